@@ -1,0 +1,215 @@
+// Package ipam holds what NetBox knows as plain, immutable values: the tables
+// a source delivers (Objects) and the picture answers are given from
+// (Snapshot). It decides nothing about leases, does no I/O except reading and
+// writing its own disk format on streams it is handed, starts no goroutine and
+// logs nothing.
+package ipam
+
+import (
+	"encoding/json"
+	"net/netip"
+	"time"
+)
+
+// Kind tells devices from virtual machines. Their ids, and those of their
+// interfaces, are counted separately in NetBox (P-19).
+type Kind uint8
+
+// The two kinds of machine in NetBox. The zero Kind is no machine.
+const (
+	Device Kind = iota + 1
+	VirtualMachine
+)
+
+// String names the kind in NetBox's words.
+func (k Kind) String() string {
+	switch k {
+	case Device:
+		return "device"
+	case VirtualMachine:
+		return "virtual machine"
+	}
+	return "no machine"
+}
+
+// MachineID names a device or a virtual machine. The zero value is none.
+type MachineID struct {
+	Kind Kind
+	ID   int64
+}
+
+// InterfaceID names an interface of a device or of a virtual machine. The zero
+// value is none.
+type InterfaceID struct {
+	Kind Kind
+	ID   int64
+}
+
+// Objects are the NetBox tables a Snapshot is built from, by id. A source
+// (NetBox, an inventory file, the disk copy) fills them; values are never
+// changed once they are in a table.
+type Objects struct {
+	VRFs       map[int64]*VRF
+	Prefixes   map[int64]*Prefix
+	Ranges     map[int64]*Range
+	Addresses  map[int64]*Address
+	MACs       map[int64]*MACAddress
+	Interfaces map[InterfaceID]*Interface
+	Machines   map[MachineID]*Machine
+	Tags       map[int64]*Tag
+	Regions    map[int64]*Nested
+	SiteGroups map[int64]*Nested
+	Sites      map[int64]*Site
+	Locations  map[int64]*Location
+	Tenants    map[int64]*Tenant
+	// Contexts are in NetBox's own order, which is by weight, then name by the
+	// database's collation. Do not sort them again.
+	Contexts []*ConfigContext
+}
+
+// VRF is a routing table. The global table has id 0 and is not in Objects.
+type VRF struct {
+	ID   int64
+	Name string
+	RD   string // route distinguisher; may be empty
+}
+
+// Prefix is a network.
+type Prefix struct {
+	ID          int64
+	Prefix      netip.Prefix
+	VRF         int64 // 0: global table
+	Status      string
+	Scope       Scope
+	Tenant      int64 // 0: none
+	LastUpdated time.Time
+}
+
+// ScopeKind is where in the world a prefix lies.
+type ScopeKind uint8
+
+// What a prefix can be scoped to. The zero ScopeKind is unscoped.
+const (
+	ScopeSite ScopeKind = iota + 1
+	ScopeLocation
+	ScopeRegion
+	ScopeSiteGroup
+)
+
+// Scope names the site, location, region or site group of a prefix.
+type Scope struct {
+	Kind ScopeKind
+	ID   int64
+}
+
+// Range is a span of addresses. Nothing is leased from a range: the addresses
+// inside must exist and carry the dynamic tag.
+type Range struct {
+	ID         int64
+	Start, End netip.Addr
+	VRF        int64
+	Status     string
+	Tags       []int64
+}
+
+// Address is an IP address object.
+type Address struct {
+	ID        int64
+	Address   netip.Prefix // host address and mask as NetBox has them
+	VRF       int64        // 0: global table
+	Status    string       // may be a custom one
+	Role      string       // empty: none
+	Tags      []int64
+	Interface InterfaceID // zero: unassigned, or assigned to something that is no interface (an FHRP group)
+	Record    Record
+	// LastUpdated is NetBox's time stamp of the row.
+	LastUpdated time.Time
+}
+
+// Record is the mirror of a binding in the custom fields of an address
+// (fields.mac, fields.expire, fields.hostname).
+type Record struct {
+	Client   string // client key as written, usually a MAC; empty: never leased
+	Expires  time.Time
+	Hostname string
+	// Unreadable says that the expiry holds text that is no time: the address
+	// is in use and never reclaimed (P-17).
+	Unreadable bool
+}
+
+// MACAddress is a MAC object. MACs are not unique in NetBox.
+type MACAddress struct {
+	ID          int64
+	MAC         MAC
+	Interface   InterfaceID // zero: unassigned
+	LastUpdated time.Time
+}
+
+// Interface is a port of a device or virtual machine.
+type Interface struct {
+	ID          InterfaceID
+	Name        string
+	Machine     MachineID
+	LAG         int64 // id of the aggregate this port is a member of; 0: none
+	LastUpdated time.Time
+}
+
+// Machine is a device or virtual machine.
+type Machine struct {
+	ID         MachineID
+	Name       string
+	PrimaryIP4 int64 // id of an Address; 0: none
+	// Context is the part of the rendered config context under the configured
+	// key, as JSON; nil where the key is absent.
+	Context json.RawMessage
+	// Gate holds the custom fields of the redeploy switch as NetBox shows them
+	// by field name; a name that is absent does not exist as a field.
+	Gate        map[string]json.RawMessage
+	LastUpdated time.Time
+}
+
+// Tag is a label. It is found by name or slug and then followed by id, since
+// people rename tags.
+type Tag struct {
+	ID         int64
+	Name, Slug string
+}
+
+// Nested is a region or a site group: an object with a parent of its own kind.
+type Nested struct {
+	ID, Parent int64
+	Name       string
+}
+
+// Site is a place.
+type Site struct {
+	ID, Region, Group, Tenant int64
+	Name                      string
+}
+
+// Location is a part of a site.
+type Location struct {
+	ID, Site, Parent int64
+	Name             string
+}
+
+// Tenant is a customer or department.
+type Tenant struct {
+	ID, Group int64
+	Name      string
+}
+
+// ConfigContext is one active context, reduced to the part under the
+// configured key.
+type ConfigContext struct {
+	ID     int64
+	Name   string
+	Weight int
+	// The criteria a prefix can meet; an empty list does not restrict.
+	Regions, SiteGroups, Sites, Locations, Tenants, TenantGroups []int64
+	// MachinesOnly says that a criterion only machines can meet (role,
+	// platform, device type, cluster, tag) is set.
+	MachinesOnly bool
+	// Data is the value under the configured key; nil where the key is absent.
+	Data json.RawMessage
+}

@@ -1,0 +1,94 @@
+// Package lease decides who gets which address and keeps the promise: Decide
+// is the pure decision table of the server, Engine makes its decisions durable
+// before they are spoken. It knows neither packets nor NetBox's API: requests
+// arrive parsed, facts arrive as an ipam.Snapshot, durability is a Store. It
+// never waits for NetBox and holds no lock while a Store commits.
+package lease
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+)
+
+// ClientID is the client key of I-1: the hardware address as upper-case hex
+// with colons, or option 61 in the same form where there is no hardware
+// address.
+type ClientID string
+
+// Declined is the client key written for an address that somebody else was
+// found to use, so that every server and PyDHCP leave it alone.
+const Declined ClientID = "00:00:00:00:00:00"
+
+// State is what a stored lease says about its address.
+type State uint8
+
+// States of a stored lease. Freeing is a state, not a delete: the last client
+// is remembered until the address goes to another one (S-8).
+const (
+	Bound       State = iota + 1 // acknowledged until Expires
+	Released                     // given back at Expires
+	Quarantined                  // declined, left alone until Expires
+)
+
+// String names the state as logs and tables show it.
+func (s State) String() string {
+	switch s {
+	case Bound:
+		return "bound"
+	case Released:
+		return "released"
+	case Quarantined:
+		return "quarantined"
+	}
+	return "unknown"
+}
+
+// Lease is what the store keeps of one address. Times are whole seconds in
+// UTC.
+type Lease struct {
+	Addr     netip.Addr
+	Client   ClientID
+	State    State
+	Expires  time.Time
+	Hostname string // the client's own name; untrusted text
+	// Interface is the NetBox interface the client was known by, for
+	// clients.bind_interface; zero ids mean none.
+	InterfaceKind uint8
+	InterfaceID   int64
+	// Unsynced marks a change that NetBox has not been told yet: the marks
+	// are the write-back queue (S-4).
+	Unsynced bool
+	// SyncedAt is NetBox's last_updated of the row when the record was last
+	// seen to agree with this lease. A record that is empty at a later time
+	// was emptied by an operator (S-5).
+	SyncedAt time.Time
+}
+
+// Revision counts the writes of one address's lease; 0 means no lease stored.
+type Revision uint64
+
+// Errors a Store returns for the caller to branch on.
+var (
+	// ErrConflict says that the stored revision is not the expected one.
+	ErrConflict = errors.New("lease changed meanwhile")
+	// ErrNotFound says that nothing is stored for the address.
+	ErrNotFound = errors.New("no lease stored")
+)
+
+// Store keeps leases durably. It holds no policy. Implementations are safe for
+// concurrent use and pass leasetest.Contract.
+type Store interface {
+	// Lease returns what is stored for addr, or ErrNotFound.
+	Lease(ctx context.Context, addr netip.Addr) (Lease, Revision, error)
+	// Each calls fn for every stored lease in address order and stops at the
+	// first error, which it returns.
+	Each(ctx context.Context, fn func(Lease, Revision) error) error
+	// CompareAndSwap stores next if the revision stored for next.Addr is still
+	// rev, else it returns ErrConflict. When it returns nil the lease is
+	// durable. Any other error leaves the outcome unknown: read again.
+	CompareAndSwap(ctx context.Context, next Lease, rev Revision) (Revision, error)
+	// Close releases the store. Calls that are under way finish first.
+	Close() error
+}

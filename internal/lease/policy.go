@@ -1,0 +1,44 @@
+package lease
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Authority is the word of the chain entry nak.
+type Authority uint8
+
+// How refusals are spoken (K-5): Off is silence for all; Own refuses only
+// clients that chose this server (D-5); Authoritative follows column Auth of
+// table 3.3.
+const (
+	Off Authority = iota
+	Own
+	Authoritative
+)
+
+// Pick is the order in which never-used addresses are tried.
+type Pick uint8
+
+// Lowest first, or from a hash of the client key on, so that several servers
+// rarely offer the same address to different clients.
+const (
+	Lowest Pick = iota
+	Hash
+)
+
+// Policy is the part of the settings that decides about leases. See
+// dhcp-server.md 1.8 for the keys.
+type Policy struct {
+	LeaseTime, MinTime, MaxTime time.Duration // lease.time, .min, .max
+	OfferHold                   time.Duration // lease.offer_hold
+	DeclineTime                 time.Duration // lease.decline_time
+	ReclaimGrace                time.Duration // lease.reclaim_grace
+	Standby                     time.Duration // lease.standby_secs
+	StaleAfter                  time.Duration // poll.stale_after
+	Pick                        Pick          // lease.pick
+	AllowUnknown                bool          // dynamic.allow_unknown
+	AnyLAGMember                bool          // clients.lag: any
+	BindInterface               bool          // clients.bind_interface
+	Subnet                      netip.Addr    // network.subnet, an address inside it
+}

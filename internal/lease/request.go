@@ -1,0 +1,180 @@
+package lease
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// MessageType is the kind of a client's message (option 53), or BOOTP.
+type MessageType uint8
+
+// The messages the engine handles. Numbers follow RFC 2132 section 9.6; BOOTP
+// has no option 53.
+const (
+	BOOTP    MessageType = 0
+	Discover MessageType = 1
+	Request  MessageType = 3
+	Decline  MessageType = 4
+	Release  MessageType = 7
+	Inform   MessageType = 8
+)
+
+// String names the message as RFC 2131 does.
+func (t MessageType) String() string {
+	switch t {
+	case BOOTP:
+		return "BOOTP"
+	case Discover:
+		return "DHCPDISCOVER"
+	case Request:
+		return "DHCPREQUEST"
+	case Decline:
+		return "DHCPDECLINE"
+	case Release:
+		return "DHCPRELEASE"
+	case Inform:
+		return "DHCPINFORM"
+	}
+	return "unhandled message"
+}
+
+// Delivery is how a packet reached us; only our own receive loop knows it
+// (F-22).
+type Delivery uint8
+
+// Unicast tells RENEWING from REBINDING (D-12, D-14).
+const (
+	DeliveryUnknown Delivery = iota
+	DeliveryUnicast
+	DeliveryBroadcast
+)
+
+// ClientMessage is one message of a client with all that a decision needs.
+// Addresses that are absent or 0.0.0.0 are the zero netip.Addr.
+type ClientMessage struct {
+	Type   MessageType
+	Client ClientID
+	// MAC is set where the client key is a 6-byte Ethernet address, the only
+	// kind looked up in NetBox (I-4).
+	MAC    ipam.MAC
+	HasMAC bool
+
+	RequestedAddr netip.Addr // option 50
+	ClientAddr    netip.Addr // ciaddr
+	ServerID      netip.Addr // option 54 as sent by the client
+	// Identifier is our own option 54, as the reply will carry it.
+	Identifier netip.Addr
+	// Override is a valid RFC 5107 server identifier override; it replaces
+	// Identifier in the reply and is accepted as ours.
+	Override netip.Addr
+
+	Relay           netip.Addr // giaddr
+	LinkSelection   netip.Addr // option 82 sub-option 5, RFC 3527
+	SubnetSelection netip.Addr // option 118, RFC 3011
+	// Interface and InterfaceAddrs are the receiving interface and its IPv4
+	// addresses in kernel order; empty on the stock server (L-4).
+	Interface      string
+	InterfaceAddrs []netip.Addr
+	Delivery       Delivery
+
+	LeaseTime time.Duration // option 51; 0: absent or zero
+	Hostname  string        // option 81, else 12, cleaned; untrusted text
+	Secs      time.Duration // header field secs
+	// Malformed names what makes the message unusable: option 50, 54, 55 or 61
+	// present with a wrong length. Such a message is never answered (3.3).
+	Malformed string
+}
+
+// Verdict is what the server does with a message.
+type Verdict uint8
+
+// Silent is the zero Verdict: whatever is not decided is not answered.
+const (
+	Silent    Verdict = iota
+	Offer             // DHCPOFFER with an address
+	Ack               // DHCPACK with an address
+	Nak               // DHCPNAK
+	Informed          // DHCPACK without address, for DHCPINFORM (D-21)
+	BootReply         // BOOTREPLY (D-23)
+	Taken             // RELEASE or DECLINE carried out; never answered
+)
+
+// String names the verdict as traces and tables show it.
+func (v Verdict) String() string {
+	switch v {
+	case Offer:
+		return "OFFER"
+	case Ack:
+		return "ACK"
+	case Nak:
+		return "NAK"
+	case Informed:
+		return "ACK (inform)"
+	case BootReply:
+		return "BOOTREPLY"
+	case Taken:
+		return "accepted, no reply"
+	}
+	return "silent"
+}
+
+// Reason says in one word why a message got its verdict; metrics and logs use
+// it as a label.
+type Reason string
+
+// The closed list of reasons.
+const (
+	ReasonStatic        Reason = "static"          // address from NetBox assignment
+	ReasonBound         Reason = "bound"           // the client's own binding
+	ReasonNew           Reason = "new"             // a dynamic address chosen now
+	ReasonReleased      Reason = "released"        // RELEASE carried out
+	ReasonDeclined      Reason = "declined"        // DECLINE carried out
+	ReasonInform        Reason = "inform"          // parameters only
+	ReasonMalformed     Reason = "malformed"       // D-6b, D-15b or a bad option
+	ReasonOtherServer   Reason = "other_server"    // option 54 is not ours (D-3)
+	ReasonNoEvidence    Reason = "no_evidence"     // nothing says where the client is (N-1)
+	ReasonNoSubnet      Reason = "no_subnet"       // no prefix holds the evidence (N-4)
+	ReasonAmbiguousVRF  Reason = "ambiguous_vrf"   // several VRFs match (N-3)
+	ReasonConflict      Reason = "conflict"        // one MAC, several interfaces (I-4)
+	ReasonPoolEmpty     Reason = "pool_empty"      // no dynamic address left
+	ReasonUnknownClient Reason = "unknown_client"  // dynamic.allow_unknown is false
+	ReasonLAGMember     Reason = "lag_member"      // section 2.4
+	ReasonWrongNetwork  Reason = "wrong_network"   // address outside N
+	ReasonWrongAddress  Reason = "wrong_address"   // another address is the client's
+	ReasonTaken         Reason = "taken"           // somebody else's address
+	ReasonNoBinding     Reason = "no_binding"      // nothing known of this client
+	ReasonNotDynamic    Reason = "not_dynamic"     // address is not ours to lease
+	ReasonStandby       Reason = "standby"         // secs below lease.standby_secs
+	ReasonBusy          Reason = "busy"            // same client or address in work (D-28)
+	ReasonNoSnapshot    Reason = "no_snapshot"     // nothing loaded yet (H-1)
+	ReasonStale         Reason = "stale"           // picture older than poll.stale_after (H-4)
+	ReasonClockSkew     Reason = "clock_skew"      // S-9
+	ReasonStoreFailed   Reason = "store_failed"    // H-3
+	ReasonBackoff       Reason = "declined_static" // static address declined in the last minute
+	ReasonNothingToDo   Reason = "nothing_to_do"   // RELEASE or DECLINE of what is not the client's
+	ReasonNoServerID    Reason = "no_server_id"
+	ReasonUnhandled     Reason = "unhandled"       // message type not served
+)
+
+// Decision is the outcome for one message. Everything a reply needs is in it;
+// nothing has to be looked up again.
+type Decision struct {
+	Verdict Verdict
+	Reason  Reason
+	Rule    string // id of the rule that decided, as in the specification: "D-4"
+
+	Addr   netip.Prefix // yiaddr with the mask to send; invalid without address
+	Static bool
+	Time   time.Duration // option 51 in whole seconds
+
+	Subnet *ipam.Subnet // N; nil where it is unknown
+	// Interface and Machine are what the client was recognised as in NetBox;
+	// nil for a client NetBox does not know.
+	Interface *ipam.Interface
+	Machine   *ipam.Machine
+
+	// What has to happen before or with the reply; see Engine.
+	effect effect
+}

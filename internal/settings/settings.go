@@ -1,0 +1,106 @@
+// Package settings reads the netbox: section of the one YAML file (the rest of
+// the file belongs to CoreDHCP), strictly and completely: an unknown key or a
+// value that cannot be meant is an error with its line, and all of them are
+// reported at once. It opens no connection and reads no NetBox data.
+package settings
+
+import (
+	"net/netip"
+	"time"
+)
+
+// NetBox is the netbox: section with defaults filled in. Keys, defaults and
+// meaning: dhcp-server.md 1.8.
+type NetBox struct {
+	URL        string        `yaml:"url"`        // API root, or NETBOX_URL
+	TokenFile  string        `yaml:"token_file"` // or NETBOX_TOKEN_FILE, or NETBOX_TOKEN holding the token
+	Inventory  string        `yaml:"inventory"`  // YAML file used instead of a NetBox, relative to the settings file
+	VRF        string        `yaml:"vrf"`        // name or RD; empty: global table
+	ContextKey string        `yaml:"context_key"`
+	Timeout    time.Duration `yaml:"timeout"` // per background call
+	Poll       Poll          `yaml:"poll"`
+	Store      Store         `yaml:"store"`
+	Lease      Lease         `yaml:"lease"`
+	Dynamic    Dynamic       `yaml:"dynamic"`
+	Fields     Fields        `yaml:"fields"`
+	Clients    Clients       `yaml:"clients"`
+	Network    Network       `yaml:"network"`
+	Gateway    Gateway       `yaml:"gateway"`
+	DNS        DNS           `yaml:"dns"`
+	PXE        PXE           `yaml:"pxe"`
+}
+
+// Poll is netbox.poll.
+type Poll struct {
+	Interval   time.Duration `yaml:"interval"`
+	StaleAfter time.Duration `yaml:"stale_after"`
+}
+
+// Store is netbox.store.
+type Store struct {
+	Engine    string   `yaml:"engine"` // pebble or etcd
+	Path      string   `yaml:"path"`   // folder of leases and disk snapshot
+	Endpoints []string `yaml:"endpoints"`
+}
+
+// Lease is netbox.lease.
+type Lease struct {
+	Time         time.Duration `yaml:"time"`
+	Min          time.Duration `yaml:"min"`
+	Max          time.Duration `yaml:"max"` // default: Time
+	OfferHold    time.Duration `yaml:"offer_hold"`
+	DeclineTime  time.Duration `yaml:"decline_time"`
+	ReclaimGrace time.Duration `yaml:"reclaim_grace"`
+	Probe        time.Duration `yaml:"probe"` // 0: off
+	Pick         string        `yaml:"pick"`  // lowest or hash
+	StandbySecs  int           `yaml:"standby_secs"`
+	Fallthrough  bool          `yaml:"fallthrough"`
+}
+
+// Dynamic is netbox.dynamic.
+type Dynamic struct {
+	Tag          string `yaml:"tag"` // name or slug, compared without case
+	Status       string `yaml:"status"`
+	AllowUnknown bool   `yaml:"allow_unknown"`
+}
+
+// Fields is netbox.fields: names of custom fields on IP addresses.
+type Fields struct {
+	MAC      string `yaml:"mac"`
+	Expire   string `yaml:"expire"`
+	Hostname string `yaml:"hostname"` // empty: not written
+}
+
+// Clients is netbox.clients.
+type Clients struct {
+	LAG           string `yaml:"lag"` // match or any
+	BindInterface bool   `yaml:"bind_interface"`
+	SendHostname  bool   `yaml:"send_hostname"`
+}
+
+// Network is netbox.network.
+type Network struct {
+	Subnet           netip.Prefix `yaml:"subnet"` // zero: not set
+	ServerIDOverride bool         `yaml:"server_id_override"`
+}
+
+// Gateway is netbox.gateway.
+type Gateway struct {
+	Tag      string     `yaml:"tag"`
+	Fallback netip.Addr `yaml:"fallback"` // zero: none
+	All      bool       `yaml:"all"`
+}
+
+// DNS is netbox.dns.
+type DNS struct {
+	Fallback string `yaml:"fallback"` // none or gateway
+}
+
+// PXE is netbox.pxe.
+type PXE struct {
+	Gate          string `yaml:"gate"` // auto, on or off
+	RedeployField string `yaml:"redeploy_field"`
+	ConfirmField  string `yaml:"confirm_field"`
+	Unknown       string `yaml:"unknown"`      // none or site
+	DefaultArch   string `yaml:"default_arch"` // empty or bios
+}
