@@ -67,7 +67,7 @@ timed() {
 
 # fingerprint STEP changes whenever the step's code or what it installs changes, so that a cache
 # made by an older script is rebuilt and not trusted.
-fingerprint() { { declare -f "$1" configuration; echo "$NETBOX_VERSION $SUITE"; } | sha256sum | cut -d' ' -f1; }
+fingerprint() { { declare -f "$1"; echo "$NETBOX_VERSION $SUITE"; } | sha256sum | cut -d' ' -f1; }
 
 stamped() { [[ -f $CACHE/$1.stamp && $(<"$CACHE/$1.stamp") == "$(fingerprint "$1")" ]]; }
 
