@@ -1,1 +1,268 @@
 package ipam
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/gaissmai/bart"
+)
+
+// Options say which names in NetBox mean what; they come from the settings.
+type Options struct {
+	VRF           string // name or RD; empty: global table, else the only VRF that matches (N-3)
+	DynamicTag    string // name or slug, compared without case
+	DynamicStatus string // additionally dynamic; empty: none
+	GatewayTag    string // name or slug, compared without case
+}
+
+// Problem is something in the data that costs only the object it names (B-4).
+type Problem struct {
+	Object string // "prefix 10.0.0.0/24 (id 3)"
+	Text   string
+}
+
+// String joins object and text for logs.
+func (p Problem) String() string { return p.Object + ": " + p.Text }
+
+// ErrNoSubnet says that no active or reserved prefix holds an address (N-4).
+var ErrNoSubnet = errors.New("no active or reserved prefix holds the address")
+
+// AmbiguousVRFError says that an address is in prefixes of several VRFs and
+// none was configured (N-3).
+type AmbiguousVRFError struct {
+	Addr netip.Addr
+	VRFs []string
+}
+
+func (e *AmbiguousVRFError) Error() string {
+	return fmt.Sprintf("%s is in prefixes of the VRFs %s: set netbox.vrf", e.Addr, strings.Join(e.VRFs, ", "))
+}
+
+// Subnet is a prefix that clients are served in: N in the rules.
+type Subnet struct {
+	*Prefix
+	// Config is the context of the prefix's place in the world (G-7); never nil.
+	Config *Config
+}
+
+// Snapshot is the picture of NetBox that answers are given from: the tables of
+// Objects with the look-ups a packet needs. It never changes after Build and is
+// safe for concurrent use. Slices it returns must not be modified.
+type Snapshot struct {
+	objects       *Objects
+	dynamicTag    int64 // 0: no such tag
+	gatewayTag    int64
+	dynamicStatus string
+	vrf           int64 // configured VRF; anyVRF, noVRF
+	subnets       map[int64]*bart.Table[*Subnet]
+	byMAC         map[MAC][]*Interface
+	macsOf        map[InterfaceID][]MAC
+	members       map[InterfaceID][]*Interface
+	assigned      map[InterfaceID][]*Address
+	byHost        map[hostKey]*Address
+	recorded      map[string][]*Address
+	dynamic       map[int64][]*Address
+	gateways      map[int64][]*Address
+	configs       map[string]*Config
+}
+
+const (
+	anyVRF int64 = -1 // none configured
+	noVRF  int64 = -2 // configured, not in NetBox
+)
+
+type hostKey struct {
+	vrf  int64
+	host netip.Addr
+}
+
+// Build indexes o. It keeps o and never changes it. Problems are in no
+// particular number: bad data costs only the object concerned.
+func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
+	b := builder{s: &Snapshot{
+		objects:       o,
+		dynamicStatus: opt.DynamicStatus,
+		configs:       make(map[string]*Config),
+	}}
+	b.names(opt)
+	b.indexInterfaces()
+	b.indexAddresses()
+	b.indexSubnets()
+	b.parseMachineConfigs()
+	return b.s, b.problems
+}
+
+// Objects returns the tables the snapshot was built from.
+func (s *Snapshot) Objects() *Objects { return s.objects }
+
+// Subnet returns the network of an address: the smallest active or reserved
+// prefix of the configured VRF that holds it (N-3). It returns ErrNoSubnet or
+// an *AmbiguousVRFError.
+func (s *Snapshot) Subnet(addr netip.Addr) (*Subnet, error) {
+	if s.vrf != anyVRF {
+		return s.subnetIn(s.vrf, addr)
+	}
+	if n, err := s.subnetIn(0, addr); err == nil {
+		return n, nil
+	}
+	var found *Subnet
+	var names []string
+	for vrf, table := range s.subnets {
+		if n, ok := table.Lookup(addr); ok && vrf != 0 {
+			found = n
+			names = append(names, s.VRFName(vrf))
+		}
+	}
+	switch len(names) {
+	case 0:
+		return nil, ErrNoSubnet
+	case 1:
+		return found, nil
+	}
+	slices.Sort(names)
+	return nil, &AmbiguousVRFError{Addr: addr, VRFs: names}
+}
+
+func (s *Snapshot) subnetIn(vrf int64, addr netip.Addr) (*Subnet, error) {
+	if table := s.subnets[vrf]; table != nil {
+		if n, ok := table.Lookup(addr); ok {
+			return n, nil
+		}
+	}
+	return nil, ErrNoSubnet
+}
+
+// VRFName names a VRF for people.
+func (s *Snapshot) VRFName(id int64) string {
+	if id == 0 {
+		return "global table"
+	}
+	if vrf := s.objects.VRFs[id]; vrf != nil {
+		return vrf.Name
+	}
+	return fmt.Sprintf("VRF id %d", id)
+}
+
+// InterfacesWithMAC returns every interface that owns a MAC object with m, by
+// kind and id.
+func (s *Snapshot) InterfacesWithMAC(m MAC) []*Interface { return s.byMAC[m] }
+
+// Interface returns an interface, or nil.
+func (s *Snapshot) Interface(id InterfaceID) *Interface { return s.objects.Interfaces[id] }
+
+// Machine returns a device or virtual machine, or nil.
+func (s *Snapshot) Machine(id MachineID) *Machine { return s.objects.Machines[id] }
+
+// Members returns the member ports of an aggregate, by id.
+func (s *Snapshot) Members(lag InterfaceID) []*Interface { return s.members[lag] }
+
+// MACs returns the MACs an interface owns.
+func (s *Snapshot) MACs(id InterfaceID) []MAC { return s.macsOf[id] }
+
+// Assigned returns the IPv4 addresses assigned to an interface, by address.
+func (s *Snapshot) Assigned(id InterfaceID) []*Address { return s.assigned[id] }
+
+// Address returns the object for a host address in a VRF, whatever its mask,
+// or nil. Of several objects for one host it is the one with the lowest id.
+func (s *Snapshot) Address(vrf int64, host netip.Addr) *Address {
+	return s.byHost[hostKey{vrf, host}]
+}
+
+// Recorded returns the addresses whose record names the client key, by
+// address.
+func (s *Snapshot) Recorded(client string) []*Address { return s.recorded[client] }
+
+// IsDynamic reports whether an address follows the dynamic rules, by tag or
+// status. See Leasable for whether it can be given to a client.
+func (s *Snapshot) IsDynamic(a *Address) bool {
+	return s.dynamicTag != 0 && slices.Contains(a.Tags, s.dynamicTag) ||
+		s.dynamicStatus != "" && a.Status == s.dynamicStatus
+}
+
+// IsGateway reports whether an address carries the gateway tag.
+func (s *Snapshot) IsGateway(a *Address) bool {
+	return s.gatewayTag != 0 && slices.Contains(a.Tags, s.gatewayTag)
+}
+
+// PlainRole reports whether an address of this role may be leased at all:
+// loopbacks and addresses shared between machines may not (I-5).
+func PlainRole(role string) bool { return role == "" || role == "secondary" }
+
+// Leasable reports whether a dynamic address can be given to a client: not a
+// gateway, not deprecated, of a plain role (N-5). Whether it is the network or
+// broadcast address depends on N and is the caller's to check.
+func (s *Snapshot) Leasable(a *Address) bool {
+	return a.Address.Addr().Is4() && s.IsDynamic(a) && !s.IsGateway(a) &&
+		a.Status != "deprecated" && PlainRole(a.Role)
+}
+
+// Dynamic returns the leasable addresses of a VRF, by address and without
+// duplicates.
+func (s *Snapshot) Dynamic(vrf int64) []*Address { return s.dynamic[vrf] }
+
+// DynamicVRFs returns the VRFs that have leasable addresses.
+func (s *Snapshot) DynamicVRFs() []int64 { return slices.Sorted(maps.Keys(s.dynamic)) }
+
+// Gateways returns the addresses in n with the gateway tag, by address,
+// deprecated ones left out (G-2).
+func (s *Snapshot) Gateways(n *Subnet) []*Address {
+	return within(s.gateways[n.VRF], n.Prefix.Prefix)
+}
+
+// MachineConfig returns the rendered context of m; never nil.
+func (s *Snapshot) MachineConfig(m *Machine) *Config { return s.configs[string(m.Context)] }
+
+// within cuts the part of list, sorted by address, that lies in p.
+func within(list []*Address, p netip.Prefix) []*Address {
+	low, high := Span(list, p)
+	return list[low:high]
+}
+
+// Span returns the half-open range of positions in list, which is sorted by
+// address, that lie in p.
+func Span(list []*Address, p netip.Prefix) (low, high int) {
+	p = p.Masked()
+	low, _ = slices.BinarySearchFunc(list, p.Addr(), func(a *Address, host netip.Addr) int {
+		return a.Address.Addr().Compare(host)
+	})
+	last := LastAddr(p)
+	high, found := slices.BinarySearchFunc(list, last, func(a *Address, host netip.Addr) int {
+		return a.Address.Addr().Compare(host)
+	})
+	if found {
+		high++
+	}
+	return low, high
+}
+
+// LastAddr returns the highest address of an IPv4 prefix, its broadcast
+// address where it has one.
+func LastAddr(p netip.Prefix) netip.Addr {
+	b := p.Masked().Addr().As4()
+	for bit := p.Bits(); bit < 32; bit++ {
+		b[bit/8] |= 0x80 >> (bit % 8)
+	}
+	return netip.AddrFrom4(b)
+}
+
+// HostIn reports whether addr can be a host of p: inside, and neither network
+// nor broadcast address unless p is a /31 or /32 (I-5).
+func HostIn(p netip.Prefix, addr netip.Addr) bool {
+	if !p.Contains(addr) {
+		return false
+	}
+	return p.Bits() >= 31 || addr != p.Masked().Addr() && addr != LastAddr(p)
+}
+
+func compareHosts(a, b *Address) int {
+	return cmp.Or(a.Address.Addr().Compare(b.Address.Addr()), cmp.Compare(a.ID, b.ID))
+}
+
+func compareInterfaces(a, b *Interface) int {
+	return cmp.Or(cmp.Compare(a.ID.Kind, b.ID.Kind), cmp.Compare(a.ID.ID, b.ID.ID))
+}

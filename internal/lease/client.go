@@ -1,0 +1,194 @@
+package lease
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// client is who sent a message, as far as NetBox knows.
+type client struct {
+	id        ClientID
+	port      *ipam.Interface // nil: unknown, or several ports of one machine
+	machine   *ipam.Machine   // nil: unknown
+	statics   []*ipam.Address // eligible static addresses in the client's networks, best first
+	refused   Reason          // not empty: no answer at all
+	refusedBy string          // rule id
+}
+
+// known reports whether the MAC resolves to a device or virtual machine.
+func (c client) known() bool { return c.machine != nil || c.port != nil }
+
+// identify finds the interface behind a MAC (I-4) and its static addresses in
+// the given networks (I-5, I-6).
+func (d *decider) identify(networks []*ipam.Subnet) client {
+	c := client{id: d.m.Client}
+	if !d.m.HasMAC {
+		d.trace.addf("I-4", "client %s has no Ethernet address: NetBox cannot know it", d.m.Client)
+		return c
+	}
+	matches := d.s.InterfacesWithMAC(d.m.MAC)
+	if len(matches) == 0 {
+		d.trace.addf("I-4", "no interface in NetBox has MAC %s", d.m.MAC)
+		return c
+	}
+	ports := d.collapseLAGs(matches)
+	if len(ports) == 0 {
+		c.refused, c.refusedBy = ReasonLAGMember, "P-1"
+		return c
+	}
+	return d.chooseInterface(c, ports, networks)
+}
+
+// collapseLAGs replaces aggregate members by their aggregate where they stand
+// for it and drops the members that must stay silent (P-1).
+func (d *decider) collapseLAGs(matches []*ipam.Interface) []*ipam.Interface {
+	if !slices.ContainsFunc(matches, func(i *ipam.Interface) bool { return i.LAG != 0 }) {
+		return matches
+	}
+	var ports []*ipam.Interface
+	for _, port := range matches {
+		if port.LAG != 0 {
+			if port = d.aggregateOf(port); port == nil {
+				continue
+			}
+		}
+		if !slices.Contains(ports, port) {
+			ports = append(ports, port)
+		}
+	}
+	return ports
+}
+
+// aggregateOf returns the aggregate a member port stands for, or nil where the
+// member gets no answer.
+func (d *decider) aggregateOf(member *ipam.Interface) *ipam.Interface {
+	lag := d.s.Interface(ipam.InterfaceID{Kind: member.ID.Kind, ID: member.LAG})
+	if lag == nil {
+		d.trace.addf("P-1", "%s is a member of an aggregate that is not loaded", d.port(member))
+		return nil
+	}
+	macs := d.s.MACs(lag.ID)
+	switch {
+	case d.f.Policy.AnyLAGMember, slices.Contains(macs, d.m.MAC):
+		d.trace.addf("P-1", "%s stands for its aggregate %s", d.port(member), lag.Name)
+		return lag
+	case len(macs) == 0 && d.s.Members(lag.ID)[0] == member:
+		d.trace.addf("P-1", "aggregate %s has no MAC: its first member %s stands for it", lag.Name, d.port(member))
+		return lag
+	}
+	d.trace.addf("P-1", "%s is a member of %s with another MAC: no answer", d.port(member), lag.Name)
+	return nil
+}
+
+// chooseInterface picks the interface that owns an eligible address (I-4).
+func (d *decider) chooseInterface(c client, ports []*ipam.Interface, networks []*ipam.Subnet) client {
+	owners := 0
+	for _, port := range ports {
+		statics := d.eligible(port, networks)
+		if len(statics) == 0 {
+			continue
+		}
+		owners++
+		if owners > 1 {
+			d.trace.addf("I-4", "MAC %s is on %s and on %s, and both own an address here: no answer",
+				d.m.MAC, d.port(c.port), d.port(port))
+			return client{id: c.id, refused: ReasonConflict, refusedBy: "I-4"}
+		}
+		c.port, c.statics = port, statics
+	}
+	if owners == 0 {
+		return d.withoutStatic(c, ports)
+	}
+	c.machine = d.s.Machine(c.port.Machine)
+	d.trace.addf("I-4", "MAC %s is %s", d.m.MAC, d.port(c.port))
+	return c
+}
+
+// withoutStatic recognises the machine of ports that own no address here.
+func (d *decider) withoutStatic(c client, ports []*ipam.Interface) client {
+	for _, port := range ports[1:] {
+		if port.Machine != ports[0].Machine {
+			d.trace.addf("I-4", "MAC %s is on %s and on %s, neither with an address here: unknown client",
+				d.m.MAC, d.port(ports[0]), d.port(port))
+			return c
+		}
+	}
+	if len(ports) == 1 {
+		c.port = ports[0]
+	}
+	c.machine = d.s.Machine(ports[0].Machine)
+	d.trace.addf("I-4", "MAC %s is %s, without a static address here", d.m.MAC, d.port(ports[0]))
+	return c
+}
+
+// eligible returns the static addresses of port in the networks, best first
+// (I-5, I-6).
+func (d *decider) eligible(port *ipam.Interface, networks []*ipam.Subnet) []*ipam.Address {
+	var list []*ipam.Address
+	for _, a := range d.s.Assigned(port.ID) {
+		in := d.networkOf(a.Address.Addr(), networks)
+		if in == nil || a.VRF != in.VRF || d.s.IsDynamic(a) {
+			continue
+		}
+		if !ipam.HostIn(in.Prefix.Prefix, a.Address.Addr()) || a.Status != "active" && a.Status != "reserved" || !ipam.PlainRole(a.Role) {
+			d.trace.addf("I-5", "%s on %s is not eligible (status %s, role %q)", a.Address, d.port(port), a.Status, a.Role)
+			continue
+		}
+		list = append(list, a)
+	}
+	if len(list) > 1 {
+		primary := int64(0)
+		if machine := d.s.Machine(port.Machine); machine != nil {
+			primary = machine.PrimaryIP4
+		}
+		slices.SortFunc(list, func(a, b *ipam.Address) int { return d.compareStatics(primary, a, b) })
+	}
+	return list
+}
+
+// compareStatics orders by I-6: asked for, primary, plain before secondary,
+// lowest.
+func (d *decider) compareStatics(primary int64, a, b *ipam.Address) int {
+	rank := func(x *ipam.Address) int {
+		switch host := x.Address.Addr(); {
+		case host == d.m.RequestedAddr || host == d.m.ClientAddr:
+			return 0
+		case x.ID == primary:
+			return 1
+		case x.Role == "":
+			return 2
+		}
+		return 3
+	}
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), a.Address.Addr().Compare(b.Address.Addr()))
+}
+
+// networkOf returns the first of the networks that holds addr, or nil.
+func (d *decider) networkOf(addr netip.Addr, networks []*ipam.Subnet) *ipam.Subnet {
+	for _, n := range networks {
+		if n.Prefix.Prefix.Contains(addr) {
+			return n
+		}
+	}
+	return nil
+}
+
+// portName renders a port for people on demand.
+type portName struct {
+	s    *ipam.Snapshot
+	port *ipam.Interface
+}
+
+func (d *decider) port(i *ipam.Interface) portName { return portName{d.s, i} }
+
+// String names machine and interface as NetBox shows them.
+func (n portName) String() string {
+	name := n.port.Machine.Kind.String()
+	if machine := n.s.Machine(n.port.Machine); machine != nil {
+		name += " " + machine.Name
+	}
+	return name + " interface " + n.port.Name
+}

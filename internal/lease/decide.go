@@ -1,0 +1,397 @@
+package lease
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// Facts are all that a decision looks at besides the message and the clock.
+type Facts struct {
+	Snapshot *ipam.Snapshot // nil: nothing loaded yet
+	Leases   *Leases
+	Policy   *Policy
+	// Fresh is when the snapshot was last known to agree with NetBox. The zero
+	// time stands for a source that cannot go stale (an inventory).
+	Fresh     time.Time
+	Skew      time.Duration // our clock minus NetBox's (S-9)
+	Authority Authority
+}
+
+// maxSkew is the clock difference to NetBox above which no address of another
+// client is reclaimed (S-9).
+const maxSkew = 2 * time.Minute
+
+// effect is what has to happen before or with the reply.
+type effect struct {
+	hold     netip.Addr // reserve for the client
+	dropHold bool
+	backoff  netip.Addr // static address that was declined
+	change   Lease      // to be durable before the reply; no Addr: none
+	revision Revision   // expected by change
+	probe    bool       // the address was never this client's: worth an echo request
+}
+
+// decider is one run of Decide.
+type decider struct {
+	f     *Facts
+	s     *ipam.Snapshot
+	l     *Leases
+	m     *ClientMessage
+	now   time.Time
+	trace *Trace
+}
+
+// Decide is the decision table (dhcp-server.md 3.3): what this server does
+// with one message. It is pure: it changes nothing and the same input gives the
+// same output. Reasons go to trace, which may be nil.
+func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
+	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now, trace: trace}
+	if m.Malformed != "" {
+		trace.addf("3.3", "malformed: %s", m.Malformed)
+		return d.silent("3.3", ReasonMalformed)
+	}
+	if f.Snapshot == nil {
+		trace.addf("H-1", "nothing is known of NetBox yet")
+		return d.silent("H-1", ReasonNoSnapshot)
+	}
+	if !f.Fresh.IsZero() && now.Sub(f.Fresh) > f.Policy.StaleAfter {
+		trace.addf("H-4", "the picture of NetBox is from %s, older than poll.stale_after", f.Fresh.UTC().Format(time.RFC3339))
+		return d.silent("H-4", ReasonStale)
+	}
+	if !m.Identifier.IsValid() && !m.Override.IsValid() && m.Type != BOOTP && m.Type != Release && m.Type != Decline {
+		trace.addf("R-13", "no server identifier: add a server_id line")
+		return d.silent("R-13", ReasonNoServerID)
+	}
+	switch m.Type {
+	case Discover:
+		return d.discover()
+	case Request:
+		return d.request()
+	case Decline:
+		return d.decline()
+	case Release:
+		return d.release()
+	case Inform:
+		return d.inform()
+	case BOOTP:
+		return d.bootp()
+	}
+	return d.silent("F-15", ReasonUnhandled)
+}
+
+func (d *decider) silent(rule string, reason Reason) Decision {
+	return Decision{Verdict: Silent, Rule: rule, Reason: reason}
+}
+
+// refuse is column Auth of table 3.3: NAK where this server is authoritative,
+// else silence. D-5 is spoken by own servers too.
+func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c client) Decision {
+	spoken := d.f.Authority == Authoritative || d.f.Authority == Own && rule == "D-5"
+	decision := d.silent(rule, reason)
+	decision.Subnet, decision.Interface, decision.Machine = n, c.port, c.machine
+	if spoken {
+		decision.Verdict = Nak
+	} else {
+		d.trace.addf("K-5", "refused silently: the chain's nak plugin does not speak here")
+	}
+	return decision
+}
+
+// discover serves DHCPDISCOVER (D-1, D-2, A-1).
+func (d *decider) discover() Decision {
+	if d.m.Secs < d.f.Policy.Standby {
+		d.trace.addf("S-6", "client has waited %s, less than lease.standby_secs", d.m.Secs)
+		return d.silent("S-6", ReasonStandby)
+	}
+	networks, reason := d.networks()
+	if reason != "" {
+		return d.silent("D-2", reason)
+	}
+	c := d.identify(networks)
+	if c.refused != "" {
+		return d.silent("D-2", c.refused)
+	}
+	if len(c.statics) > 0 {
+		return d.offerStatic(c, networks)
+	}
+	if !c.known() && !d.f.Policy.AllowUnknown {
+		d.trace.addf("D-2", "dynamic.allow_unknown is false and NetBox does not know the client")
+		return d.silent("D-2", ReasonUnknownClient)
+	}
+	reason = ReasonPoolEmpty
+	for _, n := range networks {
+		choice := d.chooseDynamic(c, n)
+		if choice.address == nil {
+			if choice.skewed {
+				reason = ReasonClockSkew
+			}
+			continue
+		}
+		decision := d.grant("D-1", Offer, choice.reason, choice.address, n, c)
+		decision.effect = effect{hold: choice.address.Address.Addr(), probe: !choice.own}
+		return decision
+	}
+	d.trace.addf("D-2", "no dynamic address is available")
+	return d.silent("D-2", reason)
+}
+
+func (d *decider) offerStatic(c client, networks []*ipam.Subnet) Decision {
+	a := c.statics[0]
+	if until, declined := d.l.backoff[a.Address.Addr()]; declined && until.After(d.now) {
+		d.trace.addf("A-5", "%s was declined within the last minute", a.Address.Addr())
+		return d.silent("A-5", ReasonBackoff)
+	}
+	return d.grant("D-1", Offer, ReasonStatic, a, d.networkOf(a.Address.Addr(), networks), c)
+}
+
+// request serves DHCPREQUEST in its four states (RFC 2131 section 4.3.2).
+func (d *decider) request() Decision {
+	m := d.m
+	selecting, r, c := m.ServerID.IsValid(), m.RequestedAddr, m.ClientAddr
+	if selecting && m.ServerID != m.Identifier && m.ServerID != m.Override {
+		d.trace.addf("D-3", "the client chose server %s", m.ServerID)
+		decision := d.silent("D-3", ReasonOtherServer)
+		decision.effect.dropHold = true
+		return decision
+	}
+	switch {
+	case !r.IsValid() && !c.IsValid(), r.IsValid() && c.IsValid() && r != c:
+		rule := "D-15b"
+		if selecting {
+			rule = "D-6b"
+		}
+		d.trace.addf(rule, "requested address and ciaddr are both missing or differ")
+		return d.silent(rule, ReasonMalformed)
+	case selecting && !c.IsValid():
+		return d.selecting(r)
+	case !selecting && !c.IsValid():
+		return d.initReboot(r)
+	}
+	return d.extend(c) // D-12, D-14 and the tolerated D-6, D-15
+}
+
+// locate finds networks and client for a REQUEST; a decision with a reason
+// means that the message is not answered (D-11, D-16, N-4).
+func (d *decider) locate() ([]*ipam.Subnet, client, Decision) {
+	networks, reason := d.networks()
+	if reason != "" {
+		return nil, client{}, d.silent("D-11", reason)
+	}
+	c := d.identify(networks)
+	if c.refused != "" {
+		return nil, client{}, d.silent("D-16", c.refused)
+	}
+	return networks, c, Decision{}
+}
+
+// selecting answers a client that accepts our offer (D-4, D-5).
+func (d *decider) selecting(r netip.Addr) Decision {
+	networks, c, stop := d.locate()
+	if stop.Reason != "" {
+		return stop
+	}
+	n := d.networkOf(r, networks)
+	if n == nil {
+		d.trace.addf("D-5", "%s is outside the client's network", r)
+		return d.refuse("D-5", ReasonWrongNetwork, networks[0], c)
+	}
+	if a := static(c, r); a != nil {
+		return d.acknowledge("D-4", ReasonStatic, a, n, c)
+	}
+	if len(c.statics) > 0 {
+		d.trace.addf("D-5", "the client's static address is %s, not %s", c.statics[0].Address.Addr(), r)
+		return d.refuse("D-5", ReasonWrongAddress, n, c)
+	}
+	if !c.known() && !d.f.Policy.AllowUnknown {
+		d.trace.addf("D-5", "dynamic.allow_unknown is false and NetBox does not know the client")
+		return d.refuse("D-5", ReasonUnknownClient, n, c)
+	}
+	a := d.s.Address(n.VRF, r)
+	reason, own := d.mayHave(a, n, c)
+	switch reason {
+	case "":
+		if own {
+			return d.acknowledge("D-4", ReasonBound, a, n, c)
+		}
+		return d.acknowledge("D-4", ReasonNew, a, n, c)
+	case ReasonBusy, ReasonClockSkew:
+		return d.silent("D-16", reason)
+	}
+	return d.refuse("D-5", reason, n, c)
+}
+
+// initReboot answers a client that remembers an address from before (D-7 to
+// D-10).
+func (d *decider) initReboot(r netip.Addr) Decision {
+	networks, c, stop := d.locate()
+	if stop.Reason != "" {
+		return stop
+	}
+	n := d.networkOf(r, networks)
+	if n == nil {
+		d.trace.addf("D-7", "%s is outside the client's network", r)
+		return d.refuse("D-7", ReasonWrongNetwork, networks[0], c)
+	}
+	return d.confirm("D-8", "D-9", "D-10", r, n, c)
+}
+
+// extend answers RENEWING and REBINDING (D-12 to D-14).
+func (d *decider) extend(addr netip.Addr) Decision {
+	networks, c, stop := d.locate()
+	if stop.Reason != "" {
+		return stop
+	}
+	n := d.networkOf(addr, networks)
+	if n == nil {
+		d.trace.addf("D-14", "%s is outside the client's network", addr)
+		return d.refuse("D-14", ReasonWrongNetwork, networks[0], c)
+	}
+	return d.confirm("D-12", "D-13", "D-13", addr, n, c)
+}
+
+// confirm acknowledges an address that is already the client's: static, or
+// bound to it last and not given away since.
+func (d *decider) confirm(granted, other, none string, addr netip.Addr, n *ipam.Subnet, c client) Decision {
+	if a := static(c, addr); a != nil {
+		return d.acknowledge(granted, ReasonStatic, a, n, c)
+	}
+	if len(c.statics) > 0 {
+		d.trace.addf("D-27", "the client now has the static address %s", c.statics[0].Address.Addr())
+		return d.refuse(other, ReasonWrongAddress, n, c)
+	}
+	a := d.s.Address(n.VRF, addr)
+	if a != nil && d.l.binding(a, d.now).Client == c.id {
+		switch reason, _ := d.mayHave(a, n, c); reason {
+		case "":
+			return d.acknowledge(granted, ReasonBound, a, n, c)
+		case ReasonBusy:
+			return d.silent("D-16", reason)
+		default:
+			return d.refuse(none, reason, n, c)
+		}
+	}
+	if own := d.ownBinding(c, n); own != nil && d.l.binding(own, d.now).running(d.now) {
+		d.trace.addf(other, "the client is bound to %s", own.Address.Addr())
+		return d.refuse(other, ReasonWrongAddress, n, c)
+	}
+	d.trace.addf(none, "%s is not bound to the client", addr)
+	return d.refuse(none, ReasonNoBinding, n, c)
+}
+
+// decline serves DHCPDECLINE (D-17, D-18, A-5).
+func (d *decider) decline() Decision {
+	r := d.m.RequestedAddr
+	if !r.IsValid() || !d.addressedToUs() {
+		return d.silent("D-18", ReasonNothingToDo)
+	}
+	n, err := d.s.Subnet(r)
+	if err != nil {
+		return d.silent("D-18", ReasonNothingToDo)
+	}
+	c := d.identify([]*ipam.Subnet{n})
+	decision := Decision{Verdict: Taken, Rule: "D-17", Reason: ReasonDeclined, Subnet: n, Interface: c.port, Machine: c.machine}
+	if a := static(c, r); a != nil {
+		decision.Static = true
+		decision.Addr = d.masked(a, n)
+		decision.effect.backoff = r
+		return decision
+	}
+	a := d.s.Address(n.VRF, r)
+	if a == nil || d.l.binding(a, d.now).Client != d.m.Client && d.l.holds[r].client != d.m.Client {
+		d.trace.addf("D-18", "%s is neither bound nor offered to the client", r)
+		return d.silent("D-18", ReasonNothingToDo)
+	}
+	decision.Addr = d.masked(a, n)
+	decision.effect = effect{dropHold: true, change: d.quarantined(r), revision: d.l.stored[r].revision}
+	return decision
+}
+
+// quarantined is the lease that keeps everybody off an address somebody
+// unknown is using.
+func (d *decider) quarantined(addr netip.Addr) Lease {
+	next := d.nextLease(addr)
+	next.Client, next.State, next.Hostname = Declined, Quarantined, ""
+	next.InterfaceKind, next.InterfaceID = 0, 0
+	next.Expires = seconds(d.now.Add(d.f.Policy.DeclineTime))
+	return next
+}
+
+// release serves DHCPRELEASE (D-19, D-20, A-4).
+func (d *decider) release() Decision {
+	addr := d.m.ClientAddr
+	if !addr.IsValid() || !d.addressedToUs() {
+		return d.silent("D-20", ReasonNothingToDo)
+	}
+	n, err := d.s.Subnet(addr)
+	if err != nil {
+		return d.silent("D-20", ReasonNothingToDo)
+	}
+	a := d.s.Address(n.VRF, addr)
+	if a == nil || !d.s.IsDynamic(a) {
+		return d.silent("D-20", ReasonNothingToDo)
+	}
+	b := d.l.binding(a, d.now)
+	if b.Client != d.m.Client || !b.running(d.now) || b.State == Quarantined {
+		d.trace.addf("D-20", "%s is not bound to the client", addr)
+		return d.silent("D-20", ReasonNothingToDo)
+	}
+	next := d.nextLease(addr)
+	next.Client, next.State, next.Expires = d.m.Client, Released, seconds(d.now)
+	return Decision{
+		Verdict: Taken, Rule: "D-19", Reason: ReasonReleased, Subnet: n, Addr: d.masked(a, n),
+		effect: effect{dropHold: true, change: next, revision: d.l.stored[addr].revision},
+	}
+}
+
+// addressedToUs reports whether a DECLINE or RELEASE names this server or
+// none.
+func (d *decider) addressedToUs() bool {
+	s := d.m.ServerID
+	return !s.IsValid() || s == d.m.Identifier || s == d.m.Override
+}
+
+// inform serves DHCPINFORM (D-21, D-22).
+func (d *decider) inform() Decision {
+	if !d.m.ClientAddr.IsValid() {
+		return d.silent("D-22", ReasonMalformed)
+	}
+	networks, reason := d.networks()
+	if reason != "" {
+		return d.silent("D-22", reason)
+	}
+	c := d.identify(networks)
+	if c.refused != "" {
+		return d.silent("D-22", c.refused)
+	}
+	return Decision{
+		Verdict: Informed, Rule: "D-21", Reason: ReasonInform,
+		Subnet: networks[0], Interface: c.port, Machine: c.machine,
+	}
+}
+
+// bootp serves BOOTP clients, which have no leases (D-23, D-24).
+func (d *decider) bootp() Decision {
+	networks, reason := d.networks()
+	if reason != "" {
+		return d.silent("D-24", reason)
+	}
+	c := d.identify(networks)
+	if c.refused != "" || len(c.statics) == 0 {
+		d.trace.addf("D-24", "BOOTP clients get static addresses only")
+		return d.silent("D-24", ReasonNoBinding)
+	}
+	a := c.statics[0]
+	return d.grant("D-23", BootReply, ReasonStatic, a, d.networkOf(a.Address.Addr(), networks), c)
+}
+
+// static returns the client's static address that is addr, or nil.
+func static(c client, addr netip.Addr) *ipam.Address {
+	for _, a := range c.statics {
+		if a.Address.Addr() == addr {
+			return a
+		}
+	}
+	return nil
+}

@@ -1,0 +1,348 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// Config is what an Engine works with.
+type Config struct {
+	Policy Policy
+	Store  Store
+	Now    func() time.Time
+	Log    logrus.FieldLogger
+	// Probe reports whether somebody answers an echo request to addr within
+	// the time given. nil: addresses are not probed.
+	Probe     func(ctx context.Context, addr netip.Addr, wait time.Duration) bool
+	ProbeWait time.Duration
+	// WriteBack says that NetBox is told about leases; without it no change is
+	// marked as unsynced.
+	WriteBack bool
+}
+
+// Engine carries decisions out: it keeps the leases in memory, makes each
+// change durable before its reply may leave (S-1) and works on one client, and
+// on one address, one message at a time (S-7). No lock is held while the store
+// commits. It is safe for concurrent use.
+type Engine struct {
+	config Config
+
+	mu        sync.Mutex
+	facts     Facts
+	busy      map[ClientID]bool
+	unsynced  []netip.Addr // oldest first; may name leases that are in sync by now
+	queued    map[netip.Addr]bool
+	unsyncedC chan struct{}
+}
+
+// attempts is how often a message is decided anew after a lost comparison or a
+// positive probe (A-7, S-2).
+const attempts = 3
+
+// staticBackoff is how long a declined static address is not offered.
+const staticBackoff = time.Minute
+
+// NewEngine loads all leases of the store into memory.
+func NewEngine(ctx context.Context, config Config) (*Engine, error) {
+	e := &Engine{
+		config:    config,
+		busy:      make(map[ClientID]bool),
+		queued:    make(map[netip.Addr]bool),
+		unsyncedC: make(chan struct{}, 1),
+	}
+	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy)}
+	err := config.Store.Each(ctx, func(l Lease, revision Revision) error {
+		e.learn(l, revision)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load leases: %w", err)
+	}
+	return e, nil
+}
+
+// SetAuthority sets how refusals are spoken. The nak plugin calls it at setup.
+func (e *Engine) SetAuthority(a Authority) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.facts.Authority = a
+}
+
+// Confirm notes that the snapshot agreed with NetBox at the given time, and by
+// how much our clock is ahead of NetBox's (S-9, H-4).
+func (e *Engine) Confirm(fresh time.Time, skew time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.facts.Fresh, e.facts.Skew = fresh, skew
+}
+
+// SetSnapshot makes s the picture that decisions are made from. The index over
+// its dynamic addresses is built in slices, so that packets never wait long.
+func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
+	l := e.facts.Leases
+	pending := make(poolSet)
+	for _, vrf := range s.DynamicVRFs() {
+		pending[vrf] = newPool(s.Dynamic(vrf))
+	}
+	e.locked(func() { l.pending = pending })
+	const slice = 1024
+	for _, p := range pending {
+		for from := 0; from < len(p.addrs); from += slice {
+			e.locked(func() { l.fill(p, from, min(from+slice, len(p.addrs))) })
+		}
+	}
+	e.locked(func() {
+		for _, p := range pending {
+			p.settle()
+		}
+		l.pools, l.pending, l.snapshot = pending, nil, s
+		e.facts.Snapshot = s
+	})
+}
+
+func (e *Engine) locked(fn func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	fn()
+}
+
+// Handle decides about one message and makes the decision come true. When it
+// returns a Decision with Verdict Ack the lease is durable. trace may be nil.
+// An error means trouble on our side (H-3); the Decision is then Silent.
+func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Decision, error) {
+	if !e.begin(m) {
+		trace.addf("D-28", "an earlier message of this client is still in work")
+		return Decision{Rule: "D-28", Reason: ReasonBusy}, nil
+	}
+	defer e.end(m)
+	for range attempts {
+		decision := e.decide(m, trace)
+		done, err := e.carryOut(ctx, m, decision, trace)
+		if err != nil {
+			return Decision{Rule: "H-3", Reason: ReasonStoreFailed}, fmt.Errorf("%s from %s: %w", m.Type, m.Client, err)
+		}
+		if done {
+			return decision, nil
+		}
+	}
+	trace.addf("D-16", "still contested after %d attempts", attempts)
+	return Decision{Rule: "D-16", Reason: ReasonBusy}, nil
+}
+
+// Explain decides about one message without any effect.
+func (e *Engine) Explain(m ClientMessage) (Decision, *Trace) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.config.Now()
+	e.facts.Leases.sweep(now)
+	trace := new(Trace)
+	return Decide(e.facts, m, now, trace), trace
+}
+
+// begin marks the client as in work (D-28, S-7).
+func (e *Engine) begin(m ClientMessage) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.busy[m.Client] {
+		return false
+	}
+	e.busy[m.Client] = true
+	e.facts.Leases.exclude(m.Identifier)
+	for _, own := range m.InterfaceAddrs {
+		e.facts.Leases.exclude(own)
+	}
+	return true
+}
+
+func (e *Engine) end(m ClientMessage) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.busy, m.Client)
+}
+
+// decide runs Decide and its effects on memory; an address with a change to
+// commit is marked as in work.
+func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now, l := e.config.Now(), e.facts.Leases
+	l.sweep(now)
+	decision := Decide(e.facts, m, now, trace)
+	effect := &decision.effect
+	if effect.backoff.IsValid() {
+		l.backoff[effect.backoff] = now.Add(staticBackoff)
+	}
+	if effect.hold.IsValid() && !decision.Static {
+		l.hold(effect.hold, m.Client, now.Add(e.config.Policy.OfferHold))
+	}
+	if effect.change.Addr.IsValid() {
+		l.inWork[effect.change.Addr] = m.Client
+		l.touch(effect.change.Addr)
+	} else if effect.dropHold {
+		l.dropHold(m.Client)
+	}
+	return decision
+}
+
+// carryOut does what takes time. It reports false if the message has to be
+// decided anew.
+func (e *Engine) carryOut(ctx context.Context, m ClientMessage, decision Decision, trace *Trace) (bool, error) {
+	effect := decision.effect
+	if effect.change.Addr.IsValid() {
+		err := e.commit(ctx, m.Client, effect.change, effect.revision)
+		if errors.Is(err, ErrConflict) {
+			trace.addf("S-2", "%s changed in the store meanwhile", effect.change.Addr)
+			return false, nil
+		}
+		return err == nil, err
+	}
+	if effect.probe && decision.Verdict == Offer && e.config.Probe != nil {
+		return e.probe(ctx, m, decision.Addr.Addr(), trace)
+	}
+	return true, nil
+}
+
+// commit makes one change durable and then known (S-1, S-2).
+func (e *Engine) commit(ctx context.Context, client ClientID, next Lease, expected Revision) error {
+	next.Unsynced = next.Unsynced && e.config.WriteBack
+	revision, err := e.config.Store.CompareAndSwap(ctx, next, expected)
+	if err != nil {
+		next, revision = e.reread(ctx, next.Addr)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l := e.facts.Leases
+	delete(l.inWork, next.Addr)
+	if err == nil {
+		l.dropHold(client)
+	}
+	if revision != 0 {
+		e.learn(next, revision)
+	} else {
+		l.touch(next.Addr)
+	}
+	return err
+}
+
+// reread learns what the store holds after a comparison was lost or a write
+// failed with unknown outcome (H-3).
+func (e *Engine) reread(ctx context.Context, addr netip.Addr) (Lease, Revision) {
+	stored, revision, err := e.config.Store.Lease(ctx, addr)
+	if err != nil {
+		return Lease{Addr: addr}, 0
+	}
+	return stored, revision
+}
+
+// probe asks whether somebody uses the offered address; if so it is put in
+// quarantine and another one has to be chosen.
+func (e *Engine) probe(ctx context.Context, m ClientMessage, addr netip.Addr, trace *Trace) (bool, error) {
+	if !e.config.Probe(ctx, addr, e.config.ProbeWait) {
+		return true, nil
+	}
+	trace.addf("A-7", "%s answers an echo request: quarantined", addr)
+	e.config.Log.WithField("addr", addr).Warn("address is in use by somebody unknown: quarantined")
+	e.mu.Lock()
+	d := decider{f: &e.facts, s: e.facts.Snapshot, l: e.facts.Leases, m: &m, now: e.config.Now()}
+	next := d.quarantined(addr)
+	revision := e.facts.Leases.stored[addr].revision
+	e.facts.Leases.inWork[addr] = m.Client
+	e.mu.Unlock()
+	if err := e.commit(ctx, m.Client, next, revision); err != nil && !errors.Is(err, ErrConflict) {
+		return false, err
+	}
+	return false, nil
+}
+
+// learn takes over what the store holds for one address.
+func (e *Engine) learn(l Lease, revision Revision) {
+	e.facts.Leases.put(l, revision)
+	if !l.Unsynced || e.queued[l.Addr] {
+		return
+	}
+	e.queued[l.Addr] = true
+	e.unsynced = append(e.unsynced, l.Addr)
+	select {
+	case e.unsyncedC <- struct{}{}:
+	default:
+	}
+}
+
+// UnsyncedC receives a value when there may be leases NetBox was not told of.
+func (e *Engine) UnsyncedC() <-chan struct{} { return e.unsyncedC }
+
+// Unsynced returns up to limit leases that NetBox was not told of yet, oldest
+// change first.
+func (e *Engine) Unsynced(limit int) []Lease {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var list []Lease
+	for _, addr := range e.unsynced {
+		if len(list) == limit {
+			break
+		}
+		list = append(list, e.facts.Leases.stored[addr].Lease)
+	}
+	return list
+}
+
+// Synced notes that NetBox shows l since its row was updated at the given
+// time. A lease that has changed meanwhile stays in the queue.
+func (e *Engine) Synced(ctx context.Context, l Lease, at time.Time) error {
+	e.mu.Lock()
+	stored := e.facts.Leases.stored[l.Addr]
+	current := stored.Client == l.Client && stored.State == l.State && stored.Expires.Equal(l.Expires) && stored.Hostname == l.Hostname
+	current = current && e.facts.Leases.inWork[l.Addr] == ""
+	if current {
+		e.facts.Leases.inWork[l.Addr] = l.Client
+	}
+	e.mu.Unlock()
+	if !current {
+		return nil
+	}
+	next := stored.Lease
+	next.Unsynced, next.SyncedAt = false, at
+	revision, err := e.config.Store.CompareAndSwap(ctx, next, stored.revision)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.facts.Leases.inWork, l.Addr)
+	if err != nil {
+		return fmt.Errorf("note that NetBox shows the lease of %s: %w", l.Addr, err)
+	}
+	e.facts.Leases.put(next, revision)
+	delete(e.queued, l.Addr)
+	e.unsynced = remove(e.unsynced, l.Addr)
+	return nil
+}
+
+// remove takes the first addr out of list, which is most often near its start.
+func remove(list []netip.Addr, addr netip.Addr) []netip.Addr {
+	for i, a := range list {
+		if a == addr {
+			if i == 0 {
+				return list[1:]
+			}
+			return append(list[:i], list[i+1:]...)
+		}
+	}
+	return list
+}
+
+// Leases returns a copy of all stored leases in no particular order.
+func (e *Engine) Leases() []Lease {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	list := make([]Lease, 0, len(e.facts.Leases.stored))
+	for _, stored := range e.facts.Leases.stored {
+		list = append(list, stored.Lease)
+	}
+	return list
+}

@@ -1,0 +1,262 @@
+package lease
+
+import (
+	"hash/fnv"
+	"net/netip"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// grant fills a decision that gives a to the client.
+func (d *decider) grant(rule string, verdict Verdict, reason Reason, a *ipam.Address, n *ipam.Subnet, c client) Decision {
+	decision := Decision{
+		Verdict: verdict, Rule: rule, Reason: reason,
+		Addr: d.masked(a, n), Static: reason == ReasonStatic, Time: d.leaseTime(),
+		Subnet: n, Interface: c.port, Machine: c.machine,
+	}
+	if d.trace != nil {
+		d.trace.addf(rule, "%s %s: IP address %s (id %d) for %s", verdict, reason, a.Address, a.ID, decision.Time)
+	}
+	return decision
+}
+
+// acknowledge grants a; a dynamic address has to be durable first.
+func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ipam.Subnet, c client) Decision {
+	decision := d.grant(rule, Ack, reason, a, n, c)
+	decision.effect.dropHold = true
+	if decision.Static {
+		return decision
+	}
+	next := d.nextLease(a.Address.Addr())
+	if next.Client != c.id {
+		next.Hostname = ""
+	}
+	next.Client, next.State = c.id, Bound
+	next.Expires = seconds(d.now.Add(decision.Time))
+	next.InterfaceKind, next.InterfaceID = 0, 0
+	if c.port != nil && d.f.Policy.BindInterface {
+		next.InterfaceKind, next.InterfaceID = uint8(c.port.ID.Kind), c.port.ID.ID
+	}
+	if d.m.Hostname != "" {
+		next.Hostname = d.m.Hostname
+	}
+	decision.effect.change = next
+	decision.effect.revision = d.l.stored[next.Addr].revision
+	return decision
+}
+
+// nextLease starts the next version of the lease stored for addr.
+func (d *decider) nextLease(addr netip.Addr) Lease {
+	next := d.l.stored[addr].Lease
+	next.Addr = addr
+	next.Unsynced = true
+	return next
+}
+
+// seconds cuts to whole seconds in UTC, as leases keep them.
+func seconds(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
+
+// masked is the address with the mask to send: its own, or that of the network
+// where NetBox has it as a lone host.
+func (d *decider) masked(a *ipam.Address, n *ipam.Subnet) netip.Prefix {
+	bits := a.Address.Bits()
+	if bits == 32 && n.Prefix.Prefix.Bits() < 32 {
+		bits = n.Prefix.Prefix.Bits()
+	}
+	if bits != n.Prefix.Prefix.Bits() {
+		d.trace.addf("R-2", "mask /%d of IP address %s (id %d) differs from prefix %s", bits, a.Address, a.ID, n.Prefix.Prefix)
+	}
+	return netip.PrefixFrom(a.Address.Addr(), bits)
+}
+
+// leaseTime clamps the client's wish.
+func (d *decider) leaseTime() time.Duration {
+	p, wish := d.f.Policy, d.m.LeaseTime
+	if wish == 0 {
+		return p.LeaseTime
+	}
+	return min(max(wish, p.MinTime), p.MaxTime)
+}
+
+// choice is the dynamic address for a DISCOVER.
+type choice struct {
+	address *ipam.Address // nil: none
+	reason  Reason
+	own     bool // the client's own binding: nobody else can be using it
+	skewed  bool // only addresses of other clients are left and the clock is off (S-9)
+}
+
+// chooseDynamic follows the order of A-1 after static addresses.
+func (d *decider) chooseDynamic(c client, n *ipam.Subnet) choice {
+	if a := d.ownBinding(c, n); a != nil {
+		d.trace.addf("A-1", "last bound to this client: %s", a.Address.Addr())
+		return choice{address: a, reason: ReasonBound, own: true}
+	}
+	if addr, ok := d.l.heldBy[c.id]; ok && n.Prefix.Prefix.Contains(addr) {
+		if a := d.s.Address(n.VRF, addr); d.available(a, n, c) {
+			d.trace.addf("A-1", "already offered to this client: %s", addr)
+			return choice{address: a, reason: ReasonNew}
+		}
+	}
+	if c.port != nil {
+		for _, a := range d.s.Assigned(c.port.ID) {
+			if d.available(a, n, c) && reserved(a) {
+				d.trace.addf("N-6", "%s is reserved for %s", a.Address.Addr(), d.port(c.port))
+				return choice{address: a, reason: ReasonNew}
+			}
+		}
+	}
+	if wish := d.m.RequestedAddr; wish.IsValid() {
+		if a := d.s.Address(n.VRF, wish); d.available(a, n, c) && !d.reclaims(a) {
+			d.trace.addf("A-1", "the client asked for %s", wish)
+			return choice{address: a, reason: ReasonNew}
+		}
+	}
+	return d.fromPool(c, n)
+}
+
+func (d *decider) available(a *ipam.Address, n *ipam.Subnet, c client) bool {
+	reason, _ := d.mayHave(a, n, c)
+	return reason == ""
+}
+
+// reclaims reports whether giving a away would end another client's claim.
+func (d *decider) reclaims(a *ipam.Address) bool {
+	b := d.l.binding(a, d.now)
+	return b.Client != "" && b.Client != d.m.Client && d.skewed()
+}
+
+func (d *decider) skewed() bool { return d.f.Skew > maxSkew || d.f.Skew < -maxSkew }
+
+// fromPool takes the lowest never-used address, else the one that has been
+// free longest (A-1, S-8).
+func (d *decider) fromPool(c client, n *ipam.Subnet) choice {
+	p := d.l.pools[n.VRF]
+	if p == nil {
+		return choice{}
+	}
+	low, high := ipam.Span(p.addrs, n.Prefix.Prefix)
+	if low < high && !ipam.HostIn(n.Prefix.Prefix, p.addrs[low].Address.Addr()) {
+		low++
+	}
+	if low < high && !ipam.HostIn(n.Prefix.Prefix, p.addrs[high-1].Address.Addr()) {
+		high--
+	}
+	position, key := d.firstFree(p, low, high)
+	switch {
+	case key == unavailable, key != neverUsed && time.Unix(key, 0).Add(d.f.Policy.ReclaimGrace).After(d.now):
+		return choice{}
+	case key != neverUsed && d.skewed():
+		d.trace.addf("S-9", "clock and NetBox differ by %s: no address of another client is reclaimed", d.f.Skew)
+		return choice{skewed: true}
+	}
+	a := p.addrs[position]
+	if key == neverUsed {
+		d.trace.addf("A-1", "never used: %s", a.Address.Addr())
+	} else {
+		d.trace.addf("A-1", "free since %s: %s", time.Unix(key, 0).UTC().Format(time.RFC3339), a.Address.Addr())
+	}
+	return choice{address: a, reason: ReasonNew}
+}
+
+// relays reports whether addr is the relay's own (N-5).
+func (d *decider) relays(addr netip.Addr) bool { return addr == d.m.Relay || addr == d.m.Override }
+
+// firstFree searches [low, high) in the order of lease.pick.
+func (d *decider) firstFree(p *pool, low, high int) (position int, key int64) {
+	if low >= high {
+		return 0, unavailable
+	}
+	start := low
+	if d.f.Policy.Pick == Hash {
+		h := fnv.New64a()
+		h.Write([]byte(d.m.Client))
+		start += int(h.Sum64() % uint64(high-low)) //nolint:gosec // G115: the remainder fits
+	}
+	position, key = d.firstUnlessRelay(p, start, high)
+	if start == low || key == neverUsed {
+		return position, key
+	}
+	if wrapped, early := d.firstUnlessRelay(p, low, start); early < key {
+		return wrapped, early
+	}
+	return position, key
+}
+
+// firstUnlessRelay is pool.first over [low, high) without the addresses of the
+// relay that sent the message. They are taken from this one message only: a
+// relay address is a claim, and must not be able to empty a pool for others.
+func (d *decider) firstUnlessRelay(p *pool, low, high int) (position int, key int64) {
+	position, key = p.first(low, high)
+	if key == unavailable || !d.relays(p.addrs[position].Address.Addr()) {
+		return position, key
+	}
+	before, earlier := d.firstUnlessRelay(p, low, position)
+	after, later := d.firstUnlessRelay(p, position+1, high)
+	if earlier <= later {
+		return before, earlier
+	}
+	return after, later
+}
+
+// ownBinding returns the address in n that was last this client's and can be
+// again: a running one before an ended one, the later expiry first.
+func (d *decider) ownBinding(c client, n *ipam.Subnet) *ipam.Address {
+	var best *ipam.Address
+	var found Binding
+	for _, addr := range d.l.ofClient(c.id) {
+		a := d.s.Address(n.VRF, addr)
+		if reason, own := d.mayHave(a, n, c); reason != "" || !own {
+			continue
+		}
+		b := d.l.binding(a, d.now)
+		if best == nil || b.running(d.now) && !found.running(d.now) ||
+			b.running(d.now) == found.running(d.now) && b.Expires.After(found.Expires) {
+			best, found = a, b
+		}
+	}
+	return best
+}
+
+// mayHave reports why a dynamic address may not be given to the client now, or
+// "" (A-2, N-5), and whether it is the client's own binding.
+func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Reason, own bool) {
+	if a == nil || !d.s.Leasable(a) || !ipam.HostIn(n.Prefix.Prefix, a.Address.Addr()) {
+		return d.refused(a, ReasonNotDynamic), false
+	}
+	addr := a.Address.Addr()
+	if d.l.infrastructure[addr] || d.relays(addr) {
+		return d.refused(a, ReasonNotDynamic), false
+	}
+	if worker := d.l.inWork[addr]; worker != "" && worker != c.id {
+		return d.refused(a, ReasonBusy), false
+	}
+	b := d.l.binding(a, d.now)
+	if b.Client == c.id {
+		// An ended binding may already be offered to somebody else.
+		if !b.running(d.now) && d.l.heldByOther(addr, c.id) {
+			return d.refused(a, ReasonTaken), false
+		}
+		return "", true
+	}
+	switch {
+	case d.l.heldByOther(addr, c.id), b.Rival != "", b.running(d.now):
+		return d.refused(a, ReasonTaken), false
+	case b.Client != "" && b.Expires.Add(d.f.Policy.ReclaimGrace).After(d.now):
+		return d.refused(a, ReasonTaken), false
+	case b.Client != "" && d.skewed():
+		return d.refused(a, ReasonClockSkew), false
+	case reserved(a) && (c.port == nil || c.port.ID != a.Interface):
+		return d.refused(a, ReasonTaken), false
+	}
+	return "", false
+}
+
+// refused notes why an address is out of the question.
+func (d *decider) refused(a *ipam.Address, reason Reason) Reason {
+	if d.trace != nil && a != nil {
+		d.trace.addf("A-2", "%s may not be given: %s", a.Address.Addr(), reason)
+	}
+	return reason
+}

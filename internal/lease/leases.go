@@ -1,0 +1,227 @@
+package lease
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// Leases is what is known of leases at one moment: all that the store holds,
+// the holds made by OFFERs, and marks for work in progress. It is memory only
+// and not safe for concurrent use; Engine guards it.
+type Leases struct {
+	policy   *Policy
+	snapshot *ipam.Snapshot
+
+	stored   map[netip.Addr]storedLease
+	byClient map[ClientID][]netip.Addr
+
+	holds     map[netip.Addr]hold
+	heldBy    map[ClientID]netip.Addr
+	holdQueue []lapse // in order of time; entries may be outdated
+
+	inWork         map[netip.Addr]ClientID
+	backoff        map[netip.Addr]time.Time // declined static addresses
+	infrastructure map[netip.Addr]bool      // own addresses (N-5)
+
+	pools   poolSet
+	pending poolSet // of the snapshot that is about to take over; nil otherwise
+}
+
+type storedLease struct {
+	Lease
+	revision Revision
+}
+
+type hold struct {
+	client ClientID
+	until  time.Time
+}
+
+type lapse struct {
+	addr netip.Addr
+	at   time.Time
+}
+
+// NewLeases returns an empty picture. The policy must not change afterwards.
+func NewLeases(policy *Policy) *Leases {
+	return &Leases{
+		policy:         policy,
+		stored:         make(map[netip.Addr]storedLease),
+		byClient:       make(map[ClientID][]netip.Addr),
+		holds:          make(map[netip.Addr]hold),
+		heldBy:         make(map[ClientID]netip.Addr),
+		inWork:         make(map[netip.Addr]ClientID),
+		backoff:        make(map[netip.Addr]time.Time),
+		infrastructure: make(map[netip.Addr]bool),
+	}
+}
+
+// put notes what the store holds for one address.
+func (l *Leases) put(next Lease, revision Revision) {
+	if old, ok := l.stored[next.Addr]; ok && old.Client != next.Client {
+		l.unlink(old.Client, next.Addr)
+	}
+	l.stored[next.Addr] = storedLease{next, revision}
+	if !slices.Contains(l.byClient[next.Client], next.Addr) {
+		l.byClient[next.Client] = append(l.byClient[next.Client], next.Addr)
+	}
+	l.touch(next.Addr)
+}
+
+func (l *Leases) unlink(client ClientID, addr netip.Addr) {
+	rest := slices.DeleteFunc(l.byClient[client], func(a netip.Addr) bool { return a == addr })
+	if len(rest) == 0 {
+		delete(l.byClient, client)
+		return
+	}
+	l.byClient[client] = rest
+}
+
+// hold reserves addr for client until the given time; the client's earlier
+// hold goes.
+func (l *Leases) hold(addr netip.Addr, client ClientID, until time.Time) {
+	if earlier, ok := l.heldBy[client]; ok && earlier != addr {
+		l.dropHold(client)
+	}
+	l.holds[addr] = hold{client, until}
+	l.heldBy[client] = addr
+	l.holdQueue = append(l.holdQueue, lapse{addr, until})
+	l.touch(addr)
+}
+
+func (l *Leases) dropHold(client ClientID) {
+	addr, ok := l.heldBy[client]
+	if !ok {
+		return
+	}
+	delete(l.heldBy, client)
+	delete(l.holds, addr)
+	l.touch(addr)
+}
+
+// sweep forgets the holds and back-offs that lapsed by now. All holds live
+// equally long, so the queue is in order of time; a hold that was made anew has
+// a later entry.
+func (l *Leases) sweep(now time.Time) {
+	for len(l.holdQueue) > 0 && !l.holdQueue[0].at.After(now) {
+		addr := l.holdQueue[0].addr
+		l.holdQueue = l.holdQueue[1:]
+		if h, ok := l.holds[addr]; ok && !h.until.After(now) {
+			l.dropHold(h.client)
+		}
+	}
+	for addr, until := range l.backoff {
+		if !until.After(now) {
+			delete(l.backoff, addr)
+		}
+	}
+}
+
+// heldByOther reports whether an OFFER to another client reserves addr.
+func (l *Leases) heldByOther(addr netip.Addr, client ClientID) bool {
+	h, ok := l.holds[addr]
+	return ok && h.client != client
+}
+
+// Binding is what the store and the NetBox record together say of one address
+// (S-5).
+type Binding struct {
+	// Client is the last client of the address; empty: never used.
+	Client ClientID
+	// Expires is when the binding ended or will end; zero with a Client:
+	// released at an unknown time (P-5).
+	Expires time.Time
+	State   State
+	// Rival is another client that NetBox shows as running beside the store's:
+	// nobody new gets the address.
+	Rival ClientID
+}
+
+// forever stands for "never reclaim" (P-17).
+var forever = time.Unix(1<<40, 0)
+
+// running reports whether the client may still use the address.
+func (b Binding) running(now time.Time) bool {
+	return b.Client != "" && b.State != Released && b.Expires.After(now)
+}
+
+// binding merges store and record (S-5).
+func (l *Leases) binding(a *ipam.Address, now time.Time) Binding {
+	record := recorded(a)
+	stored, ok := l.stored[a.Address.Addr()]
+	if !ok {
+		return record
+	}
+	own := Binding{Client: stored.Client, Expires: stored.Expires, State: stored.State}
+	news := stored.SyncedAt.IsZero() || a.LastUpdated.After(stored.SyncedAt)
+	switch {
+	case !news:
+		return own
+	case record.Client == "":
+		if !stored.SyncedAt.IsZero() && !stored.Unsynced {
+			return record // an operator emptied it
+		}
+		return own
+	case record.Client == own.Client:
+		if stored.Unsynced && own.State != Bound || !record.Expires.After(own.Expires) {
+			return own
+		}
+		return record
+	case own.running(now):
+		if record.running(now) {
+			own.Rival = record.Client
+		}
+		return own
+	case record.running(now) || record.Expires.After(own.Expires):
+		return record
+	}
+	return own
+}
+
+// recorded is the binding the NetBox record alone shows.
+func recorded(a *ipam.Address) Binding {
+	r := a.Record
+	b := Binding{Client: ClientID(r.Client), Expires: r.Expires, State: Bound}
+	switch {
+	case b.Client == "":
+		return Binding{}
+	case r.Unreadable:
+		b.Expires = forever
+	case r.Expires.IsZero():
+		b.State = Released
+	}
+	if b.Client == Declined {
+		b.State = Quarantined
+	}
+	return b
+}
+
+// ofClient returns the addresses whose last client may be the given one, from
+// the store and from NetBox records.
+func (l *Leases) ofClient(client ClientID) []netip.Addr {
+	addrs := l.byClient[client]
+	for _, a := range l.snapshot.Recorded(string(client)) {
+		if host := a.Address.Addr(); !slices.Contains(addrs, host) {
+			addrs = append(slices.Clip(addrs), host)
+		}
+	}
+	return addrs
+}
+
+// exclude keeps an address of this server out of the pools (N-5).
+func (l *Leases) exclude(own netip.Addr) {
+	if own.IsValid() && !l.infrastructure[own] {
+		l.infrastructure[own] = true
+		l.touch(own)
+	}
+}
+
+// fill computes the keys of some leaves of a pool that is being built.
+func (l *Leases) fill(p *pool, from, to int) {
+	for position := from; position < to; position++ {
+		p.tree[position+len(p.addrs)] = l.key(p.addrs[position])
+	}
+}

@@ -1,0 +1,34 @@
+package lease
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Trace is the chain of reasons of one decision, for explain, tests and debug
+// logs. A nil *Trace records nothing.
+type Trace struct {
+	Steps []Step
+}
+
+// Step is one reason: the rule that applied and what it found, in words that
+// name NetBox objects.
+type Step struct {
+	Rule string `json:"rule"`
+	Text string `json:"text"`
+}
+
+func (t *Trace) addf(rule, format string, args ...any) {
+	if t != nil {
+		t.Steps = append(t.Steps, Step{Rule: rule, Text: fmt.Sprintf(format, args...)})
+	}
+}
+
+// String renders one line a step, rule first.
+func (t *Trace) String() string {
+	var b strings.Builder
+	for _, s := range t.Steps {
+		fmt.Fprintf(&b, "%-6s %s\n", s.Rule, s.Text)
+	}
+	return b.String()
+}
