@@ -1,0 +1,110 @@
+package leasetest
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+)
+
+// model is the trivial store: a map.
+type model map[netip.Addr]stored
+
+// testModel plays random stories on the store and on a map, over few addresses
+// so that they collide, with the store closed and reopened in between.
+func testModel(t *testing.T, open OpenFunc) {
+	rapid.Check(t, func(rt *rapid.T) {
+		dir := t.TempDir()
+		s := open(t, dir)
+		defer func() {
+			if err := s.Close(); err != nil {
+				rt.Errorf("close: %v", err)
+			}
+		}()
+		m := make(model)
+		rt.Repeat(map[string]func(*rapid.T){
+			"store over what is there": func(rt *rapid.T) {
+				l := drawLease(rt)
+				rev, err := s.CompareAndSwap(t.Context(), l, m[l.Addr].Rev)
+				if err != nil || rev <= m[l.Addr].Rev {
+					rt.Fatalf("store %s over %d: revision %d, %v", l.Addr, m[l.Addr].Rev, rev, err)
+				}
+				m[l.Addr] = stored{l, rev}
+			},
+			"store over something else": func(rt *rapid.T) {
+				l := drawLease(rt)
+				rev := lease.Revision(rapid.Uint64().Draw(rt, "revision"))
+				if rev == m[l.Addr].Rev {
+					rev++
+				}
+				if _, err := s.CompareAndSwap(t.Context(), l, rev); !errors.Is(err, lease.ErrConflict) {
+					rt.Fatalf("store %s over %d of %d: %v, want ErrConflict", l.Addr, rev, m[l.Addr].Rev, err)
+				}
+			},
+			"read": func(rt *rapid.T) {
+				addr := drawAddr(rt)
+				l, rev, err := s.Lease(t.Context(), addr)
+				held, ok := m[addr]
+				if ok != (err == nil) || !ok && !errors.Is(err, lease.ErrNotFound) {
+					rt.Fatalf("read %s: %v, in the model: %v", addr, err, ok)
+				}
+				if diff := cmp.Diff(held, stored{l, rev}, addrs); diff != "" {
+					rt.Fatalf("read %s (-want +got):\n%s", addr, diff)
+				}
+			},
+			"close and reopen": func(rt *rapid.T) {
+				if err := s.Close(); err != nil {
+					rt.Fatalf("close: %v", err)
+				}
+				s = open(t, dir)
+			},
+			"": func(rt *rapid.T) { m.compare(t, rt, s) },
+		})
+	})
+}
+
+// compare checks that Each shows the model's leases in address order.
+func (m model) compare(t *testing.T, rt *rapid.T, s lease.Store) {
+	var wantAll []stored
+	for _, held := range m {
+		wantAll = append(wantAll, held)
+	}
+	slices.SortFunc(wantAll, func(a, b stored) int { return a.Lease.Addr.Compare(b.Lease.Addr) })
+	var got []stored
+	err := s.Each(t.Context(), func(l lease.Lease, rev lease.Revision) error {
+		got = append(got, stored{l, rev})
+		return nil
+	})
+	if err != nil {
+		rt.Fatalf("each: %v", err)
+	}
+	if diff := cmp.Diff(wantAll, got, addrs); diff != "" {
+		rt.Fatalf("each (-want +got):\n%s", diff)
+	}
+}
+
+func drawAddr(rt *rapid.T) netip.Addr {
+	return host(rapid.IntRange(254, 260).Draw(rt, "address"))
+}
+
+func drawLease(rt *rapid.T) lease.Lease {
+	seconds := rapid.Int64Range(-62135596800, 253402300799) // years 1 to 9999
+	instant := rapid.Custom(func(rt *rapid.T) time.Time { return time.Unix(seconds.Draw(rt, "seconds"), 0).UTC() })
+	return lease.Lease{
+		Addr:          drawAddr(rt),
+		Client:        lease.ClientID(rapid.String().Draw(rt, "client")),
+		State:         lease.State(rapid.Uint8().Draw(rt, "state")),
+		Expires:       instant.Draw(rt, "expires"),
+		Hostname:      string(rapid.SliceOf(rapid.Byte()).Draw(rt, "hostname")),
+		InterfaceKind: rapid.Uint8().Draw(rt, "kind"),
+		InterfaceID:   rapid.Int64().Draw(rt, "interface"),
+		Unsynced:      rapid.Bool().Draw(rt, "unsynced"),
+		SyncedAt:      instant.Draw(rt, "synced at"),
+	}
+}

@@ -1,0 +1,5 @@
+package pebblestore
+
+const crashDirEnv = "PEBBLESTORE_CRASH_DIR"
+
+func crashWriter(string) {}

@@ -1,0 +1,58 @@
+package pebblestore
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// logger takes what Pebble says. Its running commentary is debug; problems
+// come through listener with fields.
+type logger struct{ s *Store }
+
+// Infof implements pebble.Logger.
+func (l logger) Infof(format string, args ...any) {
+	l.s.log.WithField("detail", fmt.Sprintf(format, args...)).Debug("pebble")
+}
+
+// Errorf implements pebble.Logger.
+func (l logger) Errorf(format string, args ...any) {
+	l.s.log.WithField("detail", fmt.Sprintf(format, args...)).Error("pebble reports an error")
+}
+
+// Fatalf implements pebble.Logger. Pebble calls it where it cannot go on, for
+// one after a failed fsync, and takes a return for success: it must not
+// return. To exit here would take the decision from main, to panic in one of
+// Pebble's goroutines would end the process without one. So the store fails,
+// which frees every caller, and this goroutine stays where it is until the
+// process ends, with whatever locks it holds.
+func (l logger) Fatalf(format string, args ...any) {
+	l.s.fail(fmt.Errorf(format, args...))
+	halt()
+}
+
+func halt() { select {} }
+
+// slowDisk is how long a call to the disk may take before it is reported.
+const slowDisk = 2 * time.Second
+
+func (s *Store) diskSlow(info vfs.DiskSlowInfo) {
+	s.log.WithField("detail", info.String()).Warn("disk under the lease store is slow")
+}
+
+// listener reports what an operator must know.
+func listener(s *Store) *pebble.EventListener {
+	return &pebble.EventListener{
+		BackgroundError: func(err error) {
+			s.log.WithError(err).Error("lease store cannot tidy its files and tries again; look for a full or broken disk (df, dmesg)")
+		},
+		DataCorruption: func(info pebble.DataCorruptionInfo) {
+			s.fail(fmt.Errorf("damaged file: %s", info))
+		},
+		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
+			s.log.WithField("detail", info.Reason).Warn("lease store waits for the disk")
+		},
+	}
+}

@@ -1,0 +1,185 @@
+package pebblestore
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+)
+
+// The format key holds the version of everything else in the database as a
+// uvarint. It sorts before all leases.
+const (
+	formatKey     = "format"
+	formatVersion = 1
+)
+
+// options keep the database small: a lease takes some 80 bytes and the engine
+// holds all of them in memory anyway, so the database is hardly read.
+func options(s *Store, fs vfs.FS) *pebble.Options {
+	o := &pebble.Options{
+		FS:     fs,
+		Logger: logger{s},
+		// The format that tells a damaged log from the end of the log.
+		FormatMajorVersion:          pebble.FormatWALSyncChunks,
+		CacheSize:                   2 << 20,
+		MemTableSize:                2 << 20,
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       2,
+		L0StopWritesThreshold:       24,
+		LBaseMaxBytes:               16 << 20,
+		MaxOpenFiles:                64,
+		MaxManifestFileSize:         1 << 20,
+	}
+	o.Experimental.FileCacheShards = 1
+	o.EventListener = listener(s)
+	return o
+}
+
+// makeFolder makes the folder and returns its one true name: Pebble's lock
+// knows the stores of its own process by name only.
+func makeFolder(dir string) (string, error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return "", err
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(dir)
+}
+
+// load opens the database, checks its format, or marks a new one with it, and
+// reads the revision of every lease, which also proves that every one can be
+// read.
+func (s *Store) load(fs vfs.FS) (map[netip.Addr]lease.Revision, error) {
+	db, err := pebble.Open(s.dir, options(s, fs))
+	if err != nil {
+		return nil, explain(s.dir, err)
+	}
+	revs, err := revisions(db)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s.db = db
+	return revs, nil
+}
+
+func revisions(db *pebble.DB) (map[netip.Addr]lease.Revision, error) {
+	if err := checkFormat(db); err != nil {
+		return nil, err
+	}
+	it, err := newIter(db)
+	if err != nil {
+		return nil, err
+	}
+	revs := make(map[netip.Addr]lease.Revision)
+	err = each(it, func(l lease.Lease, rev lease.Revision) error {
+		revs[l.Addr] = rev
+		return nil
+	})
+	return revs, errors.Join(err, it.Close())
+}
+
+func checkFormat(db *pebble.DB) error {
+	value, closer, err := db.Get([]byte(formatKey))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return markFormat(db)
+	}
+	if err != nil {
+		return fmt.Errorf("read format: %w", err)
+	}
+	version, n := binary.Uvarint(value)
+	if err := closer.Close(); err != nil {
+		return fmt.Errorf("read format: %w", err)
+	}
+	if n <= 0 || version < formatVersion {
+		return fmt.Errorf("format version: %w", errCorrupt)
+	}
+	if version > formatVersion {
+		return fmt.Errorf("the folder has format %d, written by a newer version of this program, which itself knows "+
+			"format %d: run that newer version again, or move the folder away and start with an empty one",
+			version, formatVersion)
+	}
+	return nil
+}
+
+// markFormat makes an empty database ours.
+func markFormat(db *pebble.DB) error {
+	it, err := db.NewIter(nil)
+	if err != nil {
+		return fmt.Errorf("read format: %w", err)
+	}
+	foreign := it.First()
+	if err := it.Close(); err != nil {
+		return fmt.Errorf("read format: %w", err)
+	}
+	if foreign {
+		return errors.New("the folder holds a database that is no lease store; choose another folder")
+	}
+	if err := db.Set([]byte(formatKey), binary.AppendUvarint(nil, formatVersion), pebble.Sync); err != nil {
+		return fmt.Errorf("write format: %w", err)
+	}
+	return nil
+}
+
+func newIter(db *pebble.DB) (*pebble.Iterator, error) {
+	return db.NewIter(&pebble.IterOptions{LowerBound: []byte{leasePrefix}, UpperBound: []byte{leasePrefix + 1}})
+}
+
+// each calls fn for every lease from it on in key order, which is address
+// order, until an error.
+func each(it *pebble.Iterator, fn func(lease.Lease, lease.Revision) error) error {
+	for ok := it.First(); ok; ok = it.Next() {
+		l, rev, err := decode(it.Key(), it.Value())
+		if err != nil {
+			return err
+		}
+		if err := fn(l, rev); err != nil {
+			return err
+		}
+	}
+	return it.Error()
+}
+
+// explain adds to an error of opening dir what the operator can do about it.
+func explain(dir string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EACCES) && lockOwner(dir) != 0:
+		return fmt.Errorf("another server%s has the folder open; stop it, or give this one a folder of its own: %w",
+			ofProcess(lockOwner(dir)), err)
+	case pebble.IsCorruptionError(err):
+		return fmt.Errorf("the folder is damaged; restore it from a backup, or move it away and start with an empty one, "+
+			"which learns running leases from NetBox again: %w", err)
+	}
+	return err
+}
+
+func ofProcess(pid int32) string {
+	if pid == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (process %d)", pid)
+}
+
+// lockOwner is the process that has dir locked, or 0 where nobody can tell.
+func lockOwner(dir string) int32 {
+	fd, err := syscall.Open(filepath.Join(dir, "LOCK"), syscall.O_RDWR|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = syscall.Close(fd) }()
+	lock := syscall.Flock_t{Type: syscall.F_WRLCK}
+	if err := syscall.FcntlFlock(uintptr(fd), syscall.F_GETLK, &lock); err != nil || lock.Type == syscall.F_UNLCK {
+		return 0
+	}
+	return lock.Pid
+}

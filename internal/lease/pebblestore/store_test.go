@@ -1,0 +1,160 @@
+package pebblestore
+
+import (
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/sirupsen/logrus"
+	"go.uber.org/goleak"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease/leasetest"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(crashDirEnv); dir != "" {
+		crashWriter(dir)
+		return
+	}
+	// A failed store leaves Pebble's goroutines where they are: see Fatalf.
+	goleak.VerifyTestMain(m)
+}
+
+func TestContract(t *testing.T) {
+	leasetest.Contract(t, func(t *testing.T, dir string) lease.Store {
+		s, err := Open(dir, quiet())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	})
+}
+
+// quiet is a logger that says nothing.
+func quiet() *logrus.Logger {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	return log
+}
+
+// mustOpen opens a store that t closes.
+func mustOpen(t *testing.T, dir string, fs vfs.FS) *Store {
+	t.Helper()
+	s, err := open(dir, quiet(), fs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		write func(t *testing.T, db *pebble.DB)
+		want  string
+	}{
+		{"a newer format", func(t *testing.T, db *pebble.DB) {
+			set(t, db, formatKey, []byte{2})
+		}, "format 2, written by a newer version"},
+		{"a format that is no number", func(t *testing.T, db *pebble.DB) {
+			set(t, db, formatKey, []byte{0x80})
+		}, errCorrupt.Error()},
+		{"somebody else's database", func(t *testing.T, db *pebble.DB) {
+			set(t, db, "zebra", nil)
+		}, "no lease store"},
+		{"a lease whose checksum is wrong", func(t *testing.T, db *pebble.DB) {
+			set(t, db, formatKey, []byte{formatVersion})
+			key, value := encoded(t, lease.Lease{Addr: addr(5), Client: "52:54:00:AA:BB:CC"}, 1)
+			value[len(value)-1] ^= 1
+			set(t, db, string(key), value)
+		}, "lease of 10.0.0.5: checksum"},
+		{"a lease stored under another address", func(t *testing.T, db *pebble.DB) {
+			set(t, db, formatKey, []byte{formatVersion})
+			_, value := encoded(t, lease.Lease{Addr: addr(5)}, 1)
+			key, _ := encoded(t, lease.Lease{Addr: addr(6)}, 1)
+			set(t, db, string(key), value)
+		}, "lease of 10.0.0.6: checksum"},
+		{"a key that is no address", func(t *testing.T, db *pebble.DB) {
+			set(t, db, formatKey, []byte{formatVersion})
+			set(t, db, "l\x04\x0a\x00", nil)
+		}, errCorrupt.Error()},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			db := rawOpen(t, dir)
+			c.write(t, db)
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s, err := Open(dir, quiet())
+			if err == nil {
+				_ = s.Close()
+				t.Fatal("opened")
+			}
+			if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), dir) {
+				t.Errorf("error %q does not say %q and the folder", err, c.want)
+			}
+			// A refusal leaves the folder free for whoever can read it.
+			if err := rawOpen(t, dir).Close(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// rawOpen opens the database below the store.
+func rawOpen(t *testing.T, dir string) *pebble.DB {
+	t.Helper()
+	s := &Store{dir: dir, log: quiet(), failed: make(chan struct{})}
+	db, err := pebble.Open(dir, options(s, vfs.Default))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func set(t *testing.T, db *pebble.DB, key string, value []byte) {
+	t.Helper()
+	if err := db.Set([]byte(key), value, pebble.Sync); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOpenRefusesAFolderInUse(t *testing.T) {
+	dir := t.TempDir()
+	mustOpen(t, dir, vfs.Default)
+	link := t.TempDir() + "/link"
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{dir, link} {
+		if s, err := Open(name, quiet()); err == nil {
+			_ = s.Close()
+			t.Errorf("open %s twice: no error", name)
+		} else if !strings.Contains(err.Error(), dir) {
+			t.Errorf("error %q does not name the folder", err)
+		}
+	}
+}
+
+func TestOpenRefusesAFolderThatCannotBeMade(t *testing.T) {
+	file := t.TempDir() + "/file"
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := Open(file+"/store", quiet()); err == nil {
+		_ = s.Close()
+		t.Error("opened")
+	} else if !strings.Contains(err.Error(), file) {
+		t.Errorf("error %q does not name the folder", err)
+	}
+}
