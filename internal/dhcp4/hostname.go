@@ -1,0 +1,98 @@
+package dhcp4
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+)
+
+// maxName is the longest DNS name in text form, RFC 1035 section 2.3.4.
+const maxName = 253
+
+// Flags of option 81, RFC 4702 section 2.1.
+const (
+	fqdnServerUpdates byte = 1 << iota // S
+	fqdnOverride                       // O
+	fqdnEncoded                        // E: the name is in DNS wire format
+	fqdnNoUpdate                       // N
+)
+
+// fqdnHeader is the length of flags and result codes before the name.
+const fqdnHeader = 3
+
+// clientName returns the name the client gives itself, fit for a log line and a
+// custom field: option 81, else 12. Empty: none.
+func clientName(req *dhcpv4.DHCPv4) string {
+	if b := req.Options.Get(dhcpv4.OptionFQDN); len(b) > fqdnHeader {
+		name := string(b[fqdnHeader:])
+		if b[0]&fqdnEncoded != 0 {
+			name = wireName(b[fqdnHeader:])
+		}
+		if name = cleanName(name); name != "" {
+			return name
+		}
+	}
+	return cleanName(string(req.Options.Get(dhcpv4.OptionHostName)))
+}
+
+// wireName reads labels up to the root label or the end, since a client may
+// send a partial name. RFC 4702 section 2.3.1 forbids compression; what does
+// not parse yields no name.
+func wireName(b []byte) string {
+	var labels []string
+	for len(b) > 0 && b[0] != 0 {
+		n := int(b[0])
+		if n > 63 || n >= len(b) {
+			return ""
+		}
+		labels = append(labels, string(b[1:1+n]))
+		b = b[1+n:]
+	}
+	return strings.Join(labels, ".")
+}
+
+// cleanName keeps what can be printed, at most maxName bytes.
+func cleanName(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, name)
+	for len(name) > maxName {
+		_, n := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-n]
+	}
+	return strings.TrimSpace(name)
+}
+
+// echoFQDN returns the reply to option 81: DNS is not updated by this server,
+// and it says so (R-9, RFC 4702 section 4). nil: the client's option is too
+// short to be answered.
+func echoFQDN(b []byte) []byte {
+	if len(b) < fqdnHeader {
+		return nil
+	}
+	flags := b[0]&fqdnEncoded | fqdnNoUpdate
+	if b[0]&fqdnServerUpdates != 0 {
+		flags |= fqdnOverride
+	}
+	return append([]byte{flags, 255, 255}, b[fqdnHeader:]...)
+}
+
+// hostLabel reports whether name can be sent as a host name: one label of
+// letters, digits and inner hyphens, RFC 1123 section 2.1.
+func hostLabel(name string) bool {
+	if name == "" || len(name) > 63 || name[0] == '-' || name[len(name)-1] == '-' {
+		return false
+	}
+	for _, c := range []byte(name) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !letter && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,180 @@
+package dhcp4
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+)
+
+// Extra is what a reply can say beyond the decision.
+type Extra struct {
+	Config       *ipam.Config // of the client or its site; nil: none
+	SendHostname bool         // clients.send_hostname
+}
+
+// Fill writes decision d about message m into the prepared reply resp: address,
+// times, mask and echoes (R-1 to R-12, D-21, D-23). A refusal only gets its
+// type and identifier; plugin nak makes the packet of it (K-5). Other plugins'
+// options stay. It fails, with resp unfit to be sent, for a decision that is
+// not spoken or grants no IPv4 address.
+func Fill(req, resp *dhcpv4.DHCPv4, d lease.Decision, m lease.ClientMessage, x Extra) error {
+	if m.Override.Is4() {
+		resp.UpdateOption(dhcpv4.OptServerIdentifier(m.Override.AsSlice()))
+	}
+	switch d.Verdict {
+	case lease.Offer:
+		resp.UpdateOption(dhcpv4.OptMessageType(dhcpv4.MessageTypeOffer))
+	case lease.Ack, lease.Informed:
+		resp.UpdateOption(dhcpv4.OptMessageType(dhcpv4.MessageTypeAck))
+	case lease.Nak:
+		resp.UpdateOption(dhcpv4.OptMessageType(dhcpv4.MessageTypeNak))
+		return nil
+	case lease.BootReply:
+		resp.DeleteOption(dhcpv4.OptionDHCPMessageType)
+		resp.DeleteOption(dhcpv4.OptionServerIdentifier)
+	default:
+		return fmt.Errorf("fill reply: %s is no reply", d.Verdict)
+	}
+	if err := fillAddress(resp, d); err != nil {
+		return err
+	}
+	fillTimes(resp, d)
+	fillNetwork(req, resp, d)
+	fillEchoes(req, resp)
+	if d.Verdict != lease.BootReply {
+		fillName(req, resp, d, x.SendHostname)
+	}
+	if d.Verdict == lease.Offer || d.Verdict == lease.Ack {
+		fillIPv6Only(req, resp, x.Config)
+	}
+	return nil
+}
+
+// fillAddress sets yiaddr; an INFORM is answered without one (D-21).
+func fillAddress(resp *dhcpv4.DHCPv4, d lease.Decision) error {
+	if d.Verdict == lease.Informed {
+		resp.YourIPAddr = net.IPv4zero.To4()
+		return nil
+	}
+	if !d.Addr.Addr().Is4() || d.Addr.Addr().IsUnspecified() {
+		return errors.New("fill reply: decision grants no IPv4 address")
+	}
+	resp.YourIPAddr = d.Addr.Addr().AsSlice()
+	return nil
+}
+
+// fillTimes sets lease time, T1 and T2 where there is a lease.
+func fillTimes(resp *dhcpv4.DHCPv4, d lease.Decision) {
+	if d.Verdict != lease.Offer && d.Verdict != lease.Ack {
+		resp.DeleteOption(dhcpv4.OptionIPAddressLeaseTime)
+		resp.DeleteOption(dhcpv4.OptionRenewTimeValue)
+		resp.DeleteOption(dhcpv4.OptionRebindingTimeValue)
+		return
+	}
+	// The library would wrap what does not fit in 32 bits of seconds (F-33).
+	seconds := min(max(0, d.Time/time.Second), math.MaxUint32)
+	resp.UpdateOption(dhcpv4.OptIPAddressLeaseTime(seconds * time.Second))
+	resp.UpdateOption(dhcpv4.OptRenewTimeValue(seconds / 2 * time.Second))
+	resp.UpdateOption(dhcpv4.OptRebindingTimeValue(seconds * 7 / 8 * time.Second))
+}
+
+// fillNetwork sets the mask, and the broadcast address if wanted. For
+// an INFORM whose address NetBox does not have it is that of N.
+func fillNetwork(req, resp *dhcpv4.DHCPv4, d lease.Decision) {
+	network := d.Addr.Masked()
+	if !network.IsValid() && d.Subnet != nil && d.Subnet.Prefix != nil {
+		network = d.Subnet.Prefix.Prefix.Masked()
+	}
+	if !network.IsValid() || !network.Addr().Is4() {
+		return
+	}
+	resp.UpdateOption(dhcpv4.OptSubnetMask(net.CIDRMask(network.Bits(), 32)))
+	// RFC 3021: a /31 has no broadcast address, and neither has a host.
+	if network.Bits() < 31 && Wanted(req, dhcpv4.OptionBroadcastAddress) {
+		resp.UpdateOption(dhcpv4.OptBroadcastAddress(broadcast(network).AsSlice()))
+	}
+}
+
+// broadcast returns the last address of an IPv4 network.
+func broadcast(network netip.Prefix) netip.Addr {
+	last := network.Addr().As4()
+	for i, m := range net.CIDRMask(network.Bits(), 32) {
+		last[i] |= ^m
+	}
+	return netip.AddrFrom4(last)
+}
+
+// fillEchoes returns what the client or relay sent and wants to see again:
+// option 61 (RFC 6842), 82 whole or not at all, and 118, without which a
+// client that sent it discards the reply (RFC 3011 section 2.1, N-2).
+func fillEchoes(req, resp *dhcpv4.DHCPv4) {
+	echoes := []dhcpv4.OptionCode{dhcpv4.OptionClientIdentifier, dhcpv4.OptionRelayAgentInformation}
+	if optionAddr(req.Options, dhcpv4.OptionSubnetSelection).IsValid() {
+		echoes = append(echoes, dhcpv4.OptionSubnetSelection)
+	}
+	for _, code := range echoes {
+		if req.Options.Has(code) {
+			resp.UpdateOption(dhcpv4.OptGeneric(code, req.Options.Get(code)))
+		} else {
+			resp.DeleteOption(code)
+		}
+	}
+}
+
+// fillName answers option 81, or else names the client as NetBox does.
+func fillName(req, resp *dhcpv4.DHCPv4, d lease.Decision, send bool) {
+	if echo := echoFQDN(req.Options.Get(dhcpv4.OptionFQDN)); echo != nil {
+		resp.DeleteOption(dhcpv4.OptionHostName)
+		resp.UpdateOption(dhcpv4.OptGeneric(dhcpv4.OptionFQDN, echo))
+		return
+	}
+	if send && d.Machine != nil && hostLabel(d.Machine.Name) && Wanted(req, dhcpv4.OptionHostName) {
+		resp.UpdateOption(dhcpv4.OptHostName(d.Machine.Name))
+	}
+}
+
+// fillIPv6Only tells a client that asked whether it can do without IPv4 (R-10,
+// RFC 8925).
+func fillIPv6Only(req, resp *dhcpv4.DHCPv4, c *ipam.Config) {
+	if c != nil && c.HasIPv6OnlyWait && Wanted(req, dhcpv4.OptionIPv6OnlyPreferred) {
+		resp.UpdateOption(dhcpv4.OptIPv6OnlyPreferred(min(max(0, c.IPv6OnlyWait), dhcpv4.MaxLeaseTime)))
+	}
+}
+
+// Configures reports whether resp tells the client of req its settings: an
+// OFFER or ACK with an address, the ACK to an INFORM, or a BOOTP reply with an
+// address. The option plugins pass every other reply on untouched (G-1).
+func Configures(req, resp *dhcpv4.DHCPv4) bool {
+	granted := headerAddr(resp.YourIPAddr).IsValid()
+	switch resp.MessageType() {
+	case dhcpv4.MessageTypeOffer:
+		return granted
+	case dhcpv4.MessageTypeAck:
+		return granted || req.MessageType() == dhcpv4.MessageTypeInform
+	}
+	return granted && messageType(req) == lease.BOOTP && !resp.Options.Has(dhcpv4.OptionDHCPMessageType)
+}
+
+// unasked are the options given to a client that sent no parameter request
+// list, or an empty one.
+var unasked = []uint8{1, 3, 6, 15, 28, 42, 51, 58, 59}
+
+// Wanted reports whether an optional parameter may go to the client. It
+// is not meant for boot parameters, which follow rules of their own. The
+// library's IsOptionRequested says yes to everything without option 55 (F-27).
+func Wanted(req *dhcpv4.DHCPv4, code dhcpv4.OptionCode) bool {
+	listed := req.Options.Get(dhcpv4.OptionParameterRequestList)
+	if len(listed) == 0 {
+		listed = unasked
+	}
+	return slices.Contains(listed, code.Code())
+}

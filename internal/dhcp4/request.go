@@ -1,0 +1,161 @@
+package dhcp4
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+	"github.com/insomniacslk/dhcp/iana"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+)
+
+// messageUnreadable is the Type of a message whose option 53 is no message
+// type. It must not pass for BOOTP, which has no option 53 at all (F-34).
+const messageUnreadable lease.MessageType = 0xff
+
+// ParseRequest reads req as far as a lease decision needs it. resp is the reply
+// prepared so far: its option 54 is our identifier; it may be nil.
+// serverIDOverride is network.server_id_override. What makes a message
+// unusable is named in Malformed; everything else that is wrong in the packet
+// counts as absent.
+func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) lease.ClientMessage {
+	m := lease.ClientMessage{
+		Type:            messageType(req),
+		RequestedAddr:   optionAddr(req.Options, dhcpv4.OptionRequestedIPAddress),
+		ClientAddr:      headerAddr(req.ClientIPAddr),
+		ServerID:        optionAddr(req.Options, dhcpv4.OptionServerIdentifier),
+		Relay:           headerAddr(req.GatewayIPAddr),
+		SubnetSelection: optionAddr(req.Options, dhcpv4.OptionSubnetSelection),
+		Interface:       in.Interface,
+		InterfaceAddrs:  in.Addrs,
+		Delivery:        in.Delivery,
+		LeaseTime:       max(0, req.IPAddressLeaseTime(0)),
+		Hostname:        clientName(req),
+		Secs:            time.Duration(req.NumSeconds) * time.Second,
+		Malformed:       malformedOption(req),
+	}
+	if resp != nil {
+		m.Identifier = optionAddr(resp.Options, dhcpv4.OptionServerIdentifier)
+	}
+	if relay := req.RelayAgentInfo(); relay != nil {
+		m.LinkSelection = optionAddr(relay.Options, dhcpv4.LinkSelectionSubOption)
+		if serverIDOverride && m.Relay.IsValid() {
+			m.Override = optionAddr(relay.Options, dhcpv4.ServerIdentifierOverrideSubOption)
+		}
+	}
+	identify(&m, req, in)
+	return m
+}
+
+// messageType tells a missing option 53 (BOOTP) from an unreadable one.
+func messageType(req *dhcpv4.DHCPv4) lease.MessageType {
+	if !req.Options.Has(dhcpv4.OptionDHCPMessageType) {
+		return lease.BOOTP
+	}
+	if t := req.MessageType(); t != dhcpv4.MessageTypeNone {
+		return lease.MessageType(t)
+	}
+	return messageUnreadable
+}
+
+// malformedOption names the first option that must be right for the message to
+// be answered at all and is not (section 3.3). Has and not Get: an option of
+// length zero is present (F-31), and two copies of one option arrive as one of
+// double length (F-30). Option 55 has no wrong length; an empty one counts as
+// absent.
+func malformedOption(req *dhcpv4.DHCPv4) string {
+	lengths := []struct {
+		code     dhcpv4.OptionCode
+		name     string
+		min, max int
+	}{
+		{dhcpv4.OptionDHCPMessageType, "option 53", 1, 1},
+		{dhcpv4.OptionRequestedIPAddress, "option 50", 4, 4},
+		{dhcpv4.OptionServerIdentifier, "option 54", 4, 4},
+		{dhcpv4.OptionClientIdentifier, "option 61", 2, 255}, // RFC 2132 section 9.14
+	}
+	for _, want := range lengths {
+		n := len(req.Options.Get(want.code))
+		if req.Options.Has(want.code) && (n < want.min || n > want.max) {
+			return want.name
+		}
+	}
+	if messageType(req) == messageUnreadable {
+		return "option 53"
+	}
+	return ""
+}
+
+// identify sets the client key (I-1, I-2) and, for an Ethernet address, the MAC
+// to look up (I-4). Option 61 is used only where there is no hardware address,
+// so that firmware, loader and system of one machine share a lease (I-3).
+func identify(m *lease.ClientMessage, req *dhcpv4.DHCPv4, in Ingress) {
+	hardware, identifier := req.ClientHWAddr, req.Options.Get(dhcpv4.OptionClientIdentifier)
+	// The library cuts longer addresses to 16 bytes; our receive loop has
+	// dropped them by then, the stock server hands them on (F-29).
+	clamped := !in.Known() && len(hardware) == dhcpv4.MaxHWAddrLen
+	if len(hardware) == 0 || clamped && len(identifier) > 0 {
+		m.Client = clientKey(identifier)
+		// The key of a quarantined address must not become anybody's own.
+		if m.Client == "" || m.Client == lease.Declined {
+			reject(m, "client identifier")
+		}
+		return
+	}
+	m.Client = clientKey(hardware)
+	if !individual(hardware) {
+		reject(m, "hardware address")
+		return
+	}
+	if req.HWType == iana.HWTypeEthernet && len(hardware) == len(m.MAC) {
+		m.HasMAC = true
+		copy(m.MAC[:], hardware)
+	}
+}
+
+// clientKey renders bytes as NetBox renders a MAC.
+func clientKey(b []byte) lease.ClientID {
+	return lease.ClientID(strings.ToUpper(net.HardwareAddr(b).String()))
+}
+
+// individual reports whether a hardware address can name one client: not all
+// zero, not all ones, and with 6 bytes without the group bit (I-2).
+func individual(hardware []byte) bool {
+	zeros, ones := true, true
+	for _, b := range hardware {
+		zeros = zeros && b == 0
+		ones = ones && b == 0xff
+	}
+	group := len(hardware) == len(ipam.MAC{}) && hardware[0]&1 == 1
+	return !zeros && !ones && !group
+}
+
+// optionAddr returns the IPv4 address in an option or relay sub-option; the
+// zero Addr where there is none, it is 0.0.0.0, or it has the wrong length.
+func optionAddr(options dhcpv4.Options, code dhcpv4.OptionCode) netip.Addr {
+	if b := options.Get(code); len(b) == net.IPv4len {
+		return headerAddr(b)
+	}
+	return netip.Addr{}
+}
+
+// headerAddr returns a header address; the zero Addr for 0.0.0.0 and for what
+// is no IPv4 address.
+func headerAddr(ip net.IP) netip.Addr {
+	addr, ok := netip.AddrFromSlice(ip.To4())
+	if !ok || addr.IsUnspecified() {
+		return netip.Addr{}
+	}
+	return addr
+}
+
+// reject marks the message unusable unless something else has already.
+func reject(m *lease.ClientMessage, what string) {
+	if m.Malformed == "" {
+		m.Malformed = what
+	}
+}

@@ -1,0 +1,75 @@
+package dhcp4
+
+import (
+	"cmp"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// virtualRoles are the NetBox roles of an address that routers share, most
+// wanted first (G-2).
+var virtualRoles = []string{"vrrp", "hsrp", "glbp", "carp", "vip"}
+
+// Routers returns the gateways of N in the order a client should prefer them
+// (G-2): inside its own subnet first, then addresses that routers share, then
+// the lowest. client is the client's address with the mask it was sent; it is
+// never its own gateway (G-3). Without any gateway it is fallback, if valid.
+func Routers(gateways []*ipam.Address, client netip.Prefix, fallback netip.Addr) []netip.Addr {
+	ranked := slices.DeleteFunc(slices.Clone(gateways), func(a *ipam.Address) bool {
+		return !a.Address.Addr().Is4() || a.Address.Addr() == client.Addr()
+	})
+	slices.SortStableFunc(ranked, func(a, b *ipam.Address) int {
+		return cmp.Or(
+			cmp.Compare(outside(client, a), outside(client, b)),
+			cmp.Compare(roleRank(a), roleRank(b)),
+			a.Address.Addr().Compare(b.Address.Addr()),
+		)
+	})
+	var routers []netip.Addr
+	for _, a := range ranked {
+		routers = append(routers, a.Address.Addr())
+	}
+	if len(routers) == 0 && fallback.Is4() && fallback != client.Addr() {
+		routers = append(routers, fallback)
+	}
+	return slices.Compact(routers)
+}
+
+func outside(client netip.Prefix, a *ipam.Address) int {
+	if client.Contains(a.Address.Addr()) {
+		return 0
+	}
+	return 1
+}
+
+func roleRank(a *ipam.Address) int {
+	if i := slices.Index(virtualRoles, a.Role); i >= 0 {
+		return i
+	}
+	return len(virtualRoles)
+}
+
+// ClientPrefix returns the client's address, which is ciaddr for an INFORM,
+// with the mask resp tells it. Without a usable mask it is a single address;
+// without an address it is invalid.
+func ClientPrefix(req, resp *dhcpv4.DHCPv4) netip.Prefix {
+	addr := headerAddr(resp.YourIPAddr)
+	if req.MessageType() == dhcpv4.MessageTypeInform {
+		addr = headerAddr(req.ClientIPAddr)
+	}
+	if !addr.IsValid() {
+		return netip.Prefix{}
+	}
+	bits := 32
+	if mask := resp.Options.Get(dhcpv4.OptionSubnetMask); len(mask) == net.IPv4len {
+		if ones, size := net.IPMask(mask).Size(); size == 32 {
+			bits = ones
+		}
+	}
+	return netip.PrefixFrom(addr, bits)
+}

@@ -1,0 +1,68 @@
+package dhcp4
+
+import (
+	"encoding/binary"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+)
+
+// Sizes in bytes.
+const (
+	minMessage   = 576         // every client takes this much (RFC 2131 section 2)
+	maxMessage   = 1500        // more than this would be fragmented
+	ipUDPHeaders = 28          // option 57 counts them too
+	fixedLength  = 236 + 4 + 1 // header, cookie, END
+	paddedLength = 300         // RFC 951
+	optionHeader = 2           // code and length
+	optionLength = 255         // longest value before it is split (RFC 3396)
+)
+
+// dispensable are the options left out of a message that is too big, in this
+// order: 119, 42, 12, 28, 15, 249.
+var dispensable = []dhcpv4.OptionCode{
+	dhcpv4.OptionDNSDomainSearchList,
+	dhcpv4.OptionNTPServers,
+	dhcpv4.OptionHostName,
+	dhcpv4.OptionBroadcastAddress,
+	dhcpv4.OptionDomainName,
+	dhcpv4.GenericOptionCode(249),
+}
+
+// Trim leaves options out of resp until the client of req can take it and
+// returns what it left out, for the log. fits is false if resp is still too big
+// without all that may go. Calling it again changes nothing.
+func Trim(req, resp *dhcpv4.DHCPv4) (left []dhcpv4.OptionCode, fits bool) {
+	limit := sizeLimit(req)
+	for _, code := range dispensable {
+		if size(resp) <= limit {
+			return left, true
+		}
+		if resp.Options.Has(code) {
+			resp.DeleteOption(code)
+			left = append(left, code)
+		}
+	}
+	return left, size(resp) <= limit
+}
+
+// sizeLimit returns how many bytes of DHCP the client takes in one datagram.
+func sizeLimit(req *dhcpv4.DHCPv4) int {
+	limit := minMessage
+	if b := req.Options.Get(dhcpv4.OptionMaximumDHCPMessageSize); len(b) == 2 {
+		limit = min(max(minMessage, int(binary.BigEndian.Uint16(b))), maxMessage)
+	}
+	return limit - ipUDPHeaders
+}
+
+// size returns the length of resp on the wire without encoding it.
+func size(resp *dhcpv4.DHCPv4) int {
+	n := fixedLength
+	for code, value := range resp.Options {
+		if code == dhcpv4.OptionPad.Code() || code == dhcpv4.OptionEnd.Code() {
+			continue // never written
+		}
+		parts := max(1, (len(value)+optionLength-1)/optionLength)
+		n += parts*optionHeader + len(value)
+	}
+	return max(n, paddedLength)
+}
