@@ -1,0 +1,40 @@
+package dhcp4
+
+import (
+	"net"
+	"testing"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+)
+
+// L-6
+func TestRawFramesOfTheStockServerAreAvoided(t *testing.T) {
+	other, none := net.IP{10, 0, 0, 66}, net.IPv4zero
+	tests := map[string]struct {
+		mods   []dhcpv4.Modifier
+		siaddr net.IP
+		in     Ingress
+		want   bool
+	}{
+		"siaddr is ours":                {nil, server.AsSlice(), Ingress{}, false},
+		"siaddr is a TFTP server":       {nil, other, Ingress{}, true},
+		"siaddr is zero":                {nil, none, Ingress{}, true},
+		"eight-byte hardware address":   {[]dhcpv4.Modifier{dhcpv4.WithHwAddr(make(net.HardwareAddr, 8))}, server.AsSlice(), Ingress{}, true},
+		"relayed":                       {[]dhcpv4.Modifier{relayed("10.9.0.1")}, other, Ingress{}, false},
+		"the client has an address":     {[]dhcpv4.Modifier{dhcpv4.WithClientIP(net.IP{10, 0, 0, 5})}, other, Ingress{}, false},
+		"our own loop knows its source": {nil, other, Ingress{Interface: "eth0", Delivery: lease.DeliveryBroadcast}, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			req := packet(t, dhcpv4.MessageTypeDiscover, tt.mods...)
+			resp := prepared(t, req)
+			resp.ServerIPAddr = tt.siaddr
+			AvoidRawFrame(req, resp, tt.in)
+			if req.IsBroadcast() != tt.want {
+				t.Errorf("broadcast %v, want %v", req.IsBroadcast(), tt.want)
+			}
+		})
+	}
+}
