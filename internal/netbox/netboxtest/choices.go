@@ -1,5 +1,10 @@
 package netboxtest
 
+import (
+	"slices"
+	"strings"
+)
+
 // option is one value of a choice set.
 type option struct{ value, label string }
 
@@ -24,8 +29,8 @@ func choiceSets() map[string][]option {
 			{"1000base-t", "1000BASE-T (1GE)"}, {"10gbase-t", "10GBASE-T (10GE)"}, {"10gbase-x-sfpp", "SFP+ (10GE)"},
 			{"25gbase-x-sfp28", "SFP28 (25GE)"}, {"40gbase-x-qsfpp", "QSFP+ (40GE)"}, {"100gbase-x-qsfp28", "QSFP28 (100GE)"},
 			{"ieee802.11ax", "IEEE 802.11ax"}, {"other", "Other"}},
-		"Interface.mode": {{"access", "Access"}, {"tagged", "Tagged"}, {"tagged-all", "Tagged (All)"}, {"q-in-q", "Q-in-Q (802.1ad)"}},
-		"Interface.duplex": {{"half", "Half"}, {"full", "Full"}, {"auto", "Auto"}},
+		"Interface.mode":            {{"access", "Access"}, {"tagged", "Tagged"}, {"tagged-all", "Tagged (All)"}, {"q-in-q", "Q-in-Q (802.1ad)"}},
+		"Interface.duplex":          {{"half", "Half"}, {"full", "Full"}, {"auto", "Auto"}},
 		"DeviceType.subdevice_role": {{"parent", "Parent"}, {"child", "Child"}},
 		"CustomField.type": {{"text", "Text"}, {"longtext", "Text (long)"}, {"integer", "Integer"}, {"decimal", "Decimal"}, {"boolean", "Boolean (true/false)"},
 			{"date", "Date"}, {"datetime", "Date & time"}, {"url", "URL"}, {"json", "JSON"}, {"select", "Selection"},
@@ -45,4 +50,52 @@ func family(is4 bool) map[string]any {
 		return map[string]any{"value": 4, "label": "IPv4"}
 	}
 	return map[string]any{"value": 6, "label": "IPv6"}
+}
+
+// configuredSets applies FIELD_CHOICES and renamed labels to the stock sets.
+func configuredSets(c Config) map[string][]option {
+	sets := choiceSets()
+	for name, values := range c.Choices {
+		var set []option
+		for _, v := range values {
+			set = append(set, option{v, stockLabel(sets[name], v)})
+		}
+		sets[name] = set
+	}
+	for _, set := range sets {
+		for i := range set {
+			if label, ok := c.Labels[set[i].value]; ok {
+				set[i].label = label
+			}
+		}
+	}
+	return sets
+}
+
+// stockLabel is the label NetBox ships for a value, else the value with a capital letter.
+func stockLabel(set []option, value string) string {
+	for _, o := range set {
+		if o.value == value {
+			return o.label
+		}
+	}
+	return strings.ToUpper(value[:1]) + value[1:]
+}
+
+func (t *txn) hasChoice(set, value string) bool {
+	return slices.ContainsFunc(t.s.sets[set], func(o option) bool { return o.value == value })
+}
+
+// showChoice shows a choice value; one that was removed from its set has an empty label.
+func (t *txn) showChoice(set string, value any) any {
+	s, ok := value.(string)
+	if !ok || s == "" {
+		return nil
+	}
+	for _, o := range t.s.sets[set] {
+		if o.value == s {
+			return map[string]any{"value": s, "label": o.label}
+		}
+	}
+	return map[string]any{"value": s, "label": ""}
 }

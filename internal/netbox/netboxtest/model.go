@@ -20,6 +20,7 @@ const (
 	typeName             // string, "app.model" of a generic relation; its id column is <name without _type>_id
 	moment               // time.Time
 	words                // []any of strings
+	slugs                // []int64 of tags, read and shown as slugs
 )
 
 // removal is what happens to a row when the row that a column of it names is deleted.
@@ -50,7 +51,9 @@ type field struct {
 	since    int // minor version that brought the column
 }
 
-func textField(name string, max int) field { return field{name: name, kind: text, max: max, blank: true, def: ""} }
+func textField(name string, max int) field {
+	return field{name: name, kind: text, max: max, blank: true, def: ""}
+}
 func flagField(name string, def bool) field { return field{name: name, kind: boolean, def: def} }
 func numberField(name string) field         { return field{name: name, kind: integer, nullable: true} }
 func choiceField(name, set, def string) field {
@@ -70,12 +73,15 @@ func genericFields(name string, gone removal, models ...string) []field {
 	}
 }
 
-func (f field) must() field          { f.required, f.nullable, f.blank, f.def = true, false, false, nil; return f }
-func (f field) uniq() field          { f.unique = true; return f }
-func (f field) orNull() field        { f.nullable, f.def = true, nil; return f }
+func (f field) must() field {
+	f.required, f.nullable, f.blank, f.def = true, false, false, nil
+	return f
+}
+func (f field) uniq() field           { f.unique = true; return f }
+func (f field) orNull() field         { f.nullable, f.def = true, nil; return f }
 func (f field) on(gone removal) field { f.gone = gone; return f }
-func (f field) from(minor int) field { f.since = minor; return f }
-func (f field) show() field          { f.readOnly = true; return f }
+func (f field) from(minor int) field  { f.since = minor; return f }
+func (f field) show() field           { f.readOnly = true; return f }
 
 // model describes one REST object type. Everything the server does with it follows from here.
 type model struct {
@@ -96,7 +102,7 @@ type model struct {
 	key      func(r *row) string // index for uniqueness checks
 	order    func(t *txn, a, b *row) int
 	// prepare derives columns and checks the row as the model's clean does. old is nil for a new row.
-	prepare func(t *txn, r, old *row) faults
+	prepare func(t *txn, r, old *row) problems
 	// saved follows a stored change: dependent rows.
 	saved func(t *txn, r, old *row)
 	// search lists the columns of ?q=.

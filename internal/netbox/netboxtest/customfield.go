@@ -1,0 +1,359 @@
+package netboxtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	customFieldsPath = "extras/custom-fields"
+	choiceSetsPath   = "extras/custom-field-choice-sets"
+)
+
+// customFields are the definitions for a model, by id.
+func (t *txn) customFields(m *model) []*row {
+	var defs []*row
+	for _, d := range t.all(customFieldsPath) {
+		if kinds, _ := d.cols["object_types"].([]any); slices.Contains(kinds, any(m.label)) {
+			defs = append(defs, d)
+		}
+	}
+	return defs
+}
+
+func (t *txn) defaultCustomFields(m *model) map[string]any {
+	cf := map[string]any{}
+	if m.plain {
+		return cf
+	}
+	for _, d := range t.customFields(m) {
+		cf[d.str("name")] = d.cols["default"]
+	}
+	return cf
+}
+
+// showCustomFields shows every field of the model, null where the row has no value.
+func (t *txn) showCustomFields(m *model, r *row) map[string]any {
+	out := map[string]any{}
+	for _, d := range t.customFields(m) {
+		out[d.str("name")] = t.showCustomField(d, r.cf[d.str("name")])
+	}
+	return out
+}
+
+func (t *txn) showCustomField(d *row, v any) any {
+	if v == nil {
+		return nil
+	}
+	switch kind := d.str("type"); kind {
+	case "select":
+		return t.showSelected(d, v)
+	case "multiselect":
+		list, _ := v.([]any)
+		out := []any{}
+		for _, item := range list {
+			out = append(out, t.showSelected(d, item))
+		}
+		return out
+	case "object":
+		return t.showRelated(d, v)
+	case "multiobject":
+		list, _ := v.([]any)
+		out := []any{}
+		for _, item := range list {
+			if shown := t.showRelated(d, item); shown != nil {
+				out = append(out, shown)
+			}
+		}
+		return out
+	}
+	return v
+}
+
+func (t *txn) showSelected(d *row, v any) any {
+	if !t.s.config.Version.atLeast(7) {
+		return v
+	}
+	label := fmt.Sprint(v)
+	for _, o := range t.customChoices(d) {
+		if o.value == v {
+			label = o.label
+		}
+	}
+	return map[string]any{"value": v, "label": label}
+}
+
+func (t *txn) showRelated(d *row, v any) any {
+	m := t.s.labelled(d.str("related_object_type"))
+	id, _ := v.(int64)
+	if m == nil {
+		return nil
+	}
+	return t.nested(m.path, id)
+}
+
+// customChoices are the values of a selection field.
+func (t *txn) customChoices(d *row) []option {
+	set := t.get(choiceSetsPath, d.ref("choice_set"))
+	if set == nil {
+		return nil
+	}
+	list, _ := set.cols["extra_choices"].([]any)
+	var out []option
+	for _, item := range list {
+		if pair, _ := item.([]any); len(pair) == 2 {
+			out = append(out, option{fmt.Sprint(pair[0]), fmt.Sprint(pair[1])})
+		}
+	}
+	return out
+}
+
+// assignCustomFields merges the custom fields of a request into a row: keys not sent keep their value.
+func (t *txn) assignCustomFields(m *model, r *row, in map[string]any, bad problems) {
+	given, ok := in["custom_fields"]
+	if !ok {
+		return
+	}
+	values, ok := given.(map[string]any)
+	if !ok {
+		bad.add("custom_fields", "Invalid data format. Custom field data must be passed as a dictionary mapping field names to their values.")
+		return
+	}
+	defs := map[string]*row{}
+	for _, d := range t.customFields(m) {
+		defs[d.str("name")] = d
+	}
+	if message := t.unknownFields(values, defs); message != nil {
+		bad["custom_fields"] = message
+		return
+	}
+	merged := maps.Clone(r.cf)
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		d := defs[name]
+		if d == nil {
+			continue // dropped without a word, 4.4.10 to 4.5.7
+		}
+		v, message := t.parseCustomField(d, values[name])
+		if message != "" {
+			bad.add("__all__", "Invalid value for custom field '%s': %s", name, message)
+			continue
+		}
+		merged[name] = v
+	}
+	r.cf = merged
+}
+
+// unknownFields is what the version says to names that are no field of the model: nil if nothing.
+func (t *txn) unknownFields(values map[string]any, defs map[string]*row) any {
+	v := t.s.config.Version
+	unknown := map[string]any{}
+	for name := range values {
+		if defs[name] == nil {
+			unknown[name] = fmt.Sprintf("Custom field '%s' does not exist for this object type.", name)
+		}
+	}
+	switch {
+	case len(unknown) == 0 || v.atLeast(4) && !v.atLeast(5):
+		return nil
+	case v.atLeast(5):
+		return unknown
+	}
+	names := slices.Sorted(maps.Keys(unknown))
+	return []any{fmt.Sprintf("Unknown field name '%s' in custom field data.", names[0])}
+}
+
+// parseCustomField reads a raw value strictly by the field's type.
+func (t *txn) parseCustomField(d *row, v any) (any, string) {
+	if v == nil || v == "" {
+		if d.flag("required") {
+			return nil, "Required field cannot be empty."
+		}
+		return v, ""
+	}
+	switch kind := d.str("type"); kind {
+	case "text", "longtext", "url":
+		return parseCustomText(d, v)
+	case "integer", "decimal":
+		return parseCustomNumber(d, kind, v)
+	case "boolean":
+		if _, ok := v.(bool); !ok {
+			return nil, "Value must be true or false."
+		}
+		return v, ""
+	case "date", "datetime":
+		return parseCustomTime(kind, v)
+	case "select":
+		return t.parseSelected(d, v)
+	case "multiselect":
+		return t.parseManySelected(d, v)
+	case "object", "multiobject":
+		return t.parseRelated(d, kind, v)
+	}
+	return plainJSON(v), ""
+}
+
+func parseCustomText(d *row, v any) (any, string) {
+	s, ok := v.(string)
+	if !ok {
+		return nil, "Value must be a string."
+	}
+	if pattern := d.str("validation_regex"); pattern != "" && !matches(s, pattern) {
+		return nil, fmt.Sprintf("Value must match regex '%s'", pattern)
+	}
+	return s, ""
+}
+
+var integerText = regexp.MustCompile(`^-?\d+$`)
+
+func parseCustomNumber(d *row, kind string, v any) (any, string) {
+	n, ok := v.(json.Number)
+	if kind == "decimal" {
+		f, err := strconv.ParseFloat(fmt.Sprint(v), 64)
+		if _, isBool := v.(bool); isBool || err != nil {
+			return nil, "Value must be a decimal."
+		}
+		return f, ""
+	}
+	if !ok || !integerText.MatchString(n.String()) {
+		return nil, "Value must be an integer."
+	}
+	i, err := n.Int64()
+	if err != nil {
+		return nil, "Value must be an integer."
+	}
+	if low, ok := d.cols["validation_minimum"].(int64); ok && i < low {
+		return nil, fmt.Sprintf("Value must be at least %d", low)
+	}
+	if high, ok := d.cols["validation_maximum"].(int64); ok && i > high {
+		return nil, fmt.Sprintf("Value must not exceed %d", high)
+	}
+	return i, ""
+}
+
+// parseCustomTime normalises as Python's isoformat does: no fraction if it is zero.
+func parseCustomTime(kind string, v any) (any, string) {
+	s, _ := v.(string)
+	if kind == "date" {
+		if at, err := time.Parse("2006-01-02", s); err == nil {
+			return at.Format("2006-01-02"), ""
+		}
+		return nil, "Date values must be in ISO 8601 format (YYYY-MM-DD)."
+	}
+	at, ok := parseMoment(s)
+	if !ok {
+		return nil, "Date and time values must be in ISO 8601 format (YYYY-MM-DD HH:MM:SS)."
+	}
+	out := isoTime(at)
+	if !strings.HasSuffix(s, "Z") && !hasZone(s) {
+		out = strings.TrimSuffix(out, "Z")
+	}
+	return out, ""
+}
+
+func hasZone(s string) bool {
+	_, err := time.Parse(time.RFC3339Nano, strings.Replace(s, " ", "T", 1))
+	return err == nil
+}
+
+func (t *txn) parseSelected(d *row, v any) (any, string) {
+	for _, o := range t.customChoices(d) {
+		if o.value == v {
+			return v, ""
+		}
+	}
+	return nil, fmt.Sprintf("Invalid choice (%v) for choice set %s.", v, t.choiceSetName(d))
+}
+
+func (t *txn) choiceSetName(d *row) string {
+	if set := t.get(choiceSetsPath, d.ref("choice_set")); set != nil {
+		return set.str("name")
+	}
+	return ""
+}
+
+func (t *txn) parseManySelected(d *row, v any) (any, string) {
+	list, ok := v.([]any)
+	if !ok {
+		return nil, fmt.Sprintf("Invalid choice(s) (%v) for choice set %s.", v, t.choiceSetName(d))
+	}
+	for _, item := range list {
+		if _, message := t.parseSelected(d, item); message != "" {
+			return nil, fmt.Sprintf("Invalid choice(s) (%v) for choice set %s.", v, t.choiceSetName(d))
+		}
+	}
+	return plainJSON(list), ""
+}
+
+func (t *txn) parseRelated(d *row, kind string, v any) (any, string) {
+	m := t.s.labelled(d.str("related_object_type"))
+	if m == nil {
+		return plainJSON(v), ""
+	}
+	if kind == "object" {
+		return t.parseRef(&field{to: m.path}, v)
+	}
+	ids, message := t.parseRefs(&field{to: m.path}, v)
+	if message != "" {
+		return nil, message
+	}
+	var list []any
+	for _, id := range ids.([]int64) {
+		list = append(list, id)
+	}
+	return list, ""
+}
+
+// customFieldFilter makes the filter cf_<name>, nil for a field the model has not or that is not for filtering.
+func (t *txn) customFieldFilter(m *model, param string) filterFunc {
+	name, lookup, _ := strings.Cut(strings.TrimPrefix(param, "cf_"), "__")
+	for _, d := range t.customFields(m) {
+		if d.str("name") != name || d.str("filter_logic") == "disabled" {
+			continue
+		}
+		loose := d.str("filter_logic") == "loose" && (d.str("type") == "text" || d.str("type") == "longtext" || d.str("type") == "url")
+		return func(_ *txn, values []string) (test, string) {
+			return func(r *row) bool {
+				return slices.ContainsFunc(values, func(v string) bool { return matchesField(r.cf[name], v, lookup, loose) })
+			}, ""
+		}
+	}
+	return nil
+}
+
+func matchesField(have any, want, lookup string, loose bool) bool {
+	if lookup == "empty" {
+		return (have == nil || have == "") == strings.EqualFold(want, "true")
+	}
+	if want == "null" {
+		return have == nil
+	}
+	if have == nil {
+		return lookup == "n"
+	}
+	s := fmt.Sprint(have)
+	if compare := textLookups[lookup]; compare != nil && lookup != "" {
+		return compare(s, want)
+	}
+	if c := numericOrder(s, want); lookup != "" {
+		return lookup == "lt" && c < 0 || lookup == "lte" && c <= 0 || lookup == "gt" && c > 0 || lookup == "gte" && c >= 0
+	}
+	if loose {
+		return strings.Contains(strings.ToLower(s), strings.ToLower(want))
+	}
+	return s == want
+}
+
+func numericOrder(a, b string) int {
+	x, errX := strconv.ParseFloat(a, 64)
+	y, errY := strconv.ParseFloat(b, 64)
+	if errX != nil || errY != nil {
+		return strings.Compare(a, b)
+	}
+	return compareValues(x, y)
+}

@@ -1,0 +1,165 @@
+package netboxtest
+
+import (
+	"cmp"
+	"regexp"
+	"strings"
+)
+
+const contextsPath = "extras/config-contexts"
+
+func extrasModels() []*model {
+	return []*model{tagModel(), customFieldModel(), choiceSetModel(), contextModel(), journalModel()}
+}
+
+func tagModel() *model {
+	return &model{path: "extras/tags", label: "extras.tag", class: "Tag", verbose: "tag", plain: true,
+		fields: []field{textField("name", 100).must().uniq(), textField("slug", 100).must().uniq(),
+			{name: "color", kind: text, max: 6, def: "9e9e9e"}, textField("description", 200),
+			{name: "weight", kind: integer, def: int64(1000), since: 3}, {name: "object_types", kind: words, def: []any{}}},
+		brief:    []string{"name", "slug", "color", "description"},
+		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "tagged_items": taggedItems},
+		order: func(_ *txn, a, b *row) int {
+			return cmp.Or(compareValues(a.cols["weight"], b.cols["weight"]), cmp.Compare(a.str("name"), b.str("name")))
+		},
+		search: []string{"name", "slug"},
+	}
+}
+
+func taggedItems(t *txn, r *row) any {
+	n := 0
+	for _, path := range t.s.paths() {
+		for _, other := range t.all(path) {
+			for _, id := range other.tags {
+				if id == r.id {
+					n++
+				}
+			}
+		}
+	}
+	return n
+}
+
+func customFieldModel() *model {
+	return &model{path: customFieldsPath, label: "extras.customfield", class: "CustomField", verbose: "custom field", plain: true,
+		fields: []field{{name: "object_types", kind: words, required: true}, {name: "type", kind: choice, set: "CustomField.type", required: true},
+			textField("related_object_type", 100).orNull(), textField("name", 50).must().uniq(), textField("label", 50), textField("group_name", 50),
+			textField("description", 200), flagField("required", false), flagField("unique", false).from(2),
+			{name: "search_weight", kind: integer, def: int64(1000)}, choiceField("filter_logic", "CustomField.filter_logic", "loose"),
+			choiceField("ui_visible", "CustomField.ui_visible", "always"), choiceField("ui_editable", "CustomField.ui_editable", "yes"),
+			flagField("is_cloneable", false), docField("default"), {name: "weight", kind: integer, def: int64(100)},
+			{name: "validation_minimum", kind: integer, nullable: true}, {name: "validation_maximum", kind: integer, nullable: true},
+			textField("validation_regex", 500), refField("choice_set", choiceSetsPath).on(protect), textField("comments", 0)},
+		brief:    []string{"name", "description"},
+		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "data_type": customDataType},
+		order: func(_ *txn, a, b *row) int {
+			return cmp.Or(cmp.Compare(a.str("group_name"), b.str("group_name")), compareValues(a.cols["weight"], b.cols["weight"]), cmp.Compare(a.str("name"), b.str("name")))
+		},
+		prepare: cleanCustomField, search: []string{"name", "label"},
+	}
+}
+
+func customDataType(_ *txn, r *row) any {
+	switch kind := r.str("type"); kind {
+	case "integer", "boolean":
+		return kind
+	case "decimal":
+		return "decimal"
+	case "object":
+		return "object"
+	case "multiselect", "multiobject":
+		return "array"
+	case "json":
+		return "object"
+	}
+	return "string"
+}
+
+var fieldName = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
+
+func cleanCustomField(t *txn, r, old *row) problems {
+	bad := problems{}
+	name, kind := r.str("name"), r.str("type")
+	switch {
+	case !fieldName.MatchString(name):
+		bad.add("name", "Only alphanumeric characters and underscores are allowed.")
+	case strings.Contains(name, "__"):
+		bad.add("name", "Double underscores are not permitted in custom field names.")
+	}
+	if old != nil && old.str("type") != kind {
+		bad.add("type", "Changing the type of custom fields is not supported.")
+	}
+	selection := kind == "select" || kind == "multiselect"
+	if selection && r.ref("choice_set") == 0 {
+		bad.add("choice_set", "Selection fields must specify a set of choices.")
+	}
+	if !selection && r.ref("choice_set") != 0 {
+		bad.add("choice_set", "Choices may be set only on selection fields.")
+	}
+	if related := kind == "object" || kind == "multiobject"; related && r.str("related_object_type") == "" {
+		bad.add("related_object_type", "Object fields must define an object type.")
+	}
+	return bad
+}
+
+func choiceSetModel() *model {
+	return &model{path: choiceSetsPath, label: "extras.customfieldchoiceset", class: "CustomFieldChoiceSet", verbose: "custom field choice set", plain: true,
+		fields: []field{textField("name", 100).must().uniq(), textField("description", 200),
+			{name: "base_choices", kind: choice, set: "ChoiceSet.base", nullable: true, blank: true},
+			{name: "extra_choices", kind: document, required: true}, flagField("order_alphabetically", false)},
+		brief: []string{"name", "description", "choices_count"},
+		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "choices_count": func(_ *txn, r *row) any {
+			list, _ := r.cols["extra_choices"].([]any)
+			return len(list)
+		}},
+		order: byName, search: []string{"name"},
+	}
+}
+
+// contextCriteria are the columns of a context that limit where it applies, with the models they name.
+func contextCriteria() []field {
+	return []field{manyField("regions", regionsPath), manyField("site_groups", siteGroupsPath), manyField("sites", sitesPath),
+		manyField("locations", locationsPath), manyField("device_types", typesPath), manyField("roles", rolesPath),
+		manyField("platforms", platformsPath), manyField("cluster_types", clusterTypesPath),
+		manyField("cluster_groups", "virtualization/cluster-groups"), manyField("clusters", clustersPath),
+		manyField("tenant_groups", "tenancy/tenant-groups"), manyField("tenants", tenantsPath),
+		{name: "tags", kind: slugs, to: "extras/tags", def: []int64{}}}
+}
+
+func contextModel() *model {
+	return &model{path: contextsPath, label: "extras.configcontext", class: "ConfigContext", verbose: "config context", plain: true,
+		fields: append([]field{textField("name", 100).must().uniq(), {name: "weight", kind: integer, def: int64(1000)}, textField("description", 200),
+			flagField("is_active", true), {name: "data", kind: document, required: true}}, contextCriteria()...),
+		brief: []string{"name", "description"},
+		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "data_source": func(*txn, *row) any { return nil },
+			"data_path": func(*txn, *row) any { return "" }, "data_file": func(*txn, *row) any { return nil }, "data_synced": func(*txn, *row) any { return nil }},
+		order: contextOrder,
+		prepare: func(_ *txn, r, _ *row) problems {
+			bad := problems{}
+			cleanContextData(r, "data", bad)
+			return bad
+		},
+		search: []string{"name", "description"},
+	}
+}
+
+func contextOrder(_ *txn, a, b *row) int {
+	return cmp.Or(compareValues(a.cols["weight"], b.cols["weight"]), cmp.Compare(a.str("name"), b.str("name")))
+}
+
+func journalModel() *model {
+	return &model{path: "extras/journal-entries", label: "extras.journalentry", class: "JournalEntry", verbose: "journal entry",
+		fields: []field{{name: "assigned_object_type", kind: typeName, required: true, gone: cascade, models: []string{"ipam.prefix", "ipam.iprange",
+			"ipam.ipaddress", "dcim.site", "dcim.device", "virtualization.virtualmachine"}}, {name: "assigned_object_id", kind: integer, required: true},
+			choiceField("kind", "Journal.kind", "info"), textField("comments", 0).must()},
+		brief:    []string{"created"},
+		display:  func(t *txn, r *row) string { return isoTime(r.created) },
+		computed: map[string]func(*txn, *row) any{"assigned_object": func(t *txn, r *row) any { return t.generic(r, "assigned_object") }},
+		order:    func(_ *txn, a, b *row) int { return b.created.Compare(a.created) },
+		prepare: func(t *txn, r, _ *row) problems {
+			bad := problems{}
+			t.cleanAssignment(r, bad)
+			return bad
+		},
+	}
+}

@@ -1,0 +1,405 @@
+package netboxtest
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// test decides whether a row passes a filter.
+type test func(r *row) bool
+
+// filterFunc makes the test for a filter's values. The message is "" if the values are possible.
+type filterFunc func(t *txn, values []string) (test, string)
+
+// paging and field selection are not filters.
+var notFilters = []string{"limit", "offset", "start", "ordering", "fields", "omit", "brief", "exclude", "format", "background"}
+
+// filters makes a test for each known parameter. Unknown parameters are ignored, as NetBox does.
+func (t *txn) filters(m *model) ([]test, problems) {
+	var tests []test
+	bad := problems{}
+	for name, values := range t.call.query {
+		if slices.Contains(notFilters, name) {
+			continue
+		}
+		values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
+		if len(values) == 0 {
+			continue
+		}
+		make := t.filter(m, name)
+		if make == nil {
+			continue
+		}
+		ok, message := make(t, values)
+		if message != "" {
+			bad.add(name, "%s", message)
+			continue
+		}
+		tests = append(tests, ok)
+	}
+	return tests, bad
+}
+
+// filter finds what a parameter does; nil: nothing.
+func (t *txn) filter(m *model, param string) filterFunc {
+	base, lookup, _ := strings.Cut(param, "__")
+	v := t.s.config.Version
+	if strings.HasPrefix(param, "cf_") {
+		return t.customFieldFilter(m, param)
+	}
+	switch base {
+	case "tag", "tag_id":
+		return tagFilter(v, m, base, lookup)
+	case "q":
+		return searchFilter(m)
+	case "id", "created", "last_updated":
+		return valueFilter(m, base, lookup)
+	case "created_by_request", "updated_by_request", "modified_by_request":
+		return requestFilter(m, base)
+	}
+	if f := m.filters[param]; f != nil {
+		return f
+	}
+	if m.filters[base] != nil && lookup == "n" {
+		return negated(m.filters[base])
+	}
+	if f := m.column(v, base); f != nil && f.kind != single && f.kind != many {
+		return t.columnFilter(m, f, lookup)
+	}
+	for i := range m.fields {
+		f := &m.fields[i]
+		if (f.kind == single || f.kind == many) && v.atLeast(f.since) && (base == f.name+"_id" || base == f.name || base == strings.TrimSuffix(f.name, "s")+"_id") {
+			return refFilter(f, base != f.name, lookup)
+		}
+	}
+	return nil
+}
+
+func negated(f filterFunc) filterFunc {
+	return func(t *txn, values []string) (test, string) {
+		ok, message := f(t, values)
+		return func(r *row) bool { return !ok(r) }, message
+	}
+}
+
+// columnFilter filters by a plain column.
+func (t *txn) columnFilter(m *model, f *field, lookup string) filterFunc {
+	switch f.kind {
+	case choice:
+		return choiceFilter(f, lookup)
+	case boolean:
+		return func(_ *txn, values []string) (test, string) {
+			want, message := parseBoolean(values[len(values)-1])
+			if message != "" {
+				return func(*row) bool { return true }, ""
+			}
+			return func(r *row) bool { return r.flag(f.name) == want }, ""
+		}
+	case hardware:
+		return macFilter(func(t *txn, r *row) []string { return []string{r.str(f.name)} })
+	case text, typeName, integer, decimal, moment:
+		return valueFilter(m, f.name, lookup)
+	}
+	return nil
+}
+
+func choiceFilter(f *field, lookup string) filterFunc {
+	return func(t *txn, values []string) (test, string) {
+		for _, v := range values {
+			if v != "null" && !t.hasChoice(f.set, v) {
+				return nil, fmt.Sprintf("Select a valid choice. %s is not one of the available choices.", v)
+			}
+		}
+		return func(r *row) bool {
+			have := r.str(f.name)
+			in := slices.ContainsFunc(values, func(v string) bool { return v == have || v == "null" && have == "" })
+			return in != (lookup == "n")
+		}, ""
+	}
+}
+
+// refFilter filters by a related row: by id, or by its slug. A row that does not exist is a bad choice.
+func refFilter(f *field, byID bool, lookup string) filterFunc {
+	return func(t *txn, values []string) (test, string) {
+		want := map[int64]bool{}
+		null := false
+		for _, v := range values {
+			if v == "null" {
+				null = true
+				continue
+			}
+			id := t.choose(f.to, v, byID)
+			if id == 0 {
+				return nil, fmt.Sprintf("Select a valid choice. %s is not one of the available choices.", v)
+			}
+			for member := range t.withDescendants(f.to, id) {
+				want[member] = true
+			}
+		}
+		return func(r *row) bool {
+			ids, _ := r.cols[f.name].([]int64)
+			if id := r.ref(f.name); id != 0 {
+				ids = []int64{id}
+			}
+			in := null && len(ids) == 0 || slices.ContainsFunc(ids, func(id int64) bool { return want[id] })
+			return in != (lookup == "n")
+		}, ""
+	}
+}
+
+// choose finds the row a filter value names, 0 if there is none.
+func (t *txn) choose(path, value string, byID bool) int64 {
+	if byID {
+		id, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || t.get(path, id) == nil {
+			return 0
+		}
+		return id
+	}
+	column := t.table(path).model.slugColumn()
+	for _, r := range t.all(path) {
+		if r.str(column) == value {
+			return r.id
+		}
+	}
+	return 0
+}
+
+// withDescendants is a row and, in a tree, everything below it.
+func (t *txn) withDescendants(path string, id int64) map[int64]bool {
+	members := map[int64]bool{id: true}
+	if !t.table(path).model.isTree() {
+		return members
+	}
+	for grown := true; grown; {
+		grown = false
+		for _, r := range t.all(path) {
+			if parent := r.ref("parent"); !members[r.id] && parent != 0 && members[parent] {
+				members[r.id], grown = true, true
+			}
+		}
+	}
+	return members
+}
+
+func (m *model) isTree() bool {
+	return slices.ContainsFunc(m.fields, func(f field) bool { return f.name == "parent" && f.to == m.path })
+}
+
+func tagFilter(v Version, m *model, base, lookup string) filterFunc {
+	known := lookup == "" || lookup == "n" || lookup == "any" && v.atLeast(6)
+	if m.plain || !known || base == "tag_id" && !v.atLeast(3) {
+		return nil
+	}
+	return func(t *txn, values []string) (test, string) {
+		var ids []int64
+		for _, value := range values {
+			id := t.choose("extras/tags", value, base == "tag_id")
+			if id == 0 {
+				return nil, fmt.Sprintf("Select a valid choice. %s is not one of the available choices.", value)
+			}
+			ids = append(ids, id)
+		}
+		return func(r *row) bool {
+			has := func(id int64) bool { return slices.Contains(r.tags, id) }
+			switch lookup {
+			case "n":
+				return !slices.ContainsFunc(ids, has)
+			case "any":
+				return slices.ContainsFunc(ids, has)
+			}
+			return !slices.ContainsFunc(ids, func(id int64) bool { return !has(id) })
+		}, ""
+	}
+}
+
+func searchFilter(m *model) filterFunc {
+	return func(t *txn, values []string) (test, string) {
+		q := strings.ToLower(strings.TrimSpace(values[len(values)-1]))
+		return func(r *row) bool {
+			return slices.ContainsFunc(m.search, func(col string) bool {
+				return strings.Contains(strings.ToLower(fmt.Sprint(r.cols[col])), q)
+			})
+		}, ""
+	}
+}
+
+// requestFilter finds the rows that a request created or updated, by its X-Request-ID.
+func requestFilter(m *model, base string) filterFunc {
+	return func(t *txn, values []string) (test, string) {
+		actions := map[string][]string{"created_by_request": {"create"}, "updated_by_request": {"update"},
+			"modified_by_request": {"create", "update"}}[base]
+		ids := map[int64]bool{}
+		for _, c := range t.all(changesPath) {
+			if c.str("changed_object_type") == m.label && slices.Contains(values, c.str("request_id")) && slices.Contains(actions, c.str("action")) {
+				ids[c.ref("changed_object_id")] = true
+			}
+		}
+		return func(r *row) bool { return ids[r.id] }, ""
+	}
+}
+
+// columnValue is a column's value, the row's own id and times included.
+func columnValue(r *row, name string) any {
+	switch name {
+	case "id":
+		return r.id
+	case "created":
+		return r.created
+	case "last_updated":
+		return r.updated
+	}
+	return r.cols[name]
+}
+
+// valueFilter filters text, numbers and times with their lookups. Values are joined by OR, for "n" and other
+// negations by AND.
+func valueFilter(m *model, name, lookup string) filterFunc {
+	sample := func(r *row) any { return columnValue(r, name) }
+	numeric := name == "id" || name == "created" || name == "last_updated"
+	for _, f := range m.fields {
+		numeric = numeric || f.name == name && f.kind != text && f.kind != typeName
+	}
+	if !numeric {
+		return textFilter(name, lookup)
+	}
+	return func(_ *txn, values []string) (test, string) {
+		if lookup == "empty" {
+			want := strings.EqualFold(values[0], "true")
+			return func(r *row) bool { return (sample(r) == nil) == want }, ""
+		}
+		var tests []test
+		for _, value := range values {
+			if value == "null" {
+				tests = append(tests, func(r *row) bool { return sample(r) == nil })
+				continue
+			}
+			wanted, message := parseLike(name, value)
+			if message != "" {
+				return nil, message
+			}
+			tests = append(tests, func(r *row) bool { return compareBy(lookup, sample(r), wanted) })
+		}
+		return combine(tests, lookup == "n"), ""
+	}
+}
+
+func combine(tests []test, and bool) test {
+	return func(r *row) bool {
+		if and {
+			return !slices.ContainsFunc(tests, func(ok test) bool { return !ok(r) })
+		}
+		return slices.ContainsFunc(tests, func(ok test) bool { return ok(r) })
+	}
+}
+
+// parseLike reads a filter value for a numeric or time column.
+func parseLike(name, value string) (any, string) {
+	if name == "created" || name == "last_updated" || strings.HasPrefix(name, "time") {
+		at, ok := parseMoment(value)
+		if !ok {
+			return nil, "Enter a valid date/time."
+		}
+		return at, ""
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return nil, "Enter a whole number."
+	}
+	return n, ""
+}
+
+// compareBy applies a numeric lookup. A null passes only "n".
+func compareBy(lookup string, have, want any) bool {
+	if have == nil {
+		return lookup == "n"
+	}
+	if at, ok := have.(time.Time); ok {
+		have = at.UTC()
+	}
+	c := compareValues(have, want)
+	switch lookup {
+	case "n":
+		return c != 0
+	case "lt":
+		return c < 0
+	case "lte":
+		return c <= 0
+	case "gt":
+		return c > 0
+	case "gte":
+		return c >= 0
+	}
+	return c == 0
+}
+
+// textLookups compare a text with a wanted one.
+var textLookups = map[string]func(have, want string) bool{
+	"": func(h, w string) bool { return h == w }, "n": func(h, w string) bool { return h != w },
+	"ie":     strings.EqualFold,
+	"nie":    func(h, w string) bool { return !strings.EqualFold(h, w) },
+	"ic":     func(h, w string) bool { return strings.Contains(strings.ToLower(h), strings.ToLower(w)) },
+	"nic":    func(h, w string) bool { return !strings.Contains(strings.ToLower(h), strings.ToLower(w)) },
+	"isw":    func(h, w string) bool { return strings.HasPrefix(strings.ToLower(h), strings.ToLower(w)) },
+	"nisw":   func(h, w string) bool { return !strings.HasPrefix(strings.ToLower(h), strings.ToLower(w)) },
+	"iew":    func(h, w string) bool { return strings.HasSuffix(strings.ToLower(h), strings.ToLower(w)) },
+	"niew":   func(h, w string) bool { return !strings.HasSuffix(strings.ToLower(h), strings.ToLower(w)) },
+	"regex":  matches,
+	"iregex": func(h, w string) bool { return matches(h, "(?i)"+w) },
+	"empty":  func(h, w string) bool { return (h == "") == strings.EqualFold(w, "true") },
+}
+
+func matches(have, want string) bool {
+	re, err := regexp.Compile(want)
+	return err == nil && re.MatchString(have)
+}
+
+func textFilter(name, lookup string) filterFunc {
+	compare := textLookups[lookup]
+	if compare == nil {
+		return nil
+	}
+	return func(_ *txn, values []string) (test, string) {
+		var tests []test
+		for _, v := range values {
+			tests = append(tests, func(r *row) bool {
+				have, ok := r.cols[name].(string)
+				return compare(have, v) || v == "null" && lookup == "" && !ok
+			})
+		}
+		return combine(tests, strings.HasPrefix(lookup, "n")), ""
+	}
+}
+
+// macFilter compares MAC addresses in any notation; a malformed one matches nothing.
+func macFilter(macs func(t *txn, r *row) []string) filterFunc {
+	return func(t *txn, values []string) (test, string) {
+		want := map[string]bool{}
+		for _, v := range values {
+			if mac, ok := parseMAC(v); ok {
+				want[mac] = true
+			}
+		}
+		return func(r *row) bool {
+			return slices.ContainsFunc(macs(t, r), func(mac string) bool { return want[mac] })
+		}, ""
+	}
+}
+
+// prefixFilter tests a network or address column against networks; a malformed value matches nothing.
+func prefixFilter(column string, ok func(have, want netip.Prefix, masked bool) bool) filterFunc {
+	return func(_ *txn, values []string) (test, string) {
+		return func(r *row) bool {
+			have, isPrefix := r.cols[column].(netip.Prefix)
+			return isPrefix && slices.ContainsFunc(values, func(v string) bool {
+				want, valid := parseAddress(strings.TrimSpace(v))
+				return valid && ok(have, want, strings.Contains(v, "/"))
+			})
+		}, ""
+	}
+}

@@ -1,0 +1,93 @@
+package netboxtest
+
+import "cmp"
+
+const (
+	clustersPath     = "virtualization/clusters"
+	clusterTypesPath = "virtualization/cluster-types"
+	machinesPath     = "virtualization/virtual-machines"
+	vmInterfacesPath = "virtualization/interfaces"
+)
+
+func virtualModels() []*model {
+	return []*model{
+		namedModel(clusterTypesPath, "virtualization.clustertype", "ClusterType", "cluster type"),
+		namedModel("virtualization/cluster-groups", "virtualization.clustergroup", "ClusterGroup", "cluster group"),
+		clusterModel(), machineModel(), vmInterfaceModel(),
+	}
+}
+
+func clusterModel() *model {
+	fields := []field{textField("name", 100).must(), refField("type", clusterTypesPath).must().on(protect), refField("group", "virtualization/cluster-groups").on(protect),
+		choiceField("status", "Cluster.status", "active"), refField("tenant", tenantsPath).on(protect)}
+	fields = append(fields, genericFields("scope", cascade, "dcim.region", "dcim.sitegroup", "dcim.site", "dcim.location")...)
+	return &model{path: clustersPath, label: "virtualization.cluster", class: "Cluster", verbose: "cluster", fields: commonFields(fields...),
+		brief: []string{"name", "description", "virtualmachine_count"},
+		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "scope": func(t *txn, r *row) any { return t.generic(r, "scope") },
+			"virtualmachine_count": countOf(machinesPath, "cluster"), "device_count": countOf(devicesPath, "cluster")},
+		filters: map[string]filterFunc{"site_id": scopeFilter("dcim.site")},
+		order:   byName,
+		prepare: func(t *txn, r, _ *row) problems {
+			bad := problems{}
+			t.cleanScope(r, bad)
+			return bad
+		},
+		search: []string{"name", "description"},
+	}
+}
+
+func machineModel() *model {
+	return &model{path: machinesPath, label: "virtualization.virtualmachine", class: "VirtualMachine", verbose: "virtual machine",
+		fields: commonFields(textField("name", 64).must(), choiceField("status", "VirtualMachine.status", "active"), refField("site", sitesPath).on(protect),
+			refField("cluster", clustersPath).on(protect), refField("device", devicesPath).on(protect), refField("role", rolesPath).on(protect),
+			refField("tenant", tenantsPath).on(protect), refField("platform", platformsPath), refField("primary_ip4", addressesPath),
+			refField("primary_ip6", addressesPath), textField("serial", 50), docField("local_context_data")),
+		brief: []string{"name", "description"},
+		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "config_context": renderedContext(machinesPath), "primary_ip": primaryIP,
+			"primary_ip4": primaryIPField("primary_ip4"), "primary_ip6": primaryIPField("primary_ip6"),
+			"interface_count": countOf(vmInterfacesPath, "virtual_machine")},
+		filters: map[string]filterFunc{"mac_address": ownedMACs(vmInterfacesPath, "virtual_machine"), "has_primary_ip": hasPrimary},
+		order:   byName, prepare: cleanMachine, search: []string{"name", "description", "serial"},
+	}
+}
+
+func cleanMachine(t *txn, r, _ *row) problems {
+	bad := problems{}
+	cluster := t.get(clustersPath, r.ref("cluster"))
+	if cluster != nil {
+		if site := t.scopeOf(cluster, "dcim.site"); site != 0 && r.ref("site") == 0 {
+			r.cols["site"] = site
+		} else if site != 0 && site != r.ref("site") {
+			bad.add("cluster", "The selected cluster (%s) is not assigned to this site (%s).", cluster.str("name"), t.get(sitesPath, r.ref("site")).str("name"))
+		}
+	}
+	if cluster == nil && r.ref("site") == 0 && (!t.s.config.Version.atLeast(6) || r.ref("device") == 0) {
+		bad.add("cluster", "A virtual machine must be assigned to a site and/or cluster.")
+	}
+	for _, other := range t.all(machinesPath) {
+		if other.id != r.id && other.str("name") == r.str("name") && other.ref("cluster") == r.ref("cluster") && other.ref("tenant") == r.ref("tenant") {
+			bad.add("__all__", "Virtual machine name must be unique per cluster.")
+			break
+		}
+	}
+	t.cleanPrimaries(r, vmInterfacesPath, "virtual_machine", bad)
+	cleanContextData(r, "local_context_data", bad)
+	return bad
+}
+
+func vmInterfaceModel() *model {
+	return &model{path: vmInterfacesPath, label: "virtualization.vminterface", class: "VMInterface", verbose: "interface",
+		fields: []field{refField("virtual_machine", machinesPath).must().on(cascade), textField("name", 64).must(), flagField("enabled", true),
+			refField("parent", vmInterfacesPath), refField("bridge", vmInterfacesPath), numberField("mtu"), refField("primary_mac_address", macsPath),
+			textField("description", 200), {name: "mode", kind: choice, set: "Interface.mode", nullable: true, blank: true}, refField("vrf", vrfsPath), shortcutMAC},
+		brief: []string{"virtual_machine", "name", "description"},
+		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "mac_address": primaryMAC, "mac_addresses": shownMACs(vmInterfacesPath),
+			"count_ipaddresses": assignedCount(addressesPath, "virtualization.vminterface")},
+		filters: map[string]filterFunc{"mac_address": interfaceMACFilter(vmInterfacesPath)},
+		order: func(_ *txn, a, b *row) int {
+			return cmp.Or(cmp.Compare(a.ref("virtual_machine"), b.ref("virtual_machine")), cmp.Compare(a.str("name"), b.str("name")))
+		},
+		prepare: cleanInterface("virtual_machine", vmInterfacesPath), saved: saveShortcutMAC("virtualization.vminterface"),
+		search: []string{"name", "description"},
+	}
+}

@@ -1,0 +1,286 @@
+package netboxtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"unicode/utf8"
+)
+
+// refusal is a 4xx that concerns the whole object rather than a field; it carries its own status.
+type refusal struct {
+	status int
+	body   any
+	text   string // as bulk errors of 4.7 say it
+}
+
+// create answers POST of one object.
+func (t *txn) create(m *model, body any) *reply {
+	r, bad, no := t.insert(m, body)
+	if out := t.failed(bad, no); out != nil {
+		return out
+	}
+	return t.withETag(answer(http.StatusCreated, t.render(m, r, t.selection(m))), r)
+}
+
+// failed turns what went wrong into an answer, nil if nothing did.
+func (t *txn) failed(bad problems, no *refusal) *reply {
+	switch {
+	case len(bad) > 0:
+		return answer(http.StatusBadRequest, bad)
+	case no != nil:
+		return answer(no.status, no.body)
+	}
+	return nil
+}
+
+func (t *txn) updateOne(m *model, r *row, body any) *reply {
+	partial := t.call.Method == http.MethodPatch
+	changed, bad, no := t.change(m, r, body, partial)
+	if out := t.failed(bad, no); out != nil {
+		return out
+	}
+	return t.withETag(answer(http.StatusOK, t.render(m, changed, t.selection(m))), changed)
+}
+
+func (t *txn) deleteOne(m *model, r *row, body any) *reply {
+	doomed, blockers := t.doomed(m, r)
+	if len(blockers) > 0 {
+		return answer(http.StatusConflict, map[string]any{"detail": t.protectedText(blockers)})
+	}
+	t.erase(doomed, changelogMessage(body))
+	return answer(http.StatusNoContent, nil)
+}
+
+// insert validates and stores a new row.
+func (t *txn) insert(m *model, body any) (*row, problems, *refusal) {
+	in, bad := t.input(body)
+	if bad != nil {
+		return nil, bad, nil
+	}
+	r := &row{cols: map[string]any{}, cf: t.defaultCustomFields(m), tags: []int64{}}
+	for _, f := range m.fields {
+		r.cols[f.name] = f.def
+	}
+	bad = t.assign(m, r, in, false)
+	if len(bad) > 0 {
+		return nil, bad, nil
+	}
+	r.id = 0
+	if bad := t.clean(m, r, nil); len(bad) > 0 {
+		return nil, bad, nil
+	}
+	if no := t.admissible(m, r, in, "add"); no != nil {
+		return nil, nil, no
+	}
+	r.id = t.nextID(m.path)
+	if !m.noTime {
+		r.created = t.now()
+		r.updated = r.created
+	}
+	t.put(m.path, r)
+	t.logChange(m, "create", nil, r, changelogMessage(body))
+	if m.saved != nil {
+		m.saved(t, r, nil)
+	}
+	return t.get(m.path, r.id), nil, nil
+}
+
+// change validates and stores a changed row. Every column is saved, as NetBox does: of two overlapping changes of one
+// row the later commit wins whole.
+func (t *txn) change(m *model, old *row, body any, partial bool) (*row, problems, *refusal) {
+	in, bad := t.input(body)
+	if bad != nil {
+		return nil, bad, nil
+	}
+	r := old.clone()
+	if !t.call.query.Has("fields") { // fields on a write shapes the input too
+		if bad := t.assign(m, r, in, partial); len(bad) > 0 {
+			return nil, bad, nil
+		}
+	}
+	if bad := t.clean(m, r, old); len(bad) > 0 {
+		return nil, bad, nil
+	}
+	if no := t.admissible(m, r, in, "change"); no != nil {
+		return nil, nil, no
+	}
+	if !m.noTime {
+		r.updated = t.now()
+	}
+	t.put(m.path, r)
+	t.logChange(m, "update", old, r, changelogMessage(body))
+	if m.saved != nil {
+		m.saved(t, r, old)
+	}
+	return t.get(m.path, r.id), nil, nil
+}
+
+// input is the body as an object.
+func (t *txn) input(body any) (map[string]any, problems) {
+	in, ok := body.(map[string]any)
+	if !ok {
+		bad := problems{}
+		bad.add(t.s.config.Version.allErrors(), "Invalid data. Expected a dictionary, but got %s.", pythonType(body))
+		return nil, bad
+	}
+	return in, nil
+}
+
+// assign reads the known keys of a request into a row. Unknown keys are ignored.
+func (t *txn) assign(m *model, r *row, in map[string]any, partial bool) problems {
+	bad := problems{}
+	for i := range m.fields {
+		f := &m.fields[i]
+		if f.readOnly || !t.s.config.Version.atLeast(f.since) {
+			continue
+		}
+		v, given := in[f.name]
+		if !given {
+			if f.required && !partial {
+				bad.add(f.name, "This field is required.")
+			}
+			continue
+		}
+		value, message := t.parse(f, v)
+		if message != "" {
+			t.addFieldProblem(bad, f, message)
+			continue
+		}
+		r.cols[f.name] = value
+		if f.unique && value != nil && t.taken(m, r, f, value) {
+			bad.add(f.name, "%s with this %s already exists.", m.verbose, f.name)
+		}
+	}
+	if !m.plain {
+		t.assignCustomFields(m, r, in, bad)
+		t.assignTags(m, r, in, bad)
+	}
+	if message, ok := in["changelog_message"].(string); ok && t.s.config.Version.atLeast(4) && utf8.RuneCountInString(message) > 200 {
+		panic(serverError("value too long for type character varying(200)"))
+	}
+	return bad
+}
+
+// addFieldProblem adds an error in the shape its kind of field has: related objects say it once, not in a list.
+func (t *txn) addFieldProblem(bad problems, f *field, message string) {
+	bad.add(f.name, "%s", message)
+}
+
+func (t *txn) taken(m *model, r *row, f *field, value any) bool {
+	return slices.ContainsFunc(t.all(m.path), func(other *row) bool { return other.id != r.id && same(other.cols[f.name], value) })
+}
+
+// clean runs the model's own validation.
+func (t *txn) clean(m *model, r, old *row) problems {
+	if m.prepare == nil {
+		return nil
+	}
+	return m.prepare(t, r, old)
+}
+
+// admissible checks what NetBox checks after saving: tag restrictions and the token's constraints.
+func (t *txn) admissible(m *model, r *row, in map[string]any, action string) *refusal {
+	_, whole := in["tags"]
+	_, added := in["add_tags"]
+	if whole || added && t.s.config.Version.atLeast(6) {
+		for _, tag := range t.tagRows(r.tags) {
+			if kinds, _ := tag.cols["object_types"].([]any); len(kinds) > 0 && !slices.Contains(kinds, any(m.label)) {
+				text := fmt.Sprintf("Tag %s cannot be assigned to %s objects.", tag.str("name"), m.label[indexAfterDot(m.label):])
+				return &refusal{status: http.StatusBadRequest, body: map[string]any{"detail": text}, text: text}
+			}
+		}
+	}
+	if !t.permits(m, action, r) {
+		text := "You do not have permission to perform this action."
+		return &refusal{status: http.StatusForbidden, body: map[string]any{"detail": text},
+			text: "You do not have permission to perform this action on this object."}
+	}
+	return nil
+}
+
+func indexAfterDot(label string) int {
+	for i := range label {
+		if label[i] == '.' {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+func changelogMessage(body any) string {
+	in, _ := body.(map[string]any)
+	s, _ := in["changelog_message"].(string)
+	return s
+}
+
+// assignTags reads tags, add_tags and remove_tags.
+func (t *txn) assignTags(m *model, r *row, in map[string]any, bad problems) {
+	if v, ok := in["tags"]; ok {
+		if ids, ok := t.readTags(v, "tags", bad); ok {
+			r.tags = ids
+		}
+	}
+	if !t.s.config.Version.atLeast(6) {
+		return
+	}
+	add, remove := in["add_tags"], in["remove_tags"]
+	if list, _ := in["tags"].([]any); len(list) > 0 && (add != nil || remove != nil) {
+		bad.add("tags", `Cannot specify "tags" together with "add_tags" or "remove_tags".`)
+		return
+	}
+	if remove != nil && r.id == 0 {
+		bad.add("remove_tags", `Cannot use "remove_tags" when creating a new object.`)
+		return
+	}
+	if add != nil {
+		ids, _ := t.readTags(add, "add_tags", bad)
+		for _, id := range ids {
+			if !slices.Contains(r.tags, id) {
+				r.tags = append(slices.Clone(r.tags), id)
+			}
+		}
+	}
+	if remove != nil {
+		ids, _ := t.readTags(remove, "remove_tags", bad)
+		r.tags = slices.DeleteFunc(slices.Clone(r.tags), func(id int64) bool { return slices.Contains(ids, id) })
+	}
+}
+
+func (t *txn) readTags(v any, key string, bad problems) ([]int64, bool) {
+	list, ok := v.([]any)
+	if !ok {
+		bad[key] = map[string]any{t.s.config.Version.allErrors(): []any{fmt.Sprintf("Expected a list of items but got type %q.", pythonType(v))}}
+		return nil, false
+	}
+	ids := []int64{}
+	for _, item := range list {
+		id, message := t.parseRef(&field{to: "extras/tags"}, item)
+		if message != "" {
+			bad.add(key, "%s", message)
+			continue
+		}
+		if !slices.Contains(ids, id.(int64)) {
+			ids = append(ids, id.(int64))
+		}
+	}
+	return ids, len(bad) == 0
+}
+
+// serverError is an exception inside NetBox: it becomes a 500.
+type serverError string
+
+// toID reads the id of a bulk entry.
+func toID(v any) (int64, bool) {
+	switch x := v.(type) {
+	case json.Number:
+		n, err := x.Int64()
+		return n, err == nil
+	case string:
+		n, message := parseInteger(x)
+		id, _ := n.(int64)
+		return id, message == ""
+	}
+	return 0, false
+}
