@@ -1,8 +1,8 @@
 // Package ipam holds what NetBox knows as plain, immutable values: the tables
 // a source delivers (Objects) and the picture answers are given from
 // (Snapshot). It decides nothing about leases, does no I/O except reading and
-// writing its own disk format on streams it is handed, starts no goroutine and
-// logs nothing.
+// writing its own disk copy where it is told to, starts no goroutine and logs
+// nothing.
 package ipam
 
 import (

@@ -1,0 +1,152 @@
+package ipam
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/gob"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Disk is the copy of the tables that a server starts from while NetBox cannot
+// be reached (H-1).
+type Disk struct {
+	URL string // of the NetBox the tables came from
+	// Key is a fingerprint of the options that shaped the tables (field names,
+	// context key). A copy with another URL or Key must not be used.
+	Key   string
+	Taken time.Time
+	Marks map[string]time.Time // how far each table was followed
+	// Objects is never nil after decoding.
+	Objects *Objects
+}
+
+// A disk copy is the header, the compressed gob of a Disk, and the SHA-256 of
+// both. The header changes with every change of meaning of any type below
+// Disk: an older copy is then no longer read, and NetBox is asked anew.
+const diskHeader = "coredhcp-netbox tables 1\n"
+
+// ErrDiskFormat says that a stream is no disk copy, one of another version, or
+// damaged.
+var ErrDiskFormat = errors.New("not an intact copy of this version")
+
+// EncodeDisk writes d to w, which it does not buffer. It fails on nil Objects.
+func EncodeDisk(w io.Writer, d Disk) error {
+	if d.Objects == nil {
+		return errors.New("encode disk copy: no objects")
+	}
+	sum := sha256.New()
+	both := io.MultiWriter(w, sum)
+	if _, err := io.WriteString(both, diskHeader); err != nil {
+		return fmt.Errorf("encode disk copy: %w", err)
+	}
+	packer, err := zstd.NewWriter(both, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return fmt.Errorf("encode disk copy: %w", err)
+	}
+	if err := errors.Join(gob.NewEncoder(packer).Encode(d), packer.Close()); err != nil {
+		return fmt.Errorf("encode disk copy: %w", err)
+	}
+	if _, err := w.Write(sum.Sum(nil)); err != nil {
+		return fmt.Errorf("encode disk copy: %w", err)
+	}
+	return nil
+}
+
+// DecodeDisk reads what EncodeDisk wrote, up to the end of r. Nothing is
+// decoded before the checksum has been verified: a copy with a flipped, missing
+// or added byte is ErrDiskFormat.
+func DecodeDisk(r io.Reader) (Disk, error) {
+	all, err := io.ReadAll(r)
+	if err != nil {
+		return Disk{}, fmt.Errorf("read disk copy: %w", err)
+	}
+	if len(all) < len(diskHeader)+sha256.Size || string(all[:len(diskHeader)]) != diskHeader {
+		return Disk{}, fmt.Errorf("decode disk copy: %w", ErrDiskFormat)
+	}
+	end := len(all) - sha256.Size
+	if sum := sha256.Sum256(all[:end]); !bytes.Equal(sum[:], all[end:]) {
+		return Disk{}, fmt.Errorf("decode disk copy: checksum: %w", ErrDiskFormat)
+	}
+	unpacker, err := zstd.NewReader(bytes.NewReader(all[len(diskHeader):end]), zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return Disk{}, fmt.Errorf("decode disk copy: %w", err)
+	}
+	defer unpacker.Close()
+	var d Disk
+	if err := gob.NewDecoder(unpacker).Decode(&d); err != nil {
+		return Disk{}, fmt.Errorf("decode disk copy: %w: %w", ErrDiskFormat, err)
+	}
+	if d.Objects == nil {
+		return Disk{}, fmt.Errorf("decode disk copy: no objects: %w", ErrDiskFormat)
+	}
+	d.Objects.shareContexts()
+	return d, nil
+}
+
+// shareContexts lets machines with the same rendered context share one copy of
+// its text, as most machines of a site do.
+func (o *Objects) shareContexts() {
+	known := make(map[string]json.RawMessage)
+	for _, m := range o.Machines {
+		if first, ok := known[string(m.Context)]; ok {
+			m.Context = first
+			continue
+		}
+		known[string(m.Context)] = m.Context
+	}
+}
+
+// WriteDiskFile replaces the copy at path; one caller at a time. Whenever the
+// machine stops, the old or the new copy is there, whole.
+func WriteDiskFile(path string, d Disk) error {
+	aside := path + ".new"
+	f, err := os.OpenFile(aside, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("write disk copy: %w", err)
+	}
+	err = EncodeDisk(f, d)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(aside, path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write disk copy %s: %w", path, err), os.Remove(aside))
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder makes a rename inside a folder durable.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	if err := errors.Join(folder.Sync(), folder.Close()); err != nil {
+		return fmt.Errorf("sync folder %s: %w", path, err)
+	}
+	return nil
+}
+
+// ReadDiskFile reads the copy at path. The error wraps fs.ErrNotExist where
+// there is none, ErrDiskFormat where it cannot be used.
+func ReadDiskFile(path string) (Disk, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Disk{}, fmt.Errorf("read disk copy: %w", err)
+	}
+	d, err := DecodeDisk(f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return Disk{}, fmt.Errorf("read disk copy %s: %w", path, err)
+	}
+	return d, nil
+}

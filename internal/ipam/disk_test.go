@@ -1,0 +1,363 @@
+package ipam
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// compareAddrs compares netip values, whose fields are unexported.
+var compareAddrs = cmp.Options{
+	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
+	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+}
+
+// sampleDisk has a value in every field of every table.
+func sampleDisk() Disk {
+	at := time.Date(2026, 3, 4, 5, 6, 7, 890_000_000, time.UTC)
+	port := InterfaceID{Kind: VirtualMachine, ID: 7}
+	vm := MachineID{Kind: VirtualMachine, ID: 3}
+	return Disk{
+		URL: "https://netbox.example.org", Key: "fields=a,b", Taken: at,
+		Marks: map[string]time.Time{"ipam/ip-addresses": at},
+		Objects: &Objects{
+			VRFs: map[int64]*VRF{1: {ID: 1, Name: "blue", RD: "65000:1"}},
+			Prefixes: map[int64]*Prefix{2: {
+				ID: 2, Prefix: netip.MustParsePrefix("10.0.0.0/24"), VRF: 1, Status: "active",
+				Scope: Scope{Kind: ScopeSite, ID: 4}, Tenant: 5, LastUpdated: at,
+			}},
+			Ranges: map[int64]*Range{3: {
+				ID: 3, Start: netip.MustParseAddr("10.0.0.10"), End: netip.MustParseAddr("10.0.0.20"),
+				VRF: 1, Status: "active", Tags: []int64{6},
+			}},
+			Addresses: map[int64]*Address{4: {
+				ID: 4, Address: netip.MustParsePrefix("10.0.0.5/24"), VRF: 1, Status: "active", Role: "secondary",
+				Tags: []int64{6, 7}, Interface: port, LastUpdated: at,
+				Record: Record{Client: "52:54:00:00:00:01", Expires: at, Hostname: "web", Unreadable: true},
+			}},
+			MACs:       map[int64]*MACAddress{5: {ID: 5, MAC: MAC{0x52, 0x54, 0, 0, 0, 1}, Interface: port, LastUpdated: at}},
+			Interfaces: map[InterfaceID]*Interface{port: {ID: port, Name: "eth0", Machine: vm, LAG: 9, LastUpdated: at}},
+			Machines: map[MachineID]*Machine{vm: {
+				ID: vm, Name: "web", PrimaryIP4: 4, Context: json.RawMessage(`{"dns_servers":["10.0.0.1"]}`),
+				Gate: map[string]json.RawMessage{"redeploy": json.RawMessage("true")}, LastUpdated: at,
+			}},
+			Tags:       map[int64]*Tag{6: {ID: 6, Name: "DHCP", Slug: "dhcp"}},
+			Regions:    map[int64]*Nested{1: {ID: 1, Parent: 2, Name: "north"}},
+			SiteGroups: map[int64]*Nested{1: {ID: 1, Parent: 3, Name: "labs"}},
+			Sites:      map[int64]*Site{4: {ID: 4, Region: 1, Group: 1, Tenant: 5, Name: "hq"}},
+			Locations:  map[int64]*Location{1: {ID: 1, Site: 4, Parent: 2, Name: "room"}},
+			Tenants:    map[int64]*Tenant{5: {ID: 5, Group: 6, Name: "ops"}},
+			Contexts: []*ConfigContext{{
+				ID: 1, Name: "base", Weight: 1000, Regions: []int64{1}, SiteGroups: []int64{1}, Sites: []int64{4},
+				Locations: []int64{1}, Tenants: []int64{5}, TenantGroups: []int64{6}, MachinesOnly: true,
+				Data: json.RawMessage(`{}`),
+			}},
+		},
+	}
+}
+
+func encodeDisk(t testing.TB, d Disk) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := EncodeDisk(&b, d); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestDiskCopyKeepsEveryField(t *testing.T) {
+	want := sampleDisk()
+	if path := zeroField(reflect.ValueOf(want), "Disk"); path != "" {
+		t.Fatalf("the sample says nothing about %s", path)
+	}
+	got, err := DecodeDisk(bytes.NewReader(encodeDisk(t, want)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got, compareAddrs); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// zeroField names the first field below v that has no value.
+func zeroField(v reflect.Value, path string) string {
+	switch v.Type() {
+	case reflect.TypeFor[time.Time](), reflect.TypeFor[netip.Addr](), reflect.TypeFor[netip.Prefix]():
+		if v.IsZero() {
+			return path
+		}
+		return ""
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return path
+		}
+		return zeroField(v.Elem(), path)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if empty := zeroField(v.Field(i), path+"."+v.Type().Field(i).Name); empty != "" {
+				return empty
+			}
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			return zeroField(v.MapIndex(key), path+"[]")
+		}
+		return path
+	case reflect.Slice:
+		if v.Len() == 0 {
+			return path
+		}
+		return zeroField(v.Index(0), path+"[]")
+	default:
+		if v.IsZero() {
+			return path
+		}
+	}
+	return ""
+}
+
+// A copy written by an earlier program must not be read as something else:
+// whoever changes a type below Disk gives diskHeader a new number here.
+func TestDiskHeaderNamesTheTypesBelowIt(t *testing.T) {
+	shapes := map[string]string{
+		"coredhcp-netbox tables 1\n": "e7bb75be3ccbe4d1",
+	}
+	sum := sha256.Sum256([]byte(shapeOf(reflect.TypeFor[Disk](), nil)))
+	if got := hex.EncodeToString(sum[:8]); got != shapes[diskHeader] {
+		t.Errorf("the types below Disk changed: give diskHeader the next number and note here that its shape is %s", got)
+	}
+}
+
+// shapeOf writes down a type with everything below it.
+func shapeOf(t reflect.Type, seen []reflect.Type) string {
+	if t.PkgPath() != "" && t.PkgPath() != reflect.TypeFor[Disk]().PkgPath() {
+		return t.String()
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return shapeOf(t.Elem(), seen)
+	case reflect.Slice, reflect.Array:
+		return "[]" + shapeOf(t.Elem(), seen)
+	case reflect.Map:
+		return "{" + shapeOf(t.Key(), seen) + ":" + shapeOf(t.Elem(), seen) + "}"
+	case reflect.Struct:
+		if slices.Contains(seen, t) {
+			return t.Name()
+		}
+		var fields []string
+		for i := range t.NumField() {
+			f := t.Field(i)
+			fields = append(fields, f.Name+" "+shapeOf(f.Type, append(seen, t)))
+		}
+		return t.Name() + "(" + strings.Join(fields, ", ") + ")"
+	}
+	return t.Kind().String()
+}
+
+func TestMachinesShareEqualContextsAfterDecoding(t *testing.T) {
+	d := sampleDisk()
+	twin := MachineID{Kind: Device, ID: 3}
+	d.Objects.Machines[twin] = &Machine{ID: twin, Context: slices.Clone(d.Objects.Machines[MachineID{VirtualMachine, 3}].Context)}
+	got, err := DecodeDisk(bytes.NewReader(encodeDisk(t, d)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := got.Objects.Machines[twin].Context, got.Objects.Machines[MachineID{VirtualMachine, 3}].Context
+	if !bytes.Equal(a, b) || &a[0] != &b[0] {
+		t.Errorf("%s and %s are two copies", a, b)
+	}
+}
+
+func TestDamagedDiskCopyIsAnError(t *testing.T) {
+	whole := encodeDisk(t, sampleDisk())
+	for at := range whole {
+		flipped := slices.Clone(whole)
+		flipped[at] ^= 0x10
+		if _, err := DecodeDisk(bytes.NewReader(flipped)); !errors.Is(err, ErrDiskFormat) {
+			t.Errorf("byte %d flipped: %v, want ErrDiskFormat", at, err)
+		}
+		if _, err := DecodeDisk(bytes.NewReader(whole[:at])); !errors.Is(err, ErrDiskFormat) {
+			t.Errorf("cut after %d bytes: %v, want ErrDiskFormat", at, err)
+		}
+		without := slices.Delete(slices.Clone(whole), at, at+1)
+		if _, err := DecodeDisk(bytes.NewReader(without)); !errors.Is(err, ErrDiskFormat) {
+			t.Errorf("byte %d missing: %v, want ErrDiskFormat", at, err)
+		}
+	}
+	if _, err := DecodeDisk(bytes.NewReader(append(slices.Clone(whole), 0))); !errors.Is(err, ErrDiskFormat) {
+		t.Errorf("one byte too many: %v, want ErrDiskFormat", err)
+	}
+}
+
+func TestDiskCopyErrorsComeFromTheStream(t *testing.T) {
+	broken := errors.New("broken")
+	if _, err := DecodeDisk(iotest.ErrReader(broken)); !errors.Is(err, broken) {
+		t.Errorf("read: %v", err)
+	}
+	whole := encodeDisk(t, sampleDisk())
+	for room := range len(whole) {
+		if err := EncodeDisk(&limitedWriter{room, broken}, sampleDisk()); !errors.Is(err, broken) {
+			t.Fatalf("room for %d of %d bytes: %v", room, len(whole), err)
+		}
+	}
+	if err := EncodeDisk(io.Discard, Disk{}); err == nil {
+		t.Error("a copy without objects was written")
+	}
+}
+
+// limitedWriter fails once room is used up.
+type limitedWriter struct {
+	room int
+	err  error
+}
+
+func (w *limitedWriter) Write(b []byte) (int, error) {
+	if len(b) > w.room {
+		return w.room, w.err
+	}
+	w.room -= len(b)
+	return len(b), nil
+}
+
+func TestDiskFileIsReplacedWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "netbox.tables")
+	if _, err := ReadDiskFile(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no file: %v, want ErrNotExist", err)
+	}
+	// A crash left half a copy aside.
+	if err := os.WriteFile(path+".new", bytes.Repeat([]byte("x"), 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first, second := sampleDisk(), sampleDisk()
+	second.Key = "other"
+	for _, d := range []Disk{first, second} {
+		if err := WriteDiskFile(path, d); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ReadDiskFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(d, got, compareAddrs); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	// A copy that cannot be encoded leaves the last one alone.
+	if err := WriteDiskFile(path, Disk{}); err == nil {
+		t.Error("a copy without objects was written")
+	}
+	if got, err := ReadDiskFile(path); err != nil || got.Key != "other" {
+		t.Errorf("after a failed write: key %q, %v", got.Key, err)
+	}
+	left, err := filepath.Glob(path + "*")
+	if err != nil || !slices.Equal(left, []string{path}) {
+		t.Errorf("folder holds %v, %v", left, err)
+	}
+	if err := WriteDiskFile(filepath.Join(t.TempDir(), "none", "copy"), first); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("folder is missing: %v, want ErrNotExist", err)
+	}
+}
+
+func FuzzDecodeDisk(f *testing.F) {
+	whole := encodeDisk(f, sampleDisk())
+	f.Add([]byte{}, 0, byte(0))
+	f.Add(whole, len(whole)/2, byte(1))
+	f.Fuzz(func(t *testing.T, data []byte, at int, mask byte) {
+		// Anything but a whole copy is refused; a whole one, which the fuzzer
+		// can only repeat, comes back as it is.
+		if d, err := DecodeDisk(bytes.NewReader(data)); err == nil {
+			again, err := DecodeDisk(bytes.NewReader(encodeDisk(t, d)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(d, again, compareAddrs); diff != "" {
+				t.Errorf("(-decoded +again):\n%s", diff)
+			}
+		}
+		if mask == 0 {
+			return
+		}
+		flipped := slices.Clone(whole)
+		flipped[uint(at)%uint(len(flipped))] ^= mask
+		if _, err := DecodeDisk(bytes.NewReader(flipped)); !errors.Is(err, ErrDiskFormat) {
+			t.Errorf("byte %d changed by %#x: %v", at, mask, err)
+		}
+	})
+}
+
+// largeObjects are as many tables as the figures of the project speak of:
+// addresses in /16 prefixes, half of them assigned to a device of their own.
+func largeObjects(addresses int) *Objects {
+	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	context := json.RawMessage(`{"dns_servers":["10.255.0.1","10.255.0.2"],"domain_name":"example.org","tftp_server":"10.255.0.3","pxe_boot_file":"pxelinux.0","uefi_boot_file":"grubx64.efi"}`)
+	o := &Objects{
+		Tags:       map[int64]*Tag{1: {ID: 1, Name: "DHCP", Slug: "dhcp"}},
+		Prefixes:   make(map[int64]*Prefix),
+		Addresses:  make(map[int64]*Address, addresses),
+		MACs:       make(map[int64]*MACAddress),
+		Interfaces: make(map[InterfaceID]*Interface),
+		Machines:   make(map[MachineID]*Machine),
+	}
+	for i := range addresses {
+		id := int64(i + 1)
+		host := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		a := &Address{ID: id, Address: netip.PrefixFrom(host, 16), Status: "active", LastUpdated: at}
+		o.Addresses[id] = a
+		if i&0xffff == 0 {
+			o.Prefixes[id] = &Prefix{ID: id, Prefix: netip.PrefixFrom(host, 16), Status: "active", LastUpdated: at}
+		}
+		mac := MAC{0x52, 0x54, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}
+		if i%2 == 0 {
+			a.Tags = []int64{1}
+			a.Record = Record{Client: mac.String(), Expires: at.Add(time.Duration(i) * time.Second)}
+			continue
+		}
+		port, machine := InterfaceID{Device, id}, MachineID{Device, id}
+		a.Interface = port
+		o.MACs[id] = &MACAddress{ID: id, MAC: mac, Interface: port, LastUpdated: at}
+		o.Interfaces[port] = &Interface{ID: port, Name: "eth0", Machine: machine, LastUpdated: at}
+		o.Machines[machine] = &Machine{ID: machine, Name: fmt.Sprintf("host-%d", i), PrimaryIP4: id, Context: slices.Clone(context), LastUpdated: at}
+	}
+	return o
+}
+
+func BenchmarkDisk(b *testing.B) {
+	d := sampleDisk()
+	d.Objects = largeObjects(100_000)
+	encoded := encodeDisk(b, d)
+	b.Run("encode 100000 addresses", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := EncodeDisk(io.Discard, d); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(len(encoded)), "file-bytes")
+	})
+	b.Run("decode 100000 addresses", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := DecodeDisk(bytes.NewReader(encoded)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
