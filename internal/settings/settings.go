@@ -10,11 +10,12 @@ import (
 )
 
 // NetBox is the netbox: section with defaults filled in. Keys, defaults and
-// meaning: dhcp-server.md 1.8.
+// meaning: dhcp-server.md 1.8. Paths that are relative in the file count from
+// its folder.
 type NetBox struct {
-	URL        string        `yaml:"url"`        // API root, or NETBOX_URL
-	TokenFile  string        `yaml:"token_file"` // or NETBOX_TOKEN_FILE, or NETBOX_TOKEN holding the token
-	Inventory  string        `yaml:"inventory"`  // YAML file used instead of a NetBox, relative to the settings file
+	URL        string        `yaml:"url"`        // address of NetBox without /api, or NETBOX_URL
+	TokenFile  string        `yaml:"token_file"` // or NETBOX_TOKEN_FILE, or netbox_token among systemd's credentials
+	Inventory  string        `yaml:"inventory"`  // YAML file used instead of a NetBox
 	VRF        string        `yaml:"vrf"`        // name or RD; empty: global table
 	ContextKey string        `yaml:"context_key"`
 	Timeout    time.Duration `yaml:"timeout"` // per background call
@@ -28,6 +29,10 @@ type NetBox struct {
 	Gateway    Gateway       `yaml:"gateway"`
 	DNS        DNS           `yaml:"dns"`
 	PXE        PXE           `yaml:"pxe"`
+
+	EnvToken Secret `yaml:"-"` // NETBOX_TOKEN, where it is used
+
+	_ struct{} `yaml:"token" refuse:"a token is never a setting, since this file is read, copied and backed up: write it to a file of its own, name that in token_file, and replace the token if others have seen this file"`
 }
 
 // Poll is netbox.poll.
@@ -46,7 +51,7 @@ type Store struct {
 // Lease is netbox.lease.
 type Lease struct {
 	Time         time.Duration `yaml:"time"`
-	Min          time.Duration `yaml:"min"`
+	Min          time.Duration `yaml:"min"` // default: 5m, or Time if that is shorter
 	Max          time.Duration `yaml:"max"` // default: Time
 	OfferHold    time.Duration `yaml:"offer_hold"`
 	DeclineTime  time.Duration `yaml:"decline_time"`

@@ -1,0 +1,91 @@
+package settings
+
+import (
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
+)
+
+// Defaults returns the settings of an empty netbox: section, as in 1.8.
+func Defaults() NetBox {
+	return NetBox{
+		ContextKey: "pydhcp_configuration",
+		Timeout:    time.Minute,
+		Poll:       Poll{Interval: 30 * time.Second, StaleAfter: 24 * time.Hour},
+		Store:      Store{Engine: "pebble", Path: "/var/lib/coredhcp-netbox"},
+		Lease: Lease{
+			Time:         time.Hour,
+			Min:          5 * time.Minute,
+			Max:          time.Hour,
+			OfferHold:    time.Minute,
+			DeclineTime:  24 * time.Hour,
+			ReclaimGrace: 10 * time.Second,
+			Pick:         "lowest",
+		},
+		Dynamic: Dynamic{Tag: "DHCP", AllowUnknown: true},
+		Fields:  Fields{MAC: "pydhcp_mac", Expire: "pydhcp_expire"},
+		Clients: Clients{LAG: "match"},
+		Network: Network{ServerIDOverride: true},
+		Gateway: Gateway{Tag: "Gateway"},
+		DNS:     DNS{Fallback: "none"},
+		PXE: PXE{
+			Gate:          "auto",
+			RedeployField: "redeploy",
+			ConfirmField:  "confirm_redeploy",
+			Unknown:       "none",
+		},
+	}
+}
+
+// derive fills the defaults that follow from other settings (lease.max is
+// lease.time, and lease.min is never above it) and lets relative paths begin
+// at folder.
+func (n *NetBox) derive(r *strictyaml.Report, folder string) {
+	if !r.Has("netbox.lease.max") {
+		n.Lease.Max = n.Lease.Time
+	}
+	if !r.Has("netbox.lease.min") {
+		n.Lease.Min = min(n.Lease.Min, n.Lease.Time)
+	}
+	if looksLikeToken(n.TokenFile) {
+		r.Addf("netbox.token_file", "this looks like a token, not like the path of a file that holds one")
+	}
+	for _, path := range []*string{&n.TokenFile, &n.Inventory, &n.Store.Path} {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(folder, *path)
+		}
+	}
+	n.URL = baseURL(n.URL)
+}
+
+// credential is the name of the token among systemd's credentials.
+const credential = "netbox_token"
+
+// fillFromEnvironment fills what the file leaves out. The file wins, since it
+// is what people look at.
+func (n *NetBox) fillFromEnvironment(getenv func(string) string) []Problem {
+	token := strings.TrimSpace(getenv("NETBOX_TOKEN"))
+	tokenFile, folder := getenv("NETBOX_TOKEN_FILE"), getenv("CREDENTIALS_DIRECTORY")
+	if n.URL == "" {
+		n.URL = baseURL(getenv("NETBOX_URL"))
+	}
+	switch {
+	case n.TokenFile != "" && token != "":
+		return []Problem{{File: "environment", Key: "NETBOX_TOKEN", Text: "not used, since netbox.token_file is set"}}
+	case n.TokenFile != "":
+	case token != "":
+		n.EnvToken = Secret(token)
+	case tokenFile != "":
+		n.TokenFile = tokenFile
+	case folder != "":
+		n.TokenFile = filepath.Join(folder, credential)
+	}
+	return nil
+}
+
+// baseURL removes what people copy along with the address of their NetBox.
+func baseURL(s string) string {
+	return strings.TrimRight(strings.TrimSuffix(strings.TrimRight(strings.TrimSpace(s), "/"), "/api"), "/")
+}

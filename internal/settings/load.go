@@ -1,0 +1,113 @@
+package settings
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
+)
+
+// Problem is one mistake in a settings file; it renders as
+// `config.yml:12: netbox.lease.time: want a duration such as 1h, not "soon"`.
+type Problem = strictyaml.Problem
+
+// Problems are all mistakes of a settings file, by line. Load returns it as
+// its error.
+type Problems = strictyaml.Problems
+
+// File is a settings file that was read and found right.
+type File struct {
+	Path     string
+	NetBox   NetBox
+	Chain    Chain
+	Warnings []Problem // what works but is hardly meant
+}
+
+// Options say how a file is read. The zero value suits our own binary.
+type Options struct {
+	// Stock is for a binary made of stock CoreDHCP: the path of the file is
+	// the argument of the netbox plugin, the server4: section may stand in
+	// another file, and server_id is needed since nobody else knows the
+	// server's address (R-13).
+	Stock bool
+	// Getenv is os.Getenv where nil.
+	Getenv func(string) string
+}
+
+// Load reads the settings file of our own binary. The error is a Problems
+// unless the file cannot be read.
+func Load(path string) (*File, error) { return Options{}.Load(path) }
+
+// Load reads the settings file at path.
+func (o Options) Load(path string) (*File, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read settings: %w", err)
+	}
+	f, err := o.Parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	if text := f.NetBox.tokenFileWarning(); text != "" {
+		f.Warnings = append(f.Warnings, Problem{File: path, Key: "netbox.token_file", Text: text})
+	}
+	return f, nil
+}
+
+// document is the file as we see it. Everything outside our sections belongs
+// to CoreDHCP; its keys count without case (F-8).
+type document struct {
+	NetBox NetBox               `yaml:"netbox"`
+	Sync   yaml.Node            `yaml:"sync"` // of netbox-dhcp-sync
+	Other  map[string]yaml.Node `yaml:",inline"`
+}
+
+// Parse does the work of Load for a file's content, without opening any file.
+// Relative paths in the settings count from the folder of path.
+func (o Options) Parse(path string, data []byte) (*File, error) {
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
+	}
+	d := document{NetBox: Defaults()}
+	r := strictyaml.Decode(path, data, &d)
+	f := &File{Path: path, NetBox: d.NetBox}
+	chain := chainReader{report: r, stock: o.Stock, file: path}
+	f.Chain = chain.read(topLevel(r, d.Other))
+	f.Warnings = chain.warnings
+	f.NetBox.derive(r, filepath.Dir(path))
+	f.Warnings = append(f.Warnings, f.NetBox.fillFromEnvironment(o.Getenv)...)
+	if r.Has("netbox") || f.Chain.needsNetBox() || o.Stock {
+		validate(r, &f.NetBox)
+	}
+	if err := r.Err(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// topLevel returns key and value of the server4 section, and reports keys that
+// were meant to be ours or server4.
+func topLevel(r *strictyaml.Report, other map[string]yaml.Node) (string, *yaml.Node) {
+	var name string
+	var section *yaml.Node
+	for _, key := range slices.Sorted(maps.Keys(other)) {
+		near := strictyaml.Nearest(key, []string{"netbox", "sync", "server4"})
+		switch {
+		case strings.EqualFold(key, "server4"):
+			if section != nil {
+				r.Addf(key, "the same as %s to CoreDHCP: keep one", name)
+			}
+			value := other[key]
+			name, section = key, &value
+		case near != "" && !strings.EqualFold(key, "server6"):
+			r.Addf(key, "did you mean %s?", near)
+		}
+	}
+	return name, section
+}

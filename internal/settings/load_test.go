@@ -1,0 +1,323 @@
+package settings
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// netip values compare by ==.
+var plain = cmpopts.EquateComparable(Network{}, Gateway{})
+
+func environment(pairs map[string]string) func(string) string {
+	return func(name string) string { return pairs[name] }
+}
+
+var noEnvironment = environment(nil)
+
+const chain = `server4:
+  plugins:
+    - server_id: 10.10.0.2
+    - netbox:
+    - netbox_gateway:
+    - netbox_dns: 10.10.0.53
+    - netbox_pxe:
+    - nak: authoritative
+`
+
+func parse(t *testing.T, text string) (*File, error) {
+	t.Helper()
+	return Options{Getenv: noEnvironment}.Parse("/etc/c/config.yml", []byte(text))
+}
+
+func TestMinimalFileHasTheDefaults(t *testing.T) {
+	f, err := parse(t, chain+"netbox:\n  url: https://netbox.example.org/api/\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Defaults()
+	want.URL = "https://netbox.example.org"
+	if diff := cmp.Diff(want, f.NetBox, plain); diff != "" {
+		t.Error(diff)
+	}
+	if len(f.Warnings) > 0 {
+		t.Errorf("warnings: %v", f.Warnings)
+	}
+}
+
+func TestEverySettingIsRead(t *testing.T) {
+	f, err := parse(t, chain+`
+netbox:
+  url: http://127.0.0.1:8000
+  token_file: secrets/token
+  vrf: blue
+  context_key: dhcp
+  timeout: 10s
+  poll: {interval: 5s, stale_after: 7d}
+  store: {engine: pebble, path: state, endpoints: []}
+  lease:
+    time: 1d12h
+    min: 90s
+    max: 2d
+    offer_hold: 30s
+    decline_time: 1h
+    reclaim_grace: 0s
+    probe: 300ms
+    pick: hash
+    standby_secs: 4
+    fallthrough: true
+  dynamic: {tag: pool, status: dhcp, allow_unknown: false}
+  fields: {mac: m, expire: e, hostname: h}
+  clients: {lag: any, bind_interface: true, send_hostname: true}
+  network: {subnet: 10.0.0.0/24, server_id_override: false}
+  gateway: {tag: gw, fallback: 10.0.0.1, all: true}
+  dns: {fallback: gateway}
+  pxe: {gate: on, redeploy_field: r, confirm_field: c, unknown: site, default_arch: bios}
+sync:
+  anything: is somebody else's
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := NetBox{
+		URL: "http://127.0.0.1:8000", TokenFile: "/etc/c/secrets/token", VRF: "blue", ContextKey: "dhcp", Timeout: 10 * time.Second,
+		Poll:  Poll{5 * time.Second, 7 * 24 * time.Hour},
+		Store: Store{"pebble", "/etc/c/state", []string{}},
+		Lease: Lease{36 * time.Hour, 90 * time.Second, 48 * time.Hour, 30 * time.Second, time.Hour, 0,
+			300 * time.Millisecond, "hash", 4, true},
+		Dynamic: Dynamic{"pool", "dhcp", false},
+		Fields:  Fields{"m", "e", "h"},
+		Clients: Clients{"any", true, true},
+		Gateway: Gateway{Tag: "gw", Fallback: netip4(10, 0, 0, 1), All: true},
+		DNS:     DNS{"gateway"},
+		PXE:     PXE{"on", "r", "c", "site", "bios"},
+	}
+	want.Network.Subnet = prefix("10.0.0.0/24")
+	if diff := cmp.Diff(want, f.NetBox, plain); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFiveMistakesGiveFiveErrorsWithLines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.yml")
+	text := chain + `netbox:
+  url: https://netbox.example.org
+  lease:
+    time: soon
+    pick: highest
+  pol:
+    interval: 30s
+  network:
+    subnet: 10.0.0.5/24
+  url: https://other.example.org
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(path)
+	want := strings.Join([]string{
+		path + `:12: netbox.lease.time: want a duration such as 30s, 90m, 12h or 1d, not "soon"`,
+		path + `:13: netbox.lease.pick: want lowest or hash, not "highest"`,
+		path + `:14: netbox.pol: unknown key; did you mean poll?`,
+		path + `:17: netbox.network.subnet: host bits are set in 10.0.0.5/24; want 10.0.0.0/24`,
+		path + `:18: netbox.url: repeated; it stands on line 10 already`,
+	}, "\n")
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Error(diff)
+	}
+	var problems Problems
+	if !errors.As(err, &problems) || len(problems) != 5 {
+		t.Errorf("want five Problems, got %T", err)
+	}
+}
+
+func TestMistakesInTheSection(t *testing.T) {
+	for name, tc := range map[string]struct{ section, want string }{
+		"seconds need a unit":            {"timeout: 60", `netbox.timeout: want a duration such as 30s, 90m, 12h or 1d, not "60"; for seconds write 60s`},
+		"section is a list":              {"lease: [1h]", "netbox.lease: want a mapping with time, min, max, offer_hold, decline_time, reclaim_grace, probe, pick, standby_secs, fallthrough, not a list"},
+		"text where a bool belongs":      {"gateway: {all: maybe}", `netbox.gateway.all: want true or false, not "maybe"`},
+		"yes is no bool":                 {"gateway: {all: yes}", `netbox.gateway.all: want true or false, not "yes"`},
+		"bool where text belongs":        {"pxe: {gate: true}", `netbox.pxe.gate: want text: write "true" with the quotes, not "true"`},
+		"number is a fraction":           {"lease: {standby_secs: 1.5}", `netbox.lease.standby_secs: want a whole number, not "1.5"`},
+		"number out of range":            {"lease: {standby_secs: 70000}", "netbox.lease.standby_secs: want 0 to 65535, not 70000"},
+		"duration out of range":          {"lease: {probe: 2s}", "netbox.lease.probe: want 0s to 900ms, not 2s"},
+		"negative duration":              {"timeout: -1s", "netbox.timeout: want 1s to 10m, not -1s"},
+		"lease of parts of a second":     {"lease: {time: 90500ms}", "netbox.lease.time: want whole seconds, not 1m30.5s"},
+		"min above max":                  {"lease: {min: 2h, max: 90m}", "netbox.lease.min: 2h is above netbox.lease.time, which is 1h"},
+		"max below the default time":     {"lease: {max: 30m}", "netbox.lease.max: 30m is below netbox.lease.time, which is 1h"},
+		"stale before the next poll":     {"poll: {interval: 1h, stale_after: 30m}", "netbox.poll.stale_after: 30m is below netbox.poll.interval, which is 1h"},
+		"gateway is no address":          {"gateway: {fallback: router}", `netbox.gateway.fallback: want an address such as 10.0.0.1, not "router"`},
+		"gateway of the wrong family":    {"gateway: {fallback: 'fe80::1'}", "netbox.gateway.fallback: want the IPv4 address of a host, not fe80::1"},
+		"subnet without a mask":          {"network: {subnet: 10.0.0.1}", `netbox.network.subnet: want a prefix such as 10.0.0.0/24, not "10.0.0.1"`},
+		"subnet of the wrong family":     {"network: {subnet: '2001:db8::/64'}", "netbox.network.subnet: want an IPv4 prefix such as 10.0.0.0/24, not 2001:db8::/64"},
+		"etcd":                           {"store: {engine: etcd, endpoints: ['10.0.0.9:2379']}", "netbox.store.engine: store.engine: etcd is not in this version; use pebble"},
+		"endpoints of an embedded store": {"store: {endpoints: ['10.0.0.9:2379']}", "netbox.store.endpoints: contradicts store.engine: pebble, which keeps leases on this machine"},
+		"no store folder":                {"store: {path: ''}", "netbox.store.path: want a folder"},
+		"url and inventory":              {"inventory: lab.yml", "netbox.inventory: contradicts netbox.url: facts come from one of them"},
+		"nothing can be dynamic":         {"dynamic: {tag: ''}", "netbox.dynamic.tag: want a tag or a status; for static addresses only, give no address the tag"},
+		"one tag for both":               {"gateway: {tag: dhcp}", "netbox.gateway.tag: contradicts netbox.dynamic.tag: a gateway is never leased (N-5)"},
+		"no field name":                  {"fields: {mac: 'Last MAC'}", `netbox.fields.mac: want the internal name of a custom field (letters, digits, single _), not "Last MAC"`},
+		"one field for two things":       {"fields: {hostname: pydhcp_mac}", "netbox.fields.hostname: netbox.fields.mac names the same custom field"},
+		"gate without a field":           {"pxe: {gate: on, confirm_field: ''}", `netbox.pxe.confirm_field: want the internal name of a custom field (letters, digits, single _), not ""`},
+		"wrong architecture":             {"pxe: {default_arch: uefi}", `netbox.pxe.default_arch: want bios, not "uefi"`},
+		"no context key":                 {"context_key: ''", "netbox.context_key: want the name of a key of the config contexts"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := parse(t, chain+"netbox:\n  url: https://netbox.example.org\n  "+tc.section+"\n")
+			if diff := cmp.Diff("/etc/c/config.yml:11: "+tc.want, message(err)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestMistakesOfTheWholeFile(t *testing.T) {
+	for name, tc := range map[string]struct{ text, want string }{
+		"empty":                     {"", "/etc/c/config.yml: server4: the section with listen: and plugins: is missing"},
+		"no YAML":                   {"netbox: [", "/etc/c/config.yml:1: not YAML: did not find expected node content"},
+		"a list":                    {"- netbox", "/etc/c/config.yml:1: want a mapping with netbox, sync, not a list"},
+		"neither url nor inventory": {chain, "/etc/c/config.yml: netbox.url: want the address of NetBox here or in NETBOX_URL, or a file in netbox.inventory"},
+		"section misspelt":          {chain + "netbx:\n  url: https://n.example\n", "/etc/c/config.yml: netbox.url: want the address of NetBox here or in NETBOX_URL, or a file in netbox.inventory\n/etc/c/config.yml:9: netbx: did you mean netbox?"},
+		"section in capitals":       {chain + "netbox: {inventory: lab.yml}\nNetBox:\n  url: https://n.example\n", "/etc/c/config.yml:10: NetBox: did you mean netbox?"},
+		"a second document":         {chain + "netbox: {inventory: lab.yml}\n---\nnetbox: {inventory: other.yml}\n", "/etc/c/config.yml:10: ---: a second document begins here, which nobody reads: keep everything in one"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := parse(t, tc.text)
+			if diff := cmp.Diff(tc.want, message(err)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestAddressIsCheckedAndNeverRepeated(t *testing.T) {
+	for name, address := range map[string]string{
+		"no scheme":   "netbox.example.org/hunter2",
+		"wrong one":   "ftp://netbox.example.org/hunter2",
+		"no host":     "https:///hunter2",
+		"password":    "https://me:hunter2@netbox.example.org",
+		"query":       "https://netbox.example.org/?t=hunter2",
+		"unparsable":  "https://netbox.example.org:hunter2",
+		"token in it": "https://netbox.example.org/#hunter2",
+	} {
+		for _, inFile := range []bool{true, false} {
+			t.Run(name, func(t *testing.T) {
+				text, pairs := chain, map[string]string{"NETBOX_URL": address}
+				if inFile {
+					text, pairs = chain+"netbox:\n  url: "+address+"\n", nil
+				}
+				_, err := Options{Getenv: environment(pairs)}.Parse("config.yml", []byte(text))
+				if err == nil || strings.Contains(err.Error(), "hunter2") {
+					t.Errorf("want an error that keeps the address to itself, got %v", err)
+				}
+			})
+		}
+	}
+}
+
+func TestEnvironmentFillsWhatTheFileLeavesOut(t *testing.T) {
+	all := map[string]string{
+		"NETBOX_URL": "https://env.example.org/", "NETBOX_TOKEN": " abc\n",
+		"NETBOX_TOKEN_FILE": "/run/token", "CREDENTIALS_DIRECTORY": "/run/credentials/c",
+	}
+	without := func(names ...string) map[string]string {
+		pairs := make(map[string]string)
+		for k, v := range all {
+			if !strings.Contains(strings.Join(names, " ")+" ", k+" ") {
+				pairs[k] = v
+			}
+		}
+		return pairs
+	}
+	for name, tc := range map[string]struct {
+		section   string
+		env       map[string]string
+		url, file string
+		token     Secret
+		warnings  int
+	}{
+		"all from the environment": {"", all, "https://env.example.org", "", "abc", 0},
+		"token file":               {"", without("NETBOX_TOKEN"), "https://env.example.org", "/run/token", "", 0},
+		"systemd credential":       {"", without("NETBOX_TOKEN", "NETBOX_TOKEN_FILE"), "https://env.example.org", "/run/credentials/c/netbox_token", "", 0},
+		"file wins":                {"netbox: {url: 'https://f.example', token_file: /f}", all, "https://f.example", "/f", "", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := Options{Getenv: environment(tc.env)}.Parse("config.yml", []byte(chain+tc.section))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.NetBox.URL != tc.url || f.NetBox.TokenFile != tc.file || f.NetBox.EnvToken != tc.token || len(f.Warnings) != tc.warnings {
+				t.Errorf("got %q %q %q %v", f.NetBox.URL, f.NetBox.TokenFile, f.NetBox.EnvToken.Reveal(), f.Warnings)
+			}
+		})
+	}
+	_, err := Options{Getenv: environment(all)}.Parse("config.yml", []byte(chain+"netbox: {inventory: lab.yml}"))
+	if want := "config.yml:9: netbox.inventory: contradicts NETBOX_URL in the environment: facts come from one of them"; message(err) != want {
+		t.Errorf("inventory and NETBOX_URL: %v", err)
+	}
+}
+
+func TestShortLeaseLowersTheDefaultMinimum(t *testing.T) {
+	f, err := parse(t, chain+"netbox: {inventory: lab.yml, lease: {time: 2m}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := f.NetBox.Lease; l.Min != 2*time.Minute || l.Max != 2*time.Minute {
+		t.Errorf("min %v max %v, want both 2m", l.Min, l.Max)
+	}
+	if want := "/etc/c/lab.yml"; f.NetBox.Inventory != want {
+		t.Errorf("inventory %q, want %q", f.NetBox.Inventory, want)
+	}
+}
+
+func TestSectionIsOptionalWithoutOurPlugins(t *testing.T) {
+	f, err := parse(t, "server4:\n  plugins:\n    - range: leases.db 10.0.0.1 10.0.0.9 60s\n    - nak: own\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Chain.Nak != "own" {
+		t.Errorf("nak %q", f.Chain.Nak)
+	}
+}
+
+func TestMissingFile(t *testing.T) {
+	if _, err := Load(filepath.Join(t.TempDir(), "absent.yml")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func message(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(chain + "netbox:\n  url: https://netbox.example.org\n"))
+	f.Add([]byte(chain + "netbox: &a\n  inventory: lab.yml\n  lease: {time: 1d, <<: {min: 30s}}\n"))
+	f.Add([]byte("server4: &s [*s]\nnetbox: {token: x}\n"))
+	f.Add([]byte("Server4:\n  Plugins:\n  - nak\n  - NetBox: {a: b}\n  - netbox_dns: 1.2.3.4 ::1\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := Options{Getenv: noEnvironment}.Parse("config.yml", data)
+		if err != nil {
+			var problems Problems
+			if !errors.As(err, &problems) || len(problems) == 0 {
+				t.Fatalf("an error without problems: %v", err)
+			}
+			return
+		}
+		if file.NetBox.URL == "" && file.NetBox.Inventory == "" && !file.Chain.needsNetBox() {
+			return
+		}
+		if again := revalidate(&file.NetBox); again != nil {
+			t.Errorf("accepted, but: %v", again)
+		}
+	})
+}

@@ -1,0 +1,36 @@
+package settings
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// Secret is text that shows itself nowhere: fmt in every verb, JSON, YAML and
+// any text encoding print a mark instead.
+type Secret string
+
+const redacted = "[redacted]"
+
+// Reveal returns the secret, for the one place that sends it.
+func (s Secret) Reveal() string { return string(s) }
+
+// String hides the secret.
+func (Secret) String() string { return redacted }
+
+// GoString hides the secret.
+func (Secret) GoString() string { return redacted }
+
+// Format hides the secret whatever the verb is.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+// MarshalText hides the secret, in JSON too.
+func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// MarshalYAML hides the secret.
+func (Secret) MarshalYAML() (any, error) { return redacted, nil }
+
+var tokenLike = regexp.MustCompile(`^(nbt_\S*|[0-9a-fA-F]{40})$`)
+
+// looksLikeToken recognises both generations of NetBox tokens, so that one
+// pasted in the wrong place is reported without being repeated.
+func looksLikeToken(s string) bool { return tokenLike.MatchString(s) }

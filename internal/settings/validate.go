@@ -1,0 +1,213 @@
+package settings
+
+import (
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
+)
+
+// validate reports what cannot be meant: values out of range, words nobody
+// knows, settings that contradict each other.
+func validate(r *strictyaml.Report, n *NetBox) {
+	validateSource(r, n)
+	validateStore(r, n.Store)
+	validateTimes(r, n)
+	validateWords(r, n)
+	validateNames(r, n)
+	validateNetwork(r, n)
+}
+
+func validateSource(r *strictyaml.Report, n *NetBox) {
+	if r.Failed("netbox.url") || r.Failed("netbox.inventory") {
+		return
+	}
+	inFile := r.Has("netbox.url")
+	switch {
+	case n.URL == "" && n.Inventory == "":
+		r.Addf("netbox.url", "want the address of NetBox here or in NETBOX_URL, or a file in netbox.inventory")
+	case n.Inventory != "" && inFile && n.URL != "":
+		r.Addf("netbox.inventory", "contradicts netbox.url: facts come from one of them")
+	case n.Inventory != "" && n.URL != "":
+		r.Addf("netbox.inventory", "contradicts NETBOX_URL in the environment: facts come from one of them")
+	case n.URL != "":
+		validateURL(r, n.URL, inFile)
+	}
+}
+
+// validateURL never repeats the address: it may hold a password.
+func validateURL(r *strictyaml.Report, address string, inFile bool) {
+	source := ""
+	if !inFile {
+		source = "NETBOX_URL: "
+	}
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "":
+		r.Addf("netbox.url", "%swant an address such as https://netbox.example.org", source)
+	case u.User != nil:
+		r.Addf("netbox.url", "%sa user name or password does not belong here; the token goes to netbox.token_file", source)
+	case u.RawQuery != "" || u.Fragment != "":
+		r.Addf("netbox.url", "%swant an address without ? and #", source)
+	}
+}
+
+func validateStore(r *strictyaml.Report, s Store) {
+	choose(r, "netbox.store.engine", s.Engine, "pebble", "etcd")
+	switch {
+	case s.Engine == "etcd" && len(s.Endpoints) == 0:
+		r.Addf("netbox.store.endpoints", "store.engine: etcd needs the addresses of the cluster here")
+	case s.Engine == "pebble" && len(s.Endpoints) > 0 && !r.Failed("netbox.store.engine"):
+		r.Addf("netbox.store.endpoints", "contradicts store.engine: pebble, which keeps leases on this machine")
+	}
+	if s.Engine == "etcd" {
+		r.Addf("netbox.store.engine", "store.engine: etcd is not in this version; use pebble")
+	}
+	if s.Path == "" {
+		r.Addf("netbox.store.path", "want a folder")
+	}
+}
+
+const (
+	day  = 24 * time.Hour
+	year = 365 * day
+)
+
+func validateTimes(r *strictyaml.Report, n *NetBox) {
+	l := n.Lease
+	for _, t := range []struct {
+		key              string
+		value, low, high time.Duration
+		whole            bool // option 51 counts whole seconds
+		follows          bool // lease.time, where the key is not in the file
+	}{
+		{"timeout", n.Timeout, time.Second, 10 * time.Minute, false, false},
+		{"poll.interval", n.Poll.Interval, time.Second, day, false, false},
+		{"poll.stale_after", n.Poll.StaleAfter, time.Second, year, false, false},
+		{"lease.time", l.Time, time.Second, 10 * year, true, false},
+		{"lease.min", l.Min, time.Second, 10 * year, true, true},
+		{"lease.max", l.Max, time.Second, 10 * year, true, true},
+		{"lease.offer_hold", l.OfferHold, time.Second, time.Hour, false, false},
+		{"lease.decline_time", l.DeclineTime, time.Second, year, false, false},
+		{"lease.reclaim_grace", l.ReclaimGrace, 0, day, false, false},
+		// Three candidates are probed at most, within the 3 s of a packet (A-7).
+		{"lease.probe", l.Probe, 0, 900 * time.Millisecond, false, false},
+	} {
+		switch {
+		case t.follows && !r.Has("netbox."+t.key):
+		case t.value < t.low || t.value > t.high:
+			r.Addf("netbox."+t.key, "want %s to %s, not %s", short(t.low), short(t.high), short(t.value))
+		case t.whole && t.value%time.Second != 0:
+			r.Addf("netbox."+t.key, "want whole seconds, not %s", short(t.value))
+		}
+	}
+	ordered(r, "netbox.lease.min", l.Min, "netbox.lease.time", l.Time)
+	ordered(r, "netbox.lease.time", l.Time, "netbox.lease.max", l.Max)
+	ordered(r, "netbox.lease.min", l.Min, "netbox.lease.max", l.Max)
+	ordered(r, "netbox.poll.interval", n.Poll.Interval, "netbox.poll.stale_after", n.Poll.StaleAfter)
+	if l.StandbySecs < 0 || l.StandbySecs > 65535 {
+		r.Addf("netbox.lease.standby_secs", "want 0 to 65535, not %d", l.StandbySecs)
+	}
+}
+
+// ordered reports a lower limit above its upper one, at the one of the two
+// that stands in the file.
+func ordered(r *strictyaml.Report, low string, a time.Duration, high string, b time.Duration) {
+	if a <= b || r.Failed(low) || r.Failed(high) {
+		return
+	}
+	if r.Has(high) {
+		r.Addf(high, "%s is below %s, which is %s", short(b), low, short(a))
+		return
+	}
+	r.Addf(low, "%s is above %s, which is %s", short(a), high, short(b))
+}
+
+// short renders 12h0m0s as 12h.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+func validateWords(r *strictyaml.Report, n *NetBox) {
+	choose(r, "netbox.lease.pick", n.Lease.Pick, "lowest", "hash")
+	choose(r, "netbox.clients.lag", n.Clients.LAG, "match", "any")
+	choose(r, "netbox.dns.fallback", n.DNS.Fallback, "none", "gateway")
+	choose(r, "netbox.pxe.gate", n.PXE.Gate, "auto", "on", "off")
+	choose(r, "netbox.pxe.unknown", n.PXE.Unknown, "none", "site")
+	if n.PXE.DefaultArch != "" {
+		choose(r, "netbox.pxe.default_arch", n.PXE.DefaultArch, "bios")
+	}
+}
+
+func choose(r *strictyaml.Report, path, word string, known ...string) {
+	if !slices.Contains(known, word) {
+		r.Addf(path, "want %s, not %.40q", strings.Join(known, " or "), word)
+	}
+}
+
+// fieldName is what NetBox accepts as the internal name of a custom field.
+var fieldName = regexp.MustCompile(`^[A-Za-z0-9_]{1,50}$`)
+
+func validateNames(r *strictyaml.Report, n *NetBox) {
+	if n.ContextKey == "" {
+		r.Addf("netbox.context_key", "want the name of a key of the config contexts")
+	}
+	if n.Dynamic.Tag == "" && n.Dynamic.Status == "" {
+		r.Addf("netbox.dynamic.tag", "want a tag or a status; for static addresses only, give no address the tag")
+	}
+	if n.Dynamic.Tag != "" && strings.EqualFold(n.Dynamic.Tag, n.Gateway.Tag) {
+		r.Addf("netbox.gateway.tag", "contradicts netbox.dynamic.tag: a gateway is never leased (N-5)")
+	}
+	gated := n.PXE.Gate != "off"
+	used := make(map[string]string)
+	for _, f := range []struct {
+		key, name string
+		required  bool
+	}{
+		{"netbox.fields.mac", n.Fields.MAC, true},
+		{"netbox.fields.expire", n.Fields.Expire, true},
+		{"netbox.fields.hostname", n.Fields.Hostname, false},
+		{"netbox.pxe.redeploy_field", n.PXE.RedeployField, gated},
+		{"netbox.pxe.confirm_field", n.PXE.ConfirmField, n.PXE.Gate == "on"},
+	} {
+		switch {
+		case f.name == "" && !f.required:
+		case !fieldName.MatchString(f.name) || strings.Contains(f.name, "__"):
+			r.Addf(f.key, "want the internal name of a custom field (letters, digits, single _), not %.60q", f.name)
+		case used[f.name] != "":
+			r.Addf(f.key, "%s names the same custom field", used[f.name])
+		default:
+			used[f.name] = f.key
+		}
+	}
+}
+
+func validateNetwork(r *strictyaml.Report, n *NetBox) {
+	if subnet := n.Network.Subnet; subnet != (netip.Prefix{}) {
+		switch {
+		case !subnet.Addr().Is4():
+			r.Addf("netbox.network.subnet", "want an IPv4 prefix such as 10.0.0.0/24, not %s", subnet)
+		case subnet != subnet.Masked():
+			r.Addf("netbox.network.subnet", "host bits are set in %s; want %s", subnet, subnet.Masked())
+		}
+	}
+	if gateway := n.Gateway.Fallback; gateway.IsValid() && !hostAddress(gateway) {
+		r.Addf("netbox.gateway.fallback", "want the IPv4 address of a host, not %s", gateway)
+	}
+}
+
+// hostAddress says that addr can be that of one IPv4 host elsewhere.
+func hostAddress(addr netip.Addr) bool {
+	return addr.Is4() && !addr.IsUnspecified() && !addr.IsMulticast() && addr != netip.AddrFrom4([4]byte{255, 255, 255, 255})
+}

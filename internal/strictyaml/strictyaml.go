@@ -1,0 +1,178 @@
+// Package strictyaml reads YAML written by people into structs and reports
+// every mistake of the file at once, each with its line: unknown and repeated
+// keys, wrong types, text that does not parse. Values of wrong scalars are
+// quoted in reports, so nothing secret may be decoded with it. It opens no
+// file and knows no meaning: rules between keys belong to the caller, who
+// reports through the same Report.
+package strictyaml
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Report collects the mistakes of one file and knows where its keys stand.
+type Report struct {
+	file     string
+	root     *yaml.Node // nil: empty or unreadable
+	problems Problems
+	failed   map[string]bool
+}
+
+// Decode reads the one YAML document in data into out, a pointer to a struct,
+// and reports with file as the file's name. Fields that are absent or null in
+// the file keep the value they have, so defaults are set beforehand.
+//
+// Fields are found by their yaml tag. Supported are string, bool, integers,
+// time.Duration (Go's notation, and d for days), netip.Addr and netip.Prefix
+// ("" is the zero value), encoding.TextUnmarshaler, slices, structs,
+// json.RawMessage (any YAML value, as JSON), yaml.Node (the value without
+// aliases), maps with string keys, and one map tagged ",inline" in a struct,
+// which takes the keys no field names. Without it they are mistakes. A key with
+// a tag refuse:"why" is a mistake too, reported with that text and never with
+// its value.
+func Decode(file string, data []byte, out any) *Report {
+	r := &Report{file: file, failed: make(map[string]bool)}
+	documents := yaml.NewDecoder(bytes.NewReader(data))
+	var document, more yaml.Node
+	switch err := documents.Decode(&document); {
+	case errors.Is(err, io.EOF):
+		return r
+	case err != nil:
+		r.syntax(err)
+		return r
+	}
+	switch err := documents.Decode(&more); {
+	case err == nil:
+		r.add(more.Line, "---", "a second document begins here, which nobody reads: keep everything in one")
+	case !errors.Is(err, io.EOF):
+		r.syntax(err)
+	}
+	if len(document.Content) == 0 {
+		return r
+	}
+	r.root = r.expand(document.Content[0])
+	r.decode("", r.root, out)
+	return r
+}
+
+// Addf reports a mistake at the line of path, or of the nearest key above it
+// that is in the file. A path is keys and list positions as in
+// "devices[0].interfaces[2].name". Where path or a key above it was reported
+// already, nothing is added: one broken value is one mistake.
+func (r *Report) Addf(path, format string, args ...any) {
+	if r.Failed(path) {
+		return
+	}
+	line, _ := r.find(path)
+	r.add(line, path, fmt.Sprintf(format, args...))
+}
+
+// Failed says that path, a key above it or the file as a whole was reported.
+func (r *Report) Failed(path string) bool {
+	for ; path != ""; path = path[:max(strings.LastIndexAny(path, ".["), 0)] {
+		if r.failed[path] {
+			return true
+		}
+	}
+	return r.failed[""]
+}
+
+// Has says that path stands in the file with a value that is not null.
+func (r *Report) Has(path string) bool {
+	_, value := r.find(path)
+	return value != nil && value.ShortTag() != "!!null"
+}
+
+// Line returns the line of path, or of the nearest key above it; 0 if there is
+// none.
+func (r *Report) Line(path string) int {
+	line, _ := r.find(path)
+	return line
+}
+
+// Problems returns what was reported, by line; empty if the file is right.
+func (r *Report) Problems() Problems {
+	sorted := slices.Clone(r.problems)
+	slices.SortStableFunc(sorted, func(a, b Problem) int { return a.Line - b.Line })
+	return sorted
+}
+
+// Err returns Problems as an error, nil if there are none.
+func (r *Report) Err() error {
+	if len(r.problems) == 0 {
+		return nil
+	}
+	return r.Problems()
+}
+
+func (r *Report) add(line int, path, text string) {
+	r.failed[path] = true
+	r.problems = append(r.problems, Problem{File: r.file, Line: line, Key: path, Text: text})
+}
+
+var syntaxLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
+
+// syntax reports an error of the YAML parser.
+func (r *Report) syntax(err error) {
+	match := syntaxLine.FindStringSubmatch(err.Error())
+	line, _ := strconv.Atoi(match[1])
+	r.add(line, "", "not YAML: "+strings.TrimPrefix(err.Error(), match[0]))
+}
+
+// find walks from the root along path and returns its value, nil where the
+// path leaves the file, and the line of the last key or list entry on the way.
+func (r *Report) find(path string) (line int, value *yaml.Node) {
+	value = r.root
+	for path != "" && value != nil {
+		var key *yaml.Node
+		if path[0] == '[' {
+			var number string
+			number, path, _ = strings.Cut(path[1:], "]")
+			key = item(value, number)
+			value = key
+		} else {
+			path = strings.TrimPrefix(path, ".")
+			end := strings.IndexAny(path, ".[")
+			if end < 0 {
+				end = len(path)
+			}
+			key, value = entry(value, path[:end])
+			path = path[end:]
+		}
+		if key != nil {
+			line = key.Line
+		}
+	}
+	return line, value
+}
+
+// item returns the entry at a position of a list, nil if there is none.
+func item(list *yaml.Node, number string) *yaml.Node {
+	i, err := strconv.Atoi(number)
+	if err != nil || list.Kind != yaml.SequenceNode || i < 0 || i >= len(list.Content) {
+		return nil
+	}
+	return list.Content[i]
+}
+
+// entry returns key and value of name in a mapping, nil if it has none.
+func entry(mapping *yaml.Node, name string) (key, value *yaml.Node) {
+	if mapping.Kind != yaml.MappingNode {
+		return nil, nil
+	}
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == name {
+			return mapping.Content[i], mapping.Content[i+1]
+		}
+	}
+	return nil, nil
+}
