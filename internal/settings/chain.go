@@ -266,3 +266,12 @@ func (c *chainReader) foreign(chain Chain, i int) {
 func (c *chainReader) warn(p Plugin, text string) {
 	c.warnings = append(c.warnings, Problem{File: c.file, Line: p.Line, Key: p.Name, Text: text})
 }
+
+// ServerID is the argument of CoreDHCP's server_id plugin as written; empty
+// where the receive loop supplies the identifier.
+func (c Chain) ServerID() string {
+	if at := c.index("server_id"); at >= 0 && len(c.Plugins[at].Args) > 0 {
+		return c.Plugins[at].Args[0]
+	}
+	return ""
+}

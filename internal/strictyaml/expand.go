@@ -12,9 +12,10 @@ const maxCopies = 100_000
 
 // expander replaces aliases by what they stand for.
 type expander struct {
-	report *Report
-	open   map[*yaml.Node]bool // aliases being unfolded
-	copies int                 // nodes made while unfolding
+	report  *Report
+	open    map[*yaml.Node]bool // the nodes around the one being unfolded
+	aliases int                 // how many of them are aliases
+	copies  int                 // nodes made below aliases
 }
 
 // expand returns the tree under n without aliases and merge keys, reporting
@@ -26,27 +27,30 @@ func (r *Report) expand(n *yaml.Node) *yaml.Node {
 }
 
 func (e *expander) node(path string, n *yaml.Node) *yaml.Node {
-	if len(e.open) > 0 {
+	null := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: n.Line}
+	if e.aliases > 0 && e.copies <= maxCopies {
 		e.copies++
-		if e.copies == maxCopies {
+		if e.copies > maxCopies {
 			e.report.add(n.Line, path, fmt.Sprintf("aliases unfold to more than %d values", maxCopies))
 		}
 	}
-	null := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: n.Line}
-	switch {
-	case e.copies >= maxCopies:
+	if e.copies > maxCopies {
 		return null
-	case n.Kind == yaml.AliasNode:
+	}
+	e.open[n] = true
+	defer delete(e.open, n)
+	switch n.Kind {
+	case yaml.AliasNode:
 		if e.open[n.Alias] {
 			e.report.add(n.Line, path, fmt.Sprintf("alias *%s contains itself", n.Value))
 			return null
 		}
-		e.open[n.Alias] = true
-		defer delete(e.open, n.Alias)
+		e.aliases++
+		defer func() { e.aliases-- }()
 		return e.node(path, n.Alias)
-	case n.Kind == yaml.MappingNode:
+	case yaml.MappingNode:
 		return e.mapping(path, n)
-	case n.Kind == yaml.SequenceNode:
+	case yaml.SequenceNode:
 		list := *n
 		list.Content = make([]*yaml.Node, len(n.Content))
 		for i, child := range n.Content {
