@@ -8,6 +8,7 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4/dhcp4test"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
@@ -18,14 +19,14 @@ import (
 func FuzzAnswer(f *testing.F) {
 	seeds := [][]dhcpv4.Modifier{
 		{},
-		{raw(50, 10, 0, 0, 5), raw(54, 10, 0, 0, 2), raw(55, 1, 3, 6, 12, 28, 108), raw(57, 2, 64)},
-		{raw(61, 1, 2), raw(81, 5, 0, 0, 1, 'a', 0), raw(12, 'x'), raw(118, 10, 0, 0, 0)},
-		{relayed("10.0.0.1", subOption(5, 10, 1, 0, 0), subOption(11, 10, 0, 0, 1), subOption(151, 0, 'v'))},
-		{dhcpv4.WithHwAddr(nil), raw(61, 0xff, 1)},
+		{dhcp4test.Raw(50, 10, 0, 0, 5), dhcp4test.Raw(54, 10, 0, 0, 2), dhcp4test.Raw(55, 1, 3, 6, 12, 28, 108), dhcp4test.Raw(57, 2, 64)},
+		{dhcp4test.Raw(61, 1, 2), dhcp4test.Raw(81, 5, 0, 0, 1, 'a', 0), dhcp4test.Raw(12, 'x'), dhcp4test.Raw(118, 10, 0, 0, 0)},
+		{dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(5, 10, 1, 0, 0), dhcp4test.SubOption(11, 10, 0, 0, 1), dhcp4test.SubOption(151, 0, 'v'))},
+		{dhcpv4.WithHwAddr(nil), dhcp4test.Raw(61, 0xff, 1)},
 	}
 	for _, kind := range []dhcpv4.MessageType{0, 1, 3, 4, 7, 8} {
 		for _, mods := range seeds {
-			f.Add(packet(f, kind, mods...).ToBytes(), uint8(lease.Ack), uint32(0x0a00004d), uint8(24), int64(time.Hour))
+			f.Add(dhcp4test.Request(f, kind, mods...).ToBytes(), uint8(lease.Ack), uint32(0x0a00004d), uint8(24), int64(time.Hour))
 		}
 	}
 	f.Fuzz(func(t *testing.T, datagram []byte, verdict uint8, yiaddr uint32, bits uint8, span int64) {
@@ -33,7 +34,7 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			return
 		}
-		resp := prepared(t, req)
+		resp := dhcp4test.Prepared(t, req)
 		m := ParseRequest(req, resp, Ingress{}, true)
 		checkMessage(t, m)
 		d := lease.Decision{

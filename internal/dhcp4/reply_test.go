@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4/dhcp4test"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
@@ -19,17 +20,17 @@ func granted(v lease.Verdict) lease.Decision {
 // answer runs a request through ParseRequest and Fill and over the wire.
 func answer(t *testing.T, req *dhcpv4.DHCPv4, d lease.Decision, x Extra) *dhcpv4.DHCPv4 {
 	t.Helper()
-	resp := prepared(t, req)
+	resp := dhcp4test.Prepared(t, req)
 	if err := Fill(req, resp, d, ParseRequest(req, resp, Ingress{}, true), x); err != nil {
 		t.Fatal(err)
 	}
-	return overTheWire(t, resp)
+	return dhcp4test.OverTheWire(t, resp)
 }
 
 func TestFillSetsExactlyTheOptionsOfEachVerdict(t *testing.T) {
-	relay := relayed("10.0.0.1", subOption(1, 'p', '1'), subOption(200, 9, 9))
+	relay := dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(1, 'p', '1'), dhcp4test.SubOption(200, 9, 9))
 	agent := []byte{1, 2, 'p', '1', 200, 2, 9, 9}
-	id := raw(61, 1, 2, 3)
+	id := dhcp4test.Raw(61, 1, 2, 3)
 	common := map[uint8][]byte{
 		53: {2}, 54: {10, 0, 0, 2}, 51: {0, 0, 14, 16}, 58: {0, 0, 7, 8}, 59: {0, 0, 12, 78},
 		1: {255, 255, 255, 0}, 28: {10, 0, 0, 255},
@@ -60,11 +61,11 @@ func TestFillSetsExactlyTheOptionsOfEachVerdict(t *testing.T) {
 		"R-1 OFFER": {dhcpv4.MessageTypeDiscover, granted(lease.Offer), nil, "10.0.0.77", with(nil)},
 		"R-1 ACK":   {dhcpv4.MessageTypeRequest, granted(lease.Ack), nil, "10.0.0.77", with(map[uint8][]byte{53: {5}})},
 		"R-4 28 only when listed": {dhcpv4.MessageTypeDiscover, granted(lease.Offer),
-			[]dhcpv4.Modifier{raw(55, 1, 3)}, "10.0.0.77", with(nil, 28)},
+			[]dhcpv4.Modifier{dhcp4test.Raw(55, 1, 3)}, "10.0.0.77", with(nil, 28)},
 		"N-2 option 118 returned": {dhcpv4.MessageTypeDiscover, granted(lease.Offer),
-			[]dhcpv4.Modifier{raw(118, 10, 0, 0, 0)}, "10.0.0.77", with(map[uint8][]byte{118: {10, 0, 0, 0}})},
+			[]dhcpv4.Modifier{dhcp4test.Raw(118, 10, 0, 0, 0)}, "10.0.0.77", with(map[uint8][]byte{118: {10, 0, 0, 0}})},
 		"N-2 malformed option 118 not used": {dhcpv4.MessageTypeDiscover, granted(lease.Offer),
-			[]dhcpv4.Modifier{raw(118, 10)}, "10.0.0.77", with(nil)},
+			[]dhcpv4.Modifier{dhcp4test.Raw(118, 10)}, "10.0.0.77", with(nil)},
 		"D-21 INFORM": {dhcpv4.MessageTypeInform, informed,
 			[]dhcpv4.Modifier{dhcpv4.WithClientIP(net.IP{10, 0, 0, 9})}, "0.0.0.0",
 			with(map[uint8][]byte{53: {5}, 1: {255, 255, 255, 128}, 28: {10, 0, 0, 127}}, 51, 58, 59)},
@@ -76,7 +77,7 @@ func TestFillSetsExactlyTheOptionsOfEachVerdict(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			resp := answer(t, packet(t, tt.kind, append([]dhcpv4.Modifier{relay, id}, tt.mods...)...), tt.decision, Extra{})
+			resp := answer(t, dhcp4test.Request(t, tt.kind, append([]dhcpv4.Modifier{relay, id}, tt.mods...)...), tt.decision, Extra{})
 			if diff := cmp.Diff(tt.want, resp.Options); diff != "" {
 				t.Error(diff)
 			}
@@ -94,7 +95,7 @@ func TestFillSetsExactlyTheOptionsOfEachVerdict(t *testing.T) {
 func TestOverrideReplacesOption54EvenInARefusal(t *testing.T) {
 	for _, v := range []lease.Verdict{lease.Ack, lease.Nak} {
 		d := granted(v)
-		req := packet(t, dhcpv4.MessageTypeRequest, relayed("10.0.0.1", subOption(11, 10, 0, 0, 1)))
+		req := dhcp4test.Request(t, dhcpv4.MessageTypeRequest, dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(11, 10, 0, 0, 1)))
 		if got := answer(t, req, d, Extra{}).ServerIdentifier().String(); got != "10.0.0.1" {
 			t.Errorf("%v: option 54 is %s", v, got)
 		}
@@ -103,9 +104,9 @@ func TestOverrideReplacesOption54EvenInARefusal(t *testing.T) {
 
 //
 func TestRelayInformationIsNeverInvented(t *testing.T) {
-	req := packet(t, dhcpv4.MessageTypeDiscover)
-	resp := prepared(t, req)
-	resp.UpdateOption(dhcpv4.OptRelayAgentInfo(subOption(1, 'x')))
+	req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover)
+	resp := dhcp4test.Prepared(t, req)
+	resp.UpdateOption(dhcpv4.OptRelayAgentInfo(dhcp4test.SubOption(1, 'x')))
 	if err := Fill(req, resp, granted(lease.Offer), ParseRequest(req, resp, Ingress{}, true), Extra{}); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +118,7 @@ func TestRelayInformationIsNeverInvented(t *testing.T) {
 //
 func TestHostNames(t *testing.T) {
 	fqdn := func(flags byte, name string) dhcpv4.Modifier {
-		return raw(81, append([]byte{flags, 0, 0}, name...)...)
+		return dhcp4test.Raw(81, append([]byte{flags, 0, 0}, name...)...)
 	}
 	tests := map[string]struct {
 		mods   []dhcpv4.Modifier
@@ -129,13 +130,13 @@ func TestHostNames(t *testing.T) {
 		"S not asked":               {[]dhcpv4.Modifier{fqdn(0, "a.b")}, "", false, map[uint8]string{81: "\x08\xff\xffa.b"}},
 		"E as sent, name unchanged": {[]dhcpv4.Modifier{fqdn(5, "\x01a\x01b\x00")}, "", false, map[uint8]string{81: "\x0e\xff\xff\x01a\x01b\x00"}},
 		"reserved bits cleared":     {[]dhcpv4.Modifier{fqdn(0xf8, "")}, "", false, map[uint8]string{81: "\x08\xff\xff"}},
-		"option 81 too short":       {[]dhcpv4.Modifier{raw(81, 1, 0)}, "", true, map[uint8]string{}},
-		"device name":               {[]dhcpv4.Modifier{raw(55, 12)}, "sw1", true, map[uint8]string{12: "sw1"}},
+		"option 81 too short":       {[]dhcpv4.Modifier{dhcp4test.Raw(81, 1, 0)}, "", true, map[uint8]string{}},
+		"device name":               {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, "sw1", true, map[uint8]string{12: "sw1"}},
 		"not wanted":                {nil, "sw1", true, map[uint8]string{}},
-		"not switched on":           {[]dhcpv4.Modifier{raw(55, 12)}, "sw1", false, map[uint8]string{}},
-		"no valid label":            {[]dhcpv4.Modifier{raw(55, 12)}, "rack 7 / sw1", true, map[uint8]string{}},
-		"a trailing hyphen":         {[]dhcpv4.Modifier{raw(55, 12)}, "sw1-", true, map[uint8]string{}},
-		"unknown client":            {[]dhcpv4.Modifier{raw(55, 12)}, "", true, map[uint8]string{}},
+		"not switched on":           {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, "sw1", false, map[uint8]string{}},
+		"no valid label":            {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, "rack 7 / sw1", true, map[uint8]string{}},
+		"a trailing hyphen":         {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, "sw1-", true, map[uint8]string{}},
+		"unknown client":            {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, "", true, map[uint8]string{}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -143,7 +144,7 @@ func TestHostNames(t *testing.T) {
 			if tt.device != "" {
 				d.Machine = &ipam.Machine{Name: tt.device}
 			}
-			resp := answer(t, packet(t, dhcpv4.MessageTypeRequest, tt.mods...), d, Extra{SendHostname: tt.send})
+			resp := answer(t, dhcp4test.Request(t, dhcpv4.MessageTypeRequest, tt.mods...), d, Extra{SendHostname: tt.send})
 			got := map[uint8]string{}
 			for _, code := range []uint8{12, 81} {
 				if b, ok := resp.Options[code]; ok {
@@ -166,17 +167,17 @@ func TestIPv6OnlyWaitOnlyForClientsThatListIt(t *testing.T) {
 		verdict lease.Verdict
 		want    bool
 	}{
-		"listed and configured":   {[]dhcpv4.Modifier{raw(55, 1, 108)}, wait, lease.Ack, true},
-		"in the offer too":        {[]dhcpv4.Modifier{raw(55, 1, 108)}, wait, lease.Offer, true},
+		"listed and configured":   {[]dhcpv4.Modifier{dhcp4test.Raw(55, 1, 108)}, wait, lease.Ack, true},
+		"in the offer too":        {[]dhcpv4.Modifier{dhcp4test.Raw(55, 1, 108)}, wait, lease.Offer, true},
 		"no list is not a wish":   {nil, wait, lease.Ack, false},
-		"an empty list neither":   {[]dhcpv4.Modifier{raw(55)}, wait, lease.Ack, false},
-		"not configured":          {[]dhcpv4.Modifier{raw(55, 1, 108)}, new(ipam.Config), lease.Ack, false},
-		"no context":              {[]dhcpv4.Modifier{raw(55, 1, 108)}, nil, lease.Ack, false},
-		"not in answer to INFORM": {[]dhcpv4.Modifier{raw(55, 1, 108)}, wait, lease.Informed, false},
+		"an empty list neither":   {[]dhcpv4.Modifier{dhcp4test.Raw(55)}, wait, lease.Ack, false},
+		"not configured":          {[]dhcpv4.Modifier{dhcp4test.Raw(55, 1, 108)}, new(ipam.Config), lease.Ack, false},
+		"no context":              {[]dhcpv4.Modifier{dhcp4test.Raw(55, 1, 108)}, nil, lease.Ack, false},
+		"not in answer to INFORM": {[]dhcpv4.Modifier{dhcp4test.Raw(55, 1, 108)}, wait, lease.Informed, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			resp := answer(t, packet(t, dhcpv4.MessageTypeRequest, tt.mods...), granted(tt.verdict), Extra{Config: tt.config})
+			resp := answer(t, dhcp4test.Request(t, dhcpv4.MessageTypeRequest, tt.mods...), granted(tt.verdict), Extra{Config: tt.config})
 			got, sent := resp.IPv6OnlyPreferred()
 			if sent != tt.want || sent && got != 30*time.Minute {
 				t.Errorf("option 108 sent %v (%v), want %v", sent, got, tt.want)
@@ -195,8 +196,8 @@ func TestFillRefusesWhatCannotBeSent(t *testing.T) {
 	}
 	for name, d := range tests {
 		t.Run(name, func(t *testing.T) {
-			req := packet(t, dhcpv4.MessageTypeRequest)
-			if err := Fill(req, prepared(t, req), d, lease.ClientMessage{}, Extra{}); err == nil {
+			req := dhcp4test.Request(t, dhcpv4.MessageTypeRequest)
+			if err := Fill(req, dhcp4test.Prepared(t, req), d, lease.ClientMessage{}, Extra{}); err == nil {
 				t.Error("filled")
 			}
 		})
@@ -208,7 +209,7 @@ func TestTimesOutOfRangeDoNotWrap(t *testing.T) {
 	for want, span := range map[uint32]time.Duration{0: -time.Hour, 1<<32 - 1: 1 << 62} {
 		d := granted(lease.Ack)
 		d.Time = span
-		resp := answer(t, packet(t, dhcpv4.MessageTypeRequest), d, Extra{})
+		resp := answer(t, dhcp4test.Request(t, dhcpv4.MessageTypeRequest), d, Extra{})
 		if got := resp.IPAddressLeaseTime(0); got != time.Duration(want)*time.Second {
 			t.Errorf("%v: option 51 is %v", span, got)
 		}
@@ -222,7 +223,7 @@ func TestNoBroadcastAddressWhereThereIsNone(t *testing.T) {
 	for _, cidr := range []string{"10.0.0.77/31", "10.0.0.77/32"} {
 		d := granted(lease.Ack)
 		d.Addr = prefix(cidr)
-		resp := answer(t, packet(t, dhcpv4.MessageTypeRequest), d, Extra{})
+		resp := answer(t, dhcp4test.Request(t, dhcpv4.MessageTypeRequest), d, Extra{})
 		if resp.Options.Has(dhcpv4.OptionBroadcastAddress) {
 			t.Errorf("%s: option 28 is %v", cidr, resp.BroadcastAddress())
 		}
@@ -231,9 +232,9 @@ func TestNoBroadcastAddressWhereThereIsNone(t *testing.T) {
 
 //
 func TestWanted(t *testing.T) {
-	none := packet(t, dhcpv4.MessageTypeDiscover)
-	empty := packet(t, dhcpv4.MessageTypeDiscover, raw(55))
-	listing := packet(t, dhcpv4.MessageTypeDiscover, raw(55, 1, 108))
+	none := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover)
+	empty := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Raw(55))
+	listing := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Raw(55, 1, 108))
 	for code := range uint8(255) {
 		option := dhcpv4.GenericOptionCode(code)
 		unasked := map[uint8]bool{1: true, 3: true, 6: true, 15: true, 28: true, 42: true, 51: true, 58: true, 59: true}[code]
@@ -271,11 +272,11 @@ func TestConfigures(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			req := packet(t, tt.request)
+			req := dhcp4test.Request(t, tt.request)
 			if tt.request == dhcpv4.MessageTypeNone {
 				req.DeleteOption(dhcpv4.OptionDHCPMessageType)
 			}
-			resp := prepared(t, req)
+			resp := dhcp4test.Prepared(t, req)
 			for _, mod := range tt.reply {
 				mod(resp)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/iana"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4/dhcp4test"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
@@ -19,29 +20,29 @@ import (
 var equalAddrs = cmpopts.EquateComparable(netip.Addr{})
 
 func TestParseRequestReadsEverythingADecisionNeeds(t *testing.T) {
-	req := packet(t, dhcpv4.MessageTypeRequest,
-		relayed("10.0.0.1", subOption(5, 10, 1, 0, 0), subOption(11, 10, 0, 0, 254)),
-		raw(50, 10, 0, 0, 5), raw(54, 10, 0, 0, 2), raw(51, 0, 0, 14, 16),
-		raw(118, 10, 2, 0, 0), raw(12, []byte("pc-1\x00\x00")...),
+	req := dhcp4test.Request(t, dhcpv4.MessageTypeRequest,
+		dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(5, 10, 1, 0, 0), dhcp4test.SubOption(11, 10, 0, 0, 254)),
+		dhcp4test.Raw(50, 10, 0, 0, 5), dhcp4test.Raw(54, 10, 0, 0, 2), dhcp4test.Raw(51, 0, 0, 14, 16),
+		dhcp4test.Raw(118, 10, 2, 0, 0), dhcp4test.Raw(12, []byte("pc-1\x00\x00")...),
 		func(p *dhcpv4.DHCPv4) { p.NumSeconds = 7; p.ClientIPAddr = net.IP{10, 0, 0, 6} },
 	)
-	in := Ingress{Interface: "eth0", Addrs: []netip.Addr{server}, Delivery: lease.DeliveryUnicast}
-	got := ParseRequest(req, prepared(t, req), in, true)
+	in := Ingress{Interface: "eth0", Addrs: []netip.Addr{dhcp4test.Server}, Delivery: lease.DeliveryUnicast}
+	got := ParseRequest(req, dhcp4test.Prepared(t, req), in, true)
 	want := lease.ClientMessage{
 		Type:            lease.Request,
 		Client:          "02:AB:00:00:00:01",
-		MAC:             ipam.MAC(clientMAC),
+		MAC:             ipam.MAC(dhcp4test.MAC),
 		HasMAC:          true,
 		RequestedAddr:   addr("10.0.0.5"),
 		ClientAddr:      addr("10.0.0.6"),
 		ServerID:        addr("10.0.0.2"),
-		Identifier:      server,
+		Identifier:      dhcp4test.Server,
 		Override:        addr("10.0.0.254"),
 		Relay:           addr("10.0.0.1"),
 		LinkSelection:   addr("10.1.0.0"),
 		SubnetSelection: addr("10.2.0.0"),
 		Interface:       "eth0",
-		InterfaceAddrs:  []netip.Addr{server},
+		InterfaceAddrs:  []netip.Addr{dhcp4test.Server},
 		Delivery:        lease.DeliveryUnicast,
 		LeaseTime:       time.Hour,
 		Hostname:        "pc-1",
@@ -53,11 +54,11 @@ func TestParseRequestReadsEverythingADecisionNeeds(t *testing.T) {
 }
 
 func TestWhatIsAbsentOrZeroIsTheZeroAddr(t *testing.T) {
-	req := packet(t, dhcpv4.MessageTypeDiscover, raw(50, 0, 0, 0, 0),
-		relayed("0.0.0.0", subOption(5, 0, 0, 0, 0), subOption(11, 10, 0, 0, 254)))
+	req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Raw(50, 0, 0, 0, 0),
+		dhcp4test.Relayed("0.0.0.0", dhcp4test.SubOption(5, 0, 0, 0, 0), dhcp4test.SubOption(11, 10, 0, 0, 254)))
 	got := ParseRequest(req, nil, Ingress{}, true)
 	want := lease.ClientMessage{
-		Type: lease.Discover, Client: "02:AB:00:00:00:01", MAC: ipam.MAC(clientMAC), HasMAC: true,
+		Type: lease.Discover, Client: "02:AB:00:00:00:01", MAC: ipam.MAC(dhcp4test.MAC), HasMAC: true,
 		// sub-option 11 counts only when giaddr is set.
 	}
 	if diff := cmp.Diff(want, got, equalAddrs); diff != "" {
@@ -67,11 +68,11 @@ func TestWhatIsAbsentOrZeroIsTheZeroAddr(t *testing.T) {
 
 //
 func TestServerIdentifierOverrideCanBeSwitchedOff(t *testing.T) {
-	req := packet(t, dhcpv4.MessageTypeDiscover, relayed("10.0.0.1", subOption(11, 10, 0, 0, 254)))
+	req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(11, 10, 0, 0, 254)))
 	if got := ParseRequest(req, nil, Ingress{}, false).Override; got.IsValid() {
 		t.Errorf("override %v although switched off", got)
 	}
-	short := packet(t, dhcpv4.MessageTypeDiscover, relayed("10.0.0.1", subOption(11, 10, 0, 0)))
+	short := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(11, 10, 0, 0)))
 	if got := ParseRequest(short, nil, Ingress{}, true).Override; got.IsValid() {
 		t.Errorf("override %v from three bytes", got)
 	}
@@ -84,23 +85,23 @@ func TestMalformedOptionsAreToldFromAbsentOnes(t *testing.T) {
 		want string
 	}{
 		"nothing wrong":                     {nil, ""},
-		"option 50 too short":               {[]dhcpv4.Modifier{raw(50, 10, 0, 0)}, "option 50"},
-		"two option 50":                     {[]dhcpv4.Modifier{raw(50, 10, 0, 0, 1, 10, 0, 0, 2)}, "option 50"},
-		"option 50 of length zero":          {[]dhcpv4.Modifier{raw(50)}, "option 50"},
-		"option 54 too long":                {[]dhcpv4.Modifier{raw(54, 10, 0, 0, 1, 9)}, "option 54"},
-		"option 61 without identifier":      {[]dhcpv4.Modifier{raw(61, 1)}, "option 61"},
-		"option 61 of length zero":          {[]dhcpv4.Modifier{raw(61)}, "option 61"},
-		"option 61 of over 255 bytes":       {[]dhcpv4.Modifier{raw(61, make([]byte, 256)...)}, "option 61"},
-		"option 61 of two bytes":            {[]dhcpv4.Modifier{raw(61, 0, 7)}, ""},
-		"option 53 of length zero":          {[]dhcpv4.Modifier{raw(53)}, "option 53"},
-		"option 53 twice":                   {[]dhcpv4.Modifier{raw(53, 1, 3)}, "option 53"},
-		"option 53 of type zero":            {[]dhcpv4.Modifier{raw(53, 0)}, "option 53"},
-		"an empty option 55 counts absent":  {[]dhcpv4.Modifier{raw(55)}, ""},
-		"an odd option 51 counts as absent": {[]dhcpv4.Modifier{raw(51, 1)}, ""},
+		"option 50 too short":               {[]dhcpv4.Modifier{dhcp4test.Raw(50, 10, 0, 0)}, "option 50"},
+		"two option 50":                     {[]dhcpv4.Modifier{dhcp4test.Raw(50, 10, 0, 0, 1, 10, 0, 0, 2)}, "option 50"},
+		"option 50 of length zero":          {[]dhcpv4.Modifier{dhcp4test.Raw(50)}, "option 50"},
+		"option 54 too long":                {[]dhcpv4.Modifier{dhcp4test.Raw(54, 10, 0, 0, 1, 9)}, "option 54"},
+		"option 61 without identifier":      {[]dhcpv4.Modifier{dhcp4test.Raw(61, 1)}, "option 61"},
+		"option 61 of length zero":          {[]dhcpv4.Modifier{dhcp4test.Raw(61)}, "option 61"},
+		"option 61 of over 255 bytes":       {[]dhcpv4.Modifier{dhcp4test.Raw(61, make([]byte, 256)...)}, "option 61"},
+		"option 61 of two bytes":            {[]dhcpv4.Modifier{dhcp4test.Raw(61, 0, 7)}, ""},
+		"option 53 of length zero":          {[]dhcpv4.Modifier{dhcp4test.Raw(53)}, "option 53"},
+		"option 53 twice":                   {[]dhcpv4.Modifier{dhcp4test.Raw(53, 1, 3)}, "option 53"},
+		"option 53 of type zero":            {[]dhcpv4.Modifier{dhcp4test.Raw(53, 0)}, "option 53"},
+		"an empty option 55 counts absent":  {[]dhcpv4.Modifier{dhcp4test.Raw(55)}, ""},
+		"an odd option 51 counts as absent": {[]dhcpv4.Modifier{dhcp4test.Raw(51, 1)}, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := ParseRequest(packet(t, dhcpv4.MessageTypeRequest, tt.mods...), nil, Ingress{}, true)
+			got := ParseRequest(dhcp4test.Request(t, dhcpv4.MessageTypeRequest, tt.mods...), nil, Ingress{}, true)
 			if got.Malformed != tt.want {
 				t.Errorf("malformed %q, want %q", got.Malformed, tt.want)
 			}
@@ -115,7 +116,7 @@ func TestMalformedOptionsAreToldFromAbsentOnes(t *testing.T) {
 }
 
 func TestOnlyAMissingOption53IsBOOTP(t *testing.T) {
-	req := packet(t, dhcpv4.MessageTypeDiscover, dhcpv4.WithoutOption(dhcpv4.OptionDHCPMessageType))
+	req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcpv4.WithoutOption(dhcpv4.OptionDHCPMessageType))
 	if got := ParseRequest(req, nil, Ingress{}, true); got.Type != lease.BOOTP || got.Malformed != "" {
 		t.Errorf("type %v, malformed %q", got.Type, got.Malformed)
 	}
@@ -123,7 +124,7 @@ func TestOnlyAMissingOption53IsBOOTP(t *testing.T) {
 
 func TestClientKey(t *testing.T) {
 	ours := Ingress{Interface: "eth0", Delivery: lease.DeliveryBroadcast}
-	id := raw(61, 0xff, 1, 2, 3)
+	id := dhcp4test.Raw(61, 0xff, 1, 2, 3)
 	long := net.HardwareAddr{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
 	infiniband := func(p *dhcpv4.DHCPv4) { p.HWType = iana.HWTypeInfiniband }
 	tests := map[string]struct {
@@ -134,9 +135,9 @@ func TestClientKey(t *testing.T) {
 		mac      bool
 		reject   string
 	}{
-		"I-1 Ethernet": {clientMAC, nil, ours, "02:AB:00:00:00:01", true, ""},
-		"I-3 option 61 does not replace a chaddr":   {clientMAC, []dhcpv4.Modifier{id}, ours, "02:AB:00:00:00:01", true, ""},
-		"I-4 six bytes of another medium":           {clientMAC, []dhcpv4.Modifier{infiniband}, ours, "02:AB:00:00:00:01", false, ""},
+		"I-1 Ethernet": {dhcp4test.MAC, nil, ours, "02:AB:00:00:00:01", true, ""},
+		"I-3 option 61 does not replace a chaddr":   {dhcp4test.MAC, []dhcpv4.Modifier{id}, ours, "02:AB:00:00:00:01", true, ""},
+		"I-4 six bytes of another medium":           {dhcp4test.MAC, []dhcpv4.Modifier{infiniband}, ours, "02:AB:00:00:00:01", false, ""},
 		"I-1 eight bytes":                           {long[:8], nil, ours, "01:02:03:04:05:06:07:08", false, ""},
 		"I-1 no hardware address but option 61":     {nil, []dhcpv4.Modifier{id}, ours, "FF:01:02:03", false, ""},
 		"I-1 neither":                               {nil, nil, ours, "", false, "client identifier"},
@@ -148,12 +149,12 @@ func TestClientKey(t *testing.T) {
 		"I-2 sixteen bytes, our loop":               {long, []dhcpv4.Modifier{id}, ours, lease.ClientID(strings.ToUpper(long.String())), false, ""},
 		"I-2 sixteen bytes, stock, option 61":       {long, []dhcpv4.Modifier{id}, Ingress{}, "FF:01:02:03", false, ""},
 		"I-2 sixteen bytes, stock, no option 61":    {long, nil, Ingress{}, lease.ClientID(strings.ToUpper(long.String())), false, ""},
-		"A-5 the key of quarantine is nobody's own": {nil, []dhcpv4.Modifier{raw(61, 0, 0, 0, 0, 0, 0)}, ours, lease.Declined, false, "client identifier"},
+		"A-5 the key of quarantine is nobody's own": {nil, []dhcpv4.Modifier{dhcp4test.Raw(61, 0, 0, 0, 0, 0, 0)}, ours, lease.Declined, false, "client identifier"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			mods := append([]dhcpv4.Modifier{dhcpv4.WithHwAddr(tt.hardware)}, tt.mods...)
-			got := ParseRequest(packet(t, dhcpv4.MessageTypeDiscover, mods...), nil, tt.in, true)
+			got := ParseRequest(dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, mods...), nil, tt.in, true)
 			if got.Client != tt.key || got.HasMAC != tt.mac || got.Malformed != tt.reject {
 				t.Errorf("key %q MAC %v malformed %q, want %q %v %q",
 					got.Client, got.HasMAC, got.Malformed, tt.key, tt.mac, tt.reject)
@@ -169,21 +170,21 @@ func TestClientName(t *testing.T) {
 		want string
 	}{
 		"none":                                 {nil, ""},
-		"option 12":                            {[]dhcpv4.Modifier{raw(12, []byte("pc-1")...)}, "pc-1"},
-		"trailing NUL and control bytes":       {[]dhcpv4.Modifier{raw(12, []byte("p\x1b[31mc\r\n-1\x00")...)}, "p[31mc-1"},
-		"invalid UTF-8":                        {[]dhcpv4.Modifier{raw(12, 'a', 0xff, 'b')}, "ab"},
-		"direction overrides":                  {[]dhcpv4.Modifier{raw(12, []byte("a\u202eb")...)}, "ab"},
-		"option 81 before 12":                  {[]dhcpv4.Modifier{raw(12, 'x'), raw(81, append([]byte{1, 0, 0}, "pc.example.net"...)...)}, "pc.example.net"},
-		"option 81 in wire format":             {[]dhcpv4.Modifier{raw(81, append([]byte{4, 0, 0}, "\x02pc\x07example\x00"...)...)}, "pc.example"},
-		"option 81 partial name":               {[]dhcpv4.Modifier{raw(81, append([]byte{4, 0, 0}, "\x02pc"...)...)}, "pc"},
-		"option 81 with a compression pointer": {[]dhcpv4.Modifier{raw(81, 4, 0, 0, 0xc0, 3)}, ""},
-		"option 81 without a name, option 12":  {[]dhcpv4.Modifier{raw(12, 'x'), raw(81, 0, 0, 0)}, "x"},
-		"option 81 too short":                  {[]dhcpv4.Modifier{raw(81, 0)}, ""},
-		"endless":                              {[]dhcpv4.Modifier{raw(12, []byte(strings.Repeat("ä", 200))...)}, strings.Repeat("ä", 126)},
+		"option 12":                            {[]dhcpv4.Modifier{dhcp4test.Raw(12, []byte("pc-1")...)}, "pc-1"},
+		"trailing NUL and control bytes":       {[]dhcpv4.Modifier{dhcp4test.Raw(12, []byte("p\x1b[31mc\r\n-1\x00")...)}, "p[31mc-1"},
+		"invalid UTF-8":                        {[]dhcpv4.Modifier{dhcp4test.Raw(12, 'a', 0xff, 'b')}, "ab"},
+		"direction overrides":                  {[]dhcpv4.Modifier{dhcp4test.Raw(12, []byte("a\u202eb")...)}, "ab"},
+		"option 81 before 12":                  {[]dhcpv4.Modifier{dhcp4test.Raw(12, 'x'), dhcp4test.Raw(81, append([]byte{1, 0, 0}, "pc.example.net"...)...)}, "pc.example.net"},
+		"option 81 in wire format":             {[]dhcpv4.Modifier{dhcp4test.Raw(81, append([]byte{4, 0, 0}, "\x02pc\x07example\x00"...)...)}, "pc.example"},
+		"option 81 partial name":               {[]dhcpv4.Modifier{dhcp4test.Raw(81, append([]byte{4, 0, 0}, "\x02pc"...)...)}, "pc"},
+		"option 81 with a compression pointer": {[]dhcpv4.Modifier{dhcp4test.Raw(81, 4, 0, 0, 0xc0, 3)}, ""},
+		"option 81 without a name, option 12":  {[]dhcpv4.Modifier{dhcp4test.Raw(12, 'x'), dhcp4test.Raw(81, 0, 0, 0)}, "x"},
+		"option 81 too short":                  {[]dhcpv4.Modifier{dhcp4test.Raw(81, 0)}, ""},
+		"endless":                              {[]dhcpv4.Modifier{dhcp4test.Raw(12, []byte(strings.Repeat("ä", 200))...)}, strings.Repeat("ä", 126)},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := ParseRequest(packet(t, dhcpv4.MessageTypeDiscover, tt.mods...), nil, Ingress{}, true)
+			got := ParseRequest(dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, tt.mods...), nil, Ingress{}, true)
 			if got.Hostname != tt.want {
 				t.Errorf("%q, want %q", got.Hostname, tt.want)
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4/dhcp4test"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
@@ -67,17 +68,17 @@ func TestClientPrefix(t *testing.T) {
 		reply []dhcpv4.Modifier
 		want  netip.Prefix
 	}{
-		"leased":                {dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{yiaddr, raw(1, 255, 255, 0, 0)}, prefix("10.0.0.7/16")},
-		"INFORM goes by ciaddr": {dhcpv4.MessageTypeInform, []dhcpv4.Modifier{raw(1, 255, 255, 255, 0)}, prefix("10.0.0.9/24")},
+		"leased":                {dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{yiaddr, dhcp4test.Raw(1, 255, 255, 0, 0)}, prefix("10.0.0.7/16")},
+		"INFORM goes by ciaddr": {dhcpv4.MessageTypeInform, []dhcpv4.Modifier{dhcp4test.Raw(1, 255, 255, 255, 0)}, prefix("10.0.0.9/24")},
 		"no mask":               {dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{yiaddr}, prefix("10.0.0.7/32")},
-		"a mask with holes":     {dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{yiaddr, raw(1, 255, 0, 255, 0)}, prefix("10.0.0.7/32")},
-		"a short mask":          {dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{yiaddr, raw(1, 255)}, prefix("10.0.0.7/32")},
+		"a mask with holes":     {dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{yiaddr, dhcp4test.Raw(1, 255, 0, 255, 0)}, prefix("10.0.0.7/32")},
+		"a short mask":          {dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{yiaddr, dhcp4test.Raw(1, 255)}, prefix("10.0.0.7/32")},
 		"no address":            {dhcpv4.MessageTypeRequest, nil, netip.Prefix{}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			req := packet(t, tt.kind, dhcpv4.WithClientIP(net.IP{10, 0, 0, 9}))
-			resp := prepared(t, req)
+			req := dhcp4test.Request(t, tt.kind, dhcpv4.WithClientIP(net.IP{10, 0, 0, 9}))
+			resp := dhcp4test.Prepared(t, req)
 			for _, mod := range tt.reply {
 				mod(resp)
 			}

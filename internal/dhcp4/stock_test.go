@@ -6,6 +6,7 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4/dhcp4test"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
@@ -18,18 +19,18 @@ func TestRawFramesOfTheStockServerAreAvoided(t *testing.T) {
 		in     Ingress
 		want   bool
 	}{
-		"siaddr is ours":                {nil, server.AsSlice(), Ingress{}, false},
+		"siaddr is ours":                {nil, dhcp4test.Server.AsSlice(), Ingress{}, false},
 		"siaddr is a TFTP server":       {nil, other, Ingress{}, true},
 		"siaddr is zero":                {nil, none, Ingress{}, true},
-		"eight-byte hardware address":   {[]dhcpv4.Modifier{dhcpv4.WithHwAddr(make(net.HardwareAddr, 8))}, server.AsSlice(), Ingress{}, true},
-		"relayed":                       {[]dhcpv4.Modifier{relayed("10.9.0.1")}, other, Ingress{}, false},
+		"eight-byte hardware address":   {[]dhcpv4.Modifier{dhcpv4.WithHwAddr(make(net.HardwareAddr, 8))}, dhcp4test.Server.AsSlice(), Ingress{}, true},
+		"relayed":                       {[]dhcpv4.Modifier{dhcp4test.Relayed("10.9.0.1")}, other, Ingress{}, false},
 		"the client has an address":     {[]dhcpv4.Modifier{dhcpv4.WithClientIP(net.IP{10, 0, 0, 5})}, other, Ingress{}, false},
 		"our own loop knows its source": {nil, other, Ingress{Interface: "eth0", Delivery: lease.DeliveryBroadcast}, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			req := packet(t, dhcpv4.MessageTypeDiscover, tt.mods...)
-			resp := prepared(t, req)
+			req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, tt.mods...)
+			resp := dhcp4test.Prepared(t, req)
 			resp.ServerIPAddr = tt.siaddr
 			AvoidRawFrame(req, resp, tt.in)
 			if req.IsBroadcast() != tt.want {

@@ -7,16 +7,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4/dhcp4test"
 )
 
 // big is a reply whose dispensable options, 119 42 12 28 15 249, are each of n
 // bytes, beside 100 bytes that must stay.
 func big(t testing.TB, req *dhcpv4.DHCPv4, n int) *dhcpv4.DHCPv4 {
-	resp := prepared(t, req)
+	resp := dhcp4test.Prepared(t, req)
 	for _, code := range []uint8{119, 42, 12, 28, 15, 249} {
-		raw(code, []byte(strings.Repeat("x", n))...)(resp)
+		dhcp4test.Raw(code, []byte(strings.Repeat("x", n))...)(resp)
 	}
-	raw(6, make([]byte, 100)...)(resp)
+	dhcp4test.Raw(6, make([]byte, 100)...)(resp)
 	return resp
 }
 
@@ -34,16 +36,16 @@ func TestTrimLeavesOptionsOutInOrder(t *testing.T) {
 		"one byte more each":              {nil, 31, []uint8{119}, true},
 		"five of them":                    {nil, 120, []uint8{119, 42, 12, 28, 15}, true},
 		"all of them":                     {nil, 200, []uint8{119, 42, 12, 28, 15, 249}, true},
-		"option 57 allows more":           {[]dhcpv4.Modifier{raw(57, 1500>>8, 1500&255)}, 150, nil, true},
-		"option 57 above 1500 is 1500":    {[]dhcpv4.Modifier{raw(57, 255, 255)}, 200, []uint8{119}, true},
-		"option 57 below 576 is 576":      {[]dhcpv4.Modifier{raw(57, 1, 0)}, 30, nil, true},
-		"a malformed option 57 is none":   {[]dhcpv4.Modifier{raw(57, 9, 9, 9)}, 31, []uint8{119}, true},
-		"an option 57 of two copies, too": {[]dhcpv4.Modifier{raw(57, 5, 220, 5, 220)}, 31, []uint8{119}, true},
-		"an SeaBIOS machine says 1472":    {[]dhcpv4.Modifier{raw(57, 1472>>8, 1472&255)}, 180, nil, true},
+		"option 57 allows more":           {[]dhcpv4.Modifier{dhcp4test.Raw(57, 1500>>8, 1500&255)}, 150, nil, true},
+		"option 57 above 1500 is 1500":    {[]dhcpv4.Modifier{dhcp4test.Raw(57, 255, 255)}, 200, []uint8{119}, true},
+		"option 57 below 576 is 576":      {[]dhcpv4.Modifier{dhcp4test.Raw(57, 1, 0)}, 30, nil, true},
+		"a malformed option 57 is none":   {[]dhcpv4.Modifier{dhcp4test.Raw(57, 9, 9, 9)}, 31, []uint8{119}, true},
+		"an option 57 of two copies, too": {[]dhcpv4.Modifier{dhcp4test.Raw(57, 5, 220, 5, 220)}, 31, []uint8{119}, true},
+		"an SeaBIOS machine says 1472":    {[]dhcpv4.Modifier{dhcp4test.Raw(57, 1472>>8, 1472&255)}, 180, nil, true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			req := packet(t, dhcpv4.MessageTypeDiscover, tt.mods...)
+			req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, tt.mods...)
 			resp := big(t, req, tt.n)
 			left, fits := Trim(req, resp)
 			var codes []uint8
@@ -65,9 +67,9 @@ func TestTrimLeavesOptionsOutInOrder(t *testing.T) {
 
 //
 func TestTrimNeverTouchesTheOthers(t *testing.T) {
-	req := packet(t, dhcpv4.MessageTypeDiscover)
-	resp := prepared(t, req)
-	raw(121, make([]byte, 400)...)(resp)
+	req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover)
+	resp := dhcp4test.Prepared(t, req)
+	dhcp4test.Raw(121, make([]byte, 400)...)(resp)
 	if left, fits := Trim(req, resp); fits || left != nil || !resp.Options.Has(dhcpv4.OptionClasslessStaticRoute) {
 		t.Errorf("fits %v, left out %v", fits, left)
 	}
@@ -76,9 +78,9 @@ func TestTrimNeverTouchesTheOthers(t *testing.T) {
 func TestSizeIsThatOfTheEncodedPacket(t *testing.T) {
 	for _, n := range []int{0, 1, 254, 255, 256, 510, 511, 1000} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			req := packet(t, dhcpv4.MessageTypeDiscover)
-			resp := prepared(t, req)
-			raw(121, make([]byte, n)...)(resp)
+			req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover)
+			resp := dhcp4test.Prepared(t, req)
+			dhcp4test.Raw(121, make([]byte, n)...)(resp)
 			resp.Options[0], resp.Options[255] = []byte{1}, []byte{2}
 			if got, want := size(resp), len(resp.ToBytes()); got != want {
 				t.Errorf("%d, want %d", got, want)
