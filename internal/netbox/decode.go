@@ -1,0 +1,193 @@
+package netbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// The types below read what NetBox 4.2 to 4.7 and its plugins may send in one
+// place: unknown keys and values are kept or passed over, never refused.
+
+// choice is a choice field: {"value","label"}, a bare string or null. The
+// value is kept, whatever it is: lists of choices can be replaced (1.6).
+type choice string
+
+func (c *choice) UnmarshalJSON(b []byte) error {
+	*c = ""
+	var pair struct {
+		Value *string `json:"value"`
+	}
+	if bytes.HasPrefix(b, []byte("{")) {
+		if err := json.Unmarshal(b, &pair); err != nil {
+			return fmt.Errorf("choice %.60s: want value and label", b)
+		}
+		if pair.Value != nil {
+			*c = choice(*pair.Value)
+		}
+		return nil
+	}
+	if err := json.Unmarshal(b, (*string)(c)); err != nil {
+		return fmt.Errorf("choice %.60s: want a text", b)
+	}
+	return nil
+}
+
+// ref is a related object: nested, a bare id or null (0).
+type ref int64
+
+func (r *ref) UnmarshalJSON(b []byte) error {
+	*r = 0
+	if bytes.HasPrefix(b, []byte("{")) {
+		var nested struct {
+			ID int64 `json:"id"`
+		}
+		if err := json.Unmarshal(b, &nested); err != nil || nested.ID <= 0 {
+			return fmt.Errorf("related object %.60s: want an id", b)
+		}
+		*r = ref(nested.ID)
+		return nil
+	}
+	if err := json.Unmarshal(b, (*int64)(r)); err != nil || *r < 0 {
+		return fmt.Errorf("related object %.60s: want an id", b)
+	}
+	return nil
+}
+
+// ids gives the ids of related objects, nil for none.
+func ids(refs []ref) []int64 {
+	var list []int64
+	for _, r := range refs {
+		if r != 0 {
+			list = append(list, int64(r))
+		}
+	}
+	return list
+}
+
+// moment is a time stamp, zero for null.
+type moment struct{ time.Time }
+
+func (m *moment) UnmarshalJSON(b []byte) error {
+	m.Time = time.Time{}
+	var text *string
+	if err := json.Unmarshal(b, &text); err != nil {
+		return fmt.Errorf("time %.60s: want a text", b)
+	}
+	if text == nil || *text == "" {
+		return nil
+	}
+	at, err := parseTime(*text)
+	m.Time = at
+	return err
+}
+
+// parseTime reads the forms of ISO 8601 that people and programs write: with
+// or without separators, seconds, fraction and zone. A time without zone is
+// UTC (A-6). The result is in UTC.
+func parseTime(text string) (time.Time, error) {
+	t := strings.ToUpper(strings.TrimSpace(text))
+	if date, clock, ok := strings.Cut(t, " "); ok {
+		t = date + "T" + strings.TrimSpace(clock)
+	}
+	for _, layout := range timeLayouts() {
+		if at, err := time.Parse(layout, t); err == nil {
+			return at.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%.60q is no ISO 8601 time", text)
+}
+
+func timeLayouts() []string {
+	layouts := []string{time.RFC3339}
+	for _, form := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "20060102T150405", "20060102T1504"} {
+		for _, zone := range []string{"Z07:00", "Z0700", "Z07", ""} {
+			layouts = append(layouts, form+zone)
+		}
+	}
+	return append(layouts, "2006-01-02", "20060102")
+}
+
+// formatTime is how an expiry is written: RFC 3339 in UTC with +00:00 and
+// whole seconds, which text and date-time fields and PyDHCP read (A-6).
+func formatTime(t time.Time) string {
+	return t.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05-07:00")
+}
+
+// filterTime is a time as NetBox's filters take it.
+func filterTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+
+// rowHead is what every row has.
+type rowHead struct {
+	ID          int64  `json:"id"`
+	LastUpdated moment `json:"last_updated"`
+}
+
+func (h *rowHead) head() *rowHead { return h }
+
+// row is one decoded row of any table.
+type row struct {
+	id     int64     // 0: unreadable
+	stamp  time.Time // last_updated
+	value  any       // *ipam.Address and so on; nil: not usable or not wanted
+	reason error     // why a row cannot be used; nil otherwise
+}
+
+// shape is the JSON of one table's rows.
+type shape interface {
+	head() *rowHead
+	// value makes the ipam object. A nil value without error is a row that
+	// does not concern us.
+	value(d *decoder) (any, error)
+}
+
+// decoder turns rows into objects of package ipam.
+type decoder struct {
+	fields     Fields
+	contextKey string
+	gateFields []string
+	// defined remembers for each custom field of Fields whether the last row
+	// with custom fields had it: all of a model's fields are in every row (1.9).
+	defined map[string]bool
+	// contexts lets machines with equal contexts share one text, as most
+	// machines of a site do.
+	contexts map[string]json.RawMessage
+}
+
+// head decodes only what every row has.
+func (d *decoder) head(raw json.RawMessage) row {
+	var into bareRow
+	if err := json.Unmarshal(raw, &into); err != nil || into.ID <= 0 {
+		return row{reason: fmt.Errorf("row %.60s: it has no id", raw)}
+	}
+	return row{id: into.ID, stamp: into.LastUpdated.Time}
+}
+
+// share gives one copy of equal contexts.
+func (d *decoder) share(context json.RawMessage) json.RawMessage {
+	if known, ok := d.contexts[string(context)]; ok || context == nil {
+		return known
+	}
+	d.contexts[string(context)] = context
+	return context
+}
+
+// row decodes one row of table e. It never fails: what is wrong is in the row.
+func (d *decoder) row(e endpoint, raw json.RawMessage) row {
+	into := newShape(e)
+	err := json.Unmarshal(raw, into)
+	head := into.head()
+	out := row{id: max(0, head.ID), stamp: head.LastUpdated.Time}
+	if err == nil && head.ID <= 0 {
+		err = fmt.Errorf("row %.60s: it has no id", raw)
+	}
+	if err == nil {
+		out.value, err = into.value(d)
+	}
+	if err != nil {
+		out.value, out.reason = nil, err
+	}
+	return out
+}

@@ -1,0 +1,153 @@
+package netbox
+
+import "github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+
+// endpoint is the path of a list below /api/.
+type endpoint string
+
+// The lists this package reads.
+const (
+	vrfs          endpoint = "ipam/vrfs"
+	prefixes      endpoint = "ipam/prefixes"
+	ranges        endpoint = "ipam/ip-ranges"
+	addresses     endpoint = "ipam/ip-addresses"
+	macs          endpoint = "dcim/mac-addresses"
+	interfaces    endpoint = "dcim/interfaces"
+	vmInterfaces  endpoint = "virtualization/interfaces"
+	devices       endpoint = "dcim/devices"
+	vms           endpoint = "virtualization/virtual-machines"
+	regions       endpoint = "dcim/regions"
+	siteGroups    endpoint = "dcim/site-groups"
+	sites         endpoint = "dcim/sites"
+	locations     endpoint = "dcim/locations"
+	tenants       endpoint = "tenancy/tenants"
+	tags          endpoint = "extras/tags"
+	contexts      endpoint = "extras/config-contexts"
+	customFields  endpoint = "extras/custom-fields"
+	objectChanges endpoint = "core/object-changes"
+	tokens        endpoint = "users/tokens"
+	status        endpoint = "status"
+)
+
+// model names the object type as permissions, webhooks and the change log do.
+func (e endpoint) model() string {
+	switch e {
+	case vrfs:
+		return "ipam.vrf"
+	case prefixes:
+		return "ipam.prefix"
+	case ranges:
+		return "ipam.iprange"
+	case addresses:
+		return "ipam.ipaddress"
+	case macs:
+		return "dcim.macaddress"
+	case interfaces:
+		return "dcim.interface"
+	case vmInterfaces:
+		return "virtualization.vminterface"
+	case devices:
+		return "dcim.device"
+	case vms:
+		return "virtualization.virtualmachine"
+	case regions:
+		return "dcim.region"
+	case siteGroups:
+		return "dcim.sitegroup"
+	case sites:
+		return "dcim.site"
+	case locations:
+		return "dcim.location"
+	case tenants:
+		return "tenancy.tenant"
+	case tags:
+		return "extras.tag"
+	case contexts:
+		return "extras.configcontext"
+	case customFields:
+		return "extras.customfield"
+	case objectChanges:
+		return "core.objectchange"
+	case tokens:
+		return "users.token"
+	}
+	return ""
+}
+
+// noun names one object for people.
+func (e endpoint) noun() string {
+	switch e {
+	case vrfs:
+		return "VRF"
+	case prefixes:
+		return "prefix"
+	case ranges:
+		return "IP range"
+	case addresses:
+		return "IP address"
+	case macs:
+		return "MAC address"
+	case interfaces:
+		return "interface"
+	case vmInterfaces:
+		return "VM interface"
+	case devices:
+		return "device"
+	case vms:
+		return "virtual machine"
+	case regions:
+		return "region"
+	case siteGroups:
+		return "site group"
+	case sites:
+		return "site"
+	case locations:
+		return "location"
+	case tenants:
+		return "tenant"
+	case tags:
+		return "tag"
+	case contexts:
+		return "config context"
+	case customFields:
+		return "custom field"
+	case objectChanges:
+		return "change record"
+	}
+	return string(e)
+}
+
+// smallTables are read whole in every poll: their rows change without a trace
+// in the rows that point at them, and they are small.
+func smallTables() []endpoint {
+	return []endpoint{vrfs, tags, regions, siteGroups, sites, locations, tenants, contexts, prefixes, ranges}
+}
+
+// followedTables are refreshed by asking what changed.
+func followedTables() []endpoint {
+	return []endpoint{addresses, macs, interfaces, vmInterfaces, devices, vms}
+}
+
+// shapesContexts says whether a change of the table can change the rendered
+// config context of a machine whose own row stays as it is.
+func (e endpoint) shapesContexts() bool {
+	switch e {
+	case tags, regions, siteGroups, sites, locations, tenants, contexts:
+		return true
+	}
+	return false
+}
+
+func interfacesOf(k ipam.Kind) endpoint {
+	if k == ipam.VirtualMachine {
+		return vmInterfaces
+	}
+	return interfaces
+}
+
+func machinesOf(k ipam.Kind) endpoint {
+	if k == ipam.VirtualMachine {
+		return vms
+	}
+	return devices
+}

@@ -1,0 +1,248 @@
+package netbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	pageSize   = 1000 // rows asked for; NetBox may give fewer
+	idsAtATime = 200  // id= values that fit gunicorn's request line of 4094 bytes
+)
+
+// envelope is one page of a list. A row is split off undecoded, so that a bad
+// one costs only itself.
+type envelope struct {
+	Count   *int64            `json:"count"`
+	Next    *string           `json:"next"` // only whether there is one: its host may be an inner name (1.3)
+	Results []json.RawMessage `json:"results"`
+}
+
+func decodeEnvelope(body []byte) (*envelope, error) {
+	var page envelope
+	if err := json.Unmarshal(body, &page); err != nil {
+		return nil, fmt.Errorf("decode the page: %w", err)
+	}
+	if page.Results == nil {
+		return nil, fmt.Errorf("decode the page: it has no results")
+	}
+	return &page, nil
+}
+
+// page reads one page of a list.
+func (c *Client) page(ctx context.Context, e endpoint, query url.Values) (*envelope, error) {
+	got, err := c.get(ctx, e, "", query)
+	if err != nil {
+		return nil, err
+	}
+	page, err := decodeEnvelope(got.body)
+	if err != nil {
+		return nil, &Error{Kind: NotNetBox, Op: operation(http.MethodGet, e), Status: got.status, Err: err}
+	}
+	c.notePageSize(page)
+	return page, nil
+}
+
+// notePageSize learns MAX_PAGE_SIZE from the limit that a link to the next
+// page repeats.
+func (c *Client) notePageSize(page *envelope) {
+	if page.Next == nil {
+		return
+	}
+	next, err := url.Parse(*page.Next)
+	if err != nil {
+		return
+	}
+	limit, err := strconv.ParseInt(next.Query().Get("limit"), 10, 64)
+	if old := c.pageLimit.Load(); err == nil && limit > 1 && limit < pageSize && (old == 0 || limit < old) {
+		c.pageLimit.Store(limit)
+	}
+}
+
+// rowFunc takes one row. It returns the row's id, 0 where it cannot be read,
+// or an error that ends the list.
+type rowFunc func(json.RawMessage) (int64, error)
+
+// each calls fn with every row of a list that matches query, in the order of
+// ids, page by page. Pages are cut by id and not by offset, so that rows that
+// come and go between two pages shift nothing (1.4).
+func (c *Client) each(ctx context.Context, e endpoint, query url.Values, fn rowFunc) error {
+	version, err := c.Version(ctx)
+	if err != nil {
+		return err
+	}
+	cursor := version.AtLeast(4, 6) && !c.noCursor.Load()
+	for last := int64(0); ; {
+		page, err := c.page(ctx, e, keyset(query, cursor, last))
+		if err != nil {
+			return err
+		}
+		if cursor && page.Count != nil {
+			// start= was ignored: this is the first page in the list's own
+			// order, and would be for ever.
+			c.noCursor.Store(true)
+			cursor = false
+			continue
+		}
+		before := last
+		for _, row := range page.Results {
+			id, err := fn(row)
+			if err != nil {
+				return err
+			}
+			if id != 0 && id <= last {
+				return incomplete(e, "a page repeats id %d or is not ordered by id", id)
+			}
+			last = max(last, id)
+		}
+		switch {
+		case page.Next == nil && page.Count != nil && *page.Count > int64(len(page.Results)):
+			return incomplete(e, "the last page has %d rows of %d", len(page.Results), *page.Count)
+		case page.Next == nil:
+			return nil
+		case last == before:
+			return incomplete(e, "a page between others has no usable row")
+		}
+	}
+}
+
+// keyset adds to query what asks for the page after id last.
+func keyset(query url.Values, cursor bool, last int64) url.Values {
+	limit := strconv.Itoa(pageSize)
+	if cursor { // start= is inclusive, and refused beside ordering=
+		return with(query, "limit", limit, "start", number(last+1))
+	}
+	if last == 0 {
+		return with(query, "limit", limit, "ordering", "id")
+	}
+	return with(query, "limit", limit, "ordering", "id", "id__gt", number(last))
+}
+
+// with is query with more parameters, given as keys and values in turn.
+func with(query url.Values, pairs ...string) url.Values {
+	q := url.Values{}
+	maps.Copy(q, query)
+	for i := 0; i < len(pairs); i += 2 {
+		q[pairs[i]] = []string{pairs[i+1]}
+	}
+	return q
+}
+
+func number(n int64) string { return strconv.FormatInt(n, 10) }
+
+func incomplete(e endpoint, format string, args ...any) *Error {
+	return &Error{Kind: Incomplete, Op: operation(http.MethodGet, e), Message: fmt.Sprintf(format, args...)}
+}
+
+// count asks how many rows match query.
+func (c *Client) count(ctx context.Context, e endpoint, query url.Values) (int64, error) {
+	page, err := c.page(ctx, e, with(query, "limit", "1", "fields", "id"))
+	if err != nil {
+		return 0, err
+	}
+	if page.Count == nil {
+		return 0, incomplete(e, "the answer has no count")
+	}
+	return *page.Count, nil
+}
+
+// all reads a whole table and makes sure that it is whole: NetBox is asked for
+// the number of rows before and after, and a list shorter than both is an
+// error. The list is read in slices of ids, several at a time; fn may be
+// called from several goroutines, but never at the same time.
+func (c *Client) all(ctx context.Context, e endpoint, query url.Values, fn rowFunc) error {
+	before, err := c.count(ctx, e, query)
+	if err != nil {
+		return err
+	}
+	spans, err := c.spans(ctx, e, query, before)
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	var rows int64
+	group, spanCtx := errgroup.WithContext(ctx)
+	for _, span := range spans {
+		group.Go(func() error {
+			return c.each(spanCtx, e, span, func(row json.RawMessage) (int64, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				rows++
+				return fn(row)
+			})
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if rows >= before {
+		return nil
+	}
+	after, err := c.count(ctx, e, query)
+	if err != nil {
+		return err
+	}
+	if rows < min(before, after) {
+		return incomplete(e, "the list has %d rows, NetBox counts %d", rows, after)
+	}
+	return nil
+}
+
+// spans cuts a large table into spans of ids to be read at the same time.
+func (c *Client) spans(ctx context.Context, e endpoint, query url.Values, rows int64) ([]url.Values, error) {
+	if rows <= 2*pageSize {
+		return []url.Values{query}, nil
+	}
+	page, err := c.page(ctx, e, with(query, "ordering", "-id", "limit", "1", "fields", "id"))
+	if err != nil {
+		return nil, err
+	}
+	var head rowHead
+	if len(page.Results) == 0 || json.Unmarshal(page.Results[0], &head) != nil {
+		return []url.Values{query}, nil
+	}
+	width := head.ID/readsInFlight + 1
+	spans := []url.Values{with(query, "id__lt", number(width))}
+	for low := width; low <= head.ID; low += width {
+		spans = append(spans, with(query, "id__gte", number(low), "id__lt", number(low+width)))
+	}
+	// The last span has no end: rows may be made meanwhile.
+	spans[len(spans)-1].Del("id__lt")
+	return spans, nil
+}
+
+// byID reads the rows with the given ids, a batch a request, several requests
+// at a time. fn is never called at the same time. Ids NetBox does not have, or
+// does not show, are simply not among the rows.
+func (c *Client) byID(ctx context.Context, e endpoint, query url.Values, ids []int64, fn rowFunc) error {
+	var mu sync.Mutex
+	group, batchCtx := errgroup.WithContext(ctx)
+	group.SetLimit(readsInFlight)
+	for batch := range slices.Chunk(ids, idsAtATime) {
+		q := with(query)
+		for _, id := range batch {
+			q.Add("id", number(id))
+		}
+		group.Go(func() error {
+			return c.each(batchCtx, e, q, func(row json.RawMessage) (int64, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				id, err := fn(row)
+				if err == nil && id != 0 && !slices.Contains(batch, id) {
+					return id, incomplete(e, "id %d was not asked for: the filter was ignored", id)
+				}
+				return id, err
+			})
+		})
+	}
+	return group.Wait()
+}

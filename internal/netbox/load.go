@@ -1,0 +1,268 @@
+package netbox
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// reader reads tables into pictures.
+type reader struct {
+	client *Client
+	decode decoder
+}
+
+func (c *Client) newReader(contextKey string, gateFields []string) *reader {
+	return &reader{client: c, decode: decoder{
+		fields: c.fields, contextKey: contextKey, gateFields: gateFields,
+		defined: make(map[string]bool), contexts: make(map[string]json.RawMessage),
+	}}
+}
+
+// selection is what is asked of a table: its columns, and which rows.
+func selection(e endpoint) url.Values {
+	q := filter(e)
+	q.Set("fields", columns(e))
+	return q
+}
+
+// filter leaves out rows that never concern us. It names only parameters that
+// every supported NetBox knows: an unknown one is ignored (1.5).
+func filter(e endpoint) url.Values {
+	switch e {
+	case addresses, prefixes, ranges:
+		return url.Values{"family": {"4"}}
+	case contexts:
+		return url.Values{"is_active": {"true"}}
+	}
+	return url.Values{}
+}
+
+// heads is what is asked of a table to learn only which rows there are, and
+// when they changed.
+func heads(e endpoint) url.Values {
+	q := filter(e)
+	q.Set("fields", "id,last_updated")
+	if e == devices || e == vms {
+		// Old servers compute the context of each row in spite of fields=,
+		// unless exclude= or omit= forbids it (1.4).
+		q.Set("exclude", "config_context")
+		q.Set("omit", "config_context")
+	}
+	return q
+}
+
+// load reads everything. The marks are taken first, so that what changes
+// during the load is read again by the next poll.
+func (r *reader) load(ctx context.Context) (*picture, error) {
+	p := newPicture()
+	if err := r.readMarks(ctx, p); err != nil {
+		return nil, err
+	}
+	small := newPicture()
+	group, loadCtx := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.readSmall(loadCtx, small) })
+	var mu sync.Mutex
+	for _, e := range []endpoint{addresses, macs} {
+		group.Go(func() error {
+			return r.client.all(loadCtx, e, selection(e), func(raw json.RawMessage) (int64, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				row := r.decode.row(e, raw)
+				p.put(e, row)
+				return row.id, nil
+			})
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	p.adoptSmall(small, smallTables())
+	if err := r.complete(ctx, p); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// readMarks notes how new the newest row of each followed table is.
+func (r *reader) readMarks(ctx context.Context, p *picture) error {
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	for _, e := range followedTables() {
+		group.Go(func() error {
+			// Rows without last_updated would be sorted first.
+			q := with(heads(e), "ordering", "-last_updated", "limit", "1", "last_updated__gte", filterTime(time.Unix(0, 0)))
+			page, err := r.client.page(ctx, e, q)
+			if err != nil || len(page.Results) == 0 {
+				return err
+			}
+			row := r.decode.head(page.Results[0])
+			mu.Lock()
+			defer mu.Unlock()
+			p.marks[e] = r.client.notAhead(row.stamp)
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// readSmall reads the small tables whole.
+func (r *reader) readSmall(ctx context.Context, p *picture) error {
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	for _, e := range smallTables() {
+		if e == contexts {
+			group.Go(func() error { return r.readContexts(ctx, &mu, p) })
+			continue
+		}
+		group.Go(func() error {
+			return r.client.each(ctx, e, selection(e), func(raw json.RawMessage) (int64, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				row := r.decode.row(e, raw)
+				p.put(e, row)
+				return row.id, nil
+			})
+		})
+	}
+	return group.Wait()
+}
+
+// readContexts reads the config contexts in NetBox's own order, which paging
+// by id would lose. A list that changes between two pages is read again.
+func (r *reader) readContexts(ctx context.Context, mu *sync.Mutex, p *picture) error {
+	rows, err := r.client.inOrder(ctx, contexts, selection(contexts))
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	mu.Lock()
+	defer mu.Unlock()
+	for _, raw := range rows {
+		fmt.Fprintf(sum, "%d %s", len(raw), raw)
+		p.put(contexts, r.decode.row(contexts, raw))
+	}
+	sum.Sum(p.contexts[:0])
+	return nil
+}
+
+// complete reads what the MACs lead to: the interfaces that own them, the
+// aggregates those are members of, and the machines behind them. What NetBox
+// does not show is asked for again next time.
+func (r *reader) complete(ctx context.Context, p *picture) error {
+	for _, kind := range []ipam.Kind{ipam.Device, ipam.VirtualMachine} {
+		// The second round reads the aggregates of the first.
+		for range 2 {
+			if err := r.fetch(ctx, p, interfacesOf(kind), p.missingInterfaces(kind)); err != nil {
+				return err
+			}
+		}
+		if err := r.fetch(ctx, p, machinesOf(kind), p.missingMachines(kind)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetch reads the rows of e with the given ids. Those that NetBox does not
+// have any more are removed.
+func (r *reader) fetch(ctx context.Context, p *picture, e endpoint, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	rows := make(map[int64]row, len(ids))
+	err := r.client.byID(ctx, e, selection(e), ids, func(raw json.RawMessage) (int64, error) {
+		row := r.decode.row(e, raw)
+		rows[row.id] = row
+		return row.id, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if row, ok := rows[id]; ok {
+			p.put(e, row)
+		} else {
+			p.remove(e, id)
+		}
+	}
+	return nil
+}
+
+// adoptSmall takes over small tables that were read aside.
+func (p *picture) adoptSmall(small *picture, tables []endpoint) {
+	for _, e := range tables {
+		p.adoptProblems(small, e)
+		if e == contexts {
+			p.contexts = small.contexts
+		}
+		if !tableOf(e).same(&p.objects, &small.objects) {
+			tableOf(e).adopt(&p.objects, &small.objects)
+			p.changed = true
+		}
+	}
+}
+
+func (p *picture) adoptProblems(small *picture, e endpoint) {
+	for at := range p.bad {
+		if _, still := small.bad[at]; at.table == e && !still {
+			delete(p.bad, at)
+			p.changed = true
+		}
+	}
+	for at, why := range small.bad {
+		if at.table == e && p.bad[at] != why {
+			p.bad[at] = why
+			p.changed = true
+		}
+	}
+}
+
+// inOrder reads a list in its own order, by offset. Rows that come or go
+// between two pages show in the count, or as an id seen twice.
+func (c *Client) inOrder(ctx context.Context, e endpoint, query url.Values) ([]json.RawMessage, error) {
+	if _, err := c.Version(ctx); err != nil {
+		return nil, err
+	}
+	var all []json.RawMessage
+	var seen []int64
+	for {
+		page, err := c.page(ctx, e, with(query, "limit", number(pageSize), "offset", number(int64(len(all)))))
+		if err != nil {
+			return nil, err
+		}
+		for _, raw := range page.Results {
+			var head rowHead
+			if json.Unmarshal(raw, &head) == nil && head.ID != 0 && slices.Contains(seen, head.ID) {
+				return nil, incomplete(e, "id %d is on two pages", head.ID)
+			}
+			seen = append(seen, head.ID)
+		}
+		all = append(all, page.Results...)
+		switch {
+		case page.Next != nil && len(page.Results) > 0:
+		case page.Count == nil || *page.Count != int64(len(all)):
+			return nil, incomplete(e, "the list has %d rows and another count", len(all))
+		default:
+			return all, nil
+		}
+	}
+}
+
+// notAhead keeps a time from lying in the server's future: one row with a
+// stamp from a wrong clock must not hide everything that changes until then.
+func (c *Client) notAhead(t time.Time) time.Time {
+	if now := time.Now().Add(c.Skew()); t.After(now) {
+		return now
+	}
+	return t
+}

@@ -1,0 +1,3 @@
+package netbox
+
+const firstBatch = 100
