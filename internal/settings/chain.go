@@ -168,23 +168,33 @@ func (c *chainReader) plugin(path string, entry *yaml.Node) (p Plugin, at string
 	return p, at, true
 }
 
-// arguments checks what our plugins are given.
+// arguments checks what our plugins are given. In a stock build the path that
+// netbox names may stand first in the others too.
 func (c *chainReader) arguments(chain *Chain) {
 	for i, p := range chain.Plugins {
+		if p.Name != PluginNetBox {
+			continue
+		}
+		if err := c.netboxArgument(p.Args); err != nil {
+			c.report.Addf(c.paths[i], "%v", err)
+		} else if len(p.Args) == 1 {
+			chain.NetBoxPath = p.Args[0]
+		}
+	}
+	for i, p := range chain.Plugins {
+		args := p.Args
+		if len(args) > 0 && args[0] == chain.NetBoxPath {
+			args = args[1:]
+		}
 		var err error
 		switch p.Name {
 		case PluginNak:
-			chain.Nak, err = NakWord(p.Args)
+			chain.Nak, err = NakWord(args)
 		case PluginDNS:
-			chain.DNS, err = FallbackServers(p.Args)
+			chain.DNS, err = FallbackServers(args)
 		case PluginGateway, PluginPXE:
-			if len(p.Args) > 0 {
+			if len(args) > 0 {
 				err = errors.New("takes no arguments; its settings are in the section netbox:")
-			}
-		case PluginNetBox:
-			err = c.netboxArgument(p.Args)
-			if err == nil && len(p.Args) == 1 {
-				chain.NetBoxPath = p.Args[0]
 			}
 		}
 		if err != nil {

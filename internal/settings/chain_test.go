@@ -114,6 +114,8 @@ func TestStockBuild(t *testing.T) {
 	for name, tc := range map[string]struct{ text, path, want string }{
 		"settings in a file of their own": {source, "", ""},
 		"path of this file":               {source + "server4: {plugins: [server_id: 10.0.0.2, netbox: config.yml]}", "config.yml", ""},
+		"path in the other plugins":       {source + "server4: {plugins: [server_id: 10.0.0.2, netbox: /a.yml, netbox_gateway: /a.yml, netbox_dns: /a.yml 10.0.0.53, nak: /a.yml own]}", "/a.yml", ""},
+		"another path":                    {source + "server4: {plugins: [server_id: 10.0.0.2, netbox: /a.yml, nak: /b.yml own]}", "", "config.yml:2: server4.plugins[2].nak: want one word of authoritative, own, off"},
 		"no path":                         {source + "server4: {plugins: [server_id: 10.0.0.2, netbox: ]}", "", "config.yml:2: server4.plugins[1].netbox: want the path of the file with the section netbox:, such as config.yml"},
 		"no server_id":                    {source + "server4: {plugins: [netbox: config.yml]}", "", "config.yml:2: server4.plugins[0].netbox: needs a server_id before it: stock CoreDHCP does not tell which address it received on (R-13)"},
 		"no source":                       {"netbox: {}", "", "config.yml:1: netbox.url: want the address of NetBox here or in NETBOX_URL, or a file in netbox.inventory"},

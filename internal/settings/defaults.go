@@ -64,16 +64,25 @@ func (n *NetBox) derive(r *strictyaml.Report, folder string) {
 const credential = "netbox_token"
 
 // fillFromEnvironment fills what the file leaves out. The file wins, since it
-// is what people look at.
-func (n *NetBox) fillFromEnvironment(getenv func(string) string) []Problem {
+// is what people look at; what the environment says in vain is a warning.
+func (n *NetBox) fillFromEnvironment(getenv func(string) string) (warnings []Problem) {
+	unused := func(name, setting string) {
+		warnings = append(warnings, Problem{File: "environment", Key: name, Text: "not used, since " + setting + " is set"})
+	}
+	switch url := baseURL(getenv("NETBOX_URL")); {
+	case url == "" || url == n.URL:
+	case n.Inventory != "":
+		unused("NETBOX_URL", "netbox.inventory")
+	case n.URL != "":
+		unused("NETBOX_URL", "netbox.url")
+	default:
+		n.URL = url
+	}
 	token := strings.TrimSpace(getenv("NETBOX_TOKEN"))
 	tokenFile, folder := getenv("NETBOX_TOKEN_FILE"), getenv("CREDENTIALS_DIRECTORY")
-	if n.URL == "" {
-		n.URL = baseURL(getenv("NETBOX_URL"))
-	}
 	switch {
 	case n.TokenFile != "" && token != "":
-		return []Problem{{File: "environment", Key: "NETBOX_TOKEN", Text: "not used, since netbox.token_file is set"}}
+		unused("NETBOX_TOKEN", "netbox.token_file")
 	case n.TokenFile != "":
 	case token != "":
 		n.EnvToken = Secret(token)
@@ -82,7 +91,7 @@ func (n *NetBox) fillFromEnvironment(getenv func(string) string) []Problem {
 	case folder != "":
 		n.TokenFile = filepath.Join(folder, credential)
 	}
-	return nil
+	return warnings
 }
 
 // baseURL removes what people copy along with the address of their NetBox.

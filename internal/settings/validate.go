@@ -23,26 +23,21 @@ func validate(r *strictyaml.Report, n *NetBox) {
 }
 
 func validateSource(r *strictyaml.Report, n *NetBox) {
-	if r.Failed("netbox.url") || r.Failed("netbox.inventory") {
-		return
-	}
-	inFile := r.Has("netbox.url")
 	switch {
+	case r.Failed("netbox.url") || r.Failed("netbox.inventory"):
 	case n.URL == "" && n.Inventory == "":
 		r.Addf("netbox.url", "want the address of NetBox here or in NETBOX_URL, or a file in netbox.inventory")
-	case n.Inventory != "" && inFile && n.URL != "":
+	case n.URL != "" && n.Inventory != "":
 		r.Addf("netbox.inventory", "contradicts netbox.url: facts come from one of them")
-	case n.Inventory != "" && n.URL != "":
-		r.Addf("netbox.inventory", "contradicts NETBOX_URL in the environment: facts come from one of them")
 	case n.URL != "":
-		validateURL(r, n.URL, inFile)
+		validateURL(r, n.URL)
 	}
 }
 
 // validateURL never repeats the address: it may hold a password.
-func validateURL(r *strictyaml.Report, address string, inFile bool) {
+func validateURL(r *strictyaml.Report, address string) {
 	source := ""
-	if !inFile {
+	if !r.Has("netbox.url") {
 		source = "NETBOX_URL: "
 	}
 	u, err := url.Parse(address)
