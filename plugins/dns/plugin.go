@@ -1,0 +1,78 @@
+// Package dns is the CoreDHCP plugin that tells clients the name servers, search
+// domains and time servers of their NetBox config context. It resolves nothing
+// itself.
+package dns
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/coredhcp/coredhcp/handler"
+	"github.com/coredhcp/coredhcp/logger"
+	"github.com/coredhcp/coredhcp/plugins"
+	"github.com/insomniacslk/dhcp/dhcpv4"
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/guard"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+)
+
+// Plugin is what a CoreDHCP main registers.
+var Plugin = plugins.Plugin{Name: "netbox_dns", Setup4: setup4}
+
+func setup4(args ...string) (handler.Handler4, error) { return setup(instance.Default, args) }
+
+// setup joins the instance that the netbox plugin opened. The arguments are
+// fall-back servers; the path of a settings file may stand before them.
+func setup(pool *instance.Pool, args []string) (handler.Handler4, error) {
+	path := ""
+	if len(args) > 0 && strings.Contains(args[0], "/") {
+		path, args = args[0], args[1:]
+	}
+	servers, err := settings.FallbackServers(args)
+	if err != nil {
+		return nil, fmt.Errorf("netbox_dns: %w", err)
+	}
+	i, err := pool.Join(path, logger.GetLogger("plugins/netbox_dns"))
+	if err != nil {
+		return nil, err
+	}
+	s := &server{Instance: i, fallback: servers}
+	return guard.Handler4(i.Quiet, "netbox_dns", s.handle4), nil
+}
+
+// server adds options from one instance.
+type server struct {
+	*instance.Instance
+	fallback []netip.Addr
+}
+
+func (s *server) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+	if !dhcp4.Configures(req, resp) { // G-1
+		return resp, false
+	}
+	facts := s.Facts(req, resp)
+	fallback := s.fallback
+	if len(fallback) == 0 && s.Settings.DNS.Fallback == "gateway" { // G-6
+		fallback = gateway(req, resp, facts, s.Settings.Gateway.Fallback)
+	}
+	for _, name := range fill(req, resp, facts.Config, fallback) {
+		s.Quiet.Warn("domain "+name, "domain name left out: it cannot be sent", logrus.Fields{"domain": name})
+	}
+	return resp, false
+}
+
+// gateway returns the client's gateway: what the reply says, or would say if
+// the client had asked for it.
+func gateway(req, resp *dhcpv4.DHCPv4, facts instance.Facts, fallback netip.Addr) []netip.Addr {
+	for _, router := range resp.Router() {
+		if addr, ok := netip.AddrFromSlice(router.To4()); ok {
+			return []netip.Addr{addr}
+		}
+	}
+	routers := dhcp4.Routers(facts.Gateways(), dhcp4.ClientPrefix(req, resp), fallback)
+	return routers[:min(1, len(routers))]
+}
