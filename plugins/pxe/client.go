@@ -1,0 +1,136 @@
+package pxe
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+	"github.com/insomniacslk/dhcp/iana"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// class is what option 60 says about a boot client.
+type class uint8
+
+const (
+	otherClass class = iota
+	pxeClass
+	httpClass
+)
+
+// String is option 60 as the client wants to see it again.
+func (c class) String() string {
+	switch c {
+	case pxeClass:
+		return "PXEClient"
+	case httpClass:
+		return "HTTPClient"
+	}
+	return ""
+}
+
+// client is what a request says about who wants to boot (section 5.1).
+type client struct {
+	class class
+	ipxe  bool
+	pi    bool // the boot ROM of a Raspberry Pi
+	arch  uint16
+
+	lists66, lists67 bool   // option 55 lists them, or is absent
+	machineID        []byte // option 97 as sent
+}
+
+// asks reports whether req may be of a boot client, before anything is looked
+// up for it: X-1 but for the architecture.
+func asks(req *dhcpv4.DHCPv4) bool {
+	switch req.MessageType() {
+	case dhcpv4.MessageTypeDiscover, dhcpv4.MessageTypeRequest:
+	default:
+		return false
+	}
+	list := req.Options.Get(dhcpv4.OptionParameterRequestList)
+	return classOf(req) != otherClass || isIPXE(req) ||
+		slices.Contains(list, dhcpv4.OptionTFTPServerName.Code()) && slices.Contains(list, dhcpv4.OptionBootfileName.Code())
+}
+
+// recognise reads the boot client of a request that asks. It fails for one
+// without a known architecture, to which nothing can be sent. defaultArch
+// is pxe.default_arch.
+func recognise(req *dhcpv4.DHCPv4, config *ipam.Config, defaultArch string) (client, bool) {
+	arch, ok := architecture(req, config)
+	if !ok && defaultArch == "bios" {
+		arch, ok = 0, true
+	}
+	list := req.Options.Get(dhcpv4.OptionParameterRequestList)
+	c := client{
+		class:     classOf(req),
+		ipxe:      isIPXE(req),
+		arch:      arch,
+		lists66:   len(list) == 0 || slices.Contains(list, dhcpv4.OptionTFTPServerName.Code()),
+		lists67:   len(list) == 0 || slices.Contains(list, dhcpv4.OptionBootfileName.Code()),
+		machineID: req.Options.Get(dhcpv4.OptionClientMachineIdentifier),
+	}
+	c.pi = c.class == pxeClass && !c.ipxe && (groupOf(arch) == raspberryPi || isRaspberryPi(req))
+	return c, ok
+}
+
+func classOf(req *dhcpv4.DHCPv4) class {
+	id := req.ClassIdentifier()
+	switch {
+	case strings.HasPrefix(id, pxeClass.String()):
+		return pxeClass
+	case strings.HasPrefix(id, httpClass.String()):
+		return httpClass
+	}
+	return otherClass
+}
+
+// isIPXE recognises iPXE by its own option 175 or by a user class of "iPXE",
+// which it sends without the length that RFC 3004 asks for.
+func isIPXE(req *dhcpv4.DHCPv4) bool {
+	return req.Options.Has(dhcpv4.OptionEtherboot) || slices.Contains(req.UserClass(), "iPXE")
+}
+
+// architecture returns the first known number in option 93, else the number in
+// option 60. A number is known if this plugin or the config context has a
+// file for it.
+func architecture(req *dhcpv4.DHCPv4, config *ipam.Config) (uint16, bool) {
+	b := req.Options.Get(dhcpv4.OptionClientSystemArchitectureType)
+	if len(b)%2 == 0 {
+		for ; len(b) > 0; b = b[2:] {
+			arch := binary.BigEndian.Uint16(b)
+			if _, configured := config.BootFiles[arch]; configured || groupOf(arch) != unknown {
+				return arch, true
+			}
+		}
+	}
+	_, after, found := strings.Cut(req.ClassIdentifier(), "Arch:")
+	if !found {
+		return 0, false
+	}
+	end := strings.IndexFunc(after, func(r rune) bool { return r < '0' || r > '9' })
+	if end < 0 {
+		end = len(after)
+	}
+	arch, err := strconv.ParseUint(after[:end], 10, 16)
+	if err != nil {
+		return 0, false
+	}
+	return uint16(arch), true
+}
+
+// isRaspberryPi goes by the prefixes registered for the boards; their boot ROM
+// says it is an x86 BIOS.
+func isRaspberryPi(req *dhcpv4.DHCPv4) bool {
+	if req.HWType != iana.HWTypeEthernet || len(req.ClientHWAddr) != 6 {
+		return false
+	}
+	return slices.ContainsFunc([][]byte{
+		{0xb8, 0x27, 0xeb}, {0xdc, 0xa6, 0x32}, {0xe4, 0x5f, 0x01},
+		{0x28, 0xcd, 0xc1}, {0xd8, 0x3a, 0xdd}, {0x2c, 0xcf, 0x67},
+	}, func(oui []byte) bool { return bytes.HasPrefix(req.ClientHWAddr, oui) })
+}

@@ -1,0 +1,129 @@
+// Package pxe is the CoreDHCP plugin that tells machines what to boot, from
+// their config context in NetBox: BIOS and UEFI by TFTP, UEFI by HTTP, iPXE and
+// Raspberry Pi. It serves no files, and it never touches the redeploy switch
+// that it obeys.
+package pxe
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/coredhcp/coredhcp/handler"
+	"github.com/coredhcp/coredhcp/logger"
+	"github.com/coredhcp/coredhcp/plugins"
+	"github.com/insomniacslk/dhcp/dhcpv4"
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/guard"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+)
+
+// Plugin is what a CoreDHCP main registers.
+var Plugin = plugins.Plugin{Name: "netbox_pxe", Setup4: setup4}
+
+func setup4(args ...string) (handler.Handler4, error) { return setup(instance.Default, args) }
+
+// setup joins the instance that the netbox plugin opened.
+func setup(pool *instance.Pool, args []string) (handler.Handler4, error) {
+	path := ""
+	switch len(args) {
+	case 0:
+	case 1:
+		path = args[0]
+	default:
+		return nil, errors.New("netbox_pxe: takes no arguments; its settings are those of netbox.pxe")
+	}
+	i, err := pool.Join(path, logger.GetLogger("plugins/netbox_pxe"))
+	if err != nil {
+		return nil, err
+	}
+	s := &server{Instance: i, reading: make(chan struct{}, maxReads)}
+	return guard.Handler4(i.Quiet, "netbox_pxe", s.handle4), nil
+}
+
+const (
+	// maxReads of the redeploy switch are under way at once: on the stock
+	// server nothing else keeps a storm of packets away from NetBox (L-8).
+	maxReads = 32
+	// readTime bounds the wait for one of them and the read itself.
+	readTime = 2 * time.Second
+)
+
+// server adds boot data from one instance.
+type server struct {
+	*instance.Instance
+	reading chan struct{}
+}
+
+func (s *server) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+	if !asks(req) || !dhcp4.Configures(req, resp) {
+		return resp, false
+	}
+	facts := s.Facts(req, resp)
+	if !facts.Known || facts.Machine == nil && s.Settings.PXE.Unknown != "site" {
+		return resp, false
+	}
+	c, ok := recognise(req, facts.Config, s.Settings.PXE.DefaultArch)
+	if !ok {
+		return resp, false
+	}
+	b, why := c.answer(facts.Config)
+	if why == "" && !s.allowed(facts) {
+		why = switchOff
+	}
+	if why != "" {
+		s.Quiet.Info(string(why)+who(req, facts), "no boot data", about(req, facts, c, string(why)))
+		return resp, false
+	}
+	b.apply(resp)
+	s.warn(req, resp, facts, c, b)
+	dhcp4.AvoidRawFrame(req, resp, facts.Ingress)
+	return resp, false
+}
+
+// allowed asks the redeploy switch. A client NetBox does not know has
+// none, which is no answer where one is required.
+func (s *server) allowed(facts instance.Facts) bool {
+	if facts.Machine == nil {
+		return s.Settings.PXE.Gate != "on"
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readTime)
+	defer cancel()
+	select {
+	case s.reading <- struct{}{}:
+		defer func() { <-s.reading }()
+	case <-ctx.Done():
+		return false
+	}
+	return s.Redeploy(ctx, facts.Machine)
+}
+
+// warn tells of boot data that will hardly work.
+func (s *server) warn(req, resp *dhcpv4.DHCPv4, facts instance.Facts, c client, b boot) {
+	if b.nameOnly {
+		s.Quiet.Warn("name "+who(req, facts), "boot will hardly work", about(req, facts, c,
+			"tftp_server is a name, and most firmware wants an IPv4 address"))
+	}
+	if b.needsResolver() && !resp.Options.Has(dhcpv4.OptionDomainNameServer) {
+		s.Quiet.Warn("resolver "+who(req, facts), "boot will hardly work", about(req, facts, c,
+			"the boot URL has a host name, and the reply names no DNS server"))
+	}
+}
+
+// who names the client in keys of rate-limited lines.
+func who(req *dhcpv4.DHCPv4, facts instance.Facts) string {
+	if facts.Machine != nil {
+		return facts.Machine.Name
+	}
+	return req.ClientHWAddr.String()
+}
+
+func about(req *dhcpv4.DHCPv4, facts instance.Facts, c client, reason string) logrus.Fields {
+	f := logrus.Fields{"mac": req.ClientHWAddr.String(), "arch": c.arch, "ipxe": c.ipxe, "reason": reason}
+	if facts.Machine != nil {
+		f["machine"] = facts.Machine.Name
+	}
+	return f
+}
