@@ -299,7 +299,7 @@ func (d *decider) decline() Decision {
 		return decision
 	}
 	a := d.s.Address(n.VRF, r)
-	if a == nil || d.l.binding(a, d.now).Client != d.m.Client && d.l.holds[r].client != d.m.Client {
+	if a == nil || !d.s.IsDynamic(a) || !d.uses(a) && d.l.holds[r].client != d.m.Client {
 		d.trace.addf("D-18", "%s is neither bound nor offered to the client", r)
 		return d.silent("D-18", ReasonNothingToDo)
 	}
@@ -332,8 +332,7 @@ func (d *decider) release() Decision {
 	if a == nil || !d.s.IsDynamic(a) {
 		return d.silent("D-20", ReasonNothingToDo)
 	}
-	b := d.l.binding(a, d.now)
-	if b.Client != d.m.Client || !b.running(d.now) || b.State == Quarantined {
+	if !d.uses(a) {
 		d.trace.addf("D-20", "%s is not bound to the client", addr)
 		return d.silent("D-20", ReasonNothingToDo)
 	}
@@ -343,6 +342,12 @@ func (d *decider) release() Decision {
 		Verdict: Taken, Rule: "D-19", Reason: ReasonReleased, Subnet: n, Addr: d.masked(a, n),
 		effect: effect{dropHold: true, change: next, revision: d.l.stored[addr].revision},
 	}
+}
+
+// uses reports whether a is bound to the client that sent the message.
+func (d *decider) uses(a *ipam.Address) bool {
+	b := d.l.binding(a, d.now)
+	return b.Client == d.m.Client && b.running(d.now)
 }
 
 // addressedToUs reports whether a DECLINE or RELEASE names this server or
