@@ -52,6 +52,10 @@ func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 		trace.addf("3.3", "malformed: %s", m.Malformed)
 		return d.silent("3.3", ReasonMalformed)
 	}
+	if m.Client == "" || m.Client == Declined {
+		trace.addf("I-2", "the client key %q names no client", m.Client)
+		return d.silent("I-2", ReasonMalformed)
+	}
 	if f.Snapshot == nil {
 		trace.addf("H-1", "nothing is known of NetBox yet")
 		return d.silent("H-1", ReasonNoSnapshot)
