@@ -120,8 +120,7 @@ func (d *decider) discover() Decision {
 	if len(c.statics) > 0 {
 		return d.offerStatic(c, networks)
 	}
-	if !c.known() && !d.f.Policy.AllowUnknown {
-		d.trace.addf("D-2", "dynamic.allow_unknown is false and NetBox does not know the client")
+	if !d.allowed(c, "D-2") {
 		return d.silent("D-2", ReasonUnknownClient)
 	}
 	reason = ReasonPoolEmpty
@@ -208,8 +207,7 @@ func (d *decider) selecting(r netip.Addr) Decision {
 		d.trace.addf("D-5", "the client's static address is %s, not %s", c.statics[0].Address.Addr(), r)
 		return d.refuse("D-5", ReasonWrongAddress, n, c)
 	}
-	if !c.known() && !d.f.Policy.AllowUnknown {
-		d.trace.addf("D-5", "dynamic.allow_unknown is false and NetBox does not know the client")
+	if !d.allowed(c, "D-5") {
 		return d.refuse("D-5", ReasonUnknownClient, n, c)
 	}
 	a := d.s.Address(n.VRF, r)
@@ -264,6 +262,9 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, n *ipam.
 	if len(c.statics) > 0 {
 		d.trace.addf("D-27", "the client now has the static address %s", c.statics[0].Address.Addr())
 		return d.refuse(other, ReasonWrongAddress, n, c)
+	}
+	if !d.allowed(c, none) {
+		return d.refuse(none, ReasonUnknownClient, n, c)
 	}
 	a := d.s.Address(n.VRF, addr)
 	if a != nil && d.l.binding(a, d.now).Client == c.id {
