@@ -33,7 +33,8 @@ func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ip
 		next.Hostname = ""
 	}
 	next.Client, next.State = c.id, Bound
-	next.Expires = seconds(d.now.Add(decision.Time))
+	// Up: the address must not be free before the client's own time is over.
+	next.Expires = seconds(d.now.Add(decision.Time + time.Second - 1))
 	next.InterfaceKind, next.InterfaceID = 0, 0
 	if c.port != nil && d.f.Policy.BindInterface {
 		next.InterfaceKind, next.InterfaceID = uint8(c.port.ID.Kind), c.port.ID.ID
