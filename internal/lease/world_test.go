@@ -1,0 +1,388 @@
+package lease
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// start is when the tests begin; half a second in, since leases are kept in
+// whole ones.
+var start = time.Date(2026, 5, 1, 12, 0, 0, 500_000_000, time.UTC)
+
+// part is something in NetBox.
+type part func(*world)
+
+// world collects the tables of a small NetBox.
+type world struct {
+	o    *ipam.Objects
+	next int64
+}
+
+const (
+	tagDynamic int64 = 1
+	tagGateway int64 = 2
+)
+
+var worldOptions = ipam.Options{DynamicTag: "DHCP", GatewayTag: "Gateway"}
+
+func newWorld(parts ...part) *ipam.Objects {
+	w := &world{o: &ipam.Objects{
+		VRFs: map[int64]*ipam.VRF{
+			11: {ID: 11, Name: "blue", RD: "65000:11"},
+			12: {ID: 12, Name: "red", RD: "65000:12"},
+		},
+		Prefixes:   map[int64]*ipam.Prefix{},
+		Addresses:  map[int64]*ipam.Address{},
+		MACs:       map[int64]*ipam.MACAddress{},
+		Interfaces: map[ipam.InterfaceID]*ipam.Interface{},
+		Machines:   map[ipam.MachineID]*ipam.Machine{},
+		Tags: map[int64]*ipam.Tag{
+			tagDynamic: {ID: tagDynamic, Name: "DHCP", Slug: "dhcp"},
+			tagGateway: {ID: tagGateway, Name: "Gateway", Slug: "gateway"},
+		},
+	}}
+	for _, p := range parts {
+		p(w)
+	}
+	return w.o
+}
+
+// snapshot builds the picture of a small NetBox.
+func snapshot(t testing.TB, opt ipam.Options, parts ...part) *ipam.Snapshot {
+	t.Helper()
+	s, problems := ipam.Build(newWorld(parts...), opt)
+	for _, p := range problems {
+		t.Logf("problem: %s", p)
+	}
+	return s
+}
+
+func (w *world) id() int64 {
+	w.next++
+	return w.next
+}
+
+// vrfID finds a VRF of the world: "" is the global table.
+func vrfID(name string) int64 { return map[string]int64{"": 0, "blue": 11, "red": 12}[name] }
+
+// prefix is an active prefix in the global table, or in the VRF named.
+func prefix(cidr string, vrf ...string) part { return prefixWith("active", cidr, vrf...) }
+
+func prefixWith(status, cidr string, vrf ...string) part {
+	return func(w *world) {
+		id := w.id()
+		w.o.Prefixes[id] = &ipam.Prefix{ID: id, Prefix: netip.MustParsePrefix(cidr), Status: status, VRF: vrfID(strings.Join(vrf, ""))}
+	}
+}
+
+// edit changes an address before it is in the world.
+type edit func(*ipam.Address)
+
+func status(s string) edit   { return func(a *ipam.Address) { a.Status = s } }
+func role(s string) edit     { return func(a *ipam.Address) { a.Role = s } }
+func inVRF(name string) edit { return func(a *ipam.Address) { a.VRF = vrfID(name) } }
+func gateway() edit          { return func(a *ipam.Address) { a.Tags = append(a.Tags, tagGateway) } }
+func tagged() edit           { return func(a *ipam.Address) { a.Tags = append(a.Tags, tagDynamic) } }
+func seen(at time.Time) edit { return func(a *ipam.Address) { a.LastUpdated = at } }
+func unreadable(c string) edit {
+	return func(a *ipam.Address) { a.Record = ipam.Record{Client: c, Unreadable: true} }
+}
+
+// record is the mirror of a binding in NetBox that ends after a time; client
+// without time: no expiry.
+func record(client ClientID, left ...time.Duration) edit {
+	return func(a *ipam.Address) {
+		a.Record = ipam.Record{Client: string(client)}
+		for _, d := range left {
+			a.Record.Expires = start.Add(d).Truncate(time.Second)
+		}
+	}
+}
+
+// address is an IP address, active unless edited.
+func address(cidr string, edits ...edit) part {
+	return func(w *world) { w.address(cidr, edits...) }
+}
+
+func (w *world) address(cidr string, edits ...edit) *ipam.Address {
+	a := &ipam.Address{ID: w.id(), Address: netip.MustParsePrefix(cidr), Status: "active"}
+	for _, e := range edits {
+		e(a)
+	}
+	w.o.Addresses[a.ID] = a
+	return a
+}
+
+// dynamic is one address with the dynamic tag, or with "first-last/bits" all
+// from first to last.
+func dynamic(span string, edits ...edit) part {
+	return func(w *world) {
+		first, rest, many := strings.Cut(span, "-")
+		if !many {
+			w.address(span, append([]edit{tagged()}, edits...)...)
+			return
+		}
+		last := netip.MustParsePrefix(rest)
+		for host := netip.MustParseAddr(first); host.Compare(last.Addr()) <= 0; host = host.Next() {
+			w.address(fmt.Sprintf("%s/%d", host, last.Bits()), append([]edit{tagged()}, edits...)...)
+		}
+	}
+}
+
+// component is part of a machine.
+type component func(*world, *ipam.Machine)
+
+// device is a device with ports.
+func device(name string, components ...component) part {
+	return machine(ipam.Device, name, components)
+}
+
+// virtual is a virtual machine with interfaces.
+func virtual(name string, components ...component) part {
+	return machine(ipam.VirtualMachine, name, components)
+}
+
+func machine(kind ipam.Kind, name string, components []component) part {
+	return func(w *world) {
+		m := &ipam.Machine{ID: ipam.MachineID{Kind: kind, ID: w.id()}, Name: name}
+		w.o.Machines[m.ID] = m
+		for _, c := range components {
+			c(w, m)
+		}
+	}
+}
+
+// port is an interface with MACs (none where mac is empty, several with blanks
+// between) and addresses.
+func port(name, mac string, assigned ...assigned) component {
+	return func(w *world, m *ipam.Machine) { w.port(m, name, mac, 0, assigned) }
+}
+
+// member is a port of the aggregate of the same machine named.
+func member(lag, name, mac string, assigned ...assigned) component {
+	return func(w *world, m *ipam.Machine) {
+		for _, i := range w.o.Interfaces {
+			if i.Machine == m.ID && i.Name == lag {
+				w.port(m, name, mac, i.ID.ID, assigned)
+				return
+			}
+		}
+		w.port(m, name, mac, 999_999, assigned) // an aggregate that is not loaded
+	}
+}
+
+func (w *world) port(m *ipam.Machine, name, macs string, lag int64, list []assigned) {
+	i := &ipam.Interface{ID: ipam.InterfaceID{Kind: m.ID.Kind, ID: w.id()}, Name: name, Machine: m.ID, LAG: lag}
+	w.o.Interfaces[i.ID] = i
+	for text := range strings.FieldsSeq(macs) {
+		mac, err := ipam.ParseMAC(text)
+		if err != nil {
+			panic(err)
+		}
+		id := w.id()
+		w.o.MACs[id] = &ipam.MACAddress{ID: id, MAC: mac, Interface: i.ID}
+	}
+	for _, as := range list {
+		as(w, m, i)
+	}
+}
+
+// assigned is an address on a port.
+type assigned func(*world, *ipam.Machine, *ipam.Interface)
+
+// on is a static address.
+func on(cidr string, edits ...edit) assigned {
+	return func(w *world, _ *ipam.Machine, i *ipam.Interface) {
+		w.address(cidr, edits...).Interface = i.ID
+	}
+}
+
+// primary is a static address that is the machine's primary one.
+func primary(cidr string, edits ...edit) assigned {
+	return func(w *world, m *ipam.Machine, i *ipam.Interface) {
+		a := w.address(cidr, edits...)
+		a.Interface, m.PrimaryIP4 = i.ID, a.ID
+	}
+}
+
+// Clients of the tests; web is known to NetBox in most worlds.
+const (
+	alice ClientID = "52:54:00:00:00:0A"
+	bob   ClientID = "52:54:00:00:00:0B"
+	carol ClientID = "52:54:00:00:00:0C"
+	web   ClientID = "52:54:00:00:00:EB"
+)
+
+var (
+	serverAddr = netip.MustParseAddr("10.0.0.2")
+	otherAddr  = netip.MustParseAddr("10.0.0.3")
+	relayAddr  = netip.MustParseAddr("10.0.0.1")
+)
+
+// field changes a message.
+type field func(*ClientMessage)
+
+func wants(addr string) field {
+	return func(m *ClientMessage) { m.RequestedAddr = netip.MustParseAddr(addr) }
+}
+func has(addr string) field {
+	return func(m *ClientMessage) { m.ClientAddr = netip.MustParseAddr(addr) }
+}
+func to(server netip.Addr) field { return func(m *ClientMessage) { m.ServerID = server } }
+func via(relay string) field {
+	return func(m *ClientMessage) { m.Relay = optionalAddr(relay) }
+}
+func unicast() field {
+	return func(m *ClientMessage) { m.Delivery, m.Relay = DeliveryUnicast, netip.Addr{} }
+}
+func at(name string, addrs ...string) field {
+	return func(m *ClientMessage) {
+		m.Relay, m.Interface, m.InterfaceAddrs = netip.Addr{}, name, nil
+		m.Delivery = DeliveryBroadcast
+		for _, a := range addrs {
+			m.InterfaceAddrs = append(m.InterfaceAddrs, netip.MustParseAddr(a))
+		}
+	}
+}
+func asking(d time.Duration) field { return func(m *ClientMessage) { m.LeaseTime = d } }
+func named(name string) field      { return func(m *ClientMessage) { m.Hostname = name } }
+
+func optionalAddr(s string) netip.Addr {
+	if s == "" {
+		return netip.Addr{}
+	}
+	return netip.MustParseAddr(s)
+}
+
+// message is relayed from 10.0.0.1 unless a field says otherwise.
+func message(kind MessageType, client ClientID, fields ...field) ClientMessage {
+	m := ClientMessage{Type: kind, Client: client, Identifier: serverAddr, Relay: relayAddr, Delivery: DeliveryUnicast}
+	if mac, err := ipam.ParseMAC(string(client)); err == nil {
+		m.MAC, m.HasMAC = mac, true
+	}
+	for _, f := range fields {
+		f(&m)
+	}
+	return m
+}
+
+func discover(c ClientID, fields ...field) ClientMessage { return message(Discover, c, fields...) }
+func request(c ClientID, fields ...field) ClientMessage  { return message(Request, c, fields...) }
+
+// selecting accepts an offer of this server.
+func selecting(c ClientID, addr string, fields ...field) ClientMessage {
+	return request(c, append([]field{to(serverAddr), wants(addr)}, fields...)...)
+}
+
+// renewing is what a client sends at T1, straight to the server.
+func renewing(c ClientID, addr string, fields ...field) ClientMessage {
+	return request(c, append([]field{has(addr), unicast()}, fields...)...)
+}
+
+// bound is a lease in the store that ends after a time.
+func bound(addr string, c ClientID, left time.Duration) Lease {
+	return Lease{Addr: netip.MustParseAddr(addr), Client: c, State: Bound, Expires: start.Add(left).Truncate(time.Second), Unsynced: true}
+}
+
+func released(addr string, c ClientID, ago time.Duration) Lease {
+	l := bound(addr, c, -ago)
+	l.State = Released
+	return l
+}
+
+func quarantined(addr string, left time.Duration) Lease {
+	l := bound(addr, Declined, left)
+	l.State = Quarantined
+	return l
+}
+
+// synced says that NetBox showed the lease in a row of the time given.
+func synced(l Lease, at time.Time) Lease {
+	l.Unsynced, l.SyncedAt = false, at
+	return l
+}
+
+func testPolicy() Policy {
+	return Policy{
+		LeaseTime: time.Hour, MinTime: 5 * time.Minute, MaxTime: 12 * time.Hour,
+		OfferHold: time.Minute, DeclineTime: 24 * time.Hour, ReclaimGrace: 10 * time.Second,
+		StaleAfter: 24 * time.Hour, AllowUnknown: true,
+	}
+}
+
+// rig is an engine with its store and a clock that stands still.
+type rig struct {
+	*Engine
+	t     testing.TB
+	store *memStore
+	now   time.Time
+}
+
+// setup changes how a rig is made.
+type setup func(*Config)
+
+func policy(change func(*Policy)) setup { return func(c *Config) { change(&c.Policy) } }
+
+// newRig starts an engine on a store and shows it a NetBox.
+func newRig(t testing.TB, store *memStore, s *ipam.Snapshot, setups ...setup) *rig {
+	t.Helper()
+	r := &rig{t: t, store: store, now: start}
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	config := Config{Policy: testPolicy(), Store: store, Now: func() time.Time { return r.now }, Log: log, WriteBack: true}
+	for _, change := range setups {
+		change(&config)
+	}
+	engine, err := NewEngine(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Engine = engine
+	if s != nil {
+		r.SetSnapshot(s)
+	}
+	return r
+}
+
+// handle sends a message, which must cause no trouble.
+func (r *rig) handle(m ClientMessage) Decision {
+	r.t.Helper()
+	explained, _ := r.Explain(m)
+	trace := new(Trace)
+	got, err := r.Handle(r.t.Context(), m, trace)
+	if err != nil {
+		r.t.Fatalf("%s from %s: %v\n%s", m.Type, m.Client, err, trace)
+	}
+	if explained.Verdict != got.Verdict || explained.Addr != got.Addr || explained.Rule != got.Rule || explained.Reason != got.Reason {
+		r.t.Errorf("%s from %s: explained as %s, handled as %s\n%s", m.Type, m.Client, brief(explained), brief(got), trace)
+	}
+	return got
+}
+
+// expect sends a message and checks verdict, rule and address ("" for none).
+func (r *rig) expect(m ClientMessage, want string) Decision {
+	r.t.Helper()
+	got := r.handle(m)
+	if text := brief(got); text != want && !strings.HasPrefix(text, want+" ") {
+		_, trace := r.Explain(m)
+		r.t.Errorf("%s from %s: %s, want %s\nafterwards:\n%s", m.Type, m.Client, text, want, trace)
+	}
+	return got
+}
+
+// brief renders a decision as "ACK D-4 10.0.0.5/24 static".
+func brief(d Decision) string {
+	words := []string{d.Verdict.String(), d.Rule}
+	if d.Addr.IsValid() {
+		words = append(words, d.Addr.String())
+	}
+	return strings.Join(append(words, string(d.Reason)), " ")
+}
