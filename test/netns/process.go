@@ -1,0 +1,164 @@
+//go:build linux
+
+package netns
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// stopWait is how long Stop lets a program end by itself.
+const stopWait = 10 * time.Second
+
+// Process is a program running in a namespace. It ends with the test at the latest.
+type Process struct {
+	cmd  *exec.Cmd
+	log  log
+	done chan struct{} // closed when the program has ended
+	err  error         // of Wait, valid once done is closed
+}
+
+// Start runs a program that stays in the foreground. Its output is kept, and shown if the test
+// fails.
+func (ns *Namespace) Start(program string, args ...string) (*Process, error) {
+	return ns.start(ns.Command(context.Background(), program, args...))
+}
+
+func (ns *Namespace) start(cmd *exec.Cmd) (*Process, error) {
+	p := &Process{cmd: cmd, done: make(chan struct{})}
+	p.log.changed = make(chan struct{})
+	output, input, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stdout, cmd.Stderr = input, input
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	err = cmd.Start()
+	input.Close()
+	if err != nil {
+		output.Close()
+		return nil, fmt.Errorf("start %s: %w", strings.Join(cmd.Args, " "), err)
+	}
+	go p.wait(output)
+	ns.t.Cleanup(func() {
+		if err := p.Stop(); err != nil {
+			ns.t.Error(err)
+		}
+		if ns.t.Failed() {
+			ns.t.Logf("%s:\n%s", strings.Join(cmd.Args, " "), p.Output())
+		}
+	})
+	return p, nil
+}
+
+// wait collects the output and the end of the program, and ends the helpers it may leave behind.
+func (p *Process) wait(output *os.File) {
+	copied := make(chan struct{})
+	go func() {
+		defer close(copied)
+		_, _ = io.Copy(&p.log, output) // the end of file when the last writer has gone
+	}()
+	p.err = p.cmd.Wait()
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // ESRCH: it left nobody
+	<-copied
+	output.Close()
+	close(p.done)
+}
+
+// Output is what the program has printed so far, standard output and error mixed.
+func (p *Process) Output() string { return p.log.String() }
+
+// Done is closed when the program has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// WaitOutput waits until the program has printed text. It fails if the program ends or ctx does.
+func (p *Process) WaitOutput(ctx context.Context, text string) error {
+	for {
+		changed := p.log.next()
+		if strings.Contains(p.Output(), text) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-p.done:
+			if strings.Contains(p.Output(), text) {
+				return nil
+			}
+			return fmt.Errorf("%s ended (%v) without printing %q: %s", p.cmd.Args[0], p.err, text, p.Output())
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %q of %s: %w: %s", text, p.cmd.Args[0], ctx.Err(), p.Output())
+		}
+	}
+}
+
+// Signal sends a signal to the program.
+func (p *Process) Signal(signal syscall.Signal) error {
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		return fmt.Errorf("signal %v to %s: %w", signal, strings.Join(p.cmd.Args, " "), err)
+	}
+	return nil
+}
+
+// Stop ends the program by SIGTERM and waits until it has gone. How it ended is no error; that it
+// had to be killed is.
+func (p *Process) Stop() error {
+	select {
+	case <-p.done:
+		return nil
+	default:
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+		select {
+		case <-p.done: // it ended between the two
+			return nil
+		default:
+			return fmt.Errorf("stop %s: %w", strings.Join(p.cmd.Args, " "), err)
+		}
+	}
+	timer := time.NewTimer(stopWait)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return nil
+	case <-timer.C:
+	}
+	_ = p.cmd.Process.Kill()
+	<-p.done
+	return fmt.Errorf("%s ignored SIGTERM for %v and was killed", strings.Join(p.cmd.Args, " "), stopWait)
+}
+
+// log collects output and tells waiters that there is more.
+type log struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	changed chan struct{} // closed and replaced at each write
+}
+
+func (l *log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.changed)
+	l.changed = make(chan struct{})
+	return l.text.Write(b)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *log) next() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.changed
+}
