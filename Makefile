@@ -1,0 +1,56 @@
+# Targets call go and the scripts under test/; they hide nothing.
+.DEFAULT_GOAL := help
+export CGO_ENABLED ?= 0
+BIN := bin
+TOOLS := go tool -modfile=go.tool.mod
+FUZZTIME ?= 30s
+
+.PHONY: help
+help: ## show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the server into bin/
+	go build -o $(BIN)/ ./cmd/...
+
+.PHONY: demo
+demo: build ## see it work on loopback, no NetBox, no privileges (DEMO=once ends by itself)
+	go run ./test/demo $(BIN)/coredhcp-netbox
+
+.PHONY: test
+test: ## all tests that need nothing but Go
+	go test $(GOTESTFLAGS) ./...
+
+.PHONY: race
+race: ## the same under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race $(GOTESTFLAGS) ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@./test/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: build ## DORA/s beside a bare decode-encode stub, as ratios of one run
+	go run ./test/bench -server $(BIN)/coredhcp-netbox
+
+.PHONY: lint
+lint: ## gofmt, go vet, golangci-lint
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	$(TOOLS) golangci-lint run ./...
+
+.PHONY: generate
+generate: ## write cmd/coredhcp-netbox/main.go anew from generator/plugins.cfg
+	go generate ./cmd/...
+
+.PHONY: check-generate
+check-generate: ## fail if a generated file is stale
+	go run ./generator --check cmd/coredhcp-netbox/main.go
+
+.PHONY: integration
+integration: ## Debian, root: real NetBox, real DHCP clients in network namespaces
+	./test/integration.sh
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(BIN)

@@ -1,0 +1,83 @@
+package instance
+
+import (
+	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// Facts are what the option plugins need to know of the client of one packet.
+type Facts struct {
+	Snapshot  *ipam.Snapshot
+	Subnet    *ipam.Subnet    // N
+	Interface *ipam.Interface // nil: unknown client, or several ports of one machine
+	Machine   *ipam.Machine   // nil: unknown client
+	// Config is the machine's context if there is a machine, else that of N's
+	// place (G-5); never nil in known Facts.
+	Config *ipam.Config
+	// Known is false where nothing can be said: no picture of NetBox yet, or
+	// the client is in none of its prefixes.
+	Known   bool
+	Ingress dhcp4.Ingress
+}
+
+// Facts returns what the netbox plugin found out about req, or, after another
+// lease plugin, what follows from the address in resp (G-1).
+func (i *Instance) Facts(req, resp *dhcpv4.DHCPv4) Facts {
+	f := Facts{Snapshot: i.Snapshot()}
+	x := i.pool.Exchanges.Find(req)
+	if x != nil {
+		f.Ingress = x.Ingress
+	}
+	switch {
+	case f.Snapshot == nil:
+		return f
+	case x != nil && x.Decided:
+		f.Subnet, f.Interface, f.Machine = x.Decision.Subnet, x.Decision.Interface, x.Decision.Machine
+	default:
+		i.derive(&f, req, resp)
+	}
+	if f.Subnet == nil {
+		return f
+	}
+	f.Known = true
+	f.Config = f.Subnet.Config
+	if f.Machine != nil {
+		f.Config = f.Snapshot.MachineConfig(f.Machine)
+	}
+	return f
+}
+
+// derive finds N from the client's address and the machine from its MAC.
+func (i *Instance) derive(f *Facts, req, resp *dhcpv4.DHCPv4) {
+	addr := dhcp4.ClientPrefix(req, resp).Addr()
+	if !addr.IsValid() {
+		return
+	}
+	subnet, err := f.Snapshot.Subnet(addr)
+	if err != nil {
+		return
+	}
+	f.Subnet = subnet
+	m := dhcp4.ParseRequest(req, resp, f.Ingress, i.Settings.Network.ServerIDOverride)
+	if !m.HasMAC {
+		return
+	}
+	for _, port := range f.Snapshot.InterfacesWithMAC(m.MAC) {
+		if f.Machine != nil && f.Machine.ID != port.Machine {
+			f.Machine, f.Interface = nil, nil // one MAC on two machines (I-4)
+			return
+		}
+		f.Machine, f.Interface = f.Snapshot.Machine(port.Machine), port
+	}
+}
+
+// Gateways returns the gateway addresses of N in NetBox; nil where N is
+// unknown.
+func (f Facts) Gateways() []*ipam.Address {
+	if f.Subnet == nil {
+		return nil
+	}
+	return f.Snapshot.Gateways(f.Subnet)
+}

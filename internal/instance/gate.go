@@ -1,0 +1,72 @@
+package instance
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// redeployWait bounds the one call to NetBox a packet may wait for.
+const redeployWait = 2 * time.Second
+
+// Redeploy reports whether boot data may be sent to m. Where a gate
+// applies the switch is read from NetBox now, and no answer means no: an
+// installer that has just cleared it must not be started again.
+func (i *Instance) Redeploy(ctx context.Context, m *ipam.Machine) bool {
+	s := i.Settings.PXE
+	if s.Gate == "off" {
+		return true
+	}
+	_, redeploys := m.Gate[s.RedeployField]
+	_, confirms := m.Gate[s.ConfirmField]
+	if s.Gate == "auto" && !redeploys && !confirms {
+		return true
+	}
+	fields := m.Gate
+	if i.client != nil {
+		ctx, cancel := context.WithTimeout(ctx, redeployWait)
+		defer cancel()
+		var err error
+		fields, err = i.client.MachineFields(ctx, m.ID, []string{s.RedeployField, s.ConfirmField})
+		if err != nil {
+			i.Quiet.Warn("redeploy "+m.Name, "redeploy switch unreadable: no boot data", logrus.Fields{"machine": m.Name, "error": err})
+			return false
+		}
+	}
+	redeploy, redeploys := fields[s.RedeployField]
+	confirm, confirms := fields[s.ConfirmField]
+	if s.Gate == "on" && (!redeploys || !confirms) {
+		return false
+	}
+	return (!redeploys || switchedOn(redeploy)) && (!confirms || choiceText(confirm) == m.Name)
+}
+
+// switchedOn reads a boolean field, or a selection of true, yes or 1.
+func switchedOn(raw json.RawMessage) bool {
+	var on bool
+	if json.Unmarshal(raw, &on) == nil {
+		return on
+	}
+	switch strings.ToLower(choiceText(raw)) {
+	case "true", "yes", "1":
+		return true
+	}
+	return false
+}
+
+// choiceText reads a text field or a selection, which NetBox 4.7 shows as an
+// object with value and label and earlier versions as plain text.
+func choiceText(raw json.RawMessage) string {
+	var choice struct{ Value string }
+	if json.Unmarshal(raw, &choice) == nil && choice.Value != "" {
+		return choice.Value
+	}
+	var text string
+	_ = json.Unmarshal(raw, &text) // anything else is no text: ""
+	return text
+}

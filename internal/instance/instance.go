@@ -1,0 +1,187 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/inventory"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease/pebblestore"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+)
+
+// Instance serves from one settings file.
+type Instance struct {
+	Settings settings.NetBox
+	Chain    settings.Chain
+	Engine   *lease.Engine
+	Log      logrus.FieldLogger
+	// Quiet is for what packets can cause without end (B-2).
+	Quiet *quiet.Logger
+	// Registry has the metrics of this instance.
+	Registry *prometheus.Registry
+	Metrics  *Metrics
+
+	pool     *Pool
+	snapshot atomic.Pointer[ipam.Snapshot]
+	client   *netbox.Client // nil with an inventory
+	store    lease.Store
+	stop     context.CancelFunc
+	running  sync.WaitGroup
+}
+
+// start builds and starts an instance. Network trouble is no error: it serves
+// what it knows and keeps trying (H-1). A rehearsal needs NetBox now.
+func (p *Pool) start(file *settings.File, log logrus.FieldLogger) (*Instance, error) {
+	ctx, stop := context.WithCancel(context.Background())
+	i := &Instance{
+		Settings: file.NetBox,
+		Chain:    file.Chain,
+		Log:      log,
+		Quiet:    quiet.New(log, time.Minute, time.Now),
+		Registry: prometheus.NewRegistry(),
+		pool:     p,
+		stop:     stop,
+	}
+	i.Metrics = newMetrics(i)
+	if err := i.open(ctx); err != nil {
+		return nil, errors.Join(err, i.Close())
+	}
+	return i, nil
+}
+
+func (i *Instance) open(ctx context.Context) error {
+	if err := i.openStore(ctx); err != nil {
+		return fmt.Errorf("open lease store: %w", err)
+	}
+	engine, err := lease.NewEngine(ctx, i.engineConfig())
+	if err != nil {
+		return err
+	}
+	i.Engine = engine
+	switch {
+	case i.Settings.Inventory != "":
+		return i.serveInventory()
+	case i.pool.Rehearse:
+		return i.loadOnce(ctx)
+	}
+	return i.followNetBox(ctx)
+}
+
+func (i *Instance) openStore(ctx context.Context) (err error) {
+	dir := filepath.Join(i.Settings.Store.Path, "leases")
+	if i.pool.Rehearse {
+		i.store, err = i.rehearsalStore(ctx, dir)
+		return err
+	}
+	store, err := pebblestore.Open(dir, i.Log)
+	if err != nil {
+		return err
+	}
+	i.store = store
+	return nil
+}
+
+func (i *Instance) engineConfig() lease.Config {
+	c := lease.Config{
+		Policy:    policy(i.Settings),
+		Store:     i.store,
+		Now:       time.Now,
+		Log:       i.Log,
+		ProbeWait: i.Settings.Lease.Probe,
+		WriteBack: i.Settings.Inventory == "" && !i.pool.Rehearse,
+	}
+	if c.ProbeWait > 0 {
+		c.Probe = i.echo
+	}
+	return c
+}
+
+// serveInventory reads the file that stands in for NetBox. It cannot go stale
+// and is not written to.
+func (i *Instance) serveInventory() error {
+	s := i.Settings
+	objects, err := inventory.Load(s.Inventory, inventory.Options{
+		ContextKey: s.ContextKey,
+		Fields:     s.Fields,
+	})
+	if err != nil {
+		return err
+	}
+	snapshot, problems := ipam.Build(objects, Options(s))
+	for _, p := range problems {
+		i.Log.WithField("object", p.Object).Warn(p.Text)
+	}
+	i.publish(snapshot, problems)
+	return nil
+}
+
+// Options are the names that give NetBox data their meaning.
+func Options(s settings.NetBox) ipam.Options {
+	return ipam.Options{VRF: s.VRF, DynamicTag: s.Dynamic.Tag, DynamicStatus: s.Dynamic.Status, GatewayTag: s.Gateway.Tag}
+}
+
+// publish makes a new picture of NetBox the one that answers are given from.
+// Problems in it were logged by whoever read it.
+func (i *Instance) publish(s *ipam.Snapshot, _ []ipam.Problem) {
+	i.Engine.SetSnapshot(s)
+	i.snapshot.Store(s)
+	o := s.Objects()
+	i.Log.WithFields(logrus.Fields{
+		"prefixes": len(o.Prefixes), "addresses": len(o.Addresses), "macs": len(o.MACs), "machines": len(o.Machines),
+	}).Info("picture of NetBox replaced")
+}
+
+// Snapshot returns the current picture of NetBox; nil before the first one.
+func (i *Instance) Snapshot() *ipam.Snapshot { return i.snapshot.Load() }
+
+// Close stops the background work, tells NetBox what can be told quickly, and
+// closes the store. Nothing is lost if it is never called (L-9).
+func (i *Instance) Close() error {
+	i.stop()
+	i.running.Wait()
+	if i.store == nil {
+		return nil
+	}
+	return i.store.Close()
+}
+
+// policy is the part of the settings that decides about leases.
+func policy(s settings.NetBox) lease.Policy {
+	p := lease.Policy{
+		LeaseTime: s.Lease.Time, MinTime: s.Lease.Min, MaxTime: s.Lease.Max,
+		OfferHold: s.Lease.OfferHold, DeclineTime: s.Lease.DeclineTime, ReclaimGrace: s.Lease.ReclaimGrace,
+		Standby:      time.Duration(s.Lease.StandbySecs) * time.Second,
+		StaleAfter:   s.Poll.StaleAfter,
+		AllowUnknown: s.Dynamic.AllowUnknown,
+		AnyLAGMember: s.Clients.LAG == "any", BindInterface: s.Clients.BindInterface,
+		Subnet: firstHost(s.Network.Subnet),
+	}
+	if s.Lease.Pick == "hash" {
+		p.Pick = lease.Hash
+	}
+	return p
+}
+
+// firstHost returns an address inside p, or the zero Addr for the zero Prefix.
+func firstHost(p netip.Prefix) netip.Addr {
+	if !p.IsValid() {
+		return netip.Addr{}
+	}
+	if p.Bits() >= 31 {
+		return p.Addr()
+	}
+	return p.Masked().Addr().Next()
+}

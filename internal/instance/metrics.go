@@ -1,0 +1,56 @@
+package instance
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+)
+
+// Metrics are the instance's own counters. Names start with coredhcp_netbox_.
+type Metrics struct {
+	decisions *prometheus.CounterVec
+	duration  prometheus.Histogram
+}
+
+func newMetrics(i *Instance) *Metrics {
+	m := &Metrics{
+		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "coredhcp_netbox_decisions_total",
+			Help: "DHCP messages by kind, by what was answered and why.",
+		}, []string{"message", "verdict", "reason"}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "coredhcp_netbox_decision_seconds",
+			Help:    "Time from parsed message to durable decision.",
+			Buckets: []float64{10e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2e-3, 5e-3, 20e-3, 100e-3, 1},
+		}),
+	}
+	i.Registry.MustRegister(m.decisions, m.duration,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "coredhcp_netbox_unsynced_leases",
+			Help: "Leases NetBox has not been told of yet.",
+		}, func() float64 {
+			if i.Engine == nil {
+				return 0
+			}
+			return float64(len(i.Engine.Unsynced(-1)))
+		}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "coredhcp_netbox_snapshot_addresses",
+			Help: "IP addresses in the current picture of NetBox; 0 before the first one.",
+		}, func() float64 {
+			if s := i.Snapshot(); s != nil {
+				return float64(len(s.Objects().Addresses))
+			}
+			return 0
+		}),
+	)
+	return m
+}
+
+// Decided counts one decision and the time it took.
+func (m *Metrics) Decided(kind lease.MessageType, d lease.Decision, took time.Duration) {
+	m.decisions.WithLabelValues(kind.String(), d.Verdict.String(), string(d.Reason)).Inc()
+	m.duration.Observe(took.Seconds())
+}

@@ -1,0 +1,83 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+)
+
+// Client returns a client of the NetBox the settings name.
+func Client(s settings.NetBox, log logrus.FieldLogger) (*netbox.Client, error) {
+	return netbox.NewClient(netbox.Config{
+		URL: s.URL,
+		Token: func() (string, error) {
+			token, err := s.Token()
+			return token.Reveal(), err
+		},
+		Timeout: s.Timeout,
+		Fields:  netbox.Fields{MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname},
+	}, log)
+}
+
+// followNetBox starts to keep the picture fresh and to tell NetBox about
+// leases.
+func (i *Instance) followNetBox(ctx context.Context) error {
+	client, err := Client(i.Settings, i.Log)
+	if err != nil {
+		return err
+	}
+	i.client = client
+	follower := netbox.NewFollower(client, i.followConfig(filepath.Join(i.Settings.Store.Path, "netbox.snapshot")))
+	i.running.Go(func() { _ = follower.Run(ctx) }) // returns only why ctx ended
+	i.running.Go(func() { i.writeBack(ctx) })
+	return nil
+}
+
+func (i *Instance) followConfig(disk string) netbox.FollowConfig {
+	s := i.Settings
+	return netbox.FollowConfig{
+		Interval:   s.Poll.Interval,
+		ContextKey: s.ContextKey,
+		GateFields: []string{s.PXE.RedeployField, s.PXE.ConfirmField},
+		Options:    Options(s),
+		DiskPath:   disk,
+		OnSnapshot: i.publish,
+		OnConfirm:  func(at time.Time, skew time.Duration) { i.Engine.Confirm(at, skew) },
+	}
+}
+
+// loadOnce reads NetBox as it is now, for a rehearsal.
+func (i *Instance) loadOnce(ctx context.Context) error {
+	client, err := Client(i.Settings, i.Log)
+	if err != nil {
+		return err
+	}
+	i.client = client
+	if _, err := client.Version(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Minute, errors.New("it takes longer than 10 minutes"))
+	defer cancel()
+	loaded := make(chan struct{})
+	config := i.followConfig("")
+	config.OnSnapshot = func(s *ipam.Snapshot, problems []ipam.Problem) {
+		i.publish(s, problems)
+		close(loaded)
+		cancel()
+	}
+	err = netbox.NewFollower(client, config).Run(ctx)
+	select {
+	case <-loaded:
+		return nil
+	default:
+		return fmt.Errorf("read NetBox: %w", err)
+	}
+}

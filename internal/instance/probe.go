@@ -1,0 +1,25 @@
+package instance
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	probing "github.com/prometheus-community/pro-bing"
+	"github.com/sirupsen/logrus"
+)
+
+// echo reports whether addr answers an ICMP echo request within wait. A
+// probe that cannot be sent finds nobody.
+func (i *Instance) echo(ctx context.Context, addr netip.Addr, wait time.Duration) bool {
+	pinger := probing.New(addr.String())
+	pinger.SetPrivileged(true)
+	pinger.SetLogger(nil)
+	pinger.Count = 1
+	pinger.Timeout = wait
+	if err := pinger.RunWithContext(ctx); err != nil {
+		i.Quiet.Warn("probe", "address cannot be probed", logrus.Fields{"addr": addr, "error": err})
+		return false
+	}
+	return pinger.Statistics().PacketsRecv > 0
+}

@@ -1,0 +1,5 @@
+package instance
+
+import "context"
+
+func (i *Instance) writeBack(ctx context.Context) { <-ctx.Done() }

@@ -1,0 +1,69 @@
+package lease
+
+import (
+	"context"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+)
+
+// MemoryStore keeps leases as long as it lives, for rehearsals (explain) where
+// nothing may be written. It must not serve clients.
+type MemoryStore struct {
+	mu     sync.Mutex
+	leases map[netip.Addr]storedLease
+}
+
+// NewMemoryStore returns a store with the given leases.
+func NewMemoryStore(leases ...Lease) *MemoryStore {
+	s := &MemoryStore{leases: make(map[netip.Addr]storedLease)}
+	for _, l := range leases {
+		s.leases[l.Addr] = storedLease{l, 1}
+	}
+	return s
+}
+
+// Lease implements Store.
+func (s *MemoryStore) Lease(_ context.Context, addr netip.Addr) (Lease, Revision, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stored, ok := s.leases[addr]
+	if !ok {
+		return Lease{}, 0, ErrNotFound
+	}
+	return stored.Lease, stored.revision, nil
+}
+
+// Each implements Store.
+func (s *MemoryStore) Each(ctx context.Context, fn func(Lease, Revision) error) error {
+	s.mu.Lock()
+	all := maps.Clone(s.leases)
+	s.mu.Unlock()
+	for _, addr := range slices.SortedFunc(maps.Keys(all), netip.Addr.Compare) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := fn(all[addr].Lease, all[addr].revision); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CompareAndSwap implements Store.
+func (s *MemoryStore) CompareAndSwap(ctx context.Context, next Lease, rev Revision) (Revision, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leases[next.Addr].revision != rev {
+		return 0, ErrConflict
+	}
+	s.leases[next.Addr] = storedLease{next, rev + 1}
+	return rev + 1, nil
+}
+
+// Close implements Store.
+func (*MemoryStore) Close() error { return nil }

@@ -1,0 +1,335 @@
+package launch
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/coredhcp/coredhcp/handler"
+	"github.com/insomniacslk/dhcp/dhcpv4"
+	"github.com/insomniacslk/dhcp/iana"
+	"github.com/spf13/cobra"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+)
+
+// question is a message to be explained, as its flags say.
+type question struct {
+	mac       string
+	message   string
+	relay     string
+	local     string
+	request   string
+	current   string
+	serverID  string
+	arch      int
+	class     string
+	userClass string
+	asJSON    bool
+}
+
+func (a *app) explainCommand() *cobra.Command {
+	var q question
+	cmd := &cobra.Command{
+		Use:   "explain --mac MAC (--relay ADDR | --local ADDR) [flags]",
+		Short: "Say what a client would be answered, and why; nothing is sent or stored",
+		Long: `Say what a client would be answered, and why. The whole chain of the settings
+file runs on a made-up message with NetBox as it is now. Nothing is sent to the
+client and nothing is stored. While a server is running on the same store, its
+leases are taken from the records in NetBox.`,
+		Example: `  coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --relay 10.0.0.1
+  coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --relay 10.0.0.1 --message init-reboot --request 10.0.0.99
+  coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --local 10.0.0.2 --arch 7`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.explain(cmd, q) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&q.mac, "mac", "", "the client's hardware address (required)")
+	f.StringVar(&q.message, "message", "discover", "discover, request (after an offer), init-reboot, renew, rebind, inform, release or decline")
+	f.StringVar(&q.relay, "relay", "", "address of the relay the message came through (giaddr)")
+	f.StringVar(&q.local, "local", "", "address of the receiving interface, for a client without relay")
+	f.StringVar(&q.request, "request", "", "address the client asks for (option 50)")
+	f.StringVar(&q.current, "current", "", "address the client has (ciaddr), for renew, rebind, inform and release")
+	f.StringVar(&q.serverID, "server-id", "", "our server identifier, where the settings have no server_id line")
+	f.IntVar(&q.arch, "arch", -1, "boot architecture (option 93): 0 BIOS, 7 UEFI x64, 11 UEFI ARM64, 16 UEFI x64 by HTTP")
+	f.StringVar(&q.class, "class", "", "vendor class (option 60); default for --arch: what such firmware says")
+	f.StringVar(&q.userClass, "user-class", "", "user class (option 77), such as iPXE")
+	f.BoolVar(&q.asJSON, "json", false, "answer as JSON")
+	return cmd
+}
+
+func (a *app) explain(cmd *cobra.Command, q question) error {
+	path, err := a.settingsPath()
+	if err != nil {
+		return err
+	}
+	file, err := settings.Load(path)
+	if err != nil {
+		return configError(err)
+	}
+	if !file.Chain.Has(settings.PluginNetBox) {
+		return usageError(errors.New("explain needs the netbox plugin in the chain"))
+	}
+	identifier, err := q.identifier(file.Chain)
+	if err != nil {
+		return usageError(err)
+	}
+	req, in, err := q.packet(identifier)
+	if err != nil {
+		return usageError(err)
+	}
+	if !cmd.Flags().Changed("loglevel") {
+		a.logLevel = "error"
+	}
+	log, err := a.logger()
+	if err != nil {
+		return err
+	}
+	pool := instance.Default
+	pool.Rehearse = true
+	_, handlers, err := a.loadChain(pool, path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = pool.Close() }() // a rehearsal keeps nothing
+	i, err := pool.Join("", log)
+	if err != nil {
+		return err
+	}
+	result := rehearse(pool, i, handlers, req, in, identifier)
+	if q.asJSON {
+		encoder := json.NewEncoder(a.stdout)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(result)
+	}
+	return result.print(a.stdout)
+}
+
+// answer is what explain found out.
+type answer struct {
+	Message string            `json:"message"`
+	Verdict string            `json:"verdict"`
+	Rule    string            `json:"rule"`
+	Reason  lease.Reason      `json:"reason"`
+	Address string            `json:"address,omitempty"`
+	Network string            `json:"network,omitempty"`
+	Client  string            `json:"client,omitempty"`
+	Why     []lease.Step      `json:"why"`
+	Reply   map[string]string `json:"reply,omitempty"`
+}
+
+// rehearse runs the chain on a message without sending what comes out of it.
+func rehearse(pool *instance.Pool, i *instance.Instance, handlers []handler.Handler4, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr) answer {
+	resp := prepare(req, true)
+	resp.UpdateOption(dhcpv4.OptServerIdentifier(identifier.AsSlice()))
+	x := pool.Exchanges.Open(req, in)
+	defer pool.Exchanges.Close(req)
+	m := dhcp4.ParseRequest(req, resp, in, i.Settings.Network.ServerIDOverride)
+	d, trace := i.Engine.Explain(m)
+	for _, h := range handlers {
+		var stop bool
+		if resp, stop = h(req, resp); stop {
+			break
+		}
+	}
+	if x.Decided {
+		d = x.Decision
+	}
+	result := answer{Message: m.Type.String(), Verdict: d.Verdict.String(), Rule: d.Rule, Reason: d.Reason, Why: trace.Steps, Client: "not in NetBox"}
+	if d.Addr.IsValid() {
+		result.Address = d.Addr.String()
+	}
+	if d.Subnet != nil {
+		result.Network = d.Subnet.Prefix.Prefix.String()
+	}
+	if d.Machine != nil {
+		result.Client = d.Machine.ID.Kind.String() + " " + d.Machine.Name
+	}
+	if resp != nil && withheld(req, resp) == "" {
+		result.Reply = describe(resp)
+	}
+	return result
+}
+
+// describe lists what a reply carries, by header field and option.
+func describe(resp *dhcpv4.DHCPv4) map[string]string {
+	fields := make(map[string]string)
+	for code, value := range resp.Options {
+		name := dhcpv4.OptionCode(dhcpv4.GenericOptionCode(code)).String()
+		one := dhcpv4.Options{code: value}.String()
+		fields[fmt.Sprintf("option %3d", code)] = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(one), name+":"))
+	}
+	if !addr4(resp.YourIPAddr).IsUnspecified() {
+		fields["yiaddr"] = resp.YourIPAddr.String()
+	}
+	if !addr4(resp.ServerIPAddr).IsUnspecified() {
+		fields["siaddr"] = resp.ServerIPAddr.String()
+	}
+	if resp.BootFileName != "" {
+		fields["file"] = resp.BootFileName
+	}
+	return fields
+}
+
+func (r answer) print(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "%s\t%s (%s, rule %s)\n", r.Message, r.Verdict, r.Reason, r.Rule)
+	fmt.Fprintf(t, "client\t%s\n", r.Client)
+	if r.Network != "" {
+		fmt.Fprintf(t, "network\t%s\n", r.Network)
+	}
+	if r.Address != "" {
+		fmt.Fprintf(t, "address\t%s\n", r.Address)
+	}
+	fmt.Fprintln(t, "\nwhy\t")
+	for _, step := range r.Why {
+		fmt.Fprintf(t, "  %s\t%s\n", step.Rule, step.Text)
+	}
+	if len(r.Reply) > 0 {
+		fmt.Fprintln(t, "\nreply\t")
+		for _, name := range slices.Sorted(maps.Keys(r.Reply)) {
+			fmt.Fprintf(t, "  %s\t%s\n", name, r.Reply[name])
+		}
+	}
+	return t.Flush()
+}
+
+// identifier is the option 54 the receive loop or the server_id plugin would
+// give.
+func (q question) identifier(chain settings.Chain) (netip.Addr, error) {
+	for _, text := range []string{chain.ServerID(), q.serverID, q.local} {
+		if text == "" {
+			continue
+		}
+		addr, err := netip.ParseAddr(text)
+		if err != nil || !addr.Is4() {
+			return netip.Addr{}, fmt.Errorf("server identifier: want an IPv4 address, not %q", text)
+		}
+		return addr, nil
+	}
+	return netip.Addr{}, errors.New("the settings have no server_id line: name our address with --server-id")
+}
+
+// packet makes the message; identifier is our option 54.
+func (q question) packet(identifier netip.Addr) (*dhcpv4.DHCPv4, dhcp4.Ingress, error) {
+	var b messageBuilder
+	in := dhcp4.Ingress{Delivery: lease.DeliveryBroadcast}
+	mac, err := net.ParseMAC(q.mac)
+	if err != nil {
+		b.fail("--mac: want a hardware address such as 52:54:00:12:34:56, not %q", q.mac)
+	}
+	relay, local := b.addr("--relay", q.relay), b.addr("--local", q.local)
+	request, current := b.addr("--request", q.request), b.addr("--current", q.current)
+	if local.IsValid() {
+		in.Interface, in.Addrs = "(--local)", []netip.Addr{local}
+	}
+	if q.message == "renew" {
+		in.Delivery = lease.DeliveryUnicast
+	}
+	if !relay.IsValid() && !local.IsValid() && q.message != "renew" {
+		b.fail("where is the client? give --relay or --local")
+	}
+	req := b.message(q.message, mac, request, current, identifier)
+	if len(b.problems) > 0 {
+		return nil, in, errors.Join(b.problems...)
+	}
+	if relay.IsValid() {
+		req.GatewayIPAddr = relay.AsSlice()
+	}
+	q.addBoot(req)
+	return req, in, nil
+}
+
+// addBoot makes the message one of boot firmware.
+func (q question) addBoot(req *dhcpv4.DHCPv4) {
+	class := q.class
+	if q.arch >= 0 {
+		req.UpdateOption(dhcpv4.OptClientArch(iana.Arch(q.arch))) //nolint:gosec // G115: two bytes on the wire
+		req.UpdateOption(dhcpv4.OptParameterRequestList(append(req.ParameterRequestList(), dhcpv4.OptionTFTPServerName, dhcpv4.OptionBootfileName)...))
+		if class == "" {
+			class = fmt.Sprintf("PXEClient:Arch:%05d:UNDI:003016", q.arch)
+		}
+	}
+	if class != "" {
+		req.UpdateOption(dhcpv4.OptClassIdentifier(class))
+	}
+	if q.userClass != "" {
+		req.UpdateOption(dhcpv4.OptUserClass(q.userClass))
+	}
+}
+
+// messageBuilder collects all mistakes of a question.
+type messageBuilder struct {
+	problems []error
+}
+
+func (b *messageBuilder) fail(format string, args ...any) {
+	b.problems = append(b.problems, fmt.Errorf(format, args...))
+}
+
+func (b *messageBuilder) addr(flag, text string) netip.Addr {
+	if text == "" {
+		return netip.Addr{}
+	}
+	addr, err := netip.ParseAddr(text)
+	if err != nil || !addr.Is4() {
+		b.fail("%s: want an IPv4 address, not %q", flag, text)
+	}
+	return addr
+}
+
+// message builds a client message of the named state (RFC 2131 section 4.3.2).
+func (b *messageBuilder) message(state string, mac net.HardwareAddr, request, current, identifier netip.Addr) *dhcpv4.DHCPv4 {
+	kinds := map[string]struct {
+		kind                       dhcpv4.MessageType
+		request, current, serverID bool
+	}{
+		"discover":    {kind: dhcpv4.MessageTypeDiscover},
+		"request":     {kind: dhcpv4.MessageTypeRequest, request: true, serverID: true},
+		"init-reboot": {kind: dhcpv4.MessageTypeRequest, request: true},
+		"renew":       {kind: dhcpv4.MessageTypeRequest, current: true},
+		"rebind":      {kind: dhcpv4.MessageTypeRequest, current: true},
+		"inform":      {kind: dhcpv4.MessageTypeInform, current: true},
+		"release":     {kind: dhcpv4.MessageTypeRelease, current: true, serverID: true},
+		"decline":     {kind: dhcpv4.MessageTypeDecline, request: true, serverID: true},
+	}
+	k, ok := kinds[state]
+	if !ok {
+		b.fail("--message: want one of %s, not %q", strings.Join(slices.Sorted(maps.Keys(kinds)), ", "), state)
+		return nil
+	}
+	if k.request && !request.IsValid() {
+		b.fail("--message %s needs --request", state)
+	}
+	if k.current && !current.IsValid() {
+		b.fail("--message %s needs --current", state)
+	}
+	req, err := dhcpv4.New(dhcpv4.WithHwAddr(mac), dhcpv4.WithMessageType(k.kind), dhcpv4.WithRequestedOptions(
+		dhcpv4.OptionSubnetMask, dhcpv4.OptionRouter, dhcpv4.OptionDomainNameServer, dhcpv4.OptionHostName,
+		dhcpv4.OptionDomainName, dhcpv4.OptionInterfaceMTU, dhcpv4.OptionBroadcastAddress, dhcpv4.OptionNTPServers,
+		dhcpv4.OptionDNSDomainSearchList, dhcpv4.OptionClasslessStaticRoute))
+	if err != nil {
+		b.fail("make the message: %v", err)
+		return nil
+	}
+	if request.IsValid() {
+		req.UpdateOption(dhcpv4.OptRequestedIPAddress(request.AsSlice()))
+	}
+	if current.IsValid() {
+		req.ClientIPAddr = current.AsSlice()
+	}
+	if k.serverID {
+		req.UpdateOption(dhcpv4.OptServerIdentifier(identifier.AsSlice()))
+	}
+	return req
+}

@@ -1,0 +1,175 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"github.com/coredhcp/coredhcp/logger"
+	"github.com/coredhcp/coredhcp/plugins"
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+)
+
+// Exit codes of both programs (decisions.md section 6).
+const (
+	exitOK     = 0
+	exitFailed = 1  // finished with errors
+	exitUsage  = 64 // the command line or the settings file is wrong
+)
+
+// Main is the body of every program the generator makes: the commands of
+// coredhcp-netbox with the given plugins. It does not return.
+func Main(list ...*plugins.Plugin) {
+	os.Exit(run(context.Background(), list, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// errUsage marks errors that end with exitUsage.
+var errUsage = errors.New("usage")
+
+// usageError is an error about the command line or the settings.
+func usageError(err error) error { return fmt.Errorf("%w: %w", errUsage, err) }
+
+// errReported ends with exitFailed and was printed already.
+var errReported = errors.New("problems found")
+
+func run(ctx context.Context, list []*plugins.Plugin, args []string, stdout, stderr io.Writer) int {
+	a := &app{plugins: list, stdout: stdout, stderr: stderr}
+	root := a.rootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var problems settings.Problems
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &problems):
+		fmt.Fprintln(stderr, problems.Error())
+		return exitUsage
+	case errors.Is(err, errUsage):
+		fmt.Fprintln(stderr, root.Name()+":", unmark(err))
+		return exitUsage
+	case errors.Is(err, errReported):
+		return exitFailed
+	}
+	fmt.Fprintln(stderr, root.Name()+":", err)
+	return exitFailed
+}
+
+// unmark returns what usageError wrapped.
+func unmark(err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the value itself is asked
+		return joined.Unwrap()[1]
+	}
+	return err
+}
+
+// app is what all commands share.
+type app struct {
+	plugins        []*plugins.Plugin
+	stdout, stderr io.Writer
+
+	conf      string
+	logLevel  string
+	logFile   string
+	noStdout  bool
+	listNames bool
+	metrics   string
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	serve := a.serveCommand()
+	root := &cobra.Command{
+		Use:   "coredhcp-netbox",
+		Short: "DHCP straight from NetBox",
+		Long: `DHCP straight from NetBox: a CoreDHCP whose addresses, gateways, name servers
+and boot files come from NetBox. Without a command it serves.
+
+Start with:
+  coredhcp-netbox check     --conf config.yml   is everything there? with fixes
+  coredhcp-netbox bootstrap --conf config.yml   create tags and custom fields
+  coredhcp-netbox explain   --conf config.yml --mac 52:54:00:12:34:56 --relay 10.0.0.1
+  coredhcp-netbox serve     --conf config.yml`,
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if a.listNames {
+				for _, p := range a.plugins {
+					fmt.Fprintln(a.stdout, p.Name)
+				}
+				return nil
+			}
+			return serve.RunE(cmd, args)
+		},
+	}
+	flags := root.PersistentFlags()
+	flags.StringVarP(&a.conf, "conf", "c", "", "settings file; default: config.yml in ., $XDG_CONFIG_HOME/coredhcp, $HOME/.coredhcp or /etc/coredhcp")
+	flags.StringVarP(&a.logLevel, "loglevel", "L", "info", "none, debug, info, warning, error or fatal")
+	flags.StringVarP(&a.logFile, "logfile", "l", "", "file to append the log to")
+	flags.BoolVarP(&a.noStdout, "nostdout", "N", false, "no log on standard output")
+	root.Flags().BoolVarP(&a.listNames, "plugins", "P", false, "list the plugins in this binary")
+	root.Flags().StringVar(&a.metrics, "metrics", "", "serve Prometheus metrics at this address, such as 127.0.0.1:9767")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+	root.AddCommand(serve, a.checkCommand(), a.explainCommand(), a.bootstrapCommand(), a.versionCommand())
+	return root
+}
+
+// logger sets up CoreDHCP's log as its flags say.
+func (a *app) logger() (*logrus.Entry, error) {
+	log := logger.GetLogger("main")
+	if a.logLevel == "none" {
+		log.Logger.SetOutput(io.Discard)
+	} else {
+		level, err := logrus.ParseLevel(a.logLevel)
+		if err != nil {
+			return nil, usageError(fmt.Errorf("--loglevel: want none, debug, info, warning, error or fatal, not %q", a.logLevel))
+		}
+		log.Logger.SetLevel(level)
+	}
+	if a.logFile != "" {
+		logger.WithFile(log, a.logFile)
+	}
+	if a.noStdout {
+		logger.WithNoStdOutErr(log)
+	}
+	return log, nil
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print version, Go version and the versions of CoreDHCP and the packet library",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			info, ok := debug.ReadBuildInfo()
+			if !ok {
+				return errors.New("this binary has no build information")
+			}
+			fmt.Fprintf(a.stdout, "coredhcp-netbox %s (%s)\n", moduleVersion(info, "github.com/coredhcp-netbox/coredhcp-netbox"), info.GoVersion)
+			for _, path := range []string{"github.com/coredhcp/coredhcp", "github.com/insomniacslk/dhcp", "github.com/netbox-community/go-netbox/v4", "github.com/cockroachdb/pebble/v2"} {
+				fmt.Fprintf(a.stdout, "  %s %s\n", path, moduleVersion(info, path))
+			}
+			return nil
+		},
+	}
+}
+
+// moduleVersion finds the version of a module in the binary.
+func moduleVersion(info *debug.BuildInfo, path string) string {
+	if info.Main.Path == path {
+		return info.Main.Version
+	}
+	for _, dep := range info.Deps {
+		if dep.Path == path {
+			return dep.Version
+		}
+	}
+	return "unknown"
+}

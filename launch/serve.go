@@ -1,0 +1,191 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/coredhcp/coredhcp/config"
+	"github.com/coredhcp/coredhcp/handler"
+	"github.com/coredhcp/coredhcp/plugins"
+	"github.com/coredhcp/coredhcp/server"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Answer DHCP clients until SIGTERM or SIGINT (the default command)",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return a.serve(ctx)
+		},
+	}
+	cmd.Flags().StringVar(&a.metrics, "metrics", "", "serve Prometheus metrics at this address, such as 127.0.0.1:9767")
+	return cmd
+}
+
+// serve runs until ctx ends; then running packets finish and store and queue
+// close.
+func (a *app) serve(ctx context.Context) (err error) {
+	log, err := a.logger()
+	if err != nil {
+		return err
+	}
+	path, err := a.settingsPath()
+	if err != nil {
+		return err
+	}
+	file, err := settings.Load(path)
+	if err != nil {
+		return configError(err)
+	}
+	pool := instance.Default
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	conf, handlers, err := a.loadChain(pool, path)
+	if err != nil {
+		return err
+	}
+	registry, err := gather(pool, file.Chain)
+	if err != nil {
+		return err
+	}
+	if conf.Server6 != nil {
+		upstream, err := server.Start(&config.Config{Server6: conf.Server6})
+		if err != nil {
+			return fmt.Errorf("start DHCPv6: %w", err)
+		}
+		defer upstream.Close()
+	}
+	stopMetrics, err := a.serveMetrics(registry, log)
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
+	return serve4(ctx, conf, handlers, file.Chain, registry, log)
+}
+
+// serve4 runs our receive loop in the place of CoreDHCP's server package
+// (REC-1).
+func serve4(ctx context.Context, conf *config.Config, handlers []handler.Handler4, chain settings.Chain, registry *prometheus.Registry, log *logrus.Entry) error {
+	if conf.Server4 == nil {
+		<-ctx.Done()
+		return nil
+	}
+	loop, err := Listen4(conf.Server4.Addresses, handlers, Options4{
+		Exchanges:      &instance.Default.Exchanges,
+		OwnsDecline:    chain.Has(settings.PluginNetBox),
+		SupplyServerID: !chain.Has("server_id"),
+		Log:            log,
+		Registerer:     registry,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = loop.Close() }() // at the end of the process nothing is left to lose
+	for _, addr := range loop.Addrs() {
+		log.WithField("address", addr).Info("serving DHCPv4")
+	}
+	err = loop.Serve(ctx)
+	log.Info("stopped")
+	return err
+}
+
+// loadChain registers the plugins and sets up the handlers of the chain.
+func (a *app) loadChain(pool *instance.Pool, path string) (*config.Config, []handler.Handler4, error) {
+	if err := pool.UseFile(path); err != nil {
+		return nil, nil, err
+	}
+	for _, p := range a.plugins {
+		if err := plugins.RegisterPlugin(p); err != nil {
+			return nil, nil, fmt.Errorf("register plugin %s: %w", p.Name, err)
+		}
+	}
+	conf, err := config.Load(path)
+	if err != nil {
+		return nil, nil, usageError(fmt.Errorf("%s: %w", path, err))
+	}
+	handlers, _, err := plugins.LoadPlugins(&config.Config{Server4: conf.Server4})
+	if err != nil {
+		return nil, nil, configError(err)
+	}
+	return conf, handlers, nil
+}
+
+// configError keeps a list of problems as it is and marks everything else that
+// is wrong with the settings.
+func configError(err error) error {
+	var problems settings.Problems
+	if errors.As(err, &problems) {
+		return problems
+	}
+	return usageError(err)
+}
+
+// gather returns the registry of the chain's instance, or an empty one for a
+// chain without our plugins.
+func gather(pool *instance.Pool, chain settings.Chain) (*prometheus.Registry, error) {
+	if !chain.Has(settings.PluginNetBox) {
+		return prometheus.NewRegistry(), nil
+	}
+	i, err := pool.Join("", nil)
+	if err != nil {
+		return nil, err
+	}
+	return i.Registry, nil
+}
+
+// settingsPath finds the file as CoreDHCP does, which does not tell which one
+// it loaded (1.8).
+func (a *app) settingsPath() (string, error) {
+	if a.conf != "" {
+		return a.conf, nil
+	}
+	folders := []string{".", "$XDG_CONFIG_HOME/coredhcp", "$HOME/.coredhcp", "/etc/coredhcp"}
+	for _, folder := range folders {
+		for _, name := range []string{"config.yml", "config.yaml"} {
+			path := filepath.Join(os.ExpandEnv(folder), name)
+			if _, err := os.Stat(path); err == nil {
+				return path, nil
+			}
+		}
+	}
+	return "", usageError(fmt.Errorf("no config.yml in %s: name one with --conf", strings.Join(folders, ", ")))
+}
+
+// serveMetrics offers the registry over HTTP if --metrics is given.
+func (a *app) serveMetrics(registry *prometheus.Registry, log *logrus.Entry) (stop func(), err error) {
+	if a.metrics == "" {
+		return func() {}, nil
+	}
+	listener, err := net.Listen("tcp", a.metrics) //nolint:noctx // lives as long as the process
+	if err != nil {
+		return nil, usageError(fmt.Errorf("--metrics: %w", err))
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		if err := srv.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.WithError(err).Error("metrics are no longer served")
+		}
+	}()
+	log.WithField("address", listener.Addr()).Info("serving metrics")
+	return func() { _ = srv.Close() }, nil
+}

@@ -1,0 +1,79 @@
+package netbox
+
+import (
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+)
+
+// debugging reports whether log writes debug lines, which is when a trace is
+// worth recording.
+func debugging(log logrus.FieldLogger) bool {
+	switch l := log.(type) {
+	case *logrus.Entry:
+		return l.Logger.IsLevelEnabled(logrus.DebugLevel)
+	case *logrus.Logger:
+		return l.IsLevelEnabled(logrus.DebugLevel)
+	}
+	return false
+}
+
+// report writes the one log line of a message: a binding made or ended at
+// info, refusals and trouble rate-limited by reason (B-2), all else at debug.
+func (s *server) report(m lease.ClientMessage, d lease.Decision, err error, trace *lease.Trace) {
+	if trace != nil {
+		s.Log.WithFields(fields(m, d)).Debugf("why:\n%s", trace)
+	}
+	if err != nil {
+		s.Quiet.Error(string(d.Reason), "no answer: trouble on our side", withError(fields(m, d), err))
+		return
+	}
+	switch {
+	case d.Verdict == lease.Ack && d.Reason == lease.ReasonNew:
+		s.Log.WithFields(fields(m, d)).Info("lease made")
+	case d.Reason == lease.ReasonReleased:
+		s.Log.WithFields(fields(m, d)).Info("lease released")
+	case d.Reason == lease.ReasonDeclined && d.Static:
+		s.Log.WithFields(fields(m, d)).Error("static address declined: somebody else uses it")
+	case d.Reason == lease.ReasonDeclined:
+		s.Log.WithFields(fields(m, d)).Warn("address declined: quarantined")
+	case d.Reason == lease.ReasonConflict:
+		s.Quiet.Error("conflict "+string(m.Client), "one MAC on several interfaces with addresses here", fields(m, d))
+	case d.Verdict == lease.Nak:
+		s.Quiet.Info("nak "+string(m.Client), "request refused", fields(m, d))
+	case d.Verdict == lease.Silent && worthWarning(d.Reason):
+		s.Quiet.Warn(string(d.Reason)+m.Relay.String(), "no answer", fields(m, d))
+	}
+}
+
+// worthWarning lists the reasons an operator can do something about.
+func worthWarning(r lease.Reason) bool {
+	switch r {
+	case lease.ReasonNoEvidence, lease.ReasonNoSubnet, lease.ReasonAmbiguousVRF, lease.ReasonPoolEmpty,
+		lease.ReasonNoSnapshot, lease.ReasonStale, lease.ReasonClockSkew, lease.ReasonNoServerID, lease.ReasonStoreFailed:
+		return true
+	}
+	return false
+}
+
+func fields(m lease.ClientMessage, d lease.Decision) logrus.Fields {
+	f := logrus.Fields{"message": m.Type.String(), "client_id": string(m.Client), "rule": d.Rule, "reason": string(d.Reason)}
+	if d.Addr.IsValid() {
+		f["addr"] = d.Addr.Addr()
+	}
+	if m.Relay.IsValid() {
+		f["giaddr"] = m.Relay
+	}
+	if d.Subnet != nil {
+		f["subnet"] = d.Subnet.Prefix.Prefix
+	}
+	if d.Machine != nil {
+		f["machine"] = d.Machine.Name
+	}
+	return f
+}
+
+func withError(f logrus.Fields, err error) logrus.Fields {
+	f[logrus.ErrorKey] = err
+	return f
+}

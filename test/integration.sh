@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# make integration: installs what it needs (Debian, root), starts a real
+# NetBox, and runs every suite against real things. A missing part fails.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+start=$SECONDS
+say() { printf '\n-- %s (%d s)\n' "$1" $((SECONDS - start)); }
+
+if [[ $(id -u) -ne 0 ]]; then
+  echo 'make integration needs root: it makes network namespaces and installs packages' >&2
+  exit 64
+fi
+
+say 'packages'
+bash test/netns/install.sh
+say 'NetBox'
+netbox=test/netboxreal/netbox.sh
+bash "$netbox" install
+trap 'bash "$netbox" stop' EXIT
+bash "$netbox" start
+eval "$(bash "$netbox" env)"
+
+say 'suites'
+export INTEGRATION=1 REQUIRE_INTEGRATION=1
+go build -o bin/ ./cmd/...
+go test -count=1 -timeout 20m ${GOTESTFLAGS:-} -p 1 \
+  ./internal/netbox/... ./launch/... ./test/netns/... ./test/scenario/...
+say 'done'
