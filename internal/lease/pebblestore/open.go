@@ -128,6 +128,11 @@ func markFormat(db *pebble.DB) error {
 	if err := db.Set([]byte(formatKey), binary.AppendUvarint(nil, formatVersion), pebble.Sync); err != nil {
 		return fmt.Errorf("write format: %w", err)
 	}
+	// Pebble begins the first log of a database before it knows the format
+	// asked for; a flush begins another, in which damage can be told.
+	if err := db.Flush(); err != nil {
+		return fmt.Errorf("write format: %w", err)
+	}
 	return nil
 }
 

@@ -1,8 +1,11 @@
 package pebblestore
 
 import (
+	"bufio"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -16,12 +19,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(crashDirEnv); dir != "" {
-		crashWriter(dir)
-		return
+	switch {
+	case os.Getenv(crashDirEnv) != "":
+		crashWriter(os.Getenv(crashDirEnv))
+	case os.Getenv(failDiskEnv) != "":
+		os.Exit(m.Run())
+	default:
+		goleak.VerifyTestMain(m)
 	}
-	// A failed store leaves Pebble's goroutines where they are: see Fatalf.
-	goleak.VerifyTestMain(m)
 }
 
 func TestContract(t *testing.T) {
@@ -157,4 +162,36 @@ func TestOpenRefusesAFolderThatCannotBeMade(t *testing.T) {
 	} else if !strings.Contains(err.Error(), file) {
 		t.Errorf("error %q does not name the folder", err)
 	}
+}
+
+func TestOpenNamesTheServerThatHasTheFolder(t *testing.T) {
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), crashDirEnv+"="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() { // it has the folder once it writes
+		t.Fatal("the other server writes nothing")
+	}
+	s, err := Open(dir, quiet())
+	if err == nil {
+		_ = s.Close()
+		t.Error("opened")
+	} else if want := fmt.Sprintf("another server (process %d) has the folder open", cmd.Process.Pid); !strings.Contains(err.Error(), want) ||
+		!strings.Contains(err.Error(), dir) {
+		t.Errorf("error %q does not say %q and the folder", err, want)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+	}
+	_ = cmd.Wait() // killed
+	mustOpen(t, dir, vfs.Default)
 }
