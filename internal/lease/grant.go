@@ -3,6 +3,7 @@ package lease
 import (
 	"hash/fnv"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
@@ -161,8 +162,12 @@ func (d *decider) fromPool(c client, n *ipam.Subnet) choice {
 	return choice{address: a, reason: ReasonNew}
 }
 
-// relays reports whether addr is the relay's own (N-5).
-func (d *decider) relays(addr netip.Addr) bool { return addr == d.m.Relay || addr == d.m.Override }
+// theirs reports whether addr is an address of the relay or of this server
+// (N-5), as far as this one message tells.
+func (d *decider) theirs(addr netip.Addr) bool {
+	m := d.m
+	return addr == m.Relay || addr == m.Override || addr == m.Identifier || slices.Contains(m.InterfaceAddrs, addr)
+}
 
 // firstFree searches [low, high) in the order of lease.pick.
 func (d *decider) firstFree(p *pool, low, high int) (position int, key int64) {
@@ -175,26 +180,26 @@ func (d *decider) firstFree(p *pool, low, high int) (position int, key int64) {
 		h.Write([]byte(d.m.Client))
 		start += int(h.Sum64() % uint64(high-low)) //nolint:gosec // G115: the remainder fits
 	}
-	position, key = d.firstUnlessRelay(p, start, high)
+	position, key = d.firstUnlessTheirs(p, start, high)
 	if start == low || key == neverUsed {
 		return position, key
 	}
-	if wrapped, early := d.firstUnlessRelay(p, low, start); early < key {
+	if wrapped, early := d.firstUnlessTheirs(p, low, start); early < key {
 		return wrapped, early
 	}
 	return position, key
 }
 
-// firstUnlessRelay is pool.first over [low, high) without the addresses of the
+// firstUnlessTheirs is pool.first over [low, high) without the addresses of the
 // relay that sent the message. They are taken from this one message only: a
 // relay address is a claim, and must not be able to empty a pool for others.
-func (d *decider) firstUnlessRelay(p *pool, low, high int) (position int, key int64) {
+func (d *decider) firstUnlessTheirs(p *pool, low, high int) (position int, key int64) {
 	position, key = p.first(low, high)
-	if key == unavailable || !d.relays(p.addrs[position].Address.Addr()) {
+	if key == unavailable || !d.theirs(p.addrs[position].Address.Addr()) {
 		return position, key
 	}
-	before, earlier := d.firstUnlessRelay(p, low, position)
-	after, later := d.firstUnlessRelay(p, position+1, high)
+	before, earlier := d.firstUnlessTheirs(p, low, position)
+	after, later := d.firstUnlessTheirs(p, position+1, high)
 	if earlier <= later {
 		return before, earlier
 	}
@@ -227,7 +232,7 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Re
 		return d.refused(a, ReasonNotDynamic), false
 	}
 	addr := a.Address.Addr()
-	if d.l.infrastructure[addr] || d.relays(addr) {
+	if d.l.infrastructure[addr] || d.theirs(addr) {
 		return d.refused(a, ReasonNotDynamic), false
 	}
 	if worker := d.l.inWork[addr]; worker != "" && worker != c.id {
