@@ -110,7 +110,7 @@ func (d *decider) chooseDynamic(c client, n *ipam.Subnet) choice {
 		}
 	}
 	if wish := d.m.RequestedAddr; wish.IsValid() {
-		if a := d.s.Address(n.VRF, wish); d.available(a, n, c) && !d.reclaims(a) {
+		if a := d.s.Address(n.VRF, wish); d.available(a, n, c) {
 			d.trace.addf("A-1", "the client asked for %s", wish)
 			return choice{address: a, reason: ReasonNew}
 		}
@@ -121,12 +121,6 @@ func (d *decider) chooseDynamic(c client, n *ipam.Subnet) choice {
 func (d *decider) available(a *ipam.Address, n *ipam.Subnet, c client) bool {
 	reason, _ := d.mayHave(a, n, c)
 	return reason == ""
-}
-
-// reclaims reports whether giving a away would end another client's claim.
-func (d *decider) reclaims(a *ipam.Address) bool {
-	b := d.l.binding(a, d.now)
-	return b.Client != "" && b.Client != d.m.Client && d.skewed()
 }
 
 func (d *decider) skewed() bool { return d.f.Skew > maxSkew || d.f.Skew < -maxSkew }
@@ -239,22 +233,23 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Re
 		return d.refused(a, ReasonBusy), false
 	}
 	b := d.l.binding(a, d.now)
-	if b.Client == c.id {
-		// An ended binding may already be offered to somebody else.
-		if !b.running(d.now) && d.l.heldByOther(addr, c.id) {
-			return d.refused(a, ReasonTaken), false
-		}
+	own, running := b.Client == c.id, b.running(d.now)
+	if own && running {
 		return "", true
 	}
+	// An ended binding is still its client's, unless the address was offered
+	// to or reserved for somebody else meanwhile.
 	switch {
-	case d.l.heldByOther(addr, c.id), b.Rival != "", b.running(d.now):
+	case d.l.heldByOther(addr, c.id), reserved(a) && (c.port == nil || c.port.ID != a.Interface):
+		return d.refused(a, ReasonTaken), false
+	case own:
+		return "", true
+	case b.Rival != "", running:
 		return d.refused(a, ReasonTaken), false
 	case b.Client != "" && b.Expires.Add(d.f.Policy.ReclaimGrace).After(d.now):
 		return d.refused(a, ReasonTaken), false
 	case b.Client != "" && d.skewed():
 		return d.refused(a, ReasonClockSkew), false
-	case reserved(a) && (c.port == nil || c.port.ID != a.Interface):
-		return d.refused(a, ReasonTaken), false
 	}
 	return "", false
 }
