@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +27,10 @@ type client struct {
 	noSiaddr bool
 }
 
-func clients() []client {
+// clients lists all client programs; it ends the test if they may not be run.
+func clients(t *testing.T) []client {
+	t.Helper()
+	netns.Require(t, "udhcpc", "dhclient", "dhcpcd")
 	return []client{
 		{program: "udhcpc", start: netns.Udhcpc},
 		{program: "dhclient", start: netns.Dhclient},
@@ -57,7 +62,7 @@ var diffOptions = []cmp.Option{
 }
 
 func TestClientTellsTheWholeLease(t *testing.T) {
-	for _, c := range clients() {
+	for _, c := range clients(t) {
 		t.Run(c.program, func(t *testing.T) {
 			cli, r := direct(t, c.program,
 				dhcpv4.WithDNS(net.IPv4(10, 1, 0, 2), net.IPv4(10, 1, 0, 3)),
@@ -117,7 +122,7 @@ func TestClientTellsTheWholeLease(t *testing.T) {
 }
 
 func TestClientSendsWhatItIsTold(t *testing.T) {
-	for _, c := range clients() {
+	for _, c := range clients(t) {
 		t.Run(c.program, func(t *testing.T) {
 			cli, r := direct(t, c.program)
 			opts := netns.Options{
@@ -152,7 +157,7 @@ func TestClientSendsWhatItIsTold(t *testing.T) {
 }
 
 func TestClientRenewsAndReleases(t *testing.T) {
-	for _, c := range clients() {
+	for _, c := range clients(t) {
 		t.Run(c.program, func(t *testing.T) {
 			// T1 is short since dhclient renews at T1 only.
 			cli, r := direct(t, c.program,
@@ -187,7 +192,7 @@ func TestClientRenewsAndReleases(t *testing.T) {
 }
 
 func TestClientWithMemoryRebootsIntoItsLease(t *testing.T) {
-	for _, c := range clients() {
+	for _, c := range clients(t) {
 		if c.program == "udhcpc" {
 			continue // it has no memory
 		}
@@ -214,7 +219,7 @@ func TestClientWithMemoryRebootsIntoItsLease(t *testing.T) {
 }
 
 func TestRefusedRenewalIsALostLease(t *testing.T) {
-	for _, c := range clients() {
+	for _, c := range clients(t) {
 		t.Run(c.program, func(t *testing.T) {
 			cli, r := direct(t, c.program, dhcpv4.WithGeneric(dhcpv4.OptionRenewTimeValue, []byte{0, 0, 0, 4}),
 				dhcpv4.WithGeneric(dhcpv4.OptionRebindingTimeValue, []byte{0, 0, 0, 100}))
@@ -231,7 +236,7 @@ func TestRefusedRenewalIsALostLease(t *testing.T) {
 }
 
 func TestClientWithoutServerGivesUp(t *testing.T) {
-	for _, c := range clients() {
+	for _, c := range clients(t) {
 		t.Run(c.program, func(t *testing.T) {
 			network := netns.New(t, c.program)
 			srv, cli := network.Namespace("server"), network.Namespace("client")
@@ -245,7 +250,7 @@ func TestClientWithoutServerGivesUp(t *testing.T) {
 }
 
 func TestClientDeclinesAnAddressInUse(t *testing.T) {
-	for _, c := range clients() {
+	for _, c := range clients(t) {
 		if c.program == "dhclient" {
 			continue // it leaves the check to its script
 		}
@@ -287,7 +292,7 @@ func TestRelayCarriesEveryClient(t *testing.T) {
 		}, false},
 	}
 	for _, relay := range relays {
-		for _, c := range clients() {
+		for _, c := range clients(t) {
 			t.Run(relay.program+" and "+c.program, func(t *testing.T) {
 				network := netns.New(t, relay.program, c.program)
 				srv, mid, cli := network.Namespace("server"), network.Namespace("relay"), network.Namespace("client")
@@ -342,27 +347,25 @@ func TestRelayCarriesEveryClient(t *testing.T) {
 func TestClientsLeaveTheMachineAlone(t *testing.T) {
 	look := func() map[string]string {
 		state := map[string]string{}
-		for _, path := range []string{"/etc/resolv.conf", "/proc/net/route", "/proc/net/fib_trie"} {
+		for _, path := range []string{"/etc/resolv.conf", "/proc/net/route"} {
 			content, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			state[path] = string(content)
 		}
-		for _, folder := range []string{"/var/lib/dhcp", "/var/lib/dhcpcd", "/run"} {
-			entries, err := os.ReadDir(folder)
-			if err != nil && !errors.Is(err, os.ErrNotExist) {
+		// Where the programs keep leases, identifiers and process ids unless told otherwise.
+		for _, pattern := range []string{"/var/lib/dhcp/*", "/var/lib/dhcpcd/*", "/run/*dhc*", "/run/dhcpcd/*"} {
+			paths, err := filepath.Glob(pattern)
+			if err != nil {
 				t.Fatal(err)
 			}
-			for _, entry := range entries {
-				state[folder] += entry.Name() + " "
-			}
+			state[pattern] = strings.Join(paths, " ")
 		}
 		return state
 	}
-	netns.New(t, "udhcpc", "dhclient", "dhcpcd").Namespace("first") // makes /run/netns, once per machine
 	before := look()
-	for _, c := range clients() {
+	for _, c := range clients(t) {
 		t.Run(c.program, func(t *testing.T) {
 			cli, _ := direct(t, c.program, dhcpv4.WithDNS(net.IPv4(10, 1, 0, 2)), dhcpv4.WithOption(dhcpv4.OptDomainName("example.test")))
 			cl := c.start(cli, "eth0", netns.Options{})

@@ -21,10 +21,10 @@ const stopWait = 10 * time.Second
 
 // Process is a program running in a namespace. It ends with the test at the latest.
 type Process struct {
-	cmd  *exec.Cmd
-	log  log
-	done chan struct{} // closed when the program has ended
-	err  error         // of Wait, valid once done is closed
+	cmd    *exec.Cmd
+	output output
+	done   chan struct{} // closed when the program has ended
+	err    error         // of Wait, valid once done is closed
 }
 
 // Start runs a program that stays in the foreground. Its output is kept, and shown if the test
@@ -35,20 +35,20 @@ func (ns *Namespace) Start(program string, args ...string) (*Process, error) {
 
 func (ns *Namespace) start(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{cmd: cmd, done: make(chan struct{})}
-	p.log.changed = make(chan struct{})
-	output, input, err := os.Pipe()
+	p.output.changed = make(chan struct{})
+	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	cmd.Stdout, cmd.Stderr = input, input
+	cmd.Stdout, cmd.Stderr = write, write
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	err = cmd.Start()
-	input.Close()
+	write.Close()
 	if err != nil {
-		output.Close()
+		read.Close()
 		return nil, fmt.Errorf("start %s: %w", strings.Join(cmd.Args, " "), err)
 	}
-	go p.wait(output)
+	go p.wait(read)
 	ns.t.Cleanup(func() {
 		if err := p.Stop(); err != nil {
 			ns.t.Error(err)
@@ -61,21 +61,21 @@ func (ns *Namespace) start(cmd *exec.Cmd) (*Process, error) {
 }
 
 // wait collects the output and the end of the program, and ends the helpers it may leave behind.
-func (p *Process) wait(output *os.File) {
+func (p *Process) wait(pipe *os.File) {
 	copied := make(chan struct{})
 	go func() {
 		defer close(copied)
-		_, _ = io.Copy(&p.log, output) // the end of file when the last writer has gone
+		_, _ = io.Copy(&p.output, pipe) // the end of file when the last writer has gone
 	}()
 	p.err = p.cmd.Wait()
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // ESRCH: it left nobody
 	<-copied
-	output.Close()
+	pipe.Close()
 	close(p.done)
 }
 
 // Output is what the program has printed so far, standard output and error mixed.
-func (p *Process) Output() string { return p.log.String() }
+func (p *Process) Output() string { return p.output.String() }
 
 // Done is closed when the program has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
@@ -83,7 +83,7 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // WaitOutput waits until the program has printed text. It fails if the program ends or ctx does.
 func (p *Process) WaitOutput(ctx context.Context, text string) error {
 	for {
-		changed := p.log.next()
+		changed := p.output.next()
 		if strings.Contains(p.Output(), text) {
 			return nil
 		}
@@ -136,29 +136,29 @@ func (p *Process) Stop() error {
 	return fmt.Errorf("%s ignored SIGTERM for %v and was killed", strings.Join(p.cmd.Args, " "), stopWait)
 }
 
-// log collects output and tells waiters that there is more.
-type log struct {
+// output collects output and tells waiters that there is more.
+type output struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
 	changed chan struct{} // closed and replaced at each write
 }
 
-func (l *log) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	close(l.changed)
-	l.changed = make(chan struct{})
-	return l.text.Write(b)
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	close(o.changed)
+	o.changed = make(chan struct{})
+	return o.text.Write(b)
 }
 
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
-func (l *log) next() <-chan struct{} {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.changed
+func (o *output) next() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.changed
 }
