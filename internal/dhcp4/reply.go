@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -100,17 +99,8 @@ func fillNetwork(req, resp *dhcpv4.DHCPv4, d lease.Decision) {
 	resp.UpdateOption(dhcpv4.OptSubnetMask(net.CIDRMask(network.Bits(), 32)))
 	// RFC 3021: a /31 has no broadcast address, and neither has a host.
 	if network.Bits() < 31 && Wanted(req, dhcpv4.OptionBroadcastAddress) {
-		resp.UpdateOption(dhcpv4.OptBroadcastAddress(broadcast(network).AsSlice()))
+		resp.UpdateOption(dhcpv4.OptBroadcastAddress(ipam.LastAddr(network).AsSlice()))
 	}
-}
-
-// broadcast returns the last address of an IPv4 network.
-func broadcast(network netip.Prefix) netip.Addr {
-	last := network.Addr().As4()
-	for i, m := range net.CIDRMask(network.Bits(), 32) {
-		last[i] |= ^m
-	}
-	return netip.AddrFrom4(last)
 }
 
 // fillEchoes returns what the client or relay sent and wants to see again:
