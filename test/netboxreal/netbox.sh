@@ -3,6 +3,7 @@
 # NetBox from the Python package index in it, one pristine database that every start copies.
 # Nothing outside the cache folder is changed, and only HTTP listens on the loopback: PostgreSQL
 # and Redis are reached by unix sockets inside the root.
+# shellcheck disable=SC2317 # steps are called by name
 set -euo pipefail
 
 readonly NETBOX_VERSION=4.7.3
@@ -80,6 +81,7 @@ stamp() {
 # pid of the caller's job is the command's. The mounts live in a namespace of this command alone
 # and vanish with it, however it ends.
 inside() {
+  # shellcheck disable=SC2016 # the inner shell expands it
   exec env -i "${environment_inside[@]}" unshare --mount --propagation private -- \
     bash -euc '
       root=$1 user=$2; shift 2
@@ -119,7 +121,9 @@ debian_mirror() {
     return
   fi
   local codename
+  # shellcheck source=/dev/null
   codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  # shellcheck disable=SC2016 # apt expands it
   apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
     awk -v codename="$codename" '$1 == "Debian" && $2 == codename { print $3; exit }'
 }
@@ -148,10 +152,9 @@ hand_over_download_settings() {
 # Step 1: the Debian root and its packages.
 system() {
   local mirror proxy=
-  if ! command -v debootstrap curl unshare >/dev/null || ! compgen -G '/var/lib/apt/lists/*_InRelease' >/dev/null; then
-    apt-get update
-    apt-get install -y --no-install-recommends debootstrap curl ca-certificates util-linux
-  fi
+  apt-get -o Acquire::Retries=3 update
+  apt-get -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 install -y --no-install-recommends \
+    debootstrap curl ca-certificates util-linux
   mirror=$(debian_mirror)
   [[ -n $mirror ]] || fail "apt names no Debian archive: set NETBOX_DEBIAN_MIRROR"
   eval "$(apt-config shell proxy Acquire::http::Proxy)"
@@ -272,13 +275,13 @@ install_all() {
 # A pid file holds the pid and the start time of its process, so that a pid used again after a
 # crash or reboot is never taken for ours.
 start_time() {
-  local stat
+  local stat fields
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
-  # The name in field 2 may hold blanks; the start time is field 22, the 20th behind it.
-  stat=${stat##*) }
-  set -- $stat
-  [[ $1 != Z ]] || return 1
-  echo "${20}"
+  # The name, field 2, may hold blanks and brackets: count from behind it. Field 3 is the state,
+  # field 22 the start time.
+  read -r -a fields <<<"${stat##*) }"
+  [[ ${fields[0]} != Z ]] || return 1
+  echo "${fields[19]}"
 }
 
 alive() {
@@ -441,4 +444,5 @@ main() {
   esac
 }
 
-main "$@"
+# On one line: the file may be replaced while this runs.
+main "$@"; exit

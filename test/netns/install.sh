@@ -33,5 +33,5 @@ if [[ ! -e /usr/sbin/policy-rc.d ]]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get -q -o Acquire::Retries=3 update >&2
-apt-get -q -o Acquire::Retries=3 install -y --no-install-recommends "${missing[@]}" >&2
+apt-get -q -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}" >&2
 echo "installed ${missing[*]} in $((SECONDS - began)) s" >&2

@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2154 # the client sets the variables
 # Called by dhclient with the event in $reason and the lease in new_* variables.
 case $reason in
 PREINIT)

@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2154 # the client sets the variables
 # Called by udhcpc with the event as argument and the lease in the environment.
 case $1 in
 deconfig)
