@@ -166,7 +166,8 @@ func (l *Leases) binding(a *ipam.Address, now time.Time) Binding {
 		}
 		return own
 	case record.Client == own.Client:
-		if stored.Unsynced && own.State != Bound || !record.Expires.After(own.Expires) {
+		ended := own.State != Bound && (stored.Unsynced || stored.SyncedAt.IsZero()) // the record is not told yet
+		if ended || !record.Expires.After(own.Expires) {
 			return own
 		}
 		return record
