@@ -59,9 +59,14 @@ func NewLeases(policy *Policy) *Leases {
 	}
 }
 
-// put notes what the store holds for one address.
+// put notes what the store holds for one address. News may arrive out of
+// order: an older revision than the one known is ignored.
 func (l *Leases) put(next Lease, revision Revision) {
-	if old, ok := l.stored[next.Addr]; ok && old.Client != next.Client {
+	old, ok := l.stored[next.Addr]
+	if ok && revision < old.revision {
+		return
+	}
+	if ok && old.Client != next.Client {
 		l.unlink(old.Client, next.Addr)
 	}
 	l.stored[next.Addr] = storedLease{next, revision}
