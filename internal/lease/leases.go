@@ -86,15 +86,31 @@ func (l *Leases) unlink(client ClientID, addr netip.Addr) {
 }
 
 // hold reserves addr for client until the given time; the client's earlier
-// hold goes.
+// hold goes, and so does another client's hold of addr.
 func (l *Leases) hold(addr netip.Addr, client ClientID, until time.Time) {
 	if earlier, ok := l.heldBy[client]; ok && earlier != addr {
 		l.dropHold(client)
+	}
+	if h, ok := l.holds[addr]; ok {
+		delete(l.heldBy, h.client)
 	}
 	l.holds[addr] = hold{client, until}
 	l.heldBy[client] = addr
 	l.holdQueue = append(l.holdQueue, lapse{addr, until})
 	l.touch(addr)
+	if len(l.holdQueue) > 2*len(l.holds)+1024 {
+		l.compactHolds()
+	}
+}
+
+// compactHolds rids the queue of outdated entries, of which every accepted
+// OFFER leaves one.
+func (l *Leases) compactHolds() {
+	l.holdQueue = l.holdQueue[:0]
+	for addr, h := range l.holds {
+		l.holdQueue = append(l.holdQueue, lapse{addr, h.until})
+	}
+	slices.SortFunc(l.holdQueue, func(a, b lapse) int { return a.at.Compare(b.at) })
 }
 
 func (l *Leases) dropHold(client ClientID) {
