@@ -178,7 +178,7 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 	decision := Decide(e.facts, m, now, trace)
 	effect := &decision.effect
 	if effect.backoff.IsValid() {
-		l.backoff[effect.backoff] = now.Add(staticBackoff)
+		l.backOff(effect.backoff, now.Add(staticBackoff))
 	}
 	if effect.hold.IsValid() && !decision.Static {
 		l.hold(effect.hold, m.Client, now.Add(e.config.Policy.OfferHold))

@@ -24,6 +24,7 @@ type Leases struct {
 
 	inWork         map[netip.Addr]ClientID
 	backoff        map[netip.Addr]time.Time // declined static addresses
+	backoffQueue   []lapse                  // in order of time; entries may be outdated
 	infrastructure map[netip.Addr]bool      // own addresses (N-5)
 
 	pools   poolSet
@@ -124,8 +125,8 @@ func (l *Leases) dropHold(client ClientID) {
 }
 
 // sweep forgets the holds and back-offs that lapsed by now. All holds live
-// equally long, so the queue is in order of time; a hold that was made anew has
-// a later entry.
+// equally long, so their queue is in order of time; a hold that was made anew
+// has a later entry. The same is true of back-offs.
 func (l *Leases) sweep(now time.Time) {
 	for len(l.holdQueue) > 0 && !l.holdQueue[0].at.After(now) {
 		addr := l.holdQueue[0].addr
@@ -134,11 +135,20 @@ func (l *Leases) sweep(now time.Time) {
 			l.dropHold(h.client)
 		}
 	}
-	for addr, until := range l.backoff {
-		if !until.After(now) {
+	for len(l.backoffQueue) > 0 && !l.backoffQueue[0].at.After(now) {
+		addr := l.backoffQueue[0].addr
+		l.backoffQueue = l.backoffQueue[1:]
+		if until, ok := l.backoff[addr]; ok && !until.After(now) {
 			delete(l.backoff, addr)
 		}
 	}
+}
+
+// backOff keeps a declined static address from being offered until the given
+// time.
+func (l *Leases) backOff(addr netip.Addr, until time.Time) {
+	l.backoff[addr] = until
+	l.backoffQueue = append(l.backoffQueue, lapse{addr, until})
 }
 
 // heldByOther reports whether an OFFER to another client reserves addr.
