@@ -1,0 +1,104 @@
+package writeback
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+)
+
+// Why a lease has no place in NetBox.
+var (
+	errNoAddress  = errors.New("NetBox has no IP address for it any more")
+	errNotDynamic = errors.New("its IP address in NetBox is not dynamic any more")
+)
+
+// change is what has to be in NetBox for l: key and expiry are the
+// lease's own, whatever its state, since the engine keeps the key on release
+// and puts the well-known one on decline.
+func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (netbox.RecordChange, error) {
+	a, err := address(s, l.Addr)
+	if err != nil {
+		return netbox.RecordChange{}, err
+	}
+	w.warnOfRival(a, l)
+	c := netbox.RecordChange{
+		ID:      a.ID,
+		Addr:    l.Addr,
+		Record:  ipam.Record{Client: string(l.Client), Expires: l.Expires, Hostname: l.Hostname},
+		Message: fmt.Sprintf("DHCP: %s, %s until %s", l.State, l.Client, l.Expires.UTC().Format(time.RFC3339)),
+	}
+	if w.config.BindInterface {
+		c.Bind, c.Unbind = assignment(s, a, l, time.Now())
+	}
+	return c, nil
+}
+
+// warnOfRival reports that somebody else wrote a lease that still runs into the
+// record (S-5): the store's client keeps the address.
+func (w *Writer) warnOfRival(a *ipam.Address, l lease.Lease) {
+	r := a.Record
+	if l.State == lease.Bound && r.Client != "" && r.Client != string(l.Client) &&
+		r.Expires.After(time.Now()) && a.LastUpdated.After(l.SyncedAt) {
+		w.quiet.Warn("rival", "NetBox shows a running lease of another client, which is replaced; does another DHCP server write there?", logrus.Fields{
+			"addr": l.Addr, "mac": l.Client, "other": r.Client,
+		})
+	}
+}
+
+// address finds the object of a leased address: in the VRF its network is in,
+// or, where the network is gone, in whichever VRF still has it. What is not
+// dynamic any more is somebody else's to describe: nothing of ours is written
+// to static addresses.
+func address(s *ipam.Snapshot, host netip.Addr) (*ipam.Address, error) {
+	vrfs := s.DynamicVRFs()
+	if n, err := s.Subnet(host); err == nil {
+		vrfs = []int64{n.VRF}
+	}
+	err := errNoAddress
+	for _, vrf := range vrfs {
+		a := s.Address(vrf, host)
+		if a != nil && s.IsDynamic(a) {
+			return a, nil
+		}
+		if a != nil {
+			err = errNotDynamic
+		}
+	}
+	return nil, err
+}
+
+// assignment says to which interface the address is to be bound, or from which
+// it is to be taken, for clients.bind_interface. An assignment that is not of
+// this program's making is left alone.
+func assignment(s *ipam.Snapshot, a *ipam.Address, l lease.Lease, now time.Time) (bind, unbind ipam.InterfaceID) {
+	none := ipam.InterfaceID{}
+	port := ipam.InterfaceID{Kind: ipam.Kind(l.InterfaceKind), ID: l.InterfaceID}
+	running := l.State == lease.Bound && l.Expires.After(now)
+	switch {
+	case running && port != none:
+		free := a.Interface == none || a.Interface == port || ofLastClient(s, a)
+		if free && s.Interface(port) != nil {
+			return port, none
+		}
+	case port != none:
+		return none, port
+	case a.Record.Client != string(l.Client) && ofLastClient(s, a):
+		return none, a.Interface
+	}
+	return none, none
+}
+
+// ofLastClient reports whether the address is assigned to the interface of the
+// client in its record, as clients.bind_interface does it.
+func ofLastClient(s *ipam.Snapshot, a *ipam.Address) bool {
+	mac, err := ipam.ParseMAC(a.Record.Client)
+	return err == nil && slices.Contains(s.MACs(a.Interface), mac)
+}

@@ -1,0 +1,176 @@
+package writeback
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+)
+
+// pass tells NetBox of everything that is due, and returns when to look again;
+// 0 means not before there is news. hold means that news is no reason to look
+// sooner.
+func (w *Writer) pass(ctx context.Context) (again time.Duration, hold bool) {
+	for {
+		snapshot := w.config.Snapshot()
+		if snapshot == nil {
+			return gather, true
+		}
+		due := w.due()
+		if len(due) == 0 {
+			return w.nextDeferred(), false
+		}
+		if wait := w.tell(ctx, snapshot, due); wait > 0 {
+			return wait, true
+		}
+		if len(due) < maxRows || ctx.Err() != nil {
+			// Leases that changed meanwhile, if any, gather again.
+			return gather, true
+		}
+	}
+}
+
+// due returns the oldest leases that may be told now. Deferred ones stand in
+// the same queue and must not hide those behind them.
+func (w *Writer) due() []lease.Lease {
+	now := time.Now()
+	for addr, until := range w.deferred {
+		if !until.After(now) {
+			delete(w.deferred, addr)
+		}
+	}
+	var due []lease.Lease
+	for _, l := range w.config.Unsynced(w.rows + len(w.deferred)) {
+		if _, wait := w.deferred[l.Addr]; !wait && len(due) < w.rows {
+			due = append(due, l)
+		}
+	}
+	return due
+}
+
+// nextDeferred is how long until the first deferred lease is due; 0: none is.
+func (w *Writer) nextDeferred() time.Duration {
+	var first time.Time
+	for _, until := range w.deferred {
+		if first.IsZero() || until.Before(first) {
+			first = until
+		}
+	}
+	if first.IsZero() {
+		return 0
+	}
+	return max(time.Until(first), time.Nanosecond)
+}
+
+// tell makes one call of Write. It returns how long to leave NetBox alone; 0:
+// all is well.
+func (w *Writer) tell(ctx context.Context, s *ipam.Snapshot, due []lease.Lease) time.Duration {
+	var told []lease.Lease
+	var changes []netbox.RecordChange
+	for _, l := range due {
+		change, err := w.change(s, l)
+		if err != nil {
+			w.drop(ctx, l, err)
+			continue
+		}
+		told, changes = append(told, l), append(changes, change)
+	}
+	if len(changes) == 0 {
+		return 0
+	}
+	counts := make(map[netbox.Outcome]int)
+	var trouble error
+	for i, result := range w.config.Write(ctx, changes) {
+		counts[result.Outcome]++
+		if result.Outcome == netbox.Retry {
+			trouble = result.Err
+			continue
+		}
+		w.settle(ctx, told[i], changes[i], result)
+	}
+	w.config.Log.WithFields(logrus.Fields{
+		"written": counts[netbox.Done], "unchanged": counts[netbox.Unchanged],
+		"refused": counts[netbox.Refused], "gone": counts[netbox.Gone], "retry": counts[netbox.Retry],
+	}).Debug("NetBox told of leases")
+	return w.judge(ctx, counts, trouble)
+}
+
+// drop clears the mark of a lease that NetBox has no place for any more. There
+// is no row that shows it, hence no time.
+func (w *Writer) drop(ctx context.Context, l lease.Lease, why error) {
+	w.quiet.Warn("no place", "lease is not shown in NetBox", logrus.Fields{
+		"addr": l.Addr, "mac": l.Client, logrus.ErrorKey: why,
+	})
+	w.synced(ctx, l, time.Time{})
+}
+
+// settle does what the outcome for one lease asks for.
+func (w *Writer) settle(ctx context.Context, l lease.Lease, c netbox.RecordChange, result netbox.RecordResult) {
+	switch result.Outcome {
+	case netbox.Done, netbox.Unchanged:
+		w.synced(ctx, l, result.LastUpdated)
+	case netbox.Gone:
+		// A newer picture will show whether another object took its place.
+		w.deferred[l.Addr] = time.Now().Add(later)
+		w.quiet.Warn("gone", "IP address was deleted or renumbered in NetBox while its lease was to be shown there", logrus.Fields{
+			"addr": l.Addr, "mac": l.Client, "id": c.ID,
+		})
+	default:
+		w.deferred[l.Addr] = time.Now().Add(later)
+		w.quiet.Error("refused", "NetBox refuses the record of a lease; it is tried again every few minutes", logrus.Fields{
+			"addr": l.Addr, "mac": l.Client, "id": c.ID, logrus.ErrorKey: result.Err,
+		})
+	}
+}
+
+// synced clears a mark. If the store is in the way the lease stays in the
+// queue, and NetBox will be found to show it already.
+func (w *Writer) synced(ctx context.Context, l lease.Lease, at time.Time) {
+	if err := w.config.Synced(ctx, l, at); err != nil {
+		w.deferred[l.Addr] = time.Now().Add(later)
+		w.quiet.Error("store", "lease cannot be marked as shown in NetBox", logrus.Fields{
+			"addr": l.Addr, logrus.ErrorKey: err,
+		})
+	}
+}
+
+// judge decides from one call of Write how to go on. A call of which nothing
+// was taken is trouble too, though NetBox answers: a missing custom field, say,
+// refuses every row, and NetBox may have to be asked row by row to learn it.
+// Then single rows are tried until one passes.
+func (w *Writer) judge(ctx context.Context, counts map[netbox.Outcome]int, trouble error) time.Duration {
+	taken := counts[netbox.Done] + counts[netbox.Unchanged]
+	switch {
+	case trouble != nil:
+		return w.backOff(ctx, trouble)
+	case taken == 0 && counts[netbox.Refused] > 0:
+		w.rows = 1
+		return w.waits.NextBackOff()
+	}
+	if w.down {
+		w.config.Log.Info("NetBox is told of leases again")
+	}
+	w.down, w.rows = false, maxRows
+	w.waits.Reset()
+	return 0
+}
+
+// backOff leaves NetBox alone for a while.
+func (w *Writer) backOff(ctx context.Context, trouble error) time.Duration {
+	w.down = true
+	wait := w.waits.NextBackOff()
+	if e, ok := errors.AsType[*netbox.Error](trouble); ok && e.RetryAfter > wait {
+		wait = min(e.RetryAfter, maxRetryAfter)
+	}
+	if ctx.Err() == nil {
+		w.quiet.Warn("trouble", "NetBox cannot be told of leases; they are kept and told later", logrus.Fields{
+			"leases": len(w.config.Unsynced(-1)), logrus.ErrorKey: trouble,
+		})
+	}
+	return wait
+}

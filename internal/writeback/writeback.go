@@ -1,0 +1,136 @@
+// Package writeback tells NetBox about leases: it takes what the engine marked
+// as not yet told, and brings the records of those addresses up to date. It is
+// never on the packet path and decides nothing about leases. The marks in the
+// store are its queue (S-4), so nothing is lost when it stops at any moment.
+package writeback
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
+)
+
+const (
+	// gather is how long the first change of a burst waits for others: the
+	// changes of one lease become one write (S-10), those of many one request.
+	// It leaves most of the 10 s of A-3 to NetBox.
+	gather = 2 * time.Second
+	// maxRows bounds one call of Write; it cuts its own requests.
+	maxRows = 250
+	// later is how long a lease that NetBox does not take has to wait.
+	later = 5 * time.Minute
+	// flushTime bounds the work after Run was told to end.
+	flushTime = 5 * time.Second
+	// maxRetryAfter bounds what NetBox can ask us to wait.
+	maxRetryAfter = 10 * time.Minute
+)
+
+// Config is where leases come from and where they go.
+type Config struct {
+	// Unsynced, Synced and UnsyncedC are the engine's methods of these names.
+	Unsynced  func(limit int) []lease.Lease
+	Synced    func(ctx context.Context, l lease.Lease, at time.Time) error
+	UnsyncedC <-chan struct{}
+	// Snapshot returns the current picture of NetBox; nil before the first.
+	Snapshot func() *ipam.Snapshot
+	// Write is (*netbox.Client).WriteRecords: it must not write what is there
+	// already, and must answer every change.
+	Write func(ctx context.Context, changes []netbox.RecordChange) []netbox.RecordResult
+	// BindInterface is clients.bind_interface.
+	BindInterface bool
+	Log           logrus.FieldLogger
+}
+
+// Writer carries lease changes to NetBox.
+type Writer struct {
+	config Config
+	quiet  *quiet.Logger
+
+	// What follows belongs to Run alone.
+	waits *backoff.ExponentialBackOff
+	down  bool // NetBox was in trouble at the last call
+	rows  int  // of the next call of Write
+	// deferred holds leases that cannot be told now, until when.
+	deferred map[netip.Addr]time.Time
+}
+
+// New returns a Writer; Run makes it work.
+func New(config Config) *Writer {
+	waits := backoff.NewExponentialBackOff()
+	waits.InitialInterval, waits.Multiplier, waits.MaxInterval = time.Second, 2, 48*time.Second
+	waits.RandomizationFactor = 0.25 // 60 s at most
+	return &Writer{
+		config:   config,
+		quiet:    quiet.New(config.Log, time.Minute, time.Now),
+		waits:    waits,
+		rows:     maxRows,
+		deferred: make(map[netip.Addr]time.Time),
+	}
+}
+
+// Run tells NetBox about leases until ctx ends, and then for a few seconds
+// more about what waits. It is called once.
+func (w *Writer) Run(ctx context.Context) {
+	work, stop := outlive(ctx, flushTime)
+	defer stop()
+	var wake <-chan time.Time // nil while nothing waits
+	news := w.config.UnsyncedC
+	for {
+		select {
+		case <-ctx.Done():
+			w.flush(work)
+			return
+		case <-news:
+			wake, news = time.After(gather), nil
+		case <-wake:
+			again, hold := w.pass(work)
+			wake, news = nil, w.config.UnsyncedC
+			if again > 0 {
+				wake = time.After(again)
+			}
+			if hold {
+				news = nil
+			}
+		}
+	}
+}
+
+// outlive returns a context that ends the given time after ctx does. stop ends
+// it at once.
+func outlive(ctx context.Context, after time.Duration) (longer context.Context, stop func()) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-ctx.Done():
+		case <-longer.Done():
+			return
+		}
+		select {
+		case <-time.After(after):
+			cancel()
+		case <-longer.Done():
+		}
+	}()
+	return longer, func() { cancel(); <-ended }
+}
+
+// flush makes a last attempt, without gathering. NetBox that was in trouble a
+// moment ago is not worth delaying the shutdown for.
+func (w *Writer) flush(ctx context.Context) {
+	if !w.down {
+		w.pass(ctx)
+	}
+	if left := len(w.config.Unsynced(-1)); left > 0 {
+		w.config.Log.WithField("leases", left).Info("NetBox is told of the remaining leases after the next start")
+	}
+}
