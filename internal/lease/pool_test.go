@@ -1,0 +1,98 @@
+package lease
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// poolOf has n addresses, two apart.
+func poolOf(n int) *pool {
+	addrs := make([]*ipam.Address, n)
+	for i := range addrs {
+		host := netip.AddrFrom4([4]byte{10, 0, byte(i >> 7), byte(i << 1)})
+		addrs[i] = &ipam.Address{ID: int64(i + 1), Address: netip.PrefixFrom(host, 16)}
+	}
+	return newPool(addrs)
+}
+
+// scan is pool.first by looking at every leaf.
+func (p *pool) scan(low, high int) (position int, key int64) {
+	key = unavailable
+	for i := low; i < high; i++ {
+		if k := p.tree[i+len(p.addrs)]; k < key {
+			position, key = i, k
+		}
+	}
+	return position, key
+}
+
+func TestPoolFindsWhatAScanFinds(t *testing.T) {
+	keys := rapid.OneOf(rapid.Just(neverUsed), rapid.Just(unavailable), rapid.Int64Range(1, 5))
+	rapid.Check(t, func(t *rapid.T) {
+		p := poolOf(rapid.IntRange(0, 70).Draw(t, "size"))
+		for i := range p.addrs {
+			p.tree[i+len(p.addrs)] = keys.Draw(t, "key")
+		}
+		p.settle()
+		for range rapid.IntRange(1, 20).Draw(t, "steps") {
+			if n := len(p.addrs); n > 0 && rapid.Bool().Draw(t, "change") {
+				p.set(rapid.IntRange(0, n-1).Draw(t, "position"), keys.Draw(t, "key"))
+			}
+			low := rapid.IntRange(0, len(p.addrs)).Draw(t, "low")
+			high := rapid.IntRange(low, len(p.addrs)).Draw(t, "high")
+			position, key := p.first(low, high)
+			if wantPosition, wantKey := p.scan(low, high); position != wantPosition || key != wantKey {
+				t.Fatalf("first of %d to %d is %d with key %d, a scan finds %d with %d", low, high, position, key, wantPosition, wantKey)
+			}
+		}
+	})
+}
+
+func TestPoolFindsAddresses(t *testing.T) {
+	p := poolOf(300)
+	for i, a := range p.addrs {
+		if position, ok := p.find(a.Address.Addr()); !ok || position != i {
+			t.Fatalf("%s found at %d, %v; want %d", a.Address, position, ok, i)
+		}
+		if _, ok := p.find(a.Address.Addr().Next()); ok {
+			t.Fatalf("%s found, it is not in the pool", a.Address.Addr().Next())
+		}
+	}
+}
+
+// verify checks that every pool agrees with a fresh look at every address.
+func (l *Leases) verify() error {
+	for vrf, p := range l.pools {
+		n := len(p.addrs)
+		for i, a := range p.addrs {
+			if got, want := p.tree[i+n], l.key(a); got != want {
+				return fmt.Errorf("VRF %d: key of %s is %d, want %d", vrf, a.Address, got, want)
+			}
+		}
+		for i := n - 1; i > 0; i-- {
+			if want := min(p.tree[2*i], p.tree[2*i+1]); p.tree[i] != want {
+				return fmt.Errorf("VRF %d: inner node %d is %d, want %d", vrf, i, p.tree[i], want)
+			}
+		}
+	}
+	for addr, h := range l.holds {
+		if l.heldBy[h.client] != addr {
+			return fmt.Errorf("%s is held by %s, who holds %s", addr, h.client, l.heldBy[h.client])
+		}
+	}
+	if len(l.holds) != len(l.heldBy) {
+		return fmt.Errorf("%d holds, %d holders", len(l.holds), len(l.heldBy))
+	}
+	for addr, stored := range l.stored {
+		if !slices.Contains(l.byClient[stored.Client], addr) {
+			return fmt.Errorf("%s is not listed under %s", addr, stored.Client)
+		}
+	}
+	return nil
+}
