@@ -318,6 +318,8 @@ func (a *answer) json() bool {
 	return kind == "application/json"
 }
 
+func jsonHeader() http.Header { return http.Header{"Content-Type": {"application/json"}} }
+
 var errBodyTooLarge = fmt.Errorf("the answer is larger than %d MB", maxBody>>20)
 
 // readBody reads at most maxBody bytes.

@@ -1,0 +1,370 @@
+package netbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Severity ranks findings.
+type Severity uint8
+
+// The severities. A Failure keeps a feature from working; a Warning will hurt
+// later or in some cases; a Notice is good to know.
+const (
+	Notice Severity = iota + 1
+	Warning
+	Failure
+)
+
+// String gives the word shown before a finding.
+func (s Severity) String() string {
+	switch s {
+	case Notice:
+		return "notice"
+	case Warning:
+		return "warning"
+	case Failure:
+		return "failure"
+	}
+	return "unknown"
+}
+
+// Finding is something about a NetBox that does not suit us.
+type Finding struct {
+	Severity Severity
+	Object   string // "custom field pydhcp_expire"
+	Problem  string
+	Fix      string // what to do about it; may be empty
+}
+
+// String is the finding in one line.
+func (f Finding) String() string {
+	line := fmt.Sprintf("%s: %s: %s", f.Severity, f.Object, f.Problem)
+	if f.Fix != "" {
+		line += "; " + f.Fix
+	}
+	return line
+}
+
+// Requirements are what a server with certain settings needs of its NetBox.
+type Requirements struct {
+	VRF    string   // name or route distinguisher; empty: none
+	Tags   []string // names or slugs, compared without case
+	Fields []FieldNeed
+	Write  bool // records are written back
+}
+
+// FieldNeed is a custom field that is used.
+type FieldNeed struct {
+	Name        string
+	Types       []string // usable types; bootstrap makes the first
+	ObjectType  string   // "ipam.ipaddress"
+	Label       string   // for bootstrap, as is Description
+	Description string
+}
+
+// Needs lists the custom fields of lease records.
+func (f Fields) Needs() []FieldNeed {
+	var needs []FieldNeed
+	add := func(name, label, description string, types ...string) {
+		if name != "" {
+			needs = append(needs, FieldNeed{Name: name, Types: types, ObjectType: addresses.model(), Label: label, Description: description})
+		}
+	}
+	add(f.MAC, "DHCP client", "Hardware address of the last DHCP client", "text", "longtext")
+	add(f.Expire, "DHCP lease expiry", "When the DHCP lease ends or ended", "datetime", "text", "longtext")
+	add(f.Hostname, "DHCP host name", "Name the last DHCP client gave itself", "text", "longtext")
+	return needs
+}
+
+// Check compares a NetBox with what is needed and says what is missing, and
+// how to put it right. It changes nothing. No findings: all is well.
+func (c *Client) Check(ctx context.Context, need Requirements) []Finding {
+	k := &checker{client: c, need: need}
+	if k.reach(ctx) {
+		k.views(ctx)
+		k.write(ctx)
+		k.token(ctx)
+		k.vrf(ctx)
+		k.tags(ctx)
+		for _, f := range need.Fields {
+			k.field(ctx, f)
+		}
+		k.pages()
+	}
+	return k.findings
+}
+
+type checker struct {
+	client    *Client
+	need      Requirements
+	findings  []Finding
+	forbidden map[endpoint]bool
+}
+
+func (k *checker) add(s Severity, object, problem, fix string) {
+	k.findings = append(k.findings, Finding{s, object, problem, fix})
+}
+
+// failed reports an error. It returns whether there was one.
+func (k *checker) failed(object string, err error) bool {
+	if err == nil {
+		return false
+	}
+	finding := Finding{Severity: Failure, Object: object, Problem: err.Error()}
+	if e, ok := errors.AsType[*Error](err); ok {
+		finding.Fix = e.Fix()
+		finding.Problem = strings.TrimSuffix(finding.Problem, "; "+finding.Fix)
+	}
+	k.findings = append(k.findings, finding)
+	return true
+}
+
+// reach checks all that comes before permissions: address, TLS, token,
+// version, clock.
+func (k *checker) reach(ctx context.Context) bool {
+	object := "NetBox " + k.client.URL()
+	if _, err := k.client.status(ctx); k.failed(object, err) {
+		return false
+	}
+	version, err := k.client.Version(ctx)
+	if k.failed(object, err) {
+		return false
+	}
+	if !newest().AtLeast(version.Major, version.Minor) {
+		k.add(Notice, object, fmt.Sprintf("version %s is newer than %s, the newest this program was tried with", version, newest()), "")
+	}
+	if u := k.client.base; u.Scheme == "http" && !loopback(u.Hostname()) {
+		k.add(Warning, object, "the token travels in clear text", "use https in netbox.url")
+	}
+	if skew := k.client.Skew().Round(time.Second); skew.Abs() > 2*time.Minute {
+		k.add(Failure, object, fmt.Sprintf("its clock differs from ours by %s: addresses of other clients are not reclaimed", skew), "set both clocks by NTP")
+	}
+	// The status page may be open to everybody; the token is tried on a list.
+	_, err = k.client.page(ctx, addresses, url.Values{"limit": {"1"}, "fields": {"id"}})
+	if kind := kindOf(err); kind == BadToken {
+		k.failed("API token", err)
+		return false
+	}
+	return true
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// views checks that every table may be read.
+func (k *checker) views(ctx context.Context) {
+	k.forbidden = make(map[endpoint]bool)
+	for _, e := range append(smallTables(), followedTables()...) {
+		_, err := k.client.page(ctx, e, with(heads(e), "limit", "1"))
+		k.forbidden[e] = k.failed(string(e), err)
+	}
+	_, err := k.client.page(ctx, objectChanges, url.Values{"limit": {"1"}, "fields": {"id"}})
+	if kindOf(err) == Forbidden {
+		k.add(Warning, string(objectChanges), "deletions cannot be asked for and are found late, by comparing lists",
+			"give the token's user the object permission view on "+objectChanges.model())
+	} else {
+		k.failed(string(objectChanges), err)
+	}
+}
+
+// write checks the right to change addresses. NetBox tells it in the answer to
+// OPTIONS: nothing is written to find out.
+func (k *checker) write(ctx context.Context) {
+	if !k.need.Write {
+		return
+	}
+	got, err := k.client.once(ctx, http.MethodOptions, addresses, "", nil, nil, nil)
+	if k.failed("write-back of leases", err) {
+		return
+	}
+	var options struct {
+		Actions map[string]json.RawMessage `json:"actions"`
+	}
+	if err := json.Unmarshal(got.body, &options); err != nil {
+		k.failed("write-back of leases", notNetBox(got, http.MethodOptions, addresses))
+		return
+	}
+	if _, ok := options.Actions[http.MethodPut]; !ok {
+		k.add(Failure, "write-back of leases", "the token may not change IP addresses: leases are given, but not shown in NetBox",
+			"give the token's user the object permission change on "+addresses.model()+", and set the token write enabled")
+	}
+}
+
+// expiresSoon is when an expiring token is mentioned.
+const expiresSoon = 30 * 24 * time.Hour
+
+// token looks at the token itself, where the token may see it. Only tokens of
+// the second generation have a part that may be named in a query.
+func (k *checker) token(ctx context.Context) {
+	authorization, err := k.client.authorization()
+	key, secret, ok := strings.Cut(strings.TrimPrefix(authorization, "Bearer nbt_"), ".")
+	if err != nil || !ok || secret == "" {
+		return
+	}
+	page, err := k.client.page(ctx, tokens, url.Values{"key": {key}, "fields": {"id,key,expires"}, "limit": {"1"}})
+	if err != nil || len(page.Results) == 0 {
+		return // most tokens may not look at tokens
+	}
+	var token struct {
+		Key     string `json:"key"`
+		Expires moment `json:"expires"`
+	}
+	if json.Unmarshal(page.Results[0], &token) != nil || token.Key != key || token.Expires.IsZero() {
+		return
+	}
+	if time.Until(token.Expires.Time) < expiresSoon {
+		k.add(Warning, "API token", "it expires on "+token.Expires.Format(time.RFC3339), "set a later expiry, or make a new token in time")
+	}
+}
+
+func (k *checker) vrf(ctx context.Context) {
+	if k.need.VRF == "" || k.forbidden[vrfs] {
+		return
+	}
+	object, found := "VRF "+k.need.VRF, 0
+	err := k.client.each(ctx, vrfs, selection(vrfs), func(raw json.RawMessage) (int64, error) {
+		var row vrfRow
+		if json.Unmarshal(raw, &row) == nil && (row.Name == k.need.VRF || row.RD == k.need.VRF) {
+			found++
+		}
+		return row.ID, nil
+	})
+	switch {
+	case k.failed(object, err):
+	case found == 0:
+		k.add(Failure, object, "it does not exist: no client is served", "create it, or set netbox.vrf to the name or route distinguisher of one that does")
+	case found > 1:
+		k.add(Failure, object, "several VRFs go by it: no client is served", "set netbox.vrf to the route distinguisher")
+	}
+}
+
+// tagInfo is a tag with the models it may be put on; none: all.
+type tagInfo struct {
+	rowHead
+	Name        string   `json:"name"`
+	Slug        string   `json:"slug"`
+	ObjectTypes []string `json:"object_types"`
+}
+
+func (t tagInfo) fits(name string) bool {
+	return strings.EqualFold(t.Name, name) || strings.EqualFold(t.Slug, name)
+}
+
+func (t tagInfo) usable() bool {
+	return len(t.ObjectTypes) == 0 || slices.Contains(t.ObjectTypes, addresses.model())
+}
+
+func (c *Client) tagList(ctx context.Context) ([]tagInfo, error) {
+	var list []tagInfo
+	err := c.each(ctx, tags, url.Values{"fields": {"id,name,slug,object_types"}}, func(raw json.RawMessage) (int64, error) {
+		var tag tagInfo
+		if json.Unmarshal(raw, &tag) == nil {
+			list = append(list, tag)
+		}
+		return tag.ID, nil
+	})
+	return list, err
+}
+
+func (k *checker) tags(ctx context.Context) {
+	if len(k.need.Tags) == 0 || k.forbidden[tags] {
+		return
+	}
+	list, err := k.client.tagList(ctx)
+	if k.failed("tags", err) {
+		return
+	}
+	for _, name := range k.need.Tags {
+		i := slices.IndexFunc(list, func(t tagInfo) bool { return t.fits(name) })
+		switch {
+		case i < 0:
+			k.add(Failure, "tag "+name, "it does not exist", "create it (the bootstrap command does) or set the name of another one")
+		case !list[i].usable():
+			k.add(Failure, "tag "+name, "it may not be put on IP addresses", "add ipam.ipaddress to the tag's object types (the bootstrap command does)")
+		}
+	}
+}
+
+// fieldInfo is a custom field's definition.
+type fieldInfo struct {
+	rowHead
+	Name        string   `json:"name"`
+	Type        choice   `json:"type"`
+	ObjectTypes []string `json:"object_types"`
+}
+
+// fieldNamed reads a definition; nil for a field that does not exist.
+func (c *Client) fieldNamed(ctx context.Context, name string) (*fieldInfo, error) {
+	page, err := c.page(ctx, customFields, url.Values{"name": {name}, "fields": {"id,name,type,object_types"}})
+	if err != nil {
+		return nil, err
+	}
+	for _, raw := range page.Results {
+		var info fieldInfo
+		if json.Unmarshal(raw, &info) == nil && info.Name == name {
+			return &info, nil
+		}
+	}
+	return nil, nil
+}
+
+func (k *checker) field(ctx context.Context, need FieldNeed) {
+	object := "custom field " + need.Name
+	info, err := k.client.fieldNamed(ctx, need.Name)
+	if kindOf(err) == Forbidden {
+		k.fieldInUse(ctx, need)
+		return
+	}
+	switch {
+	case k.failed(object, err):
+	case info == nil:
+		k.add(Failure, object, "it does not exist", "create it (the bootstrap command does) or set the name of another one in netbox.fields")
+	case !slices.Contains(need.Types, string(info.Type)):
+		k.add(Failure, object, unusableType(string(info.Type)), "use a field of type "+strings.Join(need.Types, " or "))
+	case !slices.Contains(info.ObjectTypes, need.ObjectType):
+		k.add(Failure, object, "it is not on "+need.ObjectType, "add the object type to the field (the bootstrap command does)")
+	}
+}
+
+func unusableType(kind string) string {
+	if kind == "date" {
+		return "a date without time cannot hold the end of a lease" // A-6
+	}
+	return "its type " + kind + " cannot be used"
+}
+
+// fieldInUse looks at an address instead of the definition, which the token
+// need not be allowed to see.
+func (k *checker) fieldInUse(ctx context.Context, need FieldNeed) {
+	object := "custom field " + need.Name
+	page, err := k.client.page(ctx, addresses, url.Values{"fields": {"id,custom_fields"}, "limit": {"1"}})
+	if err != nil || len(page.Results) == 0 || need.ObjectType != addresses.model() {
+		k.add(Notice, object, "it cannot be checked: the token may not see custom fields", "allow view on "+customFields.model()+" to have it checked")
+		return
+	}
+	var row addressRow
+	if json.Unmarshal(page.Results[0], &row) != nil {
+		return
+	}
+	if _, ok := row.CustomFields[need.Name]; !ok {
+		k.add(Failure, object, "IP addresses have no such field", "create it (the bootstrap command does) or set the name of another one in netbox.fields")
+	}
+}
+
+// pages mentions a MAX_PAGE_SIZE that makes reading slow.
+func (k *checker) pages() {
+	if limit := k.client.pageLimit.Load(); limit != 0 && limit < 250 {
+		k.add(Notice, "NetBox "+k.client.URL(), fmt.Sprintf("lists come in pages of %d rows, so reading takes many requests", limit), "raise MAX_PAGE_SIZE")
+	}
+}
