@@ -12,6 +12,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/writeback"
 )
 
 // Client returns a client of the NetBox the settings name.
@@ -37,7 +38,16 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 	i.client = client
 	follower := netbox.NewFollower(client, i.followConfig(filepath.Join(i.Settings.Store.Path, "netbox.snapshot")))
 	i.running.Go(func() { _ = follower.Run(ctx) }) // returns only why ctx ended
-	i.running.Go(func() { i.writeBack(ctx) })
+	writer := writeback.New(writeback.Config{
+		Unsynced:      i.Engine.Unsynced,
+		Synced:        i.Engine.Synced,
+		UnsyncedC:     i.Engine.UnsyncedC(),
+		Snapshot:      i.Snapshot,
+		Write:         client.WriteRecords,
+		BindInterface: i.Settings.Clients.BindInterface,
+		Log:           i.Log,
+	})
+	i.running.Go(func() { writer.Run(ctx) })
 	return nil
 }
 
