@@ -22,6 +22,7 @@ const (
 	dropReceive        dropReason = "receive_failed"
 	dropKernel         dropReason = "kernel_queue" // no room in the socket's buffer
 	dropSurplus        dropReason = "surplus"      // B-1
+	dropCopy           dropReason = "copy"         // the interface's own listener has it
 	dropMalformed      dropReason = "malformed"
 	dropNotRequest     dropReason = "not_request"     // op is not BOOTREQUEST
 	dropHardwareLength dropReason = "hardware_length" // raw hlen over 16
@@ -39,7 +40,7 @@ const (
 // servers do every day is for debugging only.
 func (r dropReason) level() logrus.Level {
 	switch r {
-	case dropNotRequest, dropUnhandled, dropNoReply, dropNeverAnswered:
+	case dropCopy, dropNotRequest, dropUnhandled, dropNoReply, dropNeverAnswered:
 		return logrus.DebugLevel
 	case dropReceive, dropNoServerID, dropPanic, dropSend:
 		return logrus.ErrorLevel

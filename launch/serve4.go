@@ -240,6 +240,7 @@ func (s *Server4) handle(p *packet) {
 	table := s.interfaces.table.Load()
 	in := arrivedBy{arrival: p.arrival, source: p.source, ifc: table.byIndex[p.ifindex]}
 	if in.ifc != nil && p.via.yields[in.ifc.name] {
+		s.meter.drop(dropCopy, p.source)
 		return
 	}
 	req, why := decode(p.bytes())
