@@ -69,13 +69,9 @@ leases are taken from the records in NetBox.`,
 }
 
 func (a *app) explain(cmd *cobra.Command, q question) error {
-	path, err := a.settingsPath()
+	file, err := a.readSettings()
 	if err != nil {
 		return err
-	}
-	file, err := settings.Load(path)
-	if err != nil {
-		return configError(err)
 	}
 	if !file.Chain.Has(settings.PluginNetBox) {
 		return usageError(errors.New("explain needs the netbox plugin in the chain"))
@@ -97,7 +93,7 @@ func (a *app) explain(cmd *cobra.Command, q question) error {
 	}
 	pool := instance.Default
 	pool.Rehearse = true
-	_, handlers, err := a.loadChain(pool, path)
+	_, handlers, err := a.loadChain(pool, file.Path)
 	if err != nil {
 		return err
 	}

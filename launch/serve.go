@@ -48,17 +48,13 @@ func (a *app) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	path, err := a.settingsPath()
+	file, err := a.readSettings()
 	if err != nil {
 		return err
 	}
-	file, err := settings.Load(path)
-	if err != nil {
-		return configError(err)
-	}
 	pool := instance.Default
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	conf, handlers, err := a.loadChain(pool, path)
+	conf, handlers, err := a.loadChain(pool, file.Path)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,178 @@
+package launch
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/inventory"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Check settings, NetBox, permissions, tags and custom fields; each problem with its fix",
+		Long: `Check the settings file and what it needs: NetBox's address, certificate and
+version, the token and its permissions, tags and custom fields. Each problem
+comes with its fix. Nothing is changed. Exit code 0 means that clients can be
+served, 1 that they cannot, 64 that the settings file is wrong.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.check(cmd.Context()) },
+	}
+}
+
+func (a *app) check(ctx context.Context) error {
+	file, err := a.readSettings()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "%s: settings are right\n", file.Path)
+	for _, w := range file.Warnings {
+		fmt.Fprintf(a.stdout, "warning  %s\n", w)
+	}
+	if file.NetBox.Inventory != "" {
+		return a.checkInventory(file)
+	}
+	client, err := a.client(file)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	findings := client.Check(ctx, requirements(file.NetBox))
+	return a.printFindings(client.URL(), findings)
+}
+
+func (a *app) checkInventory(file *settings.File) error {
+	s := file.NetBox
+	objects, err := inventory.Load(s.Inventory, inventory.Options{ContextKey: s.ContextKey, Fields: s.Fields})
+	if err != nil {
+		return configError(err)
+	}
+	_, problems := ipam.Build(objects, instance.Options(s))
+	for _, p := range problems {
+		fmt.Fprintf(a.stdout, "problem  %s\n", p)
+	}
+	if len(problems) > 0 {
+		return errReported
+	}
+	fmt.Fprintf(a.stdout, "%s: %d prefixes, %d addresses, %d machines\n", s.Inventory, len(objects.Prefixes), len(objects.Addresses), len(objects.Machines))
+	return nil
+}
+
+// printFindings lists findings for people and turns failures into exit code 1.
+func (a *app) printFindings(url string, findings []netbox.Finding) error {
+	failed := 0
+	t := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	for _, f := range findings {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Severity, f.Object, f.Problem)
+		if f.Fix != "" {
+			fmt.Fprintf(t, "\t\tfix: %s\n", f.Fix)
+		}
+		if f.Severity == netbox.Failure {
+			failed++
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if failed > 0 {
+		fmt.Fprintf(a.stdout, "%s: %d problems to solve\n", url, failed)
+		return errReported
+	}
+	fmt.Fprintf(a.stdout, "%s: ready\n", url)
+	return nil
+}
+
+func (a *app) bootstrapCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "bootstrap",
+		Short: "Create the tags and custom fields the settings name; shows the plan, does it with --yes",
+		Long: `Create the tags and custom fields that the settings name and NetBox lacks.
+Without --yes the plan is shown and nothing is done. A second run finds nothing
+to do. The token needs add and change on tags and custom fields; use one of its
+own for this, in NETBOX_TOKEN_FILE.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.bootstrap(cmd.Context(), yes) },
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "carry the plan out")
+	return cmd
+}
+
+func (a *app) bootstrap(ctx context.Context, yes bool) error {
+	file, err := a.readSettings()
+	if err != nil {
+		return err
+	}
+	client, err := a.client(file)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	plan, err := client.PlanBootstrap(ctx, requirements(file.NetBox))
+	if err != nil {
+		return err
+	}
+	if plan.Empty() {
+		fmt.Fprintf(a.stdout, "%s: nothing to do\n", client.URL())
+		return nil
+	}
+	fmt.Fprintln(a.stdout, strings.TrimRight(plan.String(), "\n"))
+	if len(plan.Conflicts) > 0 {
+		return errReported
+	}
+	if !yes {
+		fmt.Fprintln(a.stdout, "Nothing was done. Run again with --yes to carry this out.")
+		return nil
+	}
+	if err := client.ApplyBootstrap(ctx, plan); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "%s: done\n", client.URL())
+	return nil
+}
+
+// requirements are what a server with these settings needs of NetBox.
+func requirements(s settings.NetBox) netbox.Requirements {
+	fields := netbox.Fields{MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname}
+	return netbox.Requirements{
+		VRF:    s.VRF,
+		Tags:   []string{s.Dynamic.Tag, s.Gateway.Tag},
+		Fields: fields.Needs(),
+		Write:  true,
+	}
+}
+
+// readSettings finds and reads the settings file.
+func (a *app) readSettings() (*settings.File, error) {
+	path, err := a.settingsPath()
+	if err != nil {
+		return nil, err
+	}
+	file, err := settings.Load(path)
+	if err != nil {
+		return nil, configError(err)
+	}
+	return file, nil
+}
+
+// client connects to the NetBox of the settings; it logs errors only, since
+// the command says the rest.
+func (a *app) client(file *settings.File) (*netbox.Client, error) {
+	log, err := a.logger()
+	if err != nil {
+		return nil, err
+	}
+	client, err := instance.Client(file.NetBox, log)
+	if err != nil {
+		return nil, configError(err)
+	}
+	return client, nil
+}
