@@ -29,24 +29,21 @@ func (t *txn) logChange(m *model, action string, before, after *row, message str
 	}
 	cols := map[string]any{"time": t.now(), "user_name": user, "request_id": t.call.id, "action": action,
 		"changed_object_type": m.label, "changed_object_id": subject.id, "object_repr": t.display(m, subject),
-		"message": message, "prechange_data": nil, "postchange_data": nil}
-	if before != nil {
-		cols["prechange_data"] = pre
-	}
-	if after != nil {
-		cols["postchange_data"] = post
-	}
+		"message": message, "prechange_data": pre, "postchange_data": post}
 	r := &row{id: t.nextID(changesPath), cols: cols}
 	t.put(changesPath, r)
 }
 
-// snapshot is a row as the change log keeps it: raw columns, tags by name, no last_updated.
+// snapshot is a row as the change log shows it: raw columns, tags by name, no times. No row is an empty object.
 func (t *txn) snapshot(m *model, r *row) map[string]any {
+	data := map[string]any{}
 	if r == nil {
-		return nil
+		return data
 	}
-	data := map[string]any{"created": t.showTime(r.created)}
 	for _, f := range m.fields {
+		if f.hidden {
+			continue
+		}
 		v := r.cols[f.name]
 		switch x := v.(type) {
 		case netip.Prefix:

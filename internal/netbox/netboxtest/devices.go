@@ -2,7 +2,10 @@ package netboxtest
 
 import (
 	"cmp"
+	"encoding/json"
+	"fmt"
 	"slices"
+	"strconv"
 )
 
 const (
@@ -83,11 +86,10 @@ func deviceModel() *model {
 			"primary_ip4": primaryIPField("primary_ip4"), "primary_ip6": primaryIPField("primary_ip6"), "oob_ip": primaryIPField("oob_ip"),
 			"rack": func(*txn, *row) any { return nil }, "virtual_chassis": func(*txn, *row) any { return nil },
 			"parent_device": func(*txn, *row) any { return nil }, "interface_count": countOf(interfacesPath, "device")},
-		filters: map[string]filterFunc{"mac_address": ownedMACs(interfacesPath, "device"), "has_primary_ip": hasPrimary,
-			"role": refFilterFor("role", rolesPath, false), "role_id": refFilterFor("role", rolesPath, true),
-			"region_id": siteTreeFilter("region", regionsPath), "site_group_id": siteTreeFilter("group", siteGroupsPath)},
-		order:   func(_ *txn, a, b *row) int { return compareValues(a.cols["name"], b.cols["name"]) },
-		prepare: cleanDevice, search: []string{"name", "serial", "asset_tag", "description"},
+		filters:   map[string]filterFunc{"mac_address": ownedMACs(interfacesPath, "device"), "has_primary_ip": hasPrimary},
+		relations: map[string]filterFunc{"region_id": siteTreeFilter("region", regionsPath), "site_group_id": siteTreeFilter("group", siteGroupsPath)},
+		order:     func(_ *txn, a, b *row) int { return compareValues(a.cols["name"], b.cols["name"]) },
+		prepare:   cleanDevice, search: []string{"name", "serial", "asset_tag", "description"},
 	}
 }
 
@@ -243,7 +245,7 @@ func interfaceModel() *model {
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "mac_address": primaryMAC, "mac_addresses": shownMACs(interfacesPath),
 			"cable": func(*txn, *row) any { return nil }, "_occupied": func(_ *txn, r *row) any { return r.flag("mark_connected") },
 			"count_ipaddresses": assignedCount(addressesPath, "dcim.interface")},
-		filters: map[string]filterFunc{"mac_address": interfaceMACFilter(interfacesPath), "device": deviceNameFilter, "device_id": looseRefFilter("device")},
+		filters: map[string]filterFunc{"mac_address": interfaceMACFilter(interfacesPath)},
 		order: func(_ *txn, a, b *row) int {
 			return cmp.Or(cmp.Compare(a.ref("device"), b.ref("device")), cmp.Compare(a.str("name"), b.str("name")))
 		},
@@ -253,8 +255,11 @@ func interfaceModel() *model {
 	return m
 }
 
-// shortcutMAC is the writable mac_address of 4.7: it creates or designates the primary MAC.
-var shortcutMAC = field{name: "mac_address", kind: hardware, nullable: true, since: 7}
+// unset is the value of a column that only a request carries.
+type unset struct{}
+
+// shortcutMAC is the writable mac_address of 4.7: it creates or designates the primary MAC; null takes the designation off.
+var shortcutMAC = field{name: "mac_address", kind: hardware, nullable: true, hidden: true, since: 7, def: unset{}}
 
 // primaryMAC is null unless a primary MAC is designated, whatever else is assigned.
 func primaryMAC(t *txn, r *row) any {
@@ -290,30 +295,6 @@ func interfaceMACFilter(path string) filterFunc {
 	return macFilter(func(t *txn, r *row) []string { return t.interfaceMACs(path, r) })
 }
 
-func deviceNameFilter(t *txn, values []string) (test, string) {
-	return func(r *row) bool {
-		d := t.get(devicesPath, r.ref("device"))
-		return d != nil && slices.Contains(values, d.str("name"))
-	}, ""
-}
-
-// looseRefFilter matches ids without complaining about unknown ones.
-func looseRefFilter(column string) filterFunc {
-	return func(_ *txn, values []string) (test, string) {
-		return func(r *row) bool {
-			n, message := int64(0), ""
-			return slices.ContainsFunc(values, func(v string) bool {
-				var id any
-				if id, message = parseInteger(v); message != "" {
-					return false
-				}
-				n, _ = id.(int64)
-				return r.ref(column) == n
-			})
-		}, ""
-	}
-}
-
 // cleanInterface checks the name within its owner and the designated MAC.
 func cleanInterface(owner, path string) func(t *txn, r, old *row) problems {
 	return func(t *txn, r, old *row) problems {
@@ -335,24 +316,28 @@ func cleanInterface(owner, path string) func(t *txn, r, old *row) problems {
 			(primary.str("assigned_object_type") != t.table(path).model.label || primary.ref("assigned_object_id") != r.id) {
 			bad.add("primary_mac_address", "MAC address %s is not assigned to this interface.", primary.str("mac_address"))
 		}
+		t.cleanShortcutMAC(r, old, bad)
 		return bad
 	}
 }
 
 // saveShortcutMAC makes a written mac_address the primary MAC of the interface.
 func saveShortcutMAC(label string) func(t *txn, r, old *row) {
-	return func(t *txn, r, old *row) {
-		wanted, ok := r.cols["mac_address"].(string)
-		if !ok {
+	return func(t *txn, r, _ *row) {
+		wanted := r.cols["mac_address"]
+		if wanted == (unset{}) {
 			return
 		}
 		m := t.s.labelled(label)
-		r = r.clone()
-		r.cols["mac_address"] = nil
-		if current := t.get(macsPath, r.ref("primary_mac_address")); current == nil || current.str("mac_address") != wanted {
-			r.cols["primary_mac_address"] = t.macFor(m, r, wanted)
+		changed := r.clone()
+		changed.cols["mac_address"], changed.cols["primary_mac_address"] = unset{}, nil
+		t.put(m.path, changed)
+		if mac, ok := wanted.(string); ok {
+			changed = changed.clone()
+			changed.cols["primary_mac_address"] = t.macFor(m, r, mac)
+			t.put(m.path, changed)
 		}
-		t.put(m.path, r)
+		t.logChange(m, "update", r, changed, "")
 	}
 }
 
@@ -363,12 +348,23 @@ func (t *txn) macFor(m *model, r *row, wanted string) int64 {
 			return mac.id
 		}
 	}
-	mm := t.table(macsPath).model
-	made, _, _ := t.insert(mm, map[string]any{"mac_address": wanted, "assigned_object_type": m.label, "assigned_object_id": r.id})
+	made, bad, no := t.insert(t.table(macsPath).model, map[string]any{"mac_address": wanted, "assigned_object_type": m.label,
+		"assigned_object_id": json.Number(strconv.FormatInt(r.id, 10))})
 	if made == nil {
-		return 0
+		panic(fmt.Sprintf("MAC of an interface: %v %v", bad, no))
 	}
 	return made.id
+}
+
+// cleanShortcutMAC refuses a mac_address that contradicts the primary MAC sent with it.
+func (t *txn) cleanShortcutMAC(r, old *row, bad problems) {
+	wanted, given := r.cols["mac_address"].(string)
+	if !given || old != nil && old.ref("primary_mac_address") == r.ref("primary_mac_address") {
+		return
+	}
+	if primary := t.get(macsPath, r.ref("primary_mac_address")); primary != nil && primary.str("mac_address") != wanted {
+		bad.add("__all__", "The provided 'mac_address' and 'primary_mac_address' values conflict.")
+	}
 }
 
 func macModel() *model {
@@ -379,8 +375,9 @@ func macModel() *model {
 		display: func(_ *txn, r *row) string { return r.str("mac_address") },
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "is_primary": isPrimaryMAC,
 			"assigned_object": func(t *txn, r *row) any { return t.generic(r, "assigned_object") }},
-		filters: map[string]filterFunc{"interface_id": assignedFilter(interfacesPath), "vminterface_id": assignedFilter(vmInterfacesPath),
-			"device_id": assignedToOwner(interfacesPath, "device"), "virtual_machine_id": assignedToOwner(vmInterfacesPath, "virtual_machine"),
+		relations: map[string]filterFunc{"interface_id": assignedFilter(interfacesPath), "vminterface_id": assignedFilter(vmInterfacesPath)},
+		filters: map[string]filterFunc{"device_id": assignedToOwner(interfacesPath, "device", "id"), "virtual_machine_id": assignedToOwner(vmInterfacesPath, "virtual_machine", "id"),
+			"device": assignedToOwner(interfacesPath, "device", "name"), "virtual_machine": assignedToOwner(vmInterfacesPath, "virtual_machine", "name"),
 			"assigned": assignedFlag},
 		order:   func(_ *txn, a, b *row) int { return cmp.Compare(a.str("mac_address"), b.str("mac_address")) },
 		prepare: cleanMAC, search: []string{"mac_address", "description"},

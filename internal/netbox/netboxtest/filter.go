@@ -27,10 +27,6 @@ func (t *txn) filters(m *model) ([]test, problems) {
 		if slices.Contains(notFilters, name) {
 			continue
 		}
-		values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
-		if len(values) == 0 {
-			continue
-		}
 		make := t.filter(m, name)
 		if make == nil {
 			continue
@@ -45,16 +41,64 @@ func (t *txn) filters(m *model) ([]test, problems) {
 	return tests, bad
 }
 
-// filter finds what a parameter does; nil: nothing.
+// filter finds what a parameter does; nil: nothing. Filters that offer choices refuse an empty value, all others ignore it.
 func (t *txn) filter(m *model, param string) filterFunc {
+	if f := t.choosingFilter(m, param); f != nil {
+		return f
+	}
+	f := t.plainFilter(m, param)
+	if f == nil {
+		return nil
+	}
+	return func(t *txn, values []string) (test, string) {
+		values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
+		if len(values) == 0 {
+			return func(*row) bool { return true }, ""
+		}
+		return f(t, values)
+	}
+}
+
+// choosingFilter finds a filter by choices, tags or related objects.
+func (t *txn) choosingFilter(m *model, param string) filterFunc {
+	base, lookup, _ := strings.Cut(param, "__")
+	v := t.s.config.Version
+	if base == "tag" || base == "tag_id" {
+		return tagFilter(v, m, base, lookup)
+	}
+	if f := m.relations[base]; f != nil {
+		if lookup == "n" {
+			return negated(f)
+		}
+		return f
+	}
+	if f := m.column(v, base); f != nil && f.kind == choice && m.filters[param] == nil {
+		return choiceFilter(f, lookup)
+	}
+	if f := m.column(v, base); f != nil && f.kind == typeName && !v.atLeast(4) && m.path != prefixesPath {
+		return contentTypeFilter
+	}
+	for i := range m.fields {
+		f := &m.fields[i]
+		if (f.kind == single || f.kind == many) && v.atLeast(f.since) && (base == f.name+"_id" || base == f.name || base == strings.TrimSuffix(f.name, "s")+"_id") {
+			return refFilter(f, base != f.name, lookup)
+		}
+	}
+	return nil
+}
+
+// contentTypeFilter takes the id of a content type, as assigned_object_type did before 4.4; a label is a bad choice.
+func contentTypeFilter(*txn, []string) (test, string) {
+	return nil, "Select a valid choice. That choice is not one of the available choices."
+}
+
+func (t *txn) plainFilter(m *model, param string) filterFunc {
 	base, lookup, _ := strings.Cut(param, "__")
 	v := t.s.config.Version
 	if strings.HasPrefix(param, "cf_") {
 		return t.customFieldFilter(m, param)
 	}
 	switch base {
-	case "tag", "tag_id":
-		return tagFilter(v, m, base, lookup)
 	case "q":
 		return searchFilter(m)
 	case "id", "created", "last_updated":
@@ -68,14 +112,8 @@ func (t *txn) filter(m *model, param string) filterFunc {
 	if m.filters[base] != nil && lookup == "n" {
 		return negated(m.filters[base])
 	}
-	if f := m.column(v, base); f != nil && f.kind != single && f.kind != many {
+	if f := m.column(v, base); f != nil {
 		return t.columnFilter(m, f, lookup)
-	}
-	for i := range m.fields {
-		f := &m.fields[i]
-		if (f.kind == single || f.kind == many) && v.atLeast(f.since) && (base == f.name+"_id" || base == f.name || base == strings.TrimSuffix(f.name, "s")+"_id") {
-			return refFilter(f, base != f.name, lookup)
-		}
 	}
 	return nil
 }
@@ -90,8 +128,6 @@ func negated(f filterFunc) filterFunc {
 // columnFilter filters by a plain column.
 func (t *txn) columnFilter(m *model, f *field, lookup string) filterFunc {
 	switch f.kind {
-	case choice:
-		return choiceFilter(f, lookup)
 	case boolean:
 		return func(_ *txn, values []string) (test, string) {
 			want, message := parseBoolean(values[len(values)-1])
@@ -111,7 +147,7 @@ func (t *txn) columnFilter(m *model, f *field, lookup string) filterFunc {
 func choiceFilter(f *field, lookup string) filterFunc {
 	return func(t *txn, values []string) (test, string) {
 		for _, v := range values {
-			if v != "null" && !t.hasChoice(f.set, v) {
+			if (v != "null" || !f.nullable) && !t.hasChoice(f.set, v) {
 				return nil, fmt.Sprintf("Select a valid choice. %s is not one of the available choices.", v)
 			}
 		}
@@ -133,9 +169,9 @@ func refFilter(f *field, byID bool, lookup string) filterFunc {
 				null = true
 				continue
 			}
-			id := t.choose(f.to, v, byID)
-			if id == 0 {
-				return nil, fmt.Sprintf("Select a valid choice. %s is not one of the available choices.", v)
+			id, message := t.choose(f.to, v, byID)
+			if message != "" {
+				return nil, message
 			}
 			for member := range t.withDescendants(f.to, id) {
 				want[member] = true
@@ -152,22 +188,34 @@ func refFilter(f *field, byID bool, lookup string) filterFunc {
 	}
 }
 
-// choose finds the row a filter value names, 0 if there is none.
-func (t *txn) choose(path, value string, byID bool) int64 {
+// choose finds the row a filter value names. The message is "" if there is one.
+func (t *txn) choose(path, value string, byID bool) (int64, string) {
+	missing := fmt.Sprintf("Select a valid choice. %s is not one of the available choices.", value)
 	if byID {
 		id, err := strconv.ParseInt(value, 10, 64)
-		if err != nil || t.get(path, id) == nil {
-			return 0
+		if err != nil {
+			return 0, fmt.Sprintf("“%s” is not a valid value.", value)
 		}
-		return id
+		if t.get(path, id) == nil {
+			return 0, missing
+		}
+		return id, ""
 	}
+	if r := t.bySlug(path, value); r != nil {
+		return r.id, ""
+	}
+	return 0, missing
+}
+
+// bySlug finds a row by the column that names it in filters, nil if there is none.
+func (t *txn) bySlug(path, value string) *row {
 	column := t.table(path).model.slugColumn()
 	for _, r := range t.all(path) {
-		if r.str(column) == value {
-			return r.id
+		if r.str(column) == value && value != "" {
+			return r
 		}
 	}
-	return 0
+	return nil
 }
 
 // withDescendants is a row and, in a tree, everything below it.
@@ -199,9 +247,9 @@ func tagFilter(v Version, m *model, base, lookup string) filterFunc {
 	return func(t *txn, values []string) (test, string) {
 		var ids []int64
 		for _, value := range values {
-			id := t.choose("extras/tags", value, base == "tag_id")
-			if id == 0 {
-				return nil, fmt.Sprintf("Select a valid choice. %s is not one of the available choices.", value)
+			id, message := t.choose("extras/tags", value, base == "tag_id")
+			if message != "" {
+				return nil, message
 			}
 			ids = append(ids, id)
 		}
@@ -376,19 +424,30 @@ func textFilter(name, lookup string) filterFunc {
 	}
 }
 
-// macFilter compares MAC addresses in any notation; a malformed one matches nothing.
+// macFilter compares MAC addresses in any notation. A malformed one is an error from 4.7 on; before, it makes the whole
+// filter match nothing.
 func macFilter(macs func(t *txn, r *row) []string) filterFunc {
 	return func(t *txn, values []string) (test, string) {
 		want := map[string]bool{}
 		for _, v := range values {
-			if mac, ok := parseMAC(v); ok {
-				want[mac] = true
+			mac, ok := parseMAC(v)
+			if !ok && t.s.config.Version.atLeast(7) {
+				return nil, "Invalid MAC address format: " + v
 			}
+			if !ok {
+				return func(*row) bool { return false }, ""
+			}
+			want[mac] = true
 		}
 		return func(r *row) bool {
 			return slices.ContainsFunc(macs(t, r), func(mac string) bool { return want[mac] })
 		}, ""
 	}
+}
+
+// lastOf makes a filter take only the last of several values.
+func lastOf(f filterFunc) filterFunc {
+	return func(t *txn, values []string) (test, string) { return f(t, values[len(values)-1:]) }
 }
 
 // prefixFilter tests a network or address column against networks; a malformed value matches nothing.

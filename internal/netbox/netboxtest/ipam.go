@@ -128,16 +128,18 @@ func prefixModel() *model {
 			"vlan": func(*txn, *row) any { return nil }, "children": prefixChildren, "_depth": prefixDepth},
 		filters: map[string]filterFunc{
 			"family": familyFilter("prefix"),
-			"prefix": prefixFilter("prefix", func(have, want netip.Prefix, _ bool) bool { return have == want.Masked() }),
-			"within": prefixFilter("prefix", func(have, want netip.Prefix, _ bool) bool {
+			"prefix": prefixFilter("prefix", func(have, want netip.Prefix, _ bool) bool { return have == want }),
+			"within": lastOf(prefixFilter("prefix", func(have, want netip.Prefix, _ bool) bool {
 				return have.Bits() > want.Bits() && want.Masked().Contains(have.Addr())
-			}),
-			"within_include": prefixFilter("prefix", func(have, want netip.Prefix, _ bool) bool {
+			})),
+			"within_include": lastOf(prefixFilter("prefix", func(have, want netip.Prefix, _ bool) bool {
 				return have.Bits() >= want.Bits() && want.Masked().Contains(have.Addr())
-			}),
-			"contains": prefixFilter("prefix", func(have, want netip.Prefix, masked bool) bool {
+			})),
+			"contains": lastOf(prefixFilter("prefix", func(have, want netip.Prefix, masked bool) bool {
 				return have.Contains(want.Addr()) && (have.Bits() < want.Bits() || masked && have.Bits() == want.Bits())
-			}),
+			})),
+		},
+		relations: map[string]filterFunc{
 			"present_in_vrf_id": presentInVRF, "site_id": scopeFilter("dcim.site"), "location_id": scopeFilter("dcim.location"),
 			"region_id": scopeFilter("dcim.region"), "site_group_id": scopeFilter("dcim.sitegroup"),
 		},
@@ -218,9 +220,9 @@ func scopeFilter(label string) filterFunc {
 				want[0] = true
 				continue
 			}
-			id := t.choose(m.path, v, true)
-			if id == 0 {
-				return nil, fmt.Sprintf("Select a valid choice. %s is not one of the available choices.", v)
+			id, message := t.choose(m.path, v, true)
+			if message != "" {
+				return nil, message
 			}
 			for member := range t.withDescendants(m.path, id) {
 				want[member] = true
@@ -377,6 +379,8 @@ func addressModel() *model {
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "family": familyOf("address"), "nat_outside": natOutside,
 			"assigned_object": func(t *txn, r *row) any { return t.generic(r, "assigned_object") }},
 		filters: addressFilters(),
+		relations: map[string]filterFunc{"interface_id": assignedFilter(interfacesPath), "vminterface_id": assignedFilter(vmInterfacesPath),
+			"fhrpgroup_id": assignedFilter("ipam/fhrp-groups")},
 		order:   func(_ *txn, a, b *row) int { return a.prefix("address").Addr().Compare(b.prefix("address").Addr()) },
 		key:     func(r *row) string { return r.prefix("address").Addr().String() },
 		prepare: cleanAddress, search: []string{"address", "dns_name", "description"},
@@ -395,19 +399,31 @@ func natOutside(t *txn, r *row) any {
 
 func addressFilters() map[string]filterFunc {
 	return map[string]filterFunc{
-		"family":  familyFilter("address"),
-		"address": prefixFilter("address", sameHost),
-		"parent": prefixFilter("address", func(have, want netip.Prefix, _ bool) bool {
-			return want.Masked().Contains(have.Addr()) && have.Bits() >= want.Bits()
-		}),
+		"family":             familyFilter("address"),
+		"address":            prefixFilter("address", sameHost),
+		"parent":             parentOf,
 		"mask_length":        maskFilter,
-		"interface_id":       assignedFilter(interfacesPath),
-		"vminterface_id":     assignedFilter(vmInterfacesPath),
-		"fhrpgroup_id":       assignedFilter("ipam/fhrp-groups"),
-		"device_id":          assignedToOwner(interfacesPath, "device"),
-		"virtual_machine_id": assignedToOwner(vmInterfacesPath, "virtual_machine"),
+		"device_id":          assignedToOwner(interfacesPath, "device", "id"),
+		"device":             assignedToOwner(interfacesPath, "device", "name"),
+		"virtual_machine_id": assignedToOwner(vmInterfacesPath, "virtual_machine", "id"),
+		"virtual_machine":    assignedToOwner(vmInterfacesPath, "virtual_machine", "name"),
 		"assigned":           assignedFlag, "assigned_to_interface": assignedToInterface,
 	}
+}
+
+// parentOf matches the host part, whatever its mask; one malformed value makes the whole filter match nothing.
+func parentOf(_ *txn, values []string) (test, string) {
+	var parents []netip.Prefix
+	for _, v := range values {
+		p, ok := parseAddress(strings.TrimSpace(v))
+		if !ok {
+			return func(*row) bool { return false }, ""
+		}
+		parents = append(parents, p.Masked())
+	}
+	return func(r *row) bool {
+		return slices.ContainsFunc(parents, func(p netip.Prefix) bool { return p.Contains(r.prefix("address").Addr()) })
+	}, ""
 }
 
 func maskFilter(_ *txn, values []string) (test, string) {
@@ -419,9 +435,9 @@ func assignedFilter(path string) filterFunc {
 	return func(t *txn, values []string) (test, string) {
 		want := map[int64]bool{}
 		for _, v := range values {
-			id := t.choose(path, v, true)
-			if id == 0 {
-				return nil, fmt.Sprintf("Select a valid choice. %s is not one of the available choices.", v)
+			id, message := t.choose(path, v, true)
+			if message != "" {
+				return nil, message
 			}
 			want[id] = true
 		}
@@ -431,12 +447,17 @@ func assignedFilter(path string) filterFunc {
 }
 
 // assignedToOwner matches what is assigned to an interface of a device or VM; an unknown owner matches nothing.
-func assignedToOwner(path, column string) filterFunc {
+func assignedToOwner(path, column, by string) filterFunc {
 	return func(t *txn, values []string) (test, string) {
 		label := t.table(path).model.label
+		owners := t.table(path).model.column(t.s.config.Version, column).to
 		return func(r *row) bool {
 			i := t.get(path, r.ref("assigned_object_id"))
-			return r.str("assigned_object_type") == label && i != nil && slices.Contains(values, fmt.Sprint(i.ref(column)))
+			if r.str("assigned_object_type") != label || i == nil {
+				return false
+			}
+			owner := t.get(owners, i.ref(column))
+			return owner != nil && slices.Contains(values, fmt.Sprint(columnValue(owner, by)))
 		}, ""
 	}
 }

@@ -96,11 +96,12 @@ type model struct {
 	noTime  bool     // no created and last_updated
 	closed  bool     // read only
 
-	display  func(t *txn, r *row) string
-	computed map[string]func(t *txn, r *row) any
-	filters  map[string]filterFunc
-	key      func(r *row) string // index for uniqueness checks
-	order    func(t *txn, a, b *row) int
+	display   func(t *txn, r *row) string
+	computed  map[string]func(t *txn, r *row) any
+	filters   map[string]filterFunc // ignore empty values
+	relations map[string]filterFunc // refuse empty values
+	key       func(r *row) string   // index for uniqueness checks
+	order     func(t *txn, a, b *row) int
 	// prepare derives columns and checks the row as the model's clean does. old is nil for a new row.
 	prepare func(t *txn, r, old *row) problems
 	// saved follows a stored change: dependent rows.

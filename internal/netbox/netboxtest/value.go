@@ -368,11 +368,11 @@ func (t *txn) parseSlugs(f *field, v any) (any, string) {
 	}
 	ids := []int64{}
 	for _, item := range list {
-		id := t.choose(f.to, fmt.Sprint(item), false)
-		if id == 0 {
+		tag := t.bySlug(f.to, fmt.Sprint(item))
+		if tag == nil {
 			return nil, fmt.Sprintf("Object with slug=%v does not exist.", item)
 		}
-		ids = append(ids, id)
+		ids = append(ids, tag.id)
 	}
 	return ids, ""
 }

@@ -25,8 +25,8 @@ func clusterModel() *model {
 		brief: []string{"name", "description", "virtualmachine_count"},
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "scope": func(t *txn, r *row) any { return t.generic(r, "scope") },
 			"virtualmachine_count": countOf(machinesPath, "cluster"), "device_count": countOf(devicesPath, "cluster")},
-		filters: map[string]filterFunc{"site_id": scopeFilter("dcim.site")},
-		order:   byName,
+		relations: map[string]filterFunc{"site_id": scopeFilter("dcim.site")},
+		order:     byName,
 		prepare: func(t *txn, r, _ *row) problems {
 			bad := problems{}
 			t.cleanScope(r, bad)

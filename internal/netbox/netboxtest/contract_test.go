@@ -1,0 +1,46 @@
+package netboxtest
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestContractOfTheStandIn(t *testing.T) {
+	for _, v := range Versions() {
+		t.Run(string(v), func(t *testing.T) {
+			s := New(t, Config{Version: v, MaxPageSize: 30})
+			token := s.TokenV1()
+			if v.atLeast(5) {
+				token = s.TokenV2()
+			}
+			Contract(t, Target{URL: s.URL(), Token: token, MaxPage: 30, Limit: limitStandIn(s)})
+		})
+	}
+}
+
+func limitStandIn(s *Server) func(t *testing.T, readOnly bool, grants ...Grant) string {
+	return func(_ *testing.T, readOnly bool, grants ...Grant) string {
+		token := Token{Value: strings.Repeat("a", 40), User: "limited", ReadOnly: readOnly, Grants: grants}
+		s.AddToken(token)
+		return token.Value
+	}
+}
+
+func TestContractOfARealNetBox(t *testing.T) {
+	url, token := os.Getenv("NETBOX_URL"), os.Getenv("NETBOX_TOKEN")
+	if file := os.Getenv("NETBOX_TOKEN_FILE"); token == "" && file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatalf("read token: %v", err)
+		}
+		token = strings.TrimSpace(string(b))
+	}
+	if url == "" || token == "" {
+		if os.Getenv("REQUIRE_INTEGRATION") == "1" {
+			t.Fatal("NETBOX_URL and NETBOX_TOKEN or NETBOX_TOKEN_FILE are not set")
+		}
+		t.Skip("no real NetBox: NETBOX_URL and NETBOX_TOKEN or NETBOX_TOKEN_FILE are not set")
+	}
+	Contract(t, Target{URL: url, Token: token})
+}
