@@ -42,6 +42,9 @@ func (r *Report) value(path string, n *yaml.Node, v reflect.Value) {
 		return
 	}
 	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		r.value(path, n, v.Elem())
 	case reflect.Struct:
 		r.structure(path, n, v)
 	case reflect.Slice:

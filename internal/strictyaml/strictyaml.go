@@ -33,12 +33,12 @@ type Report struct {
 //
 // Fields are found by their yaml tag. Supported are string, bool, integers,
 // time.Duration (Go's notation, and d for days), netip.Addr and netip.Prefix
-// ("" is the zero value), encoding.TextUnmarshaler, slices, structs,
-// json.RawMessage (any YAML value, as JSON), yaml.Node (the value without
-// aliases), maps with string keys, and one map tagged ",inline" in a struct,
-// which takes the keys no field names. Without it they are mistakes. A key with
-// a tag refuse:"why" is a mistake too, reported with that text and never with
-// its value.
+// ("" is the zero value), encoding.TextUnmarshaler, slices, structs, pointers
+// (nil for what is absent), json.RawMessage (any YAML value, as JSON),
+// yaml.Node (the value without aliases), maps with string keys, and one map
+// tagged ",inline" in a struct, which takes the keys no field names. Without it
+// they are mistakes. A key with a tag refuse:"why" is a mistake too, reported
+// with that text and never with its value.
 func Decode(file string, data []byte, out any) *Report {
 	r := &Report{file: file, failed: make(map[string]bool)}
 	documents := yaml.NewDecoder(bytes.NewReader(data))

@@ -34,6 +34,7 @@ type file struct {
 	Text    string               `yaml:"text"`
 	Flag    bool                 `yaml:"flag"`
 	Count   int                  `yaml:"count"`
+	Maybe   *bool                `yaml:"maybe"`
 	Wait    time.Duration        `yaml:"wait"`
 	Addr    netip.Addr           `yaml:"addr"`
 	Prefix  netip.Prefix         `yaml:"prefix"`
@@ -55,6 +56,7 @@ func TestValuesOfEveryKindAreRead(t *testing.T) {
 	got, r := decode(`
 text: 010
 flag: true
+maybe: false
 count: 0x10
 wait: 1d90s
 addr: ""
@@ -67,8 +69,9 @@ section:
 	if err := r.Err(); err != nil {
 		t.Fatal(err)
 	}
+	maybe := false
 	want := file{
-		Text: "010", Flag: true, Count: 16, Wait: 24*time.Hour + 90*time.Second, Prefix: netip.MustParsePrefix("10.0.0.0/8"),
+		Text: "010", Flag: true, Maybe: &maybe, Count: 16, Wait: 24*time.Hour + 90*time.Second, Prefix: netip.MustParsePrefix("10.0.0.0/8"),
 		Items: []thing{{"1", "abc", json.RawMessage(`{"7":[1,2.5,null,"yes","2024-01-02",true]}`)}},
 		Names: map[string]string{"a": "b", "1": "c"},
 	}
@@ -110,7 +113,7 @@ func TestMistakes(t *testing.T) {
 		"wrong explicit tag in data": {"section: {data: !!int x}", `f.yml:1: section.data: want a value JSON has, not "x"`},
 		"key that is a list":         {"section:\n  [a]: b", "f.yml:2: section: a key must be plain text, not a list"},
 		"merge of text":              {"section:\n  <<: b", `f.yml:2: section.<<: want a mapping to merge, not "b"`},
-		"list as the file":           {"- a", "f.yml:1: want a mapping with text, flag, count, wait, addr, prefix, items, names, section, not a list"},
+		"list as the file":           {"- a", "f.yml:1: want a mapping with text, flag, count, maybe, wait, addr, prefix, items, names, section, not a list"},
 		"not YAML":                   {"a: b\n  c: d", "f.yml:2: not YAML: mapping values are not allowed in this context"},
 		"unknown alias":              {"text: *nobody", "f.yml: not YAML: unknown anchor 'nobody' referenced"},
 		"two documents":              {"text: a\n---\ntext: b", "f.yml:2: ---: a second document begins here, which nobody reads: keep everything in one"},

@@ -1,0 +1,97 @@
+package inventory
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
+)
+
+func (b *builder) devices() { b.machines(ipam.Device, "devices", b.file.Devices) }
+
+func (b *builder) virtualMachines() {
+	b.machines(ipam.VirtualMachine, "virtual_machines", b.file.VirtualMachines)
+}
+
+func (b *builder) machines(kind ipam.Kind, section string, list []machine) {
+	known := newNames(kind.String())
+	for i, m := range list {
+		path := fmt.Sprintf("%s[%d]", section, i)
+		id := ipam.MachineID{Kind: kind, ID: int64(i + 1)}
+		b.declare(known, path, m.Name, id.ID)
+		b.traits[id] = b.traitsOf(path, m)
+		object := &ipam.Machine{ID: id, Name: m.Name, Gate: m.CustomFields}
+		b.gate(path+".custom_fields", m)
+		assigned := b.interfaces(path, id, m.Interfaces)
+		if m.PrimaryIP4.IsValid() {
+			object.PrimaryIP4 = assigned[m.PrimaryIP4.Addr]
+			if object.PrimaryIP4 == 0 {
+				b.report.Addf(path+".primary_ip4", "no interface of %s has %s", m.Name, m.PrimaryIP4)
+			}
+		}
+		b.out.Machines[id] = object
+	}
+}
+
+// gate refuses custom fields nobody looks at: a misspelt redeploy switch would
+// leave a machine without one, and reinstall it.
+func (b *builder) gate(path string, m machine) {
+	if len(b.opt.GateFields) == 0 {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.CustomFields)) {
+		if !slices.Contains(b.opt.GateFields, name) {
+			b.report.Addf(path+"."+name, "no custom field of machines we use; %s", strictyaml.Suggest(name, b.opt.GateFields))
+		}
+	}
+}
+
+// interfaces adds the ports of a machine and returns the ids of their
+// addresses.
+func (b *builder) interfaces(path string, of ipam.MachineID, list []port) map[netip.Addr]int64 {
+	known := newNames("interface")
+	ports := make([]*ipam.Interface, len(list))
+	for i, p := range list {
+		b.counts[of.Kind]++
+		id := ipam.InterfaceID{Kind: of.Kind, ID: b.counts[of.Kind]}
+		ports[i] = &ipam.Interface{ID: id, Name: p.Name, Machine: of}
+		b.out.Interfaces[id] = ports[i]
+		b.declare(known, fmt.Sprintf("%s.interfaces[%d]", path, i), p.Name, id.ID)
+	}
+	assigned := make(map[netip.Addr]int64)
+	for i, p := range list {
+		at := fmt.Sprintf("%s.interfaces[%d]", path, i)
+		switch ports[i].LAG = b.find(known, at+".lag", p.LAG); {
+		case p.LAG != "" && of.Kind != ipam.Device:
+			b.report.Addf(at+".lag", "only devices have LAGs")
+		case p.LAG != "" && p.LAG == p.Name:
+			b.report.Addf(at+".lag", "an interface is no member of itself")
+		}
+		b.macs(at, p, ports[i].ID)
+		for j, a := range p.Addresses {
+			before := len(b.out.Addresses)
+			b.address(fmt.Sprintf("%s.ip_addresses[%d]", at, j), a, ports[i].ID)
+			if len(b.out.Addresses) > before {
+				assigned[a.Address.first] = int64(len(b.out.Addresses))
+			}
+		}
+	}
+	return assigned
+}
+
+func (b *builder) macs(path string, p port, owner ipam.InterfaceID) {
+	macs := p.MACs
+	if p.MAC != nil && !slices.Contains(macs, *p.MAC) {
+		macs = append([]ipam.MAC{*p.MAC}, macs...)
+	}
+	for i, mac := range macs {
+		if slices.Contains(macs[:i], mac) {
+			b.report.Addf(path+".mac_addresses", "%s is there twice", mac)
+		}
+		id := int64(len(b.out.MACs) + 1)
+		b.out.MACs[id] = &ipam.MACAddress{ID: id, MAC: mac, Interface: owner}
+	}
+}
