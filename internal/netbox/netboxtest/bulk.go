@@ -91,6 +91,7 @@ func (t *txn) bulkCreateUnsaved(m *model, list []any) *reply {
 				}
 			}
 		}
+		t.events = append(t.events, alone.events...)
 		made = append(made, r)
 	}
 	return answer(http.StatusCreated, t.renderAll(m, made))

@@ -16,6 +16,7 @@ func (t *txn) logChange(m *model, action string, before, after *row, message str
 		return
 	}
 	pre, post := t.snapshot(m, before), t.snapshot(m, after)
+	t.note(m, action, before, after, pre, post)
 	if action == "update" && same(pre, post) {
 		return
 	}

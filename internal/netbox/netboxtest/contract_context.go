@@ -166,6 +166,7 @@ func macFacts() []fact {
 			expect(t, c.call(t, http.MethodDelete, detailPath(macsPath, mac.id()), nil), http.StatusNoContent, nil)
 			expect(t, c.call(t, http.MethodGet, detailPath(interfacesPath, i.id()), nil), http.StatusOK, map[string]any{"mac_address": nil, "primary_mac_address": nil})
 		}},
+		{"the primary MAC of an interface is one of its own", 0, foreignPrimary},
 		{"mac_address of an interface is writable from 4.7 on", 0, writeMAC},
 		{"moving an address or MAC touches only itself", 0, func(t *testing.T, c *contract) {
 			eth0, eth1 := c.id(t, interfacesPath, "web1 eth0"), c.id(t, interfacesPath, "web1 eth1")
@@ -177,6 +178,25 @@ func macFacts() []fact {
 			expect(t, g, http.StatusOK, map[string]any{"assigned_object": nil})
 		}},
 	}
+}
+
+func foreignPrimary(t *testing.T, c *contract) {
+	path := detailPath(interfacesPath, c.id(t, interfacesPath, "web1 eth1"))
+	g := c.call(t, http.MethodPatch, path, object{"primary_mac_address": c.id(t, macsPath, "web1 eth0 52:54:00:00:01:02")})
+	key, text := "__all__", "MAC address 52:54:00:00:01:02 is assigned to a different interface (eth0)."
+	if !c.atLeast(7) {
+		key = "primary_mac_address"
+	}
+	if !c.atLeast(4) {
+		text = "MAC address 52:54:00:00:01:02 is not assigned to this interface."
+	}
+	expect(t, g, http.StatusBadRequest, map[string]any{"": messages(key, text)})
+	if !c.atLeast(4) {
+		return
+	}
+	free := c.create(t, macsPath, object{"mac_address": "52:54:00:00:0E:01"})
+	i := c.create(t, interfacesPath, object{"device": c.id(t, devicesPath, "web1"), "name": "eth7", "type": "virtual", "primary_mac_address": free.id()})
+	expect(t, c.call(t, http.MethodGet, detailPath(macsPath, free.id()), nil), http.StatusOK, map[string]any{"assigned_object_id": i.id()})
 }
 
 func writeMAC(t *testing.T, c *contract) {

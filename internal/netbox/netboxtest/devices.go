@@ -311,19 +311,18 @@ func cleanInterface(owner, path string) func(t *txn, r, old *row) problems {
 					t.display(t.table(devicesPath).model, t.get(devicesPath, other.ref(owner))))
 			}
 		}
-		primary := t.get(macsPath, r.ref("primary_mac_address"))
-		if primary != nil && (old == nil || old.ref("primary_mac_address") != primary.id) &&
-			(primary.str("assigned_object_type") != t.table(path).model.label || primary.ref("assigned_object_id") != r.id) {
-			bad.add("primary_mac_address", "MAC address %s is not assigned to this interface.", primary.str("mac_address"))
-		}
+		t.cleanPrimaryMAC(path, r, old, bad)
 		t.cleanShortcutMAC(r, old, bad)
 		return bad
 	}
 }
 
-// saveShortcutMAC makes a written mac_address the primary MAC of the interface.
+// saveShortcutMAC makes a written mac_address the primary MAC of the interface, and gives a new one its primary MAC.
 func saveShortcutMAC(label string) func(t *txn, r, old *row) {
-	return func(t *txn, r, _ *row) {
+	return func(t *txn, r, old *row) {
+		if old == nil {
+			t.adoptPrimary(label, r)
+		}
 		wanted := r.cols["mac_address"]
 		if wanted == (unset{}) {
 			return
@@ -341,6 +340,18 @@ func saveShortcutMAC(label string) func(t *txn, r, old *row) {
 	}
 }
 
+// adoptPrimary assigns the primary MAC of a new interface to it.
+func (t *txn) adoptPrimary(label string, r *row) {
+	mac := t.get(macsPath, r.ref("primary_mac_address"))
+	if mac == nil || t.assignee(mac) != nil {
+		return
+	}
+	changed := mac.clone()
+	changed.cols["assigned_object_type"], changed.cols["assigned_object_id"], changed.updated = label, r.id, t.now()
+	t.put(macsPath, changed)
+	t.logChange(t.table(macsPath).model, "update", mac, changed, "")
+}
+
 // macFor finds the interface's MAC object of that address, or makes one.
 func (t *txn) macFor(m *model, r *row, wanted string) int64 {
 	for _, mac := range t.assignedMACs(m.path, r) {
@@ -354,6 +365,31 @@ func (t *txn) macFor(m *model, r *row, wanted string) int64 {
 		panic(fmt.Sprintf("MAC of an interface: %v %v", bad, no))
 	}
 	return made.id
+}
+
+// cleanPrimaryMAC refuses a primary MAC of another interface. A new interface may take one that is assigned to nothing,
+// before 4.7 an old one too.
+func (t *txn) cleanPrimaryMAC(path string, r, old *row, bad problems) {
+	primary := t.get(macsPath, r.ref("primary_mac_address"))
+	if primary == nil {
+		return
+	}
+	v := t.s.config.Version
+	mine := primary.str("assigned_object_type") == t.table(path).model.label && primary.ref("assigned_object_id") == r.id
+	other := t.assignee(primary)
+	switch {
+	case mine || other == nil && v.atLeast(4) && (old == nil || !v.atLeast(7)):
+	case !v.atLeast(4):
+		bad.add("primary_mac_address", "MAC address %s is not assigned to this interface.", primary.str("mac_address"))
+	case other == nil:
+		bad.add("__all__", "Only a MAC address assigned to this interface can be its primary MAC address.")
+	default:
+		key := "primary_mac_address"
+		if v.atLeast(7) {
+			key = "__all__"
+		}
+		bad.add(key, "MAC address %s is assigned to a different interface (%s).", primary.str("mac_address"), other.str("name"))
+	}
 }
 
 // cleanShortcutMAC refuses a mac_address that contradicts the primary MAC sent with it.

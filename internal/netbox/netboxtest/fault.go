@@ -1,6 +1,7 @@
 package netboxtest
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -29,6 +30,7 @@ const (
 	HalfPage                        // a list page has half as many rows as asked for; paging stays consistent
 	EmptyPage                       // a list page without rows and without next, though rows exist
 	RepeatedPage                    // a list answers its first page, whatever page was asked for
+	SlowRows                        // a write takes Delay for each object in its body
 	UnknownStatus                   // every status in the answer is a value and label no version knows
 )
 
@@ -147,8 +149,21 @@ func (s *Server) withFault(c *call) *reply {
 		return proxyPage(http.StatusGatewayTimeout)
 	case Slow:
 		f.wait(c)
+	case SlowRows:
+		for range rowsOf(c.body) {
+			f.wait(c)
+		}
 	}
 	return damage(s.answer(c), c.fault.Kind)
+}
+
+// rowsOf counts the objects in a body.
+func rowsOf(body []byte) int {
+	var list []json.RawMessage
+	if json.Unmarshal(body, &list) == nil {
+		return len(list)
+	}
+	return 1
 }
 
 // damage changes a correct answer.

@@ -13,7 +13,7 @@ func (t *txn) background(m *model, list []any) *reply {
 	out := t.writeList(m, list)
 	status := "completed"
 	if out.status >= 300 {
-		status, t.over = "failed", map[string]map[int64]*row{}
+		status, t.over, t.events = "failed", map[string]map[int64]*row{}, nil
 	}
 	id := len(t.s.jobs) + 1
 	url := fmt.Sprintf("%s/api/core/jobs/%d/", t.base(), id)

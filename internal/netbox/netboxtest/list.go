@@ -135,8 +135,12 @@ func (t *txn) pageURL(paging url.Values) string {
 	return t.base() + t.call.URL.Path + "?" + q.Encode()
 }
 
-// sort orders rows as ?ordering= asks, else as the model does. rows arrive by id, and equal ones stay so.
+// sort orders rows as ?ordering= asks, else as the model does. rows arrive by id, and equal ones stay so unless ties are
+// unstable.
 func (t *txn) sort(m *model, rows []*row) {
+	if t.s.config.UnstableTies && t.s.lists.Add(1)%2 == 0 {
+		slices.Reverse(rows)
+	}
 	var orders []func(a, b *row) int
 	for _, name := range strings.Split(t.call.query.Get("ordering"), ",") {
 		column, descending := strings.CutPrefix(strings.TrimSpace(name), "-")

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ type Config struct {
 	Choices         map[string][]string // FIELD_CHOICES: replaces the values of sets such as "IPAddress.status"
 	Labels          map[string]string   // label of a choice value, translated or renamed ("" is a label too)
 	TimeZone        *time.Location      // TIME_ZONE; nil: UTC
+	UnstableTies    bool                // rows equal in the order of a list swap places from request to request, as before 4.6.8
 	JobWorkers      bool                // an RQ worker runs: ?background=true is carried out
 }
 
@@ -42,14 +44,18 @@ type Server struct {
 	clock  func() time.Time
 	down   bool
 	faults []*Fault
-	hooks  []*hook
 	jobs   []map[string]any
+	lists  atomic.Int64 // list pages answered
 
 	logMu    sync.Mutex
 	requests []Request
 	held     chan struct{} // closed to let held commits go on; nil: commits are not held
 	waiting  int
-	changed  *sync.Cond // signals waiting
+	inWork   int
+	out      outbox
+	closed   bool
+	changed  *sync.Cond // signals requests, inWork, waiting and out.sending
+	workers  sync.WaitGroup
 }
 
 // Request is one request the server received, in the order of arrival.
@@ -96,9 +102,13 @@ func Start(c Config) (*Server, error) {
 	return s, nil
 }
 
-// Close ends the server and waits until every request is answered. Held commits are let go.
+// Close ends the server and waits until every request is answered. Held commits are let go, webhooks are dropped.
 func (s *Server) Close() {
 	s.ReleaseCommits()
+	s.logMu.Lock()
+	s.closed = true
+	s.logMu.Unlock()
+	defer s.workers.Wait()
 	s.http.CloseClientConnections()
 	s.http.Close()
 }
@@ -149,8 +159,18 @@ func (s *Server) ForgetRequests() {
 func (s *Server) record(r *http.Request, body []byte) int {
 	s.logMu.Lock()
 	defer s.logMu.Unlock()
+	s.inWork++
+	defer s.changed.Broadcast()
 	s.requests = append(s.requests, Request{Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(), Header: r.Header.Clone(), Body: string(body)})
 	return len(s.requests) - 1
+}
+
+// finished counts a request out.
+func (s *Server) finished() {
+	s.logMu.Lock()
+	defer s.logMu.Unlock()
+	s.inWork--
+	s.changed.Broadcast()
 }
 
 func (s *Server) recordStatus(at, status int) {
@@ -211,6 +231,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	at := s.record(r, body)
+	defer s.finished()
 	c := &call{Request: r, body: body, query: r.URL.Query(), id: uuid.NewString(), fault: fault, began: now}
 	out := s.withFault(c)
 	if out == nil {
@@ -266,6 +287,9 @@ func marshal(v any) []byte {
 
 // base is the scheme and host of URLs in bodies.
 func (t *txn) base() string {
+	if t.relative {
+		return ""
+	}
 	if b := t.s.config.NextBase; b != "" {
 		return strings.TrimSuffix(b, "/")
 	}
@@ -274,3 +298,21 @@ func (t *txn) base() string {
 
 // paths are the paths of all models in a fixed order.
 func (s *Server) paths() []string { return slices.Sorted(maps.Keys(s.tables)) }
+
+// AwaitRequests blocks until n requests have arrived since the start or the last ForgetRequests.
+func (s *Server) AwaitRequests(n int) {
+	s.logMu.Lock()
+	defer s.logMu.Unlock()
+	for len(s.requests) < n {
+		s.changed.Wait()
+	}
+}
+
+// AwaitIdle blocks until no request is in work.
+func (s *Server) AwaitIdle() {
+	s.logMu.Lock()
+	defer s.logMu.Unlock()
+	for s.inWork > 0 {
+		s.changed.Wait()
+	}
+}

@@ -87,6 +87,9 @@ type txn struct {
 	s    *Server
 	call *call
 	over map[string]map[int64]*row // by model path; a nil row is deleted
+
+	events   []happening
+	relative bool // URLs are shown without scheme and host
 }
 
 func (t *txn) table(path string) *table { return t.s.tables[path] }
