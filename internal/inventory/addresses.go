@@ -71,8 +71,11 @@ type hostKey struct {
 	host netip.Addr
 }
 
-// sharedRoles may stand on several interfaces. Roles cannot be extended.
-var sharedRoles = []string{"anycast", "vip", "vrrp", "hsrp", "glbp", "carp"}
+// roles of addresses cannot be extended in NetBox. Addresses of the shared
+// ones may stand on several interfaces.
+func roles() (single, shared []string) {
+	return []string{"loopback", "secondary"}, []string{"anycast", "vip", "vrrp", "hsrp", "glbp", "carp"}
+}
 
 // address adds the address or addresses of an entry, assigned to an interface
 // unless that is zero.
@@ -81,9 +84,8 @@ func (b *builder) address(path string, a address, to ipam.InterfaceID) {
 		b.report.Addf(path+".address", "want an address with its mask such as 10.0.0.5/24")
 		return
 	}
-	roles := append([]string{"loopback", "secondary"}, sharedRoles...)
-	if a.Role != "" && !slices.Contains(roles, a.Role) {
-		b.report.Addf(path+".role", "no role %.60q in NetBox; %s", a.Role, strictyaml.Suggest(a.Role, roles))
+	if known := slices.Concat(roles()); a.Role != "" && !slices.Contains(known, a.Role) {
+		b.report.Addf(path+".role", "no role %.60q in NetBox; %s", a.Role, strictyaml.Suggest(a.Role, known))
 	}
 	object := ipam.Address{
 		VRF:       b.find(b.vrf, path+".vrf", a.VRF),
@@ -117,7 +119,8 @@ func (b *builder) address(path string, a address, to ipam.InterfaceID) {
 
 func (b *builder) addAddress(path string, a *ipam.Address) {
 	key := hostKey{a.VRF, a.Address.Addr()}
-	if other := b.taken[key]; other != nil && (other.Role != a.Role || !slices.Contains(sharedRoles, a.Role)) {
+	_, shared := roles()
+	if other := b.taken[key]; other != nil && (other.Role != a.Role || !slices.Contains(shared, a.Role)) {
 		b.report.Addf(path+".address", "%s is there already", a.Address.Addr())
 	}
 	b.taken[key] = a

@@ -143,7 +143,7 @@ type span struct {
 
 const (
 	maxSpan      = 1 << 16 // addresses of one entry: a whole /16
-	maxAddresses = 1 << 20 // of a file
+	maxAddresses = 1 << 18 // of a file
 )
 
 // UnmarshalText reads 10.0.0.5/24 and 10.0.0.100-10.0.0.199/24.

@@ -194,7 +194,7 @@ func (c *chainReader) arguments(chain *Chain) {
 			chain.DNS, err = FallbackServers(args)
 		case PluginGateway, PluginPXE:
 			if len(args) > 0 {
-				err = errors.New("takes no arguments; its settings are in the section netbox:")
+				err = errors.New("takes no arguments; its settings are in the netbox section")
 			}
 		}
 		if err != nil {
@@ -208,15 +208,15 @@ func (c *chainReader) arguments(chain *Chain) {
 func (c *chainReader) netboxArgument(args []string) error {
 	switch {
 	case len(args) == 0 && c.stock:
-		return fmt.Errorf("want the path of the file with the section netbox:, such as %s", filepath.Base(c.file))
+		return fmt.Errorf("want the path of the file with the netbox section, such as %s", filepath.Base(c.file))
 	case len(args) == 0:
 		return nil
 	case len(args) > 1:
-		return errors.New("takes no list of arguments; settings are in the section netbox:")
+		return errors.New("takes no list of arguments; settings are in the netbox section")
 	case looksLikeToken(args[0]):
 		return errors.New("this looks like a token, which would end up in the log: use netbox.token_file")
 	case !c.stock:
-		return errors.New("takes no argument in this program; its settings are in the section netbox: of this file")
+		return errors.New("takes no argument in this program; its settings are in the netbox section of this file")
 	}
 	return nil
 }

@@ -55,6 +55,7 @@ func TestExampleExplainsEveryKeyOnce(t *testing.T) {
 
 // leaves lists the settings under n, each of which needs a comment.
 func leaves(t *testing.T, path string, n *yaml.Node) []string {
+	t.Helper()
 	var found []string
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]

@@ -46,7 +46,7 @@ func Load(path string) (*File, error) { return Options{}.Load(path) }
 
 // Load reads the settings file at path.
 func (o Options) Load(path string) (*File, error) {
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(path) //nolint:gosec // G304: the operator names the file
 	if err != nil {
 		return nil, fmt.Errorf("read settings: %w", err)
 	}

@@ -1,8 +1,9 @@
 package settings
 
 import (
+	"encoding/hex"
 	"fmt"
-	"regexp"
+	"strings"
 )
 
 // Secret is text that shows itself nowhere: fmt in every verb, JSON, YAML and
@@ -29,8 +30,9 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // MarshalYAML hides the secret.
 func (Secret) MarshalYAML() (any, error) { return redacted, nil }
 
-var tokenLike = regexp.MustCompile(`^(nbt_\S*|[0-9a-fA-F]{40})$`)
-
 // looksLikeToken recognises both generations of NetBox tokens, so that one
 // pasted in the wrong place is reported without being repeated.
-func looksLikeToken(s string) bool { return tokenLike.MatchString(s) }
+func looksLikeToken(s string) bool {
+	_, err := hex.DecodeString(s)
+	return strings.HasPrefix(s, "nbt_") || len(s) == 40 && err == nil
+}

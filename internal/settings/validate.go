@@ -3,7 +3,6 @@ package settings
 import (
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -151,9 +150,6 @@ func choose(r *strictyaml.Report, path, word string, known ...string) {
 	}
 }
 
-// fieldName is what NetBox accepts as the internal name of a custom field.
-var fieldName = regexp.MustCompile(`^[A-Za-z0-9_]{1,50}$`)
-
 func validateNames(r *strictyaml.Report, n *NetBox) {
 	if n.ContextKey == "" {
 		r.Addf("netbox.context_key", "want the name of a key of the config contexts")
@@ -178,7 +174,7 @@ func validateNames(r *strictyaml.Report, n *NetBox) {
 	} {
 		switch {
 		case f.name == "" && !f.required:
-		case !fieldName.MatchString(f.name) || strings.Contains(f.name, "__"):
+		case !fieldName(f.name):
 			r.Addf(f.key, "want the internal name of a custom field (letters, digits, single _), not %.60q", f.name)
 		case used[f.name] != "":
 			r.Addf(f.key, "%s names the same custom field", used[f.name])
@@ -186,6 +182,14 @@ func validateNames(r *strictyaml.Report, n *NetBox) {
 			used[f.name] = f.key
 		}
 	}
+}
+
+// fieldName says that NetBox takes s as the internal name of a custom field.
+func fieldName(s string) bool {
+	foreign := func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}
+	return s != "" && len(s) <= 50 && !strings.ContainsFunc(s, foreign) && !strings.Contains(s, "__")
 }
 
 func validateNetwork(r *strictyaml.Report, n *NetBox) {

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,13 +91,6 @@ func (r *Report) Has(path string) bool {
 	return value != nil && value.ShortTag() != "!!null"
 }
 
-// Line returns the line of path, or of the nearest key above it; 0 if there is
-// none.
-func (r *Report) Line(path string) int {
-	line, _ := r.find(path)
-	return line
-}
-
 // Problems returns what was reported, by line; empty if the file is right.
 func (r *Report) Problems() Problems {
 	sorted := slices.Clone(r.problems)
@@ -119,13 +111,13 @@ func (r *Report) add(line int, path, text string) {
 	r.problems = append(r.problems, Problem{File: r.file, Line: line, Key: path, Text: text})
 }
 
-var syntaxLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
-
-// syntax reports an error of the YAML parser.
+// syntax reports an error of the YAML parser, "yaml: line 3: text".
 func (r *Report) syntax(err error) {
-	match := syntaxLine.FindStringSubmatch(err.Error())
-	line, _ := strconv.Atoi(match[1])
-	r.add(line, "", "not YAML: "+strings.TrimPrefix(err.Error(), match[0]))
+	line, text := 0, strings.TrimPrefix(err.Error(), "yaml: ")
+	if n, _ := fmt.Sscanf(text, "line %d:", &line); n == 1 {
+		_, text, _ = strings.Cut(text, ": ")
+	}
+	r.add(line, "", "not YAML: "+text)
 }
 
 // find walks from the root along path and returns its value, nil where the
