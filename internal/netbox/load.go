@@ -64,6 +64,9 @@ func heads(e endpoint) url.Values {
 // load reads everything. The marks are taken first, so that what changes
 // during the load is read again by the next poll.
 func (r *reader) load(ctx context.Context) (*picture, error) {
+	if _, err := r.client.Version(ctx); err != nil {
+		return nil, err
+	}
 	p := newPicture()
 	if err := r.readMarks(ctx, p); err != nil {
 		return nil, err

@@ -116,6 +116,9 @@ func (r *prefixRow) value(*decoder) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prefix %.60q: %w", r.Prefix, err)
 	}
+	if !p.Addr().Is4() {
+		return nil, nil
+	}
 	return &ipam.Prefix{
 		ID: r.ID, Prefix: p.Masked(), VRF: int64(r.VRF), Status: string(r.Status),
 		Scope: scope(r.ScopeType, r.ScopeID), Tenant: int64(r.Tenant), LastUpdated: r.LastUpdated.Time,
@@ -157,6 +160,9 @@ func (r *rangeRow) value(*decoder) (any, error) {
 	}
 	if start.Addr().BitLen() != end.Addr().BitLen() || end.Addr().Less(start.Addr()) {
 		return nil, fmt.Errorf("range %s to %s: the end is before the start", start.Addr(), end.Addr())
+	}
+	if !start.Addr().Is4() {
+		return nil, nil
 	}
 	return &ipam.Range{ID: r.ID, Start: start.Addr(), End: end.Addr(), VRF: int64(r.VRF), Status: string(r.Status), Tags: ids(r.Tags)}, nil
 }

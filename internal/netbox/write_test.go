@@ -1,0 +1,427 @@
+package netbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+)
+
+func leaseEnd() time.Time { return time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC) }
+
+// change is the record of an address of the seed as it shall be.
+func change(t *testing.T, seeded *netboxtest.Seeded, address string) RecordChange {
+	t.Helper()
+	return RecordChange{
+		ID:     seeded.ID(t, "ipam/ip-addresses", address),
+		Addr:   netip.MustParsePrefix(address).Addr(),
+		Record: ipam.Record{Client: "52:54:00:00:00:77", Expires: leaseEnd(), Hostname: "laptop"},
+	}
+}
+
+// shown is the record as NetBox has it.
+func shown(t *testing.T, s *netboxtest.Server, id int64) ipam.Record {
+	t.Helper()
+	raw, err := json.Marshal(s.Get("ipam/ip-addresses", id)["custom_fields"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var have map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &have); err != nil {
+		t.Fatal(err)
+	}
+	return testFields().record(have)
+}
+
+func wantOutcomes(t *testing.T, results []RecordResult, want ...Outcome) {
+	t.Helper()
+	if len(results) != len(want) {
+		t.Fatalf("%d results, want %d", len(results), len(want))
+	}
+	for i, r := range results {
+		if r.Outcome != want[i] {
+			t.Errorf("result %d is %s (%v), want %s", i, r.Outcome, r.Err, want[i])
+		}
+		if stamped := !r.LastUpdated.IsZero(); stamped != (want[i] == Done || want[i] == Unchanged) {
+			t.Errorf("result %d (%s) has last_updated %v", i, r.Outcome, r.LastUpdated)
+		}
+		if want[i] == Refused || want[i] == Retry {
+			if r.Err == nil {
+				t.Errorf("result %d (%s) has no reason", i, r.Outcome)
+			}
+		}
+	}
+}
+
+func TestRecordsAreWrittenOnceAndThenLeftAlone(t *testing.T) { // A-3, A-6, S-10
+	inEveryVersion(t, func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
+		c := connect(t, s.URL(), s.TokenV1(), silent())
+		changes := []RecordChange{change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")}
+		wantOutcomes(t, c.WriteRecords(t.Context(), changes), Done, Done)
+		for _, want := range changes {
+			if got := shown(t, s, want.ID); got != want.Record {
+				t.Errorf("%s shows %+v, want %+v", want.Addr, got, want.Record)
+			}
+		}
+		if n := len(s.Writes()); n != 1 {
+			t.Errorf("%d writes, want 1 for both", n)
+		}
+		if tags := s.Get("ipam/ip-addresses", changes[0].ID)["tags"]; len(tags.([]any)) != 1 {
+			t.Errorf("the tags were touched: %v", tags)
+		}
+		s.ForgetRequests()
+		wantOutcomes(t, c.WriteRecords(t.Context(), changes), Unchanged, Unchanged)
+		wantOutcomes(t, c.WriteRecords(t.Context(), changes[:1]), Unchanged)
+		if n := len(s.Writes()); n != 0 {
+			t.Errorf("%d writes that change nothing", n)
+		}
+	})
+}
+
+func TestOnlyWhatDiffersIsSent(t *testing.T) {
+	s, seeded := serve(t, netboxtest.V45)
+	c := connect(t, s.URL(), s.TokenV1(), silent())
+	r := change(t, seeded, "10.0.0.101/24")
+	r.Record = ipam.Record{Client: "52:54:00:00:00:09", Expires: leaseEnd()} // same client, no name this time (R-9)
+	wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
+	want := fmt.Sprintf(`[{"custom_fields":{"pydhcp_expire":"2026-05-06T07:08:09+00:00"},"id":%d}]`, r.ID)
+	if got := strings.TrimSpace(s.Writes()[0].Body); got != want {
+		t.Errorf("sent %s, want %s", got, want)
+	}
+	if got := shown(t, s, r.ID); got.Hostname != "printer" {
+		t.Errorf("host name %q was cleared by a client that sent none", got.Hostname)
+	}
+}
+
+func TestTextFieldsHoldRecordsToo(t *testing.T) { // A-6
+	s := netboxtest.New(t, netboxtest.Config{})
+	w := world()
+	for i := range w.CustomFields {
+		if w.CustomFields[i].Name == "pydhcp_expire" {
+			w.CustomFields[i].Type = "text"
+		}
+	}
+	seeded := netboxtest.Seed(t, s.URL(), s.TokenV1(), w)
+	c := connect(t, s.URL(), s.TokenV2(), silent())
+	r := change(t, seeded, "10.0.0.100/24")
+	wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
+	wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Unchanged)
+	if got := shown(t, s, r.ID); got != r.Record {
+		t.Errorf("shows %+v, want %+v", got, r.Record)
+	}
+}
+
+func TestARecordCanBeCleared(t *testing.T) {
+	s, seeded := serve(t, netboxtest.V47)
+	c := connect(t, s.URL(), s.TokenV2(), silent())
+	r := change(t, seeded, "10.0.0.101/24")
+	r.Record = ipam.Record{}
+	wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
+	if got, want := shown(t, s, r.ID), (ipam.Record{Hostname: "printer"}); got != want {
+		t.Errorf("shows %+v, want %+v", got, want)
+	}
+}
+
+func TestBindingFollowsTheLease(t *testing.T) { // clients.bind_interface, A-4
+	inEveryVersion(t, func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
+		c := connect(t, s.URL(), s.TokenV1(), silent())
+		eth0 := ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: seeded.ID(t, "virtualization/interfaces", "vm1 eth0")}
+		mgmt := ipam.InterfaceID{Kind: ipam.Device, ID: seeded.ID(t, "dcim/interfaces", "web1 mgmt")}
+		assigned := func(id int64) ipam.InterfaceID {
+			row := s.Get("ipam/ip-addresses", id)
+			kind, _ := row["assigned_object_type"].(string)
+			n, _ := row["assigned_object_id"].(int64)
+			return assignedTo(kind, n)
+		}
+		r := change(t, seeded, "10.0.0.100/24")
+		r.Bind = eth0
+		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
+		if got := assigned(r.ID); got != eth0 {
+			t.Errorf("assigned to %v, want %v", got, eth0)
+		}
+		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Unchanged)
+		r.Bind = mgmt
+		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
+		if got := assigned(r.ID); got != mgmt {
+			t.Errorf("assigned to %v, want %v", got, mgmt)
+		}
+		r.Bind, r.Unbind = ipam.InterfaceID{}, eth0
+		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Unchanged)
+		if got := assigned(r.ID); got != mgmt {
+			t.Errorf("an assignment that was not ours was taken back: %v", got)
+		}
+		r.Unbind = mgmt
+		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
+		if got := assigned(r.ID); got != (ipam.InterfaceID{}) {
+			t.Errorf("still assigned to %v", got)
+		}
+	})
+}
+
+func TestARefusedAssignmentDoesNotKeepTheRecordFromBeingShown(t *testing.T) {
+	for _, v := range netboxtest.Versions() {
+		for _, alone := range []bool{true, false} {
+			t.Run(fmt.Sprintf("NetBox %s, alone %t", v, alone), func(t *testing.T) {
+				s, seeded := serve(t, v)
+				c := connect(t, s.URL(), s.TokenV1(), silent())
+				// The primary address of web1 cannot go to another machine.
+				r := change(t, seeded, "10.0.0.5/24")
+				r.Bind = ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: seeded.ID(t, "virtualization/interfaces", "vm1 eth0")}
+				changes, want := []RecordChange{r}, []Outcome{Done}
+				if !alone {
+					changes, want = append(changes, change(t, seeded, "10.0.0.100/24")), append(want, Done)
+				}
+				results := c.WriteRecords(t.Context(), changes)
+				wantOutcomes(t, results, want...)
+				if results[0].Err == nil {
+					t.Error("nothing says that the assignment was left out")
+				}
+				if got := shown(t, s, r.ID); got != r.Record {
+					t.Errorf("shows %+v, want %+v", got, r.Record)
+				}
+			})
+		}
+	}
+}
+
+func TestWhatCannotBeWrittenHoldsUpNothingElse(t *testing.T) {
+	inEveryVersion(t, func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
+		c := connect(t, s.URL(), s.TokenV1(), silent())
+		dhcp := seeded.ID(t, "extras/tags", "DHCP")
+		var changes []RecordChange
+		var want []Outcome
+		for i := range 20 {
+			host := fmt.Sprintf("10.0.0.%d", 150+i)
+			id := s.Add(t, "ipam/ip-addresses", map[string]any{"address": host + "/24", "tags": []any{dhcp}})
+			r := RecordChange{ID: id, Addr: netip.MustParseAddr(host), Record: ipam.Record{Client: "52:54:00:00:00:77", Expires: leaseEnd()}}
+			outcome := Done
+			switch i {
+			case 3: // deleted meanwhile
+				s.Delete(t, "ipam/ip-addresses", id)
+				outcome = Gone
+			case 5: // renumbered meanwhile
+				s.Edit(t, "ipam/ip-addresses", id, map[string]any{"address": "10.0.0.250/24"})
+				outcome = Gone
+			case 7, 15: // a host name that the field's rule refuses
+				r.Record.Hostname = "no"
+				outcome = Refused
+			}
+			changes, want = append(changes, r), append(want, outcome)
+		}
+		field := seeded.ID(t, "extras/custom-fields", "pydhcp_hostname")
+		s.Edit(t, "extras/custom-fields", field, map[string]any{"validation_regex": "^[a-z]{5,}$"})
+		wantOutcomes(t, c.WriteRecords(t.Context(), changes), want...)
+	})
+}
+
+func TestAFieldThatIsNotDefinedIsNoticed(t *testing.T) {
+	inEveryVersion(t, func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
+		s.Delete(t, "extras/custom-fields", seeded.ID(t, "extras/custom-fields", "pydhcp_hostname"))
+		c := connect(t, s.URL(), s.TokenV1(), silent())
+		one, two := change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")
+		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{one, two}), Refused, Refused)
+		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{one}), Refused)
+	})
+}
+
+func TestALostAnswerIsNoLostWrite(t *testing.T) { // H-3
+	for name, kind := range map[string]netboxtest.FaultKind{
+		"connection reset": netboxtest.ResetAfter, "gateway time-out": netboxtest.Timeout504,
+	} {
+		for _, v := range []netboxtest.Version{netboxtest.V44, netboxtest.V47} {
+			t.Run(name+", NetBox "+string(v), func(t *testing.T) {
+				s, seeded := serve(t, v)
+				c := connect(t, s.URL(), s.TokenV1(), silent())
+				changes := []RecordChange{change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")}
+				s.Fail(netboxtest.Fault{Kind: kind, Method: "PATCH", Times: 1})
+				wantOutcomes(t, c.WriteRecords(t.Context(), changes), Retry, Retry)
+				wantOutcomes(t, c.WriteRecords(t.Context(), changes), Unchanged, Unchanged)
+				if n := len(s.Writes()); n != 1 {
+					t.Errorf("%d writes, want 1: the first one had been carried out", n)
+				}
+			})
+		}
+	}
+}
+
+func TestAWriteIsNeverRepeatedBlindly(t *testing.T) {
+	for name, kind := range map[string]netboxtest.FaultKind{
+		"reset": netboxtest.Reset, "bad gateway": netboxtest.HTML502, "throttled": netboxtest.Throttled429,
+		"unavailable": netboxtest.Unavailable503, "exception": netboxtest.JSON500, "forbidden": netboxtest.Forbidden403,
+		"login page": netboxtest.HTML200,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, seeded := serve(t, netboxtest.V47)
+			c := connect(t, s.URL(), s.TokenV2(), silent())
+			s.Fail(netboxtest.Fault{Kind: kind, Method: "PATCH"})
+			changes := []RecordChange{change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")}
+			wantOutcomes(t, c.WriteRecords(t.Context(), changes), Retry, Retry)
+			if n := len(s.Writes()); n != 1 {
+				t.Errorf("%d writes, want 1", n)
+			}
+		})
+	}
+}
+
+func TestATokenThatMayNotWriteSaysWhichPermissionIsMissing(t *testing.T) {
+	s, seeded := serve(t, netboxtest.V47)
+	const token = "limited000000000000000000000000000000000"
+	s.Permit(token, reading()...)
+	c := connect(t, s.URL(), token, silent())
+	results := c.WriteRecords(t.Context(), []RecordChange{change(t, seeded, "10.0.0.100/24")})
+	wantOutcomes(t, results, Retry)
+	if err := results[0].Err.Error(); !strings.Contains(err, "change on ipam.ipaddress") || !strings.Contains(err, "write enabled") {
+		t.Errorf("the error does not name the permission: %s", err)
+	}
+}
+
+func TestAnAddressTheTokenMayOnlySeeIsRefusedAlone(t *testing.T) {
+	inEveryVersion(t, func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
+		mine, other := change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.5/24")
+		const token = "limited000000000000000000000000000000000"
+		s.Permit(token, append(reading(), netboxtest.Grant{Object: "ipam.ipaddress", Actions: []string{"change"}, Tag: "dhcp"})...)
+		c := connect(t, s.URL(), token, silent())
+		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{other, mine}), Refused, Done)
+		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{other}), Refused)
+	})
+}
+
+func TestASingleWriteGivesWayToAnEditMadeMeanwhile(t *testing.T) { // S-3
+	s, seeded := serve(t, netboxtest.V46)
+	r := change(t, seeded, "10.0.0.100/24")
+	c := connect(t, s.URL(), s.TokenV2(), silent())
+	// Between reading and writing somebody changes the row; the answer to the
+	// read arrives late.
+	hold := make(chan struct{})
+	s.Fail(netboxtest.Fault{Kind: netboxtest.Slow, Method: "PATCH", Times: 1, Until: hold})
+	done := make(chan []RecordResult, 1)
+	go func() { done <- c.WriteRecords(t.Context(), []RecordChange{r}) }()
+	waitForWrite(t, s)
+	s.Edit(t, "ipam/ip-addresses", r.ID, map[string]any{"custom_fields": map[string]any{"pydhcp_hostname": "edited"}})
+	close(hold)
+	wantOutcomes(t, <-done, Done)
+	writes := s.Writes()
+	if len(writes) != 2 || writes[0].Status != 412 || writes[1].Status != 200 {
+		t.Errorf("want a write that was refused with 412 and one that was not, got %d: %+v", len(writes), writes)
+	}
+	if got := shown(t, s, r.ID); got != r.Record {
+		t.Errorf("shows %+v, want %+v", got, r.Record)
+	}
+}
+
+// waitForWrite waits until the server has a write in work.
+func waitForWrite(t *testing.T, s *netboxtest.Server) {
+	t.Helper()
+	for len(s.Writes()) == 0 {
+		select {
+		case <-t.Context().Done():
+			t.Fatal("no write came")
+		default:
+		}
+	}
+}
+
+func TestTheChangeLogSaysWhyFrom44On(t *testing.T) {
+	inEveryVersion(t, func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
+		c := connect(t, s.URL(), s.TokenV1(), silent())
+		r := change(t, seeded, "10.0.0.100/24")
+		r.Message = strings.Repeat("ä", 500)
+		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
+		body := s.Writes()[0].Body
+		known := c.version.Load().AtLeast(4, 4)
+		if got := strings.Count(body, "ä"); known && got != maxMessageLength || !known && got != 0 {
+			t.Errorf("%d characters of message sent", got)
+		}
+	})
+}
+
+func TestBatchesGrowWithQuickAnswersAndShrinkWithTrouble(t *testing.T) {
+	c := connect(t, "http://netbox.invalid", "x", silent())
+	for range 10 {
+		c.learnBatch(c.batchSize(), time.Second, nil)
+	}
+	if got := c.batchSize(); got != largestBatch {
+		t.Errorf("batch of %d after quick answers, want %d", got, largestBatch)
+	}
+	c.learnBatch(3, time.Second, nil) // says nothing about full batches
+	c.learnBatch(250, time.Minute, nil)
+	if got := c.batchSize(); got != 125 {
+		t.Errorf("batch of %d after a slow answer, want 125", got)
+	}
+	for range 10 {
+		c.learnBatch(c.batchSize(), time.Second, &Error{Kind: TimedOut})
+	}
+	if got := c.batchSize(); got != 1 {
+		t.Errorf("batch of %d after trouble, want 1", got)
+	}
+	c.learnBatch(1, time.Second, &Error{Kind: Forbidden})
+	c.learnBatch(1, time.Second, nil)
+	if got := c.batchSize(); got != 2 {
+		t.Errorf("batch of %d, want 2", got)
+	}
+}
+
+func TestManyRecordsGoInBatches(t *testing.T) {
+	s, seeded := serve(t, netboxtest.V47)
+	dhcp := seeded.ID(t, "extras/tags", "DHCP")
+	c := connect(t, s.URL(), s.TokenV2(), silent())
+	var changes []RecordChange
+	for i := range 230 {
+		host := netip.AddrFrom4([4]byte{10, 0, 2, byte(i)})
+		id := s.Add(t, "ipam/ip-addresses", map[string]any{"address": host.String() + "/16", "tags": []any{dhcp}})
+		changes = append(changes, RecordChange{ID: id, Addr: host, Record: ipam.Record{Client: "52:54:00:00:00:77", Expires: leaseEnd()}})
+	}
+	for i, r := range c.WriteRecords(t.Context(), changes) {
+		if r.Outcome != Done {
+			t.Errorf("change %d is %s: %v", i, r.Outcome, r.Err)
+		}
+	}
+	if n := len(s.Writes()); n != 3 && n != 2 {
+		t.Errorf("%d writes, want 2 or 3", n)
+	}
+}
+
+func TestACancelledWriteSaysRetry(t *testing.T) {
+	s, seeded := serve(t, netboxtest.V47)
+	c := connect(t, s.URL(), s.TokenV2(), silent())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	wantOutcomes(t, c.WriteRecords(ctx, []RecordChange{change(t, seeded, "10.0.0.100/24")}), Retry)
+}
+
+func TestTheRedeploySwitchIsReadAsItIsNow(t *testing.T) { // X-15
+	inEveryVersion(t, func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
+		c := connect(t, s.URL(), s.TokenV1(), silent())
+		web1 := ipam.MachineID{Kind: ipam.Device, ID: seeded.ID(t, "dcim/devices", "web1")}
+		vm1 := ipam.MachineID{Kind: ipam.VirtualMachine, ID: seeded.ID(t, "virtualization/virtual-machines", "vm1")}
+		names := []string{"redeploy", "confirm_redeploy"}
+		for id, want := range map[ipam.MachineID]string{web1: "true", vm1: "null"} {
+			got, err := c.MachineFields(t.Context(), id, names)
+			if err != nil || len(got) != 1 || string(got["redeploy"]) != want {
+				t.Errorf("%v: %s, %v; want redeploy %s and no other field", id, got, err, want)
+			}
+		}
+		s.Edit(t, "dcim/devices", web1.ID, map[string]any{"custom_fields": map[string]any{"redeploy": false}})
+		if got, err := c.MachineFields(t.Context(), web1, names); err != nil || string(got["redeploy"]) != "false" {
+			t.Errorf("after the switch was cleared: %s, %v", got, err)
+		}
+		s.Fail(netboxtest.Fault{Kind: netboxtest.HTML502, Times: 1})
+		s.ForgetRequests()
+		if got, err := c.MachineFields(t.Context(), web1, names); err == nil {
+			t.Errorf("trouble gave %v", got)
+		}
+		if n := len(s.Requests()); n != 1 {
+			t.Errorf("%d requests, want 1: a client is waiting", n)
+		}
+		web1.ID = 999
+		if _, err := c.MachineFields(t.Context(), web1, names); kindOf(err) != NotFound {
+			t.Errorf("a device that is gone: %v", err)
+		}
+	})
+}
