@@ -148,13 +148,21 @@ func (s *Server4) Serve(ctx context.Context) error {
 	}
 	readers.Wait()
 	close(jobs)
-	drained := make(chan struct{})
-	go func() { workers.Wait(); close(drained) }()
+	return awaitEnd(&workers, drainTime)
+}
+
+// awaitEnd waits for all of group, but not longer than patience.
+func awaitEnd(group *sync.WaitGroup, patience time.Duration) error {
+	ended := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(ended)
+	}()
 	select {
-	case <-drained:
+	case <-ended:
 		return nil
-	case <-time.After(drainTime):
-		return fmt.Errorf("packets still in work %s after the end", drainTime)
+	case <-time.After(patience):
+		return fmt.Errorf("packets still in work %s after the end", patience)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coredhcp/coredhcp/handler"
@@ -258,6 +259,38 @@ func TestPacketsInWorkAreFinishedBeforeServeReturns(t *testing.T) {
 		t.Errorf("Serve: %v", err)
 	}
 	r.receive()
+}
+
+func TestTheEndIsNotPutOffForever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var stuck sync.WaitGroup
+		stuck.Add(1)
+		start := time.Now()
+		if err := awaitEnd(&stuck, drainTime); err == nil || time.Since(start) != drainTime {
+			t.Errorf("after %s: %v", time.Since(start), err)
+		}
+		stuck.Done()
+	})
+}
+
+func TestPacketsLostInTheKernelAreCounted(t *testing.T) {
+	log, _ := debugLogger()
+	s, err := Listen4(loopback0, []handler.Handler4{grant}, Options4{SupplyServerID: true, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRelay(t, s)
+	junk := make([]byte, 60000)
+	for range 4 * receiveBuffer / len(junk) { // the kernel doubles what it is asked for
+		r.send(junk)
+	}
+	keepServing(t, s)
+	// The kernel tells with the first packet it has room for again.
+	lost := s.meter.dropped.WithLabelValues(string(dropKernel))
+	waitFor(t, "the count of the kernel", func() bool {
+		r.send(discover(t, 1).ToBytes())
+		return valueOf(t, lost) > 0
+	})
 }
 
 func TestServeEndsWhenTheServerIsClosed(t *testing.T) {
