@@ -65,8 +65,8 @@ type Writer struct {
 // New returns a Writer; Run makes it work.
 func New(config Config) *Writer {
 	waits := backoff.NewExponentialBackOff()
-	waits.InitialInterval, waits.Multiplier, waits.MaxInterval = time.Second, 2, 48*time.Second
-	waits.RandomizationFactor = 0.25 // 60 s at most
+	waits.InitialInterval, waits.Multiplier, waits.MaxInterval = 1250*time.Millisecond, 2, 50*time.Second
+	waits.RandomizationFactor = 0.2 // so 1 s at least, 60 s at most
 	return &Writer{
 		config:   config,
 		quiet:    quiet.New(config.Log, time.Minute, time.Now),

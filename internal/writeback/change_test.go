@@ -1,0 +1,183 @@
+package writeback
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/sirupsen/logrus"
+	"github.com/sirupsen/logrus/hooks/test"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+)
+
+// renumber gives an address object another id.
+func renumber(from, to int64) func(*ipam.Objects) {
+	return func(o *ipam.Objects) {
+		a := *o.Addresses[from]
+		a.ID = to
+		delete(o.Addresses, from)
+		o.Addresses[to] = &a
+	}
+}
+
+func TestWhatTheRecordShows(t *testing.T) {
+	at := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	for _, c := range []struct {
+		name  string
+		lease lease.Lease
+		want  ipam.Record
+	}{
+		{"a bound lease with its name (A-3)",
+			lease.Lease{Client: alice, State: lease.Bound, Expires: at, Hostname: "printer"},
+			ipam.Record{Client: string(alice), Expires: at, Hostname: "printer"}},
+		{"a bound lease without a name leaves the name alone (R-9)",
+			lease.Lease{Client: alice, State: lease.Bound, Expires: at},
+			ipam.Record{Client: string(alice), Expires: at}},
+		{"a released lease keeps its key and ends (A-4)",
+			lease.Lease{Client: alice, State: lease.Released, Expires: at.Add(-2 * time.Hour), Hostname: "printer"},
+			ipam.Record{Client: string(alice), Expires: at.Add(-2 * time.Hour), Hostname: "printer"}},
+		{"a declined address has the key that keeps everybody off (A-5)",
+			lease.Lease{Client: lease.Declined, State: lease.Quarantined, Expires: at},
+			ipam.Record{Client: "00:00:00:00:00:00", Expires: at}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			log, _ := test.NewNullLogger()
+			c.lease.Addr = host(1)
+			got, err := New(Config{Log: log}).change(picture(t, 2, nil), c.lease)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, got.Record); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if got.ID != 1001 || got.Addr != host(1) || got.Bind != (ipam.InterfaceID{}) || got.Unbind != (ipam.InterfaceID{}) {
+				t.Errorf("%+v, want address 1001 and its assignment left alone", got)
+			}
+		})
+	}
+}
+
+func TestTheObjectIsThatOfTheNetworksVRF(t *testing.T) {
+	log, _ := test.NewNullLogger()
+	twin := func(o *ipam.Objects) {
+		a := *o.Addresses[1001]
+		a.ID, a.VRF = 900, 7
+		o.Addresses[900] = &a
+	}
+	for _, c := range []struct {
+		name string
+		edit func(*ipam.Objects)
+		want int64
+	}{
+		{"global", twin, 1001},
+		{"in a VRF", func(o *ipam.Objects) { twin(o); o.Prefixes[1].VRF = 7 }, 900},
+		{"its network is gone", func(o *ipam.Objects) { delete(o.Prefixes, 1) }, 1001},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := New(Config{Log: log}).change(picture(t, 2, c.edit), bound(1))
+			if err != nil || got.ID != c.want {
+				t.Errorf("object %d, %v, want %d", got.ID, err, c.want)
+			}
+		})
+	}
+}
+
+// clients.bind_interface: an address is assigned while it is leased, and only
+// assignments of our own making are taken back.
+func TestAssignment(t *testing.T) {
+	now := time.Now()
+	running, ended := now.Add(time.Hour), now.Add(-time.Hour)
+	none, foreign := ipam.InterfaceID{}, ipam.InterfaceID{Kind: ipam.Device, ID: 99}
+	for _, c := range []struct {
+		name         string
+		lease        lease.Lease
+		port         ipam.InterfaceID // of the lease
+		assigned     ipam.InterfaceID // in NetBox
+		record       lease.ClientID   // in NetBox
+		bind, unbind ipam.InterfaceID
+	}{
+		{"bound, unassigned", lease.Lease{Client: alice, State: lease.Bound, Expires: running},
+			portOfAlice, none, "", portOfAlice, none},
+		{"bound, assigned already", lease.Lease{Client: alice, State: lease.Bound, Expires: running},
+			portOfAlice, portOfAlice, alice, portOfAlice, none},
+		{"bound, still assigned to the last client", lease.Lease{Client: alice, State: lease.Bound, Expires: running},
+			portOfAlice, portOfBob, bob, portOfAlice, none},
+		{"bound, assigned by somebody else", lease.Lease{Client: alice, State: lease.Bound, Expires: running},
+			portOfAlice, foreign, bob, none, none},
+		{"bound, interface deleted", lease.Lease{Client: alice, State: lease.Bound, Expires: running},
+			foreign, none, "", none, none},
+		{"bound to an unknown client, still assigned to the last", lease.Lease{Client: alice, State: lease.Bound, Expires: running},
+			none, portOfBob, bob, none, portOfBob},
+		{"bound to an unknown client, assigned by somebody else", lease.Lease{Client: alice, State: lease.Bound, Expires: running},
+			none, foreign, bob, none, none},
+		{"bound to a known client on an interface with another MAC", lease.Lease{Client: alice, State: lease.Bound, Expires: running},
+			none, portOfAlice, alice, none, none},
+		{"bound, over before NetBox could be told", lease.Lease{Client: alice, State: lease.Bound, Expires: ended},
+			portOfAlice, portOfAlice, alice, none, portOfAlice},
+		{"released", lease.Lease{Client: alice, State: lease.Released, Expires: ended},
+			portOfAlice, portOfAlice, alice, none, portOfAlice},
+		{"released, assigned by somebody else", lease.Lease{Client: alice, State: lease.Released, Expires: ended},
+			none, foreign, alice, none, none},
+		{"declined, assigned to the last client", lease.Lease{Client: lease.Declined, State: lease.Quarantined, Expires: running},
+			none, portOfAlice, alice, none, portOfAlice},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			log, _ := test.NewNullLogger()
+			s := picture(t, 2, func(o *ipam.Objects) {
+				o.Addresses[1001].Interface = c.assigned
+				o.Addresses[1001].Record = ipam.Record{Client: string(c.record), Expires: ended}
+			})
+			c.lease.Addr = host(1)
+			c.lease.InterfaceKind, c.lease.InterfaceID = uint8(c.port.Kind), c.port.ID
+			got, err := New(Config{Log: log, BindInterface: true}).change(s, c.lease)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Bind != c.bind || got.Unbind != c.unbind {
+				t.Errorf("bind %v, unbind %v, want %v and %v", got.Bind, got.Unbind, c.bind, c.unbind)
+			}
+			off, err := New(Config{Log: log}).change(s, c.lease)
+			if err != nil || off.Bind != none || off.Unbind != none {
+				t.Errorf("without the setting: bind %v, unbind %v, %v", off.Bind, off.Unbind, err)
+			}
+		})
+	}
+}
+
+// S-5: the store's client keeps the address, with a warning.
+func TestARivalRecordIsReplacedWithAWarning(t *testing.T) {
+	now := time.Now()
+	for _, c := range []struct {
+		name    string
+		client  lease.ClientID
+		expires time.Time
+		updated time.Time
+		want    bool
+	}{
+		{"another client's lease runs", bob, now.Add(time.Hour), now, true},
+		{"it is over", bob, now.Add(-time.Hour), now, false},
+		{"it is as we left it", bob, now.Add(time.Hour), now.Add(-time.Hour), false},
+		{"it is the same client's", alice, now.Add(time.Hour), now, false},
+		{"the record is empty", "", time.Time{}, now, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			log, hook := test.NewNullLogger()
+			s := picture(t, 2, func(o *ipam.Objects) {
+				a := o.Addresses[1001]
+				a.Record, a.LastUpdated = ipam.Record{Client: string(c.client), Expires: c.expires}, c.updated
+			})
+			l := bound(1)
+			l.SyncedAt = now.Add(-time.Hour)
+			got, err := New(Config{Log: log}).change(s, l)
+			if err != nil || got.Record.Client != string(alice) {
+				t.Errorf("record of %q, %v, want the store's client", got.Record.Client, err)
+			}
+			e := hook.LastEntry()
+			if warned := e != nil && e.Level == logrus.WarnLevel && e.Data["other"] == string(bob); warned != c.want {
+				t.Errorf("warned: %v, want %v", warned, c.want)
+			}
+		})
+	}
+}
