@@ -210,7 +210,8 @@ func (e *Engine) carryOut(ctx context.Context, m ClientMessage, decision Decisio
 	return true, nil
 }
 
-// commit makes one change durable and then known (S-1, S-2).
+// commit makes one change durable and then known (S-1, S-2), which ends the
+// hold of the client it was for, if any.
 func (e *Engine) commit(ctx context.Context, client ClientID, next Lease, expected Revision) error {
 	next.Unsynced = next.Unsynced && e.config.WriteBack
 	revision, err := e.config.Store.CompareAndSwap(ctx, next, expected)
@@ -265,18 +266,27 @@ func (e *Engine) probe(ctx context.Context, m ClientMessage, addr netip.Addr, tr
 // learn takes over what the store holds for one address.
 func (e *Engine) learn(l Lease, revision Revision) {
 	e.facts.Leases.put(l, revision)
-	if !l.Unsynced || e.queued[l.Addr] {
+	// Not l: newer news may have come first.
+	unsynced := e.facts.Leases.stored[l.Addr].Unsynced
+	switch {
+	case !unsynced && e.queued[l.Addr]:
+		delete(e.queued, l.Addr)
+		e.unsynced = remove(e.unsynced, l.Addr)
+	case unsynced && !e.queued[l.Addr]:
+		e.queued[l.Addr] = true
+		e.unsynced = append(e.unsynced, l.Addr)
+	}
+	if !unsynced {
 		return
 	}
-	e.queued[l.Addr] = true
-	e.unsynced = append(e.unsynced, l.Addr)
 	select {
 	case e.unsyncedC <- struct{}{}:
 	default:
 	}
 }
 
-// UnsyncedC receives a value when there may be leases NetBox was not told of.
+// UnsyncedC receives a value after changes that NetBox was not told of; several
+// changes may give one value.
 func (e *Engine) UnsyncedC() <-chan struct{} { return e.unsyncedC }
 
 // Unsynced returns up to limit leases that NetBox was not told of yet, oldest
@@ -299,8 +309,7 @@ func (e *Engine) Unsynced(limit int) []Lease {
 func (e *Engine) Synced(ctx context.Context, l Lease, at time.Time) error {
 	e.mu.Lock()
 	stored := e.facts.Leases.stored[l.Addr]
-	current := stored.Client == l.Client && stored.State == l.State && stored.Expires.Equal(l.Expires) && stored.Hostname == l.Hostname
-	current = current && e.facts.Leases.inWork[l.Addr] == ""
+	current := stored.says(l) && e.facts.Leases.inWork[l.Addr] == ""
 	if current {
 		e.facts.Leases.inWork[l.Addr] = l.Client
 	}
@@ -310,16 +319,9 @@ func (e *Engine) Synced(ctx context.Context, l Lease, at time.Time) error {
 	}
 	next := stored.Lease
 	next.Unsynced, next.SyncedAt = false, at
-	revision, err := e.config.Store.CompareAndSwap(ctx, next, stored.revision)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.facts.Leases.inWork, l.Addr)
-	if err != nil {
+	if err := e.commit(ctx, "", next, stored.revision); err != nil {
 		return fmt.Errorf("note that NetBox shows the lease of %s: %w", l.Addr, err)
 	}
-	e.facts.Leases.put(next, revision)
-	delete(e.queued, l.Addr)
-	e.unsynced = remove(e.unsynced, l.Addr)
 	return nil
 }
 

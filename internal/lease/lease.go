@@ -66,6 +66,12 @@ type Lease struct {
 	SyncedAt time.Time
 }
 
+// says reports whether NetBox is told the same of l and other.
+func (l Lease) says(other Lease) bool {
+	return l.Client == other.Client && l.State == other.State && l.Expires.Equal(other.Expires) && l.Hostname == other.Hostname &&
+		l.InterfaceKind == other.InterfaceKind && l.InterfaceID == other.InterfaceID
+}
+
 // Revision counts the writes of one address's lease; 0 means no lease stored.
 type Revision uint64
 

@@ -65,6 +65,7 @@ func NewLeases(policy *Policy) *Leases {
 func (l *Leases) put(next Lease, revision Revision) {
 	old, ok := l.stored[next.Addr]
 	if ok && revision < old.revision {
+		l.touch(next.Addr)
 		return
 	}
 	if ok && old.Client != next.Client {
