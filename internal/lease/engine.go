@@ -116,7 +116,8 @@ func (e *Engine) locked(fn func()) {
 
 // Handle decides about one message and makes the decision come true. When it
 // returns a Decision with Verdict Ack the lease is durable. trace may be nil.
-// An error means trouble on our side (H-3); the Decision is then Silent.
+// An error means trouble on our side; the Decision is then Silent (H-3), or
+// promises no more than was durable before (H-4).
 func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Decision, error) {
 	if !e.begin(m) {
 		trace.addf("D-28", "an earlier message of this client is still in work")
@@ -127,7 +128,7 @@ func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Dec
 		decision := e.decide(m, trace)
 		done, err := e.carryOut(ctx, m, decision, trace)
 		if err != nil {
-			return Decision{Rule: "H-3", Reason: ReasonStoreFailed}, fmt.Errorf("%s from %s: %w", m.Type, m.Client, err)
+			return e.withoutStore(m, decision, trace), fmt.Errorf("%s from %s: %w", m.Type, m.Client, err)
 		}
 		if done {
 			return decision, nil
@@ -208,6 +209,35 @@ func (e *Engine) carryOut(ctx context.Context, m ClientMessage, decision Decisio
 		return e.probe(ctx, m, decision.Addr.Addr(), trace)
 	}
 	return true, nil
+}
+
+// minRemaining is the shortest time worth acknowledging without the store.
+const minRemaining = time.Minute
+
+// withoutStore is the answer when the store failed: silence, except that a
+// client which renews keeps its running lease for the time that is left, since
+// that needs no write. Clients in other states may have lost the address to
+// another server's client unseen (H-3, H-4).
+func (e *Engine) withoutStore(m ClientMessage, decision Decision, trace *Trace) Decision {
+	silent := Decision{Rule: "H-3", Reason: ReasonStoreFailed}
+	if decision.Verdict != Ack || decision.Rule != "D-12" {
+		return silent
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.config.Now()
+	a := e.facts.Snapshot.Address(decision.Subnet.VRF, decision.Addr.Addr())
+	if a == nil {
+		return silent
+	}
+	b := e.facts.Leases.binding(a, now)
+	left := min(b.Expires.Sub(now).Truncate(time.Second), decision.Time)
+	if b.Client != m.Client || !b.running(now) || left < minRemaining {
+		return silent
+	}
+	trace.addf("H-4", "the store failed: acknowledged for the %s that are left", left)
+	decision.Rule, decision.Time = "H-4", left
+	return decision
 }
 
 // commit makes one change durable and then known (S-1, S-2), which ends the

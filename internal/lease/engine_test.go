@@ -117,6 +117,41 @@ func TestStoreFailureIsSilence(t *testing.T) {
 	}
 }
 
+// H-4: while the store is out of reach, renewing clients keep what they have
+// for the time that is left; nobody gets anything new.
+func TestStoreFailureLeavesRunningLeasesTheirTime(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		message ClientMessage
+		want    string
+		left    time.Duration
+	}{
+		{"RENEWING", renewing(alice, "10.0.0.10"), "ACK H-4 10.0.0.10/24 bound", 30*time.Minute - time.Second},
+		{"REBINDING", request(alice, has("10.0.0.10")), "ACK H-4 10.0.0.10/24 bound", 30*time.Minute - time.Second},
+		{"RENEWING for less time", renewing(alice, "10.0.0.10", asking(5*time.Minute)), "ACK H-4 10.0.0.10/24 bound", 5 * time.Minute},
+		{"RENEWING what is known from the record only", renewing(carol, "10.0.0.12"), "ACK H-4 10.0.0.12/24 bound", 20*time.Minute - time.Second},
+		{"RENEWING in the last minute", renewing(bob, "10.0.0.11"), "silent H-3 store_failed", 0},
+		{"RENEWING what has ended", renewing(nth(1), "10.0.0.13"), "silent H-3 store_failed", 0},
+		{"INIT-REBOOT", request(alice, wants("10.0.0.10")), "silent H-3 store_failed", 0},
+		{"SELECTING", selecting(alice, "10.0.0.10"), "silent H-3 store_failed", 0},
+		{"RELEASE", message(Release, alice, has("10.0.0.10")), "silent H-3 store_failed", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store := newMemStore(bound("10.0.0.10", alice, 30*time.Minute), bound("10.0.0.11", bob, time.Minute), bound("10.0.0.13", nth(1), -time.Minute))
+			store.before, store.read = func(Lease) error { return errDisk }, errDisk
+			r := newRig(t, store, snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.11/24"),
+				dynamic("10.0.0.12/24", record(carol, 20*time.Minute)), dynamic("10.0.0.13/24")))
+			d, err := r.Handle(t.Context(), c.message, nil)
+			if brief(d) != c.want || d.Time != c.left || !errors.Is(err, errDisk) {
+				t.Errorf("%s for %s, %v; want %s for %s", brief(d), d.Time, err, c.want, c.left)
+			}
+			if n := store.written(); n != 0 {
+				t.Errorf("%d writes", n)
+			}
+		})
+	}
+}
+
 // A packet whose time is up gets nothing, and its client can come again.
 func TestCancelledPacketIsSilence(t *testing.T) {
 	r := newRig(t, newMemStore(), small(t))
