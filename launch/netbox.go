@@ -9,8 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/inventory"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
@@ -50,19 +48,18 @@ func (a *app) check(ctx context.Context) error {
 }
 
 func (a *app) checkInventory(file *settings.File) error {
-	s := file.NetBox
-	objects, err := inventory.Load(s.Inventory, inventory.Options{ContextKey: s.ContextKey, Fields: s.Fields})
+	snapshot, problems, err := instance.Inventory(file.NetBox)
 	if err != nil {
 		return configError(err)
 	}
-	_, problems := ipam.Build(objects, instance.Options(s))
 	for _, p := range problems {
 		fmt.Fprintf(a.stdout, "problem  %s\n", p)
 	}
 	if len(problems) > 0 {
 		return errReported
 	}
-	fmt.Fprintf(a.stdout, "%s: %d prefixes, %d addresses, %d machines\n", s.Inventory, len(objects.Prefixes), len(objects.Addresses), len(objects.Machines))
+	objects := snapshot.Objects()
+	fmt.Fprintf(a.stdout, "%s: %d prefixes, %d addresses, %d machines\n", file.NetBox.Inventory, len(objects.Prefixes), len(objects.Addresses), len(objects.Machines))
 	return nil
 }
 

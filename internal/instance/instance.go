@@ -109,18 +109,13 @@ func (i *Instance) engineConfig() lease.Config {
 	return c
 }
 
-// serveInventory reads the file that stands in for NetBox. It cannot go stale
-// and is not written to.
+// serveInventory serves from an inventory, which cannot go stale and is not
+// written to.
 func (i *Instance) serveInventory() error {
-	s := i.Settings
-	objects, err := inventory.Load(s.Inventory, inventory.Options{
-		ContextKey: s.ContextKey,
-		Fields:     s.Fields,
-	})
+	snapshot, problems, err := Inventory(i.Settings)
 	if err != nil {
 		return err
 	}
-	snapshot, problems := ipam.Build(objects, Options(s))
 	for _, p := range problems {
 		i.Log.WithField("object", p.Object).Warn(p.Text)
 	}
@@ -128,8 +123,22 @@ func (i *Instance) serveInventory() error {
 	return nil
 }
 
-// Options are the names that give NetBox data their meaning.
-func Options(s settings.NetBox) ipam.Options {
+// Inventory reads the file that stands in for NetBox.
+func Inventory(s settings.NetBox) (*ipam.Snapshot, []ipam.Problem, error) {
+	objects, err := inventory.Load(s.Inventory, inventory.Options{
+		ContextKey: s.ContextKey,
+		Fields:     s.Fields,
+		GateFields: []string{s.PXE.RedeployField, s.PXE.ConfirmField},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	snapshot, problems := ipam.Build(objects, options(s))
+	return snapshot, problems, nil
+}
+
+// options are the names that give NetBox data their meaning.
+func options(s settings.NetBox) ipam.Options {
 	return ipam.Options{VRF: s.VRF, DynamicTag: s.Dynamic.Tag, DynamicStatus: s.Dynamic.Status, GatewayTag: s.Gateway.Tag}
 }
 

@@ -57,7 +57,7 @@ func (i *Instance) followConfig(disk string) netbox.FollowConfig {
 		Interval:   s.Poll.Interval,
 		ContextKey: s.ContextKey,
 		GateFields: []string{s.PXE.RedeployField, s.PXE.ConfirmField},
-		Options:    Options(s),
+		Options:    options(s),
 		DiskPath:   disk,
 		OnSnapshot: i.publish,
 		OnConfirm:  func(at time.Time, skew time.Duration) { i.Engine.Confirm(at, skew) },

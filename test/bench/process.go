@@ -66,24 +66,27 @@ func startProcess(ctx context.Context, folder, name, addr string, command ...str
 	return p, p.ready(ctx)
 }
 
+// ready asks until the server answers.
 func (p *process) ready(ctx context.Context) error {
-	poll := time.NewTicker(50 * time.Millisecond)
-	defer poll.Stop()
+	l, err := newLoad(p.addr, 1)
+	if err != nil {
+		return err
+	}
+	defer l.close()
 	for {
-		text, err := os.ReadFile(p.log)
+		s, err := l.shoot(ctx, 20, 100*time.Millisecond)
 		if err != nil {
 			return err
 		}
-		if bytes.Contains(text, []byte("serving DHCPv4")) {
+		if s.done > 0 {
 			return nil
 		}
 		select {
 		case err := <-p.done:
 			p.done <- err
+			text, _ := os.ReadFile(p.log) // says why; may be missing
 			return fmt.Errorf("did not start (%w):\n%s", err, text)
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-poll.C:
+		default:
 		}
 	}
 }
