@@ -72,11 +72,36 @@ func accessFacts() []fact {
 			g := c.callAs(t, a, http.MethodPost, "ipam/ip-addresses/", object{"address": host(c.subnet(), 1)}, nil)
 			expect(t, g, http.StatusForbidden, map[string]any{"detail": "You do not have permission to perform this action."})
 		}},
+		{"OPTIONS tells who may change and who may add", 0, optionsTellRights},
 		{"OPTIONS lists the choices of a field", 0, func(t *testing.T, c *contract) {
 			g := c.call(t, http.MethodOptions, "ipam/ip-ranges/", nil)
 			expect(t, g, http.StatusOK, map[string]any{"actions.POST.status.choices": []object{{"value": "active", "display_name": "Active"},
 				{"value": "reserved", "display_name": "Reserved"}, {"value": "deprecated", "display_name": "Deprecated"}}})
 		}},
+	}
+}
+
+func optionsTellRights(t *testing.T, c *contract) {
+	for name, tt := range map[string]struct {
+		readOnly bool
+		actions  []string
+		want     map[string]any
+	}{
+		"change":            {false, []string{"view", "change"}, map[string]any{"actions.PUT.status.type": "choice", "actions.POST": nil}},
+		"add":               {false, []string{"view", "add"}, map[string]any{"actions.POST.status.type": "choice", "actions.PUT": nil}},
+		"see":               {false, []string{"view"}, map[string]any{"actions": nil}},
+		"change, read only": {true, []string{"view", "change"}, map[string]any{"actions": nil}},
+	} {
+		a := newAdmin(c.target.URL, c.target.Limit(t, tt.readOnly, Grant{Object: "ipam.iprange", Actions: tt.actions}))
+		g := c.callAs(t, a, http.MethodOptions, "ipam/ip-ranges/", nil, nil)
+		if g.status != http.StatusOK {
+			t.Errorf("%s: %d %s", name, g.status, clip(g.raw))
+		}
+		for path, want := range tt.want {
+			if got := g.at(path); got != want {
+				t.Errorf("who may %s: %s is %v, want %v", name, path, got, want)
+			}
+		}
 	}
 }
 

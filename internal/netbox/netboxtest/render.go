@@ -168,25 +168,35 @@ func (t *txn) tagRows(ids []int64) []*row {
 	return tags
 }
 
-// options answers OPTIONS: what POST accepts, choices included, if the token may add.
+// options answers OPTIONS: what POST and PUT accept, choices included, as far as the token may add and change.
 func (t *txn) options(m *model) *reply {
 	out := map[string]any{"name": m.class + " List", "description": "", "renders": []any{"application/json", "text/html"},
 		"parses": []any{"application/json"}}
-	if t.call.token.allows(m.label, "add") && !t.call.token.ReadOnly {
-		fields := map[string]any{}
-		for _, f := range m.fields {
-			if f.hidden || f.readOnly || !t.s.config.Version.atLeast(f.since) {
-				continue
-			}
-			entry := map[string]any{"type": optionType(f.kind), "required": f.required, "read_only": false, "label": f.name}
-			if f.kind == choice {
-				entry["choices"] = t.optionChoices(f.set)
-			}
-			fields[f.name] = entry
+	actions := map[string]any{}
+	for method, action := range map[string]string{http.MethodPost: "add", http.MethodPut: "change"} {
+		if t.call.token.allows(m.label, action) && !t.call.token.ReadOnly {
+			actions[method] = t.optionFields(m)
 		}
-		out["actions"] = map[string]any{http.MethodPost: fields}
+	}
+	if len(actions) > 0 {
+		out["actions"] = actions
 	}
 	return answer(http.StatusOK, out)
+}
+
+func (t *txn) optionFields(m *model) map[string]any {
+	fields := map[string]any{}
+	for _, f := range m.fields {
+		if f.hidden || f.readOnly || !t.s.config.Version.atLeast(f.since) {
+			continue
+		}
+		entry := map[string]any{"type": optionType(f.kind), "required": f.required, "read_only": false, "label": f.name}
+		if f.kind == choice {
+			entry["choices"] = t.optionChoices(f.set)
+		}
+		fields[f.name] = entry
+	}
+	return fields
 }
 
 func (t *txn) optionChoices(set string) []any {
