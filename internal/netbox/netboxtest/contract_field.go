@@ -113,7 +113,7 @@ func unknownField(t *testing.T, c *contract) {
 	case c.atLeast(4):
 		expect(t, g, http.StatusOK, map[string]any{"custom_fields.c_text": "kept"})
 	default:
-		expect(t, g, http.StatusBadRequest, nil)
+		expect(t, g, http.StatusBadRequest, map[string]any{"": messages("__all__", "Unknown field name 'nosuch' in custom field data.")})
 	}
 }
 

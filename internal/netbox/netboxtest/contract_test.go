@@ -1,7 +1,9 @@
 package netboxtest
 
 import (
+	"cmp"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -42,5 +44,9 @@ func TestContractOfARealNetBox(t *testing.T) {
 		}
 		t.Skip("no real NetBox: NETBOX_URL and NETBOX_TOKEN or NETBOX_TOKEN_FILE are not set")
 	}
-	Contract(t, Target{URL: url, Token: token})
+	size, err := strconv.Atoi(cmp.Or(os.Getenv("NETBOX_MAX_PAGE_SIZE"), "1000"))
+	if err != nil {
+		t.Fatalf("NETBOX_MAX_PAGE_SIZE: %v", err)
+	}
+	Contract(t, Target{URL: url, Token: token, MaxPage: size})
 }

@@ -85,8 +85,8 @@ func (s *Server) edit(t testing.TB, path string, do func(tx *txn, m *model) (pro
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	tab := s.tables[path]
-	if tab == nil {
+	tab, ok := s.tables[path]
+	if !ok {
 		t.Fatalf("the stand-in has no %s", path)
 	}
 	tx := s.operator()

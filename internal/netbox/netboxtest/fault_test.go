@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -283,6 +284,21 @@ func TestRequestsAreRecorded(t *testing.T) {
 	s.ForgetRequests()
 	if len(s.Requests()) != 0 {
 		t.Error("requests are not forgotten")
+	}
+}
+
+func TestIgnoredParametersAreRecorded(t *testing.T) {
+	for v, want := range map[Version][]string{V45: {"nosuch", "start", "tag__any"}, V47: {"exclude", "nosuch"}} {
+		s := New(t, Config{Version: v})
+		s.Add(t, "extras/tags", map[string]any{"name": "a", "slug": "a"})
+		if _, _, err := try(t, s, http.MethodGet, "/api/ipam/ip-addresses/?start=0&limit=1&nosuch=1&status=active&tag__any=a&exclude=config_context", ""); err != nil {
+			t.Fatal(err)
+		}
+		got := s.Requests()[0].Ignored
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", v, diff)
+		}
 	}
 }
 

@@ -1,10 +1,7 @@
 package netboxtest
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"regexp"
@@ -21,11 +18,6 @@ type Seeded struct {
 	admin *admin
 }
 
-type madeObject struct {
-	path string
-	id   int64
-}
-
 // ID is the id of an object; an unknown name fails the test.
 func (s *Seeded) ID(t testing.TB, path, name string) int64 {
 	t.Helper()
@@ -34,54 +26,6 @@ func (s *Seeded) ID(t testing.TB, path, name string) int64 {
 		t.Fatalf("the seed made no %s %q", path, name)
 	}
 	return id
-}
-
-// Wipe deletes what the seed made, newest first. What is gone already is passed over.
-func (s *Seeded) Wipe(t testing.TB) {
-	t.Helper()
-	for _, o := range slices.Backward(s.made) {
-		status, body := s.admin.do(t, http.MethodDelete, fmt.Sprintf("%s/%d/", o.path, o.id), nil)
-		if status != http.StatusNoContent && status != http.StatusNotFound {
-			t.Errorf("delete %s %d: %d %s", o.path, o.id, status, body)
-		}
-	}
-}
-
-// Wipe deletes every object of the types Seed makes. For disposable instances only.
-func Wipe(t testing.TB, baseURL, token string) {
-	t.Helper()
-	a := newAdmin(baseURL, token)
-	for _, path := range wipeOrder() {
-		a.wipe(t, path)
-	}
-}
-
-func wipeOrder() []string {
-	return []string{contextsPath, machinesPath, clustersPath, clusterTypesPath, devicesPath, typesPath, "dcim/manufacturers", rolesPath, platformsPath,
-		macsPath, addressesPath, rangesPath, prefixesPath, vrfsPath, locationsPath, sitesPath, regionsPath, siteGroupsPath, tenantsPath,
-		"tenancy/tenant-groups", customFieldsPath, choiceSetsPath, "extras/tags"}
-}
-
-// wipe deletes all rows of a type, one by one: children may go with their parents.
-func (a *admin) wipe(t testing.TB, path string) {
-	t.Helper()
-	for {
-		var page struct {
-			Results []struct {
-				ID int64 `json:"id"`
-			} `json:"results"`
-		}
-		a.get(t, path+"/?fields=id&limit=100", &page)
-		if len(page.Results) == 0 {
-			return
-		}
-		for _, r := range page.Results {
-			status, body := a.do(t, http.MethodDelete, fmt.Sprintf("%s/%d/", path, r.ID), nil)
-			if status != http.StatusNoContent && status != http.StatusNotFound {
-				t.Fatalf("delete %s %d: %d %s", path, r.ID, status, body)
-			}
-		}
-	}
 }
 
 // Seed loads a world through the REST API, in the order the objects depend on each other. Anything NetBox refuses
@@ -97,73 +41,6 @@ func Seed(t testing.TB, baseURL, token string, w World) *Seeded {
 	s.contexts(t, w.Contexts)
 	return s
 }
-
-// admin speaks to a NetBox for the seed and the contract.
-type admin struct {
-	base, auth string
-	client     *http.Client
-}
-
-func newAdmin(baseURL, token string) *admin {
-	word := "Token "
-	if strings.HasPrefix(token, "nbt_") {
-		word = "Bearer "
-	}
-	return &admin{base: strings.TrimSuffix(baseURL, "/") + "/api/", auth: word + token, client: &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
-}
-
-// send makes one request; body nil sends none.
-func (a *admin) send(t testing.TB, method, path string, body any, header http.Header) (*http.Response, []byte) {
-	t.Helper()
-	var in io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			t.Fatalf("encode body of %s %s: %v", method, path, err)
-		}
-		in = bytes.NewReader(b)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), method, a.base+path, in)
-	if err != nil {
-		t.Fatalf("make request: %v", err)
-	}
-	req.Header.Set("Authorization", a.auth)
-	req.Header.Set("Accept", "application/json")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	maps.Copy(req.Header, header)
-	resp, err := a.client.Do(req)
-	if err != nil {
-		t.Fatalf("%s %s: %v", method, path, err)
-	}
-	defer resp.Body.Close()
-	out, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatalf("%s %s: read answer: %v", method, path, err)
-	}
-	return resp, out
-}
-
-func (a *admin) do(t testing.TB, method, path string, body any) (int, []byte) {
-	t.Helper()
-	resp, out := a.send(t, method, path, body, nil)
-	return resp.StatusCode, out
-}
-
-func (a *admin) get(t testing.TB, path string, into any) {
-	t.Helper()
-	status, body := a.do(t, http.MethodGet, path, nil)
-	if status != http.StatusOK {
-		t.Fatalf("GET %s: %d %s", path, status, body)
-	}
-	if err := json.Unmarshal(body, into); err != nil {
-		t.Fatalf("GET %s: %v", path, err)
-	}
-}
-
-type object = map[string]any
 
 // make creates one object and remembers its id by name.
 func (s *Seeded) make(t testing.TB, path, name string, fields object) int64 {

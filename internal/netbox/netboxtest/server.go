@@ -58,20 +58,6 @@ type Server struct {
 	workers  sync.WaitGroup
 }
 
-// Request is one request the server received, in the order of arrival.
-type Request struct {
-	Method, Path string
-	Query        url.Values
-	Header       http.Header
-	Body         string
-	Status       int // as answered; 0: no answer was sent (connection reset)
-}
-
-// Write reports whether the request asks for a change.
-func (r Request) Write() bool {
-	return r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions
-}
-
 // New starts a stand-in and ends it with the test. An impossible Config fails the test.
 func New(t testing.TB, c Config) *Server {
 	t.Helper()
@@ -131,56 +117,6 @@ func (s *Server) SetClock(now func() time.Time) {
 	s.clock = now
 }
 
-// Requests returns what was received since the start or the last ForgetRequests.
-func (s *Server) Requests() []Request {
-	s.logMu.Lock()
-	defer s.logMu.Unlock()
-	return append([]Request(nil), s.requests...)
-}
-
-// Writes returns the received requests that ask for a change.
-func (s *Server) Writes() []Request {
-	var w []Request
-	for _, r := range s.Requests() {
-		if r.Write() {
-			w = append(w, r)
-		}
-	}
-	return w
-}
-
-// ForgetRequests empties the record of requests.
-func (s *Server) ForgetRequests() {
-	s.logMu.Lock()
-	defer s.logMu.Unlock()
-	s.requests = nil
-}
-
-func (s *Server) record(r *http.Request, body []byte) int {
-	s.logMu.Lock()
-	defer s.logMu.Unlock()
-	s.inWork++
-	defer s.changed.Broadcast()
-	s.requests = append(s.requests, Request{Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(), Header: r.Header.Clone(), Body: string(body)})
-	return len(s.requests) - 1
-}
-
-// finished counts a request out.
-func (s *Server) finished() {
-	s.logMu.Lock()
-	defer s.logMu.Unlock()
-	s.inWork--
-	s.changed.Broadcast()
-}
-
-func (s *Server) recordStatus(at, status int) {
-	s.logMu.Lock()
-	defer s.logMu.Unlock()
-	if at < len(s.requests) {
-		s.requests[at].Status = status
-	}
-}
-
 // call is one request in work.
 type call struct {
 	*http.Request
@@ -191,6 +127,8 @@ type call struct {
 	path  string // model path, "" for other pages
 	fault *Fault
 	began time.Time // by the server's clock
+
+	ignored []string // query parameters without effect
 }
 
 // reply is an answer before it is written.
@@ -209,6 +147,7 @@ func (r *reply) set(key, value string) *reply {
 }
 
 func answer(status int, body any) *reply { return &reply{status: status, body: body} }
+
 func detail(status int, message string) *reply {
 	return answer(status, map[string]any{"detail": message})
 }
@@ -237,7 +176,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if out == nil {
 		panic(http.ErrAbortHandler)
 	}
-	s.recordStatus(at, out.status)
+	s.recordAnswer(at, out.status, c.ignored)
 	s.send(w, c, out)
 }
 
@@ -298,21 +237,3 @@ func (t *txn) base() string {
 
 // paths are the paths of all models in a fixed order.
 func (s *Server) paths() []string { return slices.Sorted(maps.Keys(s.tables)) }
-
-// AwaitRequests blocks until n requests have arrived since the start or the last ForgetRequests.
-func (s *Server) AwaitRequests(n int) {
-	s.logMu.Lock()
-	defer s.logMu.Unlock()
-	for len(s.requests) < n {
-		s.changed.Wait()
-	}
-}
-
-// AwaitIdle blocks until no request is in work.
-func (s *Server) AwaitIdle() {
-	s.logMu.Lock()
-	defer s.logMu.Unlock()
-	for s.inWork > 0 {
-		s.changed.Wait()
-	}
-}

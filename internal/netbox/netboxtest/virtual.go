@@ -79,7 +79,7 @@ func vmInterfaceModel() *model {
 	return &model{path: vmInterfacesPath, label: "virtualization.vminterface", class: "VMInterface", verbose: "interface",
 		fields: []field{refField("virtual_machine", machinesPath).must().on(cascade), textField("name", 64).must(), flagField("enabled", true),
 			refField("parent", vmInterfacesPath), refField("bridge", vmInterfacesPath), numberField("mtu"), refField("primary_mac_address", macsPath),
-			textField("description", 200), {name: "mode", kind: choice, set: "Interface.mode", nullable: true, blank: true}, refField("vrf", vrfsPath), shortcutMAC},
+			textField("description", 200), {name: "mode", kind: choice, set: "Interface.mode", nullable: true, blank: true}, refField("vrf", vrfsPath), shortcutMAC()},
 		brief: []string{"virtual_machine", "name", "description"},
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "mac_address": primaryMAC, "mac_addresses": shownMACs(vmInterfacesPath),
 			"count_ipaddresses": assignedCount(addressesPath, "virtualization.vminterface")},

@@ -1,0 +1,148 @@
+package netboxtest
+
+import (
+	"cmp"
+	"net/netip"
+)
+
+func prefixModel() *model {
+	fields := []field{{name: "prefix", kind: network, required: true}, refField("vrf", vrfsPath).on(protect), refField("tenant", tenantsPath).on(protect),
+		choiceField("status", "Prefix.status", "active"), refField("role", "ipam/roles"), flagField("is_pool", false), flagField("mark_utilized", false)}
+	fields = append(fields, genericFields("scope", cascade, "dcim.region", "dcim.sitegroup", "dcim.site", "dcim.location")...)
+	return &model{path: prefixesPath, label: "ipam.prefix", class: "Prefix", verbose: "prefix", fields: commonFields(fields...),
+		brief:   []string{"family", "prefix", "description", "_depth"},
+		display: func(_ *txn, r *row) string { return r.prefix("prefix").String() },
+		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "family": familyOf("prefix"), "scope": func(t *txn, r *row) any { return t.generic(r, "scope") },
+			"vlan": func(*txn, *row) any { return nil }, "children": prefixChildren, "_depth": prefixDepth},
+		filters: map[string]filterFunc{
+			"family": familyFilter("prefix"),
+			"prefix": prefixFilter("prefix", func(have, want netip.Prefix, _ bool) bool { return have == want }),
+			"within": lastOf(prefixFilter("prefix", func(have, want netip.Prefix, _ bool) bool {
+				return have.Bits() > want.Bits() && want.Masked().Contains(have.Addr())
+			})),
+			"within_include": lastOf(prefixFilter("prefix", func(have, want netip.Prefix, _ bool) bool {
+				return have.Bits() >= want.Bits() && want.Masked().Contains(have.Addr())
+			})),
+			"contains": lastOf(prefixFilter("prefix", func(have, want netip.Prefix, masked bool) bool {
+				return have.Contains(want.Addr()) && (have.Bits() < want.Bits() || masked && have.Bits() == want.Bits())
+			})),
+		},
+		relations: map[string]filterFunc{
+			"present_in_vrf_id": presentInVRF, "site_id": scopeFilter("dcim.site"), "location_id": scopeFilter("dcim.location"),
+			"region_id": scopeFilter("dcim.region"), "site_group_id": scopeFilter("dcim.sitegroup"),
+		},
+		order: func(_ *txn, a, b *row) int {
+			return cmp.Or(cmp.Compare(a.ref("vrf"), b.ref("vrf")), comparePrefixes(a.prefix("prefix"), b.prefix("prefix")))
+		},
+		key:     func(r *row) string { return r.prefix("prefix").String() },
+		prepare: cleanPrefix,
+		search:  []string{"prefix", "description"},
+	}
+}
+
+func cleanPrefix(t *txn, r, _ *row) problems {
+	bad := problems{}
+	p := r.prefix("prefix")
+	if p.Bits() == 0 {
+		bad.add("prefix", "Cannot create prefix with /0 mask.")
+		return bad
+	}
+	t.cleanScope(r, bad)
+	if unique, where := t.uniqueSpace(r); unique {
+		for _, other := range t.keyed(prefixesPath, p.String()) {
+			if other.id != r.id && sameVRF(other, r) {
+				bad.add("prefix", "Duplicate prefix found in %s: %s", where, p)
+				break
+			}
+		}
+	}
+	return bad
+}
+
+// cleanScope checks that a scope is a type and an id of an object, or neither.
+func (t *txn) cleanScope(r *row, bad problems) {
+	kind, id := r.str("scope_type"), r.ref("scope_id")
+	switch m := t.s.labelled(kind); {
+	case kind == "" && id == 0:
+	case kind == "":
+		bad.add("__all__", "A scope type must be set when a scope ID is.")
+	case id == 0:
+		bad.add("scope", "Please select a %s.", m.verbose)
+	case t.get(m.path, id) == nil:
+		bad.add("scope", "Please select a %s.", m.verbose)
+	}
+}
+
+func prefixChildren(t *txn, r *row) any {
+	n, p := 0, r.prefix("prefix")
+	for _, other := range t.all(prefixesPath) {
+		if q := other.prefix("prefix"); other.id != r.id && sameVRF(other, r) && q.Bits() > p.Bits() && p.Contains(q.Addr()) {
+			n++
+		}
+	}
+	return n
+}
+
+func prefixDepth(t *txn, r *row) any {
+	n, p := 0, r.prefix("prefix")
+	for _, other := range t.all(prefixesPath) {
+		if q := other.prefix("prefix"); sameVRF(other, r) && q.Bits() < p.Bits() && q.Contains(p.Addr()) {
+			n++
+		}
+	}
+	return n
+}
+
+// presentInVRF matches prefixes of a VRF; import targets are not modelled.
+func presentInVRF(t *txn, values []string) (test, string) {
+	return refFilter(&field{name: "vrf", to: vrfsPath}, true, "")(t, values)
+}
+
+// scopeFilter matches the cached scope: a site through its location, a region or group with everything below it.
+func scopeFilter(label string) filterFunc {
+	return func(t *txn, values []string) (test, string) {
+		m := t.s.labelled(label)
+		want := map[int64]bool{}
+		for _, v := range values {
+			if v == "null" {
+				want[0] = true
+				continue
+			}
+			id, message := t.choose(m.path, v, true)
+			if message != "" {
+				return nil, message
+			}
+			for member := range t.withDescendants(m.path, id) {
+				want[member] = true
+			}
+		}
+		return func(r *row) bool { return want[t.scopeOf(r, label)] }, ""
+	}
+}
+
+// scopeOf is the region, group, site or location a row's scope lies in, 0 if none.
+func (t *txn) scopeOf(r *row, label string) int64 {
+	kind, id := r.str("scope_type"), r.ref("scope_id")
+	if kind == "dcim.location" && label != kind {
+		if loc := t.get(locationsPath, id); loc != nil {
+			kind, id = "dcim.site", loc.ref("site")
+		}
+	}
+	if kind == "dcim.site" && label != kind {
+		site := t.get(sitesPath, id)
+		if site == nil {
+			return 0
+		}
+		switch label {
+		case "dcim.region":
+			return site.ref("region")
+		case "dcim.sitegroup":
+			return site.ref("group")
+		}
+		return 0
+	}
+	if kind == label {
+		return id
+	}
+	return 0
+}
