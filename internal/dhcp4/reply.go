@@ -154,17 +154,14 @@ func Configures(req, resp *dhcpv4.DHCPv4) bool {
 	return granted && messageType(req) == lease.BOOTP && !resp.Options.Has(dhcpv4.OptionDHCPMessageType)
 }
 
-// unasked are the options given to a client that sent no parameter request
-// list, or an empty one.
-var unasked = []uint8{1, 3, 6, 15, 28, 42, 51, 58, 59}
-
 // Wanted reports whether an optional parameter may go to the client. It
 // is not meant for boot parameters, which follow rules of their own. The
-// library's IsOptionRequested says yes to everything without option 55 (F-27).
+// library's IsOptionRequested says yes to everything without option 55 (F-27);
+// here that, or an empty list, stands for a list of the usual ones.
 func Wanted(req *dhcpv4.DHCPv4, code dhcpv4.OptionCode) bool {
 	listed := req.Options.Get(dhcpv4.OptionParameterRequestList)
 	if len(listed) == 0 {
-		listed = unasked
+		listed = []uint8{1, 3, 6, 15, 28, 42, 51, 58, 59}
 	}
 	return slices.Contains(listed, code.Code())
 }

@@ -26,23 +26,23 @@ func TestParseRequestReadsEverythingADecisionNeeds(t *testing.T) {
 		dhcp4test.Raw(118, 10, 2, 0, 0), dhcp4test.Raw(12, []byte("pc-1\x00\x00")...),
 		func(p *dhcpv4.DHCPv4) { p.NumSeconds = 7; p.ClientIPAddr = net.IP{10, 0, 0, 6} },
 	)
-	in := Ingress{Interface: "eth0", Addrs: []netip.Addr{dhcp4test.Server}, Delivery: lease.DeliveryUnicast}
+	in := Ingress{Interface: "eth0", Addrs: []netip.Addr{dhcp4test.Server()}, Delivery: lease.DeliveryUnicast}
 	got := ParseRequest(req, dhcp4test.Prepared(t, req), in, true)
 	want := lease.ClientMessage{
 		Type:            lease.Request,
 		Client:          "02:AB:00:00:00:01",
-		MAC:             ipam.MAC(dhcp4test.MAC),
+		MAC:             ipam.MAC(dhcp4test.MAC()),
 		HasMAC:          true,
 		RequestedAddr:   addr("10.0.0.5"),
 		ClientAddr:      addr("10.0.0.6"),
 		ServerID:        addr("10.0.0.2"),
-		Identifier:      dhcp4test.Server,
+		Identifier:      dhcp4test.Server(),
 		Override:        addr("10.0.0.254"),
 		Relay:           addr("10.0.0.1"),
 		LinkSelection:   addr("10.1.0.0"),
 		SubnetSelection: addr("10.2.0.0"),
 		Interface:       "eth0",
-		InterfaceAddrs:  []netip.Addr{dhcp4test.Server},
+		InterfaceAddrs:  []netip.Addr{dhcp4test.Server()},
 		Delivery:        lease.DeliveryUnicast,
 		LeaseTime:       time.Hour,
 		Hostname:        "pc-1",
@@ -58,7 +58,7 @@ func TestWhatIsAbsentOrZeroIsTheZeroAddr(t *testing.T) {
 		dhcp4test.Relayed("0.0.0.0", dhcp4test.SubOption(5, 0, 0, 0, 0), dhcp4test.SubOption(11, 10, 0, 0, 254)))
 	got := ParseRequest(req, nil, Ingress{}, true)
 	want := lease.ClientMessage{
-		Type: lease.Discover, Client: "02:AB:00:00:00:01", MAC: ipam.MAC(dhcp4test.MAC), HasMAC: true,
+		Type: lease.Discover, Client: "02:AB:00:00:00:01", MAC: ipam.MAC(dhcp4test.MAC()), HasMAC: true,
 		// sub-option 11 counts only when giaddr is set.
 	}
 	if diff := cmp.Diff(want, got, equalAddrs); diff != "" {
@@ -135,9 +135,9 @@ func TestClientKey(t *testing.T) {
 		mac      bool
 		reject   string
 	}{
-		"I-1 Ethernet": {dhcp4test.MAC, nil, ours, "02:AB:00:00:00:01", true, ""},
-		"I-3 option 61 does not replace a chaddr":   {dhcp4test.MAC, []dhcpv4.Modifier{id}, ours, "02:AB:00:00:00:01", true, ""},
-		"I-4 six bytes of another medium":           {dhcp4test.MAC, []dhcpv4.Modifier{infiniband}, ours, "02:AB:00:00:00:01", false, ""},
+		"I-1 Ethernet": {dhcp4test.MAC(), nil, ours, "02:AB:00:00:00:01", true, ""},
+		"I-3 option 61 does not replace a chaddr":   {dhcp4test.MAC(), []dhcpv4.Modifier{id}, ours, "02:AB:00:00:00:01", true, ""},
+		"I-4 six bytes of another medium":           {dhcp4test.MAC(), []dhcpv4.Modifier{infiniband}, ours, "02:AB:00:00:00:01", false, ""},
 		"I-1 eight bytes":                           {long[:8], nil, ours, "01:02:03:04:05:06:07:08", false, ""},
 		"I-1 no hardware address but option 61":     {nil, []dhcpv4.Modifier{id}, ours, "FF:01:02:03", false, ""},
 		"I-1 neither":                               {nil, nil, ours, "", false, "client identifier"},

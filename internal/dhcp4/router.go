@@ -11,10 +11,6 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
-// virtualRoles are the NetBox roles of an address that routers share, most
-// wanted first (G-2).
-var virtualRoles = []string{"vrrp", "hsrp", "glbp", "carp", "vip"}
-
 // Routers returns the gateways of N in the order a client should prefer them
 // (G-2): inside its own subnet first, then addresses that routers share, then
 // the lowest. client is the client's address with the mask it was sent; it is
@@ -47,11 +43,14 @@ func outside(client netip.Prefix, a *ipam.Address) int {
 	return 1
 }
 
+// roleRank sorts the NetBox roles of addresses that routers share before all
+// others.
 func roleRank(a *ipam.Address) int {
-	if i := slices.Index(virtualRoles, a.Role); i >= 0 {
+	shared := []string{"vrrp", "hsrp", "glbp", "carp", "vip"}
+	if i := slices.Index(shared, a.Role); i >= 0 {
 		return i
 	}
-	return len(virtualRoles)
+	return len(shared)
 }
 
 // ClientPrefix returns the client's address, which is ciaddr for an INFORM,

@@ -19,10 +19,10 @@ func TestRawFramesOfTheStockServerAreAvoided(t *testing.T) {
 		in     Ingress
 		want   bool
 	}{
-		"siaddr is ours":                {nil, dhcp4test.Server.AsSlice(), Ingress{}, false},
+		"siaddr is ours":                {nil, dhcp4test.Server().AsSlice(), Ingress{}, false},
 		"siaddr is a TFTP server":       {nil, other, Ingress{}, true},
 		"siaddr is zero":                {nil, none, Ingress{}, true},
-		"eight-byte hardware address":   {[]dhcpv4.Modifier{dhcpv4.WithHwAddr(make(net.HardwareAddr, 8))}, dhcp4test.Server.AsSlice(), Ingress{}, true},
+		"eight-byte hardware address":   {[]dhcpv4.Modifier{dhcpv4.WithHwAddr(make(net.HardwareAddr, 8))}, dhcp4test.Server().AsSlice(), Ingress{}, true},
 		"relayed":                       {[]dhcpv4.Modifier{dhcp4test.Relayed("10.9.0.1")}, other, Ingress{}, false},
 		"the client has an address":     {[]dhcpv4.Modifier{dhcpv4.WithClientIP(net.IP{10, 0, 0, 5})}, other, Ingress{}, false},
 		"our own loop knows its source": {nil, other, Ingress{Interface: "eth0", Delivery: lease.DeliveryBroadcast}, false},

@@ -17,23 +17,20 @@ const (
 	optionLength = 255         // longest value before it is split (RFC 3396)
 )
 
-// dispensable are the options left out of a message that is too big, in this
-// order: 119, 42, 12, 28, 15, 249.
-var dispensable = []dhcpv4.OptionCode{
-	dhcpv4.OptionDNSDomainSearchList,
-	dhcpv4.OptionNTPServers,
-	dhcpv4.OptionHostName,
-	dhcpv4.OptionBroadcastAddress,
-	dhcpv4.OptionDomainName,
-	dhcpv4.GenericOptionCode(249),
-}
-
-// Trim leaves options out of resp until the client of req can take it and
-// returns what it left out, for the log. fits is false if resp is still too big
+// Trim leaves options out of resp until the client of req can take it, in the
+// order of R-5: 119, 42, 12, 28, 15, 249. It returns what it left out, for the
+// log. fits is false if resp is still too big
 // without all that may go. Calling it again changes nothing.
 func Trim(req, resp *dhcpv4.DHCPv4) (left []dhcpv4.OptionCode, fits bool) {
 	limit := sizeLimit(req)
-	for _, code := range dispensable {
+	for _, code := range []dhcpv4.OptionCode{
+		dhcpv4.OptionDNSDomainSearchList,
+		dhcpv4.OptionNTPServers,
+		dhcpv4.OptionHostName,
+		dhcpv4.OptionBroadcastAddress,
+		dhcpv4.OptionDomainName,
+		dhcpv4.GenericOptionCode(249),
+	} {
 		if size(resp) <= limit {
 			return left, true
 		}

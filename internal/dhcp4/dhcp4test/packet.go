@@ -11,17 +11,17 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 )
 
-// MAC is the client's hardware address unless a modifier says otherwise.
-var MAC = net.HardwareAddr{0x02, 0xab, 0, 0, 0, 0x01}
+// MAC returns the client's hardware address unless a modifier says otherwise.
+func MAC() net.HardwareAddr { return net.HardwareAddr{0x02, 0xab, 0, 0, 0, 0x01} }
 
-// Server is the address in siaddr and option 54 of a prepared reply.
-var Server = netip.MustParseAddr("10.0.0.2")
+// Server returns the address in siaddr and option 54 of a prepared reply.
+func Server() netip.Addr { return netip.AddrFrom4([4]byte{10, 0, 0, 2}) }
 
 // Request returns a message of a client after its way over the wire. Kind
 // MessageTypeNone makes it BOOTP.
 func Request(t testing.TB, kind dhcpv4.MessageType, mods ...dhcpv4.Modifier) *dhcpv4.DHCPv4 {
 	t.Helper()
-	p, err := dhcpv4.New(dhcpv4.WithHwAddr(MAC))
+	p, err := dhcpv4.New(dhcpv4.WithHwAddr(MAC()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,8 +52,8 @@ func Prepared(t testing.TB, req *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp.ServerIPAddr = Server.AsSlice()
-	resp.UpdateOption(dhcpv4.OptServerIdentifier(Server.AsSlice()))
+	resp.ServerIPAddr = Server().AsSlice()
+	resp.UpdateOption(dhcpv4.OptServerIdentifier(Server().AsSlice()))
 	switch req.MessageType() {
 	case dhcpv4.MessageTypeDiscover:
 		resp.UpdateOption(dhcpv4.OptMessageType(dhcpv4.MessageTypeOffer))
