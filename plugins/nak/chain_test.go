@@ -109,7 +109,7 @@ func TestStockChain(t *testing.T) {
 	pxeClient := []dhcpv4.Modifier{
 		dhcp4test.Raw(55, 1, 3, 6, 43, 60, 66, 67), dhcp4test.Text(60, "PXEClient:Arch:00000:UNDI:002001"), dhcp4test.Raw(93, 0, 0),
 	}
-	ours := dhcp4test.Raw(54, dhcp4test.Server.AsSlice()...)
+	ours := dhcp4test.Raw(54, dhcp4test.Server().AsSlice()...)
 
 	t.Run("a known machine boots", func(t *testing.T) {
 		offer := c.answer(t, dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, pxeClient...))
@@ -177,7 +177,7 @@ func TestAHundredClientsAtOnceGetAHundredAddresses(t *testing.T) {
 				return
 			}
 			ack := c.answer(t, dhcp4test.Request(t, dhcpv4.MessageTypeRequest, hardware,
-				dhcp4test.Raw(50, offer.YourIPAddr...), dhcp4test.Raw(54, dhcp4test.Server.AsSlice()...)))
+				dhcp4test.Raw(50, offer.YourIPAddr...), dhcp4test.Raw(54, dhcp4test.Server().AsSlice()...)))
 			if ack == nil || ack.MessageType() != dhcpv4.MessageTypeAck || !ack.YourIPAddr.Equal(offer.YourIPAddr) {
 				t.Errorf("client %d: offered %v, then %v", i, offer.YourIPAddr, ack)
 				return

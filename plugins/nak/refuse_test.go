@@ -44,10 +44,10 @@ func TestRefusalHasExactlyTheFieldsOfADHCPNAK(t *testing.T) {
 			mods := append([]dhcpv4.Modifier{dhcp4test.ClientAddr("10.0.0.9"), dhcp4test.Raw(55, 1, 3, 6, 118), dhcp4test.Raw(118, 10, 0, 0, 0),
 				func(p *dhcpv4.DHCPv4) { p.HopCount, p.NumSeconds = 3, 4 }}, tt.mods...)
 			req := dhcp4test.Request(t, dhcpv4.MessageTypeRequest, mods...)
-			got := dhcp4test.OverTheWire(t, refusal(req, dhcp4test.Server, explain(lease.ReasonWrongNetwork)))
+			got := dhcp4test.OverTheWire(t, refusal(req, dhcp4test.Server(), explain(lease.ReasonWrongNetwork)))
 			want := &dhcpv4.DHCPv4{
 				OpCode: dhcpv4.OpcodeBootReply, HWType: req.HWType, TransactionID: req.TransactionID,
-				Flags: tt.flags, ClientHWAddr: dhcp4test.MAC, GatewayIPAddr: tt.giaddr,
+				Flags: tt.flags, ClientHWAddr: dhcp4test.MAC(), GatewayIPAddr: tt.giaddr,
 				ClientIPAddr: net.IP{0, 0, 0, 0}, YourIPAddr: net.IP{0, 0, 0, 0}, ServerIPAddr: net.IP{0, 0, 0, 0},
 				Options: tt.want,
 			}

@@ -1,6 +1,7 @@
 package pxe
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -79,7 +80,6 @@ func TestWhoGetsBootData(t *testing.T) {
 		"X-15 gate on, without the fields":            {"pxe: {gate: 'on'}", 1, false},
 		"X-15 gate on, switched on":                   {"pxe: {gate: 'on'}", 3, true},
 		"X-15 gate on, an unknown client":             {"pxe: {gate: 'on', unknown: site}", 9, false},
-		"X-15 fields of other names":                  {"pxe: {redeploy_field: reinstall, confirm_field: sure}", 2, true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -102,6 +102,23 @@ func TestWhoGetsBootData(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+//
+func TestTheSwitchMayHaveOtherNames(t *testing.T) {
+	renamed := strings.NewReplacer("confirm_redeploy:", "sure:", "redeploy:", "reinstall:").Replace(inventory)
+	opened := instancetest.Open(t, "pxe: {redeploy_field: reinstall, confirm_field: sure}", renamed)
+	handle, err := setup(opened.Pool, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for last, want := range map[byte]bool{2: false, 3: true} {
+		req := request(t, "a BIOS network card", mac(last))
+		resp, _ := handle(req, dhcp4test.Granted(t, req, "10.0.0.77/24"))
+		if got := resp.BootFileName != ""; got != want {
+			t.Errorf("machine %d: boot data %v, want %v", last, got, want)
+		}
 	}
 }
 
