@@ -74,15 +74,15 @@ func (a *app) explain(cmd *cobra.Command, q question) error {
 		return err
 	}
 	if !file.Chain.Has(settings.PluginNetBox) {
-		return usageError(errors.New("explain needs the netbox plugin in the chain"))
+		return usageError{errors.New("explain needs the netbox plugin in the chain")}
 	}
 	identifier, err := q.identifier(file.Chain)
 	if err != nil {
-		return usageError(err)
+		return usageError{err}
 	}
 	req, in, err := q.packet(identifier)
 	if err != nil {
-		return usageError(err)
+		return usageError{err}
 	}
 	if !cmd.Flags().Changed("loglevel") {
 		a.logLevel = "error"

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"syscall"
 
 	"github.com/coredhcp/coredhcp/logger"
 	"github.com/coredhcp/coredhcp/plugins"
@@ -20,6 +21,7 @@ import (
 const (
 	exitOK     = 0
 	exitFailed = 1  // finished with errors
+	exitLocked = 3  // another server has the lease store open
 	exitUsage  = 64 // the command line or the settings file is wrong
 )
 
@@ -29,11 +31,11 @@ func Main(list ...*plugins.Plugin) {
 	os.Exit(run(context.Background(), list, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// errUsage marks errors that end with exitUsage.
-var errUsage = errors.New("usage")
+// usageError is an error about the command line or the settings; it ends with
+// exitUsage.
+type usageError struct{ error }
 
-// usageError is an error about the command line or the settings.
-func usageError(err error) error { return fmt.Errorf("%w: %w", errUsage, err) }
+func (e usageError) Unwrap() error { return e.error }
 
 // errReported ends with exitFailed and was printed already.
 var errReported = errors.New("problems found")
@@ -46,28 +48,24 @@ func run(ctx context.Context, list []*plugins.Plugin, args []string, stdout, std
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	var problems settings.Problems
+	var usage usageError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &problems):
 		fmt.Fprintln(stderr, problems.Error())
 		return exitUsage
-	case errors.Is(err, errUsage):
-		fmt.Fprintln(stderr, root.Name()+":", unmark(err))
-		return exitUsage
 	case errors.Is(err, errReported):
 		return exitFailed
 	}
 	fmt.Fprintln(stderr, root.Name()+":", err)
-	return exitFailed
-}
-
-// unmark returns what usageError wrapped.
-func unmark(err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the value itself is asked
-		return joined.Unwrap()[1]
+	switch {
+	case errors.Is(err, syscall.EAGAIN):
+		return exitLocked
+	case errors.As(err, &usage):
+		return exitUsage
 	}
-	return err
+	return exitFailed
 }
 
 // app is what all commands share.
@@ -96,7 +94,12 @@ Start with:
   coredhcp-netbox bootstrap --conf config.yml   create tags and custom fields
   coredhcp-netbox explain   --conf config.yml --mac 52:54:00:12:34:56 --relay 10.0.0.1
   coredhcp-netbox serve     --conf config.yml`,
-		Args:          cobra.NoArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return usageError{fmt.Errorf("unknown command %q; see %s --help", args[0], cmd.Name())}
+		},
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -116,7 +119,7 @@ Start with:
 	flags.BoolVarP(&a.noStdout, "nostdout", "N", false, "no log on standard output")
 	root.Flags().BoolVarP(&a.listNames, "plugins", "P", false, "list the plugins in this binary")
 	root.Flags().StringVar(&a.metrics, "metrics", "", "serve Prometheus metrics at this address, such as 127.0.0.1:9767")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(serve, a.checkCommand(), a.explainCommand(), a.bootstrapCommand(), a.versionCommand())
 	return root
 }
@@ -129,7 +132,7 @@ func (a *app) logger() (*logrus.Entry, error) {
 	} else {
 		level, err := logrus.ParseLevel(a.logLevel)
 		if err != nil {
-			return nil, usageError(fmt.Errorf("--loglevel: want none, debug, info, warning, error or fatal, not %q", a.logLevel))
+			return nil, usageError{fmt.Errorf("--loglevel: want none, debug, info, warning, error or fatal, not %q", a.logLevel)}
 		}
 		log.Logger.SetLevel(level)
 	}

@@ -167,6 +167,9 @@ func (a *app) client(file *settings.File) (*netbox.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if file.NetBox.URL == "" {
+		return nil, usageError{fmt.Errorf("%s: netbox.inventory is used, so there is no NetBox to talk to", file.Path)}
+	}
 	client, err := instance.Client(file.NetBox, log)
 	if err != nil {
 		return nil, configError(err)

@@ -58,7 +58,7 @@ func (a *app) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	registry, err := gather(pool, file.Chain)
+	registry, ctx, err := watch(ctx, pool)
 	if err != nil {
 		return err
 	}
@@ -100,6 +100,9 @@ func serve4(ctx context.Context, conf *config.Config, handlers []handler.Handler
 	}
 	err = loop.Serve(ctx)
 	log.Info("stopped")
+	if errors.Is(context.Cause(ctx), errStoreFailed) {
+		return errors.Join(errStoreFailed, err)
+	}
 	return err
 }
 
@@ -115,7 +118,7 @@ func (a *app) loadChain(pool *instance.Pool, path string) (*config.Config, []han
 	}
 	conf, err := config.Load(path)
 	if err != nil {
-		return nil, nil, usageError(fmt.Errorf("%s: %w", path, err))
+		return nil, nil, usageError{fmt.Errorf("%s: %w", path, err)}
 	}
 	handlers, _, err := plugins.LoadPlugins(&config.Config{Server4: conf.Server4})
 	if err != nil {
@@ -131,21 +134,30 @@ func configError(err error) error {
 	if errors.As(err, &problems) {
 		return problems
 	}
-	return usageError(err)
+	return usageError{err}
 }
 
-// gather returns the registry of the chain's instance, or an empty one for a
-// chain without our plugins.
-func gather(pool *instance.Pool, chain settings.Chain) (*prometheus.Registry, error) {
-	if !chain.Has(settings.PluginNetBox) {
-		return prometheus.NewRegistry(), nil
+// watch returns the metrics of the chain's instance, none for a chain without
+// our plugins, and a context that ends with the lease store: without it no
+// lease can be given, and a restart is the way to get it back.
+func watch(ctx context.Context, pool *instance.Pool) (*prometheus.Registry, context.Context, error) {
+	i, err := pool.Joined("")
+	if err != nil || i == nil {
+		return prometheus.NewRegistry(), ctx, err
 	}
-	i, err := pool.Join("", nil)
-	if err != nil {
-		return nil, err
-	}
-	return i.Registry, nil
+	ctx, fail := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-i.StoreFailed():
+			fail(errStoreFailed)
+		case <-ctx.Done():
+		}
+	}()
+	return i.Registry, ctx, nil
 }
+
+// errStoreFailed ends the server after the reason was logged.
+var errStoreFailed = errors.New("the lease store failed")
 
 // settingsPath finds the file as CoreDHCP does, which does not tell which one
 // it loaded (1.8).
@@ -162,7 +174,7 @@ func (a *app) settingsPath() (string, error) {
 			}
 		}
 	}
-	return "", usageError(fmt.Errorf("no config.yml in %s: name one with --conf", strings.Join(folders, ", ")))
+	return "", usageError{fmt.Errorf("no config.yml in %s: name one with --conf", strings.Join(folders, ", "))}
 }
 
 // serveMetrics offers the registry over HTTP if --metrics is given.
@@ -172,7 +184,7 @@ func (a *app) serveMetrics(registry *prometheus.Registry, log *logrus.Entry) (st
 	}
 	listener, err := net.Listen("tcp", a.metrics) //nolint:noctx // lives as long as the process
 	if err != nil {
-		return nil, usageError(fmt.Errorf("--metrics: %w", err))
+		return nil, usageError{fmt.Errorf("--metrics: %w", err)}
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))

@@ -38,6 +38,7 @@ type Instance struct {
 	snapshot atomic.Pointer[ipam.Snapshot]
 	client   *netbox.Client // nil with an inventory
 	store    lease.Store
+	failed   <-chan struct{} // closed when the store can no longer write
 	stop     context.CancelFunc
 	running  sync.WaitGroup
 }
@@ -90,9 +91,13 @@ func (i *Instance) openStore(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	i.store = store
+	i.store, i.failed = store, store.Failed()
 	return nil
 }
+
+// StoreFailed is closed when the lease store can no longer write; the reason
+// was logged. It is nil in a rehearsal.
+func (i *Instance) StoreFailed() <-chan struct{} { return i.failed }
 
 func (i *Instance) engineConfig() lease.Config {
 	c := lease.Config{

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -17,6 +18,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/relay"
 )
 
 //go:embed config.yml
@@ -54,14 +57,14 @@ func run(ctx context.Context, binary string, once bool, out io.Writer) (err erro
 	}
 	defer func() { err = errors.Join(err, server.end()) }()
 
-	relay, err := newRelay(server.addr)
+	agent, err := relay.New(server.addr, netip.MustParseAddr("10.77.0.1"))
 	if err != nil {
 		return err
 	}
-	defer func() { _ = relay.conn.Close() }()
+	defer func() { _ = agent.Close() }()
 	fmt.Fprintf(out, "\ncoredhcp-netbox serves %s from an inventory that stands in for NetBox.\nA relay asks it for four clients:\n", server.addr)
 	for _, s := range stories() {
-		if err := s.tell(ctx, out, relay, binary, conf); err != nil {
+		if err := s.tell(ctx, out, agent, binary, conf); err != nil {
 			return fmt.Errorf("%s: %w", s.title, err)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/iana"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/relay"
 )
 
 // story is one client of the demo and what has to come of it.
@@ -54,7 +56,7 @@ func stories() []story {
 }
 
 // tell explains the client's first message, sends it, and checks the answer.
-func (s story) tell(ctx context.Context, out io.Writer, r *relay, binary, conf string) error {
+func (s story) tell(ctx context.Context, out io.Writer, agent *relay.Agent, binary, conf string) error {
 	fmt.Fprintf(out, "\n== %s (%s)\n", s.title, s.mac)
 	args := append([]string{"explain", "--conf", conf, "--mac", s.mac, "--relay", "10.77.0.1", "--server-id", "127.0.0.1"}, s.explain...)
 	why, err := exec.CommandContext(ctx, binary, args...).Output() //nolint:gosec // G204: the binary under demonstration
@@ -64,7 +66,7 @@ func (s story) tell(ctx context.Context, out io.Writer, r *relay, binary, conf s
 	for line := range strings.Lines(string(why)) {
 		fmt.Fprint(out, "   ", line)
 	}
-	reply, err := s.exchange(r)
+	reply, err := s.exchange(agent)
 	if err != nil {
 		return err
 	}
@@ -83,7 +85,7 @@ func (s story) tell(ctx context.Context, out io.Writer, r *relay, binary, conf s
 }
 
 // exchange is DISCOVER to ACK, or a REQUEST for the remembered address.
-func (s story) exchange(r *relay) (*dhcpv4.DHCPv4, error) {
+func (s story) exchange(agent *relay.Agent) (*dhcpv4.DHCPv4, error) {
 	mac, err := net.ParseMAC(s.mac)
 	if err != nil {
 		return nil, err
@@ -96,30 +98,9 @@ func (s story) exchange(r *relay) (*dhcpv4.DHCPv4, error) {
 			dhcpv4.WithRequestedOptions(dhcpv4.OptionTFTPServerName, dhcpv4.OptionBootfileName))
 	}
 	if s.wish != "" {
-		m, err := dhcpv4.New(append(modifiers, dhcpv4.WithHwAddr(mac), dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest),
-			dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(net.ParseIP(s.wish))))...)
-		if err != nil {
-			return nil, err
-		}
-		return r.exchange(m)
+		return agent.Reclaim(mac, net.ParseIP(s.wish), modifiers...)
 	}
-	discover, err := dhcpv4.NewDiscovery(mac, modifiers...)
-	if err != nil {
-		return nil, err
-	}
-	offer, err := r.exchange(discover)
-	if err != nil {
-		return nil, fmt.Errorf("DISCOVER: %w", err)
-	}
-	request, err := dhcpv4.NewRequestFromOffer(offer, modifiers...)
-	if err != nil {
-		return nil, err
-	}
-	ack, err := r.exchange(request)
-	if err != nil {
-		return nil, fmt.Errorf("REQUEST: %w", err)
-	}
-	return ack, nil
+	return agent.Acquire(mac, modifiers...)
 }
 
 // facts names what an answer says.
