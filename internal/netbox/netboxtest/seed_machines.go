@@ -39,18 +39,18 @@ func (s *Seeded) once(t testing.TB, path, name string, more object) int64 {
 	return s.make(t, path, name, f)
 }
 
-func (s *Seeded) deviceType(t testing.TB, name string) int64 {
+func (s *Seeded) deviceType(t testing.TB, name, maker string) int64 {
 	t.Helper()
 	if id, ok := s.ids[typesPath][name]; ok {
 		return id
 	}
-	maker := s.once(t, "dcim/manufacturers", "Maker", nil)
-	return s.make(t, typesPath, name, object{"model": name, "slug": slugOf(name), "manufacturer": maker})
+	id := s.once(t, "dcim/manufacturers", maker, nil)
+	return s.make(t, typesPath, name, object{"model": name, "slug": slugOf(name), "manufacturer": id})
 }
 
 func (s *Seeded) device(t testing.TB, d Device) {
 	t.Helper()
-	f := object{"name": d.Name, "device_type": s.deviceType(t, cmp.Or(d.Type, "Generic")),
+	f := object{"name": d.Name, "device_type": s.deviceType(t, cmp.Or(d.Type, "Generic"), cmp.Or(d.Maker, "Maker")),
 		"role": s.once(t, rolesPath, cmp.Or(d.Role, "Server"), object{"color": "9e9e9e"}), "site": s.ID(t, sitesPath, d.Site)}
 	s.host(t, f, d.Status, d.Platform, d.Tenant, d.LocalContext)
 	s.ref(t, f, "location", locationsPath, d.Location)

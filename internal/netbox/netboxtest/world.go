@@ -95,7 +95,7 @@ type Interface struct {
 // Device is a device.
 type Device struct {
 	Name, Site, Location, Tenant, Status string
-	Role, Type, Platform                 string // "": role "Server", type "Generic", no platform
+	Role, Type, Maker, Platform          string // "": role "Server", type "Generic" by "Maker", no platform
 	Tags                                 []string
 	CustomFields                         map[string]any
 	LocalContext                         map[string]any
