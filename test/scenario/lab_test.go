@@ -1,0 +1,151 @@
+//go:build linux
+
+package scenario
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/netns"
+)
+
+// bearable bounds every wait for something that takes well under a second on an idle machine.
+const bearable = 30 * time.Second
+
+// lab is what all stories of one run share: the binary, the NetBox and what it holds.
+type lab struct {
+	run     string // ends every name in NetBox
+	bin     string
+	netbox  *inventory
+	seed    *netboxtest.Seeded
+	token   string // file with the least-privilege token the server uses
+	limit   func(t *testing.T, readOnly bool, grants ...netboxtest.Grant) string
+	macBase [3]byte
+}
+
+// TestScenarios runs the stories, two at a time, on one world.
+func TestScenarios(t *testing.T) {
+	l := newLab(t)
+	for _, story := range []struct {
+		name string
+		tell func(*testing.T, *lab)
+	}{
+		{"un-relayed clients get addresses of the interface they are on", interfacesServeTheirOwnPrefixes},
+		{"known machines get the address assigned to their interface", staticClients},
+		{"unknown machines lease tagged addresses with every client program, direct and relayed", dynamicClients},
+		{"gateway and name servers follow the prefix, the machine and the site", gatewayAndNameServers},
+		{"a lease is renewed and released", renewAndRelease},
+		{"a client that moved is refused its old address and gets a new one", movedClientIsRefused},
+		{"without nak a client that moved is met with silence", movedClientMeetsSilence},
+		{"an edit in NetBox reaches the client", editsReachTheClient},
+		{"NetBox goes away and comes back", netboxOutage},
+		{"the server is killed at the moment of the ACK", killedAtTheAck},
+		{"an address in use is declined and left alone", declinedAddress},
+		{"an administrator prepares NetBox and asks why", administratorsDay},
+	} {
+		t.Run(story.name, func(t *testing.T) {
+			t.Parallel()
+			story.tell(t, l)
+		})
+	}
+}
+
+func newLab(t *testing.T) *lab {
+	t.Helper()
+	netns.Require(t, "udhcpc", "dhclient", "dhcpcd", "dhcrelay")
+	netbox := realNetBox(t)
+	var id [3]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		t.Fatal(err)
+	}
+	l := &lab{run: hex.EncodeToString(id[:]), netbox: netbox, macBase: id, bin: binary(t)}
+	l.limit = netboxtest.LimitByREST(netbox.url, netbox.token)
+	l.token = filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(l.token, []byte(l.limit(t, false, leastPrivilege()...)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l.seed = netboxtest.Seed(t, netbox.url, netbox.token, l.world())
+	t.Cleanup(func() { l.seed.Wipe(afterwards{t}) })
+	return l
+}
+
+// afterwards is a test whose context does not end before its cleanups.
+type afterwards struct{ testing.TB }
+
+func (afterwards) Context() context.Context { return context.Background() }
+
+// binary is the program under test: COREDHCP_NETBOX_BIN, or built from this checkout.
+func binary(t *testing.T) string {
+	t.Helper()
+	if path := os.Getenv("COREDHCP_NETBOX_BIN"); path != "" {
+		return path
+	}
+	path := filepath.Join(t.TempDir(), "coredhcp-netbox")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, "../../cmd/coredhcp-netbox")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return path
+}
+
+// name makes a name of this run.
+func (l *lab) name(what string) string { return what + " " + l.run }
+
+// field is the name of a custom field of this run.
+func (l *lab) field(what string) string { return what + "_" + l.run }
+
+// mac is hardware address number n of this run.
+func (l *lab) mac(n byte) net.HardwareAddr {
+	return net.HardwareAddr{0x02, l.macBase[0], l.macBase[1], l.macBase[2], 0, n}
+}
+
+// network is the prefix of a story, host an address in it and ip the same as NetBox writes it.
+func network(n int) netip.Prefix { return netip.MustParsePrefix(fmt.Sprintf("10.50.%d.0/24", n)) }
+func host(n, h int) netip.Addr   { return netip.MustParseAddr(fmt.Sprintf("10.50.%d.%d", n, h)) }
+func ip(n, h int) netip.Prefix   { return netip.PrefixFrom(host(n, h), 24) }
+
+// leastPrivilege is the table of the README.
+func leastPrivilege() []netboxtest.Grant {
+	var grants []netboxtest.Grant
+	for object := range strings.FieldsSeq(`
+		dcim.macaddress dcim.interface dcim.device dcim.site dcim.location dcim.region dcim.sitegroup
+		virtualization.vminterface virtualization.virtualmachine
+		ipam.iprange ipam.prefix ipam.vrf
+		tenancy.tenant extras.configcontext extras.tag extras.customfield core.objectchange`) {
+		grants = append(grants, netboxtest.Grant{Object: object, Actions: []string{"view"}})
+	}
+	return append(grants, netboxtest.Grant{Object: "ipam.ipaddress", Actions: []string{"view", "change"}})
+}
+
+// await polls a condition until it is nil or patience has passed, and then fails with what it
+// said last.
+func await(t *testing.T, patience time.Duration, condition func() error) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := condition()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("after %v: %v", patience, err)
+		}
+	}
+}
