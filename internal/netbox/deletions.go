@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"net/url"
 	"time"
-
-	"github.com/sirupsen/logrus"
 )
 
 // changeRow is a row of NetBox's change log.
@@ -69,7 +67,7 @@ func (f *Follower) deletions(ctx context.Context) ([]thing, time.Time, error) {
 		if err := json.Unmarshal(raw, &change); err != nil {
 			return 0, nil
 		}
-		// A filter that was ignored must not delete anything (1.5).
+		// A filter that was ignored must not delete anything (netbox-api 1.5).
 		if e, ok := tables[change.Type]; ok && change.Action == "delete" && change.ObjectID > 0 {
 			gone = append(gone, thing{e, change.ObjectID})
 		}
@@ -98,60 +96,4 @@ func (f *Follower) bury(gone []thing) {
 			f.buried[at] = now
 		}
 	}
-}
-
-// excused counts objects of a table that were properly deleted of late.
-func (f *Follower) excused(e endpoint) int {
-	n := 0
-	for at := range f.buried {
-		if at.table == e {
-			n++
-		}
-	}
-	return n
-}
-
-// accept looks at a picture that was read anew. One with far fewer objects
-// than before, which nobody deleted, is most likely what a token sees whose
-// permissions were narrowed: the old one is kept until a second read says the
-// same.
-func (f *Follower) accept(next *picture) error {
-	if f.picture == nil {
-		return nil
-	}
-	var shrunk endpoint
-	for _, e := range followedTables() {
-		if f.shrankTo(e, len(f.picture.stamps[e]), next.lost(e, f.picture, f.buried)) {
-			shrunk = e
-		}
-	}
-	for _, e := range smallTables() {
-		before, after := tableOf(e).size(&f.picture.objects), tableOf(e).size(&next.objects)
-		if f.shrankTo(e, before, before-after-f.excused(e)) {
-			shrunk = e
-		}
-	}
-	if shrunk == "" {
-		return nil
-	}
-	return &Error{Kind: Shrunk, Op: "read " + string(shrunk), Message: "far fewer objects than before"}
-}
-
-// shrankTo reports whether a table lost suspiciously many rows for the first
-// time, and raises the alarm.
-func (f *Follower) shrankTo(e endpoint, before, lost int) bool {
-	if lost <= 10 || lost*5 <= before {
-		delete(f.suspect, e)
-		return false
-	}
-	first := !f.suspect[e]
-	f.suspect[e] = true
-	fields := logrus.Fields{"objects": e.noun(), "before": before, "lost": lost}
-	if first {
-		f.log.WithFields(fields).Error("objects vanished from NetBox without being deleted; the old ones are kept until it says so again. Check the token's permissions and their constraints")
-	} else {
-		f.log.WithFields(fields).Error("objects vanished from NetBox without being deleted, and it says so again: they are gone")
-		delete(f.suspect, e)
-	}
-	return first
 }

@@ -2,12 +2,7 @@ package netbox
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io/fs"
-	"maps"
-	"reflect"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +17,7 @@ import (
 const (
 	// overlap is how far behind the newest change seen each question reaches:
 	// ids and times are given out before a transaction commits, and by clocks
-	// of several servers (1.11).
+	// of several servers (netbox-api 1.11).
 	overlap     = 10 * time.Minute
 	resyncEvery = 6 * time.Hour
 	saveEvery   = 5 * time.Minute
@@ -73,6 +68,7 @@ type Follower struct {
 	unsaved   bool
 	sweeping  bool      // deletions cannot be asked for
 	confirmed time.Time // when the picture was last known to be true
+	saved     time.Time // confirmed, as in the disk copy
 	lost      Kind      // why NetBox cannot be read at the moment
 	lostAt    time.Time
 	waits     *backoff.ExponentialBackOff
@@ -109,11 +105,11 @@ func (f *Follower) Run(ctx context.Context) error {
 		err := f.cycle(ctx)
 		if ctx.Err() == nil {
 			f.report(err)
-			f.save(saveEvery)
+			f.save(f.config.Now())
 			f.rest(ctx, f.wait(err))
 		}
 		if ctx.Err() != nil {
-			f.save(0)
+			f.saveNow(f.config.Now())
 			return context.Cause(ctx)
 		}
 	}
@@ -190,95 +186,6 @@ func (f *Follower) full(ctx context.Context) error {
 	return nil
 }
 
-// adopt makes next the picture, and publishes it if it says anything new.
-func (f *Follower) adopt(next *picture) {
-	for at := range f.buried {
-		if next.has(at.table, at.id) {
-			delete(f.buried, at) // it exists after all
-		}
-	}
-	changed := next.changed || !maps.Equal(f.defined, f.reader.decode.defined)
-	f.defined = maps.Clone(f.reader.decode.defined)
-	next.changed = false
-	f.picture = next
-	if !changed {
-		return
-	}
-	f.unsaved = true
-	objects := next.objects
-	snapshot, problems := ipam.Build(&objects, f.config.Options)
-	problems = slices.Concat(next.problems(), f.undefinedFields(), problems)
-	f.logProblems(problems)
-	f.config.OnSnapshot(snapshot, problems)
-}
-
-func (f *Follower) confirm(at time.Time) {
-	f.confirmed = at
-	f.config.OnConfirm(at, f.client.Skew())
-}
-
-// undefinedFields reports configured custom fields that addresses do not have
-// (H-1).
-func (f *Follower) undefinedFields() []ipam.Problem {
-	var missing []ipam.Problem
-	for _, name := range slices.Sorted(maps.Keys(f.defined)) {
-		if !f.defined[name] {
-			missing = append(missing, ipam.Problem{Object: "custom field " + name,
-				Text: "not defined for IP addresses: leases cannot be shown in NetBox; create it (the bootstrap command does) or set netbox.fields"})
-		}
-	}
-	return missing
-}
-
-// maxProblems is how many new problems are logged one by one.
-const maxProblems = 20
-
-// logProblems logs what was not wrong before.
-func (f *Follower) logProblems(problems []ipam.Problem) {
-	now := make(map[ipam.Problem]bool, len(problems))
-	fresh := 0
-	for _, p := range problems {
-		now[p] = true
-		if f.known[p] {
-			continue
-		}
-		if fresh++; fresh <= maxProblems {
-			f.log.WithFields(logrus.Fields{"object": p.Object, "reason": p.Text}).Warn("problem in NetBox's data")
-		}
-	}
-	if fresh > maxProblems {
-		f.log.WithField("count", fresh-maxProblems).Warn("more problems in NetBox's data")
-	}
-	f.known = now
-}
-
-// report logs that NetBox was lost or is back: one line each.
-func (f *Follower) report(err error) {
-	if err == nil {
-		if f.lost != "" {
-			f.log.WithField("outage", f.config.Now().Sub(f.lostAt).Round(time.Second).String()).Info("NetBox can be read again")
-		}
-		f.lost = ""
-		f.waits.Reset()
-		return
-	}
-	kind := kindOf(err)
-	if kind == "" {
-		kind = "other"
-	}
-	if f.lost == "" {
-		f.lostAt = f.config.Now()
-	}
-	if f.lost != kind {
-		message := "NetBox cannot be read; its last picture stays in use"
-		if f.picture == nil {
-			message = "NetBox cannot be read; no client is served until it can"
-		}
-		f.quiet.Error(string(kind), message, logrus.Fields{logrus.ErrorKey: err})
-	}
-	f.lost = kind
-}
-
 // wait tells how long to rest after a cycle.
 func (f *Follower) wait(err error) time.Duration {
 	if err == nil {
@@ -307,92 +214,4 @@ func (f *Follower) rest(ctx context.Context, wait time.Duration) {
 			}
 		}
 	}
-}
-
-// restore starts from the disk copy. It is caught up by the first poll and
-// checked by a full read right after.
-func (f *Follower) restore() {
-	if f.config.DiskPath == "" {
-		return
-	}
-	copy, err := ipam.ReadDiskFile(f.config.DiskPath)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return
-	case err != nil:
-		f.log.WithError(err).Warn("the disk copy of NetBox cannot be used")
-		return
-	case copy.URL != f.client.URL() || copy.Key != f.key():
-		f.log.WithField("url", copy.URL).Warn("the disk copy is of another NetBox or other settings and is not used")
-		return
-	}
-	next := restored(copy)
-	next.changed = true
-	f.adopt(next)
-	f.unsaved = false
-	f.confirmed = copy.Taken
-	f.config.OnConfirm(copy.Taken, 0)
-	f.log.WithField("taken", copy.Taken.UTC().Format(time.RFC3339)).Info("started from the disk copy of NetBox")
-}
-
-// restored makes a picture of a disk copy. Rows that could not be used are not
-// in it and are found again by the next full read.
-func restored(copy ipam.Disk) *picture {
-	p := newPicture()
-	p.objects = *copy.Objects
-	clear(p.owned)
-	for name, mark := range copy.Marks {
-		p.marks[endpoint(name)] = mark
-	}
-	for id, a := range p.objects.Addresses {
-		p.stamps[addresses][id] = a.LastUpdated
-	}
-	for id, m := range p.objects.MACs {
-		p.stamps[macs][id] = m.LastUpdated
-	}
-	for id, i := range p.objects.Interfaces {
-		p.stamps[interfacesOf(id.Kind)][id.ID] = i.LastUpdated
-	}
-	for id, m := range p.objects.Machines {
-		p.stamps[machinesOf(id.Kind)][id.ID] = m.LastUpdated
-	}
-	return p
-}
-
-// key is a fingerprint of the settings that shape the tables.
-func (f *Follower) key() string {
-	key, err := json.Marshal([]any{f.client.fields, f.config.ContextKey, f.config.GateFields})
-	if err != nil {
-		panic(err) // strings can always be encoded
-	}
-	return string(key)
-}
-
-// save writes the disk copy if it is older than age and there is news.
-func (f *Follower) save(age time.Duration) {
-	now := f.config.Now()
-	if f.config.DiskPath == "" || f.picture == nil || !f.unsaved || f.confirmed.IsZero() || now.Sub(f.lastSave) < age {
-		return
-	}
-	objects := f.picture.objects
-	copy := ipam.Disk{URL: f.client.URL(), Key: f.key(), Taken: f.confirmed, Objects: &objects, Marks: make(map[string]time.Time)}
-	for e, mark := range f.picture.marks {
-		copy.Marks[string(e)] = mark
-	}
-	f.lastSave = now
-	if err := ipam.WriteDiskFile(f.config.DiskPath, copy); err != nil {
-		f.quiet.Warn("disk", "the disk copy of NetBox cannot be written", logrus.Fields{logrus.ErrorKey: err})
-		return
-	}
-	f.unsaved = false
-}
-
-// equal reports whether two pictures hold the same.
-func (p *picture) equal(other *picture) bool {
-	for _, e := range append(smallTables(), followedTables()...) {
-		if !tableOf(e).same(&p.objects, &other.objects) {
-			return false
-		}
-	}
-	return reflect.DeepEqual(p.bad, other.bad)
 }

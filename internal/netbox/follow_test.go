@@ -549,7 +549,7 @@ func TestADiskCopyServesWhileNetBoxIsDown(t *testing.T) { // H-1
 	keep := func(c *FollowConfig) { c.DiskPath = path }
 	first := follow(t, s, s.TokenV2(), keep)
 	first.must(t)
-	first.save(0)
+	first.saveNow(first.clock)
 
 	s.Down()
 	w := follow(t, s, s.TokenV2(), keep)
@@ -578,12 +578,49 @@ func TestADiskCopyServesWhileNetBoxIsDown(t *testing.T) { // H-1
 	}
 }
 
+func TestTheDiskCopyIsRenewedWithNewsAndOnceAnHourWithout(t *testing.T) {
+	s, seeded := serve(t, netboxtest.V47)
+	path := filepath.Join(t.TempDir(), "netbox.copy")
+	w := follow(t, s, s.TokenV2(), func(c *FollowConfig) { c.DiskPath = path })
+	saves := func(after time.Duration) bool {
+		t.Helper()
+		w.clock = w.clock.Add(after)
+		w.must(t)
+		before := w.saved
+		w.save(w.clock)
+		if w.saved.Equal(before) {
+			return false
+		}
+		copy, err := ipam.ReadDiskFile(path)
+		if err != nil || !copy.Taken.Equal(w.saved) {
+			t.Errorf("the copy is of %v (%v), want %v", copy.Taken, err, w.saved)
+		}
+		return true
+	}
+	if !saves(0) {
+		t.Error("no copy after the first read")
+	}
+	if saves(30 * time.Minute) {
+		t.Error("a copy without news after half an hour")
+	}
+	if !saves(31 * time.Minute) {
+		t.Error("no copy after an hour: it would be taken for older than it is")
+	}
+	s.Edit(t, "ipam/ip-addresses", seeded.ID(t, "ipam/ip-addresses", "10.0.0.100/24"), map[string]any{"status": "reserved"})
+	if saves(time.Minute) {
+		t.Error("a copy one minute after the last")
+	}
+	if !saves(saveEvery) {
+		t.Error("no copy of the news after some minutes")
+	}
+}
+
 func TestADiskCopyOfSomethingElseIsNotUsed(t *testing.T) {
 	s, _ := serve(t, netboxtest.V47)
 	path := filepath.Join(t.TempDir(), "netbox.copy")
 	first := follow(t, s, s.TokenV2(), func(c *FollowConfig) { c.DiskPath = path })
 	first.must(t)
-	first.save(0)
+	first.saveNow(first.clock)
 	for name, change := range map[string]func(*FollowConfig){
 		"another context key":  func(c *FollowConfig) { c.ContextKey = "dhcp" },
 		"other gate fields":    func(c *FollowConfig) { c.GateFields = []string{"install"} },

@@ -23,7 +23,7 @@ const (
 // one costs only itself.
 type envelope struct {
 	Count   *int64            `json:"count"`
-	Next    *string           `json:"next"` // only whether there is one: its host may be an inner name (1.3)
+	Next    *string           `json:"next"` // only whether there is one: its host may be an inner name (netbox-api 1.3)
 	Results []json.RawMessage `json:"results"`
 }
 
@@ -74,7 +74,7 @@ type rowFunc func(json.RawMessage) (int64, error)
 
 // each calls fn with every row of a list that matches query, in the order of
 // ids, page by page. Pages are cut by id and not by offset, so that rows that
-// come and go between two pages shift nothing (1.4).
+// come and go between two pages shift nothing (netbox-api 1.4).
 func (c *Client) each(ctx context.Context, e endpoint, query url.Values, fn rowFunc) error {
 	version, err := c.Version(ctx)
 	if err != nil {
@@ -245,4 +245,35 @@ func (c *Client) byID(ctx context.Context, e endpoint, query url.Values, ids []i
 		})
 	}
 	return group.Wait()
+}
+
+// inOrder reads a list in its own order, by offset. Rows that come or go
+// between two pages show in the count, or as an id seen twice.
+func (c *Client) inOrder(ctx context.Context, e endpoint, query url.Values) ([]json.RawMessage, error) {
+	if _, err := c.Version(ctx); err != nil {
+		return nil, err
+	}
+	var all []json.RawMessage
+	var seen []int64
+	for {
+		page, err := c.page(ctx, e, with(query, "limit", number(pageSize), "offset", number(int64(len(all)))))
+		if err != nil {
+			return nil, err
+		}
+		for _, raw := range page.Results {
+			var head rowHead
+			if json.Unmarshal(raw, &head) == nil && head.ID != 0 && slices.Contains(seen, head.ID) {
+				return nil, incomplete(e, "id %d is on two pages", head.ID)
+			}
+			seen = append(seen, head.ID)
+		}
+		all = append(all, page.Results...)
+		switch {
+		case page.Next != nil && len(page.Results) > 0:
+		case page.Count == nil || *page.Count != int64(len(all)):
+			return nil, incomplete(e, "the list has %d rows and another count", len(all))
+		default:
+			return all, nil
+		}
+	}
 }

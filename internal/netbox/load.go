@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"slices"
 	"sync"
 	"time"
 
@@ -36,7 +35,7 @@ func selection(e endpoint) url.Values {
 }
 
 // filter leaves out rows that never concern us. It names only parameters that
-// every supported NetBox knows: an unknown one is ignored (1.5).
+// every supported NetBox knows: an unknown one is ignored (netbox-api 1.5).
 func filter(e endpoint) url.Values {
 	switch e {
 	case addresses, prefixes, ranges:
@@ -54,7 +53,7 @@ func heads(e endpoint) url.Values {
 	q.Set("fields", "id,last_updated")
 	if e == devices || e == vms {
 		// Old servers compute the context of each row in spite of fields=,
-		// unless exclude= or omit= forbids it (1.4).
+		// unless exclude= or omit= forbids it (netbox-api 1.4).
 		q.Set("exclude", "config_context")
 		q.Set("omit", "config_context")
 	}
@@ -199,66 +198,6 @@ func (r *reader) fetch(ctx context.Context, p *picture, e endpoint, ids []int64)
 		}
 	}
 	return nil
-}
-
-// adoptSmall takes over small tables that were read aside.
-func (p *picture) adoptSmall(small *picture, tables []endpoint) {
-	for _, e := range tables {
-		p.adoptProblems(small, e)
-		if e == contexts {
-			p.contexts = small.contexts
-		}
-		if !tableOf(e).same(&p.objects, &small.objects) {
-			tableOf(e).adopt(&p.objects, &small.objects)
-			p.changed = true
-		}
-	}
-}
-
-func (p *picture) adoptProblems(small *picture, e endpoint) {
-	for at := range p.bad {
-		if _, still := small.bad[at]; at.table == e && !still {
-			delete(p.bad, at)
-			p.changed = true
-		}
-	}
-	for at, why := range small.bad {
-		if at.table == e && p.bad[at] != why {
-			p.bad[at] = why
-			p.changed = true
-		}
-	}
-}
-
-// inOrder reads a list in its own order, by offset. Rows that come or go
-// between two pages show in the count, or as an id seen twice.
-func (c *Client) inOrder(ctx context.Context, e endpoint, query url.Values) ([]json.RawMessage, error) {
-	if _, err := c.Version(ctx); err != nil {
-		return nil, err
-	}
-	var all []json.RawMessage
-	var seen []int64
-	for {
-		page, err := c.page(ctx, e, with(query, "limit", number(pageSize), "offset", number(int64(len(all)))))
-		if err != nil {
-			return nil, err
-		}
-		for _, raw := range page.Results {
-			var head rowHead
-			if json.Unmarshal(raw, &head) == nil && head.ID != 0 && slices.Contains(seen, head.ID) {
-				return nil, incomplete(e, "id %d is on two pages", head.ID)
-			}
-			seen = append(seen, head.ID)
-		}
-		all = append(all, page.Results...)
-		switch {
-		case page.Next != nil && len(page.Results) > 0:
-		case page.Count == nil || *page.Count != int64(len(all)):
-			return nil, incomplete(e, "the list has %d rows and another count", len(all))
-		default:
-			return all, nil
-		}
-	}
 }
 
 // notAhead keeps a time from lying in the server's future: one row with a

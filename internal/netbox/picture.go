@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -196,4 +197,43 @@ func (p *picture) lost(e endpoint, before *picture, deleted map[thing]time.Time)
 		}
 	}
 	return n
+}
+
+// equal reports whether two pictures hold the same.
+func (p *picture) equal(other *picture) bool {
+	for _, e := range append(smallTables(), followedTables()...) {
+		if !tableOf(e).same(&p.objects, &other.objects) {
+			return false
+		}
+	}
+	return reflect.DeepEqual(p.bad, other.bad)
+}
+
+// adoptSmall takes over small tables that were read aside.
+func (p *picture) adoptSmall(small *picture, tables []endpoint) {
+	for _, e := range tables {
+		p.adoptProblems(small, e)
+		if e == contexts {
+			p.contexts = small.contexts
+		}
+		if !tableOf(e).same(&p.objects, &small.objects) {
+			tableOf(e).adopt(&p.objects, &small.objects)
+			p.changed = true
+		}
+	}
+}
+
+func (p *picture) adoptProblems(small *picture, e endpoint) {
+	for at := range p.bad {
+		if _, still := small.bad[at]; at.table == e && !still {
+			delete(p.bad, at)
+			p.changed = true
+		}
+	}
+	for at, why := range small.bad {
+		if at.table == e && p.bad[at] != why {
+			p.bad[at] = why
+			p.changed = true
+		}
+	}
 }

@@ -1,0 +1,252 @@
+package netbox
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+)
+
+func needs() Requirements {
+	return Requirements{VRF: "red", Tags: []string{"dhcp", "Gateway"}, Fields: testFields().Needs(), Write: true}
+}
+
+// briefly gives severity and object of findings, which the tests go by.
+func briefly(findings []Finding) []string {
+	var list []string
+	for _, f := range findings {
+		list = append(list, f.Severity.String()+" "+f.Object)
+	}
+	return list
+}
+
+func TestAPreparedNetBoxHasNoFindings(t *testing.T) {
+	inEveryVersion(t, func(t *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
+		for _, f := range connect(t, s.URL(), s.TokenV1(), silent()).Check(t.Context(), needs()) {
+			t.Errorf("unexpected: %s", f)
+		}
+		if n := len(s.Writes()); n != 0 {
+			t.Errorf("the check wrote %d times", n)
+		}
+	})
+}
+
+func TestACheckNamesWhatIsMissing(t *testing.T) {
+	const token = "limited000000000000000000000000000000000"
+	full := func() []netboxtest.Grant {
+		return append(reading(), netboxtest.Grant{Object: "core.objectchange"}, netboxtest.Grant{Object: "extras.customfield"},
+			netboxtest.Grant{Object: "ipam.ipaddress", Actions: []string{"change"}})
+	}
+	without := func(object string) []netboxtest.Grant {
+		var rest []netboxtest.Grant
+		for _, g := range full() {
+			if g.Object != object {
+				rest = append(rest, g)
+			}
+		}
+		return rest
+	}
+	for _, tt := range []struct {
+		name  string
+		spoil func(*testing.T, *netboxtest.Server, *netboxtest.Seeded)
+		want  []string
+		words string
+	}{
+		{"nothing", func(*testing.T, *netboxtest.Server, *netboxtest.Seeded) {}, nil, ""},
+		{"NetBox itself", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) { s.Down() }, []string{"failure NetBox URL"}, "network"},
+		{"a valid token", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
+			s.AddToken(netboxtest.Token{Value: token, Expires: time.Now().Add(-time.Hour)})
+		}, []string{"failure NetBox URL"}, "Token expired"},
+		{"a valid token, status open to all", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
+			s.Configure(func(c *netboxtest.Config) { c.LoginOptional = true })
+			s.Fail(netboxtest.Fault{Kind: netboxtest.TokenExpired, Path: "/api/ipam/*"})
+		}, []string{"failure API token"}, "Token expired"},
+		{"permission to see tenants", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
+			s.Permit(token, without("tenancy.tenant")...)
+		}, []string{"failure tenancy/tenants"}, "view on tenancy.tenant"},
+		{"permission to see VRFs and tags", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
+			var rest []netboxtest.Grant
+			for _, g := range without("ipam.vrf") {
+				if g.Object != "extras.tag" {
+					rest = append(rest, g)
+				}
+			}
+			s.Permit(token, rest...)
+		}, []string{"failure ipam/vrfs", "failure extras/tags"}, "view on extras.tag"},
+		{"permission to see the change log", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
+			s.Permit(token, without("core.objectchange")...)
+		}, []string{"warning core/object-changes"}, "core.objectchange"},
+		{"permission to see custom fields", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
+			s.Permit(token, without("extras.customfield")...)
+		}, nil, ""},
+		{"permission to see custom fields, and a field", func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
+			s.Permit(token, without("extras.customfield")...)
+			s.Delete(t, "extras/custom-fields", seeded.ID(t, "extras/custom-fields", "pydhcp_mac"))
+		}, []string{"failure custom field pydhcp_mac"}, "bootstrap"},
+		{"permission to change addresses", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
+			s.Permit(token, append(reading(), netboxtest.Grant{Object: "core.objectchange"}, netboxtest.Grant{Object: "extras.customfield"})...)
+		}, []string{"failure write-back of leases"}, "change on ipam.ipaddress"},
+		{"a token that may write", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
+			s.AddToken(netboxtest.Token{Value: token, ReadOnly: true, Grants: full()})
+		}, []string{"failure write-back of leases"}, "write enabled"},
+		{"the VRF", func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
+			s.Edit(t, "ipam/vrfs", seeded.ID(t, "ipam/vrfs", "red"), map[string]any{"name": "blue"})
+		}, []string{"failure VRF red"}, "netbox.vrf"},
+		{"one VRF of the name", func(t *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
+			s.Add(t, "ipam/vrfs", map[string]any{"name": "red", "rd": "65000:2"})
+		}, []string{"failure VRF red"}, "route distinguisher"},
+		{"a tag", func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
+			s.Delete(t, "extras/tags", seeded.ID(t, "extras/tags", "DHCP"))
+		}, []string{"failure tag dhcp"}, "bootstrap"},
+		{"a tag for addresses", func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
+			s.Edit(t, "extras/tags", seeded.ID(t, "extras/tags", "Gateway"), map[string]any{"object_types": []any{"dcim.device"}})
+		}, []string{"failure tag Gateway"}, "ipam.ipaddress"},
+		{"a field", func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
+			s.Delete(t, "extras/custom-fields", seeded.ID(t, "extras/custom-fields", "pydhcp_expire"))
+		}, []string{"failure custom field pydhcp_expire"}, "bootstrap"},
+		{"a time in the expiry", func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) { // A-6
+			s.Delete(t, "extras/custom-fields", seeded.ID(t, "extras/custom-fields", "pydhcp_expire"))
+			s.Add(t, "extras/custom-fields", map[string]any{"name": "pydhcp_expire", "type": "date", "object_types": []any{"ipam.ipaddress"}})
+		}, []string{"failure custom field pydhcp_expire"}, "date without time"},
+		{"a field on addresses", func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
+			s.Edit(t, "extras/custom-fields", seeded.ID(t, "extras/custom-fields", "pydhcp_mac"), map[string]any{"object_types": []any{"ipam.prefix"}})
+		}, []string{"failure custom field pydhcp_mac"}, "ipam.ipaddress"},
+		{"a right clock", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) { // S-9
+			s.SetClock(func() time.Time { return time.Now().Add(5 * time.Minute) })
+		}, []string{"failure NetBox URL"}, "NTP"},
+		{"large pages", func(t *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
+			s.Configure(func(c *netboxtest.Config) { c.MaxPageSize = 2 })
+		}, []string{"notice NetBox URL"}, "MAX_PAGE_SIZE"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s, seeded := serve(t, netboxtest.V47)
+			s.Permit(token, full()...)
+			tt.spoil(t, s, seeded)
+			findings := connect(t, s.URL(), token, silent()).Check(t.Context(), needs())
+			var text strings.Builder
+			for i := range findings {
+				findings[i].Object = strings.ReplaceAll(findings[i].Object, s.URL(), "URL")
+				text.WriteString(findings[i].String() + "\n")
+			}
+			if diff := cmp.Diff(tt.want, briefly(findings)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s\n%s", diff, text.String())
+			}
+			if !strings.Contains(text.String(), tt.words) {
+				t.Errorf("%q is not in:\n%s", tt.words, text.String())
+			}
+			for _, f := range findings {
+				if f.Fix == "" {
+					t.Errorf("no fix for: %s", f)
+				}
+			}
+		})
+	}
+}
+
+func TestATokenThatExpiresSoonIsMentioned(t *testing.T) {
+	s, _ := serve(t, netboxtest.V47)
+	expires := time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/api/users/tokens/" {
+			s.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if strings.Contains(r.URL.RawQuery, "0123456789") {
+			t.Errorf("the secret part is in the query %s", r.URL.RawQuery)
+		}
+		fmt.Fprintf(w, `{"count":1,"next":null,"results":[{"id":1,"key":%q,"expires":%q}]}`, r.URL.Query().Get("key"), expires)
+	}))
+	t.Cleanup(front.Close)
+	findings := connect(t, front.URL, secretToken, silent()).Check(t.Context(), needs())
+	if len(findings) != 1 || findings[0].Severity != Warning || !strings.Contains(findings[0].Problem, expires) {
+		t.Errorf("findings: %v", findings)
+	}
+}
+
+func TestBootstrapMakesANetBoxUsableAndThenHasNothingToDo(t *testing.T) {
+	for _, v := range netboxtest.Versions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s := netboxtest.New(t, netboxtest.Config{Version: v, JobWorkers: true})
+			c := connect(t, s.URL(), s.TokenV1(), silent())
+			need := needs()
+			need.VRF, need.Tags = "", []string{"DHCP", "Gateway"}
+			s.Add(t, "extras/tags", map[string]any{"name": "Gateway", "slug": "gateway", "object_types": []any{"ipam.prefix"}})
+			s.Add(t, "extras/custom-fields", map[string]any{"name": "pydhcp_mac", "type": "text", "object_types": []any{"ipam.prefix"}})
+			plan, err := c.PlanBootstrap(t.Context(), need)
+			if err != nil {
+				t.Fatal(err)
+			}
+			const want = `create tag DHCP
+allow tag Gateway on IP addresses
+put custom field pydhcp_mac on ipam.ipaddress
+create custom field pydhcp_expire (datetime) on ipam.ipaddress
+create custom field pydhcp_hostname (text) on ipam.ipaddress
+`
+			if diff := cmp.Diff(want, plan.String()); diff != "" {
+				t.Errorf("plan (-want +got):\n%s", diff)
+			}
+			if n := len(s.Writes()); n != 0 {
+				t.Errorf("planning wrote %d times", n)
+			}
+			if err := c.ApplyBootstrap(t.Context(), plan); err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range c.Check(t.Context(), need) {
+				t.Errorf("after the bootstrap: %s", f)
+			}
+			// The same plan again, as if two did it at once, and a new one.
+			if err := c.ApplyBootstrap(t.Context(), plan); err != nil {
+				t.Errorf("applied twice: %v", err)
+			}
+			again, err := c.PlanBootstrap(t.Context(), need)
+			if err != nil || !again.Empty() {
+				t.Errorf("still to do: %s%v", again, err)
+			}
+			if n := s.Count("extras/custom-fields"); n != 3 {
+				t.Errorf("%d custom fields, want 3", n)
+			}
+		})
+	}
+}
+
+func TestAFieldOfTheWrongTypeIsAConflictForPeople(t *testing.T) {
+	s := netboxtest.New(t, netboxtest.Config{})
+	c := connect(t, s.URL(), s.TokenV2(), silent())
+	s.Add(t, "extras/custom-fields", map[string]any{"name": "pydhcp_expire", "type": "date", "object_types": []any{"ipam.ipaddress"}})
+	plan, err := c.PlanBootstrap(t.Context(), Requirements{Fields: testFields().Needs()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(plan.Conflicts) != 1 || len(plan.Steps) != 2 || plan.Empty() {
+		t.Fatalf("plan:\n%s", plan)
+	}
+	if err := c.ApplyBootstrap(t.Context(), plan); err == nil || !strings.Contains(err.Error(), "date without time") {
+		t.Errorf("got %v, want the conflict named", err)
+	}
+	if n := s.Count("extras/custom-fields"); n != 3 {
+		t.Errorf("%d custom fields, want 3: the rest is made all the same", n)
+	}
+}
+
+func TestABootstrapWithoutPermissionSaysWhichIsMissing(t *testing.T) {
+	s := netboxtest.New(t, netboxtest.Config{})
+	const token = "limited000000000000000000000000000000000"
+	s.Permit(token, netboxtest.Grant{Object: "extras.tag", Actions: []string{"view"}}, netboxtest.Grant{Object: "extras.customfield", Actions: []string{"view"}})
+	c := connect(t, s.URL(), token, silent())
+	plan, err := c.PlanBootstrap(t.Context(), Requirements{Tags: []string{"DHCP"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.ApplyBootstrap(t.Context(), plan); err == nil || !strings.Contains(err.Error(), "add on extras.tag") {
+		t.Errorf("got %v, want the missing permission named", err)
+	}
+}

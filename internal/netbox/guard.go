@@ -1,0 +1,61 @@
+package netbox
+
+import (
+	"github.com/sirupsen/logrus"
+)
+
+// accept looks at a picture that was read anew. One with far fewer objects
+// than before, which nobody deleted, is most likely what a token sees whose
+// permissions were narrowed: the old one is kept until a second read says the
+// same.
+func (f *Follower) accept(next *picture) error {
+	if f.picture == nil {
+		return nil
+	}
+	var shrunk endpoint
+	for _, e := range followedTables() {
+		if f.shrankTo(e, len(f.picture.stamps[e]), next.lost(e, f.picture, f.buried)) {
+			shrunk = e
+		}
+	}
+	for _, e := range smallTables() {
+		before, after := tableOf(e).size(&f.picture.objects), tableOf(e).size(&next.objects)
+		if f.shrankTo(e, before, before-after-f.excused(e)) {
+			shrunk = e
+		}
+	}
+	if shrunk == "" {
+		return nil
+	}
+	return &Error{Kind: Shrunk, Op: "read " + string(shrunk), Message: "far fewer objects than before"}
+}
+
+// shrankTo reports whether a table lost suspiciously many rows for the first
+// time, and raises the alarm.
+func (f *Follower) shrankTo(e endpoint, before, lost int) bool {
+	if lost <= 10 || lost*5 <= before {
+		delete(f.suspect, e)
+		return false
+	}
+	first := !f.suspect[e]
+	f.suspect[e] = true
+	fields := logrus.Fields{"objects": e.noun(), "before": before, "lost": lost}
+	if first {
+		f.log.WithFields(fields).Error("objects vanished from NetBox without being deleted; the old ones are kept until it says so again. Check the token's permissions and their constraints")
+	} else {
+		f.log.WithFields(fields).Error("objects vanished from NetBox without being deleted, and it says so again: they are gone")
+		delete(f.suspect, e)
+	}
+	return first
+}
+
+// excused counts objects of a table that were properly deleted of late.
+func (f *Follower) excused(e endpoint) int {
+	n := 0
+	for at := range f.buried {
+		if at.table == e {
+			n++
+		}
+	}
+	return n
+}

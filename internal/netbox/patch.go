@@ -1,0 +1,86 @@
+package netbox
+
+import (
+	"net/netip"
+	"time"
+
+	api "github.com/netbox-community/go-netbox/v4"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+func (r *addressRow) host() netip.Addr {
+	p, err := parseAddress(r.Address)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return p.Addr()
+}
+
+// patch is what has to be sent to make a row as wanted: nothing but what
+// differs, and nothing but our own fields.
+type patch struct {
+	fields map[string]any
+	assign bool
+	to     ipam.InterfaceID // zero: to nothing
+}
+
+func (p patch) empty() bool { return len(p.fields) == 0 && !p.assign }
+
+func (w *recordWriter) patch(i int, row *addressRow) patch {
+	change, names := w.changes[i], w.client.fields
+	have := names.record(row.CustomFields)
+	p := patch{fields: make(map[string]any)}
+	if names.MAC != "" && have.Client != clientKey(change.Record.Client) {
+		p.fields[names.MAC] = textOrNull(change.Record.Client)
+	}
+	expires := change.Record.Expires.Truncate(time.Second)
+	if names.Expire != "" && (have.Unreadable || !have.Expires.Equal(expires)) {
+		p.fields[names.Expire] = nil
+		if !expires.IsZero() {
+			p.fields[names.Expire] = formatTime(expires)
+		}
+	}
+	if names.Hostname != "" && change.Record.Hostname != "" && have.Hostname != change.Record.Hostname {
+		p.fields[names.Hostname] = change.Record.Hostname
+	}
+	now, none := assignedTo(row.AssignedType, row.AssignedID), ipam.InterfaceID{}
+	switch {
+	case w.unassignable[i] != nil:
+	case change.Bind != none:
+		p.assign, p.to = now != change.Bind, change.Bind
+	case change.Unbind != none:
+		p.assign = now == change.Unbind
+	}
+	return p
+}
+
+func textOrNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// request is the body for row i in go-netbox's words.
+func (w *recordWriter) request(i int, row *addressRow) *api.PatchedWritableIPAddressRequest {
+	p := w.patch(i, row)
+	r := api.NewPatchedWritableIPAddressRequest()
+	if len(p.fields) > 0 {
+		r.SetCustomFields(p.fields)
+	}
+	switch {
+	case p.assign && p.to.Kind == 0:
+		r.SetAssignedObjectTypeNil()
+		r.SetAssignedObjectIdNil()
+	case p.assign:
+		r.SetAssignedObjectType(interfacesOf(p.to.Kind).model())
+		r.SetAssignedObjectId(p.to.ID)
+	}
+	r.AdditionalProperties = make(map[string]any)
+	if message := w.changes[i].Message; message != "" && w.version.AtLeast(4, 4) {
+		runes := []rune(message)
+		r.AdditionalProperties["changelog_message"] = string(runes[:min(len(runes), maxMessageLength)])
+	}
+	return r
+}

@@ -1,0 +1,77 @@
+package netbox
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+)
+
+// compareCounts asks how many rows there are. A difference that stays is a
+// change that left no trace: made in the database itself, or in a change log
+// that was cut.
+func (f *Follower) compareCounts(ctx context.Context, next *picture) error {
+	for _, e := range []endpoint{addresses, macs} {
+		count, err := f.client.count(ctx, e, filter(e))
+		if err != nil {
+			return err
+		}
+		difference := count - int64(len(next.stamps[e]))
+		if difference != 0 && difference == f.miscount[e] {
+			f.resync("NetBox counts other numbers of objects")
+		}
+		f.miscount[e] = difference
+	}
+	return nil
+}
+
+// sweep finds deleted rows by listing all that are there, where deletions
+// cannot be asked for.
+func (f *Follower) sweep(ctx context.Context, next *picture) error {
+	now := f.config.Now()
+	if !f.sweeping || now.Before(f.nextSweep) {
+		return nil
+	}
+	for _, e := range followedTables() {
+		there := make(map[int64]bool)
+		q := heads(e)
+		q.Set("fields", "id")
+		note := func(raw json.RawMessage) (int64, error) {
+			row := f.reader.decode.head(raw)
+			there[row.id] = true
+			return row.id, nil
+		}
+		var err error
+		if e == addresses || e == macs {
+			err = f.client.all(ctx, e, q, note)
+		} else {
+			err = f.client.byID(ctx, e, q, slices.Collect(maps.Keys(next.stamps[e])), note)
+		}
+		if err != nil {
+			return err
+		}
+		for _, id := range slices.Collect(maps.Keys(next.stamps[e])) {
+			if !there[id] {
+				next.remove(e, id)
+			}
+		}
+	}
+	f.nextSweep = now.Add(sweepEvery)
+	return nil
+}
+
+// lookForUpheaval asks for a full read after changes that leave no trace in
+// the rows.
+func (f *Follower) lookForUpheaval(flooded bool, wasDefined map[string]bool) {
+	if flooded {
+		f.resync("more rows changed than are followed one by one")
+	}
+	if v := f.client.version.Load(); v != nil && f.version != (Version{}) && *v != f.version {
+		f.resync("NetBox is another version")
+	}
+	for name, had := range wasDefined {
+		if f.defined[name] != had {
+			f.resync("custom fields were defined anew")
+		}
+	}
+}
