@@ -1,0 +1,165 @@
+package repository
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write docs/rules.md anew")
+
+// rules are the ids of sections 3, 4 and 7 of the behaviour specification.
+func rules() []string {
+	var ids []string
+	for _, group := range []struct {
+		letter string
+		last   int
+	}{{"I", 6}, {"N", 7}, {"D", 28}, {"K", 5}, {"R", 13}, {"A", 7}, {"G", 9}, {"S", 10}, {"H", 4}, {"B", 6}} {
+		for n := 1; n <= group.last; n++ {
+			id := fmt.Sprintf("%s-%d", group.letter, n)
+			ids = append(ids, id)
+			if id == "D-6" || id == "D-15" {
+				ids = append(ids, id+"b")
+			}
+		}
+	}
+	return ids
+}
+
+// waiting are the rules that no test names yet, and why.
+func waiting() map[string]string {
+	return map[string]string{
+		"N-7": "optional: VSS (option 82 sub-option 151) does not select a VRF in this version",
+	}
+}
+
+var ruleID = regexp.MustCompile(`\b([INDKRAGSHB]-\d+b?)\b`)
+
+// ruleSpan is a run of ids, written "D-7 to D-10".
+var ruleSpan = regexp.MustCompile(`\b([INDKRAGSHB])-(\d+)b? to ([INDKRAGSHB])-(\d+)\b`)
+
+func TestEveryRuleIsNamedByATestOrWaitsForAReason(t *testing.T) {
+	tests := testsByRule(t)
+	for _, id := range rules() {
+		reason := waiting()[id]
+		switch {
+		case len(tests[id]) == 0 && reason == "":
+			t.Errorf("%s: no test names it", id)
+		case len(tests[id]) > 0 && reason != "":
+			t.Errorf("%s: waits (%s), but %s names it", id, reason, tests[id][0])
+		}
+	}
+	page := rulesPage(tests)
+	path := filepath.Join(root, "docs", "rules.md")
+	if *update {
+		if err := os.WriteFile(path, page, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if have, err := os.ReadFile(path); err != nil || !bytes.Equal(have, page) {
+		t.Errorf("docs/rules.md is stale (%v): go test ./test/repository -update", err)
+	}
+}
+
+func rulesPage(tests map[string][]string) []byte {
+	var b bytes.Buffer
+	b.WriteString("# Rules and their tests\n\nGenerated from the tests that name a rule: `go test ./test/repository -update`.\n\n| rule | tests |\n|---|---|\n")
+	for _, id := range rules() {
+		if reason := waiting()[id]; reason != "" {
+			fmt.Fprintf(&b, "| %s | waits: %s |\n", id, reason)
+			continue
+		}
+		list := tests[id]
+		more := ""
+		if len(list) > 6 {
+			list, more = list[:6], fmt.Sprintf(" and %d more", len(tests[id])-6)
+		}
+		fmt.Fprintf(&b, "| %s | %s%s |\n", id, strings.Join(list, "<br>"), more)
+	}
+	return b.Bytes()
+}
+
+// testsByRule finds the test functions that name each rule, in a comment or in
+// the name of a case.
+func testsByRule(t *testing.T) map[string][]string {
+	t.Helper()
+	found := make(map[string]map[string]bool)
+	eachFile(t, "_test.go", func(path string, source []byte) {
+		for id, name := range namedIn(t, path, source) {
+			for test := range name {
+				if found[id] == nil {
+					found[id] = make(map[string]bool)
+				}
+				found[id][filepath.Dir(path)+"."+test] = true
+			}
+		}
+	})
+	tests := make(map[string][]string)
+	for id, names := range found {
+		tests[id] = slices.Sorted(maps.Keys(names))
+	}
+	return tests
+}
+
+// namedIn returns rule id -> functions of one test file. A comment belongs to
+// the function around it or after it.
+func namedIn(t *testing.T, path string, source []byte) map[string]map[string]bool {
+	t.Helper()
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, path, source, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := make(map[string]map[string]bool)
+	for _, decl := range file.Decls {
+		f, ok := decl.(*ast.FuncDecl)
+		if !ok || !strings.HasPrefix(f.Name.Name, "Test") && !strings.HasPrefix(f.Name.Name, "Fuzz") {
+			continue
+		}
+		from, to := f.Pos(), f.End()
+		if f.Doc != nil {
+			from = f.Doc.Pos()
+		}
+		text := string(source[files.Position(from).Offset:lineEnd(source, files.Position(to).Offset)])
+		for _, id := range idsIn(text) {
+			if named[id] == nil {
+				named[id] = make(map[string]bool)
+			}
+			named[id][f.Name.Name] = true
+		}
+	}
+	return named
+}
+
+// lineEnd returns the end of the line at offset.
+func lineEnd(source []byte, offset int) int {
+	if i := bytes.IndexByte(source[offset:], '\n'); i >= 0 {
+		return offset + i
+	}
+	return len(source)
+}
+
+func idsIn(text string) []string {
+	var ids []string
+	for _, m := range ruleID.FindAllStringSubmatch(text, -1) {
+		ids = append(ids, m[1])
+	}
+	for _, m := range ruleSpan.FindAllStringSubmatch(text, -1) {
+		var low, high int
+		fmt.Sscanf(m[2]+" "+m[4], "%d %d", &low, &high)
+		for n := low; n <= high && m[1] == m[3]; n++ {
+			ids = append(ids, fmt.Sprintf("%s-%d", m[1], n))
+		}
+	}
+	return ids
+}
