@@ -3,8 +3,6 @@
 package scenario
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -176,21 +174,4 @@ func movedClientMeetsSilence(t *testing.T, l *lab) {
 	if strings.Contains(out, "NAK") {
 		t.Errorf("refused without nak in the chain:\n%s", out)
 	}
-}
-
-// renewUntil renews, again and again, until the outcome is as wanted.
-func renewUntil(t *testing.T, c *netns.Client, wanted func(netns.Lease, error) bool) {
-	t.Helper()
-	await(t, bearable, func() error {
-		ctx, cancel := context.WithTimeout(t.Context(), bearable)
-		defer cancel()
-		lease, err := c.Renew(ctx)
-		if wanted(lease, err) {
-			return nil
-		}
-		if err != nil && !errors.Is(err, netns.ErrLost) {
-			t.Fatal(err)
-		}
-		return fmt.Errorf("renewal gave %v, %v", lease.Addr, err)
-	})
 }

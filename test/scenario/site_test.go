@@ -3,6 +3,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,6 +65,7 @@ type plan struct {
 	nak    string // argument of nak; empty: not loaded
 	lease  string // settings of the lease section, in braces
 	state  string // folder; empty: a new one
+	poll   string // interval; empty: 5s
 }
 
 // server is a running program under test.
@@ -79,6 +81,7 @@ func (s *site) settings(p plan) string {
 	if p.state == "" {
 		p.state = s.t.TempDir()
 	}
+	interval := cmp.Or(p.poll, "5s")
 	var text strings.Builder
 	text.WriteString("server4:\n")
 	if p.listen != "" {
@@ -88,8 +91,8 @@ func (s *site) settings(p plan) string {
 	if p.nak != "" {
 		fmt.Fprintf(&text, "    - nak: %s\n", p.nak)
 	}
-	fmt.Fprintf(&text, "netbox:\n  url: %s\n  token_file: %s\n  vrf: %s\n", l.netbox.url, l.token, l.name("lab"))
-	fmt.Fprintf(&text, "  timeout: 5s\n  poll: {interval: 1s}\n  store: {path: %s}\n", p.state)
+	fmt.Fprintf(&text, "netbox:\n  url: %s\n  token_file: %q\n  vrf: %s\n", l.netbox.url, l.token, l.name("lab"))
+	fmt.Fprintf(&text, "  timeout: 30s\n  poll: {interval: %s}\n  store: {path: %q}\n", interval, p.state)
 	if p.lease != "" {
 		fmt.Fprintf(&text, "  lease: %s\n", p.lease)
 	}
