@@ -17,7 +17,7 @@ readonly RUN=$CACHE/run         # pid files
 readonly LOG=$CACHE/log
 readonly HOME_IN=/srv/netbox    # NETBOX_ROOT as seen inside ROOT
 readonly SERVER_UID=64080       # owns every process and the data; no account of the host
-readonly WAIT_SECS=90           # bound of every wait for a process
+readonly WAIT_SECS=300          # bound of every wait for a process; a busy machine is slow
 
 # Test values, known to everybody: this instance holds nothing and listens on the loopback only.
 readonly ADMIN_PASSWORD=Adm1n-test-pass
@@ -296,7 +296,7 @@ launch() {
   local name=$1 pid
   shift
   # 9 is the lock of this script: a process that kept it would hold it for ever.
-  (inside "$SERVER_UID:$SERVER_UID" setsid "$@") </dev/null >"$LOG/$name.log" 2>&1 9>&- &
+  (inside "$SERVER_UID:$SERVER_UID" env "HOME=$HOME_IN" setsid "$@") </dev/null >"$LOG/$name.log" 2>&1 9>&- &
   pid=$!
   disown "$pid"
   echo "$pid $(start_time "$pid")" >"$RUN/$name.pid"
