@@ -45,8 +45,8 @@ func (s State) String() string {
 	return "unknown"
 }
 
-// Lease is what the store keeps of one address. Times are whole seconds in
-// UTC.
+// Lease is what the store keeps of one address. Times are in UTC and whole
+// seconds, but for SyncedAt, which has NetBox's microseconds.
 type Lease struct {
 	Addr     netip.Addr
 	Client   ClientID

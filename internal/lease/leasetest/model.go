@@ -105,6 +105,6 @@ func drawLease(rt *rapid.T) lease.Lease {
 		InterfaceKind: rapid.Uint8().Draw(rt, "kind"),
 		InterfaceID:   rapid.Int64().Draw(rt, "interface"),
 		Unsynced:      rapid.Bool().Draw(rt, "unsynced"),
-		SyncedAt:      instant.Draw(rt, "synced at"),
+		SyncedAt:      instant.Draw(rt, "synced at").Add(time.Duration(rapid.IntRange(0, 999999).Draw(rt, "microseconds")) * time.Microsecond),
 	}
 }
