@@ -59,7 +59,7 @@ func (k *checker) failed(object string, err error) bool {
 // version, clock.
 func (k *checker) reach(ctx context.Context) bool {
 	object := "NetBox " + k.client.URL()
-	if _, err := k.client.status(ctx); k.failed(object, err) {
+	if err := k.client.readStatus(ctx); k.failed(object, err) {
 		return false
 	}
 	version, err := k.client.Version(ctx)

@@ -27,14 +27,25 @@ func briefly(findings []Finding) []string {
 }
 
 func TestAPreparedNetBoxHasNoFindings(t *testing.T) {
-	inEveryVersion(t, func(t *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
-		for _, f := range connect(t, s.URL(), s.TokenV1(), silent()).Check(t.Context(), needs()) {
-			t.Errorf("unexpected: %s", f)
-		}
-		if n := len(s.Writes()); n != 0 {
-			t.Errorf("the check wrote %d times", n)
-		}
-	})
+	for _, v := range netboxtest.Versions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, _ := serve(t, v)
+			for _, f := range connect(t, s.URL(), s.TokenV1(), silent()).Check(t.Context(), needs()) {
+				t.Errorf("unexpected: %s", f)
+			}
+			if n := len(s.Writes()); n != 0 {
+				t.Errorf("the check wrote %d times", n)
+			}
+		})
+	}
+}
+
+// scene is what a case may spoil.
+type scene struct {
+	t      *testing.T
+	s      *netboxtest.Server
+	seeded *netboxtest.Seeded
 }
 
 func TestACheckNamesWhatIsMissing(t *testing.T) {
@@ -54,81 +65,81 @@ func TestACheckNamesWhatIsMissing(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name  string
-		spoil func(*testing.T, *netboxtest.Server, *netboxtest.Seeded)
+		spoil func(scene)
 		want  []string
 		words string
 	}{
-		{"nothing", func(*testing.T, *netboxtest.Server, *netboxtest.Seeded) {}, nil, ""},
-		{"NetBox itself", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) { s.Down() }, []string{"failure NetBox URL"}, "network"},
-		{"a valid token", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
-			s.AddToken(netboxtest.Token{Value: token, Expires: time.Now().Add(-time.Hour)})
+		{"nothing", func(scene) {}, nil, ""},
+		{"NetBox itself", func(x scene) { x.s.Down() }, []string{"failure NetBox URL"}, "network"},
+		{"a valid token", func(x scene) {
+			x.s.AddToken(netboxtest.Token{Value: token, Expires: time.Now().Add(-time.Hour)})
 		}, []string{"failure NetBox URL"}, "Token expired"},
-		{"a valid token, status open to all", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
-			s.Configure(func(c *netboxtest.Config) { c.LoginOptional = true })
-			s.Fail(netboxtest.Fault{Kind: netboxtest.TokenExpired, Path: "/api/ipam/*"})
+		{"a valid token, status open to all", func(x scene) {
+			x.s.Configure(func(c *netboxtest.Config) { c.LoginOptional = true })
+			x.s.Fail(netboxtest.Fault{Kind: netboxtest.TokenExpired, Path: "/api/ipam/*"})
 		}, []string{"failure API token"}, "Token expired"},
-		{"permission to see tenants", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
-			s.Permit(token, without("tenancy.tenant")...)
+		{"permission to see tenants", func(x scene) {
+			x.s.Permit(token, without("tenancy.tenant")...)
 		}, []string{"failure tenancy/tenants"}, "view on tenancy.tenant"},
-		{"permission to see VRFs and tags", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
+		{"permission to see VRFs and tags", func(x scene) {
 			var rest []netboxtest.Grant
 			for _, g := range without("ipam.vrf") {
 				if g.Object != "extras.tag" {
 					rest = append(rest, g)
 				}
 			}
-			s.Permit(token, rest...)
+			x.s.Permit(token, rest...)
 		}, []string{"failure ipam/vrfs", "failure extras/tags"}, "view on extras.tag"},
-		{"permission to see the change log", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
-			s.Permit(token, without("core.objectchange")...)
+		{"permission to see the change log", func(x scene) {
+			x.s.Permit(token, without("core.objectchange")...)
 		}, []string{"warning core/object-changes"}, "core.objectchange"},
-		{"permission to see custom fields", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
-			s.Permit(token, without("extras.customfield")...)
+		{"permission to see custom fields", func(x scene) {
+			x.s.Permit(token, without("extras.customfield")...)
 		}, nil, ""},
-		{"permission to see custom fields, and a field", func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
-			s.Permit(token, without("extras.customfield")...)
-			s.Delete(t, "extras/custom-fields", seeded.ID(t, "extras/custom-fields", "pydhcp_mac"))
+		{"permission to see custom fields, and a field", func(x scene) {
+			x.s.Permit(token, without("extras.customfield")...)
+			x.s.Delete(x.t, "extras/custom-fields", x.seeded.ID(x.t, "extras/custom-fields", "pydhcp_mac"))
 		}, []string{"failure custom field pydhcp_mac"}, "bootstrap"},
-		{"permission to change addresses", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
-			s.Permit(token, append(reading(), netboxtest.Grant{Object: "core.objectchange"}, netboxtest.Grant{Object: "extras.customfield"})...)
+		{"permission to change addresses", func(x scene) {
+			x.s.Permit(token, append(reading(), netboxtest.Grant{Object: "core.objectchange"}, netboxtest.Grant{Object: "extras.customfield"})...)
 		}, []string{"failure write-back of leases"}, "change on ipam.ipaddress"},
-		{"a token that may write", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
-			s.AddToken(netboxtest.Token{Value: token, ReadOnly: true, Grants: full()})
+		{"a token that may write", func(x scene) {
+			x.s.AddToken(netboxtest.Token{Value: token, ReadOnly: true, Grants: full()})
 		}, []string{"failure write-back of leases"}, "write enabled"},
-		{"the VRF", func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
-			s.Edit(t, "ipam/vrfs", seeded.ID(t, "ipam/vrfs", "red"), map[string]any{"name": "blue"})
+		{"the VRF", func(x scene) {
+			x.s.Edit(x.t, "ipam/vrfs", x.seeded.ID(x.t, "ipam/vrfs", "red"), map[string]any{"name": "blue"})
 		}, []string{"failure VRF red"}, "netbox.vrf"},
-		{"one VRF of the name", func(t *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
-			s.Add(t, "ipam/vrfs", map[string]any{"name": "red", "rd": "65000:2"})
+		{"one VRF of the name", func(x scene) {
+			x.s.Add(x.t, "ipam/vrfs", map[string]any{"name": "red", "rd": "65000:2"})
 		}, []string{"failure VRF red"}, "route distinguisher"},
-		{"a tag", func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
-			s.Delete(t, "extras/tags", seeded.ID(t, "extras/tags", "DHCP"))
+		{"a tag", func(x scene) {
+			x.s.Delete(x.t, "extras/tags", x.seeded.ID(x.t, "extras/tags", "DHCP"))
 		}, []string{"failure tag dhcp"}, "bootstrap"},
-		{"a tag for addresses", func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
-			s.Edit(t, "extras/tags", seeded.ID(t, "extras/tags", "Gateway"), map[string]any{"object_types": []any{"dcim.device"}})
+		{"a tag for addresses", func(x scene) {
+			x.s.Edit(x.t, "extras/tags", x.seeded.ID(x.t, "extras/tags", "Gateway"), map[string]any{"object_types": []any{"dcim.device"}})
 		}, []string{"failure tag Gateway"}, "ipam.ipaddress"},
-		{"a field", func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
-			s.Delete(t, "extras/custom-fields", seeded.ID(t, "extras/custom-fields", "pydhcp_expire"))
+		{"a field", func(x scene) {
+			x.s.Delete(x.t, "extras/custom-fields", x.seeded.ID(x.t, "extras/custom-fields", "pydhcp_expire"))
 		}, []string{"failure custom field pydhcp_expire"}, "bootstrap"},
-		{"a time in the expiry", func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) { // A-6
-			s.Delete(t, "extras/custom-fields", seeded.ID(t, "extras/custom-fields", "pydhcp_expire"))
-			s.Add(t, "extras/custom-fields", map[string]any{"name": "pydhcp_expire", "type": "date", "object_types": []any{"ipam.ipaddress"}})
+		{"a time in the expiry", func(x scene) { // A-6
+			x.s.Delete(x.t, "extras/custom-fields", x.seeded.ID(x.t, "extras/custom-fields", "pydhcp_expire"))
+			x.s.Add(x.t, "extras/custom-fields", map[string]any{"name": "pydhcp_expire", "type": "date", "object_types": []any{"ipam.ipaddress"}})
 		}, []string{"failure custom field pydhcp_expire"}, "date without time"},
-		{"a field on addresses", func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
-			s.Edit(t, "extras/custom-fields", seeded.ID(t, "extras/custom-fields", "pydhcp_mac"), map[string]any{"object_types": []any{"ipam.prefix"}})
+		{"a field on addresses", func(x scene) {
+			x.s.Edit(x.t, "extras/custom-fields", x.seeded.ID(x.t, "extras/custom-fields", "pydhcp_mac"), map[string]any{"object_types": []any{"ipam.prefix"}})
 		}, []string{"failure custom field pydhcp_mac"}, "ipam.ipaddress"},
-		{"a right clock", func(_ *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) { // S-9
-			s.SetClock(func() time.Time { return time.Now().Add(5 * time.Minute) })
+		{"a right clock", func(x scene) { // S-9
+			x.s.SetClock(func() time.Time { return time.Now().Add(5 * time.Minute) })
 		}, []string{"failure NetBox URL"}, "NTP"},
-		{"large pages", func(t *testing.T, s *netboxtest.Server, _ *netboxtest.Seeded) {
-			s.Configure(func(c *netboxtest.Config) { c.MaxPageSize = 2 })
+		{"large pages", func(x scene) {
+			x.s.Configure(func(c *netboxtest.Config) { c.MaxPageSize = 2 })
 		}, []string{"notice NetBox URL"}, "MAX_PAGE_SIZE"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s, seeded := serve(t, netboxtest.V47)
 			s.Permit(token, full()...)
-			tt.spoil(t, s, seeded)
+			tt.spoil(scene{t, s, seeded})
 			findings := connect(t, s.URL(), token, silent()).Check(t.Context(), needs())
 			var text strings.Builder
 			for i := range findings {

@@ -17,33 +17,33 @@ func (f *Follower) restore() {
 	if f.config.DiskPath == "" {
 		return
 	}
-	copy, err := ipam.ReadDiskFile(f.config.DiskPath)
+	disk, err := ipam.ReadDiskFile(f.config.DiskPath)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return
 	case err != nil:
 		f.log.WithError(err).Warn("the disk copy of NetBox cannot be used")
 		return
-	case copy.URL != f.client.URL() || copy.Key != f.key():
-		f.log.WithField("url", copy.URL).Warn("the disk copy is of another NetBox or other settings and is not used")
+	case disk.URL != f.client.URL() || disk.Key != f.key():
+		f.log.WithField("url", disk.URL).Warn("the disk copy is of another NetBox or other settings and is not used")
 		return
 	}
-	next := restored(copy)
+	next := restored(disk)
 	next.changed = true
 	f.adopt(next)
 	f.unsaved = false
-	f.confirmed, f.saved = copy.Taken, copy.Taken
-	f.config.OnConfirm(copy.Taken, 0)
-	f.log.WithField("taken", copy.Taken.UTC().Format(time.RFC3339)).Info("started from the disk copy of NetBox")
+	f.confirmed, f.saved = disk.Taken, disk.Taken
+	f.config.OnConfirm(disk.Taken, 0)
+	f.log.WithField("taken", disk.Taken.UTC().Format(time.RFC3339)).Info("started from the disk copy of NetBox")
 }
 
 // restored makes a picture of a disk copy. Rows that could not be used are not
 // in it and are found again by the next full read.
-func restored(copy ipam.Disk) *picture {
+func restored(disk ipam.Disk) *picture {
 	p := newPicture()
-	p.objects = *copy.Objects
+	p.objects = *disk.Objects
 	clear(p.owned)
-	for name, mark := range copy.Marks {
+	for name, mark := range disk.Marks {
 		p.marks[endpoint(name)] = mark
 	}
 	for id, a := range p.objects.Addresses {
@@ -86,11 +86,11 @@ func (f *Follower) saveNow(now time.Time) {
 	}
 	f.lastSave = now
 	objects := f.picture.objects
-	copy := ipam.Disk{URL: f.client.URL(), Key: f.key(), Taken: f.confirmed, Objects: &objects, Marks: make(map[string]time.Time)}
+	disk := ipam.Disk{URL: f.client.URL(), Key: f.key(), Taken: f.confirmed, Objects: &objects, Marks: make(map[string]time.Time)}
 	for e, mark := range f.picture.marks {
-		copy.Marks[string(e)] = mark
+		disk.Marks[string(e)] = mark
 	}
-	if err := ipam.WriteDiskFile(f.config.DiskPath, copy); err != nil {
+	if err := ipam.WriteDiskFile(f.config.DiskPath, disk); err != nil {
 		f.quiet.Warn("disk", "the disk copy of NetBox cannot be written", logrus.Fields{logrus.ErrorKey: err})
 		return
 	}

@@ -78,63 +78,67 @@ func (w *watch) address(host string) *ipam.Address {
 }
 
 func TestEditsInNetBoxShowAfterTheNextPoll(t *testing.T) {
-	inEveryVersion(t, func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
-		w := follow(t, s, s.TokenV1())
-		w.must(t)
-		id := func(path, name string) int64 { return seeded.ID(t, path, name) }
-		web1 := ipam.MachineID{Kind: ipam.Device, ID: id("dcim/devices", "web1")}
-		for _, step := range []struct {
-			name  string
-			edit  func()
-			shows func() bool
-		}{
-			{"an address is made", func() {
-				s.Add(t, "ipam/ip-addresses", map[string]any{"address": "10.0.0.200/24", "tags": []any{id("extras/tags", "DHCP")}})
-			}, func() bool { a := w.address("10.0.0.200"); return a != nil && w.snapshot.IsDynamic(a) }},
-			{"an address loses its tag", func() {
-				s.Edit(t, "ipam/ip-addresses", id("ipam/ip-addresses", "10.0.0.100/24"), map[string]any{"tags": []any{}})
-			}, func() bool { return !w.snapshot.IsDynamic(w.address("10.0.0.100")) }},
-			{"a record is written", func() {
-				s.Edit(t, "ipam/ip-addresses", id("ipam/ip-addresses", "10.0.0.101/24"), map[string]any{"custom_fields": map[string]any{"pydhcp_mac": "52:54:00:00:00:aa"}})
-			}, func() bool { return w.address("10.0.0.101").Record.Client == "52:54:00:00:00:AA" }},
-			{"an address is deleted", func() { s.Delete(t, "ipam/ip-addresses", id("ipam/ip-addresses", "10.0.0.100/24")) },
-				func() bool { return w.address("10.0.0.100") == nil }},
-			{"a tag is renamed", func() {
-				s.Edit(t, "extras/tags", id("extras/tags", "Gateway"), map[string]any{"name": "Router", "slug": "router"})
-			}, func() bool { return !w.snapshot.IsGateway(w.address("10.0.0.1")) }},
-			{"a prefix is made", func() {
-				s.Add(t, "ipam/prefixes", map[string]any{"prefix": "10.9.0.0/24"})
-			}, func() bool { _, err := w.snapshot.Subnet(netip.MustParseAddr("10.9.0.1")); return err == nil }},
-			{"a MAC moves to another interface", func() {
-				mac := id("dcim/mac-addresses", "vm1 eth0 52:54:00:00:00:03")
-				s.Edit(t, "dcim/mac-addresses", mac, map[string]any{"assigned_object_type": "dcim.interface", "assigned_object_id": id("dcim/interfaces", "web1 mgmt")})
-			}, func() bool {
-				ports := w.snapshot.InterfacesWithMAC(ipam.MAC{0x52, 0x54, 0, 0, 0, 3})
-				return len(ports) == 1 && ports[0].Name == "mgmt" && ports[0].Machine == web1
-			}},
-			{"a device is renamed", func() { s.Edit(t, "dcim/devices", web1.ID, map[string]any{"name": "web2"}) },
-				func() bool { return w.snapshot.Machine(web1).Name == "web2" }},
-			{"a context changes, but no device row", func() {
-				s.Edit(t, "extras/config-contexts", id("extras/config-contexts", "site"), map[string]any{"data": map[string]any{contextKey: map[string]any{"mtu": 1400}}})
-			}, func() bool {
-				return w.snapshot.MachineConfig(w.snapshot.Machine(web1)).MTU == 1400
-			}},
-			{"a context is limited to another role", func() {
-				s.Edit(t, "extras/config-contexts", id("extras/config-contexts", "site"), map[string]any{"sites": []any{}, "is_active": false})
-			}, func() bool { return w.snapshot.MachineConfig(w.snapshot.Machine(web1)).MTU == 0 }},
-			{"a device is deleted, and all that hangs on it", func() { s.Delete(t, "dcim/devices", web1.ID) },
-				func() bool {
-					return w.snapshot.Machine(web1) == nil && w.address("10.0.0.5") == nil &&
-						len(w.snapshot.InterfacesWithMAC(ipam.MAC{0x52, 0x54, 0, 0, 0, 1})) == 0
-				}},
-		} {
-			step.edit()
+	for _, v := range netboxtest.Versions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded := serve(t, v)
+			w := follow(t, s, s.TokenV1())
 			w.must(t)
-			if !step.shows() {
-				t.Errorf("not seen by the next poll: %s", step.name)
+			id := func(path, name string) int64 { return seeded.ID(t, path, name) }
+			web1 := ipam.MachineID{Kind: ipam.Device, ID: id("dcim/devices", "web1")}
+			for _, step := range []struct {
+				name  string
+				edit  func()
+				shows func() bool
+			}{
+				{"an address is made", func() {
+					s.Add(t, "ipam/ip-addresses", map[string]any{"address": "10.0.0.200/24", "tags": []any{id("extras/tags", "DHCP")}})
+				}, func() bool { a := w.address("10.0.0.200"); return a != nil && w.snapshot.IsDynamic(a) }},
+				{"an address loses its tag", func() {
+					s.Edit(t, "ipam/ip-addresses", id("ipam/ip-addresses", "10.0.0.100/24"), map[string]any{"tags": []any{}})
+				}, func() bool { return !w.snapshot.IsDynamic(w.address("10.0.0.100")) }},
+				{"a record is written", func() {
+					s.Edit(t, "ipam/ip-addresses", id("ipam/ip-addresses", "10.0.0.101/24"), map[string]any{"custom_fields": map[string]any{"pydhcp_mac": "52:54:00:00:00:aa"}})
+				}, func() bool { return w.address("10.0.0.101").Record.Client == "52:54:00:00:00:AA" }},
+				{"an address is deleted", func() { s.Delete(t, "ipam/ip-addresses", id("ipam/ip-addresses", "10.0.0.100/24")) },
+					func() bool { return w.address("10.0.0.100") == nil }},
+				{"a tag is renamed", func() {
+					s.Edit(t, "extras/tags", id("extras/tags", "Gateway"), map[string]any{"name": "Router", "slug": "router"})
+				}, func() bool { return !w.snapshot.IsGateway(w.address("10.0.0.1")) }},
+				{"a prefix is made", func() {
+					s.Add(t, "ipam/prefixes", map[string]any{"prefix": "10.9.0.0/24"})
+				}, func() bool { _, err := w.snapshot.Subnet(netip.MustParseAddr("10.9.0.1")); return err == nil }},
+				{"a MAC moves to another interface", func() {
+					mac := id("dcim/mac-addresses", "vm1 eth0 52:54:00:00:00:03")
+					s.Edit(t, "dcim/mac-addresses", mac, map[string]any{"assigned_object_type": "dcim.interface", "assigned_object_id": id("dcim/interfaces", "web1 mgmt")})
+				}, func() bool {
+					ports := w.snapshot.InterfacesWithMAC(ipam.MAC{0x52, 0x54, 0, 0, 0, 3})
+					return len(ports) == 1 && ports[0].Name == "mgmt" && ports[0].Machine == web1
+				}},
+				{"a device is renamed", func() { s.Edit(t, "dcim/devices", web1.ID, map[string]any{"name": "web2"}) },
+					func() bool { return w.snapshot.Machine(web1).Name == "web2" }},
+				{"a context changes, but no device row", func() {
+					s.Edit(t, "extras/config-contexts", id("extras/config-contexts", "site"), map[string]any{"data": map[string]any{contextKey: map[string]any{"mtu": 1400}}})
+				}, func() bool {
+					return w.snapshot.MachineConfig(w.snapshot.Machine(web1)).MTU == 1400
+				}},
+				{"a context is limited to another role", func() {
+					s.Edit(t, "extras/config-contexts", id("extras/config-contexts", "site"), map[string]any{"sites": []any{}, "is_active": false})
+				}, func() bool { return w.snapshot.MachineConfig(w.snapshot.Machine(web1)).MTU == 0 }},
+				{"a device is deleted, and all that hangs on it", func() { s.Delete(t, "dcim/devices", web1.ID) },
+					func() bool {
+						return w.snapshot.Machine(web1) == nil && w.address("10.0.0.5") == nil &&
+							len(w.snapshot.InterfacesWithMAC(ipam.MAC{0x52, 0x54, 0, 0, 0, 1})) == 0
+					}},
+			} {
+				step.edit()
+				w.must(t)
+				if !step.shows() {
+					t.Errorf("not seen by the next poll: %s", step.name)
+				}
 			}
-		}
-	})
+		})
+	}
 }
 
 func TestAnUnchangedNetBoxIsConfirmedButNotPublishedAgain(t *testing.T) {
@@ -591,9 +595,9 @@ func TestTheDiskCopyIsRenewedWithNewsAndOnceAnHourWithout(t *testing.T) {
 		if w.saved.Equal(before) {
 			return false
 		}
-		copy, err := ipam.ReadDiskFile(path)
-		if err != nil || !copy.Taken.Equal(w.saved) {
-			t.Errorf("the copy is of %v (%v), want %v", copy.Taken, err, w.saved)
+		disk, err := ipam.ReadDiskFile(path)
+		if err != nil || !disk.Taken.Equal(w.saved) {
+			t.Errorf("the copy is of %v (%v), want %v", disk.Taken, err, w.saved)
 		}
 		return true
 	}

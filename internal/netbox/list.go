@@ -131,8 +131,8 @@ func keyset(query url.Values, cursor bool, last int64) url.Values {
 func with(query url.Values, pairs ...string) url.Values {
 	q := url.Values{}
 	maps.Copy(q, query)
-	for i := 0; i < len(pairs); i += 2 {
-		q[pairs[i]] = []string{pairs[i+1]}
+	for pair := range slices.Chunk(pairs, 2) {
+		q.Set(pair[0], pair[1])
 	}
 	return q
 }

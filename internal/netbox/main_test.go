@@ -103,15 +103,3 @@ func serve(t *testing.T, v netboxtest.Version) (*netboxtest.Server, *netboxtest.
 	s.ForgetRequests()
 	return s, seeded
 }
-
-// inEveryVersion runs a test on a stand-in of each release line.
-func inEveryVersion(t *testing.T, test func(*testing.T, *netboxtest.Server, *netboxtest.Seeded)) {
-	t.Helper()
-	for _, v := range netboxtest.Versions() {
-		t.Run("NetBox "+string(v), func(t *testing.T) {
-			t.Parallel()
-			s, seeded := serve(t, v)
-			test(t, s, seeded)
-		})
-	}
-}

@@ -82,7 +82,7 @@ func (c *Client) once(ctx context.Context, method string, e endpoint, object str
 		}
 		return nil, transportError(err, method, e)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	c.noteVersion(response.Header)
 	c.noteClock(response.Header, began, time.Now())
 	got := &answer{status: response.StatusCode, header: response.Header}

@@ -52,7 +52,7 @@ func ParseVersion(s string) (Version, error) {
 func (c *Client) Version(ctx context.Context) (Version, error) {
 	v := c.version.Load()
 	if v == nil {
-		if _, err := c.status(ctx); err != nil {
+		if err := c.readStatus(ctx); err != nil {
 			return Version{}, err
 		}
 		v = c.version.Load()
@@ -66,26 +66,26 @@ func (c *Client) Version(ctx context.Context) (Version, error) {
 	return *v, nil
 }
 
-// status reads the status page and returns the exact release, such as "4.7.3".
-func (c *Client) status(ctx context.Context) (string, error) {
+// readStatus reads the status page, whose header or body names the version.
+func (c *Client) readStatus(ctx context.Context) error {
 	answer, err := c.get(ctx, status, "", nil)
 	if err != nil {
-		return "", err
+		return err
 	}
 	var page struct {
 		Release string `json:"netbox-version"`
 	}
 	if err := json.Unmarshal(answer.body, &page); err != nil || page.Release == "" {
-		return "", notNetBox(answer, http.MethodGet, status)
+		return notNetBox(answer, http.MethodGet, status)
 	}
 	if c.version.Load() == nil {
 		v, err := ParseVersion(page.Release)
 		if err != nil {
-			return "", &Error{Kind: NotNetBox, Op: "read the version", Err: err}
+			return &Error{Kind: NotNetBox, Op: "read the version", Err: err}
 		}
 		c.version.Store(&v)
 	}
-	return page.Release, nil
+	return nil
 }
 
 // noteVersion keeps the release line that a response header names.

@@ -61,28 +61,32 @@ func wantOutcomes(t *testing.T, results []RecordResult, want ...Outcome) {
 }
 
 func TestRecordsAreWrittenOnceAndThenLeftAlone(t *testing.T) { // S-10
-	inEveryVersion(t, func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
-		c := connect(t, s.URL(), s.TokenV1(), silent())
-		changes := []RecordChange{change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")}
-		wantOutcomes(t, c.WriteRecords(t.Context(), changes), Done, Done)
-		for _, want := range changes {
-			if got := shown(t, s, want.ID); got != want.Record {
-				t.Errorf("%s shows %+v, want %+v", want.Addr, got, want.Record)
+	for _, v := range netboxtest.Versions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded := serve(t, v)
+			c := connect(t, s.URL(), s.TokenV1(), silent())
+			changes := []RecordChange{change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")}
+			wantOutcomes(t, c.WriteRecords(t.Context(), changes), Done, Done)
+			for _, want := range changes {
+				if got := shown(t, s, want.ID); got != want.Record {
+					t.Errorf("%s shows %+v, want %+v", want.Addr, got, want.Record)
+				}
 			}
-		}
-		if n := len(s.Writes()); n != 1 {
-			t.Errorf("%d writes, want 1 for both", n)
-		}
-		if tags := s.Get("ipam/ip-addresses", changes[0].ID)["tags"]; len(tags.([]any)) != 1 {
-			t.Errorf("the tags were touched: %v", tags)
-		}
-		s.ForgetRequests()
-		wantOutcomes(t, c.WriteRecords(t.Context(), changes), Unchanged, Unchanged)
-		wantOutcomes(t, c.WriteRecords(t.Context(), changes[:1]), Unchanged)
-		if n := len(s.Writes()); n != 0 {
-			t.Errorf("%d writes that change nothing", n)
-		}
-	})
+			if n := len(s.Writes()); n != 1 {
+				t.Errorf("%d writes, want 1 for both", n)
+			}
+			if tags := s.Get("ipam/ip-addresses", changes[0].ID)["tags"]; len(tags.([]any)) != 1 {
+				t.Errorf("the tags were touched: %v", tags)
+			}
+			s.ForgetRequests()
+			wantOutcomes(t, c.WriteRecords(t.Context(), changes), Unchanged, Unchanged)
+			wantOutcomes(t, c.WriteRecords(t.Context(), changes[:1]), Unchanged)
+			if n := len(s.Writes()); n != 0 {
+				t.Errorf("%d writes that change nothing", n)
+			}
+		})
+	}
 }
 
 func TestOnlyWhatDiffersIsSent(t *testing.T) {
@@ -130,39 +134,43 @@ func TestARecordCanBeCleared(t *testing.T) {
 }
 
 func TestBindingFollowsTheLease(t *testing.T) { // clients.bind_interface, A-4
-	inEveryVersion(t, func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
-		c := connect(t, s.URL(), s.TokenV1(), silent())
-		eth0 := ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: seeded.ID(t, "virtualization/interfaces", "vm1 eth0")}
-		mgmt := ipam.InterfaceID{Kind: ipam.Device, ID: seeded.ID(t, "dcim/interfaces", "web1 mgmt")}
-		assigned := func(id int64) ipam.InterfaceID {
-			row := s.Get("ipam/ip-addresses", id)
-			kind, _ := row["assigned_object_type"].(string)
-			n, _ := row["assigned_object_id"].(int64)
-			return assignedTo(kind, n)
-		}
-		r := change(t, seeded, "10.0.0.100/24")
-		r.Bind = eth0
-		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
-		if got := assigned(r.ID); got != eth0 {
-			t.Errorf("assigned to %v, want %v", got, eth0)
-		}
-		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Unchanged)
-		r.Bind = mgmt
-		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
-		if got := assigned(r.ID); got != mgmt {
-			t.Errorf("assigned to %v, want %v", got, mgmt)
-		}
-		r.Bind, r.Unbind = ipam.InterfaceID{}, eth0
-		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Unchanged)
-		if got := assigned(r.ID); got != mgmt {
-			t.Errorf("an assignment that was not ours was taken back: %v", got)
-		}
-		r.Unbind = mgmt
-		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
-		if got := assigned(r.ID); got != (ipam.InterfaceID{}) {
-			t.Errorf("still assigned to %v", got)
-		}
-	})
+	for _, v := range netboxtest.Versions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded := serve(t, v)
+			c := connect(t, s.URL(), s.TokenV1(), silent())
+			eth0 := ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: seeded.ID(t, "virtualization/interfaces", "vm1 eth0")}
+			mgmt := ipam.InterfaceID{Kind: ipam.Device, ID: seeded.ID(t, "dcim/interfaces", "web1 mgmt")}
+			assigned := func(id int64) ipam.InterfaceID {
+				row := s.Get("ipam/ip-addresses", id)
+				kind, _ := row["assigned_object_type"].(string)
+				n, _ := row["assigned_object_id"].(int64)
+				return assignedTo(kind, n)
+			}
+			r := change(t, seeded, "10.0.0.100/24")
+			r.Bind = eth0
+			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
+			if got := assigned(r.ID); got != eth0 {
+				t.Errorf("assigned to %v, want %v", got, eth0)
+			}
+			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Unchanged)
+			r.Bind = mgmt
+			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
+			if got := assigned(r.ID); got != mgmt {
+				t.Errorf("assigned to %v, want %v", got, mgmt)
+			}
+			r.Bind, r.Unbind = ipam.InterfaceID{}, eth0
+			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Unchanged)
+			if got := assigned(r.ID); got != mgmt {
+				t.Errorf("an assignment that was not ours was taken back: %v", got)
+			}
+			r.Unbind = mgmt
+			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
+			if got := assigned(r.ID); got != (ipam.InterfaceID{}) {
+				t.Errorf("still assigned to %v", got)
+			}
+		})
+	}
 }
 
 func TestARefusedAssignmentDoesNotKeepTheRecordFromBeingShown(t *testing.T) {
@@ -192,43 +200,51 @@ func TestARefusedAssignmentDoesNotKeepTheRecordFromBeingShown(t *testing.T) {
 }
 
 func TestWhatCannotBeWrittenHoldsUpNothingElse(t *testing.T) {
-	inEveryVersion(t, func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
-		c := connect(t, s.URL(), s.TokenV1(), silent())
-		dhcp := seeded.ID(t, "extras/tags", "DHCP")
-		var changes []RecordChange
-		var want []Outcome
-		for i := range 20 {
-			host := fmt.Sprintf("10.0.0.%d", 150+i)
-			id := s.Add(t, "ipam/ip-addresses", map[string]any{"address": host + "/24", "tags": []any{dhcp}})
-			r := RecordChange{ID: id, Addr: netip.MustParseAddr(host), Record: ipam.Record{Client: "52:54:00:00:00:77", Expires: leaseEnd()}}
-			outcome := Done
-			switch i {
-			case 3: // deleted meanwhile
-				s.Delete(t, "ipam/ip-addresses", id)
-				outcome = Gone
-			case 5: // renumbered meanwhile
-				s.Edit(t, "ipam/ip-addresses", id, map[string]any{"address": "10.0.0.250/24"})
-				outcome = Gone
-			case 7, 15: // a host name that the field's rule refuses
-				r.Record.Hostname = "no"
-				outcome = Refused
+	for _, v := range netboxtest.Versions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded := serve(t, v)
+			c := connect(t, s.URL(), s.TokenV1(), silent())
+			dhcp := seeded.ID(t, "extras/tags", "DHCP")
+			var changes []RecordChange
+			var want []Outcome
+			for i := range 20 {
+				host := fmt.Sprintf("10.0.0.%d", 150+i)
+				id := s.Add(t, "ipam/ip-addresses", map[string]any{"address": host + "/24", "tags": []any{dhcp}})
+				r := RecordChange{ID: id, Addr: netip.MustParseAddr(host), Record: ipam.Record{Client: "52:54:00:00:00:77", Expires: leaseEnd()}}
+				outcome := Done
+				switch i {
+				case 3: // deleted meanwhile
+					s.Delete(t, "ipam/ip-addresses", id)
+					outcome = Gone
+				case 5: // renumbered meanwhile
+					s.Edit(t, "ipam/ip-addresses", id, map[string]any{"address": "10.0.0.250/24"})
+					outcome = Gone
+				case 7, 15: // a host name that the field's rule refuses
+					r.Record.Hostname = "no"
+					outcome = Refused
+				}
+				changes, want = append(changes, r), append(want, outcome)
 			}
-			changes, want = append(changes, r), append(want, outcome)
-		}
-		field := seeded.ID(t, "extras/custom-fields", "pydhcp_hostname")
-		s.Edit(t, "extras/custom-fields", field, map[string]any{"validation_regex": "^[a-z]{5,}$"})
-		wantOutcomes(t, c.WriteRecords(t.Context(), changes), want...)
-	})
+			field := seeded.ID(t, "extras/custom-fields", "pydhcp_hostname")
+			s.Edit(t, "extras/custom-fields", field, map[string]any{"validation_regex": "^[a-z]{5,}$"})
+			wantOutcomes(t, c.WriteRecords(t.Context(), changes), want...)
+		})
+	}
 }
 
 func TestAFieldThatIsNotDefinedIsNoticed(t *testing.T) {
-	inEveryVersion(t, func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
-		s.Delete(t, "extras/custom-fields", seeded.ID(t, "extras/custom-fields", "pydhcp_hostname"))
-		c := connect(t, s.URL(), s.TokenV1(), silent())
-		one, two := change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")
-		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{one, two}), Refused, Refused)
-		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{one}), Refused)
-	})
+	for _, v := range netboxtest.Versions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded := serve(t, v)
+			s.Delete(t, "extras/custom-fields", seeded.ID(t, "extras/custom-fields", "pydhcp_hostname"))
+			c := connect(t, s.URL(), s.TokenV1(), silent())
+			one, two := change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")
+			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{one, two}), Refused, Refused)
+			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{one}), Refused)
+		})
+	}
 }
 
 func TestALostAnswerIsNoLostWrite(t *testing.T) { // H-3
@@ -283,14 +299,18 @@ func TestATokenThatMayNotWriteSaysWhichPermissionIsMissing(t *testing.T) {
 }
 
 func TestAnAddressTheTokenMayOnlySeeIsRefusedAlone(t *testing.T) {
-	inEveryVersion(t, func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
-		mine, other := change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.5/24")
-		const token = "limited000000000000000000000000000000000"
-		s.Permit(token, append(reading(), netboxtest.Grant{Object: "ipam.ipaddress", Actions: []string{"change"}, Tag: "dhcp"})...)
-		c := connect(t, s.URL(), token, silent())
-		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{other, mine}), Refused, Done)
-		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{other}), Refused)
-	})
+	for _, v := range netboxtest.Versions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded := serve(t, v)
+			mine, other := change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.5/24")
+			const token = "limited000000000000000000000000000000000"
+			s.Permit(token, append(reading(), netboxtest.Grant{Object: "ipam.ipaddress", Actions: []string{"change"}, Tag: "dhcp"})...)
+			c := connect(t, s.URL(), token, silent())
+			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{other, mine}), Refused, Done)
+			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{other}), Refused)
+		})
+	}
 }
 
 func TestASingleWriteGivesWayToAnEditMadeMeanwhile(t *testing.T) { // S-3
@@ -328,17 +348,21 @@ func waitForWrite(t *testing.T, s *netboxtest.Server) {
 }
 
 func TestTheChangeLogSaysWhyFrom44On(t *testing.T) {
-	inEveryVersion(t, func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
-		c := connect(t, s.URL(), s.TokenV1(), silent())
-		r := change(t, seeded, "10.0.0.100/24")
-		r.Message = strings.Repeat("ä", 500)
-		wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
-		body := s.Writes()[0].Body
-		known := c.version.Load().AtLeast(4, 4)
-		if got := strings.Count(body, "ä"); known && got != maxMessageLength || !known && got != 0 {
-			t.Errorf("%d characters of message sent", got)
-		}
-	})
+	for _, v := range netboxtest.Versions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded := serve(t, v)
+			c := connect(t, s.URL(), s.TokenV1(), silent())
+			r := change(t, seeded, "10.0.0.100/24")
+			r.Message = strings.Repeat("ä", 500)
+			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
+			body := s.Writes()[0].Body
+			known := c.version.Load().AtLeast(4, 4)
+			if got := strings.Count(body, "ä"); known && got != maxMessageLength || !known && got != 0 {
+				t.Errorf("%d characters of message sent", got)
+			}
+		})
+	}
 }
 
 func TestBatchesGrowWithQuickAnswersAndShrinkWithTrouble(t *testing.T) {
@@ -396,32 +420,36 @@ func TestACancelledWriteSaysRetry(t *testing.T) {
 }
 
 func TestTheRedeploySwitchIsReadAsItIsNow(t *testing.T) {
-	inEveryVersion(t, func(t *testing.T, s *netboxtest.Server, seeded *netboxtest.Seeded) {
-		c := connect(t, s.URL(), s.TokenV1(), silent())
-		web1 := ipam.MachineID{Kind: ipam.Device, ID: seeded.ID(t, "dcim/devices", "web1")}
-		vm1 := ipam.MachineID{Kind: ipam.VirtualMachine, ID: seeded.ID(t, "virtualization/virtual-machines", "vm1")}
-		names := []string{"redeploy", "confirm_redeploy"}
-		for id, want := range map[ipam.MachineID]string{web1: "true", vm1: "null"} {
-			got, err := c.MachineFields(t.Context(), id, names)
-			if err != nil || len(got) != 1 || string(got["redeploy"]) != want {
-				t.Errorf("%v: %s, %v; want redeploy %s and no other field", id, got, err, want)
+	for _, v := range netboxtest.Versions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded := serve(t, v)
+			c := connect(t, s.URL(), s.TokenV1(), silent())
+			web1 := ipam.MachineID{Kind: ipam.Device, ID: seeded.ID(t, "dcim/devices", "web1")}
+			vm1 := ipam.MachineID{Kind: ipam.VirtualMachine, ID: seeded.ID(t, "virtualization/virtual-machines", "vm1")}
+			names := []string{"redeploy", "confirm_redeploy"}
+			for id, want := range map[ipam.MachineID]string{web1: "true", vm1: "null"} {
+				got, err := c.MachineFields(t.Context(), id, names)
+				if err != nil || len(got) != 1 || string(got["redeploy"]) != want {
+					t.Errorf("%v: %s, %v; want redeploy %s and no other field", id, got, err, want)
+				}
 			}
-		}
-		s.Edit(t, "dcim/devices", web1.ID, map[string]any{"custom_fields": map[string]any{"redeploy": false}})
-		if got, err := c.MachineFields(t.Context(), web1, names); err != nil || string(got["redeploy"]) != "false" {
-			t.Errorf("after the switch was cleared: %s, %v", got, err)
-		}
-		s.Fail(netboxtest.Fault{Kind: netboxtest.HTML502, Times: 1})
-		s.ForgetRequests()
-		if got, err := c.MachineFields(t.Context(), web1, names); err == nil {
-			t.Errorf("trouble gave %v", got)
-		}
-		if n := len(s.Requests()); n != 1 {
-			t.Errorf("%d requests, want 1: a client is waiting", n)
-		}
-		web1.ID = 999
-		if _, err := c.MachineFields(t.Context(), web1, names); kindOf(err) != NotFound {
-			t.Errorf("a device that is gone: %v", err)
-		}
-	})
+			s.Edit(t, "dcim/devices", web1.ID, map[string]any{"custom_fields": map[string]any{"redeploy": false}})
+			if got, err := c.MachineFields(t.Context(), web1, names); err != nil || string(got["redeploy"]) != "false" {
+				t.Errorf("after the switch was cleared: %s, %v", got, err)
+			}
+			s.Fail(netboxtest.Fault{Kind: netboxtest.HTML502, Times: 1})
+			s.ForgetRequests()
+			if got, err := c.MachineFields(t.Context(), web1, names); err == nil {
+				t.Errorf("trouble gave %v", got)
+			}
+			if n := len(s.Requests()); n != 1 {
+				t.Errorf("%d requests, want 1: a client is waiting", n)
+			}
+			web1.ID = 999
+			if _, err := c.MachineFields(t.Context(), web1, names); kindOf(err) != NotFound {
+				t.Errorf("a device that is gone: %v", err)
+			}
+		})
+	}
 }
