@@ -16,7 +16,7 @@ func addressModel() *model {
 	fields := []field{{name: "address", kind: address, required: true}, refField("vrf", vrfsPath).on(protect), refField("tenant", tenantsPath).on(protect),
 		choiceField("status", "IPAddress.status", "active"),
 		{name: "role", kind: choice, set: "IPAddress.role", nullable: true, blank: true},
-		refField("nat_inside", addressesPath), textField("dns_name", 255)}
+		refField("nat_inside", addressesPath).as("family", "address"), textField("dns_name", 255)}
 	fields = append(fields, genericFields("assigned_object", cascade, "dcim.interface", "virtualization.vminterface", "ipam.fhrpgroup")...)
 	return &model{path: addressesPath, label: "ipam.ipaddress", class: "IPAddress", verbose: "IP address", fields: commonFields(fields...),
 		brief:   []string{"family", "address", "description"},
@@ -36,7 +36,7 @@ func natOutside(t *txn, r *row) any {
 	list := []any{}
 	for _, other := range t.all(addressesPath) {
 		if other.ref("nat_inside") == r.id {
-			list = append(list, t.nested(addressesPath, other.id))
+			list = append(list, t.nestedAs(addressesPath, other.id, []string{"family", "address"}))
 		}
 	}
 	return list

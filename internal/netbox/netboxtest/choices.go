@@ -35,6 +35,7 @@ func choiceSets() map[string][]option {
 		"CustomField.type": {{"text", "Text"}, {"longtext", "Text (long)"}, {"integer", "Integer"}, {"decimal", "Decimal"}, {"boolean", "Boolean (true/false)"},
 			{"date", "Date"}, {"datetime", "Date & time"}, {"url", "URL"}, {"json", "JSON"}, {"select", "Selection"},
 			{"multiselect", "Multiple selection"}, {"object", "Object"}, {"multiobject", "Multiple objects"}},
+		"CustomField.status":       {{"active", "Active"}, {"provisioning", "Provisioning"}, {"deleting", "Deleting"}},
 		"CustomField.filter_logic": {{"disabled", "Disabled"}, {"loose", "Loose"}, {"exact", "Exact"}},
 		"CustomField.ui_visible":   {{"always", "Always"}, {"if-set", "If set"}, {"hidden", "Hidden"}},
 		"CustomField.ui_editable":  {{"yes", "Yes"}, {"no", "No"}, {"hidden", "Hidden"}},
@@ -55,6 +56,9 @@ func family(is4 bool) map[string]any {
 // configuredSets applies FIELD_CHOICES and renamed labels to the stock sets.
 func configuredSets(c Config) map[string][]option {
 	sets := choiceSets()
+	if c.Version.atLeast(7) {
+		sets["CustomField.type"][4].label = "Boolean"
+	}
 	for name, values := range c.Choices {
 		var set []option
 		for _, v := range values {

@@ -87,8 +87,8 @@ func optionsTellRights(t *testing.T, c *contract) {
 		actions  []string
 		want     map[string]any
 	}{
-		"change":            {false, []string{"view", "change"}, map[string]any{"actions.PUT.status.type": "choice", "actions.POST": nil}},
-		"add":               {false, []string{"view", "add"}, map[string]any{"actions.POST.status.type": "choice", "actions.PUT": nil}},
+		"change":            {false, []string{"view", "change"}, map[string]any{"actions.PUT.status.type": "field", "actions.POST": nil}},
+		"add":               {false, []string{"view", "add"}, map[string]any{"actions.POST.status.type": "field", "actions.PUT": nil}},
 		"see":               {false, []string{"view"}, map[string]any{"actions": nil}},
 		"change, read only": {true, []string{"view", "change"}, map[string]any{"actions": nil}},
 	} {

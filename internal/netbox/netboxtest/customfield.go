@@ -13,11 +13,11 @@ const (
 	choiceSetsPath   = "extras/custom-field-choice-sets"
 )
 
-// customFields are the definitions for a model, by id.
+// customFields are the active definitions for a model, by id.
 func (t *txn) customFields(m *model) []*row {
 	var defs []*row
 	for _, d := range t.all(customFieldsPath) {
-		if kinds, _ := d.cols["object_types"].([]any); slices.Contains(kinds, any(m.label)) {
+		if kinds, _ := d.cols["object_types"].([]any); slices.Contains(kinds, any(m.label)) && d.str("status") == "active" {
 			defs = append(defs, d)
 		}
 	}

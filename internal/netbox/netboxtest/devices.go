@@ -41,8 +41,8 @@ func deviceTypeModel() *model {
 // roleModel is the device role, which nests from 4.3 on.
 func roleModel() *model {
 	m := namedModel(rolesPath, "dcim.devicerole", "DeviceRole", "device role", textField("color", 6), flagField("vm_role", true),
-		refField("parent", rolesPath).on(cascade).from(3), textField("comments", 0).from(3))
-	m.brief = append(m.brief, "device_count", "virtualmachine_count", "_depth")
+		refField("parent", rolesPath).on(cascade).as("name").from(3), textField("comments", 0).from(3))
+	m.brief = append(m.brief, "_depth")
 	m.computed["_depth"] = func(t *txn, r *row) any {
 		if !t.s.config.Version.atLeast(3) {
 			return absent{}
@@ -56,8 +56,8 @@ func roleModel() *model {
 
 func platformModel() *model {
 	m := namedModel(platformsPath, "dcim.platform", "Platform", "platform", refField("manufacturer", "dcim/manufacturers").on(protect),
-		refField("parent", platformsPath).on(cascade).from(4), textField("comments", 0).from(4))
-	m.brief = append(m.brief, "device_count", "virtualmachine_count", "_depth")
+		refField("parent", platformsPath).on(cascade).as("name").from(4), textField("comments", 0).from(4))
+	m.brief = append(m.brief, "_depth")
 	m.computed["_depth"] = func(t *txn, r *row) any {
 		if !t.s.config.Version.atLeast(4) {
 			return absent{}
@@ -79,13 +79,15 @@ func deviceModel() *model {
 		brief:   []string{"name", "description"},
 		display: displayDevice,
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "config_context": renderedContext(devicesPath), "primary_ip": primaryIP,
-			"primary_ip4": primaryIPField("primary_ip4"), "primary_ip6": primaryIPField("primary_ip6"), "oob_ip": primaryIPField("oob_ip"),
-			"rack": func(*txn, *row) any { return nil }, "virtual_chassis": func(*txn, *row) any { return nil },
-			"parent_device": func(*txn, *row) any { return nil }, "interface_count": countOf(interfacesPath, "device")},
+			"primary_ip4": primaryIPField("primary_ip4"), "primary_ip6": primaryIPField("primary_ip6"), "oob_ip": primaryIPField("oob_ip"), "interface_count": countOf(interfacesPath, "device")},
 		filters:   map[string]filterFunc{"mac_address": ownedMACs(interfacesPath, "device"), "has_primary_ip": hasPrimary},
 		relations: map[string]filterFunc{"region_id": siteTreeFilter("region", regionsPath), "site_group_id": siteTreeFilter("group", siteGroupsPath)},
 		order:     func(_ *txn, a, b *row) int { return compareValues(a.cols["name"], b.cols["name"]) },
-		prepare:   cleanDevice, search: []string{"name", "serial", "asset_tag", "description"},
+		fixed: fixedValues(map[string]any{"console_port_count": 0, "console_server_port_count": 0, "power_port_count": 0, "power_outlet_count": 0,
+			"front_port_count": 0, "rear_port_count": 0, "device_bay_count": 0, "module_bay_count": 0, "inventory_item_count": 0,
+			"cooling_method": sinceMinor{7, nil}, "cooling_intake_count": sinceMinor{7, 0}, "cooling_outflow_count": sinceMinor{7, 0}},
+			"position", "face", "latitude", "longitude", "airflow", "vc_position", "vc_priority", "config_template", "rack", "virtual_chassis", "parent_device"),
+		prepare: cleanDevice, search: []string{"name", "serial", "asset_tag", "description"},
 	}
 }
 

@@ -18,7 +18,7 @@ func tagModel() *model {
 			{name: "color", kind: text, max: 6, def: "9e9e9e"}, textField("description", 200),
 			{name: "weight", kind: integer, def: int64(1000), since: 3}, {name: "object_types", kind: words, def: []any{}}},
 		brief:    []string{"name", "slug", "color", "description"},
-		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "tagged_items": taggedItems},
+		computed: map[string]func(*txn, *row) any{"tagged_items": taggedItems},
 		order: func(_ *txn, a, b *row) int {
 			return cmp.Or(compareValues(a.cols["weight"], b.cols["weight"]), cmp.Compare(a.str("name"), b.str("name")))
 		},
@@ -49,14 +49,24 @@ func customFieldModel() *model {
 			choiceField("ui_visible", "CustomField.ui_visible", "always"), choiceField("ui_editable", "CustomField.ui_editable", "yes"),
 			flagField("is_cloneable", false), docField("default"), {name: "weight", kind: integer, def: int64(100)},
 			{name: "validation_minimum", kind: integer, nullable: true}, {name: "validation_maximum", kind: integer, nullable: true},
-			textField("validation_regex", 500), refField("choice_set", choiceSetsPath).on(protect), textField("comments", 0)},
+			textField("validation_regex", 500), refField("choice_set", choiceSetsPath).on(protect), choiceField("status", "CustomField.status", "active").from(7).show(),
+			textField("comments", 0)},
 		brief:    []string{"name", "description"},
+		display:  displayCustomField,
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "data_type": customDataType},
+		fixed:    fixedValues(map[string]any{"nulls_first": sinceMinor{7, true}, "validation_schema": sinceMinor{6, nil}}, "related_object_filter"),
 		order: func(_ *txn, a, b *row) int {
 			return cmp.Or(cmp.Compare(a.str("group_name"), b.str("group_name")), compareValues(a.cols["weight"], b.cols["weight"]), cmp.Compare(a.str("name"), b.str("name")))
 		},
 		prepare: cleanCustomField, search: []string{"name", "label"},
 	}
+}
+
+func displayCustomField(_ *txn, r *row) string {
+	if label := r.str("label"); label != "" {
+		return label
+	}
+	return capital(strings.ToLower(spaced(r.str("name"))))
 }
 
 func customDataType(_ *txn, r *row) any {
@@ -89,6 +99,9 @@ func cleanCustomField(t *txn, r, old *row) problems {
 	if old != nil && old.str("type") != kind {
 		bad.add("type", "Changing the type of custom fields is not supported.")
 	}
+	if old == nil && t.s.config.FieldJobs && t.s.config.Version.atLeast(7) && r.cols["default"] != nil {
+		r.cols["status"] = "provisioning"
+	}
 	selection := kind == "select" || kind == "multiselect"
 	if selection && r.ref("choice_set") == 0 {
 		bad.add("choice_set", "Selection fields must specify a set of choices.")
@@ -107,6 +120,7 @@ func choiceSetModel() *model {
 		fields: []field{textField("name", 100).must().uniq(), textField("description", 200),
 			{name: "base_choices", kind: choice, set: "ChoiceSet.base", nullable: true, blank: true},
 			{name: "extra_choices", kind: document, required: true}, flagField("order_alphabetically", false)},
+		fixed: map[string]any{"choice_colors": sinceMinor{6, map[string]any{}}},
 		brief: []string{"name", "description", "choices_count"},
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "choices_count": func(_ *txn, r *row) any {
 			list, _ := r.cols["extra_choices"].([]any)
@@ -133,6 +147,7 @@ func contextModel() *model {
 		brief: []string{"name", "description"},
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "data_source": func(*txn, *row) any { return nil },
 			"data_path": func(*txn, *row) any { return "" }, "data_file": func(*txn, *row) any { return nil }, "data_synced": func(*txn, *row) any { return nil }},
+		fixed: map[string]any{"profile": sinceMinor{4, nil}},
 		order: contextOrder,
 		prepare: func(_ *txn, r, _ *row) problems {
 			bad := problems{}

@@ -360,6 +360,27 @@ func TestTiesMayBeUnstable(t *testing.T) {
 	}
 }
 
+func TestANewFieldWithADefaultMayWaitForAJob(t *testing.T) {
+	s := New(t, Config{FieldJobs: true})
+	vrf := s.Add(t, vrfsPath, map[string]any{"name": "v"})
+	field := s.Add(t, customFieldsPath, map[string]any{"name": "late", "type": "boolean", "default": false, "object_types": []string{"ipam.vrf"}})
+	if got := s.Get(vrfsPath, vrf)["custom_fields"]; len(got.(map[string]any)) != 0 {
+		t.Errorf("before the job: %v", got)
+	}
+	if got := s.Get(customFieldsPath, field)["status"]; fmt.Sprint(got) != "map[label:Provisioning value:provisioning]" {
+		t.Errorf("before the job: status %v", got)
+	}
+	resp, body, err := try(t, s, http.MethodPatch, fmt.Sprintf("/api/ipam/vrfs/%d/", vrf), `{"custom_fields":{"late":true}}`)
+	if err != nil || resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("before the job a write is answered %v %s", resp, body)
+	}
+	s.RunJobs()
+	resp, body, err = try(t, s, http.MethodPatch, fmt.Sprintf("/api/ipam/vrfs/%d/", vrf), `{"custom_fields":{"late":true}}`)
+	if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(body, `"late":true`) {
+		t.Errorf("after the job: %v %s", resp, body)
+	}
+}
+
 func TestBackgroundWritesRunAsJobs(t *testing.T) {
 	s := New(t, Config{})
 	resp, _, err := try(t, s, http.MethodPost, "/api/ipam/vrfs/?background=true", `[{"name":"v"}]`)

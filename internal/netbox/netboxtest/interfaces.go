@@ -26,18 +26,23 @@ func (t *txn) assignedMACs(path string, i *row) []*row {
 func interfaceModel() *model {
 	m := &model{path: interfacesPath, label: "dcim.interface", class: "Interface", verbose: "interface",
 		fields: []field{refField("device", devicesPath).must().on(cascade), textField("name", 64).must(), textField("label", 64),
-			{name: "type", kind: choice, set: "Interface.type", required: true}, flagField("enabled", true), refField("parent", interfacesPath),
-			refField("bridge", interfacesPath), refField("lag", interfacesPath), numberField("mtu"), refField("primary_mac_address", macsPath),
+			{name: "type", kind: choice, set: "Interface.type", required: true}, flagField("enabled", true), refField("parent", interfacesPath).as("device", "name", "cable", "_occupied"),
+			refField("bridge", interfacesPath).as("device", "name", "cable", "_occupied"), refField("lag", interfacesPath).as("device", "name", "cable", "_occupied"), numberField("mtu"), refField("primary_mac_address", macsPath),
 			flagField("mgmt_only", false), textField("description", 200), {name: "mode", kind: choice, set: "Interface.mode", nullable: true, blank: true},
 			flagField("mark_connected", false), refField("vrf", vrfsPath)},
 		brief: []string{"device", "name", "description", "cable", "_occupied"},
-		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "mac_address": primaryMAC, "mac_addresses": shownMACs(interfacesPath),
-			"cable": func(*txn, *row) any { return nil }, "_occupied": func(_ *txn, r *row) any { return r.flag("mark_connected") },
+		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "mac_address": primaryMAC, "mac_addresses": shownMACs(interfacesPath), "_occupied": func(_ *txn, r *row) any { return r.flag("mark_connected") },
 			"count_ipaddresses": assignedCount(addressesPath, "dcim.interface")},
 		filters: map[string]filterFunc{"mac_address": interfaceMACFilter(interfacesPath)},
 		order: func(_ *txn, a, b *row) int {
 			return cmp.Or(cmp.Compare(a.ref("device"), b.ref("device")), cmp.Compare(a.str("name"), b.str("name")))
 		},
+		fixed: fixedValues(map[string]any{"vdcs": []any{}, "tagged_vlans": []any{}, "link_peers": []any{}, "wireless_lans": []any{},
+			"connected_endpoints_reachable": false, "count_fhrp_groups": 0, "bridge_interfaces": sinceMinor{4, []any{}},
+			"channels": sinceMinor{7, nil}, "channel_id": sinceMinor{7, nil}},
+			"module", "speed", "duplex", "wwn", "rf_role", "rf_channel", "poe_mode", "poe_type", "rf_channel_frequency", "rf_channel_width",
+			"tx_power", "untagged_vlan", "qinq_svlan", "vlan_translation_policy", "cable", "cable_end", "wireless_link", "link_peers_type",
+			"l2vpn_termination", "connected_endpoints", "connected_endpoints_type"),
 		prepare: cleanInterface("device", interfacesPath), saved: saveShortcutMAC("dcim.interface"), search: []string{"name", "label", "description"},
 	}
 	m.fields = append(m.fields, shortcutMAC())

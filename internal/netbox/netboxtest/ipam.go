@@ -35,7 +35,7 @@ func vrfModel() *model {
 	return &model{path: vrfsPath, label: "ipam.vrf", class: "VRF", verbose: "VRF",
 		fields: commonFields(textField("name", 100).must(), textField("rd", 21).orNull().uniq(), refField("tenant", tenantsPath).on(protect),
 			flagField("enforce_unique", true)),
-		brief: []string{"name", "rd", "description", "prefix_count"},
+		brief: []string{"name", "rd", "description"},
 		display: func(_ *txn, r *row) string {
 			if rd := r.str("rd"); rd != "" {
 				return r.str("name") + " (" + rd + ")"

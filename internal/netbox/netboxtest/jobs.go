@@ -31,3 +31,15 @@ func (s *Server) job(id string) *reply {
 	}
 	return detail(http.StatusNotFound, "No Job matches the given query.")
 }
+
+// RunJobs lets an RQ worker finish what FieldJobs kept waiting: new custom fields become active.
+func (s *Server) RunJobs() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tab := s.tables[customFieldsPath]
+	for _, id := range tab.ids {
+		d := tab.rows[id].clone()
+		d.cols["status"] = "active"
+		tab.put(d)
+	}
+}

@@ -48,7 +48,8 @@ type field struct {
 	to       string   // path of the related model, or of the models a generic relation may name
 	models   []string // "app.model" labels a generic relation may name
 	gone     removal
-	since    int // minor version that brought the column
+	since    int      // minor version that brought the column
+	nested   []string // what a related row shows besides its identity, if not what it shows nested elsewhere
 }
 
 func textField(name string, max int) field {
@@ -77,11 +78,26 @@ func (f field) must() field {
 	f.required, f.nullable, f.blank, f.def = true, false, false, nil
 	return f
 }
-func (f field) uniq() field           { f.unique = true; return f }
-func (f field) orNull() field         { f.nullable, f.def = true, nil; return f }
-func (f field) on(gone removal) field { f.gone = gone; return f }
-func (f field) from(minor int) field  { f.since = minor; return f }
-func (f field) show() field           { f.readOnly = true; return f }
+func (f field) uniq() field              { f.unique = true; return f }
+func (f field) orNull() field            { f.nullable, f.def = true, nil; return f }
+func (f field) on(gone removal) field    { f.gone = gone; return f }
+func (f field) from(minor int) field     { f.since = minor; return f }
+func (f field) as(names ...string) field { f.nested = names; return f }
+func (f field) show() field              { f.readOnly = true; return f }
+
+// sinceMinor is a fixed value that came with a minor version.
+type sinceMinor struct {
+	minor int
+	value any
+}
+
+// fixedValues are the given values, and null for the names.
+func fixedValues(given map[string]any, nulls ...string) map[string]any {
+	for _, name := range nulls {
+		given[name] = nil
+	}
+	return given
+}
 
 // model describes one REST object type. Everything the server does with it follows from here.
 type model struct {
@@ -98,6 +114,7 @@ type model struct {
 
 	display   func(t *txn, r *row) string
 	computed  map[string]func(t *txn, r *row) any
+	fixed     map[string]any        // what every row shows alike; newer values are marked by sinceMinor
 	filters   map[string]filterFunc // ignore empty values
 	relations map[string]filterFunc // refuse empty values
 	key       func(r *row) string   // index for uniqueness checks

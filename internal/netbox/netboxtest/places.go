@@ -23,7 +23,7 @@ func placeModels() []*model {
 // treeModel is a model of nested groups: name, slug and parent.
 func treeModel(path, label, class, verbose string, more ...field) *model {
 	return &model{path: path, label: label, class: class, verbose: verbose,
-		fields: append([]field{textField("name", 100).must(), textField("slug", 100).must(), refField("parent", path).on(cascade),
+		fields: append([]field{textField("name", 100).must(), textField("slug", 100).must(), refField("parent", path).on(cascade).as("name", "slug", "_depth"),
 			textField("description", 200), textField("comments", 0).from(3)}, more...),
 		brief:    []string{"name", "slug", "description", "_depth"},
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "_depth": depthOf(path)},
@@ -80,6 +80,7 @@ func siteModel() *model {
 		brief: []string{"name", "slug", "description"},
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "asns": noList, "device_count": countOf(devicesPath, "site"),
 			"virtualmachine_count": countOf(machinesPath, "site")},
+		fixed:  fixedValues(map[string]any{}, "latitude", "longitude"),
 		order:  byName,
 		search: []string{"name", "slug", "facility", "description"},
 	}

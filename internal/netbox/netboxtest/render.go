@@ -61,6 +61,15 @@ func (t *txn) render(m *model, r *row, want selection) map[string]any {
 			delete(out, name)
 		}
 	}
+	for name, value := range m.fixed {
+		if from, ok := value.(sinceMinor); ok {
+			if !t.s.config.Version.atLeast(from.minor) {
+				continue
+			}
+			value = from.value
+		}
+		put(name, func() any { return value })
+	}
 	if !m.plain {
 		put("tags", func() any { return t.showTags(r) })
 		put("custom_fields", func() any { return t.showCustomFields(m, r) })
@@ -88,6 +97,9 @@ func (t *txn) show(f *field, v any) any {
 		return t.showChoice(f.set, v)
 	case single:
 		id, _ := v.(int64)
+		if f.nested != nil {
+			return t.nestedAs(f.to, id, f.nested)
+		}
 		return t.nested(f.to, id)
 	case slugs:
 		list := []any{}
@@ -115,6 +127,27 @@ func (t *txn) nested(path string, id int64) any {
 	}
 	m := t.table(path).model
 	return t.render(m, r, m.isBrief)
+}
+
+// nestedAs shows a row with its identity and the named fields only, as some relations do. A device or VM inside is shown so
+// too, and the family of an address is a bare number.
+func (t *txn) nestedAs(path string, id int64, names []string) any {
+	r := t.get(path, id)
+	if r == nil {
+		return nil
+	}
+	out := t.render(t.table(path).model, r, func(name string) bool {
+		return name == "id" || name == "url" || name == "display_url" || name == "display" || slices.Contains(names, name)
+	})
+	for _, owner := range []struct{ column, path string }{{"device", devicesPath}, {"virtual_machine", machinesPath}} {
+		if _, ok := out[owner.column]; ok {
+			out[owner.column] = t.nestedAs(owner.path, r.ref(owner.column), []string{"name"})
+		}
+	}
+	if slices.Contains(names, "family") {
+		out["family"] = familyNumber(r.prefix("address"))
+	}
+	return out
 }
 
 func (t *txn) display(m *model, r *row) string {
@@ -209,8 +242,10 @@ func (t *txn) optionChoices(set string) []any {
 
 func optionType(k kind) string {
 	switch k {
-	case choice:
-		return "choice"
+	case single:
+		return "nested object"
+	case moment:
+		return "datetime"
 	case integer:
 		return "integer"
 	case boolean:

@@ -30,6 +30,7 @@ type Config struct {
 	Labels          map[string]string   // label of a choice value, translated or renamed ("" is a label too)
 	TimeZone        *time.Location      // TIME_ZONE; nil: UTC
 	UnstableTies    bool                // rows equal in the order of a list swap places from request to request, as before 4.6.8
+	FieldJobs       bool                // a new custom field with a default is inactive until RunJobs, as 4.7 does on large tables
 	JobWorkers      bool                // an RQ worker runs: ?background=true is carried out
 }
 

@@ -22,10 +22,11 @@ func clusterModel() *model {
 		choiceField("status", "Cluster.status", "active"), refField("tenant", tenantsPath).on(protect)}
 	fields = append(fields, genericFields("scope", cascade, "dcim.region", "dcim.sitegroup", "dcim.site", "dcim.location")...)
 	return &model{path: clustersPath, label: "virtualization.cluster", class: "Cluster", verbose: "cluster", fields: commonFields(fields...),
-		brief: []string{"name", "description", "virtualmachine_count"},
+		brief: []string{"name", "description"},
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "scope": func(t *txn, r *row) any { return t.generic(r, "scope") },
 			"virtualmachine_count": countOf(machinesPath, "cluster"), "device_count": countOf(devicesPath, "cluster")},
 		relations: map[string]filterFunc{"site_id": scopeFilter("dcim.site")},
+		fixed:     fixedValues(map[string]any{}, "allocated_vcpus", "allocated_memory", "allocated_disk"),
 		order:     byName,
 		prepare: func(t *txn, r, _ *row) problems {
 			bad := problems{}
@@ -47,7 +48,9 @@ func machineModel() *model {
 			"primary_ip4": primaryIPField("primary_ip4"), "primary_ip6": primaryIPField("primary_ip6"),
 			"interface_count": countOf(vmInterfacesPath, "virtual_machine")},
 		filters: map[string]filterFunc{"mac_address": ownedMACs(vmInterfacesPath, "virtual_machine"), "has_primary_ip": hasPrimary},
-		order:   byName, prepare: cleanMachine, search: []string{"name", "description", "serial"},
+		fixed: fixedValues(map[string]any{"virtual_disk_count": 0, "start_on_boot": sinceMinor{5, map[string]any{"value": "off", "label": "Off"}},
+			"virtual_machine_type": sinceMinor{6, nil}}, "vcpus", "memory", "disk", "config_template"),
+		order: byName, prepare: cleanMachine, search: []string{"name", "description", "serial"},
 	}
 }
 
@@ -78,7 +81,7 @@ func cleanMachine(t *txn, r, _ *row) problems {
 func vmInterfaceModel() *model {
 	return &model{path: vmInterfacesPath, label: "virtualization.vminterface", class: "VMInterface", verbose: "interface",
 		fields: []field{refField("virtual_machine", machinesPath).must().on(cascade), textField("name", 64).must(), flagField("enabled", true),
-			refField("parent", vmInterfacesPath), refField("bridge", vmInterfacesPath), numberField("mtu"), refField("primary_mac_address", macsPath),
+			refField("parent", vmInterfacesPath).as("virtual_machine", "name"), refField("bridge", vmInterfacesPath).as("virtual_machine", "name"), numberField("mtu"), refField("primary_mac_address", macsPath),
 			textField("description", 200), {name: "mode", kind: choice, set: "Interface.mode", nullable: true, blank: true}, refField("vrf", vrfsPath), shortcutMAC()},
 		brief: []string{"virtual_machine", "name", "description"},
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "mac_address": primaryMAC, "mac_addresses": shownMACs(vmInterfacesPath),
@@ -87,6 +90,8 @@ func vmInterfaceModel() *model {
 		order: func(_ *txn, a, b *row) int {
 			return cmp.Or(cmp.Compare(a.ref("virtual_machine"), b.ref("virtual_machine")), cmp.Compare(a.str("name"), b.str("name")))
 		},
+		fixed: fixedValues(map[string]any{"tagged_vlans": []any{}, "count_fhrp_groups": 0}, "untagged_vlan", "qinq_svlan",
+			"vlan_translation_policy", "l2vpn_termination"),
 		prepare: cleanInterface("virtual_machine", vmInterfacesPath), saved: saveShortcutMAC("virtualization.vminterface"),
 		search: []string{"name", "description"},
 	}
