@@ -304,7 +304,7 @@ func (d *decider) decline() Decision {
 		return decision
 	}
 	a := d.s.Address(n.VRF, r)
-	if a == nil || !d.s.IsDynamic(a) || !d.uses(a) && d.l.holds[r].client != d.m.Client {
+	if a == nil || !d.s.IsDynamic(a) || !d.uses(a) && !d.offered(a) {
 		d.trace.addf("D-18", "%s is neither bound nor offered to the client", r)
 		return d.silent("D-18", ReasonNothingToDo)
 	}
@@ -353,6 +353,12 @@ func (d *decider) release() Decision {
 func (d *decider) uses(a *ipam.Address) bool {
 	b := d.l.binding(a, d.now)
 	return b.Client == d.m.Client && b.running(d.now)
+}
+
+// offered reports whether a is held for the client that sent the message and
+// nobody is known to use it.
+func (d *decider) offered(a *ipam.Address) bool {
+	return d.l.holds[a.Address.Addr()].client == d.m.Client && !d.l.binding(a, d.now).running(d.now)
 }
 
 // addressedToUs reports whether a DECLINE or RELEASE names this server or

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
 // S-5: what store and record together say of an address. syncAt is the time of
@@ -130,6 +132,19 @@ func TestTakingOverFromPyDHCP(t *testing.T) {
 		t.Errorf("stored %+v", got)
 	}
 	r.expect(discover(nth(1)), "silent D-2 pool_empty")
+}
+
+// D-17: a DECLINE of an offer says nothing new about an address that NetBox
+// shows in use by then; its client keeps it.
+func TestDeclineOfWhatAnotherServerGaveAway(t *testing.T) {
+	parts := func(edits ...edit) *ipam.Snapshot {
+		return snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10/24", edits...))
+	}
+	r := newRig(t, newMemStore(), parts())
+	r.expect(discover(bob), "OFFER D-1 10.0.0.10/24")
+	r.SetSnapshot(parts(record(alice, time.Hour)))
+	r.expect(message(Decline, bob, wants("10.0.0.10")), "silent D-18")
+	r.expect(renewing(alice, "10.0.0.10"), "ACK D-12")
 }
 
 // Holds that are made, renewed and dropped all day must not pile up.
