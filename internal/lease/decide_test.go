@@ -419,10 +419,10 @@ func TestLeaseTimeIsTheClampedWish(t *testing.T) {
 		{"infinite", 0xffffffff * time.Second, 12 * time.Hour},
 	} {
 		for _, m := range []ClientMessage{
-			discover(alice, asking(c.wish)), selecting(alice, "10.0.0.10", asking(c.wish)),
+			message(Release, alice, has("10.0.0.10")), discover(alice, asking(c.wish)), selecting(alice, "10.0.0.10", asking(c.wish)),
 			discover(web, asking(c.wish)), selecting(web, "10.0.0.5", asking(c.wish)),
 		} {
-			if got := r.handle(m).Time; got != c.want {
+			if got := r.handle(m).Time; got != c.want && m.Type != Release {
 				t.Errorf("%s: %s from %s for %s, want %s", c.name, m.Type, m.Client, got, c.want)
 			}
 		}
@@ -430,6 +430,26 @@ func TestLeaseTimeIsTheClampedWish(t *testing.T) {
 		if got := r.store.get("10.0.0.10").Expires; got.Before(want) || got.After(want.Add(time.Second)) || got.Nanosecond() != 0 {
 			t.Errorf("%s: stored until %s, want %s rounded up", c.name, got, want)
 		}
+	}
+}
+
+// A shorter ACK may get lost: the client then goes by the longer one it has, and
+// the address must not be free before.
+func TestShorterLeaseTimeDoesNotShortenTheStoredLease(t *testing.T) {
+	r := newRig(t, newMemStore(), snapshot(t, worldOptions, office()...))
+	r.expect(selecting(alice, "10.0.0.10", asking(3*time.Hour)), "ACK D-4")
+	longer := r.store.get("10.0.0.10").Expires
+	if d := r.expect(renewing(alice, "10.0.0.10", asking(time.Hour)), "ACK D-12"); d.Time != time.Hour {
+		t.Errorf("acknowledged for %s, want what was asked for", d.Time)
+	}
+	if got := r.store.get("10.0.0.10").Expires; !got.Equal(longer) {
+		t.Errorf("stored until %s, want still %s", got, longer)
+	}
+	// A release ends it at once.
+	r.expect(message(Release, alice, has("10.0.0.10")), "accepted, no reply D-19")
+	r.expect(selecting(alice, "10.0.0.10", asking(time.Hour)), "ACK D-4")
+	if got, want := r.store.get("10.0.0.10").Expires, start.Add(time.Hour+time.Second); got.After(want) {
+		t.Errorf("stored until %s, want about %s", got, want)
 	}
 }
 

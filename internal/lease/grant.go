@@ -34,8 +34,7 @@ func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ip
 		next.Hostname = ""
 	}
 	next.Client, next.State = c.id, Bound
-	// Up: the address must not be free before the client's own time is over.
-	next.Expires = seconds(d.now.Add(decision.Time + time.Second - 1))
+	next.Expires = d.durableUntil(a, c, decision.Time)
 	next.InterfaceKind, next.InterfaceID = 0, 0
 	if c.port != nil && d.f.Policy.BindInterface {
 		next.InterfaceKind, next.InterfaceID = uint8(c.port.ID.Kind), c.port.ID.ID
@@ -46,6 +45,17 @@ func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ip
 	decision.effect.change = next
 	decision.effect.revision = d.l.stored[next.Addr].revision
 	return decision
+}
+
+// durableUntil is the expiry to store with an ACK, never before the end of what
+// the client may believe: an ACK for less time than an earlier one may get lost
+// on the way, and the client then goes by the earlier one.
+func (d *decider) durableUntil(a *ipam.Address, c client, promised time.Duration) time.Time {
+	until := d.now.Add(promised)
+	if b := d.l.binding(a, d.now); b.Client == c.id && b.State == Bound && b.Expires.After(until) && b.Expires != forever {
+		until = b.Expires
+	}
+	return seconds(until.Add(time.Second - 1)) // rounded up
 }
 
 // nextLease starts the next version of the lease stored for addr.
