@@ -41,11 +41,11 @@ lint: ## gofmt, go vet, golangci-lint
 
 .PHONY: generate
 generate: ## write cmd/coredhcp-netbox/main.go anew from generator/plugins.cfg
-	go generate ./cmd/...
+	go generate ./generator
 
 .PHONY: check-generate
 check-generate: ## fail if a generated file is stale
-	go run ./generator --check cmd/coredhcp-netbox/main.go
+	go run ./generator --main cmd/coredhcp-netbox/main.go --check
 
 .PHONY: integration
 integration: ## Debian, root: real NetBox, real DHCP clients in network namespaces
