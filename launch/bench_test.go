@@ -1,9 +1,14 @@
 package launch
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"os/exec"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,36 +63,22 @@ func echo(conn *net.UDPConn) error {
 	}
 }
 
+// exchangeInParallel has another process make b.N exchanges with the server at
+// to, and reports the processor time that this one took for them.
 func exchangeInParallel(b *testing.B, to netip.AddrPort) {
-	request := discover(b, 1).ToBytes()
-	b.SetParallelism(32)
-	b.ReportAllocs()
+	load := exec.CommandContext(b.Context(), os.Args[0])
+	load.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", loadVariable, to, b.N))
+	load.Stderr = os.Stderr
 	before := processorTime(b)
 	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		conn, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(to))
-		if err != nil {
-			b.Error(err)
-			return
-		}
-		defer conn.Close()
-		reply := make([]byte, maxDatagram)
-		for pb.Next() {
-			if _, err := conn.Write(request); err != nil {
-				b.Error(err)
-				return
-			}
-			if _, err := conn.Read(reply); err != nil {
-				b.Error(err)
-				return
-			}
-		}
-	})
+	if err := load.Run(); err != nil {
+		b.Fatal(err)
+	}
 	b.ReportMetric(float64(processorTime(b)-before)/float64(b.N), "cpu-ns/op")
 }
 
-// processorTime is what this process has used so far, which other programs on
-// the machine disturb less than the time of day.
+// processorTime is what this process has used so far. Other programs on the
+// machine disturb it less than the time of day.
 func processorTime(b *testing.B) time.Duration {
 	b.Helper()
 	var u unix.Rusage
@@ -95,4 +86,54 @@ func processorTime(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// loadVariable makes the test binary a load generator: "address exchanges".
+const loadVariable = "LAUNCH_TEST_LOAD"
+
+// generateLoad makes exchanges from many sockets, each waiting for its reply
+// before it sends again.
+func generateLoad(order string) error {
+	const sockets = 64
+	var to string
+	var total int64
+	if _, err := fmt.Sscan(order, &to, &total); err != nil {
+		return fmt.Errorf("%s=%q: %w", loadVariable, order, err)
+	}
+	m, err := dhcpv4.NewDiscovery(net.HardwareAddr{2, 0, 0, 0, 0, 1}, dhcpv4.WithGatewayIP(net.IPv4(127, 0, 0, 1)),
+		dhcpv4.WithOption(dhcpv4.OptRelayAgentInfo(dhcpv4.OptGeneric(dhcpv4.RelaySourcePortSubOption, nil))))
+	if err != nil {
+		return err
+	}
+	var left atomic.Int64
+	left.Store(total)
+	errs := make(chan error, sockets)
+	for range sockets {
+		go func() { errs <- exchangeUntil(to, m.ToBytes(), &left) }()
+	}
+	for range sockets {
+		err = cmp.Or(err, <-errs)
+	}
+	return err
+}
+
+func exchangeUntil(to string, request []byte, left *atomic.Int64) error {
+	conn, err := net.Dial("udp4", to)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	reply := make([]byte, maxDatagram)
+	for left.Add(-1) >= 0 {
+		if _, err := conn.Write(request); err != nil {
+			return err
+		}
+		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			return err
+		}
+		if _, err := conn.Read(reply); err != nil {
+			return err
+		}
+	}
+	return nil
 }
