@@ -147,6 +147,22 @@ func TestDeclineOfWhatAnotherServerGaveAway(t *testing.T) {
 	r.expect(renewing(alice, "10.0.0.10"), "ACK D-12")
 }
 
+// What other programs write need not be in whole seconds: what is offered must
+// still be what is acknowledged.
+func TestRecordThatEndsWithinASecond(t *testing.T) {
+	ends := func(a *ipam.Address) {
+		a.Record = ipam.Record{Client: string(bob), Expires: start.Add(time.Hour)} // half past a second
+	}
+	r := newRig(t, newMemStore(), snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10/24", ends)),
+		policy(func(p *Policy) { p.ReclaimGrace = 0 }))
+	r.now = start.Add(time.Hour - 100*time.Millisecond)
+	r.expect(selecting(alice, "10.0.0.10"), "silent D-5 taken")
+	r.expect(discover(alice), "silent D-2 pool_empty")
+	r.now = start.Add(time.Hour + time.Second)
+	r.expect(discover(alice), "OFFER D-1")
+	r.expect(selecting(alice, "10.0.0.10"), "ACK D-4")
+}
+
 // Holds that are made, renewed and dropped all day must not pile up.
 func TestHoldsDoNotPileUp(t *testing.T) {
 	p := testPolicy()

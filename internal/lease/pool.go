@@ -113,7 +113,7 @@ func (l *Leases) key(a *ipam.Address) int64 {
 	if b.Rival != "" && a.Record.Expires.After(free) {
 		free = a.Record.Expires
 	}
-	return max(free.Unix(), 1)
+	return max(free.Add(time.Second-1).Unix(), 1) // rounded up
 }
 
 // reserved reports whether a dynamic address waits for the interface it is
