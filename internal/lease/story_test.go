@@ -1,0 +1,399 @@
+package lease
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// Random stories of clients, operators, restarts and failing disks, told beside
+// a model that knows nothing but what was promised to whom.
+func TestStories(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := newStory(t, rt)
+		rt.Repeat(map[string]func(*rapid.T){
+			"":               s.check,
+			"discover":       s.discover,
+			"select":         s.accept,
+			"reboot":         s.reboot,
+			"renew":          s.renew,
+			"rebind":         s.rebind,
+			"release":        s.release,
+			"decline":        s.decline,
+			"time passes":    s.timePasses,
+			"clock is set":   s.clockIsSet,
+			"poll":           s.poll,
+			"tell NetBox":    s.tellNetBox,
+			"retag":          s.retag,
+			"assign":         s.assign,
+			"empty record":   s.emptyRecord,
+			"foreign server": s.foreignServer,
+			"restart":        s.restart,
+		})
+	})
+}
+
+// promise is what an ACK said.
+type promise struct {
+	client ClientID
+	until  time.Time
+}
+
+type story struct {
+	*rig
+	setups   []setup
+	netbox   *ipam.Objects // as it is now; the engine sees it at a poll
+	seen     *ipam.Snapshot
+	clock    time.Time // of NetBox's rows
+	hosts    []netip.Addr
+	port     ipam.InterfaceID // of web
+	clients  []ClientID
+	offers   map[ClientID]netip.Addr
+	promises map[netip.Addr]promise
+	foreign  bool // a foreign server has given something away
+}
+
+func newStory(t *testing.T, rt *rapid.T) *story {
+	s := &story{
+		netbox: newWorld(prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.13/24"),
+			device("web1", port("eth0", string(web)))),
+		clock:    start,
+		clients:  []ClientID{alice, bob, carol, web, nth(1)},
+		offers:   make(map[ClientID]netip.Addr),
+		promises: make(map[netip.Addr]promise),
+	}
+	for i := range 4 {
+		s.hosts = append(s.hosts, netip.AddrFrom4([4]byte{10, 0, 0, byte(10 + i)}))
+	}
+	for id := range s.netbox.Interfaces {
+		s.port = id
+	}
+	grace := rapid.SampledFrom([]time.Duration{0, 10 * time.Second}).Draw(rt, "grace")
+	pick := rapid.SampledFrom([]Pick{Lowest, Hash}).Draw(rt, "pick")
+	s.setups = []setup{policy(func(p *Policy) {
+		p.MinTime, p.DeclineTime, p.ReclaimGrace, p.Pick = time.Minute, time.Hour, grace, pick
+	})}
+	s.rig = newRig(t, newMemStore(), nil, s.setups...)
+	s.SetAuthority(rapid.SampledFrom([]Authority{Authoritative, Own, Off}).Draw(rt, "authority"))
+	s.poll(rt)
+	return s
+}
+
+// address finds the row of a host.
+func (s *story) address(host netip.Addr) *ipam.Address {
+	for _, a := range s.netbox.Addresses {
+		if a.Address.Addr() == host {
+			return a
+		}
+	}
+	return nil
+}
+
+// edit changes a row of NetBox, whose objects never change in place.
+func (s *story) edit(host netip.Addr, change edit) time.Time {
+	a := *s.address(host)
+	s.clock = s.clock.Add(time.Microsecond)
+	a.LastUpdated = s.clock
+	change(&a)
+	s.netbox.Addresses = maps.Clone(s.netbox.Addresses)
+	s.netbox.Addresses[a.ID] = &a
+	return s.clock
+}
+
+func (s *story) client(t *rapid.T) ClientID { return rapid.SampledFrom(s.clients).Draw(t, "client") }
+func (s *story) host(t *rapid.T) string {
+	return rapid.SampledFrom(s.hosts).Draw(t, "host").String()
+}
+
+// mine is most often an address of the client, else any.
+func (s *story) mine(t *rapid.T, c ClientID) string {
+	for _, host := range s.hosts {
+		if s.promises[host].client == c && rapid.IntRange(0, 9).Draw(t, "stray") > 0 {
+			return host.String()
+		}
+	}
+	return s.host(t)
+}
+
+func (s *story) discover(t *rapid.T) {
+	c := s.client(t)
+	m := discover(c)
+	if rapid.Bool().Draw(t, "wish") {
+		m.RequestedAddr = netip.MustParseAddr(s.host(t))
+	}
+	d := s.send(t, m)
+	switch {
+	case d.Verdict == Offer:
+		s.offers[c] = d.Addr.Addr()
+		if accepted, trace := s.Explain(selecting(c, d.Addr.Addr().String())); accepted.Verdict != Ack {
+			t.Fatalf("%s was offered %s, which it may not have: %s\n%s", c, d.Addr, brief(accepted), trace)
+		}
+	case d.Reason == ReasonPoolEmpty:
+		for _, host := range s.hosts {
+			if accepted, trace := s.Explain(selecting(c, host.String())); accepted.Verdict == Ack {
+				t.Fatalf("%s was offered nothing, but may have %s: %s\n%s", c, host, brief(accepted), trace)
+			}
+		}
+	}
+}
+
+func (s *story) accept(t *rapid.T) {
+	c := s.client(t)
+	host := s.host(t)
+	if offered, ok := s.offers[c]; ok && rapid.IntRange(0, 9).Draw(t, "stray") > 0 {
+		host = offered.String()
+	}
+	s.send(t, selecting(c, host, s.wish(t)))
+}
+
+func (s *story) wish(t *rapid.T) field {
+	return asking(rapid.SampledFrom([]time.Duration{0, time.Minute, 61 * time.Second, 3 * time.Hour}).Draw(t, "time"))
+}
+
+func (s *story) reboot(t *rapid.T) {
+	c := s.client(t)
+	s.send(t, request(c, wants(s.mine(t, c)), s.wish(t)))
+}
+
+func (s *story) renew(t *rapid.T) {
+	c := s.client(t)
+	s.send(t, renewing(c, s.mine(t, c), s.wish(t)))
+}
+
+func (s *story) rebind(t *rapid.T) {
+	c := s.client(t)
+	s.send(t, request(c, has(s.mine(t, c)), s.wish(t)))
+}
+
+func (s *story) release(t *rapid.T) {
+	c := s.client(t)
+	m := message(Release, c, has(s.mine(t, c)))
+	s.send(t, m)
+	if s.promises[m.ClientAddr].client == c { // heard or not, the client is gone
+		delete(s.promises, m.ClientAddr)
+	}
+}
+
+func (s *story) decline(t *rapid.T) {
+	c := s.client(t)
+	m := message(Decline, c, wants(s.mine(t, c)))
+	s.send(t, m)
+	if s.promises[m.RequestedAddr].client == c {
+		delete(s.promises, m.RequestedAddr)
+	}
+}
+
+func (s *story) timePasses(t *rapid.T) {
+	s.now = s.now.Add(rapid.SampledFrom([]time.Duration{
+		300 * time.Millisecond, time.Second, 11 * time.Second, 59*time.Second + 700*time.Millisecond, time.Minute, 10 * time.Minute, time.Hour, 5 * time.Hour,
+	}).Draw(t, "passes"))
+}
+
+// clockIsSet moves the clock either way; not back once a foreign server, whose
+// clock is another one, took what had ended by ours.
+func (s *story) clockIsSet(t *rapid.T) {
+	by := rapid.SampledFrom([]time.Duration{-time.Hour, -time.Second, time.Hour}).Draw(t, "by")
+	if by > 0 || !s.foreign {
+		s.now = s.now.Add(by)
+	}
+}
+
+func (s *story) poll(t *rapid.T) {
+	objects := *s.netbox
+	s.seen, _ = ipam.Build(&objects, worldOptions)
+	s.SetSnapshot(s.seen)
+	s.Confirm(s.now, rapid.SampledFrom([]time.Duration{0, 0, 0, time.Hour}).Draw(t, "skew"))
+}
+
+// tellNetBox writes back. A lease that has ended does not replace a running one
+// that a foreign server wrote (S-5).
+func (s *story) tellNetBox(t *rapid.T) {
+	for _, l := range s.Unsynced(rapid.IntRange(1, 4).Draw(t, "many")) {
+		var at time.Time // zero: there is no row to show it
+		if a := s.address(l.Addr); s.seen.IsDynamic(a) {
+			foreign := a.LastUpdated.After(l.SyncedAt) && a.Record.Expires.After(s.now)
+			ended := l.State == Released || !l.Expires.After(s.now)
+			if released := l.State == Released && a.Record.Client == string(l.Client); foreign && ended && !released {
+				continue
+			}
+			at = s.edit(l.Addr, func(a *ipam.Address) {
+				a.Record = ipam.Record{Client: string(l.Client), Expires: l.Expires, Hostname: l.Hostname}
+			})
+		}
+		current := s.current()
+		if err := s.Synced(s.t.Context(), l, at); err != nil && current {
+			t.Fatal(err)
+		}
+	}
+}
+
+// retag takes the dynamic tag off an address, or puts it on again.
+func (s *story) retag(t *rapid.T) {
+	s.edit(rapid.SampledFrom(s.hosts).Draw(t, "host"), func(a *ipam.Address) {
+		if len(a.Tags) > 0 {
+			a.Tags = nil
+		} else {
+			a.Tags = []int64{tagDynamic}
+		}
+	})
+}
+
+// assign gives an address to web, as static or reserved one, or takes it away.
+func (s *story) assign(t *rapid.T) {
+	s.edit(rapid.SampledFrom(s.hosts).Draw(t, "host"), func(a *ipam.Address) {
+		if a.Interface == s.port {
+			a.Interface = ipam.InterfaceID{}
+		} else {
+			a.Interface = s.port
+		}
+	})
+}
+
+// emptyRecord is an operator who ends a binding by hand (S-5).
+func (s *story) emptyRecord(t *rapid.T) {
+	host := rapid.SampledFrom(s.hosts).Draw(t, "host")
+	s.edit(host, func(a *ipam.Address) { a.Record = ipam.Record{} })
+	delete(s.promises, host)
+}
+
+// foreignServer gives a free address away without our store, but tells NetBox,
+// and we hear of it at once.
+func (s *story) foreignServer(t *rapid.T) {
+	host := rapid.SampledFrom(s.hosts).Draw(t, "host")
+	stored := s.store.get(host.String())
+	if !s.current() || s.promises[host].client != "" || stored.Client != "" && stored.State != Released && stored.Expires.After(s.now) {
+		return
+	}
+	p := promise{s.client(t), s.now.Add(time.Hour)}
+	if stored.State == Released && stored.Client == p.client && (stored.Unsynced || stored.SyncedAt.IsZero()) {
+		return // nobody could tell its record from the one that was released
+	}
+	s.edit(host, func(a *ipam.Address) { a.Record = ipam.Record{Client: string(p.client), Expires: p.until} })
+	s.promises[host], s.foreign = p, true
+	s.poll(t)
+}
+
+// restart loses everything but the store; whoever has a lease still has it.
+func (s *story) restart(t *rapid.T) {
+	type answer struct {
+		verdict Verdict
+		addr    netip.Prefix
+	}
+	ask := func() map[netip.Addr]answer {
+		answers := make(map[netip.Addr]answer)
+		for host, p := range s.promises {
+			d, _ := s.Explain(request(p.client, wants(host.String())))
+			answers[host] = answer{d.Verdict, d.Addr}
+		}
+		return answers
+	}
+	before, facts := ask(), s.facts
+	now := s.now
+	s.rig = newRig(s.t, s.store, s.seen, s.setups...)
+	s.now = now
+	s.SetAuthority(facts.Authority)
+	s.Confirm(facts.Fresh, facts.Skew)
+	if after := ask(); !maps.Equal(before, after) {
+		t.Fatalf("before the restart %v, after it %v", before, after)
+	}
+	clear(s.offers)
+}
+
+// send gives one message to the engine, perhaps while the store is in trouble,
+// and judges the answer.
+func (s *story) send(t *rapid.T, m ClientMessage) Decision {
+	fail := func(Lease) error { return errDisk }
+	switch rapid.SampledFrom([]string{"", "", "", "", "", "before", "after", "read"}).Draw(t, "trouble") {
+	case "before":
+		s.store.before = fail
+	case "after":
+		s.store.after = fail
+	case "read":
+		s.store.after, s.store.read = fail, errDisk
+	}
+	defer func() { s.store.before, s.store.after, s.store.read = nil, nil, nil }()
+	explained, trace := s.Explain(m)
+	current, written := s.current(), s.store.written()
+	d, err := s.Handle(s.t.Context(), m, nil)
+	if err == nil && brief(d) != brief(explained) && current {
+		t.Fatalf("%s from %s: explained as %s, handled as %s\n%s", m.Type, m.Client, brief(explained), brief(d), trace)
+	}
+	if (d.Static || d.Verdict == Nak || d.Verdict == Offer) && s.store.written() != written {
+		t.Fatalf("%s from %s: something was written for %s", m.Type, m.Client, brief(d))
+	}
+	if d.Verdict == Nak && err != nil {
+		t.Fatalf("trouble caused a NAK: %v", err)
+	}
+	if d.Verdict == Ack && !d.Static {
+		s.acknowledged(t, m, d, trace)
+	}
+	return d
+}
+
+// current reports whether memory agrees with the store; after a write of
+// unknown outcome that could not be read it need not.
+func (s *story) current() bool {
+	for _, stored := range s.store.all() {
+		if s.facts.Leases.stored[stored.Addr].revision != stored.revision {
+			return false
+		}
+	}
+	return true
+}
+
+// acknowledged checks an ACK against store and model.
+func (s *story) acknowledged(t *rapid.T, m ClientMessage, d Decision, trace *Trace) {
+	host, until := d.Addr.Addr(), s.now.Add(d.Time)
+	if p, ok := s.promises[host]; ok && p.client != m.Client {
+		t.Fatalf("%s is acknowledged to %s, but %s has it until %s\n%s", host, m.Client, p.client, p.until, trace)
+	}
+	if d.Rule != "H-4" { // which promises nothing new
+		s.promises[host] = promise{m.Client, until}
+	}
+	durable := s.store.get(host.String())
+	if durable.Client == m.Client && durable.State == Bound && !durable.Expires.Before(until) {
+		return
+	}
+	record := s.seen.Address(0, host).Record // without the store: what NetBox showed (H-4)
+	if d.Rule != "H-4" || record.Client != string(m.Client) || record.Expires.Before(until) {
+		t.Fatalf("%s is acknowledged to %s until %s, stored is %+v\n%s", host, m.Client, until, durable, trace)
+	}
+}
+
+// check runs after every step. A promise that has ended stays ended, however
+// the clock is set.
+func (s *story) check(t *rapid.T) {
+	maps.DeleteFunc(s.promises, func(_ netip.Addr, p promise) bool { return !p.until.After(s.now) })
+	if err := s.facts.Leases.verify(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.facts.Leases.inWork) + len(s.busy); n != 0 {
+		t.Fatalf("%d marks are left", n)
+	}
+	queue := s.Unsynced(-1)
+	if !s.current() {
+		return
+	}
+	for _, stored := range s.store.all() {
+		if listed := slices.ContainsFunc(queue, func(l Lease) bool { return l.Addr == stored.Addr }); listed != stored.Unsynced {
+			t.Fatalf("%s: marked %v, queued %v", stored.Addr, stored.Unsynced, listed)
+		}
+	}
+	for host, p := range s.promises {
+		if !s.seen.Leasable(s.seen.Address(0, host)) {
+			continue
+		}
+		for _, c := range s.clients {
+			d, trace := s.Explain(selecting(c, host.String()))
+			if d.Verdict == Ack && !d.Static && c != p.client {
+				t.Fatalf("%s would get %s, which %s has until %s\n%s", c, host, p.client, p.until, trace)
+			}
+		}
+	}
+}
