@@ -3,6 +3,7 @@ package launch
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -95,7 +96,7 @@ func (a *app) bootstrapCommand() *cobra.Command {
 		Long: `Create the tags and custom fields that the settings name and NetBox lacks.
 Without --yes the plan is shown and nothing is done. A second run finds nothing
 to do. The token needs add and change on tags and custom fields; use one of its
-own for this, in NETBOX_TOKEN_FILE.`,
+own for this, in NETBOX_TOKEN_FILE, which here goes before netbox.token_file.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.bootstrap(cmd.Context(), yes) },
 	}
@@ -107,6 +108,10 @@ func (a *app) bootstrap(ctx context.Context, yes bool) error {
 	file, err := a.readSettings()
 	if err != nil {
 		return err
+	}
+	// The server's own token may not create anything.
+	if path := os.Getenv("NETBOX_TOKEN_FILE"); path != "" {
+		file.NetBox.TokenFile, file.NetBox.EnvToken = path, ""
 	}
 	client, err := a.client(file)
 	if err != nil {
