@@ -1,6 +1,0 @@
-package launch
-
-import "github.com/spf13/cobra"
-
-func (a *app) checkCommand() *cobra.Command     { return &cobra.Command{Use: "check"} }
-func (a *app) bootstrapCommand() *cobra.Command { return &cobra.Command{Use: "bootstrap"} }
