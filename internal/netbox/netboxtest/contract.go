@@ -19,6 +19,8 @@ type Target struct {
 	MaxPage int
 	// Limit makes a token of a user with these permissions only; nil: LimitByREST.
 	Limit func(t *testing.T, readOnly bool, grants ...Grant) string
+	// Hook sends webhooks until the test ends; nil: HookByREST, which needs an RQ worker.
+	Hook func(t *testing.T, w Webhook)
 }
 
 // fact is one statement about NetBox, proved by calling it.
@@ -45,6 +47,9 @@ func Contract(t *testing.T, target Target) {
 	}
 	if c.target.Limit == nil {
 		c.target.Limit = LimitByREST(target.URL, target.Token)
+	}
+	if c.target.Hook == nil {
+		c.target.Hook = HookByREST(target.URL, target.Token)
 	}
 	if c.target.Version == "" {
 		c.target.Version = c.serverVersion(t)
@@ -73,7 +78,8 @@ func factGroups() []factGroup {
 	return []factGroup{{"access", "1.2, 1.3", accessFacts()}, {"paging", "1.4", pagingFacts()}, {"selection", "1.4", selectionFacts()},
 		{"filters", "1.5", filterFacts()}, {"shapes", "1.6 to 1.8", shapeFacts()}, {"validation", "1.6", validationFacts()},
 		{"custom fields", "1.9", customFieldFacts()}, {"tags", "1.9", tagFacts()}, {"writes", "1.10", writeFacts()}, {"bulk", "1.10", bulkFacts()},
-		{"deletes", "1.6, 1.7", deleteFacts()}, {"changes", "1.11", changeFacts()}, {"contexts", "1.12", contextFacts()}, {"MACs", "1.7", macFacts()}}
+		{"deletes", "1.6, 1.7", deleteFacts()}, {"changes", "1.11", changeFacts()}, {"contexts", "1.12", contextFacts()}, {"MACs", "1.7", macFacts()},
+		{"webhooks", "1.11", webhookFacts()}}
 }
 
 func (c *contract) atLeast(minor int) bool { return c.target.Version.atLeast(minor) }

@@ -16,7 +16,8 @@ func TestContractOfTheStandIn(t *testing.T) {
 			if v.atLeast(5) {
 				token = s.TokenV2()
 			}
-			Contract(t, Target{URL: s.URL(), Token: token, MaxPage: 30, Limit: limitStandIn(s)})
+			Contract(t, Target{URL: s.URL(), Token: token, MaxPage: 30, Limit: limitStandIn(s),
+				Hook: func(t *testing.T, w Webhook) { t.Cleanup(s.AddWebhook(w)) }})
 		})
 	}
 }

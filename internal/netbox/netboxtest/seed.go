@@ -189,6 +189,8 @@ func (s *Seeded) spaces(t testing.TB, w World) {
 		put(f, "rd", v.RD)
 		s.make(t, vrfsPath, v.Name, f)
 	}
+	var names []string
+	var prefixes []object
 	for _, p := range w.Prefixes {
 		f := object{"prefix": p.Prefix, "is_pool": p.IsPool}
 		put(f, "status", p.Status)
@@ -200,8 +202,9 @@ func (s *Seeded) spaces(t testing.TB, w World) {
 				f["scope_type"], f["scope_id"] = label, s.ID(t, scope[0], scope[1])
 			}
 		}
-		s.make(t, prefixesPath, inVRF(p.VRF, p.Prefix), s.tagged(t, f, p.Tags, p.CustomFields))
+		names, prefixes = append(names, inVRF(p.VRF, p.Prefix)), append(prefixes, s.tagged(t, f, p.Tags, p.CustomFields))
 	}
+	s.makeAll(t, prefixesPath, names, prefixes)
 	for _, r := range w.Ranges {
 		f := object{"start_address": r.Start, "end_address": r.End, "mark_populated": r.Populated, "mark_utilized": r.Utilized}
 		put(f, "status", r.Status)

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha512"
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -29,17 +30,23 @@ type Delivery struct {
 
 // outbox holds deliveries until a worker has sent them.
 type outbox struct {
-	hooks   []Webhook
+	hooks   []*Webhook
 	queue   []Delivery
 	held    bool
 	sending bool
 }
 
-// AddWebhook makes the server send a webhook from now on: in order, each once, without retries.
-func (s *Server) AddWebhook(w Webhook) {
+// AddWebhook makes the server send a webhook from now on, until remove: in order, each once, without retries.
+func (s *Server) AddWebhook(w Webhook) (remove func()) {
 	s.logMu.Lock()
 	defer s.logMu.Unlock()
-	s.out.hooks = append(s.out.hooks, w)
+	hook := &w
+	s.out.hooks = append(s.out.hooks, hook)
+	return func() {
+		s.logMu.Lock()
+		defer s.logMu.Unlock()
+		s.out.hooks = slices.DeleteFunc(s.out.hooks, func(other *Webhook) bool { return other == hook })
+	}
 }
 
 // HoldWebhooks keeps webhooks back until SendWebhooks.
@@ -81,17 +88,14 @@ type happening struct {
 
 // note remembers a change for the webhooks. Several changes of one object in one request become one event.
 func (t *txn) note(m *model, action string, before, after *row, pre, post map[string]any) {
-	h := happening{event: action + "d", m: m, pre: pre, post: post}
-	if before == nil {
-		h.pre = nil
-	} else {
-		h.id = before.id
+	h := happening{event: action + "d", m: m}
+	if before != nil {
+		h.id, h.pre = before.id, withCreated(pre, before)
 	}
 	if after == nil {
-		h.post = nil
 		h.data = t.offline().render(m, before, func(string) bool { return true })
 	} else {
-		h.id = after.id
+		h.id, h.post = after.id, withCreated(post, after)
 	}
 	i := slices.IndexFunc(t.events, func(e happening) bool { return e.m == m && e.id == h.id })
 	if i < 0 {
@@ -103,6 +107,13 @@ func (t *txn) note(m *model, action string, before, after *row, pre, post map[st
 	}
 	h.pre = t.events[i].pre
 	t.events[i] = h
+}
+
+// withCreated adds the time of creation, which webhooks show in snapshots, in milliseconds.
+func withCreated(snapshot map[string]any, r *row) map[string]any {
+	out := maps.Clone(snapshot)
+	out["created"] = r.created.UTC().Format("2006-01-02T15:04:05.000Z")
+	return out
 }
 
 // offline is the same view without a request: URLs are relative.
@@ -119,7 +130,7 @@ func (s *Server) sendEvents(t *txn) {
 	for _, h := range t.events {
 		for _, w := range s.out.hooks {
 			if len(w.Objects) == 0 || slices.Contains(w.Objects, h.m.label) {
-				s.out.queue = append(s.out.queue, Delivery{Webhook: w, Event: h.event, ObjectType: h.m.label, ObjectID: h.id, Body: t.eventBody(h)})
+				s.out.queue = append(s.out.queue, Delivery{Webhook: *w, Event: h.event, ObjectType: h.m.label, ObjectID: h.id, Body: t.eventBody(h)})
 			}
 		}
 	}
@@ -135,7 +146,7 @@ func (t *txn) eventBody(h happening) []byte {
 	if r := t.get(h.m.path, h.id); data == nil && r != nil {
 		data = t.offline().render(h.m, r, func(string) bool { return true })
 	}
-	body := map[string]any{"event": h.event, "timestamp": isoTime(t.now()), "data": data,
+	body := map[string]any{"event": h.event, "timestamp": strings.Replace(isoTime(t.now()), "Z", "+00:00", 1), "data": data,
 		"snapshots": map[string]any{"prechange": orNil(h.pre), "postchange": orNil(h.post)}}
 	if v.atLeast(4) {
 		body["object_type"] = h.m.label
@@ -147,7 +158,8 @@ func (t *txn) eventBody(h happening) []byte {
 		body["username"], body["request_id"] = t.call.token.User, t.call.id
 	}
 	if v.atLeast(6) {
-		body["request"] = map[string]any{"id": t.call.id, "method": t.call.Method, "path": t.call.URL.Path, "user": t.call.token.User}
+		body["request"] = map[string]any{"id": t.call.id, "method": t.call.Method, "path": t.call.URL.Path, "path_info": t.call.URL.Path,
+			"GET": t.call.query, "user": t.call.token.User}
 	}
 	return marshal(body)
 }

@@ -12,10 +12,29 @@ type madeObject struct {
 	id   int64
 }
 
-// Wipe deletes what the seed made, newest first. What is gone already is passed over.
+// Wipe deletes what the seed made, newest first, neighbours of one type together where NetBox lets it. What is gone
+// already is passed over.
 func (s *Seeded) Wipe(t testing.TB) {
 	t.Helper()
-	for _, o := range slices.Backward(s.made) {
+	left := slices.Clone(s.made)
+	slices.Reverse(left)
+	for len(left) > 0 {
+		path, same := left[0].path, 0
+		var ids []object
+		for same < len(left) && left[same].path == path {
+			ids = append(ids, object{"id": left[same].id})
+			same++
+		}
+		if status, _ := s.admin.do(t, http.MethodDelete, path+"/", ids); status != http.StatusNoContent {
+			s.wipeEach(t, left[:same])
+		}
+		left = left[same:]
+	}
+}
+
+func (s *Seeded) wipeEach(t testing.TB, made []madeObject) {
+	t.Helper()
+	for _, o := range made {
 		status, body := s.admin.do(t, http.MethodDelete, fmt.Sprintf("%s/%d/", o.path, o.id), nil)
 		if status != http.StatusNoContent && status != http.StatusNotFound {
 			t.Errorf("delete %s %d: %d %s", o.path, o.id, status, body)

@@ -9,6 +9,19 @@ import (
 	"github.com/google/uuid"
 )
 
+// HookByREST makes a webhook and its event rule on a real NetBox, and removes them after the test.
+func HookByREST(baseURL, token string) func(t *testing.T, w Webhook) {
+	return func(t *testing.T, w Webhook) {
+		t.Helper()
+		c := &contract{admin: newAdmin(baseURL, token)}
+		name := "hook-" + uuid.NewString()[:8]
+		hook := c.create(t, "extras/webhooks", object{"name": name, "payload_url": w.URL, "http_method": "POST", "secret": w.Secret})
+		c.create(t, "extras/event-rules", object{"name": name, "object_types": w.Objects, "action_type": "webhook",
+			"action_object_type": "extras.webhook", "action_object_id": hook.id(),
+			"event_types": []string{"object_created", "object_updated", "object_deleted"}})
+	}
+}
+
 // LimitByREST makes limited users, permissions and tokens on a real NetBox, and removes them after the test.
 func LimitByREST(baseURL, token string) func(t *testing.T, readOnly bool, grants ...Grant) string {
 	return func(t *testing.T, readOnly bool, grants ...Grant) string {
