@@ -88,6 +88,9 @@ func (m *moment) UnmarshalJSON(b []byte) error {
 // or without separators, seconds, fraction and zone. A time without zone is
 // UTC. The result is in UTC.
 func parseTime(text string) (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at.UTC(), nil // as NetBox writes it
+	}
 	t := strings.ToUpper(strings.TrimSpace(text))
 	if date, clock, ok := strings.Cut(t, " "); ok {
 		t = date + "T" + strings.TrimSpace(clock)
@@ -101,7 +104,7 @@ func parseTime(text string) (time.Time, error) {
 }
 
 func timeLayouts() []string {
-	layouts := []string{time.RFC3339}
+	var layouts []string
 	for _, form := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "20060102T150405", "20060102T1504"} {
 		for _, zone := range []string{"Z07:00", "Z0700", "Z07", ""} {
 			layouts = append(layouts, form+zone)

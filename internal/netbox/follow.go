@@ -26,8 +26,9 @@ const (
 	maxHints    = 5000
 )
 
-// FollowConfig says what to follow and whom to tell. The callbacks run on the
-// goroutine of Run, one at a time, and must return soon.
+// FollowConfig says what to follow and whom to tell. Both callbacks are
+// required; they run on the goroutine of Run, one at a time, and must return
+// soon.
 type FollowConfig struct {
 	Interval   time.Duration // between two polls; 0 means 30 s
 	ContextKey string        // top-level key of config contexts that is kept
@@ -73,6 +74,8 @@ type Follower struct {
 	lostAt    time.Time
 	waits     *backoff.ExponentialBackOff
 
+	mostChanged int // rows
+
 	hintMu sync.Mutex
 	hints  map[thing]bool
 	wake   chan struct{}
@@ -93,7 +96,7 @@ func NewFollower(client *Client, config FollowConfig) *Follower {
 		reader: client.newReader(config.ContextKey, config.GateFields),
 		buried: make(map[thing]time.Time), due: make(map[thing]bool), suspect: make(map[endpoint]bool),
 		miscount: make(map[endpoint]int64), known: make(map[ipam.Problem]bool),
-		waits: waits, hints: make(map[thing]bool), wake: make(chan struct{}, 1),
+		waits: waits, mostChanged: mostChanged, hints: make(map[thing]bool), wake: make(chan struct{}, 1),
 	}
 }
 

@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// maxChanged bounds the changed rows taken from one list at a time: a bulk job
-// on a huge table is better met by a full read.
-const maxChanged = 20000
+// mostChanged bounds the changed rows taken from one list at a time: a bulk
+// job on a huge table is better met by a full read.
+const mostChanged = 20000
 
 var errTooMany = errors.New("too many changed rows")
 
@@ -106,7 +106,7 @@ func (f *Follower) changedIn(ctx context.Context, e endpoint) (ids []int64, mark
 	}
 	rows := 0
 	err = f.client.each(ctx, e, q, func(raw json.RawMessage) (int64, error) {
-		if rows++; rows > maxChanged {
+		if rows++; rows > f.mostChanged {
 			return 0, errTooMany
 		}
 		row := f.reader.decode.head(raw)

@@ -89,116 +89,6 @@ func TestRecordsAreWrittenOnceAndThenLeftAlone(t *testing.T) { // A-3, A-6, S-10
 	}
 }
 
-func TestOnlyWhatDiffersIsSent(t *testing.T) {
-	s, seeded := serve(t, netboxtest.V45)
-	c := connect(t, s.URL(), s.TokenV1(), silent())
-	r := change(t, seeded, "10.0.0.101/24")
-	r.Record = ipam.Record{Client: "52:54:00:00:00:09", Expires: leaseEnd()} // same client, no name this time (R-9)
-	wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
-	want := fmt.Sprintf(`[{"custom_fields":{"pydhcp_expire":"2026-05-06T07:08:09+00:00"},"id":%d}]`, r.ID)
-	if got := strings.TrimSpace(s.Writes()[0].Body); got != want {
-		t.Errorf("sent %s, want %s", got, want)
-	}
-	if got := shown(t, s, r.ID); got.Hostname != "printer" {
-		t.Errorf("host name %q was cleared by a client that sent none", got.Hostname)
-	}
-}
-
-func TestTextFieldsHoldRecordsToo(t *testing.T) { // A-6
-	s := netboxtest.New(t, netboxtest.Config{})
-	w := world()
-	for i := range w.CustomFields {
-		if w.CustomFields[i].Name == "pydhcp_expire" {
-			w.CustomFields[i].Type = "text"
-		}
-	}
-	seeded := netboxtest.Seed(t, s.URL(), s.TokenV1(), w)
-	c := connect(t, s.URL(), s.TokenV2(), silent())
-	r := change(t, seeded, "10.0.0.100/24")
-	wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
-	wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Unchanged)
-	if got := shown(t, s, r.ID); got != r.Record {
-		t.Errorf("shows %+v, want %+v", got, r.Record)
-	}
-}
-
-func TestARecordCanBeCleared(t *testing.T) {
-	s, seeded := serve(t, netboxtest.V47)
-	c := connect(t, s.URL(), s.TokenV2(), silent())
-	r := change(t, seeded, "10.0.0.101/24")
-	r.Record = ipam.Record{}
-	wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
-	if got, want := shown(t, s, r.ID), (ipam.Record{Hostname: "printer"}); got != want {
-		t.Errorf("shows %+v, want %+v", got, want)
-	}
-}
-
-func TestBindingFollowsTheLease(t *testing.T) { // clients.bind_interface, A-4
-	for _, v := range netboxtest.Versions() {
-		t.Run("NetBox "+string(v), func(t *testing.T) {
-			t.Parallel()
-			s, seeded := serve(t, v)
-			c := connect(t, s.URL(), s.TokenV1(), silent())
-			eth0 := ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: seeded.ID(t, "virtualization/interfaces", "vm1 eth0")}
-			mgmt := ipam.InterfaceID{Kind: ipam.Device, ID: seeded.ID(t, "dcim/interfaces", "web1 mgmt")}
-			assigned := func(id int64) ipam.InterfaceID {
-				row := s.Get("ipam/ip-addresses", id)
-				kind, _ := row["assigned_object_type"].(string)
-				n, _ := row["assigned_object_id"].(int64)
-				return assignedTo(kind, n)
-			}
-			r := change(t, seeded, "10.0.0.100/24")
-			r.Bind = eth0
-			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
-			if got := assigned(r.ID); got != eth0 {
-				t.Errorf("assigned to %v, want %v", got, eth0)
-			}
-			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Unchanged)
-			r.Bind = mgmt
-			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
-			if got := assigned(r.ID); got != mgmt {
-				t.Errorf("assigned to %v, want %v", got, mgmt)
-			}
-			r.Bind, r.Unbind = ipam.InterfaceID{}, eth0
-			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Unchanged)
-			if got := assigned(r.ID); got != mgmt {
-				t.Errorf("an assignment that was not ours was taken back: %v", got)
-			}
-			r.Unbind = mgmt
-			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
-			if got := assigned(r.ID); got != (ipam.InterfaceID{}) {
-				t.Errorf("still assigned to %v", got)
-			}
-		})
-	}
-}
-
-func TestARefusedAssignmentDoesNotKeepTheRecordFromBeingShown(t *testing.T) {
-	for _, v := range netboxtest.Versions() {
-		for _, alone := range []bool{true, false} {
-			t.Run(fmt.Sprintf("NetBox %s, alone %t", v, alone), func(t *testing.T) {
-				s, seeded := serve(t, v)
-				c := connect(t, s.URL(), s.TokenV1(), silent())
-				// The primary address of web1 cannot go to another machine.
-				r := change(t, seeded, "10.0.0.5/24")
-				r.Bind = ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: seeded.ID(t, "virtualization/interfaces", "vm1 eth0")}
-				changes, want := []RecordChange{r}, []Outcome{Done}
-				if !alone {
-					changes, want = append(changes, change(t, seeded, "10.0.0.100/24")), append(want, Done)
-				}
-				results := c.WriteRecords(t.Context(), changes)
-				wantOutcomes(t, results, want...)
-				if results[0].Err == nil {
-					t.Error("nothing says that the assignment was left out")
-				}
-				if got := shown(t, s, r.ID); got != r.Record {
-					t.Errorf("shows %+v, want %+v", got, r.Record)
-				}
-			})
-		}
-	}
-}
-
 func TestWhatCannotBeWrittenHoldsUpNothingElse(t *testing.T) {
 	for _, v := range netboxtest.Versions() {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
@@ -347,24 +237,6 @@ func waitForWrite(t *testing.T, s *netboxtest.Server) {
 	}
 }
 
-func TestTheChangeLogSaysWhyFrom44On(t *testing.T) {
-	for _, v := range netboxtest.Versions() {
-		t.Run("NetBox "+string(v), func(t *testing.T) {
-			t.Parallel()
-			s, seeded := serve(t, v)
-			c := connect(t, s.URL(), s.TokenV1(), silent())
-			r := change(t, seeded, "10.0.0.100/24")
-			r.Message = strings.Repeat("ä", 500)
-			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
-			body := s.Writes()[0].Body
-			known := c.version.Load().AtLeast(4, 4)
-			if got := strings.Count(body, "ä"); known && got != maxMessageLength || !known && got != 0 {
-				t.Errorf("%d characters of message sent", got)
-			}
-		})
-	}
-}
-
 func TestBatchesGrowWithQuickAnswersAndShrinkWithTrouble(t *testing.T) {
 	c := connect(t, "http://netbox.invalid", "x", silent())
 	for range 10 {
@@ -417,39 +289,4 @@ func TestACancelledWriteSaysRetry(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	wantOutcomes(t, c.WriteRecords(ctx, []RecordChange{change(t, seeded, "10.0.0.100/24")}), Retry)
-}
-
-func TestTheRedeploySwitchIsReadAsItIsNow(t *testing.T) { // X-15
-	for _, v := range netboxtest.Versions() {
-		t.Run("NetBox "+string(v), func(t *testing.T) {
-			t.Parallel()
-			s, seeded := serve(t, v)
-			c := connect(t, s.URL(), s.TokenV1(), silent())
-			web1 := ipam.MachineID{Kind: ipam.Device, ID: seeded.ID(t, "dcim/devices", "web1")}
-			vm1 := ipam.MachineID{Kind: ipam.VirtualMachine, ID: seeded.ID(t, "virtualization/virtual-machines", "vm1")}
-			names := []string{"redeploy", "confirm_redeploy"}
-			for id, want := range map[ipam.MachineID]string{web1: "true", vm1: "null"} {
-				got, err := c.MachineFields(t.Context(), id, names)
-				if err != nil || len(got) != 1 || string(got["redeploy"]) != want {
-					t.Errorf("%v: %s, %v; want redeploy %s and no other field", id, got, err, want)
-				}
-			}
-			s.Edit(t, "dcim/devices", web1.ID, map[string]any{"custom_fields": map[string]any{"redeploy": false}})
-			if got, err := c.MachineFields(t.Context(), web1, names); err != nil || string(got["redeploy"]) != "false" {
-				t.Errorf("after the switch was cleared: %s, %v", got, err)
-			}
-			s.Fail(netboxtest.Fault{Kind: netboxtest.HTML502, Times: 1})
-			s.ForgetRequests()
-			if got, err := c.MachineFields(t.Context(), web1, names); err == nil {
-				t.Errorf("trouble gave %v", got)
-			}
-			if n := len(s.Requests()); n != 1 {
-				t.Errorf("%d requests, want 1: a client is waiting", n)
-			}
-			web1.ID = 999
-			if _, err := c.MachineFields(t.Context(), web1, names); kindOf(err) != NotFound {
-				t.Errorf("a device that is gone: %v", err)
-			}
-		})
-	}
 }

@@ -1,0 +1,73 @@
+package netbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// addressPage is a page as NetBox 4.7 gives it for the columns asked for.
+func addressPage(first, rows int) []byte {
+	var b bytes.Buffer
+	b.WriteString(`{"count":null,"next":null,"previous":null,"results":[`)
+	for i := range rows {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		n := first + i
+		fmt.Fprintf(&b, `{"id":%d,"address":"10.%d.%d.%d/16","vrf":null,"status":{"value":"active","label":"Active"},"role":null,`+
+			`"assigned_object_type":null,"assigned_object_id":null,"tags":[{"id":1,"url":"http://netbox.example.org/api/extras/tags/1/",`+
+			`"display_url":"http://netbox.example.org/extras/tags/1/","display":"DHCP","name":"DHCP","slug":"dhcp","color":"9e9e9e"}],`+
+			`"custom_fields":{"pydhcp_expire":"2026-01-02T03:04:05Z","pydhcp_hostname":"host-%d","pydhcp_mac":"52:54:00:%02X:%02X:%02X"},`+
+			`"last_updated":"2026-01-02T03:04:05.123456Z"}`, n, n>>16&255, n>>8&255, n&255, n, n>>16&255, n>>8&255, n&255)
+	}
+	b.WriteString(`]}`)
+	return b.Bytes()
+}
+
+func BenchmarkDecodePageOf1000Addresses(b *testing.B) {
+	body := addressPage(1, 1000)
+	d := &decoder{fields: testFields(), defined: map[string]bool{}, contexts: map[string]json.RawMessage{}}
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		page, err := decodeEnvelope(body)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, raw := range page.Results {
+			if row := d.row(addresses, raw); row.value == nil {
+				b.Fatal(row.reason)
+			}
+		}
+	}
+}
+
+func BenchmarkApplyOneChangeTo100000Addresses(b *testing.B) {
+	p := newPicture()
+	d := &decoder{fields: testFields(), defined: map[string]bool{}, contexts: map[string]json.RawMessage{}}
+	for first := 1; first < 100_000; first += 1000 {
+		page, err := decodeEnvelope(addressPage(first, 1000))
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, raw := range page.Results {
+			p.put(addresses, d.row(addresses, raw))
+		}
+	}
+	row := d.row(addresses, []byte(`{"id":50000,"address":"10.0.0.1/16","status":"reserved","last_updated":"2026-01-02T03:04:06Z"}`))
+	b.ReportAllocs()
+	for b.Loop() {
+		next := p.copy()
+		next.put(addresses, row)
+		if next.objects.Addresses[50000].Status != "reserved" || p.objects.Addresses[50000].Status == "reserved" {
+			b.Fatal("the change is in the wrong picture")
+		}
+		if s, _ := ipam.Build(&next.objects, ipam.Options{DynamicTag: "DHCP"}); s == nil {
+			b.Fatal("no snapshot")
+		}
+	}
+}
