@@ -33,7 +33,8 @@ type Config struct {
 // on one address, one message at a time (S-7). No lock is held while the store
 // commits. It is safe for concurrent use.
 type Engine struct {
-	config Config
+	config   Config
+	swapping sync.Mutex // one SetSnapshot at a time
 
 	mu        sync.Mutex
 	facts     Facts
@@ -87,6 +88,8 @@ func (e *Engine) Confirm(fresh time.Time, skew time.Duration) {
 // SetSnapshot makes s the picture that decisions are made from. The index over
 // its dynamic addresses is built in slices, so that packets never wait long.
 func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
+	e.swapping.Lock()
+	defer e.swapping.Unlock()
 	l := e.facts.Leases
 	pending := make(poolSet)
 	for _, vrf := range s.DynamicVRFs() {
@@ -320,7 +323,7 @@ func (e *Engine) learn(l Lease, revision Revision) {
 func (e *Engine) UnsyncedC() <-chan struct{} { return e.unsyncedC }
 
 // Unsynced returns up to limit leases that NetBox was not told of yet, oldest
-// change first.
+// change first; all of them if limit is negative.
 func (e *Engine) Unsynced(limit int) []Lease {
 	e.mu.Lock()
 	defer e.mu.Unlock()
