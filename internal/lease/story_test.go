@@ -270,7 +270,7 @@ func (s *story) foreignServer(t *rapid.T) {
 	if !s.current() || s.promises[host].client != "" || stored.Client != "" && stored.State != Released && stored.Expires.After(s.now) {
 		return
 	}
-	p := promise{s.client(t), s.now.Add(time.Hour)}
+	p := promise{s.client(t), s.now.Add(time.Hour).Truncate(time.Second)}
 	if stored.State == Released && stored.Client == p.client && (stored.Unsynced || stored.SyncedAt.IsZero()) {
 		return // nobody could tell its record from the one that was released
 	}
