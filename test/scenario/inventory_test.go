@@ -123,7 +123,11 @@ func (l *lab) addressID(t testing.TB, addr netip.Prefix) int64 {
 
 func (l *lab) record(t testing.TB, addr netip.Prefix) record {
 	t.Helper()
-	id := l.addressID(t, addr)
+	return l.recordOf(t, l.addressID(t, addr))
+}
+
+func (l *lab) recordOf(t testing.TB, id int64) record {
+	t.Helper()
 	var row struct {
 		Fields map[string]*string `json:"custom_fields"`
 	}
@@ -135,7 +139,7 @@ func (l *lab) record(t testing.TB, addr netip.Prefix) record {
 	if expire := row.Fields[l.field("pydhcp_expire")]; expire != nil {
 		at, err := time.Parse(time.RFC3339, *expire)
 		if err != nil {
-			t.Fatalf("%s: expiry %q: %v", addr, *expire, err)
+			t.Fatalf("IP address %d: expiry %q: %v", id, *expire, err)
 		}
 		r.Expire = at
 	}
