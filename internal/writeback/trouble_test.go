@@ -20,7 +20,7 @@ func done(netbox.RecordChange) netbox.RecordResult {
 
 // H-1, H-4: an outage costs nothing but time.
 func TestAnOutageIsWaitedOutWithGrowingPauses(t *testing.T) {
-	inBubble(t, func(t *testing.T, r *rig) {
+	inBubble(t, func(r *rig) {
 		r.answerWith(down)
 		r.run()
 		r.engine.change(bound(1))
@@ -33,26 +33,26 @@ func TestAnOutageIsWaitedOutWithGrowingPauses(t *testing.T) {
 			pauses = append(pauses, calls[i+1].at-calls[i].at)
 		}
 		if low, high := slices.Min(pauses), slices.Max(pauses); low < time.Second || high > time.Minute || pauses[0] != low {
-			t.Errorf("pauses from %s to %s, the first %s", low, high, pauses[0])
+			r.Errorf("pauses from %s to %s, the first %s", low, high, pauses[0])
 		}
 		if n := len(calls); n < 60 || n > 90 {
-			t.Errorf("%d calls in an hour", n)
+			r.Errorf("%d calls in an hour", n)
 		}
 		if n := r.lines("NetBox cannot be told of leases; they are kept and told later"); n < 2 || n > 60 {
-			t.Errorf("%d log lines in an hour, want one a minute at most", n)
+			r.Errorf("%d log lines in an hour, want one a minute at most", n)
 		}
 		r.answerWith(nil)
 		r.after(time.Minute)
 		if calls := r.written(); len(calls) != 1 || len(calls[0].changes) != 2 || r.engine.left() != 0 {
-			t.Errorf("calls %+v and %d marks after the outage", calls, r.engine.left())
+			r.Errorf("calls %+v and %d marks after the outage", calls, r.engine.left())
 		}
 		if r.lines("NetBox is told of leases again") != 1 {
-			t.Error("the end of the outage is not logged")
+			r.Error("the end of the outage is not logged")
 		}
 		r.engine.change(bound(3))
 		r.after(10 * time.Second)
 		if calls := r.written(); len(calls) != 1 {
-			t.Errorf("calls %+v, want the usual pace again", calls)
+			r.Errorf("calls %+v, want the usual pace again", calls)
 		}
 	})
 }
@@ -63,7 +63,7 @@ func TestNetBoxSaysHowLongToWait(t *testing.T) {
 		{24 * time.Hour, maxRetryAfter},
 	} {
 		t.Run(c.asked.String(), func(t *testing.T) {
-			inBubble(t, func(t *testing.T, r *rig) {
+			inBubble(t, func(r *rig) {
 				r.answerWith(func(netbox.RecordChange) netbox.RecordResult {
 					return netbox.RecordResult{Outcome: netbox.Retry, Err: &netbox.Error{Kind: netbox.Throttled, RetryAfter: c.asked}}
 				})
@@ -75,10 +75,10 @@ func TestNetBoxSaysHowLongToWait(t *testing.T) {
 				r.after(c.atLeast + time.Minute)
 				second := r.written()
 				if len(first) != 1 || len(second) != 1 {
-					t.Fatalf("%d and %d calls, want one each", len(first), len(second))
+					r.Fatalf("%d and %d calls, want one each", len(first), len(second))
 				}
 				if pause := second[0].at - first[0].at; pause < c.atLeast {
-					t.Errorf("asked again after %s, want %s", pause, c.atLeast)
+					r.Errorf("asked again after %s, want %s", pause, c.atLeast)
 				}
 			})
 		})
@@ -86,7 +86,7 @@ func TestNetBoxSaysHowLongToWait(t *testing.T) {
 }
 
 func TestARefusedRowDoesNotBlockOthers(t *testing.T) {
-	inBubble(t, func(t *testing.T, r *rig) {
+	inBubble(t, func(r *rig) {
 		r.answerWith(func(c netbox.RecordChange) netbox.RecordResult {
 			if c.ID == 1002 {
 				return refused(c)
@@ -97,21 +97,21 @@ func TestARefusedRowDoesNotBlockOthers(t *testing.T) {
 		r.engine.change(bound(1), bound(2), bound(3))
 		r.after(10 * time.Second)
 		if calls := r.written(); len(calls) != 1 || r.engine.left() != 1 {
-			t.Fatalf("calls %+v, %d marks, want one call and one mark", calls, r.engine.left())
+			r.Fatalf("calls %+v, %d marks, want one call and one mark", calls, r.engine.left())
 		}
 		r.engine.change(bound(4))
 		r.after(10 * time.Second)
 		if calls := r.written(); len(calls) != 1 || len(calls[0].changes) != 1 || calls[0].changes[0].ID != 1004 {
-			t.Errorf("calls %+v, want one for the new lease alone", calls)
+			r.Errorf("calls %+v, want one for the new lease alone", calls)
 		}
 		e := r.logged.LastEntry()
 		if e == nil || e.Data["addr"] != host(2) || e.Data["error"] == nil {
-			t.Errorf("log entry %v does not name the address and the reason", e)
+			r.Errorf("log entry %v does not name the address and the reason", e)
 		}
 		r.answerWith(nil)
 		r.after(later)
 		if calls := r.written(); len(calls) != 1 || calls[0].changes[0].ID != 1002 || r.engine.left() != 0 {
-			t.Errorf("calls %+v, %d marks, want the refused row again", calls, r.engine.left())
+			r.Errorf("calls %+v, %d marks, want the refused row again", calls, r.engine.left())
 		}
 	})
 }
@@ -119,9 +119,9 @@ func TestARefusedRowDoesNotBlockOthers(t *testing.T) {
 // Rows that wait stand at the head of the queue: there may be more of them
 // than one call takes.
 func TestManyRefusedRowsDoNotHideOthers(t *testing.T) {
-	inBubble(t, func(t *testing.T, r *rig) {
+	inBubble(t, func(r *rig) {
 		const bad = 2 * maxRows
-		r.show(picture(t, bad+1, nil))
+		r.show(picture(r.T, bad+1, nil))
 		var leases []lease.Lease
 		for n := 1; n <= bad; n++ {
 			leases = append(leases, bound(n))
@@ -139,10 +139,10 @@ func TestManyRefusedRowsDoNotHideOthers(t *testing.T) {
 		r.engine.change(bound(bad + 1))
 		r.after(10 * time.Second)
 		if _, ok := r.engine.synced[host(bad+1)]; !ok || r.engine.left() != bad/2 {
-			t.Errorf("told: %v, %d marks left, want %d", ok, r.engine.left(), bad/2)
+			r.Errorf("told: %v, %d marks left, want %d", ok, r.engine.left(), bad/2)
 		}
 		if n := r.lines("NetBox refuses the record of a lease; it is tried again every few minutes"); n != 1 {
-			t.Errorf("%d log lines, want one a minute", n)
+			r.Errorf("%d log lines, want one a minute", n)
 		}
 	})
 }
@@ -150,8 +150,8 @@ func TestManyRefusedRowsDoNotHideOthers(t *testing.T) {
 // A missing custom field refuses every row, and before NetBox 4.7 it takes a
 // request for each row to learn it.
 func TestWhereAllRowsAreRefusedSingleOnesAreTried(t *testing.T) {
-	inBubble(t, func(t *testing.T, r *rig) {
-		r.show(picture(t, 600, nil))
+	inBubble(t, func(r *rig) {
+		r.show(picture(r.T, 600, nil))
 		for n := 1; n <= 600; n++ {
 			r.engine.change(bound(n))
 		}
@@ -164,18 +164,18 @@ func TestWhereAllRowsAreRefusedSingleOnesAreTried(t *testing.T) {
 			rows += len(c.changes)
 		}
 		if rows != len(calls)-1 || rows > 20 {
-			t.Errorf("%d rows in %d calls after the first, want single ones, and few", rows, len(calls)-1)
+			r.Errorf("%d rows in %d calls after the first, want single ones, and few", rows, len(calls)-1)
 		}
 		r.answerWith(nil)
 		r.after(later + time.Minute)
 		if n := r.engine.left(); n != 0 {
-			t.Errorf("%d marks after the repair", n)
+			r.Errorf("%d marks after the repair", n)
 		}
 	})
 }
 
 func TestOneRefusedLeaseDoesNotDelayTheNext(t *testing.T) {
-	inBubble(t, func(t *testing.T, r *rig) {
+	inBubble(t, func(r *rig) {
 		r.answerWith(refused)
 		r.run()
 		r.engine.change(bound(1))
@@ -184,13 +184,13 @@ func TestOneRefusedLeaseDoesNotDelayTheNext(t *testing.T) {
 		r.engine.change(bound(2))
 		r.after(10 * time.Second)
 		if _, ok := r.engine.synced[host(2)]; !ok {
-			t.Error("the second lease is not told within 10 s")
+			r.Error("the second lease is not told within 10 s")
 		}
 	})
 }
 
 func TestARenumberedAddressIsFoundInTheNextPicture(t *testing.T) {
-	inBubble(t, func(t *testing.T, r *rig) {
+	inBubble(t, func(r *rig) {
 		r.answerWith(func(c netbox.RecordChange) netbox.RecordResult {
 			if c.ID == 1001 {
 				return netbox.RecordResult{Outcome: netbox.Gone}
@@ -201,13 +201,13 @@ func TestARenumberedAddressIsFoundInTheNextPicture(t *testing.T) {
 		r.engine.change(bound(1))
 		r.after(time.Minute)
 		if n := r.engine.left(); n != 1 {
-			t.Fatalf("%d marks, want the lease kept", n)
+			r.Fatalf("%d marks, want the lease kept", n)
 		}
-		r.show(picture(t, 2, renumber(1001, 2001)))
+		r.show(picture(r.T, 2, renumber(1001, 2001)))
 		r.after(later)
 		calls := r.written()
 		if last := calls[len(calls)-1]; len(calls) != 2 || last.changes[0].ID != 2001 || r.engine.left() != 0 {
-			t.Errorf("calls %+v, %d marks, want the new object written", calls, r.engine.left())
+			r.Errorf("calls %+v, %d marks, want the new object written", calls, r.engine.left())
 		}
 	})
 }

@@ -143,7 +143,7 @@ type call struct {
 // rig is a Writer at work between a fake engine and a fake NetBox, on the
 // clock of a synctest bubble.
 type rig struct {
-	t      *testing.T
+	*testing.T
 	began  time.Time
 	engine *fakeEngine
 	config Config
@@ -162,7 +162,7 @@ func newRig(t *testing.T) *rig {
 	t.Helper()
 	log, hook := test.NewNullLogger()
 	log.SetLevel(logrus.InfoLevel)
-	r := &rig{t: t, began: time.Now(), logged: hook, snapshot: picture(t, 10, nil), done: make(chan struct{})}
+	r := &rig{T: t, began: time.Now(), logged: hook, snapshot: picture(t, 10, nil), done: make(chan struct{})}
 	r.engine = &fakeEngine{leases: make(map[netip.Addr]lease.Lease), synced: make(map[netip.Addr]time.Time), news: make(chan struct{}, 1)}
 	r.config = Config{
 		Unsynced: r.engine.Unsynced, Synced: r.engine.Synced, UnsyncedC: r.engine.news,
@@ -174,11 +174,11 @@ func newRig(t *testing.T) *rig {
 
 // run starts the Writer; it ends with the test if the test does not end it.
 func (r *rig) run() {
-	ctx, cancel := context.WithCancel(r.t.Context())
+	ctx, cancel := context.WithCancel(r.Context())
 	r.stop = cancel
 	writer := New(r.config)
 	go func() { defer close(r.done); writer.Run(ctx) }()
-	r.t.Cleanup(func() { cancel(); <-r.done })
+	r.Cleanup(func() { cancel(); <-r.done })
 }
 
 func (r *rig) write(_ context.Context, changes []netbox.RecordChange) []netbox.RecordResult {

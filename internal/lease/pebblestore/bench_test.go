@@ -124,7 +124,7 @@ func BenchmarkBareLog(b *testing.B) {
 			run(b, callers, func(caller, n int) error {
 				l := lease.Lease{Addr: hostOf(caller, n), Client: "52:54:00:AA:BB:CC", State: lease.Bound,
 					Expires: time.Unix(1893553445, 0), Hostname: "printer", Unsynced: true}
-				key, err := appendKey(nil, l.Addr)
+				key, err := encodeKey(l.Addr)
 				if err != nil {
 					return err
 				}

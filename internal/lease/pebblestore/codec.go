@@ -36,16 +36,16 @@ const (
 // errCorrupt is the cause of every refusal to decode.
 var errCorrupt = errors.New("stored lease is damaged")
 
-// appendKey refuses what is no plain address: a zone would be lost, and an
+// encodeKey refuses what is no plain address: a zone would be lost, and an
 // IPv4 address in IPv6 clothes would be a second lease of the same address.
-func appendKey(b []byte, addr netip.Addr) ([]byte, error) {
+func encodeKey(addr netip.Addr) ([]byte, error) {
 	switch {
 	case addr.Is4():
 		a := addr.As4()
-		return append(append(b, leasePrefix, 4), a[:]...), nil
+		return append([]byte{leasePrefix, 4}, a[:]...), nil
 	case addr.Is6() && !addr.Is4In6() && addr.Zone() == "":
 		a := addr.As16()
-		return append(append(b, leasePrefix, 6), a[:]...), nil
+		return append([]byte{leasePrefix, 6}, a[:]...), nil
 	}
 	return nil, fmt.Errorf("%q is no address a lease can be stored for", addr)
 }
@@ -79,7 +79,7 @@ func appendValue(b, key []byte, l lease.Lease, rev lease.Revision) []byte {
 
 func appendTime(b []byte, t time.Time) []byte {
 	b = binary.AppendVarint(b, t.Unix())
-	return binary.AppendUvarint(b, uint64(t.Nanosecond()))
+	return binary.AppendUvarint(b, uint64(t.Nanosecond())) //nolint:gosec // G115: below a thousand million
 }
 
 func appendString(b []byte, s string) []byte {
@@ -92,7 +92,7 @@ func checksum(key, value []byte) uint32 {
 	return crc32.Update(crc32.Checksum(key, table), table, value)
 }
 
-// decode reads one stored lease. It accepts exactly what appendKey and
+// decode reads one stored lease. It accepts exactly what encodeKey and
 // appendValue write; the errors wrap errCorrupt.
 func decode(key, value []byte) (lease.Lease, lease.Revision, error) {
 	addr, err := decodeKey(key)
@@ -190,5 +190,5 @@ func (r *reader) text() string {
 		r.bad = true
 		return ""
 	}
-	return string(r.take(int(n)))
+	return string(r.take(int(n))) //nolint:gosec // G115: at most the length of rest
 }

@@ -16,11 +16,11 @@ import (
 
 func addr(last byte) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, 0, last}) }
 
-func encoded(t testing.TB, l lease.Lease, rev lease.Revision) (key, value []byte) {
-	t.Helper()
-	key, err := appendKey(nil, l.Addr)
+func encoded(tb testing.TB, l lease.Lease, rev lease.Revision) (key, value []byte) {
+	tb.Helper()
+	key, err := encodeKey(l.Addr)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return key, appendValue(nil, key, l, rev)
 }
@@ -98,7 +98,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		again, err := appendKey(nil, l.Addr)
+		again, err := encodeKey(l.Addr)
 		if err != nil {
 			t.Fatal(err)
 		}

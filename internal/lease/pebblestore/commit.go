@@ -43,7 +43,7 @@ func (s *Store) CompareAndSwap(ctx context.Context, next lease.Lease, rev lease.
 		return 0, fmt.Errorf("store lease of %s: %w", next.Addr, err)
 	}
 	defer s.calls.Done()
-	key, err := appendKey(nil, next.Addr)
+	key, err := encodeKey(next.Addr)
 	if err != nil {
 		return 0, fmt.Errorf("store lease: %w", err)
 	}

@@ -64,7 +64,7 @@ func crashWriter(dir string) {
 		os.Exit(1)
 	}
 	write(context.Background(), s, func(addr netip.Addr, rev lease.Revision) {
-		fmt.Printf("%s %d\n", addr, rev)
+		fmt.Fprintf(os.Stdout, "%s %d\n", addr, rev)
 	})
 	fmt.Fprintln(os.Stderr, s.Err())
 	os.Exit(1)

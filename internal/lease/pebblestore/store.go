@@ -94,7 +94,7 @@ func (s *Store) Lease(ctx context.Context, addr netip.Addr) (lease.Lease, lease.
 }
 
 func (s *Store) get(ctx context.Context, addr netip.Addr) (lease.Lease, lease.Revision, error) {
-	key, err := appendKey(nil, addr)
+	key, err := encodeKey(addr)
 	if err != nil {
 		return lease.Lease{}, 0, err
 	}

@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -31,6 +32,7 @@ func TestMain(m *testing.M) {
 
 func TestContract(t *testing.T) {
 	leasetest.Contract(t, func(t *testing.T, dir string) lease.Store {
+		t.Helper()
 		s, err := Open(dir, quiet())
 		if err != nil {
 			t.Fatal(err)
@@ -62,41 +64,31 @@ func mustOpen(t *testing.T, dir string, fs vfs.FS) *Store {
 }
 
 func TestOpenRefuses(t *testing.T) {
+	format := []byte{formatVersion}
+	key5, value := encoded(t, lease.Lease{Addr: addr(5), Client: "52:54:00:AA:BB:CC"}, 1)
+	key6, _ := encoded(t, lease.Lease{Addr: addr(6)}, 1)
+	flipped := bytes.Clone(value)
+	flipped[len(flipped)-1] ^= 1
 	for _, c := range []struct {
-		name  string
-		write func(t *testing.T, db *pebble.DB)
-		want  string
+		name string
+		rows map[string][]byte // the database
+		want string
 	}{
-		{"a newer format", func(t *testing.T, db *pebble.DB) {
-			set(t, db, formatKey, []byte{2})
-		}, "format 2, written by a newer version"},
-		{"a format that is no number", func(t *testing.T, db *pebble.DB) {
-			set(t, db, formatKey, []byte{0x80})
-		}, errCorrupt.Error()},
-		{"somebody else's database", func(t *testing.T, db *pebble.DB) {
-			set(t, db, "zebra", nil)
-		}, "no lease store"},
-		{"a lease whose checksum is wrong", func(t *testing.T, db *pebble.DB) {
-			set(t, db, formatKey, []byte{formatVersion})
-			key, value := encoded(t, lease.Lease{Addr: addr(5), Client: "52:54:00:AA:BB:CC"}, 1)
-			value[len(value)-1] ^= 1
-			set(t, db, string(key), value)
-		}, "lease of 10.0.0.5: checksum"},
-		{"a lease stored under another address", func(t *testing.T, db *pebble.DB) {
-			set(t, db, formatKey, []byte{formatVersion})
-			_, value := encoded(t, lease.Lease{Addr: addr(5)}, 1)
-			key, _ := encoded(t, lease.Lease{Addr: addr(6)}, 1)
-			set(t, db, string(key), value)
-		}, "lease of 10.0.0.6: checksum"},
-		{"a key that is no address", func(t *testing.T, db *pebble.DB) {
-			set(t, db, formatKey, []byte{formatVersion})
-			set(t, db, "l\x04\x0a\x00", nil)
-		}, errCorrupt.Error()},
+		{"a newer format", map[string][]byte{formatKey: {2}}, "format 2, written by a newer version"},
+		{"a format that is no number", map[string][]byte{formatKey: {0x80}}, errCorrupt.Error()},
+		{"somebody else's database", map[string][]byte{"zebra": nil}, "no lease store"},
+		{"a lease whose checksum is wrong", map[string][]byte{formatKey: format, string(key5): flipped}, "lease of 10.0.0.5: checksum"},
+		{"a lease stored under another address", map[string][]byte{formatKey: format, string(key6): value}, "lease of 10.0.0.6: checksum"},
+		{"a key that is no address", map[string][]byte{formatKey: format, "l\x04\x0a\x00": nil}, errCorrupt.Error()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
 			db := rawOpen(t, dir)
-			c.write(t, db)
+			for key, value := range c.rows {
+				if err := db.Set([]byte(key), value, pebble.Sync); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if err := db.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -125,13 +117,6 @@ func rawOpen(t *testing.T, dir string) *pebble.DB {
 		t.Fatal(err)
 	}
 	return db
-}
-
-func set(t *testing.T, db *pebble.DB, key string, value []byte) {
-	t.Helper()
-	if err := db.Set([]byte(key), value, pebble.Sync); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestOpenRefusesAFolderInUse(t *testing.T) {
