@@ -50,7 +50,7 @@ type Options4 struct {
 	// Workers is how many packets are in work at most, 256 if 0 (B-1). A few
 	// hundred more wait their turn; what comes on top is dropped and counted.
 	Workers int
-	Log     logrus.FieldLogger
+	Log     logrus.FieldLogger // required
 	// Registerer takes the metrics of the loop; nil: they are not published.
 	Registerer prometheus.Registerer
 }
