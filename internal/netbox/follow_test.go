@@ -18,6 +18,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
 )
 
+// H-2: an answer is at most one poll old.
 func TestEditsInNetBoxShowAfterTheNextPoll(t *testing.T) {
 	for _, v := range netboxtest.Versions() {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
