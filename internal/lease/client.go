@@ -40,7 +40,9 @@ func (d *decider) identify(networks []*ipam.Subnet) client {
 	}
 	matches := d.s.InterfacesWithMAC(d.m.MAC)
 	if len(matches) == 0 {
-		d.trace.addf("I-4", "no interface in NetBox has MAC %s", d.m.MAC)
+		if d.trace != nil {
+			d.trace.addf("I-4", "no interface in NetBox has MAC %s", d.m.MAC)
+		}
 		return c
 	}
 	ports := d.collapseLAGs(matches)
@@ -82,7 +84,9 @@ func (d *decider) aggregateOf(member *ipam.Interface) *ipam.Interface {
 	macs := d.s.MACs(lag.ID)
 	switch {
 	case d.f.Policy.AnyLAGMember, slices.Contains(macs, d.m.MAC):
-		d.trace.addf("P-1", "%s stands for its aggregate %s", d.port(member), lag.Name)
+		if d.trace != nil {
+			d.trace.addf("P-1", "%s stands for its aggregate %s", d.port(member), lag.Name)
+		}
 		return lag
 	case len(macs) == 0 && d.s.Members(lag.ID)[0] == member:
 		d.trace.addf("P-1", "aggregate %s has no MAC: its first member %s stands for it", lag.Name, d.port(member))
@@ -112,7 +116,9 @@ func (d *decider) chooseInterface(c client, ports []*ipam.Interface, networks []
 		return d.withoutStatic(c, ports)
 	}
 	c.machine = d.s.Machine(c.port.Machine)
-	d.trace.addf("I-4", "MAC %s is %s", d.m.MAC, d.port(c.port))
+	if d.trace != nil {
+		d.trace.addf("I-4", "MAC %s is %s", d.m.MAC, d.port(c.port))
+	}
 	return c
 }
 
@@ -129,7 +135,9 @@ func (d *decider) withoutStatic(c client, ports []*ipam.Interface) client {
 		c.port = ports[0]
 	}
 	c.machine = d.s.Machine(ports[0].Machine)
-	d.trace.addf("I-4", "MAC %s is %s, without a static address here", d.m.MAC, d.port(ports[0]))
+	if d.trace != nil {
+		d.trace.addf("I-4", "MAC %s is %s, without a static address here", d.m.MAC, d.port(ports[0]))
+	}
 	return c
 }
 
@@ -185,19 +193,15 @@ func (d *decider) networkOf(addr netip.Addr, networks []*ipam.Subnet) *ipam.Subn
 	return nil
 }
 
-// portName renders a port for people on demand.
-type portName struct {
-	s    *ipam.Snapshot
-	port *ipam.Interface
-}
-
-func (d *decider) port(i *ipam.Interface) portName { return portName{d.s, i} }
-
-// String names machine and interface as NetBox shows them.
-func (n portName) String() string {
-	name := n.port.Machine.Kind.String()
-	if machine := n.s.Machine(n.port.Machine); machine != nil {
+// port names machine and interface for a trace, as NetBox shows them; without a
+// trace it does not take the trouble.
+func (d *decider) port(i *ipam.Interface) string {
+	if d.trace == nil {
+		return ""
+	}
+	name := i.Machine.Kind.String()
+	if machine := d.s.Machine(i.Machine); machine != nil {
 		name += " " + machine.Name
 	}
-	return name + " interface " + n.port.Name
+	return name + " interface " + i.Name
 }

@@ -154,7 +154,9 @@ func (d *decider) request() Decision {
 	m := d.m
 	selecting, r, c := m.ServerID.IsValid(), m.RequestedAddr, m.ClientAddr
 	if selecting && m.ServerID != m.Identifier && m.ServerID != m.Override {
-		d.trace.addf("D-3", "the client chose server %s", m.ServerID)
+		if d.trace != nil {
+			d.trace.addf("D-3", "the client chose server %s", m.ServerID)
+		}
 		decision := d.silent("D-3", ReasonOtherServer)
 		decision.effect.dropHold = true
 		return decision
@@ -282,6 +284,9 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, n *ipam.
 		return d.refuse(other, ReasonWrongAddress, n, c)
 	}
 	d.trace.addf(none, "%s is not bound to the client", addr)
+	if a == nil || !d.s.IsDynamic(a) {
+		return d.refuse(none, ReasonNotDynamic, n, c)
+	}
 	return d.refuse(none, ReasonNoBinding, n, c)
 }
 

@@ -76,7 +76,7 @@ func (d *decider) masked(a *ipam.Address, n *ipam.Subnet) netip.Prefix {
 	if bits == 32 && n.Prefix.Prefix.Bits() < 32 {
 		bits = n.Prefix.Prefix.Bits()
 	}
-	if bits != n.Prefix.Prefix.Bits() {
+	if bits != n.Prefix.Prefix.Bits() && d.trace != nil {
 		d.trace.addf("R-2", "mask /%d of IP address %s (id %d) differs from prefix %s", bits, a.Address, a.ID, n.Prefix.Prefix)
 	}
 	return netip.PrefixFrom(a.Address.Addr(), bits)
@@ -102,12 +102,12 @@ type choice struct {
 // chooseDynamic follows the order of A-1 after static addresses.
 func (d *decider) chooseDynamic(c client, n *ipam.Subnet) choice {
 	if a := d.ownBinding(c, n); a != nil {
-		d.trace.addf("A-1", "last bound to this client: %s", a.Address.Addr())
+		d.choose("last bound to this client", a)
 		return choice{address: a, reason: ReasonBound, own: true}
 	}
 	if addr, ok := d.l.heldBy[c.id]; ok && n.Prefix.Prefix.Contains(addr) {
 		if a := d.s.Address(n.VRF, addr); d.available(a, n, c) {
-			d.trace.addf("A-1", "already offered to this client: %s", addr)
+			d.choose("already offered to this client", a)
 			return choice{address: a, reason: ReasonNew}
 		}
 	}
@@ -121,11 +121,18 @@ func (d *decider) chooseDynamic(c client, n *ipam.Subnet) choice {
 	}
 	if wish := d.m.RequestedAddr; wish.IsValid() {
 		if a := d.s.Address(n.VRF, wish); d.available(a, n, c) {
-			d.trace.addf("A-1", "the client asked for %s", wish)
+			d.choose("asked for by the client", a)
 			return choice{address: a, reason: ReasonNew}
 		}
 	}
 	return d.fromPool(c, n)
+}
+
+// choose notes why a is the address for a DISCOVER.
+func (d *decider) choose(why string, a *ipam.Address) {
+	if d.trace != nil {
+		d.trace.addf("A-1", "%s: %s", why, a.Address.Addr())
+	}
 }
 
 func (d *decider) available(a *ipam.Address, n *ipam.Subnet, c client) bool {
@@ -158,10 +165,11 @@ func (d *decider) fromPool(c client, n *ipam.Subnet) choice {
 		return choice{skewed: true}
 	}
 	a := p.addrs[position]
-	if key == neverUsed {
-		d.trace.addf("A-1", "never used: %s", a.Address.Addr())
-	} else {
-		d.trace.addf("A-1", "free since %s: %s", time.Unix(key, 0).UTC().Format(time.RFC3339), a.Address.Addr())
+	switch {
+	case key == neverUsed:
+		d.choose("never used", a)
+	case d.trace != nil:
+		d.choose("free since "+time.Unix(key, 0).UTC().Format(time.RFC3339), a)
 	}
 	return choice{address: a, reason: ReasonNew}
 }

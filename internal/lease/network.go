@@ -29,7 +29,10 @@ func (d *decider) evidence() (addrs []netip.Addr, source string) {
 	case d.f.Policy.Subnet.IsValid():
 		return []netip.Addr{d.f.Policy.Subnet}, "setting network.subnet"
 	case len(m.InterfaceAddrs) > 0:
-		return m.InterfaceAddrs, "receiving interface " + m.Interface
+		if d.trace != nil {
+			d.trace.addf("N-1", "received on interface %s", m.Interface)
+		}
+		return m.InterfaceAddrs, "its address"
 	case m.Interface == "" && m.Identifier.IsValid():
 		return []netip.Addr{m.Identifier}, "server identifier"
 	}
@@ -47,18 +50,20 @@ func (d *decider) networks() ([]*ipam.Subnet, Reason) {
 	var list []*ipam.Subnet
 	for _, addr := range addrs {
 		n, err := d.s.Subnet(addr)
-		if ambiguous := (*ipam.AmbiguousVRFError)(nil); errors.As(err, &ambiguous) {
-			d.trace.addf("N-3", "%s: %v", source, err)
-			return nil, ReasonAmbiguousVRF
-		}
 		if err != nil {
 			d.trace.addf("N-4", "%s %s: %v", source, addr, err)
+			if errors.As(err, new(*ipam.AmbiguousVRFError)) {
+				return nil, ReasonAmbiguousVRF
+			}
 			continue
 		}
-		if !slices.Contains(list, n) {
-			d.trace.addf("N-3", "%s %s is in prefix %s (id %d, %s)", source, addr, n.Prefix.Prefix, n.ID, d.s.VRFName(n.VRF))
-			list = append(list, n)
+		if slices.Contains(list, n) {
+			continue
 		}
+		if d.trace != nil {
+			d.trace.addf("N-3", "%s %s is in prefix %s (id %d, %s)", source, addr, n.Prefix.Prefix, n.ID, d.s.VRFName(n.VRF))
+		}
+		list = append(list, n)
 	}
 	if len(list) == 0 {
 		return nil, ReasonNoSubnet

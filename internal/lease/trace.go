@@ -18,6 +18,8 @@ type Step struct {
 	Text string `json:"text"`
 }
 
+// addf notes a step. Its arguments cost an allocation each even where t is nil:
+// callers on the path of every packet ask first.
 func (t *Trace) addf(rule, format string, args ...any) {
 	if t != nil {
 		t.Steps = append(t.Steps, Step{Rule: rule, Text: fmt.Sprintf(format, args...)})
