@@ -93,24 +93,27 @@ func (b *builder) indexAddresses() {
 	s.recorded = make(map[string][]*Address)
 	s.dynamic = make(map[int64][]*Address)
 	s.gateways = make(map[int64][]*Address)
-	var duplicates []*Address
+	var others []*Address
 	for _, a := range s.objects.Addresses {
 		if !a.Address.Addr().Is4() {
 			continue
 		}
 		key := hostKey{a.VRF, a.Address.Addr()}
-		if other := s.byHost[key]; other != nil {
-			duplicates = append(duplicates, a, other)
-			if other.ID < a.ID {
-				a = other
-			}
+		first := s.byHost[key]
+		switch {
+		case first == nil:
+			s.byHost[key] = a
+		case first.ID < a.ID:
+			others = append(others, a)
+		default:
+			s.byHost[key] = a
+			others = append(others, first)
 		}
-		s.byHost[key] = a
 	}
+	b.markDisputed(others)
 	for _, a := range s.objects.Addresses {
 		b.indexAddress(a)
 	}
-	b.dropAmbiguous(duplicates)
 	for _, lists := range []map[int64][]*Address{s.dynamic, s.gateways} {
 		for _, list := range lists {
 			slices.SortFunc(list, compareHosts)
@@ -146,22 +149,17 @@ func (b *builder) indexAddress(a *Address) {
 	}
 }
 
-// dropAmbiguous takes hosts out of the dynamic lists that another object
-// describes as something else: legal in NetBox where uniqueness is off.
-func (b *builder) dropAmbiguous(duplicates []*Address) {
-	drop := make(map[*Address]bool)
-	for _, a := range duplicates {
-		if !b.s.Leasable(a) {
-			first := b.s.byHost[hostKey{a.VRF, a.Address.Addr()}]
-			drop[first] = true
-			b.problemf(describeAddress(first), "a second object says the same address is not dynamic: not leased")
+// markDisputed finds dynamic hosts that another object describes as something
+// else, which is legal in NetBox where uniqueness is off.
+func (b *builder) markDisputed(others []*Address) {
+	b.s.disputed = make(map[*Address]bool)
+	for _, a := range others {
+		first := b.s.byHost[hostKey{a.VRF, a.Address.Addr()}]
+		if b.s.Leasable(a) || !b.s.Leasable(first) {
+			continue
 		}
-	}
-	if len(drop) == 0 {
-		return
-	}
-	for vrf, list := range b.s.dynamic {
-		b.s.dynamic[vrf] = slices.DeleteFunc(list, func(a *Address) bool { return drop[a] })
+		b.s.disputed[first] = true
+		b.problemf(describeAddress(first), "a second object (id %d) says the same address is not dynamic: not leased", a.ID)
 	}
 }
 

@@ -65,6 +65,7 @@ type Snapshot struct {
 	members       map[InterfaceID][]*Interface
 	assigned      map[InterfaceID][]*Address
 	byHost        map[hostKey]*Address
+	disputed      map[*Address]bool // see markDisputed
 	recorded      map[string][]*Address
 	dynamic       map[int64][]*Address
 	gateways      map[int64][]*Address
@@ -194,11 +195,12 @@ func (s *Snapshot) IsGateway(a *Address) bool {
 func PlainRole(role string) bool { return role == "" || role == "secondary" }
 
 // Leasable reports whether a dynamic address can be given to a client: not a
-// gateway, not deprecated, of a plain role (N-5). Whether it is the network or
-// broadcast address depends on N and is the caller's to check.
+// gateway, not deprecated, of a plain role (N-5), and no second object for the
+// same host says otherwise. Whether it is the network or broadcast address
+// depends on N and is the caller's to check.
 func (s *Snapshot) Leasable(a *Address) bool {
 	return a.Address.Addr().Is4() && s.IsDynamic(a) && !s.IsGateway(a) &&
-		a.Status != "deprecated" && PlainRole(a.Role)
+		a.Status != "deprecated" && PlainRole(a.Role) && !s.disputed[a]
 }
 
 // Dynamic returns the leasable addresses of a VRF, by address and without

@@ -354,3 +354,29 @@ func TestLeaseOfADeletedAddressIsNotOffered(t *testing.T) {
 		t.Errorf("trace speaks of an address that does not exist:\n%s", trace)
 	}
 }
+
+// Two objects for one host, where uniqueness is off in NetBox: the host is
+// leased only if both say so, whoever asks and however.
+func TestAddressWithTwoObjects(t *testing.T) {
+	elsewhere := device("web1", port("eth0", string(web), on("10.0.0.10/24")))
+	for _, c := range []struct {
+		name  string
+		parts []part
+		want  string
+	}{
+		{"dynamic, then static", []part{prefix("10.0.0.0/24"), dynamic("10.0.0.10/24"), elsewhere}, "NAK D-5 not_dynamic"},
+		{"static, then dynamic", []part{prefix("10.0.0.0/24"), elsewhere, dynamic("10.0.0.10/24")}, "NAK D-5 not_dynamic"},
+		{"dynamic twice, with two masks", []part{prefix("10.0.0.0/24"), dynamic("10.0.0.10/24"), dynamic("10.0.0.10/25")}, "ACK D-4 10.0.0.10/24"},
+		{"in another VRF", []part{prefix("10.0.0.0/24"), dynamic("10.0.0.10/24"), address("10.0.0.10/24", inVRF("blue"))}, "ACK D-4 10.0.0.10/24"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, newMemStore(), snapshot(t, worldOptions, c.parts...))
+			r.SetAuthority(Authoritative)
+			offer := r.handle(discover(alice, wants("10.0.0.10")))
+			if leased := strings.HasPrefix(c.want, "ACK"); (offer.Verdict == Offer) != leased {
+				t.Errorf("DISCOVER: %s", brief(offer))
+			}
+			r.expect(selecting(alice, "10.0.0.10"), c.want)
+		})
+	}
+}
