@@ -119,7 +119,7 @@ var decisionTable = []tableRow{
 		[]ClientMessage{discover(bob, wants("10.0.0.12"))},
 		request(alice, wants("10.0.0.12")), "NAK D-10 taken", "", "silent D-10 taken"},
 	{"INIT-REBOOT with an address NetBox does not know is refused", nil, nil,
-		request(alice, wants("10.0.0.201")), "NAK D-10 no_binding", "", "silent D-10 no_binding"},
+		request(alice, wants("10.0.0.201")), "NAK D-10 not_dynamic", "", "silent D-10 not_dynamic"},
 	// D-11, N-4
 	bothWays("INIT-REBOOT from an unknown network is silent", []Lease{bound("10.0.0.12", alice, time.Hour)}, nil,
 		request(alice, wants("10.0.0.12"), via("172.16.0.1")), "silent D-11 no_subnet"),
@@ -136,7 +136,7 @@ var decisionTable = []tableRow{
 	{"RENEWING when the tag was removed is refused", []Lease{bound("10.0.0.200", alice, time.Hour)}, nil,
 		renewing(alice, "10.0.0.200"), "NAK D-13 not_dynamic", "", "silent D-13 not_dynamic"},
 	{"RENEWING when the address was deleted is refused", []Lease{bound("10.0.0.201", alice, time.Hour)}, nil,
-		renewing(alice, "10.0.0.201"), "NAK D-13 no_binding", "", "silent D-13 no_binding"},
+		renewing(alice, "10.0.0.201"), "NAK D-13 not_dynamic", "", "silent D-13 not_dynamic"},
 	// D-14
 	bothWays("REBINDING through a relay is acknowledged", []Lease{bound("10.0.0.12", alice, time.Hour)}, nil,
 		request(alice, has("10.0.0.12")), "ACK D-12 10.0.0.12/24 bound"),

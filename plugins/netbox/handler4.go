@@ -67,12 +67,14 @@ func (s *server) speak(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange) (*dhcpv4.DHC
 	switch d.Verdict {
 	case lease.Taken:
 		return nil, true
-	case lease.Silent:
-		if x.Message.Type == lease.Discover && s.Settings.Lease.Fallthrough && fallsThrough(d.Reason) {
+	case lease.Silent, lease.Nak:
+		if s.Settings.Lease.Fallthrough && fallsThrough(x.Message.Type, d.Reason) {
 			x.Decided = false // the next lease plugin's address says where the client is
 			return resp, false
 		}
-		return nil, true
+		if d.Verdict == lease.Silent {
+			return nil, true
+		}
 	}
 	extra := dhcp4.Extra{SendHostname: s.Settings.Clients.SendHostname}
 	if facts := s.Facts(req, resp); facts.Known {
@@ -86,13 +88,15 @@ func (s *server) speak(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange) (*dhcpv4.DHC
 	return resp, false
 }
 
-// fallsThrough lists the reasons that mean "no lease for this client here", as
-// opposed to trouble or to a message that is somebody else's
-// (lease.fallthrough).
-func fallsThrough(r lease.Reason) bool {
+// fallsThrough reports whether a message is for the next lease plugin
+// (lease.fallthrough): a DISCOVER that finds no lease here, and what its client
+// asks of the other plugin's address later. Trouble and refusals never are.
+func fallsThrough(kind lease.MessageType, r lease.Reason) bool {
 	switch r {
 	case lease.ReasonPoolEmpty, lease.ReasonUnknownClient, lease.ReasonNoSubnet:
-		return true
+		return kind == lease.Discover
+	case lease.ReasonNotDynamic:
+		return kind == lease.Request
 	}
 	return false
 }
