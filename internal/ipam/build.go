@@ -1,6 +1,7 @@
 package ipam
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -188,8 +189,16 @@ func (b *builder) indexSubnets() {
 }
 
 func (b *builder) parseMachineConfigs() {
-	for id, m := range b.s.objects.Machines {
-		b.config(fmt.Sprintf("%s %s (id %d), config context", id.Kind, m.Name, id.ID), m.Context)
+	// In order, so that one mistake in a context that many share is reported
+	// for the same machine each time.
+	ids := slices.SortedFunc(maps.Keys(b.s.objects.Machines), func(a, b MachineID) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
+	})
+	for _, id := range ids {
+		m := b.s.objects.Machines[id]
+		if _, known := b.s.configs[string(m.Context)]; !known {
+			b.config(fmt.Sprintf("%s %s (id %d), config context", id.Kind, m.Name, id.ID), m.Context)
+		}
 	}
 }
 

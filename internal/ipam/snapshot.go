@@ -82,8 +82,8 @@ type hostKey struct {
 	host netip.Addr
 }
 
-// Build indexes o. It keeps o and never changes it. Problems are in no
-// particular number: bad data costs only the object concerned.
+// Build indexes o. It keeps o and never changes it. The same tables give the
+// same problems in the same order; bad data costs only the object concerned.
 func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	b := builder{s: &Snapshot{
 		objects:       o,
@@ -95,6 +95,9 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	b.indexAddresses()
 	b.indexSubnets()
 	b.parseMachineConfigs()
+	slices.SortFunc(b.problems, func(a, b Problem) int {
+		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Text, b.Text))
+	})
 	return b.s, b.problems
 }
 
