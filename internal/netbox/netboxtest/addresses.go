@@ -24,7 +24,8 @@ func addressModel() *model {
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "family": familyOf("address"), "nat_outside": natOutside,
 			"assigned_object": func(t *txn, r *row) any { return t.generic(r, "assigned_object") }},
 		filters: addressFilters(),
-		relations: map[string]filterFunc{"interface_id": assignedFilter(interfacesPath), "vminterface_id": assignedFilter(vmInterfacesPath),
+		relations: map[string]filterFunc{"interface": namedInterfaceFilter(interfacesPath), "vminterface": namedInterfaceFilter(vmInterfacesPath),
+			"present_in_vrf_id": presentInVRF, "interface_id": assignedFilter(interfacesPath), "vminterface_id": assignedFilter(vmInterfacesPath),
 			"fhrpgroup_id": assignedFilter("ipam/fhrp-groups")},
 		order:   func(_ *txn, a, b *row) int { return a.prefix("address").Addr().Compare(b.prefix("address").Addr()) },
 		key:     func(r *row) string { return r.prefix("address").Addr().String() },
@@ -44,10 +45,10 @@ func natOutside(t *txn, r *row) any {
 
 func addressFilters() map[string]filterFunc {
 	return map[string]filterFunc{
-		"family":             familyFilter("address"),
-		"address":            prefixFilter("address", sameHost),
-		"parent":             parentOf,
-		"mask_length":        maskFilter,
+		"family":      familyFilter("address"),
+		"address":     prefixFilter("address", sameHost),
+		"parent":      parentOf,
+		"mask_length": maskFilter("address", ""), "mask_length__gte": maskFilter("address", "gte"), "mask_length__lte": maskFilter("address", "lte"),
 		"device_id":          assignedToOwner(interfacesPath, "device", "id"),
 		"device":             assignedToOwner(interfacesPath, "device", "name"),
 		"virtual_machine_id": assignedToOwner(vmInterfacesPath, "virtual_machine", "id"),
@@ -71,8 +72,34 @@ func parentOf(_ *txn, values []string) (test, string) {
 	}, ""
 }
 
-func maskFilter(_ *txn, values []string) (test, string) {
-	return func(r *row) bool { return slices.Contains(values, fmt.Sprint(r.prefix("address").Bits())) }, ""
+// maskFilter compares the mask length.
+func maskFilter(column, lookup string) filterFunc {
+	return func(_ *txn, values []string) (test, string) {
+		var tests []test
+		for _, v := range values {
+			want, message := parseLike("", v)
+			if message != "" {
+				return nil, message
+			}
+			tests = append(tests, func(r *row) bool { return compareBy(lookup, int64(r.prefix(column).Bits()), want) })
+		}
+		return combine(tests, false), ""
+	}
+}
+
+// namedInterfaceFilter matches what is assigned to interfaces of a name; a name no interface has is a bad choice.
+func namedInterfaceFilter(path string) filterFunc {
+	return func(t *txn, values []string) (test, string) {
+		for _, v := range values {
+			if !slices.ContainsFunc(t.all(path), func(i *row) bool { return i.str("name") == v }) {
+				return nil, fmt.Sprintf("Select a valid choice. %s is not one of the available choices.", v)
+			}
+		}
+		return func(r *row) bool {
+			i := t.get(path, r.ref("assigned_object_id"))
+			return r.str("assigned_object_type") == t.table(path).model.label && i != nil && slices.Contains(values, i.str("name"))
+		}, ""
+	}
 }
 
 // assignedFilter matches addresses and MACs of interfaces; an interface that does not exist is a bad choice.

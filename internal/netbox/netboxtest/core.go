@@ -16,9 +16,10 @@ func coreModels() []*model {
 		computed: map[string]func(*txn, *row) any{"user": func(_ *txn, r *row) any { return map[string]any{"id": 1, "username": r.str("user_name")} },
 			"changed_object": changedObject},
 		filters: map[string]filterFunc{"time_after": changeTime(func(c int) bool { return c >= 0 }), "time_before": changeTime(func(c int) bool { return c <= 0 }),
-			"changed_object_type": changedType, "user": changedBy, "user_name": changedBy},
-		order:  func(_ *txn, a, b *row) int { return compareValues(b.cols["time"], a.cols["time"]) },
-		search: []string{"user_name", "object_repr", "message"},
+			"changed_object_type": changedType, "user_name": changedBy},
+		relations: map[string]filterFunc{"user": changedByUser, "action": lastAction},
+		order:     func(_ *txn, a, b *row) int { return compareValues(b.cols["time"], a.cols["time"]) },
+		search:    []string{"user_name", "object_repr", "message"},
 	}}
 }
 
@@ -46,6 +47,21 @@ func changedType(t *txn, values []string) (test, string) {
 		values = values[len(values)-1:]
 	}
 	return func(r *row) bool { return slices.Contains(values, r.str("changed_object_type")) }, ""
+}
+
+// changedByUser takes names of users that exist: those of the tokens.
+func changedByUser(t *txn, values []string) (test, string) {
+	for _, v := range values {
+		if !slices.ContainsFunc(t.s.tokens, func(tok *Token) bool { return tok.User == v }) {
+			return nil, "Select a valid choice. " + v + " is not one of the available choices."
+		}
+	}
+	return changedBy(t, values)
+}
+
+// lastAction takes one action, the last one given.
+func lastAction(t *txn, values []string) (test, string) {
+	return choiceFilter(&field{name: "action", set: "ObjectChange.action"}, "")(t, values[len(values)-1:])
 }
 
 func changedBy(_ *txn, values []string) (test, string) {

@@ -24,15 +24,62 @@ func (t *txn) customFields(m *model) []*row {
 	return defs
 }
 
-func (t *txn) defaultCustomFields(m *model) map[string]any {
+// defaultCustomFields are the values of a new row. A request that names any custom field stores no nulls for the others.
+func (t *txn) defaultCustomFields(m *model, named bool) map[string]any {
 	cf := map[string]any{}
 	if m.plain {
 		return cf
 	}
 	for _, d := range t.customFields(m) {
-		cf[d.str("name")] = d.cols["default"]
+		if def := d.cols["default"]; def != nil || !named {
+			cf[d.str("name")] = def
+		}
 	}
 	return cf
+}
+
+// backfillCustomField writes the default of a new field, and moves the values of a renamed one, in every row: without
+// touching last_updated and without change records.
+func backfillCustomField(t *txn, r, old *row) {
+	name, def := r.str("name"), r.cols["default"]
+	if old == nil && (def == nil || r.str("status") != "active") || old != nil && old.str("name") == name {
+		return
+	}
+	t.eachOfField(r, func(path string, o *row) {
+		changed := o.clone()
+		if old == nil {
+			changed.cf[name] = def
+		} else if v, ok := changed.cf[old.str("name")]; ok {
+			delete(changed.cf, old.str("name"))
+			changed.cf[name] = v
+		}
+		t.put(path, changed)
+	})
+}
+
+// forgetCustomField takes the values of a deleted field out of every row.
+func (t *txn) forgetCustomField(r *row) {
+	t.eachOfField(r, func(path string, o *row) {
+		if _, ok := o.cf[r.str("name")]; ok {
+			changed := o.clone()
+			delete(changed.cf, r.str("name"))
+			t.put(path, changed)
+		}
+	})
+}
+
+// eachOfField visits the rows of all models a custom field is for.
+func (t *txn) eachOfField(r *row, visit func(path string, o *row)) {
+	kinds, _ := r.cols["object_types"].([]any)
+	for _, kind := range kinds {
+		m := t.s.labelled(fmt.Sprint(kind))
+		if m == nil {
+			continue
+		}
+		for _, o := range t.all(m.path) {
+			visit(m.path, o)
+		}
+	}
 }
 
 // showCustomFields shows every field of the model, null where the row has no value.
@@ -173,16 +220,27 @@ func (t *txn) customFieldFilter(m *model, param string) filterFunc {
 			continue
 		}
 		loose := d.str("filter_logic") == "loose" && (d.str("type") == "text" || d.str("type") == "longtext" || d.str("type") == "url")
+		if loose && lookup != "" {
+			return nil
+		}
+		whole := d.str("type") == "integer" && lookup != "empty"
 		return func(_ *txn, values []string) (test, string) {
+			for _, v := range values {
+				if _, message := parseLike("", v); whole && v != "null" && message != "" {
+					return nil, message
+				}
+			}
 			return func(r *row) bool {
-				return slices.ContainsFunc(values, func(v string) bool { return matchesField(r.cf[name], v, lookup, loose) })
+				return slices.ContainsFunc(values, func(v string) bool { return matchesField(r, name, v, lookup, loose) })
 			}, ""
 		}
 	}
 	return nil
 }
 
-func matchesField(have any, want, lookup string, loose bool) bool {
+// matchesField compares a stored value. A stored null is less than everything; a value that was never stored is not.
+func matchesField(r *row, name, want, lookup string, loose bool) bool {
+	have, stored := r.cf[name]
 	if lookup == "empty" {
 		return (have == nil || have == "") == strings.EqualFold(want, "true")
 	}
@@ -190,7 +248,7 @@ func matchesField(have any, want, lookup string, loose bool) bool {
 		return have == nil
 	}
 	if have == nil {
-		return lookup == "n"
+		return lookup == "n" || stored && (lookup == "lt" || lookup == "lte")
 	}
 	s := fmt.Sprint(have)
 	if compare := textLookups[lookup]; compare != nil && lookup != "" {

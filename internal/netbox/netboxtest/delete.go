@@ -101,8 +101,11 @@ func (t *txn) detach(d doom, all []doom) {
 		}
 		t.put(dep.m.path, changed)
 	})
-	if d.m.path == "extras/tags" {
+	switch d.m.path {
+	case "extras/tags":
 		t.untag(d.r.id)
+	case customFieldsPath:
+		t.forgetCustomField(d.r)
 	}
 }
 

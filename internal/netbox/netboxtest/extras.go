@@ -2,7 +2,9 @@ package netboxtest
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -58,8 +60,17 @@ func customFieldModel() *model {
 		order: func(_ *txn, a, b *row) int {
 			return cmp.Or(cmp.Compare(a.str("group_name"), b.str("group_name")), compareValues(a.cols["weight"], b.cols["weight"]), cmp.Compare(a.str("name"), b.str("name")))
 		},
+		filters: map[string]filterFunc{"object_type": objectTypeFilter},
+		saved:   backfillCustomField,
 		prepare: cleanCustomField, search: []string{"name", "label"},
 	}
+}
+
+func objectTypeFilter(_ *txn, values []string) (test, string) {
+	return func(r *row) bool {
+		kinds, _ := r.cols["object_types"].([]any)
+		return slices.ContainsFunc(kinds, func(k any) bool { return slices.Contains(values, fmt.Sprint(k)) })
+	}, ""
 }
 
 func displayCustomField(_ *txn, r *row) string {

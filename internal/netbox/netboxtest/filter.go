@@ -40,12 +40,20 @@ func (t *txn) filters(m *model) ([]test, problems) {
 		}
 		ok, message := make(t, values)
 		if message != "" {
-			bad.add(name, "%s", message)
+			bad.add(problemKey(m, name), "%s", message)
 			continue
 		}
 		tests = append(tests, ok)
 	}
 	return tests, bad
+}
+
+// problemKey is the key of a filter's error: those on the time of a change share one.
+func problemKey(m *model, param string) string {
+	if m.path == changesPath && strings.HasPrefix(param, "time_") {
+		return "time"
+	}
+	return param
 }
 
 // filter finds what a parameter does; nil: nothing. Filters that offer choices refuse an empty value, all others ignore it.
@@ -70,7 +78,7 @@ func (t *txn) filter(m *model, param string) filterFunc {
 func (t *txn) choosingFilter(m *model, param string) filterFunc {
 	base, lookup, _ := strings.Cut(param, "__")
 	v := t.s.config.Version
-	if base == "tag" || base == "tag_id" {
+	if (base == "tag" || base == "tag_id") && !m.plain {
 		return tagFilter(v, m, base, lookup)
 	}
 	if f := m.relations[base]; f != nil {
@@ -79,7 +87,7 @@ func (t *txn) choosingFilter(m *model, param string) filterFunc {
 		}
 		return f
 	}
-	if f := m.column(v, base); f != nil && f.kind == choice && m.filters[param] == nil {
+	if f := m.column(v, base); f != nil && f.kind == choice && (lookup == "" || lookup == "n") && m.filters[param] == nil {
 		return choiceFilter(f, lookup)
 	}
 	if f := m.column(v, base); f != nil && f.kind == typeName && !v.atLeast(4) && m.path != prefixesPath {
@@ -87,8 +95,17 @@ func (t *txn) choosingFilter(m *model, param string) filterFunc {
 	}
 	for i := range m.fields {
 		f := &m.fields[i]
-		if (f.kind == single || f.kind == many) && v.atLeast(f.since) && (base == f.name+"_id" || base == f.name || base == strings.TrimSuffix(f.name, "s")+"_id") {
-			return refFilter(f, base != f.name, lookup)
+		if !v.atLeast(f.since) {
+			continue
+		}
+		one := f.name
+		if f.kind == many || f.kind == slugs {
+			one = strings.TrimSuffix(f.name, "s")
+		} else if f.kind != single {
+			continue
+		}
+		if base == one || base == one+"_id" {
+			return refFilter(f, base != one, lookup)
 		}
 	}
 	return nil
@@ -105,6 +122,9 @@ func (t *txn) plainFilter(m *model, param string) filterFunc {
 	if strings.HasPrefix(param, "cf_") {
 		return t.customFieldFilter(m, param)
 	}
+	if f := m.filters[param]; f != nil {
+		return f
+	}
 	switch base {
 	case "q":
 		return searchFilter(m)
@@ -112,9 +132,6 @@ func (t *txn) plainFilter(m *model, param string) filterFunc {
 		return valueFilter(m, base, lookup)
 	case "created_by_request", "updated_by_request", "modified_by_request":
 		return requestFilter(m, base)
-	}
-	if f := m.filters[param]; f != nil {
-		return f
 	}
 	if m.filters[base] != nil && lookup == "n" {
 		return negated(m.filters[base])
@@ -144,8 +161,13 @@ func (t *txn) columnFilter(m *model, f *field, lookup string) filterFunc {
 			return func(r *row) bool { return r.flag(f.name) == want }, ""
 		}
 	case hardware:
+		if lookup != "" && lookup != "n" {
+			return textFilter(f.name, lookup)
+		}
 		return macFilter(func(t *txn, r *row) []string { return []string{r.str(f.name)} })
-	case text, typeName, integer, decimal, moment:
+	case words:
+		return nil
+	case text, choice, typeName, integer, decimal, moment:
 		return valueFilter(m, f.name, lookup)
 	}
 	return nil
@@ -248,11 +270,14 @@ func (m *model) isTree() bool {
 
 func tagFilter(v Version, m *model, base, lookup string) filterFunc {
 	known := lookup == "" || lookup == "n" || lookup == "any" && v.atLeast(6)
-	if m.plain || !known || base == "tag_id" && !v.atLeast(3) {
+	if !known || base == "tag_id" && !v.atLeast(3) {
 		return nil
 	}
 	return func(t *txn, values []string) (test, string) {
 		var ids []int64
+		if slices.Contains(values, "null") {
+			return func(r *row) bool { return (len(r.tags) == 0) != (lookup == "n") }, ""
+		}
 		for _, value := range values {
 			id, message := t.choose("extras/tags", value, base == "tag_id")
 			if message != "" {

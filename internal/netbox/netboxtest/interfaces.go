@@ -43,10 +43,19 @@ func interfaceModel() *model {
 			"module", "speed", "duplex", "wwn", "rf_role", "rf_channel", "poe_mode", "poe_type", "rf_channel_frequency", "rf_channel_width",
 			"tx_power", "untagged_vlan", "qinq_svlan", "vlan_translation_policy", "cable", "cable_end", "wireless_link", "link_peers_type",
 			"l2vpn_termination", "connected_endpoints", "connected_endpoints_type"),
-		prepare: cleanInterface("device", interfacesPath), saved: saveShortcutMAC("dcim.interface"), search: []string{"name", "label", "description"},
+		relations: map[string]filterFunc{"primary_mac_address": primaryMACFilter},
+		prepare:   cleanInterface("device", interfacesPath), saved: saveShortcutMAC("dcim.interface"), search: []string{"name", "label", "description"},
 	}
 	m.fields = append(m.fields, shortcutMAC())
 	return m
+}
+
+// primaryMACFilter matches interfaces by their designated MAC.
+func primaryMACFilter(t *txn, values []string) (test, string) {
+	return macFilter(func(t *txn, r *row) []string {
+		mac, _ := primaryMAC(t, r).(string)
+		return []string{mac}
+	})(t, values)
 }
 
 // unset is the value of a column that only a request carries.

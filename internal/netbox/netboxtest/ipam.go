@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -95,10 +96,11 @@ func familyOf(column string) func(*txn, *row) any {
 // familyFilter is the filter family=4|6.
 func familyFilter(column string) filterFunc {
 	return func(_ *txn, values []string) (test, string) {
-		return func(r *row) bool {
-			p, _ := r.cols[column].(netip.Prefix)
-			return p.Addr().Is4() == (values[len(values)-1] == "4")
-		}, ""
+		want, err := strconv.ParseFloat(values[len(values)-1], 64)
+		if err != nil {
+			return nil, "Enter a number."
+		}
+		return func(r *row) bool { return float64(familyNumber(r.prefix(column))) == want }, ""
 	}
 }
 

@@ -36,10 +36,15 @@ func (s *Server) job(id string) *reply {
 func (s *Server) RunJobs() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	tab := s.tables[customFieldsPath]
-	for _, id := range tab.ids {
-		d := tab.rows[id].clone()
+	tx := s.operator()
+	for _, r := range tx.all(customFieldsPath) {
+		if r.str("status") == "active" {
+			continue
+		}
+		d := r.clone()
 		d.cols["status"] = "active"
-		tab.put(d)
+		tx.put(customFieldsPath, d)
+		backfillCustomField(tx, d, nil)
 	}
+	tx.commit()
 }

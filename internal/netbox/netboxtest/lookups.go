@@ -28,7 +28,7 @@ func valueFilter(m *model, name, lookup string) filterFunc {
 	sample := func(r *row) any { return columnValue(r, name) }
 	numeric := name == "id" || name == "created" || name == "last_updated"
 	for _, f := range m.fields {
-		numeric = numeric || f.name == name && f.kind != text && f.kind != typeName
+		numeric = numeric || f.name == name && f.kind != text && f.kind != choice && f.kind != typeName
 	}
 	if !numeric {
 		return textFilter(name, lookup)

@@ -2,6 +2,7 @@ package netboxtest
 
 import (
 	"cmp"
+	"strings"
 )
 
 // ownedMACs matches devices and VMs by the MACs of their interfaces.
@@ -25,13 +26,21 @@ func macModel() *model {
 		display: func(_ *txn, r *row) string { return r.str("mac_address") },
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "is_primary": isPrimaryMAC,
 			"assigned_object": func(t *txn, r *row) any { return t.generic(r, "assigned_object") }},
-		relations: map[string]filterFunc{"interface_id": assignedFilter(interfacesPath), "vminterface_id": assignedFilter(vmInterfacesPath)},
+		relations: map[string]filterFunc{"interface": namedInterfaceFilter(interfacesPath), "vminterface": namedInterfaceFilter(vmInterfacesPath),
+			"interface_id": assignedFilter(interfacesPath), "vminterface_id": assignedFilter(vmInterfacesPath)},
 		filters: map[string]filterFunc{"device_id": assignedToOwner(interfacesPath, "device", "id"), "virtual_machine_id": assignedToOwner(vmInterfacesPath, "virtual_machine", "id"),
 			"device": assignedToOwner(interfacesPath, "device", "name"), "virtual_machine": assignedToOwner(vmInterfacesPath, "virtual_machine", "name"),
-			"assigned": assignedFlag},
+			"assigned": assignedFlag, "primary": primaryFlag},
 		order:   func(_ *txn, a, b *row) int { return cmp.Compare(a.str("mac_address"), b.str("mac_address")) },
 		prepare: cleanMAC, search: []string{"mac_address", "description"},
 	}
+}
+
+func primaryFlag(t *txn, values []string) (test, string) {
+	return func(r *row) bool {
+		i := t.assignee(r)
+		return (i != nil && i.ref("primary_mac_address") == r.id) == strings.EqualFold(values[0], "true")
+	}, ""
 }
 
 func isPrimaryMAC(t *txn, r *row) any {

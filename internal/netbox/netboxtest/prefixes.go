@@ -2,7 +2,10 @@ package netboxtest
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 )
 
 func prefixModel() *model {
@@ -15,7 +18,8 @@ func prefixModel() *model {
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "family": familyOf("prefix"), "scope": func(t *txn, r *row) any { return t.generic(r, "scope") },
 			"vlan": func(*txn, *row) any { return nil }, "children": prefixChildren, "_depth": prefixDepth},
 		filters: map[string]filterFunc{
-			"family": familyFilter("prefix"),
+			"family": familyFilter("prefix"), "q": searchPrefixes, "depth": countFilter(prefixDepth), "children": countFilter(prefixChildren),
+			"mask_length": maskFilter("prefix", ""), "mask_length__gte": maskFilter("prefix", "gte"), "mask_length__lte": maskFilter("prefix", "lte"),
 			"prefix": prefixFilter("prefix", func(have, want netip.Prefix, _ bool) bool { return have == want }),
 			"within": lastOf(prefixFilter("prefix", func(have, want netip.Prefix, _ bool) bool {
 				return have.Bits() > want.Bits() && want.Masked().Contains(have.Addr())
@@ -28,15 +32,17 @@ func prefixModel() *model {
 			})),
 		},
 		relations: map[string]filterFunc{
-			"present_in_vrf_id": presentInVRF, "site_id": scopeFilter("dcim.site"), "location_id": scopeFilter("dcim.location"),
-			"region_id": scopeFilter("dcim.region"), "site_group_id": scopeFilter("dcim.sitegroup"),
+			"present_in_vrf_id": presentInVRF,
+			"site_id":           scopeFilter("dcim.site", true), "site": scopeFilter("dcim.site", false),
+			"location_id": scopeFilter("dcim.location", true), "location": scopeFilter("dcim.location", false),
+			"region_id": scopeFilter("dcim.region", true), "region": scopeFilter("dcim.region", false),
+			"site_group_id": scopeFilter("dcim.sitegroup", true), "site_group": scopeFilter("dcim.sitegroup", false),
 		},
 		order: func(_ *txn, a, b *row) int {
 			return cmp.Or(cmp.Compare(a.ref("vrf"), b.ref("vrf")), comparePrefixes(a.prefix("prefix"), b.prefix("prefix")))
 		},
 		key:     func(r *row) string { return r.prefix("prefix").String() },
 		prepare: cleanPrefix,
-		search:  []string{"prefix", "description"},
 	}
 }
 
@@ -93,13 +99,31 @@ func prefixDepth(t *txn, r *row) any {
 	return n
 }
 
+// countFilter matches a computed number.
+func countFilter(count func(*txn, *row) any) filterFunc {
+	return func(t *txn, values []string) (test, string) {
+		return func(r *row) bool { return slices.Contains(values, fmt.Sprint(count(t, r))) }, ""
+	}
+}
+
+// searchPrefixes looks for prefixes that contain what is sought, or mention it.
+func searchPrefixes(_ *txn, values []string) (test, string) {
+	q := strings.TrimSpace(values[len(values)-1])
+	want, isPrefix := parseAddress(q)
+	return func(r *row) bool {
+		have := r.prefix("prefix")
+		return strings.Contains(strings.ToLower(r.str("description")), strings.ToLower(q)) || strings.HasPrefix(have.String(), q) ||
+			isPrefix && have.Bits() <= want.Bits() && have.Contains(want.Addr())
+	}, ""
+}
+
 // presentInVRF matches prefixes of a VRF; import targets are not modelled.
 func presentInVRF(t *txn, values []string) (test, string) {
 	return refFilter(&field{name: "vrf", to: vrfsPath}, true, "")(t, values)
 }
 
 // scopeFilter matches the cached scope: a site through its location, a region or group with everything below it.
-func scopeFilter(label string) filterFunc {
+func scopeFilter(label string, byID bool) filterFunc {
 	return func(t *txn, values []string) (test, string) {
 		m := t.s.labelled(label)
 		want := map[int64]bool{}
@@ -108,7 +132,7 @@ func scopeFilter(label string) filterFunc {
 				want[0] = true
 				continue
 			}
-			id, message := t.choose(m.path, v, true)
+			id, message := t.choose(m.path, v, byID)
 			if message != "" {
 				return nil, message
 			}

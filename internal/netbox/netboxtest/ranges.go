@@ -20,7 +20,7 @@ func rangeModel() *model {
 		filters: map[string]filterFunc{
 			"family":        familyFilter("start_address"),
 			"start_address": prefixFilter("start_address", sameHost), "end_address": prefixFilter("end_address", sameHost),
-			"contains": containsByInet, "parent": parentRange,
+			"contains": lastOf(containsByInet), "parent": parentRange,
 		},
 		order: func(_ *txn, a, b *row) int {
 			return cmp.Or(cmp.Compare(a.ref("vrf"), b.ref("vrf")), comparePrefixes(a.prefix("start_address"), b.prefix("start_address")))

@@ -147,7 +147,7 @@ func (s *Server) object(t *txn, m *model, rest []string) *reply {
 	}
 	id, err := strconv.ParseInt(rest[0], 10, 64)
 	if err != nil {
-		return notFoundPage()
+		return detail(http.StatusNotFound, "Not found.")
 	}
 	if len(rest) == 2 {
 		if rest[1] == "available-ips" && (m.path == "ipam/prefixes" || m.path == "ipam/ip-ranges") {

@@ -25,7 +25,7 @@ func clusterModel() *model {
 		brief: []string{"name", "description"},
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "scope": func(t *txn, r *row) any { return t.generic(r, "scope") },
 			"virtualmachine_count": countOf(machinesPath, "cluster"), "device_count": countOf(devicesPath, "cluster")},
-		relations: map[string]filterFunc{"site_id": scopeFilter("dcim.site")},
+		relations: map[string]filterFunc{"site_id": scopeFilter("dcim.site", true), "site": scopeFilter("dcim.site", false)},
 		fixed:     fixedValues(map[string]any{}, "allocated_vcpus", "allocated_memory", "allocated_disk"),
 		order:     byName,
 		prepare: func(t *txn, r, _ *row) problems {
@@ -92,7 +92,8 @@ func vmInterfaceModel() *model {
 		},
 		fixed: fixedValues(map[string]any{"tagged_vlans": []any{}, "count_fhrp_groups": 0}, "untagged_vlan", "qinq_svlan",
 			"vlan_translation_policy", "l2vpn_termination"),
-		prepare: cleanInterface("virtual_machine", vmInterfacesPath), saved: saveShortcutMAC("virtualization.vminterface"),
+		relations: map[string]filterFunc{"primary_mac_address": primaryMACFilter},
+		prepare:   cleanInterface("virtual_machine", vmInterfacesPath), saved: saveShortcutMAC("virtualization.vminterface"),
 		search: []string{"name", "description"},
 	}
 }

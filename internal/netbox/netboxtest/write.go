@@ -59,7 +59,7 @@ func (t *txn) insert(m *model, body any) (*row, problems, *refusal) {
 	if bad != nil {
 		return nil, bad, nil
 	}
-	r := &row{cols: map[string]any{}, cf: t.defaultCustomFields(m), tags: []int64{}}
+	r := &row{cols: map[string]any{}, cf: t.defaultCustomFields(m, in["custom_fields"] != nil), tags: []int64{}}
 	for _, f := range m.fields {
 		r.cols[f.name] = f.def
 	}
