@@ -2,6 +2,7 @@ package ipam
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -167,7 +168,7 @@ func (b *builder) markDisputed(others []*Address) {
 func (b *builder) indexSubnets() {
 	s := b.s
 	s.subnets = make(map[int64]*bart.Table[*Subnet])
-	places := newPlaces(s.objects)
+	places := newPlaces(s.objects, b.siteContexts())
 	for _, id := range slices.Sorted(maps.Keys(s.objects.Prefixes)) {
 		p := s.objects.Prefixes[id]
 		if !p.Prefix.Addr().Is4() || p.Status != "active" && p.Status != "reserved" {
@@ -186,6 +187,23 @@ func (b *builder) indexSubnets() {
 		b.config(describePrefix(p)+", site context", context)
 		table.Insert(p.Prefix, &Subnet{Prefix: p, Config: s.configs[string(context)]})
 	}
+}
+
+// siteContexts returns the contexts that say something about sites. An error in
+// one of them does not void the others (G-7).
+func (b *builder) siteContexts() []*ConfigContext {
+	var list []*ConfigContext
+	for _, c := range b.s.objects.Contexts {
+		var keys map[string]json.RawMessage
+		switch {
+		case c.Data == nil || c.MachinesOnly:
+		case json.Unmarshal(c.Data, &keys) != nil:
+			b.problemf(fmt.Sprintf("config context %s (id %d)", c.Name, c.ID), "want an object, not %.40s: left out", c.Data)
+		default:
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 func (b *builder) parseMachineConfigs() {

@@ -8,8 +8,9 @@ import (
 // places merges config contexts for prefixes. NetBox renders contexts for
 // machines only, so a prefix's are merged here (G-7).
 type places struct {
-	objects *Objects
-	merged  map[placeKey]json.RawMessage
+	objects  *Objects
+	contexts []*ConfigContext
+	merged   map[placeKey]json.RawMessage
 }
 
 type placeKey struct {
@@ -17,8 +18,8 @@ type placeKey struct {
 	tenant int64
 }
 
-func newPlaces(o *Objects) *places {
-	return &places{objects: o, merged: make(map[placeKey]json.RawMessage)}
+func newPlaces(o *Objects, contexts []*ConfigContext) *places {
+	return &places{objects: o, contexts: contexts, merged: make(map[placeKey]json.RawMessage)}
 }
 
 // context returns the merged JSON value for the place and tenant of p, or nil.
@@ -29,8 +30,8 @@ func (w *places) context(p *Prefix) json.RawMessage {
 	}
 	at := w.locate(p)
 	var raw json.RawMessage
-	for _, c := range w.objects.Contexts {
-		if c.Data != nil && at.meets(c) {
+	for _, c := range w.contexts {
+		if at.meets(c) {
 			raw = MergeConfig(raw, c.Data)
 		}
 	}
@@ -94,8 +95,7 @@ func ancestors(table map[int64]*Nested, id int64) []int64 {
 // meets reports whether every criterion of c is empty or met at this place.
 // Tenant groups match exactly, without ancestors (netbox-api.md 1.12).
 func (at place) meets(c *ConfigContext) bool {
-	return !c.MachinesOnly &&
-		anyOf(c.Regions, at.regions...) &&
+	return anyOf(c.Regions, at.regions...) &&
 		anyOf(c.SiteGroups, at.siteGroups...) &&
 		anyOf(c.Sites, at.site) &&
 		anyOf(c.Locations, at.locations...) &&
