@@ -29,6 +29,8 @@ func realNetBox(t *testing.T) (url, token string) {
 		t.Fatal(err)
 	}
 	token = strings.TrimSpace(string(raw))
+	// The seed talks by connections of the default transport.
+	t.Cleanup(new(http.Client).CloseIdleConnections)
 	netboxtest.Wipe(t, url, token)
 	return url, token
 }
