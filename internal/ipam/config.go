@@ -3,7 +3,9 @@ package ipam
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -54,12 +56,12 @@ func ParseConfig(raw json.RawMessage) (*Config, []string) {
 	c.NTPServers = p.addrs("ntp_servers", keys)
 	c.DomainName = p.text("domain_name", keys)
 	c.DomainSearch = p.texts("domain_search", keys)
-	c.MTU = p.number("mtu", 68, 65535, keys)
+	if mtu, ok := p.number("mtu", 68, 65535, keys); ok {
+		c.MTU = int(mtu)
+	}
 	c.StaticRoutes = p.routes("static_routes", keys)
-	if _, ok := keys["ipv6_only_wait"]; ok {
-		before := len(p.warnings)
-		c.IPv6OnlyWait = time.Duration(p.number("ipv6_only_wait", 0, 1<<32-1, keys)) * time.Second
-		c.HasIPv6OnlyWait = len(p.warnings) == before
+	if wait, ok := p.number("ipv6_only_wait", 0, 1<<32-1, keys); ok {
+		c.IPv6OnlyWait, c.HasIPv6OnlyWait = time.Duration(wait)*time.Second, true
 	}
 	c.TFTPServer = p.text("tftp_server", keys)
 	c.PXEBootFile = p.text("pxe_boot_file", keys)
@@ -99,6 +101,9 @@ func (p *configParser) texts(key string, keys map[string]json.RawMessage) []stri
 	}
 	var one string
 	if json.Unmarshal(raw, &one) == nil {
+		if one == "" {
+			return nil
+		}
 		return []string{one}
 	}
 	var entries []json.RawMessage
@@ -108,11 +113,12 @@ func (p *configParser) texts(key string, keys map[string]json.RawMessage) []stri
 	}
 	var list []string
 	for _, entry := range entries {
-		if json.Unmarshal(entry, &one) != nil {
-			p.warnf("%s: skipping %.40s, which is no string", key, entry)
+		var text string
+		if json.Unmarshal(entry, &text) != nil || text == "" {
+			p.warnf("%s: skipping %.40s: want a string", key, entry)
 			continue
 		}
-		list = append(list, one)
+		list = append(list, text)
 	}
 	return list
 }
@@ -130,17 +136,18 @@ func (p *configParser) addrs(key string, keys map[string]json.RawMessage) []neti
 	return list
 }
 
-func (p *configParser) number(key string, low, high int64, keys map[string]json.RawMessage) int {
+// number returns the whole number under key, and whether there is one.
+func (p *configParser) number(key string, low, high int64, keys map[string]json.RawMessage) (int64, bool) {
 	raw, ok := keys[key]
 	if !ok || string(raw) == "null" {
-		return 0
+		return 0, false
 	}
 	n, err := strconv.ParseInt(string(raw), 10, 64)
 	if err != nil || n < low || n > high {
 		p.warnf("%s: want a whole number from %d to %d, not %.40s", key, low, high, raw)
-		return 0
+		return 0, false
 	}
-	return int(n)
+	return n, true
 }
 
 // routes reads a list of {destination, gateway} objects or
@@ -178,10 +185,10 @@ func (p *configParser) bootFiles(key string, keys map[string]json.RawMessage) ma
 		return nil
 	}
 	files := make(map[uint16]string, len(byArch))
-	for number, value := range byArch {
+	for _, number := range slices.Sorted(maps.Keys(byArch)) {
 		arch, err := strconv.ParseUint(number, 10, 16)
 		var file string
-		if err != nil || json.Unmarshal(value, &file) != nil || file == "" {
+		if err != nil || json.Unmarshal(byArch[number], &file) != nil || file == "" {
 			p.warnf("%s: skipping %.20q: want a decimal architecture number and a file name", key, number)
 			continue
 		}
