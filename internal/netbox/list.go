@@ -74,57 +74,82 @@ type rowFunc func(json.RawMessage) (int64, error)
 
 // each calls fn with every row of a list that matches query, in the order of
 // ids, page by page. Pages are cut by id and not by offset, so that rows that
-// come and go between two pages shift nothing (netbox-api 1.4).
+// come and go between two pages shift nothing (netbox-api 1.4). The cheapest
+// way of paging does without a count, so a list that ends early is not
+// noticed: for lists whose end is checked otherwise.
 func (c *Client) each(ctx context.Context, e endpoint, query url.Values, fn rowFunc) error {
 	version, err := c.Version(ctx)
 	if err != nil {
 		return err
 	}
-	cursor := version.AtLeast(4, 6) && !c.noCursor.Load()
+	if !version.AtLeast(4, 6) || c.noCursor.Load() {
+		return c.counted(ctx, e, query, fn)
+	}
 	for last := int64(0); ; {
-		page, err := c.page(ctx, e, keyset(query, cursor, last))
+		// start= is inclusive, and refused beside ordering=.
+		page, err := c.page(ctx, e, with(query, "limit", number(pageSize), "start", number(last+1)))
 		if err != nil {
 			return err
 		}
-		if cursor && page.Count != nil {
+		if page.Count != nil {
 			// start= was ignored: this is the first page in the list's own
 			// order, and would be for ever.
 			c.noCursor.Store(true)
-			cursor = false
-			continue
+			return c.counted(ctx, e, with(query, "id__gt", number(last)), fn)
 		}
 		before := last
-		for _, row := range page.Results {
-			id, err := fn(row)
-			if err != nil {
-				return err
-			}
-			if id != 0 && id <= last {
-				return incomplete(e, "a page repeats id %d or is not ordered by id", id)
-			}
-			last = max(last, id)
+		if last, err = take(e, page, last, fn); err != nil || page.Next == nil {
+			return err
+		}
+		if last == before {
+			return incomplete(e, "a page between others has no usable row")
+		}
+	}
+}
+
+// counted is each for lists that must be whole: NetBox counts the rows for
+// each page, and a list that ends before all have come is an error.
+func (c *Client) counted(ctx context.Context, e endpoint, query url.Values, fn rowFunc) error {
+	if _, err := c.Version(ctx); err != nil {
+		return err
+	}
+	query = with(query, "limit", number(pageSize), "ordering", "id")
+	for last := int64(0); ; {
+		page, err := c.page(ctx, e, query)
+		if err != nil {
+			return err
+		}
+		before := last
+		if last, err = take(e, page, last, fn); err != nil {
+			return err
 		}
 		switch {
-		case page.Next == nil && page.Count != nil && *page.Count > int64(len(page.Results)):
+		case page.Count == nil:
+			return incomplete(e, "the answer has no count")
+		case page.Next == nil && *page.Count > int64(len(page.Results)):
 			return incomplete(e, "the last page has %d rows of %d", len(page.Results), *page.Count)
 		case page.Next == nil:
 			return nil
 		case last == before:
 			return incomplete(e, "a page between others has no usable row")
 		}
+		query.Set("id__gt", number(last))
 	}
 }
 
-// keyset adds to query what asks for the page after id last.
-func keyset(query url.Values, cursor bool, last int64) url.Values {
-	limit := strconv.Itoa(pageSize)
-	if cursor { // start= is inclusive, and refused beside ordering=
-		return with(query, "limit", limit, "start", number(last+1))
+// take hands the rows of a page on and returns the last id.
+func take(e endpoint, page *envelope, last int64, fn rowFunc) (int64, error) {
+	for _, row := range page.Results {
+		id, err := fn(row)
+		if err != nil {
+			return last, err
+		}
+		if id != 0 && id <= last {
+			return last, incomplete(e, "a page repeats id %d or is not ordered by id", id)
+		}
+		last = max(last, id)
 	}
-	if last == 0 {
-		return with(query, "limit", limit, "ordering", "id")
-	}
-	return with(query, "limit", limit, "ordering", "id", "id__gt", number(last))
+	return last, nil
 }
 
 // with is query with more parameters, given as keys and values in turn.
@@ -157,7 +182,7 @@ func (c *Client) count(ctx context.Context, e endpoint, query url.Values) (int64
 
 // all reads a whole table and makes sure that it is whole: NetBox is asked for
 // the number of rows before and after, and a list shorter than both is an
-// error. The list is read in slices of ids, several at a time; fn may be
+// error. The list is read in spans of ids, several at a time; fn may be
 // called from several goroutines, but never at the same time.
 func (c *Client) all(ctx context.Context, e endpoint, query url.Values, fn rowFunc) error {
 	before, err := c.count(ctx, e, query)
@@ -233,7 +258,7 @@ func (c *Client) byID(ctx context.Context, e endpoint, query url.Values, ids []i
 			q.Add("id", number(id))
 		}
 		group.Go(func() error {
-			return c.each(batchCtx, e, q, func(row json.RawMessage) (int64, error) {
+			return c.counted(batchCtx, e, q, func(row json.RawMessage) (int64, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				id, err := fn(row)

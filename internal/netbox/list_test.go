@@ -48,6 +48,10 @@ func TestListsAreReadWholeWhateverThePageSize(t *testing.T) {
 				if err != nil || !slices.Equal(got, want) {
 					t.Errorf("each gave %v, %v; want %v", got, err, want)
 				}
+				got, err = tagIDs(t, func(e endpoint, q url.Values, fn rowFunc) error { return c.counted(t.Context(), e, q, fn) })
+				if err != nil || !slices.Equal(got, want) {
+					t.Errorf("counted gave %v, %v; want %v", got, err, want)
+				}
 				got, err = tagIDs(t, func(e endpoint, q url.Values, fn rowFunc) error { return c.all(t.Context(), e, q, fn) })
 				if err != nil || !slices.Equal(got, want) {
 					t.Errorf("all gave %v, %v; want %v", got, err, want)
@@ -177,7 +181,7 @@ func TestIgnoredFiltersAreNoticed(t *testing.T) {
 			t.Errorf("%s ignored: got %v, want a contradiction reported", name, err)
 		}
 	}
-	c := always(t, "4.7", `{"count":null,"next":null,`+rows)
+	c := always(t, "4.7", `{"count":3,"next":null,`+rows)
 	c.version.Store(&Version{4, 7})
 	_, err := tagIDs(t, func(e endpoint, q url.Values, fn rowFunc) error { return c.byID(t.Context(), e, q, []int64{2}, fn) })
 	if kindOf(err) != Incomplete {

@@ -127,7 +127,7 @@ func (r *reader) readSmall(ctx context.Context, p *picture) error {
 			continue
 		}
 		group.Go(func() error {
-			return r.client.each(ctx, e, selection(e), func(raw json.RawMessage) (int64, error) {
+			return r.client.counted(ctx, e, selection(e), func(raw json.RawMessage) (int64, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				row := r.decode.row(e, raw)

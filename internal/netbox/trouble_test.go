@@ -180,3 +180,34 @@ func TestAMissingCustomFieldIsReportedUntilItExists(t *testing.T) { // H-1
 		t.Errorf("logged %d times, want once: %v", told, w.lines(logrus.WarnLevel))
 	}
 }
+
+func TestAListThatEndsTooEarlyCostsNothing(t *testing.T) {
+	for _, path := range []string{"ipam/prefixes", "extras/config-contexts", "dcim/devices", "ipam/ip-addresses"} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			s, seeded := serve(t, netboxtest.V47)
+			w := follow(t, s, s.TokenV2())
+			w.must(t)
+			before := w.snapshot
+			// All rows are asked for again, those of interest by id.
+			for name, e := range map[string]string{"web1": "dcim/devices", "10.0.0.100/24": "ipam/ip-addresses"} {
+				s.Edit(t, e, seeded.ID(t, e, name), map[string]any{"description": "touched"})
+			}
+			s.Fail(netboxtest.Fault{Kind: netboxtest.EmptyPage, Path: "/api/" + path + "/"})
+			w.clock = w.clock.Add(resyncEvery)
+			for range 2 {
+				if err := w.cycle(t.Context()); err != nil && kindOf(err) != Incomplete {
+					t.Errorf("got %v, want an incomplete list reported", err)
+				}
+			}
+			for _, e := range append(smallTables(), followedTables()...) {
+				o := w.snapshot.Objects()
+				if tableOf(e).size(o) != tableOf(e).size(before.Objects()) {
+					t.Errorf("%d %s, want %d", tableOf(e).size(o), e, tableOf(e).size(before.Objects()))
+				}
+			}
+			s.ClearFaults()
+			w.must(t)
+		})
+	}
+}
