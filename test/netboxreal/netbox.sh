@@ -374,12 +374,12 @@ stop_all() {
       signal=TERM
       [[ $name != postgres ]] || signal=INT # TERM would wait for its clients
       kill "-$signal" "$pid" 2>/dev/null || true
-      deadline=$((SECONDS + 15))
+      deadline=$((SECONDS + 30))
       while alive "$name"; do
         if ((SECONDS >= deadline)); then
           say "$name ignores $signal, killing it"
           kill -KILL "$pid" 2>/dev/null || true
-          deadline=$((SECONDS + 15))
+          deadline=$((SECONDS + 30))
         fi
         sleep 0.05
       done
