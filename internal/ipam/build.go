@@ -155,6 +155,7 @@ func (b *builder) indexAddress(a *Address) {
 // else, which is legal in NetBox where uniqueness is off.
 func (b *builder) markDisputed(others []*Address) {
 	b.s.disputed = make(map[*Address]bool)
+	slices.SortFunc(others, compareHosts)
 	for _, a := range others {
 		first := b.s.byHost[hostKey{a.VRF, a.Address.Addr()}]
 		if b.s.Leasable(a) || !b.s.Leasable(first) {
