@@ -165,7 +165,7 @@ func cleanAddress(t *txn, r, old *row) problems {
 		bad.add("address", "Cannot create IP address with /0 mask.")
 		return bad
 	}
-	t.cleanAssignment(r, bad)
+	t.cleanGeneric(r, "assigned_object", bad)
 	if len(bad) == 0 && r.ref("assigned_object_id") != 0 {
 		cleanHostPart(p, bad)
 	}
@@ -179,17 +179,6 @@ func cleanAddress(t *txn, r, old *row) problems {
 		bad.add("status", "Only IPv6 addresses can be assigned SLAAC status")
 	}
 	return bad
-}
-
-// cleanAssignment checks that the assigned object exists.
-func (t *txn) cleanAssignment(r *row, bad problems) {
-	kind, id := r.str("assigned_object_type"), r.ref("assigned_object_id")
-	if kind == "" || id == 0 {
-		return
-	}
-	if m := t.s.labelled(kind); m == nil || t.get(m.path, id) == nil {
-		bad.add("assigned_object_id", "Invalid assigned object")
-	}
 }
 
 // cleanHostPart refuses to assign the network or the broadcast address of a subnet.

@@ -90,6 +90,8 @@ func (t *txn) hasChoice(set, value string) bool {
 	return slices.ContainsFunc(t.s.sets[set], func(o option) bool { return o.value == value })
 }
 
+func (t *txn) choiceLabel(set, value string) string { return stockLabel(t.s.sets[set], value) }
+
 // showChoice shows a choice value; one that was removed from its set has an empty label.
 func (t *txn) showChoice(set string, value any) any {
 	s, ok := value.(string)

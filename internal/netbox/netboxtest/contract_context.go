@@ -81,6 +81,12 @@ func contextFacts() []fact {
 			g = c.call(t, http.MethodGet, detailPath(contextsPath, c.id(t, contextsPath, "europe")), nil)
 			expect(t, g, http.StatusOK, map[string]any{"regions.0.slug": "europe", "regions.0.id": c.id(t, regionsPath, "Europe")})
 		}},
+		{"a context names objects by id only", 0, func(t *testing.T, c *contract) {
+			g := c.call(t, http.MethodPost, contextsPath+"/", object{"name": "wrong", "data": object{}, "sites": []object{{"slug": "berlin"}}})
+			expect(t, g, http.StatusBadRequest, map[string]any{"": messages("sites", "Incorrect type. Expected pk value, received dict.")})
+			g = c.call(t, http.MethodPost, contextsPath+"/", object{"name": "wrong", "data": object{}, "sites": []int{999999}})
+			expect(t, g, http.StatusBadRequest, map[string]any{"": messages("sites", `Invalid pk "999999" - object does not exist.`)})
+		}},
 		{"context data must be an object", 0, func(t *testing.T, c *contract) {
 			g := c.call(t, http.MethodPost, contextsPath+"/", object{"name": "wrong", "data": []int{1}})
 			expect(t, g, http.StatusBadRequest, nil)

@@ -27,6 +27,16 @@ func customFieldFacts() []fact {
 			expect(t, g, http.StatusCreated, map[string]any{"custom_fields.c_site.id": site, "custom_fields.c_site.name": "Berlin"})
 		}},
 		{"types are strict", 0, strictTypes},
+		{"a datetime that is no text is a 500", 0, func(t *testing.T, c *contract) {
+			path := detailPath(addressesPath, c.address(t, nil).id())
+			expect(t, c.call(t, http.MethodPatch, path, object{"custom_fields": object{"c_time": 5}}), http.StatusInternalServerError, map[string]any{"exception": "TypeError"})
+		}},
+		{"a default is written into every row and every new one", 0, func(t *testing.T, c *contract) {
+			c.create(t, customFieldsPath, object{"name": "c_default", "type": "text", "object_types": []string{"ipam.vrf"}, "default": "d"})
+			old := c.call(t, http.MethodGet, detailPath(vrfsPath, c.id(t, vrfsPath, "strict")), nil)
+			expect(t, old, http.StatusOK, map[string]any{"custom_fields.c_default": "d"})
+			expect(t, c.create(t, vrfsPath, object{"name": "defaulted"}), http.StatusCreated, map[string]any{"custom_fields.c_default": "d"})
+		}},
 		{"large integers and JSON come back as written", 0, func(t *testing.T, c *contract) {
 			g := c.address(t, object{"custom_fields": object{"c_int": 9007199254740993, "c_json": object{"a": []int{1, 2}}, "c_bool": false, "c_date": "2026-02-28"}})
 			expect(t, g, http.StatusCreated, map[string]any{"custom_fields.c_int": 9007199254740993, "custom_fields.c_json": object{"a": []int{1, 2}},
@@ -144,6 +154,11 @@ func tagFacts() []fact {
 			if g.at("tags") == nil {
 				t.Errorf("tags: %s", clip(g.raw))
 			}
+		}},
+		{"an unknown tag in add_tags is a 500", 6, func(t *testing.T, c *contract) {
+			path := detailPath(addressesPath, c.address(t, nil).id())
+			expect(t, c.call(t, http.MethodPatch, path, object{"add_tags": []object{{"slug": "nosuch"}}}), http.StatusInternalServerError,
+				map[string]any{"exception": "ValidationError"})
 		}},
 		{"a tag for other models is refused", 0, func(t *testing.T, c *contract) {
 			path := detailPath(addressesPath, c.address(t, nil).id())

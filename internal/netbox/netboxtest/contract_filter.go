@@ -46,6 +46,13 @@ func filterFacts() []fact {
 			c.list(t, "ipam/prefixes/?contains=10.1.1.5&contains=10.9.0.9", "prefix", "10.9.0.0/24")
 			c.list(t, "ipam/prefixes/?within=10.1.0.0/16&within=10.9.0.0/23", "prefix", "10.9.0.0/24")
 		}},
+		{"stored nulls are less than any number", 0, func(t *testing.T, c *contract) {
+			stored, unstored := c.address(t, object{"custom_fields": object{"c_int": nil}}), c.address(t, object{"custom_fields": object{"c_text": "x"}})
+			c.list(t, fmt.Sprintf("ipam/ip-addresses/?cf_c_int__lt=5&id=%d&id=%d&fields=id", stored.id(), unstored.id()), "id", fmt.Sprint(stored.id()))
+		}},
+		{"tag=null finds what has no tag", 0, func(t *testing.T, c *contract) {
+			c.list(t, "ipam/ip-addresses/?parent=10.1.1.0/24&vrf_id=null&tag=null", "address", "10.1.1.7/24", "10.1.1.8/32")
+		}},
 		{"assigned_object_type takes a label from 4.4 on", 0, func(t *testing.T, c *contract) {
 			g := c.call(t, http.MethodGet, "ipam/ip-addresses/?assigned_object_type=dcim.interface&fields=address", nil)
 			if !c.atLeast(4) {

@@ -183,6 +183,33 @@ func validationFacts() []fact {
 			refused(customFieldsPath, object{"name": "c_text", "type": "text", "object_types": []string{"ipam.ipaddress"}},
 				messages("name", "custom field with this name already exists."))(t, c)
 		}},
+		{"a relation to several models is type and id, or neither", 0, func(t *testing.T, c *contract) {
+			refused(addressesPath, object{"address": "10.250.0.1/24", "assigned_object_type": "dcim.interface"}, messages("assigned_object_id", "This field cannot be null."))(t, c)
+			refused(addressesPath, object{"address": "10.250.0.1/24", "assigned_object_id": 1}, messages("assigned_object_type", "This field cannot be null."))(t, c)
+			refused(addressesPath, object{"address": "10.250.0.1/24", "assigned_object_type": "dcim.interface", "assigned_object_id": 999999},
+				messages("assigned_object_id", "Related object not found using the provided value: 999999."))(t, c)
+			refused(prefixesPath, object{"prefix": "10.250.0.0/24", "scope_type": "dcim.site", "scope_id": 999999},
+				messages("scope_id", "Related object not found using the provided value: 999999."))(t, c)
+			refused(prefixesPath, object{"prefix": "10.250.0.0/24", "scope_id": 1}, messages("scope_type", "This field cannot be null."))(t, c)
+		}},
+		{"slugs are letters, digits, dashes and underscores", 0, func(t *testing.T, c *contract) {
+			g := c.call(t, http.MethodPost, sitesPath+"/", object{"name": "x", "slug": "with space"})
+			expect(t, g, http.StatusBadRequest, nil)
+			if g.at("slug") == nil {
+				t.Errorf("slug: %s", clip(g.raw))
+			}
+		}},
+		{"a device's name is unique in its site and tenant, whatever its case", 0, func(t *testing.T, c *contract) {
+			d := c.device(t, "Twin")
+			g := c.call(t, http.MethodPost, devicesPath+"/", object{"name": "tWIN", "device_type": c.id(t, typesPath, "Generic"),
+				"role": c.id(t, rolesPath, "Web server"), "site": c.id(t, sitesPath, "Berlin")})
+			text := "Device name must be unique per site."
+			if c.atLeast(7) {
+				text = "Device name must be unique per site and tenant."
+			}
+			expect(t, g, http.StatusBadRequest, map[string]any{"": messages("__all__", text)})
+			expect(t, c.call(t, http.MethodGet, detailPath(devicesPath, d), nil), http.StatusOK, map[string]any{"name": "Twin"})
+		}},
 		{"free addresses are handed out", 0, availableAddresses},
 	}
 }

@@ -164,6 +164,10 @@ func (t *txn) assignCustomFields(m *model, r *row, in map[string]any, bad proble
 	if !ok {
 		return
 	}
+	if given == nil {
+		bad.add("custom_fields", "This field may not be null.")
+		return
+	}
 	values, ok := given.(map[string]any)
 	if !ok {
 		bad.add("custom_fields", "Invalid data format. Custom field data must be passed as a dictionary mapping field names to their values.")
@@ -184,6 +188,10 @@ func (t *txn) assignCustomFields(m *model, r *row, in map[string]any, bad proble
 			continue // dropped without a word, 4.4.10 to 4.5.7
 		}
 		v, message := t.parseCustomField(d, values[name])
+		if kind := d.str("type"); message != "" && (kind == "object" || kind == "multiobject") {
+			bad.add("custom_fields", "%s", message)
+			return
+		}
 		if message != "" {
 			bad.add("__all__", "Invalid value for custom field '%s': %s", name, message)
 			return // NetBox names the first one only

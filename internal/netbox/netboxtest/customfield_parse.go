@@ -23,10 +23,10 @@ func (t *txn) parseCustomField(d *row, v any) (any, string) {
 	case "integer", "decimal":
 		return parseCustomNumber(d, kind, v)
 	case "boolean":
-		if _, ok := v.(bool); !ok {
+		if s := fmt.Sprint(v); s != "true" && s != "false" && s != "1" && s != "0" {
 			return nil, "Value must be true or false."
 		}
-		return v, ""
+		return plainJSON(v), ""
 	case "date", "datetime":
 		return parseCustomTime(kind, v)
 	case "select":
@@ -79,7 +79,10 @@ func parseCustomNumber(d *row, kind string, v any) (any, string) {
 
 // parseCustomTime normalises as Python's isoformat does: no fraction if it is zero.
 func parseCustomTime(kind string, v any) (any, string) {
-	s, _ := v.(string)
+	s, ok := v.(string)
+	if !ok {
+		panic(serverError{"TypeError", "fromisoformat: argument must be str"})
+	}
 	if kind == "date" {
 		if at, err := time.Parse("2006-01-02", s); err == nil {
 			return at.Format("2006-01-02"), ""
@@ -108,7 +111,7 @@ func (t *txn) parseSelected(d *row, v any) (any, string) {
 			return v, ""
 		}
 	}
-	return nil, fmt.Sprintf("Invalid choice (%v) for choice set %s.", v, t.choiceSetName(d))
+	return nil, fmt.Sprintf("Invalid choice (%s) for choice set %s.", pythonValue(v), t.choiceSetName(d))
 }
 
 func (t *txn) choiceSetName(d *row) string {
@@ -121,11 +124,11 @@ func (t *txn) choiceSetName(d *row) string {
 func (t *txn) parseManySelected(d *row, v any) (any, string) {
 	list, ok := v.([]any)
 	if !ok {
-		return nil, fmt.Sprintf("Invalid choice(s) (%v) for choice set %s.", v, t.choiceSetName(d))
+		return nil, fmt.Sprintf("Invalid choice(s) (%s) for choice set %s.", pythonRepr(v), t.choiceSetName(d))
 	}
 	for _, item := range list {
 		if _, message := t.parseSelected(d, item); message != "" {
-			return nil, fmt.Sprintf("Invalid choice(s) (%v) for choice set %s.", v, t.choiceSetName(d))
+			return nil, fmt.Sprintf("Invalid choice(s) (%s) for choice set %s.", pythonRepr(v), t.choiceSetName(d))
 		}
 	}
 	return plainJSON(list), ""

@@ -2,6 +2,9 @@ package netboxtest
 
 import (
 	"cmp"
+	"fmt"
+	"slices"
+	"strings"
 )
 
 const (
@@ -95,7 +98,8 @@ func displayDevice(t *txn, r *row) string {
 	if name := r.str("name"); name != "" {
 		return name
 	}
-	return t.display(t.table(typesPath).model, t.get(typesPath, r.ref("device_type")))
+	kind := t.get(typesPath, r.ref("device_type"))
+	return fmt.Sprintf("%s %s (%d)", t.get("dcim/manufacturers", kind.ref("manufacturer")).str("name"), kind.str("model"), r.id)
 }
 
 // primaryIP prefers IPv4 only if PREFER_IPV4 is set; stock NetBox prefers IPv6.
@@ -146,16 +150,24 @@ func cleanDevice(t *txn, r, _ *row) problems {
 	if loc := t.get(locationsPath, r.ref("location")); loc != nil && loc.ref("site") != r.ref("site") {
 		bad.add("location", "Location %s does not belong to site %s.", loc.str("name"), t.get(sitesPath, r.ref("site")).str("name"))
 	}
-	for _, other := range t.all(devicesPath) {
-		if name := r.str("name"); other.id != r.id && name != "" && other.str("name") == name && other.ref("site") == r.ref("site") &&
-			other.ref("tenant") == r.ref("tenant") {
-			bad.add("__all__", "Device name must be unique per site.")
-			break
+	if r.str("name") != "" && t.hasTwin(devicesPath, r, "site", "tenant") {
+		text := "Device name must be unique per site."
+		if t.s.config.Version.atLeast(7) {
+			text = "Device name must be unique per site and tenant."
 		}
+		bad.add("__all__", "%s", text)
 	}
 	t.cleanPrimaries(r, interfacesPath, "device", bad)
 	cleanContextData(r, "local_context_data", bad)
 	return bad
+}
+
+// hasTwin reports whether another row has the same name, whatever its case, and the same related rows.
+func (t *txn) hasTwin(path string, r *row, columns ...string) bool {
+	return slices.ContainsFunc(t.all(path), func(other *row) bool {
+		return other.id != r.id && strings.EqualFold(other.str("name"), r.str("name")) &&
+			!slices.ContainsFunc(columns, func(c string) bool { return other.ref(c) != r.ref(c) })
+	})
 }
 
 // cleanPrimaries checks that primary addresses have the right family and belong to the device or VM.

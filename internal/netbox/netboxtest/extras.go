@@ -120,8 +120,22 @@ func cleanCustomField(t *txn, r, old *row) problems {
 	if !selection && r.ref("choice_set") != 0 {
 		bad.add("choice_set", "Choices may be set only on selection fields.")
 	}
-	if related := kind == "object" || kind == "multiobject"; related && r.str("related_object_type") == "" {
+	related := kind == "object" || kind == "multiobject"
+	if related && r.str("related_object_type") == "" {
 		bad.add("related_object_type", "Object fields must define an object type.")
+	}
+	if !related && r.str("related_object_type") != "" {
+		bad.add("type", "%s fields may not define an object type.", t.choiceLabel("CustomField.type", kind))
+	}
+	for _, bound := range []string{"minimum", "maximum"} {
+		if kind != "integer" && kind != "decimal" && r.cols["validation_"+bound] != nil {
+			bad.add("validation_"+bound, "A %s value may be set only for numeric fields", bound)
+		}
+	}
+	if def := r.cols["default"]; def != nil {
+		if _, message := t.parseCustomField(r, undecoded(def)); message != "" {
+			bad.add("default", "Invalid default value \"%v\": %s", def, message)
+		}
 	}
 	return bad
 }
@@ -130,15 +144,40 @@ func choiceSetModel() *model {
 	return &model{path: choiceSetsPath, label: "extras.customfieldchoiceset", class: "CustomFieldChoiceSet", verbose: "custom field choice set", plain: true,
 		fields: []field{textField("name", 100).must().uniq(), textField("description", 200),
 			{name: "base_choices", kind: choice, set: "ChoiceSet.base", nullable: true, blank: true},
-			{name: "extra_choices", kind: document, required: true}, flagField("order_alphabetically", false)},
+			{name: "extra_choices", kind: document, def: []any{}}, flagField("order_alphabetically", false)},
 		fixed: map[string]any{"choice_colors": sinceMinor{6, map[string]any{}}},
 		brief: []string{"name", "description", "choices_count"},
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "choices_count": func(_ *txn, r *row) any {
 			list, _ := r.cols["extra_choices"].([]any)
 			return len(list)
 		}},
-		order: byName, search: []string{"name"},
+		prepare: cleanChoiceSet,
+		order:   byName, search: []string{"name"},
 	}
+}
+
+func cleanChoiceSet(_ *txn, r, _ *row) problems {
+	bad := problems{}
+	list, _ := r.cols["extra_choices"].([]any)
+	seen := map[string]bool{}
+	for i, item := range list {
+		pair, ok := item.([]any)
+		if !ok {
+			bad["extra_choices"] = map[string]any{fmt.Sprint(i): []any{fmt.Sprintf("Expected a list of items but got type %q.", pythonType(item))}}
+			return bad
+		}
+		if len(pair) > 0 && seen[fmt.Sprint(pair[0])] {
+			bad.add("__all__", "Duplicate value '%v' found in extra choices.", pair[0])
+			return bad
+		}
+		if len(pair) > 0 {
+			seen[fmt.Sprint(pair[0])] = true
+		}
+	}
+	if len(list) == 0 && r.str("base_choices") == "" {
+		bad.add("__all__", "Must define base or extra choices.")
+	}
+	return bad
 }
 
 // contextCriteria are the columns of a context that limit where it applies, with the models they name.
@@ -163,6 +202,9 @@ func contextModel() *model {
 		prepare: func(_ *txn, r, _ *row) problems {
 			bad := problems{}
 			cleanContextData(r, "data", bad)
+			if r.ref("weight") < 0 {
+				bad.add("weight", "Ensure this value is greater than or equal to 0.")
+			}
 			return bad
 		},
 		search: []string{"name", "description"},
@@ -184,7 +226,7 @@ func journalModel() *model {
 		order:    func(_ *txn, a, b *row) int { return b.created.Compare(a.created) },
 		prepare: func(t *txn, r, _ *row) problems {
 			bad := problems{}
-			t.cleanAssignment(r, bad)
+			t.cleanGeneric(r, "assigned_object", bad)
 			return bad
 		},
 	}

@@ -116,6 +116,9 @@ func cleanInterface(owner, path string) func(t *txn, r, old *row) problems {
 					t.display(t.table(devicesPath).model, t.get(devicesPath, other.ref(owner))))
 			}
 		}
+		if r.str("type") == "virtual" && r.ref("lag") != 0 {
+			bad.add("lag", "Virtual interfaces cannot have a parent LAG interface.")
+		}
 		t.cleanPrimaryMAC(path, r, old, bad)
 		t.cleanShortcutMAC(r, old, bad)
 		return bad

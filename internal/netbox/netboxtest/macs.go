@@ -62,7 +62,7 @@ func (t *txn) assignee(r *row) *row {
 
 func cleanMAC(t *txn, r, old *row) problems {
 	bad := problems{}
-	t.cleanAssignment(r, bad)
+	t.cleanGeneric(r, "assigned_object", bad)
 	if old == nil || len(bad) > 0 {
 		return bad
 	}

@@ -13,8 +13,11 @@ import (
 // parse reads one value of a request for a column. The message is "" if it is good.
 func (t *txn) parse(f *field, v any) (value any, message string) {
 	if v == nil {
-		if f.nullable {
+		switch {
+		case f.nullable:
 			return nil, ""
+		case f.kind == choice:
+			return nil, "This field may not be blank."
 		}
 		return nil, "This field may not be null."
 	}
@@ -38,11 +41,11 @@ func (t *txn) parse(f *field, v any) (value any, message string) {
 	case single:
 		return t.parseRef(f, v)
 	case many:
-		return t.parseRefs(f, v)
+		return t.parseKeys(f, v)
 	case typeName:
 		return parseTypeName(f, v)
 	case words:
-		return parseWords(v)
+		return t.parseTypes(v)
 	case slugs:
 		return t.parseSlugs(f, v)
 	}
@@ -62,10 +65,24 @@ func parseText(f *field, v any) (any, string) {
 	if s == "" && !f.blank {
 		return nil, "This field may not be blank."
 	}
+	if message := badPattern(f.name, s); message != "" {
+		return nil, message
+	}
 	if f.max > 0 && utf8.RuneCountInString(s) > f.max {
 		return nil, fmt.Sprintf("Ensure this field has no more than %d characters.", f.max)
 	}
 	return s, ""
+}
+
+// badPattern says what is wrong with a slug or a colour, "" if nothing is.
+func badPattern(name, s string) string {
+	switch {
+	case name == "slug" && !matches(s, `^[-\w]+$`):
+		return `Enter a valid "slug" consisting of letters, numbers, underscores or hyphens.`
+	case name == "color" && s != "" && !matches(s, `^[0-9a-f]{6}$`):
+		return "Enter a valid hexadecimal RGB color code."
+	}
+	return ""
 }
 
 func parseInteger(v any) (any, string) {
@@ -114,21 +131,30 @@ func (t *txn) parseChoice(f *field, v any) (any, string) {
 }
 
 func parseFormatted(f *field, v any) (any, string) {
-	s, _ := v.(string)
-	switch f.kind {
-	case hardware:
-		if mac, ok := parseMAC(s); ok {
-			return mac, ""
-		}
-		return nil, "Enter a valid MAC address: " + s
-	case moment:
+	s, isText := v.(string)
+	switch {
+	case f.kind == moment:
 		if at, ok := parseMoment(s); ok {
 			return at, ""
 		}
 		return nil, "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
+	case isText && s == "":
+		return nil, "This field may not be blank."
+	case f.kind == hardware:
+		if mac, ok := parseMAC(s); ok {
+			return mac, ""
+		}
+		if f.hidden {
+			return nil, "Enter a valid MAC address (e.g. 00:11:22:33:44:55)."
+		}
+		return nil, "Enter a valid MAC address: " + s
+	case !isText:
+		return nil, fmt.Sprintf("unexpected type <class '%s'> for addr arg", pythonType(v))
 	}
 	p, ok := parseAddress(s)
 	switch {
+	case !ok && f.kind == network:
+		return nil, "Invalid IP prefix format: " + s
 	case !ok:
 		return nil, "Invalid IP address format: " + s
 	case f.kind == network && p != p.Masked():
@@ -150,12 +176,34 @@ func parseTypeName(f *field, v any) (any, string) {
 	return nil, "Invalid content type: " + s
 }
 
-func parseWords(v any) (any, string) {
+// parseTypes reads a list of object types, in alphabetical order.
+func (t *txn) parseTypes(v any) (any, string) {
 	list, ok := v.([]any)
 	if !ok {
 		return nil, fmt.Sprintf("Expected a list of items but got type %q.", pythonType(v))
 	}
-	return plainJSON(list), ""
+	kinds := []any{}
+	for _, item := range list {
+		label, _ := item.(string)
+		if message := t.unknownType(label); message != "" {
+			return nil, message
+		}
+		kinds = append(kinds, label)
+	}
+	slices.SortFunc(kinds, compareValues)
+	return kinds, ""
+}
+
+// unknownType says what is wrong with an object type, "" if nothing is.
+func (t *txn) unknownType(label string) string {
+	unmodelled := []string{"ipam.vlan", "ipam.aggregate", "ipam.asn", "ipam.service", "dcim.rack", "dcim.cable", "circuits.circuit"}
+	switch {
+	case strings.Count(label, ".") != 1:
+		return "Invalid value. Specify a content type as '<app_label>.<model_name>'."
+	case t.s.labelled(label) == nil && !slices.Contains(unmodelled, label):
+		return "Invalid content type: " + label
+	}
+	return ""
 }
 
 // parseRef finds the row a request names by id or by attributes.
@@ -241,6 +289,26 @@ func (t *txn) parseRefs(f *field, v any) (any, string) {
 	return ids, ""
 }
 
+// parseKeys reads rows named by id only.
+func (t *txn) parseKeys(f *field, v any) (any, string) {
+	list, ok := v.([]any)
+	if !ok {
+		return nil, fmt.Sprintf("Expected a list of items but got type %q.", pythonType(v))
+	}
+	ids := []int64{}
+	for _, item := range list {
+		id, ok := toID(item)
+		if _, isNumber := item.(json.Number); !isNumber || !ok {
+			return nil, fmt.Sprintf("Incorrect type. Expected pk value, received %s.", pythonType(item))
+		}
+		if t.get(f.to, id) == nil {
+			return nil, fmt.Sprintf("Invalid pk \"%d\" - object does not exist.", id)
+		}
+		ids = append(ids, id)
+	}
+	return ids, ""
+}
+
 // parseSlugs reads rows named by slug.
 func (t *txn) parseSlugs(f *field, v any) (any, string) {
 	list, ok := v.([]any)
@@ -278,15 +346,34 @@ func pythonType(v any) string {
 	return "dict"
 }
 
-// pythonRepr writes attributes as Python prints a dict.
-func pythonRepr(attrs map[string]any) string {
+// pythonRepr writes a decoded value as Python's repr does.
+func pythonRepr(v any) string {
 	var parts []string
-	for _, k := range slices.Sorted(maps.Keys(attrs)) {
-		v := attrs[k]
-		if s, ok := v.(string); ok {
-			v = "'" + s + "'"
+	switch x := v.(type) {
+	case nil:
+		return "None"
+	case string:
+		return "'" + x + "'"
+	case bool:
+		return capital(strconv.FormatBool(x))
+	case []any:
+		for _, item := range x {
+			parts = append(parts, pythonRepr(item))
 		}
-		parts = append(parts, fmt.Sprintf("'%s': %v", k, v))
+		return "[" + strings.Join(parts, ", ") + "]"
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(x)) {
+			parts = append(parts, pythonRepr(k)+": "+pythonRepr(x[k]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
 	}
-	return "{" + strings.Join(parts, ", ") + "}"
+	return fmt.Sprint(v)
+}
+
+// pythonValue writes a decoded value as Python's str does.
+func pythonValue(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	return pythonRepr(v)
 }

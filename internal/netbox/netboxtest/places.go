@@ -2,6 +2,8 @@ package netboxtest
 
 import (
 	"cmp"
+	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -55,21 +57,38 @@ func depthOf(path string) func(*txn, *row) any {
 // cleanTree refuses loops and a second child of one name or slug.
 func (t *txn) cleanTree(path string, r *row) problems {
 	bad := problems{}
+	verbose := t.table(path).model.verbose
 	if parent := r.ref("parent"); r.id != 0 && parent != 0 && t.withDescendants(path, r.id)[parent] {
-		bad.add("parent", "Cannot assign self or child %s as parent.", t.table(path).model.verbose)
+		text := "Cannot assign self or a descendant as parent."
+		if !t.s.config.Version.atLeast(7) {
+			text = "Cannot assign self or child " + verbose + " as parent."
+		}
+		bad.add("parent", "%s", text)
 		return bad
 	}
-	for _, other := range t.all(path) {
-		if other.id == r.id || other.ref("parent") != r.ref("parent") || other.ref("site") != r.ref("site") {
-			continue
-		}
-		for _, column := range []string{"name", "slug"} {
-			if other.str(column) == r.str(column) {
-				bad.add("__all__", "A top-level %s with this %s already exists.", t.table(path).model.verbose, column)
-			}
+	for _, column := range []string{"name", "slug"} {
+		twin := slices.ContainsFunc(t.all(path), func(other *row) bool {
+			return other.id != r.id && other.str(column) == r.str(column) && other.ref("parent") == r.ref("parent") && other.ref("site") == r.ref("site")
+		})
+		if twin {
+			bad.add("__all__", "%s", t.twinText(path, r, column))
 		}
 	}
 	return bad
+}
+
+// twinText is what the version says to a second child of one name or slug.
+func (t *txn) twinText(path string, r *row, column string) string {
+	verbose := t.table(path).model.verbose
+	switch {
+	case path == locationsPath && (r.ref("parent") == 0 || t.s.config.Version.atLeast(7)):
+		return fmt.Sprintf("A location with this %s already exists within the specified site.", column)
+	case t.s.config.Version.atLeast(7):
+		return fmt.Sprintf("A %s with this %s already exists.", verbose, column)
+	case r.ref("parent") == 0:
+		return fmt.Sprintf("A top-level %s with this %s already exists.", verbose, column)
+	}
+	return fmt.Sprintf("%s with this Parent and %s already exists.", capital(verbose), capital(column))
 }
 
 func siteModel() *model {
@@ -98,7 +117,7 @@ func locationModel() *model {
 	m.prepare = func(t *txn, r, _ *row) problems {
 		bad := t.cleanTree(locationsPath, r)
 		if parent := t.get(locationsPath, r.ref("parent")); parent != nil && parent.ref("site") != r.ref("site") {
-			bad.add("parent", "Parent location (%s) must belong to the same site (%s).", parent.str("name"), t.get(sitesPath, r.ref("site")).str("name"))
+			bad.add("__all__", "Parent location (%s) must belong to the same site (%s).", parent.str("name"), t.get(sitesPath, r.ref("site")).str("name"))
 		}
 		return bad
 	}

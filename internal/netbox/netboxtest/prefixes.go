@@ -67,15 +67,28 @@ func cleanPrefix(t *txn, r, _ *row) problems {
 
 // cleanScope checks that a scope is a type and an id of an object, or neither.
 func (t *txn) cleanScope(r *row, bad problems) {
-	kind, id := r.str("scope_type"), r.ref("scope_id")
+	if m := t.s.labelled(r.str("scope_type")); m != nil && r.ref("scope_id") == 0 {
+		key := "__all__"
+		if !t.s.config.Version.atLeast(4) {
+			key = "scope"
+		}
+		bad.add(key, "Please select a %s.", m.label[indexAfterDot(m.label):])
+		return
+	}
+	t.cleanGeneric(r, "scope", bad)
+}
+
+// cleanGeneric checks that a generic relation names an object that exists, or nothing.
+func (t *txn) cleanGeneric(r *row, name string, bad problems) {
+	kind, id := r.str(name+"_type"), r.ref(name+"_id")
 	switch m := t.s.labelled(kind); {
 	case kind == "" && id == 0:
 	case kind == "":
-		bad.add("__all__", "A scope type must be set when a scope ID is.")
+		bad.add(name+"_type", "This field cannot be null.")
 	case id == 0:
-		bad.add("scope", "Please select a %s.", m.verbose)
-	case t.get(m.path, id) == nil:
-		bad.add("scope", "Please select a %s.", m.verbose)
+		bad.add(name+"_id", "This field cannot be null.")
+	case m == nil || t.get(m.path, id) == nil:
+		bad.add(name+"_id", "Related object not found using the provided value: %d.", id)
 	}
 }
 

@@ -42,7 +42,7 @@ func (s *Server) carryOut(t *txn) (out *reply) {
 		if !ok {
 			panic(thrown)
 		}
-		out = answer(http.StatusInternalServerError, map[string]any{"error": string(failure), "exception": "DataError",
+		out = answer(http.StatusInternalServerError, map[string]any{"error": failure.text, "exception": failure.exception,
 			"netbox_version": s.config.Version.release(), "python_version": "3.12.3"})
 	}()
 	return s.route(t)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -118,11 +119,25 @@ func parseAddress(s string) (netip.Prefix, bool) {
 	if p, err := netip.ParsePrefix(s); err == nil {
 		return p, true
 	}
+	if host, mask, ok := strings.Cut(s, "/"); ok {
+		return parseDotted(host, mask)
+	}
 	a, err := netip.ParseAddr(s)
 	if err != nil || a.Zone() != "" {
 		return netip.Prefix{}, false
 	}
 	return netip.PrefixFrom(a, a.BitLen()), true
+}
+
+// parseDotted reads an IPv4 address with a dotted mask.
+func parseDotted(host, mask string) (netip.Prefix, bool) {
+	a, errA := netip.ParseAddr(host)
+	m, errM := netip.ParseAddr(mask)
+	if errA != nil || errM != nil || !a.Is4() || !m.Is4() {
+		return netip.Prefix{}, false
+	}
+	bits, size := net.IPMask(m.AsSlice()).Size()
+	return netip.PrefixFrom(a, bits), size == 32
 }
 
 // plainJSON turns decoded numbers into int64 or float64, all the way down.
@@ -149,6 +164,17 @@ func plainJSON(v any) any {
 			out[k] = plainJSON(x[k])
 		}
 		return out
+	}
+	return v
+}
+
+// undecoded turns stored numbers back into what a request's body has.
+func undecoded(v any) any {
+	switch x := v.(type) {
+	case int64:
+		return json.Number(strconv.FormatInt(x, 10))
+	case float64:
+		return json.Number(strconv.FormatFloat(x, 'g', -1, 64))
 	}
 	return v
 }

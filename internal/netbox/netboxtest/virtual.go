@@ -64,14 +64,23 @@ func cleanMachine(t *txn, r, _ *row) problems {
 			bad.add("cluster", "The selected cluster (%s) is not assigned to this site (%s).", cluster.str("name"), t.get(sitesPath, r.ref("site")).str("name"))
 		}
 	}
-	if cluster == nil && r.ref("site") == 0 && (!t.s.config.Version.atLeast(6) || r.ref("device") == 0) {
+	v := t.s.config.Version
+	host := t.get(devicesPath, r.ref("device"))
+	if host != nil && v.atLeast(6) && r.ref("site") == 0 {
+		r.cols["site"] = host.ref("site")
+	}
+	switch nowhere := cluster == nil && r.ref("site") == 0; {
+	case nowhere && v.atLeast(6):
+		bad.add("__all__", "A virtual machine must be assigned to a site, cluster, or device.")
+	case nowhere:
 		bad.add("cluster", "A virtual machine must be assigned to a site and/or cluster.")
 	}
-	for _, other := range t.all(machinesPath) {
-		if other.id != r.id && other.str("name") == r.str("name") && other.ref("cluster") == r.ref("cluster") && other.ref("tenant") == r.ref("tenant") {
-			bad.add("__all__", "Virtual machine name must be unique per cluster.")
-			break
+	if cluster != nil && t.hasTwin(machinesPath, r, "cluster", "tenant") {
+		text := "Virtual machine name must be unique per cluster."
+		if v.atLeast(7) || v.atLeast(6) && r.ref("tenant") != 0 {
+			text = "Virtual machine name must be unique per cluster and tenant."
 		}
+		bad.add("__all__", "%s", text)
 	}
 	t.cleanPrimaries(r, vmInterfacesPath, "virtual_machine", bad)
 	cleanContextData(r, "local_context_data", bad)

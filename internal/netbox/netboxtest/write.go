@@ -36,6 +36,9 @@ func (t *txn) failed(bad problems, no *refusal) *reply {
 }
 
 func (t *txn) updateOne(m *model, r *row, body any) *reply {
+	if _, isList := body.([]any); isList {
+		panic(serverError{"NotImplementedError", "Serializers with many=True do not support multiple update by default, only multiple create."})
+	}
 	partial := t.call.Method == http.MethodPatch
 	changed, bad, no := t.change(m, r, body, partial)
 	if out := t.failed(bad, no); out != nil {
@@ -145,7 +148,7 @@ func (t *txn) assign(m *model, r *row, in map[string]any, partial bool) problems
 		}
 		value, message := t.parse(f, v)
 		if message != "" {
-			t.addFieldProblem(bad, f, message)
+			bad.add(f.name, "%s", message)
 			continue
 		}
 		r.cols[f.name] = value
@@ -158,14 +161,9 @@ func (t *txn) assign(m *model, r *row, in map[string]any, partial bool) problems
 		t.assignTags(m, r, in, bad)
 	}
 	if message, ok := in["changelog_message"].(string); ok && t.s.config.Version.atLeast(4) && utf8.RuneCountInString(message) > 200 {
-		panic(serverError("value too long for type character varying(200)"))
+		panic(serverError{"DataError", "value too long for type character varying(200)"})
 	}
 	return bad
-}
-
-// addFieldProblem adds an error in the shape its kind of field has: related objects say it once, not in a list.
-func (t *txn) addFieldProblem(bad problems, f *field, message string) {
-	bad.add(f.name, "%s", message)
 }
 
 func (t *txn) taken(m *model, r *row, f *field, value any) bool {
@@ -218,7 +216,7 @@ func changelogMessage(body any) string {
 // assignTags reads tags, add_tags and remove_tags.
 func (t *txn) assignTags(m *model, r *row, in map[string]any, bad problems) {
 	if v, ok := in["tags"]; ok {
-		if ids, ok := t.readTags(v, "tags", bad); ok {
+		if ids, ok := t.readTags(v, bad); ok {
 			r.tags = ids
 		}
 	}
@@ -235,20 +233,42 @@ func (t *txn) assignTags(m *model, r *row, in map[string]any, bad problems) {
 		return
 	}
 	if add != nil {
-		ids, _ := t.readTags(add, "add_tags", bad)
-		for _, id := range ids {
+		for _, id := range t.namedTags(add, bad) {
 			if !slices.Contains(r.tags, id) {
 				r.tags = append(slices.Clone(r.tags), id)
 			}
 		}
 	}
 	if remove != nil {
-		ids, _ := t.readTags(remove, "remove_tags", bad)
+		ids := t.namedTags(remove, bad)
 		r.tags = slices.DeleteFunc(slices.Clone(r.tags), func(id int64) bool { return slices.Contains(ids, id) })
 	}
 }
 
-func (t *txn) readTags(v any, key string, bad problems) ([]int64, bool) {
+// namedTags reads add_tags and remove_tags. A tag that does not exist is an exception inside NetBox there.
+func (t *txn) namedTags(v any, bad problems) []int64 {
+	list, ok := v.([]any)
+	if !ok {
+		bad.add(t.s.config.Version.allErrors(), "Expected a list of items but got type %q.", pythonType(v))
+		return nil
+	}
+	var ids []int64
+	for _, item := range list {
+		id, message := t.parseRef(&field{to: "extras/tags"}, item)
+		if message != "" {
+			panic(serverError{"ValidationError", fmt.Sprintf("[%q]", message)})
+		}
+		ids = append(ids, id.(int64))
+	}
+	return ids
+}
+
+func (t *txn) readTags(v any, bad problems) ([]int64, bool) {
+	const key = "tags"
+	if v == nil {
+		bad.add(key, "This field may not be null.")
+		return nil, false
+	}
 	list, ok := v.([]any)
 	if !ok {
 		bad[key] = map[string]any{t.s.config.Version.allErrors(): []any{fmt.Sprintf("Expected a list of items but got type %q.", pythonType(v))}}
@@ -269,7 +289,7 @@ func (t *txn) readTags(v any, key string, bad problems) ([]int64, bool) {
 }
 
 // serverError is an exception inside NetBox: it becomes a 500.
-type serverError string
+type serverError struct{ exception, text string }
 
 // toID reads the id of a bulk entry.
 func toID(v any) (int64, bool) {
