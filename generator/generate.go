@@ -120,7 +120,7 @@ func (m *module) write(dir, checkout string) error {
 			return err
 		}
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}
 	if err := refuseForeign(filepath.Join(dir, "main.go")); err != nil {

@@ -31,7 +31,7 @@ func openFrameSender() (*frameSender, error) {
 // send puts payload into one UDP datagram and that into one frame.
 func (f *frameSender) send(ifindex int, hw net.HardwareAddr, from, to netip.AddrPort, payload []byte) error {
 	sa := &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_IP), Ifindex: ifindex}
-	sa.Halen = uint8(copy(sa.Addr[:], hw))
+	sa.Halen = uint8(copy(sa.Addr[:], hw)) //nolint:gosec // G115: at most 8 bytes fit
 	if err := f.conn.Sendto(context.Background(), datagram(from, to, payload), 0, sa); err != nil {
 		return fmt.Errorf("send a frame to %s: %w", hw, err)
 	}
@@ -62,8 +62,8 @@ func datagram(from, to netip.AddrPort, payload []byte) []byte {
 	ip, udp := b[:ipHeaderLen], b[ipHeaderLen:]
 
 	ip[0] = 4<<4 | ipHeaderLen/4
-	binary.BigEndian.PutUint16(ip[2:], uint16(len(b)))
-	ip[6] = 0x40 // don't fragment
+	binary.BigEndian.PutUint16(ip[2:], uint16(len(b))) //nolint:gosec // G115: replies are at most 1500 bytes
+	ip[6] = 0x40                                       // don't fragment
 	ip[8] = replyTTL
 	ip[9] = unix.IPPROTO_UDP
 	src, dst := from.Addr().As4(), to.Addr().As4()
@@ -73,9 +73,9 @@ func datagram(from, to netip.AddrPort, payload []byte) []byte {
 
 	binary.BigEndian.PutUint16(udp[0:], from.Port())
 	binary.BigEndian.PutUint16(udp[2:], to.Port())
-	binary.BigEndian.PutUint16(udp[4:], uint16(len(udp)))
+	binary.BigEndian.PutUint16(udp[4:], uint16(len(udp))) //nolint:gosec // G115: as above
 	copy(udp[udpHeaderLen:], payload)
-	pseudo := uint32(unix.IPPROTO_UDP) + uint32(len(udp)) + sum(0, ip[12:20])
+	pseudo := uint32(unix.IPPROTO_UDP) + uint32(len(udp)) + sum(0, ip[12:20]) //nolint:gosec // G115: as above
 	check := ^fold(sum(pseudo, udp))
 	if check == 0 {
 		check = 0xffff // 0 would mean "none"

@@ -44,7 +44,7 @@ func openListeners(addrs []net.UDPAddr) (opened []*listener, err error) {
 	}
 	defer func() {
 		if err != nil {
-			closeListeners(opened)
+			err = errors.Join(err, closeListeners(opened))
 			opened = nil
 		}
 	}()
@@ -279,7 +279,7 @@ func controlBytes() []byte {
 // sendControl asks the kernel for a source address and, with ifindex not 0, for
 // an interface to leave by, instead of the routing table's choice.
 func sendControl(source netip.Addr, ifindex int) []byte {
-	info := unix.Inet4Pktinfo{Ifindex: int32(ifindex)}
+	info := unix.Inet4Pktinfo{Ifindex: int32(ifindex)} //nolint:gosec // G115: the kernel counts interfaces in 32 bits
 	if source.Is4() {
 		info.Spec_dst = source.As4()
 	}

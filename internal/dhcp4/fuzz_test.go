@@ -74,8 +74,8 @@ func checkMessage(t *testing.T, m lease.ClientMessage) {
 	if m.Override.IsValid() && !m.Relay.IsValid() {
 		t.Fatal("an override without a relay")
 	}
-	if m.LeaseTime < 0 || m.Secs < 0 {
-		t.Fatalf("negative times: %v, %v", m.LeaseTime, m.Secs)
+	if m.LeaseTime < 0 || m.Waited < 0 {
+		t.Fatalf("negative times: %v, %v", m.LeaseTime, m.Waited)
 	}
 	if len(m.Hostname) > maxName || bytes.ContainsAny([]byte(m.Hostname), "\x00\r\n\x1b") {
 		t.Fatalf("name %q", m.Hostname)

@@ -35,7 +35,7 @@ func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) l
 		Delivery:        in.Delivery,
 		LeaseTime:       max(0, req.IPAddressLeaseTime(0)),
 		Hostname:        clientName(req),
-		Secs:            time.Duration(req.NumSeconds) * time.Second,
+		Waited:          time.Duration(req.NumSeconds) * time.Second,
 		Malformed:       malformedOption(req),
 	}
 	if resp != nil {

@@ -46,7 +46,7 @@ func TestParseRequestReadsEverythingADecisionNeeds(t *testing.T) {
 		Delivery:        lease.DeliveryUnicast,
 		LeaseTime:       time.Hour,
 		Hostname:        "pc-1",
-		Secs:            7 * time.Second,
+		Waited:          7 * time.Second,
 	}
 	if diff := cmp.Diff(want, got, equalAddrs); diff != "" {
 		t.Error(diff)

@@ -130,14 +130,14 @@ func TestARehearsalReadsTheStoreAndWritesNothing(t *testing.T) {
 		ServerID: netip.MustParseAddr("10.1.0.2"), RequestedAddr: netip.MustParseAddr("10.1.0.105"),
 	}
 	serve := newPool(t)
-	i, err := serve.Join(path, log)
-	if err == nil {
+	if _, err := serve.Join(path, log); err == nil {
 		t.Fatal("a file without a path for netbox was taken for a stock build's")
 	}
 	if err := serve.UseFile(path); err != nil {
 		t.Fatal(err)
 	}
-	if i, err = serve.Join("", log); err != nil {
+	i, err := serve.Join("", log)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if d, err := i.Engine.Handle(t.Context(), m, nil); err != nil || d.Verdict != lease.Ack {

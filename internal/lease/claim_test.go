@@ -54,3 +54,25 @@ func TestEndedLeasesAreReusedLazilyOldestFirst(t *testing.T) {
 		t.Errorf("the lease is still %s's after the ACK", got.Client)
 	}
 }
+
+// with clients.bind_interface a lease remembers the interface it is
+// assigned to, but not an assignment that people made.
+func TestAssignmentsOfPeopleAreNotOurs(t *testing.T) {
+	bind := policy(func(p *Policy) { p.BindInterface = true })
+	for name, c := range map[string]struct {
+		assigned bool
+		want     bool
+	}{"unassigned address": {false, true}, "address somebody assigned": {true, false}} {
+		t.Run(name, func(t *testing.T) {
+			parts := []part{prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.10/24"), device("web1", port("eth0", string(alice)))}
+			if c.assigned {
+				parts = []part{prefix("10.0.0.0/24"), device("web1", port("eth0", string(alice), on("10.0.0.10/24", tagged())))}
+			}
+			r := newRig(t, newMemStore(), snapshot(t, worldOptions, parts...), bind)
+			r.expect(selecting(alice, "10.0.0.10"), "ACK D-4 10.0.0.10/24")
+			if got := r.store.get("10.0.0.10").InterfaceID != 0; got != c.want {
+				t.Errorf("interface remembered: %v, want %v", got, c.want)
+			}
+		})
+	}
+}

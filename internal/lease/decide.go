@@ -105,8 +105,8 @@ func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c client) D
 
 // discover serves DHCPDISCOVER (D-1, D-2, A-1).
 func (d *decider) discover() Decision {
-	if d.m.Secs < d.f.Policy.Standby {
-		d.trace.addf("S-6", "client has waited %s, less than lease.standby_secs", d.m.Secs)
+	if d.m.Waited < d.f.Policy.Standby {
+		d.trace.addf("S-6", "client has waited %s, less than lease.standby_secs", d.m.Waited)
 		return d.silent("S-6", ReasonStandby)
 	}
 	networks, reason := d.networks()

@@ -350,7 +350,7 @@ func TestSilenceWithoutAFreshPicture(t *testing.T) {
 // S-6: a second server lets the first one answer.
 func TestStandbyWaitsForSecs(t *testing.T) {
 	r := newRig(t, newMemStore(), snapshot(t, worldOptions, office()...), policy(func(p *Policy) { p.Standby = 4 * time.Second }))
-	waited := func(d time.Duration) field { return func(m *ClientMessage) { m.Secs = d } }
+	waited := func(d time.Duration) field { return func(m *ClientMessage) { m.Waited = d } }
 	r.expect(discover(web, waited(3*time.Second)), "silent S-6 standby")
 	r.expect(discover(web, waited(4*time.Second)), "OFFER D-1")
 	r.expect(selecting(web, "10.0.0.5"), "ACK D-4") // only DISCOVER waits

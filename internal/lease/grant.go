@@ -35,10 +35,7 @@ func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ip
 	}
 	next.Client, next.State = c.id, Bound
 	next.Expires = d.durableUntil(a, c, decision.Time)
-	next.InterfaceKind, next.InterfaceID = 0, 0
-	if c.port != nil && d.f.Policy.BindInterface {
-		next.InterfaceKind, next.InterfaceID = uint8(c.port.ID.Kind), c.port.ID.ID
-	}
+	next.InterfaceKind, next.InterfaceID = d.binds(a, c, next)
 	if d.m.Hostname != "" {
 		next.Hostname = d.m.Hostname
 	}
@@ -47,12 +44,25 @@ func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ip
 	return decision
 }
 
+// binds is the interface to assign a to while it is leased. An assignment that
+// people made is not ours, and so not ours to take back later.
+func (d *decider) binds(a *ipam.Address, c client, stored Lease) (kind uint8, id int64) {
+	if c.port == nil || !d.f.Policy.BindInterface {
+		return 0, 0
+	}
+	kind, id = uint8(c.port.ID.Kind), c.port.ID.ID
+	if a.Interface == c.port.ID && (stored.InterfaceKind != kind || stored.InterfaceID != id) {
+		return 0, 0
+	}
+	return kind, id
+}
+
 // durableUntil is the expiry to store with an ACK, never before the end of what
 // the client may believe: an ACK for less time than an earlier one may get lost
 // on the way, and the client then goes by the earlier one.
 func (d *decider) durableUntil(a *ipam.Address, c client, promised time.Duration) time.Time {
 	until := d.now.Add(promised)
-	if b := d.l.binding(a, d.now); b.Client == c.id && b.State == Bound && b.Expires.After(until) && b.Expires != forever {
+	if b := d.l.binding(a, d.now); b.Client == c.id && b.State == Bound && b.Expires.After(until) && b.Expires != forever() {
 		until = b.Expires
 	}
 	return seconds(until.Add(time.Second - 1)) // rounded up
@@ -125,7 +135,7 @@ func (d *decider) chooseDynamic(c client, n *ipam.Subnet) choice {
 			return choice{address: a, reason: ReasonNew}
 		}
 	}
-	return d.fromPool(c, n)
+	return d.fromPool(n)
 }
 
 // choose notes why a is the address for a DISCOVER.
@@ -144,7 +154,7 @@ func (d *decider) skewed() bool { return d.f.Skew > maxSkew || d.f.Skew < -maxSk
 
 // fromPool takes the lowest never-used address, else the one that has been
 // free longest (A-1, S-8).
-func (d *decider) fromPool(c client, n *ipam.Subnet) choice {
+func (d *decider) fromPool(n *ipam.Subnet) choice {
 	p := d.l.pools[n.VRF]
 	if p == nil {
 		return choice{}
@@ -189,7 +199,7 @@ func (d *decider) firstFree(p *pool, low, high int) (position int, key int64) {
 	start := low
 	if d.f.Policy.Pick == Hash {
 		h := fnv.New64a()
-		h.Write([]byte(d.m.Client))
+		_, _ = h.Write([]byte(d.m.Client))         // never fails
 		start += int(h.Sum64() % uint64(high-low)) //nolint:gosec // G115: the remainder fits
 	}
 	position, key = d.firstUnlessTheirs(p, start, high)

@@ -173,7 +173,7 @@ type Binding struct {
 }
 
 // forever stands for "never reclaim" (P-17).
-var forever = time.Unix(1<<40, 0)
+func forever() time.Time { return time.Unix(1<<40, 0) }
 
 // running reports whether the client may still use the address.
 func (b Binding) running(now time.Time) bool {
@@ -222,7 +222,7 @@ func recorded(a *ipam.Address) Binding {
 	case b.Client == "":
 		return Binding{}
 	case r.Unreadable:
-		b.Expires = forever
+		b.Expires = forever()
 	case r.Expires.IsZero():
 		b.State = Released
 	}

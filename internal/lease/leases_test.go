@@ -40,7 +40,7 @@ func TestStoreAndRecordTogether(t *testing.T) {
 		{"same client, released, not written back", []Lease{released("10.0.0.10", alice, time.Minute)}, []edit{record(alice, time.Hour)}, alice, false, -time.Minute, ""},
 		{"same client, released and written back, renewed elsewhere", []Lease{synced(released("10.0.0.10", alice, time.Minute), syncAt)}, []edit{record(alice, time.Hour), newer}, alice, true, time.Hour, ""},
 		{"same client, synced, then the row was edited", []Lease{synced(bound("10.0.0.10", alice, time.Hour), syncAt)}, []edit{record(alice, time.Hour), newer}, alice, true, time.Hour, ""},
-		{"same client, unreadable expiry", []Lease{bound("10.0.0.10", alice, -time.Hour)}, []edit{unreadable(string(alice))}, alice, true, forever.Sub(start), ""},
+		{"same client, unreadable expiry", []Lease{bound("10.0.0.10", alice, -time.Hour)}, []edit{unreadable(string(alice))}, alice, true, forever().Sub(start), ""},
 		// Different clients.
 		{"both running: the store's keeps it", []Lease{bound("10.0.0.10", alice, time.Hour)}, []edit{record(bob, time.Hour)}, alice, true, time.Hour, bob},
 		{"both running, once synced", []Lease{synced(bound("10.0.0.10", alice, time.Hour), syncAt)}, []edit{record(bob, time.Hour), newer}, alice, true, time.Hour, bob},
@@ -83,7 +83,7 @@ func TestStoreAndRecordTogether(t *testing.T) {
 			if b.Client != c.client || b.running(r.now) != c.running || b.Rival != c.rival {
 				t.Errorf("binding of %q, running %v, beside %q; want %q, %v, %q", b.Client, b.running(r.now), b.Rival, c.client, c.running, c.rival)
 			}
-			if want := start.Add(c.ends).Truncate(time.Second); c.ends != 0 && !b.Expires.Equal(want) && b.Expires != forever {
+			if want := start.Add(c.ends).Truncate(time.Second); c.ends != 0 && !b.Expires.Equal(want) && b.Expires != forever() {
 				t.Errorf("ends %s, want %s", b.Expires, want)
 			}
 			answersFit(t, r, c.client, c.running, c.rival)

@@ -81,7 +81,7 @@ type ClientMessage struct {
 
 	LeaseTime time.Duration // option 51; 0: absent or zero
 	Hostname  string        // option 81, else 12, cleaned; untrusted text
-	Secs      time.Duration // header field secs
+	Waited    time.Duration // header field secs
 	// Malformed names what makes the message unusable: option 50, 54, 55 or 61
 	// present with a wrong length. Such a message is never answered (3.3).
 	Malformed string

@@ -48,7 +48,7 @@ func fill(req, resp *dhcpv4.DHCPv4, gateways []*ipam.Address, config *ipam.Confi
 		}
 	}
 	if config.MTU > 0 && dhcp4.Wanted(req, dhcpv4.OptionInterfaceMTU) { // G-8
-		resp.UpdateOption(dhcpv4.Option{Code: dhcpv4.OptionInterfaceMTU, Value: dhcpv4.Uint16(config.MTU)})
+		resp.UpdateOption(dhcpv4.Option{Code: dhcpv4.OptionInterfaceMTU, Value: dhcpv4.Uint16(config.MTU)}) //nolint:gosec // G115: at most 65535 (ParseConfig)
 	}
 	return best
 }

@@ -93,7 +93,7 @@ func (p *Process) WaitOutput(ctx context.Context, text string) error {
 			if strings.Contains(p.Output(), text) {
 				return nil
 			}
-			return fmt.Errorf("%s ended (%v) without printing %q: %s", p.cmd.Args[0], p.err, text, p.Output())
+			return fmt.Errorf("%s ended (%w) without printing %q: %s", p.cmd.Args[0], p.err, text, p.Output())
 		case <-ctx.Done():
 			return fmt.Errorf("wait for %q of %s: %w: %s", text, p.cmd.Args[0], ctx.Err(), p.Output())
 		}
