@@ -12,7 +12,7 @@ import (
 // place: unknown keys and values are kept or passed over, never refused.
 
 // choice is a choice field: {"value","label"}, a bare string or null. The
-// value is kept, whatever it is: lists of choices can be replaced (netbox-api 1.6).
+// value is kept, whatever it is: lists of choices can be replaced (netbox-api.md 1.6).
 type choice string
 
 func (c *choice) UnmarshalJSON(b []byte) error {
@@ -152,7 +152,7 @@ type decoder struct {
 	contextKey string
 	gateFields []string
 	// defined remembers for each custom field of Fields whether the last row
-	// with custom fields had it: all of a model's fields are in every row (netbox-api 1.9).
+	// with custom fields had it: all of a model's fields are in every row (netbox-api.md 1.9).
 	defined map[string]bool
 	// contexts lets machines with equal contexts share one text, as most
 	// machines of a site do.

@@ -17,7 +17,7 @@ import (
 const (
 	// overlap is how far behind the newest change seen each question reaches:
 	// ids and times are given out before a transaction commits, and by clocks
-	// of several servers (netbox-api 1.11).
+	// of several servers (netbox-api.md 1.11).
 	overlap     = 10 * time.Minute
 	resyncEvery = 6 * time.Hour
 	saveEvery   = 5 * time.Minute

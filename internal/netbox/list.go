@@ -23,7 +23,7 @@ const (
 // one costs only itself.
 type envelope struct {
 	Count   *int64            `json:"count"`
-	Next    *string           `json:"next"` // only whether there is one: its host may be an inner name (netbox-api 1.3)
+	Next    *string           `json:"next"` // only whether there is one: its host may be an inner name (netbox-api.md 1.3)
 	Results []json.RawMessage `json:"results"`
 }
 
@@ -74,7 +74,7 @@ type rowFunc func(json.RawMessage) (int64, error)
 
 // each calls fn with every row of a list that matches query, in the order of
 // ids, page by page. Pages are cut by id and not by offset, so that rows that
-// come and go between two pages shift nothing (netbox-api 1.4). The cheapest
+// come and go between two pages shift nothing (netbox-api.md 1.4). The cheapest
 // way of paging does without a count, so a list that ends early is not
 // noticed: for lists whose end is checked otherwise.
 func (c *Client) each(ctx context.Context, e endpoint, query url.Values, fn rowFunc) error {

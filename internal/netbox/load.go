@@ -35,7 +35,7 @@ func selection(e endpoint) url.Values {
 }
 
 // filter leaves out rows that never concern us. It names only parameters that
-// every supported NetBox knows: an unknown one is ignored (netbox-api 1.5).
+// every supported NetBox knows: an unknown one is ignored (netbox-api.md 1.5).
 func filter(e endpoint) url.Values {
 	switch e {
 	case addresses, prefixes, ranges:
@@ -53,7 +53,7 @@ func heads(e endpoint) url.Values {
 	q.Set("fields", "id,last_updated")
 	if e == devices || e == vms {
 		// Old servers compute the context of each row in spite of fields=,
-		// unless exclude= or omit= forbids it (netbox-api 1.4).
+		// unless exclude= or omit= forbids it (netbox-api.md 1.4).
 		q.Set("exclude", "config_context")
 		q.Set("omit", "config_context")
 	}

@@ -23,7 +23,7 @@ func load(t *testing.T, c *Client) *picture {
 	return p
 }
 
-func TestALoadReadsEveryTableAsThePicturesNeedIt(t *testing.T) {
+func TestALoadReadsEveryTableAsThePicturesNeedIt(t *testing.T) { // G-7, X-15
 	for _, v := range netboxtest.Versions() {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()

@@ -9,7 +9,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
 )
 
-func TestOnlyWhatDiffersIsSent(t *testing.T) {
+func TestOnlyWhatDiffersIsSent(t *testing.T) { // S-4
 	s, seeded := serve(t, netboxtest.V45)
 	c := connect(t, s.URL(), s.TokenV1(), silent())
 	r := change(t, seeded, "10.0.0.101/24")

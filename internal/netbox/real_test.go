@@ -82,6 +82,7 @@ type unended struct{ testing.TB }
 func (unended) Context() context.Context { return context.Background() }
 
 func realRecords(t *testing.T, c *Client, seeded *netboxtest.Seeded) {
+	t.Helper()
 	one, two := change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")
 	one.Message, two.Message = "lease", strings.Repeat("x", 300)
 	two.Bind = ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: seeded.ID(t, "virtualization/interfaces", "vm1 eth0")}
@@ -117,6 +118,7 @@ func realRecords(t *testing.T, c *Client, seeded *netboxtest.Seeded) {
 }
 
 func realFollowing(t *testing.T, c *Client, seeded *netboxtest.Seeded) {
+	t.Helper()
 	var snapshot *ipam.Snapshot
 	f := NewFollower(c, FollowConfig{
 		ContextKey: contextKey, Options: ipam.Options{DynamicTag: "dhcp", GatewayTag: "gateway"},

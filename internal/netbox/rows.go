@@ -43,7 +43,7 @@ func newShape(e endpoint) shape {
 }
 
 // columns lists what is asked of table e. Nested objects that NetBox does not
-// prefetch cost a query a row and are left out (netbox-api 1.7).
+// prefetch cost a query a row and are left out (netbox-api.md 1.7).
 func columns(e endpoint) string {
 	switch e {
 	case vrfs:

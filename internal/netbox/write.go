@@ -13,7 +13,7 @@ const (
 	largestBatch     = 250
 	slowWrite        = 20 * time.Second // a bulk write this slow halves the next one
 	quickWrite       = 5 * time.Second  // one this quick lets it grow
-	maxMessageLength = 200              // characters of changelog_message; longer is a 500 (netbox-api 1.10)
+	maxMessageLength = 200              // characters of changelog_message; longer is a 500 (netbox-api.md 1.10)
 	matchTries       = 3                // of a single write whose object keeps changing (S-3)
 )
 

@@ -137,7 +137,7 @@ func TestAFieldThatIsNotDefinedIsNoticed(t *testing.T) {
 	}
 }
 
-func TestALostAnswerIsNoLostWrite(t *testing.T) { // H-3
+func TestALostAnswerIsNoLostWrite(t *testing.T) { // H-3, S-4
 	for name, kind := range map[string]netboxtest.FaultKind{
 		"connection reset": netboxtest.ResetAfter, "gateway time-out": netboxtest.Timeout504,
 	} {
