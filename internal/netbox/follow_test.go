@@ -19,7 +19,7 @@ import (
 )
 
 // H-2: an answer is at most one poll old.
-func TestEditsInNetBoxShowAfterTheNextPoll(t *testing.T) { // H-2
+func TestEditsInNetBoxShowAfterTheNextPoll(t *testing.T) {
 	for _, v := range netboxtest.Versions() {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
