@@ -38,6 +38,9 @@ func familyNumber(p netip.Prefix) int {
 
 // free returns up to n free addresses, lowest first, with the parent's mask.
 func (t *txn) free(m *model, parent *row, n int) []netip.Prefix {
+	if m.path == rangesPath && parent.flag("mark_populated") {
+		return nil
+	}
 	first, last, mask := freeBounds(m, parent)
 	taken := map[netip.Addr]bool{}
 	for _, r := range t.all(addressesPath) {
@@ -89,7 +92,15 @@ func (t *txn) takeAvailable(m *model, parent *row, body any) *reply {
 			in = map[string]any{}
 		}
 		p := free[i]
-		if bits, ok := toID(in["prefix_length"]); ok {
+		if v, given := in["prefix_length"]; given && v != nil {
+			bits, ok := toID(v)
+			if !ok {
+				return answer(http.StatusBadRequest, []any{map[string]any{"prefix_length": []any{"A valid integer is required."}}})
+			}
+			if int(bits) < p.Bits() {
+				return answer(http.StatusBadRequest, []any{map[string]any{
+					"prefix_length": fmt.Sprintf("Prefix length must be greater than or equal to the parent mask length (%d)", p.Bits())}})
+			}
 			p = netip.PrefixFrom(p.Addr(), int(bits))
 		}
 		in["address"], in["vrf"] = p.String(), nil

@@ -181,6 +181,9 @@ func idProblem(in map[string]any, item any) map[string]any {
 	if in == nil {
 		return map[string]any{"__all__": []any{"Invalid data. Expected a dictionary, but got " + pythonType(item) + "."}}
 	}
+	if v, ok := in["id"]; ok && v == nil {
+		return map[string]any{"id": []any{"This field may not be null."}}
+	}
 	if in["id"] == nil {
 		return map[string]any{"id": []any{"This field is required."}}
 	}

@@ -72,7 +72,7 @@ func shapeFacts() []fact {
 			expect(t, g, http.StatusOK, map[string]any{"site.slug": "berlin", "location.name": "Room 1", "role.slug": "web-server", "platform.slug": "debian",
 				"tenant.name": "ACME", "primary_ip4.id": ip, "primary_ip4.address": "10.1.1.5/24", "primary_ip.id": ip, "primary_ip6": nil, "oob_ip": nil,
 				"device_type.model": "Generic", "device_type.manufacturer.name": "Maker", "status.value": "active", "interface_count": 3, "cluster": nil})
-			if _, ok := g.at("primary_ip4").(map[string]any)["dns_name"]; ok != c.atLeast(7) {
+			if _, ok := g.at("primary_ip4").(map[string]any)["dns_name"]; ok != c.atLeast(6) {
 				t.Errorf("primary_ip4 shows dns_name: %v", ok)
 			}
 		}},

@@ -26,7 +26,9 @@ func (t *txn) doomed(m *model, r *row) (all, blockers []doom) {
 			case cascade:
 				collect(d.m, d.r)
 			case protect:
-				blockers = append(blockers, d)
+				if !slices.ContainsFunc(blockers, func(b doom) bool { return b.r == d.r }) {
+					blockers = append(blockers, d)
+				}
 			}
 		})
 		all = append(all, doom{m, r})

@@ -110,7 +110,7 @@ func primaryIP(t *txn, r *row) any {
 	return primaryIPField("primary_ip4")(t, r)
 }
 
-// primaryIPField shows an address as devices and VMs do: briefly, with its NAT and, from 4.7 on, its DNS name.
+// primaryIPField shows an address as devices and VMs do: briefly, from 4.6 on with its NAT and DNS name.
 func primaryIPField(column string) func(*txn, *row) any {
 	return func(t *txn, r *row) any {
 		a := t.get(addressesPath, r.ref(column))
@@ -119,7 +119,8 @@ func primaryIPField(column string) func(*txn, *row) any {
 		}
 		m := t.table(addressesPath).model
 		return t.render(m, a, func(name string) bool {
-			return m.isBrief(name) || name == "nat_inside" || name == "nat_outside" || name == "dns_name" && t.s.config.Version.atLeast(7)
+			more := name == "nat_inside" || name == "nat_outside" || name == "dns_name"
+			return m.isBrief(name) || more && t.s.config.Version.atLeast(6)
 		})
 	}
 }

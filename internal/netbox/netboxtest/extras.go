@@ -144,7 +144,7 @@ func choiceSetModel() *model {
 	return &model{path: choiceSetsPath, label: "extras.customfieldchoiceset", class: "CustomFieldChoiceSet", verbose: "custom field choice set", plain: true,
 		fields: []field{textField("name", 100).must().uniq(), textField("description", 200),
 			{name: "base_choices", kind: choice, set: "ChoiceSet.base", nullable: true, blank: true},
-			{name: "extra_choices", kind: document, def: []any{}}, flagField("order_alphabetically", false)},
+			{name: "extra_choices", kind: document, required: true}, flagField("order_alphabetically", false)},
 		fixed: map[string]any{"choice_colors": sinceMinor{6, map[string]any{}}},
 		brief: []string{"name", "description", "choices_count"},
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "choices_count": func(_ *txn, r *row) any {
@@ -215,13 +215,17 @@ func contextOrder(_ *txn, a, b *row) int {
 	return cmp.Or(compareValues(a.cols["weight"], b.cols["weight"]), cmp.Compare(a.str("name"), b.str("name")))
 }
 
+func displayJournalEntry(t *txn, r *row) string {
+	return fmt.Sprintf("%s (%s)", r.created.Format("2006-01-02 15:04"), t.choiceLabel("Journal.kind", r.str("kind")))
+}
+
 func journalModel() *model {
 	return &model{path: "extras/journal-entries", label: "extras.journalentry", class: "JournalEntry", verbose: "journal entry",
 		fields: []field{{name: "assigned_object_type", kind: typeName, required: true, gone: cascade, models: []string{"ipam.prefix", "ipam.iprange",
 			"ipam.ipaddress", "dcim.site", "dcim.device", "virtualization.virtualmachine"}}, {name: "assigned_object_id", kind: integer, required: true},
 			choiceField("kind", "Journal.kind", "info"), textField("comments", 0).must()},
 		brief:    []string{"created"},
-		display:  func(t *txn, r *row) string { return isoTime(r.created) },
+		display:  displayJournalEntry,
 		computed: map[string]func(*txn, *row) any{"assigned_object": func(t *txn, r *row) any { return t.generic(r, "assigned_object") }},
 		order:    func(_ *txn, a, b *row) int { return b.created.Compare(a.created) },
 		prepare: func(t *txn, r, _ *row) problems {

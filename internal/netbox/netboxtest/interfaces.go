@@ -77,7 +77,9 @@ func primaryMAC(t *txn, r *row) any {
 func shownMACs(path string) func(*txn, *row) any {
 	return func(t *txn, r *row) any {
 		list := []any{}
-		for _, m := range t.assignedMACs(path, r) {
+		macs := t.assignedMACs(path, r)
+		slices.SortStableFunc(macs, func(a, b *row) int { return cmp.Compare(a.str("mac_address"), b.str("mac_address")) })
+		for _, m := range macs {
 			list = append(list, t.nested(macsPath, m.id))
 		}
 		return list
@@ -115,6 +117,9 @@ func cleanInterface(owner, path string) func(t *txn, r, old *row) problems {
 				bad.add(column, "The selected %s interface (%s) belongs to a different device (%s).", column, other.str("name"),
 					t.display(t.table(devicesPath).model, t.get(devicesPath, other.ref(owner))))
 			}
+		}
+		if r.id != 0 && r.ref("lag") == r.id {
+			bad.add("lag", "A LAG interface cannot be its own parent.")
 		}
 		if r.str("type") == "virtual" && r.ref("lag") != 0 {
 			bad.add("lag", "Virtual interfaces cannot have a parent LAG interface.")

@@ -74,6 +74,14 @@ func genericFields(name string, gone removal, models ...string) []field {
 	}
 }
 
+// called is the column's name in error texts.
+func (f field) called() string {
+	if f.name == "rd" {
+		return "route distinguisher"
+	}
+	return spaced(f.name)
+}
+
 func (f field) must() field {
 	f.required, f.nullable, f.blank, f.def = true, false, false, nil
 	return f

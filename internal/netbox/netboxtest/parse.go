@@ -62,6 +62,9 @@ func parseText(f *field, v any) (any, string) {
 	default:
 		return nil, "Not a valid string."
 	}
+	if s == "" && f.nullable && f.unique {
+		return nil, ""
+	}
 	if s == "" && !f.blank {
 		return nil, "This field may not be blank."
 	}
@@ -147,7 +150,7 @@ func parseFormatted(f *field, v any) (any, string) {
 		if f.hidden {
 			return nil, "Enter a valid MAC address (e.g. 00:11:22:33:44:55)."
 		}
-		return nil, "Enter a valid MAC address: " + s
+		return nil, "Invalid MAC address format: " + s
 	case !isText:
 		return nil, fmt.Sprintf("unexpected type <class '%s'> for addr arg", pythonType(v))
 	}

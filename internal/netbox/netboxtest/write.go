@@ -153,7 +153,7 @@ func (t *txn) assign(m *model, r *row, in map[string]any, partial bool) problems
 		}
 		r.cols[f.name] = value
 		if f.unique && value != nil && t.taken(m, r, f, value) {
-			bad.add(f.name, "%s with this %s already exists.", m.verbose, f.name)
+			bad.add(f.name, "%s with this %s already exists.", m.verbose, f.called())
 		}
 	}
 	if !m.plain {
