@@ -15,7 +15,7 @@ type Facts struct {
 	// Fresh is when the snapshot was last known to agree with NetBox. The zero
 	// time stands for a source that cannot go stale (an inventory).
 	Fresh     time.Time
-	Skew      time.Duration // our clock minus NetBox's (S-9)
+	Skew      time.Duration // how far NetBox's clock is ahead of ours (S-9)
 	Authority Authority
 }
 

@@ -77,8 +77,8 @@ func (e *Engine) SetAuthority(a Authority) {
 	e.facts.Authority = a
 }
 
-// Confirm notes that the snapshot agreed with NetBox at the given time, and by
-// how much our clock is ahead of NetBox's (S-9, H-4).
+// Confirm notes that the snapshot agreed with NetBox at the given time, and how
+// far NetBox's clock is ahead of ours (S-9, H-4).
 func (e *Engine) Confirm(fresh time.Time, skew time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
