@@ -6,8 +6,11 @@ import (
 	"os/exec"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/relay"
 )
 
 // TestKillAtTheMomentOfTheACK kills the server without warning as soon as a
@@ -55,9 +58,12 @@ func acquireUntilKilled(t *testing.T, server *exec.Cmd, addr string, first, coun
 		kill sync.Once
 		done sync.WaitGroup
 	)
-	for client := first; client < first+count; client++ {
-		a := agent(t, addr)
-		t.Cleanup(func() { _ = a.Close() })
+	agents := make([]*relay.Agent, count)
+	for i := range agents {
+		agents[i] = agent(t, addr)
+	}
+	for i, a := range agents {
+		client := first + i
 		done.Go(func() {
 			reply, err := a.Acquire(mac(client))
 			if err != nil || reply.MessageType() != dhcpv4.MessageTypeAck {
@@ -66,7 +72,12 @@ func acquireUntilKilled(t *testing.T, server *exec.Cmd, addr string, first, coun
 			mu.Lock()
 			all = append(all, acknowledgement{client, reply.YourIPAddr.String()})
 			mu.Unlock()
-			kill.Do(func() { _ = server.Process.Kill() })
+			kill.Do(func() {
+				_ = server.Process.Kill()
+				for _, other := range agents {
+					other.GiveUp(100 * time.Millisecond) // what was sent is here; nothing more will come
+				}
+			})
 		})
 	}
 	done.Wait()

@@ -69,6 +69,12 @@ func (a *Agent) Exchange(m *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, error) {
 	}
 }
 
+// GiveUp ends an exchange that is under way if no answer comes in the time
+// given.
+func (a *Agent) GiveUp(after time.Duration) {
+	_ = a.conn.SetReadDeadline(time.Now().Add(after)) // fails only if closed, which ends it too
+}
+
 // Send sends one message of a client and waits for nothing.
 func (a *Agent) Send(m *dhcpv4.DHCPv4) error {
 	m.GatewayIPAddr = net.IPv4(127, 0, 0, 2)
