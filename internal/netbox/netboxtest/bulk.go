@@ -58,13 +58,14 @@ func (t *txn) bulkCreate(m *model, list []any) *reply {
 func (t *txn) bulkCreateUnsaved(m *model, list []any) *reply {
 	aligned := make([]any, len(list))
 	failed := false
+	var refused *refusal // found while saving, so after all validation
 	for i, item := range list {
 		probe := &txn{s: t.s, call: t.call, over: map[string]map[int64]*row{}}
 		last := t.lastIDs()
 		_, bad, no := probe.insert(m, item)
 		t.restoreIDs(last)
-		if no != nil {
-			return answer(no.status, no.body)
+		if no != nil && refused == nil {
+			refused = no
 		}
 		if bad == nil {
 			bad = problems{}
@@ -74,6 +75,9 @@ func (t *txn) bulkCreateUnsaved(m *model, list []any) *reply {
 	}
 	if failed {
 		return answer(http.StatusBadRequest, aligned)
+	}
+	if refused != nil {
+		return answer(refused.status, refused.body)
 	}
 	var made []*row
 	for _, item := range list {
@@ -135,7 +139,7 @@ func (t *txn) entries(m *model, body any, action string) (rows []*row, bodies ma
 		in, _ := item.(map[string]any)
 		id, usable := toID(in["id"])
 		if !usable {
-			unusable = append(unusable, map[string]any{"index": i, "errors": idProblem(in, item)})
+			unusable = append(unusable, map[string]any{"index": i, "errors": idProblem(in, item, t.s.config.Version.allErrors())})
 			continue
 		}
 		ids = append(ids, id)
@@ -177,9 +181,9 @@ func notAList(strict bool, body any) *reply {
 	return detail(http.StatusBadRequest, "Expected a list of objects, but got "+pythonType(body)+".")
 }
 
-func idProblem(in map[string]any, item any) map[string]any {
+func idProblem(in map[string]any, item any, key string) map[string]any {
 	if in == nil {
-		return map[string]any{"__all__": []any{"Invalid data. Expected a dictionary, but got " + pythonType(item) + "."}}
+		return map[string]any{key: []any{"Invalid data. Expected a dictionary, but got " + pythonType(item) + "."}}
 	}
 	if v, ok := in["id"]; ok && v == nil {
 		return map[string]any{"id": []any{"This field may not be null."}}

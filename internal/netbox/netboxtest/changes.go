@@ -105,14 +105,16 @@ func (s *Server) AwaitHeld(n int) {
 	}
 }
 
-// awaitRelease holds a carried out write back until its commit may become visible.
-func (s *Server) awaitRelease(*call) {
+// commitHold is what commits wait for, nil if they are not held.
+func (s *Server) commitHold() chan struct{} {
 	s.logMu.Lock()
-	held := s.held
-	if held == nil {
-		s.logMu.Unlock()
-		return
-	}
+	defer s.logMu.Unlock()
+	return s.held
+}
+
+// awaitRelease keeps a carried out write back until its commit may become visible.
+func (s *Server) awaitRelease(held chan struct{}) {
+	s.logMu.Lock()
 	s.waiting++
 	s.changed.Broadcast()
 	s.logMu.Unlock()

@@ -124,11 +124,11 @@ func (t *txn) choiceSetName(d *row) string {
 func (t *txn) parseManySelected(d *row, v any) (any, string) {
 	list, ok := v.([]any)
 	if !ok {
-		return nil, fmt.Sprintf("Invalid choice(s) (%s) for choice set %s.", pythonRepr(v), t.choiceSetName(d))
+		return nil, fmt.Sprintf("Invalid choice(s) (%s) for choice set %s.", pythonValue(v), t.choiceSetName(d))
 	}
 	for _, item := range list {
 		if _, message := t.parseSelected(d, item); message != "" {
-			return nil, fmt.Sprintf("Invalid choice(s) (%s) for choice set %s.", pythonRepr(v), t.choiceSetName(d))
+			return nil, fmt.Sprintf("Invalid choice(s) (%s) for choice set %s.", pythonValue(v), t.choiceSetName(d))
 		}
 	}
 	return plainJSON(list), ""

@@ -153,8 +153,11 @@ func cleanDevice(t *txn, r, _ *row) problems {
 	}
 	if r.str("name") != "" && t.hasTwin(devicesPath, r, "site", "tenant") {
 		text := "Device name must be unique per site."
-		if t.s.config.Version.atLeast(7) {
+		switch {
+		case t.s.config.Version.atLeast(7):
 			text = "Device name must be unique per site and tenant."
+		case r.ref("tenant") != 0:
+			text = "Constraint “dcim_device_unique_name_site_tenant” is violated."
 		}
 		bad.add("__all__", "%s", text)
 	}

@@ -197,6 +197,31 @@ func TestTwoOverlappingChangesLoseOne(t *testing.T) {
 	}
 }
 
+func TestConcurrentCreatesOfOneAddressMakeOne(t *testing.T) {
+	s := New(t, Config{})
+	statuses := make(chan int, 16)
+	for range cap(statuses) {
+		go func() {
+			resp, _, err := try(t, s, http.MethodPost, "/api/ipam/ip-addresses/", `{"address":"10.0.0.1/24"}`)
+			if err != nil {
+				t.Error(err)
+				statuses <- 0
+				return
+			}
+			statuses <- resp.StatusCode
+		}()
+	}
+	made := 0
+	for range cap(statuses) {
+		if <-statuses == http.StatusCreated {
+			made++
+		}
+	}
+	if made != 1 || s.Count(addressesPath) != 1 {
+		t.Errorf("%d made, %d there", made, s.Count(addressesPath))
+	}
+}
+
 func TestPageFaults(t *testing.T) {
 	s := New(t, Config{})
 	for i := range 8 {

@@ -87,7 +87,7 @@ func (t *txn) choosingFilter(m *model, param string) filterFunc {
 		}
 		return f
 	}
-	if f := m.column(v, base); f != nil && f.kind == choice && (lookup == "" || lookup == "n") && m.filters[param] == nil {
+	if f := m.column(v, base); f != nil && f.kind == choice && (lookup == "" || lookup == "n" || lookup != "empty" && !v.atLeast(7)) && m.filters[param] == nil {
 		return choiceFilter(f, lookup)
 	}
 	if f := m.column(v, base); f != nil && f.kind == typeName && !v.atLeast(4) && m.path != prefixesPath {

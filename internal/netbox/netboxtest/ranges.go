@@ -19,7 +19,7 @@ func rangeModel() *model {
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "family": familyOf("start_address")},
 		filters: map[string]filterFunc{
 			"family":        familyFilter("start_address"),
-			"start_address": prefixFilter("start_address", sameHost), "end_address": prefixFilter("end_address", sameHost),
+			"start_address": rangeEndFilter("start_address"), "end_address": rangeEndFilter("end_address"),
 			"contains": lastOf(containsByInet), "parent": parentRange,
 		},
 		order: func(_ *txn, a, b *row) int {
@@ -45,6 +45,18 @@ func rangeName(r *row) string {
 		n++
 	}
 	return fmt.Sprintf("%s%s%s-%s/%d", strings.Join(from[:n], sep), sep, strings.Join(from[n:], sep), strings.Join(to[n:], sep), start.Bits())
+}
+
+// rangeEndFilter matches an end of a range. A malformed address is an exception inside NetBox before 4.7.
+func rangeEndFilter(column string) filterFunc {
+	return func(t *txn, values []string) (test, string) {
+		for _, v := range values {
+			if _, ok := parseAddress(v); !ok && !t.s.config.Version.atLeast(7) {
+				panic(serverError{"DataError", fmt.Sprintf("invalid input syntax for type inet: %q", v)})
+			}
+		}
+		return prefixFilter(column, sameHost)(t, values)
+	}
 }
 
 // containsByInet compares as PostgreSQL compares inet: masks count, so only a value with the range's own mask works.

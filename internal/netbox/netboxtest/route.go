@@ -10,29 +10,30 @@ import (
 
 // answer carries a call out.
 func (s *Server) answer(c *call) *reply {
-	reading := c.Method == http.MethodGet || c.Method == http.MethodHead || c.Method == http.MethodOptions
-	if reading {
+	t := &txn{s: s, call: c, over: map[string]map[int64]*row{}}
+	if c.Method == http.MethodGet || c.Method == http.MethodHead || c.Method == http.MethodOptions {
 		s.mu.RLock()
 		defer s.mu.RUnlock()
-		return s.route(&txn{s: s, call: c, over: map[string]map[int64]*row{}})
+		return s.attempt(t)
 	}
-	t := &txn{s: s, call: c, over: map[string]map[int64]*row{}}
-	out := s.carryOut(t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.attempt(t)
 	if out.status >= 300 {
 		return out
 	}
-	s.awaitRelease(c)
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	if held := s.commitHold(); held != nil {
+		s.mu.Unlock()
+		s.awaitRelease(held)
+		s.mu.Lock()
+	}
 	t.commit()
 	s.sendEvents(t)
 	return out
 }
 
-// carryOut does a write up to its commit. An exception inside NetBox is a 500.
-func (s *Server) carryOut(t *txn) (out *reply) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// attempt does a request up to its commit. An exception inside NetBox is a 500.
+func (s *Server) attempt(t *txn) (out *reply) {
 	defer func() {
 		thrown := recover()
 		if thrown == nil {
