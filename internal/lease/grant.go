@@ -272,7 +272,7 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Re
 		return d.refused(a, ReasonTaken), false
 	case own:
 		return "", true
-	case b.Rival != "", running:
+	case running:
 		return d.refused(a, ReasonTaken), false
 	case b.Client != "" && b.Expires.Add(d.f.Policy.ReclaimGrace).After(d.now):
 		return d.refused(a, ReasonTaken), false

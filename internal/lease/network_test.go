@@ -246,6 +246,10 @@ func TestForgedRelayAddressHarmsNobodyElse(t *testing.T) {
 	r := newRig(t, newMemStore(), snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.12/24")))
 	r.expect(discover(alice, via("10.0.0.10")), "OFFER D-1 10.0.0.11/24")
 	r.expect(discover(bob), "OFFER D-1 10.0.0.10/24")
+	// Around an unused address that is the relay's, the rest is in its order.
+	r = newRig(t, newMemStore(bound("10.0.0.10", bob, -time.Hour), bound("10.0.0.12", bob, -time.Hour)),
+		snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.12/24")))
+	r.expect(discover(alice, via("10.0.0.11")), "OFFER D-1 10.0.0.10/24")
 }
 
 // N-6: an assigned dynamic address with an empty record waits for its

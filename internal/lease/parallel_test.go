@@ -221,6 +221,8 @@ func TestSnapshotSwapsUnderLoad(t *testing.T) {
 			}
 		})
 	}
+	defer swapping.Wait()
+	defer close(stop)
 	given := make(map[netip.Addr]bool)
 	for i := range 300 {
 		d, err := r.Handle(t.Context(), discover(nth(i)), nil)
@@ -231,10 +233,9 @@ func TestSnapshotSwapsUnderLoad(t *testing.T) {
 		if d, err := r.Handle(t.Context(), selecting(nth(i), d.Addr.Addr().String()), nil); err != nil || d.Verdict != Ack {
 			t.Fatalf("client %d: %s, %v", i, brief(d), err)
 		}
-	}
-	close(stop)
-	swapping.Wait()
-	if err := r.facts.Leases.verify(); err != nil {
-		t.Error(err)
+		r.locked(func() { err = r.facts.Leases.verify() })
+		if err != nil {
+			t.Fatalf("after client %d: %v", i, err)
+		}
 	}
 }
