@@ -3,7 +3,6 @@ package lease
 import (
 	"maps"
 	"net/netip"
-	"slices"
 	"testing"
 	"time"
 
@@ -303,97 +302,4 @@ func (s *story) restart(t *rapid.T) {
 		t.Fatalf("before the restart %v, after it %v", before, after)
 	}
 	clear(s.offers)
-}
-
-// send gives one message to the engine, perhaps while the store is in trouble,
-// and judges the answer.
-func (s *story) send(t *rapid.T, m ClientMessage) Decision {
-	fail := func(Lease) error { return errDisk }
-	switch rapid.SampledFrom([]string{"", "", "", "", "", "before", "after", "read"}).Draw(t, "trouble") {
-	case "before":
-		s.store.before = fail
-	case "after":
-		s.store.after = fail
-	case "read":
-		s.store.after, s.store.read = fail, errDisk
-	}
-	defer func() { s.store.before, s.store.after, s.store.read = nil, nil, nil }()
-	explained, trace := s.Explain(m)
-	current, written := s.current(), s.store.written()
-	d, err := s.Handle(s.t.Context(), m, nil)
-	if err == nil && brief(d) != brief(explained) && current {
-		t.Fatalf("%s from %s: explained as %s, handled as %s\n%s", m.Type, m.Client, brief(explained), brief(d), trace)
-	}
-	if (d.Static || d.Verdict == Nak || d.Verdict == Offer) && s.store.written() != written {
-		t.Fatalf("%s from %s: something was written for %s", m.Type, m.Client, brief(d))
-	}
-	if d.Verdict == Nak && err != nil {
-		t.Fatalf("trouble caused a NAK: %v", err)
-	}
-	if d.Verdict == Ack && !d.Static {
-		s.acknowledged(t, m, d, trace)
-	}
-	return d
-}
-
-// current reports whether memory agrees with the store; after a write of
-// unknown outcome that could not be read it need not.
-func (s *story) current() bool {
-	for _, stored := range s.store.all() {
-		if s.facts.Leases.stored[stored.Addr].revision != stored.revision {
-			return false
-		}
-	}
-	return true
-}
-
-// acknowledged checks an ACK against store and model.
-func (s *story) acknowledged(t *rapid.T, m ClientMessage, d Decision, trace *Trace) {
-	host, until := d.Addr.Addr(), s.now.Add(d.Time)
-	if p, ok := s.promises[host]; ok && p.client != m.Client {
-		t.Fatalf("%s is acknowledged to %s, but %s has it until %s\n%s", host, m.Client, p.client, p.until, trace)
-	}
-	if d.Rule != "H-4" { // which promises nothing new
-		s.promises[host] = promise{m.Client, until}
-	}
-	durable := s.store.get(host.String())
-	if durable.Client == m.Client && durable.State == Bound && !durable.Expires.Before(until) {
-		return
-	}
-	record := s.seen.Address(0, host).Record // without the store: what NetBox showed (H-4)
-	if d.Rule != "H-4" || record.Client != string(m.Client) || record.Expires.Before(until) {
-		t.Fatalf("%s is acknowledged to %s until %s, stored is %+v\n%s", host, m.Client, until, durable, trace)
-	}
-}
-
-// check runs after every step. A promise that has ended stays ended, however
-// the clock is set.
-func (s *story) check(t *rapid.T) {
-	maps.DeleteFunc(s.promises, func(_ netip.Addr, p promise) bool { return !p.until.After(s.now) })
-	if err := s.facts.Leases.verify(); err != nil {
-		t.Fatal(err)
-	}
-	if n := len(s.facts.Leases.inWork) + len(s.busy); n != 0 {
-		t.Fatalf("%d marks are left", n)
-	}
-	queue := s.Unsynced(-1)
-	if !s.current() {
-		return
-	}
-	for _, stored := range s.store.all() {
-		if listed := slices.ContainsFunc(queue, func(l Lease) bool { return l.Addr == stored.Addr }); listed != stored.Unsynced {
-			t.Fatalf("%s: marked %v, queued %v", stored.Addr, stored.Unsynced, listed)
-		}
-	}
-	for host, p := range s.promises {
-		if !s.seen.Leasable(s.seen.Address(0, host)) {
-			continue
-		}
-		for _, c := range s.clients {
-			d, trace := s.Explain(selecting(c, host.String()))
-			if d.Verdict == Ack && !d.Static && c != p.client {
-				t.Fatalf("%s would get %s, which %s has until %s\n%s", c, host, p.client, p.until, trace)
-			}
-		}
-	}
 }
