@@ -9,69 +9,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 )
 
-// tables makes Objects from rows, whatever their kind.
-func tables(rows ...any) *Objects {
-	o := &Objects{
-		VRFs: map[int64]*VRF{}, Prefixes: map[int64]*Prefix{}, Addresses: map[int64]*Address{}, MACs: map[int64]*MACAddress{},
-		Interfaces: map[InterfaceID]*Interface{}, Machines: map[MachineID]*Machine{},
-		Tags: map[int64]*Tag{1: {ID: 1, Name: "DHCP", Slug: "dhcp"}, 2: {ID: 2, Name: "Gateway", Slug: "gw"}},
-	}
-	for _, row := range rows {
-		switch r := row.(type) {
-		case *VRF:
-			o.VRFs[r.ID] = r
-		case *Prefix:
-			o.Prefixes[r.ID] = r
-		case *Address:
-			o.Addresses[r.ID] = r
-		case *MACAddress:
-			o.MACs[r.ID] = r
-		case *Interface:
-			o.Interfaces[r.ID] = r
-		case *Machine:
-			o.Machines[r.ID] = r
-		case *Tag:
-			o.Tags[r.ID] = r
-		}
-	}
-	return o
-}
-
-func network(id int64, cidr string, vrf int64) *Prefix {
-	return &Prefix{ID: id, Prefix: netip.MustParsePrefix(cidr), VRF: vrf, Status: "active"}
-}
-
-// host is an active address; tags by id.
-func host(id int64, cidr string, tags ...int64) *Address {
-	return &Address{ID: id, Address: netip.MustParsePrefix(cidr), Status: "active", Tags: tags}
-}
-
-func with(a *Address, change func(*Address)) *Address {
-	change(a)
-	return a
-}
-
-func devicePort(id, device int64, lag int64) *Interface {
-	return &Interface{ID: InterfaceID{Device, id}, Name: "eth", Machine: MachineID{Device, device}, LAG: lag}
-}
-
-func macOn(id int64, last byte, port InterfaceID) *MACAddress {
-	return &MACAddress{ID: id, MAC: MAC{2, 0, 0, 0, 0, last}, Interface: port}
-}
-
 var usual = Options{DynamicTag: "DHCP", GatewayTag: "Gateway"}
-
-// hosts renders addresses as "10.0.0.1 10.0.0.2".
-func hosts(list []*Address) string {
-	var words []string
-	for _, a := range list {
-		words = append(words, a.Address.Addr().String())
-	}
-	return strings.Join(words, " ")
-}
 
 // N-3, P-23
 func TestSubnetIsTheSmallestPrefixInUse(t *testing.T) {
@@ -373,62 +313,5 @@ func TestBuildLeavesTheTablesAlone(t *testing.T) {
 	Build(o, usual)
 	if diff := cmp.Diff(sampleDisk().Objects, o, compareAddrs); diff != "" {
 		t.Errorf("(-before +after):\n%s", diff)
-	}
-}
-
-// Span, LastAddr and HostIn against looking at every address.
-func TestAddressArithmetic(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		bits := rapid.IntRange(20, 32).Draw(t, "bits")
-		base := rapid.Uint32().Draw(t, "base") &^ 0xfff
-		at := func(offset int) netip.Addr {
-			n := base + uint32(offset)
-			return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
-		}
-		p := netip.PrefixFrom(at(rapid.IntRange(0, 4095).Draw(t, "inside")), bits)
-		offsets := rapid.SliceOfDistinct(rapid.IntRange(0, 4095), rapid.ID[int]).Draw(t, "hosts")
-		slices.Sort(offsets)
-		var list []*Address
-		var in []*Address
-		for i, offset := range offsets {
-			a := &Address{ID: int64(i), Address: netip.PrefixFrom(at(offset), 20)}
-			list = append(list, a)
-			if p.Contains(at(offset)) {
-				in = append(in, a)
-			}
-		}
-		low, high := Span(list, p)
-		if !slices.Equal(list[low:high], in) {
-			t.Fatalf("span of %s: %s, want %s", p, hosts(list[low:high]), hosts(in))
-		}
-		last := LastAddr(p)
-		if !p.Contains(last) || last.Next().IsValid() && p.Contains(last.Next()) {
-			t.Fatalf("last of %s: %s", p, last)
-		}
-		for _, offset := range offsets {
-			edge := at(offset) == p.Masked().Addr() || at(offset) == last
-			if got, want := HostIn(p, at(offset)), p.Contains(at(offset)) && (bits >= 31 || !edge); got != want {
-				t.Fatalf("%s in %s: %v, want %v", at(offset), p, got, want)
-			}
-		}
-	})
-}
-
-func BenchmarkBuild(b *testing.B) {
-	o := largeObjects(100_000)
-	b.ReportAllocs()
-	for b.Loop() {
-		Build(o, usual)
-	}
-}
-
-func BenchmarkSubnet(b *testing.B) {
-	s, _ := Build(largeObjects(100_000), usual)
-	addr := netip.MustParseAddr("10.0.200.7")
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := s.Subnet(addr); err != nil {
-			b.Fatal(err)
-		}
 	}
 }
