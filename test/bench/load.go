@@ -113,7 +113,7 @@ func optionAt(m []byte, code byte) int {
 // address patches transaction id and client into a message.
 func (l *load) address(m []byte, xid uint32) {
 	binary.BigEndian.PutUint32(m[atXID:], xid)
-	client := xid % uint32(l.clients) //nolint:gosec // G115: positive
+	client := xid % uint32(l.clients)
 	binary.BigEndian.PutUint32(m[atChaddr+2:], client)
 }
 

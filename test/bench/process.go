@@ -55,7 +55,7 @@ func startProcess(ctx context.Context, folder, name, addr string, command ...str
 		return nil, err
 	}
 	defer func() { _ = file.Close() }()
-	cmd := exec.Command("taskset", append([]string{"-c", "0"}, command...)...) //nolint:gosec,noctx // G204: the program under load; it is ended by end
+	cmd := exec.Command("taskset", append([]string{"-c", "0"}, command...)...) // ended by end
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	cmd.Stdout, cmd.Stderr = file, file
 	if err := cmd.Start(); err != nil {
