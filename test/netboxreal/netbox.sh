@@ -43,6 +43,8 @@ settings (environment)
   NETBOX_DEBIAN_MIRROR           Debian mirror [the one apt uses for this machine]
   NETBOX_MAX_PAGE_SIZE           read by start: MAX_PAGE_SIZE [1000]
   NETBOX_ENFORCE_GLOBAL_UNIQUE   read by start: 1 or 0 [1]
+  NETBOX_WEBHOOK_QUEUE           read by start: default (NetBox's own choice, webhooks wait behind
+                                 search index jobs) or high [default]
 USAGE
 }
 
@@ -102,6 +104,7 @@ collect_environment() {
     "NETBOX_ROOT=$HOME_IN" PYTHONDONTWRITEBYTECODE= PYTHONUNBUFFERED=1
     "NETBOX_MAX_PAGE_SIZE=${NETBOX_MAX_PAGE_SIZE:-1000}"
     "NETBOX_ENFORCE_GLOBAL_UNIQUE=${NETBOX_ENFORCE_GLOBAL_UNIQUE:-1}"
+    "NETBOX_WEBHOOK_QUEUE=${NETBOX_WEBHOOK_QUEUE:-default}"
     "SSL_CERT_FILE=$bundle" "REQUESTS_CA_BUNDLE=$bundle" "CURL_CA_BUNDLE=$bundle"
   )
   for name in $(compgen -e); do
@@ -199,6 +202,8 @@ ISOLATED_DEPLOYMENT = True
 CENSUS_REPORTING_ENABLED = False
 MAX_PAGE_SIZE = int(os.environ.get('NETBOX_MAX_PAGE_SIZE', '1000'))
 ENFORCE_GLOBAL_UNIQUE = os.environ.get('NETBOX_ENFORCE_GLOBAL_UNIQUE', '1') == '1'
+# NetBox queues a search index job per written row; on its own queue a webhook overtakes them.
+QUEUE_MAPPINGS = {'webhook': os.environ.get('NETBOX_WEBHOOK_QUEUE', 'default')}
 FIELD_CHOICES = {'ipam.IPAddress.status+': (('quarantine', 'Quarantine', 'red'),)}
 CONFIGURATION
 }
