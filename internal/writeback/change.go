@@ -18,6 +18,7 @@ import (
 var (
 	errNoAddress  = errors.New("NetBox has no IP address for it any more")
 	errNotDynamic = errors.New("its IP address in NetBox is not dynamic any more")
+	errSuperseded = errors.New("it has ended, and NetBox shows a running lease of another client there")
 )
 
 // change is what has to be in NetBox for l: key and expiry are the
@@ -27,6 +28,9 @@ func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (netbox.RecordChange, e
 	a, err := address(s, l.Addr)
 	if err != nil {
 		return netbox.RecordChange{}, err
+	}
+	if !l.Expires.After(time.Now()) && rival(a, l) {
+		return netbox.RecordChange{}, errSuperseded
 	}
 	w.warnOfRival(a, l)
 	c := netbox.RecordChange{
@@ -44,13 +48,18 @@ func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (netbox.RecordChange, e
 // warnOfRival reports that somebody else wrote a lease that still runs into the
 // record (S-5): the store's client keeps the address.
 func (w *Writer) warnOfRival(a *ipam.Address, l lease.Lease) {
-	r := a.Record
-	if l.State == lease.Bound && r.Client != "" && r.Client != string(l.Client) &&
-		r.Expires.After(time.Now()) && a.LastUpdated.After(l.SyncedAt) {
+	if l.State == lease.Bound && rival(a, l) {
 		w.quiet.Warn("rival", "NetBox shows a running lease of another client, which is replaced; does another DHCP server write there?", logrus.Fields{
-			"addr": l.Addr, "mac": l.Client, "other": r.Client,
+			"addr": l.Addr, "mac": l.Client, "other": a.Record.Client,
 		})
 	}
+}
+
+// rival reports whether the record shows a running lease of another client that
+// was written since the lease was last told.
+func rival(a *ipam.Address, l lease.Lease) bool {
+	r := a.Record
+	return r.Client != "" && r.Client != string(l.Client) && r.Expires.After(time.Now()) && a.LastUpdated.After(l.SyncedAt)
 }
 
 // address finds the object of a leased address: in the VRF its network is in,

@@ -1,6 +1,7 @@
 package writeback
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -177,6 +178,34 @@ func TestARivalRecordIsReplacedWithAWarning(t *testing.T) {
 			e := hook.LastEntry()
 			if warned := e != nil && e.Level == logrus.WarnLevel && e.Data["other"] == string(bob); warned != c.want {
 				t.Errorf("warned: %v, want %v", warned, c.want)
+			}
+		})
+	}
+}
+
+// S-5: a lease that has ended never replaces the record of a client that is
+// using the address now.
+func TestAnEndedLeaseDoesNotReplaceARunningOneOfAnotherClient(t *testing.T) {
+	now := time.Now()
+	for name, c := range map[string]struct {
+		expires time.Time // of the lease
+		updated time.Time // of the record
+		want    error
+	}{
+		"ended, the record is news":   {now.Add(-time.Minute), now, errSuperseded},
+		"ended, the record is old":    {now.Add(-time.Minute), now.Add(-time.Hour), nil},
+		"running, the record is news": {now.Add(time.Hour), now, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log, _ := test.NewNullLogger()
+			s := picture(t, 2, func(o *ipam.Objects) {
+				a := o.Addresses[1001]
+				a.Record, a.LastUpdated = ipam.Record{Client: string(bob), Expires: now.Add(time.Hour)}, c.updated
+			})
+			l := bound(1)
+			l.Expires, l.SyncedAt = c.expires, now.Add(-time.Hour)
+			if _, err := New(Config{Log: log}).change(s, l); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
 			}
 		})
 	}

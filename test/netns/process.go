@@ -116,13 +116,9 @@ func (p *Process) Stop() error {
 		return nil
 	default:
 	}
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
-		select {
-		case <-p.done: // it ended between the two
-			return nil
-		default:
-			return fmt.Errorf("stop %s: %w", strings.Join(p.cmd.Args, " "), err)
-		}
+	err := p.cmd.Process.Signal(syscall.SIGTERM)
+	if err != nil && !errors.Is(err, os.ErrProcessDone) && !errors.Is(err, syscall.ESRCH) { // it may end on its own meanwhile
+		return fmt.Errorf("stop %s: %w", strings.Join(p.cmd.Args, " "), err)
 	}
 	timer := time.NewTimer(stopWait)
 	defer timer.Stop()
