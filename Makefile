@@ -35,7 +35,7 @@ bench: build ## DORA/s beside a bare decode-encode stub, as ratios of one run
 
 .PHONY: lint
 lint: ## gofmt, go vet, golangci-lint
-	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	@test -z "$$(gofmt -s -l $$(git ls-files '*.go'))" || { gofmt -s -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
 	$(TOOLS) golangci-lint run ./...
 

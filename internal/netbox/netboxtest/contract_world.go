@@ -1,7 +1,5 @@
 package netboxtest
 
-import ()
-
 // contractWorld is what all facts may read; those that write make objects of their own.
 func contractWorld() World {
 	return World{
