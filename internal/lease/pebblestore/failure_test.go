@@ -7,11 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -93,10 +95,28 @@ func TestAFailedDiskEndsAllService(t *testing.T) {
 			wantFailed(t, "each", s.Each(t.Context(), func(lease.Lease, lease.Revision) error { return nil }))
 			wantFailed(t, "Err", s.Err())
 			wantFailed(t, "close", s.Close())
-			if e := hook.LastEntry(); e == nil || e.Level != logrus.ErrorLevel || !strings.Contains(e.Message, "restart") {
-				t.Errorf("last log entry %v does not say what to do", e)
-			}
+			awaitAdvice(t, hook)
 		})
+	}
+}
+
+// awaitAdvice waits for the log line that says what to do. Callers are freed
+// before it is written.
+func awaitAdvice(t *testing.T, hook *test.Hook) {
+	t.Helper()
+	late := time.After(10 * time.Second)
+	for {
+		e := hook.LastEntry()
+		if e != nil && e.Level == logrus.ErrorLevel && strings.Contains(e.Message, "restart") {
+			return
+		}
+		select {
+		case <-late:
+			t.Errorf("last log entry %v does not say what to do", e)
+			return
+		default:
+			runtime.Gosched()
+		}
 	}
 }
 
