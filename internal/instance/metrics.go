@@ -34,7 +34,7 @@ func newMetrics(i *Instance) *Metrics {
 			if i.Engine == nil {
 				return 0
 			}
-			return float64(len(i.Engine.Unsynced(-1)))
+			return float64(i.Engine.UnsyncedCount())
 		}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "coredhcp_netbox_snapshot_addresses",

@@ -337,6 +337,13 @@ func (e *Engine) Unsynced(limit int) []Lease {
 	return list
 }
 
+// UnsyncedCount is how many leases Unsynced would return without a limit.
+func (e *Engine) UnsyncedCount() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.unsynced)
+}
+
 // Synced notes that NetBox shows l since its row was updated at the given
 // time. A lease that has changed meanwhile stays in the queue.
 func (e *Engine) Synced(ctx context.Context, l Lease, at time.Time) error {
