@@ -1,0 +1,214 @@
+// Package plan decides what the mirror of Windows DHCP servers changes, on
+// both sides: Build turns what was read into a list of steps, each with its
+// reason. It is pure: no I/O, no clock, no log, and the same input gives the
+// same bytes. Whatever is not decided here is not done.
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// NetBox is the Target of steps that change NetBox.
+const NetBox = "netbox"
+
+// The kinds of objects on a Windows server that steps change. The fields of
+// their changes are named as in the server's API.
+const (
+	WindowsScope       object.Kind = "dhcp.scope"
+	WindowsReservation object.Kind = "dhcp.reservation"
+	WindowsExclusion   object.Kind = "dhcp.exclusion"
+)
+
+// Plan is what a run would do, and what it leaves alone and why.
+type Plan struct {
+	Made      time.Time   `json:"made"`
+	Steps     []Step      `json:"steps"`
+	Notes     []Note      `json:"notes"`
+	Scopes    []ScopeSeen `json:"scopes"`
+	Violation []Violation `json:"violations"`
+
+	// Memory is what has to be remembered once the steps are done.
+	Memory Memory `json:"-"`
+}
+
+// Empty reports whether nothing has to be done.
+func (p *Plan) Empty() bool { return len(p.Steps) == 0 }
+
+// Refused reports whether a guard held something back (exit code 4).
+func (p *Plan) Refused() bool { return p.has(Guard) }
+
+// Failed reports whether something could not be read or decided (exit code 1).
+func (p *Plan) Failed() bool { return p.has(Failure) }
+
+func (p *Plan) has(level Level) bool {
+	for _, n := range p.Notes {
+		if n.Level == level {
+			return true
+		}
+	}
+	return false
+}
+
+// Phase orders steps: what others stand on comes first, removals last, and
+// Windows servers are written to only after NetBox took what it was given
+// (windows-dhcp.md 3.1).
+type Phase int
+
+// The phases in the order they are carried out.
+const (
+	Records    Phase = iota + 1 // prefixes, contexts, ranges that go or shrink, then others
+	Addresses                   // created and updated
+	Push                        // everything on Windows servers
+	Cleanup                     // addresses deleted
+	Aftermath                   // scope records removed
+	Reflection                  // panels, tags and journal entries about the outcome
+)
+
+// Step is one change of one object.
+type Step struct {
+	Phase  Phase         `json:"phase"`
+	Target string        `json:"target"` // NetBox or the host of a server
+	Action object.Action `json:"action"`
+	Kind   object.Kind   `json:"kind"`
+	ID     int64         `json:"id,omitempty"`   // in NetBox; 0 for a create
+	Name   string        `json:"name"`           // for people: "10.8.4.33/24", "scope 10.8.4.0/24 of dh1"
+	Scope  netip.Prefix  `json:"scope,omitzero"` // the scope it belongs to
+	Addr   netip.Addr    `json:"addr,omitzero"`  // the address it is about
+	VRF    int64         `json:"vrf,omitempty"`
+
+	Changes    []Change `json:"changes,omitempty"`
+	AddTags    []string `json:"add_tags,omitempty"`    // slugs
+	RemoveTags []string `json:"remove_tags,omitempty"` // slugs
+
+	// Observed is what else the decision rested on: a delete is carried out
+	// only if it still holds.
+	Observed []Change `json:"observed,omitempty"`
+
+	Rule string `json:"rule"` // "3.5 row 4"
+	Why  string `json:"why"`
+
+	// Journal is text for a journal entry of the object, written after the step.
+	Journal string `json:"journal,omitempty"`
+}
+
+// Change is one field before and after. Values are string, bool, int64, nil or
+// json.RawMessage.
+type Change struct {
+	Field string `json:"field"`
+	Old   any    `json:"old"`
+	New   any    `json:"new"`
+}
+
+// UnmarshalJSON reads a change of a saved plan back to the same values.
+func (c *Change) UnmarshalJSON(data []byte) error {
+	var raw struct {
+		Field    string
+		Old, New json.RawMessage
+	}
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return err
+	}
+	var errOld, errNew error
+	c.Field = raw.Field
+	c.Old, errOld = value(raw.Old)
+	c.New, errNew = value(raw.New)
+	return errors.Join(errOld, errNew)
+}
+
+func value(raw json.RawMessage) (any, error) {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 || raw[0] == '{' || raw[0] == '[' {
+		if len(raw) == 0 {
+			return nil, nil
+		}
+		return raw, nil
+	}
+	var v any
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if n, ok := v.(json.Number); ok {
+		return n.Int64()
+	}
+	return v, nil
+}
+
+// Level ranks notes.
+type Level string
+
+// The levels.
+const (
+	Info     Level = "info"     // good to know
+	Skip     Level = "skip"     // left alone, as the rules say
+	Warning  Level = "warning"  // somebody should look
+	Conflict Level = "conflict" // both sides claim something else, or an object is in the way
+	Failure  Level = "failure"  // could not be read or decided: exit code 1
+	Guard    Level = "guard"    // held back although the rules would allow it: exit code 4
+)
+
+// Note says what is not done, or what somebody should know.
+type Note struct {
+	Level  Level        `json:"level"`
+	Server string       `json:"server,omitempty"`
+	Scope  netip.Prefix `json:"scope,omitzero"`
+	Addr   netip.Addr   `json:"addr,omitzero"`
+	Rule   string       `json:"rule,omitempty"`
+	Text   string       `json:"text"`
+	// Once marks a note that is shown as a warning the first time only.
+	Once bool `json:"once,omitempty"`
+}
+
+// ScopeSeen is one scope in the report.
+type ScopeSeen struct {
+	Server       string       `json:"server"` // that was asked; empty: none
+	Source       Source       `json:"source"`
+	Scope        netip.Prefix `json:"scope"`
+	Name         string       `json:"name"`
+	VRF          int64        `json:"vrf"`
+	Known        bool         `json:"known"`  // NetBox has a record
+	Synced       bool         `json:"synced"` // eligible and read
+	Why          string       `json:"why,omitempty"`
+	Leases       int          `json:"leases"`
+	Reservations int          `json:"reservations"`
+}
+
+// Violation is an address whose lease status no scope accepts
+// (windows-dhcp.md 8).
+type Violation struct {
+	ID   int64        `json:"id"`
+	Addr netip.Prefix `json:"addr"`
+	VRF  int64        `json:"vrf"`
+	Text string       `json:"text"`
+}
+
+// Source says where a scope's truth is: exactly one of both is set.
+type Source struct {
+	Server   string `json:"server,omitempty"`   // configured host of a standalone scope
+	Failover string `json:"failover,omitempty"` // name of the relationship
+}
+
+// String names the source for people.
+func (s Source) String() string {
+	if s.Failover != "" {
+		return "failover " + s.Failover
+	}
+	return s.Server
+}
+
+// Input is everything a plan rests on.
+type Input struct {
+	Windows []windhcp.Server // those asked in this run, in the order of Policy.Servers
+	NetBox  *object.State
+	Policy  Policy
+	Memory  Memory
+	Now     time.Time
+}
