@@ -139,9 +139,15 @@ func (r *Report) mapping(path string, n *yaml.Node, v reflect.Value) {
 	}
 	entries := reflect.MakeMapWithSize(v.Type(), len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		element := reflect.New(v.Type().Elem()).Elem()
-		r.value(join(path, n.Content[i].Value), n.Content[i+1], element)
-		entries.SetMapIndex(reflect.ValueOf(n.Content[i].Value), element)
+		at := join(path, n.Content[i].Value)
+		key, element := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		if key.Kind() == reflect.String {
+			key.SetString(n.Content[i].Value)
+		} else {
+			r.value(at, n.Content[i], key)
+		}
+		r.value(at, n.Content[i+1], element)
+		entries.SetMapIndex(key, element)
 	}
 	v.Set(entries)
 }

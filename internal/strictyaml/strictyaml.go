@@ -34,10 +34,10 @@ type Report struct {
 // time.Duration (Go's notation, and d for days), netip.Addr and netip.Prefix
 // ("" is the zero value), encoding.TextUnmarshaler, slices, structs, pointers
 // (nil for what is absent), json.RawMessage (any YAML value, as JSON),
-// yaml.Node (the value without aliases), maps with string keys, and one map
-// tagged ",inline" in a struct, which takes the keys no field names. Without it
-// they are mistakes. A key with a tag refuse:"why" is a mistake too, reported
-// with that text and never with its value.
+// yaml.Node (the value without aliases), maps with keys of text, netip.Addr or
+// netip.Prefix, and one map tagged ",inline" in a struct, which takes the keys no
+// field names. Without it they are mistakes. A key with a tag refuse:"why" is a
+// mistake too, reported with that text and never with its value.
 func Decode(file string, data []byte, out any) *Report {
 	r := &Report{file: file, failed: make(map[string]bool)}
 	documents := yaml.NewDecoder(bytes.NewReader(data))
@@ -120,6 +120,13 @@ func (r *Report) syntax(err error) {
 	r.add(line, "", "not YAML: "+text)
 }
 
+// Line is the line of the last key or list entry on the way along path; 0 where
+// the first key is not in the file.
+func (r *Report) Line(path string) int {
+	line, _ := r.find(path)
+	return line
+}
+
 // find walks from the root along path and returns its value, nil where the
 // path leaves the file, and the line of the last key or list entry on the way.
 func (r *Report) find(path string) (line int, value *yaml.Node) {
@@ -132,13 +139,7 @@ func (r *Report) find(path string) (line int, value *yaml.Node) {
 			key = item(value, number)
 			value = key
 		} else {
-			path = strings.TrimPrefix(path, ".")
-			end := strings.IndexAny(path, ".[")
-			if end < 0 {
-				end = len(path)
-			}
-			key, value = entry(value, path[:end])
-			path = path[end:]
+			key, value, path = entry(value, strings.TrimPrefix(path, "."))
 		}
 		if key != nil {
 			line = key.Line
@@ -156,15 +157,19 @@ func item(list *yaml.Node, number string) *yaml.Node {
 	return list.Content[i]
 }
 
-// entry returns key and value of name in a mapping, nil if it has none.
-func entry(mapping *yaml.Node, name string) (key, value *yaml.Node) {
+// entry returns key and value of the longest key of a mapping that path begins
+// with, and the rest of path: names of hosts are keys with dots in them. Both
+// are nil if there is none.
+func entry(mapping *yaml.Node, path string) (key, value *yaml.Node, rest string) {
 	if mapping.Kind != yaml.MappingNode {
-		return nil, nil
+		return nil, nil, path
 	}
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		if mapping.Content[i].Value == name {
-			return mapping.Content[i], mapping.Content[i+1]
+		candidate := mapping.Content[i]
+		after, ok := strings.CutPrefix(path, candidate.Value)
+		if ok && (after == "" || after[0] == '.' || after[0] == '[') && (key == nil || len(after) < len(rest)) {
+			key, value, rest = candidate, mapping.Content[i+1], after
 		}
 	}
-	return nil, nil
+	return key, value, rest
 }

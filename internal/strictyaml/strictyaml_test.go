@@ -188,6 +188,39 @@ func TestAddf(t *testing.T) {
 	}
 }
 
+func TestKeysMayHoldDotsAndPrefixes(t *testing.T) {
+	var out struct {
+		Hosts map[string]thing        `yaml:"hosts"`
+		Nets  map[netip.Prefix]string `yaml:"nets"`
+	}
+	r := Decode("f.yml", []byte(`hosts:
+  dh1: {name: short}
+  dh1.corp.example:
+    name: long
+nets:
+  10.0.0.0/8: a
+  10.0.0.0: b
+`), &out)
+	if line := r.Line("hosts.dh1.corp.example.name"); line != 4 {
+		t.Errorf("line %d", line)
+	}
+	if line := r.Line("hosts.dh1.name"); line != 2 {
+		t.Errorf("line %d", line)
+	}
+	if r.Has("hosts.dh1.corp.name") || !r.Has("nets.10.0.0.0/8") {
+		t.Error("keys with dots are mixed up")
+	}
+	r.Addf("hosts.dh1.corp.example.short", "is missing")
+	want := "f.yml:3: hosts.dh1.corp.example.short: is missing\n" +
+		`f.yml:7: nets.10.0.0.0: want a prefix such as 10.0.0.0/24, not "10.0.0.0"`
+	if diff := cmp.Diff(want, r.Problems().Error()); diff != "" {
+		t.Error(diff)
+	}
+	if out.Hosts["dh1.corp.example"].Name != "long" || out.Nets[netip.MustParsePrefix("10.0.0.0/8")] != "a" {
+		t.Errorf("got %v", out)
+	}
+}
+
 func TestNothingIsAddedToAFileNobodyCanRead(t *testing.T) {
 	_, r := decode("a: [")
 	r.Addf("text", "is missing")
