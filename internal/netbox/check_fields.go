@@ -13,6 +13,7 @@ type fieldInfo struct {
 	rowHead
 	Name        string   `json:"name"`
 	Type        choice   `json:"type"`
+	Status      choice   `json:"status"` // from 4.7
 	ObjectTypes []string `json:"object_types"`
 }
 

@@ -5,7 +5,7 @@ import "github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 // endpoint is the path of a list below /api/.
 type endpoint string
 
-// The lists this package reads.
+// The lists this package reads or fills.
 const (
 	vrfs          endpoint = "ipam/vrfs"
 	prefixes      endpoint = "ipam/prefixes"
@@ -27,6 +27,12 @@ const (
 	objectChanges endpoint = "core/object-changes"
 	tokens        endpoint = "users/tokens"
 	status        endpoint = "status"
+	roles         endpoint = "ipam/roles"
+	journal       endpoint = "extras/journal-entries"
+	choiceSets    endpoint = "extras/custom-field-choice-sets"
+	savedFilters  endpoint = "extras/saved-filters"
+	customLinks   endpoint = "extras/custom-links"
+	tableConfigs  endpoint = "extras/table-configs"
 )
 
 // model names the object type as permissions, webhooks and the change log do.
@@ -70,6 +76,18 @@ func (e endpoint) model() string {
 		return "core.objectchange"
 	case tokens:
 		return "users.token"
+	case roles:
+		return "ipam.role"
+	case journal:
+		return "extras.journalentry"
+	case choiceSets:
+		return "extras.customfieldchoiceset"
+	case savedFilters:
+		return "extras.savedfilter"
+	case customLinks:
+		return "extras.customlink"
+	case tableConfigs:
+		return "extras.tableconfig"
 	}
 	return ""
 }
@@ -113,6 +131,18 @@ func (e endpoint) noun() string {
 		return "custom field"
 	case objectChanges:
 		return "change record"
+	case roles:
+		return "IPAM role"
+	case journal:
+		return "journal entry"
+	case choiceSets:
+		return "choice set"
+	case savedFilters:
+		return "saved filter"
+	case customLinks:
+		return "custom link"
+	case tableConfigs:
+		return "table config"
 	}
 	return string(e)
 }

@@ -110,10 +110,17 @@ func (c *Client) each(ctx context.Context, e endpoint, query url.Values, fn rowF
 // counted is each for lists that must be whole: NetBox counts the rows for
 // each page, and a list that ends before all have come is an error.
 func (c *Client) counted(ctx context.Context, e endpoint, query url.Values, fn rowFunc) error {
+	return c.countedPages(ctx, e, query, nil, fn)
+}
+
+// countedPages is counted with a report after every page: how many rows have
+// come, and how many there are now.
+func (c *Client) countedPages(ctx context.Context, e endpoint, query url.Values, report func(done, total int), fn rowFunc) error {
 	if _, err := c.Version(ctx); err != nil {
 		return err
 	}
 	query = with(query, "limit", number(pageSize), "ordering", "id")
+	done := 0
 	for last := int64(0); ; {
 		page, err := c.page(ctx, e, query)
 		if err != nil {
@@ -122,6 +129,12 @@ func (c *Client) counted(ctx context.Context, e endpoint, query url.Values, fn r
 		before := last
 		if last, err = take(e, page, last, fn); err != nil {
 			return err
+		}
+		if report != nil && page.Count != nil {
+			// What the filter by id leaves is what was still to come.
+			total := done + int(*page.Count)
+			done += len(page.Results)
+			report(done, total)
 		}
 		switch {
 		case page.Count == nil:

@@ -17,6 +17,11 @@ import (
 // slash. It takes a slot for background reads and repeats what may help to be
 // repeated.
 func (c *Client) get(ctx context.Context, e endpoint, object string, query url.Values) (*answer, error) {
+	return c.read(ctx, http.MethodGet, e, object, query)
+}
+
+// read is get for any method that changes nothing.
+func (c *Client) read(ctx context.Context, method string, e endpoint, object string, query url.Values) (*answer, error) {
 	if err := c.acquire(ctx); err != nil {
 		return nil, err
 	}
@@ -26,7 +31,7 @@ func (c *Client) get(ctx context.Context, e endpoint, object string, query url.V
 	var last error
 	got, err := backoff.Retry(ctx, func() (*answer, error) {
 		var got *answer
-		got, last = c.once(ctx, http.MethodGet, e, object, query, nil, nil)
+		got, last = c.once(ctx, method, e, object, query, nil, nil)
 		return got, retryable(last)
 	}, backoff.WithBackOff(waits), backoff.WithMaxTries(readTries), backoff.WithMaxElapsedTime(5*time.Minute))
 	if err == nil {

@@ -1,0 +1,250 @@
+package netbox
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+)
+
+// ReadState reads all that the mirror needs to know of a NetBox, except its
+// addresses: see ReadAddresses. Only IPv4 is read. A list that contradicts
+// itself, or holds a row that cannot be read, is an error: a mirror that
+// misses a row would make it anew.
+func (c *Client) ReadState(ctx context.Context) (*object.State, error) {
+	version, err := c.Version(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read NetBox: %w", err)
+	}
+	s := &object.State{Version: version.String(), Tags: make(map[string]int64), Roles: make(map[string]int64)}
+	group, ctx := errgroup.WithContext(ctx)
+	ipv4 := url.Values{"family": {"4"}}
+	group.Go(func() (err error) {
+		s.VRFs, err = rowsOf(ctx, c, vrfs, nil, (*mirrorVRFRow).object, nil)
+		return err
+	})
+	group.Go(func() (err error) {
+		s.Prefixes, err = rowsOf(ctx, c, prefixes, ipv4, (*mirrorPrefixRow).object, nil)
+		return err
+	})
+	group.Go(func() (err error) {
+		s.Ranges, err = rowsOf(ctx, c, ranges, ipv4, (*mirrorRangeRow).object, nil)
+		return err
+	})
+	group.Go(func() (err error) {
+		s.Contexts, err = rowsOf(ctx, c, contexts, url.Values{"name__isw": {object.ContextName}}, (*mirrorContextRow).object, nil)
+		s.Contexts = slices.DeleteFunc(s.Contexts, func(x object.Context) bool { return !strings.HasPrefix(x.Name, object.ContextName) })
+		return err
+	})
+	group.Go(func() error { return c.slugs(ctx, tags, s.Tags) })
+	group.Go(func() error { return c.slugs(ctx, roles, s.Roles) })
+	group.Go(func() (err error) { s.Statuses, err = c.addressStatuses(ctx); return err })
+	group.Go(func() (err error) { s.Plugins, err = c.plugins(ctx); return err })
+	group.Go(func() (err error) { s.Fields, err = c.mirrorFields(ctx); return err })
+	if err := group.Wait(); err != nil {
+		return nil, fmt.Errorf("read NetBox: %w", err)
+	}
+	return s, nil
+}
+
+// ReadAddresses reads the addresses whose host lies in any of subnets,
+// whatever their mask and VRF, ordered by id and each once. progress, if not
+// nil, is told after every page how many rows have come and how many there
+// are; the total may still grow.
+func (c *Client) ReadAddresses(ctx context.Context, subnets []netip.Prefix, progress func(done, total int)) ([]object.Address, error) {
+	subnets = outermost(subnets)
+	var all []object.Address
+	for batch := range slices.Chunk(subnets, parentsAtATime) {
+		query := url.Values{}
+		for _, p := range batch {
+			query.Add("parent", p.String())
+		}
+		before := len(all)
+		report := func(done, total int) {
+			if progress != nil {
+				progress(before+done, before+total)
+			}
+		}
+		got, err := rowsOf(ctx, c, addresses, query, (*mirrorAddressRow).object, report)
+		if err != nil {
+			return nil, fmt.Errorf("read addresses: %w", err)
+		}
+		for _, a := range got {
+			if !slices.ContainsFunc(batch, func(p netip.Prefix) bool { return p.Contains(a.Address.Addr()) }) {
+				return nil, fmt.Errorf("read addresses: %w", incomplete(addresses, "%s was not asked for: the filter was ignored", a.Address))
+			}
+		}
+		all = append(all, got...)
+	}
+	// An address renumbered between two batches is in both: the newer counts.
+	slices.SortFunc(all, func(a, b object.Address) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), b.LastUpdated.Compare(a.LastUpdated))
+	})
+	return slices.CompactFunc(all, func(a, b object.Address) bool { return a.ID == b.ID }), nil
+}
+
+// outermost sorts subnets and drops those inside others.
+func outermost(subnets []netip.Prefix) []netip.Prefix {
+	sorted := slices.Clone(subnets)
+	slices.SortFunc(sorted, func(a, b netip.Prefix) int {
+		return cmp.Or(a.Masked().Addr().Compare(b.Masked().Addr()), cmp.Compare(a.Bits(), b.Bits()))
+	})
+	var outer []netip.Prefix
+	for _, p := range sorted {
+		if n := len(outer); n == 0 || !outer[n-1].Contains(p.Addr()) {
+			outer = append(outer, p.Masked())
+		}
+	}
+	return outer
+}
+
+// parentsAtATime keeps the request line below gunicorn's 4094 bytes: a parent
+// takes up to 28 of them, with its name and the escaped slash.
+const parentsAtATime = 100
+
+// mirrorRow is the JSON of a row with the columns to ask for.
+type mirrorRow interface {
+	head() *rowHead
+	columns() string
+}
+
+// rowsOf reads a whole list that matches query as values of package object.
+func rowsOf[R any, T any, P interface {
+	*R
+	mirrorRow
+}](ctx context.Context, c *Client, e endpoint, query url.Values, object func(P) (T, error), progress func(done, total int)) ([]T, error) {
+	var list []T
+	query = with(query, "fields", P(new(R)).columns())
+	err := c.countedPages(ctx, e, query, progress, func(raw json.RawMessage) (int64, error) {
+		row := P(new(R))
+		err := json.Unmarshal(raw, row)
+		if err == nil && row.head().ID <= 0 {
+			err = errors.New("it has no id")
+		}
+		var value T
+		if err == nil {
+			value, err = object(row)
+		}
+		if err != nil {
+			return 0, fmt.Errorf("read %s %d: %w", e.noun(), row.head().ID, err)
+		}
+		list = append(list, value)
+		return row.head().ID, nil
+	})
+	return list, err
+}
+
+// slugs reads the ids of a list by their slugs.
+func (c *Client) slugs(ctx context.Context, e endpoint, into map[string]int64) error {
+	return c.counted(ctx, e, url.Values{"fields": {"id,slug"}}, func(raw json.RawMessage) (int64, error) {
+		var row struct {
+			ID   int64  `json:"id"`
+			Slug string `json:"slug"`
+		}
+		if err := json.Unmarshal(raw, &row); err != nil {
+			return 0, fmt.Errorf("read %s %.60s: %w", e.noun(), raw, err)
+		}
+		into[row.Slug] = row.ID
+		return row.ID, nil
+	})
+}
+
+// addressStatuses lists the statuses an address may have, which NetBox tells
+// only tokens that may add addresses; nil for others.
+func (c *Client) addressStatuses(ctx context.Context) ([]string, error) {
+	got, err := c.read(ctx, http.MethodOptions, addresses, "", nil)
+	if kindOf(err) == Forbidden {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var options struct {
+		Actions map[string]struct {
+			Status struct {
+				Choices []struct {
+					Value string `json:"value"`
+				} `json:"choices"`
+			} `json:"status"`
+		} `json:"actions"`
+	}
+	if err := json.Unmarshal(got.body, &options); err != nil {
+		return nil, notNetBox(got, http.MethodOptions, addresses)
+	}
+	var list []string
+	for _, choice := range options.Actions[http.MethodPost].Status.Choices {
+		list = append(list, choice.Value)
+	}
+	return list, nil
+}
+
+// plugins lists the installed plugins as the status page names them, which
+// unlike the list of plugins is shown to every token.
+func (c *Client) plugins(ctx context.Context) ([]string, error) {
+	got, err := c.get(ctx, status, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	var page struct {
+		Plugins map[string]json.RawMessage `json:"plugins"`
+	}
+	if err := json.Unmarshal(got.body, &page); err != nil {
+		return nil, notNetBox(got, http.MethodGet, status)
+	}
+	list := make([]string, 0, len(page.Plugins))
+	for name := range page.Plugins {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return list, nil
+}
+
+// mirrorFields lists the custom fields of addresses, ranges and prefixes. A
+// token that may not see definitions learns them from a row of each kind,
+// which shows them all.
+func (c *Client) mirrorFields(ctx context.Context) (map[object.Kind][]string, error) {
+	fields := make(map[object.Kind][]string)
+	err := c.counted(ctx, customFields, url.Values{"fields": {"id,name,object_types,status"}}, func(raw json.RawMessage) (int64, error) {
+		var row fieldInfo
+		if err := json.Unmarshal(raw, &row); err != nil {
+			return 0, fmt.Errorf("read custom field %.60s: %w", raw, err)
+		}
+		// From 4.7 on a field may still be waiting for a job.
+		if row.Status == "" || row.Status == "active" {
+			for _, kind := range row.ObjectTypes {
+				fields[object.Kind(kind)] = append(fields[object.Kind(kind)], row.Name)
+			}
+		}
+		return row.ID, nil
+	})
+	if kindOf(err) != Forbidden {
+		return fields, err
+	}
+	for _, e := range []endpoint{addresses, ranges, prefixes} {
+		page, pageErr := c.page(ctx, e, url.Values{"limit": {"1"}, "fields": {"id,custom_fields"}})
+		if pageErr != nil {
+			return nil, pageErr
+		}
+		if len(page.Results) == 0 {
+			return nil, err // nothing to learn from
+		}
+		var row struct {
+			CustomFields map[string]any `json:"custom_fields"`
+		}
+		if json.Unmarshal(page.Results[0], &row) != nil {
+			return nil, err
+		}
+		fields[object.Kind(e.model())] = sortedKeys(row.CustomFields)
+	}
+	return fields, nil
+}

@@ -1,0 +1,217 @@
+package netbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+)
+
+// named is a related object of which the slug matters; empty for null.
+type named string
+
+func (n *named) UnmarshalJSON(b []byte) error {
+	var nested struct {
+		Slug string `json:"slug"`
+	}
+	if err := json.Unmarshal(b, &nested); err != nil {
+		return fmt.Errorf("related object %.60s: want a slug", b)
+	}
+	*n = named(nested.Slug)
+	return nil
+}
+
+// slugList gives slugs in the order package object has them in.
+func slugList(refs []named) []string {
+	var list []string
+	for _, r := range refs {
+		if r != "" {
+			list = append(list, string(r))
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// customFieldValues are the custom fields of a row. People may have made a
+// field with another type than ours, so all are read whatever their type.
+type customFieldValues map[string]json.RawMessage
+
+func (f customFieldValues) text(name string) string { return fieldText(f, name) }
+
+func (f customFieldValues) flag(name string) *bool {
+	value, err := strconv.ParseBool(f.text(name))
+	if err != nil {
+		return nil
+	}
+	return &value
+}
+
+func (f customFieldValues) number(name string) int64 {
+	n, err := strconv.ParseInt(strings.TrimSpace(f.text(name)), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (f customFieldValues) time(name string) time.Time {
+	at, err := parseTime(f.text(name))
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+func (f customFieldValues) document(name string) json.RawMessage {
+	if raw := f[name]; len(raw) > 0 && !bytes.Equal(raw, []byte("null")) {
+		return raw
+	}
+	return nil
+}
+
+type mirrorVRFRow struct {
+	rowHead
+	Name string `json:"name"`
+	RD   string `json:"rd"`
+}
+
+func (*mirrorVRFRow) columns() string { return "id,name,rd" }
+
+func (r *mirrorVRFRow) object() (object.VRF, error) {
+	return object.VRF{ID: r.ID, Name: r.Name, RD: r.RD}, nil
+}
+
+type mirrorPrefixRow struct {
+	rowHead
+	Prefix       string            `json:"prefix"`
+	VRF          ref               `json:"vrf"`
+	Tenant       ref               `json:"tenant"`
+	Status       choice            `json:"status"`
+	Tags         []named           `json:"tags"`
+	CustomFields customFieldValues `json:"custom_fields"`
+}
+
+func (*mirrorPrefixRow) columns() string {
+	return "id,prefix,vrf,tenant,status,tags,custom_fields,last_updated"
+}
+
+func (r *mirrorPrefixRow) object() (object.Prefix, error) {
+	p, err := netip.ParsePrefix(r.Prefix)
+	if err != nil {
+		return object.Prefix{}, fmt.Errorf("%.60q is no prefix", r.Prefix)
+	}
+	return object.Prefix{
+		ID: r.ID, Prefix: p.Masked(), VRF: int64(r.VRF), Tenant: int64(r.Tenant), Status: string(r.Status), Tags: slugList(r.Tags),
+		Scopes: r.CustomFields.text(object.FieldScopes), LastUpdated: r.LastUpdated.Time,
+	}, nil
+}
+
+type mirrorRangeRow struct {
+	rowHead
+	Start        string            `json:"start_address"`
+	End          string            `json:"end_address"`
+	VRF          ref               `json:"vrf"`
+	Tenant       ref               `json:"tenant"`
+	Status       choice            `json:"status"`
+	Role         named             `json:"role"`
+	Tags         []named           `json:"tags"`
+	Description  string            `json:"description"`
+	Populated    bool              `json:"mark_populated"`
+	CustomFields customFieldValues `json:"custom_fields"`
+}
+
+func (*mirrorRangeRow) columns() string {
+	return "id,start_address,end_address,vrf,tenant,status,role,tags,description,mark_populated,custom_fields,last_updated"
+}
+
+func (r *mirrorRangeRow) object() (object.Range, error) {
+	start, err := parseAddress(r.Start)
+	if err != nil {
+		return object.Range{}, err
+	}
+	end, err := parseAddress(r.End)
+	if err != nil {
+		return object.Range{}, err
+	}
+	if start.Addr().BitLen() != end.Addr().BitLen() || end.Addr().Less(start.Addr()) {
+		return object.Range{}, fmt.Errorf("%s to %s: the end is before the start", start.Addr(), end.Addr())
+	}
+	f := r.CustomFields
+	return object.Range{
+		ID: r.ID, Start: start.Addr(), End: end.Addr(), Bits: start.Bits(), VRF: int64(r.VRF), Tenant: int64(r.Tenant), Status: string(r.Status),
+		Role: string(r.Role), Tags: slugList(r.Tags), Description: r.Description, Populated: r.Populated,
+		ScopeName: f.text(object.FieldScopeName), Server: f.text(object.FieldServer), Failover: f.text(object.FieldFailover),
+		Router: f.text(object.FieldRouter), LeaseSeconds: f.number(object.FieldLeaseSeconds), LeaseDisplay: f.text(object.FieldLeaseDisplay),
+		ScopeState: f.text(object.FieldScopeState), Exclusions: f.document(object.FieldExclusions), Options: f.document(object.FieldOptions),
+		OtherSources: f.document(object.FieldOtherSources), LastUpdated: r.LastUpdated.Time,
+	}, nil
+}
+
+type mirrorAddressRow struct {
+	rowHead
+	Address      string            `json:"address"`
+	VRF          ref               `json:"vrf"`
+	Tenant       ref               `json:"tenant"`
+	Status       choice            `json:"status"`
+	DNSName      string            `json:"dns_name"`
+	Description  string            `json:"description"`
+	AssignedType string            `json:"assigned_object_type"`
+	AssignedID   int64             `json:"assigned_object_id"`
+	NATInside    ref               `json:"nat_inside"`
+	NATOutside   []ref             `json:"nat_outside"`
+	Tags         []named           `json:"tags"`
+	CustomFields customFieldValues `json:"custom_fields"`
+}
+
+func (*mirrorAddressRow) columns() string {
+	return "id,address,vrf,tenant,status,dns_name,description,assigned_object_type,assigned_object_id,nat_inside,nat_outside,tags,custom_fields,last_updated"
+}
+
+func (r *mirrorAddressRow) object() (object.Address, error) {
+	address, err := parseAddress(r.Address)
+	if err != nil {
+		return object.Address{}, err
+	}
+	f := r.CustomFields
+	return object.Address{
+		ID: r.ID, Address: address, VRF: int64(r.VRF), Tenant: int64(r.Tenant), Status: string(r.Status), DNSName: r.DNSName,
+		Description: r.Description, Tags: slugList(r.Tags), ClientID: f.text(object.FieldClientID),
+		Managed: object.Managed(f.text(object.FieldManaged)), LeaseHostname: f.text(object.FieldLeaseHostname),
+		LeaseActive: f.flag(object.FieldLeaseActive), LeaseExpires: f.time(object.FieldLeaseExpires),
+		InUse: r.inUse(), LastUpdated: r.LastUpdated.Time,
+	}, nil
+}
+
+// inUse says what an address is used for. A primary or out-of-band address is
+// always assigned.
+func (r *mirrorAddressRow) inUse() string {
+	switch {
+	case r.AssignedID != 0 && (r.AssignedType == interfaces.model() || r.AssignedType == vmInterfaces.model()):
+		return "assigned to an interface"
+	case r.AssignedID != 0:
+		return "assigned to " + clean(r.AssignedType)
+	case r.NATInside != 0, len(r.NATOutside) > 0:
+		return "used by NAT"
+	}
+	return ""
+}
+
+type mirrorContextRow struct {
+	rowHead
+	Name   string          `json:"name"`
+	Active bool            `json:"is_active"`
+	Data   json.RawMessage `json:"data"`
+}
+
+func (*mirrorContextRow) columns() string { return "id,name,is_active,data,last_updated" }
+
+func (r *mirrorContextRow) object() (object.Context, error) {
+	return object.Context{ID: r.ID, Name: r.Name, Active: r.Active, Data: r.Data, LastUpdated: r.LastUpdated.Time}, nil
+}
