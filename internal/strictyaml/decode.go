@@ -127,6 +127,7 @@ func (r *Report) slice(path string, n *yaml.Node, v reflect.Value) {
 		if child.ShortTag() == "!!null" {
 			r.add(child.Line, at, "an empty entry")
 		}
+		preset(list.Index(i))
 		r.value(at, child, list.Index(i))
 	}
 	v.Set(list)
@@ -146,10 +147,18 @@ func (r *Report) mapping(path string, n *yaml.Node, v reflect.Value) {
 		} else {
 			r.value(at, n.Content[i], key)
 		}
+		preset(element)
 		r.value(at, n.Content[i+1], element)
 		entries.SetMapIndex(key, element)
 	}
 	v.Set(entries)
+}
+
+// preset fills an entry of a list or mapping before it is read.
+func preset(entry reflect.Value) {
+	if entry, ok := entry.Addr().Interface().(interface{ SetDefaults() }); ok {
+		entry.SetDefaults()
+	}
 }
 
 func (r *Report) structure(path string, n *yaml.Node, v reflect.Value) {

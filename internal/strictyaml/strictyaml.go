@@ -28,7 +28,8 @@ type Report struct {
 
 // Decode reads the one YAML document in data into out, a pointer to a struct,
 // and reports with file as the file's name. Fields that are absent or null in
-// the file keep the value they have, so defaults are set beforehand.
+// the file keep the value they have, so defaults are set beforehand; entries of
+// lists and maps get theirs from their method SetDefaults, if they have one.
 //
 // Fields are found by their yaml tag. Supported are string, bool, integers,
 // time.Duration (Go's notation, and d for days), netip.Addr and netip.Prefix

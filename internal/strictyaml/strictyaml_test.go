@@ -188,6 +188,30 @@ func TestAddf(t *testing.T) {
 	}
 }
 
+type entryWithDefault struct {
+	On bool `yaml:"on"`
+	To int  `yaml:"to"`
+}
+
+func (e *entryWithDefault) SetDefaults() { e.On = true }
+
+func TestEntriesOfListsAndMapsHaveDefaults(t *testing.T) {
+	var out struct {
+		List []entryWithDefault          `yaml:"list"`
+		Map  map[string]entryWithDefault `yaml:"map"`
+	}
+	r := Decode("f.yml", []byte("list: [{to: 1}, {on: false}]\nmap: {a: , b: {on: false}, c: {to: 2}}"), &out)
+	if err := r.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]entryWithDefault{{true, 1}, {false, 0}}, out.List); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[string]entryWithDefault{"a": {true, 0}, "b": {false, 0}, "c": {true, 2}}, out.Map); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestKeysMayHoldDotsAndPrefixes(t *testing.T) {
 	var out struct {
 		Hosts map[string]thing        `yaml:"hosts"`
