@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -40,12 +41,13 @@ func TestExampleExplainsEveryKeyOnce(t *testing.T) {
 	}
 	var file struct {
 		NetBox yaml.Node `yaml:"netbox"`
+		Sync   yaml.Node `yaml:"sync"`
 	}
 	if err := yaml.Unmarshal(data, &file); err != nil {
 		t.Fatal(err)
 	}
-	shown := leaves(t, "", &file.NetBox)
-	known := tags("", reflect.TypeFor[NetBox]())
+	shown := append(leaves(t, "netbox.", &file.NetBox), leaves(t, "sync.", &file.Sync)...)
+	known := append(tags("netbox.", reflect.TypeFor[NetBox]()), tags("sync.", reflect.TypeFor[Sync]())...)
 	slices.Sort(shown)
 	slices.Sort(known)
 	if diff := cmp.Diff(known, shown); diff != "" {
@@ -53,20 +55,49 @@ func TestExampleExplainsEveryKeyOnce(t *testing.T) {
 	}
 }
 
-// leaves lists the settings under n, each of which needs a comment.
+func TestExampleShowsTheDefaultsOfTheMirror(t *testing.T) {
+	f, err := Options{Getenv: noEnvironment}.LoadSync(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := SyncDefaults()
+	server := SyncServerDefaults("dh1.corp.example")
+	server.TokenFile = "/etc/netbox-dhcp-sync/dh1.token"
+	want.Servers = []SyncServer{server}
+	want.Failover = map[string]SyncFailover{"east-pair": SyncFailoverDefaults()}
+	want.Overrides.Servers = map[string]SyncServerOverride{"dh1.corp.example": {}}
+	if diff := cmp.Diff(want, f.Sync, plain, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+	if len(f.Warnings) > 0 || len(f.Forced()) > 0 {
+		t.Errorf("warnings %v, forced %v", f.Warnings, f.Forced())
+	}
+}
+
+// leaves lists the settings under n, each of which needs a comment. Names that
+// people choose are "*".
 func leaves(t *testing.T, path string, n *yaml.Node) []string {
 	t.Helper()
 	var found []string
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		if value.Kind == yaml.MappingNode {
-			found = append(found, leaves(t, path+key.Value+".", value)...)
+		name := key.Value
+		if path == "sync.failover." || path == "sync.overrides.servers." {
+			name = "*"
+		}
+		switch {
+		case value.Kind == yaml.MappingNode && len(value.Content) > 0:
+			found = append(found, leaves(t, path+name+".", value)...)
 			continue
+		case value.Kind == yaml.SequenceNode && len(value.Content) > 0:
+			for _, entry := range value.Content {
+				found = append(found, leaves(t, path+name+".*.", entry)...)
+			}
+			continue
+		case value.LineComment == "" && key.LineComment == "":
+			t.Errorf("%s%s has no comment", path, name)
 		}
-		if value.LineComment == "" {
-			t.Errorf("%s%s has no comment", path, key.Value)
-		}
-		found = append(found, path+key.Value)
+		found = append(found, path+name)
 	}
 	return found
 }
@@ -76,10 +107,14 @@ func tags(path string, section reflect.Type) []string {
 	var found []string
 	for field := range section.Fields() {
 		tag := field.Tag.Get("yaml")
+		part, name := field.Type, path+tag
+		if part.Kind() == reflect.Slice || part.Kind() == reflect.Map {
+			part, name = part.Elem(), name+".*"
+		}
 		switch {
 		case tag == "" || tag == "-" || field.Tag.Get("refuse") != "":
-		case field.Type.Kind() == reflect.Struct && field.Type.PkgPath() == section.PkgPath():
-			found = append(found, tags(path+tag+".", field.Type)...)
+		case part.Kind() == reflect.Struct && part.PkgPath() == section.PkgPath():
+			found = append(found, tags(name+".", part)...)
 		default:
 			found = append(found, path+tag)
 		}

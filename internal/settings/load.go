@@ -54,7 +54,7 @@ func (o Options) Load(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if text := f.NetBox.tokenFileWarning(); text != "" {
+	if text := tokenFileWarning(f.NetBox.TokenFile); text != "" {
 		f.Warnings = append(f.Warnings, Problem{File: path, Key: "netbox.token_file", Text: text})
 	}
 	return f, nil
@@ -71,12 +71,11 @@ type document struct {
 // Parse does the work of Load for a file's content, without opening any file.
 // Relative paths in the settings count from the folder of path.
 func (o Options) Parse(path string, data []byte) (*File, error) {
-	if o.Getenv == nil {
-		o.Getenv = os.Getenv
-	}
+	o = o.withEnvironment()
 	d := document{NetBox: Defaults()}
 	r := strictyaml.Decode(path, data, &d)
 	f := &File{Path: path, NetBox: d.NetBox}
+	misspelt(r, d.Other)
 	chain := chainReader{report: r, stock: o.Stock, file: path}
 	f.Chain = chain.read(topLevel(r, d.Other))
 	f.Warnings = chain.warnings
@@ -91,23 +90,36 @@ func (o Options) Parse(path string, data []byte) (*File, error) {
 	return f, nil
 }
 
-// topLevel returns key and value of the server4 section, and reports keys that
-// were meant to be ours or server4.
+func (o Options) withEnvironment() Options {
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
+	}
+	return o
+}
+
+// topLevel returns key and value of the server4 section.
 func topLevel(r *strictyaml.Report, other map[string]yaml.Node) (string, *yaml.Node) {
 	var name string
 	var section *yaml.Node
 	for _, key := range slices.Sorted(maps.Keys(other)) {
+		if !strings.EqualFold(key, "server4") {
+			continue
+		}
+		if section != nil {
+			r.Addf(key, "the same as %s to CoreDHCP: keep one", name)
+		}
+		value := other[key]
+		name, section = key, &value
+	}
+	return name, section
+}
+
+// misspelt reports top-level keys that were meant to be known ones.
+func misspelt(r *strictyaml.Report, other map[string]yaml.Node) {
+	for _, key := range slices.Sorted(maps.Keys(other)) {
 		near := strictyaml.Nearest(key, []string{"netbox", "sync", "server4"})
-		switch {
-		case strings.EqualFold(key, "server4"):
-			if section != nil {
-				r.Addf(key, "the same as %s to CoreDHCP: keep one", name)
-			}
-			value := other[key]
-			name, section = key, &value
-		case near != "" && !strings.EqualFold(key, "server6"):
+		if near != "" && !strings.EqualFold(key, "server4") && !strings.EqualFold(key, "server6") {
 			r.Addf(key, "did you mean %s?", near)
 		}
 	}
-	return name, section
 }

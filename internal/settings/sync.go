@@ -165,5 +165,11 @@ func SyncServerDefaults(host string) SyncServer {
 	return SyncServer{Host: host, Port: 443, HTTPS: true, Verify: true, SyncStandaloneScopes: true, Enabled: true}
 }
 
+// SetDefaults makes s SyncServerDefaults, for the reader of the file.
+func (s *SyncServer) SetDefaults() { *s = SyncServerDefaults("") }
+
 // SyncFailoverDefaults returns an empty entry of sync.failover.
 func SyncFailoverDefaults() SyncFailover { return SyncFailover{SyncEnabled: true} }
+
+// SetDefaults makes s SyncFailoverDefaults, for the reader of the file.
+func (s *SyncFailover) SetDefaults() { *s = SyncFailoverDefaults() }
