@@ -1,0 +1,154 @@
+package psu
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+)
+
+// ErrReadOnly refuses every request but GET of a client that may only read.
+var ErrReadOnly = errors.New("this client may only read")
+
+// Kind is what went wrong with a request, for callers that branch on it.
+type Kind string
+
+// The kinds of failure.
+const (
+	Unreachable         Kind = "unreachable" // no connection, or it broke
+	BadTLS              Kind = "tls"         // certificate or protocol
+	CertificateMismatch Kind = "certificate_mismatch"
+	CertificateExpired  Kind = "certificate_expired" // the stored one
+	TimedOut            Kind = "timeout"
+	Canceled            Kind = "canceled"      // the caller gave up
+	Redirected          Kind = "redirected"    // never followed
+	BadToken            Kind = "bad_token"     // 401, or no usable token to send
+	Forbidden           Kind = "forbidden"     // 403: the token lacks the role
+	NotInstalled        Kind = "not_installed" // HTML or other text: not the endpoint script
+	Blank               Kind = "blank"         // success without content: the endpoint failed silently
+	Garbled             Kind = "garbled"       // JSON that is no answer to the question
+	TooLarge            Kind = "too_large"     // an answer above our own limit
+	NotFound            Kind = "not_found"     // 404 on a read
+	Invalid             Kind = "invalid"       // refused before it was sent, or 400 on a read
+	Rejected            Kind = "rejected"      // 400, 404 or 500 on a write
+	ServerError         Kind = "server_error"  // any other status
+	ReadOnly            Kind = "read_only"     // ErrReadOnly
+)
+
+// Error is a failed exchange with PowerShell Universal. It never holds the
+// token.
+type Error struct {
+	Kind    Kind
+	Op      string // what was tried: "read scopes"
+	Status  int    // HTTP status; 0: no answer
+	Message string // the server's own words, cut short
+	Err     error  // what the network or the decoder said
+
+	method string
+}
+
+// KindOf returns the Kind of err, or "" for an error that is no *Error.
+func KindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return ""
+}
+
+// Error says what was tried, what came back and what to do about it.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Op)
+	if e.Status != 0 {
+		fmt.Fprintf(&b, ": %d %s", e.Status, http.StatusText(e.Status))
+	}
+	if e.Message != "" {
+		b.WriteString(": " + e.Message)
+	}
+	if e.Err != nil {
+		b.WriteString(": " + e.Err.Error())
+	}
+	if fix := e.Fix(); fix != "" {
+		b.WriteString("; " + fix)
+	}
+	return b.String()
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Unsure reports whether a failed write may have been carried out all the
+// same: read the server again before trying it once more (windows-dhcp.md 5.2).
+func (e *Error) Unsure() bool {
+	if e.method == "" || e.method == http.MethodGet {
+		return false
+	}
+	if dial, ok := errors.AsType[*net.OpError](e.Err); ok && dial.Op == "dial" {
+		return false
+	}
+	switch e.Kind {
+	case Unreachable, TimedOut, Canceled, Blank, Garbled, NotInstalled, TooLarge, ServerError:
+		return true
+	case Rejected:
+		return e.Status == http.StatusInternalServerError
+	}
+	return false
+}
+
+// Fix says what an operator can do; empty where waiting is all there is.
+func (e *Error) Fix() string {
+	switch e.Kind {
+	case Unreachable:
+		return e.fixUnreachable()
+	case BadTLS:
+		return "compare the certificate with the server's (cert fetch) and trust it (cert trust), or let a trusted authority issue one; server_name names another host to expect in it"
+	case CertificateMismatch:
+		return "if the server got a new certificate, compare it there and run cert trust again; if not, somebody stands in between"
+	case CertificateExpired:
+		return "renew the certificate on the server and run cert trust again"
+	case TimedOut:
+		return "check the load of the server; sync.psu.timeout says how long to wait"
+	case Redirected:
+		return "name the scheme, host and port PowerShell Universal itself answers at"
+	case BadToken:
+		return "put a valid app token with the role DHCPReader or DHCPWriter into the token file; an unknown path answers 401 as well, so check that the endpoint script is installed"
+	case Forbidden:
+		return "give the token the role this needs: DHCPReader for reading, DHCPWriter for writing"
+	case NotInstalled:
+		return "check the port, and that the endpoint script is installed and PowerShell Universal was restarted since"
+	case Blank:
+		return "the endpoint failed without saying so: see the log of PowerShell Universal on the server"
+	case ReadOnly:
+		return "writing needs a push mode, and neither read_only nor dry_run"
+	}
+	return e.fixRefused()
+}
+
+func (e *Error) fixUnreachable() string {
+	var dns *net.DNSError
+	switch {
+	case errors.As(e.Err, &dns):
+		return "check the host name and this machine's DNS"
+	case errors.Is(e.Err, syscall.ECONNREFUSED):
+		return "check that the service PowerShellUniversal runs and the port is right"
+	}
+	return "check the network and the Windows Firewall rule for the port of PowerShell Universal"
+}
+
+// fixRefused explains the statuses that do not mean what they say.
+func (e *Error) fixRefused() string {
+	switch {
+	case e.Op == opScopes && e.Status == http.StatusInternalServerError:
+		// windows-dhcp.md 1.4 no. 6
+		return "one scope that the script cannot describe fails the whole list, such as one with an unlimited lease: look at Get-DhcpServerv4Scope on the server"
+	case strings.HasPrefix(e.Op, opOptions) && (e.Status == http.StatusInternalServerError || e.Status == http.StatusNotFound):
+		// windows-dhcp.md 1.4 no. 9
+		return "an option without a value fails the whole list: look at Get-DhcpServerv4OptionValue on the server"
+	case e.Kind == Rejected && e.Status == http.StatusNotFound && strings.HasPrefix(e.Op, opUpdateScope):
+		// windows-dhcp.md 1.4 no. 8
+		return "the scope may exist all the same, and Windows refused the values"
+	}
+	return ""
+}

@@ -1,0 +1,124 @@
+package psu
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+const (
+	opScopes      = "read scopes"
+	opOptions     = "read options"
+	opUpdateScope = "update scope"
+)
+
+// Health is what the endpoint script says about itself.
+type Health struct {
+	Version string // empty: a script before 1.0.0, which cannot tell
+}
+
+// Health asks whether the endpoints answer. A script before 1.0.0 has no such
+// call; then the scope list decides (windows-dhcp.md 1.5).
+func (c *Client) Health(ctx context.Context) (Health, error) {
+	k := call{op: "read health", path: "health", class: "health"}
+	got, err := c.read(ctx, k)
+	if err == nil {
+		var fields map[string]json.RawMessage
+		if fields, err = object(got.body); err == nil {
+			return Health{Version: clean(newRecord(fields).text("version"))}, nil
+		}
+		err = decoding(err, k, got)
+	}
+	switch KindOf(err) {
+	case NotFound, BadToken, NotInstalled, Blank:
+		return Health{}, c.Scopes(ctx, false).Err
+	}
+	return Health{}, err
+}
+
+// CheckWriter asks whether the token has the role for writing, without writing
+// anything. The server answers 401 or 403 if not, and a script before 1.0.0
+// 401 or 404.
+func (c *Client) CheckWriter(ctx context.Context) error {
+	return c.write(ctx, call{op: "check the right to write", method: http.MethodPost, path: "health", class: "health", body: struct{}{}})
+}
+
+// Scopes lists the server's scopes. With activeOnly the others are left out,
+// here too, since scripts before 1.0.2 ignore the wish (windows-dhcp.md 3.2).
+func (c *Client) Scopes(ctx context.Context, activeOnly bool) windhcp.List[windhcp.Scope] {
+	k := call{op: opScopes, path: "scopes", class: "scopes"}
+	if activeOnly {
+		k.query = url.Values{"active_only": {"true"}}
+	}
+	list := readList(ctx, c, k, "scope_id", decodeScope)
+	if activeOnly {
+		list.Items = slices.DeleteFunc(list.Items, func(s windhcp.Scope) bool { return !s.Active() })
+	}
+	return list
+}
+
+// Leases lists the running leases of a scope. An empty list is no proof that
+// there are none (windows-dhcp.md 1.4 no. 3); this holds for Reservations and
+// Exclusions too.
+func (c *Client) Leases(ctx context.Context, scope netip.Addr) windhcp.List[windhcp.Lease] {
+	return readList(ctx, c, ofScope("leases", scope), "ip_address", within(scope, decodeLease))
+}
+
+// Reservations lists the reservations of a scope.
+func (c *Client) Reservations(ctx context.Context, scope netip.Addr) windhcp.List[windhcp.Reservation] {
+	return readList(ctx, c, ofScope("reservations", scope), "ip_address", within(scope, decodeReservation))
+}
+
+// Exclusions lists the exclusions of a scope.
+func (c *Client) Exclusions(ctx context.Context, scope netip.Addr) windhcp.List[windhcp.Exclusion] {
+	return readList(ctx, c, ofScope("exclusions", scope), "start_ip", within(scope, decodeExclusion))
+}
+
+// ScopeOptions lists the option values of a scope.
+func (c *Client) ScopeOptions(ctx context.Context, scope netip.Addr) windhcp.List[windhcp.Option] {
+	k := call{op: opOptions + " of scope " + scope.String(), path: "options/scope/" + scope.String(), class: "options/scope/:scope_id"}
+	return readList(ctx, c, k, "code", decodeOption)
+}
+
+// ServerOptions lists the option values that hold for all scopes.
+func (c *Client) ServerOptions(ctx context.Context) windhcp.List[windhcp.Option] {
+	return readList(ctx, c, call{op: opOptions + " of the server", path: "options/server", class: "options/server"}, "code", decodeOption)
+}
+
+// Failovers lists the relationships as this server sees them: it always names
+// itself as primary (windows-dhcp.md 1.4 no. 5).
+func (c *Client) Failovers(ctx context.Context) windhcp.List[windhcp.Failover] {
+	return readList(ctx, c, call{op: "read failover relationships", path: "failover", class: "failover"}, "name", decodeFailover)
+}
+
+func ofScope(what string, scope netip.Addr) call {
+	return call{op: "read " + what + " of scope " + scope.String(), path: what, class: what, query: url.Values{"scope_id": {scope.String()}}}
+}
+
+// within decodes an entry of a list that was asked for by scope, and refuses
+// one that says it is another scope's.
+func within[T any](scope netip.Addr, decode func(*record) T) func(*record) T {
+	return func(r *record) T {
+		if id := r.addr("scope_id", "network_address"); id.IsValid() && id != scope {
+			r.fail("belongs to scope %s", id)
+		}
+		return decode(r)
+	}
+}
+
+func readList[T any](ctx context.Context, c *Client, k call, identity string, decode func(*record) T) windhcp.List[T] {
+	got, err := c.read(ctx, k)
+	if err != nil {
+		return windhcp.List[T]{Err: err}
+	}
+	list := decodeList(got.body, identity, decode)
+	if list.Err != nil {
+		list.Err = decoding(list.Err, k, got)
+	}
+	return list
+}

@@ -1,0 +1,159 @@
+package psu
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// giveUpAfter is how many scopes may time out before the others are not asked.
+const giveUpAfter = 3
+
+// ByScope is a list of the whole server, sorted by scope.
+type ByScope[T any] struct {
+	lists map[netip.Addr]windhcp.List[T]
+	whole bool     // the server was asked for everything, not for some scopes
+	stray []string // malformed entries that may be any scope's
+	err   error
+}
+
+// Of returns the list of one scope. It is empty if the server told of other
+// scopes only, and has the error windhcp.ErrNotRead if nobody asked. An entry that does not say whose it is makes the list of every scope
+// incomplete (windows-dhcp.md 3.7 guard b).
+func (b ByScope[T]) Of(scope netip.Addr) windhcp.List[T] {
+	list, ok := b.lists[scope]
+	switch {
+	case b.err != nil:
+		list.Err = b.err
+	case !ok && !b.whole:
+		list.Err = windhcp.ErrNotRead
+	}
+	list.Malformed = slices.Concat(list.Malformed, b.stray)
+	return list
+}
+
+// Scopes returns the ids of the scopes that have a list, in order.
+func (b ByScope[T]) Scopes() []netip.Addr {
+	return slices.SortedFunc(maps.Keys(b.lists), netip.Addr.Compare)
+}
+
+// Err is why nothing was read at all.
+func (b ByScope[T]) Err() error { return b.err }
+
+// AllLeases reads the leases of the whole server with one request. If the
+// server cannot do that in time, it reads those of the given scopes one by one
+// (windows-dhcp.md section 10).
+func (c *Client) AllLeases(ctx context.Context, scopes []netip.Addr) ByScope[windhcp.Lease] {
+	return wide(ctx, c, "leases", scopes, decodeLease, c.Leases)
+}
+
+// AllReservations reads the reservations of the whole server as AllLeases does
+// the leases.
+func (c *Client) AllReservations(ctx context.Context, scopes []netip.Addr) ByScope[windhcp.Reservation] {
+	return wide(ctx, c, "reservations", scopes, decodeReservation, c.Reservations)
+}
+
+func wide[T any](ctx context.Context, c *Client, what string, scopes []netip.Addr, decode func(*record) T,
+	one func(context.Context, netip.Addr) windhcp.List[T],
+) ByScope[T] {
+	k := call{op: "read " + what, path: what, class: what}
+	got, err := c.read(ctx, k)
+	if err == nil {
+		out := sortByScope(got.body, decode)
+		if out.err == nil {
+			return out
+		}
+		err = decoding(out.err, k, got)
+	}
+	switch KindOf(err) {
+	case TimedOut, ServerError, Blank, Garbled, TooLarge:
+		c.log.WithError(err).Warn("the server cannot tell a list of all scopes at once, reading scope by scope")
+		return oneByOne(ctx, c.config.Parallel, scopes, one)
+	}
+	return ByScope[T]{err: err}
+}
+
+func sortByScope[T any](body []byte, decode func(*record) T) ByScope[T] {
+	raw, err := entries(body, func(r *record) bool { return r.has("ip_address") })
+	if err != nil {
+		return ByScope[T]{err: err}
+	}
+	out := ByScope[T]{lists: make(map[netip.Addr]windhcp.List[T]), whole: true}
+	var stray complaints
+	wrong := make(map[netip.Addr]*complaints)
+	for i, one := range raw {
+		r, err := readRecord(one)
+		if err != nil {
+			stray.add(i, err)
+			continue
+		}
+		scope := r.needAddr("scope_id", "network_address")
+		item := decode(r)
+		list := out.lists[scope]
+		switch err := r.err(); {
+		case err != nil && !scope.IsValid():
+			stray.add(i, err)
+			continue
+		case err != nil:
+			if wrong[scope] == nil {
+				wrong[scope] = &complaints{}
+			}
+			wrong[scope].add(i, err)
+		default:
+			list.Items = append(list.Items, item)
+		}
+		out.lists[scope] = list
+	}
+	for scope, c := range wrong {
+		list := out.lists[scope]
+		list.Malformed = c.texts()
+		out.lists[scope] = list
+	}
+	out.stray = stray.texts()
+	return out
+}
+
+// oneByOne reads scope after scope, so that one the server fails at does not
+// cost the others. A server that is gone, or that is too busy for several
+// scopes in turn, is not asked for the rest.
+func oneByOne[T any](ctx context.Context, parallel int, scopes []netip.Addr, one func(context.Context, netip.Addr) windhcp.List[T]) ByScope[T] {
+	out := ByScope[T]{lists: make(map[netip.Addr]windhcp.List[T], len(scopes))}
+	var (
+		mu       sync.Mutex
+		timeouts int
+		gone     error
+		group    errgroup.Group
+	)
+	group.SetLimit(parallel)
+	for _, scope := range scopes {
+		group.Go(func() error {
+			mu.Lock()
+			list := windhcp.List[T]{Err: gone}
+			mu.Unlock()
+			if list.Err == nil {
+				list = one(ctx, scope)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			out.lists[scope] = list
+			switch KindOf(list.Err) {
+			case TimedOut:
+				if timeouts++; timeouts >= giveUpAfter {
+					gone = fmt.Errorf("not asked after other scopes: %w", list.Err)
+				}
+			case Unreachable, BadTLS, CertificateMismatch, BadToken, Forbidden, NotInstalled, Canceled:
+				gone = fmt.Errorf("not asked after another scope: %w", list.Err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // no function of the group fails: errors are in the lists
+	return out
+}

@@ -1,0 +1,238 @@
+package psu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// ScopeChange is what to change of a scope: nil fields are not sent and stay
+// as they are.
+type ScopeChange struct {
+	Name         *string
+	Start, End   *netip.Addr
+	Description  *string // empty: it is blanked
+	LeaseSeconds *int64
+	Router       *netip.Addr // replaces the whole list of routers; the zero Addr removes it
+}
+
+// ReservationChange is what to change of a reservation: nil fields are not
+// sent and stay as they are.
+type ReservationChange struct {
+	Name        *string
+	Description *string
+	Type        *string
+}
+
+// CreateScope makes a scope. The server creates it active, whatever its state
+// says, joins it to no relationship, and hides errors of the lease time and
+// the router: read the scope again afterwards.
+func (c *Client) CreateScope(ctx context.Context, s windhcp.Scope) error {
+	k := call{op: "create scope " + s.Subnet.String(), method: http.MethodPost, path: "scopes", class: "scopes"}
+	if err := checkScope(s); err != nil {
+		return k.invalid(err)
+	}
+	body := map[string]any{
+		"scope_id": s.ID().String(), "subnet_mask": maskOf(s.Subnet.Bits()).String(), "name": s.Name,
+		"start_ip": s.Start.String(), "end_ip": s.End.String(),
+	}
+	if s.Router.IsValid() {
+		body["router"] = s.Router.String()
+	}
+	if s.LeaseSeconds > 0 {
+		body["lease_duration_seconds"] = s.LeaseSeconds
+	}
+	if s.Description != "" {
+		body["description"] = s.Description
+	}
+	k.body = body
+	return c.write(ctx, k)
+}
+
+// UpdateScope changes a scope. A 404 does not say that the scope is missing:
+// every refusal of Windows looks so (windows-dhcp.md 1.4 no. 8).
+func (c *Client) UpdateScope(ctx context.Context, id netip.Addr, change ScopeChange) error {
+	k := call{op: opUpdateScope + " " + id.String(), method: http.MethodPut, path: "scopes/" + id.String(), class: "scopes/:scope_id"}
+	body, err := change.body()
+	if err == nil {
+		err = needIPv4("scope", id)
+	}
+	if err != nil {
+		return k.invalid(err)
+	}
+	k.body = body
+	return c.write(ctx, k)
+}
+
+func (s ScopeChange) body() (map[string]any, error) {
+	body := map[string]any{}
+	putText(body, "name", s.Name)
+	putText(body, "description", s.Description)
+	for _, bound := range []struct {
+		key  string
+		addr *netip.Addr
+	}{{"start_ip", s.Start}, {"end_ip", s.End}} {
+		if bound.addr == nil {
+			continue
+		}
+		if err := needIPv4(bound.key, *bound.addr); err != nil {
+			return nil, err
+		}
+		body[bound.key] = bound.addr.String()
+	}
+	if s.Start != nil && s.End != nil && s.End.Less(*s.Start) {
+		return nil, fmt.Errorf("end %s is below start %s", s.End, s.Start)
+	}
+	if s.LeaseSeconds != nil {
+		if *s.LeaseSeconds <= 0 {
+			return nil, fmt.Errorf("lease time of %d seconds", *s.LeaseSeconds)
+		}
+		body["lease_duration_seconds"] = *s.LeaseSeconds
+	}
+	if s.Router != nil {
+		body["router"] = ""
+		if s.Router.IsValid() {
+			if err := needIPv4("router", *s.Router); err != nil {
+				return nil, err
+			}
+			body["router"] = s.Router.String()
+		}
+	}
+	if len(body) == 0 {
+		return nil, errNothing
+	}
+	return body, nil
+}
+
+// CreateReservation reserves an address of a scope. An empty Type means Dhcp.
+func (c *Client) CreateReservation(ctx context.Context, scope netip.Addr, r windhcp.Reservation) error {
+	k := call{op: "create reservation " + r.Addr.String(), method: http.MethodPost, path: "reservations", class: "reservations"}
+	if r.Type == "" {
+		r.Type = "Dhcp"
+	}
+	if err := errors.Join(needIPv4("scope", scope), needIPv4("address", r.Addr), needID(r.ClientID), needType(r.Type)); err != nil {
+		return k.invalid(err)
+	}
+	k.body = map[string]any{
+		"scope_id": scope.String(), "ip_address": r.Addr.String(), "client_id": string(r.ClientID),
+		"name": r.Name, "description": r.Description, "type": r.Type,
+	}
+	return c.write(ctx, k)
+}
+
+// UpdateReservation changes the reservation of a client. The server takes the
+// first one of that client in any scope: make sure there is only one
+// (windows-dhcp.md 5.2). This holds for DeleteReservation too.
+func (c *Client) UpdateReservation(ctx context.Context, id windhcp.ClientID, change ReservationChange) error {
+	k := ofClient("update", http.MethodPut, id)
+	body := map[string]any{}
+	putText(body, "name", change.Name)
+	putText(body, "description", change.Description)
+	putText(body, "type", change.Type)
+	err := needID(id)
+	if change.Type != nil {
+		err = errors.Join(err, needType(*change.Type))
+	}
+	if len(body) == 0 {
+		err = errors.Join(err, errNothing)
+	}
+	if err != nil {
+		return k.invalid(err)
+	}
+	k.body = body
+	return c.write(ctx, k)
+}
+
+// DeleteReservation ends the reservation of a client.
+func (c *Client) DeleteReservation(ctx context.Context, id windhcp.ClientID) error {
+	k := ofClient("delete", http.MethodDelete, id)
+	if err := needID(id); err != nil {
+		return k.invalid(err)
+	}
+	return c.write(ctx, k)
+}
+
+func ofClient(verb, method string, id windhcp.ClientID) call {
+	return call{op: verb + " reservation of " + string(id), method: method, path: "reservations/" + string(id), class: "reservations/:client_id"}
+}
+
+// CreateExclusion keeps a span of a scope from being handed out. Windows
+// refuses one that overlaps another.
+func (c *Client) CreateExclusion(ctx context.Context, scope netip.Addr, e windhcp.Exclusion) error {
+	return c.exclusion(ctx, "create", http.MethodPost, scope, e)
+}
+
+// DeleteExclusion gives exactly this span back.
+func (c *Client) DeleteExclusion(ctx context.Context, scope netip.Addr, e windhcp.Exclusion) error {
+	return c.exclusion(ctx, "delete", http.MethodDelete, scope, e)
+}
+
+func (c *Client) exclusion(ctx context.Context, verb, method string, scope netip.Addr, e windhcp.Exclusion) error {
+	k := call{op: fmt.Sprintf("%s exclusion %s to %s", verb, e.Start, e.End), method: method, path: "exclusions", class: "exclusions"}
+	err := errors.Join(needIPv4("scope", scope), needIPv4("start", e.Start), needIPv4("end", e.End))
+	if err == nil && e.End.Less(e.Start) {
+		err = fmt.Errorf("end %s is below start %s", e.End, e.Start)
+	}
+	if err != nil {
+		return k.invalid(err)
+	}
+	k.body = map[string]any{"scope_id": scope.String(), "start_ip": e.Start.String(), "end_ip": e.End.String()}
+	return c.write(ctx, k)
+}
+
+var errNothing = errors.New("nothing to change")
+
+func (k call) invalid(err error) error { return &Error{Kind: Invalid, Op: k.op, Err: err} }
+
+// The server's own checks cannot be relied on (windows-dhcp.md 1.4 no. 7), so
+// nothing is sent that would not be understood.
+
+func needIPv4(what string, addr netip.Addr) error {
+	if !addr.Is4() || addr.IsUnspecified() {
+		return fmt.Errorf("%s %s is no IPv4 address", what, addr)
+	}
+	return nil
+}
+
+func needID(id windhcp.ClientID) error {
+	if !id.Canonical() {
+		return fmt.Errorf("client id %s is not made of hex pairs", quote(string(id)))
+	}
+	return nil
+}
+
+func needType(name string) error {
+	switch name {
+	case "Dhcp", "Bootp", "Both":
+		return nil
+	}
+	return fmt.Errorf("type %s is not Dhcp, Bootp or Both", quote(name))
+}
+
+func checkScope(s windhcp.Scope) error {
+	if !s.Subnet.IsValid() || !s.Subnet.Addr().Is4() || s.Subnet.Masked() != s.Subnet {
+		return fmt.Errorf("%s is no IPv4 network", s.Subnet)
+	}
+	for _, addr := range []netip.Addr{s.Start, s.End} {
+		if !s.Subnet.Contains(addr) {
+			return fmt.Errorf("%s is not in %s", addr, s.Subnet)
+		}
+	}
+	if s.End.Less(s.Start) {
+		return fmt.Errorf("end %s is below start %s", s.End, s.Start)
+	}
+	if s.Router.IsValid() {
+		return needIPv4("router", s.Router)
+	}
+	return nil
+}
+
+func putText(body map[string]any, key string, value *string) {
+	if value != nil {
+		body[key] = *value
+	}
+}
