@@ -45,14 +45,14 @@ func statusError(a *answer, method string, e endpoint) *Error {
 	case s < 400, !a.json():
 		out.Kind = NotNetBox
 	case s == http.StatusForbidden, s == http.StatusUnauthorized:
-		out.Kind = Forbidden
+		out.Kind, out.body = Forbidden, a.body
 		if aboutToken(out.Message) || s == http.StatusUnauthorized {
 			out.Kind = BadToken
 		}
 	case s == http.StatusNotFound:
 		out.Kind = NotFound
 	case s == http.StatusConflict:
-		out.Kind = Conflict
+		out.Kind, out.body = Conflict, a.body
 	case s == http.StatusPreconditionFailed:
 		out.Kind = Changed
 	default:
@@ -73,7 +73,7 @@ func operation(method string, e endpoint) string {
 }
 
 func permission(method string, e endpoint) string {
-	action := map[string]string{http.MethodPost: "add", http.MethodPatch: "change"}[method]
+	action := map[string]string{http.MethodPost: "add", http.MethodPatch: "change", http.MethodDelete: "delete"}[method]
 	if action == "" {
 		action = "view"
 	}

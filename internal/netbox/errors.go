@@ -44,7 +44,7 @@ type Error struct {
 	Err        error // what the network or the decoder said
 
 	permission string // the object permission that the request needs
-	body       []byte // of a 400, to find the rows at fault
+	body       []byte // of a refusal, to find the rows at fault
 }
 
 // Error says what was tried, what came back and what to do about it.

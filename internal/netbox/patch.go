@@ -4,8 +4,6 @@ import (
 	"net/netip"
 	"time"
 
-	api "github.com/netbox-community/go-netbox/v4"
-
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
@@ -27,8 +25,8 @@ type patch struct {
 
 func (p patch) empty() bool { return len(p.fields) == 0 && !p.assign }
 
-func (w *recordWriter) patch(i int, row *addressRow) patch {
-	change, names := w.changes[i], w.client.fields
+func (j *recordJob) patch(i int, row *addressRow) patch {
+	change, names := j.changes[i], j.client.fields
 	have := names.record(row.CustomFields)
 	p := patch{fields: make(map[string]any)}
 	if names.MAC != "" && have.Client != clientKey(change.Record.Client) {
@@ -46,7 +44,7 @@ func (w *recordWriter) patch(i int, row *addressRow) patch {
 	}
 	now, none := assignedTo(row.AssignedType, row.AssignedID), ipam.InterfaceID{}
 	switch {
-	case w.unassignable[i] != nil:
+	case j.unassignable[i] != nil:
 	case change.Bind != none:
 		p.assign, p.to = now != change.Bind, change.Bind
 	case change.Unbind != none:
@@ -60,27 +58,4 @@ func textOrNull(s string) any {
 		return nil
 	}
 	return s
-}
-
-// request is the body for row i in go-netbox's words.
-func (w *recordWriter) request(i int, row *addressRow) *api.PatchedWritableIPAddressRequest {
-	p := w.patch(i, row)
-	r := api.NewPatchedWritableIPAddressRequest()
-	if len(p.fields) > 0 {
-		r.SetCustomFields(p.fields)
-	}
-	switch {
-	case p.assign && p.to.Kind == 0:
-		r.SetAssignedObjectTypeNil()
-		r.SetAssignedObjectIdNil()
-	case p.assign:
-		r.SetAssignedObjectType(interfacesOf(p.to.Kind).model())
-		r.SetAssignedObjectId(p.to.ID)
-	}
-	r.AdditionalProperties = make(map[string]any)
-	if message := w.changes[i].Message; message != "" && w.version.AtLeast(4, 4) {
-		runes := []rune(message)
-		r.AdditionalProperties["changelog_message"] = string(runes[:min(len(runes), maxMessageLength)])
-	}
-	return r
 }

@@ -2,6 +2,7 @@ package netbox
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -81,7 +82,9 @@ func (c *Client) WriteRecords(ctx context.Context, changes []RecordChange) []Rec
 	if err != nil {
 		return failAll(results, err)
 	}
-	w := &recordWriter{client: c, version: version, changes: changes, results: results, unassignable: make(map[int]error)}
+	job := &recordJob{client: c, version: version, changes: changes, results: results,
+		unassignable: make(map[int]error), assigning: make(map[int]bool)}
+	w := &conditionalWriter{client: c, version: version, table: addresses, method: http.MethodPatch, columns: columns(addresses), job: job}
 	for done := 0; done < len(changes); {
 		n := min(c.batchSize(), len(changes)-done)
 		batch := make([]int, n)
