@@ -46,8 +46,8 @@ func (c *Client) ReadState(ctx context.Context) (*object.State, error) {
 		s.Contexts = slices.DeleteFunc(s.Contexts, func(x object.Context) bool { return !strings.HasPrefix(x.Name, object.ContextName) })
 		return err
 	})
-	group.Go(func() error { return c.slugs(ctx, tags, s.Tags) })
-	group.Go(func() error { return c.slugs(ctx, roles, s.Roles) })
+	group.Go(func() error { return c.slugs(ctx, tags, nil, s.Tags) })
+	group.Go(func() error { return c.slugs(ctx, roles, nil, s.Roles) })
 	group.Go(func() (err error) { s.Statuses, err = c.addressStatuses(ctx); return err })
 	group.Go(func() (err error) { s.Plugins, err = c.plugins(ctx); return err })
 	group.Go(func() (err error) { s.Fields, err = c.mirrorFields(ctx); return err })
@@ -145,8 +145,8 @@ func rowsOf[R any, T any, P interface {
 }
 
 // slugs reads the ids of a list by their slugs.
-func (c *Client) slugs(ctx context.Context, e endpoint, into map[string]int64) error {
-	return c.counted(ctx, e, url.Values{"fields": {"id,slug"}}, func(raw json.RawMessage) (int64, error) {
+func (c *Client) slugs(ctx context.Context, e endpoint, query url.Values, into map[string]int64) error {
+	return c.counted(ctx, e, with(query, "fields", "id,slug"), func(raw json.RawMessage) (int64, error) {
 		var row struct {
 			ID   int64  `json:"id"`
 			Slug string `json:"slug"`

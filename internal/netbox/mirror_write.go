@@ -1,0 +1,339 @@
+package netbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+)
+
+const (
+	writeTries   = 8               // of one batch, which a failing one halves each time
+	longestWait  = 5 * time.Minute // that NetBox may ask for with Retry-After
+	poisonAtMost = 3               // batches in a row that NetBox has an exception for, before it is believed to be down
+)
+
+// Write carries writes out, in their order, in as few requests as possible:
+// consecutive ones of one kind and action go together. Each depends on what
+// the object shows just before (see object.Write), so the same writes may be
+// given again after any trouble. One that NetBox does not take holds up none
+// of the others. A kind and action the token has no permission for is tried
+// once, and NetBox out of reach ends everything. progress, if not nil, is told
+// how many writes are decided.
+func (c *Client) Write(ctx context.Context, writes []object.Write, progress func(done int)) []object.Result {
+	w := &mirrorWriter{client: c, writes: writes, results: make([]object.Result, len(writes)), denied: make(map[lane]error)}
+	if err := w.prepare(ctx); err != nil {
+		w.fail(w.undecided(0, len(writes)), err)
+		return w.results
+	}
+	for from := 0; from < len(writes); {
+		to := from + 1
+		for to < len(writes) && w.lane(to) == w.lane(from) {
+			to++
+		}
+		if err := w.run(ctx, w.lane(from), from, to, progress); err != nil {
+			w.fail(w.undecided(from, len(writes)), err)
+			break
+		}
+		from = to
+	}
+	if progress != nil {
+		progress(len(writes))
+	}
+	return w.results
+}
+
+// lane is what goes together in one request.
+type lane struct {
+	kind   object.Kind
+	action object.Action
+}
+
+// mirrorWriter is one call of Write. Writes go by their index.
+type mirrorWriter struct {
+	client  *Client
+	version Version
+	writes  []object.Write
+	results []object.Result
+	tags    map[string]int64 // ids by slug, of the tags that occur
+	denied  map[lane]error
+}
+
+func (w *mirrorWriter) lane(i int) lane { return lane{w.writes[i].Kind, w.writes[i].Action} }
+
+// prepare finds out what all writes need to know.
+func (w *mirrorWriter) prepare(ctx context.Context) (err error) {
+	if w.version, err = w.client.Version(ctx); err != nil {
+		return err
+	}
+	wanted := make(map[string]bool)
+	for _, write := range w.writes {
+		for _, slug := range slices.Concat(write.AddTags, write.RemoveTags) {
+			wanted[slug] = true
+		}
+	}
+	w.tags = make(map[string]int64)
+	for batch := range slices.Chunk(slices.Sorted(maps.Keys(wanted)), valuesAtATime) {
+		found := make(map[string]int64)
+		if err := w.client.slugs(ctx, tags, url.Values{"slug": batch}, found); err != nil {
+			return err
+		}
+		maps.Copy(w.tags, found)
+	}
+	return nil
+}
+
+// run carries out writes of one lane, from one index up to another. An error
+// means that no other write has a chance now.
+func (w *mirrorWriter) run(ctx context.Context, l lane, from, to int, progress func(done int)) error {
+	waits := backoff.NewExponentialBackOff() // with jitter
+	waits.InitialInterval, waits.Multiplier, waits.MaxInterval = w.client.firstRetry, 2, 30*time.Second
+	tries, poisoned := 0, 0
+	for {
+		left := w.undecided(from, to)
+		if err := w.denied[l]; err != nil {
+			w.fail(left, err)
+			return nil
+		}
+		if progress != nil {
+			progress(to - len(left))
+		}
+		if len(left) == 0 {
+			return nil
+		}
+		batch := w.batch(left)
+		err := w.step(ctx, l, batch)
+		decided := len(w.undecided(from, to)) < len(left)
+		if decided {
+			tries = 0
+			waits.Reset()
+		}
+		if err == nil {
+			poisoned = 0
+			continue
+		}
+		switch e := w.trouble(ctx, l, err); {
+		case w.denied[l] != nil:
+		case e == nil:
+			return err
+		case tries+1 < writeTries && (len(batch) > 1 || !aboutContent(e)):
+			tries++
+			if err := pause(ctx, e, waits.NextBackOff(), w.client.firstRetry); err != nil {
+				return err
+			}
+		case aboutContent(e):
+			w.fail(batch, err)
+			if poisoned++; poisoned == poisonAtMost {
+				return err
+			}
+			tries = 0
+		default:
+			return err
+		}
+	}
+}
+
+// aboutContent reports whether trouble may be about the rows sent alone:
+// NetBox has exceptions for some that it should refuse.
+func aboutContent(e *Error) bool {
+	return e.Status == http.StatusInternalServerError || e.Kind == TooLarge
+}
+
+// trouble says what an error means: a lane that is closed, or trouble that may
+// pass, which it returns; nil for what ends everything.
+func (w *mirrorWriter) trouble(ctx context.Context, l lane, err error) *Error {
+	if _, reading := errors.AsType[*readError](err); reading || ctx.Err() != nil {
+		return nil
+	}
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return nil
+	}
+	switch e.Kind {
+	case Forbidden:
+		w.denied[l] = err
+		return e
+	case Unreachable, TimedOut, Throttled, Unavailable, TooLarge:
+		// A journal entry has nothing to be found again by.
+		if unseen := e.Kind == Throttled || e.Status == http.StatusServiceUnavailable; l.kind == object.JournalEntry && !unseen {
+			w.denied[l] = err
+		}
+		return e
+	}
+	return nil
+}
+
+// pause waits as long as NetBox asks for, or wait. After a time-out NetBox may
+// still be at work on what was sent, so that takes longer.
+func pause(ctx context.Context, e *Error, wait, unit time.Duration) error {
+	if e.RetryAfter > longestWait {
+		return e
+	}
+	if e.Kind == TimedOut || e.Status == http.StatusGatewayTimeout {
+		wait = max(wait, 20*unit)
+	}
+	timer := time.NewTimer(max(wait, e.RetryAfter))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// undecided lists the writes from one index up to another that have no result.
+func (w *mirrorWriter) undecided(from, to int) []int {
+	var left []int
+	for i := from; i < to; i++ {
+		if w.results[i].Outcome == "" {
+			left = append(left, i)
+		}
+	}
+	return left
+}
+
+func (w *mirrorWriter) fail(batch []int, err error) {
+	for _, i := range batch {
+		if w.results[i].Outcome == "" {
+			w.results[i] = object.Result{Outcome: object.Failed, ID: w.writes[i].ID, Err: fmt.Errorf("%s: %w", w.what(i), err)}
+		}
+	}
+}
+
+// batch takes as many of left as go in one request. What is about the same
+// object as one before it has to wait.
+func (w *mirrorWriter) batch(left []int) []int {
+	seen := make(map[string]bool)
+	size := min(w.client.batchSize(), len(left))
+	for n, i := range left[:size] {
+		key := w.key(i)
+		if key != "" && seen[key] {
+			return left[:n]
+		}
+		seen[key] = true
+	}
+	return left[:size]
+}
+
+// key names the object of a write; empty if nothing else can be about it.
+func (w *mirrorWriter) key(i int) string {
+	write := w.writes[i]
+	if write.Action != object.Create {
+		return number(write.ID)
+	}
+	if natural := naturalKeys(write.Kind); natural != nil {
+		return natural.of(write)
+	}
+	return ""
+}
+
+// step carries out one batch.
+func (w *mirrorWriter) step(ctx context.Context, l lane, batch []int) error {
+	table := tableFor(l.kind)
+	if table == "" {
+		for _, i := range batch {
+			w.refused(i, "the mirror does not write this kind of object")
+		}
+		return nil
+	}
+	if l.action == object.Create {
+		return w.create(ctx, table, batch)
+	}
+	c := &conditionalWriter{client: w.client, version: w.version, table: table, method: http.MethodPatch, job: mirrorJob{w}}
+	if l.action == object.Delete {
+		c.method = http.MethodDelete
+	}
+	c.columns = w.columns(batch, "id", "address", "vrf", "tags", "last_updated")
+	return c.write(ctx, batch)
+}
+
+// columns lists the fields that writes of a batch compare, and more.
+func (w *mirrorWriter) columns(batch []int, more ...string) string {
+	var sets []map[string]any
+	for _, i := range batch {
+		sets = append(sets, w.writes[i].Set, w.writes[i].Before)
+	}
+	names := append(fieldsOf(sets...), more...)
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), ",")
+}
+
+// tableFor is the list that objects of a kind are in; empty for kinds the
+// mirror has nothing to do with.
+func tableFor(k object.Kind) endpoint {
+	for _, e := range []endpoint{addresses, ranges, prefixes, contexts, journal} {
+		if e.model() == string(k) {
+			return e
+		}
+	}
+	return ""
+}
+
+// what says which object a write is about.
+func (w *mirrorWriter) what(i int) string {
+	write := w.writes[i]
+	name := string(write.Kind)
+	if e := tableFor(write.Kind); e != "" {
+		name = e.noun()
+	}
+	text := string(write.Action) + " " + name
+	switch {
+	case write.Host.IsValid():
+		text += " " + write.Host.String()
+	case write.ID != 0:
+		text += " " + number(write.ID)
+	}
+	return text
+}
+
+func (w *mirrorWriter) refused(i int, why string) {
+	w.results[i] = object.Result{Outcome: object.Refused, ID: w.writes[i].ID, Err: &Error{Kind: Invalid, Op: w.what(i), Message: why}}
+}
+
+func (w *mirrorWriter) changed(i int, id int64, why string) {
+	w.results[i] = object.Result{Outcome: object.Changed, ID: id, Err: fmt.Errorf("%s: %s", w.what(i), why)}
+}
+
+// body is what sets fields, in NetBox's form.
+func (w *mirrorWriter) body(i int, set map[string]any) map[string]any {
+	body, custom := make(map[string]any, len(set)+2), make(map[string]any)
+	for field, value := range set {
+		if name, ok := strings.CutPrefix(field, customPrefix); ok {
+			custom[name] = value
+		} else {
+			body[field] = value
+		}
+	}
+	if len(custom) > 0 {
+		body["custom_fields"] = custom
+	}
+	if message := changelogMessage(w.version, w.writes[i].Message); message != "" {
+		body["changelog_message"] = message
+	}
+	return body
+}
+
+// tagIDs are the ids of tags; ok is false, and the write refused, if one does
+// not exist. Ids need no permission to see tags.
+func (w *mirrorWriter) tagIDs(i int, slugs []string) (ids []int64, ok bool) {
+	ids = make([]int64, 0, len(slugs))
+	for _, slug := range slugs {
+		id, known := w.tags[slug]
+		if !known {
+			w.refused(i, "the tag "+slug+" does not exist: create it (the bootstrap command does)")
+			return nil, false
+		}
+		ids = append(ids, id)
+	}
+	return ids, true
+}
