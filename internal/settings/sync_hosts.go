@@ -3,12 +3,12 @@ package settings
 import (
 	"net/netip"
 	"strings"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// FindServer returns the configured server that name means: by its full name,
-// its unique short name, its address, or an alias, in this order, all without
-// case and final dot (windows-dhcp.md 3.3). A short name is compared where one
-// of the two has no domain; servers of one name in two domains are two.
+// FindServer returns the configured server that name means
+// (windows-dhcp.md 3.3).
 func (s Sync) FindServer(name string) (SyncServer, bool) {
 	i := serverIndex(s.Servers, name)
 	if i < 0 {
@@ -19,39 +19,15 @@ func (s Sync) FindServer(name string) (SyncServer, bool) {
 
 // serverIndex is FindServer for a position; -1: none.
 func serverIndex(servers []SyncServer, name string) int {
-	name = canonicalHost(name)
-	if name == "" {
+	names := make([]windhcp.ServerName, len(servers))
+	for i, s := range servers {
+		names[i] = windhcp.ServerName{Host: s.Host, Aliases: s.Aliases}
+	}
+	i, ok := windhcp.MatchServer(name, names)
+	if !ok {
 		return -1
 	}
-	for i, s := range servers {
-		if canonicalHost(s.Host) == name {
-			return i
-		}
-	}
-	found, count := -1, 0
-	for i, s := range servers {
-		if sameShortName(canonicalHost(s.Host), name) {
-			found, count = i, count+1
-		}
-	}
-	if count == 1 {
-		return found
-	}
-	for i, s := range servers {
-		for _, alias := range s.Aliases {
-			if canonicalHost(alias) == name {
-				return i
-			}
-		}
-	}
-	return -1
-}
-
-// sameShortName compares canonical names of which one has no domain.
-func sameShortName(a, b string) bool {
-	shortA, domainA, _ := strings.Cut(a, ".")
-	shortB, domainB, _ := strings.Cut(b, ".")
-	return shortA == shortB && (domainA == "" || domainB == "") && !isAddress(a) && !isAddress(b)
+	return i
 }
 
 func isAddress(s string) bool {

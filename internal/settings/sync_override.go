@@ -32,6 +32,9 @@ func (f *SyncFile) override() {
 			continue
 		}
 		seen[canonicalHost(host)] = host
+		if !validOverride(f.report, at, o.Servers[host]) {
+			continue
+		}
 		i := slices.IndexFunc(s.Servers, func(s SyncServer) bool { return canonicalHost(s.Host) == canonicalHost(host) })
 		if i < 0 {
 			f.warn(at, "changes nothing, since no entry of sync.servers has this host%s", f.nearestHost(host))
@@ -39,6 +42,15 @@ func (f *SyncFile) override() {
 		}
 		f.overrideServer(i, at, o.Servers[host])
 	}
+}
+
+// validOverride reports what cannot be meant, before it is mixed with the rest.
+func validOverride(r *strictyaml.Report, at string, o SyncServerOverride) bool {
+	validateToken(r, at, o.TokenFile, o.TokenEnv)
+	if o.Port != nil {
+		validatePort(r, at, *o.Port)
+	}
+	return !r.Failed(at+".token_file") && !r.Failed(at+".token_env") && !r.Failed(at+".port")
 }
 
 func (f *SyncFile) overrideServer(i int, at string, o SyncServerOverride) {

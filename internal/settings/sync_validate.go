@@ -48,13 +48,6 @@ func (f *SyncFile) validate() {
 		validateServer(r, serverPath(i), &s.Servers[i])
 	}
 	validateHosts(r, s.Servers)
-	for host, o := range s.Overrides.Servers {
-		at := "sync.overrides.servers." + host
-		validateToken(r, at, o.TokenFile, o.TokenEnv)
-		if o.Port != nil {
-			validatePort(r, at, *o.Port)
-		}
-	}
 	f.validateFailover()
 }
 
@@ -189,7 +182,7 @@ func validateHosts(r *strictyaml.Report, servers []SyncServer) {
 			path := fmt.Sprintf("%s.aliases[%d]", serverPath(i), n)
 			if why := hostMistake(alias); why != "" {
 				r.Addf(path, "%s", why)
-			} else if other := serverIndex(servers, alias); other != i && hosts[canonicalHost(s.Host)] == i {
+			} else if other := serverIndex(servers, alias); other >= 0 && other != i && hosts[canonicalHost(s.Host)] == i {
 				r.Addf(path, "means %s already", servers[other].Host)
 			}
 		}

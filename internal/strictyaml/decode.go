@@ -144,8 +144,8 @@ func (r *Report) mapping(path string, n *yaml.Node, v reflect.Value) {
 		key, element := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
 		if key.Kind() == reflect.String {
 			key.SetString(n.Content[i].Value)
-		} else {
-			r.value(at, n.Content[i], key)
+		} else if r.value(at, n.Content[i], key); r.failed[at] {
+			continue
 		}
 		preset(element)
 		r.value(at, n.Content[i+1], element)

@@ -59,7 +59,7 @@ func below() map[string][]string {
 		"internal/lease":             {"internal/ipam"},
 		"internal/strictyaml":        {},
 		"internal/quiet":             {},
-		"internal/settings":          {"internal/strictyaml"},
+		"internal/settings":          {"internal/strictyaml", "sync/windhcp"},
 		"internal/inventory":         {"internal/ipam", "internal/settings", "internal/strictyaml"},
 		"internal/dhcp4":             {"internal/ipam", "internal/lease"},
 		"internal/netbox":            {"internal/ipam", "internal/quiet"},
