@@ -8,7 +8,10 @@ import (
 	"strings"
 )
 
-const contextsPath = "extras/config-contexts"
+const (
+	contextsPath = "extras/config-contexts"
+	journalPath  = "extras/journal-entries"
+)
 
 func extrasModels() []*model {
 	return []*model{tagModel(), customFieldModel(), choiceSetModel(), contextModel(), journalModel()}
@@ -220,7 +223,7 @@ func displayJournalEntry(t *txn, r *row) string {
 }
 
 func journalModel() *model {
-	return &model{path: "extras/journal-entries", label: "extras.journalentry", class: "JournalEntry", verbose: "journal entry",
+	return &model{path: journalPath, label: "extras.journalentry", class: "JournalEntry", verbose: "journal entry",
 		fields: []field{{name: "assigned_object_type", kind: typeName, required: true, gone: cascade, models: []string{"ipam.prefix", "ipam.iprange",
 			"ipam.ipaddress", "dcim.site", "dcim.device", "virtualization.virtualmachine"}}, {name: "assigned_object_id", kind: integer, required: true},
 			choiceField("kind", "Journal.kind", "info"), textField("comments", 0).must()},

@@ -13,6 +13,7 @@ const (
 	prefixesPath  = "ipam/prefixes"
 	rangesPath    = "ipam/ip-ranges"
 	addressesPath = "ipam/ip-addresses"
+	ipRolesPath   = "ipam/roles"
 )
 
 // commonFields are the columns most models end with.
@@ -55,7 +56,7 @@ func vrfModel() *model {
 func noList(*txn, *row) any { return []any{} }
 
 func ipRoleModel() *model {
-	return &model{path: "ipam/roles", label: "ipam.role", class: "Role", verbose: "role",
+	return &model{path: ipRolesPath, label: "ipam.role", class: "Role", verbose: "role",
 		fields: []field{textField("name", 100).must().uniq(), textField("slug", 100).must().uniq(), {name: "weight", kind: integer, def: int64(1000)},
 			textField("description", 200)},
 		brief: []string{"name", "slug", "description"},

@@ -163,7 +163,7 @@ func (m *model) slugColumn() string {
 // models is every object type of the stand-in, by path.
 func models() map[string]*model {
 	all := map[string]*model{}
-	for _, group := range [][]*model{ipamModels(), placeModels(), deviceModels(), virtualModels(), tenancyModels(), extrasModels(), coreModels()} {
+	for _, group := range [][]*model{ipamModels(), placeModels(), deviceModels(), virtualModels(), tenancyModels(), extrasModels(), viewModels(), coreModels()} {
 		for _, m := range group {
 			all[m.path] = m
 		}

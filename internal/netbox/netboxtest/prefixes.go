@@ -10,7 +10,7 @@ import (
 
 func prefixModel() *model {
 	fields := []field{{name: "prefix", kind: network, required: true}, refField("vrf", vrfsPath).on(protect), refField("tenant", tenantsPath).on(protect),
-		choiceField("status", "Prefix.status", "active"), refField("role", "ipam/roles"), flagField("is_pool", false), flagField("mark_utilized", false)}
+		choiceField("status", "Prefix.status", "active"), refField("role", ipRolesPath), flagField("is_pool", false), flagField("mark_utilized", false)}
 	fields = append(fields, genericFields("scope", cascade, "dcim.region", "dcim.sitegroup", "dcim.site", "dcim.location")...)
 	return &model{path: prefixesPath, label: "ipam.prefix", class: "Prefix", verbose: "prefix", fields: commonFields(fields...),
 		brief:   []string{"family", "prefix", "description", "_depth"},

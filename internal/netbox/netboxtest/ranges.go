@@ -12,7 +12,7 @@ func rangeModel() *model {
 	return &model{path: rangesPath, label: "ipam.iprange", class: "IPRange", verbose: "IP range",
 		fields: commonFields(field{name: "start_address", kind: address, required: true}, field{name: "end_address", kind: address, required: true},
 			numberField("size").show(), refField("vrf", vrfsPath).on(protect), refField("tenant", tenantsPath).on(protect),
-			choiceField("status", "IPRange.status", "active"), refField("role", "ipam/roles"), flagField("mark_populated", false).from(3),
+			choiceField("status", "IPRange.status", "active"), refField("role", ipRolesPath), flagField("mark_populated", false).from(3),
 			flagField("mark_utilized", false)),
 		brief:    []string{"family", "start_address", "end_address", "description"},
 		display:  func(_ *txn, r *row) string { return rangeName(r) },

@@ -73,6 +73,8 @@ func (s *Server) route(t *txn) *reply {
 			return answer(http.StatusOK, map[string]any{"id": 1, "url": t.base() + "/api/users/users/1/", "display": c.token.User,
 				"username": c.token.User})
 		})
+	case path == "plugins/installed-plugins":
+		return s.authenticated(c, func() *reply { return s.pluginList(c) })
 	case len(parts) == 3 && parts[0] == "core" && parts[1] == "jobs":
 		return s.authenticated(c, func() *reply { return s.job(parts[2]) })
 	case len(parts) < 2 || len(parts) > 4:
@@ -121,8 +123,28 @@ func (s *Server) acceptable(c *call) *reply {
 func (s *Server) statusPage() *reply {
 	v := s.config.Version
 	return answer(http.StatusOK, map[string]any{"django-version": "5.2", "hostname": "netboxtest", "installed-apps": map[string]any{},
-		"netbox-version": v.release(), "netbox-full-version": v.release(), "plugins": map[string]any{}, "python-version": "3.12.3",
+		"netbox-version": v.release(), "netbox-full-version": v.release(), "plugins": s.pluginVersions(), "python-version": "3.12.3",
 		"rq-workers-running": 1})
+}
+
+func (s *Server) pluginVersions() map[string]any {
+	all := map[string]any{}
+	for _, name := range s.config.Plugins {
+		all[name] = "1.0.0"
+	}
+	return all
+}
+
+// pluginList is the page of installed plugins, which only superusers may see.
+func (s *Server) pluginList(c *call) *reply {
+	if !c.token.Superuser {
+		return detail(http.StatusForbidden, "You do not have permission to perform this action.")
+	}
+	list := []any{}
+	for _, name := range s.config.Plugins {
+		list = append(list, map[string]any{"name": name, "package": name, "author": nil, "author_email": nil, "description": "", "version": "1.0.0"})
+	}
+	return answer(http.StatusOK, list)
 }
 
 func (s *Server) root(t *txn) *reply {

@@ -181,13 +181,16 @@ func inVRF(vrf, what string) string {
 	return vrf + " " + what
 }
 
-// spaces makes VRFs, prefixes and ranges.
+// spaces makes VRFs, roles, prefixes and ranges.
 func (s *Seeded) spaces(t testing.TB, w World) {
 	t.Helper()
 	for _, v := range w.VRFs {
 		f := object{"name": v.Name, "enforce_unique": !v.DuplicatesLegal}
 		put(f, "rd", v.RD)
 		s.make(t, vrfsPath, v.Name, f)
+	}
+	for _, name := range w.IPRoles {
+		s.make(t, ipRolesPath, name, object{"name": name, "slug": slugOf(name)})
 	}
 	var names []string
 	var prefixes []object
@@ -209,6 +212,8 @@ func (s *Seeded) spaces(t testing.TB, w World) {
 		f := object{"start_address": r.Start, "end_address": r.End, "mark_populated": r.Populated, "mark_utilized": r.Utilized}
 		put(f, "status", r.Status)
 		s.ref(t, f, "vrf", vrfsPath, r.VRF)
+		s.ref(t, f, "tenant", tenantsPath, r.Tenant)
+		s.ref(t, f, "role", ipRolesPath, r.Role)
 		s.make(t, rangesPath, inVRF(r.VRF, r.Start+"-"+r.End), s.tagged(t, f, r.Tags, r.CustomFields))
 	}
 }

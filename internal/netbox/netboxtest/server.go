@@ -31,6 +31,7 @@ type Config struct {
 	TimeZone        *time.Location      // TIME_ZONE; nil: UTC
 	UnstableTies    bool                // rows equal in the order of a list swap places from request to request, as before 4.6.8
 	FieldJobs       bool                // a new custom field with a default is inactive until RunJobs, as 4.7 does on large tables
+	Plugins         []string            // packages of installed plugins
 	JobWorkers      bool                // an RQ worker runs: ?background=true is carried out
 }
 

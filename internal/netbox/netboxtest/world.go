@@ -14,6 +14,7 @@ type World struct {
 	Sites        []Site
 	Locations    []Location
 	VRFs         []VRF
+	IPRoles      []string // roles of prefixes and ranges
 	Prefixes     []Prefix
 	Ranges       []Range
 	Devices      []Device
@@ -75,6 +76,7 @@ type Prefix struct {
 // Range is an IP range.
 type Range struct {
 	Start, End, VRF, Status string
+	Tenant, Role            string // Role: one of IPRoles
 	Populated, Utilized     bool
 	Tags                    []string
 	CustomFields            map[string]any
