@@ -1,0 +1,193 @@
+package psutest
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// FaultKind is a way to fail.
+type FaultKind int
+
+// The faults. Unless told otherwise the request is not carried out.
+const (
+	Slow            FaultKind = iota // the answer starts after Delay, or when Until is closed
+	Drop                             // the connection ends without an answer
+	DropAfter                        // the request is carried out, then the connection ends
+	Unauthorized                     // 401 with an empty body
+	Forbidden                        // 403 with an empty body
+	HTML500                          // 500 with a page
+	Error500                         // 500 with {"error": ...}
+	BadGateway                       // 502
+	Unavailable                      // 503
+	Timeout504                       // 504
+	Timeout504After                  // the request is carried out, then 504
+	Redirect                         // 302 to another path
+	HTML200                          // a page of PowerShell Universal itself
+	Blank200                         // an empty body: the endpoint broke
+	Blank200After                    // the request is carried out, then an empty body
+	Null200                          // null
+	Text200                          // neither JSON nor HTML
+	Truncated                        // the body ends in the middle
+	EmptyList                        // a list is [] though there is something
+	MalformedEntry                   // a list has one more entry, without an address
+	StrayEntry                       // a list has one more entry, without address and scope_id
+	NoObject                         // a list has one more entry, which is no object
+)
+
+// Fault makes requests fail. Empty fields match any request.
+type Fault struct {
+	Method string
+	Path   string // below /api/dhcp/, exact, or a prefix if it ends in "*"
+	Scope  string // scope_id of the query or end of the path
+	After  int    // matching requests that are let through first
+	Times  int    // 0: until ClearFaults
+	Kind   FaultKind
+	Delay  time.Duration   // of Slow
+	Until  <-chan struct{} // of Slow: wait for this channel to close instead of Delay
+}
+
+// Fail makes matching requests fail from now on. Of several matching faults
+// the oldest one is used.
+func (s *Server) Fail(f Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.Times == 0 {
+		f.Times = -1
+	}
+	s.faults = append(s.faults, &f)
+}
+
+// ClearFaults ends all faults.
+func (s *Server) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
+// takeFault finds the fault for a request and counts it. The lock must be held.
+func (s *Server) takeFault(r *http.Request) *Fault {
+	for _, f := range s.faults {
+		if !f.matches(r) || f.Times == 0 {
+			continue
+		}
+		if f.After > 0 {
+			f.After--
+			continue
+		}
+		if f.Times > 0 {
+			f.Times--
+		}
+		return f
+	}
+	return nil
+}
+
+func (f *Fault) matches(r *http.Request) bool {
+	path := strings.TrimPrefix(r.URL.Path, "/api/dhcp/")
+	if f.Method != "" && f.Method != r.Method {
+		return false
+	}
+	if f.Scope != "" && r.URL.Query().Get("scope_id") != f.Scope && !strings.HasSuffix(path, "/"+f.Scope) {
+		return false
+	}
+	if prefix, ok := strings.CutSuffix(f.Path, "*"); ok {
+		return strings.HasPrefix(path, prefix)
+	}
+	return f.Path == "" || f.Path == path
+}
+
+func page(status int, title string) reply {
+	return reply{status: status, typ: typeHTML, body: []byte("<!DOCTYPE html>\n<html><head><title>" + title + "</title></head><body></body></html>\n")}
+}
+
+// withFault answers a request, or fails as the fault says.
+func (s *Server) withFault(r *http.Request, body []byte, f *Fault) reply {
+	if f == nil {
+		return s.answer(r, body, nil)
+	}
+	switch f.Kind {
+	case Slow:
+		f.wait(r.Context())
+	case DropAfter:
+		s.answer(r, body, f)
+		panic(http.ErrAbortHandler)
+	case Timeout504After:
+		s.answer(r, body, f)
+		return page(http.StatusGatewayTimeout, "504 Gateway Time-out")
+	case Blank200After:
+		s.answer(r, body, f)
+		return empty(http.StatusOK)
+	case Drop:
+		panic(http.ErrAbortHandler)
+	}
+	if out, ok := f.instead(); ok {
+		return out
+	}
+	return s.answer(r, body, f)
+}
+
+// instead is what the fault answers in place of the script.
+func (f *Fault) instead() (reply, bool) {
+	switch f.Kind {
+	case Unauthorized:
+		return empty(http.StatusUnauthorized), true
+	case Forbidden:
+		return empty(http.StatusForbidden), true
+	case HTML500:
+		return page(http.StatusInternalServerError, "Internal Server Error"), true
+	case Error500:
+		return failure(http.StatusInternalServerError, "Failed to enumerate on DHCP server: the RPC server is unavailable."), true
+	case BadGateway:
+		return page(http.StatusBadGateway, "502 Bad Gateway"), true
+	case Unavailable:
+		return page(http.StatusServiceUnavailable, "Service Unavailable"), true
+	case Timeout504:
+		return page(http.StatusGatewayTimeout, "504 Gateway Time-out"), true
+	case Redirect:
+		out := empty(http.StatusFound)
+		out.header = http.Header{"Location": {"/login"}}
+		return out, true
+	case HTML200:
+		return page(http.StatusOK, "PowerShell Universal"), true
+	case Blank200:
+		return empty(http.StatusOK), true
+	case Null200:
+		return reply{status: http.StatusOK, typ: typeText, body: []byte("null")}, true
+	case Text200:
+		return reply{status: http.StatusOK, typ: typeText, body: bytes.Repeat([]byte("WARNING: no module\x1b[0m\n"), 40)}, true
+	}
+	return reply{}, false
+}
+
+// damage changes a correct list.
+func (f *Fault) damage(out []entry) []entry {
+	switch f.Kind {
+	case EmptyList:
+		return []entry{}
+	case MalformedEntry:
+		return append(out, entry{"scope_id": f.Scope, "ip_address": nil, "client_id": "3c-52-82-0a-1b-ff", "start_ip": "", "name": "broken"})
+	case StrayEntry:
+		return append(out, entry{"client_id": "3c-52-82-0a-1b-ff", "name": ""})
+	case NoObject:
+		return append(out, nil)
+	}
+	return out
+}
+
+// wait blocks for Until or Delay, or until the client has gone.
+func (f *Fault) wait(ctx context.Context) {
+	var after <-chan time.Time
+	if f.Until == nil {
+		timer := time.NewTimer(f.Delay)
+		defer timer.Stop()
+		after = timer.C
+	}
+	select {
+	case <-f.Until:
+	case <-after:
+	case <-ctx.Done():
+	}
+}
