@@ -1,0 +1,490 @@
+package plan
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+)
+
+// TextOptions say how a plan is written for people.
+type TextOptions struct {
+	Colour  bool // with the escape sequences of a terminal
+	Width   int  // of a line, in characters; 0: no limit
+	Verbose bool // everything: each entry, what was left alone, the scopes
+}
+
+// shortList is how many entries of one field are shown if not all are asked
+// for.
+const shortList = 10
+
+// Text writes the plan for people: steps by server, scope and address, then
+// what is not done, and the counts. The error is that of w.
+func (p *Plan) Text(w io.Writer, opts TextOptions) error {
+	r := renderer{opts: opts}
+	for _, target := range p.Targets() {
+		r.target(p, target)
+	}
+	r.violations(p.Violation)
+	r.notes(p.Notes)
+	if opts.Verbose {
+		r.scopes(p.Scopes)
+	}
+	r.out.WriteString(p.Summary() + "\n")
+	_, err := w.Write(r.out.Bytes())
+	return err
+}
+
+// Targets lists what the steps change: NetBox first, then servers by name.
+func (p *Plan) Targets() []string {
+	var targets []string
+	for i := range p.Steps {
+		targets = append(targets, p.Steps[i].Target)
+	}
+	slices.SortFunc(targets, func(a, b string) int {
+		if (a == NetBox) != (b == NetBox) {
+			if a == NetBox {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a, b)
+	})
+	return slices.Compact(targets)
+}
+
+// Count is how many steps on a target have an action.
+func (p *Plan) Count(target string, action object.Action) int {
+	n := 0
+	for i := range p.Steps {
+		if p.Steps[i].Target == target && p.Steps[i].Action == action {
+			n++
+		}
+	}
+	return n
+}
+
+// Summary tells in one line how much is done and noted, for logs and cron.
+func (p *Plan) Summary() string {
+	var parts []string
+	for _, target := range p.Targets() {
+		create, change, remove := p.Count(target, object.Create), p.Count(target, object.Update), p.Count(target, object.Delete)
+		if target == NetBox {
+			parts = append(parts, fmt.Sprintf("%d to create, %d to change, %d to delete in NetBox", create, change, remove))
+		} else {
+			parts = append(parts, fmt.Sprintf("%d on %s", create+change+remove, Printable(target)))
+		}
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "nothing to change")
+	}
+	if n := len(p.Violation); n > 0 {
+		parts = append(parts, plural(n, "invalid status", "invalid statuses"))
+	}
+	if n := len(p.Notes); n > 0 {
+		parts = append(parts, plural(n, "note", "notes")+p.grave())
+	}
+	return "Plan: " + strings.Join(parts, "; ")
+}
+
+// grave counts the notes that decide about the exit code.
+func (p *Plan) grave() string {
+	counts := map[Level]int{}
+	for _, n := range p.Notes {
+		counts[n.Level]++
+	}
+	var parts []string
+	if n := counts[Failure]; n > 0 {
+		parts = append(parts, plural(n, "failure", "failures"))
+	}
+	if n := counts[Guard]; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d held back by guards", n))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// heading stands below a target: a scope in a VRF.
+type heading struct {
+	scope netip.Prefix
+	vrf   int64
+}
+
+func (h heading) compare(o heading) int {
+	return cmp.Or(h.scope.Compare(o.scope), cmp.Compare(h.vrf, o.vrf))
+}
+
+// stepsOf are the steps on a target by scope and address; those that are about
+// no scope come first. Steps of one address stay in the order of the plan.
+func (p *Plan) stepsOf(target string) []*Step {
+	var steps []*Step
+	for i := range p.Steps {
+		if p.Steps[i].Target == target {
+			steps = append(steps, &p.Steps[i])
+		}
+	}
+	slices.SortStableFunc(steps, func(a, b *Step) int {
+		return cmp.Or(a.heading().compare(b.heading()), a.Addr.Compare(b.Addr))
+	})
+	return steps
+}
+
+func (s *Step) heading() heading { return heading{s.Scope, s.VRF} }
+
+// ScopeTitle names a scope for people: its names, and its VRF if it has one.
+func (p *Plan) ScopeTitle(scope netip.Prefix, vrf int64) string {
+	if !scope.IsValid() {
+		return "general"
+	}
+	var names []string
+	for _, s := range p.Scopes {
+		if s.Scope == scope && s.VRF == vrf && s.Name != "" && !slices.Contains(names, s.Name) {
+			names = append(names, s.Name)
+		}
+	}
+	title := "scope " + scope.String()
+	if len(names) > 0 {
+		title += " " + strings.Join(names, ", ")
+	}
+	if vrf != 0 {
+		title += fmt.Sprintf(" (VRF %d)", vrf)
+	}
+	return title
+}
+
+// KindTitle names a kind of object for people.
+func KindTitle(kind object.Kind) string {
+	switch kind {
+	case object.IPAddress:
+		return "IP address"
+	case object.IPRange:
+		return "IP range"
+	case object.IPPrefix:
+		return "prefix"
+	case object.ConfigContext:
+		return "config context"
+	case object.JournalEntry:
+		return "journal entry"
+	case WindowsScope:
+		return "scope"
+	case WindowsReservation:
+		return "reservation"
+	case WindowsExclusion:
+		return "exclusion"
+	}
+	return string(kind)
+}
+
+// sign is the mark of an action.
+func sign(action object.Action) string {
+	switch action {
+	case object.Create:
+		return "+"
+	case object.Delete:
+		return "-"
+	}
+	return "~"
+}
+
+// renderer collects the text of a plan.
+type renderer struct {
+	opts TextOptions
+	out  bytes.Buffer
+}
+
+// The colours of a terminal.
+const (
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	bold   = "1"
+	dim    = "2"
+)
+
+func colourOf(sign string) string {
+	return map[string]string{"+": green, "~": yellow, "-": red}[sign]
+}
+
+func (r *renderer) paint(colour, s string) string {
+	if !r.opts.Colour || colour == "" || s == "" {
+		return s
+	}
+	return "\x1b[" + colour + "m" + s + "\x1b[0m"
+}
+
+// line writes text, made safe and broken at the width.
+func (r *renderer) line(indent int, colour, text string) {
+	r.wrapped(strings.Repeat(" ", indent), "", colour, text)
+}
+
+// wrapped writes text behind a head of one line; the lines after the first
+// start below the text.
+func (r *renderer) wrapped(margin, head, colour, text string) {
+	text = Printable(text)
+	first := margin + r.paint(colour, head)
+	rest := strings.Repeat(" ", utf8.RuneCountInString(margin+head))
+	for i, line := range wrap(text, r.opts.Width-utf8.RuneCountInString(rest)) {
+		if i == 0 {
+			r.out.WriteString(first)
+		} else {
+			r.out.WriteString(rest)
+		}
+		if head == "" {
+			line = r.paint(colour, line)
+		}
+		r.out.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+}
+
+// wrap breaks text between words; a word that is too long stays whole, so that
+// addresses and names can be copied.
+func wrap(text string, width int) []string {
+	if width < 20 {
+		return []string{text}
+	}
+	var lines []string
+	line, length := "", 0
+	for _, word := range strings.SplitAfter(text, " ") {
+		n := utf8.RuneCountInString(word)
+		if length > 0 && length+utf8.RuneCountInString(strings.TrimRight(word, " ")) > width {
+			lines = append(lines, line)
+			line, length = "", 0
+		}
+		line += word
+		length += n
+	}
+	return append(lines, line)
+}
+
+func (r *renderer) target(p *Plan, target string) {
+	title := "Changes in NetBox"
+	if target != NetBox {
+		title = "Changes on " + target
+	}
+	r.line(0, bold, title)
+	var last heading
+	for i, s := range p.stepsOf(target) {
+		if h := s.heading(); i == 0 || h != last {
+			last = h
+			r.line(2, bold, p.ScopeTitle(h.scope, h.vrf))
+		}
+		r.step(s)
+	}
+	r.out.WriteString("\n")
+}
+
+func (r *renderer) step(s *Step) {
+	name := KindTitle(s.Kind) + " " + s.Name
+	if r.opts.Verbose && s.ID != 0 {
+		name += fmt.Sprintf(" (id %d)", s.ID)
+	}
+	mark := sign(s.Action)
+	r.wrapped("    ", mark+" ", colourOf(mark), name)
+	r.differences(s)
+	if s.Why != "" || s.Rule != "" {
+		r.line(8, dim, because(s.Why, s.Rule))
+	}
+	if s.Journal != "" && r.opts.Verbose {
+		r.line(8, dim, "journal: "+s.Journal)
+	}
+}
+
+// because joins a reason and the rule behind it.
+func because(why, rule string) string {
+	if rule == "" {
+		return why
+	}
+	return strings.TrimSpace(why + " [" + rule + "]")
+}
+
+func (r *renderer) differences(s *Step) {
+	differences := s.Differences()
+	width, entries := 0, map[string]int{}
+	for _, d := range differences {
+		width = max(width, utf8.RuneCountInString(Printable(d.Field)))
+	}
+	for i, d := range differences {
+		label := Printable(d.Field)
+		if i > 0 && differences[i-1].Field == d.Field {
+			label = ""
+		}
+		head := label + strings.Repeat(" ", width-utf8.RuneCountInString(label)) + "  "
+		text, colour := valueText(s.Action, d)
+		if d.Entry {
+			entries[d.Field]++
+		}
+		if n := entries[d.Field]; d.Entry && !r.opts.Verbose && n > shortList {
+			if i+1 == len(differences) || differences[i+1].Field != d.Field {
+				r.wrapped("        ", head, "", fmt.Sprintf("and %d more", n-shortList))
+			}
+			continue
+		}
+		if d.Entry {
+			r.wrapped("        "+head, text[:2], colour, text[2:])
+			continue
+		}
+		r.wrapped("        ", head, "", text)
+	}
+}
+
+// valueText shows what becomes of a field, and in which colour.
+func valueText(action object.Action, d Difference) (text, colour string) {
+	switch {
+	case d.Entry && d.Old == "":
+		return "+ " + d.New, green
+	case d.Entry:
+		return "- " + d.Old, red
+	case action == object.Create:
+		return shown(d.New), ""
+	case action == object.Delete:
+		return shown(d.Old), ""
+	}
+	return shown(d.Old) + " -> " + shown(d.New), ""
+}
+
+// shown is a value on its own: nothing and blanks can be seen.
+func shown(s string) string {
+	switch {
+	case s == "":
+		return "(none)"
+	case s != strings.TrimSpace(s) || s == "(none)":
+		return fmt.Sprintf("%q", s)
+	}
+	return s
+}
+
+func (r *renderer) violations(list []Violation) {
+	if len(list) == 0 {
+		return
+	}
+	r.line(0, bold, "Addresses with a status no scope accepts")
+	for _, v := range list {
+		address := v.Addr.String()
+		if v.VRF != 0 {
+			address += fmt.Sprintf(" (VRF %d)", v.VRF)
+		}
+		r.wrapped("  ", "! ", yellow, address+": "+v.Text)
+	}
+	r.out.WriteString("\n")
+}
+
+// Levels lists the levels of notes, what needs somebody first.
+func Levels() []Level { return []Level{Failure, Guard, Conflict, Warning, Skip, Info} }
+
+// LevelTitle is the heading over notes of a level.
+func LevelTitle(level Level) string {
+	switch level {
+	case Failure:
+		return "Failures"
+	case Guard:
+		return "Held back by guards"
+	case Conflict:
+		return "Conflicts"
+	case Warning:
+		return "Warnings"
+	case Skip:
+		return "Left alone"
+	case Info:
+		return "Good to know"
+	}
+	return string(level)
+}
+
+func (r *renderer) notes(notes []Note) {
+	for _, level := range Levels() {
+		var of []Note
+		for _, n := range notes {
+			if n.Level == level {
+				of = append(of, n)
+			}
+		}
+		if len(of) == 0 {
+			continue
+		}
+		mark := "! "
+		if level == Skip || level == Info {
+			mark = "* "
+		}
+		if mark == "* " && !r.opts.Verbose {
+			r.line(0, "", fmt.Sprintf("%s: %s, not shown", LevelTitle(level), plural(len(of), "note", "notes")))
+			r.out.WriteString("\n")
+			continue
+		}
+		r.line(0, bold, LevelTitle(level))
+		for _, n := range of {
+			r.wrapped("  ", mark, levelColour(level), n.line())
+		}
+		r.out.WriteString("\n")
+	}
+}
+
+func levelColour(level Level) string {
+	switch level {
+	case Failure, Guard, Conflict:
+		return red
+	case Warning:
+		return yellow
+	}
+	return dim
+}
+
+// Where tells what a note is about: server, scope, address.
+func (n Note) Where() string {
+	var where []string
+	if n.Server != "" {
+		where = append(where, n.Server)
+	}
+	if n.Scope.IsValid() {
+		where = append(where, n.Scope.String())
+	}
+	if n.Addr.IsValid() {
+		where = append(where, n.Addr.String())
+	}
+	return strings.Join(where, " ")
+}
+
+func (n Note) line() string {
+	text := because(n.Text, n.Rule)
+	if where := n.Where(); where != "" {
+		return where + ": " + text
+	}
+	return text
+}
+
+func (r *renderer) scopes(scopes []ScopeSeen) {
+	if len(scopes) == 0 {
+		return
+	}
+	r.line(0, bold, "Scopes")
+	for _, s := range scopes {
+		text := strings.TrimSpace(s.Scope.String()+" "+s.Name) + " of " + s.Source.String()
+		if s.VRF != 0 {
+			text += fmt.Sprintf(" (VRF %d)", s.VRF)
+		}
+		if s.Synced {
+			text += fmt.Sprintf(": %s, %s", plural(s.Leases, "lease", "leases"), plural(s.Reservations, "reservation", "reservations"))
+		} else {
+			text += ": not synced"
+		}
+		if s.Why != "" {
+			text += ", " + s.Why
+		}
+		r.line(2, "", text)
+	}
+	r.out.WriteString("\n")
+}
