@@ -38,6 +38,9 @@ type Options struct {
 	Stock bool
 	// Getenv is os.Getenv where nil.
 	Getenv func(string) string
+	// Environ is os.Environ where it and Getenv are nil. The mirror looks
+	// there for misspelt names of variables; nil with Getenv: for none.
+	Environ func() []string
 }
 
 // Load reads the settings file of our own binary. The error is a Problems
@@ -91,6 +94,12 @@ func (o Options) Parse(path string, data []byte) (*File, error) {
 }
 
 func (o Options) withEnvironment() Options {
+	if o.Environ == nil {
+		o.Environ = func() []string { return nil }
+		if o.Getenv == nil {
+			o.Environ = os.Environ
+		}
+	}
 	if o.Getenv == nil {
 		o.Getenv = os.Getenv
 	}

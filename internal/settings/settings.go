@@ -1,6 +1,6 @@
-// Package settings reads the netbox: section of the one YAML file (the rest of
-// the file belongs to CoreDHCP), strictly and completely: an unknown key or a
-// value that cannot be meant is an error with its line, and all of them are
+// Package settings reads the sections netbox: and sync: of the one YAML file (the
+// rest of the file belongs to CoreDHCP), strictly and completely: an unknown key
+// or a value that cannot be meant is an error with its line, and all of them are
 // reported at once. It opens no connection and reads no NetBox data.
 package settings
 

@@ -57,7 +57,7 @@ func (f *SyncFile) below(list []Setting, path, key string, section reflect.Value
 		case SyncOverrides: // are applied
 		case []SyncServer:
 			for i, s := range v {
-				list = f.below(list, fmt.Sprintf("%s[%d]", path, i), key+"."+s.Host, reflect.ValueOf(s))
+				list = f.below(list, fmt.Sprintf("%s[%d]", path, i), key+"."+strings.TrimSuffix(s.Host, "."), reflect.ValueOf(s))
 			}
 		case map[string]SyncFailover:
 			for _, name := range slices.Sorted(maps.Keys(v)) {

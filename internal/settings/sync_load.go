@@ -63,7 +63,7 @@ func (o Options) ParseSync(path string, data []byte) (*SyncFile, error) {
 	f.deriveNetBox(o.Getenv)
 	f.deriveSync()
 	f.override()
-	problems := f.fromEnvironment(o.Getenv)
+	problems := f.fromEnvironment(o)
 	f.validate()
 	if problems = append(r.Problems(), problems...); len(problems) > 0 {
 		return nil, problems

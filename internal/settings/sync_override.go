@@ -94,9 +94,12 @@ func (f *SyncFile) nearestHost(host string) string {
 const environmentPrefix = "NETBOX_DHCP_SYNC_"
 
 // fromEnvironment applies the variables that force settings and fetches the
-// tokens that servers have in the environment.
-func (f *SyncFile) fromEnvironment(getenv func(string) string) (problems Problems) {
+// tokens that servers have in the environment. A variable with our prefix that
+// forces nothing is a mistake: somebody relies on it. Names with TOKEN in them may
+// be those of token_env.
+func (f *SyncFile) fromEnvironment(o Options) (problems Problems) {
 	s := &f.Sync
+	var known []string
 	for _, v := range []struct {
 		key     string
 		setting *bool
@@ -108,7 +111,8 @@ func (f *SyncFile) fromEnvironment(getenv func(string) string) (problems Problem
 		{"dry_run", &s.DryRun},
 	} {
 		name := environmentPrefix + strings.ToUpper(v.key)
-		text := strings.TrimSpace(getenv(name))
+		known = append(known, name)
+		text := strings.TrimSpace(o.Getenv(name))
 		if text == "" {
 			continue
 		}
@@ -120,9 +124,15 @@ func (f *SyncFile) fromEnvironment(getenv func(string) string) (problems Problem
 		*v.setting = value
 		f.origins["sync."+v.key] = origin{text: "environment " + name, forced: true}
 	}
+	for _, variable := range o.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if strings.HasPrefix(name, environmentPrefix) && !slices.Contains(known, name) && !strings.Contains(name, "TOKEN") {
+			problems = append(problems, Problem{File: "environment", Key: name, Text: "forces nothing; " + strictyaml.Suggest(name, known)})
+		}
+	}
 	for i := range s.Servers {
 		if name := s.Servers[i].TokenEnv; variableName(name) {
-			s.Servers[i].EnvToken = Secret(strings.TrimSpace(getenv(name)))
+			s.Servers[i].EnvToken = Secret(strings.TrimSpace(o.Getenv(name)))
 		}
 	}
 	return problems
