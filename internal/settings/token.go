@@ -106,7 +106,7 @@ func (f *SyncFile) findTokens(folder string) {
 		if s.TokenFile == "" && s.TokenEnv == "" && folder != "" {
 			name := serverCredential(s.Host)
 			path := filepath.Join(folder, name)
-			if _, err := os.Stat(path); err == nil {
+			if _, err := os.Stat(path); err == nil { //nolint:gosec // G703: folder of systemd, name of a checked host
 				s.TokenFile = path
 				f.origins[at+".token_file"] = origin{text: "systemd credential " + name}
 			}

@@ -156,6 +156,35 @@ func TestSettingsInDocumentsLoad(t *testing.T) {
 	}
 }
 
+// TestSettingsOfTheMirrorInDocumentsLoad reads every sync: section that a page
+// shows. Pages may leave out NetBox and the servers.
+func TestSettingsOfTheMirrorInDocumentsLoad(t *testing.T) {
+	section := regexp.MustCompile(`(?m)^sync:$`)
+	servers := regexp.MustCompile(`(?m)^  servers:`)
+	options := settings.Options{Getenv: func(name string) string {
+		return map[string]string{"NETBOX_URL": "https://netbox.example.org"}[name]
+	}}
+	loaded := 0
+	eachFile(t, ".md", func(path string, content []byte) {
+		for _, m := range fenced.FindAllStringSubmatch(string(content), -1) {
+			text := dedent(m[1])
+			if !section.MatchString(text) {
+				continue
+			}
+			loaded++
+			if !servers.MatchString(text) {
+				text = section.ReplaceAllString(text, "sync:\n  servers: [{host: dh1.corp.example}, {host: dh2.corp.example}]")
+			}
+			if _, err := options.ParseSync(path, []byte(text)); err != nil {
+				t.Errorf("%s: an example does not load:\n%v\n%s", path, err, text)
+			}
+		}
+	})
+	if loaded < 3 {
+		t.Errorf("only %d sync: sections found in the documents", loaded)
+	}
+}
+
 // dedent takes off the indentation of the first line everywhere.
 func dedent(text string) string {
 	indent := text[:len(text)-len(strings.TrimLeft(text, " "))]
