@@ -1,0 +1,506 @@
+package netbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+)
+
+func custom(name string) string { return customPrefix + name }
+
+// newAddress is the create of a lease as the mirror makes it.
+func newAddress(address string, vrf int64) object.Write {
+	w := object.Write{Kind: object.IPAddress, Action: object.Create, VRF: vrf, Message: "run 1: new lease", Set: map[string]any{
+		"address": address, "status": "dhcp", "dns_name": "PC-1.corp.example", "vrf": nil,
+		custom(object.FieldClientID): "3c-52-82-0a-1b-2c", custom(object.FieldManaged): "created", custom(object.FieldLeaseActive): true,
+		custom(object.FieldLeaseExpires): "2026-07-01T09:30:00+00:00",
+	}}
+	if p, err := netip.ParsePrefix(address); err == nil {
+		w.Host = p.Addr()
+	}
+	if vrf != 0 {
+		w.Set["vrf"] = vrf
+	}
+	return w
+}
+
+// update changes the address of the world that shows every field.
+func update(t *testing.T, seeded *netboxtest.Seeded) object.Write {
+	t.Helper()
+	return object.Write{Kind: object.IPAddress, Action: object.Update, ID: seeded.ID(t, "ipam/ip-addresses", "10.8.4.33/24"), Host: netip.MustParseAddr("10.8.4.33"),
+		Set:     map[string]any{"dns_name": "pc-18.corp.example", custom(object.FieldManaged): "adopted", custom(object.FieldLeaseActive): false},
+		Before:  map[string]any{"dns_name": "pc-17.corp.example", custom(object.FieldManaged): "created", custom(object.FieldLeaseActive): true, "status": "dhcp"},
+		AddTags: []string{object.TagScope}, RemoveTags: []string{"dhcp-protect"}, Message: "run 1"}
+}
+
+func remove(t *testing.T, seeded *netboxtest.Seeded, address string, before map[string]any) object.Write {
+	t.Helper()
+	return object.Write{Kind: object.IPAddress, Action: object.Delete, ID: seeded.ID(t, "ipam/ip-addresses", address), Before: before}
+}
+
+func wantResults(t *testing.T, results []object.Result, want ...object.Outcome) {
+	t.Helper()
+	if len(results) != len(want) {
+		t.Fatalf("%d results, want %d", len(results), len(want))
+	}
+	for i, r := range results {
+		if r.Outcome != want[i] {
+			t.Errorf("result %d is %s (%v), want %s", i, r.Outcome, r.Err, want[i])
+		}
+		switch r.Outcome {
+		case object.Refused, object.Failed, object.Changed:
+			if r.Err == nil {
+				t.Errorf("result %d (%s) has no reason", i, r.Outcome)
+			}
+		case object.Done, object.Unchanged:
+			if r.ID == 0 {
+				t.Errorf("result %d (%s) has no id", i, r.Outcome)
+			}
+		}
+	}
+}
+
+// mirrorWrites is one write of every sort, none of which depends on another.
+func mirrorWrites(t *testing.T, seeded *netboxtest.Seeded) []object.Write {
+	t.Helper()
+	red := seeded.ID(t, "ipam/vrfs", "red")
+	scope := seeded.ID(t, "ipam/ip-ranges", "10.8.4.20/24-10.8.4.250/24")
+	return []object.Write{
+		{Kind: object.IPPrefix, Action: object.Create, Set: map[string]any{"prefix": "10.8.8.0/24", "status": "active", custom(object.FieldScopes): "| scope |"}},
+		{Kind: object.IPRange, Action: object.Create, AddTags: []string{object.TagScope}, Set: map[string]any{
+			"start_address": "10.8.8.20/24", "end_address": "10.8.8.99/24", "status": "active", "role": seeded.ID(t, "ipam/roles", object.RoleScope),
+			custom(object.FieldScopeName): "Guest", custom(object.FieldLeaseSeconds): int64(28800),
+			custom(object.FieldExclusions): json.RawMessage(`[{"start":"10.8.8.20","end":"10.8.8.29"}]`)}},
+		{Kind: object.IPRange, Action: object.Update, ID: scope,
+			Set:    map[string]any{custom(object.FieldExclusions): []any{}, custom(object.FieldLeaseSeconds): int64(86400)},
+			Before: map[string]any{custom(object.FieldExclusions): json.RawMessage(`[ {"start":"10.8.4.20", "end":"10.8.4.29"} ]`), custom(object.FieldLeaseSeconds): int64(691200), "role": object.RoleScope}},
+		newAddress("10.8.4.40/24", 0), newAddress("10.8.4.40/24", red), newAddress("10.8.4.41/24", 0),
+		update(t, seeded),
+		{Kind: object.ConfigContext, Action: object.Create, Set: map[string]any{"name": object.ContextName + "option-values", "is_active": true,
+			"tags": []string{object.TagData}, "data": map[string]any{"options": []any{map[string]any{"code": 6, "value": "10.1.1.1"}}}}},
+		{Kind: object.ConfigContext, Action: object.Update, ID: seeded.ID(t, "extras/config-contexts", object.ContextName+"failover east-pair"),
+			Set: map[string]any{"data": map[string]any{"mode": "LoadBalance", "mclt": int64(3600)}}, Before: map[string]any{"data": json.RawMessage(`{"mode":"HotStandby"}`), "is_active": false}},
+		remove(t, seeded, "10.8.4.60/32", map[string]any{"status": "reserved", "assigned_object_id": nil}),
+	}
+}
+
+func doneAll(n int) []object.Outcome {
+	all := make([]object.Outcome, n)
+	for i := range all {
+		all[i] = object.Done
+	}
+	return all
+}
+
+func TestWritesOfTheMirrorAreCarriedOutOnce(t *testing.T) { // windows-dhcp.md section 10, second run
+	for _, v := range mirrorVersions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded, c := serveMirror(t, v)
+			writes := mirrorWrites(t, seeded)
+			var done []int
+			wantResults(t, c.Write(t.Context(), writes, func(n int) { done = append(done, n) }), doneAll(len(writes))...)
+			if done[len(done)-1] != len(writes) {
+				t.Errorf("progress %v", done)
+			}
+			if _, n := methods(s.Requests(), "ipam/ip-addresses"); n > 3 {
+				t.Errorf("%d requests for three creates, an update and a delete", n)
+			}
+			for _, r := range s.Requests() {
+				if len(r.Ignored) > 0 {
+					t.Errorf("%s passes over %v", r.Path, r.Ignored)
+				}
+			}
+			s.ForgetRequests()
+			again := doneAll(len(writes))
+			for i := range again {
+				again[i] = object.Unchanged
+			}
+			wantResults(t, c.Write(t.Context(), writes, nil), again...)
+			if n := len(s.Writes()); n != 0 {
+				t.Errorf("%d writes that change nothing", n)
+			}
+		})
+	}
+}
+
+func TestAnUpdateTouchesNothingElse(t *testing.T) {
+	for _, v := range mirrorVersions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded, c := serveMirror(t, v)
+			one := update(t, seeded)
+			other := object.Write{Kind: object.IPAddress, Action: object.Update, ID: seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), Set: map[string]any{"status": "dhcp"}}
+			before := s.Get("ipam/ip-addresses", one.ID)
+			wantResults(t, c.Write(t.Context(), []object.Write{one, other}, nil), object.Done, object.Done)
+			after := s.Get("ipam/ip-addresses", one.ID)
+			for _, field := range []string{"status", "description", "tenant", "address"} {
+				if fmt.Sprint(before[field]) != fmt.Sprint(after[field]) {
+					t.Errorf("%s was %v and is %v", field, before[field], after[field])
+				}
+			}
+			row := showingOf(t, s, one.ID)
+			if got := fmt.Sprint(row.tagSlugs()); got != "[keep windows-dhcp]" {
+				t.Errorf("tags %s", got)
+			}
+			if !row.is(custom(object.FieldClientID), "3c-52-82-0a-1b-2c") || !row.is(custom(object.FieldManaged), "adopted") || !row.is("dns_name", "pc-18.corp.example") {
+				t.Errorf("shows %v", after)
+			}
+			body := s.Writes()[0].Body
+			if v == netboxtest.V45 == strings.Contains(body, "add_tags") || !strings.Contains(body, `"changelog_message":"run 1"`) {
+				t.Errorf("body %s", body)
+			}
+		})
+	}
+}
+
+func showingOf(t *testing.T, s *netboxtest.Server, id int64) *showing {
+	t.Helper()
+	raw, err := json.Marshal(s.Get("ipam/ip-addresses", id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	row, err := decodeShowing(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return row
+}
+
+func TestWhatSomebodyChangedMeanwhileIsLeftAlone(t *testing.T) { // windows-dhcp.md 3.7 guard d
+	for _, v := range mirrorVersions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded, c := serveMirror(t, v)
+			one := update(t, seeded)
+			gone, same := one, one
+			gone.ID, same.ID = 1<<30, seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24")
+			same.Host, same.Before, same.RemoveTags = netip.MustParseAddr("10.9.9.9"), nil, nil
+			stamp := s.Get("ipam/ip-addresses", seeded.ID(t, "ipam/ip-addresses", "10.8.4.60/32"))["last_updated"]
+			s.Edit(t, "ipam/ip-addresses", one.ID, map[string]any{"status": "reserved"})
+			renumbered := update(t, seeded)
+			renumbered.Host = netip.MustParseAddr("10.8.4.34")
+			s.Edit(t, "ipam/ip-addresses", seeded.ID(t, "ipam/ip-addresses", "10.8.4.60/32"), map[string]any{"description": "mine"})
+			writes := []object.Write{one, gone, same, renumbered,
+				// Changed since, but not in what the decision rested on.
+				remove(t, seeded, "10.8.4.60/32", map[string]any{"status": "reserved", "last_updated": stamp}),
+				remove(t, seeded, "red 10.8.4.60/24", map[string]any{"status": "dhcp"}),
+				remove(t, seeded, "red 10.8.6.9/24", map[string]any{"last_updated": "2020-01-01T00:00:00Z"}),
+			}
+			results := c.Write(t.Context(), writes, nil)
+			wantResults(t, results, object.Changed, object.Gone, object.Done, object.Changed, object.Done, object.Changed, object.Changed)
+			if err := results[0].Err.Error(); !strings.Contains(err, "status is") || !strings.Contains(err, "reserved") {
+				t.Errorf("the reason does not say what changed: %s", err)
+			}
+			if s.Get("ipam/ip-addresses", writes[4].ID) != nil || s.Get("ipam/ip-addresses", writes[5].ID) == nil {
+				t.Error("the wrong address was deleted")
+			}
+			wantResults(t, c.Write(t.Context(), writes[4:5], nil), object.Unchanged)
+		})
+	}
+}
+
+func TestAnAddressMadeMeanwhileIsNotMadeTwice(t *testing.T) { // windows-dhcp.md 3.9 duplicate address
+	for _, v := range mirrorVersions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded, c := serveMirror(t, v)
+			loose := seeded.ID(t, "ipam/vrfs", "loose")
+			// Another mask, other values, and a VRF that would allow a copy.
+			theirs := s.Add(t, "ipam/ip-addresses", map[string]any{"address": "10.8.4.50/32", "status": "active"})
+			s.Add(t, "ipam/ip-addresses", map[string]any{"address": "10.8.4.50/24", "status": "active", "vrf": loose})
+			writes := []object.Write{newAddress("10.8.4.50/24", 0), newAddress("10.8.4.50/24", loose), newAddress("10.8.4.51/24", 0), newAddress("10.8.4.51/24", 0),
+				newAddress("10.8.4.52/24", loose), newAddress("10.8.4.52/24", loose)}
+			results := c.Write(t.Context(), writes, nil)
+			wantResults(t, results, object.Changed, object.Changed, object.Done, object.Unchanged, object.Done, object.Unchanged)
+			if results[0].ID != theirs || results[2].ID != results[3].ID {
+				t.Errorf("ids %+v", results)
+			}
+		})
+	}
+}
+
+func TestAnAddressMadeBetweenLookingAndMakingIsSeenAfterwards(t *testing.T) {
+	for _, v := range mirrorVersions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, _, c := serveMirror(t, v)
+			hold := make(chan struct{})
+			s.Fail(netboxtest.Fault{Kind: netboxtest.Slow, Method: "POST", Times: 1, Until: hold})
+			writes := []object.Write{newAddress("10.8.4.50/24", 0), newAddress("10.8.4.51/24", 0)}
+			done := make(chan []object.Result, 1)
+			go func() { done <- c.Write(t.Context(), writes, nil) }()
+			waitForWrite(t, s)
+			s.Add(t, "ipam/ip-addresses", map[string]any{"address": "10.8.4.50/24", "status": "active"})
+			close(hold)
+			wantResults(t, <-done, object.Changed, object.Done)
+		})
+	}
+}
+
+func TestOneBadRowHoldsUpNoOther(t *testing.T) { // windows-dhcp.md 3.8 one IP rejected
+	for _, v := range mirrorVersions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			_, seeded, c := serveMirror(t, v)
+			var writes []object.Write
+			var want []object.Outcome
+			for n := range 40 {
+				w, outcome := newAddress(fmt.Sprintf("10.8.4.%d/24", 100+n), 0), object.Done
+				switch n {
+				case 3:
+					w.Set["dns_name"], outcome = "not a name", object.Refused
+				case 17:
+					w.AddTags, outcome = []string{"nosuch"}, object.Refused
+				case 30:
+					w.Set["vrf"], w.VRF, outcome = int64(9999), 9999, object.Refused
+				}
+				writes, want = append(writes, w), append(want, outcome)
+			}
+			// Inside a range that a human marked as populated.
+			populated := newAddress("10.8.6.25/24", seeded.ID(t, "ipam/vrfs", "red"))
+			writes, want = append(writes, populated), append(want, object.Refused)
+			results := c.Write(t.Context(), writes, nil)
+			wantResults(t, results, want...)
+			if err := results[40].Err.Error(); !strings.Contains(err, "inside range") || !strings.Contains(err, "10.8.6.25") {
+				t.Errorf("the reason is lost: %s", err)
+			}
+			var changes []object.Write
+			want = nil
+			for n, r := range results[:40] {
+				if r.Outcome != object.Done {
+					continue
+				}
+				w, outcome := object.Write{Kind: object.IPAddress, Action: object.Update, ID: r.ID, Set: map[string]any{"status": "reserved"}}, object.Done
+				if n == 7 || n == 20 {
+					w.Set, outcome = map[string]any{"status": "nosuch"}, object.Refused
+				}
+				changes, want = append(changes, w), append(want, outcome)
+			}
+			wantResults(t, c.Write(t.Context(), changes, nil), want...)
+		})
+	}
+}
+
+func TestALostAnswerIsFoundDone(t *testing.T) {
+	for name, kind := range map[string]netboxtest.FaultKind{"reset": netboxtest.ResetAfter, "gateway time-out": netboxtest.Timeout504} {
+		for _, v := range mirrorVersions() {
+			t.Run(name+", NetBox "+string(v), func(t *testing.T) {
+				t.Parallel()
+				s, seeded, _ := serveMirror(t, v)
+				loose := seeded.ID(t, "ipam/vrfs", "loose") // where NetBox would take a copy
+				two := update(t, seeded)
+				two.ID, two.Host, two.Before, two.RemoveTags = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil, nil
+				for method, writes := range map[string][]object.Write{
+					"POST":   {newAddress("10.8.4.50/24", loose), newAddress("10.8.4.51/24", loose)},
+					"PATCH":  {update(t, seeded), two},
+					"DELETE": {remove(t, seeded, "10.8.4.60/32", nil), remove(t, seeded, "red 10.8.4.60/24", nil)},
+				} {
+					s.ForgetRequests()
+					s.Fail(netboxtest.Fault{Kind: kind, Method: method, Times: 1})
+					c := connect(t, s.URL(), s.TokenV1(), silent())
+					wantResults(t, c.Write(t.Context(), writes, nil), object.Unchanged, object.Unchanged)
+					if n := len(s.Writes()); n != 1 {
+						t.Errorf("%d writes, want 1: it had been carried out", n)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestTroubleThatPassesIsWaitedFor(t *testing.T) { // windows-dhcp.md 3.8 NetBox 5xx, 429
+	for name, kind := range map[string]netboxtest.FaultKind{
+		"reset": netboxtest.Reset, "bad gateway": netboxtest.HTML502, "throttled": netboxtest.Throttled429, "unavailable": netboxtest.Unavailable503,
+		"exception": netboxtest.JSON500,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, seeded, c := serveMirror(t, netboxtest.V47)
+			s.Fail(netboxtest.Fault{Kind: kind, Method: "PATCH", Times: 1})
+			two := update(t, seeded)
+			two.ID, two.Host, two.Before, two.RemoveTags = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil, nil
+			wantResults(t, c.Write(t.Context(), []object.Write{update(t, seeded), two}, nil), object.Done, object.Done)
+		})
+	}
+}
+
+func TestTroubleThatStaysEndsTheRun(t *testing.T) {
+	s, seeded, c := serveMirror(t, netboxtest.V47)
+	s.Fail(netboxtest.Fault{Kind: netboxtest.HTML502, Method: "POST"})
+	writes := []object.Write{newAddress("10.8.4.50/24", 0), newAddress("10.8.4.51/24", 0), update(t, seeded)}
+	wantResults(t, c.Write(t.Context(), writes, nil), object.Failed, object.Failed, object.Failed)
+	if n := len(s.Writes()); n != writeTries {
+		t.Errorf("%d writes, want %d tries of the first", n, writeTries)
+	}
+	s.ClearFaults()
+	s.Fail(netboxtest.Fault{Kind: netboxtest.JSON500})
+	wantResults(t, c.Write(t.Context(), writes, nil), object.Failed, object.Failed, object.Failed)
+}
+
+func TestARowNetBoxHasAnExceptionForHoldsUpNoOther(t *testing.T) {
+	s, _, c := serveMirror(t, netboxtest.V47)
+	var writes []object.Write
+	var want []object.Outcome
+	for n := range 30 {
+		writes, want = append(writes, newAddress(fmt.Sprintf("10.8.4.%d/24", 100+n), 0)), append(want, object.Done)
+	}
+	// A date that is no text is an exception inside NetBox.
+	writes[11].Set = maps.Clone(writes[11].Set)
+	writes[11].Set[custom(object.FieldLeaseExpires)], want[11] = int64(7), object.Failed
+	results := c.Write(t.Context(), writes, nil)
+	wantResults(t, results, want...)
+	if n := len(s.Writes()); n > 20 {
+		t.Errorf("%d writes to find one bad row in 30", n)
+	}
+}
+
+func TestAMissingPermissionStopsOneSortOfWriteOnly(t *testing.T) { // netbox-api.md section 4, 403
+	for _, v := range mirrorVersions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded, _ := serveMirror(t, v)
+			const token = "mirror00000000000000000000000000000000000"
+			grants := []netboxtest.Grant{{Object: "extras.tag", Actions: []string{"view"}}, {Object: "ipam.ipaddress", Actions: []string{"view", "change"}}}
+			s.Permit(token, grants...)
+			c := connect(t, s.URL(), token, silent())
+			writes := []object.Write{newAddress("10.8.4.50/24", 0), update(t, seeded), newAddress("10.8.4.51/24", 0), remove(t, seeded, "10.8.4.60/32", nil)}
+			results := c.Write(t.Context(), writes, nil)
+			wantResults(t, results, object.Failed, object.Done, object.Failed, object.Failed)
+			if err := results[2].Err; kindOf(err) != Forbidden || !strings.Contains(err.Error(), "add on ipam.ipaddress") {
+				t.Errorf("the reason does not name the permission: %v", err)
+			}
+			if err := results[3].Err; !strings.Contains(err.Error(), "delete on ipam.ipaddress") {
+				t.Errorf("the reason does not name the permission: %v", err)
+			}
+			if n := len(s.Writes()); n != 3 {
+				t.Errorf("%d writes, want 3: the second create is hopeless", n)
+			}
+		})
+	}
+}
+
+func TestRowsTheTokenMayOnlySeeAreRefusedAlone(t *testing.T) {
+	for _, v := range mirrorVersions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded, _ := serveMirror(t, v)
+			const token = "mirror00000000000000000000000000000000000"
+			s.Permit(token, netboxtest.Grant{Object: "extras.tag", Actions: []string{"view"}}, netboxtest.Grant{Object: "ipam.ipaddress", Actions: []string{"view"}},
+				netboxtest.Grant{Object: "ipam.ipaddress", Actions: []string{"change", "delete"}, Tag: "keep"})
+			c := connect(t, s.URL(), token, silent())
+			other := update(t, seeded)
+			other.ID, other.Host, other.Before = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil
+			both := []object.Write{other, update(t, seeded)}
+			wantResults(t, c.Write(t.Context(), both, nil), object.Refused, object.Done)
+			wantResults(t, c.Write(t.Context(), both[:1], nil), object.Refused)
+			deletes := []object.Write{{Kind: object.IPAddress, Action: object.Delete, ID: other.ID}, {Kind: object.IPAddress, Action: object.Delete, ID: both[1].ID}}
+			wantResults(t, c.Write(t.Context(), deletes, nil), object.Refused, object.Done)
+			wantResults(t, c.Write(t.Context(), deletes[:1], nil), object.Refused)
+		})
+	}
+}
+
+func TestJournalEntriesAreMadeInOneRequestAndNeverTwice(t *testing.T) { // netbox-api.md section 4, journal
+	for _, v := range mirrorVersions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded, c := serveMirror(t, v)
+			entry := func(text string) object.Write {
+				return object.Write{Kind: object.JournalEntry, Action: object.Create, Set: map[string]any{"assigned_object_type": "ipam.iprange",
+					"assigned_object_id": seeded.ID(t, "ipam/ip-ranges", "10.8.4.20/24-10.8.4.250/24"), "kind": "info", "comments": text}}
+			}
+			writes := []object.Write{entry("one"), entry("two"), entry("")}
+			wantResults(t, c.Write(t.Context(), writes, nil), object.Done, object.Done, object.Refused)
+			s.ForgetRequests()
+			s.Fail(netboxtest.Fault{Kind: netboxtest.Timeout504, Method: "POST", Times: 1})
+			wantResults(t, c.Write(t.Context(), append(writes[:2:2], update(t, seeded)), nil), object.Failed, object.Failed, object.Done)
+			s.Fail(netboxtest.Fault{Kind: netboxtest.Throttled429, Method: "POST", Times: 1})
+			wantResults(t, c.Write(t.Context(), writes[:2], nil), object.Done, object.Done)
+			if n := s.Count("extras/journal-entries"); n != 6 {
+				t.Errorf("%d entries, want 6", n)
+			}
+		})
+	}
+}
+
+func TestASingleWriteIsConditionalInNetBoxItself(t *testing.T) { // windows-dhcp.md section 10, races
+	s, seeded, c := serveMirror(t, netboxtest.V46)
+	hold := make(chan struct{})
+	s.Fail(netboxtest.Fault{Kind: netboxtest.Slow, Method: "DELETE", Times: 1, Until: hold})
+	done := make(chan []object.Result, 1)
+	one := remove(t, seeded, "10.8.4.60/32", map[string]any{"status": "reserved"})
+	go func() { done <- c.Write(t.Context(), []object.Write{one}, nil) }()
+	waitForWrite(t, s)
+	s.Edit(t, "ipam/ip-addresses", one.ID, map[string]any{"status": "active"})
+	close(hold)
+	wantResults(t, <-done, object.Changed)
+	if s.Get("ipam/ip-addresses", one.ID) == nil {
+		t.Error("an address changed meanwhile was deleted")
+	}
+}
+
+func TestACancelledRunFails(t *testing.T) {
+	_, seeded, c := serveMirror(t, netboxtest.V47)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	wantResults(t, c.Write(ctx, []object.Write{update(t, seeded), newAddress("10.8.4.50/24", 0)}, nil), object.Failed, object.Failed)
+}
+
+func TestManyCreatesGoInBatches(t *testing.T) {
+	s, _, c := serveMirror(t, netboxtest.V47)
+	var writes []object.Write
+	for n := range 300 {
+		writes = append(writes, newAddress(fmt.Sprintf("10.9.%d.%d/16", n/250, n%250+1), 0))
+	}
+	last := -1
+	results := c.Write(t.Context(), writes, func(done int) {
+		if done < last {
+			t.Errorf("progress %d after %d", done, last)
+		}
+		last = done
+	})
+	// 10.9.9.9 of the world is in none of them.
+	wantResults(t, results, doneAll(300)...)
+	reads, n := methods(s.Requests(), "ipam/ip-addresses")
+	if n > 3 || reads > 4 || last != 300 {
+		t.Errorf("%d writes and %d reads for 300 creates, progress up to %d", n, reads, last)
+	}
+}
+
+func TestValuesThatMeanTheSameAreTheSame(t *testing.T) {
+	raw := `{"id":1,"address":"10.0.0.5/24","dns_name":"pc.example","description":"a","status":{"value":"dhcp","label":"DHCP"},"vrf":{"id":3,"name":"red"},"tenant":null,
+		"role":{"id":4,"slug":"dhcp-scope"},"tags":[{"id":2,"slug":"b"},{"id":1,"slug":"a"}],"last_updated":"2026-01-02T03:04:05.000001Z","data":{"id":1,"a":{"n":1.0,"l":[1,{}]}},
+		"custom_fields":{"sel":{"value":"created","label":"Created"},"at":"2026-07-01T09:30:00Z","n":3600,"empty":null,"text":"","doc":[{"b":1,"a":2}],"date":"10.0.0.5/24"}}`
+	row, err := decodeShowing([]byte(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		field string
+		want  any
+		same  bool
+	}{
+		{"address", "10.0.0.5/24", true}, {"address", "10.0.0.5/25", false}, {"dns_name", "PC.Example", true}, {"description", " a ", true}, {"description", "A", false},
+		{"status", "dhcp", true}, {"status", "DHCP", false}, {"vrf", int64(3), true}, {"vrf", nil, false}, {"tenant", nil, true}, {"tenant", 0, false},
+		{"role", 4, true}, {"role", "dhcp-scope", true}, {"role", "other", false}, {"tags", []string{"a", "b"}, true}, {"tags", []string{"a"}, false},
+		{"last_updated", "2026-01-02T04:04:05.000001+01:00", true}, {"last_updated", "2026-01-02T03:04:05Z", false},
+		{"data", json.RawMessage(`{"a":{"l":[1.0,{}],"n":1},"id":1}`), true}, {"data", map[string]any{"id": 1}, false},
+		{"custom_fields.sel", "created", true}, {"custom_fields.sel", "Created", false}, {"custom_fields.at", "2026-07-01T11:30:00+02:00", true},
+		{"custom_fields.at", nil, false}, {"custom_fields.n", float64(3600), true}, {"custom_fields.n", "3600", false}, {"custom_fields.empty", "", true},
+		{"custom_fields.text", nil, true}, {"custom_fields.missing", nil, true}, {"custom_fields.missing", false, false},
+		{"custom_fields.doc", []any{map[string]any{"a": int64(2), "b": 1}}, true}, {"custom_fields.doc", []any{}, false}, {"custom_fields.doc", json.RawMessage(nil), false},
+	}
+	for _, tt := range tests {
+		if got := row.is(tt.field, tt.want); got != tt.same {
+			t.Errorf("%s shows %s, is %v: %v", tt.field, row.raw(tt.field), tt.want, got)
+		}
+	}
+}
