@@ -175,6 +175,32 @@ func displayObject(m map[string]any) string {
 	return strings.Join(parts, " ")
 }
 
+// valueText shows what becomes of a field, and in which colour.
+func valueText(action object.Action, d Difference) (text, colour string) {
+	switch {
+	case d.Entry && d.Old == "":
+		return "+ " + d.New, green
+	case d.Entry:
+		return "- " + d.Old, red
+	case action == object.Create:
+		return shown(d.New), ""
+	case action == object.Delete:
+		return shown(d.Old), ""
+	}
+	return shown(d.Old) + " -> " + shown(d.New), ""
+}
+
+// shown is a value on its own: nothing and blanks can be seen.
+func shown(s string) string {
+	switch {
+	case s == "":
+		return "(none)"
+	case s != strings.TrimSpace(s) || s == "(none)":
+		return fmt.Sprintf("%q", s)
+	}
+	return s
+}
+
 // Printable makes text from the network safe to look at: control characters,
 // among them those that steer terminals, and characters that turn the
 // direction of writing are shown by their number.

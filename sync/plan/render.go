@@ -31,7 +31,7 @@ func (p *Plan) Text(w io.Writer, opts TextOptions) error {
 	for _, target := range p.Targets() {
 		r.target(p, target)
 	}
-	r.violations(p.Violation)
+	r.violations(p.Violations)
 	r.notes(p.Notes)
 	if opts.Verbose {
 		r.scopes(p.Scopes)
@@ -39,84 +39,6 @@ func (p *Plan) Text(w io.Writer, opts TextOptions) error {
 	r.out.WriteString(p.Summary() + "\n")
 	_, err := w.Write(r.out.Bytes())
 	return err
-}
-
-// Targets lists what the steps change: NetBox first, then servers by name.
-func (p *Plan) Targets() []string {
-	var targets []string
-	for i := range p.Steps {
-		targets = append(targets, p.Steps[i].Target)
-	}
-	slices.SortFunc(targets, func(a, b string) int {
-		if (a == NetBox) != (b == NetBox) {
-			if a == NetBox {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Compare(a, b)
-	})
-	return slices.Compact(targets)
-}
-
-// Count is how many steps on a target have an action.
-func (p *Plan) Count(target string, action object.Action) int {
-	n := 0
-	for i := range p.Steps {
-		if p.Steps[i].Target == target && p.Steps[i].Action == action {
-			n++
-		}
-	}
-	return n
-}
-
-// Summary tells in one line how much is done and noted, for logs and cron.
-func (p *Plan) Summary() string {
-	var parts []string
-	for _, target := range p.Targets() {
-		create, change, remove := p.Count(target, object.Create), p.Count(target, object.Update), p.Count(target, object.Delete)
-		if target == NetBox {
-			parts = append(parts, fmt.Sprintf("%d to create, %d to change, %d to delete in NetBox", create, change, remove))
-		} else {
-			parts = append(parts, fmt.Sprintf("%d on %s", create+change+remove, Printable(target)))
-		}
-	}
-	if len(parts) == 0 {
-		parts = append(parts, "nothing to change")
-	}
-	if n := len(p.Violation); n > 0 {
-		parts = append(parts, plural(n, "invalid status", "invalid statuses"))
-	}
-	if n := len(p.Notes); n > 0 {
-		parts = append(parts, plural(n, "note", "notes")+p.grave())
-	}
-	return "Plan: " + strings.Join(parts, "; ")
-}
-
-// grave counts the notes that decide about the exit code.
-func (p *Plan) grave() string {
-	counts := map[Level]int{}
-	for _, n := range p.Notes {
-		counts[n.Level]++
-	}
-	var parts []string
-	if n := counts[Failure]; n > 0 {
-		parts = append(parts, plural(n, "failure", "failures"))
-	}
-	if n := counts[Guard]; n > 0 {
-		parts = append(parts, fmt.Sprintf("%d held back by guards", n))
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return " (" + strings.Join(parts, ", ") + ")"
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // heading stands below a target: a scope in a VRF.
@@ -145,50 +67,6 @@ func (p *Plan) stepsOf(target string) []*Step {
 }
 
 func (s *Step) heading() heading { return heading{s.Scope, s.VRF} }
-
-// ScopeTitle names a scope for people: its names, and its VRF if it has one.
-func (p *Plan) ScopeTitle(scope netip.Prefix, vrf int64) string {
-	if !scope.IsValid() {
-		return "general"
-	}
-	var names []string
-	for _, s := range p.Scopes {
-		if s.Scope == scope && s.VRF == vrf && s.Name != "" && !slices.Contains(names, s.Name) {
-			names = append(names, s.Name)
-		}
-	}
-	title := "scope " + scope.String()
-	if len(names) > 0 {
-		title += " " + strings.Join(names, ", ")
-	}
-	if vrf != 0 {
-		title += fmt.Sprintf(" (VRF %d)", vrf)
-	}
-	return title
-}
-
-// KindTitle names a kind of object for people.
-func KindTitle(kind object.Kind) string {
-	switch kind {
-	case object.IPAddress:
-		return "IP address"
-	case object.IPRange:
-		return "IP range"
-	case object.IPPrefix:
-		return "prefix"
-	case object.ConfigContext:
-		return "config context"
-	case object.JournalEntry:
-		return "journal entry"
-	case WindowsScope:
-		return "scope"
-	case WindowsReservation:
-		return "reservation"
-	case WindowsExclusion:
-		return "exclusion"
-	}
-	return string(kind)
-}
 
 // sign is the mark of an action.
 func sign(action object.Action) string {
@@ -342,32 +220,6 @@ func (r *renderer) differences(s *Step) {
 	}
 }
 
-// valueText shows what becomes of a field, and in which colour.
-func valueText(action object.Action, d Difference) (text, colour string) {
-	switch {
-	case d.Entry && d.Old == "":
-		return "+ " + d.New, green
-	case d.Entry:
-		return "- " + d.Old, red
-	case action == object.Create:
-		return shown(d.New), ""
-	case action == object.Delete:
-		return shown(d.Old), ""
-	}
-	return shown(d.Old) + " -> " + shown(d.New), ""
-}
-
-// shown is a value on its own: nothing and blanks can be seen.
-func shown(s string) string {
-	switch {
-	case s == "":
-		return "(none)"
-	case s != strings.TrimSpace(s) || s == "(none)":
-		return fmt.Sprintf("%q", s)
-	}
-	return s
-}
-
 func (r *renderer) violations(list []Violation) {
 	if len(list) == 0 {
 		return
@@ -381,28 +233,6 @@ func (r *renderer) violations(list []Violation) {
 		r.wrapped("  ", "! ", yellow, address+": "+v.Text)
 	}
 	r.out.WriteString("\n")
-}
-
-// Levels lists the levels of notes, what needs somebody first.
-func Levels() []Level { return []Level{Failure, Guard, Conflict, Warning, Skip, Info} }
-
-// LevelTitle is the heading over notes of a level.
-func LevelTitle(level Level) string {
-	switch level {
-	case Failure:
-		return "Failures"
-	case Guard:
-		return "Held back by guards"
-	case Conflict:
-		return "Conflicts"
-	case Warning:
-		return "Warnings"
-	case Skip:
-		return "Left alone"
-	case Info:
-		return "Good to know"
-	}
-	return string(level)
 }
 
 func (r *renderer) notes(notes []Note) {
@@ -441,21 +271,6 @@ func levelColour(level Level) string {
 		return yellow
 	}
 	return dim
-}
-
-// Where tells what a note is about: server, scope, address.
-func (n Note) Where() string {
-	var where []string
-	if n.Server != "" {
-		where = append(where, n.Server)
-	}
-	if n.Scope.IsValid() {
-		where = append(where, n.Scope.String())
-	}
-	if n.Addr.IsValid() {
-		where = append(where, n.Addr.String())
-	}
-	return strings.Join(where, " ")
 }
 
 func (n Note) line() string {

@@ -90,7 +90,7 @@ func samplePlan() *Plan {
 			{Server: "dh1.corp.example", Source: Source{Failover: "east-pair"}, Scope: lab, Name: "Lab", Known: true, Synced: true, Leases: 1, Reservations: 2},
 			{Server: "dh2.corp.example", Source: Source{Server: "dh2.corp.example"}, Scope: guest, Name: "Guest " + hostile, VRF: 3, Why: "in maintenance"},
 		},
-		Violation: []Violation{{ID: 80, Addr: netip.MustParsePrefix("10.8.4.25/24"), Text: "lies in the exclusion 10.8.4.20-10.8.4.29 of Lab"}},
+		Violations: []Violation{{ID: 80, Addr: netip.MustParsePrefix("10.8.4.25/24"), Text: "lies in the exclusion 10.8.4.20-10.8.4.29 of Lab"}},
 	}
 }
 
@@ -165,7 +165,7 @@ func TestHostileTextStaysInItsPlace(t *testing.T) {
 			}
 			p.Steps[0].Name, p.Steps[1].Why, p.Steps[2].Target, p.Steps[3].Rule = word, word, "dh"+word, word
 			p.Steps[2].AddTags, p.Steps[2].Journal, p.Steps[3].Changes[1].New = []string{word + "t"}, word, word
-			p.Notes[0].Text, p.Notes[0].Server, p.Scopes[0].Name, p.Violation[0].Text = word, word, "n"+word, word
+			p.Notes[0].Text, p.Notes[0].Server, p.Scopes[0].Name, p.Violations[0].Text = word, word, "n"+word, word
 		}
 		out := text(t, other, TextOptions{Verbose: true})
 		if lines, want := bytes.Count(out, []byte("\n")), bytes.Count(text(t, plain, TextOptions{Verbose: true}), []byte("\n")); strings.TrimSpace(s) != "" && lines != want {
