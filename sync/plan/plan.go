@@ -28,11 +28,11 @@ const (
 
 // Plan is what a run would do, and what it leaves alone and why.
 type Plan struct {
-	Made      time.Time   `json:"made"`
-	Steps     []Step      `json:"steps"`
-	Notes     []Note      `json:"notes"`
-	Scopes    []ScopeSeen `json:"scopes"`
-	Violation []Violation `json:"violations"`
+	Made       time.Time   `json:"made"`
+	Steps      []Step      `json:"steps"`
+	Notes      []Note      `json:"notes"`
+	Scopes     []ScopeSeen `json:"scopes"`
+	Violations []Violation `json:"violations"`
 
 	// Memory is what has to be remembered once the steps are done.
 	Memory Memory `json:"-"`

@@ -1,10 +1,13 @@
 package plan
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -36,6 +39,7 @@ type Policy struct {
 	SyncIPs          bool
 	PushReservations bool
 	PushScopeInfo    bool
+	ReadOnly         bool // no step on any Windows server
 	ActiveScopesOnly bool
 	AutoImport       bool
 	RefreshOptions   bool
@@ -112,8 +116,59 @@ type LeaseInfo struct {
 	Seen     time.Time        `json:"seen"`
 }
 
-// OwnStatus reports whether a status is one the mirror gives, or gave.
+// imports reports whether scopes and relationships that NetBox does not know
+// yet are recorded (windows-dhcp.md 4).
+func (p *Policy) imports() bool { return p.Mode == Import || p.AutoImport && !p.PushScopeInfo }
+
+// ownStatus reports whether a status is one the mirror gives, or gave.
 func (p *Policy) ownStatus(status string) bool {
 	return status == p.LeaseStatus || status == p.ReservationStatus ||
 		slices.Contains(p.PreviousLease, status) || slices.Contains(p.PreviousReservation, status)
+}
+
+// class is what a status means to the mirror.
+type class int
+
+const (
+	foreignClass class = iota
+	leaseClass
+	reservationClass
+)
+
+// classOf tells the class of an address, and whether its status is one of
+// former settings. A former lease status means nothing on an address the
+// mirror did not make or adopt; a former reservation status protects as the
+// present one does (windows-dhcp.md 3.7).
+func (p *Policy) classOf(x *object.Address) (c class, former bool) {
+	switch {
+	case x.Status == p.LeaseStatus:
+		return leaseClass, false
+	case x.Status == p.ReservationStatus:
+		return reservationClass, false
+	case slices.Contains(p.PreviousReservation, x.Status):
+		return reservationClass, true
+	case slices.Contains(p.PreviousLease, x.Status) && managed(x):
+		return leaseClass, true
+	}
+	return foreignClass, false
+}
+
+// managed reports whether the mirror may take an address away again
+// (windows-dhcp.md 3.4).
+func managed(x *object.Address) bool {
+	return x.Managed == object.Created || x.Managed == object.Adopted
+}
+
+// statusProblem says why addresses cannot be synced with these statuses; empty
+// if they can (windows-dhcp.md 3.6).
+func (p *Policy) statusProblem(choices []string) string {
+	if p.LeaseStatus == p.ReservationStatus {
+		return fmt.Sprintf("lease and reservation status are both %q: they have to differ", p.LeaseStatus)
+	}
+	for _, s := range []string{p.LeaseStatus, p.ReservationStatus} {
+		if choices != nil && !slices.Contains(choices, s) {
+			return fmt.Sprintf("NetBox has no status %q for IP addresses: it has %s", s, strings.Join(choices, ", "))
+		}
+	}
+	return ""
 }

@@ -26,6 +26,7 @@ type record struct {
 	State        string
 	Router       string
 	LeaseSeconds int64 // 0: not known
+	LeaseDisplay string
 	Exclusions   []windhcp.Exclusion
 	Options      []optionValue
 
@@ -103,7 +104,7 @@ func recordsOf(ranges []object.Range) (records []*record, notes []Note) {
 		own := &record{
 			Source: Source{Server: r.Server, Failover: r.Failover}, Subnet: r.Subnet(), VRF: r.VRF,
 			Name: r.ScopeName, Start: r.Start, End: r.End, Description: r.Description, State: r.ScopeState,
-			Router: r.Router, LeaseSeconds: r.LeaseSeconds, holder: r,
+			Router: r.Router, LeaseSeconds: r.LeaseSeconds, LeaseDisplay: r.LeaseDisplay, holder: r,
 		}
 		var err error
 		if own.Exclusions, err = exclusionsOf(r.Exclusions); err != nil {

@@ -1,0 +1,310 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// indexAddresses sorts the address objects by place. Where one host has
+// several objects in a VRF, the mirror's own comes first, then one with a
+// status of its own, then the oldest; only that one is ever changed
+// (windows-dhcp.md 3.6).
+func (b *builder) indexAddresses() {
+	for _, p := range b.nb.Prefixes {
+		if b.p.ProtectTag != "" && slices.Contains(p.Tags, b.p.ProtectTag) {
+			b.shields = append(b.shields, p)
+		}
+	}
+	b.addresses, b.held = make(map[Place][]*object.Address), make(map[Place]bool)
+	for i := range b.nb.Addresses {
+		x := b.nb.Addresses[i]
+		place := Place{x.VRF, x.Address.Addr()}
+		b.addresses[place] = append(b.addresses[place], &x)
+		b.held[place] = true
+	}
+	rank := func(x *object.Address) int {
+		switch {
+		case managed(x):
+			return 0
+		case b.p.ownStatus(x.Status):
+			return 1
+		}
+		return 2
+	}
+	for _, list := range b.addresses {
+		slices.SortFunc(list, func(x, y *object.Address) int {
+			return cmp.Or(cmp.Compare(rank(x), rank(y)), cmp.Compare(x.ID, y.ID))
+		})
+	}
+}
+
+// addressAt is the address object of a place that counts; nil: none.
+func (b *builder) addressAt(place Place) *object.Address {
+	if list := b.addresses[place]; len(list) > 0 {
+		return list[0]
+	}
+	return nil
+}
+
+// syncAddresses goes through every address the servers or NetBox know in the
+// scopes that were read (windows-dhcp.md 3.5 and 3.7).
+func (b *builder) syncAddresses() {
+	all, networks := b.gather()
+	b.cover(networks)
+	bits := maskLengths(networks)
+	places := slices.Collect(maps.Keys(all))
+	for place := range b.addresses {
+		if all[place] == nil && networkOf(networks, bits, place) != nil {
+			places = append(places, place)
+		}
+	}
+	slices.SortFunc(places, Place.Compare)
+	populated := make(map[int64]int)
+	for _, place := range places {
+		n := networkOf(networks, bits, place)
+		x, f := b.addressAt(place), all[place]
+		if f != nil && f.reservation != nil && b.withdrawn(f.unit.server, place, f.reservation) {
+			f.reservation = nil // about to be deleted on the server
+		}
+		if list := b.addresses[place]; len(list) > 1 {
+			b.note(Note{Level: Warning, Scope: n.subnet, Addr: place.Addr, Rule: "3.6",
+				Text: fmt.Sprintf("%d address objects for this host in one VRF: only %d is kept up to date", len(list), x.ID)})
+		}
+		switch {
+		case f != nil && (f.reservation != nil || f.lease != nil):
+			b.count(n, x)
+			b.serve(place, x, f, n, populated)
+		case x != nil:
+			b.count(n, x)
+			b.clean(place, x, f, n)
+		}
+	}
+	b.notePopulated(populated)
+	b.noteOtherVRFs(all)
+	b.holdBack(networks)
+}
+
+// count counts what guard c measures losses by.
+func (b *builder) count(n *network, x *object.Address) {
+	if x == nil {
+		return
+	}
+	if c, _ := b.p.classOf(x); c != foreignClass || x.Managed != object.Untouched {
+		n.members++
+	}
+}
+
+// protected reports whether an address carries the tag that shields it, or
+// lies in a prefix of its VRF that does (windows-dhcp.md 3.4).
+func (b *builder) protected(place Place, x *object.Address) bool {
+	if b.p.ProtectTag == "" {
+		return false
+	}
+	return x != nil && slices.Contains(x.Tags, b.p.ProtectTag) ||
+		slices.ContainsFunc(b.shields, func(p object.Prefix) bool {
+			return p.VRF == place.VRF && p.Prefix.Contains(place.Addr)
+		})
+}
+
+// outcome is what the table says about one address.
+type outcome struct {
+	row   string // "3.5 row 4"
+	why   string
+	want  object.Address
+	skip  bool // nothing but the note
+	level Level
+}
+
+// serve brings one address up to what a server says of it.
+func (b *builder) serve(place Place, x *object.Address, f *facts, n *network, populated map[int64]int) {
+	o := b.row(place, x, f, n)
+	if o.skip {
+		if o.level != "" {
+			b.note(Note{Level: o.level, Server: b.host(f.unit.server), Scope: n.subnet, Addr: place.Addr, Rule: o.row, Text: o.why, Once: o.level == Warning})
+		}
+		b.remember(place, f)
+		return
+	}
+	if o.level != "" {
+		b.note(Note{Level: o.level, Server: b.host(f.unit.server), Scope: n.subnet, Addr: place.Addr, Rule: o.row, Text: o.why, Once: o.level == Warning})
+	}
+	b.metadata(place, &o.want, x, f, n)
+	if x == nil {
+		if r := b.populatedRange(place); r != nil {
+			populated[r.ID]++
+			return
+		}
+		b.create(place, &o, n)
+	} else {
+		b.update(place, x, &o, n)
+	}
+	b.remember(place, f)
+}
+
+// row finds the first row of table 3.5 that fits.
+func (b *builder) row(place Place, x *object.Address, f *facts, n *network) outcome {
+	if b.protected(place, x) {
+		return b.protectedRow(x, f)
+	}
+	if x == nil {
+		return b.newRow(place, f, n)
+	}
+	c, former := b.p.classOf(x)
+	o := outcome{want: *x}
+	if c == reservationClass && former && managed(x) {
+		o.want.Status = b.p.ReservationStatus
+	}
+	r, l := f.reservation, f.lease
+	switch {
+	case r != nil && c == reservationClass && x.ClientID == "":
+		o.row, o.why = "3.5 row 5", "the reservation on the server completes a record made ahead of it"
+		o.want.ClientID, o.want.Managed = string(r.ClientID), object.Prestaged
+		o.want.DNSName = cmp.Or(x.DNSName, DNSName(r.Name))
+	case r != nil && c == reservationClass && x.Managed == object.Prestaged:
+		o.row, o.why = "3.5 row 6", "made ahead of the reservation: status and name stay as they are"
+	case r != nil && b.p.PushReservations && c == reservationClass:
+		o.row, o.why = "3.5 row 7", "NetBox is the truth for reservations"
+	case r != nil:
+		o = b.overwrite(x, o, "3.5 row 8", "reserved on the server", b.p.ReservationStatus, r.Name, r.ClientID, place)
+	case c == reservationClass && x.ClientID == "":
+		o.row, o.why = "3.5 row 9", "the lease tells the client id of a record made ahead of it"
+		o.want.ClientID, o.want.Managed = string(l.ClientID), object.Prestaged
+	case c == reservationClass && managed(x) && !b.p.PushReservations && n.unsure == "":
+		o = b.overwrite(x, o, "3.7 downgrade", "no reservation on the server any more, but a lease", b.p.LeaseStatus, l.Hostname, l.ClientID, place)
+	case c == reservationClass:
+		o.row, o.why = "3.5 row 10", "kept as a reservation in NetBox"
+	default:
+		o = b.overwrite(x, o, "3.5 row 11", "leased on the server", b.p.LeaseStatus, l.Hostname, l.ClientID, place)
+	}
+	if o.want.ClientID == "" {
+		o.want.ClientID = x.ClientID
+	}
+	return b.provenance(x, o)
+}
+
+// provenance is written together with a real change only, so that a record
+// which agrees with the server already stays its maker's (windows-dhcp.md 3.5).
+func (b *builder) provenance(x *object.Address, o outcome) outcome {
+	if o.want.Status == x.Status && o.want.DNSName == x.DNSName && o.want.ClientID == x.ClientID {
+		o.want.Managed = x.Managed
+	}
+	return o
+}
+
+// protectedRow leaves everything but the lease's metadata alone, and the
+// client id where the operator wants it kept up with the lease.
+func (b *builder) protectedRow(x *object.Address, f *facts) outcome {
+	o := outcome{row: "3.5 row 1", why: "protected by tag " + b.p.ProtectTag}
+	if x == nil {
+		o.row, o.skip, o.level = "3.5 row 2", true, Skip
+		return o
+	}
+	o.want = *x
+	if b.p.UpdateClientID && f.lease != nil && f.lease.ClientID != "" && string(f.lease.ClientID) != x.ClientID {
+		o.want.ClientID = string(f.lease.ClientID)
+		o.why = "protected; protect.update_client_id follows the lease's client"
+	}
+	return o
+}
+
+// newRow makes an address for a record that NetBox has none for.
+func (b *builder) newRow(place Place, f *facts, n *network) outcome {
+	o := outcome{want: object.Address{
+		Address: netip.PrefixFrom(place.Addr, n.subnet.Bits()), VRF: place.VRF, Managed: object.Created,
+	}}
+	if f.unit.prefix != nil && b.p.InheritTenant {
+		o.want.Tenant = f.unit.prefix.Tenant
+	}
+	if r := f.reservation; r != nil {
+		o.row, o.why = "3.5 row 3", "reserved on "+b.host(f.unit.server)
+		o.want.Status, o.want.DNSName, o.want.ClientID = b.p.ReservationStatus, DNSName(r.Name), string(r.ClientID)
+		return o
+	}
+	o.row, o.why = "3.5 row 4", "leased on "+b.host(f.unit.server)
+	o.want.Status, o.want.DNSName, o.want.ClientID = b.p.LeaseStatus, DNSName(f.lease.Hostname), string(f.lease.ClientID)
+	return o
+}
+
+// overwrite makes an address what the server says it is. A status that is not
+// the mirror's own goes by the adopt setting.
+func (b *builder) overwrite(x *object.Address, o outcome, row, why, status, hostname string, id windhcp.ClientID, place Place) outcome {
+	o.row, o.why = row, why
+	if !b.p.ownStatus(x.Status) {
+		o.why = fmt.Sprintf("%s, but NetBox has it as %q", why, x.Status)
+		switch b.p.Adopt {
+		case LeaveAlone:
+			o.skip, o.level, o.why = true, Skip, o.why+": left alone (adopt: skip)"
+			return o
+		case Report:
+			o.skip, o.level, o.why = true, Conflict, o.why+": left alone (adopt: report)"
+			return o
+		}
+		o.level = Warning
+	}
+	o.want.Status = status
+	if id != "" {
+		o.want.ClientID = string(id)
+	}
+	if name := DNSName(hostname); name != "" {
+		o.want.DNSName = name
+	} else if o.want.ClientID != x.ClientID && b.leaseNamed(place, x) {
+		o.want.DNSName = "" // a stranger's name (windows-dhcp.md 3.6)
+	}
+	if x.Managed != object.Created {
+		o.want.Managed = object.Adopted
+	}
+	return o
+}
+
+// leaseNamed reports whether the name of an address came from the lease last
+// seen on it.
+func (b *builder) leaseNamed(place Place, x *object.Address) bool {
+	last := cmp.Or(x.LeaseHostname, b.in.Memory.Leases[place].Hostname)
+	return x.DNSName != "" && x.DNSName == DNSName(last)
+}
+
+// metadata fills in what is known of the lease, where NetBox has the fields.
+func (b *builder) metadata(place Place, want, x *object.Address, f *facts, n *network) {
+	active := true
+	switch {
+	case f.lease != nil:
+		want.LeaseHostname = cutRunes(f.lease.Hostname, 255)
+		want.LeaseActive = &active
+		if b.p.ExpiryInNetBox && (x == nil || b.expiryMoved(x, want, f)) {
+			want.LeaseExpires = f.lease.Expires
+		}
+	case x != nil && x.LeaseActive != nil && *x.LeaseActive && n.unsure == "":
+		active = false
+		want.LeaseActive = &active
+		want.LeaseExpires = time.Time{}
+	}
+}
+
+// expiryMoved reports whether the expiry NetBox shows is worth a write: each
+// renewal moves it, and each write is a change record and a webhook
+// (netbox-api.md 4).
+func (b *builder) expiryMoved(x, want *object.Address, f *facts) bool {
+	if x.Status != want.Status || x.ClientID != want.ClientID || x.LeaseExpires.IsZero() != f.lease.Expires.IsZero() {
+		return true
+	}
+	quarter := time.Duration(cmp.Or(f.unit.scope.LeaseSeconds, windhcp.DefaultLifetime)) * time.Second / 4
+	return f.lease.Expires.Sub(x.LeaseExpires).Abs() > quarter
+}
+
+// remember keeps what the next run and the status page want to know.
+func (b *builder) remember(place Place, f *facts) {
+	if f.lease == nil {
+		return
+	}
+	b.plan.Memory.Leases[place] = LeaseInfo{
+		Hostname: cutRunes(f.lease.Hostname, 255), ClientID: f.lease.ClientID, Active: true, Expires: f.lease.Expires,
+		Server: b.host(f.unit.server), Scope: f.unit.scope.Subnet, Seen: b.in.Now,
+	}
+}

@@ -1,0 +1,137 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+)
+
+// addressFieldOrder is the order in which fields of an address are shown.
+func addressFieldOrder() []string {
+	return []string{
+		"address", "vrf", "tenant", "status", "dns_name",
+		custom(object.FieldClientID), custom(object.FieldManaged),
+		custom(object.FieldLeaseHostname), custom(object.FieldLeaseActive), custom(object.FieldLeaseExpires),
+	}
+}
+
+// addressFields are the fields of an address that the mirror writes, as far as
+// this NetBox has them.
+func (b *builder) addressFields(x *object.Address) map[string]any {
+	fields := map[string]any{
+		"status":                     x.Status,
+		"dns_name":                   x.DNSName,
+		custom(object.FieldClientID): textOrNil(x.ClientID),
+		custom(object.FieldManaged):  textOrNil(string(x.Managed)),
+	}
+	if b.nb.HasField(object.IPAddress, object.FieldLeaseHostname) {
+		fields[custom(object.FieldLeaseHostname)] = textOrNil(x.LeaseHostname)
+	}
+	if b.nb.HasField(object.IPAddress, object.FieldLeaseActive) {
+		fields[custom(object.FieldLeaseActive)] = nil
+		if x.LeaseActive != nil {
+			fields[custom(object.FieldLeaseActive)] = *x.LeaseActive
+		}
+	}
+	if b.p.ExpiryInNetBox && b.nb.HasField(object.IPAddress, object.FieldLeaseExpires) {
+		fields[custom(object.FieldLeaseExpires)] = nil
+		if !x.LeaseExpires.IsZero() {
+			fields[custom(object.FieldLeaseExpires)] = x.LeaseExpires.UTC().Format(time.RFC3339)
+		}
+	}
+	return fields
+}
+
+func idOrNil(id int64) any {
+	if id == 0 {
+		return nil
+	}
+	return id
+}
+
+func (b *builder) create(place Place, o *outcome, n *network) {
+	want := b.addressFields(&o.want)
+	want["address"] = o.want.Address.String()
+	want["vrf"], want["tenant"] = idOrNil(o.want.VRF), idOrNil(o.want.Tenant)
+	none := map[string]any{"dns_name": ""}
+	b.step(Step{
+		Phase: Addresses, Target: NetBox, Action: object.Create, Kind: object.IPAddress, Name: o.want.Address.String(),
+		Scope: n.subnet, Addr: place.Addr, VRF: place.VRF, Changes: differences(addressFieldOrder(), none, want), Rule: o.row, Why: o.why,
+	})
+	x := o.want
+	b.addresses[place] = append([]*object.Address{&x}, b.addresses[place]...)
+}
+
+func (b *builder) update(place Place, x *object.Address, o *outcome, n *network) {
+	changes := differences(addressFieldOrder(), b.addressFields(x), b.addressFields(&o.want))
+	if len(changes) == 0 {
+		return
+	}
+	b.step(Step{
+		Phase: Addresses, Target: NetBox, Action: object.Update, Kind: object.IPAddress, ID: x.ID, Name: x.Address.String(),
+		Scope: n.subnet, Addr: place.Addr, VRF: place.VRF, Changes: changes, Rule: o.row, Why: o.why,
+	})
+	*x = o.want
+}
+
+// populatedRange finds a range that NetBox counts as full, in which it takes no
+// new address (netbox-api.md 1.6).
+func (b *builder) populatedRange(place Place) *object.Range {
+	for i := range b.nb.Ranges {
+		r := &b.nb.Ranges[i]
+		if r.Populated && r.VRF == place.VRF && r.Start.Compare(place.Addr) <= 0 && place.Addr.Compare(r.End) <= 0 {
+			return r
+		}
+	}
+	return nil
+}
+
+func (b *builder) notePopulated(populated map[int64]int) {
+	for i := range b.nb.Ranges {
+		r := &b.nb.Ranges[i]
+		if n := populated[r.ID]; n > 0 {
+			b.note(Note{Level: Conflict, Scope: r.Subnet(), Addr: r.Start, Rule: "3.9",
+				Text: fmt.Sprintf("IP range %s-%s is marked as populated, so NetBox refuses %d new addresses in it: clear \"mark populated\" there", r.Start, r.End, n)})
+		}
+	}
+}
+
+// noteOtherVRFs hints at addresses that are there, but in another VRF: most
+// often a scope mapped to the wrong one (windows-dhcp.md 3.9).
+func (b *builder) noteOtherVRFs(all map[Place]*facts) {
+	elsewhere := make(map[subnetKey]int)
+	first := make(map[subnetKey]netip.Addr)
+	for i := range b.nb.Addresses {
+		x := &b.nb.Addresses[i]
+		if !b.p.ownStatus(x.Status) || all[Place{x.VRF, x.Address.Addr()}] != nil {
+			continue
+		}
+		for _, u := range b.units {
+			addr := x.Address.Addr()
+			if u.vrf != x.VRF && all[Place{u.vrf, addr}] != nil && u.scope.Subnet.Contains(addr) {
+				id := subnetKey{x.VRF, u.scope.Subnet}
+				elsewhere[id]++
+				if !first[id].IsValid() || addr.Less(first[id]) {
+					first[id] = addr
+				}
+			}
+		}
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(elsewhere), subnetKey.compare) {
+		b.note(Note{Level: Info, Scope: id.subnet, Addr: first[id], Rule: "3.9",
+			Text: fmt.Sprintf("%d of its addresses exist in %s too and are not looked at there", elsewhere[id], b.vrfName(id.vrf))})
+	}
+}
+
+func (b *builder) vrfName(id int64) string {
+	for _, v := range b.nb.VRFs {
+		if v.ID == id {
+			return "VRF " + v.Name
+		}
+	}
+	return "the global table"
+}

@@ -1,0 +1,213 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// builder makes one plan. It keeps NetBox as it will be when the steps so far
+// are done, so that what is pushed and checked rests on the same state as the
+// next run will find.
+type builder struct {
+	*Roster
+	p     *Policy
+	nb    *object.State
+	plan  *Plan
+	units []*unit
+	// partners are scopes that are only written to (push_to_partner).
+	partners []*unit
+	created  []*unit // scopes a server gets in this run
+	heldBack int     // steps on servers that read_only forbids
+	// listed are the scope records some server was asked about and whose list
+	// has the scope, by record.
+	listed map[*record]bool
+	// wanted are the scope records as they are after the steps so far.
+	wanted []*record
+	// newPrefixes are the steps that make a prefix.
+	newPrefixes map[subnetKey]int
+	shields     []object.Prefix // prefixes that carry the protecting tag
+	// addresses are the objects of each place, the one that counts first, as
+	// they are after the steps so far.
+	addresses map[Place][]*object.Address
+	held      map[Place]bool // places NetBox had an address object for
+}
+
+// unit is a scope that takes part, with what its server said of it.
+type unit struct {
+	verdict
+	server int
+	scope  windhcp.Scope
+	part   windhcp.Part
+}
+
+// Build decides what has to be done. It changes nothing in its input.
+func Build(in Input) *Plan {
+	b := &builder{
+		Roster: NewRoster(&in), p: &in.Policy, nb: in.NetBox,
+		plan:   &Plan{Made: in.Now, Memory: in.Memory.clone()},
+		listed: make(map[*record]bool), newPrefixes: make(map[subnetKey]int),
+	}
+	b.indexAddresses()
+	b.collect()
+	b.recordFailovers()
+	b.recordScopes()
+	if problem := in.Policy.statusProblem(in.NetBox.Statuses); problem != "" {
+		b.note(Note{Level: Failure, Rule: "3.6", Text: problem + "; no address is touched"})
+	} else if in.Policy.Mode == Sync {
+		if in.Policy.SyncIPs {
+			b.syncAddresses()
+		}
+		if in.Policy.PushReservations {
+			b.pushReservations()
+		}
+		b.checkStatuses()
+	}
+	b.reflectScopes()
+	return b.finish()
+}
+
+// finish puts everything in its order: nothing may depend on the order in
+// which servers answered.
+func (b *builder) finish() *Plan {
+	slices.SortStableFunc(b.plan.Steps, func(x, y Step) int {
+		return cmp.Compare(x.Phase, y.Phase)
+	})
+	if b.heldBack > 0 {
+		b.note(Note{Level: Skip, Rule: "7", Text: fmt.Sprintf("%d changes on servers are not made: read_only", b.heldBack)})
+	}
+	b.plan.Notes = b.notes
+	for i := range b.plan.Notes {
+		n := &b.plan.Notes[i]
+		if !n.Once {
+			continue
+		}
+		told := fmt.Sprintf("%s %s %s", n.Rule, n.Scope, n.Addr)
+		if b.in.Memory.Told[told] {
+			n.Level = Info
+		}
+		b.plan.Memory.Told[told] = true
+	}
+	return b.plan
+}
+
+// step adds a step.
+func (b *builder) step(s Step) {
+	if s.Target != NetBox && b.p.ReadOnly {
+		b.heldBack++
+		return
+	}
+	b.plan.Steps = append(b.plan.Steps, s)
+}
+
+// collect decides about each scope of each server and notes what is left out.
+func (b *builder) collect() {
+	for server := range b.p.Servers {
+		s := b.asked(server)
+		if s == nil {
+			if _, why := b.ask(server); why != "" && b.p.Servers[server].Selected {
+				b.note(Note{Level: Info, Server: b.host(server), Rule: "3.2", Text: "not asked: " + why})
+			}
+			continue
+		}
+		if s.Scopes.Err != nil {
+			b.note(Note{Level: Failure, Server: s.Host, Rule: "3.8",
+				Text: fmt.Sprintf("nothing of this server is changed: %v", s.Scopes.Err)})
+			continue
+		}
+		b.noteMalformed(s.Host, netip.Prefix{}, "scope", s.Scopes.Malformed)
+		if s.Failovers.Err != nil {
+			b.note(Note{Level: Failure, Server: s.Host, Rule: "3.8", Text: fmt.Sprintf("failover relationships: %v", s.Failovers.Err)})
+		}
+		for _, scope := range s.Scopes.Items {
+			b.collectScope(server, s, scope)
+		}
+	}
+}
+
+func (b *builder) collectScope(server int, s *windhcp.Server, scope windhcp.Scope) {
+	v := b.decide(server, scope)
+	for _, rec := range b.recordsFor(server, scope.Subnet, v.source) {
+		b.listed[rec] = true
+	}
+	seen := ScopeSeen{
+		Server: s.Host, Source: v.source, Scope: scope.Subnet, Name: scope.Name, VRF: v.vrf,
+		Known: v.rec != nil, Synced: v.read, Why: v.why,
+	}
+	if v.why != "" {
+		b.note(Note{Level: v.level, Server: s.Host, Scope: scope.Subnet, Rule: "3.2", Text: v.why})
+	}
+	if v.partner {
+		b.partners = append(b.partners, &unit{verdict: v, server: server, scope: scope, part: partOf(s, scope)})
+	}
+	if v.read {
+		part := partOf(s, scope)
+		seen.Leases, seen.Reservations = len(part.Leases.Items), len(part.Reservations.Items)
+		b.units = append(b.units, &unit{verdict: v, server: server, scope: scope, part: part})
+		b.noteFailedLists(s.Host, scope.Subnet, part)
+		if rel := b.relationshipNamed(scope.Failover); scope.Failover != "" && v.source.Failover == "" {
+			why := "netbox-dhcp-sync import records it"
+			if rel != nil && rel.problem != "" {
+				why = rel.problem
+			}
+			b.note(Note{Level: Warning, Server: s.Host, Scope: scope.Subnet, Rule: "4",
+				Text: fmt.Sprintf("belongs to failover %s, which NetBox does not know, and is kept as a scope of this server alone: %s", scope.Failover, why)})
+		}
+	}
+	b.plan.Scopes = append(b.plan.Scopes, seen)
+}
+
+func partOf(s *windhcp.Server, scope windhcp.Scope) windhcp.Part {
+	if part, ok := s.Parts[scope.ID()]; ok {
+		return part
+	}
+	return windhcp.Unread()
+}
+
+func (b *builder) noteFailedLists(host string, subnet netip.Prefix, part windhcp.Part) {
+	tell := func(what string, err error, malformed []string) {
+		if err != nil {
+			b.note(Note{Level: Failure, Server: host, Scope: subnet, Rule: "3.8", Text: fmt.Sprintf("%s: %v", what, err)})
+		}
+		b.noteMalformed(host, subnet, what, malformed)
+	}
+	if b.p.SyncIPs && b.p.Mode == Sync || b.p.PushReservations {
+		tell("leases", part.Leases.Err, part.Leases.Malformed)
+		tell("reservations", part.Reservations.Err, part.Reservations.Malformed)
+	}
+	tell("exclusions", part.Exclusions.Err, part.Exclusions.Malformed)
+	if b.p.RefreshOptions && !b.p.PushScopeInfo || b.p.imports() {
+		tell("options", part.Options.Err, part.Options.Malformed)
+	}
+}
+
+func (b *builder) noteMalformed(host string, subnet netip.Prefix, what string, malformed []string) {
+	if len(malformed) == 0 {
+		return
+	}
+	b.note(Note{Level: Warning, Server: host, Scope: subnet, Rule: "3.7 guard b",
+		Text: fmt.Sprintf("%s: %d entries cannot be used, so nothing is removed here: %s", what, len(malformed), malformed[0])})
+}
+
+// clone copies the memory: Build must not change its input.
+func (m Memory) clone() Memory {
+	out := Memory{Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid)}
+	if out.Leases == nil {
+		out.Leases = make(map[Place]LeaseInfo)
+	}
+	if out.Pushed == nil {
+		out.Pushed = make(map[PushedKey]windhcp.ClientID)
+	}
+	if out.Told == nil {
+		out.Told = make(map[string]bool)
+	}
+	if out.Invalid == nil {
+		out.Invalid = make(map[int64]bool)
+	}
+	return out
+}

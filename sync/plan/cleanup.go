@@ -1,0 +1,109 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+)
+
+// clean decides about an address no server has a record of
+// (windows-dhcp.md 3.7).
+func (b *builder) clean(place Place, x *object.Address, f *facts, n *network) {
+	c, _ := b.p.classOf(x)
+	gone := false
+	why := ""
+	switch {
+	case b.protected(place, x):
+	case c == leaseClass:
+		gone, why = true, "no lease and no reservation on the server any more"
+	case c == reservationClass && x.ClientID != "" && managed(x) && !b.p.PushReservations:
+		gone, why = true, "the reservation is gone from the server, and there is no lease"
+	}
+	if gone && f != nil && f.doubtful {
+		gone = false
+		b.note(Note{Level: Skip, Scope: n.subnet, Addr: place.Addr, Rule: "3.9", Text: "kept: the server holds the address back"})
+	}
+	if gone && n.unsure != "" {
+		gone = false // said once for the network, by holdBack
+		n.heldBack++
+	}
+	if gone && b.p.KeepAssigned && x.InUse != "" {
+		gone = false
+		b.note(Note{Level: Conflict, Scope: n.subnet, Addr: place.Addr, Rule: "3.7 guard e",
+			Text: fmt.Sprintf("%s, but the address is %s and is kept (guards.keep_assigned)", why, x.InUse)})
+	}
+	if !gone {
+		b.endLease(place, x, n)
+		return
+	}
+	n.doomed = append(n.doomed, Step{
+		Phase: Cleanup, Target: NetBox, Action: object.Delete, Kind: object.IPAddress, ID: x.ID, Name: x.Address.String(),
+		Scope: n.subnet, Addr: place.Addr, VRF: place.VRF, Rule: "3.7 delete", Why: why, Observed: b.observed(x),
+	})
+}
+
+// observed is what a delete rests on: whoever changes one of these meanwhile
+// wants the address kept (windows-dhcp.md 3.7 guard d).
+func (b *builder) observed(x *object.Address) []Change {
+	seen := []Change{
+		{Field: "status", Old: x.Status},
+		{Field: "dns_name", Old: x.DNSName},
+		{Field: custom(object.FieldClientID), Old: textOrNil(x.ClientID)},
+		{Field: custom(object.FieldManaged), Old: textOrNil(string(x.Managed))},
+	}
+	if b.p.KeepAssigned {
+		seen = append(seen, Change{Field: "assigned_object_id"})
+	}
+	return seen
+}
+
+// endLease marks the lease of an address that stays as over.
+func (b *builder) endLease(place Place, x *object.Address, n *network) {
+	if n.unsure != "" {
+		return
+	}
+	if info, ok := b.plan.Memory.Leases[place]; ok && info.Active {
+		info.Active, info.Expires = false, time.Time{}
+		b.plan.Memory.Leases[place] = info
+	}
+	if x.LeaseActive == nil || !*x.LeaseActive {
+		return
+	}
+	o := outcome{row: "3.6", why: "the lease on it is over", want: *x}
+	over := false
+	o.want.LeaseActive, o.want.LeaseExpires = &over, time.Time{}
+	b.update(place, x, &o, n)
+}
+
+// holdBack lets deletes through, or none of a network that would lose more
+// than the operator allows at once (windows-dhcp.md 3.7 guard c).
+func (b *builder) holdBack(networks map[subnetKey]*network) {
+	for _, id := range slices.SortedFunc(maps.Keys(networks), subnetKey.compare) {
+		n := networks[id]
+		if n.heldBack > 0 {
+			b.note(Note{Level: Warning, Scope: n.subnet, Rule: "3.7",
+				Text: fmt.Sprintf("%d addresses would be removed, but %s", n.heldBack, n.unsure)})
+		}
+		lost := len(n.doomed)
+		if b.tooMany(lost, n.members) {
+			b.note(Note{Level: Guard, Scope: n.subnet, Rule: "3.7 guard c",
+				Text: fmt.Sprintf("would lose %d of %d addresses, more than guards.max_delete_percent (%d) and guards.max_delete_count (%d) allow: "+
+					"nothing is deleted here; if it is right, run once with --allow-deletes", lost, n.members, b.p.MaxDeletePercent, b.p.MaxDeleteCount)})
+			continue
+		}
+		for _, s := range n.doomed {
+			b.step(s)
+			place := Place{s.VRF, s.Addr}
+			b.addresses[place] = b.addresses[place][1:]
+			delete(b.plan.Memory.Leases, place)
+		}
+	}
+}
+
+// tooMany is guard c.
+func (b *builder) tooMany(lost, of int) bool {
+	return !b.p.AllowDeletes && lost > b.p.MaxDeleteCount && lost*100 > of*b.p.MaxDeletePercent
+}

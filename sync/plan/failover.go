@@ -1,0 +1,54 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+)
+
+// recordFailovers records relationships NetBox does not know yet, each as a
+// config context that reaches no device: it is limited to a tag nothing
+// carries. Known ones are never changed (windows-dhcp.md 4 step 1).
+func (b *builder) recordFailovers() {
+	if !b.p.imports() {
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(b.relationships)) {
+		rel := b.relationships[id]
+		if rel.reported == nil || rel.context != nil {
+			continue
+		}
+		if rel.problem != "" {
+			b.note(Note{Level: Failure, Server: b.host(rel.reporter), Rule: "4 step 1", Text: fmt.Sprintf("failover %s is not recorded: %s", rel.name, rel.problem)})
+			continue
+		}
+		data := b.data(rel)
+		var doc contextData
+		doc.WindowsDHCP.Failover = &data
+		b.createContext(failoverContext+rel.name, doc, "4 step 1", "reported by "+b.host(rel.reporter))
+	}
+}
+
+func (b *builder) createContext(name string, doc contextData, rule, why string) {
+	b.step(Step{
+		Phase: Records, Target: NetBox, Action: object.Create, Kind: object.ConfigContext, Name: name, Rule: rule, Why: why,
+		Changes: []Change{
+			{Field: "name", New: name},
+			{Field: "is_active", New: true},
+			{Field: "tags", New: rawJSON([]string{object.TagData})},
+			{Field: "data", New: rawJSON(doc)},
+		},
+	})
+}
+
+// rawJSON is v as the value of a change.
+func rawJSON(v any) json.RawMessage {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // plain structs of text and numbers always marshal
+	}
+	return raw
+}
