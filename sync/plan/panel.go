@@ -35,14 +35,14 @@ func panel(scopes []panelRow) string {
 			cmp.Compare(a.Source.String(), b.Source.String()), cmp.Compare(a.Name, b.Name))
 	})
 	var b strings.Builder
-	b.WriteString("| Scope | Source | Range | Router | Lease time | State | Exclusions |\n")
-	b.WriteString("| --- | --- | --- | --- | --- | --- | --- |\n")
+	b.WriteString("| Scope | Source | Range | Router | Lease time | State | Exclusions |")
+	b.WriteString("\n| --- | --- | --- | --- | --- | --- | --- |")
 	for _, s := range scopes {
 		lifetime := "unknown"
 		if s.LeaseSeconds > 0 {
 			lifetime = windhcp.FormatLifetime(s.LeaseSeconds)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", cell(s.Name), cell(s.Source.String()),
+		fmt.Fprintf(&b, "\n| %s | %s | %s | %s | %s | %s | %s |", cell(s.Name), cell(s.Source.String()),
 			spanText(s.Start, s.End), cell(s.Router), lifetime, cell(s.State), exclusionsText(s.Exclusions))
 	}
 	return b.String()

@@ -27,7 +27,7 @@ func sampleRows() []panelRow {
 
 // windows-dhcp.md section 9 row 15.
 func TestTheTableOfAPrefix(t *testing.T) {
-	golden(t, "panel.md", []byte(panel(sampleRows())))
+	golden(t, "panel.md", []byte(panel(sampleRows())+"\n"))
 	if got := panel(nil); got != "" {
 		t.Errorf("no scopes: got %q", got)
 	}

@@ -167,7 +167,7 @@ func (r *renderer) target(p *Plan, target string) {
 }
 
 func (r *renderer) step(s *Step) {
-	name := KindTitle(s.Kind) + " " + s.Name
+	name := s.Title()
 	if r.opts.Verbose && s.ID != 0 {
 		name += fmt.Sprintf(" (id %d)", s.ID)
 	}

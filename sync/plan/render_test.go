@@ -74,7 +74,7 @@ func samplePlan() *Plan {
 				Changes: []Change{{"status", nil, "dhcp"}, {"dns_name", nil, "pc-17"}, {"custom_fields.dhcp_lease_hostname", nil, hostile}}, Rule: "3.5 row 4", Why: "leased to " + hostile},
 			{Phase: Cleanup, Target: NetBox, Action: object.Delete, Kind: object.IPAddress, ID: 71, Name: "10.8.6.20/25", Scope: guest, Addr: addr("10.8.6.20"), VRF: 3,
 				Observed: []Change{{"status", "dhcp", "dhcp"}, {"dns_name", "", ""}}, Rule: "3.7", Why: "no lease and no reservation on dh2.corp.example"},
-			{Phase: Push, Target: "dh1.corp.example", Action: object.Create, Kind: WindowsReservation, Name: "10.8.4.61", Scope: lab, Addr: addr("10.8.4.61"),
+			{Phase: Push, Target: "dh1.corp.example", Action: object.Create, Kind: WindowsReservation, Name: "reservation 10.8.4.61", Scope: lab, Addr: addr("10.8.4.61"),
 				Changes: []Change{{"client_id", nil, "3c-52-82-0a-1b-61"}, {"name", nil, "cam-1"}}, Rule: "5.2", Why: "NetBox has it"},
 			{Phase: Reflection, Target: NetBox, Action: object.Update, Kind: object.IPPrefix, ID: 9, Name: "10.8.4.0/24", Scope: lab,
 				Changes: []Change{{"custom_fields.dhcp_scopes", "| a |\n| - |\n| old |\n", "| a |\n| - |\n| new |\n"}}, Rule: "9 row 15"},

@@ -132,6 +132,15 @@ func KindTitle(kind object.Kind) string {
 	return string(kind)
 }
 
+// Title names the object of a step for people.
+func (s *Step) Title() string {
+	kind := KindTitle(s.Kind)
+	if strings.HasPrefix(s.Name, kind) {
+		return s.Name
+	}
+	return kind + " " + s.Name
+}
+
 // Levels lists the levels of notes, what needs somebody first.
 func Levels() []Level { return []Level{Failure, Guard, Conflict, Warning, Skip, Info} }
 
