@@ -54,7 +54,7 @@ func mirrorWorld() netboxtest.World {
 		},
 		Contexts: []netboxtest.Context{
 			{Name: object.ContextName + "failover east-pair", Tags: []string{object.TagData}, Inactive: true, Data: map[string]any{"mode": "HotStandby"}},
-			{Name: "windows-dhcpish"}, {Name: "other"},
+			{Name: "windows-dhcpish", Data: map[string]any{"a": 1}}, {Name: "other", Data: map[string]any{"a": 1}},
 		},
 	}
 }
