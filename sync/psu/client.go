@@ -113,6 +113,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("psu port %d: want 1 to 65535", c.Port)
 	case c.Timeout < 0, c.Parallel < 0, c.WarnDays < 0, c.RetryPause < 0:
 		return errors.New("psu client: a timeout, count or number of days is negative")
+	case c.Pin != nil && c.Pin.parsed == nil:
+		return errors.New("psu client: the trusted certificate is empty")
 	}
 	return nil
 }
@@ -149,8 +151,8 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 func (c *Client) URL() string { return c.base.String() }
 
 // Warnings are the facts an operator must see in every run: an unverified or
-// unencrypted connection, and certificates and tokens about to end. Without a
-// stored certificate the one of the last connection counts.
+// unencrypted connection, and certificates and tokens about to end. The
+// server's own certificate is known after the first connection.
 func (c *Client) Warnings() []string {
 	var out []string
 	switch {
@@ -159,9 +161,7 @@ func (c *Client) Warnings() []string {
 	case !c.config.Verify:
 		out = append(out, "the server's certificate is not verified: anybody in between can read the token")
 	}
-	if cert := c.certificate(); cert != nil {
-		out = c.warnEnd(out, "the server's certificate", cert.NotAfter, c.config.WarnDays)
-	}
+	out = c.warnCertificates(out)
 	if c.config.Token == nil {
 		return append(out, "no token is sent")
 	}
@@ -173,15 +173,20 @@ func (c *Client) Warnings() []string {
 	return out
 }
 
-// certificate is the one whose end matters; nil: unknown.
-func (c *Client) certificate() *x509.Certificate {
+// warnCertificates looks at the trusted certificate and at the one the server
+// showed last.
+func (c *Client) warnCertificates(out []string) []string {
 	if !c.config.HTTPS || !c.config.Verify {
-		return nil
+		return out
 	}
-	if c.config.Pin != nil {
-		return c.config.Pin.parsed
+	pin, seen := c.config.Pin, c.seen.Load()
+	if pin != nil {
+		out = c.warnEnd(out, "the trusted certificate", pin.NotAfter, c.config.WarnDays)
 	}
-	return c.seen.Load()
+	if seen != nil && (pin == nil || !pin.parsed.Equal(seen)) {
+		out = c.warnEnd(out, "the server's certificate", seen.NotAfter, c.config.WarnDays)
+	}
+	return out
 }
 
 func (c *Client) warnEnd(out []string, what string, end time.Time, days int) []string {

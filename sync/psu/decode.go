@@ -95,8 +95,8 @@ func wrapped(fields map[string]json.RawMessage) ([]json.RawMessage, error) {
 }
 
 // decodeList reads every entry; those it cannot use are described in Malformed.
-func decodeList[T any](body []byte, identity string, decode func(*record) T) windhcp.List[T] {
-	raw, err := entries(body, func(r *record) bool { return r.has(identity) })
+func decodeList[T any](body []byte, identity []string, decode func(*record) T) windhcp.List[T] {
+	raw, err := entries(body, func(r *record) bool { return r.has(identity...) })
 	if err != nil {
 		return windhcp.List[T]{Err: err}
 	}

@@ -55,7 +55,7 @@ func (c *Client) Scopes(ctx context.Context, activeOnly bool) windhcp.List[windh
 	if activeOnly {
 		k.query = url.Values{"active_only": {"true"}}
 	}
-	list := readList(ctx, c, k, "scope_id", decodeScope)
+	list := readList(ctx, c, k, []string{"scope_id", "network_address"}, decodeScope)
 	if activeOnly {
 		list.Items = slices.DeleteFunc(list.Items, func(s windhcp.Scope) bool { return !s.Active() })
 	}
@@ -66,34 +66,34 @@ func (c *Client) Scopes(ctx context.Context, activeOnly bool) windhcp.List[windh
 // there are none (windows-dhcp.md 1.4 no. 3); this holds for Reservations and
 // Exclusions too.
 func (c *Client) Leases(ctx context.Context, scope netip.Addr) windhcp.List[windhcp.Lease] {
-	return readList(ctx, c, ofScope("leases", scope), "ip_address", within(scope, decodeLease))
+	return readList(ctx, c, ofScope("leases", scope), []string{"ip_address"}, within(scope, decodeLease))
 }
 
 // Reservations lists the reservations of a scope.
 func (c *Client) Reservations(ctx context.Context, scope netip.Addr) windhcp.List[windhcp.Reservation] {
-	return readList(ctx, c, ofScope("reservations", scope), "ip_address", within(scope, decodeReservation))
+	return readList(ctx, c, ofScope("reservations", scope), []string{"ip_address"}, within(scope, decodeReservation))
 }
 
 // Exclusions lists the exclusions of a scope.
 func (c *Client) Exclusions(ctx context.Context, scope netip.Addr) windhcp.List[windhcp.Exclusion] {
-	return readList(ctx, c, ofScope("exclusions", scope), "start_ip", within(scope, decodeExclusion))
+	return readList(ctx, c, ofScope("exclusions", scope), []string{"start_ip", "start_range"}, within(scope, decodeExclusion))
 }
 
 // ScopeOptions lists the option values of a scope.
 func (c *Client) ScopeOptions(ctx context.Context, scope netip.Addr) windhcp.List[windhcp.Option] {
 	k := call{op: opOptions + " of scope " + scope.String(), path: "options/scope/" + scope.String(), class: "options/scope/:scope_id"}
-	return readList(ctx, c, k, "code", decodeOption)
+	return readList(ctx, c, k, []string{"code", "option_id"}, decodeOption)
 }
 
 // ServerOptions lists the option values that hold for all scopes.
 func (c *Client) ServerOptions(ctx context.Context) windhcp.List[windhcp.Option] {
-	return readList(ctx, c, call{op: opOptions + " of the server", path: "options/server", class: "options/server"}, "code", decodeOption)
+	return readList(ctx, c, call{op: opOptions + " of the server", path: "options/server", class: "options/server"}, []string{"code", "option_id"}, decodeOption)
 }
 
 // Failovers lists the relationships as this server sees them: it always names
 // itself as primary (windows-dhcp.md 1.4 no. 5).
 func (c *Client) Failovers(ctx context.Context) windhcp.List[windhcp.Failover] {
-	return readList(ctx, c, call{op: "read failover relationships", path: "failover", class: "failover"}, "name", decodeFailover)
+	return readList(ctx, c, call{op: "read failover relationships", path: "failover", class: "failover"}, []string{"name"}, decodeFailover)
 }
 
 func ofScope(what string, scope netip.Addr) call {
@@ -111,7 +111,8 @@ func within[T any](scope netip.Addr, decode func(*record) T) func(*record) T {
 	}
 }
 
-func readList[T any](ctx context.Context, c *Client, k call, identity string, decode func(*record) T) windhcp.List[T] {
+// readList reads a list of entries that have one of the identity values.
+func readList[T any](ctx context.Context, c *Client, k call, identity []string, decode func(*record) T) windhcp.List[T] {
 	got, err := c.read(ctx, k)
 	if err != nil {
 		return windhcp.List[T]{Err: err}

@@ -2,6 +2,7 @@ package psu
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"time"
@@ -60,22 +61,26 @@ func (c *Client) tlsConfig() *tls.Config {
 		ServerName: c.config.ServerName,
 		Time:       c.config.Now,
 		VerifyConnection: func(s tls.ConnectionState) error {
-			if len(s.PeerCertificates) > 0 {
-				c.seen.Store(s.PeerCertificates[0])
-			}
-			return nil
+			return c.accept(s.PeerCertificates)
 		},
 	}
-	switch {
-	case !c.config.Verify:
-		out.InsecureSkipVerify = true // the operator said so, and Warnings repeats it
-	case c.config.Pin != nil:
-		// The stored certificate replaces the standard check, which knows no
-		// certificate that is trusted whatever its names are.
-		out.InsecureSkipVerify = true
-		out.VerifyConnection = func(s tls.ConnectionState) error {
-			return c.config.Pin.verify(s.PeerCertificates, c.config.ServerName, c.config.Now())
+	// A trusted certificate replaces the standard check, which knows no
+	// certificate that is right whatever its names are. Without verification
+	// the operator said so, and Warnings repeats it.
+	out.InsecureSkipVerify = !c.config.Verify || c.config.Pin != nil
+	return out
+}
+
+// accept decides about the certificates a server showed, after the standard
+// check if there was one.
+func (c *Client) accept(shown []*x509.Certificate) error {
+	if c.config.Verify && c.config.Pin != nil {
+		if err := c.config.Pin.verify(shown, c.config.ServerName, c.config.Now()); err != nil {
+			return err
 		}
 	}
-	return out
+	if len(shown) > 0 {
+		c.seen.Store(shown[0])
+	}
+	return nil
 }

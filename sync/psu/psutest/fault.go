@@ -2,6 +2,7 @@ package psutest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -30,10 +31,14 @@ const (
 	Blank200After                    // the request is carried out, then an empty body
 	Null200                          // null
 	Text200                          // neither JSON nor HTML
+	OtherObject                      // {"status":"ok"} instead of the list
+	EchoToken                        // a page with the token in its title
+	EchoToken500                     // 500 with the token in the error
 	Truncated                        // the body ends in the middle
 	EmptyList                        // a list is [] though there is something
 	MalformedEntry                   // a list has one more entry, without an address
 	StrayEntry                       // a list has one more entry, without address and scope_id
+	OtherScope                       // every entry of a list says it is of 192.0.2.0
 	NoObject                         // a list has one more entry, which is no object
 )
 
@@ -42,6 +47,7 @@ type Fault struct {
 	Method string
 	Path   string // below /api/dhcp/, exact, or a prefix if it ends in "*"
 	Scope  string // scope_id of the query or end of the path
+	Entry  string // scope_id of MalformedEntry; empty: Scope
 	After  int    // matching requests that are let through first
 	Times  int    // 0: until ClearFaults
 	Kind   FaultKind
@@ -123,14 +129,14 @@ func (s *Server) withFault(r *http.Request, body []byte, f *Fault) reply {
 	case Drop:
 		panic(http.ErrAbortHandler)
 	}
-	if out, ok := f.instead(); ok {
+	if out, ok := f.instead(r.Header.Get("Authorization")); ok {
 		return out
 	}
 	return s.answer(r, body, f)
 }
 
 // instead is what the fault answers in place of the script.
-func (f *Fault) instead() (reply, bool) {
+func (f *Fault) instead(authorization string) (reply, bool) {
 	switch f.Kind {
 	case Unauthorized:
 		return empty(http.StatusUnauthorized), true
@@ -152,6 +158,12 @@ func (f *Fault) instead() (reply, bool) {
 		return out, true
 	case HTML200:
 		return page(http.StatusOK, "PowerShell Universal"), true
+	case EchoToken:
+		return page(http.StatusOK, "Bad request: "+authorization), true
+	case EchoToken500:
+		return failure(http.StatusInternalServerError, "unexpected header %s", authorization), true
+	case OtherObject:
+		return object(http.StatusOK, map[string]any{"status": "ok"}), true
 	case Blank200:
 		return empty(http.StatusOK), true
 	case Null200:
@@ -167,8 +179,12 @@ func (f *Fault) damage(out []entry) []entry {
 	switch f.Kind {
 	case EmptyList:
 		return []entry{}
+	case OtherScope:
+		for _, e := range out {
+			e["scope_id"] = "192.0.2.0"
+		}
 	case MalformedEntry:
-		return append(out, entry{"scope_id": f.Scope, "ip_address": nil, "client_id": "3c-52-82-0a-1b-ff", "start_ip": "", "name": "broken"})
+		return append(out, entry{"scope_id": cmp.Or(f.Entry, f.Scope), "ip_address": nil, "client_id": "3c-52-82-0a-1b-ff", "start_ip": "", "name": "broken"})
 	case StrayEntry:
 		return append(out, entry{"client_id": "3c-52-82-0a-1b-ff", "name": ""})
 	case NoObject:

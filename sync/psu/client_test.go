@@ -1,0 +1,264 @@
+package psu_test
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	logtest "github.com/sirupsen/logrus/hooks/test"
+	"go.uber.org/goleak"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var office, guest = netip.MustParseAddr("10.8.4.0"), netip.MustParseAddr("10.8.6.0")
+
+func quiet() logrus.FieldLogger {
+	log, _ := logtest.NewNullLogger()
+	return log
+}
+
+// example starts a stand-in with the example world.
+func example(t *testing.T, change ...func(*psutest.Config)) *psutest.Server {
+	t.Helper()
+	c := psutest.Config{World: psutest.Example("dh1.corp.example")}
+	for _, f := range change {
+		f(&c)
+	}
+	return psutest.New(t, c)
+}
+
+// client connects to a stand-in with the token for writing.
+func client(t *testing.T, srv *psutest.Server, change ...func(*psu.Config)) *psu.Client {
+	t.Helper()
+	c := psu.Config{
+		Host: srv.Host(), Port: srv.Port(), HTTPS: strings.HasPrefix(srv.URL(), "https:"), Verify: true,
+		Token: func() (string, error) { return srv.Writer() + "\r\n", nil }, RetryPause: time.Millisecond,
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	out, err := psu.New(c, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(out.Close)
+	return out
+}
+
+func wantKind(t *testing.T, err error, want psu.Kind) *psu.Error {
+	t.Helper()
+	if psu.KindOf(err) != want {
+		t.Fatalf("got %v (kind %q), want kind %q", err, psu.KindOf(err), want)
+	}
+	e, _ := err.(*psu.Error)
+	return e
+}
+
+// windows-dhcp.md 1.1.
+func TestRequestsCarryTheTokenAndTheHeaders(t *testing.T) {
+	srv := example(t)
+	c := client(t, srv)
+	if list := c.Scopes(t.Context(), false); list.Err != nil {
+		t.Fatal(list.Err)
+	}
+	if err := c.DeleteReservation(t.Context(), "3c-52-82-0a-1b-61"); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range srv.Requests() {
+		for key, want := range map[string]string{
+			"Authorization": "Bearer " + srv.Writer(), "Accept": "application/json", "Content-Type": "application/json",
+		} {
+			if have := r.Header.Get(key); have != want {
+				t.Errorf("%s %s: header %s is %q, want %q", r.Method, r.Path, key, have, want)
+			}
+		}
+		if !strings.HasPrefix(r.Path, "/api/dhcp/") {
+			t.Errorf("path %s is not below /api/dhcp/", r.Path)
+		}
+	}
+	if want := "http://" + srv.Host(); !strings.HasPrefix(c.URL(), want) {
+		t.Errorf("URL %s does not begin with %s", c.URL(), want)
+	}
+}
+
+// windows-dhcp.md 1.1: the header is left out, not sent empty.
+func TestWithoutTokenNoHeaderIsSent(t *testing.T) {
+	srv := example(t)
+	c := client(t, srv, func(c *psu.Config) { c.Token = nil })
+	wantKind(t, c.Scopes(t.Context(), false).Err, psu.BadToken)
+	if values, ok := srv.Requests()[0].Header["Authorization"]; ok {
+		t.Errorf("Authorization %q was sent", values)
+	}
+}
+
+func TestATokenThatCannotBeSentSendsNothing(t *testing.T) {
+	srv := example(t)
+	for _, token := range []string{"", " \n", "two words", "new\nline"} {
+		c := client(t, srv, func(c *psu.Config) { c.Token = func() (string, error) { return token, nil } })
+		err := wantKind(t, c.Scopes(t.Context(), false).Err, psu.BadToken)
+		if strings.TrimSpace(token) != "" && strings.Contains(err.Error(), token) {
+			t.Errorf("the error tells the token: %v", err)
+		}
+	}
+	if n := srv.Connections(); n != 0 {
+		t.Errorf("%d connections were made", n)
+	}
+}
+
+// windows-dhcp.md section 7 and 1.4 no. 10: the token is in no error, even if
+// the server repeats it.
+func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
+	const token = "secret-token-of-the-test"
+	for _, fault := range []psutest.FaultKind{
+		psutest.Unauthorized, psutest.HTML500, psutest.Error500, psutest.BadGateway, psutest.Drop, psutest.Redirect,
+		psutest.HTML200, psutest.Text200, psutest.EchoToken, psutest.EchoToken500,
+	} {
+		srv := example(t)
+		srv.Fail(psutest.Fault{Kind: fault})
+		log, hook := logtest.NewNullLogger()
+		log.SetLevel(logrus.DebugLevel)
+		c, err := psu.New(psu.Config{
+			Host: srv.Host(), Port: srv.Port(), RetryPause: time.Millisecond, Token: func() (string, error) { return token, nil },
+		}, log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		for _, err := range []error{c.Scopes(t.Context(), false).Err, c.AllLeases(t.Context(), nil).Err(), c.DeleteReservation(t.Context(), "00")} {
+			if err != nil && strings.Contains(err.Error(), token) {
+				t.Errorf("fault %d: %v", fault, err)
+			}
+		}
+		for _, entry := range hook.AllEntries() {
+			if line, err := entry.String(); err != nil || strings.Contains(line, token) {
+				t.Errorf("fault %d: logged %q, %v", fault, line, err)
+			}
+		}
+	}
+}
+
+// windows-dhcp.md 1.1: an IPv6 address is bracketed in URLs.
+func TestIPv6AddressesAreBracketed(t *testing.T) {
+	c, err := psu.New(psu.Config{Host: "2001:db8::5", Port: 8443, HTTPS: true, Verify: true}, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "https://[2001:db8::5]:8443/api/dhcp/"; c.URL() != want {
+		t.Errorf("URL %s, want %s", c.URL(), want)
+	}
+}
+
+func TestImpossibleSettingsAreRefused(t *testing.T) {
+	for name, c := range map[string]psu.Config{
+		"no host":            {Port: 443},
+		"a path in the host": {Host: "dh1/api", Port: 443},
+		"user in the host":   {Host: "user@dh1", Port: 443},
+		"brackets":           {Host: "[::1]", Port: 443},
+		"no port":            {Host: "dh1"},
+		"port too high":      {Host: "dh1", Port: 65536},
+		"negative timeout":   {Host: "dh1", Port: 443, Timeout: -1},
+		"an empty pin":       {Host: "dh1", Port: 443, HTTPS: true, Verify: true, Pin: &psu.Certificate{}},
+	} {
+		if _, err := psu.New(c, quiet()); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// windows-dhcp.md section 5 and section 9 row 28: with both push modes off
+// nothing but GET leaves, POST health included.
+func TestAReadOnlyClientWritesNothing(t *testing.T) {
+	srv := example(t)
+	c := client(t, srv, func(c *psu.Config) { c.ReadOnly = true })
+	for name, err := range allWrites(t.Context(), c) {
+		e := wantKind(t, err, psu.ReadOnly)
+		if e.Unsure() {
+			t.Errorf("%s: said to be carried out perhaps", name)
+		}
+	}
+	if n := srv.Connections(); n != 0 {
+		t.Errorf("%d connections were made", n)
+	}
+	if err := c.Scopes(t.Context(), false).Err; err != nil {
+		t.Errorf("reading is refused: %v", err)
+	}
+}
+
+// allWrites tries every call that writes.
+func allWrites(ctx context.Context, c *psu.Client) map[string]error {
+	name := "new"
+	return map[string]error{
+		"CheckWriter":       c.CheckWriter(ctx),
+		"CreateScope":       c.CreateScope(ctx, newScope()),
+		"UpdateScope":       c.UpdateScope(ctx, office, psu.ScopeChange{Name: &name}),
+		"CreateReservation": c.CreateReservation(ctx, office, newReservation()),
+		"UpdateReservation": c.UpdateReservation(ctx, "3c-52-82-0a-1b-60", psu.ReservationChange{Name: &name}),
+		"DeleteReservation": c.DeleteReservation(ctx, "3c-52-82-0a-1b-60"),
+		"CreateExclusion":   c.CreateExclusion(ctx, office, span("10.8.4.50", "10.8.4.59")),
+		"DeleteExclusion":   c.DeleteExclusion(ctx, office, span("10.8.4.20", "10.8.4.29")),
+	}
+}
+
+// windows-dhcp.md 1.1, Concurrency.
+func TestNoMoreRequestsAreInFlightThanAllowed(t *testing.T) {
+	srv := example(t)
+	let := make(chan struct{})
+	srv.Fail(psutest.Fault{Kind: psutest.Slow, Until: let})
+	c := client(t, srv, func(c *psu.Config) { c.Parallel = 2 })
+	done := make(chan error)
+	for range 6 {
+		go func() { done <- c.Scopes(t.Context(), false).Err }()
+	}
+	srv.AwaitRequests(2)
+	if err := c.Scopes(canceled(t), false).Err; psu.KindOf(err) != psu.Canceled {
+		t.Errorf("a request without a slot got %v", err)
+	}
+	if n := len(srv.Requests()); n != 2 {
+		t.Errorf("%d requests in flight, want 2", n)
+	}
+	close(let)
+	for range 6 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func canceled(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}
+
+func TestEveryAttemptIsObservedUnderItsClass(t *testing.T) {
+	srv := example(t)
+	srv.Fail(psutest.Fault{Kind: psutest.BadGateway, Path: "scopes", Times: 1})
+	var seen []psu.Attempt
+	c := client(t, srv, func(c *psu.Config) { c.Observe = func(a psu.Attempt) { seen = append(seen, a) } })
+	_ = c.Scopes(t.Context(), false)
+	_ = c.ScopeOptions(t.Context(), office)
+	_ = c.DeleteReservation(t.Context(), "3c-52-82-0a-1b-60")
+	want := []psu.Attempt{
+		{Method: "GET", Path: "scopes", Status: 502},
+		{Method: "GET", Path: "scopes", Status: 200},
+		{Method: "GET", Path: "options/scope/:scope_id", Status: 200},
+		{Method: "DELETE", Path: "reservations/:client_id", Status: 204},
+	}
+	if len(seen) != len(want) {
+		t.Fatalf("observed %v, want %v", seen, want)
+	}
+	for i := range want {
+		took := seen[i].Took
+		seen[i].Took = 0
+		if seen[i] != want[i] || took <= 0 {
+			t.Errorf("attempt %d: %+v in %s, want %+v", i, seen[i], took, want[i])
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package psu_test
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+var lab = netip.MustParseAddr("10.9.0.0")
+
+func paths(srv *psutest.Server) []string {
+	var out []string
+	for _, r := range srv.Requests() {
+		path := strings.TrimPrefix(r.Path, "/api/dhcp/")
+		if id := r.Query.Get("scope_id"); id != "" {
+			path += " " + id
+		}
+		out = append(out, path)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// windows-dhcp.md section 10: one call for the whole server.
+func TestAllLeasesTakeOneRequest(t *testing.T) {
+	srv := example(t)
+	c := client(t, srv)
+	scopes := []netip.Addr{office, guest, lab}
+	leases, reservations := c.AllLeases(t.Context(), scopes), c.AllReservations(t.Context(), scopes)
+	if have := paths(srv); !slices.Equal(have, []string{"leases", "reservations"}) {
+		t.Errorf("requests: %q", have)
+	}
+	for _, id := range scopes {
+		if diff := cmp.Diff(complete(t, c.Leases(t.Context(), id)), complete(t, leases.Of(id)), plain); diff != "" {
+			t.Errorf("leases of %s (-alone +together):\n%s", id, diff)
+		}
+		if diff := cmp.Diff(complete(t, c.Reservations(t.Context(), id)), complete(t, reservations.Of(id)), plain); diff != "" {
+			t.Errorf("reservations of %s (-alone +together):\n%s", id, diff)
+		}
+	}
+	if have := leases.Scopes(); !slices.Equal(have, []netip.Addr{office, guest}) {
+		t.Errorf("scopes with leases: %s", have)
+	}
+}
+
+// windows-dhcp.md 3.7 guard b.
+func TestAMalformedEntryIsItsScopesOrEveryScopes(t *testing.T) {
+	for kind, hit := range map[psutest.FaultKind][]netip.Addr{
+		psutest.MalformedEntry: {guest},
+		psutest.StrayEntry:     {office, guest, lab},
+		psutest.NoObject:       {office, guest, lab},
+	} {
+		srv := example(t)
+		srv.Fail(psutest.Fault{Kind: kind, Path: "leases", Entry: "10.8.6.0"})
+		leases := client(t, srv).AllLeases(t.Context(), nil)
+		for _, id := range []netip.Addr{office, guest, lab} {
+			list := leases.Of(id)
+			if list.Err != nil || (len(list.Malformed) > 0) != slices.Contains(hit, id) {
+				t.Errorf("fault %d, scope %s: %v, malformed %q", kind, id, list.Err, list.Malformed)
+			}
+		}
+		if n := len(leases.Of(office).Items); n != 13 {
+			t.Errorf("fault %d: %d leases in the office, want 13", kind, n)
+		}
+	}
+}
+
+// windows-dhcp.md section 10: what the server cannot tell at once is asked for
+// scope by scope, and one scope it fails at does not cost the others.
+func TestListsOfAllScopesFallBackToOneByOne(t *testing.T) {
+	for name, fault := range map[string]psutest.Fault{
+		"a time-out":     {Kind: psutest.Slow, Until: make(chan struct{}), Times: 1},
+		"an error":       {Kind: psutest.Error500, Times: 1},
+		"a blank answer": {Kind: psutest.Blank200, Times: 1},
+		"a gateway":      {Kind: psutest.Timeout504, Times: 3},
+	} {
+		srv := example(t)
+		fault.Path = "leases"
+		srv.Fail(fault)
+		srv.Fail(psutest.Fault{Kind: psutest.Error500, Path: "leases", Scope: "10.8.6.0"})
+		c := client(t, srv, func(c *psu.Config) { c.Timeout = 200 * time.Millisecond })
+		leases := c.AllLeases(t.Context(), []netip.Addr{office, guest, lab})
+		if n := len(complete(t, leases.Of(office))); n != 13 {
+			t.Errorf("%s: %d leases in the office, want 13", name, n)
+		}
+		if n := len(complete(t, leases.Of(lab))); n != 0 {
+			t.Errorf("%s: %d leases in the lab, want 0", name, n)
+		}
+		wantKind(t, leases.Of(guest).Err, psu.ServerError)
+		if err := leases.Of(netip.MustParseAddr("10.10.0.0")).Err; !errors.Is(err, windhcp.ErrNotRead) {
+			t.Errorf("%s: a scope nobody asked for has %v", name, err)
+		}
+	}
+}
+
+// windows-dhcp.md 1.5: a server that is gone is not asked again for each
+// scope.
+func TestNoFallBackWhenTheServerIsGone(t *testing.T) {
+	for kind, want := range map[psutest.FaultKind]psu.Kind{
+		psutest.Drop: psu.Unreachable, psutest.Unauthorized: psu.BadToken, psutest.HTML200: psu.NotInstalled,
+	} {
+		srv := example(t)
+		srv.Fail(psutest.Fault{Kind: kind})
+		leases := client(t, srv).AllLeases(t.Context(), []netip.Addr{office, guest})
+		wantKind(t, leases.Err(), want)
+		wantKind(t, leases.Of(office).Err, want)
+		for _, r := range srv.Requests() {
+			if r.Query.Has("scope_id") {
+				t.Errorf("fault %d: asked for %s", kind, r.Query)
+			}
+		}
+	}
+}
+
+func TestABusyServerIsNotAskedForEveryScope(t *testing.T) {
+	srv := example(t)
+	srv.Fail(psutest.Fault{Kind: psutest.Slow, Until: make(chan struct{})})
+	c := client(t, srv, func(c *psu.Config) { c.Timeout, c.Parallel = 50*time.Millisecond, 1 })
+	var scopes []netip.Addr
+	for i := range 50 {
+		scopes = append(scopes, netip.AddrFrom4([4]byte{10, 8, byte(i), 0}))
+	}
+	leases := c.AllLeases(t.Context(), scopes)
+	if n := len(srv.Requests()); n != 4 {
+		t.Errorf("%d requests, want 1 and then 3", n)
+	}
+	for _, id := range scopes {
+		if have := psu.KindOf(leases.Of(id).Err); have != psu.TimedOut {
+			t.Errorf("scope %s: kind %q, want %q", id, have, psu.TimedOut)
+		}
+	}
+}
+
+// windows-dhcp.md 1.4 no. 3: nothing shows that the cmdlets failed.
+func TestASilentFailureLooksLikeAnEmptyList(t *testing.T) {
+	srv := example(t)
+	srv.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Silent = true })
+	c := client(t, srv)
+	if n := len(complete(t, c.AllLeases(t.Context(), nil).Of(office))) + len(complete(t, c.Leases(t.Context(), office))); n != 0 {
+		t.Errorf("%d leases", n)
+	}
+}
