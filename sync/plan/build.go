@@ -55,6 +55,10 @@ func Build(in Input) *Plan {
 	}
 	b.indexAddresses()
 	b.collect()
+	if in.Policy.Mode == Migrate {
+		b.migrate()
+		return b.finish()
+	}
 	b.recordFailovers()
 	b.recordScopes()
 	if problem := in.Policy.statusProblem(in.NetBox.Statuses); problem != "" {

@@ -16,8 +16,9 @@ type Mode string
 
 // The modes.
 const (
-	Sync   Mode = "sync"
-	Import Mode = "import" // create what is missing, change nothing (windows-dhcp.md 4)
+	Sync    Mode = "sync"
+	Migrate Mode = "migrate" // take over from the plugin (windows-dhcp.md 3.4)
+	Import  Mode = "import"  // create what is missing, change nothing (windows-dhcp.md 4)
 )
 
 // Adopt says what happens to an address with a status that is not the

@@ -1,0 +1,92 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+)
+
+// netbox writes steps from to to (excluded), and returns the journal entries
+// of those that were carried out.
+func (r *runner) netbox(ctx context.Context, from, to int) (journal []object.Write) {
+	var index []int
+	var writes []object.Write
+	for i := from; i < to; i++ {
+		if r.allowed(i) {
+			index = append(index, i)
+			writes = append(writes, r.write(&r.plan.Steps[i]))
+		}
+	}
+	before := r.done
+	results := r.targets.NetBox.Write(ctx, writes, func(done int) {
+		r.progress(before + done - r.done)
+	})
+	for n, result := range results {
+		i := index[n]
+		r.report.Results[i].Outcome, r.report.Results[i].err = result.Outcome, result.Err
+		s := &r.plan.Steps[i]
+		if s.Journal != "" && result.Outcome == object.Done {
+			journal = append(journal, journalEntry(s, result.ID))
+		}
+		if result.Outcome == object.Failed && r.stopped == nil && outOfReach(ctx, result.Err) {
+			r.stopped = fmt.Errorf("NetBox is out of reach: %w", result.Err)
+		}
+	}
+	r.done = before + len(writes)
+	return journal
+}
+
+// outOfReach reports whether trouble is NetBox's as a whole. Without a right
+// for one kind of write the others go on.
+func outOfReach(ctx context.Context, err error) bool {
+	e, ok := errors.AsType[*netbox.Error](err)
+	return ctx.Err() != nil || !ok || e.Kind != netbox.Forbidden
+}
+
+// write is a step in the words of NetBox.
+func (r *runner) write(s *plan.Step) object.Write {
+	w := object.Write{
+		Kind: s.Kind, Action: s.Action, ID: s.ID, Set: make(map[string]any), Before: make(map[string]any),
+		AddTags: s.AddTags, RemoveTags: s.RemoveTags, VRF: s.VRF, Message: fmt.Sprintf("%s: %s (%s)", r.options.Message, s.Why, s.Rule),
+	}
+	if s.Kind == object.IPAddress {
+		w.Host = s.Addr
+	}
+	for _, c := range s.Changes {
+		w.Set[c.Field] = c.New
+		if s.Action != object.Create {
+			w.Before[c.Field] = c.Old
+		}
+	}
+	for _, c := range s.Observed {
+		w.Before[c.Field] = c.Old
+	}
+	return w
+}
+
+func journalEntry(s *plan.Step, id int64) object.Write {
+	return object.Write{
+		Kind: object.JournalEntry, Action: object.Create,
+		Set: map[string]any{
+			"assigned_object_type": string(s.Kind), "assigned_object_id": id, "kind": "warning", "comments": s.Journal,
+		},
+	}
+}
+
+// journal writes the entries in one go at the end. One that fails is only
+// logged: the step it tells of is done, and is not done again.
+func (r *runner) journal(ctx context.Context, entries []object.Write) {
+	if len(entries) == 0 {
+		return
+	}
+	for _, result := range r.targets.NetBox.Write(ctx, entries, nil) {
+		if result.Err != nil {
+			r.options.Log.WithError(result.Err).Warn("journal entry not written")
+			return
+		}
+	}
+}

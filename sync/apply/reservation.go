@@ -1,0 +1,216 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+func asError(err error) (*psu.Error, bool) { return errors.AsType[*psu.Error](err) }
+
+// reservation creates, changes or deletes a reservation (windows-dhcp.md 5.2).
+func (s *server) reservation(ctx context.Context, step *plan.Step) (object.Outcome, error) {
+	if err := s.readReservations(ctx); err != nil {
+		return outcome(err)
+	}
+	have := s.at(step.Scope.Addr(), step.Addr)
+	switch step.Action {
+	case object.Create:
+		return s.createReservation(ctx, step, have)
+	case object.Delete:
+		if have == nil {
+			return object.Unchanged, nil
+		}
+		return s.deleteReservation(ctx, step, have)
+	}
+	if have == nil {
+		return outcome(fmt.Errorf("%w: there is no reservation", errMoved))
+	}
+	if id := find(step.Changes, "client_id"); id != nil {
+		return s.replaceReservation(ctx, step, have, windhcp.ClientID(text(id.Old)), windhcp.ClientID(text(id.New)))
+	}
+	return s.updateReservation(ctx, step, have)
+}
+
+// readReservations reads those of all scopes.
+func (s *server) readReservations(ctx context.Context) error {
+	if s.reservations != nil {
+		return nil
+	}
+	scopes, err := s.listScopes(ctx)
+	if err != nil {
+		return err
+	}
+	var ids []netip.Addr
+	for _, scope := range scopes {
+		ids = append(ids, scope.ID())
+	}
+	all := s.client.AllReservations(ctx, ids)
+	read := make(map[netip.Addr][]windhcp.Reservation)
+	for _, id := range ids {
+		list := all.Of(id)
+		if list.Err != nil {
+			return list.Err
+		}
+		if len(list.Malformed) > 0 {
+			return fmt.Errorf("reservations of scope %s cannot be told apart: %s", id, list.Malformed[0])
+		}
+		read[id] = list.Items
+	}
+	s.reservations = read
+	return nil
+}
+
+// at is the reservation of an address; nil: none.
+func (s *server) at(scope, addr netip.Addr) *windhcp.Reservation {
+	for i := range s.reservations[scope] {
+		if s.reservations[scope][i].Addr == addr {
+			return &s.reservations[scope][i]
+		}
+	}
+	return nil
+}
+
+// only makes sure that a client id means one reservation of the server, the
+// intended one: the server acts on the first it finds.
+func (s *server) only(scope netip.Addr, have *windhcp.Reservation) error {
+	for id, list := range s.reservations {
+		for i := range list {
+			if list[i].ClientID == have.ClientID && (id != scope || list[i].Addr != have.Addr) {
+				return fmt.Errorf("client id %s is reserved for %s in scope %s too, and the server would act on either: change it on Windows",
+					have.ClientID, list[i].Addr, id)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *server) createReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (object.Outcome, error) {
+	c, scope := step.Changes, step.Scope.Addr()
+	want := windhcp.Reservation{
+		Addr: step.Addr, ClientID: windhcp.ClientID(newText(c, "client_id")), Name: newText(c, "name"),
+		Description: newText(c, "description"), Type: newText(c, "type"),
+	}
+	if have != nil {
+		if have.ClientID == want.ClientID {
+			return object.Unchanged, nil
+		}
+		return outcome(fmt.Errorf("%w: it is reserved for %s", errMoved, have.ClientID))
+	}
+	return outcome(s.post(ctx, scope, want))
+}
+
+// post creates a reservation, and looks before it tries again.
+func (s *server) post(ctx context.Context, scope netip.Addr, want windhcp.Reservation) error {
+	err := twice(func() error { return s.client.CreateReservation(ctx, scope, want) }, func() (bool, error) {
+		s.reservations = nil
+		if err := s.readReservations(ctx); err != nil {
+			return false, err
+		}
+		r := s.at(scope, want.Addr)
+		return r != nil && r.ClientID == want.ClientID, nil
+	})
+	if err == nil && s.at(scope, want.Addr) == nil {
+		s.reservations[scope] = append(s.reservations[scope], want)
+	}
+	return err
+}
+
+func (s *server) updateReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (object.Outcome, error) {
+	if id := find(step.Observed, "client_id"); id != nil && text(id.Old) != string(have.ClientID) {
+		return outcome(fmt.Errorf("%w: it is reserved for %s", errMoved, have.ClientID))
+	}
+	var change psu.ReservationChange
+	done := true
+	for _, c := range step.Changes {
+		value, want := have.Name, text(c.New)
+		switch c.Field {
+		case "name":
+			change.Name = &want
+		case "description":
+			change.Description, value = &want, have.Description
+		}
+		done = done && value == want
+		if value != want && value != text(c.Old) {
+			return outcome(fmt.Errorf("%w: %s is %q", errMoved, c.Field, value))
+		}
+	}
+	if done {
+		return object.Unchanged, nil
+	}
+	if err := s.only(step.Scope.Addr(), have); err != nil {
+		return object.Refused, err
+	}
+	return outcome(s.client.UpdateReservation(ctx, have.ClientID, change))
+}
+
+func (s *server) deleteReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (object.Outcome, error) {
+	if id := find(step.Observed, "client_id"); id != nil && text(id.Old) != string(have.ClientID) {
+		return outcome(fmt.Errorf("%w: it is reserved for %s", errMoved, have.ClientID))
+	}
+	if err := s.only(step.Scope.Addr(), have); err != nil {
+		return object.Refused, err
+	}
+	return outcome(s.remove(ctx, step.Scope.Addr(), *have))
+}
+
+func (s *server) remove(ctx context.Context, scope netip.Addr, r windhcp.Reservation) error {
+	err := s.client.DeleteReservation(ctx, r.ClientID)
+	if e, ok := asError(err); ok && e.Unsure() {
+		s.reservations = nil
+		if readErr := s.readReservations(ctx); readErr != nil {
+			return readErr
+		}
+		if s.at(scope, r.Addr) == nil {
+			return nil
+		}
+		return err
+	}
+	if err == nil {
+		list := s.reservations[scope]
+		for i := range list {
+			if list[i].Addr == r.Addr {
+				s.reservations[scope] = append(list[:i:i], list[i+1:]...)
+				break
+			}
+		}
+	}
+	return err
+}
+
+// replaceReservation gives an address to another client. There is no call for
+// it: the old reservation goes first, and comes back if the new one is refused.
+func (s *server) replaceReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation, old, id windhcp.ClientID) (object.Outcome, error) {
+	switch have.ClientID {
+	case id:
+		return object.Unchanged, nil
+	case old:
+	default:
+		return outcome(fmt.Errorf("%w: it is reserved for %s", errMoved, have.ClientID))
+	}
+	scope, before := step.Scope.Addr(), *have
+	if err := s.only(scope, have); err != nil {
+		return object.Refused, err
+	}
+	if err := s.remove(ctx, scope, before); err != nil {
+		return outcome(err)
+	}
+	after := before
+	after.ClientID = id
+	err := s.post(ctx, scope, after)
+	if err == nil {
+		return object.Done, nil
+	}
+	// An interrupted run must not leave the client without its reservation.
+	if undo := s.post(context.WithoutCancel(ctx), scope, before); undo != nil {
+		return object.Failed, fmt.Errorf("the reservation for %s is deleted, that for %s was refused, and the old one could not be put back (%w): create it on Windows; refused with: %w",
+			old, id, undo, err)
+	}
+	return outcome(fmt.Errorf("refused, and the reservation for %s was put back: %w", old, err))
+}

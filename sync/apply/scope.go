@@ -1,0 +1,142 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// scope creates or changes a scope (windows-dhcp.md 5.3).
+func (s *server) scope(ctx context.Context, step *plan.Step) (object.Outcome, error) {
+	have, found, err := s.findScope(ctx, step.Scope)
+	if err != nil {
+		return outcome(err)
+	}
+	if step.Action == object.Create {
+		if found {
+			return outcome(fmt.Errorf("%w: there is a scope of this network address", errMoved))
+		}
+		return s.createScope(ctx, step)
+	}
+	if !found {
+		return outcome(fmt.Errorf("%w: there is no such scope", errMoved))
+	}
+	done := true
+	for _, c := range step.Changes {
+		value := scopeValue(have, c.Field)
+		done = done && value == c.New
+		if value != c.New && value != c.Old {
+			return outcome(fmt.Errorf("%w: %s is %v", errMoved, c.Field, value))
+		}
+	}
+	if done {
+		return object.Unchanged, nil
+	}
+	change := scopeChange(step.Changes)
+	s.scopes = nil
+	err = s.client.UpdateScope(ctx, step.Scope.Addr(), change)
+	if e, ok := asError(err); ok && e.Status == 404 {
+		// Every refusal looks like a missing scope (windows-dhcp.md 1.4 no. 8).
+		if _, found, readErr := s.findScope(ctx, step.Scope); readErr == nil && found {
+			err = fmt.Errorf("the server has the scope but rejects the change (a range that leaves the subnet, or that cuts off leases?): %w", err)
+		}
+	}
+	return outcome(err)
+}
+
+func (s *server) findScope(ctx context.Context, subnet netip.Prefix) (windhcp.Scope, bool, error) {
+	scopes, err := s.listScopes(ctx)
+	if err != nil {
+		return windhcp.Scope{}, false, err
+	}
+	for _, scope := range scopes {
+		if scope.ID() == subnet.Addr() {
+			return scope, true, nil
+		}
+	}
+	return windhcp.Scope{}, false, nil
+}
+
+// createScope makes a scope and looks at it afterwards: errors of the lease
+// time and the router are hidden by the server (windows-dhcp.md 1.3).
+func (s *server) createScope(ctx context.Context, step *plan.Step) (object.Outcome, error) {
+	c := step.Changes
+	want := windhcp.Scope{
+		Subnet: step.Scope, Name: newText(c, "name"), Description: newText(c, "description"),
+		Start: address(newText(c, "start_ip")), End: address(newText(c, "end_ip")), Router: address(newText(c, "router")),
+	}
+	if lease := find(c, "lease_duration_seconds"); lease != nil {
+		want.LeaseSeconds = number(lease.New)
+	}
+	s.scopes = nil
+	err := twice(func() error { return s.client.CreateScope(ctx, want) }, func() (bool, error) {
+		_, found, err := s.findScope(ctx, step.Scope)
+		return found, err
+	})
+	if err != nil {
+		return outcome(err)
+	}
+	s.scopes = nil
+	made, found, err := s.findScope(ctx, step.Scope)
+	switch {
+	case err != nil:
+		return object.Done, fmt.Errorf("created, but it could not be read afterwards: %w", err)
+	case !found:
+		return object.Failed, fmt.Errorf("the server said it created the scope, but does not list it")
+	case made.LeaseSeconds != want.LeaseSeconds || made.Router != want.Router:
+		return object.Done, fmt.Errorf("created with lease time %d and router %v instead of %d and %v: the next run tries to set them",
+			made.LeaseSeconds, made.Router, want.LeaseSeconds, want.Router)
+	}
+	return object.Done, nil
+}
+
+// scopeValue is a field of a scope as a plan writes it.
+func scopeValue(s windhcp.Scope, field string) any {
+	switch field {
+	case "name":
+		return s.Name
+	case "start_ip":
+		return s.Start.String()
+	case "end_ip":
+		return s.End.String()
+	case "description":
+		return s.Description
+	case "router":
+		if !s.Router.IsValid() || s.Router.IsUnspecified() {
+			return ""
+		}
+		return s.Router.String()
+	case "lease_duration_seconds":
+		return s.LeaseSeconds
+	}
+	return nil
+}
+
+func scopeChange(changes []plan.Change) psu.ScopeChange {
+	var out psu.ScopeChange
+	for _, c := range changes {
+		value := text(c.New)
+		addr := address(c.New)
+		switch c.Field {
+		case "name":
+			out.Name = &value
+		case "start_ip":
+			out.Start = &addr
+		case "end_ip":
+			out.End = &addr
+		case "description":
+			out.Description = &value
+		case "router":
+			out.Router = &addr
+		case "lease_duration_seconds":
+			seconds := number(c.New)
+			out.LeaseSeconds = &seconds
+		}
+	}
+	return out
+}

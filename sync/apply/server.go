@@ -1,0 +1,159 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// errMoved says that a server does not show any more what the plan saw.
+var errMoved = errors.New("the server shows something else than when the plan was made")
+
+// server carries out the steps from to to (excluded) on one server. What it
+// has is read once before, and followed from then on: the calls for
+// reservations take the first one of a client in any scope, so all of them
+// have to be known (windows-dhcp.md 5.2).
+func (r *runner) server(ctx context.Context, from, to int) {
+	host := r.plan.Steps[from].Target
+	client := r.targets.Servers[host]
+	if client == nil {
+		r.giveUp(from, to, fmt.Errorf("no server %s is configured", host))
+		return
+	}
+	s := &server{client: client}
+	for i := from; i < to; i++ {
+		if ctx.Err() != nil {
+			r.giveUp(i, to, context.Cause(ctx))
+			return
+		}
+		if !r.allowed(i) {
+			continue
+		}
+		outcome, err := s.do(ctx, &r.plan.Steps[i])
+		if err != nil {
+			err = fmt.Errorf("%s on %s: %w", r.plan.Steps[i].Name, host, err)
+		}
+		r.decide(i, outcome, err)
+		if hopeless(err) {
+			r.giveUp(i+1, to, fmt.Errorf("%w, since %w", ErrNotTried, err))
+			return
+		}
+	}
+}
+
+func (r *runner) giveUp(from, to int, err error) {
+	for i := from; i < to; i++ {
+		r.decide(i, object.Failed, err)
+	}
+}
+
+// hopeless reports whether the next write to the same server would fail the
+// same way (windows-dhcp.md 5.2).
+func hopeless(err error) bool {
+	switch psu.KindOf(err) {
+	case psu.BadToken, psu.Forbidden, psu.ReadOnly, psu.Unreachable, psu.BadTLS, psu.CertificateMismatch, psu.CertificateExpired,
+		psu.NotInstalled, psu.Redirected, psu.Canceled:
+		return true
+	}
+	e, ok := errors.AsType[*psu.Error](err)
+	return ok && e.Status == 400
+}
+
+// server is one server while it is written to.
+type server struct {
+	client       *psu.Client
+	scopes       *windhcp.List[windhcp.Scope]
+	reservations map[netip.Addr][]windhcp.Reservation // by scope id; nil: not read
+}
+
+func (s *server) do(ctx context.Context, step *plan.Step) (object.Outcome, error) {
+	switch step.Kind {
+	case plan.WindowsScope:
+		return s.scope(ctx, step)
+	case plan.WindowsReservation:
+		return s.reservation(ctx, step)
+	case plan.WindowsExclusion:
+		return s.exclusion(ctx, step)
+	}
+	return object.Refused, fmt.Errorf("no such kind of step: %s", step.Kind)
+}
+
+// outcome sorts an error of a write: what the server refused is refused, the
+// rest may be tried in another run.
+func outcome(err error) (object.Outcome, error) {
+	switch {
+	case err == nil:
+		return object.Done, nil
+	case errors.Is(err, errMoved):
+		return object.Changed, err
+	case psu.KindOf(err) == psu.Rejected, psu.KindOf(err) == psu.Invalid:
+		return object.Refused, err
+	}
+	return object.Failed, err
+}
+
+func (s *server) listScopes(ctx context.Context) ([]windhcp.Scope, error) {
+	if s.scopes == nil {
+		list := s.client.Scopes(ctx, false)
+		if list.Err != nil {
+			return nil, list.Err
+		}
+		s.scopes = &list
+	}
+	return s.scopes.Items, nil
+}
+
+// twice does a write, and looks at the server again if nobody knows whether it
+// was carried out: done tells.
+func twice(write func() error, done func() (bool, error)) error {
+	err := write()
+	e, ok := errors.AsType[*psu.Error](err)
+	if !ok || !e.Unsure() {
+		return err
+	}
+	if yes, readErr := done(); readErr != nil || yes {
+		return readErr
+	}
+	return write()
+}
+
+// text, number and addr are values of a step's changes.
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+func number(v any) int64 {
+	n, _ := v.(int64)
+	return n
+}
+
+func address(v any) netip.Addr {
+	a, err := netip.ParseAddr(text(v))
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a
+}
+
+// find returns the change of a field; nil: there is none.
+func find(changes []plan.Change, field string) *plan.Change {
+	if i := slices.IndexFunc(changes, func(c plan.Change) bool { return c.Field == field }); i >= 0 {
+		return &changes[i]
+	}
+	return nil
+}
+
+func newText(changes []plan.Change, field string) string {
+	if c := find(changes, field); c != nil {
+		return text(c.New)
+	}
+	return ""
+}

@@ -1,0 +1,35 @@
+package plan
+
+import (
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// migrate marks reservations that agree with a server's, in address and client
+// id, as adopted: the plugin this mirror replaces kept that knowledge where
+// nobody else can read it, and without it all of them would look hand-made
+// (windows-dhcp.md 3.4).
+func (b *builder) migrate() {
+	for _, u := range b.units {
+		for i := range u.part.Reservations.Items {
+			r := &u.part.Reservations.Items[i]
+			place := Place{u.vrf, r.Addr}
+			x := b.addressAt(place)
+			if x == nil || x.Managed != object.Untouched || x.ClientID == "" || windhcp.ParseClientID(x.ClientID) != r.ClientID {
+				continue
+			}
+			if c, _ := b.p.classOf(x); c != reservationClass || b.protected(place, x) {
+				continue
+			}
+			b.step(Step{
+				Phase: Addresses, Target: NetBox, Action: object.Update, Kind: object.IPAddress, ID: x.ID, Name: x.Address.String(),
+				Scope: u.scope.Subnet, Addr: r.Addr, VRF: u.vrf, Rule: "3.4", Why: "reserved for the same client on " + b.host(u.server),
+				Changes: []Change{{Field: custom(object.FieldManaged), New: string(object.Adopted)}},
+				Observed: []Change{
+					{Field: "status", Old: x.Status}, {Field: custom(object.FieldClientID), Old: x.ClientID},
+				},
+			})
+			x.Managed = object.Adopted
+		}
+	}
+}
