@@ -44,7 +44,7 @@ func (p *Plan) JSON() ([]byte, error) {
 	if err := e.Encode(document{Format, FormatVersion, p}); err != nil {
 		return nil, fmt.Errorf("write plan: %w", err)
 	}
-	return escaped(out.Bytes()), nil
+	return EscapeJSON(out.Bytes()), nil
 }
 
 // MarshalJSON writes a change so that UnmarshalJSON reads the same values.
@@ -77,9 +77,9 @@ func rawValue(v any) (json.RawMessage, error) {
 	return nil, fmt.Errorf("a change cannot hold a %T", v)
 }
 
-// escaped writes characters that are not printable by their number. In a JSON
+// EscapeJSON writes what is not printable in a document by its number. In a JSON
 // document they stand only inside strings; line ends and blanks are ASCII.
-func escaped(data []byte) []byte {
+func EscapeJSON(data []byte) []byte {
 	var out bytes.Buffer
 	for len(data) > 0 {
 		r, size := utf8.DecodeRune(data)

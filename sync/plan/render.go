@@ -51,9 +51,9 @@ func (h heading) compare(o heading) int {
 	return cmp.Or(h.scope.Compare(o.scope), cmp.Compare(h.vrf, o.vrf))
 }
 
-// stepsOf are the steps on a target by scope and address; those that are about
+// StepsOf are the steps on a target by scope and address; those that are about
 // no scope come first. Steps of one address stay in the order of the plan.
-func (p *Plan) stepsOf(target string) []*Step {
+func (p *Plan) StepsOf(target string) []*Step {
 	var steps []*Step
 	for i := range p.Steps {
 		if p.Steps[i].Target == target {
@@ -156,10 +156,10 @@ func (r *renderer) target(p *Plan, target string) {
 	}
 	r.line(0, bold, title)
 	var last heading
-	for i, s := range p.stepsOf(target) {
+	for i, s := range p.StepsOf(target) {
 		if h := s.heading(); i == 0 || h != last {
 			last = h
-			r.line(2, bold, p.ScopeTitle(h.scope, h.vrf))
+			r.line(2, bold, p.scopeTitle(h.scope, h.vrf))
 		}
 		r.step(s)
 	}

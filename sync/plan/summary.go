@@ -88,29 +88,31 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// ScopeTitle names a scope for people: its names, and its VRF if it has one.
-func (p *Plan) ScopeTitle(scope netip.Prefix, vrf int64) string {
-	if !scope.IsValid() {
-		return "general"
-	}
+// ScopeName is the name of the scopes on a subnet; empty: not known.
+func (p *Plan) ScopeName(scope netip.Prefix, vrf int64) string {
 	var names []string
 	for _, s := range p.Scopes {
 		if s.Scope == scope && s.VRF == vrf && s.Name != "" && !slices.Contains(names, s.Name) {
 			names = append(names, s.Name)
 		}
 	}
-	title := "scope " + scope.String()
-	if len(names) > 0 {
-		title += " " + strings.Join(names, ", ")
+	return strings.Join(names, ", ")
+}
+
+// scopeTitle names a scope for people, with its VRF if it has one.
+func (p *Plan) scopeTitle(scope netip.Prefix, vrf int64) string {
+	if !scope.IsValid() {
+		return "general"
 	}
+	title := strings.TrimSpace("scope " + scope.String() + " " + p.ScopeName(scope, vrf))
 	if vrf != 0 {
 		title += fmt.Sprintf(" (VRF %d)", vrf)
 	}
 	return title
 }
 
-// KindTitle names a kind of object for people.
-func KindTitle(kind object.Kind) string {
+// kindTitle names a kind of object for people.
+func kindTitle(kind object.Kind) string {
 	switch kind {
 	case object.IPAddress:
 		return "IP address"
@@ -134,7 +136,7 @@ func KindTitle(kind object.Kind) string {
 
 // Title names the object of a step for people.
 func (s *Step) Title() string {
-	kind := KindTitle(s.Kind)
+	kind := kindTitle(s.Kind)
 	if strings.HasPrefix(s.Name, kind) {
 		return s.Name
 	}
