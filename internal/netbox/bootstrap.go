@@ -1,6 +1,7 @@
 package netbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,8 +100,8 @@ func (p *BootstrapPlan) needField(info *fieldInfo, need FieldNeed) {
 			},
 		})
 	case !slices.Contains(need.Types, string(info.Type)):
-		p.Conflicts = append(p.Conflicts, Finding{Failure, "custom field " + need.Name, unusableType(string(info.Type)),
-			"a field's type cannot be changed: delete the field, or set the name of another one in netbox.fields"})
+		fix := cmp.Or(need.conflict, "a field's type cannot be changed: delete the field, or set the name of another one in netbox.fields")
+		p.Conflicts = append(p.Conflicts, Finding{Failure, "custom field " + need.Name, unusableType(string(info.Type)), fix})
 	case !slices.Contains(info.ObjectTypes, need.ObjectType):
 		body := api.NewPatchedWritableCustomFieldRequest()
 		body.SetObjectTypes(append(slices.Clone(info.ObjectTypes), need.ObjectType))
@@ -117,6 +118,21 @@ func fieldRequest(need FieldNeed) *api.WritableCustomFieldRequest {
 	r.SetLabel(need.Label)
 	r.SetDescription(need.Description)
 	r.SetFilterLogic(api.PATCHEDWRITABLECUSTOMFIELDREQUESTFILTERLOGIC_EXACT)
+	if need.loose {
+		r.SetFilterLogic(api.PATCHEDWRITABLECUSTOMFIELDREQUESTFILTERLOGIC_LOOSE)
+	}
+	if need.group != "" {
+		r.SetGroupName(need.group)
+	}
+	if need.weight != 0 {
+		r.SetWeight(int32(need.weight)) //nolint:gosec // a small constant
+	}
+	if need.search != nil {
+		r.SetSearchWeight(int32(*need.search)) //nolint:gosec // a small constant
+	}
+	if need.choices != nil {
+		r.SetChoiceSet(api.BriefCustomFieldChoiceSetRequestAsCustomFieldRequestChoiceSet(api.NewBriefCustomFieldChoiceSetRequest(provenanceSet)))
+	}
 	return r
 }
 

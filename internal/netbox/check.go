@@ -17,6 +17,7 @@ import (
 func (c *Client) Check(ctx context.Context, need Requirements) []Finding {
 	k := &checker{client: c, need: need}
 	if k.reach(ctx) {
+		k.clock()
 		k.views(ctx)
 		k.write(ctx)
 		k.token(ctx)
@@ -56,7 +57,7 @@ func (k *checker) failed(object string, err error) bool {
 }
 
 // reach checks all that comes before permissions: address, TLS, token,
-// version, clock.
+// version.
 func (k *checker) reach(ctx context.Context) bool {
 	object := "NetBox " + k.client.URL()
 	if err := k.client.readStatus(ctx); k.failed(object, err) {
@@ -72,9 +73,6 @@ func (k *checker) reach(ctx context.Context) bool {
 	if u := k.client.base; u.Scheme == "http" && !loopback(u.Hostname()) {
 		k.add(Warning, object, "the token travels in clear text", "use https in netbox.url")
 	}
-	if skew := k.client.Skew().Round(time.Second); skew.Abs() > 2*time.Minute {
-		k.add(Failure, object, fmt.Sprintf("its clock differs from ours by %s: addresses of other clients are not reclaimed", skew), "set both clocks by NTP")
-	}
 	// The status page may be open to everybody; the token is tried on a list.
 	_, err = k.client.page(ctx, addresses, url.Values{"limit": {"1"}, "fields": {"id"}})
 	if kind := kindOf(err); kind == BadToken {
@@ -82,6 +80,13 @@ func (k *checker) reach(ctx context.Context) bool {
 		return false
 	}
 	return true
+}
+
+// clock checks what the end of leases is judged by.
+func (k *checker) clock() {
+	if skew := k.client.Skew().Round(time.Second); skew.Abs() > 2*time.Minute {
+		k.add(Failure, "NetBox "+k.client.URL(), fmt.Sprintf("its clock differs from ours by %s: addresses of other clients are not reclaimed", skew), "set both clocks by NTP")
+	}
 }
 
 func loopback(host string) bool {
@@ -111,18 +116,11 @@ func (k *checker) write(ctx context.Context) {
 	if !k.need.Write {
 		return
 	}
-	got, err := k.client.once(ctx, http.MethodOptions, addresses, "", nil, nil, nil)
+	methods, err := k.client.mayWrite(ctx, addresses)
 	if k.failed("write-back of leases", err) {
 		return
 	}
-	var options struct {
-		Actions map[string]json.RawMessage `json:"actions"`
-	}
-	if err := json.Unmarshal(got.body, &options); err != nil {
-		k.failed("write-back of leases", notNetBox(got, http.MethodOptions, addresses))
-		return
-	}
-	if _, ok := options.Actions[http.MethodPut]; !ok {
+	if _, ok := methods[http.MethodPut]; !ok {
 		k.add(Failure, "write-back of leases", "the token may not change IP addresses: leases are given, but not shown in NetBox",
 			"give the token's user the object permission change on "+addresses.model()+", and set the token write enabled")
 	}

@@ -15,11 +15,12 @@ type fieldInfo struct {
 	Type        choice   `json:"type"`
 	Status      choice   `json:"status"` // from 4.7
 	ObjectTypes []string `json:"object_types"`
+	ChoiceSet   ref      `json:"choice_set"`
 }
 
 // fieldNamed reads a definition; nil for a field that does not exist.
 func (c *Client) fieldNamed(ctx context.Context, name string) (*fieldInfo, error) {
-	page, err := c.page(ctx, customFields, url.Values{"name": {name}, "fields": {"id,name,type,object_types"}})
+	page, err := c.page(ctx, customFields, url.Values{"name": {name}, "fields": {"id,name,type,object_types,choice_set"}})
 	if err != nil {
 		return nil, err
 	}

@@ -58,8 +58,15 @@ type FieldNeed struct {
 	Name        string
 	Types       []string // usable types; bootstrap makes the first
 	ObjectType  string   // "ipam.ipaddress"
-	Label       string   // for bootstrap, as is Description
+	Label       string   // for bootstrap, as is all below
 	Description string
+
+	group    string      // that the field is shown in
+	weight   int         // order within the group; 0: NetBox's own
+	search   *int        // search weight, 0: not searched; nil: NetBox's own
+	loose    bool        // filters find parts of the value
+	choices  [][2]string // of a selection: values and labels
+	conflict string      // what to do about a field of another type; empty: see needField
 }
 
 // Needs lists the custom fields of lease records.

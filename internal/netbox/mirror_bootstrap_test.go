@@ -1,0 +1,225 @@
+package netbox
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+)
+
+func mirrorNeeds() MirrorRequirements {
+	return MirrorRequirements{
+		LeaseStatus: "dhcp", ReservationStatus: "reserved", ProtectTag: "dhcp-protect", SyncsAddresses: true, ExpiryInNetBox: true,
+		StatusPage: "https://sync.example.org/",
+		Contexts: []ContextNeed{{Name: object.ContextName + "option-codes", Description: "DHCP options", Data: json.RawMessage(`{"codes":{"3":"Router"}}`),
+			Merge: func(have json.RawMessage) json.RawMessage {
+				if strings.Contains(string(have), "Router") {
+					return have
+				}
+				return json.RawMessage(`{"codes":{"3":"Router","200":"Ours"}}`)
+			}}, {Name: object.ContextName + "option-values", Data: json.RawMessage(`{"values":[]}`)}},
+	}
+}
+
+// checkMirrorBootstrap prepares an empty NetBox and makes sure that it is
+// enough, and done once.
+func checkMirrorBootstrap(t *testing.T, c *Client) {
+	t.Helper()
+	need := mirrorNeeds()
+	plan, err := c.PlanMirrorBootstrap(t.Context(), need)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"create custom field dhcp_client_id (text) on ipam.ipaddress", "create choice set Windows DHCP provenance",
+		"create custom field dhcp_scopes (longtext) on ipam.prefix", "create tag dhcp-protect", "create IPAM role dhcp-scope", "create config context windows-dhcp option-codes",
+		"create saved filter windows-dhcp-violations", "create table config Windows DHCP scopes", "create custom link Windows DHCP lease"} {
+		if !strings.Contains(plan.String(), line+"\n") {
+			t.Errorf("the plan lacks %q:\n%s", line, plan)
+		}
+	}
+	if err := c.ApplyBootstrap(t.Context(), plan); err != nil {
+		t.Fatal(err)
+	}
+	if plan, err = c.PlanMirrorBootstrap(t.Context(), need); err != nil || !plan.Empty() {
+		t.Errorf("a second bootstrap: %s%v", plan, err)
+	}
+	for _, f := range c.CheckMirror(t.Context(), need) {
+		t.Errorf("after the bootstrap: %s", f)
+	}
+	state, err := c.ReadState(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range need.fields() {
+		if !state.HasField(object.Kind(f.ObjectType), f.Name) {
+			t.Errorf("no field %s on %s", f.Name, f.ObjectType)
+		}
+	}
+	if len(state.Contexts) != 2 || !state.Contexts[0].Active {
+		t.Errorf("contexts %+v", state.Contexts)
+	}
+}
+
+func TestTheMirrorsBootstrapIsDoneOnce(t *testing.T) { // windows-dhcp.md section 9 rows 6, 7, 23, 34, 47
+	for _, v := range mirrorVersions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s := netboxtest.New(t, netboxtest.Config{Version: v})
+			c := connect(t, s.URL(), s.TokenV1(), silent())
+			checkMirrorBootstrap(t, c)
+			// Fields have what people search by, and may be edited by them.
+			info, err := c.namedRow(t.Context(), customFields, "name", object.FieldClientID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for field, want := range map[string]any{"label": "DHCP Client ID", "group_name": "Windows DHCP", "search_weight": 500, "ui_editable": "yes", "filter_logic": "exact"} {
+				if !info.is(field, want) {
+					t.Errorf("%s is %s, want %v", field, info.raw(field), want)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatPeopleChangedOfTheBootstrapStays(t *testing.T) {
+	s := netboxtest.New(t, netboxtest.Config{})
+	c := connect(t, s.URL(), s.TokenV1(), silent())
+	need := mirrorNeeds()
+	apply := func() BootstrapPlan {
+		t.Helper()
+		plan, err := c.PlanMirrorBootstrap(t.Context(), need)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.ApplyBootstrap(t.Context(), plan); err != nil {
+			t.Fatal(err)
+		}
+		return plan
+	}
+	apply()
+	id := func(table endpoint, key, name string) int64 {
+		t.Helper()
+		row, err := c.namedRow(t.Context(), table, key, name)
+		if err != nil || row == nil {
+			t.Fatalf("%s %s: %v", table, name, err)
+		}
+		return row.id()
+	}
+	filter := id(savedFilters, "slug", "windows-dhcp-leases")
+	s.Edit(t, string(savedFilters), filter, map[string]any{"parameters": map[string]any{"status": []string{"active"}}, "enabled": false})
+	s.Edit(t, string(customFields), id(customFields, "name", object.FieldServer), map[string]any{"label": "Our server", "object_types": []string{"ipam.prefix"}})
+	s.Edit(t, string(tags), id(tags, "slug", object.TagScope), map[string]any{"object_types": []string{"ipam.prefix"}})
+	s.Edit(t, string(contexts), id(contexts, "name", object.ContextName+"option-codes"), map[string]any{"data": map[string]any{"codes": map[string]any{"200": "Ours"}}})
+	s.Delete(t, string(roles), id(roles, "slug", object.RoleScope))
+	need.StatusPage = "https://elsewhere.example.org"
+	plan := apply()
+	if len(plan.Steps) != 5 {
+		t.Errorf("plan:\n%s", plan)
+	}
+	if again := apply(); !again.Empty() {
+		t.Errorf("a third plan:\n%s", again)
+	}
+	if got := s.Get(string(savedFilters), filter)["enabled"]; got != false {
+		t.Error("a disabled filter was enabled again")
+	}
+	kinds := s.Get(string(customFields), id(customFields, "name", object.FieldServer))["object_types"]
+	if !reflect.DeepEqual(kinds, []any{"ipam.iprange", "ipam.prefix"}) {
+		t.Errorf("object types %v", kinds)
+	}
+}
+
+func TestFieldsOfWrongTypesAreConflicts(t *testing.T) {
+	s := netboxtest.New(t, netboxtest.Config{})
+	netboxtest.Seed(t, s.URL(), s.TokenV1(), netboxtest.World{
+		ChoiceSets: []netboxtest.ChoiceSet{{Name: "other", Choices: [][2]string{{"created", "c"}}}},
+		CustomFields: []netboxtest.CustomField{{Name: object.FieldLeaseSeconds, Type: "text", ObjectTypes: []string{"ipam.iprange"}},
+			{Name: object.FieldManaged, Type: "select", ChoiceSet: "other", ObjectTypes: []string{"ipam.ipaddress"}}},
+	})
+	c := connect(t, s.URL(), s.TokenV1(), silent())
+	plan, err := c.PlanMirrorBootstrap(t.Context(), mirrorNeeds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := plan.String()
+	for _, want := range []string{"custom field dhcp_lease_seconds", "choice set other: it has no value adopted", "choice set other: it has no value prestaged"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not among the conflicts:\n%s", want, text)
+		}
+	}
+	if len(plan.Conflicts) != 3 {
+		t.Errorf("conflicts %v", plan.Conflicts)
+	}
+}
+
+func TestTheDoctorNamesWhatTheMirrorLacks(t *testing.T) { // windows-dhcp.md section 9 row 22
+	s := netboxtest.New(t, netboxtest.Config{Version: netboxtest.V44, Plugins: []string{referencePlugin}, Choices: map[string][]string{"IPAddress.status": {"active", "reserved"}}})
+	c := connect(t, s.URL(), s.TokenV1(), silent())
+	need := mirrorNeeds()
+	s.Add(t, string(contexts), map[string]any{"name": object.ContextName + "failover a", "data": map[string]any{"a": 1}})
+	wantFindings(t, c.CheckMirror(t.Context(), need), map[string]Severity{
+		"version 4.4 is too old": Failure, "plugin netbox_windows_dhcp": Failure, "status dhcp: IP addresses have no such status": Failure,
+		"custom field dhcp_client_id: it does not exist": Failure, "custom field dhcp_lease_active: it does not exist": Warning, "tag windows-dhcp: it does not exist": Failure,
+		"IPAM role dhcp-scope": Failure, "windows-dhcp failover a: it is not limited": Warning, "config context windows-dhcp option-codes: it does not exist": Warning,
+	})
+	need.ReservationStatus, need.PluginAllowed = "dhcp", true
+	wantFindings(t, c.CheckMirror(t.Context(), need), map[string]Severity{"status dhcp: it stands for leases and for reservations": Failure, "plugin netbox_windows_dhcp": Warning})
+}
+
+func wantFindings(t *testing.T, findings []Finding, want map[string]Severity) {
+	t.Helper()
+	for text, severity := range want {
+		found := false
+		for _, f := range findings {
+			found = found || strings.Contains(f.String(), text) && f.Severity == severity
+		}
+		if !found {
+			t.Errorf("no %s %q among:\n%v", severity, text, findings)
+		}
+	}
+}
+
+func TestTheDoctorNamesMissingPermissions(t *testing.T) { // netbox-api.md 1.14
+	for _, v := range mirrorVersions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, _, _ := serveMirror(t, v)
+			const token = "mirror00000000000000000000000000000000000"
+			need := mirrorNeeds()
+			var grants []netboxtest.Grant
+			for _, r := range need.rights() {
+				grants = append(grants, netboxtest.Grant{Object: r.table.model(), Actions: []string{r.action}})
+			}
+			for lacking, r := range need.rights() {
+				var rest []netboxtest.Grant
+				for i, g := range grants {
+					if i != lacking {
+						rest = append(rest, g)
+					}
+				}
+				s.Permit(token, rest...)
+				c := connect(t, s.URL(), token, silent())
+				var found []string
+				for _, f := range c.CheckMirror(t.Context(), need) {
+					if strings.Contains(f.Problem, "lacks this permission") {
+						found = append(found, f.Object)
+					}
+				}
+				want := r.action + " on " + r.table.model()
+				if r == (right{addresses, "view", r.severity, r.lost}) {
+					continue // without it, nothing is checked
+				}
+				if len(found) != 1 || found[0] != want {
+					t.Errorf("without %s: %v", want, found)
+				}
+			}
+			for _, r := range s.Writes() {
+				if r.Status < 400 {
+					t.Errorf("%s %s was carried out", r.Method, r.Path)
+				}
+			}
+		})
+	}
+}
