@@ -63,13 +63,16 @@ func (b *builder) optionsOf(u *unit) []optionValue {
 
 // recordOptions adds what the options of units need to the library: nothing
 // in it is ever changed or removed (windows-dhcp.md 4 step 3).
-func (b *builder) recordOptions(units []*unit) {
+func (b *builder) recordOptions() {
 	codes, values := b.library(codesContext), b.library(valuesContext)
-	for _, u := range units {
+	for _, u := range b.units {
+		if !u.options {
+			continue
+		}
 		for _, o := range u.part.Options.Items {
 			codes.define(o)
 		}
-		for _, v := range b.optionsOf(u) {
+		for _, v := range u.want.Options {
 			values.keep(v)
 		}
 	}
@@ -125,24 +128,13 @@ func (l *library) keep(v optionValue) {
 	l.values = append(l.values, libraryValue{optionValue: v})
 }
 
-// extend appends to a list of a context's data. Everything else in it stays
-// as people made it.
+// extend writes what is new into the context.
 func (b *builder) extend(l *library, list string, added []any) {
 	if l.context == nil || len(added) == 0 {
 		return
 	}
-	doc, ours := make(map[string]any), make(map[string]any)
-	if json.Unmarshal(l.context.Data, &doc) == nil {
-		ours, _ = doc["windows_dhcp"].(map[string]any)
-	}
-	if ours == nil {
-		ours = make(map[string]any)
-	}
-	have, _ := ours[list].([]any)
-	ours[list] = append(have, added...)
-	doc["windows_dhcp"] = ours
 	b.step(Step{
 		Phase: Records, Target: NetBox, Action: object.Update, Kind: object.ConfigContext, ID: l.context.ID, Name: l.name,
-		Changes: []Change{{Field: "data", Old: l.context.Data, New: rawJSON(doc)}}, Rule: "4 step 3", Why: "options of scopes that the library lacks",
+		Changes: []Change{{Field: "data", Old: l.context.Data, New: appended(l.context.Data, list, added)}}, Rule: "4 step 3", Why: "options of scopes that the library lacks",
 	})
 }

@@ -1,0 +1,93 @@
+package mirror
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+)
+
+// Metrics are counters of runs and requests, for a registry.
+type Metrics struct {
+	runs     *prometheus.CounterVec
+	lastEnd  prometheus.Gauge
+	lastGood prometheus.Gauge
+	seconds  prometheus.Gauge
+	steps    *prometheus.CounterVec
+	notes    *prometheus.GaugeVec
+	requests *prometheus.CounterVec
+	latency  *prometheus.HistogramVec
+}
+
+func newMetrics() *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "netbox_dhcp_sync", Name: name, Help: help}, labels)
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "netbox_dhcp_sync", Name: name, Help: help})
+	}
+	return &Metrics{
+		runs:     counter("runs_total", "Runs by exit code.", "code"),
+		lastEnd:  gauge("last_run_timestamp_seconds", "When the last run ended."),
+		lastGood: gauge("last_success_timestamp_seconds", "When the last run with exit code 0 ended."),
+		seconds:  gauge("last_run_duration_seconds", "How long the last run took."),
+		steps:    counter("steps_total", "Steps by what they change and what became of them.", "kind", "action", "outcome"),
+		notes: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "netbox_dhcp_sync", Name: "notes", Help: "Notes of the last plan by level.",
+		}, []string{"level"}),
+		requests: counter("psu_requests_total", "Requests to Windows servers by path and status; status 0 is no answer.", "server", "method", "path", "status"),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "netbox_dhcp_sync", Name: "psu_request_duration_seconds", Help: "How long Windows servers take to answer.",
+			Buckets: prometheus.ExponentialBuckets(0.05, 2, 12),
+		}, []string{"server"}),
+	}
+}
+
+func (m *Metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.runs, m.lastEnd, m.lastGood, m.seconds, m.steps, m.notes, m.requests, m.latency}
+}
+
+// Describe implements prometheus.Collector.
+func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, c := range m.collectors() {
+		c.Describe(ch)
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
+	for _, c := range m.collectors() {
+		c.Collect(ch)
+	}
+}
+
+func (m *Metrics) observer(host string) func(psu.Attempt) {
+	return func(a psu.Attempt) {
+		m.requests.WithLabelValues(host, a.Method, a.Path, strconv.Itoa(a.Status)).Inc()
+		m.latency.WithLabelValues(host).Observe(a.Took.Seconds())
+	}
+}
+
+func (m *Metrics) ran(run *Run) {
+	end := float64(run.Started.Add(run.Took).UnixMilli()) / 1000
+	m.runs.WithLabelValues(strconv.Itoa(run.Code)).Inc()
+	m.lastEnd.Set(end)
+	if run.Code == codeOK {
+		m.lastGood.Set(end)
+	}
+	m.seconds.Set(run.Took.Seconds())
+	if run.Plan != nil {
+		m.notes.Reset()
+		for _, n := range run.Plan.Notes {
+			m.notes.WithLabelValues(string(n.Level)).Inc()
+		}
+	}
+	if run.Report == nil {
+		return
+	}
+	for i := range run.Report.Results {
+		r := &run.Report.Results[i]
+		m.steps.WithLabelValues(string(r.Step.Kind), string(r.Step.Action), string(r.Outcome)).Inc()
+	}
+}

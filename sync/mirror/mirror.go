@@ -1,0 +1,217 @@
+// Package mirror runs the mirror of Windows DHCP servers: it reads both sides,
+// asks package plan what to do, has it applied, and remembers what the next
+// run needs. It decides nothing about addresses or scopes, and writes to no
+// terminal.
+package mirror
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+)
+
+// Options say what one run is about.
+type Options struct {
+	Mode plan.Mode // Sync where empty
+	// Servers are names of configured servers, in any form they are known by
+	// (windows-dhcp.md 3.3); empty: all.
+	Servers []string
+	Scopes  []netip.Prefix // empty: all
+	// AllowDeletes lets guard c pass for this run.
+	AllowDeletes bool
+	// AlongsidePlugin runs although the plugin this mirror replaces is installed.
+	AlongsidePlugin bool
+	// Progress, if not nil, is told how far a stage is; total 0: not known. It
+	// is called from several goroutines.
+	Progress func(stage string, done, total int)
+}
+
+func (o Options) progress(stage string, done, total int) {
+	if o.Progress != nil {
+		o.Progress(stage, done, total)
+	}
+}
+
+// Mirror is one settings file at work. It is safe for concurrent use; runs
+// exclude each other by the lock in the state folder.
+type Mirror struct {
+	File   *settings.SyncFile
+	NetBox *netbox.Client
+	Trust  psu.TrustStore
+
+	log     logrus.FieldLogger
+	servers map[string]*psu.Client // by configured host
+	state   stateDir
+	metrics *Metrics
+	now     func() time.Time
+
+	wanted chan []string // servers of a run asked for by SyncNow
+
+	mu   sync.Mutex
+	last *Run // of this process
+}
+
+// Open prepares a mirror. It sends nothing and takes no lock. An error is one
+// of settings or files.
+func Open(f *settings.SyncFile, log logrus.FieldLogger) (*Mirror, error) {
+	token := func() (string, error) {
+		t, err := f.NetBox.Token()
+		return t.Reveal(), err
+	}
+	client, err := netbox.NewClient(netbox.Config{URL: f.NetBox.URL, Token: token, Timeout: f.NetBox.Timeout}, log)
+	if err != nil {
+		return nil, err
+	}
+	m := &Mirror{
+		File: f, NetBox: client, Trust: psu.TrustStore{Dir: filepath.Join(f.Sync.StateDir, "certificates")},
+		log: log, servers: make(map[string]*psu.Client), state: stateDir(f.Sync.StateDir), metrics: newMetrics(), now: time.Now, wanted: make(chan []string, 1),
+	}
+	for _, s := range f.Sync.Servers {
+		if m.servers[s.Host], err = m.serverClient(s); err != nil {
+			m.Close()
+			return nil, fmt.Errorf("server %s: %w", s.Host, err)
+		}
+	}
+	return m, nil
+}
+
+// Close drops idle connections.
+func (m *Mirror) Close() {
+	m.NetBox.Close()
+	for _, c := range m.servers {
+		if c != nil {
+			c.Close()
+		}
+	}
+}
+
+// Metrics are the mirror's own, for a registry.
+func (m *Mirror) Metrics() *Metrics { return m.metrics }
+
+// Server returns the client of a configured server; nil: none of that name.
+func (m *Mirror) Server(name string) *psu.Client {
+	s, ok := m.File.Sync.FindServer(name)
+	if !ok {
+		return nil
+	}
+	return m.servers[s.Host]
+}
+
+func (m *Mirror) serverClient(s settings.SyncServer) (*psu.Client, error) {
+	pin, err := m.Trust.Load(s.Host)
+	if err != nil {
+		return nil, err
+	}
+	sync := m.File.Sync
+	return psu.New(psu.Config{
+		Host: s.Host, Port: s.Port, HTTPS: s.HTTPS, Verify: s.Verify, ServerName: s.ServerName, Pin: pin,
+		Token: func() (string, error) {
+			t, err := s.Token()
+			return t.Reveal(), err
+		},
+		Timeout: sync.PSU.Timeout, Parallel: parallel(sync),
+		ReadOnly: sync.ReadOnly || sync.DryRun || !sync.PushReservations && !sync.PushScopeInfo,
+		WarnDays: sync.Certificates.WarnDays, Observe: m.metrics.observer(s.Host),
+	}, m.log.WithField("server", s.Host))
+}
+
+// parallel is how many requests one server gets at once (windows-dhcp.md 9
+// row 29).
+func parallel(s settings.Sync) int {
+	if s.Priority == "low" {
+		return 1
+	}
+	return s.PSU.Parallel
+}
+
+// Plan reads both sides and decides what a run would do. It writes nothing.
+func (m *Mirror) Plan(ctx context.Context, o Options) (*plan.Plan, error) {
+	in, err := m.Read(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Build(*in), nil
+}
+
+// policy puts the settings in the words of package plan.
+func (m *Mirror) policy(o Options) (plan.Policy, error) {
+	s := m.File.Sync
+	p := plan.Policy{
+		Mode: o.Mode, SyncIPs: s.SyncIPs, PushReservations: s.PushReservations, PushScopeInfo: s.PushScopeInfo, ReadOnly: s.ReadOnly,
+		ActiveScopesOnly: s.ActiveScopesOnly, AutoImport: s.AutoImport, RefreshOptions: s.RefreshOptions, InheritTenant: s.InheritTenant,
+		SkipRAS: s.SkipRAS, ExpiryInNetBox: s.ExpiryInNetBox, Adopt: plan.Adopt(s.Adopt),
+		LeaseStatus: s.Statuses.Lease, ReservationStatus: s.Statuses.Reservation,
+		PreviousLease: s.Statuses.PreviousLease, PreviousReservation: s.Statuses.PreviousReservation,
+		ProtectTag: s.Protect.Tag, UpdateClientID: s.Protect.UpdateClientID,
+		MaxDeletePercent: s.Guards.MaxDeletePercent, MaxDeleteCount: s.Guards.MaxDeleteCount, KeepAssigned: s.Guards.KeepAssigned,
+		AllowDeletes: o.AllowDeletes, CreateMissingPrefixes: s.Import.CreateMissingPrefixes,
+		ReplaceClientID: s.Push.ReplaceClientID, DeleteRemoved: s.Push.DeleteRemoved, PushToPartner: s.Push.PushToPartner,
+		MaintenanceScopes: s.MaintenanceScopes, OnlyScopes: o.Scopes, Failovers: make(map[string]plan.Failover),
+	}
+	if p.Mode == "" {
+		p.Mode = plan.Sync
+	}
+	if tag := m.File.NetBox.Dynamic.Tag; tag != "" {
+		p.ExemptTags = []string{strings.ToLower(tag)}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Failover)) {
+		f := s.Failover[name]
+		p.Failovers[name] = plan.Failover{Primary: f.Primary, Disabled: !f.SyncEnabled, Maintenance: f.Maintenance}
+	}
+	selected := make(map[string]bool)
+	for _, name := range o.Servers {
+		server, ok := s.FindServer(name)
+		if !ok {
+			return p, fmt.Errorf("--server %s: no such server: %s", name, strings.Join(m.hosts(), ", "))
+		}
+		selected[server.Host] = true
+	}
+	for _, server := range s.Servers {
+		c := plan.Server{
+			Selected: len(o.Servers) == 0 || selected[server.Host], Standalone: server.SyncStandaloneScopes,
+			Maintenance: server.Maintenance, Disabled: !server.Enabled, VRF: server.VRF, ScopeVRF: server.ScopeVRF,
+		}
+		c.Host, c.Aliases = server.Host, server.Aliases
+		p.Servers = append(p.Servers, c)
+	}
+	return p, nil
+}
+
+func (m *Mirror) hosts() []string {
+	var hosts []string
+	for _, s := range m.File.Sync.Servers {
+		hosts = append(hosts, s.Host)
+	}
+	return hosts
+}
+
+// Run is one run, for reports, the status page and metrics.
+type Run struct {
+	ID       string        `json:"id"`
+	Mode     plan.Mode     `json:"mode"`
+	Started  time.Time     `json:"started"`
+	Took     time.Duration `json:"took_ns"`
+	Servers  []string      `json:"servers,omitempty"` // of a run over some only
+	DryRun   bool          `json:"dry_run,omitempty"`
+	Summary  string        `json:"summary"` // one line
+	Warnings []string      `json:"warnings,omitempty"`
+	Error    string        `json:"error,omitempty"` // why there was no plan
+	Code     int           `json:"exit_code"`
+
+	Plan   *plan.Plan    `json:"plan,omitempty"`
+	Report *apply.Report `json:"report,omitempty"`
+}

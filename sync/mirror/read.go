@@ -1,0 +1,249 @@
+package mirror
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// NotPreparedError says that a NetBox cannot be mirrored into as it is.
+type NotPreparedError struct {
+	Problem, Fix string
+}
+
+// Error gives problem and cure.
+func (e *NotPreparedError) Error() string { return e.Problem + ": " + e.Fix }
+
+// pluginPackage is the NetBox plugin whose work this mirror does. Both at once
+// would undo each other's (windows-dhcp.md 3.4).
+const pluginPackage = "netbox_windows_dhcp"
+
+// Read reads both sides for a plan: NetBox without its addresses, then the
+// servers that are needed, then the addresses of the scopes that take part. A
+// server that cannot be read is part of the answer; a NetBox that cannot is an
+// error.
+func (m *Mirror) Read(ctx context.Context, o Options) (*plan.Input, error) {
+	policy, err := m.policy(o)
+	if err != nil {
+		return nil, err
+	}
+	memory, err := m.state.memory()
+	if err != nil {
+		return nil, err
+	}
+	o.progress("reading NetBox", 0, 0)
+	state, err := m.NetBox.ReadState(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.prepared(state, &policy, o); err != nil {
+		return nil, err
+	}
+	in := &plan.Input{NetBox: state, Policy: policy, Memory: memory, Now: m.now().UTC().Truncate(1e9)}
+	if err := m.readServers(ctx, in, o); err != nil {
+		return nil, err
+	}
+	subnets := plan.NewRoster(in).Subnets()
+	state.Addresses, err = m.NetBox.ReadAddresses(ctx, subnets, func(done, total int) { o.progress("reading addresses", done, total) })
+	if err != nil {
+		return nil, err
+	}
+	return in, nil
+}
+
+// prepared checks what a run cannot do without (windows-dhcp.md 3.1 and 9
+// row 22).
+func (m *Mirror) prepared(state *object.State, policy *plan.Policy, o Options) error {
+	var missing []string
+	need := map[object.Kind][]string{
+		object.IPAddress: {object.FieldClientID, object.FieldManaged},
+		object.IPRange: {object.FieldScopeName, object.FieldServer, object.FieldFailover, object.FieldRouter, object.FieldLeaseSeconds,
+			object.FieldExclusions, object.FieldOptions, object.FieldOtherSources},
+	}
+	for _, kind := range []object.Kind{object.IPAddress, object.IPRange} {
+		for _, name := range need[kind] {
+			if !state.HasField(kind, name) {
+				missing = append(missing, "custom field "+name)
+			}
+		}
+	}
+	if state.Roles[object.RoleScope] == 0 {
+		missing = append(missing, "IPAM role "+object.RoleScope)
+	}
+	for _, tag := range []string{object.TagScope, object.TagData, policy.ProtectTag} {
+		if tag != "" && state.Tags[tag] == 0 {
+			missing = append(missing, "tag "+tag)
+		}
+	}
+	switch {
+	case slices.Contains(state.Plugins, pluginPackage) && !o.AlongsidePlugin && policy.Mode != plan.Migrate:
+		return &NotPreparedError{"the plugin netbox-windows-dhcp is installed in this NetBox, and both would undo each other's work",
+			"remove the plugin (docs/sync/from-the-plugin.md), or take the risk with --alongside-plugin"}
+	case len(missing) > 0:
+		return &NotPreparedError{"NetBox lacks " + strings.Join(missing, ", "), "run netbox-dhcp-sync bootstrap"}
+	}
+	return nil
+}
+
+// readServers asks every server the plan needs, and whose partner turns out to
+// be down, until nobody is left to ask.
+func (m *Mirror) readServers(ctx context.Context, in *plan.Input, o Options) error {
+	for {
+		hosts := plan.NewRoster(in).Ask()
+		if len(hosts) == 0 {
+			break
+		}
+		answers := make([]windhcp.Server, len(hosts))
+		var group errgroup.Group
+		for i, host := range hosts {
+			group.Go(func() error {
+				o.progress("reading "+host, 0, 0)
+				answers[i] = m.readLists(ctx, in, host)
+				return nil
+			})
+		}
+		_ = group.Wait() // what went wrong is in the answers
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		in.Windows = append(in.Windows, answers...)
+	}
+	slices.SortFunc(in.Windows, func(a, b windhcp.Server) int { return m.position(a.Host) - m.position(b.Host) })
+	var group errgroup.Group
+	roster := plan.NewRoster(in)
+	for i := range in.Windows {
+		group.Go(func() error {
+			m.readParts(ctx, in, roster, &in.Windows[i], o)
+			return nil
+		})
+	}
+	_ = group.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+func (m *Mirror) position(host string) int { return slices.Index(m.hosts(), host) }
+
+// readLists reads what has to be known of a server before its scopes are.
+func (m *Mirror) readLists(ctx context.Context, in *plan.Input, host string) windhcp.Server {
+	client := m.servers[host]
+	s := windhcp.Server{Host: host}
+	health, err := client.Health(ctx)
+	if err != nil {
+		s.Scopes.Err = err
+		return s
+	}
+	s.Version = health.Version
+	s.Scopes = client.Scopes(ctx, in.Policy.ActiveScopesOnly)
+	if in.Policy.ActiveScopesOnly && s.Scopes.Err == nil && lacksKnown(in, &s) {
+		// Only the whole list tells a scope that is inactive from one that is gone.
+		s.Scopes = client.Scopes(ctx, false)
+	}
+	if s.Scopes.Err == nil {
+		s.Failovers = client.Failovers(ctx)
+	}
+	return s
+}
+
+// lacksKnown reports whether NetBox knows a scope that the list does not have.
+func lacksKnown(in *plan.Input, s *windhcp.Server) bool {
+	return slices.ContainsFunc(in.NetBox.Ranges, func(r object.Range) bool {
+		_, listed := s.Scope(r.Subnet().Addr())
+		return r.Role == object.RoleScope && !listed
+	})
+}
+
+// readParts reads the content of the scopes that take part. Reservations come
+// last: one that is made meanwhile keeps an address, one that is missed does
+// not cost it (windows-dhcp.md 10).
+func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *plan.Roster, s *windhcp.Server, o Options) {
+	var all, pushed []netip.Addr
+	for _, scope := range s.Scopes.Items {
+		whole, some := roster.Reads(s.Host, scope)
+		if whole {
+			all = append(all, scope.ID())
+		}
+		if some {
+			pushed = append(pushed, scope.ID())
+		}
+	}
+	s.Parts = make(map[netip.Addr]windhcp.Part)
+	if len(pushed) == 0 {
+		return
+	}
+	client, p := m.servers[s.Host], &in.Policy
+	parts := make([]windhcp.Part, len(pushed))
+	for i := range parts {
+		parts[i] = windhcp.Unread()
+	}
+	m.readScopes(ctx, client, p, all, pushed, parts, func(done int) { o.progress("reading scopes of "+s.Host, done, len(pushed)) })
+	if wantsLeases(p) {
+		leases := client.AllLeases(ctx, all)
+		reservations := client.AllReservations(ctx, pushed)
+		for i, id := range pushed {
+			if slices.Contains(all, id) {
+				parts[i].Leases = leases.Of(id)
+			}
+			parts[i].Reservations = reservations.Of(id)
+		}
+	}
+	for i, id := range pushed {
+		s.Parts[id] = parts[i]
+	}
+}
+
+// wantsLeases reports whether leases and reservations matter to a plan.
+func wantsLeases(p *plan.Policy) bool {
+	return p.Mode == plan.Migrate || p.Mode == plan.Sync && (p.SyncIPs || p.PushReservations)
+}
+
+// readScopes reads what has to be asked for scope by scope.
+func (m *Mirror) readScopes(ctx context.Context, client *psu.Client, p *plan.Policy, all, pushed []netip.Addr, parts []windhcp.Part, progress func(done int)) {
+	if p.Mode == plan.Migrate {
+		return
+	}
+	options := p.Mode == plan.Import || p.AutoImport || p.RefreshOptions && !p.PushScopeInfo
+	var group errgroup.Group
+	group.SetLimit(8) // the client itself limits what is in flight
+	done := make(chan struct{}, len(pushed))
+	for i, id := range pushed {
+		group.Go(func() error {
+			parts[i].Exclusions = client.Exclusions(ctx, id)
+			if options && slices.Contains(all, id) {
+				parts[i].Options = client.ScopeOptions(ctx, id)
+			}
+			done <- struct{}{}
+			progress(len(done))
+			return nil
+		})
+	}
+	_ = group.Wait()
+}
+
+// Check reads one server and says in words whether it can be used, for doctor.
+func (m *Mirror) checkServer(ctx context.Context, host string) (psu.Health, int, error) {
+	client := m.servers[host]
+	health, err := client.Health(ctx)
+	if err != nil {
+		return health, 0, err
+	}
+	scopes := client.Scopes(ctx, false)
+	if scopes.Err != nil {
+		return health, 0, scopes.Err
+	}
+	if len(scopes.Malformed) > 0 {
+		return health, len(scopes.Items), fmt.Errorf("%d scopes cannot be understood: %s", len(scopes.Malformed), scopes.Malformed[0])
+	}
+	return health, len(scopes.Items), nil
+}
