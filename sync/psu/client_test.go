@@ -2,6 +2,7 @@ package psu_test
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -57,7 +58,7 @@ func wantKind(t *testing.T, err error, want psu.Kind) *psu.Error {
 	if psu.KindOf(err) != want {
 		t.Fatalf("got %v (kind %q), want kind %q", err, psu.KindOf(err), want)
 	}
-	e, _ := err.(*psu.Error)
+	e, _ := errors.AsType[*psu.Error](err)
 	return e
 }
 

@@ -1,0 +1,177 @@
+// Package psu holds the tests of the PowerShell scripts of this folder: their
+// routes, roles and fields against the contract. It has no code of its own.
+package psu
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const script = "dhcp_endpoints.ps1"
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// contract is the table of windows-dhcp.md 1.2.
+func contract() []string {
+	return []string{
+		"GET scopes Read", "GET scopes/:scope_id Read", "POST scopes Write", "PUT scopes/:scope_id Write",
+		"GET leases Read",
+		"GET reservations Read", "POST reservations Write", "PUT reservations/:client_id Write", "DELETE reservations/:client_id Write",
+		"GET failover Read", "POST failover Write",
+		"GET options/server Read", "GET options/scope/:scope_id Read",
+		"GET exclusions Read", "POST exclusions Write", "DELETE exclusions Write",
+		"GET health Read", "POST health Write",
+	}
+}
+
+// windows-dhcp.md 1.2 and section 9 row 48.
+func TestTheScriptHasTheRoutesAndRolesOfTheContract(t *testing.T) {
+	var have []string
+	for _, m := range regexp.MustCompile(`(?m)^Add-DhcpEndpoint (\S+) '([^']+)' (\S+) \{$`).FindAllStringSubmatch(read(t, script), -1) {
+		have = append(have, strings.Join(m[1:], " "))
+	}
+	want := contract()
+	slices.Sort(want)
+	slices.Sort(have)
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Errorf("routes (-contract +script):\n%s", diff)
+	}
+	for _, line := range []string{
+		`$roles = @('DHCPWriter')`,
+		`if ($Access -eq 'Read') { $roles = @('DHCPReader', 'DHCPWriter') }`,
+		`New-PSUEndpoint -Url "/api/dhcp/$Path" -Method $Method -Authentication -Role $roles -Endpoint`,
+	} {
+		if !strings.Contains(read(t, script), line) {
+			t.Errorf("the script lacks %s", line)
+		}
+	}
+	if n := strings.Count(read(t, script), "New-PSUEndpoint"); n != 1 {
+		t.Errorf("New-PSUEndpoint is called in %d places: one may lack roles", n)
+	}
+}
+
+// The guide lists the same endpoints.
+func TestTheGuideListsTheRoutes(t *testing.T) {
+	var have []string
+	for _, m := range regexp.MustCompile("(?m)^\\| (GET|POST|PUT|DELETE) \\| `([^`]+)` \\| (Read|Write) \\|").FindAllStringSubmatch(read(t, "README.md"), -1) {
+		have = append(have, strings.Join(m[1:], " "))
+	}
+	want := contract()
+	slices.Sort(want)
+	slices.Sort(have)
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Errorf("routes (-contract +README.md):\n%s", diff)
+	}
+}
+
+// windows-dhcp.md 1.3.
+func TestTheShapesHaveTheFieldsOfTheContract(t *testing.T) {
+	scope := []string{"scope_id", "name", "start_ip", "end_ip", "subnet_mask", "description", "state", "lease_duration_seconds"}
+	for function, want := range map[string][]string{
+		"ConvertTo-Scope":       scope,
+		"ConvertTo-ListedScope": {"router", "failover_name"},
+		"ConvertTo-Lease":       {"ip_address", "client_id", "hostname", "scope_id", "lease_expiry", "address_state"},
+		"ConvertTo-Reservation": {"ip_address", "client_id", "name", "description", "type", "scope_id"},
+		"ConvertTo-Failover": {
+			"name", "primary_server", "secondary_server", "mode", "scope_ids", "max_client_lead_time", "max_response_delay",
+			"state_switchover_interval", "enable_auth",
+		},
+		"ConvertTo-Option":    {"code", "name", "value", "type", "vendor_class"},
+		"ConvertTo-Exclusion": {"scope_id", "start_ip", "end_ip"},
+	} {
+		have := fields(bodyOf(t, function))
+		if diff := cmp.Diff(want, have); diff != "" {
+			t.Errorf("%s (-contract +script):\n%s", function, diff)
+		}
+	}
+}
+
+// bodyOf cuts one function out of the script.
+func bodyOf(t *testing.T, name string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(read(t, script), "    function "+name+" {\n")
+	text, _, end := strings.Cut(rest, "\n    }\n")
+	if !ok || !end {
+		t.Fatalf("the script lacks function %s", name)
+	}
+	return text
+}
+
+// fields are the keys a function writes, each once.
+func fields(text string) []string {
+	var out []string
+	for _, m := range regexp.MustCompile(`(?m)^            ([a-z_]+) +=|\$out\['([a-z_]+)'\] =`).FindAllStringSubmatch(text, -1) {
+		if name := m[1] + m[2]; !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// windows-dhcp.md 1.2: the mandatory input of each endpoint that writes.
+func TestTheMandatoryInputsAreThoseOfTheContract(t *testing.T) {
+	text := read(t, script)
+	for route, want := range map[string]string{
+		"POST 'scopes'":                 "'scope_id', 'start_ip', 'end_ip', 'subnet_mask'",
+		"PUT 'scopes/:scope_id'":        "@()",
+		"POST 'reservations'":           "'scope_id', 'ip_address', 'client_id'",
+		"PUT 'reservations/:client_id'": "@()",
+		"POST 'exclusions'":             "'scope_id', 'start_ip', 'end_ip'",
+		"DELETE 'exclusions'":           "'scope_id', 'start_ip', 'end_ip'",
+		"POST 'failover'":               "'name', 'secondary_server', 'scope_ids'",
+	} {
+		_, body, ok := strings.Cut(text, fmt.Sprintf("\nAdd-DhcpEndpoint %s Write {\n", route))
+		body, _, _ = strings.Cut(body, "\n}\n")
+		if !ok || !strings.Contains(body, "$in = Read-Input $Body "+want+"\n") {
+			t.Errorf("%s does not demand %s", route, want)
+		}
+	}
+}
+
+// windows-dhcp.md 1.5: the version is at least that of the newest script
+// clients know features of.
+func TestTheScriptTellsAVersionThatKnowsActiveOnly(t *testing.T) {
+	m := regexp.MustCompile(`\$ScriptVersion = '(\d+)\.(\d+)\.(\d+)'`).FindStringSubmatch(read(t, script))
+	if m == nil || strings.Join(m[1:], ".") < "1.0.2" {
+		t.Errorf("version %q, want 1.0.2 or newer", m)
+	}
+	if !strings.Contains(read(t, "README.md"), `"version":"`+strings.Join(m[1:], ".")+`"`) {
+		t.Error("README.md shows another version")
+	}
+}
+
+// The files are read by Windows PowerShell 5.1, which takes text without byte
+// order mark for the system's code page.
+func TestTheScriptsAreASCII(t *testing.T) {
+	for _, name := range []string{script, "setup_roles.ps1"} {
+		for i, line := range strings.Split(read(t, name), "\n") {
+			if strings.ContainsFunc(line, func(r rune) bool { return r > '~' || r < ' ' }) {
+				t.Errorf("%s:%d: %q", name, i+1, line)
+			}
+		}
+	}
+}
+
+// Secrets are asked for, never parameters: those end in histories and logs.
+func TestNoScriptTakesASecretAsParameter(t *testing.T) {
+	params := regexp.MustCompile(`(?s)\nparam\((.*?)\n\)`).FindStringSubmatch(read(t, "setup_roles.ps1"))
+	if params == nil {
+		t.Fatal("setup_roles.ps1 has no parameters")
+	}
+	if word := regexp.MustCompile(`(?i)token|secret|password|credential`).FindString(params[1]); word != "" {
+		t.Errorf("setup_roles.ps1 has a parameter with %q", word)
+	}
+}
