@@ -30,6 +30,8 @@ const NoVersion = "none"
 
 // Config says how the server answers.
 type Config struct {
+	// Listen is a loopback address; empty: 127.0.0.1.
+	Listen string
 	HTTPS bool
 	// Certificate is shown on HTTPS; nil: a self-signed one for localhost, as
 	// PowerShell Universal makes it.
@@ -95,6 +97,14 @@ func Start(c Config) (*Server, error) {
 		s.tokens[jwt(r, end)] = r
 	}
 	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	if c.Listen != "" {
+		listener, err := net.Listen("tcp", net.JoinHostPort(c.Listen, "0"))
+		if err != nil {
+			return nil, err
+		}
+		_ = s.http.Listener.Close()
+		s.http.Listener = listener
+	}
 	s.http.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			s.connections.Add(1)
