@@ -27,7 +27,7 @@ var pageJS string
 // script are in it, and its policy forbids it to load or run anything else. It
 // reads the same without its script, which only filters. The error is that of w.
 func (r *Report) HTML(w io.Writer) error {
-	t, err := template.New("page").Funcs(template.FuncMap{"safe": plan.Printable, "count": count}).Parse(pageHTML)
+	t, err := template.New("page").Funcs(template.FuncMap{"safe": plan.Printable, "count": count, "parts": parts}).Parse(pageHTML)
 	if err != nil {
 		return fmt.Errorf("drift page: %w", err)
 	}
@@ -147,6 +147,8 @@ func verdict(c Counts) (sentence, mood string) {
 		return "A run would hold changes back.", "bad"
 	case c.Differences() > 0:
 		return "NetBox and Windows DHCP differ.", "drift"
+	case c.Synced == 0:
+		return "No scope was compared.", "drift"
 	case !c.InStep():
 		return "Nothing to change, but something to look at.", "drift"
 	}
@@ -154,15 +156,19 @@ func verdict(c Counts) (sentence, mood string) {
 }
 
 func tiles(c Counts) []tile {
+	noun := func(n int, one, many string) string {
+		_, noun, _ := strings.Cut(count(n, one, many), " ")
+		return noun
+	}
 	all := []tile{
 		{"to create", "#differences", c.Create, "create"},
 		{"to change", "#differences", c.Update, "update"},
 		{"to delete", "#differences", c.Delete, "delete"},
-		{"failures", "#failure", c.Failures, "bad"},
+		{noun(c.Failures, "failure", "failures"), "#failure", c.Failures, "bad"},
 		{"held back by guards", "#guard", c.Guards, "bad"},
-		{"conflicts", "#conflict", c.Conflicts, "bad"},
-		{"warnings", "#warning", c.Warnings, "update"},
-		{"invalid statuses", "#violations", c.Violations, "update"},
+		{noun(c.Conflicts, "conflict", "conflicts"), "#conflict", c.Conflicts, "bad"},
+		{noun(c.Warnings, "warning", "warnings"), "#warning", c.Warnings, "update"},
+		{noun(c.Violations, "invalid status", "invalid statuses"), "#violations", c.Violations, "update"},
 	}
 	for i := range all {
 		if all[i].Count == 0 {
@@ -247,3 +253,6 @@ func count(n int, one, many string) string {
 	}
 	return fmt.Sprintf("%d %s", n, many)
 }
+
+// parts are the words of a field's name, between which a line may break.
+func parts(field string) []string { return strings.Split(field, "_") }

@@ -76,8 +76,8 @@ func TestThePageShowsEachDifferenceOnce(t *testing.T) {
 	for _, li := range find(page, func(n *html.Node) bool { return n.Data == "li" }) {
 		tiles[content(find(li, element("span"))[0])] = content(find(li, element("b"))[0])
 	}
-	figures := map[string]int{"to create": c.Create, "to change": c.Update, "to delete": c.Delete, "failures": 1, "held back by guards": 1,
-		"conflicts": 1, "warnings": 1, "invalid statuses": 2}
+	figures := map[string]int{"to create": c.Create, "to change": c.Update, "to delete": c.Delete, "failure": 1, "held back by guards": 1,
+		"conflict": 1, "warning": 1, "invalid statuses": 2}
 	for label, n := range figures {
 		if tiles[label] != strconv.Itoa(n) {
 			t.Errorf("%q shows %q, want %d", label, tiles[label], n)
@@ -206,11 +206,12 @@ func TestTheVerdict(t *testing.T) {
 		plan *plan.Plan
 		want string
 	}{
-		"in step":     {&plan.Plan{Notes: []plan.Note{{Level: plan.Skip}}}, "NetBox and Windows DHCP are in step."},
-		"differences": {&plan.Plan{Steps: []plan.Step{{Target: plan.NetBox}}}, "NetBox and Windows DHCP differ."},
-		"a warning":   {&plan.Plan{Notes: []plan.Note{{Level: plan.Warning}}}, "Nothing to change, but something to look at."},
-		"a guard":     {&plan.Plan{Notes: []plan.Note{{Level: plan.Guard}}}, "A run would hold changes back."},
-		"a failure":   {&plan.Plan{Notes: []plan.Note{{Level: plan.Guard}, {Level: plan.Failure}}}, "Not everything could be compared."},
+		"in step":      {&plan.Plan{Scopes: []plan.ScopeSeen{{Synced: true}}, Notes: []plan.Note{{Level: plan.Skip}}}, "NetBox and Windows DHCP are in step."},
+		"differences":  {&plan.Plan{Steps: []plan.Step{{Target: plan.NetBox}}}, "NetBox and Windows DHCP differ."},
+		"a warning":    {&plan.Plan{Scopes: []plan.ScopeSeen{{Synced: true}}, Notes: []plan.Note{{Level: plan.Warning}}}, "Nothing to change, but something to look at."},
+		"nothing read": {&plan.Plan{Scopes: []plan.ScopeSeen{{Why: "in maintenance"}}}, "No scope was compared."},
+		"a guard":      {&plan.Plan{Notes: []plan.Note{{Level: plan.Guard}}}, "A run would hold changes back."},
+		"a failure":    {&plan.Plan{Notes: []plan.Note{{Level: plan.Guard}, {Level: plan.Failure}}}, "Not everything could be compared."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := content(find(parsed(t, c.plan), element("h1"))[0])
