@@ -70,9 +70,6 @@ func (b *builder) syncAddresses() {
 	for _, place := range places {
 		n := networkOf(networks, bits, place)
 		x, f := b.addressAt(place), all[place]
-		if f != nil && f.reservation != nil && b.withdrawn(f.unit.server, place, f.reservation) {
-			f.reservation = nil // about to be deleted on the server
-		}
 		if list := b.addresses[place]; len(list) > 1 {
 			b.note(Note{Level: Warning, Scope: n.subnet, Addr: place.Addr, Rule: "3.6",
 				Text: fmt.Sprintf("%d address objects for this host in one VRF: only %d is kept up to date", len(list), x.ID)})
@@ -81,11 +78,14 @@ func (b *builder) syncAddresses() {
 		case f != nil && (f.reservation != nil || f.lease != nil):
 			b.count(n, x)
 			b.serve(place, x, f, n, populated)
-		case x != nil:
-			b.count(n, x)
-			b.clean(place, x, f, n)
+		default:
+			for _, x := range b.addresses[place] {
+				b.count(n, x)
+				b.clean(place, x, f, n)
+			}
 		}
 	}
+	b.forget(all, networks, bits)
 	b.notePopulated(populated)
 	b.noteOtherVRFs(all)
 	b.holdBack(networks)
@@ -125,15 +125,12 @@ type outcome struct {
 // serve brings one address up to what a server says of it.
 func (b *builder) serve(place Place, x *object.Address, f *facts, n *network, populated map[int64]int) {
 	o := b.row(place, x, f, n)
-	if o.skip {
-		if o.level != "" {
-			b.note(Note{Level: o.level, Server: b.host(f.unit.server), Scope: n.subnet, Addr: place.Addr, Rule: o.row, Text: o.why, Once: o.level == Warning})
-		}
-		b.remember(place, f)
-		return
-	}
 	if o.level != "" {
 		b.note(Note{Level: o.level, Server: b.host(f.unit.server), Scope: n.subnet, Addr: place.Addr, Rule: o.row, Text: o.why, Once: o.level == Warning})
+	}
+	b.remember(place, f)
+	if o.skip {
+		return
 	}
 	b.metadata(place, &o.want, x, f, n)
 	if x == nil {
@@ -145,7 +142,6 @@ func (b *builder) serve(place Place, x *object.Address, f *facts, n *network, po
 	} else {
 		b.update(place, x, &o, n)
 	}
-	b.remember(place, f)
 }
 
 // row finds the first row of table 3.5 that fits.
@@ -154,7 +150,7 @@ func (b *builder) row(place Place, x *object.Address, f *facts, n *network) outc
 		return b.protectedRow(x, f)
 	}
 	if x == nil {
-		return b.newRow(place, f, n)
+		return b.newRow(place, f)
 	}
 	c, former := b.p.classOf(x)
 	o := outcome{want: *x}
@@ -215,9 +211,9 @@ func (b *builder) protectedRow(x *object.Address, f *facts) outcome {
 }
 
 // newRow makes an address for a record that NetBox has none for.
-func (b *builder) newRow(place Place, f *facts, n *network) outcome {
+func (b *builder) newRow(place Place, f *facts) outcome {
 	o := outcome{want: object.Address{
-		Address: netip.PrefixFrom(place.Addr, n.subnet.Bits()), VRF: place.VRF, Managed: object.Created,
+		Address: netip.PrefixFrom(place.Addr, f.unit.scope.Subnet.Bits()), VRF: place.VRF, Managed: object.Created,
 	}}
 	if f.unit.prefix != nil && b.p.InheritTenant {
 		o.want.Tenant = f.unit.prefix.Tenant
@@ -306,5 +302,22 @@ func (b *builder) remember(place Place, f *facts) {
 	b.plan.Memory.Leases[place] = LeaseInfo{
 		Hostname: cutRunes(f.lease.Hostname, 255), ClientID: f.lease.ClientID, Active: true, Expires: f.lease.Expires,
 		Server: b.host(f.unit.server), Scope: f.unit.scope.Subnet, Seen: b.in.Now,
+	}
+}
+
+// forget marks leases that are over in the memory, and drops those of addresses
+// NetBox does not have. What was not read for sure stays.
+func (b *builder) forget(all map[Place]*facts, networks map[subnetKey]*network, bits []int) {
+	for place, info := range b.plan.Memory.Leases {
+		n := networkOf(networks, bits, place)
+		if n == nil || n.unsure != "" || all[place] != nil && (all[place].lease != nil || all[place].doubtful) {
+			continue
+		}
+		if b.addressAt(place) == nil {
+			delete(b.plan.Memory.Leases, place)
+			continue
+		}
+		info.Active, info.Expires = false, time.Time{}
+		b.plan.Memory.Leases[place] = info
 	}
 }

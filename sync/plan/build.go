@@ -27,8 +27,13 @@ type builder struct {
 	// listed are the scope records some server was asked about and whose list
 	// has the scope, by record.
 	listed map[*record]bool
+	// removed are the scope records that go away.
+	removed map[*record]bool
 	// wanted are the scope records as they are after the steps so far.
 	wanted []*record
+	// unplaced are new records that NetBox takes no range for.
+	unplaced map[*record]bool
+	claimed  []*record // whose ranges are made or moved
 	// newPrefixes are the steps that make a prefix.
 	newPrefixes map[subnetKey]int
 	shields     []object.Prefix // prefixes that carry the protecting tag
@@ -36,6 +41,10 @@ type builder struct {
 	// they are after the steps so far.
 	addresses map[Place][]*object.Address
 	held      map[Place]bool // places NetBox had an address object for
+	// withdrawn are reservations that are deleted from servers.
+	withdrawn map[PushedKey]bool
+	// reservedIn are the scopes in which a server has a reservation for a client.
+	reservedIn map[int]map[windhcp.ClientID][]netip.Addr
 }
 
 // unit is a scope that takes part, with what its server said of it.
@@ -44,6 +53,9 @@ type unit struct {
 	server int
 	scope  windhcp.Scope
 	part   windhcp.Part
+	want   *record // as it will be recorded; nil: not recorded
+	// options tells that want has the server's options.
+	options bool
 }
 
 // Build decides what has to be done. It changes nothing in its input.
@@ -51,7 +63,8 @@ func Build(in Input) *Plan {
 	b := &builder{
 		Roster: NewRoster(&in), p: &in.Policy, nb: in.NetBox,
 		plan:   &Plan{Made: in.Now, Memory: in.Memory.clone()},
-		listed: make(map[*record]bool), newPrefixes: make(map[subnetKey]int),
+		listed: make(map[*record]bool), unplaced: make(map[*record]bool), newPrefixes: make(map[subnetKey]int),
+		reservedIn: make(map[int]map[windhcp.ClientID][]netip.Addr),
 	}
 	b.indexAddresses()
 	b.collect()
@@ -64,12 +77,12 @@ func Build(in Input) *Plan {
 	if problem := in.Policy.statusProblem(in.NetBox.Statuses); problem != "" {
 		b.note(Note{Level: Failure, Rule: "3.6", Text: problem + "; no address is touched"})
 	} else if in.Policy.Mode == Sync {
+		targets := b.pushTargets()
+		b.findWithdrawn(targets)
 		if in.Policy.SyncIPs {
 			b.syncAddresses()
 		}
-		if in.Policy.PushReservations {
-			b.pushReservations()
-		}
+		b.pushReservations(targets)
 		b.checkStatuses()
 	}
 	b.reflectScopes()
@@ -80,6 +93,9 @@ func Build(in Input) *Plan {
 // which servers answered.
 func (b *builder) finish() *Plan {
 	slices.SortStableFunc(b.plan.Steps, func(x, y Step) int {
+		if x.Phase == Push && y.Phase == Push {
+			return cmp.Compare(x.Target, y.Target)
+		}
 		return cmp.Compare(x.Phase, y.Phase)
 	})
 	if b.heldBack > 0 {
@@ -128,8 +144,12 @@ func (b *builder) collect() {
 		if s.Failovers.Err != nil {
 			b.note(Note{Level: Failure, Server: s.Host, Rule: "3.8", Text: fmt.Sprintf("failover relationships: %v", s.Failovers.Err)})
 		}
+		told := make(map[netip.Addr]bool)
 		for _, scope := range s.Scopes.Items {
-			b.collectScope(server, s, scope)
+			if !told[scope.ID()] {
+				b.collectScope(server, s, scope)
+			}
+			told[scope.ID()] = true
 		}
 	}
 }
@@ -180,7 +200,7 @@ func (b *builder) noteFailedLists(host string, subnet netip.Prefix, part windhcp
 		}
 		b.noteMalformed(host, subnet, what, malformed)
 	}
-	if b.p.SyncIPs && b.p.Mode == Sync || b.p.PushReservations {
+	if b.p.Mode == Migrate || b.p.Mode == Sync && (b.p.SyncIPs || b.p.PushReservations) {
 		tell("leases", part.Leases.Err, part.Leases.Malformed)
 		tell("reservations", part.Reservations.Err, part.Reservations.Malformed)
 	}

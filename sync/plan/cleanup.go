@@ -9,22 +9,25 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 )
 
-// clean decides about an address no server has a record of
+// clean decides about an address object no server has a record of
 // (windows-dhcp.md 3.7).
 func (b *builder) clean(place Place, x *object.Address, f *facts, n *network) {
-	c, _ := b.p.classOf(x)
+	c, former := b.p.classOf(x)
 	gone := false
 	why := ""
 	switch {
 	case b.protected(place, x):
+		former = false
 	case c == leaseClass:
 		gone, why = true, "no lease and no reservation on the server any more"
 	case c == reservationClass && x.ClientID != "" && managed(x) && !b.p.PushReservations:
 		gone, why = true, "the reservation is gone from the server, and there is no lease"
 	}
-	if gone && f != nil && f.doubtful {
-		gone = false
-		b.note(Note{Level: Skip, Scope: n.subnet, Addr: place.Addr, Rule: "3.9", Text: "kept: the server holds the address back"})
+	if f != nil && f.doubtful {
+		if gone {
+			b.note(Note{Level: Skip, Scope: n.subnet, Addr: place.Addr, Rule: "3.9", Text: "kept: the server holds the address back"})
+		}
+		return
 	}
 	if gone && n.unsure != "" {
 		gone = false // said once for the network, by holdBack
@@ -36,7 +39,7 @@ func (b *builder) clean(place Place, x *object.Address, f *facts, n *network) {
 			Text: fmt.Sprintf("%s, but the address is %s and is kept (guards.keep_assigned)", why, x.InUse)})
 	}
 	if !gone {
-		b.endLease(place, x, n)
+		b.keep(place, x, n, c == reservationClass && former && managed(x))
 		return
 	}
 	n.doomed = append(n.doomed, Step{
@@ -60,21 +63,20 @@ func (b *builder) observed(x *object.Address) []Change {
 	return seen
 }
 
-// endLease marks the lease of an address that stays as over.
-func (b *builder) endLease(place Place, x *object.Address, n *network) {
+// keep marks the lease of an address that stays as over, and moves a
+// reservation of the mirror's from a former status to the present one.
+func (b *builder) keep(place Place, x *object.Address, n *network, moves bool) {
 	if n.unsure != "" {
 		return
 	}
-	if info, ok := b.plan.Memory.Leases[place]; ok && info.Active {
-		info.Active, info.Expires = false, time.Time{}
-		b.plan.Memory.Leases[place] = info
-	}
-	if x.LeaseActive == nil || !*x.LeaseActive {
-		return
-	}
 	o := outcome{row: "3.6", why: "the lease on it is over", want: *x}
-	over := false
-	o.want.LeaseActive, o.want.LeaseExpires = &over, time.Time{}
+	if x.LeaseActive != nil && *x.LeaseActive {
+		over := false
+		o.want.LeaseActive, o.want.LeaseExpires = &over, time.Time{}
+	}
+	if moves {
+		o.row, o.why, o.want.Status = "3.7 status settings changed", "reservations have another status now", b.p.ReservationStatus
+	}
 	b.update(place, x, &o, n)
 }
 
@@ -97,7 +99,7 @@ func (b *builder) holdBack(networks map[subnetKey]*network) {
 		for _, s := range n.doomed {
 			b.step(s)
 			place := Place{s.VRF, s.Addr}
-			b.addresses[place] = b.addresses[place][1:]
+			b.addresses[place] = slices.DeleteFunc(b.addresses[place], func(x *object.Address) bool { return x.ID == s.ID })
 			delete(b.plan.Memory.Leases, place)
 		}
 	}

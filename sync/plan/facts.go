@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
@@ -80,19 +81,20 @@ func (b *builder) gatherUnit(u *unit, n *network, all map[Place]*facts) {
 	bad := 0
 	for i := range u.part.Reservations.Items {
 		r := &u.part.Reservations.Items[i]
-		if !u.scope.Subnet.Contains(r.Addr) {
+		switch {
+		case !u.scope.Subnet.Contains(r.Addr):
 			outside = append(outside, r.Addr)
-			continue
+		case !b.withdrawn[PushedKey{b.host(u.server), r.Addr}]: // else it is about to be deleted there
+			b.mergeReservation(get(r.Addr), u, r)
 		}
-		b.mergeReservation(get(r.Addr), u, r)
 	}
 	for i := range u.part.Leases.Items {
 		l := &u.part.Leases.Items[i]
 		switch {
 		case !u.scope.Subnet.Contains(l.Addr):
 			outside = append(outside, l.Addr)
-		case l.Doubtful(), b.p.SkipRAS && l.ClientID.RAS():
-			get(l.Addr).doubtful = true
+		case b.p.SkipRAS && l.ClientID.RAS(), !l.Active() && !strings.EqualFold(l.State, "InactiveReservation"):
+			get(l.Addr).doubtful = true // also a state nobody knows
 			bad++
 		case l.Active():
 			b.mergeLease(get(l.Addr), u, l)
@@ -114,7 +116,7 @@ func (b *builder) mergeReservation(f *facts, u *unit, r *windhcp.Reservation) {
 		f.reservation, f.unit = r, u
 		return
 	}
-	if *f.reservation != *r {
+	if f.reservation.ClientID != r.ClientID {
 		b.note(Note{Level: Warning, Server: b.host(u.server), Scope: u.scope.Subnet, Addr: r.Addr, Rule: "3.9",
 			Text: fmt.Sprintf("reserved twice: for %s on %s and for %s on %s; the first counts",
 				f.reservation.ClientID, b.host(f.unit.server), r.ClientID, b.host(u.server))})
@@ -145,23 +147,27 @@ func (b *builder) mergeLease(f *facts, u *unit, l *windhcp.Lease) {
 
 // cover marks networks that overlap a scope which was not read in this run:
 // what that scope would say about an address is not known, so nothing there
-// may be removed (windows-dhcp.md 3.7 guard a). A recorded scope that its
-// server does not list any more says nothing.
+// may be removed (windows-dhcp.md 3.7 guard a). A scope that its server does not
+// have any more says nothing, unless that is itself in doubt.
 func (b *builder) cover(networks map[subnetKey]*network) {
 	read := make(map[*record]bool)
 	for _, u := range b.units {
 		read[u.rec] = true
 	}
+	var unsure []network
+	for _, id := range slices.SortedFunc(maps.Keys(networks), subnetKey.compare) {
+		if networks[id].unsure != "" {
+			unsure = append(unsure, *networks[id])
+		}
+	}
+	for _, n := range unsure {
+		b.doubt(networks, n.vrf, n.subnet, n.unsure)
+	}
 	for _, rec := range b.records {
-		if read[rec] || b.gone(rec) || b.foreign(rec) {
+		if read[rec] || b.removed[rec] || b.missing(rec) || rec.Source.Failover == "" && b.foreign(rec) {
 			continue
 		}
 		b.doubt(networks, rec.VRF, rec.Subnet, fmt.Sprintf("a scope of %s that covers it was not read in this run", rec.Source))
-	}
-	for _, id := range slices.SortedFunc(maps.Keys(networks), subnetKey.compare) {
-		if networks[id].unsure != "" {
-			b.doubt(networks, id.vrf, id.subnet, networks[id].unsure)
-		}
 	}
 }
 

@@ -22,22 +22,28 @@ type placed struct {
 // placeRecords lays the wanted records out as IP ranges. Ranges of one VRF may
 // not overlap, so of scopes that do, the first has the range and the others
 // are entries in it.
-func (b *builder) placeRecords(removed map[*record]bool) {
+func (b *builder) placeRecords() {
 	groups := make(map[subnetKey][]*record)
+	held := make(map[subnetKey][]*object.Range)
+	for i := range b.nb.Ranges {
+		if r := &b.nb.Ranges[i]; b.holders[r] {
+			id := subnetKey{r.VRF, r.Subnet()}
+			groups[id] = nil
+			held[id] = append(held[id], r)
+		}
+	}
 	for _, rec := range b.wanted {
 		id := subnetKey{rec.VRF, rec.Subnet}
 		groups[id] = append(groups[id], rec)
 	}
-	for rec := range removed {
-		id := subnetKey{rec.VRF, rec.Subnet}
-		if groups[id] == nil {
-			groups[id] = []*record{}
-		}
-	}
 	for _, id := range slices.SortedFunc(maps.Keys(groups), subnetKey.compare) {
 		ranges := b.layOut(groups[id])
-		b.dropRanges(id, ranges)
+		b.dropRanges(id, held[id], ranges)
 		b.writeRanges(id, ranges)
+	}
+	if len(b.unplaced) > 0 {
+		b.wanted = slices.DeleteFunc(b.wanted, func(rec *record) bool { return b.unplaced[rec] })
+		b.units = slices.DeleteFunc(b.units, func(u *unit) bool { return u.want == nil || b.unplaced[u.want] })
 	}
 }
 
@@ -48,7 +54,7 @@ func (b *builder) layOut(group []*record) []*placed {
 	var out []*placed
 	used := make(map[int64]bool)
 	for _, rec := range group {
-		if i := slices.IndexFunc(out, func(p *placed) bool { return overlap(p.own, rec) }); i >= 0 {
+		if i := slices.IndexFunc(out, func(p *placed) bool { return p.own.meets(rec.Start, rec.End) }); i >= 0 {
 			out[i].entries = append(out[i].entries, rec)
 			continue
 		}
@@ -75,28 +81,27 @@ func layoutRank(r *record) int {
 	return 2
 }
 
-func overlap(a, b *record) bool {
-	return a.Start.Compare(b.End) <= 0 && b.Start.Compare(a.End) <= 0
+// meets reports whether the record's range shares an address with a span.
+func (r *record) meets(start, end netip.Addr) bool {
+	return r.Start.Compare(end) <= 0 && start.Compare(r.End) <= 0
 }
 
 // dropRanges deletes the scope ranges of a subnet that hold nothing any more.
 // The prefix and the addresses stay (windows-dhcp.md 3.7).
-func (b *builder) dropRanges(id subnetKey, ranges []*placed) {
-	for i := range b.nb.Ranges {
-		r := &b.nb.Ranges[i]
-		if r.Role != object.RoleScope || r.VRF != id.vrf || r.Subnet() != id.subnet || !b.holders[r] ||
-			slices.ContainsFunc(ranges, func(p *placed) bool { return p.holder == r }) {
+func (b *builder) dropRanges(id subnetKey, held []*object.Range, ranges []*placed) {
+	for _, r := range held {
+		if slices.ContainsFunc(ranges, func(p *placed) bool { return p.holder == r }) {
 			continue
 		}
 		fields := rangeFields(r)
-		phase := Aftermath
-		if slices.ContainsFunc(ranges, func(p *placed) bool { return p.holder == nil }) {
-			phase = Records // what replaces it may need the room
+		phase, why := Aftermath, "the scope is not on its server any more"
+		if slices.ContainsFunc(ranges, func(p *placed) bool { return p.own.meets(r.Start, r.End) }) {
+			phase, why = Records, "another range of the subnet needs the room"
 		}
 		source := Source{Server: r.Server, Failover: r.Failover}
 		b.step(Step{
 			Phase: phase, Target: NetBox, Action: object.Delete, Kind: object.IPRange, ID: r.ID, Name: scopeName(r.ScopeName, id.subnet, source),
-			Scope: id.subnet, VRF: id.vrf, Rule: "3.7 scope cleanup", Why: "the scope is not on its server any more",
+			Scope: id.subnet, VRF: id.vrf, Rule: "3.7 scope cleanup", Why: why,
 			Observed: []Change{
 				{Field: custom(object.FieldServer), Old: fields[custom(object.FieldServer)]},
 				{Field: custom(object.FieldFailover), Old: fields[custom(object.FieldFailover)]},
@@ -107,22 +112,28 @@ func (b *builder) dropRanges(id subnetKey, ranges []*placed) {
 	}
 }
 
-// writeRanges creates and updates. Ranges that shrink come first: they make
-// room for those that grow.
+// writeRanges creates and updates. A range moves only after those that have to
+// make room for it.
 func (b *builder) writeRanges(id subnetKey, ranges []*placed) {
-	var shrinking, others []Step
+	type write struct {
+		*placed
+		step Step
+	}
+	var pending []write
 	for _, p := range ranges {
-		step, ok := b.rangeStep(id, p)
-		switch {
-		case !ok:
-		case p.holder != nil && !p.own.Start.Less(p.holder.Start) && !p.holder.End.Less(p.own.End):
-			shrinking = append(shrinking, step)
-		default:
-			others = append(others, step)
+		if step, ok := b.rangeStep(id, p); ok {
+			pending = append(pending, write{p, step})
 		}
 	}
-	for _, s := range append(shrinking, others...) {
-		b.step(s)
+	for len(pending) > 0 {
+		free := slices.IndexFunc(pending, func(w write) bool {
+			return !slices.ContainsFunc(pending, func(o write) bool {
+				return o.placed != w.placed && o.holder != nil && w.own.meets(o.holder.Start, o.holder.End)
+			})
+		})
+		free = max(free, 0) // all wait for each other: NetBox says which it takes
+		b.step(pending[free].step)
+		pending = slices.Delete(pending, free, free+1)
 	}
 }
 
@@ -142,18 +153,24 @@ func (b *builder) rangeStep(id subnetKey, p *placed) (Step, bool) {
 		Phase: Records, Target: NetBox, Action: object.Update, Kind: object.IPRange, Name: scopeName(p.own.Name, id.subnet, p.own.Source),
 		Scope: id.subnet, VRF: id.vrf, Rule: "5.1", Why: "as " + p.own.Source.String() + " has it",
 	}
+	problem := b.rangeProblem(p)
 	if p.holder != nil {
+		b.restrict(p, want, problem)
 		step.ID = p.holder.ID
 		step.Changes = differences(rangeFieldOrder(), rangeFields(p.holder), want)
-		if !slices.Contains(p.holder.Tags, object.TagScope) {
+		if !slices.Contains(p.holder.Tags, object.TagScope) && b.p.Mode == Sync {
 			step.AddTags = []string{object.TagScope}
 		}
-		return step, (len(step.Changes) > 0 || len(step.AddTags) > 0) && b.spanFree(p)
+		return step, len(step.Changes) > 0 || len(step.AddTags) > 0
 	}
-	if problem := b.rangeProblem(p); problem != "" {
-		b.note(Note{Level: Conflict, Scope: id.subnet, Rule: "4 step 2", Text: problem})
+	if problem != "" {
+		b.note(Note{Level: Conflict, Scope: id.subnet, Rule: "4 step 2", Text: problem + "; the scope is not recorded"})
+		for _, rec := range append(p.entries, p.own) {
+			b.unplaced[rec] = true
+		}
 		return Step{}, false
 	}
+	b.claimed = append(b.claimed, p.own)
 	step.Action, step.Rule, step.Why, step.AddTags = object.Create, "4 step 2", "a scope of "+p.own.Source.String(), []string{object.TagScope}
 	want["vrf"], want["role"], want["status"] = idOrNil(id.vrf), idOrNil(b.nb.Roles[object.RoleScope]), "active"
 	order := append([]string{"vrf", "role", "status"}, rangeFieldOrder()...)
@@ -161,28 +178,55 @@ func (b *builder) rangeStep(id subnetKey, p *placed) (Step, bool) {
 	return step, true
 }
 
-// spanFree notes it where a changed span is taken by a range of somebody else.
-func (b *builder) spanFree(p *placed) bool {
-	if problem := b.rangeProblem(p); problem != "" {
-		b.note(Note{Level: Conflict, Scope: p.own.Subnet, Rule: "5.1", Text: problem})
-		return false
+// restrict takes out of the fields of a recorded scope what is not written: a
+// span NetBox would refuse, and whatever import does not add
+// (windows-dhcp.md 4).
+func (b *builder) restrict(p *placed, want map[string]any, problem string) {
+	if b.p.Mode == Import {
+		relinked := p.own.Source != b.canonical(Source{Server: p.holder.Server, Failover: p.holder.Failover})
+		for name := range want {
+			source := name == custom(object.FieldServer) || name == custom(object.FieldFailover)
+			added := name == custom(object.FieldExclusions) || name == custom(object.FieldOtherSources)
+			if !added && !(source && relinked) {
+				delete(want, name)
+			}
+		}
+		return
 	}
-	return true
+	moved := p.own.Start != p.holder.Start || p.own.End != p.holder.End
+	switch {
+	case moved && problem != "":
+		b.note(Note{Level: Conflict, Scope: p.own.Subnet, Rule: "5.1", Text: problem + "; its start and end stay as they are"})
+		delete(want, "start_address")
+		delete(want, "end_address")
+	case moved:
+		b.claimed = append(b.claimed, p.own)
+	}
 }
 
 // rangeProblem says why NetBox will not take the span of a range.
 func (b *builder) rangeProblem(p *placed) string {
-	if p.own.Start == p.own.End && !versionAtLeast(b.nb.Version, 4, 6) {
-		return fmt.Sprintf("a scope of one address (%s) cannot be an IP range before NetBox 4.6.1: it is not recorded", p.own.Start)
+	start, end := p.own.Start, p.own.End
+	switch {
+	case !start.IsValid() || !end.IsValid() || end.Less(start) || !p.own.Subnet.Contains(start) || !p.own.Subnet.Contains(end):
+		return fmt.Sprintf("the scope's range %s-%s is no span of addresses of %s", start, end, p.own.Subnet)
+	case start == end && !versionAtLeast(b.nb.Version, 4, 6):
+		return fmt.Sprintf("a scope of one address (%s) cannot be an IP range before NetBox 4.6.1", start)
 	}
 	for i := range b.nb.Ranges {
 		r := &b.nb.Ranges[i]
 		if r == p.holder || r.VRF != p.own.VRF || b.holders[r] && r.Subnet() == p.own.Subnet {
 			continue
 		}
-		if p.own.Start.Compare(r.End) <= 0 && r.Start.Compare(p.own.End) <= 0 {
+		if p.own.meets(r.Start, r.End) {
 			return fmt.Sprintf("the scope's range %s-%s overlaps IP range %s-%s (id %d), which NetBox does not allow in one VRF: shrink or remove that one",
-				p.own.Start, p.own.End, r.Start, r.End, r.ID)
+				start, end, r.Start, r.End, r.ID)
+		}
+	}
+	for _, other := range b.claimed {
+		if other.VRF == p.own.VRF && other.Subnet != p.own.Subnet && p.own.meets(other.Start, other.End) {
+			return fmt.Sprintf("the scope's range %s-%s overlaps that of %s, which NetBox does not allow in one VRF",
+				start, end, scopeName(other.Name, other.Subnet, other.Source))
 		}
 	}
 	return ""

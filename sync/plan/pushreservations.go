@@ -10,95 +10,222 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// pushReservations makes servers reserve what NetBox does. NetBox's own
-// reservations are never changed by it (windows-dhcp.md 5.2).
-func (b *builder) pushReservations() {
+// pushTargets are the scopes reservations are pushed to: those that were read,
+// each followed by its twin on the partner, where that is written to as well.
+func (b *builder) pushTargets() []*unit {
+	if !b.p.PushReservations {
+		return nil
+	}
+	var targets []*unit
 	for _, u := range b.units {
-		if u.fallback || u.rec == nil {
+		if u.fallback || u.want == nil {
 			continue
 		}
-		b.pushUnit(u)
+		targets = append(targets, u)
 		for _, partner := range b.partners {
 			if partner.scope.Subnet == u.scope.Subnet && partner.source == u.source {
 				twin := *partner
-				twin.vrf, twin.rec = u.vrf, u.rec
+				twin.vrf, twin.want = u.vrf, u.want
 				twin.part.Leases = u.part.Leases
-				b.pushUnit(&twin)
+				targets = append(targets, &twin)
 			}
 		}
 	}
-	for _, u := range b.created {
-		b.pushUnit(u)
+	targets = append(targets, b.created...)
+	return slices.DeleteFunc(targets, func(u *unit) bool { return !u.part.Reservations.Complete() })
+}
+
+// findWithdrawn finds the reservations without an address in NetBox that
+// somebody removed there: the mirror pushed them, or saw both sides have them
+// (push.delete_removed).
+func (b *builder) findWithdrawn(targets []*unit) {
+	b.withdrawn = make(map[PushedKey]bool)
+	if !b.p.DeleteRemoved || b.p.ReadOnly {
+		return
+	}
+	for _, u := range targets {
+		var lost []PushedKey
+		for i := range u.part.Reservations.Items {
+			r := &u.part.Reservations.Items[i]
+			k := PushedKey{b.host(u.server), r.Addr}
+			if r.ClientID == "" || b.in.Memory.Pushed[k] != r.ClientID || b.held[Place{u.vrf, r.Addr}] {
+				continue
+			}
+			if b.alone(u, r) {
+				lost = append(lost, k)
+			}
+		}
+		if all := len(u.part.Reservations.Items); b.tooMany(len(lost), all) {
+			b.notePush(u, netip.Addr{}, Guard, fmt.Sprintf("would delete %d of %d reservations: nothing is deleted; if it is right, run once with --allow-deletes", len(lost), all))
+			continue
+		}
+		for _, k := range lost {
+			b.withdrawn[k] = true
+		}
 	}
 }
 
-func (b *builder) pushUnit(u *unit) {
-	if !u.part.Reservations.Complete() {
-		return
-	}
-	before := len(b.plan.Steps)
-	onServer := make(map[netip.Addr]*windhcp.Reservation)
-	for i := range u.part.Reservations.Items {
-		r := &u.part.Reservations.Items[i]
-		onServer[r.Addr] = r
-	}
-	candidates := b.candidates(u)
-	taken := make(map[windhcp.ClientID]netip.Addr)
-	for _, x := range candidates {
-		id := windhcp.ParseClientID(x.ClientID)
-		addr := x.Address.Addr()
-		if other, ok := taken[id]; ok {
-			b.notePush(u, addr, Warning, fmt.Sprintf("client id %s is on %s already: a scope reserves for a client once", id, other))
-			continue
+// alone reports whether a server's reservation can be changed or deleted: such
+// calls name the client id only, and the server takes the first it finds in any
+// scope (windows-dhcp.md 5.2).
+func (b *builder) alone(u *unit, r *windhcp.Reservation) bool {
+	index := b.reservedIn[u.server]
+	if index == nil {
+		index = make(map[windhcp.ClientID][]netip.Addr)
+		for id, part := range b.asked(u.server).Parts {
+			for i := range part.Reservations.Items {
+				client := part.Reservations.Items[i].ClientID
+				index[client] = append(index[client], id)
+			}
 		}
-		taken[id] = addr
-		b.pushReservation(u, x, id, onServer[addr])
+		b.reservedIn[u.server] = index
 	}
-	b.withdraw(u, onServer, candidates)
-	if len(b.plan.Steps) > before && u.source.Failover != "" && !b.p.PushToPartner {
-		b.notePush(u, netip.Addr{}, Info, "failover does not copy reservations: replicate them to the partner on Windows, or set push.push_to_partner")
+	others := slices.DeleteFunc(slices.Clone(index[r.ClientID]), func(id netip.Addr) bool { return id == u.scope.ID() })
+	if len(others) == 0 {
+		return true
 	}
+	b.notePush(u, r.Addr, Conflict, fmt.Sprintf("client id %s has a reservation in scope %s of the server too, which cannot be told from this one: change it on Windows",
+		r.ClientID, slices.MinFunc(others, netip.Addr.Compare)))
+	return false
+}
+
+// pushReservations makes servers reserve what NetBox does. NetBox's own
+// reservations are never changed by it (windows-dhcp.md 5.2). What names a
+// client id comes before new reservations could make that ambiguous.
+func (b *builder) pushReservations(targets []*unit) {
+	var posts []Step
+	reservations := b.netboxReservations(targets)
+	for _, u := range targets {
+		steps := b.withdraw(u)
+		rest, made := b.pushUnit(u, reservations)
+		for _, s := range append(steps, rest...) {
+			b.step(s)
+		}
+		posts = append(posts, made...)
+		if len(steps)+len(rest)+len(made) > 0 && u.source.Failover != "" && !b.p.PushToPartner {
+			b.notePush(u, netip.Addr{}, Info, "failover does not copy reservations: replicate them to the partner on Windows, or set push.push_to_partner")
+		}
+	}
+	for _, s := range posts {
+		b.step(s)
+	}
+}
+
+// reserved is what a server reserves in a scope when the steps so far are done.
+type reserved struct {
+	byAddr map[netip.Addr]*windhcp.Reservation
+	byID   map[windhcp.ClientID]netip.Addr
+}
+
+func (r *reserved) put(x windhcp.Reservation) {
+	if old := r.byAddr[x.Addr]; old != nil {
+		delete(r.byID, old.ClientID)
+	}
+	r.byAddr[x.Addr], r.byID[x.ClientID] = &x, x.Addr
+}
+
+// pushUnit compares the reservations of one scope. One whose client id another
+// still has waits until that one has made room, or is reported.
+func (b *builder) pushUnit(u *unit, all []*object.Address) (changes, posts []Step) {
+	on := &reserved{make(map[netip.Addr]*windhcp.Reservation), make(map[windhcp.ClientID]netip.Addr)}
+	for _, r := range u.part.Reservations.Items {
+		if !b.withdrawn[PushedKey{b.host(u.server), r.Addr}] {
+			on.put(r)
+		}
+	}
+	pending := b.candidates(u, all)
+	b.rememberPushed(u, on, pending)
+	for len(pending) > 0 {
+		var blocked []*object.Address
+		for _, x := range pending {
+			step, waits := b.pushReservation(u, x, on)
+			switch {
+			case waits:
+				blocked = append(blocked, x)
+			case step.Action == object.Create:
+				posts = append(posts, step)
+			case step.Action != "":
+				changes = append(changes, step)
+			}
+		}
+		if len(blocked) == len(pending) {
+			break
+		}
+		pending = blocked
+	}
+	for _, x := range pending {
+		id := windhcp.ParseClientID(x.ClientID)
+		b.notePush(u, x.Address.Addr(), Conflict, fmt.Sprintf("the server reserves %s for client id %s: remove that one, or correct NetBox", on.byID[id], id))
+	}
+	return changes, posts
 }
 
 func (b *builder) notePush(u *unit, addr netip.Addr, level Level, text string) {
 	b.note(Note{Level: level, Server: b.host(u.server), Scope: u.scope.Subnet, Addr: addr, Rule: "5.2", Text: text})
 }
 
-// candidates are NetBox's reservations in a scope that a server can hold, by
-// address.
-func (b *builder) candidates(u *unit) []*object.Address {
+// netboxReservations are NetBox's reservations with a client id, by place.
+func (b *builder) netboxReservations(targets []*unit) []*object.Address {
 	var out []*object.Address
-	for place, list := range b.addresses {
-		if place.VRF != u.vrf || !u.scope.Subnet.Contains(place.Addr) || len(list) == 0 {
+	if len(targets) == 0 {
+		return out
+	}
+	for _, list := range b.addresses {
+		if len(list) == 0 || list[0].ClientID == "" {
 			continue
 		}
-		if c, _ := b.p.classOf(list[0]); c == reservationClass && list[0].ClientID != "" {
+		if c, _ := b.p.classOf(list[0]); c == reservationClass {
 			out = append(out, list[0])
 		}
 	}
-	slices.SortFunc(out, func(x, y *object.Address) int { return x.Address.Addr().Compare(y.Address.Addr()) })
-	return slices.DeleteFunc(out, func(x *object.Address) bool {
-		if windhcp.ParseClientID(x.ClientID).Canonical() {
-			return false
-		}
-		b.notePush(u, x.Address.Addr(), Warning, fmt.Sprintf("client id %q is not made of hex pairs: the server would store something else, so it is not pushed", x.ClientID))
-		return true
-	})
+	slices.SortFunc(out, func(x, y *object.Address) int { return placeOf(x).Compare(placeOf(y)) })
+	return out
 }
 
-// pushReservation compares one reservation with the server's.
-func (b *builder) pushReservation(u *unit, x *object.Address, id windhcp.ClientID, r *windhcp.Reservation) {
-	addr := x.Address.Addr()
-	step := Step{
+func placeOf(x *object.Address) Place { return Place{x.VRF, x.Address.Addr()} }
+
+// candidates are NetBox's reservations in a scope that a server can hold, by
+// address.
+func (b *builder) candidates(u *unit, all []*object.Address) []*object.Address {
+	start, _ := slices.BinarySearchFunc(all, Place{u.vrf, u.scope.Subnet.Masked().Addr()}, func(x *object.Address, p Place) int { return placeOf(x).Compare(p) })
+	taken := make(map[windhcp.ClientID]netip.Addr)
+	var out []*object.Address
+	for _, x := range all[start:] {
+		addr := x.Address.Addr()
+		if x.VRF != u.vrf || !u.scope.Subnet.Contains(addr) {
+			break
+		}
+		id := windhcp.ParseClientID(x.ClientID)
+		other, twice := taken[id]
+		switch {
+		case !id.Canonical():
+			b.notePush(u, addr, Warning, fmt.Sprintf("client id %q is not made of hex pairs: the server would store something else, so it is not pushed", x.ClientID))
+		case twice:
+			b.notePush(u, addr, Warning, fmt.Sprintf("client id %s is on %s already: a scope reserves for a client once", id, other))
+		default:
+			taken[id] = addr
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// pushReservation compares one reservation with the server's; no action means
+// that there is nothing to do. It waits where another address of the scope has
+// the client id.
+func (b *builder) pushReservation(u *unit, x *object.Address, on *reserved) (step Step, waits bool) {
+	addr, id := x.Address.Addr(), windhcp.ParseClientID(x.ClientID)
+	r := on.byAddr[addr]
+	step = Step{
 		Phase: Push, Target: b.host(u.server), Kind: WindowsReservation, Name: "reservation " + addr.String(),
-		Scope: u.scope.Subnet, Addr: addr, VRF: u.vrf, Rule: "5.2", Action: object.Create, Why: "NetBox reserves it and the server does not",
+		Scope: u.scope.Subnet, Addr: addr, VRF: u.vrf, Rule: "5.2", Action: object.Update, Why: "NetBox is the truth for reservations",
+	}
+	if _, elsewhere := on.byID[id]; elsewhere && (r == nil || r.ClientID != id && b.p.ReplaceClientID) {
+		return step, true
 	}
 	switch {
 	case r == nil:
-		if other := reservedFor(u, id); other != nil {
-			b.notePush(u, addr, Conflict, fmt.Sprintf("the server reserves %s for client id %s: remove that one, or correct NetBox", other.Addr, id))
-			return
-		}
+		step.Action, step.Why = object.Create, "NetBox reserves it and the server does not"
 		step.Changes = []Change{
 			{Field: "ip_address", New: addr.String()},
 			{Field: "client_id", New: string(id)},
@@ -106,8 +233,8 @@ func (b *builder) pushReservation(u *unit, x *object.Address, id windhcp.ClientI
 			{Field: "description", New: x.Description},
 			{Field: "type", New: "Dhcp"},
 		}
+		on.put(windhcp.Reservation{Addr: addr, ClientID: id, Name: x.DNSName, Description: x.Description, Type: "Dhcp"})
 	case r.ClientID == id:
-		step.Action, step.Why = object.Update, "NetBox is the truth for reservations"
 		step.Observed = []Change{{Field: "client_id", Old: string(r.ClientID)}}
 		if x.DNSName != "" && !sameHostName(x.DNSName, r.Name) {
 			step.Changes = append(step.Changes, Change{Field: "name", Old: r.Name, New: x.DNSName})
@@ -115,18 +242,20 @@ func (b *builder) pushReservation(u *unit, x *object.Address, id windhcp.ClientI
 		if x.Description != "" && x.Description != r.Description {
 			step.Changes = append(step.Changes, Change{Field: "description", Old: r.Description, New: x.Description})
 		}
-		if len(step.Changes) == 0 {
-			return
+		if len(step.Changes) == 0 || !b.alone(u, r) {
+			return Step{}, false
 		}
+	case !b.replaces(u, x, r):
+		return Step{}, false
 	default:
-		if !b.replaces(u, x, r) {
-			return
-		}
-		step.Action, step.Why = object.Update, "reserved for another client id, and push.replace_client_id is on"
+		step.Why = "reserved for another client id, and push.replace_client_id is on"
 		step.Changes = []Change{{Field: "client_id", Old: string(r.ClientID), New: string(id)}}
 		step.Observed = []Change{{Field: "name", Old: r.Name}, {Field: "description", Old: r.Description}, {Field: "type", Old: r.Type}}
+		made := *r
+		made.ClientID = id
+		on.put(made)
 	}
-	b.step(step)
+	return step, false
 }
 
 // replaces decides whether the client id of a server's reservation gives way.
@@ -137,70 +266,60 @@ func (b *builder) replaces(u *unit, x *object.Address, r *windhcp.Reservation) b
 			return l.Addr == r.Addr && string(l.ClientID) == x.ClientID
 		})
 	if b.p.ReplaceClientID && !followed {
-		return true
+		return b.alone(u, r)
 	}
 	b.notePush(u, r.Addr, Conflict, fmt.Sprintf("reserved for client id %s on the server and for %s in NetBox: correct one of them, or set push.replace_client_id",
 		r.ClientID, x.ClientID))
 	return false
 }
 
-func reservedFor(u *unit, id windhcp.ClientID) *windhcp.Reservation {
-	for i := range u.part.Reservations.Items {
-		if r := &u.part.Reservations.Items[i]; r.ClientID == id {
-			return r
-		}
-	}
-	return nil
-}
-
 // sameHostName compares names as Windows keeps them: case does not count, and
-// Windows makes full names out of first labels.
-func sameHostName(a, b string) bool {
-	a, b = strings.ToLower(strings.TrimSuffix(a, ".")), strings.ToLower(strings.TrimSuffix(b, "."))
+// Windows makes full names out of first labels. One that NetBox could only take
+// respelt is the same too.
+func sameHostName(netbox, windows string) bool {
+	a, b := strings.ToLower(strings.TrimSuffix(netbox, ".")), strings.ToLower(strings.TrimSuffix(windows, "."))
+	if a == b || a == DNSName(windows) {
+		return true
+	}
 	firstA, _, fullA := strings.Cut(a, ".")
 	firstB, _, fullB := strings.Cut(b, ".")
-	return a == b || fullA != fullB && firstA == firstB
-}
-
-// withdrawn reports whether a server's reservation without an address in
-// NetBox is one that somebody removed there: the mirror pushed it, or saw both
-// sides have it (push.delete_removed).
-func (b *builder) withdrawn(server int, place Place, r *windhcp.Reservation) bool {
-	if !b.p.PushReservations || !b.p.DeleteRemoved || b.held[place] {
-		return false
-	}
-	return b.in.Memory.Pushed[PushedKey{b.host(server), r.Addr}] == r.ClientID && r.ClientID != ""
+	return fullA != fullB && firstA == firstB
 }
 
 // withdraw deletes reservations from a server that operators removed from
-// NetBox, and remembers those both sides have.
-func (b *builder) withdraw(u *unit, onServer map[netip.Addr]*windhcp.Reservation, candidates []*object.Address) {
+// NetBox.
+func (b *builder) withdraw(u *unit) []Step {
 	var steps []Step
 	for i := range u.part.Reservations.Items {
 		r := &u.part.Reservations.Items[i]
-		k, place := PushedKey{b.host(u.server), r.Addr}, Place{u.vrf, r.Addr}
-		x := b.addressAt(place)
-		switch {
-		case b.withdrawn(u.server, place, r):
-			steps = append(steps, Step{
-				Phase: Push, Target: b.host(u.server), Action: object.Delete, Kind: WindowsReservation, Name: "reservation " + r.Addr.String(),
-				Scope: u.scope.Subnet, Addr: r.Addr, VRF: u.vrf, Rule: "5.2", Why: "somebody removed it from NetBox (push.delete_removed)",
-				Observed: []Change{{Field: "client_id", Old: string(r.ClientID)}},
-			})
-		case x != nil && windhcp.ParseClientID(x.ClientID) == r.ClientID:
-			b.plan.Memory.Pushed[k] = r.ClientID
+		if !b.withdrawn[PushedKey{b.host(u.server), r.Addr}] {
+			continue
 		}
+		steps = append(steps, Step{
+			Phase: Push, Target: b.host(u.server), Action: object.Delete, Kind: WindowsReservation, Name: "reservation " + r.Addr.String(),
+			Scope: u.scope.Subnet, Addr: r.Addr, VRF: u.vrf, Rule: "5.2", Why: "somebody removed it from NetBox (push.delete_removed)",
+			Observed: []Change{{Field: "client_id", Old: string(r.ClientID)}},
+		})
 	}
+	return steps
+}
+
+// rememberPushed keeps which reservations both sides have, for
+// push.delete_removed. What neither has is forgotten, so that somebody may make
+// it again on the server.
+func (b *builder) rememberPushed(u *unit, on *reserved, candidates []*object.Address) {
+	host := b.host(u.server)
+	wanted := make(map[netip.Addr]bool)
 	for _, x := range candidates {
-		if addr := x.Address.Addr(); onServer[addr] == nil {
-			b.plan.Memory.Pushed[PushedKey{b.host(u.server), addr}] = windhcp.ParseClientID(x.ClientID)
+		addr, id := x.Address.Addr(), windhcp.ParseClientID(x.ClientID)
+		wanted[addr] = true
+		if r := on.byAddr[addr]; r == nil && !b.p.ReadOnly || r != nil && r.ClientID == id {
+			b.plan.Memory.Pushed[PushedKey{host, addr}] = id
 		}
 	}
-	if b.tooMany(len(steps), len(onServer)) {
-		b.notePush(u, netip.Addr{}, Guard, fmt.Sprintf("would delete %d of %d reservations: nothing is deleted; if it is right, run once with --allow-deletes", len(steps), len(onServer)))
-		return
-	}
-	for _, s := range steps {
-		b.step(s)
+	for k := range b.plan.Memory.Pushed {
+		if k.Server == host && u.scope.Subnet.Contains(k.Addr) && on.byAddr[k.Addr] == nil && !wanted[k.Addr] {
+			delete(b.plan.Memory.Pushed, k)
+		}
 	}
 }

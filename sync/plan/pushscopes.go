@@ -15,18 +15,18 @@ import (
 // of scopes they have, and scopes they lack (windows-dhcp.md 5.3).
 func (b *builder) pushScopes() {
 	for _, u := range b.units {
-		if u.fallback || u.rec == nil || !b.pushable(u.rec) {
+		if u.fallback || u.want == nil || !b.pushable(u.want) {
 			continue
 		}
 		b.pushScope(u)
-		b.pushExclusions(u.server, u.rec, u.part.Exclusions)
+		b.pushExclusions(u.server, u.want, u.part.Exclusions)
 		for _, partner := range b.partners {
 			if partner.scope.Subnet == u.scope.Subnet && partner.source == u.source {
-				b.pushExclusions(partner.server, u.rec, partner.part.Exclusions)
+				b.pushExclusions(partner.server, u.want, partner.part.Exclusions)
 			}
 		}
 	}
-	for _, rec := range b.wanted {
+	for _, rec := range b.records {
 		if b.gone(rec) && b.pushable(rec) {
 			b.createScope(b.speaker(rec), rec)
 		}
@@ -48,13 +48,17 @@ func (b *builder) pushable(rec *record) bool {
 		problem = fmt.Sprintf("its range %s-%s leaves the subnet", rec.Start, rec.End)
 	}
 	if rec.Router != "" {
-		if _, err := netip.ParseAddr(rec.Router); err != nil {
-			problem = fmt.Sprintf("%s %q is no address", object.FieldRouter, rec.Router)
+		if addr, err := netip.ParseAddr(rec.Router); err != nil || !addr.Is4() {
+			problem = fmt.Sprintf("%s %q is no IPv4 address", object.FieldRouter, rec.Router)
 		}
 	}
-	for _, x := range rec.Exclusions {
+	for i, x := range rec.Exclusions {
 		if !rec.Subnet.Contains(x.Start) || !rec.Subnet.Contains(x.End) {
 			problem = fmt.Sprintf("exclusion %s-%s leaves the subnet", x.Start, x.End)
+		}
+		if i > 0 && rec.Exclusions[i-1].Overlaps(x) && rec.Exclusions[i-1] != x {
+			problem = fmt.Sprintf("exclusions %s-%s and %s-%s overlap, which Windows does not take",
+				rec.Exclusions[i-1].Start, rec.Exclusions[i-1].End, x.Start, x.End)
 		}
 	}
 	for i := range rec.Options {
@@ -71,7 +75,7 @@ func (b *builder) pushable(rec *record) bool {
 // pushScope sends the attributes that differ, and only those: a key that is
 // not sent stays as it is, one that is sent replaces all (windows-dhcp.md 1.3).
 func (b *builder) pushScope(u *unit) {
-	have, rec := u.scope, u.rec
+	have, rec := u.scope, u.want
 	var changes []Change
 	differ := func(field string, old, want any) {
 		if old != want {
@@ -85,10 +89,10 @@ func (b *builder) pushScope(u *unit) {
 		differ("description", have.Description, rec.Description)
 	}
 	differ("router", routerText(have), rec.Router)
-	switch want := lifetime(rec, have.LeaseSeconds); {
-	case want > 0 && have.LeaseSeconds > 0:
-		differ("lease_duration_seconds", have.LeaseSeconds, want)
-	case want > 0:
+	switch {
+	case rec.LeaseSeconds > 0 && have.LeaseSeconds > 0:
+		differ("lease_duration_seconds", have.LeaseSeconds, rec.LeaseSeconds)
+	case rec.LeaseSeconds > 0:
 		b.note(Note{Level: Info, Server: b.host(u.server), Scope: rec.Subnet, Rule: "3.9",
 			Text: "the server does not tell its lease time (unlimited?), so NetBox's is not pushed"})
 	}
@@ -105,7 +109,7 @@ func (b *builder) pushScope(u *unit) {
 // who edits only the readable field means that (windows-dhcp.md 9 row 5).
 func lifetime(rec *record, onServer int64) int64 {
 	shown, err := windhcp.ParseLifetime(rec.LeaseDisplay)
-	if err == nil && shown > 0 && (rec.LeaseSeconds <= 0 || rec.LeaseSeconds == onServer) {
+	if err == nil && shown > 0 && rec.LeaseSeconds == onServer {
 		return shown
 	}
 	return rec.LeaseSeconds
@@ -126,7 +130,7 @@ func (b *builder) createScope(server int, rec *record) {
 		{Field: "start_ip", New: rec.Start.String()},
 		{Field: "end_ip", New: rec.End.String()},
 		{Field: "subnet_mask", New: mask},
-		{Field: "lease_duration_seconds", New: cmp.Or(lifetime(rec, 0), windhcp.DefaultLifetime)},
+		{Field: "lease_duration_seconds", New: cmp.Or(rec.LeaseSeconds, windhcp.DefaultLifetime)},
 	}
 	if rec.Description != "" {
 		changes = append(changes, Change{Field: "description", New: rec.Description})
@@ -142,7 +146,7 @@ func (b *builder) createScope(server int, rec *record) {
 		Text: "created active: the server answers in it at once; it belongs to no failover relationship"})
 	b.pushExclusions(server, rec, windhcp.List[windhcp.Exclusion]{})
 	b.created = append(b.created, &unit{
-		verdict: verdict{source: rec.Source, vrf: rec.VRF, rec: rec}, server: server, scope: windhcp.Scope{Subnet: rec.Subnet, Start: rec.Start, End: rec.End},
+		verdict: verdict{source: rec.Source, vrf: rec.VRF, rec: rec}, want: rec, server: server, scope: windhcp.Scope{Subnet: rec.Subnet, Start: rec.Start, End: rec.End},
 	})
 }
 

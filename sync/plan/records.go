@@ -106,6 +106,9 @@ func recordsOf(ranges []object.Range) (records []*record, notes []Note) {
 			Name: r.ScopeName, Start: r.Start, End: r.End, Description: r.Description, State: r.ScopeState,
 			Router: r.Router, LeaseSeconds: r.LeaseSeconds, LeaseDisplay: r.LeaseDisplay, holder: r,
 		}
+		if shown, err := windhcp.ParseLifetime(r.LeaseDisplay); err == nil && own.LeaseSeconds <= 0 {
+			own.LeaseSeconds = shown // somebody filled in the readable field only
+		}
 		var err error
 		if own.Exclusions, err = exclusionsOf(r.Exclusions); err != nil {
 			note("%s: %v; it is left alone", object.FieldExclusions, err)
@@ -120,12 +123,22 @@ func recordsOf(ranges []object.Range) (records []*record, notes []Note) {
 			note("%s: %v; it is left alone", object.FieldOtherSources, err)
 			continue
 		}
+		if i := slices.IndexFunc(others, func(e entryJSON) bool { return !e.valid() }); i >= 0 {
+			note("%s: entry %d needs one source, a start and an end; it is left alone", object.FieldOtherSources, i+1)
+			continue
+		}
 		records = append(records, own)
 		for _, o := range others {
 			records = append(records, o.record(r))
 		}
 	}
 	return records, notes
+}
+
+// valid reports whether an entry can be a scope at all.
+func (e entryJSON) valid() bool {
+	return (e.Server == "") != (e.Failover == "") && e.Start.IsValid() && e.End.IsValid() &&
+		!slices.ContainsFunc(e.Exclusions, func(x exclusionJSON) bool { return !x.Start.IsValid() || !x.End.IsValid() || x.End.Less(x.Start) })
 }
 
 func (e entryJSON) record(holder *object.Range) *record {
@@ -137,6 +150,7 @@ func (e entryJSON) record(holder *object.Range) *record {
 	for _, x := range e.Exclusions {
 		r.Exclusions = append(r.Exclusions, windhcp.Exclusion(x))
 	}
+	r.Exclusions = union(nil, r.Exclusions)
 	return r
 }
 
@@ -163,8 +177,7 @@ func exclusionsOf(raw json.RawMessage) ([]windhcp.Exclusion, error) {
 		}
 		out = append(out, windhcp.Exclusion(x))
 	}
-	slices.SortFunc(out, windhcp.Exclusion.Compare)
-	return out, nil
+	return union(nil, out), nil
 }
 
 // unmarshal reads a JSON custom field; unset means the zero value.

@@ -15,43 +15,33 @@ func (b *builder) recordScopes() {
 	b.wanted = make([]*record, 0, len(b.records))
 	replaced := make(map[*record]*record)
 	var added []*record
-	var withOptions []*unit
 	for _, u := range b.units {
-		if u.rec == nil && slices.ContainsFunc(added, func(r *record) bool { return r.key() == b.newKey(u) }) {
-			continue // the other server of the pair told it already
-		}
 		if u.rec == nil && !b.havePrefix(u) {
 			continue
 		}
-		want := b.wantedRecord(u)
+		u.want = b.wantedRecord(u)
 		if u.rec == nil {
-			added = append(added, want)
+			added = append(added, u.want)
 		} else {
-			replaced[u.rec] = want
-		}
-		u.rec = want
-		if want.Options != nil {
-			withOptions = append(withOptions, u)
+			replaced[u.rec] = u.want
 		}
 	}
-	removed := b.removedRecords()
+	b.removed = b.removedRecords()
 	for _, rec := range b.records {
 		switch want := replaced[rec]; {
 		case want != nil:
 			b.wanted = append(b.wanted, want)
-		case !removed[rec]:
+		case !b.removed[rec]:
 			b.wanted = append(b.wanted, rec)
 		}
 	}
 	b.wanted = append(b.wanted, added...)
-	b.recordOptions(withOptions)
-	b.placeRecords(removed)
+	b.placeRecords()
+	b.recordOptions()
 	if b.p.Mode == Sync && b.p.PushScopeInfo {
 		b.pushScopes()
 	}
 }
-
-func (b *builder) newKey(u *unit) key { return key{u.source, u.scope.Subnet, u.vrf} }
 
 // havePrefix makes sure that a new scope has a prefix to be shown in
 // (windows-dhcp.md 4 step 2).
@@ -94,9 +84,10 @@ func (b *builder) wantedRecord(u *unit) *record {
 			want.Exclusions = union(want.Exclusions, u.part.Exclusions.Items)
 		}
 		return &want
-	case u.fallback, b.p.PushScopeInfo:
-		// Failover does not replicate configuration, so the secondary's may be
-		// old; and with push NetBox's own is the truth.
+	case u.fallback:
+		return &want // failover does not replicate configuration: the secondary's may be old
+	case b.p.PushScopeInfo:
+		want.LeaseSeconds = lifetime(u.rec, u.scope.LeaseSeconds)
 		return &want
 	}
 	want.State = u.scope.State
@@ -111,7 +102,7 @@ func (b *builder) wantedRecord(u *unit) *record {
 		want.Exclusions = union(nil, u.part.Exclusions.Items)
 	}
 	if b.p.RefreshOptions && u.part.Options.Complete() {
-		want.Options = b.optionsOf(u)
+		want.Options, u.options = b.optionsOf(u), true
 	}
 	return &want
 }
@@ -132,7 +123,7 @@ func (b *builder) newRecord(u *unit) *record {
 		want.Exclusions = union(nil, u.part.Exclusions.Items)
 	}
 	if u.part.Options.Complete() {
-		want.Options = b.optionsOf(u)
+		want.Options, u.options = b.optionsOf(u), true
 	}
 	return want
 }
@@ -210,6 +201,12 @@ func (b *builder) gone(rec *record) bool {
 	return !b.listed[rec] && s != nil && s.Scopes.Complete()
 }
 
+// missing reports whether a record's scope is one the server gets from NetBox
+// (push_scope_info). A server that lists no scope at all is not believed.
+func (b *builder) missing(rec *record) bool {
+	return b.p.PushScopeInfo && b.gone(rec) && len(b.asked(b.speaker(rec)).Scopes.Items) > 0
+}
+
 // removedRecords finds the records to remove, unless a guard objects
 // (windows-dhcp.md 3.7).
 func (b *builder) removedRecords() map[*record]bool {
@@ -256,8 +253,9 @@ func (b *builder) removedRecords() map[*record]bool {
 // noteOrphans tells of addresses whose scope goes away: they stay.
 func (b *builder) noteOrphans(server int, rec *record) {
 	orphans := 0
-	for place, list := range b.addresses {
-		if c, _ := b.p.classOf(list[0]); place.VRF == rec.VRF && rec.Subnet.Contains(place.Addr) && c != foreignClass {
+	for i := range b.nb.Addresses {
+		x := &b.nb.Addresses[i]
+		if c, _ := b.p.classOf(x); x.VRF == rec.VRF && rec.Subnet.Contains(x.Address.Addr()) && c != foreignClass {
 			orphans++
 		}
 	}
