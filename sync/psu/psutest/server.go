@@ -8,6 +8,7 @@ package psutest
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -32,7 +33,7 @@ const NoVersion = "none"
 type Config struct {
 	// Listen is a loopback address; empty: 127.0.0.1.
 	Listen string
-	HTTPS bool
+	HTTPS  bool
 	// Certificate is shown on HTTPS; nil: a self-signed one for localhost, as
 	// PowerShell Universal makes it.
 	Certificate *tls.Certificate
@@ -96,37 +97,47 @@ func Start(c Config) (*Server, error) {
 	for _, r := range []role{reader, writer, nobody} {
 		s.tokens[jwt(r, end)] = r
 	}
-	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
-	if c.Listen != "" {
-		listener, err := net.Listen("tcp", net.JoinHostPort(c.Listen, "0"))
-		if err != nil {
-			return nil, err
-		}
-		_ = s.http.Listener.Close()
-		s.http.Listener = listener
+	cert, err := c.certificate()
+	if err != nil {
+		return nil, err
 	}
+	if err := s.listen(); err != nil {
+		return nil, err
+	}
+	if !c.HTTPS {
+		s.http.Start()
+		return s, nil
+	}
+	s.http.EnableHTTP2 = true
+	s.http.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	s.http.StartTLS()
+	return s, nil
+}
+
+// listen makes the server without starting it.
+func (s *Server) listen() error {
+	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	s.http.Config.ErrorLog = quiet()
 	s.http.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			s.connections.Add(1)
 		}
 	}
-	s.http.Config.ErrorLog = quiet()
-	if !c.HTTPS {
-		s.http.Start()
-		return s, nil
+	if s.config.Listen == "" {
+		return nil
 	}
-	cert := c.Certificate
-	if cert == nil {
-		made, err := SelfSigned("localhost")
-		if err != nil {
-			return nil, err
-		}
-		cert = &made
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", net.JoinHostPort(s.config.Listen, "0"))
+	_ = s.http.Listener.Close()
+	s.http.Listener = listener
+	return err
+}
+
+// certificate is the one to show.
+func (c *Config) certificate() (tls.Certificate, error) {
+	if c.Certificate != nil || !c.HTTPS {
+		return *cmp.Or(c.Certificate, &tls.Certificate{}), nil
 	}
-	s.http.EnableHTTP2 = true
-	s.http.TLS = &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12}
-	s.http.StartTLS()
-	return s, nil
+	return SelfSigned("localhost")
 }
 
 // Close ends the server and waits until every request is answered.

@@ -1,0 +1,273 @@
+package psu
+
+import (
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// seeds are answers in every shape a server was seen or said to give.
+func seeds() []string {
+	return []string{
+		"", "null", "[]", "[null]", "{}", "<html>", "{\"value\":[],\"Count\":0}", "\xef\xbb\xbf[]", `{"error":"no"}`, `[{}]`, `[[]]`, `"[]"`, `[1,"a"]`,
+		`[{"scope_id":"10.8.4.0","name":"Lab","start_ip":"10.8.4.20","end_ip":"10.8.4.250","subnet_mask":"255.255.255.0","description":"","state":"Active","lease_duration_seconds":691200,"router":"10.8.4.1","failover_name":null}]`,
+		`{"ScopeId":{"Address":1,"IPAddressToString":"10.8.4.0"},"SubnetMask":"255.255.255.0","StartRange":"10.8.4.20","EndRange":"10.8.4.30","LeaseDuration":"8.00:00:00","Router":"0.0.0.0"}`,
+		`{"value":[{"ip_address":"10.8.4.33","client_id":"3c-52-82-0a-1b-2c","hostname":"a\u0027b","scope_id":"10.8.4.0","lease_expiry":"2026-07-01T09:30:00Z"}],"Count":1}`,
+		`[{"IPAddress":"10.8.4.60","ClientId":"3C:52","Name":"x","LeaseExpiry":"/Date(1780000000000)/"},{"ip_address":"10.8.4.999"}]`,
+		`{"name":"p","primary_server":"a","scope_ids":["10.8.4.0"],"max_client_lead_time":"01:00:00","state_switchover_interval":{"TotalSeconds":60.5},"enable_auth":"True"}`,
+		`[{"code":"6","name":"DNS","value":["10.1.1.1",null,5],"type":"IPv4Address"},{"OptionId":300},{"code":3,"value":"10.1.1.1"}]`,
+		`[{"scope_id":"10.8.4.0","start_ip":"10.8.4.29","end_ip":"10.8.4.20"}]`,
+	}
+}
+
+// windows-dhcp.md 1.4 no. 1 and 2: a list is an error, or every entry of it is
+// an item or described as malformed; what is blank is never a list.
+func checkList[T any](t *testing.T, body []byte, list windhcp.List[T]) {
+	t.Helper()
+	if list.Err != nil {
+		if list.Items != nil || list.Malformed != nil {
+			t.Fatalf("%q: error %v with a list", body, list.Err)
+		}
+		return
+	}
+	if !json.Valid(body) || blank(body) {
+		t.Fatalf("%q was read as a list", body)
+	}
+	var array []json.RawMessage
+	if json.Unmarshal(body, &array) == nil {
+		if n := len(list.Items) + len(list.Malformed); len(list.Malformed) <= maxMalformed && n != len(array) {
+			t.Fatalf("%q: %d entries, %d items and malformed", body, len(array), n)
+		}
+	}
+	for _, said := range list.Malformed {
+		if !utf8.ValidString(said) || strings.ContainsFunc(said, func(r rune) bool { return r != '\n' && unicode.IsControl(r) }) {
+			t.Fatalf("%q: said %q", body, said)
+		}
+	}
+}
+
+func FuzzScopes(f *testing.F) {
+	fuzzLists(f, []string{"scope_id", "network_address"}, decodeScope, func(t *testing.T, s windhcp.Scope) {
+		if !s.Subnet.IsValid() || s.Subnet.Masked() != s.Subnet || !s.ID().Is4() || s.Subnet.Bits() == 0 || s.LeaseSeconds < 0 || s.Router.IsUnspecified() {
+			t.Fatalf("scope %+v", s)
+		}
+	})
+}
+
+func FuzzLeases(f *testing.F) {
+	fuzzLists(f, []string{"ip_address"}, decodeLease, func(t *testing.T, l windhcp.Lease) {
+		if !l.Addr.Is4() || windhcp.ParseClientID(string(l.ClientID)) != l.ClientID || !l.Expires.IsZero() && l.Expires.Location() != time.UTC {
+			t.Fatalf("lease %+v", l)
+		}
+	})
+}
+
+func FuzzReservations(f *testing.F) {
+	fuzzLists(f, []string{"ip_address"}, decodeReservation, func(t *testing.T, r windhcp.Reservation) {
+		if !r.Addr.Is4() || windhcp.ParseClientID(string(r.ClientID)) != r.ClientID {
+			t.Fatalf("reservation %+v", r)
+		}
+	})
+}
+
+func FuzzExclusions(f *testing.F) {
+	fuzzLists(f, []string{"start_ip", "start_range"}, decodeExclusion, func(t *testing.T, e windhcp.Exclusion) {
+		if !e.Contains(e.Start) || !e.Contains(e.End) || !e.Start.Is4() {
+			t.Fatalf("exclusion %+v", e)
+		}
+	})
+}
+
+func FuzzOptions(f *testing.F) {
+	fuzzLists(f, []string{"code", "option_id"}, decodeOption, func(t *testing.T, o windhcp.Option) {
+		if o.Code < 1 || o.Code > 255 {
+			t.Fatalf("option %+v", o)
+		}
+	})
+}
+
+func FuzzFailovers(f *testing.F) {
+	fuzzLists(f, []string{"name"}, decodeFailover, func(t *testing.T, r windhcp.Failover) {
+		for _, id := range r.Scopes {
+			if !id.Is4() {
+				t.Fatalf("relationship %+v", r)
+			}
+		}
+		if r.Name == "" {
+			t.Fatalf("relationship %+v", r)
+		}
+	})
+}
+
+func fuzzLists[T any](f *testing.F, identity []string, decode func(*record) T, check func(*testing.T, T)) {
+	f.Helper()
+	for _, seed := range seeds() {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		body = trim(body)
+		list := decodeList(body, identity, decode)
+		checkList(t, body, list)
+		for _, item := range list.Items {
+			check(t, item)
+		}
+	})
+}
+
+// windows-dhcp.md 3.7 guard b: no entry of a list of all scopes is lost, and
+// one without scope makes every scope incomplete.
+func FuzzByScope(f *testing.F) {
+	for _, seed := range seeds() {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		body = trim(body)
+		all := sortByScope(body, decodeLease)
+		one := decodeList(body, []string{"ip_address"}, decodeLease)
+		if (all.err != nil) != (one.Err != nil) {
+			t.Fatalf("%q: together %v, alone %v", body, all.err, one.Err)
+		}
+		items := 0
+		for _, id := range all.Scopes() {
+			items += len(all.Of(id).Items)
+			if !id.Is4() {
+				t.Fatalf("%q: scope %s", body, id)
+			}
+		}
+		if items > len(one.Items) {
+			t.Fatalf("%q: %d items together, %d alone", body, items, len(one.Items))
+		}
+		if items < len(one.Items) && all.Of(netip.MustParseAddr("192.0.2.0")).Complete() {
+			t.Fatalf("%q: %d of %d items are gone without a word", body, len(one.Items)-items, len(one.Items))
+		}
+	})
+}
+
+func FuzzTokenExpiry(f *testing.F) {
+	for _, seed := range []string{
+		"", "a.b.c", "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE3OTg3NjE2MDB9.x", "e30.e30.", "e30.eyJleHAiOm51bGx9.x", "e30.eyJleHAiOi0xfQ.x", "e30.eyJleHAiOjFlMzA4fQ.x",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		end, ok := TokenExpiry(token)
+		if ok && end.Unix() < 0 || !ok && !end.IsZero() {
+			t.Fatalf("%q: %s, %v", token, end, ok)
+		}
+	})
+}
+
+func TestTokenExpiry(t *testing.T) {
+	for token, want := range map[string]int64{
+		"eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE3OTg3NjE2MDB9.x":        1798761600,
+		" eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE3OTg3NjE2MDAuNX0=.x\n": 1798761600, // a fraction, and padding
+	} {
+		if end, ok := TokenExpiry(token); !ok || end.Unix() != want {
+			t.Errorf("%q: %s, %v, want %d", token, end, ok, want)
+		}
+	}
+	for _, token := range []string{"", "opaque", "a.b", "e30.e30.x", "e30.!!!.x", "e30.eyJleHAiOm51bGx9.x"} {
+		if end, ok := TokenExpiry(token); ok {
+			t.Errorf("%q: %s", token, end)
+		}
+	}
+}
+
+func FuzzParseCertificate(f *testing.F) {
+	f.Add([]byte(""))
+	f.Add([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"))
+	f.Add([]byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		cert, err := ParseCertificate(text)
+		if err != nil {
+			return
+		}
+		again, err := ParseCertificate(cert.PEM)
+		if err != nil || again.Fingerprint() != cert.Fingerprint() || cert.Fingerprint() == "" {
+			t.Fatalf("%q: %v, then %v, %v", text, cert, again, err)
+		}
+	})
+}
+
+// windows-dhcp.md 1.4 no. 1.
+func TestDurations(t *testing.T) {
+	for text, want := range map[string]int64{
+		"8.00:00:00": 691200, "00:30:00": 1800, "1.02:03:04.5000000": 93784, "691200": 691200, "3600.9": 3600, "-00:00:01": -1, "0": 0,
+		"10675199.02:48:05.4775807": 922337203685,
+	} {
+		if have, ok := parseSeconds(text); !ok || have != want {
+			t.Errorf("%q: %d, %v, want %d", text, have, ok, want)
+		}
+	}
+	for _, text := range []string{"", "eight days", "24:00:00", "00:60:00", "00:00:60", "1:2", "1.2.3:00:00", "NaN", "1e300", ":::", "-", "99999999.00:00:00"} {
+		if have, ok := parseSeconds(text); ok {
+			t.Errorf("%q was read as %d", text, have)
+		}
+	}
+}
+
+// windows-dhcp.md 1.4 no. 1 and 3.9.
+func TestDecodingOfSingleValues(t *testing.T) {
+	decodeOne := func(body string) windhcp.List[windhcp.Scope] {
+		return decodeList([]byte(body), []string{"scope_id"}, decodeScope)
+	}
+	const base = `{"scope_id":"10.8.4.0","subnet_mask":"255.255.255.0","start_ip":"10.8.4.1","end_ip":"10.8.4.9"`
+	for name, c := range map[string]struct {
+		more string
+		ok   func(windhcp.Scope) bool
+	}{
+		"snake_case wins":           {`,"name":"a","Name":"b","Start_IP":"10.8.4.5"`, func(s windhcp.Scope) bool { return s.Name == "a" && s.Start.String() == "10.8.4.1" }},
+		"a router of zeroes":        {`,"router":"0.0.0.0"`, func(s windhcp.Scope) bool { return !s.Router.IsValid() }},
+		"an empty router":           {`,"router":""`, func(s windhcp.Scope) bool { return !s.Router.IsValid() }},
+		"a duration of zero":        {`,"lease_duration_seconds":0`, func(s windhcp.Scope) bool { return s.LeaseSeconds == 0 }},
+		"a negative duration":       {`,"lease_duration_seconds":-5`, func(s windhcp.Scope) bool { return s.LeaseSeconds == 0 }},
+		"an unreadable duration":    {`,"lease_duration_seconds":{"x":1}`, func(s windhcp.Scope) bool { return s.LeaseSeconds == 0 }},
+		"a duration as object":      {`,"LeaseDuration":{"Ticks":1,"TotalSeconds":3600.0}`, func(s windhcp.Scope) bool { return s.LeaseSeconds == 3600 }},
+		"escapes":                   {`,"name":"Anna\u0027s"`, func(s windhcp.Scope) bool { return s.Name == "Anna's" }},
+		"a number as name":          {`,"name":5`, func(s windhcp.Scope) bool { return s.Name == "5" }},
+		"an unknown state":          {`,"state":"InactiveWithSomething"`, func(s windhcp.Scope) bool { return !s.Active() }},
+		"a state in any case":       {`,"state":"ACTIVE"`, func(s windhcp.Scope) bool { return s.Active() }},
+		"an address taken to parts": {`,"router":{"Address":17041418,"IPAddressToString":"10.8.4.1"}`, func(s windhcp.Scope) bool { return s.Router.String() == "10.8.4.1" }},
+	} {
+		list := decodeOne("[" + base + c.more + "}]")
+		if !list.Complete() || len(list.Items) != 1 || !c.ok(list.Items[0]) {
+			t.Errorf("%s: %+v", name, list)
+		}
+	}
+	for name, body := range map[string]string{
+		"no scope_id":      `[{"subnet_mask":"255.255.255.0"}]`,
+		"no mask":          `[{"scope_id":"10.8.4.0"}]`,
+		"a mask with gaps": `[{"scope_id":"10.8.4.0","subnet_mask":"255.0.255.0"}]`,
+		"a mask of zeroes": `[{"scope_id":"0.0.0.0","subnet_mask":"0.0.0.0"}]`,
+		"host bits":        `[{"scope_id":"10.8.4.1","subnet_mask":"255.255.255.0"}]`,
+		"IPv6":             `[{"scope_id":"2001:db8::","subnet_mask":"255.255.255.0"}]`,
+		"octal":            `[{"scope_id":"010.8.4.0","subnet_mask":"255.255.255.0"}]`,
+		"a bad start":      `[` + strings.Replace(base, `"10.8.4.1"`, `"x"`, 1) + `}]`,
+		"a list as name":   `[` + base + `,"name":["a"]}]`,
+	} {
+		if list := decodeOne(body); list.Err != nil || len(list.Items) != 0 || len(list.Malformed) != 1 {
+			t.Errorf("%s: %+v", name, list)
+		}
+	}
+}
+
+func TestManyMalformedEntriesAreCounted(t *testing.T) {
+	list := decodeList([]byte("["+strings.Repeat("{},", 99)+"{}]"), []string{"ip_address"}, decodeLease)
+	if n := len(list.Malformed); n != maxMalformed+1 || list.Malformed[n-1] != "and 80 more" {
+		t.Errorf("%d: %q", n, list.Malformed)
+	}
+}
+
+func TestAWrongCountIsAnError(t *testing.T) {
+	for _, body := range []string{`{"value":[],"Count":1}`, `{"value":null,"Count":0}`, `{"value":{},"Count":1}`, `{"error":"x"}`, `{"status":"ok"}`, `{`, `[`, `"x"`} {
+		if list := decodeList([]byte(body), []string{"ip_address"}, decodeLease); list.Err == nil {
+			t.Errorf("%s: %+v", body, list)
+		}
+	}
+}
