@@ -2,6 +2,9 @@ package drift
 
 import (
 	"bytes"
+	"encoding/hex"
+	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -220,4 +223,45 @@ func TestTheVerdict(t *testing.T) {
 			}
 		})
 	}
+}
+
+// WCAG 2.1, 1.4.3: text has a contrast of 4.5 to what it stands on.
+func TestTextStandsOutInBothColourSchemes(t *testing.T) {
+	light, dark, _ := strings.Cut(pageCSS, "prefers-color-scheme: dark")
+	for scheme, css := range map[string]string{"light": light, "dark": dark[:strings.Index(dark, "\n}")]} {
+		colours := map[string]string{}
+		for _, m := range regexp.MustCompile(`--([a-z-]+): (#[0-9a-f]{6});`).FindAllStringSubmatch(css, -1) {
+			colours[m[1]] = m[2]
+		}
+		for text, grounds := range map[string][]string{
+			"ink": {"page", "card", "head", "after"}, "soft": {"page", "card", "head", "after"}, "link": {"page", "card"},
+			"create": {"create-bg"}, "update": {"update-bg"}, "delete": {"delete-bg"},
+		} {
+			for _, ground := range grounds {
+				a, b := luminance(t, colours[text]), luminance(t, colours[ground])
+				if ratio := (max(a, b) + 0.05) / (min(a, b) + 0.05); ratio < 4.5 {
+					t.Errorf("%s: %s on %s has a contrast of %.1f", scheme, text, ground, ratio)
+				}
+			}
+		}
+	}
+}
+
+func luminance(t *testing.T, colour string) float64 {
+	t.Helper()
+	rgb, err := hex.DecodeString(strings.TrimPrefix(colour, "#"))
+	if err != nil || len(rgb) != 3 {
+		t.Fatalf("%q is no colour", colour)
+	}
+	sum := 0.0
+	for i, weight := range []float64{0.2126, 0.7152, 0.0722} {
+		c := float64(rgb[i]) / 255
+		if c <= 0.04045 {
+			c /= 12.92
+		} else {
+			c = math.Pow((c+0.055)/1.055, 2.4)
+		}
+		sum += weight * c
+	}
+	return sum
 }

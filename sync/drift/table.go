@@ -30,7 +30,7 @@ func (r *Report) Text(w io.Writer) error {
 	if len(r.Violations) > 0 {
 		rows := [][]string{{"ADDRESS", "VRF", "PROBLEM"}}
 		for _, v := range r.Violations {
-			rows = append(rows, []string{v.Address, vrf(v.VRF), v.Text})
+			rows = append(rows, []string{v.Address, figure(v.VRF), v.Text})
 		}
 		writeTable(&out, "Addresses with a status no scope accepts", rows)
 	}
@@ -44,7 +44,7 @@ func (r *Report) Text(w io.Writer) error {
 	if len(r.Scopes) > 0 {
 		rows := [][]string{{"SCOPE", "NAME", "VRF", "SOURCE", "LEASES", "RESERVATIONS", "DIFFERENCES", "STATE"}}
 		for _, s := range r.Scopes {
-			rows = append(rows, []string{s.Scope, cut(s.Name), vrf(s.VRF), s.Source, strconv.Itoa(s.Leases), strconv.Itoa(s.Reservations),
+			rows = append(rows, []string{s.Scope, cut(s.Name), figure(s.VRF), s.Source, strconv.Itoa(s.Leases), strconv.Itoa(s.Reservations),
 				strconv.Itoa(s.Differences), s.State()})
 		}
 		writeTable(&out, "Scopes", rows)
@@ -94,7 +94,8 @@ func (s Scope) State() string {
 	return "not compared"
 }
 
-func vrf(id int64) string {
+// figure writes an id; 0 is none.
+func figure(id int64) string {
 	if id == 0 {
 		return ""
 	}
@@ -142,12 +143,12 @@ func (r *Report) CSV(w io.Writer) error {
 			fields = []Field{{}}
 		}
 		for _, f := range fields {
-			rows = append(rows, []string{"difference", d.Target, string(d.Action), d.Scope, d.ScopeName, vrf(d.VRF), d.Address, d.Object, vrf(d.ID),
+			rows = append(rows, []string{"difference", d.Target, string(d.Action), d.Scope, d.ScopeName, figure(d.VRF), d.Address, d.Object, figure(d.ID),
 				f.Name, f.NetBox, f.Windows, f.After, d.Rule, d.Why})
 		}
 	}
 	for _, v := range r.Violations {
-		rows = append(rows, []string{"violation", plan.NetBox, "", "", "", vrf(v.VRF), v.Address, "", vrf(v.ID), "status", "", "", "", "8", v.Text})
+		rows = append(rows, []string{"violation", plan.NetBox, "", "", "", figure(v.VRF), v.Address, "", figure(v.ID), "status", "", "", "", "8", v.Text})
 	}
 	for _, n := range r.Notes {
 		rows = append(rows, []string{"note", n.Server, string(n.Level), n.Scope, "", "", n.Address, "", "", "", "", "", "", n.Rule, n.Text})

@@ -142,6 +142,6 @@ func FuzzParse(f *testing.F) {
 		if diff := samePlan(p, again); diff != "" {
 			t.Errorf("-read +read again:\n%s", diff)
 		}
-		checkSafe(t, text(t, p, TextOptions{Verbose: true, Width: 60}))
+		checkSafe(t, rendered(t, p, TextOptions{Verbose: true, Width: 60}))
 	})
 }

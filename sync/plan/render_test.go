@@ -94,7 +94,7 @@ func samplePlan() *Plan {
 	}
 }
 
-func text(t *testing.T, p *Plan, opts TextOptions) []byte {
+func rendered(t *testing.T, p *Plan, opts TextOptions) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := p.Text(&b, opts); err != nil {
@@ -104,10 +104,10 @@ func text(t *testing.T, p *Plan, opts TextOptions) []byte {
 }
 
 func TestAPlanForPeople(t *testing.T) {
-	golden(t, "plan.txt", text(t, samplePlan(), TextOptions{Width: 100}))
-	golden(t, "plan-verbose.txt", text(t, samplePlan(), TextOptions{Verbose: true}))
-	golden(t, "plan-colour.txt", text(t, samplePlan(), TextOptions{Colour: true, Width: 80}))
-	golden(t, "plan-empty.txt", text(t, &Plan{}, TextOptions{}))
+	golden(t, "plan.txt", rendered(t, samplePlan(), TextOptions{Width: 100}))
+	golden(t, "plan-verbose.txt", rendered(t, samplePlan(), TextOptions{Verbose: true}))
+	golden(t, "plan-colour.txt", rendered(t, samplePlan(), TextOptions{Colour: true, Width: 80}))
+	golden(t, "plan-empty.txt", rendered(t, &Plan{}, TextOptions{}))
 }
 
 func TestTheSummaryIsOneLine(t *testing.T) {
@@ -167,8 +167,8 @@ func TestHostileTextStaysInItsPlace(t *testing.T) {
 			p.Steps[2].AddTags, p.Steps[2].Journal, p.Steps[3].Changes[1].New = []string{word + "t"}, word, word
 			p.Notes[0].Text, p.Notes[0].Server, p.Scopes[0].Name, p.Violations[0].Text = word, word, "n"+word, word
 		}
-		out := text(t, other, TextOptions{Verbose: true})
-		if lines, want := bytes.Count(out, []byte("\n")), bytes.Count(text(t, plain, TextOptions{Verbose: true}), []byte("\n")); strings.TrimSpace(s) != "" && lines != want {
+		out := rendered(t, other, TextOptions{Verbose: true})
+		if lines, want := bytes.Count(out, []byte("\n")), bytes.Count(rendered(t, plain, TextOptions{Verbose: true}), []byte("\n")); strings.TrimSpace(s) != "" && lines != want {
 			rt.Errorf("%q makes %d lines of %d:\n%s", s, lines, want, out)
 		}
 		checkSafe(rt, out)
