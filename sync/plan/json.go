@@ -26,8 +26,8 @@ const (
 // not know.
 var ErrFormat = errors.New("not a saved plan of this version")
 
-// document is a plan in a file.
-type document struct {
+// savedPlan is a plan in a file.
+type savedPlan struct {
 	Format  string `json:"format"`
 	Version int    `json:"version"`
 	*Plan
@@ -41,7 +41,7 @@ func (p *Plan) JSON() ([]byte, error) {
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	if err := e.Encode(document{Format, FormatVersion, p}); err != nil {
+	if err := e.Encode(savedPlan{Format, FormatVersion, p}); err != nil {
 		return nil, fmt.Errorf("write plan: %w", err)
 	}
 	return EscapeJSON(out.Bytes()), nil
@@ -111,7 +111,7 @@ func Parse(data []byte) (*Plan, error) {
 	if head.Format != Format || head.Version != FormatVersion {
 		return nil, fmt.Errorf("read plan: %w: format %q, version %d; want %q, version %d", ErrFormat, head.Format, head.Version, Format, FormatVersion)
 	}
-	doc := document{Plan: new(Plan)}
+	doc := savedPlan{Plan: new(Plan)}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&doc); err != nil {
