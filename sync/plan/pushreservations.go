@@ -236,12 +236,7 @@ func (b *builder) pushReservation(u *unit, x *object.Address, on *reserved) (ste
 		on.put(windhcp.Reservation{Addr: addr, ClientID: id, Name: x.DNSName, Description: x.Description, Type: "Dhcp"})
 	case r.ClientID == id:
 		step.Observed = []Change{{Field: "client_id", Old: string(r.ClientID)}}
-		if x.DNSName != "" && !sameHostName(x.DNSName, r.Name) {
-			step.Changes = append(step.Changes, Change{Field: "name", Old: r.Name, New: x.DNSName})
-		}
-		if x.Description != "" && x.Description != r.Description {
-			step.Changes = append(step.Changes, Change{Field: "description", Old: r.Description, New: x.Description})
-		}
+		step.Changes = reservationChanges(x, r)
 		if len(step.Changes) == 0 || !b.alone(u, r) {
 			return Step{}, false
 		}
@@ -249,13 +244,25 @@ func (b *builder) pushReservation(u *unit, x *object.Address, on *reserved) (ste
 		return Step{}, false
 	default:
 		step.Why = "reserved for another client id, and push.replace_client_id is on"
-		step.Changes = []Change{{Field: "client_id", Old: string(r.ClientID), New: string(id)}}
-		step.Observed = []Change{{Field: "name", Old: r.Name}, {Field: "description", Old: r.Description}, {Field: "type", Old: r.Type}}
+		step.Changes = append([]Change{{Field: "client_id", Old: string(r.ClientID), New: string(id)}}, reservationChanges(x, r)...)
+		step.Observed = []Change{{Field: "type", Old: r.Type}}
 		made := *r
 		made.ClientID = id
 		on.put(made)
 	}
 	return step, false
+}
+
+// reservationChanges are name and description where they differ. What NetBox
+// leaves empty stays.
+func reservationChanges(x *object.Address, r *windhcp.Reservation) (changes []Change) {
+	if x.DNSName != "" && !sameHostName(x.DNSName, r.Name) {
+		changes = append(changes, Change{Field: "name", Old: r.Name, New: x.DNSName})
+	}
+	if x.Description != "" && x.Description != r.Description {
+		changes = append(changes, Change{Field: "description", Old: r.Description, New: x.Description})
+	}
+	return changes
 }
 
 // replaces decides whether the client id of a server's reservation gives way.
