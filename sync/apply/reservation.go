@@ -203,6 +203,12 @@ func (s *server) replaceReservation(ctx context.Context, step *plan.Step, have *
 	}
 	after := before
 	after.ClientID = id
+	if name := find(step.Changes, "name"); name != nil {
+		after.Name = text(name.New)
+	}
+	if description := find(step.Changes, "description"); description != nil {
+		after.Description = text(description.New)
+	}
 	err := s.post(ctx, scope, after)
 	if err == nil {
 		return object.Done, nil
