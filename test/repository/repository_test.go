@@ -62,9 +62,17 @@ func below() map[string][]string {
 		"internal/settings":          {"internal/strictyaml", "sync/windhcp"},
 		"internal/inventory":         {"internal/ipam", "internal/settings", "internal/strictyaml"},
 		"internal/dhcp4":             {"internal/ipam", "internal/lease"},
-		"internal/netbox":            {"internal/ipam", "internal/quiet"},
+		"internal/netbox":            {"internal/ipam", "internal/netbox/object", "internal/quiet"},
+		"internal/netbox/object":     {},
 		"internal/netbox/netboxtest": {},
 		"internal/lease/pebblestore": {"internal/lease"},
+		"sync/windhcp":               {},
+		"sync/plan":                  {"internal/netbox/object", "sync/windhcp"},
+		"sync/drift":                 {"internal/netbox/object", "sync/plan"},
+		"sync/psu":                   {"sync/windhcp"},
+		"sync/psu/psutest":           {},
+		"sync/apply":                 {"internal/netbox", "internal/netbox/object", "sync/plan", "sync/psu", "sync/windhcp"},
+		"sync/mirror":                {"internal/netbox", "internal/netbox/object", "internal/settings", "sync/apply", "sync/plan", "sync/psu", "sync/windhcp"},
 		"internal/writeback":         {"internal/ipam", "internal/lease", "internal/netbox", "internal/quiet"},
 	}
 }
