@@ -140,3 +140,31 @@ func realMirrorMany(t *testing.T, c *Client, count *requestCounter, n int) {
 	timed("update", func() { wantResults(t, c.Write(t.Context(), updates, nil), doneAll(n)...) })
 	timed("delete", func() { wantResults(t, c.Write(t.Context(), deletes, nil), doneAll(n)...) })
 }
+
+func TestARealNetBoxIsPreparedForTheMirror(t *testing.T) {
+	url, token := realNetBox(t)
+	t.Cleanup(func() { netboxtest.Wipe(unended{t}, url, token) })
+	checkMirrorBootstrap(t, connect(t, url, token, silent()))
+}
+
+func TestARealNetBoxTellsTheRightsOfTheMirror(t *testing.T) {
+	url, token := realNetBox(t)
+	t.Cleanup(func() { netboxtest.Wipe(unended{t}, url, token) })
+	need := mirrorNeeds()
+	var grants []netboxtest.Grant
+	for _, r := range need.rights() {
+		if r.table != ranges || r.action != "delete" {
+			grants = append(grants, netboxtest.Grant{Object: r.table.model(), Actions: []string{r.action}})
+		}
+	}
+	limited := netboxtest.LimitByREST(url, token)(t, false, grants...)
+	var found []string
+	for _, f := range connect(t, url, limited, silent()).CheckMirror(t.Context(), need) {
+		if strings.Contains(f.Problem, "lacks this permission") {
+			found = append(found, f.Object)
+		}
+	}
+	if len(found) != 1 || found[0] != "delete on ipam.iprange" {
+		t.Errorf("missing %v, want delete on ipam.iprange alone", found)
+	}
+}

@@ -79,7 +79,8 @@ func factGroups() []factGroup {
 		{"filters", "1.5", filterFacts()}, {"shapes", "1.6 to 1.8", shapeFacts()}, {"validation", "1.6", validationFacts()},
 		{"custom fields", "1.9", customFieldFacts()}, {"tags", "1.9", tagFacts()}, {"writes", "1.10", writeFacts()}, {"bulk", "1.10", bulkFacts()},
 		{"deletes", "1.6, 1.7", deleteFacts()}, {"changes", "1.11", changeFacts()}, {"contexts", "1.12", contextFacts()}, {"MACs", "1.7", macFacts()},
-		{"webhooks", "1.11", webhookFacts()}}
+		{"webhooks", "1.11", webhookFacts()},
+		{"scopes", "1.9, 1.12", scopeFacts()}, {"journal", "1.9", journalFacts()}, {"views", "1.6", viewFacts()}}
 }
 
 func (c *contract) atLeast(minor int) bool { return c.target.Version.atLeast(minor) }

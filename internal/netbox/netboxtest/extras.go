@@ -204,6 +204,9 @@ func contextModel() *model {
 		order: contextOrder,
 		prepare: func(_ *txn, r, _ *row) problems {
 			bad := problems{}
+			if !filled(r.cols["data"]) {
+				bad.add("data", "This field cannot be blank.")
+			}
 			cleanContextData(r, "data", bad)
 			if r.ref("weight") < 0 {
 				bad.add("weight", "Ensure this value is greater than or equal to 0.")

@@ -245,9 +245,6 @@ func (s *Seeded) contexts(t testing.TB, contexts []Context) {
 	t.Helper()
 	for _, c := range contexts {
 		f := object{"name": c.Name, "is_active": !c.Inactive, "data": c.Data}
-		if c.Data == nil {
-			f["data"] = object{}
-		}
 		if c.Weight != 0 {
 			f["weight"] = c.Weight
 		}

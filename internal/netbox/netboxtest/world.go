@@ -132,5 +132,5 @@ type Context struct {
 	Inactive                                                bool
 	Regions, SiteGroups, Sites, Locations, Roles, Platforms []string
 	TenantGroups, Tenants, Clusters, Tags                   []string
-	Data                                                    map[string]any
+	Data                                                    map[string]any // not empty
 }
