@@ -99,7 +99,7 @@ const environmentPrefix = "NETBOX_DHCP_SYNC_"
 // be those of token_env.
 func (f *SyncFile) fromEnvironment(o Options) (problems Problems) {
 	s := &f.Sync
-	var known []string
+	known := []string{environmentPrefix + "CONF"} // where the file itself is
 	for _, v := range []struct {
 		key     string
 		setting *bool

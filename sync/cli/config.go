@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+)
+
+func (p *program) configCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Show the settings",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("unknown command %q; see %s --help", args[0], cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(p.configShowCommand())
+	return cmd
+}
+
+func (p *program) configShowCommand() *cobra.Command {
+	var effective, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show [--effective]",
+		Short: "Show what is set, and where; tokens as (set)",
+		Long: `Show the settings that are not defaults and where each comes from: a line of the
+file, an override, the environment. --effective shows all of them. What is
+forced, and what is not written for now, stands in front. Nothing is contacted.
+
+Exit codes: 0 shown; 64 command line or settings.`,
+		Example: `  netbox-dhcp-sync config show
+  netbox-dhcp-sync config show --effective | grep guards`,
+		Args: noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			f, err := p.load()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return p.settingsJSON(f, effective)
+			}
+			return p.settingsText(f, effective)
+		},
+	}
+	cmd.Flags().BoolVar(&effective, "effective", false, "defaults too")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	return cmd
+}
+
+func (p *program) settingsText(f *settings.SyncFile, effective bool) error {
+	for _, b := range banner(f, false) {
+		fmt.Fprintf(p.stdout, "! %s: %s = %s (%s)\n", b.effect, b.Key, plan.Printable(b.Value), plan.Printable(b.Origin))
+	}
+	for _, w := range f.Warnings {
+		fmt.Fprintf(p.stdout, "! %s\n", plan.Printable(w.String()))
+	}
+	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	for _, s := range shownSettings(f, effective) {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", plan.Printable(s.Key), plan.Printable(s.Value), plan.Printable(s.Origin))
+	}
+	return t.Flush()
+}
+
+func (p *program) settingsJSON(f *settings.SyncFile, effective bool) error {
+	type setting struct {
+		Key    string `json:"key"`
+		Value  string `json:"value"`
+		Origin string `json:"origin"`
+		Forced bool   `json:"forced,omitempty"`
+	}
+	list := []setting{}
+	for _, s := range shownSettings(f, effective) {
+		list = append(list, setting(s))
+	}
+	return p.printJSON(list)
+}
+
+// shownSettings are the settings and, as the state they are in, the tokens.
+func shownSettings(f *settings.SyncFile, effective bool) []settings.Setting {
+	var list []settings.Setting
+	for _, s := range f.Effective() {
+		if s.Key != "netbox.token" && (effective || s.Origin != "default") {
+			list = append(list, s)
+		}
+	}
+	list = append(list, tokenState("netbox.token", f.NetBox.Token, false))
+	for _, s := range f.Sync.Servers {
+		list = append(list, tokenState("sync.servers."+s.Host+".token", s.Token, true))
+	}
+	return list
+}
+
+// tokenState says whether there is a token, and of an app token when it ends;
+// never what it is.
+func tokenState(key string, read func() (settings.Secret, error), app bool) settings.Setting {
+	s := settings.Setting{Key: key, Value: "(set)"}
+	token, err := read()
+	switch {
+	case errors.Is(err, settings.ErrNoToken), err == nil && token == "":
+		s.Value = "(not set)"
+	case err != nil:
+		s.Value, s.Origin = "(cannot be read)", err.Error()
+	case app:
+		if ends, ok := psu.TokenExpiry(token.Reveal()); ok {
+			s.Origin = "ends " + ends.UTC().Format(time.DateOnly)
+		}
+	}
+	return s
+}
+
+func (p *program) versionCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "version",
+		Short:   "Print version and Go version",
+		Long:    "Print the version of this program and of Go, for reports of trouble.\n\nExit code: 0.",
+		Example: "  netbox-dhcp-sync version",
+		Args:    noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			info, ok := debug.ReadBuildInfo()
+			if !ok {
+				return errors.New("this binary has no build information")
+			}
+			version := info.Main.Version
+			if version == "" {
+				version = "unknown"
+			}
+			if asJSON {
+				return p.printJSON(map[string]string{"version": version, "go": info.GoVersion})
+			}
+			fmt.Fprintf(p.stdout, "netbox-dhcp-sync %s (%s)\n", version, info.GoVersion)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	return cmd
+}

@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+)
+
+func (p *program) doctorCommand() *cobra.Command {
+	var alongside, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check settings, NetBox and every server; each problem with its fix",
+		Long: `Check everything a run needs: the settings, NetBox's address, version, token and
+permissions, custom fields, tags and statuses, and for each server connection,
+certificate, token, role and endpoint script. Each problem comes with its fix.
+Nothing is changed.
+
+Exit codes: 0 a run can work; 1 it cannot; 64 command line or settings.`,
+		Example: `  netbox-dhcp-sync doctor
+  netbox-dhcp-sync doctor --json`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.doctor(cmd.Context(), alongside, asJSON) },
+	}
+	cmd.Flags().BoolVar(&alongside, "alongside-plugin", false, "do not mind the plugin netbox-windows-dhcp")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
+	return cmd
+}
+
+func (p *program) doctor(ctx context.Context, alongside, asJSON bool) error {
+	s, err := p.open(choice{alongside: alongside}, logrus.ErrorLevel) // what is unusual is among the findings
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	var findings []netbox.Finding
+	for _, w := range s.File.Warnings {
+		findings = append(findings, netbox.Finding{Severity: netbox.Warning, Object: "setting " + w.Key, Problem: w.Text})
+	}
+	findings = append(findings, s.Doctor(ctx, s.options)...)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	failures := 0
+	for _, f := range findings {
+		if f.Severity == netbox.Failure {
+			failures++
+		}
+	}
+	if asJSON {
+		err = p.findingsJSON(findings)
+	} else {
+		err = p.findingsText(s, findings, failures)
+	}
+	if err == nil && failures > 0 {
+		return exit{code: exitFailed}
+	}
+	return err
+}
+
+func (p *program) findingsText(s *session, findings []netbox.Finding, failures int) error {
+	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	for _, f := range findings {
+		if p.quiet && f.Severity == netbox.Notice {
+			continue
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Severity, plan.Printable(f.Object), plan.Printable(f.Problem))
+		if f.Fix != "" {
+			fmt.Fprintf(t, "\t\tfix: %s\n", plan.Printable(f.Fix))
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	switch {
+	case failures == 1:
+		fmt.Fprintln(p.stdout, "1 problem to solve")
+	case failures > 1:
+		fmt.Fprintf(p.stdout, "%d problems to solve\n", failures)
+	case !p.quiet:
+		fmt.Fprintf(p.stdout, "ready: %s and %d servers\n", s.NetBox.URL(), len(s.File.Sync.Servers))
+	}
+	return nil
+}
+
+func (p *program) findingsJSON(findings []netbox.Finding) error {
+	type finding struct {
+		Severity string `json:"severity"`
+		Object   string `json:"object"`
+		Problem  string `json:"problem"`
+		Fix      string `json:"fix,omitempty"`
+	}
+	list := []finding{}
+	for _, f := range findings {
+		list = append(list, finding{f.Severity.String(), f.Object, f.Problem, f.Fix})
+	}
+	return p.printJSON(list)
+}
+
+// printJSON prints a document no byte of which steers a terminal.
+func (p *program) printJSON(v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s\n", plan.EscapeJSON(data))
+	return err
+}
+
+func (p *program) bootstrapCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "bootstrap",
+		Short: "Create what NetBox lacks: custom fields, tags, a role, the option library, saved filters",
+		Long: `Create in NetBox what the mirror needs and does not find: custom fields, tags, an
+IPAM role, the option library as config contexts, saved filters and table
+layouts. The list is shown first, and carried out after a yes on the terminal or
+with --yes. A second run finds nothing to do.
+
+The token needs more rights for this than for anything else; give one of its own
+in NETBOX_TOKEN_FILE, which here goes before netbox.token_file.
+
+Exit codes: 0 done, nothing to do, or not confirmed; 1 something stands in the
+way or failed; 64 command line or settings.`,
+		Example: `  netbox-dhcp-sync bootstrap
+  NETBOX_TOKEN_FILE=admin.token netbox-dhcp-sync bootstrap --yes`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.bootstrap(cmd.Context(), yes) },
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+func (p *program) bootstrap(ctx context.Context, yes bool) error {
+	log, err := p.logger(logrus.WarnLevel)
+	if err != nil {
+		return err
+	}
+	f, err := p.load()
+	if err != nil {
+		return err
+	}
+	if path := os.Getenv("NETBOX_TOKEN_FILE"); path != "" { // the mirror's own token may not create anything
+		f.NetBox.TokenFile, f.NetBox.EnvToken = path, ""
+	}
+	m, err := mirror.Open(f, log)
+	if err != nil {
+		return usageError{err}
+	}
+	defer m.Close()
+	todo, err := m.Bootstrap(ctx)
+	if err != nil {
+		return err
+	}
+	if todo.Empty() {
+		if !p.quiet {
+			fmt.Fprintf(p.stdout, "%s: nothing to do\n", m.NetBox.URL())
+		}
+		return nil
+	}
+	fmt.Fprintln(p.stdout, printable(strings.TrimRight(todo.String(), "\n")))
+	if len(todo.Conflicts) > 0 {
+		return exit{code: exitFailed}
+	}
+	if f.Sync.DryRun {
+		fmt.Fprintln(p.stdout, "Nothing was done: sync.dry_run is on.")
+		return nil
+	}
+	ok, err := p.confirmed(ctx, yes, "Create this in "+m.NetBox.URL()+"?")
+	if err != nil || !ok {
+		return err
+	}
+	if err := m.ApplyBootstrap(ctx, todo); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "%s: done\n", m.NetBox.URL())
+	return nil
+}

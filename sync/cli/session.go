@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/pflag"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+)
+
+// choice is what a run is about, as flags say it.
+type choice struct {
+	mode         plan.Mode
+	servers      []string
+	scopes       []string
+	dryRun       bool
+	allowDeletes bool
+	alongside    bool
+}
+
+func (c *choice) addTo(f *pflag.FlagSet) {
+	f.StringArrayVar(&c.servers, "server", nil, "only this server, by any of its names; may be repeated")
+	f.StringArrayVar(&c.scopes, "scope", nil, "only this scope, such as 10.8.4.0/24; may be repeated")
+	f.BoolVar(&c.allowDeletes, "allow-deletes", false, "let a scope lose more addresses than sync.guards allows, this once")
+	f.BoolVar(&c.alongside, "alongside-plugin", false, "run although the plugin netbox-windows-dhcp is installed: both undo each other's work")
+}
+
+func (c *choice) addDryRun(f *pflag.FlagSet) {
+	f.BoolVar(&c.dryRun, "dry-run", false, "show what would be done; write nothing anywhere")
+}
+
+// session is a mirror that is open for one command.
+type session struct {
+	*mirror.Mirror
+	log     logrus.FieldLogger
+	options mirror.Options
+}
+
+// open reads the settings, tells what is unusual about them, and opens the
+// mirror. Close it.
+func (p *program) open(c choice, level logrus.Level) (*session, error) {
+	log, err := p.logger(level)
+	if err != nil {
+		return nil, err
+	}
+	f, err := p.load()
+	if err != nil {
+		return nil, err
+	}
+	options, err := c.options(f)
+	if err != nil {
+		return nil, err
+	}
+	f.Sync.DryRun = f.Sync.DryRun || c.dryRun
+	for _, w := range f.Warnings {
+		log.WithField("setting", w.Key).Warn(w.Text)
+	}
+	if !p.quiet {
+		for _, b := range banner(f, c.dryRun) {
+			log.WithFields(logrus.Fields{"setting": b.Key, "value": b.Value, "origin": b.Origin}).Warn(b.effect)
+		}
+	}
+	if f.Sync.Priority == "low" {
+		if err := lowerPriority(); err != nil {
+			log.WithError(err).Info("process priority unchanged")
+		}
+	}
+	if !p.quiet && p.terminal(p.screen.out) {
+		options.Progress = p.screen.progress
+	}
+	m, err := mirror.Open(f, log)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return &session{Mirror: m, log: log, options: options}, nil
+}
+
+func (c choice) options(f *settings.SyncFile) (mirror.Options, error) {
+	o := mirror.Options{Mode: c.mode, Servers: c.servers, AllowDeletes: c.allowDeletes, AlongsidePlugin: c.alongside}
+	for _, name := range c.servers {
+		if _, err := findServer(f, name); err != nil {
+			return o, err
+		}
+	}
+	for _, text := range c.scopes {
+		scope, err := netip.ParsePrefix(text)
+		if err != nil || !scope.Addr().Is4() || scope != scope.Masked() {
+			return o, usagef("--scope: want a network such as 10.8.4.0/24, not %q", text)
+		}
+		o.Scopes = append(o.Scopes, scope)
+	}
+	return o, nil
+}
+
+// findServer finds a configured server by any of its names.
+func findServer(f *settings.SyncFile, name string) (settings.SyncServer, error) {
+	s, ok := f.Sync.FindServer(name)
+	if ok {
+		return s, nil
+	}
+	var hosts []string
+	for _, s := range f.Sync.Servers {
+		hosts = append(hosts, s.Host)
+	}
+	return s, usagef("no server %q in %s: want one of %s", name, f.Path, strings.Join(hosts, ", "))
+}
+
+// notice is a setting people must know about at every run
+// (windows-dhcp.md 7).
+type notice struct {
+	settings.Setting
+	effect string
+}
+
+// banner tells what is forced, and what is not written.
+func banner(f *settings.SyncFile, dryRun bool) []notice {
+	var list []notice
+	for _, s := range f.Effective() {
+		switch {
+		case s.Key == "sync.dry_run" && dryRun:
+			s.Value, s.Origin = "true", "--dry-run"
+			list = append(list, notice{s, "nothing is written anywhere"})
+		case s.Key == "sync.dry_run" && s.Value == "true":
+			list = append(list, notice{s, "nothing is written anywhere"})
+		case s.Key == "sync.read_only" && s.Value == "true":
+			list = append(list, notice{s, "nothing is written to Windows servers"})
+		case s.Forced:
+			list = append(list, notice{s, "this setting is forced"})
+		}
+	}
+	return list
+}

@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+)
+
+func (p *program) syncCommand() *cobra.Command {
+	var (
+		c       choice
+		every   string
+		service bool
+		asJSON  bool
+	)
+	cmd := &cobra.Command{
+		Use:   "sync [--server HOST] [--scope CIDR] [--every 60m]",
+		Short: "Plan and apply: what cron and the timer run",
+		Long: `Read both sides, plan, and carry the plan out. One line on standard output says
+what was done; with --quiet there is none unless somebody should look. What
+failed, was held back or contradicts itself is told on standard error.
+
+With --every or --service it stays and runs again and again, counted from the
+start; SIGTERM ends it after the requests under way. The status page is served
+if sync.status.listen is set.
+
+Exit codes: 0 done, or nothing to do; 1 finished with errors; 3 another run
+holds the lock; 4 a guard refused, see --allow-deletes; 64 command line,
+settings, or NetBox not prepared. A service ends with 0.`,
+		Example: `  netbox-dhcp-sync sync --quiet
+  netbox-dhcp-sync sync --server dh1 --scope 10.8.4.0/24 --dry-run
+  netbox-dhcp-sync sync --every 30m`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !service && every == "" {
+				return p.syncOnce(cmd.Context(), c, asJSON)
+			}
+			interval, err := parseInterval(every)
+			if err != nil {
+				return err
+			}
+			return p.serve(cmd.Context(), c, interval, asJSON)
+		},
+	}
+	c.addTo(cmd.Flags())
+	c.addDryRun(cmd.Flags())
+	cmd.Flags().StringVar(&every, "every", "", "stay, and run this often: 5m to 24h")
+	cmd.Flags().BoolVar(&service, "service", false, "stay, and run at sync.interval")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole run as JSON instead of a line")
+	return cmd
+}
+
+// parseInterval reads --every; empty is 0, which means sync.interval.
+func parseInterval(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 5*time.Minute || d > 24*time.Hour {
+		return 0, usagef("--every: want 5m to 24h, such as 60m, not %q", text)
+	}
+	return d, nil
+}
+
+func (p *program) syncOnce(ctx context.Context, c choice, asJSON bool) error {
+	s, err := p.open(c, logrus.WarnLevel)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	run, err := s.Sync(ctx, s.options)
+	if err == nil && run.DryRun && !p.quiet && !asJSON {
+		return p.showDryRun(s, run)
+	}
+	return p.conclude(s.log, run, asJSON)
+}
+
+// showDryRun prints what a run would have done, with its reasons.
+func (p *program) showDryRun(s *session, run *mirror.Run) error {
+	p.screen.endProgress()
+	if err := run.Plan.Text(p.stdout, p.textOptions()); err != nil {
+		return err
+	}
+	p.warn(s.log, run)
+	return ended(run)
+}
+
+// serve runs until ctx ends.
+func (p *program) serve(ctx context.Context, c choice, every time.Duration, asJSON bool) error {
+	s, err := p.open(c, logrus.InfoLevel)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if every == 0 {
+		every = s.File.Sync.Interval
+	}
+	s.log.WithField("interval", every.String()).Info("service started")
+	var failure error
+	s.Loop(ctx, every, s.options, func(run *mirror.Run, _ error) {
+		if ctx.Err() != nil {
+			return // ended on purpose, in the middle of a run
+		}
+		if err := p.conclude(s.log, run, asJSON); exitCode(err) == exitUsage {
+			failure = err
+		}
+	})
+	s.log.Info("service ended")
+	return failure
+}
+
+// conclude tells what came of a run and returns its exit code.
+func (p *program) conclude(log logrus.FieldLogger, run *mirror.Run, asJSON bool) error {
+	p.screen.endProgress()
+	p.warn(log, run)
+	switch {
+	case asJSON:
+		if err := p.printJSON(run); err != nil {
+			return err
+		}
+	case !p.quiet || needsAttention(run):
+		fmt.Fprintln(p.stdout, plan.Printable(run.Summary))
+	}
+	return ended(run)
+}
+
+// ended turns the code of a run into that of the program.
+func ended(run *mirror.Run) error {
+	if run.Code == exitOK {
+		return nil
+	}
+	return exit{code: run.Code}
+}
+
+// graveLevels are what somebody should look at.
+func graveLevels() []plan.Level {
+	return []plan.Level{plan.Failure, plan.Guard, plan.Conflict, plan.Warning}
+}
+
+func needsAttention(run *mirror.Run) bool {
+	return run.Code != exitOK || len(run.Warnings) > 0 || run.Plan != nil && slices.ContainsFunc(run.Plan.Notes, func(n plan.Note) bool {
+		return slices.Contains(graveLevels(), n.Level)
+	})
+}
+
+// warn logs what somebody should look at: of the servers, of the plan, and of
+// the steps.
+func (p *program) warn(log logrus.FieldLogger, run *mirror.Run) {
+	for _, w := range run.Warnings {
+		log.Warn(w)
+	}
+	if run.Plan != nil && !run.DryRun {
+		logNotes(log, run.Plan.Notes)
+	}
+	if run.Report == nil {
+		return
+	}
+	for _, r := range run.Report.Results {
+		entry := log.WithFields(logrus.Fields{"target": r.Step.Target, "step": r.Step.Title(), "action": r.Step.Action, "reason": r.Error})
+		switch r.Outcome {
+		case object.Refused, object.Failed:
+			entry.Error("step failed")
+		case object.Changed, object.Gone:
+			entry.Info("changed meanwhile, left to the next run")
+		}
+	}
+}
+
+func logNotes(log logrus.FieldLogger, notes []plan.Note) {
+	for _, n := range notes {
+		entry := log.WithField("level_of_note", string(n.Level))
+		for key, value := range map[string]string{"server": n.Server, "rule": n.Rule} {
+			if value != "" {
+				entry = entry.WithField(key, value)
+			}
+		}
+		if n.Scope.IsValid() {
+			entry = entry.WithField("subnet", n.Scope)
+		}
+		if n.Addr.IsValid() {
+			entry = entry.WithField("addr", n.Addr)
+		}
+		switch n.Level {
+		case plan.Failure, plan.Guard:
+			entry.Error(n.Text)
+		case plan.Conflict, plan.Warning:
+			entry.Warn(n.Text)
+		default:
+			entry.Info(n.Text)
+		}
+	}
+}

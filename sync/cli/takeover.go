@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/renameio/v2/maybe"
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+)
+
+func (p *program) importCommand() *cobra.Command {
+	c := choice{mode: plan.Import}
+	var (
+		asJSON bool
+		report string
+	)
+	cmd := &cobra.Command{
+		Use:   "import [--server HOST]",
+		Short: "Record scopes and failover relationships that NetBox does not know",
+		Long: `Record failover relationships, scopes, their options and exclusions in NetBox,
+and make missing prefixes (sync.import.create_missing_prefixes). What NetBox has
+already is never changed, so an import may be repeated. Leases and reservations
+come with the next sync. What was made, passed over or failed is listed.
+
+Exit codes: 0 done, or nothing to do; 1 some entries failed; 3 another run holds
+the lock; 64 command line, settings, or NetBox not prepared.`,
+		Example: `  netbox-dhcp-sync import --dry-run
+  netbox-dhcp-sync import --server dh1 --report import.json`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.runImport(cmd.Context(), c, report, asJSON) },
+	}
+	c.addTo(cmd.Flags())
+	c.addDryRun(cmd.Flags())
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the run as JSON")
+	cmd.Flags().StringVar(&report, "report", "", "write the plan with its notes to this file, as JSON")
+	return cmd
+}
+
+func (p *program) runImport(ctx context.Context, c choice, report string, asJSON bool) error {
+	s, err := p.open(c, logrus.WarnLevel)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	run, runErr := s.Sync(ctx, s.options)
+	p.screen.endProgress()
+	if run.Plan != nil && report != "" {
+		data, err := run.Plan.JSON()
+		if err != nil {
+			return err
+		}
+		if err := maybe.WriteFile(report, data, 0o600); err != nil {
+			return fmt.Errorf("write import report: %w", err)
+		}
+	}
+	if runErr == nil && !asJSON && !p.quiet {
+		o := p.textOptions()
+		o.Verbose = true // what was passed over belongs to the result (windows-dhcp.md 4)
+		if err := run.Plan.Text(p.stdout, o); err != nil {
+			return err
+		}
+	}
+	return p.conclude(s.log, run, asJSON)
+}
+
+func (p *program) migrateCommand() *cobra.Command {
+	c := choice{mode: plan.Migrate}
+	var yes, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Take over reservations that the plugin netbox-windows-dhcp made",
+		Long: `Mark reservations in NetBox as managed whose address and client a Windows
+server has as a reservation too. Nobody can tell any more which addresses the
+plugin netbox-windows-dhcp made; without the mark they are never cleaned up.
+The list is shown first, and written after a yes on the terminal or with --yes.
+
+Exit codes: 0 done, nothing to do, or not confirmed; 1 finished with errors;
+3 another run holds the lock; 64 command line, settings, or NetBox not prepared.`,
+		Example: `  netbox-dhcp-sync migrate
+  netbox-dhcp-sync migrate --scope 10.8.4.0/24 --yes`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.planAskApply(cmd.Context(), c, yes, asJSON) },
+	}
+	c.addTo(cmd.Flags())
+	c.addDryRun(cmd.Flags())
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the run as JSON")
+	return cmd
+}
