@@ -43,7 +43,7 @@ func TestARealNetBoxIsMirrored(t *testing.T) {
 	checkMirrorAddresses(t, c, seeded)
 	t.Run("writes", func(t *testing.T) { realMirrorWrites(t, c, seeded) })
 	t.Run("somebody else's changes", func(t *testing.T) { realMirrorConflicts(t, c, seeded) })
-	t.Run("many", func(t *testing.T) { realMirrorMany(t, c, count, 1050) })
+	t.Run("many", func(t *testing.T) { realMirrorMany(t, c, count, 1010) })
 }
 
 func realMirrorWrites(t *testing.T, c *Client, seeded *netboxtest.Seeded) {
