@@ -77,6 +77,7 @@ func TestAMalformedEntryIsItsScopesOrEveryScopes(t *testing.T) {
 // windows-dhcp.md section 10: what the server cannot tell at once is asked for
 // scope by scope, and one scope it fails at does not cost the others.
 func TestListsOfAllScopesFallBackToOneByOne(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]psutest.Fault{
 		"a time-out":     {Kind: psutest.Slow, Until: make(chan struct{}), Times: 1},
 		"an error":       {Kind: psutest.Error500, Times: 1},
@@ -87,7 +88,7 @@ func TestListsOfAllScopesFallBackToOneByOne(t *testing.T) {
 		fault.Path = "leases"
 		srv.Fail(fault)
 		srv.Fail(psutest.Fault{Kind: psutest.Error500, Path: "leases", Scope: "10.8.6.0"})
-		c := client(t, srv, func(c *psu.Config) { c.Timeout = 200 * time.Millisecond })
+		c := client(t, srv, impatient(fault.Kind))
 		leases := c.AllLeases(t.Context(), []netip.Addr{office, guest, lab})
 		if n := len(complete(t, leases.Of(office))); n != 13 {
 			t.Errorf("%s: %d leases in the office, want 13", name, n)
@@ -122,9 +123,10 @@ func TestNoFallBackWhenTheServerIsGone(t *testing.T) {
 }
 
 func TestABusyServerIsNotAskedForEveryScope(t *testing.T) {
+	t.Parallel()
 	srv := example(t)
 	srv.Fail(psutest.Fault{Kind: psutest.Slow, Until: make(chan struct{})})
-	c := client(t, srv, func(c *psu.Config) { c.Timeout, c.Parallel = 50*time.Millisecond, 1 })
+	c := client(t, srv, func(c *psu.Config) { c.Timeout, c.Parallel = 2*time.Second, 1 })
 	var scopes []netip.Addr
 	for i := range 50 {
 		scopes = append(scopes, netip.AddrFrom4([4]byte{10, 8, byte(i), 0}))

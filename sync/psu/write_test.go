@@ -194,9 +194,20 @@ func TestRefusedWritesAreRejected(t *testing.T) {
 	}
 }
 
+// impatient waits for the server only as long as a request surely takes to
+// arrive, where the server is not going to answer.
+func impatient(kind psutest.FaultKind) func(*psu.Config) {
+	return func(c *psu.Config) {
+		if kind == psutest.Slow {
+			c.Timeout = 2 * time.Second
+		}
+	}
+}
+
 // windows-dhcp.md 1.1 and 5.2: a write is sent once, and the caller is told
 // whether it may have been carried out.
 func TestWritesAreNeverRepeated(t *testing.T) {
+	t.Parallel()
 	for kind, w := range map[psutest.FaultKind]struct {
 		kind   psu.Kind
 		unsure bool
@@ -216,7 +227,7 @@ func TestWritesAreNeverRepeated(t *testing.T) {
 	} {
 		srv := example(t)
 		srv.Fail(psutest.Fault{Kind: kind, Until: make(chan struct{})})
-		c := client(t, srv, func(c *psu.Config) { c.Timeout = 100 * time.Millisecond })
+		c := client(t, srv, impatient(kind))
 		e := wantKind(t, c.CreateReservation(t.Context(), office, newReservation()), w.kind)
 		if e.Unsure() != w.unsure {
 			t.Errorf("fault %d: unsure %v, want %v (%v)", kind, e.Unsure(), w.unsure, e)
@@ -239,13 +250,14 @@ func TestAWriteThatFoundNobodyWasNotCarriedOut(t *testing.T) {
 
 // windows-dhcp.md 1.1: two retries for what may heal, none for the rest.
 func TestReadsAreRepeatedWhereItMayHelp(t *testing.T) {
+	t.Parallel()
 	for kind, tries := range map[psutest.FaultKind]int{
 		psutest.BadGateway: 3, psutest.Unavailable: 3, psutest.Timeout504: 3, psutest.Drop: 3,
 		psutest.Error500: 1, psutest.Unauthorized: 1, psutest.Blank200: 1, psutest.Redirect: 1, psutest.Slow: 1,
 	} {
 		srv := example(t)
 		srv.Fail(psutest.Fault{Kind: kind, Until: make(chan struct{})})
-		c := client(t, srv, func(c *psu.Config) { c.Timeout = 100 * time.Millisecond })
+		c := client(t, srv, impatient(kind))
 		if c.Scopes(t.Context(), false).Err == nil {
 			t.Errorf("fault %d: no error", kind)
 		}
