@@ -37,7 +37,7 @@ func changedLab(t *testing.T) (*mirrortest.Lab, *mirror.Mirror) {
 	run(t, m, mirror.Options{})
 	dh1.Edit(func(w *psutest.World) {
 		s := w.Scope("10.8.4.0")
-		s.Leases = s.Leases[1:]
+		s.Leases = slices.DeleteFunc(s.Leases, func(l *psutest.Lease) bool { return l.IP == "10.8.4.105" })
 		s.Leases[3].Hostname = "renamed.corp.example"
 		s.Leases = append(s.Leases, &psutest.Lease{IP: "10.8.4.200", ClientID: "3c-52-82-0a-20-00", Hostname: "new-1"},
 			&psutest.Lease{IP: "10.8.4.201", ClientID: "3c-52-82-0a-20-01", Hostname: "new-2"})

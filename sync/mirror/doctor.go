@@ -10,9 +10,9 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 )
 
-// scriptVersion is that of the endpoint script in deploy/psu, and the newest
-// that is known (windows-dhcp.md 1.6).
-const scriptVersion = "1.0.2"
+// scriptVersion is that of the endpoint script in deploy/psu; older and foreign
+// ones work too (windows-dhcp.md 1.6).
+const scriptVersion = "1.1.0"
 
 // requirements are what these settings need of NetBox.
 func (m *Mirror) requirements(alongsidePlugin bool) netbox.MirrorRequirements {

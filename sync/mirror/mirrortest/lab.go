@@ -170,6 +170,9 @@ func (l *Lab) OpenUnprepared(sync string, perServer map[string]string) *mirror.M
 	return m
 }
 
+// Token is NetBox's.
+func (l *Lab) Token() string { return l.target.Token }
+
 // Get reads rows of a list of NetBox, past the front.
 func (l *Lab) Get(path, query string) []map[string]any {
 	l.tb.Helper()
