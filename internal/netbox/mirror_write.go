@@ -2,7 +2,6 @@ package netbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -14,12 +13,6 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
-)
-
-const (
-	writeTries   = 8               // of one batch, which a failing one halves each time
-	longestWait  = 5 * time.Minute // that NetBox may ask for with Retry-After
-	poisonAtMost = 3               // batches in a row that NetBox has an exception for, before it is believed to be down
 )
 
 // Write carries writes out, in their order, in as few requests as possible:
@@ -139,55 +132,6 @@ func (w *mirrorWriter) run(ctx context.Context, l lane, from, to int, progress f
 		default:
 			return err
 		}
-	}
-}
-
-// aboutContent reports whether trouble may be about the rows sent alone:
-// NetBox has exceptions for some that it should refuse.
-func aboutContent(e *Error) bool {
-	return e.Status == http.StatusInternalServerError || e.Kind == TooLarge
-}
-
-// trouble says what an error means: a lane that is closed, or trouble that may
-// pass, which it returns; nil for what ends everything.
-func (w *mirrorWriter) trouble(ctx context.Context, l lane, err error) *Error {
-	if _, reading := errors.AsType[*readError](err); reading || ctx.Err() != nil {
-		return nil
-	}
-	e, ok := errors.AsType[*Error](err)
-	if !ok {
-		return nil
-	}
-	switch e.Kind {
-	case Forbidden:
-		w.denied[l] = err
-		return e
-	case Unreachable, TimedOut, Throttled, Unavailable, TooLarge:
-		// A journal entry has nothing to be found again by.
-		if unseen := e.Kind == Throttled || e.Status == http.StatusServiceUnavailable; l.kind == object.JournalEntry && !unseen {
-			w.denied[l] = err
-		}
-		return e
-	}
-	return nil
-}
-
-// pause waits as long as NetBox asks for, or wait. After a time-out NetBox may
-// still be at work on what was sent, so that takes longer.
-func pause(ctx context.Context, e *Error, wait, unit time.Duration) error {
-	if e.RetryAfter > longestWait {
-		return e
-	}
-	if e.Kind == TimedOut || e.Status == http.StatusGatewayTimeout {
-		wait = max(wait, 20*unit)
-	}
-	timer := time.NewTimer(max(wait, e.RetryAfter))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 

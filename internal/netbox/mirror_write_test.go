@@ -1,10 +1,8 @@
 package netbox
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/netip"
 	"strings"
 	"testing"
@@ -174,77 +172,6 @@ func showingOf(t *testing.T, s *netboxtest.Server, id int64) *showing {
 	return row
 }
 
-func TestWhatSomebodyChangedMeanwhileIsLeftAlone(t *testing.T) { // windows-dhcp.md 3.7 guard d
-	for _, v := range mirrorVersions() {
-		t.Run("NetBox "+string(v), func(t *testing.T) {
-			t.Parallel()
-			s, seeded, c := serveMirror(t, v)
-			one := update(t, seeded)
-			gone, same := one, one
-			gone.ID, same.ID = 1<<30, seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24")
-			same.Host, same.Before, same.RemoveTags = netip.MustParseAddr("10.9.9.9"), nil, nil
-			stamp := s.Get("ipam/ip-addresses", seeded.ID(t, "ipam/ip-addresses", "10.8.4.60/32"))["last_updated"]
-			s.Edit(t, "ipam/ip-addresses", one.ID, map[string]any{"status": "reserved"})
-			renumbered := update(t, seeded)
-			renumbered.Host = netip.MustParseAddr("10.8.4.34")
-			s.Edit(t, "ipam/ip-addresses", seeded.ID(t, "ipam/ip-addresses", "10.8.4.60/32"), map[string]any{"description": "mine"})
-			writes := []object.Write{one, gone, same, renumbered,
-				// Changed since, but not in what the decision rested on.
-				remove(t, seeded, "10.8.4.60/32", map[string]any{"status": "reserved", "last_updated": stamp}),
-				remove(t, seeded, "red 10.8.4.60/24", map[string]any{"status": "dhcp"}),
-				remove(t, seeded, "red 10.8.6.9/24", map[string]any{"last_updated": "2020-01-01T00:00:00Z"}),
-			}
-			results := c.Write(t.Context(), writes, nil)
-			wantResults(t, results, object.Changed, object.Gone, object.Done, object.Changed, object.Done, object.Changed, object.Changed)
-			if err := results[0].Err.Error(); !strings.Contains(err, "status is") || !strings.Contains(err, "reserved") {
-				t.Errorf("the reason does not say what changed: %s", err)
-			}
-			if s.Get("ipam/ip-addresses", writes[4].ID) != nil || s.Get("ipam/ip-addresses", writes[5].ID) == nil {
-				t.Error("the wrong address was deleted")
-			}
-			wantResults(t, c.Write(t.Context(), writes[4:5], nil), object.Unchanged)
-		})
-	}
-}
-
-func TestAnAddressMadeMeanwhileIsNotMadeTwice(t *testing.T) { // windows-dhcp.md 3.9 duplicate address
-	for _, v := range mirrorVersions() {
-		t.Run("NetBox "+string(v), func(t *testing.T) {
-			t.Parallel()
-			s, seeded, c := serveMirror(t, v)
-			loose := seeded.ID(t, "ipam/vrfs", "loose")
-			// Another mask, other values, and a VRF that would allow a copy.
-			theirs := s.Add(t, "ipam/ip-addresses", map[string]any{"address": "10.8.4.50/32", "status": "active"})
-			s.Add(t, "ipam/ip-addresses", map[string]any{"address": "10.8.4.50/24", "status": "active", "vrf": loose})
-			writes := []object.Write{newAddress("10.8.4.50/24", 0), newAddress("10.8.4.50/24", loose), newAddress("10.8.4.51/24", 0), newAddress("10.8.4.51/24", 0),
-				newAddress("10.8.4.52/24", loose), newAddress("10.8.4.52/24", loose)}
-			results := c.Write(t.Context(), writes, nil)
-			wantResults(t, results, object.Changed, object.Changed, object.Done, object.Unchanged, object.Done, object.Unchanged)
-			if results[0].ID != theirs || results[2].ID != results[3].ID {
-				t.Errorf("ids %+v", results)
-			}
-		})
-	}
-}
-
-func TestAnAddressMadeBetweenLookingAndMakingIsSeenAfterwards(t *testing.T) {
-	for _, v := range mirrorVersions() {
-		t.Run("NetBox "+string(v), func(t *testing.T) {
-			t.Parallel()
-			s, _, c := serveMirror(t, v)
-			hold := make(chan struct{})
-			s.Fail(netboxtest.Fault{Kind: netboxtest.Slow, Method: "POST", Times: 1, Until: hold})
-			writes := []object.Write{newAddress("10.8.4.50/24", 0), newAddress("10.8.4.51/24", 0)}
-			done := make(chan []object.Result, 1)
-			go func() { done <- c.Write(t.Context(), writes, nil) }()
-			waitForWrite(t, s)
-			s.Add(t, "ipam/ip-addresses", map[string]any{"address": "10.8.4.50/24", "status": "active"})
-			close(hold)
-			wantResults(t, <-done, object.Changed, object.Done)
-		})
-	}
-}
-
 func TestOneBadRowHoldsUpNoOther(t *testing.T) { // windows-dhcp.md 3.8 one IP rejected
 	for _, v := range mirrorVersions() {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
@@ -289,125 +216,6 @@ func TestOneBadRowHoldsUpNoOther(t *testing.T) { // windows-dhcp.md 3.8 one IP r
 	}
 }
 
-func TestALostAnswerIsFoundDone(t *testing.T) {
-	for name, kind := range map[string]netboxtest.FaultKind{"reset": netboxtest.ResetAfter, "gateway time-out": netboxtest.Timeout504} {
-		for _, v := range mirrorVersions() {
-			t.Run(name+", NetBox "+string(v), func(t *testing.T) {
-				t.Parallel()
-				s, seeded, _ := serveMirror(t, v)
-				loose := seeded.ID(t, "ipam/vrfs", "loose") // where NetBox would take a copy
-				two := update(t, seeded)
-				two.ID, two.Host, two.Before, two.RemoveTags = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil, nil
-				for method, writes := range map[string][]object.Write{
-					"POST":   {newAddress("10.8.4.50/24", loose), newAddress("10.8.4.51/24", loose)},
-					"PATCH":  {update(t, seeded), two},
-					"DELETE": {remove(t, seeded, "10.8.4.60/32", nil), remove(t, seeded, "red 10.8.4.60/24", nil)},
-				} {
-					s.ForgetRequests()
-					s.Fail(netboxtest.Fault{Kind: kind, Method: method, Times: 1})
-					c := connect(t, s.URL(), s.TokenV1(), silent())
-					wantResults(t, c.Write(t.Context(), writes, nil), object.Unchanged, object.Unchanged)
-					if n := len(s.Writes()); n != 1 {
-						t.Errorf("%d writes, want 1: it had been carried out", n)
-					}
-				}
-			})
-		}
-	}
-}
-
-func TestTroubleThatPassesIsWaitedFor(t *testing.T) { // windows-dhcp.md 3.8 NetBox 5xx, 429
-	for name, kind := range map[string]netboxtest.FaultKind{
-		"reset": netboxtest.Reset, "bad gateway": netboxtest.HTML502, "throttled": netboxtest.Throttled429, "unavailable": netboxtest.Unavailable503,
-		"exception": netboxtest.JSON500,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, seeded, c := serveMirror(t, netboxtest.V47)
-			s.Fail(netboxtest.Fault{Kind: kind, Method: "PATCH", Times: 1})
-			two := update(t, seeded)
-			two.ID, two.Host, two.Before, two.RemoveTags = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil, nil
-			wantResults(t, c.Write(t.Context(), []object.Write{update(t, seeded), two}, nil), object.Done, object.Done)
-		})
-	}
-}
-
-func TestTroubleThatStaysEndsTheRun(t *testing.T) {
-	s, seeded, c := serveMirror(t, netboxtest.V47)
-	s.Fail(netboxtest.Fault{Kind: netboxtest.HTML502, Method: "POST"})
-	writes := []object.Write{newAddress("10.8.4.50/24", 0), newAddress("10.8.4.51/24", 0), update(t, seeded)}
-	wantResults(t, c.Write(t.Context(), writes, nil), object.Failed, object.Failed, object.Failed)
-	if n := len(s.Writes()); n != writeTries {
-		t.Errorf("%d writes, want %d tries of the first", n, writeTries)
-	}
-	s.ClearFaults()
-	s.Fail(netboxtest.Fault{Kind: netboxtest.JSON500})
-	wantResults(t, c.Write(t.Context(), writes, nil), object.Failed, object.Failed, object.Failed)
-}
-
-func TestARowNetBoxHasAnExceptionForHoldsUpNoOther(t *testing.T) {
-	s, _, c := serveMirror(t, netboxtest.V47)
-	var writes []object.Write
-	var want []object.Outcome
-	for n := range 30 {
-		writes, want = append(writes, newAddress(fmt.Sprintf("10.8.4.%d/24", 100+n), 0)), append(want, object.Done)
-	}
-	// A date that is no text is an exception inside NetBox.
-	writes[11].Set = maps.Clone(writes[11].Set)
-	writes[11].Set[custom(object.FieldLeaseExpires)], want[11] = int64(7), object.Failed
-	results := c.Write(t.Context(), writes, nil)
-	wantResults(t, results, want...)
-	if n := len(s.Writes()); n > 20 {
-		t.Errorf("%d writes to find one bad row in 30", n)
-	}
-}
-
-func TestAMissingPermissionStopsOneSortOfWriteOnly(t *testing.T) { // netbox-api.md section 4, 403
-	for _, v := range mirrorVersions() {
-		t.Run("NetBox "+string(v), func(t *testing.T) {
-			t.Parallel()
-			s, seeded, _ := serveMirror(t, v)
-			const token = "mirror00000000000000000000000000000000000"
-			grants := []netboxtest.Grant{{Object: "extras.tag", Actions: []string{"view"}}, {Object: "ipam.ipaddress", Actions: []string{"view", "change"}}}
-			s.Permit(token, grants...)
-			c := connect(t, s.URL(), token, silent())
-			writes := []object.Write{newAddress("10.8.4.50/24", 0), update(t, seeded), newAddress("10.8.4.51/24", 0), remove(t, seeded, "10.8.4.60/32", nil)}
-			results := c.Write(t.Context(), writes, nil)
-			wantResults(t, results, object.Failed, object.Done, object.Failed, object.Failed)
-			if err := results[2].Err; kindOf(err) != Forbidden || !strings.Contains(err.Error(), "add on ipam.ipaddress") {
-				t.Errorf("the reason does not name the permission: %v", err)
-			}
-			if err := results[3].Err; !strings.Contains(err.Error(), "delete on ipam.ipaddress") {
-				t.Errorf("the reason does not name the permission: %v", err)
-			}
-			if n := len(s.Writes()); n != 3 {
-				t.Errorf("%d writes, want 3: the second create is hopeless", n)
-			}
-		})
-	}
-}
-
-func TestRowsTheTokenMayOnlySeeAreRefusedAlone(t *testing.T) {
-	for _, v := range mirrorVersions() {
-		t.Run("NetBox "+string(v), func(t *testing.T) {
-			t.Parallel()
-			s, seeded, _ := serveMirror(t, v)
-			const token = "mirror00000000000000000000000000000000000"
-			s.Permit(token, netboxtest.Grant{Object: "extras.tag", Actions: []string{"view"}}, netboxtest.Grant{Object: "ipam.ipaddress", Actions: []string{"view"}},
-				netboxtest.Grant{Object: "ipam.ipaddress", Actions: []string{"change", "delete"}, Tag: "keep"})
-			c := connect(t, s.URL(), token, silent())
-			other := update(t, seeded)
-			other.ID, other.Host, other.Before = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil
-			both := []object.Write{other, update(t, seeded)}
-			wantResults(t, c.Write(t.Context(), both, nil), object.Refused, object.Done)
-			wantResults(t, c.Write(t.Context(), both[:1], nil), object.Refused)
-			deletes := []object.Write{{Kind: object.IPAddress, Action: object.Delete, ID: other.ID}, {Kind: object.IPAddress, Action: object.Delete, ID: both[1].ID}}
-			wantResults(t, c.Write(t.Context(), deletes, nil), object.Refused, object.Done)
-			wantResults(t, c.Write(t.Context(), deletes[:1], nil), object.Refused)
-		})
-	}
-}
-
 func TestJournalEntriesAreMadeInOneRequestAndNeverTwice(t *testing.T) { // netbox-api.md section 4, journal
 	for _, v := range mirrorVersions() {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
@@ -431,29 +239,6 @@ func TestJournalEntriesAreMadeInOneRequestAndNeverTwice(t *testing.T) { // netbo
 	}
 }
 
-func TestASingleWriteIsConditionalInNetBoxItself(t *testing.T) { // windows-dhcp.md section 10, races
-	s, seeded, c := serveMirror(t, netboxtest.V46)
-	hold := make(chan struct{})
-	s.Fail(netboxtest.Fault{Kind: netboxtest.Slow, Method: "DELETE", Times: 1, Until: hold})
-	done := make(chan []object.Result, 1)
-	one := remove(t, seeded, "10.8.4.60/32", map[string]any{"status": "reserved"})
-	go func() { done <- c.Write(t.Context(), []object.Write{one}, nil) }()
-	waitForWrite(t, s)
-	s.Edit(t, "ipam/ip-addresses", one.ID, map[string]any{"status": "active"})
-	close(hold)
-	wantResults(t, <-done, object.Changed)
-	if s.Get("ipam/ip-addresses", one.ID) == nil {
-		t.Error("an address changed meanwhile was deleted")
-	}
-}
-
-func TestACancelledRunFails(t *testing.T) {
-	_, seeded, c := serveMirror(t, netboxtest.V47)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	wantResults(t, c.Write(ctx, []object.Write{update(t, seeded), newAddress("10.8.4.50/24", 0)}, nil), object.Failed, object.Failed)
-}
-
 func TestManyCreatesGoInBatches(t *testing.T) {
 	s, _, c := serveMirror(t, netboxtest.V47)
 	var writes []object.Write
@@ -472,35 +257,5 @@ func TestManyCreatesGoInBatches(t *testing.T) {
 	reads, n := methods(s.Requests(), "ipam/ip-addresses")
 	if n > 3 || reads > 4 || last != 300 {
 		t.Errorf("%d writes and %d reads for 300 creates, progress up to %d", n, reads, last)
-	}
-}
-
-func TestValuesThatMeanTheSameAreTheSame(t *testing.T) {
-	raw := `{"id":1,"address":"10.0.0.5/24","dns_name":"pc.example","description":"a","status":{"value":"dhcp","label":"DHCP"},"vrf":{"id":3,"name":"red"},"tenant":null,
-		"role":{"id":4,"slug":"dhcp-scope"},"tags":[{"id":2,"slug":"b"},{"id":1,"slug":"a"}],"last_updated":"2026-01-02T03:04:05.000001Z","data":{"id":1,"a":{"n":1.0,"l":[1,{}]}},
-		"custom_fields":{"sel":{"value":"created","label":"Created"},"at":"2026-07-01T09:30:00Z","n":3600,"empty":null,"text":"","doc":[{"b":1,"a":2}],"date":"10.0.0.5/24"}}`
-	row, err := decodeShowing([]byte(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tests := []struct {
-		field string
-		want  any
-		same  bool
-	}{
-		{"address", "10.0.0.5/24", true}, {"address", "10.0.0.5/25", false}, {"dns_name", "PC.Example", true}, {"description", " a ", true}, {"description", "A", false},
-		{"status", "dhcp", true}, {"status", "DHCP", false}, {"vrf", int64(3), true}, {"vrf", nil, false}, {"tenant", nil, true}, {"tenant", 0, false},
-		{"role", 4, true}, {"role", "dhcp-scope", true}, {"role", "other", false}, {"tags", []string{"a", "b"}, true}, {"tags", []string{"a"}, false},
-		{"last_updated", "2026-01-02T04:04:05.000001+01:00", true}, {"last_updated", "2026-01-02T03:04:05Z", false},
-		{"data", json.RawMessage(`{"a":{"l":[1.0,{}],"n":1},"id":1}`), true}, {"data", map[string]any{"id": 1}, false},
-		{"custom_fields.sel", "created", true}, {"custom_fields.sel", "Created", false}, {"custom_fields.at", "2026-07-01T11:30:00+02:00", true},
-		{"custom_fields.at", nil, false}, {"custom_fields.n", float64(3600), true}, {"custom_fields.n", "3600", false}, {"custom_fields.empty", "", true},
-		{"custom_fields.text", nil, true}, {"custom_fields.missing", nil, true}, {"custom_fields.missing", false, false},
-		{"custom_fields.doc", []any{map[string]any{"a": int64(2), "b": 1}}, true}, {"custom_fields.doc", []any{}, false}, {"custom_fields.doc", json.RawMessage(nil), false},
-	}
-	for _, tt := range tests {
-		if got := row.is(tt.field, tt.want); got != tt.same {
-			t.Errorf("%s shows %s, is %v: %v", tt.field, row.raw(tt.field), tt.want, got)
-		}
 	}
 }

@@ -27,7 +27,8 @@ type Write struct {
 	// Before holds what the same fields (and, for a delete, whatever the
 	// decision rested on) showed when the decision was taken.
 	Before map[string]any
-	// AddTags and RemoveTags are slugs. Tags of other people stay.
+	// AddTags and RemoveTags are slugs. Tags of other people stay. The tags that
+	// limit a config context are no tags of it: they are the field "tags" in Set.
 	AddTags, RemoveTags []string
 	// Host and VRF are the place of an address to create, or to check that an
 	// address to change was not renumbered; zero for other kinds.
@@ -43,7 +44,7 @@ type Outcome string
 // The outcomes. Done and Unchanged both mean that NetBox shows what was wanted.
 const (
 	Done      Outcome = "done"
-	Unchanged Outcome = "unchanged" // it did already; nothing was written
+	Unchanged Outcome = "unchanged" // it did already (or the object to delete is gone); nothing was written
 	Changed   Outcome = "changed"   // somebody changed the object since the decision; nothing was written
 	Gone      Outcome = "gone"      // the object to update is not there any more
 	Refused   Outcome = "refused"   // NetBox does not take it; trying again does not help
