@@ -174,7 +174,7 @@ func changeable(nb *object.State, x, y *object.Address, p *Policy, t truth) stri
 		return "changed although no server has a record of it: " + diff
 	case meaning(x, p) == "reservation" && !isOwn && !t.reserved[place] && (y.Status != x.Status || y.DNSName != x.DNSName || x.ClientID != "" && y.ClientID != x.ClientID):
 		return "a reservation of somebody else's changed for a lease: " + diff
-	case x.Managed == object.Prestaged && meaning(x, p) == "reservation" && (y.Status != x.Status || y.DNSName != x.DNSName):
+	case x.Managed == object.Prestaged && meaning(x, p) == "reservation" && (y.Status != x.Status || y.DNSName != x.DNSName && x.DNSName+x.ClientID != ""):
 		return "a record made ahead renamed: " + diff
 	case p.PushReservations && meaning(x, p) == "reservation" && x.ClientID != "" && (y.DNSName != x.DNSName || y.ClientID != x.ClientID):
 		return "a reservation overwritten although NetBox is the truth: " + diff
@@ -238,7 +238,9 @@ func reservationsLost(before, after map[string]*machine, p *Policy) string {
 		for id, s := range m.scopes {
 			now := after[host].scopes[id]
 			for _, r := range s.reservations {
-				kept := slices.ContainsFunc(now.reservations, func(o windhcp.Reservation) bool { return o.Addr == r.Addr && (o.ClientID == r.ClientID || p.ReplaceClientID) })
+				kept := slices.ContainsFunc(now.reservations, func(o windhcp.Reservation) bool {
+					return o.Addr == r.Addr && (o.ClientID == r.ClientID || p.ReplaceClientID)
+				})
 				if !kept && !p.DeleteRemoved {
 					return fmt.Sprintf("reservation %s of %s is lost", r.Addr, host)
 				}

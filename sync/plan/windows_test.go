@@ -171,6 +171,10 @@ func (s *wscope) addReservation(step *Step) error {
 	return nil
 }
 
+// errAmbiguous is the refusal of a change by client id that would hit the wrong
+// reservation. A plan cannot know of those in scopes it did not read.
+var errAmbiguous = errors.New("the server would take the first it finds")
+
 // changeReservation changes or deletes by client id: the first match over all
 // scopes, which has to be the only one.
 func (m *machine) changeReservation(step *Step) error {
@@ -183,7 +187,7 @@ func (m *machine) changeReservation(step *Step) error {
 	for _, other := range m.scopes {
 		for _, o := range other.reservations {
 			if o.ClientID == r.ClientID && other != scope {
-				return fmt.Errorf("client id %s is in scope %s too", o.ClientID, other.Subnet)
+				return fmt.Errorf("client id %s is in scope %s too: %w", o.ClientID, other.Subnet, errAmbiguous)
 			}
 		}
 	}

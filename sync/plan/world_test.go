@@ -25,6 +25,9 @@ type world struct {
 	memory  Memory
 	lastID  int64
 	now     time.Time
+
+	everythingRead bool // by the last read: every reservation of every server that was asked
+	refused        int  // steps of the last plan that rested on too little
 }
 
 // machine is a Windows server.
@@ -168,11 +171,15 @@ func (w *world) read(p Policy) Input {
 		return cmp.Compare(at(a.Host), at(b.Host))
 	})
 	roster := NewRoster(&in)
+	w.everythingRead = true
 	for i := range in.Windows {
 		for _, scope := range in.Windows[i].Scopes.Items {
-			if all, pushed := roster.Reads(in.Windows[i].Host, scope); pushed {
-				in.Windows[i].Parts[scope.ID()] = w.servers[in.Windows[i].Host].scopes[scope.ID()].part(all)
+			from := w.servers[in.Windows[i].Host].scopes[scope.ID()]
+			all, pushed := roster.Reads(in.Windows[i].Host, scope)
+			if pushed {
+				in.Windows[i].Parts[scope.ID()] = from.part(all)
 			}
+			w.everythingRead = w.everythingRead && pushed && !from.reservationsFail
 		}
 	}
 	return in
@@ -232,6 +239,7 @@ func (w *world) copyNetBox() *object.State {
 // refuse, or that no longer fits, is an error.
 func (w *world) apply(p *Plan) error {
 	phase := Phase(0)
+	w.refused = 0
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		if s.Phase < phase {
@@ -245,7 +253,12 @@ func (w *world) apply(p *Plan) error {
 		if s.Target != NetBox {
 			do = w.onServer
 		}
-		if err := do(s); err != nil {
+		err := do(s)
+		if errors.Is(err, errAmbiguous) && !w.everythingRead {
+			w.refused++
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("step %d: %s %s %s (%s): %w", i, s.Action, s.Kind, s.Name, s.Rule, err)
 		}
 	}
