@@ -28,8 +28,8 @@ from then on no other certificate is accepted from that server, and no token is
 sent to another one. Certificates are kept below sync.state_dir.
 
 On the server itself, in PowerShell, the fingerprint is
-  $c = Get-ChildItem Cert:\LocalMachine\My | Where-Object Subject -like '*localhost*'
-  $c.GetCertHashString('SHA256')`,
+  Get-ChildItem Cert:\LocalMachine\My |
+    ForEach-Object { $_.Subject + ' ' + $_.GetCertHashString('SHA256') }`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("unknown command %q; see %s --help", args[0], cmd.CommandPath())

@@ -40,6 +40,7 @@ settings, or NetBox not prepared.`,
 				return err
 			}
 			defer s.Close()
+			s.warnings()
 			report := drift.New(made)
 			if page != "" {
 				if err := writePage(report, page); err != nil {

@@ -45,6 +45,7 @@ differences (only with --detailed-exitcode); 4 a guard would refuse, see
 				return err
 			}
 			defer s.Close()
+			s.warnings()
 			if err := p.printPlan(made, asJSON, out); err != nil {
 				return err
 			}
@@ -70,13 +71,6 @@ func (p *program) makePlan(ctx context.Context, c choice) (*session, *plan.Plan,
 	if err != nil {
 		s.Close()
 		return nil, nil, err
-	}
-	for _, server := range s.File.Sync.Servers {
-		if client := s.Server(server.Host); client != nil && server.Enabled {
-			for _, w := range client.Warnings() {
-				s.log.WithField("server", server.Host).Warn(w)
-			}
-		}
 	}
 	return s, made, nil
 }

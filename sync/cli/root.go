@@ -52,7 +52,7 @@ Exit codes of all commands:
 	flags := root.PersistentFlags()
 	flags.StringVarP(&p.conf, "conf", "c", "", "settings file; default: $"+confVariable+" or "+defaultConf())
 	flags.BoolVarP(&p.quiet, "quiet", "q", false, "say nothing unless somebody should look")
-	flags.CountVarP(&p.verbose, "verbose", "v", "say more; -vv what is asked and answered, -vvv everything")
+	flags.CountVarP(&p.verbose, "verbose", "v", "say more; -vv and -vvv log details")
 	flags.StringVar(&p.logFormat, "log-format", "text", "format of the log on standard error: text or json")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(p.syncCommand(), p.planCommand(), p.applyCommand(), p.importCommand(), p.migrateCommand(),

@@ -57,6 +57,9 @@ func (p *program) open(c choice, level logrus.Level) (*session, error) {
 	}
 	f.Sync.DryRun = f.Sync.DryRun || c.dryRun
 	for _, w := range f.Warnings {
+		if strings.HasSuffix(w.Key, ".https") || strings.HasSuffix(w.Key, ".verify") {
+			continue // the client of that server says it at each run
+		}
 		log.WithField("setting", w.Key).Warn(w.Text)
 	}
 	if !p.quiet {
@@ -77,6 +80,16 @@ func (p *program) open(c choice, level logrus.Level) (*session, error) {
 		return nil, usageError{err}
 	}
 	return &session{Mirror: m, log: log, options: options}, nil
+}
+
+// warnings logs what people must know of the servers that were asked. A run
+// that is carried out tells it itself.
+func (s *session) warnings() {
+	for _, server := range s.File.Sync.Servers {
+		for _, w := range s.Server(server.Host).Warnings() {
+			s.log.WithField("server", server.Host).Warn(w)
+		}
+	}
 }
 
 func (c choice) options(f *settings.SyncFile) (mirror.Options, error) {

@@ -66,6 +66,7 @@ func (p *program) validateAll(ctx context.Context, c choice, asJSON bool) error 
 		return err
 	}
 	defer s.Close()
+	s.warnings()
 	switch {
 	case asJSON:
 		if err := p.printJSON(append([]plan.Violation{}, made.Violations...)); err != nil {

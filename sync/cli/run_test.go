@@ -1,0 +1,306 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
+)
+
+func lines(text string) int { return strings.Count(text, "\n") }
+
+// windows-dhcp.md section 9 row 19.
+func TestSyncSaysOneLineAndQuietSyncNoneUnlessSomebodyShouldLook(t *testing.T) {
+	s := open(t, syncs)
+	s.expect(exitOK, "import", "--quiet")
+	if stdout := s.expect(exitOK, "sync"); lines(stdout) != 1 || !strings.Contains(stdout, "created") {
+		t.Errorf("first run: %q", stdout)
+	}
+	s.forget()
+	if stdout := s.expect(exitOK, "sync"); lines(stdout) != 1 || !strings.Contains(stdout, "no change") {
+		t.Errorf("second run: %q", stdout)
+	}
+	s.writesNothing()
+	s.dh1.Fail(psutest.Fault{Path: "leases*", Kind: psutest.Error500})
+	stdout, stderr, code := s.run("sync", "--quiet")
+	if code != exitFailed || lines(stdout) != 1 || !strings.Contains(stderr, "10.8.4.0/24") {
+		t.Errorf("exit code %d, %q\n%s", code, stdout, stderr)
+	}
+	s.dh1.ClearFaults()
+
+	var run struct {
+		ID   string `json:"id"`
+		Plan struct{ Steps []plan.Step }
+	}
+	if err := json.Unmarshal([]byte(s.expect(exitOK, "sync", "--json")), &run); err != nil || run.ID == "" {
+		t.Errorf("%v, %+v", err, run)
+	}
+}
+
+func TestQuietSyncOfAHealthyPairSaysNothing(t *testing.T) {
+	s := imported(t, syncs)
+	secure := secured(t, s)
+	stdout, stderr, code := secure.run("sync", "--quiet")
+	if code != exitOK || stdout != "" || stderr != "" {
+		t.Errorf("exit code %d, said %q and %q", code, stdout, stderr)
+	}
+}
+
+func TestDryRunShowsThePlanAndWritesNothing(t *testing.T) {
+	s := open(t, syncs+"push_reservations: true\npush_scope_info: true\n")
+	for _, command := range [][]string{{"import", "--dry-run"}, {"sync", "--dry-run"}, {"apply", "--dry-run", "--yes"}, {"migrate", "--dry-run", "--yes"}} {
+		stdout, stderr, code := s.run(command...)
+		if code != exitOK || !strings.Contains(stdout, "Plan: ") {
+			t.Errorf("%v: exit code %d\n%s%s", command, code, stdout, stderr)
+		}
+		if !strings.Contains(stderr, "nothing is written anywhere") {
+			t.Errorf("%v: no banner: %s", command, stderr)
+		}
+	}
+	t.Setenv("NETBOX_DHCP_SYNC_DRY_RUN", "true")
+	s.expect(exitOK, "import")
+	s.expect(exitOK, "sync")
+	s.writesNothing()
+}
+
+// windows-dhcp.md section 7 and section 9 row 50.
+func TestForcedSettingsAreToldAtEachRunAndInTheSettings(t *testing.T) {
+	s := open(t, syncs+"push_scope_info: true\nread_only: true\noverrides: {push_scope_info: false}\n")
+	_, stderr, _ := s.run("sync")
+	shown := s.expect(exitOK, "config", "show", "--effective")
+	for _, want := range []string{"sync.push_scope_info", "override config.yml:", "this setting is forced", "nothing is written to Windows servers"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("not told at the start of a run: %q\n%s", want, stderr)
+		}
+		if !strings.Contains(shown, want) {
+			t.Errorf("not told with the settings: %q\n%s", want, shown)
+		}
+	}
+	t.Setenv("NETBOX_DHCP_SYNC_PUSH_SCOPE_INFO", "true")
+	if _, stderr, _ := s.run("sync"); !strings.Contains(stderr, "environment NETBOX_DHCP_SYNC_PUSH_SCOPE_INFO") {
+		t.Errorf("the environment is not told of: %s", stderr)
+	}
+}
+
+func TestSavedPlanIsCarriedOutExactlyOrNotAtAll(t *testing.T) {
+	s := open(t, syncs)
+	s.expect(exitOK, "import", "--quiet")
+	saved := filepath.Join(s.Folder, "monday.plan")
+	s.forget()
+	shown := s.expect(exitOK, "plan", "--out", saved)
+	if !strings.Contains(shown, "10.8.4.100/24") {
+		t.Errorf("the plan is not shown:\n%s", shown)
+	}
+	s.writesNothing()
+	asJSON := s.expect(exitOK, "plan", "--json")
+	if _, err := plan.Parse([]byte(asJSON)); err != nil {
+		t.Error(err)
+	}
+
+	s.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases[5].Hostname = "changed" })
+	if stdout := s.expect(exitFailed, "apply", saved); !strings.Contains(stdout, "make a new one") {
+		t.Errorf("told %q", stdout)
+	}
+	s.writesNothing()
+
+	s.expect(exitOK, "plan", "--out", saved, "--quiet")
+	s.expect(exitOK, "apply", saved)
+	if s.Address("10.8.4.100") == nil {
+		t.Error("the plan was not carried out")
+	}
+	s.expect(exitOK, "plan", "--detailed-exitcode")
+}
+
+func TestApplyAsksBeforeItWrites(t *testing.T) {
+	s := open(t, syncs)
+	s.expect(exitOK, "import", "--quiet")
+	s.forget()
+	stdout, stderr, code := s.atTerminal("no\n", "apply")
+	if code != exitOK || !strings.Contains(stdout, "10.8.4.100/24") || !strings.Contains(stderr, "Nothing was done") {
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	s.writesNothing()
+	if _, stderr, code := s.atTerminal("y\n", "apply"); code != exitOK || s.Address("10.8.4.100") == nil {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+	s.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases[5].Hostname = "changed" })
+	if stdout := s.expect(exitOK, "apply", "--yes"); !strings.Contains(stdout, "1 changed") {
+		t.Errorf("said %q", stdout)
+	}
+}
+
+func TestQuestionEndsWithTheProgram(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	never, end := io.Pipe()
+	defer end.Close()
+	p := &program{stdin: never, screen: &screen{out: io.Discard}, terminal: func(any) bool { return true }}
+	if ok, err := p.confirmed(ctx, false, "Go on?"); ok || err == nil {
+		t.Error(ok, err)
+	}
+}
+
+// windows-dhcp.md section 9 rows 8 to 10.
+func TestImportListsWhatItMadeAndChangesNothingTheSecondTime(t *testing.T) {
+	s := open(t, syncs)
+	report := filepath.Join(s.Folder, "import.json")
+	stdout := s.expect(exitOK, "import", "--report", report)
+	for _, want := range []string{"Office", "Guest", "Old lab"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("%s is not listed:\n%s", want, stdout)
+		}
+	}
+	data, err := os.ReadFile(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if saved, err := plan.Parse(data); err != nil || saved.Empty() {
+		t.Error(err)
+	}
+	s.forget()
+	s.expect(exitOK, "import")
+	s.writesNothing()
+}
+
+// windows-dhcp.md 3.4.
+func TestMigrateShowsFirstAndWritesAfterAYes(t *testing.T) {
+	s := open(t, syncs)
+	s.expect(exitOK, "import", "--quiet")
+	s.Create("ipam/ip-addresses", map[string]any{"address": "10.8.4.60/24", "status": "reserved", "dns_name": "mfp-2",
+		"custom_fields": map[string]any{"dhcp_client_id": "3c-52-82-0a-1b-60"}})
+	s.forget()
+	if stdout := s.expect(exitOK, "migrate"); !strings.Contains(stdout, "10.8.4.60/24") {
+		t.Errorf("not shown:\n%s", stdout)
+	}
+	s.writesNothing()
+	s.expect(exitOK, "migrate", "--yes")
+	fields, _ := s.Address("10.8.4.60")["custom_fields"].(map[string]any)
+	if managed, _ := json.Marshal(fields["dhcp_managed"]); !strings.Contains(string(managed), "adopted") {
+		t.Errorf("dhcp_managed is %s", managed)
+	}
+}
+
+func TestDriftInAllFormats(t *testing.T) {
+	s := imported(t, syncs)
+	s.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases[5].Hostname = "moved-away" })
+	s.forget()
+	if text := s.expect(exitOK, "drift"); !strings.Contains(text, "moved-away") {
+		t.Errorf("text:\n%s", text)
+	}
+	rows, err := csv.NewReader(strings.NewReader(s.expect(exitOK, "drift", "--csv"))).ReadAll()
+	if err != nil || len(rows) < 2 {
+		t.Errorf("CSV: %v, %v", err, rows)
+	}
+	var report struct{ Differences []any }
+	if err := json.Unmarshal([]byte(s.expect(exitOK, "drift", "--json")), &report); err != nil || len(report.Differences) != 1 {
+		t.Errorf("JSON: %v, %+v", err, report)
+	}
+	page := filepath.Join(s.Folder, "drift.html")
+	if stdout := s.expect(exitDiffers, "drift", "--html", page, "--quiet", "--detailed-exitcode"); stdout != "" {
+		t.Errorf("quiet, but %q", stdout)
+	}
+	data, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := html.Parse(bytes.NewReader(data)); err != nil || !bytes.Contains(data, []byte("moved-away")) {
+		t.Errorf("page: %v", err)
+	}
+	s.writesNothing()
+}
+
+// windows-dhcp.md 8.
+func TestValidate(t *testing.T) {
+	s := imported(t, "")
+	if stdout := s.expect(exitOK, "validate"); !strings.Contains(stdout, "every address") {
+		t.Errorf("said %q", stdout)
+	}
+	s.Create("ipam/vrfs", map[string]any{"name": "red", "rd": "65000:1"})
+	s.Create("ipam/ip-addresses", map[string]any{"address": "10.8.4.25/24", "status": "dhcp"})
+	s.Create("ipam/ip-addresses", map[string]any{"address": "10.8.4.15/24", "status": "dhcp"}) // outside the pool is in the scope
+	s.forget()
+	if stdout := s.expect(exitFailed, "validate"); !strings.Contains(stdout, "10.8.4.25") || !strings.Contains(stdout, "exclusion") || lines(stdout) != 1 {
+		t.Errorf("said %q", stdout)
+	}
+	s.dh1.ForgetRequests()
+	for args, code := range map[string]int{
+		"--ip 10.8.4.30/24 --status dhcp":            exitOK,
+		"--ip 10.8.4.30":                             exitOK,
+		"--ip 10.8.4.29/24 --status dhcp":            exitFailed, // the end of an exclusion
+		"--ip 10.8.4.29/24 --status reserved":        exitOK,     // not the lease status
+		"--ip 10.77.0.1/24 --status dhcp":            exitFailed,
+		"--ip 10.8.4.30/24 --vrf red":                exitFailed,
+		"--ip 10.8.4.30/24 --vrf 65000:1":            exitFailed,
+		"--ip 10.8.4.30/24 --vrf blue":               exitUsage,
+		"--ip 10.77.0.1 --status dhcp --json":        exitFailed,
+		"--ip 10.8.4.30 --status dhcp --json":        exitOK,
+		"--ip 10.8.4.30 --status dhcp --quiet":       exitOK,
+		"--ip 10.8.4.30 --vrf 65000:1 --status dhcp": exitFailed,
+	} {
+		s.expect(code, append([]string{"validate"}, strings.Fields(args)...)...)
+	}
+	if n := len(s.dh1.Requests()); n > 0 {
+		t.Errorf("%d requests to a server for a question NetBox answers", n)
+	}
+	s.writesNothing()
+}
+
+// onLine calls a function at the first full line.
+type onLine struct {
+	mu   sync.Mutex
+	text strings.Builder
+	then func()
+}
+
+func (w *onLine) Write(data []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text.Write(data)
+	if bytes.ContainsRune(data, '\n') {
+		w.then()
+	}
+	return len(data), nil
+}
+
+// windows-dhcp.md section 9 row 18.
+func TestServiceRunsAtOnceAndEndsWhenTold(t *testing.T) {
+	s := open(t, syncs)
+	s.expect(exitOK, "import", "--quiet")
+	for _, flag := range []string{"--service", "--every=30m"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		out := &onLine{then: cancel}
+		var errs bytes.Buffer
+		code := Main(ctx, []string{"--conf", s.conf, "sync", flag}, out, &errs)
+		cancel()
+		if code != exitOK || lines(out.text.String()) != 1 || !strings.Contains(errs.String(), "service started") {
+			t.Errorf("%s: exit code %d, %q\n%s", flag, code, out.text.String(), errs.String())
+		}
+	}
+	if s.Address("10.8.4.100") == nil {
+		t.Error("the run did nothing")
+	}
+}
+
+func TestProgressStandsOnTerminalsOnly(t *testing.T) {
+	s := imported(t, syncs)
+	if _, stderr, code := s.atTerminal("", "sync"); code != exitOK || !strings.Contains(stderr, "reading NetBox") {
+		t.Errorf("exit code %d, %q", code, stderr)
+	}
+	if _, stderr, _ := s.atTerminal("", "sync", "--quiet"); strings.Contains(stderr, "reading NetBox") {
+		t.Errorf("progress in spite of --quiet: %q", stderr)
+	}
+	if _, stderr, _ := s.run("sync"); strings.Contains(stderr, "reading NetBox") {
+		t.Errorf("progress without a terminal: %q", stderr)
+	}
+}

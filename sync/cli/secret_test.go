@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
+)
+
+// secured is a laboratory with the NetBox of s, and a server of the same
+// content behind a certificate nobody signed.
+func secured(t *testing.T, s *shell) *shell {
+	t.Helper()
+	server := psutest.New(t, psutest.Config{HTTPS: true, World: psutest.Example("dh1.corp.example")})
+	text, err := os.ReadFile(s.conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.NewReplacer(fmt.Sprintf("port: %d", s.dh1.Port()), fmt.Sprintf("port: %d", server.Port()), "https: false", "https: true").Replace(string(text))
+	conf := s.File("secure.yml", changed)
+	s.File("dh1.token", server.Writer())
+	out := &shell{Lab: s.Lab, t: t, dh1: server, conf: conf}
+	fetched := out.expect(exitOK, "cert", "fetch", "dh1.corp.example")
+	_, fingerprint, _ := strings.Cut(fetched, "--fingerprint ")
+	out.expect(exitOK, "cert", "trust", "dh1.corp.example", "--fingerprint", strings.TrimSpace(fingerprint))
+	return out
+}
+
+// windows-dhcp.md 6 and section 9 row 25.
+func TestCertificates(t *testing.T) {
+	s := secured(t, imported(t, syncs))
+	var shown []struct {
+		Host, Fingerprint string
+		Certificate       bool
+		SelfSigned        bool `json:"self_signed"`
+	}
+	read := func(args ...string) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(s.expect(exitOK, append(args, "--json")...)), &shown); err != nil || len(shown) != 1 {
+			t.Fatal(err, shown)
+		}
+	}
+	read("cert", "fetch", "dh1.corp.example")
+	fetched := shown[0]
+	if len(fetched.Fingerprint) != 95 || !fetched.SelfSigned {
+		t.Errorf("fetched %+v", fetched)
+	}
+	read("cert", "show", "dh1.corp.example")
+	if shown[0] != fetched {
+		t.Errorf("kept %+v, fetched %+v", shown[0], fetched)
+	}
+	if text := s.expect(exitOK, "cert", "show"); !strings.Contains(text, fetched.Fingerprint) || !strings.Contains(text, "localhost") {
+		t.Errorf("shown as\n%s", text)
+	}
+	for _, r := range s.dh1.Requests() {
+		t.Errorf("a certificate was fetched with %s %s", r.Method, r.Path)
+	}
+	s.expect(exitOK, "sync")
+
+	s.expect(exitOK, "cert", "remove", "dh1.corp.example")
+	s.dh1.ForgetRequests()
+	s.expect(exitFailed, "cert", "remove", "dh1.corp.example")
+	s.expect(exitFailed, "sync") // nobody signed it
+	s.expect(exitFailed, "cert", "trust", "dh1.corp.example", "--fingerprint", "00"+fetched.Fingerprint[2:])
+	s.expect(exitFailed, "sync")
+	for _, r := range s.dh1.Requests() {
+		t.Errorf("a token went to a server nobody trusts: %s %s", r.Method, r.Path)
+	}
+	if text := s.expect(exitOK, "cert", "show"); !strings.Contains(text, "none kept") {
+		t.Errorf("shown as\n%s", text)
+	}
+	s.expect(exitUsage, "cert", "trust", "dh1.corp.example", "--file", s.conf)
+}
+
+func TestCertificatesAreKeptWhereTheMirrorLooks(t *testing.T) {
+	f := &settings.SyncFile{NetBox: settings.NetBox{URL: "http://127.0.0.1:1"}, Sync: settings.SyncDefaults()}
+	f.Sync.StateDir = t.TempDir()
+	m, err := mirror.Open(f, discard(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if m.Trust != trustStore(f) {
+		t.Errorf("here %+v, there %+v", trustStore(f), m.Trust)
+	}
+}
+
+// windows-dhcp.md section 9 rows 21 and 24.
+func TestSettingsAreShownWithTheirOriginAndWithoutSecrets(t *testing.T) {
+	s := open(t, syncs)
+	some := s.expect(exitOK, "config", "show")
+	all := s.expect(exitOK, "config", "show", "--effective")
+	if strings.Contains(some, "sync.adopt") || !strings.Contains(all, "sync.adopt") {
+		t.Errorf("some:\n%s\nall:\n%s", some, all)
+	}
+	for _, want := range []string{"sync.sync_ips_from_dhcp", "config.yml:", "sync.servers." + s.Host(0) + ".token", "(set)", "ends 20"} {
+		if !strings.Contains(some, want) {
+			t.Errorf("%q is missing:\n%s", want, some)
+		}
+	}
+	t.Setenv("NETBOX_TOKEN", "an-environment-token")
+	if err := os.Remove(filepath.Join(s.Folder, "dh1.token")); err != nil {
+		t.Fatal(err)
+	}
+	all = s.expect(exitOK, "config", "show", "--effective")
+	if !strings.Contains(all, "(cannot be read)") || strings.Contains(all, "an-environment-token") {
+		t.Errorf("shown:\n%s", all)
+	}
+	var list []settings.Setting
+	if err := json.Unmarshal([]byte(s.expect(exitOK, "config", "show", "--json")), &list); err != nil || len(list) == 0 {
+		t.Error(err)
+	}
+}
+
+// windows-dhcp.md section 9 row 24: whatever is said, at whatever level, no
+// token is in it.
+func TestNoTokenIsSaidAnywhere(t *testing.T) {
+	s := open(t, syncs+"push_reservations: true\npush_scope_info: true\n")
+	tokens := []string{s.Token(), s.dh1.Writer(), s.dh1.Reader()}
+	var said strings.Builder
+	commands := [][]string{{"doctor"}, {"bootstrap", "--yes"}, {"import", "--report", filepath.Join(s.Folder, "report.json")}, {"plan", "--json"}, {"sync", "--json"}, {"drift"},
+		{"validate"}, {"config", "show", "--effective"}, {"cert", "show"}, {"sync", "--log-format", "json"}}
+	all := func() {
+		for _, c := range commands {
+			stdout, stderr, _ := s.run(append([]string{"-vvv"}, c...)...)
+			said.WriteString(stdout + stderr)
+		}
+	}
+	all()
+	s.dh1.Fail(psutest.Fault{Kind: psutest.EchoToken500, Times: 20})
+	all()
+	s.dh1.ClearFaults()
+	s.dh1.Fail(psutest.Fault{Kind: psutest.EchoToken, Times: 20})
+	all()
+	s.dh1.ClearFaults()
+	s.dh1.Fail(psutest.Fault{Method: "GET", Kind: psutest.Drop, Times: 1})
+	all()
+	if err := filepath.WalkDir(s.Folder, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasSuffix(path, ".token") {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		said.Write(data)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"level=debug", "[redacted]"} {
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("%q was not said: the test shows nothing", want)
+		}
+	}
+	for i, token := range tokens {
+		if strings.Contains(said.String(), token) || strings.Contains(said.String(), token[len(token)-20:]) {
+			t.Errorf("token %d was said", i)
+		}
+	}
+}
+
+// Texts of servers cannot steer a terminal.
+func TestTextOfServersIsShownSafely(t *testing.T) {
+	s := open(t, syncs)
+	s.dh1.Edit(func(w *psutest.World) {
+		w.Scope("10.8.4.0").Name = "\x1b[31mred\u202e"
+		w.Scope("10.8.4.0").Leases[5].Hostname = "\x1b]0;title\a"
+	})
+	var said strings.Builder
+	for _, c := range [][]string{{"import"}, {"plan"}, {"plan", "--json"}, {"drift"}, {"drift", "--csv"}, {"drift", "--json"}, {"sync", "--json", "-vvv"}} {
+		stdout, stderr, _ := s.run(c...)
+		said.WriteString(stdout + stderr)
+	}
+	if !strings.Contains(said.String(), "red") {
+		t.Error("the name was not shown at all")
+	}
+	if i := strings.IndexAny(said.String(), "\x1b\a\u202e"); i >= 0 {
+		t.Errorf("shown raw: %q", said.String()[max(0, i-100):min(i+100, said.Len())])
+	}
+}
