@@ -204,6 +204,9 @@ func (b *builder) noteFailedLists(host string, subnet netip.Prefix, part windhcp
 		tell("leases", part.Leases.Err, part.Leases.Malformed)
 		tell("reservations", part.Reservations.Err, part.Reservations.Malformed)
 	}
+	if b.p.Mode == Migrate {
+		return
+	}
 	tell("exclusions", part.Exclusions.Err, part.Exclusions.Malformed)
 	if b.p.RefreshOptions && !b.p.PushScopeInfo || b.p.imports() {
 		tell("options", part.Options.Err, part.Options.Malformed)
