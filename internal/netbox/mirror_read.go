@@ -86,11 +86,39 @@ func (c *Client) ReadAddresses(ctx context.Context, subnets []netip.Prefix, prog
 		}
 		all = append(all, got...)
 	}
-	// An address renumbered between two batches is in both: the newer counts.
+	return byID(all), nil
+}
+
+// ReadSuspects reads the IPv4 addresses, wherever they are, whose status may
+// be wrong: those with a status that the mirror did not give, and those that
+// carry object.TagInvalid.
+func (c *Client) ReadSuspects(ctx context.Context, status string) ([]object.Address, error) {
+	var all []object.Address
+	for _, query := range []url.Values{
+		{"family": {"4"}, "status": {status}, "cf_" + object.FieldManaged: {"null"}},
+		{"family": {"4"}, "tag": {object.TagInvalid}},
+	} {
+		got, err := rowsOf(ctx, c, addresses, query, (*mirrorAddressRow).object, nil)
+		if err != nil {
+			return nil, fmt.Errorf("read addresses with status %s: %w", status, err)
+		}
+		for _, a := range got {
+			if a.Status != status && !slices.Contains(a.Tags, object.TagInvalid) {
+				return nil, fmt.Errorf("read addresses with status %s: %w", status, incomplete(addresses, "%s was not asked for: the filter was ignored", a.Address))
+			}
+		}
+		all = append(all, got...)
+	}
+	return byID(all), nil
+}
+
+// byID sorts addresses and keeps each once. One that moved from one list to
+// another between two requests is in both: the newer counts.
+func byID(all []object.Address) []object.Address {
 	slices.SortFunc(all, func(a, b object.Address) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), b.LastUpdated.Compare(a.LastUpdated))
 	})
-	return slices.CompactFunc(all, func(a, b object.Address) bool { return a.ID == b.ID }), nil
+	return slices.CompactFunc(all, func(a, b object.Address) bool { return a.ID == b.ID })
 }
 
 // outermost sorts subnets and drops those inside others.

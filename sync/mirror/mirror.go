@@ -18,6 +18,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
@@ -61,8 +62,14 @@ type Mirror struct {
 
 	wanted chan []string // servers of a run asked for by SyncNow
 
-	mu   sync.Mutex
-	last *Run // of this process
+	mu      sync.Mutex
+	last    *Run                  // of this process
+	planned *Run                  // the last with a plan
+	running *Run                  // under way; nil: none
+	anchor  time.Time             // of Loop
+	every   time.Duration         // of Loop; 0: there is none
+	seen    map[string]ServerSeen // by configured host
+	vrfs    []object.VRF
 }
 
 // Open prepares a mirror. It sends nothing and takes no lock. An error is one
@@ -79,6 +86,7 @@ func Open(f *settings.SyncFile, log logrus.FieldLogger) (*Mirror, error) {
 	m := &Mirror{
 		File: f, NetBox: client, Trust: psu.TrustStore{Dir: filepath.Join(f.Sync.StateDir, "certificates")},
 		log: log, servers: make(map[string]*psu.Client), state: stateDir(f.Sync.StateDir), metrics: newMetrics(), now: time.Now, wanted: make(chan []string, 1),
+		seen: make(map[string]ServerSeen),
 	}
 	for _, s := range f.Sync.Servers {
 		if m.servers[s.Host], err = m.serverClient(s); err != nil {

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -54,10 +55,34 @@ func (m *Mirror) Read(ctx context.Context, o Options) (*plan.Input, error) {
 	}
 	subnets := plan.NewRoster(in).Subnets()
 	state.Addresses, err = m.NetBox.ReadAddresses(ctx, subnets, func(done, total int) { o.progress("reading addresses", done, total) })
-	if err != nil {
-		return nil, err
+	if err != nil || policy.Mode != plan.Sync {
+		return in, err
 	}
-	return in, nil
+	return in, m.readSuspects(ctx, in)
+}
+
+// readSuspects adds the addresses outside of all scopes whose status has to be
+// checked (windows-dhcp.md 8).
+func (m *Mirror) readSuspects(ctx context.Context, in *plan.Input) error {
+	state := in.NetBox
+	if len(state.Ranges) == 0 || state.Tags[object.TagInvalid] == 0 || state.Statuses != nil && !slices.Contains(state.Statuses, in.Policy.LeaseStatus) {
+		return nil
+	}
+	suspects, err := m.NetBox.ReadSuspects(ctx, in.Policy.LeaseStatus)
+	if err != nil {
+		return err
+	}
+	known := make(map[int64]bool, len(state.Addresses))
+	for i := range state.Addresses {
+		known[state.Addresses[i].ID] = true
+	}
+	for _, a := range suspects {
+		if !known[a.ID] {
+			state.Addresses = append(state.Addresses, a)
+		}
+	}
+	slices.SortFunc(state.Addresses, func(a, b object.Address) int { return cmp.Compare(a.ID, b.ID) })
+	return nil
 }
 
 // prepared checks what a run cannot do without (windows-dhcp.md 3.1 and 9

@@ -56,6 +56,7 @@ func (m *Mirror) run(ctx context.Context, o Options, fits func(*plan.Plan) error
 	unlock, err := m.state.lock()
 	if err == nil {
 		defer unlock()
+		m.began(run)
 		err = m.planAndApply(ctx, o, run, fits)
 	}
 	run.Took = m.now().Sub(run.Started)
@@ -69,9 +70,7 @@ func (m *Mirror) run(ctx context.Context, o Options, fits func(*plan.Plan) error
 			run.Warnings = append(run.Warnings, s.Host+": "+w)
 		}
 	}
-	m.mu.Lock()
-	m.last = run
-	m.mu.Unlock()
+	m.ended(run)
 	m.metrics.ran(run)
 	if !errors.Is(err, ErrLocked) {
 		if keepErr := m.state.keepRun(*run); keepErr != nil && err == nil {
@@ -88,6 +87,7 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run, fits fun
 	}
 	run.Plan = plan.Build(*in)
 	run.Summary = run.Plan.Summary()
+	m.learn(run, in)
 	if err := fits(run.Plan); err != nil || run.DryRun {
 		return err
 	}
@@ -164,6 +164,7 @@ func (m *Mirror) Memory() (plan.Memory, error) { return m.state.memory() }
 // runs do not drift; a run that takes longer swallows the ones it misses. after
 // is told each run. SyncNow starts one in between. Loop ends with ctx.
 func (m *Mirror) Loop(ctx context.Context, every time.Duration, o Options, after func(*Run, error)) {
+	m.looping(every)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	servers := o.Servers

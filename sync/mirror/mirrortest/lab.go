@@ -76,8 +76,8 @@ func StandIn(tb testing.TB, c netboxtest.Config) Target {
 func New(tb testing.TB, target Target, world netboxtest.World) *Lab {
 	tb.Helper()
 	l := &Lab{tb: tb, target: target, Log: &bytes.Buffer{}, Folder: tb.TempDir()}
+	netboxtest.Wipe(tb, target.URL, target.Token)
 	if target.real {
-		netboxtest.Wipe(tb, target.URL, target.Token)
 		tb.Cleanup(func() { netboxtest.Wipe(unended{tb}, target.URL, target.Token) })
 	}
 	netboxtest.Seed(tb, target.URL, target.Token, world)
@@ -278,7 +278,7 @@ func Field(row map[string]any, path string) any {
 	case []any:
 		var slugs []string
 		for _, e := range x {
-			if o, ok := e.(map[string]any); ok {
+			if o, ok := e.(map[string]any); ok && o["slug"] != nil {
 				slugs = append(slugs, fmt.Sprint(o["slug"]))
 			}
 		}
