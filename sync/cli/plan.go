@@ -137,7 +137,7 @@ is no plan or there is nobody to ask.`,
 		Example: `  netbox-dhcp-sync plan --out monday.plan
   netbox-dhcp-sync apply monday.plan
   netbox-dhcp-sync apply --server dh1`,
-		Args: func(cmd *cobra.Command, args []string) error {
+		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usagef("apply takes one file, not %q too", args[1])
 			}
@@ -171,7 +171,7 @@ func (p *program) applyFile(ctx context.Context, c choice, path string, asJSON b
 	}
 	defer s.Close()
 	run, _ := s.ApplySaved(ctx, saved, s.options) // the run tells the error
-	return p.conclude(s.log, run, asJSON)
+	return p.conclude(s, run, asJSON)
 }
 
 // planAskApply shows a plan and carries out that one or none.
@@ -185,6 +185,7 @@ func (p *program) planAskApply(ctx context.Context, c choice, yes, asJSON bool) 
 		if err := p.printPlan(made, false, ""); err != nil {
 			return err
 		}
+		s.shown = !p.quiet
 	}
 	if s.File.Sync.DryRun {
 		return planned(made, false)
@@ -196,7 +197,7 @@ func (p *program) planAskApply(ctx context.Context, c choice, yes, asJSON bool) 
 		}
 	}
 	run, _ := s.ApplySaved(ctx, made, s.options) // the run tells the error
-	return p.conclude(s.log, run, asJSON)
+	return p.conclude(s, run, asJSON)
 }
 
 func readPlan(path string) (*plan.Plan, error) {

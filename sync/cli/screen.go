@@ -70,7 +70,7 @@ func (s *screen) clear() {
 
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // G115: a file descriptor
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // width is how many characters fit on a line of a stream; 0: no limit.
@@ -79,7 +79,7 @@ func width(stream any) int {
 	if !ok {
 		return 0
 	}
-	n, _, err := term.GetSize(int(f.Fd())) //nolint:gosec // G115: a file descriptor
+	n, _, err := term.GetSize(int(f.Fd()))
 	if err != nil {
 		return 0
 	}

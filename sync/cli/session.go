@@ -38,6 +38,7 @@ type session struct {
 	*mirror.Mirror
 	log     logrus.FieldLogger
 	options mirror.Options
+	shown   bool // the plan stands on standard output
 }
 
 // open reads the settings, tells what is unusual about them, and opens the

@@ -77,20 +77,14 @@ func (p *program) syncOnce(ctx context.Context, c choice, asJSON bool) error {
 	}
 	defer s.Close()
 	run, err := s.Sync(ctx, s.options)
-	if err == nil && run.DryRun && !p.quiet && !asJSON {
-		return p.showDryRun(s, run)
-	}
-	return p.conclude(s.log, run, asJSON)
-}
-
-// showDryRun prints what a run would have done, with its reasons.
-func (p *program) showDryRun(s *session, run *mirror.Run) error {
 	p.screen.endProgress()
-	if err := run.Plan.Text(p.stdout, p.textOptions()); err != nil {
-		return err
+	if err == nil && run.DryRun && !p.quiet && !asJSON {
+		if err := run.Plan.Text(p.stdout, p.textOptions()); err != nil {
+			return err
+		}
+		s.shown = true
 	}
-	p.warn(s.log, run)
-	return ended(run)
+	return p.conclude(s, run, asJSON)
 }
 
 // serve runs until ctx ends.
@@ -104,36 +98,31 @@ func (p *program) serve(ctx context.Context, c choice, every time.Duration, asJS
 		every = s.File.Sync.Interval
 	}
 	s.log.WithField("interval", every.String()).Info("service started")
-	var failure error
 	s.Loop(ctx, every, s.options, func(run *mirror.Run, _ error) {
 		if ctx.Err() != nil {
 			return // ended on purpose, in the middle of a run
 		}
-		if err := p.conclude(s.log, run, asJSON); exitCode(err) == exitUsage {
-			failure = err
+		if err := p.conclude(s, run, asJSON); message(err) != "" {
+			s.log.WithError(err).Error("run not reported")
 		}
 	})
 	s.log.Info("service ended")
-	return failure
+	return nil
 }
 
 // conclude tells what came of a run and returns its exit code.
-func (p *program) conclude(log logrus.FieldLogger, run *mirror.Run, asJSON bool) error {
+func (p *program) conclude(s *session, run *mirror.Run, asJSON bool) error {
 	p.screen.endProgress()
-	p.warn(log, run)
+	s.report(run)
 	switch {
 	case asJSON:
 		if err := p.printJSON(run); err != nil {
 			return err
 		}
+	case s.shown && run.DryRun: // the plan ends with the same line
 	case !p.quiet || needsAttention(run):
 		fmt.Fprintln(p.stdout, plan.Printable(run.Summary))
 	}
-	return ended(run)
-}
-
-// ended turns the code of a run into that of the program.
-func ended(run *mirror.Run) error {
 	if run.Code == exitOK {
 		return nil
 	}
@@ -151,20 +140,20 @@ func needsAttention(run *mirror.Run) bool {
 	})
 }
 
-// warn logs what somebody should look at: of the servers, of the plan, and of
-// the steps.
-func (p *program) warn(log logrus.FieldLogger, run *mirror.Run) {
+// report logs what somebody should look at: of the servers, of the plan unless
+// it is shown, and of the steps.
+func (s *session) report(run *mirror.Run) {
 	for _, w := range run.Warnings {
-		log.Warn(w)
+		s.log.Warn(w)
 	}
-	if run.Plan != nil && !run.DryRun {
-		logNotes(log, run.Plan.Notes)
+	if run.Plan != nil && !s.shown {
+		logNotes(s.log, run.Plan.Notes)
 	}
 	if run.Report == nil {
 		return
 	}
 	for _, r := range run.Report.Results {
-		entry := log.WithFields(logrus.Fields{"target": r.Step.Target, "step": r.Step.Title(), "action": r.Step.Action, "reason": r.Error})
+		entry := s.log.WithFields(logrus.Fields{"target": r.Step.Target, "step": r.Step.Title(), "action": r.Step.Action, "reason": r.Error})
 		switch r.Outcome {
 		case object.Refused, object.Failed:
 			entry.Error("step failed")
@@ -176,7 +165,7 @@ func (p *program) warn(log logrus.FieldLogger, run *mirror.Run) {
 
 func logNotes(log logrus.FieldLogger, notes []plan.Note) {
 	for _, n := range notes {
-		entry := log.WithField("level_of_note", string(n.Level))
+		entry := log.WithField("note", string(n.Level))
 		for key, value := range map[string]string{"server": n.Server, "rule": n.Rule} {
 			if value != "" {
 				entry = entry.WithField(key, value)

@@ -62,8 +62,9 @@ func (p *program) runImport(ctx context.Context, c choice, report string, asJSON
 		if err := run.Plan.Text(p.stdout, o); err != nil {
 			return err
 		}
+		s.shown = true
 	}
-	return p.conclude(s.log, run, asJSON)
+	return p.conclude(s, run, asJSON)
 }
 
 func (p *program) migrateCommand() *cobra.Command {
