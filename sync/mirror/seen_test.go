@@ -3,6 +3,7 @@ package mirror_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,11 +60,12 @@ func TestTheActivityOfTheLoop(t *testing.T) {
 	if a := m.Activity(); a != (mirror.Activity{}) {
 		t.Errorf("before the loop: %+v", a)
 	}
-	var during mirror.Activity
+	var (
+		during mirror.Activity
+		once   sync.Once
+	)
 	l.Front.Before(func(mirrortest.Request) mirrortest.Break {
-		if during.Running.IsZero() {
-			during = m.Activity()
-		}
+		once.Do(func() { during = m.Activity() })
 		return mirrortest.None
 	})
 	ctx, cancel := context.WithCancel(t.Context())
