@@ -276,7 +276,7 @@ func (b *builder) metadata(place Place, want, x *object.Address, f *facts, n *ne
 		if b.p.ExpiryInNetBox && (x == nil || b.expiryMoved(x, want, f)) {
 			want.LeaseExpires = f.lease.Expires
 		}
-	case x != nil && x.LeaseActive != nil && *x.LeaseActive && n.unsure == "":
+	case x != nil && x.LeaseActive != nil && *x.LeaseActive && n.unsure == "" && !f.doubtful:
 		active = false
 		want.LeaseActive = &active
 		want.LeaseExpires = time.Time{}

@@ -55,7 +55,7 @@ func followingID(p *Policy) { p.UpdateClientID = true }
 
 func protect(x object.Address) *object.Address { x.Tags = []string{"dhcp-protect"}; return &x }
 
-// windhcp-dhcp.md 3.5, section 9 rows 12, 30, 31, 39 and 43.
+// windows-dhcp.md 3.5, section 9 rows 12, 30, 31, 39 and 43.
 func TestWhatOneServerRecordDoesToOneAddress(t *testing.T) {
 	leased := func(x object.Address) *object.Address {
 		x.LeaseHostname, x.LeaseActive = "PC-17", yes()
@@ -238,7 +238,7 @@ func TestFieldRules(t *testing.T) {
 			t.Errorf("got %q %q", x.DNSName, x.ClientID)
 		}
 	})
-	t.Run("3.6 dns_client_id: an empty one never clears", func(t *testing.T) {
+	t.Run("3.6 dhcp_client_id: an empty one never clears", func(t *testing.T) {
 		l := newLab(t)
 		l.scope.lease("10.8.4.33", "", "PC-17")
 		l.add(object.Address{Status: "dhcp", ClientID: pc})
