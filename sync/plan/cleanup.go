@@ -66,15 +66,12 @@ func (b *builder) observed(x *object.Address) []Change {
 // keep marks the lease of an address that stays as over, and moves a
 // reservation of the mirror's from a former status to the present one.
 func (b *builder) keep(place Place, x *object.Address, n *network, moves bool) {
-	if n.unsure != "" {
-		return
-	}
 	o := outcome{row: "3.6", why: "the lease on it is over", want: *x}
-	if x.LeaseActive != nil && *x.LeaseActive {
+	if n.unsure == "" && x.LeaseActive != nil && *x.LeaseActive {
 		over := false
 		o.want.LeaseActive, o.want.LeaseExpires = &over, time.Time{}
 	}
-	if moves {
+	if moves && n.read {
 		o.row, o.why, o.want.Status = "3.7 status settings changed", "reservations have another status now", b.p.ReservationStatus
 	}
 	b.update(place, x, &o, n)

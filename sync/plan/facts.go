@@ -34,6 +34,7 @@ func (k subnetKey) compare(o subnetKey) int {
 type network struct {
 	subnetKey
 	units []*unit
+	read  bool // leases and reservations of one of them at least
 	// unsure says why nothing may be removed; empty: every source was read and
 	// understood (windows-dhcp.md 3.7 guards a and b).
 	unsure   string
@@ -64,6 +65,7 @@ func (b *builder) gather() (map[Place]*facts, map[subnetKey]*network) {
 		if u.fallback {
 			n.unsure = "it was read from the secondary server"
 		}
+		n.read = true
 		b.gatherUnit(u, n, all)
 	}
 	return all, networks

@@ -41,10 +41,8 @@ func (b *builder) placeRecords() {
 		b.dropRanges(id, held[id], ranges)
 		b.writeRanges(id, ranges)
 	}
-	if len(b.unplaced) > 0 {
-		b.wanted = slices.DeleteFunc(b.wanted, func(rec *record) bool { return b.unplaced[rec] })
-		b.units = slices.DeleteFunc(b.units, func(u *unit) bool { return u.want == nil || b.unplaced[u.want] })
-	}
+	b.wanted = slices.DeleteFunc(b.wanted, func(rec *record) bool { return b.unplaced[rec] })
+	b.units = slices.DeleteFunc(b.units, func(u *unit) bool { return u.want == nil || b.unplaced[u.want] })
 }
 
 // layOut decides which records have a range of their own. A range keeps its
