@@ -33,8 +33,7 @@ func (k subnetKey) compare(o subnetKey) int {
 // split, several servers.
 type network struct {
 	subnetKey
-	units []*unit
-	read  bool // leases and reservations of one of them at least
+	read bool // leases and reservations of one of them at least
 	// unsure says why nothing may be removed; empty: every source was read and
 	// understood (windows-dhcp.md 3.7 guards a and b).
 	unsure   string
@@ -54,7 +53,6 @@ func (b *builder) gather() (map[Place]*facts, map[subnetKey]*network) {
 			n = &network{subnetKey: id}
 			networks[id] = n
 		}
-		n.units = append(n.units, u)
 		if u.part.Leases.Err != nil || u.part.Reservations.Err != nil {
 			n.unsure = "its leases and reservations could not both be read"
 			continue

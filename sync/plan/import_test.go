@@ -295,7 +295,9 @@ func TestEveryScopeHasExactlyOneSource(t *testing.T) { // section 9 row 40
 	for _, change := range []func(*object.Range){
 		func(r *object.Range) { r.Server = "" },
 		func(r *object.Range) { r.Failover = "east" },
-		func(r *object.Range) { r.OtherSources = json.RawMessage(`[{"name":"x","start":"10.8.4.30","end":"10.8.4.40"}]`) },
+		func(r *object.Range) {
+			r.OtherSources = json.RawMessage(`[{"name":"x","start":"10.8.4.30","end":"10.8.4.40"}]`)
+		},
 		func(r *object.Range) { r.OtherSources = json.RawMessage(`[{"server":"dh2","name":"x"}]`) },
 		func(r *object.Range) { r.Exclusions = json.RawMessage(`"broken"`) },
 		func(r *object.Range) { r.Exclusions = json.RawMessage(`[{"start":"10.8.4.9","end":"10.8.4.8"}]`) },
