@@ -1,0 +1,113 @@
+package status
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+)
+
+// Counts of entries in one answer.
+const (
+	defaultLeases = 100
+	mostLeases    = 1000
+)
+
+func (s *site) writeJSON(w http.ResponseWriter, code int, v any) {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		s.log.WithError(err).Error("status page: an answer cannot be written")
+		plain(w, http.StatusInternalServerError, "an answer cannot be written: see the log")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_, _ = w.Write(plan.EscapeJSON(out.Bytes())) // the client may be gone
+}
+
+func (s *site) refuseJSON(w http.ResponseWriter, text string) {
+	s.writeJSON(w, http.StatusBadRequest, map[string]string{"error": text})
+}
+
+// brokenJSON tells that the state folder cannot be read.
+func (s *site) brokenJSON(w http.ResponseWriter, err error) {
+	s.log.WithError(err).Error("status page: state not read")
+	s.writeJSON(w, http.StatusInternalServerError, map[string]string{"error": err.Error()})
+}
+
+func (s *site) statusJSON(w http.ResponseWriter, _ *http.Request) {
+	o, err := s.overview()
+	if err != nil {
+		s.brokenJSON(w, err)
+		return
+	}
+	s.writeJSON(w, http.StatusOK, o)
+}
+
+// leasesJSON answers q, scope, limit and offset.
+func (s *site) leasesJSON(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	want, ok := newWanted(q.Get("q"))
+	if !ok {
+		s.refuseJSON(w, "q: want text of at most 200 bytes")
+		return
+	}
+	if text := q.Get("scope"); text != "" {
+		var err error
+		if want.scope, err = netip.ParsePrefix(text); err != nil {
+			s.refuseJSON(w, "scope: want a network such as 10.8.4.0/24")
+			return
+		}
+	}
+	limit, okLimit := number(q.Get("limit"), defaultLeases)
+	offset, okOffset := number(q.Get("offset"), 0)
+	if !okLimit || !okOffset || limit < 1 || limit > mostLeases {
+		s.refuseJSON(w, "want limit 1 to 1000 and offset from 0")
+		return
+	}
+	all, err := s.leases.all(s.m)
+	if err != nil {
+		s.brokenJSON(w, err)
+		return
+	}
+	found, names := find(all, want), vrfNames(s.m.Picture())
+	answer := struct {
+		Count   int         `json:"count"` // of all that match
+		Offset  int         `json:"offset"`
+		Results []leaseView `json:"results"`
+	}{Count: len(found), Offset: offset, Results: []leaseView{}}
+	for i := offset; i < len(found) && i-offset < limit; i++ {
+		answer.Results = append(answer.Results, newLease(&found[i], names))
+	}
+	s.writeJSON(w, http.StatusOK, answer)
+}
+
+// number reads a count; -1 and worse is none.
+func number(text string, absent int) (int, bool) {
+	if text == "" {
+		return absent, true
+	}
+	n, err := strconv.ParseInt(text, 10, 31)
+	return int(n), err == nil && n >= 0
+}
+
+func (s *site) addressJSON(w http.ResponseWriter, r *http.Request) {
+	text, ok := strings.CutSuffix(r.PathValue("file"), ".json")
+	addr, err := netip.ParseAddr(text)
+	if !ok || err != nil || addr.Zone() != "" {
+		s.refuseJSON(w, "want an address, such as /api/ip/10.8.4.33.json")
+		return
+	}
+	h, err := s.host(addr.Unmap(), r.URL.Query().Get("vrf"))
+	if err != nil {
+		s.brokenJSON(w, err)
+		return
+	}
+	s.writeJSON(w, http.StatusOK, h)
+}

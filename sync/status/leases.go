@@ -1,0 +1,135 @@
+package status
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+)
+
+// maxQuery is the longest query, in bytes.
+const maxQuery = 200
+
+// lease is what is remembered of one address.
+type lease struct {
+	plan.Place
+	plan.LeaseInfo
+
+	name, text, digits string // host name, address, client id as they are searched
+}
+
+// leaseIndex keeps the leases in order, and reads them again once a run wrote
+// new ones. Those are thousands, too many to parse at each request.
+type leaseIndex struct {
+	mu      sync.Mutex
+	written time.Time
+	list    []lease
+}
+
+// all returns the leases by VRF and address. The caller must not change them.
+func (x *leaseIndex) all(m *mirror.Mirror) ([]lease, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	written, err := m.MemoryTime()
+	if err != nil {
+		return nil, err
+	}
+	if written.Equal(x.written) {
+		return x.list, nil
+	}
+	memory, err := m.Memory()
+	if err != nil {
+		return nil, err
+	}
+	list := make([]lease, 0, len(memory.Leases))
+	for place, info := range memory.Leases {
+		list = append(list, lease{
+			Place: place, LeaseInfo: info,
+			name: strings.ToLower(info.Hostname), text: place.Addr.String(), digits: digits(string(info.ClientID)),
+		})
+	}
+	slices.SortFunc(list, func(a, b lease) int { return a.Place.Compare(b.Place) })
+	x.list, x.written = list, written
+	return list, nil
+}
+
+// digits is a client id without what people put between its pairs.
+func digits(id string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(":-. ", r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, id)
+}
+
+// wanted is what somebody looks for.
+type wanted struct {
+	text   string       // lower case; empty: everything
+	digits string       // as part of a client id; empty: it is none
+	subnet netip.Prefix // invalid: the query is no network
+	scope  netip.Prefix // invalid: any
+}
+
+// newWanted reads a query: part of a host name, an address or a client id in
+// any of its forms, or a whole network. False: it is too long or no text.
+func newWanted(query string) (wanted, bool) {
+	query = strings.ToLower(strings.TrimSpace(query))
+	if len(query) > maxQuery || !utf8.ValidString(query) {
+		return wanted{}, false
+	}
+	w := wanted{text: query}
+	if p, err := netip.ParsePrefix(query); err == nil {
+		w.subnet = p.Masked()
+	}
+	number := strings.Trim(query, "0123456789.") == "" // more likely of an address
+	if d := digits(query); !number && len(d) >= 4 && strings.Trim(d, "0123456789abcdef") == "" {
+		w.digits = d
+	}
+	return w, true
+}
+
+func (w wanted) matches(l *lease) bool {
+	switch {
+	case w.scope.IsValid() && !w.scope.Contains(l.Addr):
+		return false
+	case w.subnet.IsValid():
+		return w.subnet.Contains(l.Addr)
+	}
+	return w.text == "" || strings.Contains(l.name, w.text) || strings.Contains(l.text, w.text) ||
+		w.digits != "" && strings.Contains(l.digits, w.digits)
+}
+
+// exact ranks what was meant before what only contains it.
+func (w wanted) exact(l *lease) int {
+	first, _, _ := strings.Cut(l.name, ".")
+	switch {
+	case w.text == "":
+	case l.text == w.text, l.name == w.text:
+		return -2
+	case first == w.text, w.digits != "" && l.digits == w.digits:
+		return -1
+	}
+	return 0
+}
+
+// find returns the leases that match, what was meant first, then by address.
+func find(list []lease, w wanted) []lease {
+	var found []lease
+	for i := range list {
+		if w.matches(&list[i]) {
+			found = append(found, list[i])
+		}
+	}
+	slices.SortStableFunc(found, func(a, b lease) int {
+		return cmp.Or(cmp.Compare(w.exact(&a), w.exact(&b)), a.Place.Compare(b.Place))
+	})
+	return found
+}

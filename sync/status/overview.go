@@ -1,0 +1,318 @@
+package status
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// overview is everything the first page tells, and what /api/status.json
+// gives. Text in it is as it came from the network.
+type overview struct {
+	Format  string    `json:"format"`
+	Version int       `json:"version"`
+	Made    time.Time `json:"made"`
+
+	Running time.Time `json:"running_since,omitzero"`
+	Queued  bool      `json:"run_queued"`
+	Next    time.Time `json:"next_run,omitzero"`
+
+	Last     *mirror.Run `json:"last_run"`               // without plan and report; null: none
+	LastGood time.Time   `json:"last_success,omitzero"`  // end of the last run with exit code 0
+	Planned  time.Time   `json:"facts_as_of,omitzero"`   // begin of the run the rest is from
+	History  string      `json:"runs_unknown,omitempty"` // why the runs before are not known
+
+	Forced     []forced    `json:"forced"`
+	Servers    []server    `json:"servers"`
+	Scopes     []scope     `json:"scopes"`
+	Violations []violation `json:"violations"`
+	Notes      []note      `json:"notes"`
+
+	Leases       leaseCount `json:"leases"`
+	LeasesSynced bool       `json:"leases_synced"` // sync_ips_from_dhcp
+
+	runs []mirror.Run
+}
+
+const (
+	overviewFormat  = "netbox-dhcp-sync status"
+	overviewVersion = 1
+)
+
+// forced is a setting people must know about (windows-dhcp.md 7).
+type forced struct {
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Origin string `json:"origin"`
+	Effect string `json:"effect"`
+}
+
+type server struct {
+	Host        string    `json:"host"`
+	URL         string    `json:"url"`
+	State       string    `json:"state"`          // answered, no answer, not asked
+	Why         string    `json:"why,omitempty"`  // it is not answered
+	Asked       time.Time `json:"asked,omitzero"` // begin of the last run that asked it
+	Answered    time.Time `json:"answered,omitzero"`
+	Script      string    `json:"script_version,omitempty"`
+	Listed      int       `json:"scopes_listed"`
+	Read        int       `json:"scopes_read"`
+	Trust       string    `json:"trust"` // in words
+	Certificate *pinned   `json:"trusted_certificate,omitempty"`
+	Warnings    []string  `json:"warnings,omitempty"`
+	Maintenance bool      `json:"maintenance"`
+}
+
+// The states of a server.
+const (
+	answered = "answered"
+	noAnswer = "no answer"
+	notAsked = "not asked"
+)
+
+// pinned is a certificate that an operator trusted.
+type pinned struct {
+	Subject     string    `json:"subject"`
+	NotAfter    time.Time `json:"not_after"`
+	Fingerprint string    `json:"sha256"`
+}
+
+type scope struct {
+	Scope        netip.Prefix `json:"scope"`
+	Name         string       `json:"name"`
+	VRF          string       `json:"vrf,omitempty"`
+	VRFID        int64        `json:"vrf_id,omitempty"`
+	Source       string       `json:"source"`
+	Server       string       `json:"server"` // that was asked
+	Start        netip.Addr   `json:"start,omitzero"`
+	End          netip.Addr   `json:"end,omitzero"`
+	Leases       int          `json:"leases"`
+	Reservations int          `json:"reservations"`
+	InNetBox     bool         `json:"in_netbox"`
+	Synced       bool         `json:"synced"`
+	Why          string       `json:"why,omitempty"`
+	AsOf         time.Time    `json:"as_of"`
+	Stale        bool         `json:"stale,omitempty"` // the server gave no answer since
+}
+
+type violation struct {
+	ID      int64        `json:"id"`
+	Address netip.Prefix `json:"address"`
+	VRF     string       `json:"vrf,omitempty"`
+	VRFID   int64        `json:"vrf_id,omitempty"`
+	Text    string       `json:"text"`
+}
+
+type note struct {
+	Level   plan.Level   `json:"level"`
+	Server  string       `json:"server,omitempty"`
+	Scope   netip.Prefix `json:"scope,omitzero"`
+	Address netip.Addr   `json:"address,omitzero"`
+	Rule    string       `json:"rule,omitempty"`
+	Text    string       `json:"text"`
+}
+
+type leaseCount struct {
+	Known  int `json:"known"`
+	Active int `json:"active"`
+}
+
+// overview looks at everything that is known.
+func (s *site) overview() (*overview, error) {
+	leases, err := s.leases.all(s.m)
+	if err != nil {
+		return nil, err
+	}
+	picture, activity := s.m.Picture(), s.m.Activity()
+	o := &overview{
+		Format: overviewFormat, Version: overviewVersion, Made: s.now(),
+		Running: activity.Running, Queued: activity.Queued, Next: activity.Next,
+		Forced: s.forced(), Servers: []server{}, Scopes: []scope{}, Violations: []violation{}, Notes: []note{},
+		LeasesSynced: s.m.File.Sync.SyncIPs,
+	}
+	s.history(o)
+	names := vrfNames(picture)
+	for _, seen := range picture.Servers {
+		o.Servers = append(o.Servers, s.server(seen))
+		o.Scopes = append(o.Scopes, scopesOf(seen, names)...)
+	}
+	o.Scopes = merged(o.Scopes)
+	if run := picture.Run; run != nil {
+		o.Planned = run.Started
+		for _, v := range run.Plan.Violations {
+			o.Violations = append(o.Violations, violation{ID: v.ID, Address: v.Addr, VRF: names[v.VRF], VRFID: v.VRF, Text: v.Text})
+		}
+		for _, n := range run.Plan.Notes {
+			o.Notes = append(o.Notes, newNote(n))
+		}
+	}
+	o.Leases.Known = len(leases)
+	for i := range leases {
+		if leases[i].Active {
+			o.Leases.Active++
+		}
+	}
+	return o, nil
+}
+
+func newNote(n plan.Note) note {
+	return note{Level: n.Level, Server: n.Server, Scope: n.Scope, Address: n.Addr, Rule: n.Rule, Text: n.Text}
+}
+
+// history fills in the last run, of this process or of one that ran besides.
+func (s *site) history(o *overview) {
+	runs, err := s.m.LastRuns()
+	if err != nil {
+		o.History = err.Error()
+	}
+	if last := s.m.Last(); last != nil && (len(runs) == 0 || last.Started.After(runs[0].Started)) {
+		shown := *last
+		shown.Plan, shown.Report = nil, nil
+		runs = append([]mirror.Run{shown}, runs...)
+	}
+	o.runs = runs
+	if len(runs) > 0 {
+		o.Last = &runs[0]
+	}
+	for _, r := range runs {
+		if r.Code == 0 {
+			o.LastGood = r.Started.Add(r.Took)
+			break
+		}
+	}
+}
+
+// forced lists what overrides and the environment decide, and what keeps runs
+// from writing.
+func (s *site) forced() []forced {
+	list := []forced{}
+	for _, x := range s.m.File.Effective() {
+		f := forced{Key: x.Key, Value: x.Value, Origin: x.Origin}
+		switch {
+		case x.Key == "sync.dry_run" && x.Value == "true":
+			f.Effect = "nothing is written anywhere"
+		case x.Key == "sync.read_only" && x.Value == "true":
+			f.Effect = "nothing is written to Windows servers"
+		case x.Forced:
+			f.Effect = "this setting is forced"
+		default:
+			continue
+		}
+		if f.Origin == "default" { // no default says so: a flag did
+			f.Origin = "command line"
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+func (s *site) server(seen mirror.ServerSeen) server {
+	settings, _ := s.m.File.Sync.FindServer(seen.Host)
+	out := server{
+		Host: seen.Host, URL: seen.URL, State: answered, Asked: seen.Asked, Answered: seen.Answered, Script: seen.Version,
+		Listed: len(seen.Listed), Warnings: seen.Warnings, Maintenance: settings.Maintenance,
+	}
+	for _, x := range seen.Scopes {
+		if x.Synced {
+			out.Read++
+		}
+	}
+	switch {
+	case seen.Silent != "":
+		out.State, out.Why = notAsked, seen.Silent
+	case seen.Asked.IsZero():
+		out.State, out.Why = notAsked, "no run of this process did yet"
+	case seen.Trouble != "":
+		out.State, out.Why = noAnswer, seen.Trouble
+	}
+	switch {
+	case !settings.HTTPS:
+		out.Trust = "plain HTTP"
+		return out
+	case !settings.Verify:
+		out.Trust = "not verified"
+		return out
+	}
+	out.Trust = "by the authorities of this machine"
+	cert, err := s.m.Trust.Load(seen.Host)
+	switch {
+	case err != nil:
+		out.Trust = err.Error()
+	case cert != nil:
+		out.Trust = "only this certificate"
+		if cert.Authority {
+			out.Trust = "what this authority signed"
+		}
+		out.Certificate = &pinned{Subject: cert.Subject, NotAfter: cert.NotAfter.UTC(), Fingerprint: cert.Fingerprint()}
+	}
+	return out
+}
+
+func scopesOf(seen mirror.ServerSeen, names map[int64]string) []scope {
+	var out []scope
+	for _, x := range seen.Scopes {
+		row := scope{
+			Scope: x.Scope, Name: x.Name, VRF: names[x.VRF], VRFID: x.VRF, Source: x.Source.String(), Server: seen.Host,
+			Leases: x.Leases, Reservations: x.Reservations, InNetBox: x.Known, Synced: x.Synced, Why: x.Why,
+			AsOf: seen.Answered, Stale: seen.Trouble != "",
+		}
+		i := slices.IndexFunc(seen.Listed, func(l windhcp.Scope) bool { return l.Subnet == x.Scope })
+		if i >= 0 {
+			row.Start, row.End = seen.Listed[i].Start, seen.Listed[i].End
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+// merged shows a scope of a relationship once, though both servers list it:
+// as the one that reads it does.
+func merged(scopes []scope) []scope {
+	rank := func(s *scope) int {
+		switch {
+		case s.Synced && !s.Stale:
+			return 0
+		case s.Synced:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(scopes, func(a, b scope) int {
+		return cmp.Or(a.Scope.Compare(b.Scope), cmp.Compare(a.Source, b.Source), rank(&a)-rank(&b))
+	})
+	return slices.CompactFunc(scopes, func(a, b scope) bool {
+		return a.Scope == b.Scope && a.Source == b.Source
+	})
+}
+
+// vrfNames are names for ids; the global table has none.
+func vrfNames(p mirror.Picture) map[int64]string {
+	names := make(map[int64]string)
+	for _, v := range p.VRFs {
+		names[v.ID] = cmp.Or(v.Name, v.RD, strconv.FormatInt(v.ID, 10))
+	}
+	return names
+}
+
+// codeMeaning says what the exit code of a run means.
+func codeMeaning(code int) string {
+	switch code {
+	case 0:
+		return "done, or nothing to do"
+	case 1:
+		return "finished with errors"
+	case 3:
+		return "another run held the lock"
+	case 4:
+		return "a guard held something back"
+	case 64:
+		return "settings, or NetBox not prepared"
+	}
+	return "unknown"
+}

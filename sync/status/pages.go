@@ -1,0 +1,267 @@
+package status
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed" // the files of the pages
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/drift"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+)
+
+//go:embed pages.html
+var pagesHTML string
+
+//go:embed pages.css
+var pagesCSS string
+
+func parsePages() (*template.Template, error) {
+	return template.New("pages").Funcs(template.FuncMap{
+		"safe": plan.Printable, "count": count, "stamp": stamp, "short": shortStamp, "took": took,
+		"meaning": codeMeaning, "codeClass": codeClass,
+		"ended": func(r mirror.Run) time.Time { return r.Started.Add(r.Took) },
+		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	}).Parse(pagesHTML)
+}
+
+// frame is what every page has.
+type frame struct {
+	Title  string
+	Root   string // from this page to the first one
+	Style  template.CSS
+	Query  string
+	Now    time.Time
+	Banner []forced
+}
+
+func (s *site) frame(title, root string) frame {
+	return frame{
+		Title: title, Root: root, Now: s.now(), Banner: s.forced(),
+		Style: template.CSS(pagesCSS), //nolint:gosec // embedded, not input
+	}
+}
+
+// Ago tells how long t is past, or how far ahead.
+func (f frame) Ago(t time.Time) string { return ago(f.Now, t) }
+
+func (s *site) render(w http.ResponseWriter, code int, name string, data any) {
+	var out bytes.Buffer
+	if err := s.pages.ExecuteTemplate(&out, name, data); err != nil {
+		s.log.WithError(err).WithField("page", name).Error("status page: a page cannot be written")
+		plain(w, http.StatusInternalServerError, "the page cannot be written: see the log")
+		return
+	}
+	sum := sha256.Sum256([]byte(pagesCSS))
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+
+		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = w.Write(out.Bytes()) // the client may be gone
+}
+
+// fail shows a page with one sentence.
+func (s *site) fail(w http.ResponseWriter, r *http.Request, code int, text string) {
+	root := "./"
+	if r.PathValue("address") != "" {
+		root = "../"
+	}
+	s.render(w, code, "message", struct {
+		frame
+		Text string
+	}{s.frame(http.StatusText(code), root), text})
+}
+
+// broken tells that the state folder cannot be read.
+func (s *site) broken(w http.ResponseWriter, r *http.Request, err error) {
+	s.log.WithError(err).Error("status page: state not read")
+	s.fail(w, r, http.StatusInternalServerError, "What is remembered cannot be read: "+err.Error())
+}
+
+func (s *site) home(w http.ResponseWriter, r *http.Request) {
+	o, err := s.overview()
+	if err != nil {
+		s.broken(w, r, err)
+		return
+	}
+	s.render(w, http.StatusOK, "home", newHome(s.frame("DHCP mirror", "./"), o, s.netBox(""), s.m.Picture()))
+}
+
+// runsShown is how many runs the first page lists; /runs has all that are
+// remembered.
+const runsShown = 8
+
+func (s *site) runs(w http.ResponseWriter, r *http.Request) {
+	o, err := s.overview()
+	if err != nil {
+		s.broken(w, r, err)
+		return
+	}
+	s.render(w, http.StatusOK, "runs", struct {
+		frame
+		Runs    []mirror.Run
+		History string
+	}{s.frame("Runs of the DHCP mirror", "./"), o.runs, o.History})
+}
+
+func (s *site) drift(w http.ResponseWriter, r *http.Request) {
+	run := s.m.Picture().Run
+	if run == nil {
+		s.fail(w, r, http.StatusNotFound, "No run of this process made a plan yet.")
+		return
+	}
+	var out bytes.Buffer
+	if err := drift.New(left(run)).HTML(&out); err != nil {
+		s.log.WithError(err).Error("status page: the report cannot be written")
+		s.fail(w, r, http.StatusInternalServerError, "The report cannot be written: see the log.")
+		return
+	}
+	// The report says itself what it may load: nothing.
+	w.Header().Set("Content-Security-Policy", "frame-ancestors 'none'")
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write(out.Bytes()) // the client may be gone
+}
+
+// hitsShown is how many leases one search lists.
+const hitsShown = 200
+
+type hits struct {
+	frame
+	Count    int
+	Leases   []leaseView
+	Addr     netip.Addr // the query is this address; invalid: it is none
+	Known    int
+	Disabled bool // leases are not synced
+}
+
+func (s *site) search(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query().Get("q")
+	want, ok := newWanted(query)
+	if !ok {
+		s.fail(w, r, http.StatusBadRequest, "Search for text of at most 200 characters.")
+		return
+	}
+	all, err := s.leases.all(s.m)
+	if err != nil {
+		s.broken(w, r, err)
+		return
+	}
+	page := hits{frame: s.frame("Search", "./"), Known: len(all), Disabled: !s.m.File.Sync.SyncIPs}
+	page.Query = query
+	if addr, err := netip.ParseAddr(want.text); err == nil && addr.Zone() == "" {
+		page.Addr = addr.Unmap()
+	}
+	if want.text != "" {
+		found, names := find(all, want), vrfNames(s.m.Picture())
+		page.Count = len(found)
+		for i := range found[:min(len(found), hitsShown)] {
+			page.Leases = append(page.Leases, newLease(&found[i], names))
+		}
+	}
+	s.render(w, http.StatusOK, "search", page)
+}
+
+type addressPage struct {
+	frame
+	*host
+	Told string // where no step tells it
+}
+
+func (s *site) address(w http.ResponseWriter, r *http.Request) {
+	addr, err := netip.ParseAddr(r.PathValue("address"))
+	if err != nil || addr.Zone() != "" {
+		s.fail(w, r, http.StatusBadRequest, "This is no address.")
+		return
+	}
+	h, err := s.host(addr.Unmap(), r.URL.Query().Get("vrf"))
+	if err != nil {
+		s.broken(w, r, err)
+		return
+	}
+	page := addressPage{frame: s.frame(h.Address.String(), "../"), host: h}
+	page.Query = h.Address.String()
+	page.Told = s.told(h)
+	s.render(w, http.StatusOK, "address", page)
+}
+
+// told says what NetBox has of an address the last run had no step for.
+func (s *site) told(h *host) string {
+	synced := false
+	for i := range h.Scopes {
+		synced = synced || h.Scopes[i].Synced && !h.Scopes[i].Stale
+	}
+	switch {
+	case len(h.Steps) > 0:
+		return ""
+	case h.AsOf.IsZero():
+		return "No run of this process made a plan yet."
+	case !s.m.File.Sync.SyncIPs:
+		return "Nothing: sync_ips_from_dhcp is off, so leases and reservations stay out of NetBox."
+	case len(h.Scopes) == 0:
+		return "Nothing: no scope of a server that answered contains this address."
+	case !synced:
+		return "Nothing: its scope was not synced in the last run."
+	}
+	return "The last run had nothing to change: what NetBox shows is in order."
+}
+
+// count writes a number with its noun.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return thousands(n) + " " + many
+}
+
+// thousands writes a number in groups of three.
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "\u202f" + s[i:]
+	}
+	return s
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
+
+func shortStamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
+
+// took writes how long something was, to three digits.
+func took(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+// ago writes the distance of two times in the largest unit.
+func ago(now, t time.Time) string {
+	d := now.Sub(t)
+	form := "%s ago"
+	if d < 0 {
+		d, form = -d, "in %s"
+	}
+	text := ""
+	switch {
+	case d < time.Second:
+		return "now"
+	case d < time.Minute:
+		text = fmt.Sprintf("%d s", d/time.Second)
+	case d < time.Hour:
+		text = fmt.Sprintf("%d min", d/time.Minute)
+	case d < 48*time.Hour:
+		text = fmt.Sprintf("%d h", d/time.Hour)
+	default:
+		text = fmt.Sprintf("%d days", d/(24*time.Hour))
+	}
+	return fmt.Sprintf(form, text)
+}
