@@ -22,6 +22,11 @@ func (b *builder) indexAddresses() {
 			b.shields = append(b.shields, p)
 		}
 	}
+	for i := range b.nb.Ranges {
+		if b.nb.Ranges[i].Populated {
+			b.full = append(b.full, &b.nb.Ranges[i])
+		}
+	}
 	b.addresses, b.held = make(map[Place][]*object.Address), make(map[Place]bool)
 	for i := range b.nb.Addresses {
 		x := b.nb.Addresses[i]
@@ -132,7 +137,7 @@ func (b *builder) serve(place Place, x *object.Address, f *facts, n *network, po
 	if o.skip {
 		return
 	}
-	b.metadata(place, &o.want, x, f, n)
+	b.metadata(&o.want, x, f, n)
 	if x == nil {
 		if r := b.populatedRange(place); r != nil {
 			populated[r.ID]++
@@ -267,7 +272,7 @@ func (b *builder) leaseNamed(place Place, x *object.Address) bool {
 }
 
 // metadata fills in what is known of the lease, where NetBox has the fields.
-func (b *builder) metadata(place Place, want, x *object.Address, f *facts, n *network) {
+func (b *builder) metadata(want, x *object.Address, f *facts, n *network) {
 	active := true
 	switch {
 	case f.lease != nil:
@@ -290,7 +295,7 @@ func (b *builder) expiryMoved(x, want *object.Address, f *facts) bool {
 	if x.Status != want.Status || x.ClientID != want.ClientID || x.LeaseExpires.IsZero() != f.lease.Expires.IsZero() {
 		return true
 	}
-	quarter := time.Duration(cmp.Or(f.unit.scope.LeaseSeconds, windhcp.DefaultLifetime)) * time.Second / 4
+	quarter := time.Duration(cmp.Or(f.unit.want.LeaseSeconds, windhcp.DefaultLifetime)) * time.Second / 4
 	return f.lease.Expires.Sub(x.LeaseExpires).Abs() > quarter
 }
 

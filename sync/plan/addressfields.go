@@ -67,6 +67,9 @@ func (b *builder) create(place Place, o *outcome, n *network) {
 }
 
 func (b *builder) update(place Place, x *object.Address, o *outcome, n *network) {
+	if sameFields(x, &o.want) {
+		return
+	}
 	changes := differences(addressFieldOrder(), b.addressFields(x), b.addressFields(&o.want))
 	if len(changes) == 0 {
 		return
@@ -78,12 +81,18 @@ func (b *builder) update(place Place, x *object.Address, o *outcome, n *network)
 	*x = o.want
 }
 
+// sameFields is the short way out for the many addresses that stay as they are.
+func sameFields(x, y *object.Address) bool {
+	active := x.LeaseActive == y.LeaseActive || x.LeaseActive != nil && y.LeaseActive != nil && *x.LeaseActive == *y.LeaseActive
+	return active && x.Status == y.Status && x.DNSName == y.DNSName && x.ClientID == y.ClientID && x.Managed == y.Managed &&
+		x.LeaseHostname == y.LeaseHostname && x.LeaseExpires.Equal(y.LeaseExpires)
+}
+
 // populatedRange finds a range that NetBox counts as full, in which it takes no
 // new address (netbox-api.md 1.6).
 func (b *builder) populatedRange(place Place) *object.Range {
-	for i := range b.nb.Ranges {
-		r := &b.nb.Ranges[i]
-		if r.Populated && r.VRF == place.VRF && r.Start.Compare(place.Addr) <= 0 && place.Addr.Compare(r.End) <= 0 {
+	for _, r := range b.full {
+		if r.VRF == place.VRF && r.Start.Compare(place.Addr) <= 0 && place.Addr.Compare(r.End) <= 0 {
 			return r
 		}
 	}

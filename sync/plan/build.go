@@ -37,6 +37,7 @@ type builder struct {
 	// newPrefixes are the steps that make a prefix.
 	newPrefixes map[subnetKey]int
 	shields     []object.Prefix // prefixes that carry the protecting tag
+	full        []*object.Range // ranges NetBox takes no new address in
 	// addresses are the objects of each place, the one that counts first, as
 	// they are after the steps so far.
 	addresses map[Place][]*object.Address
@@ -45,6 +46,8 @@ type builder struct {
 	withdrawn map[PushedKey]bool
 	// reservedIn are the scopes in which a server has a reservation for a client.
 	reservedIn map[int]map[windhcp.ClientID][]netip.Addr
+	// pushed are the addresses of Memory.Pushed by server, in order.
+	pushed map[string][]netip.Addr
 }
 
 // unit is a scope that takes part, with what its server said of it.

@@ -112,13 +112,6 @@ func anyStep(Step) bool       { return true }
 func yes() *bool { b := true; return &b }
 func no() *bool  { b := false; return &b }
 
-func addrs(texts ...string) (out []netip.Addr) {
-	for _, a := range texts {
-		out = append(out, netip.MustParseAddr(a))
-	}
-	return out
-}
-
 func span(start, end string) windhcp.Exclusion {
 	return windhcp.Exclusion{Start: netip.MustParseAddr(start), End: netip.MustParseAddr(end)}
 }

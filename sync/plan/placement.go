@@ -185,7 +185,7 @@ func (b *builder) restrict(p *placed, want map[string]any, problem string) {
 		for name := range want {
 			source := name == custom(object.FieldServer) || name == custom(object.FieldFailover)
 			added := name == custom(object.FieldExclusions) || name == custom(object.FieldOtherSources)
-			if !added && !(source && relinked) {
+			if keeps := added || source && relinked; !keeps {
 				delete(want, name)
 			}
 		}

@@ -42,10 +42,9 @@ func defaults(hosts ...string) Policy {
 // story is a world, the policy of its operator, and chance.
 type story struct {
 	*rapid.T
-	w     *world
-	p     Policy
-	drawn int
-	vrfs  bool // dh3 is in VRF red, the others in VRF blue
+	w    *world
+	p    Policy
+	vrfs bool // dh3 is in VRF red, the others in VRF blue
 }
 
 // pick draws a number below of. Rapid likes small numbers, which would make all
@@ -216,7 +215,7 @@ func (s *story) build(in Input) *Plan {
 	plan := Build(in)
 	same := cmp.Options{
 		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
-		cmp.Comparer(func(a, b error) bool { return a == b }), cmpopts.EquateEmpty(),
+		cmpopts.EquateErrors(), cmpopts.EquateEmpty(),
 	}
 	if diff := cmp.Diff(spare, in, same); diff != "" {
 		s.Fatalf("the input was changed: %s", diff)

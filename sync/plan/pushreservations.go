@@ -324,9 +324,22 @@ func (b *builder) rememberPushed(u *unit, on *reserved, candidates []*object.Add
 			b.plan.Memory.Pushed[PushedKey{host, addr}] = id
 		}
 	}
-	for k := range b.plan.Memory.Pushed {
-		if k.Server == host && u.scope.Subnet.Contains(k.Addr) && on.byAddr[k.Addr] == nil && !wanted[k.Addr] {
-			delete(b.plan.Memory.Pushed, k)
+	if b.pushed == nil {
+		b.pushed = make(map[string][]netip.Addr)
+		for k := range b.in.Memory.Pushed {
+			b.pushed[k.Server] = append(b.pushed[k.Server], k.Addr)
+		}
+		for _, list := range b.pushed {
+			slices.SortFunc(list, netip.Addr.Compare)
+		}
+	}
+	first, _ := slices.BinarySearchFunc(b.pushed[host], u.scope.Subnet.Masked().Addr(), netip.Addr.Compare)
+	for _, addr := range b.pushed[host][first:] {
+		if !u.scope.Subnet.Contains(addr) {
+			break
+		}
+		if on.byAddr[addr] == nil && !wanted[addr] {
+			delete(b.plan.Memory.Pushed, PushedKey{host, addr})
 		}
 	}
 }

@@ -240,7 +240,7 @@ func (r *Roster) sourceOf(server int, scope windhcp.Scope) (source Source, fallb
 		return source, false, "the relationship is in maintenance"
 	case rel.problem != "":
 		return source, false, fmt.Sprintf("failover %s: %s", rel.name, rel.problem)
-	case acting != server && !(importing && r.asked(acting) == nil):
+	case acting != server && (!importing || r.asked(acting) != nil):
 		return source, false, fmt.Sprintf("%s is the acting primary", r.host(acting))
 	}
 	return source, fallback, ""

@@ -126,8 +126,11 @@ func (s *wscope) changeExclusion(step *Step) error {
 	c := step.Changes[0]
 	old, errOld := spans(c.Old)
 	add, errNew := spans(c.New)
-	if err := errors.Join(errOld, errNew); err != nil || len(step.Changes) != 1 || c.Field != "exclusions" {
-		return fmt.Errorf("no change of an exclusion: %v", err)
+	if err := errors.Join(errOld, errNew); err != nil {
+		return err
+	}
+	if len(step.Changes) != 1 || c.Field != "exclusions" {
+		return errors.New("no change of an exclusion")
 	}
 	for _, x := range old {
 		i := slices.Index(s.exclusions, x)
