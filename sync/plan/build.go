@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
@@ -160,7 +161,9 @@ func (b *builder) collect() {
 func (b *builder) collectScope(server int, s *windhcp.Server, scope windhcp.Scope) {
 	v := b.decide(server, scope)
 	for _, rec := range b.recordsFor(server, scope.Subnet, v.source) {
-		b.listed[rec] = true
+		if rec.Source == v.source || !b.superseded(server, scope) {
+			b.listed[rec] = true
+		}
 	}
 	seen := ScopeSeen{
 		Server: s.Host, Source: v.source, Scope: scope.Subnet, Name: scope.Name, VRF: v.vrf,
@@ -187,6 +190,23 @@ func (b *builder) collectScope(server int, s *windhcp.Server, scope windhcp.Scop
 		}
 	}
 	b.plan.Scopes = append(b.plan.Scopes, seen)
+}
+
+// superseded reports whether the other server of a relationship speaks for a
+// scope: what is recorded of it as this server's own is from before the two
+// became partners.
+func (b *builder) superseded(server int, scope windhcp.Scope) bool {
+	rel := b.relationshipNamed(scope.Failover)
+	if scope.Failover == "" || rel == nil {
+		return false
+	}
+	acting, fallback := b.acting(rel)
+	s := b.asked(acting)
+	if s == nil || acting == server || fallback {
+		return false
+	}
+	twin, ok := s.Scope(scope.ID())
+	return ok && twin.Subnet == scope.Subnet && strings.EqualFold(twin.Failover, scope.Failover) && b.decide(acting, twin).read
 }
 
 func partOf(s *windhcp.Server, scope windhcp.Scope) windhcp.Part {

@@ -321,3 +321,17 @@ func TestContextsOfOthersAreIgnoredWithAWarning(t *testing.T) { // section 9 row
 	wantNote(t, p, Warning, "9 row 35", `"windows-dhcp failover broken" is passed over`)
 	wantNote(t, p, Warning, "9 row 35", `"windows-dhcp failover handmade": no server reports this relationship`)
 }
+
+func TestBothPartnersRecordsBecomeOne(t *testing.T) { // 4 source
+	l := &lab{T: t, w: newWorld(), p: defaults(dh1, dh2)}
+	l.scope = l.w.server(dh1).addScope("10.8.4.0/24", "10.8.4.20", "10.8.4.250")
+	l.w.server(dh2).addScope("10.8.4.0/24", "10.8.4.20", "10.8.4.250")
+	l.w.server(dh2).addScope("10.8.6.0/24", "10.8.6.20", "10.8.6.250")
+	l.importAll() // they are two split scopes until somebody makes a relationship of them
+	l.w.pair("east", dh1, dh2, "10.8.4.0")
+	l.p.AutoImport = true
+	l.run()
+	if r := l.w.nb.Ranges; len(r) != 2 || r[0].Failover != "east" || r[0].Server != "" || r[0].OtherSources != nil {
+		t.Errorf("got %+v", r)
+	}
+}
