@@ -246,12 +246,17 @@ func (b *builder) noteMalformed(host string, subnet netip.Prefix, what string, m
 
 // clone copies the memory: Build must not change its input.
 func (m Memory) clone() Memory {
-	out := Memory{Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid)}
+	out := Memory{
+		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Guarded: maps.Clone(m.Guarded), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
+	}
 	if out.Leases == nil {
 		out.Leases = make(map[Place]LeaseInfo)
 	}
 	if out.Pushed == nil {
 		out.Pushed = make(map[PushedKey]windhcp.ClientID)
+	}
+	if out.Guarded == nil {
+		out.Guarded = make(map[Place]bool)
 	}
 	if out.Told == nil {
 		out.Told = make(map[string]bool)

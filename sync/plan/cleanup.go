@@ -86,12 +86,17 @@ func (b *builder) holdBack(networks map[subnetKey]*network) {
 			b.note(Note{Level: Warning, Scope: n.subnet, Rule: "3.7",
 				Text: fmt.Sprintf("%d addresses would be removed, but %s", n.heldBack, n.unsure)})
 		}
-		lost := len(n.doomed)
-		if b.tooMany(lost, n.members) {
+		lost, place := len(n.doomed), Place{n.vrf, n.subnet.Addr()}
+		again := b.in.Memory.Guarded[place] && lost > b.p.MaxDeleteCount && !b.p.AllowDeletes
+		if again || b.tooMany(lost, n.members) {
+			b.plan.Memory.Guarded[place] = true
 			b.note(Note{Level: Guard, Scope: n.subnet, Rule: "3.7 guard c",
 				Text: fmt.Sprintf("would lose %d of %d addresses, more than guards.max_delete_percent (%d) and guards.max_delete_count (%d) allow: "+
 					"nothing is deleted here; if it is right, run once with --allow-deletes", lost, n.members, b.p.MaxDeletePercent, b.p.MaxDeleteCount)})
 			continue
+		}
+		if n.unsure == "" {
+			delete(b.plan.Memory.Guarded, place)
 		}
 		for _, s := range n.doomed {
 			b.step(s)

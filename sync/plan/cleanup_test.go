@@ -168,6 +168,25 @@ func TestALossTooLargeIsHeldBack(t *testing.T) { // 3.7 guard c
 	}
 }
 
+func TestNewAddressesDoNotTalkTheGuardOut(t *testing.T) { // 3.7 guard c
+	l := newLab(t)
+	for i := range 30 {
+		l.add(object.Address{Address: netip.MustParsePrefix(fmt.Sprintf("10.8.4.%d/24", 20+i)), Status: "dhcp", Managed: object.Created})
+	}
+	for i := range 40 { // more than there were, on other addresses
+		l.scope.lease(fmt.Sprintf("10.8.4.%d", 100+i), fmt.Sprintf("00-00-5e-00-53-%02x", i), "")
+	}
+	for range 3 {
+		if p := l.run(); !p.Refused() || len(l.w.nb.Addresses) != 70 {
+			t.Fatalf("refused %t, %d addresses left", p.Refused(), len(l.w.nb.Addresses))
+		}
+	}
+	l.p.AllowDeletes = true
+	if l.run(); len(l.w.nb.Addresses) != 40 || len(l.w.memory.Guarded) != 0 {
+		t.Errorf("%d addresses left, guarded %v", len(l.w.nb.Addresses), l.w.memory.Guarded)
+	}
+}
+
 func TestADeleteSaysWhatItRestsOn(t *testing.T) { // 3.7 guard d
 	l := newLab(t)
 	l.add(object.Address{Status: "dhcp", ClientID: pc, DNSName: "pc", Managed: object.Created})

@@ -100,6 +100,9 @@ type Memory struct {
 	// Pushed holds the client id of reservations that were pushed to a server,
 	// or seen on it while NetBox had them too, by server and address.
 	Pushed map[PushedKey]windhcp.ClientID `json:"pushed,omitempty"`
+	// Guarded are subnets, by VRF and network address, whose deletes guard c held
+	// back. The addresses made meanwhile must not talk it out of that.
+	Guarded map[Place]bool `json:"guarded,omitempty"`
 	// Told are notes that were shown as warnings already.
 	Told map[string]bool `json:"told,omitempty"`
 	// Invalid are ids of addresses tagged for their status.
