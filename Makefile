@@ -10,12 +10,16 @@ help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## build the server into bin/
+build: ## build both programs into bin/
 	go build -o $(BIN)/ ./cmd/...
 
 .PHONY: demo
 demo: build ## see it work on loopback, no NetBox, no privileges (DEMO=once ends by itself)
 	go run ./test/demo $(BIN)/coredhcp-netbox
+
+.PHONY: demo-sync
+demo-sync: build ## see the mirror work on stand-ins of NetBox and Windows (DEMO=once ends by itself)
+	go run ./test/mirrordemo $(BIN)/netbox-dhcp-sync
 
 .PHONY: test
 test: ## all tests that need nothing but Go
@@ -32,6 +36,7 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 .PHONY: bench
 bench: build ## DORA/s beside a bare decode-encode stub, as ratios of one run
 	go run ./test/bench -server $(BIN)/coredhcp-netbox
+	go run ./test/mirrordemo -bench $(BIN)/netbox-dhcp-sync
 
 .PHONY: lint
 lint: ## gofmt, go vet, golangci-lint

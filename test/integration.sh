@@ -26,4 +26,10 @@ export INTEGRATION=1 REQUIRE_INTEGRATION=1
 go build -o bin/ ./cmd/...
 go test -count=1 -timeout 20m ${GOTESTFLAGS:-} -p 1 \
   ./internal/netbox/... ./launch/... ./test/netns/... ./test/scenario/...
+
+# Last, and in a NetBox that is thrown away: it takes minutes to delete
+# ten thousand addresses again.
+say 'the mirror'
+go test -count=1 -timeout 20m ${GOTESTFLAGS:-} -run 'OnARealNetBox$' -skip TenThousand ./sync/mirror
+NETBOX_DISPOSABLE=1 go test -count=1 -timeout 25m ${GOTESTFLAGS:-} -run 'TenThousandLeasesOnARealNetBox$' ./sync/mirror
 say 'done'

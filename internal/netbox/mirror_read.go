@@ -46,8 +46,8 @@ func (c *Client) ReadState(ctx context.Context) (*object.State, error) {
 		s.Contexts = slices.DeleteFunc(s.Contexts, func(x object.Context) bool { return !strings.HasPrefix(x.Name, object.ContextName) })
 		return err
 	})
-	group.Go(func() error { return c.slugs(ctx, tags, nil, s.Tags) })
-	group.Go(func() error { return c.slugs(ctx, roles, nil, s.Roles) })
+	group.Go(func() (err error) { s.Tagged, err = c.slugs(ctx, tags, nil, s.Tags); return err })
+	group.Go(func() error { _, err := c.slugs(ctx, roles, nil, s.Roles); return err })
 	group.Go(func() (err error) { s.Statuses, err = c.addressStatuses(ctx); return err })
 	group.Go(func() (err error) { s.Plugins, err = c.plugins(ctx); return err })
 	group.Go(func() (err error) { s.Fields, err = c.mirrorFields(ctx); return err })
@@ -90,14 +90,15 @@ func (c *Client) ReadAddresses(ctx context.Context, subnets []netip.Prefix, prog
 }
 
 // ReadSuspects reads the IPv4 addresses, wherever they are, whose status may
-// be wrong: those with a status that the mirror did not give, and those that
-// carry object.TagInvalid.
-func (c *Client) ReadSuspects(ctx context.Context, status string) ([]object.Address, error) {
+// be wrong: those with a status that the mirror did not give and, if tagged is
+// set, those that carry object.TagInvalid.
+func (c *Client) ReadSuspects(ctx context.Context, status string, tagged bool) ([]object.Address, error) {
+	queries := []url.Values{{"family": {"4"}, "status": {status}, "cf_" + object.FieldManaged: {"null"}}}
+	if tagged {
+		queries = append(queries, url.Values{"family": {"4"}, "tag": {object.TagInvalid}})
+	}
 	var all []object.Address
-	for _, query := range []url.Values{
-		{"family": {"4"}, "status": {status}, "cf_" + object.FieldManaged: {"null"}},
-		{"family": {"4"}, "tag": {object.TagInvalid}},
-	} {
+	for _, query := range queries {
 		got, err := rowsOf(ctx, c, addresses, query, (*mirrorAddressRow).object, nil)
 		if err != nil {
 			return nil, fmt.Errorf("read addresses with status %s: %w", status, err)
@@ -172,19 +173,25 @@ func rowsOf[R any, T any, P interface {
 	return list, err
 }
 
-// slugs reads the ids of a list by their slugs.
-func (c *Client) slugs(ctx context.Context, e endpoint, query url.Values, into map[string]int64) error {
-	return c.counted(ctx, e, with(query, "fields", "id,slug"), func(raw json.RawMessage) (int64, error) {
+// slugs reads the ids of a list by their slugs, and how many objects carry
+// object.TagInvalid if that is among them.
+func (c *Client) slugs(ctx context.Context, e endpoint, query url.Values, into map[string]int64) (invalid int, err error) {
+	err = c.counted(ctx, e, with(query, "fields", "id,slug,tagged_items"), func(raw json.RawMessage) (int64, error) {
 		var row struct {
-			ID   int64  `json:"id"`
-			Slug string `json:"slug"`
+			ID     int64  `json:"id"`
+			Slug   string `json:"slug"`
+			Tagged int    `json:"tagged_items"`
 		}
 		if err := json.Unmarshal(raw, &row); err != nil {
 			return 0, fmt.Errorf("read %s %.60s: %w", e.noun(), raw, err)
 		}
 		into[row.Slug] = row.ID
+		if row.Slug == object.TagInvalid {
+			invalid = row.Tagged
+		}
 		return row.ID, nil
 	})
+	return invalid, err
 }
 
 // addressStatuses lists the statuses an address may have, which NetBox tells

@@ -77,7 +77,7 @@ func (w *mirrorWriter) prepare(ctx context.Context) (err error) {
 	w.tags = make(map[string]int64)
 	for batch := range slices.Chunk(slices.Sorted(maps.Keys(wanted)), valuesAtATime) {
 		found := make(map[string]int64)
-		if err := w.client.slugs(ctx, tags, url.Values{"slug": batch}, found); err != nil {
+		if _, err := w.client.slugs(ctx, tags, url.Values{"slug": batch}, found); err != nil {
 			return err
 		}
 		maps.Copy(w.tags, found)

@@ -68,13 +68,16 @@ func (m *Mirror) readSuspects(ctx context.Context, in *plan.Input) error {
 	if len(state.Ranges) == 0 || state.Tags[object.TagInvalid] == 0 || state.Statuses != nil && !slices.Contains(state.Statuses, in.Policy.LeaseStatus) {
 		return nil
 	}
-	suspects, err := m.NetBox.ReadSuspects(ctx, in.Policy.LeaseStatus)
-	if err != nil {
-		return err
-	}
-	known := make(map[int64]bool, len(state.Addresses))
+	known, tagged := make(map[int64]bool, len(state.Addresses)), 0
 	for i := range state.Addresses {
 		known[state.Addresses[i].ID] = true
+		if slices.Contains(state.Addresses[i].Tags, object.TagInvalid) {
+			tagged++
+		}
+	}
+	suspects, err := m.NetBox.ReadSuspects(ctx, in.Policy.LeaseStatus, state.Tagged > tagged)
+	if err != nil {
+		return err
 	}
 	for _, a := range suspects {
 		if !known[a.ID] {

@@ -152,6 +152,7 @@ type State struct {
 	Statuses  []string          // of addresses; nil where the token may not ask
 	Fields    map[Kind][]string // custom fields that exist
 	Tags      map[string]int64  // by slug
+	Tagged    int               // how many objects carry TagInvalid
 	Roles     map[string]int64  // by slug
 	Plugins   []string          // packages of installed plugins; nil where the token may not ask
 }

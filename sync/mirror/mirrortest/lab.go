@@ -35,7 +35,9 @@ type Lab struct {
 	target Target
 }
 
-// Target is the NetBox of a lab. A real one is emptied before and after.
+// Target is the NetBox of a lab. A real one is emptied before, and after
+// unless NETBOX_DISPOSABLE=1 says that it is thrown away: NetBox deletes thirty
+// addresses a second.
 type Target struct {
 	URL, Token string
 
@@ -77,7 +79,7 @@ func New(tb testing.TB, target Target, world netboxtest.World) *Lab {
 	tb.Helper()
 	l := &Lab{tb: tb, target: target, Log: &bytes.Buffer{}, Folder: tb.TempDir()}
 	netboxtest.Wipe(tb, target.URL, target.Token)
-	if target.real {
+	if target.real && os.Getenv("NETBOX_DISPOSABLE") != "1" {
 		tb.Cleanup(func() { netboxtest.Wipe(unended{tb}, target.URL, target.Token) })
 	}
 	netboxtest.Seed(tb, target.URL, target.Token, world)
