@@ -24,14 +24,14 @@ const (
 	exitOK      = 0
 	exitFailed  = 1  // finished with errors
 	exitDiffers = 2  // plan and drift, with --detailed-exitcode
-	exitLocked  = 3  // another run is at work
+	exitLocked  = 3  // another run is at work; a run says so itself, as it does 4
 	exitGuard   = 4  // a guard refused
 	exitUsage   = 64 // the command line, the settings, or NetBox is not prepared
 )
 
 // Main carries out the command that args name and returns the exit code.
-// SIGINT and SIGTERM end a run after the requests under way; the second one
-// ends the program at once.
+// SIGINT and SIGTERM end a run: a request under way is given up, and the next
+// run finds out what became of it. The second one ends the program at once.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -103,10 +103,6 @@ func exitCode(err error) int {
 		return ended.code
 	case errors.As(err, &usage), errors.As(err, &problems), errors.As(err, &unprepared):
 		return exitUsage
-	case errors.Is(err, mirror.ErrLocked):
-		return exitLocked
-	case errors.Is(err, mirror.ErrMoved):
-		return exitGuard
 	}
 	return exitFailed
 }

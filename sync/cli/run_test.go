@@ -6,6 +6,8 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +16,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
 )
@@ -273,6 +276,26 @@ func (w *onLine) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
+// windows-dhcp.md 3.8: what is not written yet is left to the next run.
+func TestInterruptedRunSaysSoAndTheNextOneGoesOn(t *testing.T) {
+	s := open(t, syncs)
+	s.expect(exitOK, "import", "--quiet")
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	s.Front.Before(func(r mirrortest.Request) mirrortest.Break {
+		if r.Write() {
+			interrupt()
+		}
+		return mirrortest.None
+	})
+	if stdout, stderr, code := execute(ctx, "--conf", s.conf, "sync"); code != exitFailed || !strings.Contains(stdout, "interrupted") {
+		t.Errorf("exit code %d, %q\n%s", code, stdout, stderr)
+	}
+	s.Front.Before(nil)
+	s.expect(exitOK, "sync")
+	s.expect(exitOK, "plan", "--detailed-exitcode")
+}
+
 // windows-dhcp.md section 9 row 18.
 func TestServiceRunsAtOnceAndEndsWhenTold(t *testing.T) {
 	s := open(t, syncs)
@@ -289,6 +312,41 @@ func TestServiceRunsAtOnceAndEndsWhenTold(t *testing.T) {
 	}
 	if s.Address("10.8.4.100") == nil {
 		t.Error("the run did nothing")
+	}
+}
+
+func TestServiceServesTheStatusPage(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listen := listener.Addr().String()
+	s := open(t, syncs+"status: {listen: '"+listen+"'}\n")
+	if _, stderr, code := s.run("sync", "--service"); code != exitFailed || !strings.Contains(stderr, listen) {
+		t.Errorf("the address is taken, but exit code %d\n%s", code, stderr)
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	out := &onLine{then: func() {
+		defer cancel()
+		answer, err := http.Get("http://" + listen + "/")
+		for err != nil && t.Context().Err() == nil { // the run was quicker than the page
+			answer, err = http.Get("http://" + listen + "/")
+		}
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("the page answers %s", answer.Status)
+		}
+	}}
+	if code := Main(ctx, []string{"--conf", s.conf, "sync", "--service"}, out, io.Discard); code != exitOK || out.text.Len() == 0 {
+		t.Errorf("exit code %d, said %q", code, out.text.String())
 	}
 }
 

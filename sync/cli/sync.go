@@ -8,10 +8,12 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/status"
 )
 
 func (p *program) syncCommand() *cobra.Command {
@@ -29,8 +31,7 @@ what was done; with --quiet there is none unless somebody should look. What
 failed, was held back or contradicts itself is told on standard error.
 
 With --every or --service it stays and runs again and again, counted from the
-start; SIGTERM ends it after the requests under way. The status page is served
-if sync.status.listen is set.
+start, until SIGTERM. The status page is served if sync.status.listen is set.
 
 Exit codes: 0 done, or nothing to do; 1 finished with errors; 3 another run
 holds the lock; 4 a guard refused, see --allow-deletes; 64 command line,
@@ -98,14 +99,24 @@ func (p *program) serve(ctx context.Context, c choice, every time.Duration, asJS
 		every = s.File.Sync.Interval
 	}
 	s.log.WithField("interval", every.String()).Info("service started")
-	s.Loop(ctx, every, s.options, func(run *mirror.Run, _ error) {
-		if ctx.Err() != nil {
-			return // ended on purpose, in the middle of a run
-		}
-		if err := p.conclude(s, run, asJSON); message(err) != "" {
-			s.log.WithError(err).Error("run not reported")
-		}
+	group, ctx := errgroup.WithContext(ctx)
+	if listen := s.File.Sync.Status.Listen; listen != "" {
+		group.Go(func() error { return status.Serve(ctx, s.Mirror, listen, s.log) })
+	}
+	group.Go(func() error {
+		s.Loop(ctx, every, s.options, func(run *mirror.Run, _ error) {
+			if ctx.Err() != nil {
+				return // ended on purpose, in the middle of a run
+			}
+			if err := p.conclude(s, run, asJSON); message(err) != "" {
+				s.log.WithError(err).Error("run not reported")
+			}
+		})
+		return nil
 	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
 	s.log.Info("service ended")
 	return nil
 }
