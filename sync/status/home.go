@@ -129,13 +129,17 @@ func (h *home) tiles() []tile {
 		}
 		return ""
 	}
+	noun := func(n int, one, many string) string {
+		_, noun, _ := strings.Cut(count(n, one, many), " ")
+		return noun
+	}
 	return []tile{
 		{"servers answered", fmt.Sprintf("%d of %d", up, len(h.Servers)), "#servers", warn(up < asked, "bad")},
 		{"scopes synced", fmt.Sprintf("%d of %d", read, len(h.Scopes)), "#scopes", ""},
-		{"active leases", thousands(h.Leases.Active), "search", ""},
+		{noun(h.Leases.Active, "active lease", "active leases"), thousands(h.Leases.Active), "search", ""},
 		{"to look at", thousands(look), "#look", warn(look > 0, "drift")},
-		{"invalid statuses", thousands(len(h.Violations)), "#violations", warn(len(h.Violations) > 0, "drift")},
-		{"differences left", thousands(h.Leftover), "drift", warn(h.Leftover > 0, "drift")},
+		{noun(len(h.Violations), "invalid status", "invalid statuses"), thousands(len(h.Violations)), "#violations", warn(len(h.Violations) > 0, "drift")},
+		{noun(h.Leftover, "difference left", "differences left"), thousands(h.Leftover), "drift", warn(h.Leftover > 0, "drift")},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -211,4 +212,13 @@ func rows(n *html.Node, caption string) (out []string) {
 		}
 	}
 	return out
+}
+
+// once does something at the first request to NetBox.
+func (l *lab) once(do func()) func(mirrortest.Request) mirrortest.Break {
+	var first sync.Once
+	return func(mirrortest.Request) mirrortest.Break {
+		first.Do(do)
+		return mirrortest.None
+	}
 }

@@ -81,10 +81,10 @@ type wanted struct {
 // newWanted reads a query: part of a host name, an address or a client id in
 // any of its forms, or a whole network. False: it is too long or no text.
 func newWanted(query string) (wanted, bool) {
-	query = strings.ToLower(strings.TrimSpace(query))
 	if len(query) > maxQuery || !utf8.ValidString(query) {
 		return wanted{}, false
 	}
+	query = strings.ToLower(strings.TrimSpace(query))
 	w := wanted{text: query}
 	if p, err := netip.ParsePrefix(query); err == nil {
 		w.subnet = p.Masked()

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
@@ -215,7 +216,7 @@ func (s *site) forced() []forced {
 func (s *site) server(seen mirror.ServerSeen) server {
 	settings, _ := s.m.File.Sync.FindServer(seen.Host)
 	out := server{
-		Host: seen.Host, URL: seen.URL, State: answered, Asked: seen.Asked, Answered: seen.Answered, Script: seen.Version,
+		Host: seen.Host, URL: strings.TrimSuffix(seen.URL, "/api/dhcp/"), State: answered, Asked: seen.Asked, Answered: seen.Answered, Script: seen.Version,
 		Listed: len(seen.Listed), Warnings: seen.Warnings, Maintenance: settings.Maintenance,
 	}
 	for _, x := range seen.Scopes {

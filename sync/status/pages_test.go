@@ -1,0 +1,386 @@
+package status
+
+import (
+	"encoding/hex"
+	"math"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
+)
+
+// checkText reports what a page lacks.
+func checkText(t *testing.T, page *html.Node, want ...string) {
+	t.Helper()
+	text := content(page)
+	for _, w := range want {
+		if !strings.Contains(text, w) {
+			t.Errorf("the page does not say %q:\n%s", w, text)
+		}
+	}
+}
+
+// windows-dhcp.md section 7, section 9 rows 9, 25 and 55
+func TestTheFirstPageTellsWhatTheLastRunLeft(t *testing.T) {
+	l := newLab(t, "sync_ips_from_dhcp: true\nread_only: true\noverrides: {push_scope_info: false}", map[string]string{"127.0.0.2": "maintenance: true"})
+	checkText(t, l.page("/"), "No run has ended yet.", "no run of this process did yet")
+	run := l.run()
+	l.Create("ipam/ip-addresses", map[string]any{"address": "10.77.0.1/24", "status": "dhcp"})
+	if _, err := l.m.Sync(t.Context(), mirror.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	page := l.page("/")
+	checkText(t, page, "The last run went well, but somebody should look.", "exit code 0: done, or nothing to do",
+		"sync.push_scope_info: false this setting is forced by override config.yml", "sync.read_only: true nothing is written to Windows servers")
+	servers := rows(page, "2 servers")
+	if len(servers) != 2 || !strings.Contains(servers[0], "answered plain HTTP: the token travels in clear") || !strings.Contains(servers[0], "1.0.2") ||
+		!strings.Contains(servers[1], "not asked in maintenance") || strings.Contains(servers[1], "Sync now") {
+		t.Errorf("servers: %q", servers)
+	}
+	scopes := rows(page, "3 scopes")
+	if len(scopes) != 3 || len(run.Plan.Scopes) != 3 {
+		t.Errorf("%d scopes, want 3: %q", len(scopes), scopes)
+	}
+	if i := slices.IndexFunc(scopes, func(s string) bool {
+		return strings.HasPrefix(s, "10.8.4.0/24 Office global 127.0.0.1 10.8.4.20 – 10.8.4.250") && strings.HasSuffix(s, "synced")
+	}); i < 0 {
+		t.Errorf("no scope 10.8.4.0/24 with its range: %q", scopes)
+	}
+	if v := rows(page, "to correct"); len(v) != 1 || !strings.Contains(v[0], "no DHCP scope contains it") {
+		t.Errorf("violations: %q", v)
+	}
+	if runs := rows(page, "the newest first"); len(runs) != 3 {
+		t.Errorf("runs: %q", runs)
+	}
+}
+
+// windows-dhcp.md 3.8
+func TestAServerThatDoesNotAnswer(t *testing.T) {
+	l := newLab(t, "sync_ips_from_dhcp: true", nil)
+	l.run()
+	l.Servers[0].Fail(psutest.Fault{Kind: psutest.Drop})
+	if _, err := l.m.Sync(t.Context(), mirror.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	page := l.page("/")
+	checkText(t, page, "The last run could not read every server.", "exit code 1: finished with errors", "The last good run ended", "1 of 2 servers answered")
+	if s := rows(page, "2 servers")[0]; !strings.Contains(s, "no answer") || !strings.Contains(s, "last answer") {
+		t.Errorf("server: %q", s)
+	}
+	if s := rows(page, "scopes"); len(s) == 0 || !strings.Contains(s[0], "as of") {
+		t.Errorf("scopes of a server that is down: %q", s)
+	}
+	checkText(t, l.page("/ip/10.8.4.33"), "its scope was not synced in the last run")
+}
+
+func TestAFailoverScopeIsShownOnce(t *testing.T) {
+	l := newLab(t, "sync_ips_from_dhcp: true", nil)
+	psutest.Pair(l.Servers[0], l.Servers[1], psutest.Failover{Name: "east-pair", Mode: "HotStandby", Scopes: []string{"10.8.4.0"}, MaxClientLeadTime: 3600})
+	l.run()
+	var found []string
+	for _, row := range rows(l.page("/"), "scopes") {
+		if strings.HasPrefix(row, "10.8.4.0/24") {
+			found = append(found, row)
+		}
+	}
+	if len(found) != 1 || !strings.Contains(found[0], "failover east-pair") || !strings.Contains(found[0], "synced") {
+		t.Errorf("%q", found)
+	}
+}
+
+// windows-dhcp.md section 9 row 34
+func TestThePageOfAnAddress(t *testing.T) {
+	l := newLab(t, "sync_ips_from_dhcp: true", nil)
+	checkText(t, l.page("/ip/10.8.4.33"), "No lease on this address is remembered.", "No run of this process made a plan yet.")
+	l.run()
+	memory, err := l.m.Memory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for place, lease := range memory.Leases {
+		if lease.Hostname == "" || lease.Expires.IsZero() {
+			continue
+		}
+		page := l.page("/ip/" + place.Addr.String())
+		checkText(t, page, lease.Hostname, string(lease.ClientID), "active", stamp(lease.Expires), lease.Server, lease.Scope.String(), stamp(lease.Seen),
+			"done create IP address "+place.Addr.String())
+		link := all(page, func(n *html.Node) bool {
+			return attr(n, "href") == l.m.File.NetBox.URL+"/ipam/ip-addresses/?q="+place.Addr.String()
+		})
+		if len(link) != 1 {
+			t.Error("no link to the address in NetBox")
+		}
+		if _, err := l.m.Sync(t.Context(), mirror.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		checkText(t, l.page("/ip/"+place.Addr.String()), "what NetBox shows is in order")
+		return
+	}
+	t.Fatalf("no lease with all facts: %v", memory.Leases)
+}
+
+func TestAnAddressInSeveralVRFs(t *testing.T) {
+	l := newLab(t, "", nil)
+	addr := netip.MustParseAddr("10.8.4.33")
+	l.remember(map[plan.Place]plan.LeaseInfo{
+		{Addr: addr}:         {Hostname: "in-global", Server: "dh1"},
+		{VRF: 7, Addr: addr}: {Hostname: "in-seven", Server: "dh1"},
+	})
+	for query, want := range map[string][2]bool{"": {true, true}, "?vrf=7": {false, true}, "?vrf=global": {true, false}, "?vrf=nonsense": {false, false}} {
+		text := content(l.page("/ip/10.8.4.33" + query))
+		if got := [2]bool{strings.Contains(text, "in-global"), strings.Contains(text, "in-seven")}; got != want {
+			t.Errorf("%q shows %v, want %v", query, got, want)
+		}
+	}
+}
+
+func TestNotAnAddress(t *testing.T) {
+	l := newLab(t, "", nil)
+	for _, path := range []string{"/ip/nonsense", "/ip/10.0.0.256", "/ip/fe80::1%25eth0", "/ip/" + url.PathEscape(hostile)} {
+		if a := l.get(path); a.Code != http.StatusBadRequest || strings.Contains(a.Body.String(), "nonsense") {
+			t.Errorf("%s: %d %s", path, a.Code, a.Body)
+		}
+	}
+}
+
+// windows-dhcp.md section 9 row 52
+func TestSearch(t *testing.T) {
+	l := newLab(t, "", nil)
+	leases := many(1000)
+	printer := netip.MustParseAddr("10.30.0.9")
+	leases[plan.Place{Addr: printer}] = plan.LeaseInfo{Hostname: "PRINTER", ClientID: "00-aa-bb-cc-dd-ee", Active: true}
+	leases[plan.Place{Addr: netip.MustParseAddr("10.30.0.1")}] = plan.LeaseInfo{Hostname: "old-printer.corp.example"}
+	l.remember(leases)
+	for _, c := range []struct {
+		query string
+		count string
+		first string
+	}{
+		{"printer", "2 leases", "10.30.0.9"},
+		{"PRINTER", "2 leases", "10.30.0.9"},
+		{"10.30.0.1", "1 lease for", "10.30.0.1"},
+		{"10.20.1.1", "111 leases", "10.20.1.1 "},
+		{"10.20.1.0/24", "250 leases", "10.20.1.1 "},
+		{"00:AA:bb:cc:dd:ee", "1 lease for", "10.30.0.9"},
+		{"00aa.bbcc", "1 lease for", "10.30.0.9"},
+		{"aa-bb", "1 lease for", "10.30.0.9"},
+		{"  pc-00999  ", "1 lease for", "10.20.3.250"},
+		{"nobody", "No lease for", ""},
+	} {
+		page := l.page("/search?q=" + url.QueryEscape(c.query))
+		heading := content(all(page, element("h1"))[0])
+		hits := rows(page, "match")
+		if !strings.HasPrefix(heading, c.count) || c.first != "" && (len(hits) == 0 || !strings.HasPrefix(hits[0], c.first)) || c.first == "" && len(hits) > 0 {
+			t.Errorf("%q: %s, %.60q", c.query, heading, hits)
+		}
+	}
+	page := l.page("/search?q=corp")
+	if n := len(rows(page, "match")); n != hitsShown {
+		t.Errorf("%d hits shown, want %d", n, hitsShown)
+	}
+	checkText(t, page, "The first 200 are shown")
+	checkText(t, l.page("/search"), "1 002 leases are remembered", "sync_ips_from_dhcp is off")
+	if a := l.get("/search?q=" + strings.Repeat("x", maxQuery+1)); a.Code != http.StatusBadRequest {
+		t.Errorf("a long query: %d", a.Code)
+	}
+	if a := l.get("/search?q=" + strings.Repeat("x", 5000)); a.Code != http.StatusRequestURITooLong {
+		t.Errorf("a very long query: %d", a.Code)
+	}
+}
+
+func TestTheReportShowsWhatIsLeft(t *testing.T) {
+	l := newLab(t, "sync_ips_from_dhcp: true", nil)
+	checkText(t, l.get("/drift").page(http.StatusNotFound), "No run of this process made a plan yet.")
+	l.run()
+	checkText(t, l.page("/drift"), "0 to create 0 to change 0 to delete")
+	l.m.File.Sync.DryRun = true
+	l.Servers[0].Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases[0].Hostname = "renamed" })
+	if _, err := l.m.Sync(t.Context(), mirror.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	checkText(t, l.page("/drift"), "1 to change", "renamed")
+	checkText(t, l.page("/"), "The last run was a rehearsal.", "1 difference left", "nothing is written anywhere")
+}
+
+// hostileLab has hostile names everywhere; the paths are pages that show them.
+func hostileLab(t *testing.T) (*lab, []string) {
+	t.Helper()
+	l := newLab(t, "sync_ips_from_dhcp: true", nil)
+	var leased string
+	l.Servers[0].Edit(func(w *psutest.World) {
+		leased = w.Scopes[0].Leases[0].IP
+		w.Scopes[0].Name = hostile
+		w.Scopes[0].Leases[0].Hostname = hostile
+		w.Scopes[0].Leases[0].ClientID = hostile
+		w.Scopes[0].Leases = append(w.Scopes[0].Leases, &psutest.Lease{IP: hostile, ClientID: "00-11-22-33-44-55"})
+	})
+	l.run()
+	q := url.QueryEscape(hostile)
+	return l, []string{"/", "/ip/" + leased, "/search?q=" + q, "/search?q=script", "/runs", "/ip/10.8.4.33?vrf=" + q}
+}
+
+func TestHostileNamesAreOnlyText(t *testing.T) {
+	l, paths := hostileLab(t)
+	shown := 0
+	for _, path := range paths {
+		a := l.get(path)
+		page := a.page(http.StatusOK)
+		for _, name := range []string{"script", "img", "link", "iframe", "object", "base"} {
+			if got := all(page, element(name)); len(got) != 0 {
+				t.Errorf("%s has the element %s", path, name)
+			}
+		}
+		for _, n := range all(page, func(*html.Node) bool { return true }) {
+			for _, x := range n.Attr {
+				if strings.HasPrefix(x.Key, "on") || x.Key == "src" || x.Key == "style" || strings.HasPrefix(strings.ToLower(x.Val), "javascript:") {
+					t.Errorf("%s: <%s %s=%q>", path, n.Data, x.Key, x.Val)
+				}
+			}
+		}
+		if body := a.Body.String(); strings.ContainsAny(body, "\u202e\x1b") {
+			t.Errorf("%s contains characters that steer", path)
+		}
+		shown += strings.Count(content(page), plan.Printable(hostile))
+	}
+	if shown < 4 {
+		t.Errorf("the name is shown %d times as it is", shown)
+	}
+}
+
+func TestPagesCanBeReadByEverybody(t *testing.T) {
+	l, paths := hostileLab(t)
+	l.Create("ipam/ip-addresses", map[string]any{"address": "10.77.0.1/24", "status": "dhcp"})
+	if _, err := l.m.Sync(t.Context(), mirror.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(paths, "/search", "/ip/10.77.0.1", "/ip/1.2.3.4") {
+		page := l.page(path)
+		if lang := attr(all(page, element("html"))[0], "lang"); lang != "en" {
+			t.Errorf("%s: its language is %q", path, lang)
+		}
+		if n := len(all(page, element("h1"))); n != 1 {
+			t.Errorf("%s: %d first headings", path, n)
+		}
+		ids := map[string]int{}
+		for _, n := range all(page, func(n *html.Node) bool { return attr(n, "id") != "" }) {
+			ids[attr(n, "id")]++
+		}
+		for id, n := range ids {
+			if n != 1 {
+				t.Errorf("%s: %d elements have the id %s", path, n, id)
+			}
+		}
+		for _, n := range all(page, func(*html.Node) bool { return true }) {
+			id, inside := strings.CutPrefix(attr(n, "href"), "#")
+			for _, target := range []string{attr(n, "aria-labelledby"), attr(n, "for"), map[bool]string{true: id}[inside]} {
+				if target != "" && ids[target] == 0 {
+					t.Errorf("%s: <%s> means %q, which is not there", path, n.Data, target)
+				}
+			}
+		}
+		for _, table := range all(page, element("table")) {
+			checkTable(t, path, table)
+		}
+	}
+}
+
+func checkTable(t *testing.T, path string, table *html.Node) {
+	t.Helper()
+	if len(all(table, element("caption"))) != 1 {
+		t.Errorf("%s: a table has no caption: %.60s", path, content(table))
+	}
+	for _, th := range all(table, element("th")) {
+		if attr(th, "scope") == "" {
+			t.Errorf("%s: a heading has no scope: %s", path, content(th))
+		}
+	}
+	heads := all(all(table, element("thead"))[0], element("th"))
+	for _, row := range all(all(table, element("tbody"))[0], element("tr")) {
+		cells := all(row, func(n *html.Node) bool { return n.Data == "td" || n.Data == "th" })
+		if len(cells) != len(heads) {
+			t.Errorf("%s: a row has %d cells of %d: %s", path, len(cells), len(heads), content(row))
+			continue
+		}
+		for i, c := range cells {
+			if label := attr(c, "data-label"); label != "" && label != content(heads[i]) {
+				t.Errorf("%s: on a narrow screen the column %s is called %s", path, content(heads[i]), label)
+			}
+		}
+	}
+}
+
+func TestLinksStayBelowAProxysPath(t *testing.T) {
+	l, paths := hostileLab(t)
+	for _, path := range paths {
+		root := map[bool]string{true: "../", false: "./"}[strings.HasPrefix(path, "/ip/")]
+		for _, n := range all(l.page(path), func(n *html.Node) bool { return attr(n, "href") != "" || attr(n, "action") != "" }) {
+			target := attr(n, "href") + attr(n, "action")
+			if !strings.HasPrefix(target, root) && !strings.HasPrefix(target, "#") && !strings.HasPrefix(target, l.m.File.NetBox.URL+"/") &&
+				!(path == "/" && (target == "search" || target == "drift")) {
+				t.Errorf("%s leads to %s", path, target)
+			}
+		}
+	}
+}
+
+func TestDistancesOfTime(t *testing.T) {
+	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	for d, want := range map[time.Duration]string{
+		0: "now", 59 * time.Second: "59 s ago", time.Minute: "1 min ago", -90 * time.Minute: "in 1 h", 47 * time.Hour: "47 h ago", 49 * time.Hour: "2 days ago",
+	} {
+		if got := ago(now, now.Add(-d)); got != want {
+			t.Errorf("%s: %q, want %q", d, got, want)
+		}
+	}
+}
+
+// WCAG 2.1, 1.4.3: text has a contrast of 4.5 to what it stands on.
+func TestTextStandsOutInBothColourSchemes(t *testing.T) {
+	light, dark, _ := strings.Cut(pagesCSS, "prefers-color-scheme: dark")
+	for scheme, css := range map[string]string{"light": light, "dark": dark[:strings.Index(dark, "\n}")]} {
+		colours := map[string]string{}
+		for _, m := range regexp.MustCompile(`--([a-z-]+): (#[0-9a-f]{6});`).FindAllStringSubmatch(css, -1) {
+			colours[m[1]] = m[2]
+		}
+		for text, grounds := range map[string][]string{
+			"ink": {"page", "card", "head", "drift-bg"}, "soft": {"page", "card", "head"}, "link": {"page", "card", "head"}, "on-link": {"link"},
+			"good": {"good-bg"}, "drift": {"drift-bg", "card"}, "bad": {"bad-bg", "page"},
+		} {
+			for _, ground := range grounds {
+				a, b := luminance(t, colours[text]), luminance(t, colours[ground])
+				if ratio := (max(a, b) + 0.05) / (min(a, b) + 0.05); ratio < 4.5 {
+					t.Errorf("%s: %s on %s has a contrast of %.1f", scheme, text, ground, ratio)
+				}
+			}
+		}
+	}
+}
+
+func luminance(t *testing.T, colour string) float64 {
+	t.Helper()
+	rgb, err := hex.DecodeString(strings.TrimPrefix(colour, "#"))
+	if err != nil || len(rgb) != 3 {
+		t.Fatalf("%q is no colour", colour)
+	}
+	sum := 0.0
+	for i, weight := range []float64{0.2126, 0.7152, 0.0722} {
+		c := float64(rgb[i]) / 255
+		if c <= 0.04045 {
+			c /= 12.92
+		} else {
+			c = math.Pow((c+0.055)/1.055, 2.4)
+		}
+		sum += weight * c
+	}
+	return sum
+}

@@ -1,0 +1,408 @@
+package status
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/net/html"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
+)
+
+const withURL = "status: {listen: \"127.0.0.1:8067\", url: \"https://dhcp-sync.example.org/mirror\"}"
+
+// everything is one path of each kind.
+func everything() []string {
+	return []string{
+		"/", "/ip/10.8.4.33", "/ip/nonsense", "/search?q=pc", "/runs", "/drift", "/api/status.json", "/api/leases.json",
+		"/api/ip/10.8.4.33.json", "/metrics", "/healthz", "/readyz", "/nothing",
+	}
+}
+
+func TestEveryAnswerKeepsBrowsersStrict(t *testing.T) {
+	l := newLab(t, "", nil)
+	l.run()
+	for _, path := range everything() {
+		h := l.get(path).Header()
+		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Cache-Control") != "no-store" || h.Get("Referrer-Policy") != "same-origin" ||
+			!strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
+			t.Errorf("%s: %v", path, h)
+		}
+		for _, word := range []string{"unsafe", "http:", "https:", "*"} {
+			if strings.Contains(h.Get("Content-Security-Policy"), word) {
+				t.Errorf("%s: its policy allows %s", path, word)
+			}
+		}
+	}
+	if p := l.get("/").Header().Get("Content-Security-Policy"); !strings.Contains(p, "default-src 'none'; style-src 'sha256-") || strings.Contains(p, "script-src") {
+		t.Errorf("the policy of the first page: %s", p)
+	}
+}
+
+// windows-dhcp.md section 9 row 24
+func TestNoSecretIsShown(t *testing.T) {
+	l := newLab(t, "sync_ips_from_dhcp: true\n"+withURL, nil)
+	l.run()
+	secrets := []string{l.Token(), l.Servers[0].Writer(), l.Servers[1].Writer(), "netbox.token", "dh1.token"}
+	for _, fault := range []psutest.FaultKind{psutest.Unauthorized, psutest.Drop} {
+		l.Servers[0].ClearFaults()
+		l.Servers[0].Fail(psutest.Fault{Kind: fault})
+		if _, err := l.m.Sync(t.Context(), mirror.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range everything() {
+			body := l.get(path).Body.String()
+			for _, secret := range secrets {
+				if len(secret) < 8 {
+					t.Fatalf("%q is no secret", secret)
+				}
+				if strings.Contains(body, secret) {
+					t.Errorf("%s shows a secret or where it is", path)
+				}
+			}
+		}
+	}
+}
+
+func TestOnlyReadingIsAllowedElsewhere(t *testing.T) {
+	l := newLab(t, "", nil)
+	for _, path := range everything() {
+		path, _, _ = strings.Cut(path, "?")
+		if path == "/nothing" {
+			continue
+		}
+		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+			if a := l.ask(method, path, ""); a.Code != http.StatusMethodNotAllowed {
+				t.Errorf("%s %s: %d", method, path, a.Code)
+			}
+		}
+		if get, head := l.get(path).Code, l.ask(http.MethodHead, path, "").Code; get != head {
+			t.Errorf("%s: GET %d, HEAD %d", path, get, head)
+		}
+	}
+	if a := l.get("/sync"); a.Code != http.StatusMethodNotAllowed {
+		t.Errorf("GET /sync: %d", a.Code)
+	}
+	if a := l.get("/nothing"); a.Code != http.StatusNotFound {
+		t.Errorf("GET /nothing: %d", a.Code)
+	}
+	if l.m.Activity().Queued {
+		t.Error("one of these requests asked for a run")
+	}
+}
+
+// A name of somebody else that is made to lead here (DNS rebinding) gets
+// nothing.
+func TestHostNamesThePageAnswersTo(t *testing.T) {
+	for _, c := range []struct {
+		listen, url string
+		good, bad   []string
+	}{
+		{"127.0.0.1:8067", "", []string{"127.0.0.1:8067", "localhost", "LOCALHOST:1", "[::1]:8067", "127.9.9.9"},
+			[]string{"evil.example", "10.0.0.5:8067", "127.0.0.1.evil.example", "localhost.evil.example", "", "evil.example:8067", "@localhost"}},
+		{"10.0.0.5:8067", "https://Sync.example.org/x", []string{"10.0.0.5:8067", "10.0.0.5", "sync.example.org", "SYNC.example.org.:443", "localhost:8067"},
+			[]string{"10.0.0.6", "example.org", "xsync.example.org"}},
+		{":8067", "", []string{"10.0.0.5:8067", "[2001:db8::1]:8067", "localhost"}, []string{"evil.example", "0x7f.1"}},
+		{"0.0.0.0:8067", "", []string{"10.0.0.5:8067"}, []string{"evil.example"}},
+		{"mirror.corp.example:8067", "", []string{"mirror.corp.example:8067"}, []string{"mirror", "10.0.0.5"}},
+	} {
+		handler, err := guarded(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "secret") }), c.listen, c.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for host, want := range map[string]int{"good": http.StatusOK, "bad": http.StatusMisdirectedRequest} {
+			for _, name := range map[string][]string{"good": c.good, "bad": c.bad}[host] {
+				r := httptest.NewRequest(http.MethodGet, "/", nil)
+				r.Host = name
+				w := httptest.NewRecorder()
+				handler.ServeHTTP(w, r)
+				if w.Code != want || w.Code != http.StatusOK && strings.Contains(w.Body.String(), "secret") {
+					t.Errorf("listening at %s as %q: Host %q gets %d", c.listen, c.url, name, w.Code)
+				}
+			}
+		}
+	}
+}
+
+// windows-dhcp.md section 9 row 19
+func TestSyncNow(t *testing.T) {
+	l := newLab(t, withURL, nil)
+	button := all(l.page("/"), func(n *html.Node) bool { return n.Data == "button" && attr(n, "disabled") == "" })
+	if len(button) != 4 { // search, all, two servers
+		t.Errorf("%d buttons", len(button))
+	}
+	a := l.ask(http.MethodPost, "/sync", "server="+url.QueryEscape("DH2.corp.example"))
+	if a.Code != http.StatusSeeOther || a.Header().Get("Location") != "./" || !l.m.Activity().Queued {
+		t.Errorf("%d to %q, %+v", a.Code, a.Header().Get("Location"), l.m.Activity())
+	}
+	checkText(t, l.ask(http.MethodPost, "/sync", "").page(http.StatusConflict), "A run is asked for already.")
+	page := l.page("/")
+	checkText(t, page, "A run is asked for")
+	disabled := all(page, func(n *html.Node) bool {
+		return n.Data == "button" && len(all(n.Parent, func(n *html.Node) bool { _, ok := find1(n, "disabled"); return ok })) == 1
+	})
+	if len(disabled) != 3 {
+		t.Errorf("%d buttons are off while a run is asked for, want 3", len(disabled))
+	}
+	if a := l.ask(http.MethodPost, "/sync", "server=nobody"); a.Code != http.StatusBadRequest {
+		t.Errorf("an unknown server: %d", a.Code)
+	}
+	if a := l.ask(http.MethodPost, "/sync", "server="+strings.Repeat("x", 8<<10)); a.Code != http.StatusBadRequest {
+		t.Errorf("a large form: %d", a.Code)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var over [][]string
+	l.m.Loop(ctx, time.Hour, mirror.Options{}, func(r *mirror.Run, _ error) {
+		if over = append(over, r.Servers); len(over) == 2 {
+			cancel()
+		}
+	})
+	if diff := cmp.Diff([][]string{nil, {l.Host(1)}}, over); diff != "" {
+		t.Errorf("runs of the loop, -want +got:\n%s", diff)
+	}
+	if n := l.Servers[1].Connections(); n == 0 {
+		t.Error("the server was not asked")
+	}
+}
+
+// find1 is an attribute that may be empty.
+func find1(n *html.Node, name string) (string, bool) {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val, true
+		}
+	}
+	return "", false
+}
+
+func TestAForeignPageCannotStartARun(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		header map[string]string
+		want   int
+	}{
+		{"a form of another site", map[string]string{"Sec-Fetch-Site": "cross-site"}, http.StatusForbidden},
+		{"a form of a neighbour", map[string]string{"Sec-Fetch-Site": "same-site"}, http.StatusForbidden},
+		{"an old browser, another site", map[string]string{"Origin": "https://evil.example"}, http.StatusForbidden},
+		{"a page without an origin", map[string]string{"Origin": "null"}, http.StatusForbidden},
+		{"our own form", map[string]string{"Sec-Fetch-Site": "same-origin"}, http.StatusSeeOther},
+		{"our own form in an old browser", map[string]string{"Origin": "http://127.0.0.1:8067"}, http.StatusSeeOther},
+		{"our own form through a proxy", map[string]string{"Origin": "https://dhcp-sync.example.org"}, http.StatusSeeOther},
+		{"a script", nil, http.StatusSeeOther},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t, withURL, nil)
+			r := httptest.NewRequest(http.MethodPost, "/sync", nil)
+			r.Host = "127.0.0.1:8067"
+			for k, v := range c.header {
+				r.Header.Set(k, v)
+			}
+			if a := l.do(r); a.Code != c.want || l.m.Activity().Queued != (c.want == http.StatusSeeOther) {
+				t.Errorf("%d, want %d; %+v", a.Code, c.want, l.m.Activity())
+			}
+		})
+	}
+}
+
+func TestProbes(t *testing.T) {
+	l := newLab(t, "", nil)
+	if a := l.get("/healthz"); a.Code != http.StatusOK || a.Body.String() != "ok\n" {
+		t.Errorf("healthz: %d %s", a.Code, a.Body)
+	}
+	if a := l.get("/readyz"); a.Code != http.StatusServiceUnavailable || a.Body.String() != "not ready: the first run has not begun\n" {
+		t.Errorf("readyz: %d %s", a.Code, a.Body)
+	}
+	var during answer
+	l.Front.Before(l.once(func() { during = l.get("/readyz") }))
+	l.run()
+	if during.Code != http.StatusServiceUnavailable || !strings.HasPrefix(during.Body.String(), "not ready: the first run has not ended; it began at ") {
+		t.Errorf("readyz in the first run: %d %s", during.Code, during.Body)
+	}
+	if a := l.get("/readyz"); a.Code != http.StatusOK || a.Body.String() != "ready\n" {
+		t.Errorf("readyz: %d %s", a.Code, a.Body)
+	}
+	l.Servers[0].Fail(psutest.Fault{Kind: psutest.Drop})
+	if _, err := l.m.Sync(t.Context(), mirror.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if a := l.get("/readyz"); a.Code != http.StatusOK || a.Body.String() != "ready; the last run ended with exit code 1: finished with errors\n" {
+		t.Errorf("readyz: %d %s", a.Code, a.Body)
+	}
+}
+
+// windows-dhcp.md section 9 row 20
+func TestJSON(t *testing.T) {
+	l := newLab(t, "sync_ips_from_dhcp: true", nil)
+	l.run()
+	var status struct {
+		Format  string
+		LastRun struct {
+			ExitCode int             `json:"exit_code"`
+			Plan     json.RawMessage `json:"plan"`
+		} `json:"last_run"`
+		Servers []struct{ Host, State string }
+		Scopes  []struct {
+			Scope, Start string
+			Synced       bool
+			Leases       int
+		}
+	}
+	l.get("/api/status.json").json(http.StatusOK, &status)
+	if status.Format != overviewFormat || status.LastRun.Plan != nil || len(status.Servers) != 2 || status.Servers[0].State != answered ||
+		status.Scopes[0].Scope != "10.8.4.0/24" || status.Scopes[0].Start != "10.8.4.20" || !status.Scopes[0].Synced || status.Scopes[0].Leases == 0 {
+		t.Errorf("%+v", status)
+	}
+
+	l.remember(many(1000))
+	var leases struct {
+		Count, Offset int
+		Results       []struct {
+			Address, Hostname string
+			ClientID          string `json:"client_id"`
+			Active            bool
+		}
+	}
+	for query, want := range map[string][3]any{
+		"":                              {1000, 100, "10.20.0.1"},
+		"?limit=1000":                   {1000, 1000, "10.20.0.1"},
+		"?offset=990":                   {1000, 10, "10.20.3.241"},
+		"?offset=5000":                  {1000, 0, ""},
+		"?scope=10.20.1.0/24&limit=1":   {250, 1, "10.20.1.1"},
+		"?scope=10.20.1.0/24&q=pc-0030": {10, 10, "10.20.1.51"},
+	} {
+		l.get("/api/leases.json"+query).json(http.StatusOK, &leases)
+		first := ""
+		if len(leases.Results) > 0 {
+			first = leases.Results[0].Address
+		}
+		if got := [3]any{leases.Count, len(leases.Results), first}; got != want {
+			t.Errorf("leases%s: %v, want %v", query, got, want)
+		}
+	}
+
+	var host struct {
+		Address string
+		Leases  []struct{ Hostname, Seen string }
+		Scopes  []struct{ Scope string }
+		NetBox  string
+	}
+	l.get("/api/ip/10.20.0.7.json").json(http.StatusOK, &host)
+	if host.Address != "10.20.0.7" || len(host.Leases) != 1 || host.Leases[0].Hostname != "PC-00006.corp.example" || host.Leases[0].Seen != "2030-01-02T03:04:05Z" {
+		t.Errorf("%+v", host)
+	}
+	for _, path := range []string{
+		"/api/ip/10.20.0.7", "/api/ip/x.json", "/api/leases.json?limit=0", "/api/leases.json?limit=1001", "/api/leases.json?limit=x",
+		"/api/leases.json?offset=-1", "/api/leases.json?scope=x", "/api/leases.json?q=" + strings.Repeat("x", 201), "/api/leases.json?q=%ff",
+	} {
+		var refusal struct{ Error string }
+		l.get(path).json(http.StatusBadRequest, &refusal)
+		if refusal.Error == "" {
+			t.Errorf("%s: no reason", path)
+		}
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	l := newLab(t, "sync_ips_from_dhcp: true", nil)
+	l.run()
+	l.Servers[1].Fail(psutest.Fault{Kind: psutest.Drop})
+	if _, err := l.m.Sync(t.Context(), mirror.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	a := l.get("/metrics")
+	for _, line := range []string{
+		`netbox_dhcp_sync_server_up{server="127.0.0.1"} 1`, `netbox_dhcp_sync_server_up{server="127.0.0.2"} 0`, `netbox_dhcp_sync_scopes{state="synced"} 3`,
+		`netbox_dhcp_sync_runs_total{code="0"} 2`, `netbox_dhcp_sync_status_violations 0`, "go_goroutines ", "process_start_time_seconds ",
+	} {
+		if !strings.Contains(a.Body.String(), "\n"+line) {
+			t.Errorf("no %s in\n%s", line, a.Body)
+		}
+	}
+	registry := prometheus.NewPedanticRegistry()
+	site := &site{m: l.m, log: logrus.New(), now: time.Now}
+	registry.MustRegister(l.m.Metrics(), newGauges(site))
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	problems, err := promlint.NewWithMetricFamilies(families).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+func TestStateThatCannotBeRead(t *testing.T) {
+	l := newLab(t, "", nil)
+	l.remember(nil)
+	l.File("state/memory.json", "{")
+	for _, path := range []string{"/", "/search?q=x", "/ip/10.8.4.33"} {
+		checkText(t, l.get(path).page(http.StatusInternalServerError), "What is remembered cannot be read: ", "memory.json is damaged")
+	}
+	var refusal struct{ Error string }
+	l.get("/api/leases.json").json(http.StatusInternalServerError, &refusal)
+	if a := l.get("/metrics"); a.Code != http.StatusInternalServerError {
+		t.Errorf("metrics: %d", a.Code)
+	}
+}
+
+// listening tells where a page is served.
+type listening chan string
+
+func (listening) Levels() []logrus.Level { return logrus.AllLevels }
+
+func (l listening) Fire(e *logrus.Entry) error {
+	if address, ok := e.Data["address"].(string); ok {
+		l <- address
+	}
+	return nil
+}
+
+func TestServe(t *testing.T) {
+	l := newLab(t, "", nil)
+	log, at := logrus.New(), make(listening, 1)
+	log.SetOutput(io.Discard)
+	log.AddHook(at)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- Serve(ctx, l.m, "127.0.0.1:0", log) }()
+	address := <-at
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	response, err := client.Get("http://" + address + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Error(response.Status)
+	}
+	if err := Serve(t.Context(), l.m, address, log); !errors.As(err, new(*net.OpError)) || !strings.HasPrefix(err.Error(), "status page: ") {
+		t.Errorf("a second one at the same address: %v", err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if _, err := net.Dial("tcp", address); err == nil {
+		t.Error("it still listens")
+	}
+}
