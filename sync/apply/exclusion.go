@@ -54,11 +54,11 @@ func (s *server) exclusion(ctx context.Context, step *plan.Step) (object.Outcome
 	return object.Done, nil
 }
 
-// putBack makes good a replacement that went half way, even in a run that was
-// interrupted: addresses must not be handed out because of us.
+// putBack makes good a replacement that went half way: addresses must not be
+// handed out because of us.
 func (s *server) putBack(ctx context.Context, scope netip.Addr, deleted []windhcp.Exclusion, cause error) error {
 	for _, x := range deleted {
-		if err := s.client.CreateExclusion(context.WithoutCancel(ctx), scope, x); err != nil {
+		if err := s.client.CreateExclusion(ctx, scope, x); err != nil {
 			return fmt.Errorf("exclusion %s-%s is deleted and could not be put back (%w): create it on Windows; the new one was refused with: %w",
 				x.Start, x.End, err, cause)
 		}

@@ -21,8 +21,26 @@ func (r *runner) netbox(ctx context.Context, from, to int) (journal []object.Wri
 			writes = append(writes, r.write(&r.plan.Steps[i]))
 		}
 	}
+	for start := 0; start < len(writes) && r.stopped == nil; start += atOnce {
+		if ctx.Err() != nil {
+			r.stopped = context.Cause(ctx)
+			break
+		}
+		end := min(start+atOnce, len(writes))
+		journal = append(journal, r.writeSome(ctx, index[start:end], writes[start:end])...)
+	}
+	return journal
+}
+
+// atOnce is how many writes are given to NetBox before looking whether the run
+// is to end: a few seconds' worth.
+const atOnce = 250
+
+// writeSome does some writes. Once begun they are not cut off: an interrupted
+// run ends between requests.
+func (r *runner) writeSome(ctx context.Context, index []int, writes []object.Write) (journal []object.Write) {
 	before := r.done
-	results := r.targets.NetBox.Write(ctx, writes, func(done int) {
+	results := r.targets.NetBox.Write(context.WithoutCancel(ctx), writes, func(done int) {
 		r.progress(before + done - r.done)
 	})
 	for n, result := range results {
@@ -32,19 +50,18 @@ func (r *runner) netbox(ctx context.Context, from, to int) (journal []object.Wri
 		if s.Journal != "" && result.Outcome == object.Done {
 			journal = append(journal, journalEntry(s, result.ID))
 		}
-		if result.Outcome == object.Failed && r.stopped == nil && outOfReach(ctx, result.Err) {
+		if result.Outcome == object.Failed && r.stopped == nil && outOfReach(result.Err) {
 			r.stopped = fmt.Errorf("NetBox is out of reach: %w", result.Err)
 		}
 	}
-	r.done = before + len(writes)
 	return journal
 }
 
 // outOfReach reports whether trouble is NetBox's as a whole. Without a right
 // for one kind of write the others go on.
-func outOfReach(ctx context.Context, err error) bool {
+func outOfReach(err error) bool {
 	e, ok := errors.AsType[*netbox.Error](err)
-	return ctx.Err() != nil || !ok || e.Kind != netbox.Forbidden
+	return !ok || e.Kind != netbox.Forbidden
 }
 
 // write is a step in the words of NetBox.
@@ -83,7 +100,7 @@ func (r *runner) journal(ctx context.Context, entries []object.Write) {
 	if len(entries) == 0 {
 		return
 	}
-	for _, result := range r.targets.NetBox.Write(ctx, entries, nil) {
+	for _, result := range r.targets.NetBox.Write(context.WithoutCancel(ctx), entries, nil) {
 		if result.Err != nil {
 			r.options.Log.WithError(result.Err).Warn("journal entry not written")
 			return

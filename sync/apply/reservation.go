@@ -213,8 +213,7 @@ func (s *server) replaceReservation(ctx context.Context, step *plan.Step, have *
 	if err == nil {
 		return object.Done, nil
 	}
-	// An interrupted run must not leave the client without its reservation.
-	if undo := s.post(context.WithoutCancel(ctx), scope, before); undo != nil {
+	if undo := s.post(ctx, scope, before); undo != nil {
 		return object.Failed, fmt.Errorf("the reservation for %s is deleted, that for %s was refused, and the old one could not be put back (%w): create it on Windows; refused with: %w",
 			old, id, undo, err)
 	}

@@ -29,14 +29,14 @@ func (r *runner) server(ctx context.Context, from, to int) {
 	}
 	s := &server{client: client}
 	for i := from; i < to; i++ {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil { // between requests, never in one
 			r.giveUp(i, to, context.Cause(ctx))
 			return
 		}
 		if !r.allowed(i) {
 			continue
 		}
-		outcome, err := s.do(ctx, &r.plan.Steps[i])
+		outcome, err := s.do(context.WithoutCancel(ctx), &r.plan.Steps[i])
 		if err != nil {
 			err = fmt.Errorf("%s on %s: %w", r.plan.Steps[i].Name, host, err)
 		}

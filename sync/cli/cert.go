@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 )
 
@@ -58,12 +58,7 @@ func (p *program) server(name string) (settings.SyncServer, psu.TrustStore, erro
 		return settings.SyncServer{}, psu.TrustStore{}, err
 	}
 	s, err := findServer(f, name)
-	return s, trustStore(f), err
-}
-
-// trustStore is where the mirror looks for certificates.
-func trustStore(f *settings.SyncFile) psu.TrustStore {
-	return psu.TrustStore{Dir: filepath.Join(f.Sync.StateDir, "certificates")}
+	return s, mirror.TrustStore(f), err
 }
 
 func (p *program) certFetchCommand() *cobra.Command {
@@ -188,7 +183,7 @@ settings.`,
 			}
 			var list []hostCertificate
 			for _, s := range servers {
-				c, err := trustStore(f).Load(s.Host)
+				c, err := mirror.TrustStore(f).Load(s.Host)
 				if err != nil {
 					return err
 				}

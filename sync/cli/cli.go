@@ -30,8 +30,8 @@ const (
 )
 
 // Main carries out the command that args name and returns the exit code.
-// SIGINT and SIGTERM end a run: a request under way is given up, and the next
-// run finds out what became of it. The second one ends the program at once.
+// SIGINT and SIGTERM end a run between two writes; the second one ends the
+// program at once.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()

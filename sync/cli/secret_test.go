@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
 )
 
@@ -76,19 +75,6 @@ func TestCertificates(t *testing.T) {
 		t.Errorf("shown as\n%s", text)
 	}
 	s.expect(exitUsage, "cert", "trust", "dh1.corp.example", "--file", s.conf)
-}
-
-func TestCertificatesAreKeptWhereTheMirrorLooks(t *testing.T) {
-	f := &settings.SyncFile{NetBox: settings.NetBox{URL: "http://127.0.0.1:1"}, Sync: settings.SyncDefaults()}
-	f.Sync.StateDir = t.TempDir()
-	m, err := mirror.Open(f, discard(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	if m.Trust != trustStore(f) {
-		t.Errorf("here %+v, there %+v", trustStore(f), m.Trust)
-	}
 }
 
 // windows-dhcp.md section 9 rows 21 and 24.

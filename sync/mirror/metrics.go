@@ -2,8 +2,10 @@ package mirror
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 )
@@ -62,8 +64,9 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-func (m *Metrics) observer(host string) func(psu.Attempt) {
+func (m *Metrics) observer(host string, log logrus.FieldLogger) func(psu.Attempt) {
 	return func(a psu.Attempt) {
+		log.WithFields(logrus.Fields{"method": a.Method, "path": a.Path, "status": a.Status, "took": a.Took.Round(time.Millisecond)}).Debug("request")
 		m.requests.WithLabelValues(host, a.Method, a.Path, strconv.Itoa(a.Status)).Inc()
 		m.latency.WithLabelValues(host).Observe(a.Took.Seconds())
 	}

@@ -84,7 +84,7 @@ func Open(f *settings.SyncFile, log logrus.FieldLogger) (*Mirror, error) {
 		return nil, err
 	}
 	m := &Mirror{
-		File: f, NetBox: client, Trust: psu.TrustStore{Dir: filepath.Join(f.Sync.StateDir, "certificates")},
+		File: f, NetBox: client, Trust: TrustStore(f),
 		log: log, servers: make(map[string]*psu.Client), state: stateDir(f.Sync.StateDir), metrics: newMetrics(), now: time.Now, wanted: make(chan []string, 1),
 		seen: make(map[string]ServerSeen),
 	}
@@ -95,6 +95,11 @@ func Open(f *settings.SyncFile, log logrus.FieldLogger) (*Mirror, error) {
 		}
 	}
 	return m, nil
+}
+
+// TrustStore is where trusted certificates are kept.
+func TrustStore(f *settings.SyncFile) psu.TrustStore {
+	return psu.TrustStore{Dir: filepath.Join(f.Sync.StateDir, "certificates")}
 }
 
 // Close drops idle connections.
@@ -133,7 +138,7 @@ func (m *Mirror) serverClient(s settings.SyncServer) (*psu.Client, error) {
 		},
 		Timeout: sync.PSU.Timeout, Parallel: parallel(sync),
 		ReadOnly: sync.ReadOnly || sync.DryRun || !sync.PushReservations && !sync.PushScopeInfo,
-		WarnDays: sync.Certificates.WarnDays, Observe: m.metrics.observer(s.Host),
+		WarnDays: sync.Certificates.WarnDays, Observe: m.metrics.observer(s.Host, m.log.WithField("server", s.Host)),
 	}, m.log.WithField("server", s.Host))
 }
 

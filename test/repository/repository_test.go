@@ -71,6 +71,8 @@ func below() map[string][]string {
 		"sync/drift":                 {"internal/netbox/object", "sync/plan"},
 		"sync/psu":                   {"sync/windhcp"},
 		"sync/psu/psutest":           {},
+		"sync/status":                {"internal/netbox/object", "internal/settings", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/windhcp"},
+		"sync/cli":                   {"internal/netbox", "internal/netbox/object", "internal/settings", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/status", "sync/windhcp"},
 		"sync/apply":                 {"internal/netbox", "internal/netbox/object", "sync/plan", "sync/psu", "sync/windhcp"},
 		"sync/mirror":                {"internal/netbox", "internal/netbox/object", "internal/settings", "sync/apply", "sync/plan", "sync/psu", "sync/windhcp"},
 		"internal/writeback":         {"internal/ipam", "internal/lease", "internal/netbox", "internal/quiet"},
