@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs the real DHCP clients and relays that package netns runs in network namespaces (Debian,
-# root). Quick when they are there already. No service of theirs is started on the machine itself.
+# Installs the real DHCP clients and relays that package netns runs in network namespaces, and the
+# virtual computers with the firmware and boot programs of the network boot suite (Debian, root). Quick when they are there already. No service of theirs is started on the machine itself.
 set -euo pipefail
 
-# program=package
+# program or file=package
 readonly needed=(
   ip=iproute2
   udhcpc=udhcpc
@@ -12,15 +12,21 @@ readonly needed=(
   dhcrelay=isc-dhcp-relay
   dnsmasq=dnsmasq-base
   ethtool=ethtool
+  qemu-system-x86_64=qemu-system-x86
+  qemu-system-aarch64=qemu-system-arm
+  /usr/share/OVMF/OVMF_CODE_4M.fd=ovmf
+  /usr/share/AAVMF/AAVMF_CODE.fd=qemu-efi-aarch64
+  /usr/lib/ipxe/qemu/pxe-virtio.rom=ipxe-qemu
+  /usr/lib/ipxe/ipxe.efi=ipxe
 )
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 missing=()
 for entry in "${needed[@]}"; do
-  command -v "${entry%%=*}" >/dev/null || missing+=("${entry##*=}")
+  command -v "${entry%%=*}" >/dev/null || [[ -e ${entry%%=*} ]] || missing+=("${entry##*=}")
 done
 if ((${#missing[@]} == 0)); then
-  echo "DHCP clients and relays are installed" >&2
+  echo "DHCP clients, relays and virtual computers are installed" >&2
   exit 0
 fi
 [[ $(id -u) == 0 ]] || { echo "missing ${missing[*]}: run $0 as root" >&2; exit 1; }

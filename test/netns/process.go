@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -74,8 +75,12 @@ func (p *Process) wait(pipe *os.File) {
 	close(p.done)
 }
 
-// Output is what the program has printed so far, standard output and error mixed.
-func (p *Process) Output() string { return p.output.String() }
+// controls are what a program (firmware, above all) does to a terminal, and NUL.
+var controls = regexp.MustCompile(`\x1b\[[0-9;?=]*[A-Za-z]|\x1bc|\x00`)
+
+// Output is what the program has printed so far, standard output and error mixed, without what
+// only moves a terminal's cursor.
+func (p *Process) Output() string { return controls.ReplaceAllString(p.output.String(), "") }
 
 // Done is closed when the program has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
