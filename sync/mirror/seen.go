@@ -48,14 +48,21 @@ type Activity struct {
 
 // Picture returns what is known. The caller must not change it.
 func (m *Mirror) Picture() Picture {
+	p := m.picture()
+	for i := range p.Servers {
+		client := m.servers[p.Servers[i].Host]
+		p.Servers[i].URL, p.Servers[i].Warnings = client.URL(), client.Warnings()
+	}
+	return p
+}
+
+func (m *Mirror) picture() Picture {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p := Picture{VRFs: m.vrfs, Run: m.planned, Servers: make([]ServerSeen, len(m.File.Sync.Servers))}
 	for i, s := range m.File.Sync.Servers {
 		p.Servers[i] = m.seen[s.Host]
 		p.Servers[i].Host = s.Host
-		p.Servers[i].URL = m.servers[s.Host].URL()
-		p.Servers[i].Warnings = m.servers[s.Host].Warnings()
 	}
 	return p
 }

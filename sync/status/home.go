@@ -136,10 +136,10 @@ func (h *home) tiles() []tile {
 	return []tile{
 		{"servers answered", fmt.Sprintf("%d of %d", up, len(h.Servers)), "#servers", warn(up < asked, "bad")},
 		{"scopes synced", fmt.Sprintf("%d of %d", read, len(h.Scopes)), "#scopes", ""},
-		{noun(h.Leases.Active, "active lease", "active leases"), thousands(h.Leases.Active), "search", ""},
+		{noun(h.Leases.Active, "active lease", "active leases"), thousands(h.Leases.Active), "./search", ""},
 		{"to look at", thousands(look), "#look", warn(look > 0, "drift")},
 		{noun(len(h.Violations), "invalid status", "invalid statuses"), thousands(len(h.Violations)), "#violations", warn(len(h.Violations) > 0, "drift")},
-		{noun(h.Leftover, "difference left", "differences left"), thousands(h.Leftover), "drift", warn(h.Leftover > 0, "drift")},
+		{noun(h.Leftover, "difference left", "differences left"), thousands(h.Leftover), "./drift", warn(h.Leftover > 0, "drift")},
 	}
 }
 

@@ -55,7 +55,7 @@ func (x *leaseIndex) all(m *mirror.Mirror) ([]lease, error) {
 			name: strings.ToLower(info.Hostname), text: place.Addr.String(), digits: digits(string(info.ClientID)),
 		})
 	}
-	slices.SortFunc(list, func(a, b lease) int { return a.Place.Compare(b.Place) })
+	slices.SortFunc(list, func(a, b lease) int { return a.Compare(b.Place) })
 	x.list, x.written = list, written
 	return list, nil
 }
@@ -129,7 +129,7 @@ func find(list []lease, w wanted) []lease {
 		}
 	}
 	slices.SortStableFunc(found, func(a, b lease) int {
-		return cmp.Or(cmp.Compare(w.exact(&a), w.exact(&b)), a.Place.Compare(b.Place))
+		return cmp.Or(cmp.Compare(w.exact(&a), w.exact(&b)), a.Compare(b.Place))
 	})
 	return found
 }

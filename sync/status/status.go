@@ -94,13 +94,15 @@ func Serve(ctx context.Context, m *mirror.Mirror, listen string, log logrus.Fiel
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if err := server.Shutdown(last); errors.Is(err, context.DeadlineExceeded) {
-		err = server.Close()
+	if err := server.Shutdown(last); err != nil {
+		err = server.Close() // somebody takes longer than that
 		if err != nil {
 			return fmt.Errorf("status page: %w", err)
 		}
 	}
-	<-failed
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("status page: %w", err)
+	}
 	return nil
 }
 
