@@ -74,6 +74,11 @@ func (a *app) serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer stopMetrics()
+	stopBootFiles, err := serveBootFiles(file.NetBox.BootService, registry, log)
+	if err != nil {
+		return err
+	}
+	defer stopBootFiles()
 	return serve4(ctx, conf, handlers, file.Chain, registry, log)
 }
 

@@ -36,6 +36,7 @@ func Defaults() NetBox {
 			ConfirmField:  "confirm_redeploy",
 			Unknown:       "none",
 		},
+		BootService: BootService{TFTPListen: ":69", MaxTransfers: 256, MaxPerClient: 16},
 	}
 }
 
@@ -52,7 +53,7 @@ func (n *NetBox) derive(r *strictyaml.Report, folder string) {
 	if looksLikeToken(n.TokenFile) {
 		r.Addf("netbox.token_file", "this looks like a token, not like the path of a file that holds one")
 	}
-	for _, path := range []*string{&n.TokenFile, &n.Inventory, &n.Store.Path} {
+	for _, path := range []*string{&n.TokenFile, &n.Inventory, &n.Store.Path, &n.BootService.Folder} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(folder, *path)
 		}

@@ -79,6 +79,7 @@ netbox:
   gateway: {tag: gw, fallback: 10.0.0.1, all: true}
   dns: {fallback: gateway}
   pxe: {gate: on, redeploy_field: r, confirm_field: c, unknown: site, default_arch: bios}
+  boot_service: {folder: boot, tftp_listen: "", http_listen: "10.0.0.2:80", max_transfers: 9, max_per_client: 3}
 sync:
   anything: is somebody else's
 `)
@@ -97,6 +98,8 @@ sync:
 		Gateway: Gateway{Tag: "gw", Fallback: netip4(10, 0, 0, 1), All: true},
 		DNS:     DNS{"gateway"},
 		PXE:     PXE{"on", "r", "c", "site", "bios"},
+
+		BootService: BootService{"/etc/c/boot", "", "10.0.0.2:80", 9, 3},
 	}
 	want.Network.Subnet = prefix("10.0.0.0/24")
 	if diff := cmp.Diff(want, f.NetBox, plain); diff != "" {
@@ -165,6 +168,14 @@ func TestMistakesInTheSection(t *testing.T) {
 		"no field name":                  {"fields: {mac: 'Last MAC'}", `netbox.fields.mac: want the internal name of a custom field (letters, digits, single _), not "Last MAC"`},
 		"one field for two things":       {"fields: {hostname: pydhcp_mac}", "netbox.fields.hostname: netbox.fields.mac names the same custom field"},
 		"gate without a field":           {"pxe: {gate: on, confirm_field: ''}", `netbox.pxe.confirm_field: want the internal name of a custom field (letters, digits, single _), not ""`},
+		"boot service nowhere":           {"boot_service: {folder: boot, tftp_listen: ''}", `netbox.boot_service.folder: want an address in tftp_listen or http_listen to serve it at`},
+		"boot service without folder":    {"boot_service: {http_listen: ':8069'}", `netbox.boot_service.http_listen: has no effect without netbox.boot_service.folder`},
+		"boot service without port":      {"boot_service: {folder: boot, tftp_listen: 10.0.0.2}", `netbox.boot_service.tftp_listen: want an address and a port, such as :69 or 10.0.0.2:69, not "10.0.0.2"`},
+		"boot service at a strange port": {"boot_service: {folder: boot, tftp_listen: ':tftp'}", `netbox.boot_service.tftp_listen: want a port of 0 to 65535 after the colon, not "tftp"`},
+		"boot service at a name":         {"boot_service: {folder: boot, http_listen: 'boot.example.org:80'}", `netbox.boot_service.http_listen: want an address of this machine before the port, not "boot.example.org"`},
+		"TFTP over IPv6":                 {"boot_service: {folder: boot, tftp_listen: '[2001:db8::1]:69'}", `netbox.boot_service.tftp_listen: want an IPv4 address, not 2001:db8::1`},
+		"no transfers":                   {"boot_service: {max_transfers: 0, folder: boot}", `netbox.boot_service.max_transfers: want 1 to 4096, not 0`},
+		"more per client than in all":    {"boot_service: {max_transfers: 8, folder: boot}", `netbox.boot_service.max_per_client: want 1 to max_transfers, which is 8, not 16`},
 		"wrong architecture":             {"pxe: {default_arch: uefi}", `netbox.pxe.default_arch: want bios, not "uefi"`},
 		"no context key":                 {"context_key: ''", "netbox.context_key: want the name of a key of the config contexts"},
 	} {

@@ -30,6 +30,8 @@ type NetBox struct {
 	DNS        DNS           `yaml:"dns"`
 	PXE        PXE           `yaml:"pxe"`
 
+	BootService BootService `yaml:"boot_service"`
+
 	EnvToken Secret `yaml:"-"` // NETBOX_TOKEN, where it is used
 
 	_ struct{} `yaml:"token" refuse:"a token is never a setting, since this file is read, copied and backed up: write it to a file of its own, name that in token_file, and replace the token if others have seen this file"`
@@ -108,4 +110,13 @@ type PXE struct {
 	ConfirmField  string `yaml:"confirm_field"`
 	Unknown       string `yaml:"unknown"`      // none or site
 	DefaultArch   string `yaml:"default_arch"` // empty or bios
+}
+
+// BootService is netbox.boot_service: boot files from a folder of this machine.
+type BootService struct {
+	Folder       string `yaml:"folder"`      // empty: off
+	TFTPListen   string `yaml:"tftp_listen"` // address and port; empty: no TFTP
+	HTTPListen   string `yaml:"http_listen"` // address and port; empty: no HTTP
+	MaxTransfers int    `yaml:"max_transfers"`
+	MaxPerClient int    `yaml:"max_per_client"`
 }

@@ -19,6 +19,7 @@ func validate(r *strictyaml.Report, n *NetBox) {
 	validateWords(r, n)
 	validateNames(r, n)
 	validateNetwork(r, n)
+	validateBootService(r, n.BootService)
 }
 
 func validateSource(r *strictyaml.Report, n *NetBox) {
