@@ -252,6 +252,14 @@ func TestHostileNamesAreOnlyText(t *testing.T) {
 		}
 		shown += strings.Count(content(page), plan.Printable(hostile))
 	}
+	for _, path := range []string{"/api/status.json", "/api/leases.json?q=script", "/api/ip/" + strings.TrimPrefix(paths[1], "/ip/") + ".json"} {
+		var document any
+		a := l.get(path)
+		a.json(http.StatusOK, &document)
+		if body := a.Body.String(); strings.ContainsAny(body, "<\u202e\x1b") {
+			t.Errorf("%s contains characters that steer", path)
+		}
+	}
 	if shown < 4 {
 		t.Errorf("the name is shown %d times as it is", shown)
 	}

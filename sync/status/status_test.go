@@ -3,12 +3,16 @@ package status
 import (
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +24,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
 )
 
@@ -404,5 +409,59 @@ func TestServe(t *testing.T) {
 	}
 	if _, err := net.Dial("tcp", address); err == nil {
 		t.Error("it still listens")
+	}
+}
+
+func TestTheGuideListsEveryMetric(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/sync/status-page.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLab(t, "", nil)
+	described := make(chan *prometheus.Desc, 100)
+	l.m.Metrics().Describe(described)
+	newGauges(&site{m: l.m}).Describe(described)
+	close(described)
+	var exist, listed []string
+	for d := range described {
+		exist = append(exist, regexp.MustCompile(`fqName: "([a-z_]+)"`).FindStringSubmatch(d.String())[1])
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(netbox_dhcp_sync_[a-z_]+)`").FindAllStringSubmatch(string(guide), -1) {
+		listed = append(listed, m[1])
+	}
+	slices.Sort(exist)
+	slices.Sort(listed)
+	if diff := cmp.Diff(exist, listed); diff != "" {
+		t.Errorf("-exist +listed:\n%s", diff)
+	}
+}
+
+// windows-dhcp.md section 6 no. 4, section 9 row 25
+func TestTheTrustedCertificateIsShown(t *testing.T) {
+	l := newLab(t, "", nil)
+	made, err := psutest.SelfSigned("localhost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := psu.ParseCertificate(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.m.File.Sync.Servers[0].HTTPS = true
+	if s := rows(l.page("/"), "2 servers")[0]; !strings.Contains(s, "by the authorities of this machine") {
+		t.Errorf("nothing stored: %q", s)
+	}
+	if err := l.m.Trust.Put(l.Host(0), cert); err != nil {
+		t.Fatal(err)
+	}
+	s := rows(l.page("/"), "2 servers")[0]
+	for _, want := range []string{"ends " + cert.NotAfter.UTC().Format(time.DateOnly), cert.Fingerprint(), "trusted: only this certificate"} {
+		if !strings.Contains(s, want) {
+			t.Errorf("%q does not say %q", s, want)
+		}
+	}
+	l.m.File.Sync.Servers[0].Verify = false
+	if s := rows(l.page("/"), "2 servers")[0]; !strings.Contains(s, "not verified") || strings.Contains(s, cert.Fingerprint()) {
+		t.Errorf("not verified: %q", s)
 	}
 }
