@@ -29,6 +29,7 @@ type question struct {
 	message   string
 	relay     string
 	local     string
+	device    string
 	request   string
 	current   string
 	serverID  string
@@ -49,15 +50,17 @@ client and nothing is stored. While a server is running on the same store, its
 leases are taken from the records in NetBox.`,
 		Example: `  coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --relay 10.0.0.1
   coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --relay 10.0.0.1 --message init-reboot --request 10.0.0.99
-  coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --local 10.0.0.2 --arch 7`,
+  coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --local 10.0.0.2 --arch 7
+  coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --local 10.0.0.2 --arch 7 --interface eth1`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.explain(cmd, q) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&q.mac, "mac", "", "the client's hardware address (required)")
-	f.StringVar(&q.message, "message", "discover", "discover, request (after an offer), init-reboot, renew, rebind, inform, release or decline")
+	f.StringVar(&q.message, "message", "discover", "discover, request (after an offer), init-reboot, renew, rebind, inform, release, decline or proxy-request (to port 4011)")
 	f.StringVar(&q.relay, "relay", "", "address of the relay the message came through (giaddr)")
 	f.StringVar(&q.local, "local", "", "address of the receiving interface, for a client without relay")
+	f.StringVar(&q.device, "interface", "", "name of the receiving interface, for those of pxe.proxy_dhcp")
 	f.StringVar(&q.request, "request", "", "address the client asks for (option 50)")
 	f.StringVar(&q.current, "current", "", "address the client has (ciaddr), for renew, rebind, inform and release")
 	f.StringVar(&q.serverID, "server-id", "", "our server identifier, where the settings have no server_id line")
@@ -102,7 +105,15 @@ func (a *app) explain(cmd *cobra.Command, q question) error {
 	if err != nil {
 		return err
 	}
-	result := rehearse(pool, i, handlers, req, in, identifier)
+	var result answer
+	switch proxied := slices.Contains(file.NetBox.PXE.ProxyDHCP, q.device); {
+	case proxied:
+		result = rehearseProxy(pool, i, req, in, identifier)
+	case q.message == proxyRequest:
+		return usageError{fmt.Errorf("--message %s needs an --interface of netbox.pxe.proxy_dhcp", proxyRequest)}
+	default:
+		result = rehearse(pool, i, handlers, req, in, identifier)
+	}
 	if q.asJSON {
 		encoder := json.NewEncoder(a.stdout)
 		encoder.SetIndent("", "  ")
@@ -229,7 +240,10 @@ func (q question) packet(identifier netip.Addr) (*dhcpv4.DHCPv4, dhcp4.Ingress, 
 	if local.IsValid() {
 		in.Interface, in.Addrs = "(--local)", []netip.Addr{local}
 	}
-	if q.message == "renew" {
+	if q.device != "" {
+		in.Interface = q.device
+	}
+	if q.message == "renew" || q.message == proxyRequest {
 		in.Delivery = lease.DeliveryUnicast
 	}
 	if !relay.IsValid() && !local.IsValid() && q.message != "renew" {
@@ -295,6 +309,7 @@ func (b *messageBuilder) message(state string, mac net.HardwareAddr, request, cu
 		"init-reboot": {kind: dhcpv4.MessageTypeRequest, request: true},
 		"renew":       {kind: dhcpv4.MessageTypeRequest, current: true},
 		"rebind":      {kind: dhcpv4.MessageTypeRequest, current: true},
+		proxyRequest:  {kind: dhcpv4.MessageTypeRequest, current: true},
 		"inform":      {kind: dhcpv4.MessageTypeInform, current: true},
 		"release":     {kind: dhcpv4.MessageTypeRelease, current: true, serverID: true},
 		"decline":     {kind: dhcpv4.MessageTypeDecline, request: true, serverID: true},

@@ -79,20 +79,25 @@ func (a *app) serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer stopBootFiles()
-	return serve4(ctx, conf, handlers, file.Chain, registry, log)
+	return serve4(ctx, conf, handlers, file, registry, log)
 }
 
 // serve4 runs our receive loop in the place of CoreDHCP's server package
 // (REC-1).
-func serve4(ctx context.Context, conf *config.Config, handlers []handler.Handler4, chain settings.Chain, registry *prometheus.Registry, log *logrus.Entry) error {
+func serve4(ctx context.Context, conf *config.Config, handlers []handler.Handler4, file *settings.File, registry *prometheus.Registry, log *logrus.Entry) error {
 	if conf.Server4 == nil {
 		<-ctx.Done()
 		return nil
 	}
+	proxy, err := proxyOf(instance.Default, file.NetBox.PXE.ProxyDHCP)
+	if err != nil {
+		return err
+	}
 	loop, err := Listen4(conf.Server4.Addresses, handlers, Options4{
 		Exchanges:      &instance.Default.Exchanges,
-		OwnsDecline:    chain.Has(settings.PluginNetBox),
-		SupplyServerID: !chain.Has("server_id"),
+		OwnsDecline:    file.Chain.Has(settings.PluginNetBox),
+		SupplyServerID: !file.Chain.Has("server_id"),
+		Proxy:          proxy,
 		Log:            log,
 		Registerer:     registry,
 	})
@@ -103,12 +108,25 @@ func serve4(ctx context.Context, conf *config.Config, handlers []handler.Handler
 	for _, addr := range loop.Addrs() {
 		log.WithField("address", addr).Info("serving DHCPv4")
 	}
+	for _, name := range proxy.Interfaces {
+		log.WithField("interface", name).Info("giving boot data and no addresses (ProxyDHCP)")
+	}
 	err = loop.Serve(ctx)
 	log.Info("stopped")
 	if errors.Is(context.Cause(ctx), errStoreFailed) {
 		return errors.Join(errStoreFailed, err)
 	}
 	return err
+}
+
+// proxyOf hands the interfaces without leases to the plugin that knows boot data
+//
+func proxyOf(pool *instance.Pool, interfaces []string) (Proxy4, error) {
+	i, err := pool.Joined("")
+	if err != nil || i == nil || len(interfaces) == 0 {
+		return Proxy4{}, err
+	}
+	return Proxy4{Interfaces: interfaces, Handler: i.Proxy}, nil
 }
 
 // loadChain registers the plugins and sets up the handlers of the chain.

@@ -34,6 +34,8 @@ const (
 	maxDatagram = 4096
 	// readPause keeps a socket that only fails from eating a processor.
 	readPause = 100 * time.Millisecond
+	// proxyHandler stands for the handler of Proxy4 where handlers are counted.
+	proxyHandler = -2
 )
 
 // Options4 is what a Server4 needs besides addresses and handlers.
@@ -50,7 +52,9 @@ type Options4 struct {
 	// Workers is how many packets are in work at most, 256 if 0 (B-1). A few
 	// hundred more wait their turn; what comes on top is dropped and counted.
 	Workers int
-	Log     logrus.FieldLogger // required
+	// Proxy names interfaces without leases; the zero value: none.
+	Proxy Proxy4
+	Log   logrus.FieldLogger // required
 	// Registerer takes the metrics of the loop; nil: they are not published.
 	Registerer prometheus.Registerer
 }
@@ -99,6 +103,11 @@ func Listen4(addrs []net.UDPAddr, handlers []handler.Handler4, opt Options4) (*S
 	s := &Server4{handlers: handlers, opt: opt, meter: m}
 	s.packets.New = func() any { return new(packet) }
 	if s.listeners, err = openListeners(addrs); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	second, err := openProxy(opt.Proxy, addrs)
+	s.listeners = append(s.listeners, second...)
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if s.interfaces, err = openInterfaces(); err != nil {
@@ -257,6 +266,11 @@ func (s *Server4) handle(p *packet) {
 		return
 	}
 	s.meter.receive(req)
+	if p.via.proxy || s.opt.Proxy.on(in.ifc) {
+		running = proxyHandler
+		s.handleProxy(p, req, in, table.local)
+		return
+	}
 	resp := prepare(req, s.opt.OwnsDecline)
 	if resp == nil {
 		s.meter.dropMessage(dropUnhandled, req)

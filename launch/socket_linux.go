@@ -30,6 +30,8 @@ type listener struct {
 	// yields names the interfaces whose broadcasts a device listener of the same
 	// server handles: the kernel hands this socket a second copy (F-12).
 	yields map[string]bool
+	// proxy marks the second port of ProxyDHCP.
+	proxy bool
 	// lost is the kernel's count of packets it had no room for, as last seen.
 	lost uint32
 }

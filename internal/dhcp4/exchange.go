@@ -18,6 +18,8 @@ type Exchange struct {
 	Message  lease.ClientMessage
 	Decision lease.Decision
 	Decided  bool
+	// Note is why boot data were kept back, for people who ask.
+	Note string
 }
 
 // Exchanges finds the Exchange of a request by the request's identity. Our

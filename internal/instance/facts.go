@@ -1,10 +1,13 @@
 package instance
 
 import (
+	"net/netip"
+
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
 // Facts are what the option plugins need to know of the client of one packet.
@@ -60,7 +63,37 @@ func (i *Instance) derive(f *Facts, req, resp *dhcpv4.DHCPv4) {
 		return
 	}
 	f.Subnet = subnet
-	m := dhcp4.ParseRequest(req, resp, f.Ingress, i.Settings.Network.ServerIDOverride)
+	f.identify(dhcp4.ParseRequest(req, resp, f.Ingress, i.Settings.Network.ServerIDOverride))
+}
+
+// BootFacts returns what is known of a client that another server gives its
+// address: its machine, by its MAC, and N by the way the request came,
+// where NetBox has the network.
+func (i *Instance) BootFacts(req, resp *dhcpv4.DHCPv4) Facts {
+	f := Facts{Snapshot: i.Snapshot()}
+	if x := i.pool.Exchanges.Find(req); x != nil {
+		f.Ingress = x.Ingress
+	}
+	m := dhcp4.ParseRequest(req, resp, f.Ingress, false)
+	if f.Snapshot == nil || i.Engine.Stale() || m.Malformed != "" {
+		return f
+	}
+	for _, addr := range append([]netip.Addr{m.LinkSelection, m.SubnetSelection, m.Relay, m.ClientAddr}, m.InterfaceAddrs...) {
+		if subnet, err := f.Snapshot.Subnet(addr); addr.IsValid() && err == nil {
+			f.Subnet, f.Config = subnet, subnet.Config
+			break
+		}
+	}
+	f.identify(m)
+	if f.Machine != nil {
+		f.Config = f.Snapshot.MachineConfig(f.Machine)
+	}
+	f.Known = f.Config != nil
+	return f
+}
+
+// identify finds the machine of m by its MAC.
+func (f *Facts) identify(m lease.ClientMessage) {
 	if !m.HasMAC {
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/coredhcp/coredhcp/handler"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
@@ -33,6 +34,9 @@ type Instance struct {
 	// Registry has the metrics of this instance.
 	Registry *prometheus.Registry
 	Metrics  *Metrics
+	// Proxy answers boot clients on the interfaces of pxe.proxy_dhcp. The
+	// netbox_pxe plugin sets it at setup; nil: it is not in the chain.
+	Proxy handler.Handler4
 
 	pool     *Pool
 	snapshot atomic.Pointer[ipam.Snapshot]

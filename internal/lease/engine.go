@@ -85,6 +85,14 @@ func (e *Engine) Confirm(fresh time.Time, skew time.Duration) {
 	e.facts.Fresh, e.facts.Skew = fresh, skew
 }
 
+// Stale reports whether the snapshot is too old to decide by (H-4).
+func (e *Engine) Stale() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f := &e.facts
+	return !f.Fresh.IsZero() && e.config.Now().Sub(f.Fresh) > f.Policy.StaleAfter
+}
+
 // SetSnapshot makes s the picture that decisions are made from. The index over
 // its dynamic addresses is built in slices, so that packets never wait long.
 func (e *Engine) SetSnapshot(s *ipam.Snapshot) {

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,6 +30,35 @@ func validateBootService(r *strictyaml.Report, b BootService) {
 	} else if b.MaxPerClient < 1 || b.MaxPerClient > b.MaxTransfers {
 		r.Addf(section+"max_per_client", "want 1 to max_transfers, which is %d, not %d", b.MaxTransfers, b.MaxPerClient)
 	}
+}
+
+// validateProxy checks netbox.pxe.proxy_dhcp. Whether the interfaces are
+// right for it is only known where they are.
+func (o Options) validateProxy(r *strictyaml.Report, f *File) {
+	const key = "netbox.pxe.proxy_dhcp"
+	interfaces := f.NetBox.PXE.ProxyDHCP
+	if len(interfaces) == 0 {
+		return
+	}
+	switch {
+	case o.Stock:
+		r.Addf(key, "the stock server cannot do this: it does not tell where a packet came from")
+	case !f.Chain.Has(PluginNetBox) || !f.Chain.Has(PluginPXE):
+		r.Addf(key, "needs the plugins netbox and netbox_pxe under server4, which know the boot data")
+	}
+	for i, name := range interfaces {
+		switch {
+		case !interfaceName(name):
+			r.Addf(key, "want names of interfaces such as eth0, not %.40q", name)
+		case slices.Contains(interfaces[:i], name):
+			r.Addf(key, "%s is listed twice", name)
+		}
+	}
+}
+
+// interfaceName says that Linux can call an interface s.
+func interfaceName(s string) bool {
+	return s != "" && len(s) < 16 && s != "." && s != ".." && !strings.ContainsAny(s, "/:%* \t\n")
 }
 
 // listenAddress checks an address such as :69 or 10.0.0.2:69.

@@ -20,7 +20,7 @@ func TestExampleLoadsAndShowsTheDefaults(t *testing.T) {
 	}
 	want := Defaults()
 	want.URL, want.TokenFile = "https://netbox.example.org", "/etc/coredhcp-netbox/token"
-	want.Store.Endpoints = []string{}
+	want.Store.Endpoints, want.PXE.ProxyDHCP = []string{}, []string{}
 	if diff := cmp.Diff(want, f.NetBox, plain); diff != "" {
 		t.Error(diff)
 	}

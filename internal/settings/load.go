@@ -86,6 +86,7 @@ func (o Options) Parse(path string, data []byte) (*File, error) {
 	f.Warnings = append(f.Warnings, f.NetBox.fillFromEnvironment(o.Getenv)...)
 	if r.Has("netbox") || f.Chain.needsNetBox() || o.Stock {
 		validate(r, &f.NetBox)
+		o.validateProxy(r, f)
 	}
 	if err := r.Err(); err != nil {
 		return nil, err

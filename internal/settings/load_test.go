@@ -78,7 +78,7 @@ netbox:
   network: {subnet: 10.0.0.0/24, server_id_override: false}
   gateway: {tag: gw, fallback: 10.0.0.1, all: true}
   dns: {fallback: gateway}
-  pxe: {gate: on, redeploy_field: r, confirm_field: c, unknown: site, default_arch: bios}
+  pxe: {gate: on, redeploy_field: r, confirm_field: c, unknown: site, default_arch: bios, proxy_dhcp: [eth1]}
   boot_service: {folder: boot, tftp_listen: "", http_listen: "10.0.0.2:80", max_transfers: 9, max_per_client: 3}
 sync:
   anything: is somebody else's
@@ -97,7 +97,7 @@ sync:
 		Clients: Clients{"any", true, true},
 		Gateway: Gateway{Tag: "gw", Fallback: netip4(10, 0, 0, 1), All: true},
 		DNS:     DNS{"gateway"},
-		PXE:     PXE{"on", "r", "c", "site", "bios"},
+		PXE:     PXE{"on", "r", "c", "site", "bios", []string{"eth1"}},
 
 		BootService: BootService{"/etc/c/boot", "", "10.0.0.2:80", 9, 3},
 	}
@@ -176,6 +176,8 @@ func TestMistakesInTheSection(t *testing.T) {
 		"TFTP over IPv6":                 {"boot_service: {folder: boot, tftp_listen: '[2001:db8::1]:69'}", `netbox.boot_service.tftp_listen: want an IPv4 address, not 2001:db8::1`},
 		"no transfers":                   {"boot_service: {max_transfers: 0, folder: boot}", `netbox.boot_service.max_transfers: want 1 to 4096, not 0`},
 		"more per client than in all":    {"boot_service: {max_transfers: 8, folder: boot}", `netbox.boot_service.max_per_client: want 1 to max_transfers, which is 8, not 16`},
+		"ProxyDHCP on everything":        {"pxe: {proxy_dhcp: ['*']}", `netbox.pxe.proxy_dhcp: want names of interfaces such as eth0, not "*"`},
+		"ProxyDHCP twice":                {"pxe: {proxy_dhcp: [eth0, eth0]}", `netbox.pxe.proxy_dhcp: eth0 is listed twice`},
 		"wrong architecture":             {"pxe: {default_arch: uefi}", `netbox.pxe.default_arch: want bios, not "uefi"`},
 		"no context key":                 {"context_key: ''", "netbox.context_key: want the name of a key of the config contexts"},
 	} {

@@ -110,6 +110,10 @@ type PXE struct {
 	ConfirmField  string `yaml:"confirm_field"`
 	Unknown       string `yaml:"unknown"`      // none or site
 	DefaultArch   string `yaml:"default_arch"` // empty or bios
+
+	// ProxyDHCP are interfaces where another server leases and this one only
+	// gives boot data (X-17).
+	ProxyDHCP []string `yaml:"proxy_dhcp"`
 }
 
 // BootService is netbox.boot_service: boot files from a folder of this machine.

@@ -39,7 +39,8 @@ func setup(pool *instance.Pool, args []string) (handler.Handler4, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Instance: i, reading: make(chan struct{}, maxReads)}
+	s := &server{Instance: i, exchanges: &pool.Exchanges, reading: make(chan struct{}, maxReads)}
+	i.Proxy = guard.Handler4(i.Quiet, "netbox_pxe", s.proxy4)
 	return guard.Handler4(i.Quiet, "netbox_pxe", s.handle4), nil
 }
 
@@ -54,7 +55,8 @@ const (
 // server adds boot data from one instance.
 type server struct {
 	*instance.Instance
-	reading chan struct{}
+	exchanges *dhcp4.Exchanges
+	reading   chan struct{}
 }
 
 func (s *server) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
@@ -62,25 +64,37 @@ func (s *server) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		return resp, false
 	}
 	facts := s.Facts(req, resp)
-	if !facts.Known || facts.Machine == nil && s.Settings.PXE.Unknown != "site" {
-		return resp, false
-	}
-	c, ok := recognise(req, facts.Config, s.Settings.PXE.DefaultArch)
+	c, b, ok := s.bootData(req, facts)
 	if !ok {
-		return resp, false
-	}
-	b, why := c.answer(facts.Config)
-	if why == "" && !s.allowed(facts) {
-		why = switchOff
-	}
-	if why != "" {
-		s.Quiet.Info(string(why)+who(req, facts), "no boot data", about(req, facts, c, string(why)))
 		return resp, false
 	}
 	b.apply(resp)
 	s.warn(req, resp, facts, c, b)
 	dhcp4.AvoidRawFrame(req, resp, facts.Ingress)
 	return resp, false
+}
+
+// bootData finds what the client of a request that asks shall boot; not ok: it
+// is told nothing, for a reason that was logged if there is anything wrong.
+func (s *server) bootData(req *dhcpv4.DHCPv4, facts instance.Facts) (c client, b boot, ok bool) {
+	if !facts.Known || facts.Machine == nil && s.Settings.PXE.Unknown != "site" {
+		s.note(req, "neither the machine nor a place for unknown ones is in NetBox")
+		return c, b, false
+	}
+	if c, ok = recognise(req, facts.Config, s.Settings.PXE.DefaultArch); !ok {
+		s.note(req, "the client tells no architecture")
+		return c, b, false
+	}
+	b, why := c.answer(facts.Config)
+	if why == "" && !s.allowed(facts) {
+		why = switchOff
+	}
+	if why != "" {
+		s.note(req, string(why))
+		s.Quiet.Info(string(why)+who(req, facts), "no boot data", about(req, facts, c, string(why)))
+		return c, b, false
+	}
+	return c, b, true
 }
 
 // allowed asks the redeploy switch. A client NetBox does not know has
@@ -98,6 +112,13 @@ func (s *server) allowed(facts instance.Facts) bool {
 		return false
 	}
 	return s.Redeploy(ctx, facts.Machine)
+}
+
+// note leaves why for explain.
+func (s *server) note(req *dhcpv4.DHCPv4, why string) {
+	if x := s.exchanges.Find(req); x != nil {
+		x.Note = why
+	}
 }
 
 // warn tells of boot data that will hardly work.

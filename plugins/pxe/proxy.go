@@ -1,0 +1,36 @@
+package pxe
+
+import (
+	"github.com/insomniacslk/dhcp/dhcpv4"
+)
+
+// proxy4 answers a boot client whose address comes from another server:
+// resp becomes an OFFER, or on port 4011 an ACK, with boot data and nothing
+// else. Everybody else gets no answer here, that is nil.
+func (s *server) proxy4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+	if classOf(req) == otherClass || !asks(req) {
+		s.note(req, "option 60 is neither PXEClient nor HTTPClient")
+		return nil, true
+	}
+	facts := s.BootFacts(req, resp)
+	c, b, ok := s.bootData(req, facts)
+	if !ok {
+		return nil, true
+	}
+	b.proxied(c)
+	b.apply(resp)
+	s.warn(req, resp, facts, c, b)
+	return resp, true
+}
+
+// proxied makes b an answer without an address. Class and, for PXE, option 43
+// are what a client knows it by, also where a lease would need neither.
+func (b *boot) proxied(c client) {
+	set(b.options, dhcpv4.OptClassIdentifier(c.class.String()))
+	if c.class == pxeClass {
+		set(b.options, dhcpv4.OptGeneric(dhcpv4.OptionVendorSpecificInformation, c.vendor()))
+	}
+	// "Do not wait for ProxyDHCP" has no place in ProxyDHCP.
+	delete(b.options, dhcpv4.OptionEtherboot.Code())
+	b.keepServer = false
+}
