@@ -139,7 +139,7 @@ func (m MirrorRequirements) named() []namedNeed {
 	if m.StatusPage != "" {
 		needs = append(needs, namedNeed{table: customLinks, key: "name", own: []string{"link_url"}, body: map[string]any{"name": mirrorGroup + " lease",
 			"object_types": []string{string(object.IPAddress)}, "link_text": "DHCP lease", "new_window": true,
-			"link_url": strings.TrimRight(m.StatusPage, "/") + "/ip/{{ object.address.ip }}"}})
+			"link_url": strings.TrimRight(m.StatusPage, "/") + "/ip/{{ object.address.ip }}{% if object.vrf_id %}?vrf={{ object.vrf_id }}{% endif %}"}})
 	}
 	return needs
 }

@@ -291,10 +291,11 @@ func (r *renderer) scopes(scopes []ScopeSeen) {
 		if s.VRF != 0 {
 			text += fmt.Sprintf(" (VRF %d)", s.VRF)
 		}
-		if s.Synced {
-			text += fmt.Sprintf(": %s, %s", plural(s.Leases, "lease", "leases"), plural(s.Reservations, "reservation", "reservations"))
-		} else {
+		switch {
+		case !s.Synced:
 			text += ": not synced"
+		case s.Leases+s.Reservations > 0: // else there are none, or they were not asked for
+			text += fmt.Sprintf(": %s, %s", plural(s.Leases, "lease", "leases"), plural(s.Reservations, "reservation", "reservations"))
 		}
 		if s.Why != "" {
 			text += ", " + s.Why
