@@ -49,6 +49,7 @@ func (l *lab) run() *Plan { l.Helper(); return l.runWith(l.p) }
 func (l *lab) runWith(p Policy) *Plan {
 	l.Helper()
 	plan := Build(l.w.read(p))
+	mustBeAllowed(l, &p, plan)
 	if err := l.w.apply(plan); err != nil {
 		l.Fatalf("%v\n%s", err, describe(plan))
 	}

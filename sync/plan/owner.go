@@ -1,54 +1,137 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 )
 
-// Allowed checks a step against what tables 3.5 and 3.7 of windows-dhcp.md
-// leave to the mirror, whoever made the plan: it is asked again right before
-// the step is carried out, so that neither a mistake in planning nor an edited
-// plan file can touch what is not the mirror's.
+// Allowed checks a step against what tables 3.5, 3.7 and section 5 of
+// windows-dhcp.md leave to the mirror, whoever made the plan: it is asked again
+// right before the step is carried out, so that neither a mistake in planning
+// nor an edited plan file can touch what is not the mirror's. It relies on the
+// step being carried out only if Observed and the old values still hold.
 func (p *Policy) Allowed(s *Step) error {
+	if err := s.wellFormed(); err != nil {
+		return err
+	}
 	if s.Target != NetBox {
 		return p.allowedOnServer(s)
 	}
-	var fields []string
-	switch s.Kind {
-	case object.IPAddress:
-		fields = addressFieldOrder()
-		if s.Action == object.Update {
-			fields = fields[3:] // never address, VRF or tenant
-		}
-		if s.Action == object.Delete {
-			return p.allowedDelete(s)
-		}
-	case object.IPRange:
-		fields = append(rangeFieldOrder(), "vrf", "role", "status")
-	case object.IPPrefix:
-		fields = []string{"prefix", "vrf", "status", custom(object.FieldScopes)}
-		if s.Action == object.Update {
-			fields = fields[3:]
-		}
-	case object.ConfigContext:
-		fields = []string{"name", "is_active", "tags", "data"}
-	default:
-		return fmt.Errorf("%s is not the mirror's to change", s.Kind)
+	if s.Action != object.Create && s.ID <= 0 {
+		return fmt.Errorf("%s of a %s names no object", s.Action, s.Kind)
 	}
-	if s.Action == object.Delete && s.Kind != object.IPRange {
+	if s.Action == object.Delete && s.Kind != object.IPAddress && s.Kind != object.IPRange {
 		return fmt.Errorf("the mirror never deletes a %s", s.Kind)
 	}
+	switch s.Kind {
+	case object.IPAddress:
+		return p.allowedAddress(s)
+	case object.IPRange:
+		return p.allowedRange(s)
+	case object.IPPrefix:
+		if s.Action == object.Create {
+			return s.touches("prefix", "vrf", "status", custom(object.FieldScopes))
+		}
+		return s.touches(custom(object.FieldScopes))
+	case object.ConfigContext:
+		return s.allowedContext()
+	}
+	return fmt.Errorf("%s is not the mirror's to change", s.Kind)
+}
+
+// wellFormed refuses what no step has: then it would not mean what it says.
+func (s *Step) wellFormed() error {
+	if !slices.Contains([]object.Action{object.Create, object.Update, object.Delete}, s.Action) {
+		return fmt.Errorf("no such action: %q", s.Action)
+	}
+	if s.Target == NetBox && s.Action == object.Delete && len(s.Changes)+len(s.AddTags)+len(s.RemoveTags) > 0 {
+		return errors.New("a delete changes nothing before")
+	}
+	for i, c := range s.Changes {
+		if slices.ContainsFunc(s.Changes[:i], func(o Change) bool { return o.Field == c.Field }) {
+			return fmt.Errorf("%s is changed twice", c.Field)
+		}
+	}
+	for i, c := range s.Observed {
+		if slices.ContainsFunc(s.Observed[:i], func(o Change) bool { return o.Field == c.Field }) {
+			return fmt.Errorf("%s is observed twice", c.Field)
+		}
+		// Of an object with the time stamp that was seen nothing else is compared.
+		if c.Field == "last_updated" {
+			return errors.New("a time stamp says nothing about whose an object is")
+		}
+	}
+	return nil
+}
+
+// touches checks the fields of a step. Tags are for those who check them first.
+func (s *Step) touches(fields ...string) error {
 	for _, c := range s.Changes {
 		if !slices.Contains(fields, c.Field) {
 			return fmt.Errorf("%s of %s is not the mirror's to change", c.Field, s.Kind)
 		}
 	}
 	for _, tag := range slices.Concat(s.AddTags, s.RemoveTags) {
-		if tag != object.TagInvalid && tag != object.TagScope {
-			return fmt.Errorf("tag %s is not the mirror's", tag)
+		invalid := tag == object.TagInvalid && s.Kind == object.IPAddress && s.Action == object.Update
+		scope := tag == object.TagScope && s.Kind == object.IPRange && len(s.RemoveTags) == 0
+		if !invalid && !scope {
+			return fmt.Errorf("tag %s on a %s is not the mirror's", tag, s.Kind)
+		}
+	}
+	return nil
+}
+
+// becomes is the new value of a field; false if the step does not change it.
+func (s *Step) becomes(field string) (any, bool) {
+	if i := slices.IndexFunc(s.Changes, func(c Change) bool { return c.Field == field }); i >= 0 {
+		return s.Changes[i].New, true
+	}
+	return nil, false
+}
+
+// rests is the text a field has to show for the step to be carried out.
+func (s *Step) rests(field string) string {
+	if i := slices.IndexFunc(s.Observed, func(c Change) bool { return c.Field == field }); i >= 0 {
+		text, _ := s.Observed[i].Old.(string)
+		return text
+	}
+	return ""
+}
+
+func (p *Policy) allowedAddress(s *Step) error {
+	fields := addressFieldOrder()
+	switch {
+	case !s.Addr.IsValid():
+		return errors.New("the step names no address")
+	case s.Action == object.Delete:
+		return p.allowedDelete(s)
+	case s.Action == object.Update:
+		fields = fields[3:] // never address, VRF or tenant
+	}
+	if p.Mode == Migrate {
+		fields = []string{custom(object.FieldManaged)}
+	}
+	if err := s.touches(fields...); err != nil {
+		return err
+	}
+	if p.Mode == Import || p.Mode == Sync && !p.SyncIPs && len(s.Changes) > 0 || p.Mode != Sync && s.Action == object.Create {
+		return errors.New("addresses are not synced by this run")
+	}
+	if status, changes := s.becomes("status"); changes && status != p.LeaseStatus && status != p.ReservationStatus {
+		return fmt.Errorf("%v is not a status the mirror gives", status)
+	}
+	provenance, changes := s.becomes(custom(object.FieldManaged))
+	if text, _ := provenance.(string); changes && !slices.Contains([]object.Managed{object.Created, object.Adopted, object.Prestaged}, object.Managed(text)) {
+		return fmt.Errorf("%v is not a provenance", provenance)
+	}
+	if address, changes := s.becomes("address"); changes {
+		if prefix, err := netip.ParsePrefix(fmt.Sprint(address)); err != nil || prefix.Addr() != s.Addr {
+			return fmt.Errorf("address %v is not that of the step, %s", address, s.Addr)
 		}
 	}
 	return nil
@@ -57,33 +140,93 @@ func (p *Policy) Allowed(s *Step) error {
 // allowedDelete: an address goes only with a status of the mirror's own, and
 // as a reservation only if the mirror made or adopted it.
 func (p *Policy) allowedDelete(s *Step) error {
-	seen := make(map[string]any)
-	for _, c := range s.Observed {
-		seen[c.Field] = c.Old
-	}
-	status, _ := seen["status"].(string)
-	provenance, _ := seen[custom(object.FieldManaged)].(string)
+	status, provenance := s.rests("status"), s.rests(custom(object.FieldManaged))
 	x := object.Address{Status: status, Managed: object.Managed(provenance)}
 	c, _ := p.classOf(&x)
-	if c == leaseClass || c == reservationClass && managed(&x) && !p.PushReservations {
+	own := c == leaseClass || c == reservationClass && managed(&x) && !p.PushReservations
+	if own && status != "" && p.Mode == Sync && p.SyncIPs {
 		return nil
 	}
-	return fmt.Errorf("an address with status %q and provenance %q is never deleted", status, provenance)
+	return fmt.Errorf("an address with status %q and provenance %q is never deleted by this run", status, provenance)
 }
 
+// allowedRange: only ranges that are scopes, which a delete has to have seen.
+// Role, VRF and status are given once.
+func (p *Policy) allowedRange(s *Step) error {
+	if p.Mode == Migrate {
+		return errors.New("scopes are not written by this run")
+	}
+	switch s.Action {
+	case object.Delete:
+		if (s.rests(custom(object.FieldServer)) == "") == (s.rests(custom(object.FieldFailover)) == "") {
+			return errors.New("an IP range without a source is not the mirror's to delete")
+		}
+		return nil
+	case object.Create:
+		return s.touches(append(rangeFieldOrder(), "vrf", "role", "status")...)
+	}
+	return s.touches(rangeFieldOrder()...)
+}
+
+// allowedContext: the mirror makes contexts that reach no device and adds to
+// those of the library; the switch of a relationship is the operator's.
+func (s *Step) allowedContext() error {
+	if !strings.HasPrefix(s.Name, object.ContextName) {
+		return fmt.Errorf("config context %q is not the mirror's", s.Name)
+	}
+	if s.Action == object.Update {
+		if s.Name != codesContext && s.Name != valuesContext {
+			return fmt.Errorf("config context %q is never changed", s.Name)
+		}
+		return s.touches("data")
+	}
+	tags, _ := s.becomes("tags")
+	name, _ := s.becomes("name")
+	if name != s.Name || !sameValue(tags, rawJSON([]string{object.TagData})) {
+		return fmt.Errorf("config context %q has to be limited to tag %s", s.Name, object.TagData)
+	}
+	return s.touches("name", "is_active", "tags", "data")
+}
+
+// allowedOnServer goes by section 5 of windows-dhcp.md.
 func (p *Policy) allowedOnServer(s *Step) error {
 	on := false
+	var fields []string
 	switch s.Kind {
 	case WindowsReservation:
-		on = p.PushReservations
-	case WindowsScope, WindowsExclusion:
+		on = p.PushReservations && (s.Action != object.Delete || p.DeleteRemoved)
+		fields = []string{"name", "description"}
+		if s.Action == object.Create {
+			fields = append(fields, "ip_address", "client_id", "type")
+		} else if p.ReplaceClientID {
+			fields = append(fields, "client_id")
+		}
+	case WindowsScope:
+		on = p.PushScopeInfo && s.Action != object.Delete
+		fields = []string{"name", "start_ip", "end_ip", "description", "router", "lease_duration_seconds"}
+		if s.Action == object.Create {
+			fields = append(fields, "scope_id", "subnet_mask")
+		}
+	case WindowsExclusion:
 		on = p.PushScopeInfo
+		fields = []string{"exclusions"}
 	}
-	if s.Kind == WindowsScope && s.Action == object.Delete {
-		on = false
-	}
-	if !on || p.ReadOnly || p.Mode != Sync {
+	i := slices.IndexFunc(p.Servers, func(c Server) bool { return c.Host == s.Target })
+	switch {
+	case !on || p.ReadOnly || p.Mode != Sync:
 		return fmt.Errorf("%s of a %s on a server is not switched on", s.Action, strings.TrimPrefix(string(s.Kind), "dhcp."))
+	case i < 0 || p.Servers[i].Disabled || p.Servers[i].Maintenance || !p.Servers[i].Selected:
+		return fmt.Errorf("%s is not a server of this run", s.Target)
+	case len(s.AddTags)+len(s.RemoveTags) > 0:
+		return errors.New("nothing on a server has tags")
+	case !s.Scope.IsValid():
+		return errors.New("the step names no scope")
 	}
-	return nil
+	if s.Kind == WindowsReservation && s.Action != object.Create {
+		_, replaced := s.becomes("client_id")
+		if !replaced && s.rests("client_id") == "" {
+			return errors.New("the step does not say whose reservation it means")
+		}
+	}
+	return s.touches(fields...)
 }

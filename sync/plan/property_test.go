@@ -213,6 +213,7 @@ func (s *story) round() *Plan {
 func (s *story) build(in Input) *Plan {
 	spare := s.w.read(s.p)
 	plan := Build(in)
+	mustBeAllowed(s, &in.Policy, plan)
 	same := cmp.Options{
 		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
 		cmpopts.EquateErrors(), cmpopts.EquateEmpty(),
