@@ -95,7 +95,7 @@ func (r *runner) decide(i int, outcome object.Outcome, err error) {
 
 func (r *runner) progress(n int) {
 	r.done += n
-	if r.options.Progress != nil {
+	if n > 0 && r.options.Progress != nil {
 		r.options.Progress(r.done, len(r.plan.Steps))
 	}
 }

@@ -1,11 +1,13 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
@@ -36,40 +38,60 @@ func (s *server) exclusion(ctx context.Context, step *plan.Step) (object.Outcome
 	}
 	var deleted []windhcp.Exclusion
 	for _, x := range left {
-		if err := s.client.DeleteExclusion(ctx, scope, x); err != nil {
-			return outcome(s.putBack(ctx, scope, deleted, err))
+		if err := s.deleteExclusion(ctx, scope, x); err != nil {
+			return s.putBack(ctx, scope, deleted, err)
 		}
 		deleted = append(deleted, x)
 	}
 	if len(add) == 0 || there {
 		return object.Done, nil
 	}
-	err := twice(func() error { return s.client.CreateExclusion(ctx, scope, add[0]) }, func() (bool, error) {
-		list := s.client.Exclusions(ctx, scope)
-		return slices.Contains(list.Items, add[0]), list.Err
-	})
-	if err != nil {
-		return outcome(s.putBack(ctx, scope, deleted, err))
+	if err := s.createExclusion(ctx, scope, add[0]); err != nil {
+		return s.putBack(ctx, scope, deleted, err)
 	}
 	return object.Done, nil
 }
 
-// putBack makes good a replacement that went half way: addresses must not be
-// handed out because of us.
-func (s *server) putBack(ctx context.Context, scope netip.Addr, deleted []windhcp.Exclusion, cause error) error {
-	for _, x := range deleted {
-		if err := s.client.CreateExclusion(ctx, scope, x); err != nil {
-			return fmt.Errorf("exclusion %s-%s is deleted and could not be put back (%w): create it on Windows; the new one was refused with: %w",
-				x.Start, x.End, err, cause)
-		}
-	}
-	return cause
+func (s *server) createExclusion(ctx context.Context, scope netip.Addr, x windhcp.Exclusion) error {
+	return twice(func() error { return s.client.CreateExclusion(ctx, scope, x) }, func() (bool, error) {
+		list := s.client.Exclusions(ctx, scope)
+		return slices.Contains(list.Items, x), list.Err
+	})
 }
 
+func (s *server) deleteExclusion(ctx context.Context, scope netip.Addr, x windhcp.Exclusion) error {
+	return twice(func() error { return s.client.DeleteExclusion(ctx, scope, x) }, func() (bool, error) {
+		list := s.client.Exclusions(ctx, scope)
+		return !slices.Contains(list.Items, x), list.Err
+	})
+}
+
+// putBack makes good a replacement that went half way: addresses must not be
+// handed out because of us.
+func (s *server) putBack(ctx context.Context, scope netip.Addr, deleted []windhcp.Exclusion, cause error) (object.Outcome, error) {
+	var lost []string
+	var first error
+	for _, x := range deleted {
+		if err := s.createExclusion(ctx, scope, x); err != nil {
+			lost = append(lost, fmt.Sprintf("%s-%s", x.Start, x.End))
+			first = cmp.Or(first, err)
+		}
+	}
+	if first != nil {
+		return object.Failed, fmt.Errorf("deleted and could not be put back: exclusion %s (%w): create it on Windows; the new one was refused with: %w",
+			strings.Join(lost, ", "), first, cause)
+	}
+	return outcome(cause)
+}
+
+// exclusions reads one side of a step's change; nil: none.
 func exclusions(v any) ([]windhcp.Exclusion, error) {
+	if v == nil {
+		return nil, nil
+	}
 	raw, ok := v.(json.RawMessage)
 	if !ok {
-		return nil, nil
+		return nil, fmt.Errorf("%v is no list of exclusions", v)
 	}
 	var list []struct {
 		Start netip.Addr `json:"start_ip"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
@@ -43,6 +44,7 @@ func (r *runner) writeSome(ctx context.Context, index []int, writes []object.Wri
 	results := r.targets.NetBox.Write(context.WithoutCancel(ctx), writes, func(done int) {
 		r.progress(before + done - r.done)
 	})
+	r.progress(before + len(writes) - r.done)
 	for n, result := range results {
 		i := index[n]
 		r.report.Results[i].Outcome, r.report.Results[i].err = result.Outcome, result.Err
@@ -50,18 +52,41 @@ func (r *runner) writeSome(ctx context.Context, index []int, writes []object.Wri
 		if s.Journal != "" && result.Outcome == object.Done {
 			journal = append(journal, journalEntry(s, result.ID))
 		}
-		if result.Outcome == object.Failed && r.stopped == nil && outOfReach(result.Err) {
-			r.stopped = fmt.Errorf("NetBox is out of reach: %w", result.Err)
-		}
+	}
+	if err := outOfReach(results); err != nil {
+		r.stopped = fmt.Errorf("NetBox is out of reach: %w", err)
 	}
 	return journal
 }
 
-// outOfReach reports whether trouble is NetBox's as a whole. Without a right
-// for one kind of write the others go on.
-func outOfReach(err error) bool {
-	e, ok := errors.AsType[*netbox.Error](err)
-	return !ok || e.Kind != netbox.Forbidden
+// fewExceptions is how many writes of some NetBox may answer with status 500
+// before that is taken for more than a fault about these objects.
+const fewExceptions = 3
+
+// outOfReach is what is wrong with NetBox as a whole; nil: nothing. Without a
+// right for one kind of write the others go on, and so they do if NetBox has an
+// exception for an object or two while it takes others (windows-dhcp.md 3.8).
+func outOfReach(results []object.Result) error {
+	exceptions, answered := 0, 0
+	var last error
+	for _, result := range results {
+		if result.Outcome != object.Failed {
+			answered++
+			continue
+		}
+		switch e, ok := errors.AsType[*netbox.Error](result.Err); {
+		case ok && e.Kind == netbox.Forbidden:
+		case ok && e.Status == http.StatusInternalServerError:
+			exceptions++
+			last = result.Err
+		default:
+			return result.Err
+		}
+	}
+	if exceptions >= fewExceptions || answered == 0 {
+		return last
+	}
+	return nil
 }
 
 // write is a step in the words of NetBox.
@@ -82,14 +107,28 @@ func (r *runner) write(s *plan.Step) object.Write {
 	for _, c := range s.Observed {
 		w.Before[c.Field] = c.Old
 	}
+	if s.Action != object.Create { // what Policy.Allowed takes the step's word for
+		switch s.Kind {
+		case object.IPRange:
+			w.Before["role"] = object.RoleScope
+		case object.ConfigContext:
+			w.Before["name"] = s.Name
+		}
+	}
 	return w
 }
 
+// journalEntry tells of what was made as information, and of a change that
+// somebody should know of as a warning.
 func journalEntry(s *plan.Step, id int64) object.Write {
+	kind := "warning"
+	if s.Action == object.Create {
+		kind = "info"
+	}
 	return object.Write{
 		Kind: object.JournalEntry, Action: object.Create,
 		Set: map[string]any{
-			"assigned_object_type": string(s.Kind), "assigned_object_id": id, "kind": "warning", "comments": s.Journal,
+			"assigned_object_type": string(s.Kind), "assigned_object_id": id, "kind": kind, "comments": s.Journal,
 		},
 	}
 }

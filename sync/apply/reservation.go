@@ -1,10 +1,12 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
@@ -38,14 +40,19 @@ func (s *server) reservation(ctx context.Context, step *plan.Step) (object.Outco
 	return s.updateReservation(ctx, step, have)
 }
 
-// readReservations reads those of all scopes.
+// readReservations reads those of all scopes. A server that cannot tell them
+// once is not asked for them again.
 func (s *server) readReservations(ctx context.Context) error {
-	if s.reservations != nil {
-		return nil
+	if s.reservations == nil && s.unreadable == nil {
+		s.reservations, s.unreadable = s.allReservations(ctx)
 	}
+	return s.unreadable
+}
+
+func (s *server) allReservations(ctx context.Context) (map[netip.Addr][]windhcp.Reservation, error) {
 	scopes, err := s.listScopes(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var ids []netip.Addr
 	for _, scope := range scopes {
@@ -56,15 +63,14 @@ func (s *server) readReservations(ctx context.Context) error {
 	for _, id := range ids {
 		list := all.Of(id)
 		if list.Err != nil {
-			return list.Err
+			return nil, list.Err
 		}
 		if len(list.Malformed) > 0 {
-			return fmt.Errorf("reservations of scope %s cannot be told apart: %s", id, list.Malformed[0])
+			return nil, fmt.Errorf("reservations of scope %s cannot be told apart: %s", id, list.Malformed[0])
 		}
 		read[id] = list.Items
 	}
-	s.reservations = read
-	return nil
+	return read, nil
 }
 
 // at is the reservation of an address; nil: none.
@@ -109,17 +115,22 @@ func (s *server) createReservation(ctx context.Context, step *plan.Step, have *w
 // post creates a reservation, and looks before it tries again.
 func (s *server) post(ctx context.Context, scope netip.Addr, want windhcp.Reservation) error {
 	err := twice(func() error { return s.client.CreateReservation(ctx, scope, want) }, func() (bool, error) {
-		s.reservations = nil
-		if err := s.readReservations(ctx); err != nil {
-			return false, err
-		}
-		r := s.at(scope, want.Addr)
-		return r != nil && r.ClientID == want.ClientID, nil
+		r, err := s.again(ctx, scope, want.Addr)
+		return r != nil && r.ClientID == want.ClientID, err
 	})
-	if err == nil && s.at(scope, want.Addr) == nil {
+	if err == nil && s.reservations != nil && s.at(scope, want.Addr) == nil {
 		s.reservations[scope] = append(s.reservations[scope], want)
 	}
 	return err
+}
+
+// again reads the reservation of an address anew; nil: none.
+func (s *server) again(ctx context.Context, scope, addr netip.Addr) (*windhcp.Reservation, error) {
+	s.reservations = nil
+	if err := s.readReservations(ctx); err != nil {
+		return nil, err
+	}
+	return s.at(scope, addr), nil
 }
 
 func (s *server) updateReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (object.Outcome, error) {
@@ -147,7 +158,14 @@ func (s *server) updateReservation(ctx context.Context, step *plan.Step, have *w
 	if err := s.only(step.Scope.Addr(), have); err != nil {
 		return object.Refused, err
 	}
-	return outcome(s.client.UpdateReservation(ctx, have.ClientID, change))
+	id := have.ClientID
+	return outcome(twice(func() error { return s.client.UpdateReservation(ctx, id, change) }, func() (bool, error) {
+		r, err := s.again(ctx, step.Scope.Addr(), step.Addr)
+		if r == nil || r.ClientID != id {
+			return false, cmp.Or(err, errMoved)
+		}
+		return (change.Name == nil || *change.Name == r.Name) && (change.Description == nil || *change.Description == r.Description), nil
+	}))
 }
 
 func (s *server) deleteReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (object.Outcome, error) {
@@ -163,23 +181,17 @@ func (s *server) deleteReservation(ctx context.Context, step *plan.Step, have *w
 func (s *server) remove(ctx context.Context, scope netip.Addr, r windhcp.Reservation) error {
 	err := s.client.DeleteReservation(ctx, r.ClientID)
 	if e, ok := asError(err); ok && e.Unsure() {
-		s.reservations = nil
-		if readErr := s.readReservations(ctx); readErr != nil {
-			return readErr
-		}
-		if s.at(scope, r.Addr) == nil {
+		left, readErr := s.again(ctx, scope, r.Addr)
+		switch {
+		case readErr != nil:
+			return fmt.Errorf("%w; nobody knows whether it was carried out: %w", readErr, err)
+		case left == nil:
 			return nil
 		}
 		return err
 	}
 	if err == nil {
-		list := s.reservations[scope]
-		for i := range list {
-			if list[i].Addr == r.Addr {
-				s.reservations[scope] = append(list[:i:i], list[i+1:]...)
-				break
-			}
-		}
+		s.reservations[scope] = slices.DeleteFunc(s.reservations[scope], func(x windhcp.Reservation) bool { return x.Addr == r.Addr })
 	}
 	return err
 }
@@ -195,12 +207,6 @@ func (s *server) replaceReservation(ctx context.Context, step *plan.Step, have *
 		return outcome(fmt.Errorf("%w: it is reserved for %s", errMoved, have.ClientID))
 	}
 	scope, before := step.Scope.Addr(), *have
-	if err := s.only(scope, have); err != nil {
-		return object.Refused, err
-	}
-	if err := s.remove(ctx, scope, before); err != nil {
-		return outcome(err)
-	}
 	after := before
 	after.ClientID = id
 	if name := find(step.Changes, "name"); name != nil {
@@ -208,6 +214,12 @@ func (s *server) replaceReservation(ctx context.Context, step *plan.Step, have *
 	}
 	if description := find(step.Changes, "description"); description != nil {
 		after.Description = text(description.New)
+	}
+	if err := cmp.Or(s.only(scope, have), s.fits(scope, before), s.fits(scope, after)); err != nil {
+		return object.Refused, err
+	}
+	if err := s.remove(ctx, scope, before); err != nil {
+		return outcome(err)
 	}
 	err := s.post(ctx, scope, after)
 	if err == nil {
@@ -218,4 +230,18 @@ func (s *server) replaceReservation(ctx context.Context, step *plan.Step, have *
 			old, id, undo, err)
 	}
 	return outcome(fmt.Errorf("refused, and the reservation for %s was put back: %w", old, err))
+}
+
+// fits makes sure, before anything is deleted for it, that a reservation can be
+// made, as far as that can be told.
+func (s *server) fits(scope netip.Addr, r windhcp.Reservation) error {
+	for _, x := range s.reservations[scope] {
+		if x.ClientID == r.ClientID && x.Addr != r.Addr {
+			return fmt.Errorf("client id %s is reserved for %s in this scope already", r.ClientID, x.Addr)
+		}
+	}
+	if !r.ClientID.Canonical() || !slices.Contains([]string{"", "Dhcp", "Bootp", "Both"}, r.Type) {
+		return fmt.Errorf("a reservation of type %q for client id %q could not be made again", r.Type, r.ClientID)
+	}
+	return nil
 }

@@ -3,6 +3,8 @@ package apply
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/http"
 	"net/netip"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
@@ -19,7 +21,10 @@ func (s *server) scope(ctx context.Context, step *plan.Step) (object.Outcome, er
 	}
 	if step.Action == object.Create {
 		if found {
-			return outcome(fmt.Errorf("%w: there is a scope of this network address", errMoved))
+			if unlike := unlikeStep(have, step); unlike != "" {
+				return outcome(fmt.Errorf("%w: there is a scope of this network address, with another %s", errMoved, unlike))
+			}
+			return object.Unchanged, nil
 		}
 		return s.createScope(ctx, step)
 	}
@@ -39,14 +44,31 @@ func (s *server) scope(ctx context.Context, step *plan.Step) (object.Outcome, er
 	}
 	change := scopeChange(step.Changes)
 	s.scopes = nil
-	err = s.client.UpdateScope(ctx, step.Scope.Addr(), change)
-	if e, ok := asError(err); ok && e.Status == 404 {
+	err = twice(func() error { return s.client.UpdateScope(ctx, step.Scope.Addr(), change) }, func() (bool, error) {
+		now, found, err := s.findScope(ctx, step.Scope)
+		return found && unlikeStep(now, step) == "", err
+	})
+	if e, ok := asError(err); ok && e.Status == http.StatusNotFound {
 		// Every refusal looks like a missing scope (windows-dhcp.md 1.4 no. 8).
+		s.scopes = nil
 		if _, found, readErr := s.findScope(ctx, step.Scope); readErr == nil && found {
 			err = fmt.Errorf("the server has the scope but rejects the change (a range that leaves the subnet, or that cuts off leases?): %w", err)
 		}
 	}
 	return outcome(err)
+}
+
+// unlikeStep names a field in which a scope is not as a step wants it; empty:
+// there is none. A lease time the server does not tell says nothing.
+func unlikeStep(have windhcp.Scope, step *plan.Step) string {
+	for _, c := range step.Changes {
+		switch value := scopeValue(have, c.Field); {
+		case c.Field == "lease_duration_seconds" && have.LeaseSeconds == 0:
+		case value != c.New:
+			return c.Field
+		}
+	}
+	return ""
 }
 
 func (s *server) findScope(ctx context.Context, subnet netip.Prefix) (windhcp.Scope, bool, error) {
@@ -88,9 +110,10 @@ func (s *server) createScope(ctx context.Context, step *plan.Step) (object.Outco
 		return object.Done, fmt.Errorf("created, but it could not be read afterwards: %w", err)
 	case !found:
 		return object.Failed, fmt.Errorf("the server said it created the scope, but does not list it")
-	case made.LeaseSeconds != want.LeaseSeconds || made.Router != want.Router:
-		return object.Done, fmt.Errorf("created with lease time %d and router %v instead of %d and %v: the next run tries to set them",
-			made.LeaseSeconds, made.Router, want.LeaseSeconds, want.Router)
+	}
+	if unlike := unlikeStep(made, step); unlike != "" {
+		return object.Done, fmt.Errorf("created with %s %v instead of %v: the next run tries to set it",
+			unlike, scopeValue(made, unlike), find(c, unlike).New)
 	}
 	return object.Done, nil
 }
@@ -98,6 +121,10 @@ func (s *server) createScope(ctx context.Context, step *plan.Step) (object.Outco
 // scopeValue is a field of a scope as a plan writes it.
 func scopeValue(s windhcp.Scope, field string) any {
 	switch field {
+	case "scope_id":
+		return s.ID().String()
+	case "subnet_mask":
+		return net.IP(net.CIDRMask(s.Subnet.Bits(), 32)).String()
 	case "name":
 		return s.Name
 	case "start_ip":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"slices"
 
@@ -28,6 +29,7 @@ func (r *runner) server(ctx context.Context, from, to int) {
 		return
 	}
 	s := &server{client: client}
+	slow := 0 // writes in a row that the server took too long for
 	for i := from; i < to; i++ {
 		if ctx.Err() != nil { // between requests, never in one
 			r.giveUp(i, to, context.Cause(ctx))
@@ -41,11 +43,23 @@ func (r *runner) server(ctx context.Context, from, to int) {
 			err = fmt.Errorf("%s on %s: %w", r.plan.Steps[i].Name, host, err)
 		}
 		r.decide(i, outcome, err)
-		if hopeless(err) {
+		if slow++; !tookTooLong(err) {
+			slow = 0
+		}
+		if hopeless(err) || slow == slowAtMost {
 			r.giveUp(i+1, to, fmt.Errorf("%w, since %w", ErrNotTried, err))
 			return
 		}
 	}
+}
+
+// slowAtMost is how many writes in a row may time out before a server gets no
+// more: each takes a minute, with the lock held.
+const slowAtMost = 3
+
+func tookTooLong(err error) bool {
+	e, ok := asError(err)
+	return ok && (e.Kind == psu.TimedOut || e.Status == http.StatusGatewayTimeout)
 }
 
 func (r *runner) giveUp(from, to int, err error) {
@@ -62,8 +76,8 @@ func hopeless(err error) bool {
 		psu.NotInstalled, psu.Redirected, psu.Canceled:
 		return true
 	}
-	e, ok := errors.AsType[*psu.Error](err)
-	return ok && e.Status == 400
+	e, ok := asError(err)
+	return ok && e.Status == http.StatusBadRequest
 }
 
 // server is one server while it is written to.
@@ -71,6 +85,7 @@ type server struct {
 	client       *psu.Client
 	scopes       *windhcp.List[windhcp.Scope]
 	reservations map[netip.Addr][]windhcp.Reservation // by scope id; nil: not read
+	unreadable   error                                // why reservations could not be read
 }
 
 func (s *server) do(ctx context.Context, step *plan.Step) (object.Outcome, error) {
@@ -111,15 +126,22 @@ func (s *server) listScopes(ctx context.Context) ([]windhcp.Scope, error) {
 }
 
 // twice does a write, and looks at the server again if nobody knows whether it
-// was carried out: done tells.
+// was carried out: done tells. A refusal in the server's own words may hide that
+// somebody else made the same, but is not asked for again.
 func twice(write func() error, done func() (bool, error)) error {
 	err := write()
-	e, ok := errors.AsType[*psu.Error](err)
+	e, ok := asError(err)
 	if !ok || !e.Unsure() {
 		return err
 	}
-	if yes, readErr := done(); readErr != nil || yes {
-		return readErr
+	yes, readErr := done()
+	switch {
+	case readErr != nil:
+		return fmt.Errorf("%w; nobody knows whether it was carried out: %w", readErr, err)
+	case yes:
+		return nil
+	case e.Kind == psu.Rejected:
+		return err
 	}
 	return write()
 }

@@ -1,0 +1,222 @@
+package apply_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+)
+
+const (
+	addressesPath = "ipam/ip-addresses"
+	rangesPath    = "ipam/ip-ranges"
+	journalPath   = "extras/journal-entries"
+)
+
+// address is a step that makes an address of 10.8.4.0/24.
+func address(n int) plan.Step {
+	host := fmt.Sprintf("10.8.4.%d", n)
+	return plan.Step{
+		Phase: plan.Addresses, Target: plan.NetBox, Action: object.Create, Kind: object.IPAddress, Name: host + "/24", Addr: netip.MustParseAddr(host),
+		Changes: []plan.Change{change("address", nil, host+"/24"), change("status", nil, "reserved")}, Rule: "3.5 row 3", Why: "reserved",
+	}
+}
+
+func table(n int, text string) plan.Step {
+	return plan.Step{
+		Phase: plan.Reflection, Target: plan.NetBox, Action: object.Update, Kind: object.IPPrefix, ID: 1, Name: fmt.Sprint(n),
+		Changes: []plan.Change{change("custom_fields."+object.FieldScopes, nil, text)},
+	}
+}
+
+func made(l *lab, path string) (rows []map[string]any) {
+	for id := range int64(50) {
+		if row := l.nb.Get(path, id); row != nil {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// windows-dhcp.md 3.1: first NetBox, then Windows; removals last. The journal
+// tells of what was done.
+func TestTheStepsOfAPlanInTheirOrder(t *testing.T) {
+	l := newLab(t)
+	l.netbox()
+	id := l.nb.Add(t, addressesPath, map[string]any{"address": "10.8.4.99/24", "status": "reserved"})
+	tag := plan.Step{Phase: plan.Reflection, Target: plan.NetBox, Action: object.Update, Kind: object.IPAddress, ID: id, Name: "10.8.4.99/24",
+		Addr: netip.MustParseAddr("10.8.4.99"), AddTags: []string{object.TagInvalid}, Journal: "no scope contains it"}
+	told := address(70)
+	told.Journal = "recorded"
+	var progress []int
+	l.options.Progress = func(done, total int) {
+		if total != 4 {
+			t.Errorf("of %d", total)
+		}
+		progress = append(progress, done)
+	}
+	r := l.run(told, address(71), reserve("10.8.4.70", pc), tag)
+	if r.Count("", object.Done) != 4 || r.Summary() != "2 created, 1 changed, 1 written to servers" {
+		t.Errorf("%s: %+v", r.Summary(), r.Results)
+	}
+	if !slices.IsSorted(progress) || len(progress) != len(slices.Compact(progress)) || progress[len(progress)-1] != 4 {
+		t.Errorf("progress %v", progress)
+	}
+	var kinds []string
+	for _, row := range made(l, journalPath) {
+		raw, err := json.Marshal(row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range []string{"info", "warning"} {
+			if strings.Contains(string(raw), `"`+kind+`"`) {
+				kinds = append(kinds, fmt.Sprintf("%s: %v", kind, row["comments"]))
+			}
+		}
+	}
+	if want := []string{"info: recorded", "warning: no scope contains it"}; !slices.Equal(kinds, want) {
+		t.Errorf("journal %q, want %q", kinds, want)
+	}
+	for _, w := range l.nb.Writes() {
+		if !strings.Contains(w.Path, "journal") && !strings.Contains(string(w.Body), "netbox-dhcp-sync test: ") {
+			t.Errorf("no message for the change log: %s", w.Body)
+		}
+	}
+	// again, as after a crash: nothing is written, and nothing told twice
+	l.nb.ForgetRequests()
+	if r := l.run(told, address(71), reserve("10.8.4.70", pc), tag); r.Count("", object.Unchanged) != 4 || len(l.nb.Writes()) > 0 || r.Summary() != "no change" {
+		t.Errorf("%s: %+v, %v", r.Summary(), r.Results, l.nb.Writes())
+	}
+}
+
+// windows-dhcp.md 3.8: NetBox in trouble ends the run before a server is
+// written to.
+func TestWithNetBoxOutOfReachNoServerIsWrittenTo(t *testing.T) {
+	for name, fault := range map[string]netboxtest.Fault{
+		"login page":    {Kind: netboxtest.HTML200},
+		"token expired": {Kind: netboxtest.TokenExpired, Method: http.MethodGet},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			l.netbox()
+			l.nb.Fail(fault)
+			last := 0
+			l.options.Progress = func(done, _ int) { last = done }
+			r := l.run(address(70), reserve("10.8.4.70", pc), reserve("10.8.4.71", "3c-52-82-0a-1b-78"))
+			if r.Failed() != 3 || !strings.Contains(r.Results[1].Error, apply.ErrNotTried.Error()) || !strings.Contains(r.Results[2].Error, "NetBox") {
+				t.Errorf("%+v", r.Results)
+			}
+			if last != 1 {
+				t.Errorf("%d steps decided, want 1", last)
+			}
+			l.wantWrites()
+		})
+	}
+}
+
+// windows-dhcp.md 3.8: one IP rejected by NetBox; the others go on.
+func TestOneObjectNetBoxDoesNotTakeHoldsUpNothing(t *testing.T) {
+	l := newLab(t)
+	l.netbox()
+	bad := address(71)
+	bad.Changes = append(bad.Changes, change("dns_name", nil, "not a name!"))
+	r := l.run(address(70), bad, address(72), reserve("10.8.4.70", pc))
+	if r.Count("", object.Done) != 3 || r.Results[1].Outcome != object.Refused {
+		t.Errorf("%+v", r.Results)
+	}
+}
+
+// A NetBox that has an exception for one object is not out of reach.
+func TestOneObjectNetBoxFailsAtHoldsUpNothing(t *testing.T) {
+	l := newLab(t)
+	l.netbox()
+	// Four writes go as one, which fails, then by halves: 2 fail, 1 fails alone.
+	l.nb.Fail(netboxtest.Fault{Method: http.MethodPost, Path: "/api/" + addressesPath + "/", Kind: netboxtest.JSON500, Times: 3})
+	r := l.run(address(70), address(71), address(72), address(73), reserve("10.8.4.70", pc))
+	if n := r.Count(plan.NetBox, object.Failed); n > 1 || r.Count(dh1, object.Done) != 1 {
+		t.Errorf("%d failed: %+v", n, r.Results)
+	}
+}
+
+// Without a right for one kind of write the others go on.
+func TestAKindOfWriteThatIsForbiddenHoldsUpNoOther(t *testing.T) {
+	l := newLab(t)
+	l.netbox()
+	l.nb.Fail(netboxtest.Fault{Method: http.MethodPost, Path: "/api/" + addressesPath + "/", Kind: netboxtest.Forbidden403})
+	r := l.run(address(70), address(71), reserve("10.8.4.70", pc), table(1, "| a |"))
+	if r.Count(plan.NetBox, object.Failed) != 2 || r.Count(plan.NetBox, object.Done) != 1 || r.Count(dh1, object.Done) != 1 {
+		t.Errorf("%+v", r.Results)
+	}
+}
+
+// A plan file may claim that an object is the mirror's: what it names has to be
+// so when the step is carried out.
+func TestAnEditedPlanCannotPassOffWhatIsNotTheMirrors(t *testing.T) {
+	own := func(id int64) plan.Step {
+		return plan.Step{Phase: plan.Records, Target: plan.NetBox, Action: object.Update, Kind: object.IPRange, ID: id, Name: "scope", Changes: []plan.Change{change("description", "", "mine")}}
+	}
+	drop := func(id int64) plan.Step {
+		s := own(id)
+		s.Action, s.Changes, s.Observed = object.Delete, nil, []plan.Change{{Field: "custom_fields." + object.FieldServer, Old: dh1}}
+		return s
+	}
+	context := plan.Step{Phase: plan.Records, Target: plan.NetBox, Action: object.Update, Kind: object.ConfigContext, ID: 1, Name: object.ContextName + "option-codes",
+		Changes: []plan.Change{change("data", json.RawMessage(`{"a":1}`), json.RawMessage(`{"a":2}`))}}
+	l := newLab(t)
+	l.netbox()
+	for name, c := range map[string]struct {
+		step plan.Step
+		want object.Outcome
+	}{
+		"a range that is a scope is changed": {own(1), object.Done}, "one with another role is not": {own(2), object.Changed},
+		"nor deleted": {drop(2), object.Changed}, "nor a config context of another name changed": {context, object.Changed},
+		"nor an address deleted that shows another status": {plan.Step{Phase: plan.Cleanup, Target: plan.NetBox, Action: object.Delete, Kind: object.IPAddress,
+			ID: l.nb.Add(t, addressesPath, map[string]any{"address": "10.8.4.98/24", "status": "active"}), Addr: netip.MustParseAddr("10.8.4.98"),
+			Observed: []plan.Change{{Field: "status", Old: "dhcp"}}}, object.Changed},
+		"nor one that is not where the step says": {plan.Step{Phase: plan.Cleanup, Target: plan.NetBox, Action: object.Delete, Kind: object.IPAddress,
+			ID: l.nb.Add(t, addressesPath, map[string]any{"address": "10.8.4.97/24", "status": "deprecated"}), Addr: netip.MustParseAddr("10.8.4.33"),
+			Observed: []plan.Change{{Field: "status", Old: "dhcp"}}}, object.Changed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := l.run(c.step).Results[0]; got.Outcome != c.want {
+				t.Errorf("%s %s, want %s", got.Outcome, got.Error, c.want)
+			}
+		})
+	}
+	if n := l.nb.Count(rangesPath); n != 2 {
+		t.Errorf("%d ranges are left", n)
+	}
+}
+
+// windows-dhcp.md 3.8: what is not reached says why.
+func TestARunThatIsOverBeforeItBeginsTriesNothing(t *testing.T) {
+	l := newLab(t)
+	l.netbox()
+	ctx, stop := context.WithCancelCause(t.Context())
+	stop(errStop)
+	r := apply.Run(ctx, &plan.Plan{Steps: []plan.Step{address(70), reserve("10.8.4.70", pc)}}, l.targets, l.options)
+	if r.Failed() != 2 || len(l.nb.Requests())+len(l.dh1.Requests()) > 0 || !strings.Contains(r.Results[0].Error, errStop.Error()) {
+		t.Errorf("%+v", r.Results)
+	}
+}
+
+// A journal entry that is not taken is no reason to do the step again.
+func TestAJournalEntryThatIsRefusedFailsNoStep(t *testing.T) {
+	l := newLab(t)
+	l.netbox()
+	l.nb.Fail(netboxtest.Fault{Path: "/api/" + journalPath + "/", Kind: netboxtest.Forbidden403})
+	told := address(70)
+	told.Journal = "recorded"
+	if r := l.run(told); r.Failed() > 0 {
+		t.Errorf("%+v", r.Results)
+	}
+}

@@ -1,0 +1,364 @@
+package apply_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
+)
+
+const (
+	mfpIs = "10.8.4.60 " + mfp + " mfp-2 printer's room"
+	camIs = "10.8.4.61 " + cam + " cam-1  Dhcp"
+)
+
+func deleted(client string) string { return "DELETE reservations/" + client }
+
+// windows-dhcp.md 5.2.
+func TestReservations(t *testing.T) {
+	lease := func(w *psutest.World, addr string) {
+		s := w.Scope("10.8.4.0")
+		s.Leases = append(s.Leases, &psutest.Lease{IP: addr, ClientID: "02-00-00-00-00-99"})
+	}
+	elsewhere := func(w *psutest.World) {
+		w.Scope("10.8.6.0").Reservations = []*psutest.Reservation{{IP: "10.8.6.20", ClientID: mfp}}
+	}
+	for _, c := range []struct {
+		name    string
+		before  func(*psutest.World)
+		faults  []psutest.Fault
+		step    plan.Step
+		outcome object.Outcome
+		say     string
+		writes  []string
+		after   []string
+	}{
+		{name: "a new one", step: reserve("10.8.4.70", pc), outcome: object.Done, writes: []string{"POST reservations"}, after: []string{mfpIs, camIs, "10.8.4.70 " + pc + " new  Dhcp"}},
+		{name: "a new one that is there already", step: reserve("10.8.4.60", mfp), outcome: object.Unchanged, after: []string{mfpIs, camIs}},
+		{name: "a new one where another client got the address meanwhile", step: reserve("10.8.4.60", pc), outcome: object.Changed, say: "reserved for " + mfp, after: []string{mfpIs, camIs}},
+		{name: "a new one the server refuses is quoted and not tried twice", before: func(w *psutest.World) { lease(w, "10.8.4.70") }, step: reserve("10.8.4.70", pc),
+			outcome: object.Refused, say: "in use by another client", writes: []string{"POST reservations"}, after: []string{mfpIs, camIs}},
+		{name: "another name", step: rename("10.8.4.60", mfp, "mfp-2", "mfp-9"), outcome: object.Done, writes: []string{"PUT reservations/" + mfp},
+			after: []string{"10.8.4.60 " + mfp + " mfp-9 printer's room", camIs}},
+		{name: "a name that is there already", step: rename("10.8.4.60", mfp, "old", "mfp-2"), outcome: object.Unchanged, after: []string{mfpIs, camIs}},
+		{name: "a name somebody else changed", step: rename("10.8.4.60", mfp, "mfp-1", "mfp-9"), outcome: object.Changed, say: `name is "mfp-2"`, after: []string{mfpIs, camIs}},
+		{name: "the name of a reservation that went to another client", step: rename("10.8.4.60", pc, "mfp-2", "x"), outcome: object.Changed, say: "reserved for " + mfp, after: []string{mfpIs, camIs}},
+		{name: "the name of a reservation that is gone", step: rename("10.8.4.99", pc, "a", "b"), outcome: object.Changed, say: "no reservation", after: []string{mfpIs, camIs}},
+		{name: "the name of a client with reservations in two scopes", before: elsewhere, step: rename("10.8.4.60", mfp, "mfp-2", "x"), outcome: object.Refused, say: "10.8.6.20", after: []string{mfpIs, camIs}},
+		{name: "one to delete", step: withdraw("10.8.4.60", mfp), outcome: object.Done, writes: []string{deleted(mfp)}, after: []string{camIs}},
+		{name: "one to delete that is gone", step: withdraw("10.8.4.99", pc), outcome: object.Unchanged, after: []string{mfpIs, camIs}},
+		{name: "one to delete that is another client's", step: withdraw("10.8.4.60", pc), outcome: object.Changed, say: "reserved for " + mfp, after: []string{mfpIs, camIs}},
+		{name: "one to delete of a client with reservations in two scopes", before: elsewhere, step: withdraw("10.8.4.60", mfp), outcome: object.Refused, say: "would act on either", after: []string{mfpIs, camIs}},
+		{name: "another client", step: replace("10.8.4.61", cam, pc), outcome: object.Done, writes: []string{deleted(cam), "POST reservations"}, after: []string{mfpIs, "10.8.4.61 " + pc + " cam-1  Dhcp"}},
+		{name: "another client that is there already", step: replace("10.8.4.61", mfp, cam), outcome: object.Unchanged, after: []string{mfpIs, camIs}},
+		{name: "another client where a third one got the address", step: replace("10.8.4.61", mfp, pc), outcome: object.Changed, say: "reserved for " + cam, after: []string{mfpIs, camIs}},
+		{name: "another client that has a reservation already: nothing is deleted", step: replace("10.8.4.61", cam, mfp), outcome: object.Refused, say: "10.8.4.60", after: []string{mfpIs, camIs}},
+		{name: "another client, for one with reservations in two scopes", before: elsewhere, step: replace("10.8.4.60", mfp, pc), outcome: object.Refused, say: "would act on either", after: []string{mfpIs, camIs}},
+		{name: "another client whose id cannot be sent: nothing is deleted", step: replace("10.8.4.61", cam, "no id"), outcome: object.Refused, say: "could not be made again", after: []string{mfpIs, camIs}},
+		{name: "a reservation of a type that cannot be made again: nothing is deleted", before: func(w *psutest.World) { w.Scope("10.8.4.0").Reservations[1].Type = "None" }, step: replace("10.8.4.61", cam, pc),
+			outcome: object.Refused, say: "could not be made again", after: []string{mfpIs, "10.8.4.61 " + cam + " cam-1  None"}},
+		{name: "another client is refused: the old one comes back", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Error500, Times: 1}}, step: replace("10.8.4.61", cam, pc),
+			outcome: object.Refused, say: "was put back", writes: []string{deleted(cam), "POST reservations", "POST reservations"}, after: []string{mfpIs, camIs}},
+		{name: "another client is refused, and so is the old one", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Error500}}, step: replace("10.8.4.61", cam, pc),
+			outcome: object.Failed, say: "create it on Windows", writes: []string{deleted(cam), "POST reservations", "POST reservations"}, after: []string{mfpIs}},
+		{name: "nobody knows of another client, the list fails, and the old one comes back", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504, Times: 1},
+			{Path: "reservations", Method: "GET", Kind: psutest.Error500, After: 1, Times: 99}}, step: replace("10.8.4.61", cam, pc),
+			outcome: object.Failed, say: "was put back", writes: []string{deleted(cam), "POST reservations", "POST reservations"}, after: []string{mfpIs, camIs}},
+		{name: "POST times out after it was carried out: no second one", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504After, Times: 1}}, step: reserve("10.8.4.70", pc),
+			outcome: object.Done, writes: []string{"POST reservations"}, after: []string{mfpIs, camIs, "10.8.4.70 " + pc + " new  Dhcp"}},
+		{name: "POST times out before it was carried out: a second one", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504, Times: 1}}, step: reserve("10.8.4.70", pc),
+			outcome: object.Done, writes: []string{"POST reservations", "POST reservations"}, after: []string{mfpIs, camIs, "10.8.4.70 " + pc + " new  Dhcp"}},
+		{name: "the connection ends after POST was carried out", faults: []psutest.Fault{{Method: "POST", Kind: psutest.DropAfter, Times: 1}}, step: reserve("10.8.4.70", pc),
+			outcome: object.Done, writes: []string{"POST reservations"}, after: []string{mfpIs, camIs, "10.8.4.70 " + pc + " new  Dhcp"}},
+		{name: "an empty answer to POST, which was carried out", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Blank200After, Times: 1}}, step: reserve("10.8.4.70", pc),
+			outcome: object.Done, writes: []string{"POST reservations"}, after: []string{mfpIs, camIs, "10.8.4.70 " + pc + " new  Dhcp"}},
+		{name: "an empty answer to POST, which was not carried out", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Blank200}}, step: reserve("10.8.4.70", pc),
+			outcome: object.Failed, say: "without saying so", writes: []string{"POST reservations", "POST reservations"}, after: []string{mfpIs, camIs}},
+		{name: "PUT times out after it was carried out", faults: []psutest.Fault{{Method: "PUT", Kind: psutest.Timeout504After, Times: 1}}, step: rename("10.8.4.60", mfp, "mfp-2", "mfp-9"),
+			outcome: object.Done, writes: []string{"PUT reservations/" + mfp}, after: []string{"10.8.4.60 " + mfp + " mfp-9 printer's room", camIs}},
+		{name: "DELETE times out after it was carried out", faults: []psutest.Fault{{Method: "DELETE", Kind: psutest.Timeout504After, Times: 1}}, step: withdraw("10.8.4.60", mfp),
+			outcome: object.Done, writes: []string{deleted(mfp)}, after: []string{camIs}},
+		{name: "DELETE times out before it was carried out", faults: []psutest.Fault{{Method: "DELETE", Kind: psutest.Timeout504, Times: 1}}, step: withdraw("10.8.4.60", mfp),
+			outcome: object.Failed, say: "504", writes: []string{deleted(mfp)}, after: []string{mfpIs, camIs}},
+		{name: "reservations that cannot be read", faults: []psutest.Fault{{Path: "reservations", Method: "GET", Kind: psutest.HTML500}}, step: reserve("10.8.4.70", pc),
+			outcome: object.Failed, say: "500", after: []string{mfpIs, camIs}},
+		{name: "a reservation that may be anybody's", faults: []psutest.Fault{{Path: "reservations", Method: "GET", Kind: psutest.StrayEntry}}, step: withdraw("10.8.4.60", mfp),
+			outcome: object.Failed, say: "cannot be told apart", after: []string{mfpIs, camIs}},
+		{name: "no scopes to look through", faults: []psutest.Fault{{Path: "scopes", Method: "GET", Kind: psutest.Null200}}, step: withdraw("10.8.4.60", mfp),
+			outcome: object.Failed, say: "read scopes", after: []string{mfpIs, camIs}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			if c.before != nil {
+				l.dh1.Edit(c.before)
+			}
+			for _, f := range c.faults {
+				l.dh1.Fail(f)
+			}
+			l.one(c.step, c.outcome, c.say)
+			l.wantWrites(c.writes...)
+			l.wantReservations(c.after...)
+		})
+	}
+}
+
+// windows-dhcp.md 5.2: a client moves to another address of the scope, and its
+// old one goes to a third; what is known of the server follows.
+func TestStepsBuildOnEachOther(t *testing.T) {
+	l := newLab(t)
+	l.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases = nil })
+	r := l.run(withdraw("10.8.4.60", mfp), reserve("10.8.4.70", mfp), replace("10.8.4.61", cam, pc), reserve("10.8.4.60", cam))
+	if n := r.Count(dh1, object.Done); n != 4 {
+		t.Errorf("%d of 4 done: %+v", n, r.Results)
+	}
+	l.wantReservations("10.8.4.70 "+mfp+" new  Dhcp", "10.8.4.61 "+pc+" cam-1  Dhcp", "10.8.4.60 "+cam+" new  Dhcp")
+	reads := slices.DeleteFunc(l.dh1.Requests(), func(r psutest.Request) bool { return r.Method != "GET" })
+	if len(reads) != 2 {
+		t.Errorf("%d reads, want the scopes and the reservations once", len(reads))
+	}
+}
+
+// windows-dhcp.md 5.3 and 1.4 no. 8.
+func TestScopes(t *testing.T) {
+	router := func(old, want any) plan.Change { return change("router", old, want) }
+	labs := newScope("10.8.9.0/24", "10.8.9.10", "10.8.9.99", "10.8.9.1", 3600)
+	for _, c := range []struct {
+		name    string
+		before  func(*psutest.World)
+		faults  []psutest.Fault
+		step    plan.Step
+		outcome object.Outcome
+		say     string
+		bodies  []string
+	}{
+		{name: "only what differs is sent", step: adjust(router("10.8.4.1", "10.8.4.254")), outcome: object.Done, bodies: []string{`{"router":"10.8.4.254"}`}},
+		{name: "a router goes away", step: adjust(router("10.8.4.1", "")), outcome: object.Done, bodies: []string{`{"router":""}`}},
+		{name: "what is there already", step: adjust(router("10.8.4.9", "10.8.4.1"), change("lease_duration_seconds", int64(60), int64(691200))), outcome: object.Unchanged},
+		{name: "what somebody else changed", step: adjust(router("10.8.4.9", "10.8.4.254")), outcome: object.Changed, say: "router is 10.8.4.1"},
+		{name: "a scope that is gone", before: func(w *psutest.World) { w.Scopes = w.Scopes[1:] }, step: adjust(router("10.8.4.1", "10.8.4.254")), outcome: object.Changed, say: "no such scope"},
+		{name: "404 for a range the server rejects", step: adjust(change("start_ip", "10.8.4.20", "10.8.5.20")), outcome: object.Refused, say: "the server has the scope but rejects the change", bodies: []string{`{"start_ip":"10.8.5.20"}`}},
+		{name: "404 for a scope that went away meanwhile", faults: []psutest.Fault{{Path: "scopes", Method: "GET", After: 1, Kind: psutest.EmptyList}}, step: adjust(change("start_ip", "10.8.4.20", "10.8.5.20")),
+			outcome: object.Refused, say: "404", bodies: []string{`{"start_ip":"10.8.5.20"}`}},
+		{name: "PUT times out after it was carried out", faults: []psutest.Fault{{Method: "PUT", Kind: psutest.Timeout504After, Times: 1}}, step: adjust(router("10.8.4.1", "10.8.4.254")),
+			outcome: object.Done, bodies: []string{`{"router":"10.8.4.254"}`}},
+		{name: "a new one", step: labs, outcome: object.Done,
+			bodies: []string{`{"end_ip":"10.8.9.99","lease_duration_seconds":3600,"name":"Labs","router":"10.8.9.1","scope_id":"10.8.9.0","start_ip":"10.8.9.10","subnet_mask":"255.255.255.0"}`}},
+		{name: "a new one of a network the server has", step: newScope("10.8.4.0/24", "10.8.4.20", "10.8.4.250", "10.8.4.1", 3600), outcome: object.Changed, say: "there is a scope of this network address"},
+		{name: "a new one that times out after it was carried out", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504After, Times: 1}}, step: labs, outcome: object.Done, bodies: []string{"*"}},
+		{name: "a new one that times out before it was carried out", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504, Times: 1}}, step: labs, outcome: object.Done, bodies: []string{"*", "*"}},
+		{name: "a new one the server says it made but does not list", faults: []psutest.Fault{{Path: "scopes", Method: "GET", After: 1, Kind: psutest.EmptyList}}, step: labs,
+			outcome: object.Failed, say: "does not list it", bodies: []string{"*"}},
+		{name: "a new one that cannot be looked at afterwards", faults: []psutest.Fault{{Path: "scopes", Method: "GET", After: 1, Kind: psutest.Error500}}, step: labs,
+			outcome: object.Done, say: "could not be read afterwards", bodies: []string{"*"}},
+		{name: "a new one whose span is not in its subnet is not sent", step: newScope("10.8.9.0/24", "10.8.8.10", "10.8.9.99", "", 3600), outcome: object.Refused, say: "not in 10.8.9.0/24"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			if c.before != nil {
+				l.dh1.Edit(c.before)
+			}
+			for _, f := range c.faults {
+				l.dh1.Fail(f)
+			}
+			l.one(c.step, c.outcome, c.say)
+			writes := l.dh1.Writes()
+			if len(writes) != len(c.bodies) {
+				t.Fatalf("requests %v, want %d", l.writes(), len(c.bodies))
+			}
+			for i, w := range writes {
+				if body := strings.TrimSpace(w.Body); c.bodies[i] != "*" && body != c.bodies[i] {
+					t.Errorf("sent %s\nwant %s", body, c.bodies[i])
+				}
+			}
+		})
+	}
+}
+
+// windows-dhcp.md 1.3: errors of the lease time and the router are swallowed.
+func TestANewScopeWithoutItsLeaseTimeOrRouterIsTold(t *testing.T) {
+	for name, spoil := range map[string]func(*psutest.Scope){
+		"router":                 func(s *psutest.Scope) { s.Routers = nil },
+		"lease_duration_seconds": func(s *psutest.Scope) { s.LeaseSeconds = 691200 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			until := make(chan struct{})
+			l.dh1.Fail(psutest.Fault{Method: "GET", Path: "scopes", After: 1, Times: 1, Kind: psutest.Slow, Until: until})
+			go func() {
+				l.dh1.AwaitRequests(3) // list, create, list
+				l.dh1.Edit(func(w *psutest.World) { spoil(w.Scope("10.8.9.0")) })
+				close(until)
+			}()
+			l.one(newScope("10.8.9.0/24", "10.8.9.10", "10.8.9.99", "10.8.9.1", 3600), object.Done, "created with "+name)
+		})
+	}
+}
+
+// windows-dhcp.md 5.3: addresses must not be handed out because of us.
+func TestExclusions(t *testing.T) {
+	first, last := psutest.Exclusion{Start: "10.8.4.20", End: "10.8.4.29"}, psutest.Exclusion{Start: "10.8.4.240", End: "10.8.4.250"}
+	wide := psutest.Exclusion{Start: "10.8.4.20", End: "10.8.4.35"}
+	replacing := exclusion("10.8.4.20-10.8.4.35", "10.8.4.20-10.8.4.29")
+	const post, remove = "POST exclusions", "DELETE exclusions"
+	for _, c := range []struct {
+		name    string
+		before  func(*psutest.World)
+		faults  []psutest.Fault
+		step    plan.Step
+		outcome object.Outcome
+		say     string
+		writes  []string
+		after   []psutest.Exclusion
+	}{
+		{name: "a new one", step: exclusion("10.8.4.100-10.8.4.101"), outcome: object.Done, writes: []string{post}, after: []psutest.Exclusion{first, {Start: "10.8.4.100", End: "10.8.4.101"}, last}},
+		{name: "a new one that is there already", step: exclusion("10.8.4.20-10.8.4.29"), outcome: object.Unchanged, after: []psutest.Exclusion{first, last}},
+		{name: "a new one the server refuses", step: exclusion("10.8.4.25-10.8.4.35"), outcome: object.Refused, say: "overlaps", writes: []string{post}, after: []psutest.Exclusion{first, last}},
+		{name: "one too many", step: exclusion("", "10.8.4.20-10.8.4.29"), outcome: object.Done, writes: []string{remove}, after: []psutest.Exclusion{last}},
+		{name: "one too many that is gone", step: exclusion("", "10.8.4.50-10.8.4.59"), outcome: object.Unchanged, after: []psutest.Exclusion{first, last}},
+		{name: "a replacement", step: replacing, outcome: object.Done, writes: []string{remove, post}, after: []psutest.Exclusion{wide, last}},
+		{name: "a replacement somebody else made", before: func(w *psutest.World) { w.Scope("10.8.4.0").Exclusions[0] = wide }, step: replacing, outcome: object.Unchanged, after: []psutest.Exclusion{wide, last}},
+		{name: "a replacement of one that is gone", before: func(w *psutest.World) { w.Scope("10.8.4.0").Exclusions = []psutest.Exclusion{last} }, step: replacing, outcome: object.Done, writes: []string{post}, after: []psutest.Exclusion{wide, last}},
+		{name: "the new one is refused: the old one comes back", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Error500, Times: 1}}, step: replacing,
+			outcome: object.Refused, say: "RPC server", writes: []string{remove, post, post}, after: []psutest.Exclusion{first, last}},
+		{name: "the new one and the old one are refused", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Error500}}, step: replacing,
+			outcome: object.Failed, say: "exclusion 10.8.4.20-10.8.4.29", writes: []string{remove, post, post}, after: []psutest.Exclusion{last}},
+		{name: "of two old ones the second cannot be deleted: the first comes back", faults: []psutest.Fault{{Method: "DELETE", After: 1, Kind: psutest.Error500}},
+			step: exclusion("10.8.4.20-10.8.4.250", "10.8.4.20-10.8.4.29", "10.8.4.240-10.8.4.250"), outcome: object.Refused, say: "RPC server", writes: []string{remove, remove, post}, after: []psutest.Exclusion{first, last}},
+		{name: "of two old ones one cannot be put back: the other is", faults: []psutest.Fault{{Method: "POST", Times: 2, Kind: psutest.Error500}},
+			step: exclusion("10.8.4.20-10.8.4.250", "10.8.4.20-10.8.4.29", "10.8.4.240-10.8.4.250"), outcome: object.Failed, say: "put back: exclusion 10.8.4.20-10.8.4.29 (",
+			writes: []string{remove, remove, post, post, post}, after: []psutest.Exclusion{last}},
+		{name: "POST times out after it was carried out", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504After, Times: 1}}, step: replacing, outcome: object.Done, writes: []string{remove, post}, after: []psutest.Exclusion{wide, last}},
+		{name: "DELETE times out after it was carried out", faults: []psutest.Fault{{Method: "DELETE", Kind: psutest.Timeout504After, Times: 1}}, step: replacing, outcome: object.Done, writes: []string{remove, post}, after: []psutest.Exclusion{wide, last}},
+		{name: "exclusions that cannot be read", faults: []psutest.Fault{{Path: "exclusions", Method: "GET", Kind: psutest.Blank200}}, step: replacing, outcome: object.Failed, say: "read exclusions", after: []psutest.Exclusion{first, last}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			if c.before != nil {
+				l.dh1.Edit(c.before)
+			}
+			for _, f := range c.faults {
+				l.dh1.Fail(f)
+			}
+			l.one(c.step, c.outcome, c.say)
+			l.wantWrites(c.writes...)
+			l.wantExclusions(c.after...)
+		})
+	}
+}
+
+// windows-dhcp.md 5.2: on 400, 401 or 403 nothing more goes to that server, and
+// what one server refuses does not hold up another.
+func TestAServerThatWouldRefuseEverythingGetsNoMore(t *testing.T) {
+	for name, spoil := range map[string]func(*lab){
+		"401":       func(l *lab) { l.dh1.Fail(psutest.Fault{Method: "POST", Kind: psutest.Unauthorized}) },
+		"403":       func(l *lab) { l.dh1.Fail(psutest.Fault{Method: "POST", Kind: psutest.Forbidden}) },
+		"no script": func(l *lab) { l.dh1.Fail(psutest.Fault{Method: "POST", Kind: psutest.HTML200}) },
+		"redirect":  func(l *lab) { l.dh1.Fail(psutest.Fault{Method: "POST", Kind: psutest.Redirect}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			other := psutest.New(t, psutest.Config{World: psutest.Example(dh2)})
+			l.targets.Servers[dh2] = l.client(other, false)
+			spoil(l)
+			there := reserve("10.8.4.70", pc)
+			there.Target = dh2
+			r := l.run(reserve("10.8.4.70", pc), reserve("10.8.4.71", "3c-52-82-0a-1b-78"), there)
+			if r.Count(dh1, object.Failed) != 2 || r.Count(dh2, object.Done) != 1 || !strings.Contains(r.Results[1].Error, "not tried, since") {
+				t.Errorf("%+v", r.Results)
+			}
+			posts := slices.DeleteFunc(l.writes(), func(w string) bool { return w != "POST reservations" })
+			if limit := map[bool]int{true: 2, false: 1}[name == "no script"]; len(posts) > limit {
+				t.Errorf("%d requests", len(posts))
+			}
+			l.wantReservations(mfpIs, camIs)
+		})
+	}
+}
+
+// Each write to a server that hangs takes a minute, with the lock held.
+func TestAServerThatTimesOutAgainAndAgainGetsNoMore(t *testing.T) {
+	l := newLab(t)
+	l.dh1.Fail(psutest.Fault{Method: "POST", Kind: psutest.Timeout504})
+	var steps []plan.Step
+	for _, client := range []string{"3c-52-82-0a-1b-70", "3c-52-82-0a-1b-71", "3c-52-82-0a-1b-72", "3c-52-82-0a-1b-73", "3c-52-82-0a-1b-74"} {
+		steps = append(steps, reserve("10.8.4."+client[len(client)-2:], client))
+	}
+	r := l.run(steps...)
+	if n := len(l.writes()); r.Failed() != 5 || n != 6 || !strings.Contains(r.Results[4].Error, "not tried") {
+		t.Errorf("%d requests: %+v", n, r.Results)
+	}
+}
+
+func TestAClientThatMayOnlyReadRefusesBeforeAnythingIsSent(t *testing.T) {
+	l := newLab(t)
+	l.targets.Servers[dh1] = l.client(l.dh1, true)
+	r := l.run(reserve("10.8.4.70", pc), exclusion("10.8.4.100-10.8.4.101"))
+	if r.Failed() != 2 || !strings.Contains(r.Results[0].Error, psu.ErrReadOnly.Error()) {
+		t.Errorf("%+v", r.Results)
+	}
+	l.wantWrites()
+}
+
+func TestAServerThatIsNotConfiguredIsAnError(t *testing.T) {
+	l := newLab(t)
+	delete(l.targets.Servers, dh1)
+	l.one(reserve("10.8.4.70", pc), object.Failed, "no server dh1.corp.example is configured")
+}
+
+// The lists of a server that cannot tell its reservations are asked for once,
+// not before each step; its scopes are written all the same.
+func TestReservationsThatCannotBeReadHoldUpNothingElse(t *testing.T) {
+	l := newLab(t)
+	l.dh1.Fail(psutest.Fault{Path: "reservations", Method: "GET", Kind: psutest.Error500})
+	r := l.run(reserve("10.8.4.70", pc), reserve("10.8.4.71", "3c-52-82-0a-1b-78"), exclusion("10.8.4.100-10.8.4.101"))
+	if r.Count(dh1, object.Failed) != 2 || r.Count(dh1, object.Done) != 1 {
+		t.Errorf("%+v", r.Results)
+	}
+	asked := 0
+	for _, r := range l.dh1.Requests() {
+		if r.Method == "GET" && strings.HasSuffix(r.Path, "/reservations") && r.Query.Get("scope_id") == "" {
+			asked++
+		}
+	}
+	if asked != 1 {
+		t.Errorf("the list of all reservations was asked for %d times", asked)
+	}
+}
+
+var errStop = errors.New("stopped by the operator")
+
+// windows-dhcp.md 3.8: an interrupted run ends between two requests.
+func TestAnInterruptedRunEndsBetweenRequests(t *testing.T) {
+	l := newLab(t)
+	ctx, stop := context.WithCancelCause(t.Context())
+	defer stop(nil)
+	until := make(chan struct{})
+	l.dh1.Fail(psutest.Fault{Method: "POST", Times: 1, Kind: psutest.Slow, Until: until})
+	go func() {
+		l.dh1.AwaitRequests(3) // scopes, reservations, POST
+		stop(errStop)
+		close(until)
+	}()
+	r := apply.Run(ctx, &plan.Plan{Steps: []plan.Step{reserve("10.8.4.70", pc), reserve("10.8.4.71", "3c-52-82-0a-1b-78")}}, l.targets, l.options)
+	if r.Results[0].Outcome != object.Done || r.Results[1].Outcome != object.Failed || !strings.Contains(r.Results[1].Error, errStop.Error()) {
+		t.Errorf("%+v", r.Results)
+	}
+	l.wantWrites("POST reservations")
+}
+
+// Whoever edits a plan file gets nothing past Policy.Allowed.
+func TestAStepThatIsNotAllowedIsNotSent(t *testing.T) {
+	l := newLab(t)
+	l.options.Policy.PushReservations = false
+	l.one(reserve("10.8.4.70", pc), object.Refused, "not switched on")
+	if n := len(l.dh1.Requests()); n > 0 {
+		t.Errorf("%d requests", n)
+	}
+}
