@@ -174,7 +174,7 @@ func (m *Mirror) readLists(ctx context.Context, in *plan.Input, host string) win
 	}
 	s.Version = health.Version
 	s.Scopes = client.Scopes(ctx, in.Policy.ActiveScopesOnly)
-	if in.Policy.ActiveScopesOnly && s.Scopes.Err == nil && lacksKnown(in, &s) {
+	if in.Policy.ActiveScopesOnly && s.Scopes.Err == nil && plan.NewRoster(in).Lacks(&s) {
 		// Only the whole list tells a scope that is inactive from one that is gone.
 		s.Scopes = client.Scopes(ctx, false)
 	}
@@ -182,14 +182,6 @@ func (m *Mirror) readLists(ctx context.Context, in *plan.Input, host string) win
 		s.Failovers = client.Failovers(ctx)
 	}
 	return s
-}
-
-// lacksKnown reports whether NetBox knows a scope that the list does not have.
-func lacksKnown(in *plan.Input, s *windhcp.Server) bool {
-	return slices.ContainsFunc(in.NetBox.Ranges, func(r object.Range) bool {
-		_, listed := s.Scope(r.Subnet().Addr())
-		return r.Role == object.RoleScope && !listed
-	})
 }
 
 // readParts reads the content of the scopes that take part. Reservations come
@@ -217,7 +209,10 @@ func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *plan.Ros
 	}
 	m.readScopes(ctx, client, p, all, pushed, parts, func(done int) { o.progress("reading scopes of "+s.Host, done, len(pushed)) })
 	if wantsLeases(p) {
-		leases := client.AllLeases(ctx, all)
+		var leases psu.ByScope[windhcp.Lease]
+		if len(all) > 0 {
+			leases = client.AllLeases(ctx, all)
+		}
 		reservations := client.AllReservations(ctx, pushed)
 		for i, id := range pushed {
 			if slices.Contains(all, id) {

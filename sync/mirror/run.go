@@ -97,7 +97,7 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run, fits fun
 	})
 	run.Summary = run.Report.Summary() + noteCounts(run.Plan)
 	if run.Mode == plan.Sync {
-		if err := m.state.keepMemory(run.Plan.Memory); err != nil {
+		if err := m.state.keepMemory(remembered(in.Memory, run.Plan, run.Report)); err != nil {
 			return err
 		}
 	}

@@ -155,6 +155,20 @@ func (r *Roster) partner(rel *relationship, server int) bool {
 	return p.PushToPartner && (p.PushReservations || p.PushScopeInfo) && acting >= 0 && !fallback && acting != server && rel.has(server)
 }
 
+// Lacks reports whether NetBox records a scope that a server has or shares with
+// its partner, and that it did not list.
+func (r *Roster) Lacks(s *windhcp.Server) bool {
+	server := r.serverOf(s.Host)
+	return slices.ContainsFunc(r.records, func(rec *record) bool {
+		rel := r.relationshipNamed(rec.Source.Failover)
+		if rec.Source.Server != s.Host && (rel == nil || !rel.has(server)) {
+			return false
+		}
+		_, listed := s.Scope(rec.Subnet.Addr())
+		return !listed
+	})
+}
+
 // Silent says of a server that was not asked why not; empty if it was.
 func (r *Roster) Silent(host string) string {
 	server := r.serverOf(host)

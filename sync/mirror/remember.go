@@ -1,0 +1,39 @@
+package mirror
+
+import (
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+)
+
+// remembered is the memory after a run: what the plan would have remembered,
+// but for steps that were not done what was known before. Otherwise a
+// reservation nobody pushed could be deleted as one that was, and one that could
+// not be deleted would come back to NetBox as new (windows-dhcp.md 5.2).
+func remembered(before plan.Memory, p *plan.Plan, report *apply.Report) plan.Memory {
+	after := p.Memory
+	for i := range report.Results {
+		r := &report.Results[i]
+		if r.Outcome == object.Done || r.Outcome == object.Unchanged {
+			continue
+		}
+		s := &r.Step
+		switch {
+		case s.Kind == plan.WindowsReservation && s.Action != object.Update:
+			restore(after.Pushed, before.Pushed, plan.PushedKey{Server: s.Target, Addr: s.Addr})
+		case s.Kind == object.IPAddress && len(s.AddTags)+len(s.RemoveTags) > 0:
+			restore(after.Invalid, before.Invalid, s.ID)
+		case s.Kind == object.IPAddress && s.Action != object.Create:
+			restore(after.Leases, before.Leases, plan.Place{VRF: s.VRF, Addr: s.Addr})
+		}
+	}
+	return after
+}
+
+func restore[K comparable, V any](after, before map[K]V, key K) {
+	if v, known := before[key]; known {
+		after[key] = v
+	} else {
+		delete(after, key)
+	}
+}
