@@ -168,11 +168,17 @@ func TestImportListsWhatItMadeAndChangesNothingTheSecondTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if saved, err := plan.Parse(data); err != nil || saved.Empty() {
+	saved, err := plan.Parse(data)
+	if err != nil || saved.Empty() || len(saved.Imported) != 4 {
 		t.Error(err)
 	}
+	if want := "scopes: 3 created, 0 skipped, 0 errors"; !strings.Contains(stdout, want) {
+		t.Errorf("no %q in\n%s", want, stdout)
+	}
 	s.forget()
-	s.expect(exitOK, "import")
+	if stdout, want := s.expect(exitOK, "import"), "scopes: 0 created, 3 skipped, 0 errors"; !strings.Contains(stdout, want) {
+		t.Errorf("no %q in\n%s", want, stdout)
+	}
 	s.writesNothing()
 }
 

@@ -170,6 +170,10 @@ func (s *session) report(run *mirror.Run) {
 			entry.Error("step failed")
 		case object.Changed, object.Gone:
 			entry.Info("changed meanwhile, left to the next run")
+		case object.Done:
+			if r.Error != "" {
+				entry.Warn("step done, but not as asked for")
+			}
 		}
 	}
 }

@@ -35,7 +35,7 @@ the lock; 64 command line, settings, or NetBox not prepared.`,
 	c.addTo(cmd.Flags())
 	c.addDryRun(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the run as JSON")
-	cmd.Flags().StringVar(&report, "report", "", "write the plan with its notes to this file, as JSON")
+	cmd.Flags().StringVar(&report, "report", "", "write the plan with its notes and what was created, skipped or failed to this file, as JSON")
 	return cmd
 }
 
@@ -60,6 +60,9 @@ func (p *program) runImport(ctx context.Context, c choice, report string, asJSON
 		o := p.textOptions()
 		o.Verbose = true // what was passed over belongs to the result (windows-dhcp.md 4)
 		if err := run.Plan.Text(p.stdout, o); err != nil {
+			return err
+		}
+		if err := run.Plan.ImportText(p.stdout); err != nil {
 			return err
 		}
 		s.shown = true

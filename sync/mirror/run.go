@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
@@ -96,6 +97,11 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run, fits fun
 		Progress: func(done, total int) { o.progress("writing", done, total) },
 	})
 	run.Summary = run.Report.Summary() + noteCounts(run.Plan)
+	for _, r := range run.Report.Results {
+		if r.Outcome != object.Done && r.Outcome != object.Unchanged {
+			run.Plan.ImportFailed(&r.Step, r.Error)
+		}
+	}
 	if run.Mode == plan.Sync {
 		if err := m.state.keepMemory(remembered(in.Memory, run.Plan, run.Report)); err != nil {
 			return err

@@ -90,6 +90,9 @@ func Build(in Input) *Plan {
 		b.checkStatuses()
 	}
 	b.reflectScopes()
+	if in.Policy.Mode == Import {
+		b.plan.Imported = b.importResult()
+	}
 	return b.finish()
 }
 

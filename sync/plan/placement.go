@@ -170,10 +170,20 @@ func (b *builder) rangeStep(id subnetKey, p *placed) (Step, bool) {
 	}
 	b.claimed = append(b.claimed, p.own)
 	step.Action, step.Rule, step.Why, step.AddTags = object.Create, "4 step 2", "a scope of "+p.own.Source.String(), []string{object.TagScope}
+	step.Journal = b.recordedFrom(p.own)
 	want["vrf"], want["role"], want["status"] = idOrNil(id.vrf), idOrNil(b.nb.Roles[object.RoleScope]), "active"
 	order := append([]string{"vrf", "role", "status"}, rangeFieldOrder()...)
 	step.Changes = differences(order, map[string]any{"description": ""}, want)
 	return step, true
+}
+
+// recordedFrom is the journal entry of a range for a scope NetBox did not know.
+func (b *builder) recordedFrom(rec *record) string {
+	i := slices.IndexFunc(b.units, func(u *unit) bool { return u.want == rec && u.rec == nil })
+	if i < 0 {
+		return ""
+	}
+	return "recorded from " + b.host(b.units[i].server)
 }
 
 // restrict takes out of the fields of a recorded scope what is not written: a

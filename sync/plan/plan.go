@@ -33,6 +33,7 @@ type Plan struct {
 	Notes      []Note      `json:"notes"`
 	Scopes     []ScopeSeen `json:"scopes"`
 	Violations []Violation `json:"violations"`
+	Imported   []Category  `json:"imported,omitempty"` // of an import
 
 	// Memory is what has to be remembered once the steps are done.
 	Memory Memory `json:"-"`
@@ -94,7 +95,8 @@ type Step struct {
 	Rule string `json:"rule"` // "3.5 row 4"
 	Why  string `json:"why"`
 
-	// Journal is text for a journal entry of the object, written after the step.
+	// Journal is text for a journal entry of the object, written after the step:
+	// as information of an object that was made, as a warning of one that changed.
 	Journal string `json:"journal,omitempty"`
 }
 
