@@ -60,6 +60,9 @@ func (m *Mirror) examine(ctx context.Context, host string) []netbox.Finding {
 		add(netbox.Notice, "not asked: disabled or in maintenance", "")
 		return findings
 	}
+	if expiry, ok := m.tokenExpiry(host); ok && expiry.Before(m.now()) {
+		add(netbox.Failure, "the app token ended on "+expiry.Format(time.DateOnly), "make a new one and replace the file")
+	}
 	client := m.servers[host]
 	health, scopes, err := m.checkServer(ctx, host)
 	for _, w := range client.Warnings() {
@@ -85,9 +88,6 @@ func (m *Mirror) examine(ctx context.Context, host string) []netbox.Finding {
 		if err := client.CheckWriter(ctx); err != nil && psu.KindOf(err) != psu.NotFound {
 			add(netbox.Failure, "pushing is on, but: "+err.Error(), "give the token the role DHCPWriter, or switch pushing off")
 		}
-	}
-	if expiry, ok := m.tokenExpiry(host); ok && expiry.Before(m.now()) {
-		add(netbox.Failure, "the app token ended on "+expiry.Format(time.DateOnly), "make a new one and replace the file")
 	}
 	return findings
 }

@@ -58,6 +58,7 @@ func (m *Mirror) run(ctx context.Context, o Options, fits func(*plan.Plan) error
 	if err == nil {
 		defer unlock()
 		m.began(run)
+		defer m.idle(run)
 		err = m.planAndApply(ctx, o, run, fits)
 	}
 	run.Took = m.now().Sub(run.Started)

@@ -100,14 +100,20 @@ func (m *Mirror) began(run *Run) {
 	m.running = run
 }
 
+// idle notes that a run is over, in whatever way.
+func (m *Mirror) idle(run *Run) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.running == run {
+		m.running = nil
+	}
+}
+
 // ended notes what came of a run.
 func (m *Mirror) ended(run *Run) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.last = run
-	if m.running == run {
-		m.running = nil
-	}
 	if run.Plan != nil {
 		m.planned = run
 	}

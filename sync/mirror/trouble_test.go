@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -329,12 +330,14 @@ func TestASavedPlanIsRefusedWhenTheGroundMoved(t *testing.T) {
 
 // windows-dhcp.md 9 row 18: runs are counted from the start.
 func TestTheLoopRunsAtOnceAndWhenAskedTo(t *testing.T) {
-	l, m := inStep(t, "")
+	_, m := inStep(t, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	ran := make(chan *mirror.Run)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		m.Loop(t.Context(), time.Hour, mirror.Options{}, func(r *mirror.Run, _ error) { ran <- r })
+		m.Loop(ctx, time.Hour, mirror.Options{}, func(r *mirror.Run, _ error) { ran <- r })
 	}()
 	<-ran
 	if !m.SyncNow([]string{"dh1.corp.example"}) {
@@ -343,8 +346,8 @@ func TestTheLoopRunsAtOnceAndWhenAskedTo(t *testing.T) {
 	if r := <-ran; len(r.Servers) != 1 {
 		t.Errorf("servers of the run on demand: %v", r.Servers)
 	}
-	_ = l
-	go func() { <-ran }()
+	cancel()
+	<-done
 }
 
 func TestThePluginBesideUsIsRefused(t *testing.T) {

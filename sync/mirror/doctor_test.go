@@ -1,0 +1,141 @@
+package mirror_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
+)
+
+// windows-dhcp.md section 9 row 22: each failure text.
+func TestTheDoctorSaysWhatIsWrongWithAServer(t *testing.T) {
+	fault := func(f psutest.Fault) func(*mirrortest.Lab) {
+		return func(l *mirrortest.Lab) { l.Servers[0].Fail(f) }
+	}
+	config := func(change func(*psutest.Config)) func(*mirrortest.Lab) {
+		return func(l *mirrortest.Lab) { l.Servers[0].Configure(change) }
+	}
+	part := base64.RawURLEncoding.EncodeToString
+	ended := part([]byte(`{"alg":"HS256"}`)) + "." + part(fmt.Appendf(nil, `{"exp":%d}`, time.Date(2020, 2, 3, 0, 0, 0, 0, time.UTC).Unix())) + ".AAAA"
+	for _, c := range []struct {
+		name          string
+		settings, own string
+		spoil         func(*mirrortest.Lab)
+		severity      netbox.Severity
+		say           []string
+	}{
+		{name: "all is well but for plain HTTP", severity: netbox.Warning, say: []string{"plain HTTP"}},
+		{name: "in maintenance", own: "maintenance: true\n", severity: netbox.Notice, say: []string{"not asked"}},
+		{name: "no answer", spoil: fault(psutest.Fault{Kind: psutest.Drop}), severity: netbox.Failure, say: []string{"check the network and the Windows Firewall rule"}},
+		{name: "no listener", spoil: func(l *mirrortest.Lab) { l.Servers[0].Close() }, severity: netbox.Failure, say: []string{"PowerShellUniversal runs", "port"}},
+		{name: "401", spoil: fault(psutest.Fault{Kind: psutest.Unauthorized}), severity: netbox.Failure, say: []string{"401", "valid app token"}},
+		{name: "403", spoil: fault(psutest.Fault{Kind: psutest.Forbidden}), severity: netbox.Failure, say: []string{"403", "DHCPReader"}},
+		{name: "a page of PowerShell Universal", spoil: fault(psutest.Fault{Kind: psutest.HTML200}), severity: netbox.Failure, say: []string{"endpoint script is installed"}},
+		{name: "a redirect", spoil: fault(psutest.Fault{Kind: psutest.Redirect}), severity: netbox.Failure, say: []string{"scheme, host and port"}},
+		{name: "a scope that fails the list", spoil: fault(psutest.Fault{Path: "scopes", Kind: psutest.Error500}), severity: netbox.Failure, say: []string{"one scope that the script cannot describe"}},
+		{name: "a scope nobody understands", spoil: fault(psutest.Fault{Path: "scopes", Kind: psutest.MalformedEntry, Entry: "x"}), severity: netbox.Failure, say: []string{"1 scopes cannot be understood"}},
+		{name: "an empty answer", spoil: fault(psutest.Fault{Path: "scopes", Kind: psutest.Blank200}), severity: netbox.Failure, say: []string{"log of PowerShell Universal"}},
+		{name: "no scopes", spoil: func(l *mirrortest.Lab) { l.Servers[0].Edit(func(w *psutest.World) { w.Scopes = nil }) }, severity: netbox.Warning, say: []string{"lists no scope", "account of PowerShell Universal"}},
+		{name: "no relationships", spoil: fault(psutest.Fault{Path: "failover", Kind: psutest.Error500}), severity: netbox.Failure, say: []string{"failover"}},
+		{name: "an old script", spoil: config(func(c *psutest.Config) { c.Script = psutest.NoVersion }), severity: netbox.Notice, say: []string{"older than 1.0.0", "dhcp_endpoints.ps1"}},
+		{name: "another script", spoil: config(func(c *psutest.Config) { c.Script = "1.0.1" }), severity: netbox.Notice, say: []string{"endpoint script 1.0.1", "dhcp_endpoints.ps1"}},
+		{name: "a reader's token with a push on", settings: "push_reservations: true\n", spoil: func(l *mirrortest.Lab) { l.File("dh1.token", l.Servers[0].Reader()) }, severity: netbox.Failure, say: []string{"pushing is on", "DHCPWriter"}},
+		{name: "a token that ended", spoil: func(l *mirrortest.Lab) { l.File("dh1.token", ended) }, severity: netbox.Failure, say: []string{"ended on 2020-02-03", "make a new one"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
+			s := l.Add(psutest.Example("dh1.corp.example"))
+			m := l.Open(c.settings, map[string]string{s.Host(): c.own})
+			if c.spoil != nil {
+				c.spoil(l)
+			}
+			l.Front.Forget()
+			found := false
+			findings := m.Doctor(t.Context(), mirror.Options{})
+			for _, f := range findings {
+				said := f.Severity == c.severity && f.Object == "server "+s.Host()
+				for _, text := range c.say {
+					said = said && strings.Contains(f.String(), text)
+				}
+				found = found || said
+				if strings.Contains(f.String(), s.Writer()) || strings.Contains(f.String(), ended) {
+					t.Errorf("a token is shown: %s", f)
+				}
+			}
+			if !found {
+				t.Errorf("no %s with %q: %v", c.severity, c.say, findings)
+			}
+			for _, w := range l.Front.Writes() {
+				if w.Path != "ipam/ip-ranges/0/" { // whether the token might, of an object that cannot be
+					t.Errorf("written to NetBox: %v", w)
+				}
+			}
+		})
+	}
+}
+
+// A reader's token is all that is needed with both pushes off, and nothing but
+// reads is sent.
+func TestTheDoctorDoesNotAskForRightsNobodyNeeds(t *testing.T) {
+	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
+	s := l.Add(psutest.Example("dh1.corp.example"))
+	m := l.Open("", nil)
+	l.File("dh1.token", s.Reader())
+	for _, f := range m.Doctor(t.Context(), mirror.Options{}) {
+		if f.Severity == netbox.Failure {
+			t.Error(f)
+		}
+	}
+	if w := s.Writes(); len(w) > 0 {
+		t.Errorf("sent: %v", w)
+	}
+}
+
+// windows-dhcp.md 3.1 and section 9 row 22: what a run cannot do without is named,
+// with what to do, before a server is asked.
+func TestARunSaysWhatNetBoxLacks(t *testing.T) {
+	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
+	s := l.Add(psutest.Example("dh1.corp.example"))
+	m := l.Open("protect: {tag: dhcp-protect}\n", nil)
+	for _, c := range []struct{ path, query, say string }{
+		{"extras/custom-fields", "name=dhcp_managed", "custom field dhcp_managed"},
+		{"extras/custom-fields", "name=dhcp_client_id", "custom field dhcp_client_id"},
+		{"extras/custom-fields", "name=dhcp_scope_name", "custom field dhcp_scope_name"},
+		{"extras/custom-fields", "name=dhcp_server", "custom field dhcp_server"},
+		{"extras/custom-fields", "name=dhcp_failover", "custom field dhcp_failover"},
+		{"extras/custom-fields", "name=dhcp_router", "custom field dhcp_router"},
+		{"extras/custom-fields", "name=dhcp_lease_seconds", "custom field dhcp_lease_seconds"},
+		{"extras/custom-fields", "name=dhcp_exclusions", "custom field dhcp_exclusions"},
+		{"extras/custom-fields", "name=dhcp_options", "custom field dhcp_options"},
+		{"extras/custom-fields", "name=dhcp_other_sources", "custom field dhcp_other_sources"},
+		{"ipam/roles", "slug=dhcp-scope", "IPAM role dhcp-scope"},
+		{"extras/tags", "slug=windows-dhcp", "tag windows-dhcp"},
+		{"extras/tags", "slug=windows-dhcp-data", "tag windows-dhcp-data"},
+		{"extras/tags", "slug=dhcp-protect", "tag dhcp-protect"},
+	} {
+		rows := l.Get(c.path, c.query)
+		if len(rows) != 1 {
+			t.Fatalf("%s?%s: %v", c.path, c.query, rows)
+		}
+		if c.path == "extras/tags" && c.query == "slug=windows-dhcp-data" {
+			for _, row := range l.Get("extras/config-contexts", "") {
+				l.Remove("extras/config-contexts", row["id"])
+			}
+		}
+		l.Remove(c.path, rows[0]["id"])
+		r, err := m.Sync(t.Context(), mirror.Options{})
+		if err == nil || r.Code != 64 || !strings.Contains(err.Error(), c.say) || !strings.Contains(err.Error(), "run netbox-dhcp-sync bootstrap") {
+			t.Errorf("without %s: code %d, %v", c.say, r.Code, err)
+		}
+	}
+	if n := len(s.Requests()); n > 0 {
+		t.Errorf("%d requests to the server", n)
+	}
+}
