@@ -24,8 +24,8 @@ eval "$(bash "$netbox" env)"
 say 'suites'
 export INTEGRATION=1 REQUIRE_INTEGRATION=1
 go build -o bin/ ./cmd/...
-go test -count=1 -timeout 20m ${GOTESTFLAGS:-} -p 1 \
-  ./internal/netbox/... ./launch/... ./test/netns/... ./test/scenario/...
+go test -count=1 -timeout 30m ${GOTESTFLAGS:-} -p 1 \
+  ./internal/netbox/... ./launch/... ./test/netns/... ./test/scenario/... ./test/boot/...
 
 # Last, and in a NetBox that is thrown away: it takes minutes to delete
 # ten thousand addresses again.

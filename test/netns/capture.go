@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -58,11 +57,11 @@ func (c *Capture) read(conn *packet.Conn) {
 	buf := make([]byte, 65536)
 	for {
 		n, _, err := conn.ReadFrom(buf)
-		if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed) {
-			return
+		if errors.Is(err, unix.ENETDOWN) {
+			continue // told once each time the interface goes down
 		}
 		if err != nil {
-			continue // the interface is down for a moment
+			return // closed, or the interface is gone
 		}
 		c.mu.Lock()
 		c.frames = append(c.frames, Frame{At: time.Now(), Data: slices.Clone(buf[:n])})

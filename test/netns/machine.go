@@ -97,7 +97,8 @@ func (s *Segment) PowerOn(f Firmware, mac net.HardwareAddr) (*Machine, error) {
 	if !f.rom {
 		card += ",romfile="
 	}
-	args = append(args, "-device", "virtio-rng-pci", "-netdev", "tap,id=lan,script=no,downscript=no,ifname="+port, "-device", card)
+	// Its number, which firmware tells as option 97, is made from the hardware address.
+	args = append(args, "-uuid", fmt.Sprintf("636f7265-6468-6370-6e62-%x", []byte(mac)), "-device", "virtio-rng-pci", "-netdev", "tap,id=lan,script=no,downscript=no,ifname="+port, "-device", card)
 	process, err := s.bridge.Start(f.program, args...)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,180 @@
+//go:build linux
+
+package boot
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+)
+
+// access is how an administrator reaches the real NetBox.
+type access struct {
+	url, token string
+}
+
+func realNetBox(t *testing.T) access {
+	t.Helper()
+	a := access{url: strings.TrimSuffix(os.Getenv("NETBOX_URL"), "/"), token: os.Getenv("NETBOX_TOKEN")}
+	if file := os.Getenv("NETBOX_TOKEN_FILE"); a.token == "" && file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatalf("read token: %v", err)
+		}
+		a.token = strings.TrimSpace(string(b))
+	}
+	if a.url != "" && a.token != "" {
+		return a
+	}
+	if os.Getenv("REQUIRE_INTEGRATION") == "1" {
+		t.Fatal("NETBOX_URL and NETBOX_TOKEN or NETBOX_TOKEN_FILE are not set")
+	}
+	t.Skip("no real NetBox: NETBOX_URL and NETBOX_TOKEN or NETBOX_TOKEN_FILE are not set")
+	return a
+}
+
+// addr is where NetBox listens.
+func (a access) addr(t *testing.T) netip.AddrPort {
+	t.Helper()
+	u, err := url.Parse(a.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := netip.ParseAddrPort(u.Host)
+	if err != nil {
+		t.Fatalf("NETBOX_URL must name a loopback address and a port: %v", err)
+	}
+	return at
+}
+
+// edit changes an object as a person would.
+func (a access) edit(t *testing.T, path string, id int64, fields map[string]any) {
+	t.Helper()
+	body, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, fmt.Sprintf("%s/api/%s/%d/", a.url, path, id), bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	scheme := "Token "
+	if strings.HasPrefix(a.token, "nbt_") {
+		scheme = "Bearer "
+	}
+	req.Header.Set("Authorization", scheme+a.token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := new(http.Client).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if out, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("PATCH %s %d: %d %s %v", path, id, resp.StatusCode, out, err)
+	}
+}
+
+// Networks of the run: near the server, and behind a relay.
+const (
+	near = 1
+	far  = 2
+)
+
+func host(n, h int) netip.Addr { return netip.MustParseAddr(fmt.Sprintf("10.60.%d.%d", n, h)) }
+func ip(n, h int) netip.Prefix { return netip.PrefixFrom(host(n, h), 24) }
+
+// computers are in NetBox, each with a hardware address and an address of its own. They are the
+// same in every run, and in the inventory of plugins/pxe/testdata: names of the run keep
+// NetBox's objects apart.
+func computers() []computer {
+	return []computer{
+		{name: "bios", network: near, number: 11},
+		{name: "efi", network: near, number: 12},
+		{name: "efi-http", network: near, number: 13},
+		{name: "arm64", network: near, number: 14},
+		{name: "arm64-http", network: near, number: 15},
+		{name: "guarded", network: near, number: 16, guarded: true},
+		{name: "remote", network: far, number: 17, guarded: true},
+	}
+}
+
+type computer struct {
+	name    string
+	network int
+	number  int
+	guarded bool // has the redeploy switch, off
+}
+
+func (c computer) addr() netip.Prefix { return ip(c.network, c.number) }
+func (c computer) mac() []byte        { return []byte{0x02, 0xb0, 0x07, 0, byte(c.network), byte(c.number)} }
+
+// find is the computer of a name.
+func find(t *testing.T, name string) computer {
+	t.Helper()
+	for _, c := range computers() {
+		if c.name == name {
+			return c
+		}
+	}
+	t.Fatalf("no computer %q", name)
+	return computer{}
+}
+
+// fleet is the one config context of the whole fleet. Boot server and DHCP server are two hosts.
+func fleet() map[string]any {
+	files, web := host(near, 5).String(), "http://"+netip.AddrPortFrom(host(near, 5), webPort).String()
+	return map[string]any{"pydhcp_configuration": map[string]any{
+		"tftp_server":    files,
+		"pxe_boot_file":  "undionly.kpxe",
+		"uefi_boot_file": "ipxe.efi",
+		"http_boot_url":  web + "/ipxe.efi",
+		"boot_files":     map[string]string{"11": "hello-arm64.efi", "19": web + "/hello-arm64.efi"},
+		"ipxe_boot_file": web + "/boot.ipxe",
+	}}
+}
+
+func (l *lab) world() netboxtest.World {
+	vrf, site := l.name("lab"), l.name("site")
+	w := netboxtest.World{
+		CustomFields: []netboxtest.CustomField{
+			{Name: l.field("redeploy"), Type: "boolean", ObjectTypes: []string{"dcim.device"}},
+			{Name: l.field("confirm"), Type: "text", ObjectTypes: []string{"dcim.device"}},
+		},
+		Tags:  []netboxtest.Tag{{Name: l.name("Gateway")}},
+		Sites: []netboxtest.Site{{Name: site}},
+		VRFs:  []netboxtest.VRF{{Name: vrf}},
+		Prefixes: []netboxtest.Prefix{
+			{Prefix: ip(near, 0).String(), VRF: vrf, Site: site}, {Prefix: ip(far, 0).String(), VRF: vrf, Site: site},
+		},
+		IPs:      []netboxtest.IP{{Address: ip(far, 1).String(), VRF: vrf, Tags: []string{l.name("Gateway")}}},
+		Contexts: []netboxtest.Context{{Name: l.name("fleet"), Sites: []string{site}, Data: fleet()}},
+	}
+	for _, c := range computers() {
+		d := netboxtest.Device{
+			Name: l.name(c.name), Site: site, Role: l.name("server"), Type: l.name("box"), Maker: l.name("maker"),
+			Interfaces: []netboxtest.Interface{{
+				Name: "eth0", MACs: []string{fmt.Sprintf("%X", c.mac())}, IPs: []netboxtest.IP{{Address: c.addr().String(), VRF: vrf}},
+			}},
+		}
+		if c.guarded {
+			d.CustomFields = map[string]any{l.field("redeploy"): false, l.field("confirm"): d.Name}
+		}
+		w.Devices = append(w.Devices, d)
+	}
+	return w
+}
+
+// afterwards is a test whose context does not end before its cleanups.
+type afterwards struct{ testing.TB }
+
+func (afterwards) Context() context.Context { return context.Background() }
