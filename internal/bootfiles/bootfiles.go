@@ -19,8 +19,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// drainTime is how long transfers under way may take after the end.
-const drainTime = 5 * time.Second
+// pace is how long things are waited for.
+type pace struct {
+	second time.Duration // what TFTP counts in
+	drain  time.Duration // for transfers under way after the end
+}
 
 // Config says what is served, where and to how many.
 type Config struct {
@@ -43,6 +46,7 @@ type Config struct {
 type Service struct {
 	folder Folder
 	meter  *meter
+	pace   pace
 	tftp   *tftpServer // nil: not served
 	http   *httpServer // nil: not served
 }
@@ -58,7 +62,7 @@ func Listen(c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{folder: folder, meter: m}
+	s := &Service{folder: folder, meter: m, pace: pace{second: time.Second, drain: 5 * time.Second}}
 	if c.TFTPListen != "" {
 		if s.tftp, err = listenTFTP(c.TFTPListen, folder, newSlots(c.MaxTransfers, c.MaxPerClient), m); err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -94,10 +98,10 @@ func (s *Service) Serve(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	if s.tftp != nil {
-		running.Go(func() { s.tftp.serve(ctx) })
+		running.Go(func() { s.tftp.serve(ctx, s.pace) })
 	}
 	if s.http != nil {
-		running.Go(func() { s.http.serve(ctx) })
+		running.Go(func() { s.http.serve(ctx, s.pace.drain) })
 	}
 }
 

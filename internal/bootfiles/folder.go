@@ -76,7 +76,7 @@ func clean(name string) (string, error) {
 		path = append(path, element)
 	}
 	if len(path) == 0 {
-		return "", ErrName
+		return "", ErrNotFound // the folder itself
 	}
 	return strings.Join(path, "/"), nil
 }

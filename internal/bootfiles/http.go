@@ -44,8 +44,8 @@ func listenHTTP(address string, folder Folder, slots *slots, m *meter) (*httpSer
 	return s, nil
 }
 
-// serve answers requests until ctx ends; what is under way then has 5 seconds.
-func (s *httpServer) serve(ctx context.Context) {
+// serve answers requests until ctx ends; what is under way then is waited for.
+func (s *httpServer) serve(ctx context.Context, drain time.Duration) {
 	srv := &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: headerTime,
@@ -59,7 +59,7 @@ func (s *httpServer) serve(ctx context.Context) {
 	defer func() { <-ended }()
 	context.AfterFunc(ctx, func() {
 		defer close(ended)
-		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 		defer cancel()
 		if srv.Shutdown(patience) != nil {
 			_ = srv.Close() // the clients that are cut off are told by it

@@ -17,6 +17,9 @@ import (
 const (
 	// maxRequest is more than the 512 bytes RFC 2347 allows for a request.
 	maxRequest = 1024
+	// requestBuffer is what the kernel keeps while we are not scheduled: a rack
+	// that is switched on asks all at once.
+	requestBuffer = 1 << 20
 	// readPause keeps a socket that only fails from eating a processor.
 	readPause = 100 * time.Millisecond
 )
@@ -39,9 +42,11 @@ type tftpServer struct {
 	slots  *slots
 	rate   rate
 	meter  *meter
+	second time.Duration
 
 	mu      sync.Mutex
 	running map[netip.AddrPort]*transfer
+	alive   int // transfers, with those given up that have not ended yet
 	all     sync.WaitGroup
 }
 
@@ -53,21 +58,22 @@ func listenTFTP(address string, folder Folder, slots *slots, m *meter) (*tftpSer
 	}
 	conn := pc.(*net.UDPConn)
 	socket := ipv4.NewPacketConn(conn)
-	if err := socket.SetControlMessage(ipv4.FlagDst, true); err != nil {
+	if err := errors.Join(conn.SetReadBuffer(requestBuffer), socket.SetControlMessage(ipv4.FlagDst, true)); err != nil {
 		return nil, errors.Join(listenError("TFTP", address, err), conn.Close())
 	}
 	return &tftpServer{conn: conn, socket: socket, folder: folder, slots: slots, meter: m, running: make(map[netip.AddrPort]*transfer)}, nil
 }
 
 // serve answers requests until ctx ends, and returns when all transfers have.
-func (s *tftpServer) serve(ctx context.Context) {
+func (s *tftpServer) serve(ctx context.Context, p pace) {
+	s.second = p.second
 	transfers, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(errStopped)
 	defer context.AfterFunc(ctx, func() {
 		_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // fails only if closed, which ends reading too
 	})()
 	s.read(ctx, transfers)
-	late := time.AfterFunc(drainTime, func() { cut(errStopped) })
+	late := time.AfterFunc(p.drain, func() { cut(errStopped) })
 	defer late.Stop()
 	s.all.Wait()
 }
@@ -128,7 +134,7 @@ func (s *tftpServer) receive(ctx context.Context, b []byte, source netip.AddrPor
 	if s.repeated(source, b) {
 		return
 	}
-	s.begin(ctx, &transfer{asked: asked, request: r, raw: bytes.Clone(b), client: source, local: local})
+	s.begin(ctx, &transfer{asked: asked, request: r, raw: bytes.Clone(b), client: source, local: local, second: s.second})
 }
 
 // repeated reports whether b is the repetition of a request that is being
@@ -159,9 +165,12 @@ func (s *tftpServer) begin(ctx context.Context, t *transfer) {
 		s.meter.refused(t.asked, surplus, nil)
 		return
 	}
-	s.mu.Lock()
-	s.running[t.client] = t
-	s.mu.Unlock()
+	if !s.enter(t) {
+		t.slot.release()
+		t.cancel(nil)
+		s.meter.refused(t.asked, surplus, nil)
+		return
+	}
 	s.all.Go(func() {
 		defer s.finish(t)
 		defer t.cancel(nil)
@@ -169,10 +178,24 @@ func (s *tftpServer) begin(ctx context.Context, t *transfer) {
 	})
 }
 
+// enter makes t one of the running transfers, unless too many that were given up
+// still have to end: a flood gives up faster than goroutines do.
+func (s *tftpServer) enter(t *transfer) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.alive >= 2*s.slots.total {
+		return false
+	}
+	s.alive++
+	s.running[t.client] = t
+	return true
+}
+
 func (s *tftpServer) finish(t *transfer) {
 	t.slot.release()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.alive--
 	if s.running[t.client] == t {
 		delete(s.running, t.client)
 	}

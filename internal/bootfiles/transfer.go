@@ -42,6 +42,7 @@ type transfer struct {
 	raw     []byte // the request as received
 	client  netip.AddrPort
 	local   net.IP // where it was sent to
+	second  time.Duration
 	slot    *slot
 	cancel  context.CancelCauseFunc
 
@@ -182,7 +183,7 @@ func (t *transfer) await(ctx context.Context, first uint16, count int, until tim
 // of gets three packets in five seconds, so that forged requests neither send
 // much to anybody nor hold a place for long.
 func (t *transfer) patience() []time.Duration {
-	const s = time.Second
+	s := t.second
 	own := time.Duration(t.terms.interval) * s
 	switch {
 	case !t.heard.Load():

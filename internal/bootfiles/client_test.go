@@ -1,0 +1,185 @@
+package bootfiles
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// patience is how long tests wait for what must come.
+const patience = 20 * time.Second
+
+// client is a TFTP client for one request, written from the RFCs and not from
+// the server: 1350, 2347 to 2349, 7440.
+type client struct {
+	t    testing.TB
+	conn *net.UDPConn
+	to   netip.AddrPort // the server's port for requests
+	peer netip.AddrPort // and for the transfer, once heard of
+
+	// lose says that the packet with this block number is lost on its way to
+	// the client, given how often it was sent before.
+	lose func(block uint16, before int) bool
+	// echo says how often each acknowledgement is sent, 1 if 0.
+	echo int
+
+	received int // DATA packets, lost ones included
+}
+
+// datagram is a packet from the server.
+type datagram struct {
+	op, number uint16
+	rest       []byte
+}
+
+// refused is an ERROR from the server.
+type refused struct {
+	code uint16
+	text string
+}
+
+func (e refused) Error() string { return fmt.Sprintf("error %d: %s", e.code, e.text) }
+
+// newClient has a port of its own at a loopback address, 127.0.0.1 if empty.
+func newClient(t testing.TB, to netip.AddrPort, from string) *client {
+	t.Helper()
+	if from == "" {
+		from = "127.0.0.1"
+	}
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(from)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return &client{t: t, conn: conn, to: to}
+}
+
+// packet joins an opcode and texts, each closed by NUL.
+func packet(op byte, texts ...string) []byte {
+	b := []byte{0, op}
+	for _, text := range texts {
+		b = append(append(b, text...), 0)
+	}
+	return b
+}
+
+func (c *client) write(to netip.AddrPort, b []byte) {
+	c.t.Helper()
+	if _, err := c.conn.WriteToUDPAddrPort(b, to); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// ask sends a read request; options are names and values in turn.
+func (c *client) ask(name, mode string, options ...string) {
+	c.t.Helper()
+	c.write(c.to, packet(opRead, append([]string{name, mode}, options...)...))
+}
+
+func (c *client) ack(number uint16) {
+	c.t.Helper()
+	for range max(1, c.echo) {
+		c.write(c.peer, binary.BigEndian.AppendUint16([]byte{0, opAck}, number))
+	}
+}
+
+// hear returns the server's next packet, or an error after wait.
+func (c *client) hear(wait time.Duration) (datagram, error) {
+	c.t.Helper()
+	if err := c.conn.SetReadDeadline(time.Now().Add(wait)); err != nil {
+		c.t.Fatal(err)
+	}
+	b := make([]byte, 70000)
+	n, from, err := c.conn.ReadFromUDPAddrPort(b)
+	if err != nil {
+		return datagram{}, err
+	}
+	if n < 4 {
+		c.t.Fatalf("packet of %d bytes", n)
+	}
+	d := datagram{op: binary.BigEndian.Uint16(b), number: binary.BigEndian.Uint16(b[2:]), rest: b[4:n]}
+	if d.op == opOack {
+		d.number, d.rest = 0, b[2:n]
+	}
+	c.peer = from
+	return d, nil
+}
+
+// get fetches a file. It returns what the server accepted of the options.
+func (c *client) get(name, mode string, options ...string) ([]byte, map[string]string, error) {
+	c.t.Helper()
+	c.ask(name, mode, options...)
+	var data []byte
+	accepted, sent := map[string]string{}, map[uint16]int{}
+	block, window := 512, 1
+	next, unacked := uint16(1), 0
+	for asked := 1; ; {
+		wait := patience
+		if c.peer == (netip.AddrPort{}) {
+			wait = 200 * time.Millisecond
+		}
+		d, err := c.hear(wait)
+		if errors.Is(err, os.ErrDeadlineExceeded) && wait != patience && asked < 100 { // as every client does
+			c.ask(name, mode, options...)
+			asked++
+			continue
+		}
+		if err != nil {
+			return data, accepted, err
+		}
+		switch d.op {
+		case opError:
+			return data, accepted, refused{d.number, string(bytes.TrimSuffix(d.rest, []byte{0}))}
+		case opOack:
+			fields := bytes.Split(bytes.TrimSuffix(d.rest, []byte{0}), []byte{0})
+			if len(fields)%2 != 0 {
+				return data, accepted, fmt.Errorf("odd OACK %q", d.rest)
+			}
+			for i := 0; i < len(fields); i += 2 {
+				accepted[string(fields[i])] = string(fields[i+1])
+			}
+			block, window = number(accepted["blksize"], block), number(accepted["windowsize"], window)
+			c.ack(0)
+		case opData:
+			c.received++
+			before := sent[d.number]
+			sent[d.number]++
+			if c.lose != nil && c.lose(d.number, before) {
+				continue
+			}
+			if d.number != next {
+				c.ack(next - 1) // RFC 7440 section 4: the last in order
+				unacked = 0
+				continue
+			}
+			data = append(data, d.rest...)
+			next++
+			last := len(d.rest) < block
+			if unacked++; unacked == window || last {
+				c.ack(d.number)
+				unacked = 0
+			}
+			if len(d.rest) > block {
+				return data, accepted, errors.New("a block is too big")
+			}
+			delete(sent, d.number-1000) // numbers come again in a long transfer
+			if last {
+				return data, accepted, nil
+			}
+		}
+	}
+}
+
+func number(text string, otherwise int) int {
+	if n, err := strconv.Atoi(text); err == nil {
+		return n
+	}
+	return otherwise
+}
