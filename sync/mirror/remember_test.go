@@ -9,6 +9,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
 )
 
@@ -115,5 +116,52 @@ func TestWithActiveScopesOnlyTheWholeListIsReadWhereOneIsMissing(t *testing.T) {
 	}
 	if n := len(l.Get("ipam/ip-ranges", "")); n != 3 {
 		t.Errorf("%d scopes are recorded: one that is not active is not gone", n)
+	}
+}
+
+// windows-dhcp.md 4, result: what NetBox did not take is no success.
+func TestAnImportNetBoxRefusesIsListedAsErrors(t *testing.T) {
+	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
+	l.Add(psutest.Example("dh1.corp.example"))
+	m := l.Open("", nil)
+	l.Front.Before(func(r mirrortest.Request) mirrortest.Break {
+		if r.Method == http.MethodPost && strings.HasPrefix(r.Path, "ipam/ip-ranges") {
+			return mirrortest.Denied
+		}
+		return mirrortest.None
+	})
+	r, err := m.Sync(t.Context(), mirror.Options{Mode: plan.Import})
+	if err != nil || r.Code != 1 {
+		t.Fatalf("code %d, %v", r.Code, err)
+	}
+	for i, name := range []string{"failover relationships", "scopes", "option values", "exclusions"} {
+		c := r.Plan.Imported[i]
+		if c.Name != name || len(c.Created) > 0 || (len(c.Errors) > 0) != (i > 0) {
+			t.Errorf("%+v", c)
+		}
+	}
+	l.Front.Before(nil)
+	if c := run(t, m, mirror.Options{Mode: plan.Import}).Plan.Imported[1]; len(c.Created) != 3 || len(c.Errors) > 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// A server that is slow holds up no other.
+func TestServersAreReadAtTheSameTime(t *testing.T) {
+	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
+	l.Add(psutest.Example("dh1.corp.example"))
+	l.Add(psutest.World{})
+	m := l.Open("", nil)
+	until := make(chan struct{})
+	l.Servers[0].Fail(psutest.Fault{Path: "health", Kind: psutest.Slow, Times: 1, Until: until})
+	ended := make(chan error)
+	go func() {
+		_, err := m.Sync(t.Context(), mirror.Options{Mode: plan.Import})
+		ended <- err
+	}()
+	l.Servers[1].AwaitRequests(3) // health, scopes, failover
+	close(until)
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
