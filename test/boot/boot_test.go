@@ -41,7 +41,7 @@ func TestFirmware(t *testing.T) {
 func firmwareBoots(t *testing.T, l *lab) {
 	s := newSite(t, l)
 	s.serve("{gate: 'off'}")
-	files, web := host(near, 5), "http://10.60.1.5:8080"
+	files, web := host(near, serverHost), "http://10.60.1.1:8080"
 	first := func(c computer, class, file string) stage {
 		return stage{Class: class, Addr: c.addr().Addr(), Server: files, File: file, Answered: "PXEClient"}
 	}
@@ -92,7 +92,10 @@ func (s *site) awaitReport(t *testing.T, m *netns.Machine, c computer, self stri
 	t.Helper()
 	platform := strings.Fields(self)
 	want := report{MAC: hex.EncodeToString(c.mac()), IP: c.addr().Addr().String(), Platform: platform[0], Arch: platform[1], Chip: platform[2],
-		Filename: "http://10.60.1.5:8080/boot.ipxe", Next: host(near, 5).String()}
+		Filename: "http://10.60.1.1:8080/boot.ipxe", Next: host(near, serverHost).String()}
+	if c.guarded {
+		want.Filename, want.Next = "http://10.60.1.5:8080/boot.ipxe", host(near, bootHost).String()
+	}
 	timer := time.NewTimer(bootable)
 	defer timer.Stop()
 	select {

@@ -116,7 +116,7 @@ func newSite(t *testing.T, l *lab) *site {
 	s.server.ForwardIn(l.netbox.addr(t), l.netbox.addr(t))
 	s.near = s.Segment("near")
 	s.near.Attach(s.server, "eth0")
-	s.server.AddAddr("eth0", ip(near, 1))
+	s.server.AddAddr("eth0", ip(near, serverHost))
 	s.boot = startBootServer(s)
 	return s
 }
@@ -133,14 +133,14 @@ func (s *site) relayed() *netns.Segment {
 	lan, relay := s.Segment("far"), s.Namespace("relay")
 	s.near.Attach(relay, "up")
 	lan.Attach(relay, "down")
-	relay.AddAddr("up", ip(near, 2))
+	relay.AddAddr("up", ip(near, relayHost))
 	relay.AddAddr("down", ip(far, 1))
 	relay.Forward()
 	advertise(s.t, relay, "down", "fd00:60:2::")
 	to := netip.PrefixFrom(host(far, 0), 24)
-	s.server.AddRoute(to, host(near, 2))
-	s.boot.host.AddRoute(to, host(near, 2))
-	if _, err := netns.Dhcrelay(s.t.Context(), relay, netns.Relay{Down: "down", Up: "up", Server: host(near, 1)}); err != nil {
+	s.server.AddRoute(to, host(near, relayHost))
+	s.boot.host.AddRoute(to, host(near, relayHost))
+	if _, err := netns.Dhcrelay(s.t.Context(), relay, netns.Relay{Down: "down", Up: "up", Server: host(near, serverHost)}); err != nil {
 		s.t.Fatal(err)
 	}
 	return lan
@@ -159,9 +159,9 @@ func advertise(t *testing.T, ns *netns.Namespace, ifname, network string, args .
 	await(t, p, "router advertisement enabled")
 }
 
-// serve starts the program and waits until it has a picture of NetBox and serves. pxe is the
-// section of that name, in braces. It asks NetBox for news once an hour: what reaches a computer
-// sooner was read for it.
+// serve starts the program and waits until it has a picture of NetBox and serves, DHCP and the boot
+// files. pxe is the section of that name, in braces. It asks NetBox for news once an hour: what
+// reaches a computer sooner was read for it.
 func (s *site) serve(pxe string) *netns.Process {
 	s.t.Helper()
 	l := s.lab
@@ -184,7 +184,8 @@ netbox:
   dynamic: {tag: %s}
   gateway: {tag: %s}
   pxe: %s
-`, l.netbox.url, l.token, l.name("lab"), s.t.TempDir(), l.name("DHCP"), l.name("Gateway"), pxe)
+  boot_service: {folder: %q, http_listen: ":%d"}
+`, l.netbox.url, l.token, l.name("lab"), s.t.TempDir(), l.name("DHCP"), l.name("Gateway"), pxe, s.boot.folder, webPort)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}

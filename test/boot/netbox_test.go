@@ -90,6 +90,13 @@ const (
 	far  = 2
 )
 
+// Hosts of the near network.
+const (
+	serverHost = 1 // the program
+	relayHost  = 2
+	bootHost   = 5
+)
+
 func host(n, h int) netip.Addr { return netip.MustParseAddr(fmt.Sprintf("10.60.%d.%d", n, h)) }
 func ip(n, h int) netip.Prefix { return netip.PrefixFrom(host(n, h), 24) }
 
@@ -112,7 +119,9 @@ type computer struct {
 	name    string
 	network int
 	number  int
-	guarded bool // has the redeploy switch, off
+	// guarded computers have the redeploy switch, off, and their files on another host than the DHCP
+	// server; the others' are served by the program itself.
+	guarded bool
 }
 
 func (c computer) addr() netip.Prefix { return ip(c.network, c.number) }
@@ -130,9 +139,10 @@ func find(t *testing.T, name string) computer {
 	return computer{}
 }
 
-// fleet is the one config context of the whole fleet. Boot server and DHCP server are two hosts.
-func fleet() map[string]any {
-	files, web := host(near, 5).String(), "http://"+netip.AddrPortFrom(host(near, 5), webPort).String()
+// fleet is the config context of computers whose boot files are served by host h of the near network:
+// one context for all firmware.
+func fleet(h int) map[string]any {
+	files, web := host(near, h).String(), "http://"+netip.AddrPortFrom(host(near, h), webPort).String()
 	return map[string]any{"pydhcp_configuration": map[string]any{
 		"tftp_server":    files,
 		"pxe_boot_file":  "undionly.kpxe",
@@ -157,7 +167,7 @@ func (l *lab) world() netboxtest.World {
 			{Prefix: ip(near, 0).String(), VRF: vrf, Site: site}, {Prefix: ip(far, 0).String(), VRF: vrf, Site: site},
 		},
 		IPs:      []netboxtest.IP{{Address: ip(far, 1).String(), VRF: vrf, Tags: []string{l.name("Gateway")}}},
-		Contexts: []netboxtest.Context{{Name: l.name("fleet"), Sites: []string{site}, Data: fleet()}},
+		Contexts: []netboxtest.Context{{Name: l.name("fleet"), Sites: []string{site}, Data: fleet(serverHost)}},
 	}
 	for _, c := range computers() {
 		d := netboxtest.Device{
@@ -167,6 +177,7 @@ func (l *lab) world() netboxtest.World {
 			}},
 		}
 		if c.guarded {
+			d.LocalContext = fleet(bootHost)
 			d.CustomFields = map[string]any{l.field("redeploy"): false, l.field("confirm"): d.Name}
 		}
 		w.Devices = append(w.Devices, d)

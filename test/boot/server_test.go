@@ -17,7 +17,8 @@ import (
 
 // bootServer has the boot files: by TFTP and by HTTP, on a host of its own.
 type bootServer struct {
-	host *netns.Namespace
+	host   *netns.Namespace
+	folder string
 	// reports are what booted programs say about themselves.
 	reports chan report
 }
@@ -31,24 +32,23 @@ type report struct {
 // loads undionly.kpxe first, a second iPXE that uses the ROM's driver and is recognised by that.
 const bootScript = `#!ipxe
 iseq ${platform}/${net0/chip} pcbios/virtio-net && chain tftp://${next-server}/undionly.kpxe ||
-imgfetch http://${next-server}:8080/report?mac=${net0/mac:hexraw}&ip=${net0/ip}&platform=${platform}&arch=${buildarch}&chip=${net0/chip}&next=${next-server}&filename=${filename:uristring} ||
+imgfetch http://10.60.1.5:8080/report?mac=${net0/mac:hexraw}&ip=${net0/ip}&platform=${platform}&arch=${buildarch}&chip=${net0/chip}&next=${next-server}&filename=${filename:uristring} ||
 echo the boot script has ended
 prompt
 `
 
 func startBootServer(s *site) *bootServer {
 	s.t.Helper()
-	b := &bootServer{host: s.Namespace("boot"), reports: make(chan report, 16)}
+	b := &bootServer{host: s.Namespace("boot"), folder: bootFiles(s.t), reports: make(chan report, 16)}
 	s.near.Attach(b.host, "eth0")
-	b.host.AddAddr("eth0", ip(near, 5))
-	folder := bootFiles(s.t)
-	advertise(s.t, b.host, "eth0", "fd00:60:1::", "--enable-tftp", "--tftp-root="+folder)
-	l, err := b.host.Listen(netip.AddrPortFrom(host(near, 5), webPort))
+	b.host.AddAddr("eth0", ip(near, bootHost))
+	advertise(s.t, b.host, "eth0", "fd00:60:1::", "--enable-tftp", "--tftp-root="+b.folder)
+	l, err := b.host.Listen(netip.AddrPortFrom(host(near, bootHost), webPort))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", http.FileServer(http.Dir(folder)))
+	mux.Handle("/", http.FileServer(http.Dir(b.folder)))
 	mux.HandleFunc("/report", func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
 		b.reports <- report{MAC: q.Get("mac"), IP: q.Get("ip"), Platform: q.Get("platform"), Arch: q.Get("arch"), Chip: q.Get("chip"), Filename: q.Get("filename"), Next: q.Get("next")}
