@@ -78,8 +78,14 @@ func (i *Instance) BootFacts(req, resp *dhcpv4.DHCPv4) Facts {
 	if f.Snapshot == nil || i.Engine.Stale() || m.Malformed != "" {
 		return f
 	}
-	for _, addr := range append([]netip.Addr{m.LinkSelection, m.SubnetSelection, m.Relay, m.ClientAddr}, m.InterfaceAddrs...) {
-		if subnet, err := f.Snapshot.Subnet(addr); addr.IsValid() && err == nil {
+	evidence := m.InterfaceAddrs // the first present wins (N-1)
+	for _, addr := range []netip.Addr{m.ClientAddr, m.Relay, m.SubnetSelection, m.LinkSelection} {
+		if addr.IsValid() {
+			evidence = []netip.Addr{addr}
+		}
+	}
+	for _, addr := range evidence {
+		if subnet, err := f.Snapshot.Subnet(addr); err == nil {
 			f.Subnet, f.Config = subnet, subnet.Config
 			break
 		}
