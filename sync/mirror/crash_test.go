@@ -102,6 +102,7 @@ func TestKilledAnywhereTheNextRunGivesTheSame(t *testing.T) {
 	for _, way := range []mirrortest.Break{mirrortest.Lost, mirrortest.Unsaid} {
 		for n := 1; n <= netboxWrites; n++ {
 			t.Run(fmt.Sprintf("way %d at write %d to NetBox", way, n), func(t *testing.T) {
+				t.Parallel()
 				l, m := changedLab(t)
 				ctx, kill := context.WithCancelCause(t.Context())
 				defer kill(nil)
@@ -127,6 +128,7 @@ func TestKilledAnywhereTheNextRunGivesTheSame(t *testing.T) {
 	for _, kind := range []psutest.FaultKind{psutest.Drop, psutest.DropAfter, psutest.Error500, psutest.Blank200After, psutest.Timeout504After} {
 		for n := range serverWrites {
 			t.Run(fmt.Sprintf("fault %d at write %d to the server", kind, n), func(t *testing.T) {
+				t.Parallel()
 				l, m := changedLab(t)
 				for _, method := range []string{"POST", "PUT", "DELETE"} {
 					l.Servers[0].Fail(psutest.Fault{Method: method, After: n, Times: 1, Kind: kind})

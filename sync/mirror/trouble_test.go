@@ -75,6 +75,7 @@ func TestTroubleOfAServerNeverDeletes(t *testing.T) {
 		{"500 on the options", psutest.Fault{Path: "options/*", Kind: psutest.Error500}, 1, "options"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			l, m := inStep(t, "sync_ips_from_dhcp: true\npsu: {timeout: 5s}\n")
 			want := content(l)
 			l.Servers[0].Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases = w.Scope("10.8.4.0").Leases[:35] })
@@ -160,6 +161,7 @@ func TestTroubleOfNetBoxEndsTheRunBeforeAServerIsWrittenTo(t *testing.T) {
 		way  mirrortest.Break
 	}{{"502", mirrortest.Down}, {"500", mirrortest.Error}, {"no answer", mirrortest.Lost}, {"answer lost", mirrortest.Unsaid}} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			l, m := changedLab(t)
 			broken := false
 			l.Front.Before(func(r mirrortest.Request) mirrortest.Break {
