@@ -36,6 +36,9 @@ func (a *app) check(ctx context.Context) error {
 	for _, w := range file.Warnings {
 		fmt.Fprintf(a.stdout, "warning  %s\n", w)
 	}
+	if err := checkBootFiles(a.stdout, file.NetBox); err != nil {
+		return err
+	}
 	if file.NetBox.Inventory != "" {
 		return a.checkInventory(file)
 	}

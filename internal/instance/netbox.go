@@ -36,7 +36,7 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 		return err
 	}
 	i.client = client
-	follower := netbox.NewFollower(client, i.followConfig(filepath.Join(i.Settings.Store.Path, "netbox.snapshot")))
+	follower := netbox.NewFollower(client, i.followConfig(diskCopy(i.Settings)))
 	i.running.Go(func() { _ = follower.Run(ctx) }) // returns only why ctx ended
 	writer := writeback.New(writeback.Config{
 		Unsynced:      i.Engine.Unsynced,
@@ -62,6 +62,25 @@ func (i *Instance) followConfig(disk string) netbox.FollowConfig {
 		OnSnapshot: i.publish,
 		OnConfirm:  func(at time.Time, skew time.Duration) { i.Engine.Confirm(at, skew) },
 	}
+}
+
+// diskCopy is where the last picture of NetBox is kept.
+func diskCopy(s settings.NetBox) string { return filepath.Join(s.Store.Path, "netbox.snapshot") }
+
+// Picture returns what is known without asking NetBox: the inventory, or the
+// copy that a server with these settings keeps on disk. The error wraps
+// fs.ErrNotExist where no server has run yet.
+func Picture(s settings.NetBox) (*ipam.Snapshot, error) {
+	if s.Inventory != "" {
+		snapshot, _, err := Inventory(s)
+		return snapshot, err
+	}
+	disk, err := ipam.ReadDiskFile(diskCopy(s))
+	if err != nil {
+		return nil, err
+	}
+	snapshot, _ := ipam.Build(disk.Objects, options(s))
+	return snapshot, nil
 }
 
 // loadOnce reads NetBox as it is now, for a rehearsal.
