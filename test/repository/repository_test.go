@@ -59,6 +59,7 @@ func below() map[string][]string {
 		"internal/lease":             {"internal/ipam"},
 		"internal/strictyaml":        {},
 		"internal/quiet":             {},
+		"internal/bootfiles":         {"internal/quiet"},
 		"internal/settings":          {"internal/strictyaml", "sync/windhcp"},
 		"internal/inventory":         {"internal/ipam", "internal/settings", "internal/strictyaml"},
 		"internal/dhcp4":             {"internal/ipam", "internal/lease"},
