@@ -309,7 +309,7 @@ func TestProxyDHCPBesideAnotherServer(t *testing.T) {
 // explain says what would be answered on such an interface.
 func TestExplainKnowsProxyDHCP(t *testing.T) {
 	opened := instancetest.Open(t, "", "prefixes: [{prefix: 10.0.0.0/24}]\ndevices: [{name: web1, interfaces: [{name: eth0, mac_address: \"02:AB:00:00:00:01\"}]}]\n")
-	opened.Instance.Proxy = bootData
+	opened.Proxy = bootData
 	identifier := netip.MustParseAddr("10.0.0.2")
 	for name, tt := range map[string]struct {
 		question question
