@@ -3,6 +3,7 @@
 package boot
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"net/netip"
@@ -34,6 +35,7 @@ type stage struct {
 func TestFirmware(t *testing.T) {
 	l := newLab(t)
 	t.Run("each firmware boots what NetBox says", func(t *testing.T) { firmwareBoots(t, l) })
+	t.Run("beside another DHCP server it gives boot data and no address", func(t *testing.T) { besideAnotherServer(t, l) })
 	t.Run("the redeploy switch decides at the next boot", func(t *testing.T) { redeploySwitch(t, l) })
 }
 
@@ -70,15 +72,15 @@ func firmwareBoots(t *testing.T, l *lab) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			on := time.Now()
-			m := powerOn(t, s.near, tt.firmware, tt.computer)
+			m := l.powerOn(t, s.near, tt.firmware, tt.computer)
 			if tt.reports == "" {
 				await(t, m.Process, greeting)
 			} else {
-				s.awaitReport(t, m, tt.computer, tt.reports)
+				s.expectReport(t, m, tt.computer, tt.reports)
 			}
 			unplug(t, m)
 			t.Logf("booted in %.1f s", time.Since(on).Seconds())
-			messages := conversation(m)
+			messages := l.conversation(m, tt.computer)
 			if diff := cmp.Diff(tt.stages, stages(messages), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 				t.Errorf("stages (-want +got):\n%s\n%s", diff, capture.Dump(messages))
 			}
@@ -87,27 +89,34 @@ func firmwareBoots(t *testing.T, l *lab) {
 	}
 }
 
-// awaitReport waits until the boot script reports, and compares what it says with NetBox.
-func (s *site) awaitReport(t *testing.T, m *netns.Machine, c computer, self string) {
+// expectReport waits until the boot script reports, and compares what it says with NetBox.
+func (s *site) expectReport(t *testing.T, m *netns.Machine, c computer, self string) {
 	t.Helper()
 	platform := strings.Fields(self)
-	want := report{MAC: hex.EncodeToString(c.mac()), IP: c.addr().Addr().String(), Platform: platform[0], Arch: platform[1], Chip: platform[2],
+	want := report{MAC: hex.EncodeToString(s.lab.mac(c)), IP: c.addr().Addr().String(), Platform: platform[0], Arch: platform[1], Chip: platform[2],
 		Filename: "http://10.60.1.1:8080/boot.ipxe", Next: host(near, serverHost).String()}
 	if c.guarded {
 		want.Filename, want.Next = "http://10.60.1.5:8080/boot.ipxe", host(near, bootHost).String()
 	}
+	if diff := cmp.Diff(want, s.awaitReport(t, m)); diff != "" {
+		t.Errorf("the booted program reports (-want +got):\n%s", diff)
+	}
+}
+
+// awaitReport waits until the boot script reports.
+func (s *site) awaitReport(t *testing.T, m *netns.Machine) report {
+	t.Helper()
 	timer := time.NewTimer(bootable)
 	defer timer.Stop()
 	select {
-	case got := <-s.boot.reports:
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("the booted program reports (-want +got):\n%s", diff)
-		}
+	case r := <-s.boot.reports:
+		return r
 	case <-m.Done():
 		t.Fatalf("the computer has gone out:\n%s", m.Output())
 	case <-timer.C:
 		t.Fatalf("nothing was booted in %v:\n%s", bootable, m.Output())
 	}
+	return report{}
 }
 
 // nothingToBoot is what iPXE in the ROM says when it has an address and no boot data.
@@ -121,10 +130,10 @@ func redeploySwitch(t *testing.T, l *lab) {
 	s.serve(fmt.Sprintf("{redeploy_field: %s, confirm_field: %s}", l.field("redeploy"), l.field("confirm")))
 	refused := func(lan *netns.Segment, c computer, kept string) {
 		t.Helper()
-		m := powerOn(t, lan, netns.SeaBIOS(), c)
+		m := l.powerOn(t, lan, netns.SeaBIOS(), c)
 		await(t, m.Process, nothingToBoot)
 		unplug(t, m)
-		messages := conversation(m)
+		messages := l.conversation(m, c)
 		// The lease is as good as any. R-8: siaddr says nothing.
 		want := []stage{{Class: "PXEClient:Arch:00000", IPXE: true, Addr: c.addr().Addr(), Server: netip.IPv4Unspecified()}}
 		if diff := cmp.Diff(want, stages(messages), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
@@ -136,8 +145,8 @@ func redeploySwitch(t *testing.T, l *lab) {
 	}
 	boots := func(lan *netns.Segment, c computer) {
 		t.Helper()
-		m := powerOn(t, lan, netns.SeaBIOS(), c)
-		s.awaitReport(t, m, c, "pcbios i386 undionly")
+		m := l.powerOn(t, lan, netns.SeaBIOS(), c)
+		s.expectReport(t, m, c, "pcbios i386 undionly")
 		unplug(t, m)
 	}
 	redeploy := func(c computer, yes bool) {
@@ -161,12 +170,70 @@ func redeploySwitch(t *testing.T, l *lab) {
 	boots(remote, behind)
 }
 
-// conversation is the DHCP messages that passed a computer's network card.
-func conversation(m *netns.Machine) []capture.Message {
+// dnsmasq gives the addresses.
+func besideAnotherServer(t *testing.T, l *lab) {
+	s := newSite(t, l)
+	other := s.Namespace("other")
+	s.near.Attach(other, "eth0")
+	other.AddAddr("eth0", ip(near, otherHost))
+	dnsmasq, err := other.Start("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--pid-file=", "--user=root", "--log-facility=-",
+		"--log-dhcp", "--dhcp-authoritative", "--dhcp-leasefile="+filepath.Join(t.TempDir(), "leases"), "--dhcp-range=10.60.1.200,10.60.1.209")
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, dnsmasq, "IP range 10.60.1.200")
+	s.serve("{gate: 'off', proxy_dhcp: [eth0]}")
+	for _, tt := range []struct {
+		name     string
+		computer computer
+		firmware netns.Firmware
+		reports  string
+	}{
+		{"SeaBIOS, iPXE in ROM", find(t, "bios"), netns.SeaBIOS(), "pcbios i386 undionly"},
+		{"OVMF", find(t, "efi"), netns.OVMF(netns.PXE), "efi x86_64 SNP"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := l.powerOn(t, s.near, tt.firmware, tt.computer)
+			got := s.awaitReport(t, m)
+			unplug(t, m)
+			leased, err := netip.ParseAddr(got.IP)
+			if err != nil || leased.Less(host(near, 200)) || host(near, 209).Less(leased) {
+				t.Errorf("the computer has %s (%v), want an address of the other server", got.IP, err)
+			}
+			platform := strings.Fields(tt.reports)
+			want := report{MAC: hex.EncodeToString(l.mac(tt.computer)), IP: got.IP, Platform: platform[0], Arch: platform[1], Chip: platform[2],
+				Filename: "http://10.60.1.1:8080/boot.ipxe", Next: host(near, serverHost).String()}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("the booted program reports (-want +got):\n%s", diff)
+			}
+			messages := l.conversation(m, tt.computer)
+			answers := 0
+			for _, message := range messages {
+				if !message.Reply() || message.From.Addr() != host(near, serverHost) {
+					continue
+				}
+				answers++
+				if !message.DHCP.YourIPAddr.IsUnspecified() || message.DHCP.Options.Has(dhcpv4.OptionIPAddressLeaseTime) {
+					t.Errorf("an address was given:\n%s", message.DHCP.Summary())
+				}
+			}
+			if answers == 0 {
+				t.Error("no answer of ProxyDHCP")
+			}
+			if t.Failed() {
+				t.Log(capture.Dump(messages))
+			}
+		})
+	}
+}
+
+// conversation is the DHCP messages that passed a computer's network card, with its hardware address
+// as captures have it.
+func (l *lab) conversation(m *netns.Machine, c computer) []capture.Message {
 	var messages []capture.Message
 	var begin time.Time
 	for _, frame := range m.Frames() {
-		message, ok := capture.Parse(frame.Data)
+		message, ok := capture.Parse(bytes.ReplaceAll(frame.Data, l.mac(c), c.keptMAC()))
 		if !ok {
 			continue
 		}

@@ -36,6 +36,8 @@ type lab struct {
 	netbox access
 	seed   *netboxtest.Seeded
 	token  string // file with the least-privilege token the server uses
+
+	macBase [3]byte
 }
 
 // firmwareFiles are files of Debian packages that the stories need.
@@ -55,7 +57,7 @@ func newLab(t *testing.T) *lab {
 	if _, err := rand.Read(id[:]); err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{run: hex.EncodeToString(id[:]), netbox: realNetBox(t), bin: program(t)}
+	l := &lab{run: hex.EncodeToString(id[:]), netbox: realNetBox(t), bin: program(t), macBase: id}
 	limit := netboxtest.LimitByREST(l.netbox.url, l.netbox.token)
 	l.token = filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(l.token, []byte(limit(t, false, leastPrivilege()...)), 0o600); err != nil {
@@ -209,9 +211,9 @@ func await(t *testing.T, p *netns.Process, text string) {
 }
 
 // powerOn switches a computer on.
-func powerOn(t *testing.T, lan *netns.Segment, f netns.Firmware, c computer) *netns.Machine {
+func (l *lab) powerOn(t *testing.T, lan *netns.Segment, f netns.Firmware, c computer) *netns.Machine {
 	t.Helper()
-	m, err := lan.PowerOn(f, c.mac())
+	m, err := lan.PowerOn(f, l.mac(c))
 	if err != nil {
 		t.Fatal(err)
 	}

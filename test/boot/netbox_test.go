@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -94,15 +95,14 @@ const (
 const (
 	serverHost = 1 // the program
 	relayHost  = 2
+	otherHost  = 3 // a DHCP server that knows nothing of NetBox
 	bootHost   = 5
 )
 
 func host(n, h int) netip.Addr { return netip.MustParseAddr(fmt.Sprintf("10.60.%d.%d", n, h)) }
 func ip(n, h int) netip.Prefix { return netip.PrefixFrom(host(n, h), 24) }
 
-// computers are in NetBox, each with a hardware address and an address of its own. They are the
-// same in every run, and in the inventory of plugins/pxe/testdata: names of the run keep
-// NetBox's objects apart.
+// computers are in NetBox, each with a hardware address and an address of its own.
 func computers() []computer {
 	return []computer{
 		{name: "bios", network: near, number: 11},
@@ -125,7 +125,15 @@ type computer struct {
 }
 
 func (c computer) addr() netip.Prefix { return ip(c.network, c.number) }
-func (c computer) mac() []byte        { return []byte{0x02, 0xb0, 0x07, 0, byte(c.network), byte(c.number)} }
+
+// mac is a computer's hardware address in this run, keptMAC in captures and their inventory.
+func (l *lab) mac(c computer) net.HardwareAddr {
+	return net.HardwareAddr{0x02, l.macBase[0], l.macBase[1], l.macBase[2], byte(c.network), byte(c.number)}
+}
+
+func (c computer) keptMAC() net.HardwareAddr {
+	return net.HardwareAddr{0x02, 0xb0, 0x07, 0, byte(c.network), byte(c.number)}
+}
 
 // find is the computer of a name.
 func find(t *testing.T, name string) computer {
@@ -173,7 +181,7 @@ func (l *lab) world() netboxtest.World {
 		d := netboxtest.Device{
 			Name: l.name(c.name), Site: site, Role: l.name("server"), Type: l.name("box"), Maker: l.name("maker"),
 			Interfaces: []netboxtest.Interface{{
-				Name: "eth0", MACs: []string{fmt.Sprintf("%X", c.mac())}, IPs: []netboxtest.IP{{Address: c.addr().String(), VRF: vrf}},
+				Name: "eth0", MACs: []string{l.mac(c).String()}, IPs: []netboxtest.IP{{Address: c.addr().String(), VRF: vrf}},
 			}},
 		}
 		if c.guarded {

@@ -30,9 +30,11 @@ type report struct {
 
 // bootScript is what iPXE runs in the end: it reports what it knows. A computer whose ROM is iPXE
 // loads undionly.kpxe first, a second iPXE that uses the ROM's driver and is recognised by that.
+// Beside another DHCP server ${next-server} is that server's word.
 const bootScript = `#!ipxe
-iseq ${platform}/${net0/chip} pcbios/virtio-net && chain tftp://${next-server}/undionly.kpxe ||
-imgfetch http://10.60.1.5:8080/report?mac=${net0/mac:hexraw}&ip=${net0/ip}&platform=${platform}&arch=${buildarch}&chip=${net0/chip}&next=${next-server}&filename=${filename:uristring} ||
+isset ${proxydhcp/next-server} && set files ${proxydhcp/next-server} || set files ${next-server}
+iseq ${platform}/${net0/chip} pcbios/virtio-net && chain tftp://${files}/undionly.kpxe ||
+imgfetch http://10.60.1.5:8080/report?mac=${net0/mac:hexraw}&ip=${net0/ip}&platform=${platform}&arch=${buildarch}&chip=${net0/chip}&next=${files}&filename=${filename:uristring} ||
 echo the boot script has ended
 prompt
 `
