@@ -9,7 +9,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
-// TestContextsOfTheREADMEAreUnderstood reads each config context that the README shows. X-3
+// TestContextsOfTheREADMEAreUnderstood reads each config context that the README shows.
 func TestContextsOfTheREADMEAreUnderstood(t *testing.T) {
 	page, err := os.ReadFile("README.md")
 	if err != nil {

@@ -31,7 +31,8 @@ type stage struct {
 	Answered string // class of the answer
 }
 
-// TestFirmware boots computers from the network, one after the other.
+// TestFirmware boots computers from the network, one after the other.,
+//
 func TestFirmware(t *testing.T) {
 	l := newLab(t)
 	t.Run("each firmware boots what NetBox says", func(t *testing.T) { firmwareBoots(t, l) })
