@@ -36,6 +36,7 @@ type stage struct {
 func TestFirmware(t *testing.T) {
 	l := newLab(t)
 	t.Run("each firmware boots what NetBox says", func(t *testing.T) { firmwareBoots(t, l) })
+	t.Run("GRUB finds its menu on either firmware", func(t *testing.T) { grubBoots(t, l) })
 	t.Run("beside another DHCP server it gives boot data and no address", func(t *testing.T) { besideAnotherServer(t, l) })
 	t.Run("the redeploy switch decides at the next boot", func(t *testing.T) { redeploySwitch(t, l) })
 }
@@ -86,6 +87,20 @@ func firmwareBoots(t *testing.T, l *lab) {
 				t.Errorf("stages (-want +got):\n%s\n%s", diff, capture.Dump(messages))
 			}
 			keep(t, tt.computer.name, messages)
+		})
+	}
+}
+
+// GRUB is loaded by the iPXE in the BIOS's ROM, or by UEFI, and asks the same server for the rest.
+func grubBoots(t *testing.T, l *lab) {
+	s := newSite(t, l)
+	s.serve("{gate: 'off'}")
+	c := find(t, "grub")
+	for platform, firmware := range map[string]netns.Firmware{"pc": netns.SeaBIOS(), "efi": netns.OVMF(netns.PXE)} {
+		t.Run(platform, func(t *testing.T) {
+			m := l.powerOn(t, s.near, firmware, c)
+			await(t, m.Process, fmt.Sprintf("grub.cfg for %s on %s", l.mac(c), platform))
+			unplug(t, m)
 		})
 	}
 }

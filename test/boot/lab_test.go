@@ -47,7 +47,7 @@ func firmwareFiles() []string {
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	netns.Require(t, "qemu-system-x86_64", "qemu-system-aarch64", "dnsmasq", "dhcrelay")
+	netns.Require(t, "qemu-system-x86_64", "qemu-system-aarch64", "dnsmasq", "dhcrelay", "grub-mknetdir")
 	for _, file := range firmwareFiles() {
 		if _, err := os.Stat(file); err != nil {
 			t.Fatalf("%v: test/netns/install.sh installs it", err)

@@ -111,6 +111,8 @@ func computers() []computer {
 		{name: "arm64", network: near, number: 14},
 		{name: "arm64-http", network: near, number: 15},
 		{name: "guarded", network: near, number: 16, guarded: true},
+		{name: "grub", network: near, number: 18, context: map[string]any{"pydhcp_configuration": map[string]any{
+			"pxe_boot_file": "grub/i386-pc/core.0", "ipxe_boot_file": "grub/i386-pc/core.0", "uefi_boot_file": "grub/x86_64-efi/core.efi"}}},
 		{name: "remote", network: far, number: 17, guarded: true},
 	}
 }
@@ -122,6 +124,7 @@ type computer struct {
 	// guarded computers have the redeploy switch, off, and their files on another host than the DHCP
 	// server; the others' are served by the program itself.
 	guarded bool
+	context map[string]any // of its own, on top of the fleet's
 }
 
 func (c computer) addr() netip.Prefix { return ip(c.network, c.number) }
@@ -184,6 +187,7 @@ func (l *lab) world() netboxtest.World {
 				Name: "eth0", MACs: []string{l.mac(c).String()}, IPs: []netboxtest.IP{{Address: c.addr().String(), VRF: vrf}},
 			}},
 		}
+		d.LocalContext = c.context
 		if c.guarded {
 			d.LocalContext = fleet(bootHost)
 			d.CustomFields = map[string]any{l.field("redeploy"): false, l.field("confirm"): d.Name}

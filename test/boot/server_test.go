@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -77,8 +78,22 @@ func bootFiles(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
+	mknetdir := exec.CommandContext(t.Context(), "grub-mknetdir", "--net-directory="+folder, "--subdir=grub")
+	if out, err := mknetdir.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "grub", "grub.cfg"), []byte(grubScript), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	return folder
 }
+
+// grubScript is what GRUB runs, on the serial line too.
+const grubScript = `serial --unit=0
+terminal_output serial console
+echo "grub.cfg for $net_default_mac on $grub_platform"
+sleep 60
+`
 
 func read(t *testing.T, path string) []byte {
 	t.Helper()

@@ -18,6 +18,9 @@ readonly needed=(
   /usr/share/AAVMF/AAVMF_CODE.fd=qemu-efi-aarch64
   /usr/lib/ipxe/qemu/pxe-virtio.rom=ipxe-qemu
   /usr/lib/ipxe/ipxe.efi=ipxe
+  grub-mknetdir=grub-common
+  /usr/lib/grub/i386-pc/pxe.mod=grub-pc-bin
+  /usr/lib/grub/x86_64-efi/efinet.mod=grub-efi-amd64-bin
 )
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
