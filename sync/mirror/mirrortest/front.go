@@ -16,7 +16,8 @@ import (
 // Front stands before a NetBox, records what passes and breaks what it is told
 // to.
 type Front struct {
-	server *httptest.Server
+	server   *httptest.Server
+	deciding sync.Mutex // what Before was given is asked by one request at a time
 
 	mu       sync.Mutex
 	requests []Request
@@ -81,7 +82,9 @@ func (f *Front) serve(w http.ResponseWriter, r *http.Request, proxy http.Handler
 	f.mu.Unlock()
 	way := None
 	if before != nil {
+		f.deciding.Lock()
 		way = before(request)
+		f.deciding.Unlock()
 	}
 	refuse := func(status int, text string) {
 		w.Header().Set("Content-Type", "application/json")
