@@ -78,6 +78,7 @@ func StandIn(tb testing.TB, c netboxtest.Config) Target {
 func New(tb testing.TB, target Target, world netboxtest.World) *Lab {
 	tb.Helper()
 	l := &Lab{tb: tb, target: target, Log: &bytes.Buffer{}, Folder: tb.TempDir()}
+	tb.Cleanup(http.DefaultClient.CloseIdleConnections) // of the lab's own requests; last
 	netboxtest.Wipe(tb, target.URL, target.Token)
 	if target.real && os.Getenv("NETBOX_DISPOSABLE") != "1" {
 		tb.Cleanup(func() { netboxtest.Wipe(unended{tb}, target.URL, target.Token) })
