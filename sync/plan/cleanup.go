@@ -23,10 +23,12 @@ func (b *builder) clean(place Place, x *object.Address, f *facts, n *network) {
 	case c == reservationClass && x.ClientID != "" && managed(x) && !b.p.PushReservations:
 		gone, why = true, "the reservation is gone from the server, and there is no lease"
 	}
+	moves := c == reservationClass && former && managed(x)
 	if f != nil && f.doubtful {
 		if gone {
 			b.note(Note{Level: Skip, Scope: n.subnet, Addr: place.Addr, Rule: "3.9", Text: "kept: the server holds the address back"})
 		}
+		b.keep(place, x, n, false, moves)
 		return
 	}
 	if gone && n.unsure != "" {
@@ -39,7 +41,7 @@ func (b *builder) clean(place Place, x *object.Address, f *facts, n *network) {
 			Text: fmt.Sprintf("%s, but the address is %s and is kept (guards.keep_assigned)", why, x.InUse)})
 	}
 	if !gone {
-		b.keep(place, x, n, c == reservationClass && former && managed(x))
+		b.keep(place, x, n, n.unsure == "", moves)
 		return
 	}
 	n.doomed = append(n.doomed, Step{
@@ -63,11 +65,12 @@ func (b *builder) observed(x *object.Address) []Change {
 	return seen
 }
 
-// keep marks the lease of an address that stays as over, and moves a
-// reservation of the mirror's from a former status to the present one.
-func (b *builder) keep(place Place, x *object.Address, n *network, moves bool) {
+// keep leaves an address where it is: its lease is marked as over if it ended,
+// and a reservation of the mirror's moves from a former status to the present
+// one.
+func (b *builder) keep(place Place, x *object.Address, n *network, ended, moves bool) {
 	o := outcome{row: "3.6", why: "the lease on it is over", want: *x}
-	if n.unsure == "" && x.LeaseActive != nil && *x.LeaseActive {
+	if ended && x.LeaseActive != nil && *x.LeaseActive {
 		over := false
 		o.want.LeaseActive, o.want.LeaseExpires = &over, time.Time{}
 	}

@@ -60,20 +60,20 @@ func (b *builder) pushReservations(targets []*unit) {
 // reserved is what a server reserves in a scope when the steps so far are done.
 type reserved struct {
 	byAddr map[netip.Addr]*windhcp.Reservation
-	byID   map[windhcp.ClientID]netip.Addr
+	byID   map[windhcp.ClientID][]netip.Addr // a server may hold several for one client
 }
 
 func (r *reserved) put(x windhcp.Reservation) {
 	if old := r.byAddr[x.Addr]; old != nil {
-		delete(r.byID, old.ClientID)
+		r.byID[old.ClientID] = slices.DeleteFunc(r.byID[old.ClientID], func(a netip.Addr) bool { return a == x.Addr })
 	}
-	r.byAddr[x.Addr], r.byID[x.ClientID] = &x, x.Addr
+	r.byAddr[x.Addr], r.byID[x.ClientID] = &x, append(r.byID[x.ClientID], x.Addr)
 }
 
 // pushUnit compares the reservations of one scope. One whose client id another
 // still has waits until that one has made room, or is reported.
 func (b *builder) pushUnit(u *unit, all []*object.Address) (changes, posts []Step) {
-	on := &reserved{make(map[netip.Addr]*windhcp.Reservation), make(map[windhcp.ClientID]netip.Addr)}
+	on := &reserved{make(map[netip.Addr]*windhcp.Reservation), make(map[windhcp.ClientID][]netip.Addr)}
 	for _, r := range u.part.Reservations.Items {
 		if !b.withdrawn[PushedKey{b.host(u.server), r.Addr}] {
 			on.put(r)
@@ -101,7 +101,7 @@ func (b *builder) pushUnit(u *unit, all []*object.Address) (changes, posts []Ste
 	}
 	for _, x := range pending {
 		id := windhcp.ParseClientID(x.ClientID)
-		b.notePush(u, x.Address.Addr(), Conflict, fmt.Sprintf("the server reserves %s for client id %s: remove that one, or correct NetBox", on.byID[id], id))
+		b.notePush(u, x.Address.Addr(), Conflict, fmt.Sprintf("the server reserves %s for client id %s: remove that one, or correct NetBox", on.byID[id][0], id))
 	}
 	return changes, posts
 }
@@ -166,7 +166,7 @@ func (b *builder) pushReservation(u *unit, x *object.Address, on *reserved) (ste
 		Phase: Push, Target: b.host(u.server), Kind: WindowsReservation, Name: "reservation " + addr.String(),
 		Scope: u.scope.Subnet, Addr: addr, VRF: u.vrf, Rule: "5.2", Action: object.Update, Why: "NetBox is the truth for reservations",
 	}
-	if _, elsewhere := on.byID[id]; elsewhere && (r == nil || r.ClientID != id && b.p.ReplaceClientID) {
+	if len(on.byID[id]) > 0 && (r == nil || r.ClientID != id && b.p.ReplaceClientID) {
 		return step, true
 	}
 	switch {

@@ -156,6 +156,8 @@ func fullName(name string) string {
 	return name + ".corp.example"
 }
 
+var errReserved = errors.New("500: address or client is reserved already")
+
 func (s *wscope) addReservation(step *Step) error {
 	v := newValues(step)
 	r := windhcp.Reservation{
@@ -168,7 +170,7 @@ func (s *wscope) addReservation(step *Step) error {
 	case !s.Subnet.Contains(r.Addr) || r.Addr != step.Addr:
 		return fmt.Errorf("500: %s is outside of %s", r.Addr, s.Subnet)
 	case slices.ContainsFunc(s.reservations, func(o windhcp.Reservation) bool { return o.Addr == r.Addr || o.ClientID == r.ClientID }):
-		return errors.New("500: address or client is reserved already")
+		return errReserved
 	}
 	s.reservations = append(s.reservations, r)
 	return nil
@@ -216,7 +218,7 @@ func (m *machine) changeReservation(step *Step) error {
 		case "client_id":
 			id := windhcp.ClientID(textOf(c.New))
 			if slices.ContainsFunc(scope.reservations, func(o windhcp.Reservation) bool { return o.ClientID == id }) {
-				return fmt.Errorf("500: client %s is reserved already", id)
+				return fmt.Errorf("client %s: %w", id, errReserved)
 			}
 			r.ClientID = id
 		}

@@ -240,6 +240,7 @@ func (w *world) copyNetBox() *object.State {
 func (w *world) apply(p *Plan) error {
 	phase := Phase(0)
 	w.refused = 0
+	held := make(map[string]bool) // server and client id that a refused change did not set free
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		if s.Phase < phase {
@@ -255,6 +256,15 @@ func (w *world) apply(p *Plan) error {
 		}
 		err := do(s)
 		if errors.Is(err, errAmbiguous) && !w.everythingRead {
+			w.refused++
+			for _, c := range slices.Concat(s.Changes, s.Observed) {
+				if c.Field == "client_id" {
+					held[s.Target+" "+textOf(c.Old)] = true
+				}
+			}
+			continue
+		}
+		if errors.Is(err, errReserved) && held[s.Target+" "+textOf(newValues(s)["client_id"])] {
 			w.refused++
 			continue
 		}
