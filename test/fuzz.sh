@@ -19,4 +19,9 @@ while read -r package; do
     go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 10x "$package" || status=1
   done
 done < <(go list ./...)
+if [[ ${FUZZ:-} != quick ]]; then
+  seed=$RANDOM$RANDOM
+  printf '== sync/plan: other stories than in make test, -rapid.seed=%s\n' "$seed"
+  go test -count=1 -timeout 30m -run EveryRun ./sync/plan -rapid.seed="$seed" -rapid.checks=1000 || status=1
+fi
 exit $status
