@@ -155,7 +155,7 @@ func TestFieldsOfWrongTypesAreConflicts(t *testing.T) {
 }
 
 func TestTheDoctorNamesWhatTheMirrorLacks(t *testing.T) { // windows-dhcp.md section 9 row 22
-	s := netboxtest.New(t, netboxtest.Config{Version: netboxtest.V44, Plugins: []string{referencePlugin}, Choices: map[string][]string{"IPAddress.status": {"active", "reserved"}}})
+	s := netboxtest.New(t, netboxtest.Config{Version: netboxtest.V44, Plugins: []string{object.Plugin}, Choices: map[string][]string{"IPAddress.status": {"active", "reserved"}}})
 	c := connect(t, s.URL(), s.TokenV1(), silent())
 	need := mirrorNeeds()
 	s.Add(t, string(contexts), map[string]any{"name": object.ContextName + "failover a", "data": map[string]any{"a": 1}})

@@ -48,14 +48,14 @@ func (k *mirrorChecker) release(ctx context.Context) {
 
 func (k *mirrorChecker) plugin(ctx context.Context) {
 	plugins, err := k.client.plugins(ctx)
-	if k.failed("plugins", err) || !slices.Contains(plugins, referencePlugin) {
+	if k.failed("plugins", err) || !slices.Contains(plugins, object.Plugin) {
 		return
 	}
 	severity := Failure
 	if k.need.PluginAllowed {
 		severity = Warning
 	}
-	k.add(severity, "plugin "+referencePlugin, "it mirrors Windows DHCP servers too: both would undo each other's changes",
+	k.add(severity, "plugin "+object.Plugin, "it mirrors Windows DHCP servers too: both would undo each other's changes",
 		"take its servers over with the migrate command, then remove it from PLUGINS")
 }
 

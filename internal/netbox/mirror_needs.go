@@ -34,10 +34,6 @@ type ContextNeed struct {
 	Merge func(have json.RawMessage) json.RawMessage
 }
 
-// referencePlugin is the package of the NetBox plugin that does what the
-// mirror does; both at once would undo each other's work.
-const referencePlugin = "netbox_windows_dhcp"
-
 const (
 	mirrorGroup     = "Windows DHCP" // of custom fields in NetBox's web pages
 	provenanceSet   = "Windows DHCP provenance"

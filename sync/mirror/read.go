@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,10 +25,6 @@ type NotPreparedError struct {
 
 // Error gives problem and cure.
 func (e *NotPreparedError) Error() string { return e.Problem + ": " + e.Fix }
-
-// pluginPackage is the NetBox plugin whose work this mirror does. Both at once
-// would undo each other's (windows-dhcp.md 3.4).
-const pluginPackage = "netbox_windows_dhcp"
 
 // Read reads both sides for a plan: NetBox without its addresses, then the
 // servers that are needed, then the addresses of the scopes that take part. A
@@ -113,7 +111,7 @@ func (m *Mirror) prepared(state *object.State, policy *plan.Policy, o Options) e
 		}
 	}
 	switch {
-	case slices.Contains(state.Plugins, pluginPackage) && !o.AlongsidePlugin && policy.Mode != plan.Migrate:
+	case slices.Contains(state.Plugins, object.Plugin) && !o.AlongsidePlugin && policy.Mode != plan.Migrate:
 		return &NotPreparedError{"the plugin netbox-windows-dhcp is installed in this NetBox, and both would undo each other's work",
 			"remove the plugin (docs/sync/from-the-plugin.md), or take the risk with --alongside-plugin"}
 	case len(missing) > 0:
@@ -131,30 +129,26 @@ func (m *Mirror) readServers(ctx context.Context, in *plan.Input, o Options) err
 			break
 		}
 		answers := make([]windhcp.Server, len(hosts))
-		var group errgroup.Group
+		var group sync.WaitGroup
 		for i, host := range hosts {
-			group.Go(func() error {
+			group.Go(func() {
 				o.progress("reading "+host, 0, 0)
 				answers[i] = m.readLists(ctx, in, host)
-				return nil
 			})
 		}
-		_ = group.Wait() // what went wrong is in the answers
+		group.Wait()
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		in.Windows = append(in.Windows, answers...)
 	}
 	slices.SortFunc(in.Windows, func(a, b windhcp.Server) int { return m.position(a.Host) - m.position(b.Host) })
-	var group errgroup.Group
+	var group sync.WaitGroup
 	roster := plan.NewRoster(in)
 	for i := range in.Windows {
-		group.Go(func() error {
-			m.readParts(ctx, in, roster, &in.Windows[i], o)
-			return nil
-		})
+		group.Go(func() { m.readParts(ctx, in, roster, &in.Windows[i], o) })
 	}
-	_ = group.Wait()
+	group.Wait()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -208,7 +202,7 @@ func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *plan.Ros
 		parts[i] = windhcp.Unread()
 	}
 	m.readScopes(ctx, client, p, all, pushed, parts, func(done int) { o.progress("reading scopes of "+s.Host, done, len(pushed)) })
-	if wantsLeases(p) {
+	if p.ReadsLeases() {
 		var leases psu.ByScope[windhcp.Lease]
 		if len(all) > 0 {
 			leases = client.AllLeases(ctx, all)
@@ -226,35 +220,28 @@ func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *plan.Ros
 	}
 }
 
-// wantsLeases reports whether leases and reservations matter to a plan.
-func wantsLeases(p *plan.Policy) bool {
-	return p.Mode == plan.Migrate || p.Mode == plan.Sync && (p.SyncIPs || p.PushReservations)
-}
-
 // readScopes reads what has to be asked for scope by scope.
 func (m *Mirror) readScopes(ctx context.Context, client *psu.Client, p *plan.Policy, all, pushed []netip.Addr, parts []windhcp.Part, progress func(done int)) {
 	if p.Mode == plan.Migrate {
 		return
 	}
-	options := p.Mode == plan.Import || p.AutoImport || p.RefreshOptions && !p.PushScopeInfo
 	var group errgroup.Group
 	group.SetLimit(8) // the client itself limits what is in flight
-	done := make(chan struct{}, len(pushed))
+	var done atomic.Int64
 	for i, id := range pushed {
 		group.Go(func() error {
 			parts[i].Exclusions = client.Exclusions(ctx, id)
-			if options && slices.Contains(all, id) {
+			if p.ReadsOptions() && slices.Contains(all, id) {
 				parts[i].Options = client.ScopeOptions(ctx, id)
 			}
-			done <- struct{}{}
-			progress(len(done))
+			progress(int(done.Add(1)))
 			return nil
 		})
 	}
 	_ = group.Wait()
 }
 
-// Check reads one server and says in words whether it can be used, for doctor.
+// checkServer reads one server and says in words whether it can be used, for doctor.
 func (m *Mirror) checkServer(ctx context.Context, host string) (psu.Health, int, error) {
 	client := m.servers[host]
 	health, err := client.Health(ctx)

@@ -226,7 +226,7 @@ func (b *builder) noteFailedLists(host string, subnet netip.Prefix, part windhcp
 		}
 		b.noteMalformed(host, subnet, what, malformed)
 	}
-	if b.p.Mode == Migrate || b.p.Mode == Sync && (b.p.SyncIPs || b.p.PushReservations) {
+	if b.p.ReadsLeases() {
 		tell("leases", part.Leases.Err, part.Leases.Malformed)
 		tell("reservations", part.Reservations.Err, part.Reservations.Malformed)
 	}
@@ -234,7 +234,7 @@ func (b *builder) noteFailedLists(host string, subnet netip.Prefix, part windhcp
 		return
 	}
 	tell("exclusions", part.Exclusions.Err, part.Exclusions.Malformed)
-	if b.p.RefreshOptions && !b.p.PushScopeInfo || b.p.imports() {
+	if b.p.ReadsOptions() {
 		tell("options", part.Options.Err, part.Options.Malformed)
 	}
 }

@@ -124,6 +124,16 @@ type LeaseInfo struct {
 // yet are recorded (windows-dhcp.md 4).
 func (p *Policy) imports() bool { return p.Mode == Import || p.AutoImport && !p.PushScopeInfo }
 
+// ReadsLeases reports whether leases and reservations matter to a plan.
+func (p *Policy) ReadsLeases() bool {
+	return p.Mode == Migrate || p.Mode == Sync && (p.SyncIPs || p.PushReservations)
+}
+
+// ReadsOptions reports whether options of scopes matter to a plan.
+func (p *Policy) ReadsOptions() bool {
+	return p.Mode != Migrate && (p.imports() || p.RefreshOptions && !p.PushScopeInfo)
+}
+
 // ownStatus reports whether a status is one the mirror gives, or gave.
 func (p *Policy) ownStatus(status string) bool {
 	return status == p.LeaseStatus || status == p.ReservationStatus ||
