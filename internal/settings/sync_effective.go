@@ -41,6 +41,30 @@ func (f *SyncFile) Forced() []Setting {
 	return slices.DeleteFunc(f.Effective(), func(s Setting) bool { return !s.Forced })
 }
 
+// Notice is a setting that people must know about at every run
+// (windows-dhcp.md 7).
+type Notice struct {
+	Setting
+	Effect string
+}
+
+// Notices lists what overrides and the environment decide, and what keeps runs
+// from writing.
+func (f *SyncFile) Notices() []Notice {
+	var list []Notice
+	for _, s := range f.Effective() {
+		switch {
+		case s.Key == "sync.dry_run" && s.Value == "true":
+			list = append(list, Notice{s, "nothing is written anywhere"})
+		case s.Key == "sync.read_only" && s.Value == "true":
+			list = append(list, Notice{s, "nothing is written to Windows servers"})
+		case s.Forced:
+			list = append(list, Notice{s, "this setting is forced"})
+		}
+	}
+	return list
+}
+
 // secretIsSet stands for a secret.
 const secretIsSet = "(set)"
 

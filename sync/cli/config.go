@@ -60,8 +60,8 @@ Exit codes: 0 shown; 64 command line or settings.`,
 }
 
 func (p *program) settingsText(f *settings.SyncFile, effective bool) error {
-	for _, b := range banner(f, false) {
-		fmt.Fprintf(p.stdout, "! %s: %s = %s (%s)\n", b.effect, b.Key, plan.Printable(b.Value), plan.Printable(b.Origin))
+	for _, b := range f.Notices() {
+		fmt.Fprintf(p.stdout, "! %s: %s = %s (%s)\n", b.Effect, b.Key, plan.Printable(b.Value), plan.Printable(b.Origin))
 	}
 	for _, w := range f.Warnings {
 		fmt.Fprintf(p.stdout, "! %s\n", plan.Printable(w.String()))

@@ -64,8 +64,11 @@ func (p *program) open(c choice, level logrus.Level) (*session, error) {
 		log.WithField("setting", w.Key).Warn(w.Text)
 	}
 	if !p.quiet {
-		for _, b := range banner(f, c.dryRun) {
-			log.WithFields(logrus.Fields{"setting": b.Key, "value": b.Value, "origin": b.Origin}).Warn(b.effect)
+		for _, b := range f.Notices() {
+			if b.Key == "sync.dry_run" && c.dryRun {
+				b.Origin = "--dry-run"
+			}
+			log.WithFields(logrus.Fields{"setting": b.Key, "value": b.Value, "origin": b.Origin}).Warn(b.Effect)
 		}
 	}
 	if f.Sync.Priority == "low" {
@@ -121,30 +124,4 @@ func findServer(f *settings.SyncFile, name string) (settings.SyncServer, error) 
 		hosts = append(hosts, s.Host)
 	}
 	return s, usagef("no server %q in %s: want one of %s", name, f.Path, strings.Join(hosts, ", "))
-}
-
-// notice is a setting people must know about at every run
-// (windows-dhcp.md 7).
-type notice struct {
-	settings.Setting
-	effect string
-}
-
-// banner tells what is forced, and what is not written.
-func banner(f *settings.SyncFile, dryRun bool) []notice {
-	var list []notice
-	for _, s := range f.Effective() {
-		switch {
-		case s.Key == "sync.dry_run" && dryRun:
-			s.Value, s.Origin = "true", "--dry-run"
-			list = append(list, notice{s, "nothing is written anywhere"})
-		case s.Key == "sync.dry_run" && s.Value == "true":
-			list = append(list, notice{s, "nothing is written anywhere"})
-		case s.Key == "sync.read_only" && s.Value == "true":
-			list = append(list, notice{s, "nothing is written to Windows servers"})
-		case s.Forced:
-			list = append(list, notice{s, "this setting is forced"})
-		}
-	}
-	return list
 }

@@ -188,18 +188,8 @@ func (s *site) history(o *overview) {
 // from writing.
 func (s *site) forced() []forced {
 	list := []forced{}
-	for _, x := range s.m.File.Effective() {
-		f := forced{Key: x.Key, Value: x.Value, Origin: x.Origin}
-		switch {
-		case x.Key == "sync.dry_run" && x.Value == "true":
-			f.Effect = "nothing is written anywhere"
-		case x.Key == "sync.read_only" && x.Value == "true":
-			f.Effect = "nothing is written to Windows servers"
-		case x.Forced:
-			f.Effect = "this setting is forced"
-		default:
-			continue
-		}
+	for _, x := range s.m.File.Notices() {
+		f := forced{Key: x.Key, Value: x.Value, Origin: x.Origin, Effect: x.Effect}
 		if f.Origin == "default" { // no default says so: a flag did
 			f.Origin = "command line"
 		}
