@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
 func TestADiskCopyServesWhileNetBoxIsDown(t *testing.T) { // H-1

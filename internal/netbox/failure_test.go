@@ -12,7 +12,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
 func TestFailuresNameWhatToDo(t *testing.T) {

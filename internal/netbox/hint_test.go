@@ -3,7 +3,7 @@ package netbox
 import (
 	"testing"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
 func TestAHintIsFollowedAtOnce(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
 // tagIDs lists all tags with each or all.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
 // realNetBox finds the NetBox that NETBOX_URL and NETBOX_TOKEN_FILE name. The

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
 func TestASlowServerTimesOut(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
 func TestAnOutageLongerThanTheOverlapIsFollowedByAFullRead(t *testing.T) {

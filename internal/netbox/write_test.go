@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
 func leaseEnd() time.Time { return time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC) }

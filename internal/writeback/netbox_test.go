@@ -13,7 +13,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease/pebblestore"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
 const addressesPath = "ipam/ip-addresses"

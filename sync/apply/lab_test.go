@@ -14,12 +14,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"

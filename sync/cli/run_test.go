@@ -18,7 +18,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 )
 
 func lines(text string) int { return strings.Count(text, "\n") }

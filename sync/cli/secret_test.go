@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 )
 
 // secured is a laboratory with the NetBox of s, and a server of the same

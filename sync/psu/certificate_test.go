@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 )
 
 func issue(t *testing.T, c psutest.CertificateConfig) tls.Certificate {

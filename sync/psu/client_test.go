@@ -13,7 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -16,7 +16,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 )
 
 // checkText reports what a page lacks.

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
 // access is how an administrator reaches the real NetBox.

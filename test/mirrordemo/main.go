@@ -19,8 +19,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 )
 
 func main() {

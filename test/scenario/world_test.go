@@ -3,7 +3,7 @@
 package scenario
 
 import (
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
 // Numbers of the networks 10.50.N.0/24, by story.
