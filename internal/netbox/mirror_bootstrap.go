@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // PlanMirrorBootstrap compares a NetBox with need and lists what is missing:
@@ -102,7 +102,7 @@ func (p *BootstrapPlan) mirrorTags(ctx context.Context, c *Client, need MirrorRe
 }
 
 // missing lists the kinds a tag may not be put on.
-func (t tagInfo) missing(kinds []object.Kind) (missing []string) {
+func (t tagInfo) missing(kinds []state.Kind) (missing []string) {
 	for _, kind := range kinds {
 		if len(t.ObjectTypes) > 0 && !slices.Contains(t.ObjectTypes, string(kind)) {
 			missing = append(missing, string(kind))
@@ -119,7 +119,7 @@ func (p *BootstrapPlan) mirrorContexts(ctx context.Context, c *Client, need Mirr
 		}
 		if have == nil {
 			p.create(contexts, "name", map[string]any{"name": wanted.Name, "description": wanted.Description, "is_active": true,
-				"tags": []string{object.TagData}, "data": wanted.Data})
+				"tags": []string{state.TagData}, "data": wanted.Data})
 			continue
 		}
 		if wanted.Merge == nil {

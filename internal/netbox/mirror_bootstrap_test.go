@@ -7,20 +7,20 @@ import (
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 func mirrorNeeds() MirrorRequirements {
 	return MirrorRequirements{
 		LeaseStatus: "dhcp", ReservationStatus: "reserved", ProtectTag: "dhcp-protect", SyncsAddresses: true, ExpiryInNetBox: true,
 		StatusPage: "https://sync.example.org/",
-		Contexts: []ContextNeed{{Name: object.ContextName + "option-codes", Description: "DHCP options", Data: json.RawMessage(`{"codes":{"3":"Router"}}`),
+		Contexts: []ContextNeed{{Name: state.ContextName + "option-codes", Description: "DHCP options", Data: json.RawMessage(`{"codes":{"3":"Router"}}`),
 			Merge: func(have json.RawMessage) json.RawMessage {
 				if strings.Contains(string(have), "Router") {
 					return have
 				}
 				return json.RawMessage(`{"codes":{"3":"Router","200":"Ours"}}`)
-			}}, {Name: object.ContextName + "option-values", Data: json.RawMessage(`{"values":[]}`)}},
+			}}, {Name: state.ContextName + "option-values", Data: json.RawMessage(`{"values":[]}`)}},
 	}
 }
 
@@ -49,17 +49,17 @@ func checkMirrorBootstrap(t *testing.T, c *Client) {
 	for _, f := range c.CheckMirror(t.Context(), need) {
 		t.Errorf("after the bootstrap: %s", f)
 	}
-	state, err := c.ReadState(t.Context())
+	held, err := c.ReadState(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range need.fields() {
-		if !state.HasField(object.Kind(f.ObjectType), f.Name) {
+		if !held.HasField(state.Kind(f.ObjectType), f.Name) {
 			t.Errorf("no field %s on %s", f.Name, f.ObjectType)
 		}
 	}
-	if len(state.Contexts) != 2 || !state.Contexts[0].Active {
-		t.Errorf("contexts %+v", state.Contexts)
+	if len(held.Contexts) != 2 || !held.Contexts[0].Active {
+		t.Errorf("contexts %+v", held.Contexts)
 	}
 }
 
@@ -71,7 +71,7 @@ func TestTheMirrorsBootstrapIsDoneOnce(t *testing.T) { // windows-dhcp.md sectio
 			c := connect(t, s.URL(), s.TokenV1(), silent())
 			checkMirrorBootstrap(t, c)
 			// Fields have what people search by, and may be edited by them.
-			info, err := c.namedRow(t.Context(), customFields, "name", object.FieldClientID)
+			info, err := c.namedRow(t.Context(), customFields, "name", state.FieldClientID)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -110,10 +110,10 @@ func TestWhatPeopleChangedOfTheBootstrapStays(t *testing.T) {
 	}
 	filter := id(savedFilters, "slug", "windows-dhcp-leases")
 	s.Edit(t, string(savedFilters), filter, map[string]any{"parameters": map[string]any{"status": []string{"active"}}, "enabled": false})
-	s.Edit(t, string(customFields), id(customFields, "name", object.FieldServer), map[string]any{"label": "Our server", "object_types": []string{"ipam.prefix"}})
-	s.Edit(t, string(tags), id(tags, "slug", object.TagScope), map[string]any{"object_types": []string{"ipam.prefix"}})
-	s.Edit(t, string(contexts), id(contexts, "name", object.ContextName+"option-codes"), map[string]any{"data": map[string]any{"codes": map[string]any{"200": "Ours"}}})
-	s.Delete(t, string(roles), id(roles, "slug", object.RoleScope))
+	s.Edit(t, string(customFields), id(customFields, "name", state.FieldServer), map[string]any{"label": "Our server", "object_types": []string{"ipam.prefix"}})
+	s.Edit(t, string(tags), id(tags, "slug", state.TagScope), map[string]any{"object_types": []string{"ipam.prefix"}})
+	s.Edit(t, string(contexts), id(contexts, "name", state.ContextName+"option-codes"), map[string]any{"data": map[string]any{"codes": map[string]any{"200": "Ours"}}})
+	s.Delete(t, string(roles), id(roles, "slug", state.RoleScope))
 	need.StatusPage = "https://elsewhere.example.org"
 	plan := apply()
 	if len(plan.Steps) != 5 {
@@ -125,7 +125,7 @@ func TestWhatPeopleChangedOfTheBootstrapStays(t *testing.T) {
 	if got := s.Get(string(savedFilters), filter)["enabled"]; got != false {
 		t.Error("a disabled filter was enabled again")
 	}
-	kinds := s.Get(string(customFields), id(customFields, "name", object.FieldServer))["object_types"]
+	kinds := s.Get(string(customFields), id(customFields, "name", state.FieldServer))["object_types"]
 	if !reflect.DeepEqual(kinds, []any{"ipam.iprange", "ipam.prefix"}) {
 		t.Errorf("object types %v", kinds)
 	}
@@ -135,8 +135,8 @@ func TestFieldsOfWrongTypesAreConflicts(t *testing.T) {
 	s := netboxtest.New(t, netboxtest.Config{})
 	netboxtest.Seed(t, s.URL(), s.TokenV1(), netboxtest.World{
 		ChoiceSets: []netboxtest.ChoiceSet{{Name: "other", Choices: [][2]string{{"created", "c"}}}},
-		CustomFields: []netboxtest.CustomField{{Name: object.FieldLeaseSeconds, Type: "text", ObjectTypes: []string{"ipam.iprange"}},
-			{Name: object.FieldManaged, Type: "select", ChoiceSet: "other", ObjectTypes: []string{"ipam.ipaddress"}}},
+		CustomFields: []netboxtest.CustomField{{Name: state.FieldLeaseSeconds, Type: "text", ObjectTypes: []string{"ipam.iprange"}},
+			{Name: state.FieldManaged, Type: "select", ChoiceSet: "other", ObjectTypes: []string{"ipam.ipaddress"}}},
 	})
 	c := connect(t, s.URL(), s.TokenV1(), silent())
 	plan, err := c.PlanMirrorBootstrap(t.Context(), mirrorNeeds())
@@ -155,10 +155,10 @@ func TestFieldsOfWrongTypesAreConflicts(t *testing.T) {
 }
 
 func TestTheDoctorNamesWhatTheMirrorLacks(t *testing.T) { // windows-dhcp.md section 9 row 22
-	s := netboxtest.New(t, netboxtest.Config{Version: netboxtest.V44, Plugins: []string{object.Plugin}, Choices: map[string][]string{"IPAddress.status": {"active", "reserved"}}})
+	s := netboxtest.New(t, netboxtest.Config{Version: netboxtest.V44, Plugins: []string{state.Plugin}, Choices: map[string][]string{"IPAddress.status": {"active", "reserved"}}})
 	c := connect(t, s.URL(), s.TokenV1(), silent())
 	need := mirrorNeeds()
-	s.Add(t, string(contexts), map[string]any{"name": object.ContextName + "failover a", "data": map[string]any{"a": 1}})
+	s.Add(t, string(contexts), map[string]any{"name": state.ContextName + "failover a", "data": map[string]any{"a": 1}})
 	wantFindings(t, c.CheckMirror(t.Context(), need), map[string]Severity{
 		"version 4.4 is too old": Failure, "plugin netbox_windows_dhcp": Failure, "status dhcp: IP addresses have no such status": Failure,
 		"custom field dhcp_client_id: it does not exist": Failure, "custom field dhcp_lease_active: it does not exist": Warning, "tag windows-dhcp: it does not exist": Failure,

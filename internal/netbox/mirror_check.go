@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // CheckMirror compares a NetBox with what the mirror needs and says what is
@@ -48,14 +48,14 @@ func (k *mirrorChecker) release(ctx context.Context) {
 
 func (k *mirrorChecker) plugin(ctx context.Context) {
 	plugins, err := k.client.plugins(ctx)
-	if k.failed("plugins", err) || !slices.Contains(plugins, object.Plugin) {
+	if k.failed("plugins", err) || !slices.Contains(plugins, state.Plugin) {
 		return
 	}
 	severity := Failure
 	if k.need.PluginAllowed {
 		severity = Warning
 	}
-	k.add(severity, "plugin "+object.Plugin, "it mirrors Windows DHCP servers too: both would undo each other's changes",
+	k.add(severity, "plugin "+state.Plugin, "it mirrors Windows DHCP servers too: both would undo each other's changes",
 		"take its servers over with the migrate command, then remove it from PLUGINS")
 }
 
@@ -187,7 +187,7 @@ func (k *mirrorChecker) mirrorFields(ctx context.Context) {
 // severity tells what the mirror cannot do without from what only shows.
 func (f FieldNeed) severity() Severity {
 	switch f.Name {
-	case object.FieldLeaseHostname, object.FieldLeaseActive, object.FieldLeaseExpires, object.FieldScopes, object.FieldOtherSources:
+	case state.FieldLeaseHostname, state.FieldLeaseActive, state.FieldLeaseExpires, state.FieldScopes, state.FieldOtherSources:
 		return Warning
 	}
 	return Failure
@@ -225,16 +225,16 @@ func (k *mirrorChecker) mirrorObjects(ctx context.Context) {
 // mirrorContexts looks for contexts of the mirror that devices would render.
 func (k *mirrorChecker) mirrorContexts(ctx context.Context) {
 	found := make(map[string]bool)
-	err := k.client.counted(ctx, contexts, url.Values{"name__isw": {object.ContextName}, "fields": {"id,name,tags"}}, func(raw json.RawMessage) (int64, error) {
+	err := k.client.counted(ctx, contexts, url.Values{"name__isw": {state.ContextName}, "fields": {"id,name,tags"}}, func(raw json.RawMessage) (int64, error) {
 		row, err := decodeShowing(raw)
 		if err != nil {
 			return 0, err
 		}
 		name, _ := decodeAny(row.fields["name"]).(string)
-		if strings.HasPrefix(name, object.ContextName) {
+		if strings.HasPrefix(name, state.ContextName) {
 			found[name] = true
-			if !slices.Contains(row.tagSlugs(), object.TagData) {
-				k.add(Warning, "config context "+clean(name), "it is not limited to the tag "+object.TagData+": devices have its data in their config context", "assign it to that tag")
+			if !slices.Contains(row.tagSlugs(), state.TagData) {
+				k.add(Warning, "config context "+clean(name), "it is not limited to the tag "+state.TagData+": devices have its data in their config context", "assign it to that tag")
 			}
 		}
 		return row.id(), nil

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 func TestWhatSomebodyChangedMeanwhileIsLeftAlone(t *testing.T) { // windows-dhcp.md 3.7 guard d
@@ -23,21 +23,21 @@ func TestWhatSomebodyChangedMeanwhileIsLeftAlone(t *testing.T) { // windows-dhcp
 			renumbered := update(t, seeded)
 			renumbered.Host = netip.MustParseAddr("10.8.4.34")
 			s.Edit(t, "ipam/ip-addresses", seeded.ID(t, "ipam/ip-addresses", "10.8.4.60/32"), map[string]any{"description": "mine"})
-			writes := []object.Write{one, gone, same, renumbered,
+			writes := []state.Write{one, gone, same, renumbered,
 				// Changed since, but not in what the decision rested on.
 				remove(t, seeded, "10.8.4.60/32", map[string]any{"status": "reserved", "last_updated": stamp}),
 				remove(t, seeded, "red 10.8.4.60/24", map[string]any{"status": "dhcp"}),
 				remove(t, seeded, "red 10.8.6.9/24", map[string]any{"last_updated": "2020-01-01T00:00:00Z"}),
 			}
 			results := c.Write(t.Context(), writes, nil)
-			wantResults(t, results, object.Changed, object.Gone, object.Done, object.Changed, object.Done, object.Changed, object.Changed)
+			wantResults(t, results, state.Changed, state.Gone, state.Done, state.Changed, state.Done, state.Changed, state.Changed)
 			if err := results[0].Err.Error(); !strings.Contains(err, "status is") || !strings.Contains(err, "reserved") {
 				t.Errorf("the reason does not say what changed: %s", err)
 			}
 			if s.Get("ipam/ip-addresses", writes[4].ID) != nil || s.Get("ipam/ip-addresses", writes[5].ID) == nil {
 				t.Error("the wrong address was deleted")
 			}
-			wantResults(t, c.Write(t.Context(), writes[4:5], nil), object.Unchanged)
+			wantResults(t, c.Write(t.Context(), writes[4:5], nil), state.Unchanged)
 		})
 	}
 }
@@ -51,10 +51,10 @@ func TestAnAddressMadeMeanwhileIsNotMadeTwice(t *testing.T) { // windows-dhcp.md
 			// Another mask, other values, and a VRF that would allow a copy.
 			theirs := s.Add(t, "ipam/ip-addresses", map[string]any{"address": "10.8.4.50/32", "status": "active"})
 			s.Add(t, "ipam/ip-addresses", map[string]any{"address": "10.8.4.50/24", "status": "active", "vrf": loose})
-			writes := []object.Write{newAddress("10.8.4.50/24", 0), newAddress("10.8.4.50/24", loose), newAddress("10.8.4.51/24", 0), newAddress("10.8.4.51/24", 0),
+			writes := []state.Write{newAddress("10.8.4.50/24", 0), newAddress("10.8.4.50/24", loose), newAddress("10.8.4.51/24", 0), newAddress("10.8.4.51/24", 0),
 				newAddress("10.8.4.52/24", loose), newAddress("10.8.4.52/24", loose)}
 			results := c.Write(t.Context(), writes, nil)
-			wantResults(t, results, object.Changed, object.Changed, object.Done, object.Unchanged, object.Done, object.Unchanged)
+			wantResults(t, results, state.Changed, state.Changed, state.Done, state.Unchanged, state.Done, state.Unchanged)
 			if results[0].ID != theirs || results[2].ID != results[3].ID {
 				t.Errorf("ids %+v", results)
 			}
@@ -69,13 +69,13 @@ func TestAnAddressMadeBetweenLookingAndMakingIsSeenAfterwards(t *testing.T) {
 			s, _, c := serveMirror(t, v)
 			hold := make(chan struct{})
 			s.Fail(netboxtest.Fault{Kind: netboxtest.Slow, Method: "POST", Times: 1, Until: hold})
-			writes := []object.Write{newAddress("10.8.4.50/24", 0), newAddress("10.8.4.51/24", 0)}
-			done := make(chan []object.Result, 1)
+			writes := []state.Write{newAddress("10.8.4.50/24", 0), newAddress("10.8.4.51/24", 0)}
+			done := make(chan []state.Result, 1)
 			go func() { done <- c.Write(t.Context(), writes, nil) }()
 			waitForWrite(t, s)
 			s.Add(t, "ipam/ip-addresses", map[string]any{"address": "10.8.4.50/24", "status": "active"})
 			close(hold)
-			wantResults(t, <-done, object.Changed, object.Done)
+			wantResults(t, <-done, state.Changed, state.Done)
 		})
 	}
 }
@@ -84,13 +84,13 @@ func TestASingleWriteIsConditionalInNetBoxItself(t *testing.T) { // windows-dhcp
 	s, seeded, c := serveMirror(t, netboxtest.V46)
 	hold := make(chan struct{})
 	s.Fail(netboxtest.Fault{Kind: netboxtest.Slow, Method: "DELETE", Times: 1, Until: hold})
-	done := make(chan []object.Result, 1)
+	done := make(chan []state.Result, 1)
 	one := remove(t, seeded, "10.8.4.60/32", map[string]any{"status": "reserved"})
-	go func() { done <- c.Write(t.Context(), []object.Write{one}, nil) }()
+	go func() { done <- c.Write(t.Context(), []state.Write{one}, nil) }()
 	waitForWrite(t, s)
 	s.Edit(t, "ipam/ip-addresses", one.ID, map[string]any{"status": "active"})
 	close(hold)
-	wantResults(t, <-done, object.Changed)
+	wantResults(t, <-done, state.Changed)
 	if s.Get("ipam/ip-addresses", one.ID) == nil {
 		t.Error("an address changed meanwhile was deleted")
 	}

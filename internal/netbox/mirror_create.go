@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // valuesAtATime is how many addresses or names fit one request line.
@@ -20,52 +20,52 @@ const valuesAtATime = 100
 type naturalKey struct {
 	filter  string // that finds the objects with a value
 	columns []string
-	value   func(object.Write) string
-	of      func(object.Write) string
+	value   func(state.Write) string
+	of      func(state.Write) string
 	ofRow   func(*showing) string
 }
 
 // naturalKeys gives the key of a kind; nil for journal entries, which have
 // none.
-func naturalKeys(k object.Kind) *naturalKey {
+func naturalKeys(k state.Kind) *naturalKey {
 	switch k {
-	case object.IPAddress:
+	case state.IPAddress:
 		return &naturalKey{"address", []string{"address", "vrf"},
-			func(w object.Write) string { return hostOf(w).String() },
-			func(w object.Write) string { return fmt.Sprint(hostOf(w), " ", vrfOf(w)) },
+			func(w state.Write) string { return hostOf(w).String() },
+			func(w state.Write) string { return fmt.Sprint(hostOf(w), " ", vrfOf(w)) },
 			func(s *showing) string { return fmt.Sprint(s.host("address"), " ", s.vrf()) }}
-	case object.IPRange:
+	case state.IPRange:
 		return &naturalKey{"start_address", []string{"start_address", "end_address", "vrf"},
-			func(w object.Write) string { return setHost(w, "start_address").String() },
-			func(w object.Write) string {
+			func(w state.Write) string { return setHost(w, "start_address").String() },
+			func(w state.Write) string {
 				return fmt.Sprint(setHost(w, "start_address"), " ", setHost(w, "end_address"), " ", vrfOf(w))
 			},
 			func(s *showing) string {
 				return fmt.Sprint(s.host("start_address"), " ", s.host("end_address"), " ", s.vrf())
 			}}
-	case object.IPPrefix:
+	case state.IPPrefix:
 		return &naturalKey{"prefix", []string{"prefix", "vrf"},
-			func(w object.Write) string { return fmt.Sprint(w.Set["prefix"]) },
-			func(w object.Write) string { return fmt.Sprint(w.Set["prefix"], " ", vrfOf(w)) },
+			func(w state.Write) string { return fmt.Sprint(w.Set["prefix"]) },
+			func(w state.Write) string { return fmt.Sprint(w.Set["prefix"], " ", vrfOf(w)) },
 			func(s *showing) string { return fmt.Sprint(decodeAny(s.fields["prefix"]), " ", s.vrf()) }}
-	case object.ConfigContext:
+	case state.ConfigContext:
 		return &naturalKey{"name", []string{"name"},
-			func(w object.Write) string { return fmt.Sprint(w.Set["name"]) },
-			func(w object.Write) string { return fmt.Sprint(w.Set["name"]) },
+			func(w state.Write) string { return fmt.Sprint(w.Set["name"]) },
+			func(w state.Write) string { return fmt.Sprint(w.Set["name"]) },
 			func(s *showing) string { return fmt.Sprint(decodeAny(s.fields["name"])) }}
 	}
 	return nil
 }
 
 // hostOf is the place of an address to create.
-func hostOf(w object.Write) netip.Addr {
+func hostOf(w state.Write) netip.Addr {
 	if w.Host.IsValid() {
 		return w.Host
 	}
 	return setHost(w, "address")
 }
 
-func setHost(w object.Write, field string) netip.Addr {
+func setHost(w state.Write, field string) netip.Addr {
 	p, err := parseAddress(fmt.Sprint(w.Set[field]))
 	if err != nil {
 		return netip.Addr{}
@@ -73,7 +73,7 @@ func setHost(w object.Write, field string) netip.Addr {
 	return p.Addr()
 }
 
-func vrfOf(w object.Write) int64 {
+func vrfOf(w state.Write) int64 {
 	if w.VRF != 0 {
 		return w.VRF
 	}
@@ -127,11 +127,11 @@ func (w *mirrorWriter) settle(ctx context.Context, table endpoint, batch []int, 
 		done := slices.IndexFunc(at, func(row *showing) bool { return w.shows(i, row) })
 		switch {
 		case done >= 0:
-			w.results[i] = object.Result{Outcome: object.Unchanged, ID: at[done].id()}
+			w.results[i] = state.Result{Outcome: state.Unchanged, ID: at[done].id()}
 		case len(at) > 0:
 			w.changed(i, at[0].id(), "it exists by now, with other values")
 		case refusals[i] != nil:
-			w.results[i] = object.Result{Outcome: object.Refused, Err: fmt.Errorf("%s: %w", w.what(i), refusals[i])}
+			w.results[i] = state.Result{Outcome: state.Refused, Err: fmt.Errorf("%s: %w", w.what(i), refusals[i])}
 		}
 	}
 	return nil
@@ -208,7 +208,7 @@ func (w *mirrorWriter) created(table endpoint, sent []int, got *answer) error {
 			w.refused(i, notTakenOver)
 			w.results[i].ID = idOf(rows[n])
 		default:
-			w.results[i] = object.Result{Outcome: object.Done, ID: row.id()}
+			w.results[i] = state.Result{Outcome: state.Done, ID: row.id()}
 		}
 	}
 	return nil

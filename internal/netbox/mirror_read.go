@@ -14,19 +14,19 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // ReadState reads all that the mirror needs to know of a NetBox, except its
 // addresses: see ReadAddresses. Only IPv4 is read. A list that contradicts
 // itself, or holds a row that cannot be read, is an error: a mirror that
 // misses a row would make it anew.
-func (c *Client) ReadState(ctx context.Context) (*object.State, error) {
+func (c *Client) ReadState(ctx context.Context) (*state.State, error) {
 	version, err := c.Version(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read NetBox: %w", err)
 	}
-	s := &object.State{Version: version.String(), Tags: make(map[string]int64), Roles: make(map[string]int64)}
+	s := &state.State{Version: version.String(), Tags: make(map[string]int64), Roles: make(map[string]int64)}
 	group, ctx := errgroup.WithContext(ctx)
 	ipv4 := url.Values{"family": {"4"}}
 	group.Go(func() (err error) {
@@ -42,8 +42,8 @@ func (c *Client) ReadState(ctx context.Context) (*object.State, error) {
 		return err
 	})
 	group.Go(func() (err error) {
-		s.Contexts, err = rowsOf(ctx, c, contexts, url.Values{"name__isw": {object.ContextName}}, (*mirrorContextRow).object, nil)
-		s.Contexts = slices.DeleteFunc(s.Contexts, func(x object.Context) bool { return !strings.HasPrefix(x.Name, object.ContextName) })
+		s.Contexts, err = rowsOf(ctx, c, contexts, url.Values{"name__isw": {state.ContextName}}, (*mirrorContextRow).object, nil)
+		s.Contexts = slices.DeleteFunc(s.Contexts, func(x state.Context) bool { return !strings.HasPrefix(x.Name, state.ContextName) })
 		return err
 	})
 	group.Go(func() (err error) { s.Tagged, err = c.slugs(ctx, tags, nil, s.Tags); return err })
@@ -61,9 +61,9 @@ func (c *Client) ReadState(ctx context.Context) (*object.State, error) {
 // whatever their mask and VRF, ordered by id and each once. progress, if not
 // nil, is told after every page how many rows have come and how many there
 // are; the total may still grow.
-func (c *Client) ReadAddresses(ctx context.Context, subnets []netip.Prefix, progress func(done, total int)) ([]object.Address, error) {
+func (c *Client) ReadAddresses(ctx context.Context, subnets []netip.Prefix, progress func(done, total int)) ([]state.Address, error) {
 	subnets = outermost(subnets)
-	var all []object.Address
+	var all []state.Address
 	for batch := range slices.Chunk(subnets, parentsAtATime) {
 		query := url.Values{}
 		for _, p := range batch {
@@ -91,20 +91,20 @@ func (c *Client) ReadAddresses(ctx context.Context, subnets []netip.Prefix, prog
 
 // ReadSuspects reads the IPv4 addresses, wherever they are, whose status may
 // be wrong: those with a status that the mirror did not give and, if tagged is
-// set, those that carry object.TagInvalid.
-func (c *Client) ReadSuspects(ctx context.Context, status string, tagged bool) ([]object.Address, error) {
-	queries := []url.Values{{"family": {"4"}, "status": {status}, "cf_" + object.FieldManaged: {"null"}}}
+// set, those that carry state.TagInvalid.
+func (c *Client) ReadSuspects(ctx context.Context, status string, tagged bool) ([]state.Address, error) {
+	queries := []url.Values{{"family": {"4"}, "status": {status}, "cf_" + state.FieldManaged: {"null"}}}
 	if tagged {
-		queries = append(queries, url.Values{"family": {"4"}, "tag": {object.TagInvalid}})
+		queries = append(queries, url.Values{"family": {"4"}, "tag": {state.TagInvalid}})
 	}
-	var all []object.Address
+	var all []state.Address
 	for _, query := range queries {
 		got, err := rowsOf(ctx, c, addresses, query, (*mirrorAddressRow).object, nil)
 		if err != nil {
 			return nil, fmt.Errorf("read addresses with status %s: %w", status, err)
 		}
 		for _, a := range got {
-			if a.Status != status && !slices.Contains(a.Tags, object.TagInvalid) {
+			if a.Status != status && !slices.Contains(a.Tags, state.TagInvalid) {
 				return nil, fmt.Errorf("read addresses with status %s: %w", status, incomplete(addresses, "%s was not asked for: the filter was ignored", a.Address))
 			}
 		}
@@ -115,11 +115,11 @@ func (c *Client) ReadSuspects(ctx context.Context, status string, tagged bool) (
 
 // byID sorts addresses and keeps each once. One that moved from one list to
 // another between two requests is in both: the newer counts.
-func byID(all []object.Address) []object.Address {
-	slices.SortFunc(all, func(a, b object.Address) int {
+func byID(all []state.Address) []state.Address {
+	slices.SortFunc(all, func(a, b state.Address) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), b.LastUpdated.Compare(a.LastUpdated))
 	})
-	return slices.CompactFunc(all, func(a, b object.Address) bool { return a.ID == b.ID })
+	return slices.CompactFunc(all, func(a, b state.Address) bool { return a.ID == b.ID })
 }
 
 // outermost sorts subnets and drops those inside others.
@@ -174,7 +174,7 @@ func rowsOf[R any, T any, P interface {
 }
 
 // slugs reads the ids of a list by their slugs, and how many objects carry
-// object.TagInvalid if that is among them.
+// state.TagInvalid if that is among them.
 func (c *Client) slugs(ctx context.Context, e endpoint, query url.Values, into map[string]int64) (invalid int, err error) {
 	err = c.counted(ctx, e, with(query, "fields", "id,slug,tagged_items"), func(raw json.RawMessage) (int64, error) {
 		var row struct {
@@ -186,7 +186,7 @@ func (c *Client) slugs(ctx context.Context, e endpoint, query url.Values, into m
 			return 0, fmt.Errorf("read %s %.60s: %w", e.noun(), raw, err)
 		}
 		into[row.Slug] = row.ID
-		if row.Slug == object.TagInvalid {
+		if row.Slug == state.TagInvalid {
 			invalid = row.Tagged
 		}
 		return row.ID, nil
@@ -247,8 +247,8 @@ func (c *Client) plugins(ctx context.Context) ([]string, error) {
 // mirrorFields lists the custom fields of addresses, ranges and prefixes. A
 // token that may not see definitions learns them from a row of each kind,
 // which shows them all.
-func (c *Client) mirrorFields(ctx context.Context) (map[object.Kind][]string, error) {
-	fields := make(map[object.Kind][]string)
+func (c *Client) mirrorFields(ctx context.Context) (map[state.Kind][]string, error) {
+	fields := make(map[state.Kind][]string)
 	err := c.counted(ctx, customFields, url.Values{"fields": {"id,name,object_types,status"}}, func(raw json.RawMessage) (int64, error) {
 		var row fieldInfo
 		if err := json.Unmarshal(raw, &row); err != nil {
@@ -257,7 +257,7 @@ func (c *Client) mirrorFields(ctx context.Context) (map[object.Kind][]string, er
 		// From 4.7 on a field may still be waiting for a job.
 		if row.Status == "" || row.Status == "active" {
 			for _, kind := range row.ObjectTypes {
-				fields[object.Kind(kind)] = append(fields[object.Kind(kind)], row.Name)
+				fields[state.Kind(kind)] = append(fields[state.Kind(kind)], row.Name)
 			}
 		}
 		return row.ID, nil
@@ -279,7 +279,7 @@ func (c *Client) mirrorFields(ctx context.Context) (map[object.Kind][]string, er
 		if json.Unmarshal(page.Results[0], &row) != nil {
 			return nil, err
 		}
-		fields[object.Kind(e.model())] = sortedKeys(row.CustomFields)
+		fields[state.Kind(e.model())] = sortedKeys(row.CustomFields)
 	}
 	return fields, nil
 }

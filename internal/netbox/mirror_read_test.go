@@ -13,50 +13,50 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // checkMirror reads the mirror's world and compares it with what was seeded.
 func checkMirror(t *testing.T, c *Client, seeded *netboxtest.Seeded) {
 	t.Helper()
-	state, err := c.ReadState(t.Context())
+	held, err := c.ReadState(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	acme, red := seeded.ID(t, "tenancy/tenants", "Acme"), seeded.ID(t, "ipam/vrfs", "red")
-	scope, failover := "10.8.4.20/24-10.8.4.250/24", object.ContextName+"failover east-pair"
-	want := &object.State{
-		VRFs: []object.VRF{{ID: red, Name: "red", RD: "65000:1"}, {ID: seeded.ID(t, "ipam/vrfs", "loose"), Name: "loose"}},
-		Prefixes: []object.Prefix{
+	scope, failover := "10.8.4.20/24-10.8.4.250/24", state.ContextName+"failover east-pair"
+	want := &state.State{
+		VRFs: []state.VRF{{ID: red, Name: "red", RD: "65000:1"}, {ID: seeded.ID(t, "ipam/vrfs", "loose"), Name: "loose"}},
+		Prefixes: []state.Prefix{
 			{ID: seeded.ID(t, "ipam/prefixes", "10.8.4.0/24"), Prefix: netip.MustParsePrefix("10.8.4.0/24"), Tenant: acme, Status: "active", Scopes: "| a |"},
 			{ID: seeded.ID(t, "ipam/prefixes", "red 10.8.6.0/24"), Prefix: netip.MustParsePrefix("10.8.6.0/24"), VRF: red, Status: "active"}},
-		Ranges: []object.Range{
+		Ranges: []state.Range{
 			{ID: seeded.ID(t, "ipam/ip-ranges", scope), Start: netip.MustParseAddr("10.8.4.20"), End: netip.MustParseAddr("10.8.4.250"), Bits: 24, Tenant: acme,
-				Status: "active", Role: object.RoleScope, Tags: []string{object.TagScope}, ScopeName: "Lab", LeaseSeconds: 691200,
+				Status: "active", Role: state.RoleScope, Tags: []string{state.TagScope}, ScopeName: "Lab", LeaseSeconds: 691200,
 				Exclusions: json.RawMessage(`[{"end":"10.8.4.29","start":"10.8.4.20"}]`)},
 			{ID: seeded.ID(t, "ipam/ip-ranges", "red 10.8.6.20/24-10.8.6.30/24"), Start: netip.MustParseAddr("10.8.6.20"), End: netip.MustParseAddr("10.8.6.30"),
 				Bits: 24, VRF: red, Status: "active", Role: "pool", Populated: true}},
-		Contexts: []object.Context{{ID: seeded.ID(t, "extras/config-contexts", failover), Name: failover, Data: json.RawMessage(`{"mode":"HotStandby"}`)}},
+		Contexts: []state.Context{{ID: seeded.ID(t, "extras/config-contexts", failover), Name: failover, Data: json.RawMessage(`{"mode":"HotStandby"}`)}},
 		Tags:     map[string]int64{},
-		Roles:    map[string]int64{object.RoleScope: seeded.ID(t, "ipam/roles", object.RoleScope), "pool": seeded.ID(t, "ipam/roles", "pool")},
+		Roles:    map[string]int64{state.RoleScope: seeded.ID(t, "ipam/roles", state.RoleScope), "pool": seeded.ID(t, "ipam/roles", "pool")},
 	}
-	for _, name := range []string{object.TagScope, object.TagData, "keep", "dhcp-protect"} {
+	for _, name := range []string{state.TagScope, state.TagData, "keep", "dhcp-protect"} {
 		want.Tags[name] = seeded.ID(t, "extras/tags", name)
 	}
 	sameJSON := cmp.Transformer("json", func(raw json.RawMessage) any { return plain(decodeAny(raw)) })
-	ignore := cmpopts.IgnoreFields(object.State{}, "Version", "Statuses", "Fields", "Plugins")
+	ignore := cmpopts.IgnoreFields(state.State{}, "Version", "Statuses", "Fields", "Plugins")
 	stamps := cmpopts.IgnoreTypes(time.Time{})
-	if diff := cmp.Diff(want, state, sameJSON, ignore, stamps, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
+	if diff := cmp.Diff(want, held, sameJSON, ignore, stamps, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)
 	}
-	if state.Ranges[0].LastUpdated.IsZero() || state.Ranges[0].Subnet() != netip.MustParsePrefix("10.8.4.0/24") {
-		t.Errorf("range %+v", state.Ranges[0])
+	if held.Ranges[0].LastUpdated.IsZero() || held.Ranges[0].Subnet() != netip.MustParsePrefix("10.8.4.0/24") {
+		t.Errorf("range %+v", held.Ranges[0])
 	}
-	if !slices.Contains(state.Statuses, "dhcp") || !slices.Contains(state.Statuses, "reserved") {
-		t.Errorf("statuses %v", state.Statuses)
+	if !slices.Contains(held.Statuses, "dhcp") || !slices.Contains(held.Statuses, "reserved") {
+		t.Errorf("statuses %v", held.Statuses)
 	}
-	if !state.HasField(object.IPAddress, object.FieldManaged) || !state.HasField(object.IPRange, object.FieldExclusions) || state.HasField(object.IPPrefix, object.FieldManaged) {
-		t.Errorf("fields %v", state.Fields)
+	if !held.HasField(state.IPAddress, state.FieldManaged) || !held.HasField(state.IPRange, state.FieldExclusions) || held.HasField(state.IPPrefix, state.FieldManaged) {
+		t.Errorf("fields %v", held.Fields)
 	}
 }
 
@@ -70,17 +70,17 @@ func checkMirrorAddresses(t *testing.T, c *Client, seeded *netboxtest.Seeded) {
 	}
 	active, acme, red := true, seeded.ID(t, "tenancy/tenants", "Acme"), seeded.ID(t, "ipam/vrfs", "red")
 	id := func(name string) int64 { return seeded.ID(t, "ipam/ip-addresses", name) }
-	want := []object.Address{
+	want := []state.Address{
 		{ID: id("10.8.4.1/24"), Address: netip.MustParsePrefix("10.8.4.1/24"), Status: "active", InUse: "assigned to an interface"},
 		{ID: id("10.8.4.33/24"), Address: netip.MustParsePrefix("10.8.4.33/24"), Tenant: acme, Status: "dhcp", DNSName: "pc-17.corp.example", Description: "a desk",
-			Tags: []string{"keep"}, ClientID: "3c-52-82-0a-1b-2c", Managed: object.Created, LeaseHostname: "PC-17", LeaseActive: &active,
+			Tags: []string{"keep"}, ClientID: "3c-52-82-0a-1b-2c", Managed: state.Created, LeaseHostname: "PC-17", LeaseActive: &active,
 			LeaseExpires: time.Date(2026, 7, 1, 9, 30, 0, 0, time.UTC)},
 		{ID: id("10.8.4.60/32"), Address: netip.MustParsePrefix("10.8.4.60/32"), Status: "reserved"},
 		{ID: id("red 10.8.4.60/24"), Address: netip.MustParsePrefix("10.8.4.60/24"), VRF: red, Status: "active"},
 		{ID: id("red 10.8.6.9/24"), Address: netip.MustParsePrefix("10.8.6.9/24"), VRF: red, Status: "active"},
 	}
-	slices.SortFunc(want, func(a, b object.Address) int { return int(a.ID - b.ID) })
-	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{}), cmpopts.IgnoreFields(object.Address{}, "LastUpdated")); diff != "" {
+	slices.SortFunc(want, func(a, b state.Address) int { return int(a.ID - b.ID) })
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{}), cmpopts.IgnoreFields(state.Address{}, "LastUpdated")); diff != "" {
 		t.Errorf("addresses (-want +got):\n%s", diff)
 	}
 	if !slices.Equal(calls, [][2]int{{5, 5}}) {
@@ -100,9 +100,9 @@ func TestTheMirrorReadsWhatNetBoxHolds(t *testing.T) { // windows-dhcp.md sectio
 					t.Errorf("%s passes over %v", r.Path, r.Ignored)
 				}
 			}
-			state, err := c.ReadState(t.Context())
-			if err != nil || state.Version != string(v) || !slices.Equal(state.Plugins, []string{"netbox_topology"}) {
-				t.Errorf("version %s, plugins %v, %v", state.Version, state.Plugins, err)
+			held, err := c.ReadState(t.Context())
+			if err != nil || held.Version != string(v) || !slices.Equal(held.Plugins, []string{"netbox_topology"}) {
+				t.Errorf("version %s, plugins %v, %v", held.Version, held.Plugins, err)
 			}
 		})
 	}
@@ -188,12 +188,12 @@ func TestATokenThatMayNotSeeFieldDefinitionsLearnsThemFromRows(t *testing.T) {
 	}
 	s.Permit(token, grants...)
 	c := connect(t, s.URL(), token, silent())
-	state, err := c.ReadState(t.Context())
+	held, err := c.ReadState(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !state.HasField(object.IPAddress, object.FieldManaged) || !state.HasField(object.IPPrefix, object.FieldScopes) || state.Statuses != nil {
-		t.Errorf("fields %v, statuses %v", state.Fields, state.Statuses)
+	if !held.HasField(state.IPAddress, state.FieldManaged) || !held.HasField(state.IPPrefix, state.FieldScopes) || held.Statuses != nil {
+		t.Errorf("fields %v, statuses %v", held.Fields, held.Statuses)
 	}
 	s.Permit(token, grants[:4]...)
 	if _, err := c.ReadState(t.Context()); kindOf(err) != Forbidden || !strings.Contains(err.Error(), "view on") {

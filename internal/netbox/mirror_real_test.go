@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // requestCounter counts the requests for addresses.
@@ -49,23 +49,23 @@ func TestARealNetBoxIsMirrored(t *testing.T) {
 func realMirrorWrites(t *testing.T, c *Client, seeded *netboxtest.Seeded) {
 	t.Helper()
 	writes := mirrorWrites(t, seeded)
-	writes = append(writes, object.Write{Kind: object.JournalEntry, Action: object.Create, Set: map[string]any{"assigned_object_type": "ipam.iprange",
+	writes = append(writes, state.Write{Kind: state.JournalEntry, Action: state.Create, Set: map[string]any{"assigned_object_type": "ipam.iprange",
 		"assigned_object_id": seeded.ID(t, "ipam/ip-ranges", "10.8.4.20/24-10.8.4.250/24"), "kind": "info", "comments": "created"}})
 	wantResults(t, c.Write(t.Context(), writes, nil), doneAll(len(writes))...)
 	writes = writes[:len(writes)-1]
 	again := doneAll(len(writes))
 	for i := range again {
-		again[i] = object.Unchanged
+		again[i] = state.Unchanged
 	}
 	wantResults(t, c.Write(t.Context(), writes, nil), again...)
 	// Batches give the same: the lists above hold one or two writes each.
-	both := []object.Write{update(t, seeded), {Kind: object.IPAddress, Action: object.Update, ID: seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"),
+	both := []state.Write{update(t, seeded), {Kind: state.IPAddress, Action: state.Update, ID: seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"),
 		Set: map[string]any{"tenant": seeded.ID(t, "tenancy/tenants", "Acme")}, AddTags: []string{"keep"}}}
-	wantResults(t, c.Write(t.Context(), both, nil), object.Unchanged, object.Done)
+	wantResults(t, c.Write(t.Context(), both, nil), state.Unchanged, state.Done)
 	both[1].AddTags, both[1].RemoveTags = nil, []string{"keep"}
-	both[1].Set = map[string]any{"tenant": nil, custom(object.FieldClientID): nil, custom(object.FieldLeaseExpires): "2026-07-01T09:30:00+00:00"}
-	wantResults(t, c.Write(t.Context(), both, nil), object.Unchanged, object.Done)
-	wantResults(t, c.Write(t.Context(), both, nil), object.Unchanged, object.Unchanged)
+	both[1].Set = map[string]any{"tenant": nil, custom(state.FieldClientID): nil, custom(state.FieldLeaseExpires): "2026-07-01T09:30:00+00:00"}
+	wantResults(t, c.Write(t.Context(), both, nil), state.Unchanged, state.Done)
+	wantResults(t, c.Write(t.Context(), both, nil), state.Unchanged, state.Unchanged)
 }
 
 func realMirrorConflicts(t *testing.T, c *Client, seeded *netboxtest.Seeded) {
@@ -75,24 +75,24 @@ func realMirrorConflicts(t *testing.T, c *Client, seeded *netboxtest.Seeded) {
 	bad.Set["dns_name"] = "not a name"
 	other := newAddress("10.8.4.40/24", 0) // made before, with other values
 	other.Set["dns_name"] = "other"
-	writes := []object.Write{newAddress("10.8.4.91/24", loose), newAddress("10.8.4.91/24", loose), bad, other, newAddress("10.8.6.25/24", red), newAddress("10.8.4.92/24", 0)}
+	writes := []state.Write{newAddress("10.8.4.91/24", loose), newAddress("10.8.4.91/24", loose), bad, other, newAddress("10.8.6.25/24", red), newAddress("10.8.4.92/24", 0)}
 	results := c.Write(t.Context(), writes, nil)
-	wantResults(t, results, object.Done, object.Unchanged, object.Refused, object.Changed, object.Refused, object.Done)
-	overlap := object.Write{Kind: object.IPRange, Action: object.Create, Set: map[string]any{"start_address": "10.8.4.30/24", "end_address": "10.8.4.40/24"}}
-	wantResults(t, c.Write(t.Context(), []object.Write{overlap}, nil), object.Refused)
+	wantResults(t, results, state.Done, state.Unchanged, state.Refused, state.Changed, state.Refused, state.Done)
+	overlap := state.Write{Kind: state.IPRange, Action: state.Create, Set: map[string]any{"start_address": "10.8.4.30/24", "end_address": "10.8.4.40/24"}}
+	wantResults(t, c.Write(t.Context(), []state.Write{overlap}, nil), state.Refused)
 	stale := map[string]any{"status": "reserved", "last_updated": "2020-01-01T00:00:00Z"}
-	deletes := []object.Write{{Kind: object.IPAddress, Action: object.Delete, ID: results[0].ID, Before: stale},
-		{Kind: object.IPAddress, Action: object.Delete, ID: results[5].ID, Before: map[string]any{"status": "dhcp", "last_updated": "2020-01-01T00:00:00Z"}},
-		{Kind: object.IPAddress, Action: object.Delete, ID: 1 << 30}}
-	wantResults(t, c.Write(t.Context(), deletes, nil), object.Changed, object.Done, object.Unchanged)
-	wantResults(t, c.Write(t.Context(), deletes[:1], nil), object.Changed)
+	deletes := []state.Write{{Kind: state.IPAddress, Action: state.Delete, ID: results[0].ID, Before: stale},
+		{Kind: state.IPAddress, Action: state.Delete, ID: results[5].ID, Before: map[string]any{"status": "dhcp", "last_updated": "2020-01-01T00:00:00Z"}},
+		{Kind: state.IPAddress, Action: state.Delete, ID: 1 << 30}}
+	wantResults(t, c.Write(t.Context(), deletes, nil), state.Changed, state.Done, state.Unchanged)
+	wantResults(t, c.Write(t.Context(), deletes[:1], nil), state.Changed)
 	gone := update(t, seeded)
 	gone.ID = 1 << 30
 	poison := update(t, seeded)
 	poison.ID, poison.Host, poison.Before = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil
-	poison.Set = map[string]any{custom(object.FieldLeaseExpires): int64(7)}
-	fine := object.Write{Kind: object.IPAddress, Action: object.Update, ID: seeded.ID(t, "ipam/ip-addresses", "red 10.8.6.9/24"), Set: map[string]any{"status": "dhcp"}}
-	wantResults(t, c.Write(t.Context(), []object.Write{gone, poison, fine}, nil), object.Gone, object.Failed, object.Done)
+	poison.Set = map[string]any{custom(state.FieldLeaseExpires): int64(7)}
+	fine := state.Write{Kind: state.IPAddress, Action: state.Update, ID: seeded.ID(t, "ipam/ip-addresses", "red 10.8.6.9/24"), Set: map[string]any{"status": "dhcp"}}
+	wantResults(t, c.Write(t.Context(), []state.Write{gone, poison, fine}, nil), state.Gone, state.Failed, state.Done)
 }
 
 // realMirrorMany makes, reads, changes and deletes n addresses in 40 scopes.
@@ -103,7 +103,7 @@ func realMirrorMany(t *testing.T, c *Client, count *requestCounter, n int) {
 	c.batchMu.Unlock()
 	const scopes = 40
 	var subnets []netip.Prefix
-	var creates []object.Write
+	var creates []state.Write
 	for i := range n {
 		creates = append(creates, newAddress(fmt.Sprintf("10.30.%d.%d/24", i%scopes, i/scopes+1), 0))
 	}
@@ -119,7 +119,7 @@ func realMirrorMany(t *testing.T, c *Client, count *requestCounter, n int) {
 		t.Logf("%s %d addresses: %s, %.0f/s, %d reads, %d writes", what, n, took.Round(time.Millisecond), float64(n)/took.Seconds(), count.reads.Load(), count.writes.Load())
 	}
 	timed("create", func() { wantResults(t, c.Write(t.Context(), creates, nil), doneAll(n)...) })
-	var have []object.Address
+	var have []state.Address
 	timed("read", func() {
 		var err error
 		if have, err = c.ReadAddresses(t.Context(), subnets, nil); err != nil || len(have) != n {
@@ -129,12 +129,12 @@ func realMirrorMany(t *testing.T, c *Client, count *requestCounter, n int) {
 	if most := int64(1 + (n+pageSize-1)/pageSize); count.reads.Load() > most {
 		t.Errorf("%d reads for %d addresses, want at most %d", count.reads.Load(), n, most)
 	}
-	var updates, deletes []object.Write
+	var updates, deletes []state.Write
 	for _, a := range have {
-		w := object.Write{Kind: object.IPAddress, ID: a.ID, Host: a.Address.Addr(), Before: map[string]any{"status": "dhcp"}}
-		w.Action, w.Set = object.Update, map[string]any{custom(object.FieldLeaseActive): false}
+		w := state.Write{Kind: state.IPAddress, ID: a.ID, Host: a.Address.Addr(), Before: map[string]any{"status": "dhcp"}}
+		w.Action, w.Set = state.Update, map[string]any{custom(state.FieldLeaseActive): false}
 		updates = append(updates, w)
-		w.Action, w.Set = object.Delete, nil
+		w.Action, w.Set = state.Delete, nil
 		deletes = append(deletes, w)
 	}
 	timed("update", func() { wantResults(t, c.Write(t.Context(), updates, nil), doneAll(n)...) })

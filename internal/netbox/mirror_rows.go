@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // named is a related object of which the slug matters; empty for null.
@@ -84,8 +84,8 @@ type mirrorVRFRow struct {
 
 func (*mirrorVRFRow) columns() string { return "id,name,rd" }
 
-func (r *mirrorVRFRow) object() (object.VRF, error) {
-	return object.VRF{ID: r.ID, Name: r.Name, RD: r.RD}, nil
+func (r *mirrorVRFRow) object() (state.VRF, error) {
+	return state.VRF{ID: r.ID, Name: r.Name, RD: r.RD}, nil
 }
 
 type mirrorPrefixRow struct {
@@ -102,14 +102,14 @@ func (*mirrorPrefixRow) columns() string {
 	return "id,prefix,vrf,tenant,status,tags,custom_fields,last_updated"
 }
 
-func (r *mirrorPrefixRow) object() (object.Prefix, error) {
+func (r *mirrorPrefixRow) object() (state.Prefix, error) {
 	p, err := netip.ParsePrefix(r.Prefix)
 	if err != nil {
-		return object.Prefix{}, fmt.Errorf("%.60q is no prefix", r.Prefix)
+		return state.Prefix{}, fmt.Errorf("%.60q is no prefix", r.Prefix)
 	}
-	return object.Prefix{
+	return state.Prefix{
 		ID: r.ID, Prefix: p.Masked(), VRF: int64(r.VRF), Tenant: int64(r.Tenant), Status: string(r.Status), Tags: slugList(r.Tags),
-		Scopes: r.CustomFields.text(object.FieldScopes), LastUpdated: r.LastUpdated.Time,
+		Scopes: r.CustomFields.text(state.FieldScopes), LastUpdated: r.LastUpdated.Time,
 	}, nil
 }
 
@@ -131,26 +131,26 @@ func (*mirrorRangeRow) columns() string {
 	return "id,start_address,end_address,vrf,tenant,status,role,tags,description,mark_populated,custom_fields,last_updated"
 }
 
-func (r *mirrorRangeRow) object() (object.Range, error) {
+func (r *mirrorRangeRow) object() (state.Range, error) {
 	start, err := parseAddress(r.Start)
 	if err != nil {
-		return object.Range{}, err
+		return state.Range{}, err
 	}
 	end, err := parseAddress(r.End)
 	if err != nil {
-		return object.Range{}, err
+		return state.Range{}, err
 	}
 	if start.Addr().BitLen() != end.Addr().BitLen() || end.Addr().Less(start.Addr()) {
-		return object.Range{}, fmt.Errorf("%s to %s: the end is before the start", start.Addr(), end.Addr())
+		return state.Range{}, fmt.Errorf("%s to %s: the end is before the start", start.Addr(), end.Addr())
 	}
 	f := r.CustomFields
-	return object.Range{
+	return state.Range{
 		ID: r.ID, Start: start.Addr(), End: end.Addr(), Bits: start.Bits(), VRF: int64(r.VRF), Tenant: int64(r.Tenant), Status: string(r.Status),
 		Role: string(r.Role), Tags: slugList(r.Tags), Description: r.Description, Populated: r.Populated,
-		ScopeName: f.text(object.FieldScopeName), Server: f.text(object.FieldServer), Failover: f.text(object.FieldFailover),
-		Router: f.text(object.FieldRouter), LeaseSeconds: f.number(object.FieldLeaseSeconds), LeaseDisplay: f.text(object.FieldLeaseDisplay),
-		ScopeState: f.text(object.FieldScopeState), Exclusions: f.document(object.FieldExclusions), Options: f.document(object.FieldOptions),
-		OtherSources: f.document(object.FieldOtherSources), LastUpdated: r.LastUpdated.Time,
+		ScopeName: f.text(state.FieldScopeName), Server: f.text(state.FieldServer), Failover: f.text(state.FieldFailover),
+		Router: f.text(state.FieldRouter), LeaseSeconds: f.number(state.FieldLeaseSeconds), LeaseDisplay: f.text(state.FieldLeaseDisplay),
+		ScopeState: f.text(state.FieldScopeState), Exclusions: f.document(state.FieldExclusions), Options: f.document(state.FieldOptions),
+		OtherSources: f.document(state.FieldOtherSources), LastUpdated: r.LastUpdated.Time,
 	}, nil
 }
 
@@ -174,17 +174,17 @@ func (*mirrorAddressRow) columns() string {
 	return "id,address,vrf,tenant,status,dns_name,description,assigned_object_type,assigned_object_id,nat_inside,nat_outside,tags,custom_fields,last_updated"
 }
 
-func (r *mirrorAddressRow) object() (object.Address, error) {
+func (r *mirrorAddressRow) object() (state.Address, error) {
 	address, err := parseAddress(r.Address)
 	if err != nil {
-		return object.Address{}, err
+		return state.Address{}, err
 	}
 	f := r.CustomFields
-	return object.Address{
+	return state.Address{
 		ID: r.ID, Address: address, VRF: int64(r.VRF), Tenant: int64(r.Tenant), Status: string(r.Status), DNSName: r.DNSName,
-		Description: r.Description, Tags: slugList(r.Tags), ClientID: f.text(object.FieldClientID),
-		Managed: object.Managed(f.text(object.FieldManaged)), LeaseHostname: f.text(object.FieldLeaseHostname),
-		LeaseActive: f.flag(object.FieldLeaseActive), LeaseExpires: f.time(object.FieldLeaseExpires),
+		Description: r.Description, Tags: slugList(r.Tags), ClientID: f.text(state.FieldClientID),
+		Managed: state.Managed(f.text(state.FieldManaged)), LeaseHostname: f.text(state.FieldLeaseHostname),
+		LeaseActive: f.flag(state.FieldLeaseActive), LeaseExpires: f.time(state.FieldLeaseExpires),
 		InUse: r.inUse(), LastUpdated: r.LastUpdated.Time,
 	}, nil
 }
@@ -212,6 +212,6 @@ type mirrorContextRow struct {
 
 func (*mirrorContextRow) columns() string { return "id,name,is_active,data,last_updated" }
 
-func (r *mirrorContextRow) object() (object.Context, error) {
-	return object.Context{ID: r.ID, Name: r.Name, Active: r.Active, Data: r.Data, LastUpdated: r.LastUpdated.Time}, nil
+func (r *mirrorContextRow) object() (state.Context, error) {
+	return state.Context{ID: r.ID, Name: r.Name, Active: r.Active, Data: r.Data, LastUpdated: r.LastUpdated.Time}, nil
 }

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 const (
@@ -37,7 +37,7 @@ func (w *mirrorWriter) trouble(ctx context.Context, l lane, err error) *Error {
 		return e
 	case Unreachable, TimedOut, Throttled, Unavailable, TooLarge:
 		// A journal entry has nothing to be found again by.
-		if unseen := e.Kind == Throttled || e.Status == http.StatusServiceUnavailable; l.kind == object.JournalEntry && !unseen {
+		if unseen := e.Kind == Throttled || e.Status == http.StatusServiceUnavailable; l.kind == state.JournalEntry && !unseen {
 			w.denied[l] = err
 		}
 		return e

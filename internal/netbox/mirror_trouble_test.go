@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 func TestALostAnswerIsFoundDone(t *testing.T) {
@@ -21,7 +21,7 @@ func TestALostAnswerIsFoundDone(t *testing.T) {
 				loose := seeded.ID(t, "ipam/vrfs", "loose") // where NetBox would take a copy
 				two := update(t, seeded)
 				two.ID, two.Host, two.Before, two.RemoveTags = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil, nil
-				for method, writes := range map[string][]object.Write{
+				for method, writes := range map[string][]state.Write{
 					"POST":   {newAddress("10.8.4.50/24", loose), newAddress("10.8.4.51/24", loose)},
 					"PATCH":  {update(t, seeded), two},
 					"DELETE": {remove(t, seeded, "10.8.4.60/32", nil), remove(t, seeded, "red 10.8.4.60/24", nil)},
@@ -29,7 +29,7 @@ func TestALostAnswerIsFoundDone(t *testing.T) {
 					s.ForgetRequests()
 					s.Fail(netboxtest.Fault{Kind: kind, Method: method, Times: 1})
 					c := connect(t, s.URL(), s.TokenV1(), silent())
-					wantResults(t, c.Write(t.Context(), writes, nil), object.Unchanged, object.Unchanged)
+					wantResults(t, c.Write(t.Context(), writes, nil), state.Unchanged, state.Unchanged)
 					if n := len(s.Writes()); n != 1 {
 						t.Errorf("%d writes, want 1: it had been carried out", n)
 					}
@@ -50,7 +50,7 @@ func TestTroubleThatPassesIsWaitedFor(t *testing.T) { // windows-dhcp.md 3.8 Net
 			s.Fail(netboxtest.Fault{Kind: kind, Method: "PATCH", Times: 1})
 			two := update(t, seeded)
 			two.ID, two.Host, two.Before, two.RemoveTags = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil, nil
-			wantResults(t, c.Write(t.Context(), []object.Write{update(t, seeded), two}, nil), object.Done, object.Done)
+			wantResults(t, c.Write(t.Context(), []state.Write{update(t, seeded), two}, nil), state.Done, state.Done)
 		})
 	}
 }
@@ -58,26 +58,26 @@ func TestTroubleThatPassesIsWaitedFor(t *testing.T) { // windows-dhcp.md 3.8 Net
 func TestTroubleThatStaysEndsTheRun(t *testing.T) {
 	s, seeded, c := serveMirror(t, netboxtest.V47)
 	s.Fail(netboxtest.Fault{Kind: netboxtest.HTML502, Method: "POST"})
-	writes := []object.Write{newAddress("10.8.4.50/24", 0), newAddress("10.8.4.51/24", 0), update(t, seeded)}
-	wantResults(t, c.Write(t.Context(), writes, nil), object.Failed, object.Failed, object.Failed)
+	writes := []state.Write{newAddress("10.8.4.50/24", 0), newAddress("10.8.4.51/24", 0), update(t, seeded)}
+	wantResults(t, c.Write(t.Context(), writes, nil), state.Failed, state.Failed, state.Failed)
 	if n := len(s.Writes()); n != writeTries {
 		t.Errorf("%d writes, want %d tries of the first", n, writeTries)
 	}
 	s.ClearFaults()
 	s.Fail(netboxtest.Fault{Kind: netboxtest.JSON500})
-	wantResults(t, c.Write(t.Context(), writes, nil), object.Failed, object.Failed, object.Failed)
+	wantResults(t, c.Write(t.Context(), writes, nil), state.Failed, state.Failed, state.Failed)
 }
 
 func TestARowNetBoxHasAnExceptionForHoldsUpNoOther(t *testing.T) {
 	s, _, c := serveMirror(t, netboxtest.V47)
-	var writes []object.Write
-	var want []object.Outcome
+	var writes []state.Write
+	var want []state.Outcome
 	for n := range 30 {
-		writes, want = append(writes, newAddress(fmt.Sprintf("10.8.4.%d/24", 100+n), 0)), append(want, object.Done)
+		writes, want = append(writes, newAddress(fmt.Sprintf("10.8.4.%d/24", 100+n), 0)), append(want, state.Done)
 	}
 	// A date that is no text is an exception inside NetBox.
 	writes[11].Set = maps.Clone(writes[11].Set)
-	writes[11].Set[custom(object.FieldLeaseExpires)], want[11] = int64(7), object.Failed
+	writes[11].Set[custom(state.FieldLeaseExpires)], want[11] = int64(7), state.Failed
 	results := c.Write(t.Context(), writes, nil)
 	wantResults(t, results, want...)
 	if n := len(s.Writes()); n > 20 {
@@ -94,9 +94,9 @@ func TestAMissingPermissionStopsOneSortOfWriteOnly(t *testing.T) { // netbox-api
 			grants := []netboxtest.Grant{{Object: "extras.tag", Actions: []string{"view"}}, {Object: "ipam.ipaddress", Actions: []string{"view", "change"}}}
 			s.Permit(token, grants...)
 			c := connect(t, s.URL(), token, silent())
-			writes := []object.Write{newAddress("10.8.4.50/24", 0), update(t, seeded), newAddress("10.8.4.51/24", 0), remove(t, seeded, "10.8.4.60/32", nil)}
+			writes := []state.Write{newAddress("10.8.4.50/24", 0), update(t, seeded), newAddress("10.8.4.51/24", 0), remove(t, seeded, "10.8.4.60/32", nil)}
 			results := c.Write(t.Context(), writes, nil)
-			wantResults(t, results, object.Failed, object.Done, object.Failed, object.Failed)
+			wantResults(t, results, state.Failed, state.Done, state.Failed, state.Failed)
 			if err := results[2].Err; kindOf(err) != Forbidden || !strings.Contains(err.Error(), "add on ipam.ipaddress") {
 				t.Errorf("the reason does not name the permission: %v", err)
 			}
@@ -121,12 +121,12 @@ func TestRowsTheTokenMayOnlySeeAreRefusedAlone(t *testing.T) {
 			c := connect(t, s.URL(), token, silent())
 			other := update(t, seeded)
 			other.ID, other.Host, other.Before = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil
-			both := []object.Write{other, update(t, seeded)}
-			wantResults(t, c.Write(t.Context(), both, nil), object.Refused, object.Done)
-			wantResults(t, c.Write(t.Context(), both[:1], nil), object.Refused)
-			deletes := []object.Write{{Kind: object.IPAddress, Action: object.Delete, ID: other.ID}, {Kind: object.IPAddress, Action: object.Delete, ID: both[1].ID}}
-			wantResults(t, c.Write(t.Context(), deletes, nil), object.Refused, object.Done)
-			wantResults(t, c.Write(t.Context(), deletes[:1], nil), object.Refused)
+			both := []state.Write{other, update(t, seeded)}
+			wantResults(t, c.Write(t.Context(), both, nil), state.Refused, state.Done)
+			wantResults(t, c.Write(t.Context(), both[:1], nil), state.Refused)
+			deletes := []state.Write{{Kind: state.IPAddress, Action: state.Delete, ID: other.ID}, {Kind: state.IPAddress, Action: state.Delete, ID: both[1].ID}}
+			wantResults(t, c.Write(t.Context(), deletes, nil), state.Refused, state.Done)
+			wantResults(t, c.Write(t.Context(), deletes[:1], nil), state.Refused)
 		})
 	}
 }
@@ -135,5 +135,5 @@ func TestACancelledRunFails(t *testing.T) {
 	_, seeded, c := serveMirror(t, netboxtest.V47)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	wantResults(t, c.Write(ctx, []object.Write{update(t, seeded), newAddress("10.8.4.50/24", 0)}, nil), object.Failed, object.Failed)
+	wantResults(t, c.Write(ctx, []state.Write{update(t, seeded), newAddress("10.8.4.50/24", 0)}, nil), state.Failed, state.Failed)
 }

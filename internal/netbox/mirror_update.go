@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // mirrorJob is the updates and deletes among the writes as conditional ones.
@@ -17,11 +17,11 @@ func (j mirrorJob) id(i int) int64 { return j.writes[i].ID }
 func (j mirrorJob) look(i int, raw json.RawMessage) any {
 	write := j.writes[i]
 	if raw == nil {
-		outcome := object.Gone
-		if write.Action == object.Delete {
-			outcome = object.Unchanged
+		outcome := state.Gone
+		if write.Action == state.Delete {
+			outcome = state.Unchanged
 		}
-		j.results[i] = object.Result{Outcome: outcome, ID: write.ID}
+		j.results[i] = state.Result{Outcome: outcome, ID: write.ID}
 		return nil
 	}
 	row, err := decodeShowing(raw)
@@ -37,12 +37,12 @@ func (j mirrorJob) look(i int, raw json.RawMessage) any {
 		j.changed(i, write.ID, why)
 		return nil
 	}
-	if write.Action == object.Delete {
+	if write.Action == state.Delete {
 		return j.withID(i, nil)
 	}
 	body := j.difference(i, row)
 	if body == nil && j.results[i].Outcome == "" {
-		j.results[i] = object.Result{Outcome: object.Unchanged, ID: write.ID}
+		j.results[i] = state.Result{Outcome: state.Unchanged, ID: write.ID}
 	}
 	return body
 }
@@ -50,7 +50,7 @@ func (j mirrorJob) look(i int, raw json.RawMessage) any {
 // conflict says what about a row is neither as it was nor as it shall be. A
 // row with the old time stamp is not looked at any closer; the stamp alone
 // condemns only where nothing else was recorded.
-func (mirrorJob) conflict(write object.Write, row *showing) string {
+func (mirrorJob) conflict(write state.Write, row *showing) string {
 	const stamp = "last_updated"
 	old, stamped := write.Before[stamp]
 	if stamped && row.is(stamp, old) {
@@ -130,19 +130,19 @@ func (j mirrorJob) withID(i int, set map[string]any) map[string]any {
 }
 
 func (j mirrorJob) refuse(i int, err *Error) (again bool) {
-	j.results[i] = object.Result{Outcome: object.Refused, ID: j.writes[i].ID, Err: fmt.Errorf("%s: %w", j.what(i), err)}
+	j.results[i] = state.Result{Outcome: state.Refused, ID: j.writes[i].ID, Err: fmt.Errorf("%s: %w", j.what(i), err)}
 	return false
 }
 
 func (j mirrorJob) confirm(i int, raw json.RawMessage) {
-	if j.writes[i].Action == object.Update {
+	if j.writes[i].Action == state.Update {
 		row, err := decodeShowing(raw)
 		if err != nil || !j.shows(i, row) {
 			j.refused(i, notTakenOver)
 			return
 		}
 	}
-	j.results[i] = object.Result{Outcome: object.Done, ID: j.writes[i].ID}
+	j.results[i] = state.Result{Outcome: state.Done, ID: j.writes[i].ID}
 }
 
 // notTakenOver is said of objects that do not show what was written: some
@@ -169,5 +169,5 @@ func (w *mirrorWriter) shows(i int, row *showing) bool {
 func (j mirrorJob) passedOver(i int) { j.refused(i, notOurs) }
 
 func (j mirrorJob) elusive(i int, err *Error) {
-	j.results[i] = object.Result{Outcome: object.Changed, ID: j.writes[i].ID, Err: fmt.Errorf("%s: %w", j.what(i), err)}
+	j.results[i] = state.Result{Outcome: state.Changed, ID: j.writes[i].ID, Err: fmt.Errorf("%s: %w", j.what(i), err)}
 }

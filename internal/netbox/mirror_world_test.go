@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // mirrorVersions are the releases the mirror is for.
@@ -16,36 +16,36 @@ func mirrorVersions() []netboxtest.Version {
 // mirrorWorld is a NetBox with two scopes, as the mirror leaves it, and things
 // of other people.
 func mirrorWorld() netboxtest.World {
-	on := func(kind object.Kind) []string { return []string{string(kind)} }
+	on := func(kind state.Kind) []string { return []string{string(kind)} }
 	return netboxtest.World{
-		Tags:       []netboxtest.Tag{{Name: object.TagScope}, {Name: object.TagData}, {Name: "keep"}, {Name: "dhcp-protect"}},
+		Tags:       []netboxtest.Tag{{Name: state.TagScope}, {Name: state.TagData}, {Name: "keep"}, {Name: "dhcp-protect"}},
 		ChoiceSets: []netboxtest.ChoiceSet{{Name: "provenance", Choices: [][2]string{{"created", "Created"}, {"adopted", "Adopted"}, {"prestaged", "Prestaged"}}}},
 		CustomFields: []netboxtest.CustomField{
-			{Name: object.FieldClientID, Type: "text", ObjectTypes: on(object.IPAddress)},
-			{Name: object.FieldManaged, Type: "select", ObjectTypes: on(object.IPAddress), ChoiceSet: "provenance"},
-			{Name: object.FieldLeaseHostname, Type: "text", ObjectTypes: on(object.IPAddress)},
-			{Name: object.FieldLeaseActive, Type: "boolean", ObjectTypes: on(object.IPAddress)},
-			{Name: object.FieldLeaseExpires, Type: "datetime", ObjectTypes: on(object.IPAddress)},
-			{Name: object.FieldScopeName, Type: "text", ObjectTypes: on(object.IPRange)},
-			{Name: object.FieldLeaseSeconds, Type: "integer", ObjectTypes: on(object.IPRange)},
-			{Name: object.FieldExclusions, Type: "json", ObjectTypes: on(object.IPRange)},
-			{Name: object.FieldScopes, Type: "longtext", ObjectTypes: on(object.IPPrefix)},
+			{Name: state.FieldClientID, Type: "text", ObjectTypes: on(state.IPAddress)},
+			{Name: state.FieldManaged, Type: "select", ObjectTypes: on(state.IPAddress), ChoiceSet: "provenance"},
+			{Name: state.FieldLeaseHostname, Type: "text", ObjectTypes: on(state.IPAddress)},
+			{Name: state.FieldLeaseActive, Type: "boolean", ObjectTypes: on(state.IPAddress)},
+			{Name: state.FieldLeaseExpires, Type: "datetime", ObjectTypes: on(state.IPAddress)},
+			{Name: state.FieldScopeName, Type: "text", ObjectTypes: on(state.IPRange)},
+			{Name: state.FieldLeaseSeconds, Type: "integer", ObjectTypes: on(state.IPRange)},
+			{Name: state.FieldExclusions, Type: "json", ObjectTypes: on(state.IPRange)},
+			{Name: state.FieldScopes, Type: "longtext", ObjectTypes: on(state.IPPrefix)},
 		},
 		Tenants:  []netboxtest.Tenant{{Name: "Acme"}},
 		VRFs:     []netboxtest.VRF{{Name: "red", RD: "65000:1"}, {Name: "loose", DuplicatesLegal: true}},
-		IPRoles:  []string{object.RoleScope, "pool"},
+		IPRoles:  []string{state.RoleScope, "pool"},
 		Sites:    []netboxtest.Site{{Name: "HQ"}},
-		Prefixes: []netboxtest.Prefix{{Prefix: "10.8.4.0/24", Status: "active", Tenant: "Acme", CustomFields: map[string]any{object.FieldScopes: "| a |"}}, {Prefix: "10.8.6.0/24", VRF: "red"}, {Prefix: "2001:db8::/64"}},
+		Prefixes: []netboxtest.Prefix{{Prefix: "10.8.4.0/24", Status: "active", Tenant: "Acme", CustomFields: map[string]any{state.FieldScopes: "| a |"}}, {Prefix: "10.8.6.0/24", VRF: "red"}, {Prefix: "2001:db8::/64"}},
 		Ranges: []netboxtest.Range{
-			{Start: "10.8.4.20/24", End: "10.8.4.250/24", Role: object.RoleScope, Tags: []string{object.TagScope}, Tenant: "Acme", CustomFields: map[string]any{
-				object.FieldScopeName: "Lab", object.FieldLeaseSeconds: 691200, object.FieldExclusions: []any{map[string]any{"start": "10.8.4.20", "end": "10.8.4.29"}}}},
+			{Start: "10.8.4.20/24", End: "10.8.4.250/24", Role: state.RoleScope, Tags: []string{state.TagScope}, Tenant: "Acme", CustomFields: map[string]any{
+				state.FieldScopeName: "Lab", state.FieldLeaseSeconds: 691200, state.FieldExclusions: []any{map[string]any{"start": "10.8.4.20", "end": "10.8.4.29"}}}},
 			{Start: "10.8.6.20/24", End: "10.8.6.30/24", VRF: "red", Role: "pool", Populated: true},
 		},
 		Devices: []netboxtest.Device{{Name: "sw1", Site: "HQ", Interfaces: []netboxtest.Interface{{Name: "vlan4", IPs: []netboxtest.IP{{Address: "10.8.4.1/24"}}}}}},
 		IPs: []netboxtest.IP{
 			{Address: "10.8.4.33/24", Status: "dhcp", DNSName: "pc-17.corp.example", Tags: []string{"keep"}, Tenant: "Acme", Description: "a desk", CustomFields: map[string]any{
-				object.FieldClientID: "3c-52-82-0a-1b-2c", object.FieldManaged: "created", object.FieldLeaseHostname: "PC-17", object.FieldLeaseActive: true,
-				object.FieldLeaseExpires: "2026-07-01T09:30:00Z"}},
+				state.FieldClientID: "3c-52-82-0a-1b-2c", state.FieldManaged: "created", state.FieldLeaseHostname: "PC-17", state.FieldLeaseActive: true,
+				state.FieldLeaseExpires: "2026-07-01T09:30:00Z"}},
 			{Address: "10.8.4.60/32", Status: "reserved"},
 			{Address: "10.8.4.60/24", VRF: "red"},
 			{Address: "10.8.6.9/24", VRF: "red"},
@@ -53,7 +53,7 @@ func mirrorWorld() netboxtest.World {
 			{Address: "2001:db8::9/64"},
 		},
 		Contexts: []netboxtest.Context{
-			{Name: object.ContextName + "failover east-pair", Tags: []string{object.TagData}, Inactive: true, Data: map[string]any{"mode": "HotStandby"}},
+			{Name: state.ContextName + "failover east-pair", Tags: []string{state.TagData}, Inactive: true, Data: map[string]any{"mode": "HotStandby"}},
 			{Name: "windows-dhcpish", Data: map[string]any{"a": 1}}, {Name: "other", Data: map[string]any{"a": 1}},
 		},
 	}

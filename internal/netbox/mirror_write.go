@@ -12,18 +12,18 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // Write carries writes out, in their order, in as few requests as possible:
 // consecutive ones of one kind and action go together. Each depends on what
-// the object shows just before (see object.Write), so the same writes may be
+// the object shows just before (see state.Write), so the same writes may be
 // given again after any trouble. One that NetBox does not take holds up none
 // of the others. A kind and action the token has no permission for is tried
 // once, and NetBox out of reach ends everything. progress, if not nil, is told
 // how many writes are decided.
-func (c *Client) Write(ctx context.Context, writes []object.Write, progress func(done int)) []object.Result {
-	w := &mirrorWriter{client: c, writes: writes, results: make([]object.Result, len(writes)), denied: make(map[lane]error)}
+func (c *Client) Write(ctx context.Context, writes []state.Write, progress func(done int)) []state.Result {
+	w := &mirrorWriter{client: c, writes: writes, results: make([]state.Result, len(writes)), denied: make(map[lane]error)}
 	if err := w.prepare(ctx); err != nil {
 		w.fail(w.undecided(0, len(writes)), err)
 		return w.results
@@ -47,16 +47,16 @@ func (c *Client) Write(ctx context.Context, writes []object.Write, progress func
 
 // lane is what goes together in one request.
 type lane struct {
-	kind   object.Kind
-	action object.Action
+	kind   state.Kind
+	action state.Action
 }
 
 // mirrorWriter is one call of Write. Writes go by their index.
 type mirrorWriter struct {
 	client  *Client
 	version Version
-	writes  []object.Write
-	results []object.Result
+	writes  []state.Write
+	results []state.Result
 	tags    map[string]int64 // ids by slug, of the tags that occur
 	denied  map[lane]error
 }
@@ -149,7 +149,7 @@ func (w *mirrorWriter) undecided(from, to int) []int {
 func (w *mirrorWriter) fail(batch []int, err error) {
 	for _, i := range batch {
 		if w.results[i].Outcome == "" {
-			w.results[i] = object.Result{Outcome: object.Failed, ID: w.writes[i].ID, Err: fmt.Errorf("%s: %w", w.what(i), err)}
+			w.results[i] = state.Result{Outcome: state.Failed, ID: w.writes[i].ID, Err: fmt.Errorf("%s: %w", w.what(i), err)}
 		}
 	}
 }
@@ -172,7 +172,7 @@ func (w *mirrorWriter) batch(left []int) []int {
 // key names the object of a write; empty if nothing else can be about it.
 func (w *mirrorWriter) key(i int) string {
 	write := w.writes[i]
-	if write.Action != object.Create {
+	if write.Action != state.Create {
 		return number(write.ID)
 	}
 	if natural := naturalKeys(write.Kind); natural != nil {
@@ -190,11 +190,11 @@ func (w *mirrorWriter) step(ctx context.Context, l lane, batch []int) error {
 		}
 		return nil
 	}
-	if l.action == object.Create {
+	if l.action == state.Create {
 		return w.create(ctx, table, batch)
 	}
 	c := &conditionalWriter{client: w.client, version: w.version, table: table, method: http.MethodPatch, job: mirrorJob{w}}
-	if l.action == object.Delete {
+	if l.action == state.Delete {
 		c.method = http.MethodDelete
 	}
 	c.columns = w.columns(batch, "id", "address", "vrf", "tags", "last_updated")
@@ -214,7 +214,7 @@ func (w *mirrorWriter) columns(batch []int, more ...string) string {
 
 // tableFor is the list that objects of a kind are in; empty for kinds the
 // mirror has nothing to do with.
-func tableFor(k object.Kind) endpoint {
+func tableFor(k state.Kind) endpoint {
 	for _, e := range []endpoint{addresses, ranges, prefixes, contexts, journal} {
 		if e.model() == string(k) {
 			return e
@@ -241,11 +241,11 @@ func (w *mirrorWriter) what(i int) string {
 }
 
 func (w *mirrorWriter) refused(i int, why string) {
-	w.results[i] = object.Result{Outcome: object.Refused, ID: w.writes[i].ID, Err: &Error{Kind: Invalid, Op: w.what(i), Message: why}}
+	w.results[i] = state.Result{Outcome: state.Refused, ID: w.writes[i].ID, Err: &Error{Kind: Invalid, Op: w.what(i), Message: why}}
 }
 
 func (w *mirrorWriter) changed(i int, id int64, why string) {
-	w.results[i] = object.Result{Outcome: object.Changed, ID: id, Err: fmt.Errorf("%s: %s", w.what(i), why)}
+	w.results[i] = state.Result{Outcome: state.Changed, ID: id, Err: fmt.Errorf("%s: %s", w.what(i), why)}
 }
 
 // body is what sets fields, in NetBox's form.

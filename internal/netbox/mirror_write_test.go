@@ -8,17 +8,17 @@ import (
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 func custom(name string) string { return customPrefix + name }
 
 // newAddress is the create of a lease as the mirror makes it.
-func newAddress(address string, vrf int64) object.Write {
-	w := object.Write{Kind: object.IPAddress, Action: object.Create, VRF: vrf, Message: "run 1: new lease", Set: map[string]any{
+func newAddress(address string, vrf int64) state.Write {
+	w := state.Write{Kind: state.IPAddress, Action: state.Create, VRF: vrf, Message: "run 1: new lease", Set: map[string]any{
 		"address": address, "status": "dhcp", "dns_name": "PC-1.corp.example", "vrf": nil,
-		custom(object.FieldClientID): "3c-52-82-0a-1b-2c", custom(object.FieldManaged): "created", custom(object.FieldLeaseActive): true,
-		custom(object.FieldLeaseExpires): "2026-07-01T09:30:00+00:00",
+		custom(state.FieldClientID): "3c-52-82-0a-1b-2c", custom(state.FieldManaged): "created", custom(state.FieldLeaseActive): true,
+		custom(state.FieldLeaseExpires): "2026-07-01T09:30:00+00:00",
 	}}
 	if p, err := netip.ParsePrefix(address); err == nil {
 		w.Host = p.Addr()
@@ -30,20 +30,20 @@ func newAddress(address string, vrf int64) object.Write {
 }
 
 // update changes the address of the world that shows every field.
-func update(t *testing.T, seeded *netboxtest.Seeded) object.Write {
+func update(t *testing.T, seeded *netboxtest.Seeded) state.Write {
 	t.Helper()
-	return object.Write{Kind: object.IPAddress, Action: object.Update, ID: seeded.ID(t, "ipam/ip-addresses", "10.8.4.33/24"), Host: netip.MustParseAddr("10.8.4.33"),
-		Set:     map[string]any{"dns_name": "pc-18.corp.example", custom(object.FieldManaged): "adopted", custom(object.FieldLeaseActive): false},
-		Before:  map[string]any{"dns_name": "pc-17.corp.example", custom(object.FieldManaged): "created", custom(object.FieldLeaseActive): true, "status": "dhcp"},
-		AddTags: []string{object.TagScope}, RemoveTags: []string{"dhcp-protect"}, Message: "run 1"}
+	return state.Write{Kind: state.IPAddress, Action: state.Update, ID: seeded.ID(t, "ipam/ip-addresses", "10.8.4.33/24"), Host: netip.MustParseAddr("10.8.4.33"),
+		Set:     map[string]any{"dns_name": "pc-18.corp.example", custom(state.FieldManaged): "adopted", custom(state.FieldLeaseActive): false},
+		Before:  map[string]any{"dns_name": "pc-17.corp.example", custom(state.FieldManaged): "created", custom(state.FieldLeaseActive): true, "status": "dhcp"},
+		AddTags: []string{state.TagScope}, RemoveTags: []string{"dhcp-protect"}, Message: "run 1"}
 }
 
-func remove(t *testing.T, seeded *netboxtest.Seeded, address string, before map[string]any) object.Write {
+func remove(t *testing.T, seeded *netboxtest.Seeded, address string, before map[string]any) state.Write {
 	t.Helper()
-	return object.Write{Kind: object.IPAddress, Action: object.Delete, ID: seeded.ID(t, "ipam/ip-addresses", address), Before: before}
+	return state.Write{Kind: state.IPAddress, Action: state.Delete, ID: seeded.ID(t, "ipam/ip-addresses", address), Before: before}
 }
 
-func wantResults(t *testing.T, results []object.Result, want ...object.Outcome) {
+func wantResults(t *testing.T, results []state.Result, want ...state.Outcome) {
 	t.Helper()
 	if len(results) != len(want) {
 		t.Fatalf("%d results, want %d", len(results), len(want))
@@ -53,11 +53,11 @@ func wantResults(t *testing.T, results []object.Result, want ...object.Outcome) 
 			t.Errorf("result %d is %s (%v), want %s", i, r.Outcome, r.Err, want[i])
 		}
 		switch r.Outcome {
-		case object.Refused, object.Failed, object.Changed:
+		case state.Refused, state.Failed, state.Changed:
 			if r.Err == nil {
 				t.Errorf("result %d (%s) has no reason", i, r.Outcome)
 			}
-		case object.Done, object.Unchanged:
+		case state.Done, state.Unchanged:
 			if r.ID == 0 {
 				t.Errorf("result %d (%s) has no id", i, r.Outcome)
 			}
@@ -66,33 +66,33 @@ func wantResults(t *testing.T, results []object.Result, want ...object.Outcome) 
 }
 
 // mirrorWrites is one write of every sort, none of which depends on another.
-func mirrorWrites(t *testing.T, seeded *netboxtest.Seeded) []object.Write {
+func mirrorWrites(t *testing.T, seeded *netboxtest.Seeded) []state.Write {
 	t.Helper()
 	red := seeded.ID(t, "ipam/vrfs", "red")
 	scope := seeded.ID(t, "ipam/ip-ranges", "10.8.4.20/24-10.8.4.250/24")
-	return []object.Write{
-		{Kind: object.IPPrefix, Action: object.Create, Set: map[string]any{"prefix": "10.8.8.0/24", "status": "active", custom(object.FieldScopes): "| scope |"}},
-		{Kind: object.IPRange, Action: object.Create, AddTags: []string{object.TagScope}, Set: map[string]any{
-			"start_address": "10.8.8.20/24", "end_address": "10.8.8.99/24", "status": "active", "role": seeded.ID(t, "ipam/roles", object.RoleScope),
-			custom(object.FieldScopeName): "Guest", custom(object.FieldLeaseSeconds): int64(28800),
-			custom(object.FieldExclusions): json.RawMessage(`[{"start":"10.8.8.20","end":"10.8.8.29"}]`)}},
-		{Kind: object.IPRange, Action: object.Update, ID: scope,
-			Set:    map[string]any{custom(object.FieldExclusions): []any{}, custom(object.FieldLeaseSeconds): int64(86400)},
-			Before: map[string]any{custom(object.FieldExclusions): json.RawMessage(`[ {"start":"10.8.4.20", "end":"10.8.4.29"} ]`), custom(object.FieldLeaseSeconds): int64(691200), "role": object.RoleScope}},
+	return []state.Write{
+		{Kind: state.IPPrefix, Action: state.Create, Set: map[string]any{"prefix": "10.8.8.0/24", "status": "active", custom(state.FieldScopes): "| scope |"}},
+		{Kind: state.IPRange, Action: state.Create, AddTags: []string{state.TagScope}, Set: map[string]any{
+			"start_address": "10.8.8.20/24", "end_address": "10.8.8.99/24", "status": "active", "role": seeded.ID(t, "ipam/roles", state.RoleScope),
+			custom(state.FieldScopeName): "Guest", custom(state.FieldLeaseSeconds): int64(28800),
+			custom(state.FieldExclusions): json.RawMessage(`[{"start":"10.8.8.20","end":"10.8.8.29"}]`)}},
+		{Kind: state.IPRange, Action: state.Update, ID: scope,
+			Set:    map[string]any{custom(state.FieldExclusions): []any{}, custom(state.FieldLeaseSeconds): int64(86400)},
+			Before: map[string]any{custom(state.FieldExclusions): json.RawMessage(`[ {"start":"10.8.4.20", "end":"10.8.4.29"} ]`), custom(state.FieldLeaseSeconds): int64(691200), "role": state.RoleScope}},
 		newAddress("10.8.4.40/24", 0), newAddress("10.8.4.40/24", red), newAddress("10.8.4.41/24", 0),
 		update(t, seeded),
-		{Kind: object.ConfigContext, Action: object.Create, Set: map[string]any{"name": object.ContextName + "option-values", "is_active": true,
-			"tags": []string{object.TagData}, "data": map[string]any{"options": []any{map[string]any{"code": 6, "value": "10.1.1.1"}}}}},
-		{Kind: object.ConfigContext, Action: object.Update, ID: seeded.ID(t, "extras/config-contexts", object.ContextName+"failover east-pair"),
+		{Kind: state.ConfigContext, Action: state.Create, Set: map[string]any{"name": state.ContextName + "option-values", "is_active": true,
+			"tags": []string{state.TagData}, "data": map[string]any{"options": []any{map[string]any{"code": 6, "value": "10.1.1.1"}}}}},
+		{Kind: state.ConfigContext, Action: state.Update, ID: seeded.ID(t, "extras/config-contexts", state.ContextName+"failover east-pair"),
 			Set: map[string]any{"data": map[string]any{"mode": "LoadBalance", "mclt": int64(3600)}}, Before: map[string]any{"data": json.RawMessage(`{"mode":"HotStandby"}`), "is_active": false}},
 		remove(t, seeded, "10.8.4.60/32", map[string]any{"status": "reserved", "assigned_object_id": nil}),
 	}
 }
 
-func doneAll(n int) []object.Outcome {
-	all := make([]object.Outcome, n)
+func doneAll(n int) []state.Outcome {
+	all := make([]state.Outcome, n)
 	for i := range all {
-		all[i] = object.Done
+		all[i] = state.Done
 	}
 	return all
 }
@@ -119,7 +119,7 @@ func TestWritesOfTheMirrorAreCarriedOutOnce(t *testing.T) { // windows-dhcp.md s
 			s.ForgetRequests()
 			again := doneAll(len(writes))
 			for i := range again {
-				again[i] = object.Unchanged
+				again[i] = state.Unchanged
 			}
 			wantResults(t, c.Write(t.Context(), writes, nil), again...)
 			if n := len(s.Writes()); n != 0 {
@@ -135,9 +135,9 @@ func TestAnUpdateTouchesNothingElse(t *testing.T) {
 			t.Parallel()
 			s, seeded, c := serveMirror(t, v)
 			one := update(t, seeded)
-			other := object.Write{Kind: object.IPAddress, Action: object.Update, ID: seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), Set: map[string]any{"status": "dhcp"}}
+			other := state.Write{Kind: state.IPAddress, Action: state.Update, ID: seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), Set: map[string]any{"status": "dhcp"}}
 			before := s.Get("ipam/ip-addresses", one.ID)
-			wantResults(t, c.Write(t.Context(), []object.Write{one, other}, nil), object.Done, object.Done)
+			wantResults(t, c.Write(t.Context(), []state.Write{one, other}, nil), state.Done, state.Done)
 			after := s.Get("ipam/ip-addresses", one.ID)
 			for _, field := range []string{"status", "description", "tenant", "address"} {
 				if fmt.Sprint(before[field]) != fmt.Sprint(after[field]) {
@@ -148,7 +148,7 @@ func TestAnUpdateTouchesNothingElse(t *testing.T) {
 			if got := fmt.Sprint(row.tagSlugs()); got != "[keep windows-dhcp]" {
 				t.Errorf("tags %s", got)
 			}
-			if !row.is(custom(object.FieldClientID), "3c-52-82-0a-1b-2c") || !row.is(custom(object.FieldManaged), "adopted") || !row.is("dns_name", "pc-18.corp.example") {
+			if !row.is(custom(state.FieldClientID), "3c-52-82-0a-1b-2c") || !row.is(custom(state.FieldManaged), "adopted") || !row.is("dns_name", "pc-18.corp.example") {
 				t.Errorf("shows %v", after)
 			}
 			body := s.Writes()[0].Body
@@ -177,37 +177,37 @@ func TestOneBadRowHoldsUpNoOther(t *testing.T) { // windows-dhcp.md 3.8 one IP r
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
 			_, seeded, c := serveMirror(t, v)
-			var writes []object.Write
-			var want []object.Outcome
+			var writes []state.Write
+			var want []state.Outcome
 			for n := range 40 {
-				w, outcome := newAddress(fmt.Sprintf("10.8.4.%d/24", 100+n), 0), object.Done
+				w, outcome := newAddress(fmt.Sprintf("10.8.4.%d/24", 100+n), 0), state.Done
 				switch n {
 				case 3:
-					w.Set["dns_name"], outcome = "not a name", object.Refused
+					w.Set["dns_name"], outcome = "not a name", state.Refused
 				case 17:
-					w.AddTags, outcome = []string{"nosuch"}, object.Refused
+					w.AddTags, outcome = []string{"nosuch"}, state.Refused
 				case 30:
-					w.Set["vrf"], w.VRF, outcome = int64(9999), 9999, object.Refused
+					w.Set["vrf"], w.VRF, outcome = int64(9999), 9999, state.Refused
 				}
 				writes, want = append(writes, w), append(want, outcome)
 			}
 			// Inside a range that a human marked as populated.
 			populated := newAddress("10.8.6.25/24", seeded.ID(t, "ipam/vrfs", "red"))
-			writes, want = append(writes, populated), append(want, object.Refused)
+			writes, want = append(writes, populated), append(want, state.Refused)
 			results := c.Write(t.Context(), writes, nil)
 			wantResults(t, results, want...)
 			if err := results[40].Err.Error(); !strings.Contains(err, "inside range") || !strings.Contains(err, "10.8.6.25") {
 				t.Errorf("the reason is lost: %s", err)
 			}
-			var changes []object.Write
+			var changes []state.Write
 			want = nil
 			for n, r := range results[:40] {
-				if r.Outcome != object.Done {
+				if r.Outcome != state.Done {
 					continue
 				}
-				w, outcome := object.Write{Kind: object.IPAddress, Action: object.Update, ID: r.ID, Set: map[string]any{"status": "reserved"}}, object.Done
+				w, outcome := state.Write{Kind: state.IPAddress, Action: state.Update, ID: r.ID, Set: map[string]any{"status": "reserved"}}, state.Done
 				if n == 7 || n == 20 {
-					w.Set, outcome = map[string]any{"status": "nosuch"}, object.Refused
+					w.Set, outcome = map[string]any{"status": "nosuch"}, state.Refused
 				}
 				changes, want = append(changes, w), append(want, outcome)
 			}
@@ -221,17 +221,17 @@ func TestJournalEntriesAreMadeInOneRequestAndNeverTwice(t *testing.T) { // netbo
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
 			s, seeded, c := serveMirror(t, v)
-			entry := func(text string) object.Write {
-				return object.Write{Kind: object.JournalEntry, Action: object.Create, Set: map[string]any{"assigned_object_type": "ipam.iprange",
+			entry := func(text string) state.Write {
+				return state.Write{Kind: state.JournalEntry, Action: state.Create, Set: map[string]any{"assigned_object_type": "ipam.iprange",
 					"assigned_object_id": seeded.ID(t, "ipam/ip-ranges", "10.8.4.20/24-10.8.4.250/24"), "kind": "info", "comments": text}}
 			}
-			writes := []object.Write{entry("one"), entry("two"), entry("")}
-			wantResults(t, c.Write(t.Context(), writes, nil), object.Done, object.Done, object.Refused)
+			writes := []state.Write{entry("one"), entry("two"), entry("")}
+			wantResults(t, c.Write(t.Context(), writes, nil), state.Done, state.Done, state.Refused)
 			s.ForgetRequests()
 			s.Fail(netboxtest.Fault{Kind: netboxtest.Timeout504, Method: "POST", Times: 1})
-			wantResults(t, c.Write(t.Context(), append(writes[:2:2], update(t, seeded)), nil), object.Failed, object.Failed, object.Done)
+			wantResults(t, c.Write(t.Context(), append(writes[:2:2], update(t, seeded)), nil), state.Failed, state.Failed, state.Done)
 			s.Fail(netboxtest.Fault{Kind: netboxtest.Throttled429, Method: "POST", Times: 1})
-			wantResults(t, c.Write(t.Context(), writes[:2], nil), object.Done, object.Done)
+			wantResults(t, c.Write(t.Context(), writes[:2], nil), state.Done, state.Done)
 			if n := s.Count("extras/journal-entries"); n != 6 {
 				t.Errorf("%d entries, want 6", n)
 			}
@@ -241,7 +241,7 @@ func TestJournalEntriesAreMadeInOneRequestAndNeverTwice(t *testing.T) { // netbo
 
 func TestManyCreatesGoInBatches(t *testing.T) {
 	s, _, c := serveMirror(t, netboxtest.V47)
-	var writes []object.Write
+	var writes []state.Write
 	for n := range 300 {
 		writes = append(writes, newAddress(fmt.Sprintf("10.9.%d.%d/16", n/250, n%250+1), 0))
 	}

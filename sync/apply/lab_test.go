@@ -15,11 +15,11 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
-	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -83,18 +83,18 @@ func (l *lab) client(s *psutest.Server, readOnly bool) *psu.Client {
 func (l *lab) netbox() {
 	l.Helper()
 	l.nb = netboxtest.New(l.T, netboxtest.Config{})
-	on := func(kind object.Kind) []string { return []string{string(kind)} }
+	on := func(kind state.Kind) []string { return []string{string(kind)} }
 	netboxtest.Seed(l.T, l.nb.URL(), l.nb.TokenV1(), netboxtest.World{
-		Tags: []netboxtest.Tag{{Name: object.TagScope}, {Name: object.TagData}, {Name: object.TagInvalid}},
+		Tags: []netboxtest.Tag{{Name: state.TagScope}, {Name: state.TagData}, {Name: state.TagInvalid}},
 		CustomFields: []netboxtest.CustomField{
-			{Name: object.FieldServer, Type: "text", ObjectTypes: on(object.IPRange)}, {Name: object.FieldFailover, Type: "text", ObjectTypes: on(object.IPRange)},
-			{Name: object.FieldScopes, Type: "longtext", ObjectTypes: on(object.IPPrefix)},
+			{Name: state.FieldServer, Type: "text", ObjectTypes: on(state.IPRange)}, {Name: state.FieldFailover, Type: "text", ObjectTypes: on(state.IPRange)},
+			{Name: state.FieldScopes, Type: "longtext", ObjectTypes: on(state.IPPrefix)},
 		},
-		IPRoles:  []string{object.RoleScope, "pool"},
+		IPRoles:  []string{state.RoleScope, "pool"},
 		Prefixes: []netboxtest.Prefix{{Prefix: "10.8.4.0/24"}},
 		Ranges: []netboxtest.Range{
-			{Start: "10.8.4.20/24", End: "10.8.4.30/24", Role: object.RoleScope, CustomFields: map[string]any{object.FieldServer: dh1}},
-			{Start: "10.8.4.40/24", End: "10.8.4.50/24", Role: "pool", CustomFields: map[string]any{object.FieldServer: dh1}},
+			{Start: "10.8.4.20/24", End: "10.8.4.30/24", Role: state.RoleScope, CustomFields: map[string]any{state.FieldServer: dh1}},
+			{Start: "10.8.4.40/24", End: "10.8.4.50/24", Role: "pool", CustomFields: map[string]any{state.FieldServer: dh1}},
 		},
 		Contexts: []netboxtest.Context{{Name: "dns servers", Data: map[string]any{"a": 1}}},
 	})
@@ -113,7 +113,7 @@ func (l *lab) run(steps ...plan.Step) *apply.Report {
 }
 
 // one carries out a single step.
-func (l *lab) one(step plan.Step, outcome object.Outcome, say string) {
+func (l *lab) one(step plan.Step, outcome state.Outcome, say string) {
 	l.Helper()
 	got := l.run(step).Results[0]
 	if got.Outcome != outcome || !strings.Contains(got.Error, say) || say == "" && got.Error != "" {
@@ -174,7 +174,7 @@ func change(field string, old, want any) plan.Change {
 // reserve is a step that makes a reservation.
 func reserve(addr, client string) plan.Step {
 	return plan.Step{
-		Phase: plan.Push, Target: dh1, Action: object.Create, Kind: plan.WindowsReservation, Name: "reservation " + addr, Scope: office(), Addr: netip.MustParseAddr(addr),
+		Phase: plan.Push, Target: dh1, Action: state.Create, Kind: plan.WindowsReservation, Name: "reservation " + addr, Scope: office(), Addr: netip.MustParseAddr(addr),
 		Changes: []plan.Change{change("ip_address", nil, addr), change("client_id", nil, client), change("name", nil, "new"), change("description", nil, ""), change("type", nil, "Dhcp")},
 	}
 }
@@ -182,7 +182,7 @@ func reserve(addr, client string) plan.Step {
 // withdraw is a step that deletes the reservation of a client.
 func withdraw(addr, client string) plan.Step {
 	return plan.Step{
-		Phase: plan.Push, Target: dh1, Action: object.Delete, Kind: plan.WindowsReservation, Name: "reservation " + addr, Scope: office(), Addr: netip.MustParseAddr(addr),
+		Phase: plan.Push, Target: dh1, Action: state.Delete, Kind: plan.WindowsReservation, Name: "reservation " + addr, Scope: office(), Addr: netip.MustParseAddr(addr),
 		Observed: []plan.Change{{Field: "client_id", Old: client}},
 	}
 }
@@ -190,14 +190,14 @@ func withdraw(addr, client string) plan.Step {
 // rename is a step that changes the name in a client's reservation.
 func rename(addr, client, old, name string) plan.Step {
 	s := withdraw(addr, client)
-	s.Action, s.Changes = object.Update, []plan.Change{change("name", old, name)}
+	s.Action, s.Changes = state.Update, []plan.Change{change("name", old, name)}
 	return s
 }
 
 // replace is a step that gives an address to another client.
 func replace(addr, old, client string) plan.Step {
 	s := withdraw(addr, old)
-	s.Action, s.Observed, s.Changes = object.Update, nil, []plan.Change{change("client_id", old, client)}
+	s.Action, s.Observed, s.Changes = state.Update, nil, []plan.Change{change("client_id", old, client)}
 	return s
 }
 
@@ -220,26 +220,26 @@ func exclusion(add string, old ...string) plan.Step {
 		}
 		return json.RawMessage(raw)
 	}
-	s := plan.Step{Phase: plan.Push, Target: dh1, Action: object.Update, Kind: plan.WindowsExclusion, Name: "exclusion", Scope: office(),
+	s := plan.Step{Phase: plan.Push, Target: dh1, Action: state.Update, Kind: plan.WindowsExclusion, Name: "exclusion", Scope: office(),
 		Changes: []plan.Change{change("exclusions", list(old...), list(add))}}
 	switch {
 	case len(old) == 0:
-		s.Action = object.Create
+		s.Action = state.Create
 	case add == "":
-		s.Action = object.Delete
+		s.Action = state.Delete
 	}
 	return s
 }
 
 // adjust is a step that changes a scope.
 func adjust(changes ...plan.Change) plan.Step {
-	return plan.Step{Phase: plan.Push, Target: dh1, Action: object.Update, Kind: plan.WindowsScope, Name: "scope 10.8.4.0/24", Scope: office(), Changes: changes}
+	return plan.Step{Phase: plan.Push, Target: dh1, Action: state.Update, Kind: plan.WindowsScope, Name: "scope 10.8.4.0/24", Scope: office(), Changes: changes}
 }
 
 // newScope is a step that makes a scope.
 func newScope(subnet, start, end, router string, seconds int64) plan.Step {
 	p := netip.MustParsePrefix(subnet)
-	return plan.Step{Phase: plan.Push, Target: dh1, Action: object.Create, Kind: plan.WindowsScope, Name: "scope " + subnet, Scope: p, Changes: []plan.Change{
+	return plan.Step{Phase: plan.Push, Target: dh1, Action: state.Create, Kind: plan.WindowsScope, Name: "scope " + subnet, Scope: p, Changes: []plan.Change{
 		change("scope_id", nil, p.Addr().String()), change("name", nil, "Labs"), change("start_ip", nil, start), change("end_ip", nil, end),
 		change("subnet_mask", nil, "255.255.255.0"), change("lease_duration_seconds", nil, seconds), change("router", nil, router),
 	}}

@@ -7,15 +7,15 @@ import (
 	"net/http"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // netbox writes steps from to to (excluded), and returns the journal entries
 // of those that were carried out.
-func (r *runner) netbox(ctx context.Context, from, to int) (journal []object.Write) {
+func (r *runner) netbox(ctx context.Context, from, to int) (journal []state.Write) {
 	var index []int
-	var writes []object.Write
+	var writes []state.Write
 	for i := from; i < to; i++ {
 		if r.allowed(i) {
 			index = append(index, i)
@@ -39,7 +39,7 @@ const atOnce = 250
 
 // writeSome does some writes. Once begun they are not cut off: an interrupted
 // run ends between requests.
-func (r *runner) writeSome(ctx context.Context, index []int, writes []object.Write) (journal []object.Write) {
+func (r *runner) writeSome(ctx context.Context, index []int, writes []state.Write) (journal []state.Write) {
 	before := r.done
 	results := r.targets.NetBox.Write(context.WithoutCancel(ctx), writes, func(done int) {
 		r.progress(before + done - r.done)
@@ -49,7 +49,7 @@ func (r *runner) writeSome(ctx context.Context, index []int, writes []object.Wri
 		i := index[n]
 		r.report.Results[i].Outcome, r.report.Results[i].err = result.Outcome, result.Err
 		s := &r.plan.Steps[i]
-		if s.Journal != "" && result.Outcome == object.Done {
+		if s.Journal != "" && result.Outcome == state.Done {
 			journal = append(journal, journalEntry(s, result.ID))
 		}
 	}
@@ -66,11 +66,11 @@ const fewExceptions = 3
 // outOfReach is what is wrong with NetBox as a whole; nil: nothing. Without a
 // right for one kind of write the others go on, and so they do if NetBox has an
 // exception for an object or two while it takes others (windows-dhcp.md 3.8).
-func outOfReach(results []object.Result) error {
+func outOfReach(results []state.Result) error {
 	exceptions, answered := 0, 0
 	var last error
 	for _, result := range results {
-		if result.Outcome != object.Failed {
+		if result.Outcome != state.Failed {
 			answered++
 			continue
 		}
@@ -90,28 +90,28 @@ func outOfReach(results []object.Result) error {
 }
 
 // write is a step in the words of NetBox.
-func (r *runner) write(s *plan.Step) object.Write {
-	w := object.Write{
+func (r *runner) write(s *plan.Step) state.Write {
+	w := state.Write{
 		Kind: s.Kind, Action: s.Action, ID: s.ID, Set: make(map[string]any), Before: make(map[string]any),
 		AddTags: s.AddTags, RemoveTags: s.RemoveTags, VRF: s.VRF, Message: fmt.Sprintf("%s: %s (%s)", r.options.Message, s.Why, s.Rule),
 	}
-	if s.Kind == object.IPAddress {
+	if s.Kind == state.IPAddress {
 		w.Host = s.Addr
 	}
 	for _, c := range s.Changes {
 		w.Set[c.Field] = c.New
-		if s.Action != object.Create {
+		if s.Action != state.Create {
 			w.Before[c.Field] = c.Old
 		}
 	}
 	for _, c := range s.Observed {
 		w.Before[c.Field] = c.Old
 	}
-	if s.Action != object.Create { // what Policy.Allowed takes the step's word for
+	if s.Action != state.Create { // what Policy.Allowed takes the step's word for
 		switch s.Kind {
-		case object.IPRange:
-			w.Before["role"] = object.RoleScope
-		case object.ConfigContext:
+		case state.IPRange:
+			w.Before["role"] = state.RoleScope
+		case state.ConfigContext:
 			w.Before["name"] = s.Name
 		}
 	}
@@ -120,13 +120,13 @@ func (r *runner) write(s *plan.Step) object.Write {
 
 // journalEntry tells of what was made as information, and of a change that
 // somebody should know of as a warning.
-func journalEntry(s *plan.Step, id int64) object.Write {
+func journalEntry(s *plan.Step, id int64) state.Write {
 	kind := "warning"
-	if s.Action == object.Create {
+	if s.Action == state.Create {
 		kind = "info"
 	}
-	return object.Write{
-		Kind: object.JournalEntry, Action: object.Create,
+	return state.Write{
+		Kind: state.JournalEntry, Action: state.Create,
 		Set: map[string]any{
 			"assigned_object_type": string(s.Kind), "assigned_object_id": id, "kind": kind, "comments": s.Journal,
 		},
@@ -135,7 +135,7 @@ func journalEntry(s *plan.Step, id int64) object.Write {
 
 // journal writes the entries in one go at the end. One that fails is only
 // logged: the step it tells of is done, and is not done again.
-func (r *runner) journal(ctx context.Context, entries []object.Write) {
+func (r *runner) journal(ctx context.Context, entries []state.Write) {
 	if len(entries) == 0 {
 		return
 	}

@@ -11,9 +11,9 @@ import (
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 const (
@@ -26,15 +26,15 @@ const (
 func address(n int) plan.Step {
 	host := fmt.Sprintf("10.8.4.%d", n)
 	return plan.Step{
-		Phase: plan.Addresses, Target: plan.NetBox, Action: object.Create, Kind: object.IPAddress, Name: host + "/24", Addr: netip.MustParseAddr(host),
+		Phase: plan.Addresses, Target: plan.NetBox, Action: state.Create, Kind: state.IPAddress, Name: host + "/24", Addr: netip.MustParseAddr(host),
 		Changes: []plan.Change{change("address", nil, host+"/24"), change("status", nil, "reserved")}, Rule: "3.5 row 3", Why: "reserved",
 	}
 }
 
 func table(n int, text string) plan.Step {
 	return plan.Step{
-		Phase: plan.Reflection, Target: plan.NetBox, Action: object.Update, Kind: object.IPPrefix, ID: 1, Name: fmt.Sprint(n),
-		Changes: []plan.Change{change("custom_fields."+object.FieldScopes, nil, text)},
+		Phase: plan.Reflection, Target: plan.NetBox, Action: state.Update, Kind: state.IPPrefix, ID: 1, Name: fmt.Sprint(n),
+		Changes: []plan.Change{change("custom_fields."+state.FieldScopes, nil, text)},
 	}
 }
 
@@ -53,8 +53,8 @@ func TestTheStepsOfAPlanInTheirOrder(t *testing.T) {
 	l := newLab(t)
 	l.netbox()
 	id := l.nb.Add(t, addressesPath, map[string]any{"address": "10.8.4.99/24", "status": "reserved"})
-	tag := plan.Step{Phase: plan.Reflection, Target: plan.NetBox, Action: object.Update, Kind: object.IPAddress, ID: id, Name: "10.8.4.99/24",
-		Addr: netip.MustParseAddr("10.8.4.99"), AddTags: []string{object.TagInvalid}, Journal: "no scope contains it"}
+	tag := plan.Step{Phase: plan.Reflection, Target: plan.NetBox, Action: state.Update, Kind: state.IPAddress, ID: id, Name: "10.8.4.99/24",
+		Addr: netip.MustParseAddr("10.8.4.99"), AddTags: []string{state.TagInvalid}, Journal: "no scope contains it"}
 	told := address(70)
 	told.Journal = "recorded"
 	var progress []int
@@ -65,7 +65,7 @@ func TestTheStepsOfAPlanInTheirOrder(t *testing.T) {
 		progress = append(progress, done)
 	}
 	r := l.run(told, address(71), reserve("10.8.4.70", pc), tag)
-	if r.Count("", object.Done) != 4 || r.Summary() != "2 created, 1 changed, 1 written to servers" {
+	if r.Count("", state.Done) != 4 || r.Summary() != "2 created, 1 changed, 1 written to servers" {
 		t.Errorf("%s: %+v", r.Summary(), r.Results)
 	}
 	if !slices.IsSorted(progress) || len(progress) != len(slices.Compact(progress)) || progress[len(progress)-1] != 4 {
@@ -93,7 +93,7 @@ func TestTheStepsOfAPlanInTheirOrder(t *testing.T) {
 	}
 	// again, as after a crash: nothing is written, and nothing told twice
 	l.nb.ForgetRequests()
-	if r := l.run(told, address(71), reserve("10.8.4.70", pc), tag); r.Count("", object.Unchanged) != 4 || len(l.nb.Writes()) > 0 || r.Summary() != "no change" {
+	if r := l.run(told, address(71), reserve("10.8.4.70", pc), tag); r.Count("", state.Unchanged) != 4 || len(l.nb.Writes()) > 0 || r.Summary() != "no change" {
 		t.Errorf("%s: %+v, %v", r.Summary(), r.Results, l.nb.Writes())
 	}
 }
@@ -130,7 +130,7 @@ func TestOneObjectNetBoxDoesNotTakeHoldsUpNothing(t *testing.T) {
 	bad := address(71)
 	bad.Changes = append(bad.Changes, change("dns_name", nil, "not a name!"))
 	r := l.run(address(70), bad, address(72), reserve("10.8.4.70", pc))
-	if r.Count("", object.Done) != 3 || r.Results[1].Outcome != object.Refused {
+	if r.Count("", state.Done) != 3 || r.Results[1].Outcome != state.Refused {
 		t.Errorf("%+v", r.Results)
 	}
 }
@@ -142,7 +142,7 @@ func TestOneObjectNetBoxFailsAtHoldsUpNothing(t *testing.T) {
 	// Four writes go as one, which fails, then by halves: 2 fail, 1 fails alone.
 	l.nb.Fail(netboxtest.Fault{Method: http.MethodPost, Path: "/api/" + addressesPath + "/", Kind: netboxtest.JSON500, Times: 3})
 	r := l.run(address(70), address(71), address(72), address(73), reserve("10.8.4.70", pc))
-	if n := r.Count(plan.NetBox, object.Failed); n > 1 || r.Count(dh1, object.Done) != 1 {
+	if n := r.Count(plan.NetBox, state.Failed); n > 1 || r.Count(dh1, state.Done) != 1 {
 		t.Errorf("%d failed: %+v", n, r.Results)
 	}
 }
@@ -153,7 +153,7 @@ func TestAKindOfWriteThatIsForbiddenHoldsUpNoOther(t *testing.T) {
 	l.netbox()
 	l.nb.Fail(netboxtest.Fault{Method: http.MethodPost, Path: "/api/" + addressesPath + "/", Kind: netboxtest.Forbidden403})
 	r := l.run(address(70), address(71), reserve("10.8.4.70", pc), table(1, "| a |"))
-	if r.Count(plan.NetBox, object.Failed) != 2 || r.Count(plan.NetBox, object.Done) != 1 || r.Count(dh1, object.Done) != 1 {
+	if r.Count(plan.NetBox, state.Failed) != 2 || r.Count(plan.NetBox, state.Done) != 1 || r.Count(dh1, state.Done) != 1 {
 		t.Errorf("%+v", r.Results)
 	}
 }
@@ -162,29 +162,29 @@ func TestAKindOfWriteThatIsForbiddenHoldsUpNoOther(t *testing.T) {
 // so when the step is carried out.
 func TestAnEditedPlanCannotPassOffWhatIsNotTheMirrors(t *testing.T) {
 	own := func(id int64) plan.Step {
-		return plan.Step{Phase: plan.Records, Target: plan.NetBox, Action: object.Update, Kind: object.IPRange, ID: id, Name: "scope", Changes: []plan.Change{change("description", "", "mine")}}
+		return plan.Step{Phase: plan.Records, Target: plan.NetBox, Action: state.Update, Kind: state.IPRange, ID: id, Name: "scope", Changes: []plan.Change{change("description", "", "mine")}}
 	}
 	drop := func(id int64) plan.Step {
 		s := own(id)
-		s.Action, s.Changes, s.Observed = object.Delete, nil, []plan.Change{{Field: "custom_fields." + object.FieldServer, Old: dh1}}
+		s.Action, s.Changes, s.Observed = state.Delete, nil, []plan.Change{{Field: "custom_fields." + state.FieldServer, Old: dh1}}
 		return s
 	}
-	context := plan.Step{Phase: plan.Records, Target: plan.NetBox, Action: object.Update, Kind: object.ConfigContext, ID: 1, Name: object.ContextName + "option-codes",
+	context := plan.Step{Phase: plan.Records, Target: plan.NetBox, Action: state.Update, Kind: state.ConfigContext, ID: 1, Name: state.ContextName + "option-codes",
 		Changes: []plan.Change{change("data", json.RawMessage(`{"a":1}`), json.RawMessage(`{"a":2}`))}}
 	l := newLab(t)
 	l.netbox()
 	for name, c := range map[string]struct {
 		step plan.Step
-		want object.Outcome
+		want state.Outcome
 	}{
-		"a range that is a scope is changed": {own(1), object.Done}, "one with another role is not": {own(2), object.Changed},
-		"nor deleted": {drop(2), object.Changed}, "nor a config context of another name changed": {context, object.Changed},
-		"nor an address deleted that shows another status": {plan.Step{Phase: plan.Cleanup, Target: plan.NetBox, Action: object.Delete, Kind: object.IPAddress,
+		"a range that is a scope is changed": {own(1), state.Done}, "one with another role is not": {own(2), state.Changed},
+		"nor deleted": {drop(2), state.Changed}, "nor a config context of another name changed": {context, state.Changed},
+		"nor an address deleted that shows another status": {plan.Step{Phase: plan.Cleanup, Target: plan.NetBox, Action: state.Delete, Kind: state.IPAddress,
 			ID: l.nb.Add(t, addressesPath, map[string]any{"address": "10.8.4.98/24", "status": "active"}), Addr: netip.MustParseAddr("10.8.4.98"),
-			Observed: []plan.Change{{Field: "status", Old: "dhcp"}}}, object.Changed},
-		"nor one that is not where the step says": {plan.Step{Phase: plan.Cleanup, Target: plan.NetBox, Action: object.Delete, Kind: object.IPAddress,
+			Observed: []plan.Change{{Field: "status", Old: "dhcp"}}}, state.Changed},
+		"nor one that is not where the step says": {plan.Step{Phase: plan.Cleanup, Target: plan.NetBox, Action: state.Delete, Kind: state.IPAddress,
 			ID: l.nb.Add(t, addressesPath, map[string]any{"address": "10.8.4.97/24", "status": "deprecated"}), Addr: netip.MustParseAddr("10.8.4.33"),
-			Observed: []plan.Change{{Field: "status", Old: "dhcp"}}}, object.Changed},
+			Observed: []plan.Change{{Field: "status", Old: "dhcp"}}}, state.Changed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := l.run(c.step).Results[0]; got.Outcome != c.want {

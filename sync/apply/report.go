@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // Report says what became of each step of a plan, in the plan's order.
@@ -15,7 +15,7 @@ type Report struct {
 
 // Count is how many steps on a target ended in an outcome; an empty target
 // means all.
-func (r *Report) Count(target string, outcome object.Outcome) int {
+func (r *Report) Count(target string, outcome state.Outcome) int {
 	n := 0
 	for i := range r.Results {
 		if r.Results[i].Outcome == outcome && (target == "" || r.Results[i].Step.Target == target) {
@@ -29,16 +29,16 @@ func (r *Report) Count(target string, outcome object.Outcome) int {
 // with exit code 1. Steps whose object was changed meanwhile are not failed:
 // the next run looks at them anew.
 func (r *Report) Failed() int {
-	return r.Count("", object.Refused) + r.Count("", object.Failed)
+	return r.Count("", state.Refused) + r.Count("", state.Failed)
 }
 
 // Summary says in one line what was done.
 func (r *Report) Summary() string {
-	done := make(map[object.Action]int)
+	done := make(map[state.Action]int)
 	onServers := 0
 	for i := range r.Results {
 		switch s := &r.Results[i].Step; {
-		case r.Results[i].Outcome != object.Done:
+		case r.Results[i].Outcome != state.Done:
 		case s.Target != plan.NetBox:
 			onServers++
 		default:
@@ -51,15 +51,15 @@ func (r *Report) Summary() string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, what))
 		}
 	}
-	add(done[object.Create], "created")
-	add(done[object.Update], "changed")
-	add(done[object.Delete], "deleted")
+	add(done[state.Create], "created")
+	add(done[state.Update], "changed")
+	add(done[state.Delete], "deleted")
 	add(onServers, "written to servers")
 	if len(parts) == 0 {
 		parts = append(parts, "no change")
 	}
-	add(r.Count("", object.Changed), "changed by somebody else meanwhile")
-	add(r.Count("", object.Gone), "gone meanwhile")
+	add(r.Count("", state.Changed), "changed by somebody else meanwhile")
+	add(r.Count("", state.Gone), "gone meanwhile")
 	add(r.Failed(), "failed")
 	return strings.Join(parts, ", ")
 }

@@ -8,26 +8,26 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
 func asError(err error) (*psu.Error, bool) { return errors.AsType[*psu.Error](err) }
 
 // reservation creates, changes or deletes a reservation (windows-dhcp.md 5.2).
-func (s *server) reservation(ctx context.Context, step *plan.Step) (object.Outcome, error) {
+func (s *server) reservation(ctx context.Context, step *plan.Step) (state.Outcome, error) {
 	if err := s.readReservations(ctx); err != nil {
 		return outcome(err)
 	}
 	have := s.at(step.Scope.Addr(), step.Addr)
 	switch step.Action {
-	case object.Create:
+	case state.Create:
 		return s.createReservation(ctx, step, have)
-	case object.Delete:
+	case state.Delete:
 		if have == nil {
-			return object.Unchanged, nil
+			return state.Unchanged, nil
 		}
 		return s.deleteReservation(ctx, step, have)
 	}
@@ -97,7 +97,7 @@ func (s *server) only(scope netip.Addr, have *windhcp.Reservation) error {
 	return nil
 }
 
-func (s *server) createReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (object.Outcome, error) {
+func (s *server) createReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (state.Outcome, error) {
 	c, scope := step.Changes, step.Scope.Addr()
 	want := windhcp.Reservation{
 		Addr: step.Addr, ClientID: windhcp.ClientID(newText(c, "client_id")), Name: newText(c, "name"),
@@ -105,7 +105,7 @@ func (s *server) createReservation(ctx context.Context, step *plan.Step, have *w
 	}
 	if have != nil {
 		if have.ClientID == want.ClientID {
-			return object.Unchanged, nil
+			return state.Unchanged, nil
 		}
 		return outcome(fmt.Errorf("%w: it is reserved for %s", errMoved, have.ClientID))
 	}
@@ -133,7 +133,7 @@ func (s *server) again(ctx context.Context, scope, addr netip.Addr) (*windhcp.Re
 	return s.at(scope, addr), nil
 }
 
-func (s *server) updateReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (object.Outcome, error) {
+func (s *server) updateReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (state.Outcome, error) {
 	if id := find(step.Observed, "client_id"); id != nil && text(id.Old) != string(have.ClientID) {
 		return outcome(fmt.Errorf("%w: it is reserved for %s", errMoved, have.ClientID))
 	}
@@ -153,10 +153,10 @@ func (s *server) updateReservation(ctx context.Context, step *plan.Step, have *w
 		}
 	}
 	if done {
-		return object.Unchanged, nil
+		return state.Unchanged, nil
 	}
 	if err := s.only(step.Scope.Addr(), have); err != nil {
-		return object.Refused, err
+		return state.Refused, err
 	}
 	id := have.ClientID
 	return outcome(twice(func() error { return s.client.UpdateReservation(ctx, id, change) }, func() (bool, error) {
@@ -168,12 +168,12 @@ func (s *server) updateReservation(ctx context.Context, step *plan.Step, have *w
 	}))
 }
 
-func (s *server) deleteReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (object.Outcome, error) {
+func (s *server) deleteReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (state.Outcome, error) {
 	if id := find(step.Observed, "client_id"); id != nil && text(id.Old) != string(have.ClientID) {
 		return outcome(fmt.Errorf("%w: it is reserved for %s", errMoved, have.ClientID))
 	}
 	if err := s.only(step.Scope.Addr(), have); err != nil {
-		return object.Refused, err
+		return state.Refused, err
 	}
 	return outcome(s.remove(ctx, step.Scope.Addr(), *have))
 }
@@ -198,10 +198,10 @@ func (s *server) remove(ctx context.Context, scope netip.Addr, r windhcp.Reserva
 
 // replaceReservation gives an address to another client. There is no call for
 // it: the old reservation goes first, and comes back if the new one is refused.
-func (s *server) replaceReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation, old, id windhcp.ClientID) (object.Outcome, error) {
+func (s *server) replaceReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation, old, id windhcp.ClientID) (state.Outcome, error) {
 	switch have.ClientID {
 	case id:
-		return object.Unchanged, nil
+		return state.Unchanged, nil
 	case old:
 	default:
 		return outcome(fmt.Errorf("%w: it is reserved for %s", errMoved, have.ClientID))
@@ -216,17 +216,17 @@ func (s *server) replaceReservation(ctx context.Context, step *plan.Step, have *
 		after.Description = text(description.New)
 	}
 	if err := cmp.Or(s.only(scope, have), s.fits(scope, before), s.fits(scope, after)); err != nil {
-		return object.Refused, err
+		return state.Refused, err
 	}
 	if err := s.remove(ctx, scope, before); err != nil {
 		return outcome(err)
 	}
 	err := s.post(ctx, scope, after)
 	if err == nil {
-		return object.Done, nil
+		return state.Done, nil
 	}
 	if undo := s.post(ctx, scope, before); undo != nil {
-		return object.Failed, fmt.Errorf("the reservation for %s is deleted, that for %s was refused, and the old one could not be put back (%w): create it on Windows; refused with: %w",
+		return state.Failed, fmt.Errorf("the reservation for %s is deleted, that for %s was refused, and the old one could not be put back (%w): create it on Windows; refused with: %w",
 			old, id, undo, err)
 	}
 	return outcome(fmt.Errorf("refused, and the reservation for %s was put back: %w", old, err))

@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/status"
 )
 
@@ -166,11 +166,11 @@ func (s *session) report(run *mirror.Run) {
 	for _, r := range run.Report.Results {
 		entry := s.log.WithFields(logrus.Fields{"target": r.Step.Target, "step": r.Step.Title(), "action": r.Step.Action, "reason": r.Error})
 		switch r.Outcome {
-		case object.Refused, object.Failed:
+		case state.Refused, state.Failed:
 			entry.Error("step failed")
-		case object.Changed, object.Gone:
+		case state.Changed, state.Gone:
 			entry.Info("changed meanwhile, left to the next run")
-		case object.Done:
+		case state.Done:
 			if r.Error != "" {
 				entry.Warn("step done, but not as asked for")
 			}

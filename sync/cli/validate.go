@@ -10,9 +10,9 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -102,15 +102,15 @@ func (p *program) validateOne(ctx context.Context, q question, asJSON bool) erro
 	defer s.Close()
 	problem := ""
 	if lease := s.File.Sync.Statuses.Lease; q.status == "" || q.status == lease {
-		state, err := s.NetBox.ReadState(ctx)
+		held, err := s.NetBox.ReadState(ctx)
 		if err != nil {
 			return err
 		}
-		vrf, err := findVRF(state, q.vrf)
+		vrf, err := findVRF(held, q.vrf)
 		if err != nil {
 			return err
 		}
-		in := &plan.Input{NetBox: state, Policy: recordedPolicy(s.File)}
+		in := &plan.Input{NetBox: held, Policy: recordedPolicy(s.File)}
 		problem = plan.NewRoster(in).StatusProblem(plan.Place{VRF: vrf, Addr: addr})
 	}
 	if asJSON {
@@ -142,11 +142,11 @@ func (q question) addr() (netip.Addr, error) {
 
 // findVRF finds a VRF by name or route distinguisher; empty is the global
 // table.
-func findVRF(state *object.State, name string) (int64, error) {
+func findVRF(held *state.State, name string) (int64, error) {
 	if name == "" {
 		return 0, nil
 	}
-	matches := slices.DeleteFunc(slices.Clone(state.VRFs), func(v object.VRF) bool { return v.Name != name && v.RD != name })
+	matches := slices.DeleteFunc(slices.Clone(held.VRFs), func(v state.VRF) bool { return v.Name != name && v.RD != name })
 	switch len(matches) {
 	case 0:
 		return 0, usagef("--vrf: NetBox has no VRF %q", name)

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // Report is the comparison of both sides. Text in it is as it came from the
@@ -56,17 +56,17 @@ func (c Counts) Differences() int { return c.Create + c.Update + c.Delete }
 
 // Difference is one object that is not the same on both sides.
 type Difference struct {
-	Target    string        `json:"target"` // what a run would change: "netbox" or a server
-	Action    object.Action `json:"action"`
-	Scope     string        `json:"scope,omitempty"` // CIDR
-	ScopeName string        `json:"scope_name,omitempty"`
-	VRF       int64         `json:"vrf,omitempty"`
-	Address   string        `json:"address,omitempty"`
-	Object    string        `json:"object"` // "IP address 10.8.4.33/24"
-	ID        int64         `json:"id,omitempty"`
-	Fields    []Field       `json:"fields"`
-	Rule      string        `json:"rule,omitempty"`
-	Why       string        `json:"why,omitempty"`
+	Target    string       `json:"target"` // what a run would change: "netbox" or a server
+	Action    state.Action `json:"action"`
+	Scope     string       `json:"scope,omitempty"` // CIDR
+	ScopeName string       `json:"scope_name,omitempty"`
+	VRF       int64        `json:"vrf,omitempty"`
+	Address   string       `json:"address,omitempty"`
+	Object    string       `json:"object"` // "IP address 10.8.4.33/24"
+	ID        int64        `json:"id,omitempty"`
+	Fields    []Field      `json:"fields"`
+	Rule      string       `json:"rule,omitempty"`
+	Why       string       `json:"why,omitempty"`
 }
 
 // Field is one thing that differs. Empty means that there is none.
@@ -149,9 +149,9 @@ func New(p *plan.Plan) *Report {
 
 func (c *Counts) add(s *plan.Step) {
 	switch s.Action {
-	case object.Create:
+	case state.Create:
 		c.Create++
-	case object.Delete:
+	case state.Delete:
 		c.Delete++
 	default:
 		c.Update++
@@ -205,7 +205,7 @@ func ownToNetBox(field string) bool {
 	name, _, _ := strings.Cut(field, ".")
 	return slices.Contains([]string{
 		"status", "tags", "vrf", "tenant", "role", "is_active", "mark_populated",
-		object.FieldManaged, object.FieldScopes, object.FieldLeaseDisplay,
+		state.FieldManaged, state.FieldScopes, state.FieldLeaseDisplay,
 	}, name)
 }
 

@@ -19,8 +19,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -84,7 +84,7 @@ func stepsOf(p *plan.Plan, i int, seen plan.ScopeSeen) {
 	}
 	text := func(field string, old, after any) plan.Change { return plan.Change{Field: field, Old: old, New: after} }
 	if i%3 == 0 {
-		step(plan.Step{Phase: plan.Records, Action: object.Update, Kind: object.IPRange, ID: int64(100 + i), Name: fmt.Sprintf("scope %s of %s (%s)", subnet, source, seen.Name),
+		step(plan.Step{Phase: plan.Records, Action: state.Update, Kind: state.IPRange, ID: int64(100 + i), Name: fmt.Sprintf("scope %s of %s (%s)", subnet, source, seen.Name),
 			Changes: []plan.Change{
 				text("custom_fields.dhcp_lease_seconds", int64(86400), int64(691200)), text("custom_fields.dhcp_lease_display", "1 Day", "8 Days"),
 				text("custom_fields.dhcp_exclusions", json.RawMessage(fmt.Sprintf(`[{"start":"%s","end":"%s"},{"start":"%s","end":"%s"}]`, host(20), host(29), host(40), host(40))),
@@ -93,7 +93,7 @@ func stepsOf(p *plan.Plan, i int, seen plan.ScopeSeen) {
 	}
 	for n := 33; n < 35+i%3; n++ {
 		name := fmt.Sprintf("pc-%d-%d.corp.example", i, n)
-		step(plan.Step{Phase: plan.Addresses, Action: object.Create, Kind: object.IPAddress, Name: host(n).String() + "/24", Addr: host(n),
+		step(plan.Step{Phase: plan.Addresses, Action: state.Create, Kind: state.IPAddress, Name: host(n).String() + "/24", Addr: host(n),
 			Changes: []plan.Change{text("status", nil, "dhcp"), text("dns_name", nil, name), text("custom_fields.dhcp_client_id", nil, fmt.Sprintf("3c-52-82-0a-%02x-%02x", i, n)),
 				text("custom_fields.dhcp_managed", nil, "created")}, Rule: "3.5 row 4", Why: "leased by " + seen.Server})
 	}
@@ -101,15 +101,15 @@ func stepsOf(p *plan.Plan, i int, seen plan.ScopeSeen) {
 	if i == 0 {
 		raw = hostile
 	}
-	step(plan.Step{Phase: plan.Addresses, Action: object.Update, Kind: object.IPAddress, ID: int64(300 + i), Name: host(60).String() + "/24", Addr: host(60),
+	step(plan.Step{Phase: plan.Addresses, Action: state.Update, Kind: state.IPAddress, ID: int64(300 + i), Name: host(60).String() + "/24", Addr: host(60),
 		Changes: []plan.Change{text("dns_name", "mfp-2", "mfp-3"), text("custom_fields.dhcp_lease_hostname", "mfp-2", raw)},
-		AddTags: []string{"reserved-by-windows"}, RemoveTags: []string{object.TagInvalid}, Rule: "3.5 row 8", Why: "a reservation on " + seen.Server})
+		AddTags: []string{"reserved-by-windows"}, RemoveTags: []string{state.TagInvalid}, Rule: "3.5 row 8", Why: "a reservation on " + seen.Server})
 	if i%2 == 0 {
-		step(plan.Step{Phase: plan.Cleanup, Action: object.Delete, Kind: object.IPAddress, ID: int64(500 + i), Name: host(90).String() + "/24", Addr: host(90),
+		step(plan.Step{Phase: plan.Cleanup, Action: state.Delete, Kind: state.IPAddress, ID: int64(500 + i), Name: host(90).String() + "/24", Addr: host(90),
 			Observed: []plan.Change{text("status", "dhcp", "dhcp"), text("dns_name", "old-laptop", "old-laptop")}, Rule: "3.7 delete", Why: "neither leased nor reserved any more"})
 	}
 	if i%5 == 0 {
-		step(plan.Step{Phase: plan.Push, Target: seen.Server, Action: object.Update, Kind: plan.WindowsReservation, Name: "reservation " + host(61).String(), Addr: host(61),
+		step(plan.Step{Phase: plan.Push, Target: seen.Server, Action: state.Update, Kind: plan.WindowsReservation, Name: "reservation " + host(61).String(), Addr: host(61),
 			Changes: []plan.Change{text("name", "cam", "cam-1"), text("description", "", "lobby")}, Rule: "5.2", Why: "NetBox is the truth for reservations"})
 	}
 }
@@ -161,16 +161,16 @@ func TestTheSameReportIsTheSameBytes(t *testing.T) {
 }
 
 func TestEachSideShowsWhatItHas(t *testing.T) {
-	step := func(target string, kind object.Kind, field string) plan.Step {
-		return plan.Step{Target: target, Action: object.Update, Kind: kind, Changes: []plan.Change{{Field: field, Old: "old", New: "new"}}}
+	step := func(target string, kind state.Kind, field string) plan.Step {
+		return plan.Step{Target: target, Action: state.Update, Kind: kind, Changes: []plan.Change{{Field: field, Old: "old", New: "new"}}}
 	}
 	for name, c := range map[string]struct {
 		step plan.Step
 		want Field
 	}{
-		"NetBox follows Windows":          {step(plan.NetBox, object.IPAddress, "dns_name"), Field{Name: "dns_name", NetBox: "old", Windows: "new", After: "new"}},
+		"NetBox follows Windows":          {step(plan.NetBox, state.IPAddress, "dns_name"), Field{Name: "dns_name", NetBox: "old", Windows: "new", After: "new"}},
 		"Windows follows NetBox":          {step("dh1", plan.WindowsReservation, "name"), Field{Name: "name", NetBox: "new", Windows: "old", After: "new"}},
-		"Windows has no such thing":       {step(plan.NetBox, object.IPAddress, "custom_fields.dhcp_managed"), Field{Name: "dhcp_managed", NetBox: "old", After: "new", OwnToNetBox: true}},
+		"Windows has no such thing":       {step(plan.NetBox, state.IPAddress, "custom_fields.dhcp_managed"), Field{Name: "dhcp_managed", NetBox: "old", After: "new", OwnToNetBox: true}},
 		"the state of a Windows scope is": {step("dh1", plan.WindowsScope, "status"), Field{Name: "status", NetBox: "new", Windows: "old", After: "new"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -188,7 +188,7 @@ func TestTheCountsAreThoseOfThePlan(t *testing.T) {
 	want := Counts{InNetBox: 0, Failures: 1, Guards: 1, Conflicts: 1, Warnings: 1, Violations: 2, Scopes: 40, Synced: 36}
 	for _, target := range p.Targets() {
 		n := 0
-		for action, count := range map[object.Action]*int{object.Create: &want.Create, object.Update: &want.Update, object.Delete: &want.Delete} {
+		for action, count := range map[state.Action]*int{state.Create: &want.Create, state.Update: &want.Update, state.Delete: &want.Delete} {
 			*count += p.Count(target, action)
 			n += p.Count(target, action)
 		}

@@ -10,8 +10,8 @@ import (
 	"io"
 	"strings"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 //go:embed page.html
@@ -217,9 +217,9 @@ func groupTitle(d Difference) string {
 func newItem(d Difference) item {
 	it := item{Difference: d, Sign: "~", Verb: "change"}
 	switch d.Action {
-	case object.Create:
+	case state.Create:
 		it.Sign, it.Verb = "+", "create"
-	case object.Delete:
+	case state.Delete:
 		it.Sign, it.Verb = "\u2212", "delete"
 	}
 	first := 0

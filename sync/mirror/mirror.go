@@ -18,11 +18,11 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // Options say what one run is about.
@@ -69,7 +69,7 @@ type Mirror struct {
 	anchor  time.Time             // of Loop
 	every   time.Duration         // of Loop; 0: there is none
 	seen    map[string]ServerSeen // by configured host
-	vrfs    []object.VRF
+	vrfs    []state.VRF
 }
 
 // Open prepares a mirror. It sends nothing and takes no lock. An error is one

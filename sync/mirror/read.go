@@ -12,9 +12,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -40,19 +40,19 @@ func (m *Mirror) Read(ctx context.Context, o Options) (*plan.Input, error) {
 		return nil, err
 	}
 	o.progress("reading NetBox", 0, 0)
-	state, err := m.NetBox.ReadState(ctx)
+	held, err := m.NetBox.ReadState(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.prepared(state, &policy, o); err != nil {
+	if err := m.prepared(held, &policy, o); err != nil {
 		return nil, err
 	}
-	in := &plan.Input{NetBox: state, Policy: policy, Memory: memory, Now: m.now().UTC().Truncate(1e9)}
+	in := &plan.Input{NetBox: held, Policy: policy, Memory: memory, Now: m.now().UTC().Truncate(1e9)}
 	if err := m.readServers(ctx, in, o); err != nil {
 		return nil, err
 	}
 	subnets := plan.NewRoster(in).Subnets()
-	state.Addresses, err = m.NetBox.ReadAddresses(ctx, subnets, func(done, total int) { o.progress("reading addresses", done, total) })
+	held.Addresses, err = m.NetBox.ReadAddresses(ctx, subnets, func(done, total int) { o.progress("reading addresses", done, total) })
 	if err != nil || policy.Mode != plan.Sync {
 		return in, err
 	}
@@ -62,56 +62,56 @@ func (m *Mirror) Read(ctx context.Context, o Options) (*plan.Input, error) {
 // readSuspects adds the addresses outside of all scopes whose status has to be
 // checked (windows-dhcp.md 8).
 func (m *Mirror) readSuspects(ctx context.Context, in *plan.Input) error {
-	state := in.NetBox
-	if len(state.Ranges) == 0 || state.Tags[object.TagInvalid] == 0 || state.Statuses != nil && !slices.Contains(state.Statuses, in.Policy.LeaseStatus) {
+	held := in.NetBox
+	if len(held.Ranges) == 0 || held.Tags[state.TagInvalid] == 0 || held.Statuses != nil && !slices.Contains(held.Statuses, in.Policy.LeaseStatus) {
 		return nil
 	}
-	known, tagged := make(map[int64]bool, len(state.Addresses)), 0
-	for i := range state.Addresses {
-		known[state.Addresses[i].ID] = true
-		if slices.Contains(state.Addresses[i].Tags, object.TagInvalid) {
+	known, tagged := make(map[int64]bool, len(held.Addresses)), 0
+	for i := range held.Addresses {
+		known[held.Addresses[i].ID] = true
+		if slices.Contains(held.Addresses[i].Tags, state.TagInvalid) {
 			tagged++
 		}
 	}
-	suspects, err := m.NetBox.ReadSuspects(ctx, in.Policy.LeaseStatus, state.Tagged > tagged)
+	suspects, err := m.NetBox.ReadSuspects(ctx, in.Policy.LeaseStatus, held.Tagged > tagged)
 	if err != nil {
 		return err
 	}
 	for _, a := range suspects {
 		if !known[a.ID] {
-			state.Addresses = append(state.Addresses, a)
+			held.Addresses = append(held.Addresses, a)
 		}
 	}
-	slices.SortFunc(state.Addresses, func(a, b object.Address) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(held.Addresses, func(a, b state.Address) int { return cmp.Compare(a.ID, b.ID) })
 	return nil
 }
 
 // prepared checks what a run cannot do without (windows-dhcp.md 3.1 and 9
 // row 22).
-func (m *Mirror) prepared(state *object.State, policy *plan.Policy, o Options) error {
+func (m *Mirror) prepared(held *state.State, policy *plan.Policy, o Options) error {
 	var missing []string
-	need := map[object.Kind][]string{
-		object.IPAddress: {object.FieldClientID, object.FieldManaged},
-		object.IPRange: {object.FieldScopeName, object.FieldServer, object.FieldFailover, object.FieldRouter, object.FieldLeaseSeconds,
-			object.FieldExclusions, object.FieldOptions, object.FieldOtherSources},
+	need := map[state.Kind][]string{
+		state.IPAddress: {state.FieldClientID, state.FieldManaged},
+		state.IPRange: {state.FieldScopeName, state.FieldServer, state.FieldFailover, state.FieldRouter, state.FieldLeaseSeconds,
+			state.FieldExclusions, state.FieldOptions, state.FieldOtherSources},
 	}
-	for _, kind := range []object.Kind{object.IPAddress, object.IPRange} {
+	for _, kind := range []state.Kind{state.IPAddress, state.IPRange} {
 		for _, name := range need[kind] {
-			if !state.HasField(kind, name) {
+			if !held.HasField(kind, name) {
 				missing = append(missing, "custom field "+name)
 			}
 		}
 	}
-	if state.Roles[object.RoleScope] == 0 {
-		missing = append(missing, "IPAM role "+object.RoleScope)
+	if held.Roles[state.RoleScope] == 0 {
+		missing = append(missing, "IPAM role "+state.RoleScope)
 	}
-	for _, tag := range []string{object.TagScope, object.TagData, policy.ProtectTag} {
-		if tag != "" && state.Tags[tag] == 0 {
+	for _, tag := range []string{state.TagScope, state.TagData, policy.ProtectTag} {
+		if tag != "" && held.Tags[tag] == 0 {
 			missing = append(missing, "tag "+tag)
 		}
 	}
 	switch {
-	case slices.Contains(state.Plugins, object.Plugin) && !o.AlongsidePlugin && policy.Mode != plan.Migrate:
+	case slices.Contains(held.Plugins, state.Plugin) && !o.AlongsidePlugin && policy.Mode != plan.Migrate:
 		return &NotPreparedError{"the plugin netbox-windows-dhcp is installed in this NetBox, and both would undo each other's work",
 			"remove the plugin (docs/sync/from-the-plugin.md), or take the risk with --alongside-plugin"}
 	case len(missing) > 0:

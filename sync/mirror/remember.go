@@ -1,9 +1,9 @@
 package mirror
 
 import (
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // remembered is the memory after a run: what the plan would have remembered,
@@ -14,16 +14,16 @@ func remembered(before plan.Memory, p *plan.Plan, report *apply.Report) plan.Mem
 	after := p.Memory
 	for i := range report.Results {
 		r := &report.Results[i]
-		if r.Outcome == object.Done || r.Outcome == object.Unchanged {
+		if r.Outcome == state.Done || r.Outcome == state.Unchanged {
 			continue
 		}
 		s := &r.Step
 		switch {
-		case s.Kind == plan.WindowsReservation && s.Action != object.Update:
+		case s.Kind == plan.WindowsReservation && s.Action != state.Update:
 			restore(after.Pushed, before.Pushed, plan.PushedKey{Server: s.Target, Addr: s.Addr})
-		case s.Kind == object.IPAddress && len(s.AddTags)+len(s.RemoveTags) > 0:
+		case s.Kind == state.IPAddress && len(s.AddTags)+len(s.RemoveTags) > 0:
 			restore(after.Invalid, before.Invalid, s.ID)
-		case s.Kind == object.IPAddress && s.Action != object.Create:
+		case s.Kind == state.IPAddress && s.Action != state.Create:
 			restore(after.Leases, before.Leases, plan.Place{VRF: s.VRF, Addr: s.Addr})
 		}
 	}

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // ErrMoved says that a saved plan does not fit any more.
@@ -99,7 +99,7 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run, fits fun
 	})
 	run.Summary = run.Report.Summary() + noteCounts(run.Plan)
 	for _, r := range run.Report.Results {
-		if r.Outcome != object.Done && r.Outcome != object.Unchanged {
+		if r.Outcome != state.Done && r.Outcome != state.Unchanged {
 			run.Plan.ImportFailed(&r.Step, r.Error)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -17,7 +17,7 @@ import (
 // run over some servers leaves what is known of the others.
 type Picture struct {
 	Servers []ServerSeen // all configured ones, in their order
-	VRFs    []object.VRF
+	VRFs    []state.VRF
 	// Run is the last run that made a plan; nil: none yet.
 	Run *Run
 }

@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -26,14 +26,14 @@ func (b *builder) indexAddresses() {
 			b.full = append(b.full, &b.nb.Ranges[i])
 		}
 	}
-	b.addresses, b.held = make(map[Place][]*object.Address), make(map[Place]bool)
+	b.addresses, b.held = make(map[Place][]*state.Address), make(map[Place]bool)
 	for i := range b.nb.Addresses {
 		x := b.nb.Addresses[i]
 		place := Place{x.VRF, x.Address.Addr()}
 		b.addresses[place] = append(b.addresses[place], &x)
 		b.held[place] = true
 	}
-	rank := func(x *object.Address) int {
+	rank := func(x *state.Address) int {
 		switch {
 		case managed(x):
 			return 0
@@ -43,14 +43,14 @@ func (b *builder) indexAddresses() {
 		return 2
 	}
 	for _, list := range b.addresses {
-		slices.SortFunc(list, func(x, y *object.Address) int {
+		slices.SortFunc(list, func(x, y *state.Address) int {
 			return cmp.Or(cmp.Compare(rank(x), rank(y)), cmp.Compare(x.ID, y.ID))
 		})
 	}
 }
 
 // addressAt is the address object of a place that counts; nil: none.
-func (b *builder) addressAt(place Place) *object.Address {
+func (b *builder) addressAt(place Place) *state.Address {
 	if list := b.addresses[place]; len(list) > 0 {
 		return list[0]
 	}
@@ -96,23 +96,23 @@ func (b *builder) syncAddresses() {
 }
 
 // count counts what guard c measures losses by.
-func (b *builder) count(n *network, x *object.Address) {
+func (b *builder) count(n *network, x *state.Address) {
 	if x == nil {
 		return
 	}
-	if c, _ := b.p.classOf(x); c != foreignClass || x.Managed != object.Untouched {
+	if c, _ := b.p.classOf(x); c != foreignClass || x.Managed != state.Untouched {
 		n.members++
 	}
 }
 
 // protected reports whether an address carries the tag that shields it, or
 // lies in a prefix of its VRF that does (windows-dhcp.md 3.4).
-func (b *builder) protected(place Place, x *object.Address) bool {
+func (b *builder) protected(place Place, x *state.Address) bool {
 	if b.p.ProtectTag == "" {
 		return false
 	}
 	return x != nil && slices.Contains(x.Tags, b.p.ProtectTag) ||
-		slices.ContainsFunc(b.shields, func(p object.Prefix) bool {
+		slices.ContainsFunc(b.shields, func(p state.Prefix) bool {
 			return p.VRF == place.VRF && p.Prefix.Contains(place.Addr)
 		})
 }
@@ -121,13 +121,13 @@ func (b *builder) protected(place Place, x *object.Address) bool {
 type outcome struct {
 	row   string // "3.5 row 4"
 	why   string
-	want  object.Address
+	want  state.Address
 	skip  bool // nothing but the note
 	level Level
 }
 
 // serve brings one address up to what a server says of it.
-func (b *builder) serve(place Place, x *object.Address, f *facts, n *network, populated map[int64]int) {
+func (b *builder) serve(place Place, x *state.Address, f *facts, n *network, populated map[int64]int) {
 	o := b.row(place, x, f, n)
 	if o.level != "" {
 		b.note(Note{Level: o.level, Server: b.host(f.unit.server), Scope: n.subnet, Addr: place.Addr, Rule: o.row, Text: o.why, Once: o.level == Warning})
@@ -149,7 +149,7 @@ func (b *builder) serve(place Place, x *object.Address, f *facts, n *network, po
 }
 
 // row finds the first row of table 3.5 that fits.
-func (b *builder) row(place Place, x *object.Address, f *facts, n *network) outcome {
+func (b *builder) row(place Place, x *state.Address, f *facts, n *network) outcome {
 	if b.protected(place, x) {
 		return b.protectedRow(x, f)
 	}
@@ -165,9 +165,9 @@ func (b *builder) row(place Place, x *object.Address, f *facts, n *network) outc
 	switch {
 	case r != nil && c == reservationClass && x.ClientID == "":
 		o.row, o.why = "3.5 row 5", "the reservation on the server completes a record made ahead of it"
-		o.want.ClientID, o.want.Managed = string(r.ClientID), object.Prestaged
+		o.want.ClientID, o.want.Managed = string(r.ClientID), state.Prestaged
 		o.want.DNSName = cmp.Or(x.DNSName, DNSName(r.Name))
-	case r != nil && c == reservationClass && x.Managed == object.Prestaged:
+	case r != nil && c == reservationClass && x.Managed == state.Prestaged:
 		o.row, o.why = "3.5 row 6", "made ahead of the reservation: status and name stay as they are"
 	case r != nil && b.p.PushReservations && c == reservationClass:
 		o.row, o.why = "3.5 row 7", "NetBox is the truth for reservations"
@@ -175,7 +175,7 @@ func (b *builder) row(place Place, x *object.Address, f *facts, n *network) outc
 		o = b.overwrite(x, o, "3.5 row 8", "reserved on the server", b.p.ReservationStatus, r.Name, r.ClientID, place)
 	case c == reservationClass && x.ClientID == "":
 		o.row, o.why = "3.5 row 9", "the lease tells the client id of a record made ahead of it"
-		o.want.ClientID, o.want.Managed = string(l.ClientID), object.Prestaged
+		o.want.ClientID, o.want.Managed = string(l.ClientID), state.Prestaged
 	case c == reservationClass && managed(x) && !b.p.PushReservations && n.unsure == "":
 		o = b.overwrite(x, o, "3.7 downgrade", "no reservation on the server any more, but a lease", b.p.LeaseStatus, l.Hostname, l.ClientID, place)
 	case c == reservationClass:
@@ -191,7 +191,7 @@ func (b *builder) row(place Place, x *object.Address, f *facts, n *network) outc
 
 // provenance is written together with a real change only, so that a record
 // which agrees with the server already stays its maker's (windows-dhcp.md 3.5).
-func (b *builder) provenance(x *object.Address, o outcome) outcome {
+func (b *builder) provenance(x *state.Address, o outcome) outcome {
 	if o.want.Status == x.Status && o.want.DNSName == x.DNSName && o.want.ClientID == x.ClientID {
 		o.want.Managed = x.Managed
 	}
@@ -200,7 +200,7 @@ func (b *builder) provenance(x *object.Address, o outcome) outcome {
 
 // protectedRow leaves everything but the lease's metadata alone, and the
 // client id where the operator wants it kept up with the lease.
-func (b *builder) protectedRow(x *object.Address, f *facts) outcome {
+func (b *builder) protectedRow(x *state.Address, f *facts) outcome {
 	o := outcome{row: "3.5 row 1", why: "protected by tag " + b.p.ProtectTag}
 	if x == nil {
 		o.row, o.skip, o.level = "3.5 row 2", true, Skip
@@ -216,8 +216,8 @@ func (b *builder) protectedRow(x *object.Address, f *facts) outcome {
 
 // newRow makes an address for a record that NetBox has none for.
 func (b *builder) newRow(place Place, f *facts) outcome {
-	o := outcome{want: object.Address{
-		Address: netip.PrefixFrom(place.Addr, f.unit.scope.Subnet.Bits()), VRF: place.VRF, Managed: object.Created,
+	o := outcome{want: state.Address{
+		Address: netip.PrefixFrom(place.Addr, f.unit.scope.Subnet.Bits()), VRF: place.VRF, Managed: state.Created,
 	}}
 	if f.unit.prefix != nil && b.p.InheritTenant {
 		o.want.Tenant = f.unit.prefix.Tenant
@@ -234,7 +234,7 @@ func (b *builder) newRow(place Place, f *facts) outcome {
 
 // overwrite makes an address what the server says it is. A status that is not
 // the mirror's own goes by the adopt setting.
-func (b *builder) overwrite(x *object.Address, o outcome, row, why, status, hostname string, id windhcp.ClientID, place Place) outcome {
+func (b *builder) overwrite(x *state.Address, o outcome, row, why, status, hostname string, id windhcp.ClientID, place Place) outcome {
 	o.row, o.why = row, why
 	if !b.p.ownStatus(x.Status) {
 		o.why = fmt.Sprintf("%s, but NetBox has it as %q", why, x.Status)
@@ -257,15 +257,15 @@ func (b *builder) overwrite(x *object.Address, o outcome, row, why, status, host
 	} else if o.want.ClientID != x.ClientID && b.leaseNamed(place, x) {
 		o.want.DNSName = "" // a stranger's name (windows-dhcp.md 3.6)
 	}
-	if x.Managed != object.Created {
-		o.want.Managed = object.Adopted
+	if x.Managed != state.Created {
+		o.want.Managed = state.Adopted
 	}
 	return o
 }
 
 // leaseNamed reports whether the name of an address came from the lease last
 // seen on it.
-func (b *builder) leaseNamed(place Place, x *object.Address) bool {
+func (b *builder) leaseNamed(place Place, x *state.Address) bool {
 	last := cmp.Or(x.LeaseHostname, b.in.Memory.Leases[place].Hostname)
 	return x.DNSName != "" && x.DNSName == DNSName(last)
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -15,9 +15,9 @@ type addressCase struct {
 	policy  func(*Policy)
 	lease   string // client id of the lease on 10.8.4.33, whose host name is PC-17
 	reserve string // client id of its reservation, whose name is mfp-2
-	have    *object.Address
-	want    *object.Address // nil: none
-	rule    string          // of the step; empty: no step on the address
+	have    *state.Address
+	want    *state.Address // nil: none
+	rule    string         // of the step; empty: no step on the address
 }
 
 func (c *addressCase) run(t *testing.T) {
@@ -37,7 +37,7 @@ func (c *addressCase) run(t *testing.T) {
 	p := l.plan()
 	found := ""
 	for _, s := range p.Steps {
-		if s.Kind == object.IPAddress {
+		if s.Kind == state.IPAddress {
 			found += s.Rule
 		}
 	}
@@ -53,67 +53,67 @@ func skipping(p *Policy)    { p.Adopt = LeaveAlone }
 func reporting(p *Policy)   { p.Adopt = Report }
 func followingID(p *Policy) { p.UpdateClientID = true }
 
-func protect(x object.Address) *object.Address { x.Tags = []string{"dhcp-protect"}; return &x }
+func protect(x state.Address) *state.Address { x.Tags = []string{"dhcp-protect"}; return &x }
 
 // windows-dhcp.md 3.5, section 9 rows 12, 30, 31, 39 and 43.
 func TestWhatOneServerRecordDoesToOneAddress(t *testing.T) {
-	leased := func(x object.Address) *object.Address {
+	leased := func(x state.Address) *state.Address {
 		x.LeaseHostname, x.LeaseActive = "PC-17", yes()
 		return &x
 	}
-	manual := object.Address{Status: "reserved", ClientID: cam, DNSName: "kept"}
+	manual := state.Address{Status: "reserved", ClientID: cam, DNSName: "kept"}
 	cases := []addressCase{
 		{name: "3.5 row 1: a lease leaves a protected address alone but for its metadata", lease: pc, rule: "3.5 row 1",
-			have: protect(object.Address{Status: "active", DNSName: "kept", ClientID: cam}), want: leased(object.Address{Status: "active", DNSName: "kept", ClientID: cam})},
+			have: protect(state.Address{Status: "active", DNSName: "kept", ClientID: cam}), want: leased(state.Address{Status: "active", DNSName: "kept", ClientID: cam})},
 		{name: "3.5 row 1: a reservation leaves a protected address alone", reserve: pc,
-			have: protect(object.Address{Status: "active", ClientID: cam}), want: &object.Address{Status: "active", ClientID: cam}},
+			have: protect(state.Address{Status: "active", ClientID: cam}), want: &state.Address{Status: "active", ClientID: cam}},
 		{name: "3.5 row 1: with protect.update_client_id a lease brings its client id", lease: pc, policy: followingID, rule: "3.5 row 1",
-			have: protect(object.Address{Status: "reserved", DNSName: "kept", ClientID: cam}), want: leased(object.Address{Status: "reserved", DNSName: "kept", ClientID: pc})},
+			have: protect(state.Address{Status: "reserved", DNSName: "kept", ClientID: cam}), want: leased(state.Address{Status: "reserved", DNSName: "kept", ClientID: pc})},
 		{name: "3.5 row 1: with protect.update_client_id a reservation brings nothing", reserve: pc, policy: followingID,
-			have: protect(object.Address{Status: "reserved", ClientID: cam}), want: &object.Address{Status: "reserved", ClientID: cam}},
+			have: protect(state.Address{Status: "reserved", ClientID: cam}), want: &state.Address{Status: "reserved", ClientID: cam}},
 		{name: "3.5 row 3: a reservation NetBox lacks is created", reserve: pc, rule: "3.5 row 3",
-			want: &object.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: object.Created}},
+			want: &state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: state.Created}},
 		{name: "3.5 row 3: an address in both lists is its reservation, with the metadata of the lease", reserve: pc, lease: pc, rule: "3.5 row 3",
-			want: leased(object.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: object.Created})},
+			want: leased(state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: state.Created})},
 		{name: "3.5 row 4: a lease NetBox lacks is created", lease: pc, rule: "3.5 row 4",
-			want: leased(object.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc, Managed: object.Created})},
+			want: leased(state.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc, Managed: state.Created})},
 		{name: "3.5 row 5: a reservation fills in the client id of a record made ahead and keeps its name", reserve: pc, rule: "3.5 row 5",
-			have: &object.Address{Status: "reserved", DNSName: "kept"}, want: &object.Address{Status: "reserved", DNSName: "kept", ClientID: pc, Managed: object.Prestaged}},
+			have: &state.Address{Status: "reserved", DNSName: "kept"}, want: &state.Address{Status: "reserved", DNSName: "kept", ClientID: pc, Managed: state.Prestaged}},
 		{name: "3.5 row 5: a reservation fills in client id and name where both are blank", reserve: pc, rule: "3.5 row 5",
-			have: &object.Address{Status: "reserved"}, want: &object.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: object.Prestaged}},
+			have: &state.Address{Status: "reserved"}, want: &state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: state.Prestaged}},
 		{name: "3.5 row 5 holds with push_reservations on", reserve: pc, policy: pushing, rule: "3.5 row 5",
-			have: &object.Address{Status: "reserved", DNSName: "mfp-2"}, want: &object.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: object.Prestaged}},
+			have: &state.Address{Status: "reserved", DNSName: "mfp-2"}, want: &state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: state.Prestaged}},
 		{name: "3.5 row 6: a prestaged record keeps name and client id", reserve: pc,
-			have: &object.Address{Status: "reserved", DNSName: "kept", ClientID: cam, Managed: object.Prestaged},
-			want: &object.Address{Status: "reserved", DNSName: "kept", ClientID: cam, Managed: object.Prestaged}},
+			have: &state.Address{Status: "reserved", DNSName: "kept", ClientID: cam, Managed: state.Prestaged},
+			want: &state.Address{Status: "reserved", DNSName: "kept", ClientID: cam, Managed: state.Prestaged}},
 		{name: "3.5 row 7: with push_reservations on NetBox is the truth", reserve: pc, policy: pushing,
-			have: &object.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: object.Created},
-			want: &object.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: object.Created}},
+			have: &state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: state.Created},
+			want: &state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: state.Created}},
 		{name: "3.5 row 8: without it the server's reservation wins", reserve: pc, rule: "3.5 row 8",
-			have: &manual, want: &object.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: object.Adopted}},
+			have: &manual, want: &state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: state.Adopted}},
 		{name: "3.5 row 8: a lease that became a reservation moves", reserve: pc, rule: "3.5 row 8",
-			have: &object.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc, Managed: object.Created},
-			want: &object.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: object.Created}},
+			have: &state.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc, Managed: state.Created},
+			want: &state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: state.Created}},
 		{name: "3.5 row 8: an active address becomes a reservation", reserve: pc, rule: "3.5 row 8",
-			have: &object.Address{Status: "active"}, want: &object.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: object.Adopted}},
+			have: &state.Address{Status: "active"}, want: &state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: state.Adopted}},
 		{name: "3.5 row 8 is not applied to an active address with adopt: skip", reserve: pc, policy: skipping,
-			have: &object.Address{Status: "active"}, want: &object.Address{Status: "active"}},
+			have: &state.Address{Status: "active"}, want: &state.Address{Status: "active"}},
 		{name: "3.5 row 8: a reservation that agrees stays nobody's", reserve: pc,
-			have: &object.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc}, want: &object.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc}},
+			have: &state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc}, want: &state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc}},
 		{name: "3.5 row 9: a lease tells the client id of a record made ahead", lease: pc, rule: "3.5 row 9",
-			have: &object.Address{Status: "reserved", DNSName: "kept"}, want: leased(object.Address{Status: "reserved", DNSName: "kept", ClientID: pc, Managed: object.Prestaged})},
+			have: &state.Address{Status: "reserved", DNSName: "kept"}, want: leased(state.Address{Status: "reserved", DNSName: "kept", ClientID: pc, Managed: state.Prestaged})},
 		{name: "3.5 row 10: a lease leaves a reservation of people alone", lease: pc, rule: "3.5 row 10",
 			have: &manual, want: leased(manual)},
 		{name: "3.5 row 11: an active address becomes a lease", lease: pc, rule: "3.5 row 11",
-			have: &object.Address{Status: "active", DNSName: "old"}, want: leased(object.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc, Managed: object.Adopted})},
+			have: &state.Address{Status: "active", DNSName: "old"}, want: leased(state.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc, Managed: state.Adopted})},
 		{name: "3.5 row 11: an edited lease is set right and stays created", lease: pc, rule: "3.5 row 11",
-			have: &object.Address{Status: "dhcp", DNSName: "edited", ClientID: cam, Managed: object.Created}, want: leased(object.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc, Managed: object.Created})},
+			have: &state.Address{Status: "dhcp", DNSName: "edited", ClientID: cam, Managed: state.Created}, want: leased(state.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc, Managed: state.Created})},
 		{name: "3.5 row 11 is not applied to a deprecated address with adopt: report", lease: pc, policy: reporting,
-			have: &object.Address{Status: "deprecated"}, want: &object.Address{Status: "deprecated"}},
+			have: &state.Address{Status: "deprecated"}, want: &state.Address{Status: "deprecated"}},
 		{name: "3.5 row 11: adopt: skip does not spare statuses of the mirror", lease: pc, policy: skipping, rule: "3.5 row 11",
-			have: &object.Address{Status: "dhcp"}, want: leased(object.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc, Managed: object.Adopted})},
+			have: &state.Address{Status: "dhcp"}, want: leased(state.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc, Managed: state.Adopted})},
 		{name: "3.5 row 11: a lease that agrees stays nobody's", lease: pc, rule: "3.5 row 11",
-			have: &object.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc}, want: leased(object.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc})},
+			have: &state.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc}, want: leased(state.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc})},
 	}
 	for _, c := range cases {
 		t.Run(c.name, c.run)
@@ -134,7 +134,7 @@ func TestNothingIsMadeInAProtectedPrefix(t *testing.T) { // 3.5 row 2, 3.4
 func TestAnOverwrittenForeignStatusIsAWarningOnce(t *testing.T) { // 3.5 row 11
 	l := newLab(t)
 	l.scope.lease("10.8.4.33", pc, "PC-17")
-	l.add(object.Address{Status: "active"})
+	l.add(state.Address{Status: "active"})
 	wantNote(t, l.run(), Warning, "3.5 row 11", `NetBox has it as "active"`)
 	l.w.address("10.8.4.33").Status = "active"
 	wantNote(t, l.run(), Info, "3.5 row 11", `NetBox has it as "active"`)
@@ -163,17 +163,17 @@ func TestFieldRules(t *testing.T) {
 	t.Run("3.6 address: another mask is matched by host and kept", func(t *testing.T) {
 		l := newLab(t)
 		l.scope.lease("10.8.4.33", pc, "PC-17")
-		l.add(object.Address{Address: netip.MustParsePrefix("10.8.4.33/32"), Status: "dhcp"})
+		l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.33/32"), Status: "dhcp"})
 		l.run()
 		if x := l.w.address("10.8.4.33"); len(l.w.nb.Addresses) != 1 || x.Address.Bits() != 32 || x.ClientID != pc {
 			t.Errorf("got %+v", l.w.nb.Addresses)
 		}
 	})
 	t.Run("3.6 address: of several objects the managed one is kept up to date, then one with a status of the mirror, then the oldest", func(t *testing.T) {
-		for _, c := range []struct{ first, second object.Address }{
-			{object.Address{Status: "active"}, object.Address{Status: "active", Managed: object.Adopted}},
-			{object.Address{Status: "active"}, object.Address{Status: "dhcp"}},
-			{object.Address{Status: "dhcp"}, object.Address{Status: "reserved", ClientID: pc, Managed: object.Created}},
+		for _, c := range []struct{ first, second state.Address }{
+			{state.Address{Status: "active"}, state.Address{Status: "active", Managed: state.Adopted}},
+			{state.Address{Status: "active"}, state.Address{Status: "dhcp"}},
+			{state.Address{Status: "dhcp"}, state.Address{Status: "reserved", ClientID: pc, Managed: state.Created}},
 		} {
 			l := newLab(t)
 			l.scope.lease("10.8.4.33", pc, "PC-17")
@@ -182,7 +182,7 @@ func TestFieldRules(t *testing.T) {
 			p := l.run()
 			wantNote(t, p, Warning, "3.6", "2 address objects for this host")
 			for _, s := range p.Steps {
-				if s.Kind == object.IPAddress && s.ID != second {
+				if s.Kind == state.IPAddress && s.ID != second {
 					t.Errorf("changed %d, not %d", s.ID, second)
 				}
 			}
@@ -191,8 +191,8 @@ func TestFieldRules(t *testing.T) {
 	t.Run("3.6 vrf: an address of another VRF is neither changed nor deleted, but hinted at", func(t *testing.T) {
 		l := newLab(t)
 		l.scope.lease("10.8.4.33", pc, "PC-17")
-		l.add(object.Address{Status: "dhcp", VRF: 7, Managed: object.Created})
-		l.add(object.Address{Address: netip.MustParsePrefix("10.8.4.99/24"), Status: "dhcp", VRF: 7, Managed: object.Created})
+		l.add(state.Address{Status: "dhcp", VRF: 7, Managed: state.Created})
+		l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.99/24"), Status: "dhcp", VRF: 7, Managed: state.Created})
 		p := l.run()
 		wantSteps(t, p, func(s Step) bool { return onAddresses(s) && s.Phase != Reflection }, "create 10.8.4.33/24 [3.5 row 4]")
 		wantNote(t, p, Info, "3.9", "1 of its addresses exist in VRF red too")
@@ -221,7 +221,7 @@ func TestFieldRules(t *testing.T) {
 		for _, name := range []string{"", "*", "$"} {
 			l := newLab(t)
 			l.scope.lease("10.8.4.33", pc, name)
-			l.add(object.Address{Status: "dhcp", DNSName: "kept", ClientID: pc})
+			l.add(state.Address{Status: "dhcp", DNSName: "kept", ClientID: pc})
 			l.run()
 			if got := l.w.address("10.8.4.33").DNSName; got != "kept" {
 				t.Errorf("%q left %q", name, got)
@@ -241,7 +241,7 @@ func TestFieldRules(t *testing.T) {
 	t.Run("3.6 dhcp_client_id: an empty one never clears", func(t *testing.T) {
 		l := newLab(t)
 		l.scope.lease("10.8.4.33", "", "PC-17")
-		l.add(object.Address{Status: "dhcp", ClientID: pc})
+		l.add(state.Address{Status: "dhcp", ClientID: pc})
 		l.run()
 		if x := l.w.address("10.8.4.33"); x.ClientID != pc {
 			t.Errorf("got %q", x.ClientID)
@@ -250,7 +250,7 @@ func TestFieldRules(t *testing.T) {
 	t.Run("3.6 description, role, assignment and tags are not touched", func(t *testing.T) {
 		l := newLab(t)
 		l.scope.lease("10.8.4.33", pc, "PC-17")
-		l.add(object.Address{Status: "dhcp", Description: "by hand", Tags: []string{"red"}, InUse: "assigned to an interface", Tenant: 3})
+		l.add(state.Address{Status: "dhcp", Description: "by hand", Tags: []string{"red"}, InUse: "assigned to an interface", Tenant: 3})
 		l.run()
 		if x := l.w.address("10.8.4.33"); x.Description != "by hand" || x.Tags[0] != "red" || x.Tenant != 3 {
 			t.Errorf("got %+v", x)
@@ -259,11 +259,11 @@ func TestFieldRules(t *testing.T) {
 	t.Run("3.6 metadata: a kept address whose lease is over is not active", func(t *testing.T) {
 		l := newLab(t)
 		l.scope.lease("10.8.4.33", pc, "PC-17")
-		l.add(object.Address{Status: "reserved", ClientID: pc})
+		l.add(state.Address{Status: "reserved", ClientID: pc})
 		l.run()
 		l.scope.leases = nil
 		wantSteps(t, l.run(), onAddresses, "update 10.8.4.33/24 [3.6]")
-		l.wantAddress(&object.Address{Status: "reserved", ClientID: pc, LeaseHostname: "PC-17", LeaseActive: no()})
+		l.wantAddress(&state.Address{Status: "reserved", ClientID: pc, LeaseHostname: "PC-17", LeaseActive: no()})
 	})
 }
 
@@ -291,13 +291,13 @@ func TestWithoutSyncOfAddressesNoneIsWritten(t *testing.T) { // section 9 row 27
 	l.p.SyncIPs = false
 	l.scope.lease("10.8.4.33", pc, "PC-17")
 	l.scope.Name = "renamed"
-	l.add(object.Address{Address: netip.MustParsePrefix("10.8.4.99/24"), Status: "dhcp", Managed: object.Created})
+	l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.99/24"), Status: "dhcp", Managed: state.Created})
 	wantSteps(t, l.run(), func(s Step) bool { return s.Phase != Reflection }, "update scope 10.8.4.0/24 of dh1.corp.example (renamed) [5.1]")
 }
 
 func TestAPrestagedReservationSurvivesTheWholeStory(t *testing.T) { // section 9 row 43, 3.4
 	l := newLab(t)
-	l.add(object.Address{Status: "reserved", DNSName: "plc-1"})
+	l.add(state.Address{Status: "reserved", DNSName: "plc-1"})
 	l.scope.lease("10.8.4.33", pc, "unknown")
 	l.run()
 	l.scope.leases = nil
@@ -305,15 +305,15 @@ func TestAPrestagedReservationSurvivesTheWholeStory(t *testing.T) { // section 9
 	l.run()
 	l.scope.reservations = nil
 	l.run()
-	l.wantAddress(&object.Address{Status: "reserved", DNSName: "plc-1", ClientID: pc, Managed: object.Prestaged, LeaseHostname: "unknown", LeaseActive: no()})
+	l.wantAddress(&state.Address{Status: "reserved", DNSName: "plc-1", ClientID: pc, Managed: state.Prestaged, LeaseHostname: "unknown", LeaseActive: no()})
 }
 
 func TestEdgeCases(t *testing.T) {
-	leaseInState := func(l *lab, state, hostname string) {
+	leaseInState := func(l *lab, leaseState, hostname string) {
 		x := l.scope.lease("10.8.4.33", pc, hostname)
-		x.State = state
+		x.State = leaseState
 	}
-	for _, c := range []struct{ name, state, hostname, want string }{
+	for _, c := range []struct{ name, leaseState, hostname, want string }{
 		{"3.9 lease active: ActiveReservation is one", "ActiveReservation", "pc", "create 10.8.4.33/24 [3.5 row 4]"},
 		{"3.9 lease active: a missing state is one", "", "pc", "create 10.8.4.33/24 [3.5 row 4]"},
 		{"3.9 BAD_ADDRESS is no lease", "Active", "BAD_ADDRESS", ""},
@@ -322,7 +322,7 @@ func TestEdgeCases(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLab(t)
-			leaseInState(l, c.state, c.hostname)
+			leaseInState(l, c.leaseState, c.hostname)
 			var want []string
 			if c.want != "" {
 				want = []string{c.want}
@@ -331,10 +331,10 @@ func TestEdgeCases(t *testing.T) {
 		})
 	}
 	t.Run("3.9 an address held back by the server is not deletable", func(t *testing.T) {
-		for _, state := range []string{"Declined", "Offered", "Expired", "Unheard-of"} {
+		for _, leaseState := range []string{"Declined", "Offered", "Expired", "Unheard-of"} {
 			l := newLab(t)
-			leaseInState(l, state, "pc")
-			l.add(object.Address{Status: "dhcp", Managed: object.Created})
+			leaseInState(l, leaseState, "pc")
+			l.add(state.Address{Status: "dhcp", Managed: state.Created})
 			p := l.run()
 			wantSteps(t, p, anyStep)
 			wantNote(t, p, Skip, "3.9", "kept")
@@ -396,7 +396,7 @@ func TestEdgeCases(t *testing.T) {
 		l.scope.lease("10.8.4.33", ras, "a")
 		wantSteps(t, l.plan(), onAddresses, "create 10.8.4.33/24 [3.5 row 4]")
 		l.p.SkipRAS = true
-		l.add(object.Address{Status: "dhcp"})
+		l.add(state.Address{Status: "dhcp"})
 		wantSteps(t, l.run(), onAddresses)
 	})
 	t.Run("3.9 a client id that is not hex is stored as it came", func(t *testing.T) {

@@ -7,40 +7,40 @@ import (
 	"slices"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // addressFieldOrder is the order in which fields of an address are shown.
 func addressFieldOrder() []string {
 	return []string{
 		"address", "vrf", "tenant", "status", "dns_name",
-		custom(object.FieldClientID), custom(object.FieldManaged),
-		custom(object.FieldLeaseHostname), custom(object.FieldLeaseActive), custom(object.FieldLeaseExpires),
+		custom(state.FieldClientID), custom(state.FieldManaged),
+		custom(state.FieldLeaseHostname), custom(state.FieldLeaseActive), custom(state.FieldLeaseExpires),
 	}
 }
 
 // addressFields are the fields of an address that the mirror writes, as far as
 // this NetBox has them.
-func (b *builder) addressFields(x *object.Address) map[string]any {
+func (b *builder) addressFields(x *state.Address) map[string]any {
 	fields := map[string]any{
-		"status":                     x.Status,
-		"dns_name":                   x.DNSName,
-		custom(object.FieldClientID): textOrNil(x.ClientID),
-		custom(object.FieldManaged):  textOrNil(string(x.Managed)),
+		"status":                    x.Status,
+		"dns_name":                  x.DNSName,
+		custom(state.FieldClientID): textOrNil(x.ClientID),
+		custom(state.FieldManaged):  textOrNil(string(x.Managed)),
 	}
-	if b.nb.HasField(object.IPAddress, object.FieldLeaseHostname) {
-		fields[custom(object.FieldLeaseHostname)] = textOrNil(x.LeaseHostname)
+	if b.nb.HasField(state.IPAddress, state.FieldLeaseHostname) {
+		fields[custom(state.FieldLeaseHostname)] = textOrNil(x.LeaseHostname)
 	}
-	if b.nb.HasField(object.IPAddress, object.FieldLeaseActive) {
-		fields[custom(object.FieldLeaseActive)] = nil
+	if b.nb.HasField(state.IPAddress, state.FieldLeaseActive) {
+		fields[custom(state.FieldLeaseActive)] = nil
 		if x.LeaseActive != nil {
-			fields[custom(object.FieldLeaseActive)] = *x.LeaseActive
+			fields[custom(state.FieldLeaseActive)] = *x.LeaseActive
 		}
 	}
-	if b.p.ExpiryInNetBox && b.nb.HasField(object.IPAddress, object.FieldLeaseExpires) {
-		fields[custom(object.FieldLeaseExpires)] = nil
+	if b.p.ExpiryInNetBox && b.nb.HasField(state.IPAddress, state.FieldLeaseExpires) {
+		fields[custom(state.FieldLeaseExpires)] = nil
 		if !x.LeaseExpires.IsZero() {
-			fields[custom(object.FieldLeaseExpires)] = x.LeaseExpires.UTC().Format(time.RFC3339)
+			fields[custom(state.FieldLeaseExpires)] = x.LeaseExpires.UTC().Format(time.RFC3339)
 		}
 	}
 	return fields
@@ -59,14 +59,14 @@ func (b *builder) create(place Place, o *outcome, n *network) {
 	want["vrf"], want["tenant"] = idOrNil(o.want.VRF), idOrNil(o.want.Tenant)
 	none := map[string]any{"dns_name": ""}
 	b.step(Step{
-		Phase: Addresses, Target: NetBox, Action: object.Create, Kind: object.IPAddress, Name: o.want.Address.String(),
+		Phase: Addresses, Target: NetBox, Action: state.Create, Kind: state.IPAddress, Name: o.want.Address.String(),
 		Scope: n.subnet, Addr: place.Addr, VRF: place.VRF, Changes: differences(addressFieldOrder(), none, want), Rule: o.row, Why: o.why,
 	})
 	x := o.want
-	b.addresses[place] = append([]*object.Address{&x}, b.addresses[place]...)
+	b.addresses[place] = append([]*state.Address{&x}, b.addresses[place]...)
 }
 
-func (b *builder) update(place Place, x *object.Address, o *outcome, n *network) {
+func (b *builder) update(place Place, x *state.Address, o *outcome, n *network) {
 	if sameFields(x, &o.want) {
 		return
 	}
@@ -75,14 +75,14 @@ func (b *builder) update(place Place, x *object.Address, o *outcome, n *network)
 		return
 	}
 	b.step(Step{
-		Phase: Addresses, Target: NetBox, Action: object.Update, Kind: object.IPAddress, ID: x.ID, Name: x.Address.String(),
+		Phase: Addresses, Target: NetBox, Action: state.Update, Kind: state.IPAddress, ID: x.ID, Name: x.Address.String(),
 		Scope: n.subnet, Addr: place.Addr, VRF: place.VRF, Changes: changes, Rule: o.row, Why: o.why,
 	})
 	*x = o.want
 }
 
 // sameFields is the short way out for the many addresses that stay as they are.
-func sameFields(x, y *object.Address) bool {
+func sameFields(x, y *state.Address) bool {
 	active := x.LeaseActive == y.LeaseActive || x.LeaseActive != nil && y.LeaseActive != nil && *x.LeaseActive == *y.LeaseActive
 	return active && x.Status == y.Status && x.DNSName == y.DNSName && x.ClientID == y.ClientID && x.Managed == y.Managed &&
 		x.LeaseHostname == y.LeaseHostname && x.LeaseExpires.Equal(y.LeaseExpires)
@@ -90,7 +90,7 @@ func sameFields(x, y *object.Address) bool {
 
 // populatedRange finds a range that NetBox counts as full, in which it takes no
 // new address (netbox-api.md 1.6).
-func (b *builder) populatedRange(place Place) *object.Range {
+func (b *builder) populatedRange(place Place) *state.Range {
 	for _, r := range b.full {
 		if r.VRF == place.VRF && r.Start.Compare(place.Addr) <= 0 && place.Addr.Compare(r.End) <= 0 {
 			return r

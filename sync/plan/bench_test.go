@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // steady is a world with the leases NetBox has already, 250 a scope.
@@ -18,9 +18,9 @@ func steady(b *testing.B, leases int) (*world, Policy) {
 		for i := range 250 {
 			addr, id := fmt.Sprintf("%s.%d", net, i+1), fmt.Sprintf("00-00-5e-%02x-%02x-%02x", n/250, n%250, i)
 			s.lease(addr, id, fmt.Sprintf("pc-%d-%d", n, i))
-			x := object.Address{
+			x := state.Address{
 				Address: netip.MustParsePrefix(addr + "/24"), Status: "dhcp", DNSName: fmt.Sprintf("pc-%d-%d", n, i), ClientID: id,
-				Managed: object.Created, LeaseHostname: fmt.Sprintf("pc-%d-%d", n, i), LeaseActive: yes(),
+				Managed: state.Created, LeaseHostname: fmt.Sprintf("pc-%d-%d", n, i), LeaseActive: yes(),
 			}
 			if i%10 == 0 { // a tenth is reserved
 				x.Status = "reserved"

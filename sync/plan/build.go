@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -18,7 +18,7 @@ import (
 type builder struct {
 	*Roster
 	p     *Policy
-	nb    *object.State
+	nb    *state.State
 	plan  *Plan
 	units []*unit
 	// partners are scopes that are only written to (push_to_partner).
@@ -37,11 +37,11 @@ type builder struct {
 	claimed  []*record // whose ranges are made or moved
 	// newPrefixes are the steps that make a prefix.
 	newPrefixes map[subnetKey]int
-	shields     []object.Prefix // prefixes that carry the protecting tag
-	full        []*object.Range // ranges NetBox takes no new address in
+	shields     []state.Prefix // prefixes that carry the protecting tag
+	full        []*state.Range // ranges NetBox takes no new address in
 	// addresses are the objects of each place, the one that counts first, as
 	// they are after the steps so far.
-	addresses map[Place][]*object.Address
+	addresses map[Place][]*state.Address
 	held      map[Place]bool // places NetBox had an address object for
 	// withdrawn are reservations that are deleted from servers.
 	withdrawn map[PushedKey]bool

@@ -6,12 +6,12 @@ import (
 	"slices"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // clean decides about an address object no server has a record of
 // (windows-dhcp.md 3.7).
-func (b *builder) clean(place Place, x *object.Address, f *facts, n *network) {
+func (b *builder) clean(place Place, x *state.Address, f *facts, n *network) {
 	c, former := b.p.classOf(x)
 	gone := false
 	why := ""
@@ -45,19 +45,19 @@ func (b *builder) clean(place Place, x *object.Address, f *facts, n *network) {
 		return
 	}
 	n.doomed = append(n.doomed, Step{
-		Phase: Cleanup, Target: NetBox, Action: object.Delete, Kind: object.IPAddress, ID: x.ID, Name: x.Address.String(),
+		Phase: Cleanup, Target: NetBox, Action: state.Delete, Kind: state.IPAddress, ID: x.ID, Name: x.Address.String(),
 		Scope: n.subnet, Addr: place.Addr, VRF: place.VRF, Rule: "3.7 delete", Why: why, Observed: b.observed(x),
 	})
 }
 
 // observed is what a delete rests on: whoever changes one of these meanwhile
 // wants the address kept (windows-dhcp.md 3.7 guard d).
-func (b *builder) observed(x *object.Address) []Change {
+func (b *builder) observed(x *state.Address) []Change {
 	seen := []Change{
 		{Field: "status", Old: x.Status},
 		{Field: "dns_name", Old: x.DNSName},
-		{Field: custom(object.FieldClientID), Old: textOrNil(x.ClientID)},
-		{Field: custom(object.FieldManaged), Old: textOrNil(string(x.Managed))},
+		{Field: custom(state.FieldClientID), Old: textOrNil(x.ClientID)},
+		{Field: custom(state.FieldManaged), Old: textOrNil(string(x.Managed))},
 	}
 	if b.p.KeepAssigned {
 		seen = append(seen, Change{Field: "assigned_object_id"})
@@ -68,7 +68,7 @@ func (b *builder) observed(x *object.Address) []Change {
 // keep leaves an address where it is: its lease is marked as over if it ended,
 // and a reservation of the mirror's moves from a former status to the present
 // one.
-func (b *builder) keep(place Place, x *object.Address, n *network, ended, moves bool) {
+func (b *builder) keep(place Place, x *state.Address, n *network, ended, moves bool) {
 	o := outcome{row: "3.6", why: "the lease on it is over", want: *x}
 	if ended && x.LeaseActive != nil && *x.LeaseActive {
 		over := false
@@ -104,7 +104,7 @@ func (b *builder) holdBack(networks map[subnetKey]*network) {
 		for _, s := range n.doomed {
 			b.step(s)
 			place := Place{s.VRF, s.Addr}
-			b.addresses[place] = slices.DeleteFunc(b.addresses[place], func(x *object.Address) bool { return x.ID == s.ID })
+			b.addresses[place] = slices.DeleteFunc(b.addresses[place], func(x *state.Address) bool { return x.ID == s.ID })
 			delete(b.plan.Memory.Leases, place)
 		}
 	}

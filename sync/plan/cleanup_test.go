@@ -5,61 +5,61 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
 // windows-dhcp.md 3.7, section 9 row 13.
 func TestCleanupOfOneAddress(t *testing.T) {
-	reservation := func(m object.Managed) *object.Address {
-		return &object.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: m}
+	reservation := func(m state.Managed) *state.Address {
+		return &state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: m}
 	}
 	gone := "3.7 delete"
 	former := func(p *Policy) {
 		p.PreviousLease, p.PreviousReservation = []string{"old-dhcp"}, []string{"old-reserved"}
 	}
-	leased := func(x object.Address) *object.Address {
+	leased := func(x state.Address) *state.Address {
 		x.LeaseHostname, x.LeaseActive = "PC-17", yes()
 		return &x
 	}
 	cases := []addressCase{
 		{name: "3.7 cleanup: lease status, lease active: none", lease: pc,
-			have: leased(object.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc}), want: leased(object.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc})},
+			have: leased(state.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc}), want: leased(state.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc})},
 		{name: "3.7 cleanup: lease status, a reservation only: it takes the reservation status", reserve: pc, rule: "3.5 row 8",
-			have: &object.Address{Status: "dhcp", ClientID: pc}, want: &object.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: object.Adopted}},
-		{name: "3.7 cleanup: lease status, neither: deleted whatever the provenance", rule: gone, have: &object.Address{Status: "dhcp"}},
-		{name: "3.7 cleanup: lease status of a prestaged record, neither: deleted", rule: gone, have: &object.Address{Status: "dhcp", Managed: object.Prestaged}},
-		{name: "3.7 cleanup: reservation status without a client id: kept", have: &object.Address{Status: "reserved", Managed: object.Created}, want: &object.Address{Status: "reserved", Managed: object.Created}},
+			have: &state.Address{Status: "dhcp", ClientID: pc}, want: &state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: state.Adopted}},
+		{name: "3.7 cleanup: lease status, neither: deleted whatever the provenance", rule: gone, have: &state.Address{Status: "dhcp"}},
+		{name: "3.7 cleanup: lease status of a prestaged record, neither: deleted", rule: gone, have: &state.Address{Status: "dhcp", Managed: state.Prestaged}},
+		{name: "3.7 cleanup: reservation status without a client id: kept", have: &state.Address{Status: "reserved", Managed: state.Created}, want: &state.Address{Status: "reserved", Managed: state.Created}},
 		{name: "3.7 cleanup: reservation of somebody else's: kept", have: reservation(""), want: reservation("")},
-		{name: "3.7 cleanup: prestaged reservation: kept", have: reservation(object.Prestaged), want: reservation(object.Prestaged)},
-		{name: "3.7 cleanup: managed reservation, reservation exists: none", reserve: pc, have: reservation(object.Created), want: reservation(object.Created)},
+		{name: "3.7 cleanup: prestaged reservation: kept", have: reservation(state.Prestaged), want: reservation(state.Prestaged)},
+		{name: "3.7 cleanup: managed reservation, reservation exists: none", reserve: pc, have: reservation(state.Created), want: reservation(state.Created)},
 		{name: "3.7 cleanup: managed reservation, only a lease: downgraded with the lease's name", lease: mfp, rule: "3.7 downgrade",
-			have: reservation(object.Created), want: leased(object.Address{Status: "dhcp", DNSName: "pc-17", ClientID: mfp, Managed: object.Created})},
-		{name: "3.7 cleanup: managed reservation, neither: deleted", rule: gone, have: reservation(object.Adopted)},
-		{name: "3.7 cleanup: push_reservations on: kept, pushed instead", policy: pushing, have: reservation(object.Created), want: reservation(object.Created)},
+			have: reservation(state.Created), want: leased(state.Address{Status: "dhcp", DNSName: "pc-17", ClientID: mfp, Managed: state.Created})},
+		{name: "3.7 cleanup: managed reservation, neither: deleted", rule: gone, have: reservation(state.Adopted)},
+		{name: "3.7 cleanup: push_reservations on: kept, pushed instead", policy: pushing, have: reservation(state.Created), want: reservation(state.Created)},
 		{name: "3.7 cleanup: push_reservations on, only a lease: not downgraded", policy: pushing, lease: pc, rule: "3.5 row 10",
-			have: reservation(object.Created), want: leased(*reservation(object.Created))},
-		{name: "3.7 cleanup: protected: kept", have: protect(object.Address{Status: "dhcp", Managed: object.Created}), want: protect(object.Address{Status: "dhcp", Managed: object.Created})},
-		{name: "3.7 cleanup: former lease status, managed: deleted", policy: former, rule: gone, have: &object.Address{Status: "old-dhcp", Managed: object.Created}},
-		{name: "3.7 cleanup: former lease status of somebody else's: kept", policy: former, have: &object.Address{Status: "old-dhcp"}, want: &object.Address{Status: "old-dhcp"}},
+			have: reservation(state.Created), want: leased(*reservation(state.Created))},
+		{name: "3.7 cleanup: protected: kept", have: protect(state.Address{Status: "dhcp", Managed: state.Created}), want: protect(state.Address{Status: "dhcp", Managed: state.Created})},
+		{name: "3.7 cleanup: former lease status, managed: deleted", policy: former, rule: gone, have: &state.Address{Status: "old-dhcp", Managed: state.Created}},
+		{name: "3.7 cleanup: former lease status of somebody else's: kept", policy: former, have: &state.Address{Status: "old-dhcp"}, want: &state.Address{Status: "old-dhcp"}},
 		{name: "3.7 cleanup: former reservation status, managed: deleted", policy: former, rule: gone,
-			have: &object.Address{Status: "old-reserved", ClientID: pc, Managed: object.Created}},
+			have: &state.Address{Status: "old-reserved", ClientID: pc, Managed: state.Created}},
 		{name: "3.7 cleanup: former reservation status, prestaged: kept", policy: former,
-			have: &object.Address{Status: "old-reserved", ClientID: pc, Managed: object.Prestaged}, want: &object.Address{Status: "old-reserved", ClientID: pc, Managed: object.Prestaged}},
-		{name: "3.7 cleanup: any other status: kept", have: &object.Address{Status: "active", Managed: object.Adopted}, want: &object.Address{Status: "active", Managed: object.Adopted}},
+			have: &state.Address{Status: "old-reserved", ClientID: pc, Managed: state.Prestaged}, want: &state.Address{Status: "old-reserved", ClientID: pc, Managed: state.Prestaged}},
+		{name: "3.7 cleanup: any other status: kept", have: &state.Address{Status: "active", Managed: state.Adopted}, want: &state.Address{Status: "active", Managed: state.Adopted}},
 		{name: "3.7 status settings changed: an active lease moves to the new status", policy: former, lease: pc, rule: "3.5 row 11",
-			have: leased(object.Address{Status: "old-dhcp", DNSName: "pc-17", ClientID: pc}), want: leased(object.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc, Managed: object.Adopted})},
+			have: leased(state.Address{Status: "old-dhcp", DNSName: "pc-17", ClientID: pc}), want: leased(state.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc, Managed: state.Adopted})},
 		{name: "3.7 status settings changed: a managed reservation moves to the new status", policy: former, reserve: pc, rule: "3.5 row 8",
-			have: &object.Address{Status: "old-reserved", DNSName: "mfp-2", ClientID: pc, Managed: object.Created}, want: reservation(object.Created)},
+			have: &state.Address{Status: "old-reserved", DNSName: "mfp-2", ClientID: pc, Managed: state.Created}, want: reservation(state.Created)},
 		{name: "3.7 status settings changed: it moves with push_reservations on too", reserve: pc, rule: "3.5 row 7",
 			policy: func(p *Policy) { former(p); pushing(p) },
-			have:   &object.Address{Status: "old-reserved", DNSName: "mfp-2", ClientID: pc, Managed: object.Created}, want: reservation(object.Created)},
+			have:   &state.Address{Status: "old-reserved", DNSName: "mfp-2", ClientID: pc, Managed: state.Created}, want: reservation(state.Created)},
 		{name: "3.7 status settings changed: and where the server has to be told first", rule: "3.7 status settings changed",
 			policy: func(p *Policy) { former(p); pushing(p) },
-			have:   &object.Address{Status: "old-reserved", DNSName: "mfp-2", ClientID: pc, Managed: object.Created}, want: reservation(object.Created)},
+			have:   &state.Address{Status: "old-reserved", DNSName: "mfp-2", ClientID: pc, Managed: state.Created}, want: reservation(state.Created)},
 		{name: "3.7 status settings changed: a lease does not overwrite a prestaged record of the old status", policy: former, lease: pc, rule: "3.5 row 10",
-			have: &object.Address{Status: "old-reserved", ClientID: mfp, Managed: object.Prestaged},
-			want: leased(object.Address{Status: "old-reserved", ClientID: mfp, Managed: object.Prestaged})},
+			have: &state.Address{Status: "old-reserved", ClientID: mfp, Managed: state.Prestaged},
+			want: leased(state.Address{Status: "old-reserved", ClientID: mfp, Managed: state.Prestaged})},
 	}
 	for _, c := range cases {
 		t.Run(c.name, c.run)
@@ -69,9 +69,9 @@ func TestCleanupOfOneAddress(t *testing.T) {
 func TestCleanupLooksAtTheWholeSubnetAndNoFurther(t *testing.T) { // 3.7
 	l := newLab(t)
 	for _, a := range []string{"10.8.4.1/24", "10.8.4.254/32", "10.8.5.1/24", "10.8.3.254/16"} {
-		l.add(object.Address{Address: netip.MustParsePrefix(a), Status: "dhcp"})
+		l.add(state.Address{Address: netip.MustParsePrefix(a), Status: "dhcp"})
 	}
-	wantSteps(t, l.run(), func(s Step) bool { return s.Action == object.Delete }, "delete 10.8.4.1/24 [3.7 delete]", "delete 10.8.4.254/32 [3.7 delete]")
+	wantSteps(t, l.run(), func(s Step) bool { return s.Action == state.Delete }, "delete 10.8.4.1/24 [3.7 delete]", "delete 10.8.4.254/32 [3.7 delete]")
 }
 
 // split is a lab in which dh2 has a scope for the same subnet, as a split scope.
@@ -108,8 +108,8 @@ func TestNothingIsDeletedUnlessEverySourceWasRead(t *testing.T) { // 3.7 guard a
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l, second := split(t)
-			l.add(object.Address{Status: "dhcp", Managed: object.Created})
-			l.add(object.Address{Address: netip.MustParsePrefix("10.8.4.34/24"), Status: "reserved", ClientID: mfp, Managed: object.Created})
+			l.add(state.Address{Status: "dhcp", Managed: state.Created})
+			l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.34/24"), Status: "reserved", ClientID: mfp, Managed: state.Created})
 			l.scope.lease("10.8.4.34", mfp, "x")
 			c.trouble(l, second)
 			p := l.run()
@@ -129,7 +129,7 @@ func TestTwoScopesOfDifferentSizeGuardEachOther(t *testing.T) { // 3.7 guard a
 	l.w.server(dh2).addScope("10.8.0.0/16", "10.8.9.1", "10.8.9.250")
 	l.importAll()
 	l.w.server(dh2).down = true
-	l.add(object.Address{Status: "dhcp"})
+	l.add(state.Address{Status: "dhcp"})
 	wantSteps(t, l.run(), onAddresses)
 }
 
@@ -149,7 +149,7 @@ func TestALossTooLargeIsHeldBack(t *testing.T) { // 3.7 guard c
 			l.p.AllowDeletes = c.allow
 			for i := range c.gone + c.kept {
 				addr := fmt.Sprintf("10.8.4.%d", 20+i)
-				l.add(object.Address{Address: netip.MustParsePrefix(addr + "/24"), Status: "dhcp", Managed: object.Created})
+				l.add(state.Address{Address: netip.MustParsePrefix(addr + "/24"), Status: "dhcp", Managed: state.Created})
 				if i >= c.gone {
 					l.scope.lease(addr, fmt.Sprintf("00-00-5e-00-53-%02x", i), "")
 				}
@@ -157,7 +157,7 @@ func TestALossTooLargeIsHeldBack(t *testing.T) { // 3.7 guard c
 			p := l.run()
 			deletes := 0
 			for _, s := range p.Steps {
-				if s.Action == object.Delete {
+				if s.Action == state.Delete {
 					deletes++
 				}
 			}
@@ -171,7 +171,7 @@ func TestALossTooLargeIsHeldBack(t *testing.T) { // 3.7 guard c
 func TestNewAddressesDoNotTalkTheGuardOut(t *testing.T) { // 3.7 guard c
 	l := newLab(t)
 	for i := range 30 {
-		l.add(object.Address{Address: netip.MustParsePrefix(fmt.Sprintf("10.8.4.%d/24", 20+i)), Status: "dhcp", Managed: object.Created})
+		l.add(state.Address{Address: netip.MustParsePrefix(fmt.Sprintf("10.8.4.%d/24", 20+i)), Status: "dhcp", Managed: state.Created})
 	}
 	for i := range 40 { // more than there were, on other addresses
 		l.scope.lease(fmt.Sprintf("10.8.4.%d", 100+i), fmt.Sprintf("00-00-5e-00-53-%02x", i), "")
@@ -189,7 +189,7 @@ func TestNewAddressesDoNotTalkTheGuardOut(t *testing.T) { // 3.7 guard c
 
 func TestADeleteSaysWhatItRestsOn(t *testing.T) { // 3.7 guard d
 	l := newLab(t)
-	l.add(object.Address{Status: "dhcp", ClientID: pc, DNSName: "pc", Managed: object.Created})
+	l.add(state.Address{Status: "dhcp", ClientID: pc, DNSName: "pc", Managed: state.Created})
 	p := l.plan()
 	l.w.address("10.8.4.33").DNSName = "renamed meanwhile"
 	if err := l.w.apply(p); err == nil {
@@ -204,7 +204,7 @@ func TestADeleteSaysWhatItRestsOn(t *testing.T) { // 3.7 guard d
 
 func TestAnAddressInUseIsReportedInsteadOfDeleted(t *testing.T) { // 3.7 guard e
 	l := newLab(t)
-	l.add(object.Address{Status: "dhcp", InUse: "assigned to an interface"})
+	l.add(state.Address{Status: "dhcp", InUse: "assigned to an interface"})
 	p := l.run()
 	wantSteps(t, p, onAddresses)
 	wantNote(t, p, Conflict, "3.7 guard e", "assigned to an interface")
@@ -225,7 +225,7 @@ func TestScopeCleanup(t *testing.T) {
 	gone := "delete scope 10.8.4.0/24 of dh1.corp.example (net 10.8.4.0/24) [3.7 scope cleanup]"
 	t.Run("3.7 scope cleanup: the record goes, prefix and addresses stay", func(t *testing.T) {
 		l := two(t)
-		l.add(object.Address{Status: "dhcp", Managed: object.Created})
+		l.add(state.Address{Status: "dhcp", Managed: state.Created})
 		drop(l)
 		p := l.run()
 		wantSteps(t, p, onRanges, gone)
@@ -268,7 +268,7 @@ func TestScopeCleanup(t *testing.T) {
 		l := two(t)
 		l.p.ActiveScopesOnly = true
 		l.scope.State = "Inactive"
-		l.add(object.Address{Status: "dhcp"})
+		l.add(state.Address{Status: "dhcp"})
 		wantSteps(t, l.run(), anyStep)
 	})
 }
@@ -294,8 +294,8 @@ func TestFailures(t *testing.T) {
 		l.run()
 		l.scope.lease("10.8.4.50", pc, "pc")
 		l.scope.reserve("10.8.4.51", mfp, "mfp")
-		l.add(object.Address{Status: "dhcp"})
-		l.add(object.Address{Address: netip.MustParsePrefix("10.8.4.52/24"), Status: "reserved", ClientID: cam})
+		l.add(state.Address{Status: "dhcp"})
+		l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.52/24"), Status: "reserved", ClientID: cam})
 		l.scope.Name, l.scope.exclusions, l.scope.options = "renamed", nil, nil
 		return l
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // Difference is one thing that differs between what is and what a step makes
@@ -29,7 +29,7 @@ type Difference struct {
 func (s *Step) Differences() []Difference {
 	var out []Difference
 	changes := s.Changes
-	if s.Action == object.Delete && len(changes) == 0 {
+	if s.Action == state.Delete && len(changes) == 0 {
 		for _, c := range s.Observed {
 			changes = append(changes, Change{Field: c.Field, Old: c.Old})
 		}
@@ -119,7 +119,7 @@ func entries(field string, v any) (list []string, ok bool) {
 		}
 		return list, true
 	case string:
-		return slices.Collect(strings.FieldsFuncSeq(v, func(r rune) bool { return r == '\n' })), field == object.FieldScopes
+		return slices.Collect(strings.FieldsFuncSeq(v, func(r rune) bool { return r == '\n' })), field == state.FieldScopes
 	}
 	return nil, false
 }
@@ -176,15 +176,15 @@ func displayObject(m map[string]any) string {
 }
 
 // valueText shows what becomes of a field, and in which colour.
-func valueText(action object.Action, d Difference) (text, colour string) {
+func valueText(action state.Action, d Difference) (text, colour string) {
 	switch {
 	case d.Entry && d.Old == "":
 		return "+ " + d.New, green
 	case d.Entry:
 		return "- " + d.Old, red
-	case action == object.Create:
+	case action == state.Create:
 		return shown(d.New), ""
-	case action == object.Delete:
+	case action == state.Delete:
 		return shown(d.Old), ""
 	}
 	return shown(d.Old) + " -> " + shown(d.New), ""

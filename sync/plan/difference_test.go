@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 func TestDifferencesAreToldInDetail(t *testing.T) {
@@ -37,7 +37,7 @@ func TestDifferencesAreToldInDetail(t *testing.T) {
 		"JSON that is none":      {Change{"l", raw(`[1`), nil}, []Difference{{Field: "l", Old: "[1"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := Step{Action: object.Update, Changes: []Change{c.change}}
+			s := Step{Action: state.Update, Changes: []Change{c.change}}
 			if diff := cmp.Diff(c.want, s.Differences()); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -46,7 +46,7 @@ func TestDifferencesAreToldInDetail(t *testing.T) {
 }
 
 func TestADeleteTellsWhatGoes(t *testing.T) {
-	s := Step{Action: object.Delete, Observed: []Change{{"status", "dhcp", "dhcp"}, {"dns_name", "", ""}}}
+	s := Step{Action: state.Delete, Observed: []Change{{"status", "dhcp", "dhcp"}, {"dns_name", "", ""}}}
 	if diff := cmp.Diff([]Difference{{Field: "status", Old: "dhcp"}}, s.Differences()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -37,7 +37,7 @@ func (l *lab) synced(p *Plan) (hosts []string) {
 	return hosts
 }
 
-func (l *lab) context(name string) *object.Context {
+func (l *lab) context(name string) *state.Context {
 	for i := range l.w.nb.Contexts {
 		if l.w.nb.Contexts[i].Name == name {
 			return &l.w.nb.Contexts[i]
@@ -189,8 +189,8 @@ func TestFallbackNeitherCleansUpNorPushesNorPullsConfiguration(t *testing.T) { /
 	l.w.server(dh1).down = true
 	l.twin().Name = "old name"
 	l.twin().lease("10.8.4.40", pc, "pc")
-	l.add(object.Address{Status: "dhcp"})
-	l.add(object.Address{Address: netip.MustParsePrefix("10.8.4.34/24"), Status: "reserved", ClientID: mfp})
+	l.add(state.Address{Status: "dhcp"})
+	l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.34/24"), Status: "reserved", ClientID: mfp})
 	wantSteps(t, l.run(), anyStep, "create 10.8.4.40/24 [3.5 row 4]")
 	l.p.PushScopeInfo = false
 	delete(l.w.server(dh2).scopes, l.scope.ID())

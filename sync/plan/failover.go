@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // recordFailovers records relationships NetBox does not know yet, each as a
@@ -34,11 +34,11 @@ func (b *builder) recordFailovers() {
 
 func (b *builder) createContext(name string, doc contextData, rule, why string) {
 	b.step(Step{
-		Phase: Records, Target: NetBox, Action: object.Create, Kind: object.ConfigContext, Name: name, Rule: rule, Why: why,
+		Phase: Records, Target: NetBox, Action: state.Create, Kind: state.ConfigContext, Name: name, Rule: rule, Why: why,
 		Changes: []Change{
 			{Field: "name", New: name},
 			{Field: "is_active", New: true},
-			{Field: "tags", New: rawJSON([]string{object.TagData})},
+			{Field: "tags", New: rawJSON([]string{state.TagData})},
 			{Field: "data", New: rawJSON(doc)},
 		},
 	})

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -105,7 +105,7 @@ func TestImport(t *testing.T) {
 		l.importAll()
 		got := l.w.nb.Ranges
 		if r := got[0]; r.ScopeName != "net 10.8.4.0/24" || r.Router != "10.8.4.1" || r.LeaseSeconds != 691200 || r.LeaseDisplay != "8 Days" || r.Description != "Lab" ||
-			r.Start.String() != "10.8.4.20" || r.End.String() != "10.8.4.250" || r.Bits != 24 || r.Role != object.RoleScope || r.Tags[0] != object.TagScope {
+			r.Start.String() != "10.8.4.20" || r.End.String() != "10.8.4.250" || r.Bits != 24 || r.Role != state.RoleScope || r.Tags[0] != state.TagScope {
 			t.Errorf("got %+v", r)
 		}
 		if r := got[1]; r.ScopeName != "10.8.6.0" || r.Router != "" || r.LeaseSeconds != 86400 || r.LeaseDisplay != "1 Day" {
@@ -134,7 +134,7 @@ func TestImport(t *testing.T) {
 		}
 		// A value the library has is used again.
 		l.w.server(dh1).addScope("10.8.6.0/24", "10.8.6.20", "10.8.6.250").options = l.scope.options
-		wantSteps(t, l.importAll(), func(s Step) bool { return s.Kind == object.ConfigContext })
+		wantSteps(t, l.importAll(), func(s Step) bool { return s.Kind == state.ConfigContext })
 	})
 	t.Run("4 step 3: a code with two values is reported, one is recorded", func(t *testing.T) { // section 9 row 7
 		l := &lab{T: t, w: newWorld(), p: defaults(dh1)}
@@ -183,7 +183,7 @@ func TestImport(t *testing.T) {
 		l := paired(t)
 		l.scope.lease("10.8.4.40", pc, "pc")
 		l.scope.exclusions = []windhcp.Exclusion{span("10.8.4.30", "10.8.4.39")}
-		l.add(object.Address{Status: "dhcp"})
+		l.add(state.Address{Status: "dhcp"})
 		l.importAll()
 		p := l.importAll()
 		wantSteps(t, p, anyStep)
@@ -255,9 +255,9 @@ func TestScopesOfOnePrefix(t *testing.T) { // section 9 row 3
 		l := &lab{T: t, w: newWorld(), p: defaults(dh1)}
 		l.scope = l.w.server(dh1).addScope("10.8.4.0/24", "10.8.4.20", "10.8.4.250")
 		l.scope.lease("10.8.4.33", pc, "pc")
-		l.w.nb.Ranges = []object.Range{{ID: 9, Start: netip.MustParseAddr("10.8.4.100"), End: netip.MustParseAddr("10.8.4.110"), Bits: 24}}
+		l.w.nb.Ranges = []state.Range{{ID: 9, Start: netip.MustParseAddr("10.8.4.100"), End: netip.MustParseAddr("10.8.4.110"), Bits: 24}}
 		l.p.AutoImport = true
-		l.add(object.Address{Address: netip.MustParsePrefix("10.8.4.34/24"), Status: "dhcp"})
+		l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.34/24"), Status: "dhcp"})
 		p := l.run()
 		wantSteps(t, p, func(s Step) bool { return onRanges(s) || onAddresses(s) })
 		wantNote(t, p, Conflict, "4 step 2", "overlaps IP range 10.8.4.100-10.8.4.110 (id 9)")
@@ -270,7 +270,7 @@ func TestScopesOfOnePrefix(t *testing.T) { // section 9 row 3
 	})
 	t.Run("a recorded scope that grows into a range of somebody else keeps its span", func(t *testing.T) {
 		l := newLab(t)
-		l.w.nb.Ranges = append(l.w.nb.Ranges, object.Range{ID: 9, Start: netip.MustParseAddr("10.8.4.5"), End: netip.MustParseAddr("10.8.4.9"), Bits: 24})
+		l.w.nb.Ranges = append(l.w.nb.Ranges, state.Range{ID: 9, Start: netip.MustParseAddr("10.8.4.5"), End: netip.MustParseAddr("10.8.4.9"), Bits: 24})
 		l.scope.Start, l.scope.Name = netip.MustParseAddr("10.8.4.2"), "renamed"
 		p := l.run()
 		wantNote(t, p, Conflict, "5.1", "stay as they are")
@@ -292,21 +292,21 @@ func TestScopesOfOnePrefix(t *testing.T) { // section 9 row 3
 }
 
 func TestEveryScopeHasExactlyOneSource(t *testing.T) { // section 9 row 40
-	for _, change := range []func(*object.Range){
-		func(r *object.Range) { r.Server = "" },
-		func(r *object.Range) { r.Failover = "east" },
-		func(r *object.Range) {
+	for _, change := range []func(*state.Range){
+		func(r *state.Range) { r.Server = "" },
+		func(r *state.Range) { r.Failover = "east" },
+		func(r *state.Range) {
 			r.OtherSources = json.RawMessage(`[{"name":"x","start":"10.8.4.30","end":"10.8.4.40"}]`)
 		},
-		func(r *object.Range) { r.OtherSources = json.RawMessage(`[{"server":"dh2","name":"x"}]`) },
-		func(r *object.Range) { r.Exclusions = json.RawMessage(`"broken"`) },
-		func(r *object.Range) { r.Exclusions = json.RawMessage(`[{"start":"10.8.4.9","end":"10.8.4.8"}]`) },
+		func(r *state.Range) { r.OtherSources = json.RawMessage(`[{"server":"dh2","name":"x"}]`) },
+		func(r *state.Range) { r.Exclusions = json.RawMessage(`"broken"`) },
+		func(r *state.Range) { r.Exclusions = json.RawMessage(`[{"start":"10.8.4.9","end":"10.8.4.8"}]`) },
 	} {
 		l := newLab(t)
 		change(&l.w.nb.Ranges[0])
-		l.add(object.Address{Status: "dhcp"})
+		l.add(state.Address{Status: "dhcp"})
 		p := l.run()
-		wantSteps(t, p, func(s Step) bool { return s.Kind != object.IPPrefix })
+		wantSteps(t, p, func(s Step) bool { return s.Kind != state.IPPrefix })
 		wantNote(t, p, Failure, "5.3", "it is left alone")
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // Category is the result of an import for one sort of things, each listed
@@ -164,9 +164,9 @@ func (o optionValue) String() string {
 func (p *Plan) ImportFailed(s *Step, why string) {
 	within := ""
 	switch {
-	case s.Kind == object.ConfigContext && strings.HasPrefix(s.Name, failoverContext):
+	case s.Kind == state.ConfigContext && strings.HasPrefix(s.Name, failoverContext):
 		within = failoverTitle(strings.TrimPrefix(s.Name, failoverContext))
-	case s.Kind == object.IPRange:
+	case s.Kind == state.IPRange:
 		within = fmt.Sprintf("scope %s of ", s.Scope)
 	default:
 		return
@@ -174,7 +174,7 @@ func (p *Plan) ImportFailed(s *Step, why string) {
 	for i := range p.Imported {
 		c := &p.Imported[i]
 		failed := func(text string) bool {
-			return text == within || s.Kind == object.IPRange && strings.Contains(text, within)
+			return text == within || s.Kind == state.IPRange && strings.Contains(text, within)
 		}
 		for _, text := range c.Created {
 			if failed(text) {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -25,7 +25,7 @@ func importWorld(t *testing.T) *lab {
 	bad := m.addScope("10.9.0.0/24", "10.9.0.10", "10.9.0.99")
 	bad.exclusionsFail, bad.optionsFail = true, true
 	full := m.addScope("10.9.1.0/24", "10.9.1.10", "10.9.1.99")
-	l.w.nb.Ranges = append(l.w.nb.Ranges, object.Range{ID: 900, Start: full.Start, End: full.Start, Bits: 24, Status: "active"})
+	l.w.nb.Ranges = append(l.w.nb.Ranges, state.Range{ID: 900, Start: full.Start, End: full.Start, Bits: 24, Status: "active"})
 	m.failovers = []windhcp.Failover{{Name: "lonely", Primary: dh1, Secondary: "dh9.corp.example", Mode: "HotStandby"}}
 	return l
 }
@@ -76,7 +76,7 @@ func TestWhatNetBoxRefusesIsNoSuccessOfAnImport(t *testing.T) {
 	p.Mode = Import
 	made := Build(l.w.read(p))
 	for i := range made.Steps {
-		if s := &made.Steps[i]; s.Kind == object.IPRange && s.Action == object.Create && s.Scope.String() == "10.8.6.0/25" {
+		if s := &made.Steps[i]; s.Kind == state.IPRange && s.Action == state.Create && s.Scope.String() == "10.8.6.0/25" {
 			made.ImportFailed(s, "no permission")
 		}
 	}
@@ -95,7 +95,7 @@ func TestAnImportedRangeSaysWhereItIsFrom(t *testing.T) {
 	p.Mode = Import
 	for _, s := range Build(l.w.read(p)).Steps {
 		want := ""
-		if s.Kind == object.IPRange && s.Action == object.Create {
+		if s.Kind == state.IPRange && s.Action == state.Create {
 			want = "recorded from " + dh1
 		}
 		if s.Journal != want {

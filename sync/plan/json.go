@@ -12,7 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // Format and FormatVersion mark a saved plan. The version rises when a program
@@ -159,9 +159,9 @@ func canonicalise(changes []Change) {
 // check refuses a step that no plan of this program has.
 func (s *Step) check() error {
 	switch s.Action {
-	case object.Create, object.Update, object.Delete:
+	case state.Create, state.Update, state.Delete:
 	default:
-		return fmt.Errorf("action is %q; want %s, %s or %s", s.Action, object.Create, object.Update, object.Delete)
+		return fmt.Errorf("action is %q; want %s, %s or %s", s.Action, state.Create, state.Update, state.Delete)
 	}
 	switch {
 	case s.Phase < Records || s.Phase > Reflection:
@@ -170,8 +170,8 @@ func (s *Step) check() error {
 		return errors.New("target and kind must not be empty")
 	case s.onWindows() == (s.Target == NetBox):
 		return fmt.Errorf("kind %s does not exist on target %s", s.Kind, s.Target)
-	case s.Target == NetBox && (s.ID > 0) == (s.Action == object.Create):
-		return fmt.Errorf("id is %d; a %s has %s", s.ID, s.Action, map[bool]string{true: "none", false: "one above 0"}[s.Action == object.Create])
+	case s.Target == NetBox && (s.ID > 0) == (s.Action == state.Create):
+		return fmt.Errorf("id is %d; a %s has %s", s.ID, s.Action, map[bool]string{true: "none", false: "one above 0"}[s.Action == state.Create])
 	}
 	if s.Scope != s.Scope.Masked() || s.Scope.Addr().Is4In6() || s.Addr.Is4In6() {
 		return fmt.Errorf("scope %s and address %s are not in their usual form", s.Scope, s.Addr)

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -62,7 +62,7 @@ func (l *lab) runWith(p Policy) *Plan {
 func (l *lab) plan() *Plan { l.Helper(); return Build(l.w.read(l.p)) }
 
 // add puts an address on 10.8.4.33 unless it has another.
-func (l *lab) add(x object.Address) int64 {
+func (l *lab) add(x state.Address) int64 {
 	if !x.Address.IsValid() {
 		x.Address = netip.MustParsePrefix("10.8.4.33/24")
 	}
@@ -70,10 +70,10 @@ func (l *lab) add(x object.Address) int64 {
 }
 
 // wantAddress compares what the mirror may write of 10.8.4.33.
-func (l *lab) wantAddress(want *object.Address) {
+func (l *lab) wantAddress(want *state.Address) {
 	l.Helper()
 	got := l.w.address("10.8.4.33")
-	ignore := cmpopts.IgnoreFields(object.Address{}, "ID", "Address", "LeaseExpires", "Tenant", "Description", "Tags", "InUse", "VRF")
+	ignore := cmpopts.IgnoreFields(state.Address{}, "ID", "Address", "LeaseExpires", "Tenant", "Description", "Tags", "InUse", "VRF")
 	if diff := cmp.Diff(want, got, ignore); diff != "" {
 		l.Errorf("-want +got:\n%s", diff)
 	}
@@ -105,8 +105,8 @@ func wantSteps(t *testing.T, p *Plan, pick func(Step) bool, want ...string) {
 	}
 }
 
-func onAddresses(s Step) bool { return s.Kind == object.IPAddress }
-func onRanges(s Step) bool    { return s.Kind == object.IPRange }
+func onAddresses(s Step) bool { return s.Kind == state.IPAddress }
+func onRanges(s Step) bool    { return s.Kind == state.IPRange }
 func onServers(s Step) bool   { return s.Target != NetBox }
 func anyStep(Step) bool       { return true }
 

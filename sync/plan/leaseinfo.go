@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
 // metadata fills in what is known of the lease, where NetBox has the fields.
-func (b *builder) metadata(want, x *object.Address, f *facts, n *network) {
+func (b *builder) metadata(want, x *state.Address, f *facts, n *network) {
 	active := true
 	switch {
 	case f.lease != nil:
@@ -28,7 +28,7 @@ func (b *builder) metadata(want, x *object.Address, f *facts, n *network) {
 // expiryMoved reports whether the expiry NetBox shows is worth a write: each
 // renewal moves it, and each write is a change record and a webhook
 // (netbox-api.md 4).
-func (b *builder) expiryMoved(x, want *object.Address, f *facts) bool {
+func (b *builder) expiryMoved(x, want *state.Address, f *facts) bool {
 	if x.Status != want.Status || x.ClientID != want.ClientID || x.LeaseExpires.IsZero() != f.lease.Expires.IsZero() {
 		return true
 	}

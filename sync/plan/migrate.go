@@ -1,7 +1,7 @@
 package plan
 
 import (
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -15,21 +15,21 @@ func (b *builder) migrate() {
 			r := &u.part.Reservations.Items[i]
 			place := Place{u.vrf, r.Addr}
 			x := b.addressAt(place)
-			if x == nil || x.Managed != object.Untouched || x.ClientID == "" || windhcp.ParseClientID(x.ClientID) != r.ClientID {
+			if x == nil || x.Managed != state.Untouched || x.ClientID == "" || windhcp.ParseClientID(x.ClientID) != r.ClientID {
 				continue
 			}
 			if c, _ := b.p.classOf(x); c != reservationClass || b.protected(place, x) {
 				continue
 			}
 			b.step(Step{
-				Phase: Addresses, Target: NetBox, Action: object.Update, Kind: object.IPAddress, ID: x.ID, Name: x.Address.String(),
+				Phase: Addresses, Target: NetBox, Action: state.Update, Kind: state.IPAddress, ID: x.ID, Name: x.Address.String(),
 				Scope: u.scope.Subnet, Addr: r.Addr, VRF: u.vrf, Rule: "3.4", Why: "reserved for the same client on " + b.host(u.server),
-				Changes: []Change{{Field: custom(object.FieldManaged), New: string(object.Adopted)}},
+				Changes: []Change{{Field: custom(state.FieldManaged), New: string(state.Adopted)}},
 				Observed: []Change{
-					{Field: "status", Old: x.Status}, {Field: custom(object.FieldClientID), Old: x.ClientID},
+					{Field: "status", Old: x.Status}, {Field: custom(state.FieldClientID), Old: x.ClientID},
 				},
 			})
-			x.Managed = object.Adopted
+			x.Managed = state.Adopted
 		}
 	}
 }

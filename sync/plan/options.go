@@ -7,14 +7,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
 // Names of the config contexts that hold the option library.
 const (
-	codesContext  = object.ContextName + "option-codes"
-	valuesContext = object.ContextName + "option-values"
+	codesContext  = state.ContextName + "option-codes"
+	valuesContext = state.ContextName + "option-values"
 )
 
 // Options kept as fields of a scope and not in its list of options. A vendor
@@ -83,7 +83,7 @@ func (b *builder) recordOptions() {
 // library is one config context of the option library, with what is new.
 type library struct {
 	name    string
-	context *object.Context // nil: not there, or not readable
+	context *state.Context // nil: not there, or not readable
 	known   contextData
 	codes   []any
 	values  []any
@@ -134,7 +134,7 @@ func (b *builder) extend(l *library, list string, added []any) {
 		return
 	}
 	b.step(Step{
-		Phase: Records, Target: NetBox, Action: object.Update, Kind: object.ConfigContext, ID: l.context.ID, Name: l.name,
+		Phase: Records, Target: NetBox, Action: state.Update, Kind: state.ConfigContext, ID: l.context.ID, Name: l.name,
 		Changes: []Change{{Field: "data", Old: l.context.Data, New: appended(l.context.Data, list, added)}}, Rule: "4 step 3", Why: "options of scopes that the library lacks",
 	})
 }

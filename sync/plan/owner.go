@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // Allowed checks a step against what tables 3.5, 3.7 and section 5 of
@@ -22,23 +22,23 @@ func (p *Policy) Allowed(s *Step) error {
 	if s.Target != NetBox {
 		return p.allowedOnServer(s)
 	}
-	if s.Action != object.Create && s.ID <= 0 {
+	if s.Action != state.Create && s.ID <= 0 {
 		return fmt.Errorf("%s of a %s names no object", s.Action, s.Kind)
 	}
-	if s.Action == object.Delete && s.Kind != object.IPAddress && s.Kind != object.IPRange {
+	if s.Action == state.Delete && s.Kind != state.IPAddress && s.Kind != state.IPRange {
 		return fmt.Errorf("the mirror never deletes a %s", s.Kind)
 	}
 	switch s.Kind {
-	case object.IPAddress:
+	case state.IPAddress:
 		return p.allowedAddress(s)
-	case object.IPRange:
+	case state.IPRange:
 		return p.allowedRange(s)
-	case object.IPPrefix:
-		if s.Action == object.Create {
-			return s.touches("prefix", "vrf", "status", custom(object.FieldScopes))
+	case state.IPPrefix:
+		if s.Action == state.Create {
+			return s.touches("prefix", "vrf", "status", custom(state.FieldScopes))
 		}
-		return s.touches(custom(object.FieldScopes))
-	case object.ConfigContext:
+		return s.touches(custom(state.FieldScopes))
+	case state.ConfigContext:
 		return s.allowedContext()
 	}
 	return fmt.Errorf("%s is not the mirror's to change", s.Kind)
@@ -46,10 +46,10 @@ func (p *Policy) Allowed(s *Step) error {
 
 // wellFormed refuses what no step has: then it would not mean what it says.
 func (s *Step) wellFormed() error {
-	if !slices.Contains([]object.Action{object.Create, object.Update, object.Delete}, s.Action) {
+	if !slices.Contains([]state.Action{state.Create, state.Update, state.Delete}, s.Action) {
 		return fmt.Errorf("no such action: %q", s.Action)
 	}
-	if s.Target == NetBox && s.Action == object.Delete && len(s.Changes)+len(s.AddTags)+len(s.RemoveTags) > 0 {
+	if s.Target == NetBox && s.Action == state.Delete && len(s.Changes)+len(s.AddTags)+len(s.RemoveTags) > 0 {
 		return errors.New("a delete changes nothing before")
 	}
 	for i, c := range s.Changes {
@@ -77,8 +77,8 @@ func (s *Step) touches(fields ...string) error {
 		}
 	}
 	for _, tag := range slices.Concat(s.AddTags, s.RemoveTags) {
-		invalid := tag == object.TagInvalid && s.Kind == object.IPAddress && s.Action == object.Update
-		scope := tag == object.TagScope && s.Kind == object.IPRange && len(s.RemoveTags) == 0
+		invalid := tag == state.TagInvalid && s.Kind == state.IPAddress && s.Action == state.Update
+		scope := tag == state.TagScope && s.Kind == state.IPRange && len(s.RemoveTags) == 0
 		if !invalid && !scope {
 			return fmt.Errorf("tag %s on a %s is not the mirror's", tag, s.Kind)
 		}
@@ -108,25 +108,25 @@ func (p *Policy) allowedAddress(s *Step) error {
 	switch {
 	case !s.Addr.IsValid():
 		return errors.New("the step names no address")
-	case s.Action == object.Delete:
+	case s.Action == state.Delete:
 		return p.allowedDelete(s)
-	case s.Action == object.Update:
+	case s.Action == state.Update:
 		fields = fields[3:] // never address, VRF or tenant
 	}
 	if p.Mode == Migrate {
-		fields = []string{custom(object.FieldManaged)}
+		fields = []string{custom(state.FieldManaged)}
 	}
 	if err := s.touches(fields...); err != nil {
 		return err
 	}
-	if p.Mode == Import || p.Mode == Sync && !p.SyncIPs && len(s.Changes) > 0 || p.Mode != Sync && s.Action == object.Create {
+	if p.Mode == Import || p.Mode == Sync && !p.SyncIPs && len(s.Changes) > 0 || p.Mode != Sync && s.Action == state.Create {
 		return errors.New("addresses are not synced by this run")
 	}
 	if status, changes := s.becomes("status"); changes && status != p.LeaseStatus && status != p.ReservationStatus {
 		return fmt.Errorf("%v is not a status the mirror gives", status)
 	}
-	provenance, changes := s.becomes(custom(object.FieldManaged))
-	if text, _ := provenance.(string); changes && !slices.Contains([]object.Managed{object.Created, object.Adopted, object.Prestaged}, object.Managed(text)) {
+	provenance, changes := s.becomes(custom(state.FieldManaged))
+	if text, _ := provenance.(string); changes && !slices.Contains([]state.Managed{state.Created, state.Adopted, state.Prestaged}, state.Managed(text)) {
 		return fmt.Errorf("%v is not a provenance", provenance)
 	}
 	if address, changes := s.becomes("address"); changes {
@@ -140,8 +140,8 @@ func (p *Policy) allowedAddress(s *Step) error {
 // allowedDelete: an address goes only with a status of the mirror's own, and
 // as a reservation only if the mirror made or adopted it.
 func (p *Policy) allowedDelete(s *Step) error {
-	status, provenance := s.rests("status"), s.rests(custom(object.FieldManaged))
-	x := object.Address{Status: status, Managed: object.Managed(provenance)}
+	status, provenance := s.rests("status"), s.rests(custom(state.FieldManaged))
+	x := state.Address{Status: status, Managed: state.Managed(provenance)}
 	c, _ := p.classOf(&x)
 	own := c == leaseClass || c == reservationClass && managed(&x) && !p.PushReservations
 	if own && status != "" && p.Mode == Sync && p.SyncIPs {
@@ -157,12 +157,12 @@ func (p *Policy) allowedRange(s *Step) error {
 		return errors.New("scopes are not written by this run")
 	}
 	switch s.Action {
-	case object.Delete:
-		if (s.rests(custom(object.FieldServer)) == "") == (s.rests(custom(object.FieldFailover)) == "") {
+	case state.Delete:
+		if (s.rests(custom(state.FieldServer)) == "") == (s.rests(custom(state.FieldFailover)) == "") {
 			return errors.New("an IP range without a source is not the mirror's to delete")
 		}
 		return nil
-	case object.Create:
+	case state.Create:
 		return s.touches(append(rangeFieldOrder(), "vrf", "role", "status")...)
 	}
 	return s.touches(rangeFieldOrder()...)
@@ -171,10 +171,10 @@ func (p *Policy) allowedRange(s *Step) error {
 // allowedContext: the mirror makes contexts that reach no device and adds to
 // those of the library; the switch of a relationship is the operator's.
 func (s *Step) allowedContext() error {
-	if !strings.HasPrefix(s.Name, object.ContextName) {
+	if !strings.HasPrefix(s.Name, state.ContextName) {
 		return fmt.Errorf("config context %q is not the mirror's", s.Name)
 	}
-	if s.Action == object.Update {
+	if s.Action == state.Update {
 		if s.Name != codesContext && s.Name != valuesContext {
 			return fmt.Errorf("config context %q is never changed", s.Name)
 		}
@@ -182,8 +182,8 @@ func (s *Step) allowedContext() error {
 	}
 	tags, _ := s.becomes("tags")
 	name, _ := s.becomes("name")
-	if name != s.Name || !sameValue(tags, rawJSON([]string{object.TagData})) {
-		return fmt.Errorf("config context %q has to be limited to tag %s", s.Name, object.TagData)
+	if name != s.Name || !sameValue(tags, rawJSON([]string{state.TagData})) {
+		return fmt.Errorf("config context %q has to be limited to tag %s", s.Name, state.TagData)
 	}
 	return s.touches("name", "is_active", "tags", "data")
 }
@@ -194,17 +194,17 @@ func (p *Policy) allowedOnServer(s *Step) error {
 	var fields []string
 	switch s.Kind {
 	case WindowsReservation:
-		on = p.PushReservations && (s.Action != object.Delete || p.DeleteRemoved)
+		on = p.PushReservations && (s.Action != state.Delete || p.DeleteRemoved)
 		fields = []string{"name", "description"}
-		if s.Action == object.Create {
+		if s.Action == state.Create {
 			fields = append(fields, "ip_address", "client_id", "type")
 		} else if p.ReplaceClientID {
 			fields = append(fields, "client_id")
 		}
 	case WindowsScope:
-		on = p.PushScopeInfo && s.Action != object.Delete
+		on = p.PushScopeInfo && s.Action != state.Delete
 		fields = []string{"name", "start_ip", "end_ip", "description", "router", "lease_duration_seconds"}
-		if s.Action == object.Create {
+		if s.Action == state.Create {
 			fields = append(fields, "scope_id", "subnet_mask")
 		}
 	case WindowsExclusion:
@@ -222,7 +222,7 @@ func (p *Policy) allowedOnServer(s *Step) error {
 	case !s.Scope.IsValid():
 		return errors.New("the step names no scope")
 	}
-	if s.Kind == WindowsReservation && s.Action != object.Create {
+	if s.Kind == WindowsReservation && s.Action != state.Create {
 		_, replaced := s.becomes("client_id")
 		if !replaced && s.rests("client_id") == "" {
 			return errors.New("the step does not say whose reservation it means")

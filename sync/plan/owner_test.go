@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // mustBeAllowed makes sure that the check before a step lets through what is
@@ -44,22 +44,22 @@ func becomes(field string, value any) []Change { return []Change{{Field: field, 
 // Edits of a plan file that make steps out of what is not the mirror's to do.
 func TestAnEditedPlanIsRefused(t *testing.T) {
 	addr := netip.MustParseAddr("10.8.4.33")
-	remove := Step{Target: NetBox, Action: object.Delete, Kind: object.IPAddress, ID: 7, Addr: addr,
-		Observed: observed("status", "dhcp", custom(object.FieldManaged), "created")}
-	change := Step{Target: NetBox, Action: object.Update, Kind: object.IPAddress, ID: 7, Addr: addr, Changes: becomes("status", "dhcp")}
-	create := Step{Target: NetBox, Action: object.Create, Kind: object.IPAddress, Addr: addr, Changes: append(becomes("address", "10.8.4.33/24"), becomes("status", "dhcp")...)}
-	scope := Step{Target: NetBox, Action: object.Update, Kind: object.IPRange, ID: 8, Changes: becomes("description", "Lab")}
-	drop := Step{Target: NetBox, Action: object.Delete, Kind: object.IPRange, ID: 8, Observed: observed(custom(object.FieldServer), dh1)}
-	prefix := Step{Target: NetBox, Action: object.Update, Kind: object.IPPrefix, ID: 9, Changes: becomes(custom(object.FieldScopes), "table")}
-	library := Step{Target: NetBox, Action: object.Update, Kind: object.ConfigContext, ID: 3, Name: codesContext, Changes: becomes("data", json.RawMessage(`{}`))}
-	context := Step{Target: NetBox, Action: object.Create, Kind: object.ConfigContext, Name: failoverContext + "east",
-		Changes: append(becomes("name", failoverContext+"east"), becomes("tags", json.RawMessage(`["`+object.TagData+`"]`))...)}
+	remove := Step{Target: NetBox, Action: state.Delete, Kind: state.IPAddress, ID: 7, Addr: addr,
+		Observed: observed("status", "dhcp", custom(state.FieldManaged), "created")}
+	change := Step{Target: NetBox, Action: state.Update, Kind: state.IPAddress, ID: 7, Addr: addr, Changes: becomes("status", "dhcp")}
+	create := Step{Target: NetBox, Action: state.Create, Kind: state.IPAddress, Addr: addr, Changes: append(becomes("address", "10.8.4.33/24"), becomes("status", "dhcp")...)}
+	scope := Step{Target: NetBox, Action: state.Update, Kind: state.IPRange, ID: 8, Changes: becomes("description", "Lab")}
+	drop := Step{Target: NetBox, Action: state.Delete, Kind: state.IPRange, ID: 8, Observed: observed(custom(state.FieldServer), dh1)}
+	prefix := Step{Target: NetBox, Action: state.Update, Kind: state.IPPrefix, ID: 9, Changes: becomes(custom(state.FieldScopes), "table")}
+	library := Step{Target: NetBox, Action: state.Update, Kind: state.ConfigContext, ID: 3, Name: codesContext, Changes: becomes("data", json.RawMessage(`{}`))}
+	context := Step{Target: NetBox, Action: state.Create, Kind: state.ConfigContext, Name: failoverContext + "east",
+		Changes: append(becomes("name", failoverContext+"east"), becomes("tags", json.RawMessage(`["`+state.TagData+`"]`))...)}
 	subnet := netip.MustParsePrefix("10.8.4.0/24")
-	post := Step{Target: dh1, Action: object.Create, Kind: WindowsReservation, Scope: subnet, Addr: addr, Changes: becomes("client_id", pc)}
-	put := Step{Target: dh1, Action: object.Update, Kind: WindowsReservation, Scope: subnet, Addr: addr, Changes: becomes("name", "x"), Observed: observed("client_id", pc)}
-	withdraw := Step{Target: dh1, Action: object.Delete, Kind: WindowsReservation, Scope: subnet, Addr: addr, Observed: observed("client_id", pc)}
-	window := Step{Target: dh1, Action: object.Update, Kind: WindowsScope, Scope: subnet, Changes: becomes("router", "10.8.4.1")}
-	exclude := Step{Target: dh1, Action: object.Create, Kind: WindowsExclusion, Scope: subnet, Changes: becomes("exclusions", json.RawMessage(`[]`))}
+	post := Step{Target: dh1, Action: state.Create, Kind: WindowsReservation, Scope: subnet, Addr: addr, Changes: becomes("client_id", pc)}
+	put := Step{Target: dh1, Action: state.Update, Kind: WindowsReservation, Scope: subnet, Addr: addr, Changes: becomes("name", "x"), Observed: observed("client_id", pc)}
+	withdraw := Step{Target: dh1, Action: state.Delete, Kind: WindowsReservation, Scope: subnet, Addr: addr, Observed: observed("client_id", pc)}
+	window := Step{Target: dh1, Action: state.Update, Kind: WindowsScope, Scope: subnet, Changes: becomes("router", "10.8.4.1")}
+	exclude := Step{Target: dh1, Action: state.Create, Kind: WindowsExclusion, Scope: subnet, Changes: becomes("exclusions", json.RawMessage(`[]`))}
 	for _, c := range []struct {
 		name   string
 		step   Step
@@ -69,7 +69,7 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 		{"delete an address with a foreign status", remove, func(s *Step) { s.Observed[0].Old = "active" }, nil},
 		{"delete an address of which no status was seen", remove, func(s *Step) { s.Observed = s.Observed[1:] }, nil},
 		{"delete a reservation somebody made by hand", remove, func(s *Step) { s.Observed = observed("status", "reserved") }, nil},
-		{"delete a pre-staged reservation", remove, func(s *Step) { s.Observed = observed("status", "reserved", custom(object.FieldManaged), "prestaged") }, nil},
+		{"delete a pre-staged reservation", remove, func(s *Step) { s.Observed = observed("status", "reserved", custom(state.FieldManaged), "prestaged") }, nil},
 		{"delete a reservation while NetBox is the truth for them", remove, func(s *Step) { s.Observed[0].Old = "reserved" }, func(p *Policy) { p.PushReservations = true }},
 		{"delete with a time stamp that satisfies the comparison", remove, func(s *Step) { s.Observed = append(s.Observed, observed("last_updated", "2026-07-01T00:00:00Z")...) }, nil},
 		{"delete with a wanted value that satisfies the comparison", remove, func(s *Step) { s.Changes = becomes("status", "active") }, nil},
@@ -85,9 +85,9 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 		{"give an address to another tenant", change, func(s *Step) { s.Changes = becomes("tenant", int64(2)) }, nil},
 		{"give an address a status nobody configured", change, func(s *Step) { s.Changes = becomes("status", "deprecated") }, nil},
 		{"take an address its status", change, func(s *Step) { s.Changes = becomes("status", nil) }, nil},
-		{"invent a provenance", change, func(s *Step) { s.Changes = becomes(custom(object.FieldManaged), "mine") }, nil},
+		{"invent a provenance", change, func(s *Step) { s.Changes = becomes(custom(state.FieldManaged), "mine") }, nil},
 		{"take the protecting tag off", change, func(s *Step) { s.RemoveTags = []string{"dhcp-protect"} }, nil},
-		{"tag an address as a scope", change, func(s *Step) { s.AddTags = []string{object.TagScope} }, nil},
+		{"tag an address as a scope", change, func(s *Step) { s.AddTags = []string{state.TagScope} }, nil},
 		{"change an address while addresses are not synced", change, nil, func(p *Policy) { p.SyncIPs = false }},
 		{"change the status in a migration", change, nil, func(p *Policy) { p.Mode = Migrate }},
 		{"change an address in an import", change, nil, func(p *Policy) { p.Mode = Import }},
@@ -98,22 +98,22 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 		{"make an IP range a scope", scope, func(s *Step) { s.Changes = becomes("role", int64(5)) }, nil},
 		{"move a scope to another VRF", scope, func(s *Step) { s.Changes = becomes("vrf", int64(2)) }, nil},
 		{"mark a scope as populated", scope, func(s *Step) { s.Changes = becomes("mark_populated", true) }, nil},
-		{"take the tag off a scope", scope, func(s *Step) { s.RemoveTags = []string{object.TagScope} }, nil},
+		{"take the tag off a scope", scope, func(s *Step) { s.RemoveTags = []string{state.TagScope} }, nil},
 		{"write a scope in a migration", scope, nil, func(p *Policy) { p.Mode = Migrate }},
 		{"delete an IP range that is no scope", drop, func(s *Step) { s.Observed = observed("start_address", "10.8.4.20/24") }, nil},
-		{"delete a range with two sources", drop, func(s *Step) { s.Observed = append(s.Observed, observed(custom(object.FieldFailover), "east")...) }, nil},
-		{"delete a prefix", prefix, func(s *Step) { s.Action, s.Changes = object.Delete, nil }, nil},
+		{"delete a range with two sources", drop, func(s *Step) { s.Observed = append(s.Observed, observed(custom(state.FieldFailover), "east")...) }, nil},
+		{"delete a prefix", prefix, func(s *Step) { s.Action, s.Changes = state.Delete, nil }, nil},
 		{"change the status of a prefix", prefix, func(s *Step) { s.Changes = becomes("status", "deprecated") }, nil},
 		{"change the description of a prefix", prefix, func(s *Step) { s.Changes = becomes("description", "mine") }, nil},
-		{"tag a prefix", prefix, func(s *Step) { s.AddTags = []string{object.TagInvalid} }, nil},
-		{"delete a config context", library, func(s *Step) { s.Action, s.Changes = object.Delete, nil }, nil},
+		{"tag a prefix", prefix, func(s *Step) { s.AddTags = []string{state.TagInvalid} }, nil},
+		{"delete a config context", library, func(s *Step) { s.Action, s.Changes = state.Delete, nil }, nil},
 		{"change a config context that is not the mirror's", library, func(s *Step) { s.Name = "dns servers" }, nil},
 		{"change a relationship", library, func(s *Step) { s.Name = failoverContext + "east" }, nil},
 		{"switch a config context off", library, func(s *Step) { s.Changes = becomes("is_active", false) }, nil},
 		{"make a config context that reaches devices", context, func(s *Step) { s.Changes = s.Changes[:1] }, nil},
 		{"make a config context of another name", context, func(s *Step) { s.Changes[0].New = "dns servers" }, nil},
 		{"write a device", change, func(s *Step) { s.Kind = "dcim.device" }, nil},
-		{"write a journal entry as a step", change, func(s *Step) { s.Kind = object.JournalEntry }, nil},
+		{"write a journal entry as a step", change, func(s *Step) { s.Kind = state.JournalEntry }, nil},
 		{"reserve on a server with push_reservations off", post, nil, func(p *Policy) { p.PushReservations = false }},
 		{"write to a server with read_only", post, nil, func(p *Policy) { p.ReadOnly = true }},
 		{"write to a server in an import", post, nil, func(p *Policy) { p.Mode = Import }},
@@ -129,12 +129,12 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 		{"change the type of a reservation", put, func(s *Step) { s.Changes = becomes("type", "Bootp") }, nil},
 		{"delete a reservation without delete_removed", withdraw, nil, func(p *Policy) { p.DeleteRemoved = false }},
 		{"delete whatever reservation is there", withdraw, func(s *Step) { s.Observed = nil }, nil},
-		{"delete a scope on a server", window, func(s *Step) { s.Action, s.Changes = object.Delete, nil }, nil},
+		{"delete a scope on a server", window, func(s *Step) { s.Action, s.Changes = state.Delete, nil }, nil},
 		{"write a scope with push_scope_info off", window, nil, func(p *Policy) { p.PushScopeInfo = false }},
 		{"switch a scope on", window, func(s *Step) { s.Changes = becomes("state", "Active") }, nil},
 		{"change the mask of a scope", window, func(s *Step) { s.Changes = becomes("subnet_mask", "255.255.0.0") }, nil},
 		{"write exclusions with push_scope_info off", exclude, nil, func(p *Policy) { p.PushScopeInfo = false }},
-		{"tag something on a server", exclude, func(s *Step) { s.AddTags = []string{object.TagScope} }, nil},
+		{"tag something on a server", exclude, func(s *Step) { s.AddTags = []string{state.TagScope} }, nil},
 		{"create a relationship", exclude, func(s *Step) { s.Kind = "dhcp.failover" }, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -160,9 +160,9 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 // windows-dhcp.md 3.5, 3.7 and 5: whatever a plan file says, what is allowed
 // stays within these lists.
 func TestNoStepThatIsAllowedTouchesAnythingElse(t *testing.T) {
-	kinds := []object.Kind{object.IPAddress, object.IPRange, object.IPPrefix, object.ConfigContext, object.JournalEntry, "dcim.device", WindowsReservation, WindowsScope, WindowsExclusion}
+	kinds := []state.Kind{state.IPAddress, state.IPRange, state.IPPrefix, state.ConfigContext, state.JournalEntry, "dcim.device", WindowsReservation, WindowsScope, WindowsExclusion}
 	fields := append(append(addressFieldOrder(), rangeFieldOrder()...), "status", "role", "vrf", "prefix", "name", "data", "is_active", "tags", "comments", "assigned_object_id",
-		"last_updated", custom(object.FieldScopes), "client_id", "type", "exclusions", "router", "state", "subnet_mask", "enabled")
+		"last_updated", custom(state.FieldScopes), "client_id", "type", "exclusions", "router", "state", "subnet_mask", "enabled")
 	values := []any{"dhcp", "reserved", "active", "created", "adopted", "prestaged", nil, "10.8.4.33/24", int64(1), true, pc, json.RawMessage(`["windows-dhcp-data"]`)}
 	draw := func(t *rapid.T, label string) (out []Change) {
 		for range rapid.IntRange(0, 3).Draw(t, label) {
@@ -170,14 +170,14 @@ func TestNoStepThatIsAllowedTouchesAnythingElse(t *testing.T) {
 		}
 		return out
 	}
-	tags := rapid.SliceOfN(rapid.SampledFrom([]string{object.TagInvalid, object.TagScope, object.TagData, "dhcp-protect", "rack"}), 0, 1)
+	tags := rapid.SliceOfN(rapid.SampledFrom([]string{state.TagInvalid, state.TagScope, state.TagData, "dhcp-protect", "rack"}), 0, 1)
 	rapid.Check(t, func(t *rapid.T) {
 		p := pushingAll()
 		p.Mode = rapid.SampledFrom([]Mode{Sync, Sync, Import, Migrate}).Draw(t, "mode")
 		p.SyncIPs, p.PushReservations, p.PushScopeInfo, p.ReadOnly = rapid.Bool().Draw(t, "sync"), rapid.Bool().Draw(t, "push"), rapid.Bool().Draw(t, "scopes"), rapid.Bool().Draw(t, "read only")
 		s := Step{
 			Target: rapid.SampledFrom([]string{NetBox, dh1, dh2}).Draw(t, "target"), Kind: rapid.SampledFrom(kinds).Draw(t, "kind"),
-			Action: rapid.SampledFrom([]object.Action{object.Create, object.Update, object.Delete}).Draw(t, "action"),
+			Action: rapid.SampledFrom([]state.Action{state.Create, state.Update, state.Delete}).Draw(t, "action"),
 			ID:     7, Name: rapid.SampledFrom([]string{codesContext, failoverContext + "east", "mine"}).Draw(t, "name"),
 			Addr: netip.MustParseAddr("10.8.4.33"), Scope: netip.MustParsePrefix("10.8.4.0/24"),
 			Changes: draw(t, "changes"), Observed: draw(t, "observed"), AddTags: tags.Draw(t, "add"), RemoveTags: tags.Draw(t, "remove"),
@@ -205,25 +205,25 @@ func outOfBounds(p *Policy, s *Step) string {
 		return "a server is written to"
 	case s.Kind == WindowsReservation && !p.PushReservations, (s.Kind == WindowsScope || s.Kind == WindowsExclusion) && !p.PushScopeInfo:
 		return "a server is written to with the push off"
-	case s.Action == object.Delete && (s.Kind == object.IPPrefix || s.Kind == object.ConfigContext || s.Kind == WindowsScope):
+	case s.Action == state.Delete && (s.Kind == state.IPPrefix || s.Kind == state.ConfigContext || s.Kind == WindowsScope):
 		return "it is deleted"
-	case s.Action == object.Delete && s.Kind == object.IPAddress && seen["status"] != "dhcp" && (seen["status"] != "reserved" || p.PushReservations):
+	case s.Action == state.Delete && s.Kind == state.IPAddress && seen["status"] != "dhcp" && (seen["status"] != "reserved" || p.PushReservations):
 		return "a foreign address is deleted"
-	case s.Action == object.Delete && seen["status"] == "reserved" && s.Kind == object.IPAddress && seen[custom(object.FieldManaged)] != "created" && seen[custom(object.FieldManaged)] != "adopted":
+	case s.Action == state.Delete && seen["status"] == "reserved" && s.Kind == state.IPAddress && seen[custom(state.FieldManaged)] != "created" && seen[custom(state.FieldManaged)] != "adopted":
 		return "somebody's reservation is deleted"
 	}
 	for _, c := range s.Changes {
 		switch {
-		case s.Action != object.Create && slices.Contains([]string{"address", "vrf", "tenant", "role", "prefix", "is_active", "tags"}, c.Field):
+		case s.Action != state.Create && slices.Contains([]string{"address", "vrf", "tenant", "role", "prefix", "is_active", "tags"}, c.Field):
 			return c.Field + " is changed"
-		case s.Kind != object.IPRange && !onServer && c.Field == "description", c.Field == "comments", c.Field == "enabled", c.Field == "assigned_object_id", c.Field == "state":
+		case s.Kind != state.IPRange && !onServer && c.Field == "description", c.Field == "comments", c.Field == "enabled", c.Field == "assigned_object_id", c.Field == "state":
 			return c.Field + " is changed"
-		case s.Kind == object.IPAddress && c.Field == "status" && c.New != "dhcp" && c.New != "reserved":
+		case s.Kind == state.IPAddress && c.Field == "status" && c.New != "dhcp" && c.New != "reserved":
 			return "an address gets a foreign status"
 		}
 	}
 	for _, tag := range slices.Concat(s.AddTags, s.RemoveTags) {
-		if tag != object.TagInvalid && tag != object.TagScope {
+		if tag != state.TagInvalid && tag != state.TagScope {
 			return "tag " + tag
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -54,8 +54,8 @@ func (w *world) truth(vrf vrfOf, p *Policy) truth {
 
 // foreignTouch finds what a plan did that tables 3.5 and 3.7 do not allow
 // (windows-dhcp.md), by comparing NetBox before and after.
-func foreignTouch(before, after *object.State, p *Policy, t truth) string {
-	kept := make(map[int64]*object.Address)
+func foreignTouch(before, after *state.State, p *Policy, t truth) string {
+	kept := make(map[int64]*state.Address)
 	for i := range after.Addresses {
 		kept[after.Addresses[i].ID] = &after.Addresses[i]
 	}
@@ -82,25 +82,25 @@ func foreignTouch(before, after *object.State, p *Policy, t truth) string {
 			return fmt.Sprintf("address %s made although addresses are not synced", x.Address)
 		case !t.leased[place] && !t.reserved[place] || shielded(before, x, p):
 			return fmt.Sprintf("address %s made without a record, or in a protected prefix", x.Address)
-		case x.Managed != object.Created || x.Address.Bits() == 32:
+		case x.Managed != state.Created || x.Address.Bits() == 32:
 			return fmt.Sprintf("address %s made as %q", x.Address, x.Managed)
 		}
 	}
 	return foreignObject(before, after)
 }
 
-func shielded(nb *object.State, x *object.Address, p *Policy) bool {
+func shielded(nb *state.State, x *state.Address, p *Policy) bool {
 	if p.ProtectTag == "" {
 		return false
 	}
-	return slices.Contains(x.Tags, p.ProtectTag) || slices.ContainsFunc(nb.Prefixes, func(f object.Prefix) bool {
+	return slices.Contains(x.Tags, p.ProtectTag) || slices.ContainsFunc(nb.Prefixes, func(f state.Prefix) bool {
 		return f.VRF == x.VRF && f.Prefix.Contains(x.Address.Addr()) && slices.Contains(f.Tags, p.ProtectTag)
 	})
 }
 
 // meaning is the status an address counts as: "lease", "reservation" or "".
-func meaning(x *object.Address, p *Policy) string {
-	own := x.Managed == object.Created || x.Managed == object.Adopted
+func meaning(x *state.Address, p *Policy) string {
+	own := x.Managed == state.Created || x.Managed == state.Adopted
 	switch {
 	case x.Status == p.LeaseStatus, own && slices.Contains(p.PreviousLease, x.Status):
 		return "lease"
@@ -111,11 +111,11 @@ func meaning(x *object.Address, p *Policy) string {
 }
 
 // deletable says why an address must not be deleted (windows-dhcp.md 3.7).
-func deletable(nb *object.State, x *object.Address, p *Policy, t truth) string {
+func deletable(nb *state.State, x *state.Address, p *Policy, t truth) string {
 	place := Place{x.VRF, x.Address.Addr()}
-	own := x.Managed == object.Created || x.Managed == object.Adopted
-	recorded := slices.ContainsFunc(nb.Ranges, func(r object.Range) bool {
-		return r.Role == object.RoleScope && r.VRF == x.VRF && r.Subnet().Contains(place.Addr)
+	own := x.Managed == state.Created || x.Managed == state.Adopted
+	recorded := slices.ContainsFunc(nb.Ranges, func(r state.Range) bool {
+		return r.Role == state.RoleScope && r.VRF == x.VRF && r.Subnet().Contains(place.Addr)
 	})
 	switch {
 	case p.Mode == Import || !p.SyncIPs:
@@ -139,19 +139,19 @@ func deletable(nb *object.State, x *object.Address, p *Policy, t truth) string {
 }
 
 // changeable says what of an address must not have changed.
-func changeable(nb *object.State, x, y *object.Address, p *Policy, t truth) string {
+func changeable(nb *state.State, x, y *state.Address, p *Policy, t truth) string {
 	place := Place{x.VRF, x.Address.Addr()}
-	meta := cmpopts.IgnoreFields(object.Address{}, "LeaseHostname", "LeaseActive", "LeaseExpires", "Tags")
-	own := cmpopts.IgnoreFields(object.Address{}, "Status", "DNSName", "ClientID", "Managed")
+	meta := cmpopts.IgnoreFields(state.Address{}, "LeaseHostname", "LeaseActive", "LeaseExpires", "Tags")
+	own := cmpopts.IgnoreFields(state.Address{}, "Status", "DNSName", "ClientID", "Managed")
 	plain := cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
 	minusInvalid := func(tags []string) []string {
-		return slices.DeleteFunc(slices.Clone(tags), func(s string) bool { return s == object.TagInvalid })
+		return slices.DeleteFunc(slices.Clone(tags), func(s string) bool { return s == state.TagInvalid })
 	}
 	migrated := *x
 	if meaning(x, p) == "reservation" {
 		migrated.Status = p.ReservationStatus
 	}
-	isOwn := x.Managed == object.Created || x.Managed == object.Adopted
+	isOwn := x.Managed == state.Created || x.Managed == state.Adopted
 	switch diff := cmp.Diff(x, y, meta, plain); {
 	case !slices.Equal(minusInvalid(x.Tags), minusInvalid(y.Tags)):
 		return "somebody else's tags changed"
@@ -174,7 +174,7 @@ func changeable(nb *object.State, x, y *object.Address, p *Policy, t truth) stri
 		return "changed although no server has a record of it: " + diff
 	case meaning(x, p) == "reservation" && !isOwn && !t.reserved[place] && (y.Status != x.Status || y.DNSName != x.DNSName || x.ClientID != "" && y.ClientID != x.ClientID):
 		return "a reservation of somebody else's changed for a lease: " + diff
-	case x.Managed == object.Prestaged && meaning(x, p) == "reservation" && (y.Status != x.Status || y.DNSName != x.DNSName && x.DNSName+x.ClientID != ""):
+	case x.Managed == state.Prestaged && meaning(x, p) == "reservation" && (y.Status != x.Status || y.DNSName != x.DNSName && x.DNSName+x.ClientID != ""):
 		return "a record made ahead renamed: " + diff
 	case p.PushReservations && meaning(x, p) == "reservation" && x.ClientID != "" && (y.DNSName != x.DNSName || y.ClientID != x.ClientID):
 		return "a reservation overwritten although NetBox is the truth: " + diff
@@ -183,8 +183,8 @@ func changeable(nb *object.State, x, y *object.Address, p *Policy, t truth) stri
 }
 
 // foreignObject finds changes of objects that are not the mirror's at all.
-func foreignObject(before, after *object.State) string {
-	ranges, prefixes := make(map[int64]object.Range), make(map[int64]object.Prefix)
+func foreignObject(before, after *state.State) string {
+	ranges, prefixes := make(map[int64]state.Range), make(map[int64]state.Prefix)
 	for _, r := range after.Ranges {
 		ranges[r.ID] = r
 	}
@@ -194,7 +194,7 @@ func foreignObject(before, after *object.State) string {
 	}
 	plain := cmp.Options{cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })}
 	for _, r := range before.Ranges {
-		if r.Role != object.RoleScope {
+		if r.Role != state.RoleScope {
 			if diff := cmp.Diff(r, ranges[r.ID], plain); diff != "" {
 				return "somebody else's range changed: " + diff
 			}

@@ -9,14 +9,14 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // placed is a range as it should be: a scope, and those it holds as entries.
 type placed struct {
 	own     *record
 	entries []*record
-	holder  *object.Range // nil: to be made
+	holder  *state.Range // nil: to be made
 }
 
 // placeRecords lays the wanted records out as IP ranges. Ranges of one VRF may
@@ -24,7 +24,7 @@ type placed struct {
 // are entries in it.
 func (b *builder) placeRecords() {
 	groups := make(map[subnetKey][]*record)
-	held := make(map[subnetKey][]*object.Range)
+	held := make(map[subnetKey][]*state.Range)
 	for i := range b.nb.Ranges {
 		if r := &b.nb.Ranges[i]; b.holders[r] {
 			id := subnetKey{r.VRF, r.Subnet()}
@@ -86,7 +86,7 @@ func (r *record) meets(start, end netip.Addr) bool {
 
 // dropRanges deletes the scope ranges of a subnet that hold nothing any more.
 // The prefix and the addresses stay (windows-dhcp.md 3.7).
-func (b *builder) dropRanges(id subnetKey, held []*object.Range, ranges []*placed) {
+func (b *builder) dropRanges(id subnetKey, held []*state.Range, ranges []*placed) {
 	for _, r := range held {
 		if slices.ContainsFunc(ranges, func(p *placed) bool { return p.holder == r }) {
 			continue
@@ -98,11 +98,11 @@ func (b *builder) dropRanges(id subnetKey, held []*object.Range, ranges []*place
 		}
 		source := Source{Server: r.Server, Failover: r.Failover}
 		b.step(Step{
-			Phase: phase, Target: NetBox, Action: object.Delete, Kind: object.IPRange, ID: r.ID, Name: scopeName(r.ScopeName, id.subnet, source),
+			Phase: phase, Target: NetBox, Action: state.Delete, Kind: state.IPRange, ID: r.ID, Name: scopeName(r.ScopeName, id.subnet, source),
 			Scope: id.subnet, VRF: id.vrf, Rule: "3.7 scope cleanup", Why: why,
 			Observed: []Change{
-				{Field: custom(object.FieldServer), Old: fields[custom(object.FieldServer)]},
-				{Field: custom(object.FieldFailover), Old: fields[custom(object.FieldFailover)]},
+				{Field: custom(state.FieldServer), Old: fields[custom(state.FieldServer)]},
+				{Field: custom(state.FieldFailover), Old: fields[custom(state.FieldFailover)]},
 				{Field: "start_address", Old: fields["start_address"]},
 				{Field: "end_address", Old: fields["end_address"]},
 			},
@@ -141,14 +141,14 @@ func (b *builder) rangeStep(id subnetKey, p *placed) (Step, bool) {
 	for _, e := range p.entries {
 		entries = append(entries, e.entryJSON())
 	}
-	want[custom(object.FieldOtherSources)] = jsonField(entries)
+	want[custom(state.FieldOtherSources)] = jsonField(entries)
 	for name := range want {
-		if field, ok := strings.CutPrefix(name, "custom_fields."); ok && !b.nb.HasField(object.IPRange, field) {
+		if field, ok := strings.CutPrefix(name, "custom_fields."); ok && !b.nb.HasField(state.IPRange, field) {
 			delete(want, name)
 		}
 	}
 	step := Step{
-		Phase: Records, Target: NetBox, Action: object.Update, Kind: object.IPRange, Name: scopeName(p.own.Name, id.subnet, p.own.Source),
+		Phase: Records, Target: NetBox, Action: state.Update, Kind: state.IPRange, Name: scopeName(p.own.Name, id.subnet, p.own.Source),
 		Scope: id.subnet, VRF: id.vrf, Rule: "5.1", Why: "as " + p.own.Source.String() + " has it",
 	}
 	problem := b.rangeProblem(p)
@@ -156,8 +156,8 @@ func (b *builder) rangeStep(id subnetKey, p *placed) (Step, bool) {
 		b.restrict(p, want, problem)
 		step.ID = p.holder.ID
 		step.Changes = differences(rangeFieldOrder(), rangeFields(p.holder), want)
-		if !slices.Contains(p.holder.Tags, object.TagScope) && b.p.Mode == Sync {
-			step.AddTags = []string{object.TagScope}
+		if !slices.Contains(p.holder.Tags, state.TagScope) && b.p.Mode == Sync {
+			step.AddTags = []string{state.TagScope}
 		}
 		return step, len(step.Changes) > 0 || len(step.AddTags) > 0
 	}
@@ -169,9 +169,9 @@ func (b *builder) rangeStep(id subnetKey, p *placed) (Step, bool) {
 		return Step{}, false
 	}
 	b.claimed = append(b.claimed, p.own)
-	step.Action, step.Rule, step.Why, step.AddTags = object.Create, "4 step 2", "a scope of "+p.own.Source.String(), []string{object.TagScope}
+	step.Action, step.Rule, step.Why, step.AddTags = state.Create, "4 step 2", "a scope of "+p.own.Source.String(), []string{state.TagScope}
 	step.Journal = b.recordedFrom(p.own)
-	want["vrf"], want["role"], want["status"] = idOrNil(id.vrf), idOrNil(b.nb.Roles[object.RoleScope]), "active"
+	want["vrf"], want["role"], want["status"] = idOrNil(id.vrf), idOrNil(b.nb.Roles[state.RoleScope]), "active"
 	order := append([]string{"vrf", "role", "status"}, rangeFieldOrder()...)
 	step.Changes = differences(order, map[string]any{"description": ""}, want)
 	return step, true
@@ -193,8 +193,8 @@ func (b *builder) restrict(p *placed, want map[string]any, problem string) {
 	if b.p.Mode == Import {
 		relinked := p.own.Source != b.canonical(Source{Server: p.holder.Server, Failover: p.holder.Failover})
 		for name := range want {
-			source := name == custom(object.FieldServer) || name == custom(object.FieldFailover)
-			added := name == custom(object.FieldExclusions) || name == custom(object.FieldOtherSources)
+			source := name == custom(state.FieldServer) || name == custom(state.FieldFailover)
+			added := name == custom(state.FieldExclusions) || name == custom(state.FieldOtherSources)
 			if keeps := added || source && relinked; !keeps {
 				delete(want, name)
 			}

@@ -11,7 +11,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -21,9 +21,9 @@ const NetBox = "netbox"
 // The kinds of objects on a Windows server that steps change. The fields of
 // their changes are named as in the server's API.
 const (
-	WindowsScope       object.Kind = "dhcp.scope"
-	WindowsReservation object.Kind = "dhcp.reservation"
-	WindowsExclusion   object.Kind = "dhcp.exclusion"
+	WindowsScope       state.Kind = "dhcp.scope"
+	WindowsReservation state.Kind = "dhcp.reservation"
+	WindowsExclusion   state.Kind = "dhcp.exclusion"
 )
 
 // Plan is what a run would do, and what it leaves alone and why.
@@ -74,15 +74,15 @@ const (
 
 // Step is one change of one object.
 type Step struct {
-	Phase  Phase         `json:"phase"`
-	Target string        `json:"target"` // NetBox or the host of a server
-	Action object.Action `json:"action"`
-	Kind   object.Kind   `json:"kind"`
-	ID     int64         `json:"id,omitempty"`   // in NetBox; 0 for a create
-	Name   string        `json:"name"`           // for people: "10.8.4.33/24", "scope 10.8.4.0/24 of dh1"
-	Scope  netip.Prefix  `json:"scope,omitzero"` // the scope it belongs to
-	Addr   netip.Addr    `json:"addr,omitzero"`  // the address it is about
-	VRF    int64         `json:"vrf,omitempty"`
+	Phase  Phase        `json:"phase"`
+	Target string       `json:"target"` // NetBox or the host of a server
+	Action state.Action `json:"action"`
+	Kind   state.Kind   `json:"kind"`
+	ID     int64        `json:"id,omitempty"`   // in NetBox; 0 for a create
+	Name   string       `json:"name"`           // for people: "10.8.4.33/24", "scope 10.8.4.0/24 of dh1"
+	Scope  netip.Prefix `json:"scope,omitzero"` // the scope it belongs to
+	Addr   netip.Addr   `json:"addr,omitzero"`  // the address it is about
+	VRF    int64        `json:"vrf,omitempty"`
 
 	Changes    []Change `json:"changes,omitempty"`
 	AddTags    []string `json:"add_tags,omitempty"`    // slugs
@@ -209,7 +209,7 @@ func (s Source) String() string {
 // Input is everything a plan rests on.
 type Input struct {
 	Windows []windhcp.Server // those asked in this run, in the order of Policy.Servers
-	NetBox  *object.State
+	NetBox  *state.State
 	Policy  Policy
 	Memory  Memory
 	Now     time.Time

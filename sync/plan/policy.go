@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -153,7 +153,7 @@ const (
 // former settings. A former lease status means nothing on an address the
 // mirror did not make or adopt; a former reservation status protects as the
 // present one does (windows-dhcp.md 3.7).
-func (p *Policy) classOf(x *object.Address) (c class, former bool) {
+func (p *Policy) classOf(x *state.Address) (c class, former bool) {
 	switch {
 	case x.Status == p.LeaseStatus:
 		return leaseClass, false
@@ -169,8 +169,8 @@ func (p *Policy) classOf(x *object.Address) (c class, former bool) {
 
 // managed reports whether the mirror may take an address away again
 // (windows-dhcp.md 3.4).
-func managed(x *object.Address) bool {
-	return x.Managed == object.Created || x.Managed == object.Adopted
+func managed(x *state.Address) bool {
+	return x.Managed == state.Created || x.Managed == state.Adopted
 }
 
 // statusProblem says why addresses cannot be synced with these statuses; empty

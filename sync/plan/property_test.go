@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -105,7 +105,7 @@ func newStory(t *rapid.T) *story {
 	p.ReplaceClientID, p.DeleteRemoved, p.PushToPartner = s.one("replace", 2), s.one("delete removed", 2), s.one("partner", 2)
 	p.UpdateClientID, p.ExpiryInNetBox = s.one("update client id", 2), s.one("expiry", 2)
 	if s.one("somebody's own range", 6) {
-		s.w.nb.Ranges = append(s.w.nb.Ranges, object.Range{ID: s.w.id(), Start: netip.MustParseAddr("10.0.1.4"), End: netip.MustParseAddr("10.0.1.5"), Bits: 28, Populated: true})
+		s.w.nb.Ranges = append(s.w.nb.Ranges, state.Range{ID: s.w.id(), Start: netip.MustParseAddr("10.0.1.4"), End: netip.MustParseAddr("10.0.1.5"), Bits: 28, Populated: true})
 	}
 	return s
 }
@@ -198,7 +198,7 @@ func (s *story) round() *Plan {
 	if problem := serverTouch(windows, s.w.servers, &s.p); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(plan))
 	}
-	made := func(x Step) bool { return x.Kind == WindowsScope && x.Action == object.Create }
+	made := func(x Step) bool { return x.Kind == WindowsScope && x.Action == state.Create }
 	if slices.ContainsFunc(plan.Steps, made) {
 		return s.round() // a scope made on a server is read the next time only
 	}
@@ -278,7 +278,7 @@ func asText(v any) string {
 func (s *story) events() []func() {
 	w := s.w
 	anyScope := func() *wscope { all := s.scopes(); return all[s.pick("scope", len(all))] }
-	anyAddress := func(do func(*object.Address)) {
+	anyAddress := func(do func(*state.Address)) {
 		if n := len(w.nb.Addresses); n > 0 {
 			do(&w.nb.Addresses[s.pick("address", n)])
 		}
@@ -319,11 +319,11 @@ func (s *story) events() []func() {
 		s.newAddress,
 		s.newAddress,
 		s.newAddress,
-		func() { anyAddress(func(x *object.Address) { x.Status = s.status() }) },
-		func() { anyAddress(func(x *object.Address) { x.ClientID = string(s.client()) }) },
-		func() { anyAddress(func(x *object.Address) { x.DNSName, x.Description = "hand-made", "by hand" }) },
-		func() { anyAddress(func(x *object.Address) { x.Tags = []string{"dhcp-protect"} }) },
-		func() { anyAddress(func(x *object.Address) { x.InUse = "assigned to an interface" }) },
+		func() { anyAddress(func(x *state.Address) { x.Status = s.status() }) },
+		func() { anyAddress(func(x *state.Address) { x.ClientID = string(s.client()) }) },
+		func() { anyAddress(func(x *state.Address) { x.DNSName, x.Description = "hand-made", "by hand" }) },
+		func() { anyAddress(func(x *state.Address) { x.Tags = []string{"dhcp-protect"} }) },
+		func() { anyAddress(func(x *state.Address) { x.InUse = "assigned to an interface" }) },
 		func() {
 			if n := len(w.nb.Addresses); n > 0 {
 				i := s.pick("address", n)
@@ -362,9 +362,9 @@ func (s *story) status() string {
 func (s *story) newAddress() {
 	all := s.scopes()
 	addr := s.host(all[s.pick("scope", len(all))])
-	x := object.Address{
+	x := state.Address{
 		Address: netip.PrefixFrom(addr, []int{28, 32, 24}[s.pick("mask", 3)]), VRF: []int64{0, 0, 7, 8}[s.pick("vrf", 4)], Status: s.status(), Description: "by hand",
-		Managed: []object.Managed{"", "", object.Created, object.Adopted, object.Prestaged}[s.pick("managed", 5)],
+		Managed: []state.Managed{"", "", state.Created, state.Adopted, state.Prestaged}[s.pick("managed", 5)],
 	}
 	if s.one("with a client", 2) {
 		x.ClientID = string(s.client())

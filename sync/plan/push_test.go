@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -32,7 +32,7 @@ func changed(p *Plan, pick func(Step) bool) string {
 func pushLab(t *testing.T) *lab {
 	l := newLab(t)
 	l.p.PushReservations = true
-	l.add(object.Address{Status: "reserved", ClientID: "00:00:5E:00:53:01", DNSName: "plc-1", Description: "press"})
+	l.add(state.Address{Status: "reserved", ClientID: "00:00:5E:00:53:01", DNSName: "plc-1", Description: "press"})
 	return l
 }
 
@@ -69,7 +69,7 @@ func TestReservationsArePushed(t *testing.T) {
 		{"5.2 blank id: skipped", func(l *lab) { l.w.address("10.8.4.33").ClientID = "" }, nil, "", "", ""},
 		{"5.2 an id that is not hex: skipped", func(l *lab) { l.w.address("10.8.4.33").ClientID = "abc" }, nil, "", Warning, "not made of hex pairs"},
 		{"5.2 the second address of a client: skipped", func(l *lab) {
-			l.add(object.Address{Address: netip.MustParsePrefix("10.8.4.34/24"), Status: "reserved", ClientID: pc})
+			l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.34/24"), Status: "reserved", ClientID: pc})
 		}, []string{create}, "", Warning, "is on 10.8.4.33 already"},
 		{"5.2 a protected one is pushed too", func(l *lab) { l.w.address("10.8.4.33").Tags = []string{"dhcp-protect"} }, []string{create}, "", "", ""},
 		{"5.2 one of another VRF is not", func(l *lab) { l.w.address("10.8.4.33").VRF = 7 }, nil, "", "", ""},
@@ -114,7 +114,7 @@ func TestClientIDsMoveOneAfterTheOther(t *testing.T) { // 5.2
 	l.p.ReplaceClientID = true
 	l.scope.reserve("10.8.4.33", mfp, "plc-1").Description = "press"
 	l.scope.reserve("10.8.4.34", pc, "x")
-	l.add(object.Address{Address: netip.MustParsePrefix("10.8.4.34/24"), Status: "reserved", ClientID: cam})
+	l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.34/24"), Status: "reserved", ClientID: cam})
 	wantSteps(t, l.run(), onServers, "update reservation 10.8.4.34 [5.2]", "update reservation 10.8.4.33 [5.2]")
 	l.w.address("10.8.4.33").ClientID, l.w.address("10.8.4.34").ClientID = cam, pc // a ring
 	p := l.run()
@@ -181,7 +181,7 @@ func TestPushToARelationship(t *testing.T) { // 5.2
 	pair := func(t *testing.T) *lab {
 		l := paired(t)
 		l.p.PushReservations = true
-		l.add(object.Address{Status: "reserved", ClientID: pc})
+		l.add(state.Address{Status: "reserved", ClientID: pc})
 		return l
 	}
 	t.Run("5.2 failover: to the acting primary only, with a word about the partner", func(t *testing.T) {
@@ -258,34 +258,34 @@ func TestModeInteraction(t *testing.T) {
 func TestScopesArePushed(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		change func(*lab, *object.Range)
+		change func(*lab, *state.Range)
 		want   string
 		note   string
 	}{
-		{"5.3 equal: no call", func(*lab, *object.Range) {}, "", ""},
-		{"5.3 only the name differs: only the name is sent", func(_ *lab, r *object.Range) { r.ScopeName = "new" }, "name net 10.8.4.0/24->new", ""},
-		{"5.3 an empty name is not sent", func(_ *lab, r *object.Range) { r.ScopeName = "" }, "", ""},
-		{"5.3 start and end", func(_ *lab, r *object.Range) { r.Start = netip.MustParseAddr("10.8.4.30") }, "start_ip 10.8.4.20->10.8.4.30", ""},
-		{"5.3 the Windows description is not erased", func(l *lab, _ *object.Range) { l.scope.Description = "by an admin" }, "", ""},
-		{"5.3 a description of NetBox is sent", func(_ *lab, r *object.Range) { r.Description = "Lab" }, "description ->Lab", ""},
-		{"5.3 the router is sent where the first differs", func(_ *lab, r *object.Range) { r.Router = "10.8.4.1" }, "router ->10.8.4.1", ""},
-		{"5.3 the lease time", func(_ *lab, r *object.Range) { r.LeaseSeconds = 3600 }, "lease_duration_seconds 691200->3600", ""},
-		{"5.3 the lease time as people write it", func(_ *lab, r *object.Range) { r.LeaseDisplay = "73h" }, "lease_duration_seconds 691200->262800", ""},
-		{"5.3 not to a server that does not tell its own", func(l *lab, r *object.Range) { l.scope.LeaseSeconds = 0; r.LeaseSeconds = 3600 }, "", ""},
-		{"5.3 validation: start after end", func(_ *lab, r *object.Range) {
+		{"5.3 equal: no call", func(*lab, *state.Range) {}, "", ""},
+		{"5.3 only the name differs: only the name is sent", func(_ *lab, r *state.Range) { r.ScopeName = "new" }, "name net 10.8.4.0/24->new", ""},
+		{"5.3 an empty name is not sent", func(_ *lab, r *state.Range) { r.ScopeName = "" }, "", ""},
+		{"5.3 start and end", func(_ *lab, r *state.Range) { r.Start = netip.MustParseAddr("10.8.4.30") }, "start_ip 10.8.4.20->10.8.4.30", ""},
+		{"5.3 the Windows description is not erased", func(l *lab, _ *state.Range) { l.scope.Description = "by an admin" }, "", ""},
+		{"5.3 a description of NetBox is sent", func(_ *lab, r *state.Range) { r.Description = "Lab" }, "description ->Lab", ""},
+		{"5.3 the router is sent where the first differs", func(_ *lab, r *state.Range) { r.Router = "10.8.4.1" }, "router ->10.8.4.1", ""},
+		{"5.3 the lease time", func(_ *lab, r *state.Range) { r.LeaseSeconds = 3600 }, "lease_duration_seconds 691200->3600", ""},
+		{"5.3 the lease time as people write it", func(_ *lab, r *state.Range) { r.LeaseDisplay = "73h" }, "lease_duration_seconds 691200->262800", ""},
+		{"5.3 not to a server that does not tell its own", func(l *lab, r *state.Range) { l.scope.LeaseSeconds = 0; r.LeaseSeconds = 3600 }, "", ""},
+		{"5.3 validation: start after end", func(_ *lab, r *state.Range) {
 			r.ScopeName, r.Start, r.End = "new", netip.MustParseAddr("10.8.4.99"), netip.MustParseAddr("10.8.4.9")
 		}, "", "is not pushed"},
-		{"5.3 validation: an end outside of the prefix", func(_ *lab, r *object.Range) { r.End = netip.MustParseAddr("10.8.5.9") }, "", "leaves the subnet"},
-		{"5.3 validation: an exclusion outside of the prefix", func(_ *lab, r *object.Range) {
+		{"5.3 validation: an end outside of the prefix", func(_ *lab, r *state.Range) { r.End = netip.MustParseAddr("10.8.5.9") }, "", "leaves the subnet"},
+		{"5.3 validation: an exclusion outside of the prefix", func(_ *lab, r *state.Range) {
 			r.Exclusions = json.RawMessage(`[{"start":"10.8.5.1","end":"10.8.5.2"}]`)
 		}, "", "leaves the subnet"},
-		{"5.3 validation: exclusions that overlap", func(_ *lab, r *object.Range) {
+		{"5.3 validation: exclusions that overlap", func(_ *lab, r *state.Range) {
 			r.Exclusions = json.RawMessage(`[{"start":"10.8.4.30","end":"10.8.4.39"},{"start":"10.8.4.35","end":"10.8.4.49"}]`)
 		}, "", "overlap"},
-		{"5.3 validation: a code with two values", func(_ *lab, r *object.Range) {
+		{"5.3 validation: a code with two values", func(_ *lab, r *state.Range) {
 			r.ScopeName, r.Options = "new", json.RawMessage(`[{"code":6,"value":"a"},{"code":6,"value":"b"}]`)
 		}, "", "option 6 has two values"}, // section 9 row 7
-		{"5.3 validation: a router that is no address", func(_ *lab, r *object.Range) { r.Router = "gw" }, "", "no IPv4 address"},
+		{"5.3 validation: a router that is no address", func(_ *lab, r *state.Range) { r.Router = "gw" }, "", "no IPv4 address"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLab(t)
@@ -308,7 +308,7 @@ func TestAMissingScopeIsCreatedOnTheServer(t *testing.T) { // 5.3, section 9 row
 	l.w.server(dh1).addScope("10.9.9.0/24", "10.9.9.1", "10.9.9.9")
 	l.w.nb.Ranges[0].Router, l.w.nb.Ranges[0].Exclusions = "10.8.4.1", json.RawMessage(`[{"start":"10.8.4.30","end":"10.8.4.39"}]`)
 	delete(l.w.server(dh1).scopes, l.scope.ID())
-	l.add(object.Address{Status: "reserved", ClientID: pc})
+	l.add(state.Address{Status: "reserved", ClientID: pc})
 	p := l.plan()
 	if err := l.w.apply(p); err != nil {
 		t.Fatal(err)

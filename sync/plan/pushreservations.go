@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -72,7 +72,7 @@ func (r *reserved) put(x windhcp.Reservation) {
 
 // pushUnit compares the reservations of one scope. One whose client id another
 // still has waits until that one has made room, or is reported.
-func (b *builder) pushUnit(u *unit, all []*object.Address) (changes, posts []Step) {
+func (b *builder) pushUnit(u *unit, all []*state.Address) (changes, posts []Step) {
 	on := &reserved{make(map[netip.Addr]*windhcp.Reservation), make(map[windhcp.ClientID][]netip.Addr)}
 	for _, r := range u.part.Reservations.Items {
 		if !b.withdrawn[PushedKey{b.host(u.server), r.Addr}] {
@@ -82,13 +82,13 @@ func (b *builder) pushUnit(u *unit, all []*object.Address) (changes, posts []Ste
 	pending := b.candidates(u, all)
 	b.rememberPushed(u, on, pending)
 	for len(pending) > 0 {
-		var blocked []*object.Address
+		var blocked []*state.Address
 		for _, x := range pending {
 			step, waits := b.pushReservation(u, x, on)
 			switch {
 			case waits:
 				blocked = append(blocked, x)
-			case step.Action == object.Create:
+			case step.Action == state.Create:
 				posts = append(posts, step)
 			case step.Action != "":
 				changes = append(changes, step)
@@ -111,8 +111,8 @@ func (b *builder) notePush(u *unit, addr netip.Addr, level Level, text string) {
 }
 
 // netboxReservations are NetBox's reservations with a client id, by place.
-func (b *builder) netboxReservations(targets []*unit) []*object.Address {
-	var out []*object.Address
+func (b *builder) netboxReservations(targets []*unit) []*state.Address {
+	var out []*state.Address
 	if len(targets) == 0 {
 		return out
 	}
@@ -124,18 +124,18 @@ func (b *builder) netboxReservations(targets []*unit) []*object.Address {
 			out = append(out, list[0])
 		}
 	}
-	slices.SortFunc(out, func(x, y *object.Address) int { return placeOf(x).Compare(placeOf(y)) })
+	slices.SortFunc(out, func(x, y *state.Address) int { return placeOf(x).Compare(placeOf(y)) })
 	return out
 }
 
-func placeOf(x *object.Address) Place { return Place{x.VRF, x.Address.Addr()} }
+func placeOf(x *state.Address) Place { return Place{x.VRF, x.Address.Addr()} }
 
 // candidates are NetBox's reservations in a scope that a server can hold, by
 // address.
-func (b *builder) candidates(u *unit, all []*object.Address) []*object.Address {
-	start, _ := slices.BinarySearchFunc(all, Place{u.vrf, u.scope.Subnet.Masked().Addr()}, func(x *object.Address, p Place) int { return placeOf(x).Compare(p) })
+func (b *builder) candidates(u *unit, all []*state.Address) []*state.Address {
+	start, _ := slices.BinarySearchFunc(all, Place{u.vrf, u.scope.Subnet.Masked().Addr()}, func(x *state.Address, p Place) int { return placeOf(x).Compare(p) })
 	taken := make(map[windhcp.ClientID]netip.Addr)
-	var out []*object.Address
+	var out []*state.Address
 	for _, x := range all[start:] {
 		addr := x.Address.Addr()
 		if x.VRF != u.vrf || !u.scope.Subnet.Contains(addr) {
@@ -159,19 +159,19 @@ func (b *builder) candidates(u *unit, all []*object.Address) []*object.Address {
 // pushReservation compares one reservation with the server's; no action means
 // that there is nothing to do. It waits where another address of the scope has
 // the client id.
-func (b *builder) pushReservation(u *unit, x *object.Address, on *reserved) (step Step, waits bool) {
+func (b *builder) pushReservation(u *unit, x *state.Address, on *reserved) (step Step, waits bool) {
 	addr, id := x.Address.Addr(), windhcp.ParseClientID(x.ClientID)
 	r := on.byAddr[addr]
 	step = Step{
 		Phase: Push, Target: b.host(u.server), Kind: WindowsReservation, Name: "reservation " + addr.String(),
-		Scope: u.scope.Subnet, Addr: addr, VRF: u.vrf, Rule: "5.2", Action: object.Update, Why: "NetBox is the truth for reservations",
+		Scope: u.scope.Subnet, Addr: addr, VRF: u.vrf, Rule: "5.2", Action: state.Update, Why: "NetBox is the truth for reservations",
 	}
 	if len(on.byID[id]) > 0 && (r == nil || r.ClientID != id && b.p.ReplaceClientID) {
 		return step, true
 	}
 	switch {
 	case r == nil:
-		step.Action, step.Why = object.Create, "NetBox reserves it and the server does not"
+		step.Action, step.Why = state.Create, "NetBox reserves it and the server does not"
 		step.Changes = []Change{
 			{Field: "ip_address", New: addr.String()},
 			{Field: "client_id", New: string(id)},
@@ -201,7 +201,7 @@ func (b *builder) pushReservation(u *unit, x *object.Address, on *reserved) (ste
 
 // reservationChanges are name and description where they differ. What NetBox
 // leaves empty stays.
-func reservationChanges(x *object.Address, r *windhcp.Reservation) (changes []Change) {
+func reservationChanges(x *state.Address, r *windhcp.Reservation) (changes []Change) {
 	if x.DNSName != "" && !sameHostName(x.DNSName, r.Name) {
 		changes = append(changes, Change{Field: "name", Old: r.Name, New: x.DNSName})
 	}
@@ -213,7 +213,7 @@ func reservationChanges(x *object.Address, r *windhcp.Reservation) (changes []Ch
 
 // replaces decides whether the client id of a server's reservation gives way.
 // One that NetBox only took from a lease never does (windows-dhcp.md 3.4).
-func (b *builder) replaces(u *unit, x *object.Address, r *windhcp.Reservation) bool {
+func (b *builder) replaces(u *unit, x *state.Address, r *windhcp.Reservation) bool {
 	followed := b.p.UpdateClientID && b.protected(Place{u.vrf, r.Addr}, x) &&
 		slices.ContainsFunc(u.part.Leases.Items, func(l windhcp.Lease) bool {
 			return l.Addr == r.Addr && string(l.ClientID) == x.ClientID

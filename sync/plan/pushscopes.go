@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -49,7 +49,7 @@ func (b *builder) pushable(rec *record) bool {
 	}
 	if rec.Router != "" {
 		if addr, err := netip.ParseAddr(rec.Router); err != nil || !addr.Is4() {
-			problem = fmt.Sprintf("%s %q is no IPv4 address", object.FieldRouter, rec.Router)
+			problem = fmt.Sprintf("%s %q is no IPv4 address", state.FieldRouter, rec.Router)
 		}
 	}
 	for i, x := range rec.Exclusions {
@@ -100,7 +100,7 @@ func (b *builder) pushScope(u *unit) {
 		return
 	}
 	b.step(Step{
-		Phase: Push, Target: b.host(u.server), Action: object.Update, Kind: WindowsScope, Name: scopeName(rec.Name, rec.Subnet, rec.Source),
+		Phase: Push, Target: b.host(u.server), Action: state.Update, Kind: WindowsScope, Name: scopeName(rec.Name, rec.Subnet, rec.Source),
 		Scope: rec.Subnet, VRF: rec.VRF, Changes: changes, Rule: "5.3", Why: "NetBox is the truth for scopes",
 	})
 }
@@ -139,7 +139,7 @@ func (b *builder) createScope(server int, rec *record) {
 		changes = append(changes, Change{Field: "router", New: rec.Router})
 	}
 	b.step(Step{
-		Phase: Push, Target: s.Host, Action: object.Create, Kind: WindowsScope, Name: scopeName(rec.Name, rec.Subnet, rec.Source),
+		Phase: Push, Target: s.Host, Action: state.Create, Kind: WindowsScope, Name: scopeName(rec.Name, rec.Subnet, rec.Source),
 		Scope: rec.Subnet, VRF: rec.VRF, Changes: changes, Rule: "5.3", Why: "NetBox has it and the server does not",
 	})
 	b.note(Note{Level: Warning, Server: s.Host, Scope: rec.Subnet, Rule: "5.3",
@@ -208,7 +208,7 @@ func (b *builder) pushExclusions(server int, rec *record, have windhcp.List[wind
 
 func (b *builder) exclusionStep(server int, rec *record, old []windhcp.Exclusion, add *windhcp.Exclusion) Step {
 	s := Step{
-		Phase: Push, Target: b.host(server), Action: object.Update, Kind: WindowsExclusion, Scope: rec.Subnet, VRF: rec.VRF, Rule: "5.3",
+		Phase: Push, Target: b.host(server), Action: state.Update, Kind: WindowsExclusion, Scope: rec.Subnet, VRF: rec.VRF, Rule: "5.3",
 	}
 	c := Change{Field: "exclusions"}
 	if len(old) > 0 {
@@ -218,14 +218,14 @@ func (b *builder) exclusionStep(server int, rec *record, old []windhcp.Exclusion
 		}
 		c.Old = rawJSON(values)
 		s.Addr, s.Name = old[0].Start, fmt.Sprintf("exclusion %s-%s", old[0].Start, old[0].End)
-		s.Action, s.Why = object.Delete, "NetBox does not have it"
+		s.Action, s.Why = state.Delete, "NetBox does not have it"
 	}
 	if add != nil {
 		c.New = rawJSON([]exclusionValue{exclusionValue(*add)})
 		s.Addr, s.Name = add.Start, fmt.Sprintf("exclusion %s-%s", add.Start, add.End)
-		s.Action, s.Why = object.Create, "NetBox has it"
+		s.Action, s.Why = state.Create, "NetBox has it"
 		if len(old) > 0 {
-			s.Action, s.Why = object.Update, "NetBox has another one in its place"
+			s.Action, s.Why = state.Update, "NetBox has another one in its place"
 		}
 	}
 	s.Changes = []Change{c}

@@ -8,7 +8,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -30,7 +30,7 @@ type record struct {
 	Exclusions   []windhcp.Exclusion
 	Options      []optionValue
 
-	holder *object.Range // the range it is, or is an entry of; nil: new
+	holder *state.Range // the range it is, or is an entry of; nil: new
 	entry  bool
 }
 
@@ -87,10 +87,10 @@ type entryJSON struct {
 // recordsOf reads the scopes out of NetBox's ranges. What cannot be read is
 // told; a range without a source belongs to nobody and is never synced
 // (windows-dhcp.md 3.2).
-func recordsOf(ranges []object.Range) (records []*record, notes []Note) {
+func recordsOf(ranges []state.Range) (records []*record, notes []Note) {
 	for i := range ranges {
 		r := &ranges[i]
-		if r.Role != object.RoleScope {
+		if r.Role != state.RoleScope {
 			continue
 		}
 		note := func(format string, args ...any) {
@@ -98,7 +98,7 @@ func recordsOf(ranges []object.Range) (records []*record, notes []Note) {
 				Text: fmt.Sprintf("IP range %d (%s-%s): ", r.ID, r.Start, r.End) + fmt.Sprintf(format, args...)})
 		}
 		if (r.Server == "") == (r.Failover == "") {
-			note("has to name either a server or a failover relationship in %s and %s; it is left alone", object.FieldServer, object.FieldFailover)
+			note("has to name either a server or a failover relationship in %s and %s; it is left alone", state.FieldServer, state.FieldFailover)
 			continue
 		}
 		own := &record{
@@ -111,20 +111,20 @@ func recordsOf(ranges []object.Range) (records []*record, notes []Note) {
 		}
 		var err error
 		if own.Exclusions, err = exclusionsOf(r.Exclusions); err != nil {
-			note("%s: %v; it is left alone", object.FieldExclusions, err)
+			note("%s: %v; it is left alone", state.FieldExclusions, err)
 			continue
 		}
 		if err := unmarshal(r.Options, &own.Options); err != nil {
-			note("%s: %v; it is left alone", object.FieldOptions, err)
+			note("%s: %v; it is left alone", state.FieldOptions, err)
 			continue
 		}
 		var others []entryJSON
 		if err := unmarshal(r.OtherSources, &others); err != nil {
-			note("%s: %v; it is left alone", object.FieldOtherSources, err)
+			note("%s: %v; it is left alone", state.FieldOtherSources, err)
 			continue
 		}
 		if i := slices.IndexFunc(others, func(e entryJSON) bool { return !e.valid() }); i >= 0 {
-			note("%s: entry %d needs one source, a start and an end; it is left alone", object.FieldOtherSources, i+1)
+			note("%s: entry %d needs one source, a start and an end; it is left alone", state.FieldOtherSources, i+1)
 			continue
 		}
 		records = append(records, own)
@@ -141,7 +141,7 @@ func (e entryJSON) valid() bool {
 		!slices.ContainsFunc(e.Exclusions, func(x exclusionJSON) bool { return !x.Start.IsValid() || !x.End.IsValid() || x.End.Less(x.Start) })
 }
 
-func (e entryJSON) record(holder *object.Range) *record {
+func (e entryJSON) record(holder *state.Range) *record {
 	r := &record{
 		Source: e.Source, Subnet: holder.Subnet(), VRF: holder.VRF, Name: e.Name, Start: e.Start, End: e.End,
 		Description: e.Description, State: e.State, Router: e.Router, LeaseSeconds: e.LeaseSeconds,
@@ -212,41 +212,41 @@ func (r *record) fields() map[string]any {
 		display, seconds = windhcp.FormatLifetime(r.LeaseSeconds), r.LeaseSeconds
 	}
 	return map[string]any{
-		"start_address":                  netip.PrefixFrom(r.Start, r.Subnet.Bits()).String(),
-		"end_address":                    netip.PrefixFrom(r.End, r.Subnet.Bits()).String(),
-		"description":                    cutRunes(r.Description, 200),
-		custom(object.FieldScopeName):    textOrNil(r.Name),
-		custom(object.FieldServer):       textOrNil(r.Source.Server),
-		custom(object.FieldFailover):     textOrNil(r.Source.Failover),
-		custom(object.FieldRouter):       textOrNil(r.Router),
-		custom(object.FieldLeaseSeconds): seconds,
-		custom(object.FieldLeaseDisplay): display,
-		custom(object.FieldScopeState):   textOrNil(r.State),
-		custom(object.FieldExclusions):   jsonField(exclusions),
-		custom(object.FieldOptions):      jsonField(r.Options),
+		"start_address":                 netip.PrefixFrom(r.Start, r.Subnet.Bits()).String(),
+		"end_address":                   netip.PrefixFrom(r.End, r.Subnet.Bits()).String(),
+		"description":                   cutRunes(r.Description, 200),
+		custom(state.FieldScopeName):    textOrNil(r.Name),
+		custom(state.FieldServer):       textOrNil(r.Source.Server),
+		custom(state.FieldFailover):     textOrNil(r.Source.Failover),
+		custom(state.FieldRouter):       textOrNil(r.Router),
+		custom(state.FieldLeaseSeconds): seconds,
+		custom(state.FieldLeaseDisplay): display,
+		custom(state.FieldScopeState):   textOrNil(r.State),
+		custom(state.FieldExclusions):   jsonField(exclusions),
+		custom(state.FieldOptions):      jsonField(r.Options),
 	}
 }
 
 // rangeFields are the same fields as a range shows them now.
-func rangeFields(r *object.Range) map[string]any {
+func rangeFields(r *state.Range) map[string]any {
 	seconds := any(nil)
 	if r.LeaseSeconds != 0 {
 		seconds = r.LeaseSeconds
 	}
 	return map[string]any{
-		"start_address":                  netip.PrefixFrom(r.Start, r.Bits).String(),
-		"end_address":                    netip.PrefixFrom(r.End, r.Bits).String(),
-		"description":                    r.Description,
-		custom(object.FieldScopeName):    textOrNil(r.ScopeName),
-		custom(object.FieldServer):       textOrNil(r.Server),
-		custom(object.FieldFailover):     textOrNil(r.Failover),
-		custom(object.FieldRouter):       textOrNil(r.Router),
-		custom(object.FieldLeaseSeconds): seconds,
-		custom(object.FieldLeaseDisplay): textOrNil(r.LeaseDisplay),
-		custom(object.FieldScopeState):   textOrNil(r.ScopeState),
-		custom(object.FieldExclusions):   rawOrNil(r.Exclusions),
-		custom(object.FieldOptions):      rawOrNil(r.Options),
-		custom(object.FieldOtherSources): rawOrNil(r.OtherSources),
+		"start_address":                 netip.PrefixFrom(r.Start, r.Bits).String(),
+		"end_address":                   netip.PrefixFrom(r.End, r.Bits).String(),
+		"description":                   r.Description,
+		custom(state.FieldScopeName):    textOrNil(r.ScopeName),
+		custom(state.FieldServer):       textOrNil(r.Server),
+		custom(state.FieldFailover):     textOrNil(r.Failover),
+		custom(state.FieldRouter):       textOrNil(r.Router),
+		custom(state.FieldLeaseSeconds): seconds,
+		custom(state.FieldLeaseDisplay): textOrNil(r.LeaseDisplay),
+		custom(state.FieldScopeState):   textOrNil(r.ScopeState),
+		custom(state.FieldExclusions):   rawOrNil(r.Exclusions),
+		custom(state.FieldOptions):      rawOrNil(r.Options),
+		custom(state.FieldOtherSources): rawOrNil(r.OtherSources),
 	}
 }
 
@@ -254,9 +254,9 @@ func rangeFields(r *object.Range) map[string]any {
 func rangeFieldOrder() []string {
 	return []string{
 		"start_address", "end_address", "description",
-		custom(object.FieldScopeName), custom(object.FieldServer), custom(object.FieldFailover), custom(object.FieldRouter),
-		custom(object.FieldLeaseSeconds), custom(object.FieldLeaseDisplay), custom(object.FieldScopeState),
-		custom(object.FieldExclusions), custom(object.FieldOptions), custom(object.FieldOtherSources),
+		custom(state.FieldScopeName), custom(state.FieldServer), custom(state.FieldFailover), custom(state.FieldRouter),
+		custom(state.FieldLeaseSeconds), custom(state.FieldLeaseDisplay), custom(state.FieldScopeState),
+		custom(state.FieldExclusions), custom(state.FieldOptions), custom(state.FieldOtherSources),
 	}
 }
 

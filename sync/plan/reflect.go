@@ -1,13 +1,13 @@
 package plan
 
 import (
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // reflectScopes keeps the table of scopes on each prefix's page
 // (windows-dhcp.md 9 row 15).
 func (b *builder) reflectScopes() {
-	if !b.nb.HasField(object.IPPrefix, object.FieldScopes) {
+	if !b.nb.HasField(state.IPPrefix, state.FieldScopes) {
 		return
 	}
 	rows := make(map[subnetKey][]panelRow)
@@ -19,7 +19,7 @@ func (b *builder) reflectScopes() {
 		})
 	}
 	for id, i := range b.newPrefixes {
-		b.plan.Steps[i].Changes = append(b.plan.Steps[i].Changes, Change{Field: custom(object.FieldScopes), New: textOrNil(panel(rows[id]))})
+		b.plan.Steps[i].Changes = append(b.plan.Steps[i].Changes, Change{Field: custom(state.FieldScopes), New: textOrNil(panel(rows[id]))})
 	}
 	for i := range b.nb.Prefixes {
 		p := &b.nb.Prefixes[i]
@@ -28,9 +28,9 @@ func (b *builder) reflectScopes() {
 			continue
 		}
 		b.step(Step{
-			Phase: Reflection, Target: NetBox, Action: object.Update, Kind: object.IPPrefix, ID: p.ID, Name: p.Prefix.String(),
+			Phase: Reflection, Target: NetBox, Action: state.Update, Kind: state.IPPrefix, ID: p.ID, Name: p.Prefix.String(),
 			Scope: p.Prefix, VRF: p.VRF, Rule: "9 row 15", Why: "the table of DHCP scopes on the prefix's page",
-			Changes: []Change{{Field: custom(object.FieldScopes), Old: textOrNil(p.Scopes), New: textOrNil(text)}},
+			Changes: []Change{{Field: custom(state.FieldScopes), Old: textOrNil(p.Scopes), New: textOrNil(text)}},
 		})
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -21,7 +21,7 @@ type relationship struct {
 	maintenance        bool
 	known              bool   // recorded in NetBox or named in the settings
 	problem            string // why it cannot be used
-	context            *object.Context
+	context            *state.Context
 	reported           *windhcp.Failover // by the first server that has it
 	reporter           int
 }
@@ -52,7 +52,7 @@ type failoverData struct {
 	EnableAuth              bool   `json:"enable_auth"`
 }
 
-const failoverContext = object.ContextName + "failover "
+const failoverContext = state.ContextName + "failover "
 
 // relationshipsOf brings together what NetBox, the settings and the servers
 // say about relationships (windows-dhcp.md 3.3), by name in lower case.
@@ -94,7 +94,7 @@ func (r *Roster) relationshipNamed(name string) *relationship {
 	return r.relationships[strings.ToLower(name)]
 }
 
-func (r *Roster) addRecorded(c *object.Context, get func(string) *relationship) {
+func (r *Roster) addRecorded(c *state.Context, get func(string) *relationship) {
 	if !strings.HasPrefix(c.Name, failoverContext) {
 		return
 	}

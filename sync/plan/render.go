@@ -10,7 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // TextOptions say how a plan is written for people.
@@ -69,11 +69,11 @@ func (p *Plan) StepsOf(target string) []*Step {
 func (s *Step) heading() heading { return heading{s.Scope, s.VRF} }
 
 // sign is the mark of an action.
-func sign(action object.Action) string {
+func sign(action state.Action) string {
 	switch action {
-	case object.Create:
+	case state.Create:
 		return "+"
-	case object.Delete:
+	case state.Delete:
 		return "-"
 	}
 	return "~"

@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -56,10 +56,10 @@ func samplePlan() *Plan {
 	return &Plan{
 		Made: time.Date(2026, 7, 1, 3, 0, 0, 0, time.UTC),
 		Steps: []Step{
-			{Phase: Records, Target: NetBox, Action: object.Update, Kind: object.ConfigContext, ID: 4, Name: "windows-dhcp failover east-pair",
+			{Phase: Records, Target: NetBox, Action: state.Update, Kind: state.ConfigContext, ID: 4, Name: "windows-dhcp failover east-pair",
 				Changes: []Change{{"data", json.RawMessage(`{"mode":"LoadBalance","max_client_lead_time":3600}`), json.RawMessage(`{"mode":"HotStandby","max_client_lead_time":3600}`)}, {"is_active", false, true}},
 				Rule:    "4", Why: "dh1.corp.example reports it"},
-			{Phase: Records, Target: NetBox, Action: object.Update, Kind: object.IPRange, ID: 7, Name: "10.8.4.20-10.8.4.250", Scope: lab,
+			{Phase: Records, Target: NetBox, Action: state.Update, Kind: state.IPRange, ID: 7, Name: "10.8.4.20-10.8.4.250", Scope: lab,
 				Changes: []Change{
 					{"custom_fields.dhcp_lease_seconds", int64(86400), int64(691200)},
 					{"custom_fields.dhcp_router", nil, "10.8.4.1"},
@@ -68,15 +68,15 @@ func samplePlan() *Plan {
 					{"custom_fields.dhcp_options", nil, json.RawMessage("[" + strings.Join(exclusions, ",") + "]")},
 				},
 				Rule: "5", Why: "as dh1.corp.example shows it; what was edited in NetBox is not kept while push_scope_info is off"},
-			{Phase: Addresses, Target: NetBox, Action: object.Update, Kind: object.IPAddress, ID: 70, Name: "10.8.4.60/24", Scope: lab, Addr: addr("10.8.4.60"),
-				Changes: []Change{{"dns_name", " mfp-2", "mfp-3"}}, AddTags: []string{"new-tag"}, RemoveTags: []string{object.TagInvalid}, Rule: "3.5 row 8", Why: "a reservation on dh1.corp.example", Journal: "Was edited by hand."},
-			{Phase: Addresses, Target: NetBox, Action: object.Create, Kind: object.IPAddress, Name: "10.8.4.33/24", Scope: lab, Addr: addr("10.8.4.33"),
+			{Phase: Addresses, Target: NetBox, Action: state.Update, Kind: state.IPAddress, ID: 70, Name: "10.8.4.60/24", Scope: lab, Addr: addr("10.8.4.60"),
+				Changes: []Change{{"dns_name", " mfp-2", "mfp-3"}}, AddTags: []string{"new-tag"}, RemoveTags: []string{state.TagInvalid}, Rule: "3.5 row 8", Why: "a reservation on dh1.corp.example", Journal: "Was edited by hand."},
+			{Phase: Addresses, Target: NetBox, Action: state.Create, Kind: state.IPAddress, Name: "10.8.4.33/24", Scope: lab, Addr: addr("10.8.4.33"),
 				Changes: []Change{{"status", nil, "dhcp"}, {"dns_name", nil, "pc-17"}, {"custom_fields.dhcp_lease_hostname", nil, hostile}}, Rule: "3.5 row 4", Why: "leased to " + hostile},
-			{Phase: Cleanup, Target: NetBox, Action: object.Delete, Kind: object.IPAddress, ID: 71, Name: "10.8.6.20/25", Scope: guest, Addr: addr("10.8.6.20"), VRF: 3,
+			{Phase: Cleanup, Target: NetBox, Action: state.Delete, Kind: state.IPAddress, ID: 71, Name: "10.8.6.20/25", Scope: guest, Addr: addr("10.8.6.20"), VRF: 3,
 				Observed: []Change{{"status", "dhcp", "dhcp"}, {"dns_name", "", ""}}, Rule: "3.7", Why: "no lease and no reservation on dh2.corp.example"},
-			{Phase: Push, Target: "dh1.corp.example", Action: object.Create, Kind: WindowsReservation, Name: "reservation 10.8.4.61", Scope: lab, Addr: addr("10.8.4.61"),
+			{Phase: Push, Target: "dh1.corp.example", Action: state.Create, Kind: WindowsReservation, Name: "reservation 10.8.4.61", Scope: lab, Addr: addr("10.8.4.61"),
 				Changes: []Change{{"client_id", nil, "3c-52-82-0a-1b-61"}, {"name", nil, "cam-1"}}, Rule: "5.2", Why: "NetBox has it"},
-			{Phase: Reflection, Target: NetBox, Action: object.Update, Kind: object.IPPrefix, ID: 9, Name: "10.8.4.0/24", Scope: lab,
+			{Phase: Reflection, Target: NetBox, Action: state.Update, Kind: state.IPPrefix, ID: 9, Name: "10.8.4.0/24", Scope: lab,
 				Changes: []Change{{"custom_fields.dhcp_scopes", "| a |\n| - |\n| old |\n", "| a |\n| - |\n| new |\n"}}, Rule: "9 row 15"},
 		},
 		Notes: []Note{
@@ -118,7 +118,7 @@ func TestTheSummaryIsOneLine(t *testing.T) {
 		"everything":                           {samplePlan(), "Plan: 1 to create, 4 to change, 1 to delete in NetBox; 1 on dh1.corp.example; 1 invalid status; 5 notes (1 failure, 1 held back by guards)"},
 		"nothing":                              {&Plan{}, "Plan: nothing to change"},
 		"a note":                               {&Plan{Notes: []Note{{Level: Info}}}, "Plan: nothing to change; 1 note"},
-		"a server that calls itself something": {&Plan{Steps: []Step{{Target: "dh\n1", Action: object.Create}}}, `Plan: 1 on dh\n1`},
+		"a server that calls itself something": {&Plan{Steps: []Step{{Target: "dh\n1", Action: state.Create}}}, `Plan: 1 on dh\n1`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := c.plan.Summary(); got != c.want {

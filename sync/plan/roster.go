@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -18,13 +18,13 @@ type Roster struct {
 	relationships map[string]*relationship
 	records       []*record
 	byKey         map[key]*record
-	holders       map[*object.Range]bool // ranges that are a record
+	holders       map[*state.Range]bool // ranges that are a record
 	notes         []Note
 }
 
 // NewRoster looks at what is known so far. Addresses are not needed yet.
 func NewRoster(in *Input) *Roster {
-	r := &Roster{in: in, byKey: make(map[key]*record), holders: make(map[*object.Range]bool)}
+	r := &Roster{in: in, byKey: make(map[key]*record), holders: make(map[*state.Range]bool)}
 	for _, s := range in.Policy.Servers {
 		r.names = append(r.names, s.ServerName)
 	}
@@ -38,7 +38,7 @@ func NewRoster(in *Input) *Roster {
 func (r *Roster) readRecords() {
 	all, notes := recordsOf(r.in.NetBox.Ranges)
 	r.notes = notes
-	repeated := make(map[*object.Range]bool)
+	repeated := make(map[*state.Range]bool)
 	for _, rec := range all {
 		rec.Source = r.canonical(rec.Source)
 		other := r.byKey[rec.key()]
@@ -189,7 +189,7 @@ type verdict struct {
 	level    Level   // of why, where it deserves a note
 	vrf      int64   // where read, and where known
 	rec      *record // nil: NetBox has none
-	prefix   *object.Prefix
+	prefix   *state.Prefix
 }
 
 // Reads reports whether the leases and the rest of a scope are to be read from

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -60,7 +60,7 @@ func (b *builder) havePrefix(u *unit) bool {
 	}
 	b.newPrefixes[id] = len(b.plan.Steps)
 	b.step(Step{
-		Phase: Records, Target: NetBox, Action: object.Create, Kind: object.IPPrefix, Name: u.scope.Subnet.String(),
+		Phase: Records, Target: NetBox, Action: state.Create, Kind: state.IPPrefix, Name: u.scope.Subnet.String(),
 		Scope: u.scope.Subnet, VRF: u.vrf, Rule: "4 step 2", Why: "the network of a scope of " + b.host(u.server),
 		Changes: []Change{
 			{Field: "prefix", New: u.scope.Subnet.String()},

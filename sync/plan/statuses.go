@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // checkStatuses looks for addresses with the lease status that no scope
@@ -22,7 +22,7 @@ func (b *builder) checkStatuses() {
 			}
 		}
 	}
-	_, canTag := b.nb.Tags[object.TagInvalid]
+	_, canTag := b.nb.Tags[state.TagInvalid]
 	for i := range b.nb.Addresses {
 		place := Place{b.nb.Addresses[i].VRF, b.nb.Addresses[i].Address.Addr()}
 		x := b.current(place, b.nb.Addresses[i].ID)
@@ -33,7 +33,7 @@ func (b *builder) checkStatuses() {
 		if x.Status == b.p.LeaseStatus && !managed(x) && !leased[place] && !b.exempt(x) {
 			problem = b.statusProblemOf(place)
 		}
-		tagged := slices.Contains(x.Tags, object.TagInvalid)
+		tagged := slices.Contains(x.Tags, state.TagInvalid)
 		if problem != "" {
 			b.plan.Violations = append(b.plan.Violations, Violation{ID: x.ID, Addr: x.Address, VRF: x.VRF, Text: problem})
 		}
@@ -45,7 +45,7 @@ func (b *builder) checkStatuses() {
 }
 
 // current is an address object as it will be; nil: it goes away.
-func (b *builder) current(place Place, id int64) *object.Address {
+func (b *builder) current(place Place, id int64) *state.Address {
 	for _, x := range b.addresses[place] {
 		if x.ID == id {
 			return x
@@ -54,7 +54,7 @@ func (b *builder) current(place Place, id int64) *object.Address {
 	return nil
 }
 
-func (b *builder) exempt(x *object.Address) bool {
+func (b *builder) exempt(x *state.Address) bool {
 	return slices.ContainsFunc(x.Tags, func(t string) bool { return slices.Contains(b.p.ExemptTags, t) })
 }
 
@@ -85,16 +85,16 @@ func statusProblemIn(records []*record, status string, place Place) string {
 	return problem
 }
 
-func (b *builder) tagStatus(place Place, x *object.Address, problem string) {
+func (b *builder) tagStatus(place Place, x *state.Address, problem string) {
 	s := Step{
-		Phase: Reflection, Target: NetBox, Action: object.Update, Kind: object.IPAddress, ID: x.ID, Name: x.Address.String(),
+		Phase: Reflection, Target: NetBox, Action: state.Update, Kind: state.IPAddress, ID: x.ID, Name: x.Address.String(),
 		Addr: place.Addr, VRF: place.VRF, Rule: "8",
 	}
 	if problem == "" {
-		s.RemoveTags, s.Why = []string{object.TagInvalid}, "its status is in order again"
+		s.RemoveTags, s.Why = []string{state.TagInvalid}, "its status is in order again"
 		delete(b.plan.Memory.Invalid, x.ID)
 	} else {
-		s.AddTags, s.Why = []string{object.TagInvalid}, problem
+		s.AddTags, s.Why = []string{state.TagInvalid}, problem
 		if !b.in.Memory.Invalid[x.ID] {
 			s.Journal = problem
 		}

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // Targets lists what the steps change: NetBox first, then servers by name.
@@ -29,7 +29,7 @@ func (p *Plan) Targets() []string {
 }
 
 // Count is how many steps on a target have an action.
-func (p *Plan) Count(target string, action object.Action) int {
+func (p *Plan) Count(target string, action state.Action) int {
 	n := 0
 	for i := range p.Steps {
 		if p.Steps[i].Target == target && p.Steps[i].Action == action {
@@ -43,7 +43,7 @@ func (p *Plan) Count(target string, action object.Action) int {
 func (p *Plan) Summary() string {
 	var parts []string
 	for _, target := range p.Targets() {
-		create, change, remove := p.Count(target, object.Create), p.Count(target, object.Update), p.Count(target, object.Delete)
+		create, change, remove := p.Count(target, state.Create), p.Count(target, state.Update), p.Count(target, state.Delete)
 		if target == NetBox {
 			parts = append(parts, fmt.Sprintf("%d to create, %d to change, %d to delete in NetBox", create, change, remove))
 		} else {
@@ -112,17 +112,17 @@ func (p *Plan) scopeTitle(scope netip.Prefix, vrf int64) string {
 }
 
 // kindTitle names a kind of object for people.
-func kindTitle(kind object.Kind) string {
+func kindTitle(kind state.Kind) string {
 	switch kind {
-	case object.IPAddress:
+	case state.IPAddress:
 		return "IP address"
-	case object.IPRange:
+	case state.IPRange:
 		return "IP range"
-	case object.IPPrefix:
+	case state.IPPrefix:
 		return "prefix"
-	case object.ConfigContext:
+	case state.ConfigContext:
 		return "config context"
-	case object.JournalEntry:
+	case state.JournalEntry:
 		return "journal entry"
 	case WindowsScope:
 		return "scope"

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -25,15 +25,15 @@ func (w *world) onServer(s *Step) error {
 	}
 	scope := m.scopes[s.Scope.Addr()]
 	switch {
-	case s.Kind == WindowsScope && s.Action == object.Create:
+	case s.Kind == WindowsScope && s.Action == state.Create:
 		return m.createScope(s)
 	case scope == nil || scope.Subnet != s.Scope:
 		return fmt.Errorf("404: no scope %s", s.Scope)
-	case s.Kind == WindowsScope && s.Action == object.Update:
+	case s.Kind == WindowsScope && s.Action == state.Update:
 		return scope.change(s)
 	case s.Kind == WindowsExclusion:
 		return scope.changeExclusion(s)
-	case s.Kind == WindowsReservation && s.Action == object.Create:
+	case s.Kind == WindowsReservation && s.Action == state.Create:
 		return scope.addReservation(s)
 	case s.Kind == WindowsReservation:
 		return m.changeReservation(s)
@@ -202,7 +202,7 @@ func (m *machine) changeReservation(step *Step) error {
 			return fmt.Errorf("%s is %v, not %v", c.Field, old, c.Old)
 		}
 	}
-	if step.Action == object.Delete {
+	if step.Action == state.Delete {
 		if len(step.Observed) == 0 {
 			return errors.New("a delete that rests on nothing")
 		}

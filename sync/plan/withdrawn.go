@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -73,7 +73,7 @@ func (b *builder) withdraw(u *unit) []Step {
 			continue
 		}
 		steps = append(steps, Step{
-			Phase: Push, Target: b.host(u.server), Action: object.Delete, Kind: WindowsReservation, Name: "reservation " + r.Addr.String(),
+			Phase: Push, Target: b.host(u.server), Action: state.Delete, Kind: WindowsReservation, Name: "reservation " + r.Addr.String(),
 			Scope: u.scope.Subnet, Addr: r.Addr, VRF: u.vrf, Rule: "5.2", Why: "somebody removed it from NetBox (push.delete_removed)",
 			Observed: []Change{{Field: "client_id", Old: string(r.ClientID)}},
 		})
@@ -84,7 +84,7 @@ func (b *builder) withdraw(u *unit) []Step {
 // rememberPushed keeps which reservations both sides have, for
 // push.delete_removed. What neither has is forgotten, so that somebody may make
 // it again on the server.
-func (b *builder) rememberPushed(u *unit, on *reserved, candidates []*object.Address) {
+func (b *builder) rememberPushed(u *unit, on *reserved, candidates []*state.Address) {
 	host := b.host(u.server)
 	wanted := make(map[netip.Addr]bool)
 	for _, x := range candidates {

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -20,7 +20,7 @@ import (
 // real ones would: refusing what they refuse, and only if what the step was
 // decided on still holds.
 type world struct {
-	nb      *object.State
+	nb      *state.State
 	servers map[string]*machine
 	memory  Memory
 	lastID  int64
@@ -58,17 +58,17 @@ var errTrouble = errors.New("500: internal server error")
 // newWorld is a NetBox after bootstrap and no server.
 func newWorld() *world {
 	w := &world{servers: make(map[string]*machine), lastID: 100, now: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)}
-	w.nb = &object.State{
+	w.nb = &state.State{
 		Version:  "4.7",
-		VRFs:     []object.VRF{{ID: 7, Name: "red", RD: "65000:7"}, {ID: 8, Name: "blue", RD: "65000:8"}},
+		VRFs:     []state.VRF{{ID: 7, Name: "red", RD: "65000:7"}, {ID: 8, Name: "blue", RD: "65000:8"}},
 		Statuses: []string{"active", "reserved", "deprecated", "dhcp", "old-dhcp", "old-reserved"},
-		Tags:     map[string]int64{object.TagScope: 1, object.TagData: 2, object.TagInvalid: 3},
-		Roles:    map[string]int64{object.RoleScope: 5},
-		Fields: map[object.Kind][]string{
-			object.IPAddress: {object.FieldClientID, object.FieldManaged, object.FieldLeaseHostname, object.FieldLeaseActive, object.FieldLeaseExpires},
-			object.IPRange: {object.FieldScopeName, object.FieldServer, object.FieldFailover, object.FieldRouter, object.FieldLeaseSeconds, object.FieldLeaseDisplay,
-				object.FieldScopeState, object.FieldExclusions, object.FieldOptions, object.FieldOtherSources},
-			object.IPPrefix: {object.FieldScopes},
+		Tags:     map[string]int64{state.TagScope: 1, state.TagData: 2, state.TagInvalid: 3},
+		Roles:    map[string]int64{state.RoleScope: 5},
+		Fields: map[state.Kind][]string{
+			state.IPAddress: {state.FieldClientID, state.FieldManaged, state.FieldLeaseHostname, state.FieldLeaseActive, state.FieldLeaseExpires},
+			state.IPRange: {state.FieldScopeName, state.FieldServer, state.FieldFailover, state.FieldRouter, state.FieldLeaseSeconds, state.FieldLeaseDisplay,
+				state.FieldScopeState, state.FieldExclusions, state.FieldOptions, state.FieldOtherSources},
+			state.IPPrefix: {state.FieldScopes},
 		},
 	}
 	w.addContext(codesContext, true, `{"windows_dhcp":{"option_codes":[{"code":6,"name":"DNS Servers","type":"IPAddressList","built_in":true}]}}`)
@@ -86,24 +86,24 @@ func (w *world) server(host string) *machine {
 }
 
 func (w *world) addContext(name string, active bool, data string) {
-	w.nb.Contexts = append(w.nb.Contexts, object.Context{ID: w.id(), Name: name, Active: active, Data: json.RawMessage(data)})
+	w.nb.Contexts = append(w.nb.Contexts, state.Context{ID: w.id(), Name: name, Active: active, Data: json.RawMessage(data)})
 }
 
-func (w *world) addPrefix(p string, vrf int64) *object.Prefix {
-	w.nb.Prefixes = append(w.nb.Prefixes, object.Prefix{ID: w.id(), Prefix: netip.MustParsePrefix(p), VRF: vrf, Status: "active"})
+func (w *world) addPrefix(p string, vrf int64) *state.Prefix {
+	w.nb.Prefixes = append(w.nb.Prefixes, state.Prefix{ID: w.id(), Prefix: netip.MustParsePrefix(p), VRF: vrf, Status: "active"})
 	return &w.nb.Prefixes[len(w.nb.Prefixes)-1]
 }
 
 // addAddress adds an address with the mask of its text.
-func (w *world) addAddress(x object.Address) int64 {
+func (w *world) addAddress(x state.Address) int64 {
 	x.ID = w.id()
 	w.nb.Addresses = append(w.nb.Addresses, x)
 	return x.ID
 }
 
-func (w *world) address(addr string) *object.Address { return w.addressIn(0, addr) }
+func (w *world) address(addr string) *state.Address { return w.addressIn(0, addr) }
 
-func (w *world) addressIn(vrf int64, addr string) *object.Address {
+func (w *world) addressIn(vrf int64, addr string) *state.Address {
 	for i := range w.nb.Addresses {
 		if x := &w.nb.Addresses[i]; x.VRF == vrf && x.Address.Addr() == netip.MustParseAddr(addr) {
 			return x
@@ -225,7 +225,7 @@ func (s *wscope) part(all bool) windhcp.Part {
 	return part
 }
 
-func (w *world) copyNetBox() *object.State {
+func (w *world) copyNetBox() *state.State {
 	nb := *w.nb
 	nb.Prefixes, nb.Ranges = slices.Clone(nb.Prefixes), slices.Clone(nb.Ranges)
 	nb.Addresses, nb.Contexts = slices.Clone(nb.Addresses), slices.Clone(nb.Contexts)
@@ -278,13 +278,13 @@ func (w *world) apply(p *Plan) error {
 
 func (w *world) onNetBox(s *Step) error {
 	switch s.Kind {
-	case object.IPAddress:
+	case state.IPAddress:
 		return w.changeAddress(s)
-	case object.IPRange:
+	case state.IPRange:
 		return w.changeRange(s)
-	case object.IPPrefix:
+	case state.IPPrefix:
 		return w.changePrefix(s)
-	case object.ConfigContext:
+	case state.ConfigContext:
 		return w.changeContext(s)
 	}
 	return fmt.Errorf("NetBox has no %s", s.Kind)
@@ -292,7 +292,7 @@ func (w *world) onNetBox(s *Step) error {
 
 // edit finds an object, checks what the step rests on and hands its fields out.
 func edit[T any](s *Step, list *[]T, id func(*T) int64, view func(*T) map[string]any) (*T, map[string]any, error) {
-	if s.Action == object.Create {
+	if s.Action == state.Create {
 		if s.ID != 0 || len(s.Observed) > 0 {
 			return nil, nil, errors.New("a create with an id or something observed")
 		}
@@ -309,7 +309,7 @@ func edit[T any](s *Step, list *[]T, id func(*T) int64, view func(*T) map[string
 				return nil, nil, fmt.Errorf("%s is %v, not %v", c.Field, have, c.Old)
 			}
 		}
-		if s.Action == object.Delete {
+		if s.Action == state.Delete {
 			*list = slices.Delete(*list, i, i+1)
 		}
 		return x, fields, nil
@@ -319,7 +319,7 @@ func edit[T any](s *Step, list *[]T, id func(*T) int64, view func(*T) map[string
 
 var dnsNameFits = regexp.MustCompile(`^([0-9A-Za-z_-]+|\*)(\.[0-9A-Za-z_-]+)*\.?$`)
 
-func addressView(x *object.Address) map[string]any {
+func addressView(x *state.Address) map[string]any {
 	v := map[string]any{
 		"address": x.Address.String(), "vrf": number(x.VRF), "tenant": number(x.Tenant), "status": x.Status, "dns_name": x.DNSName, "description": x.Description,
 		"custom_fields.dhcp_client_id": orNull(x.ClientID), "custom_fields.dhcp_managed": orNull(string(x.Managed)), "custom_fields.dhcp_lease_hostname": orNull(x.LeaseHostname),
@@ -349,21 +349,21 @@ func number(n int64) any {
 }
 
 func (w *world) changeAddress(s *Step) error {
-	x, _, err := edit(s, &w.nb.Addresses, func(x *object.Address) int64 { return x.ID }, addressView)
-	if err != nil || s.Action == object.Delete {
+	x, _, err := edit(s, &w.nb.Addresses, func(x *state.Address) int64 { return x.ID }, addressView)
+	if err != nil || s.Action == state.Delete {
 		return err
 	}
 	if err := w.setAddress(x, s); err != nil {
 		return err
 	}
 	for _, tag := range slices.Concat(s.AddTags, s.RemoveTags) {
-		if tag != object.TagInvalid || w.nb.Tags[tag] == 0 {
+		if tag != state.TagInvalid || w.nb.Tags[tag] == 0 {
 			return fmt.Errorf("tag %s is not the mirror's, or not there", tag)
 		}
 	}
 	x.Tags = slices.DeleteFunc(slices.Concat(x.Tags, s.AddTags), func(t string) bool { return slices.Contains(s.RemoveTags, t) })
 	slices.Sort(x.Tags)
-	if s.Action != object.Create {
+	if s.Action != state.Create {
 		return nil
 	}
 	for _, r := range w.nb.Ranges {
@@ -375,17 +375,17 @@ func (w *world) changeAddress(s *Step) error {
 	return nil
 }
 
-func (w *world) setAddress(x *object.Address, s *Step) error {
+func (w *world) setAddress(x *state.Address, s *Step) error {
 	for _, c := range s.Changes {
 		str, _ := c.New.(string)
 		switch field := c.Field; {
-		case strings.HasPrefix(field, "custom_fields.") && !w.nb.HasField(object.IPAddress, strings.TrimPrefix(field, "custom_fields.")):
+		case strings.HasPrefix(field, "custom_fields.") && !w.nb.HasField(state.IPAddress, strings.TrimPrefix(field, "custom_fields.")):
 			return fmt.Errorf("400: no custom field %s", field)
-		case field == "address" && s.Action == object.Create:
+		case field == "address" && s.Action == state.Create:
 			x.Address = netip.MustParsePrefix(str)
-		case field == "vrf" && s.Action == object.Create:
+		case field == "vrf" && s.Action == state.Create:
 			x.VRF, _ = c.New.(int64)
-		case field == "tenant" && s.Action == object.Create:
+		case field == "tenant" && s.Action == state.Create:
 			x.Tenant, _ = c.New.(int64)
 		case field == "status" && slices.Contains(w.nb.Statuses, str):
 			x.Status = str
@@ -394,7 +394,7 @@ func (w *world) setAddress(x *object.Address, s *Step) error {
 		case field == "custom_fields.dhcp_client_id" && str != "":
 			x.ClientID = str
 		case field == "custom_fields.dhcp_managed" && str != "":
-			x.Managed = object.Managed(str)
+			x.Managed = state.Managed(str)
 		case field == "custom_fields.dhcp_lease_hostname":
 			x.LeaseHostname = str
 		case field == "custom_fields.dhcp_lease_active":
@@ -409,7 +409,7 @@ func (w *world) setAddress(x *object.Address, s *Step) error {
 	return nil
 }
 
-func rangeView(r *object.Range) map[string]any {
+func rangeView(r *state.Range) map[string]any {
 	return map[string]any{
 		"start_address": fmt.Sprintf("%s/%d", r.Start, r.Bits), "end_address": fmt.Sprintf("%s/%d", r.End, r.Bits), "description": r.Description,
 		"custom_fields.dhcp_scope_name": orNull(r.ScopeName), "custom_fields.dhcp_server": orNull(r.Server), "custom_fields.dhcp_failover": orNull(r.Failover),
@@ -427,16 +427,16 @@ func jsonOrNull(raw json.RawMessage) any {
 }
 
 func (w *world) changeRange(s *Step) error {
-	r, _, err := edit(s, &w.nb.Ranges, func(r *object.Range) int64 { return r.ID }, rangeView)
-	if err != nil || s.Action == object.Delete {
+	r, _, err := edit(s, &w.nb.Ranges, func(r *state.Range) int64 { return r.ID }, rangeView)
+	if err != nil || s.Action == state.Delete {
 		return err
 	}
-	if s.Action == object.Create {
+	if s.Action == state.Create {
 		r.ID = w.id()
 	}
 	setRange(r, s.Changes)
 	for _, tag := range s.AddTags {
-		if tag != object.TagScope {
+		if tag != state.TagScope {
 			return fmt.Errorf("tag %s is not the mirror's", tag)
 		}
 		r.Tags = append(r.Tags, tag)
@@ -449,13 +449,13 @@ func (w *world) changeRange(s *Step) error {
 			return fmt.Errorf("400: defined addresses overlap with range %s-%s", o.Start, o.End)
 		}
 	}
-	if s.Action == object.Create {
+	if s.Action == state.Create {
 		w.nb.Ranges = append(w.nb.Ranges, *r)
 	}
 	return nil
 }
 
-func setRange(r *object.Range, changes []Change) {
+func setRange(r *state.Range, changes []Change) {
 	for _, c := range changes {
 		str, _ := c.New.(string)
 		raw, _ := c.New.(json.RawMessage)
@@ -468,7 +468,7 @@ func setRange(r *object.Range, changes []Change) {
 		case "vrf":
 			r.VRF, _ = c.New.(int64)
 		case "role":
-			r.Role = object.RoleScope
+			r.Role = state.RoleScope
 		case "status":
 			r.Status = str
 		case "description":
@@ -500,13 +500,13 @@ func setRange(r *object.Range, changes []Change) {
 }
 
 func (w *world) changePrefix(s *Step) error {
-	p, _, err := edit(s, &w.nb.Prefixes, func(p *object.Prefix) int64 { return p.ID }, func(p *object.Prefix) map[string]any {
+	p, _, err := edit(s, &w.nb.Prefixes, func(p *state.Prefix) int64 { return p.ID }, func(p *state.Prefix) map[string]any {
 		return map[string]any{"custom_fields.dhcp_scopes": orNull(p.Scopes)}
 	})
 	if err != nil {
 		return err
 	}
-	if s.Action == object.Delete {
+	if s.Action == state.Delete {
 		return errors.New("a prefix is never deleted")
 	}
 	for _, c := range s.Changes {
@@ -524,7 +524,7 @@ func (w *world) changePrefix(s *Step) error {
 			return fmt.Errorf("%s is not the mirror's", c.Field)
 		}
 	}
-	if s.Action == object.Create {
+	if s.Action == state.Create {
 		p.ID = w.id()
 		w.nb.Prefixes = append(w.nb.Prefixes, *p)
 	}
@@ -532,13 +532,13 @@ func (w *world) changePrefix(s *Step) error {
 }
 
 func (w *world) changeContext(s *Step) error {
-	c, _, err := edit(s, &w.nb.Contexts, func(c *object.Context) int64 { return c.ID }, func(c *object.Context) map[string]any {
+	c, _, err := edit(s, &w.nb.Contexts, func(c *state.Context) int64 { return c.ID }, func(c *state.Context) map[string]any {
 		return map[string]any{"data": c.Data}
 	})
 	switch {
 	case err != nil:
 		return err
-	case s.Action == object.Delete:
+	case s.Action == state.Delete:
 		return errors.New("a context is never deleted")
 	}
 	for _, x := range s.Changes {
@@ -551,7 +551,7 @@ func (w *world) changeContext(s *Step) error {
 			c.Data = x.New.(json.RawMessage)
 		}
 	}
-	if s.Action == object.Create {
+	if s.Action == state.Create {
 		c.ID = w.id()
 		w.nb.Contexts = append(w.nb.Contexts, *c)
 	}

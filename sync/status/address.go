@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/object"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // host is everything that is known of one address, in one VRF or all.
@@ -174,7 +174,7 @@ func left(run *mirror.Run) *plan.Plan {
 	p.Steps = nil
 	for i := range run.Plan.Steps {
 		switch run.Report.Results[i].Outcome {
-		case object.Done, object.Unchanged:
+		case state.Done, state.Unchanged:
 		default:
 			p.Steps = append(p.Steps, run.Plan.Steps[i])
 		}

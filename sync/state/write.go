@@ -1,4 +1,4 @@
-package object
+package state
 
 import "net/netip"
 

@@ -1,7 +1,7 @@
-// Package object holds NetBox objects as plain values, the way the mirror of
+// Package state holds NetBox objects as plain values, the way the mirror of
 // Windows DHCP servers sees them. It must not do any I/O and takes no
 // decision; package netbox reads and writes what is described here.
-package object
+package state
 
 import (
 	"encoding/json"
