@@ -47,7 +47,7 @@ func (a *app) check(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	findings := client.Check(ctx, requirements(file.NetBox))
+	findings := netbox.Check(ctx, client, requirements(file.NetBox))
 	return a.printFindings(client.URL(), findings)
 }
 
@@ -121,7 +121,11 @@ func (a *app) bootstrap(ctx context.Context, yes bool) error {
 		return err
 	}
 	defer client.Close()
-	plan, err := client.PlanBootstrap(ctx, requirements(file.NetBox))
+	log, err := a.logger()
+	if err != nil {
+		return err
+	}
+	plan, err := netbox.PlanBootstrap(ctx, client, requirements(file.NetBox))
 	if err != nil {
 		return err
 	}
@@ -137,7 +141,7 @@ func (a *app) bootstrap(ctx context.Context, yes bool) error {
 		fmt.Fprintln(a.stdout, "Nothing was done. Run again with --yes to carry this out.")
 		return nil
 	}
-	if err := client.ApplyBootstrap(ctx, plan); err != nil {
+	if err := netbox.ApplyBootstrap(ctx, client, plan, log); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "%s: done\n", client.URL())

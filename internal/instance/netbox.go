@@ -24,8 +24,12 @@ func Client(s settings.NetBox, log logrus.FieldLogger) (*netbox.Client, error) {
 			return token.Reveal(), err
 		},
 		Timeout: s.Timeout,
-		Fields:  netbox.Fields{MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname},
 	}, log)
+}
+
+// recordFields are the custom fields that hold lease records.
+func recordFields(s settings.NetBox) netbox.Fields {
+	return netbox.Fields{MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname}
 }
 
 // followNetBox starts to keep the picture fresh and to tell NetBox about
@@ -39,11 +43,13 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 	follower := netbox.NewFollower(client, i.followConfig(diskCopy(i.Settings)))
 	i.running.Go(func() { _ = follower.Run(ctx) }) // returns only why ctx ended
 	writer := writeback.New(writeback.Config{
-		Unsynced:      i.Engine.Unsynced,
-		Synced:        i.Engine.Synced,
-		UnsyncedC:     i.Engine.UnsyncedC(),
-		Snapshot:      i.Snapshot,
-		Write:         client.WriteRecords,
+		Unsynced:  i.Engine.Unsynced,
+		Synced:    i.Engine.Synced,
+		UnsyncedC: i.Engine.UnsyncedC(),
+		Snapshot:  i.Snapshot,
+		Write: func(ctx context.Context, changes []netbox.RecordChange) []netbox.RecordResult {
+			return netbox.WriteRecords(ctx, client, recordFields(i.Settings), changes)
+		},
 		BindInterface: i.Settings.Clients.BindInterface,
 		Log:           i.Log,
 	})
@@ -55,10 +61,12 @@ func (i *Instance) followConfig(disk string) netbox.FollowConfig {
 	s := i.Settings
 	return netbox.FollowConfig{
 		Interval:   s.Poll.Interval,
+		Fields:     recordFields(s),
 		ContextKey: s.ContextKey,
 		GateFields: []string{s.PXE.RedeployField, s.PXE.ConfirmField},
 		Options:    options(s),
 		DiskPath:   disk,
+		Log:        i.Log,
 		OnSnapshot: i.publish,
 		OnConfirm:  func(at time.Time, skew time.Duration) { i.Engine.Confirm(at, skew) },
 	}

@@ -5,11 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
-	api "github.com/netbox-community/go-netbox/v4"
+	"github.com/sirupsen/logrus"
 )
 
 // BootstrapPlan is what has to be made in a NetBox before it can be used. It
@@ -50,9 +49,9 @@ func (p BootstrapPlan) String() string {
 // PlanBootstrap compares a NetBox with need and lists what is missing of tags
 // and custom fields. It changes nothing. The token must be allowed to view
 // both.
-func (c *Client) PlanBootstrap(ctx context.Context, need Requirements) (BootstrapPlan, error) {
+func PlanBootstrap(ctx context.Context, c *Client, need Requirements) (BootstrapPlan, error) {
 	var plan BootstrapPlan
-	list, err := c.tagList(ctx)
+	list, err := tagList(ctx, c)
 	if err != nil {
 		return plan, fmt.Errorf("plan bootstrap: %w", err)
 	}
@@ -60,7 +59,7 @@ func (c *Client) PlanBootstrap(ctx context.Context, need Requirements) (Bootstra
 		plan.needTag(list, name)
 	}
 	for _, field := range need.Fields {
-		info, err := c.fieldNamed(ctx, field.Name)
+		info, err := fieldNamed(ctx, c, field.Name)
 		if err != nil {
 			return plan, fmt.Errorf("plan bootstrap: %w", err)
 		}
@@ -73,17 +72,16 @@ func (p *BootstrapPlan) needTag(list []tagInfo, name string) {
 	i := slices.IndexFunc(list, func(t tagInfo) bool { return t.fits(name) })
 	if i < 0 {
 		p.Steps = append(p.Steps, BootstrapStep{
-			Text: "create tag " + name, table: tags, body: api.NewTagRequest(name, slug(name)),
+			Text: "create tag " + name, table: tags, body: TagBody(name, slug(name)),
 			exists: func(ctx context.Context, c *Client) (bool, error) {
-				list, err := c.tagList(ctx)
+				list, err := tagList(ctx, c)
 				return slices.ContainsFunc(list, func(t tagInfo) bool { return t.fits(name) }), err
 			},
 		})
 		return
 	}
 	if tag := list[i]; !tag.usable() {
-		body := api.NewPatchedTagRequest()
-		body.SetObjectTypes(append(slices.Clone(tag.ObjectTypes), addresses.model()))
+		body := TagTypesBody(append(slices.Clone(tag.ObjectTypes), addresses.model()))
 		p.Steps = append(p.Steps, BootstrapStep{Text: "allow tag " + tag.Name + " on IP addresses", table: tags, id: tag.ID, body: body})
 	}
 }
@@ -93,9 +91,9 @@ func (p *BootstrapPlan) needField(info *fieldInfo, need FieldNeed) {
 	case info == nil:
 		p.Steps = append(p.Steps, BootstrapStep{
 			Text:  fmt.Sprintf("create custom field %s (%s) on %s", need.Name, need.Types[0], need.ObjectType),
-			table: customFields, body: fieldRequest(need),
+			table: customFields, body: fieldBody(need),
 			exists: func(ctx context.Context, c *Client) (bool, error) {
-				info, err := c.fieldNamed(ctx, need.Name)
+				info, err := fieldNamed(ctx, c, need.Name)
 				return info != nil, err
 			},
 		})
@@ -103,37 +101,19 @@ func (p *BootstrapPlan) needField(info *fieldInfo, need FieldNeed) {
 		fix := cmp.Or(need.conflict, "a field's type cannot be changed: delete the field, or set the name of another one in netbox.fields")
 		p.Conflicts = append(p.Conflicts, Finding{Failure, "custom field " + need.Name, unusableType(string(info.Type)), fix})
 	case !slices.Contains(info.ObjectTypes, need.ObjectType):
-		body := api.NewPatchedWritableCustomFieldRequest()
-		body.SetObjectTypes(append(slices.Clone(info.ObjectTypes), need.ObjectType))
+		body := FieldTypesBody(append(slices.Clone(info.ObjectTypes), need.ObjectType))
 		p.Steps = append(p.Steps, BootstrapStep{Text: "put custom field " + need.Name + " on " + need.ObjectType, table: customFields, id: info.ID, body: body})
 	}
 }
 
-// fieldRequest defines a custom field. It has no default, which would rewrite
-// every address, and stays editable in the web pages: an operator ends a
-// binding by emptying its record (S-5).
-func fieldRequest(need FieldNeed) *api.WritableCustomFieldRequest {
-	r := api.NewWritableCustomFieldRequest([]string{need.ObjectType}, need.Name)
-	r.SetType(api.PatchedWritableCustomFieldRequestType(need.Types[0]))
-	r.SetLabel(need.Label)
-	r.SetDescription(need.Description)
-	r.SetFilterLogic(api.PATCHEDWRITABLECUSTOMFIELDREQUESTFILTERLOGIC_EXACT)
-	if need.loose {
-		r.SetFilterLogic(api.PATCHEDWRITABLECUSTOMFIELDREQUESTFILTERLOGIC_LOOSE)
-	}
-	if need.group != "" {
-		r.SetGroupName(need.group)
-	}
-	if need.weight != 0 {
-		r.SetWeight(int32(need.weight)) //nolint:gosec // a small constant
-	}
-	if need.search != nil {
-		r.SetSearchWeight(int32(*need.search)) //nolint:gosec // a small constant
-	}
+// fieldBody defines a custom field.
+func fieldBody(need FieldNeed) any {
+	f := Field{Name: need.Name, Type: need.Types[0], ObjectType: need.ObjectType, Label: need.Label, Description: need.Description,
+		Group: need.group, Weight: need.weight, SearchWeight: need.search, Loose: need.loose}
 	if need.choices != nil {
-		r.SetChoiceSet(api.BriefCustomFieldChoiceSetRequestAsCustomFieldRequestChoiceSet(api.NewBriefCustomFieldChoiceSetRequest(provenanceSet)))
+		f.ChoiceSet = provenanceSet
 	}
-	return r
+	return f.Body()
 }
 
 // slug makes a tag's slug as NetBox's web pages do.
@@ -149,12 +129,12 @@ func slug(name string) string {
 
 // ApplyBootstrap carries plan out, step by step. Steps that somebody else did
 // meanwhile are passed over. After an error, plan again.
-func (c *Client) ApplyBootstrap(ctx context.Context, plan BootstrapPlan) error {
+func ApplyBootstrap(ctx context.Context, c *Client, plan BootstrapPlan, log logrus.FieldLogger) error {
 	for _, step := range plan.Steps {
-		if err := c.applyStep(ctx, step); err != nil {
+		if err := applyStep(ctx, c, step); err != nil {
 			return fmt.Errorf("bootstrap: %s: %w", step.Text, err)
 		}
-		c.log.WithField("step", step.Text).Info("prepared NetBox")
+		log.WithField("step", step.Text).Info("prepared NetBox")
 	}
 	if len(plan.Conflicts) > 0 {
 		return errors.New("bootstrap: " + plan.Conflicts[0].String())
@@ -162,12 +142,11 @@ func (c *Client) ApplyBootstrap(ctx context.Context, plan BootstrapPlan) error {
 	return nil
 }
 
-func (c *Client) applyStep(ctx context.Context, step BootstrapStep) error {
+func applyStep(ctx context.Context, c *Client, step BootstrapStep) error {
 	if step.id != 0 {
-		_, err := c.once(ctx, http.MethodPatch, step.table, number(step.id)+"/", nil, step.body, nil)
-		return err
+		return c.Update(ctx, step.table, step.id, step.body)
 	}
-	_, err := c.once(ctx, http.MethodPost, step.table, "", nil, step.body, nil)
+	err := c.CreateOne(ctx, step.table, step.body)
 	if err == nil {
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -14,7 +13,7 @@ import (
 
 // Check compares a NetBox with what is needed and says what is missing, and
 // how to put it right. It changes nothing. No findings: all is well.
-func (c *Client) Check(ctx context.Context, need Requirements) []Finding {
+func Check(ctx context.Context, c *Client, need Requirements) []Finding {
 	k := &checker{client: c, need: need}
 	if k.reach(ctx) {
 		k.clock()
@@ -60,7 +59,7 @@ func (k *checker) failed(object string, err error) bool {
 // version.
 func (k *checker) reach(ctx context.Context) bool {
 	object := "NetBox " + k.client.URL()
-	if err := k.client.readStatus(ctx); k.failed(object, err) {
+	if err := k.client.Reach(ctx); k.failed(object, err) {
 		return false
 	}
 	version, err := k.client.Version(ctx)
@@ -70,11 +69,11 @@ func (k *checker) reach(ctx context.Context) bool {
 	if !newest().AtLeast(version.Major, version.Minor) {
 		k.add(Notice, object, fmt.Sprintf("version %s is newer than %s, the newest this program was tried with", version, newest()), "")
 	}
-	if u := k.client.base; u.Scheme == "http" && !loopback(u.Hostname()) {
+	if u, err := url.Parse(k.client.URL()); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
 		k.add(Warning, object, "the token travels in clear text", "use https in netbox.url")
 	}
 	// The status page may be open to everybody; the token is tried on a list.
-	_, err = k.client.page(ctx, addresses, url.Values{"limit": {"1"}, "fields": {"id"}})
+	_, err = k.client.FirstPage(ctx, addresses, url.Values{"limit": {"1"}, "fields": {"id"}})
 	if kind := kindOf(err); kind == BadToken {
 		k.failed("API token", err)
 		return false
@@ -98,10 +97,10 @@ func loopback(host string) bool {
 func (k *checker) views(ctx context.Context) {
 	k.forbidden = make(map[endpoint]bool)
 	for _, e := range append(smallTables(), followedTables()...) {
-		_, err := k.client.page(ctx, e, with(heads(e), "limit", "1"))
+		_, err := k.client.FirstPage(ctx, e, with(heads(e), "limit", "1"))
 		k.forbidden[e] = k.failed(string(e), err)
 	}
-	_, err := k.client.page(ctx, objectChanges, url.Values{"limit": {"1"}, "fields": {"id"}})
+	_, err := k.client.FirstPage(ctx, objectChanges, url.Values{"limit": {"1"}, "fields": {"id"}})
 	if kindOf(err) == Forbidden {
 		k.add(Warning, string(objectChanges), "deletions cannot be asked for and are found late, by comparing lists",
 			"give the token's user the object permission view on "+objectChanges.model())
@@ -116,11 +115,11 @@ func (k *checker) write(ctx context.Context) {
 	if !k.need.Write {
 		return
 	}
-	methods, err := k.client.mayWrite(ctx, addresses)
+	_, change, err := k.client.Rights(ctx, addresses)
 	if k.failed("write-back of leases", err) {
 		return
 	}
-	if _, ok := methods[http.MethodPut]; !ok {
+	if !change {
 		k.add(Failure, "write-back of leases", "the token may not change IP addresses: leases are given, but not shown in NetBox",
 			"give the token's user the object permission change on "+addresses.model()+", and set the token write enabled")
 	}
@@ -129,27 +128,10 @@ func (k *checker) write(ctx context.Context) {
 // expiresSoon is when an expiring token is mentioned.
 const expiresSoon = 30 * 24 * time.Hour
 
-// token looks at the token itself, where the token may see it. Only tokens of
-// the second generation have a part that may be named in a query.
+// token looks at the token itself, where the token may see it.
 func (k *checker) token(ctx context.Context) {
-	authorization, err := k.client.authorization()
-	key, secret, ok := strings.Cut(strings.TrimPrefix(authorization, "Bearer nbt_"), ".")
-	if err != nil || !ok || secret == "" {
-		return
-	}
-	page, err := k.client.page(ctx, tokens, url.Values{"key": {key}, "fields": {"id,key,expires"}, "limit": {"1"}})
-	if err != nil || len(page.Results) == 0 {
-		return // most tokens may not look at tokens
-	}
-	var token struct {
-		Key     string `json:"key"`
-		Expires moment `json:"expires"`
-	}
-	if json.Unmarshal(page.Results[0], &token) != nil || token.Key != key || token.Expires.IsZero() {
-		return
-	}
-	if time.Until(token.Expires.Time) < expiresSoon {
-		k.add(Warning, "API token", "it expires on "+token.Expires.Format(time.RFC3339), "set a later expiry, or make a new token in time")
+	if expires, ok := k.client.TokenExpiry(ctx); ok && time.Until(expires) < expiresSoon {
+		k.add(Warning, "API token", "it expires on "+expires.Format(time.RFC3339), "set a later expiry, or make a new token in time")
 	}
 }
 
@@ -158,8 +140,12 @@ func (k *checker) vrf(ctx context.Context) {
 		return
 	}
 	object, found := "VRF "+k.need.VRF, 0
-	err := k.client.each(ctx, vrfs, selection(vrfs), func(raw json.RawMessage) (int64, error) {
-		var row vrfRow
+	err := k.client.each(ctx, vrfs, url.Values{"fields": {"id,name,rd"}}, func(raw json.RawMessage) (int64, error) {
+		var row struct {
+			rowHead
+			Name string `json:"name"`
+			RD   string `json:"rd"`
+		}
 		if json.Unmarshal(raw, &row) == nil && (row.Name == k.need.VRF || row.RD == k.need.VRF) {
 			found++
 		}
@@ -176,7 +162,7 @@ func (k *checker) vrf(ctx context.Context) {
 
 // pages mentions a MAX_PAGE_SIZE that makes reading slow.
 func (k *checker) pages() {
-	if limit := k.client.pageLimit.Load(); limit != 0 && limit < 250 {
+	if limit := k.client.PageLimit(); limit != 0 && limit < 250 {
 		k.add(Notice, "NetBox "+k.client.URL(), fmt.Sprintf("lists come in pages of %d rows, so reading takes many requests", limit), "raise MAX_PAGE_SIZE")
 	}
 }

@@ -13,18 +13,17 @@ type fieldInfo struct {
 	rowHead
 	Name        string   `json:"name"`
 	Type        choice   `json:"type"`
-	Status      choice   `json:"status"` // from 4.7
 	ObjectTypes []string `json:"object_types"`
 	ChoiceSet   ref      `json:"choice_set"`
 }
 
 // fieldNamed reads a definition; nil for a field that does not exist.
-func (c *Client) fieldNamed(ctx context.Context, name string) (*fieldInfo, error) {
-	page, err := c.page(ctx, customFields, url.Values{"name": {name}, "fields": {"id,name,type,object_types,choice_set"}})
+func fieldNamed(ctx context.Context, c *Client, name string) (*fieldInfo, error) {
+	page, err := c.FirstPage(ctx, customFields, url.Values{"name": {name}, "fields": {"id,name,type,object_types,choice_set"}})
 	if err != nil {
 		return nil, err
 	}
-	for _, raw := range page.Results {
+	for _, raw := range page {
 		var info fieldInfo
 		if json.Unmarshal(raw, &info) == nil && info.Name == name {
 			return &info, nil
@@ -35,7 +34,7 @@ func (c *Client) fieldNamed(ctx context.Context, name string) (*fieldInfo, error
 
 func (k *checker) field(ctx context.Context, need FieldNeed) {
 	object := "custom field " + need.Name
-	info, err := k.client.fieldNamed(ctx, need.Name)
+	info, err := fieldNamed(ctx, k.client, need.Name)
 	if kindOf(err) == Forbidden {
 		k.fieldInUse(ctx, need)
 		return
@@ -62,13 +61,15 @@ func unusableType(kind string) string {
 // need not be allowed to see.
 func (k *checker) fieldInUse(ctx context.Context, need FieldNeed) {
 	object := "custom field " + need.Name
-	page, err := k.client.page(ctx, addresses, url.Values{"fields": {"id,custom_fields"}, "limit": {"1"}})
-	if err != nil || len(page.Results) == 0 || need.ObjectType != addresses.model() {
+	page, err := k.client.FirstPage(ctx, addresses, url.Values{"fields": {"id,custom_fields"}, "limit": {"1"}})
+	if err != nil || len(page) == 0 || need.ObjectType != addresses.model() {
 		k.add(Notice, object, "it cannot be checked: the token may not see custom fields", "allow view on "+customFields.model()+" to have it checked")
 		return
 	}
-	var row addressRow
-	if json.Unmarshal(page.Results[0], &row) != nil {
+	var row struct {
+		CustomFields map[string]json.RawMessage `json:"custom_fields"`
+	}
+	if json.Unmarshal(page[0], &row) != nil {
 		return
 	}
 	if _, ok := row.CustomFields[need.Name]; !ok {
@@ -92,7 +93,7 @@ func (t tagInfo) usable() bool {
 	return len(t.ObjectTypes) == 0 || slices.Contains(t.ObjectTypes, addresses.model())
 }
 
-func (c *Client) tagList(ctx context.Context) ([]tagInfo, error) {
+func tagList(ctx context.Context, c *Client) ([]tagInfo, error) {
 	var list []tagInfo
 	err := c.each(ctx, tags, url.Values{"fields": {"id,name,slug,object_types"}}, func(raw json.RawMessage) (int64, error) {
 		var tag tagInfo
@@ -108,7 +109,7 @@ func (k *checker) tags(ctx context.Context) {
 	if len(k.need.Tags) == 0 || k.forbidden[tags] {
 		return
 	}
-	list, err := k.client.tagList(ctx)
+	list, err := tagList(ctx, k.client)
 	if k.failed("tags", err) {
 		return
 	}

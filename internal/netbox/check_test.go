@@ -31,7 +31,7 @@ func TestAPreparedNetBoxHasNoFindings(t *testing.T) {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
 			s, _ := serve(t, v)
-			for _, f := range connect(t, s.URL(), s.TokenV1(), silent()).Check(t.Context(), needs()) {
+			for _, f := range Check(t.Context(), connect(t, s.URL(), s.TokenV1(), silent()), needs()) {
 				t.Errorf("unexpected: %s", f)
 			}
 			if n := len(s.Writes()); n != 0 {
@@ -140,7 +140,7 @@ func TestACheckNamesWhatIsMissing(t *testing.T) {
 			s, seeded := serve(t, netboxtest.V47)
 			s.Permit(token, full()...)
 			tt.spoil(scene{t, s, seeded})
-			findings := connect(t, s.URL(), token, silent()).Check(t.Context(), needs())
+			findings := Check(t.Context(), connect(t, s.URL(), token, silent()), needs())
 			var text strings.Builder
 			for i := range findings {
 				findings[i].Object = strings.ReplaceAll(findings[i].Object, s.URL(), "URL")
@@ -176,7 +176,7 @@ func TestATokenThatExpiresSoonIsMentioned(t *testing.T) {
 		fmt.Fprintf(w, `{"count":1,"next":null,"results":[{"id":1,"key":%q,"expires":%q}]}`, r.URL.Query().Get("key"), expires)
 	}))
 	t.Cleanup(front.Close)
-	findings := connect(t, front.URL, secretToken, silent()).Check(t.Context(), needs())
+	findings := Check(t.Context(), connect(t, front.URL, secretToken, silent()), needs())
 	if len(findings) != 1 || findings[0].Severity != Warning || !strings.Contains(findings[0].Problem, expires) {
 		t.Errorf("findings: %v", findings)
 	}
@@ -192,7 +192,7 @@ func TestBootstrapMakesANetBoxUsableAndThenHasNothingToDo(t *testing.T) {
 			need.VRF, need.Tags = "", []string{"DHCP", "Gateway"}
 			s.Add(t, "extras/tags", map[string]any{"name": "Gateway", "slug": "gateway", "object_types": []any{"ipam.prefix"}})
 			s.Add(t, "extras/custom-fields", map[string]any{"name": "pydhcp_mac", "type": "text", "object_types": []any{"ipam.prefix"}})
-			plan, err := c.PlanBootstrap(t.Context(), need)
+			plan, err := PlanBootstrap(t.Context(), c, need)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -208,17 +208,17 @@ create custom field pydhcp_hostname (text) on ipam.ipaddress
 			if n := len(s.Writes()); n != 0 {
 				t.Errorf("planning wrote %d times", n)
 			}
-			if err := c.ApplyBootstrap(t.Context(), plan); err != nil {
+			if err := ApplyBootstrap(t.Context(), c, plan, silent()); err != nil {
 				t.Fatal(err)
 			}
-			for _, f := range c.Check(t.Context(), need) {
+			for _, f := range Check(t.Context(), c, need) {
 				t.Errorf("after the bootstrap: %s", f)
 			}
 			// The same plan again, as if two did it at once, and a new one.
-			if err := c.ApplyBootstrap(t.Context(), plan); err != nil {
+			if err := ApplyBootstrap(t.Context(), c, plan, silent()); err != nil {
 				t.Errorf("applied twice: %v", err)
 			}
-			again, err := c.PlanBootstrap(t.Context(), need)
+			again, err := PlanBootstrap(t.Context(), c, need)
 			if err != nil || !again.Empty() {
 				t.Errorf("still to do: %s%v", again, err)
 			}
@@ -233,14 +233,14 @@ func TestAFieldOfTheWrongTypeIsAConflictForPeople(t *testing.T) {
 	s := netboxtest.New(t, netboxtest.Config{})
 	c := connect(t, s.URL(), s.TokenV2(), silent())
 	s.Add(t, "extras/custom-fields", map[string]any{"name": "pydhcp_expire", "type": "date", "object_types": []any{"ipam.ipaddress"}})
-	plan, err := c.PlanBootstrap(t.Context(), Requirements{Fields: testFields().Needs()})
+	plan, err := PlanBootstrap(t.Context(), c, Requirements{Fields: testFields().Needs()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(plan.Conflicts) != 1 || len(plan.Steps) != 2 || plan.Empty() {
 		t.Fatalf("plan:\n%s", plan)
 	}
-	if err := c.ApplyBootstrap(t.Context(), plan); err == nil || !strings.Contains(err.Error(), "date without time") {
+	if err := ApplyBootstrap(t.Context(), c, plan, silent()); err == nil || !strings.Contains(err.Error(), "date without time") {
 		t.Errorf("got %v, want the conflict named", err)
 	}
 	if n := s.Count("extras/custom-fields"); n != 3 {
@@ -253,11 +253,11 @@ func TestABootstrapWithoutPermissionSaysWhichIsMissing(t *testing.T) {
 	const token = "limited000000000000000000000000000000000"
 	s.Permit(token, netboxtest.Grant{Object: "extras.tag", Actions: []string{"view"}}, netboxtest.Grant{Object: "extras.customfield", Actions: []string{"view"}})
 	c := connect(t, s.URL(), token, silent())
-	plan, err := c.PlanBootstrap(t.Context(), Requirements{Tags: []string{"DHCP"}})
+	plan, err := PlanBootstrap(t.Context(), c, Requirements{Tags: []string{"DHCP"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.ApplyBootstrap(t.Context(), plan); err == nil || !strings.Contains(err.Error(), "add on extras.tag") {
+	if err := ApplyBootstrap(t.Context(), c, plan, silent()); err == nil || !strings.Contains(err.Error(), "add on extras.tag") {
 		t.Errorf("got %v, want the missing permission named", err)
 	}
 }

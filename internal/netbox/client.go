@@ -7,6 +7,7 @@
 package netbox
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -31,6 +32,8 @@ const (
 	readsInFlight  = 3
 	maxBody        = 64 << 20 // bytes of one answer after decompression
 	readTries      = 5
+
+	defaultFirstRetry = 500 * time.Millisecond
 )
 
 // Config says which NetBox to talk to, and as whom.
@@ -47,24 +50,9 @@ type Config struct {
 	// CAFile names a PEM file of certificates to trust besides the system's;
 	// empty: the system's only.
 	CAFile string
-	// Fields names the custom fields of IP addresses that hold the record.
-	Fields Fields
-}
-
-// Fields are names of custom fields on IP addresses. An empty name is neither
-// read nor written.
-type Fields struct {
-	MAC, Expire, Hostname string
-}
-
-func (f Fields) names() []string {
-	var names []string
-	for _, name := range []string{f.MAC, f.Expire, f.Hostname} {
-		if name != "" {
-			names = append(names, name)
-		}
-	}
-	return names
+	// FirstRetry is the pause before a read is tried the second time; it
+	// doubles from try to try. 0 means 500 ms.
+	FirstRetry time.Duration
 }
 
 // Client talks to one NetBox. It is safe for concurrent use.
@@ -72,7 +60,6 @@ type Client struct {
 	base    *url.URL // without trailing slash
 	token   func() (string, error)
 	timeout time.Duration
-	fields  Fields
 	http    *http.Client
 	log     logrus.FieldLogger
 
@@ -108,11 +95,10 @@ func NewClient(c Config, log logrus.FieldLogger) (*Client, error) {
 		base:       base,
 		token:      c.Token,
 		timeout:    c.Timeout,
-		fields:     c.Fields,
 		http:       &http.Client{Transport: transport(roots), CheckRedirect: refuseRedirect},
 		log:        log,
 		slots:      make(chan struct{}, readsInFlight),
-		firstRetry: 500 * time.Millisecond,
+		firstRetry: cmp.Or(c.FirstRetry, defaultFirstRetry),
 		batch:      firstBatch,
 	}, nil
 }
@@ -127,6 +113,10 @@ func (c *Client) URL() string { return c.base.String() }
 // Skew tells how far NetBox's clock was ahead of ours in its last answer, to
 // about a second (S-9). It is 0 before the first answer.
 func (c *Client) Skew() time.Duration { return time.Duration(c.skew.Load()) }
+
+// FirstRetry is the pause before the first repeat, for callers that repeat
+// writes by rules of their own.
+func (c *Client) FirstRetry() time.Duration { return c.firstRetry }
 
 // parseBase accepts what people paste: with or without trailing slash and /api.
 func parseBase(text string) (*url.URL, error) {

@@ -83,6 +83,14 @@ func (s *showing) vrf() int64 {
 	return int64(id)
 }
 
+func (s *showing) id() int64 {
+	var id int64
+	if json.Unmarshal(s.fields["id"], &id) != nil {
+		return 0
+	}
+	return id
+}
+
 func isCustom(field string) bool { return strings.HasPrefix(field, customPrefix) }
 
 // decodeAny decodes JSON without losing digits; nil for nothing.

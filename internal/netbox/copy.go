@@ -63,7 +63,7 @@ func restored(disk ipam.Disk) *picture {
 
 // key is a fingerprint of the settings that shape the tables.
 func (f *Follower) key() string {
-	key, err := json.Marshal([]any{f.client.fields, f.config.ContextKey, f.config.GateFields})
+	key, err := json.Marshal([]any{f.config.Fields, f.config.ContextKey, f.config.GateFields})
 	if err != nil {
 		panic(err) // strings can always be encoded
 	}

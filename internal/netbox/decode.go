@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -130,67 +131,33 @@ type rowHead struct {
 
 func (h *rowHead) head() *rowHead { return h }
 
-// row is one decoded row of any table.
-type row struct {
-	id     int64     // 0: unreadable
-	stamp  time.Time // last_updated
-	value  any       // *ipam.Address and so on; nil: not usable or not wanted
-	reason error     // why a row cannot be used; nil otherwise
-}
-
-// shape is the JSON of one table's rows.
-type shape interface {
-	head() *rowHead
-	// value makes the ipam object. A nil value without error is a row that
-	// does not concern us.
-	value(d *decoder) (any, error)
-}
-
-// decoder turns rows into objects of package ipam.
-type decoder struct {
-	fields     Fields
-	contextKey string
-	gateFields []string
-	// defined remembers for each custom field of Fields whether the last row
-	// with custom fields had it: all of a model's fields are in every row (netbox-api.md 1.9).
-	defined map[string]bool
-	// contexts lets machines with equal contexts share one text, as most
-	// machines of a site do.
-	contexts map[string]json.RawMessage
-}
-
-// head decodes only what every row has.
-func (d *decoder) head(raw json.RawMessage) row {
-	var into bareRow
-	if err := json.Unmarshal(raw, &into); err != nil || into.ID <= 0 {
-		return row{reason: fmt.Errorf("row %.60s: it has no id", raw)}
+// parseAddress reads an address with mask; NetBox always has one, an address
+// without is a host.
+func parseAddress(s string) (netip.Prefix, error) {
+	if !strings.Contains(s, "/") {
+		addr, err := netip.ParseAddr(s)
+		if err != nil || addr.Zone() != "" {
+			return netip.Prefix{}, fmt.Errorf("%.60q is no IP address", s)
+		}
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
-	return row{id: into.ID, stamp: into.LastUpdated.Time}
-}
-
-// share gives one copy of equal contexts.
-func (d *decoder) share(context json.RawMessage) json.RawMessage {
-	if known, ok := d.contexts[string(context)]; ok || context == nil {
-		return known
-	}
-	d.contexts[string(context)] = context
-	return context
-}
-
-// row decodes one row of table e. It never fails: what is wrong is in the row.
-func (d *decoder) row(e endpoint, raw json.RawMessage) row {
-	into := newShape(e)
-	err := json.Unmarshal(raw, into)
-	head := into.head()
-	out := row{id: max(0, head.ID), stamp: head.LastUpdated.Time}
-	if err == nil && head.ID <= 0 {
-		err = fmt.Errorf("row %.60s: it has no id", raw)
-	}
-	if err == nil {
-		out.value, err = into.value(d)
-	}
+	p, err := netip.ParsePrefix(s)
 	if err != nil {
-		out.value, out.reason = nil, err
+		return netip.Prefix{}, fmt.Errorf("%.60q is no IP address with mask", s)
 	}
-	return out
+	return p, nil
+}
+
+// fieldText gives a custom field as text: "" for null or an absent field, the
+// value of a selection, the JSON itself of anything that is no text.
+func fieldText(have map[string]json.RawMessage, name string) string {
+	raw, ok := have[name]
+	if !ok || name == "" || string(raw) == "null" {
+		return ""
+	}
+	var text choice
+	if text.UnmarshalJSON(raw) == nil {
+		return string(text)
+	}
+	return string(raw)
 }

@@ -19,18 +19,18 @@ type changeRow struct {
 // changesMark asks how far the change log reaches. Without the permission to
 // read it, deletions are found by sweeping.
 func (f *Follower) changesMark(ctx context.Context) (time.Time, error) {
-	page, err := f.client.page(ctx, objectChanges, url.Values{"fields": {"id,time"}, "ordering": {"-time"}, "limit": {"1"}})
+	page, err := f.client.FirstPage(ctx, objectChanges, url.Values{"fields": {"id,time"}, "ordering": {"-time"}, "limit": {"1"}})
 	if f.mustSweep(err) {
 		return time.Time{}, nil
 	}
-	if err != nil || len(page.Results) == 0 {
+	if err != nil || len(page) == 0 {
 		return time.Time{}, err
 	}
 	var newest changeRow
-	if err := json.Unmarshal(page.Results[0], &newest); err != nil {
+	if err := json.Unmarshal(page[0], &newest); err != nil {
 		return time.Time{}, &Error{Kind: NotNetBox, Op: "read " + string(objectChanges), Err: err}
 	}
-	return f.client.notAhead(newest.Time.Time), nil
+	return notAhead(f.client, newest.Time.Time), nil
 }
 
 // mustSweep notes whether the change log may be read.
@@ -79,7 +79,7 @@ func (f *Follower) deletions(ctx context.Context) ([]thing, time.Time, error) {
 	if f.mustSweep(err) {
 		return nil, old, nil
 	}
-	return gone, f.client.notAhead(mark), err
+	return gone, notAhead(f.client, mark), err
 }
 
 // bury remembers deleted objects for longer than rows are looked back for, so

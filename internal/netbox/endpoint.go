@@ -1,9 +1,9 @@
 package netbox
 
-import "github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+// Table is the path of a list below /api/.
+type Table string
 
-// endpoint is the path of a list below /api/.
-type endpoint string
+type endpoint = Table
 
 // The lists this package reads or fills.
 const (
@@ -145,39 +145,4 @@ func (e endpoint) noun() string {
 		return "table config"
 	}
 	return string(e)
-}
-
-// smallTables are read whole in every poll: their rows change without a trace
-// in the rows that point at them, and they are small.
-func smallTables() []endpoint {
-	return []endpoint{vrfs, tags, regions, siteGroups, sites, locations, tenants, contexts, prefixes, ranges}
-}
-
-// followedTables are refreshed by asking what changed.
-func followedTables() []endpoint {
-	return []endpoint{addresses, macs, interfaces, vmInterfaces, devices, vms}
-}
-
-// shapesContexts says whether a change of the table can change the rendered
-// config context of a machine whose own row stays as it is.
-func (e endpoint) shapesContexts() bool {
-	switch e {
-	case tags, regions, siteGroups, sites, locations, tenants, contexts:
-		return true
-	}
-	return false
-}
-
-func interfacesOf(k ipam.Kind) endpoint {
-	if k == ipam.VirtualMachine {
-		return vmInterfaces
-	}
-	return interfaces
-}
-
-func machinesOf(k ipam.Kind) endpoint {
-	if k == ipam.VirtualMachine {
-		return vms
-	}
-	return devices
 }

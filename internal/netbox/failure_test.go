@@ -110,7 +110,7 @@ func TestTheTokenIsInNoLogAndNoError(t *testing.T) {
 	s := netboxtest.New(t, netboxtest.Config{})
 	s.Fail(netboxtest.Fault{Kind: netboxtest.TokenExpired})
 	c := connect(t, s.URL(), secretToken, log)
-	f := NewFollower(c, FollowConfig{})
+	f := NewFollower(c, FollowConfig{Log: log})
 	err := f.cycle(t.Context())
 	f.report(err)
 	if !strings.Contains(out.String(), "Token expired") {

@@ -31,6 +31,7 @@ const (
 // soon.
 type FollowConfig struct {
 	Interval   time.Duration // between two polls; 0 means 30 s
+	Fields     Fields        // custom fields of IP addresses that hold the record
 	ContextKey string        // top-level key of config contexts that is kept
 	GateFields []string      // custom fields of machines that are kept
 	Options    ipam.Options
@@ -41,7 +42,8 @@ type FollowConfig struct {
 	// OnConfirm says that the picture last given was true at a time, and how
 	// far NetBox's clock is ahead of ours.
 	OnConfirm func(at time.Time, skew time.Duration)
-	Now       func() time.Time // nil means time.Now
+	Log       logrus.FieldLogger // required
+	Now       func() time.Time   // nil means time.Now
 }
 
 // Follower keeps a picture of NetBox fresh: everything once, then what
@@ -92,8 +94,8 @@ func NewFollower(client *Client, config FollowConfig) *Follower {
 	waits := backoff.NewExponentialBackOff() // H-1
 	waits.InitialInterval, waits.Multiplier, waits.MaxInterval, waits.RandomizationFactor = time.Second, 2, time.Minute, 0.1
 	return &Follower{
-		client: client, config: config, log: client.log, quiet: quiet.New(client.log, time.Minute, config.Now),
-		reader: client.newReader(config.ContextKey, config.GateFields),
+		client: client, config: config, log: config.Log, quiet: quiet.New(config.Log, time.Minute, config.Now),
+		reader: newReader(client, config.Fields, config.ContextKey, config.GateFields),
 		buried: make(map[thing]time.Time), due: make(map[thing]bool), suspect: make(map[endpoint]bool),
 		miscount: make(map[endpoint]int64), known: make(map[ipam.Problem]bool),
 		waits: waits, mostChanged: mostChanged, hints: make(map[thing]bool), wake: make(chan struct{}, 1),
@@ -163,7 +165,7 @@ func (f *Follower) full(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reader := f.client.newReader(f.config.ContextKey, f.config.GateFields)
+	reader := newReader(f.client, f.config.Fields, f.config.ContextKey, f.config.GateFields)
 	mark, err := f.changesMark(ctx)
 	if err != nil {
 		return err

@@ -188,6 +188,7 @@ func TestRunFollowsUntilItsContextEnds(t *testing.T) {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	f := NewFollower(connect(t, s.URL(), s.TokenV2(), log), FollowConfig{
+		Log: log, Fields: testFields(),
 		Interval: time.Millisecond, ContextKey: contextKey, DiskPath: path,
 		OnSnapshot: func(s *ipam.Snapshot, _ []ipam.Problem) { snapshots <- s },
 		OnConfirm:  func(time.Time, time.Duration) {},

@@ -68,6 +68,21 @@ func (c *Client) notePageSize(page *envelope) {
 	}
 }
 
+// FirstPage reads the first page of a list that matches query: for a look at
+// one row, with limit=1. A list that must be whole is read by List and its
+// relatives.
+func (c *Client) FirstPage(ctx context.Context, t Table, query url.Values) ([]json.RawMessage, error) {
+	page, err := c.page(ctx, t, query)
+	if err != nil {
+		return nil, err
+	}
+	return page.Results, nil
+}
+
+// PageLimit is the smallest size of page that NetBox was seen to impose
+// (MAX_PAGE_SIZE); 0: none.
+func (c *Client) PageLimit() int64 { return c.pageLimit.Load() }
+
 // rowFunc takes one row. It returns the row's id, 0 where it cannot be read,
 // or an error that ends the list.
 type rowFunc func(json.RawMessage) (int64, error)
@@ -283,6 +298,19 @@ func (c *Client) byID(ctx context.Context, e endpoint, query url.Values, ids []i
 		})
 	}
 	return group.Wait()
+}
+
+// ReadNow reads one object. It asks once, past all queues, and ends with ctx:
+// for a caller that waits with a client on the line.
+func (c *Client) ReadNow(ctx context.Context, t Table, id int64, query url.Values) (json.RawMessage, error) {
+	got, err := c.once(ctx, http.MethodGet, t, number(id)+"/", query, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	if idOf(got.body) != id {
+		return nil, notNetBox(got, http.MethodGet, t)
+	}
+	return got.body, nil
 }
 
 // inOrder reads a list in its own order, by offset. Rows that come or go

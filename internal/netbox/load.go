@@ -20,9 +20,9 @@ type reader struct {
 	decode decoder
 }
 
-func (c *Client) newReader(contextKey string, gateFields []string) *reader {
+func newReader(c *Client, fields Fields, contextKey string, gateFields []string) *reader {
 	return &reader{client: c, decode: decoder{
-		fields: c.fields, contextKey: contextKey, gateFields: gateFields,
+		fields: fields, contextKey: contextKey, gateFields: gateFields,
 		defined: make(map[string]bool), contexts: make(map[string]json.RawMessage),
 	}}
 }
@@ -103,14 +103,14 @@ func (r *reader) readMarks(ctx context.Context, p *picture) error {
 		group.Go(func() error {
 			// Rows without last_updated would be sorted first.
 			q := with(heads(e), "ordering", "-last_updated", "limit", "1", "last_updated__gte", filterTime(time.Unix(0, 0)))
-			page, err := r.client.page(ctx, e, q)
-			if err != nil || len(page.Results) == 0 {
+			page, err := r.client.FirstPage(ctx, e, q)
+			if err != nil || len(page) == 0 {
 				return err
 			}
-			row := r.decode.head(page.Results[0])
+			row := r.decode.head(page[0])
 			mu.Lock()
 			defer mu.Unlock()
-			p.marks[e] = r.client.notAhead(row.stamp)
+			p.marks[e] = notAhead(r.client, row.stamp)
 			return nil
 		})
 	}
@@ -202,7 +202,7 @@ func (r *reader) fetch(ctx context.Context, p *picture, e endpoint, ids []int64)
 
 // notAhead keeps a time from lying in the server's future: one row with a
 // stamp from a wrong clock must not hide everything that changes until then.
-func (c *Client) notAhead(t time.Time) time.Time {
+func notAhead(c *Client, t time.Time) time.Time {
 	if now := time.Now().Add(c.Skew()); t.After(now) {
 		return now
 	}

@@ -16,7 +16,7 @@ const contextKey = "pydhcp_configuration"
 
 func load(t *testing.T, c *Client) *picture {
 	t.Helper()
-	p, err := c.newReader(contextKey, []string{"redeploy", "confirm_redeploy"}).load(t.Context())
+	p, err := newReader(c, testFields(), contextKey, []string{"redeploy", "confirm_redeploy"}).load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,11 +31,10 @@ func silent() logrus.FieldLogger {
 // connect makes a client that does not wait between its tries.
 func connect(t *testing.T, url, token string, log logrus.FieldLogger) *Client {
 	t.Helper()
-	c, err := NewClient(Config{URL: url, Token: testToken(token), Fields: testFields(), Timeout: 20 * time.Second}, log)
+	c, err := NewClient(Config{URL: url, Token: testToken(token), Timeout: 20 * time.Second, FirstRetry: time.Millisecond}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.firstRetry = time.Millisecond
 	t.Cleanup(c.Close)
 	return c
 }

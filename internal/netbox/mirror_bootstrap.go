@@ -18,7 +18,7 @@ import (
 // table configs and the custom link. What exists already is used as it is. It
 // changes nothing; ApplyBootstrap does. The token must be allowed to view all
 // of these.
-func (c *Client) PlanMirrorBootstrap(ctx context.Context, need MirrorRequirements) (BootstrapPlan, error) {
+func PlanMirrorBootstrap(ctx context.Context, c *Client, need MirrorRequirements) (BootstrapPlan, error) {
 	var plan BootstrapPlan
 	for _, step := range []func(context.Context, *Client, MirrorRequirements) error{
 		plan.mirrorFields, plan.mirrorTags, plan.mirrorContexts, plan.mirrorObjects,
@@ -32,7 +32,7 @@ func (c *Client) PlanMirrorBootstrap(ctx context.Context, need MirrorRequirement
 
 func (p *BootstrapPlan) mirrorFields(ctx context.Context, c *Client, need MirrorRequirements) error {
 	for _, field := range need.fields() {
-		info, err := c.fieldNamed(ctx, field.Name)
+		info, err := fieldNamed(ctx, c, field.Name)
 		if err != nil {
 			return err
 		}
@@ -57,11 +57,11 @@ func (p *BootstrapPlan) choices(ctx context.Context, c *Client, info *fieldInfo,
 		}
 		query = url.Values{"id": {number(int64(info.ChoiceSet))}}
 	}
-	page, err := c.page(ctx, choiceSets, with(query, "fields", "id,name,extra_choices"))
+	page, err := c.FirstPage(ctx, choiceSets, with(query, "fields", "id,name,extra_choices"))
 	if err != nil {
 		return err
 	}
-	if len(page.Results) == 0 {
+	if len(page) == 0 {
 		p.create(choiceSets, "name", map[string]any{"name": name, "extra_choices": field.choices, "description": "How IP addresses came under the mirror's management"})
 		return nil
 	}
@@ -69,7 +69,7 @@ func (p *BootstrapPlan) choices(ctx context.Context, c *Client, info *fieldInfo,
 		Name    string  `json:"name"`
 		Choices [][]any `json:"extra_choices"`
 	}
-	if err := json.Unmarshal(page.Results[0], &set); err != nil {
+	if err := json.Unmarshal(page[0], &set); err != nil {
 		return fmt.Errorf("read choice set: %w", err)
 	}
 	for _, choice := range field.choices {
@@ -81,7 +81,7 @@ func (p *BootstrapPlan) choices(ctx context.Context, c *Client, info *fieldInfo,
 }
 
 func (p *BootstrapPlan) mirrorTags(ctx context.Context, c *Client, need MirrorRequirements) error {
-	list, err := c.tagList(ctx)
+	list, err := tagList(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (t tagInfo) missing(kinds []state.Kind) (missing []string) {
 
 func (p *BootstrapPlan) mirrorContexts(ctx context.Context, c *Client, need MirrorRequirements) error {
 	for _, wanted := range need.Contexts {
-		have, err := c.namedRow(ctx, contexts, "name", wanted.Name)
+		have, err := namedRow(ctx, c, contexts, "name", wanted.Name)
 		if err != nil {
 			return err
 		}
@@ -135,7 +135,7 @@ func (p *BootstrapPlan) mirrorContexts(ctx context.Context, c *Client, need Mirr
 
 func (p *BootstrapPlan) mirrorObjects(ctx context.Context, c *Client, need MirrorRequirements) error {
 	for _, wanted := range need.named() {
-		have, err := c.namedRow(ctx, wanted.table, wanted.key, wanted.name())
+		have, err := namedRow(ctx, c, wanted.table, wanted.key, wanted.name())
 		if err != nil {
 			return err
 		}
@@ -162,14 +162,14 @@ func (p *BootstrapPlan) create(table endpoint, key string, body map[string]any) 
 	name := fmt.Sprint(body[key])
 	p.Steps = append(p.Steps, BootstrapStep{Text: "create " + table.noun() + " " + name, table: table, body: body,
 		exists: func(ctx context.Context, c *Client) (bool, error) {
-			have, err := c.namedRow(ctx, table, key, name)
+			have, err := namedRow(ctx, c, table, key, name)
 			return have != nil, err
 		}})
 }
 
 // namedRow finds the object with a value; nil if there is none. Rows that
 // show another value come of a filter that was ignored.
-func (c *Client) namedRow(ctx context.Context, table endpoint, key, value string) (*showing, error) {
+func namedRow(ctx context.Context, c *Client, table endpoint, key, value string) (*showing, error) {
 	var found *showing
 	err := c.counted(ctx, table, url.Values{key: {value}}, func(raw json.RawMessage) (int64, error) {
 		row, err := decodeShowing(raw)

@@ -29,7 +29,7 @@ func mirrorNeeds() MirrorRequirements {
 func checkMirrorBootstrap(t *testing.T, c *Client) {
 	t.Helper()
 	need := mirrorNeeds()
-	plan, err := c.PlanMirrorBootstrap(t.Context(), need)
+	plan, err := PlanMirrorBootstrap(t.Context(), c, need)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,16 +40,16 @@ func checkMirrorBootstrap(t *testing.T, c *Client) {
 			t.Errorf("the plan lacks %q:\n%s", line, plan)
 		}
 	}
-	if err := c.ApplyBootstrap(t.Context(), plan); err != nil {
+	if err := ApplyBootstrap(t.Context(), c, plan, silent()); err != nil {
 		t.Fatal(err)
 	}
-	if plan, err = c.PlanMirrorBootstrap(t.Context(), need); err != nil || !plan.Empty() {
+	if plan, err = PlanMirrorBootstrap(t.Context(), c, need); err != nil || !plan.Empty() {
 		t.Errorf("a second bootstrap: %s%v", plan, err)
 	}
-	for _, f := range c.CheckMirror(t.Context(), need) {
+	for _, f := range CheckMirror(t.Context(), c, need) {
 		t.Errorf("after the bootstrap: %s", f)
 	}
-	held, err := c.ReadState(t.Context())
+	held, err := ReadState(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestTheMirrorsBootstrapIsDoneOnce(t *testing.T) { // windows-dhcp.md sectio
 			c := connect(t, s.URL(), s.TokenV1(), silent())
 			checkMirrorBootstrap(t, c)
 			// Fields have what people search by, and may be edited by them.
-			info, err := c.namedRow(t.Context(), customFields, "name", state.FieldClientID)
+			info, err := namedRow(t.Context(), c, customFields, "name", state.FieldClientID)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,11 +90,11 @@ func TestWhatPeopleChangedOfTheBootstrapStays(t *testing.T) {
 	need := mirrorNeeds()
 	apply := func() BootstrapPlan {
 		t.Helper()
-		plan, err := c.PlanMirrorBootstrap(t.Context(), need)
+		plan, err := PlanMirrorBootstrap(t.Context(), c, need)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.ApplyBootstrap(t.Context(), plan); err != nil {
+		if err := ApplyBootstrap(t.Context(), c, plan, silent()); err != nil {
 			t.Fatal(err)
 		}
 		return plan
@@ -102,7 +102,7 @@ func TestWhatPeopleChangedOfTheBootstrapStays(t *testing.T) {
 	apply()
 	id := func(table endpoint, key, name string) int64 {
 		t.Helper()
-		row, err := c.namedRow(t.Context(), table, key, name)
+		row, err := namedRow(t.Context(), c, table, key, name)
 		if err != nil || row == nil {
 			t.Fatalf("%s %s: %v", table, name, err)
 		}
@@ -139,7 +139,7 @@ func TestFieldsOfWrongTypesAreConflicts(t *testing.T) {
 			{Name: state.FieldManaged, Type: "select", ChoiceSet: "other", ObjectTypes: []string{"ipam.ipaddress"}}},
 	})
 	c := connect(t, s.URL(), s.TokenV1(), silent())
-	plan, err := c.PlanMirrorBootstrap(t.Context(), mirrorNeeds())
+	plan, err := PlanMirrorBootstrap(t.Context(), c, mirrorNeeds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,13 +159,13 @@ func TestTheDoctorNamesWhatTheMirrorLacks(t *testing.T) { // windows-dhcp.md sec
 	c := connect(t, s.URL(), s.TokenV1(), silent())
 	need := mirrorNeeds()
 	s.Add(t, string(contexts), map[string]any{"name": state.ContextName + "failover a", "data": map[string]any{"a": 1}})
-	wantFindings(t, c.CheckMirror(t.Context(), need), map[string]Severity{
+	wantFindings(t, CheckMirror(t.Context(), c, need), map[string]Severity{
 		"version 4.4 is too old": Failure, "plugin netbox_windows_dhcp": Failure, "status dhcp: IP addresses have no such status": Failure,
 		"custom field dhcp_client_id: it does not exist": Failure, "custom field dhcp_lease_active: it does not exist": Warning, "tag windows-dhcp: it does not exist": Failure,
 		"IPAM role dhcp-scope": Failure, "windows-dhcp failover a: it is not limited": Warning, "config context windows-dhcp option-codes: it does not exist": Warning,
 	})
 	need.ReservationStatus, need.PluginAllowed = "dhcp", true
-	wantFindings(t, c.CheckMirror(t.Context(), need), map[string]Severity{"status dhcp: it stands for leases and for reservations": Failure, "plugin netbox_windows_dhcp": Warning})
+	wantFindings(t, CheckMirror(t.Context(), c, need), map[string]Severity{"status dhcp: it stands for leases and for reservations": Failure, "plugin netbox_windows_dhcp": Warning})
 }
 
 func wantFindings(t *testing.T, findings []Finding, want map[string]Severity) {
@@ -202,7 +202,7 @@ func TestTheDoctorNamesMissingPermissions(t *testing.T) { // netbox-api.md 1.14
 				s.Permit(token, rest...)
 				c := connect(t, s.URL(), token, silent())
 				var found []string
-				for _, f := range c.CheckMirror(t.Context(), need) {
+				for _, f := range CheckMirror(t.Context(), c, need) {
 					if strings.Contains(f.Problem, "lacks this permission") {
 						found = append(found, f.Object)
 					}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -15,7 +14,7 @@ import (
 // CheckMirror compares a NetBox with what the mirror needs and says what is
 // missing, and how to put it right. It changes nothing. No findings: all is
 // well.
-func (c *Client) CheckMirror(ctx context.Context, need MirrorRequirements) []Finding {
+func CheckMirror(ctx context.Context, c *Client, need MirrorRequirements) []Finding {
 	k := &mirrorChecker{checker: checker{client: c}, need: need}
 	if !k.reach(ctx) {
 		return k.findings
@@ -47,7 +46,7 @@ func (k *mirrorChecker) release(ctx context.Context) {
 }
 
 func (k *mirrorChecker) plugin(ctx context.Context) {
-	plugins, err := k.client.plugins(ctx)
+	plugins, err := k.client.Plugins(ctx)
 	if k.failed("plugins", err) || !slices.Contains(plugins, state.Plugin) {
 		return
 	}
@@ -93,23 +92,27 @@ func (m MirrorRequirements) rights() []right {
 // adding and changing, and deleting object 0, which never exists, is refused
 // in another way to those who may delete.
 func (k *mirrorChecker) rights(ctx context.Context) {
-	methods := make(map[endpoint]map[string]json.RawMessage)
+	type rights struct{ add, change bool }
+	known := make(map[endpoint]rights)
 	for _, r := range k.need.rights() {
 		object := r.action + " on " + r.table.model()
 		var allowed bool
 		var err error
 		switch r.action {
 		case "view":
-			_, err = k.client.page(ctx, r.table, url.Values{"limit": {"1"}, "fields": {"id"}})
+			_, err = k.client.FirstPage(ctx, r.table, url.Values{"limit": {"1"}, "fields": {"id"}})
 			allowed = err == nil
 		case "delete":
-			_, err = k.client.once(ctx, http.MethodDelete, r.table, "0/", nil, nil, nil)
-			allowed = kindOf(err) == NotFound
+			allowed, err = k.client.MayDelete(ctx, r.table)
 		default:
-			if methods[r.table] == nil {
-				methods[r.table], err = k.client.mayWrite(ctx, r.table)
+			may, asked := known[r.table]
+			if !asked {
+				may.add, may.change, err = k.client.Rights(ctx, r.table)
+				if err == nil {
+					known[r.table] = may
+				}
 			}
-			_, allowed = methods[r.table][map[string]string{"add": http.MethodPost, "change": http.MethodPut}[r.action]]
+			allowed = r.action == "add" && may.add || r.action == "change" && may.change
 		}
 		switch {
 		case allowed:
@@ -125,22 +128,6 @@ func (k *mirrorChecker) rights(ctx context.Context) {
 	}
 }
 
-// mayWrite lists the methods that NetBox describes to the token: POST and PUT
-// for those who may add and change.
-func (c *Client) mayWrite(ctx context.Context, e endpoint) (map[string]json.RawMessage, error) {
-	got, err := c.read(ctx, http.MethodOptions, e, "", nil)
-	if err != nil {
-		return nil, err
-	}
-	options := struct {
-		Actions map[string]json.RawMessage `json:"actions"`
-	}{Actions: make(map[string]json.RawMessage)}
-	if err := json.Unmarshal(got.body, &options); err != nil {
-		return nil, notNetBox(got, http.MethodOptions, e)
-	}
-	return options.Actions, nil
-}
-
 func (k *mirrorChecker) statuses(ctx context.Context) {
 	if !k.need.SyncsAddresses {
 		return
@@ -149,7 +136,7 @@ func (k *mirrorChecker) statuses(ctx context.Context) {
 	if lease == reservation {
 		k.add(Failure, "status "+lease, "it stands for leases and for reservations: they cannot be told apart", "set sync.statuses.lease and sync.statuses.reservation to different values")
 	}
-	known, err := k.client.addressStatuses(ctx)
+	known, err := k.client.Choices(ctx, addresses, "status")
 	if k.failed("statuses of IP addresses", err) {
 		return
 	}
@@ -167,7 +154,7 @@ func (k *mirrorChecker) statuses(ctx context.Context) {
 func (k *mirrorChecker) mirrorFields(ctx context.Context) {
 	for _, need := range k.need.fields() {
 		object := "custom field " + need.Name
-		info, err := k.client.fieldNamed(ctx, need.Name)
+		info, err := fieldNamed(ctx, k.client, need.Name)
 		if kindOf(err) == Forbidden {
 			k.add(Notice, "custom fields", "they cannot be checked: the token may not see their definitions", "allow view on "+customFields.model()+" to have them checked")
 			return
@@ -194,7 +181,7 @@ func (f FieldNeed) severity() Severity {
 }
 
 func (k *mirrorChecker) mirrorTags(ctx context.Context) {
-	list, err := k.client.tagList(ctx)
+	list, err := tagList(ctx, k.client)
 	if err != nil {
 		return // said among the rights
 	}
@@ -216,7 +203,7 @@ func (k *mirrorChecker) mirrorObjects(ctx context.Context) {
 		if need.table != roles {
 			continue
 		}
-		if row, err := k.client.namedRow(ctx, need.table, need.key, need.name()); err == nil && row == nil {
+		if row, err := namedRow(ctx, k.client, need.table, need.key, need.name()); err == nil && row == nil {
 			k.add(Failure, need.table.noun()+" "+need.name(), "it does not exist: scopes cannot be told from other ranges", byBootstrap)
 		}
 	}

@@ -29,7 +29,7 @@ func TestWhatSomebodyChangedMeanwhileIsLeftAlone(t *testing.T) { // windows-dhcp
 				remove(t, seeded, "red 10.8.4.60/24", map[string]any{"status": "dhcp"}),
 				remove(t, seeded, "red 10.8.6.9/24", map[string]any{"last_updated": "2020-01-01T00:00:00Z"}),
 			}
-			results := c.Write(t.Context(), writes, nil)
+			results := Write(t.Context(), c, writes, nil)
 			wantResults(t, results, state.Changed, state.Gone, state.Done, state.Changed, state.Done, state.Changed, state.Changed)
 			if err := results[0].Err.Error(); !strings.Contains(err, "status is") || !strings.Contains(err, "reserved") {
 				t.Errorf("the reason does not say what changed: %s", err)
@@ -37,7 +37,7 @@ func TestWhatSomebodyChangedMeanwhileIsLeftAlone(t *testing.T) { // windows-dhcp
 			if s.Get("ipam/ip-addresses", writes[4].ID) != nil || s.Get("ipam/ip-addresses", writes[5].ID) == nil {
 				t.Error("the wrong address was deleted")
 			}
-			wantResults(t, c.Write(t.Context(), writes[4:5], nil), state.Unchanged)
+			wantResults(t, Write(t.Context(), c, writes[4:5], nil), state.Unchanged)
 		})
 	}
 }
@@ -53,7 +53,7 @@ func TestAnAddressMadeMeanwhileIsNotMadeTwice(t *testing.T) { // windows-dhcp.md
 			s.Add(t, "ipam/ip-addresses", map[string]any{"address": "10.8.4.50/24", "status": "active", "vrf": loose})
 			writes := []state.Write{newAddress("10.8.4.50/24", 0), newAddress("10.8.4.50/24", loose), newAddress("10.8.4.51/24", 0), newAddress("10.8.4.51/24", 0),
 				newAddress("10.8.4.52/24", loose), newAddress("10.8.4.52/24", loose)}
-			results := c.Write(t.Context(), writes, nil)
+			results := Write(t.Context(), c, writes, nil)
 			wantResults(t, results, state.Changed, state.Changed, state.Done, state.Unchanged, state.Done, state.Unchanged)
 			if results[0].ID != theirs || results[2].ID != results[3].ID {
 				t.Errorf("ids %+v", results)
@@ -71,7 +71,7 @@ func TestAnAddressMadeBetweenLookingAndMakingIsSeenAfterwards(t *testing.T) {
 			s.Fail(netboxtest.Fault{Kind: netboxtest.Slow, Method: "POST", Times: 1, Until: hold})
 			writes := []state.Write{newAddress("10.8.4.50/24", 0), newAddress("10.8.4.51/24", 0)}
 			done := make(chan []state.Result, 1)
-			go func() { done <- c.Write(t.Context(), writes, nil) }()
+			go func() { done <- Write(t.Context(), c, writes, nil) }()
 			waitForWrite(t, s)
 			s.Add(t, "ipam/ip-addresses", map[string]any{"address": "10.8.4.50/24", "status": "active"})
 			close(hold)
@@ -86,7 +86,7 @@ func TestASingleWriteIsConditionalInNetBoxItself(t *testing.T) { // windows-dhcp
 	s.Fail(netboxtest.Fault{Kind: netboxtest.Slow, Method: "DELETE", Times: 1, Until: hold})
 	done := make(chan []state.Result, 1)
 	one := remove(t, seeded, "10.8.4.60/32", map[string]any{"status": "reserved"})
-	go func() { done <- c.Write(t.Context(), []state.Write{one}, nil) }()
+	go func() { done <- Write(t.Context(), c, []state.Write{one}, nil) }()
 	waitForWrite(t, s)
 	s.Edit(t, "ipam/ip-addresses", one.ID, map[string]any{"status": "active"})
 	close(hold)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -97,11 +96,11 @@ func (w *mirrorWriter) create(ctx context.Context, table endpoint, batch []int) 
 	}
 	batch = slices.DeleteFunc(slices.Clone(batch), func(i int) bool { return w.results[i].Outcome != "" })
 	refusals := make(map[int]*Error)
-	err := w.client.send(ctx, bulk{
-		method: http.MethodPost, table: table,
-		body:   w.newBody,
-		refuse: func(i int, err *Error) bool { refusals[i] = err; return false },
-		accept: func(sent []int, got *answer) error { return w.created(table, sent, got) },
+	err := w.client.Create(ctx, Creation{
+		Table:  table,
+		Body:   w.newBody,
+		Refuse: func(i int, err *Error) { refusals[i] = err },
+		Accept: w.created,
 	}, batch)
 	// Another may have been quicker, which NetBox refuses too.
 	var doubtful []int
@@ -120,7 +119,7 @@ func (w *mirrorWriter) create(ctx context.Context, table endpoint, batch []int) 
 func (w *mirrorWriter) settle(ctx context.Context, table endpoint, batch []int, refusals map[int]*Error) error {
 	existing, err := w.existing(ctx, table, batch)
 	if err != nil {
-		return &readError{err}
+		return &ReadError{err}
 	}
 	for _, i := range batch {
 		at := existing[w.key(i)]
@@ -169,14 +168,6 @@ func (w *mirrorWriter) existing(ctx context.Context, table endpoint, batch []int
 	return found, nil
 }
 
-func (s *showing) id() int64 {
-	var id int64
-	if json.Unmarshal(s.fields["id"], &id) != nil {
-		return 0
-	}
-	return id
-}
-
 // newBody is the body that makes an object; nil if the write is refused.
 func (w *mirrorWriter) newBody(i int) any {
 	write := w.writes[i]
@@ -196,11 +187,7 @@ func (w *mirrorWriter) newBody(i int) any {
 
 // created takes the answer to a create: the new objects in the order of the
 // request.
-func (w *mirrorWriter) created(table endpoint, sent []int, got *answer) error {
-	var rows []json.RawMessage
-	if json.Unmarshal(got.body, &rows) != nil || len(rows) != len(sent) {
-		return notNetBox(got, http.MethodPost, table)
-	}
+func (w *mirrorWriter) created(sent []int, rows []json.RawMessage) {
 	for n, i := range sent {
 		row, err := decodeShowing(rows[n])
 		switch {
@@ -211,5 +198,4 @@ func (w *mirrorWriter) created(table endpoint, sent []int, got *answer) error {
 			w.results[i] = state.Result{Outcome: state.Done, ID: row.id()}
 		}
 	}
-	return nil
 }

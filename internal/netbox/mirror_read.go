@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -21,7 +20,7 @@ import (
 // addresses: see ReadAddresses. Only IPv4 is read. A list that contradicts
 // itself, or holds a row that cannot be read, is an error: a mirror that
 // misses a row would make it anew.
-func (c *Client) ReadState(ctx context.Context) (*state.State, error) {
+func ReadState(ctx context.Context, c *Client) (*state.State, error) {
 	version, err := c.Version(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read NetBox: %w", err)
@@ -46,11 +45,11 @@ func (c *Client) ReadState(ctx context.Context) (*state.State, error) {
 		s.Contexts = slices.DeleteFunc(s.Contexts, func(x state.Context) bool { return !strings.HasPrefix(x.Name, state.ContextName) })
 		return err
 	})
-	group.Go(func() (err error) { s.Tagged, err = c.slugs(ctx, tags, nil, s.Tags); return err })
-	group.Go(func() error { _, err := c.slugs(ctx, roles, nil, s.Roles); return err })
-	group.Go(func() (err error) { s.Statuses, err = c.addressStatuses(ctx); return err })
-	group.Go(func() (err error) { s.Plugins, err = c.plugins(ctx); return err })
-	group.Go(func() (err error) { s.Fields, err = c.mirrorFields(ctx); return err })
+	group.Go(func() (err error) { s.Tagged, err = slugs(ctx, c, tags, nil, s.Tags); return err })
+	group.Go(func() error { _, err := slugs(ctx, c, roles, nil, s.Roles); return err })
+	group.Go(func() (err error) { s.Statuses, err = c.Choices(ctx, addresses, "status"); return err })
+	group.Go(func() (err error) { s.Plugins, err = c.Plugins(ctx); return err })
+	group.Go(func() (err error) { s.Fields, err = customFieldsByKind(ctx, c); return err })
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("read NetBox: %w", err)
 	}
@@ -61,7 +60,7 @@ func (c *Client) ReadState(ctx context.Context) (*state.State, error) {
 // whatever their mask and VRF, ordered by id and each once. progress, if not
 // nil, is told after every page how many rows have come and how many there
 // are; the total may still grow.
-func (c *Client) ReadAddresses(ctx context.Context, subnets []netip.Prefix, progress func(done, total int)) ([]state.Address, error) {
+func ReadAddresses(ctx context.Context, c *Client, subnets []netip.Prefix, progress func(done, total int)) ([]state.Address, error) {
 	subnets = outermost(subnets)
 	var all []state.Address
 	for batch := range slices.Chunk(subnets, parentsAtATime) {
@@ -92,7 +91,7 @@ func (c *Client) ReadAddresses(ctx context.Context, subnets []netip.Prefix, prog
 // ReadSuspects reads the IPv4 addresses, wherever they are, whose status may
 // be wrong: those with a status that the mirror did not give and, if tagged is
 // set, those that carry state.TagInvalid.
-func (c *Client) ReadSuspects(ctx context.Context, status string, tagged bool) ([]state.Address, error) {
+func ReadSuspects(ctx context.Context, c *Client, status string, tagged bool) ([]state.Address, error) {
 	queries := []url.Values{{"family": {"4"}, "status": {status}, "cf_" + state.FieldManaged: {"null"}}}
 	if tagged {
 		queries = append(queries, url.Values{"family": {"4"}, "tag": {state.TagInvalid}})
@@ -175,7 +174,7 @@ func rowsOf[R any, T any, P interface {
 
 // slugs reads the ids of a list by their slugs, and how many objects carry
 // state.TagInvalid if that is among them.
-func (c *Client) slugs(ctx context.Context, e endpoint, query url.Values, into map[string]int64) (invalid int, err error) {
+func slugs(ctx context.Context, c *Client, e endpoint, query url.Values, into map[string]int64) (invalid int, err error) {
 	err = c.counted(ctx, e, with(query, "fields", "id,slug,tagged_items"), func(raw json.RawMessage) (int64, error) {
 		var row struct {
 			ID     int64  `json:"id"`
@@ -194,63 +193,18 @@ func (c *Client) slugs(ctx context.Context, e endpoint, query url.Values, into m
 	return invalid, err
 }
 
-// addressStatuses lists the statuses an address may have, which NetBox tells
-// only tokens that may add addresses; nil for others.
-func (c *Client) addressStatuses(ctx context.Context) ([]string, error) {
-	got, err := c.read(ctx, http.MethodOptions, addresses, "", nil)
-	if kindOf(err) == Forbidden {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var options struct {
-		Actions map[string]struct {
-			Status struct {
-				Choices []struct {
-					Value string `json:"value"`
-				} `json:"choices"`
-			} `json:"status"`
-		} `json:"actions"`
-	}
-	if err := json.Unmarshal(got.body, &options); err != nil {
-		return nil, notNetBox(got, http.MethodOptions, addresses)
-	}
-	var list []string
-	for _, choice := range options.Actions[http.MethodPost].Status.Choices {
-		list = append(list, choice.Value)
-	}
-	return list, nil
-}
-
-// plugins lists the installed plugins as the status page names them, which
-// unlike the list of plugins is shown to every token.
-func (c *Client) plugins(ctx context.Context) ([]string, error) {
-	got, err := c.get(ctx, status, "", nil)
-	if err != nil {
-		return nil, err
-	}
-	var page struct {
-		Plugins map[string]json.RawMessage `json:"plugins"`
-	}
-	if err := json.Unmarshal(got.body, &page); err != nil {
-		return nil, notNetBox(got, http.MethodGet, status)
-	}
-	list := make([]string, 0, len(page.Plugins))
-	for name := range page.Plugins {
-		list = append(list, name)
-	}
-	slices.Sort(list)
-	return list, nil
-}
-
-// mirrorFields lists the custom fields of addresses, ranges and prefixes. A
+// customFieldsByKind lists the custom fields of addresses, ranges and prefixes. A
 // token that may not see definitions learns them from a row of each kind,
 // which shows them all.
-func (c *Client) mirrorFields(ctx context.Context) (map[state.Kind][]string, error) {
+func customFieldsByKind(ctx context.Context, c *Client) (map[state.Kind][]string, error) {
 	fields := make(map[state.Kind][]string)
 	err := c.counted(ctx, customFields, url.Values{"fields": {"id,name,object_types,status"}}, func(raw json.RawMessage) (int64, error) {
-		var row fieldInfo
+		var row struct {
+			rowHead
+			Name        string   `json:"name"`
+			Status      choice   `json:"status"`
+			ObjectTypes []string `json:"object_types"`
+		}
 		if err := json.Unmarshal(raw, &row); err != nil {
 			return 0, fmt.Errorf("read custom field %.60s: %w", raw, err)
 		}
@@ -266,17 +220,17 @@ func (c *Client) mirrorFields(ctx context.Context) (map[state.Kind][]string, err
 		return fields, err
 	}
 	for _, e := range []endpoint{addresses, ranges, prefixes} {
-		page, pageErr := c.page(ctx, e, url.Values{"limit": {"1"}, "fields": {"id,custom_fields"}})
+		page, pageErr := c.FirstPage(ctx, e, url.Values{"limit": {"1"}, "fields": {"id,custom_fields"}})
 		if pageErr != nil {
 			return nil, pageErr
 		}
-		if len(page.Results) == 0 {
+		if len(page) == 0 {
 			return nil, err // nothing to learn from
 		}
 		var row struct {
 			CustomFields map[string]any `json:"custom_fields"`
 		}
-		if json.Unmarshal(page.Results[0], &row) != nil {
+		if json.Unmarshal(page[0], &row) != nil {
 			return nil, err
 		}
 		fields[state.Kind(e.model())] = sortedKeys(row.CustomFields)

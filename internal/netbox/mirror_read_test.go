@@ -19,7 +19,7 @@ import (
 // checkMirror reads the mirror's world and compares it with what was seeded.
 func checkMirror(t *testing.T, c *Client, seeded *netboxtest.Seeded) {
 	t.Helper()
-	held, err := c.ReadState(t.Context())
+	held, err := ReadState(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func checkMirrorAddresses(t *testing.T, c *Client, seeded *netboxtest.Seeded) {
 	t.Helper()
 	subnets := []netip.Prefix{netip.MustParsePrefix("10.8.6.0/24"), netip.MustParsePrefix("10.8.4.0/24"), netip.MustParsePrefix("10.8.4.0/25")}
 	var calls [][2]int
-	got, err := c.ReadAddresses(t.Context(), subnets, func(done, total int) { calls = append(calls, [2]int{done, total}) })
+	got, err := ReadAddresses(t.Context(), c, subnets, func(done, total int) { calls = append(calls, [2]int{done, total}) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestTheMirrorReadsWhatNetBoxHolds(t *testing.T) { // windows-dhcp.md sectio
 					t.Errorf("%s passes over %v", r.Path, r.Ignored)
 				}
 			}
-			held, err := c.ReadState(t.Context())
+			held, err := ReadState(t.Context(), c)
 			if err != nil || held.Version != string(v) || !slices.Equal(held.Plugins, []string{"netbox_topology"}) {
 				t.Errorf("version %s, plugins %v, %v", held.Version, held.Plugins, err)
 			}
@@ -122,7 +122,7 @@ func TestTheAddressesOfFortyScopesAreOneStream(t *testing.T) { // windows-dhcp.m
 	}
 	s.ForgetRequests()
 	var last [2]int
-	got, err := c.ReadAddresses(t.Context(), subnets, func(done, total int) {
+	got, err := ReadAddresses(t.Context(), c, subnets, func(done, total int) {
 		if done <= last[0] || total != each*scopes {
 			t.Errorf("progress %d of %d after %v", done, total, last)
 		}
@@ -149,7 +149,7 @@ func TestMoreScopesThanOneRequestLineHolds(t *testing.T) {
 		s.Add(t, "ipam/ip-addresses", map[string]any{"address": fmt.Sprintf("10.21.%d.7/24", n)})
 	}
 	s.ForgetRequests()
-	got, err := c.ReadAddresses(t.Context(), subnets, nil)
+	got, err := ReadAddresses(t.Context(), c, subnets, nil)
 	if err != nil || len(got) != 250 {
 		t.Errorf("%d addresses: %v", len(got), err)
 	}
@@ -171,7 +171,7 @@ func TestAListThatContradictsItselfIsNotRead(t *testing.T) {
 			c := connect(t, s.URL(), s.TokenV1(), silent())
 			fault.Method, fault.Path = "GET", "/api/ipam/ip-addresses/"
 			s.Fail(fault)
-			_, err := c.ReadAddresses(t.Context(), []netip.Prefix{netip.MustParsePrefix("10.8.0.0/16")}, nil)
+			_, err := ReadAddresses(t.Context(), c, []netip.Prefix{netip.MustParsePrefix("10.8.0.0/16")}, nil)
 			if kindOf(err) != Incomplete {
 				t.Errorf("error %v, want an incomplete list", err)
 			}
@@ -188,7 +188,7 @@ func TestATokenThatMayNotSeeFieldDefinitionsLearnsThemFromRows(t *testing.T) {
 	}
 	s.Permit(token, grants...)
 	c := connect(t, s.URL(), token, silent())
-	held, err := c.ReadState(t.Context())
+	held, err := ReadState(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestATokenThatMayNotSeeFieldDefinitionsLearnsThemFromRows(t *testing.T) {
 		t.Errorf("fields %v, statuses %v", held.Fields, held.Statuses)
 	}
 	s.Permit(token, grants[:4]...)
-	if _, err := c.ReadState(t.Context()); kindOf(err) != Forbidden || !strings.Contains(err.Error(), "view on") {
+	if _, err := ReadState(t.Context(), c); kindOf(err) != Forbidden || !strings.Contains(err.Error(), "view on") {
 		t.Errorf("error %v, want the missing permission", err)
 	}
 }

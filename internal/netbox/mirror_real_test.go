@@ -51,21 +51,21 @@ func realMirrorWrites(t *testing.T, c *Client, seeded *netboxtest.Seeded) {
 	writes := mirrorWrites(t, seeded)
 	writes = append(writes, state.Write{Kind: state.JournalEntry, Action: state.Create, Set: map[string]any{"assigned_object_type": "ipam.iprange",
 		"assigned_object_id": seeded.ID(t, "ipam/ip-ranges", "10.8.4.20/24-10.8.4.250/24"), "kind": "info", "comments": "created"}})
-	wantResults(t, c.Write(t.Context(), writes, nil), doneAll(len(writes))...)
+	wantResults(t, Write(t.Context(), c, writes, nil), doneAll(len(writes))...)
 	writes = writes[:len(writes)-1]
 	again := doneAll(len(writes))
 	for i := range again {
 		again[i] = state.Unchanged
 	}
-	wantResults(t, c.Write(t.Context(), writes, nil), again...)
+	wantResults(t, Write(t.Context(), c, writes, nil), again...)
 	// Batches give the same: the lists above hold one or two writes each.
 	both := []state.Write{update(t, seeded), {Kind: state.IPAddress, Action: state.Update, ID: seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"),
 		Set: map[string]any{"tenant": seeded.ID(t, "tenancy/tenants", "Acme")}, AddTags: []string{"keep"}}}
-	wantResults(t, c.Write(t.Context(), both, nil), state.Unchanged, state.Done)
+	wantResults(t, Write(t.Context(), c, both, nil), state.Unchanged, state.Done)
 	both[1].AddTags, both[1].RemoveTags = nil, []string{"keep"}
 	both[1].Set = map[string]any{"tenant": nil, custom(state.FieldClientID): nil, custom(state.FieldLeaseExpires): "2026-07-01T09:30:00+00:00"}
-	wantResults(t, c.Write(t.Context(), both, nil), state.Unchanged, state.Done)
-	wantResults(t, c.Write(t.Context(), both, nil), state.Unchanged, state.Unchanged)
+	wantResults(t, Write(t.Context(), c, both, nil), state.Unchanged, state.Done)
+	wantResults(t, Write(t.Context(), c, both, nil), state.Unchanged, state.Unchanged)
 }
 
 func realMirrorConflicts(t *testing.T, c *Client, seeded *netboxtest.Seeded) {
@@ -76,23 +76,23 @@ func realMirrorConflicts(t *testing.T, c *Client, seeded *netboxtest.Seeded) {
 	other := newAddress("10.8.4.40/24", 0) // made before, with other values
 	other.Set["dns_name"] = "other"
 	writes := []state.Write{newAddress("10.8.4.91/24", loose), newAddress("10.8.4.91/24", loose), bad, other, newAddress("10.8.6.25/24", red), newAddress("10.8.4.92/24", 0)}
-	results := c.Write(t.Context(), writes, nil)
+	results := Write(t.Context(), c, writes, nil)
 	wantResults(t, results, state.Done, state.Unchanged, state.Refused, state.Changed, state.Refused, state.Done)
 	overlap := state.Write{Kind: state.IPRange, Action: state.Create, Set: map[string]any{"start_address": "10.8.4.30/24", "end_address": "10.8.4.40/24"}}
-	wantResults(t, c.Write(t.Context(), []state.Write{overlap}, nil), state.Refused)
+	wantResults(t, Write(t.Context(), c, []state.Write{overlap}, nil), state.Refused)
 	stale := map[string]any{"status": "reserved", "last_updated": "2020-01-01T00:00:00Z"}
 	deletes := []state.Write{{Kind: state.IPAddress, Action: state.Delete, ID: results[0].ID, Before: stale},
 		{Kind: state.IPAddress, Action: state.Delete, ID: results[5].ID, Before: map[string]any{"status": "dhcp", "last_updated": "2020-01-01T00:00:00Z"}},
 		{Kind: state.IPAddress, Action: state.Delete, ID: 1 << 30}}
-	wantResults(t, c.Write(t.Context(), deletes, nil), state.Changed, state.Done, state.Unchanged)
-	wantResults(t, c.Write(t.Context(), deletes[:1], nil), state.Changed)
+	wantResults(t, Write(t.Context(), c, deletes, nil), state.Changed, state.Done, state.Unchanged)
+	wantResults(t, Write(t.Context(), c, deletes[:1], nil), state.Changed)
 	gone := update(t, seeded)
 	gone.ID = 1 << 30
 	poison := update(t, seeded)
 	poison.ID, poison.Host, poison.Before = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil
 	poison.Set = map[string]any{custom(state.FieldLeaseExpires): int64(7)}
 	fine := state.Write{Kind: state.IPAddress, Action: state.Update, ID: seeded.ID(t, "ipam/ip-addresses", "red 10.8.6.9/24"), Set: map[string]any{"status": "dhcp"}}
-	wantResults(t, c.Write(t.Context(), []state.Write{gone, poison, fine}, nil), state.Gone, state.Failed, state.Done)
+	wantResults(t, Write(t.Context(), c, []state.Write{gone, poison, fine}, nil), state.Gone, state.Failed, state.Done)
 }
 
 // realMirrorMany makes, reads, changes and deletes n addresses in 40 scopes.
@@ -118,11 +118,11 @@ func realMirrorMany(t *testing.T, c *Client, count *requestCounter, n int) {
 		took := time.Since(began)
 		t.Logf("%s %d addresses: %s, %.0f/s, %d reads, %d writes", what, n, took.Round(time.Millisecond), float64(n)/took.Seconds(), count.reads.Load(), count.writes.Load())
 	}
-	timed("create", func() { wantResults(t, c.Write(t.Context(), creates, nil), doneAll(n)...) })
+	timed("create", func() { wantResults(t, Write(t.Context(), c, creates, nil), doneAll(n)...) })
 	var have []state.Address
 	timed("read", func() {
 		var err error
-		if have, err = c.ReadAddresses(t.Context(), subnets, nil); err != nil || len(have) != n {
+		if have, err = ReadAddresses(t.Context(), c, subnets, nil); err != nil || len(have) != n {
 			t.Fatalf("%d addresses: %v", len(have), err)
 		}
 	})
@@ -137,8 +137,8 @@ func realMirrorMany(t *testing.T, c *Client, count *requestCounter, n int) {
 		w.Action, w.Set = state.Delete, nil
 		deletes = append(deletes, w)
 	}
-	timed("update", func() { wantResults(t, c.Write(t.Context(), updates, nil), doneAll(n)...) })
-	timed("delete", func() { wantResults(t, c.Write(t.Context(), deletes, nil), doneAll(n)...) })
+	timed("update", func() { wantResults(t, Write(t.Context(), c, updates, nil), doneAll(n)...) })
+	timed("delete", func() { wantResults(t, Write(t.Context(), c, deletes, nil), doneAll(n)...) })
 }
 
 func TestARealNetBoxIsPreparedForTheMirror(t *testing.T) {
@@ -159,7 +159,7 @@ func TestARealNetBoxTellsTheRightsOfTheMirror(t *testing.T) {
 	}
 	limited := netboxtest.LimitByREST(url, token)(t, false, grants...)
 	var found []string
-	for _, f := range connect(t, url, limited, silent()).CheckMirror(t.Context(), need) {
+	for _, f := range CheckMirror(t.Context(), connect(t, url, limited, silent()), need) {
 		if strings.Contains(f.Problem, "lacks this permission") {
 			found = append(found, f.Object)
 		}

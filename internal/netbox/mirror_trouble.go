@@ -24,7 +24,7 @@ func aboutContent(e *Error) bool {
 // trouble says what an error means: a lane that is closed, or trouble that may
 // pass, which it returns; nil for what ends everything.
 func (w *mirrorWriter) trouble(ctx context.Context, l lane, err error) *Error {
-	if _, reading := errors.AsType[*readError](err); reading || ctx.Err() != nil {
+	if _, reading := errors.AsType[*ReadError](err); reading || ctx.Err() != nil {
 		return nil
 	}
 	e, ok := errors.AsType[*Error](err)

@@ -29,7 +29,7 @@ func TestALostAnswerIsFoundDone(t *testing.T) {
 					s.ForgetRequests()
 					s.Fail(netboxtest.Fault{Kind: kind, Method: method, Times: 1})
 					c := connect(t, s.URL(), s.TokenV1(), silent())
-					wantResults(t, c.Write(t.Context(), writes, nil), state.Unchanged, state.Unchanged)
+					wantResults(t, Write(t.Context(), c, writes, nil), state.Unchanged, state.Unchanged)
 					if n := len(s.Writes()); n != 1 {
 						t.Errorf("%d writes, want 1: it had been carried out", n)
 					}
@@ -50,7 +50,7 @@ func TestTroubleThatPassesIsWaitedFor(t *testing.T) { // windows-dhcp.md 3.8 Net
 			s.Fail(netboxtest.Fault{Kind: kind, Method: "PATCH", Times: 1})
 			two := update(t, seeded)
 			two.ID, two.Host, two.Before, two.RemoveTags = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil, nil
-			wantResults(t, c.Write(t.Context(), []state.Write{update(t, seeded), two}, nil), state.Done, state.Done)
+			wantResults(t, Write(t.Context(), c, []state.Write{update(t, seeded), two}, nil), state.Done, state.Done)
 		})
 	}
 }
@@ -59,13 +59,13 @@ func TestTroubleThatStaysEndsTheRun(t *testing.T) {
 	s, seeded, c := serveMirror(t, netboxtest.V47)
 	s.Fail(netboxtest.Fault{Kind: netboxtest.HTML502, Method: "POST"})
 	writes := []state.Write{newAddress("10.8.4.50/24", 0), newAddress("10.8.4.51/24", 0), update(t, seeded)}
-	wantResults(t, c.Write(t.Context(), writes, nil), state.Failed, state.Failed, state.Failed)
+	wantResults(t, Write(t.Context(), c, writes, nil), state.Failed, state.Failed, state.Failed)
 	if n := len(s.Writes()); n != writeTries {
 		t.Errorf("%d writes, want %d tries of the first", n, writeTries)
 	}
 	s.ClearFaults()
 	s.Fail(netboxtest.Fault{Kind: netboxtest.JSON500})
-	wantResults(t, c.Write(t.Context(), writes, nil), state.Failed, state.Failed, state.Failed)
+	wantResults(t, Write(t.Context(), c, writes, nil), state.Failed, state.Failed, state.Failed)
 }
 
 func TestARowNetBoxHasAnExceptionForHoldsUpNoOther(t *testing.T) {
@@ -78,7 +78,7 @@ func TestARowNetBoxHasAnExceptionForHoldsUpNoOther(t *testing.T) {
 	// A date that is no text is an exception inside NetBox.
 	writes[11].Set = maps.Clone(writes[11].Set)
 	writes[11].Set[custom(state.FieldLeaseExpires)], want[11] = int64(7), state.Failed
-	results := c.Write(t.Context(), writes, nil)
+	results := Write(t.Context(), c, writes, nil)
 	wantResults(t, results, want...)
 	if n := len(s.Writes()); n > 20 {
 		t.Errorf("%d writes to find one bad row in 30", n)
@@ -95,7 +95,7 @@ func TestAMissingPermissionStopsOneSortOfWriteOnly(t *testing.T) { // netbox-api
 			s.Permit(token, grants...)
 			c := connect(t, s.URL(), token, silent())
 			writes := []state.Write{newAddress("10.8.4.50/24", 0), update(t, seeded), newAddress("10.8.4.51/24", 0), remove(t, seeded, "10.8.4.60/32", nil)}
-			results := c.Write(t.Context(), writes, nil)
+			results := Write(t.Context(), c, writes, nil)
 			wantResults(t, results, state.Failed, state.Done, state.Failed, state.Failed)
 			if err := results[2].Err; kindOf(err) != Forbidden || !strings.Contains(err.Error(), "add on ipam.ipaddress") {
 				t.Errorf("the reason does not name the permission: %v", err)
@@ -122,11 +122,11 @@ func TestRowsTheTokenMayOnlySeeAreRefusedAlone(t *testing.T) {
 			other := update(t, seeded)
 			other.ID, other.Host, other.Before = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil
 			both := []state.Write{other, update(t, seeded)}
-			wantResults(t, c.Write(t.Context(), both, nil), state.Refused, state.Done)
-			wantResults(t, c.Write(t.Context(), both[:1], nil), state.Refused)
+			wantResults(t, Write(t.Context(), c, both, nil), state.Refused, state.Done)
+			wantResults(t, Write(t.Context(), c, both[:1], nil), state.Refused)
 			deletes := []state.Write{{Kind: state.IPAddress, Action: state.Delete, ID: other.ID}, {Kind: state.IPAddress, Action: state.Delete, ID: both[1].ID}}
-			wantResults(t, c.Write(t.Context(), deletes, nil), state.Refused, state.Done)
-			wantResults(t, c.Write(t.Context(), deletes[:1], nil), state.Refused)
+			wantResults(t, Write(t.Context(), c, deletes, nil), state.Refused, state.Done)
+			wantResults(t, Write(t.Context(), c, deletes[:1], nil), state.Refused)
 		})
 	}
 }
@@ -135,5 +135,5 @@ func TestACancelledRunFails(t *testing.T) {
 	_, seeded, c := serveMirror(t, netboxtest.V47)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	wantResults(t, c.Write(ctx, []state.Write{update(t, seeded), newAddress("10.8.4.50/24", 0)}, nil), state.Failed, state.Failed)
+	wantResults(t, Write(ctx, c, []state.Write{update(t, seeded), newAddress("10.8.4.50/24", 0)}, nil), state.Failed, state.Failed)
 }

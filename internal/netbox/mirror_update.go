@@ -12,9 +12,9 @@ import (
 // mirrorJob is the updates and deletes among the writes as conditional ones.
 type mirrorJob struct{ *mirrorWriter }
 
-func (j mirrorJob) id(i int) int64 { return j.writes[i].ID }
+func (j mirrorJob) ID(i int) int64 { return j.writes[i].ID }
 
-func (j mirrorJob) look(i int, raw json.RawMessage) any {
+func (j mirrorJob) Look(i int, raw json.RawMessage) any {
 	write := j.writes[i]
 	if raw == nil {
 		outcome := state.Gone
@@ -129,12 +129,12 @@ func (j mirrorJob) withID(i int, set map[string]any) map[string]any {
 	return body
 }
 
-func (j mirrorJob) refuse(i int, err *Error) (again bool) {
+func (j mirrorJob) Refuse(i int, err *Error) (again bool) {
 	j.results[i] = state.Result{Outcome: state.Refused, ID: j.writes[i].ID, Err: fmt.Errorf("%s: %w", j.what(i), err)}
 	return false
 }
 
-func (j mirrorJob) confirm(i int, raw json.RawMessage) {
+func (j mirrorJob) Confirm(i int, raw json.RawMessage) {
 	if j.writes[i].Action == state.Update {
 		row, err := decodeShowing(raw)
 		if err != nil || !j.shows(i, row) {
@@ -166,8 +166,8 @@ func (w *mirrorWriter) shows(i int, row *showing) bool {
 	return !slices.ContainsFunc(write.RemoveTags, func(slug string) bool { return slices.Contains(have, slug) })
 }
 
-func (j mirrorJob) passedOver(i int) { j.refused(i, notOurs) }
+func (j mirrorJob) PassedOver(i int) { j.refused(i, PassedOver) }
 
-func (j mirrorJob) elusive(i int, err *Error) {
+func (j mirrorJob) Contested(i int, err *Error) {
 	j.results[i] = state.Result{Outcome: state.Changed, ID: j.writes[i].ID, Err: fmt.Errorf("%s: %w", j.what(i), err)}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,7 +21,7 @@ import (
 // of the others. A kind and action the token has no permission for is tried
 // once, and NetBox out of reach ends everything. progress, if not nil, is told
 // how many writes are decided.
-func (c *Client) Write(ctx context.Context, writes []state.Write, progress func(done int)) []state.Result {
+func Write(ctx context.Context, c *Client, writes []state.Write, progress func(done int)) []state.Result {
 	w := &mirrorWriter{client: c, writes: writes, results: make([]state.Result, len(writes)), denied: make(map[lane]error)}
 	if err := w.prepare(ctx); err != nil {
 		w.fail(w.undecided(0, len(writes)), err)
@@ -77,7 +76,7 @@ func (w *mirrorWriter) prepare(ctx context.Context) (err error) {
 	w.tags = make(map[string]int64)
 	for batch := range slices.Chunk(slices.Sorted(maps.Keys(wanted)), valuesAtATime) {
 		found := make(map[string]int64)
-		if _, err := w.client.slugs(ctx, tags, url.Values{"slug": batch}, found); err != nil {
+		if _, err := slugs(ctx, w.client, tags, url.Values{"slug": batch}, found); err != nil {
 			return err
 		}
 		maps.Copy(w.tags, found)
@@ -89,7 +88,7 @@ func (w *mirrorWriter) prepare(ctx context.Context) (err error) {
 // means that no other write has a chance now.
 func (w *mirrorWriter) run(ctx context.Context, l lane, from, to int, progress func(done int)) error {
 	waits := backoff.NewExponentialBackOff() // with jitter
-	waits.InitialInterval, waits.Multiplier, waits.MaxInterval = w.client.firstRetry, 2, 30*time.Second
+	waits.InitialInterval, waits.Multiplier, waits.MaxInterval = w.client.FirstRetry(), 2, 30*time.Second
 	tries, poisoned := 0, 0
 	for {
 		left := w.undecided(from, to)
@@ -120,7 +119,7 @@ func (w *mirrorWriter) run(ctx context.Context, l lane, from, to int, progress f
 			return err
 		case tries+1 < writeTries && (len(batch) > 1 || !aboutContent(e)):
 			tries++
-			if err := pause(ctx, e, waits.NextBackOff(), w.client.firstRetry); err != nil {
+			if err := pause(ctx, e, waits.NextBackOff(), w.client.FirstRetry()); err != nil {
 				return err
 			}
 		case aboutContent(e):
@@ -158,7 +157,7 @@ func (w *mirrorWriter) fail(batch []int, err error) {
 // object as one before it has to wait.
 func (w *mirrorWriter) batch(left []int) []int {
 	seen := make(map[string]bool)
-	size := min(w.client.batchSize(), len(left))
+	size := min(w.client.BatchSize(), len(left))
 	for n, i := range left[:size] {
 		key := w.key(i)
 		if key != "" && seen[key] {
@@ -193,12 +192,10 @@ func (w *mirrorWriter) step(ctx context.Context, l lane, batch []int) error {
 	if l.action == state.Create {
 		return w.create(ctx, table, batch)
 	}
-	c := &conditionalWriter{client: w.client, version: w.version, table: table, method: http.MethodPatch, job: mirrorJob{w}}
-	if l.action == state.Delete {
-		c.method = http.MethodDelete
-	}
-	c.columns = w.columns(batch, "id", "address", "vrf", "tags", "last_updated")
-	return c.write(ctx, batch)
+	return w.client.WriteIf(ctx, Conditional{
+		Table: table, Delete: l.action == state.Delete, Job: mirrorJob{w},
+		Columns: w.columns(batch, "id", "address", "vrf", "tags", "last_updated"),
+	}, batch)
 }
 
 // columns lists the fields that writes of a batch compare, and more.
@@ -261,7 +258,7 @@ func (w *mirrorWriter) body(i int, set map[string]any) map[string]any {
 	if len(custom) > 0 {
 		body["custom_fields"] = custom
 	}
-	if message := changelogMessage(w.version, w.writes[i].Message); message != "" {
+	if message := w.version.ChangelogMessage(w.writes[i].Message); message != "" {
 		body["changelog_message"] = message
 	}
 	return body

@@ -104,7 +104,7 @@ func TestWritesOfTheMirrorAreCarriedOutOnce(t *testing.T) { // windows-dhcp.md s
 			s, seeded, c := serveMirror(t, v)
 			writes := mirrorWrites(t, seeded)
 			var done []int
-			wantResults(t, c.Write(t.Context(), writes, func(n int) { done = append(done, n) }), doneAll(len(writes))...)
+			wantResults(t, Write(t.Context(), c, writes, func(n int) { done = append(done, n) }), doneAll(len(writes))...)
 			if done[len(done)-1] != len(writes) {
 				t.Errorf("progress %v", done)
 			}
@@ -121,7 +121,7 @@ func TestWritesOfTheMirrorAreCarriedOutOnce(t *testing.T) { // windows-dhcp.md s
 			for i := range again {
 				again[i] = state.Unchanged
 			}
-			wantResults(t, c.Write(t.Context(), writes, nil), again...)
+			wantResults(t, Write(t.Context(), c, writes, nil), again...)
 			if n := len(s.Writes()); n != 0 {
 				t.Errorf("%d writes that change nothing", n)
 			}
@@ -137,7 +137,7 @@ func TestAnUpdateTouchesNothingElse(t *testing.T) {
 			one := update(t, seeded)
 			other := state.Write{Kind: state.IPAddress, Action: state.Update, ID: seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), Set: map[string]any{"status": "dhcp"}}
 			before := s.Get("ipam/ip-addresses", one.ID)
-			wantResults(t, c.Write(t.Context(), []state.Write{one, other}, nil), state.Done, state.Done)
+			wantResults(t, Write(t.Context(), c, []state.Write{one, other}, nil), state.Done, state.Done)
 			after := s.Get("ipam/ip-addresses", one.ID)
 			for _, field := range []string{"status", "description", "tenant", "address"} {
 				if fmt.Sprint(before[field]) != fmt.Sprint(after[field]) {
@@ -194,7 +194,7 @@ func TestOneBadRowHoldsUpNoOther(t *testing.T) { // windows-dhcp.md 3.8 one IP r
 			// Inside a range that a human marked as populated.
 			populated := newAddress("10.8.6.25/24", seeded.ID(t, "ipam/vrfs", "red"))
 			writes, want = append(writes, populated), append(want, state.Refused)
-			results := c.Write(t.Context(), writes, nil)
+			results := Write(t.Context(), c, writes, nil)
 			wantResults(t, results, want...)
 			if err := results[40].Err.Error(); !strings.Contains(err, "inside range") || !strings.Contains(err, "10.8.6.25") {
 				t.Errorf("the reason is lost: %s", err)
@@ -211,7 +211,7 @@ func TestOneBadRowHoldsUpNoOther(t *testing.T) { // windows-dhcp.md 3.8 one IP r
 				}
 				changes, want = append(changes, w), append(want, outcome)
 			}
-			wantResults(t, c.Write(t.Context(), changes, nil), want...)
+			wantResults(t, Write(t.Context(), c, changes, nil), want...)
 		})
 	}
 }
@@ -226,12 +226,12 @@ func TestJournalEntriesAreMadeInOneRequestAndNeverTwice(t *testing.T) { // netbo
 					"assigned_object_id": seeded.ID(t, "ipam/ip-ranges", "10.8.4.20/24-10.8.4.250/24"), "kind": "info", "comments": text}}
 			}
 			writes := []state.Write{entry("one"), entry("two"), entry("")}
-			wantResults(t, c.Write(t.Context(), writes, nil), state.Done, state.Done, state.Refused)
+			wantResults(t, Write(t.Context(), c, writes, nil), state.Done, state.Done, state.Refused)
 			s.ForgetRequests()
 			s.Fail(netboxtest.Fault{Kind: netboxtest.Timeout504, Method: "POST", Times: 1})
-			wantResults(t, c.Write(t.Context(), append(writes[:2:2], update(t, seeded)), nil), state.Failed, state.Failed, state.Done)
+			wantResults(t, Write(t.Context(), c, append(writes[:2:2], update(t, seeded)), nil), state.Failed, state.Failed, state.Done)
 			s.Fail(netboxtest.Fault{Kind: netboxtest.Throttled429, Method: "POST", Times: 1})
-			wantResults(t, c.Write(t.Context(), writes[:2], nil), state.Done, state.Done)
+			wantResults(t, Write(t.Context(), c, writes[:2], nil), state.Done, state.Done)
 			if n := s.Count("extras/journal-entries"); n != 6 {
 				t.Errorf("%d entries, want 6", n)
 			}
@@ -246,7 +246,7 @@ func TestManyCreatesGoInBatches(t *testing.T) {
 		writes = append(writes, newAddress(fmt.Sprintf("10.9.%d.%d/16", n/250, n%250+1), 0))
 	}
 	last := -1
-	results := c.Write(t.Context(), writes, func(done int) {
+	results := Write(t.Context(), c, writes, func(done int) {
 		if done < last {
 			t.Errorf("progress %d after %d", done, last)
 		}

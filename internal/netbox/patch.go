@@ -1,13 +1,25 @@
 package netbox
 
 import (
+	"encoding/json"
 	"net/netip"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
-func (r *addressRow) host() netip.Addr {
+// recordRow is what a record is compared with and written to.
+type recordRow struct {
+	rowHead
+	Address      string                     `json:"address"`
+	AssignedType string                     `json:"assigned_object_type"`
+	AssignedID   int64                      `json:"assigned_object_id"`
+	CustomFields map[string]json.RawMessage `json:"custom_fields"`
+}
+
+const recordColumns = "id,address,assigned_object_type,assigned_object_id,custom_fields,last_updated"
+
+func (r *recordRow) host() netip.Addr {
 	p, err := parseAddress(r.Address)
 	if err != nil {
 		return netip.Addr{}
@@ -25,8 +37,8 @@ type patch struct {
 
 func (p patch) empty() bool { return len(p.fields) == 0 && !p.assign }
 
-func (j *recordJob) patch(i int, row *addressRow) patch {
-	change, names := j.changes[i], j.client.fields
+func (j *recordJob) patch(i int, row *recordRow) patch {
+	change, names := j.changes[i], j.fields
 	have := names.record(row.CustomFields)
 	p := patch{fields: make(map[string]any)}
 	if names.MAC != "" && have.Client != clientKey(change.Record.Client) {
@@ -58,4 +70,13 @@ func textOrNull(s string) any {
 		return nil
 	}
 	return s
+}
+
+// body is the patch in NetBox's words.
+func (p patch) body(change RecordChange, v Version) any {
+	a := AddressPatch{ID: change.ID, CustomFields: p.fields, Assign: p.assign, Message: v.ChangelogMessage(change.Message)}
+	if p.assign && p.to.Kind != 0 {
+		a.To, a.ToID = interfacesOf(p.to.Kind), p.to.ID
+	}
+	return a.Body()
 }

@@ -14,7 +14,7 @@ func TestOnlyWhatDiffersIsSent(t *testing.T) { // S-4
 	c := connect(t, s.URL(), s.TokenV1(), silent())
 	r := change(t, seeded, "10.0.0.101/24")
 	r.Record = ipam.Record{Client: "52:54:00:00:00:09", Expires: leaseEnd()} // same client, no name this time (R-9)
-	wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
+	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Done)
 	want := fmt.Sprintf(`[{"custom_fields":{"pydhcp_expire":"2026-05-06T07:08:09+00:00"},"id":%d}]`, r.ID)
 	if got := strings.TrimSpace(s.Writes()[0].Body); got != want {
 		t.Errorf("sent %s, want %s", got, want)
@@ -35,8 +35,8 @@ func TestTextFieldsHoldRecordsToo(t *testing.T) { // A-6
 	seeded := netboxtest.Seed(t, s.URL(), s.TokenV1(), w)
 	c := connect(t, s.URL(), s.TokenV2(), silent())
 	r := change(t, seeded, "10.0.0.100/24")
-	wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
-	wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Unchanged)
+	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Done)
+	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Unchanged)
 	if got := shown(t, s, r.ID); got != r.Record {
 		t.Errorf("shows %+v, want %+v", got, r.Record)
 	}
@@ -47,7 +47,7 @@ func TestARecordCanBeCleared(t *testing.T) {
 	c := connect(t, s.URL(), s.TokenV2(), silent())
 	r := change(t, seeded, "10.0.0.101/24")
 	r.Record = ipam.Record{}
-	wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
+	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Done)
 	if got, want := shown(t, s, r.ID), (ipam.Record{Hostname: "printer"}); got != want {
 		t.Errorf("shows %+v, want %+v", got, want)
 	}
@@ -69,23 +69,23 @@ func TestBindingFollowsTheLease(t *testing.T) { // clients.bind_interface, A-4
 			}
 			r := change(t, seeded, "10.0.0.100/24")
 			r.Bind = eth0
-			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Done)
 			if got := assigned(r.ID); got != eth0 {
 				t.Errorf("assigned to %v, want %v", got, eth0)
 			}
-			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Unchanged)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Unchanged)
 			r.Bind = mgmt
-			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Done)
 			if got := assigned(r.ID); got != mgmt {
 				t.Errorf("assigned to %v, want %v", got, mgmt)
 			}
 			r.Bind, r.Unbind = ipam.InterfaceID{}, eth0
-			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Unchanged)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Unchanged)
 			if got := assigned(r.ID); got != mgmt {
 				t.Errorf("an assignment that was not ours was taken back: %v", got)
 			}
 			r.Unbind = mgmt
-			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Done)
 			if got := assigned(r.ID); got != (ipam.InterfaceID{}) {
 				t.Errorf("still assigned to %v", got)
 			}
@@ -106,7 +106,7 @@ func TestARefusedAssignmentDoesNotKeepTheRecordFromBeingShown(t *testing.T) {
 				if !alone {
 					changes, want = append(changes, change(t, seeded, "10.0.0.100/24")), append(want, Done)
 				}
-				results := c.WriteRecords(t.Context(), changes)
+				results := WriteRecords(t.Context(), c, testFields(), changes)
 				wantOutcomes(t, results, want...)
 				if results[0].Err == nil {
 					t.Error("nothing says that the assignment was left out")
@@ -127,7 +127,7 @@ func TestTheChangeLogSaysWhyFrom44On(t *testing.T) {
 			c := connect(t, s.URL(), s.TokenV1(), silent())
 			r := change(t, seeded, "10.0.0.100/24")
 			r.Message = strings.Repeat("ä", 500)
-			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{r}), Done)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Done)
 			body := s.Writes()[0].Body
 			known := c.version.Load().AtLeast(4, 4)
 			if got := strings.Count(body, "ä"); known && got != maxMessageLength || !known && got != 0 {

@@ -74,24 +74,9 @@ func (p *picture) own(e endpoint) {
 	}
 	p.owned[e] = true
 	p.stamps[e] = maps.Clone(p.stamps[e])
-	if twin := e.twin(); twin == "" || !p.owned[twin] {
+	if other := twin(e); other == "" || !p.owned[other] {
 		tableOf(e).own(&p.objects)
 	}
-}
-
-// twin is the list that fills the same table; empty: none.
-func (e endpoint) twin() endpoint {
-	switch e {
-	case interfaces:
-		return vmInterfaces
-	case vmInterfaces:
-		return interfaces
-	case devices:
-		return vms
-	case vms:
-		return devices
-	}
-	return ""
 }
 
 // put takes in a row.

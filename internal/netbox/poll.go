@@ -54,7 +54,7 @@ func (f *Follower) poll(ctx context.Context) error {
 	}
 	wasDefined := f.defined
 	f.adopt(next)
-	f.lookForUpheaval(n.flooded, wasDefined)
+	f.lookForUpheaval(ctx, n.flooded, wasDefined)
 	if reshaped {
 		f.markContexts()
 	}
@@ -124,7 +124,7 @@ func (f *Follower) changedIn(ctx context.Context, e endpoint) (ids []int64, mark
 	if err != nil {
 		return ids, old, err
 	}
-	return ids, f.client.notAhead(mark), nil
+	return ids, notAhead(f.client, mark), nil
 }
 
 // apply reads rows again, and whatever they lead to.
@@ -148,7 +148,7 @@ func (f *Follower) takeSmall(next, small *picture) (reshaped bool) {
 		}
 		take = append(take, e)
 		changed := !tableOf(e).same(&next.objects, &small.objects) || e == contexts && next.contexts != small.contexts
-		reshaped = reshaped || changed && e.shapesContexts()
+		reshaped = reshaped || changed && shapesContexts(e)
 	}
 	next.adoptSmall(small, take)
 	return reshaped

@@ -49,17 +49,17 @@ func TestARealNetBoxIsPreparedFollowedAndWrittenTo(t *testing.T) {
 		}
 	}
 	need := Requirements{Tags: []string{"DHCP", "Gateway"}, Fields: testFields().Needs(), Write: true}
-	plan, err := c.PlanBootstrap(t.Context(), need)
+	plan, err := PlanBootstrap(t.Context(), c, need)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.ApplyBootstrap(t.Context(), plan); err != nil {
+	if err := ApplyBootstrap(t.Context(), c, plan, silent()); err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range c.Check(t.Context(), need) {
+	for _, f := range Check(t.Context(), c, need) {
 		t.Errorf("after the bootstrap: %s", f)
 	}
-	if plan, err = c.PlanBootstrap(t.Context(), need); err != nil || !plan.Empty() {
+	if plan, err = PlanBootstrap(t.Context(), c, need); err != nil || !plan.Empty() {
 		t.Errorf("a second bootstrap: %s%v", plan, err)
 	}
 	// The seed makes tags and fields itself.
@@ -87,14 +87,14 @@ func realRecords(t *testing.T, c *Client, seeded *netboxtest.Seeded) {
 	one.Message, two.Message = "lease", strings.Repeat("x", 300)
 	two.Bind = ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: seeded.ID(t, "virtualization/interfaces", "vm1 eth0")}
 	both := []RecordChange{one, two}
-	wantOutcomes(t, c.WriteRecords(t.Context(), both), Done, Done)
-	wantOutcomes(t, c.WriteRecords(t.Context(), both), Unchanged, Unchanged)
+	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), both), Done, Done)
+	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), both), Unchanged, Unchanged)
 
 	one.Record.Expires = one.Record.Expires.Add(time.Hour)
-	wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{one}), Done)
-	wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{one}), Unchanged)
+	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{one}), Done)
+	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{one}), Unchanged)
 	two.Bind, two.Unbind = ipam.InterfaceID{}, two.Bind
-	wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{two}), Done)
+	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{two}), Done)
 
 	// A stale If-Match is refused: what the loop of single writes relies on.
 	object := number(one.ID) + "/"
@@ -106,12 +106,12 @@ func realRecords(t *testing.T, c *Client, seeded *netboxtest.Seeded) {
 	taken.Bind = two.Unbind
 	gone := one
 	gone.ID = 1 << 30
-	results := c.WriteRecords(t.Context(), []RecordChange{taken, gone, one})
+	results := WriteRecords(t.Context(), c, testFields(), []RecordChange{taken, gone, one})
 	wantOutcomes(t, results, Done, Gone, Unchanged)
 	if results[0].Err == nil {
 		t.Error("the refused assignment is not reported")
 	}
-	fields, err := c.MachineFields(t.Context(), ipam.MachineID{Kind: ipam.Device, ID: seeded.ID(t, "dcim/devices", "web1")}, []string{"redeploy", "none"})
+	fields, err := MachineFields(t.Context(), c, ipam.MachineID{Kind: ipam.Device, ID: seeded.ID(t, "dcim/devices", "web1")}, []string{"redeploy", "none"})
 	if err != nil || len(fields) != 1 || string(fields["redeploy"]) != "true" {
 		t.Errorf("switch: %s, %v", fields, err)
 	}
@@ -121,6 +121,7 @@ func realFollowing(t *testing.T, c *Client, seeded *netboxtest.Seeded) {
 	t.Helper()
 	var snapshot *ipam.Snapshot
 	f := NewFollower(c, FollowConfig{
+		Log: silent(), Fields: testFields(),
 		ContextKey: contextKey, Options: ipam.Options{DynamicTag: "dhcp", GatewayTag: "gateway"},
 		OnSnapshot: func(s *ipam.Snapshot, problems []ipam.Problem) {
 			snapshot = s

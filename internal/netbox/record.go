@@ -7,6 +7,22 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
+// Fields are names of custom fields on IP addresses. An empty name is neither
+// read nor written.
+type Fields struct {
+	MAC, Expire, Hostname string
+}
+
+func (f Fields) names() []string {
+	var names []string
+	for _, name := range []string{f.MAC, f.Expire, f.Hostname} {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // record reads the mirror of a binding from the custom fields of an address,
 // whatever their declared types.
 func (f Fields) record(have map[string]json.RawMessage) ipam.Record {
@@ -24,20 +40,6 @@ func (f Fields) record(have map[string]json.RawMessage) ipam.Record {
 	}
 	r.Expires = at
 	return r
-}
-
-// fieldText gives a custom field as text: "" for null or an absent field, the
-// value of a selection, the JSON itself of anything that is no text.
-func fieldText(have map[string]json.RawMessage, name string) string {
-	raw, ok := have[name]
-	if !ok || name == "" || string(raw) == "null" {
-		return ""
-	}
-	var text choice
-	if text.UnmarshalJSON(raw) == nil {
-		return string(text)
-	}
-	return string(raw)
 }
 
 // clientKey brings a MAC in any notation into the form of client keys (I-1)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
@@ -83,23 +82,6 @@ func (r *rangeRow) value(*decoder) (any, error) {
 		return nil, nil
 	}
 	return &ipam.Range{ID: r.ID, Start: start.Addr(), End: end.Addr(), VRF: int64(r.VRF), Status: string(r.Status), Tags: ids(r.Tags)}, nil
-}
-
-// parseAddress reads an address with mask; NetBox always has one, an address
-// without is a host.
-func parseAddress(s string) (netip.Prefix, error) {
-	if !strings.Contains(s, "/") {
-		addr, err := netip.ParseAddr(s)
-		if err != nil || addr.Zone() != "" {
-			return netip.Prefix{}, fmt.Errorf("%.60q is no IP address", s)
-		}
-		return netip.PrefixFrom(addr, addr.BitLen()), nil
-	}
-	p, err := netip.ParsePrefix(s)
-	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%.60q is no IP address with mask", s)
-	}
-	return p, nil
 }
 
 type addressRow struct {

@@ -62,11 +62,11 @@ func (f *Follower) sweep(ctx context.Context, next *picture) error {
 
 // lookForUpheaval asks for a full read after changes that leave no trace in
 // the rows.
-func (f *Follower) lookForUpheaval(flooded bool, wasDefined map[string]bool) {
+func (f *Follower) lookForUpheaval(ctx context.Context, flooded bool, wasDefined map[string]bool) {
 	if flooded {
 		f.resync("more rows changed than are followed one by one")
 	}
-	if v := f.client.version.Load(); v != nil && f.version != (Version{}) && *v != f.version {
+	if v, _ := f.client.Version(ctx); v != (Version{}) && f.version != (Version{}) && v != f.version {
 		f.resync("NetBox is another version")
 	}
 	for name, had := range wasDefined {

@@ -40,7 +40,7 @@ func TestANetBoxBefore42IsRefused(t *testing.T) {
 		w.Header().Set("API-Version", "4.1")
 		fmt.Fprint(w, `{"netbox-version":"4.1.11"}`)
 	})
-	_, err := c.newReader("", nil).load(t.Context())
+	_, err := newReader(c, testFields(), "", nil).load(t.Context())
 	if kindOf(err) != TooOld || !strings.Contains(err.Error(), "NetBox 4.1") || !strings.Contains(err.Error(), "4.2 or newer") {
 		t.Errorf("got %v, want a refusal that names both versions", err)
 	}

@@ -38,6 +38,7 @@ func follow(t *testing.T, s *netboxtest.Server, token string, change ...func(*Fo
 		},
 		OnConfirm: func(at time.Time, _ time.Duration) { w.confirms = append(w.confirms, at) },
 		Now:       func() time.Time { return w.clock },
+		Fields:    testFields(), Log: log,
 	}
 	for _, c := range change {
 		c(&config)

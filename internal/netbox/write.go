@@ -2,20 +2,10 @@ package netbox
 
 import (
 	"context"
-	"net/http"
 	"net/netip"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
-)
-
-const (
-	firstBatch       = 100 // rows of a bulk write
-	largestBatch     = 250
-	slowWrite        = 20 * time.Second // a bulk write this slow halves the next one
-	quickWrite       = 5 * time.Second  // one this quick lets it grow
-	maxMessageLength = 200              // characters of changelog_message; longer is a 500 (netbox-api.md 1.10)
-	matchTries       = 3                // of a single write whose object keeps changing (S-3)
 )
 
 // RecordChange says what the record of one address shall be.
@@ -76,22 +66,22 @@ type RecordResult struct {
 // already is not written: nothing is lost, and nothing written twice, by
 // calling again with the same changes, whatever happened before. IDs must be
 // distinct.
-func (c *Client) WriteRecords(ctx context.Context, changes []RecordChange) []RecordResult {
+func WriteRecords(ctx context.Context, c *Client, fields Fields, changes []RecordChange) []RecordResult {
 	results := make([]RecordResult, len(changes))
 	version, err := c.Version(ctx)
 	if err != nil {
 		return failAll(results, err)
 	}
-	job := &recordJob{client: c, version: version, changes: changes, results: results,
+	job := &recordJob{fields: fields, version: version, changes: changes, results: results,
 		unassignable: make(map[int]error), assigning: make(map[int]bool)}
-	w := &conditionalWriter{client: c, version: version, table: addresses, method: http.MethodPatch, columns: columns(addresses), job: job}
+	w := Conditional{Table: addresses, Columns: recordColumns, Job: job}
 	for done := 0; done < len(changes); {
-		n := min(c.batchSize(), len(changes)-done)
+		n := min(c.BatchSize(), len(changes)-done)
 		batch := make([]int, n)
 		for i := range batch {
 			batch[i] = done + i
 		}
-		if err := w.write(ctx, batch); err != nil {
+		if err := c.WriteIf(ctx, w, batch); err != nil {
 			failAll(results, err)
 			return results
 		}
@@ -108,25 +98,4 @@ func failAll(results []RecordResult, err error) []RecordResult {
 		}
 	}
 	return results
-}
-
-// batchSize is how many rows the next bulk write may have.
-func (c *Client) batchSize() int {
-	c.batchMu.Lock()
-	defer c.batchMu.Unlock()
-	return c.batch
-}
-
-// learnBatch aims at writes of a few seconds: the server's time grows with the
-// rows, and proxies cut off what takes too long.
-func (c *Client) learnBatch(rows int, took time.Duration, err error) {
-	c.batchMu.Lock()
-	defer c.batchMu.Unlock()
-	kind := kindOf(err)
-	switch {
-	case kind == TimedOut, kind == TooLarge, kind == Unreachable, kind == Unavailable, took > slowWrite:
-		c.batch = max(1, min(c.batch, rows)/2)
-	case err == nil && rows >= c.batch && took < quickWrite:
-		c.batch = min(largestBatch, c.batch+c.batch/4+1)
-	}
 }

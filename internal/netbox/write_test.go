@@ -67,7 +67,7 @@ func TestRecordsAreWrittenOnceAndThenLeftAlone(t *testing.T) { // A-3, A-6, S-10
 			s, seeded := serve(t, v)
 			c := connect(t, s.URL(), s.TokenV1(), silent())
 			changes := []RecordChange{change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")}
-			wantOutcomes(t, c.WriteRecords(t.Context(), changes), Done, Done)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), Done, Done)
 			for _, want := range changes {
 				if got := shown(t, s, want.ID); got != want.Record {
 					t.Errorf("%s shows %+v, want %+v", want.Addr, got, want.Record)
@@ -80,8 +80,8 @@ func TestRecordsAreWrittenOnceAndThenLeftAlone(t *testing.T) { // A-3, A-6, S-10
 				t.Errorf("the tags were touched: %v", tags)
 			}
 			s.ForgetRequests()
-			wantOutcomes(t, c.WriteRecords(t.Context(), changes), Unchanged, Unchanged)
-			wantOutcomes(t, c.WriteRecords(t.Context(), changes[:1]), Unchanged)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), Unchanged, Unchanged)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes[:1]), Unchanged)
 			if n := len(s.Writes()); n != 0 {
 				t.Errorf("%d writes that change nothing", n)
 			}
@@ -118,7 +118,7 @@ func TestWhatCannotBeWrittenHoldsUpNothingElse(t *testing.T) {
 			}
 			field := seeded.ID(t, "extras/custom-fields", "pydhcp_hostname")
 			s.Edit(t, "extras/custom-fields", field, map[string]any{"validation_regex": "^[a-z]{5,}$"})
-			wantOutcomes(t, c.WriteRecords(t.Context(), changes), want...)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), want...)
 		})
 	}
 }
@@ -131,8 +131,8 @@ func TestAFieldThatIsNotDefinedIsNoticed(t *testing.T) {
 			s.Delete(t, "extras/custom-fields", seeded.ID(t, "extras/custom-fields", "pydhcp_hostname"))
 			c := connect(t, s.URL(), s.TokenV1(), silent())
 			one, two := change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")
-			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{one, two}), Refused, Refused)
-			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{one}), Refused)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{one, two}), Refused, Refused)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{one}), Refused)
 		})
 	}
 }
@@ -147,8 +147,8 @@ func TestALostAnswerIsNoLostWrite(t *testing.T) { // H-3, S-4
 				c := connect(t, s.URL(), s.TokenV1(), silent())
 				changes := []RecordChange{change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")}
 				s.Fail(netboxtest.Fault{Kind: kind, Method: "PATCH", Times: 1})
-				wantOutcomes(t, c.WriteRecords(t.Context(), changes), Retry, Retry)
-				wantOutcomes(t, c.WriteRecords(t.Context(), changes), Unchanged, Unchanged)
+				wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), Retry, Retry)
+				wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), Unchanged, Unchanged)
 				if n := len(s.Writes()); n != 1 {
 					t.Errorf("%d writes, want 1: the first one had been carried out", n)
 				}
@@ -168,7 +168,7 @@ func TestAWriteIsNeverRepeatedBlindly(t *testing.T) {
 			c := connect(t, s.URL(), s.TokenV2(), silent())
 			s.Fail(netboxtest.Fault{Kind: kind, Method: "PATCH"})
 			changes := []RecordChange{change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")}
-			wantOutcomes(t, c.WriteRecords(t.Context(), changes), Retry, Retry)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), Retry, Retry)
 			if n := len(s.Writes()); n != 1 {
 				t.Errorf("%d writes, want 1", n)
 			}
@@ -181,7 +181,7 @@ func TestATokenThatMayNotWriteSaysWhichPermissionIsMissing(t *testing.T) {
 	const token = "limited000000000000000000000000000000000"
 	s.Permit(token, reading()...)
 	c := connect(t, s.URL(), token, silent())
-	results := c.WriteRecords(t.Context(), []RecordChange{change(t, seeded, "10.0.0.100/24")})
+	results := WriteRecords(t.Context(), c, testFields(), []RecordChange{change(t, seeded, "10.0.0.100/24")})
 	wantOutcomes(t, results, Retry)
 	if err := results[0].Err.Error(); !strings.Contains(err, "change on ipam.ipaddress") || !strings.Contains(err, "write enabled") {
 		t.Errorf("the error does not name the permission: %s", err)
@@ -197,8 +197,8 @@ func TestAnAddressTheTokenMayOnlySeeIsRefusedAlone(t *testing.T) {
 			const token = "limited000000000000000000000000000000000"
 			s.Permit(token, append(reading(), netboxtest.Grant{Object: "ipam.ipaddress", Actions: []string{"change"}, Tag: "dhcp"})...)
 			c := connect(t, s.URL(), token, silent())
-			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{other, mine}), Refused, Done)
-			wantOutcomes(t, c.WriteRecords(t.Context(), []RecordChange{other}), Refused)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{other, mine}), Refused, Done)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{other}), Refused)
 		})
 	}
 }
@@ -212,7 +212,7 @@ func TestASingleWriteGivesWayToAnEditMadeMeanwhile(t *testing.T) { // S-3
 	hold := make(chan struct{})
 	s.Fail(netboxtest.Fault{Kind: netboxtest.Slow, Method: "PATCH", Times: 1, Until: hold})
 	done := make(chan []RecordResult, 1)
-	go func() { done <- c.WriteRecords(t.Context(), []RecordChange{r}) }()
+	go func() { done <- WriteRecords(t.Context(), c, testFields(), []RecordChange{r}) }()
 	waitForWrite(t, s)
 	s.Edit(t, "ipam/ip-addresses", r.ID, map[string]any{"custom_fields": map[string]any{"pydhcp_hostname": "edited"}})
 	close(hold)
@@ -240,25 +240,25 @@ func waitForWrite(t *testing.T, s *netboxtest.Server) {
 func TestBatchesGrowWithQuickAnswersAndShrinkWithTrouble(t *testing.T) {
 	c := connect(t, "http://netbox.invalid", "x", silent())
 	for range 10 {
-		c.learnBatch(c.batchSize(), time.Second, nil)
+		c.learnBatch(c.BatchSize(), time.Second, nil)
 	}
-	if got := c.batchSize(); got != largestBatch {
+	if got := c.BatchSize(); got != largestBatch {
 		t.Errorf("batch of %d after quick answers, want %d", got, largestBatch)
 	}
 	c.learnBatch(3, time.Second, nil) // says nothing about full batches
 	c.learnBatch(250, time.Minute, nil)
-	if got := c.batchSize(); got != 125 {
+	if got := c.BatchSize(); got != 125 {
 		t.Errorf("batch of %d after a slow answer, want 125", got)
 	}
 	for range 10 {
-		c.learnBatch(c.batchSize(), time.Second, &Error{Kind: TimedOut})
+		c.learnBatch(c.BatchSize(), time.Second, &Error{Kind: TimedOut})
 	}
-	if got := c.batchSize(); got != 1 {
+	if got := c.BatchSize(); got != 1 {
 		t.Errorf("batch of %d after trouble, want 1", got)
 	}
 	c.learnBatch(1, time.Second, &Error{Kind: Forbidden})
 	c.learnBatch(1, time.Second, nil)
-	if got := c.batchSize(); got != 2 {
+	if got := c.BatchSize(); got != 2 {
 		t.Errorf("batch of %d, want 2", got)
 	}
 }
@@ -273,7 +273,7 @@ func TestManyRecordsGoInBatches(t *testing.T) {
 		id := s.Add(t, "ipam/ip-addresses", map[string]any{"address": host.String() + "/16", "tags": []any{dhcp}})
 		changes = append(changes, RecordChange{ID: id, Addr: host, Record: ipam.Record{Client: "52:54:00:00:00:77", Expires: leaseEnd()}})
 	}
-	for i, r := range c.WriteRecords(t.Context(), changes) {
+	for i, r := range WriteRecords(t.Context(), c, testFields(), changes) {
 		if r.Outcome != Done {
 			t.Errorf("change %d is %s: %v", i, r.Outcome, r.Err)
 		}
@@ -288,5 +288,5 @@ func TestACancelledWriteSaysRetry(t *testing.T) {
 	c := connect(t, s.URL(), s.TokenV2(), silent())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	wantOutcomes(t, c.WriteRecords(ctx, []RecordChange{change(t, seeded, "10.0.0.100/24")}), Retry)
+	wantOutcomes(t, WriteRecords(ctx, c, testFields(), []RecordChange{change(t, seeded, "10.0.0.100/24")}), Retry)
 }

@@ -68,15 +68,18 @@ func serve(t *testing.T, version netboxtest.Version) (*netboxtest.Server, *netbo
 	})
 	server.ForgetRequests()
 	client, err := netbox.NewClient(netbox.Config{
-		URL:    server.URL(),
-		Token:  func() (string, error) { return server.TokenV1(), nil },
-		Fields: netbox.Fields{MAC: "pydhcp_mac", Expire: "pydhcp_expire", Hostname: "dhcp_hostname"},
+		URL:   server.URL(),
+		Token: func() (string, error) { return server.TokenV1(), nil },
 	}, silent())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
 	return server, seeded, client
+}
+
+func recordFields() netbox.Fields {
+	return netbox.Fields{MAC: "pydhcp_mac", Expire: "pydhcp_expire", Hostname: "dhcp_hostname"}
 }
 
 func silent() logrus.FieldLogger {
@@ -137,8 +140,10 @@ func tell(t *testing.T, store lease.Store, client *netbox.Client) *lease.Engine 
 	writer := New(Config{
 		Unsynced: engine.Unsynced, Synced: engine.Synced, UnsyncedC: engine.UnsyncedC(),
 		Snapshot: func() *ipam.Snapshot { return snapshot },
-		Write:    client.WriteRecords,
-		Log:      silent(),
+		Write: func(ctx context.Context, changes []netbox.RecordChange) []netbox.RecordResult {
+			return netbox.WriteRecords(ctx, client, recordFields(), changes)
+		},
+		Log: silent(),
 	})
 	// A Writer that is told to end tells what waits, without gathering.
 	ended, cancel := context.WithCancel(t.Context())
@@ -154,6 +159,7 @@ func load(t *testing.T, client *netbox.Client) *ipam.Snapshot {
 	defer cancel()
 	var snapshot *ipam.Snapshot
 	err := netbox.NewFollower(client, netbox.FollowConfig{
+		Fields: recordFields(), Log: silent(),
 		Options:    ipam.Options{DynamicTag: "DHCP"},
 		OnSnapshot: func(s *ipam.Snapshot, _ []ipam.Problem) { snapshot = s; cancel() },
 		OnConfirm:  func(time.Time, time.Duration) {},

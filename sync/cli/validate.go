@@ -10,6 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -102,7 +103,7 @@ func (p *program) validateOne(ctx context.Context, q question, asJSON bool) erro
 	defer s.Close()
 	problem := ""
 	if lease := s.File.Sync.Statuses.Lease; q.status == "" || q.status == lease {
-		held, err := s.NetBox.ReadState(ctx)
+		held, err := netbox.ReadState(ctx, s.NetBox)
 		if err != nil {
 			return err
 		}

@@ -30,19 +30,19 @@ func (m *Mirror) requirements(alongsidePlugin bool) netbox.MirrorRequirements {
 // Bootstrap compares NetBox with what is needed: custom fields, tags, role,
 // option library, saved filters. It changes nothing.
 func (m *Mirror) Bootstrap(ctx context.Context) (netbox.BootstrapPlan, error) {
-	return m.NetBox.PlanMirrorBootstrap(ctx, m.requirements(false))
+	return netbox.PlanMirrorBootstrap(ctx, m.NetBox, m.requirements(false))
 }
 
 // ApplyBootstrap carries a plan of Bootstrap out.
 func (m *Mirror) ApplyBootstrap(ctx context.Context, p netbox.BootstrapPlan) error {
-	return m.NetBox.ApplyBootstrap(ctx, p)
+	return netbox.ApplyBootstrap(ctx, m.NetBox, p, m.log)
 }
 
 // Doctor looks at everything a run needs and says what is wrong and how to put
 // it right. It changes nothing; on servers that are written to it asks whether
 // the token may.
 func (m *Mirror) Doctor(ctx context.Context, o Options) []netbox.Finding {
-	findings := m.NetBox.CheckMirror(ctx, m.requirements(o.AlongsidePlugin))
+	findings := netbox.CheckMirror(ctx, m.NetBox, m.requirements(o.AlongsidePlugin))
 	for _, s := range m.File.Sync.Servers {
 		findings = append(findings, m.examine(ctx, s.Host)...)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -40,7 +41,7 @@ func (m *Mirror) Read(ctx context.Context, o Options) (*plan.Input, error) {
 		return nil, err
 	}
 	o.progress("reading NetBox", 0, 0)
-	held, err := m.NetBox.ReadState(ctx)
+	held, err := netbox.ReadState(ctx, m.NetBox)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +53,7 @@ func (m *Mirror) Read(ctx context.Context, o Options) (*plan.Input, error) {
 		return nil, err
 	}
 	subnets := plan.NewRoster(in).Subnets()
-	held.Addresses, err = m.NetBox.ReadAddresses(ctx, subnets, func(done, total int) { o.progress("reading addresses", done, total) })
+	held.Addresses, err = netbox.ReadAddresses(ctx, m.NetBox, subnets, func(done, total int) { o.progress("reading addresses", done, total) })
 	if err != nil || policy.Mode != plan.Sync {
 		return in, err
 	}
@@ -73,7 +74,7 @@ func (m *Mirror) readSuspects(ctx context.Context, in *plan.Input) error {
 			tagged++
 		}
 	}
-	suspects, err := m.NetBox.ReadSuspects(ctx, in.Policy.LeaseStatus, held.Tagged > tagged)
+	suspects, err := netbox.ReadSuspects(ctx, m.NetBox, in.Policy.LeaseStatus, held.Tagged > tagged)
 	if err != nil {
 		return err
 	}
