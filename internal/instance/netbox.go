@@ -9,6 +9,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
@@ -28,8 +29,8 @@ func Client(s settings.NetBox, log logrus.FieldLogger) (*netbox.Client, error) {
 }
 
 // recordFields are the custom fields that hold lease records.
-func recordFields(s settings.NetBox) netbox.Fields {
-	return netbox.Fields{MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname}
+func recordFields(s settings.NetBox) follow.Fields {
+	return follow.Fields{MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname}
 }
 
 // followNetBox starts to keep the picture fresh and to tell NetBox about
@@ -40,15 +41,15 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 		return err
 	}
 	i.client = client
-	follower := netbox.NewFollower(client, i.followConfig(diskCopy(i.Settings)))
+	follower := follow.New(client, i.followConfig(diskCopy(i.Settings)))
 	i.running.Go(func() { _ = follower.Run(ctx) }) // returns only why ctx ended
 	writer := writeback.New(writeback.Config{
 		Unsynced:  i.Engine.Unsynced,
 		Synced:    i.Engine.Synced,
 		UnsyncedC: i.Engine.UnsyncedC(),
 		Snapshot:  i.Snapshot,
-		Write: func(ctx context.Context, changes []netbox.RecordChange) []netbox.RecordResult {
-			return netbox.WriteRecords(ctx, client, recordFields(i.Settings), changes)
+		Write: func(ctx context.Context, changes []writeback.RecordChange) []writeback.RecordResult {
+			return writeback.WriteRecords(ctx, client, recordFields(i.Settings), changes)
 		},
 		BindInterface: i.Settings.Clients.BindInterface,
 		Log:           i.Log,
@@ -57,9 +58,9 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 	return nil
 }
 
-func (i *Instance) followConfig(disk string) netbox.FollowConfig {
+func (i *Instance) followConfig(disk string) follow.Config {
 	s := i.Settings
-	return netbox.FollowConfig{
+	return follow.Config{
 		Interval:   s.Poll.Interval,
 		Fields:     recordFields(s),
 		ContextKey: s.ContextKey,
@@ -110,7 +111,7 @@ func (i *Instance) loadOnce(ctx context.Context) error {
 		close(loaded)
 		cancel()
 	}
-	err = netbox.NewFollower(client, config).Run(ctx)
+	err = follow.New(client, config).Run(ctx)
 	select {
 	case <-loaded:
 		return nil

@@ -48,15 +48,15 @@ const maxMessage = 300 // characters of NetBox's words in an error
 func message(a *answer) string {
 	if !a.json() {
 		if title := regexp.MustCompile(`(?is)<title>(.*?)</title>`).FindSubmatch(a.body); title != nil {
-			return "the page " + clean(string(title[1]))
+			return "the page " + Clean(string(title[1]))
 		}
-		return clean(string(a.body))
+		return Clean(string(a.body))
 	}
 	var said any
 	if json.Unmarshal(a.body, &said) != nil {
-		return clean(string(a.body))
+		return Clean(string(a.body))
 	}
-	return clean(strings.Join(sayings(said), "; "))
+	return Clean(strings.Join(sayings(said), "; "))
 }
 
 // sayings flattens the shapes NetBox gives its errors: {"detail"}, a map from
@@ -99,8 +99,8 @@ func sortedKeys(m map[string]any) []string {
 	return keys
 }
 
-// clean makes foreign text fit for one log line.
-func clean(s string) string {
+// Clean makes foreign text fit for one log line.
+func Clean(s string) string {
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r) || r == unicode.ReplacementChar
 	}), " ")

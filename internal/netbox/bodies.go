@@ -1,6 +1,8 @@
 package netbox
 
 import (
+	"encoding/json"
+
 	api "github.com/netbox-community/go-netbox/v4"
 )
 
@@ -29,7 +31,7 @@ func (a AddressPatch) Body() any {
 		r.SetAssignedObjectTypeNil()
 		r.SetAssignedObjectIdNil()
 	case a.Assign:
-		r.SetAssignedObjectType(a.To.model())
+		r.SetAssignedObjectType(a.To.Model())
 		r.SetAssignedObjectId(a.ToID)
 	}
 	r.AdditionalProperties = map[string]any{"id": a.ID}
@@ -39,8 +41,66 @@ func (a AddressPatch) Body() any {
 	return r
 }
 
-// TagBody makes a tag.
-func TagBody(name, slug string) any { return api.NewTagRequest(name, slug) }
+// TagBody makes a tag. The description may be empty.
+func TagBody(name, slug, description string) any {
+	r := api.NewTagRequest(name, slug)
+	if description != "" {
+		r.SetDescription(description)
+	}
+	return r
+}
+
+// RoleBody makes an IPAM role.
+func RoleBody(name, slug, description string) any {
+	r := api.NewRoleRequest(name, slug)
+	r.SetDescription(description)
+	return r
+}
+
+// ChoiceSetBody makes a choice set of values and their labels.
+func ChoiceSetBody(name, description string, choices [][2]string) any {
+	var list [][]any
+	for _, c := range choices {
+		list = append(list, []any{c[0], c[1]})
+	}
+	r := api.NewWritableCustomFieldChoiceSetRequest(name, list)
+	r.SetDescription(description)
+	return r
+}
+
+// ContextBody makes an active config context that is limited to a tag, by its
+// slug. data is a JSON object.
+func ContextBody(name, description, tag string, data json.RawMessage) any {
+	r := api.NewConfigContextRequest(name, data)
+	r.SetDescription(description)
+	r.SetIsActive(true)
+	r.SetTags([]string{tag})
+	return r
+}
+
+// SavedFilterBody makes a filter that all users see.
+func SavedFilterBody(name, slug, objectType string, parameters map[string]any) any {
+	r := api.NewSavedFilterRequest([]string{objectType}, name, slug, parameters)
+	r.SetShared(true)
+	r.SetEnabled(true)
+	return r
+}
+
+// TableConfigBody makes a layout of columns that all users see.
+func TableConfigBody(name, objectType, table string, columns []string) any {
+	r := api.NewTableConfigRequest(objectType, table, name, columns)
+	r.SetShared(true)
+	r.SetEnabled(true)
+	return r
+}
+
+// CustomLinkBody makes a link on the pages of a type of objects, which opens in
+// a window of its own. target is a template of NetBox's.
+func CustomLinkBody(name, objectType, text, target string) any {
+	r := api.NewCustomLinkRequest([]string{objectType}, name, text, target)
+	r.SetNewWindow(true)
+	return r
+}
 
 // TagTypesBody sets the types of objects a tag may be put on.
 func TagTypesBody(objectTypes []string) any {

@@ -21,7 +21,7 @@ const (
 // carries out whole or not at all. Entries go by an index of the caller's.
 type bulk struct {
 	method string
-	table  endpoint
+	table  Table
 	// id is that of the object of an entry; nil for objects yet to be made,
 	// which NetBox names by their position.
 	id func(i int) int64
@@ -177,7 +177,7 @@ func (c *Client) BatchSize() int {
 func (c *Client) learnBatch(rows int, took time.Duration, err error) {
 	c.batchMu.Lock()
 	defer c.batchMu.Unlock()
-	kind := kindOf(err)
+	kind := KindOf(err)
 	switch {
 	case kind == TimedOut, kind == TooLarge, kind == Unreachable, kind == Unavailable, took > slowWrite:
 		c.batch = max(1, min(c.batch, rows)/2)

@@ -35,7 +35,7 @@ func statusError(a *answer, method string, e endpoint) *Error {
 	switch s := a.status; {
 	case s >= 300 && s < 400:
 		out.Kind = Redirected
-		out.Message = "redirected to " + clean(a.header.Get("Location"))
+		out.Message = "redirected to " + Clean(a.header.Get("Location"))
 	case s == http.StatusTooManyRequests:
 		out.Kind, out.RetryAfter = Throttled, retryAfter(a.header)
 	case s >= 500:
@@ -77,7 +77,7 @@ func permission(method string, e endpoint) string {
 	if action == "" {
 		action = "view"
 	}
-	return action + " on " + e.model()
+	return action + " on " + e.Model()
 }
 
 // aboutToken tells a 403 about the token from one about permissions.

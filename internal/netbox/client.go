@@ -1,9 +1,9 @@
-// Package netbox is the only package that talks to NetBox: it reads the tables
-// of package ipam, keeps a picture of them fresh, writes lease records back,
-// and checks or prepares a NetBox for this program. It is the only importer of
-// go-netbox, whose types never leave it. It decides nothing about leases and
-// is never on the packet path, the live read of the redeploy switch excepted
-//
+// Package netbox is a client of NetBox's REST API: it reads lists whole and
+// makes sure that they are, reads objects by id, makes objects in bulk, and
+// changes or deletes objects on the condition of what they show. Every error
+// says what an operator can do. It is the only importer of go-netbox, whose
+// types never leave it. It must not know what the objects are used for: it
+// knows no lease, no mirror and no settings. DESIGN.md tells the whole surface.
 package netbox
 
 import (

@@ -61,7 +61,7 @@ func (c *Client) WriteIf(ctx context.Context, w Conditional, batch []int) error 
 type conditionalWriter struct {
 	client  *Client
 	version Version
-	table   endpoint
+	table   Table
 	method  string // PATCH or DELETE
 	columns string
 	job     Job
@@ -87,9 +87,12 @@ func (w *conditionalWriter) write(ctx context.Context, batch []int) error {
 
 // ReadError is trouble before anything was written; reads have been repeated
 // as often as makes sense.
-type ReadError struct{ error }
+type ReadError struct{ Err error }
 
-func (e *ReadError) Unwrap() error { return e.error }
+func (e *ReadError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *ReadError) Unwrap() error { return e.Err }
 
 // rows reads the objects of a batch, by id.
 func (w *conditionalWriter) rows(ctx context.Context, batch []int, columns string) (map[int64]json.RawMessage, error) {
@@ -98,8 +101,8 @@ func (w *conditionalWriter) rows(ctx context.Context, batch []int, columns strin
 		ids[n] = w.job.ID(i)
 	}
 	rows := make(map[int64]json.RawMessage, len(batch))
-	err := w.client.byID(ctx, w.table, with(nil, "fields", columns), ids, func(raw json.RawMessage) (int64, error) {
-		id := idOf(raw)
+	err := w.client.ListByID(ctx, w.table, with(nil, "fields", columns), ids, func(raw json.RawMessage) (int64, error) {
+		id := IDOf(raw)
 		rows[id] = raw
 		return id, nil
 	})
@@ -107,7 +110,7 @@ func (w *conditionalWriter) rows(ctx context.Context, batch []int, columns strin
 }
 
 // idOf reads the id of a row; 0: it has none.
-func idOf(raw json.RawMessage) int64 {
+func IDOf(raw json.RawMessage) int64 {
 	var row struct {
 		ID int64 `json:"id"`
 	}
@@ -125,7 +128,7 @@ func (w *conditionalWriter) accept(ctx context.Context, sent []int, updated []js
 	}
 	rows := make(map[int64]json.RawMessage, len(updated))
 	for _, raw := range updated {
-		rows[idOf(raw)] = raw
+		rows[IDOf(raw)] = raw
 	}
 	for _, i := range sent {
 		if row, ok := rows[w.job.ID(i)]; ok {
@@ -200,9 +203,9 @@ const PassedOver = "NetBox passed the row over: the token may see it but not cha
 
 // readOne reads an object and the header that makes a write depend on its
 // state; nil for one that is gone.
-func (c *Client) readOne(ctx context.Context, e endpoint, object string) (json.RawMessage, http.Header, error) {
+func (c *Client) readOne(ctx context.Context, e Table, object string) (json.RawMessage, http.Header, error) {
 	got, err := c.get(ctx, e, object, nil)
-	if kindOf(err) == NotFound {
+	if KindOf(err) == NotFound {
 		return nil, nil, nil
 	}
 	if err != nil {

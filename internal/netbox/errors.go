@@ -122,8 +122,8 @@ func (e *Error) fixToken() string {
 	return "put a valid token into netbox.token_file or NETBOX_TOKEN"
 }
 
-// kindOf returns the Kind of err, or "" for an error that is no *Error.
-func kindOf(err error) Kind {
+// KindOf returns the Kind of err, or "" for an error that is no *Error.
+func KindOf(err error) Kind {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}

@@ -25,7 +25,7 @@ func (c *Client) Rights(ctx context.Context, t Table) (add, change bool, err err
 // are refused (403).
 func (c *Client) MayDelete(ctx context.Context, t Table) (bool, error) {
 	_, err := c.once(ctx, http.MethodDelete, t, "0/", nil, nil, nil)
-	if kindOf(err) == NotFound {
+	if KindOf(err) == NotFound {
 		return true, nil
 	}
 	return false, err
@@ -46,7 +46,7 @@ func (c *Client) TokenExpiry(ctx context.Context) (expires time.Time, ok bool) {
 	}
 	var token struct {
 		Key     string `json:"key"`
-		Expires moment `json:"expires"`
+		Expires Moment `json:"expires"`
 	}
 	if json.Unmarshal(page.Results[0], &token) != nil || token.Key != key {
 		return time.Time{}, false
@@ -56,7 +56,7 @@ func (c *Client) TokenExpiry(ctx context.Context) (expires time.Time, ok bool) {
 
 // mayWrite gives the methods that NetBox describes to the token, with what it
 // says of each.
-func (c *Client) mayWrite(ctx context.Context, e endpoint) (map[string]json.RawMessage, error) {
+func (c *Client) mayWrite(ctx context.Context, e Table) (map[string]json.RawMessage, error) {
 	got, err := c.read(ctx, http.MethodOptions, e, "", nil)
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func (c *Client) mayWrite(ctx context.Context, e endpoint) (map[string]json.RawM
 // only to tokens that may add to the list; nil for others.
 func (c *Client) Choices(ctx context.Context, t Table, field string) ([]string, error) {
 	actions, err := c.mayWrite(ctx, t)
-	if kindOf(err) == Forbidden {
+	if KindOf(err) == Forbidden {
 		return nil, nil
 	}
 	if err != nil {

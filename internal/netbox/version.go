@@ -18,8 +18,8 @@ type Version struct {
 // oldest is the first release with MAC address objects.
 func oldest() Version { return Version{4, 2} }
 
-// newest is the newest release line this package was run against.
-func newest() Version { return Version{4, 7} }
+// Newest is the newest release line this package was run against.
+func Newest() Version { return Version{4, 7} }
 
 // String gives "4.7".
 func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }

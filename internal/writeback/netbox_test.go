@@ -2,13 +2,11 @@ package writeback
 
 import (
 	"context"
-	"io"
 	"net/netip"
 	"testing"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease/pebblestore"
@@ -78,14 +76,8 @@ func serve(t *testing.T, version netboxtest.Version) (*netboxtest.Server, *netbo
 	return server, seeded, client
 }
 
-func recordFields() netbox.Fields {
-	return netbox.Fields{MAC: "pydhcp_mac", Expire: "pydhcp_expire", Hostname: "dhcp_hostname"}
-}
-
-func silent() logrus.FieldLogger {
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	return log
+func recordFields() follow.Fields {
+	return follow.Fields{MAC: "pydhcp_mac", Expire: "pydhcp_expire", Hostname: "dhcp_hostname"}
 }
 
 // grant stores leases that NetBox was not told of, and closes the store.
@@ -140,8 +132,8 @@ func tell(t *testing.T, store lease.Store, client *netbox.Client) *lease.Engine 
 	writer := New(Config{
 		Unsynced: engine.Unsynced, Synced: engine.Synced, UnsyncedC: engine.UnsyncedC(),
 		Snapshot: func() *ipam.Snapshot { return snapshot },
-		Write: func(ctx context.Context, changes []netbox.RecordChange) []netbox.RecordResult {
-			return netbox.WriteRecords(ctx, client, recordFields(), changes)
+		Write: func(ctx context.Context, changes []RecordChange) []RecordResult {
+			return WriteRecords(ctx, client, recordFields(), changes)
 		},
 		Log: silent(),
 	})
@@ -158,7 +150,7 @@ func load(t *testing.T, client *netbox.Client) *ipam.Snapshot {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var snapshot *ipam.Snapshot
-	err := netbox.NewFollower(client, netbox.FollowConfig{
+	err := follow.New(client, follow.Config{
 		Fields: recordFields(), Log: silent(),
 		Options:    ipam.Options{DynamicTag: "DHCP"},
 		OnSnapshot: func(s *ipam.Snapshot, _ []ipam.Problem) { snapshot = s; cancel() },

@@ -10,7 +10,6 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -103,7 +102,7 @@ func (p *program) validateOne(ctx context.Context, q question, asJSON bool) erro
 	defer s.Close()
 	problem := ""
 	if lease := s.File.Sync.Statuses.Lease; q.status == "" || q.status == lease {
-		held, err := netbox.ReadState(ctx, s.NetBox)
+		held, err := state.Read(ctx, s.NetBox)
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -41,7 +40,7 @@ func (m *Mirror) Read(ctx context.Context, o Options) (*plan.Input, error) {
 		return nil, err
 	}
 	o.progress("reading NetBox", 0, 0)
-	held, err := netbox.ReadState(ctx, m.NetBox)
+	held, err := state.Read(ctx, m.NetBox)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +52,7 @@ func (m *Mirror) Read(ctx context.Context, o Options) (*plan.Input, error) {
 		return nil, err
 	}
 	subnets := plan.NewRoster(in).Subnets()
-	held.Addresses, err = netbox.ReadAddresses(ctx, m.NetBox, subnets, func(done, total int) { o.progress("reading addresses", done, total) })
+	held.Addresses, err = state.ReadAddresses(ctx, m.NetBox, subnets, func(done, total int) { o.progress("reading addresses", done, total) })
 	if err != nil || policy.Mode != plan.Sync {
 		return in, err
 	}
@@ -74,7 +73,7 @@ func (m *Mirror) readSuspects(ctx context.Context, in *plan.Input) error {
 			tagged++
 		}
 	}
-	suspects, err := netbox.ReadSuspects(ctx, m.NetBox, in.Policy.LeaseStatus, held.Tagged > tagged)
+	suspects, err := state.ReadSuspects(ctx, m.NetBox, in.Policy.LeaseStatus, held.Tagged > tagged)
 	if err != nil {
 		return err
 	}

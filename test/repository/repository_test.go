@@ -63,8 +63,10 @@ func below() map[string][]string {
 		"internal/settings":          {"internal/strictyaml", "sync/windhcp"},
 		"internal/inventory":         {"internal/ipam", "internal/settings", "internal/strictyaml"},
 		"internal/dhcp4":             {"internal/ipam", "internal/lease"},
-		"internal/netbox":            {"internal/ipam", "sync/state", "internal/quiet"},
-		"sync/state":                 {},
+		"internal/netbox":            {},
+		"internal/prepare":           {"internal/netbox"},
+		"internal/follow":            {"internal/ipam", "internal/netbox", "internal/quiet"},
+		"sync/state":                 {"internal/netbox", "internal/prepare"},
 		"standins/netboxtest":        {},
 		"internal/lease/pebblestore": {"internal/lease"},
 		"sync/windhcp":               {},
@@ -73,10 +75,10 @@ func below() map[string][]string {
 		"sync/psu":                   {"sync/windhcp"},
 		"standins/psutest":           {},
 		"sync/status":                {"sync/state", "internal/settings", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/windhcp"},
-		"sync/cli":                   {"internal/netbox", "sync/state", "internal/settings", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/status", "sync/windhcp"},
+		"sync/cli":                   {"internal/netbox", "internal/prepare", "sync/state", "internal/settings", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/status", "sync/windhcp"},
 		"sync/apply":                 {"internal/netbox", "sync/state", "sync/plan", "sync/psu", "sync/windhcp"},
-		"sync/mirror":                {"internal/netbox", "sync/state", "internal/settings", "sync/apply", "sync/plan", "sync/psu", "sync/windhcp"},
-		"internal/writeback":         {"internal/ipam", "internal/lease", "internal/netbox", "internal/quiet"},
+		"sync/mirror":                {"internal/netbox", "internal/prepare", "sync/state", "internal/settings", "sync/apply", "sync/plan", "sync/psu", "sync/windhcp"},
+		"internal/writeback":         {"internal/follow", "internal/ipam", "internal/lease", "internal/netbox", "internal/quiet"},
 	}
 }
 
