@@ -74,7 +74,7 @@ func below() map[string][]string {
 		"sync/psu":                   {"sync/windhcp"},
 		"standins/psutest":           {},
 		"sync/status":                {"sync/state", "internal/settings", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/windhcp"},
-		"sync/cli":                   {"internal/netbox", "sync/state", "internal/settings", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/status", "sync/windhcp"},
+		"sync/cli":                   {"docs/spec", "internal/netbox", "sync/state", "internal/settings", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/status", "sync/windhcp"},
 		"sync/apply":                 {"internal/netbox", "sync/state", "sync/plan", "sync/psu", "sync/windhcp"},
 		"sync/mirror":                {"internal/netbox", "sync/state", "internal/settings", "sync/apply", "sync/plan", "sync/psu", "sync/windhcp"},
 		"internal/writeback":         {"internal/ipam", "internal/lease", "internal/netbox", "internal/quiet"},
