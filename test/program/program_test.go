@@ -236,7 +236,7 @@ func TestCommandsSayWhatTheyDo(t *testing.T) {
 		"a rule in small letters":    {[]string{"rule", "nb", "1.4"}, 0, "rule NB-1.4"},
 		"all rules":                  {[]string{"rule"}, 0, "REC-3"},
 		"a rule as JSON":             {[]string{"rule", "rec-2", "--json"}, 0, `"id": "REC-2"`},
-		"no such rule":               {[]string{"rule", "REC-9"}, 64, "REC-1, REC-2, REC-3"},
+		"no such rule":               {[]string{"rule", "REC-"}, 64, "REC-1, REC-2, REC-3"},
 		"bootstrap of no NetBox":     {[]string{"bootstrap", "--conf", conf}, 64, "inventory"},
 		"metrics at a wrong address": {[]string{"serve", "--conf", conf, "--metrics", "nowhere"}, 64, "--metrics"},
 	} {
