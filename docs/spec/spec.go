@@ -44,7 +44,7 @@ func (r Rule) Anchor() string {
 // about NetBox, each page from top to bottom. The caller may change the slice.
 func All() []Rule { return slices.Clone(all()) }
 
-var all = sync.OnceValue(func() []Rule {
+var all = sync.OnceValue(func() []Rule { //nolint:gochecknoglobals // the pages are part of the program and never change
 	var rules []Rule
 	for _, page := range []string{"server.md", "mirror.md", "netbox.md"} {
 		text, err := files.ReadFile(page)
