@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -40,7 +41,7 @@ func object(body []byte) (map[string]json.RawMessage, error) {
 		return nil, fmt.Errorf("decode the answer: %w", err)
 	}
 	if raw, ok := out["error"]; ok && len(out) == 1 {
-		return nil, fmt.Errorf("the answer is the error %s", clean(string(raw)))
+		return nil, fmt.Errorf("the answer is the error %s", rest.Clean(string(raw), rest.MaxWords))
 	}
 	return out, nil
 }

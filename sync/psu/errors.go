@@ -2,39 +2,43 @@ package psu
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"strings"
-	"syscall"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 )
 
 // ErrReadOnly refuses every request but GET of a client that may only read.
 var ErrReadOnly = errors.New("this client may only read")
 
 // Kind is what went wrong with a request, for callers that branch on it.
-type Kind string
+type Kind = rest.Kind
 
-// The kinds of failure.
+// The kinds of failure that other clients have too.
 const (
-	Unreachable         Kind = "unreachable" // no connection, or it broke
-	BadTLS              Kind = "tls"         // certificate or protocol
+	Unreachable = rest.Unreachable
+	BadTLS      = rest.BadTLS
+	TimedOut    = rest.TimedOut
+	Redirected  = rest.Redirected
+	BadToken    = rest.BadToken  // 401, or no usable token to send
+	Forbidden   = rest.Forbidden // 403: the token lacks the role
+	NotFound    = rest.NotFound  // 404 on a read
+	Invalid     = rest.Invalid   // refused before it was sent, or 400 on a read
+	TooLarge    = rest.TooLarge
+)
+
+// The kinds of failure of this client alone.
+const (
 	CertificateMismatch Kind = "certificate_mismatch"
 	CertificateExpired  Kind = "certificate_expired" // the stored one
-	TimedOut            Kind = "timeout"
-	Canceled            Kind = "canceled"      // the caller gave up
-	Redirected          Kind = "redirected"    // never followed
-	BadToken            Kind = "bad_token"     // 401, or no usable token to send
-	Forbidden           Kind = "forbidden"     // 403: the token lacks the role
-	NotInstalled        Kind = "not_installed" // HTML or other text: not the endpoint script
-	Blank               Kind = "blank"         // success without content: the endpoint failed silently
-	Garbled             Kind = "garbled"       // JSON that is no answer to the question
-	TooLarge            Kind = "too_large"     // an answer above our own limit
-	NotFound            Kind = "not_found"     // 404 on a read
-	Invalid             Kind = "invalid"       // refused before it was sent, or 400 on a read
-	Rejected            Kind = "rejected"      // 400, 404 or 500 on a write
-	ServerError         Kind = "server_error"  // any other status
-	ReadOnly            Kind = "read_only"     // ErrReadOnly
+	Canceled            Kind = "canceled"            // the caller gave up
+	NotInstalled        Kind = "not_installed"       // HTML or other text: not the endpoint script
+	Blank               Kind = "blank"               // success without content: the endpoint failed silently
+	Garbled             Kind = "garbled"             // JSON that is no answer to the question
+	Rejected            Kind = "rejected"            // 400, 404 or 500 on a write
+	ServerError         Kind = "server_error"        // any other status
+	ReadOnly            Kind = "read_only"           // ErrReadOnly
 )
 
 // Error is a failed exchange with PowerShell Universal. It never holds the
@@ -59,21 +63,7 @@ func KindOf(err error) Kind {
 
 // Error says what was tried, what came back and what to do about it.
 func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString(e.Op)
-	if e.Status != 0 {
-		fmt.Fprintf(&b, ": %d %s", e.Status, http.StatusText(e.Status))
-	}
-	if e.Message != "" {
-		b.WriteString(": " + e.Message)
-	}
-	if e.Err != nil {
-		b.WriteString(": " + e.Err.Error())
-	}
-	if fix := e.Fix(); fix != "" {
-		b.WriteString("; " + fix)
-	}
-	return b.String()
+	return rest.Explain(e.Op, e.Status, e.Message, e.Err, e.Fix())
 }
 
 // Unwrap gives the cause.
@@ -101,7 +91,9 @@ func (e *Error) Unsure() bool {
 func (e *Error) Fix() string {
 	switch e.Kind {
 	case Unreachable:
-		return e.fixUnreachable()
+		return rest.FixUnreachable(e.Err, "check the host name and this machine's DNS",
+			"check that the service PowerShellUniversal runs and the port is right",
+			"check the network and the Windows Firewall rule for the port of PowerShell Universal")
 	case BadTLS:
 		return "compare the certificate with the server's (cert fetch) and trust it (cert trust), or let a trusted authority issue one; server_name names another host to expect in it"
 	case CertificateMismatch:
@@ -124,17 +116,6 @@ func (e *Error) Fix() string {
 		return "writing needs a push mode, and neither read_only nor dry_run"
 	}
 	return e.fixRefused()
-}
-
-func (e *Error) fixUnreachable() string {
-	var dns *net.DNSError
-	switch {
-	case errors.As(e.Err, &dns):
-		return "check the host name and this machine's DNS"
-	case errors.Is(e.Err, syscall.ECONNREFUSED):
-		return "check that the service PowerShellUniversal runs and the port is right"
-	}
-	return "check the network and the Windows Firewall rule for the port of PowerShell Universal"
 }
 
 // fixRefused explains the statuses that do not mean what they say.

@@ -3,9 +3,7 @@ package psu
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"net"
 	"net/http"
-	"time"
 )
 
 // gate is the one way out of a client: what it refuses never reaches the
@@ -39,20 +37,6 @@ func (c *Client) refusal(r *http.Request) error {
 		return pin.current(c.config.Now())
 	}
 	return nil
-}
-
-// transport connects directly, never through a proxy of the environment: a
-// proxy would see the token on plain HTTP, and the certificate that cert fetch
-// shows must be the one that requests meet.
-func (c *Client) transport() *http.Transport {
-	return &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-		TLSClientConfig:     c.tlsConfig(),
-		TLSHandshakeTimeout: 10 * time.Second,
-		MaxIdleConnsPerHost: c.config.Parallel,
-		IdleConnTimeout:     30 * time.Second,
-		ForceAttemptHTTP2:   true,
-	}
 }
 
 func (c *Client) tlsConfig() *tls.Config {

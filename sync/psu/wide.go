@@ -66,7 +66,7 @@ func wide[T any](ctx context.Context, c *Client, what string, scopes []netip.Add
 	k := call{op: "read " + what, path: what, class: what}
 	got, err := c.read(ctx, k)
 	if err == nil {
-		out := sortByScope(got.body, decode)
+		out := sortByScope(got.Body, decode)
 		if out.err == nil {
 			return out
 		}
