@@ -19,21 +19,15 @@ import (
 // client adds kinds of its own.
 type Kind string
 
-// The kinds of failure that mean the same with every server.
+// The kinds of failure that need no look at an answer.
 const (
 	Unreachable Kind = "unreachable" // no connection, or it broke
 	BadTLS      Kind = "tls"         // certificate or protocol
 	TimedOut    Kind = "timeout"
-	Redirected  Kind = "redirected" // never followed
-	BadToken    Kind = "bad_token"  // refused because of who we are
-	Forbidden   Kind = "forbidden"  // refused because of what we may do
-	NotFound    Kind = "not_found"  // 404
-	Invalid     Kind = "invalid"    // the content is refused
-	TooLarge    Kind = "too_large"  // the answer is above MaxBody
+	TooLarge    Kind = "too_large" // the answer is above MaxBody
 )
 
-// Classify explains an error of Send: Unreachable, BadTLS, TimedOut or
-// TooLarge, and the cause without the URL.
+// Classify explains an error of Send: its kind, and the cause without the URL.
 func Classify(err error) (Kind, error) {
 	err = WithoutURL(err)
 	var verify *tls.CertificateVerificationError

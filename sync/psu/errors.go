@@ -15,27 +15,23 @@ var ErrReadOnly = errors.New("this client may only read")
 // Kind is what went wrong with a request, for callers that branch on it.
 type Kind = rest.Kind
 
-// The kinds of failure that other clients have too.
+// The kinds of failure.
 const (
-	Unreachable = rest.Unreachable
-	BadTLS      = rest.BadTLS
-	TimedOut    = rest.TimedOut
-	Redirected  = rest.Redirected
-	BadToken    = rest.BadToken  // 401, or no usable token to send
-	Forbidden   = rest.Forbidden // 403: the token lacks the role
-	NotFound    = rest.NotFound  // 404 on a read
-	Invalid     = rest.Invalid   // refused before it was sent, or 400 on a read
-	TooLarge    = rest.TooLarge
-)
-
-// The kinds of failure of this client alone.
-const (
+	Unreachable         Kind = rest.Unreachable
+	BadTLS              Kind = rest.BadTLS
+	TimedOut            Kind = rest.TimedOut
+	TooLarge            Kind = rest.TooLarge
 	CertificateMismatch Kind = "certificate_mismatch"
 	CertificateExpired  Kind = "certificate_expired" // the stored one
 	Canceled            Kind = "canceled"            // the caller gave up
+	Redirected          Kind = "redirected"          // never followed
+	BadToken            Kind = "bad_token"           // 401, or no usable token to send
+	Forbidden           Kind = "forbidden"           // 403: the token lacks the role
 	NotInstalled        Kind = "not_installed"       // HTML or other text: not the endpoint script
 	Blank               Kind = "blank"               // success without content: the endpoint failed silently
 	Garbled             Kind = "garbled"             // JSON that is no answer to the question
+	NotFound            Kind = "not_found"           // 404 on a read
+	Invalid             Kind = "invalid"             // refused before it was sent, or 400 on a read
 	Rejected            Kind = "rejected"            // 400, 404 or 500 on a write
 	ServerError         Kind = "server_error"        // any other status
 	ReadOnly            Kind = "read_only"           // ErrReadOnly
