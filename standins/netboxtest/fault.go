@@ -30,7 +30,7 @@ const (
 	Trickle                         // headers at once, the second half of the body after Delay
 	HalfPage                        // a list page has half as many rows as asked for; paging stays consistent
 	EmptyPage                       // a list page without rows and without next, though rows exist
-	RepeatedPage                    // a list answers its first page, whatever page was asked for
+	RepeatedPage                    // a list answers its first page to a request for any page
 	SlowRows                        // a write takes Delay for each object in its body
 	UnknownStatus                   // every status in the answer is a value and label no version knows
 )

@@ -96,7 +96,7 @@ func Start(c Config) (*Server, error) {
 	if end.IsZero() {
 		end = time.Now().AddDate(1, 0, 0)
 	}
-	for _, r := range []role{reader, writer, nobody} {
+	for _, r := range []role{reader, writer, noRole} {
 		s.tokens[jwt(r, end)] = r
 	}
 	cert, err := c.certificate()
@@ -299,7 +299,7 @@ func (s *Server) answer(r *http.Request, body []byte, f *Fault) reply {
 		return empty(cmp.Or(s.config.UnknownPath, http.StatusUnauthorized))
 	}
 	switch who := s.who(r); {
-	case who == nobody:
+	case who == noRole:
 		return empty(http.StatusUnauthorized)
 	case e.write && who != writer:
 		return empty(http.StatusForbidden)

@@ -38,7 +38,7 @@ func statusError(a rest.Answer, k call) *Error {
 		out.Kind = Forbidden
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusInternalServerError:
 		// The script's statuses are not reliable: with each of them a write was
-		// refused, and no more is known (rule 1.4 no. 7).
+		// refused, and no more is known (rule 1.4 quirk 7).
 		switch {
 		case write:
 			out.Kind = Rejected

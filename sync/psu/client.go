@@ -1,6 +1,5 @@
 // Package psu talks to the DHCP endpoints that the script of deploy/psu adds
-// to PowerShell Universal on a Windows DHCP server (windows-dhcp.md sections 1
-// and 6): reads lists, writes single objects, and pins certificates. It
+// to PowerShell Universal on a Windows DHCP server (rule 1, rule 6): reads lists, writes single objects, and pins certificates. It
 // reports what the server says and must not decide what follows from it; a
 // list it cannot read is an error, never an empty list.
 package psu
@@ -160,7 +159,7 @@ func (c *Client) Warnings() []string {
 	case !c.config.HTTPS:
 		out = append(out, "plain HTTP: the token travels in clear")
 	case !c.config.Verify:
-		out = append(out, "the server's certificate is not verified: anybody in between can read the token")
+		out = append(out, "the server's certificate is not verified: a machine in between can read the token")
 	}
 	out = c.warnCertificates(out)
 	if c.config.Token == nil {

@@ -46,7 +46,7 @@ func object(body []byte) (map[string]json.RawMessage, error) {
 	return out, nil
 }
 
-// entries takes a list apart, whatever shape PowerShell gave it: an array, one
+// entries takes a list apart in each shape that PowerShell gives it: an array, one
 // bare object, or {"value":[...],"Count":n} (windows-dhcp.md 1.4 no. 1). known
 // reports whether a bare object is an entry of such a list.
 func entries(body []byte, known func(*record) bool) ([]json.RawMessage, error) {

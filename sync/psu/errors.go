@@ -93,7 +93,7 @@ func (e *Error) Fix() string {
 	case BadTLS:
 		return "compare the certificate with the server's (cert fetch) and trust it (cert trust), or let a trusted authority issue one; server_name names another host to expect in it"
 	case CertificateMismatch:
-		return "if the server got a new certificate, compare it there and run cert trust again; if not, somebody stands in between"
+		return "if the server got a new certificate, compare it there and run cert trust again; if not, another machine answers in its place"
 	case CertificateExpired:
 		return "renew the certificate on the server and run cert trust again"
 	case TimedOut:

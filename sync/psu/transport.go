@@ -48,9 +48,9 @@ func (c *Client) tlsConfig() *tls.Config {
 			return c.accept(s.PeerCertificates)
 		},
 	}
-	// A trusted certificate replaces the standard check, which knows no
-	// certificate that is right whatever its names are. Without verification
-	// the operator said so, and Warnings repeats it.
+	// A trusted certificate replaces the standard check, which would always
+	// compare names. Without verification the operator said so, and Warnings
+	// repeats it.
 	out.InsecureSkipVerify = !c.config.Verify || c.config.Pin != nil
 	return out
 }

@@ -117,7 +117,7 @@ func (l *lab) twins(t *testing.T, device, vm netip.Prefix) (addresses []int64) {
 		*behind = slices.Max(create(path, batch...))
 	}
 	if first != second {
-		t.Fatalf("device interface %d and VM interface %d: somebody else makes interfaces at the same time", first, second)
+		t.Fatalf("device interface %d and VM interface %d: another user makes interfaces at the same time", first, second)
 	}
 	l.netbox.Call(t, http.MethodPost, "dcim/mac-addresses/", port{"mac_address": l.mac(macTwin).String(),
 		"assigned_object_type": "virtualization.vminterface", "assigned_object_id": second}, nil)

@@ -158,7 +158,7 @@ func acquire(t *testing.T, c *netns.Client) netns.Lease {
 	return lease
 }
 
-// getsNothing runs a client for a few seconds that nobody may answer.
+// getsNothing runs a client for a few seconds that no server may answer.
 func getsNothing(t *testing.T, ns *netns.Namespace, ifname string) {
 	t.Helper()
 	lease, err := netns.Udhcpc(ns, ifname, netns.Options{Patience: 3 * time.Second}).Acquire(t.Context())
