@@ -8,12 +8,10 @@ package netbox
 
 import (
 	"cmp"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -23,14 +21,15 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 )
 
-// Limits of one client. NetBox's shipped example has 15 request slots for
-// everybody, so few of them are ours.
+// Limits of one client. NetBox's shipped example has 15 request slots for all
+// its users, so few of them are ours.
 const (
 	defaultTimeout = 60 * time.Second
 	readsInFlight  = 3
-	maxBody        = 64 << 20 // bytes of one answer after decompression
 	readTries      = 5
 
 	defaultFirstRetry = 500 * time.Millisecond
@@ -63,7 +62,7 @@ type Client struct {
 	http    *http.Client
 	log     logrus.FieldLogger
 
-	slots      chan struct{} // background reads in flight
+	slots      rest.Slots // background reads in flight
 	firstRetry time.Duration
 	version    atomic.Pointer[Version]
 	skew       atomic.Int64 // nanoseconds NetBox's clock is ahead of ours
@@ -91,13 +90,15 @@ func NewClient(c Config, log logrus.FieldLogger) (*Client, error) {
 	if c.Timeout <= 0 {
 		c.Timeout = defaultTimeout
 	}
+	transport := rest.Transport(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, readsInFlight+1)
+	transport.Proxy = http.ProxyFromEnvironment
 	return &Client{
 		base:       base,
 		token:      c.Token,
 		timeout:    c.Timeout,
-		http:       &http.Client{Transport: transport(roots), CheckRedirect: refuseRedirect},
+		http:       rest.NewHTTP(transport),
 		log:        log,
-		slots:      make(chan struct{}, readsInFlight),
+		slots:      make(rest.Slots, readsInFlight),
 		firstRetry: cmp.Or(c.FirstRetry, defaultFirstRetry),
 		batch:      firstBatch,
 	}, nil
@@ -122,7 +123,7 @@ func (c *Client) FirstRetry() time.Duration { return c.firstRetry }
 func parseBase(text string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil {
-		return nil, fmt.Errorf("netbox url: %w", redactURL(err))
+		return nil, fmt.Errorf("netbox url: %w", rest.WithoutURL(err))
 	}
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
@@ -135,14 +136,6 @@ func parseBase(text string) (*url.URL, error) {
 	path := strings.TrimRight(u.Path, "/")
 	path = strings.TrimRight(strings.TrimSuffix(path, "/api"), "/")
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: path}, nil
-}
-
-// redactURL keeps the reason and drops the text, which may hold a password.
-func redactURL(err error) error {
-	if parse, ok := errors.AsType[*url.Error](err); ok {
-		return parse.Err
-	}
-	return err
 }
 
 func trustedRoots(file string) (*x509.CertPool, error) {
@@ -163,49 +156,15 @@ func trustedRoots(file string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-func transport(roots *x509.CertPool) *http.Transport {
-	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   10 * time.Second,
-		MaxIdleConnsPerHost:   readsInFlight + 1,
-		IdleConnTimeout:       30 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		ForceAttemptHTTP2:     true,
-	}
-}
-
-// refuseRedirect hands every redirect to the caller as the answer: following
-// one could turn a write into a read, or carry the token to another host.
-func refuseRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
 // authorization is the header value for a token. NetBox decides by the prefix
 // of the token, not by the word; the documented word is sent all the same.
 func (c *Client) authorization() (string, error) {
-	token, err := c.token()
+	token, err := rest.Token(c.token, "Token", "Bearer")
 	if err != nil {
 		return "", &Error{Kind: BadToken, Op: "read the token", Err: err}
-	}
-	token = strings.TrimSpace(token)
-	token = strings.TrimPrefix(strings.TrimPrefix(token, "Token "), "Bearer ")
-	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", &Error{Kind: BadToken, Op: "read the token", Message: "it is empty or holds blanks or control characters"}
 	}
 	if strings.HasPrefix(token, "nbt_") {
 		return "Bearer " + token, nil
 	}
 	return "Token " + token, nil
 }
-
-// acquire takes one of the slots for background reads.
-func (c *Client) acquire(ctx context.Context) error {
-	select {
-	case c.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (c *Client) release() { <-c.slots }

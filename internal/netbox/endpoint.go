@@ -3,40 +3,38 @@ package netbox
 // Table is the path of a list below /api/.
 type Table string
 
-type endpoint = Table
-
 // The lists this package reads or fills.
 const (
-	VRFs          endpoint = "ipam/vrfs"
-	Prefixes      endpoint = "ipam/prefixes"
-	Ranges        endpoint = "ipam/ip-ranges"
-	Addresses     endpoint = "ipam/ip-addresses"
-	MACs          endpoint = "dcim/mac-addresses"
-	Interfaces    endpoint = "dcim/interfaces"
-	VMInterfaces  endpoint = "virtualization/interfaces"
-	Devices       endpoint = "dcim/devices"
-	VMs           endpoint = "virtualization/virtual-machines"
-	Regions       endpoint = "dcim/regions"
-	SiteGroups    endpoint = "dcim/site-groups"
-	Sites         endpoint = "dcim/sites"
-	Locations     endpoint = "dcim/locations"
-	Tenants       endpoint = "tenancy/tenants"
-	Tags          endpoint = "extras/tags"
-	Contexts      endpoint = "extras/config-contexts"
-	CustomFields  endpoint = "extras/custom-fields"
-	ObjectChanges endpoint = "core/object-changes"
-	tokens        endpoint = "users/tokens"
-	status        endpoint = "status"
-	Roles         endpoint = "ipam/roles"
-	Journal       endpoint = "extras/journal-entries"
-	ChoiceSets    endpoint = "extras/custom-field-choice-sets"
-	SavedFilters  endpoint = "extras/saved-filters"
-	CustomLinks   endpoint = "extras/custom-links"
-	TableConfigs  endpoint = "extras/table-configs"
+	VRFs          Table = "ipam/vrfs"
+	Prefixes      Table = "ipam/prefixes"
+	Ranges        Table = "ipam/ip-ranges"
+	Addresses     Table = "ipam/ip-addresses"
+	MACs          Table = "dcim/mac-addresses"
+	Interfaces    Table = "dcim/interfaces"
+	VMInterfaces  Table = "virtualization/interfaces"
+	Devices       Table = "dcim/devices"
+	VMs           Table = "virtualization/virtual-machines"
+	Regions       Table = "dcim/regions"
+	SiteGroups    Table = "dcim/site-groups"
+	Sites         Table = "dcim/sites"
+	Locations     Table = "dcim/locations"
+	Tenants       Table = "tenancy/tenants"
+	Tags          Table = "extras/tags"
+	Contexts      Table = "extras/config-contexts"
+	CustomFields  Table = "extras/custom-fields"
+	ObjectChanges Table = "core/object-changes"
+	tokens        Table = "users/tokens"
+	status        Table = "status"
+	Roles         Table = "ipam/roles"
+	Journal       Table = "extras/journal-entries"
+	ChoiceSets    Table = "extras/custom-field-choice-sets"
+	SavedFilters  Table = "extras/saved-filters"
+	CustomLinks   Table = "extras/custom-links"
+	TableConfigs  Table = "extras/table-configs"
 )
 
 // model names the object type as permissions, webhooks and the change log do.
-func (e endpoint) Model() string {
+func (e Table) Model() string {
 	switch e {
 	case VRFs:
 		return "ipam.vrf"
@@ -93,7 +91,7 @@ func (e endpoint) Model() string {
 }
 
 // Nouns names several objects for people.
-func (e endpoint) Nouns() string {
+func (e Table) Nouns() string {
 	switch noun := e.Noun(); noun[len(noun)-1] {
 	case 's', 'x':
 		return noun + "es"
@@ -105,7 +103,7 @@ func (e endpoint) Nouns() string {
 }
 
 // noun names one object for people.
-func (e endpoint) Noun() string {
+func (e Table) Noun() string {
 	switch e {
 	case VRFs:
 		return "VRF"

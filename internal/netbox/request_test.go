@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
@@ -34,7 +35,7 @@ func TestAnAnswerWithoutEndIsCutOff(t *testing.T) {
 	c := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		blank := bytes.Repeat([]byte(" "), 1<<20)
-		for range maxBody>>20 + 1 {
+		for range rest.MaxBody>>20 + 1 {
 			if _, err := w.Write(blank); err != nil {
 				return
 			}
@@ -86,7 +87,7 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 		now.Add(-time.Hour).Format(http.TimeFormat):       0,
 	} {
 		h := http.Header{"Retry-After": {value}, "Date": {now.Format(http.TimeFormat)}}
-		if got := retryAfter(h); got != want {
+		if got := rest.RetryAfter(h); got != want {
 			t.Errorf("Retry-After %q: %s, want %s", value, got, want)
 		}
 	}

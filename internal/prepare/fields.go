@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 )
 
 // Field needs a custom field on a type of objects.
@@ -159,7 +160,7 @@ func (n Field) planChoices(ctx context.Context, p *planner, info *fieldInfo) err
 	}
 	for _, choice := range n.Choices {
 		if !slices.ContainsFunc(set.Choices, func(c []any) bool { return len(c) > 0 && c[0] == choice[0] }) {
-			p.conflict("choice set "+netbox.Clean(set.Name), "it has no value "+choice[0], "add "+choice[0]+" to its extra choices")
+			p.conflict("choice set "+rest.Clean(set.Name, rest.MaxWords), "it has no value "+choice[0], "add "+choice[0]+" to its extra choices")
 		}
 	}
 	return nil

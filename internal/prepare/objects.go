@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 )
 
 // Object needs an object that is known by the value of one field: a role, a
@@ -89,7 +90,7 @@ func (n Contexts) check(ctx context.Context, r *run) {
 		if name := row.Text("name"); strings.HasPrefix(name, n.Prefix) {
 			found[name] = true
 			if !slices.Contains(row.TagSlugs(), n.Tag) {
-				r.add(Warning, "config context "+netbox.Clean(name), "it is not limited to the tag "+n.Tag+": devices have its data in their config context", "assign it to that tag")
+				r.add(Warning, "config context "+rest.Clean(name, rest.MaxWords), "it is not limited to the tag "+n.Tag+": devices have its data in their config context", "assign it to that tag")
 			}
 		}
 		return row.ID(), nil

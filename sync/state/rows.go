@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 )
 
 // named is a related object of which the slug matters; empty for null.
@@ -196,7 +197,7 @@ func (r *addressRow) inUse() string {
 	case r.AssignedID != 0 && (r.AssignedType == netbox.Interfaces.Model() || r.AssignedType == netbox.VMInterfaces.Model()):
 		return "assigned to an interface"
 	case r.AssignedID != 0:
-		return "assigned to " + netbox.Clean(r.AssignedType)
+		return "assigned to " + rest.Clean(r.AssignedType, rest.MaxWords)
 	case r.NATInside != 0, len(r.NATOutside) > 0:
 		return "used by NAT"
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 )
 
 // mirrorJob is the updates and deletes among the writes as conditional ones.
@@ -66,7 +67,7 @@ func (updateJob) conflict(write Write, row *netbox.Shown) string {
 		if want, set := write.Set[field]; set && row.Is(field, want) {
 			continue
 		}
-		return netbox.Clean(fmt.Sprintf("%s is %s now", field, row.Raw(field)))
+		return rest.Clean(fmt.Sprintf("%s is %s now", field, row.Raw(field)), rest.MaxWords)
 	}
 	return ""
 }
