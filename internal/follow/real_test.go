@@ -17,8 +17,8 @@ import (
 )
 
 func TestARealNetBoxIsPreparedAndFollowed(t *testing.T) {
-	url, token := realNetBox(t)
-	c := connectReal(t, url, token)
+	url, token := netboxtest.Disposable(t)
+	c := connect(t, url, token, silent())
 
 	w := netboxtest.Office()
 	own := w.CustomFields
@@ -45,7 +45,6 @@ func TestARealNetBoxIsPreparedAndFollowed(t *testing.T) {
 	// The seed makes tags and fields itself.
 	netboxtest.Wipe(t, url, token)
 	seeded := netboxtest.Seed(t, url, token, netboxtest.Office())
-	t.Cleanup(func() { emptyAgain(t, seeded) })
 	checkWorld(t, load(t, c), seeded)
 	realSwitch(t, c, seeded)
 	realFollowing(t, c, seeded)
@@ -117,7 +116,7 @@ func realFollowing(t *testing.T, c *netbox.Client, seeded *netboxtest.Seeded) {
 // editReal changes or deletes an object past the client.
 func editReal(t *testing.T, c *netbox.Client, method string, table netbox.Table, id int64, body any) {
 	t.Helper()
-	_, token := realNetBoxAt(t)
+	_, token := netboxtest.Real(t)
 	content, err := json.Marshal(body)
 	if err != nil {
 		t.Fatal(err)

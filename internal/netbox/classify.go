@@ -43,7 +43,7 @@ func statusError(a *answer, method string, e Table) *Error {
 	case s == http.StatusConflict:
 		out.Kind, out.body = Conflict, a.body
 	case s == http.StatusPreconditionFailed:
-		out.Kind = Changed
+		out.Kind = Outdated
 	default:
 		out.Kind, out.body = Invalid, a.body
 	}

@@ -185,10 +185,10 @@ func (w *conditionalWriter) writeMatching(ctx context.Context, i int) error {
 		case e.Kind == NotFound && try == matchTries:
 			w.job.PassedOver(i)
 			return nil
-		case e.Kind == Changed && try == matchTries:
+		case e.Kind == Outdated && try == matchTries:
 			w.job.Contested(i, e)
 			return nil
-		case e.Kind == NotFound, e.Kind == Changed:
+		case e.Kind == NotFound, e.Kind == Outdated:
 			// What it is like now shows when it is read again.
 		case e.Kind != Invalid && e.Kind != Conflict:
 			return err

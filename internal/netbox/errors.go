@@ -24,7 +24,7 @@ const (
 	NotFound    Kind = "not_found"   // 404 for one object
 	Invalid     Kind = "invalid"     // 400: NetBox refuses the content
 	Conflict    Kind = "conflict"    // 409
-	Changed     Kind = "changed"     // 412: the object changed meanwhile
+	Outdated    Kind = "changed"     // 412: the object changed meanwhile
 	Throttled   Kind = "throttled"   // 429
 	Unavailable Kind = "unavailable" // 5xx
 	Incomplete  Kind = "incomplete"  // a list that contradicts itself

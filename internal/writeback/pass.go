@@ -83,19 +83,19 @@ func (w *Writer) tell(ctx context.Context, s *ipam.Snapshot, due []lease.Lease) 
 	if len(changes) == 0 {
 		return 0
 	}
-	counts := make(map[Outcome]int)
+	counts := make(map[netbox.Outcome]int)
 	var trouble error
 	for i, result := range w.config.Write(ctx, changes) {
 		counts[result.Outcome]++
-		if result.Outcome == Retry {
+		if result.Outcome == netbox.Failed {
 			trouble = result.Err
 			continue
 		}
 		w.settle(ctx, told[i], changes[i], result)
 	}
 	w.config.Log.WithFields(logrus.Fields{
-		"written": counts[Done], "unchanged": counts[Unchanged],
-		"refused": counts[Refused], "gone": counts[Gone], "retry": counts[Retry],
+		"written": counts[netbox.Done], "unchanged": counts[netbox.Unchanged],
+		"refused": counts[netbox.Refused], "gone": counts[netbox.Gone], "retry": counts[netbox.Failed],
 	}).Debug("NetBox told of leases")
 	return w.judge(ctx, counts, trouble)
 }
@@ -112,9 +112,9 @@ func (w *Writer) drop(ctx context.Context, l lease.Lease, why error) {
 // settle does what the outcome for one lease asks for.
 func (w *Writer) settle(ctx context.Context, l lease.Lease, c RecordChange, result RecordResult) {
 	switch result.Outcome {
-	case Done, Unchanged:
+	case netbox.Done, netbox.Unchanged:
 		w.synced(ctx, l, result.LastUpdated)
-	case Gone:
+	case netbox.Gone:
 		// A newer picture will show whether another object took its place.
 		w.deferred[l.Addr] = time.Now().Add(later)
 		w.quiet.Warn("gone", "IP address was deleted or renumbered in NetBox while its lease was to be shown there", logrus.Fields{
@@ -143,12 +143,12 @@ func (w *Writer) synced(ctx context.Context, l lease.Lease, at time.Time) {
 // was taken is trouble too, though NetBox answers: a missing custom field, say,
 // refuses every row, and NetBox may have to be asked row by row to learn it.
 // Then single rows are tried until one passes.
-func (w *Writer) judge(ctx context.Context, counts map[Outcome]int, trouble error) time.Duration {
-	taken := counts[Done] + counts[Unchanged]
+func (w *Writer) judge(ctx context.Context, counts map[netbox.Outcome]int, trouble error) time.Duration {
+	taken := counts[netbox.Done] + counts[netbox.Unchanged]
 	switch {
 	case trouble != nil:
 		return w.backOff(ctx, trouble)
-	case taken == 0 && counts[Refused] > 0:
+	case taken == 0 && counts[netbox.Refused] > 0:
 		w.rows = 1
 		return w.waits.NextBackOff()
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
@@ -15,7 +16,7 @@ func TestOnlyWhatDiffersIsSent(t *testing.T) { // S-4
 	c := connect(t, s.URL(), s.TokenV1(), silent())
 	r := change(t, seeded, "10.0.0.101/24")
 	r.Record = ipam.Record{Client: "52:54:00:00:00:09", Expires: leaseEnd()} // same client, no name this time (R-9)
-	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Done)
+	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), netbox.Done)
 	want := fmt.Sprintf(`[{"custom_fields":{"pydhcp_expire":"2026-05-06T07:08:09+00:00"},"id":%d}]`, r.ID)
 	if got := strings.TrimSpace(s.Writes()[0].Body); got != want {
 		t.Errorf("sent %s, want %s", got, want)
@@ -36,8 +37,8 @@ func TestTextFieldsHoldRecordsToo(t *testing.T) { // A-6
 	seeded := netboxtest.Seed(t, s.URL(), s.TokenV1(), w)
 	c := connect(t, s.URL(), s.TokenV2(), silent())
 	r := change(t, seeded, "10.0.0.100/24")
-	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Done)
-	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Unchanged)
+	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), netbox.Done)
+	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), netbox.Unchanged)
 	if got := shown(t, s, r.ID); got != r.Record {
 		t.Errorf("shows %+v, want %+v", got, r.Record)
 	}
@@ -48,7 +49,7 @@ func TestARecordCanBeCleared(t *testing.T) {
 	c := connect(t, s.URL(), s.TokenV2(), silent())
 	r := change(t, seeded, "10.0.0.101/24")
 	r.Record = ipam.Record{}
-	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Done)
+	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), netbox.Done)
 	if got, want := shown(t, s, r.ID), (ipam.Record{Hostname: "printer"}); got != want {
 		t.Errorf("shows %+v, want %+v", got, want)
 	}
@@ -70,23 +71,23 @@ func TestBindingFollowsTheLease(t *testing.T) { // clients.bind_interface, A-4
 			}
 			r := change(t, seeded, "10.0.0.100/24")
 			r.Bind = eth0
-			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Done)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), netbox.Done)
 			if got := assigned(r.ID); got != eth0 {
 				t.Errorf("assigned to %v, want %v", got, eth0)
 			}
-			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Unchanged)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), netbox.Unchanged)
 			r.Bind = mgmt
-			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Done)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), netbox.Done)
 			if got := assigned(r.ID); got != mgmt {
 				t.Errorf("assigned to %v, want %v", got, mgmt)
 			}
 			r.Bind, r.Unbind = ipam.InterfaceID{}, eth0
-			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Unchanged)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), netbox.Unchanged)
 			if got := assigned(r.ID); got != mgmt {
 				t.Errorf("an assignment that was not ours was taken back: %v", got)
 			}
 			r.Unbind = mgmt
-			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Done)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), netbox.Done)
 			if got := assigned(r.ID); got != (ipam.InterfaceID{}) {
 				t.Errorf("still assigned to %v", got)
 			}
@@ -103,9 +104,9 @@ func TestARefusedAssignmentDoesNotKeepTheRecordFromBeingShown(t *testing.T) {
 				// The primary address of web1 cannot go to another machine.
 				r := change(t, seeded, "10.0.0.5/24")
 				r.Bind = ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: seeded.ID(t, "virtualization/interfaces", "vm1 eth0")}
-				changes, want := []RecordChange{r}, []Outcome{Done}
+				changes, want := []RecordChange{r}, []netbox.Outcome{netbox.Done}
 				if !alone {
-					changes, want = append(changes, change(t, seeded, "10.0.0.100/24")), append(want, Done)
+					changes, want = append(changes, change(t, seeded, "10.0.0.100/24")), append(want, netbox.Done)
 				}
 				results := WriteRecords(t.Context(), c, testFields(), changes)
 				wantOutcomes(t, results, want...)
@@ -128,7 +129,7 @@ func TestTheChangeLogSaysWhyFrom44On(t *testing.T) {
 			c := connect(t, s.URL(), s.TokenV1(), silent())
 			r := change(t, seeded, "10.0.0.100/24")
 			r.Message = strings.Repeat("ä", 500)
-			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), Done)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), netbox.Done)
 			body := s.Writes()[0].Body
 			version, err := c.Version(t.Context())
 			if err != nil {

@@ -24,7 +24,7 @@ func (j *recordJob) ID(i int) int64 { return j.changes[i].ID }
 
 func (j *recordJob) Look(i int, raw json.RawMessage) any {
 	if raw == nil {
-		j.results[i] = RecordResult{Outcome: Gone}
+		j.results[i] = RecordResult{Outcome: netbox.Gone}
 		return nil
 	}
 	row := new(recordRow)
@@ -33,12 +33,12 @@ func (j *recordJob) Look(i int, raw json.RawMessage) any {
 		return nil
 	}
 	if row.host() != j.changes[i].Addr {
-		j.results[i] = RecordResult{Outcome: Gone}
+		j.results[i] = RecordResult{Outcome: netbox.Gone}
 		return nil
 	}
 	p := j.patch(i, row)
 	if p.empty() {
-		j.results[i] = RecordResult{Outcome: Unchanged, Err: j.unassignable[i], LastUpdated: row.LastUpdated.Time}
+		j.results[i] = RecordResult{Outcome: netbox.Unchanged, Err: j.unassignable[i], LastUpdated: row.LastUpdated.Time}
 		return nil
 	}
 	j.assigning[i] = p.assign
@@ -53,7 +53,7 @@ func (j *recordJob) Confirm(i int, raw json.RawMessage) {
 		j.results[i] = j.refused(i, notTaken)
 		return
 	}
-	j.results[i] = RecordResult{Outcome: Done, Err: j.unassignable[i], LastUpdated: row.LastUpdated.Time}
+	j.results[i] = RecordResult{Outcome: netbox.Done, Err: j.unassignable[i], LastUpdated: row.LastUpdated.Time}
 }
 
 // notTaken is said of rows that do not show what was written.
@@ -62,11 +62,11 @@ const notTaken = "NetBox did not take the values over: check that the custom fie
 func (j *recordJob) PassedOver(i int) { j.results[i] = j.refused(i, netbox.PassedOver) }
 
 func (j *recordJob) Contested(i int, err *netbox.Error) {
-	j.results[i] = RecordResult{Outcome: Retry, Err: err}
+	j.results[i] = RecordResult{Outcome: netbox.Failed, Err: err}
 }
 
 func (j *recordJob) refused(i int, why string) RecordResult {
-	return RecordResult{Outcome: Refused, Err: &netbox.Error{Kind: netbox.Invalid, Op: fmt.Sprintf("write the record of %s", j.changes[i].Addr), Message: why}}
+	return RecordResult{Outcome: netbox.Refused, Err: &netbox.Error{Kind: netbox.Invalid, Op: fmt.Sprintf("write the record of %s", j.changes[i].Addr), Message: why}}
 }
 
 // refuse gives row i up, unless only the assignment may be to blame, which is
@@ -76,6 +76,6 @@ func (j *recordJob) Refuse(i int, err *netbox.Error) (again bool) {
 		j.unassignable[i] = err
 		return true
 	}
-	j.results[i] = RecordResult{Outcome: Refused, Err: err}
+	j.results[i] = RecordResult{Outcome: netbox.Refused, Err: err}
 	return false
 }

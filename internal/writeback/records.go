@@ -25,39 +25,13 @@ type RecordChange struct {
 	Message string
 }
 
-// Outcome is what became of one RecordChange.
-type Outcome uint8
-
-// The outcomes. Done and Unchanged both mean that NetBox shows the record.
-const (
-	Done      Outcome = iota + 1
-	Unchanged         // it showed the record already; nothing was written (S-10)
-	Gone              // the address object is not there any more
-	Refused           // NetBox does not take it; the same change will fail again
-	Retry             // trouble, or an unknown outcome: the same change may be tried again
-)
-
-// String names the outcome for logs and metrics.
-func (o Outcome) String() string {
-	switch o {
-	case Done:
-		return "done"
-	case Unchanged:
-		return "unchanged"
-	case Gone:
-		return "gone"
-	case Refused:
-		return "refused"
-	case Retry:
-		return "retry"
-	}
-	return "unknown"
-}
-
 // RecordResult belongs to the RecordChange of the same index.
 type RecordResult struct {
-	Outcome Outcome
-	// Err is set for Refused and Retry. For Done and Unchanged it says why
+	// Outcome is Gone where the object is not there or was renumbered, and
+	// Failed where the same change may be tried again. It is never Changed: a
+	// record is written over what others wrote there.
+	Outcome netbox.Outcome
+	// Err is set for Refused and Failed. For Done and Unchanged it says why
 	// only the assignment to an interface was left out.
 	Err         error
 	LastUpdated time.Time // of the row, for Done and Unchanged
@@ -95,8 +69,8 @@ func WriteRecords(ctx context.Context, c *netbox.Client, fields follow.Fields, c
 // failAll marks what has no outcome yet.
 func failAll(results []RecordResult, err error) []RecordResult {
 	for i := range results {
-		if results[i].Outcome == 0 {
-			results[i] = RecordResult{Outcome: Retry, Err: err}
+		if results[i].Outcome == "" {
+			results[i] = RecordResult{Outcome: netbox.Failed, Err: err}
 		}
 	}
 	return results

@@ -11,6 +11,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
@@ -49,7 +50,7 @@ func shown(t *testing.T, s *netboxtest.Server, id int64) ipam.Record {
 	return testFields().Record(have)
 }
 
-func wantOutcomes(t *testing.T, results []RecordResult, want ...Outcome) {
+func wantOutcomes(t *testing.T, results []RecordResult, want ...netbox.Outcome) {
 	t.Helper()
 	if len(results) != len(want) {
 		t.Fatalf("%d results, want %d", len(results), len(want))
@@ -58,10 +59,10 @@ func wantOutcomes(t *testing.T, results []RecordResult, want ...Outcome) {
 		if r.Outcome != want[i] {
 			t.Errorf("result %d is %s (%v), want %s", i, r.Outcome, r.Err, want[i])
 		}
-		if stamped := !r.LastUpdated.IsZero(); stamped != (want[i] == Done || want[i] == Unchanged) {
+		if stamped := !r.LastUpdated.IsZero(); stamped != (want[i] == netbox.Done || want[i] == netbox.Unchanged) {
 			t.Errorf("result %d (%s) has last_updated %v", i, r.Outcome, r.LastUpdated)
 		}
-		if want[i] == Refused || want[i] == Retry {
+		if want[i] == netbox.Refused || want[i] == netbox.Failed {
 			if r.Err == nil {
 				t.Errorf("result %d (%s) has no reason", i, r.Outcome)
 			}
@@ -76,7 +77,7 @@ func TestRecordsAreWrittenOnceAndThenLeftAlone(t *testing.T) { // A-3, A-6, S-10
 			s, seeded := netboxtest.ServeOffice(t, v)
 			c := connect(t, s.URL(), s.TokenV1(), silent())
 			changes := []RecordChange{change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")}
-			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), Done, Done)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), netbox.Done, netbox.Done)
 			for _, want := range changes {
 				if got := shown(t, s, want.ID); got != want.Record {
 					t.Errorf("%s shows %+v, want %+v", want.Addr, got, want.Record)
@@ -89,8 +90,8 @@ func TestRecordsAreWrittenOnceAndThenLeftAlone(t *testing.T) { // A-3, A-6, S-10
 				t.Errorf("the tags were touched: %v", tags)
 			}
 			s.ForgetRequests()
-			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), Unchanged, Unchanged)
-			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes[:1]), Unchanged)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), netbox.Unchanged, netbox.Unchanged)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes[:1]), netbox.Unchanged)
 			if n := len(s.Writes()); n != 0 {
 				t.Errorf("%d writes that change nothing", n)
 			}
@@ -106,22 +107,22 @@ func TestWhatCannotBeWrittenHoldsUpNothingElse(t *testing.T) {
 			c := connect(t, s.URL(), s.TokenV1(), silent())
 			dhcp := seeded.ID(t, "extras/tags", "DHCP")
 			var changes []RecordChange
-			var want []Outcome
+			var want []netbox.Outcome
 			for i := range 20 {
 				host := fmt.Sprintf("10.0.0.%d", 150+i)
 				id := s.Add(t, "ipam/ip-addresses", map[string]any{"address": host + "/24", "tags": []any{dhcp}})
 				r := RecordChange{ID: id, Addr: netip.MustParseAddr(host), Record: ipam.Record{Client: "52:54:00:00:00:77", Expires: leaseEnd()}}
-				outcome := Done
+				outcome := netbox.Done
 				switch i {
 				case 3: // deleted meanwhile
 					s.Delete(t, "ipam/ip-addresses", id)
-					outcome = Gone
+					outcome = netbox.Gone
 				case 5: // renumbered meanwhile
 					s.Edit(t, "ipam/ip-addresses", id, map[string]any{"address": "10.0.0.250/24"})
-					outcome = Gone
+					outcome = netbox.Gone
 				case 7, 15: // a host name that the field's rule refuses
 					r.Record.Hostname = "no"
-					outcome = Refused
+					outcome = netbox.Refused
 				}
 				changes, want = append(changes, r), append(want, outcome)
 			}
@@ -140,8 +141,8 @@ func TestAFieldThatIsNotDefinedIsNoticed(t *testing.T) {
 			s.Delete(t, "extras/custom-fields", seeded.ID(t, "extras/custom-fields", "pydhcp_hostname"))
 			c := connect(t, s.URL(), s.TokenV1(), silent())
 			one, two := change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")
-			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{one, two}), Refused, Refused)
-			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{one}), Refused)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{one, two}), netbox.Refused, netbox.Refused)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{one}), netbox.Refused)
 		})
 	}
 }
@@ -156,8 +157,8 @@ func TestALostAnswerIsNoLostWrite(t *testing.T) { // H-3, S-4
 				c := connect(t, s.URL(), s.TokenV1(), silent())
 				changes := []RecordChange{change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")}
 				s.Fail(netboxtest.Fault{Kind: kind, Method: "PATCH", Times: 1})
-				wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), Retry, Retry)
-				wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), Unchanged, Unchanged)
+				wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), netbox.Failed, netbox.Failed)
+				wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), netbox.Unchanged, netbox.Unchanged)
 				if n := len(s.Writes()); n != 1 {
 					t.Errorf("%d writes, want 1: the first one had been carried out", n)
 				}
@@ -177,7 +178,7 @@ func TestAWriteIsNeverRepeatedBlindly(t *testing.T) {
 			c := connect(t, s.URL(), s.TokenV2(), silent())
 			s.Fail(netboxtest.Fault{Kind: kind, Method: "PATCH"})
 			changes := []RecordChange{change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")}
-			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), Retry, Retry)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), netbox.Failed, netbox.Failed)
 			if n := len(s.Writes()); n != 1 {
 				t.Errorf("%d writes, want 1", n)
 			}
@@ -191,7 +192,7 @@ func TestATokenThatMayNotWriteSaysWhichPermissionIsMissing(t *testing.T) {
 	s.Permit(token, viewAll()...)
 	c := connect(t, s.URL(), token, silent())
 	results := WriteRecords(t.Context(), c, testFields(), []RecordChange{change(t, seeded, "10.0.0.100/24")})
-	wantOutcomes(t, results, Retry)
+	wantOutcomes(t, results, netbox.Failed)
 	if err := results[0].Err.Error(); !strings.Contains(err, "change on ipam.ipaddress") || !strings.Contains(err, "write enabled") {
 		t.Errorf("the error does not name the permission: %s", err)
 	}
@@ -206,8 +207,8 @@ func TestAnAddressTheTokenMayOnlySeeIsRefusedAlone(t *testing.T) {
 			const token = "limited000000000000000000000000000000000"
 			s.Permit(token, append(viewAll(), netboxtest.Grant{Object: "ipam.ipaddress", Actions: []string{"change"}, Tag: "dhcp"})...)
 			c := connect(t, s.URL(), token, silent())
-			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{other, mine}), Refused, Done)
-			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{other}), Refused)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{other, mine}), netbox.Refused, netbox.Done)
+			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{other}), netbox.Refused)
 		})
 	}
 }
@@ -225,7 +226,7 @@ func TestASingleWriteGivesWayToAnEditMadeMeanwhile(t *testing.T) { // S-3
 	netboxtest.AwaitWrite(t, s)
 	s.Edit(t, "ipam/ip-addresses", r.ID, map[string]any{"custom_fields": map[string]any{"pydhcp_hostname": "edited"}})
 	close(hold)
-	wantOutcomes(t, <-done, Done)
+	wantOutcomes(t, <-done, netbox.Done)
 	writes := s.Writes()
 	if len(writes) != 2 || writes[0].Status != 412 || writes[1].Status != 200 {
 		t.Errorf("want a write that was refused with 412 and one that was not, got %d: %+v", len(writes), writes)
@@ -246,7 +247,7 @@ func TestManyRecordsGoInBatches(t *testing.T) {
 		changes = append(changes, RecordChange{ID: id, Addr: host, Record: ipam.Record{Client: "52:54:00:00:00:77", Expires: leaseEnd()}})
 	}
 	for i, r := range WriteRecords(t.Context(), c, testFields(), changes) {
-		if r.Outcome != Done {
+		if r.Outcome != netbox.Done {
 			t.Errorf("change %d is %s: %v", i, r.Outcome, r.Err)
 		}
 	}
@@ -255,10 +256,10 @@ func TestManyRecordsGoInBatches(t *testing.T) {
 	}
 }
 
-func TestACancelledWriteSaysRetry(t *testing.T) {
+func TestACancelledWriteMayBeTriedAgain(t *testing.T) {
 	s, seeded := netboxtest.ServeOffice(t, netboxtest.V47)
 	c := connect(t, s.URL(), s.TokenV2(), silent())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	wantOutcomes(t, WriteRecords(ctx, c, testFields(), []RecordChange{change(t, seeded, "10.0.0.100/24")}), Retry)
+	wantOutcomes(t, WriteRecords(ctx, c, testFields(), []RecordChange{change(t, seeded, "10.0.0.100/24")}), netbox.Failed)
 }

@@ -11,11 +11,11 @@ import (
 )
 
 func refused(RecordChange) RecordResult {
-	return RecordResult{Outcome: Refused, Err: errors.New("400 Bad Request: no such field")}
+	return RecordResult{Outcome: netbox.Refused, Err: errors.New("400 Bad Request: no such field")}
 }
 
 func done(RecordChange) RecordResult {
-	return RecordResult{Outcome: Done, LastUpdated: time.Now()}
+	return RecordResult{Outcome: netbox.Done, LastUpdated: time.Now()}
 }
 
 // H-1, H-4: an outage costs nothing but time.
@@ -65,7 +65,7 @@ func TestNetBoxSaysHowLongToWait(t *testing.T) {
 		t.Run(c.asked.String(), func(t *testing.T) {
 			inBubble(t, func(r *rig) {
 				r.answerWith(func(RecordChange) RecordResult {
-					return RecordResult{Outcome: Retry, Err: &netbox.Error{Kind: netbox.Throttled, RetryAfter: c.asked}}
+					return RecordResult{Outcome: netbox.Failed, Err: &netbox.Error{Kind: netbox.Throttled, RetryAfter: c.asked}}
 				})
 				r.run()
 				r.engine.change(bound(1))
@@ -193,7 +193,7 @@ func TestARenumberedAddressIsFoundInTheNextPicture(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.answerWith(func(c RecordChange) RecordResult {
 			if c.ID == 1001 {
-				return RecordResult{Outcome: Gone}
+				return RecordResult{Outcome: netbox.Gone}
 			}
 			return done(c)
 		})

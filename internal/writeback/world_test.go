@@ -14,6 +14,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
 const (
@@ -184,7 +185,7 @@ func (r *rig) write(_ context.Context, changes []RecordChange) []RecordResult {
 	results := make([]RecordResult, len(changes))
 	for i, c := range changes {
 		if r.answer == nil {
-			results[i] = RecordResult{Outcome: Done, LastUpdated: time.Now()}
+			results[i] = RecordResult{Outcome: netbox.Done, LastUpdated: time.Now()}
 		} else {
 			results[i] = r.answer(c)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
 // inBubble runs a test on a clock of its own. The test reports through its rig.
@@ -68,7 +69,7 @@ func TestALeaseThatChangesWhileItIsToldIsToldAgain(t *testing.T) {
 				first = false
 				r.engine.change(renewed)
 			}
-			return RecordResult{Outcome: Done, LastUpdated: time.Now()}
+			return RecordResult{Outcome: netbox.Done, LastUpdated: time.Now()}
 		})
 		r.run()
 		r.engine.change(bound(1))
@@ -89,9 +90,9 @@ func TestTheMarkGoesWithTheTimeOfTheRow(t *testing.T) {
 		at := time.Date(2026, 1, 2, 3, 4, 5, 678, time.UTC)
 		r.answerWith(func(c RecordChange) RecordResult {
 			if c.ID == 1001 {
-				return RecordResult{Outcome: Unchanged, LastUpdated: at}
+				return RecordResult{Outcome: netbox.Unchanged, LastUpdated: at}
 			}
-			return RecordResult{Outcome: Done, LastUpdated: at.Add(time.Hour)}
+			return RecordResult{Outcome: netbox.Done, LastUpdated: at.Add(time.Hour)}
 		})
 		r.run()
 		r.engine.change(bound(1), bound(2))
@@ -178,7 +179,7 @@ func TestShutdownDoesNotWaitForASlowNetBox(t *testing.T) {
 		r.config.Write = func(ctx context.Context, _ []RecordChange) []RecordResult {
 			close(hangs)
 			<-ctx.Done()
-			return []RecordResult{{Outcome: Retry, Err: ctx.Err()}}
+			return []RecordResult{{Outcome: netbox.Failed, Err: ctx.Err()}}
 		}
 		r.run()
 		r.engine.change(bound(1))
@@ -215,7 +216,7 @@ func TestShutdownDoesNotAskANetBoxThatIsDown(t *testing.T) {
 
 // down is the answer of a NetBox that cannot be reached.
 func down(RecordChange) RecordResult {
-	return RecordResult{Outcome: Retry, Err: errors.New("connection refused")}
+	return RecordResult{Outcome: netbox.Failed, Err: errors.New("connection refused")}
 }
 
 func TestAStoreThatCannotTakeTheMarkAwayIsTriedAgain(t *testing.T) {

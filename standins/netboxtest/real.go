@@ -1,6 +1,8 @@
 package netboxtest
 
 import (
+	"context"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -28,3 +30,19 @@ func Real(t testing.TB) (url, token string) {
 	}
 	return url, token
 }
+
+// Disposable is Real for a NetBox that may be emptied: it is, now and when the test has ended.
+func Disposable(t testing.TB) (url, token string) {
+	t.Helper()
+	url, token = Real(t)
+	// The seed talks by connections of the default transport.
+	t.Cleanup(new(http.Client).CloseIdleConnections)
+	Wipe(t, url, token)
+	t.Cleanup(func() { Wipe(unended{t}, url, token) })
+	return url, token
+}
+
+// unended is a test whose context goes on after its end.
+type unended struct{ testing.TB }
+
+func (unended) Context() context.Context { return context.Background() }

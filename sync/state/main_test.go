@@ -26,7 +26,7 @@ func silent() logrus.FieldLogger {
 // connect makes a client that does not wait between its tries.
 func connect(t *testing.T, url, token string, log logrus.FieldLogger) *netbox.Client {
 	t.Helper()
-	c, err := netbox.NewClient(netbox.Config{URL: url, Token: testToken(token), Timeout: 20 * time.Second, FirstRetry: time.Millisecond}, log)
+	c, err := netbox.NewClient(netbox.Config{URL: url, Token: testToken(token), Timeout: time.Minute, FirstRetry: time.Millisecond}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -228,14 +228,12 @@ func TestTheDoctorNamesMissingPermissions(t *testing.T) { // netbox-api.md 1.14
 }
 
 func TestARealNetBoxIsPreparedForTheMirror(t *testing.T) {
-	url, token := realNetBox(t)
-	t.Cleanup(func() { netboxtest.Wipe(unended{t}, url, token) })
+	url, token := netboxtest.Disposable(t)
 	checkMirrorBootstrap(t, connect(t, url, token, silent()))
 }
 
 func TestARealNetBoxTellsTheRightsOfTheMirror(t *testing.T) {
-	url, token := realNetBox(t)
-	t.Cleanup(func() { netboxtest.Wipe(unended{t}, url, token) })
+	url, token := netboxtest.Disposable(t)
 	need := mirrorNeeds()
 	var grants []netboxtest.Grant
 	for _, r := range need.rights() {

@@ -50,16 +50,15 @@ func (c *requestCounter) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestARealNetBoxIsMirrored(t *testing.T) {
-	url, token := realNetBox(t)
+	url, token := netboxtest.Disposable(t)
 	count, front := countingFront(t, url)
-	c := connectReal(t, front, token)
+	c := connect(t, front, token, silent())
 	seeded := netboxtest.Seed(t, url, token, scopesWorld())
-	t.Cleanup(func() { netboxtest.Wipe(unended{t}, url, token) })
 	checkState(t, c, seeded)
 	checkAddresses(t, c, seeded)
 	t.Run("writes", func(t *testing.T) { realMirrorWrites(t, c, seeded) })
 	t.Run("somebody else's changes", func(t *testing.T) { realMirrorConflicts(t, c, seeded) })
-	t.Run("many", func(t *testing.T) { realMirrorMany(t, connectReal(t, front, token), count, 1010) })
+	t.Run("many", func(t *testing.T) { realMirrorMany(t, connect(t, front, token, silent()), count, 1010) })
 }
 
 func realMirrorWrites(t *testing.T, c *netbox.Client, seeded *netboxtest.Seeded) {
