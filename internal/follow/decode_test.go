@@ -178,7 +178,7 @@ func FuzzRow(f *testing.F) {
 			t.Errorf("a value without id, or with a reason against it: %+v", row)
 		}
 		var o ipam.Objects
-		if !tableOf(e).put(&o, row.value) || tableOf(e).size(&o) != 1 {
+		if !rowsOf(e).put(&o, row.id, row.value) || rowsOf(e).size(&o) != 1 {
 			t.Errorf("%s: the value is not in its table: %+v", e, row.value)
 		}
 		switch v := row.value.(type) {

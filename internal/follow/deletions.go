@@ -19,7 +19,7 @@ type changeRow struct {
 }
 
 // changesMark asks how far the change log reaches. Without the permission to
-// read it, deletions are found by sweeping.
+// read it, deletions are found by listing all rows: see sweep.
 func (f *Follower) changesMark(ctx context.Context) (time.Time, error) {
 	page, err := f.client.FirstPage(ctx, netbox.ObjectChanges, url.Values{"fields": {"id,time"}, "ordering": {"-time"}, "limit": {"1"}})
 	if f.mustSweep(err) {
@@ -49,7 +49,7 @@ func (f *Follower) mustSweep(err error) bool {
 
 // deletions lists what was deleted since the mark, with overlap. All types are
 // asked for at once, since old servers take only one as a filter.
-func (f *Follower) deletions(ctx context.Context) ([]thing, time.Time, error) {
+func (f *Follower) deletions(ctx context.Context) ([]object, time.Time, error) {
 	old := f.tables.marks[netbox.ObjectChanges]
 	if f.sweeping {
 		return nil, old, nil
@@ -63,7 +63,7 @@ func (f *Follower) deletions(ctx context.Context) ([]thing, time.Time, error) {
 		tables[e.Model()] = e
 	}
 	mark := old
-	var gone []thing
+	var gone []object
 	err := f.client.ListUnchecked(ctx, netbox.ObjectChanges, q, func(raw json.RawMessage) (int64, error) {
 		var change changeRow
 		if err := json.Unmarshal(raw, &change); err != nil {
@@ -71,7 +71,7 @@ func (f *Follower) deletions(ctx context.Context) ([]thing, time.Time, error) {
 		}
 		// A filter that was ignored must not delete anything (netbox-api.md 1.5).
 		if e, ok := tables[change.Type]; ok && change.Action == "delete" && change.ObjectID > 0 {
-			gone = append(gone, thing{e, change.ObjectID})
+			gone = append(gone, object{e, change.ObjectID})
 		}
 		if change.Time.After(mark) {
 			mark = change.Time.Time
@@ -84,18 +84,46 @@ func (f *Follower) deletions(ctx context.Context) ([]thing, time.Time, error) {
 	return gone, notAhead(f.client, mark), err
 }
 
-// bury remembers deleted objects for longer than rows are looked back for, so
-// that a row read late does not bring one back.
-func (f *Follower) bury(gone []thing) {
-	now := f.config.Now()
-	for at, when := range f.buried {
+// deletedObjects remembers deleted objects, and when that was learned, for
+// longer than rows are looked back for: a row that is read late must not bring
+// one back.
+type deletedObjects map[object]time.Time
+
+// add remembers what was deleted and forgets what was long ago.
+func (d deletedObjects) add(gone []object, now time.Time) {
+	for at, when := range d {
 		if now.Sub(when) > 2*overlap {
-			delete(f.buried, at)
+			delete(d, at)
 		}
 	}
 	for _, at := range gone {
-		if _, known := f.buried[at]; !known {
-			f.buried[at] = now
+		if !d.has(at) {
+			d[at] = now
+		}
+	}
+}
+
+func (d deletedObjects) has(at object) bool {
+	_, ok := d[at]
+	return ok
+}
+
+// count tells how many objects of a table were deleted of late.
+func (d deletedObjects) count(e netbox.Table) int {
+	n := 0
+	for at := range d {
+		if at.table == e {
+			n++
+		}
+	}
+	return n
+}
+
+// forgetAll forgets the objects that exist after all.
+func (d deletedObjects) forgetAll(t *tables) {
+	for at := range d {
+		if t.has(at.table, at.id) {
+			delete(d, at)
 		}
 	}
 }

@@ -10,90 +10,106 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
 )
 
-// restore starts from the disk copy. It is caught up by the first poll and
-// checked by a full read right after.
-func (f *Follower) restore() {
-	if f.config.DiskPath == "" {
-		return
-	}
-	disk, err := ipam.ReadDiskFile(f.config.DiskPath)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return
-	case err != nil:
-		f.log.WithError(err).Warn("the disk copy of NetBox cannot be used")
-		return
-	case disk.URL != f.client.URL() || disk.Key != f.key():
-		f.log.WithField("url", disk.URL).Warn("the disk copy is of another NetBox or other settings and is not used")
-		return
-	}
-	next := restored(disk)
-	next.changed = true
-	f.adopt(next)
-	f.unsaved = false
-	f.confirmed, f.saved = disk.Taken, disk.Taken
-	f.config.OnConfirm(disk.Taken, 0)
-	f.log.WithField("taken", disk.Taken.UTC().Format(time.RFC3339)).Info("started from the disk copy of NetBox")
+// The disk copy is written some minutes after news, and once an hour without:
+// its age says how long a start may serve from it.
+const (
+	saveEvery  = 5 * time.Minute
+	renewEvery = time.Hour
+)
+
+// diskCopy keeps the tables on disk for the next start.
+type diskCopy struct {
+	path string // empty: nowhere
+	url  string // of the NetBox
+	key  string // fingerprint of the settings that shape the tables
+	log  logrus.FieldLogger
+	once *quiet.Logger
+
+	changed  bool      // the tables changed since they were saved
+	lastSave time.Time // when it was last tried
+	saved    time.Time // when the tables on disk were known to be true
 }
 
-// restored makes a picture of a disk copy. Rows that could not be used are not
-// in it and are found again by the next full read.
-func restored(disk ipam.Disk) *tables {
-	p := newTables()
-	p.objects = *disk.Objects
-	clear(p.owned)
-	for name, mark := range disk.Marks {
-		p.marks[netbox.Table(name)] = mark
-	}
-	for id, a := range p.objects.Addresses {
-		p.stamps[netbox.Addresses][id] = a.LastUpdated
-	}
-	for id, m := range p.objects.MACs {
-		p.stamps[netbox.MACs][id] = m.LastUpdated
-	}
-	for id, i := range p.objects.Interfaces {
-		p.stamps[InterfacesOf(id.Kind)][id.ID] = i.LastUpdated
-	}
-	for id, m := range p.objects.Machines {
-		p.stamps[machinesOf(id.Kind)][id.ID] = m.LastUpdated
-	}
-	return p
-}
-
-// key is a fingerprint of the settings that shape the tables.
-func (f *Follower) key() string {
-	key, err := json.Marshal([]any{f.config.Fields, f.config.ContextKey, f.config.GateFields})
+// fingerprint is a text that differs if settings differ that shape the tables.
+func (c Config) fingerprint() string {
+	key, err := json.Marshal([]any{c.Fields, c.ContextKey, c.GateFields})
 	if err != nil {
 		panic(err) // strings can always be encoded
 	}
 	return string(key)
 }
 
-// save writes the disk copy when it is due: news after some minutes, and
-// unchanged tables once an hour, since their age says how long they may be
-// served from.
-func (f *Follower) save(now time.Time) {
-	since := now.Sub(f.lastSave)
-	if f.confirmed.After(f.saved) && (f.unsaved && since >= saveEvery || since >= time.Hour) {
-		f.saveNow(now)
+// restore reads the copy and tells when it was true; nil: there is none that
+// can be used.
+func (d *diskCopy) restore() (*tables, time.Time) {
+	if d.path == "" {
+		return nil, time.Time{}
+	}
+	disk, err := ipam.ReadDiskFile(d.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, time.Time{}
+	case err != nil:
+		d.log.WithError(err).Warn("the disk copy of NetBox cannot be used")
+		return nil, time.Time{}
+	case disk.URL != d.url || disk.Key != d.key:
+		d.log.WithField("url", disk.URL).Warn("the disk copy is of another NetBox or other settings and is not used")
+		return nil, time.Time{}
+	}
+	d.saved = disk.Taken
+	d.log.WithField("taken", disk.Taken.UTC().Format(time.RFC3339)).Info("started from the disk copy of NetBox")
+	return restored(disk), disk.Taken
+}
+
+// restored makes tables of a disk copy. Rows that could not be used are not in
+// it; the next full read finds them again.
+func restored(disk ipam.Disk) *tables {
+	t := newTables()
+	t.objects = *disk.Objects
+	clear(t.owned)
+	for name, mark := range disk.Marks {
+		t.marks[netbox.Table(name)] = mark
+	}
+	for id, a := range t.objects.Addresses {
+		t.stamps[netbox.Addresses][id] = a.LastUpdated
+	}
+	for id, m := range t.objects.MACs {
+		t.stamps[netbox.MACs][id] = m.LastUpdated
+	}
+	for id, i := range t.objects.Interfaces {
+		t.stamps[InterfacesOf(id.Kind)][id.ID] = i.LastUpdated
+	}
+	for id, m := range t.objects.Machines {
+		t.stamps[machinesOf(id.Kind)][id.ID] = m.LastUpdated
+	}
+	return t
+}
+
+// saveIfDue writes the copy if it is time to.
+func (d *diskCopy) saveIfDue(now time.Time, t *tables, confirmed time.Time) {
+	since := now.Sub(d.lastSave)
+	if d.changed && since >= saveEvery || since >= renewEvery {
+		d.save(now, t, confirmed)
 	}
 }
 
-func (f *Follower) saveNow(now time.Time) {
-	if f.config.DiskPath == "" || f.tables == nil || !f.confirmed.After(f.saved) {
+// save writes the copy, unless there is no newer truth than the saved one.
+func (d *diskCopy) save(now time.Time, t *tables, confirmed time.Time) {
+	if d.path == "" || t == nil || !confirmed.After(d.saved) {
 		return
 	}
-	f.lastSave = now
-	objects := f.tables.objects
-	disk := ipam.Disk{URL: f.client.URL(), Key: f.key(), Taken: f.confirmed, Objects: &objects, Marks: make(map[string]time.Time)}
-	for e, mark := range f.tables.marks {
+	d.lastSave = now
+	objects := t.objects
+	disk := ipam.Disk{URL: d.url, Key: d.key, Taken: confirmed, Objects: &objects, Marks: make(map[string]time.Time)}
+	for e, mark := range t.marks {
 		disk.Marks[string(e)] = mark
 	}
-	if err := ipam.WriteDiskFile(f.config.DiskPath, disk); err != nil {
-		f.quiet.Warn("disk", "the disk copy of NetBox cannot be written", logrus.Fields{logrus.ErrorKey: err})
+	if err := ipam.WriteDiskFile(d.path, disk); err != nil {
+		d.once.Warn("disk", "the disk copy of NetBox cannot be written", logrus.Fields{logrus.ErrorKey: err})
 		return
 	}
-	f.saved, f.unsaved = f.confirmed, false
+	d.saved, d.changed = confirmed, false
 }

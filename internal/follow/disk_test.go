@@ -15,7 +15,7 @@ func TestADiskCopyServesWhileNetBoxIsDown(t *testing.T) { // H-1
 	keep := func(c *Config) { c.DiskPath = path }
 	first := follow(t, s, s.TokenV2(), keep)
 	first.must(t)
-	first.saveNow(first.clock)
+	first.disk.save(first.clock, first.tables, first.confirmed)
 
 	s.Down()
 	w := follow(t, s, s.TokenV2(), keep)
@@ -52,14 +52,14 @@ func TestTheDiskCopyIsRenewedWithNewsAndOnceAnHourWithout(t *testing.T) {
 		t.Helper()
 		w.clock = w.clock.Add(after)
 		w.must(t)
-		before := w.saved
-		w.save(w.clock)
-		if w.saved.Equal(before) {
+		before := w.disk.saved
+		w.disk.saveIfDue(w.clock, w.tables, w.confirmed)
+		if w.disk.saved.Equal(before) {
 			return false
 		}
 		disk, err := ipam.ReadDiskFile(path)
-		if err != nil || !disk.Taken.Equal(w.saved) {
-			t.Errorf("the copy is of %v (%v), want %v", disk.Taken, err, w.saved)
+		if err != nil || !disk.Taken.Equal(w.disk.saved) {
+			t.Errorf("the copy is of %v (%v), want %v", disk.Taken, err, w.disk.saved)
 		}
 		return true
 	}
@@ -86,7 +86,7 @@ func TestADiskCopyOfSomethingElseIsNotUsed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "netbox.copy")
 	first := follow(t, s, s.TokenV2(), func(c *Config) { c.DiskPath = path })
 	first.must(t)
-	first.saveNow(first.clock)
+	first.disk.save(first.clock, first.tables, first.confirmed)
 	for name, change := range map[string]func(*Config){
 		"another context key":  func(c *Config) { c.ContextKey = "dhcp" },
 		"other gate fields":    func(c *Config) { c.GateFields = []string{"install"} },

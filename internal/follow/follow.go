@@ -8,7 +8,6 @@ package follow
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -22,74 +21,69 @@ import (
 // The rhythm of following.
 const (
 	// overlap is how far behind the newest change seen each question reaches:
-	// ids and times are given out before a transaction commits, and by clocks
-	// of several servers (netbox-api.md 1.11).
-	overlap     = 10 * time.Minute
-	resyncEvery = 6 * time.Hour
-	saveEvery   = 5 * time.Minute
-	sweepEvery  = 5 * time.Minute
-	gather      = 200 * time.Millisecond // hints that arrive together
-	maxHints    = 5000
+	// ids and times are given out before a transaction commits, and by the
+	// clocks of several servers (NB-1.11).
+	overlap    = 10 * time.Minute
+	fullEvery  = 6 * time.Hour
+	sweepEvery = 5 * time.Minute
 )
 
-// FollowConfig says what to follow and whom to tell. Both callbacks are
-// required; they run on the goroutine of Run, one at a time, and must return
-// soon.
+// Config says what to follow and whom to tell. Both callbacks are required;
+// they run on the goroutine of Run, one at a time, and must return soon.
 type Config struct {
 	Interval   time.Duration // between two polls; 0 means 30 s
-	Fields     Fields        // custom fields of IP addresses that hold the record
+	Fields     Fields        // custom fields of IP addresses that hold lease records
 	ContextKey string        // top-level key of config contexts that is kept
 	GateFields []string      // custom fields of machines that are kept
 	Options    ipam.Options
 	DiskPath   string // where the disk copy is kept; empty: nowhere
-	// OnSnapshot gets each new picture and everything in it that could not be
+	// OnSnapshot gets each new snapshot and everything in it that could not be
 	// used. New problems are logged already.
 	OnSnapshot func(*ipam.Snapshot, []ipam.Problem)
-	// OnConfirm says that the picture last given was true at a time, and how
-	// far NetBox's clock is ahead of ours.
+	// OnConfirm says that the last snapshot was true at a time, and how far
+	// NetBox's clock is ahead of ours.
 	OnConfirm func(at time.Time, skew time.Duration)
 	Log       logrus.FieldLogger // required
 	Now       func() time.Time   // nil means time.Now
 }
 
-// Follower keeps a picture of NetBox fresh: everything once, then what
-// changed. Whatever goes wrong, the last picture stays.
+// Follower keeps a snapshot of NetBox fresh: it reads everything once, then
+// what changed. Whatever goes wrong, the last snapshot stays.
 type Follower struct {
 	client *netbox.Client
 	config Config
 	log    logrus.FieldLogger
-	quiet  *quiet.Logger
 
 	reader   *reader
-	tables   *tables                // nil before the first load
-	buried   map[thing]time.Time    // deleted objects, and when that was learned
-	due      map[thing]bool         // machines whose context may be out of date
-	suspect  map[netbox.Table]bool  // tables that shrank suspiciously once
-	miscount map[netbox.Table]int64 // by how much NetBox counted differently
-	defined  map[string]bool        // custom fields as of the last picture
-	version  netbox.Version         // of the last full load
-	known    map[ipam.Problem]bool
+	tables   *tables // what the snapshot was made of; nil before the first load
+	deleted  deletedObjects
+	stale    staleContexts
+	alarm    alarm
+	disk     diskCopy
+	outage   outage
+	problems problemLog
+	hints    hintQueue
 
-	nextFull  time.Time
-	lastFull  time.Time
-	lastSave  time.Time
-	nextSweep time.Time
-	unsaved   bool
-	sweeping  bool        // deletions cannot be asked for
-	confirmed time.Time   // when the picture was last known to be true
-	saved     time.Time   // confirmed, as in the disk copy
-	lost      netbox.Kind // why NetBox cannot be read at the moment
-	lostAt    time.Time
+	confirmed time.Time // when the tables were last known to be true
 	waits     *backoff.ExponentialBackOff
 
-	mostChanged int // rows
+	// Full reads: when the last one began, when the next one is due, and what
+	// it is asked for by.
+	lastFull   time.Time
+	nextFull   time.Time
+	version    netbox.Version         // of the last full read
+	defined    map[string]bool        // custom fields as of the last snapshot
+	difference map[netbox.Table]int64 // by how much NetBox counted differently
 
-	hintMu sync.Mutex
-	hints  map[thing]bool
-	wake   chan struct{}
+	// Deletions: whether they cannot be asked for, and when all rows are
+	// listed next to find them.
+	sweeping  bool
+	nextSweep time.Time
+
+	mostChanged int // rows
 }
 
-// NewFollower prepares to follow the NetBox of client. Run does the work.
+// New prepares to follow the NetBox of client. Run does the work.
 func New(client *netbox.Client, config Config) *Follower {
 	if config.Now == nil {
 		config.Now = time.Now
@@ -99,13 +93,19 @@ func New(client *netbox.Client, config Config) *Follower {
 	}
 	waits := backoff.NewExponentialBackOff() // H-1
 	waits.InitialInterval, waits.Multiplier, waits.MaxInterval, waits.RandomizationFactor = time.Second, 2, time.Minute, 0.1
-	return &Follower{
-		client: client, config: config, log: config.Log, quiet: quiet.New(config.Log, time.Minute, config.Now),
-		reader: newReader(client, config.Fields, config.ContextKey, config.GateFields),
-		buried: make(map[thing]time.Time), due: make(map[thing]bool), suspect: make(map[netbox.Table]bool),
-		miscount: make(map[netbox.Table]int64), known: make(map[ipam.Problem]bool),
-		waits: waits, mostChanged: mostChanged, hints: make(map[thing]bool), wake: make(chan struct{}, 1),
+	once := quiet.New(config.Log, time.Minute, config.Now)
+	f := &Follower{
+		client: client, config: config, log: config.Log, reader: newReader(client, config),
+		deleted: make(deletedObjects), stale: make(staleContexts),
+		alarm:      alarm{log: config.Log, suspect: make(map[netbox.Table]bool)},
+		outage:     outage{log: config.Log, once: once},
+		problems:   problemLog{log: config.Log},
+		hints:      newHintQueue(),
+		waits:      waits,
+		difference: make(map[netbox.Table]int64), mostChanged: mostChanged,
 	}
+	f.disk = diskCopy{path: config.DiskPath, url: client.URL(), key: config.fingerprint(), log: config.Log, once: once}
+	return f
 }
 
 // Run starts from the disk copy, if there is one, and follows NetBox until ctx
@@ -116,17 +116,32 @@ func (f *Follower) Run(ctx context.Context) error {
 		err := f.cycle(ctx)
 		if ctx.Err() == nil {
 			f.report(err)
-			f.save(f.config.Now())
+			f.disk.saveIfDue(f.config.Now(), f.tables, f.confirmed)
 			f.rest(ctx, f.wait(err))
 		}
 		if ctx.Err() != nil {
-			f.saveNow(f.config.Now())
+			f.disk.save(f.config.Now(), f.tables, f.confirmed)
 			return context.Cause(ctx)
 		}
 	}
 }
 
-// cycle brings the picture up to date, and now and then reads it anew.
+// restore starts from the disk copy. The first poll brings it up to date, and a
+// full read follows at once.
+func (f *Follower) restore() {
+	restored, taken := f.disk.restore()
+	if restored == nil {
+		return
+	}
+	restored.changed = true
+	f.adopt(restored)
+	f.disk.changed = false
+	f.confirmed = taken
+	f.config.OnConfirm(taken, 0)
+}
+
+// cycle brings the snapshot up to date, and reads everything anew when that is
+// due.
 func (f *Follower) cycle(ctx context.Context) error {
 	if f.tables == nil {
 		return f.full(ctx)
@@ -136,12 +151,12 @@ func (f *Follower) cycle(ctx context.Context) error {
 		return err
 	}
 	if gap > overlap {
-		f.resync("NetBox could not be read for longer than changes are looked back for")
+		f.askFull("NetBox could not be read for longer than changes are looked back for")
 	}
 	if f.config.Now().Before(f.nextFull) {
 		return nil
 	}
-	// What the poll brought stays true even if the full load fails.
+	// What the poll brought stays true even if the full read fails.
 	if err := f.full(ctx); err != nil && ctx.Err() == nil {
 		f.log.WithError(err).Warn("full read of NetBox failed; changes are still followed")
 		f.nextFull = f.config.Now().Add(overlap)
@@ -152,8 +167,8 @@ func (f *Follower) cycle(ctx context.Context) error {
 	return nil
 }
 
-// resync asks for a full read soon, but not one after the other.
-func (f *Follower) resync(reason string) {
+// askFull asks for a full read soon, but never within overlap of the last one.
+func (f *Follower) askFull(reason string) {
 	at := f.lastFull.Add(overlap)
 	if now := f.config.Now(); at.Before(now) {
 		at = now
@@ -164,14 +179,14 @@ func (f *Follower) resync(reason string) {
 	}
 }
 
-// full reads everything and replaces the picture by it.
+// full reads everything and replaces the tables by it.
 func (f *Follower) full(ctx context.Context) error {
 	began := f.config.Now()
 	version, err := f.client.Version(ctx)
 	if err != nil {
 		return err
 	}
-	reader := newReader(f.client, f.config.Fields, f.config.ContextKey, f.config.GateFields)
+	reader := newReader(f.client, f.config)
 	mark, err := f.changesMark(ctx)
 	if err != nil {
 		return err
@@ -181,20 +196,31 @@ func (f *Follower) full(ctx context.Context) error {
 		return err
 	}
 	next.marks[netbox.ObjectChanges] = mark
-	if err := f.accept(next); err != nil {
-		return err
+	if f.tables != nil {
+		if err := f.alarm.accept(f.tables, next, f.deleted); err != nil {
+			return err
+		}
 	}
 	next.changed = f.tables == nil || !next.equal(f.tables)
 	f.reader, f.version = reader, version
-	f.lastFull, f.nextFull = began, began.Add(resyncEvery)
-	clear(f.due)
-	clear(f.miscount)
+	f.lastFull, f.nextFull = began, began.Add(fullEvery)
+	clear(f.stale)
+	clear(f.difference)
 	f.adopt(next)
 	f.confirm(began)
 	f.log.WithFields(logrus.Fields{
 		"addresses": len(next.stamps[netbox.Addresses]), "macs": len(next.stamps[netbox.MACs]), "version": version.String(),
 	}).Info("NetBox read")
 	return nil
+}
+
+// report logs that NetBox was lost or is back, and resets the waits once it
+// is.
+func (f *Follower) report(err error) {
+	f.outage.report(err, f.config.Now(), f.tables != nil)
+	if err == nil {
+		f.waits.Reset()
+	}
 }
 
 // wait tells how long to rest after a cycle.
@@ -219,7 +245,7 @@ func (f *Follower) rest(ctx context.Context, wait time.Duration) {
 			return
 		case <-timer.C:
 			return
-		case <-f.wake:
+		case <-f.hints.wake:
 			if f.followHints(ctx) {
 				return
 			}

@@ -3,27 +3,55 @@ package follow
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
+const (
+	gather   = 200 * time.Millisecond // how long a hint waits for others
+	maxHints = 5000                   // more are met by a poll
+)
+
+// hintQueue holds hints until they are followed.
+type hintQueue struct {
+	wake chan struct{}
+
+	mu   sync.Mutex
+	told map[object]bool
+}
+
+func newHintQueue() hintQueue {
+	return hintQueue{wake: make(chan struct{}, 1), told: make(map[object]bool)}
+}
+
+// take empties the queue.
+func (q *hintQueue) take() map[object]bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	told := q.told
+	q.told = make(map[object]bool)
+	return told
+}
+
 // Hint says that an object may have changed, named as in a webhook:
-// "ipam.ipaddress", 17. It never blocks; a hint that is lost is made good by
-// the next poll. Types that are not followed are passed over.
+// "ipam.ipaddress", 17. It never blocks and may be called from any goroutine; a
+// hint that is lost is made good by the next poll. Types that are not followed
+// are passed over.
 func (f *Follower) Hint(objectType string, id int64) {
-	i := slices.IndexFunc(Tables(), func(e netbox.Table) bool { return e.Model() == objectType })
+	all := Tables()
+	i := slices.IndexFunc(all, func(e netbox.Table) bool { return e.Model() == objectType })
 	if i < 0 || id <= 0 {
 		return
 	}
-	at := thing{Tables()[i], id}
-	f.hintMu.Lock()
-	if len(f.hints) < maxHints {
-		f.hints[at] = true
+	f.hints.mu.Lock()
+	if len(f.hints.told) < maxHints {
+		f.hints.told[object{all[i], id}] = true
 	}
-	f.hintMu.Unlock()
+	f.hints.mu.Unlock()
 	select {
-	case f.wake <- struct{}{}:
+	case f.hints.wake <- struct{}{}:
 	default:
 	}
 }
@@ -38,10 +66,7 @@ func (f *Follower) followHints(ctx context.Context) (poll bool) {
 		return true
 	case <-timer.C:
 	}
-	f.hintMu.Lock()
-	hints := f.hints
-	f.hints = make(map[thing]bool)
-	f.hintMu.Unlock()
+	hints := f.hints.take()
 	if f.tables == nil || len(hints) >= maxHints {
 		return true
 	}
@@ -55,7 +80,7 @@ func (f *Follower) followHints(ctx context.Context) (poll bool) {
 		}
 	}
 	next := f.tables.copy()
-	if err := f.apply(ctx, next, changed); err != nil {
+	if err := f.readChanged(ctx, next, changed); err != nil {
 		f.log.WithError(err).Debug("hinted objects could not be read; the next poll reads them")
 		return false
 	}

@@ -50,7 +50,7 @@ func TestAFloodOfHintsBecomesOnePoll(t *testing.T) {
 	if !w.followHints(t.Context()) {
 		t.Error("no poll was called for")
 	}
-	if len(w.hints) != 0 {
-		t.Errorf("%d hints left", len(w.hints))
+	if len(w.hints.told) != 0 {
+		t.Errorf("%d hints left", len(w.hints.told))
 	}
 }

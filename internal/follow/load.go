@@ -15,15 +15,15 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
-// reader reads tables into pictures.
+// reader reads lists of NetBox into tables.
 type reader struct {
 	client *netbox.Client
 	decode decoder
 }
 
-func newReader(c *netbox.Client, fields Fields, contextKey string, gateFields []string) *reader {
+func newReader(c *netbox.Client, config Config) *reader {
 	return &reader{client: c, decode: decoder{
-		fields: fields, contextKey: contextKey, gateFields: gateFields,
+		fields: config.Fields, contextKey: config.ContextKey, gateFields: config.GateFields,
 		defined: make(map[string]bool), contexts: make(map[string]json.RawMessage),
 	}}
 }

@@ -17,7 +17,7 @@ const contextKey = "pydhcp_configuration"
 
 func load(t *testing.T, c *netbox.Client) *tables {
 	t.Helper()
-	p, err := newReader(c, testFields(), contextKey, []string{"redeploy", "confirm_redeploy"}).load(t.Context())
+	p, err := newReader(c, Config{Fields: testFields(), ContextKey: contextKey, GateFields: []string{"redeploy", "confirm_redeploy"}}).load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

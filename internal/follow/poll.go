@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -26,12 +25,12 @@ type news struct {
 	small   *tables                  // the small tables, read whole
 	changed map[netbox.Table][]int64 // rows to read again
 	marks   map[netbox.Table]time.Time
-	gone    []thing
-	flooded bool // a list was cut short
+	gone    []object
+	tooMany bool // a list was cut short
 }
 
-// poll asks what changed and makes the next picture of it. Nothing is taken
-// over from a poll that fails half way.
+// poll asks what changed and makes the next tables of it. Nothing is taken over
+// from a poll that fails half way.
 func (f *Follower) poll(ctx context.Context) error {
 	began := f.config.Now()
 	n, err := f.ask(ctx)
@@ -40,9 +39,9 @@ func (f *Follower) poll(ctx context.Context) error {
 	}
 	next := f.tables.copy()
 	maps.Copy(next.marks, n.marks)
-	f.bury(n.gone)
-	reshaped := f.takeSmall(next, n.small)
-	if err := f.apply(ctx, next, n.changed); err != nil {
+	f.deleted.add(n.gone, began)
+	stale := f.adoptSmall(next, n.small)
+	if err := f.readChanged(ctx, next, n.changed); err != nil {
 		return err
 	}
 	for _, at := range n.gone {
@@ -56,9 +55,9 @@ func (f *Follower) poll(ctx context.Context) error {
 	}
 	wasDefined := f.defined
 	f.adopt(next)
-	f.lookForUpheaval(ctx, n.flooded, wasDefined)
-	if reshaped {
-		f.markContexts()
+	f.askFullIfUntraced(ctx, n.tooMany, wasDefined)
+	if stale {
+		f.stale.addAll(f.tables)
 	}
 	if err := f.refreshContexts(ctx); err != nil {
 		return err
@@ -79,7 +78,7 @@ func (f *Follower) ask(ctx context.Context) (*news, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if errors.Is(err, errTooMany) {
-				n.flooded, err = true, nil
+				n.tooMany, err = true, nil
 			}
 			n.changed[e], n.marks[e] = ids, mark
 			return err
@@ -96,7 +95,7 @@ func (f *Follower) ask(ctx context.Context) (*news, error) {
 }
 
 // changedIn lists rows whose time stamp is not the one known. Of interfaces
-// and machines only those in the picture matter. The mark of a list that was
+// and machines only those in the tables matter. The mark of a list that was
 // cut short stays where it was.
 func (f *Follower) changedIn(ctx context.Context, e netbox.Table) (ids []int64, mark time.Time, err error) {
 	held := f.tables.stamps[e]
@@ -113,7 +112,7 @@ func (f *Follower) changedIn(ctx context.Context, e netbox.Table) (ids []int64, 
 		}
 		row := f.reader.decode.head(raw)
 		stamp, known := held[row.id]
-		_, deleted := f.buried[thing{e, row.id}]
+		deleted := f.deleted.has(object{e, row.id})
 		wanted := known || e == netbox.Addresses || e == netbox.MACs
 		if row.id != 0 && wanted && !deleted && (!known || !stamp.Equal(row.stamp)) {
 			ids = append(ids, row.id)
@@ -129,8 +128,8 @@ func (f *Follower) changedIn(ctx context.Context, e netbox.Table) (ids []int64, 
 	return ids, notAhead(f.client, mark), nil
 }
 
-// apply reads rows again, and whatever they lead to.
-func (f *Follower) apply(ctx context.Context, next *tables, changed map[netbox.Table][]int64) error {
+// readChanged reads rows again, and whatever they lead to.
+func (f *Follower) readChanged(ctx context.Context, next *tables, changed map[netbox.Table][]int64) error {
 	for _, e := range followedTables() {
 		if err := f.reader.fetch(ctx, next, e, changed[e]); err != nil {
 			return err
@@ -139,58 +138,14 @@ func (f *Follower) apply(ctx context.Context, next *tables, changed map[netbox.T
 	return f.reader.complete(ctx, next)
 }
 
-// takeSmall takes over the small tables, except those that shrank
-// suspiciously, and tells whether contexts of machines may have changed.
-func (f *Follower) takeSmall(next, small *tables) (reshaped bool) {
-	var take []netbox.Table
+// adoptSmall takes over the small tables, except those that shrank
+// suspiciously, and tells whether contexts of machines may be stale.
+func (f *Follower) adoptSmall(next, small *tables) (stale bool) {
+	var sound []netbox.Table
 	for _, e := range smallTables() {
-		before, after := tableOf(e).size(&next.objects), tableOf(e).size(&small.objects)
-		if f.shrankTo(e, before, before-after-f.excused(e)) {
-			continue
-		}
-		take = append(take, e)
-		changed := !tableOf(e).same(&next.objects, &small.objects) || e == netbox.Contexts && next.contexts != small.contexts
-		reshaped = reshaped || changed && shapesContexts(e)
-	}
-	next.adoptSmall(small, take)
-	return reshaped
-}
-
-// markContexts notes that the context of every machine may have changed.
-func (f *Follower) markContexts() {
-	for id := range f.tables.objects.Machines {
-		f.due[thing{machinesOf(id.Kind), id.ID}] = true
-	}
-}
-
-// contextsAtATime is how many machines are read between two pictures.
-const contextsAtATime = 2000
-
-// refreshContexts reads machines again whose context may have changed. The old
-// ones serve meanwhile; what an error leaves is done next time. A full read
-// that is due anyway does the same.
-func (f *Follower) refreshContexts(ctx context.Context) error {
-	if !f.config.Now().Before(f.nextFull) {
-		return nil
-	}
-	for _, e := range []netbox.Table{netbox.Devices, netbox.VMs} {
-		var ids []int64
-		for at := range f.due {
-			if at.table == e {
-				ids = append(ids, at.id)
-			}
-		}
-		slices.Sort(ids)
-		for batch := range slices.Chunk(ids, contextsAtATime) {
-			next := f.tables.copy()
-			if err := f.reader.fetch(ctx, next, e, batch); err != nil {
-				return fmt.Errorf("refresh contexts: %w", err)
-			}
-			for _, id := range batch {
-				delete(f.due, thing{e, id})
-			}
-			f.adopt(next)
+		if !f.alarm.smallShrank(e, next, small, f.deleted) {
+			sound = append(sound, e)
 		}
 	}
-	return nil
+	return slices.ContainsFunc(next.adoptSmall(small, sound), shapesContexts)
 }

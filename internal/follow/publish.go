@@ -8,16 +8,12 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
-// adopt makes next the picture, and publishes it if it says anything new.
+// adopt makes next the tables, and publishes a snapshot of them if they say
+// anything new.
 func (f *Follower) adopt(next *tables) {
-	for at := range f.buried {
-		if next.has(at.table, at.id) {
-			delete(f.buried, at) // it exists after all
-		}
-	}
+	f.deleted.forgetAll(next)
 	changed := next.changed || !maps.Equal(f.defined, f.reader.decode.defined)
 	f.defined = maps.Clone(f.reader.decode.defined)
 	next.changed = false
@@ -25,11 +21,11 @@ func (f *Follower) adopt(next *tables) {
 	if !changed {
 		return
 	}
-	f.unsaved = true
+	f.disk.changed = true
 	objects := next.objects
 	snapshot, problems := ipam.Build(&objects, f.config.Options)
 	problems = slices.Concat(next.problems(), f.undefinedFields(), problems)
-	f.logProblems(problems)
+	f.problems.report(problems)
 	f.config.OnSnapshot(snapshot, problems)
 }
 
@@ -54,48 +50,26 @@ func (f *Follower) undefinedFields() []ipam.Problem {
 // maxProblems is how many new problems are logged one by one.
 const maxProblems = 20
 
-// logProblems logs what was not wrong before.
-func (f *Follower) logProblems(problems []ipam.Problem) {
+// problemLog logs each problem in NetBox's data once, as long as it lasts.
+type problemLog struct {
+	log   logrus.FieldLogger
+	known map[ipam.Problem]bool
+}
+
+func (l *problemLog) report(problems []ipam.Problem) {
 	now := make(map[ipam.Problem]bool, len(problems))
 	fresh := 0
 	for _, p := range problems {
 		now[p] = true
-		if f.known[p] {
+		if l.known[p] {
 			continue
 		}
 		if fresh++; fresh <= maxProblems {
-			f.log.WithFields(logrus.Fields{"object": p.Object, "reason": p.Text}).Warn("problem in NetBox's data")
+			l.log.WithFields(logrus.Fields{"object": p.Object, "reason": p.Text}).Warn("problem in NetBox's data")
 		}
 	}
 	if fresh > maxProblems {
-		f.log.WithField("count", fresh-maxProblems).Warn("more problems in NetBox's data")
+		l.log.WithField("count", fresh-maxProblems).Warn("more problems in NetBox's data")
 	}
-	f.known = now
-}
-
-// report logs that NetBox was lost or is back: one line each.
-func (f *Follower) report(err error) {
-	if err == nil {
-		if f.lost != "" {
-			f.log.WithField("outage", f.config.Now().Sub(f.lostAt).Round(time.Second).String()).Info("NetBox can be read again")
-		}
-		f.lost = ""
-		f.waits.Reset()
-		return
-	}
-	kind := netbox.KindOf(err)
-	if kind == "" {
-		kind = "other"
-	}
-	if f.lost == "" {
-		f.lostAt = f.config.Now()
-	}
-	if f.lost != kind {
-		message := "NetBox cannot be read; its last picture stays in use"
-		if f.tables == nil {
-			message = "NetBox cannot be read; no client is served until it can"
-		}
-		f.quiet.Error(string(kind), message, logrus.Fields{logrus.ErrorKey: err})
-	}
-	f.lost = kind
+	l.known = now
 }

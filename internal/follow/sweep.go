@@ -19,10 +19,10 @@ func (f *Follower) compareCounts(ctx context.Context, next *tables) error {
 			return err
 		}
 		difference := count - int64(len(next.stamps[e]))
-		if difference != 0 && difference == f.miscount[e] {
-			f.resync("NetBox counts other numbers of objects")
+		if difference != 0 && difference == f.difference[e] {
+			f.askFull("NetBox counts other numbers of objects")
 		}
-		f.miscount[e] = difference
+		f.difference[e] = difference
 	}
 	return nil
 }
@@ -62,18 +62,18 @@ func (f *Follower) sweep(ctx context.Context, next *tables) error {
 	return nil
 }
 
-// lookForUpheaval asks for a full read after changes that leave no trace in
+// askFullIfUntraced asks for a full read after changes that leave no trace in
 // the rows.
-func (f *Follower) lookForUpheaval(ctx context.Context, flooded bool, wasDefined map[string]bool) {
-	if flooded {
-		f.resync("more rows changed than are followed one by one")
+func (f *Follower) askFullIfUntraced(ctx context.Context, tooMany bool, wasDefined map[string]bool) {
+	if tooMany {
+		f.askFull("more rows changed than are followed one by one")
 	}
 	if v, _ := f.client.Version(ctx); v != (netbox.Version{}) && f.version != (netbox.Version{}) && v != f.version {
-		f.resync("NetBox is another version")
+		f.askFull("NetBox is another version")
 	}
 	for name, had := range wasDefined {
 		if f.defined[name] != had {
-			f.resync("custom fields were defined anew")
+			f.askFull("custom fields were defined anew")
 		}
 	}
 }

@@ -63,8 +63,8 @@ func TestEverySixHoursAllIsReadAnew(t *testing.T) {
 	if !whole() {
 		t.Fatal("nothing was read anew")
 	}
-	if since := w.clock.Sub(w.confirms[0]); since < resyncEvery || since > resyncEvery+10*time.Minute {
-		t.Errorf("read anew after %s, want %s", since, resyncEvery)
+	if since := w.clock.Sub(w.confirms[0]); since < fullEvery || since > fullEvery+10*time.Minute {
+		t.Errorf("read anew after %s, want %s", since, fullEvery)
 	}
 }
 

@@ -14,34 +14,34 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
-// thing names one NetBox object.
-type thing struct {
+// object names one NetBox object.
+type object struct {
 	table netbox.Table
 	id    int64
 }
 
-// picture is what was read of NetBox. A refresh works on a copy, which shares
-// every table with the picture before until it is about to change it: tables
-// that were published never change.
+// tables are what was read of NetBox. A refresh works on a copy, which shares
+// every table with the original until it is about to change it: tables that
+// were published never change.
 type tables struct {
 	objects ipam.Objects
 	// stamps holds last_updated of each row of the followed tables, rows that
 	// cannot be used included.
 	stamps map[netbox.Table]map[int64]time.Time
-	bad    map[thing]string // why rows cannot be used
+	bad    map[object]string // why rows cannot be used
 	// contexts is a fingerprint of all rows of the config-context list. It
 	// changes when any criterion does, also those not kept in objects.
 	contexts [sha256.Size]byte
 	marks    map[netbox.Table]time.Time // how far the followed tables and the change log were read
 
 	owned   map[netbox.Table]bool
-	changed bool // differs from the picture it was copied from
+	changed bool // differs from the tables it was copied from
 }
 
 func newTables() *tables {
 	p := &tables{
 		stamps: make(map[netbox.Table]map[int64]time.Time),
-		bad:    make(map[thing]string),
+		bad:    make(map[object]string),
 		marks:  make(map[netbox.Table]time.Time),
 		owned:  make(map[netbox.Table]bool),
 	}
@@ -55,7 +55,7 @@ func newTables() *tables {
 	return p
 }
 
-// copy gives a picture to change.
+// copy gives tables to change.
 func (p *tables) copy() *tables {
 	return &tables{
 		objects:  p.objects,
@@ -76,7 +76,7 @@ func (p *tables) own(e netbox.Table) {
 	p.owned[e] = true
 	p.stamps[e] = maps.Clone(p.stamps[e])
 	if other := twin(e); other == "" || !p.owned[other] {
-		tableOf(e).own(&p.objects)
+		rowsOf(e).own(&p.objects)
 	}
 }
 
@@ -87,16 +87,14 @@ func (p *tables) put(e netbox.Table, r row) {
 		stamps[r.id] = r.stamp
 	}
 	p.note(e, r)
-	if r.value == nil {
-		tableOf(e).drop(&p.objects, r.id)
-	} else if tableOf(e).put(&p.objects, r.value) {
+	if rowsOf(e).put(&p.objects, r.id, r.value) {
 		p.changed = true
 	}
 }
 
 // note remembers or forgets why a row cannot be used.
 func (p *tables) note(e netbox.Table, r row) {
-	at, why := thing{e, r.id}, ""
+	at, why := object{e, r.id}, ""
 	if r.reason != nil {
 		why = r.reason.Error()
 	}
@@ -117,8 +115,8 @@ func (p *tables) remove(e netbox.Table, id int64) {
 	}
 	p.own(e)
 	delete(p.stamps[e], id)
-	delete(p.bad, thing{e, id})
-	tableOf(e).drop(&p.objects, id)
+	delete(p.bad, object{e, id})
+	rowsOf(e).put(&p.objects, id, nil)
 	p.changed = true
 }
 
@@ -173,40 +171,39 @@ func (p *tables) problems() []ipam.Problem {
 	return all
 }
 
-// lost counts rows of e that were known before, are not any more, and are not
-// excused as deleted.
-func (p *tables) lost(e netbox.Table, before *tables, deleted map[thing]time.Time) int {
+// lost counts rows of e that were there before, are not any more, and are not
+// among the deleted ones.
+func (p *tables) lost(e netbox.Table, before *tables, deleted deletedObjects) int {
 	n := 0
 	for id := range before.stamps[e] {
-		if _, excused := deleted[thing{e, id}]; !p.has(e, id) && !excused {
+		if !p.has(e, id) && !deleted.has(object{e, id}) {
 			n++
 		}
 	}
 	return n
 }
 
-// equal reports whether two pictures hold the same.
+// equal reports whether two tables hold the same.
 func (p *tables) equal(other *tables) bool {
-	for _, e := range Tables() {
-		if !tableOf(e).same(&p.objects, &other.objects) {
-			return false
-		}
-	}
-	return reflect.DeepEqual(p.bad, other.bad)
+	return reflect.DeepEqual(p.objects, other.objects) && reflect.DeepEqual(p.bad, other.bad)
 }
 
-// adoptSmall takes over small tables that were read aside.
-func (p *tables) adoptSmall(small *tables, tables []netbox.Table) {
-	for _, e := range tables {
+// adoptSmall takes over small tables that were read aside, and tells which of
+// them differ.
+func (p *tables) adoptSmall(small *tables, list []netbox.Table) (changed []netbox.Table) {
+	for _, e := range list {
 		p.adoptProblems(small, e)
+		differs := rowsOf(e).adopt(&p.objects, &small.objects)
+		p.changed = p.changed || differs
 		if e == netbox.Contexts {
+			differs = differs || p.contexts != small.contexts
 			p.contexts = small.contexts
 		}
-		if !tableOf(e).same(&p.objects, &small.objects) {
-			tableOf(e).adopt(&p.objects, &small.objects)
-			p.changed = true
+		if differs {
+			changed = append(changed, e)
 		}
 	}
+	return changed
 }
 
 func (p *tables) adoptProblems(small *tables, e netbox.Table) {

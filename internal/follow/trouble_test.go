@@ -195,7 +195,7 @@ func TestAListThatEndsTooEarlyCostsNothing(t *testing.T) {
 				s.Edit(t, e, seeded.ID(t, e, name), map[string]any{"description": "touched"})
 			}
 			s.Fail(netboxtest.Fault{Kind: netboxtest.EmptyPage, Path: "/api/" + path + "/"})
-			w.clock = w.clock.Add(resyncEvery)
+			w.clock = w.clock.Add(fullEvery)
 			for range 2 {
 				if err := w.cycle(t.Context()); err != nil && netbox.KindOf(err) != netbox.Incomplete {
 					t.Errorf("got %v, want an incomplete list reported", err)
@@ -203,8 +203,8 @@ func TestAListThatEndsTooEarlyCostsNothing(t *testing.T) {
 			}
 			for _, e := range Tables() {
 				o := w.snapshot.Objects()
-				if tableOf(e).size(o) != tableOf(e).size(before.Objects()) {
-					t.Errorf("%d %s, want %d", tableOf(e).size(o), e, tableOf(e).size(before.Objects()))
+				if rowsOf(e).size(o) != rowsOf(e).size(before.Objects()) {
+					t.Errorf("%d %s, want %d", rowsOf(e).size(o), e, rowsOf(e).size(before.Objects()))
 				}
 			}
 			s.ClearFaults()

@@ -29,7 +29,7 @@ func TestObjectsThatVanishWithoutBeingDeletedAreKeptForOneMoreLook(t *testing.T)
 		}
 	}
 	s.Permit(token, grants...)
-	w.clock = w.clock.Add(resyncEvery)
+	w.clock = w.clock.Add(fullEvery)
 	w.must(t)
 	if _, err := w.snapshot.Subnet(netip.MustParseAddr("10.7.1.1")); err != nil || w.address("10.0.0.150") == nil {
 		t.Errorf("dropped at first sight: %v, %v", err, w.address("10.0.0.150"))

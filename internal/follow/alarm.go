@@ -1,0 +1,61 @@
+package follow
+
+import (
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+)
+
+// alarm notices tables that lost far more rows than were deleted. That is most
+// likely what a token sees whose permissions were narrowed, so the old rows are
+// kept until a second read says the same.
+type alarm struct {
+	log     logrus.FieldLogger
+	suspect map[netbox.Table]bool // tables that shrank once
+}
+
+// accept looks at tables that were read anew. It returns an error of kind
+// Shrunk if any of them shrank suspiciously for the first time.
+func (a *alarm) accept(before, next *tables, deleted deletedObjects) error {
+	var shrunk netbox.Table
+	for _, e := range followedTables() {
+		if a.shrank(e, len(before.stamps[e]), next.lost(e, before, deleted)) {
+			shrunk = e
+		}
+	}
+	for _, e := range smallTables() {
+		if a.smallShrank(e, before, next, deleted) {
+			shrunk = e
+		}
+	}
+	if shrunk == "" {
+		return nil
+	}
+	return &netbox.Error{Kind: netbox.Shrunk, Op: "read " + string(shrunk), Message: "far fewer objects than before"}
+}
+
+// smallShrank is shrank for a table that is read whole in every poll.
+func (a *alarm) smallShrank(e netbox.Table, before, next *tables, deleted deletedObjects) bool {
+	was, is := rowsOf(e).size(&before.objects), rowsOf(e).size(&next.objects)
+	return a.shrank(e, was, was-is-deleted.count(e))
+}
+
+// shrank reports whether a table lost suspiciously many rows for the first
+// time: more than ten, and more than a fifth. It logs both the first and the
+// second time.
+func (a *alarm) shrank(e netbox.Table, before, lost int) bool {
+	if lost <= 10 || lost*5 <= before {
+		delete(a.suspect, e)
+		return false
+	}
+	first := !a.suspect[e]
+	a.suspect[e] = true
+	log := a.log.WithFields(logrus.Fields{"objects": e.Noun(), "before": before, "lost": lost})
+	if first {
+		log.Error("objects vanished from NetBox without being deleted; the old ones are kept until it says so again. Check the token's permissions and their constraints")
+	} else {
+		log.Error("objects vanished from NetBox without being deleted, and it says so again: they are gone")
+		delete(a.suspect, e)
+	}
+	return first
+}

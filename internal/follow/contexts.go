@@ -1,0 +1,57 @@
+package follow
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+)
+
+// staleContexts are the machines whose rendered context may be out of date
+// although their own rows did not change.
+type staleContexts map[object]bool
+
+// addAll adds every machine.
+func (s staleContexts) addAll(t *tables) {
+	for id := range t.objects.Machines {
+		s[object{machinesOf(id.Kind), id.ID}] = true
+	}
+}
+
+// of lists the ids of one table, sorted.
+func (s staleContexts) of(e netbox.Table) []int64 {
+	var ids []int64
+	for at := range s {
+		if at.table == e {
+			ids = append(ids, at.id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// contextsAtATime is how many machines are read between two snapshots.
+const contextsAtATime = 2000
+
+// refreshContexts reads machines with stale contexts again. The old contexts
+// serve meanwhile. What an error leaves is done by the next poll. A full read
+// that is due anyway does the same.
+func (f *Follower) refreshContexts(ctx context.Context) error {
+	if !f.config.Now().Before(f.nextFull) {
+		return nil
+	}
+	for _, e := range []netbox.Table{netbox.Devices, netbox.VMs} {
+		for batch := range slices.Chunk(f.stale.of(e), contextsAtATime) {
+			next := f.tables.copy()
+			if err := f.reader.fetch(ctx, next, e, batch); err != nil {
+				return fmt.Errorf("refresh contexts: %w", err)
+			}
+			for _, id := range batch {
+				delete(f.stale, object{e, id})
+			}
+			f.adopt(next)
+		}
+	}
+	return nil
+}
