@@ -85,7 +85,7 @@ func BenchmarkApplyOneChangeTo100000Addresses(b *testing.B) {
 		next := p.copy()
 		next.put(netbox.Addresses, row)
 		if next.objects.Addresses[50000].Status != "reserved" || p.objects.Addresses[50000].Status == "reserved" {
-			b.Fatal("the change is in the wrong picture")
+			b.Fatal("the change is in the wrong snapshot")
 		}
 		if s, _ := ipam.Build(&next.objects, ipam.Options{DynamicTag: "DHCP"}); s == nil {
 			b.Fatal("no snapshot")

@@ -30,7 +30,7 @@ type decoder struct {
 	contextKey string
 	gateFields []string
 	// defined remembers for each custom field of Fields whether the last row
-	// with custom fields had it: all of a model's fields are in every row (netbox-api.md 1.9).
+	// with custom fields had it: all of a model's fields are in every row (NB-1.9).
 	defined map[string]bool
 	// contexts lets machines with equal contexts share one text, as most
 	// machines of a site do.

@@ -69,7 +69,7 @@ func (f *Follower) deletions(ctx context.Context) ([]object, time.Time, error) {
 		if err := json.Unmarshal(raw, &change); err != nil {
 			return 0, nil
 		}
-		// A filter that was ignored must not delete anything (netbox-api.md 1.5).
+		// A filter that was ignored must not delete anything (NB-1.5).
 		if e, ok := tables[change.Type]; ok && change.Action == "delete" && change.ObjectID > 0 {
 			gone = append(gone, object{e, change.ObjectID})
 		}

@@ -40,7 +40,7 @@ func TestADiskCopyServesWhileNetBoxIsDown(t *testing.T) { // H-1
 	checkBack := follow(t, s, s.TokenV2())
 	checkBack.must(t)
 	if !w.tables.equal(checkBack.tables) {
-		t.Error("caught up and freshly read pictures differ")
+		t.Error("caught up and freshly read snapshots differ")
 	}
 }
 

@@ -48,7 +48,7 @@ type Config struct {
 }
 
 // Follower keeps a snapshot of NetBox fresh: it reads everything once, then
-// what changed. Whatever goes wrong, the last snapshot stays.
+// what changed. After any trouble the last snapshot stays.
 type Follower struct {
 	client *netbox.Client
 	config Config

@@ -91,7 +91,7 @@ func TestAnUnchangedNetBoxIsConfirmedButNotPublishedAgain(t *testing.T) {
 		w.clock = w.clock.Add(time.Second)
 	}
 	if w.published != 1 {
-		t.Errorf("%d pictures published, want 1", w.published)
+		t.Errorf("%d snapshots published, want 1", w.published)
 	}
 	if len(w.confirms) != 4 || !slices.IsSortedFunc(w.confirms, time.Time.Compare) {
 		t.Errorf("confirmed at %v, want four rising times", w.confirms)

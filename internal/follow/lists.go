@@ -29,6 +29,7 @@ func shapesContexts(e netbox.Table) bool {
 	return false
 }
 
+// InterfacesOf is the list of the interfaces of devices, or of virtual machines.
 func InterfacesOf(k ipam.Kind) netbox.Table {
 	if k == ipam.VirtualMachine {
 		return netbox.VMInterfaces

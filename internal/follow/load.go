@@ -36,7 +36,7 @@ func selection(e netbox.Table) url.Values {
 }
 
 // filter leaves out rows that never concern us. It names only parameters that
-// every supported NetBox knows: an unknown one is ignored (netbox-api.md 1.5).
+// every supported NetBox knows: an unknown one is ignored (NB-1.5).
 func filter(e netbox.Table) url.Values {
 	switch e {
 	case netbox.Addresses, netbox.Prefixes, netbox.Ranges:
@@ -54,7 +54,7 @@ func heads(e netbox.Table) url.Values {
 	q.Set("fields", "id,last_updated")
 	if e == netbox.Devices || e == netbox.VMs {
 		// Old servers compute the context of each row in spite of fields=,
-		// unless exclude= or omit= forbids it (netbox-api.md 1.4).
+		// unless exclude= or omit= forbids it (NB-1.4).
 		q.Set("exclude", "config_context")
 		q.Set("omit", "config_context")
 	}

@@ -24,7 +24,7 @@ func load(t *testing.T, c *netbox.Client) *tables {
 	return p
 }
 
-func TestALoadReadsEveryTableAsThePicturesNeedIt(t *testing.T) { // G-7, X-15
+func TestALoadReadsEveryTableAsSnapshotsNeedIt(t *testing.T) { // G-7, X-15
 	for _, v := range netboxtest.Versions() {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
@@ -38,7 +38,7 @@ func TestALoadReadsEveryTableAsThePicturesNeedIt(t *testing.T) { // G-7, X-15
 	}
 }
 
-// checkWorld compares a picture with netboxtest.Office().
+// checkWorld compares a snapshot with netboxtest.Office().
 func checkWorld(t *testing.T, p *tables, seeded *netboxtest.Seeded) {
 	t.Helper()
 	id := func(path, name string) int64 { t.Helper(); return seeded.ID(t, path, name) }

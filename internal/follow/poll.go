@@ -128,7 +128,7 @@ func (f *Follower) changedIn(ctx context.Context, e netbox.Table) (ids []int64, 
 	return ids, notAhead(f.client, mark), nil
 }
 
-// readChanged reads rows again, and whatever they lead to.
+// readChanged reads rows again, and the rows that they lead to.
 func (f *Follower) readChanged(ctx context.Context, next *tables, changed map[netbox.Table][]int64) error {
 	for _, e := range followedTables() {
 		if err := f.reader.fetch(ctx, next, e, changed[e]); err != nil {

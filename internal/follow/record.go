@@ -24,8 +24,8 @@ func (f Fields) names() []string {
 	return names
 }
 
-// record reads the mirror of a binding from the custom fields of an address,
-// whatever their declared types.
+// Record reads a lease record from the custom fields of an address. The fields
+// may have any type.
 func (f Fields) Record(have map[string]json.RawMessage) ipam.Record {
 	r := ipam.Record{Client: ClientKey(netbox.FieldText(have, f.MAC)), Hostname: netbox.FieldText(have, f.Hostname)}
 	expire := strings.TrimSpace(netbox.FieldText(have, f.Expire))
@@ -43,7 +43,7 @@ func (f Fields) Record(have map[string]json.RawMessage) ipam.Record {
 	return r
 }
 
-// clientKey brings a MAC in any notation into the form of client keys (I-1)
+// ClientKey brings a MAC in any notation into the form of client keys (I-1)
 // and leaves other text as it is.
 func ClientKey(text string) string {
 	text = strings.TrimSpace(text)

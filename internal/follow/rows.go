@@ -44,7 +44,7 @@ func newShape(e netbox.Table) shape {
 }
 
 // columns lists what is asked of table e. Nested objects that NetBox does not
-// prefetch cost a query a row and are left out (netbox-api.md 1.7).
+// prefetch cost a query a row and are left out (NB-1.7).
 func columns(e netbox.Table) string {
 	switch e {
 	case netbox.VRFs:

@@ -112,7 +112,9 @@ func (r *addressRow) value(d *decoder) (any, error) {
 	}, nil
 }
 
-// assignedTo gives no interface for an FHRP group and kinds of plugins.
+// AssignedTo is the interface that an address or MAC address is assigned to, by
+// the type of the object ("dcim.interface") and its id. It is none for an FHRP
+// group and for types of plugins.
 func AssignedTo(kind string, id int64) ipam.InterfaceID {
 	switch kind {
 	case "dcim.interface":

@@ -20,7 +20,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
-func TestTroubleNeverReplacesAGoodPicture(t *testing.T) { // H-3, H-4
+func TestTroubleNeverReplacesAGoodSnapshot(t *testing.T) { // H-3, H-4
 	kinds := map[string]netboxtest.FaultKind{
 		"exception": netboxtest.JSON500, "bad gateway": netboxtest.HTML502, "time-out": netboxtest.HTML504,
 		"login page": netboxtest.HTML200, "permission": netboxtest.Forbidden403, "expired token": netboxtest.TokenExpired,
@@ -45,7 +45,7 @@ func TestTroubleNeverReplacesAGoodPicture(t *testing.T) { // H-3, H-4
 				w.clock = w.clock.Add(10 * time.Second)
 			}
 			if w.snapshot != before || len(w.confirms) != confirmed {
-				t.Error("a failed poll changed or confirmed the picture")
+				t.Error("a failed poll changed or confirmed the snapshot")
 			}
 			s.ClearFaults()
 			w.must(t)

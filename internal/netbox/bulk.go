@@ -13,12 +13,12 @@ const (
 	largestBatch     = 250
 	slowWrite        = 20 * time.Second // a bulk write this slow halves the next one
 	quickWrite       = 5 * time.Second  // one this quick lets it grow
-	maxMessageLength = 200              // characters of changelog_message; longer is a 500 (netbox-api.md 1.10)
+	maxMessageLength = 200              // characters of changelog_message; longer is a 500 (NB-1.10)
 	matchTries       = 3                // of a single write whose object keeps changing (S-3)
 )
 
 // bulk is a write of many entries of one list in one request, which NetBox
-// carries out whole or not at all. Entries go by an index of the caller's.
+// carries out whole or not at all. The caller names entries by an index.
 type bulk struct {
 	method string
 	table  Table
@@ -115,7 +115,7 @@ type entryError struct {
 
 // entries reads the errors of a refused bulk write: by id or position from 4.7
 // on, before that for creates only, as a list as long as the request
-// (netbox-api.md 1.10).
+// (NB-1.10).
 func (e *Error) entries() []entryError {
 	var said struct {
 		Errors []entryError `json:"errors"`

@@ -12,16 +12,18 @@ import (
 	"time"
 )
 
-// customPrefix starts the names of custom fields among those of other fields.
+// CustomPrefix starts the names of custom fields among those of other fields:
+// "custom_fields.dhcp_client_id".
 const CustomPrefix = "custom_fields."
 
-// showing is an object as NetBox shows it, for comparing fields of any kind by
-// name.
+// Shown is an object as NetBox shows it, for comparing fields of any kind by
+// name: see CustomPrefix.
 type Shown struct {
 	fields map[string]json.RawMessage
 	custom map[string]json.RawMessage
 }
 
+// DecodeShown reads a row of any list.
 func DecodeShown(raw json.RawMessage) (*Shown, error) {
 	s := new(Shown)
 	if err := json.Unmarshal(raw, &s.fields); err != nil {
@@ -35,6 +37,7 @@ func DecodeShown(raw json.RawMessage) (*Shown, error) {
 	return s, nil
 }
 
+// Raw is the JSON of a field; nil: the row does not have it.
 func (s *Shown) Raw(field string) json.RawMessage {
 	if name, ok := strings.CutPrefix(field, CustomPrefix); ok {
 		return s.custom[name]
@@ -42,7 +45,7 @@ func (s *Shown) Raw(field string) json.RawMessage {
 	return s.fields[field]
 }
 
-// is reports whether a field shows a value. What NetBox writes in another way
+// Is reports whether a field shows a value. What NetBox writes in another way
 // than it takes it counts as the same: choices, related objects, instants,
 // addresses, host names, and "" for null.
 func (s *Shown) Is(field string, want any) bool {
@@ -59,19 +62,19 @@ func (s *Shown) Is(field string, want any) bool {
 	return reflect.DeepEqual(canonical(field, have), canonical(field, w))
 }
 
-// text is a field that holds a text; empty for any other.
+// Text is a field that holds a text; empty for any other.
 func (s *Shown) Text(field string) string {
 	text, _ := decodeAny(s.Raw(field)).(string)
 	return text
 }
 
-// tagSlugs are the slugs of the object's tags.
+// TagSlugs are the slugs of the object's tags.
 func (s *Shown) TagSlugs() []string {
 	list, _ := canonical("tags", decodeAny(s.fields["tags"])).([]string)
 	return list
 }
 
-// host is the address of the object without its mask.
+// Host is the address in a field without its mask; the zero Addr if it is none.
 func (s *Shown) Host(field string) netip.Addr {
 	text, _ := decodeAny(s.fields[field]).(string)
 	p, err := ParseAddress(text)
@@ -81,6 +84,7 @@ func (s *Shown) Host(field string) netip.Addr {
 	return p.Addr()
 }
 
+// VRF is the id of the object's VRF; 0: the global table.
 func (s *Shown) VRF() int64 {
 	var id Ref
 	if json.Unmarshal(s.fields["vrf"], &id) != nil {
@@ -89,6 +93,7 @@ func (s *Shown) VRF() int64 {
 	return int64(id)
 }
 
+// ID is the object's id; 0: it has none.
 func (s *Shown) ID() int64 {
 	var id int64
 	if json.Unmarshal(s.fields["id"], &id) != nil {
@@ -216,7 +221,7 @@ func plain(v any) any {
 	return v
 }
 
-// fieldsOf lists what has to be asked for to compare fields of these names.
+// Columns lists what has to be asked for to compare fields of these names.
 func Columns(sets ...map[string]any) []string {
 	names := make(map[string]bool)
 	for _, set := range sets {

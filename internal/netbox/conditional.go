@@ -89,6 +89,7 @@ func (w *conditionalWriter) write(ctx context.Context, batch []int) error {
 // as often as makes sense.
 type ReadError struct{ Err error }
 
+// Error is the cause in words.
 func (e *ReadError) Error() string { return e.Err.Error() }
 
 // Unwrap gives the cause.
@@ -109,7 +110,7 @@ func (w *conditionalWriter) rows(ctx context.Context, batch []int, columns strin
 	return rows, err
 }
 
-// idOf reads the id of a row; 0: it has none.
+// IDOf reads the id of a row; 0: it has none.
 func IDOf(raw json.RawMessage) int64 {
 	var row struct {
 		ID int64 `json:"id"`
@@ -160,8 +161,8 @@ func (w *conditionalWriter) acceptDelete(ctx context.Context, sent []int) error 
 	return nil
 }
 
-// writeMatching writes one object on the condition that nobody changed it
-// since it was read (S-3).
+// writeMatching writes one object if it was not changed since it was read
+// (S-3).
 func (w *conditionalWriter) writeMatching(ctx context.Context, i int) error {
 	object := number(w.job.ID(i)) + "/"
 	for try := 1; ; try++ {

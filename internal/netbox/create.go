@@ -39,7 +39,7 @@ func (c *Client) CreateOne(ctx context.Context, t Table, body any) error {
 	return err
 }
 
-// Update changes fields of one object, whatever they show now. It is tried
+// Update changes fields of one object without looking at what they show now. It is tried
 // once. Writes that must not overwrite what people did go by WriteIf.
 func (c *Client) Update(ctx context.Context, t Table, id int64, body any) error {
 	_, err := c.once(ctx, http.MethodPatch, t, number(id)+"/", nil, body, nil)

@@ -12,10 +12,11 @@ import (
 // The types below read what NetBox 4.2 to 4.7 and its plugins may send in one
 // place: unknown keys and values are kept or passed over, never refused.
 
-// choice is a choice field: {"value","label"}, a bare string or null. The
-// value is kept, whatever it is: lists of choices can be replaced (netbox-api.md 1.6).
+// Choice is a choice field: {"value","label"}, a bare string or null. The
+// value is kept as it is: lists of choices can be replaced (NB-1.6).
 type Choice string
 
+// UnmarshalJSON reads all three forms.
 func (c *Choice) UnmarshalJSON(b []byte) error {
 	*c = ""
 	var pair struct {
@@ -36,9 +37,10 @@ func (c *Choice) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// ref is a related object: nested, a bare id or null (0).
+// Ref is a related object: nested, a bare id or null (0).
 type Ref int64
 
+// UnmarshalJSON reads all three forms.
 func (r *Ref) UnmarshalJSON(b []byte) error {
 	*r = 0
 	if bytes.HasPrefix(b, []byte("{")) {
@@ -57,7 +59,7 @@ func (r *Ref) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// ids gives the ids of related objects, nil for none.
+// IDs gives the ids of related objects, nil for none.
 func IDs(refs []Ref) []int64 {
 	var list []int64
 	for _, r := range refs {
@@ -68,9 +70,10 @@ func IDs(refs []Ref) []int64 {
 	return list
 }
 
-// moment is a time stamp, zero for null.
+// Moment is a time stamp, zero for null.
 type Moment struct{ time.Time }
 
+// UnmarshalJSON reads a time in the forms of ParseTime.
 func (m *Moment) UnmarshalJSON(b []byte) error {
 	m.Time = time.Time{}
 	var text *string
@@ -85,7 +88,7 @@ func (m *Moment) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// parseTime reads the forms of ISO 8601 that people and programs write: with
+// ParseTime reads the forms of ISO 8601 that people and programs write: with
 // or without separators, seconds, fraction and zone. A time without zone is
 // UTC (A-6). The result is in UTC.
 func ParseTime(text string) (time.Time, error) {
@@ -114,24 +117,25 @@ func timeLayouts() []string {
 	return append(layouts, "2006-01-02", "20060102")
 }
 
-// formatTime is how an expiry is written: RFC 3339 in UTC with +00:00 and
+// FormatTime is how an expiry is written: RFC 3339 in UTC with +00:00 and
 // whole seconds, which text and date-time fields and PyDHCP read (A-6).
 func FormatTime(t time.Time) string {
 	return t.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05-07:00")
 }
 
-// filterTime is a time as NetBox's filters take it.
+// FilterTime is a time as NetBox's filters take it.
 func FilterTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
 
-// rowHead is what every row has.
+// RowHead is what every row has: it is embedded in types of rows.
 type RowHead struct {
 	ID          int64  `json:"id"`
 	LastUpdated Moment `json:"last_updated"`
 }
 
+// Head is the row's own head.
 func (h *RowHead) Head() *RowHead { return h }
 
-// parseAddress reads an address with mask; NetBox always has one, an address
+// ParseAddress reads an address with mask; NetBox always has one, an address
 // without is a host.
 func ParseAddress(s string) (netip.Prefix, error) {
 	if !strings.Contains(s, "/") {
@@ -148,7 +152,7 @@ func ParseAddress(s string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// fieldText gives a custom field as text: "" for null or an absent field, the
+// FieldText gives a custom field as text: "" for null or an absent field, the
 // value of a selection, the JSON itself of anything that is no text.
 func FieldText(have map[string]json.RawMessage, name string) string {
 	raw, ok := have[name]

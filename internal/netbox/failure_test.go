@@ -84,9 +84,9 @@ func TestTroubleOnTheWayIsNamed(t *testing.T) {
 		kind      Kind
 		words     string
 	}{
-		{"certificate of nobody known", secure.URL, BadTLS, "certificate"},
+		{"certificate of an unknown authority", secure.URL, BadTLS, "certificate"},
 		{"https spoken to http", strings.Replace(plain.URL, "http:", "https:", 1), BadTLS, "certificate"},
-		{"nobody listens", closed.URL, Unreachable, "netbox.url names its port"},
+		{"no listener", closed.URL, Unreachable, "netbox.url names its port"},
 		{"no such name", "http://netbox.invalid", Unreachable, "DNS"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

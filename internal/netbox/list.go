@@ -23,7 +23,7 @@ const (
 // one costs only itself.
 type envelope struct {
 	Count   *int64            `json:"count"`
-	Next    *string           `json:"next"` // only whether there is one: its host may be an inner name (netbox-api.md 1.3)
+	Next    *string           `json:"next"` // only whether there is one: its host may be an inner name (NB-1.3)
 	Results []json.RawMessage `json:"results"`
 }
 
@@ -83,16 +83,16 @@ func (c *Client) FirstPage(ctx context.Context, t Table, query url.Values) ([]js
 // (MAX_PAGE_SIZE); 0: none.
 func (c *Client) PageLimit() int64 { return c.pageLimit.Load() }
 
-// rowFunc takes one row. It returns the row's id, 0 where it cannot be read,
-// or an error that ends the list.
-type rowFunc func(json.RawMessage) (int64, error)
+// RowFunc takes one row. It returns the row's id, 0 where it cannot be read,
+// or an error that ends the list and is the list's error.
+type RowFunc func(json.RawMessage) (int64, error)
 
-// each calls fn with every row of a list that matches query, in the order of
-// ids, page by page. Pages are cut by id and not by offset, so that rows that
-// come and go between two pages shift nothing (netbox-api.md 1.4). The cheapest
-// way of paging does without a count, so a list that ends early is not
-// noticed: for lists whose end is checked otherwise.
-func (c *Client) ListUnchecked(ctx context.Context, e Table, query url.Values, fn rowFunc) error {
+// ListUnchecked calls fn with every row of a list that matches query, in the
+// order of ids, page by page. Pages are cut by id and not by offset, so that
+// rows that come and go between two pages shift nothing (NB-1.4). It pages in
+// the cheapest way, without a count, and does not notice a list that ends early:
+// it is for lists whose end is checked otherwise.
+func (c *Client) ListUnchecked(ctx context.Context, e Table, query url.Values, fn RowFunc) error {
 	version, err := c.Version(ctx)
 	if err != nil {
 		return err
@@ -122,15 +122,16 @@ func (c *Client) ListUnchecked(ctx context.Context, e Table, query url.Values, f
 	}
 }
 
-// counted is each for lists that must be whole: NetBox counts the rows for
-// each page, and a list that ends before all have come is an error.
-func (c *Client) List(ctx context.Context, e Table, query url.Values, fn rowFunc) error {
+// List calls fn with every row of a list that matches query, in the order of
+// ids. NetBox counts the rows for each page, and a list that ends before all
+// have come is an error of kind Incomplete.
+func (c *Client) List(ctx context.Context, e Table, query url.Values, fn RowFunc) error {
 	return c.ListWithProgress(ctx, e, query, nil, fn)
 }
 
-// countedPages is counted with a report after every page: how many rows have
+// ListWithProgress is List with a report after every page: how many rows have
 // come, and how many there are now.
-func (c *Client) ListWithProgress(ctx context.Context, e Table, query url.Values, report func(done, total int), fn rowFunc) error {
+func (c *Client) ListWithProgress(ctx context.Context, e Table, query url.Values, report func(done, total int), fn RowFunc) error {
 	if _, err := c.Version(ctx); err != nil {
 		return err
 	}
@@ -166,7 +167,7 @@ func (c *Client) ListWithProgress(ctx context.Context, e Table, query url.Values
 }
 
 // take hands the rows of a page on and returns the last id.
-func take(e Table, page *envelope, last int64, fn rowFunc) (int64, error) {
+func take(e Table, page *envelope, last int64, fn RowFunc) (int64, error) {
 	for _, row := range page.Results {
 		id, err := fn(row)
 		if err != nil {
@@ -192,11 +193,13 @@ func with(query url.Values, pairs ...string) url.Values {
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 
+// Contradiction is the error of kind Incomplete of a list that cannot be what
+// was asked for.
 func Contradiction(e Table, format string, args ...any) *Error {
 	return &Error{Kind: Incomplete, Op: operation(http.MethodGet, e), Message: fmt.Sprintf(format, args...)}
 }
 
-// count asks how many rows match query.
+// Count asks how many rows match query.
 func (c *Client) Count(ctx context.Context, e Table, query url.Values) (int64, error) {
 	page, err := c.page(ctx, e, with(query, "limit", "1", "fields", "id"))
 	if err != nil {
@@ -208,11 +211,11 @@ func (c *Client) Count(ctx context.Context, e Table, query url.Values) (int64, e
 	return *page.Count, nil
 }
 
-// all reads a whole table and makes sure that it is whole: NetBox is asked for
-// the number of rows before and after, and a list shorter than both is an
-// error. The list is read in spans of ids, several at a time; fn may be
-// called from several goroutines, but never at the same time.
-func (c *Client) ListLarge(ctx context.Context, e Table, query url.Values, fn rowFunc) error {
+// ListLarge reads a large list whole, in spans of ids and several of them at a
+// time. NetBox is asked for the number of rows before and after, and a list
+// shorter than both is an error of kind Incomplete. fn may be called from
+// several goroutines, but never at the same time. The rows come in no order.
+func (c *Client) ListLarge(ctx context.Context, e Table, query url.Values, fn RowFunc) error {
 	before, err := c.Count(ctx, e, query)
 	if err != nil {
 		return err
@@ -273,10 +276,10 @@ func (c *Client) spans(ctx context.Context, e Table, query url.Values, rows int6
 	return spans, nil
 }
 
-// byID reads the rows with the given ids, a batch a request, several requests
-// at a time. fn is never called at the same time. Ids NetBox does not have, or
-// does not show, are simply not among the rows.
-func (c *Client) ListByID(ctx context.Context, e Table, query url.Values, ids []int64, fn rowFunc) error {
+// ListByID reads the rows with the given ids, 200 to a request and several
+// requests at a time. fn is never called at the same time. Ids that NetBox does
+// not have, or does not show to the token, are not among the rows.
+func (c *Client) ListByID(ctx context.Context, e Table, query url.Values, ids []int64, fn RowFunc) error {
 	var mu sync.Mutex
 	group, batchCtx := errgroup.WithContext(ctx)
 	group.SetLimit(readsInFlight)
@@ -313,8 +316,9 @@ func (c *Client) ReadNow(ctx context.Context, t Table, id int64, query url.Value
 	return got.body, nil
 }
 
-// inOrder reads a list in its own order, by offset. Rows that come or go
-// between two pages show in the count, or as an id seen twice.
+// ListInOrder reads a list in NetBox's own order, by offset. Rows that come or
+// go between two pages show in the count, or as an id seen twice: an error of
+// kind Incomplete.
 func (c *Client) ListInOrder(ctx context.Context, e Table, query url.Values) ([]json.RawMessage, error) {
 	if _, err := c.Version(ctx); err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 )
 
 // tagIDs lists all tags with each or all.
-func tagIDs(t *testing.T, read func(Table, url.Values, rowFunc) error) ([]int64, error) {
+func tagIDs(t *testing.T, read func(Table, url.Values, RowFunc) error) ([]int64, error) {
 	t.Helper()
 	var ids []int64
 	err := read(Tags, url.Values{"fields": {"id"}}, func(raw json.RawMessage) (int64, error) {
@@ -44,19 +44,19 @@ func TestListsAreReadWholeWhateverThePageSize(t *testing.T) {
 				s := netboxtest.New(t, netboxtest.Config{Version: v, MaxPageSize: size, NextBase: "http://inner.invalid:1"})
 				c := connect(t, s.URL(), s.TokenV1(), silent())
 				want := addTags(t, s, 25)
-				got, err := tagIDs(t, func(e Table, q url.Values, fn rowFunc) error { return c.ListUnchecked(t.Context(), e, q, fn) })
+				got, err := tagIDs(t, func(e Table, q url.Values, fn RowFunc) error { return c.ListUnchecked(t.Context(), e, q, fn) })
 				if err != nil || !slices.Equal(got, want) {
 					t.Errorf("each gave %v, %v; want %v", got, err, want)
 				}
-				got, err = tagIDs(t, func(e Table, q url.Values, fn rowFunc) error { return c.List(t.Context(), e, q, fn) })
+				got, err = tagIDs(t, func(e Table, q url.Values, fn RowFunc) error { return c.List(t.Context(), e, q, fn) })
 				if err != nil || !slices.Equal(got, want) {
 					t.Errorf("counted gave %v, %v; want %v", got, err, want)
 				}
-				got, err = tagIDs(t, func(e Table, q url.Values, fn rowFunc) error { return c.ListLarge(t.Context(), e, q, fn) })
+				got, err = tagIDs(t, func(e Table, q url.Values, fn RowFunc) error { return c.ListLarge(t.Context(), e, q, fn) })
 				if err != nil || !slices.Equal(got, want) {
 					t.Errorf("all gave %v, %v; want %v", got, err, want)
 				}
-				got, err = tagIDs(t, func(e Table, q url.Values, fn rowFunc) error { return c.ListByID(t.Context(), e, q, want[3:9], fn) })
+				got, err = tagIDs(t, func(e Table, q url.Values, fn RowFunc) error { return c.ListByID(t.Context(), e, q, want[3:9], fn) })
 				if err != nil || !slices.Equal(got, want[3:9]) {
 					t.Errorf("byID gave %v, %v; want %v", got, err, want[3:9])
 				}
@@ -82,7 +82,7 @@ func TestALargeTableIsReadInSpansThatMissNothing(t *testing.T) {
 			}
 			var got []int64
 			for _, span := range spans {
-				part, err := tagIDs(t, func(e Table, _ url.Values, fn rowFunc) error { return c.ListUnchecked(t.Context(), e, span, fn) })
+				part, err := tagIDs(t, func(e Table, _ url.Values, fn RowFunc) error { return c.ListUnchecked(t.Context(), e, span, fn) })
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -118,7 +118,7 @@ func TestAListThatContradictsItselfIsAnError(t *testing.T) {
 				made := addTags(t, s, 35)
 				// The count that all asks for first is let through.
 				s.Fail(netboxtest.Fault{Kind: tt.fault, Path: "/api/extras/tags/", After: 2})
-				got, err := tagIDs(t, func(e Table, q url.Values, fn rowFunc) error { return c.ListLarge(t.Context(), e, q, fn) })
+				got, err := tagIDs(t, func(e Table, q url.Values, fn RowFunc) error { return c.ListLarge(t.Context(), e, q, fn) })
 				want := tt.kind
 				if tt.fault == netboxtest.RepeatedPage && v == netboxtest.V45 {
 					want = "" // a filter by id leads to the right page all the same
@@ -143,7 +143,7 @@ func TestAServerThatIgnoresTheCursorIsPagedByID(t *testing.T) {
 	}))
 	t.Cleanup(front.Close)
 	c := connect(t, front.URL, s.TokenV1(), silent())
-	got, err := tagIDs(t, func(e Table, q url.Values, fn rowFunc) error { return c.ListUnchecked(t.Context(), e, q, fn) })
+	got, err := tagIDs(t, func(e Table, q url.Values, fn RowFunc) error { return c.ListUnchecked(t.Context(), e, q, fn) })
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
@@ -176,14 +176,14 @@ func TestIgnoredFiltersAreNoticed(t *testing.T) {
 		if c.version.Store(&Version{4, 7}); name == "id__gt" {
 			c.version.Store(&Version{4, 5})
 		}
-		_, err := tagIDs(t, func(e Table, q url.Values, fn rowFunc) error { return c.ListUnchecked(t.Context(), e, q, fn) })
+		_, err := tagIDs(t, func(e Table, q url.Values, fn RowFunc) error { return c.ListUnchecked(t.Context(), e, q, fn) })
 		if KindOf(err) != Incomplete {
 			t.Errorf("%s ignored: got %v, want a contradiction reported", name, err)
 		}
 	}
 	c := always(t, "4.7", `{"count":3,"next":null,`+rows)
 	c.version.Store(&Version{4, 7})
-	_, err := tagIDs(t, func(e Table, q url.Values, fn rowFunc) error { return c.ListByID(t.Context(), e, q, []int64{2}, fn) })
+	_, err := tagIDs(t, func(e Table, q url.Values, fn RowFunc) error { return c.ListByID(t.Context(), e, q, []int64{2}, fn) })
 	if KindOf(err) != Incomplete {
 		t.Errorf("id ignored: got %v, want a contradiction reported", err)
 	}

@@ -66,8 +66,8 @@ func (c *Client) Version(ctx context.Context) (Version, error) {
 	return *v, nil
 }
 
-// Reach reads the status page, which names the version: whatever keeps this
-// program from talking to NetBox is its error.
+// Reach reads the status page. Its error is what keeps this program from
+// talking to NetBox: address, TLS, token, or something that is not NetBox.
 func (c *Client) Reach(ctx context.Context) error {
 	answer, err := c.get(ctx, status, "", nil)
 	if err != nil {

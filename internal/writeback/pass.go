@@ -12,9 +12,9 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
-// pass tells NetBox of everything that is due, and returns when to look again;
-// 0 means not before there is news. hold means that news is no reason to look
-// sooner.
+// pass tells NetBox of all leases that are due. again is how long to wait
+// before the next pass; 0: until a lease changes. hold says that changed leases
+// do not end the wait sooner.
 func (w *Writer) pass(ctx context.Context) (again time.Duration, hold bool) {
 	for {
 		snapshot := w.config.Snapshot()
@@ -115,7 +115,7 @@ func (w *Writer) settle(ctx context.Context, l lease.Lease, c RecordChange, resu
 	case netbox.Done, netbox.Unchanged:
 		w.synced(ctx, l, result.LastUpdated)
 	case netbox.Gone:
-		// A newer picture will show whether another object took its place.
+		// A newer snapshot will show whether another object took its place.
 		w.deferred[l.Addr] = time.Now().Add(later)
 		w.quiet.Warn("gone", "IP address was deleted or renumbered in NetBox while its lease was to be shown there", logrus.Fields{
 			"addr": l.Addr, "mac": l.Client, "id": c.ID,

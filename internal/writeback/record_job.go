@@ -45,7 +45,7 @@ func (j *recordJob) Look(i int, raw json.RawMessage) any {
 	return p.body(j.changes[i], j.version)
 }
 
-// confirm checks that the row shows what was asked for: some versions pass
+// Confirm checks that the row shows what was asked for: some versions pass
 // over custom fields they do not know.
 func (j *recordJob) Confirm(i int, raw json.RawMessage) {
 	row := new(recordRow)
@@ -56,7 +56,7 @@ func (j *recordJob) Confirm(i int, raw json.RawMessage) {
 	j.results[i] = RecordResult{Outcome: netbox.Done, Err: j.unassignable[i], LastUpdated: row.LastUpdated.Time}
 }
 
-// notTaken is said of rows that do not show what was written.
+// notTaken is the reason where a row does not show what was written.
 const notTaken = "NetBox did not take the values over: check that the custom fields exist for IP addresses, and their types"
 
 func (j *recordJob) PassedOver(i int) { j.results[i] = j.refused(i, netbox.PassedOver) }
@@ -69,8 +69,9 @@ func (j *recordJob) refused(i int, why string) RecordResult {
 	return RecordResult{Outcome: netbox.Refused, Err: &netbox.Error{Kind: netbox.Invalid, Op: fmt.Sprintf("write the record of %s", j.changes[i].Addr), Message: why}}
 }
 
-// refuse gives row i up, unless only the assignment may be to blame, which is
-// then left out: an address may be another machine's primary one.
+// Refuse gives row i up. Where the body has an assignment, NetBox may refuse
+// only that, because the address is another machine's primary one: then the
+// record is written without it.
 func (j *recordJob) Refuse(i int, err *netbox.Error) (again bool) {
 	if j.assigning[i] {
 		j.unassignable[i] = err

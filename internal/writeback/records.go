@@ -40,7 +40,7 @@ type RecordResult struct {
 // WriteRecords brings records of addresses up to date, in as few requests as
 // possible. Every row is read just before, and one that shows the record
 // already is not written: nothing is lost, and nothing written twice, by
-// calling again with the same changes, whatever happened before. IDs must be
+// calling again with the same changes after any trouble. IDs must be
 // distinct.
 func WriteRecords(ctx context.Context, c *netbox.Client, fields follow.Fields, changes []RecordChange) []RecordResult {
 	results := make([]RecordResult, len(changes))

@@ -217,7 +217,7 @@ func TestASingleWriteGivesWayToAnEditMadeMeanwhile(t *testing.T) { // S-3
 	s, seeded := netboxtest.ServeOffice(t, netboxtest.V46)
 	r := change(t, seeded, "10.0.0.100/24")
 	c := connect(t, s.URL(), s.TokenV2(), silent())
-	// Between reading and writing somebody changes the row; the answer to the
+	// The row is changed between reading and writing; the answer to the
 	// read arrives late.
 	hold := make(chan struct{})
 	s.Fail(netboxtest.Fault{Kind: netboxtest.Slow, Method: "PATCH", Times: 1, Until: hold})

@@ -38,7 +38,7 @@ type Config struct {
 	Unsynced  func(limit int) []lease.Lease
 	Synced    func(ctx context.Context, l lease.Lease, at time.Time) error
 	UnsyncedC <-chan struct{}
-	// Snapshot returns the current picture of NetBox; nil before the first.
+	// Snapshot returns the current snapshot of NetBox; nil before the first.
 	Snapshot func() *ipam.Snapshot
 	// Write is (*netbox.Client).WriteRecords: it must not write what is there
 	// already, and must answer every change.

@@ -45,13 +45,13 @@ func Apply(ctx context.Context, c *netbox.Client, writes []Write, progress func(
 	return w.results
 }
 
-// lane is what goes together in one request.
+// lane is what one request can hold: writes of one kind and action.
 type lane struct {
 	kind   Kind
 	action Action
 }
 
-// mirrorWriter is one call of Apply. Writes go by their index.
+// writer is one call of Apply. Writes go by their index.
 type writer struct {
 	client  *netbox.Client
 	version netbox.Version
@@ -90,7 +90,7 @@ func (w *writer) prepare(ctx context.Context) (err error) {
 func (w *writer) run(ctx context.Context, l lane, from, to int, progress func(done int)) error {
 	waits := backoff.NewExponentialBackOff() // with jitter
 	waits.InitialInterval, waits.Multiplier, waits.MaxInterval = w.client.FirstRetry(), 2, 30*time.Second
-	tries, poisoned := 0, 0
+	tries, exceptions := 0, 0
 	for {
 		left := w.undecided(from, to)
 		if err := w.denied[l]; err != nil {
@@ -111,7 +111,7 @@ func (w *writer) run(ctx context.Context, l lane, from, to int, progress func(do
 			waits.Reset()
 		}
 		if err == nil {
-			poisoned = 0
+			exceptions = 0
 			continue
 		}
 		switch e := w.trouble(ctx, l, err); {
@@ -125,7 +125,7 @@ func (w *writer) run(ctx context.Context, l lane, from, to int, progress func(do
 			}
 		case aboutContent(e):
 			w.fail(batch, err)
-			if poisoned++; poisoned == mostExceptions {
+			if exceptions++; exceptions == mostExceptions {
 				return err
 			}
 			tries = 0

@@ -172,7 +172,7 @@ func showingOf(t *testing.T, s *netboxtest.Server, id int64) *netbox.Shown {
 	return row
 }
 
-func TestOneBadRowHoldsUpNoOther(t *testing.T) { // windows-dhcp.md 3.8 one IP rejected
+func TestOneBadRowHoldsUpNoOther(t *testing.T) { // rule 3.8 one IP rejected
 	for _, v := range supportedVersions() {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()

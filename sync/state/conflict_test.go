@@ -8,7 +8,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
-func TestWhatSomebodyChangedMeanwhileIsLeftAlone(t *testing.T) { // windows-dhcp.md 3.7 guard d
+func TestWhatPeopleChangedMeanwhileIsLeftAlone(t *testing.T) { // rule 3.7 guard d
 	for _, v := range supportedVersions() {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
@@ -41,7 +41,7 @@ func TestWhatSomebodyChangedMeanwhileIsLeftAlone(t *testing.T) { // windows-dhcp
 	}
 }
 
-func TestAnAddressMadeMeanwhileIsNotMadeTwice(t *testing.T) { // windows-dhcp.md 3.9 duplicate address
+func TestAnAddressMadeMeanwhileIsNotMadeTwice(t *testing.T) { // rule 3.9 duplicate address
 	for _, v := range supportedVersions() {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()

@@ -14,8 +14,7 @@ import (
 // valuesAtATime is how many addresses or names fit one request line.
 const valuesAtATime = 100
 
-// naturalKey is what objects of a kind are told apart by before they have an
-// id.
+// naturalKey is what identifies an object of a kind before it has an id.
 type naturalKey struct {
 	filter  string // that finds the objects with a value
 	columns []string
@@ -92,7 +91,7 @@ func (w *writer) create(ctx context.Context, table netbox.Table, batch []int) er
 		Refuse: func(i int, err *netbox.Error) { refusals[i] = err },
 		Accept: w.created,
 	}, batch)
-	// Another may have been quicker, which NetBox refuses too.
+	// NetBox also refuses an object that was made meanwhile.
 	var doubtful []int
 	for i := range refusals {
 		doubtful = append(doubtful, i)
@@ -104,8 +103,9 @@ func (w *writer) create(ctx context.Context, table netbox.Table, batch []int) er
 	return err
 }
 
-// settle decides the creates of objects that exist by now, and those refused
-// of objects that do not.
+// settle sets the results of creates that need no more requests: the object
+// exists by now, as wanted or with other values, or NetBox refused it and it
+// does not exist.
 func (w *writer) settle(ctx context.Context, table netbox.Table, batch []int, refusals map[int]*netbox.Error) error {
 	existing, err := w.existing(ctx, table, batch)
 	if err != nil {

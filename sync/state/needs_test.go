@@ -184,7 +184,7 @@ func wantFindings(t *testing.T, findings []prepare.Finding, want map[string]prep
 	}
 }
 
-func TestTheDoctorNamesMissingPermissions(t *testing.T) { // netbox-api.md 1.14
+func TestTheDoctorNamesMissingPermissions(t *testing.T) { // NB-1.14
 	for _, v := range supportedVersions() {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()

@@ -17,7 +17,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
-// ReadState reads all that the mirror needs to know of a NetBox, except its
+// Read reads all that the mirror needs to know of a NetBox, except its
 // addresses: see ReadAddresses. Only IPv4 is read. A list that contradicts
 // itself, or holds a row that cannot be read, is an error: a mirror that
 // misses a row would make it anew.
@@ -141,13 +141,13 @@ func outermost(subnets []netip.Prefix) []netip.Prefix {
 // takes up to 28 of them, with its name and the escaped slash.
 const parentsAtATime = 100
 
-// mirrorRow is the JSON of a row with the columns to ask for.
+// listRow is the JSON of a row with the columns to ask for.
 type listRow interface {
 	Head() *netbox.RowHead
 	columns() string
 }
 
-// rowsOf reads a whole list that matches query as values of package object.
+// rowsOf reads a whole list that matches query as values of this package.
 func rowsOf[R any, T any, P interface {
 	*R
 	listRow

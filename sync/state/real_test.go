@@ -57,7 +57,7 @@ func TestARealNetBoxIsMirrored(t *testing.T) {
 	checkState(t, c, seeded)
 	checkAddresses(t, c, seeded)
 	t.Run("writes", func(t *testing.T) { realMirrorWrites(t, c, seeded) })
-	t.Run("somebody else's changes", func(t *testing.T) { realMirrorConflicts(t, c, seeded) })
+	t.Run("changes of people", func(t *testing.T) { realMirrorConflicts(t, c, seeded) })
 	t.Run("many", func(t *testing.T) { realMirrorMany(t, connect(t, front, token, silent()), count, 1010) })
 }
 

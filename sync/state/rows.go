@@ -28,7 +28,7 @@ func (n *named) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// slugList gives slugs in the order package object has them in.
+// slugList gives slugs, sorted.
 func slugList(refs []named) []string {
 	var list []string
 	for _, r := range refs {
@@ -40,8 +40,8 @@ func slugList(refs []named) []string {
 	return list
 }
 
-// customFieldValues are the custom fields of a row. People may have made a
-// field with another type than ours, so all are read whatever their type.
+// customFieldValues are the custom fields of a row. An operator may have made a
+// field with another type than bootstrap does, so each is read in every type.
 type customFieldValues map[string]json.RawMessage
 
 func (f customFieldValues) text(name string) string { return netbox.FieldText(f, name) }

@@ -54,11 +54,11 @@ const (
 )
 
 // Plugin is the package of the NetBox plugin that does what the mirror does;
-// both at once would undo each other's work (windows-dhcp.md 3.4).
+// both at once would undo each other's work (rule 3.4).
 const Plugin = "netbox_windows_dhcp"
 
 // Managed is the provenance of an address: how it came under the mirror's
-// management (windows-dhcp.md 3.4).
+// management (rule 3.4).
 type Managed string
 
 // The provenances.

@@ -12,17 +12,18 @@ import (
 const (
 	writeTries     = 8               // of one batch, which a failing one halves each time
 	longestWait    = 5 * time.Minute // that NetBox may ask for with Retry-After
-	mostExceptions = 3               // batches in a row that NetBox has an exception for, before it is believed to be down
+	mostExceptions = 3               // single rows in a row that NetBox answers with 500; then it is taken to be down
 )
 
-// aboutContent reports whether trouble may be about the rows sent alone:
-// NetBox has exceptions for some that it should refuse.
+// aboutContent reports whether one of the rows sent may be the cause: NetBox
+// answers some rows with an exception (500) that it should refuse.
 func aboutContent(e *netbox.Error) bool {
 	return e.Status == http.StatusInternalServerError || e.Kind == netbox.TooLarge
 }
 
-// trouble says what an error means: a lane that is closed, or trouble that may
-// pass, which it returns; nil for what ends everything.
+// trouble decides what an error means for the writes that are left. Trouble that
+// may pass is returned, to be waited for. A missing permission closes the lane:
+// its other writes fail without being sent. nil: the error ends all writes.
 func (w *writer) trouble(ctx context.Context, l lane, err error) *netbox.Error {
 	if _, reading := errors.AsType[*netbox.ReadError](err); reading || ctx.Err() != nil {
 		return nil
@@ -36,7 +37,8 @@ func (w *writer) trouble(ctx context.Context, l lane, err error) *netbox.Error {
 		w.denied[l] = err
 		return e
 	case netbox.Unreachable, netbox.TimedOut, netbox.Throttled, netbox.Unavailable, netbox.TooLarge:
-		// A journal entry has nothing to be found again by.
+		// A journal entry cannot be found again, so it is sent again only if
+		// NetBox did not work on it.
 		if unseen := e.Kind == netbox.Throttled || e.Status == http.StatusServiceUnavailable; l.kind == JournalEntry && !unseen {
 			w.denied[l] = err
 		}

@@ -39,7 +39,7 @@ func TestALostAnswerIsFoundDone(t *testing.T) {
 	}
 }
 
-func TestTroubleThatPassesIsWaitedFor(t *testing.T) { // windows-dhcp.md 3.8 NetBox 5xx, 429
+func TestTroubleThatPassesIsWaitedFor(t *testing.T) { // rule 3.8 NetBox 5xx, 429
 	for name, kind := range map[string]netboxtest.FaultKind{
 		"reset": netboxtest.Reset, "bad gateway": netboxtest.HTML502, "throttled": netboxtest.Throttled429, "unavailable": netboxtest.Unavailable503,
 		"exception": netboxtest.JSON500,

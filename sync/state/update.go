@@ -10,7 +10,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 )
 
-// mirrorJob is the updates and deletes among the writes as conditional ones.
+// updateJob is the updates and deletes among the writes as conditional ones.
 type updateJob struct{ *writer }
 
 func (j updateJob) ID(i int) int64 { return j.writes[i].ID }
@@ -48,9 +48,11 @@ func (j updateJob) Look(i int, raw json.RawMessage) any {
 	return body
 }
 
-// conflict says what about a row is neither as it was nor as it shall be. A
-// row with the old time stamp is not looked at any closer; the stamp alone
-// condemns only where nothing else was recorded.
+// conflict names the first field that shows neither the value it had when the
+// write was decided nor the wanted one; empty: none does. A row whose time stamp
+// is the old one was not changed, so its fields are not compared. A row with a
+// new time stamp is compared field by field; only where no other field was
+// recorded is the new stamp itself the conflict.
 func (updateJob) conflict(write Write, row *netbox.Shown) string {
 	const stamp = "last_updated"
 	old, stamped := write.Before[stamp]
@@ -72,8 +74,8 @@ func (updateJob) conflict(write Write, row *netbox.Shown) string {
 	return ""
 }
 
-// difference is the body that makes a row as wanted; nil if it is, or if the
-// write is refused.
+// difference is the body that changes a row to what is wanted. It is nil if the
+// row shows that already, and if the write is refused.
 func (j updateJob) difference(i int, row *netbox.Shown) any {
 	write := j.writes[i]
 	set := make(map[string]any)
@@ -146,8 +148,8 @@ func (j updateJob) Confirm(i int, raw json.RawMessage) {
 	j.results[i] = Result{Outcome: Done, ID: j.writes[i].ID}
 }
 
-// notTakenOver is said of objects that do not show what was written: some
-// versions pass over custom fields they do not know.
+// notTakenOver is the reason where an object does not show what was written:
+// some versions of NetBox ignore custom fields they do not know.
 const notTakenOver = "NetBox did not take the values over: check that the custom fields exist for this kind of object, and their types"
 
 // shows reports whether a row is as a write wants it.

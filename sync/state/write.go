@@ -28,10 +28,10 @@ type Write struct {
 	// named "custom_fields.dhcp_client_id". Values are what JSON knows: string,
 	// bool, int64, float64, nil, []any, map[string]any, json.RawMessage.
 	Set map[string]any
-	// Before holds what the same fields (and, for a delete, whatever the
+	// Before holds what the same fields (and, for a delete, all that the
 	// decision rested on) showed when the decision was taken.
 	Before map[string]any
-	// AddTags and RemoveTags are slugs. Tags of other people stay. The tags that
+	// AddTags and RemoveTags are slugs. Other tags stay. The tags that
 	// limit a config context are no tags of it: they are the field "tags" in Set.
 	AddTags, RemoveTags []string
 	// Host and VRF are the place of an address to create, or to check that an

@@ -33,7 +33,7 @@ const (
 	TableConfigs  Table = "extras/table-configs"
 )
 
-// model names the object type as permissions, webhooks and the change log do.
+// Model names the object type as permissions, webhooks and the change log do.
 func (e Table) Model() string {
 	switch e {
 	case VRFs:
@@ -102,7 +102,7 @@ func (e Table) Nouns() string {
 	}
 }
 
-// noun names one object for people.
+// Noun names one object for people.
 func (e Table) Noun() string {
 	switch e {
 	case VRFs:
