@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"testing"
 
-	api "github.com/netbox-community/go-netbox/v4"
-
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
@@ -53,20 +51,6 @@ func BenchmarkDecodePageOf1000Addresses(b *testing.B) {
 			if row := d.row(netbox.Addresses, raw); row.value == nil {
 				b.Fatal(row.reason)
 			}
-		}
-	}
-}
-
-// The same rows, with what go-netbox insists on.
-func BenchmarkDecodePageOf1000AddressesWithGoNetBox(b *testing.B) {
-	body := bytes.ReplaceAll(addressPage(1, 1000), []byte(`"vrf":null`),
-		[]byte(`"url":"http://netbox.example.org/","display":"x","family":{"value":4,"label":"IPv4"},"nat_outside":[],"vrf":null`))
-	b.SetBytes(int64(len(body)))
-	b.ReportAllocs()
-	for b.Loop() {
-		var page api.PaginatedIPAddressList
-		if err := json.Unmarshal(body, &page); err != nil {
-			b.Fatal(err)
 		}
 	}
 }

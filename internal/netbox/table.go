@@ -1,9 +1,11 @@
 package netbox
 
+import "strings"
+
 // Table is the path of a list below /api/.
 type Table string
 
-// The lists this package reads or fills.
+// The lists that this program uses.
 const (
 	VRFs          Table = "ipam/vrfs"
 	Prefixes      Table = "ipam/prefixes"
@@ -33,126 +35,83 @@ const (
 	TableConfigs  Table = "extras/table-configs"
 )
 
-// Model names the object type as permissions, webhooks and the change log do.
-func (e Table) Model() string {
-	switch e {
-	case VRFs:
-		return "ipam.vrf"
-	case Prefixes:
-		return "ipam.prefix"
-	case Ranges:
-		return "ipam.iprange"
-	case Addresses:
-		return "ipam.ipaddress"
-	case MACs:
-		return "dcim.macaddress"
-	case Interfaces:
-		return "dcim.interface"
-	case VMInterfaces:
-		return "virtualization.vminterface"
-	case Devices:
-		return "dcim.device"
-	case VMs:
-		return "virtualization.virtualmachine"
-	case Regions:
-		return "dcim.region"
-	case SiteGroups:
-		return "dcim.sitegroup"
-	case Sites:
-		return "dcim.site"
-	case Locations:
-		return "dcim.location"
-	case Tenants:
-		return "tenancy.tenant"
-	case Tags:
-		return "extras.tag"
-	case Contexts:
-		return "extras.configcontext"
-	case CustomFields:
-		return "extras.customfield"
-	case ObjectChanges:
-		return "core.objectchange"
-	case tokens:
-		return "users.token"
-	case Roles:
-		return "ipam.role"
-	case Journal:
-		return "extras.journalentry"
-	case ChoiceSets:
-		return "extras.customfieldchoiceset"
-	case SavedFilters:
-		return "extras.savedfilter"
-	case CustomLinks:
-		return "extras.customlink"
-	case TableConfigs:
-		return "extras.tableconfig"
-	}
-	return ""
+// Model names the type of a list's objects as permissions, webhooks and the
+// change log do: "ipam.ipaddress".
+func (t Table) Model() string {
+	model, _ := t.names()
+	return model
+}
+
+// Noun names one object for people: "IP address".
+func (t Table) Noun() string {
+	_, noun := t.names()
+	return noun
 }
 
 // Nouns names several objects for people.
-func (e Table) Nouns() string {
-	switch noun := e.Noun(); noun[len(noun)-1] {
-	case 's', 'x':
+func (t Table) Nouns() string {
+	noun := t.Noun()
+	if strings.HasSuffix(noun, "s") || strings.HasSuffix(noun, "x") {
 		return noun + "es"
-	case 'y':
-		return noun[:len(noun)-1] + "ies"
-	default:
-		return noun + "s"
 	}
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		return stem + "ies"
+	}
+	return noun + "s"
 }
 
-// Noun names one object for people.
-func (e Table) Noun() string {
-	switch e {
+func (t Table) names() (model, noun string) {
+	switch t {
 	case VRFs:
-		return "VRF"
+		return "ipam.vrf", "VRF"
 	case Prefixes:
-		return "prefix"
+		return "ipam.prefix", "prefix"
 	case Ranges:
-		return "IP range"
+		return "ipam.iprange", "IP range"
 	case Addresses:
-		return "IP address"
+		return "ipam.ipaddress", "IP address"
 	case MACs:
-		return "MAC address"
+		return "dcim.macaddress", "MAC address"
 	case Interfaces:
-		return "interface"
+		return "dcim.interface", "interface"
 	case VMInterfaces:
-		return "VM interface"
+		return "virtualization.vminterface", "VM interface"
 	case Devices:
-		return "device"
+		return "dcim.device", "device"
 	case VMs:
-		return "virtual machine"
+		return "virtualization.virtualmachine", "virtual machine"
 	case Regions:
-		return "region"
+		return "dcim.region", "region"
 	case SiteGroups:
-		return "site group"
+		return "dcim.sitegroup", "site group"
 	case Sites:
-		return "site"
+		return "dcim.site", "site"
 	case Locations:
-		return "location"
+		return "dcim.location", "location"
 	case Tenants:
-		return "tenant"
+		return "tenancy.tenant", "tenant"
 	case Tags:
-		return "tag"
+		return "extras.tag", "tag"
 	case Contexts:
-		return "config context"
+		return "extras.configcontext", "config context"
 	case CustomFields:
-		return "custom field"
+		return "extras.customfield", "custom field"
 	case ObjectChanges:
-		return "change record"
+		return "core.objectchange", "change record"
+	case tokens:
+		return "users.token", string(t)
 	case Roles:
-		return "IPAM role"
+		return "ipam.role", "IPAM role"
 	case Journal:
-		return "journal entry"
+		return "extras.journalentry", "journal entry"
 	case ChoiceSets:
-		return "choice set"
+		return "extras.customfieldchoiceset", "choice set"
 	case SavedFilters:
-		return "saved filter"
+		return "extras.savedfilter", "saved filter"
 	case CustomLinks:
-		return "custom link"
+		return "extras.customlink", "custom link"
 	case TableConfigs:
-		return "table config"
+		return "extras.tableconfig", "table config"
 	}
-	return string(e)
+	return "", string(t)
 }
