@@ -23,8 +23,8 @@ type Job interface {
 	Refuse(i int, err *Error) (again bool)
 	// Confirm takes the object as it is after the write; nil once deleted.
 	Confirm(i int, row json.RawMessage)
-	// PassedOver is told that the token may see the object but not write it:
-	// see PassedOver for words.
+	// PassedOver is told that the token may see the object but not write it.
+	// NotWritable says so in words.
 	PassedOver(i int)
 	// Contested is told that the object changed before every try to write it.
 	Contested(i int, err *Error)
@@ -199,8 +199,8 @@ func (w *conditionalWriter) writeMatching(ctx context.Context, i int) error {
 	}
 }
 
-// PassedOver says in words why a row was seen but not written.
-const PassedOver = "NetBox passed the row over: the token may see it but not change it"
+// NotWritable says in words why a row was seen but not written.
+const NotWritable = "NetBox passed the row over: the token may see it but not change it"
 
 // readOne reads an object and the header that makes a write depend on its
 // state; nil for one that is gone.

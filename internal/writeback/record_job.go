@@ -59,7 +59,7 @@ func (j *recordJob) Confirm(i int, raw json.RawMessage) {
 // notTaken is the reason where a row does not show what was written.
 const notTaken = "NetBox did not take the values over: check that the custom fields exist for IP addresses, and their types"
 
-func (j *recordJob) PassedOver(i int) { j.results[i] = j.refused(i, netbox.PassedOver) }
+func (j *recordJob) PassedOver(i int) { j.results[i] = j.refused(i, netbox.NotWritable) }
 
 func (j *recordJob) Contested(i int, err *netbox.Error) {
 	j.results[i] = RecordResult{Outcome: netbox.Failed, Err: err}

@@ -40,8 +40,8 @@ type Config struct {
 	UnsyncedC <-chan struct{}
 	// Snapshot returns the current snapshot of NetBox; nil before the first.
 	Snapshot func() *ipam.Snapshot
-	// Write is (*netbox.Client).WriteRecords: it must not write what is there
-	// already, and must answer every change.
+	// Write is WriteRecords on a client: it must not write what is there already,
+	// and must answer every change.
 	Write func(ctx context.Context, changes []RecordChange) []RecordResult
 	// BindInterface is clients.bind_interface.
 	BindInterface bool

@@ -23,17 +23,17 @@ import (
 // once, and NetBox out of reach ends everything. progress, if not nil, is told
 // how many writes are decided.
 func Apply(ctx context.Context, c *netbox.Client, writes []Write, progress func(done int)) []Result {
-	w := &writer{client: c, writes: writes, results: make([]Result, len(writes)), denied: make(map[lane]error)}
+	w := &writer{client: c, writes: writes, results: make([]Result, len(writes)), denied: make(map[kindAction]error)}
 	if err := w.prepare(ctx); err != nil {
 		w.fail(w.undecided(0, len(writes)), err)
 		return w.results
 	}
 	for from := 0; from < len(writes); {
 		to := from + 1
-		for to < len(writes) && w.lane(to) == w.lane(from) {
+		for to < len(writes) && w.kindAction(to) == w.kindAction(from) {
 			to++
 		}
-		if err := w.run(ctx, w.lane(from), from, to, progress); err != nil {
+		if err := w.run(ctx, w.kindAction(from), from, to, progress); err != nil {
 			w.fail(w.undecided(from, len(writes)), err)
 			break
 		}
@@ -45,8 +45,8 @@ func Apply(ctx context.Context, c *netbox.Client, writes []Write, progress func(
 	return w.results
 }
 
-// lane is what one request can hold: writes of one kind and action.
-type lane struct {
+// kindAction is what writes in one request have in common.
+type kindAction struct {
 	kind   Kind
 	action Action
 }
@@ -58,10 +58,12 @@ type writer struct {
 	writes  []Write
 	results []Result
 	tags    map[string]int64 // ids by slug, of the tags that occur
-	denied  map[lane]error
+	denied  map[kindAction]error
 }
 
-func (w *writer) lane(i int) lane { return lane{w.writes[i].Kind, w.writes[i].Action} }
+func (w *writer) kindAction(i int) kindAction {
+	return kindAction{w.writes[i].Kind, w.writes[i].Action}
+}
 
 // prepare finds out what all writes need to know.
 func (w *writer) prepare(ctx context.Context) (err error) {
@@ -85,15 +87,15 @@ func (w *writer) prepare(ctx context.Context) (err error) {
 	return nil
 }
 
-// run carries out writes of one lane, from one index up to another. An error
+// run carries out writes of one kind and action, from one index up to another. An error
 // means that no other write has a chance now.
-func (w *writer) run(ctx context.Context, l lane, from, to int, progress func(done int)) error {
+func (w *writer) run(ctx context.Context, k kindAction, from, to int, progress func(done int)) error {
 	waits := backoff.NewExponentialBackOff() // with jitter
 	waits.InitialInterval, waits.Multiplier, waits.MaxInterval = w.client.FirstRetry(), 2, 30*time.Second
 	tries, exceptions := 0, 0
 	for {
 		left := w.undecided(from, to)
-		if err := w.denied[l]; err != nil {
+		if err := w.denied[k]; err != nil {
 			w.fail(left, err)
 			return nil
 		}
@@ -104,7 +106,7 @@ func (w *writer) run(ctx context.Context, l lane, from, to int, progress func(do
 			return nil
 		}
 		batch := w.batch(left)
-		err := w.step(ctx, l, batch)
+		err := w.step(ctx, k, batch)
 		decided := len(w.undecided(from, to)) < len(left)
 		if decided {
 			tries = 0
@@ -114,8 +116,8 @@ func (w *writer) run(ctx context.Context, l lane, from, to int, progress func(do
 			exceptions = 0
 			continue
 		}
-		switch e := w.trouble(ctx, l, err); {
-		case w.denied[l] != nil:
+		switch e := w.trouble(ctx, k, err); {
+		case w.denied[k] != nil:
 		case e == nil:
 			return err
 		case tries+1 < writeTries && (len(batch) > 1 || !aboutContent(e)):
@@ -182,19 +184,19 @@ func (w *writer) key(i int) string {
 }
 
 // step carries out one batch.
-func (w *writer) step(ctx context.Context, l lane, batch []int) error {
-	table := tableFor(l.kind)
+func (w *writer) step(ctx context.Context, k kindAction, batch []int) error {
+	table := tableFor(k.kind)
 	if table == "" {
 		for _, i := range batch {
 			w.refused(i, "the mirror does not write this kind of object")
 		}
 		return nil
 	}
-	if l.action == Create {
+	if k.action == Create {
 		return w.create(ctx, table, batch)
 	}
 	return w.client.WriteIf(ctx, netbox.Conditional{
-		Table: table, Delete: l.action == Delete, Job: updateJob{w},
+		Table: table, Delete: k.action == Delete, Job: updateJob{w},
 		Columns: w.columns(batch, "id", "address", "vrf", "tags", "last_updated"),
 	}, batch)
 }

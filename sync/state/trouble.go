@@ -22,9 +22,9 @@ func aboutContent(e *netbox.Error) bool {
 }
 
 // trouble decides what an error means for the writes that are left. Trouble that
-// may pass is returned, to be waited for. A missing permission closes the lane:
-// its other writes fail without being sent. nil: the error ends all writes.
-func (w *writer) trouble(ctx context.Context, l lane, err error) *netbox.Error {
+// may pass is returned, to be waited for. A missing permission
+// ends one kind and action: its other writes fail without being sent. nil: the error ends all writes.
+func (w *writer) trouble(ctx context.Context, k kindAction, err error) *netbox.Error {
 	if _, reading := errors.AsType[*netbox.ReadError](err); reading || ctx.Err() != nil {
 		return nil
 	}
@@ -34,13 +34,13 @@ func (w *writer) trouble(ctx context.Context, l lane, err error) *netbox.Error {
 	}
 	switch e.Kind {
 	case netbox.Forbidden:
-		w.denied[l] = err
+		w.denied[k] = err
 		return e
 	case netbox.Unreachable, netbox.TimedOut, netbox.Throttled, netbox.Unavailable, netbox.TooLarge:
 		// A journal entry cannot be found again, so it is sent again only if
 		// NetBox did not work on it.
-		if unseen := e.Kind == netbox.Throttled || e.Status == http.StatusServiceUnavailable; l.kind == JournalEntry && !unseen {
-			w.denied[l] = err
+		if unseen := e.Kind == netbox.Throttled || e.Status == http.StatusServiceUnavailable; k.kind == JournalEntry && !unseen {
+			w.denied[k] = err
 		}
 		return e
 	}

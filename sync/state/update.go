@@ -169,7 +169,7 @@ func (w *writer) shows(i int, row *netbox.Shown) bool {
 	return !slices.ContainsFunc(write.RemoveTags, func(slug string) bool { return slices.Contains(have, slug) })
 }
 
-func (j updateJob) PassedOver(i int) { j.refused(i, netbox.PassedOver) }
+func (j updateJob) PassedOver(i int) { j.refused(i, netbox.NotWritable) }
 
 func (j updateJob) Contested(i int, err *netbox.Error) {
 	j.results[i] = Result{Outcome: Changed, ID: j.writes[i].ID, Err: fmt.Errorf("%s: %w", j.what(i), err)}
