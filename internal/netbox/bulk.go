@@ -38,8 +38,8 @@ type bulk struct {
 
 // send writes entries. Those NetBox names as bad are taken out and the rest is
 // sent again; where it names none, halves are tried until the bad one stands
-// alone. An error means that no part of what was not yet accepted or refused
-// has a chance now.
+// alone. An error means that NetBox cannot be written to now: entries that were
+// neither accepted nor refused may have been written or not.
 func (c *Client) send(ctx context.Context, b bulk, entries []int) error {
 	var sent []int
 	var bodies []any

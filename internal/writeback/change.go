@@ -62,7 +62,7 @@ func rival(a *ipam.Address, l lease.Lease) bool {
 }
 
 // address finds the object of a leased address: in the VRF its network is in,
-// or, where the network is gone, in whichever VRF still has it. Nothing
+// or, where the network is gone, in any VRF that still has it. Nothing
 // is written to an address that is not dynamic any more.
 func address(s *ipam.Snapshot, host netip.Addr) (*ipam.Address, error) {
 	vrfs := s.DynamicVRFs()

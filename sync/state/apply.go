@@ -87,8 +87,9 @@ func (w *writer) prepare(ctx context.Context) (err error) {
 	return nil
 }
 
-// run carries out writes of one kind and action, from one index up to another. An error
-// means that no other write has a chance now.
+// run carries out writes of one kind and action, from one index up to another.
+// An error means that NetBox cannot be written to now: the writes that are left
+// fail.
 func (w *writer) run(ctx context.Context, k kindAction, from, to int, progress func(done int)) error {
 	waits := backoff.NewExponentialBackOff() // with jitter
 	waits.InitialInterval, waits.Multiplier, waits.MaxInterval = w.client.FirstRetry(), 2, 30*time.Second
@@ -156,8 +157,8 @@ func (w *writer) fail(batch []int, err error) {
 	}
 }
 
-// batch takes as many of left as go in one request. What is about the same
-// object as one before it has to wait.
+// batch takes as many of left as go in one request. A second write of the same
+// object waits for the next request.
 func (w *writer) batch(left []int) []int {
 	seen := make(map[string]bool)
 	size := min(w.client.BatchSize(), len(left))

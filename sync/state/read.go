@@ -58,7 +58,7 @@ func Read(ctx context.Context, c *netbox.Client) (*State, error) {
 }
 
 // ReadAddresses reads the addresses whose host lies in any of subnets,
-// whatever their mask and VRF, ordered by id and each once. progress, if not
+// with any mask and in any VRF, ordered by id and each once. progress, if not
 // nil, is told after every page how many rows have come and how many there
 // are; the total may still grow.
 func ReadAddresses(ctx context.Context, c *netbox.Client, subnets []netip.Prefix, progress func(done, total int)) ([]Address, error) {

@@ -22,8 +22,9 @@ func aboutContent(e *netbox.Error) bool {
 }
 
 // trouble decides what an error means for the writes that are left. Trouble that
-// may pass is returned, to be waited for. A missing permission
-// ends one kind and action: its other writes fail without being sent. nil: the error ends all writes.
+// may pass is returned, to be waited for. A missing permission ends one kind and
+// action: its other writes fail without being sent. nil: the error ends all
+// writes.
 func (w *writer) trouble(ctx context.Context, k kindAction, err error) *netbox.Error {
 	if _, reading := errors.AsType[*netbox.ReadError](err); reading || ctx.Err() != nil {
 		return nil

@@ -97,8 +97,8 @@ func (j updateJob) difference(i int, row *netbox.Shown) any {
 	return body
 }
 
-// setTags adds the tags to a body: by themselves from 4.6 on, before that as
-// the whole new list.
+// setTags adds the change of tags to a body: only what is added and removed from
+// 4.6 on, the whole new list before.
 func (j updateJob) setTags(i int, body map[string]any, row *netbox.Shown, missing, surplus []string) (ok bool) {
 	add, ok := j.tagIDs(i, missing)
 	if !ok || len(missing) == 0 && len(surplus) == 0 {
