@@ -14,9 +14,9 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
 // Exit codes (decisions.md 6).

@@ -10,7 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
 // confVariable names the settings file where --conf does not.
@@ -77,7 +77,7 @@ func defaultConf() string {
 	return "/etc/netbox-dhcp-sync/config.yml"
 }
 
-func (p *program) load() (*settings.SyncFile, error) {
+func (p *program) load() (*settings.File, error) {
 	path := p.conf
 	if path == "" {
 		path = os.Getenv(confVariable)
@@ -85,7 +85,7 @@ func (p *program) load() (*settings.SyncFile, error) {
 	if path == "" {
 		path = defaultConf()
 	}
-	f, err := settings.LoadSync(path)
+	f, err := settings.Load(path)
 	var problems settings.Problems
 	switch {
 	case err == nil:

@@ -10,8 +10,8 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
@@ -158,7 +158,7 @@ func findVRF(held *state.State, name string) (int64, error) {
 
 // recordedPolicy is what a roster has to know to read the scopes that NetBox
 // holds.
-func recordedPolicy(f *settings.SyncFile) plan.Policy {
+func recordedPolicy(f *settings.File) plan.Policy {
 	policy := plan.Policy{Mode: plan.Sync, LeaseStatus: f.Sync.Statuses.Lease}
 	for _, s := range f.Sync.Servers {
 		policy.Servers = append(policy.Servers, plan.Server{ServerName: windhcp.ServerName{Host: s.Host, Aliases: s.Aliases}})

@@ -18,10 +18,10 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
@@ -50,7 +50,7 @@ func (o Options) progress(stage string, done, total int) {
 // Mirror is one settings file at work. It is safe for concurrent use; runs
 // exclude each other by the lock in the state folder.
 type Mirror struct {
-	File   *settings.SyncFile
+	File   *settings.File
 	NetBox *netbox.Client
 	Trust  psu.TrustStore
 
@@ -74,7 +74,7 @@ type Mirror struct {
 
 // Open prepares a mirror. It sends nothing and takes no lock. An error is one
 // of settings or files.
-func Open(f *settings.SyncFile, log logrus.FieldLogger) (*Mirror, error) {
+func Open(f *settings.File, log logrus.FieldLogger) (*Mirror, error) {
 	token := func() (string, error) {
 		t, err := f.NetBox.Token()
 		return t.Reveal(), err
@@ -98,7 +98,7 @@ func Open(f *settings.SyncFile, log logrus.FieldLogger) (*Mirror, error) {
 }
 
 // TrustStore is where trusted certificates are kept.
-func TrustStore(f *settings.SyncFile) psu.TrustStore {
+func TrustStore(f *settings.File) psu.TrustStore {
 	return psu.TrustStore{Dir: filepath.Join(f.Sync.StateDir, "certificates")}
 }
 
@@ -124,7 +124,7 @@ func (m *Mirror) Server(name string) *psu.Client {
 	return m.servers[s.Host]
 }
 
-func (m *Mirror) serverClient(s settings.SyncServer) (*psu.Client, error) {
+func (m *Mirror) serverClient(s settings.Server) (*psu.Client, error) {
 	pin, err := m.Trust.Load(s.Host)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	mirrored "github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
 const (
@@ -60,7 +61,7 @@ func below() map[string][]string {
 		"internal/strictyaml":        {},
 		"internal/quiet":             {},
 		"internal/bootfiles":         {"internal/quiet"},
-		"internal/settings":          {"internal/strictyaml", "sync/windhcp"},
+		"internal/settings":          {"internal/strictyaml"},
 		"internal/inventory":         {"internal/ipam", "internal/settings", "internal/strictyaml"},
 		"internal/dhcp4":             {"internal/ipam", "internal/lease"},
 		"internal/netbox":            {"internal/ipam", "sync/state", "internal/quiet"},
@@ -68,14 +69,15 @@ func below() map[string][]string {
 		"standins/netboxtest":        {},
 		"internal/lease/pebblestore": {"internal/lease"},
 		"sync/windhcp":               {},
+		"sync/settings":              {"internal/settings", "internal/strictyaml", "sync/windhcp"},
 		"sync/plan":                  {"sync/state", "sync/windhcp"},
 		"sync/drift":                 {"sync/state", "sync/plan"},
 		"sync/psu":                   {"sync/windhcp"},
 		"standins/psutest":           {},
-		"sync/status":                {"sync/state", "internal/settings", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/windhcp"},
-		"sync/cli":                   {"internal/netbox", "sync/state", "internal/settings", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/status", "sync/windhcp"},
+		"sync/status":                {"sync/state", "sync/settings", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/windhcp"},
+		"sync/cli":                   {"internal/netbox", "sync/state", "internal/settings", "sync/settings", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/status", "sync/windhcp"},
 		"sync/apply":                 {"internal/netbox", "sync/state", "sync/plan", "sync/psu", "sync/windhcp"},
-		"sync/mirror":                {"internal/netbox", "sync/state", "internal/settings", "sync/apply", "sync/plan", "sync/psu", "sync/windhcp"},
+		"sync/mirror":                {"internal/netbox", "sync/state", "sync/settings", "sync/apply", "sync/plan", "sync/psu", "sync/windhcp"},
 		"internal/writeback":         {"internal/ipam", "internal/lease", "internal/netbox", "internal/quiet"},
 	}
 }
@@ -172,7 +174,7 @@ func TestSettingsInDocumentsLoad(t *testing.T) {
 func TestSettingsOfTheMirrorInDocumentsLoad(t *testing.T) {
 	section := regexp.MustCompile(`(?m)^sync:$`)
 	servers := regexp.MustCompile(`(?m)^  servers:`)
-	options := settings.Options{Getenv: func(name string) string {
+	options := mirrored.Options{Getenv: func(name string) string {
 		return map[string]string{"NETBOX_URL": "https://netbox.example.org"}[name]
 	}}
 	loaded := 0
@@ -186,7 +188,7 @@ func TestSettingsOfTheMirrorInDocumentsLoad(t *testing.T) {
 			if !servers.MatchString(text) {
 				text = section.ReplaceAllString(text, "sync:\n  servers: [{host: dh1.corp.example}, {host: dh2.corp.example}]")
 			}
-			if _, err := options.ParseSync(path, []byte(text)); err != nil {
+			if _, err := options.Parse(path, []byte(text)); err != nil {
 				t.Errorf("%s: an example does not load:\n%v\n%s", path, err, text)
 			}
 		}

@@ -18,10 +18,10 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
 // Lab is one NetBox and some Windows servers.
@@ -119,7 +119,7 @@ func (l *Lab) Host(n int) string { return l.Servers[n].Host() }
 // Settings writes a settings file: NetBox, all servers, and what is given
 // below sync:, each line as it stands there. Lines for one server are given by
 // its host.
-func (l *Lab) Settings(sync string, perServer map[string]string) *settings.SyncFile {
+func (l *Lab) Settings(sync string, perServer map[string]string) *settings.File {
 	l.tb.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, "netbox:\n  url: %s\n  token_file: netbox.token\n", l.Front.URL())
@@ -130,7 +130,7 @@ func (l *Lab) Settings(sync string, perServer map[string]string) *settings.SyncF
 		b.WriteString(indent(perServer[s.Host()], "      "))
 	}
 	path := l.File("config.yml", b.String())
-	f, err := settings.Options{Environ: func() []string { return nil }}.LoadSync(path)
+	f, err := settings.Options{Environ: func() []string { return nil }}.Load(path)
 	if err != nil {
 		l.tb.Fatalf("%v\n%s", err, b.String())
 	}

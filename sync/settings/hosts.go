@@ -7,18 +7,18 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// FindServer returns the configured server that name means
-// (windows-dhcp.md 3.3).
-func (s Sync) FindServer(name string) (SyncServer, bool) {
+// FindServer returns the configured server that name means, in any of the forms
+// a server is known by (rule 3.3).
+func (s Sync) FindServer(name string) (Server, bool) {
 	i := serverIndex(s.Servers, name)
 	if i < 0 {
-		return SyncServer{}, false
+		return Server{}, false
 	}
 	return s.Servers[i], true
 }
 
 // serverIndex is FindServer for a position; -1: none.
-func serverIndex(servers []SyncServer, name string) int {
+func serverIndex(servers []Server, name string) int {
 	names := make([]windhcp.ServerName, len(servers))
 	for i, s := range servers {
 		names[i] = windhcp.ServerName{Host: s.Host, Aliases: s.Aliases}
@@ -87,7 +87,7 @@ func domainName(s string) bool {
 
 // Relationship returns what sync.failover says of the relationship with this
 // name, without case as Windows compares it; the defaults if it says nothing.
-func (s Sync) Relationship(name string) SyncFailover {
+func (s Sync) Relationship(name string) Failover {
 	if f, ok := s.Failover[name]; ok {
 		return f
 	}
@@ -96,5 +96,5 @@ func (s Sync) Relationship(name string) SyncFailover {
 			return f
 		}
 	}
-	return SyncFailoverDefaults()
+	return FailoverDefaults()
 }
