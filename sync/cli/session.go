@@ -58,7 +58,7 @@ func (p *program) open(c choice, level logrus.Level) (*session, error) {
 	}
 	f.Sync.DryRun = f.Sync.DryRun || c.dryRun
 	for _, w := range f.Warnings {
-		if strings.HasSuffix(w.Key, ".https") || strings.HasSuffix(w.Key, ".verify") {
+		if w.Insecure {
 			continue // the client of that server says it at each run
 		}
 		log.WithField("setting", w.Key).Warn(w.Text)

@@ -16,15 +16,23 @@ import (
 // its error.
 type Problems = strictyaml.Problems
 
-// Problem is one mistake in a settings file, or a warning about it.
+// Problem is one mistake in a settings file.
 type Problem = strictyaml.Problem
+
+// Warning is a setting that works but is hardly meant.
+type Warning struct {
+	Problem
+	// Insecure is about a server whose token others can read on the way. The
+	// client of that server warns of it at each run too.
+	Insecure bool
+}
 
 // File is a settings file as the mirror sees it, found right.
 type File struct {
 	Path     string
 	NetBox   shared.NetBox // URL, token and Timeout; the rest is the server's and not checked
 	Sync     Sync
-	Warnings []Problem // what works but is hardly meant
+	Warnings []Warning
 
 	report  *strictyaml.Report
 	origins map[string]origin // by path in the file, of what does not come from there
@@ -110,7 +118,9 @@ func (f *File) deriveNetBox(getenv func(string) string) {
 	for key, text := range origins {
 		f.origins[key] = origin{text: text}
 	}
-	f.Warnings = append(f.Warnings, unused...)
+	for _, p := range unused {
+		f.Warnings = append(f.Warnings, Warning{Problem: p})
+	}
 }
 
 // deriveSync lets relative paths begin at the folder of the file.
@@ -138,5 +148,6 @@ func (f *File) deriveSync() {
 func serverPath(i int) string { return fmt.Sprintf("sync.servers[%d]", i) }
 
 func (f *File) warn(path, format string, args ...any) {
-	f.Warnings = append(f.Warnings, Problem{File: f.Path, Line: f.report.Line(path), Key: path, Text: fmt.Sprintf(format, args...)})
+	p := Problem{File: f.Path, Line: f.report.Line(path), Key: path, Text: fmt.Sprintf(format, args...)}
+	f.Warnings = append(f.Warnings, Warning{Problem: p})
 }

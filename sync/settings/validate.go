@@ -207,12 +207,17 @@ func (f *File) warnings() {
 		switch at := serverPath(i); {
 		case !s.Enabled:
 		case !s.HTTPS:
-			f.warn(at+".https", "without HTTPS everybody on the way to %s can read the token", s.Host)
+			f.warnInsecure(at+".https", "without HTTPS everybody on the way to %s can read the token", s.Host)
 		case !s.Verify:
-			f.warn(at+".verify", "without verification anybody can pose as %s and read the token: trust its certificate instead (netbox-dhcp-sync cert trust)", s.Host)
+			f.warnInsecure(at+".verify", "without verification anybody can pose as %s and read the token: trust its certificate instead (netbox-dhcp-sync cert trust)", s.Host)
 		}
 	}
 	if f.Sync.Status.URL != "" && f.Sync.Status.Listen == "" {
 		f.warn("sync.status.url", "leads nowhere while sync.status.listen is empty")
 	}
+}
+
+func (f *File) warnInsecure(path, format string, args ...any) {
+	f.warn(path, format, args...)
+	f.Warnings[len(f.Warnings)-1].Insecure = true
 }
