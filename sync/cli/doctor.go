@@ -11,6 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
@@ -63,7 +64,7 @@ func (p *program) doctor(ctx context.Context, alongside, asJSON bool) error {
 		err = p.findingsText(s, findings, failures)
 	}
 	if err == nil && failures > 0 {
-		return exit{code: exitFailed}
+		return ended{code: exit.Failed}
 	}
 	return err
 }
@@ -170,7 +171,7 @@ func (p *program) bootstrap(ctx context.Context, yes bool) error {
 	}
 	fmt.Fprintln(p.stdout, printable(strings.TrimRight(todo.String(), "\n")))
 	if len(todo.Conflicts) > 0 {
-		return exit{code: exitFailed}
+		return ended{code: exit.Failed}
 	}
 	if f.Sync.DryRun {
 		fmt.Fprintln(p.stdout, "Nothing was done: sync.dry_run is on.")

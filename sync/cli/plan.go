@@ -11,6 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
 
@@ -110,11 +111,11 @@ func (p *program) textOptions() plan.TextOptions {
 func planned(made *plan.Plan, differs bool) error {
 	switch {
 	case made.Refused():
-		return exit{code: exitGuard}
+		return ended{code: exit.Guard}
 	case made.Failed():
-		return exit{code: exitFailed}
+		return ended{code: exit.Failed}
 	case differs:
-		return exit{code: exitDiffers}
+		return ended{code: exit.Differs}
 	}
 	return nil
 }

@@ -134,10 +134,10 @@ func (p *program) conclude(s *session, run *mirror.Run, asJSON bool) error {
 	case !p.quiet || needsAttention(run):
 		fmt.Fprintln(p.stdout, plan.Printable(run.Summary))
 	}
-	if run.Code == exitOK {
+	if run.Outcome == mirror.Clean {
 		return nil
 	}
-	return exit{code: run.Code}
+	return ended{code: run.Outcome.ExitCode()}
 }
 
 // graveLevels are what somebody should look at.
@@ -146,7 +146,7 @@ func graveLevels() []plan.Level {
 }
 
 func needsAttention(run *mirror.Run) bool {
-	return run.Code != exitOK || len(run.Warnings) > 0 || run.Plan != nil && slices.ContainsFunc(run.Plan.Notes, func(n plan.Note) bool {
+	return run.Outcome != mirror.Clean || len(run.Warnings) > 0 || run.Plan != nil && slices.ContainsFunc(run.Plan.Notes, func(n plan.Note) bool {
 		return slices.Contains(graveLevels(), n.Level)
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -85,7 +86,7 @@ func (p *program) validateAll(ctx context.Context, c choice, asJSON bool) error 
 		}
 	}
 	if len(made.Violations) > 0 || made.Failed() {
-		return exit{code: exitFailed}
+		return ended{code: exit.Failed}
 	}
 	return nil
 }
@@ -123,7 +124,7 @@ func (p *program) validateOne(ctx context.Context, q question, asJSON bool) erro
 		fmt.Fprintln(p.stdout, "valid")
 	}
 	if problem != "" {
-		return exit{code: exitFailed}
+		return ended{code: exit.Failed}
 	}
 	return nil
 }

@@ -223,7 +223,7 @@ type Run struct {
 	Summary  string        `json:"summary"` // one line
 	Warnings []string      `json:"warnings,omitempty"`
 	Error    string        `json:"error,omitempty"` // why there was no plan
-	Code     int           `json:"exit_code"`
+	Outcome  Outcome       `json:"exit_code"`       // as its exit code
 
 	Plan   *plan.Plan    `json:"plan,omitempty"`
 	Report *apply.Report `json:"report,omitempty"`

@@ -17,8 +17,8 @@ import (
 func fails(t *testing.T, m *mirror.Mirror) *mirror.Run {
 	t.Helper()
 	r, err := m.Sync(t.Context(), mirror.Options{})
-	if err != nil || r.Code != 1 {
-		t.Fatalf("code %d, %v: %s", r.Code, err, r.Summary)
+	if err != nil || r.Outcome != mirror.WithErrors {
+		t.Fatalf("code %d, %v: %s", r.Outcome.ExitCode(), err, r.Summary)
 	}
 	return r
 }
@@ -131,8 +131,8 @@ func TestAnImportNetBoxRefusesIsListedAsErrors(t *testing.T) {
 		return mirrortest.None
 	})
 	r, err := m.Sync(t.Context(), mirror.Options{Mode: plan.Import})
-	if err != nil || r.Code != 1 {
-		t.Fatalf("code %d, %v", r.Code, err)
+	if err != nil || r.Outcome != mirror.WithErrors {
+		t.Fatalf("code %d, %v", r.Outcome.ExitCode(), err)
 	}
 	for i, name := range []string{"failover relationships", "scopes", "option values", "exclusions"} {
 		c := r.Plan.Imported[i]

@@ -17,15 +17,6 @@ import (
 // ErrMoved says that a saved plan does not fit any more.
 var ErrMoved = errors.New("what the plan rests on has changed since it was saved: make a new one")
 
-// Exit codes of both programs (decisions.md 6).
-const (
-	codeOK          = 0
-	codeErrors      = 1
-	codeLocked      = 3
-	codeGuard       = 4
-	codeNotPrepared = 64
-)
-
 // Sync makes a plan and carries it out, under the lock. The Run tells what
 // happened also where there is an error. With sync.dry_run the plan is made
 // and nothing is done.
@@ -62,7 +53,7 @@ func (m *Mirror) run(ctx context.Context, o Options, fits func(*plan.Plan) error
 		err = m.planAndApply(ctx, o, run, fits)
 	}
 	run.Took = m.now().Sub(run.Started)
-	run.Code = code(run, err)
+	run.Outcome = outcome(run, err)
 	if err != nil {
 		run.Error = err.Error()
 		run.Summary = "failed: " + run.Error
@@ -130,24 +121,6 @@ func noteCounts(p *plan.Plan) string {
 		fmt.Fprintf(&b, "; %d status violations", len(p.Violations))
 	}
 	return b.String()
-}
-
-// code is the exit code of a run.
-func code(run *Run, err error) int {
-	_, unprepared := errors.AsType[*NotPreparedError](err)
-	switch {
-	case errors.Is(err, ErrLocked):
-		return codeLocked
-	case unprepared:
-		return codeNotPrepared
-	case err != nil:
-		return codeErrors
-	case run.Plan.Refused():
-		return codeGuard
-	case run.Plan.Failed(), run.Report != nil && run.Report.Failed() > 0:
-		return codeErrors
-	}
-	return codeOK
 }
 
 // newRunID names a run in NetBox's change log.

@@ -85,16 +85,16 @@ func (h *home) verdict() (sentence, mood string) {
 		return "The first run is under way.", "drift"
 	}
 	trouble := slices.ContainsFunc(h.Servers, func(s server) bool { return s.State == noAnswer })
-	switch code := h.Last.Code; {
-	case code == 64:
+	switch outcome := h.Last.Outcome; {
+	case outcome == mirror.NotPrepared:
 		return "NetBox is not prepared for the mirror.", "bad"
-	case code == 4:
+	case outcome == mirror.HeldBack:
 		return "The last run held changes back.", "bad"
-	case code == 3:
+	case outcome == mirror.Locked:
 		return "The last run did not start.", "drift"
-	case code != 0 && trouble:
+	case outcome == mirror.WithErrors && trouble:
 		return "The last run could not read every server.", "bad"
-	case code != 0:
+	case outcome == mirror.WithErrors:
 		return "The last run ended with errors.", "bad"
 	case h.Last.DryRun:
 		return "The last run was a rehearsal.", "drift"
@@ -148,11 +148,11 @@ func (h *home) Object(v violation) string {
 	return fmt.Sprintf("%s/ipam/ip-addresses/%d/", strings.TrimRight(h.NetBox, "/"), v.ID)
 }
 
-func codeClass(code int) string {
-	switch code {
-	case 0:
+func outcomeClass(o mirror.Outcome) string {
+	switch o {
+	case mirror.Clean:
 		return "good"
-	case 3:
+	case mirror.Locked:
 		return "drift"
 	}
 	return "bad"

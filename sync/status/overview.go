@@ -177,7 +177,7 @@ func (s *site) history(o *overview) {
 		o.Last = &runs[0]
 	}
 	for _, r := range runs {
-		if r.Code == 0 {
+		if r.Outcome == mirror.Clean {
 			o.LastGood = r.Started.Add(r.Took)
 			break
 		}
@@ -198,19 +198,18 @@ func (s *site) forced() []forced {
 	return list
 }
 
-// codeMeaning says what the exit code of a run means.
-func codeMeaning(code int) string {
-	switch code {
-	case 0:
+// meaning puts the outcome of a run in words.
+func meaning(o mirror.Outcome) string {
+	switch o {
+	case mirror.Clean:
 		return "done, or nothing to do"
-	case 1:
-		return "finished with errors"
-	case 3:
+	case mirror.Locked:
 		return "another run held the lock"
-	case 4:
+	case mirror.HeldBack:
 		return "a guard held something back"
-	case 64:
+	case mirror.NotPrepared:
 		return "settings, or NetBox not prepared"
+	case mirror.WithErrors:
 	}
-	return "unknown"
+	return "finished with errors"
 }

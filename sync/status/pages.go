@@ -25,7 +25,7 @@ var pagesCSS string
 func parsePages() (*template.Template, error) {
 	return template.New("pages").Funcs(template.FuncMap{
 		"safe": plan.Printable, "count": count, "stamp": stamp, "short": shortStamp, "took": took,
-		"meaning": codeMeaning, "codeClass": codeClass,
+		"meaning": meaning, "outcomeClass": outcomeClass,
 		"ended": func(r mirror.Run) time.Time { return r.Started.Add(r.Took) },
 		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	}).Parse(pagesHTML)

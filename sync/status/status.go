@@ -124,10 +124,10 @@ func plain(w http.ResponseWriter, code int, text string) {
 // ready tells whether there is something to show: a run of this process ended.
 func (s *site) ready(w http.ResponseWriter, _ *http.Request) {
 	switch run, running := s.m.Last(), s.m.Activity().Running; {
-	case run != nil && run.Code == 0:
+	case run != nil && run.Outcome == mirror.Clean:
 		plain(w, http.StatusOK, "ready")
 	case run != nil:
-		plain(w, http.StatusOK, fmt.Sprintf("ready; the last run ended with exit code %d: %s", run.Code, codeMeaning(run.Code)))
+		plain(w, http.StatusOK, fmt.Sprintf("ready; the last run ended with exit code %d: %s", run.Outcome.ExitCode(), meaning(run.Outcome)))
 	case running.IsZero():
 		plain(w, http.StatusServiceUnavailable, "not ready: the first run has not begun")
 	default:

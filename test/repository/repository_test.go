@@ -59,6 +59,7 @@ func below() map[string][]string {
 		"internal/ipam":              {},
 		"internal/lease":             {"internal/ipam"},
 		"internal/strictyaml":        {},
+		"internal/exit":              {},
 		"internal/quiet":             {},
 		"internal/bootfiles":         {"internal/quiet"},
 		"internal/settings":          {"internal/strictyaml"},
@@ -75,9 +76,9 @@ func below() map[string][]string {
 		"sync/psu":                   {"sync/windhcp"},
 		"standins/psutest":           {},
 		"sync/status":                {"sync/state", "sync/settings", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/windhcp"},
-		"sync/cli":                   {"internal/netbox", "sync/state", "internal/settings", "sync/settings", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/status", "sync/windhcp"},
+		"sync/cli":                   {"internal/exit", "internal/netbox", "sync/state", "internal/settings", "sync/settings", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/status", "sync/windhcp"},
 		"sync/apply":                 {"internal/netbox", "sync/state", "sync/plan", "sync/psu", "sync/windhcp"},
-		"sync/mirror":                {"internal/netbox", "sync/state", "sync/settings", "sync/apply", "sync/plan", "sync/psu", "sync/windhcp"},
+		"sync/mirror":                {"internal/exit", "internal/netbox", "sync/state", "sync/settings", "sync/apply", "sync/plan", "sync/psu", "sync/windhcp"},
 		"internal/writeback":         {"internal/ipam", "internal/lease", "internal/netbox", "internal/quiet"},
 	}
 }
