@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
 // maxPlan is the largest saved plan that is read.
@@ -94,12 +95,12 @@ func (p *program) printPlan(made *plan.Plan, asJSON bool, out string) error {
 	if p.quiet {
 		return nil
 	}
-	return made.Text(p.stdout, p.textOptions())
+	return report.Text(p.stdout, made, p.textOptions())
 }
 
 // textOptions fit standard output.
-func (p *program) textOptions() plan.TextOptions {
-	o := plan.TextOptions{Verbose: p.verbose > 0}
+func (p *program) textOptions() report.TextOptions {
+	o := report.TextOptions{Verbose: p.verbose > 0}
 	if p.terminal(p.stdout) {
 		o.Colour, o.Width = os.Getenv("NO_COLOR") == "", width(p.stdout)
 	}
