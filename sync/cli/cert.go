@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
@@ -250,7 +250,7 @@ func (p *program) printCertificates(list []hostCertificate, asJSON bool) error {
 			{"self-signed", yesNo(c.SelfSigned)}, {"authority", yesNo(c.Authority)}, {"ends", c.NotAfter.UTC().Format(time.RFC3339)}, {"fingerprint", c.Fingerprint()},
 		} {
 			if row[1] != "" {
-				fmt.Fprintf(t, "%s\t%s\n", row[0], plan.Printable(row[1]))
+				fmt.Fprintf(t, "%s\t%s\n", row[0], printable.Text(row[1]))
 			}
 		}
 	}

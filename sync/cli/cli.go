@@ -15,8 +15,8 @@ import (
 	"syscall"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
@@ -110,14 +110,14 @@ func message(err error) string {
 	if errors.As(err, &problems) {
 		text = problems.Error() // each line names file and line
 	}
-	return printable(text)
+	return safeLines(text)
 }
 
-// printable makes text of several lines safe to look at.
-func printable(text string) string {
+// safeLines makes text of several lines safe to look at.
+func safeLines(text string) string {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	for i := range lines {
-		lines[i] = plan.Printable(lines[i])
+		lines[i] = printable.Text(lines[i])
 	}
 	return strings.Join(lines, "\n")
 }

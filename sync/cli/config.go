@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	shared "github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
@@ -62,14 +62,14 @@ Exit codes: 0 shown; 64 command line or settings.`,
 
 func (p *program) settingsText(f *settings.File, effective bool) error {
 	for _, b := range f.Notices() {
-		fmt.Fprintf(p.stdout, "! %s: %s = %s (%s)\n", b.Effect, b.Key, plan.Printable(b.Value), plan.Printable(b.Origin))
+		fmt.Fprintf(p.stdout, "! %s: %s = %s (%s)\n", b.Effect, b.Key, printable.Text(b.Value), printable.Text(b.Origin))
 	}
 	for _, w := range f.Warnings {
-		fmt.Fprintf(p.stdout, "! %s\n", plan.Printable(w.String()))
+		fmt.Fprintf(p.stdout, "! %s\n", printable.Text(w.String()))
 	}
 	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	for _, s := range shownSettings(f, effective) {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", plan.Printable(s.Key), plan.Printable(s.Value), plan.Printable(s.Origin))
+		fmt.Fprintf(t, "%s\t%s\t%s\n", printable.Text(s.Key), printable.Text(s.Value), printable.Text(s.Origin))
 	}
 	return t.Flush()
 }

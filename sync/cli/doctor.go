@@ -13,8 +13,8 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
 
 func (p *program) doctorCommand() *cobra.Command {
@@ -75,9 +75,9 @@ func (p *program) findingsText(s *session, findings []netbox.Finding, failures i
 		if p.quiet && f.Severity == netbox.Notice {
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Severity, plan.Printable(f.Object), plan.Printable(f.Problem))
+		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Severity, printable.Text(f.Object), printable.Text(f.Problem))
 		if f.Fix != "" {
-			fmt.Fprintf(t, "\t\tfix: %s\n", plan.Printable(f.Fix))
+			fmt.Fprintf(t, "\t\tfix: %s\n", printable.Text(f.Fix))
 		}
 	}
 	if err := t.Flush(); err != nil {
@@ -114,7 +114,7 @@ func (p *program) printJSON(v any) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.stdout, "%s\n", plan.EscapeJSON(data))
+	_, err = fmt.Fprintf(p.stdout, "%s\n", printable.JSON(data))
 	return err
 }
 
@@ -169,7 +169,7 @@ func (p *program) bootstrap(ctx context.Context, yes bool) error {
 		}
 		return nil
 	}
-	fmt.Fprintln(p.stdout, printable(strings.TrimRight(todo.String(), "\n")))
+	fmt.Fprintln(p.stdout, safeLines(strings.TrimRight(todo.String(), "\n")))
 	if len(todo.Conflicts) > 0 {
 		return ended{code: exit.Failed}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
 // maxPlan is the largest saved plan that is read.
@@ -95,12 +96,12 @@ func (p *program) printPlan(made *plan.Plan, asJSON bool, out string) error {
 	if p.quiet {
 		return nil
 	}
-	return made.Text(p.stdout, p.textOptions())
+	return report.Text(p.stdout, made, p.textOptions())
 }
 
 // textOptions fit standard output.
-func (p *program) textOptions() plan.TextOptions {
-	o := plan.TextOptions{Verbose: p.verbose > 0}
+func (p *program) textOptions() report.TextOptions {
+	o := report.TextOptions{Verbose: p.verbose > 0}
 	if p.terminal(p.stdout) {
 		o.Colour, o.Width = os.Getenv("NO_COLOR") == "", width(p.stdout)
 	}

@@ -42,7 +42,7 @@ func (s *screen) progress(stage string, done, total int) {
 	if s.bar == nil || stage != s.stage {
 		s.clear()
 		s.stage = stage
-		s.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(s.out), progressbar.OptionSetDescription(printable(stage)),
+		s.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(s.out), progressbar.OptionSetDescription(safeLines(stage)),
 			progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(100*time.Millisecond),
 			progressbar.OptionSetPredictTime(false), progressbar.OptionSetSpinnerChangeInterval(0)) // no goroutine of its own
 	}

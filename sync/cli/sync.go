@@ -10,8 +10,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/status"
 )
@@ -80,7 +82,7 @@ func (p *program) syncOnce(ctx context.Context, c choice, asJSON bool) error {
 	run, err := s.Sync(ctx, s.options)
 	p.screen.endProgress()
 	if err == nil && run.DryRun && !p.quiet && !asJSON {
-		if err := run.Plan.Text(p.stdout, p.textOptions()); err != nil {
+		if err := report.Text(p.stdout, run.Plan, p.textOptions()); err != nil {
 			return err
 		}
 		s.shown = true
@@ -132,7 +134,7 @@ func (p *program) conclude(s *session, run *mirror.Run, asJSON bool) error {
 		}
 	case s.shown && run.DryRun: // the plan ends with the same line
 	case !p.quiet || needsAttention(run):
-		fmt.Fprintln(p.stdout, plan.Printable(run.Summary))
+		fmt.Fprintln(p.stdout, printable.Text(run.Summary))
 	}
 	if run.Outcome == mirror.Clean {
 		return nil
@@ -164,7 +166,7 @@ func (s *session) report(run *mirror.Run) {
 		return
 	}
 	for _, r := range run.Report.Results {
-		entry := s.log.WithFields(logrus.Fields{"target": r.Step.Target, "step": r.Step.Title(), "action": r.Step.Action, "reason": r.Error})
+		entry := s.log.WithFields(logrus.Fields{"target": r.Step.Target, "step": report.StepTitle(&r.Step), "action": r.Step.Action, "reason": r.Error})
 		switch r.Outcome {
 		case state.Refused, state.Failed:
 			entry.Error("step failed")

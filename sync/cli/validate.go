@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -75,7 +77,7 @@ func (p *program) validateAll(ctx context.Context, c choice, asJSON bool) error 
 		}
 	case len(made.Violations) > 0:
 		for _, v := range made.Violations {
-			fmt.Fprintln(p.stdout, plan.Printable(v.Text))
+			fmt.Fprintln(p.stdout, printable.Text(v.Text))
 		}
 	case !p.quiet:
 		fmt.Fprintln(p.stdout, "every address with the lease status is in a scope that accepts it")
@@ -112,14 +114,14 @@ func (p *program) validateOne(ctx context.Context, q question, asJSON bool) erro
 			return err
 		}
 		in := &plan.Input{NetBox: held, Policy: recordedPolicy(s.File)}
-		problem = plan.NewRoster(in).StatusProblem(plan.Place{VRF: vrf, Addr: addr})
+		problem = decide.NewRoster(in).StatusProblem(plan.Place{VRF: vrf, Addr: addr})
 	}
 	if asJSON {
 		if err := p.printJSON(map[string]any{"valid": problem == "", "problem": problem}); err != nil {
 			return err
 		}
 	} else if problem != "" {
-		fmt.Fprintln(p.stdout, plan.Printable(problem))
+		fmt.Fprintln(p.stdout, printable.Text(problem))
 	} else if !p.quiet {
 		fmt.Fprintln(p.stdout, "valid")
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
@@ -117,16 +118,16 @@ type Scope struct {
 // New makes the report of a plan that was not carried out.
 func New(p *plan.Plan) *Report {
 	r := &Report{
-		Format: Format, Version: FormatVersion, Made: p.Made, Summary: p.Summary(),
+		Format: Format, Version: FormatVersion, Made: p.Made, Summary: report.Summary(p),
 		Differences: []Difference{}, Violations: []Violation{}, Notes: []Note{}, Scopes: []Scope{},
 	}
 	for _, target := range p.Targets() {
-		for _, s := range p.StepsOf(target) {
+		for _, s := range report.StepsOf(p, target) {
 			r.Differences = append(r.Differences, difference(p, s))
 			r.Counts.add(s)
 		}
 	}
-	for _, level := range plan.Levels() {
+	for _, level := range report.Levels() {
 		for _, n := range p.Notes {
 			if n.Level == level {
 				r.Notes = append(r.Notes, note(n))
@@ -178,16 +179,16 @@ func (c *Counts) note(level plan.Level) {
 
 func difference(p *plan.Plan, s *plan.Step) Difference {
 	d := Difference{
-		Target: s.Target, Action: s.Action, VRF: s.VRF, Object: s.Title(), ID: s.ID,
+		Target: s.Target, Action: s.Action, VRF: s.VRF, Object: report.StepTitle(s), ID: s.ID,
 		Fields: []Field{}, Rule: s.Rule, Why: s.Why,
 	}
 	if s.Scope.IsValid() {
-		d.Scope, d.ScopeName = s.Scope.String(), p.ScopeName(s.Scope, s.VRF)
+		d.Scope, d.ScopeName = s.Scope.String(), report.ScopeName(p, s.Scope, s.VRF)
 	}
 	if s.Addr.IsValid() {
 		d.Address = s.Addr.String()
 	}
-	for _, f := range s.Differences() {
+	for _, f := range report.Differences(s) {
 		field := Field{Name: f.Field, Entry: f.Entry, NetBox: f.Old, Windows: f.New, After: f.New}
 		if s.Target != plan.NetBox {
 			field.NetBox, field.Windows = f.New, f.Old

@@ -10,7 +10,9 @@ import (
 	"io"
 	"strings"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
@@ -27,7 +29,7 @@ var pageJS string
 // script are in it, and its policy forbids it to load or run anything else. It
 // reads the same without its script, which only filters. The error is that of w.
 func (r *Report) HTML(w io.Writer) error {
-	t, err := template.New("page").Funcs(template.FuncMap{"safe": plan.Printable, "count": count, "parts": parts}).Parse(pageHTML)
+	t, err := template.New("page").Funcs(template.FuncMap{"safe": printable.Text, "count": count, "parts": parts}).Parse(pageHTML)
 	if err != nil {
 		return fmt.Errorf("drift page: %w", err)
 	}
@@ -107,8 +109,8 @@ func newPage(r *Report) *page {
 	}
 	p.Verdict, p.Mood = verdict(r.Counts)
 	p.Tiles = tiles(r.Counts)
-	for _, level := range plan.Levels() {
-		g := noteGroup{Level: level, Title: plan.LevelTitle(level)}
+	for _, level := range report.Levels() {
+		g := noteGroup{Level: level, Title: report.LevelTitle(level)}
 		for _, n := range r.Notes {
 			if n.Level == level {
 				g.Notes = append(g.Notes, n)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
 
@@ -108,7 +109,7 @@ func TestHostileNamesAreOnlyText(t *testing.T) {
 			}
 		}
 	}
-	if want := plan.Printable(hostile); strings.Count(content(page), want) < 3 {
+	if want := printable.Text(hostile); strings.Count(content(page), want) < 3 {
 		t.Errorf("the name is not shown as it is: %s", want)
 	}
 }

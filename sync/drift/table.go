@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
 
@@ -104,7 +105,7 @@ func figure(id int64) string {
 
 // cut shortens a value for a terminal.
 func cut(s string) string {
-	runes := []rune(plan.Printable(s))
+	runes := []rune(printable.Text(s))
 	if len(runes) > longValue {
 		return string(runes[:longValue-3]) + "..."
 	}
@@ -118,7 +119,7 @@ func writeTable(out *bytes.Buffer, title string, rows [][]string) {
 	for _, row := range rows {
 		for _, c := range row {
 			// A last cell without a tab keeps its length to itself.
-			fmt.Fprint(t, plan.Printable(c), "\t")
+			fmt.Fprint(t, printable.Text(c), "\t")
 		}
 		fmt.Fprintln(t)
 	}
@@ -165,7 +166,7 @@ func (r *Report) CSV(w io.Writer) error {
 // harmless keeps a cell from being run: spreadsheets take for a formula what
 // begins with one of these, also in their full-width forms and behind blanks.
 func harmless(s string) string {
-	s = plan.Printable(s)
+	s = printable.Text(s)
 	if strings.IndexAny(strings.TrimLeft(s, " "), "=+-@\uff1d\uff0b\uff0d\uff20") == 0 {
 		return "'" + s
 	}
@@ -182,6 +183,6 @@ func (r *Report) JSON(w io.Writer) error {
 	if err := e.Encode(r); err != nil {
 		return fmt.Errorf("write drift report: %w", err)
 	}
-	_, err := w.Write(plan.EscapeJSON(out.Bytes()))
+	_, err := w.Write(printable.JSON(out.Bytes()))
 	return err
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 )
 
@@ -21,7 +21,7 @@ func (m *Mirror) requirements(alongsidePlugin bool) netbox.MirrorRequirements {
 		LeaseStatus: s.Statuses.Lease, ReservationStatus: s.Statuses.Reservation, ProtectTag: s.Protect.Tag,
 		SyncsAddresses: s.SyncIPs, ExpiryInNetBox: s.ExpiryInNetBox, StatusPage: s.Status.URL, PluginAllowed: alongsidePlugin,
 	}
-	for _, c := range plan.Library() {
+	for _, c := range decide.Library() {
 		need.Contexts = append(need.Contexts, netbox.ContextNeed{Name: c.Name, Description: c.Description, Data: c.Data, Merge: c.Complete})
 	}
 	return need

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -51,7 +52,7 @@ func (m *Mirror) Read(ctx context.Context, o Options) (*plan.Input, error) {
 	if err := m.readServers(ctx, in, o); err != nil {
 		return nil, err
 	}
-	subnets := plan.NewRoster(in).Subnets()
+	subnets := decide.NewRoster(in).Subnets()
 	held.Addresses, err = m.NetBox.ReadAddresses(ctx, subnets, func(done, total int) { o.progress("reading addresses", done, total) })
 	if err != nil || policy.Mode != plan.Sync {
 		return in, err
@@ -124,7 +125,7 @@ func (m *Mirror) prepared(held *state.State, policy *plan.Policy, o Options) err
 // be down, until nobody is left to ask.
 func (m *Mirror) readServers(ctx context.Context, in *plan.Input, o Options) error {
 	for {
-		hosts := plan.NewRoster(in).Ask()
+		hosts := decide.NewRoster(in).Ask()
 		if len(hosts) == 0 {
 			break
 		}
@@ -144,7 +145,7 @@ func (m *Mirror) readServers(ctx context.Context, in *plan.Input, o Options) err
 	}
 	slices.SortFunc(in.Windows, func(a, b windhcp.Server) int { return m.position(a.Host) - m.position(b.Host) })
 	var group sync.WaitGroup
-	roster := plan.NewRoster(in)
+	roster := decide.NewRoster(in)
 	for i := range in.Windows {
 		group.Go(func() { m.readParts(ctx, in, roster, &in.Windows[i], o) })
 	}
@@ -168,7 +169,7 @@ func (m *Mirror) readLists(ctx context.Context, in *plan.Input, host string) win
 	}
 	s.Version = health.Version
 	s.Scopes = client.Scopes(ctx, in.Policy.ActiveScopesOnly)
-	if in.Policy.ActiveScopesOnly && s.Scopes.Err == nil && plan.NewRoster(in).Lacks(&s) {
+	if in.Policy.ActiveScopesOnly && s.Scopes.Err == nil && decide.NewRoster(in).Lacks(&s) {
 		// Only the whole list tells a scope that is inactive from one that is gone.
 		s.Scopes = client.Scopes(ctx, false)
 	}
@@ -181,7 +182,7 @@ func (m *Mirror) readLists(ctx context.Context, in *plan.Input, host string) win
 // readParts reads the content of the scopes that take part. Reservations come
 // last: one that is made meanwhile keeps an address, one that is missed does
 // not cost it (windows-dhcp.md 10).
-func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *plan.Roster, s *windhcp.Server, o Options) {
+func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *decide.Roster, s *windhcp.Server, o Options) {
 	var all, pushed []netip.Addr
 	for _, scope := range s.Scopes.Items {
 		whole, some := roster.Reads(s.Host, scope)

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
@@ -78,8 +80,8 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run, fits fun
 	if err != nil {
 		return err
 	}
-	run.Plan = plan.Build(*in)
-	run.Summary = run.Plan.Summary()
+	run.Plan = decide.Build(*in)
+	run.Summary = report.Summary(run.Plan)
 	m.learn(run, in)
 	if err := fits(run.Plan); err != nil || run.DryRun {
 		return err

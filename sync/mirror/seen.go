@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
@@ -128,7 +129,7 @@ func (m *Mirror) looping(every time.Duration) {
 
 // learn keeps what a run read for Picture.
 func (m *Mirror) learn(run *Run, in *plan.Input) {
-	roster := plan.NewRoster(in)
+	roster := decide.NewRoster(in)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.vrfs = in.NetBox.VRFs

@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/canonjson"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
@@ -44,7 +45,7 @@ func (p *Plan) JSON() ([]byte, error) {
 	if err := e.Encode(savedPlan{Format, FormatVersion, p}); err != nil {
 		return nil, fmt.Errorf("write plan: %w", err)
 	}
-	return EscapeJSON(out.Bytes()), nil
+	return printable.JSON(out.Bytes()), nil
 }
 
 // MarshalJSON writes a change so that UnmarshalJSON reads the same values.
@@ -70,31 +71,11 @@ func rawValue(v any) (json.RawMessage, error) {
 		if len(v) == 0 {
 			return json.RawMessage("null"), nil
 		}
-		return canonicalJSON(v), nil
+		return canonjson.Format(v), nil
 	case nil, string, bool, int64:
 		return json.Marshal(v)
 	}
 	return nil, fmt.Errorf("a change cannot hold a %T", v)
-}
-
-// EscapeJSON writes what is not printable in a document by its number. In a JSON
-// document they stand only inside strings; line ends and blanks are ASCII.
-func EscapeJSON(data []byte) []byte {
-	var out bytes.Buffer
-	for len(data) > 0 {
-		r, size := utf8.DecodeRune(data)
-		switch {
-		case r == '\n' || strconv.IsPrint(r):
-			out.Write(data[:size])
-		case r > 0xffff:
-			r -= 0x10000
-			fmt.Fprintf(&out, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
-		default:
-			fmt.Fprintf(&out, `\u%04x`, r)
-		}
-		data = data[size:]
-	}
-	return out.Bytes()
 }
 
 // Parse reads a saved plan. It takes nothing it does not understand: a plan is
@@ -122,7 +103,7 @@ func Parse(data []byte) (*Plan, error) {
 		canonicalise(s.Changes)
 		canonicalise(s.Observed)
 		if err := s.check(); err != nil {
-			return nil, fmt.Errorf("read plan: steps[%d] (%s): %w", i, Printable(s.Name), err)
+			return nil, fmt.Errorf("read plan: steps[%d] (%s): %w", i, printable.Text(s.Name), err)
 		}
 	}
 	if err := sameDocument(data, doc.Plan); err != nil {
@@ -150,7 +131,7 @@ func canonicalise(changes []Change) {
 	for i := range changes {
 		for _, v := range []*any{&changes[i].Old, &changes[i].New} {
 			if raw, ok := (*v).(json.RawMessage); ok {
-				*v = json.RawMessage(canonicalJSON(raw))
+				*v = canonjson.Format(raw)
 			}
 		}
 	}
@@ -205,7 +186,7 @@ func sameDocument(data []byte, p *Plan) error {
 		return err
 	}
 	if at, differs := firstDifference("", have, want); differs {
-		return fmt.Errorf("%s is not as this program writes it", Printable(strings.TrimPrefix(at, ".")))
+		return fmt.Errorf("%s is not as this program writes it", printable.Text(strings.TrimPrefix(at, ".")))
 	}
 	return nil
 }
@@ -223,12 +204,19 @@ func generic(data []byte) (any, error) {
 	return v, nil
 }
 
+// allKeys has the keys of both.
+func allKeys(a, b map[string]any) map[string]any {
+	both := maps.Clone(a)
+	maps.Copy(both, b)
+	return both
+}
+
 // firstDifference is the path to where two JSON values differ.
 func firstDifference(at string, a, b any) (where string, differs bool) {
 	mapA, isMapA := a.(map[string]any)
 	mapB, isMapB := b.(map[string]any)
 	if isMapA && isMapB {
-		for _, k := range keysOf(mapA, mapB) {
+		for _, k := range slices.Sorted(maps.Keys(allKeys(mapA, mapB))) {
 			valueA, inA := mapA[k]
 			valueB, inB := mapB[k]
 			if inA != inB {

@@ -1,4 +1,4 @@
-package plan
+package plan_test
 
 import (
 	"bytes"
@@ -11,22 +11,27 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/canonjson"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan/plantest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
 // samePlan compares plans as the next program would: values of JSON by what
 // they say, and without the memory, which is not saved.
-func samePlan(a, b *Plan) string {
+func samePlan(a, b *plan.Plan) string {
 	return cmp.Diff(a, b,
 		cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
 		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
-		cmp.Transformer("canonical", func(raw json.RawMessage) string { return string(canonicalJSON(raw)) }),
-		cmpopts.IgnoreFields(Plan{}, "Memory"))
+		cmp.Transformer("canonical", func(raw json.RawMessage) string { return string(canonjson.Format(raw)) }),
+		cmpopts.IgnoreFields(plan.Plan{}, "Memory"))
 }
 
 func saved(t interface {
 	Helper()
 	Fatal(...any)
-}, p *Plan) []byte {
+}, p *plan.Plan) []byte {
 	t.Helper()
 	data, err := p.JSON()
 	if err != nil {
@@ -36,26 +41,26 @@ func saved(t interface {
 }
 
 func TestASavedPlanIsReadBackTheSame(t *testing.T) {
-	data := saved(t, samplePlan())
-	golden(t, "plan.json", data)
-	got, err := Parse(data)
+	data := saved(t, plantest.Sample())
+	plantest.Golden(t, "plan.json", data)
+	got, err := plan.Parse(data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := samePlan(samplePlan(), got); diff != "" {
+	if diff := samePlan(plantest.Sample(), got); diff != "" {
 		t.Errorf("-saved +read:\n%s", diff)
 	}
 	if again := saved(t, got); !bytes.Equal(again, data) {
 		t.Errorf("saved again it differs:\n%s", cmp.Diff(string(data), string(again)))
 	}
-	if _, err := Parse(saved(t, &Plan{})); err != nil {
+	if _, err := plan.Parse(saved(t, &plan.Plan{})); err != nil {
 		t.Errorf("empty plan: %v", err)
 	}
 }
 
 func TestASavedPlanIsSafeToLookAt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := samplePlan()
+		p := plantest.Sample()
 		p.Steps[3].Why = rapid.String().Draw(t, "why")
 		p.Steps[3].Changes[1].New = rapid.String().Draw(t, "name")
 		raw, err := json.Marshal(map[string]string{"x": rapid.String().Draw(t, "data")})
@@ -64,8 +69,8 @@ func TestASavedPlanIsSafeToLookAt(t *testing.T) {
 		}
 		p.Steps[0].Changes[0].New = json.RawMessage(raw)
 		data := saved(t, p)
-		checkSafe(t, data)
-		got, err := Parse(data)
+		plantest.CheckSafe(t, data)
+		got, err := plan.Parse(data)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +82,7 @@ func TestASavedPlanIsSafeToLookAt(t *testing.T) {
 
 func TestValuesOfOtherTypesAreNotSaved(t *testing.T) {
 	for _, v := range []any{1, 1.5, []string{"a"}, json.RawMessage("{")} {
-		p := &Plan{Steps: []Step{{Changes: []Change{{Field: "status", New: v}}}}}
+		p := &plan.Plan{Steps: []plan.Step{{Changes: []plan.Change{{Field: "status", New: v}}}}}
 		if data, err := p.JSON(); err == nil {
 			t.Errorf("%T %v: saved as %s", v, v, data)
 		}
@@ -85,7 +90,7 @@ func TestValuesOfOtherTypesAreNotSaved(t *testing.T) {
 }
 
 func TestAFileThatIsNoPlanIsRefusedWithTheReason(t *testing.T) {
-	data := string(saved(t, samplePlan()))
+	data := string(saved(t, plantest.Sample()))
 	replaced := func(before, after string) string {
 		if !strings.Contains(data, before) {
 			t.Fatalf("the sample has no %s", before)
@@ -94,7 +99,7 @@ func TestAFileThatIsNoPlanIsRefusedWithTheReason(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ data, want string }{
 		"nothing":                      {"", "unexpected end"},
-		"a document of another kind":   {`{"steps":[]}`, ErrFormat.Error()},
+		"a document of another kind":   {`{"steps":[]}`, plan.ErrFormat.Error()},
 		"a later version":              {replaced(`"version": 1`, `"version": 2`), "version 2"},
 		"cut off":                      {data[:len(data)/2], "line "},
 		"text for a number":            {replaced(`"id": 4`, `"id": "4"`), "line 11: "},
@@ -115,11 +120,11 @@ func TestAFileThatIsNoPlanIsRefusedWithTheReason(t *testing.T) {
 		"something behind it":          {data + "{}", "after top-level value"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := Parse([]byte(c.data))
+			p, err := plan.Parse([]byte(c.data))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, %v; want an error with %q", p != nil, err, c.want)
 			}
-			if wrongKind := c.want == ErrFormat.Error() || c.want == "version 2"; errors.Is(err, ErrFormat) != wrongKind {
+			if wrongKind := c.want == plan.ErrFormat.Error() || c.want == "version 2"; errors.Is(err, plan.ErrFormat) != wrongKind {
 				t.Errorf("%v: ErrFormat is %v", err, !wrongKind)
 			}
 		})
@@ -127,21 +132,25 @@ func TestAFileThatIsNoPlanIsRefusedWithTheReason(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(saved(f, samplePlan()))
-	f.Add(saved(f, &Plan{}))
+	f.Add(saved(f, plantest.Sample()))
+	f.Add(saved(f, &plan.Plan{}))
 	f.Add([]byte(`{"format":"netbox-dhcp-sync plan","version":1,"made":"2026-07-01T03:00:00+02:00","steps":[{"phase":3,"target":"dh1","action":"delete","kind":"dhcp.exclusion","name":"<\u202e","changes":[{"field":"x","old":[1],"new":null}],"rule":"","why":""}],"notes":null,"scopes":[],"violations":null}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := Parse(data)
+		p, err := plan.Parse(data)
 		if err != nil {
 			return
 		}
-		again, err := Parse(saved(t, p))
+		again, err := plan.Parse(saved(t, p))
 		if err != nil {
 			t.Fatalf("what was saved is not read: %v", err)
 		}
 		if diff := samePlan(p, again); diff != "" {
 			t.Errorf("-read +read again:\n%s", diff)
 		}
-		checkSafe(t, rendered(t, p, TextOptions{Verbose: true, Width: 60}))
+		var text bytes.Buffer
+		if err := report.Text(&text, p, report.TextOptions{Verbose: true, Width: 60}); err != nil {
+			t.Fatal(err)
+		}
+		plantest.CheckSafe(t, text.Bytes())
 	})
 }

@@ -1,14 +1,17 @@
-// Package plan decides what the mirror of Windows DHCP servers changes, on
-// both sides: Build turns what was read into a list of steps, each with its
-// reason. It is pure: no I/O, no clock, no log, and the same input gives the
-// same bytes. Whatever is not decided here is not done.
+// Package plan holds what a run of the mirror would do: steps with their
+// reasons, notes about what is left alone, the policy of the operator, and the
+// form in which a plan is saved. Policy.Allowed is the second guard: it checks
+// each step again before it is carried out. The package must not decide what a
+// plan contains, show it to people, or do any I/O.
 package plan
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -55,6 +58,35 @@ func (p *Plan) has(level Level) bool {
 		}
 	}
 	return false
+}
+
+// Targets lists what the steps change: NetBox first, then servers by name.
+func (p *Plan) Targets() []string {
+	var targets []string
+	for i := range p.Steps {
+		targets = append(targets, p.Steps[i].Target)
+	}
+	slices.SortFunc(targets, func(a, b string) int {
+		if (a == NetBox) != (b == NetBox) {
+			if a == NetBox {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a, b)
+	})
+	return slices.Compact(targets)
+}
+
+// Count is how many steps on a target have an action.
+func (p *Plan) Count(target string, action state.Action) int {
+	n := 0
+	for i := range p.Steps {
+		if p.Steps[i].Target == target && p.Steps[i].Action == action {
+			n++
+		}
+	}
+	return n
 }
 
 // Phase orders steps: what others stand on comes first, removals last, and

@@ -9,6 +9,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
@@ -145,13 +146,13 @@ func stepsAbout(run *mirror.Run, addr netip.Addr, in vrfChoice) []stepView {
 			continue
 		}
 		view := stepView{
-			Title: step.Title(), Target: step.Target, Action: string(step.Action), Outcome: planned, Why: step.Why, Rule: step.Rule,
+			Title: report.StepTitle(step), Target: step.Target, Action: string(step.Action), Outcome: planned, Why: step.Why, Rule: step.Rule,
 			Fields: []fieldView{},
 		}
 		if run.Report != nil {
 			view.Outcome, view.Error = string(run.Report.Results[i].Outcome), run.Report.Results[i].Error
 		}
-		for _, d := range step.Differences() {
+		for _, d := range report.Differences(step) {
 			view.Fields = append(view.Fields, fieldView{Name: d.Field, Old: d.Old, New: d.New})
 		}
 		list = append(list, view)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
 // home is the first page.
@@ -52,8 +53,8 @@ func newHome(f frame, o *overview, netBox string, p mirror.Picture) *home {
 	if p.Run != nil {
 		h.Leftover = len(left(p.Run).Steps)
 	}
-	for _, level := range plan.Levels() {
-		g := noteGroup{Level: level, Title: plan.LevelTitle(level)}
+	for _, level := range report.Levels() {
+		g := noteGroup{Level: level, Title: report.LevelTitle(level)}
 		for _, n := range o.Notes {
 			if n.Level != level {
 				continue

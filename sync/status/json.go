@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 )
 
 // Counts of entries in one answer.
@@ -28,7 +28,7 @@ func (s *site) writeJSON(w http.ResponseWriter, code int, v any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_, _ = w.Write(plan.EscapeJSON(out.Bytes())) // the client may be gone
+	_, _ = w.Write(printable.JSON(out.Bytes())) // the client may be gone
 }
 
 func (s *site) refuseJSON(w http.ResponseWriter, text string) {

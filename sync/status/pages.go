@@ -11,9 +11,9 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/drift"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
 
 //go:embed pages.html
@@ -24,7 +24,7 @@ var pagesCSS string
 
 func parsePages() (*template.Template, error) {
 	return template.New("pages").Funcs(template.FuncMap{
-		"safe": plan.Printable, "count": count, "stamp": stamp, "short": shortStamp, "took": took,
+		"safe": printable.Text, "count": count, "stamp": stamp, "short": shortStamp, "took": took,
 		"meaning": meaning, "outcomeClass": outcomeClass,
 		"ended": func(r mirror.Run) time.Time { return r.Started.Add(r.Took) },
 		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
@@ -250,7 +251,7 @@ func TestHostileNamesAreOnlyText(t *testing.T) {
 		if body := a.Body.String(); strings.ContainsAny(body, "\u202e\x1b") {
 			t.Errorf("%s contains characters that steer", path)
 		}
-		shown += strings.Count(content(page), plan.Printable(hostile))
+		shown += strings.Count(content(page), printable.Text(hostile))
 	}
 	for _, path := range []string{"/api/status.json", "/api/leases.json?q=script", "/api/ip/" + strings.TrimPrefix(paths[1], "/ip/") + ".json"} {
 		var document any

@@ -1,0 +1,46 @@
+package decide
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/canonjson"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
+)
+
+// recordFailovers records relationships NetBox does not know yet, each as a
+// config context that reaches no device: it is limited to a tag nothing
+// carries. Known ones are never changed (windows-dhcp.md 4 step 1).
+func (b *builder) recordFailovers() {
+	if !b.p.Imports() {
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(b.relationships)) {
+		rel := b.relationships[id]
+		if rel.reported == nil || rel.context != nil {
+			continue
+		}
+		if rel.problem != "" {
+			b.note(plan.Note{Level: plan.Failure, Server: b.host(rel.reporter), Rule: "4 step 1", Text: fmt.Sprintf("failover %s is not recorded: %s", rel.name, rel.problem)})
+			continue
+		}
+		data := b.data(rel)
+		var doc contextData
+		doc.WindowsDHCP.Failover = &data
+		b.createContext(plan.FailoverContext+rel.name, doc, "4 step 1", "reported by "+b.host(rel.reporter))
+	}
+}
+
+func (b *builder) createContext(name string, doc contextData, rule, why string) {
+	b.step(plan.Step{
+		Phase: plan.Records, Target: plan.NetBox, Action: state.Create, Kind: state.ConfigContext, Name: name, Rule: rule, Why: why,
+		Changes: []plan.Change{
+			{Field: "name", New: name},
+			{Field: "is_active", New: true},
+			{Field: "tags", New: canonjson.Of([]string{state.TagData})},
+			{Field: "data", New: canonjson.Of(doc)},
+		},
+	})
+}
