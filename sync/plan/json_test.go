@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -90,6 +91,7 @@ func TestValuesOfOtherTypesAreNotSaved(t *testing.T) {
 }
 
 func TestAFileThatIsNoPlanIsRefusedWithTheReason(t *testing.T) {
+	const edited = "the steps are not those that were saved"
 	data := string(saved(t, plantest.Sample()))
 	replaced := func(before, after string) string {
 		if !strings.Contains(data, before) {
@@ -98,26 +100,30 @@ func TestAFileThatIsNoPlanIsRefusedWithTheReason(t *testing.T) {
 		return strings.Replace(data, before, after, 1)
 	}
 	for name, c := range map[string]struct{ data, want string }{
-		"nothing":                      {"", "unexpected end"},
-		"a document of another kind":   {`{"steps":[]}`, plan.ErrFormat.Error()},
-		"a later version":              {replaced(`"version": 1`, `"version": 2`), "version 2"},
-		"cut off":                      {data[:len(data)/2], "line "},
-		"text for a number":            {replaced(`"id": 4`, `"id": "4"`), "line 11: "},
-		"an unknown field":             {replaced(`"id": 4`, `"ident": 4`), `"ident"`},
-		"a field in another case":      {replaced(`"id": 4`, `"ID": 4`), "steps[0].ID"},
-		"an unknown field in a change": {replaced(`"old": false`, `"odl": false`), "steps[0].changes[1].odl"},
-		"a fraction":                   {replaced(`"old": 86400`, `"old": 86400.5`), "86400.5"},
-		"an action nobody knows":       {replaced(`"action": "create"`, `"action": "wipe"`), `steps[3] (10.8.4.33/24): action is "wipe"`},
-		"a phase nobody knows":         {replaced(`"phase": 6`, `"phase": 7`), "phase is 7"},
-		"a delete of no object":        {replaced(`"id": 71,`, ``), "id is 0; a delete has one above 0"},
-		"a create of one":              {replaced(`"name": "10.8.4.33/24"`, `"id": 5, "name": "10.8.4.33/24"`), "id is 5; a create has none"},
-		"an address on a server":       {replaced(`"target": "netbox"`, `"target": "dh1"`), "kind extras.configcontext does not exist on target dh1"},
-		"a reservation in NetBox":      {replaced(`"target": "dh1.corp.example"`, `"target": "netbox"`), "kind dhcp.reservation does not exist on target netbox"},
-		"no target":                    {replaced(`"target": "netbox"`, `"target": ""`), "target and kind must not be empty"},
-		"a change of no field":         {replaced(`"field": "dns_name"`, `"field": ""`), "names no field"},
-		"no address":                   {replaced(`"addr": "10.8.4.60"`, `"addr": "10.8.4.660"`), "10.8.4.660"},
-		"an address in another form":   {replaced(`"scope": "10.8.6.0/25"`, `"scope": "::ffff:10.8.6.0/121"`), "scope"},
-		"something behind it":          {data + "{}", "after top-level value"},
+		"nothing":                         {"", "unexpected end"},
+		"a document of another kind":      {`{"steps":[]}`, plan.ErrFormat.Error()},
+		"a later version":                 {replaced(`"version": 1`, `"version": 2`), "version 2"},
+		"cut off":                         {data[:len(data)/2], "line "},
+		"text for a number":               {replaced(`"id": 4`, `"id": "4"`), edited},
+		"an unknown field":                {replaced(`"id": 4`, `"ident": 4`), edited},
+		"a field in another case":         {replaced(`"id": 4`, `"ID": 4`), edited},
+		"an unknown field in a change":    {replaced(`"old": false`, `"odl": false`), edited},
+		"a fraction":                      {replaced(`"old": 86400`, `"old": 86400.5`), edited},
+		"an action nobody knows":          {replaced(`"action": "create"`, `"action": "wipe"`), edited},
+		"a phase nobody knows":            {replaced(`"phase": 6`, `"phase": 7`), edited},
+		"a delete of no object":           {replaced(`"id": 71,`, ``), edited},
+		"a create of one":                 {replaced(`"name": "10.8.4.33/24"`, `"id": 5, "name": "10.8.4.33/24"`), edited},
+		"an address on a server":          {replaced(`"target": "netbox"`, `"target": "dh1"`), edited},
+		"a reservation in NetBox":         {replaced(`"target": "dh1.corp.example"`, `"target": "netbox"`), edited},
+		"no target":                       {replaced(`"target": "netbox"`, `"target": ""`), edited},
+		"a change of no field":            {replaced(`"field": "dns_name"`, `"field": ""`), edited},
+		"no address":                      {replaced(`"addr": "10.8.4.60"`, `"addr": "10.8.4.660"`), edited},
+		"an address in another form":      {replaced(`"scope": "10.8.6.0/25"`, `"scope": "::ffff:10.8.6.0/121"`), edited},
+		"saved before there was a digest": {regexp.MustCompile(`"digest": ".*",`).ReplaceAllString(data, ""), "has no digest"},
+		"another digest":                  {replaced("sha256:", "sha256:0"), edited},
+		"a step left out":                 {regexp.MustCompile(`(?s)"steps": \[.*?\n    \},`).ReplaceAllString(data, `"steps": [`), edited},
+		"text for a time":                 {replaced(`"made": "2026`, `"made": "one`), "parsing time"},
+		"something behind it":             {data + "{}", "after top-level value"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := plan.Parse([]byte(c.data))
@@ -134,7 +140,7 @@ func TestAFileThatIsNoPlanIsRefusedWithTheReason(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(saved(f, plantest.Sample()))
 	f.Add(saved(f, &plan.Plan{}))
-	f.Add([]byte(`{"format":"netbox-dhcp-sync plan","version":1,"made":"2026-07-01T03:00:00+02:00","steps":[{"phase":3,"target":"dh1","action":"delete","kind":"dhcp.exclusion","name":"<\u202e","changes":[{"field":"x","old":[1],"new":null}],"rule":"","why":""}],"notes":null,"scopes":[],"violations":null}`))
+	f.Add([]byte(`{"format":"netbox-dhcp-sync plan","version":1,"digest":"sha256:x","made":"2026-07-01T03:00:00+02:00","steps":[{"phase":3,"target":"dh1","action":"delete","kind":"dhcp.exclusion","name":"<\u202e","changes":[{"field":"x","old":[1],"new":null}],"rule":"","why":""}],"notes":null,"scopes":[],"violations":null}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := plan.Parse(data)
 		if err != nil {

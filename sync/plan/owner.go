@@ -11,11 +11,11 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
-// Allowed checks a step against what tables 3.5, 3.7 and section 5 of
-// windows-dhcp.md leave to the mirror, whoever made the plan: it is asked again
-// right before the step is carried out, so that neither a mistake in planning
-// nor an edited plan file can touch what is not the mirror's. It relies on the
-// step being carried out only if Observed and the old values still hold.
+// Allowed is the second guard. It checks a step against what the rules leave to
+// the mirror, right before the step is carried out, so that a mistake in
+// planning cannot touch what is not the mirror's (rules 3.5, 3.7 and 5). It
+// knows nothing of how the step came about. It relies on the step being carried
+// out only if Observed and the old values still hold.
 func (p *Policy) Allowed(s *Step) error {
 	if err := s.wellFormed(); err != nil {
 		return err

@@ -6,10 +6,7 @@
 package plan
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
-	"errors"
 	"net/netip"
 	"slices"
 	"time"
@@ -138,42 +135,6 @@ type Change struct {
 	Field string `json:"field"`
 	Old   any    `json:"old"`
 	New   any    `json:"new"`
-}
-
-// UnmarshalJSON reads a change of a saved plan back to the same values.
-func (c *Change) UnmarshalJSON(data []byte) error {
-	var raw struct {
-		Field    string
-		Old, New json.RawMessage
-	}
-	if err := json.Unmarshal(data, &raw); err != nil {
-		return err
-	}
-	var errOld, errNew error
-	c.Field = raw.Field
-	c.Old, errOld = value(raw.Old)
-	c.New, errNew = value(raw.New)
-	return errors.Join(errOld, errNew)
-}
-
-func value(raw json.RawMessage) (any, error) {
-	raw = bytes.TrimSpace(raw)
-	if len(raw) == 0 || raw[0] == '{' || raw[0] == '[' {
-		if len(raw) == 0 {
-			return nil, nil
-		}
-		return raw, nil
-	}
-	var v any
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	if err := d.Decode(&v); err != nil {
-		return nil, err
-	}
-	if n, ok := v.(json.Number); ok {
-		return n.Int64()
-	}
-	return v, nil
 }
 
 // Level ranks notes.
