@@ -118,6 +118,15 @@ func TestSavedPlanIsCarriedOutExactlyOrNotAtAll(t *testing.T) {
 	}
 	s.writesNothing()
 
+	edited := filepath.Join(s.Folder, "edited.plan")
+	if err := os.WriteFile(edited, []byte(strings.Replace(asJSON, "10.8.4.100", "10.8.4.101", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{edited, s.conf, filepath.Join(s.Folder, "absent.plan")} {
+		s.expect(exit.Usage, "apply", file)
+	}
+	s.writesNothing()
+
 	s.expect(exit.OK, "plan", "--out", saved, "--quiet")
 	s.expect(exit.OK, "apply", saved)
 	if s.Address("10.8.4.100") == nil {

@@ -33,6 +33,9 @@ type Options struct {
 	// (windows-dhcp.md 3.3); empty: all.
 	Servers []string
 	Scopes  []netip.Prefix // empty: all
+	// Digest is that of a plan that was saved or shown: no other is carried out.
+	// Empty: any is.
+	Digest string
 	// AllowDeletes lets guard c pass for this run.
 	AllowDeletes bool
 	// AlongsidePlugin runs although the plugin this mirror replaces is installed.

@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -16,33 +15,14 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
-// ErrMoved says that a saved plan does not fit any more.
-var ErrMoved = errors.New("what the plan rests on has changed since it was saved: make a new one")
+// ErrChanged says that the plan is not the one any more that was saved or shown.
+var ErrChanged = errors.New("the plan is not the same any more, since one side has changed: make a new one")
 
-// Sync makes a plan and carries it out, under the lock. The Run tells what
-// happened also where there is an error. With sync.dry_run the plan is made
-// and nothing is done.
+// Sync makes a plan and carries it out, under the lock. With Options.Digest it is
+// ErrChanged, and nothing is done, unless the plan is the one with that digest.
+// The Run tells what happened also where there is an error. With sync.dry_run
+// the plan is made and nothing is done.
 func (m *Mirror) Sync(ctx context.Context, o Options) (*Run, error) {
-	return m.run(ctx, o, func(*plan.Plan) error { return nil })
-}
-
-// ApplySaved carries out a saved plan if the one that would be made now has
-// the same steps; else it is ErrMoved and nothing is done.
-func (m *Mirror) ApplySaved(ctx context.Context, saved *plan.Plan, o Options) (*Run, error) {
-	return m.run(ctx, o, func(p *plan.Plan) error {
-		now, errNow := (&plan.Plan{Steps: p.Steps}).JSON()
-		then, errThen := (&plan.Plan{Steps: saved.Steps}).JSON()
-		if err := errors.Join(errNow, errThen); err != nil {
-			return err
-		}
-		if !bytes.Equal(now, then) {
-			return ErrMoved
-		}
-		return nil
-	})
-}
-
-func (m *Mirror) run(ctx context.Context, o Options, fits func(*plan.Plan) error) (*Run, error) {
 	run := &Run{ID: newRunID(), Mode: o.Mode, Started: m.now(), Servers: o.Servers, DryRun: m.File.Sync.DryRun}
 	if run.Mode == "" {
 		run.Mode = plan.Sync
@@ -52,7 +32,7 @@ func (m *Mirror) run(ctx context.Context, o Options, fits func(*plan.Plan) error
 		defer unlock()
 		m.began(run)
 		defer m.idle(run)
-		err = m.planAndApply(ctx, o, run, fits)
+		err = m.planAndApply(ctx, o, run)
 	}
 	run.Took = m.now().Sub(run.Started)
 	run.Outcome = outcome(run, err)
@@ -75,7 +55,7 @@ func (m *Mirror) run(ctx context.Context, o Options, fits func(*plan.Plan) error
 	return run, err
 }
 
-func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run, fits func(*plan.Plan) error) error {
+func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run) error {
 	in, err := m.Read(ctx, o)
 	if err != nil {
 		return err
@@ -83,7 +63,7 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run, fits fun
 	run.Plan = decide.Build(*in)
 	run.Summary = report.Summary(run.Plan)
 	m.learn(run, in)
-	if err := fits(run.Plan); err != nil || run.DryRun {
+	if err := unchanged(run.Plan, o.Digest); err != nil || run.DryRun {
 		return err
 	}
 	run.Report = apply.Run(ctx, run.Plan, apply.Targets{NetBox: m.NetBox, Servers: m.servers}, apply.Options{
@@ -105,6 +85,19 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run, fits fun
 		return fmt.Errorf("interrupted: %w; the next run goes on from here", context.Cause(ctx))
 	}
 	return nil
+}
+
+// unchanged is ErrChanged unless the plan has the digest that is wanted; any will
+// do where none is.
+func unchanged(p *plan.Plan, digest string) error {
+	if digest == "" {
+		return nil
+	}
+	now, err := p.Digest()
+	if err == nil && now != digest {
+		err = ErrChanged
+	}
+	return err
 }
 
 // noteCounts adds what an operator has to look at.

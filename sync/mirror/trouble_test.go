@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -316,16 +317,20 @@ func TestASavedPlanIsRefusedWhenTheGroundMoved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	digest, err := saved.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
 	before := ""
 	l.Servers[0].Edit(func(w *psutest.World) {
 		lease := w.Scope("10.8.4.0").Leases[2]
 		before, lease.Hostname = lease.Hostname, "moved"
 	})
-	if r, err := m.ApplySaved(t.Context(), saved, mirror.Options{}); err == nil || r.Outcome != mirror.WithErrors || len(l.Front.Writes()) > 0 {
+	if r, err := m.Sync(t.Context(), mirror.Options{Digest: digest}); !errors.Is(err, mirror.ErrChanged) || r.Outcome != mirror.WithErrors || len(l.Front.Writes()) > 0 {
 		t.Errorf("code %d, %v", r.Outcome.ExitCode(), err)
 	}
 	l.Servers[0].Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases[2].Hostname = before })
-	if r, err := m.ApplySaved(t.Context(), saved, mirror.Options{}); err != nil || r.Outcome != mirror.Clean {
+	if r, err := m.Sync(t.Context(), mirror.Options{Digest: digest}); err != nil || r.Outcome != mirror.Clean {
 		t.Errorf("code %d, %v", r.Outcome.ExitCode(), err)
 	}
 }
