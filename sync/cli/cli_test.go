@@ -168,6 +168,7 @@ func TestMistakesOnTheCommandLineEndWith64(t *testing.T) {
 		"apply " + conf:              "read plan",
 		"drift --json --csv":         "contradict",
 		"cert nonsense":              "unknown command",
+		"rule REC-":                  "REC-1, REC-2, REC-3",
 		"cert fetch":                 "name one server",
 		"cert fetch dh9":             "want one of dh1",
 		"cert fetch dh1":             "https: false",
