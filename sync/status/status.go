@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"html/template"
 	"io"
 	stdlog "log"
 	"net"
@@ -19,6 +18,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
 // site is the status page of one mirror.
@@ -27,7 +27,7 @@ type site struct {
 	log    logrus.FieldLogger
 	now    func() time.Time
 	leases leaseIndex
-	pages  *template.Template
+	pages  *report.Page
 }
 
 // Handler serves the pages of m, for the hosts that sync.status names. The
@@ -52,6 +52,7 @@ func newHandler(m *mirror.Mirror, listen string, log logrus.FieldLogger) (http.H
 	mux.HandleFunc("GET /search", s.search)
 	mux.HandleFunc("GET /runs", s.runs)
 	mux.HandleFunc("GET /drift", s.drift)
+	mux.HandleFunc("GET /rules/{rule}", s.rule)
 	mux.HandleFunc("POST /sync", s.sync)
 	mux.HandleFunc("GET /api/status.json", s.statusJSON)
 	mux.HandleFunc("GET /api/leases.json", s.leasesJSON)
