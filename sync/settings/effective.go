@@ -38,11 +38,6 @@ func (f *File) Effective() []Setting {
 	return f.below(list, "sync", "sync", reflect.ValueOf(f.Sync))
 }
 
-// Forced lists the settings that sync.overrides or the environment decide.
-func (f *File) Forced() []Setting {
-	return slices.DeleteFunc(f.Effective(), func(s Setting) bool { return !s.Forced })
-}
-
 // Notice is a setting that the operator must know about at every run (rule 7).
 type Notice struct {
 	Setting

@@ -41,16 +41,16 @@ func TestExampleShowsTheDefaultsOfTheMirror(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Defaults()
-	server := ServerDefaults("dh1.corp.example")
+	server := serverDefaults("dh1.corp.example")
 	server.TokenFile = "/etc/netbox-dhcp-sync/dh1.token"
 	want.Servers = []Server{server}
-	want.Failover = map[string]Failover{"east-pair": FailoverDefaults()}
+	want.Failover = map[string]Failover{"east-pair": failoverDefaults()}
 	want.Overrides.Servers = map[string]ServerOverride{"dh1.corp.example": {}}
 	if diff := cmp.Diff(want, f.Sync, mirrored); diff != "" {
 		t.Error(diff)
 	}
-	if len(f.Warnings) > 0 || len(f.Forced()) > 0 {
-		t.Errorf("warnings %v, forced %v", f.Warnings, f.Forced())
+	if len(f.Warnings) > 0 || len(forced(f)) > 0 {
+		t.Errorf("warnings %v, forced %v", f.Warnings, forced(f))
 	}
 }
 

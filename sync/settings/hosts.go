@@ -84,17 +84,3 @@ func domainName(s string) bool {
 	}
 	return len(s) <= 253 && strings.Trim(labels[len(labels)-1], "0123456789") != ""
 }
-
-// Relationship returns what sync.failover says of the relationship with this
-// name, without case as Windows compares it; the defaults if it says nothing.
-func (s Sync) Relationship(name string) Failover {
-	if f, ok := s.Failover[name]; ok {
-		return f
-	}
-	for known, f := range s.Failover {
-		if strings.EqualFold(known, name) {
-			return f
-		}
-	}
-	return FailoverDefaults()
-}

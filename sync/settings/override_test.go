@@ -38,7 +38,7 @@ func TestPrecedenceOfForcedSettings(t *testing.T) {
 			if tc.origin != "" {
 				want = []Setting{{"sync.push_scope_info", fmt.Sprint(tc.want), tc.origin, true}}
 			}
-			if diff := cmp.Diff(want, f.Forced(), mirrored); diff != "" {
+			if diff := cmp.Diff(want, forced(f), mirrored); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -55,8 +55,8 @@ func TestEachSettingTheEnvironmentForces(t *testing.T) {
 	} {
 		name = "NETBOX_DHCP_SYNC_" + name
 		f := mustParse(t, oneServer, name, "true")
-		if !get(f.Sync) || len(f.Forced()) != 1 || f.Forced()[0].Origin != "environment "+name {
-			t.Errorf("%s: %v", name, f.Forced())
+		if !get(f.Sync) || len(forced(f)) != 1 || forced(f)[0].Origin != "environment "+name {
+			t.Errorf("%s: %v", name, forced(f))
 		}
 		_, err := parse(t, oneServer, name, "perhaps")
 		if want := "environment: " + name + `: want true or false, not "perhaps"`; message(err) != want {
@@ -106,7 +106,7 @@ func TestOverridesOfAServer(t *testing.T) {
 		t.Errorf("dh3: %+v", s)
 	}
 	var lines []string
-	for _, s := range f.Forced() {
+	for _, s := range forced(f) {
 		lines = append(lines, s.Key+" = "+s.Value+" ("+s.Origin+")")
 	}
 	want := []string{

@@ -41,7 +41,7 @@ type Sync struct {
 	Certificates      Certificates        `yaml:"certificates"`
 	Status            Status              `yaml:"status"`
 	Servers           []Server            `yaml:"servers"`  // in the order of the file, which counts (3.3)
-	Failover          map[string]Failover `yaml:"failover"` // by name; see Sync.Relationship
+	Failover          map[string]Failover `yaml:"failover"` // by name
 	Overrides         Overrides           `yaml:"overrides"`
 }
 
@@ -167,16 +167,16 @@ func Defaults() Sync {
 	}
 }
 
-// ServerDefaults returns an entry of sync.servers with nothing but a host.
-func ServerDefaults(host string) Server {
+// serverDefaults returns an entry of sync.servers with nothing but a host.
+func serverDefaults(host string) Server {
 	return Server{Host: host, Port: 443, HTTPS: true, Verify: true, SyncStandaloneScopes: true, Enabled: true}
 }
 
-// SetDefaults makes s ServerDefaults, for the reader of the file.
-func (s *Server) SetDefaults() { *s = ServerDefaults("") }
+// SetDefaults makes s serverDefaults, for the reader of the file.
+func (s *Server) SetDefaults() { *s = serverDefaults("") }
 
-// FailoverDefaults returns an empty entry of sync.failover.
-func FailoverDefaults() Failover { return Failover{SyncEnabled: true} }
+// failoverDefaults returns an empty entry of sync.failover.
+func failoverDefaults() Failover { return Failover{SyncEnabled: true} }
 
-// SetDefaults makes s FailoverDefaults, for the reader of the file.
-func (s *Failover) SetDefaults() { *s = FailoverDefaults() }
+// SetDefaults makes s failoverDefaults, for the reader of the file.
+func (s *Failover) SetDefaults() { *s = failoverDefaults() }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,11 @@ func message(err error) string {
 	return err.Error()
 }
 
+// forced lists the settings that sync.overrides or the environment decide.
+func forced(f *File) []Setting {
+	return slices.DeleteFunc(f.Effective(), func(s Setting) bool { return !s.Forced })
+}
+
 func parse(t *testing.T, text string, pairs ...string) (*File, error) {
 	t.Helper()
 	env := make(map[string]string)
@@ -59,7 +65,7 @@ func mustParse(t *testing.T, text string, pairs ...string) *File {
 func TestMinimalFileOfTheMirrorHasTheDefaults(t *testing.T) {
 	f := mustParse(t, oneServer)
 	want := Defaults()
-	want.Servers = []Server{ServerDefaults("dh1.corp.example")}
+	want.Servers = []Server{serverDefaults("dh1.corp.example")}
 	want.Servers[0].TokenFile = "/t"
 	if diff := cmp.Diff(want, f.Sync, mirrored); diff != "" {
 		t.Error(diff)
@@ -291,18 +297,13 @@ func TestWarningsOfTheMirror(t *testing.T) {
 	}
 }
 
-func TestFindServerAndRelationship(t *testing.T) {
-	f := mustParse(t, netboxSection+"sync:\n  servers: [{host: dh1.corp.example, aliases: [east]}, {host: dh2.corp.example}]\n  failover: {East-Pair: {sync_enabled: false}}\n")
+func TestFindServer(t *testing.T) {
+	f := mustParse(t, netboxSection+"sync:\n  servers: [{host: dh1.corp.example, aliases: [east]}, {host: dh2.corp.example}]\n")
 	for name, want := range map[string]string{
 		"DH1.CORP.example.": "dh1.corp.example", "dh2": "dh2.corp.example", "EAST": "dh1.corp.example", "dh2.other.example": "", "": "",
 	} {
 		if got, ok := f.Sync.FindServer(name); got.Host != want || ok != (want != "") {
 			t.Errorf("%q: %q, %v", name, got.Host, ok)
-		}
-	}
-	for name, want := range map[string]bool{"East-Pair": false, "east-pair": false, "west": true} {
-		if got := f.Sync.Relationship(name); got.SyncEnabled != want {
-			t.Errorf("%q: %+v", name, got)
 		}
 	}
 }

@@ -51,7 +51,7 @@ func withPages(t *testing.T, l *mirrortest.Lab, settings string, perServer map[s
 	m := l.Open(settings, perServer)
 	log := logrus.New()
 	log.SetOutput(l.Log)
-	handler, err := Handler(m, log)
+	handler, err := newHandler(m, m.File.Sync.Status.Listen, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,12 +30,8 @@ type site struct {
 	pages  *report.Page
 }
 
-// Handler serves the pages of m, for the hosts that sync.status names. The
-// error is one of settings.
-func Handler(m *mirror.Mirror, log logrus.FieldLogger) (http.Handler, error) {
-	return newHandler(m, m.File.Sync.Status.Listen, log)
-}
-
+// newHandler serves the pages of m, for the hosts that listen and sync.status.url
+// name. The error is one of settings.
 func newHandler(m *mirror.Mirror, listen string, log logrus.FieldLogger) (http.Handler, error) {
 	pages, err := parsePages()
 	if err != nil {
