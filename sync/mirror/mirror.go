@@ -157,7 +157,7 @@ func parallel(s settings.Sync) int {
 
 // Plan reads both sides and decides what a run would do. It writes nothing.
 func (m *Mirror) Plan(ctx context.Context, o Options) (*plan.Plan, error) {
-	in, err := m.Read(ctx, o)
+	in, _, err := m.read(ctx, o)
 	if err != nil {
 		return nil, err
 	}

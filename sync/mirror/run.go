@@ -56,13 +56,13 @@ func (m *Mirror) Sync(ctx context.Context, o Options) (*Run, error) {
 }
 
 func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run) error {
-	in, err := m.Read(ctx, o)
+	in, roster, err := m.read(ctx, o)
 	if err != nil {
 		return err
 	}
 	run.Plan = decide.Build(*in)
 	run.Summary = report.Summary(run.Plan)
-	m.learn(run, in)
+	m.learn(run, in, roster)
 	if err := unchanged(run.Plan, o.Digest); err != nil || run.DryRun {
 		return err
 	}

@@ -128,8 +128,7 @@ func (m *Mirror) looping(every time.Duration) {
 }
 
 // learn keeps what a run read for Picture.
-func (m *Mirror) learn(run *Run, in *plan.Input) {
-	roster := decide.NewRoster(in)
+func (m *Mirror) learn(run *Run, in *plan.Input, roster *decide.Roster) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.vrfs = in.NetBox.VRFs
