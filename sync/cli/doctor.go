@@ -15,6 +15,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
 func (p *program) doctorCommand() *cobra.Command {
@@ -87,9 +88,10 @@ func (p *program) findingsText(s *session, findings []netbox.Finding, failures i
 	case failures == 1:
 		fmt.Fprintln(p.stdout, "1 problem to solve")
 	case failures > 1:
-		fmt.Fprintf(p.stdout, "%d problems to solve\n", failures)
+		fmt.Fprintf(p.stdout, "%d %s to solve\n", failures, report.Noun(failures, "problem", "problems"))
 	case !p.quiet:
-		fmt.Fprintf(p.stdout, "ready: %s and %d servers\n", s.NetBox.URL(), len(s.File.Sync.Servers))
+		n := len(s.File.Sync.Servers)
+		fmt.Fprintf(p.stdout, "ready: %s and %d %s\n", s.NetBox.URL(), n, report.Noun(n, "server", "servers"))
 	}
 	return nil
 }

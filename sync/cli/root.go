@@ -51,7 +51,7 @@ Exit codes of all commands:
 	}
 	flags := root.PersistentFlags()
 	flags.StringVarP(&p.conf, "conf", "c", "", "settings file; default: $"+confVariable+" or "+defaultConf())
-	flags.BoolVarP(&p.quiet, "quiet", "q", false, "say nothing unless somebody should look")
+	flags.BoolVarP(&p.quiet, "quiet", "q", false, "say nothing unless there is something to look at")
 	flags.CountVarP(&p.verbose, "verbose", "v", "say more; -vv and -vvv log details")
 	flags.StringVar(&p.logFormat, "log-format", "text", "format of the log on standard error: text or json")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
@@ -69,7 +69,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// defaultConf is where the settings are if nobody says otherwise.
+// defaultConf is where the settings are if neither flag nor variable says otherwise.
 func defaultConf() string {
 	if runtime.GOOS == "windows" {
 		return filepath.Join(os.Getenv("ProgramData"), "netbox-dhcp-sync", "config.yml")

@@ -29,8 +29,8 @@ func (p *program) syncCommand() *cobra.Command {
 		Use:   "sync [--server HOST] [--scope CIDR] [--every 60m]",
 		Short: "Plan and apply: what cron and the timer run",
 		Long: `Read both sides, plan, and carry the plan out. One line on standard output says
-what was done; with --quiet there is none unless somebody should look. What
-failed, was held back or contradicts itself is told on standard error.
+what was done; with --quiet only if there is something to look at. What failed,
+was held back or contradicts itself is told on standard error.
 
 With --every or --service it stays and runs again and again, counted from the
 start, until SIGTERM. The status page is served if sync.status.listen is set.
@@ -142,7 +142,7 @@ func (p *program) conclude(s *session, run *mirror.Run, asJSON bool) error {
 	return ended{code: run.Outcome.ExitCode()}
 }
 
-// graveLevels are what somebody should look at.
+// graveLevels are the levels of notes that an operator has to look at.
 func graveLevels() []plan.Level {
 	return []plan.Level{plan.Failure, plan.Guard, plan.Conflict, plan.Warning}
 }
@@ -153,7 +153,7 @@ func needsAttention(run *mirror.Run) bool {
 	})
 }
 
-// report logs what somebody should look at: of the servers, of the plan unless
+// report logs what an operator has to look at: of the servers, of the plan unless
 // it is shown, and of the steps.
 func (s *session) report(run *mirror.Run) {
 	for _, w := range run.Warnings {

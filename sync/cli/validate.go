@@ -19,7 +19,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// question is one address and the status somebody wants to give it.
+// question is one address and the status it is to get.
 type question struct {
 	ip, vrf, status string
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
@@ -259,7 +260,8 @@ func (m *Mirror) checkServer(ctx context.Context, host string) (psu.Health, int,
 		return health, 0, scopes.Err
 	}
 	if len(scopes.Malformed) > 0 {
-		return health, len(scopes.Items), fmt.Errorf("%d scopes cannot be understood: %s", len(scopes.Malformed), scopes.Malformed[0])
+		n := len(scopes.Malformed)
+		return health, len(scopes.Items), fmt.Errorf("%d %s cannot be understood: %s", n, report.Noun(n, "scope", "scopes"), scopes.Malformed[0])
 	}
 	return health, len(scopes.Items), nil
 }

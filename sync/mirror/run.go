@@ -100,20 +100,26 @@ func unchanged(p *plan.Plan, digest string) error {
 	return err
 }
 
-// noteCounts adds what an operator has to look at.
+// noteCounts tells how many notes an operator has to look at.
 func noteCounts(p *plan.Plan) string {
 	count := make(map[plan.Level]int)
 	for _, n := range p.Notes {
 		count[n.Level]++
 	}
 	var b strings.Builder
-	for _, level := range []plan.Level{plan.Failure, plan.Guard, plan.Conflict, plan.Warning} {
-		if count[level] > 0 {
-			fmt.Fprintf(&b, "; %d %s", count[level], level)
+	for _, part := range []struct {
+		n         int
+		one, many string
+	}{
+		{count[plan.Failure], "failure", "failures"},
+		{count[plan.Guard], "held back by guards", "held back by guards"},
+		{count[plan.Conflict], "conflict", "conflicts"},
+		{count[plan.Warning], "warning", "warnings"},
+		{len(p.Violations), "invalid status", "invalid statuses"},
+	} {
+		if part.n > 0 {
+			fmt.Fprintf(&b, "; %d %s", part.n, report.Noun(part.n, part.one, part.many))
 		}
-	}
-	if len(p.Violations) > 0 {
-		fmt.Fprintf(&b, "; %d status violations", len(p.Violations))
 	}
 	return b.String()
 }

@@ -74,7 +74,7 @@ type vrfChoice struct {
 	ids []int64
 }
 
-func (s *site) vrfChoice(text string, p mirror.Picture) vrfChoice {
+func (s *site) vrfChoice(text string, p mirror.Known) vrfChoice {
 	switch text {
 	case "":
 		return vrfChoice{all: true}
@@ -101,7 +101,7 @@ func (s *site) host(addr netip.Addr, vrf string) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := s.m.Picture()
+	p := s.m.Known()
 	names, in := vrfNames(p), s.vrfChoice(vrf, p)
 	h := &host{
 		Address: addr, Made: s.now(), NetBox: s.netBox("/ipam/ip-addresses/?q=" + addr.String()),

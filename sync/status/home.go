@@ -30,7 +30,7 @@ const (
 	scopesShown     = 2000
 )
 
-func newHome(f frame, o *overview, netBox string, p mirror.Picture) *home {
+func newHome(f frame, o *overview, netBox string, p mirror.Known) *home {
 	h := &home{
 		frame: f, overview: o, Recent: o.runs[:min(len(o.runs), runsShown)],
 		Invalid: report.Violations{Count: len(o.Violations), Linked: true}, Rows: o.Scopes[:min(len(o.Scopes), scopesShown)],

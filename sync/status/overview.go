@@ -116,7 +116,7 @@ func (s *site) overview() (*overview, error) {
 	if err != nil {
 		return nil, err
 	}
-	picture, activity := s.m.Picture(), s.m.Activity()
+	known, activity := s.m.Known(), s.m.Activity()
 	o := &overview{
 		Format: overviewFormat, Version: overviewVersion, Made: s.now(),
 		Running: activity.Running, Queued: activity.Queued, Next: activity.Next,
@@ -124,13 +124,13 @@ func (s *site) overview() (*overview, error) {
 		LeasesSynced: s.m.File.Sync.SyncIPs,
 	}
 	s.history(o)
-	names := vrfNames(picture)
-	for _, seen := range picture.Servers {
+	names := vrfNames(known)
+	for _, seen := range known.Servers {
 		o.Servers = append(o.Servers, s.server(seen))
 		o.Scopes = append(o.Scopes, scopesOf(seen, names)...)
 	}
 	o.Scopes = merged(o.Scopes)
-	if run := picture.Run; run != nil {
+	if run := known.Run; run != nil {
 		o.Planned = run.Started
 		for _, v := range run.Plan.Violations {
 			o.Violations = append(o.Violations, violation{ID: v.ID, Address: v.Addr, VRF: names[v.VRF], VRFID: v.VRF, Text: v.Text})

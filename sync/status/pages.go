@@ -89,7 +89,7 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) {
 		s.broken(w, r, err)
 		return
 	}
-	s.render(w, http.StatusOK, "home", newHome(s.frame("DHCP mirror", "./"), o, s.netBox(""), s.m.Picture()))
+	s.render(w, http.StatusOK, "home", newHome(s.frame("DHCP mirror", "./"), o, s.netBox(""), s.m.Known()))
 }
 
 // runsShown is how many runs the first page lists; /runs has all that are
@@ -110,7 +110,7 @@ func (s *site) runs(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *site) drift(w http.ResponseWriter, r *http.Request) {
-	run := s.m.Picture().Run
+	run := s.m.Known().Run
 	if run == nil {
 		s.fail(w, r, http.StatusNotFound, "No run of this process made a plan yet.")
 		return
@@ -177,7 +177,7 @@ func (s *site) search(w http.ResponseWriter, r *http.Request) {
 		page.Addr = addr.Unmap()
 	}
 	if want.text != "" {
-		found, names := find(all, want), vrfNames(s.m.Picture())
+		found, names := find(all, want), vrfNames(s.m.Known())
 		page.Count = len(found)
 		for i := range found[:min(len(found), hitsShown)] {
 			page.Leases = append(page.Leases, newLease(&found[i], names))

@@ -92,7 +92,7 @@ func Serve(ctx context.Context, m *mirror.Mirror, listen string, log logrus.Fiel
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := server.Shutdown(last); err != nil {
-		err = server.Close() // somebody takes longer than that
+		err = server.Close() // a client takes longer than that
 		if err != nil {
 			return fmt.Errorf("status page: %w", err)
 		}

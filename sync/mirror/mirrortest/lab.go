@@ -203,7 +203,7 @@ func (l *Lab) Address(host string) map[string]any {
 	return rows[0]
 }
 
-// Create makes an object in NetBox as somebody else and returns its id.
+// Create makes an object in NetBox as another user and returns its id.
 func (l *Lab) Create(path string, body map[string]any) int64 {
 	l.tb.Helper()
 	var row struct{ ID int64 }
@@ -211,13 +211,13 @@ func (l *Lab) Create(path string, body map[string]any) int64 {
 	return row.ID
 }
 
-// Patch changes an object in NetBox as somebody else.
+// Patch changes an object in NetBox as another user.
 func (l *Lab) Patch(path string, id any, body map[string]any) {
 	l.tb.Helper()
 	l.do(http.MethodPatch, fmt.Sprintf("%s/%.0f/", path, id), body, nil)
 }
 
-// Remove deletes an object in NetBox as somebody else.
+// Remove deletes an object in NetBox as another user.
 func (l *Lab) Remove(path string, id any) {
 	l.tb.Helper()
 	l.do(http.MethodDelete, fmt.Sprintf("%s/%.0f/", path, id), nil, nil)
