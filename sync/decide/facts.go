@@ -20,6 +20,9 @@ type facts struct {
 	doubtful    bool  // not a lease, but a reason not to delete (windows-dhcp.md 3.9)
 }
 
+// served reports whether a server has a record of the address.
+func (f *facts) served() bool { return f != nil && (f.reservation != nil || f.lease != nil) }
+
 // subnetKey is a subnet of a VRF.
 type subnetKey struct {
 	vrf    int64
@@ -36,23 +39,35 @@ type network struct {
 	subnetKey
 	read bool // leases and reservations of one of them at least
 	// unsure says why nothing may be removed; empty: every source was read and
-	// understood (windows-dhcp.md 3.7 guards a and b).
-	unsure   string
-	members  int         // addresses that cleanup looks at
-	doomed   []plan.Step // deletes, unless guard c holds them back
-	heldBack int         // deletes that unsure prevents
+	// understood (3.7 guards a and b).
+	unsure string
 }
 
-// gather merges the lists of all scopes that were read, by place.
-func (b *builder) gather() (map[plan.Place]*facts, map[subnetKey]*network) {
-	all := make(map[plan.Place]*facts)
-	networks := make(map[subnetKey]*network)
-	for _, u := range b.units {
+// merged is the third result: what the servers say about each address.
+type merged struct {
+	facts    map[plan.Place]*facts
+	networks map[subnetKey]*network
+	lengths  []int // mask lengths in use, longest first
+}
+
+// merging is the third stage at work.
+type merging struct {
+	*recorded
+	work
+	*merged
+	withdrawn map[plan.PushedKey]bool
+}
+
+// mergeFacts merges the lists of all scopes that were read, by place.
+// Reservations that are about to be deleted from their server do not count.
+func mergeFacts(in *recorded, withdrawn map[plan.PushedKey]bool) (*merged, work) {
+	m := &merging{recorded: in, withdrawn: withdrawn, merged: &merged{facts: make(map[plan.Place]*facts), networks: make(map[subnetKey]*network)}}
+	for _, u := range in.units {
 		id := subnetKey{u.vrf, u.scope.Subnet}
-		n := networks[id]
+		n := m.networks[id]
 		if n == nil {
 			n = &network{subnetKey: id}
-			networks[id] = n
+			m.networks[id] = n
 		}
 		if u.part.Leases.Err != nil || u.part.Reservations.Err != nil {
 			n.unsure = "its leases and reservations could not both be read"
@@ -65,18 +80,20 @@ func (b *builder) gather() (map[plan.Place]*facts, map[subnetKey]*network) {
 			n.unsure = "it was read from the secondary server"
 		}
 		n.read = true
-		b.gatherUnit(u, n, all)
+		m.gather(u, n)
 	}
-	return all, networks
+	m.cover()
+	m.lengths = maskLengths(m.networks)
+	return m.merged, m.work
 }
 
-func (b *builder) gatherUnit(u *unit, n *network, all map[plan.Place]*facts) {
+func (m *merging) gather(u *unit, n *network) {
 	get := func(addr netip.Addr) *facts {
 		place := plan.Place{VRF: u.vrf, Addr: addr}
-		if all[place] == nil {
-			all[place] = &facts{unit: u}
+		if m.facts[place] == nil {
+			m.facts[place] = &facts{unit: u}
 		}
-		return all[place]
+		return m.facts[place]
 	}
 	var outside []netip.Addr
 	bad := 0
@@ -85,8 +102,8 @@ func (b *builder) gatherUnit(u *unit, n *network, all map[plan.Place]*facts) {
 		switch {
 		case !u.scope.Subnet.Contains(r.Addr):
 			outside = append(outside, r.Addr)
-		case !b.withdrawn[plan.PushedKey{Server: b.host(u.server), Addr: r.Addr}]: // else it is about to be deleted there
-			b.mergeReservation(get(r.Addr), u, r)
+		case !m.withdrawn[plan.PushedKey{Server: m.host(u.server), Addr: r.Addr}]: // else it is about to be deleted there
+			m.mergeReservation(get(r.Addr), u, r)
 		}
 	}
 	for i := range u.part.Leases.Items {
@@ -94,38 +111,38 @@ func (b *builder) gatherUnit(u *unit, n *network, all map[plan.Place]*facts) {
 		switch {
 		case !u.scope.Subnet.Contains(l.Addr):
 			outside = append(outside, l.Addr)
-		case b.p.SkipRAS && l.ClientID.RAS(), !l.Active() && !strings.EqualFold(l.State, "InactiveReservation"):
+		case m.p.SkipRAS && l.ClientID.RAS(), !l.Active() && !strings.EqualFold(l.State, "InactiveReservation"):
 			get(l.Addr).doubtful = true // also a state nobody knows
 			bad++
 		case l.Active():
-			b.mergeLease(get(l.Addr), u, l)
+			m.mergeLease(get(l.Addr), u, l)
 		}
 	}
 	if len(outside) > 0 {
 		n.unsure = "the server lists addresses outside of it"
-		b.note(plan.Note{Level: plan.Warning, Server: b.host(u.server), Scope: u.scope.Subnet, Addr: outside[0], Rule: "3.9",
+		m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: outside[0], Rule: "3.9",
 			Text: fmt.Sprintf("%d entries lie outside the subnet and are ignored", len(outside))})
 	}
 	if bad > 0 {
-		b.note(plan.Note{Level: plan.Info, Server: b.host(u.server), Scope: u.scope.Subnet, Rule: "3.9",
+		m.note(plan.Note{Level: plan.Info, Server: m.host(u.server), Scope: u.scope.Subnet, Rule: "3.9",
 			Text: fmt.Sprintf("%d entries are no leases (bad address, declined, or a remote access server's) and are left alone", bad)})
 	}
 }
 
-func (b *builder) mergeReservation(f *facts, u *unit, r *windhcp.Reservation) {
+func (m *merging) mergeReservation(f *facts, u *unit, r *windhcp.Reservation) {
 	if f.reservation == nil {
 		f.reservation, f.unit = r, u
 		return
 	}
 	if f.reservation.ClientID != r.ClientID {
-		b.note(plan.Note{Level: plan.Warning, Server: b.host(u.server), Scope: u.scope.Subnet, Addr: r.Addr, Rule: "3.9",
+		m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: r.Addr, Rule: "3.9",
 			Text: fmt.Sprintf("reserved twice: for %s on %s and for %s on %s; the first counts",
-				f.reservation.ClientID, b.host(f.unit.server), r.ClientID, b.host(u.server))})
+				f.reservation.ClientID, m.host(f.unit.server), r.ClientID, m.host(u.server))})
 	}
 }
 
 // mergeLease keeps the lease that ends later; one without an end is last.
-func (b *builder) mergeLease(f *facts, u *unit, l *windhcp.Lease) {
+func (m *merging) mergeLease(f *facts, u *unit, l *windhcp.Lease) {
 	if f.lease == nil {
 		f.lease = l
 		if f.reservation == nil {
@@ -136,7 +153,7 @@ func (b *builder) mergeLease(f *facts, u *unit, l *windhcp.Lease) {
 	if *f.lease == *l {
 		return
 	}
-	b.note(plan.Note{Level: plan.Warning, Server: b.host(u.server), Scope: u.scope.Subnet, Addr: l.Addr, Rule: "3.9",
+	m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: l.Addr, Rule: "3.9",
 		Text: fmt.Sprintf("leased twice: to %s and to %s; the lease that ends later counts", f.lease.ClientID, l.ClientID)})
 	if l.Expires.IsZero() || !f.lease.Expires.IsZero() && l.Expires.After(f.lease.Expires) {
 		f.lease = l
@@ -150,31 +167,31 @@ func (b *builder) mergeLease(f *facts, u *unit, l *windhcp.Lease) {
 // what that scope would say about an address is not known, so nothing there
 // may be removed (windows-dhcp.md 3.7 guard a). A scope that its server does not
 // have any more says nothing, unless that is itself in doubt.
-func (b *builder) cover(networks map[subnetKey]*network) {
+func (m *merging) cover() {
 	read := make(map[*record]bool)
-	for _, u := range b.units {
+	for _, u := range m.units {
 		read[u.rec] = true
 	}
 	var unsure []network
-	for _, id := range slices.SortedFunc(maps.Keys(networks), subnetKey.compare) {
-		if networks[id].unsure != "" {
-			unsure = append(unsure, *networks[id])
+	for _, id := range slices.SortedFunc(maps.Keys(m.networks), subnetKey.compare) {
+		if m.networks[id].unsure != "" {
+			unsure = append(unsure, *m.networks[id])
 		}
 	}
 	for _, n := range unsure {
-		b.doubt(networks, n.vrf, n.subnet, n.unsure)
+		m.doubt(n.vrf, n.subnet, n.unsure)
 	}
-	for _, rec := range b.records {
-		if read[rec] || b.removed[rec] || b.missing(rec) || rec.Source.Failover == "" && b.foreign(rec) {
+	for _, rec := range m.Roster.records {
+		if read[rec] || m.removed[rec] || m.missing(rec) || rec.Source.Failover == "" && m.foreign(rec) {
 			continue
 		}
-		b.doubt(networks, rec.VRF, rec.Subnet, fmt.Sprintf("a scope of %s that covers it was not read in this run", rec.Source))
+		m.doubt(rec.VRF, rec.Subnet, fmt.Sprintf("a scope of %s that covers it was not read in this run", rec.Source))
 	}
 }
 
 // doubt passes a reason on to the networks that overlap a subnet.
-func (b *builder) doubt(networks map[subnetKey]*network, vrf int64, subnet netip.Prefix, why string) {
-	for id, n := range networks {
+func (m *merging) doubt(vrf int64, subnet netip.Prefix, why string) {
+	for id, n := range m.networks {
 		if id.vrf == vrf && id.subnet.Overlaps(subnet) && n.unsure == "" {
 			n.unsure = why
 		}
@@ -182,13 +199,13 @@ func (b *builder) doubt(networks map[subnetKey]*network, vrf int64, subnet netip
 }
 
 // networkOf finds the smallest network around a place; nil: none.
-func networkOf(networks map[subnetKey]*network, bits []int, place plan.Place) *network {
-	for _, length := range bits {
+func (m *merged) networkOf(place plan.Place) *network {
+	for _, length := range m.lengths {
 		subnet, err := place.Addr.Prefix(length)
 		if err != nil {
 			continue
 		}
-		if n := networks[subnetKey{place.VRF, subnet}]; n != nil {
+		if n := m.networks[subnetKey{place.VRF, subnet}]; n != nil {
 			return n
 		}
 	}

@@ -13,28 +13,31 @@ import (
 // recordFailovers records relationships NetBox does not know yet, each as a
 // config context that reaches no device: it is limited to a tag nothing
 // carries. Known ones are never changed (windows-dhcp.md 4 step 1).
-func (b *builder) recordFailovers() {
-	if !b.p.Imports() {
-		return
+func recordFailovers(v *view) (contexts map[*relationship]int, w work) {
+	contexts = make(map[*relationship]int)
+	if !v.p.Imports() {
+		return contexts, w
 	}
-	for _, id := range slices.Sorted(maps.Keys(b.relationships)) {
-		rel := b.relationships[id]
+	for _, id := range slices.Sorted(maps.Keys(v.relationships)) {
+		rel := v.relationships[id]
 		if rel.reported == nil || rel.context != nil {
 			continue
 		}
 		if rel.problem != "" {
-			b.note(plan.Note{Level: plan.Failure, Server: b.host(rel.reporter), Rule: "4 step 1", Text: fmt.Sprintf("failover %s is not recorded: %s", rel.name, rel.problem)})
+			w.note(plan.Note{Level: plan.Failure, Server: v.host(rel.reporter), Rule: "4 step 1", Text: fmt.Sprintf("failover %s is not recorded: %s", rel.name, rel.problem)})
 			continue
 		}
-		data := b.data(rel)
+		data := v.data(rel)
 		var doc contextData
 		doc.WindowsDHCP.Failover = &data
-		b.createContext(plan.FailoverContext+rel.name, doc, "4 step 1", "reported by "+b.host(rel.reporter))
+		contexts[rel] = len(w.steps)
+		w.step(createContext(plan.FailoverContext+rel.name, doc, "4 step 1", "reported by "+v.host(rel.reporter)))
 	}
+	return contexts, w
 }
 
-func (b *builder) createContext(name string, doc contextData, rule, why string) {
-	b.step(plan.Step{
+func createContext(name string, doc contextData, rule, why string) plan.Step {
+	return plan.Step{
 		Phase: plan.Records, Target: plan.NetBox, Action: state.Create, Kind: state.ConfigContext, Name: name, Rule: rule, Why: why,
 		Changes: []plan.Change{
 			{Field: "name", New: name},
@@ -42,5 +45,5 @@ func (b *builder) createContext(name string, doc contextData, rule, why string) 
 			{Field: "tags", New: canonjson.Of([]string{state.TagData})},
 			{Field: "data", New: canonjson.Of(doc)},
 		},
-	})
+	}
 }

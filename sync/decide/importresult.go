@@ -8,113 +8,138 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
 
-// importResult sorts what servers told by what becomes of it.
-func (b *builder) importResult() []plan.Category {
-	result := []plan.Category{{Name: "failover relationships"}, {Name: "scopes"}, {Name: "option values"}, {Name: "exclusions"}}
-	b.importedFailovers(&result[plan.ImportedFailovers])
-	known := make(map[scopeOf]*unit)
-	for _, u := range b.units {
-		known[scopeOf{b.host(u.server), u.scope.Subnet.String()}] = u
-	}
-	b.importedScopes(&result[plan.ImportedScopes], known)
-	for _, u := range b.units {
-		b.importedContent(&result[plan.ImportedOptions], &result[plan.ImportedExclusions], u)
-	}
-	for i := range result {
-		for _, list := range []*[]string{&result[i].Created, &result[i].Skipped, &result[i].Errors} {
-			*list = append([]string{}, *list...) // never null for other programs
-		}
-	}
-	return result
+// importing is the stage that tells the result of an import, at work.
+type importing struct {
+	*recorded
+	contexts map[*relationship]int // which step of recordFailovers records one
+	// The index in the plan of a step of recordFailovers, and of recordScopes.
+	failoverStep, scopeStep func(i int) int
+	items                   []plan.ImportItem
 }
 
-// scopeOf is a scope on a server.
-type scopeOf struct{ host, subnet string }
+// noStep is the step of what no step makes.
+const noStep = -1
 
-func (b *builder) importedFailovers(c *plan.Category) {
-	for i := range b.in.Windows {
-		if s := &b.in.Windows[i]; s.Scopes.Err == nil && s.Failovers.Err != nil {
-			c.Errors = append(c.Errors, fmt.Sprintf("those of %s: %v", s.Host, s.Failovers.Err))
+func (im *importing) add(sort plan.ImportSort, outcome plan.ImportOutcome, step int, text string) {
+	im.items = append(im.items, plan.ImportItem{Sort: sort, Outcome: outcome, Step: step, Text: text})
+}
+
+func (im *importing) fail(sort plan.ImportSort, format string, args ...any) {
+	im.add(sort, plan.ImportFailed, noStep, fmt.Sprintf(format, args...))
+}
+
+// importResult lists what servers told by what becomes of it.
+func importResult(in *recorded, contexts map[*relationship]int, failoverStep, scopeStep func(i int) int) []plan.ImportItem {
+	im := &importing{recorded: in, contexts: contexts, failoverStep: failoverStep, scopeStep: scopeStep}
+	return im.result()
+}
+
+// result lists failovers, then scopes in the order of servers, then what the
+// scopes contain.
+func (im *importing) result() []plan.ImportItem {
+	im.failovers()
+	for i := range im.in.Windows {
+		switch s := &im.in.Windows[i]; {
+		case s.Scopes.Err != nil:
+			im.fail(plan.ImportedScopes, "those of %s: %v", s.Host, s.Scopes.Err)
+		case len(s.Scopes.Malformed) > 0:
+			im.fail(plan.ImportedScopes, "%d of %s cannot be used: %s", len(s.Scopes.Malformed), s.Host, s.Scopes.Malformed[0])
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(b.relationships)) {
-		switch rel := b.relationships[id]; {
+	for _, id := range slices.SortedFunc(maps.Keys(im.prefixes), subnetKey.compare) {
+		step := im.prefixes[id]
+		im.add(plan.ImportedScopes, plan.ImportImplied, im.scopeStep(step), "prefix "+id.subnet.String()+im.inVRF(id.vrf))
+	}
+	units := make(map[*sighting]*unit)
+	for _, u := range im.units {
+		units[u.sighting] = u
+	}
+	for _, x := range im.all {
+		im.scope(x, units[x])
+	}
+	for _, u := range im.units {
+		im.content(u)
+	}
+	return im.items
+}
+
+func (im *importing) failovers() {
+	for i := range im.in.Windows {
+		if s := &im.in.Windows[i]; s.Scopes.Err == nil && s.Failovers.Err != nil {
+			im.fail(plan.ImportedFailovers, "those of %s: %v", s.Host, s.Failovers.Err)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(im.relationships)) {
+		rel := im.relationships[id]
+		title := "failover " + rel.name
+		switch {
 		case rel.reported == nil:
 		case rel.context != nil:
-			c.Skipped = append(c.Skipped, plan.FailoverTitle(rel.name))
+			im.add(plan.ImportedFailovers, plan.ImportSkipped, noStep, title)
 		case rel.problem != "":
-			c.Errors = append(c.Errors, plan.FailoverTitle(rel.name)+": "+rel.problem)
+			im.fail(plan.ImportedFailovers, "%s: %s", title, rel.problem)
 		default:
-			c.Created = append(c.Created, plan.FailoverTitle(rel.name))
+			im.add(plan.ImportedFailovers, plan.ImportCreated, im.failoverStep(im.contexts[rel]), title)
 		}
 	}
 }
 
-func (b *builder) importedScopes(c *plan.Category, known map[scopeOf]*unit) {
-	for i := range b.in.Windows {
-		switch s := &b.in.Windows[i]; {
-		case s.Scopes.Err != nil:
-			c.Errors = append(c.Errors, fmt.Sprintf("those of %s: %v", s.Host, s.Scopes.Err))
-		case len(s.Scopes.Malformed) > 0:
-			c.Errors = append(c.Errors, fmt.Sprintf("%d of %s cannot be used: %s", len(s.Scopes.Malformed), s.Host, s.Scopes.Malformed[0]))
-		}
-	}
-	for _, seen := range b.plan.Scopes {
-		title := scopeName(seen.Name, seen.Scope, seen.Source)
-		_, placed := known[scopeOf{seen.Server, seen.Scope.String()}]
-		switch {
-		case !seen.Synced:
-			why := title + " on " + seen.Server + ": " + seen.Why
-			if b.failedFor(seen) {
-				c.Errors = append(c.Errors, why)
-			} else {
-				c.Skipped = append(c.Skipped, why)
-			}
-		case !placed:
-			c.Errors = append(c.Errors, title+": "+b.whyNotPlaced(seen))
-		case seen.Known:
-			c.Skipped = append(c.Skipped, title)
-		default:
-			c.Created = append(c.Created, title)
-		}
+// scope tells of one scope of a server; u is nil if it is not recorded.
+func (im *importing) scope(x *sighting, u *unit) {
+	title := im.title(x.scope.Name, x)
+	switch {
+	case !x.read && x.level == plan.Failure:
+		im.fail(plan.ImportedScopes, "%s on %s: %s", title, im.host(x.server), x.why)
+	case !x.read:
+		im.add(plan.ImportedScopes, plan.ImportSkipped, noStep, title+" on "+im.host(x.server)+": "+x.why)
+	case u == nil:
+		im.fail(plan.ImportedScopes, "%s: %s", title, im.refused[x])
+	case x.rec != nil:
+		im.add(plan.ImportedScopes, plan.ImportSkipped, noStep, title)
+	default:
+		im.add(plan.ImportedScopes, plan.ImportCreated, im.stepOf(u.want), title)
 	}
 }
 
-func (b *builder) failedFor(seen plan.ScopeSeen) bool {
-	return slices.ContainsFunc(b.notes, func(n plan.Note) bool {
-		return n.Level == plan.Failure && n.Server == seen.Server && n.Scope == seen.Scope && n.Text == seen.Why
-	})
-}
-
-// whyNotPlaced finds the note about a scope that is not recorded.
-func (b *builder) whyNotPlaced(seen plan.ScopeSeen) string {
-	for _, n := range b.notes {
-		if n.Rule == "4 step 2" && n.Scope == seen.Scope && (n.Server == "" || n.Server == seen.Server) {
-			return n.Text
-		}
+// stepOf is the step that writes a record.
+func (im *importing) stepOf(rec *record) int {
+	if i, written := im.writes[rec]; written {
+		return im.scopeStep(i)
 	}
-	return "it is not recorded"
+	return noStep
 }
 
-// importedContent lists the options of a new scope, and the exclusions of any.
-func (b *builder) importedContent(options, exclusions *plan.Category, u *unit) {
-	title := scopeName(u.want.Name, u.want.Subnet, u.want.Source)
+func (im *importing) title(name string, x *sighting) string {
+	return scopeName(name, x.scope.Subnet, x.source) + im.inVRF(x.vrf)
+}
+
+// inVRF tells two scopes of one subnet apart.
+func (im *importing) inVRF(id int64) string {
+	if id == 0 {
+		return ""
+	}
+	return " in " + im.vrfName(id)
+}
+
+// content lists the options of a new scope, and the exclusions of any.
+func (im *importing) content(u *unit) {
+	title, step := im.title(u.want.Name, u.sighting), im.stepOf(u.want)
 	if u.rec == nil {
 		if err := u.part.Options.Err; err != nil {
-			options.Errors = append(options.Errors, fmt.Sprintf("those of %s: %v", title, err))
+			im.fail(plan.ImportedOptions, "those of %s: %v", title, err)
 		}
 		for _, text := range u.part.Options.Malformed {
-			options.Errors = append(options.Errors, fmt.Sprintf("one of %s: %s", title, text))
+			im.fail(plan.ImportedOptions, "one of %s: %s", title, text)
 		}
 		for _, o := range u.want.Options {
-			options.Created = append(options.Created, fmt.Sprintf("%s in %s", o, title))
+			im.add(plan.ImportedOptions, plan.ImportCreated, step, fmt.Sprintf("%s in %s", o, title))
 		}
 	}
 	if err := u.part.Exclusions.Err; err != nil {
-		exclusions.Errors = append(exclusions.Errors, fmt.Sprintf("those of %s: %v", title, err))
+		im.fail(plan.ImportedExclusions, "those of %s: %v", title, err)
 	}
 	for _, text := range u.part.Exclusions.Malformed {
-		exclusions.Errors = append(exclusions.Errors, fmt.Sprintf("one of %s, so none is recorded: %s", title, text))
+		im.fail(plan.ImportedExclusions, "one of %s, so none is recorded: %s", title, text)
 	}
 	if !u.part.Exclusions.Complete() {
 		return
@@ -122,9 +147,9 @@ func (b *builder) importedContent(options, exclusions *plan.Category, u *unit) {
 	for _, x := range union(nil, u.part.Exclusions.Items) {
 		text := fmt.Sprintf("%s-%s in %s", x.Start, x.End, title)
 		if u.rec != nil && slices.Contains(u.rec.Exclusions, x) {
-			exclusions.Skipped = append(exclusions.Skipped, text)
+			im.add(plan.ImportedExclusions, plan.ImportSkipped, noStep, text)
 		} else {
-			exclusions.Created = append(exclusions.Created, text)
+			im.add(plan.ImportedExclusions, plan.ImportCreated, step, text)
 		}
 	}
 }

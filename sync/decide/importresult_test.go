@@ -2,6 +2,8 @@ package decide
 
 import (
 	"bytes"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,10 +81,10 @@ func TestWhatNetBoxRefusesIsNoSuccessOfAnImport(t *testing.T) {
 	made := Build(l.w.read(p))
 	for i := range made.Steps {
 		if s := &made.Steps[i]; s.Kind == state.IPRange && s.Action == state.Create && s.Scope.String() == "10.8.6.0/25" {
-			made.ImportFailed(s, "no permission")
+			made.StepFailed(i, "no permission")
 		}
 	}
-	for i, errors := range map[int]int{plan.ImportedScopes: 2, plan.ImportedOptions: 2, plan.ImportedExclusions: 2} {
+	for i, errors := range map[plan.ImportSort]int{plan.ImportedScopes: 2, plan.ImportedOptions: 2, plan.ImportedExclusions: 2} {
 		c := made.Imported[i]
 		if len(c.Errors) != errors || strings.Contains(strings.Join(c.Created, " "), "10.8.6.0/25") || !strings.HasSuffix(c.Errors[errors-1], ": no permission") {
 			t.Errorf("%+v", c)
@@ -106,5 +108,74 @@ func TestAnImportedRangeSaysWhereItIsFrom(t *testing.T) {
 	}
 	if made := Build(l.w.read(l.p)); made.Imported != nil {
 		t.Errorf("a sync has the result of an import: %+v", made.Imported)
+	}
+}
+
+// What NetBox does not take is an error of that thing, and of nothing else.
+func TestAnImportTellsWhichOneWasRefused(t *testing.T) {
+	const net = "10.8.6.0/24"
+	subnet := netip.MustParsePrefix(net)
+	one := func(l *lab, host, first, last string) {
+		l.w.server(host).addScope(net, first, last)
+		if l.p.Servers[len(l.p.Servers)-1].Host != host && host != dh1 {
+			l.p.Servers = append(l.p.Servers, defaults(host).Servers...)
+		}
+	}
+	ofServer := func(host string) func(plan.Step) bool {
+		return func(s plan.Step) bool {
+			return s.Kind == state.IPRange && slices.ContainsFunc(s.Changes, func(c plan.Change) bool {
+				return c.Field == plan.CustomField(state.FieldServer) && c.New == host
+			})
+		}
+	}
+	title := func(host string) string { return "scope " + net + " of " + host + " (net " + net + ")" }
+	for _, c := range []struct {
+		name            string
+		world           func(*lab)
+		refused         func(plan.Step) bool
+		created, errors []string
+	}{
+		{"one subnet in two VRFs", func(l *lab) {
+			one(l, dh1, "10.8.6.10", "10.8.6.99")
+			one(l, dh2, "10.8.6.10", "10.8.6.99")
+			l.p.Servers[1].VRF = "red"
+		}, ofServer(dh2), []string{title(dh1)}, []string{title(dh2) + " in VRF red: no permission"}},
+		{"one subnet split between two servers", func(l *lab) {
+			one(l, dh1, "10.8.6.10", "10.8.6.99")
+			one(l, dh2, "10.8.6.100", "10.8.6.199")
+		}, ofServer(dh1), []string{title(dh2)}, []string{title(dh1) + ": no permission"}},
+		{"two servers with the same span share a range, and its fate", func(l *lab) {
+			one(l, dh1, "10.8.6.10", "10.8.6.99")
+			one(l, dh2, "10.8.6.10", "10.8.6.99")
+		}, ofServer(dh1), nil, []string{title(dh1) + ": no permission", title(dh2) + ": no permission"}},
+		{"the prefix", func(l *lab) { one(l, dh1, "10.8.6.10", "10.8.6.99") },
+			func(s plan.Step) bool { return s.Kind == state.IPPrefix && s.Action == state.Create },
+			[]string{title(dh1)}, []string{"prefix " + net + ": no permission"}},
+		{"the option library", func(l *lab) {
+			one(l, dh1, "10.8.6.10", "10.8.6.99")
+			l.w.server(dh1).scopes[subnet.Addr()].options = []windhcp.Option{{Code: 200, Values: []string{"x"}}}
+		}, func(s plan.Step) bool { return s.Name == plan.CodesContext }, []string{title(dh1)}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			c.world(l)
+			p := l.p
+			p.Mode = plan.Import
+			made := Build(l.w.read(p))
+			refused := 0
+			for i := range made.Steps {
+				if s := &made.Steps[i]; c.refused(*s) {
+					made.StepFailed(i, "no permission")
+					refused++
+				}
+			}
+			if refused != 1 {
+				t.Fatalf("%d steps are refused; the plan is\n%s", refused, describe(made))
+			}
+			got := made.Imported[plan.ImportedScopes]
+			if !slices.Equal(got.Created, c.created) || !slices.Equal(got.Errors, c.errors) {
+				t.Errorf("created %q, errors %q of %s; want %q and %q", got.Created, got.Errors, subnet, c.created, c.errors)
+			}
+		})
 	}
 }

@@ -10,13 +10,13 @@ import (
 )
 
 // metadata fills in what is known of the lease, where NetBox has the fields.
-func (b *builder) metadata(want, x *state.Address, f *facts, n *network) {
+func (ad *addressing) metadata(want, x *state.Address, f *facts, n *network) {
 	active := true
 	switch {
 	case f.lease != nil:
 		want.LeaseHostname = cutRunes(f.lease.Hostname, 255)
 		want.LeaseActive = &active
-		if b.p.ExpiryInNetBox && (x == nil || b.expiryMoved(x, want, f)) {
+		if ad.p.ExpiryInNetBox && (x == nil || ad.expiryMoved(x, want, f)) {
 			want.LeaseExpires = f.lease.Expires
 		}
 	case x != nil && x.LeaseActive != nil && *x.LeaseActive && n.unsure == "" && !f.doubtful:
@@ -29,7 +29,7 @@ func (b *builder) metadata(want, x *state.Address, f *facts, n *network) {
 // expiryMoved reports whether the expiry NetBox shows is worth a write: each
 // renewal moves it, and each write is a change record and a webhook
 // (netbox-api.md 4).
-func (b *builder) expiryMoved(x, want *state.Address, f *facts) bool {
+func (ad *addressing) expiryMoved(x, want *state.Address, f *facts) bool {
 	if x.Status != want.Status || x.ClientID != want.ClientID || x.LeaseExpires.IsZero() != f.lease.Expires.IsZero() {
 		return true
 	}
@@ -38,29 +38,30 @@ func (b *builder) expiryMoved(x, want *state.Address, f *facts) bool {
 }
 
 // remember keeps what the next run and the status page want to know.
-func (b *builder) remember(place plan.Place, f *facts) {
+func (ad *addressing) remember(place plan.Place, f *facts) {
 	if f.lease == nil {
 		return
 	}
-	b.plan.Memory.Leases[place] = plan.LeaseInfo{
+	ad.leases[place] = plan.LeaseInfo{
 		Hostname: cutRunes(f.lease.Hostname, 255), ClientID: f.lease.ClientID, Active: true, Expires: f.lease.Expires,
-		Server: b.host(f.unit.server), Scope: f.unit.scope.Subnet, Seen: b.in.Now,
+		Server: ad.host(f.unit.server), Scope: f.unit.scope.Subnet, Seen: ad.in.Now,
 	}
 }
 
 // forget marks leases that are over in the memory, and drops those of addresses
-// NetBox does not have. What was not read for sure stays.
-func (b *builder) forget(all map[plan.Place]*facts, networks map[subnetKey]*network, bits []int) {
-	for place, info := range b.plan.Memory.Leases {
-		n := networkOf(networks, bits, place)
-		if n == nil || n.unsure != "" || all[place] != nil && (all[place].lease != nil || all[place].doubtful) {
+// that NetBox does not have and this run does not make. What was not read for sure
+// stays.
+func (ad *addressing) forget(made map[plan.Place]bool) {
+	for place, info := range ad.leases {
+		n, f := ad.networkOf(place), ad.facts[place]
+		if n == nil || n.unsure != "" || f != nil && (f.lease != nil || f.doubtful) {
 			continue
 		}
-		if b.addressAt(place) == nil {
-			delete(b.plan.Memory.Leases, place)
+		if ad.addresses.at(place) == nil && !made[place] {
+			delete(ad.leases, place)
 			continue
 		}
 		info.Active, info.Expires = false, time.Time{}
-		b.plan.Memory.Leases[place] = info
+		ad.leases[place] = info
 	}
 }

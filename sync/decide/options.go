@@ -36,7 +36,7 @@ type libraryValue struct {
 }
 
 // optionsOf are the options of a unit as NetBox records them.
-func (b *builder) optionsOf(u *unit) []optionValue {
+func (sc *scoping) optionsOf(u *unit) []optionValue {
 	var out []optionValue
 	for _, o := range u.part.Options.Items {
 		if o.VendorClass == "" && (o.Code == optionRouter || o.Code == optionLeaseTime) {
@@ -45,7 +45,7 @@ func (b *builder) optionsOf(u *unit) []optionValue {
 		v := optionValue{Code: o.Code, VendorClass: o.VendorClass, Value: strings.Join(o.Values, ", ")}
 		if i := slices.IndexFunc(out, func(x optionValue) bool { return x.Code == v.Code && x.VendorClass == v.VendorClass }); i >= 0 {
 			if out[i] != v {
-				b.note(plan.Note{Level: plan.Warning, Server: b.host(u.server), Scope: u.scope.Subnet, Rule: "9 row 7",
+				sc.note(plan.Note{Level: plan.Warning, Server: sc.host(u.server), Scope: u.scope.Subnet, Rule: "9 row 7",
 					Text: fmt.Sprintf("option %d has several values, for a policy or user class the server does not tell apart: %q is recorded, %q is not", v.Code, out[i].Value, v.Value)})
 			}
 			continue
@@ -58,9 +58,9 @@ func (b *builder) optionsOf(u *unit) []optionValue {
 
 // recordOptions adds what the options of units need to the library: nothing
 // in it is ever changed or removed (windows-dhcp.md 4 step 3).
-func (b *builder) recordOptions() {
-	codes, values := b.library(plan.CodesContext), b.library(plan.ValuesContext)
-	for _, u := range b.units {
+func (sc *scoping) recordOptions() {
+	codes, values := sc.library(plan.CodesContext), sc.library(plan.ValuesContext)
+	for _, u := range sc.units {
 		if !u.options {
 			continue
 		}
@@ -71,8 +71,8 @@ func (b *builder) recordOptions() {
 			values.keep(v)
 		}
 	}
-	b.extend(codes, "option_codes", codes.codes)
-	b.extend(values, "option_values", values.values)
+	sc.extend(codes, "option_codes", codes.codes)
+	sc.extend(values, "option_values", values.values)
 }
 
 // library is one config context of the option library, with what is new.
@@ -84,18 +84,18 @@ type library struct {
 	values  []any
 }
 
-func (b *builder) library(name string) *library {
+func (sc *scoping) library(name string) *library {
 	l := &library{name: name}
-	for i := range b.nb.Contexts {
-		if b.nb.Contexts[i].Name == name {
-			l.context = &b.nb.Contexts[i]
+	for i := range sc.nb.Contexts {
+		if sc.nb.Contexts[i].Name == name {
+			l.context = &sc.nb.Contexts[i]
 		}
 	}
 	if l.context == nil {
 		return l
 	}
 	if err := json.Unmarshal(l.context.Data, &l.known); err != nil {
-		b.note(plan.Note{Level: plan.Failure, Rule: "9 row 6", Text: fmt.Sprintf("config context %q cannot be read and is left alone: %v", name, err)})
+		sc.note(plan.Note{Level: plan.Failure, Rule: "9 row 6", Text: fmt.Sprintf("config context %q cannot be read and is left alone: %v", name, err)})
 		l.context = nil
 	}
 	return l
@@ -124,11 +124,11 @@ func (l *library) keep(v optionValue) {
 }
 
 // extend writes what is new into the context.
-func (b *builder) extend(l *library, list string, added []any) {
+func (sc *scoping) extend(l *library, list string, added []any) {
 	if l.context == nil || len(added) == 0 {
 		return
 	}
-	b.step(plan.Step{
+	sc.step(plan.Step{
 		Phase: plan.Records, Target: plan.NetBox, Action: state.Update, Kind: state.ConfigContext, ID: l.context.ID, Name: l.name,
 		Changes: []plan.Change{{Field: "data", Old: l.context.Data, New: appended(l.context.Data, list, added)}}, Rule: "4 step 3", Why: "options of scopes that the library lacks",
 	})

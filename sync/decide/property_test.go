@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -193,6 +194,9 @@ func (s *story) round() *plan.Plan {
 	if err := s.w.apply(made); err != nil {
 		s.Fatalf("%v\n%s", err, describe(made))
 	}
+	if diff := notAsForetold(before, s.w.nb, made.Steps); diff != "" && s.w.refused == 0 {
+		s.Fatalf("the steps leave something else than plan.After says (-foretold +found):\n%s\n%s", diff, describe(made))
+	}
 	if problem := foreignTouch(before, s.w.nb, &s.p, facts); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
@@ -207,6 +211,36 @@ func (s *story) round() *plan.Plan {
 		s.Fatalf("a second run changes something\nfirst:\n%s\nsecond:\n%s", describe(made), describe(again))
 	}
 	return made
+}
+
+// notAsForetold compares NetBox after a run with what the planner takes the steps
+// to leave. Ids of new objects are NetBox's to choose.
+func notAsForetold(before, found *state.State, steps []plan.Step) string {
+	foretold, got := plan.After(before, steps), *found
+	got.Addresses = unnumbered(before.Addresses, got.Addresses, func(x *state.Address) *int64 { return &x.ID })
+	got.Ranges = unnumbered(before.Ranges, got.Ranges, func(r *state.Range) *int64 { return &r.ID })
+	got.Prefixes = unnumbered(before.Prefixes, got.Prefixes, func(p *state.Prefix) *int64 { return &p.ID })
+	got.Contexts = unnumbered(before.Contexts, got.Contexts, func(c *state.Context) *int64 { return &c.ID })
+	if reflect.DeepEqual(foretold, &got) {
+		return ""
+	}
+	return cmp.Diff(foretold, &got, cmpopts.EquateEmpty(),
+		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmp.Comparer(func(a, b netip.Addr) bool { return a == b }))
+}
+
+// unnumbered takes the ids of objects that were not there before.
+func unnumbered[T any](before, list []T, id func(*T) *int64) []T {
+	known := make(map[int64]bool)
+	for i := range before {
+		known[*id(&before[i])] = true
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		if at := id(&list[i]); !known[*at] {
+			*at = 0
+		}
+	}
+	return list
 }
 
 // build plans and checks that the plan depends on its input alone, and leaves

@@ -11,51 +11,75 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// pushTargets are the scopes reservations are pushed to: those that were read,
-// each followed by its twin on the partner, where that is written to as well.
-func (b *builder) pushTargets() []*unit {
-	if !b.p.PushReservations {
+// pushTargets are the scopes that reservations are pushed to: those that were
+// read, each followed by its twin on the partner where that is written to as well,
+// and those that the servers get in this run.
+func pushTargets(in *recorded, made []*unit) []*unit {
+	if !in.p.PushReservations {
 		return nil
 	}
 	var targets []*unit
-	for _, u := range b.units {
-		if u.fallback || u.want == nil {
+	for _, u := range in.units {
+		if u.fallback {
 			continue
 		}
 		targets = append(targets, u)
-		for _, partner := range b.partners {
-			if partner.scope.Subnet == u.scope.Subnet && partner.source == u.source {
-				twin := *partner
-				twin.vrf, twin.want = u.vrf, u.want
-				twin.part.Leases = u.part.Leases
-				targets = append(targets, &twin)
-			}
+		for _, partner := range in.twins(u) {
+			twin := *partner
+			twin.vrf = u.vrf
+			twin.part.Leases = u.part.Leases
+			targets = append(targets, &unit{sighting: &twin, want: u.want})
 		}
 	}
-	targets = append(targets, b.created...)
+	targets = append(targets, made...)
 	return slices.DeleteFunc(targets, func(u *unit) bool { return !u.part.Reservations.Complete() })
 }
 
+// reservationPush is the stage that writes reservations to servers, at work.
+type reservationPush struct {
+	*recorded
+	work
+	clients   *clients
+	withdrawn map[plan.PushedKey]bool
+	pushed    map[plan.PushedKey]windhcp.ClientID // what is remembered
+	before    map[string][]netip.Addr             // what was remembered, by server, in order
+}
+
 // pushReservations makes servers reserve what NetBox does. NetBox's own
-// reservations are never changed by it (windows-dhcp.md 5.2). What names a
-// client id comes before new reservations could make that ambiguous.
-func (b *builder) pushReservations(targets []*unit) {
+// reservations are never changed by it. What names a client id comes before new
+// reservations could make that id ambiguous. addresses is NetBox as the steps so
+// far leave it; pushed is the part of the memory that this stage keeps.
+//
+//	server has for the address   outcome (5.2)
+//	nothing                      create; wait while another address of the scope has the client id
+//	same client, same texts      none
+//	same client, other texts     update the name and description that NetBox has
+//	other client id              conflict; replace with push.replace_client_id
+//	address NetBox has not       none; delete with push.delete_removed, if both sides had it
+func pushReservations(in *recorded, c *clients, targets []*unit, withdrawn map[plan.PushedKey]bool, addresses book, pushed map[plan.PushedKey]windhcp.ClientID) work {
+	if len(targets) == 0 {
+		return work{}
+	}
+	rp := &reservationPush{recorded: in, clients: c, withdrawn: withdrawn, pushed: pushed, before: make(map[string][]netip.Addr)}
+	for k := range in.memory.Pushed {
+		rp.before[k.Server] = append(rp.before[k.Server], k.Addr)
+	}
+	for _, list := range rp.before {
+		slices.SortFunc(list, netip.Addr.Compare)
+	}
 	var posts []plan.Step
-	reservations := b.netboxReservations(targets)
+	reservations := netboxReservations(in.p, addresses)
 	for _, u := range targets {
-		steps := b.withdraw(u)
-		rest, made := b.pushUnit(u, reservations)
-		for _, s := range append(steps, rest...) {
-			b.step(s)
-		}
+		steps := rp.withdraw(u)
+		rest, made := rp.pushUnit(u, reservations)
+		rp.steps = append(append(rp.steps, steps...), rest...)
 		posts = append(posts, made...)
-		if len(steps)+len(rest)+len(made) > 0 && u.source.Failover != "" && !b.p.PushToPartner {
-			b.notePush(u, netip.Addr{}, plan.Info, "failover does not copy reservations: replicate them to the partner on Windows, or set push.push_to_partner")
+		if len(steps)+len(rest)+len(made) > 0 && u.source.Failover != "" && !in.p.PushToPartner {
+			rp.notePush(u, netip.Addr{}, plan.Info, "failover does not copy reservations: replicate them to the partner on Windows, or set push.push_to_partner")
 		}
 	}
-	for _, s := range posts {
-		b.step(s)
-	}
+	rp.steps = append(rp.steps, posts...)
+	return rp.work
 }
 
 // reserved is what a server reserves in a scope when the steps so far are done.
@@ -73,19 +97,19 @@ func (r *reserved) put(x windhcp.Reservation) {
 
 // pushUnit compares the reservations of one scope. One whose client id another
 // still has waits until that one has made room, or is reported.
-func (b *builder) pushUnit(u *unit, all []*state.Address) (changes, posts []plan.Step) {
+func (rp *reservationPush) pushUnit(u *unit, all []*state.Address) (changes, posts []plan.Step) {
 	on := &reserved{make(map[netip.Addr]*windhcp.Reservation), make(map[windhcp.ClientID][]netip.Addr)}
 	for _, r := range u.part.Reservations.Items {
-		if !b.withdrawn[plan.PushedKey{Server: b.host(u.server), Addr: r.Addr}] {
+		if !rp.withdrawn[plan.PushedKey{Server: rp.host(u.server), Addr: r.Addr}] {
 			on.put(r)
 		}
 	}
-	pending := b.candidates(u, all)
-	b.rememberPushed(u, on, pending)
+	pending := rp.candidates(u, all)
+	rp.rememberPushed(u, on, pending)
 	for len(pending) > 0 {
 		var blocked []*state.Address
 		for _, x := range pending {
-			step, waits := b.pushReservation(u, x, on)
+			step, waits := rp.pushReservation(u, x, on)
 			switch {
 			case waits:
 				blocked = append(blocked, x)
@@ -102,26 +126,27 @@ func (b *builder) pushUnit(u *unit, all []*state.Address) (changes, posts []plan
 	}
 	for _, x := range pending {
 		id := windhcp.ParseClientID(x.ClientID)
-		b.notePush(u, x.Address.Addr(), plan.Conflict, fmt.Sprintf("the server reserves %s for client id %s: remove that one, or correct NetBox", on.byID[id][0], id))
+		rp.notePush(u, x.Address.Addr(), plan.Conflict, fmt.Sprintf("the server reserves %s for client id %s: remove that one, or correct NetBox", on.byID[id][0], id))
 	}
 	return changes, posts
 }
 
-func (b *builder) notePush(u *unit, addr netip.Addr, level plan.Level, text string) {
-	b.note(plan.Note{Level: level, Server: b.host(u.server), Scope: u.scope.Subnet, Addr: addr, Rule: "5.2", Text: text})
+func (rp *reservationPush) notePush(u *unit, addr netip.Addr, level plan.Level, text string) {
+	rp.note(pushNote(rp.recorded.view, u, addr, level, text))
+}
+
+func pushNote(v *view, u *unit, addr netip.Addr, level plan.Level, text string) plan.Note {
+	return plan.Note{Level: level, Server: v.host(u.server), Scope: u.scope.Subnet, Addr: addr, Rule: "5.2", Text: text}
 }
 
 // netboxReservations are NetBox's reservations with a client id, by place.
-func (b *builder) netboxReservations(targets []*unit) []*state.Address {
+func netboxReservations(p *plan.Policy, addresses book) []*state.Address {
 	var out []*state.Address
-	if len(targets) == 0 {
-		return out
-	}
-	for _, list := range b.addresses {
+	for _, list := range addresses {
 		if len(list) == 0 || list[0].ClientID == "" {
 			continue
 		}
-		if c, _ := b.p.ClassOf(list[0]); c == plan.ClassReservation {
+		if c, _ := p.ClassOf(list[0]); c == plan.ClassReservation {
 			out = append(out, list[0])
 		}
 	}
@@ -129,11 +154,9 @@ func (b *builder) netboxReservations(targets []*unit) []*state.Address {
 	return out
 }
 
-func placeOf(x *state.Address) plan.Place { return plan.Place{VRF: x.VRF, Addr: x.Address.Addr()} }
-
 // candidates are NetBox's reservations in a scope that a server can hold, by
 // address.
-func (b *builder) candidates(u *unit, all []*state.Address) []*state.Address {
+func (rp *reservationPush) candidates(u *unit, all []*state.Address) []*state.Address {
 	start, _ := slices.BinarySearchFunc(all, plan.Place{VRF: u.vrf, Addr: u.scope.Subnet.Masked().Addr()}, func(x *state.Address, p plan.Place) int { return placeOf(x).Compare(p) })
 	taken := make(map[windhcp.ClientID]netip.Addr)
 	var out []*state.Address
@@ -146,9 +169,9 @@ func (b *builder) candidates(u *unit, all []*state.Address) []*state.Address {
 		other, twice := taken[id]
 		switch {
 		case !id.Canonical():
-			b.notePush(u, addr, plan.Warning, fmt.Sprintf("client id %q is not made of hex pairs: the server would store something else, so it is not pushed", x.ClientID))
+			rp.notePush(u, addr, plan.Warning, fmt.Sprintf("client id %q is not made of hex pairs: the server would store something else, so it is not pushed", x.ClientID))
 		case twice:
-			b.notePush(u, addr, plan.Warning, fmt.Sprintf("client id %s is on %s already: a scope reserves for a client once", id, other))
+			rp.notePush(u, addr, plan.Warning, fmt.Sprintf("client id %s is on %s already: a scope reserves for a client once", id, other))
 		default:
 			taken[id] = addr
 			out = append(out, x)
@@ -160,14 +183,14 @@ func (b *builder) candidates(u *unit, all []*state.Address) []*state.Address {
 // pushReservation compares one reservation with the server's; no action means
 // that there is nothing to do. It waits where another address of the scope has
 // the client id.
-func (b *builder) pushReservation(u *unit, x *state.Address, on *reserved) (step plan.Step, waits bool) {
+func (rp *reservationPush) pushReservation(u *unit, x *state.Address, on *reserved) (step plan.Step, waits bool) {
 	addr, id := x.Address.Addr(), windhcp.ParseClientID(x.ClientID)
 	r := on.byAddr[addr]
 	step = plan.Step{
-		Phase: plan.Push, Target: b.host(u.server), Kind: plan.WindowsReservation, Name: "reservation " + addr.String(),
+		Phase: plan.Push, Target: rp.host(u.server), Kind: plan.WindowsReservation, Name: "reservation " + addr.String(),
 		Scope: u.scope.Subnet, Addr: addr, VRF: u.vrf, Rule: "5.2", Action: state.Update, Why: "NetBox is the truth for reservations",
 	}
-	if len(on.byID[id]) > 0 && (r == nil || r.ClientID != id && b.p.ReplaceClientID) {
+	if len(on.byID[id]) > 0 && (r == nil || r.ClientID != id && rp.p.ReplaceClientID) {
 		return step, true
 	}
 	switch {
@@ -184,10 +207,10 @@ func (b *builder) pushReservation(u *unit, x *state.Address, on *reserved) (step
 	case r.ClientID == id:
 		step.Observed = []plan.Change{{Field: "client_id", Old: string(r.ClientID)}}
 		step.Changes = reservationChanges(x, r)
-		if len(step.Changes) == 0 || !b.alone(u, r) {
+		if len(step.Changes) == 0 || !rp.free(u, r) {
 			return plan.Step{}, false
 		}
-	case !b.replaces(u, x, r):
+	case !rp.replaces(u, x, r):
 		return plan.Step{}, false
 	default:
 		step.Why = "reserved for another client id, and push.replace_client_id is on"
@@ -214,17 +237,26 @@ func reservationChanges(x *state.Address, r *windhcp.Reservation) (changes []pla
 
 // replaces decides whether the client id of a server's reservation gives way.
 // One that NetBox only took from a lease never does (windows-dhcp.md 3.4).
-func (b *builder) replaces(u *unit, x *state.Address, r *windhcp.Reservation) bool {
-	followed := b.p.UpdateClientID && b.protected(plan.Place{VRF: u.vrf, Addr: r.Addr}, x) &&
+func (rp *reservationPush) replaces(u *unit, x *state.Address, r *windhcp.Reservation) bool {
+	followed := rp.p.UpdateClientID && rp.protected(plan.Place{VRF: u.vrf, Addr: r.Addr}, x) &&
 		slices.ContainsFunc(u.part.Leases.Items, func(l windhcp.Lease) bool {
 			return l.Addr == r.Addr && string(l.ClientID) == x.ClientID
 		})
-	if b.p.ReplaceClientID && !followed {
-		return b.alone(u, r)
+	if rp.p.ReplaceClientID && !followed {
+		return rp.free(u, r)
 	}
-	b.notePush(u, r.Addr, plan.Conflict, fmt.Sprintf("reserved for client id %s on the server and for %s in NetBox: correct one of them, or set push.replace_client_id",
+	rp.notePush(u, r.Addr, plan.Conflict, fmt.Sprintf("reserved for client id %s on the server and for %s in NetBox: correct one of them, or set push.replace_client_id",
 		r.ClientID, x.ClientID))
 	return false
+}
+
+// free reports whether a server's reservation can be changed, and notes why not.
+func (rp *reservationPush) free(u *unit, r *windhcp.Reservation) bool {
+	problem := rp.clients.elsewhere(u, r)
+	if problem != "" {
+		rp.notePush(u, r.Addr, plan.Conflict, problem)
+	}
+	return problem == ""
 }
 
 // sameHostName compares names as Windows keeps them: case does not count, and
@@ -238,4 +270,46 @@ func sameHostName(netbox, windows string) bool {
 	firstA, _, fullA := strings.Cut(a, ".")
 	firstB, _, fullB := strings.Cut(b, ".")
 	return fullA != fullB && firstA == firstB
+}
+
+// withdraw deletes reservations from a server that operators removed from
+// NetBox.
+func (rp *reservationPush) withdraw(u *unit) []plan.Step {
+	var steps []plan.Step
+	for i := range u.part.Reservations.Items {
+		r := &u.part.Reservations.Items[i]
+		if !rp.withdrawn[plan.PushedKey{Server: rp.host(u.server), Addr: r.Addr}] {
+			continue
+		}
+		steps = append(steps, plan.Step{
+			Phase: plan.Push, Target: rp.host(u.server), Action: state.Delete, Kind: plan.WindowsReservation, Name: "reservation " + r.Addr.String(),
+			Scope: u.scope.Subnet, Addr: r.Addr, VRF: u.vrf, Rule: "5.2", Why: "somebody removed it from NetBox (push.delete_removed)",
+			Observed: []plan.Change{{Field: "client_id", Old: string(r.ClientID)}},
+		})
+	}
+	return steps
+}
+
+// rememberPushed keeps which reservations both sides have, for
+// push.delete_removed. What neither has is forgotten, so that an operator may make
+// it again on the server.
+func (rp *reservationPush) rememberPushed(u *unit, on *reserved, candidates []*state.Address) {
+	host := rp.host(u.server)
+	wanted := make(map[netip.Addr]bool)
+	for _, x := range candidates {
+		addr, id := x.Address.Addr(), windhcp.ParseClientID(x.ClientID)
+		wanted[addr] = true
+		if r := on.byAddr[addr]; r == nil && !rp.p.ReadOnly || r != nil && r.ClientID == id {
+			rp.pushed[plan.PushedKey{Server: host, Addr: addr}] = id
+		}
+	}
+	first, _ := slices.BinarySearchFunc(rp.before[host], u.scope.Subnet.Masked().Addr(), netip.Addr.Compare)
+	for _, addr := range rp.before[host][first:] {
+		if !u.scope.Subnet.Contains(addr) {
+			break
+		}
+		if on.byAddr[addr] == nil && !wanted[addr] {
+			delete(rp.pushed, plan.PushedKey{Server: host, Addr: addr})
+		}
+	}
 }

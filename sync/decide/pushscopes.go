@@ -13,30 +13,49 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
+// scopePush is the stage that writes scopes and exclusions to servers at work.
+type scopePush struct {
+	*recorded
+	work
+	made []*unit // scopes a server gets in this run
+}
+
 // pushScopes makes servers have what NetBox records: attributes and exclusions
-// of scopes they have, and scopes they lack (windows-dhcp.md 5.3).
-func (b *builder) pushScopes() {
-	for _, u := range b.units {
-		if u.fallback || u.want == nil || !b.pushable(u.want) {
+// of scopes they have, and scopes they lack. It returns the scopes that it makes
+// (5.3).
+func pushScopes(in *recorded) ([]*unit, work) {
+	sp := &scopePush{recorded: in}
+	for _, u := range in.units {
+		if u.fallback || !sp.pushable(u.want) {
 			continue
 		}
-		b.pushScope(u)
-		b.pushExclusions(u.server, u.want, u.part.Exclusions)
-		for _, partner := range b.partners {
-			if partner.scope.Subnet == u.scope.Subnet && partner.source == u.source {
-				b.pushExclusions(partner.server, u.want, partner.part.Exclusions)
-			}
+		sp.pushScope(u)
+		sp.pushExclusions(u.server, u.want, u.part.Exclusions)
+		for _, twin := range in.twins(u) {
+			sp.pushExclusions(twin.server, u.want, twin.part.Exclusions)
 		}
 	}
-	for _, rec := range b.records {
-		if b.gone(rec) && b.pushable(rec) {
-			b.createScope(b.speaker(rec), rec)
+	for _, rec := range in.Roster.records {
+		if in.gone(rec) && sp.pushable(rec) {
+			sp.createScope(in.speaker(rec), rec)
 		}
 	}
+	return sp.made, sp.work
+}
+
+// twins are the same scope on the partner, where that is written to as well.
+func (r *recorded) twins(u *unit) []*sighting {
+	var out []*sighting
+	for _, x := range r.partners {
+		if x.scope.Subnet == u.scope.Subnet && x.source == u.source {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 // pushable checks a record before it goes to a server.
-func (b *builder) pushable(rec *record) bool {
+func (sp *scopePush) pushable(rec *record) bool {
 	problem := ""
 	duplicate := func(i int) bool {
 		return slices.ContainsFunc(rec.Options[:i], func(o optionValue) bool {
@@ -69,14 +88,14 @@ func (b *builder) pushable(rec *record) bool {
 		}
 	}
 	if problem != "" {
-		b.note(plan.Note{Level: plan.Conflict, Scope: rec.Subnet, Rule: "5.3", Text: problem + ": the scope is not pushed"})
+		sp.note(plan.Note{Level: plan.Conflict, Scope: rec.Subnet, Rule: "5.3", Text: problem + ": the scope is not pushed"})
 	}
 	return problem == ""
 }
 
 // pushScope sends the attributes that differ, and only those: a key that is
 // not sent stays as it is, one that is sent replaces all (windows-dhcp.md 1.3).
-func (b *builder) pushScope(u *unit) {
+func (sp *scopePush) pushScope(u *unit) {
 	have, rec := u.scope, u.want
 	var changes []plan.Change
 	differ := func(field string, old, want any) {
@@ -95,14 +114,14 @@ func (b *builder) pushScope(u *unit) {
 	case rec.LeaseSeconds > 0 && have.LeaseSeconds > 0:
 		differ("lease_duration_seconds", have.LeaseSeconds, rec.LeaseSeconds)
 	case rec.LeaseSeconds > 0:
-		b.note(plan.Note{Level: plan.Info, Server: b.host(u.server), Scope: rec.Subnet, Rule: "3.9",
+		sp.note(plan.Note{Level: plan.Info, Server: sp.host(u.server), Scope: rec.Subnet, Rule: "3.9",
 			Text: "the server does not tell its lease time (unlimited?), so NetBox's is not pushed"})
 	}
 	if len(changes) == 0 {
 		return
 	}
-	b.step(plan.Step{
-		Phase: plan.Push, Target: b.host(u.server), Action: state.Update, Kind: plan.WindowsScope, Name: scopeName(rec.Name, rec.Subnet, rec.Source),
+	sp.step(plan.Step{
+		Phase: plan.Push, Target: sp.host(u.server), Action: state.Update, Kind: plan.WindowsScope, Name: scopeName(rec.Name, rec.Subnet, rec.Source),
 		Scope: rec.Subnet, VRF: rec.VRF, Changes: changes, Rule: "5.3", Why: "NetBox is the truth for scopes",
 	})
 }
@@ -119,10 +138,10 @@ func lifetime(rec *record, onServer int64) int64 {
 
 // createScope makes a scope that NetBox has and its server lacks. It is handed
 // out from at once, and belongs to no relationship.
-func (b *builder) createScope(server int, rec *record) {
-	s := b.asked(server)
+func (sp *scopePush) createScope(server int, rec *record) {
+	s := sp.asked(server)
 	if _, taken := s.Scope(rec.Subnet.Addr()); taken {
-		b.note(plan.Note{Level: plan.Conflict, Server: s.Host, Scope: rec.Subnet, Rule: "5.3", Text: "the server has a scope of the same network address: not created"})
+		sp.note(plan.Note{Level: plan.Conflict, Server: s.Host, Scope: rec.Subnet, Rule: "5.3", Text: "the server has a scope of the same network address: not created"})
 		return
 	}
 	mask := net.IP(net.CIDRMask(rec.Subnet.Bits(), 32)).String()
@@ -140,15 +159,19 @@ func (b *builder) createScope(server int, rec *record) {
 	if rec.Router != "" {
 		changes = append(changes, plan.Change{Field: "router", New: rec.Router})
 	}
-	b.step(plan.Step{
+	sp.step(plan.Step{
 		Phase: plan.Push, Target: s.Host, Action: state.Create, Kind: plan.WindowsScope, Name: scopeName(rec.Name, rec.Subnet, rec.Source),
 		Scope: rec.Subnet, VRF: rec.VRF, Changes: changes, Rule: "5.3", Why: "NetBox has it and the server does not",
 	})
-	b.note(plan.Note{Level: plan.Warning, Server: s.Host, Scope: rec.Subnet, Rule: "5.3",
+	sp.note(plan.Note{Level: plan.Warning, Server: s.Host, Scope: rec.Subnet, Rule: "5.3",
 		Text: "created active: the server answers in it at once; it belongs to no failover relationship"})
-	b.pushExclusions(server, rec, windhcp.List[windhcp.Exclusion]{})
-	b.created = append(b.created, &unit{
-		verdict: verdict{source: rec.Source, vrf: rec.VRF, rec: rec}, want: rec, server: server, scope: windhcp.Scope{Subnet: rec.Subnet, Start: rec.Start, End: rec.End},
+	sp.pushExclusions(server, rec, windhcp.List[windhcp.Exclusion]{})
+	sp.made = append(sp.made, &unit{
+		sighting: &sighting{
+			verdict: verdict{source: rec.Source, vrf: rec.VRF, rec: rec}, server: server,
+			scope: windhcp.Scope{Subnet: rec.Subnet, Start: rec.Start, End: rec.End},
+		},
+		want: rec,
 	})
 }
 
@@ -162,7 +185,7 @@ type exclusionValue struct {
 // touch nothing come first. One that overlaps an old one replaces it in one
 // step, since Windows refuses overlaps; what is left over goes last, so that no
 // address is handed out in between without need (windows-dhcp.md 5.3).
-func (b *builder) pushExclusions(server int, rec *record, have windhcp.List[windhcp.Exclusion]) {
+func (sp *scopePush) pushExclusions(server int, rec *record, have windhcp.List[windhcp.Exclusion]) {
 	if !have.Complete() {
 		return
 	}
@@ -180,7 +203,7 @@ func (b *builder) pushExclusions(server int, rec *record, have windhcp.List[wind
 	var apart, replacing []plan.Step
 	for _, x := range missing {
 		if !slices.ContainsFunc(surplus, x.Overlaps) {
-			apart = append(apart, b.exclusionStep(server, rec, nil, &x))
+			apart = append(apart, sp.exclusionStep(server, rec, nil, &x))
 		}
 	}
 	left := surplus
@@ -198,19 +221,19 @@ func (b *builder) pushExclusions(server int, rec *record, have windhcp.List[wind
 			}
 		}
 		left = rest
-		replacing = append(replacing, b.exclusionStep(server, rec, old, &x))
+		replacing = append(replacing, sp.exclusionStep(server, rec, old, &x))
 	}
 	for _, s := range append(apart, replacing...) {
-		b.step(s)
+		sp.step(s)
 	}
 	for _, x := range left {
-		b.step(b.exclusionStep(server, rec, []windhcp.Exclusion{x}, nil))
+		sp.step(sp.exclusionStep(server, rec, []windhcp.Exclusion{x}, nil))
 	}
 }
 
-func (b *builder) exclusionStep(server int, rec *record, old []windhcp.Exclusion, add *windhcp.Exclusion) plan.Step {
+func (sp *scopePush) exclusionStep(server int, rec *record, old []windhcp.Exclusion, add *windhcp.Exclusion) plan.Step {
 	s := plan.Step{
-		Phase: plan.Push, Target: b.host(server), Action: state.Update, Kind: plan.WindowsExclusion, Scope: rec.Subnet, VRF: rec.VRF, Rule: "5.3",
+		Phase: plan.Push, Target: sp.host(server), Action: state.Update, Kind: plan.WindowsExclusion, Scope: rec.Subnet, VRF: rec.VRF, Rule: "5.3",
 	}
 	c := plan.Change{Field: "exclusions"}
 	if len(old) > 0 {

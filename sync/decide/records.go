@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/canonjson"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
@@ -189,96 +190,33 @@ func unmarshal(raw json.RawMessage, out any) error {
 	return json.Unmarshal(raw, out)
 }
 
-// jsonField is v for a JSON custom field; nothing is null there.
-func jsonField[T any](list []T) any {
+// document writes a list for a JSON custom field; nothing is null there.
+func document[T any](list []T) json.RawMessage {
 	if len(list) == 0 {
 		return nil
 	}
-	raw, err := json.Marshal(list)
-	if err != nil {
-		panic(err) // plain structs of text and numbers always marshal
-	}
-	return json.RawMessage(raw)
+	return canonjson.Of(list)
 }
 
-// fields are the range's own fields for a record, by NetBox's names.
-func (r *record) fields() map[string]any {
+// asRange is the range of a record, but for the scopes of other sources in it.
+func (r *record) asRange() state.Range {
 	exclusions := make([]exclusionJSON, 0, len(r.Exclusions))
 	for _, x := range r.Exclusions {
 		exclusions = append(exclusions, exclusionJSON(x))
 	}
-	display := any(nil)
-	seconds := any(nil)
+	out := state.Range{
+		Start: r.Start, End: r.End, Bits: r.Subnet.Bits(), VRF: r.VRF, Description: cutRunes(r.Description, 200),
+		ScopeName: r.Name, Server: r.Source.Server, Failover: r.Source.Failover, Router: r.Router, ScopeState: r.State,
+		Exclusions: document(exclusions), Options: document(r.Options),
+	}
 	if r.LeaseSeconds > 0 {
-		display, seconds = windhcp.FormatLifetime(r.LeaseSeconds), r.LeaseSeconds
+		out.LeaseSeconds, out.LeaseDisplay = r.LeaseSeconds, windhcp.FormatLifetime(r.LeaseSeconds)
 	}
-	return map[string]any{
-		"start_address":                           netip.PrefixFrom(r.Start, r.Subnet.Bits()).String(),
-		"end_address":                             netip.PrefixFrom(r.End, r.Subnet.Bits()).String(),
-		"description":                             cutRunes(r.Description, 200),
-		plan.CustomField(state.FieldScopeName):    textOrNil(r.Name),
-		plan.CustomField(state.FieldServer):       textOrNil(r.Source.Server),
-		plan.CustomField(state.FieldFailover):     textOrNil(r.Source.Failover),
-		plan.CustomField(state.FieldRouter):       textOrNil(r.Router),
-		plan.CustomField(state.FieldLeaseSeconds): seconds,
-		plan.CustomField(state.FieldLeaseDisplay): display,
-		plan.CustomField(state.FieldScopeState):   textOrNil(r.State),
-		plan.CustomField(state.FieldExclusions):   jsonField(exclusions),
-		plan.CustomField(state.FieldOptions):      jsonField(r.Options),
-	}
-}
-
-// rangeFields are the same fields as a range shows them now.
-func rangeFields(r *state.Range) map[string]any {
-	seconds := any(nil)
-	if r.LeaseSeconds != 0 {
-		seconds = r.LeaseSeconds
-	}
-	return map[string]any{
-		"start_address":                           netip.PrefixFrom(r.Start, r.Bits).String(),
-		"end_address":                             netip.PrefixFrom(r.End, r.Bits).String(),
-		"description":                             r.Description,
-		plan.CustomField(state.FieldScopeName):    textOrNil(r.ScopeName),
-		plan.CustomField(state.FieldServer):       textOrNil(r.Server),
-		plan.CustomField(state.FieldFailover):     textOrNil(r.Failover),
-		plan.CustomField(state.FieldRouter):       textOrNil(r.Router),
-		plan.CustomField(state.FieldLeaseSeconds): seconds,
-		plan.CustomField(state.FieldLeaseDisplay): textOrNil(r.LeaseDisplay),
-		plan.CustomField(state.FieldScopeState):   textOrNil(r.ScopeState),
-		plan.CustomField(state.FieldExclusions):   rawOrNil(r.Exclusions),
-		plan.CustomField(state.FieldOptions):      rawOrNil(r.Options),
-		plan.CustomField(state.FieldOtherSources): rawOrNil(r.OtherSources),
-	}
-}
-
-func textOrNil(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}
-
-func rawOrNil(raw json.RawMessage) any {
-	if raw = bytes.TrimSpace(raw); len(raw) == 0 || string(raw) == "null" {
-		return nil
-	}
-	return raw
+	return out
 }
 
 // cutRunes cuts s to n characters; NetBox refuses longer descriptions.
 func cutRunes(s string, n int) string {
 	runes := []rune(s)
 	return string(runes[:min(len(runes), n)])
-}
-
-// differences lists the fields of want that have shows otherwise, in order.
-func differences(order []string, have, want map[string]any) []plan.Change {
-	var changes []plan.Change
-	for _, name := range order {
-		w, wanted := want[name]
-		if wanted && !plan.SameValue(have[name], w) {
-			changes = append(changes, plan.Change{Field: name, Old: have[name], New: w})
-		}
-	}
-	return changes
 }

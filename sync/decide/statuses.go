@@ -9,65 +9,63 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
-// checkStatuses looks for addresses with the lease status that no scope
-// accepts, tags new ones with a journal entry, and takes the tag off cured ones
-// (windows-dhcp.md 8).
-func (b *builder) checkStatuses() {
-	if len(b.wanted) == 0 {
-		return // nothing was imported yet: no scope accepts anything
+// checkStatuses looks for addresses with the lease status that no scope accepts.
+// It tags new ones with a journal entry, and takes the tag off cured ones. after
+// is NetBox as the steps so far leave it; invalid is the part of the memory that
+// this stage keeps (8).
+func checkStatuses(in *recorded, after *state.State, invalid map[int64]bool) (work, []plan.Violation) {
+	var w work
+	if len(in.records) == 0 {
+		return w, nil // nothing was imported yet: no scope accepts anything
 	}
+	var found []plan.Violation
+	leased := in.leased()
+	_, canTag := in.nb.Tags[state.TagInvalid]
+	for i := range after.Addresses {
+		x := &after.Addresses[i]
+		if x.ID == 0 {
+			continue // made by this plan
+		}
+		place, problem := placeOf(x), ""
+		if x.Status == in.p.LeaseStatus && !plan.Managed(x) && !leased[place] && !in.exempt(x) {
+			problem = statusProblemIn(in.records, in.p.LeaseStatus, place)
+		}
+		if problem != "" {
+			found = append(found, plan.Violation{ID: x.ID, Addr: x.Address, VRF: x.VRF, Text: problem})
+		}
+		if tagged := slices.Contains(x.Tags, state.TagInvalid); canTag && tagged != (problem != "") && !in.protected(place, x) {
+			w.step(tagStatus(x, problem, in.memory.Invalid[x.ID]))
+			if problem == "" {
+				delete(invalid, x.ID)
+			} else {
+				invalid[x.ID] = true
+			}
+		}
+	}
+	return w, found
+}
+
+// leased are the places with an active lease.
+func (r *recorded) leased() map[plan.Place]bool {
 	leased := make(map[plan.Place]bool)
-	for _, u := range b.units {
+	for _, u := range r.units {
 		for i := range u.part.Leases.Items {
 			if l := &u.part.Leases.Items[i]; l.Active() {
 				leased[plan.Place{VRF: u.vrf, Addr: l.Addr}] = true
 			}
 		}
 	}
-	_, canTag := b.nb.Tags[state.TagInvalid]
-	for i := range b.nb.Addresses {
-		place := plan.Place{VRF: b.nb.Addresses[i].VRF, Addr: b.nb.Addresses[i].Address.Addr()}
-		x := b.current(place, b.nb.Addresses[i].ID)
-		if x == nil {
-			continue // deleted by this plan
-		}
-		problem := ""
-		if x.Status == b.p.LeaseStatus && !plan.Managed(x) && !leased[place] && !b.exempt(x) {
-			problem = b.statusProblemOf(place)
-		}
-		tagged := slices.Contains(x.Tags, state.TagInvalid)
-		if problem != "" {
-			b.plan.Violations = append(b.plan.Violations, plan.Violation{ID: x.ID, Addr: x.Address, VRF: x.VRF, Text: problem})
-		}
-		if !canTag || tagged == (problem != "") || b.protected(place, x) {
-			continue
-		}
-		b.tagStatus(place, x, problem)
-	}
+	return leased
 }
 
-// current is an address object as it will be; nil: it goes away.
-func (b *builder) current(place plan.Place, id int64) *state.Address {
-	for _, x := range b.addresses[place] {
-		if x.ID == id {
-			return x
-		}
-	}
-	return nil
-}
-
-func (b *builder) exempt(x *state.Address) bool {
-	return slices.ContainsFunc(x.Tags, func(t string) bool { return slices.Contains(b.p.ExemptTags, t) })
+func (v *view) exempt(x *state.Address) bool {
+	return slices.ContainsFunc(x.Tags, func(t string) bool { return slices.Contains(v.p.ExemptTags, t) })
 }
 
 // StatusProblem says why an address must not have the lease status; empty: it
 // may (netbox-dhcp-sync validate).
 func (r *Roster) StatusProblem(place plan.Place) string {
 	return statusProblemIn(r.records, r.in.Policy.LeaseStatus, place)
-}
-
-func (b *builder) statusProblemOf(place plan.Place) string {
-	return statusProblemIn(b.wanted, b.p.LeaseStatus, place)
 }
 
 // statusProblemIn is the rule: some scope's subnet has to contain the address,
@@ -87,22 +85,22 @@ func statusProblemIn(records []*record, status string, place plan.Place) string 
 	return problem
 }
 
-func (b *builder) tagStatus(place plan.Place, x *state.Address, problem string) {
+// tagStatus marks an address whose status is a problem, or one whose is none any
+// more. known tells that the problem was told by an earlier run.
+func tagStatus(x *state.Address, problem string, known bool) plan.Step {
 	s := plan.Step{
 		Phase: plan.Reflection, Target: plan.NetBox, Action: state.Update, Kind: state.IPAddress, ID: x.ID, Name: x.Address.String(),
-		Addr: place.Addr, VRF: place.VRF, Rule: "8",
+		Addr: x.Address.Addr(), VRF: x.VRF, Rule: "8",
 	}
 	if problem == "" {
 		s.RemoveTags, s.Why = []string{state.TagInvalid}, "its status is in order again"
-		delete(b.plan.Memory.Invalid, x.ID)
-	} else {
-		s.AddTags, s.Why = []string{state.TagInvalid}, problem
-		if !b.in.Memory.Invalid[x.ID] {
-			s.Journal = problem
-		}
-		b.plan.Memory.Invalid[x.ID] = true
+		return s
 	}
-	b.step(s)
+	s.AddTags, s.Why = []string{state.TagInvalid}, problem
+	if !known {
+		s.Journal = problem
+	}
+	return s
 }
 
 // statusSettingsProblem says why addresses cannot be synced with these statuses; empty

@@ -146,6 +146,26 @@ func TestAnImportNetBoxRefusesIsListedAsErrors(t *testing.T) {
 	}
 }
 
+// A range that is made counts, whatever becomes of its journal entry.
+func TestAnImportWithoutItsJournalEntriesIsASuccess(t *testing.T) {
+	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
+	l.Add(psutest.Example("dh1.corp.example"))
+	m := l.Open("", nil)
+	l.Front.Before(func(r mirrortest.Request) mirrortest.Break {
+		if r.Method == http.MethodPost && strings.HasPrefix(r.Path, "extras/journal-entries") {
+			return mirrortest.Denied
+		}
+		return mirrortest.None
+	})
+	r, err := m.Sync(t.Context(), mirror.Options{Mode: plan.Import})
+	if err != nil || r.Code != 0 {
+		t.Fatalf("code %d, %v", r.Code, err)
+	}
+	if c := r.Plan.Imported[1]; len(c.Created) != 3 || len(c.Errors) > 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
 // A server that is slow holds up no other.
 func TestServersAreReadAtTheSameTime(t *testing.T) {
 	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})

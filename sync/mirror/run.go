@@ -71,9 +71,9 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run) error {
 		Progress: func(done, total int) { o.progress("writing", done, total) },
 	})
 	run.Summary = run.Report.Summary() + noteCounts(run.Plan)
-	for _, r := range run.Report.Results {
+	for i, r := range run.Report.Results {
 		if r.Outcome != state.Done && r.Outcome != state.Unchanged {
-			run.Plan.ImportFailed(&r.Step, r.Error)
+			run.Plan.StepFailed(i, r.Error)
 		}
 	}
 	if run.Mode == plan.Sync {

@@ -1,15 +1,8 @@
 package plan
 
-import (
-	"fmt"
-	"slices"
-	"strings"
+import "slices"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
-)
-
-// Category is the result of an import for one sort of things, each listed
-// (windows-dhcp.md 4).
+// Category is the result of an import for one sort of things, each listed (4).
 type Category struct {
 	Name    string   `json:"name"`
 	Created []string `json:"created"`
@@ -17,39 +10,72 @@ type Category struct {
 	Errors  []string `json:"errors"`  // with the reason
 }
 
-// The categories of an import, in their order.
+// ImportSort is a sort of things that an import makes: the index of its Category.
+type ImportSort int
+
+// The sorts, in their order.
 const (
-	ImportedFailovers = iota
+	ImportedFailovers ImportSort = iota
 	ImportedScopes
 	ImportedOptions
 	ImportedExclusions
 )
 
-func FailoverTitle(name string) string { return "failover " + name }
+// ImportOutcome is what becomes of one thing that an import came across.
+type ImportOutcome int
 
-// ImportFailed corrects the result of an import for a step that was not carried
-// out: what it would have made is an error. Scopes of several sources in one
-// subnet share a fate.
-func (p *Plan) ImportFailed(s *Step, why string) {
-	within := ""
-	switch {
-	case s.Kind == state.ConfigContext && strings.HasPrefix(s.Name, FailoverContext):
-		within = FailoverTitle(strings.TrimPrefix(s.Name, FailoverContext))
-	case s.Kind == state.IPRange:
-		within = fmt.Sprintf("scope %s of ", s.Scope)
-	default:
-		return
+// The outcomes.
+const (
+	ImportCreated ImportOutcome = iota + 1
+	ImportSkipped
+	ImportFailed
+	ImportImplied // made for something else, and told only if that fails
+)
+
+// ImportItem is one thing that an import came across.
+type ImportItem struct {
+	Sort    ImportSort
+	Outcome ImportOutcome
+	Text    string // for people; of a failure with the reason
+	Step    int    // the index in Plan.Steps of the step that makes it; -1: none does
+}
+
+// SetImported keeps the result of an import and sorts it for people.
+func (p *Plan) SetImported(items []ImportItem) {
+	p.Imports = items
+	p.Imported = nil
+	for _, name := range []string{"failover relationships", "scopes", "option values", "exclusions"} {
+		// Empty lists, since null means nothing to other programs.
+		p.Imported = append(p.Imported, Category{Name: name, Created: []string{}, Skipped: []string{}, Errors: []string{}})
 	}
-	for i := range p.Imported {
-		c := &p.Imported[i]
-		failed := func(text string) bool {
-			return text == within || s.Kind == state.IPRange && strings.Contains(text, within)
+	for _, item := range items {
+		c := &p.Imported[item.Sort]
+		switch item.Outcome {
+		case ImportCreated:
+			c.Created = append(c.Created, item.Text)
+		case ImportSkipped:
+			c.Skipped = append(c.Skipped, item.Text)
+		case ImportFailed:
+			c.Errors = append(c.Errors, item.Text)
+		case ImportImplied:
 		}
-		for _, text := range c.Created {
-			if failed(text) {
-				c.Errors = append(c.Errors, text+": "+why)
-			}
+	}
+}
+
+// StepFailed corrects the result of an import for a step, named by its index,
+// that was not carried out: what it would have made is an error, told last. It
+// does nothing to the plan of another mode.
+func (p *Plan) StepFailed(step int, why string) {
+	var failed []ImportItem
+	rest := slices.DeleteFunc(slices.Clone(p.Imports), func(item ImportItem) bool {
+		lost := item.Step == step && (item.Outcome == ImportCreated || item.Outcome == ImportImplied)
+		if lost {
+			item.Outcome, item.Text = ImportFailed, item.Text+": "+why
+			failed = append(failed, item)
 		}
-		c.Created = slices.DeleteFunc(c.Created, failed)
+		return lost
+	})
+	if len(failed) > 0 {
+		p.SetImported(append(rest, failed...))
 	}
 }

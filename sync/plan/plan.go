@@ -35,6 +35,8 @@ type Plan struct {
 	Violations []Violation `json:"violations"`
 	Imported   []Category  `json:"imported,omitempty"` // of an import
 
+	// Imports is what Imported is made of.
+	Imports []ImportItem `json:"-"`
 	// Memory is what has to be remembered once the steps are done.
 	Memory Memory `json:"-"`
 }
