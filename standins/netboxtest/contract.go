@@ -55,7 +55,7 @@ func Contract(t *testing.T, target Target) {
 		c.target.Version = c.serverVersion(t)
 	}
 	Wipe(t, target.URL, target.Token)
-	t.Cleanup(func() { Wipe(noContext{t}, target.URL, target.Token) })
+	t.Cleanup(func() { Wipe(t, target.URL, target.Token) })
 	c.seed = Seed(t, target.URL, target.Token, contractWorld())
 	for _, group := range factGroups() {
 		t.Run(group.name, func(t *testing.T) {
@@ -109,7 +109,7 @@ func (c *contract) create(t *testing.T, path string, fields object) got {
 func (c *contract) discard(t *testing.T, path string, id int64) {
 	t.Helper()
 	t.Cleanup(func() {
-		resp, body := c.send(noContext{t}, http.MethodDelete, detailPath(path, id), nil, nil)
+		resp, body := c.send(t, http.MethodDelete, detailPath(path, id), nil, nil)
 		if resp.StatusCode != http.StatusNoContent && resp.StatusCode != http.StatusNotFound {
 			t.Errorf("delete %s %d: %d %s", path, id, resp.StatusCode, clip(body))
 		}

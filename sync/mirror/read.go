@@ -42,7 +42,7 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 		return nil, nil, err
 	}
 	o.progress("reading NetBox", 0, 0)
-	held, err := m.NetBox.ReadState(ctx)
+	held, err := state.Read(ctx, m.NetBox)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -54,7 +54,7 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	if err != nil {
 		return nil, nil, err
 	}
-	held.Addresses, err = m.NetBox.ReadAddresses(ctx, roster.Subnets(), func(done, total int) { o.progress("reading addresses", done, total) })
+	held.Addresses, err = state.ReadAddresses(ctx, m.NetBox, roster.Subnets(), func(done, total int) { o.progress("reading addresses", done, total) })
 	if err != nil || policy.Mode != plan.Sync {
 		return in, roster, err
 	}
@@ -75,7 +75,7 @@ func (m *Mirror) readSuspects(ctx context.Context, in *plan.Input) error {
 			tagged++
 		}
 	}
-	suspects, err := m.NetBox.ReadSuspects(ctx, in.Policy.LeaseStatus, held.Tagged > tagged)
+	suspects, err := state.ReadSuspects(ctx, m.NetBox, in.Policy.LeaseStatus, held.Tagged > tagged)
 	if err != nil {
 		return err
 	}

@@ -238,7 +238,7 @@ func TestWritesAreNeverRepeated(t *testing.T) {
 	}
 }
 
-func TestAWriteThatFoundNobodyWasNotCarriedOut(t *testing.T) {
+func TestAWriteThatFoundNoServerWasNotCarriedOut(t *testing.T) {
 	srv := example(t)
 	c := client(t, srv)
 	srv.Close()
