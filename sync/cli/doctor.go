@@ -183,7 +183,7 @@ func (p *program) bootstrap(ctx context.Context, yes bool) error {
 	if err != nil || !ok {
 		return err
 	}
-	if err := m.ApplyBootstrap(ctx, todo); err != nil {
+	if err := todo.Apply(ctx, m.NetBox, log); err != nil {
 		return err
 	}
 	fmt.Fprintf(p.stdout, "%s: done\n", m.NetBox.URL())

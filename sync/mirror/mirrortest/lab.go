@@ -136,7 +136,7 @@ func (l *Lab) Open(sync string, perServer map[string]string) *mirror.Mirror {
 	if err != nil {
 		l.tb.Fatal(err)
 	}
-	if err := m.ApplyBootstrap(l.tb.Context(), p); err != nil {
+	if err := p.Apply(l.tb.Context(), m.NetBox, l.logger()); err != nil {
 		l.tb.Fatal(err)
 	}
 	return m
@@ -145,15 +145,20 @@ func (l *Lab) Open(sync string, perServer map[string]string) *mirror.Mirror {
 // OpenUnprepared makes a mirror of the settings.
 func (l *Lab) OpenUnprepared(sync string, perServer map[string]string) *mirror.Mirror {
 	l.tb.Helper()
-	log := logrus.New()
-	log.SetOutput(l.Log)
-	log.SetLevel(logrus.TraceLevel)
-	m, err := mirror.Open(l.Settings(sync, perServer), log)
+	m, err := mirror.Open(l.Settings(sync, perServer), l.logger())
 	if err != nil {
 		l.tb.Fatal(err)
 	}
 	l.tb.Cleanup(m.Close)
 	return m
+}
+
+// logger writes everything to Log.
+func (l *Lab) logger() *logrus.Logger {
+	log := logrus.New()
+	log.SetOutput(l.Log)
+	log.SetLevel(logrus.TraceLevel)
+	return log
 }
 
 // Token is NetBox's.
