@@ -43,7 +43,7 @@ func syncAddresses(in *recorded, known *merged, addresses book, memory *plan.Mem
 	for _, place := range ad.places() {
 		n, f, list := ad.networkOf(place), ad.facts[place], addresses[place]
 		if len(list) > 1 {
-			ad.note(plan.Note{Level: plan.Warning, Scope: n.subnet, Addr: place.Addr, Rule: "3.6",
+			ad.note(plan.Note{Level: plan.Warning, Scope: n.subnet, Addr: place.Addr, Cause: plan.CauseSameHost,
 				Text: fmt.Sprintf("%d address objects for this host in one VRF: only %d is kept up to date", len(list), list[0].ID)})
 		}
 		if f.served() {
@@ -81,7 +81,7 @@ func (ad *addressing) places() []plan.Place {
 func (ad *addressing) serve(place plan.Place, x *state.Address, f *facts, n *network) (made bool) {
 	o := ad.outcomeOf(&sighted{place: place, x: x, facts: f, unsure: n.unsure != ""})
 	if o.level != "" {
-		ad.note(plan.Note{Level: o.level, Server: ad.host(f.unit.server), Scope: n.subnet, Addr: place.Addr, Rule: o.row, Text: o.why, Once: o.level == plan.Warning})
+		ad.note(plan.Note{Level: o.level, Server: ad.host(f.unit.server), Scope: n.subnet, Addr: place.Addr, Cause: o.cause, Text: o.why, Once: o.level == plan.Warning})
 	}
 	ad.remember(place, f)
 	if o.skip {
@@ -117,7 +117,7 @@ func (ad *addressing) written(field string) bool {
 func (ad *addressing) create(place plan.Place, o *outcome, n *network) {
 	ad.step(plan.Step{
 		Phase: plan.Addresses, Target: plan.NetBox, Action: state.Create, Kind: state.IPAddress, Name: o.want.Address.String(),
-		Scope: n.subnet, Addr: place.Addr, VRF: place.VRF, Changes: plan.AddressChanges(new(state.Address), &o.want, ad.written), Rule: o.row, Why: o.why,
+		Scope: n.subnet, Addr: place.Addr, VRF: place.VRF, Changes: plan.AddressChanges(new(state.Address), &o.want, ad.written), Rule: o.cause.Rule(), Why: o.why,
 	})
 }
 
@@ -131,7 +131,7 @@ func (ad *addressing) update(place plan.Place, x *state.Address, o *outcome, n *
 	}
 	ad.step(plan.Step{
 		Phase: plan.Addresses, Target: plan.NetBox, Action: state.Update, Kind: state.IPAddress, ID: x.ID, Name: x.Address.String(),
-		Scope: n.subnet, Addr: place.Addr, VRF: place.VRF, Changes: changes, Rule: o.row, Why: o.why,
+		Scope: n.subnet, Addr: place.Addr, VRF: place.VRF, Changes: changes, Rule: o.cause.Rule(), Why: o.why,
 	})
 }
 
@@ -157,7 +157,7 @@ func (ad *addressing) notePopulated() {
 	for i := range ad.nb.Ranges {
 		r := &ad.nb.Ranges[i]
 		if n := ad.populated[r.ID]; n > 0 {
-			ad.note(plan.Note{Level: plan.Conflict, Scope: r.Subnet(), Addr: r.Start, Rule: "3.9",
+			ad.note(plan.Note{Level: plan.Conflict, Scope: r.Subnet(), Addr: r.Start, Cause: plan.CausePopulated,
 				Text: fmt.Sprintf("IP range %s-%s is marked as populated, so NetBox refuses %d new addresses in it: clear \"mark populated\" there", r.Start, r.End, n)})
 		}
 	}
@@ -185,7 +185,7 @@ func (ad *addressing) noteOtherVRFs() {
 		}
 	}
 	for _, id := range slices.SortedFunc(maps.Keys(elsewhere), subnetKey.compare) {
-		ad.note(plan.Note{Level: plan.Info, Scope: id.subnet, Addr: first[id], Rule: "3.9",
+		ad.note(plan.Note{Level: plan.Info, Scope: id.subnet, Addr: first[id], Cause: plan.CauseOtherVRF,
 			Text: fmt.Sprintf("%d of its addresses exist in %s too and are not looked at there", elsewhere[id], ad.vrfName(id.vrf))})
 	}
 }

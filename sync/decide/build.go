@@ -37,7 +37,7 @@ func Build(in plan.Input) *plan.Plan {
 		d.add(w)
 	}
 	if problem := statusSettingsProblem(&in.Policy, in.NetBox.Statuses); problem != "" {
-		d.note(plan.Note{Level: plan.Failure, Rule: "3.6", Text: problem + "; no address is touched"})
+		d.note(plan.Note{Level: plan.Failure, Cause: plan.CauseStatuses, Text: problem + "; no address is touched"})
 	} else if in.Policy.Mode == plan.Sync {
 		d.addresses(scopes, made)
 	}
@@ -112,7 +112,7 @@ func (d *draft) finish(v *view) *plan.Plan {
 		d.plan.Steps = append(d.plan.Steps, d.steps[i])
 	}
 	if heldBack > 0 {
-		d.note(plan.Note{Level: plan.Skip, Rule: "7", Text: fmt.Sprintf("%d changes on servers are not made: read_only", heldBack)})
+		d.note(plan.Note{Level: plan.Skip, Cause: plan.CauseReadOnly, Text: fmt.Sprintf("%d changes on servers are not made: read_only", heldBack)})
 	}
 	d.plan.Notes = d.notes
 	d.tellOnce(v)
@@ -126,7 +126,7 @@ func (d *draft) tellOnce(v *view) {
 		if !n.Once {
 			continue
 		}
-		told := fmt.Sprintf("%s %s %s", n.Rule, n.Scope, n.Addr)
+		told := plan.Told{Cause: n.Cause, Scope: n.Scope, Addr: n.Addr}
 		if v.memory.Told[told] {
 			n.Level = plan.Info
 		}

@@ -50,11 +50,11 @@ func (ad *addressing) clean(place plan.Place, x *state.Address, f *facts, n *net
 	lost := ad.losses[n.subnetKey]
 	switch {
 	case gone && heldBack:
-		ad.note(plan.Note{Level: plan.Skip, Scope: n.subnet, Addr: place.Addr, Rule: "3.9", Text: "kept: the server holds the address back"})
+		ad.note(plan.Note{Level: plan.Skip, Scope: n.subnet, Addr: place.Addr, Cause: plan.CauseHeldByServer, Text: "kept: the server holds the address back"})
 	case gone && n.unsure != "":
 		lost.heldBack++ // deleteLost tells it once for the network
 	case gone && ad.p.KeepAssigned && x.InUse != "":
-		ad.note(plan.Note{Level: plan.Conflict, Scope: n.subnet, Addr: place.Addr, Rule: "3.7 guard e",
+		ad.note(plan.Note{Level: plan.Conflict, Scope: n.subnet, Addr: place.Addr, Cause: plan.CauseInUse,
 			Text: fmt.Sprintf("%s, but the address is %s and is kept (guards.keep_assigned)", why, x.InUse)})
 	case gone:
 		lost.deletes = append(lost.deletes, plan.Step{
@@ -95,14 +95,14 @@ func (ad *addressing) observed(x *state.Address) []plan.Change {
 // and a reservation of the mirror's moves from a former status to the present
 // one.
 func (ad *addressing) keep(place plan.Place, x *state.Address, n *network, ended bool) {
-	o := outcome{row: "3.6", why: "the lease on it is over", want: *x}
+	o := outcome{cause: plan.CauseLeaseOver, why: "the lease on it is over", want: *x}
 	if ended && x.LeaseActive != nil && *x.LeaseActive {
 		over := false
 		o.want.LeaseActive, o.want.LeaseExpires = &over, time.Time{}
 	}
 	c, former := ad.p.ClassOf(x)
 	if c == plan.ClassReservation && former && plan.Managed(x) && n.read && !ad.protected(place, x) {
-		o.row, o.why, o.want.Status = "3.7 status settings changed", "reservations have another status now", ad.p.ReservationStatus
+		o.cause, o.why, o.want.Status = plan.CauseStatusMoved, "reservations have another status now", ad.p.ReservationStatus
 	}
 	ad.update(place, x, &o, n)
 }
@@ -114,14 +114,14 @@ func (ad *addressing) deleteLost() {
 	for _, id := range slices.SortedFunc(maps.Keys(ad.networks), subnetKey.compare) {
 		n, lost := ad.networks[id], ad.losses[id]
 		if lost.heldBack > 0 {
-			ad.note(plan.Note{Level: plan.Warning, Scope: n.subnet, Rule: "3.7",
+			ad.note(plan.Note{Level: plan.Warning, Scope: n.subnet, Cause: plan.CauseUnsure,
 				Text: fmt.Sprintf("%d addresses would be removed, but %s", lost.heldBack, n.unsure)})
 		}
 		deletes, place := len(lost.deletes), plan.Place{VRF: n.vrf, Addr: n.subnet.Addr()}
 		again := ad.memory.Guarded[place] && deletes > ad.p.MaxDeleteCount && !ad.p.AllowDeletes
 		if again || ad.tooMany(deletes, lost.members) {
 			ad.guarded[place] = true
-			ad.note(plan.Note{Level: plan.Guard, Scope: n.subnet, Rule: "3.7 guard c",
+			ad.note(plan.Note{Level: plan.Guard, Scope: n.subnet, Cause: plan.CauseLoss,
 				Text: fmt.Sprintf("would lose %d of %d addresses, more than guards.max_delete_percent (%d) and guards.max_delete_count (%d) allow: "+
 					"nothing is deleted here; if it is right, run once with --allow-deletes", deletes, lost.members, ad.p.MaxDeletePercent, ad.p.MaxDeleteCount)})
 			continue

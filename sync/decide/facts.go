@@ -120,11 +120,11 @@ func (m *merging) gather(u *unit, n *network) {
 	}
 	if len(outside) > 0 {
 		n.unsure = "the server lists addresses outside of it"
-		m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: outside[0], Rule: "3.9",
+		m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: outside[0], Cause: plan.CauseOutside,
 			Text: fmt.Sprintf("%d entries lie outside the subnet and are ignored", len(outside))})
 	}
 	if bad > 0 {
-		m.note(plan.Note{Level: plan.Info, Server: m.host(u.server), Scope: u.scope.Subnet, Rule: "3.9",
+		m.note(plan.Note{Level: plan.Info, Server: m.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseNoLease,
 			Text: fmt.Sprintf("%d entries are no leases (bad address, declined, or a remote access server's) and are left alone", bad)})
 	}
 }
@@ -135,7 +135,7 @@ func (m *merging) mergeReservation(f *facts, u *unit, r *windhcp.Reservation) {
 		return
 	}
 	if f.reservation.ClientID != r.ClientID {
-		m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: r.Addr, Rule: "3.9",
+		m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: r.Addr, Cause: plan.CauseTwice,
 			Text: fmt.Sprintf("reserved twice: for %s on %s and for %s on %s; the first counts",
 				f.reservation.ClientID, m.host(f.unit.server), r.ClientID, m.host(u.server))})
 	}
@@ -153,7 +153,7 @@ func (m *merging) mergeLease(f *facts, u *unit, l *windhcp.Lease) {
 	if *f.lease == *l {
 		return
 	}
-	m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: l.Addr, Rule: "3.9",
+	m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: l.Addr, Cause: plan.CauseTwice,
 		Text: fmt.Sprintf("leased twice: to %s and to %s; the lease that ends later counts", f.lease.ClientID, l.ClientID)})
 	if l.Expires.IsZero() || !f.lease.Expires.IsZero() && l.Expires.After(f.lease.Expires) {
 		f.lease = l

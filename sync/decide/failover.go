@@ -24,7 +24,7 @@ func recordFailovers(v *view) (contexts map[*relationship]int, w work) {
 			continue
 		}
 		if rel.problem != "" {
-			w.note(plan.Note{Level: plan.Failure, Server: v.host(rel.reporter), Rule: "4 step 1", Text: fmt.Sprintf("failover %s is not recorded: %s", rel.name, rel.problem)})
+			w.note(plan.Note{Level: plan.Failure, Server: v.host(rel.reporter), Cause: plan.CauseFailover, Text: fmt.Sprintf("failover %s is not recorded: %s", rel.name, rel.problem)})
 			continue
 		}
 		data := v.data(rel)

@@ -45,7 +45,7 @@ func (sc *scoping) optionsOf(u *unit) []optionValue {
 		v := optionValue{Code: o.Code, VendorClass: o.VendorClass, Value: strings.Join(o.Values, ", ")}
 		if i := slices.IndexFunc(out, func(x optionValue) bool { return x.Code == v.Code && x.VendorClass == v.VendorClass }); i >= 0 {
 			if out[i] != v {
-				sc.note(plan.Note{Level: plan.Warning, Server: sc.host(u.server), Scope: u.scope.Subnet, Rule: "9 row 7",
+				sc.note(plan.Note{Level: plan.Warning, Server: sc.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseOptionTwice,
 					Text: fmt.Sprintf("option %d has several values, for a policy or user class the server does not tell apart: %q is recorded, %q is not", v.Code, out[i].Value, v.Value)})
 			}
 			continue
@@ -95,7 +95,7 @@ func (sc *scoping) library(name string) *library {
 		return l
 	}
 	if err := json.Unmarshal(l.context.Data, &l.known); err != nil {
-		sc.note(plan.Note{Level: plan.Failure, Rule: "9 row 6", Text: fmt.Sprintf("config context %q cannot be read and is left alone: %v", name, err)})
+		sc.note(plan.Note{Level: plan.Failure, Cause: plan.CauseLibrary, Text: fmt.Sprintf("config context %q cannot be read and is left alone: %v", name, err)})
 		l.context = nil
 	}
 	return l

@@ -20,7 +20,7 @@ type sighted struct {
 
 // outcome is what the table says about one address.
 type outcome struct {
-	row   string // "3.5 row 4"
+	cause plan.Cause
 	why   string
 	want  state.Address
 	skip  bool // nothing but the note
@@ -66,26 +66,26 @@ func (v *view) outcomeOf(s *sighted) outcome {
 	}
 	switch {
 	case r != nil && c == plan.ClassReservation && x.ClientID == "":
-		o.row, o.why = "3.5 row 5", "the reservation on the server completes a record made ahead of it"
+		o.cause, o.why = plan.CauseCompleted, "the reservation on the server completes a record made ahead of it"
 		o.want.ClientID, o.want.Managed = string(r.ClientID), state.Prestaged
 		o.want.DNSName = cmp.Or(x.DNSName, DNSName(r.Name))
 	case r != nil && c == plan.ClassReservation && x.Managed == state.Prestaged:
-		o.row, o.why = "3.5 row 6", "made ahead of the reservation: status and name stay as they are"
+		o.cause, o.why = plan.CausePrestaged, "made ahead of the reservation: status and name stay as they are"
 	case r != nil && v.p.PushReservations && c == plan.ClassReservation:
-		o.row, o.why = "3.5 row 7", "NetBox is the truth for reservations"
+		o.cause, o.why = plan.CauseNetBoxRules, "NetBox is the truth for reservations"
 	case r != nil:
-		o.row, o.why = "3.5 row 8", "reserved on the server"
+		o.cause, o.why = plan.CauseReserved, "reserved on the server"
 		o = v.overwrite(s, o, claim{v.p.ReservationStatus, r.Name, r.ClientID})
 	case c == plan.ClassReservation && x.ClientID == "":
-		o.row, o.why = "3.5 row 9", "the lease tells the client id of a record made ahead of it"
+		o.cause, o.why = plan.CauseLeaseFills, "the lease tells the client id of a record made ahead of it"
 		o.want.ClientID, o.want.Managed = string(l.ClientID), state.Prestaged
 	case c == plan.ClassReservation && plan.Managed(x) && !v.p.PushReservations && !s.unsure:
-		o.row, o.why = "3.7 downgrade", "no reservation on the server any more, but a lease"
+		o.cause, o.why = plan.CauseDowngrade, "no reservation on the server any more, but a lease"
 		o = v.overwrite(s, o, claim{v.p.LeaseStatus, l.Hostname, l.ClientID})
 	case c == plan.ClassReservation:
-		o.row, o.why = "3.5 row 10", "kept as a reservation in NetBox"
+		o.cause, o.why = plan.CauseKept, "kept as a reservation in NetBox"
 	default:
-		o.row, o.why = "3.5 row 11", "leased on the server"
+		o.cause, o.why = plan.CauseLeased, "leased on the server"
 		o = v.overwrite(s, o, claim{v.p.LeaseStatus, l.Hostname, l.ClientID})
 	}
 	if o.want.ClientID == "" {
@@ -100,9 +100,9 @@ func (v *view) outcomeOf(s *sighted) outcome {
 // protectedOutcome leaves everything but the lease fields alone, and the client
 // id where the operator wants it kept up with the lease.
 func (v *view) protectedOutcome(s *sighted) outcome {
-	o := outcome{row: "3.5 row 1", why: "protected by tag " + v.p.ProtectTag}
+	o := outcome{cause: plan.CauseProtected, why: "protected by tag " + v.p.ProtectTag}
 	if s.x == nil {
-		o.row, o.skip, o.level = "3.5 row 2", true, plan.Skip
+		o.cause, o.skip, o.level = plan.CauseProtectedNet, true, plan.Skip
 		return o
 	}
 	o.want = *s.x
@@ -123,12 +123,12 @@ func (v *view) newOutcome(s *sighted) outcome {
 		o.want.Tenant = u.prefix.Tenant
 	}
 	if r := s.facts.reservation; r != nil {
-		o.row, o.why = "3.5 row 3", "reserved on "+v.host(u.server)
+		o.cause, o.why = plan.CauseNewReserved, "reserved on "+v.host(u.server)
 		o.want.Status, o.want.DNSName, o.want.ClientID = v.p.ReservationStatus, DNSName(r.Name), string(r.ClientID)
 		return o
 	}
 	l := s.facts.lease
-	o.row, o.why = "3.5 row 4", "leased on "+v.host(u.server)
+	o.cause, o.why = plan.CauseNewLeased, "leased on "+v.host(u.server)
 	o.want.Status, o.want.DNSName, o.want.ClientID = v.p.LeaseStatus, DNSName(l.Hostname), string(l.ClientID)
 	return o
 }

@@ -163,7 +163,7 @@ func (sc *scoping) rangeStep(id subnetKey, p *placed) (plan.Step, bool) {
 	}
 	if problem != "" {
 		problem += "; the scope is not recorded"
-		sc.note(plan.Note{Level: plan.Conflict, Scope: id.subnet, Rule: "4 step 2", Text: problem})
+		sc.note(plan.Note{Level: plan.Conflict, Scope: id.subnet, Cause: plan.CauseNoRecord, Text: problem})
 		for _, rec := range p.all() {
 			sc.unplaced[rec] = problem
 		}
@@ -211,7 +211,7 @@ func (sc *scoping) writtenOf(p *placed, problem string) func(field string) bool 
 	moved := p.own.Start != p.holder.Start || p.own.End != p.holder.End
 	switch {
 	case moved && problem != "":
-		sc.note(plan.Note{Level: plan.Conflict, Scope: p.own.Subnet, Rule: "5.1", Text: problem + "; its start and end stay as they are"})
+		sc.note(plan.Note{Level: plan.Conflict, Scope: p.own.Subnet, Cause: plan.CauseSpan, Text: problem + "; its start and end stay as they are"})
 		return func(field string) bool {
 			return field != "start_address" && field != "end_address" && sc.rangeHas(field)
 		}
@@ -227,7 +227,7 @@ func (sc *scoping) rangeProblem(p *placed) string {
 	switch {
 	case !start.IsValid() || !end.IsValid() || end.Less(start) || !p.own.Subnet.Contains(start) || !p.own.Subnet.Contains(end):
 		return fmt.Sprintf("the scope's range %s-%s is no span of addresses of %s", start, end, p.own.Subnet)
-	case start == end && !versionAtLeast(sc.nb.Version, 4, 6):
+	case start == end && !sc.nb.Version.AtLeast(4, 6):
 		return fmt.Sprintf("a scope of one address (%s) cannot be an IP range before NetBox 4.6.1", start)
 	}
 	for i := range sc.nb.Ranges {

@@ -136,7 +136,7 @@ func (rp *reservationPush) notePush(u *unit, addr netip.Addr, level plan.Level, 
 }
 
 func pushNote(v *view, u *unit, addr netip.Addr, level plan.Level, text string) plan.Note {
-	return plan.Note{Level: level, Server: v.host(u.server), Scope: u.scope.Subnet, Addr: addr, Rule: "5.2", Text: text}
+	return plan.Note{Level: level, Server: v.host(u.server), Scope: u.scope.Subnet, Addr: addr, Cause: plan.CausePush, Text: text}
 }
 
 // netboxReservations are NetBox's reservations with a client id, by place.

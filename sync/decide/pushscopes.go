@@ -88,7 +88,7 @@ func (sp *scopePush) pushable(rec *record) bool {
 		}
 	}
 	if problem != "" {
-		sp.note(plan.Note{Level: plan.Conflict, Scope: rec.Subnet, Rule: "5.3", Text: problem + ": the scope is not pushed"})
+		sp.note(plan.Note{Level: plan.Conflict, Scope: rec.Subnet, Cause: plan.CauseScopePush, Text: problem + ": the scope is not pushed"})
 	}
 	return problem == ""
 }
@@ -114,7 +114,7 @@ func (sp *scopePush) pushScope(u *unit) {
 	case rec.LeaseSeconds > 0 && have.LeaseSeconds > 0:
 		differ("lease_duration_seconds", have.LeaseSeconds, rec.LeaseSeconds)
 	case rec.LeaseSeconds > 0:
-		sp.note(plan.Note{Level: plan.Info, Server: sp.host(u.server), Scope: rec.Subnet, Rule: "3.9",
+		sp.note(plan.Note{Level: plan.Info, Server: sp.host(u.server), Scope: rec.Subnet, Cause: plan.CauseLeaseTime,
 			Text: "the server does not tell its lease time (unlimited?), so NetBox's is not pushed"})
 	}
 	if len(changes) == 0 {
@@ -141,7 +141,7 @@ func lifetime(rec *record, onServer int64) int64 {
 func (sp *scopePush) createScope(server int, rec *record) {
 	s := sp.asked(server)
 	if _, taken := s.Scope(rec.Subnet.Addr()); taken {
-		sp.note(plan.Note{Level: plan.Conflict, Server: s.Host, Scope: rec.Subnet, Rule: "5.3", Text: "the server has a scope of the same network address: not created"})
+		sp.note(plan.Note{Level: plan.Conflict, Server: s.Host, Scope: rec.Subnet, Cause: plan.CauseScopePush, Text: "the server has a scope of the same network address: not created"})
 		return
 	}
 	mask := net.IP(net.CIDRMask(rec.Subnet.Bits(), 32)).String()
@@ -163,7 +163,7 @@ func (sp *scopePush) createScope(server int, rec *record) {
 		Phase: plan.Push, Target: s.Host, Action: state.Create, Kind: plan.WindowsScope, Name: scopeName(rec.Name, rec.Subnet, rec.Source),
 		Scope: rec.Subnet, VRF: rec.VRF, Changes: changes, Rule: "5.3", Why: "NetBox has it and the server does not",
 	})
-	sp.note(plan.Note{Level: plan.Warning, Server: s.Host, Scope: rec.Subnet, Rule: "5.3",
+	sp.note(plan.Note{Level: plan.Warning, Server: s.Host, Scope: rec.Subnet, Cause: plan.CauseScopePush,
 		Text: "created active: the server answers in it at once; it belongs to no failover relationship"})
 	sp.pushExclusions(server, rec, windhcp.List[windhcp.Exclusion]{})
 	sp.made = append(sp.made, &unit{

@@ -96,7 +96,7 @@ func recordsOf(ranges []state.Range) (records []*record, notes []plan.Note) {
 			continue
 		}
 		note := func(format string, args ...any) {
-			notes = append(notes, plan.Note{Level: plan.Failure, Scope: r.Subnet(), Rule: "5.3",
+			notes = append(notes, plan.Note{Level: plan.Failure, Scope: r.Subnet(), Cause: plan.CauseRecord,
 				Text: fmt.Sprintf("IP range %d (%s-%s): ", r.ID, r.Start, r.End) + fmt.Sprintf(format, args...)})
 		}
 		if (r.Server == "") == (r.Failover == "") {

@@ -82,7 +82,7 @@ func (r *Roster) relationshipsOf() map[string]*relationship {
 			rel.problem = "its primary server is not known yet: run import, or set sync.failover." + rel.name + ".primary"
 		}
 		if rel.context != nil && rel.reported == nil && r.complete() {
-			r.note(plan.Note{Level: plan.Warning, Rule: "9 row 35", Text: fmt.Sprintf("config context %q: no server reports this relationship", rel.context.Name)})
+			r.note(plan.Note{Level: plan.Warning, Cause: plan.CauseContext, Text: fmt.Sprintf("config context %q: no server reports this relationship", rel.context.Name)})
 		}
 	}
 	return found
@@ -104,12 +104,12 @@ func (r *Roster) addRecorded(c *state.Context, get func(string) *relationship) {
 		err = fmt.Errorf("names no relationship in windows_dhcp.failover.name")
 	}
 	if err != nil {
-		r.note(plan.Note{Level: plan.Warning, Rule: "9 row 35", Text: fmt.Sprintf("config context %q is passed over: %v", c.Name, err)})
+		r.note(plan.Note{Level: plan.Warning, Cause: plan.CauseContext, Text: fmt.Sprintf("config context %q is passed over: %v", c.Name, err)})
 		return
 	}
 	rel := get(f.Name)
 	if rel.context != nil {
-		r.note(plan.Note{Level: plan.Warning, Rule: "9 row 35", Text: fmt.Sprintf("config context %q is passed over: %q is the same relationship", c.Name, rel.context.Name)})
+		r.note(plan.Note{Level: plan.Warning, Cause: plan.CauseContext, Text: fmt.Sprintf("config context %q is passed over: %q is the same relationship", c.Name, rel.context.Name)})
 		return
 	}
 	rel.name, rel.context, rel.known, rel.enabled = f.Name, c, true, c.Active

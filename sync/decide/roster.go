@@ -38,7 +38,9 @@ func NewRoster(in *plan.Input) *Roster {
 // nobody's, and so is what it holds.
 func (r *Roster) readRecords() {
 	all, notes := recordsOf(r.in.NetBox.Ranges)
-	r.notes = notes
+	for _, n := range notes {
+		r.note(n)
+	}
 	repeated := make(map[*state.Range]bool)
 	for _, rec := range all {
 		rec.Source = r.canonical(rec.Source)
@@ -47,7 +49,7 @@ func (r *Roster) readRecords() {
 		case repeated[rec.holder]:
 		case other != nil:
 			repeated[rec.holder] = !rec.entry
-			r.note(plan.Note{Level: plan.Warning, Scope: rec.Subnet, Rule: "4",
+			r.note(plan.Note{Level: plan.Warning, Scope: rec.Subnet, Cause: plan.CauseTwoRecords,
 				Text: fmt.Sprintf("IP ranges %d and %d hold the same scope of %s: that in %d is left alone", other.holder.ID, rec.holder.ID, rec.Source, rec.holder.ID)})
 		default:
 			r.byKey[rec.key()] = rec
@@ -59,7 +61,10 @@ func (r *Roster) readRecords() {
 	}
 }
 
-func (r *Roster) note(n plan.Note) { r.notes = append(r.notes, n) }
+func (r *Roster) note(n plan.Note) {
+	n.Rule = n.Cause.Rule()
+	r.notes = append(r.notes, n)
+}
 
 // canonical names the server of a source as it is configured.
 func (r *Roster) canonical(s plan.Source) plan.Source {

@@ -118,7 +118,7 @@ func (sc *scoping) havePrefix(u *unit) bool {
 	}
 	if !sc.p.CreateMissingPrefixes {
 		u.refused = "NetBox has no such prefix: create it, or set import.create_missing_prefixes; the scope is not imported"
-		sc.note(plan.Note{Level: plan.Failure, Server: sc.host(u.server), Scope: u.scope.Subnet, Rule: "4 step 2", Text: u.refused})
+		sc.note(plan.Note{Level: plan.Failure, Server: sc.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseNoRecord, Text: u.refused})
 		return false
 	}
 	sc.prefixes[id] = len(sc.steps)
@@ -179,7 +179,7 @@ func (sc *scoping) newRecord(u *unit) *record {
 	}
 	if want.LeaseSeconds <= 0 {
 		want.LeaseSeconds = windhcp.DefaultLifetime
-		sc.note(plan.Note{Level: plan.Info, Server: sc.host(u.server), Scope: u.scope.Subnet, Rule: "3.9",
+		sc.note(plan.Note{Level: plan.Info, Server: sc.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseLeaseTime,
 			Text: "the server does not tell the lease time (unlimited?): recorded as " + windhcp.FormatLifetime(windhcp.DefaultLifetime)})
 	}
 	if u.part.Exclusions.Complete() {
@@ -198,11 +198,11 @@ func (sc *scoping) relink(u *unit, want *record) {
 		return
 	}
 	if sc.p.PushScopeInfo && want.Source.Failover != "" && u.source.Failover == "" {
-		sc.note(plan.Note{Level: plan.Warning, Server: sc.host(u.server), Scope: u.scope.Subnet, Rule: "5.3",
+		sc.note(plan.Note{Level: plan.Warning, Server: sc.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseNotLinked,
 			Text: fmt.Sprintf("is not part of %s on the server yet: add it there, the API has no call for it", want.Source)})
 		return
 	}
-	sc.note(plan.Note{Level: plan.Warning, Server: sc.host(u.server), Scope: u.scope.Subnet, Rule: "4",
+	sc.note(plan.Note{Level: plan.Warning, Server: sc.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseRelinked,
 		Text: fmt.Sprintf("belongs to %s now, no longer to %s", u.source, want.Source)})
 	want.Source = u.source
 }
@@ -246,7 +246,7 @@ func (sc *scoping) removedRecords() map[*record]bool {
 		}
 		empty := len(sc.asked(server).Scopes.Items) == 0 && !sc.p.AllowDeletes
 		if empty || sc.tooMany(len(lost), known) {
-			sc.note(plan.Note{Level: plan.Guard, Server: sc.host(server), Rule: "3.7 guard c",
+			sc.note(plan.Note{Level: plan.Guard, Server: sc.host(server), Cause: plan.CauseScopesLost,
 				Text: fmt.Sprintf("lists %d scopes, but NetBox knows %d and would lose %d: nothing is removed; if it is right, run once with --allow-deletes",
 					len(sc.asked(server).Scopes.Items), known, len(lost))})
 			continue
@@ -258,7 +258,7 @@ func (sc *scoping) removedRecords() map[*record]bool {
 	}
 	for _, rec := range sc.Roster.records {
 		if sc.foreign(rec) {
-			sc.note(plan.Note{Level: plan.Warning, Scope: rec.Subnet, Rule: "3.2",
+			sc.note(plan.Note{Level: plan.Warning, Scope: rec.Subnet, Cause: plan.CauseUnknownSource,
 				Text: fmt.Sprintf("recorded as a scope of %s, which is not known here: it is left alone", rec.Source)})
 		}
 	}
@@ -275,7 +275,7 @@ func (sc *scoping) noteOrphans(server int, rec *record) {
 		}
 	}
 	if orphans > 0 {
-		sc.note(plan.Note{Level: plan.Warning, Server: sc.host(server), Scope: rec.Subnet, Rule: "3.7",
+		sc.note(plan.Note{Level: plan.Warning, Server: sc.host(server), Scope: rec.Subnet, Cause: plan.CauseOrphans,
 			Text: fmt.Sprintf("the scope is gone from the server; %d addresses with its statuses stay in NetBox as orphans", orphans)})
 	}
 }

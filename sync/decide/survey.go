@@ -40,18 +40,18 @@ func survey(v *view) (*surveyed, work) {
 		s := v.asked(server)
 		if s == nil {
 			if _, why := v.ask(server); why != "" && v.p.Servers[server].Selected {
-				sv.note(plan.Note{Level: plan.Info, Server: v.host(server), Rule: "3.2", Text: "not asked: " + why})
+				sv.note(plan.Note{Level: plan.Info, Server: v.host(server), Cause: plan.CauseNotAsked, Text: "not asked: " + why})
 			}
 			continue
 		}
 		if s.Scopes.Err != nil {
-			sv.note(plan.Note{Level: plan.Failure, Server: s.Host, Rule: "3.8",
+			sv.note(plan.Note{Level: plan.Failure, Server: s.Host, Cause: plan.CauseUnread,
 				Text: fmt.Sprintf("nothing of this server is changed: %v", s.Scopes.Err)})
 			continue
 		}
 		sv.noteMalformed(s.Host, netip.Prefix{}, "scope", s.Scopes.Malformed)
 		if s.Failovers.Err != nil {
-			sv.note(plan.Note{Level: plan.Failure, Server: s.Host, Rule: "3.8", Text: fmt.Sprintf("failover relationships: %v", s.Failovers.Err)})
+			sv.note(plan.Note{Level: plan.Failure, Server: s.Host, Cause: plan.CauseUnread, Text: fmt.Sprintf("failover relationships: %v", s.Failovers.Err)})
 		}
 		told := make(map[netip.Addr]bool)
 		for _, scope := range s.Scopes.Items {
@@ -76,7 +76,7 @@ func (sv *surveyor) scope(server int, s *windhcp.Server, scope windhcp.Scope) {
 		}
 	}
 	if x.why != "" {
-		sv.note(plan.Note{Level: x.level, Server: s.Host, Scope: scope.Subnet, Rule: "3.2", Text: x.why})
+		sv.note(plan.Note{Level: x.level, Server: s.Host, Scope: scope.Subnet, Cause: plan.CauseScope, Text: x.why})
 	}
 	if !x.read {
 		return
@@ -87,7 +87,7 @@ func (sv *surveyor) scope(server int, s *windhcp.Server, scope windhcp.Scope) {
 		if rel != nil && rel.problem != "" {
 			why = rel.problem
 		}
-		sv.note(plan.Note{Level: plan.Warning, Server: s.Host, Scope: scope.Subnet, Rule: "4",
+		sv.note(plan.Note{Level: plan.Warning, Server: s.Host, Scope: scope.Subnet, Cause: plan.CauseNoFailover,
 			Text: fmt.Sprintf("belongs to failover %s, which NetBox does not know, and is kept as a scope of this server alone: %s", scope.Failover, why)})
 	}
 }
@@ -135,7 +135,7 @@ func partOf(s *windhcp.Server, scope windhcp.Scope) windhcp.Part {
 func (sv *surveyor) noteFailedLists(host string, subnet netip.Prefix, part windhcp.Part) {
 	tell := func(what string, err error, malformed []string) {
 		if err != nil {
-			sv.note(plan.Note{Level: plan.Failure, Server: host, Scope: subnet, Rule: "3.8", Text: fmt.Sprintf("%s: %v", what, err)})
+			sv.note(plan.Note{Level: plan.Failure, Server: host, Scope: subnet, Cause: plan.CauseUnread, Text: fmt.Sprintf("%s: %v", what, err)})
 		}
 		sv.noteMalformed(host, subnet, what, malformed)
 	}
@@ -156,7 +156,7 @@ func (sv *surveyor) noteMalformed(host string, subnet netip.Prefix, what string,
 	if len(malformed) == 0 {
 		return
 	}
-	sv.note(plan.Note{Level: plan.Warning, Server: host, Scope: subnet, Rule: "3.7 guard b",
+	sv.note(plan.Note{Level: plan.Warning, Server: host, Scope: subnet, Cause: plan.CauseMalformed,
 		Text: fmt.Sprintf("%s: %d entries cannot be used, so nothing is removed here: %s", what, len(malformed), malformed[0])})
 }
 

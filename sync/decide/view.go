@@ -61,7 +61,10 @@ type work struct {
 
 func (w *work) step(s plan.Step) { w.steps = append(w.steps, s) }
 
-func (w *work) note(n plan.Note) { w.notes = append(w.notes, n) }
+func (w *work) note(n plan.Note) {
+	n.Rule = n.Cause.Rule()
+	w.notes = append(w.notes, n)
+}
 
 // book has the address objects of NetBox by place.
 type book map[plan.Place][]*state.Address

@@ -40,8 +40,9 @@ func findWithdrawn(in *recorded, c *clients, targets []*unit, addresses book) (m
 			lost = append(lost, k)
 		}
 		if all := len(u.part.Reservations.Items); in.tooMany(len(lost), all) {
-			wi.note(pushNote(in.view, u, netip.Addr{}, plan.Guard,
-				fmt.Sprintf("would delete %d of %d reservations: nothing is deleted; if it is right, run once with --allow-deletes", len(lost), all)))
+			n := pushNote(in.view, u, netip.Addr{}, plan.Guard, fmt.Sprintf("would delete %d of %d reservations: nothing is deleted; if it is right, run once with --allow-deletes", len(lost), all))
+			n.Cause = plan.CauseReservationsLost
+			wi.note(n)
 			continue
 		}
 		for _, k := range lost {

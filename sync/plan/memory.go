@@ -20,7 +20,7 @@ type Memory struct {
 	// back. The addresses made meanwhile must not talk it out of that.
 	Guarded map[Place]bool `json:"guarded,omitempty"`
 	// Told are notes that were shown as warnings already.
-	Told map[string]bool `json:"told,omitempty"`
+	Told map[Told]bool `json:"told,omitempty"`
 	// Invalid are ids of addresses tagged for their status.
 	Invalid map[int64]bool `json:"invalid,omitempty"`
 }
@@ -50,8 +50,9 @@ func (m Memory) Clone() Memory {
 	if out.Guarded == nil {
 		out.Guarded = make(map[Place]bool)
 	}
+	delete(out.Told, Told{}) // what another version of the program told
 	if out.Told == nil {
-		out.Told = make(map[string]bool)
+		out.Told = make(map[Told]bool)
 	}
 	if out.Invalid == nil {
 		out.Invalid = make(map[int64]bool)

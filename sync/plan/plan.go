@@ -158,7 +158,8 @@ type Note struct {
 	Server string       `json:"server,omitempty"`
 	Scope  netip.Prefix `json:"scope,omitzero"`
 	Addr   netip.Addr   `json:"addr,omitzero"`
-	Rule   string       `json:"rule,omitempty"`
+	Cause  Cause        `json:"-"`
+	Rule   string       `json:"rule,omitempty"` // of the cause, for people
 	Text   string       `json:"text"`
 	// Once marks a note that is shown as a warning the first time only.
 	Once bool `json:"once,omitempty"`
