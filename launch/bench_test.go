@@ -36,7 +36,7 @@ func BenchmarkExchange(b *testing.B) {
 		exchangeInParallel(b, conn.LocalAddr().(*net.UDPAddr).AddrPort())
 	})
 	b.Run("loop", func(b *testing.B) {
-		s := startServer(b, Options4{SupplyServerID: true}, grant)
+		s := startServer(b, Chain{SupplyServerID: true}, Options4{}, grant)
 		exchangeInParallel(b, s.Addrs()[0])
 	})
 }

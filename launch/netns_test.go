@@ -39,13 +39,13 @@ func newSite(t *testing.T, listen ...net.UDPAddr) *site {
 	var exchanges dhcp4.Exchanges
 	log, _ := debugLogger()
 	err := s.server.Do(func() (err error) {
-		s.loop, err = Listen4(listen, nil, Options4{Exchanges: &exchanges, SupplyServerID: true, Log: log})
+		s.loop, err = Listen4(listen, Chain{Exchanges: &exchanges, SupplyServerID: true}, Options4{Log: log})
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.loop.handlers = append(s.loop.handlers, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+	s.loop.chain.Handlers = append(s.loop.chain.Handlers, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		in := exchanges.Find(req).Ingress
 		s.seen <- in
 		if req.MessageType() == dhcpv4.MessageTypeRequest && req.ClientIPAddr.IsUnspecified() {

@@ -6,12 +6,12 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/coredhcp/coredhcp/handler"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
 // proxyPort is where a boot client asks a ProxyDHCP server again (PXE 2.1
@@ -27,10 +27,6 @@ type Proxy4 struct {
 	Handler handler.Handler4
 	// Port is 4011 if 0.
 	Port int
-}
-
-func (p Proxy4) on(ifc *netInterface) bool {
-	return ifc != nil && slices.Contains(p.Interfaces, ifc.name)
 }
 
 // openProxy binds the second port on each interface, after a look at whether
@@ -135,47 +131,23 @@ func overlap(a, b []netip.Prefix) (netip.Prefix, bool) {
 	return netip.Prefix{}, false
 }
 
-// handleProxy does all for a message that arrived by an interface of Proxy4.
-func (s *Server4) handleProxy(p *packet, req *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) {
-	resp := prepareProxy(p.via.proxy, req, in, local)
-	if resp == nil {
-		s.meter.dropMessage(dropUnhandled, req)
-		return
-	}
-	if resp.ServerIdentifier() == nil {
-		s.meter.dropMessage(dropNoServerID, req)
-		return
-	}
-	s.opt.Exchanges.Open(req, in.ingress())
-	defer s.opt.Exchanges.Close(req)
-	if resp, _ = s.opt.Proxy.Handler(req, resp); resp == nil || leases(resp) {
-		s.meter.dropMessage(dropNoReply, req)
-		return
-	}
-	if left, fits := dhcp4.Trim(req, resp); len(left) > 0 || !fits {
-		s.meter.trimmed(req, left, fits)
-	}
-	name, err := s.sendProxy(p, req, resp, in, local)
-	s.meter.sent(resp, name, err, time.Since(p.at))
-}
-
 // prepareProxy makes the reply that boot data are put into, or nil for what
 // another server has to answer: on port 67 everything but DISCOVER, on port
 // 4011 everything but a REQUEST that was sent to this machine and names no
 // other server.
-func prepareProxy(second bool, req *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) *dhcpv4.DHCPv4 {
+func prepareProxy(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr) *dhcpv4.DHCPv4 {
 	switch kind := req.MessageType(); {
-	case !second && kind == dhcpv4.MessageTypeDiscover:
-	case second && kind == dhcpv4.MessageTypeRequest && in.unicast && in.source.Port() != 0:
-		if chosen := addr4(req.ServerIdentifier()); req.Options.Has(dhcpv4.OptionServerIdentifier) && !local[chosen] {
+	case !in.BootPort && kind == dhcpv4.MessageTypeDiscover:
+	case in.BootPort && kind == dhcpv4.MessageTypeRequest && in.Delivery == lease.DeliveryUnicast && in.Source.Port() != 0:
+		if req.Options.Has(dhcpv4.OptionServerIdentifier) && addr4(req.ServerIdentifier()) != identifier {
 			return nil
 		}
 	default:
 		return nil
 	}
 	resp := prepare(req, false)
-	if id := serverIdentifier(req, in, local); id.IsValid() {
-		resp.UpdateOption(dhcpv4.OptServerIdentifier(id.AsSlice()))
+	if identifier.IsValid() {
+		resp.UpdateOption(dhcpv4.OptServerIdentifier(identifier.AsSlice()))
 	}
 	return resp
 }

@@ -48,7 +48,7 @@ func startProxy(t *testing.T, handler func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DH
 	if err := free.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s := startServer(t, Options4{SupplyServerID: true, OwnsDecline: true, Proxy: Proxy4{Interfaces: []string{"lo"}, Handler: handler, Port: port}}, never(t))
+	s := startServer(t, Chain{SupplyServerID: true, OwnsDecline: true, Proxy: Proxy4{Interfaces: []string{"lo"}, Handler: handler, Port: port}}, Options4{}, never(t))
 	return s, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), s.listeners[1].port)
 }
 
@@ -179,7 +179,7 @@ func FuzzProxyDHCP(f *testing.F) {
 		}
 		in := arrivedBy{arrival: arrival{to: own, unicast: unicast}, source: netip.MustParseAddrPort("10.0.0.9:68"),
 			ifc: &netInterface{name: "eth1", addrs: []netip.Addr{own}}}
-		resp := prepareProxy(second, req, in, local)
+		resp := prepareProxy(req, in.ingress(second), serverIdentifier(req, in, local))
 		if resp == nil {
 			return
 		}
@@ -235,13 +235,13 @@ func TestProxyDHCPBesideAnotherServer(t *testing.T) {
 	proxy := Proxy4{Interfaces: []string{"eth1"}, Handler: bootData}
 	var loop *Server4
 	err = ours.Do(func() (err error) {
-		loop, err = Listen4([]net.UDPAddr{{Port: 67}}, nil, Options4{SupplyServerID: true, Log: log, Proxy: proxy})
+		loop, err = Listen4([]net.UDPAddr{{Port: 67}}, Chain{SupplyServerID: true, Proxy: proxy, Exchanges: new(dhcp4.Exchanges)}, Options4{Log: log})
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	loop.handlers = append(loop.handlers, never(t))
+	loop.chain.Handlers = append(loop.chain.Handlers, never(t))
 	stop := keepServing(t, loop)
 
 	var station *listener
@@ -295,7 +295,7 @@ func TestProxyDHCPBesideAnotherServer(t *testing.T) {
 	lan.Attach(ours, "eth2")
 	ours.AddAddr("eth2", netip.MustParsePrefix("10.3.0.3/24"))
 	err = ours.Do(func() error {
-		loop, err := Listen4([]net.UDPAddr{{Port: 67}}, nil, Options4{SupplyServerID: true, Log: log, Proxy: proxy, Exchanges: new(dhcp4.Exchanges)})
+		loop, err := Listen4([]net.UDPAddr{{Port: 67}}, Chain{SupplyServerID: true, Proxy: proxy, Exchanges: new(dhcp4.Exchanges)}, Options4{Log: log})
 		if err == nil {
 			return loop.Close()
 		}
@@ -309,7 +309,7 @@ func TestProxyDHCPBesideAnotherServer(t *testing.T) {
 // explain says what would be answered on such an interface.
 func TestExplainKnowsProxyDHCP(t *testing.T) {
 	opened := instancetest.Open(t, "", "prefixes: [{prefix: 10.0.0.0/24}]\ndevices: [{name: web1, interfaces: [{name: eth0, mac_address: \"02:AB:00:00:00:01\"}]}]\n")
-	opened.Proxy = bootData
+	chain := Chain{Exchanges: &opened.Pool.Exchanges, Proxy: Proxy4{Interfaces: []string{"eth1"}, Handler: bootData}}
 	identifier := netip.MustParseAddr("10.0.0.2")
 	for name, tt := range map[string]struct {
 		question question
@@ -328,7 +328,7 @@ func TestExplainKnowsProxyDHCP(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := rehearseProxy(opened.Pool, opened.Instance, req, in, identifier)
+		got := rehearse(&chain, opened.Instance, req, in, identifier)
 		if got.Verdict != tt.verdict || string(got.Reason) != tt.reason || got.Rule != "X-17" || len(got.Why) == 0 || got.Address != "" {
 			t.Errorf("%s: %+v", name, got)
 		}

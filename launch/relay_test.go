@@ -14,6 +14,8 @@ import (
 	"github.com/sirupsen/logrus"
 	logtest "github.com/sirupsen/logrus/hooks/test"
 	"go.uber.org/goleak"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 )
 
 func TestMain(m *testing.M) {
@@ -36,12 +38,16 @@ var (
 )
 
 // startServer runs a server on a free port of 127.0.0.1 until the test ends.
-func startServer(t testing.TB, opt Options4, handlers ...handler.Handler4) *Server4 {
+func startServer(t testing.TB, chain Chain, opt Options4, handlers ...handler.Handler4) *Server4 {
 	t.Helper()
 	if opt.Log == nil {
 		opt.Log, _ = logtest.NewNullLogger()
 	}
-	s, err := Listen4(loopback0, handlers, opt)
+	chain.Handlers = handlers
+	if chain.Exchanges == nil {
+		chain.Exchanges = new(dhcp4.Exchanges)
+	}
+	s, err := Listen4(loopback0, chain, opt)
 	if err != nil {
 		t.Fatal(err)
 	}

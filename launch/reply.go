@@ -85,7 +85,7 @@ func hasSubOption(info []byte, code uint8) bool {
 }
 
 // withheld says why a reply must not be sent, "" if it may.
-func withheld(req, resp *dhcpv4.DHCPv4) dropReason {
+func withheld(req, resp *dhcpv4.DHCPv4) Drop {
 	if resp == nil {
 		return dropNoReply
 	}

@@ -79,28 +79,21 @@ func (a *app) serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer stopBootFiles()
-	return serve4(ctx, conf, handlers, file, registry, log)
+	chain, err := chainOf(pool, file, handlers)
+	if err != nil {
+		return err
+	}
+	return serve4(ctx, conf, chain, registry, log)
 }
 
 // serve4 runs our receive loop in the place of CoreDHCP's server package
 // (REC-1).
-func serve4(ctx context.Context, conf *config.Config, handlers []handler.Handler4, file *settings.File, registry *prometheus.Registry, log *logrus.Entry) error {
+func serve4(ctx context.Context, conf *config.Config, chain Chain, registry *prometheus.Registry, log *logrus.Entry) error {
 	if conf.Server4 == nil {
 		<-ctx.Done()
 		return nil
 	}
-	proxy, err := proxyOf(instance.Default, file.NetBox.PXE.ProxyDHCP)
-	if err != nil {
-		return err
-	}
-	loop, err := Listen4(conf.Server4.Addresses, handlers, Options4{
-		Exchanges:      &instance.Default.Exchanges,
-		OwnsDecline:    file.Chain.Has(settings.PluginNetBox),
-		SupplyServerID: !file.Chain.Has("server_id"),
-		Proxy:          proxy,
-		Log:            log,
-		Registerer:     registry,
-	})
+	loop, err := Listen4(conf.Server4.Addresses, chain, Options4{Log: log, Registerer: registry})
 	if err != nil {
 		return err
 	}
@@ -108,7 +101,7 @@ func serve4(ctx context.Context, conf *config.Config, handlers []handler.Handler
 	for _, addr := range loop.Addrs() {
 		log.WithField("address", addr).Info("serving DHCPv4")
 	}
-	for _, name := range proxy.Interfaces {
+	for _, name := range chain.Proxy.Interfaces {
 		log.WithField("interface", name).Info("giving boot data and no addresses (ProxyDHCP)")
 	}
 	err = loop.Serve(ctx)
@@ -119,14 +112,21 @@ func serve4(ctx context.Context, conf *config.Config, handlers []handler.Handler
 	return err
 }
 
-// proxyOf hands the interfaces without leases to the plugin that knows boot data
-//
-func proxyOf(pool *instance.Pool, interfaces []string) (Proxy4, error) {
-	i, err := pool.Joined("")
-	if err != nil || i == nil || len(interfaces) == 0 {
-		return Proxy4{}, err
+// chainOf is how the receive loop answers with these settings. Interfaces
+// without leases are for the plugin that knows boot data.
+func chainOf(pool *instance.Pool, file *settings.File, handlers []handler.Handler4) (Chain, error) {
+	chain := Chain{
+		Handlers:       handlers,
+		Exchanges:      &pool.Exchanges,
+		OwnsDecline:    file.Chain.Has(settings.PluginNetBox),
+		SupplyServerID: !file.Chain.Has("server_id"),
 	}
-	return Proxy4{Interfaces: interfaces, Handler: i.Proxy}, nil
+	i, err := pool.Joined("")
+	if err != nil || i == nil || len(file.NetBox.PXE.ProxyDHCP) == 0 {
+		return chain, err
+	}
+	chain.Proxy = Proxy4{Interfaces: file.NetBox.PXE.ProxyDHCP, Handler: i.Proxy}
+	return chain, nil
 }
 
 // loadChain registers the plugins and sets up the handlers of the chain.

@@ -14,10 +14,15 @@ import (
 // reply cannot carry (L-15).
 type Exchange struct {
 	Ingress Ingress
-	// Message and Decision are set once the netbox plugin has decided.
+	// Message and Decision are set once the netbox plugin was asked.
 	Message  lease.ClientMessage
 	Decision lease.Decision
-	Decided  bool
+	Asked    bool
+	// Decided says that the reply follows Decision. It is false after Asked
+	// where the message is left to the next lease plugin.
+	Decided bool
+	// Trace takes the reasons of the decision; nil where the server needs none.
+	Trace *lease.Trace
 	// Note is why boot data were kept back, for people who ask.
 	Note string
 }

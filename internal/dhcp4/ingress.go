@@ -16,4 +16,7 @@ type Ingress struct {
 	Addrs     []netip.Addr // IPv4 addresses of Interface in kernel order
 	Source    netip.AddrPort
 	Delivery  lease.Delivery
+	// BootPort says that the message came to port 4011, where boot clients ask a
+	// ProxyDHCP server again.
+	BootPort bool
 }

@@ -69,12 +69,8 @@ func (i *Instance) derive(f *Facts, req, resp *dhcpv4.DHCPv4) {
 // BootFacts returns what is known of a client that another server gives its
 // address: its machine, by its MAC, and N by the way the request came,
 // where NetBox has the network.
-func (i *Instance) BootFacts(req, resp *dhcpv4.DHCPv4) Facts {
+func (i *Instance) BootFacts(m lease.ClientMessage) Facts {
 	f := Facts{Snapshot: i.Snapshot()}
-	if x := i.pool.Exchanges.Find(req); x != nil {
-		f.Ingress = x.Ingress
-	}
-	m := dhcp4.ParseRequest(req, resp, f.Ingress, false)
 	if f.Snapshot == nil || i.Engine.Stale() || m.Malformed != "" {
 		return f
 	}

@@ -40,20 +40,18 @@ func (s *server) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 	}
 	x := s.exchanges.FindOrOpen(req)
 	m := dhcp4.ParseRequest(req, resp, x.Ingress, s.Settings.Network.ServerIDOverride)
-	x.Message = m
-	x.Decision = s.decide(m)
-	x.Decided = true
+	if x.Trace == nil && debugging(s.Log) {
+		x.Trace = new(lease.Trace)
+	}
+	x.Message, x.Decision = m, s.decide(m, x.Trace)
+	x.Asked, x.Decided = true, true
 	return s.speak(req, resp, x)
 }
 
 // decide asks the engine and tells log and metrics.
-func (s *server) decide(m lease.ClientMessage) lease.Decision {
+func (s *server) decide(m lease.ClientMessage, trace *lease.Trace) lease.Decision {
 	ctx, cancel := context.WithTimeout(context.Background(), packetTime)
 	defer cancel()
-	var trace *lease.Trace
-	if debugging(s.Log) {
-		trace = new(lease.Trace)
-	}
 	start := s.now()
 	d, err := s.Engine.Handle(ctx, m, trace)
 	s.Metrics.Decided(m.Type, d, s.now().Sub(start))

@@ -2,6 +2,8 @@ package pxe
 
 import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 )
 
 // proxy4 answers a boot client whose address comes from another server:
@@ -12,7 +14,7 @@ func (s *server) proxy4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		s.note(req, "option 60 is neither PXEClient nor HTTPClient")
 		return nil, true
 	}
-	facts := s.BootFacts(req, resp)
+	facts := s.BootFacts(dhcp4.ParseRequest(req, resp, s.exchanges.Find(req).Ingress, false))
 	c, b, ok := s.bootData(req, facts)
 	if !ok {
 		return nil, true

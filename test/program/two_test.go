@@ -94,9 +94,9 @@ config_contexts:
 		t.Fatal(err)
 	}
 	log, _ := test.NewNullLogger()
-	loop, err := launch.Listen4(conf.Server4.Addresses, handlers, launch.Options4{
-		Exchanges: &instance.Default.Exchanges, OwnsDecline: true, Log: log,
-	})
+	loop, err := launch.Listen4(conf.Server4.Addresses, launch.Chain{
+		Handlers: handlers, Exchanges: &instance.Default.Exchanges, OwnsDecline: true,
+	}, launch.Options4{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
