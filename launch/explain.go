@@ -20,6 +20,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
@@ -135,7 +136,7 @@ type answer struct {
 }
 
 // rehearse answers a message as the receive loop does, but sends nothing.
-func rehearse(chain *Chain, i *instance.Instance, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr) answer {
+func rehearse(chain *receive.Chain, i *instance.Instance, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr) answer {
 	trace := new(lease.Trace)
 	out := chain.Answer(req, in, identifier, trace)
 	var result answer
@@ -152,7 +153,7 @@ func rehearse(chain *Chain, i *instance.Instance, req *dhcpv4.DHCPv4, in dhcp4.I
 }
 
 // explainLease says what the netbox plugin decided.
-func explainLease(out Outcome, req *dhcpv4.DHCPv4) answer {
+func explainLease(out receive.Outcome, req *dhcpv4.DHCPv4) answer {
 	x := out.Exchange
 	result := answer{Message: lease.MessageType(req.MessageType()).String(), Verdict: lease.Silent.String(), Client: notInNetBox}
 	if x == nil || !x.Asked {
@@ -189,10 +190,10 @@ func describe(resp *dhcpv4.DHCPv4) map[string]string {
 		one := dhcpv4.Options{code: value}.String()
 		fields[fmt.Sprintf("option %3d", code)] = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(one), name+":"))
 	}
-	if !addr4(resp.YourIPAddr).IsUnspecified() {
+	if dhcp4.HeaderAddr(resp.YourIPAddr).IsValid() {
 		fields["yiaddr"] = resp.YourIPAddr.String()
 	}
-	if !addr4(resp.ServerIPAddr).IsUnspecified() {
+	if dhcp4.HeaderAddr(resp.ServerIPAddr).IsValid() {
 		fields["siaddr"] = resp.ServerIPAddr.String()
 	}
 	if resp.BootFileName != "" {
@@ -278,7 +279,7 @@ func (q question) packet(identifier netip.Addr) (*dhcpv4.DHCPv4, dhcp4.Ingress, 
 	if relay.IsValid() {
 		req.GatewayIPAddr = relay.AsSlice()
 	}
-	in.Source = netip.AddrPortFrom(addr4(req.ClientIPAddr), dhcpv4.ClientPort)
+	in.Source = netip.AddrPortFrom(dhcp4.HeaderAddr(req.ClientIPAddr), dhcpv4.ClientPort)
 	q.addBoot(req)
 	return req, in, nil
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
@@ -88,12 +89,12 @@ func (a *app) serve(ctx context.Context) (err error) {
 
 // serve4 runs our receive loop in the place of CoreDHCP's server package
 // (REC-1).
-func serve4(ctx context.Context, conf *config.Config, chain Chain, registry *prometheus.Registry, log *logrus.Entry) error {
+func serve4(ctx context.Context, conf *config.Config, chain receive.Chain, registry *prometheus.Registry, log *logrus.Entry) error {
 	if conf.Server4 == nil {
 		<-ctx.Done()
 		return nil
 	}
-	loop, err := Listen4(conf.Server4.Addresses, chain, Options4{Log: log, Registerer: registry})
+	loop, err := receive.Listen(conf.Server4.Addresses, chain, receive.Options{Log: log, Registerer: registry})
 	if err != nil {
 		return err
 	}
@@ -114,8 +115,8 @@ func serve4(ctx context.Context, conf *config.Config, chain Chain, registry *pro
 
 // chainOf is how the receive loop answers with these settings. Interfaces
 // without leases are for the plugin that knows boot data.
-func chainOf(pool *instance.Pool, file *settings.File, handlers []handler.Handler4) (Chain, error) {
-	chain := Chain{
+func chainOf(pool *instance.Pool, file *settings.File, handlers []handler.Handler4) (receive.Chain, error) {
+	chain := receive.Chain{
 		Handlers:       handlers,
 		Exchanges:      &pool.Exchanges,
 		OwnsDecline:    file.Chain.Has(settings.PluginNetBox),
@@ -125,7 +126,7 @@ func chainOf(pool *instance.Pool, file *settings.File, handlers []handler.Handle
 	if err != nil || i == nil || len(file.NetBox.PXE.ProxyDHCP) == 0 {
 		return chain, err
 	}
-	chain.Proxy = Proxy4{Interfaces: file.NetBox.PXE.ProxyDHCP, Handler: i.Proxy}
+	chain.Proxy = receive.Proxy{Interfaces: file.NetBox.PXE.ProxyDHCP, Handler: i.Proxy}
 	return chain, nil
 }
 

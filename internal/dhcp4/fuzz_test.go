@@ -91,7 +91,7 @@ func checkReply(t *testing.T, req, resp *dhcpv4.DHCPv4, d lease.Decision) {
 		t.Fatalf("%v is told as %v", d.Verdict, resp)
 	}
 	grants := d.Verdict == lease.Offer || d.Verdict == lease.Ack
-	yiaddr := headerAddr(resp.YourIPAddr)
+	yiaddr := HeaderAddr(resp.YourIPAddr)
 	if granted := grants || d.Verdict == lease.BootReply; granted && yiaddr != d.Addr.Addr() || !granted && yiaddr.IsValid() {
 		t.Fatalf("%v with yiaddr %v", d.Verdict, yiaddr)
 	}

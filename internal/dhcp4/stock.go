@@ -17,10 +17,10 @@ func (in Ingress) Known() bool {
 // handle (F-21, L-6). The server goes by the request's flag, so that is what
 // is set. Our own receive loop sends from its own address and needs none of it.
 func AvoidRawFrame(req, resp *dhcpv4.DHCPv4, in Ingress) {
-	if in.Known() || headerAddr(req.GatewayIPAddr).IsValid() || headerAddr(req.ClientIPAddr).IsValid() {
+	if in.Known() || HeaderAddr(req.GatewayIPAddr).IsValid() || HeaderAddr(req.ClientIPAddr).IsValid() {
 		return
 	}
-	source := headerAddr(resp.ServerIPAddr)
+	source := HeaderAddr(resp.ServerIPAddr)
 	identifier := optionAddr(resp.Options, dhcpv4.OptionServerIdentifier)
 	if !source.IsValid() || source != identifier || len(req.ClientHWAddr) != 6 {
 		req.SetBroadcast()

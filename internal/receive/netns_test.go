@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"fmt"
@@ -24,7 +24,7 @@ type site struct {
 	server   *netns.Namespace
 	client   *netns.Namespace
 	seen     chan dhcp4.Ingress
-	loop     *Server4
+	loop     *Server
 	stations [3]*listener
 }
 
@@ -39,7 +39,7 @@ func newSite(t *testing.T, listen ...net.UDPAddr) *site {
 	var exchanges dhcp4.Exchanges
 	log, _ := debugLogger()
 	err := s.server.Do(func() (err error) {
-		s.loop, err = Listen4(listen, Chain{Exchanges: &exchanges, SupplyServerID: true}, Options4{Log: log})
+		s.loop, err = Listen(listen, Chain{Exchanges: &exchanges, SupplyServerID: true}, Options{Log: log})
 		return err
 	})
 	if err != nil {

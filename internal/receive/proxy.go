@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"errors"
@@ -18,10 +18,10 @@ import (
 // section 2.2.3).
 const proxyPort = 4011
 
-// Proxy4 makes some interfaces ones where another server gives addresses and
+// Proxy makes some interfaces ones where another server gives addresses and
 // this one boot data. Whatever arrives by them goes to Handler alone:
 // the chain, which could lease, never sees it.
-type Proxy4 struct {
+type Proxy struct {
 	Interfaces []string
 	// Handler completes an OFFER, or an ACK on port 4011, or returns nil.
 	Handler handler.Handler4
@@ -31,7 +31,7 @@ type Proxy4 struct {
 
 // openProxy binds the second port on each interface, after a look at whether
 // the interfaces can be what they shall be.
-func openProxy(p Proxy4, addrs []net.UDPAddr) ([]*listener, error) {
+func openProxy(p Proxy, addrs []net.UDPAddr) ([]*listener, error) {
 	if len(p.Interfaces) == 0 {
 		return nil, nil
 	}
@@ -160,7 +160,7 @@ func leases(resp *dhcpv4.DHCPv4) bool {
 
 // sendProxy sends an OFFER as a server does to a client without an address, and
 // an ACK back to where the REQUEST came from.
-func (s *Server4) sendProxy(p *packet, req, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) (string, error) {
+func (s *Server) sendProxy(p *packet, req, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) (string, error) {
 	to := netip.AddrPortFrom(in.source.Addr().Unmap(), in.source.Port())
 	if !p.via.proxy || to.Addr().IsUnspecified() || !replyable(to.Addr().AsSlice()) {
 		return s.send(p.via, req, resp, in, local)

@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"context"
@@ -38,8 +38,8 @@ const (
 	proxyHandler = -2
 )
 
-// Options4 is what a Server4 needs besides addresses and a chain.
-type Options4 struct {
+// Options is what a Server needs besides addresses and a chain.
+type Options struct {
 	// Workers is how many packets are in work at most, 256 if 0 (B-1). A few
 	// hundred more wait their turn; what comes on top is dropped and counted.
 	Workers int
@@ -48,11 +48,11 @@ type Options4 struct {
 	Registerer prometheus.Registerer
 }
 
-// Server4 receives DHCPv4 messages, runs the chain on each and sends what comes
+// Server receives DHCPv4 messages, runs the chain on each and sends what comes
 // out of it. Several servers in one process are independent of each other.
-type Server4 struct {
+type Server struct {
 	chain      Chain
-	opt        Options4
+	opt        Options
 	listeners  []*listener
 	interfaces *interfaces
 	frames     *frameSender // nil without CAP_NET_RAW
@@ -72,13 +72,13 @@ type packet struct {
 
 func (p *packet) bytes() []byte { return p.buf[:p.n] }
 
-// Listen4 binds the addresses and opens everything that needs privileges; after
+// Listen binds the addresses and opens everything that needs privileges; after
 // it the process may give them up. An address without IP is the wildcard, its
 // Zone is an interface to be bound to, port 0 lets the kernel choose (Addrs
 // tells what).
 //
 // The caller closes the server.
-func Listen4(addrs []net.UDPAddr, chain Chain, opt Options4) (*Server4, error) {
+func Listen(addrs []net.UDPAddr, chain Chain, opt Options) (*Server, error) {
 	if opt.Workers == 0 {
 		opt.Workers = defaultWorkers
 	}
@@ -86,7 +86,7 @@ func Listen4(addrs []net.UDPAddr, chain Chain, opt Options4) (*Server4, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server4{chain: chain, opt: opt, meter: m}
+	s := &Server{chain: chain, opt: opt, meter: m}
 	s.packets.New = func() any { return new(packet) }
 	if s.listeners, err = openListeners(addrs); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -105,8 +105,8 @@ func Listen4(addrs []net.UDPAddr, chain Chain, opt Options4) (*Server4, error) {
 	return s, nil
 }
 
-// Addrs is where the server listens, in the order given to Listen4.
-func (s *Server4) Addrs() []netip.AddrPort {
+// Addrs is where the server listens, in the order given to Listen.
+func (s *Server) Addrs() []netip.AddrPort {
 	var addrs []netip.AddrPort
 	for _, l := range s.listeners {
 		addrs = append(addrs, l.conn.LocalAddr().(*net.UDPAddr).AddrPort())
@@ -117,7 +117,7 @@ func (s *Server4) Addrs() []netip.AddrPort {
 // Serve works until ctx ends; then it stops reading, finishes the packets it
 // has read, and returns nil, or an error if that takes more than 5 seconds. The
 // sockets stay open for the last replies, until Close.
-func (s *Server4) Serve(ctx context.Context) error {
+func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	jobs := make(chan *packet, waitingRoom)
@@ -162,7 +162,7 @@ func awaitEnd(group *sync.WaitGroup, patience time.Duration) error {
 }
 
 // Close releases the sockets. It is for after Serve, or instead of it.
-func (s *Server4) Close() error {
+func (s *Server) Close() error {
 	errs := []error{closeListeners(s.listeners)}
 	if s.interfaces != nil {
 		s.interfaces.close()
@@ -175,7 +175,7 @@ func (s *Server4) Close() error {
 }
 
 // followDevices binds sockets again whose interface was replaced.
-func (s *Server4) followDevices(t *interfaceTable) {
+func (s *Server) followDevices(t *interfaceTable) {
 	for _, l := range s.listeners {
 		ifc := t.byName[l.device]
 		if ifc == nil || ifc.index == l.index {
@@ -192,7 +192,7 @@ func (s *Server4) followDevices(t *interfaceTable) {
 
 // read hands packets of one socket to the workers until the socket is closed or
 // its read deadline passes.
-func (s *Server4) read(ctx context.Context, l *listener, jobs chan<- *packet) {
+func (s *Server) read(ctx context.Context, l *listener, jobs chan<- *packet) {
 	oob := controlBytes()
 	for {
 		p := s.packets.Get().(*packet)
@@ -231,7 +231,7 @@ func (s *Server4) read(ctx context.Context, l *listener, jobs chan<- *packet) {
 
 // handle does all for one packet. A panic of a handler costs that packet only
 // (B-3, L-7).
-func (s *Server4) handle(p *packet) {
+func (s *Server) handle(p *packet) {
 	out := Outcome{running: noHandler}
 	s.meter.inWork.Inc()
 	defer func() {
@@ -266,7 +266,7 @@ func (s *Server4) handle(p *packet) {
 
 // reply sends what came of a message. ProxyDHCP's ACK goes back to where the
 // REQUEST came from, everything else as RFC 2131 section 4.1 says.
-func (s *Server4) reply(p *packet, req *dhcpv4.DHCPv4, out *Outcome, in arrivedBy, local map[netip.Addr]bool) (string, error) {
+func (s *Server) reply(p *packet, req *dhcpv4.DHCPv4, out *Outcome, in arrivedBy, local map[netip.Addr]bool) (string, error) {
 	if out.Proxied {
 		return s.sendProxy(p, req, out.Reply, in, local)
 	}
@@ -287,7 +287,7 @@ func (in arrivedBy) ingress(bootPort bool) dhcp4.Ingress {
 
 // send encodes and sends the reply, and returns the name of the row of the
 // address table that it followed.
-func (s *Server4) send(l *listener, req, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) (string, error) {
+func (s *Server) send(l *listener, req, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) (string, error) {
 	source := sourceAddress(resp, in, local)
 	d := destinationOf(req, resp, in, s.frames != nil && source.IsValid())
 	wire := resp.ToBytes()

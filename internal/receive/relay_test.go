@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"context"
@@ -38,7 +38,7 @@ var (
 )
 
 // startServer runs a server on a free port of 127.0.0.1 until the test ends.
-func startServer(t testing.TB, chain Chain, opt Options4, handlers ...handler.Handler4) *Server4 {
+func startServer(t testing.TB, chain Chain, opt Options, handlers ...handler.Handler4) *Server {
 	t.Helper()
 	if opt.Log == nil {
 		opt.Log, _ = logtest.NewNullLogger()
@@ -47,7 +47,7 @@ func startServer(t testing.TB, chain Chain, opt Options4, handlers ...handler.Ha
 	if chain.Exchanges == nil {
 		chain.Exchanges = new(dhcp4.Exchanges)
 	}
-	s, err := Listen4(loopback0, chain, opt)
+	s, err := Listen(loopback0, chain, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func startServer(t testing.TB, chain Chain, opt Options4, handlers ...handler.Ha
 
 // keepServing serves until the test ends, or the returned function is called, which
 // returns what Serve did.
-func keepServing(t testing.TB, s *Server4) (stop func() error) {
+func keepServing(t testing.TB, s *Server) (stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -89,7 +89,7 @@ type relay struct {
 	conn *net.UDPConn
 }
 
-func newRelay(t testing.TB, s *Server4) *relay {
+func newRelay(t testing.TB, s *Server) *relay {
 	t.Helper()
 	conn, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(s.Addrs()[0]))
 	if err != nil {

@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"net/netip"
@@ -25,7 +25,7 @@ type Chain struct {
 	// before the chain runs; for chains without a server_id line.
 	SupplyServerID bool
 	// Proxy names interfaces without leases; the zero value: none.
-	Proxy Proxy4
+	Proxy Proxy
 }
 
 // Outcome is what came of one message.
