@@ -126,7 +126,7 @@ func chainOf(pool *instance.Pool, file *settings.File, handlers []handler.Handle
 	if err != nil || i == nil || len(file.NetBox.PXE.ProxyDHCP) == 0 {
 		return chain, err
 	}
-	chain.Proxy = receive.Proxy{Interfaces: file.NetBox.PXE.ProxyDHCP, Handler: i.Proxy}
+	chain.Proxy = receive.Proxy{Interfaces: file.NetBox.PXE.ProxyDHCP, Handler: i.Proxy()}
 	return chain, nil
 }
 

@@ -20,3 +20,9 @@ type Ingress struct {
 	// ProxyDHCP server again.
 	BootPort bool
 }
+
+// Known reports whether a receive loop of ours filled in where the packet came
+// from. The stock server knows nothing of it (F-22).
+func (in Ingress) Known() bool {
+	return in.Interface != "" || in.Delivery != lease.DeliveryUnknown
+}

@@ -39,7 +39,7 @@ func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) l
 		Malformed:       malformedOption(req),
 	}
 	if resp != nil {
-		m.Identifier = optionAddr(resp.Options, dhcpv4.OptionServerIdentifier)
+		m.Identifier = Identifier(resp)
 	}
 	if relay := req.RelayAgentInfo(); relay != nil {
 		m.LinkSelection = optionAddr(relay.Options, dhcpv4.LinkSelectionSubOption)
@@ -141,6 +141,12 @@ func optionAddr(options dhcpv4.Options, code dhcpv4.OptionCode) netip.Addr {
 		return HeaderAddr(b)
 	}
 	return netip.Addr{}
+}
+
+// Identifier returns option 54 of a reply, by which its client knows this
+// server; the zero Addr where there is none.
+func Identifier(resp *dhcpv4.DHCPv4) netip.Addr {
+	return optionAddr(resp.Options, dhcpv4.OptionServerIdentifier)
 }
 
 // HeaderAddr returns a header address; the zero Addr for 0.0.0.0 and for what

@@ -28,15 +28,12 @@ type Facts struct {
 // Facts returns what the netbox plugin found out about req, or, after another
 // lease plugin, what follows from the address in resp (G-1).
 func (i *Instance) Facts(req, resp *dhcpv4.DHCPv4) Facts {
-	f := Facts{Snapshot: i.Snapshot()}
 	x := i.pool.Exchanges.Find(req)
-	if x != nil {
-		f.Ingress = x.Ingress
-	}
+	f := Facts{Snapshot: i.Snapshot(), Ingress: x.Ingress}
 	switch {
 	case f.Snapshot == nil:
 		return f
-	case x != nil && x.Decided:
+	case x.Decided:
 		f.Subnet, f.Interface, f.Machine = x.Decision.Subnet, x.Decision.Interface, x.Decision.Machine
 	default:
 		i.derive(&f, req, resp)

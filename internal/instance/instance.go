@@ -34,11 +34,9 @@ type Instance struct {
 	// Registry has the metrics of this instance.
 	Registry *prometheus.Registry
 	Metrics  *Metrics
-	// Proxy answers boot clients on the interfaces of pxe.proxy_dhcp. The
-	// netbox_pxe plugin sets it at setup; nil: it is not in the chain.
-	Proxy handler.Handler4
 
 	pool     *Pool
+	proxy    handler.Handler4
 	snapshot atomic.Pointer[ipam.Snapshot]
 	client   *netbox.Client // nil with an inventory
 	store    lease.Store
@@ -98,6 +96,14 @@ func (i *Instance) openStore(ctx context.Context) (err error) {
 	i.store, i.failed = store, store.Failed()
 	return nil
 }
+
+// SetProxy makes h answer boot clients on the interfaces of pxe.proxy_dhcp
+// . The netbox_pxe plugin calls it at setup.
+func (i *Instance) SetProxy(h handler.Handler4) { i.proxy = h }
+
+// Proxy returns the handler of SetProxy; nil where netbox_pxe is not in the
+// chain.
+func (i *Instance) Proxy() handler.Handler4 { return i.proxy }
 
 // StoreFailed is closed when the lease store can no longer write; the reason
 // was logged. It is nil in a rehearsal.

@@ -63,6 +63,7 @@ func below() map[string][]string {
 		"internal/settings":          {"internal/strictyaml", "sync/windhcp"},
 		"internal/inventory":         {"internal/ipam", "internal/settings", "internal/strictyaml"},
 		"internal/dhcp4":             {"internal/ipam", "internal/lease"},
+		"internal/stock":             {"internal/dhcp4", "internal/quiet"},
 		"internal/receive":           {"internal/dhcp4", "internal/lease", "internal/quiet"},
 		"internal/netbox":            {"internal/ipam", "sync/state", "internal/quiet"},
 		"sync/state":                 {},
