@@ -41,6 +41,7 @@ type decider struct {
 	m     *ClientMessage
 	now   time.Time
 	trace *Trace
+	state ClientState // of a client that sent a REQUEST, once it is known
 }
 
 // Decide is the decision table (dhcp-server.md 3.3): what this server does
@@ -61,7 +62,7 @@ func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 		return d.silent("H-1", ReasonNoSnapshot)
 	}
 	if !f.Fresh.IsZero() && now.Sub(f.Fresh) > f.Policy.StaleAfter {
-		trace.addf("H-4", "the picture of NetBox is from %s, older than poll.stale_after", f.Fresh.UTC().Format(time.RFC3339))
+		trace.addf("H-4", "the snapshot of NetBox is from %s, older than poll.stale_after", f.Fresh.UTC().Format(time.RFC3339))
 		return d.silent("H-4", ReasonStale)
 	}
 	if !m.Identifier.IsValid() && !m.Override.IsValid() && m.Type != BOOTP && m.Type != Release && m.Type != Decline {
@@ -86,13 +87,13 @@ func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 }
 
 func (d *decider) silent(rule string, reason Reason) Decision {
-	return Decision{Verdict: Silent, Rule: rule, Reason: reason}
+	return Decision{Verdict: Silent, Rule: rule, State: d.state, Reason: reason}
 }
 
-// refuse is column Auth of table 3.3: NAK where this server is authoritative,
-// else silence. D-5 is spoken by own servers too.
+// refuse is NAK where this server is authoritative, else silence. A client that
+// chose this server's offer is refused by an own server too (K-5).
 func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c client) Decision {
-	spoken := d.f.Authority == Authoritative || d.f.Authority == Own && rule == "D-5"
+	spoken := d.f.Authority == Authoritative || d.f.Authority == Own && d.state == Selecting
 	decision := d.silent(rule, reason)
 	decision.Subnet, decision.Interface, decision.Machine = n, c.port, c.machine
 	if spoken {
@@ -170,10 +171,13 @@ func (d *decider) request() Decision {
 		d.trace.addf(rule, "requested address and ciaddr are both missing or differ")
 		return d.silent(rule, ReasonMalformed)
 	case selecting && !c.IsValid():
+		d.state = Selecting
 		return d.selecting(r)
 	case !selecting && !c.IsValid():
+		d.state = InitReboot
 		return d.initReboot(r)
 	}
+	d.state = Renewing
 	return d.extend(c) // D-12, D-14 and the tolerated D-6, D-15
 }
 

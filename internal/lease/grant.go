@@ -12,7 +12,7 @@ import (
 // grant fills a decision that gives a to the client.
 func (d *decider) grant(rule string, verdict Verdict, reason Reason, a *ipam.Address, n *ipam.Subnet, c client) Decision {
 	decision := Decision{
-		Verdict: verdict, Rule: rule, Reason: reason,
+		Verdict: verdict, Rule: rule, State: d.state, Reason: reason,
 		Addr: d.masked(a, n), Static: reason == ReasonStatic, Time: d.leaseTime(),
 		Subnet: n, Interface: c.port, Machine: c.machine,
 	}

@@ -158,12 +158,24 @@ const (
 	ReasonUnhandled     Reason = "unhandled"       // message type not served
 )
 
+// ClientState is what the client of a DHCPREQUEST is doing (RFC 2131 section 4.3.2).
+type ClientState uint8
+
+// Renewing is REBINDING as well: both extend a lease the client says it has.
+const (
+	NoState    ClientState = iota // another message, or a REQUEST in no state of the RFC
+	Selecting                     // it accepts an offer
+	InitReboot                    // it remembers an address from before
+	Renewing
+)
+
 // Decision is the outcome for one message. Everything a reply needs is in it;
 // nothing has to be looked up again.
 type Decision struct {
 	Verdict Verdict
 	Reason  Reason
-	Rule    string // id of the rule that decided, as in the specification: "D-4"
+	Rule    string // id of the rule that decided, such as "D-4"; for people only
+	State   ClientState
 
 	Addr   netip.Prefix // yiaddr with the mask to send; invalid without address
 	Static bool

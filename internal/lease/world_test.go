@@ -278,6 +278,16 @@ func newRig(t testing.TB, store *memStore, s *ipam.Snapshot, setups ...setup) *r
 	return r
 }
 
+// Explain decides about one message without any effect.
+func (e *Engine) Explain(m ClientMessage) (Decision, *Trace) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.config.Now()
+	e.facts.Leases.sweep(now)
+	trace := new(Trace)
+	return Decide(e.facts, m, now, trace), trace
+}
+
 // handle sends a message, which must cause no trouble.
 func (r *rig) handle(m ClientMessage) Decision {
 	r.t.Helper()

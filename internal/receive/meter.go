@@ -130,7 +130,7 @@ func (m *meter) drop(r Drop, source netip.AddrPort) {
 // dropMessage counts a message that gets no reply.
 func (m *meter) dropMessage(r Drop, req *dhcpv4.DHCPv4) {
 	m.dropped.WithLabelValues(string(r)).Inc()
-	if r.level() != logrus.DebugLevel || m.debugging() {
+	if r.level() != logrus.DebugLevel || quiet.Debugging(m.log) {
 		m.line(r, messageFields(req))
 	}
 }
@@ -178,7 +178,7 @@ func (m *meter) sent(resp *dhcpv4.DHCPv4, destination string, err error, took ti
 	}
 	m.replies.WithLabelValues(messageName(resp), destination).Inc()
 	m.seconds.Observe(took.Seconds())
-	if m.debugging() {
+	if quiet.Debugging(m.log) {
 		fields := messageFields(resp)
 		fields["addr"], fields["destination"] = resp.YourIPAddr.String(), destination
 		m.log.WithFields(fields).Debug("packet answered")
@@ -197,18 +197,6 @@ func (m *meter) line(r Drop, fields logrus.Fields) {
 	default:
 		m.quiet.Warn(string(r), msg, fields)
 	}
-}
-
-// debugging reports whether debug lines are written, so that their fields need
-// not be made for nothing.
-func (m *meter) debugging() bool {
-	switch l := m.log.(type) {
-	case *logrus.Logger:
-		return l.IsLevelEnabled(logrus.DebugLevel)
-	case *logrus.Entry:
-		return l.Logger.IsLevelEnabled(logrus.DebugLevel)
-	}
-	return true
 }
 
 // messageName is a label: strangers must not be able to make up values.

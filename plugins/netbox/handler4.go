@@ -10,6 +10,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
 )
 
 const (
@@ -32,7 +33,7 @@ type handler struct {
 func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 	x := h.exchanges.Find(req)
 	m := dhcp4.ParseRequest(req, resp, x.Ingress, h.Settings.Network.ServerIDOverride)
-	if x.Trace == nil && debugging(h.Log) {
+	if x.Trace == nil && quiet.Debugging(h.Log) {
 		x.Trace = new(lease.Trace)
 	}
 	x.Message, x.Decision = m, h.decide(m, x.Trace)

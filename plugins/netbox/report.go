@@ -6,18 +6,6 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
-// debugging reports whether log writes debug lines, which is when a trace is
-// worth recording.
-func debugging(log logrus.FieldLogger) bool {
-	switch l := log.(type) {
-	case *logrus.Entry:
-		return l.Logger.IsLevelEnabled(logrus.DebugLevel)
-	case *logrus.Logger:
-		return l.IsLevelEnabled(logrus.DebugLevel)
-	}
-	return false
-}
-
 // report writes the one log line of a message: a binding made or ended at
 // info, refusals and trouble rate-limited by reason (B-2), all else at debug.
 func (h *handler) report(m lease.ClientMessage, d lease.Decision, err error, trace *lease.Trace) {
