@@ -157,7 +157,7 @@ func options(s settings.NetBox) ipam.Options {
 	return ipam.Options{VRF: s.VRF, DynamicTag: s.Dynamic.Tag, DynamicStatus: s.Dynamic.Status, GatewayTag: s.Gateway.Tag}
 }
 
-// publish makes a new picture of NetBox the one that answers are given from.
+// publish makes s the snapshot that answers are given from.
 // Problems in it were logged by whoever read it.
 func (i *Instance) publish(s *ipam.Snapshot, _ []ipam.Problem) {
 	i.Engine.SetSnapshot(s)
@@ -165,10 +165,10 @@ func (i *Instance) publish(s *ipam.Snapshot, _ []ipam.Problem) {
 	o := s.Objects()
 	i.Log.WithFields(logrus.Fields{
 		"prefixes": len(o.Prefixes), "addresses": len(o.Addresses), "macs": len(o.MACs), "machines": len(o.Machines),
-	}).Info("picture of NetBox replaced")
+	}).Info("snapshot of NetBox replaced")
 }
 
-// Snapshot returns the current picture of NetBox; nil before the first one.
+// Snapshot returns the current snapshot of NetBox; nil before the first one.
 func (i *Instance) Snapshot() *ipam.Snapshot { return i.snapshot.Load() }
 
 // Close stops the background work, tells NetBox what can be told quickly, and

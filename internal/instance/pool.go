@@ -1,5 +1,5 @@
 // Package instance is one running set of everything below the plugins: the
-// picture of NetBox, the lease engine with its store, the write-back. It is the
+// snapshot of NetBox, the lease engine with its store, the write-back. It is the
 // one package that knows every part of the server; the parts do not know it.
 // It decides nothing about packets.
 package instance

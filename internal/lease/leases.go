@@ -46,7 +46,7 @@ type lapse struct {
 	at   time.Time
 }
 
-// NewLeases returns an empty picture. The policy must not change afterwards.
+// NewLeases returns no leases. The policy must not change afterwards.
 func NewLeases(policy *Policy) *Leases {
 	return &Leases{
 		policy:         policy,

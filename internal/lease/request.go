@@ -149,7 +149,7 @@ const (
 	ReasonStandby       Reason = "standby"         // secs below lease.standby_secs
 	ReasonBusy          Reason = "busy"            // same client or address in work (D-28)
 	ReasonNoSnapshot    Reason = "no_snapshot"     // nothing loaded yet (H-1)
-	ReasonStale         Reason = "stale"           // picture older than poll.stale_after (H-4)
+	ReasonStale         Reason = "stale"           // snapshot older than poll.stale_after (H-4)
 	ReasonClockSkew     Reason = "clock_skew"      // S-9
 	ReasonStoreFailed   Reason = "store_failed"    // H-3
 	ReasonBackoff       Reason = "declined_static" // static address declined in the last minute

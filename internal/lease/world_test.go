@@ -55,7 +55,7 @@ func newWorld(parts ...part) *ipam.Objects {
 	return w.o
 }
 
-// snapshot builds the picture of a small NetBox.
+// snapshot builds the snapshot of a small NetBox.
 func snapshot(t testing.TB, opt ipam.Options, parts ...part) *ipam.Snapshot {
 	t.Helper()
 	s, problems := ipam.Build(newWorld(parts...), opt)
