@@ -158,7 +158,7 @@ func options(s settings.NetBox) ipam.Options {
 }
 
 // publish makes s the snapshot that answers are given from.
-// Problems in it were logged by whoever read it.
+// Problems in it were logged when it was read.
 func (i *Instance) publish(s *ipam.Snapshot, _ []ipam.Problem) {
 	i.Engine.SetSnapshot(s)
 	i.snapshot.Store(s)

@@ -322,8 +322,8 @@ func (d *decider) decline() Decision {
 	return decision
 }
 
-// quarantined is the lease that keeps everybody off an address somebody
-// unknown is using.
+// quarantined is the lease that keeps all clients off an address that an
+// unknown host is using.
 func (d *decider) quarantined(addr netip.Addr) Lease {
 	next := d.nextLease(addr)
 	next.Client, next.State, next.Hostname = Declined, Quarantined, ""
@@ -364,8 +364,8 @@ func (d *decider) uses(a *ipam.Address) bool {
 	return b.Client == d.m.Client && b.running(d.now)
 }
 
-// offered reports whether a is held for the client that sent the message and
-// nobody is known to use it.
+// offered reports whether a is held for the client that sent the message and no
+// client is known to use it.
 func (d *decider) offered(a *ipam.Address) bool {
 	return d.l.holds[a.Address.Addr()].client == d.m.Client && !d.l.binding(a, d.now).running(d.now)
 }

@@ -19,7 +19,7 @@ type Config struct {
 	Store  Store
 	Now    func() time.Time
 	Log    logrus.FieldLogger
-	// Probe reports whether somebody answers an echo request to addr within
+	// Probe reports whether a host answers an echo request to addr within
 	// the time given. nil: addresses are not probed.
 	Probe     func(ctx context.Context, addr netip.Addr, wait time.Duration) bool
 	ProbeWait time.Duration
@@ -274,14 +274,14 @@ func (e *Engine) reread(ctx context.Context, addr netip.Addr) (Lease, Revision) 
 	return stored, revision
 }
 
-// probe asks whether somebody uses the offered address; if so it is put in
+// probe asks whether a host uses the offered address; if so it is put in
 // quarantine and another one has to be chosen.
 func (e *Engine) probe(ctx context.Context, m ClientMessage, addr netip.Addr, trace *Trace) (bool, error) {
 	if !e.config.Probe(ctx, addr, e.config.ProbeWait) {
 		return true, nil
 	}
 	trace.addf("A-7", "%s answers an echo request: quarantined", addr)
-	e.config.Log.WithField("addr", addr).Warn("address is in use by somebody unknown: quarantined")
+	e.config.Log.WithField("addr", addr).Warn("address is in use by an unknown host: quarantined")
 	e.mu.Lock()
 	d := decider{f: &e.facts, s: e.facts.Snapshot, l: e.facts.Leases, m: &m, now: e.config.Now()}
 	next := d.quarantined(addr)

@@ -168,7 +168,7 @@ type Binding struct {
 	Expires time.Time
 	State   State
 	// Rival is another client that NetBox shows as running beside the store's:
-	// nobody new gets the address.
+	// no new client gets the address.
 	Rival ClientID
 }
 

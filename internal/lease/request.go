@@ -90,7 +90,7 @@ type ClientMessage struct {
 // Verdict is what the server does with a message.
 type Verdict uint8
 
-// Silent is the zero Verdict: whatever is not decided is not answered.
+// Silent is the zero Verdict: what is not decided is not answered.
 const (
 	Silent    Verdict = iota
 	Offer             // DHCPOFFER with an address
@@ -143,7 +143,7 @@ const (
 	ReasonLAGMember     Reason = "lag_member"      // section 2.4
 	ReasonWrongNetwork  Reason = "wrong_network"   // address outside N
 	ReasonWrongAddress  Reason = "wrong_address"   // another address is the client's
-	ReasonTaken         Reason = "taken"           // somebody else's address
+	ReasonTaken         Reason = "taken"           // another client's address
 	ReasonNoBinding     Reason = "no_binding"      // nothing known of this client
 	ReasonNotDynamic    Reason = "not_dynamic"     // address is not ours to lease
 	ReasonStandby       Reason = "standby"         // secs below lease.standby_secs

@@ -32,7 +32,7 @@ const (
 	dropAddress        Drop = "bad_address"     // giaddr or ciaddr names no host
 	dropNoReply        Drop = "no_reply"        // the chain's own decision
 	dropNeverAnswered  Drop = "never_answered"  // RELEASE, DECLINE
-	dropNoAddress      Drop = "no_address"      // nobody set yiaddr
+	dropNoAddress      Drop = "no_address"      // no handler set yiaddr
 	dropNoServerID     Drop = "no_server_id"
 	dropPanic          Drop = "panic"
 	dropSend           Drop = "send_failed"

@@ -19,7 +19,7 @@ import (
 const proxyPort = 4011
 
 // Proxy makes some interfaces ones where another server gives addresses and
-// this one boot data. Whatever arrives by them goes to Handler alone:
+// this one boot data. What arrives by them goes to Handler alone:
 // the chain, which could lease, never sees it.
 type Proxy struct {
 	Interfaces []string
@@ -58,7 +58,7 @@ func openProxy(p Proxy, addrs []net.UDPAddr) ([]*listener, error) {
 	return opened, nil
 }
 
-// checkProxy refuses interfaces nobody listens on, and those whose clients
+// checkProxy refuses interfaces without a listener, and those whose clients
 // would be leased addresses by another interface of this server: one network
 // cannot have both.
 func checkProxy(proxied []string, addrs []net.UDPAddr) error {

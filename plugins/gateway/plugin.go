@@ -1,6 +1,6 @@
 // Package gateway is the CoreDHCP plugin that tells clients their way out of
 // the network: the address NetBox tags as gateway, static routes, and the MTU.
-// It chooses no leases and refuses nobody.
+// It chooses no leases and refuses no client.
 package gateway
 
 import (

@@ -22,7 +22,7 @@ func (h *handler) report(m lease.ClientMessage, d lease.Decision, err error, tra
 	case d.Reason == lease.ReasonReleased:
 		h.Log.WithFields(fields(m, d)).Info("lease released")
 	case d.Reason == lease.ReasonDeclined && d.Static:
-		h.Log.WithFields(fields(m, d)).Error("static address declined: somebody else uses it")
+		h.Log.WithFields(fields(m, d)).Error("static address declined: another host uses it")
 	case d.Reason == lease.ReasonDeclined:
 		h.Log.WithFields(fields(m, d)).Warn("address declined: quarantined")
 	case d.Reason == lease.ReasonConflict:

@@ -8,7 +8,7 @@ import (
 
 // proxy4 answers a boot client whose address comes from another server:
 // resp becomes an OFFER, or on port 4011 an ACK, with boot data and nothing
-// else. Everybody else gets no answer here, that is nil.
+// else. Other clients get no answer here, that is nil.
 func (h *handler) proxy4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 	if classOf(req) == otherClass || !asks(req) {
 		h.note(req, "option 60 is neither PXEClient nor HTTPClient")
