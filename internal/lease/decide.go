@@ -90,8 +90,9 @@ func (d *decider) silent(rule string, reason Reason) Decision {
 	return Decision{Verdict: Silent, Rule: rule, State: d.state, Reason: reason}
 }
 
-// refuse is NAK where this server is authoritative, else silence. A client that
-// chose this server's offer is refused by an own server too (K-5).
+// refuse is column Auth of the decision table: NAK where this server is authoritative,
+// else silence. A client that chose this server's offer is refused by an own
+// server too (K-5).
 func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c client) Decision {
 	spoken := d.f.Authority == Authoritative || d.f.Authority == Own && d.state == Selecting
 	decision := d.silent(rule, reason)

@@ -140,7 +140,7 @@ const (
 	ReasonConflict      Reason = "conflict"        // one MAC, several interfaces (I-4)
 	ReasonPoolEmpty     Reason = "pool_empty"      // no dynamic address left
 	ReasonUnknownClient Reason = "unknown_client"  // dynamic.allow_unknown is false
-	ReasonLAGMember     Reason = "lag_member"      // section 2.4
+	ReasonLAGMember     Reason = "lag_member"      // P-1
 	ReasonWrongNetwork  Reason = "wrong_network"   // address outside N
 	ReasonWrongAddress  Reason = "wrong_address"   // another address is the client's
 	ReasonTaken         Reason = "taken"           // another client's address

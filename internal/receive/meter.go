@@ -50,7 +50,7 @@ func (r Drop) level() logrus.Level {
 	return logrus.WarnLevel
 }
 
-// logInterval is B-2: one line per reason and interval.
+// logInterval is how long one line about a reason stands for all others (B-2).
 const logInterval = time.Minute
 
 // meter counts what the loop does, and logs it sparingly.

@@ -163,7 +163,7 @@ func TestRepliesOnRealInterfaces(t *testing.T) {
 			if got.MessageType() != tt.answer || from != netip.AddrPortFrom(own, 67) || a.to.String() != tt.to || a.unicast != tt.unicast {
 				t.Errorf("got %s from %s to %+v", got.MessageType(), from, a)
 			}
-			if !got.ServerIdentifier().Equal(own.AsSlice()) { // decisions.md 6
+			if !got.ServerIdentifier().Equal(own.AsSlice()) { // REC-3
 				t.Errorf("option 54 is %v, want %v", got.ServerIdentifier(), own)
 			}
 			in := <-s.seen

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// defaultWorkers is B-1.
+	// defaultWorkers is how many packets are in work at most (B-1).
 	defaultWorkers = 256
 	// waitingRoom is how many packets of a burst wait for a worker. A packet
 	// waits at most as long as another is in work, which no handler of ours
@@ -40,8 +40,8 @@ const (
 
 // Options is what a Server needs besides addresses and a chain.
 type Options struct {
-	// Workers is how many packets are in work at most, 256 if 0 (B-1). A few
-	// hundred more wait their turn; what comes on top is dropped and counted.
+	// Workers is how many packets are in work at most, 256 if 0. As many more
+	// wait their turn; what comes on top is dropped and counted (B-1).
 	Workers int
 	Log     logrus.FieldLogger // required
 	// Registerer takes the metrics of the loop; nil: they are not published.

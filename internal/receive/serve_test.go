@@ -186,7 +186,7 @@ func TestAPanicIsLoggedOnceAndThePacketOnlyForDebugging(t *testing.T) {
 	}
 }
 
-// decisions.md 6
+// REC-3
 func TestTheIdentifierIsTheAddressTheRelayReached(t *testing.T) {
 	s := startServer(t, Chain{SupplyServerID: true}, Options{}, grant)
 	got := newRelay(t, s).exchange(discover(t, 1))
