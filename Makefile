@@ -39,8 +39,9 @@ bench: build ## DORA/s beside a bare decode-encode stub, as ratios of one run
 	go run ./test/mirrordemo -bench $(BIN)/netbox-dhcp-sync
 
 .PHONY: lint
-lint: ## gofmt, go vet, golangci-lint
+lint: ## gofmt, go mod tidy, go vet, golangci-lint
 	@test -z "$$(gofmt -s -l $$(git ls-files '*.go'))" || { gofmt -s -l $$(git ls-files '*.go'); exit 1; }
+	go mod tidy -diff
 	go vet ./...
 	$(TOOLS) golangci-lint run ./...
 

@@ -9,8 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	preparation "github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
@@ -47,7 +49,7 @@ func (a *app) check(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	findings := client.Check(ctx, requirements(file.NetBox))
+	findings := preparation.Check(ctx, client, needs(file.NetBox))
 	return a.printFindings(client.URL(), findings)
 }
 
@@ -68,7 +70,7 @@ func (a *app) checkInventory(file *settings.File) error {
 }
 
 // printFindings lists findings for people and turns failures into exit code 1.
-func (a *app) printFindings(url string, findings []netbox.Finding) error {
+func (a *app) printFindings(url string, findings []preparation.Finding) error {
 	failed := 0
 	t := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	for _, f := range findings {
@@ -76,7 +78,7 @@ func (a *app) printFindings(url string, findings []netbox.Finding) error {
 		if f.Fix != "" {
 			fmt.Fprintf(t, "\t\tfix: %s\n", f.Fix)
 		}
-		if f.Severity == netbox.Failure {
+		if f.Severity == preparation.Failure {
 			failed++
 		}
 	}
@@ -121,7 +123,11 @@ func (a *app) bootstrap(ctx context.Context, yes bool) error {
 		return err
 	}
 	defer client.Close()
-	plan, err := client.PlanBootstrap(ctx, requirements(file.NetBox))
+	log, err := a.logger()
+	if err != nil {
+		return err
+	}
+	plan, err := preparation.PlanFor(ctx, client, needs(file.NetBox))
 	if err != nil {
 		return err
 	}
@@ -137,22 +143,19 @@ func (a *app) bootstrap(ctx context.Context, yes bool) error {
 		fmt.Fprintln(a.stdout, "Nothing was done. Run again with --yes to carry this out.")
 		return nil
 	}
-	if err := client.ApplyBootstrap(ctx, plan); err != nil {
+	if err := plan.Apply(ctx, client, log); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "%s: done\n", client.URL())
 	return nil
 }
 
-// requirements are what a server with these settings needs of NetBox.
-func requirements(s settings.NetBox) netbox.Requirements {
-	fields := netbox.Fields{MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname}
-	return netbox.Requirements{
-		VRF:    s.VRF,
-		Tags:   []string{s.Dynamic.Tag, s.Gateway.Tag},
-		Fields: fields.Needs(),
-		Write:  true,
-	}
+// needs lists what a server with these settings needs of NetBox.
+func needs(s settings.NetBox) []preparation.Need {
+	return preparation.Server{
+		Reads: follow.Tables(), VRF: s.VRF, Tags: []string{s.Dynamic.Tag, s.Gateway.Tag},
+		MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname,
+	}.Needs()
 }
 
 // readSettings finds and reads the settings file.

@@ -197,7 +197,7 @@ $Common = {
         }
     }
 
-    # The answering server is always the primary one here, whatever its role.
+    # The answering server is always the primary one here, in both roles.
     function ConvertTo-Failover {
         param($Relationship, [string] $Self)
         $switchover = $null
@@ -227,7 +227,7 @@ $Common = {
     }
 
     # The reservation of a client. One client may have one in each scope: then
-    # nobody can know which is meant.
+    # it is not known which is meant.
     function Get-ClientReservation {
         param([string] $Client)
         $wanted = ConvertTo-ClientId $Client

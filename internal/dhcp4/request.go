@@ -63,7 +63,7 @@ func messageType(req *dhcpv4.DHCPv4) lease.MessageType {
 }
 
 // malformedOption names the first option that must be right for the message to
-// be answered at all and is not (section 3.3). Has and not Get: an option of
+// be answered at all and is not (D-0). Has and not Get: an option of
 // length zero is present (F-31), and two copies of one option arrive as one of
 // double length (F-30). Option 55 has no wrong length; an empty one counts as
 // absent.

@@ -78,7 +78,7 @@ func TestServerIdentifierOverrideCanBeSwitchedOff(t *testing.T) {
 	}
 }
 
-// Section 3.3, F-30, F-31, F-34
+// D-0, F-30, F-31, F-34
 func TestMalformedOptionsAreToldFromAbsentOnes(t *testing.T) {
 	tests := map[string]struct {
 		mods []dhcpv4.Modifier

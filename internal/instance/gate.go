@@ -8,6 +8,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
@@ -32,7 +33,7 @@ func (i *Instance) Redeploy(ctx context.Context, m *ipam.Machine) bool {
 		ctx, cancel := context.WithTimeout(ctx, redeployWait)
 		defer cancel()
 		var err error
-		fields, err = i.client.MachineFields(ctx, m.ID, []string{s.RedeployField, s.ConfirmField})
+		fields, err = follow.MachineFields(ctx, i.client, m.ID, []string{s.RedeployField, s.ConfirmField})
 		if err != nil {
 			i.Quiet.Warn("redeploy "+m.Name, "redeploy switch unreadable: no boot data", logrus.Fields{"machine": m.Name, "error": err})
 			return false

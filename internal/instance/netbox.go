@@ -9,6 +9,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
@@ -24,8 +25,12 @@ func Client(s settings.NetBox, log logrus.FieldLogger) (*netbox.Client, error) {
 			return token.Reveal(), err
 		},
 		Timeout: s.Timeout,
-		Fields:  netbox.Fields{MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname},
 	}, log)
+}
+
+// recordFields are the custom fields that hold lease records.
+func recordFields(s settings.NetBox) follow.Fields {
+	return follow.Fields{MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname}
 }
 
 // followNetBox starts to keep the snapshot fresh and to tell NetBox about
@@ -36,14 +41,16 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 		return err
 	}
 	i.client = client
-	follower := netbox.NewFollower(client, i.followConfig(diskCopy(i.Settings)))
+	follower := follow.New(client, i.followConfig(diskCopy(i.Settings)))
 	i.running.Go(func() { _ = follower.Run(ctx) }) // returns only why ctx ended
 	writer := writeback.New(writeback.Config{
-		Unsynced:      i.Engine.Unsynced,
-		Synced:        i.Engine.Synced,
-		UnsyncedC:     i.Engine.UnsyncedC(),
-		Snapshot:      i.Snapshot,
-		Write:         client.WriteRecords,
+		Unsynced:  i.Engine.Unsynced,
+		Synced:    i.Engine.Synced,
+		UnsyncedC: i.Engine.UnsyncedC(),
+		Snapshot:  i.Snapshot,
+		Write: func(ctx context.Context, changes []writeback.RecordChange) []writeback.RecordResult {
+			return writeback.WriteRecords(ctx, client, recordFields(i.Settings), changes)
+		},
 		BindInterface: i.Settings.Clients.BindInterface,
 		Log:           i.Log,
 	})
@@ -51,14 +58,16 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 	return nil
 }
 
-func (i *Instance) followConfig(disk string) netbox.FollowConfig {
+func (i *Instance) followConfig(disk string) follow.Config {
 	s := i.Settings
-	return netbox.FollowConfig{
+	return follow.Config{
 		Interval:   s.Poll.Interval,
+		Fields:     recordFields(s),
 		ContextKey: s.ContextKey,
 		GateFields: []string{s.PXE.RedeployField, s.PXE.ConfirmField},
 		Options:    options(s),
 		DiskPath:   disk,
+		Log:        i.Log,
 		OnSnapshot: i.publish,
 		OnConfirm:  func(at time.Time, skew time.Duration) { i.Engine.Confirm(at, skew) },
 	}
@@ -102,7 +111,7 @@ func (i *Instance) loadOnce(ctx context.Context) error {
 		close(loaded)
 		cancel()
 	}
-	err = netbox.NewFollower(client, config).Run(ctx)
+	err = follow.New(client, config).Run(ctx)
 	select {
 	case <-loaded:
 		return nil

@@ -44,14 +44,14 @@ type decider struct {
 	state ClientState // of a client that sent a REQUEST, once it is known
 }
 
-// Decide is the decision table (dhcp-server.md 3.3): what this server does
+// Decide is the decision table (D-0 to D-28): what this server does
 // with one message. It is pure: it changes nothing and the same input gives the
 // same output. Reasons go to trace, which may be nil.
 func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now, trace: trace}
 	if m.Malformed != "" {
-		trace.addf("3.3", "malformed: %s", m.Malformed)
-		return d.silent("3.3", ReasonMalformed)
+		trace.addf("D-0", "malformed: %s", m.Malformed)
+		return d.silent("D-0", ReasonMalformed)
 	}
 	if m.Client == "" || m.Client == Declined {
 		trace.addf("I-2", "the client key %q names no client", m.Client)

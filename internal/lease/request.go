@@ -83,7 +83,7 @@ type ClientMessage struct {
 	Hostname  string        // option 81, else 12, cleaned; untrusted text
 	Waited    time.Duration // header field secs
 	// Malformed names what makes the message unusable: option 50, 54, 55 or 61
-	// present with a wrong length. Such a message is never answered (3.3).
+	// present with a wrong length. Such a message is never answered (D-0).
 	Malformed string
 }
 

@@ -20,7 +20,7 @@ func office() []part {
 	}
 }
 
-// tableRow is one situation of table 3.3. own is given where it differs from
+// tableRow is one situation of the decision table. own is given where it differs from
 // off.
 type tableRow struct {
 	name           string
@@ -213,9 +213,9 @@ var decisionTable = []tableRow{
 		message(BOOTP, alice), "silent D-24 no_binding"),
 	bothWays("BOOTP from an unknown network is silent", nil, nil,
 		message(BOOTP, web, via("172.16.0.1")), "silent D-24 no_subnet"),
-	// 3.3, before anything else
+	// D-0, before anything else
 	bothWays("a malformed message is silent", []Lease{bound("10.0.0.12", alice, time.Hour)}, nil,
-		renewing(alice, "10.0.0.12", malformed("option 61")), "silent 3.3 malformed"),
+		renewing(alice, "10.0.0.12", malformed("option 61")), "silent D-0 malformed"),
 	//
 	bothWays("a server without identifier is silent", nil, nil,
 		discover(alice, nameless()), "silent R-13 no_server_id"),
@@ -260,11 +260,11 @@ func TestDecisionTable(t *testing.T) {
 	}
 }
 
-// Every row of table 3.3 that is the engine's is in the test above; D-25, D-26
+// Every row of the decision table that is the engine's is in the test above; D-25, D-26
 // and D-28 have tests of their own.
 func TestDecisionTableIsWhole(t *testing.T) {
 	for _, rule := range []string{
-		"D-1", "D-2", "D-3", "D-4", "D-5", "D-6b", "D-7", "D-8", "D-9", "D-10", "D-11", "D-12", "D-13",
+		"D-0", "D-1", "D-2", "D-3", "D-4", "D-5", "D-6b", "D-7", "D-8", "D-9", "D-10", "D-11", "D-12", "D-13",
 		"D-14", "D-15b", "D-16", "D-17", "D-18", "D-19", "D-20", "D-21", "D-22", "D-23", "D-24",
 	} {
 		if !slices.ContainsFunc(decisionTable, func(row tableRow) bool { return strings.Contains(row.auth, " "+rule+" ") }) {

@@ -1,16 +1,14 @@
 package netbox
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
-	"io"
+	"maps"
 	"mime"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
-	"unicode"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 )
 
 // answer is a complete response.
@@ -18,6 +16,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	sent   rest.Answer // takes the token out of words; zero for a part of an answer
 }
 
 func (a *answer) json() bool {
@@ -27,36 +26,19 @@ func (a *answer) json() bool {
 
 func jsonHeader() http.Header { return http.Header{"Content-Type": {"application/json"}} }
 
-var errBodyTooLarge = fmt.Errorf("the answer is larger than %d MB", maxBody>>20)
-
-// readBody reads at most maxBody bytes.
-func readBody(r io.Reader) ([]byte, error) {
-	var b bytes.Buffer
-	n, err := b.ReadFrom(io.LimitReader(r, maxBody+1))
-	if err != nil {
-		return nil, err
-	}
-	if n > maxBody {
-		return nil, errBodyTooLarge
-	}
-	return b.Bytes(), nil
-}
-
-const maxMessage = 300 // characters of NetBox's words in an error
-
 // message finds NetBox's own words in the body of an answer.
 func message(a *answer) string {
 	if !a.json() {
-		if title := regexp.MustCompile(`(?is)<title>(.*?)</title>`).FindSubmatch(a.body); title != nil {
-			return "the page " + clean(string(title[1]))
+		if title := rest.Title(a.body); title != "" {
+			return "the page " + a.sent.Words(title)
 		}
-		return clean(string(a.body))
+		return a.sent.Words(string(a.body))
 	}
 	var said any
 	if json.Unmarshal(a.body, &said) != nil {
-		return clean(string(a.body))
+		return a.sent.Words(string(a.body))
 	}
-	return clean(strings.Join(sayings(said), "; "))
+	return a.sent.Words(strings.Join(sayings(said), "; "))
 }
 
 // sayings flattens the shapes NetBox gives its errors: {"detail"}, a map from
@@ -90,22 +72,4 @@ func sayings(v any) []string {
 	return nil
 }
 
-func sortedKeys(m map[string]any) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-// clean makes foreign text fit for one log line.
-func clean(s string) string {
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r) || r == unicode.ReplacementChar
-	}), " ")
-	if runes := []rune(s); len(runes) > maxMessage {
-		return string(runes[:maxMessage]) + "..."
-	}
-	return s
-}
+func sortedKeys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }

@@ -4,14 +4,24 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"time"
+)
+
+const (
+	firstBatch       = 100 // rows of a bulk write
+	largestBatch     = 250
+	slowWrite        = 20 * time.Second // a bulk write this slow halves the next one
+	quickWrite       = 5 * time.Second  // one this quick lets it grow
+	maxMessageLength = 200              // characters of changelog_message; longer is a 500 (netbox-api.md 1.10)
+	matchTries       = 3                // of a single write whose object keeps changing (S-3)
 )
 
 // bulk is a write of many entries of one list in one request, which NetBox
 // carries out whole or not at all. Entries go by an index of the caller's.
 type bulk struct {
 	method string
-	table  endpoint
+	table  Table
 	// id is that of the object of an entry; nil for objects yet to be made,
 	// which NetBox names by their position.
 	id func(i int) int64
@@ -21,8 +31,9 @@ type bulk struct {
 	// refuse takes an entry out that NetBox does not take. It returns whether
 	// the entry has another body to try.
 	refuse func(i int, err *Error) (again bool)
-	// accept takes the answer to a request that was carried out.
-	accept func(sent []int, got *answer) error
+	// accept takes the rows of the answer to a request that was carried out;
+	// none for deletes.
+	accept func(sent []int, rows []json.RawMessage) error
 }
 
 // send writes entries. Those NetBox names as bad are taken out and the rest is
@@ -44,7 +55,11 @@ func (c *Client) send(ctx context.Context, b bulk, entries []int) error {
 	got, err := c.once(ctx, b.method, b.table, "", nil, bodies, nil)
 	c.learnBatch(len(sent), time.Since(began), err)
 	if err == nil {
-		return b.accept(sent, got)
+		rows, err := b.rows(sent, got)
+		if err != nil {
+			return err
+		}
+		return b.accept(sent, rows)
 	}
 	e, ok := errors.AsType[*Error](err)
 	if !ok || !e.aboutRows() {
@@ -64,6 +79,18 @@ func (c *Client) send(ctx context.Context, b bulk, entries []int) error {
 		return err
 	}
 	return c.send(ctx, b, sent[half:])
+}
+
+// rows are the rows of an answer. New objects come in the order of the request.
+func (b bulk) rows(sent []int, got *answer) ([]json.RawMessage, error) {
+	if b.method == http.MethodDelete {
+		return nil, nil
+	}
+	var rows []json.RawMessage
+	if json.Unmarshal(got.body, &rows) != nil || b.method == http.MethodPost && len(rows) != len(sent) {
+		return nil, notNetBox(got, b.method, b.table)
+	}
+	return rows, nil
 }
 
 // aboutRows reports whether a refusal is about what was sent and not about the
@@ -135,4 +162,26 @@ func (b bulk) takeOut(sent []int, e *Error) (rest []int, found bool) {
 		}
 	}
 	return rest, found
+}
+
+// BatchSize is how many rows the next Create or WriteIf should have: between 1
+// and 250, learned from how long the last ones took.
+func (c *Client) BatchSize() int {
+	c.batchMu.Lock()
+	defer c.batchMu.Unlock()
+	return c.batch
+}
+
+// learnBatch aims at writes of a few seconds: the server's time grows with the
+// rows, and proxies cut off what takes too long.
+func (c *Client) learnBatch(rows int, took time.Duration, err error) {
+	c.batchMu.Lock()
+	defer c.batchMu.Unlock()
+	kind := KindOf(err)
+	switch {
+	case kind == TimedOut, kind == TooLarge, kind == Unreachable, kind == Unavailable, took > slowWrite:
+		c.batch = max(1, min(c.batch, rows)/2)
+	case err == nil && rows >= c.batch && took < quickWrite:
+		c.batch = min(largestBatch, c.batch+c.batch/4+1)
+	}
 }

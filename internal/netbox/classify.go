@@ -2,44 +2,33 @@ package netbox
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
-	"fmt"
 	"net/http"
-	"os"
 	"strings"
-	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 )
 
 // transportError classifies a request that got no usable answer.
-func transportError(err error, method string, e endpoint) *Error {
-	out := &Error{Op: operation(method, e), Kind: Unreachable, Err: redactURL(err)}
-	var verify *tls.CertificateVerificationError
-	switch text := err.Error(); {
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		out.Kind = TimedOut
-	// crypto/tls has no type for most of what it reports, alerts of the other
-	// side among them.
-	case errors.As(err, &verify), strings.Contains(text, "tls: "), strings.Contains(text, "x509: "),
-		strings.Contains(text, "server gave HTTP response to HTTPS client"):
-		out.Kind = BadTLS
-	case errors.Is(err, errBodyTooLarge):
-		out.Kind = TooLarge
+func transportError(ctx context.Context, err error, method string, e Table) *Error {
+	out := &Error{Op: operation(method, e)}
+	out.Kind, out.Err = rest.Classify(err)
+	if ctx.Err() != nil {
+		out.Kind, out.Err = TimedOut, context.Cause(ctx)
 	}
 	return out
 }
 
 // statusError classifies an answer that is no success.
-func statusError(a *answer, method string, e endpoint) *Error {
+func statusError(a *answer, method string, e Table) *Error {
 	out := &Error{Op: operation(method, e), Status: a.status, Message: message(a), permission: permission(method, e)}
 	switch s := a.status; {
 	case s >= 300 && s < 400:
 		out.Kind = Redirected
-		out.Message = "redirected to " + clean(a.header.Get("Location"))
+		out.Message = "redirected to " + a.sent.Words(a.header.Get("Location"))
 	case s == http.StatusTooManyRequests:
-		out.Kind, out.RetryAfter = Throttled, retryAfter(a.header)
+		out.Kind, out.RetryAfter = Throttled, rest.RetryAfter(a.header)
 	case s >= 500:
-		out.Kind, out.RetryAfter = Unavailable, retryAfter(a.header)
+		out.Kind, out.RetryAfter = Unavailable, rest.RetryAfter(a.header)
 	case s == http.StatusRequestEntityTooLarge:
 		out.Kind = TooLarge
 	case s < 400, !a.json():
@@ -54,30 +43,30 @@ func statusError(a *answer, method string, e endpoint) *Error {
 	case s == http.StatusConflict:
 		out.Kind, out.body = Conflict, a.body
 	case s == http.StatusPreconditionFailed:
-		out.Kind = Changed
+		out.Kind = Outdated
 	default:
 		out.Kind, out.body = Invalid, a.body
 	}
 	return out
 }
 
-func notNetBox(a *answer, method string, e endpoint) *Error {
+func notNetBox(a *answer, method string, e Table) *Error {
 	return &Error{Kind: NotNetBox, Op: operation(method, e), Status: a.status, Message: message(a)}
 }
 
-func operation(method string, e endpoint) string {
+func operation(method string, e Table) string {
 	if method == http.MethodGet || method == http.MethodOptions {
 		return "read " + string(e)
 	}
 	return "write " + string(e)
 }
 
-func permission(method string, e endpoint) string {
+func permission(method string, e Table) string {
 	action := map[string]string{http.MethodPost: "add", http.MethodPatch: "change", http.MethodDelete: "delete"}[method]
 	if action == "" {
 		action = "view"
 	}
-	return action + " on " + e.model()
+	return action + " on " + e.Model()
 }
 
 // aboutToken tells a 403 about the token from one about permissions.
@@ -89,22 +78,4 @@ func aboutToken(text string) bool {
 		}
 	}
 	return false
-}
-
-// retryAfter reads the header in both its forms; 0: absent or unreadable.
-func retryAfter(h http.Header) time.Duration {
-	value := h.Get("Retry-After")
-	var secs uint32
-	if n, err := fmt.Sscanf(value, "%d", &secs); n == 1 && err == nil {
-		return time.Duration(secs) * time.Second
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	now, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		return 0
-	}
-	return max(0, at.Sub(now))
 }

@@ -1,18 +1,17 @@
-// Package netbox is the only package that talks to NetBox: it reads the tables
-// of package ipam, keeps a picture of them fresh, writes lease records back,
-// and checks or prepares a NetBox for this program. It is the only importer of
-// go-netbox, whose types never leave it. It decides nothing about leases and
-// is never on the packet path, the live read of the redeploy switch excepted
-//
+// Package netbox is a client of NetBox's REST API: it reads lists whole and
+// makes sure that they are, reads objects by id, makes objects in bulk, and
+// changes or deletes objects on the condition of what they show. Every error
+// says what an operator can do. It is the only importer of go-netbox, whose
+// types never leave it. It must not know what the objects are used for: it
+// knows no lease, no mirror and no settings. DESIGN.md tells the whole surface.
 package netbox
 
 import (
-	"context"
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -22,15 +21,18 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 )
 
-// Limits of one client. NetBox's shipped example has 15 request slots for
-// everybody, so few of them are ours.
+// Limits of one client. NetBox's shipped example has 15 request slots for all
+// its users, so few of them are ours.
 const (
 	defaultTimeout = 60 * time.Second
 	readsInFlight  = 3
-	maxBody        = 64 << 20 // bytes of one answer after decompression
 	readTries      = 5
+
+	defaultFirstRetry = 500 * time.Millisecond
 )
 
 // Config says which NetBox to talk to, and as whom.
@@ -47,24 +49,9 @@ type Config struct {
 	// CAFile names a PEM file of certificates to trust besides the system's;
 	// empty: the system's only.
 	CAFile string
-	// Fields names the custom fields of IP addresses that hold the record.
-	Fields Fields
-}
-
-// Fields are names of custom fields on IP addresses. An empty name is neither
-// read nor written.
-type Fields struct {
-	MAC, Expire, Hostname string
-}
-
-func (f Fields) names() []string {
-	var names []string
-	for _, name := range []string{f.MAC, f.Expire, f.Hostname} {
-		if name != "" {
-			names = append(names, name)
-		}
-	}
-	return names
+	// FirstRetry is the pause before a read is tried the second time; it
+	// doubles from try to try. 0 means 500 ms.
+	FirstRetry time.Duration
 }
 
 // Client talks to one NetBox. It is safe for concurrent use.
@@ -72,11 +59,10 @@ type Client struct {
 	base    *url.URL // without trailing slash
 	token   func() (string, error)
 	timeout time.Duration
-	fields  Fields
 	http    *http.Client
 	log     logrus.FieldLogger
 
-	slots      chan struct{} // background reads in flight
+	slots      rest.Slots // background reads in flight
 	firstRetry time.Duration
 	version    atomic.Pointer[Version]
 	skew       atomic.Int64 // nanoseconds NetBox's clock is ahead of ours
@@ -104,15 +90,16 @@ func NewClient(c Config, log logrus.FieldLogger) (*Client, error) {
 	if c.Timeout <= 0 {
 		c.Timeout = defaultTimeout
 	}
+	transport := rest.Transport(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, readsInFlight+1)
+	transport.Proxy = http.ProxyFromEnvironment
 	return &Client{
 		base:       base,
 		token:      c.Token,
 		timeout:    c.Timeout,
-		fields:     c.Fields,
-		http:       &http.Client{Transport: transport(roots), CheckRedirect: refuseRedirect},
+		http:       rest.NewHTTP(transport),
 		log:        log,
-		slots:      make(chan struct{}, readsInFlight),
-		firstRetry: 500 * time.Millisecond,
+		slots:      make(rest.Slots, readsInFlight),
+		firstRetry: cmp.Or(c.FirstRetry, defaultFirstRetry),
 		batch:      firstBatch,
 	}, nil
 }
@@ -128,11 +115,15 @@ func (c *Client) URL() string { return c.base.String() }
 // about a second (S-9). It is 0 before the first answer.
 func (c *Client) Skew() time.Duration { return time.Duration(c.skew.Load()) }
 
+// FirstRetry is the pause before the first repeat, for callers that repeat
+// writes by rules of their own.
+func (c *Client) FirstRetry() time.Duration { return c.firstRetry }
+
 // parseBase accepts what people paste: with or without trailing slash and /api.
 func parseBase(text string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil {
-		return nil, fmt.Errorf("netbox url: %w", redactURL(err))
+		return nil, fmt.Errorf("netbox url: %w", rest.WithoutURL(err))
 	}
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
@@ -145,14 +136,6 @@ func parseBase(text string) (*url.URL, error) {
 	path := strings.TrimRight(u.Path, "/")
 	path = strings.TrimRight(strings.TrimSuffix(path, "/api"), "/")
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: path}, nil
-}
-
-// redactURL keeps the reason and drops the text, which may hold a password.
-func redactURL(err error) error {
-	if parse, ok := errors.AsType[*url.Error](err); ok {
-		return parse.Err
-	}
-	return err
 }
 
 func trustedRoots(file string) (*x509.CertPool, error) {
@@ -173,49 +156,15 @@ func trustedRoots(file string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-func transport(roots *x509.CertPool) *http.Transport {
-	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   10 * time.Second,
-		MaxIdleConnsPerHost:   readsInFlight + 1,
-		IdleConnTimeout:       30 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		ForceAttemptHTTP2:     true,
-	}
-}
-
-// refuseRedirect hands every redirect to the caller as the answer: following
-// one could turn a write into a read, or carry the token to another host.
-func refuseRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
 // authorization is the header value for a token. NetBox decides by the prefix
 // of the token, not by the word; the documented word is sent all the same.
 func (c *Client) authorization() (string, error) {
-	token, err := c.token()
+	token, err := rest.Token(c.token, "Token", "Bearer")
 	if err != nil {
 		return "", &Error{Kind: BadToken, Op: "read the token", Err: err}
-	}
-	token = strings.TrimSpace(token)
-	token = strings.TrimPrefix(strings.TrimPrefix(token, "Token "), "Bearer ")
-	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", &Error{Kind: BadToken, Op: "read the token", Message: "it is empty or holds blanks or control characters"}
 	}
 	if strings.HasPrefix(token, "nbt_") {
 		return "Bearer " + token, nil
 	}
 	return "Token " + token, nil
 }
-
-// acquire takes one of the slots for background reads.
-func (c *Client) acquire(ctx context.Context) error {
-	select {
-	case c.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (c *Client) release() { <-c.slots }

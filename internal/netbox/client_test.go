@@ -13,8 +13,6 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
-const secretToken = "nbt_TESTKEY00001.0123456789abcdefghijABCDEFGHIJ0123456789"
-
 func TestAURLIsTakenAsPeoplePasteIt(t *testing.T) {
 	for given, want := range map[string]string{
 		"https://netbox.example.org":           "https://netbox.example.org",
@@ -74,11 +72,11 @@ func TestAReplacedTokenTakesEffectWithoutARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	if _, err := c.count(t.Context(), addresses, nil); kindOf(err) != BadToken {
+	if _, err := c.Count(t.Context(), Addresses, nil); KindOf(err) != BadToken {
 		t.Fatalf("a wrong token gives %v, want a bad token", err)
 	}
 	token = s.TokenV2()
-	if _, err := c.count(t.Context(), addresses, nil); err != nil {
+	if _, err := c.Count(t.Context(), Addresses, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -106,7 +104,7 @@ func TestAnOwnAuthorityIsTrustedWhenItsFileIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	if n, err := c.count(t.Context(), addresses, nil); err != nil || n != 0 {
+	if n, err := c.Count(t.Context(), Addresses, nil); err != nil || n != 0 {
 		t.Errorf("count %d, %v", n, err)
 	}
 	if _, err := NewClient(Config{URL: s.URL, Token: testToken("x"), CAFile: file + ".missing"}, silent()); err == nil {

@@ -13,17 +13,17 @@ import (
 )
 
 // customPrefix starts the names of custom fields among those of other fields.
-const customPrefix = "custom_fields."
+const CustomPrefix = "custom_fields."
 
 // showing is an object as NetBox shows it, for comparing fields of any kind by
 // name.
-type showing struct {
+type Shown struct {
 	fields map[string]json.RawMessage
 	custom map[string]json.RawMessage
 }
 
-func decodeShowing(raw json.RawMessage) (*showing, error) {
-	s := new(showing)
+func DecodeShown(raw json.RawMessage) (*Shown, error) {
+	s := new(Shown)
 	if err := json.Unmarshal(raw, &s.fields); err != nil {
 		return nil, fmt.Errorf("decode the object: %w", err)
 	}
@@ -35,8 +35,8 @@ func decodeShowing(raw json.RawMessage) (*showing, error) {
 	return s, nil
 }
 
-func (s *showing) raw(field string) json.RawMessage {
-	if name, ok := strings.CutPrefix(field, customPrefix); ok {
+func (s *Shown) Raw(field string) json.RawMessage {
+	if name, ok := strings.CutPrefix(field, CustomPrefix); ok {
 		return s.custom[name]
 	}
 	return s.fields[field]
@@ -45,12 +45,12 @@ func (s *showing) raw(field string) json.RawMessage {
 // is reports whether a field shows a value. What NetBox writes in another way
 // than it takes it counts as the same: choices, related objects, instants,
 // addresses, host names, and "" for null.
-func (s *showing) is(field string, want any) bool {
+func (s *Shown) Is(field string, want any) bool {
 	wanted, err := json.Marshal(want)
 	if err != nil {
 		return false
 	}
-	have, w := decodeAny(s.raw(field)), decodeAny(wanted)
+	have, w := decodeAny(s.Raw(field)), decodeAny(wanted)
 	if related, ok := have.(map[string]any); ok && !isCustom(field) {
 		if _, bySlug := w.(string); bySlug && related["slug"] != nil {
 			have = related["slug"]
@@ -59,31 +59,56 @@ func (s *showing) is(field string, want any) bool {
 	return reflect.DeepEqual(canonical(field, have), canonical(field, w))
 }
 
+// text is a field that holds a text; empty for any other.
+func (s *Shown) Text(field string) string {
+	text, _ := decodeAny(s.Raw(field)).(string)
+	return text
+}
+
 // tagSlugs are the slugs of the object's tags.
-func (s *showing) tagSlugs() []string {
+func (s *Shown) TagSlugs() []string {
 	list, _ := canonical("tags", decodeAny(s.fields["tags"])).([]string)
 	return list
 }
 
 // host is the address of the object without its mask.
-func (s *showing) host(field string) netip.Addr {
+func (s *Shown) Host(field string) netip.Addr {
 	text, _ := decodeAny(s.fields[field]).(string)
-	p, err := parseAddress(text)
+	p, err := ParseAddress(text)
 	if err != nil {
 		return netip.Addr{}
 	}
 	return p.Addr()
 }
 
-func (s *showing) vrf() int64 {
-	var id ref
+func (s *Shown) VRF() int64 {
+	var id Ref
 	if json.Unmarshal(s.fields["vrf"], &id) != nil {
 		return 0
 	}
 	return int64(id)
 }
 
-func isCustom(field string) bool { return strings.HasPrefix(field, customPrefix) }
+func (s *Shown) ID() int64 {
+	var id int64
+	if json.Unmarshal(s.fields["id"], &id) != nil {
+		return 0
+	}
+	return id
+}
+
+// RefID is the id of a related object, given as a number in any form or as an
+// object with an id; 0: none.
+func RefID(v any) int64 {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return 0
+	}
+	id, _ := canonical("id", decodeAny(raw)).(int64)
+	return id
+}
+
+func isCustom(field string) bool { return strings.HasPrefix(field, CustomPrefix) }
 
 // decodeAny decodes JSON without losing digits; nil for nothing.
 func decodeAny(raw json.RawMessage) any {
@@ -127,7 +152,7 @@ func canonicalText(field, text string) any {
 	}
 	switch field {
 	case "address", "start_address", "end_address":
-		if p, err := parseAddress(text); err == nil {
+		if p, err := ParseAddress(text); err == nil {
 			return p
 		}
 	case "prefix":
@@ -192,7 +217,7 @@ func plain(v any) any {
 }
 
 // fieldsOf lists what has to be asked for to compare fields of these names.
-func fieldsOf(sets ...map[string]any) []string {
+func Columns(sets ...map[string]any) []string {
 	names := make(map[string]bool)
 	for _, set := range sets {
 		for field := range set {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -13,9 +14,9 @@ import (
 
 // choice is a choice field: {"value","label"}, a bare string or null. The
 // value is kept, whatever it is: lists of choices can be replaced (netbox-api.md 1.6).
-type choice string
+type Choice string
 
-func (c *choice) UnmarshalJSON(b []byte) error {
+func (c *Choice) UnmarshalJSON(b []byte) error {
 	*c = ""
 	var pair struct {
 		Value *string `json:"value"`
@@ -25,7 +26,7 @@ func (c *choice) UnmarshalJSON(b []byte) error {
 			return fmt.Errorf("choice %.60s: want value and label", b)
 		}
 		if pair.Value != nil {
-			*c = choice(*pair.Value)
+			*c = Choice(*pair.Value)
 		}
 		return nil
 	}
@@ -36,9 +37,9 @@ func (c *choice) UnmarshalJSON(b []byte) error {
 }
 
 // ref is a related object: nested, a bare id or null (0).
-type ref int64
+type Ref int64
 
-func (r *ref) UnmarshalJSON(b []byte) error {
+func (r *Ref) UnmarshalJSON(b []byte) error {
 	*r = 0
 	if bytes.HasPrefix(b, []byte("{")) {
 		var nested struct {
@@ -47,7 +48,7 @@ func (r *ref) UnmarshalJSON(b []byte) error {
 		if err := json.Unmarshal(b, &nested); err != nil || nested.ID <= 0 {
 			return fmt.Errorf("related object %.60s: want an id", b)
 		}
-		*r = ref(nested.ID)
+		*r = Ref(nested.ID)
 		return nil
 	}
 	if err := json.Unmarshal(b, (*int64)(r)); err != nil || *r < 0 {
@@ -57,7 +58,7 @@ func (r *ref) UnmarshalJSON(b []byte) error {
 }
 
 // ids gives the ids of related objects, nil for none.
-func ids(refs []ref) []int64 {
+func IDs(refs []Ref) []int64 {
 	var list []int64
 	for _, r := range refs {
 		if r != 0 {
@@ -68,9 +69,9 @@ func ids(refs []ref) []int64 {
 }
 
 // moment is a time stamp, zero for null.
-type moment struct{ time.Time }
+type Moment struct{ time.Time }
 
-func (m *moment) UnmarshalJSON(b []byte) error {
+func (m *Moment) UnmarshalJSON(b []byte) error {
 	m.Time = time.Time{}
 	var text *string
 	if err := json.Unmarshal(b, &text); err != nil {
@@ -79,7 +80,7 @@ func (m *moment) UnmarshalJSON(b []byte) error {
 	if text == nil || *text == "" {
 		return nil
 	}
-	at, err := parseTime(*text)
+	at, err := ParseTime(*text)
 	m.Time = at
 	return err
 }
@@ -87,7 +88,7 @@ func (m *moment) UnmarshalJSON(b []byte) error {
 // parseTime reads the forms of ISO 8601 that people and programs write: with
 // or without separators, seconds, fraction and zone. A time without zone is
 // UTC (A-6). The result is in UTC.
-func parseTime(text string) (time.Time, error) {
+func ParseTime(text string) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
 		return at.UTC(), nil // as NetBox writes it
 	}
@@ -115,82 +116,48 @@ func timeLayouts() []string {
 
 // formatTime is how an expiry is written: RFC 3339 in UTC with +00:00 and
 // whole seconds, which text and date-time fields and PyDHCP read (A-6).
-func formatTime(t time.Time) string {
+func FormatTime(t time.Time) string {
 	return t.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05-07:00")
 }
 
 // filterTime is a time as NetBox's filters take it.
-func filterTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+func FilterTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
 
 // rowHead is what every row has.
-type rowHead struct {
+type RowHead struct {
 	ID          int64  `json:"id"`
-	LastUpdated moment `json:"last_updated"`
+	LastUpdated Moment `json:"last_updated"`
 }
 
-func (h *rowHead) head() *rowHead { return h }
+func (h *RowHead) Head() *RowHead { return h }
 
-// row is one decoded row of any table.
-type row struct {
-	id     int64     // 0: unreadable
-	stamp  time.Time // last_updated
-	value  any       // *ipam.Address and so on; nil: not usable or not wanted
-	reason error     // why a row cannot be used; nil otherwise
-}
-
-// shape is the JSON of one table's rows.
-type shape interface {
-	head() *rowHead
-	// value makes the ipam object. A nil value without error is a row that
-	// does not concern us.
-	value(d *decoder) (any, error)
-}
-
-// decoder turns rows into objects of package ipam.
-type decoder struct {
-	fields     Fields
-	contextKey string
-	gateFields []string
-	// defined remembers for each custom field of Fields whether the last row
-	// with custom fields had it: all of a model's fields are in every row (netbox-api.md 1.9).
-	defined map[string]bool
-	// contexts lets machines with equal contexts share one text, as most
-	// machines of a site do.
-	contexts map[string]json.RawMessage
-}
-
-// head decodes only what every row has.
-func (d *decoder) head(raw json.RawMessage) row {
-	var into bareRow
-	if err := json.Unmarshal(raw, &into); err != nil || into.ID <= 0 {
-		return row{reason: fmt.Errorf("row %.60s: it has no id", raw)}
+// parseAddress reads an address with mask; NetBox always has one, an address
+// without is a host.
+func ParseAddress(s string) (netip.Prefix, error) {
+	if !strings.Contains(s, "/") {
+		addr, err := netip.ParseAddr(s)
+		if err != nil || addr.Zone() != "" {
+			return netip.Prefix{}, fmt.Errorf("%.60q is no IP address", s)
+		}
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
-	return row{id: into.ID, stamp: into.LastUpdated.Time}
-}
-
-// share gives one copy of equal contexts.
-func (d *decoder) share(context json.RawMessage) json.RawMessage {
-	if known, ok := d.contexts[string(context)]; ok || context == nil {
-		return known
-	}
-	d.contexts[string(context)] = context
-	return context
-}
-
-// row decodes one row of table e. It never fails: what is wrong is in the row.
-func (d *decoder) row(e endpoint, raw json.RawMessage) row {
-	into := newShape(e)
-	err := json.Unmarshal(raw, into)
-	head := into.head()
-	out := row{id: max(0, head.ID), stamp: head.LastUpdated.Time}
-	if err == nil && head.ID <= 0 {
-		err = fmt.Errorf("row %.60s: it has no id", raw)
-	}
-	if err == nil {
-		out.value, err = into.value(d)
-	}
+	p, err := netip.ParsePrefix(s)
 	if err != nil {
-		out.value, out.reason = nil, err
+		return netip.Prefix{}, fmt.Errorf("%.60q is no IP address with mask", s)
 	}
-	return out
+	return p, nil
+}
+
+// fieldText gives a custom field as text: "" for null or an absent field, the
+// value of a selection, the JSON itself of anything that is no text.
+func FieldText(have map[string]json.RawMessage, name string) string {
+	raw, ok := have[name]
+	if !ok || name == "" || string(raw) == "null" {
+		return ""
+	}
+	var text Choice
+	if text.UnmarshalJSON(raw) == nil {
+		return string(text)
+	}
+	return string(raw)
 }

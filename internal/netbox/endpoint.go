@@ -1,183 +1,158 @@
 package netbox
 
-import "github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
-
-// endpoint is the path of a list below /api/.
-type endpoint string
+// Table is the path of a list below /api/.
+type Table string
 
 // The lists this package reads or fills.
 const (
-	vrfs          endpoint = "ipam/vrfs"
-	prefixes      endpoint = "ipam/prefixes"
-	ranges        endpoint = "ipam/ip-ranges"
-	addresses     endpoint = "ipam/ip-addresses"
-	macs          endpoint = "dcim/mac-addresses"
-	interfaces    endpoint = "dcim/interfaces"
-	vmInterfaces  endpoint = "virtualization/interfaces"
-	devices       endpoint = "dcim/devices"
-	vms           endpoint = "virtualization/virtual-machines"
-	regions       endpoint = "dcim/regions"
-	siteGroups    endpoint = "dcim/site-groups"
-	sites         endpoint = "dcim/sites"
-	locations     endpoint = "dcim/locations"
-	tenants       endpoint = "tenancy/tenants"
-	tags          endpoint = "extras/tags"
-	contexts      endpoint = "extras/config-contexts"
-	customFields  endpoint = "extras/custom-fields"
-	objectChanges endpoint = "core/object-changes"
-	tokens        endpoint = "users/tokens"
-	status        endpoint = "status"
-	roles         endpoint = "ipam/roles"
-	journal       endpoint = "extras/journal-entries"
-	choiceSets    endpoint = "extras/custom-field-choice-sets"
-	savedFilters  endpoint = "extras/saved-filters"
-	customLinks   endpoint = "extras/custom-links"
-	tableConfigs  endpoint = "extras/table-configs"
+	VRFs          Table = "ipam/vrfs"
+	Prefixes      Table = "ipam/prefixes"
+	Ranges        Table = "ipam/ip-ranges"
+	Addresses     Table = "ipam/ip-addresses"
+	MACs          Table = "dcim/mac-addresses"
+	Interfaces    Table = "dcim/interfaces"
+	VMInterfaces  Table = "virtualization/interfaces"
+	Devices       Table = "dcim/devices"
+	VMs           Table = "virtualization/virtual-machines"
+	Regions       Table = "dcim/regions"
+	SiteGroups    Table = "dcim/site-groups"
+	Sites         Table = "dcim/sites"
+	Locations     Table = "dcim/locations"
+	Tenants       Table = "tenancy/tenants"
+	Tags          Table = "extras/tags"
+	Contexts      Table = "extras/config-contexts"
+	CustomFields  Table = "extras/custom-fields"
+	ObjectChanges Table = "core/object-changes"
+	tokens        Table = "users/tokens"
+	status        Table = "status"
+	Roles         Table = "ipam/roles"
+	Journal       Table = "extras/journal-entries"
+	ChoiceSets    Table = "extras/custom-field-choice-sets"
+	SavedFilters  Table = "extras/saved-filters"
+	CustomLinks   Table = "extras/custom-links"
+	TableConfigs  Table = "extras/table-configs"
 )
 
 // model names the object type as permissions, webhooks and the change log do.
-func (e endpoint) model() string {
+func (e Table) Model() string {
 	switch e {
-	case vrfs:
+	case VRFs:
 		return "ipam.vrf"
-	case prefixes:
+	case Prefixes:
 		return "ipam.prefix"
-	case ranges:
+	case Ranges:
 		return "ipam.iprange"
-	case addresses:
+	case Addresses:
 		return "ipam.ipaddress"
-	case macs:
+	case MACs:
 		return "dcim.macaddress"
-	case interfaces:
+	case Interfaces:
 		return "dcim.interface"
-	case vmInterfaces:
+	case VMInterfaces:
 		return "virtualization.vminterface"
-	case devices:
+	case Devices:
 		return "dcim.device"
-	case vms:
+	case VMs:
 		return "virtualization.virtualmachine"
-	case regions:
+	case Regions:
 		return "dcim.region"
-	case siteGroups:
+	case SiteGroups:
 		return "dcim.sitegroup"
-	case sites:
+	case Sites:
 		return "dcim.site"
-	case locations:
+	case Locations:
 		return "dcim.location"
-	case tenants:
+	case Tenants:
 		return "tenancy.tenant"
-	case tags:
+	case Tags:
 		return "extras.tag"
-	case contexts:
+	case Contexts:
 		return "extras.configcontext"
-	case customFields:
+	case CustomFields:
 		return "extras.customfield"
-	case objectChanges:
+	case ObjectChanges:
 		return "core.objectchange"
 	case tokens:
 		return "users.token"
-	case roles:
+	case Roles:
 		return "ipam.role"
-	case journal:
+	case Journal:
 		return "extras.journalentry"
-	case choiceSets:
+	case ChoiceSets:
 		return "extras.customfieldchoiceset"
-	case savedFilters:
+	case SavedFilters:
 		return "extras.savedfilter"
-	case customLinks:
+	case CustomLinks:
 		return "extras.customlink"
-	case tableConfigs:
+	case TableConfigs:
 		return "extras.tableconfig"
 	}
 	return ""
 }
 
+// Nouns names several objects for people.
+func (e Table) Nouns() string {
+	switch noun := e.Noun(); noun[len(noun)-1] {
+	case 's', 'x':
+		return noun + "es"
+	case 'y':
+		return noun[:len(noun)-1] + "ies"
+	default:
+		return noun + "s"
+	}
+}
+
 // noun names one object for people.
-func (e endpoint) noun() string {
+func (e Table) Noun() string {
 	switch e {
-	case vrfs:
+	case VRFs:
 		return "VRF"
-	case prefixes:
+	case Prefixes:
 		return "prefix"
-	case ranges:
+	case Ranges:
 		return "IP range"
-	case addresses:
+	case Addresses:
 		return "IP address"
-	case macs:
+	case MACs:
 		return "MAC address"
-	case interfaces:
+	case Interfaces:
 		return "interface"
-	case vmInterfaces:
+	case VMInterfaces:
 		return "VM interface"
-	case devices:
+	case Devices:
 		return "device"
-	case vms:
+	case VMs:
 		return "virtual machine"
-	case regions:
+	case Regions:
 		return "region"
-	case siteGroups:
+	case SiteGroups:
 		return "site group"
-	case sites:
+	case Sites:
 		return "site"
-	case locations:
+	case Locations:
 		return "location"
-	case tenants:
+	case Tenants:
 		return "tenant"
-	case tags:
+	case Tags:
 		return "tag"
-	case contexts:
+	case Contexts:
 		return "config context"
-	case customFields:
+	case CustomFields:
 		return "custom field"
-	case objectChanges:
+	case ObjectChanges:
 		return "change record"
-	case roles:
+	case Roles:
 		return "IPAM role"
-	case journal:
+	case Journal:
 		return "journal entry"
-	case choiceSets:
+	case ChoiceSets:
 		return "choice set"
-	case savedFilters:
+	case SavedFilters:
 		return "saved filter"
-	case customLinks:
+	case CustomLinks:
 		return "custom link"
-	case tableConfigs:
+	case TableConfigs:
 		return "table config"
 	}
 	return string(e)
-}
-
-// smallTables are read whole in every poll: their rows change without a trace
-// in the rows that point at them, and they are small.
-func smallTables() []endpoint {
-	return []endpoint{vrfs, tags, regions, siteGroups, sites, locations, tenants, contexts, prefixes, ranges}
-}
-
-// followedTables are refreshed by asking what changed.
-func followedTables() []endpoint {
-	return []endpoint{addresses, macs, interfaces, vmInterfaces, devices, vms}
-}
-
-// shapesContexts says whether a change of the table can change the rendered
-// config context of a machine whose own row stays as it is.
-func (e endpoint) shapesContexts() bool {
-	switch e {
-	case tags, regions, siteGroups, sites, locations, tenants, contexts:
-		return true
-	}
-	return false
-}
-
-func interfacesOf(k ipam.Kind) endpoint {
-	if k == ipam.VirtualMachine {
-		return vmInterfaces
-	}
-	return interfaces
-}
-
-func machinesOf(k ipam.Kind) endpoint {
-	if k == ipam.VirtualMachine {
-		return vms
-	}
-	return devices
 }

@@ -2,22 +2,21 @@ package netbox
 
 import (
 	"errors"
-	"fmt"
-	"net"
-	"net/http"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 )
 
 // Kind is what went wrong with a request, for callers that branch on it.
-type Kind string
+type Kind = rest.Kind
 
 // The kinds of failure.
 const (
-	Unreachable Kind = "unreachable" // no connection, or it broke
-	BadTLS      Kind = "tls"         // certificate or protocol
-	TimedOut    Kind = "timeout"
+	Unreachable Kind = rest.Unreachable
+	BadTLS      Kind = rest.BadTLS
+	TimedOut    Kind = rest.TimedOut
+	TooLarge    Kind = rest.TooLarge // 413 too
 	Redirected  Kind = "redirected"  // never followed
 	NotNetBox   Kind = "not_netbox"  // HTML or something else that is no NetBox answer
 	BadToken    Kind = "bad_token"   // 403 because of who we are
@@ -25,8 +24,7 @@ const (
 	NotFound    Kind = "not_found"   // 404 for one object
 	Invalid     Kind = "invalid"     // 400: NetBox refuses the content
 	Conflict    Kind = "conflict"    // 409
-	Changed     Kind = "changed"     // 412: the object changed meanwhile
-	TooLarge    Kind = "too_large"   // 413, or an answer above our own limit
+	Outdated    Kind = "changed"     // 412: the object changed meanwhile
 	Throttled   Kind = "throttled"   // 429
 	Unavailable Kind = "unavailable" // 5xx
 	Incomplete  Kind = "incomplete"  // a list that contradicts itself
@@ -49,21 +47,7 @@ type Error struct {
 
 // Error says what was tried, what came back and what to do about it.
 func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString(e.Op)
-	if e.Status != 0 {
-		fmt.Fprintf(&b, ": %d %s", e.Status, http.StatusText(e.Status))
-	}
-	if e.Message != "" {
-		b.WriteString(": " + e.Message)
-	}
-	if e.Err != nil {
-		b.WriteString(": " + e.Err.Error())
-	}
-	if fix := e.Fix(); fix != "" {
-		b.WriteString("; " + fix)
-	}
-	return b.String()
+	return rest.Explain(e.Op, e.Status, e.Message, e.Err, e.Fix())
 }
 
 // Unwrap gives the cause.
@@ -73,7 +57,8 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) Fix() string {
 	switch e.Kind {
 	case Unreachable:
-		return e.fixUnreachable()
+		return rest.FixUnreachable(e.Err, "check the host name in netbox.url and this machine's DNS",
+			"check that NetBox runs and netbox.url names its port", "check the network between here and NetBox")
 	case BadTLS:
 		return "check that the certificate is for this host name, valid now, and signed by an authority this system trusts (SSL_CERT_FILE names another bundle)"
 	case TimedOut:
@@ -97,17 +82,6 @@ func (e *Error) Fix() string {
 	return ""
 }
 
-func (e *Error) fixUnreachable() string {
-	var dns *net.DNSError
-	switch {
-	case errors.As(e.Err, &dns):
-		return "check the host name in netbox.url and this machine's DNS"
-	case errors.Is(e.Err, syscall.ECONNREFUSED):
-		return "check that NetBox runs and netbox.url names its port"
-	}
-	return "check the network between here and NetBox"
-}
-
 func (e *Error) fixToken() string {
 	switch {
 	case strings.Contains(e.Message, "expired"):
@@ -122,8 +96,8 @@ func (e *Error) fixToken() string {
 	return "put a valid token into netbox.token_file or NETBOX_TOKEN"
 }
 
-// kindOf returns the Kind of err, or "" for an error that is no *Error.
-func kindOf(err error) Kind {
+// KindOf returns the Kind of err, or "" for an error that is no *Error.
+func KindOf(err error) Kind {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}

@@ -1,7 +1,6 @@
 package netbox
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	stdlog "log"
@@ -9,8 +8,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
@@ -57,9 +54,9 @@ func TestFailuresNameWhatToDo(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := answering(t, tt.handle)
-			_, err := c.page(t.Context(), addresses, nil)
-			if kindOf(err) != tt.kind {
-				t.Fatalf("kind %q, want %q: %v", kindOf(err), tt.kind, err)
+			_, err := c.page(t.Context(), Addresses, nil)
+			if KindOf(err) != tt.kind {
+				t.Fatalf("kind %q, want %q: %v", KindOf(err), tt.kind, err)
 			}
 			for _, words := range tt.words {
 				if !strings.Contains(err.Error(), words) {
@@ -94,31 +91,23 @@ func TestTroubleOnTheWayIsNamed(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := connect(t, tt.url, secretToken, silent())
-			_, err := c.page(t.Context(), addresses, nil)
-			if kindOf(err) != tt.kind || !strings.Contains(err.Error(), tt.words) {
-				t.Errorf("got %v (%s), want kind %s with %q", err, kindOf(err), tt.kind, tt.words)
+			_, err := c.page(t.Context(), Addresses, nil)
+			if KindOf(err) != tt.kind || !strings.Contains(err.Error(), tt.words) {
+				t.Errorf("got %v (%s), want kind %s with %q", err, KindOf(err), tt.kind, tt.words)
 			}
 		})
 	}
 }
 
-func TestTheTokenIsInNoLogAndNoError(t *testing.T) {
-	var out bytes.Buffer
-	log := logrus.New()
-	log.SetOutput(&out)
-	log.SetLevel(logrus.TraceLevel)
+func TestTheTokenIsInNoError(t *testing.T) {
 	s := netboxtest.New(t, netboxtest.Config{})
 	s.Fail(netboxtest.Fault{Kind: netboxtest.TokenExpired})
-	c := connect(t, s.URL(), secretToken, log)
-	f := NewFollower(c, FollowConfig{})
-	err := f.cycle(t.Context())
-	f.report(err)
-	if !strings.Contains(out.String(), "Token expired") {
-		t.Errorf("log lacks the reason: %s", out.String())
+	c := connect(t, s.URL(), secretToken, silent())
+	err := c.Reach(t.Context())
+	if err == nil {
+		t.Fatal("no error")
 	}
-	for _, text := range []string{out.String(), err.Error(), fmt.Sprintf("%+v %#v", err, c.base)} {
-		if strings.Contains(text, "0123456789") {
-			t.Errorf("the token is told: %s", text)
-		}
+	if text := fmt.Sprintf("%s %+v %#v", err, err, c.base); strings.Contains(text, "0123456789") {
+		t.Errorf("the token is told: %s", text)
 	}
 }

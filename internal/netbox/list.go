@@ -39,7 +39,7 @@ func decodeEnvelope(body []byte) (*envelope, error) {
 }
 
 // page reads one page of a list.
-func (c *Client) page(ctx context.Context, e endpoint, query url.Values) (*envelope, error) {
+func (c *Client) page(ctx context.Context, e Table, query url.Values) (*envelope, error) {
 	got, err := c.get(ctx, e, "", query)
 	if err != nil {
 		return nil, err
@@ -68,6 +68,21 @@ func (c *Client) notePageSize(page *envelope) {
 	}
 }
 
+// FirstPage reads the first page of a list that matches query: for a look at
+// one row, with limit=1. A list that must be whole is read by List and its
+// relatives.
+func (c *Client) FirstPage(ctx context.Context, t Table, query url.Values) ([]json.RawMessage, error) {
+	page, err := c.page(ctx, t, query)
+	if err != nil {
+		return nil, err
+	}
+	return page.Results, nil
+}
+
+// PageLimit is the smallest size of page that NetBox was seen to impose
+// (MAX_PAGE_SIZE); 0: none.
+func (c *Client) PageLimit() int64 { return c.pageLimit.Load() }
+
 // rowFunc takes one row. It returns the row's id, 0 where it cannot be read,
 // or an error that ends the list.
 type rowFunc func(json.RawMessage) (int64, error)
@@ -77,13 +92,13 @@ type rowFunc func(json.RawMessage) (int64, error)
 // come and go between two pages shift nothing (netbox-api.md 1.4). The cheapest
 // way of paging does without a count, so a list that ends early is not
 // noticed: for lists whose end is checked otherwise.
-func (c *Client) each(ctx context.Context, e endpoint, query url.Values, fn rowFunc) error {
+func (c *Client) ListUnchecked(ctx context.Context, e Table, query url.Values, fn rowFunc) error {
 	version, err := c.Version(ctx)
 	if err != nil {
 		return err
 	}
 	if !version.AtLeast(4, 6) || c.noCursor.Load() {
-		return c.counted(ctx, e, query, fn)
+		return c.List(ctx, e, query, fn)
 	}
 	for last := int64(0); ; {
 		// start= is inclusive, and refused beside ordering=.
@@ -95,27 +110,27 @@ func (c *Client) each(ctx context.Context, e endpoint, query url.Values, fn rowF
 			// start= was ignored: this is the first page in the list's own
 			// order, and would be for ever.
 			c.noCursor.Store(true)
-			return c.counted(ctx, e, with(query, "id__gt", number(last)), fn)
+			return c.List(ctx, e, with(query, "id__gt", number(last)), fn)
 		}
 		before := last
 		if last, err = take(e, page, last, fn); err != nil || page.Next == nil {
 			return err
 		}
 		if last == before {
-			return incomplete(e, "a page between others has no usable row")
+			return Contradiction(e, "a page between others has no usable row")
 		}
 	}
 }
 
 // counted is each for lists that must be whole: NetBox counts the rows for
 // each page, and a list that ends before all have come is an error.
-func (c *Client) counted(ctx context.Context, e endpoint, query url.Values, fn rowFunc) error {
-	return c.countedPages(ctx, e, query, nil, fn)
+func (c *Client) List(ctx context.Context, e Table, query url.Values, fn rowFunc) error {
+	return c.ListWithProgress(ctx, e, query, nil, fn)
 }
 
 // countedPages is counted with a report after every page: how many rows have
 // come, and how many there are now.
-func (c *Client) countedPages(ctx context.Context, e endpoint, query url.Values, report func(done, total int), fn rowFunc) error {
+func (c *Client) ListWithProgress(ctx context.Context, e Table, query url.Values, report func(done, total int), fn rowFunc) error {
 	if _, err := c.Version(ctx); err != nil {
 		return err
 	}
@@ -138,27 +153,27 @@ func (c *Client) countedPages(ctx context.Context, e endpoint, query url.Values,
 		}
 		switch {
 		case page.Count == nil:
-			return incomplete(e, "the answer has no count")
+			return Contradiction(e, "the answer has no count")
 		case page.Next == nil && *page.Count > int64(len(page.Results)):
-			return incomplete(e, "the last page has %d rows of %d", len(page.Results), *page.Count)
+			return Contradiction(e, "the last page has %d rows of %d", len(page.Results), *page.Count)
 		case page.Next == nil:
 			return nil
 		case last == before:
-			return incomplete(e, "a page between others has no usable row")
+			return Contradiction(e, "a page between others has no usable row")
 		}
 		query.Set("id__gt", number(last))
 	}
 }
 
 // take hands the rows of a page on and returns the last id.
-func take(e endpoint, page *envelope, last int64, fn rowFunc) (int64, error) {
+func take(e Table, page *envelope, last int64, fn rowFunc) (int64, error) {
 	for _, row := range page.Results {
 		id, err := fn(row)
 		if err != nil {
 			return last, err
 		}
 		if id != 0 && id <= last {
-			return last, incomplete(e, "a page repeats id %d or is not ordered by id", id)
+			return last, Contradiction(e, "a page repeats id %d or is not ordered by id", id)
 		}
 		last = max(last, id)
 	}
@@ -177,18 +192,18 @@ func with(query url.Values, pairs ...string) url.Values {
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 
-func incomplete(e endpoint, format string, args ...any) *Error {
+func Contradiction(e Table, format string, args ...any) *Error {
 	return &Error{Kind: Incomplete, Op: operation(http.MethodGet, e), Message: fmt.Sprintf(format, args...)}
 }
 
 // count asks how many rows match query.
-func (c *Client) count(ctx context.Context, e endpoint, query url.Values) (int64, error) {
+func (c *Client) Count(ctx context.Context, e Table, query url.Values) (int64, error) {
 	page, err := c.page(ctx, e, with(query, "limit", "1", "fields", "id"))
 	if err != nil {
 		return 0, err
 	}
 	if page.Count == nil {
-		return 0, incomplete(e, "the answer has no count")
+		return 0, Contradiction(e, "the answer has no count")
 	}
 	return *page.Count, nil
 }
@@ -197,8 +212,8 @@ func (c *Client) count(ctx context.Context, e endpoint, query url.Values) (int64
 // the number of rows before and after, and a list shorter than both is an
 // error. The list is read in spans of ids, several at a time; fn may be
 // called from several goroutines, but never at the same time.
-func (c *Client) all(ctx context.Context, e endpoint, query url.Values, fn rowFunc) error {
-	before, err := c.count(ctx, e, query)
+func (c *Client) ListLarge(ctx context.Context, e Table, query url.Values, fn rowFunc) error {
+	before, err := c.Count(ctx, e, query)
 	if err != nil {
 		return err
 	}
@@ -211,7 +226,7 @@ func (c *Client) all(ctx context.Context, e endpoint, query url.Values, fn rowFu
 	group, spanCtx := errgroup.WithContext(ctx)
 	for _, span := range spans {
 		group.Go(func() error {
-			return c.each(spanCtx, e, span, func(row json.RawMessage) (int64, error) {
+			return c.ListUnchecked(spanCtx, e, span, func(row json.RawMessage) (int64, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				rows++
@@ -225,18 +240,18 @@ func (c *Client) all(ctx context.Context, e endpoint, query url.Values, fn rowFu
 	if rows >= before {
 		return nil
 	}
-	after, err := c.count(ctx, e, query)
+	after, err := c.Count(ctx, e, query)
 	if err != nil {
 		return err
 	}
 	if rows < min(before, after) {
-		return incomplete(e, "the list has %d rows, NetBox counts %d", rows, after)
+		return Contradiction(e, "the list has %d rows, NetBox counts %d", rows, after)
 	}
 	return nil
 }
 
 // spans cuts a large table into spans of ids to be read at the same time.
-func (c *Client) spans(ctx context.Context, e endpoint, query url.Values, rows int64) ([]url.Values, error) {
+func (c *Client) spans(ctx context.Context, e Table, query url.Values, rows int64) ([]url.Values, error) {
 	if rows <= 2*pageSize {
 		return []url.Values{query}, nil
 	}
@@ -244,7 +259,7 @@ func (c *Client) spans(ctx context.Context, e endpoint, query url.Values, rows i
 	if err != nil {
 		return nil, err
 	}
-	var head rowHead
+	var head RowHead
 	if len(page.Results) == 0 || json.Unmarshal(page.Results[0], &head) != nil {
 		return []url.Values{query}, nil
 	}
@@ -261,7 +276,7 @@ func (c *Client) spans(ctx context.Context, e endpoint, query url.Values, rows i
 // byID reads the rows with the given ids, a batch a request, several requests
 // at a time. fn is never called at the same time. Ids NetBox does not have, or
 // does not show, are simply not among the rows.
-func (c *Client) byID(ctx context.Context, e endpoint, query url.Values, ids []int64, fn rowFunc) error {
+func (c *Client) ListByID(ctx context.Context, e Table, query url.Values, ids []int64, fn rowFunc) error {
 	var mu sync.Mutex
 	group, batchCtx := errgroup.WithContext(ctx)
 	group.SetLimit(readsInFlight)
@@ -271,12 +286,12 @@ func (c *Client) byID(ctx context.Context, e endpoint, query url.Values, ids []i
 			q.Add("id", number(id))
 		}
 		group.Go(func() error {
-			return c.counted(batchCtx, e, q, func(row json.RawMessage) (int64, error) {
+			return c.List(batchCtx, e, q, func(row json.RawMessage) (int64, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				id, err := fn(row)
 				if err == nil && id != 0 && !slices.Contains(batch, id) {
-					return id, incomplete(e, "id %d was not asked for: the filter was ignored", id)
+					return id, Contradiction(e, "id %d was not asked for: the filter was ignored", id)
 				}
 				return id, err
 			})
@@ -285,9 +300,22 @@ func (c *Client) byID(ctx context.Context, e endpoint, query url.Values, ids []i
 	return group.Wait()
 }
 
+// ReadNow reads one object. It asks once, past all queues, and ends with ctx:
+// for a caller that waits with a client on the line.
+func (c *Client) ReadNow(ctx context.Context, t Table, id int64, query url.Values) (json.RawMessage, error) {
+	got, err := c.once(ctx, http.MethodGet, t, number(id)+"/", query, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	if IDOf(got.body) != id {
+		return nil, notNetBox(got, http.MethodGet, t)
+	}
+	return got.body, nil
+}
+
 // inOrder reads a list in its own order, by offset. Rows that come or go
 // between two pages show in the count, or as an id seen twice.
-func (c *Client) inOrder(ctx context.Context, e endpoint, query url.Values) ([]json.RawMessage, error) {
+func (c *Client) ListInOrder(ctx context.Context, e Table, query url.Values) ([]json.RawMessage, error) {
 	if _, err := c.Version(ctx); err != nil {
 		return nil, err
 	}
@@ -299,9 +327,9 @@ func (c *Client) inOrder(ctx context.Context, e endpoint, query url.Values) ([]j
 			return nil, err
 		}
 		for _, raw := range page.Results {
-			var head rowHead
+			var head RowHead
 			if json.Unmarshal(raw, &head) == nil && head.ID != 0 && slices.Contains(seen, head.ID) {
-				return nil, incomplete(e, "id %d is on two pages", head.ID)
+				return nil, Contradiction(e, "id %d is on two pages", head.ID)
 			}
 			seen = append(seen, head.ID)
 		}
@@ -309,7 +337,7 @@ func (c *Client) inOrder(ctx context.Context, e endpoint, query url.Values) ([]j
 		switch {
 		case page.Next != nil && len(page.Results) > 0:
 		case page.Count == nil || *page.Count != int64(len(all)):
-			return nil, incomplete(e, "the list has %d rows and another count", len(all))
+			return nil, Contradiction(e, "the list has %d rows and another count", len(all))
 		default:
 			return all, nil
 		}

@@ -13,11 +13,11 @@ import (
 )
 
 // tagIDs lists all tags with each or all.
-func tagIDs(t *testing.T, read func(endpoint, url.Values, rowFunc) error) ([]int64, error) {
+func tagIDs(t *testing.T, read func(Table, url.Values, rowFunc) error) ([]int64, error) {
 	t.Helper()
 	var ids []int64
-	err := read(tags, url.Values{"fields": {"id"}}, func(raw json.RawMessage) (int64, error) {
-		var head rowHead
+	err := read(Tags, url.Values{"fields": {"id"}}, func(raw json.RawMessage) (int64, error) {
+		var head RowHead
 		if err := json.Unmarshal(raw, &head); err != nil {
 			t.Errorf("row %s: %v", raw, err)
 		}
@@ -44,19 +44,19 @@ func TestListsAreReadWholeWhateverThePageSize(t *testing.T) {
 				s := netboxtest.New(t, netboxtest.Config{Version: v, MaxPageSize: size, NextBase: "http://inner.invalid:1"})
 				c := connect(t, s.URL(), s.TokenV1(), silent())
 				want := addTags(t, s, 25)
-				got, err := tagIDs(t, func(e endpoint, q url.Values, fn rowFunc) error { return c.each(t.Context(), e, q, fn) })
+				got, err := tagIDs(t, func(e Table, q url.Values, fn rowFunc) error { return c.ListUnchecked(t.Context(), e, q, fn) })
 				if err != nil || !slices.Equal(got, want) {
 					t.Errorf("each gave %v, %v; want %v", got, err, want)
 				}
-				got, err = tagIDs(t, func(e endpoint, q url.Values, fn rowFunc) error { return c.counted(t.Context(), e, q, fn) })
+				got, err = tagIDs(t, func(e Table, q url.Values, fn rowFunc) error { return c.List(t.Context(), e, q, fn) })
 				if err != nil || !slices.Equal(got, want) {
 					t.Errorf("counted gave %v, %v; want %v", got, err, want)
 				}
-				got, err = tagIDs(t, func(e endpoint, q url.Values, fn rowFunc) error { return c.all(t.Context(), e, q, fn) })
+				got, err = tagIDs(t, func(e Table, q url.Values, fn rowFunc) error { return c.ListLarge(t.Context(), e, q, fn) })
 				if err != nil || !slices.Equal(got, want) {
 					t.Errorf("all gave %v, %v; want %v", got, err, want)
 				}
-				got, err = tagIDs(t, func(e endpoint, q url.Values, fn rowFunc) error { return c.byID(t.Context(), e, q, want[3:9], fn) })
+				got, err = tagIDs(t, func(e Table, q url.Values, fn rowFunc) error { return c.ListByID(t.Context(), e, q, want[3:9], fn) })
 				if err != nil || !slices.Equal(got, want[3:9]) {
 					t.Errorf("byID gave %v, %v; want %v", got, err, want[3:9])
 				}
@@ -76,13 +76,13 @@ func TestALargeTableIsReadInSpansThatMissNothing(t *testing.T) {
 			want := addTags(t, s, 30)
 			s.Delete(t, "extras/tags", want[4])
 			want = slices.Delete(want, 4, 5)
-			spans, err := c.spans(t.Context(), tags, url.Values{"fields": {"id"}}, 1e6)
+			spans, err := c.spans(t.Context(), Tags, url.Values{"fields": {"id"}}, 1e6)
 			if err != nil || len(spans) != readsInFlight {
 				t.Fatalf("%d spans, %v; want %d", len(spans), err, readsInFlight)
 			}
 			var got []int64
 			for _, span := range spans {
-				part, err := tagIDs(t, func(e endpoint, _ url.Values, fn rowFunc) error { return c.each(t.Context(), e, span, fn) })
+				part, err := tagIDs(t, func(e Table, _ url.Values, fn rowFunc) error { return c.ListUnchecked(t.Context(), e, span, fn) })
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -118,7 +118,7 @@ func TestAListThatContradictsItselfIsAnError(t *testing.T) {
 				made := addTags(t, s, 35)
 				// The count that all asks for first is let through.
 				s.Fail(netboxtest.Fault{Kind: tt.fault, Path: "/api/extras/tags/", After: 2})
-				got, err := tagIDs(t, func(e endpoint, q url.Values, fn rowFunc) error { return c.all(t.Context(), e, q, fn) })
+				got, err := tagIDs(t, func(e Table, q url.Values, fn rowFunc) error { return c.ListLarge(t.Context(), e, q, fn) })
 				want := tt.kind
 				if tt.fault == netboxtest.RepeatedPage && v == netboxtest.V45 {
 					want = "" // a filter by id leads to the right page all the same
@@ -126,7 +126,7 @@ func TestAListThatContradictsItselfIsAnError(t *testing.T) {
 				if want == "" && (err != nil || !slices.Equal(got, made)) {
 					t.Errorf("got %v, %v; want %v", got, err, made)
 				}
-				if kindOf(err) != want {
+				if KindOf(err) != want {
 					t.Errorf("got %v, want kind %q", err, want)
 				}
 			})
@@ -143,7 +143,7 @@ func TestAServerThatIgnoresTheCursorIsPagedByID(t *testing.T) {
 	}))
 	t.Cleanup(front.Close)
 	c := connect(t, front.URL, s.TokenV1(), silent())
-	got, err := tagIDs(t, func(e endpoint, q url.Values, fn rowFunc) error { return c.each(t.Context(), e, q, fn) })
+	got, err := tagIDs(t, func(e Table, q url.Values, fn rowFunc) error { return c.ListUnchecked(t.Context(), e, q, fn) })
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
@@ -176,15 +176,15 @@ func TestIgnoredFiltersAreNoticed(t *testing.T) {
 		if c.version.Store(&Version{4, 7}); name == "id__gt" {
 			c.version.Store(&Version{4, 5})
 		}
-		_, err := tagIDs(t, func(e endpoint, q url.Values, fn rowFunc) error { return c.each(t.Context(), e, q, fn) })
-		if kindOf(err) != Incomplete {
+		_, err := tagIDs(t, func(e Table, q url.Values, fn rowFunc) error { return c.ListUnchecked(t.Context(), e, q, fn) })
+		if KindOf(err) != Incomplete {
 			t.Errorf("%s ignored: got %v, want a contradiction reported", name, err)
 		}
 	}
 	c := always(t, "4.7", `{"count":3,"next":null,`+rows)
 	c.version.Store(&Version{4, 7})
-	_, err := tagIDs(t, func(e endpoint, q url.Values, fn rowFunc) error { return c.byID(t.Context(), e, q, []int64{2}, fn) })
-	if kindOf(err) != Incomplete {
+	_, err := tagIDs(t, func(e Table, q url.Values, fn rowFunc) error { return c.ListByID(t.Context(), e, q, []int64{2}, fn) })
+	if KindOf(err) != Incomplete {
 		t.Errorf("id ignored: got %v, want a contradiction reported", err)
 	}
 }

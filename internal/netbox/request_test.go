@@ -6,10 +6,12 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
@@ -23,8 +25,8 @@ func TestASlowServerTimesOut(t *testing.T) {
 	})
 	t.Cleanup(func() { close(release) })
 	c.timeout = 10 * time.Millisecond
-	_, err := c.once(t.Context(), http.MethodGet, addresses, "", nil, nil, nil)
-	if kindOf(err) != TimedOut || !strings.Contains(err.Error(), "netbox.timeout") {
+	_, err := c.once(t.Context(), http.MethodGet, Addresses, "", nil, nil, nil)
+	if KindOf(err) != TimedOut || !strings.Contains(err.Error(), "netbox.timeout") {
 		t.Errorf("got %v, want a time-out that names the setting", err)
 	}
 }
@@ -33,14 +35,14 @@ func TestAnAnswerWithoutEndIsCutOff(t *testing.T) {
 	c := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		blank := bytes.Repeat([]byte(" "), 1<<20)
-		for range maxBody>>20 + 1 {
+		for range rest.MaxBody>>20 + 1 {
 			if _, err := w.Write(blank); err != nil {
 				return
 			}
 		}
 	})
-	_, err := c.page(t.Context(), addresses, nil)
-	if kindOf(err) != TooLarge {
+	_, err := c.page(t.Context(), Addresses, nil)
+	if KindOf(err) != TooLarge {
 		t.Errorf("got %v, want a too large answer", err)
 	}
 }
@@ -66,7 +68,7 @@ func TestReadsAreTriedAgainWhereThatMayHelp(t *testing.T) {
 			s := netboxtest.New(t, netboxtest.Config{})
 			c := connect(t, s.URL(), s.TokenV2(), silent())
 			s.Fail(netboxtest.Fault{Kind: tt.fault, Times: 2, Path: "/api/ipam/ip-addresses/"})
-			_, err := c.count(t.Context(), addresses, nil)
+			_, err := c.Count(t.Context(), Addresses, nil)
 			if (err == nil) != tt.again {
 				t.Errorf("got %v after %d requests", err, len(s.Requests()))
 			}
@@ -85,14 +87,14 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 		now.Add(-time.Hour).Format(http.TimeFormat):       0,
 	} {
 		h := http.Header{"Retry-After": {value}, "Date": {now.Format(http.TimeFormat)}}
-		if got := retryAfter(h); got != want {
+		if got := rest.RetryAfter(h); got != want {
 			t.Errorf("Retry-After %q: %s, want %s", value, got, want)
 		}
 	}
 	s := netboxtest.New(t, netboxtest.Config{})
 	c := connect(t, s.URL(), s.TokenV2(), silent())
 	s.Fail(netboxtest.Fault{Kind: netboxtest.Throttled429, RetryAfter: time.Hour})
-	_, err := c.count(t.Context(), addresses, nil)
+	_, err := c.Count(t.Context(), Addresses, nil)
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Kind != Throttled || e.RetryAfter != time.Hour {
 		t.Errorf("got %v, want a refusal for an hour", err)
@@ -110,7 +112,7 @@ func TestNoRedirectCarriesTheTokenElsewhere(t *testing.T) {
 		http.Redirect(w, r, other.URL+r.URL.RequestURI(), http.StatusTemporaryRedirect)
 	})
 	for _, method := range []string{http.MethodGet, http.MethodPatch, http.MethodPost} {
-		if _, err := c.once(t.Context(), method, addresses, "", nil, []int{}, nil); kindOf(err) != Redirected {
+		if _, err := c.once(t.Context(), method, Addresses, "", nil, []int{}, nil); KindOf(err) != Redirected {
 			t.Errorf("%s: got %v, want a redirect reported", method, err)
 		}
 	}
@@ -125,7 +127,7 @@ func TestAWriteNeverCarriesAQuery(t *testing.T) {
 		query = r.URL.RawQuery
 		w.WriteHeader(http.StatusNoContent)
 	})
-	if _, err := c.once(t.Context(), http.MethodPatch, addresses, "", selection(addresses), []int{}, nil); err != nil {
+	if _, err := c.once(t.Context(), http.MethodPatch, Addresses, "", url.Values{"fields": {"id"}}, []int{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if query != "" {
@@ -140,7 +142,7 @@ func TestACancelledReadEndsAtOnce(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stopped := errors.New("stopped")
 	cancel(stopped)
-	if _, err := c.count(ctx, addresses, nil); !errors.Is(err, stopped) {
+	if _, err := c.Count(ctx, Addresses, nil); !errors.Is(err, stopped) {
 		t.Errorf("got %v, want the cause of the cancellation", err)
 	}
 }

@@ -18,8 +18,8 @@ type Version struct {
 // oldest is the first release with MAC address objects.
 func oldest() Version { return Version{4, 2} }
 
-// newest is the newest release line this package was run against.
-func newest() Version { return Version{4, 7} }
+// Newest is the newest release line this package was run against.
+func Newest() Version { return Version{4, 7} }
 
 // String gives "4.7".
 func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
@@ -52,7 +52,7 @@ func ParseVersion(s string) (Version, error) {
 func (c *Client) Version(ctx context.Context) (Version, error) {
 	v := c.version.Load()
 	if v == nil {
-		if err := c.readStatus(ctx); err != nil {
+		if err := c.Reach(ctx); err != nil {
 			return Version{}, err
 		}
 		v = c.version.Load()
@@ -66,8 +66,9 @@ func (c *Client) Version(ctx context.Context) (Version, error) {
 	return *v, nil
 }
 
-// readStatus reads the status page, whose header or body names the version.
-func (c *Client) readStatus(ctx context.Context) error {
+// Reach reads the status page, which names the version: whatever keeps this
+// program from talking to NetBox is its error.
+func (c *Client) Reach(ctx context.Context) error {
 	answer, err := c.get(ctx, status, "", nil)
 	if err != nil {
 		return err
@@ -95,4 +96,15 @@ func (c *Client) noteVersion(header http.Header) {
 			c.version.Store(&v)
 		}
 	}
+}
+
+// ChangelogMessage is a message as NetBox's change log keeps it: at most 200
+// characters, and empty before 4.4, which has no place for it. It is sent as
+// changelog_message.
+func (v Version) ChangelogMessage(message string) string {
+	if !v.AtLeast(4, 4) {
+		return ""
+	}
+	runes := []rune(message)
+	return string(runes[:min(len(runes), maxMessageLength)])
 }

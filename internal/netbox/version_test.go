@@ -3,7 +3,6 @@ package netbox
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 )
 
@@ -31,17 +30,5 @@ func TestTheVersionIsAskedForWhereNoHeaderTellsIt(t *testing.T) {
 	v, err := c.Version(t.Context())
 	if err != nil || v != (Version{4, 5}) {
 		t.Errorf("got %v, %v; want 4.5", v, err)
-	}
-}
-
-func TestANetBoxBefore42IsRefused(t *testing.T) {
-	c := answering(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("API-Version", "4.1")
-		fmt.Fprint(w, `{"netbox-version":"4.1.11"}`)
-	})
-	_, err := c.newReader("", nil).load(t.Context())
-	if kindOf(err) != TooOld || !strings.Contains(err.Error(), "NetBox 4.1") || !strings.Contains(err.Error(), "4.2 or newer") {
-		t.Errorf("got %v, want a refusal that names both versions", err)
 	}
 }

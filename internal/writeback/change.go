@@ -11,7 +11,6 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
 // Why a lease has no place in NetBox.
@@ -24,16 +23,16 @@ var (
 // change is what has to be in NetBox for l: key and expiry are the
 // lease's own, whatever its state, since the engine keeps the key on release
 // and puts the well-known one on decline.
-func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (netbox.RecordChange, error) {
+func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (RecordChange, error) {
 	a, err := address(s, l.Addr)
 	if err != nil {
-		return netbox.RecordChange{}, err
+		return RecordChange{}, err
 	}
 	if !l.Expires.After(time.Now()) && rival(a, l) {
-		return netbox.RecordChange{}, errSuperseded
+		return RecordChange{}, errSuperseded
 	}
 	w.warnOfRival(a, l)
-	c := netbox.RecordChange{
+	c := RecordChange{
 		ID:      a.ID,
 		Addr:    l.Addr,
 		Record:  ipam.Record{Client: string(l.Client), Expires: l.Expires, Hostname: l.Hostname},

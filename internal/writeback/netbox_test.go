@@ -2,13 +2,11 @@ package writeback
 
 import (
 	"context"
-	"io"
 	"net/netip"
 	"testing"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease/pebblestore"
@@ -68,9 +66,8 @@ func serve(t *testing.T, version netboxtest.Version) (*netboxtest.Server, *netbo
 	})
 	server.ForgetRequests()
 	client, err := netbox.NewClient(netbox.Config{
-		URL:    server.URL(),
-		Token:  func() (string, error) { return server.TokenV1(), nil },
-		Fields: netbox.Fields{MAC: "pydhcp_mac", Expire: "pydhcp_expire", Hostname: "dhcp_hostname"},
+		URL:   server.URL(),
+		Token: func() (string, error) { return server.TokenV1(), nil },
 	}, silent())
 	if err != nil {
 		t.Fatal(err)
@@ -79,10 +76,8 @@ func serve(t *testing.T, version netboxtest.Version) (*netboxtest.Server, *netbo
 	return server, seeded, client
 }
 
-func silent() logrus.FieldLogger {
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	return log
+func recordFields() follow.Fields {
+	return follow.Fields{MAC: "pydhcp_mac", Expire: "pydhcp_expire", Hostname: "dhcp_hostname"}
 }
 
 // grant stores leases that NetBox was not told of, and closes the store.
@@ -137,8 +132,10 @@ func tell(t *testing.T, store lease.Store, client *netbox.Client) *lease.Engine 
 	writer := New(Config{
 		Unsynced: engine.Unsynced, Synced: engine.Synced, UnsyncedC: engine.UnsyncedC(),
 		Snapshot: func() *ipam.Snapshot { return snapshot },
-		Write:    client.WriteRecords,
-		Log:      silent(),
+		Write: func(ctx context.Context, changes []RecordChange) []RecordResult {
+			return WriteRecords(ctx, client, recordFields(), changes)
+		},
+		Log: silent(),
 	})
 	// A Writer that is told to end tells what waits, without gathering.
 	ended, cancel := context.WithCancel(t.Context())
@@ -153,7 +150,8 @@ func load(t *testing.T, client *netbox.Client) *ipam.Snapshot {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var snapshot *ipam.Snapshot
-	err := netbox.NewFollower(client, netbox.FollowConfig{
+	err := follow.New(client, follow.Config{
+		Fields: recordFields(), Log: silent(),
 		Options:    ipam.Options{DynamicTag: "DHCP"},
 		OnSnapshot: func(s *ipam.Snapshot, _ []ipam.Problem) { snapshot = s; cancel() },
 		OnConfirm:  func(time.Time, time.Duration) {},

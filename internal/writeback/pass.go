@@ -71,7 +71,7 @@ func (w *Writer) nextDeferred() time.Duration {
 // all is well.
 func (w *Writer) tell(ctx context.Context, s *ipam.Snapshot, due []lease.Lease) time.Duration {
 	var told []lease.Lease
-	var changes []netbox.RecordChange
+	var changes []RecordChange
 	for _, l := range due {
 		change, err := w.change(s, l)
 		if err != nil {
@@ -87,7 +87,7 @@ func (w *Writer) tell(ctx context.Context, s *ipam.Snapshot, due []lease.Lease) 
 	var trouble error
 	for i, result := range w.config.Write(ctx, changes) {
 		counts[result.Outcome]++
-		if result.Outcome == netbox.Retry {
+		if result.Outcome == netbox.Failed {
 			trouble = result.Err
 			continue
 		}
@@ -95,7 +95,7 @@ func (w *Writer) tell(ctx context.Context, s *ipam.Snapshot, due []lease.Lease) 
 	}
 	w.config.Log.WithFields(logrus.Fields{
 		"written": counts[netbox.Done], "unchanged": counts[netbox.Unchanged],
-		"refused": counts[netbox.Refused], "gone": counts[netbox.Gone], "retry": counts[netbox.Retry],
+		"refused": counts[netbox.Refused], "gone": counts[netbox.Gone], "retry": counts[netbox.Failed],
 	}).Debug("NetBox told of leases")
 	return w.judge(ctx, counts, trouble)
 }
@@ -110,7 +110,7 @@ func (w *Writer) drop(ctx context.Context, l lease.Lease, why error) {
 }
 
 // settle does what the outcome for one lease asks for.
-func (w *Writer) settle(ctx context.Context, l lease.Lease, c netbox.RecordChange, result netbox.RecordResult) {
+func (w *Writer) settle(ctx context.Context, l lease.Lease, c RecordChange, result RecordResult) {
 	switch result.Outcome {
 	case netbox.Done, netbox.Unchanged:
 		w.synced(ctx, l, result.LastUpdated)

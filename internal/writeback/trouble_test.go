@@ -10,12 +10,12 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
-func refused(netbox.RecordChange) netbox.RecordResult {
-	return netbox.RecordResult{Outcome: netbox.Refused, Err: errors.New("400 Bad Request: no such field")}
+func refused(RecordChange) RecordResult {
+	return RecordResult{Outcome: netbox.Refused, Err: errors.New("400 Bad Request: no such field")}
 }
 
-func done(netbox.RecordChange) netbox.RecordResult {
-	return netbox.RecordResult{Outcome: netbox.Done, LastUpdated: time.Now()}
+func done(RecordChange) RecordResult {
+	return RecordResult{Outcome: netbox.Done, LastUpdated: time.Now()}
 }
 
 // H-1, H-4: an outage costs nothing but time.
@@ -64,8 +64,8 @@ func TestNetBoxSaysHowLongToWait(t *testing.T) {
 	} {
 		t.Run(c.asked.String(), func(t *testing.T) {
 			inBubble(t, func(r *rig) {
-				r.answerWith(func(netbox.RecordChange) netbox.RecordResult {
-					return netbox.RecordResult{Outcome: netbox.Retry, Err: &netbox.Error{Kind: netbox.Throttled, RetryAfter: c.asked}}
+				r.answerWith(func(RecordChange) RecordResult {
+					return RecordResult{Outcome: netbox.Failed, Err: &netbox.Error{Kind: netbox.Throttled, RetryAfter: c.asked}}
 				})
 				r.run()
 				r.engine.change(bound(1))
@@ -87,7 +87,7 @@ func TestNetBoxSaysHowLongToWait(t *testing.T) {
 
 func TestARefusedRowDoesNotBlockOthers(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.answerWith(func(c netbox.RecordChange) netbox.RecordResult {
+		r.answerWith(func(c RecordChange) RecordResult {
 			if c.ID == 1002 {
 				return refused(c)
 			}
@@ -127,7 +127,7 @@ func TestManyRefusedRowsDoNotHideOthers(t *testing.T) {
 			leases = append(leases, bound(n))
 		}
 		good := int64(1000 + bad + 1)
-		r.answerWith(func(c netbox.RecordChange) netbox.RecordResult {
+		r.answerWith(func(c RecordChange) RecordResult {
 			if c.ID%2 == 1 && c.ID != good {
 				return refused(c)
 			}
@@ -191,9 +191,9 @@ func TestOneRefusedLeaseDoesNotDelayTheNext(t *testing.T) {
 
 func TestARenumberedAddressIsFoundInTheNextPicture(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.answerWith(func(c netbox.RecordChange) netbox.RecordResult {
+		r.answerWith(func(c RecordChange) RecordResult {
 			if c.ID == 1001 {
-				return netbox.RecordResult{Outcome: netbox.Gone}
+				return RecordResult{Outcome: netbox.Gone}
 			}
 			return done(c)
 		})

@@ -11,14 +11,11 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"github.com/sirupsen/logrus/hooks/test"
-	"go.uber.org/goleak"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	alice   = lease.ClientID("52:54:00:00:00:0A")
@@ -137,7 +134,7 @@ func (e *fakeEngine) left() int { return len(e.Unsynced(-1)) }
 // call is one call of Write.
 type call struct {
 	at      time.Duration // since the test began
-	changes []netbox.RecordChange
+	changes []RecordChange
 }
 
 // rig is a Writer at work between a fake engine and a fake NetBox, on the
@@ -154,7 +151,7 @@ type rig struct {
 	mu    sync.Mutex
 	calls []call
 	// answer decides what becomes of one change; nil: done.
-	answer   func(c netbox.RecordChange) netbox.RecordResult
+	answer   func(c RecordChange) RecordResult
 	snapshot *ipam.Snapshot
 }
 
@@ -181,14 +178,14 @@ func (r *rig) run() {
 	r.Cleanup(func() { cancel(); <-r.done })
 }
 
-func (r *rig) write(_ context.Context, changes []netbox.RecordChange) []netbox.RecordResult {
+func (r *rig) write(_ context.Context, changes []RecordChange) []RecordResult {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls = append(r.calls, call{time.Since(r.began), slices.Clone(changes)})
-	results := make([]netbox.RecordResult, len(changes))
+	results := make([]RecordResult, len(changes))
 	for i, c := range changes {
 		if r.answer == nil {
-			results[i] = netbox.RecordResult{Outcome: netbox.Done, LastUpdated: time.Now()}
+			results[i] = RecordResult{Outcome: netbox.Done, LastUpdated: time.Now()}
 		} else {
 			results[i] = r.answer(c)
 		}
@@ -196,7 +193,7 @@ func (r *rig) write(_ context.Context, changes []netbox.RecordChange) []netbox.R
 	return results
 }
 
-func (r *rig) answerWith(answer func(c netbox.RecordChange) netbox.RecordResult) {
+func (r *rig) answerWith(answer func(c RecordChange) RecordResult) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.answer = answer

@@ -14,7 +14,6 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
 )
 
@@ -43,7 +42,7 @@ type Config struct {
 	Snapshot func() *ipam.Snapshot
 	// Write is (*netbox.Client).WriteRecords: it must not write what is there
 	// already, and must answer every change.
-	Write func(ctx context.Context, changes []netbox.RecordChange) []netbox.RecordResult
+	Write func(ctx context.Context, changes []RecordChange) []RecordResult
 	// BindInterface is clients.bind_interface.
 	BindInterface bool
 	Log           logrus.FieldLogger

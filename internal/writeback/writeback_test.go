@@ -64,12 +64,12 @@ func TestALeaseThatChangesWhileItIsToldIsToldAgain(t *testing.T) {
 		renewed := bound(1)
 		renewed.Expires = renewed.Expires.Add(time.Minute)
 		first := true
-		r.answerWith(func(netbox.RecordChange) netbox.RecordResult {
+		r.answerWith(func(RecordChange) RecordResult {
 			if first {
 				first = false
 				r.engine.change(renewed)
 			}
-			return netbox.RecordResult{Outcome: netbox.Done, LastUpdated: time.Now()}
+			return RecordResult{Outcome: netbox.Done, LastUpdated: time.Now()}
 		})
 		r.run()
 		r.engine.change(bound(1))
@@ -88,11 +88,11 @@ func TestALeaseThatChangesWhileItIsToldIsToldAgain(t *testing.T) {
 func TestTheMarkGoesWithTheTimeOfTheRow(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		at := time.Date(2026, 1, 2, 3, 4, 5, 678, time.UTC)
-		r.answerWith(func(c netbox.RecordChange) netbox.RecordResult {
+		r.answerWith(func(c RecordChange) RecordResult {
 			if c.ID == 1001 {
-				return netbox.RecordResult{Outcome: netbox.Unchanged, LastUpdated: at}
+				return RecordResult{Outcome: netbox.Unchanged, LastUpdated: at}
 			}
-			return netbox.RecordResult{Outcome: netbox.Done, LastUpdated: at.Add(time.Hour)}
+			return RecordResult{Outcome: netbox.Done, LastUpdated: at.Add(time.Hour)}
 		})
 		r.run()
 		r.engine.change(bound(1), bound(2))
@@ -176,10 +176,10 @@ func TestShutdownTellsWhatWaits(t *testing.T) {
 func TestShutdownDoesNotWaitForASlowNetBox(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		hangs := make(chan struct{})
-		r.config.Write = func(ctx context.Context, _ []netbox.RecordChange) []netbox.RecordResult {
+		r.config.Write = func(ctx context.Context, _ []RecordChange) []RecordResult {
 			close(hangs)
 			<-ctx.Done()
-			return []netbox.RecordResult{{Outcome: netbox.Retry, Err: ctx.Err()}}
+			return []RecordResult{{Outcome: netbox.Failed, Err: ctx.Err()}}
 		}
 		r.run()
 		r.engine.change(bound(1))
@@ -215,8 +215,8 @@ func TestShutdownDoesNotAskANetBoxThatIsDown(t *testing.T) {
 }
 
 // down is the answer of a NetBox that cannot be reached.
-func down(netbox.RecordChange) netbox.RecordResult {
-	return netbox.RecordResult{Outcome: netbox.Retry, Err: errors.New("connection refused")}
+func down(RecordChange) RecordResult {
+	return RecordResult{Outcome: netbox.Failed, Err: errors.New("connection refused")}
 }
 
 func TestAStoreThatCannotTakeTheMarkAwayIsTriedAgain(t *testing.T) {

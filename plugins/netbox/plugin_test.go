@@ -76,7 +76,7 @@ func TestHandlerAnswersFromNetBox(t *testing.T) {
 		{"a known host gets its address", dhcpv4.MessageTypeDiscover, nil, "10.0.0.10", dhcpv4.MessageTypeOffer},
 		{"a stranger gets a dynamic one", dhcpv4.MessageTypeDiscover, []dhcpv4.Modifier{stranger(1)}, "10.0.0.100", dhcpv4.MessageTypeOffer},
 		{"RELEASE of nothing is not answered", dhcpv4.MessageTypeRelease, []dhcpv4.Modifier{stranger(1)}, "", 0},                                                         // F-18, L-2
-		{"an unreadable option ends it", dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{dhcp4test.Raw(50, 10, 0)}, "", 0},                                                  // section 3.3
+		{"an unreadable option ends it", dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{dhcp4test.Raw(50, 10, 0)}, "", 0},                                                  // D-0
 		{"a refusal without nak is silence", dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress([]byte{10, 0, 0, 77}))}, "", 0}, // K-5
 	} {
 		t.Run(c.name, func(t *testing.T) {

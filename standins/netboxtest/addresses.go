@@ -57,7 +57,7 @@ func addressFilters() map[string]filterFunc {
 	}
 }
 
-// parentOf matches the host part, whatever its mask; one malformed value makes the whole filter match nothing.
+// parentOf matches the host part and ignores the mask; one malformed value makes the whole filter match nothing.
 func parentOf(_ *txn, values []string) (test, string) {
 	var parents []netip.Prefix
 	for _, v := range values {

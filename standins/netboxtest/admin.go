@@ -2,6 +2,7 @@ package netboxtest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"maps"
@@ -25,7 +26,7 @@ func newAdmin(baseURL, token string) *admin {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
-// send makes one request; body nil sends none.
+// send makes one request; body nil sends none. It works in cleanups too, when the context of a test has ended.
 func (a *admin) send(t testing.TB, method, path string, body any, header http.Header) (*http.Response, []byte) {
 	t.Helper()
 	var in io.Reader
@@ -36,7 +37,7 @@ func (a *admin) send(t testing.TB, method, path string, body any, header http.He
 		}
 		in = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), method, a.base+path, in)
+	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), method, a.base+path, in)
 	if err != nil {
 		t.Fatalf("make request: %v", err)
 	}

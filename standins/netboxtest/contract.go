@@ -55,7 +55,7 @@ func Contract(t *testing.T, target Target) {
 		c.target.Version = c.serverVersion(t)
 	}
 	Wipe(t, target.URL, target.Token)
-	t.Cleanup(func() { Wipe(noContext{t}, target.URL, target.Token) })
+	t.Cleanup(func() { Wipe(t, target.URL, target.Token) })
 	c.seed = Seed(t, target.URL, target.Token, contractWorld())
 	for _, group := range factGroups() {
 		t.Run(group.name, func(t *testing.T) {
@@ -68,19 +68,20 @@ func Contract(t *testing.T, target Target) {
 	}
 }
 
-// factGroup is a part of the contract with the sections of the API's description it covers.
+// factGroup is a part of the contract with the facts in docs/spec/netbox.md it
+// covers.
 type factGroup struct {
-	name, sections string
-	facts          []fact
+	name, ids string
+	facts     []fact
 }
 
 func factGroups() []factGroup {
-	return []factGroup{{"access", "1.2, 1.3", accessFacts()}, {"paging", "1.4", pagingFacts()}, {"selection", "1.4", selectionFacts()},
-		{"filters", "1.5", filterFacts()}, {"shapes", "1.6 to 1.8", shapeFacts()}, {"validation", "1.6", validationFacts()},
-		{"custom fields", "1.9", customFieldFacts()}, {"tags", "1.9", tagFacts()}, {"writes", "1.10", writeFacts()}, {"bulk", "1.10", bulkFacts()},
-		{"deletes", "1.6, 1.7", deleteFacts()}, {"changes", "1.11", changeFacts()}, {"contexts", "1.12", contextFacts()}, {"MACs", "1.7", macFacts()},
-		{"webhooks", "1.11", webhookFacts()},
-		{"scopes", "1.9, 1.12", scopeFacts()}, {"journal", "1.9", journalFacts()}, {"views", "1.6", viewFacts()}}
+	return []factGroup{{"access", "NB-1.2, NB-1.3", accessFacts()}, {"paging", "NB-1.4", pagingFacts()}, {"selection", "NB-1.4", selectionFacts()},
+		{"filters", "NB-1.5", filterFacts()}, {"shapes", "NB-1.6 to NB-1.8", shapeFacts()}, {"validation", "NB-1.6", validationFacts()},
+		{"custom fields", "NB-1.9", customFieldFacts()}, {"tags", "NB-1.9", tagFacts()}, {"writes", "NB-1.10", writeFacts()}, {"bulk", "NB-1.10", bulkFacts()},
+		{"deletes", "NB-1.6, NB-1.7", deleteFacts()}, {"changes", "NB-1.11", changeFacts()}, {"contexts", "NB-1.12", contextFacts()}, {"MACs", "NB-1.7", macFacts()},
+		{"webhooks", "NB-1.11", webhookFacts()},
+		{"scopes", "NB-1.9, NB-1.12", scopeFacts()}, {"journal", "NB-1.9", journalFacts()}, {"views", "NB-1.6", viewFacts()}}
 }
 
 func (c *contract) atLeast(minor int) bool { return c.target.Version.atLeast(minor) }
@@ -108,7 +109,7 @@ func (c *contract) create(t *testing.T, path string, fields object) got {
 func (c *contract) discard(t *testing.T, path string, id int64) {
 	t.Helper()
 	t.Cleanup(func() {
-		resp, body := c.send(noContext{t}, http.MethodDelete, detailPath(path, id), nil, nil)
+		resp, body := c.send(t, http.MethodDelete, detailPath(path, id), nil, nil)
 		if resp.StatusCode != http.StatusNoContent && resp.StatusCode != http.StatusNotFound {
 			t.Errorf("delete %s %d: %d %s", path, id, resp.StatusCode, clip(body))
 		}

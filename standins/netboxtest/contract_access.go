@@ -1,7 +1,6 @@
 package netboxtest
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -9,11 +8,6 @@ import (
 
 	"github.com/google/uuid"
 )
-
-// noContext is a test whose context does not end before its cleanups.
-type noContext struct{ testing.TB }
-
-func (noContext) Context() context.Context { return context.Background() }
 
 func accessFacts() []fact {
 	return []fact{

@@ -114,7 +114,7 @@ func (c *contract) discardList(t *testing.T, path string, g got) {
 		ids = append(ids, object{"id": o.(map[string]any)["id"]})
 	}
 	t.Cleanup(func() {
-		resp, body := c.send(noContext{t}, http.MethodDelete, path+"/", ids, nil)
+		resp, body := c.send(t, http.MethodDelete, path+"/", ids, nil)
 		if resp.StatusCode != http.StatusNoContent {
 			t.Errorf("delete %s: %d %s", path, resp.StatusCode, clip(body))
 		}

@@ -131,7 +131,7 @@ func validationFacts() []fact {
 		}},
 		{"SLAAC is for IPv6 only", 0, refused(addressesPath, object{"address": "10.250.0.1/24", "status": "slaac"}, messages("status", "Only IPv6 addresses can be assigned SLAAC status"))},
 		{"a /0 is refused", 0, refused(addressesPath, object{"address": "10.250.0.1/0"}, messages("address", "Cannot create IP address with /0 mask."))},
-		{"a duplicate address is refused whatever its mask", 0, duplicateAddress},
+		{"a duplicate address is refused with any mask", 0, duplicateAddress},
 		{"addresses in a VRF that allows it may repeat", 0, func(t *testing.T, c *contract) {
 			loose := c.id(t, vrfsPath, "loose")
 			first := c.address(t, object{"vrf": loose})
@@ -199,7 +199,7 @@ func validationFacts() []fact {
 				t.Errorf("slug: %s", clip(g.raw))
 			}
 		}},
-		{"a device's name is unique in its site and tenant, whatever its case", 0, func(t *testing.T, c *contract) {
+		{"a device's name is unique in its site and tenant, in any case", 0, func(t *testing.T, c *contract) {
 			d := c.device(t, "Twin")
 			g := c.call(t, http.MethodPost, devicesPath+"/", object{"name": "tWIN", "device_type": c.id(t, typesPath, "Generic"),
 				"role": c.id(t, rolesPath, "Web server"), "site": c.id(t, sitesPath, "Berlin")})

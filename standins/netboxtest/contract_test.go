@@ -31,20 +31,7 @@ func limitStandIn(s *Server) func(t *testing.T, readOnly bool, grants ...Grant) 
 }
 
 func TestContractOfARealNetBox(t *testing.T) {
-	url, token := os.Getenv("NETBOX_URL"), os.Getenv("NETBOX_TOKEN")
-	if file := os.Getenv("NETBOX_TOKEN_FILE"); token == "" && file != "" {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatalf("read token: %v", err)
-		}
-		token = strings.TrimSpace(string(b))
-	}
-	if url == "" || token == "" {
-		if os.Getenv("REQUIRE_INTEGRATION") == "1" {
-			t.Fatal("NETBOX_URL and NETBOX_TOKEN or NETBOX_TOKEN_FILE are not set")
-		}
-		t.Skip("no real NetBox: NETBOX_URL and NETBOX_TOKEN or NETBOX_TOKEN_FILE are not set")
-	}
+	url, token := Real(t)
 	size, err := strconv.Atoi(cmp.Or(os.Getenv("NETBOX_MAX_PAGE_SIZE"), "1000"))
 	if err != nil {
 		t.Fatalf("NETBOX_MAX_PAGE_SIZE: %v", err)

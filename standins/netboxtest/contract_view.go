@@ -42,7 +42,7 @@ func journalFacts() []fact {
 
 func viewFacts() []fact {
 	return []fact{
-		{"a saved filter holds parameters for everybody", 0, func(t *testing.T, c *contract) {
+		{"a saved filter holds parameters for all users", 0, func(t *testing.T, c *contract) {
 			f := object{"name": "Scopes", "slug": "test-scopes", "object_types": []string{"ipam.iprange"}, "shared": true, "enabled": true,
 				"parameters": object{"tag": []string{"dhcp"}}}
 			made := c.create(t, savedFiltersPath, f)

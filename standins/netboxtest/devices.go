@@ -166,7 +166,7 @@ func cleanDevice(t *txn, r, _ *row) problems {
 	return bad
 }
 
-// hasTwin reports whether another row has the same name, whatever its case, and the same related rows.
+// hasTwin reports whether another row has the same name, in any case, and the same related rows.
 func (t *txn) hasTwin(path string, r *row, columns ...string) bool {
 	return slices.ContainsFunc(t.all(path), func(other *row) bool {
 		return other.id != r.id && strings.EqualFold(other.str("name"), r.str("name")) &&

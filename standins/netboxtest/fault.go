@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/fault"
 )
 
 // FaultKind is a way to fail.
@@ -29,7 +30,7 @@ const (
 	Trickle                         // headers at once, the second half of the body after Delay
 	HalfPage                        // a list page has half as many rows as asked for; paging stays consistent
 	EmptyPage                       // a list page without rows and without next, though rows exist
-	RepeatedPage                    // a list answers its first page, whatever page was asked for
+	RepeatedPage                    // a list answers its first page to a request for any page
 	SlowRows                        // a write takes Delay for each object in its body
 	UnknownStatus                   // every status in the answer is a value and label no version knows
 )
@@ -56,21 +57,10 @@ type Fault struct {
 }
 
 // Fail makes matching requests fail from now on. Of several matching faults the oldest one is used.
-func (s *Server) Fail(f Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f.Times == 0 {
-		f.Times = -1
-	}
-	s.faults = append(s.faults, &f)
-}
+func (s *Server) Fail(f Fault) { s.faults.Add(f, f.After, f.Times) }
 
 // ClearFaults ends all faults.
-func (s *Server) ClearFaults() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = nil
-}
+func (s *Server) ClearFaults() { s.faults.Clear() }
 
 // Down resets every connection until Up: requests are neither answered nor recorded.
 func (s *Server) Down() {
@@ -87,32 +77,9 @@ func (s *Server) Up() {
 	s.down = false
 }
 
-// takeFault finds the fault for a request and counts it. The lock must be held.
+// takeFault finds the fault for a request and counts it.
 func (s *Server) takeFault(r *http.Request) *Fault {
-	for _, f := range s.faults {
-		if !f.matches(r) || f.Times == 0 {
-			continue
-		}
-		if f.After > 0 {
-			f.After--
-			continue
-		}
-		if f.Times > 0 {
-			f.Times--
-		}
-		return f
-	}
-	return nil
-}
-
-func (f *Fault) matches(r *http.Request) bool {
-	if f.Method != "" && f.Method != r.Method {
-		return false
-	}
-	if prefix, ok := strings.CutSuffix(f.Path, "*"); ok {
-		return strings.HasPrefix(r.URL.Path, prefix)
-	}
-	return f.Path == "" || f.Path == r.URL.Path
+	return s.faults.Take(func(f Fault) bool { return fault.Match(f.Method, r.Method) && fault.Match(f.Path, r.URL.Path) })
 }
 
 // withFault answers a call, or fails as its fault says. nil: the connection is reset.
@@ -196,21 +163,7 @@ func proxyPage(status int) *reply {
 func seconds(d time.Duration) string { return fmt.Sprint(int(d / time.Second)) }
 
 // wait blocks for Until or Delay, or until the client has gone.
-func (f *Fault) wait(c *call) {
-	if f.Until != nil {
-		select {
-		case <-f.Until:
-		case <-c.Context().Done():
-		}
-		return
-	}
-	timer := time.NewTimer(f.Delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-c.Context().Done():
-	}
-}
+func (f *Fault) wait(c *call) { fault.Wait(c.Context(), f.Until, f.Delay) }
 
 // transmit sends status and body, cut or delayed as the fault says.
 func (s *Server) transmit(w http.ResponseWriter, c *call, status int, body []byte) {

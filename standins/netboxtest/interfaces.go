@@ -66,7 +66,7 @@ func shortcutMAC() field {
 	return field{name: "mac_address", kind: hardware, nullable: true, hidden: true, since: 7, def: unset{}}
 }
 
-// primaryMAC is null unless a primary MAC is designated, whatever else is assigned.
+// primaryMAC is null unless a primary MAC is designated, even if others are assigned.
 func primaryMAC(t *txn, r *row) any {
 	if m := t.get(macsPath, r.ref("primary_mac_address")); m != nil {
 		return m.str("mac_address")

@@ -14,7 +14,7 @@ func TestTheReadmeListsEveryFact(t *testing.T) {
 	}
 	var want strings.Builder
 	for _, g := range factGroups() {
-		fmt.Fprintf(&want, "### %s (%s)\n\n", g.name, g.sections)
+		fmt.Fprintf(&want, "### %s (%s)\n\n", g.name, g.ids)
 		for _, f := range g.facts {
 			from := ""
 			if f.from > 0 {

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/fault"
 )
 
 // Config is what an administrator of NetBox sets. The zero value is a stock NetBox of the newest version.
@@ -45,7 +47,7 @@ type Server struct {
 	tokens []*Token
 	clock  func() time.Time
 	down   bool
-	faults []*Fault
+	faults fault.Faults[Fault]
 	jobs   []map[string]any
 	lists  atomic.Int64 // list pages answered
 
@@ -166,14 +168,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	down, now := s.down, s.clock()
-	fault := s.takeFault(r)
+	failing := s.takeFault(r)
 	s.mu.Unlock()
 	if down {
 		panic(http.ErrAbortHandler)
 	}
 	at := s.record(r, body)
 	defer s.finished()
-	c := &call{Request: r, body: body, query: r.URL.Query(), id: uuid.NewString(), fault: fault, began: now}
+	c := &call{Request: r, body: body, query: r.URL.Query(), id: uuid.NewString(), fault: failing, began: now}
 	out := s.withFault(c)
 	if out == nil {
 		panic(http.ErrAbortHandler)

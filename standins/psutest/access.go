@@ -22,7 +22,7 @@ import (
 type role string
 
 const (
-	nobody role = "none" // a valid token without role
+	noRole role = "none" // a valid token without role
 	reader role = "DHCPReader"
 	writer role = "DHCPWriter"
 )
@@ -34,7 +34,7 @@ func (s *Server) Reader() string { return s.token(reader) }
 func (s *Server) Writer() string { return s.token(writer) }
 
 // NoRole is a token without any role.
-func (s *Server) NoRole() string { return s.token(nobody) }
+func (s *Server) NoRole() string { return s.token(noRole) }
 
 func (s *Server) token(want role) string {
 	for token, r := range s.tokens {
@@ -50,7 +50,7 @@ func (s *Server) who(r *http.Request) role {
 	if got, ok := s.tokens[token]; ok {
 		return got
 	}
-	return nobody
+	return noRole
 }
 
 // jwt makes a token as PowerShell Universal grants it. Nothing checks the

@@ -3,10 +3,11 @@ package psutest
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/fault"
 )
 
 // FaultKind is a way to fail.
@@ -57,52 +58,18 @@ type Fault struct {
 
 // Fail makes matching requests fail from now on. Of several matching faults
 // the oldest one is used.
-func (s *Server) Fail(f Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f.Times == 0 {
-		f.Times = -1
-	}
-	s.faults = append(s.faults, &f)
-}
+func (s *Server) Fail(f Fault) { s.faults.Add(f, f.After, f.Times) }
 
 // ClearFaults ends all faults.
-func (s *Server) ClearFaults() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = nil
-}
+func (s *Server) ClearFaults() { s.faults.Clear() }
 
-// takeFault finds the fault for a request and counts it. The lock must be held.
+// takeFault finds the fault for a request and counts it.
 func (s *Server) takeFault(r *http.Request) *Fault {
-	for _, f := range s.faults {
-		if !f.matches(r) || f.Times == 0 {
-			continue
-		}
-		if f.After > 0 {
-			f.After--
-			continue
-		}
-		if f.Times > 0 {
-			f.Times--
-		}
-		return f
-	}
-	return nil
-}
-
-func (f *Fault) matches(r *http.Request) bool {
-	path := strings.TrimPrefix(r.URL.Path, "/api/dhcp/")
-	if f.Method != "" && f.Method != r.Method {
-		return false
-	}
-	if f.Scope != "" && r.URL.Query().Get("scope_id") != f.Scope && !strings.HasSuffix(path, "/"+f.Scope) {
-		return false
-	}
-	if prefix, ok := strings.CutSuffix(f.Path, "*"); ok {
-		return strings.HasPrefix(path, prefix)
-	}
-	return f.Path == "" || f.Path == path
+	path, scope := strings.TrimPrefix(r.URL.Path, "/api/dhcp/"), r.URL.Query().Get("scope_id")
+	return s.faults.Take(func(f Fault) bool {
+		return fault.Match(f.Method, r.Method) && fault.Match(f.Path, path) &&
+			(f.Scope == "" || scope == f.Scope || strings.HasSuffix(path, "/"+f.Scope))
+	})
 }
 
 func page(status int, title string) reply {
@@ -116,7 +83,7 @@ func (s *Server) withFault(r *http.Request, body []byte, f *Fault) reply {
 	}
 	switch f.Kind {
 	case Slow:
-		f.wait(r.Context())
+		fault.Wait(r.Context(), f.Until, f.Delay)
 	case DropAfter:
 		s.answer(r, body, f)
 		panic(http.ErrAbortHandler)
@@ -191,19 +158,4 @@ func (f *Fault) damage(out []entry) []entry {
 		return append(out, nil)
 	}
 	return out
-}
-
-// wait blocks for Until or Delay, or until the client has gone.
-func (f *Fault) wait(ctx context.Context) {
-	var after <-chan time.Time
-	if f.Until == nil {
-		timer := time.NewTimer(f.Delay)
-		defer timer.Stop()
-		after = timer.C
-	}
-	select {
-	case <-f.Until:
-	case <-after:
-	case <-ctx.Done():
-	}
 }

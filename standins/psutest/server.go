@@ -23,6 +23,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/fault"
 )
 
 // NoVersion is a script before 1.0.0: it has no health and knows no
@@ -67,7 +69,7 @@ type Server struct {
 	mu       sync.Mutex
 	config   Config
 	world    World
-	faults   []*Fault
+	faults   fault.Faults[Fault]
 	requests []Request
 	arrived  *sync.Cond
 }
@@ -94,7 +96,7 @@ func Start(c Config) (*Server, error) {
 	if end.IsZero() {
 		end = time.Now().AddDate(1, 0, 0)
 	}
-	for _, r := range []role{reader, writer, nobody} {
+	for _, r := range []role{reader, writer, noRole} {
 		s.tokens[jwt(r, end)] = r
 	}
 	cert, err := c.certificate()
@@ -262,8 +264,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	fault, at := s.arrive(r, body)
-	out := s.withFault(r, body, fault)
+	failing, at := s.arrive(r, body)
+	out := s.withFault(r, body, failing)
 	s.mu.Lock()
 	if at < len(s.requests) {
 		s.requests[at].Status = out.status
@@ -276,7 +278,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		w.Header()[key] = values
 	}
 	cut := len(out.body)
-	if fault != nil && fault.Kind == Truncated {
+	if failing != nil && failing.Kind == Truncated {
 		cut /= 2
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(out.body)))
@@ -288,7 +290,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // answer carries a request out.
-func (s *Server) answer(r *http.Request, body []byte, fault *Fault) reply {
+func (s *Server) answer(r *http.Request, body []byte, f *Fault) reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	path, ok := strings.CutPrefix(r.URL.Path, "/api/dhcp/")
@@ -297,12 +299,12 @@ func (s *Server) answer(r *http.Request, body []byte, fault *Fault) reply {
 		return empty(cmp.Or(s.config.UnknownPath, http.StatusUnauthorized))
 	}
 	switch who := s.who(r); {
-	case who == nobody:
+	case who == noRole:
 		return empty(http.StatusUnauthorized)
 	case e.write && who != writer:
 		return empty(http.StatusForbidden)
 	}
-	c := &request{Server: s, w: &s.world, query: r.URL.Query(), param: param, fault: fault}
+	c := &request{Server: s, w: &s.world, query: r.URL.Query(), param: param, fault: f}
 	if e.write && r.Method != http.MethodDelete || len(body) > 0 {
 		if err := json.Unmarshal(body, &c.in); err != nil {
 			return failure(http.StatusBadRequest, "The request body is not valid JSON.")

@@ -64,7 +64,7 @@ func TestChangesByClientTakeTheFirstMatch(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.3: a new scope is active, whatever was asked for.
+// windows-dhcp.md 1.3: a new scope is active, even if another state was asked for.
 func TestANewScopeIsActiveAndInOrder(t *testing.T) {
 	_, c := at(t, Config{World: Example("dh1")})
 	c.want(c.do("POST", "scopes", map[string]any{

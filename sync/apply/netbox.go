@@ -41,7 +41,7 @@ const atOnce = 250
 // run ends between requests.
 func (r *runner) writeSome(ctx context.Context, index []int, writes []state.Write) (journal []state.Write) {
 	before := r.done
-	results := r.targets.NetBox.Write(context.WithoutCancel(ctx), writes, func(done int) {
+	results := state.Apply(context.WithoutCancel(ctx), r.targets.NetBox, writes, func(done int) {
 		r.progress(before + done - r.done)
 	})
 	r.progress(before + len(writes) - r.done)
@@ -139,7 +139,7 @@ func (r *runner) journal(ctx context.Context, entries []state.Write) {
 	if len(entries) == 0 {
 		return
 	}
-	for _, result := range r.targets.NetBox.Write(context.WithoutCancel(ctx), entries, nil) {
+	for _, result := range state.Apply(context.WithoutCancel(ctx), r.targets.NetBox, entries, nil) {
 		if result.Err != nil {
 			r.options.Log.WithError(result.Err).Warn("journal entry not written")
 			return

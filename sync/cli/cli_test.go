@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
 )
 
 const syncs = "sync_ips_from_dhcp: true\n"
@@ -167,6 +167,7 @@ func TestMistakesOnTheCommandLineEndWith64(t *testing.T) {
 		"apply " + conf:              "read plan",
 		"drift --json --csv":         "contradict",
 		"cert nonsense":              "unknown command",
+		"rule REC-":                  "REC-1, REC-2, REC-3",
 		"cert fetch":                 "name one server",
 		"cert fetch dh9":             "want one of dh1",
 		"cert fetch dh1":             "https: false",

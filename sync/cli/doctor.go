@@ -11,7 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
@@ -43,9 +43,9 @@ func (p *program) doctor(ctx context.Context, alongside, asJSON bool) error {
 		return err
 	}
 	defer s.Close()
-	var findings []netbox.Finding
+	var findings []prepare.Finding
 	for _, w := range s.File.Warnings {
-		findings = append(findings, netbox.Finding{Severity: netbox.Warning, Object: "setting " + w.Key, Problem: w.Text})
+		findings = append(findings, prepare.Finding{Severity: prepare.Warning, Object: "setting " + w.Key, Problem: w.Text})
 	}
 	findings = append(findings, s.Doctor(ctx, s.options)...)
 	if err := ctx.Err(); err != nil {
@@ -53,7 +53,7 @@ func (p *program) doctor(ctx context.Context, alongside, asJSON bool) error {
 	}
 	failures := 0
 	for _, f := range findings {
-		if f.Severity == netbox.Failure {
+		if f.Severity == prepare.Failure {
 			failures++
 		}
 	}
@@ -68,10 +68,10 @@ func (p *program) doctor(ctx context.Context, alongside, asJSON bool) error {
 	return err
 }
 
-func (p *program) findingsText(s *session, findings []netbox.Finding, failures int) error {
+func (p *program) findingsText(s *session, findings []prepare.Finding, failures int) error {
 	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	for _, f := range findings {
-		if p.quiet && f.Severity == netbox.Notice {
+		if p.quiet && f.Severity == prepare.Notice {
 			continue
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Severity, plan.Printable(f.Object), plan.Printable(f.Problem))
@@ -93,7 +93,7 @@ func (p *program) findingsText(s *session, findings []netbox.Finding, failures i
 	return nil
 }
 
-func (p *program) findingsJSON(findings []netbox.Finding) error {
+func (p *program) findingsJSON(findings []prepare.Finding) error {
 	type finding struct {
 		Severity string `json:"severity"`
 		Object   string `json:"object"`

@@ -102,7 +102,7 @@ func (p *program) validateOne(ctx context.Context, q question, asJSON bool) erro
 	defer s.Close()
 	problem := ""
 	if lease := s.File.Sync.Statuses.Lease; q.status == "" || q.status == lease {
-		held, err := s.NetBox.ReadState(ctx)
+		held, err := state.Read(ctx, s.NetBox)
 		if err != nil {
 			return err
 		}

@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 )
 
 // windows-dhcp.md section 9 row 22: each failure text.
@@ -28,26 +28,26 @@ func TestTheDoctorSaysWhatIsWrongWithAServer(t *testing.T) {
 		name          string
 		settings, own string
 		spoil         func(*mirrortest.Lab)
-		severity      netbox.Severity
+		severity      prepare.Severity
 		say           []string
 	}{
-		{name: "all is well but for plain HTTP", severity: netbox.Warning, say: []string{"plain HTTP"}},
-		{name: "in maintenance", own: "maintenance: true\n", severity: netbox.Notice, say: []string{"not asked"}},
-		{name: "no answer", spoil: fault(psutest.Fault{Kind: psutest.Drop}), severity: netbox.Failure, say: []string{"check the network and the Windows Firewall rule"}},
-		{name: "no listener", spoil: func(l *mirrortest.Lab) { l.Servers[0].Close() }, severity: netbox.Failure, say: []string{"PowerShellUniversal runs", "port"}},
-		{name: "401", spoil: fault(psutest.Fault{Kind: psutest.Unauthorized}), severity: netbox.Failure, say: []string{"401", "valid app token"}},
-		{name: "403", spoil: fault(psutest.Fault{Kind: psutest.Forbidden}), severity: netbox.Failure, say: []string{"403", "DHCPReader"}},
-		{name: "a page of PowerShell Universal", spoil: fault(psutest.Fault{Kind: psutest.HTML200}), severity: netbox.Failure, say: []string{"endpoint script is installed"}},
-		{name: "a redirect", spoil: fault(psutest.Fault{Kind: psutest.Redirect}), severity: netbox.Failure, say: []string{"scheme, host and port"}},
-		{name: "a scope that fails the list", spoil: fault(psutest.Fault{Path: "scopes", Kind: psutest.Error500}), severity: netbox.Failure, say: []string{"one scope that the script cannot describe"}},
-		{name: "a scope nobody understands", spoil: fault(psutest.Fault{Path: "scopes", Kind: psutest.MalformedEntry, Entry: "x"}), severity: netbox.Failure, say: []string{"1 scopes cannot be understood"}},
-		{name: "an empty answer", spoil: fault(psutest.Fault{Path: "scopes", Kind: psutest.Blank200}), severity: netbox.Failure, say: []string{"log of PowerShell Universal"}},
-		{name: "no scopes", spoil: func(l *mirrortest.Lab) { l.Servers[0].Edit(func(w *psutest.World) { w.Scopes = nil }) }, severity: netbox.Warning, say: []string{"lists no scope", "account of PowerShell Universal"}},
-		{name: "no relationships", spoil: fault(psutest.Fault{Path: "failover", Kind: psutest.Error500}), severity: netbox.Failure, say: []string{"failover"}},
-		{name: "an old script", spoil: config(func(c *psutest.Config) { c.Script = psutest.NoVersion }), severity: netbox.Notice, say: []string{"older than 1.0.0", "dhcp_endpoints.ps1"}},
-		{name: "another script", spoil: config(func(c *psutest.Config) { c.Script = "1.0.1" }), severity: netbox.Notice, say: []string{"endpoint script 1.0.1", "dhcp_endpoints.ps1"}},
-		{name: "a reader's token with a push on", settings: "push_reservations: true\n", spoil: func(l *mirrortest.Lab) { l.File("dh1.token", l.Servers[0].Reader()) }, severity: netbox.Failure, say: []string{"pushing is on", "DHCPWriter"}},
-		{name: "a token that ended", spoil: func(l *mirrortest.Lab) { l.File("dh1.token", ended) }, severity: netbox.Failure, say: []string{"ended on 2020-02-03", "make a new one"}},
+		{name: "all is well but for plain HTTP", severity: prepare.Warning, say: []string{"plain HTTP"}},
+		{name: "in maintenance", own: "maintenance: true\n", severity: prepare.Notice, say: []string{"not asked"}},
+		{name: "no answer", spoil: fault(psutest.Fault{Kind: psutest.Drop}), severity: prepare.Failure, say: []string{"check the network and the Windows Firewall rule"}},
+		{name: "no listener", spoil: func(l *mirrortest.Lab) { l.Servers[0].Close() }, severity: prepare.Failure, say: []string{"PowerShellUniversal runs", "port"}},
+		{name: "401", spoil: fault(psutest.Fault{Kind: psutest.Unauthorized}), severity: prepare.Failure, say: []string{"401", "valid app token"}},
+		{name: "403", spoil: fault(psutest.Fault{Kind: psutest.Forbidden}), severity: prepare.Failure, say: []string{"403", "DHCPReader"}},
+		{name: "a page of PowerShell Universal", spoil: fault(psutest.Fault{Kind: psutest.HTML200}), severity: prepare.Failure, say: []string{"endpoint script is installed"}},
+		{name: "a redirect", spoil: fault(psutest.Fault{Kind: psutest.Redirect}), severity: prepare.Failure, say: []string{"scheme, host and port"}},
+		{name: "a scope that fails the list", spoil: fault(psutest.Fault{Path: "scopes", Kind: psutest.Error500}), severity: prepare.Failure, say: []string{"one scope that the script cannot describe"}},
+		{name: "a scope nobody understands", spoil: fault(psutest.Fault{Path: "scopes", Kind: psutest.MalformedEntry, Entry: "x"}), severity: prepare.Failure, say: []string{"1 scopes cannot be understood"}},
+		{name: "an empty answer", spoil: fault(psutest.Fault{Path: "scopes", Kind: psutest.Blank200}), severity: prepare.Failure, say: []string{"log of PowerShell Universal"}},
+		{name: "no scopes", spoil: func(l *mirrortest.Lab) { l.Servers[0].Edit(func(w *psutest.World) { w.Scopes = nil }) }, severity: prepare.Warning, say: []string{"lists no scope", "account of PowerShell Universal"}},
+		{name: "no relationships", spoil: fault(psutest.Fault{Path: "failover", Kind: psutest.Error500}), severity: prepare.Failure, say: []string{"failover"}},
+		{name: "an old script", spoil: config(func(c *psutest.Config) { c.Script = psutest.NoVersion }), severity: prepare.Notice, say: []string{"older than 1.0.0", "dhcp_endpoints.ps1"}},
+		{name: "another script", spoil: config(func(c *psutest.Config) { c.Script = "1.0.1" }), severity: prepare.Notice, say: []string{"endpoint script 1.0.1", "dhcp_endpoints.ps1"}},
+		{name: "a reader's token with a push on", settings: "push_reservations: true\n", spoil: func(l *mirrortest.Lab) { l.File("dh1.token", l.Servers[0].Reader()) }, severity: prepare.Failure, say: []string{"pushing is on", "DHCPWriter"}},
+		{name: "a token that ended", spoil: func(l *mirrortest.Lab) { l.File("dh1.token", ended) }, severity: prepare.Failure, say: []string{"ended on 2020-02-03", "make a new one"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
@@ -89,7 +89,7 @@ func TestTheDoctorDoesNotAskForRightsNobodyNeeds(t *testing.T) {
 	m := l.Open("", nil)
 	l.File("dh1.token", s.Reader())
 	for _, f := range m.Doctor(t.Context(), mirror.Options{}) {
-		if f.Severity == netbox.Failure {
+		if f.Severity == prepare.Failure {
 			t.Error(f)
 		}
 	}

@@ -40,7 +40,7 @@ func (m *Mirror) Read(ctx context.Context, o Options) (*plan.Input, error) {
 		return nil, err
 	}
 	o.progress("reading NetBox", 0, 0)
-	held, err := m.NetBox.ReadState(ctx)
+	held, err := state.Read(ctx, m.NetBox)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (m *Mirror) Read(ctx context.Context, o Options) (*plan.Input, error) {
 		return nil, err
 	}
 	subnets := plan.NewRoster(in).Subnets()
-	held.Addresses, err = m.NetBox.ReadAddresses(ctx, subnets, func(done, total int) { o.progress("reading addresses", done, total) })
+	held.Addresses, err = state.ReadAddresses(ctx, m.NetBox, subnets, func(done, total int) { o.progress("reading addresses", done, total) })
 	if err != nil || policy.Mode != plan.Sync {
 		return in, err
 	}
@@ -73,7 +73,7 @@ func (m *Mirror) readSuspects(ctx context.Context, in *plan.Input) error {
 			tagged++
 		}
 	}
-	suspects, err := m.NetBox.ReadSuspects(ctx, in.Policy.LeaseStatus, held.Tagged > tagged)
+	suspects, err := state.ReadSuspects(ctx, m.NetBox, in.Policy.LeaseStatus, held.Tagged > tagged)
 	if err != nil {
 		return err
 	}

@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 )
 
 // windows-dhcp.md section 9 row 55: what is known of a server outlives a run

@@ -13,9 +13,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

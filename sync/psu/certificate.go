@@ -101,10 +101,9 @@ func (c *Certificate) current(now time.Time) error {
 	return nil
 }
 
-// verify decides about the certificates a server showed: the very one that was
-// trusted will do whatever its names are, since self-signed ones often say
-// localhost; one that a trusted authority signed must be for name
-// (windows-dhcp.md section 6).
+// verify decides about the certificates a server showed. The trusted one itself
+// is enough: its names are not compared, since self-signed ones often say
+// localhost. One that a trusted authority signed must be for name (rule 6 point 3).
 func (c *Certificate) verify(shown []*x509.Certificate, name string, now time.Time) error {
 	if err := c.current(now); err != nil {
 		return err
@@ -131,7 +130,7 @@ func (c *Certificate) verify(shown []*x509.Certificate, name string, now time.Ti
 	return err
 }
 
-// FetchCertificate asks a server for its certificate, whatever it is. It
+// FetchCertificate asks a server for its certificate and does not verify it. It
 // speaks no HTTP and sends no token. An empty serverName means host. It takes
 // at most 10 seconds.
 func FetchCertificate(ctx context.Context, host string, port int, serverName string) (Certificate, error) {

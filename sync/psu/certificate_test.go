@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 )
 
 func issue(t *testing.T, c psutest.CertificateConfig) tls.Certificate {
@@ -131,8 +131,8 @@ func TestTrustRefusesAnExpiredCertificate(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 6 no. 3: the very certificate is enough, whatever
-// its names are.
+// windows-dhcp.md section 6 no. 3: the trusted certificate is enough, with
+// any names.
 func TestATrustedCertificateNeedsNoMatchingName(t *testing.T) {
 	for name, cert := range map[string]tls.Certificate{
 		"self-signed for localhost": issue(t, psutest.CertificateConfig{Names: []string{"localhost"}}),
@@ -250,7 +250,7 @@ func TestWarnings(t *testing.T) {
 		"within 90 days":     {func(*psu.Config) {}, "the trusted certificate expires on 2026-07-31; " + token},
 		"not within 30 days": {func(c *psu.Config) { c.WarnDays = 30 }, token},
 		"past":               {func(c *psu.Config) { c.Now = func() time.Time { return now.AddDate(1, 0, 0) } }, "the trusted certificate expired on 2026-07-31; the token expired on 2026-06-30"},
-		"not verified":       {func(c *psu.Config) { c.Verify = false }, "the server's certificate is not verified: anybody in between can read the token; " + token},
+		"not verified":       {func(c *psu.Config) { c.Verify = false }, "the server's certificate is not verified: a machine in between can read the token; " + token},
 		"plain HTTP":         {func(c *psu.Config) { c.HTTPS = false }, "plain HTTP: the token travels in clear; " + token},
 		"no token":           {func(c *psu.Config) { c.Token, c.WarnDays = nil, 1 }, "no token is sent"},
 		"an opaque token":    {func(c *psu.Config) { c.Token, c.WarnDays = func() (string, error) { return "abc", nil }, 1 }, ""},
@@ -278,7 +278,7 @@ func TestTheEndOfAnUnpinnedCertificateIsSeenAtTheConnection(t *testing.T) {
 	}
 }
 
-// The files stay in the folder, whatever a host is called.
+// The files stay in the folder with any name of a host.
 func TestTheStoreKeepsAnyHostInItsFolder(t *testing.T) {
 	srv := secure(t, issue(t, psutest.CertificateConfig{Names: []string{"localhost"}}))
 	cert := fetch(t, srv)

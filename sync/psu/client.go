@@ -1,6 +1,5 @@
 // Package psu talks to the DHCP endpoints that the script of deploy/psu adds
-// to PowerShell Universal on a Windows DHCP server (windows-dhcp.md sections 1
-// and 6): reads lists, writes single objects, and pins certificates. It
+// to PowerShell Universal on a Windows DHCP server (rule 1, rule 6): reads lists, writes single objects, and pins certificates. It
 // reports what the server says and must not decide what follows from it; a
 // list it cannot read is an error, never an empty list.
 package psu
@@ -18,6 +17,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 )
 
 const (
@@ -26,7 +27,6 @@ const (
 	defaultPause    = 500 * time.Millisecond
 	defaultWarnDays = 90
 	tokenWarnDays   = 30
-	maxBody         = 64 << 20 // bytes of one answer after decompression
 	readTries       = 3
 )
 
@@ -58,7 +58,7 @@ type Config struct {
 	WarnDays int
 	// RetryPause is the first wait before a read is repeated; 0 means 500 ms.
 	RetryPause time.Duration
-	// Observe is told every attempt; nil: nobody is.
+	// Observe is told every attempt; nil: there is no observer.
 	Observe func(Attempt)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -77,7 +77,7 @@ type Client struct {
 	config Config
 	base   url.URL
 	http   *http.Client
-	slots  chan struct{}
+	slots  rest.Slots
 	log    logrus.FieldLogger
 	seen   atomic.Pointer[x509.Certificate] // the server's, at the last handshake
 }
@@ -95,13 +95,13 @@ func New(c Config, log logrus.FieldLogger) (*Client, error) {
 	client := &Client{
 		config: c,
 		base:   url.URL{Scheme: scheme, Host: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), Path: "/api/dhcp/"},
-		slots:  make(chan struct{}, c.Parallel),
+		slots:  make(rest.Slots, c.Parallel),
 		log:    log,
 	}
-	client.http = &http.Client{
-		Transport:     &gate{next: client.transport(), refuse: client.refusal},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	// The connection is direct, never through a proxy of the environment: a
+	// proxy would see the token on plain HTTP, and the certificate that cert
+	// fetch shows must be the one that requests meet.
+	client.http = rest.NewHTTP(&gate{next: rest.Transport(client.tlsConfig(), c.Parallel), refuse: client.refusal})
 	return client, nil
 }
 
@@ -159,7 +159,7 @@ func (c *Client) Warnings() []string {
 	case !c.config.HTTPS:
 		out = append(out, "plain HTTP: the token travels in clear")
 	case !c.config.Verify:
-		out = append(out, "the server's certificate is not verified: anybody in between can read the token")
+		out = append(out, "the server's certificate is not verified: a machine in between can read the token")
 	}
 	out = c.warnCertificates(out)
 	if c.config.Token == nil {

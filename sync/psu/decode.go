@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -40,12 +41,12 @@ func object(body []byte) (map[string]json.RawMessage, error) {
 		return nil, fmt.Errorf("decode the answer: %w", err)
 	}
 	if raw, ok := out["error"]; ok && len(out) == 1 {
-		return nil, fmt.Errorf("the answer is the error %s", clean(string(raw)))
+		return nil, fmt.Errorf("the answer is the error %s", rest.Clean(string(raw), rest.MaxWords))
 	}
 	return out, nil
 }
 
-// entries takes a list apart, whatever shape PowerShell gave it: an array, one
+// entries takes a list apart in each shape that PowerShell gives it: an array, one
 // bare object, or {"value":[...],"Count":n} (windows-dhcp.md 1.4 no. 1). known
 // reports whether a bare object is an entry of such a list.
 func entries(body []byte, known func(*record) bool) ([]json.RawMessage, error) {

@@ -2,39 +2,39 @@ package psu
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"strings"
-	"syscall"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 )
 
 // ErrReadOnly refuses every request but GET of a client that may only read.
 var ErrReadOnly = errors.New("this client may only read")
 
 // Kind is what went wrong with a request, for callers that branch on it.
-type Kind string
+type Kind = rest.Kind
 
 // The kinds of failure.
 const (
-	Unreachable         Kind = "unreachable" // no connection, or it broke
-	BadTLS              Kind = "tls"         // certificate or protocol
+	Unreachable         Kind = rest.Unreachable
+	BadTLS              Kind = rest.BadTLS
+	TimedOut            Kind = rest.TimedOut
+	TooLarge            Kind = rest.TooLarge
 	CertificateMismatch Kind = "certificate_mismatch"
 	CertificateExpired  Kind = "certificate_expired" // the stored one
-	TimedOut            Kind = "timeout"
-	Canceled            Kind = "canceled"      // the caller gave up
-	Redirected          Kind = "redirected"    // never followed
-	BadToken            Kind = "bad_token"     // 401, or no usable token to send
-	Forbidden           Kind = "forbidden"     // 403: the token lacks the role
-	NotInstalled        Kind = "not_installed" // HTML or other text: not the endpoint script
-	Blank               Kind = "blank"         // success without content: the endpoint failed silently
-	Garbled             Kind = "garbled"       // JSON that is no answer to the question
-	TooLarge            Kind = "too_large"     // an answer above our own limit
-	NotFound            Kind = "not_found"     // 404 on a read
-	Invalid             Kind = "invalid"       // refused before it was sent, or 400 on a read
-	Rejected            Kind = "rejected"      // 400, 404 or 500 on a write
-	ServerError         Kind = "server_error"  // any other status
-	ReadOnly            Kind = "read_only"     // ErrReadOnly
+	Canceled            Kind = "canceled"            // the caller gave up
+	Redirected          Kind = "redirected"          // never followed
+	BadToken            Kind = "bad_token"           // 401, or no usable token to send
+	Forbidden           Kind = "forbidden"           // 403: the token lacks the role
+	NotInstalled        Kind = "not_installed"       // HTML or other text: not the endpoint script
+	Blank               Kind = "blank"               // success without content: the endpoint failed silently
+	Garbled             Kind = "garbled"             // JSON that is no answer to the question
+	NotFound            Kind = "not_found"           // 404 on a read
+	Invalid             Kind = "invalid"             // refused before it was sent, or 400 on a read
+	Rejected            Kind = "rejected"            // 400, 404 or 500 on a write
+	ServerError         Kind = "server_error"        // any other status
+	ReadOnly            Kind = "read_only"           // ErrReadOnly
 )
 
 // Error is a failed exchange with PowerShell Universal. It never holds the
@@ -59,21 +59,7 @@ func KindOf(err error) Kind {
 
 // Error says what was tried, what came back and what to do about it.
 func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString(e.Op)
-	if e.Status != 0 {
-		fmt.Fprintf(&b, ": %d %s", e.Status, http.StatusText(e.Status))
-	}
-	if e.Message != "" {
-		b.WriteString(": " + e.Message)
-	}
-	if e.Err != nil {
-		b.WriteString(": " + e.Err.Error())
-	}
-	if fix := e.Fix(); fix != "" {
-		b.WriteString("; " + fix)
-	}
-	return b.String()
+	return rest.Explain(e.Op, e.Status, e.Message, e.Err, e.Fix())
 }
 
 // Unwrap gives the cause.
@@ -101,11 +87,13 @@ func (e *Error) Unsure() bool {
 func (e *Error) Fix() string {
 	switch e.Kind {
 	case Unreachable:
-		return e.fixUnreachable()
+		return rest.FixUnreachable(e.Err, "check the host name and this machine's DNS",
+			"check that the service PowerShellUniversal runs and the port is right",
+			"check the network and the Windows Firewall rule for the port of PowerShell Universal")
 	case BadTLS:
 		return "compare the certificate with the server's (cert fetch) and trust it (cert trust), or let a trusted authority issue one; server_name names another host to expect in it"
 	case CertificateMismatch:
-		return "if the server got a new certificate, compare it there and run cert trust again; if not, somebody stands in between"
+		return "if the server got a new certificate, compare it there and run cert trust again; if not, another machine answers in its place"
 	case CertificateExpired:
 		return "renew the certificate on the server and run cert trust again"
 	case TimedOut:
@@ -124,17 +112,6 @@ func (e *Error) Fix() string {
 		return "writing needs a push mode, and neither read_only nor dry_run"
 	}
 	return e.fixRefused()
-}
-
-func (e *Error) fixUnreachable() string {
-	var dns *net.DNSError
-	switch {
-	case errors.As(e.Err, &dns):
-		return "check the host name and this machine's DNS"
-	case errors.Is(e.Err, syscall.ECONNREFUSED):
-		return "check that the service PowerShellUniversal runs and the port is right"
-	}
-	return "check the network and the Windows Firewall rule for the port of PowerShell Universal"
 }
 
 // fixRefused explains the statuses that do not mean what they say.

@@ -29,8 +29,8 @@ func (c *Client) Health(ctx context.Context) (Health, error) {
 	got, err := c.read(ctx, k)
 	if err == nil {
 		var fields map[string]json.RawMessage
-		if fields, err = object(got.body); err == nil {
-			return Health{Version: clean(newRecord(fields).text("version"))}, nil
+		if fields, err = object(got.Body); err == nil {
+			return Health{Version: got.Words(newRecord(fields).text("version"))}, nil
 		}
 		err = decoding(err, k, got)
 	}
@@ -117,7 +117,7 @@ func readList[T any](ctx context.Context, c *Client, k call, identity []string, 
 	if err != nil {
 		return windhcp.List[T]{Err: err}
 	}
-	list := decodeList(got.body, identity, decode)
+	list := decodeList(got.Body, identity, decode)
 	if list.Err != nil {
 		list.Err = decoding(list.Err, k, got)
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -217,7 +217,7 @@ func TestAnEntryOfAnotherScopeIsMalformed(t *testing.T) {
 }
 
 // windows-dhcp.md 3.2: scripts before 1.0.2 ignore the parameter.
-func TestOnlyActiveScopesAreListedWhateverTheScriptDoes(t *testing.T) {
+func TestOnlyActiveScopesAreListedByEveryVersionOfTheScript(t *testing.T) {
 	for _, script := range []string{"1.0.2", "1.0.1", psutest.NoVersion} {
 		srv := example(t, func(c *psutest.Config) { c.Script = script })
 		var names []string
@@ -268,6 +268,6 @@ func TestTheRightToWriteIsCheckedWithoutWriting(t *testing.T) {
 	}
 	reader := client(t, srv, func(c *psu.Config) { c.Token = func() (string, error) { return srv.Reader(), nil } })
 	wantKind(t, reader.CheckWriter(t.Context()), psu.Forbidden)
-	nobody := client(t, srv, func(c *psu.Config) { c.Token = func() (string, error) { return srv.NoRole(), nil } })
-	wantKind(t, nobody.CheckWriter(t.Context()), psu.BadToken)
+	noRole := client(t, srv, func(c *psu.Config) { c.Token = func() (string, error) { return srv.NoRole(), nil } })
+	wantKind(t, noRole.CheckWriter(t.Context()), psu.BadToken)
 }

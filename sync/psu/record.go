@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 )
 
 // record is one entry of a list. Its keys are compared without case and
@@ -260,4 +262,4 @@ func (r *record) orEmpty(names []string) json.RawMessage {
 }
 
 // quote makes foreign text fit for a message.
-func quote(text string) string { return strconv.Quote(cut(text, 80)) }
+func quote(text string) string { return strconv.Quote(rest.Clean(text, 80)) }

@@ -3,9 +3,7 @@ package psu
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"net"
 	"net/http"
-	"time"
 )
 
 // gate is the one way out of a client: what it refuses never reaches the
@@ -41,20 +39,6 @@ func (c *Client) refusal(r *http.Request) error {
 	return nil
 }
 
-// transport connects directly, never through a proxy of the environment: a
-// proxy would see the token on plain HTTP, and the certificate that cert fetch
-// shows must be the one that requests meet.
-func (c *Client) transport() *http.Transport {
-	return &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-		TLSClientConfig:     c.tlsConfig(),
-		TLSHandshakeTimeout: 10 * time.Second,
-		MaxIdleConnsPerHost: c.config.Parallel,
-		IdleConnTimeout:     30 * time.Second,
-		ForceAttemptHTTP2:   true,
-	}
-}
-
 func (c *Client) tlsConfig() *tls.Config {
 	out := &tls.Config{
 		MinVersion: tls.VersionTLS12,
@@ -64,9 +48,9 @@ func (c *Client) tlsConfig() *tls.Config {
 			return c.accept(s.PeerCertificates)
 		},
 	}
-	// A trusted certificate replaces the standard check, which knows no
-	// certificate that is right whatever its names are. Without verification
-	// the operator said so, and Warnings repeats it.
+	// A trusted certificate replaces the standard check, which would always
+	// compare names. Without verification the operator said so, and Warnings
+	// repeats it.
 	out.InsecureSkipVerify = !c.config.Verify || c.config.Pin != nil
 	return out
 }

@@ -21,8 +21,8 @@ type TrustStore struct {
 }
 
 // Trust fetches the certificate of a server and keeps it, if it has the
-// fingerprint an operator compared; any other one is refused, so that nobody
-// can slip in between looking and trusting. An empty serverName means host.
+// fingerprint an operator compared. Any other one is refused: the certificate
+// may be another one than the operator looked at. An empty serverName means host.
 func (s TrustStore) Trust(ctx context.Context, host string, port int, serverName, fingerprint string) (Certificate, error) {
 	op := "trust the certificate of " + host
 	want, err := parseFingerprint(fingerprint)

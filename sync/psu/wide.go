@@ -20,13 +20,14 @@ const giveUpAfter = 3
 type ByScope[T any] struct {
 	lists map[netip.Addr]windhcp.List[T]
 	whole bool     // the server was asked for everything, not for some scopes
-	stray []string // malformed entries that may be any scope's
+	stray []string // malformed entries that may belong to any scope
 	err   error
 }
 
 // Of returns the list of one scope. It is empty if the server told of other
-// scopes only, and has the error windhcp.ErrNotRead if nobody asked. An entry that does not say whose it is makes the list of every scope
-// incomplete (windows-dhcp.md 3.7 guard b).
+// scopes only, and has the error windhcp.ErrNotRead if it was not asked for. An
+// entry without a scope may belong to any: it makes every list incomplete
+// (rule 3.7 guard b).
 func (b ByScope[T]) Of(scope netip.Addr) windhcp.List[T] {
 	list, ok := b.lists[scope]
 	switch {
@@ -66,7 +67,7 @@ func wide[T any](ctx context.Context, c *Client, what string, scopes []netip.Add
 	k := call{op: "read " + what, path: what, class: what}
 	got, err := c.read(ctx, k)
 	if err == nil {
-		out := sortByScope(got.body, decode)
+		out := sortByScope(got.Body, decode)
 		if out.err == nil {
 			return out
 		}

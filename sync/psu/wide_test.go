@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -98,7 +98,7 @@ func TestListsOfAllScopesFallBackToOneByOne(t *testing.T) {
 		}
 		wantKind(t, leases.Of(guest).Err, psu.ServerError)
 		if err := leases.Of(netip.MustParseAddr("10.10.0.0")).Err; !errors.Is(err, windhcp.ErrNotRead) {
-			t.Errorf("%s: a scope nobody asked for has %v", name, err)
+			t.Errorf("%s: a scope that was not asked for has %v", name, err)
 		}
 	}
 }

@@ -28,8 +28,8 @@ type ReservationChange struct {
 	Type        *string
 }
 
-// CreateScope makes a scope. The server creates it active, whatever its state
-// says, joins it to no relationship, and hides errors of the lease time and
+// CreateScope makes a scope. The server ignores its state and creates it
+// active, joins it to no relationship, and hides errors of the lease time and
 // the router: read the scope again afterwards.
 func (c *Client) CreateScope(ctx context.Context, s windhcp.Scope) error {
 	k := call{op: "create scope " + s.Subnet.String(), method: http.MethodPost, path: "scopes", class: "scopes"}

@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -238,7 +238,7 @@ func TestWritesAreNeverRepeated(t *testing.T) {
 	}
 }
 
-func TestAWriteThatFoundNobodyWasNotCarriedOut(t *testing.T) {
+func TestAWriteThatFoundNoServerWasNotCarriedOut(t *testing.T) {
 	srv := example(t)
 	c := client(t, srv)
 	srv.Close()

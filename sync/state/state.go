@@ -1,6 +1,7 @@
-// Package state holds NetBox objects as plain values, the way the mirror of
-// Windows DHCP servers sees them. It must not do any I/O and takes no
-// decision; package netbox reads and writes what is described here.
+// Package state is what the mirror of Windows DHCP servers sees of a NetBox:
+// objects as plain values with typed custom fields, read by Read and its
+// relatives and changed by Apply, and the list of what the mirror needs there.
+// It takes no decision about what to change.
 package state
 
 import (

@@ -1,6 +1,10 @@
 package state
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+)
 
 // Action is what a write does to an object.
 type Action string
@@ -38,17 +42,17 @@ type Write struct {
 	Message string
 }
 
-// Outcome is what became of a Write.
-type Outcome string
+// Outcome is what became of a Write, or of a push to a Windows DHCP server.
+type Outcome = netbox.Outcome
 
-// The outcomes. Done and Unchanged both mean that NetBox shows what was wanted.
+// The outcomes: see package netbox.
 const (
-	Done      Outcome = "done"
-	Unchanged Outcome = "unchanged" // it did already (or the object to delete is gone); nothing was written
-	Changed   Outcome = "changed"   // somebody changed the object since the decision; nothing was written
-	Gone      Outcome = "gone"      // the object to update is not there any more
-	Refused   Outcome = "refused"   // NetBox does not take it; trying again does not help
-	Failed    Outcome = "failed"    // trouble; the same write may be tried again
+	Done      = netbox.Done
+	Unchanged = netbox.Unchanged
+	Changed   = netbox.Changed
+	Gone      = netbox.Gone
+	Refused   = netbox.Refused
+	Failed    = netbox.Failed
 )
 
 // Result belongs to the Write of the same index.

@@ -17,9 +17,9 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/net/html"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
-	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 )
 
 const withURL = "status: {listen: \"127.0.0.1:8067\", url: \"https://dhcp-sync.example.org/mirror\"}"

@@ -157,7 +157,7 @@ func (l *load) finish(xid uint32) {
 	l.shots.done++
 }
 
-// shoot starts exchanges at a steady rate for a time, whatever comes back.
+// shoot starts exchanges at a steady rate for a time, answered or not.
 func (l *load) shoot(ctx context.Context, rate float64, window time.Duration) (*shots, error) {
 	count := int(rate * window.Seconds())
 	s := &shots{first: l.next, started: make([]time.Time, 0, count), took: make([]time.Duration, count)}

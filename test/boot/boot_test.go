@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -167,7 +168,8 @@ func redeploySwitch(t *testing.T, l *lab) {
 	}
 	redeploy := func(c computer, yes bool) {
 		t.Helper()
-		l.netbox.edit(t, "dcim/devices", l.seed.ID(t, "dcim/devices", l.name(c.name)), map[string]any{"custom_fields": map[string]any{l.field("redeploy"): yes}})
+		path := fmt.Sprintf("dcim/devices/%d/", l.seed.ID(t, "dcim/devices", l.name(c.name)))
+		l.netbox.Call(t, http.MethodPatch, path, map[string]any{"custom_fields": map[string]any{l.field("redeploy"): yes}}, nil)
 	}
 	direct, behind := find(t, "guarded"), find(t, "remote")
 

@@ -10,13 +10,12 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/integration"
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/netns"
 )
 
@@ -33,7 +32,7 @@ const (
 type lab struct {
 	run    string // ends every name in NetBox
 	bin    string
-	netbox access
+	netbox integration.NetBox
 	seed   *netboxtest.Seeded
 	token  string // file with the least-privilege token the server uses
 
@@ -57,43 +56,15 @@ func newLab(t *testing.T) *lab {
 	if _, err := rand.Read(id[:]); err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{run: hex.EncodeToString(id[:]), netbox: realNetBox(t), bin: program(t), macBase: id}
-	limit := netboxtest.LimitByREST(l.netbox.url, l.netbox.token)
+	l := &lab{run: hex.EncodeToString(id[:]), netbox: integration.RealNetBox(t), bin: integration.Program(t), macBase: id}
+	limit := netboxtest.LimitByREST(l.netbox.URL, l.netbox.Token)
 	l.token = filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(l.token, []byte(limit(t, false, leastPrivilege()...)), 0o600); err != nil {
+	if err := os.WriteFile(l.token, []byte(limit(t, false, integration.LeastPrivilege()...)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l.seed = netboxtest.Seed(t, l.netbox.url, l.netbox.token, l.world())
-	t.Cleanup(func() { l.seed.Wipe(afterwards{t}) })
+	l.seed = netboxtest.Seed(t, l.netbox.URL, l.netbox.Token, l.world())
+	t.Cleanup(func() { l.seed.Wipe(t) })
 	return l
-}
-
-// program is the one under test: COREDHCP_NETBOX_BIN, or built from this checkout.
-func program(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("COREDHCP_NETBOX_BIN"); path != "" {
-		return path
-	}
-	path := filepath.Join(t.TempDir(), "coredhcp-netbox")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, "../../cmd/coredhcp-netbox")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return path
-}
-
-// leastPrivilege is the table of the README.
-func leastPrivilege() []netboxtest.Grant {
-	var grants []netboxtest.Grant
-	for object := range strings.FieldsSeq(`
-		dcim.macaddress dcim.interface dcim.device dcim.site dcim.location dcim.region dcim.sitegroup
-		virtualization.vminterface virtualization.virtualmachine
-		ipam.iprange ipam.prefix ipam.vrf
-		tenancy.tenant extras.configcontext extras.tag extras.customfield core.objectchange`) {
-		grants = append(grants, netboxtest.Grant{Object: object, Actions: []string{"view"}})
-	}
-	return append(grants, netboxtest.Grant{Object: "ipam.ipaddress", Actions: []string{"view", "change"}})
 }
 
 // name makes a name of this run, field that of a custom field.
@@ -115,7 +86,7 @@ func newSite(t *testing.T, l *lab) *site {
 	t.Helper()
 	s := &site{Net: netns.New(t), t: t, lab: l}
 	s.server = s.Namespace("server")
-	s.server.ForwardIn(l.netbox.addr(t), l.netbox.addr(t))
+	s.server.ForwardIn(l.netbox.Addr(t), l.netbox.Addr(t))
 	s.near = s.Segment("near")
 	s.near.Attach(s.server, "eth0")
 	s.server.AddAddr("eth0", ip(near, serverHost))
@@ -161,7 +132,7 @@ func advertise(t *testing.T, ns *netns.Namespace, ifname, network string, args .
 	await(t, p, "router advertisement enabled")
 }
 
-// serve starts the program and waits until it has a picture of NetBox and serves, DHCP and the boot
+// serve starts the program and waits until it has a snapshot of NetBox and serves, DHCP and the boot
 // files. pxe is the section of that name, in braces. It asks NetBox for news once an hour: what
 // reaches a computer sooner was read for it.
 func (s *site) serve(pxe string) *netns.Process {
@@ -187,7 +158,7 @@ netbox:
   gateway: {tag: %s}
   pxe: %s
   boot_service: {folder: %q, http_listen: ":%d"}
-`, l.netbox.url, l.token, l.name("lab"), s.t.TempDir(), l.name("DHCP"), l.name("Gateway"), pxe, s.boot.folder, webPort)
+`, l.netbox.URL, l.token, l.name("lab"), s.t.TempDir(), l.name("DHCP"), l.name("Gateway"), pxe, s.boot.folder, webPort)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}

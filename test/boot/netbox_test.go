@@ -3,87 +3,13 @@
 package boot
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"net/netip"
-	"net/url"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
-
-// access is how an administrator reaches the real NetBox.
-type access struct {
-	url, token string
-}
-
-func realNetBox(t *testing.T) access {
-	t.Helper()
-	a := access{url: strings.TrimSuffix(os.Getenv("NETBOX_URL"), "/"), token: os.Getenv("NETBOX_TOKEN")}
-	if file := os.Getenv("NETBOX_TOKEN_FILE"); a.token == "" && file != "" {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatalf("read token: %v", err)
-		}
-		a.token = strings.TrimSpace(string(b))
-	}
-	if a.url != "" && a.token != "" {
-		return a
-	}
-	if os.Getenv("REQUIRE_INTEGRATION") == "1" {
-		t.Fatal("NETBOX_URL and NETBOX_TOKEN or NETBOX_TOKEN_FILE are not set")
-	}
-	t.Skip("no real NetBox: NETBOX_URL and NETBOX_TOKEN or NETBOX_TOKEN_FILE are not set")
-	return a
-}
-
-// addr is where NetBox listens.
-func (a access) addr(t *testing.T) netip.AddrPort {
-	t.Helper()
-	u, err := url.Parse(a.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at, err := netip.ParseAddrPort(u.Host)
-	if err != nil {
-		t.Fatalf("NETBOX_URL must name a loopback address and a port: %v", err)
-	}
-	return at
-}
-
-// edit changes an object as a person would.
-func (a access) edit(t *testing.T, path string, id int64, fields map[string]any) {
-	t.Helper()
-	body, err := json.Marshal(fields)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, fmt.Sprintf("%s/api/%s/%d/", a.url, path, id), bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	scheme := "Token "
-	if strings.HasPrefix(a.token, "nbt_") {
-		scheme = "Bearer "
-	}
-	req.Header.Set("Authorization", scheme+a.token)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := new(http.Client).Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if out, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("PATCH %s %d: %d %s %v", path, id, resp.StatusCode, out, err)
-	}
-}
 
 // Networks of the run: near the server, and behind a relay.
 const (
@@ -196,8 +122,3 @@ func (l *lab) world() netboxtest.World {
 	}
 	return w
 }
-
-// afterwards is a test whose context does not end before its cleanups.
-type afterwards struct{ testing.TB }
-
-func (afterwards) Context() context.Context { return context.Background() }

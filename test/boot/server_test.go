@@ -73,7 +73,7 @@ func bootFiles(t *testing.T) string {
 		"boot.ipxe":       []byte(bootScript),
 		"hello-arm64.efi": helloARM64(t),
 	} {
-		// dnsmasq running as root serves only what everybody may read.
+		// dnsmasq running as root serves only what every user may read.
 		if err := os.WriteFile(filepath.Join(folder, name), content, 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -32,7 +32,7 @@ func stories() []story {
 			want:  map[string]string{"answer": "ACK", "address": "10.77.0.10/24", "router": "10.77.0.1", "dns": "10.77.0.53", "domain": "lab.example.org"},
 		},
 		{
-			title: "a machine nobody has entered in NetBox",
+			title: "a machine that is not in NetBox",
 			mac:   "52:54:00:00:00:99",
 			want:  map[string]string{"answer": "ACK", "address": "10.77.0.100/24", "router": "10.77.0.1", "dns": "10.77.0.54"},
 		},

@@ -19,7 +19,7 @@ readonly HOME_IN=/srv/netbox    # NETBOX_ROOT as seen inside ROOT
 readonly SERVER_UID=64080       # owns every process and the data; no account of the host
 readonly WAIT_SECS=300          # bound of every wait for a process; a busy machine is slow
 
-# Test values, known to everybody: this instance holds nothing and listens on the loopback only.
+# Test values, which are public: this instance holds nothing and listens on the loopback only.
 readonly ADMIN_PASSWORD=Adm1n-test-pass
 readonly V1_TOKEN=0123456789abcdef0123456789abcdef01234567
 readonly V2_KEY=TESTKEY00001

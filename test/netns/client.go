@@ -168,7 +168,7 @@ func (c *Client) listen(r *bufio.Reader) {
 		}
 		select {
 		case c.heard <- event{meaning: c.program.meaning(env["event"]), env: env}:
-		default: // nobody has listened for 256 events: keep the oldest
+		default: // 256 events wait to be read: keep the oldest
 		}
 		env = map[string]string{}
 	}
@@ -257,7 +257,7 @@ func (c *Client) Output() string {
 	return c.process.Output()
 }
 
-// forget drops the events nobody waited for.
+// forget drops the events that were not waited for.
 func (c *Client) forget() {
 	for {
 		select {

@@ -24,7 +24,7 @@ func TestAComputerWithoutServersSaysSoAndItsFramesAreKept(t *testing.T) {
 	if err := machine.WaitOutput(ctx, "Configuring (net0 "+mac.String()); err != nil {
 		t.Fatal(err)
 	}
-	// Its DISCOVERs come while it says that; the network of a test has nobody to answer them.
+	// Its DISCOVERs come while it says that; no server of the test's network answers them.
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for ; ctx.Err() == nil; <-tick.C {

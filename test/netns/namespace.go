@@ -110,7 +110,7 @@ func (ns *Namespace) Addrs(ifname string) ([]netip.Prefix, error) {
 }
 
 // Command returns a command that will run in the namespace. It has a view of mounts of its own,
-// so that what it mounts is seen by nobody else; its process id is the program's.
+// so that no other program sees what it mounts; its process id is the program's.
 func (ns *Namespace) Command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	ipPath, err := lookPath("ip")
 	if err != nil {

@@ -46,7 +46,7 @@ func New(t testing.TB, programs ...string) *Net {
 }
 
 // Require skips the test unless INTEGRATION=1 is set, it runs as root, and ip, ethtool and all of
-// programs are found (test/netns/install.sh installs them). With REQUIRE_INTEGRATION=1 whatever is
+// programs are found (test/netns/install.sh installs them). With REQUIRE_INTEGRATION=1 what is
 // missing fails the test instead.
 func Require(t testing.TB, programs ...string) {
 	t.Helper()

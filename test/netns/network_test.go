@@ -216,7 +216,7 @@ func inNamespace(t *testing.T, name string, pid int) bool {
 
 func TestLeftoversOfDeadTestsAreRemoved(t *testing.T) {
 	netns.Require(t)
-	// A process that has ended and was waited for: its id names nobody.
+	// A process that has ended and was waited for: its id names no process.
 	dead := exec.Command("true")
 	if err := dead.Run(); err != nil {
 		t.Fatal(err)

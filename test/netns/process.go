@@ -69,7 +69,7 @@ func (p *Process) wait(pipe *os.File) {
 		_, _ = io.Copy(&p.output, pipe) // the end of file when the last writer has gone
 	}()
 	p.err = p.cmd.Wait()
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // ESRCH: it left nobody
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // ESRCH: it left no process
 	<-copied
 	pipe.Close()
 	close(p.done)

@@ -16,7 +16,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/netns"
 )
 
-// responder is the smallest server the clients accept: one address for everybody.
+// responder is the smallest server the clients accept: one address for all.
 type responder struct {
 	addr    netip.Prefix // given to every client
 	self    netip.Addr   // option 54

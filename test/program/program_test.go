@@ -232,6 +232,11 @@ func TestCommandsSayWhatTheyDo(t *testing.T) {
 		"explain without a place":    {[]string{"explain", "--conf", conf, "--mac", "52:54:00:aa:00:01", "--server-id", "10.77.0.2"}, 64, "--relay"},
 		"explain a bad MAC":          {[]string{"explain", "--conf", conf, "--mac", "52", "--local", "10.77.0.2"}, 64, "--mac"},
 		"explain a refusal":          {[]string{"explain", "--conf", conf, "--mac", "52:54:00:aa:00:01", "--local", "10.77.0.2", "--message", "init-reboot", "--request", "192.0.2.7"}, 0, "D-7"},
+		"a rule":                     {[]string{"rule", "REC-1"}, 0, "rule REC-1"},
+		"a rule in small letters":    {[]string{"rule", "nb", "1.4"}, 0, "rule NB-1.4"},
+		"all rules":                  {[]string{"rule"}, 0, "REC-3"},
+		"a rule as JSON":             {[]string{"rule", "rec-2", "--json"}, 0, `"id": "REC-2"`},
+		"no such rule":               {[]string{"rule", "REC-"}, 64, "REC-1, REC-2, REC-3"},
 		"bootstrap of no NetBox":     {[]string{"bootstrap", "--conf", conf}, 64, "inventory"},
 		"metrics at a wrong address": {[]string{"serve", "--conf", conf, "--metrics", "nowhere"}, 64, "--metrics"},
 	} {

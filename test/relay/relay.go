@@ -1,6 +1,6 @@
 // Package relay is a DHCP relay agent for demos and tests on the loopback
 // interface: it asks a server on behalf of clients and reads its answers. It
-// forwards for nobody else and judges no answer.
+// forwards for no others and judges no answer.
 package relay
 
 import (

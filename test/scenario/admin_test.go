@@ -51,17 +51,17 @@ func administratorsDay(t *testing.T, l *lab) {
 			t.Fatal(err)
 		}
 	}
-	write(admin, l.netbox.token)
+	write(admin, l.netbox.Token)
 	// Names that only this story uses.
 	tag, gateway, mac, expire := l.name("Leases"), l.name("Router"), l.field("shown_mac"), l.field("shown_expire")
 	write(conf, fmt.Sprintf("server4:\n  plugins:\n    - netbox:\n    - netbox_gateway:\n    - netbox_dns:\n    - netbox_pxe:\n    - nak: authoritative\n"+
 		"netbox:\n  url: %s\n  token_file: %q\n  vrf: %s\n  store: {path: %q}\n  dynamic: {tag: %s}\n  gateway: {tag: %s}\n  fields: {mac: %s, expire: %s}\n",
-		l.netbox.url, l.token, l.name("lab"), t.TempDir(), tag, gateway, mac, expire))
+		l.netbox.URL, l.token, l.name("lab"), t.TempDir(), tag, gateway, mac, expire))
 	made := map[string][]string{"extras/tags": {tag, gateway}, "extras/custom-fields": {mac, expire}}
 	t.Cleanup(func() {
 		for path, names := range made {
 			for _, name := range names {
-				l.netbox.remove(afterwards{t}, path, name)
+				l.netbox.remove(t, path, name)
 			}
 		}
 	})
@@ -103,7 +103,7 @@ func administratorsDay(t *testing.T, l *lab) {
 }
 
 // find is the id of the object of a name; 0: none.
-func (n *inventory) find(t testing.TB, path, name string) int64 {
+func (n inventory) find(t testing.TB, path, name string) int64 {
 	t.Helper()
 	var list struct {
 		Results []struct {
@@ -118,9 +118,9 @@ func (n *inventory) find(t testing.TB, path, name string) int64 {
 }
 
 // remove deletes the object of a name if there is one.
-func (n *inventory) remove(t testing.TB, path, name string) {
+func (n inventory) remove(t testing.TB, path, name string) {
 	t.Helper()
 	if id := n.find(t, path, name); id != 0 {
-		n.call(t, http.MethodDelete, fmt.Sprintf("%s/%d/", path, id), nil, nil)
+		n.Call(t, http.MethodDelete, fmt.Sprintf("%s/%d/", path, id), nil, nil)
 	}
 }

@@ -3,104 +3,28 @@
 package scenario
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/netip"
-	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/integration"
 )
 
-// inventory is the real NetBox as its administrator sees it over the REST API.
+// inventory is the real NetBox.
 type inventory struct {
-	url, token string
+	integration.NetBox
 }
 
-func realNetBox(t *testing.T) *inventory {
+func (n inventory) get(t testing.TB, path string, into any) {
 	t.Helper()
-	n := &inventory{url: strings.TrimSuffix(os.Getenv("NETBOX_URL"), "/"), token: os.Getenv("NETBOX_TOKEN")}
-	if file := os.Getenv("NETBOX_TOKEN_FILE"); n.token == "" && file != "" {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatalf("read token: %v", err)
-		}
-		n.token = strings.TrimSpace(string(b))
-	}
-	if n.url != "" && n.token != "" {
-		return n
-	}
-	if os.Getenv("REQUIRE_INTEGRATION") == "1" {
-		t.Fatal("NETBOX_URL and NETBOX_TOKEN or NETBOX_TOKEN_FILE are not set")
-	}
-	t.Skip("no real NetBox: NETBOX_URL and NETBOX_TOKEN or NETBOX_TOKEN_FILE are not set")
-	return nil
-}
-
-// addr is where NetBox listens.
-func (n *inventory) addr(t *testing.T) netip.AddrPort {
-	t.Helper()
-	u, err := url.Parse(n.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at, err := netip.ParseAddrPort(u.Host)
-	if err != nil {
-		t.Fatalf("NETBOX_URL must name a loopback address and a port: %v", err)
-	}
-	return at
-}
-
-// call makes one request; what is not as wanted fails the test.
-func (n *inventory) call(t testing.TB, method, path string, body, into any) {
-	t.Helper()
-	var in io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		in = bytes.NewReader(b)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), method, n.url+"/api/"+path, in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	scheme := "Token "
-	if strings.HasPrefix(n.token, "nbt_") {
-		scheme = "Bearer "
-	}
-	req.Header.Set("Authorization", scheme+n.token)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatalf("%s %s: %v", method, path, err)
-	}
-	defer resp.Body.Close()
-	out, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode >= 300 {
-		t.Fatalf("%s %s: %d %s %v", method, path, resp.StatusCode, out, err)
-	}
-	if into == nil {
-		return
-	}
-	if err := json.Unmarshal(out, into); err != nil {
-		t.Fatalf("%s %s: %v", method, path, err)
-	}
-}
-
-func (n *inventory) get(t testing.TB, path string, into any) {
-	t.Helper()
-	n.call(t, http.MethodGet, path, nil, into)
+	n.Call(t, http.MethodGet, path, nil, into)
 }
 
 // count is the number of objects a list has.
-func (n *inventory) count(t testing.TB, path string) int {
+func (n inventory) count(t testing.TB, path string) int {
 	t.Helper()
 	var list struct {
 		Count int `json:"count"`
@@ -150,7 +74,7 @@ func (l *lab) recordOf(t testing.TB, id int64) record {
 // change edits an IP address, as a person would.
 func (l *lab) change(t testing.TB, addr netip.Prefix, fields map[string]any) {
 	t.Helper()
-	l.netbox.call(t, http.MethodPatch, fmt.Sprintf("ipam/ip-addresses/%d/", l.addressID(t, addr)), fields, nil)
+	l.netbox.Call(t, http.MethodPatch, fmt.Sprintf("ipam/ip-addresses/%d/", l.addressID(t, addr)), fields, nil)
 }
 
 // awaitRecord waits until NetBox shows the lease of an address as said. That this takes 10 s at most is shown on a

@@ -3,20 +3,18 @@
 package scenario
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/integration"
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/netns"
 )
 
@@ -27,7 +25,7 @@ const bearable = time.Minute
 type lab struct {
 	run     string // ends every name in NetBox
 	bin     string
-	netbox  *inventory
+	netbox  inventory
 	seed    *netboxtest.Seeded
 	token   string // file with the least-privilege token the server uses
 	limit   func(t *testing.T, readOnly bool, grants ...netboxtest.Grant) string
@@ -64,40 +62,20 @@ func TestScenarios(t *testing.T) {
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	netns.Require(t, "udhcpc", "dhclient", "dhcpcd", "dhcrelay")
-	netbox := realNetBox(t)
+	netbox := inventory{integration.RealNetBox(t)}
 	var id [3]byte
 	if _, err := rand.Read(id[:]); err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{run: hex.EncodeToString(id[:]), netbox: netbox, macBase: id, bin: binary(t)}
-	l.limit = netboxtest.LimitByREST(netbox.url, netbox.token)
+	l := &lab{run: hex.EncodeToString(id[:]), netbox: netbox, macBase: id, bin: integration.Program(t)}
+	l.limit = netboxtest.LimitByREST(netbox.URL, netbox.Token)
 	l.token = filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(l.token, []byte(l.limit(t, false, leastPrivilege()...)), 0o600); err != nil {
+	if err := os.WriteFile(l.token, []byte(l.limit(t, false, integration.LeastPrivilege()...)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l.seed = netboxtest.Seed(t, netbox.url, netbox.token, l.world())
-	t.Cleanup(func() { l.seed.Wipe(afterwards{t}) })
+	l.seed = netboxtest.Seed(t, netbox.URL, netbox.Token, l.world())
+	t.Cleanup(func() { l.seed.Wipe(t) })
 	return l
-}
-
-// afterwards is a test whose context does not end before its cleanups.
-type afterwards struct{ testing.TB }
-
-func (afterwards) Context() context.Context { return context.Background() }
-
-// binary is the program under test: COREDHCP_NETBOX_BIN, or built from this checkout.
-func binary(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("COREDHCP_NETBOX_BIN"); path != "" {
-		return path
-	}
-	path := filepath.Join(t.TempDir(), "coredhcp-netbox")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, "../../cmd/coredhcp-netbox")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return path
 }
 
 // name makes a name of this run.
@@ -115,19 +93,6 @@ func (l *lab) mac(n byte) net.HardwareAddr {
 func network(n int) netip.Prefix { return netip.MustParsePrefix(fmt.Sprintf("10.50.%d.0/24", n)) }
 func host(n, h int) netip.Addr   { return netip.MustParseAddr(fmt.Sprintf("10.50.%d.%d", n, h)) }
 func ip(n, h int) netip.Prefix   { return netip.PrefixFrom(host(n, h), 24) }
-
-// leastPrivilege is the table of the README.
-func leastPrivilege() []netboxtest.Grant {
-	var grants []netboxtest.Grant
-	for object := range strings.FieldsSeq(`
-		dcim.macaddress dcim.interface dcim.device dcim.site dcim.location dcim.region dcim.sitegroup
-		virtualization.vminterface virtualization.virtualmachine
-		ipam.iprange ipam.prefix ipam.vrf
-		tenancy.tenant extras.configcontext extras.tag extras.customfield core.objectchange`) {
-		grants = append(grants, netboxtest.Grant{Object: object, Actions: []string{"view"}})
-	}
-	return append(grants, netboxtest.Grant{Object: "ipam.ipaddress", Actions: []string{"view", "change"}})
-}
 
 // await polls a condition until it is nil or patience has passed, and then fails with what it
 // said last.

@@ -96,7 +96,7 @@ func (l *lab) twins(t *testing.T, device, vm netip.Prefix) (addresses []int64) {
 		var made []struct {
 			ID int64 `json:"id"`
 		}
-		l.netbox.call(t, http.MethodPost, path, ports, &made)
+		l.netbox.Call(t, http.MethodPost, path, ports, &made)
 		var ids []int64
 		for _, m := range made {
 			ids = append(ids, m.ID)
@@ -117,19 +117,19 @@ func (l *lab) twins(t *testing.T, device, vm netip.Prefix) (addresses []int64) {
 		*behind = slices.Max(create(path, batch...))
 	}
 	if first != second {
-		t.Fatalf("device interface %d and VM interface %d: somebody else makes interfaces at the same time", first, second)
+		t.Fatalf("device interface %d and VM interface %d: another user makes interfaces at the same time", first, second)
 	}
-	l.netbox.call(t, http.MethodPost, "dcim/mac-addresses/", port{"mac_address": l.mac(macTwin).String(),
+	l.netbox.Call(t, http.MethodPost, "dcim/mac-addresses/", port{"mac_address": l.mac(macTwin).String(),
 		"assigned_object_type": "virtualization.vminterface", "assigned_object_id": second}, nil)
 	for addr, kind := range map[netip.Prefix]string{device: "dcim.interface", vm: "virtualization.vminterface"} {
 		var made struct {
 			ID int64 `json:"id"`
 		}
-		l.netbox.call(t, http.MethodPost, "ipam/ip-addresses/", port{"address": addr.String(), "vrf": l.seed.ID(t, "ipam/vrfs", l.name("lab")),
+		l.netbox.Call(t, http.MethodPost, "ipam/ip-addresses/", port{"address": addr.String(), "vrf": l.seed.ID(t, "ipam/vrfs", l.name("lab")),
 			"assigned_object_type": kind, "assigned_object_id": first}, &made)
 		addresses = append(addresses, made.ID)
 		t.Cleanup(func() {
-			l.netbox.call(afterwards{t}, http.MethodDelete, fmt.Sprintf("ipam/ip-addresses/%d/", made.ID), nil, nil)
+			l.netbox.Call(t, http.MethodDelete, fmt.Sprintf("ipam/ip-addresses/%d/", made.ID), nil, nil)
 		})
 	}
 	return addresses

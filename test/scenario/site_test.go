@@ -31,7 +31,7 @@ func newSite(t *testing.T, l *lab) *site {
 	t.Helper()
 	s := &site{Net: netns.New(t), t: t, lab: l}
 	s.server = s.Namespace("server")
-	s.server.ForwardIn(l.netbox.addr(t), l.netbox.addr(t))
+	s.server.ForwardIn(l.netbox.Addr(t), l.netbox.Addr(t))
 	return s
 }
 
@@ -91,7 +91,7 @@ func (s *site) settings(p plan) string {
 	if p.nak != "" {
 		fmt.Fprintf(&text, "    - nak: %s\n", p.nak)
 	}
-	fmt.Fprintf(&text, "netbox:\n  url: %s\n  token_file: %q\n  vrf: %s\n", l.netbox.url, l.token, l.name("lab"))
+	fmt.Fprintf(&text, "netbox:\n  url: %s\n  token_file: %q\n  vrf: %s\n", l.netbox.URL, l.token, l.name("lab"))
 	fmt.Fprintf(&text, "  timeout: 30s\n  poll: {interval: %s}\n  store: {path: %q}\n", interval, p.state)
 	if p.lease != "" {
 		fmt.Fprintf(&text, "  lease: %s\n", p.lease)
@@ -158,7 +158,7 @@ func acquire(t *testing.T, c *netns.Client) netns.Lease {
 	return lease
 }
 
-// getsNothing runs a client for a few seconds that nobody may answer.
+// getsNothing runs a client for a few seconds that no server may answer.
 func getsNothing(t *testing.T, ns *netns.Namespace, ifname string) {
 	t.Helper()
 	lease, err := netns.Udhcpc(ns, ifname, netns.Options{Patience: 3 * time.Second}).Acquire(t.Context())

@@ -24,7 +24,7 @@ const (
 	macWeb, macVM, macBond = 1, 2, 3
 	macTwin, macDesk       = 4, 5
 	macEdited, macOutage   = 6, 7
-	macVisitor             = 100 // and more: known to nobody
+	macVisitor             = 100 // and more: not in NetBox
 )
 
 // pools says which addresses carry the tag DHCP.
@@ -88,7 +88,7 @@ func (l *lab) world() netboxtest.World {
 		}
 	}
 	w.IPs = append(w.IPs, netboxtest.IP{Address: ip(netOffice, 254).String(), VRF: vrf, Tags: []string{l.name("Gateway")}},
-		// Free, but not tagged, and lower than the pool: never given to anybody.
+		// Free, but not tagged, and lower than the pool: never given to a client.
 		netboxtest.IP{Address: ip(netDirect, 50).String(), VRF: vrf}, netboxtest.IP{Address: ip(netRelayed, 50).String(), VRF: vrf},
 		netboxtest.IP{Address: ip(netEdit, 110).String(), VRF: vrf}, netboxtest.IP{Address: ip(netEdit, 10).String(), VRF: vrf})
 	return w

@@ -5,7 +5,6 @@ package mirrortest
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,10 +17,10 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 )
 
 // Lab is one NetBox and some Windows servers.
@@ -44,27 +43,11 @@ type Target struct {
 	real bool
 }
 
-// unended is a test whose context does not end before its cleanup.
-type unended struct{ testing.TB }
-
-func (unended) Context() context.Context { return context.Background() }
-
-// Real reads a real NetBox from the environment. Without one the test is
-// skipped, and fails with REQUIRE_INTEGRATION=1.
+// Real is the real NetBox of the environment: see netboxtest.Real.
 func Real(tb testing.TB) Target {
 	tb.Helper()
-	base, file := os.Getenv("NETBOX_URL"), os.Getenv("NETBOX_TOKEN_FILE")
-	if base == "" || file == "" {
-		if os.Getenv("REQUIRE_INTEGRATION") == "1" {
-			tb.Fatal("NETBOX_URL and NETBOX_TOKEN_FILE are needed")
-		}
-		tb.Skip("no real NetBox: set NETBOX_URL and NETBOX_TOKEN_FILE")
-	}
-	token, err := os.ReadFile(file)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return Target{URL: base, Token: strings.TrimSpace(string(token)), real: true}
+	url, token := netboxtest.Real(tb)
+	return Target{URL: url, Token: token, real: true}
 }
 
 // StandIn starts a stand-in of a NetBox.
@@ -81,7 +64,7 @@ func New(tb testing.TB, target Target, world netboxtest.World) *Lab {
 	tb.Cleanup(http.DefaultClient.CloseIdleConnections) // of the lab's own requests; last
 	netboxtest.Wipe(tb, target.URL, target.Token)
 	if target.real && os.Getenv("NETBOX_DISPOSABLE") != "1" {
-		tb.Cleanup(func() { netboxtest.Wipe(unended{tb}, target.URL, target.Token) })
+		tb.Cleanup(func() { netboxtest.Wipe(tb, target.URL, target.Token) })
 	}
 	netboxtest.Seed(tb, target.URL, target.Token, world)
 	l.Front = newFront(tb, target.URL)

@@ -1,0 +1,101 @@
+package follow
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+)
+
+// changeRow is a row of NetBox's change log.
+type changeRow struct {
+	ID       int64         `json:"id"`
+	Time     netbox.Moment `json:"time"`
+	Action   netbox.Choice `json:"action"`
+	Type     string        `json:"changed_object_type"`
+	ObjectID int64         `json:"changed_object_id"`
+}
+
+// changesMark asks how far the change log reaches. Without the permission to
+// read it, deletions are found by sweeping.
+func (f *Follower) changesMark(ctx context.Context) (time.Time, error) {
+	page, err := f.client.FirstPage(ctx, netbox.ObjectChanges, url.Values{"fields": {"id,time"}, "ordering": {"-time"}, "limit": {"1"}})
+	if f.mustSweep(err) {
+		return time.Time{}, nil
+	}
+	if err != nil || len(page) == 0 {
+		return time.Time{}, err
+	}
+	var newest changeRow
+	if err := json.Unmarshal(page[0], &newest); err != nil {
+		return time.Time{}, &netbox.Error{Kind: netbox.NotNetBox, Op: "read " + string(netbox.ObjectChanges), Err: err}
+	}
+	return notAhead(f.client, newest.Time.Time), nil
+}
+
+// mustSweep notes whether the change log may be read.
+func (f *Follower) mustSweep(err error) bool {
+	sweeping := netbox.KindOf(err) == netbox.Forbidden
+	if sweeping && !f.sweeping {
+		f.log.WithError(err).WithField("every", sweepEvery.String()).Warn("deletions in NetBox are found by comparing lists only")
+	}
+	if err == nil || sweeping {
+		f.sweeping = sweeping
+	}
+	return sweeping
+}
+
+// deletions lists what was deleted since the mark, with overlap. All types are
+// asked for at once, since old servers take only one as a filter.
+func (f *Follower) deletions(ctx context.Context) ([]thing, time.Time, error) {
+	old := f.tables.marks[netbox.ObjectChanges]
+	if f.sweeping {
+		return nil, old, nil
+	}
+	q := url.Values{"action": {"delete"}, "fields": {"id,time,action,changed_object_type,changed_object_id"}}
+	if !old.IsZero() {
+		q.Set("time_after", netbox.FilterTime(old.Add(-overlap)))
+	}
+	tables := make(map[string]netbox.Table)
+	for _, e := range Tables() {
+		tables[e.Model()] = e
+	}
+	mark := old
+	var gone []thing
+	err := f.client.ListUnchecked(ctx, netbox.ObjectChanges, q, func(raw json.RawMessage) (int64, error) {
+		var change changeRow
+		if err := json.Unmarshal(raw, &change); err != nil {
+			return 0, nil
+		}
+		// A filter that was ignored must not delete anything (netbox-api.md 1.5).
+		if e, ok := tables[change.Type]; ok && change.Action == "delete" && change.ObjectID > 0 {
+			gone = append(gone, thing{e, change.ObjectID})
+		}
+		if change.Time.After(mark) {
+			mark = change.Time.Time
+		}
+		return change.ID, nil
+	})
+	if f.mustSweep(err) {
+		return nil, old, nil
+	}
+	return gone, notAhead(f.client, mark), err
+}
+
+// bury remembers deleted objects for longer than rows are looked back for, so
+// that a row read late does not bring one back.
+func (f *Follower) bury(gone []thing) {
+	now := f.config.Now()
+	for at, when := range f.buried {
+		if now.Sub(when) > 2*overlap {
+			delete(f.buried, at)
+		}
+	}
+	for _, at := range gone {
+		if _, known := f.buried[at]; !known {
+			f.buried[at] = now
+		}
+	}
+}

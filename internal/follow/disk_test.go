@@ -1,0 +1,108 @@
+package follow
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
+)
+
+func TestADiskCopyServesWhileNetBoxIsDown(t *testing.T) { // H-1
+	s, seeded := netboxtest.ServeOffice(t, netboxtest.V47)
+	path := filepath.Join(t.TempDir(), "netbox.copy")
+	keep := func(c *Config) { c.DiskPath = path }
+	first := follow(t, s, s.TokenV2(), keep)
+	first.must(t)
+	first.saveNow(first.clock)
+
+	s.Down()
+	w := follow(t, s, s.TokenV2(), keep)
+	w.clock = w.clock.Add(time.Hour)
+	w.restore()
+	if w.snapshot == nil || w.address("10.0.0.5") == nil {
+		t.Fatal("nothing came from the disk copy")
+	}
+	if len(w.confirms) != 1 || !w.confirms[0].Equal(first.confirms[0]) {
+		t.Errorf("confirmed as of %v, want %v: the copy is as old as it is", w.confirms, first.confirms)
+	}
+	if err := w.cycle(t.Context()); err == nil {
+		t.Fatal("a poll without NetBox succeeded")
+	}
+	s.Up()
+	s.Edit(t, "ipam/ip-addresses", seeded.ID(t, "ipam/ip-addresses", "10.0.0.100/24"), map[string]any{"status": "reserved"})
+	s.Delete(t, "ipam/ip-addresses", seeded.ID(t, "ipam/ip-addresses", "10.0.0.101/24"))
+	w.must(t)
+	if w.address("10.0.0.101") != nil || w.address("10.0.0.100").Status != "reserved" {
+		t.Error("the copy was not caught up")
+	}
+	checkBack := follow(t, s, s.TokenV2())
+	checkBack.must(t)
+	if !w.tables.equal(checkBack.tables) {
+		t.Error("caught up and freshly read pictures differ")
+	}
+}
+
+func TestTheDiskCopyIsRenewedWithNewsAndOnceAnHourWithout(t *testing.T) {
+	s, seeded := netboxtest.ServeOffice(t, netboxtest.V47)
+	path := filepath.Join(t.TempDir(), "netbox.copy")
+	w := follow(t, s, s.TokenV2(), func(c *Config) { c.DiskPath = path })
+	saves := func(after time.Duration) bool {
+		t.Helper()
+		w.clock = w.clock.Add(after)
+		w.must(t)
+		before := w.saved
+		w.save(w.clock)
+		if w.saved.Equal(before) {
+			return false
+		}
+		disk, err := ipam.ReadDiskFile(path)
+		if err != nil || !disk.Taken.Equal(w.saved) {
+			t.Errorf("the copy is of %v (%v), want %v", disk.Taken, err, w.saved)
+		}
+		return true
+	}
+	if !saves(0) {
+		t.Error("no copy after the first read")
+	}
+	if saves(30 * time.Minute) {
+		t.Error("a copy without news after half an hour")
+	}
+	if !saves(31 * time.Minute) {
+		t.Error("no copy after an hour: it would be taken for older than it is")
+	}
+	s.Edit(t, "ipam/ip-addresses", seeded.ID(t, "ipam/ip-addresses", "10.0.0.100/24"), map[string]any{"status": "reserved"})
+	if saves(time.Minute) {
+		t.Error("a copy one minute after the last")
+	}
+	if !saves(saveEvery) {
+		t.Error("no copy of the news after some minutes")
+	}
+}
+
+func TestADiskCopyOfSomethingElseIsNotUsed(t *testing.T) {
+	s, _ := netboxtest.ServeOffice(t, netboxtest.V47)
+	path := filepath.Join(t.TempDir(), "netbox.copy")
+	first := follow(t, s, s.TokenV2(), func(c *Config) { c.DiskPath = path })
+	first.must(t)
+	first.saveNow(first.clock)
+	for name, change := range map[string]func(*Config){
+		"another context key":  func(c *Config) { c.ContextKey = "dhcp" },
+		"other gate fields":    func(c *Config) { c.GateFields = []string{"install"} },
+		"no such file":         func(c *Config) { c.DiskPath += ".missing" },
+		"a folder of the name": func(c *Config) { c.DiskPath = filepath.Dir(path) },
+	} {
+		w := follow(t, s, s.TokenV2(), func(c *Config) { c.DiskPath = path }, change)
+		w.restore()
+		if w.snapshot != nil {
+			t.Errorf("%s: the copy was used", name)
+		}
+	}
+	other, _ := netboxtest.ServeOffice(t, netboxtest.V47)
+	w := follow(t, other, other.TokenV2(), func(c *Config) { c.DiskPath = path })
+	w.restore()
+	if w.snapshot != nil {
+		t.Error("the copy of another NetBox was used")
+	}
+}

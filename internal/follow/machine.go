@@ -1,0 +1,31 @@
+package follow
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+)
+
+// MachineFields reads custom fields of a machine as they are now, for the
+// redeploy switch (X-15). Names that do not exist as a field are not in the
+// result. It asks once, past all queues, and ends with ctx: the caller waits
+// with a client on the line.
+func MachineFields(ctx context.Context, c *netbox.Client, id ipam.MachineID, names []string) (map[string]json.RawMessage, error) {
+	e := machinesOf(id.Kind)
+	query := url.Values{"fields": {"id,custom_fields"}, "exclude": {"config_context"}, "omit": {"config_context"}}
+	raw, err := c.ReadNow(ctx, e, id.ID, query)
+	if err != nil {
+		return nil, fmt.Errorf("read custom fields of %s %d: %w", id.Kind, id.ID, err)
+	}
+	var machine struct {
+		CustomFields map[string]json.RawMessage `json:"custom_fields"`
+	}
+	if err := json.Unmarshal(raw, &machine); err != nil || machine.CustomFields == nil {
+		return nil, fmt.Errorf("read custom fields of %s %d: %w", id.Kind, id.ID, &netbox.Error{Kind: netbox.NotNetBox, Op: "read " + string(e), Message: "the answer has no custom fields"})
+	}
+	return pick(machine.CustomFields, names), nil
+}

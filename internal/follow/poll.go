@@ -1,0 +1,196 @@
+package follow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+)
+
+// mostChanged bounds the changed rows taken from one list at a time: a bulk
+// job on a huge table is better met by a full read.
+const mostChanged = 20000
+
+var errTooMany = errors.New("too many changed rows")
+
+// news is what one round of questions brought.
+type news struct {
+	small   *tables                  // the small tables, read whole
+	changed map[netbox.Table][]int64 // rows to read again
+	marks   map[netbox.Table]time.Time
+	gone    []thing
+	flooded bool // a list was cut short
+}
+
+// poll asks what changed and makes the next picture of it. Nothing is taken
+// over from a poll that fails half way.
+func (f *Follower) poll(ctx context.Context) error {
+	began := f.config.Now()
+	n, err := f.ask(ctx)
+	if err != nil {
+		return err
+	}
+	next := f.tables.copy()
+	maps.Copy(next.marks, n.marks)
+	f.bury(n.gone)
+	reshaped := f.takeSmall(next, n.small)
+	if err := f.apply(ctx, next, n.changed); err != nil {
+		return err
+	}
+	for _, at := range n.gone {
+		next.remove(at.table, at.id)
+	}
+	if err := f.sweep(ctx, next); err != nil {
+		return err
+	}
+	if err := f.compareCounts(ctx, next); err != nil {
+		return err
+	}
+	wasDefined := f.defined
+	f.adopt(next)
+	f.lookForUpheaval(ctx, n.flooded, wasDefined)
+	if reshaped {
+		f.markContexts()
+	}
+	if err := f.refreshContexts(ctx); err != nil {
+		return err
+	}
+	f.confirm(began)
+	return nil
+}
+
+// ask sends all questions of a poll, several at a time.
+func (f *Follower) ask(ctx context.Context) (*news, error) {
+	n := &news{small: newTables(), changed: make(map[netbox.Table][]int64), marks: make(map[netbox.Table]time.Time)}
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return f.reader.readSmall(ctx, n.small) })
+	for _, e := range followedTables() {
+		group.Go(func() error {
+			ids, mark, err := f.changedIn(ctx, e)
+			mu.Lock()
+			defer mu.Unlock()
+			if errors.Is(err, errTooMany) {
+				n.flooded, err = true, nil
+			}
+			n.changed[e], n.marks[e] = ids, mark
+			return err
+		})
+	}
+	group.Go(func() error {
+		gone, mark, err := f.deletions(ctx)
+		mu.Lock()
+		defer mu.Unlock()
+		n.gone, n.marks[netbox.ObjectChanges] = gone, mark
+		return err
+	})
+	return n, group.Wait()
+}
+
+// changedIn lists rows whose time stamp is not the one known. Of interfaces
+// and machines only those in the picture matter. The mark of a list that was
+// cut short stays where it was.
+func (f *Follower) changedIn(ctx context.Context, e netbox.Table) (ids []int64, mark time.Time, err error) {
+	held := f.tables.stamps[e]
+	old := f.tables.marks[e]
+	mark = old
+	q := heads(e)
+	if !old.IsZero() {
+		q.Set("last_updated__gte", netbox.FilterTime(old.Add(-overlap)))
+	}
+	rows := 0
+	err = f.client.ListUnchecked(ctx, e, q, func(raw json.RawMessage) (int64, error) {
+		if rows++; rows > f.mostChanged {
+			return 0, errTooMany
+		}
+		row := f.reader.decode.head(raw)
+		stamp, known := held[row.id]
+		_, deleted := f.buried[thing{e, row.id}]
+		wanted := known || e == netbox.Addresses || e == netbox.MACs
+		if row.id != 0 && wanted && !deleted && (!known || !stamp.Equal(row.stamp)) {
+			ids = append(ids, row.id)
+		}
+		if row.stamp.After(mark) {
+			mark = row.stamp
+		}
+		return row.id, nil
+	})
+	if err != nil {
+		return ids, old, err
+	}
+	return ids, notAhead(f.client, mark), nil
+}
+
+// apply reads rows again, and whatever they lead to.
+func (f *Follower) apply(ctx context.Context, next *tables, changed map[netbox.Table][]int64) error {
+	for _, e := range followedTables() {
+		if err := f.reader.fetch(ctx, next, e, changed[e]); err != nil {
+			return err
+		}
+	}
+	return f.reader.complete(ctx, next)
+}
+
+// takeSmall takes over the small tables, except those that shrank
+// suspiciously, and tells whether contexts of machines may have changed.
+func (f *Follower) takeSmall(next, small *tables) (reshaped bool) {
+	var take []netbox.Table
+	for _, e := range smallTables() {
+		before, after := tableOf(e).size(&next.objects), tableOf(e).size(&small.objects)
+		if f.shrankTo(e, before, before-after-f.excused(e)) {
+			continue
+		}
+		take = append(take, e)
+		changed := !tableOf(e).same(&next.objects, &small.objects) || e == netbox.Contexts && next.contexts != small.contexts
+		reshaped = reshaped || changed && shapesContexts(e)
+	}
+	next.adoptSmall(small, take)
+	return reshaped
+}
+
+// markContexts notes that the context of every machine may have changed.
+func (f *Follower) markContexts() {
+	for id := range f.tables.objects.Machines {
+		f.due[thing{machinesOf(id.Kind), id.ID}] = true
+	}
+}
+
+// contextsAtATime is how many machines are read between two pictures.
+const contextsAtATime = 2000
+
+// refreshContexts reads machines again whose context may have changed. The old
+// ones serve meanwhile; what an error leaves is done next time. A full read
+// that is due anyway does the same.
+func (f *Follower) refreshContexts(ctx context.Context) error {
+	if !f.config.Now().Before(f.nextFull) {
+		return nil
+	}
+	for _, e := range []netbox.Table{netbox.Devices, netbox.VMs} {
+		var ids []int64
+		for at := range f.due {
+			if at.table == e {
+				ids = append(ids, at.id)
+			}
+		}
+		slices.Sort(ids)
+		for batch := range slices.Chunk(ids, contextsAtATime) {
+			next := f.tables.copy()
+			if err := f.reader.fetch(ctx, next, e, batch); err != nil {
+				return fmt.Errorf("refresh contexts: %w", err)
+			}
+			for _, id := range batch {
+				delete(f.due, thing{e, id})
+			}
+			f.adopt(next)
+		}
+	}
+	return nil
+}

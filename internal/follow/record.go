@@ -1,0 +1,54 @@
+package follow
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+)
+
+// Fields are names of custom fields on IP addresses. An empty name is neither
+// read nor written.
+type Fields struct {
+	MAC, Expire, Hostname string
+}
+
+func (f Fields) names() []string {
+	var names []string
+	for _, name := range []string{f.MAC, f.Expire, f.Hostname} {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// record reads the mirror of a binding from the custom fields of an address,
+// whatever their declared types.
+func (f Fields) Record(have map[string]json.RawMessage) ipam.Record {
+	r := ipam.Record{Client: ClientKey(netbox.FieldText(have, f.MAC)), Hostname: netbox.FieldText(have, f.Hostname)}
+	expire := strings.TrimSpace(netbox.FieldText(have, f.Expire))
+	if expire == "" {
+		return r
+	}
+	at, err := netbox.ParseTime(expire)
+	if err != nil {
+		// In use, never to be reclaimed: better one address lost than one
+		// given out twice (P-17).
+		r.Unreadable = true
+		return r
+	}
+	r.Expires = at
+	return r
+}
+
+// clientKey brings a MAC in any notation into the form of client keys (I-1)
+// and leaves other text as it is.
+func ClientKey(text string) string {
+	text = strings.TrimSpace(text)
+	if mac, err := ipam.ParseMAC(text); err == nil {
+		return mac.String()
+	}
+	return text
+}

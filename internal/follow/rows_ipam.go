@@ -1,0 +1,148 @@
+package follow
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+)
+
+type vrfRow struct {
+	netbox.RowHead
+	Name string `json:"name"`
+	RD   string `json:"rd"`
+}
+
+func (r *vrfRow) value(*decoder) (any, error) {
+	return &ipam.VRF{ID: r.ID, Name: r.Name, RD: r.RD}, nil
+}
+
+type prefixRow struct {
+	netbox.RowHead
+	Prefix    string        `json:"prefix"`
+	VRF       netbox.Ref    `json:"vrf"`
+	Status    netbox.Choice `json:"status"`
+	ScopeType string        `json:"scope_type"`
+	ScopeID   int64         `json:"scope_id"`
+	Tenant    netbox.Ref    `json:"tenant"`
+}
+
+func (r *prefixRow) value(*decoder) (any, error) {
+	p, err := netip.ParsePrefix(r.Prefix)
+	if err != nil {
+		return nil, fmt.Errorf("prefix %.60q: %w", r.Prefix, err)
+	}
+	if !p.Addr().Is4() {
+		return nil, nil
+	}
+	return &ipam.Prefix{
+		ID: r.ID, Prefix: p.Masked(), VRF: int64(r.VRF), Status: string(r.Status),
+		Scope: scope(r.ScopeType, r.ScopeID), Tenant: int64(r.Tenant), LastUpdated: r.LastUpdated.Time,
+	}, nil
+}
+
+// scope of a kind that is not known here counts as none.
+func scope(kind string, id int64) ipam.Scope {
+	switch kind {
+	case "dcim.site":
+		return ipam.Scope{Kind: ipam.ScopeSite, ID: id}
+	case "dcim.location":
+		return ipam.Scope{Kind: ipam.ScopeLocation, ID: id}
+	case "dcim.region":
+		return ipam.Scope{Kind: ipam.ScopeRegion, ID: id}
+	case "dcim.sitegroup":
+		return ipam.Scope{Kind: ipam.ScopeSiteGroup, ID: id}
+	}
+	return ipam.Scope{}
+}
+
+type rangeRow struct {
+	netbox.RowHead
+	Start  string        `json:"start_address"`
+	End    string        `json:"end_address"`
+	VRF    netbox.Ref    `json:"vrf"`
+	Status netbox.Choice `json:"status"`
+	Tags   []netbox.Ref  `json:"tags"`
+}
+
+func (r *rangeRow) value(*decoder) (any, error) {
+	start, err := netbox.ParseAddress(r.Start)
+	if err != nil {
+		return nil, err
+	}
+	end, err := netbox.ParseAddress(r.End)
+	if err != nil {
+		return nil, err
+	}
+	if start.Addr().BitLen() != end.Addr().BitLen() || end.Addr().Less(start.Addr()) {
+		return nil, fmt.Errorf("range %s to %s: the end is before the start", start.Addr(), end.Addr())
+	}
+	if !start.Addr().Is4() {
+		return nil, nil
+	}
+	return &ipam.Range{ID: r.ID, Start: start.Addr(), End: end.Addr(), VRF: int64(r.VRF), Status: string(r.Status), Tags: netbox.IDs(r.Tags)}, nil
+}
+
+type addressRow struct {
+	netbox.RowHead
+	Address      string                     `json:"address"`
+	VRF          netbox.Ref                 `json:"vrf"`
+	Status       netbox.Choice              `json:"status"`
+	Role         netbox.Choice              `json:"role"`
+	AssignedType string                     `json:"assigned_object_type"`
+	AssignedID   int64                      `json:"assigned_object_id"`
+	Tags         []netbox.Ref               `json:"tags"`
+	CustomFields map[string]json.RawMessage `json:"custom_fields"`
+}
+
+func (r *addressRow) value(d *decoder) (any, error) {
+	address, err := netbox.ParseAddress(r.Address)
+	if err != nil {
+		return nil, err
+	}
+	d.noteFields(r.CustomFields)
+	if !address.Addr().Is4() {
+		return nil, nil
+	}
+	return &ipam.Address{
+		ID: r.ID, Address: address, VRF: int64(r.VRF), Status: string(r.Status), Role: string(r.Role), Tags: netbox.IDs(r.Tags),
+		Interface: AssignedTo(r.AssignedType, r.AssignedID), Record: d.fields.Record(r.CustomFields), LastUpdated: r.LastUpdated.Time,
+	}, nil
+}
+
+// assignedTo gives no interface for an FHRP group and kinds of plugins.
+func AssignedTo(kind string, id int64) ipam.InterfaceID {
+	switch kind {
+	case "dcim.interface":
+		return ipam.InterfaceID{Kind: ipam.Device, ID: id}
+	case "virtualization.vminterface":
+		return ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: id}
+	}
+	return ipam.InterfaceID{}
+}
+
+func (d *decoder) noteFields(have map[string]json.RawMessage) {
+	if have == nil || d.defined == nil {
+		return
+	}
+	for _, name := range d.fields.names() {
+		_, d.defined[name] = have[name]
+	}
+}
+
+type macRow struct {
+	netbox.RowHead
+	MAC          string `json:"mac_address"`
+	AssignedType string `json:"assigned_object_type"`
+	AssignedID   int64  `json:"assigned_object_id"`
+}
+
+func (r *macRow) value(*decoder) (any, error) {
+	mac, err := ipam.ParseMAC(r.MAC)
+	if err != nil {
+		return nil, err
+	}
+	return &ipam.MACAddress{ID: r.ID, MAC: mac, Interface: AssignedTo(r.AssignedType, r.AssignedID), LastUpdated: r.LastUpdated.Time}, nil
+}

@@ -1,0 +1,225 @@
+package follow
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+)
+
+// thing names one NetBox object.
+type thing struct {
+	table netbox.Table
+	id    int64
+}
+
+// picture is what was read of NetBox. A refresh works on a copy, which shares
+// every table with the picture before until it is about to change it: tables
+// that were published never change.
+type tables struct {
+	objects ipam.Objects
+	// stamps holds last_updated of each row of the followed tables, rows that
+	// cannot be used included.
+	stamps map[netbox.Table]map[int64]time.Time
+	bad    map[thing]string // why rows cannot be used
+	// contexts is a fingerprint of all rows of the config-context list. It
+	// changes when any criterion does, also those not kept in objects.
+	contexts [sha256.Size]byte
+	marks    map[netbox.Table]time.Time // how far the followed tables and the change log were read
+
+	owned   map[netbox.Table]bool
+	changed bool // differs from the picture it was copied from
+}
+
+func newTables() *tables {
+	p := &tables{
+		stamps: make(map[netbox.Table]map[int64]time.Time),
+		bad:    make(map[thing]string),
+		marks:  make(map[netbox.Table]time.Time),
+		owned:  make(map[netbox.Table]bool),
+	}
+	for _, e := range followedTables() {
+		p.stamps[e] = make(map[int64]time.Time)
+		p.owned[e] = true
+	}
+	for _, e := range smallTables() {
+		p.owned[e] = true
+	}
+	return p
+}
+
+// copy gives a picture to change.
+func (p *tables) copy() *tables {
+	return &tables{
+		objects:  p.objects,
+		stamps:   maps.Clone(p.stamps),
+		bad:      maps.Clone(p.bad),
+		contexts: p.contexts,
+		marks:    maps.Clone(p.marks),
+		owned:    make(map[netbox.Table]bool),
+	}
+}
+
+// own makes table e changeable. The two kinds of interfaces share a table, and
+// so do the two kinds of machines.
+func (p *tables) own(e netbox.Table) {
+	if p.owned[e] {
+		return
+	}
+	p.owned[e] = true
+	p.stamps[e] = maps.Clone(p.stamps[e])
+	if other := twin(e); other == "" || !p.owned[other] {
+		tableOf(e).own(&p.objects)
+	}
+}
+
+// put takes in a row.
+func (p *tables) put(e netbox.Table, r row) {
+	p.own(e)
+	if stamps := p.stamps[e]; stamps != nil && r.id != 0 {
+		stamps[r.id] = r.stamp
+	}
+	p.note(e, r)
+	if r.value == nil {
+		tableOf(e).drop(&p.objects, r.id)
+	} else if tableOf(e).put(&p.objects, r.value) {
+		p.changed = true
+	}
+}
+
+// note remembers or forgets why a row cannot be used.
+func (p *tables) note(e netbox.Table, r row) {
+	at, why := thing{e, r.id}, ""
+	if r.reason != nil {
+		why = r.reason.Error()
+	}
+	if p.bad[at] == why {
+		return
+	}
+	p.changed = true
+	if p.bad[at] = why; why == "" {
+		delete(p.bad, at)
+	}
+}
+
+// remove takes out an object that NetBox no longer has. Objects that were
+// never read are passed over.
+func (p *tables) remove(e netbox.Table, id int64) {
+	if _, known := p.stamps[e][id]; !known {
+		return
+	}
+	p.own(e)
+	delete(p.stamps[e], id)
+	delete(p.bad, thing{e, id})
+	tableOf(e).drop(&p.objects, id)
+	p.changed = true
+}
+
+// has reports whether the row was read, usable or not.
+func (p *tables) has(e netbox.Table, id int64) bool {
+	_, ok := p.stamps[e][id]
+	return ok
+}
+
+// missingInterfaces lists interfaces of one kind that own a MAC, or have a
+// member that does, and were not read yet.
+func (p *tables) missingInterfaces(kind ipam.Kind) []int64 {
+	e := InterfacesOf(kind)
+	missing := make(map[int64]bool)
+	for _, mac := range p.objects.MACs {
+		if mac.Interface.Kind == kind && !p.has(e, mac.Interface.ID) {
+			missing[mac.Interface.ID] = true
+		}
+	}
+	for _, port := range p.objects.Interfaces {
+		if port.ID.Kind == kind && port.LAG != 0 && !p.has(e, port.LAG) {
+			missing[port.LAG] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(missing))
+}
+
+// missingMachines lists owners of interfaces that were not read yet.
+func (p *tables) missingMachines(kind ipam.Kind) []int64 {
+	missing := make(map[int64]bool)
+	for _, port := range p.objects.Interfaces {
+		if port.Machine.Kind == kind && !p.has(machinesOf(kind), port.Machine.ID) {
+			missing[port.Machine.ID] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(missing))
+}
+
+// problems reports the rows that cannot be used, in a stable order.
+func (p *tables) problems() []ipam.Problem {
+	var all []ipam.Problem
+	for at, reason := range p.bad {
+		object := at.table.Noun()
+		if at.id != 0 {
+			object = fmt.Sprintf("%s (id %d)", object, at.id)
+		}
+		all = append(all, ipam.Problem{Object: object, Text: reason})
+	}
+	slices.SortFunc(all, func(a, b ipam.Problem) int {
+		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Text, b.Text))
+	})
+	return all
+}
+
+// lost counts rows of e that were known before, are not any more, and are not
+// excused as deleted.
+func (p *tables) lost(e netbox.Table, before *tables, deleted map[thing]time.Time) int {
+	n := 0
+	for id := range before.stamps[e] {
+		if _, excused := deleted[thing{e, id}]; !p.has(e, id) && !excused {
+			n++
+		}
+	}
+	return n
+}
+
+// equal reports whether two pictures hold the same.
+func (p *tables) equal(other *tables) bool {
+	for _, e := range Tables() {
+		if !tableOf(e).same(&p.objects, &other.objects) {
+			return false
+		}
+	}
+	return reflect.DeepEqual(p.bad, other.bad)
+}
+
+// adoptSmall takes over small tables that were read aside.
+func (p *tables) adoptSmall(small *tables, tables []netbox.Table) {
+	for _, e := range tables {
+		p.adoptProblems(small, e)
+		if e == netbox.Contexts {
+			p.contexts = small.contexts
+		}
+		if !tableOf(e).same(&p.objects, &small.objects) {
+			tableOf(e).adopt(&p.objects, &small.objects)
+			p.changed = true
+		}
+	}
+}
+
+func (p *tables) adoptProblems(small *tables, e netbox.Table) {
+	for at := range p.bad {
+		if _, still := small.bad[at]; at.table == e && !still {
+			delete(p.bad, at)
+			p.changed = true
+		}
+	}
+	for at, why := range small.bad {
+		if at.table == e && p.bad[at] != why {
+			p.bad[at] = why
+			p.changed = true
+		}
+	}
+}

@@ -1,0 +1,42 @@
+package prepare
+
+import "github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+
+// Server is what the DHCP server with certain settings uses of its NetBox.
+type Server struct {
+	Reads []netbox.Table // lists that are followed
+	VRF   string         // name or route distinguisher; empty: none is named
+	Tags  []string       // names or slugs, compared without case
+	// MAC, Expire and Hostname name the custom fields of lease records; an
+	// empty name is not used.
+	MAC, Expire, Hostname string
+}
+
+// Needs is the list of what the server needs.
+func (s Server) Needs() []Need {
+	needs := []Need{Clock{}}
+	for _, table := range s.Reads {
+		needs = append(needs, Right{Table: table, Action: "view", Severity: Failure, Object: string(table)})
+	}
+	needs = append(needs,
+		Right{Table: netbox.ObjectChanges, Action: "view", Severity: Warning, Object: string(netbox.ObjectChanges),
+			Problem: "deletions cannot be asked for and are found late, by comparing lists"},
+		Right{Table: netbox.Addresses, Action: "change", Severity: Failure, Object: "write-back of leases",
+			Problem: "the token may not change IP addresses: leases are given, but not shown in NetBox"})
+	if s.VRF != "" {
+		needs = append(needs, VRF{s.VRF})
+	}
+	for _, name := range s.Tags {
+		needs = append(needs, Tag{Name: name, On: []netbox.Table{netbox.Addresses}, Chosen: true})
+	}
+	field := func(name, label, description string, types ...string) {
+		if name != "" {
+			needs = append(needs, Field{Name: name, Types: types, Table: netbox.Addresses, Severity: Failure, Setting: "netbox.fields",
+				Made: netbox.Field{Label: label, Description: description}})
+		}
+	}
+	field(s.MAC, "DHCP client", "Hardware address of the last DHCP client", "text", "longtext")
+	field(s.Expire, "DHCP lease expiry", "When the DHCP lease ends or ended", "datetime", "text", "longtext")
+	field(s.Hostname, "DHCP host name", "Name the last DHCP client gave itself", "text", "longtext")
+	return needs
+}

@@ -1,0 +1,77 @@
+package writeback
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+)
+
+// RecordChange says what the record of one address shall be.
+type RecordChange struct {
+	ID   int64      // of the address object
+	Addr netip.Addr // its host address; an object renumbered meanwhile is Gone
+	// Record is written whole, except that an empty Hostname leaves that field
+	// as it is. A zero Expires clears the field.
+	Record ipam.Record
+	// Bind assigns the address to an interface; Unbind takes back an
+	// assignment, if it is still to that interface. Both zero: the
+	// assignment is not touched.
+	Bind, Unbind ipam.InterfaceID
+	// Message goes to NetBox's change log from 4.4 on.
+	Message string
+}
+
+// RecordResult belongs to the RecordChange of the same index.
+type RecordResult struct {
+	// Outcome is Gone where the object is not there or was renumbered, and
+	// Failed where the same change may be tried again. It is never Changed: a
+	// record is written over what others wrote there.
+	Outcome netbox.Outcome
+	// Err is set for Refused and Failed. For Done and Unchanged it says why
+	// only the assignment to an interface was left out.
+	Err         error
+	LastUpdated time.Time // of the row, for Done and Unchanged
+}
+
+// WriteRecords brings records of addresses up to date, in as few requests as
+// possible. Every row is read just before, and one that shows the record
+// already is not written: nothing is lost, and nothing written twice, by
+// calling again with the same changes, whatever happened before. IDs must be
+// distinct.
+func WriteRecords(ctx context.Context, c *netbox.Client, fields follow.Fields, changes []RecordChange) []RecordResult {
+	results := make([]RecordResult, len(changes))
+	version, err := c.Version(ctx)
+	if err != nil {
+		return failAll(results, err)
+	}
+	job := &recordJob{fields: fields, version: version, changes: changes, results: results,
+		unassignable: make(map[int]error), assigning: make(map[int]bool)}
+	w := netbox.Conditional{Table: netbox.Addresses, Columns: recordColumns, Job: job}
+	for done := 0; done < len(changes); {
+		n := min(c.BatchSize(), len(changes)-done)
+		batch := make([]int, n)
+		for i := range batch {
+			batch[i] = done + i
+		}
+		if err := c.WriteIf(ctx, w, batch); err != nil {
+			failAll(results, err)
+			return results
+		}
+		done += n
+	}
+	return results
+}
+
+// failAll marks what has no outcome yet.
+func failAll(results []RecordResult, err error) []RecordResult {
+	for i := range results {
+		if results[i].Outcome == "" {
+			results[i] = RecordResult{Outcome: netbox.Failed, Err: err}
+		}
+	}
+	return results
+}

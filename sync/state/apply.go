@@ -1,0 +1,283 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+)
+
+// Apply carries writes out, in their order, in as few requests as possible:
+// consecutive ones of one kind and action go together. Each depends on what
+// the object shows just before (see Write), so the same writes may be
+// given again after any trouble. One that NetBox does not take holds up none
+// of the others. A kind and action the token has no permission for is tried
+// once, and NetBox out of reach ends everything. progress, if not nil, is told
+// how many writes are decided.
+func Apply(ctx context.Context, c *netbox.Client, writes []Write, progress func(done int)) []Result {
+	w := &writer{client: c, writes: writes, results: make([]Result, len(writes)), denied: make(map[lane]error)}
+	if err := w.prepare(ctx); err != nil {
+		w.fail(w.undecided(0, len(writes)), err)
+		return w.results
+	}
+	for from := 0; from < len(writes); {
+		to := from + 1
+		for to < len(writes) && w.lane(to) == w.lane(from) {
+			to++
+		}
+		if err := w.run(ctx, w.lane(from), from, to, progress); err != nil {
+			w.fail(w.undecided(from, len(writes)), err)
+			break
+		}
+		from = to
+	}
+	if progress != nil {
+		progress(len(writes))
+	}
+	return w.results
+}
+
+// lane is what goes together in one request.
+type lane struct {
+	kind   Kind
+	action Action
+}
+
+// mirrorWriter is one call of Apply. Writes go by their index.
+type writer struct {
+	client  *netbox.Client
+	version netbox.Version
+	writes  []Write
+	results []Result
+	tags    map[string]int64 // ids by slug, of the tags that occur
+	denied  map[lane]error
+}
+
+func (w *writer) lane(i int) lane { return lane{w.writes[i].Kind, w.writes[i].Action} }
+
+// prepare finds out what all writes need to know.
+func (w *writer) prepare(ctx context.Context) (err error) {
+	if w.version, err = w.client.Version(ctx); err != nil {
+		return err
+	}
+	wanted := make(map[string]bool)
+	for _, write := range w.writes {
+		for _, slug := range slices.Concat(write.AddTags, write.RemoveTags) {
+			wanted[slug] = true
+		}
+	}
+	w.tags = make(map[string]int64)
+	for batch := range slices.Chunk(slices.Sorted(maps.Keys(wanted)), valuesAtATime) {
+		found := make(map[string]int64)
+		if _, err := slugs(ctx, w.client, netbox.Tags, url.Values{"slug": batch}, found); err != nil {
+			return err
+		}
+		maps.Copy(w.tags, found)
+	}
+	return nil
+}
+
+// run carries out writes of one lane, from one index up to another. An error
+// means that no other write has a chance now.
+func (w *writer) run(ctx context.Context, l lane, from, to int, progress func(done int)) error {
+	waits := backoff.NewExponentialBackOff() // with jitter
+	waits.InitialInterval, waits.Multiplier, waits.MaxInterval = w.client.FirstRetry(), 2, 30*time.Second
+	tries, poisoned := 0, 0
+	for {
+		left := w.undecided(from, to)
+		if err := w.denied[l]; err != nil {
+			w.fail(left, err)
+			return nil
+		}
+		if progress != nil {
+			progress(to - len(left))
+		}
+		if len(left) == 0 {
+			return nil
+		}
+		batch := w.batch(left)
+		err := w.step(ctx, l, batch)
+		decided := len(w.undecided(from, to)) < len(left)
+		if decided {
+			tries = 0
+			waits.Reset()
+		}
+		if err == nil {
+			poisoned = 0
+			continue
+		}
+		switch e := w.trouble(ctx, l, err); {
+		case w.denied[l] != nil:
+		case e == nil:
+			return err
+		case tries+1 < writeTries && (len(batch) > 1 || !aboutContent(e)):
+			tries++
+			if err := pause(ctx, e, waits.NextBackOff(), w.client.FirstRetry()); err != nil {
+				return err
+			}
+		case aboutContent(e):
+			w.fail(batch, err)
+			if poisoned++; poisoned == mostExceptions {
+				return err
+			}
+			tries = 0
+		default:
+			return err
+		}
+	}
+}
+
+// undecided lists the writes from one index up to another that have no result.
+func (w *writer) undecided(from, to int) []int {
+	var left []int
+	for i := from; i < to; i++ {
+		if w.results[i].Outcome == "" {
+			left = append(left, i)
+		}
+	}
+	return left
+}
+
+func (w *writer) fail(batch []int, err error) {
+	for _, i := range batch {
+		if w.results[i].Outcome == "" {
+			w.results[i] = Result{Outcome: Failed, ID: w.writes[i].ID, Err: fmt.Errorf("%s: %w", w.what(i), err)}
+		}
+	}
+}
+
+// batch takes as many of left as go in one request. What is about the same
+// object as one before it has to wait.
+func (w *writer) batch(left []int) []int {
+	seen := make(map[string]bool)
+	size := min(w.client.BatchSize(), len(left))
+	for n, i := range left[:size] {
+		key := w.key(i)
+		if key != "" && seen[key] {
+			return left[:n]
+		}
+		seen[key] = true
+	}
+	return left[:size]
+}
+
+// key names the object of a write; empty if nothing else can be about it.
+func (w *writer) key(i int) string {
+	write := w.writes[i]
+	if write.Action != Create {
+		return number(write.ID)
+	}
+	if natural := naturalKeys(write.Kind); natural != nil {
+		return natural.of(write)
+	}
+	return ""
+}
+
+// step carries out one batch.
+func (w *writer) step(ctx context.Context, l lane, batch []int) error {
+	table := tableFor(l.kind)
+	if table == "" {
+		for _, i := range batch {
+			w.refused(i, "the mirror does not write this kind of object")
+		}
+		return nil
+	}
+	if l.action == Create {
+		return w.create(ctx, table, batch)
+	}
+	return w.client.WriteIf(ctx, netbox.Conditional{
+		Table: table, Delete: l.action == Delete, Job: updateJob{w},
+		Columns: w.columns(batch, "id", "address", "vrf", "tags", "last_updated"),
+	}, batch)
+}
+
+func number(n int64) string { return strconv.FormatInt(n, 10) }
+
+// columns lists the fields that writes of a batch compare, and more.
+func (w *writer) columns(batch []int, more ...string) string {
+	var sets []map[string]any
+	for _, i := range batch {
+		sets = append(sets, w.writes[i].Set, w.writes[i].Before)
+	}
+	names := append(netbox.Columns(sets...), more...)
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), ",")
+}
+
+// tableFor is the list that objects of a kind are in; empty for kinds the
+// mirror has nothing to do with.
+func tableFor(k Kind) netbox.Table {
+	for _, e := range []netbox.Table{netbox.Addresses, netbox.Ranges, netbox.Prefixes, netbox.Contexts, netbox.Journal} {
+		if e.Model() == string(k) {
+			return e
+		}
+	}
+	return ""
+}
+
+// what says which object a write is about.
+func (w *writer) what(i int) string {
+	write := w.writes[i]
+	name := string(write.Kind)
+	if e := tableFor(write.Kind); e != "" {
+		name = e.Noun()
+	}
+	text := string(write.Action) + " " + name
+	switch {
+	case write.Host.IsValid():
+		text += " " + write.Host.String()
+	case write.ID != 0:
+		text += " " + number(write.ID)
+	}
+	return text
+}
+
+func (w *writer) refused(i int, why string) {
+	w.results[i] = Result{Outcome: Refused, ID: w.writes[i].ID, Err: &netbox.Error{Kind: netbox.Invalid, Op: w.what(i), Message: why}}
+}
+
+func (w *writer) changed(i int, id int64, why string) {
+	w.results[i] = Result{Outcome: Changed, ID: id, Err: fmt.Errorf("%s: %s", w.what(i), why)}
+}
+
+// body is what sets fields, in NetBox's form.
+func (w *writer) body(i int, set map[string]any) map[string]any {
+	body, custom := make(map[string]any, len(set)+2), make(map[string]any)
+	for field, value := range set {
+		if name, ok := strings.CutPrefix(field, netbox.CustomPrefix); ok {
+			custom[name] = value
+		} else {
+			body[field] = value
+		}
+	}
+	if len(custom) > 0 {
+		body["custom_fields"] = custom
+	}
+	if message := w.version.ChangelogMessage(w.writes[i].Message); message != "" {
+		body["changelog_message"] = message
+	}
+	return body
+}
+
+// tagIDs are the ids of tags; ok is false, and the write refused, if one does
+// not exist. Ids need no permission to see tags.
+func (w *writer) tagIDs(i int, slugs []string) (ids []int64, ok bool) {
+	ids = make([]int64, 0, len(slugs))
+	for _, slug := range slugs {
+		id, known := w.tags[slug]
+		if !known {
+			w.refused(i, "the tag "+slug+" does not exist: create it (the bootstrap command does)")
+			return nil, false
+		}
+		ids = append(ids, id)
+	}
+	return ids, true
+}

@@ -1,0 +1,83 @@
+package state
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
+)
+
+// mirrorVersions are the releases the mirror is for.
+func supportedVersions() []netboxtest.Version {
+	return []netboxtest.Version{netboxtest.V45, netboxtest.V46, netboxtest.V47}
+}
+
+// mirrorWorld is a NetBox with two scopes, as the mirror leaves it, and things
+// of other people.
+func scopesWorld() netboxtest.World {
+	on := func(kind Kind) []string { return []string{string(kind)} }
+	return netboxtest.World{
+		Tags:       []netboxtest.Tag{{Name: TagScope}, {Name: TagData}, {Name: "keep"}, {Name: "dhcp-protect"}},
+		ChoiceSets: []netboxtest.ChoiceSet{{Name: "provenance", Choices: [][2]string{{"created", "Created"}, {"adopted", "Adopted"}, {"prestaged", "Prestaged"}}}},
+		CustomFields: []netboxtest.CustomField{
+			{Name: FieldClientID, Type: "text", ObjectTypes: on(IPAddress)},
+			{Name: FieldManaged, Type: "select", ObjectTypes: on(IPAddress), ChoiceSet: "provenance"},
+			{Name: FieldLeaseHostname, Type: "text", ObjectTypes: on(IPAddress)},
+			{Name: FieldLeaseActive, Type: "boolean", ObjectTypes: on(IPAddress)},
+			{Name: FieldLeaseExpires, Type: "datetime", ObjectTypes: on(IPAddress)},
+			{Name: FieldScopeName, Type: "text", ObjectTypes: on(IPRange)},
+			{Name: FieldLeaseSeconds, Type: "integer", ObjectTypes: on(IPRange)},
+			{Name: FieldExclusions, Type: "json", ObjectTypes: on(IPRange)},
+			{Name: FieldScopes, Type: "longtext", ObjectTypes: on(IPPrefix)},
+		},
+		Tenants:  []netboxtest.Tenant{{Name: "Acme"}},
+		VRFs:     []netboxtest.VRF{{Name: "red", RD: "65000:1"}, {Name: "loose", DuplicatesLegal: true}},
+		IPRoles:  []string{RoleScope, "pool"},
+		Sites:    []netboxtest.Site{{Name: "HQ"}},
+		Prefixes: []netboxtest.Prefix{{Prefix: "10.8.4.0/24", Status: "active", Tenant: "Acme", CustomFields: map[string]any{FieldScopes: "| a |"}}, {Prefix: "10.8.6.0/24", VRF: "red"}, {Prefix: "2001:db8::/64"}},
+		Ranges: []netboxtest.Range{
+			{Start: "10.8.4.20/24", End: "10.8.4.250/24", Role: RoleScope, Tags: []string{TagScope}, Tenant: "Acme", CustomFields: map[string]any{
+				FieldScopeName: "Lab", FieldLeaseSeconds: 691200, FieldExclusions: []any{map[string]any{"start": "10.8.4.20", "end": "10.8.4.29"}}}},
+			{Start: "10.8.6.20/24", End: "10.8.6.30/24", VRF: "red", Role: "pool", Populated: true},
+		},
+		Devices: []netboxtest.Device{{Name: "sw1", Site: "HQ", Interfaces: []netboxtest.Interface{{Name: "vlan4", IPs: []netboxtest.IP{{Address: "10.8.4.1/24"}}}}}},
+		IPs: []netboxtest.IP{
+			{Address: "10.8.4.33/24", Status: "dhcp", DNSName: "pc-17.corp.example", Tags: []string{"keep"}, Tenant: "Acme", Description: "a desk", CustomFields: map[string]any{
+				FieldClientID: "3c-52-82-0a-1b-2c", FieldManaged: "created", FieldLeaseHostname: "PC-17", FieldLeaseActive: true,
+				FieldLeaseExpires: "2026-07-01T09:30:00Z"}},
+			{Address: "10.8.4.60/32", Status: "reserved"},
+			{Address: "10.8.4.60/24", VRF: "red"},
+			{Address: "10.8.6.9/24", VRF: "red"},
+			{Address: "10.9.9.9/24"},
+			{Address: "2001:db8::9/64"},
+		},
+		Contexts: []netboxtest.Context{
+			{Name: ContextName + "failover east-pair", Tags: []string{TagData}, Inactive: true, Data: map[string]any{"mode": "HotStandby"}},
+			{Name: "windows-dhcpish", Data: map[string]any{"a": 1}}, {Name: "other", Data: map[string]any{"a": 1}},
+		},
+	}
+}
+
+// serveMirror starts a stand-in of a version with the mirror's world in it,
+// and a client of it.
+func serveScopes(t *testing.T, v netboxtest.Version) (*netboxtest.Server, *netboxtest.Seeded, *netbox.Client) {
+	t.Helper()
+	s := netboxtest.New(t, netboxtest.Config{Version: v, Plugins: []string{"netbox_topology"}})
+	seeded := netboxtest.Seed(t, s.URL(), s.TokenV1(), scopesWorld())
+	s.ForgetRequests()
+	return s, seeded, connect(t, s.URL(), s.TokenV1(), silent())
+}
+
+func methods(requests []netboxtest.Request, path string) (reads, writes int) {
+	for _, r := range requests {
+		switch {
+		case r.Path != "/api/"+path+"/":
+		case r.Method == http.MethodGet:
+			reads++
+		default:
+			writes++
+		}
+	}
+	return reads, writes
+}

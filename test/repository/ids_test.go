@@ -1,0 +1,34 @@
+package repository
+
+import (
+	"regexp"
+	"testing"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/docs/spec"
+)
+
+// letterID is an id as the pages of the server and of NetBox have them.
+var letterID = regexp.MustCompile(`\b(?:[INDKRAGSHBXEFLPV]|REC|SET|NB)-[0-9]+(?:\.[0-9]+)?[a-z]?\b`)
+
+func TestEveryIDIsDefined(t *testing.T) {
+	known, used := make(map[string]bool), make(map[string]bool)
+	for _, r := range spec.All() {
+		known[r.ID] = true
+	}
+	for _, suffix := range []string{".go", ".md", ".cfg", ".sh", ".yml", ".example", ".html", ".tmpl", ".ps1"} {
+		eachFile(t, suffix, func(path string, content []byte) {
+			if path == "docs/spec/spec_test.go" {
+				return // looks up ids that do not exist
+			}
+			for _, id := range letterID.FindAllString(string(content), -1) {
+				used[id] = true
+				if !known[id] {
+					t.Errorf("%s: %s is on no page of docs/spec", path, id)
+				}
+			}
+		})
+	}
+	if len(used) < 150 {
+		t.Errorf("only %d ids are used", len(used))
+	}
+}
