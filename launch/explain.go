@@ -16,6 +16,7 @@ import (
 	"github.com/insomniacslk/dhcp/iana"
 	"github.com/spf13/cobra"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/docs/spec"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
@@ -204,7 +205,11 @@ func describe(resp *dhcpv4.DHCPv4) map[string]string {
 
 func (r answer) print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "%s\t%s\n", r.Message, cite(r.Verdict+": "+strings.ReplaceAll(string(r.Reason), "_", " "), r.Rule))
+	verdict := fmt.Sprintf("%s (%s)", r.Verdict, r.Reason)
+	if rule, ok := spec.Lookup(r.Rule); ok {
+		verdict += ": " + rule.Title
+	}
+	fmt.Fprintf(t, "%s\t%s\n", r.Message, cite(verdict, r.Rule))
 	fmt.Fprintf(t, "client\t%s\n", r.Client)
 	if r.Network != "" {
 		fmt.Fprintf(t, "network\t%s\n", r.Network)
