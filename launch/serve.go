@@ -127,7 +127,7 @@ func chainOf(pool *instance.Pool, file *settings.File, handlers []handler.Handle
 		return chain, err
 	}
 	chain.Proxy = receive.Proxy{Interfaces: file.NetBox.PXE.ProxyDHCP, Handler: i.Proxy()}
-	return chain, nil
+	return chain, chain.Proxy.Check()
 }
 
 // loadChain registers the plugins and sets up the handlers of the chain.

@@ -29,14 +29,22 @@ type Proxy struct {
 	Port int
 }
 
+// Check reports interfaces without a handler to answer there.
+func (p Proxy) Check() error {
+	if len(p.Interfaces) > 0 && p.Handler == nil {
+		return errors.New("netbox.pxe.proxy_dhcp needs the plugin netbox_pxe in the chain")
+	}
+	return nil
+}
+
 // openProxy binds the second port on each interface, after a look at whether
 // the interfaces can be what they shall be.
 func openProxy(p Proxy, addrs []net.UDPAddr) ([]*listener, error) {
 	if len(p.Interfaces) == 0 {
 		return nil, nil
 	}
-	if p.Handler == nil {
-		return nil, errors.New("netbox.pxe.proxy_dhcp needs the plugin netbox_pxe in the chain")
+	if err := p.Check(); err != nil {
+		return nil, err
 	}
 	if err := checkProxy(p.Interfaces, addrs); err != nil {
 		return nil, err
