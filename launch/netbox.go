@@ -12,7 +12,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
-	preparation "github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
@@ -49,7 +49,7 @@ func (a *app) check(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	findings := preparation.Check(ctx, client, needs(file.NetBox))
+	findings := prepare.Check(ctx, client, needs(file.NetBox))
 	return a.printFindings(client.URL(), findings)
 }
 
@@ -65,12 +65,20 @@ func (a *app) checkInventory(file *settings.File) error {
 		return errReported
 	}
 	objects := snapshot.Objects()
-	fmt.Fprintf(a.stdout, "%s: %d prefixes, %d addresses, %d machines\n", file.NetBox.Inventory, len(objects.Prefixes), len(objects.Addresses), len(objects.Machines))
+	fmt.Fprintf(a.stdout, "%s: %s, %s, %s\n", file.NetBox.Inventory, count(len(objects.Prefixes), "prefix", "prefixes"),
+		count(len(objects.Addresses), "address", "addresses"), count(len(objects.Machines), "machine", "machines"))
 	return nil
 }
 
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // printFindings lists findings for people and turns failures into exit code 1.
-func (a *app) printFindings(url string, findings []preparation.Finding) error {
+func (a *app) printFindings(url string, findings []prepare.Finding) error {
 	failed := 0
 	t := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	for _, f := range findings {
@@ -78,7 +86,7 @@ func (a *app) printFindings(url string, findings []preparation.Finding) error {
 		if f.Fix != "" {
 			fmt.Fprintf(t, "\t\tfix: %s\n", f.Fix)
 		}
-		if f.Severity == preparation.Failure {
+		if f.Severity == prepare.Failure {
 			failed++
 		}
 	}
@@ -86,7 +94,7 @@ func (a *app) printFindings(url string, findings []preparation.Finding) error {
 		return err
 	}
 	if failed > 0 {
-		fmt.Fprintf(a.stdout, "%s: %d problems to solve\n", url, failed)
+		fmt.Fprintf(a.stdout, "%s: %s to solve\n", url, count(failed, "problem", "problems"))
 		return errReported
 	}
 	fmt.Fprintf(a.stdout, "%s: ready\n", url)
@@ -127,7 +135,7 @@ func (a *app) bootstrap(ctx context.Context, yes bool) error {
 	if err != nil {
 		return err
 	}
-	plan, err := preparation.PlanFor(ctx, client, needs(file.NetBox))
+	plan, err := prepare.PlanFor(ctx, client, needs(file.NetBox))
 	if err != nil {
 		return err
 	}
@@ -151,8 +159,8 @@ func (a *app) bootstrap(ctx context.Context, yes bool) error {
 }
 
 // needs lists what a server with these settings needs of NetBox.
-func needs(s settings.NetBox) []preparation.Need {
-	return preparation.Server{
+func needs(s settings.NetBox) []prepare.Need {
+	return prepare.Server{
 		Reads: follow.Tables(), VRF: s.VRF, Tags: []string{s.Dynamic.Tag, s.Gateway.Tag},
 		MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname,
 	}.Needs()

@@ -21,7 +21,7 @@ while read -r package; do
 done < <(go list ./...)
 if [[ ${FUZZ:-} != quick ]]; then
   seed=$RANDOM$RANDOM
-  printf '== sync/plan: other stories than in make test, -rapid.seed=%s\n' "$seed"
-  go test -count=1 -timeout 30m -run EveryRun ./sync/plan -rapid.seed="$seed" -rapid.checks=1000 || status=1
+  printf '== sync/decide: other stories than in make test, -rapid.seed=%s\n' "$seed"
+  go test -count=1 -timeout 30m -run EveryRun ./sync/decide -rapid.seed="$seed" -rapid.checks=1000 || status=1
 fi
 exit $status

@@ -76,10 +76,10 @@ func (i *Instance) followConfig(disk string) follow.Config {
 // diskCopy is where the last snapshot of NetBox is kept.
 func diskCopy(s settings.NetBox) string { return filepath.Join(s.Store.Path, "netbox.snapshot") }
 
-// Picture returns what is known without asking NetBox: the inventory, or the
+// StoredSnapshot returns what is known without asking NetBox: the inventory, or the
 // copy that a server with these settings keeps on disk. The error wraps
 // fs.ErrNotExist where no server has run yet.
-func Picture(s settings.NetBox) (*ipam.Snapshot, error) {
+func StoredSnapshot(s settings.NetBox) (*ipam.Snapshot, error) {
 	if s.Inventory != "" {
 		snapshot, _, err := Inventory(s)
 		return snapshot, err

@@ -42,7 +42,7 @@ func (s *screen) progress(stage string, done, total int) {
 	if s.bar == nil || stage != s.stage {
 		s.clear()
 		s.stage = stage
-		s.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(s.out), progressbar.OptionSetDescription(printable(stage)),
+		s.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(s.out), progressbar.OptionSetDescription(safeLines(stage)),
 			progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(100*time.Millisecond),
 			progressbar.OptionSetPredictTime(false), progressbar.OptionSetSpinnerChangeInterval(0)) // no goroutine of its own
 	}
@@ -86,7 +86,7 @@ func width(stream any) int {
 	return n
 }
 
-// asksPeople reports whether there is somebody who can answer a question.
+// asksPeople reports whether an operator sits at the terminal to answer a question.
 func (p *program) asksPeople() bool { return p.terminal(p.stdin) && p.terminal(p.screen.out) }
 
 // confirmed asks a person whether to go on, unless yes says so already.

@@ -10,8 +10,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/status"
 )
@@ -27,8 +29,8 @@ func (p *program) syncCommand() *cobra.Command {
 		Use:   "sync [--server HOST] [--scope CIDR] [--every 60m]",
 		Short: "Plan and apply: what cron and the timer run",
 		Long: `Read both sides, plan, and carry the plan out. One line on standard output says
-what was done; with --quiet there is none unless somebody should look. What
-failed, was held back or contradicts itself is told on standard error.
+what was done; with --quiet only if there is something to look at. What failed,
+was held back or contradicts itself is told on standard error.
 
 With --every or --service it stays and runs again and again, counted from the
 start, until SIGTERM. The status page is served if sync.status.listen is set.
@@ -80,7 +82,7 @@ func (p *program) syncOnce(ctx context.Context, c choice, asJSON bool) error {
 	run, err := s.Sync(ctx, s.options)
 	p.screen.endProgress()
 	if err == nil && run.DryRun && !p.quiet && !asJSON {
-		if err := run.Plan.Text(p.stdout, p.textOptions()); err != nil {
+		if err := report.Text(p.stdout, run.Plan, p.textOptions()); err != nil {
 			return err
 		}
 		s.shown = true
@@ -132,26 +134,21 @@ func (p *program) conclude(s *session, run *mirror.Run, asJSON bool) error {
 		}
 	case s.shown && run.DryRun: // the plan ends with the same line
 	case !p.quiet || needsAttention(run):
-		fmt.Fprintln(p.stdout, plan.Printable(run.Summary))
+		fmt.Fprintln(p.stdout, printable.Text(run.Summary))
 	}
-	if run.Code == exitOK {
+	if run.Outcome == mirror.Clean {
 		return nil
 	}
-	return exit{code: run.Code}
-}
-
-// graveLevels are what somebody should look at.
-func graveLevels() []plan.Level {
-	return []plan.Level{plan.Failure, plan.Guard, plan.Conflict, plan.Warning}
+	return ended{code: run.Outcome.ExitCode()}
 }
 
 func needsAttention(run *mirror.Run) bool {
-	return run.Code != exitOK || len(run.Warnings) > 0 || run.Plan != nil && slices.ContainsFunc(run.Plan.Notes, func(n plan.Note) bool {
-		return slices.Contains(graveLevels(), n.Level)
+	return run.Outcome != mirror.Clean || len(run.Warnings) > 0 || run.Plan != nil && slices.ContainsFunc(run.Plan.Notes, func(n plan.Note) bool {
+		return report.Urgent(n.Level)
 	})
 }
 
-// report logs what somebody should look at: of the servers, of the plan unless
+// report logs what an operator has to look at: of the servers, of the plan unless
 // it is shown, and of the steps.
 func (s *session) report(run *mirror.Run) {
 	for _, w := range run.Warnings {
@@ -164,7 +161,7 @@ func (s *session) report(run *mirror.Run) {
 		return
 	}
 	for _, r := range run.Report.Results {
-		entry := s.log.WithFields(logrus.Fields{"target": r.Step.Target, "step": r.Step.Title(), "action": r.Step.Action, "reason": r.Error})
+		entry := s.log.WithFields(logrus.Fields{"target": r.Step.Target, "step": report.StepTitle(&r.Step), "action": r.Step.Action, "reason": r.Error})
 		switch r.Outcome {
 		case state.Refused, state.Failed:
 			entry.Error("step failed")

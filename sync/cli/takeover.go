@@ -9,13 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
 func (p *program) importCommand() *cobra.Command {
 	c := choice{mode: plan.Import}
 	var (
 		asJSON bool
-		report string
+		file   string
 	)
 	cmd := &cobra.Command{
 		Use:   "import [--server HOST]",
@@ -30,16 +31,16 @@ the lock; 64 command line, settings, or NetBox not prepared.`,
 		Example: `  netbox-dhcp-sync import --dry-run
   netbox-dhcp-sync import --server dh1 --report import.json`,
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.runImport(cmd.Context(), c, report, asJSON) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.runImport(cmd.Context(), c, file, asJSON) },
 	}
 	c.addTo(cmd.Flags())
 	c.addDryRun(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the run as JSON")
-	cmd.Flags().StringVar(&report, "report", "", "write the plan with its notes and what was created, skipped or failed to this file, as JSON")
+	cmd.Flags().StringVar(&file, "report", "", "write the plan with its notes and what was created, skipped or failed to this file, as JSON")
 	return cmd
 }
 
-func (p *program) runImport(ctx context.Context, c choice, report string, asJSON bool) error {
+func (p *program) runImport(ctx context.Context, c choice, file string, asJSON bool) error {
 	s, err := p.open(c, logrus.WarnLevel)
 	if err != nil {
 		return err
@@ -47,22 +48,22 @@ func (p *program) runImport(ctx context.Context, c choice, report string, asJSON
 	defer s.Close()
 	run, runErr := s.Sync(ctx, s.options)
 	p.screen.endProgress()
-	if run.Plan != nil && report != "" {
+	if run.Plan != nil && file != "" {
 		data, err := run.Plan.JSON()
 		if err != nil {
 			return err
 		}
-		if err := maybe.WriteFile(report, data, 0o600); err != nil {
+		if err := maybe.WriteFile(file, data, 0o600); err != nil {
 			return fmt.Errorf("write import report: %w", err)
 		}
 	}
 	if runErr == nil && !asJSON && !p.quiet {
 		o := p.textOptions()
 		o.Verbose = true // what was passed over belongs to the result (windows-dhcp.md 4)
-		if err := run.Plan.Text(p.stdout, o); err != nil {
+		if err := report.Text(p.stdout, run.Plan, o); err != nil {
 			return err
 		}
-		if err := run.Plan.ImportText(p.stdout); err != nil {
+		if err := report.ImportText(p.stdout, run.Plan); err != nil {
 			return err
 		}
 		s.shown = true

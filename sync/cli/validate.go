@@ -10,13 +10,16 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// question is one address and the status somebody wants to give it.
+// question is one address and the status it is to get.
 type question struct {
 	ip, vrf, status string
 }
@@ -74,7 +77,7 @@ func (p *program) validateAll(ctx context.Context, c choice, asJSON bool) error 
 		}
 	case len(made.Violations) > 0:
 		for _, v := range made.Violations {
-			fmt.Fprintln(p.stdout, plan.Printable(v.Text))
+			fmt.Fprintln(p.stdout, printable.Text(v.Text))
 		}
 	case !p.quiet:
 		fmt.Fprintln(p.stdout, "every address with the lease status is in a scope that accepts it")
@@ -85,7 +88,7 @@ func (p *program) validateAll(ctx context.Context, c choice, asJSON bool) error 
 		}
 	}
 	if len(made.Violations) > 0 || made.Failed() {
-		return exit{code: exitFailed}
+		return ended{code: exit.Failed}
 	}
 	return nil
 }
@@ -111,19 +114,19 @@ func (p *program) validateOne(ctx context.Context, q question, asJSON bool) erro
 			return err
 		}
 		in := &plan.Input{NetBox: held, Policy: recordedPolicy(s.File)}
-		problem = plan.NewRoster(in).StatusProblem(plan.Place{VRF: vrf, Addr: addr})
+		problem = decide.NewRoster(in).StatusProblem(plan.Place{VRF: vrf, Addr: addr})
 	}
 	if asJSON {
 		if err := p.printJSON(map[string]any{"valid": problem == "", "problem": problem}); err != nil {
 			return err
 		}
 	} else if problem != "" {
-		fmt.Fprintln(p.stdout, plan.Printable(problem))
+		fmt.Fprintln(p.stdout, printable.Text(problem))
 	} else if !p.quiet {
 		fmt.Fprintln(p.stdout, "valid")
 	}
 	if problem != "" {
-		return exit{code: exitFailed}
+		return ended{code: exit.Failed}
 	}
 	return nil
 }
@@ -158,7 +161,7 @@ func findVRF(held *state.State, name string) (int64, error) {
 
 // recordedPolicy is what a roster has to know to read the scopes that NetBox
 // holds.
-func recordedPolicy(f *settings.SyncFile) plan.Policy {
+func recordedPolicy(f *settings.File) plan.Policy {
 	policy := plan.Policy{Mode: plan.Sync, LeaseStatus: f.Sync.Statuses.Lease}
 	for _, s := range f.Sync.Servers {
 		policy.Servers = append(policy.Servers, plan.Server{ServerName: windhcp.ServerName{Host: s.Host, Aliases: s.Aliases}})

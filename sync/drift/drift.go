@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
@@ -18,15 +19,15 @@ import (
 // network, control characters included; the writers of this package make it
 // safe for what they write.
 type Report struct {
-	Format      string       `json:"format"`
-	Version     int          `json:"version"`
-	Made        time.Time    `json:"made"`
-	Summary     string       `json:"summary"`
-	Counts      Counts       `json:"counts"`
-	Differences []Difference `json:"differences"`
-	Violations  []Violation  `json:"violations"`
-	Notes       []Note       `json:"notes"`
-	Scopes      []Scope      `json:"scopes"`
+	Format      string        `json:"format"`
+	Version     int           `json:"version"`
+	Made        time.Time     `json:"made"`
+	Summary     string        `json:"summary"`
+	Counts      Counts        `json:"counts"`
+	Differences []Difference  `json:"differences"`
+	Violations  []Violation   `json:"violations"`
+	Notes       []report.Note `json:"notes"`
+	Scopes      []Scope       `json:"scopes"`
 }
 
 // Format and FormatVersion mark a report in JSON.
@@ -89,16 +90,6 @@ type Violation struct {
 	Text    string `json:"text"`
 }
 
-// Note is what a run would leave alone, or what somebody should know.
-type Note struct {
-	Level   plan.Level `json:"level"`
-	Server  string     `json:"server,omitempty"`
-	Scope   string     `json:"scope,omitempty"`
-	Address string     `json:"address,omitempty"`
-	Rule    string     `json:"rule,omitempty"`
-	Text    string     `json:"text"`
-}
-
 // Scope is a scope that was looked at.
 type Scope struct {
 	Scope        string `json:"scope"`
@@ -117,19 +108,19 @@ type Scope struct {
 // New makes the report of a plan that was not carried out.
 func New(p *plan.Plan) *Report {
 	r := &Report{
-		Format: Format, Version: FormatVersion, Made: p.Made, Summary: p.Summary(),
-		Differences: []Difference{}, Violations: []Violation{}, Notes: []Note{}, Scopes: []Scope{},
+		Format: Format, Version: FormatVersion, Made: p.Made, Summary: report.Summary(p),
+		Differences: []Difference{}, Violations: []Violation{}, Notes: []report.Note{}, Scopes: []Scope{},
 	}
 	for _, target := range p.Targets() {
-		for _, s := range p.StepsOf(target) {
+		for _, s := range report.StepsOf(p, target) {
 			r.Differences = append(r.Differences, difference(p, s))
 			r.Counts.add(s)
 		}
 	}
-	for _, level := range plan.Levels() {
+	for _, level := range report.Levels() {
 		for _, n := range p.Notes {
 			if n.Level == level {
-				r.Notes = append(r.Notes, note(n))
+				r.Notes = append(r.Notes, report.NewNote(n))
 				r.Counts.note(level)
 			}
 		}
@@ -178,16 +169,16 @@ func (c *Counts) note(level plan.Level) {
 
 func difference(p *plan.Plan, s *plan.Step) Difference {
 	d := Difference{
-		Target: s.Target, Action: s.Action, VRF: s.VRF, Object: s.Title(), ID: s.ID,
+		Target: s.Target, Action: s.Action, VRF: s.VRF, Object: report.StepTitle(s), ID: s.ID,
 		Fields: []Field{}, Rule: s.Rule, Why: s.Why,
 	}
 	if s.Scope.IsValid() {
-		d.Scope, d.ScopeName = s.Scope.String(), p.ScopeName(s.Scope, s.VRF)
+		d.Scope, d.ScopeName = s.Scope.String(), report.ScopeName(p, s.Scope, s.VRF)
 	}
 	if s.Addr.IsValid() {
 		d.Address = s.Addr.String()
 	}
-	for _, f := range s.Differences() {
+	for _, f := range report.Differences(s) {
 		field := Field{Name: f.Field, Entry: f.Entry, NetBox: f.Old, Windows: f.New, After: f.New}
 		if s.Target != plan.NetBox {
 			field.NetBox, field.Windows = f.New, f.Old
@@ -207,17 +198,6 @@ func ownToNetBox(field string) bool {
 		"status", "tags", "vrf", "tenant", "role", "is_active", "mark_populated",
 		state.FieldManaged, state.FieldScopes, state.FieldLeaseDisplay,
 	}, name)
-}
-
-func note(n plan.Note) Note {
-	out := Note{Level: n.Level, Server: n.Server, Rule: n.Rule, Text: n.Text}
-	if n.Scope.IsValid() {
-		out.Scope = n.Scope.String()
-	}
-	if n.Addr.IsValid() {
-		out.Address = n.Addr.String()
-	}
-	return out
 }
 
 func (r *Report) scope(s plan.ScopeSeen) Scope {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
 
@@ -37,7 +38,7 @@ func (r *Report) Text(w io.Writer) error {
 	if len(r.Notes) > 0 {
 		rows := [][]string{{"LEVEL", "SERVER", "SCOPE", "ADDRESS", "NOTE", "RULE"}}
 		for _, n := range r.Notes {
-			rows = append(rows, []string{string(n.Level), n.Server, n.Scope, n.Address, n.Text, n.Rule})
+			rows = append(rows, []string{string(n.Level), n.Server, shown(n.Scope), shown(n.Address), n.Text, n.Rule})
 		}
 		writeTable(&out, "Notes", rows)
 	}
@@ -94,6 +95,17 @@ func (s Scope) State() string {
 	return "not compared"
 }
 
+// shown writes a network or an address; empty: there is none.
+func shown(v interface {
+	IsValid() bool
+	String() string
+}) string {
+	if !v.IsValid() {
+		return ""
+	}
+	return v.String()
+}
+
 // figure writes an id; 0 is none.
 func figure(id int64) string {
 	if id == 0 {
@@ -104,7 +116,7 @@ func figure(id int64) string {
 
 // cut shortens a value for a terminal.
 func cut(s string) string {
-	runes := []rune(plan.Printable(s))
+	runes := []rune(printable.Text(s))
 	if len(runes) > longValue {
 		return string(runes[:longValue-3]) + "..."
 	}
@@ -118,7 +130,7 @@ func writeTable(out *bytes.Buffer, title string, rows [][]string) {
 	for _, row := range rows {
 		for _, c := range row {
 			// A last cell without a tab keeps its length to itself.
-			fmt.Fprint(t, plan.Printable(c), "\t")
+			fmt.Fprint(t, printable.Text(c), "\t")
 		}
 		fmt.Fprintln(t)
 	}
@@ -151,7 +163,7 @@ func (r *Report) CSV(w io.Writer) error {
 		rows = append(rows, []string{"violation", plan.NetBox, "", "", "", figure(v.VRF), v.Address, "", figure(v.ID), "status", "", "", "", "8", v.Text})
 	}
 	for _, n := range r.Notes {
-		rows = append(rows, []string{"note", n.Server, string(n.Level), n.Scope, "", "", n.Address, "", "", "", "", "", "", n.Rule, n.Text})
+		rows = append(rows, []string{"note", n.Server, string(n.Level), shown(n.Scope), "", "", shown(n.Address), "", "", "", "", "", "", n.Rule, n.Text})
 	}
 	c := csv.NewWriter(w)
 	for _, row := range rows {
@@ -165,7 +177,7 @@ func (r *Report) CSV(w io.Writer) error {
 // harmless keeps a cell from being run: spreadsheets take for a formula what
 // begins with one of these, also in their full-width forms and behind blanks.
 func harmless(s string) string {
-	s = plan.Printable(s)
+	s = printable.Text(s)
 	if strings.IndexAny(strings.TrimLeft(s, " "), "=+-@\uff1d\uff0b\uff0d\uff20") == 0 {
 		return "'" + s
 	}
@@ -182,6 +194,6 @@ func (r *Report) JSON(w io.Writer) error {
 	if err := e.Encode(r); err != nil {
 		return fmt.Errorf("write drift report: %w", err)
 	}
-	_, err := w.Write(plan.EscapeJSON(out.Bytes()))
+	_, err := w.Write(printable.JSON(out.Bytes()))
 	return err
 }

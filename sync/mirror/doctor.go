@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
@@ -22,7 +22,7 @@ func (m *Mirror) needs(alongsidePlugin bool) []prepare.Need {
 		LeaseStatus: s.Statuses.Lease, ReservationStatus: s.Statuses.Reservation, ProtectTag: s.Protect.Tag,
 		Addresses: s.SyncIPs, ExpiryInNetBox: s.ExpiryInNetBox, StatusPage: s.Status.URL, PluginAllowed: alongsidePlugin,
 	}
-	for _, c := range plan.Library() {
+	for _, c := range decide.Library() {
 		uses.Contexts = append(uses.Contexts, prepare.Context{Name: c.Name, Description: c.Description, Data: c.Data, Merge: c.Complete})
 	}
 	return uses.Needs()
@@ -32,11 +32,6 @@ func (m *Mirror) needs(alongsidePlugin bool) []prepare.Need {
 // option library, saved filters. It changes nothing.
 func (m *Mirror) Bootstrap(ctx context.Context) (prepare.Plan, error) {
 	return prepare.PlanFor(ctx, m.NetBox, m.needs(false))
-}
-
-// ApplyBootstrap carries a plan of Bootstrap out.
-func (m *Mirror) ApplyBootstrap(ctx context.Context, p prepare.Plan) error {
-	return p.Apply(ctx, m.NetBox, m.log)
 }
 
 // Doctor looks at everything a run needs and says what is wrong and how to put

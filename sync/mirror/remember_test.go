@@ -17,8 +17,8 @@ import (
 func fails(t *testing.T, m *mirror.Mirror) *mirror.Run {
 	t.Helper()
 	r, err := m.Sync(t.Context(), mirror.Options{})
-	if err != nil || r.Code != 1 {
-		t.Fatalf("code %d, %v: %s", r.Code, err, r.Summary)
+	if err != nil || r.Outcome != mirror.WithErrors {
+		t.Fatalf("code %d, %v: %s", r.Outcome.ExitCode(), err, r.Summary)
 	}
 	return r
 }
@@ -131,8 +131,8 @@ func TestAnImportNetBoxRefusesIsListedAsErrors(t *testing.T) {
 		return mirrortest.None
 	})
 	r, err := m.Sync(t.Context(), mirror.Options{Mode: plan.Import})
-	if err != nil || r.Code != 1 {
-		t.Fatalf("code %d, %v", r.Code, err)
+	if err != nil || r.Outcome != mirror.WithErrors {
+		t.Fatalf("code %d, %v", r.Outcome.ExitCode(), err)
 	}
 	for i, name := range []string{"failover relationships", "scopes", "option values", "exclusions"} {
 		c := r.Plan.Imported[i]
@@ -142,6 +142,26 @@ func TestAnImportNetBoxRefusesIsListedAsErrors(t *testing.T) {
 	}
 	l.Front.Before(nil)
 	if c := run(t, m, mirror.Options{Mode: plan.Import}).Plan.Imported[1]; len(c.Created) != 3 || len(c.Errors) > 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// A range that is made counts, whatever becomes of its journal entry.
+func TestAnImportWithoutItsJournalEntriesIsASuccess(t *testing.T) {
+	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
+	l.Add(psutest.Example("dh1.corp.example"))
+	m := l.Open("", nil)
+	l.Front.Before(func(r mirrortest.Request) mirrortest.Break {
+		if r.Method == http.MethodPost && strings.HasPrefix(r.Path, "extras/journal-entries") {
+			return mirrortest.Denied
+		}
+		return mirrortest.None
+	})
+	r, err := m.Sync(t.Context(), mirror.Options{Mode: plan.Import})
+	if err != nil || r.Outcome != mirror.Clean {
+		t.Fatalf("code %d, %v", r.Outcome.ExitCode(), err)
+	}
+	if c := r.Plan.Imported[1]; len(c.Created) != 3 || len(c.Errors) > 0 {
 		t.Errorf("%+v", c)
 	}
 }

@@ -2,17 +2,15 @@ package plan
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"reflect"
-	"slices"
-	"strconv"
-	"strings"
-	"unicode/utf8"
+	"os"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/canonjson"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 )
 
 // Format and FormatVersion mark a saved plan. The version rises when a program
@@ -22,29 +20,56 @@ const (
 	FormatVersion = 1
 )
 
+// maxFile is the size in bytes of the largest file that is read as a plan: 256 MiB.
+const maxFile = 256 << 20
+
 // ErrFormat marks a file that is no plan, or of a version this program does
 // not know.
 var ErrFormat = errors.New("not a saved plan of this version")
 
-// savedPlan is a plan in a file.
-type savedPlan struct {
+// head is what tells that a file is a plan, and whether its steps are those
+// that were saved.
+type head struct {
 	Format  string `json:"format"`
 	Version int    `json:"version"`
-	*Plan
+	Digest  string `json:"digest"`
 }
 
 // JSON is the plan for machines and for later: the same plan is the same
 // bytes, and no byte of it steers a terminal. Text that is not UTF-8 is not
 // kept as it is. The error is that of a change with a value it may not have.
 func (p *Plan) JSON() ([]byte, error) {
+	digest, err := p.Digest()
+	if err != nil {
+		return nil, err
+	}
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	if err := e.Encode(savedPlan{Format, FormatVersion, p}); err != nil {
+	err = e.Encode(struct {
+		head
+		*Plan
+	}{head{Format, FormatVersion, digest}, p})
+	if err != nil {
 		return nil, fmt.Errorf("write plan: %w", err)
 	}
-	return EscapeJSON(out.Bytes()), nil
+	return printable.JSON(out.Bytes()), nil
+}
+
+// Digest identifies the steps of a plan: two plans with the same digest do the
+// same. It leaves out notes and counts. The error is that of a change with a
+// value it may not have.
+func (p *Plan) Digest() (string, error) {
+	steps, err := json.Marshal(p.Steps)
+	if err != nil {
+		return "", fmt.Errorf("write plan: %w", err)
+	}
+	return digest(steps), nil
+}
+
+func digest(steps json.RawMessage) string {
+	return fmt.Sprintf("sha256:%x", sha256.Sum256(canonjson.Format(steps)))
 }
 
 // MarshalJSON writes a change so that UnmarshalJSON reads the same values.
@@ -70,65 +95,95 @@ func rawValue(v any) (json.RawMessage, error) {
 		if len(v) == 0 {
 			return json.RawMessage("null"), nil
 		}
-		return canonicalJSON(v), nil
+		return canonjson.Format(v), nil
 	case nil, string, bool, int64:
 		return json.Marshal(v)
 	}
 	return nil, fmt.Errorf("a change cannot hold a %T", v)
 }
 
-// EscapeJSON writes what is not printable in a document by its number. In a JSON
-// document they stand only inside strings; line ends and blanks are ASCII.
-func EscapeJSON(data []byte) []byte {
-	var out bytes.Buffer
-	for len(data) > 0 {
-		r, size := utf8.DecodeRune(data)
-		switch {
-		case r == '\n' || strconv.IsPrint(r):
-			out.Write(data[:size])
-		case r > 0xffff:
-			r -= 0x10000
-			fmt.Fprintf(&out, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
-		default:
-			fmt.Fprintf(&out, `\u%04x`, r)
-		}
-		data = data[size:]
+// UnmarshalJSON reads a change of a saved plan back to the same values.
+func (c *Change) UnmarshalJSON(data []byte) error {
+	var raw struct {
+		Field    string
+		Old, New json.RawMessage
 	}
-	return out.Bytes()
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return err
+	}
+	var errOld, errNew error
+	c.Field = raw.Field
+	c.Old, errOld = value(raw.Old)
+	c.New, errNew = value(raw.New)
+	return errors.Join(errOld, errNew)
 }
 
-// Parse reads a saved plan. It takes nothing it does not understand: a plan is
-// permission to delete. The error is ErrFormat for another kind of file or
-// version, and says where the trouble is otherwise.
-func Parse(data []byte) (*Plan, error) {
-	var head struct {
-		Format  string `json:"format"`
-		Version int    `json:"version"`
+func value(raw json.RawMessage) (any, error) {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 {
+		return nil, nil
 	}
-	if err := json.Unmarshal(data, &head); err != nil {
-		return nil, fmt.Errorf("read plan: %w", located(data, err))
+	if raw[0] == '{' || raw[0] == '[' {
+		return canonjson.Format(raw), nil
 	}
-	if head.Format != Format || head.Version != FormatVersion {
-		return nil, fmt.Errorf("read plan: %w: format %q, version %d; want %q, version %d", ErrFormat, head.Format, head.Version, Format, FormatVersion)
+	var v any
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(&v); err != nil {
+		return nil, err
 	}
-	doc := savedPlan{Plan: new(Plan)}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&doc); err != nil {
-		return nil, fmt.Errorf("read plan: %w", located(data, err))
+	if n, ok := v.(json.Number); ok {
+		return n.Int64()
 	}
-	for i := range doc.Steps {
-		s := &doc.Steps[i]
-		canonicalise(s.Changes)
-		canonicalise(s.Observed)
-		if err := s.check(); err != nil {
-			return nil, fmt.Errorf("read plan: steps[%d] (%s): %w", i, Printable(s.Name), err)
-		}
-	}
-	if err := sameDocument(data, doc.Plan); err != nil {
+	return v, nil
+}
+
+// ReadFile reads a saved plan from a file of at most 256 MiB. The error names
+// the file; see Parse.
+func ReadFile(path string) (*Plan, error) {
+	file, err := os.Open(path) //nolint:gosec // G304: the operator names the file
+	if err != nil {
 		return nil, fmt.Errorf("read plan: %w", err)
 	}
-	return doc.Plan, nil
+	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, fmt.Errorf("read plan: %w", err)
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("read plan: %s is too large for one", path)
+	}
+	p, err := Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// Parse reads a saved plan. Its steps are never carried out: a run makes its own
+// plan and carries that out only if both have the same digest. So Parse checks
+// the digest and nothing else about the steps. The error is ErrFormat for
+// another kind of file or version, and says where the trouble is otherwise.
+func Parse(data []byte) (*Plan, error) {
+	var doc struct {
+		head
+		Steps json.RawMessage `json:"steps"`
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return nil, fmt.Errorf("read plan: %w", located(data, err))
+	}
+	switch {
+	case doc.Format != Format || doc.Version != FormatVersion:
+		return nil, fmt.Errorf("read plan: %w: format %q, version %d; want %q, version %d", ErrFormat, doc.Format, doc.Version, Format, FormatVersion)
+	case doc.Digest == "":
+		return nil, errors.New("read plan: the file has no digest, as an earlier version of this program saved it: make a new plan")
+	case doc.Digest != digest(doc.Steps):
+		return nil, errors.New("read plan: the steps are not those that were saved: make a new plan")
+	}
+	p := new(Plan)
+	if err := json.Unmarshal(data, p); err != nil {
+		return nil, fmt.Errorf("read plan: %w", located(data, err))
+	}
+	return p, nil
 }
 
 // located adds the line to an error of package json that knows its place.
@@ -143,112 +198,4 @@ func located(data []byte, err error) error {
 		return err
 	}
 	return fmt.Errorf("line %d: %w", 1+bytes.Count(data[:offset], []byte("\n")), err)
-}
-
-// canonicalise undoes the indentation of JSON values.
-func canonicalise(changes []Change) {
-	for i := range changes {
-		for _, v := range []*any{&changes[i].Old, &changes[i].New} {
-			if raw, ok := (*v).(json.RawMessage); ok {
-				*v = json.RawMessage(canonicalJSON(raw))
-			}
-		}
-	}
-}
-
-// check refuses a step that no plan of this program has.
-func (s *Step) check() error {
-	switch s.Action {
-	case state.Create, state.Update, state.Delete:
-	default:
-		return fmt.Errorf("action is %q; want %s, %s or %s", s.Action, state.Create, state.Update, state.Delete)
-	}
-	switch {
-	case s.Phase < Records || s.Phase > Reflection:
-		return fmt.Errorf("phase is %d; want %d to %d", s.Phase, Records, Reflection)
-	case s.Target == "" || s.Kind == "":
-		return errors.New("target and kind must not be empty")
-	case s.onWindows() == (s.Target == NetBox):
-		return fmt.Errorf("kind %s does not exist on target %s", s.Kind, s.Target)
-	case s.Target == NetBox && (s.ID > 0) == (s.Action == state.Create):
-		return fmt.Errorf("id is %d; a %s has %s", s.ID, s.Action, map[bool]string{true: "none", false: "one above 0"}[s.Action == state.Create])
-	}
-	if s.Scope != s.Scope.Masked() || s.Scope.Addr().Is4In6() || s.Addr.Is4In6() {
-		return fmt.Errorf("scope %s and address %s are not in their usual form", s.Scope, s.Addr)
-	}
-	for _, c := range slices.Concat(s.Changes, s.Observed) {
-		if c.Field == "" {
-			return errors.New("a change names no field")
-		}
-	}
-	return nil
-}
-
-func (s *Step) onWindows() bool {
-	return s.Kind == WindowsScope || s.Kind == WindowsReservation || s.Kind == WindowsExclusion
-}
-
-// sameDocument refuses a document that says more, or otherwise, than was
-// understood of it: names that are misspelt, values in other forms, a second
-// document behind the first.
-func sameDocument(data []byte, p *Plan) error {
-	understood, err := p.JSON()
-	if err != nil {
-		return err
-	}
-	have, err := generic(data)
-	if err != nil {
-		return err
-	}
-	want, err := generic(understood)
-	if err != nil {
-		return err
-	}
-	if at, differs := firstDifference("", have, want); differs {
-		return fmt.Errorf("%s is not as this program writes it", Printable(strings.TrimPrefix(at, ".")))
-	}
-	return nil
-}
-
-func generic(data []byte) (any, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("there is something behind the plan")
-	}
-	return v, nil
-}
-
-// firstDifference is the path to where two JSON values differ.
-func firstDifference(at string, a, b any) (where string, differs bool) {
-	mapA, isMapA := a.(map[string]any)
-	mapB, isMapB := b.(map[string]any)
-	if isMapA && isMapB {
-		for _, k := range keysOf(mapA, mapB) {
-			valueA, inA := mapA[k]
-			valueB, inB := mapB[k]
-			if inA != inB {
-				return at + "." + k, true
-			}
-			if where, differs = firstDifference(at+"."+k, valueA, valueB); differs {
-				return where, true
-			}
-		}
-		return at, false
-	}
-	listA, isListA := a.([]any)
-	listB, isListB := b.([]any)
-	if isListA && isListB && len(listA) == len(listB) {
-		for i := range listA {
-			if where, differs = firstDifference(fmt.Sprintf("%s[%d]", at, i), listA[i], listB[i]); differs {
-				return where, true
-			}
-		}
-		return at, false
-	}
-	return at, !reflect.DeepEqual(a, b)
 }

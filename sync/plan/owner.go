@@ -7,14 +7,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/canonjson"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
-// Allowed checks a step against what tables 3.5, 3.7 and section 5 of
-// windows-dhcp.md leave to the mirror, whoever made the plan: it is asked again
-// right before the step is carried out, so that neither a mistake in planning
-// nor an edited plan file can touch what is not the mirror's. It relies on the
-// step being carried out only if Observed and the old values still hold.
+// Allowed is the second guard. It checks a step against what the rules leave to
+// the mirror, right before the step is carried out, so that a mistake in
+// planning cannot touch what is not the mirror's (rules 3.5, 3.7 and 5). It
+// knows nothing of how the step came about. It relies on the step being carried
+// out only if Observed and the old values still hold.
 func (p *Policy) Allowed(s *Step) error {
 	if err := s.wellFormed(); err != nil {
 		return err
@@ -35,9 +36,9 @@ func (p *Policy) Allowed(s *Step) error {
 		return p.allowedRange(s)
 	case state.IPPrefix:
 		if s.Action == state.Create {
-			return s.touches("prefix", "vrf", "status", custom(state.FieldScopes))
+			return s.touches("prefix", "vrf", "status", CustomField(state.FieldScopes))
 		}
-		return s.touches(custom(state.FieldScopes))
+		return s.touches(CustomField(state.FieldScopes))
 	case state.ConfigContext:
 		return s.allowedContext()
 	}
@@ -104,7 +105,7 @@ func (s *Step) rests(field string) string {
 }
 
 func (p *Policy) allowedAddress(s *Step) error {
-	fields := addressFieldOrder()
+	fields := AddressFields()
 	switch {
 	case !s.Addr.IsValid():
 		return errors.New("the step names no address")
@@ -114,7 +115,7 @@ func (p *Policy) allowedAddress(s *Step) error {
 		fields = fields[3:] // never address, VRF or tenant
 	}
 	if p.Mode == Migrate {
-		fields = []string{custom(state.FieldManaged)}
+		fields = []string{CustomField(state.FieldManaged)}
 	}
 	if err := s.touches(fields...); err != nil {
 		return err
@@ -125,7 +126,7 @@ func (p *Policy) allowedAddress(s *Step) error {
 	if status, changes := s.becomes("status"); changes && status != p.LeaseStatus && status != p.ReservationStatus {
 		return fmt.Errorf("%v is not a status the mirror gives", status)
 	}
-	provenance, changes := s.becomes(custom(state.FieldManaged))
+	provenance, changes := s.becomes(CustomField(state.FieldManaged))
 	if text, _ := provenance.(string); changes && !slices.Contains([]state.Managed{state.Created, state.Adopted, state.Prestaged}, state.Managed(text)) {
 		return fmt.Errorf("%v is not a provenance", provenance)
 	}
@@ -140,10 +141,10 @@ func (p *Policy) allowedAddress(s *Step) error {
 // allowedDelete: an address goes only with a status of the mirror's own, and
 // as a reservation only if the mirror made or adopted it.
 func (p *Policy) allowedDelete(s *Step) error {
-	status, provenance := s.rests("status"), s.rests(custom(state.FieldManaged))
+	status, provenance := s.rests("status"), s.rests(CustomField(state.FieldManaged))
 	x := state.Address{Status: status, Managed: state.Managed(provenance)}
-	c, _ := p.classOf(&x)
-	own := c == leaseClass || c == reservationClass && managed(&x) && !p.PushReservations
+	c, _ := p.ClassOf(&x)
+	own := c == ClassLease || c == ClassReservation && Managed(&x) && !p.PushReservations
 	if own && status != "" && p.Mode == Sync && p.SyncIPs {
 		return nil
 	}
@@ -158,14 +159,14 @@ func (p *Policy) allowedRange(s *Step) error {
 	}
 	switch s.Action {
 	case state.Delete:
-		if (s.rests(custom(state.FieldServer)) == "") == (s.rests(custom(state.FieldFailover)) == "") {
+		if (s.rests(CustomField(state.FieldServer)) == "") == (s.rests(CustomField(state.FieldFailover)) == "") {
 			return errors.New("an IP range without a source is not the mirror's to delete")
 		}
 		return nil
 	case state.Create:
-		return s.touches(append(rangeFieldOrder(), "vrf", "role", "status")...)
+		return s.touches(append(RangeFields(), "vrf", "role", "status")...)
 	}
-	return s.touches(rangeFieldOrder()...)
+	return s.touches(RangeFields()...)
 }
 
 // allowedContext: the mirror makes contexts that reach no device and adds to
@@ -175,14 +176,14 @@ func (s *Step) allowedContext() error {
 		return fmt.Errorf("config context %q is not the mirror's", s.Name)
 	}
 	if s.Action == state.Update {
-		if s.Name != codesContext && s.Name != valuesContext {
+		if s.Name != CodesContext && s.Name != ValuesContext {
 			return fmt.Errorf("config context %q is never changed", s.Name)
 		}
 		return s.touches("data")
 	}
 	tags, _ := s.becomes("tags")
 	name, _ := s.becomes("name")
-	if name != s.Name || !sameValue(tags, rawJSON([]string{state.TagData})) {
+	if name != s.Name || !SameValue(tags, canonjson.Of([]string{state.TagData})) {
 		return fmt.Errorf("config context %q has to be limited to tag %s", s.Name, state.TagData)
 	}
 	return s.touches("name", "is_active", "tags", "data")

@@ -10,26 +10,24 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// mustBeAllowed makes sure that the check before a step lets through what is
-// planned.
-func mustBeAllowed(t interface {
-	Helper()
-	Fatalf(format string, args ...any)
-}, p *Policy, made *Plan) {
-	t.Helper()
-	for i := range made.Steps {
-		if err := p.Allowed(&made.Steps[i]); err != nil {
-			t.Fatalf("a planned step is not allowed: %v\n%+v", err, made.Steps[i])
-		}
-	}
-}
+const (
+	host1, host2     = "dh1.corp.example", "dh2.corp.example"
+	clientA, clientB = "00-00-5e-00-53-01", "00-00-5e-00-53-02"
+)
 
+// pushingAll is the policy of an operator who lets the mirror write everything it
+// ever writes.
 func pushingAll() Policy {
-	p := defaults(dh1)
-	p.PushReservations, p.PushScopeInfo, p.DeleteRemoved, p.ReplaceClientID = true, true, true, true
-	return p
+	return Policy{
+		Mode: Sync, SyncIPs: true, RefreshOptions: true, InheritTenant: true, Adopt: Overwrite,
+		LeaseStatus: "dhcp", ReservationStatus: "reserved", ProtectTag: "dhcp-protect",
+		MaxDeletePercent: 50, MaxDeleteCount: 25, KeepAssigned: true, CreateMissingPrefixes: true,
+		PushReservations: true, PushScopeInfo: true, DeleteRemoved: true, ReplaceClientID: true,
+		Servers: []Server{{ServerName: windhcp.ServerName{Host: host1}, Selected: true, Standalone: true}},
+	}
 }
 
 func observed(pairs ...string) (out []Change) {
@@ -45,21 +43,21 @@ func becomes(field string, value any) []Change { return []Change{{Field: field, 
 func TestAnEditedPlanIsRefused(t *testing.T) {
 	addr := netip.MustParseAddr("10.8.4.33")
 	remove := Step{Target: NetBox, Action: state.Delete, Kind: state.IPAddress, ID: 7, Addr: addr,
-		Observed: observed("status", "dhcp", custom(state.FieldManaged), "created")}
+		Observed: observed("status", "dhcp", CustomField(state.FieldManaged), "created")}
 	change := Step{Target: NetBox, Action: state.Update, Kind: state.IPAddress, ID: 7, Addr: addr, Changes: becomes("status", "dhcp")}
 	create := Step{Target: NetBox, Action: state.Create, Kind: state.IPAddress, Addr: addr, Changes: append(becomes("address", "10.8.4.33/24"), becomes("status", "dhcp")...)}
 	scope := Step{Target: NetBox, Action: state.Update, Kind: state.IPRange, ID: 8, Changes: becomes("description", "Lab")}
-	drop := Step{Target: NetBox, Action: state.Delete, Kind: state.IPRange, ID: 8, Observed: observed(custom(state.FieldServer), dh1)}
-	prefix := Step{Target: NetBox, Action: state.Update, Kind: state.IPPrefix, ID: 9, Changes: becomes(custom(state.FieldScopes), "table")}
-	library := Step{Target: NetBox, Action: state.Update, Kind: state.ConfigContext, ID: 3, Name: codesContext, Changes: becomes("data", json.RawMessage(`{}`))}
-	context := Step{Target: NetBox, Action: state.Create, Kind: state.ConfigContext, Name: failoverContext + "east",
-		Changes: append(becomes("name", failoverContext+"east"), becomes("tags", json.RawMessage(`["`+state.TagData+`"]`))...)}
+	drop := Step{Target: NetBox, Action: state.Delete, Kind: state.IPRange, ID: 8, Observed: observed(CustomField(state.FieldServer), host1)}
+	prefix := Step{Target: NetBox, Action: state.Update, Kind: state.IPPrefix, ID: 9, Changes: becomes(CustomField(state.FieldScopes), "table")}
+	library := Step{Target: NetBox, Action: state.Update, Kind: state.ConfigContext, ID: 3, Name: CodesContext, Changes: becomes("data", json.RawMessage(`{}`))}
+	context := Step{Target: NetBox, Action: state.Create, Kind: state.ConfigContext, Name: FailoverContext + "east",
+		Changes: append(becomes("name", FailoverContext+"east"), becomes("tags", json.RawMessage(`["`+state.TagData+`"]`))...)}
 	subnet := netip.MustParsePrefix("10.8.4.0/24")
-	post := Step{Target: dh1, Action: state.Create, Kind: WindowsReservation, Scope: subnet, Addr: addr, Changes: becomes("client_id", pc)}
-	put := Step{Target: dh1, Action: state.Update, Kind: WindowsReservation, Scope: subnet, Addr: addr, Changes: becomes("name", "x"), Observed: observed("client_id", pc)}
-	withdraw := Step{Target: dh1, Action: state.Delete, Kind: WindowsReservation, Scope: subnet, Addr: addr, Observed: observed("client_id", pc)}
-	window := Step{Target: dh1, Action: state.Update, Kind: WindowsScope, Scope: subnet, Changes: becomes("router", "10.8.4.1")}
-	exclude := Step{Target: dh1, Action: state.Create, Kind: WindowsExclusion, Scope: subnet, Changes: becomes("exclusions", json.RawMessage(`[]`))}
+	post := Step{Target: host1, Action: state.Create, Kind: WindowsReservation, Scope: subnet, Addr: addr, Changes: becomes("client_id", clientA)}
+	put := Step{Target: host1, Action: state.Update, Kind: WindowsReservation, Scope: subnet, Addr: addr, Changes: becomes("name", "x"), Observed: observed("client_id", clientA)}
+	withdraw := Step{Target: host1, Action: state.Delete, Kind: WindowsReservation, Scope: subnet, Addr: addr, Observed: observed("client_id", clientA)}
+	window := Step{Target: host1, Action: state.Update, Kind: WindowsScope, Scope: subnet, Changes: becomes("router", "10.8.4.1")}
+	exclude := Step{Target: host1, Action: state.Create, Kind: WindowsExclusion, Scope: subnet, Changes: becomes("exclusions", json.RawMessage(`[]`))}
 	for _, c := range []struct {
 		name   string
 		step   Step
@@ -69,7 +67,9 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 		{"delete an address with a foreign status", remove, func(s *Step) { s.Observed[0].Old = "active" }, nil},
 		{"delete an address of which no status was seen", remove, func(s *Step) { s.Observed = s.Observed[1:] }, nil},
 		{"delete a reservation somebody made by hand", remove, func(s *Step) { s.Observed = observed("status", "reserved") }, nil},
-		{"delete a pre-staged reservation", remove, func(s *Step) { s.Observed = observed("status", "reserved", custom(state.FieldManaged), "prestaged") }, nil},
+		{"delete a pre-staged reservation", remove, func(s *Step) {
+			s.Observed = observed("status", "reserved", CustomField(state.FieldManaged), "prestaged")
+		}, nil},
 		{"delete a reservation while NetBox is the truth for them", remove, func(s *Step) { s.Observed[0].Old = "reserved" }, func(p *Policy) { p.PushReservations = true }},
 		{"delete with a time stamp that satisfies the comparison", remove, func(s *Step) { s.Observed = append(s.Observed, observed("last_updated", "2026-07-01T00:00:00Z")...) }, nil},
 		{"delete with a wanted value that satisfies the comparison", remove, func(s *Step) { s.Changes = becomes("status", "active") }, nil},
@@ -85,7 +85,7 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 		{"give an address to another tenant", change, func(s *Step) { s.Changes = becomes("tenant", int64(2)) }, nil},
 		{"give an address a status nobody configured", change, func(s *Step) { s.Changes = becomes("status", "deprecated") }, nil},
 		{"take an address its status", change, func(s *Step) { s.Changes = becomes("status", nil) }, nil},
-		{"invent a provenance", change, func(s *Step) { s.Changes = becomes(custom(state.FieldManaged), "mine") }, nil},
+		{"invent a provenance", change, func(s *Step) { s.Changes = becomes(CustomField(state.FieldManaged), "mine") }, nil},
 		{"take the protecting tag off", change, func(s *Step) { s.RemoveTags = []string{"dhcp-protect"} }, nil},
 		{"tag an address as a scope", change, func(s *Step) { s.AddTags = []string{state.TagScope} }, nil},
 		{"change an address while addresses are not synced", change, nil, func(p *Policy) { p.SyncIPs = false }},
@@ -101,14 +101,14 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 		{"take the tag off a scope", scope, func(s *Step) { s.RemoveTags = []string{state.TagScope} }, nil},
 		{"write a scope in a migration", scope, nil, func(p *Policy) { p.Mode = Migrate }},
 		{"delete an IP range that is no scope", drop, func(s *Step) { s.Observed = observed("start_address", "10.8.4.20/24") }, nil},
-		{"delete a range with two sources", drop, func(s *Step) { s.Observed = append(s.Observed, observed(custom(state.FieldFailover), "east")...) }, nil},
+		{"delete a range with two sources", drop, func(s *Step) { s.Observed = append(s.Observed, observed(CustomField(state.FieldFailover), "east")...) }, nil},
 		{"delete a prefix", prefix, func(s *Step) { s.Action, s.Changes = state.Delete, nil }, nil},
 		{"change the status of a prefix", prefix, func(s *Step) { s.Changes = becomes("status", "deprecated") }, nil},
 		{"change the description of a prefix", prefix, func(s *Step) { s.Changes = becomes("description", "mine") }, nil},
 		{"tag a prefix", prefix, func(s *Step) { s.AddTags = []string{state.TagInvalid} }, nil},
 		{"delete a config context", library, func(s *Step) { s.Action, s.Changes = state.Delete, nil }, nil},
 		{"change a config context that is not the mirror's", library, func(s *Step) { s.Name = "dns servers" }, nil},
-		{"change a relationship", library, func(s *Step) { s.Name = failoverContext + "east" }, nil},
+		{"change a relationship", library, func(s *Step) { s.Name = FailoverContext + "east" }, nil},
 		{"switch a config context off", library, func(s *Step) { s.Changes = becomes("is_active", false) }, nil},
 		{"make a config context that reaches devices", context, func(s *Step) { s.Changes = s.Changes[:1] }, nil},
 		{"make a config context of another name", context, func(s *Step) { s.Changes[0].New = "dns servers" }, nil},
@@ -118,14 +118,14 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 		{"write to a server with read_only", post, nil, func(p *Policy) { p.ReadOnly = true }},
 		{"write to a server in an import", post, nil, func(p *Policy) { p.Mode = Import }},
 		{"write to a server in a migration", post, nil, func(p *Policy) { p.Mode = Migrate }},
-		{"write to a server nobody configured", post, func(s *Step) { s.Target = dh2 }, nil},
+		{"write to a server nobody configured", post, func(s *Step) { s.Target = host2 }, nil},
 		{"write to a server in maintenance", post, nil, func(p *Policy) { p.Servers[0].Maintenance = true }},
 		{"write to a server that an override disables", post, nil, func(p *Policy) { p.Servers[0].Disabled = true }},
 		{"write to a server that is not part of the run", post, nil, func(p *Policy) { p.Servers[0].Selected = false }},
 		{"write to no target", post, func(s *Step) { s.Target = "" }, nil},
 		{"reserve in no scope", post, func(s *Step) { s.Scope = netip.Prefix{} }, nil},
 		{"change another client's reservation", put, func(s *Step) { s.Observed = nil }, nil},
-		{"give a reservation to another client without leave", put, func(s *Step) { s.Changes = becomes("client_id", mfp) }, func(p *Policy) { p.ReplaceClientID = false }},
+		{"give a reservation to another client without leave", put, func(s *Step) { s.Changes = becomes("client_id", clientB) }, func(p *Policy) { p.ReplaceClientID = false }},
 		{"change the type of a reservation", put, func(s *Step) { s.Changes = becomes("type", "Bootp") }, nil},
 		{"delete a reservation without delete_removed", withdraw, nil, func(p *Policy) { p.DeleteRemoved = false }},
 		{"delete whatever reservation is there", withdraw, func(s *Step) { s.Observed = nil }, nil},
@@ -161,9 +161,9 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 // stays within these lists.
 func TestNoStepThatIsAllowedTouchesAnythingElse(t *testing.T) {
 	kinds := []state.Kind{state.IPAddress, state.IPRange, state.IPPrefix, state.ConfigContext, state.JournalEntry, "dcim.device", WindowsReservation, WindowsScope, WindowsExclusion}
-	fields := append(append(addressFieldOrder(), rangeFieldOrder()...), "status", "role", "vrf", "prefix", "name", "data", "is_active", "tags", "comments", "assigned_object_id",
-		"last_updated", custom(state.FieldScopes), "client_id", "type", "exclusions", "router", "state", "subnet_mask", "enabled")
-	values := []any{"dhcp", "reserved", "active", "created", "adopted", "prestaged", nil, "10.8.4.33/24", int64(1), true, pc, json.RawMessage(`["windows-dhcp-data"]`)}
+	fields := append(append(AddressFields(), RangeFields()...), "status", "role", "vrf", "prefix", "name", "data", "is_active", "tags", "comments", "assigned_object_id",
+		"last_updated", CustomField(state.FieldScopes), "client_id", "type", "exclusions", "router", "state", "subnet_mask", "enabled")
+	values := []any{"dhcp", "reserved", "active", "created", "adopted", "prestaged", nil, "10.8.4.33/24", int64(1), true, clientA, json.RawMessage(`["windows-dhcp-data"]`)}
 	draw := func(t *rapid.T, label string) (out []Change) {
 		for range rapid.IntRange(0, 3).Draw(t, label) {
 			out = append(out, Change{rapid.SampledFrom(fields).Draw(t, "field"), rapid.SampledFrom(values).Draw(t, "old"), rapid.SampledFrom(values).Draw(t, "new")})
@@ -176,9 +176,9 @@ func TestNoStepThatIsAllowedTouchesAnythingElse(t *testing.T) {
 		p.Mode = rapid.SampledFrom([]Mode{Sync, Sync, Import, Migrate}).Draw(t, "mode")
 		p.SyncIPs, p.PushReservations, p.PushScopeInfo, p.ReadOnly = rapid.Bool().Draw(t, "sync"), rapid.Bool().Draw(t, "push"), rapid.Bool().Draw(t, "scopes"), rapid.Bool().Draw(t, "read only")
 		s := Step{
-			Target: rapid.SampledFrom([]string{NetBox, dh1, dh2}).Draw(t, "target"), Kind: rapid.SampledFrom(kinds).Draw(t, "kind"),
+			Target: rapid.SampledFrom([]string{NetBox, host1, host2}).Draw(t, "target"), Kind: rapid.SampledFrom(kinds).Draw(t, "kind"),
 			Action: rapid.SampledFrom([]state.Action{state.Create, state.Update, state.Delete}).Draw(t, "action"),
-			ID:     7, Name: rapid.SampledFrom([]string{codesContext, failoverContext + "east", "mine"}).Draw(t, "name"),
+			ID:     7, Name: rapid.SampledFrom([]string{CodesContext, FailoverContext + "east", "mine"}).Draw(t, "name"),
 			Addr: netip.MustParseAddr("10.8.4.33"), Scope: netip.MustParsePrefix("10.8.4.0/24"),
 			Changes: draw(t, "changes"), Observed: draw(t, "observed"), AddTags: tags.Draw(t, "add"), RemoveTags: tags.Draw(t, "remove"),
 		}
@@ -201,7 +201,7 @@ func outOfBounds(p *Policy, s *Step) string {
 	switch {
 	case onServer != (s.Target != NetBox):
 		return "the kind is not the target's"
-	case onServer && (p.ReadOnly || p.Mode != Sync || s.Target != dh1):
+	case onServer && (p.ReadOnly || p.Mode != Sync || s.Target != host1):
 		return "a server is written to"
 	case s.Kind == WindowsReservation && !p.PushReservations, (s.Kind == WindowsScope || s.Kind == WindowsExclusion) && !p.PushScopeInfo:
 		return "a server is written to with the push off"
@@ -209,7 +209,7 @@ func outOfBounds(p *Policy, s *Step) string {
 		return "it is deleted"
 	case s.Action == state.Delete && s.Kind == state.IPAddress && seen["status"] != "dhcp" && (seen["status"] != "reserved" || p.PushReservations):
 		return "a foreign address is deleted"
-	case s.Action == state.Delete && seen["status"] == "reserved" && s.Kind == state.IPAddress && seen[custom(state.FieldManaged)] != "created" && seen[custom(state.FieldManaged)] != "adopted":
+	case s.Action == state.Delete && seen["status"] == "reserved" && s.Kind == state.IPAddress && seen[CustomField(state.FieldManaged)] != "created" && seen[CustomField(state.FieldManaged)] != "adopted":
 		return "somebody's reservation is deleted"
 	}
 	for _, c := range s.Changes {

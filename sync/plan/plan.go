@@ -1,14 +1,14 @@
-// Package plan decides what the mirror of Windows DHCP servers changes, on
-// both sides: Build turns what was read into a list of steps, each with its
-// reason. It is pure: no I/O, no clock, no log, and the same input gives the
-// same bytes. Whatever is not decided here is not done.
+// Package plan holds what a run of the mirror would do: steps with their
+// reasons, notes about what is left alone, the policy of the operator, and the
+// form in which a plan is saved. Policy.Allowed is the second guard: it checks
+// each step again before it is carried out. The package must not decide what a
+// plan contains, show it to people, or do any I/O.
 package plan
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
+	"cmp"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -35,6 +35,8 @@ type Plan struct {
 	Violations []Violation `json:"violations"`
 	Imported   []Category  `json:"imported,omitempty"` // of an import
 
+	// Imports is what Imported is made of.
+	Imports []ImportItem `json:"-"`
 	// Memory is what has to be remembered once the steps are done.
 	Memory Memory `json:"-"`
 }
@@ -55,6 +57,35 @@ func (p *Plan) has(level Level) bool {
 		}
 	}
 	return false
+}
+
+// Targets lists what the steps change: NetBox first, then servers by name.
+func (p *Plan) Targets() []string {
+	var targets []string
+	for i := range p.Steps {
+		targets = append(targets, p.Steps[i].Target)
+	}
+	slices.SortFunc(targets, func(a, b string) int {
+		if (a == NetBox) != (b == NetBox) {
+			if a == NetBox {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a, b)
+	})
+	return slices.Compact(targets)
+}
+
+// Count is how many steps on a target have an action.
+func (p *Plan) Count(target string, action state.Action) int {
+	n := 0
+	for i := range p.Steps {
+		if p.Steps[i].Target == target && p.Steps[i].Action == action {
+			n++
+		}
+	}
+	return n
 }
 
 // Phase orders steps: what others stand on comes first, removals last, and
@@ -108,42 +139,6 @@ type Change struct {
 	New   any    `json:"new"`
 }
 
-// UnmarshalJSON reads a change of a saved plan back to the same values.
-func (c *Change) UnmarshalJSON(data []byte) error {
-	var raw struct {
-		Field    string
-		Old, New json.RawMessage
-	}
-	if err := json.Unmarshal(data, &raw); err != nil {
-		return err
-	}
-	var errOld, errNew error
-	c.Field = raw.Field
-	c.Old, errOld = value(raw.Old)
-	c.New, errNew = value(raw.New)
-	return errors.Join(errOld, errNew)
-}
-
-func value(raw json.RawMessage) (any, error) {
-	raw = bytes.TrimSpace(raw)
-	if len(raw) == 0 || raw[0] == '{' || raw[0] == '[' {
-		if len(raw) == 0 {
-			return nil, nil
-		}
-		return raw, nil
-	}
-	var v any
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	if err := d.Decode(&v); err != nil {
-		return nil, err
-	}
-	if n, ok := v.(json.Number); ok {
-		return n.Int64()
-	}
-	return v, nil
-}
-
 // Level ranks notes.
 type Level string
 
@@ -163,7 +158,8 @@ type Note struct {
 	Server string       `json:"server,omitempty"`
 	Scope  netip.Prefix `json:"scope,omitzero"`
 	Addr   netip.Addr   `json:"addr,omitzero"`
-	Rule   string       `json:"rule,omitempty"`
+	Cause  Cause        `json:"-"`
+	Rule   string       `json:"rule,omitempty"` // of the cause, for people
 	Text   string       `json:"text"`
 	// Once marks a note that is shown as a warning the first time only.
 	Once bool `json:"once,omitempty"`

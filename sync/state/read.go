@@ -26,7 +26,7 @@ func Read(ctx context.Context, c *netbox.Client) (*State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read NetBox: %w", err)
 	}
-	s := &State{Version: version.String(), Tags: make(map[string]int64), Roles: make(map[string]int64)}
+	s := &State{Version: version, Tags: make(map[string]int64), Roles: make(map[string]int64)}
 	group, ctx := errgroup.WithContext(ctx)
 	ipv4 := url.Values{"family": {"4"}}
 	group.Go(func() (err error) {

@@ -106,7 +106,7 @@ func TestTheMirrorReadsWhatNetBoxHolds(t *testing.T) { // windows-dhcp.md sectio
 				}
 			}
 			held, err := Read(t.Context(), c)
-			if err != nil || held.Version != string(v) || !slices.Equal(held.Plugins, []string{"netbox_topology"}) {
+			if err != nil || held.Version.String() != string(v) || !slices.Equal(held.Plugins, []string{"netbox_topology"}) {
 				t.Errorf("version %s, plugins %v, %v", held.Version, held.Plugins, err)
 			}
 		})

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"net/netip"
 	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
 // Kind names a type of object as NetBox's permissions and change log do.
@@ -148,7 +150,7 @@ type VRF struct {
 // State is what a NetBox holds of interest to the mirror. Lists are ordered by
 // id.
 type State struct {
-	Version   string // "4.7"
+	Version   netbox.Version
 	VRFs      []VRF
 	Prefixes  []Prefix
 	Ranges    []Range

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 )
 
 // Counts of entries in one answer.
@@ -28,7 +28,7 @@ func (s *site) writeJSON(w http.ResponseWriter, code int, v any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_, _ = w.Write(plan.EscapeJSON(out.Bytes())) // the client may be gone
+	_, _ = w.Write(printable.JSON(out.Bytes())) // the client may be gone
 }
 
 func (s *site) refuseJSON(w http.ResponseWriter, text string) {
@@ -76,7 +76,7 @@ func (s *site) leasesJSON(w http.ResponseWriter, r *http.Request) {
 		s.brokenJSON(w, err)
 		return
 	}
-	found, names := find(all, want), vrfNames(s.m.Picture())
+	found, names := find(all, want), vrfNames(s.m.Known())
 	answer := struct {
 		Count   int         `json:"count"` // of all that match
 		Offset  int         `json:"offset"`

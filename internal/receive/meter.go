@@ -1,0 +1,219 @@
+package receive
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
+)
+
+// Drop says in a word why a packet was not answered; empty: it was. Metrics and
+// logs use it as a label.
+type Drop string
+
+// DropUnhandled is a message of a kind that no plugin sees (F-15).
+const DropUnhandled Drop = "unhandled_type"
+
+const (
+	dropReceive        Drop = "receive_failed"
+	dropKernel         Drop = "kernel_queue" // no room in the socket's buffer
+	dropSurplus        Drop = "surplus"      // B-1
+	dropCopy           Drop = "copy"         // the interface's own listener has it
+	dropMalformed      Drop = "malformed"
+	dropNotRequest     Drop = "not_request"     // op is not BOOTREQUEST
+	dropHardwareLength Drop = "hardware_length" // raw hlen over 16
+	dropAddress        Drop = "bad_address"     // giaddr or ciaddr names no host
+	dropNoReply        Drop = "no_reply"        // the chain's own decision
+	dropNeverAnswered  Drop = "never_answered"  // RELEASE, DECLINE
+	dropNoAddress      Drop = "no_address"      // no handler set yiaddr
+	dropNoServerID     Drop = "no_server_id"
+	dropPanic          Drop = "panic"
+	dropSend           Drop = "send_failed"
+)
+
+// level is how much a reason concerns the operator. What clients and other
+// servers do every day is for debugging only.
+func (r Drop) level() logrus.Level {
+	switch r {
+	case dropCopy, dropNotRequest, DropUnhandled, dropNoReply, dropNeverAnswered:
+		return logrus.DebugLevel
+	case dropReceive, dropNoServerID, dropPanic, dropSend:
+		return logrus.ErrorLevel
+	}
+	return logrus.WarnLevel
+}
+
+// logInterval is how long one line about a reason stands for all others (B-2).
+const logInterval = time.Minute
+
+// meter counts what the loop does, and logs it sparingly.
+type meter struct {
+	log        logrus.FieldLogger
+	quiet      *quiet.Logger
+	registerer prometheus.Registerer
+	received   *prometheus.CounterVec
+	replies    *prometheus.CounterVec
+	dropped    *prometheus.CounterVec
+	inWork     prometheus.Gauge
+	seconds    prometheus.Histogram
+}
+
+func newMeter(reg prometheus.Registerer, log logrus.FieldLogger) (*meter, error) {
+	m := &meter{
+		log:        log,
+		quiet:      quiet.New(log, logInterval, time.Now),
+		registerer: reg,
+		received: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "coredhcp_netbox_dhcp4_received_total",
+			Help: "Well-formed DHCPv4 messages received, by message type.",
+		}, []string{"message"}),
+		replies: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "coredhcp_netbox_dhcp4_replies_total",
+			Help: "DHCPv4 replies sent, by message type and by what decided their destination.",
+		}, []string{"message", "destination"}),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "coredhcp_netbox_dhcp4_dropped_total",
+			Help: "DHCPv4 packets that got no reply, by reason.",
+		}, []string{"reason"}),
+		inWork: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "coredhcp_netbox_dhcp4_in_work",
+			Help: "DHCPv4 packets in the handler chain now.",
+		}),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "coredhcp_netbox_dhcp4_reply_seconds",
+			Help:    "Time from reading a DHCPv4 packet to having sent the reply.",
+			Buckets: prometheus.ExponentialBuckets(25e-6, 2.5, 12), // 25 us to 0.6 s
+		}),
+	}
+	if reg == nil {
+		return m, nil
+	}
+	for _, c := range m.collectors() {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("register the metrics of the receive loop: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func (m *meter) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.received, m.replies, m.dropped, m.inWork, m.seconds}
+}
+
+// close lets another server use the same registry.
+func (m *meter) close() {
+	if m.registerer == nil {
+		return
+	}
+	for _, c := range m.collectors() {
+		m.registerer.Unregister(c)
+	}
+}
+
+func (m *meter) receive(req *dhcpv4.DHCPv4) {
+	m.received.WithLabelValues(messageName(req)).Inc()
+}
+
+// drop counts a packet that never became a message.
+func (m *meter) drop(r Drop, source netip.AddrPort) {
+	m.dropped.WithLabelValues(string(r)).Inc()
+	m.line(r, logrus.Fields{"source": source})
+}
+
+// dropMessage counts a message that gets no reply.
+func (m *meter) dropMessage(r Drop, req *dhcpv4.DHCPv4) {
+	m.dropped.WithLabelValues(string(r)).Inc()
+	if r.level() != logrus.DebugLevel || quiet.Debugging(m.log) {
+		m.line(r, messageFields(req))
+	}
+}
+
+func (m *meter) receiveFailed(err error) {
+	m.dropped.WithLabelValues(string(dropReceive)).Inc()
+	m.line(dropReceive, logrus.Fields{logrus.ErrorKey: err})
+}
+
+// lostInKernel counts packets that found the socket's buffer full.
+func (m *meter) lostInKernel(n uint32) {
+	m.dropped.WithLabelValues(string(dropKernel)).Add(float64(n))
+	m.line(dropKernel, logrus.Fields{"packets": n})
+}
+
+// panicked counts a panic of a handler (-1: of the loop itself, -2: of ProxyDHCP). It must be
+// called while the panic is being recovered. The packet is only shown at debug
+// level.
+func (m *meter) panicked(cause any, handler int, packet []byte) {
+	m.dropped.WithLabelValues(string(dropPanic)).Inc()
+	m.line(dropPanic, logrus.Fields{"handler": handler, "panic": fmt.Sprint(cause), "stack": string(debug.Stack())})
+	m.log.WithField("packet", hex.EncodeToString(packet)).Debug("the packet whose handler panicked")
+}
+
+// frameFailed notes a frame that could not be sent; the reply is broadcast.
+func (m *meter) frameFailed(err error) {
+	m.quiet.Warn("frame", "reply broadcast because its frame was refused", logrus.Fields{logrus.ErrorKey: err})
+}
+
+// trimmed notes a reply that was too big for its client.
+func (m *meter) trimmed(req *dhcpv4.DHCPv4, left []dhcpv4.OptionCode, fits bool) {
+	fields := messageFields(req)
+	fields["left_out"], fields["fits"] = fmt.Sprint(left), fits
+	m.quiet.Warn("trimmed", "reply too big for the client", fields)
+}
+
+// sent counts one reply, or the failure to send it.
+func (m *meter) sent(resp *dhcpv4.DHCPv4, destination string, err error, took time.Duration) {
+	if err != nil {
+		m.dropped.WithLabelValues(string(dropSend)).Inc()
+		fields := messageFields(resp)
+		fields["destination"], fields[logrus.ErrorKey] = destination, err
+		m.line(dropSend, fields)
+		return
+	}
+	m.replies.WithLabelValues(messageName(resp), destination).Inc()
+	m.seconds.Observe(took.Seconds())
+	if quiet.Debugging(m.log) {
+		fields := messageFields(resp)
+		fields["addr"], fields["destination"] = resp.YourIPAddr.String(), destination
+		m.log.WithFields(fields).Debug("packet answered")
+	}
+}
+
+// line logs a dropped packet.
+func (m *meter) line(r Drop, fields logrus.Fields) {
+	const msg = "packet dropped"
+	fields["reason"] = string(r)
+	switch r.level() {
+	case logrus.DebugLevel:
+		m.log.WithFields(fields).Debug(msg)
+	case logrus.ErrorLevel:
+		m.quiet.Error(string(r), msg, fields)
+	default:
+		m.quiet.Warn(string(r), msg, fields)
+	}
+}
+
+// messageName is a label: strangers must not be able to make up values.
+func messageName(p *dhcpv4.DHCPv4) string {
+	switch t := p.MessageType(); {
+	case !p.Options.Has(dhcpv4.OptionDHCPMessageType):
+		return "BOOTP"
+	case t >= dhcpv4.MessageTypeDiscover && t <= dhcpv4.MessageTypeInform:
+		return t.String()
+	}
+	return "other"
+}
+
+func messageFields(p *dhcpv4.DHCPv4) logrus.Fields {
+	f := logrus.Fields{"message": messageName(p), "mac": p.ClientHWAddr.String(), "xid": p.TransactionID.String()}
+	if giaddr := addr4(p.GatewayIPAddr); !giaddr.IsUnspecified() {
+		f["giaddr"] = giaddr.String()
+	}
+	return f
+}

@@ -1,0 +1,161 @@
+package receive
+
+import (
+	"net/netip"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+)
+
+// arrivedBy is a packet's way in; the way out depends on it.
+type arrivedBy struct {
+	arrival
+	source netip.AddrPort
+	ifc    *netInterface // nil: gone since, or not yet known
+}
+
+// path says how a reply leaves.
+type path uint8
+
+const (
+	routed      path = iota // wherever the routing table says
+	onInterface             // by the receiving interface (F-20)
+	byHardware              // in a frame to chaddr, by the receiving interface
+)
+
+// destination is where a reply goes, and which row of the table said so.
+type destination struct {
+	name string
+	to   netip.AddrPort
+	path path
+}
+
+// destinationOf chooses by RFC 2131 section 4.1, in the order of F-19. The
+// fields are the request's, so that a handler can force a broadcast by setting
+// the flag there; only the type NAK is looked up in the reply (K-2). Without
+// frames no reply goes byHardware.
+func destinationOf(req, resp *dhcpv4.DHCPv4, in arrivedBy, frames bool) destination {
+	giaddr, ciaddr, yiaddr := addr4(req.GatewayIPAddr), addr4(req.ClientIPAddr), addr4(resp.YourIPAddr)
+	broadcast := netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	framed := frames && in.ifc != nil && in.ifc.ethernet && isEthernet(resp) && !yiaddr.IsUnspecified()
+	for _, row := range [...]struct {
+		name    string
+		applies bool
+		addr    netip.Addr
+		port    uint16
+		path    path
+	}{
+		{"relay", !giaddr.IsUnspecified(), giaddr, relayPort(req, in.source), routed},
+		{"nak", resp.MessageType() == dhcpv4.MessageTypeNak, broadcast, dhcpv4.ClientPort, onInterface},
+		{"ciaddr", !ciaddr.IsUnspecified(), ciaddr, dhcpv4.ClientPort, routed},
+		{"broadcast", req.IsBroadcast(), broadcast, dhcpv4.ClientPort, onInterface},
+		{"hardware", framed, yiaddr, dhcpv4.ClientPort, byHardware},
+		{"unaddressable", true, broadcast, dhcpv4.ClientPort, onInterface},
+	} {
+		if !row.applies {
+			continue
+		}
+		d := destination{row.name, netip.AddrPortFrom(row.addr, row.port), row.path}
+		if d.path == routed && row.addr.IsLinkLocalUnicast() {
+			d.path = onInterface
+		}
+		return d
+	}
+	return destination{}
+}
+
+// relayPort is the port a relay listens on: 67, or the one it sent from if it
+// says so with the source port sub-option of option 82, RFC 8357 section 5.1.
+func relayPort(req *dhcpv4.DHCPv4, source netip.AddrPort) uint16 {
+	if source.Port() == 0 || !hasSubOption(req.Options.Get(dhcpv4.OptionRelayAgentInformation), dhcpv4.RelaySourcePortSubOption.Code()) {
+		return dhcpv4.ServerPort
+	}
+	return source.Port()
+}
+
+// hasSubOption looks for a sub-option in the value of option 82, RFC 3046
+// section 2.0.
+func hasSubOption(info []byte, code uint8) bool {
+	for len(info) >= 2 && len(info) >= 2+int(info[1]) {
+		if info[0] == code {
+			return true
+		}
+		info = info[2+int(info[1]):]
+	}
+	return false
+}
+
+// withheld says why a reply must not be sent, "" if it may.
+func withheld(req, resp *dhcpv4.DHCPv4) Drop {
+	if resp == nil {
+		return dropNoReply
+	}
+	switch req.MessageType() {
+	case dhcpv4.MessageTypeRelease, dhcpv4.MessageTypeDecline:
+		return dropNeverAnswered // REC-2, RFC 2131 sections 4.3.3 and 4.3.4
+	}
+	if resp.MessageType() != dhcpv4.MessageTypeNone && resp.ServerIdentifier() == nil {
+		return dropNoServerID
+	}
+	if addr4(resp.YourIPAddr).IsUnspecified() && !mayLackAddress(req, resp) {
+		return dropNoAddress
+	}
+	return ""
+}
+
+// mayLackAddress reports whether yiaddr 0 is what the chain meant and not merely
+// what no handler filled in (unlike F-18): a refusal, an answer to INFORM, and an
+// OFFER that tells the client to do without, by RFC 2563 (116, upstream
+// autoconfigure) or RFC 8925 (108).
+func mayLackAddress(req, resp *dhcpv4.DHCPv4) bool {
+	switch resp.MessageType() {
+	case dhcpv4.MessageTypeNak:
+		return true
+	case dhcpv4.MessageTypeAck:
+		return req.MessageType() == dhcpv4.MessageTypeInform
+	case dhcpv4.MessageTypeOffer:
+		return resp.Options.Has(dhcpv4.OptionAutoConfigure) || resp.Options.Has(dhcpv4.OptionIPv6OnlyPreferred)
+	}
+	return false
+}
+
+// serverIdentifier is the address of ours that option 54 should name when no
+// server_id line does: the one the client already chose, else the one it or its
+// relay reached us by, else the receiving interface's first. The zero Addr if
+// there is none.
+func serverIdentifier(req *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) netip.Addr {
+	if chosen := addr4(req.ServerIdentifier()); local[chosen] {
+		return chosen
+	}
+	return ownAddress(in)
+}
+
+// sourceAddress is where a reply comes from: option 54 if that is an address of
+// this machine (it is not behind NAT, or with RFC 5107), else the one the packet
+// was sent to, else the receiving interface's first. The zero Addr leaves the
+// choice to the kernel.
+func sourceAddress(resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) netip.Addr {
+	if id := addr4(resp.ServerIdentifier()); local[id] {
+		return id
+	}
+	return ownAddress(in)
+}
+
+func ownAddress(in arrivedBy) netip.Addr {
+	if in.unicast {
+		return in.to
+	}
+	if in.ifc != nil && len(in.ifc.addrs) > 0 {
+		return in.ifc.addrs[0]
+	}
+	return netip.Addr{}
+}
+
+// addr4 converts an address of the packet library; what is not IPv4 becomes
+// 0.0.0.0.
+func addr4(ip []byte) netip.Addr {
+	a, _ := netip.AddrFromSlice(ip)
+	if a = a.Unmap(); !a.Is4() {
+		return netip.IPv4Unspecified()
+	}
+	return a
+}

@@ -1,0 +1,308 @@
+package receive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+)
+
+const (
+	// defaultWorkers is how many packets are in work at most (B-1).
+	defaultWorkers = 256
+	// waitingRoom is how many packets of a burst wait for a worker. A packet
+	// waits at most as long as another is in work, which no handler of ours
+	// draws out beyond 3 s; a client asks again after 4 (RFC 2131 section 4.1).
+	waitingRoom = 256
+	// drainTime is how long a packet in work may take after the end (REC-3).
+	drainTime = 5 * time.Second
+	// maxDatagram is far above what a client may send without being asked to
+	// (576 bytes) and what fits into an Ethernet frame; more is not DHCP.
+	maxDatagram = 4096
+	// readPause keeps a socket that only fails from eating a processor.
+	readPause = 100 * time.Millisecond
+	// noHandler and proxyHandler stand where handlers of the chain are counted.
+	noHandler    = -1
+	proxyHandler = -2
+)
+
+// Options is what a Server needs besides addresses and a chain.
+type Options struct {
+	// Workers is how many packets are in work at most, 256 if 0. As many more
+	// wait their turn; what comes on top is dropped and counted (B-1).
+	Workers int
+	Log     logrus.FieldLogger // required
+	// Registerer takes the metrics of the loop; nil: they are not published.
+	Registerer prometheus.Registerer
+}
+
+// Server receives DHCPv4 messages, runs the chain on each and sends what comes
+// out of it. Several servers in one process are independent of each other.
+type Server struct {
+	chain      Chain
+	opt        Options
+	listeners  []*listener
+	interfaces *interfaces
+	frames     *frameSender // nil without CAP_NET_RAW
+	meter      *meter
+	packets    sync.Pool // of *packet
+}
+
+// packet is one datagram on its way through the server.
+type packet struct {
+	via    *listener
+	at     time.Time
+	source netip.AddrPort
+	arrival
+	n   int
+	buf [maxDatagram + 1]byte // one more for the END that decode may add
+}
+
+func (p *packet) bytes() []byte { return p.buf[:p.n] }
+
+// Listen binds the addresses and opens everything that needs privileges; after
+// it the process may give them up. An address without IP is the wildcard, its
+// Zone is an interface to be bound to, port 0 lets the kernel choose (Addrs
+// tells what).
+//
+// The caller closes the server.
+func Listen(addrs []net.UDPAddr, chain Chain, opt Options) (*Server, error) {
+	if opt.Workers == 0 {
+		opt.Workers = defaultWorkers
+	}
+	m, err := newMeter(opt.Registerer, opt.Log)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{chain: chain, opt: opt, meter: m}
+	s.packets.New = func() any { return new(packet) }
+	if s.listeners, err = openListeners(addrs); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	second, err := openProxy(chain.Proxy, addrs)
+	s.listeners = append(s.listeners, second...)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if s.interfaces, err = openInterfaces(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if s.frames, err = openFrameSender(); err != nil {
+		opt.Log.WithError(err).Warn("replies to clients without an address will be broadcast")
+	}
+	return s, nil
+}
+
+// Addrs is where the server listens, in the order given to Listen.
+func (s *Server) Addrs() []netip.AddrPort {
+	var addrs []netip.AddrPort
+	for _, l := range s.listeners {
+		addrs = append(addrs, l.conn.LocalAddr().(*net.UDPAddr).AddrPort())
+	}
+	return addrs
+}
+
+// Serve works until ctx ends; then it stops reading, finishes the packets it
+// has read, and returns nil, or an error if that takes more than 5 seconds. The
+// sockets stay open for the last replies, until Close.
+func (s *Server) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	jobs := make(chan *packet, waitingRoom)
+	var watcher, readers, workers sync.WaitGroup
+	watcher.Go(func() { s.interfaces.watch(ctx, s.opt.Log, s.followDevices) })
+	defer watcher.Wait()
+	defer cancel()
+	for range s.opt.Workers {
+		workers.Go(func() {
+			for p := range jobs {
+				s.handle(p)
+				s.packets.Put(p)
+			}
+		})
+	}
+	defer context.AfterFunc(ctx, func() {
+		for _, l := range s.listeners {
+			_ = l.conn.SetReadDeadline(time.Unix(1, 0)) // fails only if closed, which ends reading too
+		}
+	})()
+	for _, l := range s.listeners {
+		readers.Go(func() { s.read(ctx, l, jobs) })
+	}
+	readers.Wait()
+	close(jobs)
+	return awaitEnd(&workers, drainTime)
+}
+
+// awaitEnd waits for all of group, but not longer than patience.
+func awaitEnd(group *sync.WaitGroup, patience time.Duration) error {
+	ended := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(patience):
+		return fmt.Errorf("packets still in work %s after the end", patience)
+	}
+}
+
+// Close releases the sockets. It is for after Serve, or instead of it.
+func (s *Server) Close() error {
+	errs := []error{closeListeners(s.listeners)}
+	if s.interfaces != nil {
+		s.interfaces.close()
+	}
+	if s.frames != nil {
+		errs = append(errs, s.frames.close())
+	}
+	s.meter.close()
+	return errors.Join(errs...)
+}
+
+// followDevices binds sockets again whose interface was replaced.
+func (s *Server) followDevices(t *interfaceTable) {
+	for _, l := range s.listeners {
+		ifc := t.byName[l.device]
+		if ifc == nil || ifc.index == l.index {
+			continue
+		}
+		log := s.opt.Log.WithField("interface", l.device)
+		if err := l.rebind(ifc.index); err != nil {
+			log.WithError(err).Error("a new interface of the same name is not served")
+			continue
+		}
+		log.Info("listening on the new interface of the same name")
+	}
+}
+
+// read hands packets of one socket to the workers until the socket is closed or
+// its read deadline passes.
+func (s *Server) read(ctx context.Context, l *listener, jobs chan<- *packet) {
+	oob := controlBytes()
+	for {
+		p := s.packets.Get().(*packet)
+		n, oobn, flags, source, err := l.conn.ReadMsgUDPAddrPort(p.buf[:maxDatagram], oob)
+		switch {
+		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
+			return
+		case err != nil:
+			s.meter.receiveFailed(err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(readPause):
+			}
+			continue
+		}
+		var lost uint32
+		p.via, p.at, p.n, p.source = l, time.Now(), n, source
+		p.arrival, lost = parseControl(oob[:oobn])
+		if lost != 0 && lost != l.lost {
+			s.meter.lostInKernel(lost - l.lost)
+			l.lost = lost
+		}
+		if flags&unix.MSG_TRUNC != 0 {
+			s.meter.drop(dropMalformed, p.source)
+			s.packets.Put(p)
+			continue
+		}
+		select {
+		case jobs <- p:
+		default:
+			s.meter.drop(dropSurplus, p.source)
+			s.packets.Put(p)
+		}
+	}
+}
+
+// handle does all for one packet. A panic of a handler costs that packet only
+// (B-3, L-7).
+func (s *Server) handle(p *packet) {
+	out := Outcome{running: noHandler}
+	s.meter.inWork.Inc()
+	defer func() {
+		s.meter.inWork.Dec()
+		if cause := recover(); cause != nil {
+			s.meter.panicked(cause, out.running, p.bytes())
+		}
+	}()
+	table := s.interfaces.table.Load()
+	in := arrivedBy{arrival: p.arrival, source: p.source, ifc: table.byIndex[p.ifindex]}
+	if in.ifc != nil && p.via.yields[in.ifc.name] {
+		s.meter.drop(dropCopy, p.source)
+		return
+	}
+	req, why := decode(p.bytes())
+	if why != "" {
+		s.meter.drop(why, p.source)
+		return
+	}
+	s.meter.receive(req)
+	s.chain.answer(&out, req, in.ingress(p.via.proxy), serverIdentifier(req, in, table.local), nil)
+	if out.Drop != "" {
+		s.meter.dropMessage(out.Drop, req)
+		return
+	}
+	if len(out.leftOut) > 0 || !out.fits {
+		s.meter.trimmed(req, out.leftOut, out.fits)
+	}
+	name, err := s.reply(p, req, &out, in, table.local)
+	s.meter.sent(out.Reply, name, err, time.Since(p.at))
+}
+
+// reply sends what came of a message. ProxyDHCP's ACK goes back to where the
+// REQUEST came from, everything else as RFC 2131 section 4.1 says.
+func (s *Server) reply(p *packet, req *dhcpv4.DHCPv4, out *Outcome, in arrivedBy, local map[netip.Addr]bool) (string, error) {
+	if out.Proxied {
+		return s.sendProxy(p, req, out.Reply, in, local)
+	}
+	return s.send(p.via, req, out.Reply, in, local)
+}
+
+// ingress is the way in as the handlers get to know it.
+func (in arrivedBy) ingress(bootPort bool) dhcp4.Ingress {
+	g := dhcp4.Ingress{Source: in.source, Delivery: lease.DeliveryBroadcast, BootPort: bootPort}
+	if in.unicast {
+		g.Delivery = lease.DeliveryUnicast
+	}
+	if in.ifc != nil {
+		g.Interface, g.Addrs = in.ifc.name, in.ifc.addrs
+	}
+	return g
+}
+
+// send encodes and sends the reply, and returns the name of the row of the
+// address table that it followed.
+func (s *Server) send(l *listener, req, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) (string, error) {
+	source := sourceAddress(resp, in, local)
+	d := destinationOf(req, resp, in, s.frames != nil && source.IsValid())
+	wire := resp.ToBytes()
+	if d.path == byHardware {
+		err := s.frames.send(in.ifindex, resp.ClientHWAddr, netip.AddrPortFrom(source, l.port), d.to, wire)
+		if err == nil {
+			return d.name, nil
+		}
+		s.meter.frameFailed(err)
+		d = destinationOf(req, resp, in, false)
+	}
+	ifindex := 0
+	if d.path == onInterface {
+		ifindex = in.ifindex
+	}
+	_, _, err := l.conn.WriteMsgUDPAddrPort(wire, sendControl(source, ifindex), d.to)
+	return d.name, err
+}

@@ -1,0 +1,191 @@
+package decide
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
+)
+
+// addressing is the fourth stage at work: the address objects of NetBox.
+type addressing struct {
+	*recorded
+	*merged
+	work
+	addresses book
+	full      []*state.Range // ranges NetBox takes no new address in
+	populated map[int64]int  // addresses that are not made, by such a range
+	losses    map[subnetKey]*loss
+	leases    map[plan.Place]plan.LeaseInfo // what is remembered
+	guarded   map[plan.Place]bool
+}
+
+// syncAddresses goes through every address that the servers or NetBox know in
+// the scopes that were read (3.5, 3.7). It keeps the leases and the guarded
+// networks of the memory up to date.
+func syncAddresses(in *recorded, known *merged, addresses book, memory *plan.Memory) work {
+	ad := &addressing{
+		recorded: in, merged: known, addresses: addresses, populated: make(map[int64]int), losses: make(map[subnetKey]*loss),
+		leases: memory.Leases, guarded: memory.Guarded,
+	}
+	for id := range known.networks {
+		ad.losses[id] = new(loss)
+	}
+	for i := range in.nb.Ranges {
+		if in.nb.Ranges[i].Populated {
+			ad.full = append(ad.full, &in.nb.Ranges[i])
+		}
+	}
+	made := make(map[plan.Place]bool)
+	for _, place := range ad.places() {
+		n, f, list := ad.networkOf(place), ad.facts[place], addresses[place]
+		if len(list) > 1 {
+			ad.note(plan.Note{Level: plan.Warning, Scope: n.subnet, Addr: place.Addr, Cause: plan.CauseSameHost,
+				Text: fmt.Sprintf("%d address objects for this host in one VRF: only %d is kept up to date", len(list), list[0].ID)})
+		}
+		if f.served() {
+			x := addresses.at(place)
+			ad.count(n, x)
+			made[place] = ad.serve(place, x, f, n)
+			continue
+		}
+		for _, x := range list {
+			ad.count(n, x)
+			ad.clean(place, x, f, n)
+		}
+	}
+	ad.forget(made)
+	ad.notePopulated()
+	ad.noteOtherVRFs()
+	ad.deleteLost()
+	return ad.work
+}
+
+// places are those to go through, in order.
+func (ad *addressing) places() []plan.Place {
+	places := slices.Collect(maps.Keys(ad.facts))
+	for place := range ad.addresses {
+		if ad.facts[place] == nil && ad.networkOf(place) != nil {
+			places = append(places, place)
+		}
+	}
+	slices.SortFunc(places, plan.Place.Compare)
+	return places
+}
+
+// serve brings one address up to what a server says of it, and reports whether
+// it makes one.
+func (ad *addressing) serve(place plan.Place, x *state.Address, f *facts, n *network) (made bool) {
+	o := ad.outcomeOf(&sighted{place: place, x: x, facts: f, unsure: n.unsure != ""})
+	if o.level != "" {
+		ad.note(plan.Note{Level: o.level, Server: ad.host(f.unit.server), Scope: n.subnet, Addr: place.Addr, Cause: o.cause, Text: o.why, Once: o.level == plan.Warning})
+	}
+	ad.remember(place, f)
+	if o.skip {
+		return false
+	}
+	ad.metadata(&o.want, x, f, n)
+	if x != nil {
+		ad.update(place, x, &o, n)
+		return false
+	}
+	if r := ad.populatedRange(place); r != nil {
+		ad.populated[r.ID]++
+		return false
+	}
+	ad.create(place, &o, n)
+	return true
+}
+
+// written reports whether this NetBox has a field of addresses, and the operator
+// wants it kept.
+func (ad *addressing) written(field string) bool {
+	switch field {
+	case plan.CustomField(state.FieldLeaseHostname):
+		return ad.nb.HasField(state.IPAddress, state.FieldLeaseHostname)
+	case plan.CustomField(state.FieldLeaseActive):
+		return ad.nb.HasField(state.IPAddress, state.FieldLeaseActive)
+	case plan.CustomField(state.FieldLeaseExpires):
+		return ad.p.ExpiryInNetBox && ad.nb.HasField(state.IPAddress, state.FieldLeaseExpires)
+	}
+	return true
+}
+
+func (ad *addressing) create(place plan.Place, o *outcome, n *network) {
+	ad.step(plan.Step{
+		Phase: plan.Addresses, Target: plan.NetBox, Action: state.Create, Kind: state.IPAddress, Name: o.want.Address.String(),
+		Scope: n.subnet, Addr: place.Addr, VRF: place.VRF, Changes: plan.AddressChanges(new(state.Address), &o.want, ad.written), Rule: o.cause.Rule(), Why: o.why,
+	})
+}
+
+func (ad *addressing) update(place plan.Place, x *state.Address, o *outcome, n *network) {
+	if sameFields(x, &o.want) {
+		return
+	}
+	changes := plan.AddressChanges(x, &o.want, ad.written)
+	if len(changes) == 0 {
+		return
+	}
+	ad.step(plan.Step{
+		Phase: plan.Addresses, Target: plan.NetBox, Action: state.Update, Kind: state.IPAddress, ID: x.ID, Name: x.Address.String(),
+		Scope: n.subnet, Addr: place.Addr, VRF: place.VRF, Changes: changes, Rule: o.cause.Rule(), Why: o.why,
+	})
+}
+
+// sameFields is the short way out for the many addresses that stay as they are.
+func sameFields(x, y *state.Address) bool {
+	active := x.LeaseActive == y.LeaseActive || x.LeaseActive != nil && y.LeaseActive != nil && *x.LeaseActive == *y.LeaseActive
+	return active && x.Status == y.Status && x.DNSName == y.DNSName && x.ClientID == y.ClientID && x.Managed == y.Managed &&
+		x.LeaseHostname == y.LeaseHostname && x.LeaseExpires.Equal(y.LeaseExpires)
+}
+
+// populatedRange finds a range that NetBox counts as full, in which it takes no
+// new address (NB-1.6).
+func (ad *addressing) populatedRange(place plan.Place) *state.Range {
+	for _, r := range ad.full {
+		if r.VRF == place.VRF && r.Start.Compare(place.Addr) <= 0 && place.Addr.Compare(r.End) <= 0 {
+			return r
+		}
+	}
+	return nil
+}
+
+func (ad *addressing) notePopulated() {
+	for i := range ad.nb.Ranges {
+		r := &ad.nb.Ranges[i]
+		if n := ad.populated[r.ID]; n > 0 {
+			ad.note(plan.Note{Level: plan.Conflict, Scope: r.Subnet(), Addr: r.Start, Cause: plan.CausePopulated,
+				Text: fmt.Sprintf("IP range %s-%s is marked as populated, so NetBox refuses %d new addresses in it: clear \"mark populated\" there", r.Start, r.End, n)})
+		}
+	}
+}
+
+// noteOtherVRFs hints at addresses that are there, but in another VRF: most
+// often a scope is mapped to the wrong one (3.9).
+func (ad *addressing) noteOtherVRFs() {
+	elsewhere := make(map[subnetKey]int)
+	first := make(map[subnetKey]netip.Addr)
+	for i := range ad.nb.Addresses {
+		x := &ad.nb.Addresses[i]
+		addr := x.Address.Addr()
+		if !ad.p.OwnStatus(x.Status) || ad.facts[plan.Place{VRF: x.VRF, Addr: addr}] != nil {
+			continue
+		}
+		for _, u := range ad.units {
+			if u.vrf != x.VRF && ad.facts[plan.Place{VRF: u.vrf, Addr: addr}] != nil && u.scope.Subnet.Contains(addr) {
+				id := subnetKey{x.VRF, u.scope.Subnet}
+				elsewhere[id]++
+				if !first[id].IsValid() || addr.Less(first[id]) {
+					first[id] = addr
+				}
+			}
+		}
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(elsewhere), subnetKey.compare) {
+		ad.note(plan.Note{Level: plan.Info, Scope: id.subnet, Addr: first[id], Cause: plan.CauseOtherVRF,
+			Text: fmt.Sprintf("%d of its addresses exist in %s too and are not looked at there", elsewhere[id], ad.vrfName(id.vrf))})
+	}
+}

@@ -1,0 +1,225 @@
+package decide
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// facts are what the servers say about one address.
+type facts struct {
+	reservation *windhcp.Reservation
+	lease       *windhcp.Lease
+	unit        *unit // of the reservation, else of the lease
+	doubtful    bool  // not a lease, but a reason not to delete (windows-dhcp.md 3.9)
+}
+
+// served reports whether a server has a record of the address.
+func (f *facts) served() bool { return f != nil && (f.reservation != nil || f.lease != nil) }
+
+// subnetKey is a subnet of a VRF.
+type subnetKey struct {
+	vrf    int64
+	subnet netip.Prefix
+}
+
+func (k subnetKey) compare(o subnetKey) int {
+	return cmp.Or(cmp.Compare(k.vrf, o.vrf), k.subnet.Compare(o.subnet))
+}
+
+// network is all that is known of a subnet: its scopes on one or, where it is
+// split, several servers.
+type network struct {
+	subnetKey
+	read bool // leases and reservations of one of them at least
+	// unsure says why nothing may be removed; empty: every source was read and
+	// understood (3.7 guards a and b).
+	unsure string
+}
+
+// merged is the third result: what the servers say about each address.
+type merged struct {
+	facts    map[plan.Place]*facts
+	networks map[subnetKey]*network
+	lengths  []int // mask lengths in use, longest first
+}
+
+// merging is the third stage at work.
+type merging struct {
+	*recorded
+	work
+	*merged
+	withdrawn map[plan.PushedKey]bool
+}
+
+// mergeFacts merges the lists of all scopes that were read, by place.
+// Reservations that are about to be deleted from their server do not count.
+func mergeFacts(in *recorded, withdrawn map[plan.PushedKey]bool) (*merged, work) {
+	m := &merging{recorded: in, withdrawn: withdrawn, merged: &merged{facts: make(map[plan.Place]*facts), networks: make(map[subnetKey]*network)}}
+	for _, u := range in.units {
+		id := subnetKey{u.vrf, u.scope.Subnet}
+		n := m.networks[id]
+		if n == nil {
+			n = &network{subnetKey: id}
+			m.networks[id] = n
+		}
+		if u.part.Leases.Err != nil || u.part.Reservations.Err != nil {
+			n.unsure = "its leases and reservations could not both be read"
+			continue
+		}
+		if !u.part.Leases.Complete() || !u.part.Reservations.Complete() {
+			n.unsure = "some of its entries could not be understood"
+		}
+		if u.fallback {
+			n.unsure = "it was read from the secondary server"
+		}
+		n.read = true
+		m.gather(u, n)
+	}
+	m.cover()
+	m.lengths = maskLengths(m.networks)
+	return m.merged, m.work
+}
+
+func (m *merging) gather(u *unit, n *network) {
+	get := func(addr netip.Addr) *facts {
+		place := plan.Place{VRF: u.vrf, Addr: addr}
+		if m.facts[place] == nil {
+			m.facts[place] = &facts{unit: u}
+		}
+		return m.facts[place]
+	}
+	var outside []netip.Addr
+	bad := 0
+	for i := range u.part.Reservations.Items {
+		r := &u.part.Reservations.Items[i]
+		switch {
+		case !u.scope.Subnet.Contains(r.Addr):
+			outside = append(outside, r.Addr)
+		case !m.withdrawn[plan.PushedKey{Server: m.host(u.server), Addr: r.Addr}]: // else it is about to be deleted there
+			m.mergeReservation(get(r.Addr), u, r)
+		}
+	}
+	for i := range u.part.Leases.Items {
+		l := &u.part.Leases.Items[i]
+		switch {
+		case !u.scope.Subnet.Contains(l.Addr):
+			outside = append(outside, l.Addr)
+		case m.p.SkipRAS && l.ClientID.RAS(), !l.Active() && !strings.EqualFold(l.State, "InactiveReservation"):
+			get(l.Addr).doubtful = true // also a state nobody knows
+			bad++
+		case l.Active():
+			m.mergeLease(get(l.Addr), u, l)
+		}
+	}
+	if len(outside) > 0 {
+		n.unsure = "the server lists addresses outside of it"
+		m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: outside[0], Cause: plan.CauseOutside,
+			Text: fmt.Sprintf("%d entries lie outside the subnet and are ignored", len(outside))})
+	}
+	if bad > 0 {
+		m.note(plan.Note{Level: plan.Info, Server: m.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseNoLease,
+			Text: fmt.Sprintf("%d entries are no leases (bad address, declined, or a remote access server's) and are left alone", bad)})
+	}
+}
+
+func (m *merging) mergeReservation(f *facts, u *unit, r *windhcp.Reservation) {
+	if f.reservation == nil {
+		f.reservation, f.unit = r, u
+		return
+	}
+	if f.reservation.ClientID != r.ClientID {
+		m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: r.Addr, Cause: plan.CauseTwice,
+			Text: fmt.Sprintf("reserved twice: for %s on %s and for %s on %s; the first counts",
+				f.reservation.ClientID, m.host(f.unit.server), r.ClientID, m.host(u.server))})
+	}
+}
+
+// mergeLease keeps the lease that ends later; one without an end is last.
+func (m *merging) mergeLease(f *facts, u *unit, l *windhcp.Lease) {
+	if f.lease == nil {
+		f.lease = l
+		if f.reservation == nil {
+			f.unit = u
+		}
+		return
+	}
+	if *f.lease == *l {
+		return
+	}
+	m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: l.Addr, Cause: plan.CauseTwice,
+		Text: fmt.Sprintf("leased twice: to %s and to %s; the lease that ends later counts", f.lease.ClientID, l.ClientID)})
+	if l.Expires.IsZero() || !f.lease.Expires.IsZero() && l.Expires.After(f.lease.Expires) {
+		f.lease = l
+		if f.reservation == nil {
+			f.unit = u
+		}
+	}
+}
+
+// cover marks networks that overlap a scope which was not read in this run:
+// what that scope would say about an address is not known, so nothing there
+// may be removed (windows-dhcp.md 3.7 guard a). A scope that its server does not
+// have any more says nothing, unless that is itself in doubt.
+func (m *merging) cover() {
+	read := make(map[*record]bool)
+	for _, u := range m.units {
+		read[u.rec] = true
+	}
+	var unsure []network
+	for _, id := range slices.SortedFunc(maps.Keys(m.networks), subnetKey.compare) {
+		if m.networks[id].unsure != "" {
+			unsure = append(unsure, *m.networks[id])
+		}
+	}
+	for _, n := range unsure {
+		m.doubt(n.vrf, n.subnet, n.unsure)
+	}
+	for _, rec := range m.Roster.records {
+		if read[rec] || m.removed[rec] || m.missing(rec) || rec.Source.Failover == "" && m.foreign(rec) {
+			continue
+		}
+		m.doubt(rec.VRF, rec.Subnet, fmt.Sprintf("a scope of %s that covers it was not read in this run", rec.Source))
+	}
+}
+
+// doubt passes a reason on to the networks that overlap a subnet.
+func (m *merging) doubt(vrf int64, subnet netip.Prefix, why string) {
+	for id, n := range m.networks {
+		if id.vrf == vrf && id.subnet.Overlaps(subnet) && n.unsure == "" {
+			n.unsure = why
+		}
+	}
+}
+
+// networkOf finds the smallest network around a place; nil: none.
+func (m *merged) networkOf(place plan.Place) *network {
+	for _, length := range m.lengths {
+		subnet, err := place.Addr.Prefix(length)
+		if err != nil {
+			continue
+		}
+		if n := m.networks[subnetKey{place.VRF, subnet}]; n != nil {
+			return n
+		}
+	}
+	return nil
+}
+
+// maskLengths lists the mask lengths in use, longest first.
+func maskLengths(networks map[subnetKey]*network) []int {
+	var bits []int
+	for id := range networks {
+		bits = append(bits, id.subnet.Bits())
+	}
+	slices.Sort(bits)
+	bits = slices.Compact(bits)
+	slices.Reverse(bits)
+	return bits
+}

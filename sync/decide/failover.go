@@ -1,0 +1,49 @@
+package decide
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/canonjson"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
+)
+
+// recordFailovers records relationships NetBox does not know yet, each as a
+// config context that reaches no device: it is limited to a tag nothing
+// carries. Known ones are never changed (windows-dhcp.md 4 step 1).
+func recordFailovers(v *view) (contexts map[*relationship]int, w work) {
+	contexts = make(map[*relationship]int)
+	if !v.p.Imports() {
+		return contexts, w
+	}
+	for _, id := range slices.Sorted(maps.Keys(v.relationships)) {
+		rel := v.relationships[id]
+		if rel.reported == nil || rel.context != nil {
+			continue
+		}
+		if rel.problem != "" {
+			w.note(plan.Note{Level: plan.Failure, Server: v.host(rel.reporter), Cause: plan.CauseFailover, Text: fmt.Sprintf("failover %s is not recorded: %s", rel.name, rel.problem)})
+			continue
+		}
+		data := v.data(rel)
+		var doc contextData
+		doc.WindowsDHCP.Failover = &data
+		contexts[rel] = len(w.steps)
+		w.step(createContext(plan.FailoverContext+rel.name, doc, "4 step 1", "reported by "+v.host(rel.reporter)))
+	}
+	return contexts, w
+}
+
+func createContext(name string, doc contextData, rule, why string) plan.Step {
+	return plan.Step{
+		Phase: plan.Records, Target: plan.NetBox, Action: state.Create, Kind: state.ConfigContext, Name: name, Rule: rule, Why: why,
+		Changes: []plan.Change{
+			{Field: "name", New: name},
+			{Field: "is_active", New: true},
+			{Field: "tags", New: canonjson.Of([]string{state.TagData})},
+			{Field: "data", New: canonjson.Of(doc)},
+		},
+	}
+}

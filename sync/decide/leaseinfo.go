@@ -1,0 +1,67 @@
+package decide
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// metadata fills in what is known of the lease, where NetBox has the fields.
+func (ad *addressing) metadata(want, x *state.Address, f *facts, n *network) {
+	active := true
+	switch {
+	case f.lease != nil:
+		want.LeaseHostname = cutRunes(f.lease.Hostname, 255)
+		want.LeaseActive = &active
+		if ad.p.ExpiryInNetBox && (x == nil || ad.expiryMoved(x, want, f)) {
+			want.LeaseExpires = f.lease.Expires
+		}
+	case x != nil && x.LeaseActive != nil && *x.LeaseActive && n.unsure == "" && !f.doubtful:
+		active = false
+		want.LeaseActive = &active
+		want.LeaseExpires = time.Time{}
+	}
+}
+
+// expiryMoved reports whether the expiry NetBox shows is worth a write: each
+// renewal moves it, and each write is a change record and a webhook
+// (netbox-api.md 4).
+func (ad *addressing) expiryMoved(x, want *state.Address, f *facts) bool {
+	if x.Status != want.Status || x.ClientID != want.ClientID || x.LeaseExpires.IsZero() != f.lease.Expires.IsZero() {
+		return true
+	}
+	quarter := time.Duration(cmp.Or(f.unit.want.LeaseSeconds, windhcp.DefaultLifetime)) * time.Second / 4
+	return f.lease.Expires.Sub(x.LeaseExpires).Abs() > quarter
+}
+
+// remember keeps what the next run and the status page want to know.
+func (ad *addressing) remember(place plan.Place, f *facts) {
+	if f.lease == nil {
+		return
+	}
+	ad.leases[place] = plan.LeaseInfo{
+		Hostname: cutRunes(f.lease.Hostname, 255), ClientID: f.lease.ClientID, Active: true, Expires: f.lease.Expires,
+		Server: ad.host(f.unit.server), Scope: f.unit.scope.Subnet, Seen: ad.in.Now,
+	}
+}
+
+// forget marks leases that are over in the memory, and drops those of addresses
+// that NetBox does not have and this run does not make. What was not read for sure
+// stays.
+func (ad *addressing) forget(made map[plan.Place]bool) {
+	for place, info := range ad.leases {
+		n, f := ad.networkOf(place), ad.facts[place]
+		if n == nil || n.unsure != "" || f != nil && (f.lease != nil || f.doubtful) {
+			continue
+		}
+		if ad.addresses.at(place) == nil && !made[place] {
+			delete(ad.leases, place)
+			continue
+		}
+		info.Active, info.Expires = false, time.Time{}
+		ad.leases[place] = info
+	}
+}

@@ -1,0 +1,443 @@
+package decide
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+const (
+	dh1 = "dh1.corp.example"
+	dh2 = "dh2.corp.example"
+	dh3 = "dh3.corp.example"
+)
+
+// defaults is the policy of windows-dhcp.md 11 with address sync on.
+func defaults(hosts ...string) plan.Policy {
+	p := plan.Policy{
+		Mode: plan.Sync, SyncIPs: true, RefreshOptions: true, InheritTenant: true, Adopt: plan.Overwrite,
+		LeaseStatus: "dhcp", ReservationStatus: "reserved", ProtectTag: "dhcp-protect",
+		MaxDeletePercent: 50, MaxDeleteCount: 25, KeepAssigned: true, CreateMissingPrefixes: true,
+	}
+	for _, h := range hosts {
+		p.Servers = append(p.Servers, plan.Server{ServerName: windhcp.ServerName{Host: h}, Selected: true, Standalone: true})
+	}
+	return p
+}
+
+// story is a world, the policy of its operator, and chance.
+type story struct {
+	*rapid.T
+	w    *world
+	p    plan.Policy
+	vrfs bool // dh3 is in VRF red, the others in VRF blue
+}
+
+// pick draws a number below of. Rapid likes small numbers, which would make all
+// stories alike: they are spread.
+func (s *story) pick(label string, of int) int {
+	h := fnv.New32a()
+	fmt.Fprintf(h, "%s %d", label, rapid.Uint16().Draw(s.T, label))
+	return int(h.Sum32()>>8) % of
+}
+
+func (s *story) one(label string, in int) bool { return s.pick(label, in) == 0 }
+
+func (s *story) vrf(host string, _ netip.Prefix) int64 {
+	switch {
+	case !s.vrfs:
+		return 0
+	case host == dh3:
+		return 7
+	}
+	return 8
+}
+
+// The networks of a story: small, so that its people meet.
+func storyNets() []string { return []string{"10.0.0.0/28", "10.0.0.16/28", "10.0.1.0/28"} }
+
+func newStory(t *rapid.T) *story {
+	s := &story{T: t, w: newWorld(), p: defaults(dh1, dh2, dh3)}
+	p := &s.p
+	p.MaxDeleteCount, p.MaxDeletePercent = 3, 80
+	p.PreviousLease, p.PreviousReservation = []string{"old-dhcp"}, []string{"old-reserved"}
+	if s.vrfs = s.one("VRFs", 3); s.vrfs {
+		p.Servers[0].VRF, p.Servers[1].VRF, p.Servers[2].VRF = "blue", "65000:8", "red"
+	}
+	s.w.server(dh1)
+	s.w.server(dh2)
+	s.w.server(dh3)
+	for i, net := range storyNets() {
+		base := netip.MustParsePrefix(net).Addr().As4()
+		at := func(n byte) string { return netip.AddrFrom4([4]byte{base[0], base[1], base[2], base[3] + n}).String() }
+		if i < 2 {
+			s.fill(s.w.server(dh1).addScope(net, at(1), at(12)))
+		}
+		if i != 1 {
+			s.fill(s.w.server(dh3).addScope(net, at(2), at(14))) // split with dh1 where both have it
+		}
+		if s.one("prefix in NetBox", 2) {
+			s.w.addPrefix(net, s.vrf(dh3, netip.Prefix{}))
+		}
+		if !s.vrfs && s.one("the same in another VRF", 10) {
+			s.w.addPrefix(net, 0)
+			s.w.addPrefix(net, 8)
+		}
+	}
+	if s.one("pair", 2) {
+		s.w.pair("east", dh1, dh2, "10.0.0.16")
+	}
+	p.PushReservations, p.PushScopeInfo = s.one("push reservations", 2), s.one("push scopes", 3)
+	p.ReplaceClientID, p.DeleteRemoved, p.PushToPartner = s.one("replace", 2), s.one("delete removed", 2), s.one("partner", 2)
+	p.UpdateClientID, p.ExpiryInNetBox = s.one("update client id", 2), s.one("expiry", 2)
+	if s.one("somebody's own range", 6) {
+		s.w.nb.Ranges = append(s.w.nb.Ranges, state.Range{ID: s.w.id(), Start: netip.MustParseAddr("10.0.1.4"), End: netip.MustParseAddr("10.0.1.5"), Bits: 28, Populated: true})
+	}
+	return s
+}
+
+// fill gives a scope some content.
+func (s *story) fill(scope *wscope) {
+	for range s.pick("leases", 6) {
+		s.newLease(scope)
+	}
+	for range s.pick("reservations", 4) {
+		s.newReservation(scope)
+	}
+	s.newExclusion(scope)
+	if s.one("options", 2) {
+		scope.options = []windhcp.Option{{Code: 6, Values: []string{"10.1.1.1"}}, {Code: 3, Values: []string{"10.0.0.1"}}, {Code: 200 + s.pick("option", 3), Name: "Odd", Values: []string{"x"}, VendorClass: "v"}}
+	}
+}
+
+func (s *story) host(scope *wscope) netip.Addr {
+	a := scope.Subnet.Addr().As4()
+	a[3] += byte(1 + s.pick("host", 14))
+	return netip.AddrFrom4(a)
+}
+
+func (s *story) client() windhcp.ClientID {
+	if s.one("odd client", 12) {
+		return []windhcp.ClientID{"abc", "", "52-41-53-20-00-00-00-00-00-00-00-00-00-00-00-01-02"}[s.pick("which", 3)]
+	}
+	return windhcp.ClientID(fmt.Sprintf("00-00-5e-00-53-%02x", s.pick("client", 12)))
+}
+
+func (s *story) name() string {
+	return []string{"pc-1", "PC 2", "", "*", "müller", "printer.corp.example", strings.Repeat("long-", 60), "pc-3", "_x"}[s.pick("name", 9)]
+}
+
+func (s *story) newLease(scope *wscope) {
+	l := windhcp.Lease{Addr: s.host(scope), ClientID: s.client(), Hostname: s.name(), State: "Active"}
+	if !s.one("no expiry", 5) {
+		l.Expires = s.w.now.Add(time.Duration(s.pick("expiry", 200)) * time.Hour)
+	}
+	if s.one("odd state", 10) {
+		l.State = []string{"Declined", "", "InactiveReservation", "Whatever"}[s.pick("state", 4)]
+	}
+	i := slices.IndexFunc(scope.leases, func(o windhcp.Lease) bool { return o.Addr == l.Addr })
+	if i >= 0 && !s.one("listed twice", 10) {
+		scope.leases[i] = l
+		return
+	}
+	scope.leases = append(scope.leases, l)
+}
+
+func (s *story) newReservation(scope *wscope) {
+	r := windhcp.Reservation{Addr: s.host(scope), ClientID: s.client(), Name: s.name(), Type: "Both"}
+	if r.ClientID != "" && !slices.ContainsFunc(scope.reservations, func(o windhcp.Reservation) bool { return o.Addr == r.Addr || o.ClientID == r.ClientID }) {
+		scope.reservations = append(scope.reservations, r)
+	}
+}
+
+func (s *story) newExclusion(scope *wscope) {
+	x := windhcp.Exclusion{Start: s.host(scope), End: s.host(scope)}
+	if !x.End.Less(x.Start) && !slices.ContainsFunc(scope.exclusions, x.Overlaps) {
+		scope.exclusions = append(scope.exclusions, x)
+	}
+}
+
+// scopes are all scopes of all servers, in order.
+func (s *story) scopes() (out []*wscope) {
+	for _, host := range slices.Sorted(maps.Keys(s.w.servers)) {
+		m := s.w.servers[host]
+		for _, id := range slices.SortedFunc(maps.Keys(m.scopes), netip.Addr.Compare) {
+			out = append(out, m.scopes[id])
+		}
+	}
+	return out
+}
+
+// round plans once, checks everything that holds of any plan, applies it, and
+// checks that nothing is left to do.
+func (s *story) round() *plan.Plan {
+	in := s.w.read(s.p)
+	made := s.build(in)
+	before, windows := s.w.copyNetBox(), s.w.copyServers()
+	facts := s.w.truth(s.vrf, &s.p)
+	if err := s.w.apply(made); err != nil {
+		s.Fatalf("%v\n%s", err, describe(made))
+	}
+	if diff := notAsForetold(before, s.w.nb, made.Steps); diff != "" && s.w.refused == 0 {
+		s.Fatalf("the steps leave something else than plan.After says (-foretold +found):\n%s\n%s", diff, describe(made))
+	}
+	if problem := foreignTouch(before, s.w.nb, &s.p, facts); problem != "" {
+		s.Fatalf("%s\n%s", problem, describe(made))
+	}
+	if problem := serverTouch(windows, s.w.servers, &s.p); problem != "" {
+		s.Fatalf("%s\n%s", problem, describe(made))
+	}
+	scopeMade := func(x plan.Step) bool { return x.Kind == plan.WindowsScope && x.Action == state.Create }
+	if slices.ContainsFunc(made.Steps, scopeMade) {
+		return s.round() // a scope made on a server is read the next time only
+	}
+	if again := Build(s.w.read(s.p)); !again.Empty() && s.w.refused == 0 {
+		s.Fatalf("a second run changes something\nfirst:\n%s\nsecond:\n%s", describe(made), describe(again))
+	}
+	return made
+}
+
+// notAsForetold compares NetBox after a run with what the planner takes the steps
+// to leave. Ids of new objects are NetBox's to choose.
+func notAsForetold(before, found *state.State, steps []plan.Step) string {
+	foretold, got := plan.After(before, steps), *found
+	got.Addresses = unnumbered(before.Addresses, got.Addresses, func(x *state.Address) *int64 { return &x.ID })
+	got.Ranges = unnumbered(before.Ranges, got.Ranges, func(r *state.Range) *int64 { return &r.ID })
+	got.Prefixes = unnumbered(before.Prefixes, got.Prefixes, func(p *state.Prefix) *int64 { return &p.ID })
+	got.Contexts = unnumbered(before.Contexts, got.Contexts, func(c *state.Context) *int64 { return &c.ID })
+	if reflect.DeepEqual(foretold, &got) {
+		return ""
+	}
+	return cmp.Diff(foretold, &got, cmpopts.EquateEmpty(),
+		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmp.Comparer(func(a, b netip.Addr) bool { return a == b }))
+}
+
+// unnumbered takes the ids of objects that were not there before.
+func unnumbered[T any](before, list []T, id func(*T) *int64) []T {
+	known := make(map[int64]bool)
+	for i := range before {
+		known[*id(&before[i])] = true
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		if at := id(&list[i]); !known[*at] {
+			*at = 0
+		}
+	}
+	return list
+}
+
+// build plans and checks that the plan depends on its input alone, and leaves
+// it as it was.
+func (s *story) build(in plan.Input) *plan.Plan {
+	spare := s.w.read(s.p)
+	made := Build(in)
+	mustBeAllowed(s, &in.Policy, made)
+	same := cmp.Options{
+		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
+		cmpopts.EquateErrors(), cmpopts.EquateEmpty(),
+	}
+	if diff := cmp.Diff(spare, in, same); diff != "" {
+		s.Fatalf("the input was changed: %s", diff)
+	}
+	if !bytes.Equal(s.bytes(made), s.bytes(Build(spare))) {
+		s.Fatal("two plans of the same input differ")
+	}
+	return made
+}
+
+func (s *story) bytes(p *plan.Plan) []byte {
+	data, err := json.Marshal(p)
+	memory, errMemory := json.Marshal(p.Memory)
+	if err != nil || errMemory != nil {
+		s.Fatal(err, errMemory)
+	}
+	return append(data, memory...)
+}
+
+func (w *world) copyServers() map[string]*machine {
+	out := make(map[string]*machine)
+	for host, m := range w.servers {
+		c := *m
+		c.scopes = make(map[netip.Addr]*wscope)
+		for id, scope := range m.scopes {
+			twin := *scope
+			twin.leases, twin.reservations = slices.Clone(scope.leases), slices.Clone(scope.reservations)
+			twin.exclusions, twin.options = slices.Clone(scope.exclusions), slices.Clone(scope.options)
+			c.scopes[id] = &twin
+		}
+		out[host] = &c
+	}
+	return out
+}
+
+func describe(p *plan.Plan) string {
+	var b strings.Builder
+	for _, s := range p.Steps {
+		fmt.Fprintf(&b, "%d %s %s %s %s vrf %d [%s: %s]", s.Phase, s.Target, s.Action, s.Kind, s.Name, s.VRF, s.Rule, s.Why)
+		for _, c := range s.Changes {
+			fmt.Fprintf(&b, " %s: %s -> %s;", strings.TrimPrefix(c.Field, "custom_fields."), asText(c.Old), asText(c.New))
+		}
+		fmt.Fprintf(&b, " +%v -%v\n", s.AddTags, s.RemoveTags)
+	}
+	for _, n := range p.Notes {
+		fmt.Fprintf(&b, "%s: %s %s %s [%s] %s\n", n.Level, n.Server, n.Scope, n.Addr, n.Rule, n.Text)
+	}
+	return b.String()
+}
+
+func asText(v any) string {
+	if raw, ok := v.(json.RawMessage); ok {
+		return string(raw)
+	}
+	return fmt.Sprint(v)
+}
+
+// An operator's day: what people and clients do between two runs.
+func (s *story) events() []func() {
+	w := s.w
+	anyScope := func() *wscope { all := s.scopes(); return all[s.pick("scope", len(all))] }
+	anyAddress := func(do func(*state.Address)) {
+		if n := len(w.nb.Addresses); n > 0 {
+			do(&w.nb.Addresses[s.pick("address", n)])
+		}
+	}
+	return []func(){
+		func() { s.newLease(anyScope()) },
+		func() { s.newReservation(anyScope()) },
+		func() { s.newExclusion(anyScope()) },
+		func() { anyScope().leases = nil },
+		func() {
+			if x := anyScope(); len(x.leases) > 0 {
+				x.leases = x.leases[1:]
+			}
+		},
+		func() {
+			if x := anyScope(); len(x.reservations) > 0 {
+				x.reservations = x.reservations[1:]
+			}
+		},
+		func() {
+			if x := anyScope(); len(x.exclusions) > 0 {
+				x.exclusions = x.exclusions[1:]
+			}
+		},
+		func() { x := anyScope(); x.Name, x.LeaseSeconds = "renamed", int64(s.pick("seconds", 3))*3600 },
+		func() { x := anyScope(); x.Start, x.End = x.Start.Next(), x.End.Prev().Prev() },
+		func() { s.trouble(anyScope(), w.server([]string{dh1, dh2, dh3}[s.pick("server", 3)])) },
+		func() {
+			for _, x := range s.scopes() {
+				x.leasesFail, x.reservationsFail, x.exclusionsFail, x.optionsFail, x.malformed = false, false, false, false, false
+			}
+			for _, m := range w.servers {
+				m.down, m.failoversFail, m.malformed = false, false, false
+			}
+		},
+		func() { delete(w.server(dh3).scopes, netip.MustParseAddr("10.0.1.0")) },
+		func() { delete(w.server(dh1).scopes, netip.MustParseAddr("10.0.0.0")) },
+		s.newAddress,
+		s.newAddress,
+		s.newAddress,
+		func() { anyAddress(func(x *state.Address) { x.Status = s.status() }) },
+		func() { anyAddress(func(x *state.Address) { x.ClientID = string(s.client()) }) },
+		func() { anyAddress(func(x *state.Address) { x.DNSName, x.Description = "hand-made", "by hand" }) },
+		func() { anyAddress(func(x *state.Address) { x.Tags = []string{"dhcp-protect"} }) },
+		func() { anyAddress(func(x *state.Address) { x.InUse = "assigned to an interface" }) },
+		func() {
+			if n := len(w.nb.Addresses); n > 0 {
+				i := s.pick("address", n)
+				w.nb.Addresses = slices.Delete(w.nb.Addresses, i, i+1)
+			}
+		},
+		func() {
+			if n := len(w.nb.Ranges); n > 0 {
+				r := &w.nb.Ranges[s.pick("range", n)]
+				r.ScopeName, r.LeaseDisplay, r.Router, r.Description = "edited", "2 Hours", "10.0.0.1", "edited"
+			}
+		},
+		func() {
+			if n := len(w.nb.Prefixes); n > 0 && s.one("protect a prefix", 3) {
+				w.nb.Prefixes[s.pick("prefix", n)].Tags = []string{"dhcp-protect"}
+			}
+		},
+		func() { s.operator() },
+		func() { w.memory = plan.Memory{} },
+	}
+}
+
+// trouble makes one thing fail, or work again.
+func (s *story) trouble(scope *wscope, m *machine) {
+	all := []*bool{&scope.leasesFail, &scope.reservationsFail, &scope.exclusionsFail, &scope.optionsFail, &scope.malformed, &m.down, &m.failoversFail, &m.malformed}
+	b := all[s.pick("trouble", len(all))]
+	*b = !*b
+}
+
+func (s *story) status() string {
+	return []string{"active", "reserved", "deprecated", "dhcp", "old-dhcp", "old-reserved"}[s.pick("status", 6)]
+}
+
+// newAddress is an address by hand, now and then one that is there already or
+// one with a strange mask.
+func (s *story) newAddress() {
+	all := s.scopes()
+	addr := s.host(all[s.pick("scope", len(all))])
+	x := state.Address{
+		Address: netip.PrefixFrom(addr, []int{28, 32, 24}[s.pick("mask", 3)]), VRF: []int64{0, 0, 7, 8}[s.pick("vrf", 4)], Status: s.status(), Description: "by hand",
+		Managed: []state.Managed{"", "", state.Created, state.Adopted, state.Prestaged}[s.pick("managed", 5)],
+	}
+	if s.one("with a client", 2) {
+		x.ClientID = string(s.client())
+	}
+	s.w.addAddress(x)
+}
+
+// operator changes the settings.
+func (s *story) operator() {
+	p := &s.p
+	flip := []*bool{&p.SyncIPs, &p.PushReservations, &p.PushScopeInfo, &p.ReadOnly, &p.ActiveScopesOnly, &p.AutoImport, &p.RefreshOptions, &p.SkipRAS,
+		&p.ExpiryInNetBox, &p.UpdateClientID, &p.KeepAssigned, &p.AllowDeletes, &p.ReplaceClientID, &p.DeleteRemoved, &p.PushToPartner,
+		&p.Servers[0].Maintenance, &p.Servers[2].Standalone, &p.Servers[1].Selected}
+	for range 1 + s.pick("switches", 3) {
+		b := flip[s.pick("switch", len(flip))]
+		*b = !*b
+	}
+	p.Adopt = []plan.Adopt{plan.Overwrite, plan.LeaveAlone, plan.Report}[s.pick("adopt", 3)]
+}
+
+// (a) to (h): whatever happens between runs, each run touches only what is the
+// mirror's, deletes nothing on doubt, and leaves nothing to do.
+func TestEveryRunTouchesOnlyWhatIsTheMirrorsAndASecondChangesNothing(t *testing.T) {
+	for _, name := range []string{"some stories", "as many again"} { // rapid's hundred miss too much
+		t.Run(name, func(t *testing.T) { rapid.Check(t, liveOneStory) })
+	}
+}
+
+func liveOneStory(t *rapid.T) {
+	s := newStory(t)
+	s.p.Mode = plan.Import
+	s.round()
+	s.p.Mode = plan.Sync
+	for range 2 + s.pick("rounds", 3) {
+		events := s.events()
+		for range s.pick("events", 9) {
+			events[s.pick("event", len(events))]()
+		}
+		s.round()
+	}
+}

@@ -1,0 +1,281 @@
+package decide
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// unit is a sighting whose scope is synced, with its record as it will be.
+type unit struct {
+	*sighting
+	want *record // nil: not recorded
+	// options tells that want has the server's options.
+	options bool
+	// refused says why there is no record; empty: there is.
+	refused string
+}
+
+// recorded is the result of the second stage: the scope records as they will be.
+type recorded struct {
+	*surveyed
+	units   []*unit              // scopes that were read and are recorded
+	refused map[*sighting]string // why a scope that was read is not recorded
+	records []*record            // all that NetBox will have
+	removed map[*record]bool     // those of NetBox that go away
+	// writes tells which step writes a record, by its index in the work of this
+	// stage; a record without a step is as NetBox has it.
+	writes   map[*record]int
+	prefixes map[subnetKey]int // the steps that make a prefix, by the same index
+}
+
+// scoping is the second stage at work.
+type scoping struct {
+	*surveyed
+	work
+	units    []*unit
+	wanted   []*record
+	removed  map[*record]bool
+	unplaced map[*record]string // why NetBox takes no range for a new record
+	claimed  []*record          // whose ranges are made or moved
+	writes   map[*record]int
+	prefixes map[subnetKey]int
+}
+
+// recordScopes brings the scope records up to date: what the servers say is
+// taken over, or kept where NetBox is the truth (5.1).
+//
+//	scope on its server   record in NetBox   mode                outcome
+//	yes                   none               import, auto import create prefix if missing, range, options
+//	yes                   yes                import              add exclusions and other sources; follow a new source
+//	yes                   yes                push_scope_info     keep NetBox's values; pushScopes writes the server
+//	yes, from secondary   yes                any                 keep: failover does not copy configuration
+//	yes                   yes                pull                take over all the server tells
+//	no                    yes                pull                delete the record, unless guard c objects
+//	no                    yes                push_scope_info     keep; pushScopes makes the scope on the server
+//	not known             yes                any                 keep
+func recordScopes(in *surveyed) (*recorded, work) {
+	sc := &scoping{surveyed: in, unplaced: make(map[*record]string), writes: make(map[*record]int), prefixes: make(map[subnetKey]int)}
+	out := &recorded{surveyed: in, refused: make(map[*sighting]string), writes: sc.writes, prefixes: sc.prefixes}
+	replaced := make(map[*record]*record)
+	var added []*record
+	for _, x := range in.all {
+		if !x.read {
+			continue
+		}
+		u := &unit{sighting: x}
+		sc.units = append(sc.units, u)
+		switch {
+		case x.rec != nil:
+			u.want = sc.wantedRecord(u)
+			replaced[x.rec] = u.want
+		case sc.havePrefix(u):
+			u.want = sc.wantedRecord(u)
+			added = append(added, u.want)
+		}
+	}
+	sc.removed = sc.removedRecords()
+	for _, rec := range sc.Roster.records {
+		switch want := replaced[rec]; {
+		case want != nil:
+			sc.wanted = append(sc.wanted, want)
+		case !sc.removed[rec]:
+			sc.wanted = append(sc.wanted, rec)
+		}
+	}
+	sc.wanted = append(sc.wanted, added...)
+	sc.placeRecords()
+	for _, u := range sc.units {
+		if u.want != nil && sc.unplaced[u.want] != "" {
+			u.refused = sc.unplaced[u.want]
+		}
+		if u.refused != "" {
+			out.refused[u.sighting] = u.refused
+			continue
+		}
+		out.units = append(out.units, u)
+	}
+	sc.units = out.units
+	sc.recordOptions()
+	out.records, out.removed = slices.DeleteFunc(sc.wanted, func(rec *record) bool { return sc.unplaced[rec] != "" }), sc.removed
+	sc.fillPanels(out)
+	return out, sc.work
+}
+
+// havePrefix makes sure that a new scope has a prefix to be shown in
+// (windows-dhcp.md 4 step 2).
+func (sc *scoping) havePrefix(u *unit) bool {
+	id := subnetKey{u.vrf, u.scope.Subnet}
+	if u.prefix != nil {
+		return true
+	}
+	if _, made := sc.prefixes[id]; made {
+		return true
+	}
+	if !sc.p.CreateMissingPrefixes {
+		u.refused = "NetBox has no such prefix: create it, or set import.create_missing_prefixes; the scope is not imported"
+		sc.note(plan.Note{Level: plan.Failure, Server: sc.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseNoRecord, Text: u.refused})
+		return false
+	}
+	sc.prefixes[id] = len(sc.steps)
+	sc.step(plan.Step{
+		Phase: plan.Records, Target: plan.NetBox, Action: state.Create, Kind: state.IPPrefix, Name: u.scope.Subnet.String(),
+		Scope: u.scope.Subnet, VRF: u.vrf, Rule: "4 step 2", Why: "the network of a scope of " + sc.host(u.server),
+		Changes: []plan.Change{
+			{Field: "prefix", New: u.scope.Subnet.String()},
+			{Field: "vrf", New: plan.IDOrNil(u.vrf)},
+			{Field: "status", New: "active"},
+		},
+	})
+	return true
+}
+
+// wantedRecord is the record of a unit as it should be.
+func (sc *scoping) wantedRecord(u *unit) *record {
+	if u.rec == nil {
+		return sc.newRecord(u)
+	}
+	want := *u.rec
+	sc.relink(u, &want)
+	switch {
+	case sc.p.Mode == plan.Import:
+		if u.part.Exclusions.Complete() {
+			want.Exclusions = union(want.Exclusions, u.part.Exclusions.Items)
+		}
+		return &want
+	case u.fallback:
+		return &want // failover does not replicate configuration: the secondary's may be old
+	case sc.p.PushScopeInfo:
+		want.LeaseSeconds = lifetime(u.rec, u.scope.LeaseSeconds)
+		return &want
+	}
+	want.State = u.scope.State
+	want.Name = cmp.Or(u.scope.Name, want.Name)
+	want.Description = cutRunes(u.scope.Description, 200)
+	if u.scope.Start.IsValid() && u.scope.End.IsValid() {
+		want.Start, want.End = u.scope.Start, u.scope.End
+	}
+	want.Router = routerText(u.scope)
+	want.LeaseSeconds = cmp.Or(u.scope.LeaseSeconds, want.LeaseSeconds)
+	if u.part.Exclusions.Complete() {
+		want.Exclusions = union(nil, u.part.Exclusions.Items)
+	}
+	if sc.p.RefreshOptions && u.part.Options.Complete() {
+		want.Options, u.options = sc.optionsOf(u), true
+	}
+	return &want
+}
+
+// newRecord records a scope for the first time.
+func (sc *scoping) newRecord(u *unit) *record {
+	want := &record{
+		Source: u.source, Subnet: u.scope.Subnet, VRF: u.vrf, Name: cmp.Or(u.scope.Name, u.scope.ID().String()),
+		Start: u.scope.Start, End: u.scope.End, Description: cutRunes(u.scope.Description, 200), State: u.scope.State,
+		Router: routerText(u.scope), LeaseSeconds: u.scope.LeaseSeconds,
+	}
+	if want.LeaseSeconds <= 0 {
+		want.LeaseSeconds = windhcp.DefaultLifetime
+		sc.note(plan.Note{Level: plan.Info, Server: sc.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseLeaseTime,
+			Text: "the server does not tell the lease time (unlimited?): recorded as " + windhcp.FormatLifetime(windhcp.DefaultLifetime)})
+	}
+	if u.part.Exclusions.Complete() {
+		want.Exclusions = union(nil, u.part.Exclusions.Items)
+	}
+	if u.part.Options.Complete() {
+		want.Options, u.options = sc.optionsOf(u), true
+	}
+	return want
+}
+
+// relink follows a scope that joined or left a relationship
+// (windows-dhcp.md 4).
+func (sc *scoping) relink(u *unit, want *record) {
+	if want.Source == u.source {
+		return
+	}
+	if sc.p.PushScopeInfo && want.Source.Failover != "" && u.source.Failover == "" {
+		sc.note(plan.Note{Level: plan.Warning, Server: sc.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseNotLinked,
+			Text: fmt.Sprintf("is not part of %s on the server yet: add it there, the API has no call for it", want.Source)})
+		return
+	}
+	sc.note(plan.Note{Level: plan.Warning, Server: sc.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseRelinked,
+		Text: fmt.Sprintf("belongs to %s now, no longer to %s", u.source, want.Source)})
+	want.Source = u.source
+}
+
+func routerText(s windhcp.Scope) string {
+	if !s.Router.IsValid() || s.Router.IsUnspecified() {
+		return ""
+	}
+	return s.Router.String()
+}
+
+// union merges exclusions, each once, in order.
+func union(a, b []windhcp.Exclusion) []windhcp.Exclusion {
+	var out []windhcp.Exclusion
+	out = append(append(out, a...), b...)
+	slices.SortFunc(out, windhcp.Exclusion.Compare)
+	return slices.Compact(out)
+}
+
+// removedRecords finds the records to remove, unless a guard objects
+// (windows-dhcp.md 3.7).
+func (sc *scoping) removedRecords() map[*record]bool {
+	removed := make(map[*record]bool)
+	if sc.p.Mode != plan.Sync {
+		return removed
+	}
+	for server := range sc.p.Servers {
+		var lost []*record
+		known := 0
+		for _, rec := range sc.Roster.records {
+			if sc.speaker(rec) != server {
+				continue
+			}
+			known++
+			if sc.gone(rec) {
+				lost = append(lost, rec)
+			}
+		}
+		if len(lost) == 0 || sc.p.PushScopeInfo {
+			continue
+		}
+		empty := len(sc.asked(server).Scopes.Items) == 0 && !sc.p.AllowDeletes
+		if empty || sc.tooMany(len(lost), known) {
+			sc.note(plan.Note{Level: plan.Guard, Server: sc.host(server), Cause: plan.CauseScopesLost,
+				Text: fmt.Sprintf("lists %d scopes, but NetBox knows %d and would lose %d: nothing is removed; if it is right, run once with --allow-deletes",
+					len(sc.asked(server).Scopes.Items), known, len(lost))})
+			continue
+		}
+		for _, rec := range lost {
+			removed[rec] = true
+			sc.noteOrphans(server, rec)
+		}
+	}
+	for _, rec := range sc.Roster.records {
+		if sc.foreign(rec) {
+			sc.note(plan.Note{Level: plan.Warning, Scope: rec.Subnet, Cause: plan.CauseUnknownSource,
+				Text: fmt.Sprintf("recorded as a scope of %s, which is not known here: it is left alone", rec.Source)})
+		}
+	}
+	return removed
+}
+
+// noteOrphans tells of addresses whose scope goes away: they stay.
+func (sc *scoping) noteOrphans(server int, rec *record) {
+	orphans := 0
+	for i := range sc.nb.Addresses {
+		x := &sc.nb.Addresses[i]
+		if c, _ := sc.p.ClassOf(x); x.VRF == rec.VRF && rec.Subnet.Contains(x.Address.Addr()) && c != plan.ClassForeign {
+			orphans++
+		}
+	}
+	if orphans > 0 {
+		sc.note(plan.Note{Level: plan.Warning, Server: sc.host(server), Scope: rec.Subnet, Cause: plan.CauseOrphans,
+			Text: fmt.Sprintf("the scope is gone from the server; %d addresses with its statuses stay in NetBox as orphans", orphans)})
+	}
+}

@@ -1,0 +1,118 @@
+package decide
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
+)
+
+// checkStatuses looks for addresses with the lease status that no scope accepts.
+// It tags new ones with a journal entry, and takes the tag off cured ones. after
+// is NetBox as the steps so far leave it; invalid is the part of the memory that
+// this stage keeps (8).
+func checkStatuses(in *recorded, after *state.State, invalid map[int64]bool) (work, []plan.Violation) {
+	var w work
+	if len(in.records) == 0 {
+		return w, nil // nothing was imported yet: no scope accepts anything
+	}
+	var found []plan.Violation
+	leased := in.leased()
+	_, canTag := in.nb.Tags[state.TagInvalid]
+	for i := range after.Addresses {
+		x := &after.Addresses[i]
+		if x.ID == 0 {
+			continue // made by this plan
+		}
+		place, problem := placeOf(x), ""
+		if x.Status == in.p.LeaseStatus && !plan.Managed(x) && !leased[place] && !in.exempt(x) {
+			problem = statusProblemIn(in.records, in.p.LeaseStatus, place)
+		}
+		if problem != "" {
+			found = append(found, plan.Violation{ID: x.ID, Addr: x.Address, VRF: x.VRF, Text: problem})
+		}
+		if tagged := slices.Contains(x.Tags, state.TagInvalid); canTag && tagged != (problem != "") && !in.protected(place, x) {
+			w.step(tagStatus(x, problem, in.memory.Invalid[x.ID]))
+			if problem == "" {
+				delete(invalid, x.ID)
+			} else {
+				invalid[x.ID] = true
+			}
+		}
+	}
+	return w, found
+}
+
+// leased are the places with an active lease.
+func (r *recorded) leased() map[plan.Place]bool {
+	leased := make(map[plan.Place]bool)
+	for _, u := range r.units {
+		for i := range u.part.Leases.Items {
+			if l := &u.part.Leases.Items[i]; l.Active() {
+				leased[plan.Place{VRF: u.vrf, Addr: l.Addr}] = true
+			}
+		}
+	}
+	return leased
+}
+
+func (v *view) exempt(x *state.Address) bool {
+	return slices.ContainsFunc(x.Tags, func(t string) bool { return slices.Contains(v.p.ExemptTags, t) })
+}
+
+// StatusProblem says why an address must not have the lease status; empty: it
+// may (netbox-dhcp-sync validate).
+func (r *Roster) StatusProblem(place plan.Place) string {
+	return statusProblemIn(r.records, r.in.Policy.LeaseStatus, place)
+}
+
+// statusProblemIn is the rule: some scope's subnet has to contain the address,
+// and none of that scope's exclusions may.
+func statusProblemIn(records []*record, status string, place plan.Place) string {
+	problem := fmt.Sprintf("status %q on %s: no DHCP scope contains it", status, place.Addr)
+	for _, rec := range records {
+		if rec.VRF != place.VRF || !rec.Subnet.Contains(place.Addr) {
+			continue
+		}
+		x := rec.accepts(place.Addr)
+		if x == nil {
+			return ""
+		}
+		problem = fmt.Sprintf("status %q on %s: it is in exclusion %s-%s of %s", status, place.Addr, x.Start, x.End, scopeName(rec.Name, rec.Subnet, rec.Source))
+	}
+	return problem
+}
+
+// tagStatus marks an address whose status is a problem, or one whose is none any
+// more. known tells that the problem was told by an earlier run.
+func tagStatus(x *state.Address, problem string, known bool) plan.Step {
+	s := plan.Step{
+		Phase: plan.Reflection, Target: plan.NetBox, Action: state.Update, Kind: state.IPAddress, ID: x.ID, Name: x.Address.String(),
+		Addr: x.Address.Addr(), VRF: x.VRF, Rule: "8",
+	}
+	if problem == "" {
+		s.RemoveTags, s.Why = []string{state.TagInvalid}, "its status is in order again"
+		return s
+	}
+	s.AddTags, s.Why = []string{state.TagInvalid}, problem
+	if !known {
+		s.Journal = problem
+	}
+	return s
+}
+
+// statusSettingsProblem says why addresses cannot be synced with these statuses; empty
+// if they can (windows-dhcp.md 3.6).
+func statusSettingsProblem(p *plan.Policy, choices []string) string {
+	if p.LeaseStatus == p.ReservationStatus {
+		return fmt.Sprintf("lease and reservation status are both %q: they have to differ", p.LeaseStatus)
+	}
+	for _, s := range []string{p.LeaseStatus, p.ReservationStatus} {
+		if choices != nil && !slices.Contains(choices, s) {
+			return fmt.Sprintf("NetBox has no status %q for IP addresses: it has %s", s, strings.Join(choices, ", "))
+		}
+	}
+	return ""
+}

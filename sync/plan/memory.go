@@ -1,0 +1,61 @@
+package plan
+
+import (
+	"maps"
+	"net/netip"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// Memory is what the mirror remembers on its own machine between runs. It may
+// be lost: then less is reported and less is deleted, never more.
+type Memory struct {
+	// Leases holds what is known of the lease on an address, by Place.
+	Leases map[Place]LeaseInfo `json:"leases,omitempty"`
+	// Pushed holds the client id of reservations that were pushed to a server,
+	// or seen on it while NetBox had them too, by server and address.
+	Pushed map[PushedKey]windhcp.ClientID `json:"pushed,omitempty"`
+	// Guarded are subnets, by VRF and network address, whose deletes guard c held
+	// back. The addresses made meanwhile must not talk it out of that.
+	Guarded map[Place]bool `json:"guarded,omitempty"`
+	// Told are notes that were shown as warnings already.
+	Told map[Told]bool `json:"told,omitempty"`
+	// Invalid are ids of addresses tagged for their status.
+	Invalid map[int64]bool `json:"invalid,omitempty"`
+}
+
+// LeaseInfo is the lease of an address as last seen.
+type LeaseInfo struct {
+	Hostname string           `json:"hostname,omitempty"`
+	ClientID windhcp.ClientID `json:"client_id,omitempty"`
+	Active   bool             `json:"active"`
+	Expires  time.Time        `json:"expires,omitzero"`
+	Server   string           `json:"server"`
+	Scope    netip.Prefix     `json:"scope"`
+	Seen     time.Time        `json:"seen"`
+}
+
+// Clone is a copy that can be changed; no map of it is nil.
+func (m Memory) Clone() Memory {
+	out := Memory{
+		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Guarded: maps.Clone(m.Guarded), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
+	}
+	if out.Leases == nil {
+		out.Leases = make(map[Place]LeaseInfo)
+	}
+	if out.Pushed == nil {
+		out.Pushed = make(map[PushedKey]windhcp.ClientID)
+	}
+	if out.Guarded == nil {
+		out.Guarded = make(map[Place]bool)
+	}
+	delete(out.Told, Told{}) // what another version of the program told
+	if out.Told == nil {
+		out.Told = make(map[Told]bool)
+	}
+	if out.Invalid == nil {
+		out.Invalid = make(map[int64]bool)
+	}
+	return out
+}
