@@ -213,7 +213,7 @@ func (c *chainReader) netboxArgument(args []string) error {
 		return nil
 	case len(args) > 1:
 		return errors.New("takes no list of arguments; settings are in the netbox section")
-	case looksLikeToken(args[0]):
+	case LooksLikeToken(args[0]):
 		return errors.New("this looks like a token, which would end up in the log: use netbox.token_file")
 	case !c.stock:
 		return errors.New("takes no argument in this program; its settings are in the netbox section of this file")

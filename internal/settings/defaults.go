@@ -40,6 +40,16 @@ func Defaults() NetBox {
 	}
 }
 
+// Complete fills what follows from elsewhere: defaults from other settings, full
+// paths from the folder of the file, and address and token from the environment
+// where the file names none. It reports mistakes to r. origins says which keys
+// came from the environment, and from where; unused warns of variables that have
+// no effect, since the file wins: it is what people look at.
+func (n *NetBox) Complete(r *strictyaml.Report, folder string, getenv func(string) string) (origins map[string]string, unused []Problem) {
+	n.derive(r, folder)
+	return n.fillFromEnvironment(getenv)
+}
+
 // derive fills the defaults that follow from other settings (lease.max is
 // lease.time, and lease.min is never above it) and lets relative paths begin
 // at folder.
@@ -50,7 +60,7 @@ func (n *NetBox) derive(r *strictyaml.Report, folder string) {
 	if !r.Has("netbox.lease.min") {
 		n.Lease.Min = min(n.Lease.Min, n.Lease.Time)
 	}
-	if looksLikeToken(n.TokenFile) {
+	if LooksLikeToken(n.TokenFile) {
 		r.Addf("netbox.token_file", "this looks like a token, not like the path of a file that holds one")
 	}
 	for _, path := range []*string{&n.TokenFile, &n.Inventory, &n.Store.Path, &n.BootService.Folder} {
@@ -64,35 +74,35 @@ func (n *NetBox) derive(r *strictyaml.Report, folder string) {
 // credential is the name of the token among systemd's credentials.
 const credential = "netbox_token"
 
-// fillFromEnvironment fills what the file leaves out. The file wins, since it
-// is what people look at; what the environment says in vain is a warning.
-func (n *NetBox) fillFromEnvironment(getenv func(string) string) (warnings []Problem) {
-	unused := func(name, setting string) {
-		warnings = append(warnings, Problem{File: "environment", Key: name, Text: "not used, since " + setting + " is set"})
+// fillFromEnvironment does the part of Complete that its name says.
+func (n *NetBox) fillFromEnvironment(getenv func(string) string) (origins map[string]string, unused []Problem) {
+	origins = make(map[string]string)
+	ignore := func(name, setting string) {
+		unused = append(unused, Problem{File: "environment", Key: name, Text: "not used, since " + setting + " is set"})
 	}
 	switch url := baseURL(getenv("NETBOX_URL")); {
 	case url == "" || url == n.URL:
 	case n.Inventory != "":
-		unused("NETBOX_URL", "netbox.inventory")
+		ignore("NETBOX_URL", "netbox.inventory")
 	case n.URL != "":
-		unused("NETBOX_URL", "netbox.url")
+		ignore("NETBOX_URL", "netbox.url")
 	default:
-		n.URL = url
+		n.URL, origins["netbox.url"] = url, "environment NETBOX_URL"
 	}
 	token := strings.TrimSpace(getenv("NETBOX_TOKEN"))
 	tokenFile, folder := getenv("NETBOX_TOKEN_FILE"), getenv("CREDENTIALS_DIRECTORY")
 	switch {
 	case n.TokenFile != "" && token != "":
-		unused("NETBOX_TOKEN", "netbox.token_file")
+		ignore("NETBOX_TOKEN", "netbox.token_file")
 	case n.TokenFile != "":
 	case token != "":
 		n.EnvToken = Secret(token)
 	case tokenFile != "":
-		n.TokenFile = tokenFile
+		n.TokenFile, origins["netbox.token_file"] = tokenFile, "environment NETBOX_TOKEN_FILE"
 	case folder != "":
-		n.TokenFile = filepath.Join(folder, credential)
+		n.TokenFile, origins["netbox.token_file"] = filepath.Join(folder, credential), "systemd credential "+credential
 	}
-	return warnings
+	return origins, unused
 }
 
 // baseURL removes what people copy along with the address of their NetBox.

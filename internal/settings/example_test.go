@@ -1,20 +1,13 @@
 package settings
 
 import (
-	"os"
-	"reflect"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-	"go.yaml.in/yaml/v3"
 )
 
-const example = "../../config.yml.example"
-
 func TestExampleLoadsAndShowsTheDefaults(t *testing.T) {
-	f, err := Options{Getenv: noEnvironment}.Load(example)
+	f, err := Options{Getenv: noEnvironment}.Load("../../config.yml.example")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,92 +25,4 @@ func TestExampleLoadsAndShowsTheDefaults(t *testing.T) {
 	if diff := cmp.Diff(order, names); diff != "" || f.Chain.Nak != "authoritative" {
 		t.Errorf("nak %q, order %s", f.Chain.Nak, diff)
 	}
-}
-
-func TestExampleExplainsEveryKeyOnce(t *testing.T) {
-	data, err := os.ReadFile(example)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file struct {
-		NetBox yaml.Node `yaml:"netbox"`
-		Sync   yaml.Node `yaml:"sync"`
-	}
-	if err := yaml.Unmarshal(data, &file); err != nil {
-		t.Fatal(err)
-	}
-	shown := append(leaves(t, "netbox.", &file.NetBox), leaves(t, "sync.", &file.Sync)...)
-	known := append(tags("netbox.", reflect.TypeFor[NetBox]()), tags("sync.", reflect.TypeFor[Sync]())...)
-	slices.Sort(shown)
-	slices.Sort(known)
-	if diff := cmp.Diff(known, shown); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestExampleShowsTheDefaultsOfTheMirror(t *testing.T) {
-	f, err := Options{Getenv: noEnvironment}.LoadSync(example)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := SyncDefaults()
-	server := SyncServerDefaults("dh1.corp.example")
-	server.TokenFile = "/etc/netbox-dhcp-sync/dh1.token"
-	want.Servers = []SyncServer{server}
-	want.Failover = map[string]SyncFailover{"east-pair": SyncFailoverDefaults()}
-	want.Overrides.Servers = map[string]SyncServerOverride{"dh1.corp.example": {}}
-	if diff := cmp.Diff(want, f.Sync, plain, cmpopts.EquateEmpty()); diff != "" {
-		t.Error(diff)
-	}
-	if len(f.Warnings) > 0 || len(f.Forced()) > 0 {
-		t.Errorf("warnings %v, forced %v", f.Warnings, f.Forced())
-	}
-}
-
-// leaves lists the settings under n, each of which needs a comment. Names that
-// people choose are "*".
-func leaves(t *testing.T, path string, n *yaml.Node) []string {
-	t.Helper()
-	var found []string
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		name := key.Value
-		if path == "sync.failover." || path == "sync.overrides.servers." {
-			name = "*"
-		}
-		switch {
-		case value.Kind == yaml.MappingNode && len(value.Content) > 0:
-			found = append(found, leaves(t, path+name+".", value)...)
-			continue
-		case value.Kind == yaml.SequenceNode && len(value.Content) > 0:
-			for _, entry := range value.Content {
-				found = append(found, leaves(t, path+name+".*.", entry)...)
-			}
-			continue
-		case value.LineComment == "" && key.LineComment == "":
-			t.Errorf("%s%s has no comment", path, name)
-		}
-		found = append(found, path+name)
-	}
-	return found
-}
-
-// tags lists the settings a section has.
-func tags(path string, section reflect.Type) []string {
-	var found []string
-	for field := range section.Fields() {
-		tag := field.Tag.Get("yaml")
-		part, name := field.Type, path+tag
-		if part.Kind() == reflect.Slice || part.Kind() == reflect.Map {
-			part, name = part.Elem(), name+".*"
-		}
-		switch {
-		case tag == "" || tag == "-" || field.Tag.Get("refuse") != "":
-		case part.Kind() == reflect.Struct && part.PkgPath() == section.PkgPath():
-			found = append(found, tags(name+".", part)...)
-		default:
-			found = append(found, path+tag)
-		}
-	}
-	return found
 }

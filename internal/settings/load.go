@@ -33,14 +33,11 @@ type File struct {
 type Options struct {
 	// Stock is for a binary made of stock CoreDHCP: the path of the file is
 	// the argument of the netbox plugin, the server4: section may stand in
-	// another file, and server_id is needed since nobody else knows the
+	// another file, and server_id is needed since nothing else knows the
 	// server's address.
 	Stock bool
 	// Getenv is os.Getenv where nil.
 	Getenv func(string) string
-	// Environ is os.Environ where it and Getenv are nil. The mirror looks
-	// there for misspelt names of variables; nil with Getenv: for none.
-	Environ func() []string
 }
 
 // Load reads the settings file of our own binary. The error is a Problems
@@ -57,7 +54,7 @@ func (o Options) Load(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if text := tokenFileWarning(f.NetBox.TokenFile); text != "" {
+	if text := TokenFileWarning(f.NetBox.TokenFile); text != "" {
 		f.Warnings = append(f.Warnings, Problem{File: path, Key: "netbox.token_file", Text: text})
 	}
 	return f, nil
@@ -74,16 +71,18 @@ type document struct {
 // Parse does the work of Load for a file's content, without opening any file.
 // Relative paths in the settings count from the folder of path.
 func (o Options) Parse(path string, data []byte) (*File, error) {
-	o = o.withEnvironment()
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
+	}
 	d := document{NetBox: Defaults()}
 	r := strictyaml.Decode(path, data, &d)
 	f := &File{Path: path, NetBox: d.NetBox}
-	misspelt(r, d.Other)
+	Misspelt(r, d.Other)
 	chain := chainReader{report: r, stock: o.Stock, file: path}
 	f.Chain = chain.read(topLevel(r, d.Other))
 	f.Warnings = chain.warnings
-	f.NetBox.derive(r, filepath.Dir(path))
-	f.Warnings = append(f.Warnings, f.NetBox.fillFromEnvironment(o.Getenv)...)
+	_, unused := f.NetBox.Complete(r, filepath.Dir(path), o.Getenv)
+	f.Warnings = append(f.Warnings, unused...)
 	if r.Has("netbox") || f.Chain.needsNetBox() || o.Stock {
 		validate(r, &f.NetBox)
 		o.validateProxy(r, f)
@@ -92,19 +91,6 @@ func (o Options) Parse(path string, data []byte) (*File, error) {
 		return nil, err
 	}
 	return f, nil
-}
-
-func (o Options) withEnvironment() Options {
-	if o.Environ == nil {
-		o.Environ = func() []string { return nil }
-		if o.Getenv == nil {
-			o.Environ = os.Environ
-		}
-	}
-	if o.Getenv == nil {
-		o.Getenv = os.Getenv
-	}
-	return o
 }
 
 // topLevel returns key and value of the server4 section.
@@ -124,8 +110,9 @@ func topLevel(r *strictyaml.Report, other map[string]yaml.Node) (string, *yaml.N
 	return name, section
 }
 
-// misspelt reports top-level keys that were meant to be known ones.
-func misspelt(r *strictyaml.Report, other map[string]yaml.Node) {
+// Misspelt reports those of the other top-level keys that were meant to be known
+// ones.
+func Misspelt(r *strictyaml.Report, other map[string]yaml.Node) {
 	for _, key := range slices.Sorted(maps.Keys(other)) {
 		near := strictyaml.Nearest(key, []string{"netbox", "sync", "server4"})
 		if near != "" && !strings.EqualFold(key, "server4") && !strings.EqualFold(key, "server6") {

@@ -296,6 +296,13 @@ func TestSectionIsOptionalWithoutOurPlugins(t *testing.T) {
 	}
 }
 
+func TestServerIgnoresTheSectionOfTheMirror(t *testing.T) {
+	f, err := parse(t, chain+"netbox: {inventory: lab.yml}\nsync: {nonsense: [1, {token: x}], servers: 7}\n")
+	if err != nil || f.NetBox.Inventory == "" {
+		t.Error(err)
+	}
+}
+
 func TestMissingFile(t *testing.T) {
 	if _, err := Load(filepath.Join(t.TempDir(), "absent.yml")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)

@@ -30,10 +30,10 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // MarshalYAML hides the secret.
 func (Secret) MarshalYAML() (any, error) { return redacted, nil }
 
-// looksLikeToken recognises both generations of NetBox tokens and the JWT of
+// LooksLikeToken recognises both generations of NetBox tokens and the JWT of
 // PowerShell Universal, so that one pasted in the wrong place is reported
 // without being repeated.
-func looksLikeToken(s string) bool {
+func LooksLikeToken(s string) bool {
 	_, err := hex.DecodeString(s)
 	return strings.HasPrefix(s, "nbt_") || len(s) == 40 && err == nil || strings.HasPrefix(s, "eyJ") && strings.Count(s, ".") == 2
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 )
@@ -25,31 +24,16 @@ func (n NetBox) Token() (Secret, error) {
 	if n.TokenFile == "" {
 		return "", ErrNoToken
 	}
-	return readToken("NetBox token", n.TokenFile)
-}
-
-// Token returns the token for the server's PowerShell Universal: that of
-// TokenEnv, else the content of TokenFile without blanks around it, read at
-// each call. It is empty where neither is set. Errors name the variable or file
-// and never its content.
-func (s SyncServer) Token() (Secret, error) {
-	what := "token of " + s.Host
-	switch {
-	case s.TokenEnv != "" && s.EnvToken == "":
-		return "", fmt.Errorf("read %s: the environment variable %s is empty", what, s.TokenEnv)
-	case s.TokenEnv != "":
-		return oneWord(what, s.TokenEnv, s.EnvToken.Reveal())
-	case s.TokenFile == "":
-		return "", nil
-	}
-	return readToken(what, s.TokenFile)
+	return ReadToken("NetBox token", n.TokenFile)
 }
 
 // maxToken is what a file with a token may hold: many times a JWT, and less
 // than hurts where something else is named.
 const maxToken = 64 << 10
 
-func readToken(what, path string) (Secret, error) {
+// ReadToken returns the content of a token file without blanks around it. Errors
+// call the token what, and name the file but never its content.
+func ReadToken(what, path string) (Secret, error) {
 	file, err := os.Open(path) //nolint:gosec // G304: the operator names the file
 	if err != nil {
 		return "", fmt.Errorf("read %s: %w", what, err)
@@ -62,12 +46,13 @@ func readToken(what, path string) (Secret, error) {
 		return "", fmt.Errorf("read %s: %s is too long for a token", what, path)
 	}
 	// Windows tools like to begin a text file with a mark of its encoding.
-	return oneWord(what, path, strings.TrimPrefix(string(content), "\ufeff"))
+	return OneWord(what, path, strings.TrimPrefix(string(content), "\ufeff"))
 }
 
-// oneWord returns text without the blanks around it, if it can stand in a
-// header.
-func oneWord(what, source, text string) (Secret, error) {
+// OneWord returns the text of a token without the blanks around it, if it can
+// stand in a header. Errors call the token what, and name its source but never
+// the text.
+func OneWord(what, source, text string) (Secret, error) {
 	text = strings.TrimSpace(text)
 	switch {
 	case text == "":
@@ -78,10 +63,10 @@ func oneWord(what, source, text string) (Secret, error) {
 	return Secret(text), nil
 }
 
-// tokenFileWarning says that everybody on the machine may read the token in the
-// file at path; empty if not, if there is no file yet, or on Windows, where the
+// TokenFileWarning says that every account of the machine may read the token in
+// the file at path; empty if not, if there is no file yet, or on Windows, where the
 // mode tells nothing.
-func tokenFileWarning(path string) string {
+func TokenFileWarning(path string) string {
 	if path == "" || runtime.GOOS == "windows" {
 		return ""
 	}
@@ -90,35 +75,4 @@ func tokenFileWarning(path string) string {
 		return ""
 	}
 	return fmt.Sprintf("%s can be read by everybody on this machine: chmod o= %s", path, path)
-}
-
-// serverCredential is the name of a server's token among systemd's
-// credentials, which may hold no colon.
-func serverCredential(host string) string {
-	return "psu_" + strings.ReplaceAll(canonicalHost(host), ":", "-")
-}
-
-// findTokens looks for the tokens the file does not name among systemd's
-// credentials in folder, and warns of what is missing or open to all.
-func (f *SyncFile) findTokens(folder string) {
-	for i := range f.Sync.Servers {
-		s, at := &f.Sync.Servers[i], serverPath(i)
-		if s.TokenFile == "" && s.TokenEnv == "" && folder != "" {
-			name := serverCredential(s.Host)
-			path := filepath.Join(folder, name)
-			if _, err := os.Stat(path); err == nil { //nolint:gosec // G703: folder of systemd, name of a checked host
-				s.TokenFile = path
-				f.origins[at+".token_file"] = origin{text: "systemd credential " + name}
-			}
-		}
-		switch text := tokenFileWarning(s.TokenFile); {
-		case !s.Enabled:
-		case text != "":
-			f.warn(at+".token_file", "%s", text)
-		case s.TokenFile == "" && s.TokenEnv == "":
-			f.warn(at, "no token for %s: requests go out without one; set token_file or token_env, or give the service a systemd credential %s", s.Host, serverCredential(s.Host))
-		case s.TokenEnv != "" && s.EnvToken == "":
-			f.warn(at+".token_env", "the environment variable %s is empty", s.TokenEnv)
-		}
-	}
 }

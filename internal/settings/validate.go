@@ -3,15 +3,14 @@ package settings
 import (
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
 )
 
-// validate reports what cannot be meant: values out of range, words nobody
-// knows, settings that contradict each other.
+// validate reports what cannot be meant: values out of range, unknown words
+// and settings that contradict each other.
 func validate(r *strictyaml.Report, n *NetBox) {
 	validateSource(r, n)
 	validateStore(r, n.Store)
@@ -30,12 +29,13 @@ func validateSource(r *strictyaml.Report, n *NetBox) {
 	case n.URL != "" && n.Inventory != "":
 		r.Addf("netbox.inventory", "contradicts netbox.url: facts come from one of them")
 	case n.URL != "":
-		validateURL(r, n.URL)
+		ValidateURL(r, n.URL)
 	}
 }
 
-// validateURL never repeats the address: it may hold a password.
-func validateURL(r *strictyaml.Report, address string) {
+// ValidateURL reports an address of NetBox that is none. It never repeats the
+// address, which may hold a password.
+func ValidateURL(r *strictyaml.Report, address string) {
 	source := ""
 	if !r.Has("netbox.url") {
 		source = "NETBOX_URL: "
@@ -52,7 +52,7 @@ func validateURL(r *strictyaml.Report, address string) {
 }
 
 func validateStore(r *strictyaml.Report, s Store) {
-	choose(r, "netbox.store.engine", s.Engine, "pebble", "etcd")
+	r.OneOf("netbox.store.engine", s.Engine, "pebble", "etcd")
 	switch {
 	case s.Engine == "etcd" && len(s.Endpoints) == 0:
 		r.Addf("netbox.store.endpoints", "store.engine: etcd needs the addresses of the cluster here")
@@ -95,9 +95,9 @@ func validateTimes(r *strictyaml.Report, n *NetBox) {
 		switch {
 		case t.follows && !r.Has("netbox."+t.key):
 		case t.value < t.low || t.value > t.high:
-			r.Addf("netbox."+t.key, "want %s to %s, not %s", short(t.low), short(t.high), short(t.value))
+			r.Addf("netbox."+t.key, "want %s to %s, not %s", strictyaml.Duration(t.low), strictyaml.Duration(t.high), strictyaml.Duration(t.value))
 		case t.whole && t.value%time.Second != 0:
-			r.Addf("netbox."+t.key, "want whole seconds, not %s", short(t.value))
+			r.Addf("netbox."+t.key, "want whole seconds, not %s", strictyaml.Duration(t.value))
 		}
 	}
 	ordered(r, "netbox.lease.min", l.Min, "netbox.lease.time", l.Time)
@@ -116,38 +116,20 @@ func ordered(r *strictyaml.Report, low string, a time.Duration, high string, b t
 		return
 	}
 	if r.Has(high) {
-		r.Addf(high, "%s is below %s, which is %s", short(b), low, short(a))
+		r.Addf(high, "%s is below %s, which is %s", strictyaml.Duration(b), low, strictyaml.Duration(a))
 		return
 	}
-	r.Addf(low, "%s is above %s, which is %s", short(a), high, short(b))
-}
-
-// short renders 12h0m0s as 12h.
-func short(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
+	r.Addf(low, "%s is above %s, which is %s", strictyaml.Duration(a), high, strictyaml.Duration(b))
 }
 
 func validateWords(r *strictyaml.Report, n *NetBox) {
-	choose(r, "netbox.lease.pick", n.Lease.Pick, "lowest", "hash")
-	choose(r, "netbox.clients.lag", n.Clients.LAG, "match", "any")
-	choose(r, "netbox.dns.fallback", n.DNS.Fallback, "none", "gateway")
-	choose(r, "netbox.pxe.gate", n.PXE.Gate, "auto", "on", "off")
-	choose(r, "netbox.pxe.unknown", n.PXE.Unknown, "none", "site")
+	r.OneOf("netbox.lease.pick", n.Lease.Pick, "lowest", "hash")
+	r.OneOf("netbox.clients.lag", n.Clients.LAG, "match", "any")
+	r.OneOf("netbox.dns.fallback", n.DNS.Fallback, "none", "gateway")
+	r.OneOf("netbox.pxe.gate", n.PXE.Gate, "auto", "on", "off")
+	r.OneOf("netbox.pxe.unknown", n.PXE.Unknown, "none", "site")
 	if n.PXE.DefaultArch != "" {
-		choose(r, "netbox.pxe.default_arch", n.PXE.DefaultArch, "bios")
-	}
-}
-
-func choose(r *strictyaml.Report, path, word string, known ...string) {
-	if !slices.Contains(known, word) {
-		r.Addf(path, "want %s, not %.40q", strings.Join(known, " or "), word)
+		r.OneOf("netbox.pxe.default_arch", n.PXE.DefaultArch, "bios")
 	}
 }
 

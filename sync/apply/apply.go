@@ -47,8 +47,8 @@ var ErrNotTried = errors.New("not tried")
 
 // Run carries out the steps of p in their order. It goes on after single
 // failures; trouble with NetBox as a whole ends everything before a Windows
-// server is written to (windows-dhcp.md 3.8), and trouble with one server ends
-// the work on that server. The steps not reached are in the report as failed.
+// server is written to (rule 3.8), and trouble with one server ends the work on
+// that server. The steps not reached are in the report as failed.
 func Run(ctx context.Context, p *plan.Plan, targets Targets, o Options) *Report {
 	r := &runner{plan: p, targets: targets, options: o, report: &Report{Results: make([]Result, len(p.Steps))}}
 	for i := range p.Steps {

@@ -65,7 +65,7 @@ const fewExceptions = 3
 
 // outOfReach is what is wrong with NetBox as a whole; nil: nothing. Without a
 // right for one kind of write the others go on, and so they do if NetBox has an
-// exception for an object or two while it takes others (windows-dhcp.md 3.8).
+// exception for an object or two while it takes others (rule 3.8).
 func outOfReach(results []state.Result) error {
 	exceptions, answered := 0, 0
 	var last error
@@ -118,8 +118,8 @@ func (r *runner) write(s *plan.Step) state.Write {
 	return w
 }
 
-// journalEntry tells of what was made as information, and of a change that
-// somebody should know of as a warning.
+// journalEntry makes the entry of a step: information about what was created, a
+// warning about a change that the operator has to know of.
 func journalEntry(s *plan.Step, id int64) state.Write {
 	kind := "warning"
 	if s.Action == state.Create {

@@ -58,7 +58,7 @@ func (r *Report) Summary() string {
 	if len(parts) == 0 {
 		parts = append(parts, "no change")
 	}
-	add(r.Count("", state.Changed), "changed by somebody else meanwhile")
+	add(r.Count("", state.Changed), "changed by others meanwhile")
 	add(r.Count("", state.Gone), "gone meanwhile")
 	add(r.Failed(), "failed")
 	return strings.Join(parts, ", ")

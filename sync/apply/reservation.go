@@ -184,7 +184,7 @@ func (s *server) remove(ctx context.Context, scope netip.Addr, r windhcp.Reserva
 		left, readErr := s.again(ctx, scope, r.Addr)
 		switch {
 		case readErr != nil:
-			return fmt.Errorf("%w; nobody knows whether it was carried out: %w", readErr, err)
+			return fmt.Errorf("%w; it is unknown whether it was carried out: %w", readErr, err)
 		case left == nil:
 			return nil
 		}

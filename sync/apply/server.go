@@ -17,10 +17,10 @@ import (
 // errMoved says that a server does not show any more what the plan saw.
 var errMoved = errors.New("the server shows something else than when the plan was made")
 
-// server carries out the steps from to to (excluded) on one server. What it
-// has is read once before, and followed from then on: the calls for
-// reservations take the first one of a client in any scope, so all of them
-// have to be known (windows-dhcp.md 5.2).
+// server carries out the steps from to to (excluded) on one server. Its
+// reservations are read once before, and each write is noted from then on: the
+// calls for reservations take the first one of a client in any scope, so all of
+// them have to be known (rule 5.2).
 func (r *runner) server(ctx context.Context, from, to int) {
 	host := r.plan.Steps[from].Target
 	client := r.targets.Servers[host]
@@ -69,7 +69,7 @@ func (r *runner) giveUp(from, to int, err error) {
 }
 
 // hopeless reports whether the next write to the same server would fail the
-// same way (windows-dhcp.md 5.2).
+// same way (rule 5.2).
 func hopeless(err error) bool {
 	switch psu.KindOf(err) {
 	case psu.BadToken, psu.Forbidden, psu.ReadOnly, psu.Unreachable, psu.BadTLS, psu.CertificateMismatch, psu.CertificateExpired,
@@ -125,9 +125,10 @@ func (s *server) listScopes(ctx context.Context) ([]windhcp.Scope, error) {
 	return s.scopes.Items, nil
 }
 
-// twice does a write, and looks at the server again if nobody knows whether it
-// was carried out: done tells. A refusal in the server's own words may hide that
-// somebody else made the same, but is not asked for again.
+// twice does a write. If it is unknown whether the write was carried out, it asks
+// done, which looks at the server again, and repeats the write if it was not. What
+// was wanted may be there although the server refused it in its own words; such a
+// write is not repeated.
 func twice(write func() error, done func() (bool, error)) error {
 	err := write()
 	e, ok := asError(err)
@@ -137,7 +138,7 @@ func twice(write func() error, done func() (bool, error)) error {
 	yes, readErr := done()
 	switch {
 	case readErr != nil:
-		return fmt.Errorf("%w; nobody knows whether it was carried out: %w", readErr, err)
+		return fmt.Errorf("%w; it is unknown whether it was carried out: %w", readErr, err)
 	case yes:
 		return nil
 	case e.Kind == psu.Rejected:

@@ -13,9 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
 func (p *program) certCommand() *cobra.Command {
@@ -52,10 +52,10 @@ func oneServer(cmd *cobra.Command, args []string) error {
 
 // server finds a server and the store of trusted certificates. It does not open
 // the mirror, which a damaged certificate would prevent.
-func (p *program) server(name string) (settings.SyncServer, psu.TrustStore, error) {
+func (p *program) server(name string) (settings.Server, psu.TrustStore, error) {
 	f, err := p.load()
 	if err != nil {
-		return settings.SyncServer{}, psu.TrustStore{}, err
+		return settings.Server{}, psu.TrustStore{}, err
 	}
 	s, err := findServer(f, name)
 	return s, mirror.TrustStore(f), err
@@ -136,7 +136,7 @@ line or settings.`,
 	return cmd
 }
 
-func trust(ctx context.Context, store psu.TrustStore, s settings.SyncServer, fingerprint, file string) (psu.Certificate, error) {
+func trust(ctx context.Context, store psu.TrustStore, s settings.Server, fingerprint, file string) (psu.Certificate, error) {
 	if file == "" {
 		return store.Trust(ctx, s.Host, s.Port, s.ServerName, fingerprint)
 	}
@@ -179,7 +179,7 @@ settings.`,
 				if err != nil {
 					return err
 				}
-				servers = []settings.SyncServer{s}
+				servers = []settings.Server{s}
 			}
 			var list []hostCertificate
 			for _, s := range servers {

@@ -14,19 +14,10 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
-)
-
-// Exit codes (decisions.md 6).
-const (
-	exitOK      = 0
-	exitFailed  = 1  // finished with errors
-	exitDiffers = 2  // plan and drift, with --detailed-exitcode
-	exitLocked  = 3  // another run is at work; a run says so itself, as it does 4
-	exitGuard   = 4  // a guard refused
-	exitUsage   = 64 // the command line, the settings, or NetBox is not prepared
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
 // Main carries out the command that args name and returns the exit code.
@@ -74,44 +65,44 @@ func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// exit ends a command with a code. Without err everything is said already.
-type exit struct {
+// ended ends a command with an exit code. Without err everything is said already.
+type ended struct {
 	code int
 	err  error
 }
 
-func (e exit) Error() string {
+func (e ended) Error() string {
 	if e.err == nil {
 		return fmt.Sprintf("exit code %d", e.code)
 	}
 	return e.err.Error()
 }
 
-func (e exit) Unwrap() error { return e.err }
+func (e ended) Unwrap() error { return e.err }
 
 func exitCode(err error) int {
 	var (
-		ended      exit
+		end        ended
 		usage      usageError
 		problems   settings.Problems
 		unprepared *mirror.NotPreparedError
 	)
 	switch {
 	case err == nil:
-		return exitOK
-	case errors.As(err, &ended):
-		return ended.code
+		return exit.OK
+	case errors.As(err, &end):
+		return end.code
 	case errors.As(err, &usage), errors.As(err, &problems), errors.As(err, &unprepared):
-		return exitUsage
+		return exit.Usage
 	}
-	return exitFailed
+	return exit.Failed
 }
 
 // message is what is said about an error at the end, safe for a terminal;
 // empty if all is said.
 func message(err error) string {
-	var ended exit
-	if err == nil || errors.As(err, &ended) && ended.err == nil {
+	var end ended
+	if err == nil || errors.As(err, &end) && end.err == nil {
 		return ""
 	}
 	var problems settings.Problems

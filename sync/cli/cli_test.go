@@ -12,6 +12,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
@@ -52,8 +53,8 @@ func open(t *testing.T, sync string) *shell {
 func imported(t *testing.T, sync string) *shell {
 	t.Helper()
 	s := open(t, sync)
-	s.expect(exitOK, "import", "--quiet")
-	s.expect(exitOK, "sync", "--quiet")
+	s.expect(exit.OK, "import", "--quiet")
+	s.expect(exit.OK, "sync", "--quiet")
 	s.forget()
 	return s
 }
@@ -113,7 +114,7 @@ func TestEveryCommandTeaches(t *testing.T) {
 	visit = func(cmd *cobra.Command) {
 		args := append(strings.Fields(cmd.CommandPath())[1:], "--help")
 		stdout, stderr, code := execute(t.Context(), args...)
-		if code != exitOK || stderr != "" {
+		if code != exit.OK || stderr != "" {
 			t.Errorf("%v: exit code %d\n%s", args, code, stderr)
 		}
 		if !strings.Contains(stdout, cmd.Long) || cmd.Short == "" {
@@ -182,7 +183,7 @@ func TestMistakesOnTheCommandLineEndWith64(t *testing.T) {
 	} {
 		t.Run(line, func(t *testing.T) {
 			stdout, stderr, code := execute(t.Context(), append([]string{"--conf", conf}, strings.Fields(line)...)...)
-			if code != exitUsage || !strings.Contains(stderr, want) || stdout != "" {
+			if code != exit.Usage || !strings.Contains(stderr, want) || stdout != "" {
 				t.Errorf("exit code %d, %q on standard error, want 64 and %q", code, stderr, want)
 			}
 		})
@@ -193,7 +194,7 @@ func TestSettingsFileComesFromTheEnvironmentToo(t *testing.T) {
 	s := open(t, syncs)
 	t.Setenv(confVariable, s.conf)
 	stdout, stderr, code := execute(t.Context(), "config", "show")
-	if code != exitOK || !strings.Contains(stdout, "sync.sync_ips_from_dhcp") {
+	if code != exit.OK || !strings.Contains(stdout, "sync.sync_ips_from_dhcp") {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 }
@@ -202,42 +203,42 @@ func TestSettingsFileComesFromTheEnvironmentToo(t *testing.T) {
 func TestExitCodes(t *testing.T) {
 	s := imported(t, syncs+"guards: {max_delete_percent: 10, max_delete_count: 1}\n")
 
-	s.expect(exitOK, "sync")
-	s.expect(exitOK, "plan", "--detailed-exitcode")
-	s.expect(exitOK, "drift", "--detailed-exitcode")
+	s.expect(exit.OK, "sync")
+	s.expect(exit.OK, "plan", "--detailed-exitcode")
+	s.expect(exit.OK, "drift", "--detailed-exitcode")
 
 	s.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases[3].Hostname = "renamed" })
-	s.expect(exitOK, "plan")
-	s.expect(exitDiffers, "plan", "--detailed-exitcode")
-	s.expect(exitDiffers, "drift", "--detailed-exitcode")
-	s.expect(exitOK, "sync")
+	s.expect(exit.OK, "plan")
+	s.expect(exit.Differs, "plan", "--detailed-exitcode")
+	s.expect(exit.Differs, "drift", "--detailed-exitcode")
+	s.expect(exit.OK, "sync")
 
 	lock := flock.New(filepath.Join(s.Folder, "state", "lock"))
 	if ok, err := lock.TryLock(); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 	s.forget()
-	s.expect(exitLocked, "sync")
+	s.expect(exit.Locked, "sync")
 	if n := len(s.Front.Requests()) + len(s.dh1.Requests()); n > 0 {
 		t.Errorf("%d requests in spite of the lock", n)
 	}
-	s.expect(exitOK, "plan") // needs no lock
+	s.expect(exit.OK, "plan") // needs no lock
 	if err := lock.Unlock(); err != nil {
 		t.Fatal(err)
 	}
 
 	s.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases = nil })
 	s.forget()
-	s.expect(exitGuard, "plan")
-	s.expect(exitGuard, "sync")
-	s.expect(exitOK, "sync", "--allow-deletes")
+	s.expect(exit.Guard, "plan")
+	s.expect(exit.Guard, "sync")
+	s.expect(exit.OK, "sync", "--allow-deletes")
 
 	s.dh1.Fail(psutest.Fault{Path: "scopes", Kind: psutest.Error500})
-	s.expect(exitFailed, "plan")
-	s.expect(exitFailed, "sync")
-	s.expect(exitFailed, "doctor")
+	s.expect(exit.Failed, "plan")
+	s.expect(exit.Failed, "sync")
+	s.expect(exit.Failed, "doctor")
 	s.dh1.ClearFaults()
-	s.expect(exitOK, "doctor")
+	s.expect(exit.OK, "doctor")
 }
 
 func TestUnpreparedNetBoxEndsWith64AndBootstrapMakesItReady(t *testing.T) {
@@ -248,41 +249,41 @@ func TestUnpreparedNetBoxEndsWith64AndBootstrapMakesItReady(t *testing.T) {
 	for _, command := range []string{"sync", "plan", "drift", "import"} {
 		_, stderr, code := s.run(command)
 		stdout, _, _ := s.run(command)
-		if code != exitUsage || !strings.Contains(stderr+stdout, "bootstrap") {
+		if code != exit.Usage || !strings.Contains(stderr+stdout, "bootstrap") {
 			t.Errorf("%s: exit code %d, %s%s", command, code, stdout, stderr)
 		}
 	}
-	s.expect(exitFailed, "doctor")
+	s.expect(exit.Failed, "doctor")
 
-	stdout := s.expect(exitOK, "bootstrap") // nobody to ask
+	stdout := s.expect(exit.OK, "bootstrap") // nobody to ask
 	if !strings.Contains(stdout, "dhcp_client_id") {
 		t.Errorf("the plan is not shown:\n%s", stdout)
 	}
 	_, _, code := s.atTerminal("n\n", "bootstrap")
-	if code != exitOK {
+	if code != exit.OK {
 		t.Errorf("exit code %d", code)
 	}
 	s.writesNothing()
-	if stdout, stderr, code := s.atTerminal("yes\n", "bootstrap"); code != exitOK || !strings.Contains(stdout, "done") || !strings.Contains(stderr, "[y/N]") {
+	if stdout, stderr, code := s.atTerminal("yes\n", "bootstrap"); code != exit.OK || !strings.Contains(stdout, "done") || !strings.Contains(stderr, "[y/N]") {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 	s.forget()
-	if stdout := s.expect(exitOK, "bootstrap", "--yes"); !strings.Contains(stdout, "nothing to do") {
+	if stdout := s.expect(exit.OK, "bootstrap", "--yes"); !strings.Contains(stdout, "nothing to do") {
 		t.Errorf("the second time:\n%s", stdout)
 	}
 	s.writesNothing()
-	s.expect(exitOK, "sync", "--quiet")
+	s.expect(exit.OK, "sync", "--quiet")
 }
 
 // windows-dhcp.md section 9 row 22.
 func TestDoctorNamesEachProblemWithItsFix(t *testing.T) {
 	s := open(t, syncs)
-	if stdout := s.expect(exitOK, "doctor"); !strings.Contains(stdout, "ready") {
+	if stdout := s.expect(exit.OK, "doctor"); !strings.Contains(stdout, "ready") {
 		t.Errorf("no word of it:\n%s", stdout)
 	}
 	s.File("dh1.token", s.dh1.NoRole())
 	var findings []struct{ Severity, Object, Problem, Fix string }
-	if err := json.Unmarshal([]byte(s.expect(exitFailed, "doctor", "--json")), &findings); err != nil {
+	if err := json.Unmarshal([]byte(s.expect(exit.Failed, "doctor", "--json")), &findings); err != nil {
 		t.Fatal(err)
 	}
 	found := false
@@ -292,7 +293,7 @@ func TestDoctorNamesEachProblemWithItsFix(t *testing.T) {
 	if !found {
 		t.Errorf("no finding about the token: %+v", findings)
 	}
-	if stdout := s.expect(exitFailed, "doctor", "--quiet"); !strings.Contains(stdout, "1 problem") {
+	if stdout := s.expect(exit.Failed, "doctor", "--quiet"); !strings.Contains(stdout, "1 problem") {
 		t.Errorf("quiet hides the problem:\n%s", stdout)
 	}
 	s.writesNothing()

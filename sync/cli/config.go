@@ -10,8 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	shared "github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
 func (p *program) configCommand() *cobra.Command {
@@ -59,7 +60,7 @@ Exit codes: 0 shown; 64 command line or settings.`,
 	return cmd
 }
 
-func (p *program) settingsText(f *settings.SyncFile, effective bool) error {
+func (p *program) settingsText(f *settings.File, effective bool) error {
 	for _, b := range f.Notices() {
 		fmt.Fprintf(p.stdout, "! %s: %s = %s (%s)\n", b.Effect, b.Key, printable.Text(b.Value), printable.Text(b.Origin))
 	}
@@ -73,7 +74,7 @@ func (p *program) settingsText(f *settings.SyncFile, effective bool) error {
 	return t.Flush()
 }
 
-func (p *program) settingsJSON(f *settings.SyncFile, effective bool) error {
+func (p *program) settingsJSON(f *settings.File, effective bool) error {
 	type setting struct {
 		Key    string `json:"key"`
 		Value  string `json:"value"`
@@ -88,7 +89,7 @@ func (p *program) settingsJSON(f *settings.SyncFile, effective bool) error {
 }
 
 // shownSettings are the settings and, as the state they are in, the tokens.
-func shownSettings(f *settings.SyncFile, effective bool) []settings.Setting {
+func shownSettings(f *settings.File, effective bool) []settings.Setting {
 	var list []settings.Setting
 	for _, s := range f.Effective() {
 		if s.Key != "netbox.token" && (effective || s.Origin != "default") {
@@ -104,11 +105,11 @@ func shownSettings(f *settings.SyncFile, effective bool) []settings.Setting {
 
 // tokenState says whether there is a token, and of an app token when it ends;
 // never what it is.
-func tokenState(key string, read func() (settings.Secret, error), app bool) settings.Setting {
+func tokenState(key string, read func() (shared.Secret, error), app bool) settings.Setting {
 	s := settings.Setting{Key: key, Value: "(set)"}
 	token, err := read()
 	switch {
-	case errors.Is(err, settings.ErrNoToken), err == nil && token == "":
+	case errors.Is(err, shared.ErrNoToken), err == nil && token == "":
 		s.Value = "(not set)"
 	case err != nil:
 		s.Value, s.Origin = "(cannot be read)", err.Error()

@@ -11,9 +11,11 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
 func (p *program) doctorCommand() *cobra.Command {
@@ -63,7 +65,7 @@ func (p *program) doctor(ctx context.Context, alongside, asJSON bool) error {
 		err = p.findingsText(s, findings, failures)
 	}
 	if err == nil && failures > 0 {
-		return exit{code: exitFailed}
+		return ended{code: exit.Failed}
 	}
 	return err
 }
@@ -86,9 +88,10 @@ func (p *program) findingsText(s *session, findings []prepare.Finding, failures 
 	case failures == 1:
 		fmt.Fprintln(p.stdout, "1 problem to solve")
 	case failures > 1:
-		fmt.Fprintf(p.stdout, "%d problems to solve\n", failures)
+		fmt.Fprintf(p.stdout, "%d %s to solve\n", failures, report.Noun(failures, "problem", "problems"))
 	case !p.quiet:
-		fmt.Fprintf(p.stdout, "ready: %s and %d servers\n", s.NetBox.URL(), len(s.File.Sync.Servers))
+		n := len(s.File.Sync.Servers)
+		fmt.Fprintf(p.stdout, "ready: %s and %d %s\n", s.NetBox.URL(), n, report.Noun(n, "server", "servers"))
 	}
 	return nil
 }
@@ -170,7 +173,7 @@ func (p *program) bootstrap(ctx context.Context, yes bool) error {
 	}
 	fmt.Fprintln(p.stdout, safeLines(strings.TrimRight(todo.String(), "\n")))
 	if len(todo.Conflicts) > 0 {
-		return exit{code: exitFailed}
+		return ended{code: exit.Failed}
 	}
 	if f.Sync.DryRun {
 		fmt.Fprintln(p.stdout, "Nothing was done: sync.dry_run is on.")
@@ -180,7 +183,7 @@ func (p *program) bootstrap(ctx context.Context, yes bool) error {
 	if err != nil || !ok {
 		return err
 	}
-	if err := m.ApplyBootstrap(ctx, todo); err != nil {
+	if err := todo.Apply(ctx, m.NetBox, log); err != nil {
 		return err
 	}
 	fmt.Fprintf(p.stdout, "%s: done\n", m.NetBox.URL())

@@ -2,21 +2,17 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/google/renameio/v2/maybe"
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
-
-// maxPlan is the largest saved plan that is read.
-const maxPlan = 256 << 20
 
 func (p *program) planCommand() *cobra.Command {
 	var (
@@ -30,8 +26,9 @@ func (p *program) planCommand() *cobra.Command {
 		Long: `Read both sides and show what a run would do, each step with its reason and the
 rule behind it, and what it would leave alone. Nothing is written on either side.
 
---out saves the plan for "apply FILE", which carries out exactly these steps or
-none. -v shows everything: each entry, what is left alone, the scopes.
+--out saves the plan for "apply FILE", which makes the plan again and carries it
+out if it is still the same. -v shows everything: each entry, what is left alone,
+the scopes.
 
 Exit codes: 0 planned; 1 something could not be read or decided; 2 there are
 differences (only with --detailed-exitcode); 4 a guard would refuse, see
@@ -111,11 +108,11 @@ func (p *program) textOptions() report.TextOptions {
 func planned(made *plan.Plan, differs bool) error {
 	switch {
 	case made.Refused():
-		return exit{code: exitGuard}
+		return ended{code: exit.Guard}
 	case made.Failed():
-		return exit{code: exitFailed}
+		return ended{code: exit.Failed}
 	case differs:
-		return exit{code: exitDiffers}
+		return ended{code: exit.Differs}
 	}
 	return nil
 }
@@ -127,14 +124,15 @@ func (p *program) applyCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "apply [FILE]",
-		Short: "Carry out a saved plan, or one that is shown first",
-		Long: `Carry out a plan that "plan --out FILE" saved: exactly these steps, or none if
-either side has changed since. Name the same --server and --scope as then.
-Without FILE a plan is made, shown, and carried out after a yes on the terminal;
+		Short: "Carry out the plan again if it is still the same as in FILE, or after a yes",
+		Long: `Make the plan again, and carry it out if its steps are still those in FILE, which
+"plan --out FILE" saved. If they are not, since either side has changed, nothing
+is done. Name the same --server and --scope as then. Without FILE the plan is
+shown, and carried out after a yes on the terminal if it is still the same then;
 --yes says so in advance.
 
-Exit codes: as sync. 1 also if the saved plan does not fit any more, 64 if FILE
-is no plan or there is nobody to ask.`,
+Exit codes: as sync. 1 also if the plan is not the same any more, 64 if FILE is
+no plan or there is no terminal to ask at.`,
 		Example: `  netbox-dhcp-sync plan --out monday.plan
   netbox-dhcp-sync apply monday.plan
   netbox-dhcp-sync apply --server dh1`,
@@ -161,8 +159,9 @@ is no plan or there is nobody to ask.`,
 	return cmd
 }
 
+// applyFile carries out the plan of now if it is the one in the file.
 func (p *program) applyFile(ctx context.Context, c choice, path string, asJSON bool) error {
-	saved, err := readPlan(path)
+	saved, err := plan.ReadFile(path)
 	if err != nil {
 		return usageError{err}
 	}
@@ -171,11 +170,10 @@ func (p *program) applyFile(ctx context.Context, c choice, path string, asJSON b
 		return err
 	}
 	defer s.Close()
-	run, _ := s.ApplySaved(ctx, saved, s.options) // the run tells the error
-	return p.conclude(s, run, asJSON)
+	return p.applyIfSame(ctx, s, saved, asJSON)
 }
 
-// planAskApply shows a plan and carries out that one or none.
+// planAskApply shows a plan, and after a yes carries out that one or none.
 func (p *program) planAskApply(ctx context.Context, c choice, yes, asJSON bool) error {
 	s, made, err := p.makePlan(ctx, c)
 	if err != nil {
@@ -197,25 +195,18 @@ func (p *program) planAskApply(ctx context.Context, c choice, yes, asJSON bool) 
 			return err
 		}
 	}
-	run, _ := s.ApplySaved(ctx, made, s.options) // the run tells the error
-	return p.conclude(s, run, asJSON)
+	return p.applyIfSame(ctx, s, made, asJSON)
 }
 
-func readPlan(path string) (*plan.Plan, error) {
-	file, err := os.Open(path) //nolint:gosec // G304: the operator names the file
+// applyIfSame makes the plan again and carries it out if its steps are those of
+// known.
+func (p *program) applyIfSame(ctx context.Context, s *session, known *plan.Plan, asJSON bool) error {
+	digest, err := known.Digest()
 	if err != nil {
-		return nil, fmt.Errorf("read plan: %w", err)
+		return err
 	}
-	data, err := io.ReadAll(io.LimitReader(file, maxPlan+1))
-	if err = errors.Join(err, file.Close()); err != nil {
-		return nil, fmt.Errorf("read plan: %w", err)
-	}
-	if len(data) > maxPlan {
-		return nil, fmt.Errorf("read plan: %s is too large for one", path)
-	}
-	saved, err := plan.Parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("read plan %s: %w", path, err)
-	}
-	return saved, nil
+	options := s.options
+	options.Digest = digest
+	run, _ := s.Sync(ctx, options) // the run tells the error
+	return p.conclude(s, run, asJSON)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
@@ -28,8 +29,8 @@ func TestDocumentedQueriesWork(t *testing.T) {
 	dh2 := l.Add(psutest.World{})
 	psutest.Pair(s.dh1, dh2, psutest.Failover{Name: "east-pair", Mode: "HotStandby", Scopes: []string{"10.8.6.0"}})
 	l.Open(syncs, nil)
-	s.expect(exitOK, "import", "--quiet")
-	s.expect(exitOK, "sync", "--quiet")
+	s.expect(exit.OK, "import", "--quiet")
+	s.expect(exit.OK, "sync", "--quiet")
 	s.Create("ipam/ip-addresses", map[string]any{"address": "10.99.0.1/24", "status": "dhcp", "tags": []any{map[string]any{"slug": "dhcp-status-invalid"}}})
 
 	queries := regexp.MustCompile("`GET /api/([^?`]+)/\\?([^`]+)`").FindAllStringSubmatch(string(page), -1)

@@ -10,7 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
 // confVariable names the settings file where --conf does not.
@@ -51,7 +51,7 @@ Exit codes of all commands:
 	}
 	flags := root.PersistentFlags()
 	flags.StringVarP(&p.conf, "conf", "c", "", "settings file; default: $"+confVariable+" or "+defaultConf())
-	flags.BoolVarP(&p.quiet, "quiet", "q", false, "say nothing unless somebody should look")
+	flags.BoolVarP(&p.quiet, "quiet", "q", false, "say nothing unless there is something to look at")
 	flags.CountVarP(&p.verbose, "verbose", "v", "say more; -vv and -vvv log details")
 	flags.StringVar(&p.logFormat, "log-format", "text", "format of the log on standard error: text or json")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
@@ -69,7 +69,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// defaultConf is where the settings are if nobody says otherwise.
+// defaultConf is where the settings are if neither flag nor variable says otherwise.
 func defaultConf() string {
 	if runtime.GOOS == "windows" {
 		return filepath.Join(os.Getenv("ProgramData"), "netbox-dhcp-sync", "config.yml")
@@ -77,7 +77,7 @@ func defaultConf() string {
 	return "/etc/netbox-dhcp-sync/config.yml"
 }
 
-func (p *program) load() (*settings.SyncFile, error) {
+func (p *program) load() (*settings.File, error) {
 	path := p.conf
 	if path == "" {
 		path = os.Getenv(confVariable)
@@ -85,7 +85,7 @@ func (p *program) load() (*settings.SyncFile, error) {
 	if path == "" {
 		path = defaultConf()
 	}
-	f, err := settings.LoadSync(path)
+	f, err := settings.Load(path)
 	var problems settings.Problems
 	switch {
 	case err == nil:

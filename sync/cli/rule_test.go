@@ -3,6 +3,8 @@ package cli
 import (
 	"strings"
 	"testing"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 )
 
 func TestRulesArePrinted(t *testing.T) {
@@ -14,7 +16,7 @@ func TestRulesArePrinted(t *testing.T) {
 		"rule NB-1.5 --json": `"id": "NB-1.5"`,
 	} {
 		stdout, stderr, code := execute(t.Context(), strings.Fields(line)...)
-		if code != exitOK || stderr != "" || !strings.Contains(stdout, want) {
+		if code != exit.OK || stderr != "" || !strings.Contains(stdout, want) {
 			t.Errorf("%s: exit code %d, no %q in\n%s%s", line, code, want, stdout, stderr)
 		}
 	}

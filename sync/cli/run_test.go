@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
@@ -26,18 +27,18 @@ func lines(text string) int { return strings.Count(text, "\n") }
 // windows-dhcp.md section 9 row 19.
 func TestSyncSaysOneLineAndQuietSyncNoneUnlessSomebodyShouldLook(t *testing.T) {
 	s := open(t, syncs)
-	s.expect(exitOK, "import", "--quiet")
-	if stdout := s.expect(exitOK, "sync"); lines(stdout) != 1 || !strings.Contains(stdout, "created") {
+	s.expect(exit.OK, "import", "--quiet")
+	if stdout := s.expect(exit.OK, "sync"); lines(stdout) != 1 || !strings.Contains(stdout, "created") {
 		t.Errorf("first run: %q", stdout)
 	}
 	s.forget()
-	if stdout := s.expect(exitOK, "sync"); lines(stdout) != 1 || !strings.Contains(stdout, "no change") {
+	if stdout := s.expect(exit.OK, "sync"); lines(stdout) != 1 || !strings.Contains(stdout, "no change") {
 		t.Errorf("second run: %q", stdout)
 	}
 	s.writesNothing()
 	s.dh1.Fail(psutest.Fault{Path: "leases*", Kind: psutest.Error500})
 	stdout, stderr, code := s.run("sync", "--quiet")
-	if code != exitFailed || lines(stdout) != 1 || !strings.Contains(stderr, "10.8.4.0/24") {
+	if code != exit.Failed || lines(stdout) != 1 || !strings.Contains(stderr, "10.8.4.0/24") {
 		t.Errorf("exit code %d, %q\n%s", code, stdout, stderr)
 	}
 	s.dh1.ClearFaults()
@@ -46,7 +47,7 @@ func TestSyncSaysOneLineAndQuietSyncNoneUnlessSomebodyShouldLook(t *testing.T) {
 		ID   string `json:"id"`
 		Plan struct{ Steps []plan.Step }
 	}
-	if err := json.Unmarshal([]byte(s.expect(exitOK, "sync", "--json")), &run); err != nil || run.ID == "" {
+	if err := json.Unmarshal([]byte(s.expect(exit.OK, "sync", "--json")), &run); err != nil || run.ID == "" {
 		t.Errorf("%v, %+v", err, run)
 	}
 }
@@ -55,7 +56,7 @@ func TestQuietSyncOfAHealthyPairSaysNothing(t *testing.T) {
 	s := imported(t, syncs)
 	secure := secured(t, s)
 	stdout, stderr, code := secure.run("sync", "--quiet")
-	if code != exitOK || stdout != "" || stderr != "" {
+	if code != exit.OK || stdout != "" || stderr != "" {
 		t.Errorf("exit code %d, said %q and %q", code, stdout, stderr)
 	}
 }
@@ -64,7 +65,7 @@ func TestDryRunShowsThePlanAndWritesNothing(t *testing.T) {
 	s := open(t, syncs+"push_reservations: true\npush_scope_info: true\n")
 	for _, command := range [][]string{{"import", "--dry-run"}, {"sync", "--dry-run"}, {"apply", "--dry-run", "--yes"}, {"migrate", "--dry-run", "--yes"}} {
 		stdout, stderr, code := s.run(command...)
-		if code != exitOK || !strings.Contains(stdout, "Plan: ") {
+		if code != exit.OK || !strings.Contains(stdout, "Plan: ") {
 			t.Errorf("%v: exit code %d\n%s%s", command, code, stdout, stderr)
 		}
 		if !strings.Contains(stderr, "nothing is written anywhere") {
@@ -72,8 +73,8 @@ func TestDryRunShowsThePlanAndWritesNothing(t *testing.T) {
 		}
 	}
 	t.Setenv("NETBOX_DHCP_SYNC_DRY_RUN", "true")
-	s.expect(exitOK, "import")
-	s.expect(exitOK, "sync")
+	s.expect(exit.OK, "import")
+	s.expect(exit.OK, "sync")
 	s.writesNothing()
 }
 
@@ -81,7 +82,7 @@ func TestDryRunShowsThePlanAndWritesNothing(t *testing.T) {
 func TestForcedSettingsAreToldAtEachRunAndInTheSettings(t *testing.T) {
 	s := open(t, syncs+"push_scope_info: true\nread_only: true\noverrides: {push_scope_info: false}\n")
 	_, stderr, _ := s.run("sync")
-	shown := s.expect(exitOK, "config", "show", "--effective")
+	shown := s.expect(exit.OK, "config", "show", "--effective")
 	for _, want := range []string{"sync.push_scope_info", "override config.yml:", "this setting is forced", "nothing is written to Windows servers"} {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("not told at the start of a run: %q\n%s", want, stderr)
@@ -98,47 +99,56 @@ func TestForcedSettingsAreToldAtEachRunAndInTheSettings(t *testing.T) {
 
 func TestSavedPlanIsCarriedOutExactlyOrNotAtAll(t *testing.T) {
 	s := open(t, syncs)
-	s.expect(exitOK, "import", "--quiet")
+	s.expect(exit.OK, "import", "--quiet")
 	saved := filepath.Join(s.Folder, "monday.plan")
 	s.forget()
-	shown := s.expect(exitOK, "plan", "--out", saved)
+	shown := s.expect(exit.OK, "plan", "--out", saved)
 	if !strings.Contains(shown, "10.8.4.100/24") {
 		t.Errorf("the plan is not shown:\n%s", shown)
 	}
 	s.writesNothing()
-	asJSON := s.expect(exitOK, "plan", "--json")
+	asJSON := s.expect(exit.OK, "plan", "--json")
 	if _, err := plan.Parse([]byte(asJSON)); err != nil {
 		t.Error(err)
 	}
 
 	s.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases[5].Hostname = "changed" })
-	if stdout := s.expect(exitFailed, "apply", saved); !strings.Contains(stdout, "make a new one") {
+	if stdout := s.expect(exit.Failed, "apply", saved); !strings.Contains(stdout, "make a new one") {
 		t.Errorf("told %q", stdout)
 	}
 	s.writesNothing()
 
-	s.expect(exitOK, "plan", "--out", saved, "--quiet")
-	s.expect(exitOK, "apply", saved)
+	edited := filepath.Join(s.Folder, "edited.plan")
+	if err := os.WriteFile(edited, []byte(strings.Replace(asJSON, "10.8.4.100", "10.8.4.101", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{edited, s.conf, filepath.Join(s.Folder, "absent.plan")} {
+		s.expect(exit.Usage, "apply", file)
+	}
+	s.writesNothing()
+
+	s.expect(exit.OK, "plan", "--out", saved, "--quiet")
+	s.expect(exit.OK, "apply", saved)
 	if s.Address("10.8.4.100") == nil {
 		t.Error("the plan was not carried out")
 	}
-	s.expect(exitOK, "plan", "--detailed-exitcode")
+	s.expect(exit.OK, "plan", "--detailed-exitcode")
 }
 
 func TestApplyAsksBeforeItWrites(t *testing.T) {
 	s := open(t, syncs)
-	s.expect(exitOK, "import", "--quiet")
+	s.expect(exit.OK, "import", "--quiet")
 	s.forget()
 	stdout, stderr, code := s.atTerminal("no\n", "apply")
-	if code != exitOK || !strings.Contains(stdout, "10.8.4.100/24") || !strings.Contains(stderr, "Nothing was done") {
+	if code != exit.OK || !strings.Contains(stdout, "10.8.4.100/24") || !strings.Contains(stderr, "Nothing was done") {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 	s.writesNothing()
-	if _, stderr, code := s.atTerminal("y\n", "apply"); code != exitOK || s.Address("10.8.4.100") == nil {
+	if _, stderr, code := s.atTerminal("y\n", "apply"); code != exit.OK || s.Address("10.8.4.100") == nil {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
 	s.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases[5].Hostname = "changed" })
-	if stdout := s.expect(exitOK, "apply", "--yes"); !strings.Contains(stdout, "1 changed") {
+	if stdout := s.expect(exit.OK, "apply", "--yes"); !strings.Contains(stdout, "1 changed") {
 		t.Errorf("said %q", stdout)
 	}
 }
@@ -158,7 +168,7 @@ func TestQuestionEndsWithTheProgram(t *testing.T) {
 func TestImportListsWhatItMadeAndChangesNothingTheSecondTime(t *testing.T) {
 	s := open(t, syncs)
 	report := filepath.Join(s.Folder, "import.json")
-	stdout := s.expect(exitOK, "import", "--report", report)
+	stdout := s.expect(exit.OK, "import", "--report", report)
 	for _, want := range []string{"Office", "Guest", "Old lab"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("%s is not listed:\n%s", want, stdout)
@@ -176,7 +186,7 @@ func TestImportListsWhatItMadeAndChangesNothingTheSecondTime(t *testing.T) {
 		t.Errorf("no %q in\n%s", want, stdout)
 	}
 	s.forget()
-	if stdout, want := s.expect(exitOK, "import"), "scopes: 0 created, 3 skipped, 0 errors"; !strings.Contains(stdout, want) {
+	if stdout, want := s.expect(exit.OK, "import"), "scopes: 0 created, 3 skipped, 0 errors"; !strings.Contains(stdout, want) {
 		t.Errorf("no %q in\n%s", want, stdout)
 	}
 	s.writesNothing()
@@ -185,15 +195,15 @@ func TestImportListsWhatItMadeAndChangesNothingTheSecondTime(t *testing.T) {
 // windows-dhcp.md 3.4.
 func TestMigrateShowsFirstAndWritesAfterAYes(t *testing.T) {
 	s := open(t, syncs)
-	s.expect(exitOK, "import", "--quiet")
+	s.expect(exit.OK, "import", "--quiet")
 	s.Create("ipam/ip-addresses", map[string]any{"address": "10.8.4.60/24", "status": "reserved", "dns_name": "mfp-2",
 		"custom_fields": map[string]any{"dhcp_client_id": "3c-52-82-0a-1b-60"}})
 	s.forget()
-	if stdout := s.expect(exitOK, "migrate"); !strings.Contains(stdout, "10.8.4.60/24") {
+	if stdout := s.expect(exit.OK, "migrate"); !strings.Contains(stdout, "10.8.4.60/24") {
 		t.Errorf("not shown:\n%s", stdout)
 	}
 	s.writesNothing()
-	s.expect(exitOK, "migrate", "--yes")
+	s.expect(exit.OK, "migrate", "--yes")
 	fields, _ := s.Address("10.8.4.60")["custom_fields"].(map[string]any)
 	if managed, _ := json.Marshal(fields["dhcp_managed"]); !strings.Contains(string(managed), "adopted") {
 		t.Errorf("dhcp_managed is %s", managed)
@@ -204,19 +214,19 @@ func TestDriftInAllFormats(t *testing.T) {
 	s := imported(t, syncs)
 	s.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases[5].Hostname = "moved-away" })
 	s.forget()
-	if text := s.expect(exitOK, "drift"); !strings.Contains(text, "moved-away") {
+	if text := s.expect(exit.OK, "drift"); !strings.Contains(text, "moved-away") {
 		t.Errorf("text:\n%s", text)
 	}
-	rows, err := csv.NewReader(strings.NewReader(s.expect(exitOK, "drift", "--csv"))).ReadAll()
+	rows, err := csv.NewReader(strings.NewReader(s.expect(exit.OK, "drift", "--csv"))).ReadAll()
 	if err != nil || len(rows) < 2 {
 		t.Errorf("CSV: %v, %v", err, rows)
 	}
 	var report struct{ Differences []any }
-	if err := json.Unmarshal([]byte(s.expect(exitOK, "drift", "--json")), &report); err != nil || len(report.Differences) != 1 {
+	if err := json.Unmarshal([]byte(s.expect(exit.OK, "drift", "--json")), &report); err != nil || len(report.Differences) != 1 {
 		t.Errorf("JSON: %v, %+v", err, report)
 	}
 	page := filepath.Join(s.Folder, "drift.html")
-	if stdout := s.expect(exitDiffers, "drift", "--html", page, "--quiet", "--detailed-exitcode"); stdout != "" {
+	if stdout := s.expect(exit.Differs, "drift", "--html", page, "--quiet", "--detailed-exitcode"); stdout != "" {
 		t.Errorf("quiet, but %q", stdout)
 	}
 	data, err := os.ReadFile(page)
@@ -232,30 +242,30 @@ func TestDriftInAllFormats(t *testing.T) {
 // windows-dhcp.md 8.
 func TestValidate(t *testing.T) {
 	s := imported(t, "")
-	if stdout := s.expect(exitOK, "validate"); !strings.Contains(stdout, "every address") {
+	if stdout := s.expect(exit.OK, "validate"); !strings.Contains(stdout, "every address") {
 		t.Errorf("said %q", stdout)
 	}
 	s.Create("ipam/vrfs", map[string]any{"name": "red", "rd": "65000:1"})
 	s.Create("ipam/ip-addresses", map[string]any{"address": "10.8.4.25/24", "status": "dhcp"})
 	s.Create("ipam/ip-addresses", map[string]any{"address": "10.8.4.15/24", "status": "dhcp"}) // outside the pool is in the scope
 	s.forget()
-	if stdout := s.expect(exitFailed, "validate"); !strings.Contains(stdout, "10.8.4.25") || !strings.Contains(stdout, "exclusion") || lines(stdout) != 1 {
+	if stdout := s.expect(exit.Failed, "validate"); !strings.Contains(stdout, "10.8.4.25") || !strings.Contains(stdout, "exclusion") || lines(stdout) != 1 {
 		t.Errorf("said %q", stdout)
 	}
 	s.dh1.ForgetRequests()
 	for args, code := range map[string]int{
-		"--ip 10.8.4.30/24 --status dhcp":            exitOK,
-		"--ip 10.8.4.30":                             exitOK,
-		"--ip 10.8.4.29/24 --status dhcp":            exitFailed, // the end of an exclusion
-		"--ip 10.8.4.29/24 --status reserved":        exitOK,     // not the lease status
-		"--ip 10.77.0.1/24 --status dhcp":            exitFailed,
-		"--ip 10.8.4.30/24 --vrf red":                exitFailed,
-		"--ip 10.8.4.30/24 --vrf 65000:1":            exitFailed,
-		"--ip 10.8.4.30/24 --vrf blue":               exitUsage,
-		"--ip 10.77.0.1 --status dhcp --json":        exitFailed,
-		"--ip 10.8.4.30 --status dhcp --json":        exitOK,
-		"--ip 10.8.4.30 --status dhcp --quiet":       exitOK,
-		"--ip 10.8.4.30 --vrf 65000:1 --status dhcp": exitFailed,
+		"--ip 10.8.4.30/24 --status dhcp":            exit.OK,
+		"--ip 10.8.4.30":                             exit.OK,
+		"--ip 10.8.4.29/24 --status dhcp":            exit.Failed, // the end of an exclusion
+		"--ip 10.8.4.29/24 --status reserved":        exit.OK,     // not the lease status
+		"--ip 10.77.0.1/24 --status dhcp":            exit.Failed,
+		"--ip 10.8.4.30/24 --vrf red":                exit.Failed,
+		"--ip 10.8.4.30/24 --vrf 65000:1":            exit.Failed,
+		"--ip 10.8.4.30/24 --vrf blue":               exit.Usage,
+		"--ip 10.77.0.1 --status dhcp --json":        exit.Failed,
+		"--ip 10.8.4.30 --status dhcp --json":        exit.OK,
+		"--ip 10.8.4.30 --status dhcp --quiet":       exit.OK,
+		"--ip 10.8.4.30 --vrf 65000:1 --status dhcp": exit.Failed,
 	} {
 		s.expect(code, append([]string{"validate"}, strings.Fields(args)...)...)
 	}
@@ -285,7 +295,7 @@ func (w *onLine) Write(data []byte) (int, error) {
 // windows-dhcp.md 3.8: what is not written yet is left to the next run.
 func TestInterruptedRunSaysSoAndTheNextOneGoesOn(t *testing.T) {
 	s := open(t, syncs)
-	s.expect(exitOK, "import", "--quiet")
+	s.expect(exit.OK, "import", "--quiet")
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	s.Front.Before(func(r mirrortest.Request) mirrortest.Break {
@@ -294,25 +304,25 @@ func TestInterruptedRunSaysSoAndTheNextOneGoesOn(t *testing.T) {
 		}
 		return mirrortest.None
 	})
-	if stdout, stderr, code := execute(ctx, "--conf", s.conf, "sync"); code != exitFailed || !strings.Contains(stdout, "interrupted") {
+	if stdout, stderr, code := execute(ctx, "--conf", s.conf, "sync"); code != exit.Failed || !strings.Contains(stdout, "interrupted") {
 		t.Errorf("exit code %d, %q\n%s", code, stdout, stderr)
 	}
 	s.Front.Before(nil)
-	s.expect(exitOK, "sync")
-	s.expect(exitOK, "plan", "--detailed-exitcode")
+	s.expect(exit.OK, "sync")
+	s.expect(exit.OK, "plan", "--detailed-exitcode")
 }
 
 // windows-dhcp.md section 9 row 18.
 func TestServiceRunsAtOnceAndEndsWhenTold(t *testing.T) {
 	s := open(t, syncs)
-	s.expect(exitOK, "import", "--quiet")
+	s.expect(exit.OK, "import", "--quiet")
 	for _, flag := range []string{"--service", "--every=30m"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		out := &onLine{then: cancel}
 		var errs bytes.Buffer
 		code := Main(ctx, []string{"--conf", s.conf, "sync", flag}, out, &errs)
 		cancel()
-		if code != exitOK || lines(out.text.String()) != 1 || !strings.Contains(errs.String(), "service started") {
+		if code != exit.OK || lines(out.text.String()) != 1 || !strings.Contains(errs.String(), "service started") {
 			t.Errorf("%s: exit code %d, %q\n%s", flag, code, out.text.String(), errs.String())
 		}
 	}
@@ -328,7 +338,7 @@ func TestServiceServesTheStatusPage(t *testing.T) {
 	}
 	listen := listener.Addr().String()
 	s := open(t, syncs+"status: {listen: '"+listen+"'}\n")
-	if _, stderr, code := s.run("sync", "--service"); code != exitFailed || !strings.Contains(stderr, listen) {
+	if _, stderr, code := s.run("sync", "--service"); code != exit.Failed || !strings.Contains(stderr, listen) {
 		t.Errorf("the address is taken, but exit code %d\n%s", code, stderr)
 	}
 	if err := listener.Close(); err != nil {
@@ -351,14 +361,14 @@ func TestServiceServesTheStatusPage(t *testing.T) {
 			t.Errorf("the page answers %s", answer.Status)
 		}
 	}}
-	if code := Main(ctx, []string{"--conf", s.conf, "sync", "--service"}, out, io.Discard); code != exitOK || out.text.Len() == 0 {
+	if code := Main(ctx, []string{"--conf", s.conf, "sync", "--service"}, out, io.Discard); code != exit.OK || out.text.Len() == 0 {
 		t.Errorf("exit code %d, said %q", code, out.text.String())
 	}
 }
 
 func TestProgressStandsOnTerminalsOnly(t *testing.T) {
 	s := imported(t, syncs)
-	if _, stderr, code := s.atTerminal("", "sync"); code != exitOK || !strings.Contains(stderr, "reading NetBox") {
+	if _, stderr, code := s.atTerminal("", "sync"); code != exit.OK || !strings.Contains(stderr, "reading NetBox") {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
 	if _, stderr, _ := s.atTerminal("", "sync", "--quiet"); strings.Contains(stderr, "reading NetBox") {

@@ -86,7 +86,7 @@ func width(stream any) int {
 	return n
 }
 
-// asksPeople reports whether there is somebody who can answer a question.
+// asksPeople reports whether an operator sits at the terminal to answer a question.
 func (p *program) asksPeople() bool { return p.terminal(p.stdin) && p.terminal(p.screen.out) }
 
 // confirmed asks a person whether to go on, unless yes says so already.

@@ -8,8 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
 // secured is a laboratory with the NetBox of s, and a server of the same
@@ -25,9 +26,9 @@ func secured(t *testing.T, s *shell) *shell {
 	conf := s.File("secure.yml", changed)
 	s.File("dh1.token", server.Writer())
 	out := &shell{Lab: s.Lab, t: t, dh1: server, conf: conf}
-	fetched := out.expect(exitOK, "cert", "fetch", "dh1.corp.example")
+	fetched := out.expect(exit.OK, "cert", "fetch", "dh1.corp.example")
 	_, fingerprint, _ := strings.Cut(fetched, "--fingerprint ")
-	out.expect(exitOK, "cert", "trust", "dh1.corp.example", "--fingerprint", strings.TrimSpace(fingerprint))
+	out.expect(exit.OK, "cert", "trust", "dh1.corp.example", "--fingerprint", strings.TrimSpace(fingerprint))
 	return out
 }
 
@@ -41,7 +42,7 @@ func TestCertificates(t *testing.T) {
 	}
 	read := func(args ...string) {
 		t.Helper()
-		if err := json.Unmarshal([]byte(s.expect(exitOK, append(args, "--json")...)), &shown); err != nil || len(shown) != 1 {
+		if err := json.Unmarshal([]byte(s.expect(exit.OK, append(args, "--json")...)), &shown); err != nil || len(shown) != 1 {
 			t.Fatal(err, shown)
 		}
 	}
@@ -54,34 +55,34 @@ func TestCertificates(t *testing.T) {
 	if shown[0] != fetched {
 		t.Errorf("kept %+v, fetched %+v", shown[0], fetched)
 	}
-	if text := s.expect(exitOK, "cert", "show"); !strings.Contains(text, fetched.Fingerprint) || !strings.Contains(text, "localhost") {
+	if text := s.expect(exit.OK, "cert", "show"); !strings.Contains(text, fetched.Fingerprint) || !strings.Contains(text, "localhost") {
 		t.Errorf("shown as\n%s", text)
 	}
 	for _, r := range s.dh1.Requests() {
 		t.Errorf("a certificate was fetched with %s %s", r.Method, r.Path)
 	}
-	s.expect(exitOK, "sync")
+	s.expect(exit.OK, "sync")
 
-	s.expect(exitOK, "cert", "remove", "dh1.corp.example")
+	s.expect(exit.OK, "cert", "remove", "dh1.corp.example")
 	s.dh1.ForgetRequests()
-	s.expect(exitFailed, "cert", "remove", "dh1.corp.example")
-	s.expect(exitFailed, "sync") // nobody signed it
-	s.expect(exitFailed, "cert", "trust", "dh1.corp.example", "--fingerprint", "00"+fetched.Fingerprint[2:])
-	s.expect(exitFailed, "sync")
+	s.expect(exit.Failed, "cert", "remove", "dh1.corp.example")
+	s.expect(exit.Failed, "sync") // nobody signed it
+	s.expect(exit.Failed, "cert", "trust", "dh1.corp.example", "--fingerprint", "00"+fetched.Fingerprint[2:])
+	s.expect(exit.Failed, "sync")
 	for _, r := range s.dh1.Requests() {
 		t.Errorf("a token went to a server nobody trusts: %s %s", r.Method, r.Path)
 	}
-	if text := s.expect(exitOK, "cert", "show"); !strings.Contains(text, "none kept") {
+	if text := s.expect(exit.OK, "cert", "show"); !strings.Contains(text, "none kept") {
 		t.Errorf("shown as\n%s", text)
 	}
-	s.expect(exitUsage, "cert", "trust", "dh1.corp.example", "--file", s.conf)
+	s.expect(exit.Usage, "cert", "trust", "dh1.corp.example", "--file", s.conf)
 }
 
 // windows-dhcp.md section 9 rows 21 and 24.
 func TestSettingsAreShownWithTheirOriginAndWithoutSecrets(t *testing.T) {
 	s := open(t, syncs)
-	some := s.expect(exitOK, "config", "show")
-	all := s.expect(exitOK, "config", "show", "--effective")
+	some := s.expect(exit.OK, "config", "show")
+	all := s.expect(exit.OK, "config", "show", "--effective")
 	if strings.Contains(some, "sync.adopt") || !strings.Contains(all, "sync.adopt") {
 		t.Errorf("some:\n%s\nall:\n%s", some, all)
 	}
@@ -94,12 +95,12 @@ func TestSettingsAreShownWithTheirOriginAndWithoutSecrets(t *testing.T) {
 	if err := os.Remove(filepath.Join(s.Folder, "dh1.token")); err != nil {
 		t.Fatal(err)
 	}
-	all = s.expect(exitOK, "config", "show", "--effective")
+	all = s.expect(exit.OK, "config", "show", "--effective")
 	if !strings.Contains(all, "(cannot be read)") || strings.Contains(all, "an-environment-token") {
 		t.Errorf("shown:\n%s", all)
 	}
 	var list []settings.Setting
-	if err := json.Unmarshal([]byte(s.expect(exitOK, "config", "show", "--json")), &list); err != nil || len(list) == 0 {
+	if err := json.Unmarshal([]byte(s.expect(exit.OK, "config", "show", "--json")), &list); err != nil || len(list) == 0 {
 		t.Error(err)
 	}
 }

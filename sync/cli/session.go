@@ -7,9 +7,9 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/pflag"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
 // choice is what a run is about, as flags say it.
@@ -58,7 +58,7 @@ func (p *program) open(c choice, level logrus.Level) (*session, error) {
 	}
 	f.Sync.DryRun = f.Sync.DryRun || c.dryRun
 	for _, w := range f.Warnings {
-		if strings.HasSuffix(w.Key, ".https") || strings.HasSuffix(w.Key, ".verify") {
+		if w.Insecure {
 			continue // the client of that server says it at each run
 		}
 		log.WithField("setting", w.Key).Warn(w.Text)
@@ -96,7 +96,7 @@ func (s *session) warnings() {
 	}
 }
 
-func (c choice) options(f *settings.SyncFile) (mirror.Options, error) {
+func (c choice) options(f *settings.File) (mirror.Options, error) {
 	o := mirror.Options{Mode: c.mode, Servers: c.servers, AllowDeletes: c.allowDeletes, AlongsidePlugin: c.alongside}
 	for _, name := range c.servers {
 		if _, err := findServer(f, name); err != nil {
@@ -114,7 +114,7 @@ func (c choice) options(f *settings.SyncFile) (mirror.Options, error) {
 }
 
 // findServer finds a configured server by any of its names.
-func findServer(f *settings.SyncFile, name string) (settings.SyncServer, error) {
+func findServer(f *settings.File, name string) (settings.Server, error) {
 	s, ok := f.Sync.FindServer(name)
 	if ok {
 		return s, nil

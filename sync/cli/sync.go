@@ -29,8 +29,8 @@ func (p *program) syncCommand() *cobra.Command {
 		Use:   "sync [--server HOST] [--scope CIDR] [--every 60m]",
 		Short: "Plan and apply: what cron and the timer run",
 		Long: `Read both sides, plan, and carry the plan out. One line on standard output says
-what was done; with --quiet there is none unless somebody should look. What
-failed, was held back or contradicts itself is told on standard error.
+what was done; with --quiet only if there is something to look at. What failed,
+was held back or contradicts itself is told on standard error.
 
 With --every or --service it stays and runs again and again, counted from the
 start, until SIGTERM. The status page is served if sync.status.listen is set.
@@ -136,24 +136,24 @@ func (p *program) conclude(s *session, run *mirror.Run, asJSON bool) error {
 	case !p.quiet || needsAttention(run):
 		fmt.Fprintln(p.stdout, printable.Text(run.Summary))
 	}
-	if run.Code == exitOK {
+	if run.Outcome == mirror.Clean {
 		return nil
 	}
-	return exit{code: run.Code}
+	return ended{code: run.Outcome.ExitCode()}
 }
 
-// graveLevels are what somebody should look at.
+// graveLevels are the levels of notes that an operator has to look at.
 func graveLevels() []plan.Level {
 	return []plan.Level{plan.Failure, plan.Guard, plan.Conflict, plan.Warning}
 }
 
 func needsAttention(run *mirror.Run) bool {
-	return run.Code != exitOK || len(run.Warnings) > 0 || run.Plan != nil && slices.ContainsFunc(run.Plan.Notes, func(n plan.Note) bool {
+	return run.Outcome != mirror.Clean || len(run.Warnings) > 0 || run.Plan != nil && slices.ContainsFunc(run.Plan.Notes, func(n plan.Note) bool {
 		return slices.Contains(graveLevels(), n.Level)
 	})
 }
 
-// report logs what somebody should look at: of the servers, of the plan unless
+// report logs what an operator has to look at: of the servers, of the plan unless
 // it is shown, and of the steps.
 func (s *session) report(run *mirror.Run) {
 	for _, w := range run.Warnings {

@@ -10,15 +10,16 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// question is one address and the status somebody wants to give it.
+// question is one address and the status it is to get.
 type question struct {
 	ip, vrf, status string
 }
@@ -87,7 +88,7 @@ func (p *program) validateAll(ctx context.Context, c choice, asJSON bool) error 
 		}
 	}
 	if len(made.Violations) > 0 || made.Failed() {
-		return exit{code: exitFailed}
+		return ended{code: exit.Failed}
 	}
 	return nil
 }
@@ -125,7 +126,7 @@ func (p *program) validateOne(ctx context.Context, q question, asJSON bool) erro
 		fmt.Fprintln(p.stdout, "valid")
 	}
 	if problem != "" {
-		return exit{code: exitFailed}
+		return ended{code: exit.Failed}
 	}
 	return nil
 }
@@ -160,7 +161,7 @@ func findVRF(held *state.State, name string) (int64, error) {
 
 // recordedPolicy is what a roster has to know to read the scopes that NetBox
 // holds.
-func recordedPolicy(f *settings.SyncFile) plan.Policy {
+func recordedPolicy(f *settings.File) plan.Policy {
 	policy := plan.Policy{Mode: plan.Sync, LeaseStatus: f.Sync.Statuses.Lease}
 	for _, s := range f.Sync.Servers {
 		policy.Servers = append(policy.Servers, plan.Server{ServerName: windhcp.ServerName{Host: s.Host, Aliases: s.Aliases}})

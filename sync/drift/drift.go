@@ -19,15 +19,15 @@ import (
 // network, control characters included; the writers of this package make it
 // safe for what they write.
 type Report struct {
-	Format      string       `json:"format"`
-	Version     int          `json:"version"`
-	Made        time.Time    `json:"made"`
-	Summary     string       `json:"summary"`
-	Counts      Counts       `json:"counts"`
-	Differences []Difference `json:"differences"`
-	Violations  []Violation  `json:"violations"`
-	Notes       []Note       `json:"notes"`
-	Scopes      []Scope      `json:"scopes"`
+	Format      string        `json:"format"`
+	Version     int           `json:"version"`
+	Made        time.Time     `json:"made"`
+	Summary     string        `json:"summary"`
+	Counts      Counts        `json:"counts"`
+	Differences []Difference  `json:"differences"`
+	Violations  []Violation   `json:"violations"`
+	Notes       []report.Note `json:"notes"`
+	Scopes      []Scope       `json:"scopes"`
 }
 
 // Format and FormatVersion mark a report in JSON.
@@ -90,16 +90,6 @@ type Violation struct {
 	Text    string `json:"text"`
 }
 
-// Note is what a run would leave alone, or what somebody should know.
-type Note struct {
-	Level   plan.Level `json:"level"`
-	Server  string     `json:"server,omitempty"`
-	Scope   string     `json:"scope,omitempty"`
-	Address string     `json:"address,omitempty"`
-	Rule    string     `json:"rule,omitempty"`
-	Text    string     `json:"text"`
-}
-
 // Scope is a scope that was looked at.
 type Scope struct {
 	Scope        string `json:"scope"`
@@ -119,7 +109,7 @@ type Scope struct {
 func New(p *plan.Plan) *Report {
 	r := &Report{
 		Format: Format, Version: FormatVersion, Made: p.Made, Summary: report.Summary(p),
-		Differences: []Difference{}, Violations: []Violation{}, Notes: []Note{}, Scopes: []Scope{},
+		Differences: []Difference{}, Violations: []Violation{}, Notes: []report.Note{}, Scopes: []Scope{},
 	}
 	for _, target := range p.Targets() {
 		for _, s := range report.StepsOf(p, target) {
@@ -130,7 +120,7 @@ func New(p *plan.Plan) *Report {
 	for _, level := range report.Levels() {
 		for _, n := range p.Notes {
 			if n.Level == level {
-				r.Notes = append(r.Notes, note(n))
+				r.Notes = append(r.Notes, report.NewNote(n))
 				r.Counts.note(level)
 			}
 		}
@@ -208,17 +198,6 @@ func ownToNetBox(field string) bool {
 		"status", "tags", "vrf", "tenant", "role", "is_active", "mark_populated",
 		state.FieldManaged, state.FieldScopes, state.FieldLeaseDisplay,
 	}, name)
-}
-
-func note(n plan.Note) Note {
-	out := Note{Level: n.Level, Server: n.Server, Rule: n.Rule, Text: n.Text}
-	if n.Scope.IsValid() {
-		out.Scope = n.Scope.String()
-	}
-	if n.Addr.IsValid() {
-		out.Address = n.Addr.String()
-	}
-	return out
 }
 
 func (r *Report) scope(s plan.ScopeSeen) Scope {

@@ -2,15 +2,13 @@ package drift
 
 import (
 	"bytes"
-	"crypto/sha256"
 	_ "embed" // the files of the page
-	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
 	"strings"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
+	"github.com/coredhcp-netbox/coredhcp-netbox/docs/spec"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -25,16 +23,21 @@ var pageCSS string
 //go:embed page.js
 var pageJS string
 
-// HTML writes the report as one page that needs nothing but itself: style and
-// script are in it, and its policy forbids it to load or run anything else. It
-// reads the same without its script, which only filters. The error is that of w.
+// HTML writes the report as one page that needs nothing but itself: style, script
+// and the rules it names are in it, and its policy forbids it to load or run
+// anything else. It reads the same without its script, which only filters. The
+// error is that of w.
 func (r *Report) HTML(w io.Writer) error {
-	t, err := template.New("page").Funcs(template.FuncMap{"safe": printable.Text, "count": count, "parts": parts}).Parse(pageHTML)
+	made, err := report.NewPage(pageHTML, pageCSS, template.FuncMap{"parts": parts})
+	if err != nil {
+		return err
+	}
+	page, err := newPage(r, string(made.Style))
 	if err != nil {
 		return fmt.Errorf("drift page: %w", err)
 	}
 	var out bytes.Buffer
-	if err := t.Execute(&out, newPage(r)); err != nil {
+	if err := made.ExecuteTemplate(&out, "drift", page); err != nil {
 		return fmt.Errorf("drift page: %w", err)
 	}
 	_, err = w.Write(out.Bytes())
@@ -48,25 +51,20 @@ type page struct {
 	Script template.JS
 	Policy string // of the page about itself
 
-	Verdict string // one sentence
-	Mood    string // class of the verdict: good, drift, bad
-	Tiles   []tile
-	Urgent  []noteGroup // somebody should look
-	Quiet   []noteGroup
+	Verdict report.Verdict
+	Tiles   []report.Tile
+	Urgent  []report.NoteGroup // an operator has to look
+	Quiet   []report.NoteGroup
+	Invalid report.Violations
 	Targets []targetGroup
 	Rows    []scopeRow
+	Rules   []ruleText // those the page names
 }
 
-type tile struct {
-	Label, Link string
-	Count       int
-	Class       string
-}
-
-type noteGroup struct {
-	Level plan.Level
-	Title string
-	Notes []Note
+// ruleText is a rule at the end of the page.
+type ruleText struct {
+	spec.Rule
+	Sentence template.HTML
 }
 
 type targetGroup struct {
@@ -85,7 +83,9 @@ type scopeGroup struct {
 type item struct {
 	Difference
 	Sign, Verb string
+	Mood       report.Mood
 	Lines      []line
+	Ref        report.RuleRef
 }
 
 // line is a field; the name is given once for all entries of a list.
@@ -100,31 +100,19 @@ type scopeRow struct {
 	Link string
 }
 
-func newPage(r *Report) *page {
+func newPage(r *Report, style string) (*page, error) {
+	rules := report.NewRules(func(rule spec.Rule) string { return "#" + rule.Anchor() })
 	p := &page{
-		Report: r,
-		Style:  template.CSS(pageCSS), //nolint:gosec // embedded, not input
-		Script: template.JS(pageJS),   //nolint:gosec // embedded, not input
-		Policy: fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", digest(pageCSS), digest(pageJS)),
+		Report:  r,
+		Style:   template.CSS(style), //nolint:gosec // embedded, not input
+		Script:  template.JS(pageJS), //nolint:gosec // embedded, not input
+		Policy:  fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", report.Digest(style), report.Digest(pageJS)),
+		Verdict: verdict(r.Counts), Tiles: tiles(r.Counts), Targets: targets(r.Differences, rules), Invalid: report.Violations{Count: len(r.Violations)},
 	}
-	p.Verdict, p.Mood = verdict(r.Counts)
-	p.Tiles = tiles(r.Counts)
-	for _, level := range report.Levels() {
-		g := noteGroup{Level: level, Title: report.LevelTitle(level)}
-		for _, n := range r.Notes {
-			if n.Level == level {
-				g.Notes = append(g.Notes, n)
-			}
-		}
-		switch {
-		case len(g.Notes) == 0:
-		case level == plan.Skip || level == plan.Info:
-			p.Quiet = append(p.Quiet, g)
-		default:
-			p.Urgent = append(p.Urgent, g)
-		}
+	p.Urgent, p.Quiet = report.GroupNotes(r.Notes, len(r.Notes), rules)
+	for _, v := range r.Violations {
+		p.Invalid.Rows = append(p.Invalid.Rows, report.ViolationRow{Address: v.Address, VRF: figure(v.VRF), Text: v.Text})
 	}
-	p.Targets = targets(r.Differences)
 	for _, s := range r.Scopes {
 		row := scopeRow{Scope: s}
 		if s.Differences > 0 {
@@ -132,56 +120,53 @@ func newPage(r *Report) *page {
 		}
 		p.Rows = append(p.Rows, row)
 	}
-	return p
+	for _, rule := range rules.Named() {
+		sentence, err := report.RuleSentence(rule)
+		if err != nil {
+			return nil, err
+		}
+		p.Rules = append(p.Rules, ruleText{rule, sentence})
+	}
+	return p, nil
 }
 
-// digest names an inline script or style in the policy of the page.
-func digest(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
-}
-
-func verdict(c Counts) (sentence, mood string) {
+func verdict(c Counts) report.Verdict {
 	switch {
 	case c.Failures > 0:
-		return "Not everything could be compared.", "bad"
+		return report.Verdict{Sentence: "Not everything could be compared.", Mood: report.Bad}
 	case c.Guards > 0:
-		return "A run would hold changes back.", "bad"
+		return report.Verdict{Sentence: "A run would hold changes back.", Mood: report.Bad}
 	case c.Differences() > 0:
-		return "NetBox and Windows DHCP differ.", "drift"
+		return report.Verdict{Sentence: "NetBox and Windows DHCP differ.", Mood: report.Drift}
 	case c.Synced == 0:
-		return "No scope was compared.", "drift"
+		return report.Verdict{Sentence: "No scope was compared.", Mood: report.Drift}
 	case !c.InStep():
-		return "Nothing to change, but something to look at.", "drift"
+		return report.Verdict{Sentence: "Nothing to change, but something to look at.", Mood: report.Drift}
 	}
-	return "NetBox and Windows DHCP are in step.", "good"
+	return report.Verdict{Sentence: "NetBox and Windows DHCP are in step.", Mood: report.Good}
 }
 
-func tiles(c Counts) []tile {
-	noun := func(n int, one, many string) string {
-		_, noun, _ := strings.Cut(count(n, one, many), " ")
-		return noun
-	}
-	all := []tile{
-		{"to create", "#differences", c.Create, "create"},
-		{"to change", "#differences", c.Update, "update"},
-		{"to delete", "#differences", c.Delete, "delete"},
-		{noun(c.Failures, "failure", "failures"), "#failure", c.Failures, "bad"},
-		{"held back by guards", "#guard", c.Guards, "bad"},
-		{noun(c.Conflicts, "conflict", "conflicts"), "#conflict", c.Conflicts, "bad"},
-		{noun(c.Warnings, "warning", "warnings"), "#warning", c.Warnings, "update"},
-		{noun(c.Violations, "invalid status", "invalid statuses"), "#violations", c.Violations, "update"},
-	}
-	for i := range all {
-		if all[i].Count == 0 {
-			all[i].Link, all[i].Class = "", ""
+func tiles(c Counts) []report.Tile {
+	var all []report.Tile
+	add := func(n int, label, link string, mood report.Mood) {
+		if n == 0 {
+			link, mood = "", report.Plain
 		}
+		all = append(all, report.Tile{Label: label, Figure: report.Figure(n), Link: link, Class: mood})
 	}
+	add(c.Create, "to create", "#differences", report.Good)
+	add(c.Update, "to change", "#differences", report.Drift)
+	add(c.Delete, "to delete", "#differences", report.Bad)
+	add(c.Failures, report.Noun(c.Failures, "failure", "failures"), "#failure", report.Bad)
+	add(c.Guards, "held back by guards", "#guard", report.Bad)
+	add(c.Conflicts, report.Noun(c.Conflicts, "conflict", "conflicts"), "#conflict", report.Bad)
+	add(c.Warnings, report.Noun(c.Warnings, "warning", "warnings"), "#warning", report.Drift)
+	add(c.Violations, report.Noun(c.Violations, "invalid status", "invalid statuses"), "#violations", report.Drift)
 	return all
 }
 
 // targets groups differences, which are in order, by target and scope.
-func targets(differences []Difference) []targetGroup {
+func targets(differences []Difference, rules *report.Rules) []targetGroup {
 	var out []targetGroup
 	for i, d := range differences {
 		if i == 0 || d.Target != differences[i-1].Target {
@@ -193,7 +178,7 @@ func targets(differences []Difference) []targetGroup {
 			target.Groups = append(target.Groups, scopeGroup{ID: fmt.Sprintf("d%d-%d", len(out), n+1), Title: groupTitle(d)})
 		}
 		group := &target.Groups[len(target.Groups)-1]
-		group.Items = append(group.Items, newItem(d))
+		group.Items = append(group.Items, newItem(d, rules))
 	}
 	return out
 }
@@ -216,13 +201,13 @@ func groupTitle(d Difference) string {
 	return title
 }
 
-func newItem(d Difference) item {
-	it := item{Difference: d, Sign: "~", Verb: "change"}
+func newItem(d Difference, rules *report.Rules) item {
+	it := item{Difference: d, Sign: "~", Verb: "change", Mood: report.Drift, Ref: rules.Ref(d.Rule)}
 	switch d.Action {
 	case state.Create:
-		it.Sign, it.Verb = "+", "create"
+		it.Sign, it.Verb, it.Mood = "+", "create", report.Good
 	case state.Delete:
-		it.Sign, it.Verb = "\u2212", "delete"
+		it.Sign, it.Verb, it.Mood = "\u2212", "delete", report.Bad
 	}
 	first := 0
 	for i, f := range d.Fields {
@@ -246,14 +231,6 @@ func (p *page) anchor(s Scope) string {
 		}
 	}
 	return ""
-}
-
-// count writes a number with its noun.
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // parts are the words of a field's name, between which a line may break.

@@ -38,7 +38,7 @@ func (r *Report) Text(w io.Writer) error {
 	if len(r.Notes) > 0 {
 		rows := [][]string{{"LEVEL", "SERVER", "SCOPE", "ADDRESS", "NOTE", "RULE"}}
 		for _, n := range r.Notes {
-			rows = append(rows, []string{string(n.Level), n.Server, n.Scope, n.Address, n.Text, n.Rule})
+			rows = append(rows, []string{string(n.Level), n.Server, shown(n.Scope), shown(n.Address), n.Text, n.Rule})
 		}
 		writeTable(&out, "Notes", rows)
 	}
@@ -93,6 +93,17 @@ func (s Scope) State() string {
 		return "compared"
 	}
 	return "not compared"
+}
+
+// shown writes a network or an address; empty: there is none.
+func shown(v interface {
+	IsValid() bool
+	String() string
+}) string {
+	if !v.IsValid() {
+		return ""
+	}
+	return v.String()
 }
 
 // figure writes an id; 0 is none.
@@ -152,7 +163,7 @@ func (r *Report) CSV(w io.Writer) error {
 		rows = append(rows, []string{"violation", plan.NetBox, "", "", "", figure(v.VRF), v.Address, "", figure(v.ID), "status", "", "", "", "8", v.Text})
 	}
 	for _, n := range r.Notes {
-		rows = append(rows, []string{"note", n.Server, string(n.Level), n.Scope, "", "", n.Address, "", "", "", "", "", "", n.Rule, n.Text})
+		rows = append(rows, []string{"note", n.Server, string(n.Level), shown(n.Scope), "", "", shown(n.Address), "", "", "", "", "", "", n.Rule, n.Text})
 	}
 	c := csv.NewWriter(w)
 	for _, row := range rows {

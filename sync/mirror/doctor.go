@@ -34,11 +34,6 @@ func (m *Mirror) Bootstrap(ctx context.Context) (prepare.Plan, error) {
 	return prepare.PlanFor(ctx, m.NetBox, m.needs(false))
 }
 
-// ApplyBootstrap carries a plan of Bootstrap out.
-func (m *Mirror) ApplyBootstrap(ctx context.Context, p prepare.Plan) error {
-	return p.Apply(ctx, m.NetBox, m.log)
-}
-
 // Doctor looks at everything a run needs and says what is wrong and how to put
 // it right. It changes nothing; on servers that are written to it asks whether
 // the token may.

@@ -74,9 +74,9 @@ func (m *Metrics) observer(host string, log logrus.FieldLogger) func(psu.Attempt
 
 func (m *Metrics) ran(run *Run) {
 	end := float64(run.Started.Add(run.Took).UnixMilli()) / 1000
-	m.runs.WithLabelValues(strconv.Itoa(run.Code)).Inc()
+	m.runs.WithLabelValues(strconv.Itoa(run.Outcome.ExitCode())).Inc()
 	m.lastEnd.Set(end)
-	if run.Code == codeOK {
+	if run.Outcome == Clean {
 		m.lastGood.Set(end)
 	}
 	m.seconds.Set(run.Took.Seconds())

@@ -18,11 +18,11 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
@@ -33,6 +33,9 @@ type Options struct {
 	// (windows-dhcp.md 3.3); empty: all.
 	Servers []string
 	Scopes  []netip.Prefix // empty: all
+	// Digest is that of a plan that was saved or shown: no other is carried out.
+	// Empty: any is.
+	Digest string
 	// AllowDeletes lets guard c pass for this run.
 	AllowDeletes bool
 	// AlongsidePlugin runs although the plugin this mirror replaces is installed.
@@ -51,7 +54,7 @@ func (o Options) progress(stage string, done, total int) {
 // Mirror is one settings file at work. It is safe for concurrent use; runs
 // exclude each other by the lock in the state folder.
 type Mirror struct {
-	File   *settings.SyncFile
+	File   *settings.File
 	NetBox *netbox.Client
 	Trust  psu.TrustStore
 
@@ -75,7 +78,7 @@ type Mirror struct {
 
 // Open prepares a mirror. It sends nothing and takes no lock. An error is one
 // of settings or files.
-func Open(f *settings.SyncFile, log logrus.FieldLogger) (*Mirror, error) {
+func Open(f *settings.File, log logrus.FieldLogger) (*Mirror, error) {
 	token := func() (string, error) {
 		t, err := f.NetBox.Token()
 		return t.Reveal(), err
@@ -99,7 +102,7 @@ func Open(f *settings.SyncFile, log logrus.FieldLogger) (*Mirror, error) {
 }
 
 // TrustStore is where trusted certificates are kept.
-func TrustStore(f *settings.SyncFile) psu.TrustStore {
+func TrustStore(f *settings.File) psu.TrustStore {
 	return psu.TrustStore{Dir: filepath.Join(f.Sync.StateDir, "certificates")}
 }
 
@@ -125,7 +128,7 @@ func (m *Mirror) Server(name string) *psu.Client {
 	return m.servers[s.Host]
 }
 
-func (m *Mirror) serverClient(s settings.SyncServer) (*psu.Client, error) {
+func (m *Mirror) serverClient(s settings.Server) (*psu.Client, error) {
 	pin, err := m.Trust.Load(s.Host)
 	if err != nil {
 		return nil, err
@@ -154,7 +157,7 @@ func parallel(s settings.Sync) int {
 
 // Plan reads both sides and decides what a run would do. It writes nothing.
 func (m *Mirror) Plan(ctx context.Context, o Options) (*plan.Plan, error) {
-	in, err := m.Read(ctx, o)
+	in, _, err := m.read(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +227,7 @@ type Run struct {
 	Summary  string        `json:"summary"` // one line
 	Warnings []string      `json:"warnings,omitempty"`
 	Error    string        `json:"error,omitempty"` // why there was no plan
-	Code     int           `json:"exit_code"`
+	Outcome  Outcome       `json:"exit_code"`       // as its exit code
 
 	Plan   *plan.Plan    `json:"plan,omitempty"`
 	Report *apply.Report `json:"report,omitempty"`

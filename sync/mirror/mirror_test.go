@@ -17,7 +17,7 @@ func run(t *testing.T, m *mirror.Mirror, o mirror.Options) *mirror.Run {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Code != 0 {
+	if r.Outcome != mirror.Clean {
 		for _, n := range r.Plan.Notes {
 			t.Logf("%s %s %s: %s", n.Level, n.Server, n.Scope, n.Text)
 		}
@@ -28,7 +28,7 @@ func run(t *testing.T, m *mirror.Mirror, o mirror.Options) *mirror.Run {
 				}
 			}
 		}
-		t.Fatalf("exit code %d: %s", r.Code, r.Summary)
+		t.Fatalf("exit code %d: %s", r.Outcome.ExitCode(), r.Summary)
 	}
 	return r
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
@@ -27,41 +28,41 @@ type NotPreparedError struct {
 // Error gives problem and cure.
 func (e *NotPreparedError) Error() string { return e.Problem + ": " + e.Fix }
 
-// Read reads both sides for a plan: NetBox without its addresses, then the
-// servers that are needed, then the addresses of the scopes that take part. A
-// server that cannot be read is part of the answer; a NetBox that cannot is an
-// error.
-func (m *Mirror) Read(ctx context.Context, o Options) (*plan.Input, error) {
+// read reads both sides for a plan: NetBox without its addresses, then the
+// servers that are needed, then the addresses of the scopes that take part. The
+// roster is that of the servers as they were read. A server that cannot be read is
+// part of the answer; a NetBox that cannot is an error.
+func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Roster, error) {
 	policy, err := m.policy(o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	memory, err := m.state.memory()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	o.progress("reading NetBox", 0, 0)
 	held, err := state.Read(ctx, m.NetBox)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := m.prepared(held, &policy, o); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	in := &plan.Input{NetBox: held, Policy: policy, Memory: memory, Now: m.now().UTC().Truncate(1e9)}
-	if err := m.readServers(ctx, in, o); err != nil {
-		return nil, err
+	roster, err := m.readServers(ctx, in, o)
+	if err != nil {
+		return nil, nil, err
 	}
-	subnets := decide.NewRoster(in).Subnets()
-	held.Addresses, err = state.ReadAddresses(ctx, m.NetBox, subnets, func(done, total int) { o.progress("reading addresses", done, total) })
+	held.Addresses, err = state.ReadAddresses(ctx, m.NetBox, roster.Subnets(), func(done, total int) { o.progress("reading addresses", done, total) })
 	if err != nil || policy.Mode != plan.Sync {
-		return in, err
+		return in, roster, err
 	}
-	return in, m.readSuspects(ctx, in)
+	return in, roster, m.readSuspects(ctx, in)
 }
 
 // readSuspects adds the addresses outside of all scopes whose status has to be
-// checked (windows-dhcp.md 8).
+// checked (rule 8).
 func (m *Mirror) readSuspects(ctx context.Context, in *plan.Input) error {
 	held := in.NetBox
 	if len(held.Ranges) == 0 || held.Tags[state.TagInvalid] == 0 || held.Statuses != nil && !slices.Contains(held.Statuses, in.Policy.LeaseStatus) {
@@ -87,8 +88,7 @@ func (m *Mirror) readSuspects(ctx context.Context, in *plan.Input) error {
 	return nil
 }
 
-// prepared checks what a run cannot do without (windows-dhcp.md 3.1 and 9
-// row 22).
+// prepared checks what a run cannot do without (rules 3.1 and 9 row 22).
 func (m *Mirror) prepared(held *state.State, policy *plan.Policy, o Options) error {
 	var missing []string
 	need := map[state.Kind][]string{
@@ -121,31 +121,37 @@ func (m *Mirror) prepared(held *state.State, policy *plan.Policy, o Options) err
 	return nil
 }
 
-// readServers asks every server the plan needs, and whose partner turns out to
-// be down, until nobody is left to ask.
-func (m *Mirror) readServers(ctx context.Context, in *plan.Input, o Options) error {
+// readServers asks every server the plan needs. One whose partner turns out to be
+// down may be needed only then, so it goes on until none is left to ask. The
+// roster returned knows all answers.
+func (m *Mirror) readServers(ctx context.Context, in *plan.Input, o Options) (*decide.Roster, error) {
 	for {
-		hosts := decide.NewRoster(in).Ask()
+		roster := decide.NewRoster(in)
+		hosts := roster.Ask()
 		if len(hosts) == 0 {
-			break
+			return roster, m.readContent(ctx, in, roster, o)
 		}
 		answers := make([]windhcp.Server, len(hosts))
 		var group sync.WaitGroup
 		for i, host := range hosts {
 			group.Go(func() {
 				o.progress("reading "+host, 0, 0)
-				answers[i] = m.readLists(ctx, in, host)
+				answers[i] = m.readLists(ctx, in, roster, host)
 			})
 		}
 		group.Wait()
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 		in.Windows = append(in.Windows, answers...)
+		slices.SortFunc(in.Windows, func(a, b windhcp.Server) int { return m.position(a.Host) - m.position(b.Host) })
 	}
-	slices.SortFunc(in.Windows, func(a, b windhcp.Server) int { return m.position(a.Host) - m.position(b.Host) })
+}
+
+// readContent reads the content of the scopes that take part, on all servers at
+// once.
+func (m *Mirror) readContent(ctx context.Context, in *plan.Input, roster *decide.Roster, o Options) error {
 	var group sync.WaitGroup
-	roster := decide.NewRoster(in)
 	for i := range in.Windows {
 		group.Go(func() { m.readParts(ctx, in, roster, &in.Windows[i], o) })
 	}
@@ -159,7 +165,7 @@ func (m *Mirror) readServers(ctx context.Context, in *plan.Input, o Options) err
 func (m *Mirror) position(host string) int { return slices.Index(m.hosts(), host) }
 
 // readLists reads what has to be known of a server before its scopes are.
-func (m *Mirror) readLists(ctx context.Context, in *plan.Input, host string) windhcp.Server {
+func (m *Mirror) readLists(ctx context.Context, in *plan.Input, roster *decide.Roster, host string) windhcp.Server {
 	client := m.servers[host]
 	s := windhcp.Server{Host: host}
 	health, err := client.Health(ctx)
@@ -169,7 +175,7 @@ func (m *Mirror) readLists(ctx context.Context, in *plan.Input, host string) win
 	}
 	s.Version = health.Version
 	s.Scopes = client.Scopes(ctx, in.Policy.ActiveScopesOnly)
-	if in.Policy.ActiveScopesOnly && s.Scopes.Err == nil && decide.NewRoster(in).Lacks(&s) {
+	if in.Policy.ActiveScopesOnly && s.Scopes.Err == nil && roster.Lacks(&s) {
 		// Only the whole list tells a scope that is inactive from one that is gone.
 		s.Scopes = client.Scopes(ctx, false)
 	}
@@ -181,7 +187,7 @@ func (m *Mirror) readLists(ctx context.Context, in *plan.Input, host string) win
 
 // readParts reads the content of the scopes that take part. Reservations come
 // last: one that is made meanwhile keeps an address, one that is missed does
-// not cost it (windows-dhcp.md 10).
+// not cost it (rule 10).
 func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *decide.Roster, s *windhcp.Server, o Options) {
 	var all, pushed []netip.Addr
 	for _, scope := range s.Scopes.Items {
@@ -254,7 +260,8 @@ func (m *Mirror) checkServer(ctx context.Context, host string) (psu.Health, int,
 		return health, 0, scopes.Err
 	}
 	if len(scopes.Malformed) > 0 {
-		return health, len(scopes.Items), fmt.Errorf("%d scopes cannot be understood: %s", len(scopes.Malformed), scopes.Malformed[0])
+		n := len(scopes.Malformed)
+		return health, len(scopes.Items), fmt.Errorf("%d %s cannot be understood: %s", n, report.Noun(n, "scope", "scopes"), scopes.Malformed[0])
 	}
 	return health, len(scopes.Items), nil
 }

@@ -6,10 +6,10 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
-// remembered is the memory after a run: what the plan would have remembered,
-// but for steps that were not done what was known before. Otherwise a
-// reservation nobody pushed could be deleted as one that was, and one that could
-// not be deleted would come back to NetBox as new (windows-dhcp.md 5.2).
+// remembered is the memory after a run: what the plan would have remembered. For
+// steps that were not done it is what was known before. Otherwise a reservation
+// could be deleted that was never pushed, and one whose delete failed would come
+// back to NetBox as new (rule 5.2).
 func remembered(before plan.Memory, p *plan.Plan, report *apply.Report) plan.Memory {
 	after := p.Memory
 	for i := range report.Results {

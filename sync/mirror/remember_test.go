@@ -17,8 +17,8 @@ import (
 func fails(t *testing.T, m *mirror.Mirror) *mirror.Run {
 	t.Helper()
 	r, err := m.Sync(t.Context(), mirror.Options{})
-	if err != nil || r.Code != 1 {
-		t.Fatalf("code %d, %v: %s", r.Code, err, r.Summary)
+	if err != nil || r.Outcome != mirror.WithErrors {
+		t.Fatalf("code %d, %v: %s", r.Outcome.ExitCode(), err, r.Summary)
 	}
 	return r
 }
@@ -131,8 +131,8 @@ func TestAnImportNetBoxRefusesIsListedAsErrors(t *testing.T) {
 		return mirrortest.None
 	})
 	r, err := m.Sync(t.Context(), mirror.Options{Mode: plan.Import})
-	if err != nil || r.Code != 1 {
-		t.Fatalf("code %d, %v", r.Code, err)
+	if err != nil || r.Outcome != mirror.WithErrors {
+		t.Fatalf("code %d, %v", r.Outcome.ExitCode(), err)
 	}
 	for i, name := range []string{"failover relationships", "scopes", "option values", "exclusions"} {
 		c := r.Plan.Imported[i]
@@ -158,8 +158,8 @@ func TestAnImportWithoutItsJournalEntriesIsASuccess(t *testing.T) {
 		return mirrortest.None
 	})
 	r, err := m.Sync(t.Context(), mirror.Options{Mode: plan.Import})
-	if err != nil || r.Code != 0 {
-		t.Fatalf("code %d, %v", r.Code, err)
+	if err != nil || r.Outcome != mirror.Clean {
+		t.Fatalf("code %d, %v", r.Outcome.ExitCode(), err)
 	}
 	if c := r.Plan.Imported[1]; len(c.Created) != 3 || len(c.Errors) > 0 {
 		t.Errorf("%+v", c)

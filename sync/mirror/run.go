@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -16,42 +15,14 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
-// ErrMoved says that a saved plan does not fit any more.
-var ErrMoved = errors.New("what the plan rests on has changed since it was saved: make a new one")
+// ErrChanged says that the plan is not the one any more that was saved or shown.
+var ErrChanged = errors.New("the plan is not the same any more, since one side has changed: make a new one")
 
-// Exit codes of both programs (decisions.md 6).
-const (
-	codeOK          = 0
-	codeErrors      = 1
-	codeLocked      = 3
-	codeGuard       = 4
-	codeNotPrepared = 64
-)
-
-// Sync makes a plan and carries it out, under the lock. The Run tells what
-// happened also where there is an error. With sync.dry_run the plan is made
-// and nothing is done.
+// Sync makes a plan and carries it out, under the lock. With Options.Digest it is
+// ErrChanged, and nothing is done, unless the plan is the one with that digest.
+// The Run tells what happened also where there is an error. With sync.dry_run
+// the plan is made and nothing is done.
 func (m *Mirror) Sync(ctx context.Context, o Options) (*Run, error) {
-	return m.run(ctx, o, func(*plan.Plan) error { return nil })
-}
-
-// ApplySaved carries out a saved plan if the one that would be made now has
-// the same steps; else it is ErrMoved and nothing is done.
-func (m *Mirror) ApplySaved(ctx context.Context, saved *plan.Plan, o Options) (*Run, error) {
-	return m.run(ctx, o, func(p *plan.Plan) error {
-		now, errNow := (&plan.Plan{Steps: p.Steps}).JSON()
-		then, errThen := (&plan.Plan{Steps: saved.Steps}).JSON()
-		if err := errors.Join(errNow, errThen); err != nil {
-			return err
-		}
-		if !bytes.Equal(now, then) {
-			return ErrMoved
-		}
-		return nil
-	})
-}
-
-func (m *Mirror) run(ctx context.Context, o Options, fits func(*plan.Plan) error) (*Run, error) {
 	run := &Run{ID: newRunID(), Mode: o.Mode, Started: m.now(), Servers: o.Servers, DryRun: m.File.Sync.DryRun}
 	if run.Mode == "" {
 		run.Mode = plan.Sync
@@ -61,10 +32,10 @@ func (m *Mirror) run(ctx context.Context, o Options, fits func(*plan.Plan) error
 		defer unlock()
 		m.began(run)
 		defer m.idle(run)
-		err = m.planAndApply(ctx, o, run, fits)
+		err = m.planAndApply(ctx, o, run)
 	}
 	run.Took = m.now().Sub(run.Started)
-	run.Code = code(run, err)
+	run.Outcome = outcome(run, err)
 	if err != nil {
 		run.Error = err.Error()
 		run.Summary = "failed: " + run.Error
@@ -84,15 +55,15 @@ func (m *Mirror) run(ctx context.Context, o Options, fits func(*plan.Plan) error
 	return run, err
 }
 
-func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run, fits func(*plan.Plan) error) error {
-	in, err := m.Read(ctx, o)
+func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run) error {
+	in, roster, err := m.read(ctx, o)
 	if err != nil {
 		return err
 	}
 	run.Plan = decide.Build(*in)
 	run.Summary = report.Summary(run.Plan)
-	m.learn(run, in)
-	if err := fits(run.Plan); err != nil || run.DryRun {
+	m.learn(run, in, roster)
+	if err := unchanged(run.Plan, o.Digest); err != nil || run.DryRun {
 		return err
 	}
 	run.Report = apply.Run(ctx, run.Plan, apply.Targets{NetBox: m.NetBox, Servers: m.servers}, apply.Options{
@@ -116,40 +87,41 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run, fits fun
 	return nil
 }
 
-// noteCounts adds what an operator has to look at.
+// unchanged is ErrChanged unless the plan has the digest that is wanted; any will
+// do where none is.
+func unchanged(p *plan.Plan, digest string) error {
+	if digest == "" {
+		return nil
+	}
+	now, err := p.Digest()
+	if err == nil && now != digest {
+		err = ErrChanged
+	}
+	return err
+}
+
+// noteCounts tells how many notes an operator has to look at.
 func noteCounts(p *plan.Plan) string {
 	count := make(map[plan.Level]int)
 	for _, n := range p.Notes {
 		count[n.Level]++
 	}
 	var b strings.Builder
-	for _, level := range []plan.Level{plan.Failure, plan.Guard, plan.Conflict, plan.Warning} {
-		if count[level] > 0 {
-			fmt.Fprintf(&b, "; %d %s", count[level], level)
+	for _, part := range []struct {
+		n         int
+		one, many string
+	}{
+		{count[plan.Failure], "failure", "failures"},
+		{count[plan.Guard], "held back by guards", "held back by guards"},
+		{count[plan.Conflict], "conflict", "conflicts"},
+		{count[plan.Warning], "warning", "warnings"},
+		{len(p.Violations), "invalid status", "invalid statuses"},
+	} {
+		if part.n > 0 {
+			fmt.Fprintf(&b, "; %d %s", part.n, report.Noun(part.n, part.one, part.many))
 		}
 	}
-	if len(p.Violations) > 0 {
-		fmt.Fprintf(&b, "; %d status violations", len(p.Violations))
-	}
 	return b.String()
-}
-
-// code is the exit code of a run.
-func code(run *Run, err error) int {
-	_, unprepared := errors.AsType[*NotPreparedError](err)
-	switch {
-	case errors.Is(err, ErrLocked):
-		return codeLocked
-	case unprepared:
-		return codeNotPrepared
-	case err != nil:
-		return codeErrors
-	case run.Plan.Refused():
-		return codeGuard
-	case run.Plan.Failed(), run.Report != nil && run.Report.Failed() > 0:
-		return codeErrors
-	}
-	return codeOK
 }
 
 // newRunID names a run in NetBox's change log.

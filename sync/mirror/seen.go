@@ -14,9 +14,9 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// Picture is what the runs of this process learnt of both sides, for people. A
+// Known is what the runs of this process learnt of both sides, for people. A
 // run over some servers leaves what is known of the others.
-type Picture struct {
+type Known struct {
 	Servers []ServerSeen // all configured ones, in their order
 	VRFs    []state.VRF
 	// Run is the last run that made a plan; nil: none yet.
@@ -47,9 +47,9 @@ type Activity struct {
 	Queued  bool      // SyncNow asked for one
 }
 
-// Picture returns what is known. The caller must not change it.
-func (m *Mirror) Picture() Picture {
-	p := m.picture()
+// Known returns what the runs learnt. The caller must not change it.
+func (m *Mirror) Known() Known {
+	p := m.known()
 	for i := range p.Servers {
 		client := m.servers[p.Servers[i].Host]
 		p.Servers[i].URL, p.Servers[i].Warnings = client.URL(), client.Warnings()
@@ -57,10 +57,10 @@ func (m *Mirror) Picture() Picture {
 	return p
 }
 
-func (m *Mirror) picture() Picture {
+func (m *Mirror) known() Known {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	p := Picture{VRFs: m.vrfs, Run: m.planned, Servers: make([]ServerSeen, len(m.File.Sync.Servers))}
+	p := Known{VRFs: m.vrfs, Run: m.planned, Servers: make([]ServerSeen, len(m.File.Sync.Servers))}
 	for i, s := range m.File.Sync.Servers {
 		p.Servers[i] = m.seen[s.Host]
 		p.Servers[i].Host = s.Host
@@ -127,9 +127,8 @@ func (m *Mirror) looping(every time.Duration) {
 	m.anchor, m.every = m.now(), every
 }
 
-// learn keeps what a run read for Picture.
-func (m *Mirror) learn(run *Run, in *plan.Input) {
-	roster := decide.NewRoster(in)
+// learn keeps what a run read for Known.
+func (m *Mirror) learn(run *Run, in *plan.Input, roster *decide.Roster) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.vrfs = in.NetBox.VRFs

@@ -22,12 +22,12 @@ func TestThePictureKeepsWhatRunsDoNotAsk(t *testing.T) {
 	l.Add(psutest.World{})
 	l.Add(psutest.World{})
 	m := l.Open("sync_ips_from_dhcp: true", map[string]string{"127.0.0.3": "maintenance: true"})
-	if p := m.Picture(); p.Run != nil || len(p.Servers) != 3 || !p.Servers[0].Asked.IsZero() {
+	if p := m.Known(); p.Run != nil || len(p.Servers) != 3 || !p.Servers[0].Asked.IsZero() {
 		t.Errorf("before any run: %+v", p)
 	}
 	run(t, m, mirror.Options{Mode: plan.Import})
 	run(t, m, mirror.Options{})
-	first := m.Picture()
+	first := m.Known()
 	if s := first.Servers[0]; s.Trouble != "" || s.Version == "" || len(s.Listed) == 0 || len(s.Scopes) != len(s.Listed) || s.Answered != first.Run.Started {
 		t.Errorf("after a run: %+v", s)
 	}
@@ -36,7 +36,7 @@ func TestThePictureKeepsWhatRunsDoNotAsk(t *testing.T) {
 	}
 
 	run(t, m, mirror.Options{Servers: []string{l.Host(1)}})
-	if s := m.Picture().Servers[0]; s.Answered != first.Servers[0].Answered || len(s.Scopes) != len(first.Servers[0].Scopes) || s.Silent != "" {
+	if s := m.Known().Servers[0]; s.Answered != first.Servers[0].Answered || len(s.Scopes) != len(first.Servers[0].Scopes) || s.Silent != "" {
 		t.Errorf("after a run over another server: %+v", s)
 	}
 
@@ -44,7 +44,7 @@ func TestThePictureKeepsWhatRunsDoNotAsk(t *testing.T) {
 	if _, err := m.Sync(t.Context(), mirror.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	s := m.Picture().Servers[0]
+	s := m.Known().Servers[0]
 	if s.Trouble == "" || s.Answered != first.Servers[0].Answered || !s.Asked.After(s.Answered) || len(s.Scopes) == 0 {
 		t.Errorf("after a run without an answer: %+v", s)
 	}

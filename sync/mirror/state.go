@@ -43,8 +43,8 @@ func (d stateDir) lock() (func(), error) {
 }
 
 // memory reads what the last run remembered; empty if there was none. A file
-// that cannot be read is an error: without it less would be deleted, but
-// nobody would know why.
+// that cannot be read is an error: without it less would be deleted, and the
+// operator would not know why.
 func (d stateDir) memory() (plan.Memory, error) {
 	var memory plan.Memory
 	err := d.read("memory.json", &memory)

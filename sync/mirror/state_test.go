@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -72,8 +73,8 @@ func TestADamagedMemoryIsAnErrorThatSaysWhatToDo(t *testing.T) {
 				t.Fatal(err)
 			}
 			r, err := m.Sync(t.Context(), mirror.Options{})
-			if err == nil || r.Code != 1 || !strings.Contains(err.Error(), path+" is damaged") || !strings.Contains(err.Error(), "move it away") {
-				t.Errorf("code %d, %v", r.Code, err)
+			if err == nil || r.Outcome != mirror.WithErrors || !strings.Contains(err.Error(), path+" is damaged") || !strings.Contains(err.Error(), "move it away") {
+				t.Errorf("code %d, %v", r.Outcome.ExitCode(), err)
 			}
 			if _, err := m.Memory(); err == nil {
 				t.Error("the memory was read all the same")
@@ -128,6 +129,43 @@ func TestTheLastFiftyRunsTheNewestFirst(t *testing.T) {
 	slices.Reverse(ids)
 	if !slices.Equal(got, ids[:50]) {
 		t.Errorf("%v, want %v", got, ids[:50])
+	}
+}
+
+// Records of runs hold exit codes, also those of versions before.
+func TestRecordsOfRunsKeepTheirForm(t *testing.T) {
+	l, m := idle(t)
+	const before = `[{"id":"a","mode":"sync","started":"2026-01-02T03:04:05Z","took_ns":5,"summary":"","exit_code":0},` +
+		`{"id":"b","mode":"sync","started":"2026-01-02T03:04:05Z","took_ns":5,"summary":"","exit_code":1},` +
+		`{"id":"c","mode":"sync","started":"2026-01-02T03:04:05Z","took_ns":5,"summary":"","exit_code":3},` +
+		`{"id":"d","mode":"sync","started":"2026-01-02T03:04:05Z","took_ns":5,"summary":"","exit_code":4},` +
+		`{"id":"e","mode":"sync","started":"2026-01-02T03:04:05Z","took_ns":5,"summary":"","exit_code":64}]`
+	write := func(text string) []mirror.Run {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(state(l, "runs.json")), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(state(l, "runs.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		runs, err := m.LastRuns()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return runs
+	}
+	runs := write(before)
+	for i, want := range []mirror.Outcome{mirror.Clean, mirror.WithErrors, mirror.Locked, mirror.HeldBack, mirror.NotPrepared} {
+		if runs[i].Outcome != want {
+			t.Errorf("run %s: %d, want %d", runs[i].ID, runs[i].Outcome, want)
+		}
+	}
+	after, err := json.Marshal(runs)
+	if err != nil || string(after) != before {
+		t.Errorf("%v\n%s\n%s", err, before, after)
+	}
+	if runs := write(`[{"id":"f","exit_code":7}]`); runs[0].Outcome != mirror.WithErrors {
+		t.Errorf("a code of another version is %d", runs[0].Outcome)
 	}
 }
 
@@ -204,10 +242,10 @@ func TestTheLoopDuringARun(t *testing.T) {
 		t.Error("one run, and one only, can wait")
 	}
 	release()
-	if r := <-ran; r.Code != 0 || len(r.Servers) != 0 {
+	if r := <-ran; r.Outcome != mirror.Clean || len(r.Servers) != 0 {
 		t.Errorf("the first run: %+v", r)
 	}
-	if r := <-ran; r.Code != 0 || len(r.Servers) != 1 {
+	if r := <-ran; r.Outcome != mirror.Clean || len(r.Servers) != 1 {
 		t.Errorf("the run that waited: %+v", r)
 	}
 	release = hold()
@@ -216,7 +254,7 @@ func TestTheLoopDuringARun(t *testing.T) {
 	}
 	l.Servers[0].AwaitRequests(3)
 	cancel()
-	if r := <-ran; r.Code != 1 || !strings.Contains(r.Error, "cancel") {
+	if r := <-ran; r.Outcome != mirror.WithErrors || !strings.Contains(r.Error, "cancel") {
 		t.Errorf("the run that was ended: %+v", r)
 	}
 	<-done

@@ -148,8 +148,8 @@ func storyCustomStatuses(t *testing.T, target mirrortest.Target) {
 	}
 	settled(t, l, m)
 	m = l.OpenUnprepared("sync_ips_from_dhcp: true\nstatuses: {lease: nosuch}\n", nil)
-	if r, err := m.Sync(t.Context(), mirror.Options{}); err != nil || r.Code != 1 || !noted(r.Plan, "nosuch") {
-		t.Errorf("a status NetBox does not have: code %d, %v", r.Code, err)
+	if r, err := m.Sync(t.Context(), mirror.Options{}); err != nil || r.Outcome != mirror.WithErrors || !noted(r.Plan, "nosuch") {
+		t.Errorf("a status NetBox does not have: code %d, %v", r.Outcome.ExitCode(), err)
 	}
 }
 
@@ -163,8 +163,8 @@ func storyTwoVRFs(t *testing.T, target mirrortest.Target) {
 	l.Add(psutest.Example("dh1.corp.example"))
 	m := l.Open("sync_ips_from_dhcp: true\n", nil)
 	r, err := m.Sync(t.Context(), mirror.Options{Mode: plan.Import})
-	if err != nil || r.Code != 1 || !noted(r.Plan, "several VRFs") {
-		t.Fatalf("ambiguous: code %d, %v", r.Code, err)
+	if err != nil || r.Outcome != mirror.WithErrors || !noted(r.Plan, "several VRFs") {
+		t.Fatalf("ambiguous: code %d, %v", r.Outcome.ExitCode(), err)
 	}
 	m = l.OpenUnprepared("sync_ips_from_dhcp: true\n", map[string]string{l.Host(0): "scope_vrf: {10.8.4.0/24: red}\n"})
 	run(t, m, mirror.Options{Mode: plan.Import})
@@ -244,7 +244,7 @@ func storyPopulated(t *testing.T, target mirrortest.Target) {
 	}
 	r, err := m.Sync(t.Context(), mirror.Options{})
 	if err != nil || !noted(r.Plan, "populated") {
-		t.Fatalf("code %d, %v, %+v", r.Code, err, r.Plan.Notes)
+		t.Fatalf("code %d, %v, %+v", r.Outcome.ExitCode(), err, r.Plan.Notes)
 	}
 	if r.Report.Failed() > 0 || l.Address("10.8.4.105") != nil || l.Address("10.8.6.10") == nil {
 		t.Errorf("%s", r.Summary)
@@ -362,8 +362,8 @@ func storyFailover(t *testing.T, target mirrortest.Target) {
 	})
 	dh1.Fail(psutest.Fault{Kind: psutest.Drop})
 	r, err := m.Sync(t.Context(), mirror.Options{})
-	if err != nil || r.Code != 1 {
-		t.Fatalf("code %d, %v", r.Code, err)
+	if err != nil || r.Outcome != mirror.WithErrors {
+		t.Fatalf("code %d, %v", r.Outcome.ExitCode(), err)
 	}
 	wantField(t, l.Address("10.8.4.222"), "status", "dhcp")
 	wantField(t, l.Address("10.8.4.105"), "status", "dhcp")
@@ -449,8 +449,8 @@ func storyImport(t *testing.T, target mirrortest.Target) {
 	other.Add(psutest.Example("dh1.corp.example"))
 	m = other.Open("import: {create_missing_prefixes: false}\n", nil)
 	r, err := m.Sync(t.Context(), mirror.Options{Mode: plan.Import})
-	if err != nil || r.Code != 1 || len(other.Get("ipam/ip-ranges", "")) != 0 || len(other.Get("ipam/prefixes", "")) != 0 {
-		t.Errorf("without prefixes: code %d, %v", r.Code, err)
+	if err != nil || r.Outcome != mirror.WithErrors || len(other.Get("ipam/ip-ranges", "")) != 0 || len(other.Get("ipam/prefixes", "")) != 0 {
+		t.Errorf("without prefixes: code %d, %v", r.Outcome.ExitCode(), err)
 	}
 }
 

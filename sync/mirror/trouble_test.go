@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -85,8 +86,8 @@ func TestTroubleOfAServerNeverDeletes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Code != c.code {
-				t.Errorf("exit code %d, want %d: %s", r.Code, c.code, r.Summary)
+			if r.Outcome.ExitCode() != c.code {
+				t.Errorf("exit code %d, want %d: %s", r.Outcome.ExitCode(), c.code, r.Summary)
 			}
 			if !noted(r.Plan, c.say) {
 				t.Errorf("nothing says %q: %+v", c.say, r.Plan.Notes)
@@ -131,12 +132,12 @@ func TestAnEmptyReadOfAFullScopeIsRefusedUntilAllowed(t *testing.T) {
 	l, m := inStep(t, "sync_ips_from_dhcp: true\n")
 	l.Servers[0].Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Silent = true })
 	r, err := m.Sync(t.Context(), mirror.Options{})
-	if err != nil || r.Code != 4 || deletes(l) > 0 || !noted(r.Plan, "--allow-deletes") {
-		t.Fatalf("code %d, %d deletes, %v: %+v", r.Code, deletes(l), err, r.Plan.Notes)
+	if err != nil || r.Outcome != mirror.HeldBack || deletes(l) > 0 || !noted(r.Plan, "--allow-deletes") {
+		t.Fatalf("code %d, %d deletes, %v: %+v", r.Outcome.ExitCode(), deletes(l), err, r.Plan.Notes)
 	}
 	r, err = m.Sync(t.Context(), mirror.Options{AllowDeletes: true})
-	if err != nil || r.Code != 0 || deletes(l) < 30 {
-		t.Fatalf("allowed: code %d, %d deletes, %v", r.Code, deletes(l), err)
+	if err != nil || r.Outcome != mirror.Clean || deletes(l) < 30 {
+		t.Fatalf("allowed: code %d, %d deletes, %v", r.Outcome.ExitCode(), deletes(l), err)
 	}
 }
 
@@ -144,13 +145,13 @@ func TestAnEmptyScopeListIsRefusedUntilAllowed(t *testing.T) {
 	l, m := inStep(t, "")
 	l.Servers[0].Edit(func(w *psutest.World) { w.Scopes = nil })
 	r, err := m.Sync(t.Context(), mirror.Options{})
-	if err != nil || r.Code != 4 || len(l.Front.Writes()) > 0 {
-		t.Fatalf("code %d, writes %v, %v", r.Code, l.Front.Writes(), err)
+	if err != nil || r.Outcome != mirror.HeldBack || len(l.Front.Writes()) > 0 {
+		t.Fatalf("code %d, writes %v, %v", r.Outcome.ExitCode(), l.Front.Writes(), err)
 	}
 	before := len(l.Get("ipam/prefixes", ""))
 	r, err = m.Sync(t.Context(), mirror.Options{AllowDeletes: true})
-	if err != nil || r.Code != 0 || len(l.Get("ipam/ip-ranges", "")) > 0 || len(l.Get("ipam/prefixes", "")) != before {
-		t.Fatalf("allowed: code %d, %v, ranges %v", r.Code, err, l.Get("ipam/ip-ranges", ""))
+	if err != nil || r.Outcome != mirror.Clean || len(l.Get("ipam/ip-ranges", "")) > 0 || len(l.Get("ipam/prefixes", "")) != before {
+		t.Fatalf("allowed: code %d, %v, ranges %v", r.Outcome.ExitCode(), err, l.Get("ipam/ip-ranges", ""))
 	}
 }
 
@@ -175,8 +176,8 @@ func TestTroubleOfNetBoxEndsTheRunBeforeAServerIsWrittenTo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Code != 1 || len(l.Servers[0].Writes()) > 0 {
-				t.Errorf("exit code %d, %d writes to the server: %s", r.Code, len(l.Servers[0].Writes()), r.Summary)
+			if r.Outcome != mirror.WithErrors || len(l.Servers[0].Writes()) > 0 {
+				t.Errorf("exit code %d, %d writes to the server: %s", r.Outcome.ExitCode(), len(l.Servers[0].Writes()), r.Summary)
 			}
 			l.Front.Before(nil)
 			if r := run(t, m, mirror.Options{}); r.Plan.Empty() {
@@ -212,8 +213,8 @@ func TestATokenThatMayNotDeleteStillCreates(t *testing.T) {
 		return mirrortest.None
 	})
 	r, err := m.Sync(t.Context(), mirror.Options{})
-	if err != nil || r.Code != 1 {
-		t.Fatalf("code %d, %v", r.Code, err)
+	if err != nil || r.Outcome != mirror.WithErrors {
+		t.Fatalf("code %d, %v", r.Outcome.ExitCode(), err)
 	}
 	if l.Address("10.8.4.200") == nil {
 		t.Error("the new lease was not recorded")
@@ -224,8 +225,8 @@ func TestNetBoxDownAtTheStartIsAnErrorAndAsksNobody(t *testing.T) {
 	l, m := inStep(t, "sync_ips_from_dhcp: true\n")
 	l.Front.Before(func(mirrortest.Request) mirrortest.Break { return mirrortest.Down })
 	r, err := m.Sync(t.Context(), mirror.Options{})
-	if err == nil || r.Code != 1 || len(l.Servers[0].Requests()) > 0 {
-		t.Errorf("code %d, %v, requests to the server %v", r.Code, err, l.Servers[0].Requests())
+	if err == nil || r.Outcome != mirror.WithErrors || len(l.Servers[0].Requests()) > 0 {
+		t.Errorf("code %d, %v, requests to the server %v", r.Outcome.ExitCode(), err, l.Servers[0].Requests())
 	}
 }
 
@@ -288,13 +289,13 @@ func TestASecondRunAtTheSameTimeIsRefused(t *testing.T) {
 	first := make(chan int)
 	go func() {
 		r, _ := m.Sync(t.Context(), mirror.Options{})
-		first <- r.Code
+		first <- r.Outcome.ExitCode()
 	}()
 	l.Servers[0].AwaitRequests(3)
 	other := l.OpenUnprepared("sync_ips_from_dhcp: true\n", nil)
 	r, err := other.Sync(t.Context(), mirror.Options{})
-	if r.Code != 3 || err == nil {
-		t.Errorf("code %d, %v", r.Code, err)
+	if r.Outcome != mirror.Locked || err == nil {
+		t.Errorf("code %d, %v", r.Outcome.ExitCode(), err)
 	}
 	close(until)
 	if code := <-first; code != 0 {
@@ -316,17 +317,21 @@ func TestASavedPlanIsRefusedWhenTheGroundMoved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	digest, err := saved.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
 	before := ""
 	l.Servers[0].Edit(func(w *psutest.World) {
 		lease := w.Scope("10.8.4.0").Leases[2]
 		before, lease.Hostname = lease.Hostname, "moved"
 	})
-	if r, err := m.ApplySaved(t.Context(), saved, mirror.Options{}); err == nil || r.Code != 1 || len(l.Front.Writes()) > 0 {
-		t.Errorf("code %d, %v", r.Code, err)
+	if r, err := m.Sync(t.Context(), mirror.Options{Digest: digest}); !errors.Is(err, mirror.ErrChanged) || r.Outcome != mirror.WithErrors || len(l.Front.Writes()) > 0 {
+		t.Errorf("code %d, %v", r.Outcome.ExitCode(), err)
 	}
 	l.Servers[0].Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases[2].Hostname = before })
-	if r, err := m.ApplySaved(t.Context(), saved, mirror.Options{}); err != nil || r.Code != 0 {
-		t.Errorf("code %d, %v", r.Code, err)
+	if r, err := m.Sync(t.Context(), mirror.Options{Digest: digest}); err != nil || r.Outcome != mirror.Clean {
+		t.Errorf("code %d, %v", r.Outcome.ExitCode(), err)
 	}
 }
 
@@ -356,8 +361,8 @@ func TestThePluginBesideUsIsRefused(t *testing.T) {
 	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{Plugins: []string{"netbox_windows_dhcp"}}), netboxtest.World{})
 	l.Add(psutest.Example("dh1.corp.example"))
 	m := l.Open("", nil)
-	if r, err := m.Sync(t.Context(), mirror.Options{}); err == nil || r.Code != 64 || len(l.Servers[0].Requests()) > 0 {
-		t.Errorf("code %d, %v", r.Code, err)
+	if r, err := m.Sync(t.Context(), mirror.Options{}); err == nil || r.Outcome != mirror.NotPrepared || len(l.Servers[0].Requests()) > 0 {
+		t.Errorf("code %d, %v", r.Outcome.ExitCode(), err)
 	}
 	run(t, m, mirror.Options{AlongsidePlugin: true})
 }
@@ -367,8 +372,8 @@ func TestANetBoxThatIsNotPreparedIsRefusedWithTheFix(t *testing.T) {
 	l.Add(psutest.Example("dh1.corp.example"))
 	m := l.OpenUnprepared("", nil)
 	r, err := m.Sync(t.Context(), mirror.Options{})
-	if err == nil || r.Code != 64 || !strings.Contains(err.Error(), "bootstrap") || !strings.Contains(err.Error(), "dhcp_client_id") {
-		t.Errorf("code %d, %v", r.Code, err)
+	if err == nil || r.Outcome != mirror.NotPrepared || !strings.Contains(err.Error(), "bootstrap") || !strings.Contains(err.Error(), "dhcp_client_id") {
+		t.Errorf("code %d, %v", r.Outcome.ExitCode(), err)
 	}
 }
 

@@ -15,15 +15,15 @@ import (
 
 // host is everything that is known of one address, in one VRF or all.
 type host struct {
-	Address netip.Addr  `json:"address"`
-	Made    time.Time   `json:"made"`
-	AsOf    time.Time   `json:"facts_as_of,omitzero"` // begin of the run that Steps, Notes and Scopes are from
-	Leases  []leaseView `json:"leases"`
-	Scopes  []scope     `json:"scopes"` // whose subnet contains it
-	Steps   []stepView  `json:"steps"`  // of the last run
-	Notes   []note      `json:"notes"`
-	Invalid []violation `json:"violations"`
-	NetBox  string      `json:"netbox"` // where to look for it there
+	Address netip.Addr    `json:"address"`
+	Made    time.Time     `json:"made"`
+	AsOf    time.Time     `json:"facts_as_of,omitzero"` // begin of the run that Steps, Notes and Scopes are from
+	Leases  []leaseView   `json:"leases"`
+	Scopes  []scope       `json:"scopes"` // whose subnet contains it
+	Steps   []stepView    `json:"steps"`  // of the last run
+	Notes   []report.Note `json:"notes"`
+	Invalid []violation   `json:"violations"`
+	NetBox  string        `json:"netbox"` // where to look for it there
 }
 
 type leaseView struct {
@@ -74,7 +74,7 @@ type vrfChoice struct {
 	ids []int64
 }
 
-func (s *site) vrfChoice(text string, p mirror.Picture) vrfChoice {
+func (s *site) vrfChoice(text string, p mirror.Known) vrfChoice {
 	switch text {
 	case "":
 		return vrfChoice{all: true}
@@ -101,11 +101,11 @@ func (s *site) host(addr netip.Addr, vrf string) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := s.m.Picture()
+	p := s.m.Known()
 	names, in := vrfNames(p), s.vrfChoice(vrf, p)
 	h := &host{
 		Address: addr, Made: s.now(), NetBox: s.netBox("/ipam/ip-addresses/?q=" + addr.String()),
-		Leases: []leaseView{}, Scopes: []scope{}, Steps: []stepView{}, Notes: []note{}, Invalid: []violation{},
+		Leases: []leaseView{}, Scopes: []scope{}, Steps: []stepView{}, Notes: []report.Note{}, Invalid: []violation{},
 	}
 	for i := range leases {
 		if l := &leases[i]; l.Addr == addr && in.has(l.VRF) {
@@ -126,7 +126,7 @@ func (s *site) host(addr netip.Addr, vrf string) (*host, error) {
 	h.AsOf, h.Steps = p.Run.Started, stepsAbout(p.Run, addr, in)
 	for _, n := range p.Run.Plan.Notes {
 		if n.Addr == addr {
-			h.Notes = append(h.Notes, newNote(n))
+			h.Notes = append(h.Notes, report.NewNote(n))
 		}
 	}
 	for _, v := range p.Run.Plan.Violations {

@@ -91,7 +91,7 @@ func merged(scopes []scope) []scope {
 }
 
 // vrfNames are names for ids; the global table has none.
-func vrfNames(p mirror.Picture) map[int64]string {
+func vrfNames(p mirror.Known) map[int64]string {
 	names := make(map[int64]string)
 	for _, v := range p.VRFs {
 		names[v.ID] = cmp.Or(v.Name, v.RD, strconv.FormatInt(v.ID, 10))

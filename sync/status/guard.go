@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// hosts are the names under which the page answers. A name that somebody else
-// lets point here would give a foreign page the run of this one (DNS
+// hosts are the names under which the page answers. Under any other name that
+// points here, a foreign page could read this one and press its buttons (DNS
 // rebinding).
 type hosts struct {
 	names map[string]bool

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
@@ -14,28 +13,14 @@ import (
 type home struct {
 	frame
 	*overview
-	NetBox   string
-	Verdict  string // one sentence
-	Mood     string // class of the verdict: good, drift, bad
-	Tiles    []tile
-	Urgent   []noteGroup // somebody should look
-	Quiet    []noteGroup
+	Verdict  report.Verdict
+	Tiles    []report.Tile
+	Urgent   []report.NoteGroup // an operator has to look
+	Quiet    []report.NoteGroup
 	Recent   []mirror.Run
-	Invalid  []violation // those that are shown
-	Rows     []scope     // those that are shown
-	Leftover int         // steps of the last run that are not done
-}
-
-type tile struct {
-	Label, Figure string
-	Link, Class   string
-}
-
-type noteGroup struct {
-	Level plan.Level
-	Title string
-	Count int
-	Notes []note // those that are shown
+	Invalid  report.Violations
+	Rows     []scope // those that are shown
+	Leftover int     // steps of the last run that are not done
 }
 
 // What the first page shows at most of each kind; the JSON has all.
@@ -45,67 +30,55 @@ const (
 	scopesShown     = 2000
 )
 
-func newHome(f frame, o *overview, netBox string, p mirror.Picture) *home {
+func newHome(f frame, o *overview, netBox string, p mirror.Known) *home {
 	h := &home{
-		frame: f, overview: o, NetBox: netBox, Recent: o.runs[:min(len(o.runs), runsShown)],
-		Invalid: o.Violations[:min(len(o.Violations), violationsShown)], Rows: o.Scopes[:min(len(o.Scopes), scopesShown)],
+		frame: f, overview: o, Recent: o.runs[:min(len(o.runs), runsShown)],
+		Invalid: report.Violations{Count: len(o.Violations), Linked: true}, Rows: o.Scopes[:min(len(o.Scopes), scopesShown)],
 	}
 	if p.Run != nil {
 		h.Leftover = len(left(p.Run).Steps)
 	}
-	for _, level := range report.Levels() {
-		g := noteGroup{Level: level, Title: report.LevelTitle(level)}
-		for _, n := range o.Notes {
-			if n.Level != level {
-				continue
-			}
-			g.Count++
-			if g.Count <= notesShown {
-				g.Notes = append(g.Notes, n)
-			}
-		}
-		switch {
-		case g.Count == 0:
-		case level == plan.Skip || level == plan.Info:
-			h.Quiet = append(h.Quiet, g)
-		default:
-			h.Urgent = append(h.Urgent, g)
-		}
+	for _, v := range o.Violations[:min(len(o.Violations), violationsShown)] {
+		h.Invalid.Rows = append(h.Invalid.Rows, report.ViolationRow{
+			Address: v.Address.String(), Link: f.Root + "ip/" + v.Address.Addr().String(), VRF: v.VRF, Text: v.Text,
+			InNetBox: fmt.Sprintf("%s/ipam/ip-addresses/%d/", strings.TrimRight(netBox, "/"), v.ID),
+		})
 	}
-	h.Verdict, h.Mood = h.verdict()
+	h.Urgent, h.Quiet = report.GroupNotes(o.Notes, notesShown, f.Rules)
+	h.Verdict = h.verdict()
 	h.Tiles = h.tiles()
 	return h
 }
 
 // verdict sums up the last run.
-func (h *home) verdict() (sentence, mood string) {
+func (h *home) verdict() report.Verdict {
 	if h.Last == nil {
 		if h.Running.IsZero() {
-			return "No run has ended yet.", "drift"
+			return report.Verdict{Sentence: "No run has ended yet.", Mood: report.Drift}
 		}
-		return "The first run is under way.", "drift"
+		return report.Verdict{Sentence: "The first run is under way.", Mood: report.Drift}
 	}
 	trouble := slices.ContainsFunc(h.Servers, func(s server) bool { return s.State == noAnswer })
-	switch code := h.Last.Code; {
-	case code == 64:
-		return "NetBox is not prepared for the mirror.", "bad"
-	case code == 4:
-		return "The last run held changes back.", "bad"
-	case code == 3:
-		return "The last run did not start.", "drift"
-	case code != 0 && trouble:
-		return "The last run could not read every server.", "bad"
-	case code != 0:
-		return "The last run ended with errors.", "bad"
+	switch outcome := h.Last.Outcome; {
+	case outcome == mirror.NotPrepared:
+		return report.Verdict{Sentence: "NetBox is not prepared for the mirror.", Mood: report.Bad}
+	case outcome == mirror.HeldBack:
+		return report.Verdict{Sentence: "The last run held changes back.", Mood: report.Bad}
+	case outcome == mirror.Locked:
+		return report.Verdict{Sentence: "The last run did not start.", Mood: report.Drift}
+	case outcome == mirror.WithErrors && trouble:
+		return report.Verdict{Sentence: "The last run could not read every server.", Mood: report.Bad}
+	case outcome == mirror.WithErrors:
+		return report.Verdict{Sentence: "The last run ended with errors.", Mood: report.Bad}
 	case h.Last.DryRun:
-		return "The last run was a rehearsal.", "drift"
+		return report.Verdict{Sentence: "The last run was a rehearsal.", Mood: report.Drift}
 	case len(h.Urgent) > 0 || len(h.Violations) > 0:
-		return "The last run went well, but somebody should look.", "drift"
+		return report.Verdict{Sentence: "The last run went well, but there is something to look at.", Mood: report.Drift}
 	}
-	return "The last run went well.", "good"
+	return report.Verdict{Sentence: "The last run went well.", Mood: report.Good}
 }
 
-func (h *home) tiles() []tile {
+func (h *home) tiles() []report.Tile {
 	up, asked, read := 0, 0, 0
 	for _, s := range h.Servers {
 		if s.State != notAsked {
@@ -124,37 +97,33 @@ func (h *home) tiles() []tile {
 	for _, g := range h.Urgent {
 		look += g.Count
 	}
-	warn := func(bad bool, class string) string {
+	figures := func(n, of int) string { return fmt.Sprintf("%d of %d", n, of) }
+	warn := func(bad bool, mood report.Mood) report.Mood {
 		if bad {
-			return class
+			return mood
 		}
-		return ""
+		return report.Plain
 	}
-	noun := func(n int, one, many string) string {
-		_, noun, _ := strings.Cut(count(n, one, many), " ")
-		return noun
-	}
-	return []tile{
-		{"servers answered", fmt.Sprintf("%d of %d", up, len(h.Servers)), "#servers", warn(up < asked, "bad")},
-		{"scopes synced", fmt.Sprintf("%d of %d", read, len(h.Scopes)), "#scopes", ""},
-		{noun(h.Leases.Active, "active lease", "active leases"), thousands(h.Leases.Active), "./search", ""},
-		{"to look at", thousands(look), "#look", warn(look > 0, "drift")},
-		{noun(len(h.Violations), "invalid status", "invalid statuses"), thousands(len(h.Violations)), "#violations", warn(len(h.Violations) > 0, "drift")},
-		{noun(h.Leftover, "difference left", "differences left"), thousands(h.Leftover), "./drift", warn(h.Leftover > 0, "drift")},
+	return []report.Tile{
+		{Label: "servers answered", Figure: figures(up, len(h.Servers)), Link: "#servers", Class: warn(up < asked, report.Bad)},
+		{Label: "scopes synced", Figure: figures(read, len(h.Scopes)), Link: "#scopes"},
+		{Label: report.Noun(h.Leases.Active, "active lease", "active leases"), Figure: report.Figure(h.Leases.Active), Link: "./search"},
+		{Label: "to look at", Figure: report.Figure(look), Link: "#look", Class: warn(look > 0, report.Drift)},
+		{Label: report.Noun(len(h.Violations), "invalid status", "invalid statuses"), Figure: report.Figure(len(h.Violations)),
+			Link: "#violations", Class: warn(len(h.Violations) > 0, report.Drift)},
+		{Label: report.Noun(h.Leftover, "difference left", "differences left"), Figure: report.Figure(h.Leftover),
+			Link: "./drift", Class: warn(h.Leftover > 0, report.Drift)},
 	}
 }
 
-// Object is the page of an address in NetBox.
-func (h *home) Object(v violation) string {
-	return fmt.Sprintf("%s/ipam/ip-addresses/%d/", strings.TrimRight(h.NetBox, "/"), v.ID)
-}
-
-func codeClass(code int) string {
-	switch code {
-	case 0:
-		return "good"
-	case 3:
-		return "drift"
+// mood is the class of the badge of an outcome.
+func mood(o mirror.Outcome) report.Mood {
+	switch o {
+	case mirror.Clean:
+		return report.Good
+	case mirror.Locked:
+		return report.Drift
+	case mirror.WithErrors, mirror.HeldBack, mirror.NotPrepared:
 	}
-	return "bad"
+	return report.Bad
 }

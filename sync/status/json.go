@@ -76,7 +76,7 @@ func (s *site) leasesJSON(w http.ResponseWriter, r *http.Request) {
 		s.brokenJSON(w, err)
 		return
 	}
-	found, names := find(all, want), vrfNames(s.m.Picture())
+	found, names := find(all, want), vrfNames(s.m.Known())
 	answer := struct {
 		Count   int         `json:"count"` // of all that match
 		Offset  int         `json:"offset"`

@@ -22,6 +22,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report/pagetest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -50,7 +51,7 @@ func withPages(t *testing.T, l *mirrortest.Lab, settings string, perServer map[s
 	m := l.Open(settings, perServer)
 	log := logrus.New()
 	log.SetOutput(l.Log)
-	handler, err := Handler(m, log)
+	handler, err := newHandler(m, m.File.Sync.Status.Listen, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,11 +146,7 @@ func (a answer) page(code int) *html.Node {
 	if a.Code != code || a.Header().Get("Content-Type") != "text/html; charset=utf-8" {
 		a.t.Fatalf("status %d, want %d: %s %.300s", a.Code, code, a.Header().Get("Content-Type"), a.Body)
 	}
-	n, err := html.Parse(strings.NewReader(a.Body.String()))
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return n
+	return pagetest.Parse(a.t, a.Body.String())
 }
 
 func (a answer) json(code int, out any) {
@@ -166,48 +163,15 @@ func (a answer) json(code int, out any) {
 	}
 }
 
-func all(n *html.Node, match func(*html.Node) bool) (found []*html.Node) {
-	for c := range n.Descendants() {
-		if c.Type == html.ElementNode && match(c) {
-			found = append(found, c)
-		}
-	}
-	return found
-}
-
-func element(name string) func(*html.Node) bool {
-	return func(n *html.Node) bool { return n.Data == name }
-}
-
-func attr(n *html.Node, name string) string {
-	for _, a := range n.Attr {
-		if a.Key == name {
-			return a.Val
-		}
-	}
-	return ""
-}
-
-// content is the text of an element, blanks run together.
-func content(n *html.Node) string {
-	var b strings.Builder
-	for c := range n.Descendants() {
-		if c.Type == html.TextNode && c.Parent.Data != "style" {
-			b.WriteString(c.Data + " ")
-		}
-	}
-	return strings.Join(strings.Fields(b.String()), " ")
-}
-
 // rows are the texts of the rows of the table whose caption contains this.
 func rows(n *html.Node, caption string) (out []string) {
-	for _, table := range all(n, element("table")) {
-		if c := all(table, element("caption")); len(c) == 0 || !strings.Contains(content(c[0]), caption) {
+	for _, table := range pagetest.All(n, pagetest.Element("table")) {
+		if c := pagetest.All(table, pagetest.Element("caption")); len(c) == 0 || !strings.Contains(pagetest.Content(c[0]), caption) {
 			continue
 		}
-		for _, body := range all(table, element("tbody")) {
-			for _, row := range all(body, element("tr")) {
-				out = append(out, content(row))
+		for _, body := range pagetest.All(table, pagetest.Element("tbody")) {
+			for _, row := range pagetest.All(body, pagetest.Element("tr")) {
+				out = append(out, pagetest.Content(row))
 			}
 		}
 	}

@@ -70,7 +70,7 @@ func digits(id string) string {
 	}, id)
 }
 
-// wanted is what somebody looks for.
+// wanted is what a search looks for.
 type wanted struct {
 	text   string       // lower case; empty: everything
 	digits string       // as part of a client id; empty: it is none

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
 // overview is everything the first page tells, and what /api/status.json
@@ -24,11 +24,11 @@ type overview struct {
 	Planned  time.Time   `json:"facts_as_of,omitzero"`   // begin of the run the rest is from
 	History  string      `json:"runs_unknown,omitempty"` // why the runs before are not known
 
-	Forced     []forced    `json:"forced"`
-	Servers    []server    `json:"servers"`
-	Scopes     []scope     `json:"scopes"`
-	Violations []violation `json:"violations"`
-	Notes      []note      `json:"notes"`
+	Forced     []forced      `json:"forced"`
+	Servers    []server      `json:"servers"`
+	Scopes     []scope       `json:"scopes"`
+	Violations []violation   `json:"violations"`
+	Notes      []report.Note `json:"notes"`
 
 	Leases       leaseCount `json:"leases"`
 	LeasesSynced bool       `json:"leases_synced"` // sync_ips_from_dhcp
@@ -41,7 +41,7 @@ const (
 	overviewVersion = 1
 )
 
-// forced is a setting people must know about (windows-dhcp.md 7).
+// forced is a setting that the operator must know about (rule 7).
 type forced struct {
 	Key    string `json:"key"`
 	Value  string `json:"value"`
@@ -105,15 +105,6 @@ type violation struct {
 	Text    string       `json:"text"`
 }
 
-type note struct {
-	Level   plan.Level   `json:"level"`
-	Server  string       `json:"server,omitempty"`
-	Scope   netip.Prefix `json:"scope,omitzero"`
-	Address netip.Addr   `json:"address,omitzero"`
-	Rule    string       `json:"rule,omitempty"`
-	Text    string       `json:"text"`
-}
-
 type leaseCount struct {
 	Known  int `json:"known"`
 	Active int `json:"active"`
@@ -125,27 +116,27 @@ func (s *site) overview() (*overview, error) {
 	if err != nil {
 		return nil, err
 	}
-	picture, activity := s.m.Picture(), s.m.Activity()
+	known, activity := s.m.Known(), s.m.Activity()
 	o := &overview{
 		Format: overviewFormat, Version: overviewVersion, Made: s.now(),
 		Running: activity.Running, Queued: activity.Queued, Next: activity.Next,
-		Forced: s.forced(), Servers: []server{}, Scopes: []scope{}, Violations: []violation{}, Notes: []note{},
+		Forced: s.forced(), Servers: []server{}, Scopes: []scope{}, Violations: []violation{}, Notes: []report.Note{},
 		LeasesSynced: s.m.File.Sync.SyncIPs,
 	}
 	s.history(o)
-	names := vrfNames(picture)
-	for _, seen := range picture.Servers {
+	names := vrfNames(known)
+	for _, seen := range known.Servers {
 		o.Servers = append(o.Servers, s.server(seen))
 		o.Scopes = append(o.Scopes, scopesOf(seen, names)...)
 	}
 	o.Scopes = merged(o.Scopes)
-	if run := picture.Run; run != nil {
+	if run := known.Run; run != nil {
 		o.Planned = run.Started
 		for _, v := range run.Plan.Violations {
 			o.Violations = append(o.Violations, violation{ID: v.ID, Address: v.Addr, VRF: names[v.VRF], VRFID: v.VRF, Text: v.Text})
 		}
 		for _, n := range run.Plan.Notes {
-			o.Notes = append(o.Notes, newNote(n))
+			o.Notes = append(o.Notes, report.NewNote(n))
 		}
 	}
 	o.Leases.Known = len(leases)
@@ -155,10 +146,6 @@ func (s *site) overview() (*overview, error) {
 		}
 	}
 	return o, nil
-}
-
-func newNote(n plan.Note) note {
-	return note{Level: n.Level, Server: n.Server, Scope: n.Scope, Address: n.Addr, Rule: n.Rule, Text: n.Text}
 }
 
 // history fills in the last run, of this process or of one that ran besides.
@@ -177,7 +164,7 @@ func (s *site) history(o *overview) {
 		o.Last = &runs[0]
 	}
 	for _, r := range runs {
-		if r.Code == 0 {
+		if r.Outcome == mirror.Clean {
 			o.LastGood = r.Started.Add(r.Took)
 			break
 		}
@@ -198,19 +185,18 @@ func (s *site) forced() []forced {
 	return list
 }
 
-// codeMeaning says what the exit code of a run means.
-func codeMeaning(code int) string {
-	switch code {
-	case 0:
+// meaning puts the outcome of a run in words.
+func meaning(o mirror.Outcome) string {
+	switch o {
+	case mirror.Clean:
 		return "done, or nothing to do"
-	case 1:
-		return "finished with errors"
-	case 3:
+	case mirror.Locked:
 		return "another run held the lock"
-	case 4:
+	case mirror.HeldBack:
 		return "a guard held something back"
-	case 64:
+	case mirror.NotPrepared:
 		return "settings, or NetBox not prepared"
+	case mirror.WithErrors:
 	}
-	return "unknown"
+	return "finished with errors"
 }

@@ -2,18 +2,18 @@ package status
 
 import (
 	"bytes"
-	"crypto/sha256"
 	_ "embed" // the files of the pages
-	"encoding/base64"
 	"fmt"
 	"html/template"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
+	"github.com/coredhcp-netbox/coredhcp-netbox/docs/spec"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/drift"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
 //go:embed pages.html
@@ -22,13 +22,12 @@ var pagesHTML string
 //go:embed pages.css
 var pagesCSS string
 
-func parsePages() (*template.Template, error) {
-	return template.New("pages").Funcs(template.FuncMap{
-		"safe": printable.Text, "count": count, "stamp": stamp, "short": shortStamp, "took": took,
-		"meaning": codeMeaning, "codeClass": codeClass,
+func parsePages() (*report.Page, error) {
+	return report.NewPage(pagesHTML, pagesCSS, template.FuncMap{
+		"stamp": stamp, "short": shortStamp, "took": took, "meaning": meaning, "mood": mood,
 		"ended": func(r mirror.Run) time.Time { return r.Started.Add(r.Took) },
 		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	}).Parse(pagesHTML)
+	})
 }
 
 // frame is what every page has.
@@ -39,12 +38,13 @@ type frame struct {
 	Query  string
 	Now    time.Time
 	Banner []forced
+	Rules  *report.Rules
 }
 
 func (s *site) frame(title, root string) frame {
 	return frame{
-		Title: title, Root: root, Now: s.now(), Banner: s.forced(),
-		Style: template.CSS(pagesCSS), //nolint:gosec // embedded, not input
+		Title: title, Root: root, Now: s.now(), Banner: s.forced(), Style: s.pages.Style,
+		Rules: report.NewRules(func(r spec.Rule) string { return root + "rules/" + url.PathEscape(r.ID) }),
 	}
 }
 
@@ -58,8 +58,7 @@ func (s *site) render(w http.ResponseWriter, code int, name string, data any) {
 		plain(w, http.StatusInternalServerError, "the page cannot be written: see the log")
 		return
 	}
-	sum := sha256.Sum256([]byte(pagesCSS))
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src '"+report.Digest(string(s.pages.Style))+
 		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(code)
@@ -69,7 +68,7 @@ func (s *site) render(w http.ResponseWriter, code int, name string, data any) {
 // fail shows a page with one sentence.
 func (s *site) fail(w http.ResponseWriter, r *http.Request, code int, text string) {
 	root := "./"
-	if r.PathValue("address") != "" {
+	if r.PathValue("address")+r.PathValue("rule") != "" {
 		root = "../"
 	}
 	s.render(w, code, "message", struct {
@@ -90,7 +89,7 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) {
 		s.broken(w, r, err)
 		return
 	}
-	s.render(w, http.StatusOK, "home", newHome(s.frame("DHCP mirror", "./"), o, s.netBox(""), s.m.Picture()))
+	s.render(w, http.StatusOK, "home", newHome(s.frame("DHCP mirror", "./"), o, s.netBox(""), s.m.Known()))
 }
 
 // runsShown is how many runs the first page lists; /runs has all that are
@@ -111,7 +110,7 @@ func (s *site) runs(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *site) drift(w http.ResponseWriter, r *http.Request) {
-	run := s.m.Picture().Run
+	run := s.m.Known().Run
 	if run == nil {
 		s.fail(w, r, http.StatusNotFound, "No run of this process made a plan yet.")
 		return
@@ -126,6 +125,26 @@ func (s *site) drift(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", "frame-ancestors 'none'")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = w.Write(out.Bytes()) // the client may be gone
+}
+
+// rule shows what a rule says.
+func (s *site) rule(w http.ResponseWriter, r *http.Request) {
+	rule, ok := spec.Lookup(r.PathValue("rule"))
+	if !ok {
+		s.fail(w, r, http.StatusNotFound, "There is no rule with this id.")
+		return
+	}
+	text, err := report.RuleText(rule)
+	if err != nil {
+		s.log.WithError(err).Error("status page: a rule cannot be written")
+		s.fail(w, r, http.StatusInternalServerError, "The rule cannot be written: see the log.")
+		return
+	}
+	s.render(w, http.StatusOK, "rulepage", struct {
+		frame
+		Rule spec.Rule
+		Text template.HTML
+	}{s.frame(rule.Title, "../"), rule, text})
 }
 
 // hitsShown is how many leases one search lists.
@@ -158,7 +177,7 @@ func (s *site) search(w http.ResponseWriter, r *http.Request) {
 		page.Addr = addr.Unmap()
 	}
 	if want.text != "" {
-		found, names := find(all, want), vrfNames(s.m.Picture())
+		found, names := find(all, want), vrfNames(s.m.Known())
 		page.Count = len(found)
 		for i := range found[:min(len(found), hitsShown)] {
 			page.Leases = append(page.Leases, newLease(&found[i], names))
@@ -209,23 +228,6 @@ func (s *site) told(h *host) string {
 		return "Nothing: its scope was not synced in the last run."
 	}
 	return "The last run had nothing to change: what NetBox shows is in order."
-}
-
-// count writes a number with its noun.
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return thousands(n) + " " + many
-}
-
-// thousands writes a number in groups of three.
-func thousands(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "\u202f" + s[i:]
-	}
-	return s
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }

@@ -1,12 +1,9 @@
 package status
 
 import (
-	"encoding/hex"
-	"math"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,12 +15,13 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report/pagetest"
 )
 
 // checkText reports what a page lacks.
 func checkText(t *testing.T, page *html.Node, want ...string) {
 	t.Helper()
-	text := content(page)
+	text := pagetest.Content(page)
 	for _, w := range want {
 		if !strings.Contains(text, w) {
 			t.Errorf("the page does not say %q:\n%s", w, text)
@@ -41,7 +39,7 @@ func TestTheFirstPageTellsWhatTheLastRunLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := l.page("/")
-	checkText(t, page, "The last run went well, but somebody should look.", "exit code 0: done, or nothing to do",
+	checkText(t, page, "The last run went well, but there is something to look at.", "exit code 0: done, or nothing to do",
 		"sync.push_scope_info: false this setting is forced by override config.yml", "sync.read_only: true nothing is written to Windows servers")
 	servers := rows(page, "2 servers")
 	if len(servers) != 2 || !strings.Contains(servers[0], "answered plain HTTP: the token travels in clear") || !strings.Contains(servers[0], "1.0.2") ||
@@ -115,8 +113,8 @@ func TestThePageOfAnAddress(t *testing.T) {
 		page := l.page("/ip/" + place.Addr.String())
 		checkText(t, page, lease.Hostname, string(lease.ClientID), "active", stamp(lease.Expires), lease.Server, lease.Scope.String(), stamp(lease.Seen),
 			"done create IP address "+place.Addr.String())
-		link := all(page, func(n *html.Node) bool {
-			return attr(n, "href") == l.m.File.NetBox.URL+"/ipam/ip-addresses/?q="+place.Addr.String()
+		link := pagetest.All(page, func(n *html.Node) bool {
+			return pagetest.Attr(n, "href") == l.m.File.NetBox.URL+"/ipam/ip-addresses/?q="+place.Addr.String()
 		})
 		if len(link) != 1 {
 			t.Error("no link to the address in NetBox")
@@ -138,7 +136,7 @@ func TestAnAddressInSeveralVRFs(t *testing.T) {
 		{VRF: 7, Addr: addr}: {Hostname: "in-seven", Server: "dh1"},
 	})
 	for query, want := range map[string][2]bool{"": {true, true}, "?vrf=7": {false, true}, "?vrf=global": {true, false}, "?vrf=nonsense": {false, false}} {
-		text := content(l.page("/ip/10.8.4.33" + query))
+		text := pagetest.Content(l.page("/ip/10.8.4.33" + query))
 		if got := [2]bool{strings.Contains(text, "in-global"), strings.Contains(text, "in-seven")}; got != want {
 			t.Errorf("%q shows %v, want %v", query, got, want)
 		}
@@ -179,7 +177,7 @@ func TestSearch(t *testing.T) {
 		{"nobody", "No lease for", ""},
 	} {
 		page := l.page("/search?q=" + url.QueryEscape(c.query))
-		heading := content(all(page, element("h1"))[0])
+		heading := pagetest.Content(pagetest.All(page, pagetest.Element("h1"))[0])
 		hits := rows(page, "match")
 		if !strings.HasPrefix(heading, c.count) || c.first != "" && (len(hits) == 0 || !strings.HasPrefix(hits[0], c.first)) || c.first == "" && len(hits) > 0 {
 			t.Errorf("%q: %s, %.60q", c.query, heading, hits)
@@ -236,22 +234,11 @@ func TestHostileNamesAreOnlyText(t *testing.T) {
 	for _, path := range paths {
 		a := l.get(path)
 		page := a.page(http.StatusOK)
-		for _, name := range []string{"script", "img", "link", "iframe", "object", "base"} {
-			if got := all(page, element(name)); len(got) != 0 {
-				t.Errorf("%s has the element %s", path, name)
-			}
-		}
-		for _, n := range all(page, func(*html.Node) bool { return true }) {
-			for _, x := range n.Attr {
-				if strings.HasPrefix(x.Key, "on") || x.Key == "src" || x.Key == "style" || strings.HasPrefix(strings.ToLower(x.Val), "javascript:") {
-					t.Errorf("%s: <%s %s=%q>", path, n.Data, x.Key, x.Val)
-				}
-			}
-		}
+		pagetest.Harmless(t, page, "form")
 		if body := a.Body.String(); strings.ContainsAny(body, "\u202e\x1b") {
 			t.Errorf("%s contains characters that steer", path)
 		}
-		shown += strings.Count(content(page), printable.Text(hostile))
+		shown += strings.Count(pagetest.Content(page), printable.Text(hostile))
 	}
 	for _, path := range []string{"/api/status.json", "/api/leases.json?q=script", "/api/ip/" + strings.TrimPrefix(paths[1], "/ip/") + ".json"} {
 		var document any
@@ -274,66 +261,46 @@ func TestPagesCanBeReadByEverybody(t *testing.T) {
 	}
 	for _, path := range append(paths, "/search", "/ip/10.77.0.1", "/ip/1.2.3.4") {
 		page := l.page(path)
-		if lang := attr(all(page, element("html"))[0], "lang"); lang != "en" {
-			t.Errorf("%s: its language is %q", path, lang)
-		}
-		if n := len(all(page, element("h1"))); n != 1 {
-			t.Errorf("%s: %d first headings", path, n)
-		}
-		ids := map[string]int{}
-		for _, n := range all(page, func(n *html.Node) bool { return attr(n, "id") != "" }) {
-			ids[attr(n, "id")]++
-		}
-		for id, n := range ids {
-			if n != 1 {
-				t.Errorf("%s: %d elements have the id %s", path, n, id)
-			}
-		}
-		for _, n := range all(page, func(*html.Node) bool { return true }) {
-			id, inside := strings.CutPrefix(attr(n, "href"), "#")
-			for _, target := range []string{attr(n, "aria-labelledby"), attr(n, "for"), map[bool]string{true: id}[inside]} {
-				if target != "" && ids[target] == 0 {
-					t.Errorf("%s: <%s> means %q, which is not there", path, n.Data, target)
-				}
-			}
-		}
-		for _, table := range all(page, element("table")) {
-			checkTable(t, path, table)
-		}
+		t.Run(path, func(t *testing.T) { pagetest.Readable(t, page) })
 	}
 }
 
-func checkTable(t *testing.T, path string, table *html.Node) {
-	t.Helper()
-	if len(all(table, element("caption"))) != 1 {
-		t.Errorf("%s: a table has no caption: %.60s", path, content(table))
-	}
-	for _, th := range all(table, element("th")) {
-		if attr(th, "scope") == "" {
-			t.Errorf("%s: a heading has no scope: %s", path, content(th))
-		}
-	}
-	heads := all(all(table, element("thead"))[0], element("th"))
-	for _, row := range all(all(table, element("tbody"))[0], element("tr")) {
-		cells := all(row, func(n *html.Node) bool { return n.Data == "td" || n.Data == "th" })
-		if len(cells) != len(heads) {
-			t.Errorf("%s: a row has %d cells of %d: %s", path, len(cells), len(heads), content(row))
-			continue
-		}
-		for i, c := range cells {
-			if label := attr(c, "data-label"); label != "" && label != content(heads[i]) {
-				t.Errorf("%s: on a narrow screen the column %s is called %s", path, content(heads[i]), label)
+// Each id that a page shows leads to the rule.
+func TestRulesAreShown(t *testing.T) {
+	l, paths := hostileLab(t)
+	shown := 0
+	for _, path := range paths {
+		for _, link := range pagetest.Rules(t, l.page(path)) {
+			shown++
+			at, err := url.Parse("http://status.example" + path)
+			if err != nil {
+				t.Fatal(err)
 			}
+			to, err := at.Parse(link)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.page(to.EscapedPath())
 		}
 	}
+	if shown < 2 {
+		t.Errorf("%d rules are named", shown)
+	}
+	page := l.page("/rules/3.5%20row%204")
+	checkText(t, page, "A lease without an address in NetBox", "Rule 3.5 row 4 of docs/spec/mirror.md", "The address is created with the lease status")
+	pagetest.Harmless(t, page, "form")
+	section := l.page("/rules/3.5")
+	checkText(t, section, "A protected prefix takes no new address")
+	pagetest.Readable(t, section)
+	checkText(t, l.get("/rules/99.9").page(http.StatusNotFound), "There is no rule with this id.")
 }
 
 func TestLinksStayBelowAProxysPath(t *testing.T) {
 	l, paths := hostileLab(t)
 	for _, path := range paths {
 		root := map[bool]string{true: "../", false: "./"}[strings.HasPrefix(path, "/ip/")]
-		for _, n := range all(l.page(path), func(n *html.Node) bool { return attr(n, "href") != "" || attr(n, "action") != "" }) {
-			target := attr(n, "href") + attr(n, "action")
+		for _, n := range pagetest.All(l.page(path), func(n *html.Node) bool { return pagetest.Attr(n, "href") != "" || pagetest.Attr(n, "action") != "" }) {
+			target := pagetest.Attr(n, "href") + pagetest.Attr(n, "action")
 			below := strings.HasPrefix(target, root) || strings.HasPrefix(target, "#") || strings.HasPrefix(target, l.m.File.NetBox.URL+"/")
 			if !below {
 				t.Errorf("%s leads to %s", path, target)
@@ -351,45 +318,4 @@ func TestDistancesOfTime(t *testing.T) {
 			t.Errorf("%s: %q, want %q", d, got, want)
 		}
 	}
-}
-
-// WCAG 2.1, 1.4.3: text has a contrast of 4.5 to what it stands on.
-func TestTextStandsOutInBothColourSchemes(t *testing.T) {
-	light, dark, _ := strings.Cut(pagesCSS, "prefers-color-scheme: dark")
-	for scheme, css := range map[string]string{"light": light, "dark": dark[:strings.Index(dark, "\n}")]} {
-		colours := map[string]string{}
-		for _, m := range regexp.MustCompile(`--([a-z-]+): (#[0-9a-f]{6});`).FindAllStringSubmatch(css, -1) {
-			colours[m[1]] = m[2]
-		}
-		for text, grounds := range map[string][]string{
-			"ink": {"page", "card", "head", "drift-bg"}, "soft": {"page", "card", "head"}, "link": {"page", "card", "head"}, "on-link": {"link"},
-			"good": {"good-bg"}, "drift": {"drift-bg", "card"}, "bad": {"bad-bg", "page"},
-		} {
-			for _, ground := range grounds {
-				a, b := luminance(t, colours[text]), luminance(t, colours[ground])
-				if ratio := (max(a, b) + 0.05) / (min(a, b) + 0.05); ratio < 4.5 {
-					t.Errorf("%s: %s on %s has a contrast of %.1f", scheme, text, ground, ratio)
-				}
-			}
-		}
-	}
-}
-
-func luminance(t *testing.T, colour string) float64 {
-	t.Helper()
-	rgb, err := hex.DecodeString(strings.TrimPrefix(colour, "#"))
-	if err != nil || len(rgb) != 3 {
-		t.Fatalf("%q is no colour", colour)
-	}
-	sum := 0.0
-	for i, weight := range []float64{0.2126, 0.7152, 0.0722} {
-		c := float64(rgb[i]) / 255
-		if c <= 0.04045 {
-			c /= 12.92
-		} else {
-			c = math.Pow((c+0.055)/1.055, 2.4)
-		}
-		sum += weight * c
-	}
-	return sum
 }

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"html/template"
 	"io"
 	stdlog "log"
 	"net"
@@ -19,6 +18,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
 // site is the status page of one mirror.
@@ -27,15 +27,11 @@ type site struct {
 	log    logrus.FieldLogger
 	now    func() time.Time
 	leases leaseIndex
-	pages  *template.Template
+	pages  *report.Page
 }
 
-// Handler serves the pages of m, for the hosts that sync.status names. The
-// error is one of settings.
-func Handler(m *mirror.Mirror, log logrus.FieldLogger) (http.Handler, error) {
-	return newHandler(m, m.File.Sync.Status.Listen, log)
-}
-
+// newHandler serves the pages of m, for the hosts that listen and sync.status.url
+// name. The error is one of settings.
 func newHandler(m *mirror.Mirror, listen string, log logrus.FieldLogger) (http.Handler, error) {
 	pages, err := parsePages()
 	if err != nil {
@@ -52,6 +48,7 @@ func newHandler(m *mirror.Mirror, listen string, log logrus.FieldLogger) (http.H
 	mux.HandleFunc("GET /search", s.search)
 	mux.HandleFunc("GET /runs", s.runs)
 	mux.HandleFunc("GET /drift", s.drift)
+	mux.HandleFunc("GET /rules/{rule}", s.rule)
 	mux.HandleFunc("POST /sync", s.sync)
 	mux.HandleFunc("GET /api/status.json", s.statusJSON)
 	mux.HandleFunc("GET /api/leases.json", s.leasesJSON)
@@ -95,7 +92,7 @@ func Serve(ctx context.Context, m *mirror.Mirror, listen string, log logrus.Fiel
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := server.Shutdown(last); err != nil {
-		err = server.Close() // somebody takes longer than that
+		err = server.Close() // a client takes longer than that
 		if err != nil {
 			return fmt.Errorf("status page: %w", err)
 		}
@@ -124,10 +121,10 @@ func plain(w http.ResponseWriter, code int, text string) {
 // ready tells whether there is something to show: a run of this process ended.
 func (s *site) ready(w http.ResponseWriter, _ *http.Request) {
 	switch run, running := s.m.Last(), s.m.Activity().Running; {
-	case run != nil && run.Code == 0:
+	case run != nil && run.Outcome == mirror.Clean:
 		plain(w, http.StatusOK, "ready")
 	case run != nil:
-		plain(w, http.StatusOK, fmt.Sprintf("ready; the last run ended with exit code %d: %s", run.Code, codeMeaning(run.Code)))
+		plain(w, http.StatusOK, fmt.Sprintf("ready; the last run ended with exit code %d: %s", run.Outcome.ExitCode(), meaning(run.Outcome)))
 	case running.IsZero():
 		plain(w, http.StatusServiceUnavailable, "not ready: the first run has not begun")
 	default:

@@ -20,6 +20,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report/pagetest"
 )
 
 const withURL = "status: {listen: \"127.0.0.1:8067\", url: \"https://dhcp-sync.example.org/mirror\"}"
@@ -140,7 +141,7 @@ func TestHostNamesThePageAnswersTo(t *testing.T) {
 // windows-dhcp.md section 9 row 19
 func TestSyncNow(t *testing.T) {
 	l := newLab(t, withURL, nil)
-	button := all(l.page("/"), func(n *html.Node) bool { return n.Data == "button" && attr(n, "disabled") == "" })
+	button := pagetest.All(l.page("/"), func(n *html.Node) bool { return n.Data == "button" && pagetest.Attr(n, "disabled") == "" })
 	if len(button) != 4 { // search, all, two servers
 		t.Errorf("%d buttons", len(button))
 	}
@@ -151,8 +152,8 @@ func TestSyncNow(t *testing.T) {
 	checkText(t, l.ask(http.MethodPost, "/sync", "").page(http.StatusConflict), "A run is asked for already.")
 	page := l.page("/")
 	checkText(t, page, "A run is asked for")
-	disabled := all(page, func(n *html.Node) bool {
-		return n.Data == "button" && len(all(n.Parent, func(n *html.Node) bool { _, ok := find1(n, "disabled"); return ok })) == 1
+	disabled := pagetest.All(page, func(n *html.Node) bool {
+		return n.Data == "button" && len(pagetest.All(n.Parent, func(n *html.Node) bool { _, ok := find1(n, "disabled"); return ok })) == 1
 	})
 	if len(disabled) != 3 {
 		t.Errorf("%d buttons are off while a run is asked for, want 3", len(disabled))

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 )
 
-// ErrNotRead marks a list nobody asked for.
+// ErrNotRead marks a list that was not asked for.
 var ErrNotRead = errors.New("not read")
 
 // Server is what one run learnt from one server.

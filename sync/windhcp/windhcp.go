@@ -116,7 +116,7 @@ type Failover struct {
 // unless Err is nil and Malformed is empty.
 type List[T any] struct {
 	Items     []T
-	Err       error    // why there is no list; ErrNotRead where nobody asked
+	Err       error    // why there is no list; ErrNotRead where it was not asked for
 	Malformed []string // entries that could not be used, for people
 }
 

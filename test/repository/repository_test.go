@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	mirrored "github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
 const (
@@ -59,10 +60,11 @@ func below() map[string][]string {
 		"internal/ipam":              {},
 		"internal/lease":             {"internal/ipam"},
 		"internal/strictyaml":        {},
+		"internal/exit":              {},
 		"internal/quiet":             {},
 		"internal/rest":              {},
 		"internal/bootfiles":         {"internal/quiet"},
-		"internal/settings":          {"internal/strictyaml", "sync/windhcp"},
+		"internal/settings":          {"internal/strictyaml"},
 		"internal/inventory":         {"internal/ipam", "internal/settings", "internal/strictyaml"},
 		"internal/dhcp4":             {"internal/ipam", "internal/lease"},
 		"internal/netbox":            {"internal/rest"},
@@ -73,18 +75,19 @@ func below() map[string][]string {
 		"standins/netboxtest":        {"standins/fault"},
 		"internal/lease/pebblestore": {"internal/lease"},
 		"sync/windhcp":               {},
+		"sync/settings":              {"internal/settings", "internal/strictyaml", "sync/windhcp"},
 		"internal/printable":         {},
 		"internal/canonjson":         {},
 		"sync/plan":                  {"internal/canonjson", "internal/printable", "sync/state", "sync/windhcp"},
 		"sync/decide":                {"internal/canonjson", "internal/printable", "sync/plan", "sync/state", "sync/windhcp"},
-		"sync/report":                {"internal/printable", "sync/plan", "sync/state"},
-		"sync/drift":                 {"internal/printable", "sync/plan", "sync/report", "sync/state"},
+		"sync/report":                {"docs/spec", "internal/printable", "sync/plan", "sync/state"},
+		"sync/drift":                 {"docs/spec", "internal/printable", "sync/plan", "sync/report", "sync/state"},
 		"sync/psu":                   {"internal/rest", "sync/windhcp"},
 		"standins/psutest":           {"standins/fault"},
-		"sync/status":                {"internal/printable", "internal/settings", "sync/decide", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/report", "sync/state", "sync/windhcp"},
-		"sync/cli":                   {"docs/spec", "internal/netbox", "internal/prepare", "internal/printable", "internal/settings", "sync/decide", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/report", "sync/state", "sync/status", "sync/windhcp"},
-		"sync/apply":                 {"internal/netbox", "sync/plan", "sync/psu", "sync/state", "sync/windhcp"},
-		"sync/mirror":                {"internal/netbox", "internal/prepare", "internal/settings", "sync/apply", "sync/decide", "sync/plan", "sync/psu", "sync/report", "sync/state", "sync/windhcp"},
+		"sync/status":                {"docs/spec", "internal/printable", "sync/decide", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/report", "sync/settings", "sync/state", "sync/windhcp"},
+		"sync/cli":                   {"docs/spec", "internal/exit", "internal/netbox", "internal/prepare", "internal/printable", "internal/settings", "sync/decide", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/report", "sync/settings", "sync/state", "sync/status", "sync/windhcp"},
+		"sync/apply":                 {"internal/netbox", "sync/state", "sync/plan", "sync/psu", "sync/windhcp"},
+		"sync/mirror":                {"internal/exit", "internal/netbox", "internal/prepare", "sync/apply", "sync/decide", "sync/plan", "sync/psu", "sync/report", "sync/settings", "sync/state", "sync/windhcp"},
 		"internal/writeback":         {"internal/follow", "internal/ipam", "internal/lease", "internal/netbox", "internal/quiet"},
 	}
 }
@@ -181,7 +184,7 @@ func TestSettingsInDocumentsLoad(t *testing.T) {
 func TestSettingsOfTheMirrorInDocumentsLoad(t *testing.T) {
 	section := regexp.MustCompile(`(?m)^sync:$`)
 	servers := regexp.MustCompile(`(?m)^  servers:`)
-	options := settings.Options{Getenv: func(name string) string {
+	options := mirrored.Options{Getenv: func(name string) string {
 		return map[string]string{"NETBOX_URL": "https://netbox.example.org"}[name]
 	}}
 	loaded := 0
@@ -195,7 +198,7 @@ func TestSettingsOfTheMirrorInDocumentsLoad(t *testing.T) {
 			if !servers.MatchString(text) {
 				text = section.ReplaceAllString(text, "sync:\n  servers: [{host: dh1.corp.example}, {host: dh2.corp.example}]")
 			}
-			if _, err := options.ParseSync(path, []byte(text)); err != nil {
+			if _, err := options.Parse(path, []byte(text)); err != nil {
 				t.Errorf("%s: an example does not load:\n%v\n%s", path, err, text)
 			}
 		}

@@ -17,10 +17,10 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
 // Lab is one NetBox and some Windows servers.
@@ -102,7 +102,7 @@ func (l *Lab) Host(n int) string { return l.Servers[n].Host() }
 // Settings writes a settings file: NetBox, all servers, and what is given
 // below sync:, each line as it stands there. Lines for one server are given by
 // its host.
-func (l *Lab) Settings(sync string, perServer map[string]string) *settings.SyncFile {
+func (l *Lab) Settings(sync string, perServer map[string]string) *settings.File {
 	l.tb.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, "netbox:\n  url: %s\n  token_file: netbox.token\n", l.Front.URL())
@@ -113,7 +113,7 @@ func (l *Lab) Settings(sync string, perServer map[string]string) *settings.SyncF
 		b.WriteString(indent(perServer[s.Host()], "      "))
 	}
 	path := l.File("config.yml", b.String())
-	f, err := settings.Options{Environ: func() []string { return nil }}.LoadSync(path)
+	f, err := settings.Options{Environ: func() []string { return nil }}.Load(path)
 	if err != nil {
 		l.tb.Fatalf("%v\n%s", err, b.String())
 	}
@@ -136,7 +136,7 @@ func (l *Lab) Open(sync string, perServer map[string]string) *mirror.Mirror {
 	if err != nil {
 		l.tb.Fatal(err)
 	}
-	if err := m.ApplyBootstrap(l.tb.Context(), p); err != nil {
+	if err := p.Apply(l.tb.Context(), m.NetBox, l.logger()); err != nil {
 		l.tb.Fatal(err)
 	}
 	return m
@@ -145,15 +145,20 @@ func (l *Lab) Open(sync string, perServer map[string]string) *mirror.Mirror {
 // OpenUnprepared makes a mirror of the settings.
 func (l *Lab) OpenUnprepared(sync string, perServer map[string]string) *mirror.Mirror {
 	l.tb.Helper()
-	log := logrus.New()
-	log.SetOutput(l.Log)
-	log.SetLevel(logrus.TraceLevel)
-	m, err := mirror.Open(l.Settings(sync, perServer), log)
+	m, err := mirror.Open(l.Settings(sync, perServer), l.logger())
 	if err != nil {
 		l.tb.Fatal(err)
 	}
 	l.tb.Cleanup(m.Close)
 	return m
+}
+
+// logger writes everything to Log.
+func (l *Lab) logger() *logrus.Logger {
+	log := logrus.New()
+	log.SetOutput(l.Log)
+	log.SetLevel(logrus.TraceLevel)
+	return log
 }
 
 // Token is NetBox's.
@@ -186,7 +191,7 @@ func (l *Lab) Address(host string) map[string]any {
 	return rows[0]
 }
 
-// Create makes an object in NetBox as somebody else and returns its id.
+// Create makes an object in NetBox as another user and returns its id.
 func (l *Lab) Create(path string, body map[string]any) int64 {
 	l.tb.Helper()
 	var row struct{ ID int64 }
@@ -194,13 +199,13 @@ func (l *Lab) Create(path string, body map[string]any) int64 {
 	return row.ID
 }
 
-// Patch changes an object in NetBox as somebody else.
+// Patch changes an object in NetBox as another user.
 func (l *Lab) Patch(path string, id any, body map[string]any) {
 	l.tb.Helper()
 	l.do(http.MethodPatch, fmt.Sprintf("%s/%.0f/", path, id), body, nil)
 }
 
-// Remove deletes an object in NetBox as somebody else.
+// Remove deletes an object in NetBox as another user.
 func (l *Lab) Remove(path string, id any) {
 	l.tb.Helper()
 	l.do(http.MethodDelete, fmt.Sprintf("%s/%.0f/", path, id), nil, nil)

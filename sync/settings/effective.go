@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
 )
 
 // Setting is an effective value and where it comes from.
@@ -24,7 +26,7 @@ type Setting struct {
 
 // Effective lists what the mirror works with: its part of netbox:, then every
 // key of sync: in the order of the struct, servers and relationships by name.
-func (f *SyncFile) Effective() []Setting {
+func (f *File) Effective() []Setting {
 	list := []Setting{
 		f.setting("netbox.url", "netbox.url", f.NetBox.URL),
 		f.setting("netbox.token_file", "netbox.token_file", f.NetBox.TokenFile),
@@ -36,13 +38,7 @@ func (f *SyncFile) Effective() []Setting {
 	return f.below(list, "sync", "sync", reflect.ValueOf(f.Sync))
 }
 
-// Forced lists the settings that sync.overrides or the environment decide.
-func (f *SyncFile) Forced() []Setting {
-	return slices.DeleteFunc(f.Effective(), func(s Setting) bool { return !s.Forced })
-}
-
-// Notice is a setting that people must know about at every run
-// (windows-dhcp.md 7).
+// Notice is a setting that the operator must know about at every run (rule 7).
 type Notice struct {
 	Setting
 	Effect string
@@ -50,7 +46,7 @@ type Notice struct {
 
 // Notices lists what overrides and the environment decide, and what keeps runs
 // from writing.
-func (f *SyncFile) Notices() []Notice {
+func (f *File) Notices() []Notice {
 	var list []Notice
 	for _, s := range f.Effective() {
 		switch {
@@ -70,7 +66,7 @@ const secretIsSet = "(set)"
 
 // below appends the settings of a struct, which stands at path in the file and
 // is shown as key.
-func (f *SyncFile) below(list []Setting, path, key string, section reflect.Value) []Setting {
+func (f *File) below(list []Setting, path, key string, section reflect.Value) []Setting {
 	for field, value := range section.Fields() {
 		tag := field.Tag.Get("yaml")
 		if tag == "" || tag == "-" || field.Tag.Get("refuse") != "" {
@@ -78,12 +74,12 @@ func (f *SyncFile) below(list []Setting, path, key string, section reflect.Value
 		}
 		path, key := path+"."+tag, key+"."+tag
 		switch v := value.Interface().(type) {
-		case SyncOverrides: // are applied
-		case []SyncServer:
+		case Overrides: // are applied
+		case []Server:
 			for i, s := range v {
 				list = f.below(list, fmt.Sprintf("%s[%d]", path, i), key+"."+strings.TrimSuffix(s.Host, "."), reflect.ValueOf(s))
 			}
-		case map[string]SyncFailover:
+		case map[string]Failover:
 			for _, name := range slices.Sorted(maps.Keys(v)) {
 				list = f.below(list, path+"."+name, key+"."+name, reflect.ValueOf(v[name]))
 			}
@@ -98,7 +94,7 @@ func (f *SyncFile) below(list []Setting, path, key string, section reflect.Value
 	return list
 }
 
-func (f *SyncFile) setting(path, key string, value any) Setting {
+func (f *File) setting(path, key string, value any) Setting {
 	s := Setting{Key: key, Value: asYAML(value), Origin: "default"}
 	if o, ok := f.origins[path]; ok {
 		s.Origin, s.Forced = o.text, o.forced
@@ -112,7 +108,7 @@ func (f *SyncFile) setting(path, key string, value any) Setting {
 func asYAML(value any) string {
 	switch v := value.(type) {
 	case time.Duration:
-		return short(v)
+		return strictyaml.Duration(v)
 	case string:
 		var back any
 		if yaml.Unmarshal([]byte(v), &back) != nil || back != v || strings.ContainsAny(v, ",[]{}") {

@@ -21,7 +21,7 @@ func TestPageExplainsEveryKeyOfTheMirrorWithItsDefaultAndAnExampleThatLoads(t *t
 	// Names that people choose have one value each here.
 	chosen := strings.NewReplacer("servers.*", "servers.dh0.corp.example", "failover.*", "failover.east")
 	preset := make(map[string]string)
-	for _, s := range mustParseSync(t, netboxSection+"sync:\n  servers: [{host: dh0.corp.example}]\n  failover: {east: }\n").Effective() {
+	for _, s := range mustParse(t, netboxSection+"sync:\n  servers: [{host: dh0.corp.example}]\n  failover: {east: }\n").Effective() {
 		preset[s.Key] = s.Value
 	}
 	var told []string
@@ -74,7 +74,7 @@ func tryExample(t *testing.T, key, value string) {
 	} else if parts[1] != "servers" {
 		text = strings.Replace(text, "sync: {", "sync: {servers: [{host: dh1.corp.example}], ", 1)
 	}
-	if _, err := parseSync(t, text, "NETBOX_URL", "https://netbox.example.org"); err != nil {
+	if _, err := parse(t, text, "NETBOX_URL", "https://netbox.example.org"); err != nil {
 		t.Errorf("%s: the example %s does not load: %v\n%s", key, value, err, text)
 	}
 }

@@ -7,18 +7,18 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// FindServer returns the configured server that name means
-// (windows-dhcp.md 3.3).
-func (s Sync) FindServer(name string) (SyncServer, bool) {
+// FindServer returns the configured server that name means, in any of the forms
+// a server is known by (rule 3.3).
+func (s Sync) FindServer(name string) (Server, bool) {
 	i := serverIndex(s.Servers, name)
 	if i < 0 {
-		return SyncServer{}, false
+		return Server{}, false
 	}
 	return s.Servers[i], true
 }
 
 // serverIndex is FindServer for a position; -1: none.
-func serverIndex(servers []SyncServer, name string) int {
+func serverIndex(servers []Server, name string) int {
 	names := make([]windhcp.ServerName, len(servers))
 	for i, s := range servers {
 		names[i] = windhcp.ServerName{Host: s.Host, Aliases: s.Aliases}
@@ -83,18 +83,4 @@ func domainName(s string) bool {
 		}
 	}
 	return len(s) <= 253 && strings.Trim(labels[len(labels)-1], "0123456789") != ""
-}
-
-// Relationship returns what sync.failover says of the relationship with this
-// name, without case as Windows compares it; the defaults if it says nothing.
-func (s Sync) Relationship(name string) SyncFailover {
-	if f, ok := s.Failover[name]; ok {
-		return f
-	}
-	for known, f := range s.Failover {
-		if strings.EqualFold(known, name) {
-			return f
-		}
-	}
-	return SyncFailoverDefaults()
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// windows-dhcp.md 7 and section 9 rows 50, 51: environment > overrides > config.
+// Rules 7, 9 row 50 and 9 row 51: environment > overrides > config.
 func TestPrecedenceOfForcedSettings(t *testing.T) {
 	const name = "NETBOX_DHCP_SYNC_PUSH_SCOPE_INFO"
 	for title, tc := range map[string]struct {
@@ -30,7 +30,7 @@ func TestPrecedenceOfForcedSettings(t *testing.T) {
 		"empty variable leaves the override": {"true", "false", " ", false, "override config.yml:6"},
 	} {
 		t.Run(title, func(t *testing.T) {
-			f := mustParseSync(t, fmt.Sprintf("%s  push_scope_info: %s\n  overrides: {push_scope_info: %s}\n", oneServer, tc.config, tc.override), name, tc.environment)
+			f := mustParse(t, fmt.Sprintf("%s  push_scope_info: %s\n  overrides: {push_scope_info: %s}\n", oneServer, tc.config, tc.override), name, tc.environment)
 			if f.Sync.PushScopeInfo != tc.want {
 				t.Errorf("got %v", f.Sync.PushScopeInfo)
 			}
@@ -38,7 +38,7 @@ func TestPrecedenceOfForcedSettings(t *testing.T) {
 			if tc.origin != "" {
 				want = []Setting{{"sync.push_scope_info", fmt.Sprint(tc.want), tc.origin, true}}
 			}
-			if diff := cmp.Diff(want, f.Forced(), mirrored); diff != "" {
+			if diff := cmp.Diff(want, forced(f), mirrored); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -54,11 +54,11 @@ func TestEachSettingTheEnvironmentForces(t *testing.T) {
 		"DRY_RUN":            func(s Sync) bool { return s.DryRun },
 	} {
 		name = "NETBOX_DHCP_SYNC_" + name
-		f := mustParseSync(t, oneServer, name, "true")
-		if !get(f.Sync) || len(f.Forced()) != 1 || f.Forced()[0].Origin != "environment "+name {
-			t.Errorf("%s: %v", name, f.Forced())
+		f := mustParse(t, oneServer, name, "true")
+		if !get(f.Sync) || len(forced(f)) != 1 || forced(f)[0].Origin != "environment "+name {
+			t.Errorf("%s: %v", name, forced(f))
 		}
-		_, err := parseSync(t, oneServer, name, "perhaps")
+		_, err := parse(t, oneServer, name, "perhaps")
 		if want := "environment: " + name + `: want true or false, not "perhaps"`; message(err) != want {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -69,7 +69,7 @@ func TestVariableThatIsMisspeltForcesNothingAndIsReported(t *testing.T) {
 	variables := func() []string {
 		return []string{"HOME=/", "NETBOX_DHCP_SYNC_PUSH_SCOPES_INFO=false", "NETBOX_DHCP_SYNC_DRY_RUN=1", "NETBOX_DHCP_SYNC_DH1_TOKEN=hunter2", "BROKEN"}
 	}
-	_, err := Options{Getenv: noEnvironment, Environ: variables}.ParseSync("config.yml", []byte(oneServer))
+	_, err := Options{Getenv: noEnvironment, Environ: variables}.Parse("config.yml", []byte(oneServer))
 	want := "environment: NETBOX_DHCP_SYNC_PUSH_SCOPES_INFO: forces nothing; did you mean NETBOX_DHCP_SYNC_PUSH_SCOPE_INFO?"
 	if diff := cmp.Diff(want, message(err)); diff != "" {
 		t.Error(diff)
@@ -77,7 +77,7 @@ func TestVariableThatIsMisspeltForcesNothingAndIsReported(t *testing.T) {
 }
 
 func TestOverridesOfAServer(t *testing.T) {
-	f := mustParseSync(t, netboxSection+`sync:
+	f := mustParse(t, netboxSection+`sync:
   servers:
     - {host: dh1.corp.example, token_file: /prod}
     - {host: dh2.corp.example, token_env: PROD}
@@ -92,7 +92,7 @@ func TestOverridesOfAServer(t *testing.T) {
       dh3.corp.example:
         port:
 `, "DEV", "d", "PROD", "p")
-	got := make(map[string]SyncServer)
+	got := make(map[string]Server)
 	for _, s := range f.Sync.Servers {
 		got[s.Host] = s
 	}
@@ -106,7 +106,7 @@ func TestOverridesOfAServer(t *testing.T) {
 		t.Errorf("dh3: %+v", s)
 	}
 	var lines []string
-	for _, s := range f.Forced() {
+	for _, s := range forced(f) {
 		lines = append(lines, s.Key+" = "+s.Value+" ("+s.Origin+")")
 	}
 	want := []string{
@@ -123,7 +123,7 @@ func TestOverridesOfAServer(t *testing.T) {
 }
 
 func TestEffectiveSettingsTellTheirOrigin(t *testing.T) {
-	f := mustParseSync(t, `sync:
+	f := mustParse(t, `sync:
   interval: 90m
   maintenance_scopes: [10.0.0.0/8, 10.8.4.0/24]
   protect: {tag: "true"}
@@ -170,7 +170,7 @@ func TestEffectiveSettingsTellTheirOrigin(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 9 rows 1 and 24.
+// Rules 9 row 1 and 9 row 24.
 func TestTokenOfAServer(t *testing.T) {
 	folder := t.TempDir()
 	write := func(name, content string) string {
@@ -182,22 +182,22 @@ func TestTokenOfAServer(t *testing.T) {
 	}
 	jwt := "eyJ" + strings.Repeat("abcDEF-_09", 220) + ".x.y"
 	for name, tc := range map[string]struct {
-		server SyncServer
+		server Server
 		want   string
 		err    string
 	}{
-		"of nowhere":             {SyncServer{Host: "dh1"}, "", ""},
-		"of a file, trimmed":     {SyncServer{Host: "dh1", TokenFile: write("jwt", "\r\n "+jwt+" \r\n")}, jwt, ""},
-		"of a file from Windows": {SyncServer{Host: "dh1", TokenFile: write("bom", "\ufeffabc\r\n")}, "abc", ""},
-		"of the environment":     {SyncServer{Host: "dh1", TokenEnv: "T", EnvToken: "abc"}, "abc", ""},
-		"of an empty variable":   {SyncServer{Host: "dh1", TokenEnv: "T"}, "", "read token of dh1: the environment variable T is empty"},
-		"of two words in it":     {SyncServer{Host: "dh1", TokenEnv: "T", EnvToken: "Bearer abc"}, "", "read token of dh1: T holds more than one word of plain text"},
-		"of an empty file":       {SyncServer{Host: "dh1", TokenFile: write("empty", "\n")}, "", "is empty"},
-		"of a file in UTF-16":    {SyncServer{Host: "dh1", TokenFile: write("utf16", "\xff\xfea\x00b\x00c\x00")}, "", "more than one word of plain text"},
-		"of two lines":           {SyncServer{Host: "dh1", TokenFile: write("two", "abc\ndef")}, "", "more than one word"},
-		"of something else":      {SyncServer{Host: "dh1", TokenFile: write("long", strings.Repeat("abc", maxToken))}, "", "is too long for a token"},
-		"of no file":             {SyncServer{Host: "dh1", TokenFile: filepath.Join(folder, "absent")}, "", "read token of dh1: open"},
-		"of a folder":            {SyncServer{Host: "dh1", TokenFile: folder}, "", "read token of dh1: read"},
+		"of nowhere":             {Server{Host: "dh1"}, "", ""},
+		"of a file, trimmed":     {Server{Host: "dh1", TokenFile: write("jwt", "\r\n "+jwt+" \r\n")}, jwt, ""},
+		"of a file from Windows": {Server{Host: "dh1", TokenFile: write("bom", "\ufeffabc\r\n")}, "abc", ""},
+		"of the environment":     {Server{Host: "dh1", TokenEnv: "T", EnvToken: "abc"}, "abc", ""},
+		"of an empty variable":   {Server{Host: "dh1", TokenEnv: "T"}, "", "read token of dh1: the environment variable T is empty"},
+		"of two words in it":     {Server{Host: "dh1", TokenEnv: "T", EnvToken: "Bearer abc"}, "", "read token of dh1: T holds more than one word of plain text"},
+		"of an empty file":       {Server{Host: "dh1", TokenFile: write("empty", "\n")}, "", "is empty"},
+		"of a file in UTF-16":    {Server{Host: "dh1", TokenFile: write("utf16", "\xff\xfea\x00b\x00c\x00")}, "", "more than one word of plain text"},
+		"of two lines":           {Server{Host: "dh1", TokenFile: write("two", "abc\ndef")}, "", "more than one word"},
+		"of something else":      {Server{Host: "dh1", TokenFile: write("long", strings.Repeat("abc", 64<<10))}, "", "is too long for a token"},
+		"of no file":             {Server{Host: "dh1", TokenFile: filepath.Join(folder, "absent")}, "", "read token of dh1: open"},
+		"of a folder":            {Server{Host: "dh1", TokenFile: folder}, "", "read token of dh1: read"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := tc.server.Token()
@@ -209,7 +209,7 @@ func TestTokenOfAServer(t *testing.T) {
 			}
 		})
 	}
-	renewed := SyncServer{Host: "dh1", TokenFile: write("renewed", "old")}
+	renewed := Server{Host: "dh1", TokenFile: write("renewed", "old")}
 	for _, want := range []string{"old", "new"} {
 		write("renewed", want)
 		if got, err := renewed.Token(); err != nil || got.Reveal() != want {
@@ -241,7 +241,7 @@ func TestTokensOfServersAreLookedForWhenTheFileIsLoaded(t *testing.T) {
 	if err := os.Chmod(filepath.Join(folder, "token"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Options{Getenv: environment(map[string]string{"CREDENTIALS_DIRECTORY": folder})}.LoadSync(config)
+	f, err := Options{Getenv: environment(map[string]string{"CREDENTIALS_DIRECTORY": folder})}.Load(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	shared "github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
 )
 
@@ -18,8 +19,8 @@ type origin struct {
 }
 
 // override puts sync.overrides in the place of what the rest of the section
-// says (windows-dhcp.md 7).
-func (f *SyncFile) override() {
+// says (rule 7).
+func (f *File) override() {
 	o, s := f.Sync.Overrides, &f.Sync
 	replace(f, "sync_ips_from_dhcp", "sync.overrides.sync_ips_from_dhcp", o.SyncIPs, &s.SyncIPs)
 	replace(f, "push_reservations", "sync.overrides.push_reservations", o.PushReservations, &s.PushReservations)
@@ -35,7 +36,7 @@ func (f *SyncFile) override() {
 		if !validOverride(f.report, at, o.Servers[host]) {
 			continue
 		}
-		i := slices.IndexFunc(s.Servers, func(s SyncServer) bool { return canonicalHost(s.Host) == canonicalHost(host) })
+		i := slices.IndexFunc(s.Servers, func(s Server) bool { return canonicalHost(s.Host) == canonicalHost(host) })
 		if i < 0 {
 			f.warn(at, "changes nothing, since no entry of sync.servers has this host%s", f.nearestHost(host))
 			continue
@@ -45,7 +46,7 @@ func (f *SyncFile) override() {
 }
 
 // validOverride reports what cannot be meant, before it is mixed with the rest.
-func validOverride(r *strictyaml.Report, at string, o SyncServerOverride) bool {
+func validOverride(r *strictyaml.Report, at string, o ServerOverride) bool {
 	validateToken(r, at, o.TokenFile, o.TokenEnv)
 	if o.Port != nil {
 		validatePort(r, at, *o.Port)
@@ -53,7 +54,7 @@ func validOverride(r *strictyaml.Report, at string, o SyncServerOverride) bool {
 	return !r.Failed(at+".token_file") && !r.Failed(at+".token_env") && !r.Failed(at+".port")
 }
 
-func (f *SyncFile) overrideServer(i int, at string, o SyncServerOverride) {
+func (f *File) overrideServer(i int, at string, o ServerOverride) {
 	s, key := &f.Sync.Servers[i], fmt.Sprintf("servers[%d].", i)
 	replace(f, key+"port", at+".port", o.Port, &s.Port)
 	replace(f, key+"enabled", at+".enabled", o.Enabled, &s.Enabled)
@@ -70,15 +71,16 @@ func (f *SyncFile) overrideServer(i int, at string, o SyncServerOverride) {
 
 // replace puts value, which stands at the path source, in the place of a
 // setting below sync; nil leaves it.
-func replace[T any](f *SyncFile, key, source string, value, setting *T) {
+func replace[T any](f *File, key, source string, value, setting *T) {
 	if value != nil {
 		*setting = *value
 		f.origins["sync."+key] = origin{text: fmt.Sprintf("override %s:%d", filepath.Base(f.Path), f.report.Line(source)), forced: true}
 	}
 }
 
-// nearestHost ends a sentence about a host nobody knows.
-func (f *SyncFile) nearestHost(host string) string {
+// nearestHost ends a sentence about a host that is not configured: with the one
+// that was probably meant, or with nothing.
+func (f *File) nearestHost(host string) string {
 	var known []string
 	for _, s := range f.Sync.Servers {
 		known = append(known, s.Host)
@@ -95,9 +97,9 @@ const environmentPrefix = "NETBOX_DHCP_SYNC_"
 
 // fromEnvironment applies the variables that force settings and fetches the
 // tokens that servers have in the environment. A variable with our prefix that
-// forces nothing is a mistake: somebody relies on it. Names with TOKEN in them may
+// forces nothing is a mistake: the operator relies on it. Names with TOKEN in them may
 // be those of token_env.
-func (f *SyncFile) fromEnvironment(o Options) (problems Problems) {
+func (f *File) fromEnvironment(o Options) (problems Problems) {
 	s := &f.Sync
 	known := []string{environmentPrefix + "CONF"} // where the file itself is
 	for _, v := range []struct {
@@ -132,7 +134,7 @@ func (f *SyncFile) fromEnvironment(o Options) (problems Problems) {
 	}
 	for i := range s.Servers {
 		if name := s.Servers[i].TokenEnv; variableName(name) {
-			s.Servers[i].EnvToken = Secret(strings.TrimSpace(o.Getenv(name)))
+			s.Servers[i].EnvToken = shared.Secret(strings.TrimSpace(o.Getenv(name)))
 		}
 	}
 	return problems
@@ -144,5 +146,5 @@ func variableName(s string) bool {
 	foreign := func(r rune) bool {
 		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 	}
-	return s != "" && len(s) <= 100 && (s[0] < '0' || s[0] > '9') && !strings.ContainsFunc(s, foreign) && !looksLikeToken(s)
+	return s != "" && len(s) <= 100 && (s[0] < '0' || s[0] > '9') && !strings.ContainsFunc(s, foreign) && !shared.LooksLikeToken(s)
 }

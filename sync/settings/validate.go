@@ -11,27 +11,28 @@ import (
 	"strings"
 	"time"
 
+	shared "github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
 )
 
 // validate reports what cannot be meant.
-func (f *SyncFile) validate() {
+func (f *File) validate() {
 	r, s := f.report, &f.Sync
 	switch {
 	case r.Failed("netbox.url"):
 	case f.NetBox.URL == "":
 		r.Addf("netbox.url", "want the address of NetBox here or in NETBOX_URL; the mirror cannot work on netbox.inventory")
 	default:
-		validateURL(r, f.NetBox.URL)
+		shared.ValidateURL(r, f.NetBox.URL)
 	}
-	between(r, "netbox.timeout", f.NetBox.Timeout, time.Second, 10*time.Minute)
-	between(r, "sync.interval", s.Interval, 5*time.Minute, day)
-	between(r, "sync.psu.timeout", s.PSU.Timeout, time.Second, 10*time.Minute)
+	r.Within("netbox.timeout", f.NetBox.Timeout, time.Second, 10*time.Minute)
+	r.Within("sync.interval", s.Interval, 5*time.Minute, 24*time.Hour)
+	r.Within("sync.psu.timeout", s.PSU.Timeout, time.Second, 10*time.Minute)
 	if s.StateDir == "" {
 		r.Addf("sync.state_dir", "want a folder")
 	}
-	choose(r, "sync.priority", s.Priority, "high", "default", "low")
-	choose(r, "sync.adopt", s.Adopt, "overwrite", "skip", "report")
+	r.OneOf("sync.priority", s.Priority, "high", "default", "low")
+	r.OneOf("sync.adopt", s.Adopt, "overwrite", "skip", "report")
 	validateNumbers(r, s)
 	validateStatuses(r, s.Statuses)
 	if !slug(s.Protect.Tag) && s.Protect.Tag != "" {
@@ -49,12 +50,6 @@ func (f *SyncFile) validate() {
 	}
 	validateHosts(r, s.Servers)
 	f.validateFailover()
-}
-
-func between(r *strictyaml.Report, path string, value, low, high time.Duration) {
-	if value < low || value > high {
-		r.Addf(path, "want %s to %s, not %s", short(low), short(high), short(value))
-	}
 }
 
 func validateNumbers(r *strictyaml.Report, s *Sync) {
@@ -75,7 +70,7 @@ func validateNumbers(r *strictyaml.Report, s *Sync) {
 
 // validateStatuses keeps apart what belongs to leases and what to reservations:
 // with one status for both, names would change at every run.
-func validateStatuses(r *strictyaml.Report, s SyncStatuses) {
+func validateStatuses(r *strictyaml.Report, s Statuses) {
 	uses := make(map[string]string)
 	use := func(path, kind, status string) {
 		switch {
@@ -105,7 +100,7 @@ func slug(s string) bool {
 	return s != "" && len(s) <= 100 && !strings.ContainsFunc(s, foreign)
 }
 
-func validateStatus(r *strictyaml.Report, s SyncStatus) {
+func validateStatus(r *strictyaml.Report, s Status) {
 	if s.Listen != "" {
 		host, port, err := net.SplitHostPort(s.Listen)
 		_, portErr := strconv.ParseUint(port, 10, 16)
@@ -132,7 +127,7 @@ func validateSubnet(r *strictyaml.Report, path string, p netip.Prefix) {
 	}
 }
 
-func validateServer(r *strictyaml.Report, at string, s *SyncServer) {
+func validateServer(r *strictyaml.Report, at string, s *Server) {
 	if why := hostMistake(s.Host); why != "" {
 		r.Addf(at+".host", "%s", why)
 	}
@@ -167,7 +162,7 @@ func validateToken(r *strictyaml.Report, at, file, variable string) {
 }
 
 // validateHosts makes sure that every name means one server.
-func validateHosts(r *strictyaml.Report, servers []SyncServer) {
+func validateHosts(r *strictyaml.Report, servers []Server) {
 	hosts := make(map[string]int)
 	for i, s := range servers {
 		name := canonicalHost(s.Host)
@@ -189,7 +184,7 @@ func validateHosts(r *strictyaml.Report, servers []SyncServer) {
 	}
 }
 
-func (f *SyncFile) validateFailover() {
+func (f *File) validateFailover() {
 	seen := make(map[string]string)
 	for _, name := range slices.Sorted(maps.Keys(f.Sync.Failover)) {
 		at := "sync.failover." + name
@@ -207,17 +202,22 @@ func (f *SyncFile) validateFailover() {
 }
 
 // warnings notes what works but is hardly meant.
-func (f *SyncFile) warnings() {
+func (f *File) warnings() {
 	for i, s := range f.Sync.Servers {
 		switch at := serverPath(i); {
 		case !s.Enabled:
 		case !s.HTTPS:
-			f.warn(at+".https", "without HTTPS everybody on the way to %s can read the token", s.Host)
+			f.warnInsecure(at+".https", "without HTTPS everybody on the way to %s can read the token", s.Host)
 		case !s.Verify:
-			f.warn(at+".verify", "without verification anybody can pose as %s and read the token: trust its certificate instead (netbox-dhcp-sync cert trust)", s.Host)
+			f.warnInsecure(at+".verify", "without verification anybody can pose as %s and read the token: trust its certificate instead (netbox-dhcp-sync cert trust)", s.Host)
 		}
 	}
 	if f.Sync.Status.URL != "" && f.Sync.Status.Listen == "" {
 		f.warn("sync.status.url", "leads nowhere while sync.status.listen is empty")
 	}
+}
+
+func (f *File) warnInsecure(path, format string, args ...any) {
+	f.warn(path, format, args...)
+	f.Warnings[len(f.Warnings)-1].Insecure = true
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,31 +21,51 @@ const (
 	oneServer     = netboxSection + "sync:\n  servers:\n    - {host: dh1.corp.example, token_file: /t}\n"
 )
 
-var mirrored = cmp.Options{plain, cmpopts.EquateComparable(netip.Prefix{}), cmpopts.EquateEmpty()}
+var mirrored = cmp.Options{cmpopts.EquateComparable(netip.Prefix{}), cmpopts.EquateEmpty()}
 
-func parseSync(t *testing.T, text string, pairs ...string) (*SyncFile, error) {
+func environment(pairs map[string]string) func(string) string {
+	return func(name string) string { return pairs[name] }
+}
+
+var noEnvironment = environment(nil)
+
+func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
+
+func message(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// forced lists the settings that sync.overrides or the environment decide.
+func forced(f *File) []Setting {
+	return slices.DeleteFunc(f.Effective(), func(s Setting) bool { return !s.Forced })
+}
+
+func parse(t *testing.T, text string, pairs ...string) (*File, error) {
 	t.Helper()
 	env := make(map[string]string)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		env[pairs[i]] = pairs[i+1]
 	}
-	return Options{Getenv: environment(env)}.ParseSync("/etc/c/config.yml", []byte(text))
+	return Options{Getenv: environment(env)}.Parse("/etc/c/config.yml", []byte(text))
 }
 
-func mustParseSync(t *testing.T, text string, pairs ...string) *SyncFile {
+func mustParse(t *testing.T, text string, pairs ...string) *File {
 	t.Helper()
-	f, err := parseSync(t, text, pairs...)
+	f, err := parse(t, text, pairs...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return f
 }
 
-// windows-dhcp.md section 9 row 21: the settings of the mirror are YAML.
+// Rule 9 row 21: the settings of the mirror are YAML.
 func TestMinimalFileOfTheMirrorHasTheDefaults(t *testing.T) {
-	f := mustParseSync(t, oneServer)
-	want := SyncDefaults()
-	want.Servers = []SyncServer{SyncServerDefaults("dh1.corp.example")}
+	f := mustParse(t, oneServer)
+	want := Defaults()
+	want.Servers = []Server{serverDefaults("dh1.corp.example")}
 	want.Servers[0].TokenFile = "/t"
 	if diff := cmp.Diff(want, f.Sync, mirrored); diff != "" {
 		t.Error(diff)
@@ -54,10 +75,10 @@ func TestMinimalFileOfTheMirrorHasTheDefaults(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 9 rows 1, 18, 26, 27, 29 to 31 and section 11.
+// Rules 9 rows 1, 18, 26, 27, 29 to 31 and 11.
 func TestEverySettingOfTheMirrorIsRead(t *testing.T) {
-	f := mustParseSync(t, `
-server4: nobody looks at this
+	f := mustParse(t, `
+server4: the mirror does not look at this
 netbox: {url: 'https://netbox.example.org', token_file: nb, timeout: 5s, lease: {time: 2h}, inventory: lab.yml}
 sync:
   interval: 5m
@@ -106,18 +127,18 @@ sync:
 		Interval: 5 * time.Minute, StateDir: "/etc/c/state", Priority: "low",
 		SyncIPs: true, PushReservations: true, PushScopeInfo: true, ReadOnly: true, DryRun: true, ActiveScopesOnly: true, AutoImport: true,
 		Adopt: "report", SkipRAS: true, ExpiryInNetBox: true, MaintenanceScopes: []netip.Prefix{prefix("10.8.4.0/24")},
-		Statuses:     SyncStatuses{"leased", "kept", []string{"dhcp"}, []string{"reserved"}},
-		Protect:      SyncProtect{"dhcp-protect", true},
-		Push:         SyncPush{true, true, true},
-		PSU:          SyncPSU{90 * time.Second, 8},
-		Certificates: SyncCertificates{0},
-		Status:       SyncStatus{"127.0.0.1:8067", "https://sync.example.org/dhcp"},
-		Servers: []SyncServer{
+		Statuses:     Statuses{"leased", "kept", []string{"dhcp"}, []string{"reserved"}},
+		Protect:      Protect{"dhcp-protect", true},
+		Push:         Push{true, true, true},
+		PSU:          PSU{90 * time.Second, 8},
+		Certificates: Certificates{0},
+		Status:       Status{"127.0.0.1:8067", "https://sync.example.org/dhcp"},
+		Servers: []Server{
 			{Host: "DH1.corp.example.", Port: 8443, HTTPS: true, ServerName: "localhost", TokenFile: "/etc/c/dh1.token", Maintenance: true,
 				Aliases: []string{"dhcp-east", "10.1.1.5"}, VRF: "red", ScopeVRF: map[netip.Prefix]string{prefix("10.8.6.0/25"): "blue"}},
 			{Host: "2001:db8::5", Port: 443, HTTPS: true, Verify: true, TokenEnv: "DH2_TOKEN", EnvToken: "abc", SyncStandaloneScopes: true, Enabled: true},
 		},
-		Failover: map[string]SyncFailover{"east.pair": {"dhcp-east", false, true, struct{}{}, struct{}{}}, "west": {SyncEnabled: true}},
+		Failover: map[string]Failover{"east.pair": {"dhcp-east", false, true, struct{}{}, struct{}{}}, "west": {SyncEnabled: true}},
 	}
 	if diff := cmp.Diff(want, f.Sync, mirrored); diff != "" {
 		t.Error(diff)
@@ -152,7 +173,7 @@ func TestMistakesInTheSectionOfTheMirror(t *testing.T) {
 		"page on a port of words":       {"status: {listen: 'localhost:http'}", `status.listen: want an address and a port such as 127.0.0.1:8067, not "localhost:http"`},
 		"page without a scheme":         {"status: {url: sync.example.org}", "status.url: want an address such as https://dhcp-sync.example.org, without user, ? and #"},
 		"page with a password":          {"status: {url: 'https://u:hunter2@sync.example.org'}", "status.url: want an address such as https://dhcp-sync.example.org, without user, ? and #"},
-		"relationship of nobody":        {"failover: {e.p: {primary: dh1.corp.exmaple}}", `failover.e.p.primary: want one of sync.servers, not "dh1.corp.exmaple"; did you mean dh1.corp.example?`},
+		"relationship of no server":     {"failover: {e.p: {primary: dh1.corp.exmaple}}", `failover.e.p.primary: want one of sync.servers, not "dh1.corp.exmaple"; did you mean dh1.corp.example?`},
 		"relationship without a name":   {"failover: {'': {}}", "failover.: want the name of a failover relationship"},
 		"relationship twice":            {"failover: {east: {}, East: {}}", "failover.east: the same relationship as East"},
 		"shared secret":                 {"failover: {e: {shared_secret: hunter2}}", "failover.e.shared_secret: not needed: relationships are read and never created, and no secret belongs in this file"},
@@ -167,7 +188,7 @@ func TestMistakesInTheSectionOfTheMirror(t *testing.T) {
 		"previous status that is empty": {"statuses: {previous_lease: ['']}", `statuses.previous_lease[0]: want the value of a status of IP addresses, such as dhcp, not ""`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := parseSync(t, oneServer+"  "+tc.line+"\n")
+			_, err := parse(t, oneServer+"  "+tc.line+"\n")
 			if diff := cmp.Diff("/etc/c/config.yml:5: sync."+tc.want, message(err)); diff != "" {
 				t.Error(diff)
 			}
@@ -202,7 +223,7 @@ func TestMistakesInServers(t *testing.T) {
 		"unknown key":                {"{host: a, verfy: true}", "verfy: unknown key; did you mean verify?"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := parseSync(t, netboxSection+"sync:\n  servers:\n  - {host: dh0.corp.example, aliases: [zero]}\n  - "+tc.entry+"\n")
+			_, err := parse(t, netboxSection+"sync:\n  servers:\n  - {host: dh0.corp.example, aliases: [zero]}\n  - "+tc.entry+"\n")
 			if diff := cmp.Diff("/etc/c/config.yml:5: sync.servers[1]."+tc.want, message(err)); diff != "" {
 				t.Error(diff)
 			}
@@ -227,7 +248,7 @@ func TestMistakesOfTheWholeFileOfTheMirror(t *testing.T) {
 		"NetBox in the path": {strings.Replace(oneServer, "https://", "netbox://", 1), "/etc/c/config.yml:1: netbox.url: want an address such as https://netbox.example.org"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := parseSync(t, tc.text)
+			_, err := parse(t, tc.text)
 			if !strings.HasPrefix(message(err), tc.want) {
 				t.Errorf("got  %s\nwant %s", message(err), tc.want)
 			}
@@ -239,14 +260,14 @@ func TestMistakesOfTheWholeFileOfTheMirror(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 9 row 24: no secret stands in the file.
+// Rule 9 row 24: no secret stands in the file.
 func TestInlineTokenOfAServerIsRefusedAndNotRepeated(t *testing.T) {
 	for _, line := range []string{
 		"servers: [{host: a, token: hunter2}]", "servers: [{host: a, secret: [hunter2]}]",
 		"servers: [{host: a}]\n  overrides: {servers: {a: {token: hunter2}}}", "servers: [{host: a}]\n  overrides: {servers: {a: {secret: hunter2}}}",
 		"servers: [{host: a}]\n  failover: {e: {secret: hunter2}}",
 	} {
-		_, err := parseSync(t, netboxSection+"sync:\n  "+line+"\n")
+		_, err := parse(t, netboxSection+"sync:\n  "+line+"\n")
 		if got := message(err); strings.Contains(got, "hunter2") || strings.Contains(got, "unknown key") || got == "" {
 			t.Errorf("%s: %q", line, got)
 		}
@@ -257,13 +278,13 @@ func TestWarningsOfTheMirror(t *testing.T) {
 	for name, tc := range map[string]struct{ lines, want string }{
 		"plain HTTP":                 {"servers: [{host: a, https: false, port: 5000}]", "sync.servers[0].https: without HTTPS"},
 		"no verification":            {"servers: [{host: a, verify: false}]", "sync.servers[0].verify: without verification"},
-		"override of nobody":         {"servers: [{host: dh1}]\n  overrides: {servers: {dhl: {enabled: false}}}", "sync.overrides.servers.dhl: changes nothing, since no entry of sync.servers has this host"},
+		"override of no server":      {"servers: [{host: dh1}]\n  overrides: {servers: {dhl: {enabled: false}}}", "sync.overrides.servers.dhl: changes nothing, since no entry of sync.servers has this host"},
 		"link to no page":            {"servers: [{host: a}]\n  status: {url: 'https://s.example'}", "sync.status.url: leads nowhere"},
 		"disabled server in clear":   {"servers: [{host: a, https: false, port: 5000, enabled: false}]", ""},
 		"override by the short name": {"servers: [{host: dh1.corp.example}]\n  overrides: {servers: {dh1: {port: 1}}}", "sync.overrides.servers.dh1: changes nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := mustParseSync(t, netboxSection+"sync:\n  "+tc.lines+"\n")
+			f := mustParse(t, netboxSection+"sync:\n  "+tc.lines+"\n")
 			var all []string
 			for _, w := range f.Warnings {
 				all = append(all, w.String())
@@ -276,15 +297,8 @@ func TestWarningsOfTheMirror(t *testing.T) {
 	}
 }
 
-func TestServerIgnoresTheSectionOfTheMirror(t *testing.T) {
-	f, err := parse(t, chain+"netbox: {inventory: lab.yml}\nsync: {nonsense: [1, {token: x}], servers: 7}\n")
-	if err != nil || f.NetBox.Inventory == "" {
-		t.Error(err)
-	}
-}
-
-func TestFindServerAndRelationship(t *testing.T) {
-	f := mustParseSync(t, netboxSection+"sync:\n  servers: [{host: dh1.corp.example, aliases: [east]}, {host: dh2.corp.example}]\n  failover: {East-Pair: {sync_enabled: false}}\n")
+func TestFindServer(t *testing.T) {
+	f := mustParse(t, netboxSection+"sync:\n  servers: [{host: dh1.corp.example, aliases: [east]}, {host: dh2.corp.example}]\n")
 	for name, want := range map[string]string{
 		"DH1.CORP.example.": "dh1.corp.example", "dh2": "dh2.corp.example", "EAST": "dh1.corp.example", "dh2.other.example": "", "": "",
 	} {
@@ -292,20 +306,15 @@ func TestFindServerAndRelationship(t *testing.T) {
 			t.Errorf("%q: %q, %v", name, got.Host, ok)
 		}
 	}
-	for name, want := range map[string]bool{"East-Pair": false, "east-pair": false, "west": true} {
-		if got := f.Sync.Relationship(name); got.SyncEnabled != want {
-			t.Errorf("%q: %+v", name, got)
-		}
-	}
 }
 
 func TestMissingFileOfTheMirror(t *testing.T) {
-	if _, err := LoadSync(filepath.Join(t.TempDir(), "absent.yml")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Load(filepath.Join(t.TempDir(), "absent.yml")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }
 
-func FuzzParseSync(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add([]byte(oneServer), "true")
 	f.Add([]byte(oneServer+"  overrides: {push_scope_info: false, servers: {dh1.corp.example: {port: 1, token_env: X}, dh9: {}}}\n"), "0")
 	f.Add([]byte(oneServer+"  failover: {a.b: {primary: dh1}, 'c[0]': }\n  maintenance_scopes: [10.0.0.0/8]\n"), "")
@@ -313,7 +322,7 @@ func FuzzParseSync(f *testing.F) {
 	f.Add([]byte("sync: {servers: [{token: x}], overrides: {servers: {a: }}}\n"), "1")
 	f.Fuzz(func(t *testing.T, data []byte, forced string) {
 		options := Options{Getenv: environment(map[string]string{"NETBOX_DHCP_SYNC_PUSH_SCOPE_INFO": forced})}
-		file, err := options.ParseSync("config.yml", data)
+		file, err := options.Parse("config.yml", data)
 		if err != nil {
 			var problems Problems
 			if !errors.As(err, &problems) || len(problems) == 0 {
@@ -323,7 +332,7 @@ func FuzzParseSync(f *testing.F) {
 		}
 		// What was accepted is accepted again without the file, and every
 		// setting says where it comes from.
-		again := &SyncFile{NetBox: file.NetBox, Sync: file.Sync, report: strictyaml.Decode("", nil, &struct{}{})}
+		again := &File{NetBox: file.NetBox, Sync: file.Sync, report: strictyaml.Decode("", nil, &struct{}{})}
 		for i := range again.Sync.Servers {
 			again.Sync.Servers[i].HTTPS = true // needs a port in the file
 		}
@@ -333,7 +342,7 @@ func FuzzParseSync(f *testing.F) {
 		}
 		for _, s := range file.Effective() {
 			if s.Key == "" || s.Origin == "" || strings.Contains(s.Value, "\n") || s.Forced && !strings.HasPrefix(s.Origin, "override ") && !strings.HasPrefix(s.Origin, "environment ") {
-				t.Errorf("a setting nobody can follow: %+v", s)
+				t.Errorf("a setting without a source: %+v", s)
 			}
 		}
 		for _, server := range file.Sync.Servers {

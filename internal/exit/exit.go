@@ -1,0 +1,13 @@
+// Package exit names the exit codes that both programs share, for scripts and
+// timers. It must not decide which one applies.
+package exit
+
+// The exit codes.
+const (
+	OK      = 0  // done, or nothing to do
+	Failed  = 1  // finished with errors
+	Differs = 2  // plan and drift found differences, and --detailed-exitcode asks for this
+	Locked  = 3  // another process holds the lock of the run or of the lease store
+	Guard   = 4  // a guard held changes back
+	Usage   = 64 // command line or settings are wrong, or NetBox is not prepared
+)

@@ -1,0 +1,182 @@
+// Package settings reads the section sync: of the one YAML file, and what the
+// mirror needs of netbox:, strictly and completely: every mistake is an error
+// with its line, and all of them are reported at once. It knows for each value
+// where it comes from. It must not open a connection or check what only NetBox
+// or a Windows server can tell.
+package settings
+
+import (
+	"net/netip"
+	"time"
+
+	shared "github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+)
+
+// Sync is the sync: section with defaults filled in and overrides applied.
+// Keys, defaults and meaning: rule 11 and docs/sync/settings.md.
+// Paths that are relative in the file count from its folder.
+type Sync struct {
+	Interval          time.Duration       `yaml:"interval"`  // 5m to 24h
+	StateDir          string              `yaml:"state_dir"` // state, lock and trusted certificates
+	Priority          string              `yaml:"priority"`  // high, default or low
+	SyncIPs           bool                `yaml:"sync_ips_from_dhcp"`
+	PushReservations  bool                `yaml:"push_reservations"`
+	PushScopeInfo     bool                `yaml:"push_scope_info"`
+	ReadOnly          bool                `yaml:"read_only"` // no write to any Windows server
+	DryRun            bool                `yaml:"dry_run"`   // no write anywhere
+	ActiveScopesOnly  bool                `yaml:"active_scopes_only"`
+	AutoImport        bool                `yaml:"auto_import"`
+	RefreshOptions    bool                `yaml:"refresh_options"`
+	Adopt             string              `yaml:"adopt"` // overwrite, skip or report (3.5 row 11)
+	InheritTenant     bool                `yaml:"inherit_tenant"`
+	SkipRAS           bool                `yaml:"skip_ras"`
+	ExpiryInNetBox    bool                `yaml:"expiry_in_netbox"`
+	MaintenanceScopes []netip.Prefix      `yaml:"maintenance_scopes"` // on every server
+	Statuses          Statuses            `yaml:"statuses"`
+	Protect           Protect             `yaml:"protect"`
+	Guards            Guards              `yaml:"guards"`
+	Import            Import              `yaml:"import"`
+	Push              Push                `yaml:"push"`
+	PSU               PSU                 `yaml:"psu"`
+	Certificates      Certificates        `yaml:"certificates"`
+	Status            Status              `yaml:"status"`
+	Servers           []Server            `yaml:"servers"`  // in the order of the file, which counts (3.3)
+	Failover          map[string]Failover `yaml:"failover"` // by name
+	Overrides         Overrides           `yaml:"overrides"`
+}
+
+// Statuses is sync.statuses: values of the status of IP addresses.
+type Statuses struct {
+	Lease               string   `yaml:"lease"`
+	Reservation         string   `yaml:"reservation"`
+	PreviousLease       []string `yaml:"previous_lease"`
+	PreviousReservation []string `yaml:"previous_reservation"`
+}
+
+// Protect is sync.protect.
+type Protect struct {
+	Tag            string `yaml:"tag"` // slug; empty: nothing is protected
+	UpdateClientID bool   `yaml:"update_client_id"`
+}
+
+// Guards is sync.guards (3.7 guards c and e). A scope that would lose more
+// than both limits loses nothing.
+type Guards struct {
+	MaxDeletePercent int  `yaml:"max_delete_percent"` // 0 to 100
+	MaxDeleteCount   int  `yaml:"max_delete_count"`
+	KeepAssigned     bool `yaml:"keep_assigned"`
+}
+
+// Import is sync.import.
+type Import struct {
+	CreateMissingPrefixes bool `yaml:"create_missing_prefixes"`
+}
+
+// Push is sync.push (5.2).
+type Push struct {
+	ReplaceClientID bool `yaml:"replace_client_id"`
+	DeleteRemoved   bool `yaml:"delete_removed"`
+	PushToPartner   bool `yaml:"push_to_partner"`
+}
+
+// PSU is sync.psu: how PowerShell Universal is called.
+type PSU struct {
+	Timeout  time.Duration `yaml:"timeout"`  // of one request
+	Parallel int           `yaml:"parallel"` // requests to one server, 1 to 8
+}
+
+// Certificates is sync.certificates.
+type Certificates struct {
+	WarnDays int `yaml:"warn_days"` // before a trusted certificate ends
+}
+
+// Status is sync.status: the status page.
+type Status struct {
+	Listen string `yaml:"listen"` // host:port; empty: no page
+	URL    string `yaml:"url"`    // how people reach it, without a slash at the end; empty: no links to it
+}
+
+// Server is an entry of sync.servers.
+type Server struct {
+	Host                 string                  `yaml:"host"` // name or address, as written
+	Port                 int                     `yaml:"port"`
+	HTTPS                bool                    `yaml:"https"`
+	Verify               bool                    `yaml:"verify"`
+	ServerName           string                  `yaml:"server_name"` // name in the certificate; empty: Host
+	TokenFile            string                  `yaml:"token_file"`
+	TokenEnv             string                  `yaml:"token_env"` // name of a variable
+	SyncStandaloneScopes bool                    `yaml:"sync_standalone_scopes"`
+	Maintenance          bool                    `yaml:"maintenance"`
+	Enabled              bool                    `yaml:"enabled"` // false: not contacted, its records are left alone
+	Aliases              []string                `yaml:"aliases"`
+	VRF                  string                  `yaml:"vrf"`       // name or RD; empty: global table
+	ScopeVRF             map[netip.Prefix]string `yaml:"scope_vrf"` // by subnet; wins over VRF
+
+	EnvToken shared.Secret `yaml:"-"` // value of TokenEnv
+
+	_ struct{} `yaml:"token" refuse:"a token is never a setting, since this file is read, copied and backed up: write it to a file of its own and name that in token_file, or name an environment variable in token_env; replace the token if others have seen this file"`
+	_ struct{} `yaml:"secret" refuse:"a secret is never a setting, since this file is read, copied and backed up: write the token to a file of its own and name that in token_file, or name an environment variable in token_env"`
+}
+
+// Failover is an entry of sync.failover: what is decided here about a
+// relationship that the servers report.
+type Failover struct {
+	Primary     string `yaml:"primary"` // a configured server; empty: the recorded one (3.3)
+	SyncEnabled bool   `yaml:"sync_enabled"`
+	Maintenance bool   `yaml:"maintenance"`
+
+	_ struct{} `yaml:"secret" refuse:"not needed: relationships are read and never created, and no secret belongs in this file"`
+	_ struct{} `yaml:"shared_secret" refuse:"not needed: relationships are read and never created, and no secret belongs in this file"`
+}
+
+// Overrides is sync.overrides, which is applied to the rest already
+// (section 7). nil: the value of the rest stays.
+type Overrides struct {
+	SyncIPs          *bool                     `yaml:"sync_ips_from_dhcp"`
+	PushReservations *bool                     `yaml:"push_reservations"`
+	PushScopeInfo    *bool                     `yaml:"push_scope_info"`
+	Servers          map[string]ServerOverride `yaml:"servers"` // by host
+}
+
+// ServerOverride is an entry of sync.overrides.servers. A token here takes
+// the place of both token_file and token_env of the server.
+type ServerOverride struct {
+	TokenFile string `yaml:"token_file"`
+	TokenEnv  string `yaml:"token_env"`
+	Port      *int   `yaml:"port"`
+	Enabled   *bool  `yaml:"enabled"`
+
+	_ struct{} `yaml:"token" refuse:"a token is never a setting, not even in an override: write it to a file of its own and name that in token_file, or name an environment variable in token_env"`
+	_ struct{} `yaml:"secret" refuse:"a secret is never a setting, not even in an override: write the token to a file of its own and name that in token_file, or name an environment variable in token_env"`
+}
+
+// Defaults returns the settings of an empty sync: section.
+func Defaults() Sync {
+	return Sync{
+		Interval:       time.Hour,
+		StateDir:       "/var/lib/netbox-dhcp-sync",
+		Priority:       "default",
+		RefreshOptions: true,
+		Adopt:          "overwrite",
+		InheritTenant:  true,
+		Statuses:       Statuses{Lease: "dhcp", Reservation: "reserved"},
+		Guards:         Guards{MaxDeletePercent: 50, MaxDeleteCount: 25, KeepAssigned: true},
+		Import:         Import{CreateMissingPrefixes: true},
+		PSU:            PSU{Timeout: time.Minute, Parallel: 2},
+		Certificates:   Certificates{WarnDays: 90},
+	}
+}
+
+// serverDefaults returns an entry of sync.servers with nothing but a host.
+func serverDefaults(host string) Server {
+	return Server{Host: host, Port: 443, HTTPS: true, Verify: true, SyncStandaloneScopes: true, Enabled: true}
+}
+
+// SetDefaults makes s serverDefaults, for the reader of the file.
+func (s *Server) SetDefaults() { *s = serverDefaults("") }
+
+// failoverDefaults returns an empty entry of sync.failover.
+func failoverDefaults() Failover { return Failover{SyncEnabled: true} }
+
+// SetDefaults makes s failoverDefaults, for the reader of the file.
+func (s *Failover) SetDefaults() { *s = failoverDefaults() }
