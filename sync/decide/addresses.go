@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
@@ -158,7 +159,7 @@ func (ad *addressing) notePopulated() {
 		r := &ad.nb.Ranges[i]
 		if n := ad.populated[r.ID]; n > 0 {
 			ad.note(plan.Note{Level: plan.Conflict, Scope: r.Subnet(), Addr: r.Start, Cause: plan.CausePopulated,
-				Text: fmt.Sprintf("IP range %s-%s is marked as populated, so NetBox refuses %d new addresses in it: clear \"mark populated\" there", r.Start, r.End, n)})
+				Text: fmt.Sprintf("IP range %s-%s is marked as populated, so NetBox refuses %s in it: clear \"mark populated\" there", r.Start, r.End, printable.Count(n, "new address", "new addresses"))})
 		}
 	}
 }
@@ -186,6 +187,6 @@ func (ad *addressing) noteOtherVRFs() {
 	}
 	for _, id := range slices.SortedFunc(maps.Keys(elsewhere), subnetKey.compare) {
 		ad.note(plan.Note{Level: plan.Info, Scope: id.subnet, Addr: first[id], Cause: plan.CauseOtherVRF,
-			Text: fmt.Sprintf("%d of its addresses exist in %s too and are not looked at there", elsewhere[id], ad.vrfName(id.vrf))})
+			Text: fmt.Sprintf("NetBox has %s of it in %s too, which the mirror does not look at", printable.Count(elsewhere[id], "address", "addresses"), ad.vrfName(id.vrf))})
 	}
 }

@@ -196,7 +196,7 @@ func TestFieldRules(t *testing.T) {
 		l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.99/24"), Status: "dhcp", VRF: 7, Managed: state.Created})
 		p := l.run()
 		wantSteps(t, p, func(s plan.Step) bool { return onAddresses(s) && s.Phase != plan.Reflection }, "create 10.8.4.33/24 [3.5 row 4]")
-		wantNote(t, p, plan.Info, "3.9", "1 of its addresses exist in VRF red too")
+		wantNote(t, p, plan.Info, "3.9", "NetBox has 1 address of it in VRF red too")
 	})
 	t.Run("3.6 status: statuses that are equal or unknown stop the sync of addresses", func(t *testing.T) { // section 9 row 26
 		for _, change := range []func(*plan.Policy){func(p *plan.Policy) { p.LeaseStatus = "reserved" }, func(p *plan.Policy) { p.LeaseStatus = "nosuch" }} {

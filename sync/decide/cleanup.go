@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
@@ -115,15 +116,15 @@ func (ad *addressing) deleteLost() {
 		n, lost := ad.networks[id], ad.losses[id]
 		if lost.heldBack > 0 {
 			ad.note(plan.Note{Level: plan.Warning, Scope: n.subnet, Cause: plan.CauseUnsure,
-				Text: fmt.Sprintf("%d addresses would be removed, but %s", lost.heldBack, n.unsure)})
+				Text: fmt.Sprintf("%s would be removed, but %s", printable.Count(lost.heldBack, "address", "addresses"), n.unsure)})
 		}
 		deletes, place := len(lost.deletes), plan.Place{VRF: n.vrf, Addr: n.subnet.Addr()}
 		again := ad.memory.Guarded[place] && deletes > ad.p.MaxDeleteCount && !ad.p.AllowDeletes
 		if again || ad.tooMany(deletes, lost.members) {
 			ad.guarded[place] = true
 			ad.note(plan.Note{Level: plan.Guard, Scope: n.subnet, Cause: plan.CauseLoss,
-				Text: fmt.Sprintf("would lose %d of %d addresses, more than guards.max_delete_percent (%d) and guards.max_delete_count (%d) allow: "+
-					"nothing is deleted here; if it is right, run once with --allow-deletes", deletes, lost.members, ad.p.MaxDeletePercent, ad.p.MaxDeleteCount)})
+				Text: fmt.Sprintf("would lose %d of %s, more than guards.max_delete_percent (%d) and guards.max_delete_count (%d) allow: "+
+					"nothing is deleted here; if it is right, run once with --allow-deletes", deletes, printable.Count(lost.members, "address", "addresses"), ad.p.MaxDeletePercent, ad.p.MaxDeleteCount)})
 			continue
 		}
 		if n.unsure == "" {

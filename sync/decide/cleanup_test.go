@@ -230,7 +230,7 @@ func TestScopeCleanup(t *testing.T) {
 		drop(l)
 		p := l.run()
 		wantSteps(t, p, onRanges, gone)
-		wantNote(t, p, plan.Warning, "3.7", "1 addresses with its statuses stay in NetBox as orphans")
+		wantNote(t, p, plan.Warning, "3.7", "NetBox keeps 1 address with its statuses as orphans")
 		if len(l.w.nb.Prefixes) != 2 || l.w.address("10.8.4.33") == nil || l.w.nb.Prefixes[0].Scopes != "" {
 			t.Errorf("left: %+v", l.w.nb.Prefixes)
 		}

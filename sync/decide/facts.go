@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
@@ -112,7 +113,7 @@ func (m *merging) gather(u *unit, n *network) {
 		case !u.scope.Subnet.Contains(l.Addr):
 			outside = append(outside, l.Addr)
 		case m.p.SkipRAS && l.ClientID.RAS(), !l.Active() && !strings.EqualFold(l.State, "InactiveReservation"):
-			get(l.Addr).doubtful = true // also a state nobody knows
+			get(l.Addr).doubtful = true // also a state that the mirror does not know
 			bad++
 		case l.Active():
 			m.mergeLease(get(l.Addr), u, l)
@@ -121,11 +122,11 @@ func (m *merging) gather(u *unit, n *network) {
 	if len(outside) > 0 {
 		n.unsure = "the server lists addresses outside of it"
 		m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: outside[0], Cause: plan.CauseOutside,
-			Text: fmt.Sprintf("%d entries lie outside the subnet and are ignored", len(outside))})
+			Text: printable.Count(len(outside), "entry", "entries") + " outside the subnet: ignored"})
 	}
 	if bad > 0 {
 		m.note(plan.Note{Level: plan.Info, Server: m.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseNoLease,
-			Text: fmt.Sprintf("%d entries are no leases (bad address, declined, or a remote access server's) and are left alone", bad)})
+			Text: printable.Count(bad, "entry", "entries") + " that no lease belongs to (bad address, declined, or a remote access server's): left alone"})
 	}
 }
 

@@ -77,7 +77,7 @@ func TestReservationsArePushed(t *testing.T) {
 		{"5.2 one with another mask is", func(l *lab) { l.w.address("10.8.4.33").Address = netip.MustParsePrefix("10.8.4.33/32") }, []string{create}, "", "", ""},
 		{"5.2 does not depend on the sync of addresses", func(l *lab) { l.p.SyncIPs = false }, []string{create}, "", "", ""},
 		{"5.2 off: nothing", func(l *lab) { l.p.PushReservations = false }, nil, "", "", ""},
-		{"7 read_only: nothing", func(l *lab) { l.p.ReadOnly = true }, nil, "", plan.Skip, "1 changes on servers are not made"},
+		{"7 read_only: nothing", func(l *lab) { l.p.ReadOnly = true }, nil, "", plan.Skip, "not made, since read_only is on: 1 change on servers"},
 		{"5.2 a change by client id is refused where another scope has the client too", func(l *lab) {
 			l.scope.reserve("10.8.4.33", pc, "other")
 			l.w.server(dh1).addScope("10.8.6.0/24", "10.8.6.20", "10.8.6.250").reserve("10.8.6.33", pc, "x")

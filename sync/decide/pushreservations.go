@@ -283,7 +283,7 @@ func (rp *reservationPush) withdraw(u *unit) []plan.Step {
 		}
 		steps = append(steps, plan.Step{
 			Phase: plan.Push, Target: rp.host(u.server), Action: state.Delete, Kind: plan.WindowsReservation, Name: "reservation " + r.Addr.String(),
-			Scope: u.scope.Subnet, Addr: r.Addr, VRF: u.vrf, Rule: "5.2", Why: "somebody removed it from NetBox (push.delete_removed)",
+			Scope: u.scope.Subnet, Addr: r.Addr, VRF: u.vrf, Rule: "5.2", Why: "an operator removed it from NetBox (push.delete_removed)",
 			Observed: []plan.Change{{Field: "client_id", Old: string(r.ClientID)}},
 		})
 	}

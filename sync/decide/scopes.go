@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
@@ -247,8 +248,8 @@ func (sc *scoping) removedRecords() map[*record]bool {
 		empty := len(sc.asked(server).Scopes.Items) == 0 && !sc.p.AllowDeletes
 		if empty || sc.tooMany(len(lost), known) {
 			sc.note(plan.Note{Level: plan.Guard, Server: sc.host(server), Cause: plan.CauseScopesLost,
-				Text: fmt.Sprintf("lists %d scopes, but NetBox knows %d and would lose %d: nothing is removed; if it is right, run once with --allow-deletes",
-					len(sc.asked(server).Scopes.Items), known, len(lost))})
+				Text: fmt.Sprintf("lists %s, but NetBox knows %d and would lose %d: nothing is removed; if it is right, run once with --allow-deletes",
+					printable.Count(len(sc.asked(server).Scopes.Items), "scope", "scopes"), known, len(lost))})
 			continue
 		}
 		for _, rec := range lost {
@@ -276,6 +277,6 @@ func (sc *scoping) noteOrphans(server int, rec *record) {
 	}
 	if orphans > 0 {
 		sc.note(plan.Note{Level: plan.Warning, Server: sc.host(server), Scope: rec.Subnet, Cause: plan.CauseOrphans,
-			Text: fmt.Sprintf("the scope is gone from the server; %d addresses with its statuses stay in NetBox as orphans", orphans)})
+			Text: fmt.Sprintf("the scope is gone from the server; NetBox keeps %s with its statuses as orphans", printable.Count(orphans, "address", "addresses"))})
 	}
 }

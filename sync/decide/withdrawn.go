@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
@@ -40,7 +41,7 @@ func findWithdrawn(in *recorded, c *clients, targets []*unit, addresses book) (m
 			lost = append(lost, k)
 		}
 		if all := len(u.part.Reservations.Items); in.tooMany(len(lost), all) {
-			n := pushNote(in.view, u, netip.Addr{}, plan.Guard, fmt.Sprintf("would delete %d of %d reservations: nothing is deleted; if it is right, run once with --allow-deletes", len(lost), all))
+			n := pushNote(in.view, u, netip.Addr{}, plan.Guard, fmt.Sprintf("would delete %d of %s: nothing is deleted; if it is right, run once with --allow-deletes", len(lost), printable.Count(all, "reservation", "reservations")))
 			n.Cause = plan.CauseReservationsLost
 			wi.note(n)
 			continue
