@@ -25,7 +25,7 @@ type addressing struct {
 }
 
 // syncAddresses goes through every address that the servers or NetBox know in
-// the scopes that were read (3.5, 3.7). It keeps the leases and the guarded
+// the scopes that were read (rule 3.5, 3.7). It keeps the leases and the guarded
 // networks of the memory up to date.
 func syncAddresses(in *recorded, known *merged, addresses book, memory *plan.Memory) work {
 	ad := &addressing{
@@ -165,7 +165,7 @@ func (ad *addressing) notePopulated() {
 }
 
 // noteOtherVRFs hints at addresses that are there, but in another VRF: most
-// often a scope is mapped to the wrong one (3.9).
+// often a scope is mapped to the wrong one (rule 3.9).
 func (ad *addressing) noteOtherVRFs() {
 	elsewhere := make(map[subnetKey]int)
 	first := make(map[subnetKey]netip.Addr)

@@ -56,7 +56,7 @@ func followingID(p *plan.Policy) { p.UpdateClientID = true }
 
 func protect(x state.Address) *state.Address { x.Tags = []string{"dhcp-protect"}; return &x }
 
-// windows-dhcp.md 3.5, section 9 rows 12, 30, 31, 39 and 43.
+// rule 3.5, 9 rows 12, 30, 31, 39 and 43.
 func TestWhatOneServerRecordDoesToOneAddress(t *testing.T) {
 	leased := func(x state.Address) *state.Address {
 		x.LeaseHostname, x.LeaseActive = "PC-17", yes()
@@ -141,7 +141,7 @@ func TestAnOverwrittenForeignStatusIsAWarningOnce(t *testing.T) { // 3.5 row 11
 	wantNote(t, l.run(), plan.Info, "3.5 row 11", `NetBox has it as "active"`)
 }
 
-func TestAnAddressIsMadeWithMaskVRFAndTenantOfThePrefix(t *testing.T) { // 3.6 address, 3.6 vrf, section 9 row 44
+func TestAnAddressIsMadeWithMaskVRFAndTenantOfThePrefix(t *testing.T) { // 3.6 address, 3.6 vrf, 9 row 44
 	l := &lab{T: t, w: newWorld(), p: defaults(dh1)}
 	s := l.w.server(dh1).addScope("10.8.4.0/23", "10.8.4.20", "10.8.5.250")
 	l.w.addPrefix("10.8.4.0/23", 7).Tenant = 12

@@ -18,7 +18,7 @@ type facts struct {
 	reservation *windhcp.Reservation
 	lease       *windhcp.Lease
 	unit        *unit // of the reservation, else of the lease
-	doubtful    bool  // not a lease, but a reason not to delete (windows-dhcp.md 3.9)
+	doubtful    bool  // not a lease, but a reason not to delete (rule 3.9)
 }
 
 // served reports whether a server has a record of the address.
@@ -40,7 +40,7 @@ type network struct {
 	subnetKey
 	read bool // leases and reservations of one of them at least
 	// unsure says why nothing may be removed; empty: every source was read and
-	// understood (3.7 guards a and b).
+	// understood (rule 3.7 guards a and b).
 	unsure string
 }
 
@@ -164,10 +164,10 @@ func (m *merging) mergeLease(f *facts, u *unit, l *windhcp.Lease) {
 	}
 }
 
-// cover marks networks that overlap a scope which was not read in this run:
-// what that scope would say about an address is not known, so nothing there
-// may be removed (windows-dhcp.md 3.7 guard a). A scope that its server does not
-// have any more says nothing, unless that is itself in doubt.
+// cover marks networks that overlap a scope which was not read in this run. What
+// that scope would say about an address is not known, so nothing may be removed
+// there (rule 3.7 guard a). A scope that its server does not have any more says
+// nothing, unless the list of the server is itself in doubt.
 func (m *merging) cover() {
 	read := make(map[*record]bool)
 	for _, u := range m.units {

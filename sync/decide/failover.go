@@ -12,7 +12,7 @@ import (
 
 // recordFailovers records relationships NetBox does not know yet, each as a
 // config context that reaches no device: it is limited to a tag nothing
-// carries. Known ones are never changed (windows-dhcp.md 4 step 1).
+// carries. Known ones are never changed (rule 4 step 1).
 func recordFailovers(v *view) (contexts map[*relationship]int, w work) {
 	contexts = make(map[*relationship]int)
 	if !v.p.Imports() {

@@ -19,8 +19,8 @@ type LibraryContext struct {
 }
 
 // Library lists the contexts of the option library. Built-in definitions that
-// somebody deleted come back; renamed ones stay as they are
-// (windows-dhcp.md 9 rows 6 and 7).
+// an operator deleted come back; renamed ones stay as they are
+// (rule 9 rows 6 and 7).
 func Library() []LibraryContext {
 	return []LibraryContext{
 		{

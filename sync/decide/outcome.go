@@ -27,7 +27,7 @@ type outcome struct {
 	level plan.Level
 }
 
-// outcomeOf finds the first row of the table that fits (3.5). R is a reservation
+// outcomeOf finds the first row of the table that fits (rule 3.5). R is a reservation
 // on a server, L an active lease; an address with both goes by its reservation,
 // and its lease fields by its lease. "res." is the reservation status, present
 // or former. Columns say what becomes of status, name, client id, provenance.
@@ -163,7 +163,7 @@ func (v *view) overwrite(s *sighted, o outcome, by claim) outcome {
 	if name := DNSName(by.hostname); name != "" {
 		o.want.DNSName = name
 	} else if o.want.ClientID != x.ClientID && v.leaseNamed(s.place, x) {
-		o.want.DNSName = "" // the name of another client (3.6)
+		o.want.DNSName = "" // the name of another client (rule 3.6)
 	}
 	if x.Managed != state.Created {
 		o.want.Managed = state.Adopted

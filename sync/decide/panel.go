@@ -24,9 +24,8 @@ type panelRow struct {
 }
 
 // panel is the Markdown table of the scopes of a prefix, in the order of their
-// addresses, for the custom field dhcp_scopes (windows-dhcp.md section 9
-// row 15). No scopes is no table. Names are text in their cell, whatever they
-// contain.
+// addresses, for the custom field dhcp_scopes (rule 9 row 15). No scopes is no
+// table. Names are text in their cell: no character of them is Markdown.
 func panel(scopes []panelRow) string {
 	if len(scopes) == 0 {
 		return ""

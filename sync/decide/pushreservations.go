@@ -50,7 +50,7 @@ type reservationPush struct {
 // reservations could make that id ambiguous. addresses is NetBox as the steps so
 // far leave it; pushed is the part of the memory that this stage keeps.
 //
-//	server has for the address   outcome (5.2)
+//	server has for the address   outcome (rule 5.2)
 //	nothing                      create; wait while another address of the scope has the client id
 //	same client, same texts      none
 //	same client, other texts     update the name and description that NetBox has
@@ -236,7 +236,7 @@ func reservationChanges(x *state.Address, r *windhcp.Reservation) (changes []pla
 }
 
 // replaces decides whether the client id of a server's reservation gives way.
-// One that NetBox only took from a lease never does (windows-dhcp.md 3.4).
+// One that NetBox only took from a lease never does (rule 3.4).
 func (rp *reservationPush) replaces(u *unit, x *state.Address, r *windhcp.Reservation) bool {
 	followed := rp.p.UpdateClientID && rp.protected(plan.Place{VRF: u.vrf, Addr: r.Addr}, x) &&
 		slices.ContainsFunc(u.part.Leases.Items, func(l windhcp.Lease) bool {

@@ -29,7 +29,7 @@ func (sc *scoping) fillPanels(out *recorded) {
 	}
 }
 
-// reflectScopes keeps the table of scopes on each prefix's page (9 row 15).
+// reflectScopes keeps the table of scopes on each prefix's page (rule 9 row 15).
 func reflectScopes(in *recorded) (w work) {
 	if !in.nb.HasField(state.IPPrefix, state.FieldScopes) {
 		return w

@@ -48,7 +48,7 @@ type scoping struct {
 }
 
 // recordScopes brings the scope records up to date: what the servers say is
-// taken over, or kept where NetBox is the truth (5.1).
+// taken over, or kept where NetBox is the truth (rule 5.1).
 //
 //	scope on its server   record in NetBox   mode                outcome
 //	yes                   none               import, auto import create prefix if missing, range, options
@@ -108,7 +108,7 @@ func recordScopes(in *surveyed) (*recorded, work) {
 }
 
 // havePrefix makes sure that a new scope has a prefix to be shown in
-// (windows-dhcp.md 4 step 2).
+// (rule 4 step 2).
 func (sc *scoping) havePrefix(u *unit) bool {
 	id := subnetKey{u.vrf, u.scope.Subnet}
 	if u.prefix != nil {
@@ -193,7 +193,7 @@ func (sc *scoping) newRecord(u *unit) *record {
 }
 
 // relink follows a scope that joined or left a relationship
-// (windows-dhcp.md 4).
+// (rule 4).
 func (sc *scoping) relink(u *unit, want *record) {
 	if want.Source == u.source {
 		return
@@ -223,8 +223,8 @@ func union(a, b []windhcp.Exclusion) []windhcp.Exclusion {
 	return slices.Compact(out)
 }
 
-// removedRecords finds the records to remove, unless a guard objects
-// (windows-dhcp.md 3.7).
+// removedRecords finds the records to remove, unless a guard holds them back
+// (rule 3.7).
 func (sc *scoping) removedRecords() map[*record]bool {
 	removed := make(map[*record]bool)
 	if sc.p.Mode != plan.Sync {

@@ -65,7 +65,7 @@ func newClients(v *view) *clients {
 
 // elsewhere says why a server's reservation cannot be changed or deleted; empty if
 // it can. Such calls name the client id only, and the server takes the first
-// reservation it finds in any scope (5.2).
+// reservation it finds in any scope (rule 5.2).
 func (c *clients) elsewhere(u *unit, r *windhcp.Reservation) string {
 	index := c.scopes[u.server]
 	if index == nil {

@@ -189,7 +189,7 @@ func (s *Step) allowedContext() error {
 	return s.touches("name", "is_active", "tags", "data")
 }
 
-// allowedOnServer goes by section 5 of windows-dhcp.md.
+// allowedOnServer goes by rule 5.
 func (p *Policy) allowedOnServer(s *Step) error {
 	on := false
 	var fields []string

@@ -90,7 +90,7 @@ func (p *Plan) Count(target string, action state.Action) int {
 
 // Phase orders steps: what others stand on comes first, removals last, and
 // Windows servers are written to only after NetBox took what it was given
-// (windows-dhcp.md 3.1).
+// (rule 3.1).
 type Phase int
 
 // The phases in the order they are carried out.
@@ -146,13 +146,13 @@ type Level string
 const (
 	Info     Level = "info"     // good to know
 	Skip     Level = "skip"     // left alone, as the rules say
-	Warning  Level = "warning"  // somebody should look
+	Warning  Level = "warning"  // an operator should look
 	Conflict Level = "conflict" // both sides claim something else, or an object is in the way
 	Failure  Level = "failure"  // could not be read or decided: exit code 1
 	Guard    Level = "guard"    // held back although the rules would allow it: exit code 4
 )
 
-// Note says what is not done, or what somebody should know.
+// Note says what is not done, or what an operator should know.
 type Note struct {
 	Level  Level        `json:"level"`
 	Server string       `json:"server,omitempty"`
@@ -180,7 +180,7 @@ type ScopeSeen struct {
 }
 
 // Violation is an address whose lease status no scope accepts
-// (windows-dhcp.md 8).
+// (rule 8).
 type Violation struct {
 	ID   int64        `json:"id"`
 	Addr netip.Prefix `json:"addr"`

@@ -108,7 +108,7 @@ func StepTitle(s *plan.Step) string {
 	return kind + " " + s.Name
 }
 
-// Levels lists the levels of notes, what needs somebody first.
+// Levels lists the levels of notes, the gravest first.
 func Levels() []plan.Level {
 	return []plan.Level{plan.Failure, plan.Guard, plan.Conflict, plan.Warning, plan.Skip, plan.Info}
 }
