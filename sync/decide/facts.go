@@ -182,7 +182,7 @@ func (m *merging) cover() {
 	for _, n := range unsure {
 		m.doubt(n.vrf, n.subnet, n.unsure)
 	}
-	for _, rec := range m.Roster.records {
+	for _, rec := range m.records {
 		if read[rec] || m.removed[rec] || m.missing(rec) || rec.Source.Failover == "" && m.foreign(rec) {
 			continue
 		}

@@ -132,7 +132,7 @@ func (rp *reservationPush) pushUnit(u *unit, all []*state.Address) (changes, pos
 }
 
 func (rp *reservationPush) notePush(u *unit, addr netip.Addr, level plan.Level, text string) {
-	rp.note(pushNote(rp.recorded.view, u, addr, level, text))
+	rp.note(pushNote(rp.view, u, addr, level, text))
 }
 
 func pushNote(v *view, u *unit, addr netip.Addr, level plan.Level, text string) plan.Note {

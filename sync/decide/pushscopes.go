@@ -35,7 +35,7 @@ func pushScopes(in *recorded) ([]*unit, work) {
 			sp.pushExclusions(twin.server, u.want, twin.part.Exclusions)
 		}
 	}
-	for _, rec := range in.Roster.records {
+	for _, rec := range in.records {
 		if in.gone(rec) && sp.pushable(rec) {
 			sp.createScope(in.speaker(rec), rec)
 		}

@@ -8,7 +8,7 @@ import (
 // panels are the tables of scopes by prefix.
 func (r *recorded) panels() map[subnetKey][]panelRow {
 	rows := make(map[subnetKey][]panelRow)
-	for _, rec := range r.records {
+	for _, rec := range r.wanted {
 		id := subnetKey{rec.VRF, rec.Subnet}
 		rows[id] = append(rows[id], panelRow{
 			Name: rec.Name, Source: rec.Source, Start: rec.Start, End: rec.End, Router: rec.Router,

@@ -26,7 +26,7 @@ type recorded struct {
 	*surveyed
 	units   []*unit              // scopes that were read and are recorded
 	refused map[*sighting]string // why a scope that was read is not recorded
-	records []*record            // all that NetBox will have
+	wanted  []*record            // all that NetBox will have
 	removed map[*record]bool     // those of NetBox that go away
 	// writes tells which step writes a record, by its index in the work of this
 	// stage; a record without a step is as NetBox has it.
@@ -80,7 +80,7 @@ func recordScopes(in *surveyed) (*recorded, work) {
 		}
 	}
 	sc.removed = sc.removedRecords()
-	for _, rec := range sc.Roster.records {
+	for _, rec := range sc.records {
 		switch want := replaced[rec]; {
 		case want != nil:
 			sc.wanted = append(sc.wanted, want)
@@ -102,7 +102,7 @@ func recordScopes(in *surveyed) (*recorded, work) {
 	}
 	sc.units = out.units
 	sc.recordOptions()
-	out.records, out.removed = slices.DeleteFunc(sc.wanted, func(rec *record) bool { return sc.unplaced[rec] != "" }), sc.removed
+	out.wanted, out.removed = slices.DeleteFunc(sc.wanted, func(rec *record) bool { return sc.unplaced[rec] != "" }), sc.removed
 	sc.fillPanels(out)
 	return out, sc.work
 }
@@ -233,7 +233,7 @@ func (sc *scoping) removedRecords() map[*record]bool {
 	for server := range sc.p.Servers {
 		var lost []*record
 		known := 0
-		for _, rec := range sc.Roster.records {
+		for _, rec := range sc.records {
 			if sc.speaker(rec) != server {
 				continue
 			}
@@ -257,7 +257,7 @@ func (sc *scoping) removedRecords() map[*record]bool {
 			sc.noteOrphans(server, rec)
 		}
 	}
-	for _, rec := range sc.Roster.records {
+	for _, rec := range sc.records {
 		if sc.foreign(rec) {
 			sc.note(plan.Note{Level: plan.Warning, Scope: rec.Subnet, Cause: plan.CauseUnknownSource,
 				Text: fmt.Sprintf("recorded as a scope of %s, which is not known here: it is left alone", rec.Source)})

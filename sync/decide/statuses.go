@@ -15,7 +15,7 @@ import (
 // this stage keeps (rule 8).
 func checkStatuses(in *recorded, after *state.State, invalid map[int64]bool) (work, []plan.Violation) {
 	var w work
-	if len(in.records) == 0 {
+	if len(in.wanted) == 0 {
 		return w, nil // nothing was imported yet: no scope accepts anything
 	}
 	var found []plan.Violation
@@ -28,7 +28,7 @@ func checkStatuses(in *recorded, after *state.State, invalid map[int64]bool) (wo
 		}
 		place, problem := placeOf(x), ""
 		if x.Status == in.p.LeaseStatus && !plan.Managed(x) && !leased[place] && !in.exempt(x) {
-			problem = statusProblemIn(in.records, in.p.LeaseStatus, place)
+			problem = statusProblemIn(in.wanted, in.p.LeaseStatus, place)
 		}
 		if problem != "" {
 			found = append(found, plan.Violation{ID: x.ID, Addr: x.Address, VRF: x.VRF, Text: problem})

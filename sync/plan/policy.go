@@ -89,7 +89,7 @@ type Failover struct {
 	Maintenance bool
 }
 
-// imports reports whether scopes and relationships that NetBox does not know
+// Imports reports whether scopes and relationships that NetBox does not know
 // yet are recorded (rule 4).
 func (p *Policy) Imports() bool { return p.Mode == Import || p.AutoImport && !p.PushScopeInfo }
 
@@ -103,22 +103,23 @@ func (p *Policy) ReadsOptions() bool {
 	return p.Mode != Migrate && (p.Imports() || p.RefreshOptions && !p.PushScopeInfo)
 }
 
-// ownStatus reports whether a status is one the mirror gives, or gave.
+// OwnStatus reports whether a status is one the mirror gives, or gave.
 func (p *Policy) OwnStatus(status string) bool {
 	return status == p.LeaseStatus || status == p.ReservationStatus ||
 		slices.Contains(p.PreviousLease, status) || slices.Contains(p.PreviousReservation, status)
 }
 
-// class is what a status means to the mirror.
+// Class is what a status means to the mirror.
 type Class int
 
+// The classes: no business of the mirror, a lease, a reservation.
 const (
 	ClassForeign Class = iota
 	ClassLease
 	ClassReservation
 )
 
-// classOf tells the class of an address, and whether its status is one of
+// ClassOf tells the class of an address, and whether its status is one of
 // former settings. A former lease status means nothing on an address the
 // mirror did not make or adopt; a former reservation status protects as the
 // present one does (rule 3.7).
@@ -136,7 +137,7 @@ func (p *Policy) ClassOf(x *state.Address) (c Class, former bool) {
 	return ClassForeign, false
 }
 
-// managed reports whether the mirror may take an address away again
+// Managed reports whether the mirror may take an address away again
 // (rule 3.4).
 func Managed(x *state.Address) bool {
 	return x.Managed == state.Created || x.Managed == state.Adopted
