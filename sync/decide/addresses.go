@@ -80,7 +80,7 @@ func (ad *addressing) places() []plan.Place {
 // serve brings one address up to what a server says of it, and reports whether
 // it makes one.
 func (ad *addressing) serve(place plan.Place, x *state.Address, f *facts, n *network) (made bool) {
-	o := ad.outcomeOf(&sighted{place: place, x: x, facts: f, unsure: n.unsure != ""})
+	o := ad.outcomeOf(&situation{place: place, x: x, facts: f, unsure: n.unsure != ""})
 	if o.level != "" {
 		ad.note(plan.Note{Level: o.level, Server: ad.host(f.unit.server), Scope: n.subnet, Addr: place.Addr, Cause: o.cause, Text: o.why, Once: o.level == plan.Warning})
 	}
