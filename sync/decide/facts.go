@@ -40,7 +40,7 @@ type network struct {
 	subnetKey
 	read bool // leases and reservations of one of them at least
 	// unsure says why nothing may be removed; empty: every source was read and
-	// understood (rule 3.7 guards a and b).
+	// understood (rule 3.7 guard a, rule 3.7 guard b).
 	unsure string
 }
 

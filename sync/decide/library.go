@@ -20,7 +20,7 @@ type LibraryContext struct {
 
 // Library lists the contexts of the option library. Built-in definitions that
 // an operator deleted come back; renamed ones stay as they are
-// (rule 9 rows 6 and 7).
+// (rule 9 row 6, rule 9 row 7).
 func Library() []LibraryContext {
 	return []LibraryContext{
 		{

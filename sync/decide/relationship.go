@@ -188,7 +188,7 @@ func (r *Roster) data(rel *relationship) failoverData {
 		Name: f.Name, PrimaryServer: r.host(rel.primary), SecondaryServer: r.host(rel.secondary),
 		Mode:              cmp.Or(f.Mode, "LoadBalance"),
 		MaxClientLeadTime: cmp.Or(f.MaxClientLeadTime, 3600),
-		// The script reads a delay back as 0 (rule 1.4 no. 4).
+		// The script reads a delay back as 0 (rule 1.4).
 		MaxResponseDelay:        cmp.Or(f.MaxResponseDelay, 30),
 		StateSwitchoverInterval: f.StateSwitchover,
 		EnableAuth:              f.Auth,

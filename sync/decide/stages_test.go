@@ -56,7 +56,7 @@ func TestTheFirstRowThatFitsDecides(t *testing.T) {
 	}
 }
 
-// Rule 3.7 guards a and b: a network with a scope that was not read, or not
+// Rule 3.7 guard a and guard b: a network with a scope that was not read, or not
 // understood, is not sure, and neither is what overlaps it.
 func TestDoubtAboutOneScopeReachesTheNetworksAroundIt(t *testing.T) {
 	in := newWorld().read(defaults(dh1, dh2))
