@@ -32,7 +32,7 @@ func checkBootFiles(out io.Writer, s settings.NetBox) error {
 		fmt.Fprintf(out, "failure  netbox.boot_service.folder: %v\n         fix: create it, and let the server's user read it\n", err)
 		return errReported
 	}
-	snapshot, err := instance.Picture(s)
+	snapshot, err := instance.StoredSnapshot(s)
 	if errors.Is(err, fs.ErrNotExist) {
 		fmt.Fprintf(out, "%s: is there; the files machines are told to load are checked once the server has run\n", folder)
 		return nil

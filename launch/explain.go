@@ -12,14 +12,16 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/coredhcp/coredhcp/handler"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/iana"
 	"github.com/spf13/cobra"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/docs/spec"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
@@ -105,15 +107,14 @@ func (a *app) explain(cmd *cobra.Command, q question) error {
 	if err != nil {
 		return err
 	}
-	var result answer
-	switch proxied := slices.Contains(file.NetBox.PXE.ProxyDHCP, q.device); {
-	case proxied:
-		result = rehearseProxy(pool, i, req, in, identifier)
-	case q.message == proxyRequest:
-		return usageError{fmt.Errorf("--message %s needs an --interface of netbox.pxe.proxy_dhcp", proxyRequest)}
-	default:
-		result = rehearse(pool, i, handlers, req, in, identifier)
+	chain, err := chainOf(pool, file, handlers)
+	if err != nil {
+		return err
 	}
+	if in.BootPort && !slices.Contains(chain.Proxy.Interfaces, q.device) {
+		return usageError{fmt.Errorf("--message %s needs an --interface of netbox.pxe.proxy_dhcp", proxyRequest)}
+	}
+	result := rehearse(&chain, i, req, in, identifier)
 	if q.asJSON {
 		encoder := json.NewEncoder(a.stdout)
 		encoder.SetIndent("", "  ")
@@ -135,37 +136,51 @@ type answer struct {
 	Reply   map[string]string `json:"reply,omitempty"`
 }
 
-// rehearse runs the chain on a message without sending what comes out of it.
-func rehearse(pool *instance.Pool, i *instance.Instance, handlers []handler.Handler4, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr) answer {
-	resp := prepare(req, true)
-	resp.UpdateOption(dhcpv4.OptServerIdentifier(identifier.AsSlice()))
-	x := pool.Exchanges.Open(req, in)
-	defer pool.Exchanges.Close(req)
-	m := dhcp4.ParseRequest(req, resp, in, i.Settings.Network.ServerIDOverride)
-	d, trace := i.Engine.Explain(m)
-	for _, h := range handlers {
-		var stop bool
-		if resp, stop = h(req, resp); stop {
-			break
-		}
+// rehearse answers a message as the receive loop does, but sends nothing.
+func rehearse(chain *receive.Chain, i *instance.Instance, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr) answer {
+	trace := new(lease.Trace)
+	out := chain.Answer(req, in, identifier, trace)
+	var result answer
+	if out.Proxied {
+		result = explainProxy(out, i, req, in)
+	} else {
+		result = explainLease(out, req)
+		result.Why = append(result.Why, trace.Steps...)
 	}
-	if x.Decided {
-		d = x.Decision
+	if out.Reply != nil {
+		result.Reply = describe(out.Reply)
 	}
-	result := answer{Message: m.Type.String(), Verdict: d.Verdict.String(), Rule: d.Rule, Reason: d.Reason, Why: trace.Steps, Client: "not in NetBox"}
+	return result
+}
+
+// explainLease says what the netbox plugin decided.
+func explainLease(out receive.Outcome, req *dhcpv4.DHCPv4) answer {
+	x := out.Exchange
+	result := answer{Message: lease.MessageType(req.MessageType()).String(), Verdict: lease.Silent.String(), Client: notInNetBox}
+	if x == nil || !x.Asked {
+		result.Reason = lease.Reason(out.Drop)
+		result.Why = []lease.Step{{Rule: "F-17", Text: "the chain ended before the netbox plugin"}}
+		return result
+	}
+	d := x.Decision
+	result.Verdict, result.Rule, result.Reason = d.Verdict.String(), d.Rule, d.Reason
 	if d.Addr.IsValid() {
 		result.Address = d.Addr.String()
 	}
-	if d.Subnet != nil {
-		result.Network = d.Subnet.Prefix.Prefix.String()
-	}
-	if d.Machine != nil {
-		result.Client = d.Machine.ID.Kind.String() + " " + d.Machine.Name
-	}
-	if resp != nil && withheld(req, resp) == "" {
-		result.Reply = describe(resp)
-	}
+	result.locate(d.Subnet, d.Machine)
 	return result
+}
+
+const notInNetBox = "not in NetBox"
+
+// locate says where the client is, and who.
+func (r *answer) locate(subnet *ipam.Subnet, machine *ipam.Machine) {
+	if subnet != nil {
+		r.Network = subnet.Prefix.Prefix.String()
+	}
+	if machine != nil {
+		r.Client = machine.ID.Kind.String() + " " + machine.Name
+	}
 }
 
 // describe lists what a reply carries, by header field and option.
@@ -176,10 +191,10 @@ func describe(resp *dhcpv4.DHCPv4) map[string]string {
 		one := dhcpv4.Options{code: value}.String()
 		fields[fmt.Sprintf("option %3d", code)] = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(one), name+":"))
 	}
-	if !addr4(resp.YourIPAddr).IsUnspecified() {
+	if dhcp4.HeaderAddr(resp.YourIPAddr).IsValid() {
 		fields["yiaddr"] = resp.YourIPAddr.String()
 	}
-	if !addr4(resp.ServerIPAddr).IsUnspecified() {
+	if dhcp4.HeaderAddr(resp.ServerIPAddr).IsValid() {
 		fields["siaddr"] = resp.ServerIPAddr.String()
 	}
 	if resp.BootFileName != "" {
@@ -190,7 +205,11 @@ func describe(resp *dhcpv4.DHCPv4) map[string]string {
 
 func (r answer) print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "%s\t%s (%s, rule %s)\n", r.Message, r.Verdict, r.Reason, r.Rule)
+	verdict := fmt.Sprintf("%s (%s)", r.Verdict, r.Reason)
+	if rule, ok := spec.Lookup(r.Rule); ok {
+		verdict += ": " + rule.Title
+	}
+	fmt.Fprintf(t, "%s\t%s\n", r.Message, cite(verdict, r.Rule))
 	fmt.Fprintf(t, "client\t%s\n", r.Client)
 	if r.Network != "" {
 		fmt.Fprintf(t, "network\t%s\n", r.Network)
@@ -200,7 +219,7 @@ func (r answer) print(w io.Writer) error {
 	}
 	fmt.Fprintln(t, "\nwhy\t")
 	for _, step := range r.Why {
-		fmt.Fprintf(t, "  %s\t%s\n", step.Rule, step.Text)
+		fmt.Fprintf(t, "  %s\n", cite(step.Text, step.Rule))
 	}
 	if len(r.Reply) > 0 {
 		fmt.Fprintln(t, "\nreply\t")
@@ -209,6 +228,14 @@ func (r answer) print(w io.Writer) error {
 		}
 	}
 	return t.Flush()
+}
+
+// cite puts the id of the rule behind the reason in words.
+func cite(words, rule string) string {
+	if rule == "" {
+		return words
+	}
+	return words + " (rule " + rule + ")"
 }
 
 // identifier is the option 54 the receive loop or the server_id plugin would
@@ -243,7 +270,8 @@ func (q question) packet(identifier netip.Addr) (*dhcpv4.DHCPv4, dhcp4.Ingress, 
 	if q.device != "" {
 		in.Interface = q.device
 	}
-	if q.message == "renew" || q.message == proxyRequest {
+	in.BootPort = q.message == proxyRequest
+	if q.message == "renew" || in.BootPort {
 		in.Delivery = lease.DeliveryUnicast
 	}
 	if !relay.IsValid() && !local.IsValid() && q.message != "renew" {
@@ -256,6 +284,7 @@ func (q question) packet(identifier netip.Addr) (*dhcpv4.DHCPv4, dhcp4.Ingress, 
 	if relay.IsValid() {
 		req.GatewayIPAddr = relay.AsSlice()
 	}
+	in.Source = netip.AddrPortFrom(dhcp4.HeaderAddr(req.ClientIPAddr), dhcpv4.ClientPort)
 	q.addBoot(req)
 	return req, in, nil
 }

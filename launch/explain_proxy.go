@@ -1,7 +1,6 @@
 package launch
 
 import (
-	"net/netip"
 	"strings"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -9,39 +8,29 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
 )
 
 // proxyRequest is the message a boot client sends to port 4011.
 const proxyRequest = "proxy-request"
 
-// rehearseProxy is rehearse for an interface of pxe.proxy_dhcp.
-func rehearseProxy(pool *instance.Pool, i *instance.Instance, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr) answer {
-	result := answer{Message: req.MessageType().String(), Verdict: "silent", Rule: "X-17", Reason: "other_server", Client: "not in NetBox"}
+// explainProxy says what came of a message on an interface of pxe.proxy_dhcp
+//
+func explainProxy(out receive.Outcome, i *instance.Instance, req *dhcpv4.DHCPv4, in dhcp4.Ingress) answer {
+	result := answer{Message: req.MessageType().String(), Verdict: "silent", Rule: "X-17", Reason: "other_server", Client: notInNetBox}
 	why := func(rule, text string) { result.Why = append(result.Why, lease.Step{Rule: rule, Text: text}) }
 	why("X-17", in.Interface+" is in pxe.proxy_dhcp: addresses come from another server, boot data from this one")
-	local := map[netip.Addr]bool{identifier: true}
-	arrived := arrivedBy{source: netip.AddrPortFrom(addr4(req.ClientIPAddr), dhcpv4.ClientPort), arrival: arrival{unicast: in.Delivery == lease.DeliveryUnicast, to: identifier}}
-	resp := prepareProxy(in.Delivery == lease.DeliveryUnicast, req, arrived, local)
-	if resp == nil {
+	if out.Drop == receive.DropUnhandled {
 		why("X-17", "only a DISCOVER, or a REQUEST to port 4011, is answered: see --message "+proxyRequest)
 		return result
 	}
-	resp.UpdateOption(dhcpv4.OptServerIdentifier(identifier.AsSlice()))
-	x := pool.Exchanges.Open(req, in)
-	defer pool.Exchanges.Close(req)
-	facts := i.BootFacts(req, resp)
-	if facts.Machine != nil {
-		result.Client = facts.Machine.ID.Kind.String() + " " + facts.Machine.Name
-	}
-	if facts.Subnet != nil {
-		result.Network = facts.Subnet.Prefix.Prefix.String()
-	}
-	if resp, _ = i.Proxy(req, resp); resp == nil {
+	facts := i.BootFacts(dhcp4.ParseRequest(req, nil, in, false))
+	result.locate(facts.Subnet, facts.Machine)
+	if out.Reply == nil {
 		result.Reason = "no_boot_data"
-		why("X-6", x.Note)
+		why("X-6", out.Exchange.Note)
 		return result
 	}
-	result.Verdict, result.Reason = strings.ToLower(resp.MessageType().String()), "boot_data"
-	result.Reply = describe(resp)
+	result.Verdict, result.Reason = strings.ToLower(out.Reply.MessageType().String()), "boot_data"
 	return result
 }

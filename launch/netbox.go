@@ -65,8 +65,16 @@ func (a *app) checkInventory(file *settings.File) error {
 		return errReported
 	}
 	objects := snapshot.Objects()
-	fmt.Fprintf(a.stdout, "%s: %d prefixes, %d addresses, %d machines\n", file.NetBox.Inventory, len(objects.Prefixes), len(objects.Addresses), len(objects.Machines))
+	fmt.Fprintf(a.stdout, "%s: %s, %s, %s\n", file.NetBox.Inventory, count(len(objects.Prefixes), "prefix", "prefixes"),
+		count(len(objects.Addresses), "address", "addresses"), count(len(objects.Machines), "machine", "machines"))
 	return nil
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // printFindings lists findings for people and turns failures into exit code 1.
@@ -86,7 +94,7 @@ func (a *app) printFindings(url string, findings []preparation.Finding) error {
 		return err
 	}
 	if failed > 0 {
-		fmt.Fprintf(a.stdout, "%s: %d problems to solve\n", url, failed)
+		fmt.Fprintf(a.stdout, "%s: %s to solve\n", url, count(failed, "problem", "problems"))
 		return errReported
 	}
 	fmt.Fprintf(a.stdout, "%s: ready\n", url)

@@ -23,6 +23,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
@@ -79,28 +80,21 @@ func (a *app) serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer stopBootFiles()
-	return serve4(ctx, conf, handlers, file, registry, log)
+	chain, err := chainOf(pool, file, handlers)
+	if err != nil {
+		return err
+	}
+	return serve4(ctx, conf, chain, registry, log)
 }
 
 // serve4 runs our receive loop in the place of CoreDHCP's server package
 // (REC-1).
-func serve4(ctx context.Context, conf *config.Config, handlers []handler.Handler4, file *settings.File, registry *prometheus.Registry, log *logrus.Entry) error {
+func serve4(ctx context.Context, conf *config.Config, chain receive.Chain, registry *prometheus.Registry, log *logrus.Entry) error {
 	if conf.Server4 == nil {
 		<-ctx.Done()
 		return nil
 	}
-	proxy, err := proxyOf(instance.Default, file.NetBox.PXE.ProxyDHCP)
-	if err != nil {
-		return err
-	}
-	loop, err := Listen4(conf.Server4.Addresses, handlers, Options4{
-		Exchanges:      &instance.Default.Exchanges,
-		OwnsDecline:    file.Chain.Has(settings.PluginNetBox),
-		SupplyServerID: !file.Chain.Has("server_id"),
-		Proxy:          proxy,
-		Log:            log,
-		Registerer:     registry,
-	})
+	loop, err := receive.Listen(conf.Server4.Addresses, chain, receive.Options{Log: log, Registerer: registry})
 	if err != nil {
 		return err
 	}
@@ -108,7 +102,7 @@ func serve4(ctx context.Context, conf *config.Config, handlers []handler.Handler
 	for _, addr := range loop.Addrs() {
 		log.WithField("address", addr).Info("serving DHCPv4")
 	}
-	for _, name := range proxy.Interfaces {
+	for _, name := range chain.Proxy.Interfaces {
 		log.WithField("interface", name).Info("giving boot data and no addresses (ProxyDHCP)")
 	}
 	err = loop.Serve(ctx)
@@ -119,14 +113,21 @@ func serve4(ctx context.Context, conf *config.Config, handlers []handler.Handler
 	return err
 }
 
-// proxyOf hands the interfaces without leases to the plugin that knows boot data
-//
-func proxyOf(pool *instance.Pool, interfaces []string) (Proxy4, error) {
-	i, err := pool.Joined("")
-	if err != nil || i == nil || len(interfaces) == 0 {
-		return Proxy4{}, err
+// chainOf is how the receive loop answers with these settings. Interfaces
+// without leases are for the plugin that knows boot data.
+func chainOf(pool *instance.Pool, file *settings.File, handlers []handler.Handler4) (receive.Chain, error) {
+	chain := receive.Chain{
+		Handlers:       handlers,
+		Exchanges:      &pool.Exchanges,
+		OwnsDecline:    file.Chain.Has(settings.PluginNetBox),
+		SupplyServerID: !file.Chain.Has("server_id"),
 	}
-	return Proxy4{Interfaces: interfaces, Handler: i.Proxy}, nil
+	i, err := pool.Joined("")
+	if err != nil || i == nil || len(file.NetBox.PXE.ProxyDHCP) == 0 {
+		return chain, err
+	}
+	chain.Proxy = receive.Proxy{Interfaces: file.NetBox.PXE.ProxyDHCP, Handler: i.Proxy()}
+	return chain, chain.Proxy.Check()
 }
 
 // loadChain registers the plugins and sets up the handlers of the chain.

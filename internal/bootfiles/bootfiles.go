@@ -1,8 +1,8 @@
 // Package bootfiles serves the files of one folder to machines that boot: by
 // TFTP (RFC 1350, 2347, 2348, 2349, 7440) and by HTTP. It only reads, opens
 // nothing outside of the folder, lists nothing, and bounds what any sender can
-// make it do. It knows nothing of DHCP or NetBox, and its trouble is nobody
-// else's: once Listen has returned nothing here ends the process.
+// make it do. It knows nothing of DHCP or NetBox. Once Listen has returned, no
+// trouble of its own ends the process.
 package bootfiles
 
 import (

@@ -1,9 +1,7 @@
 package dhcp4
 
 import (
-	"runtime"
 	"sync"
-	"weak"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
@@ -11,50 +9,47 @@ import (
 )
 
 // Exchange is what the plugins of one chain share about one packet and the
-// reply cannot carry (L-15).
+// reply cannot carry (L-15). It must not refer to the packet.
 type Exchange struct {
 	Ingress Ingress
-	// Message and Decision are set once the netbox plugin has decided.
+	// Message and Decision are set once the netbox plugin was asked.
 	Message  lease.ClientMessage
 	Decision lease.Decision
-	Decided  bool
-	// Note is why boot data were kept back, for people who ask.
+	Asked    bool
+	// Decided says that the reply follows Decision. It is false after Asked
+	// where the message is left to the next lease plugin.
+	Decided bool
+	// Trace takes the reasons of the decision; nil where the server needs none.
+	Trace *lease.Trace
+	// Note is why boot data were kept back, for explain.
 	Note string
 }
 
-// Exchanges finds the Exchange of a request by the request's identity. Our
-// receive loop opens and closes entries; on the stock server, which has no hook
-// for that, an entry goes when its request is collected. Safe for concurrent
-// use; the zero value is ready.
+// Exchanges finds the Exchange of a request by the request's identity, since a
+// handler gets a request and a reply and nothing else. There is an entry as
+// long as a handler of ours runs: the receive loop opens and closes it, or
+// package stock does. Safe for concurrent use; the zero value is ready.
 type Exchanges struct {
-	open sync.Map // weak.Pointer[dhcpv4.DHCPv4] -> *Exchange
+	open sync.Map // *dhcpv4.DHCPv4 -> *Exchange
 }
 
 // Open makes the entry of req. The caller closes it after the chain has run.
 func (t *Exchanges) Open(req *dhcpv4.DHCPv4, in Ingress) *Exchange {
 	x := &Exchange{Ingress: in}
-	t.open.Store(weak.Make(req), x)
+	t.Put(req, x)
 	return x
 }
 
-// Close forgets the entry of req.
-func (t *Exchanges) Close(req *dhcpv4.DHCPv4) { t.open.Delete(weak.Make(req)) }
+// Put makes x the entry of req. The caller closes it.
+func (t *Exchanges) Put(req *dhcpv4.DHCPv4, x *Exchange) { t.open.Store(req, x) }
 
-// Find returns the entry of req, or nil.
+// Close forgets the entry of req.
+func (t *Exchanges) Close(req *dhcpv4.DHCPv4) { t.open.Delete(req) }
+
+// Find returns the entry of req, or nil. Handlers of ours always find one.
 func (t *Exchanges) Find(req *dhcpv4.DHCPv4) *Exchange {
-	if x, ok := t.open.Load(weak.Make(req)); ok {
+	if x, ok := t.open.Load(req); ok {
 		return x.(*Exchange)
 	}
 	return nil
-}
-
-// FindOrOpen returns the entry of req and makes one without Ingress where the
-// server did not; such an entry lives as long as req.
-func (t *Exchanges) FindOrOpen(req *dhcpv4.DHCPv4) *Exchange {
-	if x := t.Find(req); x != nil {
-		return x
-	}
-	x := t.Open(req, Ingress{})
-	runtime.AddCleanup(req, func(key weak.Pointer[dhcpv4.DHCPv4]) { t.open.Delete(key) }, weak.Make(req))
-	return x
 }

@@ -16,4 +16,13 @@ type Ingress struct {
 	Addrs     []netip.Addr // IPv4 addresses of Interface in kernel order
 	Source    netip.AddrPort
 	Delivery  lease.Delivery
+	// BootPort says that the message came to port 4011, where boot clients ask a
+	// ProxyDHCP server again.
+	BootPort bool
+}
+
+// Known reports whether a receive loop of ours filled in where the packet came
+// from. The stock server knows nothing of it (F-22).
+func (in Ingress) Known() bool {
+	return in.Interface != "" || in.Delivery != lease.DeliveryUnknown
 }

@@ -144,7 +144,7 @@ func fillIPv6Only(req, resp *dhcpv4.DHCPv4, c *ipam.Config) {
 // OFFER or ACK with an address, the ACK to an INFORM, or a BOOTP reply with an
 // address. The option plugins pass every other reply on untouched (G-1).
 func Configures(req, resp *dhcpv4.DHCPv4) bool {
-	granted := headerAddr(resp.YourIPAddr).IsValid()
+	granted := HeaderAddr(resp.YourIPAddr).IsValid()
 	switch resp.MessageType() {
 	case dhcpv4.MessageTypeOffer:
 		return granted

@@ -26,9 +26,9 @@ func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) l
 	m := lease.ClientMessage{
 		Type:            messageType(req),
 		RequestedAddr:   optionAddr(req.Options, dhcpv4.OptionRequestedIPAddress),
-		ClientAddr:      headerAddr(req.ClientIPAddr),
+		ClientAddr:      HeaderAddr(req.ClientIPAddr),
 		ServerID:        optionAddr(req.Options, dhcpv4.OptionServerIdentifier),
-		Relay:           headerAddr(req.GatewayIPAddr),
+		Relay:           HeaderAddr(req.GatewayIPAddr),
 		SubnetSelection: optionAddr(req.Options, dhcpv4.OptionSubnetSelection),
 		Interface:       in.Interface,
 		InterfaceAddrs:  in.Addrs,
@@ -39,7 +39,7 @@ func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) l
 		Malformed:       malformedOption(req),
 	}
 	if resp != nil {
-		m.Identifier = optionAddr(resp.Options, dhcpv4.OptionServerIdentifier)
+		m.Identifier = Identifier(resp)
 	}
 	if relay := req.RelayAgentInfo(); relay != nil {
 		m.LinkSelection = optionAddr(relay.Options, dhcpv4.LinkSelectionSubOption)
@@ -138,14 +138,20 @@ func individual(hardware []byte) bool {
 // zero Addr where there is none, it is 0.0.0.0, or it has the wrong length.
 func optionAddr(options dhcpv4.Options, code dhcpv4.OptionCode) netip.Addr {
 	if b := options.Get(code); len(b) == net.IPv4len {
-		return headerAddr(b)
+		return HeaderAddr(b)
 	}
 	return netip.Addr{}
 }
 
-// headerAddr returns a header address; the zero Addr for 0.0.0.0 and for what
+// Identifier returns option 54 of a reply, by which its client knows this
+// server; the zero Addr where there is none.
+func Identifier(resp *dhcpv4.DHCPv4) netip.Addr {
+	return optionAddr(resp.Options, dhcpv4.OptionServerIdentifier)
+}
+
+// HeaderAddr returns a header address; the zero Addr for 0.0.0.0 and for what
 // is no IPv4 address.
-func headerAddr(ip net.IP) netip.Addr {
+func HeaderAddr(ip net.IP) netip.Addr {
 	addr, ok := netip.AddrFromSlice(ip.To4())
 	if !ok || addr.IsUnspecified() {
 		return netip.Addr{}

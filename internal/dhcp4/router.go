@@ -57,9 +57,9 @@ func roleRank(a *ipam.Address) int {
 // with the mask resp tells it. Without a usable mask it is a single address;
 // without an address it is invalid.
 func ClientPrefix(req, resp *dhcpv4.DHCPv4) netip.Prefix {
-	addr := headerAddr(resp.YourIPAddr)
+	addr := HeaderAddr(resp.YourIPAddr)
 	if req.MessageType() == dhcpv4.MessageTypeInform {
-		addr = headerAddr(req.ClientIPAddr)
+		addr = HeaderAddr(req.ClientIPAddr)
 	}
 	if !addr.IsValid() {
 		return netip.Prefix{}

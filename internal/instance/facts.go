@@ -1,8 +1,6 @@
 package instance
 
 import (
-	"net/netip"
-
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
@@ -12,14 +10,13 @@ import (
 
 // Facts are what the option plugins need to know of the client of one packet.
 type Facts struct {
-	Snapshot  *ipam.Snapshot
-	Subnet    *ipam.Subnet    // N
-	Interface *ipam.Interface // nil: unknown client, or several ports of one machine
-	Machine   *ipam.Machine   // nil: unknown client
+	Snapshot *ipam.Snapshot
+	Subnet   *ipam.Subnet  // the client's network in NetBox (N-1)
+	Machine  *ipam.Machine // nil: unknown client
 	// Config is the machine's context if there is a machine, else that of N's
 	// place (G-5); never nil in known Facts.
 	Config *ipam.Config
-	// Known is false where nothing can be said: no picture of NetBox yet, or
+	// Known is false where nothing can be said: no snapshot of NetBox yet, or
 	// the client is in none of its prefixes.
 	Known   bool
 	Ingress dhcp4.Ingress
@@ -28,16 +25,13 @@ type Facts struct {
 // Facts returns what the netbox plugin found out about req, or, after another
 // lease plugin, what follows from the address in resp (G-1).
 func (i *Instance) Facts(req, resp *dhcpv4.DHCPv4) Facts {
-	f := Facts{Snapshot: i.Snapshot()}
 	x := i.pool.Exchanges.Find(req)
-	if x != nil {
-		f.Ingress = x.Ingress
-	}
+	f := Facts{Snapshot: i.Snapshot(), Ingress: x.Ingress}
 	switch {
 	case f.Snapshot == nil:
 		return f
-	case x != nil && x.Decided:
-		f.Subnet, f.Interface, f.Machine = x.Decision.Subnet, x.Decision.Interface, x.Decision.Machine
+	case x.Decided:
+		f.Subnet, f.Machine = x.Decision.Subnet, x.Decision.Machine
 	default:
 		i.derive(&f, req, resp)
 	}
@@ -52,7 +46,7 @@ func (i *Instance) Facts(req, resp *dhcpv4.DHCPv4) Facts {
 	return f
 }
 
-// derive finds N from the client's address and the machine from its MAC.
+// derive finds N by the address another plugin granted.
 func (i *Instance) derive(f *Facts, req, resp *dhcpv4.DHCPv4) {
 	addr := dhcp4.ClientPrefix(req, resp).Addr()
 	if !addr.IsValid() {
@@ -62,54 +56,27 @@ func (i *Instance) derive(f *Facts, req, resp *dhcpv4.DHCPv4) {
 	if err != nil {
 		return
 	}
-	f.Subnet = subnet
-	f.identify(dhcp4.ParseRequest(req, resp, f.Ingress, i.Settings.Network.ServerIDOverride))
+	m := dhcp4.ParseRequest(req, resp, f.Ingress, i.Settings.Network.ServerIDOverride)
+	f.Subnet, f.Machine = subnet, lease.Identify(f.Snapshot, m, subnet)
 }
 
 // BootFacts returns what is known of a client that another server gives its
 // address: its machine, by its MAC, and N by the way the request came,
 // where NetBox has the network.
-func (i *Instance) BootFacts(req, resp *dhcpv4.DHCPv4) Facts {
+func (i *Instance) BootFacts(m lease.ClientMessage) Facts {
 	f := Facts{Snapshot: i.Snapshot()}
-	if x := i.pool.Exchanges.Find(req); x != nil {
-		f.Ingress = x.Ingress
-	}
-	m := dhcp4.ParseRequest(req, resp, f.Ingress, false)
 	if f.Snapshot == nil || i.Engine.Stale() || m.Malformed != "" {
 		return f
 	}
-	evidence := m.InterfaceAddrs // the first present wins (N-1)
-	for _, addr := range []netip.Addr{m.ClientAddr, m.Relay, m.SubnetSelection, m.LinkSelection} {
-		if addr.IsValid() {
-			evidence = []netip.Addr{addr}
-		}
+	f.Subnet, f.Machine = lease.Locate(f.Snapshot, m)
+	if f.Subnet != nil {
+		f.Config = f.Subnet.Config
 	}
-	for _, addr := range evidence {
-		if subnet, err := f.Snapshot.Subnet(addr); err == nil {
-			f.Subnet, f.Config = subnet, subnet.Config
-			break
-		}
-	}
-	f.identify(m)
 	if f.Machine != nil {
 		f.Config = f.Snapshot.MachineConfig(f.Machine)
 	}
 	f.Known = f.Config != nil
 	return f
-}
-
-// identify finds the machine of m by its MAC.
-func (f *Facts) identify(m lease.ClientMessage) {
-	if !m.HasMAC {
-		return
-	}
-	for _, port := range f.Snapshot.InterfacesWithMAC(m.MAC) {
-		if f.Machine != nil && f.Machine.ID != port.Machine {
-			f.Machine, f.Interface = nil, nil // one MAC on two machines (I-4)
-			return
-		}
-		f.Machine, f.Interface = f.Snapshot.Machine(port.Machine), port
-	}
 }
 
 // Gateways returns the gateway addresses of N in NetBox; nil where N is

@@ -34,11 +34,9 @@ type Instance struct {
 	// Registry has the metrics of this instance.
 	Registry *prometheus.Registry
 	Metrics  *Metrics
-	// Proxy answers boot clients on the interfaces of pxe.proxy_dhcp. The
-	// netbox_pxe plugin sets it at setup; nil: it is not in the chain.
-	Proxy handler.Handler4
 
 	pool     *Pool
+	proxy    handler.Handler4
 	snapshot atomic.Pointer[ipam.Snapshot]
 	client   *netbox.Client // nil with an inventory
 	store    lease.Store
@@ -99,6 +97,14 @@ func (i *Instance) openStore(ctx context.Context) (err error) {
 	return nil
 }
 
+// SetProxy makes h answer boot clients on the interfaces of pxe.proxy_dhcp
+// . The netbox_pxe plugin calls it at setup.
+func (i *Instance) SetProxy(h handler.Handler4) { i.proxy = h }
+
+// Proxy returns the handler of SetProxy; nil where netbox_pxe is not in the
+// chain.
+func (i *Instance) Proxy() handler.Handler4 { return i.proxy }
+
 // StoreFailed is closed when the lease store can no longer write; the reason
 // was logged. It is nil in a rehearsal.
 func (i *Instance) StoreFailed() <-chan struct{} { return i.failed }
@@ -151,18 +157,18 @@ func options(s settings.NetBox) ipam.Options {
 	return ipam.Options{VRF: s.VRF, DynamicTag: s.Dynamic.Tag, DynamicStatus: s.Dynamic.Status, GatewayTag: s.Gateway.Tag}
 }
 
-// publish makes a new picture of NetBox the one that answers are given from.
-// Problems in it were logged by whoever read it.
+// publish makes s the snapshot that answers are given from.
+// Problems in it were logged when it was read.
 func (i *Instance) publish(s *ipam.Snapshot, _ []ipam.Problem) {
 	i.Engine.SetSnapshot(s)
 	i.snapshot.Store(s)
 	o := s.Objects()
 	i.Log.WithFields(logrus.Fields{
 		"prefixes": len(o.Prefixes), "addresses": len(o.Addresses), "macs": len(o.MACs), "machines": len(o.Machines),
-	}).Info("picture of NetBox replaced")
+	}).Info("snapshot of NetBox replaced")
 }
 
-// Snapshot returns the current picture of NetBox; nil before the first one.
+// Snapshot returns the current snapshot of NetBox; nil before the first one.
 func (i *Instance) Snapshot() *ipam.Snapshot { return i.snapshot.Load() }
 
 // Close stops the background work, tells NetBox what can be told quickly, and

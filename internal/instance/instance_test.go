@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/sirupsen/logrus/hooks/test"
@@ -17,6 +18,8 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4/dhcp4test"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/stock"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -156,8 +159,8 @@ func TestARehearsalReadsTheStoreAndWritesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Type, m.ServerID, m.RequestedAddr = lease.Discover, netip.Addr{}, netip.Addr{}
-	if d, _ := r.Engine.Explain(m); d.Addr.Addr() != netip.MustParseAddr("10.1.0.105") || d.Reason != lease.ReasonBound {
-		t.Errorf("the rehearsal does not know the lease: %+v", d)
+	if d, err := r.Engine.Handle(t.Context(), m, nil); err != nil || d.Addr.Addr() != netip.MustParseAddr("10.1.0.105") || d.Reason != lease.ReasonBound {
+		t.Errorf("the rehearsal does not know the lease: %+v, %v", d, err)
 	}
 }
 
@@ -173,6 +176,8 @@ func TestFactsAfterAnotherLeasePlugin(t *testing.T) { // G-1, I-4
 	}
 	req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover)
 	resp := dhcp4test.Prepared(t, req)
+	x := p.Exchanges.Open(req, dhcp4.Ingress{})
+	defer p.Exchanges.Close(req)
 	if f := i.Facts(req, resp); f.Known || f.Gateways() != nil {
 		t.Errorf("facts without an address: %+v", f)
 	}
@@ -181,8 +186,7 @@ func TestFactsAfterAnotherLeasePlugin(t *testing.T) { // G-1, I-4
 	if !f.Known || f.Machine == nil || f.Machine.Name != "web1" || f.Config.DomainName != "web.example.org" || len(f.Gateways()) != 1 {
 		t.Errorf("facts from yiaddr: %+v", f)
 	}
-	p.Exchanges.Open(req, dhcp4.Ingress{}).Decided = true
-	defer p.Exchanges.Close(req)
+	x.Decided = true
 	if f := i.Facts(req, resp); f.Known {
 		t.Errorf("a decision without network gives facts: %+v", f)
 	}
@@ -230,5 +234,24 @@ func TestRedeploySwitch(t *testing.T) { // X-15
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+func TestAReplyTakenAwayEndsTheChain(t *testing.T) { // B-5
+	log, _ := test.NewNullLogger()
+	limited := quiet.New(log, time.Minute, time.Now)
+	for name, p := range map[string]*Pool{"stock": new(Pool), "own receive loop": {loaded: "/etc/config.yml"}} {
+		req, resp := new(dhcpv4.DHCPv4), new(dhcpv4.DHCPv4)
+		called := false
+		pass := p.Handler(stock.Plugin{Name: "netbox_dns", Log: limited}, func(_, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+			called = true
+			return resp, false
+		})
+		if got, stop := pass(req, nil); got != nil || !stop || called {
+			t.Errorf("%s: without a reply: %v, stop %v, called %v", name, got, stop, called)
+		}
+		if got, stop := pass(req, resp); got != resp || stop || !called {
+			t.Errorf("%s: with a reply: %v, stop %v, called %v", name, got, stop, called)
+		}
 	}
 }

@@ -38,7 +38,7 @@ func newMetrics(i *Instance) *Metrics {
 		}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "coredhcp_netbox_snapshot_addresses",
-			Help: "IP addresses in the current picture of NetBox; 0 before the first one.",
+			Help: "IP addresses in the current snapshot of NetBox; 0 before the first one.",
 		}, func() float64 {
 			if s := i.Snapshot(); s != nil {
 				return float64(len(s.Objects().Addresses))

@@ -33,7 +33,7 @@ func recordFields(s settings.NetBox) follow.Fields {
 	return follow.Fields{MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname}
 }
 
-// followNetBox starts to keep the picture fresh and to tell NetBox about
+// followNetBox starts to keep the snapshot fresh and to tell NetBox about
 // leases.
 func (i *Instance) followNetBox(ctx context.Context) error {
 	client, err := Client(i.Settings, i.Log)
@@ -73,13 +73,13 @@ func (i *Instance) followConfig(disk string) follow.Config {
 	}
 }
 
-// diskCopy is where the last picture of NetBox is kept.
+// diskCopy is where the last snapshot of NetBox is kept.
 func diskCopy(s settings.NetBox) string { return filepath.Join(s.Store.Path, "netbox.snapshot") }
 
-// Picture returns what is known without asking NetBox: the inventory, or the
+// StoredSnapshot returns what is known without asking NetBox: the inventory, or the
 // copy that a server with these settings keeps on disk. The error wraps
 // fs.ErrNotExist where no server has run yet.
-func Picture(s settings.NetBox) (*ipam.Snapshot, error) {
+func StoredSnapshot(s settings.NetBox) (*ipam.Snapshot, error) {
 	if s.Inventory != "" {
 		snapshot, _, err := Inventory(s)
 		return snapshot, err

@@ -1,5 +1,5 @@
 // Package instance is one running set of everything below the plugins: the
-// picture of NetBox, the lease engine with its store, the write-back. It is the
+// snapshot of NetBox, the lease engine with its store, the write-back. It is the
 // one package that knows every part of the server; the parts do not know it.
 // It decides nothing about packets.
 package instance
@@ -13,10 +13,13 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/coredhcp/coredhcp/handler"
+	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/stock"
 )
 
 // Default is the pool of a program. Plugins have nowhere else to meet: their
@@ -29,6 +32,8 @@ var Default = new(Pool)
 type Pool struct {
 	// Exchanges is what the plugins of a chain share about a packet.
 	Exchanges dhcp4.Exchanges
+	// packets keeps it where the server is CoreDHCP's own.
+	packets stock.Packets
 	// Rehearse makes instances that keep leases in memory and tell NetBox
 	// nothing, for commands that only say what would happen. Set it before the
 	// first Join.
@@ -52,13 +57,39 @@ func (p *Pool) UseFile(path string) error {
 	return nil
 }
 
+// Handler returns what a chain calls for h. Our own receive loop needs no more
+// than that a reply which an earlier plugin took away ends the chain (B-5); the
+// stock server needs all of package stock.
+func (p *Pool) Handler(plugin stock.Plugin, h handler.Handler4) handler.Handler4 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.loaded == "" {
+		h = plugin.Handler(h, &p.Exchanges, &p.packets)
+	}
+	return func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+		if resp == nil {
+			return nil, true
+		}
+		return h(req, resp)
+	}
+}
+
+// SplitArguments takes the path of a settings file, which may stand first, off
+// the arguments of a plugin. Where a plugin has others of its own, a path is
+// known by its slash.
+func SplitArguments(args []string, others bool) (path string, rest []string) {
+	if len(args) == 1 && !others || len(args) > 0 && strings.Contains(args[0], "/") {
+		return args[0], args[1:]
+	}
+	return "", args
+}
+
 // Join returns the instance of a settings file and opens it if it is the first
 // to ask. An empty path stands for the file of UseFile, else for the only open
 // instance. It fails with a sentence that says what to write.
 func (p *Pool) Join(path string, log logrus.FieldLogger) (*Instance, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	stock := p.loaded == ""
 	if path == "" {
 		path = p.loaded
 	}
@@ -72,7 +103,7 @@ func (p *Pool) Join(path string, log logrus.FieldLogger) (*Instance, error) {
 	if i := p.open[absolute]; i != nil {
 		return i, nil
 	}
-	file, err := settings.Options{Stock: stock}.Load(absolute)
+	file, err := settings.Options{Stock: p.loaded == ""}.Load(absolute)
 	if err != nil {
 		return nil, err
 	}

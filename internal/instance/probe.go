@@ -10,7 +10,7 @@ import (
 )
 
 // echo reports whether addr answers an ICMP echo request within wait. A
-// probe that cannot be sent finds nobody.
+// probe that cannot be sent counts as unanswered.
 func (i *Instance) echo(ctx context.Context, addr netip.Addr, wait time.Duration) bool {
 	pinger := probing.New(addr.String())
 	pinger.SetPrivileged(true)

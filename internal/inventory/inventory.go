@@ -1,7 +1,7 @@
 // Package inventory reads a YAML file that stands in for NetBox in demos, labs
 // and policy tests. The file says in NetBox's words what a NetBox would hold,
-// and the result are the same tables. It is strict where NetBox is tolerant: a
-// name nobody declared or a misspelt key is a mistake, and all of them are
+// and the result are the same tables. It is strict where NetBox is tolerant: an
+// undeclared name or a misspelt key is a mistake, and all of them are
 // reported at once. It opens no connection, and nothing is ever written back.
 package inventory
 

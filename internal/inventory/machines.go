@@ -36,7 +36,7 @@ func (b *builder) machines(kind ipam.Kind, section string, list []machine) {
 	}
 }
 
-// gate refuses custom fields nobody looks at: a misspelt redeploy switch would
+// gate refuses custom fields that the server does not read: a misspelt redeploy switch would
 // leave a machine without one, and reinstall it.
 func (b *builder) gate(path string, m machine) {
 	if len(b.opt.GateFields) == 0 {

@@ -54,14 +54,3 @@ func (m *MAC) UnmarshalText(b []byte) (err error) {
 	*m, err = ParseMAC(string(b))
 	return err
 }
-
-// CanonicalClient brings a recorded client key into the form client keys have
-// here: people and other programs write MACs in any notation. Text that is no
-// MAC is only trimmed and put in upper case.
-func CanonicalClient(s string) string {
-	s = strings.TrimSpace(s)
-	if m, err := ParseMAC(s); err == nil {
-		return m.String()
-	}
-	return strings.ToUpper(s)
-}

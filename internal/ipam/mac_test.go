@@ -61,27 +61,6 @@ func TestUnicast(t *testing.T) {
 	}
 }
 
-// Records written by people and other programs name clients in any notation.
-func TestCanonicalClient(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                        "",
-		"  ":                      "",
-		"52:54:00:ab:cd:ef":       "52:54:00:AB:CD:EF",
-		" 5254.00ab.cdef\n":       "52:54:00:AB:CD:EF",
-		"525400abcdef":            "52:54:00:AB:CD:EF",
-		"00-00-00-00-00-00":       "00:00:00:00:00:00",
-		"01:52:54:00:ab:cd:ef":    "01:52:54:00:AB:CD:EF", // option 61, no MAC
-		"printer on second floor": "PRINTER ON SECOND FLOOR",
-	} {
-		if got := CanonicalClient(text); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-		if again := CanonicalClient(want); again != want {
-			t.Errorf("%q changes again, to %q", want, again)
-		}
-	}
-}
-
 func FuzzParseMAC(f *testing.F) {
 	for _, seed := range []string{"52:54:00:ab:cd:ef", "5254.00ab.cdef", "52-54-00-AB-CD-EF", "525400abcdef", "", ":-.", "é"} {
 		f.Add(seed)
@@ -97,9 +76,6 @@ func FuzzParseMAC(f *testing.F) {
 		digits := strings.NewReplacer(":", "", "-", "", ".", "").Replace(text)
 		if want := strings.ReplaceAll(m.String(), ":", ""); !strings.EqualFold(digits, want) {
 			t.Errorf("%q was read as %s", text, m)
-		}
-		if canonical := CanonicalClient(text); canonical != m.String() {
-			t.Errorf("client %q of %q, want %s", canonical, text, m)
 		}
 	})
 }

@@ -50,9 +50,9 @@ type Subnet struct {
 	Config *Config
 }
 
-// Snapshot is the picture of NetBox that answers are given from: the tables of
-// Objects with the look-ups a packet needs. It never changes after Build and is
-// safe for concurrent use. Slices it returns must not be modified.
+// Snapshot is what NetBox held at one moment, and what answers are given from:
+// the tables of Objects with the look-ups a packet needs. It never changes after
+// Build and is safe for concurrent use. Slices it returns must not be modified.
 type Snapshot struct {
 	objects       *Objects
 	dynamicTag    int64 // 0: no such tag

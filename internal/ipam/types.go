@@ -1,5 +1,5 @@
 // Package ipam holds what NetBox knows as plain, immutable values: the tables
-// a source delivers (Objects) and the picture answers are given from
+// a source delivers (Objects) and the snapshot answers are given from
 // (Snapshot). It decides nothing about leases, does no I/O except reading and
 // writing its own disk copy where it is told to, starts no goroutine and logs
 // nothing.

@@ -10,12 +10,11 @@ import (
 
 // client is who sent a message, as far as NetBox knows.
 type client struct {
-	id        ClientID
-	port      *ipam.Interface // nil: unknown, or several ports of one machine
-	machine   *ipam.Machine   // nil: unknown
-	statics   []*ipam.Address // eligible static addresses in the client's networks, best first
-	refused   Reason          // not empty: no answer at all
-	refusedBy string          // rule id
+	id      ClientID
+	port    *ipam.Interface // nil: unknown, or several ports of one machine
+	machine *ipam.Machine   // nil: unknown; also set where the client is refused
+	statics []*ipam.Address // eligible static addresses in the client's networks, best first
+	refused Reason          // not empty: no answer at all
 }
 
 // known reports whether the MAC resolves to a device or virtual machine.
@@ -47,7 +46,7 @@ func (d *decider) identify(networks []*ipam.Subnet) client {
 	}
 	ports := d.collapseLAGs(matches)
 	if len(ports) == 0 {
-		c.refused, c.refusedBy = ReasonLAGMember, "P-1"
+		c.refused, c.machine = ReasonLAGMember, d.machineOf(matches)
 		return c
 	}
 	return d.chooseInterface(c, ports, networks)
@@ -108,7 +107,7 @@ func (d *decider) chooseInterface(c client, ports []*ipam.Interface, networks []
 		if owners > 1 {
 			d.trace.addf("I-4", "MAC %s is on %s and on %s, and both own an address here: no answer",
 				d.m.MAC, d.port(c.port), d.port(port))
-			return client{id: c.id, refused: ReasonConflict, refusedBy: "I-4"}
+			return client{id: c.id, refused: ReasonConflict, machine: d.machineOf(ports)}
 		}
 		c.port, c.statics = port, statics
 	}
@@ -124,12 +123,10 @@ func (d *decider) chooseInterface(c client, ports []*ipam.Interface, networks []
 
 // withoutStatic recognises the machine of ports that own no address here.
 func (d *decider) withoutStatic(c client, ports []*ipam.Interface) client {
-	for _, port := range ports[1:] {
-		if port.Machine != ports[0].Machine {
-			d.trace.addf("I-4", "MAC %s is on %s and on %s, neither with an address here: unknown client",
-				d.m.MAC, d.port(ports[0]), d.port(port))
-			return c
-		}
+	if i := slices.IndexFunc(ports, func(p *ipam.Interface) bool { return p.Machine != ports[0].Machine }); i > 0 {
+		d.trace.addf("I-4", "MAC %s is on %s and on %s, neither with an address here: unknown client",
+			d.m.MAC, d.port(ports[0]), d.port(ports[i]))
+		return c
 	}
 	if len(ports) == 1 {
 		c.port = ports[0]
@@ -139,6 +136,14 @@ func (d *decider) withoutStatic(c client, ports []*ipam.Interface) client {
 		d.trace.addf("I-4", "MAC %s is %s, without a static address here", d.m.MAC, d.port(ports[0]))
 	}
 	return c
+}
+
+// machineOf returns the machine that all ports are of; nil if there are several.
+func (d *decider) machineOf(ports []*ipam.Interface) *ipam.Machine {
+	if slices.ContainsFunc(ports, func(p *ipam.Interface) bool { return p.Machine != ports[0].Machine }) {
+		return nil
+	}
+	return d.s.Machine(ports[0].Machine)
 }
 
 // eligible returns the static addresses of port in the networks, best first

@@ -41,6 +41,7 @@ type decider struct {
 	m     *ClientMessage
 	now   time.Time
 	trace *Trace
+	state ClientState // of a client that sent a REQUEST, once it is known
 }
 
 // Decide is the decision table (D-0 to D-28): what this server does
@@ -61,7 +62,7 @@ func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 		return d.silent("H-1", ReasonNoSnapshot)
 	}
 	if !f.Fresh.IsZero() && now.Sub(f.Fresh) > f.Policy.StaleAfter {
-		trace.addf("H-4", "the picture of NetBox is from %s, older than poll.stale_after", f.Fresh.UTC().Format(time.RFC3339))
+		trace.addf("H-4", "the snapshot of NetBox is from %s, older than poll.stale_after", f.Fresh.UTC().Format(time.RFC3339))
 		return d.silent("H-4", ReasonStale)
 	}
 	if !m.Identifier.IsValid() && !m.Override.IsValid() && m.Type != BOOTP && m.Type != Release && m.Type != Decline {
@@ -86,13 +87,14 @@ func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 }
 
 func (d *decider) silent(rule string, reason Reason) Decision {
-	return Decision{Verdict: Silent, Rule: rule, Reason: reason}
+	return Decision{Verdict: Silent, Rule: rule, State: d.state, Reason: reason}
 }
 
 // refuse is column Auth of the decision table: NAK where this server is authoritative,
-// else silence. D-5 is spoken by own servers too.
+// else silence. A client that chose this server's offer is refused by an own
+// server too (K-5).
 func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c client) Decision {
-	spoken := d.f.Authority == Authoritative || d.f.Authority == Own && rule == "D-5"
+	spoken := d.f.Authority == Authoritative || d.f.Authority == Own && d.state == Selecting
 	decision := d.silent(rule, reason)
 	decision.Subnet, decision.Interface, decision.Machine = n, c.port, c.machine
 	if spoken {
@@ -170,10 +172,13 @@ func (d *decider) request() Decision {
 		d.trace.addf(rule, "requested address and ciaddr are both missing or differ")
 		return d.silent(rule, ReasonMalformed)
 	case selecting && !c.IsValid():
+		d.state = Selecting
 		return d.selecting(r)
 	case !selecting && !c.IsValid():
+		d.state = InitReboot
 		return d.initReboot(r)
 	}
+	d.state = Renewing
 	return d.extend(c) // D-12, D-14 and the tolerated D-6, D-15
 }
 
@@ -318,8 +323,8 @@ func (d *decider) decline() Decision {
 	return decision
 }
 
-// quarantined is the lease that keeps everybody off an address somebody
-// unknown is using.
+// quarantined is the lease that keeps all clients off an address that an
+// unknown host is using.
 func (d *decider) quarantined(addr netip.Addr) Lease {
 	next := d.nextLease(addr)
 	next.Client, next.State, next.Hostname = Declined, Quarantined, ""
@@ -360,8 +365,8 @@ func (d *decider) uses(a *ipam.Address) bool {
 	return b.Client == d.m.Client && b.running(d.now)
 }
 
-// offered reports whether a is held for the client that sent the message and
-// nobody is known to use it.
+// offered reports whether a is held for the client that sent the message and no
+// client is known to use it.
 func (d *decider) offered(a *ipam.Address) bool {
 	return d.l.holds[a.Address.Addr()].client == d.m.Client && !d.l.binding(a, d.now).running(d.now)
 }

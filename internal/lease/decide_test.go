@@ -58,7 +58,7 @@ func TestClientMovesFromDynamicToStatic(t *testing.T) {
 }
 
 // H-1 and H-4: nothing is known yet, or what is known is too old.
-func TestSilenceWithoutAFreshPicture(t *testing.T) {
+func TestSilenceWithoutAFreshSnapshot(t *testing.T) {
 	messages := []ClientMessage{
 		discover(web), selecting(web, "10.0.0.5"), request(web, wants("10.9.0.5")), renewing(web, "10.0.0.5"),
 		message(Inform, web, has("10.0.0.5"), unicast()), message(BOOTP, web),

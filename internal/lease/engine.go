@@ -19,7 +19,7 @@ type Config struct {
 	Store  Store
 	Now    func() time.Time
 	Log    logrus.FieldLogger
-	// Probe reports whether somebody answers an echo request to addr within
+	// Probe reports whether a host answers an echo request to addr within
 	// the time given. nil: addresses are not probed.
 	Probe     func(ctx context.Context, addr netip.Addr, wait time.Duration) bool
 	ProbeWait time.Duration
@@ -93,7 +93,7 @@ func (e *Engine) Stale() bool {
 	return !f.Fresh.IsZero() && e.config.Now().Sub(f.Fresh) > f.Policy.StaleAfter
 }
 
-// SetSnapshot makes s the picture that decisions are made from. The index over
+// SetSnapshot makes s the snapshot that decisions are made from. The index over
 // its dynamic addresses is built in slices, so that packets never wait long.
 func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 	e.swapping.Lock()
@@ -147,16 +147,6 @@ func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Dec
 	}
 	trace.addf("D-16", "still contested after %d attempts", attempts)
 	return Decision{Rule: "D-16", Reason: ReasonBusy}, nil
-}
-
-// Explain decides about one message without any effect.
-func (e *Engine) Explain(m ClientMessage) (Decision, *Trace) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	now := e.config.Now()
-	e.facts.Leases.sweep(now)
-	trace := new(Trace)
-	return Decide(e.facts, m, now, trace), trace
 }
 
 // begin marks the client as in work (D-28, S-7).
@@ -231,7 +221,7 @@ const minRemaining = time.Minute
 // another server's client unseen (H-3, H-4).
 func (e *Engine) withoutStore(m ClientMessage, decision Decision, trace *Trace) Decision {
 	silent := Decision{Rule: "H-3", Reason: ReasonStoreFailed}
-	if decision.Verdict != Ack || decision.Rule != "D-12" {
+	if decision.Verdict != Ack || decision.State != Renewing {
 		return silent
 	}
 	e.mu.Lock()
@@ -284,14 +274,14 @@ func (e *Engine) reread(ctx context.Context, addr netip.Addr) (Lease, Revision) 
 	return stored, revision
 }
 
-// probe asks whether somebody uses the offered address; if so it is put in
+// probe asks whether a host uses the offered address; if so it is put in
 // quarantine and another one has to be chosen.
 func (e *Engine) probe(ctx context.Context, m ClientMessage, addr netip.Addr, trace *Trace) (bool, error) {
 	if !e.config.Probe(ctx, addr, e.config.ProbeWait) {
 		return true, nil
 	}
 	trace.addf("A-7", "%s answers an echo request: quarantined", addr)
-	e.config.Log.WithField("addr", addr).Warn("address is in use by somebody unknown: quarantined")
+	e.config.Log.WithField("addr", addr).Warn("address is in use by an unknown host: quarantined")
 	e.mu.Lock()
 	d := decider{f: &e.facts, s: e.facts.Snapshot, l: e.facts.Leases, m: &m, now: e.config.Now()}
 	next := d.quarantined(addr)

@@ -158,7 +158,7 @@ func TestExplainHasNoEffect(t *testing.T) {
 	r.expect(discover(web), "OFFER D-1")
 }
 
-// A change of the picture keeps holds and leases; addresses come and go.
+// A change of the snapshot keeps holds and leases; addresses come and go.
 func TestSnapshotChanges(t *testing.T) {
 	r := newRig(t, newMemStore(bound("10.0.0.11", bob, time.Hour)), small(t))
 	r.expect(discover(alice), "OFFER D-1 10.0.0.10/24")

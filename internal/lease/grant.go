@@ -12,7 +12,7 @@ import (
 // grant fills a decision that gives a to the client.
 func (d *decider) grant(rule string, verdict Verdict, reason Reason, a *ipam.Address, n *ipam.Subnet, c client) Decision {
 	decision := Decision{
-		Verdict: verdict, Rule: rule, Reason: reason,
+		Verdict: verdict, Rule: rule, State: d.state, Reason: reason,
 		Addr: d.masked(a, n), Static: reason == ReasonStatic, Time: d.leaseTime(),
 		Subnet: n, Interface: c.port, Machine: c.machine,
 	}
@@ -105,7 +105,7 @@ func (d *decider) leaseTime() time.Duration {
 type choice struct {
 	address *ipam.Address // nil: none
 	reason  Reason
-	own     bool // the client's own binding: nobody else can be using it
+	own     bool // the client's own binding: no other client can be using it
 	skewed  bool // only addresses of other clients are left and the clock is off (S-9)
 }
 
@@ -266,7 +266,7 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Re
 		return "", true
 	}
 	// An ended binding is still its client's, unless the address was offered
-	// to or reserved for somebody else meanwhile.
+	// to or reserved for another client meanwhile.
 	switch {
 	case d.l.heldByOther(addr, c.id), reserved(a) && (c.port == nil || c.port.ID != a.Interface):
 		return d.refused(a, ReasonTaken), false

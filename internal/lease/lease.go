@@ -17,7 +17,7 @@ import (
 // address.
 type ClientID string
 
-// Declined is the client key written for an address that somebody else was
+// Declined is the client key written for an address that an unknown host was
 // found to use, so that every server and PyDHCP leave it alone.
 const Declined ClientID = "00:00:00:00:00:00"
 

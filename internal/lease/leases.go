@@ -46,7 +46,7 @@ type lapse struct {
 	at   time.Time
 }
 
-// NewLeases returns an empty picture. The policy must not change afterwards.
+// NewLeases returns no leases. The policy must not change afterwards.
 func NewLeases(policy *Policy) *Leases {
 	return &Leases{
 		policy:         policy,
@@ -168,7 +168,7 @@ type Binding struct {
 	Expires time.Time
 	State   State
 	// Rival is another client that NetBox shows as running beside the store's:
-	// nobody new gets the address.
+	// no new client gets the address.
 	Rival ClientID
 }
 

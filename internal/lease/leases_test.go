@@ -51,7 +51,7 @@ func TestStoreAndRecordTogether(t *testing.T) {
 		{"both ended, the store later", []Lease{bound("10.0.0.10", alice, -time.Hour)}, []edit{record(bob, -2*time.Hour)}, alice, false, -time.Hour, ""},
 		{"quarantined here, running in the record", []Lease{quarantined("10.0.0.10", time.Hour)}, []edit{record(alice, time.Hour)}, Declined, true, time.Hour, alice},
 		{"running here, quarantined in the record", []Lease{bound("10.0.0.10", alice, time.Hour)}, []edit{record(Declined, time.Hour)}, alice, true, time.Hour, Declined},
-		// A picture from before our own write says nothing.
+		// A snapshot from before our own write says nothing.
 		{"stale row: another client running", []Lease{synced(bound("10.0.0.10", alice, time.Hour), syncAt)}, []edit{record(bob, time.Hour), older}, alice, true, time.Hour, ""},
 		{"stale row: the same client later", []Lease{synced(released("10.0.0.10", alice, time.Minute), syncAt)}, []edit{record(alice, time.Hour), older}, alice, false, -time.Minute, ""},
 		{"stale row: still empty", []Lease{synced(bound("10.0.0.10", alice, time.Hour), syncAt)}, []edit{empty(), older}, alice, true, time.Hour, ""},

@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// B-6, S-7: a hundred clients at once, while pictures of NetBox and the
+// B-6, S-7: a hundred clients at once, while snapshots of NetBox and the
 // write-back come and go.
 func TestManyClientsAtOnce(t *testing.T) {
 	const clients, rounds = 100, 5
@@ -203,7 +203,7 @@ func TestOneMessageOfAClientAtATime(t *testing.T) {
 	}
 }
 
-// The index over a new picture is built while packets change leases.
+// The index over a new snapshot is built while packets change leases.
 func TestSnapshotSwapsUnderLoad(t *testing.T) {
 	s := snapshot(t, worldOptions, prefix("10.0.0.0/16"), dynamic("10.0.0.1-10.0.15.250/16"))
 	r := newRig(t, newMemStore(), s)

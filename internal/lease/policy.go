@@ -27,8 +27,8 @@ const (
 	Hash
 )
 
-// Policy is the part of the settings that decides about leases. See
-// dhcp-server.md 1.8 for the keys.
+// Policy is the part of the settings that decides about leases. Each field
+// names its key below netbox:.
 type Policy struct {
 	LeaseTime, MinTime, MaxTime time.Duration // lease.time, .min, .max
 	OfferHold                   time.Duration // lease.offer_hold

@@ -10,7 +10,7 @@ import (
 )
 
 // poolSet orders the dynamic addresses of each VRF by how soon they can be
-// given to somebody new.
+// given to a new client.
 type poolSet map[int64]*pool
 
 // pool is a tournament tree over the dynamic addresses of one VRF, which are
@@ -96,7 +96,7 @@ func (p *pool) first(low, high int) (position int, key int64) {
 	return best - n, key
 }
 
-// key says how soon an address can be given to somebody new.
+// key says how soon an address can be given to a new client.
 func (l *Leases) key(a *ipam.Address) int64 {
 	addr := a.Address.Addr()
 	if _, held := l.holds[addr]; held || l.inWork[addr] != "" || l.infrastructure[addr] || reserved(a) {

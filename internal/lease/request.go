@@ -90,7 +90,7 @@ type ClientMessage struct {
 // Verdict is what the server does with a message.
 type Verdict uint8
 
-// Silent is the zero Verdict: whatever is not decided is not answered.
+// Silent is the zero Verdict: what is not decided is not answered.
 const (
 	Silent    Verdict = iota
 	Offer             // DHCPOFFER with an address
@@ -140,16 +140,16 @@ const (
 	ReasonConflict      Reason = "conflict"        // one MAC, several interfaces (I-4)
 	ReasonPoolEmpty     Reason = "pool_empty"      // no dynamic address left
 	ReasonUnknownClient Reason = "unknown_client"  // dynamic.allow_unknown is false
-	ReasonLAGMember     Reason = "lag_member"      // section 2.4
+	ReasonLAGMember     Reason = "lag_member"      // P-1
 	ReasonWrongNetwork  Reason = "wrong_network"   // address outside N
 	ReasonWrongAddress  Reason = "wrong_address"   // another address is the client's
-	ReasonTaken         Reason = "taken"           // somebody else's address
+	ReasonTaken         Reason = "taken"           // another client's address
 	ReasonNoBinding     Reason = "no_binding"      // nothing known of this client
 	ReasonNotDynamic    Reason = "not_dynamic"     // address is not ours to lease
 	ReasonStandby       Reason = "standby"         // secs below lease.standby_secs
 	ReasonBusy          Reason = "busy"            // same client or address in work (D-28)
 	ReasonNoSnapshot    Reason = "no_snapshot"     // nothing loaded yet (H-1)
-	ReasonStale         Reason = "stale"           // picture older than poll.stale_after (H-4)
+	ReasonStale         Reason = "stale"           // snapshot older than poll.stale_after (H-4)
 	ReasonClockSkew     Reason = "clock_skew"      // S-9
 	ReasonStoreFailed   Reason = "store_failed"    // H-3
 	ReasonBackoff       Reason = "declined_static" // static address declined in the last minute
@@ -158,12 +158,24 @@ const (
 	ReasonUnhandled     Reason = "unhandled"       // message type not served
 )
 
+// ClientState is what the client of a DHCPREQUEST is doing (RFC 2131 section 4.3.2).
+type ClientState uint8
+
+// Renewing is REBINDING as well: both extend a lease the client says it has.
+const (
+	NoState    ClientState = iota // another message, or a REQUEST in no state of the RFC
+	Selecting                     // it accepts an offer
+	InitReboot                    // it remembers an address from before
+	Renewing
+)
+
 // Decision is the outcome for one message. Everything a reply needs is in it;
 // nothing has to be looked up again.
 type Decision struct {
 	Verdict Verdict
 	Reason  Reason
-	Rule    string // id of the rule that decided, as in the specification: "D-4"
+	Rule    string // id of the rule that decided, such as "D-4"; for people only
+	State   ClientState
 
 	Addr   netip.Prefix // yiaddr with the mask to send; invalid without address
 	Static bool

@@ -26,11 +26,11 @@ func (t *Trace) addf(rule, format string, args ...any) {
 	}
 }
 
-// String renders one line a step, rule first.
+// String renders one line a step, the rule last.
 func (t *Trace) String() string {
 	var b strings.Builder
 	for _, s := range t.Steps {
-		fmt.Fprintf(&b, "%-6s %s\n", s.Rule, s.Text)
+		fmt.Fprintf(&b, "%s (rule %s)\n", s.Text, s.Rule)
 	}
 	return b.String()
 }

@@ -55,7 +55,7 @@ func newWorld(parts ...part) *ipam.Objects {
 	return w.o
 }
 
-// snapshot builds the picture of a small NetBox.
+// snapshot builds the snapshot of a small NetBox.
 func snapshot(t testing.TB, opt ipam.Options, parts ...part) *ipam.Snapshot {
 	t.Helper()
 	s, problems := ipam.Build(newWorld(parts...), opt)
@@ -276,6 +276,16 @@ func newRig(t testing.TB, store *memStore, s *ipam.Snapshot, setups ...setup) *r
 		r.SetSnapshot(s)
 	}
 	return r
+}
+
+// Explain decides about one message without any effect.
+func (e *Engine) Explain(m ClientMessage) (Decision, *Trace) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.config.Now()
+	e.facts.Leases.sweep(now)
+	trace := new(Trace)
+	return Decide(e.facts, m, now, trace), trace
 }
 
 // handle sends a message, which must cause no trouble.

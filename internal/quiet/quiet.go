@@ -104,3 +104,15 @@ func (l *Logger) forget(now time.Time) {
 		clear(l.lines)
 	}
 }
+
+// Debugging reports whether log writes debug lines, so that what only they need
+// is not made for nothing. It is true for a kind of logger it does not know.
+func Debugging(log logrus.FieldLogger) bool {
+	switch l := log.(type) {
+	case *logrus.Logger:
+		return l.IsLevelEnabled(logrus.DebugLevel)
+	case *logrus.Entry:
+		return l.Logger.IsLevelEnabled(logrus.DebugLevel)
+	}
+	return true
+}

@@ -6,32 +6,28 @@ package dns
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 
-	"github.com/coredhcp/coredhcp/handler"
+	chain "github.com/coredhcp/coredhcp/handler"
 	"github.com/coredhcp/coredhcp/logger"
 	"github.com/coredhcp/coredhcp/plugins"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/guard"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/stock"
 )
 
 // Plugin is what a CoreDHCP main registers.
 var Plugin = plugins.Plugin{Name: "netbox_dns", Setup4: setup4}
 
-func setup4(args ...string) (handler.Handler4, error) { return setup(instance.Default, args) }
+func setup4(args ...string) (chain.Handler4, error) { return setup(instance.Default, args) }
 
 // setup joins the instance that the netbox plugin opened. The arguments are
 // fall-back servers; the path of a settings file may stand before them.
-func setup(pool *instance.Pool, args []string) (handler.Handler4, error) {
-	path := ""
-	if len(args) > 0 && strings.Contains(args[0], "/") {
-		path, args = args[0], args[1:]
-	}
+func setup(pool *instance.Pool, args []string) (chain.Handler4, error) {
+	path, args := instance.SplitArguments(args, true)
 	servers, err := settings.FallbackServers(args)
 	if err != nil {
 		return nil, fmt.Errorf("netbox_dns: %w", err)
@@ -40,27 +36,27 @@ func setup(pool *instance.Pool, args []string) (handler.Handler4, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Instance: i, fallback: servers}
-	return guard.Handler4(i.Quiet, "netbox_dns", s.handle4), nil
+	h := &handler{Instance: i, fallback: servers}
+	return pool.Handler(stock.Plugin{Name: "netbox_dns", Log: i.Quiet}, h.handle4), nil
 }
 
-// server adds options from one instance.
-type server struct {
+// handler adds options from one instance.
+type handler struct {
 	*instance.Instance
 	fallback []netip.Addr
 }
 
-func (s *server) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 	if !dhcp4.Configures(req, resp) { // G-1
 		return resp, false
 	}
-	facts := s.Facts(req, resp)
-	fallback := s.fallback
-	if len(fallback) == 0 && s.Settings.DNS.Fallback == "gateway" { // G-6
-		fallback = gateway(req, resp, facts, s.Settings.Gateway.Fallback)
+	facts := h.Facts(req, resp)
+	fallback := h.fallback
+	if len(fallback) == 0 && h.Settings.DNS.Fallback == "gateway" { // G-6
+		fallback = gateway(req, resp, facts, h.Settings.Gateway.Fallback)
 	}
 	for _, name := range fill(req, resp, facts.Config, fallback) {
-		s.Quiet.Warn("domain "+name, "domain name left out: it cannot be sent", logrus.Fields{"domain": name})
+		h.Quiet.Warn("domain "+name, "domain name left out: it cannot be sent", logrus.Fields{"domain": name})
 	}
 	return resp, false
 }

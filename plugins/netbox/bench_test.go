@@ -19,7 +19,10 @@ func BenchmarkHandler(b *testing.B) {
 			o := instancetest.Open(b, "", inventory)
 			o.Logs.Reset()
 			o.Log.(*logrus.Logger).SetLevel(logrus.WarnLevel)
-			h, err := setup(o.Pool, []string{o.Path})
+			if err := o.Pool.UseFile(o.Path); err != nil { // not a stock build
+				b.Fatal(err)
+			}
+			h, err := setup(o.Pool, nil)
 			if err != nil {
 				b.Fatal(err)
 			}

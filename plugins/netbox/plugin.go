@@ -8,33 +8,30 @@ import (
 	"errors"
 	"time"
 
-	"github.com/coredhcp/coredhcp/handler"
+	chain "github.com/coredhcp/coredhcp/handler"
 	"github.com/coredhcp/coredhcp/logger"
 	"github.com/coredhcp/coredhcp/plugins"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/guard"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/stock"
 )
 
 // Plugin is what a CoreDHCP main registers.
 var Plugin = plugins.Plugin{Name: "netbox", Setup4: setup4}
 
-func setup4(args ...string) (handler.Handler4, error) { return setup(instance.Default, args) }
+func setup4(args ...string) (chain.Handler4, error) { return setup(instance.Default, args) }
 
 // setup joins the instance of the settings file, which a stock build names as
 // the only argument.
-func setup(pool *instance.Pool, args []string) (handler.Handler4, error) {
-	if len(args) > 1 {
+func setup(pool *instance.Pool, args []string) (chain.Handler4, error) {
+	path, args := instance.SplitArguments(args, false)
+	if len(args) > 0 {
 		return nil, errors.New("netbox: takes no argument, or in a stock CoreDHCP build the path of the settings file; settings go into its netbox: section")
-	}
-	path := ""
-	if len(args) == 1 {
-		path = args[0]
 	}
 	i, err := pool.Join(path, logger.GetLogger("plugins/netbox"))
 	if err != nil {
 		return nil, err
 	}
-	h := &server{Instance: i, exchanges: &pool.Exchanges, now: time.Now, working: make(chan struct{}, maxWorking)}
-	return guard.Handler4(i.Quiet, "netbox", h.handle4), nil
+	h := &handler{Instance: i, exchanges: &pool.Exchanges, now: time.Now}
+	return pool.Handler(stock.Plugin{Name: "netbox", Log: i.Quiet, Limit: maxWorking}, h.handle4), nil
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coredhcp/coredhcp/handler"
+	chain "github.com/coredhcp/coredhcp/handler"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"go.uber.org/goleak"
 
@@ -28,7 +28,7 @@ devices:
 `
 
 // newHandler sets the plugin up on an inventory, as a stock build does.
-func newHandler(t *testing.T, settings string) (instancetest.Opened, handler.Handler4) {
+func newHandler(t *testing.T, settings string) (instancetest.Opened, chain.Handler4) {
 	t.Helper()
 	o := instancetest.Open(t, settings, inventory)
 	h, err := setup(o.Pool, []string{o.Path})

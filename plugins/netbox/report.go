@@ -6,43 +6,31 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
-// debugging reports whether log writes debug lines, which is when a trace is
-// worth recording.
-func debugging(log logrus.FieldLogger) bool {
-	switch l := log.(type) {
-	case *logrus.Entry:
-		return l.Logger.IsLevelEnabled(logrus.DebugLevel)
-	case *logrus.Logger:
-		return l.IsLevelEnabled(logrus.DebugLevel)
-	}
-	return false
-}
-
 // report writes the one log line of a message: a binding made or ended at
 // info, refusals and trouble rate-limited by reason (B-2), all else at debug.
-func (s *server) report(m lease.ClientMessage, d lease.Decision, err error, trace *lease.Trace) {
+func (h *handler) report(m lease.ClientMessage, d lease.Decision, err error, trace *lease.Trace) {
 	if trace != nil {
-		s.Log.WithFields(fields(m, d)).Debugf("why:\n%s", trace)
+		h.Log.WithFields(fields(m, d)).Debugf("why:\n%s", trace)
 	}
 	if err != nil {
-		s.Quiet.Error(string(d.Reason), "no answer: trouble on our side", withError(fields(m, d), err))
+		h.Quiet.Error(string(d.Reason), "no answer: trouble on our side", withError(fields(m, d), err))
 		return
 	}
 	switch {
 	case d.Verdict == lease.Ack && d.Reason == lease.ReasonNew:
-		s.Log.WithFields(fields(m, d)).Info("lease made")
+		h.Log.WithFields(fields(m, d)).Info("lease made")
 	case d.Reason == lease.ReasonReleased:
-		s.Log.WithFields(fields(m, d)).Info("lease released")
+		h.Log.WithFields(fields(m, d)).Info("lease released")
 	case d.Reason == lease.ReasonDeclined && d.Static:
-		s.Log.WithFields(fields(m, d)).Error("static address declined: somebody else uses it")
+		h.Log.WithFields(fields(m, d)).Error("static address declined: another host uses it")
 	case d.Reason == lease.ReasonDeclined:
-		s.Log.WithFields(fields(m, d)).Warn("address declined: quarantined")
+		h.Log.WithFields(fields(m, d)).Warn("address declined: quarantined")
 	case d.Reason == lease.ReasonConflict:
-		s.Quiet.Error("conflict "+string(m.Client), "one MAC on several interfaces with addresses here", fields(m, d))
+		h.Quiet.Error("conflict "+string(m.Client), "one MAC on several interfaces with addresses here", fields(m, d))
 	case d.Verdict == lease.Nak:
-		s.Quiet.Info("nak "+string(m.Client), "request refused", fields(m, d))
+		h.Quiet.Info("nak "+string(m.Client), "request refused", fields(m, d))
 	case d.Verdict == lease.Silent && worthWarning(d.Reason):
-		s.Quiet.Warn(string(d.Reason)+m.Relay.String(), "no answer", fields(m, d))
+		h.Quiet.Warn(string(d.Reason)+m.Relay.String(), "no answer", fields(m, d))
 	}
 }
 

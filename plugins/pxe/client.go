@@ -33,7 +33,7 @@ func (c class) String() string {
 	return ""
 }
 
-// client is what a request says about who wants to boot (section 5.1).
+// client is what a request says about who wants to boot.
 type client struct {
 	class class
 	ipxe  bool

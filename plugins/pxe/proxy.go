@@ -2,24 +2,26 @@ package pxe
 
 import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 )
 
 // proxy4 answers a boot client whose address comes from another server:
 // resp becomes an OFFER, or on port 4011 an ACK, with boot data and nothing
-// else. Everybody else gets no answer here, that is nil.
-func (s *server) proxy4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+// else. Other clients get no answer here, that is nil.
+func (h *handler) proxy4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 	if classOf(req) == otherClass || !asks(req) {
-		s.note(req, "option 60 is neither PXEClient nor HTTPClient")
+		h.note(req, "option 60 is neither PXEClient nor HTTPClient")
 		return nil, true
 	}
-	facts := s.BootFacts(req, resp)
-	c, b, ok := s.bootData(req, facts)
+	facts := h.BootFacts(dhcp4.ParseRequest(req, resp, h.exchanges.Find(req).Ingress, false))
+	c, b, ok := h.bootData(req, facts)
 	if !ok {
 		return nil, true
 	}
 	b.proxied(c)
 	b.apply(resp)
-	s.warn(req, resp, facts, c, b)
+	h.warn(req, resp, facts, c, b)
 	return resp, true
 }
 

@@ -38,7 +38,7 @@ func (s proxyTest) ask(t *testing.T, kind dhcpv4.MessageType, mods ...dhcpv4.Mod
 	resp.ServerIPAddr = []byte{0, 0, 0, 0} // the receive loop's reply has none
 	s.Pool.Exchanges.Open(req, dhcp4.Ingress{Interface: "eth1", Addrs: []netip.Addr{dhcp4test.Server()}, Delivery: lease.DeliveryBroadcast})
 	defer s.Pool.Exchanges.Close(req)
-	answer, stop := s.Proxy(req, resp)
+	answer, stop := s.Proxy()(req, resp)
 	if !stop {
 		t.Error("the chain may go on")
 	}
@@ -149,7 +149,7 @@ func TestProxyDHCPKnowsTheMachines(t *testing.T) {
 			req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, append(append(firmware("a BIOS network card"), mac(tt.mac)), tt.mods...)...)
 			x := s.Pool.Exchanges.Open(req, dhcp4.Ingress{Interface: "eth1", Addrs: []netip.Addr{dhcp4test.Server()}, Delivery: lease.DeliveryBroadcast})
 			defer s.Pool.Exchanges.Close(req)
-			resp, _ := s.Proxy(req, dhcp4test.Prepared(t, req))
+			resp, _ := s.Proxy()(req, dhcp4test.Prepared(t, req))
 			if got := resp != nil; got != tt.want {
 				t.Fatalf("answered %v (%s), want %v", got, x.Note, tt.want)
 			}

@@ -154,8 +154,8 @@ func (c client) vendor() []byte {
 	return append(append(control, menu...), 255)
 }
 
-// apply writes b into resp. What earlier plugins said about booting goes: half
-// of their answer and half of ours boots nobody.
+// apply writes b into resp. What earlier plugins said about booting is taken
+// out: a mix of two answers boots no machine.
 func (b boot) apply(resp *dhcpv4.DHCPv4) {
 	if !b.keepServer {
 		resp.ServerIPAddr = []byte{0, 0, 0, 0}

@@ -142,14 +142,9 @@ func (p *program) conclude(s *session, run *mirror.Run, asJSON bool) error {
 	return ended{code: run.Outcome.ExitCode()}
 }
 
-// graveLevels are the levels of notes that an operator has to look at.
-func graveLevels() []plan.Level {
-	return []plan.Level{plan.Failure, plan.Guard, plan.Conflict, plan.Warning}
-}
-
 func needsAttention(run *mirror.Run) bool {
 	return run.Outcome != mirror.Clean || len(run.Warnings) > 0 || run.Plan != nil && slices.ContainsFunc(run.Plan.Notes, func(n plan.Note) bool {
-		return slices.Contains(graveLevels(), n.Level)
+		return report.Urgent(n.Level)
 	})
 }
 

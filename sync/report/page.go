@@ -101,6 +101,10 @@ type NoteRow struct {
 	Ref RuleRef
 }
 
+// Urgent reports whether an operator has to look at notes of a level; the others
+// are for the record.
+func Urgent(level plan.Level) bool { return level != plan.Skip && level != plan.Info }
+
 // GroupNotes sorts notes into tables for a page: those an operator has to look
 // at, and those for the record. Of each level the first most are shown.
 func GroupNotes(notes []Note, most int, rules *Rules) (urgent, quiet []NoteGroup) {
@@ -117,10 +121,10 @@ func GroupNotes(notes []Note, most int, rules *Rules) (urgent, quiet []NoteGroup
 		}
 		switch {
 		case g.Count == 0:
-		case level == plan.Skip || level == plan.Info:
-			quiet = append(quiet, g)
-		default:
+		case Urgent(level):
 			urgent = append(urgent, g)
+		default:
+			quiet = append(quiet, g)
 		}
 	}
 	return urgent, quiet

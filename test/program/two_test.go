@@ -14,7 +14,7 @@ import (
 	"github.com/sirupsen/logrus/hooks/test"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
-	"github.com/coredhcp-netbox/coredhcp-netbox/launch"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
 	"github.com/coredhcp-netbox/coredhcp-netbox/plugins/dns"
 	"github.com/coredhcp-netbox/coredhcp-netbox/plugins/gateway"
 	"github.com/coredhcp-netbox/coredhcp-netbox/plugins/nak"
@@ -94,9 +94,9 @@ config_contexts:
 		t.Fatal(err)
 	}
 	log, _ := test.NewNullLogger()
-	loop, err := launch.Listen4(conf.Server4.Addresses, handlers, launch.Options4{
-		Exchanges: &instance.Default.Exchanges, OwnsDecline: true, Log: log,
-	})
+	loop, err := receive.Listen(conf.Server4.Addresses, receive.Chain{
+		Handlers: handlers, Exchanges: &instance.Default.Exchanges, OwnsDecline: true,
+	}, receive.Options{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ type request struct {
 	lease lease.Lease
 	key   []byte
 	rev   lease.Revision
-	reply chan reply // holds one, so that nobody waits for a caller that left
+	reply chan reply // holds one, so that the committer never waits for a caller that left
 }
 
 type reply struct {
@@ -106,7 +106,7 @@ func (s *Store) commit(revs map[netip.Addr]lease.Revision) {
 	}
 }
 
-// gather compares first and whatever else has been asked for by now, answers
+// gather compares first and all else that has been asked for by now, answers
 // the losers and collects the winners for one commit.
 func (s *Store) gather(first *request, revs map[netip.Addr]lease.Revision) *round {
 	r := &round{batch: s.db.NewBatch(), done: make(chan struct{})}

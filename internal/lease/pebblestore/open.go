@@ -175,7 +175,7 @@ func ofProcess(pid int32) string {
 	return fmt.Sprintf(" (process %d)", pid)
 }
 
-// lockOwner is the process that has dir locked, or 0 where nobody can tell.
+// lockOwner is the process that has dir locked, or 0 where that cannot be known.
 func lockOwner(dir string) int32 {
 	fd, err := syscall.Open(filepath.Join(dir, "LOCK"), syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 	if err != nil {

@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"cmp"
@@ -36,7 +36,7 @@ func BenchmarkExchange(b *testing.B) {
 		exchangeInParallel(b, conn.LocalAddr().(*net.UDPAddr).AddrPort())
 	})
 	b.Run("loop", func(b *testing.B) {
-		s := startServer(b, Options4{SupplyServerID: true}, grant)
+		s := startServer(b, Chain{SupplyServerID: true}, Options{}, grant)
 		exchangeInParallel(b, s.Addrs()[0])
 	})
 }
@@ -89,7 +89,7 @@ func processorTime(b *testing.B) time.Duration {
 }
 
 // loadVariable makes the test binary a load generator: "address exchanges".
-const loadVariable = "LAUNCH_TEST_LOAD"
+const loadVariable = "RECEIVE_TEST_LOAD"
 
 // generateLoad makes exchanges from many sockets, each waiting for its reply
 // before it sends again.

@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"cmp"
@@ -37,7 +37,7 @@ type listener struct {
 }
 
 // openListeners binds one socket per address. Listening is exclusive: the port
-// is refused to a second program, whatever options that one sets, because the
+// is refused to a second program, also where that one sets other options, because the
 // kernel would share packets out between both without a word (F-12).
 func openListeners(addrs []net.UDPAddr) (opened []*listener, err error) {
 	overlapping, err := checkAddrs(addrs)

@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"encoding/hex"
@@ -14,33 +14,35 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
 )
 
-// dropReason says in a word why a packet was not answered. Metrics and logs use
-// it as a label.
-type dropReason string
+// Drop says in a word why a packet was not answered; empty: it was. Metrics and
+// logs use it as a label.
+type Drop string
+
+// DropUnhandled is a message of a kind that no plugin sees (F-15).
+const DropUnhandled Drop = "unhandled_type"
 
 const (
-	dropReceive        dropReason = "receive_failed"
-	dropKernel         dropReason = "kernel_queue" // no room in the socket's buffer
-	dropSurplus        dropReason = "surplus"      // B-1
-	dropCopy           dropReason = "copy"         // the interface's own listener has it
-	dropMalformed      dropReason = "malformed"
-	dropNotRequest     dropReason = "not_request"     // op is not BOOTREQUEST
-	dropHardwareLength dropReason = "hardware_length" // raw hlen over 16
-	dropAddress        dropReason = "bad_address"     // giaddr or ciaddr names no host
-	dropUnhandled      dropReason = "unhandled_type"  // F-15
-	dropNoReply        dropReason = "no_reply"        // the chain's own decision
-	dropNeverAnswered  dropReason = "never_answered"  // RELEASE, DECLINE
-	dropNoAddress      dropReason = "no_address"      // nobody set yiaddr
-	dropNoServerID     dropReason = "no_server_id"
-	dropPanic          dropReason = "panic"
-	dropSend           dropReason = "send_failed"
+	dropReceive        Drop = "receive_failed"
+	dropKernel         Drop = "kernel_queue" // no room in the socket's buffer
+	dropSurplus        Drop = "surplus"      // B-1
+	dropCopy           Drop = "copy"         // the interface's own listener has it
+	dropMalformed      Drop = "malformed"
+	dropNotRequest     Drop = "not_request"     // op is not BOOTREQUEST
+	dropHardwareLength Drop = "hardware_length" // raw hlen over 16
+	dropAddress        Drop = "bad_address"     // giaddr or ciaddr names no host
+	dropNoReply        Drop = "no_reply"        // the chain's own decision
+	dropNeverAnswered  Drop = "never_answered"  // RELEASE, DECLINE
+	dropNoAddress      Drop = "no_address"      // no handler set yiaddr
+	dropNoServerID     Drop = "no_server_id"
+	dropPanic          Drop = "panic"
+	dropSend           Drop = "send_failed"
 )
 
 // level is how much a reason concerns the operator. What clients and other
 // servers do every day is for debugging only.
-func (r dropReason) level() logrus.Level {
+func (r Drop) level() logrus.Level {
 	switch r {
-	case dropCopy, dropNotRequest, dropUnhandled, dropNoReply, dropNeverAnswered:
+	case dropCopy, dropNotRequest, DropUnhandled, dropNoReply, dropNeverAnswered:
 		return logrus.DebugLevel
 	case dropReceive, dropNoServerID, dropPanic, dropSend:
 		return logrus.ErrorLevel
@@ -48,7 +50,7 @@ func (r dropReason) level() logrus.Level {
 	return logrus.WarnLevel
 }
 
-// logInterval is B-2: one line per reason and interval.
+// logInterval is how long one line about a reason stands for all others (B-2).
 const logInterval = time.Minute
 
 // meter counts what the loop does, and logs it sparingly.
@@ -120,15 +122,15 @@ func (m *meter) receive(req *dhcpv4.DHCPv4) {
 }
 
 // drop counts a packet that never became a message.
-func (m *meter) drop(r dropReason, source netip.AddrPort) {
+func (m *meter) drop(r Drop, source netip.AddrPort) {
 	m.dropped.WithLabelValues(string(r)).Inc()
 	m.line(r, logrus.Fields{"source": source})
 }
 
 // dropMessage counts a message that gets no reply.
-func (m *meter) dropMessage(r dropReason, req *dhcpv4.DHCPv4) {
+func (m *meter) dropMessage(r Drop, req *dhcpv4.DHCPv4) {
 	m.dropped.WithLabelValues(string(r)).Inc()
-	if r.level() != logrus.DebugLevel || m.debugging() {
+	if r.level() != logrus.DebugLevel || quiet.Debugging(m.log) {
 		m.line(r, messageFields(req))
 	}
 }
@@ -176,7 +178,7 @@ func (m *meter) sent(resp *dhcpv4.DHCPv4, destination string, err error, took ti
 	}
 	m.replies.WithLabelValues(messageName(resp), destination).Inc()
 	m.seconds.Observe(took.Seconds())
-	if m.debugging() {
+	if quiet.Debugging(m.log) {
 		fields := messageFields(resp)
 		fields["addr"], fields["destination"] = resp.YourIPAddr.String(), destination
 		m.log.WithFields(fields).Debug("packet answered")
@@ -184,7 +186,7 @@ func (m *meter) sent(resp *dhcpv4.DHCPv4, destination string, err error, took ti
 }
 
 // line logs a dropped packet.
-func (m *meter) line(r dropReason, fields logrus.Fields) {
+func (m *meter) line(r Drop, fields logrus.Fields) {
 	const msg = "packet dropped"
 	fields["reason"] = string(r)
 	switch r.level() {
@@ -195,18 +197,6 @@ func (m *meter) line(r dropReason, fields logrus.Fields) {
 	default:
 		m.quiet.Warn(string(r), msg, fields)
 	}
-}
-
-// debugging reports whether debug lines are written, so that their fields need
-// not be made for nothing.
-func (m *meter) debugging() bool {
-	switch l := m.log.(type) {
-	case *logrus.Logger:
-		return l.IsLevelEnabled(logrus.DebugLevel)
-	case *logrus.Entry:
-		return l.Logger.IsLevelEnabled(logrus.DebugLevel)
-	}
-	return true
 }
 
 // messageName is a label: strangers must not be able to make up values.

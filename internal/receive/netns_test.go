@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"fmt"
@@ -24,7 +24,7 @@ type site struct {
 	server   *netns.Namespace
 	client   *netns.Namespace
 	seen     chan dhcp4.Ingress
-	loop     *Server4
+	loop     *Server
 	stations [3]*listener
 }
 
@@ -39,13 +39,13 @@ func newSite(t *testing.T, listen ...net.UDPAddr) *site {
 	var exchanges dhcp4.Exchanges
 	log, _ := debugLogger()
 	err := s.server.Do(func() (err error) {
-		s.loop, err = Listen4(listen, nil, Options4{Exchanges: &exchanges, SupplyServerID: true, Log: log})
+		s.loop, err = Listen(listen, Chain{Exchanges: &exchanges, SupplyServerID: true}, Options{Log: log})
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.loop.handlers = append(s.loop.handlers, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+	s.loop.chain.Handlers = append(s.loop.chain.Handlers, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		in := exchanges.Find(req).Ingress
 		s.seen <- in
 		if req.MessageType() == dhcpv4.MessageTypeRequest && req.ClientIPAddr.IsUnspecified() {
@@ -163,7 +163,7 @@ func TestRepliesOnRealInterfaces(t *testing.T) {
 			if got.MessageType() != tt.answer || from != netip.AddrPortFrom(own, 67) || a.to.String() != tt.to || a.unicast != tt.unicast {
 				t.Errorf("got %s from %s to %+v", got.MessageType(), from, a)
 			}
-			if !got.ServerIdentifier().Equal(own.AsSlice()) { // decisions.md 6
+			if !got.ServerIdentifier().Equal(own.AsSlice()) { // REC-3
 				t.Errorf("option 54 is %v, want %v", got.ServerIdentifier(), own)
 			}
 			in := <-s.seen

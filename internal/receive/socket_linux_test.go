@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"context"
@@ -54,7 +54,7 @@ func TestAPortIsNotSharedWithAnotherProgram(t *testing.T) {
 	} {
 		t.Run("with "+tt.name+", whoever comes second", func(t *testing.T) {
 			port := freePort(t)
-			first, err := Listen4(tt.addrs(port), nil, Options4{Log: log})
+			first, err := Listen(tt.addrs(port), Chain{}, Options{Log: log})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +63,7 @@ func TestAPortIsNotSharedWithAnotherProgram(t *testing.T) {
 				_ = other.Close()
 				t.Error("another program listens on the same port")
 			}
-			if second, err := Listen4(tt.addrs(port), nil, Options4{Log: log}); err == nil {
+			if second, err := Listen(tt.addrs(port), Chain{}, Options{Log: log}); err == nil {
 				_ = second.Close()
 				t.Error("a second server listens on the same port")
 			}
@@ -75,7 +75,7 @@ func TestAPortIsNotSharedWithAnotherProgram(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = other.Close() })
-			s, err := Listen4(tt.addrs(port), nil, Options4{Log: log})
+			s, err := Listen(tt.addrs(port), Chain{}, Options{Log: log})
 			if err == nil {
 				_ = s.Close()
 			}
@@ -90,7 +90,7 @@ func TestAPortIsNotSharedWithAnotherProgram(t *testing.T) {
 func TestABroadcastHeardByTwoListenersIsHandledOnce(t *testing.T) {
 	log, _ := debugLogger()
 	port := freePort(t)
-	s, err := Listen4([]net.UDPAddr{{Port: port}, {Port: port, Zone: "lo"}}, nil, Options4{Log: log, Workers: 1})
+	s, err := Listen([]net.UDPAddr{{Port: port}, {Port: port, Zone: "lo"}}, Chain{}, Options{Log: log, Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

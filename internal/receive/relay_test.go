@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 	"github.com/sirupsen/logrus"
 	logtest "github.com/sirupsen/logrus/hooks/test"
 	"go.uber.org/goleak"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 )
 
 func TestMain(m *testing.M) {
@@ -36,12 +38,16 @@ var (
 )
 
 // startServer runs a server on a free port of 127.0.0.1 until the test ends.
-func startServer(t testing.TB, opt Options4, handlers ...handler.Handler4) *Server4 {
+func startServer(t testing.TB, chain Chain, opt Options, handlers ...handler.Handler4) *Server {
 	t.Helper()
 	if opt.Log == nil {
 		opt.Log, _ = logtest.NewNullLogger()
 	}
-	s, err := Listen4(loopback0, handlers, opt)
+	chain.Handlers = handlers
+	if chain.Exchanges == nil {
+		chain.Exchanges = new(dhcp4.Exchanges)
+	}
+	s, err := Listen(loopback0, chain, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +57,7 @@ func startServer(t testing.TB, opt Options4, handlers ...handler.Handler4) *Serv
 
 // keepServing serves until the test ends, or the returned function is called, which
 // returns what Serve did.
-func keepServing(t testing.TB, s *Server4) (stop func() error) {
+func keepServing(t testing.TB, s *Server) (stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -83,7 +89,7 @@ type relay struct {
 	conn *net.UDPConn
 }
 
-func newRelay(t testing.TB, s *Server4) *relay {
+func newRelay(t testing.TB, s *Server) *relay {
 	t.Helper()
 	conn, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(s.Addrs()[0]))
 	if err != nil {

@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"net"
@@ -90,7 +90,7 @@ func TestRepliesWithoutAddress(t *testing.T) {
 		name   string
 		typ    dhcpv4.MessageType
 		option dhcpv4.OptionCode
-		want   dropReason
+		want   Drop
 	}{
 		{"an OFFER nobody filled in", dhcpv4.MessageTypeDiscover, nil, dropNoAddress},
 		{"an OFFER that leaves the client to itself (RFC 2563)", dhcpv4.MessageTypeDiscover, dhcpv4.OptionAutoConfigure, ""},

@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"net/netip"
@@ -85,7 +85,7 @@ func hasSubOption(info []byte, code uint8) bool {
 }
 
 // withheld says why a reply must not be sent, "" if it may.
-func withheld(req, resp *dhcpv4.DHCPv4) dropReason {
+func withheld(req, resp *dhcpv4.DHCPv4) Drop {
 	if resp == nil {
 		return dropNoReply
 	}
@@ -103,7 +103,7 @@ func withheld(req, resp *dhcpv4.DHCPv4) dropReason {
 }
 
 // mayLackAddress reports whether yiaddr 0 is what the chain meant and not merely
-// what nobody filled in (unlike F-18): a refusal, an answer to INFORM, and an
+// what no handler filled in (unlike F-18): a refusal, an answer to INFORM, and an
 // OFFER that tells the client to do without, by RFC 2563 (116, upstream
 // autoconfigure) or RFC 8925 (108).
 func mayLackAddress(req, resp *dhcpv4.DHCPv4) bool {
@@ -150,7 +150,7 @@ func ownAddress(in arrivedBy) netip.Addr {
 	return netip.Addr{}
 }
 
-// addr4 converts an address of the packet library; whatever is not IPv4 becomes
+// addr4 converts an address of the packet library; what is not IPv4 becomes
 // 0.0.0.0.
 func addr4(ip []byte) netip.Addr {
 	a, _ := netip.AddrFromSlice(ip)

@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"context"
@@ -25,7 +25,7 @@ import (
 
 // RFC 8357: the demo and these tests depend on it.
 func TestARelayIsAnsweredAtThePortItSentFrom(t *testing.T) {
-	s := startServer(t, Options4{SupplyServerID: true}, grant)
+	s := startServer(t, Chain{SupplyServerID: true}, Options{}, grant)
 	got := newRelay(t, s).exchange(discover(t, 1))
 	if got.MessageType() != dhcpv4.MessageTypeOffer || !got.YourIPAddr.Equal(offered) || got.TransactionID != discover(t, 1).TransactionID {
 		t.Errorf("got %s", got.Summary())
@@ -42,7 +42,7 @@ func TestHandlersLearnWhereAPacketCameFrom(t *testing.T) {
 		x   *dhcp4.Exchange
 	}
 	visits := make(chan visit, 2)
-	s := startServer(t, Options4{SupplyServerID: true, Exchanges: &exchanges, Workers: 1},
+	s := startServer(t, Chain{SupplyServerID: true, Exchanges: &exchanges}, Options{Workers: 1},
 		func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 			visits <- visit{req, exchanges.Find(req)}
 			return grant(req, resp)
@@ -83,7 +83,7 @@ func TestWhatIsAnswered(t *testing.T) {
 		noID    bool
 		answer  bool
 		reaches bool
-		dropped dropReason
+		dropped Drop
 	}{
 		{name: "DISCOVER", mods: typed(dhcpv4.MessageTypeDiscover), chain: []handler.Handler4{grant}, reaches: true, answer: true},
 		{name: "REQUEST", mods: typed(dhcpv4.MessageTypeRequest), chain: []handler.Handler4{grant}, reaches: true, answer: true},
@@ -93,12 +93,12 @@ func TestWhatIsAnswered(t *testing.T) {
 		{name: "nobody set option 54", mods: typed(dhcpv4.MessageTypeRequest), chain: []handler.Handler4{grant}, noID: true, reaches: true, dropped: dropNoServerID},
 		{name: "RELEASE that nobody stopped", mods: typed(dhcpv4.MessageTypeRelease), chain: []handler.Handler4{grant}, reaches: true, dropped: dropNeverAnswered},
 		{name: "DECLINE with netbox in the chain", mods: typed(dhcpv4.MessageTypeDecline), chain: []handler.Handler4{grant}, owns: true, reaches: true, dropped: dropNeverAnswered},
-		{name: "DECLINE without", mods: typed(dhcpv4.MessageTypeDecline), chain: []handler.Handler4{grant}, dropped: dropUnhandled},
+		{name: "DECLINE without", mods: typed(dhcpv4.MessageTypeDecline), chain: []handler.Handler4{grant}, dropped: DropUnhandled},
 		{name: "BOOTP with netbox in the chain", chain: []handler.Handler4{grant}, owns: true, noID: true, reaches: true, answer: true},
-		{name: "BOOTP without", chain: []handler.Handler4{grant}, dropped: dropUnhandled},
-		{name: "malformed option 53", mods: []dhcpv4.Modifier{dhcpv4.WithGeneric(dhcpv4.OptionDHCPMessageType, []byte{1, 1})}, chain: []handler.Handler4{grant}, owns: true, dropped: dropUnhandled},
-		{name: "OFFER from another server", mods: typed(dhcpv4.MessageTypeOffer), chain: []handler.Handler4{grant}, owns: true, dropped: dropUnhandled},
-		{name: "LEASEQUERY", mods: typed(dhcpv4.MessageType(10)), chain: []handler.Handler4{grant}, owns: true, dropped: dropUnhandled},
+		{name: "BOOTP without", chain: []handler.Handler4{grant}, dropped: DropUnhandled},
+		{name: "malformed option 53", mods: []dhcpv4.Modifier{dhcpv4.WithGeneric(dhcpv4.OptionDHCPMessageType, []byte{1, 1})}, chain: []handler.Handler4{grant}, owns: true, dropped: DropUnhandled},
+		{name: "OFFER from another server", mods: typed(dhcpv4.MessageTypeOffer), chain: []handler.Handler4{grant}, owns: true, dropped: DropUnhandled},
+		{name: "LEASEQUERY", mods: typed(dhcpv4.MessageType(10)), chain: []handler.Handler4{grant}, owns: true, dropped: DropUnhandled},
 		{name: "giaddr is a group", mods: append(typed(dhcpv4.MessageTypeDiscover), dhcpv4.WithGatewayIP(net.IPv4(224, 0, 0, 1))), chain: []handler.Handler4{grant}, dropped: dropAddress},
 		{name: "ciaddr is everybody", mods: append(typed(dhcpv4.MessageTypeRequest), dhcpv4.WithClientIP(net.IPv4bcast)), chain: []handler.Handler4{grant}, dropped: dropAddress},
 		{name: "a handler panics", mods: typed(dhcpv4.MessageTypeDiscover), chain: []handler.Handler4{func(_, _ *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) { panic("of no consequence") }}, reaches: true, dropped: dropPanic},
@@ -134,7 +134,7 @@ func TestWhatIsAnswered(t *testing.T) {
 			}
 			reg := prometheus.NewRegistry()
 			// One worker: the second message is only begun when the first is done.
-			s := startServer(t, Options4{OwnsDecline: tt.owns, Workers: 1, Registerer: reg}, append([]handler.Handler4{watch, marker}, tt.chain...)...)
+			s := startServer(t, Chain{OwnsDecline: tt.owns}, Options{Workers: 1, Registerer: reg}, append([]handler.Handler4{watch, marker}, tt.chain...)...)
 			r := newRelay(t, s)
 			r.send(message(t, 1, tt.mods...).ToBytes())
 			got := r.exchange(discover(t, 2))
@@ -159,7 +159,7 @@ func TestWhatIsAnswered(t *testing.T) {
 // L-7
 func TestAPanicIsLoggedOnceAndThePacketOnlyForDebugging(t *testing.T) {
 	log, hook := debugLogger()
-	s := startServer(t, Options4{Log: log, SupplyServerID: true, Workers: 1}, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+	s := startServer(t, Chain{SupplyServerID: true}, Options{Log: log, Workers: 1}, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		if req.ClientHWAddr[5] != 9 {
 			panic("broken plugin")
 		}
@@ -186,9 +186,9 @@ func TestAPanicIsLoggedOnceAndThePacketOnlyForDebugging(t *testing.T) {
 	}
 }
 
-// decisions.md 6
+// REC-3
 func TestTheIdentifierIsTheAddressTheRelayReached(t *testing.T) {
-	s := startServer(t, Options4{SupplyServerID: true}, grant)
+	s := startServer(t, Chain{SupplyServerID: true}, Options{}, grant)
 	got := newRelay(t, s).exchange(discover(t, 1))
 	if !got.ServerIdentifier().Equal(net.IPv4(127, 0, 0, 1)) {
 		t.Errorf("option 54 is %v", got.ServerIdentifier())
@@ -199,7 +199,7 @@ func TestTheIdentifierIsTheAddressTheRelayReached(t *testing.T) {
 func TestSurplusIsDroppedAndCounted(t *testing.T) {
 	const workers, surplus = 2, 6
 	begun, release := make(chan struct{}, workers+waitingRoom), make(chan struct{})
-	s := startServer(t, Options4{SupplyServerID: true, Workers: workers}, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+	s := startServer(t, Chain{SupplyServerID: true}, Options{Workers: workers}, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		begun <- struct{}{}
 		<-release
 		return grant(req, resp)
@@ -230,11 +230,11 @@ func TestSurplusIsDroppedAndCounted(t *testing.T) {
 func TestPacketsInWorkAreFinishedBeforeServeReturns(t *testing.T) {
 	begun, release := make(chan struct{}), make(chan struct{})
 	log, _ := debugLogger()
-	s, err := Listen4(loopback0, []handler.Handler4{func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+	s, err := Listen(loopback0, Chain{Exchanges: new(dhcp4.Exchanges), Handlers: []handler.Handler4{func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		close(begun)
 		<-release
 		return grant(req, resp)
-	}}, Options4{SupplyServerID: true, Log: log})
+	}}, SupplyServerID: true}, Options{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +275,7 @@ func TestTheEndIsNotPutOffForever(t *testing.T) {
 
 func TestPacketsLostInTheKernelAreCounted(t *testing.T) {
 	log, _ := debugLogger()
-	s, err := Listen4(loopback0, []handler.Handler4{grant}, Options4{SupplyServerID: true, Log: log})
+	s, err := Listen(loopback0, Chain{Exchanges: new(dhcp4.Exchanges), Handlers: []handler.Handler4{grant}, SupplyServerID: true}, Options{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +295,7 @@ func TestPacketsLostInTheKernelAreCounted(t *testing.T) {
 
 func TestServeEndsWhenTheServerIsClosed(t *testing.T) {
 	log, _ := debugLogger()
-	s, err := Listen4(loopback0, nil, Options4{Log: log})
+	s, err := Listen(loopback0, Chain{}, Options{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,9 +311,9 @@ func TestServeEndsWhenTheServerIsClosed(t *testing.T) {
 
 func TestTwoServersInOneProcessAreIndependent(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	s1 := startServer(t, Options4{SupplyServerID: true, Registerer: reg}, grant)
+	s1 := startServer(t, Chain{SupplyServerID: true}, Options{Registerer: reg}, grant)
 	other := net.IPv4(198, 51, 100, 7).To4()
-	s2 := startServer(t, Options4{SupplyServerID: true, Registerer: prometheus.NewRegistry()}, func(_, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+	s2 := startServer(t, Chain{SupplyServerID: true}, Options{Registerer: prometheus.NewRegistry()}, func(_, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		resp.YourIPAddr = other
 		return resp, true
 	})
@@ -323,7 +323,7 @@ func TestTwoServersInOneProcessAreIndependent(t *testing.T) {
 	if got := newRelay(t, s2).exchange(discover(t, 1)); !got.YourIPAddr.Equal(other) {
 		t.Errorf("the second gave %v", got.YourIPAddr)
 	}
-	if _, err := Listen4(loopback0, nil, Options4{Log: s1.opt.Log, Registerer: reg}); err == nil {
+	if _, err := Listen(loopback0, Chain{}, Options{Log: s1.opt.Log, Registerer: reg}); err == nil {
 		t.Error("two servers count into the same metrics")
 	}
 }
@@ -332,7 +332,7 @@ func TestARegistryCanBeUsedAgainAfterClose(t *testing.T) {
 	log, _ := debugLogger()
 	reg := prometheus.NewRegistry()
 	for range 2 {
-		s, err := Listen4(loopback0, nil, Options4{Log: log, Registerer: reg})
+		s, err := Listen(loopback0, Chain{}, Options{Log: log, Registerer: reg})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -346,7 +346,7 @@ func TestARegistryCanBeUsedAgainAfterClose(t *testing.T) {
 func TestAHundredClientsAtOnceGetTheirOwnAnswers(t *testing.T) {
 	const clients, rounds = 100, 20
 	var exchanges dhcp4.Exchanges
-	s := startServer(t, Options4{SupplyServerID: true, Exchanges: &exchanges}, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+	s := startServer(t, Chain{SupplyServerID: true, Exchanges: &exchanges}, Options{}, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		x := exchanges.Find(req)
 		x.Decided = true
 		resp.YourIPAddr = net.IPv4(192, 0, 2, req.ClientHWAddr[5]).To4()

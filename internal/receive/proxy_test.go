@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance/instancetest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/netns"
 )
 
@@ -38,7 +37,7 @@ func never(t *testing.T) func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 
 // startProxy serves loopback without leases; the second address is that of the
 // port that is 4011 elsewhere.
-func startProxy(t *testing.T, handler func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool)) (*Server4, netip.AddrPort) {
+func startProxy(t *testing.T, handler func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool)) (*Server, netip.AddrPort) {
 	t.Helper()
 	free, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -48,7 +47,7 @@ func startProxy(t *testing.T, handler func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DH
 	if err := free.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s := startServer(t, Options4{SupplyServerID: true, OwnsDecline: true, Proxy: Proxy4{Interfaces: []string{"lo"}, Handler: handler, Port: port}}, never(t))
+	s := startServer(t, Chain{SupplyServerID: true, OwnsDecline: true, Proxy: Proxy{Interfaces: []string{"lo"}, Handler: handler, Port: port}}, Options{}, never(t))
 	return s, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), s.listeners[1].port)
 }
 
@@ -131,18 +130,18 @@ func TestProxyDHCPLetsNoLeaseOut(t *testing.T) {
 func TestProxyDHCPRefusesWhatCannotBe(t *testing.T) {
 	wildcard, local := []net.UDPAddr{{Port: 67}}, []net.UDPAddr{{IP: net.IPv4(127, 0, 0, 1), Port: 67}}
 	for name, tt := range map[string]struct {
-		proxy Proxy4
+		proxy Proxy
 		addrs []net.UDPAddr
 		want  string
 	}{
-		"no plugin":             {Proxy4{Interfaces: []string{"lo"}}, wildcard, "needs the plugin netbox_pxe"},
-		"no such interface":     {Proxy4{Interfaces: []string{"nowhere0"}, Handler: bootData}, wildcard, "there is no interface nowhere0"},
-		"not listened on":       {Proxy4{Interfaces: []string{"lo"}, Handler: bootData}, []net.UDPAddr{{Port: 67, Zone: "eth9"}}, `server4.listen leaves lo out: add "%lo" to it`},
-		"another address":       {Proxy4{Interfaces: []string{"lo"}, Handler: bootData}, []net.UDPAddr{{IP: net.IPv4(192, 0, 2, 1), Port: 67}}, "server4.listen leaves lo out"},
-		"the interface itself":  {Proxy4{Interfaces: []string{"lo"}, Handler: bootData}, []net.UDPAddr{{Port: 67, Zone: "lo"}}, ""},
-		"all":                   {Proxy4{Interfaces: []string{"lo"}, Handler: bootData}, wildcard, ""},
-		"one of its addresses":  {Proxy4{Interfaces: []string{"lo"}, Handler: bootData}, local, ""},
-		"nothing is to be done": {Proxy4{}, wildcard, ""},
+		"no plugin":             {Proxy{Interfaces: []string{"lo"}}, wildcard, "needs the plugin netbox_pxe"},
+		"no such interface":     {Proxy{Interfaces: []string{"nowhere0"}, Handler: bootData}, wildcard, "there is no interface nowhere0"},
+		"not listened on":       {Proxy{Interfaces: []string{"lo"}, Handler: bootData}, []net.UDPAddr{{Port: 67, Zone: "eth9"}}, `server4.listen leaves lo out: add "%lo" to it`},
+		"another address":       {Proxy{Interfaces: []string{"lo"}, Handler: bootData}, []net.UDPAddr{{IP: net.IPv4(192, 0, 2, 1), Port: 67}}, "server4.listen leaves lo out"},
+		"the interface itself":  {Proxy{Interfaces: []string{"lo"}, Handler: bootData}, []net.UDPAddr{{Port: 67, Zone: "lo"}}, ""},
+		"all":                   {Proxy{Interfaces: []string{"lo"}, Handler: bootData}, wildcard, ""},
+		"one of its addresses":  {Proxy{Interfaces: []string{"lo"}, Handler: bootData}, local, ""},
+		"nothing is to be done": {Proxy{}, wildcard, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.proxy.Port = -1 // refused by the kernel's rules, after ours
@@ -179,7 +178,7 @@ func FuzzProxyDHCP(f *testing.F) {
 		}
 		in := arrivedBy{arrival: arrival{to: own, unicast: unicast}, source: netip.MustParseAddrPort("10.0.0.9:68"),
 			ifc: &netInterface{name: "eth1", addrs: []netip.Addr{own}}}
-		resp := prepareProxy(second, req, in, local)
+		resp := prepareProxy(req, in.ingress(second), serverIdentifier(req, in, local))
 		if resp == nil {
 			return
 		}
@@ -232,16 +231,16 @@ func TestProxyDHCPBesideAnotherServer(t *testing.T) {
 	}
 
 	log, _ := debugLogger()
-	proxy := Proxy4{Interfaces: []string{"eth1"}, Handler: bootData}
-	var loop *Server4
+	proxy := Proxy{Interfaces: []string{"eth1"}, Handler: bootData}
+	var loop *Server
 	err = ours.Do(func() (err error) {
-		loop, err = Listen4([]net.UDPAddr{{Port: 67}}, nil, Options4{SupplyServerID: true, Log: log, Proxy: proxy})
+		loop, err = Listen([]net.UDPAddr{{Port: 67}}, Chain{SupplyServerID: true, Proxy: proxy, Exchanges: new(dhcp4.Exchanges)}, Options{Log: log})
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	loop.handlers = append(loop.handlers, never(t))
+	loop.chain.Handlers = append(loop.chain.Handlers, never(t))
 	stop := keepServing(t, loop)
 
 	var station *listener
@@ -295,7 +294,7 @@ func TestProxyDHCPBesideAnotherServer(t *testing.T) {
 	lan.Attach(ours, "eth2")
 	ours.AddAddr("eth2", netip.MustParsePrefix("10.3.0.3/24"))
 	err = ours.Do(func() error {
-		loop, err := Listen4([]net.UDPAddr{{Port: 67}}, nil, Options4{SupplyServerID: true, Log: log, Proxy: proxy, Exchanges: new(dhcp4.Exchanges)})
+		loop, err := Listen([]net.UDPAddr{{Port: 67}}, Chain{SupplyServerID: true, Proxy: proxy, Exchanges: new(dhcp4.Exchanges)}, Options{Log: log})
 		if err == nil {
 			return loop.Close()
 		}
@@ -303,37 +302,5 @@ func TestProxyDHCPBesideAnotherServer(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), "eth1 and eth2 are both in 10.3.0.0/24") {
 		t.Errorf("the same network with and without leases: %v", err)
-	}
-}
-
-// X-17: explain says what would be answered on such an interface.
-func TestExplainKnowsProxyDHCP(t *testing.T) {
-	opened := instancetest.Open(t, "", "prefixes: [{prefix: 10.0.0.0/24}]\ndevices: [{name: web1, interfaces: [{name: eth0, mac_address: \"02:AB:00:00:00:01\"}]}]\n")
-	opened.Proxy = bootData
-	identifier := netip.MustParseAddr("10.0.0.2")
-	for name, tt := range map[string]struct {
-		question question
-		verdict  string
-		reason   string
-	}{
-		"a boot client's DISCOVER":      {question{message: "discover", arch: 7}, "offer", "boot_data"},
-		"its REQUEST to the other":      {question{message: "request", request: "10.0.0.50", arch: 7}, "silent", "other_server"},
-		"its REQUEST on port 4011":      {question{message: proxyRequest, current: "10.0.0.50", arch: 7}, "ack", "boot_data"},
-		"a DISCOVER of somebody else":   {question{message: "discover", arch: -1}, "silent", "no_boot_data"},
-		"a lease that is to be renewed": {question{message: "rebind", current: "10.0.0.50", arch: -1}, "silent", "other_server"},
-	} {
-		q := tt.question
-		q.mac, q.local, q.device = "02:ab:00:00:00:01", "10.0.0.2", "eth1"
-		req, in, err := q.packet(identifier)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := rehearseProxy(opened.Pool, opened.Instance, req, in, identifier)
-		if got.Verdict != tt.verdict || string(got.Reason) != tt.reason || got.Rule != "X-17" || len(got.Why) == 0 || got.Address != "" {
-			t.Errorf("%s: %+v", name, got)
-		}
-		if got.Verdict != "silent" && (got.Client != "device web1" || got.Network != "10.0.0.0/24" || got.Reply["file"] != "boot.efi") {
-			t.Errorf("%s: %+v", name, got)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"net"
@@ -19,7 +19,7 @@ const (
 // latter two become a message without options, that is plain BOOTP.
 //
 // b may be written to, up to its capacity. The result does not refer to it.
-func decode(b []byte) (*dhcpv4.DHCPv4, dropReason) {
+func decode(b []byte) (*dhcpv4.DHCPv4, Drop) {
 	if len(b) < headerLen {
 		return nil, dropMalformed
 	}

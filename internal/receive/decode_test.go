@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"bytes"
@@ -36,7 +36,7 @@ func TestDecode(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		in   []byte
-		want dropReason
+		want Drop
 		// what option 53 is, if decoded
 		typ dhcpv4.MessageType
 	}{

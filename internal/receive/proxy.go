@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"errors"
@@ -6,22 +6,22 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/coredhcp/coredhcp/handler"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
 // proxyPort is where a boot client asks a ProxyDHCP server again (PXE 2.1
 // section 2.2.3).
 const proxyPort = 4011
 
-// Proxy4 makes some interfaces ones where another server gives addresses and
-// this one boot data. Whatever arrives by them goes to Handler alone:
+// Proxy makes some interfaces ones where another server gives addresses and
+// this one boot data. What arrives by them goes to Handler alone:
 // the chain, which could lease, never sees it.
-type Proxy4 struct {
+type Proxy struct {
 	Interfaces []string
 	// Handler completes an OFFER, or an ACK on port 4011, or returns nil.
 	Handler handler.Handler4
@@ -29,18 +29,22 @@ type Proxy4 struct {
 	Port int
 }
 
-func (p Proxy4) on(ifc *netInterface) bool {
-	return ifc != nil && slices.Contains(p.Interfaces, ifc.name)
+// Check reports interfaces without a handler to answer there.
+func (p Proxy) Check() error {
+	if len(p.Interfaces) > 0 && p.Handler == nil {
+		return errors.New("netbox.pxe.proxy_dhcp needs the plugin netbox_pxe in the chain")
+	}
+	return nil
 }
 
 // openProxy binds the second port on each interface, after a look at whether
 // the interfaces can be what they shall be.
-func openProxy(p Proxy4, addrs []net.UDPAddr) ([]*listener, error) {
+func openProxy(p Proxy, addrs []net.UDPAddr) ([]*listener, error) {
 	if len(p.Interfaces) == 0 {
 		return nil, nil
 	}
-	if p.Handler == nil {
-		return nil, errors.New("netbox.pxe.proxy_dhcp needs the plugin netbox_pxe in the chain")
+	if err := p.Check(); err != nil {
+		return nil, err
 	}
 	if err := checkProxy(p.Interfaces, addrs); err != nil {
 		return nil, err
@@ -62,7 +66,7 @@ func openProxy(p Proxy4, addrs []net.UDPAddr) ([]*listener, error) {
 	return opened, nil
 }
 
-// checkProxy refuses interfaces nobody listens on, and those whose clients
+// checkProxy refuses interfaces without a listener, and those whose clients
 // would be leased addresses by another interface of this server: one network
 // cannot have both.
 func checkProxy(proxied []string, addrs []net.UDPAddr) error {
@@ -135,47 +139,23 @@ func overlap(a, b []netip.Prefix) (netip.Prefix, bool) {
 	return netip.Prefix{}, false
 }
 
-// handleProxy does all for a message that arrived by an interface of Proxy4.
-func (s *Server4) handleProxy(p *packet, req *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) {
-	resp := prepareProxy(p.via.proxy, req, in, local)
-	if resp == nil {
-		s.meter.dropMessage(dropUnhandled, req)
-		return
-	}
-	if resp.ServerIdentifier() == nil {
-		s.meter.dropMessage(dropNoServerID, req)
-		return
-	}
-	s.opt.Exchanges.Open(req, in.ingress())
-	defer s.opt.Exchanges.Close(req)
-	if resp, _ = s.opt.Proxy.Handler(req, resp); resp == nil || leases(resp) {
-		s.meter.dropMessage(dropNoReply, req)
-		return
-	}
-	if left, fits := dhcp4.Trim(req, resp); len(left) > 0 || !fits {
-		s.meter.trimmed(req, left, fits)
-	}
-	name, err := s.sendProxy(p, req, resp, in, local)
-	s.meter.sent(resp, name, err, time.Since(p.at))
-}
-
 // prepareProxy makes the reply that boot data are put into, or nil for what
 // another server has to answer: on port 67 everything but DISCOVER, on port
 // 4011 everything but a REQUEST that was sent to this machine and names no
 // other server.
-func prepareProxy(second bool, req *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) *dhcpv4.DHCPv4 {
+func prepareProxy(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr) *dhcpv4.DHCPv4 {
 	switch kind := req.MessageType(); {
-	case !second && kind == dhcpv4.MessageTypeDiscover:
-	case second && kind == dhcpv4.MessageTypeRequest && in.unicast && in.source.Port() != 0:
-		if chosen := addr4(req.ServerIdentifier()); req.Options.Has(dhcpv4.OptionServerIdentifier) && !local[chosen] {
+	case !in.BootPort && kind == dhcpv4.MessageTypeDiscover:
+	case in.BootPort && kind == dhcpv4.MessageTypeRequest && in.Delivery == lease.DeliveryUnicast && in.Source.Port() != 0:
+		if req.Options.Has(dhcpv4.OptionServerIdentifier) && addr4(req.ServerIdentifier()) != identifier {
 			return nil
 		}
 	default:
 		return nil
 	}
 	resp := prepare(req, false)
-	if id := serverIdentifier(req, in, local); id.IsValid() {
-		resp.UpdateOption(dhcpv4.OptServerIdentifier(id.AsSlice()))
+	if identifier.IsValid() {
+		resp.UpdateOption(dhcpv4.OptServerIdentifier(identifier.AsSlice()))
 	}
 	return resp
 }
@@ -188,7 +168,7 @@ func leases(resp *dhcpv4.DHCPv4) bool {
 
 // sendProxy sends an OFFER as a server does to a client without an address, and
 // an ACK back to where the REQUEST came from.
-func (s *Server4) sendProxy(p *packet, req, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) (string, error) {
+func (s *Server) sendProxy(p *packet, req, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) (string, error) {
 	to := netip.AddrPortFrom(in.source.Addr().Unmap(), in.source.Port())
 	if !p.via.proxy || to.Addr().IsUnspecified() || !replyable(to.Addr().AsSlice()) {
 		return s.send(p.via, req, resp, in, local)

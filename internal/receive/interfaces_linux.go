@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package launch
+package receive
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coredhcp/coredhcp/handler"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
@@ -21,7 +20,7 @@ import (
 )
 
 const (
-	// defaultWorkers is B-1.
+	// defaultWorkers is how many packets are in work at most (B-1).
 	defaultWorkers = 256
 	// waitingRoom is how many packets of a burst wait for a worker. A packet
 	// waits at most as long as another is in work, which no handler of ours
@@ -34,36 +33,26 @@ const (
 	maxDatagram = 4096
 	// readPause keeps a socket that only fails from eating a processor.
 	readPause = 100 * time.Millisecond
-	// proxyHandler stands for the handler of Proxy4 where handlers are counted.
+	// noHandler and proxyHandler stand where handlers of the chain are counted.
+	noHandler    = -1
 	proxyHandler = -2
 )
 
-// Options4 is what a Server4 needs besides addresses and handlers.
-type Options4 struct {
-	// Exchanges is where handlers find a packet's Ingress. Nil: the server keeps
-	// a table of its own.
-	Exchanges *dhcp4.Exchanges
-	// OwnsDecline says that netbox is in the chain: only then DECLINE and BOOTP
-	// reach the handlers, since other lease plugins would allocate (REC-3).
-	OwnsDecline bool
-	// SupplyServerID puts an address of this machine into option 54 of the reply
-	// before the chain runs; for chains without a server_id line.
-	SupplyServerID bool
-	// Workers is how many packets are in work at most, 256 if 0 (B-1). A few
-	// hundred more wait their turn; what comes on top is dropped and counted.
+// Options is what a Server needs besides addresses and a chain.
+type Options struct {
+	// Workers is how many packets are in work at most, 256 if 0. As many more
+	// wait their turn; what comes on top is dropped and counted (B-1).
 	Workers int
-	// Proxy names interfaces without leases; the zero value: none.
-	Proxy Proxy4
-	Log   logrus.FieldLogger // required
+	Log     logrus.FieldLogger // required
 	// Registerer takes the metrics of the loop; nil: they are not published.
 	Registerer prometheus.Registerer
 }
 
-// Server4 receives DHCPv4 messages, runs the chain on each and sends what comes
+// Server receives DHCPv4 messages, runs the chain on each and sends what comes
 // out of it. Several servers in one process are independent of each other.
-type Server4 struct {
-	handlers   []handler.Handler4
-	opt        Options4
+type Server struct {
+	chain      Chain
+	opt        Options
 	listeners  []*listener
 	interfaces *interfaces
 	frames     *frameSender // nil without CAP_NET_RAW
@@ -83,16 +72,13 @@ type packet struct {
 
 func (p *packet) bytes() []byte { return p.buf[:p.n] }
 
-// Listen4 binds the addresses and opens everything that needs privileges; after
+// Listen binds the addresses and opens everything that needs privileges; after
 // it the process may give them up. An address without IP is the wildcard, its
 // Zone is an interface to be bound to, port 0 lets the kernel choose (Addrs
-// tells what). The handlers run in order as CoreDHCP's do (F-17).
+// tells what).
 //
 // The caller closes the server.
-func Listen4(addrs []net.UDPAddr, handlers []handler.Handler4, opt Options4) (*Server4, error) {
-	if opt.Exchanges == nil {
-		opt.Exchanges = new(dhcp4.Exchanges)
-	}
+func Listen(addrs []net.UDPAddr, chain Chain, opt Options) (*Server, error) {
 	if opt.Workers == 0 {
 		opt.Workers = defaultWorkers
 	}
@@ -100,12 +86,12 @@ func Listen4(addrs []net.UDPAddr, handlers []handler.Handler4, opt Options4) (*S
 	if err != nil {
 		return nil, err
 	}
-	s := &Server4{handlers: handlers, opt: opt, meter: m}
+	s := &Server{chain: chain, opt: opt, meter: m}
 	s.packets.New = func() any { return new(packet) }
 	if s.listeners, err = openListeners(addrs); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	second, err := openProxy(opt.Proxy, addrs)
+	second, err := openProxy(chain.Proxy, addrs)
 	s.listeners = append(s.listeners, second...)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -119,8 +105,8 @@ func Listen4(addrs []net.UDPAddr, handlers []handler.Handler4, opt Options4) (*S
 	return s, nil
 }
 
-// Addrs is where the server listens, in the order given to Listen4.
-func (s *Server4) Addrs() []netip.AddrPort {
+// Addrs is where the server listens, in the order given to Listen.
+func (s *Server) Addrs() []netip.AddrPort {
 	var addrs []netip.AddrPort
 	for _, l := range s.listeners {
 		addrs = append(addrs, l.conn.LocalAddr().(*net.UDPAddr).AddrPort())
@@ -131,7 +117,7 @@ func (s *Server4) Addrs() []netip.AddrPort {
 // Serve works until ctx ends; then it stops reading, finishes the packets it
 // has read, and returns nil, or an error if that takes more than 5 seconds. The
 // sockets stay open for the last replies, until Close.
-func (s *Server4) Serve(ctx context.Context) error {
+func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	jobs := make(chan *packet, waitingRoom)
@@ -176,7 +162,7 @@ func awaitEnd(group *sync.WaitGroup, patience time.Duration) error {
 }
 
 // Close releases the sockets. It is for after Serve, or instead of it.
-func (s *Server4) Close() error {
+func (s *Server) Close() error {
 	errs := []error{closeListeners(s.listeners)}
 	if s.interfaces != nil {
 		s.interfaces.close()
@@ -189,7 +175,7 @@ func (s *Server4) Close() error {
 }
 
 // followDevices binds sockets again whose interface was replaced.
-func (s *Server4) followDevices(t *interfaceTable) {
+func (s *Server) followDevices(t *interfaceTable) {
 	for _, l := range s.listeners {
 		ifc := t.byName[l.device]
 		if ifc == nil || ifc.index == l.index {
@@ -206,7 +192,7 @@ func (s *Server4) followDevices(t *interfaceTable) {
 
 // read hands packets of one socket to the workers until the socket is closed or
 // its read deadline passes.
-func (s *Server4) read(ctx context.Context, l *listener, jobs chan<- *packet) {
+func (s *Server) read(ctx context.Context, l *listener, jobs chan<- *packet) {
 	oob := controlBytes()
 	for {
 		p := s.packets.Get().(*packet)
@@ -244,14 +230,14 @@ func (s *Server4) read(ctx context.Context, l *listener, jobs chan<- *packet) {
 }
 
 // handle does all for one packet. A panic of a handler costs that packet only
-// (L-7).
-func (s *Server4) handle(p *packet) {
-	running := -1 // index of the handler at work
+// (B-3, L-7).
+func (s *Server) handle(p *packet) {
+	out := Outcome{running: noHandler}
 	s.meter.inWork.Inc()
 	defer func() {
 		s.meter.inWork.Dec()
 		if cause := recover(); cause != nil {
-			s.meter.panicked(cause, running, p.bytes())
+			s.meter.panicked(cause, out.running, p.bytes())
 		}
 	}()
 	table := s.interfaces.table.Load()
@@ -266,43 +252,30 @@ func (s *Server4) handle(p *packet) {
 		return
 	}
 	s.meter.receive(req)
-	if p.via.proxy || s.opt.Proxy.on(in.ifc) {
-		running = proxyHandler
-		s.handleProxy(p, req, in, table.local)
+	s.chain.answer(&out, req, in.ingress(p.via.proxy), serverIdentifier(req, in, table.local), nil)
+	if out.Drop != "" {
+		s.meter.dropMessage(out.Drop, req)
 		return
 	}
-	resp := prepare(req, s.opt.OwnsDecline)
-	if resp == nil {
-		s.meter.dropMessage(dropUnhandled, req)
-		return
+	if len(out.leftOut) > 0 || !out.fits {
+		s.meter.trimmed(req, out.leftOut, out.fits)
 	}
-	if id := serverIdentifier(req, in, table.local); s.opt.SupplyServerID && id.IsValid() {
-		resp.UpdateOption(dhcpv4.OptServerIdentifier(id.AsSlice()))
+	name, err := s.reply(p, req, &out, in, table.local)
+	s.meter.sent(out.Reply, name, err, time.Since(p.at))
+}
+
+// reply sends what came of a message. ProxyDHCP's ACK goes back to where the
+// REQUEST came from, everything else as RFC 2131 section 4.1 says.
+func (s *Server) reply(p *packet, req *dhcpv4.DHCPv4, out *Outcome, in arrivedBy, local map[netip.Addr]bool) (string, error) {
+	if out.Proxied {
+		return s.sendProxy(p, req, out.Reply, in, local)
 	}
-	s.opt.Exchanges.Open(req, in.ingress())
-	defer s.opt.Exchanges.Close(req)
-	for i, h := range s.handlers {
-		var stop bool
-		running = i
-		if resp, stop = h(req, resp); stop {
-			break
-		}
-	}
-	running = -1
-	if why := withheld(req, resp); why != "" {
-		s.meter.dropMessage(why, req)
-		return
-	}
-	if left, fits := dhcp4.Trim(req, resp); len(left) > 0 || !fits {
-		s.meter.trimmed(req, left, fits)
-	}
-	name, err := s.send(p.via, req, resp, in, table.local)
-	s.meter.sent(resp, name, err, time.Since(p.at))
+	return s.send(p.via, req, out.Reply, in, local)
 }
 
 // ingress is the way in as the handlers get to know it.
-func (in arrivedBy) ingress() dhcp4.Ingress {
-	g := dhcp4.Ingress{Source: in.source, Delivery: lease.DeliveryBroadcast}
+func (in arrivedBy) ingress(bootPort bool) dhcp4.Ingress {
+	g := dhcp4.Ingress{Source: in.source, Delivery: lease.DeliveryBroadcast, BootPort: bootPort}
 	if in.unicast {
 		g.Delivery = lease.DeliveryUnicast
 	}
@@ -314,7 +287,7 @@ func (in arrivedBy) ingress() dhcp4.Ingress {
 
 // send encodes and sends the reply, and returns the name of the row of the
 // address table that it followed.
-func (s *Server4) send(l *listener, req, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) (string, error) {
+func (s *Server) send(l *listener, req, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) (string, error) {
 	source := sourceAddress(resp, in, local)
 	d := destinationOf(req, resp, in, s.frames != nil && source.IsValid())
 	wire := resp.ToBytes()

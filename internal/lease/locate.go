@@ -1,0 +1,24 @@
+package lease
+
+import "github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+
+// Locate says where the client of m is (N-1 to N-4) and which machine it is
+// (I-4), for plugins that tell clients something without a lease of ours. It
+// asks what Decide asks, but for network.subnet, which is about leases. network
+// is nil where NetBox has none of the client's networks, and machine where the
+// client is none in NetBox.
+func Locate(s *ipam.Snapshot, m ClientMessage) (network *ipam.Subnet, machine *ipam.Machine) {
+	d := decider{f: &Facts{Policy: new(Policy)}, s: s, m: &m}
+	networks, _ := d.networks()
+	if len(networks) > 0 {
+		network = networks[0]
+	}
+	return network, d.identify(networks).machine
+}
+
+// Identify says which machine the client of m is, where another plugin's
+// address says that it is in network (I-4, G-1); nil for none in NetBox.
+func Identify(s *ipam.Snapshot, m ClientMessage, network *ipam.Subnet) *ipam.Machine {
+	d := decider{f: &Facts{Policy: new(Policy)}, s: s, m: &m}
+	return d.identify([]*ipam.Subnet{network}).machine
+}

@@ -1,0 +1,117 @@
+package receive
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/coredhcp/coredhcp/handler"
+	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+)
+
+// Chain is what answers a message: the handlers of the settings file, and what
+// the receive loop does before and after them.
+type Chain struct {
+	// Handlers run in order as CoreDHCP's do (F-17).
+	Handlers []handler.Handler4
+	// Exchanges is where handlers find what is known of a packet; required.
+	Exchanges *dhcp4.Exchanges
+	// OwnsDecline says that netbox is in the chain: only then DECLINE and BOOTP
+	// reach the handlers, since other lease plugins would allocate (REC-3).
+	OwnsDecline bool
+	// SupplyServerID puts an address of this machine into option 54 of the reply
+	// before the chain runs; for chains without a server_id line.
+	SupplyServerID bool
+	// Proxy names interfaces without leases; the zero value: none.
+	Proxy Proxy
+}
+
+// Outcome is what came of one message.
+type Outcome struct {
+	// Reply is what may be sent; nil for the reason in Drop.
+	Reply *dhcpv4.DHCPv4
+	Drop  Drop
+	// Proxied says that the message arrived where another server gives addresses.
+	Proxied bool
+	// Exchange is what the handlers found out; nil where no handler was asked.
+	Exchange *dhcp4.Exchange
+
+	leftOut []dhcpv4.OptionCode // of a reply that was too big for the client
+	fits    bool
+	running int // index of the handler at work, for a panic
+}
+
+// Answer runs the chain on one message. It is all of the receive loop but for
+// the sockets: nothing is sent. identifier is the address of ours that the
+// client knows this server by; the zero Addr if there is none. trace takes the
+// reasons of the lease decision and may be nil.
+func (c *Chain) Answer(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr, trace *lease.Trace) Outcome {
+	var out Outcome
+	c.answer(&out, req, in, identifier, trace)
+	return out
+}
+
+// answer is Answer with the outcome so far in the caller's hands, who needs it
+// when a handler panics.
+func (c *Chain) answer(out *Outcome, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr, trace *lease.Trace) {
+	out.Proxied = in.BootPort || slices.Contains(c.Proxy.Interfaces, in.Interface)
+	resp, why := c.prepared(req, in, identifier, out.Proxied)
+	if why != "" {
+		out.Drop = why
+		return
+	}
+	out.Exchange = c.Exchanges.Open(req, in)
+	out.Exchange.Trace = trace
+	defer c.Exchanges.Close(req)
+	if out.Proxied {
+		out.running = proxyHandler
+		if resp, _ = c.Proxy.Handler(req, resp); resp == nil || leases(resp) {
+			out.Drop = dropNoReply
+		}
+	} else {
+		resp = c.run(out, req, resp)
+		out.Drop = withheld(req, resp)
+	}
+	out.running = noHandler
+	if out.Drop != "" {
+		return
+	}
+	out.leftOut, out.fits = dhcp4.Trim(req, resp)
+	out.Reply = resp
+}
+
+// prepared makes the reply that the handlers start from.
+func (c *Chain) prepared(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr, proxied bool) (*dhcpv4.DHCPv4, Drop) {
+	if proxied {
+		resp := prepareProxy(req, in, identifier)
+		switch {
+		case resp == nil:
+			return nil, DropUnhandled
+		case !identifier.IsValid():
+			return nil, dropNoServerID
+		}
+		return resp, ""
+	}
+	resp := prepare(req, c.OwnsDecline)
+	if resp == nil {
+		return nil, DropUnhandled
+	}
+	if c.SupplyServerID && identifier.IsValid() {
+		resp.UpdateOption(dhcpv4.OptServerIdentifier(identifier.AsSlice()))
+	}
+	return resp, ""
+}
+
+// run calls the handlers in order until one of them stops.
+func (c *Chain) run(out *Outcome, req, resp *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
+	for i, h := range c.Handlers {
+		var stop bool
+		out.running = i
+		if resp, stop = h(req, resp); stop {
+			break
+		}
+	}
+	return resp
+}

@@ -1,0 +1,54 @@
+package launch
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance/instancetest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
+)
+
+// bootData stands for netbox_pxe: it names a file, to boot clients only.
+func bootData(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+	if !strings.HasPrefix(req.ClassIdentifier(), "PXEClient") {
+		return nil, true
+	}
+	resp.BootFileName = "boot.efi"
+	resp.UpdateOption(dhcpv4.OptClassIdentifier("PXEClient"))
+	return resp, true
+}
+
+// explain says what would be answered on such an interface.
+func TestExplainKnowsProxyDHCP(t *testing.T) {
+	opened := instancetest.Open(t, "", "prefixes: [{prefix: 10.0.0.0/24}]\ndevices: [{name: web1, interfaces: [{name: eth0, mac_address: \"02:AB:00:00:00:01\"}]}]\n")
+	chain := receive.Chain{Exchanges: &opened.Pool.Exchanges, Proxy: receive.Proxy{Interfaces: []string{"eth1"}, Handler: bootData}}
+	identifier := netip.MustParseAddr("10.0.0.2")
+	for name, tt := range map[string]struct {
+		question question
+		verdict  string
+		reason   string
+	}{
+		"a boot client's DISCOVER":      {question{message: "discover", arch: 7}, "offer", "boot_data"},
+		"its REQUEST to the other":      {question{message: "request", request: "10.0.0.50", arch: 7}, "silent", "other_server"},
+		"its REQUEST on port 4011":      {question{message: proxyRequest, current: "10.0.0.50", arch: 7}, "ack", "boot_data"},
+		"a DISCOVER of somebody else":   {question{message: "discover", arch: -1}, "silent", "no_boot_data"},
+		"a lease that is to be renewed": {question{message: "rebind", current: "10.0.0.50", arch: -1}, "silent", "other_server"},
+	} {
+		q := tt.question
+		q.mac, q.local, q.device = "02:ab:00:00:00:01", "10.0.0.2", "eth1"
+		req, in, err := q.packet(identifier)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := rehearse(&chain, opened.Instance, req, in, identifier)
+		if got.Verdict != tt.verdict || string(got.Reason) != tt.reason || got.Rule != "X-17" || len(got.Why) == 0 || got.Address != "" {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if got.Verdict != "silent" && (got.Client != "device web1" || got.Network != "10.0.0.0/24" || got.Reply["file"] != "boot.efi") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
