@@ -65,9 +65,8 @@ func spanText(start, end netip.Addr) string {
 	return start.String() + "-" + end.String()
 }
 
-// cell writes text that Markdown shows as it is. What might mean something is
-// written as a character reference, which ends no cell, starts no markup and
-// is part of no link that is recognised by its looks.
+// cell writes text that Markdown shows as it is. A character that Markdown or its
+// search for links could read as a sign is written as a character reference.
 func cell(s string) string {
 	var b strings.Builder
 	for _, r := range strings.TrimSpace(printable.Text(s)) {

@@ -116,8 +116,8 @@ func (sc *scoping) dropRanges(id subnetKey, held []*state.Range, ranges []*place
 	}
 }
 
-// writeRanges creates and updates. A range moves only after those that have to
-// make room for it.
+// writeRanges creates and updates. A range moves only after the ranges that it
+// would overlap.
 func (sc *scoping) writeRanges(id subnetKey, ranges []*placed) {
 	type write struct {
 		*placed

@@ -162,9 +162,9 @@ func (r *Roster) addConfigured(rel *relationship, c plan.Failover) {
 	}
 }
 
-// acting is the server that speaks for a relationship in this run, and whether
-// it does so in place of the primary; -1 if none does. Only a run over all
-// servers falls back, since others cannot tell an outage from a server that
+// acting is the server that acts as primary of a relationship in this run, and
+// whether it does so in place of the primary; -1 if none does. Only a run over all
+// servers falls back: another run cannot tell a server that is down from one that
 // was not asked (rule 3.3).
 func (r *Roster) acting(rel *relationship) (server int, fallback bool) {
 	if rel.problem != "" || !rel.enabled || rel.maintenance {

@@ -137,8 +137,8 @@ func (p *Policy) ClassOf(x *state.Address) (c Class, former bool) {
 	return ClassForeign, false
 }
 
-// Managed reports whether the mirror may take an address away again
-// (rule 3.4).
+// Managed reports whether the mirror made or adopted an address, and so may
+// delete it as a reservation (rule 3.4).
 func Managed(x *state.Address) bool {
 	return x.Managed == state.Created || x.Managed == state.Adopted
 }
