@@ -1,5 +1,6 @@
-// Package printable makes text that came from the network safe to look at on a
-// terminal, in a log and in a saved document. It must not judge or shorten it.
+// Package printable writes what people read: it makes text that came from the
+// network safe to look at on a terminal, in a log and in a saved document, and
+// puts numbers and nouns together. It must not judge or shorten text.
 package printable
 
 import (
@@ -48,4 +49,12 @@ func JSON(data []byte) []byte {
 		data = data[size:]
 	}
 	return out.Bytes()
+}
+
+// Count writes a number with its noun: "1 entry", "2 entries".
+func Count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

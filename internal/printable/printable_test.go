@@ -2,6 +2,14 @@ package printable
 
 import "testing"
 
+func TestNounsFitTheirNumber(t *testing.T) {
+	for n, want := range map[int]string{0: "0 entries", 1: "1 entry", 2: "2 entries"} {
+		if got := Count(n, "entry", "entries"); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 func TestTextIsSafeToLookAt(t *testing.T) {
 	for in, want := range map[string]string{
 		"pc-17":          "pc-17",

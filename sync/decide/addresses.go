@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
@@ -24,7 +25,7 @@ type addressing struct {
 }
 
 // syncAddresses goes through every address that the servers or NetBox know in
-// the scopes that were read (3.5, 3.7). It keeps the leases and the guarded
+// the scopes that were read (rule 3.5, 3.7). It keeps the leases and the guarded
 // networks of the memory up to date.
 func syncAddresses(in *recorded, known *merged, addresses book, memory *plan.Memory) work {
 	ad := &addressing{
@@ -79,7 +80,7 @@ func (ad *addressing) places() []plan.Place {
 // serve brings one address up to what a server says of it, and reports whether
 // it makes one.
 func (ad *addressing) serve(place plan.Place, x *state.Address, f *facts, n *network) (made bool) {
-	o := ad.outcomeOf(&sighted{place: place, x: x, facts: f, unsure: n.unsure != ""})
+	o := ad.outcomeOf(&situation{place: place, x: x, facts: f, unsure: n.unsure != ""})
 	if o.level != "" {
 		ad.note(plan.Note{Level: o.level, Server: ad.host(f.unit.server), Scope: n.subnet, Addr: place.Addr, Cause: o.cause, Text: o.why, Once: o.level == plan.Warning})
 	}
@@ -158,13 +159,13 @@ func (ad *addressing) notePopulated() {
 		r := &ad.nb.Ranges[i]
 		if n := ad.populated[r.ID]; n > 0 {
 			ad.note(plan.Note{Level: plan.Conflict, Scope: r.Subnet(), Addr: r.Start, Cause: plan.CausePopulated,
-				Text: fmt.Sprintf("IP range %s-%s is marked as populated, so NetBox refuses %d new addresses in it: clear \"mark populated\" there", r.Start, r.End, n)})
+				Text: fmt.Sprintf("IP range %s-%s is marked as populated, so NetBox refuses %s in it: clear \"mark populated\" there", r.Start, r.End, printable.Count(n, "new address", "new addresses"))})
 		}
 	}
 }
 
 // noteOtherVRFs hints at addresses that are there, but in another VRF: most
-// often a scope is mapped to the wrong one (3.9).
+// often a scope is mapped to the wrong one (rule 3.9).
 func (ad *addressing) noteOtherVRFs() {
 	elsewhere := make(map[subnetKey]int)
 	first := make(map[subnetKey]netip.Addr)
@@ -186,6 +187,6 @@ func (ad *addressing) noteOtherVRFs() {
 	}
 	for _, id := range slices.SortedFunc(maps.Keys(elsewhere), subnetKey.compare) {
 		ad.note(plan.Note{Level: plan.Info, Scope: id.subnet, Addr: first[id], Cause: plan.CauseOtherVRF,
-			Text: fmt.Sprintf("%d of its addresses exist in %s too and are not looked at there", elsewhere[id], ad.vrfName(id.vrf))})
+			Text: fmt.Sprintf("NetBox has %s of it in %s too, which the mirror does not look at", printable.Count(elsewhere[id], "address", "addresses"), ad.vrfName(id.vrf))})
 	}
 }

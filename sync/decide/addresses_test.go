@@ -56,7 +56,7 @@ func followingID(p *plan.Policy) { p.UpdateClientID = true }
 
 func protect(x state.Address) *state.Address { x.Tags = []string{"dhcp-protect"}; return &x }
 
-// windows-dhcp.md 3.5, section 9 rows 12, 30, 31, 39 and 43.
+// rule 3.5, 9 rows 12, 30, 31, 39 and 43.
 func TestWhatOneServerRecordDoesToOneAddress(t *testing.T) {
 	leased := func(x state.Address) *state.Address {
 		x.LeaseHostname, x.LeaseActive = "PC-17", yes()
@@ -141,7 +141,7 @@ func TestAnOverwrittenForeignStatusIsAWarningOnce(t *testing.T) { // 3.5 row 11
 	wantNote(t, l.run(), plan.Info, "3.5 row 11", `NetBox has it as "active"`)
 }
 
-func TestAnAddressIsMadeWithMaskVRFAndTenantOfThePrefix(t *testing.T) { // 3.6 address, 3.6 vrf, section 9 row 44
+func TestAnAddressIsMadeWithMaskVRFAndTenantOfThePrefix(t *testing.T) { // 3.6 address, 3.6 vrf, 9 row 44
 	l := &lab{T: t, w: newWorld(), p: defaults(dh1)}
 	s := l.w.server(dh1).addScope("10.8.4.0/23", "10.8.4.20", "10.8.5.250")
 	l.w.addPrefix("10.8.4.0/23", 7).Tenant = 12
@@ -196,7 +196,7 @@ func TestFieldRules(t *testing.T) {
 		l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.99/24"), Status: "dhcp", VRF: 7, Managed: state.Created})
 		p := l.run()
 		wantSteps(t, p, func(s plan.Step) bool { return onAddresses(s) && s.Phase != plan.Reflection }, "create 10.8.4.33/24 [3.5 row 4]")
-		wantNote(t, p, plan.Info, "3.9", "1 of its addresses exist in VRF red too")
+		wantNote(t, p, plan.Info, "3.9", "NetBox has 1 address of it in VRF red too")
 	})
 	t.Run("3.6 status: statuses that are equal or unknown stop the sync of addresses", func(t *testing.T) { // section 9 row 26
 		for _, change := range []func(*plan.Policy){func(p *plan.Policy) { p.LeaseStatus = "reserved" }, func(p *plan.Policy) { p.LeaseStatus = "nosuch" }} {

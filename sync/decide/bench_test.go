@@ -38,7 +38,7 @@ func steady(b *testing.B, leases int) (*world, plan.Policy) {
 	return w, p
 }
 
-// BenchmarkBuild plans runs in which nothing changed (windows-dhcp.md 10).
+// BenchmarkBuild plans runs in which nothing changed (rule 10).
 func BenchmarkBuild(b *testing.B) {
 	for _, leases := range []int{10_000, 100_000} {
 		for name, change := range map[string]func(*plan.Policy){

@@ -10,9 +10,9 @@ package decide
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
 
@@ -112,7 +112,7 @@ func (d *draft) finish(v *view) *plan.Plan {
 		d.plan.Steps = append(d.plan.Steps, d.steps[i])
 	}
 	if heldBack > 0 {
-		d.note(plan.Note{Level: plan.Skip, Cause: plan.CauseReadOnly, Text: fmt.Sprintf("%d changes on servers are not made: read_only", heldBack)})
+		d.note(plan.Note{Level: plan.Skip, Cause: plan.CauseReadOnly, Text: "not made, since read_only is on: " + printable.Count(heldBack, "change on servers", "changes on servers")})
 	}
 	d.plan.Notes = d.notes
 	d.tellOnce(v)

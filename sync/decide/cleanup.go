@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
@@ -27,7 +28,7 @@ func (ad *addressing) count(n *network, x *state.Address) {
 	}
 }
 
-// clean decides about an address of which no server has a record (3.7). "res." is
+// clean decides about an address of which no server has a record (rule 3.7). "res." is
 // the reservation status, present or former; managed is created or adopted.
 //
 //	status         client id  managed  push  outcome
@@ -41,7 +42,7 @@ func (ad *addressing) count(n *network, x *state.Address) {
 //	former res.    any        yes      any   if it is kept: the present reservation status
 //	any other      any        any      any   keep
 //
-// A delete becomes a keep if the server holds the address back (3.9), if not
+// A delete becomes a keep if the server holds the address back (rule 3.9), if not
 // every server was read and understood (guards a and b), if the address is in use
 // (guard e), or if the network would lose too much (guard c, see deleteLost).
 func (ad *addressing) clean(place plan.Place, x *state.Address, f *facts, n *network) {
@@ -82,7 +83,7 @@ func (v *view) ended(place plan.Place, x *state.Address) (gone bool, why string)
 }
 
 // observed is what a delete rests on: an operator who changes one of these
-// meanwhile wants the address kept (3.7 guard d).
+// meanwhile wants the address kept (rule 3.7 guard d).
 func (ad *addressing) observed(x *state.Address) []plan.Change {
 	seen := plan.ObservedAddress(x, "status", "dns_name", plan.CustomField(state.FieldClientID), plan.CustomField(state.FieldManaged))
 	if ad.p.KeepAssigned {
@@ -109,21 +110,21 @@ func (ad *addressing) keep(place plan.Place, x *state.Address, n *network, ended
 
 // deleteLost lets the deletes of each network through, or none of a network that
 // would lose more than the operator allows at once. Such a network is remembered:
-// addresses that are made meanwhile must not make the loss look small (3.7 guard c).
+// addresses that are made meanwhile must not make the loss look small (rule 3.7 guard c).
 func (ad *addressing) deleteLost() {
 	for _, id := range slices.SortedFunc(maps.Keys(ad.networks), subnetKey.compare) {
 		n, lost := ad.networks[id], ad.losses[id]
 		if lost.heldBack > 0 {
 			ad.note(plan.Note{Level: plan.Warning, Scope: n.subnet, Cause: plan.CauseUnsure,
-				Text: fmt.Sprintf("%d addresses would be removed, but %s", lost.heldBack, n.unsure)})
+				Text: fmt.Sprintf("%s would be removed, but %s", printable.Count(lost.heldBack, "address", "addresses"), n.unsure)})
 		}
 		deletes, place := len(lost.deletes), plan.Place{VRF: n.vrf, Addr: n.subnet.Addr()}
 		again := ad.memory.Guarded[place] && deletes > ad.p.MaxDeleteCount && !ad.p.AllowDeletes
 		if again || ad.tooMany(deletes, lost.members) {
 			ad.guarded[place] = true
 			ad.note(plan.Note{Level: plan.Guard, Scope: n.subnet, Cause: plan.CauseLoss,
-				Text: fmt.Sprintf("would lose %d of %d addresses, more than guards.max_delete_percent (%d) and guards.max_delete_count (%d) allow: "+
-					"nothing is deleted here; if it is right, run once with --allow-deletes", deletes, lost.members, ad.p.MaxDeletePercent, ad.p.MaxDeleteCount)})
+				Text: fmt.Sprintf("would lose %d of %s, more than guards.max_delete_percent (%d) and guards.max_delete_count (%d) allow: "+
+					"nothing is deleted here; if it is right, run once with --allow-deletes", deletes, printable.Count(lost.members, "address", "addresses"), ad.p.MaxDeletePercent, ad.p.MaxDeleteCount)})
 			continue
 		}
 		if n.unsure == "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// windows-dhcp.md 3.7, section 9 row 13.
+// rule 3.7, 9 row 13.
 func TestCleanupOfOneAddress(t *testing.T) {
 	reservation := func(m state.Managed) *state.Address {
 		return &state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: m}
@@ -214,7 +214,7 @@ func TestAnAddressInUseIsReportedInsteadOfDeleted(t *testing.T) { // 3.7 guard e
 	wantSteps(t, p, onAddresses, "delete 10.8.4.33/24 [3.7 delete]")
 }
 
-// windows-dhcp.md 3.7, section 9 row 45.
+// rule 3.7, 9 row 45.
 func TestScopeCleanup(t *testing.T) {
 	two := func(t *testing.T) *lab {
 		l := newLab(t)
@@ -230,7 +230,7 @@ func TestScopeCleanup(t *testing.T) {
 		drop(l)
 		p := l.run()
 		wantSteps(t, p, onRanges, gone)
-		wantNote(t, p, plan.Warning, "3.7", "1 addresses with its statuses stay in NetBox as orphans")
+		wantNote(t, p, plan.Warning, "3.7", "NetBox keeps 1 address with its statuses as orphans")
 		if len(l.w.nb.Prefixes) != 2 || l.w.address("10.8.4.33") == nil || l.w.nb.Prefixes[0].Scopes != "" {
 			t.Errorf("left: %+v", l.w.nb.Prefixes)
 		}
@@ -286,7 +286,7 @@ func TestOnlyTheActingPrimaryRemovesAScopeOfARelationship(t *testing.T) { // 3.7
 	wantSteps(t, l.run(), onRanges, "delete scope 10.8.4.0/24 of failover east (net 10.8.4.0/24) [3.7 scope cleanup]")
 }
 
-// windows-dhcp.md 3.8, as far as a plan can show it (section 9 row 46).
+// rule 3.8, as far as a plan can show it (section 9 row 46).
 func TestFailures(t *testing.T) {
 	prepared := func(t *testing.T) *lab {
 		l := newLab(t)

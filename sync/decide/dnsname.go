@@ -12,7 +12,7 @@ const maxDNSName = 255
 
 // DNSName makes of a host name, which may be any text, one that NetBox takes
 // as dns_name, or nothing if no letter and no digit is left
-// (windows-dhcp.md 3.6). A name it made it leaves as it is, so that comparing
+// (rule 3.6). A name it made it leaves as it is, so that comparing
 // after it finds no difference a second time.
 func DNSName(hostname string) string {
 	var labels []string

@@ -11,7 +11,7 @@ import (
 // netboxDNSName is what NetBox demands of a dns_name.
 var netboxDNSName = regexp.MustCompile(`^([0-9A-Za-z_-]+|\*)(\.[0-9A-Za-z_-]+)*\.?$`)
 
-// windows-dhcp.md 3.6, dns_name.
+// rule 3.6, dns_name.
 func TestHostNamesBecomeWhatNetBoxTakes(t *testing.T) {
 	long := strings.Repeat("a", 100)
 	for name, c := range map[string]struct{ hostname, want string }{

@@ -48,7 +48,7 @@ func (l *lab) context(name string) *state.Context {
 	return nil
 }
 
-// windows-dhcp.md 3.2, section 9 rows 41 and 42.
+// rule 3.2, 9 rows 41 and 42.
 func TestEligibility(t *testing.T) {
 	alone := func(t *testing.T) *lab { return newLab(t) }
 	for _, c := range []struct {
@@ -97,7 +97,7 @@ func TestEligibility(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 3.2 pre-flight, section 9 row 41: the servers a run connects
+// rule 3.2 pre-flight, 9 row 41: the servers a run connects
 // to.
 func TestPreflight(t *testing.T) {
 	for _, c := range []struct {
@@ -136,7 +136,7 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 3.3.
+// rule 3.3.
 func TestWhoIsTheActingPrimary(t *testing.T) {
 	off := func(l *lab) { l.p.Servers[0].Standalone, l.p.Servers[1].Standalone = false, false }
 	for _, c := range []struct {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
@@ -17,7 +18,7 @@ type facts struct {
 	reservation *windhcp.Reservation
 	lease       *windhcp.Lease
 	unit        *unit // of the reservation, else of the lease
-	doubtful    bool  // not a lease, but a reason not to delete (windows-dhcp.md 3.9)
+	doubtful    bool  // not a lease, but a reason not to delete (rule 3.9)
 }
 
 // served reports whether a server has a record of the address.
@@ -39,7 +40,7 @@ type network struct {
 	subnetKey
 	read bool // leases and reservations of one of them at least
 	// unsure says why nothing may be removed; empty: every source was read and
-	// understood (3.7 guards a and b).
+	// understood (rule 3.7 guard a, rule 3.7 guard b).
 	unsure string
 }
 
@@ -112,7 +113,7 @@ func (m *merging) gather(u *unit, n *network) {
 		case !u.scope.Subnet.Contains(l.Addr):
 			outside = append(outside, l.Addr)
 		case m.p.SkipRAS && l.ClientID.RAS(), !l.Active() && !strings.EqualFold(l.State, "InactiveReservation"):
-			get(l.Addr).doubtful = true // also a state nobody knows
+			get(l.Addr).doubtful = true // also a state that the mirror does not know
 			bad++
 		case l.Active():
 			m.mergeLease(get(l.Addr), u, l)
@@ -121,11 +122,11 @@ func (m *merging) gather(u *unit, n *network) {
 	if len(outside) > 0 {
 		n.unsure = "the server lists addresses outside of it"
 		m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: outside[0], Cause: plan.CauseOutside,
-			Text: fmt.Sprintf("%d entries lie outside the subnet and are ignored", len(outside))})
+			Text: printable.Count(len(outside), "entry", "entries") + " outside the subnet: ignored"})
 	}
 	if bad > 0 {
 		m.note(plan.Note{Level: plan.Info, Server: m.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseNoLease,
-			Text: fmt.Sprintf("%d entries are no leases (bad address, declined, or a remote access server's) and are left alone", bad)})
+			Text: printable.Count(bad, "entry", "entries") + " that no lease belongs to (bad address, declined, or a remote access server's): left alone"})
 	}
 }
 
@@ -163,10 +164,10 @@ func (m *merging) mergeLease(f *facts, u *unit, l *windhcp.Lease) {
 	}
 }
 
-// cover marks networks that overlap a scope which was not read in this run:
-// what that scope would say about an address is not known, so nothing there
-// may be removed (windows-dhcp.md 3.7 guard a). A scope that its server does not
-// have any more says nothing, unless that is itself in doubt.
+// cover marks networks that overlap a scope which was not read in this run. What
+// that scope would say about an address is not known, so nothing may be removed
+// there (rule 3.7 guard a). A scope that its server does not have any more says
+// nothing, unless the list of the server is itself in doubt.
 func (m *merging) cover() {
 	read := make(map[*record]bool)
 	for _, u := range m.units {
@@ -181,7 +182,7 @@ func (m *merging) cover() {
 	for _, n := range unsure {
 		m.doubt(n.vrf, n.subnet, n.unsure)
 	}
-	for _, rec := range m.Roster.records {
+	for _, rec := range m.records {
 		if read[rec] || m.removed[rec] || m.missing(rec) || rec.Source.Failover == "" && m.foreign(rec) {
 			continue
 		}

@@ -10,9 +10,10 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
-// recordFailovers records relationships NetBox does not know yet, each as a
-// config context that reaches no device: it is limited to a tag nothing
-// carries. Known ones are never changed (windows-dhcp.md 4 step 1).
+// recordFailovers records the relationships that NetBox does not know yet, each as
+// a config context. The context reaches no device, since it is limited to a tag
+// that no device carries. Known ones are never changed (rule 4 step 1). It tells
+// which step records which relationship, by its index in the work.
 func recordFailovers(v *view) (contexts map[*relationship]int, w work) {
 	contexts = make(map[*relationship]int)
 	if !v.p.Imports() {

@@ -14,7 +14,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// windows-dhcp.md 4, section 9 rows 2, 8, 10 and 11.
+// rule 4, 9 rows 2, 8, 10 and 11.
 func TestImport(t *testing.T) {
 	t.Run("4 step 1: a relationship is recorded with defaults for what the server does not tell", func(t *testing.T) {
 		l := paired(t)

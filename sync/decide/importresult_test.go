@@ -34,7 +34,7 @@ func importWorld(t *testing.T) *lab {
 	return l
 }
 
-// windows-dhcp.md 4, result.
+// rule 4, result.
 func TestTheResultOfAnImportListsEverythingOnce(t *testing.T) {
 	l := importWorld(t)
 	p := l.p
@@ -92,7 +92,7 @@ func TestWhatNetBoxRefusesIsNoSuccessOfAnImport(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 9 row 9: an entry in the journal of each new range.
+// rule 9 row 9: an entry in the journal of each new range.
 func TestAnImportedRangeSaysWhereItIsFrom(t *testing.T) {
 	l := importWorld(t)
 	p := l.p

@@ -26,9 +26,9 @@ func (ad *addressing) metadata(want, x *state.Address, f *facts, n *network) {
 	}
 }
 
-// expiryMoved reports whether the expiry NetBox shows is worth a write: each
-// renewal moves it, and each write is a change record and a webhook
-// (netbox-api.md 4).
+// expiryMoved reports whether the expiry differs enough from the one in NetBox. Each
+// renewal moves it a little, and each write costs a change record and a webhook
+// (NB-4).
 func (ad *addressing) expiryMoved(x, want *state.Address, f *facts) bool {
 	if x.Status != want.Status || x.ClientID != want.ClientID || x.LeaseExpires.IsZero() != f.lease.Expires.IsZero() {
 		return true

@@ -19,8 +19,8 @@ type LibraryContext struct {
 }
 
 // Library lists the contexts of the option library. Built-in definitions that
-// somebody deleted come back; renamed ones stay as they are
-// (windows-dhcp.md 9 rows 6 and 7).
+// an operator deleted come back; renamed ones stay as they are
+// (rule 9 row 6, rule 9 row 7).
 func Library() []LibraryContext {
 	return []LibraryContext{
 		{
@@ -37,7 +37,7 @@ func Library() []LibraryContext {
 func completeCodes(have json.RawMessage) json.RawMessage {
 	var known contextData
 	if json.Unmarshal(have, &known) != nil {
-		return have // not ours to repair
+		return have // not the mirror's to repair
 	}
 	defined := make(map[int]bool)
 	for _, d := range known.WindowsDHCP.OptionCodes {
@@ -58,11 +58,11 @@ func completeCodes(have json.RawMessage) json.RawMessage {
 }
 
 // appended adds entries to a list of a context's data. Everything else in it
-// stays as people made it.
+// stays as the operator made it.
 func appended(data json.RawMessage, list string, added []any) json.RawMessage {
 	doc, ours := make(map[string]any), make(map[string]any)
 	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber() // numbers of other people keep their digits
+	d.UseNumber() // numbers that are not the mirror's keep their digits
 	if d.Decode(&doc) == nil {
 		ours, _ = doc["windows_dhcp"].(map[string]any)
 	}

@@ -9,7 +9,7 @@ import (
 // migrate marks reservations that agree with a server's, in address and client
 // id, as adopted. The plugin that this mirror replaces kept that knowledge where
 // no other program can read it; without the mark all of them would look made by
-// hand (3.4).
+// hand (rule 3.4).
 func migrate(in *surveyed) (w work) {
 	addresses := newBook(in.p, in.nb.Addresses)
 	done := make(map[plan.Place]bool)

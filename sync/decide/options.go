@@ -14,7 +14,7 @@ import (
 
 // Options kept as fields of a scope and not in its list of options. A vendor
 // class numbers its options anew, so only the standard ones are meant
-// (windows-dhcp.md 4 step 3).
+// (rule 4 step 3).
 const (
 	optionRouter    = 3
 	optionLeaseTime = 51
@@ -57,7 +57,7 @@ func (sc *scoping) optionsOf(u *unit) []optionValue {
 }
 
 // recordOptions adds what the options of units need to the library: nothing
-// in it is ever changed or removed (windows-dhcp.md 4 step 3).
+// in it is ever changed or removed (rule 4 step 3).
 func (sc *scoping) recordOptions() {
 	codes, values := sc.library(plan.CodesContext), sc.library(plan.ValuesContext)
 	for _, u := range sc.units {

@@ -10,8 +10,8 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// sighted is one address: what NetBox has there and what the servers say.
-type sighted struct {
+// situation is one address: what NetBox has there and what the servers say.
+type situation struct {
 	place  plan.Place
 	x      *state.Address // nil: NetBox has none
 	facts  *facts
@@ -27,7 +27,7 @@ type outcome struct {
 	level plan.Level
 }
 
-// outcomeOf finds the first row of the table that fits (3.5). R is a reservation
+// outcomeOf finds the first row of the table that fits (rule 3.5). R is a reservation
 // on a server, L an active lease; an address with both goes by its reservation,
 // and its lease fields by its lease. "res." is the reservation status, present
 // or former. Columns say what becomes of status, name, client id, provenance.
@@ -51,7 +51,7 @@ type outcome struct {
 // is not the mirror's goes by the adopt setting. (c) An empty name changes nothing,
 // but the name of another client's lease is cleared. (d) Created stays created.
 // Provenance is written only together with another change.
-func (v *view) outcomeOf(s *sighted) outcome {
+func (v *view) outcomeOf(s *situation) outcome {
 	if v.protected(s.place, s.x) {
 		return v.protectedOutcome(s)
 	}
@@ -99,7 +99,7 @@ func (v *view) outcomeOf(s *sighted) outcome {
 
 // protectedOutcome leaves everything but the lease fields alone, and the client
 // id where the operator wants it kept up with the lease.
-func (v *view) protectedOutcome(s *sighted) outcome {
+func (v *view) protectedOutcome(s *situation) outcome {
 	o := outcome{cause: plan.CauseProtected, why: "protected by tag " + v.p.ProtectTag}
 	if s.x == nil {
 		o.cause, o.skip, o.level = plan.CauseProtectedNet, true, plan.Skip
@@ -114,7 +114,7 @@ func (v *view) protectedOutcome(s *sighted) outcome {
 }
 
 // newOutcome makes an address for a record that NetBox has none for.
-func (v *view) newOutcome(s *sighted) outcome {
+func (v *view) newOutcome(s *situation) outcome {
 	u := s.facts.unit
 	o := outcome{want: state.Address{
 		Address: netip.PrefixFrom(s.place.Addr, u.scope.Subnet.Bits()), VRF: s.place.VRF, Managed: state.Created,
@@ -142,7 +142,7 @@ type claim struct {
 
 // overwrite makes an address what the server says it is. A status that is not
 // the mirror's own goes by the adopt setting.
-func (v *view) overwrite(s *sighted, o outcome, by claim) outcome {
+func (v *view) overwrite(s *situation, o outcome, by claim) outcome {
 	x := s.x
 	if !v.p.OwnStatus(x.Status) {
 		o.why = fmt.Sprintf("%s, but NetBox has it as %q", o.why, x.Status)
@@ -163,7 +163,7 @@ func (v *view) overwrite(s *sighted, o outcome, by claim) outcome {
 	if name := DNSName(by.hostname); name != "" {
 		o.want.DNSName = name
 	} else if o.want.ClientID != x.ClientID && v.leaseNamed(s.place, x) {
-		o.want.DNSName = "" // the name of another client (3.6)
+		o.want.DNSName = "" // the name of another client (rule 3.6)
 	}
 	if x.Managed != state.Created {
 		o.want.Managed = state.Adopted

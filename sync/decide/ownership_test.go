@@ -53,8 +53,8 @@ func (w *world) truth(vrf vrfOf, p *plan.Policy) truth {
 	return t
 }
 
-// foreignTouch finds what a plan did that tables 3.5 and 3.7 do not allow
-// (windows-dhcp.md), by comparing NetBox before and after.
+// foreignTouch finds what a plan did that tables 3.5 and 3.7 do not allow,
+// by comparing NetBox before and after.
 func foreignTouch(before, after *state.State, p *plan.Policy, t truth) string {
 	kept := make(map[int64]*state.Address)
 	for i := range after.Addresses {
@@ -111,7 +111,7 @@ func meaning(x *state.Address, p *plan.Policy) string {
 	return ""
 }
 
-// deletable says why an address must not be deleted (windows-dhcp.md 3.7).
+// deletable says why an address must not be deleted (rule 3.7).
 func deletable(nb *state.State, x *state.Address, p *plan.Policy, t truth) string {
 	place := plan.Place{VRF: x.VRF, Addr: x.Address.Addr()}
 	own := x.Managed == state.Created || x.Managed == state.Adopted

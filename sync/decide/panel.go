@@ -24,9 +24,8 @@ type panelRow struct {
 }
 
 // panel is the Markdown table of the scopes of a prefix, in the order of their
-// addresses, for the custom field dhcp_scopes (windows-dhcp.md section 9
-// row 15). No scopes is no table. Names are text in their cell, whatever they
-// contain.
+// addresses, for the custom field dhcp_scopes (rule 9 row 15). No scopes is no
+// table. Names are text in their cell: no character of them is Markdown.
 func panel(scopes []panelRow) string {
 	if len(scopes) == 0 {
 		return ""
@@ -66,9 +65,8 @@ func spanText(start, end netip.Addr) string {
 	return start.String() + "-" + end.String()
 }
 
-// cell writes text that Markdown shows as it is. What might mean something is
-// written as a character reference, which ends no cell, starts no markup and
-// is part of no link that is recognised by its looks.
+// cell writes text that Markdown shows as it is. A character that Markdown or its
+// search for links could read as a sign is written as a character reference.
 func cell(s string) string {
 	var b strings.Builder
 	for _, r := range strings.TrimSpace(printable.Text(s)) {

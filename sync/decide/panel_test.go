@@ -28,7 +28,7 @@ func sampleRows() []panelRow {
 	}
 }
 
-// windows-dhcp.md section 9 row 15.
+// rule 9 row 15.
 func TestTheTableOfAPrefix(t *testing.T) {
 	plantest.Golden(t, "panel.md", []byte(panel(sampleRows())+"\n"))
 	if got := panel(nil); got != "" {

@@ -97,7 +97,7 @@ func (r *record) meets(start, end netip.Addr) bool {
 }
 
 // dropRanges deletes the scope ranges of a subnet that hold nothing any more.
-// The prefix and the addresses stay (windows-dhcp.md 3.7).
+// The prefix and the addresses stay (rule 3.7).
 func (sc *scoping) dropRanges(id subnetKey, held []*state.Range, ranges []*placed) {
 	for _, r := range held {
 		if slices.ContainsFunc(ranges, func(p *placed) bool { return p.holder == r }) {
@@ -116,8 +116,8 @@ func (sc *scoping) dropRanges(id subnetKey, held []*state.Range, ranges []*place
 	}
 }
 
-// writeRanges creates and updates. A range moves only after those that have to
-// make room for it.
+// writeRanges creates and updates. A range moves only after the ranges that it
+// would overlap.
 func (sc *scoping) writeRanges(id subnetKey, ranges []*placed) {
 	type write struct {
 		*placed
@@ -197,7 +197,7 @@ func (sc *scoping) recordedFrom(rec *record) string {
 }
 
 // writtenOf tells which fields of an existing range are written. Import adds
-// exclusions and other sources and follows a scope to another source (4). A span
+// exclusions and other sources and follows a scope to another source (rule 4). A span
 // that NetBox would refuse is not written.
 func (sc *scoping) writtenOf(p *placed, problem string) func(field string) bool {
 	if sc.p.Mode == plan.Import {

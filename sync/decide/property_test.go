@@ -28,7 +28,7 @@ const (
 	dh3 = "dh3.corp.example"
 )
 
-// defaults is the policy of windows-dhcp.md 11 with address sync on.
+// defaults is the policy of rule 11 with address sync on.
 func defaults(hosts ...string) plan.Policy {
 	p := plan.Policy{
 		Mode: plan.Sync, SyncIPs: true, RefreshOptions: true, InheritTenant: true, Adopt: plan.Overwrite,

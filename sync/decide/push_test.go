@@ -37,7 +37,7 @@ func pushLab(t *testing.T) *lab {
 	return l
 }
 
-// windows-dhcp.md 5.2, section 9 rows 14 and 28.
+// rule 5.2, 9 rows 14 and 28.
 func TestReservationsArePushed(t *testing.T) {
 	create := "create reservation 10.8.4.33 [5.2]"
 	update := "update reservation 10.8.4.33 [5.2]"
@@ -77,7 +77,7 @@ func TestReservationsArePushed(t *testing.T) {
 		{"5.2 one with another mask is", func(l *lab) { l.w.address("10.8.4.33").Address = netip.MustParsePrefix("10.8.4.33/32") }, []string{create}, "", "", ""},
 		{"5.2 does not depend on the sync of addresses", func(l *lab) { l.p.SyncIPs = false }, []string{create}, "", "", ""},
 		{"5.2 off: nothing", func(l *lab) { l.p.PushReservations = false }, nil, "", "", ""},
-		{"7 read_only: nothing", func(l *lab) { l.p.ReadOnly = true }, nil, "", plan.Skip, "1 changes on servers are not made"},
+		{"7 read_only: nothing", func(l *lab) { l.p.ReadOnly = true }, nil, "", plan.Skip, "not made, since read_only is on: 1 change on servers"},
 		{"5.2 a change by client id is refused where another scope has the client too", func(l *lab) {
 			l.scope.reserve("10.8.4.33", pc, "other")
 			l.w.server(dh1).addScope("10.8.6.0/24", "10.8.6.20", "10.8.6.250").reserve("10.8.6.33", pc, "x")
@@ -204,7 +204,7 @@ func TestPushToARelationship(t *testing.T) { // 5.2
 	})
 }
 
-// windows-dhcp.md 5.1, section 9 rows 36, 37 and 51.
+// rule 5.1, 9 rows 36, 37 and 51.
 func TestModeInteraction(t *testing.T) {
 	edited := func(t *testing.T, push bool) *lab {
 		l := newLab(t)
@@ -255,7 +255,7 @@ func TestModeInteraction(t *testing.T) {
 	})
 }
 
-// windows-dhcp.md 5.3.
+// rule 5.3.
 func TestScopesArePushed(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -303,7 +303,7 @@ func TestScopesArePushed(t *testing.T) {
 	}
 }
 
-func TestAMissingScopeIsCreatedOnTheServer(t *testing.T) { // 5.3, section 9 row 45
+func TestAMissingScopeIsCreatedOnTheServer(t *testing.T) { // 5.3, 9 row 45
 	l := newLab(t)
 	l.p.PushScopeInfo, l.p.PushReservations = true, true
 	l.w.server(dh1).addScope("10.9.9.0/24", "10.9.9.1", "10.9.9.9")

@@ -50,7 +50,7 @@ type reservationPush struct {
 // reservations could make that id ambiguous. addresses is NetBox as the steps so
 // far leave it; pushed is the part of the memory that this stage keeps.
 //
-//	server has for the address   outcome (5.2)
+//	server has for the address   outcome (rule 5.2)
 //	nothing                      create; wait while another address of the scope has the client id
 //	same client, same texts      none
 //	same client, other texts     update the name and description that NetBox has
@@ -132,7 +132,7 @@ func (rp *reservationPush) pushUnit(u *unit, all []*state.Address) (changes, pos
 }
 
 func (rp *reservationPush) notePush(u *unit, addr netip.Addr, level plan.Level, text string) {
-	rp.note(pushNote(rp.recorded.view, u, addr, level, text))
+	rp.note(pushNote(rp.view, u, addr, level, text))
 }
 
 func pushNote(v *view, u *unit, addr netip.Addr, level plan.Level, text string) plan.Note {
@@ -236,7 +236,7 @@ func reservationChanges(x *state.Address, r *windhcp.Reservation) (changes []pla
 }
 
 // replaces decides whether the client id of a server's reservation gives way.
-// One that NetBox only took from a lease never does (windows-dhcp.md 3.4).
+// One that NetBox only took from a lease never does (rule 3.4).
 func (rp *reservationPush) replaces(u *unit, x *state.Address, r *windhcp.Reservation) bool {
 	followed := rp.p.UpdateClientID && rp.protected(plan.Place{VRF: u.vrf, Addr: r.Addr}, x) &&
 		slices.ContainsFunc(u.part.Leases.Items, func(l windhcp.Lease) bool {
@@ -283,7 +283,7 @@ func (rp *reservationPush) withdraw(u *unit) []plan.Step {
 		}
 		steps = append(steps, plan.Step{
 			Phase: plan.Push, Target: rp.host(u.server), Action: state.Delete, Kind: plan.WindowsReservation, Name: "reservation " + r.Addr.String(),
-			Scope: u.scope.Subnet, Addr: r.Addr, VRF: u.vrf, Rule: "5.2", Why: "somebody removed it from NetBox (push.delete_removed)",
+			Scope: u.scope.Subnet, Addr: r.Addr, VRF: u.vrf, Rule: "5.2", Why: "an operator removed it from NetBox (push.delete_removed)",
 			Observed: []plan.Change{{Field: "client_id", Old: string(r.ClientID)}},
 		})
 	}

@@ -22,7 +22,7 @@ type scopePush struct {
 
 // pushScopes makes servers have what NetBox records: attributes and exclusions
 // of scopes they have, and scopes they lack. It returns the scopes that it makes
-// (5.3).
+// (rule 5.3).
 func pushScopes(in *recorded) ([]*unit, work) {
 	sp := &scopePush{recorded: in}
 	for _, u := range in.units {
@@ -35,7 +35,7 @@ func pushScopes(in *recorded) ([]*unit, work) {
 			sp.pushExclusions(twin.server, u.want, twin.part.Exclusions)
 		}
 	}
-	for _, rec := range in.Roster.records {
+	for _, rec := range in.records {
 		if in.gone(rec) && sp.pushable(rec) {
 			sp.createScope(in.speaker(rec), rec)
 		}
@@ -94,7 +94,7 @@ func (sp *scopePush) pushable(rec *record) bool {
 }
 
 // pushScope sends the attributes that differ, and only those: a key that is
-// not sent stays as it is, one that is sent replaces all (windows-dhcp.md 1.3).
+// not sent stays as it is, one that is sent replaces all (rule 1.3).
 func (sp *scopePush) pushScope(u *unit) {
 	have, rec := u.scope, u.want
 	var changes []plan.Change
@@ -126,8 +126,8 @@ func (sp *scopePush) pushScope(u *unit) {
 	})
 }
 
-// lifetime is the lease time a record asks for, in seconds; 0: none. Somebody
-// who edits only the readable field means that (windows-dhcp.md 9 row 5).
+// lifetime is the lease time a record asks for, in seconds; 0: none. An operator
+// who edits only the readable field means that one (rule 9 row 5).
 func lifetime(rec *record, onServer int64) int64 {
 	shown, err := windhcp.ParseLifetime(rec.LeaseDisplay)
 	if err == nil && shown > 0 && rec.LeaseSeconds == onServer {
@@ -184,7 +184,7 @@ type exclusionValue struct {
 // pushExclusions makes a server's exclusions equal to NetBox's. New ones that
 // touch nothing come first. One that overlaps an old one replaces it in one
 // step, since Windows refuses overlaps; what is left over goes last, so that no
-// address is handed out in between without need (windows-dhcp.md 5.3).
+// address is handed out in between without need (rule 5.3).
 func (sp *scopePush) pushExclusions(server int, rec *record, have windhcp.List[windhcp.Exclusion]) {
 	if !have.Complete() {
 		return

@@ -17,7 +17,7 @@ import (
 // record is a scope as NetBox holds it: an IP range with role dhcp-scope, or
 // an entry in the dhcp_other_sources of one, where two sources serve
 // overlapping spans of one subnet, which NetBox does not allow as two ranges.
-// Its identity is source, subnet and VRF (windows-dhcp.md 4).
+// Its identity is source, subnet and VRF (rule 4).
 type record struct {
 	Source       plan.Source
 	Subnet       netip.Prefix
@@ -87,8 +87,8 @@ type entryJSON struct {
 }
 
 // recordsOf reads the scopes out of NetBox's ranges. What cannot be read is
-// told; a range without a source belongs to nobody and is never synced
-// (windows-dhcp.md 3.2).
+// noted. A range without a source is no scope of any server and is never synced
+// (rule 3.2).
 func recordsOf(ranges []state.Range) (records []*record, notes []plan.Note) {
 	for i := range ranges {
 		r := &ranges[i]
@@ -109,7 +109,7 @@ func recordsOf(ranges []state.Range) (records []*record, notes []plan.Note) {
 			Router: r.Router, LeaseSeconds: r.LeaseSeconds, LeaseDisplay: r.LeaseDisplay, holder: r,
 		}
 		if shown, err := windhcp.ParseLifetime(r.LeaseDisplay); err == nil && own.LeaseSeconds <= 0 {
-			own.LeaseSeconds = shown // somebody filled in the readable field only
+			own.LeaseSeconds = shown // the operator filled in the readable field only
 		}
 		var err error
 		if own.Exclusions, err = exclusionsOf(r.Exclusions); err != nil {

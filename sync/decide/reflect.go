@@ -8,7 +8,7 @@ import (
 // panels are the tables of scopes by prefix.
 func (r *recorded) panels() map[subnetKey][]panelRow {
 	rows := make(map[subnetKey][]panelRow)
-	for _, rec := range r.records {
+	for _, rec := range r.wanted {
 		id := subnetKey{rec.VRF, rec.Subnet}
 		rows[id] = append(rows[id], panelRow{
 			Name: rec.Name, Source: rec.Source, Start: rec.Start, End: rec.End, Router: rec.Router,
@@ -29,7 +29,7 @@ func (sc *scoping) fillPanels(out *recorded) {
 	}
 }
 
-// reflectScopes keeps the table of scopes on each prefix's page (9 row 15).
+// reflectScopes keeps the table of scopes on each prefix's page (rule 9 row 15).
 func reflectScopes(in *recorded) (w work) {
 	if !in.nb.HasField(state.IPPrefix, state.FieldScopes) {
 		return w

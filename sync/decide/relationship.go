@@ -54,7 +54,7 @@ type failoverData struct {
 }
 
 // relationshipsOf brings together what NetBox, the settings and the servers
-// say about relationships (windows-dhcp.md 3.3), by name in lower case.
+// say about relationships (rule 3.3), by name in lower case.
 func (r *Roster) relationshipsOf() map[string]*relationship {
 	found := make(map[string]*relationship)
 	get := func(name string) *relationship {
@@ -88,7 +88,7 @@ func (r *Roster) relationshipsOf() map[string]*relationship {
 	return found
 }
 
-// relationshipNamed finds a relationship; nil: nobody knows it.
+// relationshipNamed finds a relationship; nil: there is none of this name.
 func (r *Roster) relationshipNamed(name string) *relationship {
 	return r.relationships[strings.ToLower(name)]
 }
@@ -119,9 +119,9 @@ func (r *Roster) addRecorded(c *state.Context, get func(string) *relationship) {
 	}
 }
 
-// addReported takes what a server says. The server always names itself as
-// primary, so a report never changes roles; another pair under the same name
-// is another relationship, and neither can be told apart from then on.
+// addReported takes what a server says. Every server names itself as primary, so
+// a report never changes roles. If a server reports the name with another pair of
+// servers, there are two relationships of one name: neither is used from then on.
 func (r *Roster) addReported(rel *relationship, f *windhcp.Failover, server int) {
 	partnerName := f.Secondary
 	if r.serverOf(f.Secondary) == server {
@@ -162,10 +162,10 @@ func (r *Roster) addConfigured(rel *relationship, c plan.Failover) {
 	}
 }
 
-// acting is the server that speaks for a relationship in this run, and whether
-// it does so in place of the primary; -1 if none does. Only a run over all
-// servers falls back, since others cannot tell an outage from a server that
-// was not asked (windows-dhcp.md 3.3).
+// acting is the server that acts as primary of a relationship in this run, and
+// whether it does so in place of the primary; -1 if none does. Only a run over all
+// servers falls back: another run cannot tell a server that is down from one that
+// was not asked (rule 3.3).
 func (r *Roster) acting(rel *relationship) (server int, fallback bool) {
 	if rel.problem != "" || !rel.enabled || rel.maintenance {
 		return -1, false
@@ -181,14 +181,14 @@ func (r *Roster) acting(rel *relationship) (server int, fallback bool) {
 }
 
 // data is the relationship as a config context holds it, with the defaults of
-// windows-dhcp.md 4 for what a server does not tell.
+// rule 4 for what a server does not tell.
 func (r *Roster) data(rel *relationship) failoverData {
 	f := rel.reported
 	return failoverData{
 		Name: f.Name, PrimaryServer: r.host(rel.primary), SecondaryServer: r.host(rel.secondary),
 		Mode:              cmp.Or(f.Mode, "LoadBalance"),
 		MaxClientLeadTime: cmp.Or(f.MaxClientLeadTime, 3600),
-		// The script reads a delay back as 0 (windows-dhcp.md 1.4 no. 4).
+		// The script reads a delay back as 0 (rule 1.4).
 		MaxResponseDelay:        cmp.Or(f.MaxResponseDelay, 30),
 		StateSwitchoverInterval: f.StateSwitchover,
 		EnableAuth:              f.Auth,

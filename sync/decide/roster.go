@@ -11,8 +11,8 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// Roster says which servers are asked and which of their scopes are read. It
-// is made anew whenever more is known: reader and Build go by the same rules.
+// Roster says which servers are asked and which of their scopes are read. It is
+// made anew when more is known. The reader and Build go by the same rules.
 type Roster struct {
 	in            *plan.Input
 	names         []windhcp.ServerName
@@ -34,8 +34,8 @@ func NewRoster(in *plan.Input) *Roster {
 	return r
 }
 
-// readRecords keeps each scope once. A second range for the same scope is
-// nobody's, and so is what it holds.
+// readRecords keeps each scope once. A second range for the same scope is left
+// alone, with all scopes that it holds.
 func (r *Roster) readRecords() {
 	all, notes := recordsOf(r.in.NetBox.Ranges)
 	for _, n := range notes {
@@ -131,7 +131,7 @@ func (r *Roster) Ask() []string {
 }
 
 // ask decides before any connection is made whether a server is needed, and
-// says why not (the pre-flight of windows-dhcp.md 3.2).
+// says why not (the pre-flight of rule 3.2).
 func (r *Roster) ask(server int) (bool, string) {
 	s := r.in.Policy.Servers[server]
 	switch {
@@ -206,7 +206,24 @@ func (r *Roster) Reads(host string, scope windhcp.Scope) (all, pushed bool) {
 	return v.read, v.read || v.partner
 }
 
-// decide goes through the eligibility table (windows-dhcp.md 3.2).
+// decide says what becomes of one scope on one server: the first row that fits
+// (rule 3.2). A failover relationship that is neither recorded nor named in the
+// settings counts as none, unless this run records it.
+//
+//	scope          condition                                     outcome
+//	standalone     sync_standalone_scopes off, not an import     left out
+//	in failover    relationship disabled, in maintenance,        left out
+//	               or not usable
+//	in failover    another server acts as primary (a)            left out (b)
+//	any            not in --scope                                left out
+//	any            in maintenance                                left out
+//	any            active_scopes_only, and not active            left out
+//	any            its VRF cannot be told                        failure
+//	any            no record in NetBox, and no import            left out, noted
+//	any            else                                          read
+//
+// (a) In an import only if that server is asked. (b) With push_to_partner it is not
+// read but written to, unless one of the next four rows fits as well.
 func (r *Roster) decide(server int, scope windhcp.Scope) verdict {
 	p := r.in.Policy
 	source, fallback, refusal := r.sourceOf(server, scope)
@@ -266,7 +283,7 @@ func (r *Roster) sourceOf(server int, scope windhcp.Scope) (source plan.Source, 
 	return source, fallback, ""
 }
 
-// placeScope finds VRF, record and prefix of a scope (windows-dhcp.md 3.6).
+// placeScope finds VRF, record and prefix of a scope (rule 3.6).
 func (r *Roster) placeScope(server int, subnet netip.Prefix, v *verdict) error {
 	vrf, mapped, err := r.mappedVRF(server, subnet)
 	if err != nil {
@@ -304,7 +321,7 @@ func (r *Roster) placeScope(server int, subnet netip.Prefix, v *verdict) error {
 
 // recordsFor finds the records that may be a scope of a server: that of its
 // source, or one from before it joined or left a relationship
-// (windows-dhcp.md 4).
+// (rule 4).
 func (r *Roster) recordsFor(server int, subnet netip.Prefix, source plan.Source) []*record {
 	var exact, linked []*record
 	for _, rec := range r.records {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
@@ -25,7 +26,7 @@ type recorded struct {
 	*surveyed
 	units   []*unit              // scopes that were read and are recorded
 	refused map[*sighting]string // why a scope that was read is not recorded
-	records []*record            // all that NetBox will have
+	wanted  []*record            // all that NetBox will have
 	removed map[*record]bool     // those of NetBox that go away
 	// writes tells which step writes a record, by its index in the work of this
 	// stage; a record without a step is as NetBox has it.
@@ -47,7 +48,7 @@ type scoping struct {
 }
 
 // recordScopes brings the scope records up to date: what the servers say is
-// taken over, or kept where NetBox is the truth (5.1).
+// taken over, or kept where NetBox is the truth (rule 5.1).
 //
 //	scope on its server   record in NetBox   mode                outcome
 //	yes                   none               import, auto import create prefix if missing, range, options
@@ -79,7 +80,7 @@ func recordScopes(in *surveyed) (*recorded, work) {
 		}
 	}
 	sc.removed = sc.removedRecords()
-	for _, rec := range sc.Roster.records {
+	for _, rec := range sc.records {
 		switch want := replaced[rec]; {
 		case want != nil:
 			sc.wanted = append(sc.wanted, want)
@@ -101,13 +102,13 @@ func recordScopes(in *surveyed) (*recorded, work) {
 	}
 	sc.units = out.units
 	sc.recordOptions()
-	out.records, out.removed = slices.DeleteFunc(sc.wanted, func(rec *record) bool { return sc.unplaced[rec] != "" }), sc.removed
+	out.wanted, out.removed = slices.DeleteFunc(sc.wanted, func(rec *record) bool { return sc.unplaced[rec] != "" }), sc.removed
 	sc.fillPanels(out)
 	return out, sc.work
 }
 
 // havePrefix makes sure that a new scope has a prefix to be shown in
-// (windows-dhcp.md 4 step 2).
+// (rule 4 step 2).
 func (sc *scoping) havePrefix(u *unit) bool {
 	id := subnetKey{u.vrf, u.scope.Subnet}
 	if u.prefix != nil {
@@ -192,7 +193,7 @@ func (sc *scoping) newRecord(u *unit) *record {
 }
 
 // relink follows a scope that joined or left a relationship
-// (windows-dhcp.md 4).
+// (rule 4).
 func (sc *scoping) relink(u *unit, want *record) {
 	if want.Source == u.source {
 		return
@@ -222,8 +223,8 @@ func union(a, b []windhcp.Exclusion) []windhcp.Exclusion {
 	return slices.Compact(out)
 }
 
-// removedRecords finds the records to remove, unless a guard objects
-// (windows-dhcp.md 3.7).
+// removedRecords finds the records to remove, unless a guard holds them back
+// (rule 3.7).
 func (sc *scoping) removedRecords() map[*record]bool {
 	removed := make(map[*record]bool)
 	if sc.p.Mode != plan.Sync {
@@ -232,7 +233,7 @@ func (sc *scoping) removedRecords() map[*record]bool {
 	for server := range sc.p.Servers {
 		var lost []*record
 		known := 0
-		for _, rec := range sc.Roster.records {
+		for _, rec := range sc.records {
 			if sc.speaker(rec) != server {
 				continue
 			}
@@ -247,8 +248,8 @@ func (sc *scoping) removedRecords() map[*record]bool {
 		empty := len(sc.asked(server).Scopes.Items) == 0 && !sc.p.AllowDeletes
 		if empty || sc.tooMany(len(lost), known) {
 			sc.note(plan.Note{Level: plan.Guard, Server: sc.host(server), Cause: plan.CauseScopesLost,
-				Text: fmt.Sprintf("lists %d scopes, but NetBox knows %d and would lose %d: nothing is removed; if it is right, run once with --allow-deletes",
-					len(sc.asked(server).Scopes.Items), known, len(lost))})
+				Text: fmt.Sprintf("lists %s, but NetBox knows %d and would lose %d: nothing is removed; if it is right, run once with --allow-deletes",
+					printable.Count(len(sc.asked(server).Scopes.Items), "scope", "scopes"), known, len(lost))})
 			continue
 		}
 		for _, rec := range lost {
@@ -256,7 +257,7 @@ func (sc *scoping) removedRecords() map[*record]bool {
 			sc.noteOrphans(server, rec)
 		}
 	}
-	for _, rec := range sc.Roster.records {
+	for _, rec := range sc.records {
 		if sc.foreign(rec) {
 			sc.note(plan.Note{Level: plan.Warning, Scope: rec.Subnet, Cause: plan.CauseUnknownSource,
 				Text: fmt.Sprintf("recorded as a scope of %s, which is not known here: it is left alone", rec.Source)})
@@ -276,6 +277,6 @@ func (sc *scoping) noteOrphans(server int, rec *record) {
 	}
 	if orphans > 0 {
 		sc.note(plan.Note{Level: plan.Warning, Server: sc.host(server), Scope: rec.Subnet, Cause: plan.CauseOrphans,
-			Text: fmt.Sprintf("the scope is gone from the server; %d addresses with its statuses stay in NetBox as orphans", orphans)})
+			Text: fmt.Sprintf("the scope is gone from the server; NetBox keeps %s with its statuses as orphans", printable.Count(orphans, "address", "addresses"))})
 	}
 }

@@ -12,10 +12,10 @@ import (
 // checkStatuses looks for addresses with the lease status that no scope accepts.
 // It tags new ones with a journal entry, and takes the tag off cured ones. after
 // is NetBox as the steps so far leave it; invalid is the part of the memory that
-// this stage keeps (8).
+// this stage keeps (rule 8).
 func checkStatuses(in *recorded, after *state.State, invalid map[int64]bool) (work, []plan.Violation) {
 	var w work
-	if len(in.records) == 0 {
+	if len(in.wanted) == 0 {
 		return w, nil // nothing was imported yet: no scope accepts anything
 	}
 	var found []plan.Violation
@@ -28,7 +28,7 @@ func checkStatuses(in *recorded, after *state.State, invalid map[int64]bool) (wo
 		}
 		place, problem := placeOf(x), ""
 		if x.Status == in.p.LeaseStatus && !plan.Managed(x) && !leased[place] && !in.exempt(x) {
-			problem = statusProblemIn(in.records, in.p.LeaseStatus, place)
+			problem = statusProblemIn(in.wanted, in.p.LeaseStatus, place)
 		}
 		if problem != "" {
 			found = append(found, plan.Violation{ID: x.ID, Addr: x.Address, VRF: x.VRF, Text: problem})
@@ -104,7 +104,7 @@ func tagStatus(x *state.Address, problem string, known bool) plan.Step {
 }
 
 // statusSettingsProblem says why addresses cannot be synced with these statuses; empty
-// if they can (windows-dhcp.md 3.6).
+// if they can (rule 3.6).
 func statusSettingsProblem(p *plan.Policy, choices []string) string {
 	if p.LeaseStatus == p.ReservationStatus {
 		return fmt.Sprintf("lease and reservation status are both %q: they have to differ", p.LeaseStatus)

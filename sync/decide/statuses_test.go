@@ -12,7 +12,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// windows-dhcp.md 8, section 9 row 38.
+// rule 8, 9 row 38.
 func TestLeaseStatusesNoScopeAccepts(t *testing.T) {
 	for _, c := range []struct {
 		name   string

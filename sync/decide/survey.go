@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
@@ -157,7 +158,7 @@ func (sv *surveyor) noteMalformed(host string, subnet netip.Prefix, what string,
 		return
 	}
 	sv.note(plan.Note{Level: plan.Warning, Server: host, Scope: subnet, Cause: plan.CauseMalformed,
-		Text: fmt.Sprintf("%s: %d entries cannot be used, so nothing is removed here: %s", what, len(malformed), malformed[0])})
+		Text: fmt.Sprintf("%s: %s cannot be used, so nothing is removed here: %s", what, printable.Count(len(malformed), "entry", "entries"), malformed[0])})
 }
 
 // gone reports whether a record's scope is not on its server any more: the

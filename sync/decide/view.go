@@ -28,7 +28,7 @@ func newView(in *plan.Input) *view {
 }
 
 // protected reports whether an address carries the tag that protects it, or lies
-// in a prefix of its VRF that does (3.4).
+// in a prefix of its VRF that does (rule 3.4).
 func (v *view) protected(place plan.Place, x *state.Address) bool {
 	if v.p.ProtectTag == "" {
 		return false
@@ -39,7 +39,7 @@ func (v *view) protected(place plan.Place, x *state.Address) bool {
 		})
 }
 
-// tooMany is guard c: a loss above both limits of the operator (3.7 guard c).
+// tooMany is guard c: a loss above both limits of the operator (rule 3.7 guard c).
 func (v *view) tooMany(lost, of int) bool {
 	return !v.p.AllowDeletes && lost > v.p.MaxDeleteCount && lost*100 > of*v.p.MaxDeletePercent
 }
@@ -71,7 +71,7 @@ type book map[plan.Place][]*state.Address
 
 // newBook sorts addresses by place. Where one host has several objects in a VRF,
 // the mirror's own comes first, then one with a status of its own, then the
-// oldest; only that one is kept up to date (3.6).
+// oldest; only that one is kept up to date (rule 3.6).
 func newBook(p *plan.Policy, addresses []state.Address) book {
 	b := make(book, len(addresses))
 	for i := range addresses {
@@ -118,7 +118,7 @@ func (v *view) foreign(rec *record) bool {
 }
 
 // speaker is the server that may say that a record's scope is gone; -1: none
-// in this run (3.2, 3.7).
+// in this run (rule 3.2, 3.7).
 func (v *view) speaker(rec *record) int {
 	if slices.Contains(v.p.MaintenanceScopes, rec.Subnet) || len(v.p.OnlyScopes) > 0 && !slices.Contains(v.p.OnlyScopes, rec.Subnet) {
 		return -1

@@ -15,7 +15,7 @@ import (
 )
 
 // onServer carries out a step on a Windows server, by the rules of
-// windows-dhcp.md 1.2 and 1.3.
+// rule 1.2 and 1.3.
 func (w *world) onServer(s *plan.Step) error {
 	m := w.servers[s.Target]
 	switch {

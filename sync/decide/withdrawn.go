@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
@@ -40,7 +41,7 @@ func findWithdrawn(in *recorded, c *clients, targets []*unit, addresses book) (m
 			lost = append(lost, k)
 		}
 		if all := len(u.part.Reservations.Items); in.tooMany(len(lost), all) {
-			n := pushNote(in.view, u, netip.Addr{}, plan.Guard, fmt.Sprintf("would delete %d of %d reservations: nothing is deleted; if it is right, run once with --allow-deletes", len(lost), all))
+			n := pushNote(in.view, u, netip.Addr{}, plan.Guard, fmt.Sprintf("would delete %d of %s: nothing is deleted; if it is right, run once with --allow-deletes", len(lost), printable.Count(all, "reservation", "reservations")))
 			n.Cause = plan.CauseReservationsLost
 			wi.note(n)
 			continue
@@ -64,7 +65,7 @@ func newClients(v *view) *clients {
 
 // elsewhere says why a server's reservation cannot be changed or deleted; empty if
 // it can. Such calls name the client id only, and the server takes the first
-// reservation it finds in any scope (5.2).
+// reservation it finds in any scope (rule 5.2).
 func (c *clients) elsewhere(u *unit, r *windhcp.Reservation) string {
 	index := c.scopes[u.server]
 	if index == nil {

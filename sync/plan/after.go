@@ -60,7 +60,7 @@ func apply[T any](list []T, steps []*Step, id func(*T) int64, change func(*T, *S
 	if len(steps) == 0 {
 		return list
 	}
-	list = slices.Clone(list)
+	list = append(make([]T, 0, len(list)+len(steps)), list...)
 	index := make(map[int64]int, len(list))
 	for i := range list {
 		index[id(&list[i])] = i

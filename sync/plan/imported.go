@@ -2,7 +2,7 @@ package plan
 
 import "slices"
 
-// Category is the result of an import for one sort of things, each listed (4).
+// Category is the result of an import for one sort of things, each listed (rule 4).
 type Category struct {
 	Name    string   `json:"name"`
 	Created []string `json:"created"`

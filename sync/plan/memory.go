@@ -17,7 +17,7 @@ type Memory struct {
 	// or seen on it while NetBox had them too, by server and address.
 	Pushed map[PushedKey]windhcp.ClientID `json:"pushed,omitempty"`
 	// Guarded are subnets, by VRF and network address, whose deletes guard c held
-	// back. The addresses made meanwhile must not talk it out of that.
+	// back. Addresses that are made meanwhile must not make the loss look small.
 	Guarded map[Place]bool `json:"guarded,omitempty"`
 	// Told are notes that were shown as warnings already.
 	Told map[Told]bool `json:"told,omitempty"`

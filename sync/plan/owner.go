@@ -45,7 +45,8 @@ func (p *Policy) Allowed(s *Step) error {
 	return fmt.Errorf("%s is not the mirror's to change", s.Kind)
 }
 
-// wellFormed refuses what no step has: then it would not mean what it says.
+// wellFormed refuses a step that says two things at once: then the checks after it
+// would look at one of them only.
 func (s *Step) wellFormed() error {
 	if !slices.Contains([]state.Action{state.Create, state.Update, state.Delete}, s.Action) {
 		return fmt.Errorf("no such action: %q", s.Action)
@@ -62,7 +63,8 @@ func (s *Step) wellFormed() error {
 		if slices.ContainsFunc(s.Observed[:i], func(o Change) bool { return o.Field == c.Field }) {
 			return fmt.Errorf("%s is observed twice", c.Field)
 		}
-		// Of an object with the time stamp that was seen nothing else is compared.
+		// NetBox's writer compares nothing else of an object that still has the
+		// time stamp that was seen.
 		if c.Field == "last_updated" {
 			return errors.New("a time stamp says nothing about whose an object is")
 		}
@@ -70,7 +72,8 @@ func (s *Step) wellFormed() error {
 	return nil
 }
 
-// touches checks the fields of a step. Tags are for those who check them first.
+// touches refuses a step that changes other fields than these, or other tags than
+// the mirror's own.
 func (s *Step) touches(fields ...string) error {
 	for _, c := range s.Changes {
 		if !slices.Contains(fields, c.Field) {
@@ -95,7 +98,8 @@ func (s *Step) becomes(field string) (any, bool) {
 	return nil, false
 }
 
-// rests is the text a field has to show for the step to be carried out.
+// rests is the text that a field has to show for the step to be carried out; empty
+// if the step does not name the field.
 func (s *Step) rests(field string) string {
 	if i := slices.IndexFunc(s.Observed, func(c Change) bool { return c.Field == field }); i >= 0 {
 		text, _ := s.Observed[i].Old.(string)
@@ -189,7 +193,7 @@ func (s *Step) allowedContext() error {
 	return s.touches("name", "is_active", "tags", "data")
 }
 
-// allowedOnServer goes by section 5 of windows-dhcp.md.
+// allowedOnServer goes by rule 5.
 func (p *Policy) allowedOnServer(s *Step) error {
 	on := false
 	var fields []string

@@ -157,7 +157,7 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 3.5, 3.7 and 5: whatever a plan file says, what is allowed
+// rule 3.5, 3.7 and 5: whatever a plan file says, what is allowed
 // stays within these lists.
 func TestNoStepThatIsAllowedTouchesAnythingElse(t *testing.T) {
 	kinds := []state.Kind{state.IPAddress, state.IPRange, state.IPPrefix, state.ConfigContext, state.JournalEntry, "dcim.device", WindowsReservation, WindowsScope, WindowsExclusion}

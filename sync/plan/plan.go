@@ -2,7 +2,7 @@
 // reasons, notes about what is left alone, the policy of the operator, and the
 // form in which a plan is saved. Policy.Allowed is the second guard: it checks
 // each step again before it is carried out. The package must not decide what a
-// plan contains, show it to people, or do any I/O.
+// plan contains or show it to people. Its only I/O is to read a saved plan.
 package plan
 
 import (
@@ -88,9 +88,8 @@ func (p *Plan) Count(target string, action state.Action) int {
 	return n
 }
 
-// Phase orders steps: what others stand on comes first, removals last, and
-// Windows servers are written to only after NetBox took what it was given
-// (windows-dhcp.md 3.1).
+// Phase orders steps: what other steps need comes first, removals come last.
+// Windows servers are written to only after NetBox (rule 3.1).
 type Phase int
 
 // The phases in the order they are carried out.
@@ -146,13 +145,13 @@ type Level string
 const (
 	Info     Level = "info"     // good to know
 	Skip     Level = "skip"     // left alone, as the rules say
-	Warning  Level = "warning"  // somebody should look
+	Warning  Level = "warning"  // an operator should look
 	Conflict Level = "conflict" // both sides claim something else, or an object is in the way
 	Failure  Level = "failure"  // could not be read or decided: exit code 1
 	Guard    Level = "guard"    // held back although the rules would allow it: exit code 4
 )
 
-// Note says what is not done, or what somebody should know.
+// Note says what is not done, or what an operator should know.
 type Note struct {
 	Level  Level        `json:"level"`
 	Server string       `json:"server,omitempty"`
@@ -179,8 +178,7 @@ type ScopeSeen struct {
 	Reservations int          `json:"reservations"`
 }
 
-// Violation is an address whose lease status no scope accepts
-// (windows-dhcp.md 8).
+// Violation is an address whose lease status no scope accepts (rule 8).
 type Violation struct {
 	ID   int64        `json:"id"`
 	Addr netip.Prefix `json:"addr"`

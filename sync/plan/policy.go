@@ -14,12 +14,12 @@ type Mode string
 // The modes.
 const (
 	Sync    Mode = "sync"
-	Migrate Mode = "migrate" // take over from the plugin (windows-dhcp.md 3.4)
-	Import  Mode = "import"  // create what is missing, change nothing (windows-dhcp.md 4)
+	Migrate Mode = "migrate" // take over from the plugin (rule 3.4)
+	Import  Mode = "import"  // create what is missing, change nothing (rule 4)
 )
 
 // Adopt says what happens to an address with a status that is not the
-// mirror's own when the server has a record for it (windows-dhcp.md 3.5).
+// mirror's own when the server has a record for it (rule 3.5).
 type Adopt string
 
 // The ways.
@@ -30,7 +30,7 @@ const (
 )
 
 // Policy is what the operator decided. Names and defaults are those of the
-// settings (windows-dhcp.md 11).
+// settings (rule 11).
 type Policy struct {
 	Mode Mode
 
@@ -89,8 +89,8 @@ type Failover struct {
 	Maintenance bool
 }
 
-// imports reports whether scopes and relationships that NetBox does not know
-// yet are recorded (windows-dhcp.md 4).
+// Imports reports whether scopes and relationships that NetBox does not know
+// yet are recorded (rule 4).
 func (p *Policy) Imports() bool { return p.Mode == Import || p.AutoImport && !p.PushScopeInfo }
 
 // ReadsLeases reports whether leases and reservations matter to a plan.
@@ -103,25 +103,26 @@ func (p *Policy) ReadsOptions() bool {
 	return p.Mode != Migrate && (p.Imports() || p.RefreshOptions && !p.PushScopeInfo)
 }
 
-// ownStatus reports whether a status is one the mirror gives, or gave.
+// OwnStatus reports whether a status is one the mirror gives, or gave.
 func (p *Policy) OwnStatus(status string) bool {
 	return status == p.LeaseStatus || status == p.ReservationStatus ||
 		slices.Contains(p.PreviousLease, status) || slices.Contains(p.PreviousReservation, status)
 }
 
-// class is what a status means to the mirror.
+// Class is what a status means to the mirror.
 type Class int
 
+// The classes: no business of the mirror, a lease, a reservation.
 const (
 	ClassForeign Class = iota
 	ClassLease
 	ClassReservation
 )
 
-// classOf tells the class of an address, and whether its status is one of
+// ClassOf tells the class of an address, and whether its status is one of
 // former settings. A former lease status means nothing on an address the
 // mirror did not make or adopt; a former reservation status protects as the
-// present one does (windows-dhcp.md 3.7).
+// present one does (rule 3.7).
 func (p *Policy) ClassOf(x *state.Address) (c Class, former bool) {
 	switch {
 	case x.Status == p.LeaseStatus:
@@ -136,8 +137,8 @@ func (p *Policy) ClassOf(x *state.Address) (c Class, former bool) {
 	return ClassForeign, false
 }
 
-// managed reports whether the mirror may take an address away again
-// (windows-dhcp.md 3.4).
+// Managed reports whether the mirror made or adopted an address, and so may
+// delete it as a reservation (rule 3.4).
 func Managed(x *state.Address) bool {
 	return x.Managed == state.Created || x.Managed == state.Adopted
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // Difference is one thing that differs between what is and what a step makes
-// of it, for people. Text is as it came from the network: see Printable.
+// of it, for people. Text is as it came from the network: see package printable.
 type Difference struct {
 	Field string // "dns_name", "dhcp_exclusions", "data.mode"
 	// Entry marks one line or list entry of the field that comes (Old is empty)

@@ -13,7 +13,7 @@ import (
 func ImportText(w io.Writer, p *plan.Plan) error {
 	var b strings.Builder
 	for _, c := range p.Imported {
-		fmt.Fprintf(&b, "%s: %d created, %d skipped, %s\n", c.Name, len(c.Created), len(c.Skipped), plural(len(c.Errors), "error", "errors"))
+		fmt.Fprintf(&b, "%s: %d created, %d skipped, %s\n", c.Name, len(c.Created), len(c.Skipped), printable.Count(len(c.Errors), "error", "errors"))
 		for _, part := range []struct {
 			sign string
 			list []string

@@ -256,7 +256,7 @@ func (r *renderer) notes(notes []plan.Note) {
 			mark = "* "
 		}
 		if mark == "* " && !r.opts.Verbose {
-			r.line(0, "", fmt.Sprintf("%s: %s, not shown", LevelTitle(level), plural(len(of), "note", "notes")))
+			r.line(0, "", fmt.Sprintf("%s: %s, not shown", LevelTitle(level), printable.Count(len(of), "note", "notes")))
 			r.out.WriteString("\n")
 			continue
 		}
@@ -300,7 +300,7 @@ func (r *renderer) scopes(scopes []plan.ScopeSeen) {
 		case !s.Synced:
 			text += ": not synced"
 		case s.Leases+s.Reservations > 0: // else there are none, or they were not asked for
-			text += fmt.Sprintf(": %s, %s", plural(s.Leases, "lease", "leases"), plural(s.Reservations, "reservation", "reservations"))
+			text += fmt.Sprintf(": %s, %s", printable.Count(s.Leases, "lease", "leases"), printable.Count(s.Reservations, "reservation", "reservations"))
 		}
 		if s.Why != "" {
 			text += ", " + s.Why

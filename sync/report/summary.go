@@ -26,10 +26,10 @@ func Summary(p *plan.Plan) string {
 		parts = append(parts, "nothing to change")
 	}
 	if n := len(p.Violations); n > 0 {
-		parts = append(parts, plural(n, "invalid status", "invalid statuses"))
+		parts = append(parts, printable.Count(n, "invalid status", "invalid statuses"))
 	}
 	if n := len(p.Notes); n > 0 {
-		parts = append(parts, plural(n, "note", "notes")+grave(p))
+		parts = append(parts, printable.Count(n, "note", "notes")+grave(p))
 	}
 	return "Plan: " + strings.Join(parts, "; ")
 }
@@ -42,7 +42,7 @@ func grave(p *plan.Plan) string {
 	}
 	var parts []string
 	if n := counts[plan.Failure]; n > 0 {
-		parts = append(parts, plural(n, "failure", "failures"))
+		parts = append(parts, printable.Count(n, "failure", "failures"))
 	}
 	if n := counts[plan.Guard]; n > 0 {
 		parts = append(parts, fmt.Sprintf("%d held back by guards", n))
@@ -51,13 +51,6 @@ func grave(p *plan.Plan) string {
 		return ""
 	}
 	return " (" + strings.Join(parts, ", ") + ")"
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // ScopeName is the name of the scopes on a subnet; empty: not known.
@@ -115,7 +108,7 @@ func StepTitle(s *plan.Step) string {
 	return kind + " " + s.Name
 }
 
-// Levels lists the levels of notes, what needs somebody first.
+// Levels lists the levels of notes, the gravest first.
 func Levels() []plan.Level {
 	return []plan.Level{plan.Failure, plan.Guard, plan.Conflict, plan.Warning, plan.Skip, plan.Info}
 }

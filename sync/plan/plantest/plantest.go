@@ -22,6 +22,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
+// Golden compares text with a file below testdata, or writes it with -update.
 func Golden(t *testing.T, name string, got []byte) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
@@ -42,10 +43,10 @@ func Golden(t *testing.T, name string, got []byte) {
 	}
 }
 
-// hostile is a host name as a client may send it.
+// Hostile is a host name as a client may send it.
 const Hostile = "pc\x1b[2J\u202e<b>`|x\r\ny"
 
-// samplePlan has one step of every kind that people get to see.
+// Sample has one step of every kind that people get to see.
 func Sample() *plan.Plan {
 	lab, guest := netip.MustParsePrefix("10.8.4.0/24"), netip.MustParsePrefix("10.8.6.0/25")
 	addr := netip.MustParseAddr
@@ -94,7 +95,7 @@ func Sample() *plan.Plan {
 	}
 }
 
-// checkSafe fails on bytes that could steer a terminal.
+// CheckSafe fails on bytes that could steer a terminal.
 func CheckSafe(t interface{ Errorf(string, ...any) }, out []byte) {
 	if !utf8.Valid(out) {
 		t.Errorf("not UTF-8: %q", out)
