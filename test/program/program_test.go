@@ -226,7 +226,7 @@ func TestCommandsSayWhatTheyDo(t *testing.T) {
 		"unknown flag":               {[]string{"serve", "--cofn", conf}, 64, "cofn"},
 		"missing file":               {[]string{"check", "--conf", "/nonexistent/config.yml"}, 64, "/nonexistent/config.yml"},
 		"no file at all":             {[]string{"check"}, 64, "--conf"},
-		"a good inventory":           {[]string{"check", "--conf", conf}, 0, "1 prefixes"},
+		"a good inventory":           {[]string{"check", "--conf", conf}, 0, "1 prefix, "},
 		"explain a known host":       {[]string{"explain", "--conf", conf, "--mac", "52:54:00:aa:00:01", "--local", "10.77.0.2"}, 0, "device web1 interface eth0"},
 		"explain as JSON":            {[]string{"explain", "--conf", conf, "--mac", "52:54:00:aa:00:01", "--local", "10.77.0.2", "--json"}, 0, `"rule": "D-1"`},
 		"explain without a place":    {[]string{"explain", "--conf", conf, "--mac", "52:54:00:aa:00:01", "--server-id", "10.77.0.2"}, 64, "--relay"},
