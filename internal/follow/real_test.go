@@ -1,8 +1,6 @@
 package follow
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -13,6 +11,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
@@ -117,11 +116,7 @@ func realFollowing(t *testing.T, c *netbox.Client, seeded *netboxtest.Seeded) {
 func editReal(t *testing.T, c *netbox.Client, method string, table netbox.Table, id int64, body any) {
 	t.Helper()
 	_, token := netboxtest.Real(t)
-	content, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := http.NewRequestWithContext(t.Context(), method, fmt.Sprintf("%s/api/%s/%d/", c.URL(), table, id), bytes.NewReader(content))
+	r, err := rest.NewRequest(t.Context(), method, fmt.Sprintf("%s/api/%s/%d/", c.URL(), table, id), body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +124,6 @@ func editReal(t *testing.T, c *netbox.Client, method string, table netbox.Table,
 	if strings.HasPrefix(token, "nbt_") {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	r.Header.Set("Content-Type", "application/json")
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
