@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -49,85 +47,6 @@ func eachFile(t *testing.T, suffix string, fn func(path string, content []byte))
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-}
-
-// below lists what packages of a row may import of this module; packages not
-// listed are edges or wiring and free to import what is below them.
-func below() map[string][]string {
-	return map[string][]string{
-		"docs/spec":                  {},
-		"internal/ipam":              {},
-		"internal/lease":             {"internal/ipam"},
-		"internal/strictyaml":        {},
-		"internal/exit":              {},
-		"internal/quiet":             {},
-		"internal/rest":              {},
-		"internal/bootfiles":         {"internal/quiet"},
-		"internal/settings":          {"internal/strictyaml"},
-		"internal/inventory":         {"internal/ipam", "internal/settings", "internal/strictyaml"},
-		"internal/dhcp4":             {"internal/ipam", "internal/lease"},
-		"internal/stock":             {"internal/dhcp4", "internal/quiet"},
-		"internal/receive":           {"internal/dhcp4", "internal/lease", "internal/quiet"},
-		"internal/netbox":            {"internal/rest"},
-		"internal/prepare":           {"internal/netbox", "internal/rest"},
-		"internal/follow":            {"internal/ipam", "internal/netbox", "internal/quiet"},
-		"sync/state":                 {"internal/netbox", "internal/prepare", "internal/rest"},
-		"standins/fault":             {},
-		"standins/netboxtest":        {"standins/fault"},
-		"internal/lease/pebblestore": {"internal/lease"},
-		"sync/windhcp":               {},
-		"sync/settings":              {"internal/settings", "internal/strictyaml", "sync/windhcp"},
-		"internal/printable":         {},
-		"internal/canonjson":         {},
-		"sync/plan":                  {"internal/canonjson", "internal/printable", "sync/state", "sync/windhcp"},
-		"sync/decide":                {"internal/canonjson", "internal/printable", "sync/plan", "sync/state", "sync/windhcp"},
-		"sync/report":                {"docs/spec", "internal/printable", "sync/plan", "sync/state"},
-		"sync/drift":                 {"docs/spec", "internal/printable", "sync/plan", "sync/report", "sync/state"},
-		"sync/psu":                   {"internal/rest", "sync/windhcp"},
-		"standins/psutest":           {"standins/fault"},
-		"sync/status":                {"docs/spec", "internal/printable", "sync/drift", "sync/mirror", "sync/plan", "sync/report", "sync/state", "sync/windhcp"},
-		"sync/cli":                   {"docs/spec", "internal/exit", "internal/prepare", "internal/printable", "internal/settings", "sync/decide", "sync/drift", "sync/mirror", "sync/plan", "sync/psu", "sync/report", "sync/settings", "sync/state", "sync/status", "sync/windhcp"},
-		"sync/apply":                 {"internal/netbox", "sync/state", "sync/plan", "sync/psu", "sync/windhcp"},
-		"sync/mirror":                {"internal/exit", "internal/netbox", "internal/prepare", "sync/apply", "sync/decide", "sync/plan", "sync/psu", "sync/report", "sync/settings", "sync/state", "sync/windhcp"},
-		"internal/writeback":         {"internal/follow", "internal/ipam", "internal/lease", "internal/netbox", "internal/quiet"},
-	}
-}
-
-func TestImportsPointDown(t *testing.T) {
-	seen := make(map[string]bool)
-	eachFile(t, ".go", func(path string, source []byte) {
-		if strings.HasSuffix(path, "_test.go") {
-			return
-		}
-		folder := filepath.ToSlash(filepath.Dir(path))
-		file, err := parser.ParseFile(token.NewFileSet(), path, source, parser.ImportsOnly)
-		if err != nil {
-			t.Fatal(err)
-		}
-		allowed, ruled := below()[folder]
-		seen[folder] = true
-		for _, spec := range file.Imports {
-			name, err := strconv.Unquote(spec.Path.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if strings.HasPrefix(name, "github.com/netbox-community/go-netbox") && folder != "internal/netbox" {
-				t.Errorf("%s imports go-netbox: only internal/netbox may (docs/adr/0005)", path)
-			}
-			own, ok := strings.CutPrefix(name, module)
-			if ok && ruled && !slices.Contains(allowed, own) {
-				t.Errorf("%s imports %s, which is not below it", path, own)
-			}
-			if ok && strings.HasPrefix(folder, "plugins/") && (own == "launch" || own == "internal/receive") {
-				t.Errorf("%s imports %s: plugins run on the stock server too (REC-2)", path, own)
-			}
-		}
-	})
-	for folder := range below() {
-		if !seen[folder] {
-			t.Errorf("%s is ruled but does not exist", folder)
-		}
 	}
 }
 

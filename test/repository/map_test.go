@@ -1,0 +1,138 @@
+package repository
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// room is a row of the table "Who may use whom" in docs/architecture.md.
+type room struct {
+	name string
+	may  []string // packages of this module it may import
+}
+
+var (
+	roomRow = regexp.MustCompile(`(?m)^\| ((?:docs|internal|launch|plugins|sync)[a-z0-9/]*) \| (.+) \|$`)
+	// inTheMiddle are the packages that both columns may use.
+	inTheMiddle = regexp.MustCompile(`^(docs/spec|internal/(canonjson|exit|netbox|prepare|printable|quiet|rest|settings|strictyaml))$`)
+	// outside are the programs themselves: mains that name what they are made of.
+	outside = regexp.MustCompile(`^(cmd|generator)(/|$)`)
+)
+
+func rooms(t *testing.T) []room {
+	t.Helper()
+	page, err := os.ReadFile(root + "/docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(page), "## Who may use whom")
+	if !found {
+		t.Fatal("docs/architecture.md has no table of imports")
+	}
+	table, _, _ = strings.Cut(table, "\n## ")
+	var all []room
+	for _, m := range roomRow.FindAllStringSubmatch(table, -1) {
+		r := room{name: m[1]}
+		if m[2] != "–" {
+			r.may = strings.Split(m[2], ", ")
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// TestTheMapHasNoArrowUpwards reads the map alone: a row may name rows above
+// it only, and the columns of the two programs meet in the middle.
+func TestTheMapHasNoArrowUpwards(t *testing.T) {
+	above := make(map[string]bool)
+	for _, r := range rooms(t) {
+		for _, other := range r.may {
+			if !above[other] {
+				t.Errorf("%s may import %s, which is no row above it", r.name, other)
+			}
+			switch {
+			case inTheMiddle.MatchString(other):
+			case inTheMiddle.MatchString(r.name):
+				t.Errorf("%s is in the middle and may import %s, which is not", r.name, other)
+			case strings.HasPrefix(r.name, "sync/") != strings.HasPrefix(other, "sync/"):
+				t.Errorf("%s may import %s, which is in the column of the other program", r.name, other)
+			}
+		}
+		above[r.name] = true
+	}
+}
+
+// TestImportsFollowTheMap holds the code against the map, in both directions:
+// a row that allows more than is used would hide the next arrow.
+func TestImportsFollowTheMap(t *testing.T) {
+	used := imports(t)
+	for _, r := range rooms(t) {
+		if used[r.name] == nil {
+			t.Errorf("docs/architecture.md: %s does not exist", r.name)
+			continue
+		}
+		for _, own := range slices.Sorted(maps.Keys(used[r.name])) {
+			if !slices.Contains(r.may, own) {
+				t.Errorf("%s imports %s: docs/architecture.md does not allow it", r.name, own)
+			}
+		}
+		for _, own := range r.may {
+			if !used[r.name][own] {
+				t.Errorf("docs/architecture.md: %s may import %s, and does not", r.name, own)
+			}
+		}
+		delete(used, r.name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		if !outside.MatchString(name) {
+			t.Errorf("%s has no row in docs/architecture.md", name)
+		}
+	}
+}
+
+// TestGoNetBoxHasOneImporter holds docs/adr/0005, in tests too.
+func TestGoNetBoxHasOneImporter(t *testing.T) {
+	eachFile(t, ".go", func(path string, source []byte) {
+		file, err := parser.ParseFile(token.NewFileSet(), path, source, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range file.Imports {
+			if strings.HasPrefix(spec.Path.Value, `"github.com/netbox-community/go-netbox`) && filepath.Dir(path) != "internal/netbox" {
+				t.Errorf("%s imports go-netbox: only internal/netbox may (docs/adr/0005)", path)
+			}
+		}
+	})
+}
+
+// imports returns package -> packages of this module that its production files
+// import.
+func imports(t *testing.T) map[string]map[string]bool {
+	t.Helper()
+	used := make(map[string]map[string]bool)
+	eachProductionFile(t, func(path string, _ *token.FileSet, file *ast.File) {
+		folder := filepath.ToSlash(filepath.Dir(path))
+		if used[folder] == nil {
+			used[folder] = make(map[string]bool)
+		}
+		for _, spec := range file.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if own, ok := strings.CutPrefix(name, module); ok {
+				used[folder][own] = true
+			}
+		}
+	})
+	return used
+}
