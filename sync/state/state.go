@@ -1,7 +1,6 @@
 // Package state is what the mirror of Windows DHCP servers sees of a NetBox:
-// objects as plain values with typed custom fields, read by Read and its
-// relatives and changed by Apply, and the list of what the mirror needs there.
-// It takes no decision about what to change.
+// objects as plain values with typed custom fields. It must not talk to NetBox
+// (package netboxio does), nor decide what to change.
 package state
 
 import (
@@ -22,6 +21,16 @@ const (
 	IPPrefix      Kind = "ipam.prefix"
 	ConfigContext Kind = "extras.configcontext"
 	JournalEntry  Kind = "extras.journalentry"
+)
+
+// Action is what a write does to an object.
+type Action string
+
+// The actions.
+const (
+	Create Action = "create"
+	Update Action = "update"
+	Delete Action = "delete"
 )
 
 // Custom fields. The names are fixed: people filter and search by them.
