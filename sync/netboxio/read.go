@@ -30,7 +30,7 @@ func Read(ctx context.Context, c *netbox.Client) (*state.State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read NetBox: %w", err)
 	}
-	s := &state.State{Version: version, Tags: make(map[string]int64), Roles: make(map[string]int64)}
+	s := &state.State{Version: version.String(), SingleAddressRanges: version.AtLeast(4, 6), Tags: make(map[string]int64), Roles: make(map[string]int64)}
 	group, ctx := errgroup.WithContext(ctx)
 	ipv4 := url.Values{"family": {"4"}}
 	group.Go(func() (err error) {

@@ -50,7 +50,7 @@ func checkState(t *testing.T, c *netbox.Client, seeded *netboxtest.Seeded) {
 		}
 		return v
 	})
-	ignore := cmpopts.IgnoreFields(state.State{}, "Version", "Statuses", "Fields", "Plugins")
+	ignore := cmpopts.IgnoreFields(state.State{}, "Version", "SingleAddressRanges", "Statuses", "Fields", "Plugins")
 	stamps := cmpopts.IgnoreTypes(time.Time{})
 	if diff := cmp.Diff(want, held, sameJSON, ignore, stamps, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)
@@ -107,8 +107,11 @@ func TestTheMirrorReadsWhatNetBoxHolds(t *testing.T) { // windows-dhcp.md sectio
 				}
 			}
 			held, err := Read(t.Context(), c)
-			if err != nil || held.Version.String() != string(v) || !slices.Equal(held.Plugins, []string{"netbox_topology"}) {
+			if err != nil || held.Version != string(v) || !slices.Equal(held.Plugins, []string{"netbox_topology"}) {
 				t.Errorf("version %s, plugins %v, %v", held.Version, held.Plugins, err)
+			}
+			if want := map[netboxtest.Version]bool{netboxtest.V45: false, netboxtest.V46: true, netboxtest.V47: true}[v]; held.SingleAddressRanges != want {
+				t.Errorf("ranges of one address: %t, want %t", held.SingleAddressRanges, want)
 			}
 		})
 	}

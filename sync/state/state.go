@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"net/netip"
 	"time"
-
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
 // Kind names a type of object as NetBox's permissions and change log do.
@@ -159,7 +157,11 @@ type VRF struct {
 // State is what a NetBox holds of interest to the mirror. Lists are ordered by
 // id.
 type State struct {
-	Version   netbox.Version
+	Version string // release line: "4.7"
+	// SingleAddressRanges is set where NetBox takes a range of one address: from
+	// release line 4.6 on.
+	SingleAddressRanges bool
+
 	VRFs      []VRF
 	Prefixes  []Prefix
 	Ranges    []Range

@@ -72,7 +72,7 @@ func below() map[string][]string {
 		"internal/netbox":            {"internal/rest"},
 		"internal/prepare":           {"internal/netbox", "internal/rest"},
 		"internal/follow":            {"internal/ipam", "internal/netbox", "internal/quiet"},
-		"sync/state":                 {"internal/netbox"},
+		"sync/state":                 {},
 		"sync/netboxio":              {"internal/netbox", "internal/prepare", "internal/rest", "sync/state"},
 		"standins/fault":             {},
 		"standins/netboxtest":        {"standins/fault"},
