@@ -12,9 +12,9 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // Targets are what is written to.
@@ -35,9 +35,9 @@ type Options struct {
 
 // Result is what became of a step.
 type Result struct {
-	Step    plan.Step     `json:"step"`
-	Outcome state.Outcome `json:"outcome"`
-	Error   string        `json:"error,omitempty"`
+	Step    plan.Step        `json:"step"`
+	Outcome netboxio.Outcome `json:"outcome"`
+	Error   string           `json:"error,omitempty"`
 
 	err error
 }
@@ -52,9 +52,9 @@ var ErrNotTried = errors.New("not tried")
 func Run(ctx context.Context, p *plan.Plan, targets Targets, o Options) *Report {
 	r := &runner{plan: p, targets: targets, options: o, report: &Report{Results: make([]Result, len(p.Steps))}}
 	for i := range p.Steps {
-		r.report.Results[i] = Result{Step: p.Steps[i], Outcome: state.Failed, err: ErrNotTried}
+		r.report.Results[i] = Result{Step: p.Steps[i], Outcome: netboxio.Failed, err: ErrNotTried}
 	}
-	var journal []state.Write
+	var journal []netboxio.Write
 	for from := 0; from < len(p.Steps) && r.stopped == nil; {
 		to := from + 1
 		for to < len(p.Steps) && p.Steps[to].Phase == p.Steps[from].Phase && p.Steps[to].Target == p.Steps[from].Target {
@@ -88,7 +88,7 @@ type runner struct {
 	stopped error // why nothing more is done
 }
 
-func (r *runner) decide(i int, outcome state.Outcome, err error) {
+func (r *runner) decide(i int, outcome netboxio.Outcome, err error) {
 	r.report.Results[i].Outcome, r.report.Results[i].err = outcome, err
 	r.progress(1)
 }
@@ -104,7 +104,7 @@ func (r *runner) progress(n int) {
 // never has.
 func (r *runner) allowed(i int) bool {
 	if err := r.options.Policy.Allowed(&r.plan.Steps[i]); err != nil {
-		r.decide(i, state.Refused, err)
+		r.decide(i, netboxio.Refused, err)
 		return false
 	}
 	return true

@@ -9,22 +9,22 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
 // exclusion adds an exclusion, deletes one, or puts one in the place of those
 // it overlaps, which Windows would refuse (windows-dhcp.md 5.3).
-func (s *server) exclusion(ctx context.Context, step *plan.Step) (state.Outcome, error) {
+func (s *server) exclusion(ctx context.Context, step *plan.Step) (netboxio.Outcome, error) {
 	change := find(step.Changes, "exclusions")
 	if change == nil {
-		return state.Refused, fmt.Errorf("the step names no exclusion")
+		return netboxio.Refused, fmt.Errorf("the step names no exclusion")
 	}
 	old, errOld := exclusions(change.Old)
 	add, errNew := exclusions(change.New)
 	if errOld != nil || errNew != nil || len(add) > 1 {
-		return state.Refused, fmt.Errorf("the step's exclusions cannot be read")
+		return netboxio.Refused, fmt.Errorf("the step's exclusions cannot be read")
 	}
 	scope := step.Scope.Addr()
 	have := s.client.Exclusions(ctx, scope)
@@ -34,7 +34,7 @@ func (s *server) exclusion(ctx context.Context, step *plan.Step) (state.Outcome,
 	left := slices.DeleteFunc(slices.Clone(old), func(x windhcp.Exclusion) bool { return !slices.Contains(have.Items, x) })
 	there := len(add) == 1 && slices.Contains(have.Items, add[0])
 	if len(left) == 0 && (len(add) == 0 || there) {
-		return state.Unchanged, nil
+		return netboxio.Unchanged, nil
 	}
 	var deleted []windhcp.Exclusion
 	for _, x := range left {
@@ -44,12 +44,12 @@ func (s *server) exclusion(ctx context.Context, step *plan.Step) (state.Outcome,
 		deleted = append(deleted, x)
 	}
 	if len(add) == 0 || there {
-		return state.Done, nil
+		return netboxio.Done, nil
 	}
 	if err := s.createExclusion(ctx, scope, add[0]); err != nil {
 		return s.putBack(ctx, scope, deleted, err)
 	}
-	return state.Done, nil
+	return netboxio.Done, nil
 }
 
 func (s *server) createExclusion(ctx context.Context, scope netip.Addr, x windhcp.Exclusion) error {
@@ -68,7 +68,7 @@ func (s *server) deleteExclusion(ctx context.Context, scope netip.Addr, x windhc
 
 // putBack makes good a replacement that went half way: addresses must not be
 // handed out because of us.
-func (s *server) putBack(ctx context.Context, scope netip.Addr, deleted []windhcp.Exclusion, cause error) (state.Outcome, error) {
+func (s *server) putBack(ctx context.Context, scope netip.Addr, deleted []windhcp.Exclusion, cause error) (netboxio.Outcome, error) {
 	var lost []string
 	var first error
 	for _, x := range deleted {
@@ -78,7 +78,7 @@ func (s *server) putBack(ctx context.Context, scope netip.Addr, deleted []windhc
 		}
 	}
 	if first != nil {
-		return state.Failed, fmt.Errorf("deleted and could not be put back: exclusion %s (%w): create it on Windows; the new one was refused with: %w",
+		return netboxio.Failed, fmt.Errorf("deleted and could not be put back: exclusion %s (%w): create it on Windows; the new one was refused with: %w",
 			strings.Join(lost, ", "), first, cause)
 	}
 	return outcome(cause)

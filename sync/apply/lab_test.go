@@ -17,6 +17,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -113,7 +114,7 @@ func (l *lab) run(steps ...plan.Step) *apply.Report {
 }
 
 // one carries out a single step.
-func (l *lab) one(step plan.Step, outcome state.Outcome, say string) {
+func (l *lab) one(step plan.Step, outcome netboxio.Outcome, say string) {
 	l.Helper()
 	got := l.run(step).Results[0]
 	if got.Outcome != outcome || !strings.Contains(got.Error, say) || say == "" && got.Error != "" {

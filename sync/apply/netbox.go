@@ -7,15 +7,16 @@ import (
 	"net/http"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // netbox writes steps from to to (excluded), and returns the journal entries
 // of those that were carried out.
-func (r *runner) netbox(ctx context.Context, from, to int) (journal []state.Write) {
+func (r *runner) netbox(ctx context.Context, from, to int) (journal []netboxio.Write) {
 	var index []int
-	var writes []state.Write
+	var writes []netboxio.Write
 	for i := from; i < to; i++ {
 		if r.allowed(i) {
 			index = append(index, i)
@@ -39,9 +40,9 @@ const atOnce = 250
 
 // writeSome does some writes. Once begun they are not cut off: an interrupted
 // run ends between requests.
-func (r *runner) writeSome(ctx context.Context, index []int, writes []state.Write) (journal []state.Write) {
+func (r *runner) writeSome(ctx context.Context, index []int, writes []netboxio.Write) (journal []netboxio.Write) {
 	before := r.done
-	results := state.Apply(context.WithoutCancel(ctx), r.targets.NetBox, writes, func(done int) {
+	results := netboxio.Apply(context.WithoutCancel(ctx), r.targets.NetBox, writes, func(done int) {
 		r.progress(before + done - r.done)
 	})
 	r.progress(before + len(writes) - r.done)
@@ -49,7 +50,7 @@ func (r *runner) writeSome(ctx context.Context, index []int, writes []state.Writ
 		i := index[n]
 		r.report.Results[i].Outcome, r.report.Results[i].err = result.Outcome, result.Err
 		s := &r.plan.Steps[i]
-		if s.Journal != "" && result.Outcome == state.Done {
+		if s.Journal != "" && result.Outcome == netboxio.Done {
 			journal = append(journal, journalEntry(s, result.ID))
 		}
 	}
@@ -66,11 +67,11 @@ const fewExceptions = 3
 // outOfReach is what is wrong with NetBox as a whole; nil: nothing. Without a
 // right for one kind of write the others go on, and so they do if NetBox has an
 // exception for an object or two while it takes others (rule 3.8).
-func outOfReach(results []state.Result) error {
+func outOfReach(results []netboxio.Result) error {
 	exceptions, answered := 0, 0
 	var last error
 	for _, result := range results {
-		if result.Outcome != state.Failed {
+		if result.Outcome != netboxio.Failed {
 			answered++
 			continue
 		}
@@ -90,8 +91,8 @@ func outOfReach(results []state.Result) error {
 }
 
 // write is a step in the words of NetBox.
-func (r *runner) write(s *plan.Step) state.Write {
-	w := state.Write{
+func (r *runner) write(s *plan.Step) netboxio.Write {
+	w := netboxio.Write{
 		Kind: s.Kind, Action: s.Action, ID: s.ID, Set: make(map[string]any), Before: make(map[string]any),
 		AddTags: s.AddTags, RemoveTags: s.RemoveTags, VRF: s.VRF, Message: fmt.Sprintf("%s: %s (%s)", r.options.Message, s.Why, s.Rule),
 	}
@@ -120,12 +121,12 @@ func (r *runner) write(s *plan.Step) state.Write {
 
 // journalEntry makes the entry of a step: information about what was created, a
 // warning about a change that the operator has to know of.
-func journalEntry(s *plan.Step, id int64) state.Write {
+func journalEntry(s *plan.Step, id int64) netboxio.Write {
 	kind := "warning"
 	if s.Action == state.Create {
 		kind = "info"
 	}
-	return state.Write{
+	return netboxio.Write{
 		Kind: state.JournalEntry, Action: state.Create,
 		Set: map[string]any{
 			"assigned_object_type": string(s.Kind), "assigned_object_id": id, "kind": kind, "comments": s.Journal,
@@ -135,11 +136,11 @@ func journalEntry(s *plan.Step, id int64) state.Write {
 
 // journal writes the entries in one go at the end. One that fails is only
 // logged: the step it tells of is done, and is not done again.
-func (r *runner) journal(ctx context.Context, entries []state.Write) {
+func (r *runner) journal(ctx context.Context, entries []netboxio.Write) {
 	if len(entries) == 0 {
 		return
 	}
-	for _, result := range state.Apply(context.WithoutCancel(ctx), r.targets.NetBox, entries, nil) {
+	for _, result := range netboxio.Apply(context.WithoutCancel(ctx), r.targets.NetBox, entries, nil) {
 		if result.Err != nil {
 			r.options.Log.WithError(result.Err).Warn("journal entry not written")
 			return

@@ -12,6 +12,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
@@ -65,7 +66,7 @@ func TestTheStepsOfAPlanInTheirOrder(t *testing.T) {
 		progress = append(progress, done)
 	}
 	r := l.run(told, address(71), reserve("10.8.4.70", pc), tag)
-	if r.Count("", state.Done) != 4 || r.Summary() != "2 created, 1 changed, 1 written to servers" {
+	if r.Count("", netboxio.Done) != 4 || r.Summary() != "2 created, 1 changed, 1 written to servers" {
 		t.Errorf("%s: %+v", r.Summary(), r.Results)
 	}
 	if !slices.IsSorted(progress) || len(progress) != len(slices.Compact(progress)) || progress[len(progress)-1] != 4 {
@@ -93,7 +94,7 @@ func TestTheStepsOfAPlanInTheirOrder(t *testing.T) {
 	}
 	// again, as after a crash: nothing is written, and nothing told twice
 	l.nb.ForgetRequests()
-	if r := l.run(told, address(71), reserve("10.8.4.70", pc), tag); r.Count("", state.Unchanged) != 4 || len(l.nb.Writes()) > 0 || r.Summary() != "no change" {
+	if r := l.run(told, address(71), reserve("10.8.4.70", pc), tag); r.Count("", netboxio.Unchanged) != 4 || len(l.nb.Writes()) > 0 || r.Summary() != "no change" {
 		t.Errorf("%s: %+v, %v", r.Summary(), r.Results, l.nb.Writes())
 	}
 }
@@ -130,7 +131,7 @@ func TestOneObjectNetBoxDoesNotTakeHoldsUpNothing(t *testing.T) {
 	bad := address(71)
 	bad.Changes = append(bad.Changes, change("dns_name", nil, "not a name!"))
 	r := l.run(address(70), bad, address(72), reserve("10.8.4.70", pc))
-	if r.Count("", state.Done) != 3 || r.Results[1].Outcome != state.Refused {
+	if r.Count("", netboxio.Done) != 3 || r.Results[1].Outcome != netboxio.Refused {
 		t.Errorf("%+v", r.Results)
 	}
 }
@@ -142,7 +143,7 @@ func TestOneObjectNetBoxFailsAtHoldsUpNothing(t *testing.T) {
 	// Four writes go as one, which fails, then by halves: 2 fail, 1 fails alone.
 	l.nb.Fail(netboxtest.Fault{Method: http.MethodPost, Path: "/api/" + addressesPath + "/", Kind: netboxtest.JSON500, Times: 3})
 	r := l.run(address(70), address(71), address(72), address(73), reserve("10.8.4.70", pc))
-	if n := r.Count(plan.NetBox, state.Failed); n > 1 || r.Count(dh1, state.Done) != 1 {
+	if n := r.Count(plan.NetBox, netboxio.Failed); n > 1 || r.Count(dh1, netboxio.Done) != 1 {
 		t.Errorf("%d failed: %+v", n, r.Results)
 	}
 }
@@ -153,7 +154,7 @@ func TestAKindOfWriteThatIsForbiddenHoldsUpNoOther(t *testing.T) {
 	l.netbox()
 	l.nb.Fail(netboxtest.Fault{Method: http.MethodPost, Path: "/api/" + addressesPath + "/", Kind: netboxtest.Forbidden403})
 	r := l.run(address(70), address(71), reserve("10.8.4.70", pc), table(1, "| a |"))
-	if r.Count(plan.NetBox, state.Failed) != 2 || r.Count(plan.NetBox, state.Done) != 1 || r.Count(dh1, state.Done) != 1 {
+	if r.Count(plan.NetBox, netboxio.Failed) != 2 || r.Count(plan.NetBox, netboxio.Done) != 1 || r.Count(dh1, netboxio.Done) != 1 {
 		t.Errorf("%+v", r.Results)
 	}
 }
@@ -175,16 +176,16 @@ func TestAnEditedPlanCannotPassOffWhatIsNotTheMirrors(t *testing.T) {
 	l.netbox()
 	for name, c := range map[string]struct {
 		step plan.Step
-		want state.Outcome
+		want netboxio.Outcome
 	}{
-		"a range that is a scope is changed": {own(1), state.Done}, "one with another role is not": {own(2), state.Changed},
-		"nor deleted": {drop(2), state.Changed}, "nor a config context of another name changed": {context, state.Changed},
+		"a range that is a scope is changed": {own(1), netboxio.Done}, "one with another role is not": {own(2), netboxio.Changed},
+		"nor deleted": {drop(2), netboxio.Changed}, "nor a config context of another name changed": {context, netboxio.Changed},
 		"nor an address deleted that shows another status": {plan.Step{Phase: plan.Cleanup, Target: plan.NetBox, Action: state.Delete, Kind: state.IPAddress,
 			ID: l.nb.Add(t, addressesPath, map[string]any{"address": "10.8.4.98/24", "status": "active"}), Addr: netip.MustParseAddr("10.8.4.98"),
-			Observed: []plan.Change{{Field: "status", Old: "dhcp"}}}, state.Changed},
+			Observed: []plan.Change{{Field: "status", Old: "dhcp"}}}, netboxio.Changed},
 		"nor one that is not where the step says": {plan.Step{Phase: plan.Cleanup, Target: plan.NetBox, Action: state.Delete, Kind: state.IPAddress,
 			ID: l.nb.Add(t, addressesPath, map[string]any{"address": "10.8.4.97/24", "status": "deprecated"}), Addr: netip.MustParseAddr("10.8.4.33"),
-			Observed: []plan.Change{{Field: "status", Old: "dhcp"}}}, state.Changed},
+			Observed: []plan.Change{{Field: "status", Old: "dhcp"}}}, netboxio.Changed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := l.run(c.step).Results[0]; got.Outcome != c.want {

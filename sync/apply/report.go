@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
@@ -15,7 +16,7 @@ type Report struct {
 
 // Count is how many steps on a target ended in an outcome; an empty target
 // means all.
-func (r *Report) Count(target string, outcome state.Outcome) int {
+func (r *Report) Count(target string, outcome netboxio.Outcome) int {
 	n := 0
 	for i := range r.Results {
 		if r.Results[i].Outcome == outcome && (target == "" || r.Results[i].Step.Target == target) {
@@ -29,7 +30,7 @@ func (r *Report) Count(target string, outcome state.Outcome) int {
 // with exit code 1. Steps whose object was changed meanwhile are not failed:
 // the next run looks at them anew.
 func (r *Report) Failed() int {
-	return r.Count("", state.Refused) + r.Count("", state.Failed)
+	return r.Count("", netboxio.Refused) + r.Count("", netboxio.Failed)
 }
 
 // Summary says in one line what was done.
@@ -38,7 +39,7 @@ func (r *Report) Summary() string {
 	onServers := 0
 	for i := range r.Results {
 		switch s := &r.Results[i].Step; {
-		case r.Results[i].Outcome != state.Done:
+		case r.Results[i].Outcome != netboxio.Done:
 		case s.Target != plan.NetBox:
 			onServers++
 		default:
@@ -58,8 +59,8 @@ func (r *Report) Summary() string {
 	if len(parts) == 0 {
 		parts = append(parts, "no change")
 	}
-	add(r.Count("", state.Changed), "changed by others meanwhile")
-	add(r.Count("", state.Gone), "gone meanwhile")
+	add(r.Count("", netboxio.Changed), "changed by others meanwhile")
+	add(r.Count("", netboxio.Gone), "gone meanwhile")
 	add(r.Failed(), "failed")
 	return strings.Join(parts, ", ")
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -17,7 +18,7 @@ import (
 func asError(err error) (*psu.Error, bool) { return errors.AsType[*psu.Error](err) }
 
 // reservation creates, changes or deletes a reservation (windows-dhcp.md 5.2).
-func (s *server) reservation(ctx context.Context, step *plan.Step) (state.Outcome, error) {
+func (s *server) reservation(ctx context.Context, step *plan.Step) (netboxio.Outcome, error) {
 	if err := s.readReservations(ctx); err != nil {
 		return outcome(err)
 	}
@@ -27,7 +28,7 @@ func (s *server) reservation(ctx context.Context, step *plan.Step) (state.Outcom
 		return s.createReservation(ctx, step, have)
 	case state.Delete:
 		if have == nil {
-			return state.Unchanged, nil
+			return netboxio.Unchanged, nil
 		}
 		return s.deleteReservation(ctx, step, have)
 	}
@@ -97,7 +98,7 @@ func (s *server) only(scope netip.Addr, have *windhcp.Reservation) error {
 	return nil
 }
 
-func (s *server) createReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (state.Outcome, error) {
+func (s *server) createReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (netboxio.Outcome, error) {
 	c, scope := step.Changes, step.Scope.Addr()
 	want := windhcp.Reservation{
 		Addr: step.Addr, ClientID: windhcp.ClientID(newText(c, "client_id")), Name: newText(c, "name"),
@@ -105,7 +106,7 @@ func (s *server) createReservation(ctx context.Context, step *plan.Step, have *w
 	}
 	if have != nil {
 		if have.ClientID == want.ClientID {
-			return state.Unchanged, nil
+			return netboxio.Unchanged, nil
 		}
 		return outcome(fmt.Errorf("%w: it is reserved for %s", errMoved, have.ClientID))
 	}
@@ -133,7 +134,7 @@ func (s *server) again(ctx context.Context, scope, addr netip.Addr) (*windhcp.Re
 	return s.at(scope, addr), nil
 }
 
-func (s *server) updateReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (state.Outcome, error) {
+func (s *server) updateReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (netboxio.Outcome, error) {
 	if id := find(step.Observed, "client_id"); id != nil && text(id.Old) != string(have.ClientID) {
 		return outcome(fmt.Errorf("%w: it is reserved for %s", errMoved, have.ClientID))
 	}
@@ -153,10 +154,10 @@ func (s *server) updateReservation(ctx context.Context, step *plan.Step, have *w
 		}
 	}
 	if done {
-		return state.Unchanged, nil
+		return netboxio.Unchanged, nil
 	}
 	if err := s.only(step.Scope.Addr(), have); err != nil {
-		return state.Refused, err
+		return netboxio.Refused, err
 	}
 	id := have.ClientID
 	return outcome(twice(func() error { return s.client.UpdateReservation(ctx, id, change) }, func() (bool, error) {
@@ -168,12 +169,12 @@ func (s *server) updateReservation(ctx context.Context, step *plan.Step, have *w
 	}))
 }
 
-func (s *server) deleteReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (state.Outcome, error) {
+func (s *server) deleteReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (netboxio.Outcome, error) {
 	if id := find(step.Observed, "client_id"); id != nil && text(id.Old) != string(have.ClientID) {
 		return outcome(fmt.Errorf("%w: it is reserved for %s", errMoved, have.ClientID))
 	}
 	if err := s.only(step.Scope.Addr(), have); err != nil {
-		return state.Refused, err
+		return netboxio.Refused, err
 	}
 	return outcome(s.remove(ctx, step.Scope.Addr(), *have))
 }
@@ -198,10 +199,10 @@ func (s *server) remove(ctx context.Context, scope netip.Addr, r windhcp.Reserva
 
 // replaceReservation gives an address to another client. There is no call for
 // it: the old reservation goes first, and comes back if the new one is refused.
-func (s *server) replaceReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation, old, id windhcp.ClientID) (state.Outcome, error) {
+func (s *server) replaceReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation, old, id windhcp.ClientID) (netboxio.Outcome, error) {
 	switch have.ClientID {
 	case id:
-		return state.Unchanged, nil
+		return netboxio.Unchanged, nil
 	case old:
 	default:
 		return outcome(fmt.Errorf("%w: it is reserved for %s", errMoved, have.ClientID))
@@ -216,17 +217,17 @@ func (s *server) replaceReservation(ctx context.Context, step *plan.Step, have *
 		after.Description = text(description.New)
 	}
 	if err := cmp.Or(s.only(scope, have), s.fits(scope, before), s.fits(scope, after)); err != nil {
-		return state.Refused, err
+		return netboxio.Refused, err
 	}
 	if err := s.remove(ctx, scope, before); err != nil {
 		return outcome(err)
 	}
 	err := s.post(ctx, scope, after)
 	if err == nil {
-		return state.Done, nil
+		return netboxio.Done, nil
 	}
 	if undo := s.post(ctx, scope, before); undo != nil {
-		return state.Failed, fmt.Errorf("the reservation for %s is deleted, that for %s was refused, and the old one could not be put back (%w): create it on Windows; refused with: %w",
+		return netboxio.Failed, fmt.Errorf("the reservation for %s is deleted, that for %s was refused, and the old one could not be put back (%w): create it on Windows; refused with: %w",
 			old, id, undo, err)
 	}
 	return outcome(fmt.Errorf("refused, and the reservation for %s was put back: %w", old, err))

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -14,7 +15,7 @@ import (
 )
 
 // scope creates or changes a scope (windows-dhcp.md 5.3).
-func (s *server) scope(ctx context.Context, step *plan.Step) (state.Outcome, error) {
+func (s *server) scope(ctx context.Context, step *plan.Step) (netboxio.Outcome, error) {
 	have, found, err := s.findScope(ctx, step.Scope)
 	if err != nil {
 		return outcome(err)
@@ -24,7 +25,7 @@ func (s *server) scope(ctx context.Context, step *plan.Step) (state.Outcome, err
 			if unlike := unlikeStep(have, step); unlike != "" {
 				return outcome(fmt.Errorf("%w: there is a scope of this network address, with another %s", errMoved, unlike))
 			}
-			return state.Unchanged, nil
+			return netboxio.Unchanged, nil
 		}
 		return s.createScope(ctx, step)
 	}
@@ -40,7 +41,7 @@ func (s *server) scope(ctx context.Context, step *plan.Step) (state.Outcome, err
 		}
 	}
 	if done {
-		return state.Unchanged, nil
+		return netboxio.Unchanged, nil
 	}
 	change := scopeChange(step.Changes)
 	s.scopes = nil
@@ -86,7 +87,7 @@ func (s *server) findScope(ctx context.Context, subnet netip.Prefix) (windhcp.Sc
 
 // createScope makes a scope and looks at it afterwards: errors of the lease
 // time and the router are hidden by the server (windows-dhcp.md 1.3).
-func (s *server) createScope(ctx context.Context, step *plan.Step) (state.Outcome, error) {
+func (s *server) createScope(ctx context.Context, step *plan.Step) (netboxio.Outcome, error) {
 	c := step.Changes
 	want := windhcp.Scope{
 		Subnet: step.Scope, Name: newText(c, "name"), Description: newText(c, "description"),
@@ -107,15 +108,15 @@ func (s *server) createScope(ctx context.Context, step *plan.Step) (state.Outcom
 	made, found, err := s.findScope(ctx, step.Scope)
 	switch {
 	case err != nil:
-		return state.Done, fmt.Errorf("created, but it could not be read afterwards: %w", err)
+		return netboxio.Done, fmt.Errorf("created, but it could not be read afterwards: %w", err)
 	case !found:
-		return state.Failed, fmt.Errorf("the server said it created the scope, but does not list it")
+		return netboxio.Failed, fmt.Errorf("the server said it created the scope, but does not list it")
 	}
 	if unlike := unlikeStep(made, step); unlike != "" {
-		return state.Done, fmt.Errorf("created with %s %v instead of %v: the next run tries to set it",
+		return netboxio.Done, fmt.Errorf("created with %s %v instead of %v: the next run tries to set it",
 			unlike, scopeValue(made, unlike), find(c, unlike).New)
 	}
-	return state.Done, nil
+	return netboxio.Done, nil
 }
 
 // scopeValue is a field of a scope as a plan writes it.

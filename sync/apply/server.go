@@ -8,9 +8,9 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -64,7 +64,7 @@ func tookTooLong(err error) bool {
 
 func (r *runner) giveUp(from, to int, err error) {
 	for i := from; i < to; i++ {
-		r.decide(i, state.Failed, err)
+		r.decide(i, netboxio.Failed, err)
 	}
 }
 
@@ -88,7 +88,7 @@ type server struct {
 	unreadable   error                                // why reservations could not be read
 }
 
-func (s *server) do(ctx context.Context, step *plan.Step) (state.Outcome, error) {
+func (s *server) do(ctx context.Context, step *plan.Step) (netboxio.Outcome, error) {
 	switch step.Kind {
 	case plan.WindowsScope:
 		return s.scope(ctx, step)
@@ -97,21 +97,21 @@ func (s *server) do(ctx context.Context, step *plan.Step) (state.Outcome, error)
 	case plan.WindowsExclusion:
 		return s.exclusion(ctx, step)
 	}
-	return state.Refused, fmt.Errorf("no such kind of step: %s", step.Kind)
+	return netboxio.Refused, fmt.Errorf("no such kind of step: %s", step.Kind)
 }
 
 // outcome sorts an error of a write: what the server refused is refused, the
 // rest may be tried in another run.
-func outcome(err error) (state.Outcome, error) {
+func outcome(err error) (netboxio.Outcome, error) {
 	switch {
 	case err == nil:
-		return state.Done, nil
+		return netboxio.Done, nil
 	case errors.Is(err, errMoved):
-		return state.Changed, err
+		return netboxio.Changed, err
 	case psu.KindOf(err) == psu.Rejected, psu.KindOf(err) == psu.Invalid:
-		return state.Refused, err
+		return netboxio.Refused, err
 	}
-	return state.Failed, err
+	return netboxio.Failed, err
 }
 
 func (s *server) listScopes(ctx context.Context) ([]windhcp.Scope, error) {

@@ -9,9 +9,9 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 const (
@@ -35,64 +35,64 @@ func TestReservations(t *testing.T) {
 		before  func(*psutest.World)
 		faults  []psutest.Fault
 		step    plan.Step
-		outcome state.Outcome
+		outcome netboxio.Outcome
 		say     string
 		writes  []string
 		after   []string
 	}{
-		{name: "a new one", step: reserve("10.8.4.70", pc), outcome: state.Done, writes: []string{"POST reservations"}, after: []string{mfpIs, camIs, "10.8.4.70 " + pc + " new  Dhcp"}},
-		{name: "a new one that is there already", step: reserve("10.8.4.60", mfp), outcome: state.Unchanged, after: []string{mfpIs, camIs}},
-		{name: "a new one where another client got the address meanwhile", step: reserve("10.8.4.60", pc), outcome: state.Changed, say: "reserved for " + mfp, after: []string{mfpIs, camIs}},
+		{name: "a new one", step: reserve("10.8.4.70", pc), outcome: netboxio.Done, writes: []string{"POST reservations"}, after: []string{mfpIs, camIs, "10.8.4.70 " + pc + " new  Dhcp"}},
+		{name: "a new one that is there already", step: reserve("10.8.4.60", mfp), outcome: netboxio.Unchanged, after: []string{mfpIs, camIs}},
+		{name: "a new one where another client got the address meanwhile", step: reserve("10.8.4.60", pc), outcome: netboxio.Changed, say: "reserved for " + mfp, after: []string{mfpIs, camIs}},
 		{name: "a new one the server refuses is quoted and not tried twice", before: func(w *psutest.World) { lease(w, "10.8.4.70") }, step: reserve("10.8.4.70", pc),
-			outcome: state.Refused, say: "in use by another client", writes: []string{"POST reservations"}, after: []string{mfpIs, camIs}},
-		{name: "another name", step: rename("10.8.4.60", mfp, "mfp-2", "mfp-9"), outcome: state.Done, writes: []string{"PUT reservations/" + mfp},
+			outcome: netboxio.Refused, say: "in use by another client", writes: []string{"POST reservations"}, after: []string{mfpIs, camIs}},
+		{name: "another name", step: rename("10.8.4.60", mfp, "mfp-2", "mfp-9"), outcome: netboxio.Done, writes: []string{"PUT reservations/" + mfp},
 			after: []string{"10.8.4.60 " + mfp + " mfp-9 printer's room", camIs}},
-		{name: "a name that is there already", step: rename("10.8.4.60", mfp, "old", "mfp-2"), outcome: state.Unchanged, after: []string{mfpIs, camIs}},
-		{name: "a name somebody else changed", step: rename("10.8.4.60", mfp, "mfp-1", "mfp-9"), outcome: state.Changed, say: `name is "mfp-2"`, after: []string{mfpIs, camIs}},
-		{name: "the name of a reservation that went to another client", step: rename("10.8.4.60", pc, "mfp-2", "x"), outcome: state.Changed, say: "reserved for " + mfp, after: []string{mfpIs, camIs}},
-		{name: "the name of a reservation that is gone", step: rename("10.8.4.99", pc, "a", "b"), outcome: state.Changed, say: "no reservation", after: []string{mfpIs, camIs}},
-		{name: "the name of a client with reservations in two scopes", before: elsewhere, step: rename("10.8.4.60", mfp, "mfp-2", "x"), outcome: state.Refused, say: "10.8.6.20", after: []string{mfpIs, camIs}},
-		{name: "one to delete", step: withdraw("10.8.4.60", mfp), outcome: state.Done, writes: []string{deleted(mfp)}, after: []string{camIs}},
-		{name: "one to delete that is gone", step: withdraw("10.8.4.99", pc), outcome: state.Unchanged, after: []string{mfpIs, camIs}},
-		{name: "one to delete that is another client's", step: withdraw("10.8.4.60", pc), outcome: state.Changed, say: "reserved for " + mfp, after: []string{mfpIs, camIs}},
-		{name: "one to delete of a client with reservations in two scopes", before: elsewhere, step: withdraw("10.8.4.60", mfp), outcome: state.Refused, say: "would act on either", after: []string{mfpIs, camIs}},
-		{name: "another client", step: replace("10.8.4.61", cam, pc), outcome: state.Done, writes: []string{deleted(cam), "POST reservations"}, after: []string{mfpIs, "10.8.4.61 " + pc + " cam-1  Dhcp"}},
-		{name: "another client that is there already", step: replace("10.8.4.61", mfp, cam), outcome: state.Unchanged, after: []string{mfpIs, camIs}},
-		{name: "another client where a third one got the address", step: replace("10.8.4.61", mfp, pc), outcome: state.Changed, say: "reserved for " + cam, after: []string{mfpIs, camIs}},
-		{name: "another client that has a reservation already: nothing is deleted", step: replace("10.8.4.61", cam, mfp), outcome: state.Refused, say: "10.8.4.60", after: []string{mfpIs, camIs}},
-		{name: "another client, for one with reservations in two scopes", before: elsewhere, step: replace("10.8.4.60", mfp, pc), outcome: state.Refused, say: "would act on either", after: []string{mfpIs, camIs}},
-		{name: "another client whose id cannot be sent: nothing is deleted", step: replace("10.8.4.61", cam, "no id"), outcome: state.Refused, say: "could not be made again", after: []string{mfpIs, camIs}},
+		{name: "a name that is there already", step: rename("10.8.4.60", mfp, "old", "mfp-2"), outcome: netboxio.Unchanged, after: []string{mfpIs, camIs}},
+		{name: "a name somebody else changed", step: rename("10.8.4.60", mfp, "mfp-1", "mfp-9"), outcome: netboxio.Changed, say: `name is "mfp-2"`, after: []string{mfpIs, camIs}},
+		{name: "the name of a reservation that went to another client", step: rename("10.8.4.60", pc, "mfp-2", "x"), outcome: netboxio.Changed, say: "reserved for " + mfp, after: []string{mfpIs, camIs}},
+		{name: "the name of a reservation that is gone", step: rename("10.8.4.99", pc, "a", "b"), outcome: netboxio.Changed, say: "no reservation", after: []string{mfpIs, camIs}},
+		{name: "the name of a client with reservations in two scopes", before: elsewhere, step: rename("10.8.4.60", mfp, "mfp-2", "x"), outcome: netboxio.Refused, say: "10.8.6.20", after: []string{mfpIs, camIs}},
+		{name: "one to delete", step: withdraw("10.8.4.60", mfp), outcome: netboxio.Done, writes: []string{deleted(mfp)}, after: []string{camIs}},
+		{name: "one to delete that is gone", step: withdraw("10.8.4.99", pc), outcome: netboxio.Unchanged, after: []string{mfpIs, camIs}},
+		{name: "one to delete that is another client's", step: withdraw("10.8.4.60", pc), outcome: netboxio.Changed, say: "reserved for " + mfp, after: []string{mfpIs, camIs}},
+		{name: "one to delete of a client with reservations in two scopes", before: elsewhere, step: withdraw("10.8.4.60", mfp), outcome: netboxio.Refused, say: "would act on either", after: []string{mfpIs, camIs}},
+		{name: "another client", step: replace("10.8.4.61", cam, pc), outcome: netboxio.Done, writes: []string{deleted(cam), "POST reservations"}, after: []string{mfpIs, "10.8.4.61 " + pc + " cam-1  Dhcp"}},
+		{name: "another client that is there already", step: replace("10.8.4.61", mfp, cam), outcome: netboxio.Unchanged, after: []string{mfpIs, camIs}},
+		{name: "another client where a third one got the address", step: replace("10.8.4.61", mfp, pc), outcome: netboxio.Changed, say: "reserved for " + cam, after: []string{mfpIs, camIs}},
+		{name: "another client that has a reservation already: nothing is deleted", step: replace("10.8.4.61", cam, mfp), outcome: netboxio.Refused, say: "10.8.4.60", after: []string{mfpIs, camIs}},
+		{name: "another client, for one with reservations in two scopes", before: elsewhere, step: replace("10.8.4.60", mfp, pc), outcome: netboxio.Refused, say: "would act on either", after: []string{mfpIs, camIs}},
+		{name: "another client whose id cannot be sent: nothing is deleted", step: replace("10.8.4.61", cam, "no id"), outcome: netboxio.Refused, say: "could not be made again", after: []string{mfpIs, camIs}},
 		{name: "a reservation of a type that cannot be made again: nothing is deleted", before: func(w *psutest.World) { w.Scope("10.8.4.0").Reservations[1].Type = "None" }, step: replace("10.8.4.61", cam, pc),
-			outcome: state.Refused, say: "could not be made again", after: []string{mfpIs, "10.8.4.61 " + cam + " cam-1  None"}},
+			outcome: netboxio.Refused, say: "could not be made again", after: []string{mfpIs, "10.8.4.61 " + cam + " cam-1  None"}},
 		{name: "another client is refused: the old one comes back", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Error500, Times: 1}}, step: replace("10.8.4.61", cam, pc),
-			outcome: state.Refused, say: "was put back", writes: []string{deleted(cam), "POST reservations", "POST reservations"}, after: []string{mfpIs, camIs}},
+			outcome: netboxio.Refused, say: "was put back", writes: []string{deleted(cam), "POST reservations", "POST reservations"}, after: []string{mfpIs, camIs}},
 		{name: "another client is refused, and so is the old one", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Error500}}, step: replace("10.8.4.61", cam, pc),
-			outcome: state.Failed, say: "create it on Windows", writes: []string{deleted(cam), "POST reservations", "POST reservations"}, after: []string{mfpIs}},
+			outcome: netboxio.Failed, say: "create it on Windows", writes: []string{deleted(cam), "POST reservations", "POST reservations"}, after: []string{mfpIs}},
 		{name: "nobody knows of another client, the list fails, and the old one comes back", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504, Times: 1},
 			{Path: "reservations", Method: "GET", Kind: psutest.Error500, After: 1, Times: 99}}, step: replace("10.8.4.61", cam, pc),
-			outcome: state.Failed, say: "was put back", writes: []string{deleted(cam), "POST reservations", "POST reservations"}, after: []string{mfpIs, camIs}},
+			outcome: netboxio.Failed, say: "was put back", writes: []string{deleted(cam), "POST reservations", "POST reservations"}, after: []string{mfpIs, camIs}},
 		{name: "POST times out after it was carried out: no second one", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504After, Times: 1}}, step: reserve("10.8.4.70", pc),
-			outcome: state.Done, writes: []string{"POST reservations"}, after: []string{mfpIs, camIs, "10.8.4.70 " + pc + " new  Dhcp"}},
+			outcome: netboxio.Done, writes: []string{"POST reservations"}, after: []string{mfpIs, camIs, "10.8.4.70 " + pc + " new  Dhcp"}},
 		{name: "POST times out before it was carried out: a second one", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504, Times: 1}}, step: reserve("10.8.4.70", pc),
-			outcome: state.Done, writes: []string{"POST reservations", "POST reservations"}, after: []string{mfpIs, camIs, "10.8.4.70 " + pc + " new  Dhcp"}},
+			outcome: netboxio.Done, writes: []string{"POST reservations", "POST reservations"}, after: []string{mfpIs, camIs, "10.8.4.70 " + pc + " new  Dhcp"}},
 		{name: "the connection ends after POST was carried out", faults: []psutest.Fault{{Method: "POST", Kind: psutest.DropAfter, Times: 1}}, step: reserve("10.8.4.70", pc),
-			outcome: state.Done, writes: []string{"POST reservations"}, after: []string{mfpIs, camIs, "10.8.4.70 " + pc + " new  Dhcp"}},
+			outcome: netboxio.Done, writes: []string{"POST reservations"}, after: []string{mfpIs, camIs, "10.8.4.70 " + pc + " new  Dhcp"}},
 		{name: "an empty answer to POST, which was carried out", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Blank200After, Times: 1}}, step: reserve("10.8.4.70", pc),
-			outcome: state.Done, writes: []string{"POST reservations"}, after: []string{mfpIs, camIs, "10.8.4.70 " + pc + " new  Dhcp"}},
+			outcome: netboxio.Done, writes: []string{"POST reservations"}, after: []string{mfpIs, camIs, "10.8.4.70 " + pc + " new  Dhcp"}},
 		{name: "an empty answer to POST, which was not carried out", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Blank200}}, step: reserve("10.8.4.70", pc),
-			outcome: state.Failed, say: "without saying so", writes: []string{"POST reservations", "POST reservations"}, after: []string{mfpIs, camIs}},
+			outcome: netboxio.Failed, say: "without saying so", writes: []string{"POST reservations", "POST reservations"}, after: []string{mfpIs, camIs}},
 		{name: "PUT times out after it was carried out", faults: []psutest.Fault{{Method: "PUT", Kind: psutest.Timeout504After, Times: 1}}, step: rename("10.8.4.60", mfp, "mfp-2", "mfp-9"),
-			outcome: state.Done, writes: []string{"PUT reservations/" + mfp}, after: []string{"10.8.4.60 " + mfp + " mfp-9 printer's room", camIs}},
+			outcome: netboxio.Done, writes: []string{"PUT reservations/" + mfp}, after: []string{"10.8.4.60 " + mfp + " mfp-9 printer's room", camIs}},
 		{name: "DELETE times out after it was carried out", faults: []psutest.Fault{{Method: "DELETE", Kind: psutest.Timeout504After, Times: 1}}, step: withdraw("10.8.4.60", mfp),
-			outcome: state.Done, writes: []string{deleted(mfp)}, after: []string{camIs}},
+			outcome: netboxio.Done, writes: []string{deleted(mfp)}, after: []string{camIs}},
 		{name: "DELETE times out before it was carried out", faults: []psutest.Fault{{Method: "DELETE", Kind: psutest.Timeout504, Times: 1}}, step: withdraw("10.8.4.60", mfp),
-			outcome: state.Failed, say: "504", writes: []string{deleted(mfp)}, after: []string{mfpIs, camIs}},
+			outcome: netboxio.Failed, say: "504", writes: []string{deleted(mfp)}, after: []string{mfpIs, camIs}},
 		{name: "reservations that cannot be read", faults: []psutest.Fault{{Path: "reservations", Method: "GET", Kind: psutest.HTML500}}, step: reserve("10.8.4.70", pc),
-			outcome: state.Failed, say: "500", after: []string{mfpIs, camIs}},
+			outcome: netboxio.Failed, say: "500", after: []string{mfpIs, camIs}},
 		{name: "a reservation that may be anybody's", faults: []psutest.Fault{{Path: "reservations", Method: "GET", Kind: psutest.StrayEntry}}, step: withdraw("10.8.4.60", mfp),
-			outcome: state.Failed, say: "cannot be told apart", after: []string{mfpIs, camIs}},
+			outcome: netboxio.Failed, say: "cannot be told apart", after: []string{mfpIs, camIs}},
 		{name: "no scopes to look through", faults: []psutest.Fault{{Path: "scopes", Method: "GET", Kind: psutest.Null200}}, step: withdraw("10.8.4.60", mfp),
-			outcome: state.Failed, say: "read scopes", after: []string{mfpIs, camIs}},
+			outcome: netboxio.Failed, say: "read scopes", after: []string{mfpIs, camIs}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLab(t)
@@ -115,7 +115,7 @@ func TestStepsBuildOnEachOther(t *testing.T) {
 	l := newLab(t)
 	l.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases = nil })
 	r := l.run(withdraw("10.8.4.60", mfp), reserve("10.8.4.70", mfp), replace("10.8.4.61", cam, pc), reserve("10.8.4.60", cam))
-	if n := r.Count(dh1, state.Done); n != 4 {
+	if n := r.Count(dh1, netboxio.Done); n != 4 {
 		t.Errorf("%d of 4 done: %+v", n, r.Results)
 	}
 	l.wantReservations("10.8.4.70 "+mfp+" new  Dhcp", "10.8.4.61 "+pc+" cam-1  Dhcp", "10.8.4.60 "+cam+" new  Dhcp")
@@ -134,30 +134,30 @@ func TestScopes(t *testing.T) {
 		before  func(*psutest.World)
 		faults  []psutest.Fault
 		step    plan.Step
-		outcome state.Outcome
+		outcome netboxio.Outcome
 		say     string
 		bodies  []string
 	}{
-		{name: "only what differs is sent", step: adjust(router("10.8.4.1", "10.8.4.254")), outcome: state.Done, bodies: []string{`{"router":"10.8.4.254"}`}},
-		{name: "a router goes away", step: adjust(router("10.8.4.1", "")), outcome: state.Done, bodies: []string{`{"router":""}`}},
-		{name: "what is there already", step: adjust(router("10.8.4.9", "10.8.4.1"), change("lease_duration_seconds", int64(60), int64(691200))), outcome: state.Unchanged},
-		{name: "what somebody else changed", step: adjust(router("10.8.4.9", "10.8.4.254")), outcome: state.Changed, say: "router is 10.8.4.1"},
-		{name: "a scope that is gone", before: func(w *psutest.World) { w.Scopes = w.Scopes[1:] }, step: adjust(router("10.8.4.1", "10.8.4.254")), outcome: state.Changed, say: "no such scope"},
-		{name: "404 for a range the server rejects", step: adjust(change("start_ip", "10.8.4.20", "10.8.5.20")), outcome: state.Refused, say: "the server has the scope but rejects the change", bodies: []string{`{"start_ip":"10.8.5.20"}`}},
+		{name: "only what differs is sent", step: adjust(router("10.8.4.1", "10.8.4.254")), outcome: netboxio.Done, bodies: []string{`{"router":"10.8.4.254"}`}},
+		{name: "a router goes away", step: adjust(router("10.8.4.1", "")), outcome: netboxio.Done, bodies: []string{`{"router":""}`}},
+		{name: "what is there already", step: adjust(router("10.8.4.9", "10.8.4.1"), change("lease_duration_seconds", int64(60), int64(691200))), outcome: netboxio.Unchanged},
+		{name: "what somebody else changed", step: adjust(router("10.8.4.9", "10.8.4.254")), outcome: netboxio.Changed, say: "router is 10.8.4.1"},
+		{name: "a scope that is gone", before: func(w *psutest.World) { w.Scopes = w.Scopes[1:] }, step: adjust(router("10.8.4.1", "10.8.4.254")), outcome: netboxio.Changed, say: "no such scope"},
+		{name: "404 for a range the server rejects", step: adjust(change("start_ip", "10.8.4.20", "10.8.5.20")), outcome: netboxio.Refused, say: "the server has the scope but rejects the change", bodies: []string{`{"start_ip":"10.8.5.20"}`}},
 		{name: "404 for a scope that went away meanwhile", faults: []psutest.Fault{{Path: "scopes", Method: "GET", After: 1, Kind: psutest.EmptyList}}, step: adjust(change("start_ip", "10.8.4.20", "10.8.5.20")),
-			outcome: state.Refused, say: "404", bodies: []string{`{"start_ip":"10.8.5.20"}`}},
+			outcome: netboxio.Refused, say: "404", bodies: []string{`{"start_ip":"10.8.5.20"}`}},
 		{name: "PUT times out after it was carried out", faults: []psutest.Fault{{Method: "PUT", Kind: psutest.Timeout504After, Times: 1}}, step: adjust(router("10.8.4.1", "10.8.4.254")),
-			outcome: state.Done, bodies: []string{`{"router":"10.8.4.254"}`}},
-		{name: "a new one", step: labs, outcome: state.Done,
+			outcome: netboxio.Done, bodies: []string{`{"router":"10.8.4.254"}`}},
+		{name: "a new one", step: labs, outcome: netboxio.Done,
 			bodies: []string{`{"end_ip":"10.8.9.99","lease_duration_seconds":3600,"name":"Labs","router":"10.8.9.1","scope_id":"10.8.9.0","start_ip":"10.8.9.10","subnet_mask":"255.255.255.0"}`}},
-		{name: "a new one of a network the server has", step: newScope("10.8.4.0/24", "10.8.4.20", "10.8.4.250", "10.8.4.1", 3600), outcome: state.Changed, say: "there is a scope of this network address"},
-		{name: "a new one that times out after it was carried out", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504After, Times: 1}}, step: labs, outcome: state.Done, bodies: []string{"*"}},
-		{name: "a new one that times out before it was carried out", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504, Times: 1}}, step: labs, outcome: state.Done, bodies: []string{"*", "*"}},
+		{name: "a new one of a network the server has", step: newScope("10.8.4.0/24", "10.8.4.20", "10.8.4.250", "10.8.4.1", 3600), outcome: netboxio.Changed, say: "there is a scope of this network address"},
+		{name: "a new one that times out after it was carried out", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504After, Times: 1}}, step: labs, outcome: netboxio.Done, bodies: []string{"*"}},
+		{name: "a new one that times out before it was carried out", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504, Times: 1}}, step: labs, outcome: netboxio.Done, bodies: []string{"*", "*"}},
 		{name: "a new one the server says it made but does not list", faults: []psutest.Fault{{Path: "scopes", Method: "GET", After: 1, Kind: psutest.EmptyList}}, step: labs,
-			outcome: state.Failed, say: "does not list it", bodies: []string{"*"}},
+			outcome: netboxio.Failed, say: "does not list it", bodies: []string{"*"}},
 		{name: "a new one that cannot be looked at afterwards", faults: []psutest.Fault{{Path: "scopes", Method: "GET", After: 1, Kind: psutest.Error500}}, step: labs,
-			outcome: state.Done, say: "could not be read afterwards", bodies: []string{"*"}},
-		{name: "a new one whose span is not in its subnet is not sent", step: newScope("10.8.9.0/24", "10.8.8.10", "10.8.9.99", "", 3600), outcome: state.Refused, say: "not in 10.8.9.0/24"},
+			outcome: netboxio.Done, say: "could not be read afterwards", bodies: []string{"*"}},
+		{name: "a new one whose span is not in its subnet is not sent", step: newScope("10.8.9.0/24", "10.8.8.10", "10.8.9.99", "", 3600), outcome: netboxio.Refused, say: "not in 10.8.9.0/24"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLab(t)
@@ -196,7 +196,7 @@ func TestANewScopeWithoutItsLeaseTimeOrRouterIsTold(t *testing.T) {
 				l.dh1.Edit(func(w *psutest.World) { spoil(w.Scope("10.8.9.0")) })
 				close(until)
 			}()
-			l.one(newScope("10.8.9.0/24", "10.8.9.10", "10.8.9.99", "10.8.9.1", 3600), state.Done, "created with "+name)
+			l.one(newScope("10.8.9.0/24", "10.8.9.10", "10.8.9.99", "10.8.9.1", 3600), netboxio.Done, "created with "+name)
 		})
 	}
 }
@@ -212,31 +212,31 @@ func TestExclusions(t *testing.T) {
 		before  func(*psutest.World)
 		faults  []psutest.Fault
 		step    plan.Step
-		outcome state.Outcome
+		outcome netboxio.Outcome
 		say     string
 		writes  []string
 		after   []psutest.Exclusion
 	}{
-		{name: "a new one", step: exclusion("10.8.4.100-10.8.4.101"), outcome: state.Done, writes: []string{post}, after: []psutest.Exclusion{first, {Start: "10.8.4.100", End: "10.8.4.101"}, last}},
-		{name: "a new one that is there already", step: exclusion("10.8.4.20-10.8.4.29"), outcome: state.Unchanged, after: []psutest.Exclusion{first, last}},
-		{name: "a new one the server refuses", step: exclusion("10.8.4.25-10.8.4.35"), outcome: state.Refused, say: "overlaps", writes: []string{post}, after: []psutest.Exclusion{first, last}},
-		{name: "one too many", step: exclusion("", "10.8.4.20-10.8.4.29"), outcome: state.Done, writes: []string{remove}, after: []psutest.Exclusion{last}},
-		{name: "one too many that is gone", step: exclusion("", "10.8.4.50-10.8.4.59"), outcome: state.Unchanged, after: []psutest.Exclusion{first, last}},
-		{name: "a replacement", step: replacing, outcome: state.Done, writes: []string{remove, post}, after: []psutest.Exclusion{wide, last}},
-		{name: "a replacement somebody else made", before: func(w *psutest.World) { w.Scope("10.8.4.0").Exclusions[0] = wide }, step: replacing, outcome: state.Unchanged, after: []psutest.Exclusion{wide, last}},
-		{name: "a replacement of one that is gone", before: func(w *psutest.World) { w.Scope("10.8.4.0").Exclusions = []psutest.Exclusion{last} }, step: replacing, outcome: state.Done, writes: []string{post}, after: []psutest.Exclusion{wide, last}},
+		{name: "a new one", step: exclusion("10.8.4.100-10.8.4.101"), outcome: netboxio.Done, writes: []string{post}, after: []psutest.Exclusion{first, {Start: "10.8.4.100", End: "10.8.4.101"}, last}},
+		{name: "a new one that is there already", step: exclusion("10.8.4.20-10.8.4.29"), outcome: netboxio.Unchanged, after: []psutest.Exclusion{first, last}},
+		{name: "a new one the server refuses", step: exclusion("10.8.4.25-10.8.4.35"), outcome: netboxio.Refused, say: "overlaps", writes: []string{post}, after: []psutest.Exclusion{first, last}},
+		{name: "one too many", step: exclusion("", "10.8.4.20-10.8.4.29"), outcome: netboxio.Done, writes: []string{remove}, after: []psutest.Exclusion{last}},
+		{name: "one too many that is gone", step: exclusion("", "10.8.4.50-10.8.4.59"), outcome: netboxio.Unchanged, after: []psutest.Exclusion{first, last}},
+		{name: "a replacement", step: replacing, outcome: netboxio.Done, writes: []string{remove, post}, after: []psutest.Exclusion{wide, last}},
+		{name: "a replacement somebody else made", before: func(w *psutest.World) { w.Scope("10.8.4.0").Exclusions[0] = wide }, step: replacing, outcome: netboxio.Unchanged, after: []psutest.Exclusion{wide, last}},
+		{name: "a replacement of one that is gone", before: func(w *psutest.World) { w.Scope("10.8.4.0").Exclusions = []psutest.Exclusion{last} }, step: replacing, outcome: netboxio.Done, writes: []string{post}, after: []psutest.Exclusion{wide, last}},
 		{name: "the new one is refused: the old one comes back", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Error500, Times: 1}}, step: replacing,
-			outcome: state.Refused, say: "RPC server", writes: []string{remove, post, post}, after: []psutest.Exclusion{first, last}},
+			outcome: netboxio.Refused, say: "RPC server", writes: []string{remove, post, post}, after: []psutest.Exclusion{first, last}},
 		{name: "the new one and the old one are refused", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Error500}}, step: replacing,
-			outcome: state.Failed, say: "exclusion 10.8.4.20-10.8.4.29", writes: []string{remove, post, post}, after: []psutest.Exclusion{last}},
+			outcome: netboxio.Failed, say: "exclusion 10.8.4.20-10.8.4.29", writes: []string{remove, post, post}, after: []psutest.Exclusion{last}},
 		{name: "of two old ones the second cannot be deleted: the first comes back", faults: []psutest.Fault{{Method: "DELETE", After: 1, Kind: psutest.Error500}},
-			step: exclusion("10.8.4.20-10.8.4.250", "10.8.4.20-10.8.4.29", "10.8.4.240-10.8.4.250"), outcome: state.Refused, say: "RPC server", writes: []string{remove, remove, post}, after: []psutest.Exclusion{first, last}},
+			step: exclusion("10.8.4.20-10.8.4.250", "10.8.4.20-10.8.4.29", "10.8.4.240-10.8.4.250"), outcome: netboxio.Refused, say: "RPC server", writes: []string{remove, remove, post}, after: []psutest.Exclusion{first, last}},
 		{name: "of two old ones one cannot be put back: the other is", faults: []psutest.Fault{{Method: "POST", Times: 2, Kind: psutest.Error500}},
-			step: exclusion("10.8.4.20-10.8.4.250", "10.8.4.20-10.8.4.29", "10.8.4.240-10.8.4.250"), outcome: state.Failed, say: "put back: exclusion 10.8.4.20-10.8.4.29 (",
+			step: exclusion("10.8.4.20-10.8.4.250", "10.8.4.20-10.8.4.29", "10.8.4.240-10.8.4.250"), outcome: netboxio.Failed, say: "put back: exclusion 10.8.4.20-10.8.4.29 (",
 			writes: []string{remove, remove, post, post, post}, after: []psutest.Exclusion{last}},
-		{name: "POST times out after it was carried out", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504After, Times: 1}}, step: replacing, outcome: state.Done, writes: []string{remove, post}, after: []psutest.Exclusion{wide, last}},
-		{name: "DELETE times out after it was carried out", faults: []psutest.Fault{{Method: "DELETE", Kind: psutest.Timeout504After, Times: 1}}, step: replacing, outcome: state.Done, writes: []string{remove, post}, after: []psutest.Exclusion{wide, last}},
-		{name: "exclusions that cannot be read", faults: []psutest.Fault{{Path: "exclusions", Method: "GET", Kind: psutest.Blank200}}, step: replacing, outcome: state.Failed, say: "read exclusions", after: []psutest.Exclusion{first, last}},
+		{name: "POST times out after it was carried out", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504After, Times: 1}}, step: replacing, outcome: netboxio.Done, writes: []string{remove, post}, after: []psutest.Exclusion{wide, last}},
+		{name: "DELETE times out after it was carried out", faults: []psutest.Fault{{Method: "DELETE", Kind: psutest.Timeout504After, Times: 1}}, step: replacing, outcome: netboxio.Done, writes: []string{remove, post}, after: []psutest.Exclusion{wide, last}},
+		{name: "exclusions that cannot be read", faults: []psutest.Fault{{Path: "exclusions", Method: "GET", Kind: psutest.Blank200}}, step: replacing, outcome: netboxio.Failed, say: "read exclusions", after: []psutest.Exclusion{first, last}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLab(t)
@@ -270,7 +270,7 @@ func TestAServerThatWouldRefuseEverythingGetsNoMore(t *testing.T) {
 			there := reserve("10.8.4.70", pc)
 			there.Target = dh2
 			r := l.run(reserve("10.8.4.70", pc), reserve("10.8.4.71", "3c-52-82-0a-1b-78"), there)
-			if r.Count(dh1, state.Failed) != 2 || r.Count(dh2, state.Done) != 1 || !strings.Contains(r.Results[1].Error, "not tried, since") {
+			if r.Count(dh1, netboxio.Failed) != 2 || r.Count(dh2, netboxio.Done) != 1 || !strings.Contains(r.Results[1].Error, "not tried, since") {
 				t.Errorf("%+v", r.Results)
 			}
 			posts := slices.DeleteFunc(l.writes(), func(w string) bool { return w != "POST reservations" })
@@ -309,7 +309,7 @@ func TestAClientThatMayOnlyReadRefusesBeforeAnythingIsSent(t *testing.T) {
 func TestAServerThatIsNotConfiguredIsAnError(t *testing.T) {
 	l := newLab(t)
 	delete(l.targets.Servers, dh1)
-	l.one(reserve("10.8.4.70", pc), state.Failed, "no server dh1.corp.example is configured")
+	l.one(reserve("10.8.4.70", pc), netboxio.Failed, "no server dh1.corp.example is configured")
 }
 
 // The lists of a server that cannot tell its reservations are asked for once,
@@ -318,7 +318,7 @@ func TestReservationsThatCannotBeReadHoldUpNothingElse(t *testing.T) {
 	l := newLab(t)
 	l.dh1.Fail(psutest.Fault{Path: "reservations", Method: "GET", Kind: psutest.Error500})
 	r := l.run(reserve("10.8.4.70", pc), reserve("10.8.4.71", "3c-52-82-0a-1b-78"), exclusion("10.8.4.100-10.8.4.101"))
-	if r.Count(dh1, state.Failed) != 2 || r.Count(dh1, state.Done) != 1 {
+	if r.Count(dh1, netboxio.Failed) != 2 || r.Count(dh1, netboxio.Done) != 1 {
 		t.Errorf("%+v", r.Results)
 	}
 	asked := 0
@@ -347,7 +347,7 @@ func TestAnInterruptedRunEndsBetweenRequests(t *testing.T) {
 		close(until)
 	}()
 	r := apply.Run(ctx, &plan.Plan{Steps: []plan.Step{reserve("10.8.4.70", pc), reserve("10.8.4.71", "3c-52-82-0a-1b-78")}}, l.targets, l.options)
-	if r.Results[0].Outcome != state.Done || r.Results[1].Outcome != state.Failed || !strings.Contains(r.Results[1].Error, errStop.Error()) {
+	if r.Results[0].Outcome != netboxio.Done || r.Results[1].Outcome != netboxio.Failed || !strings.Contains(r.Results[1].Error, errStop.Error()) {
 		t.Errorf("%+v", r.Results)
 	}
 	l.wantWrites("POST reservations")
@@ -357,7 +357,7 @@ func TestAnInterruptedRunEndsBetweenRequests(t *testing.T) {
 func TestAStepThatIsNotAllowedIsNotSent(t *testing.T) {
 	l := newLab(t)
 	l.options.Policy.PushReservations = false
-	l.one(reserve("10.8.4.70", pc), state.Refused, "not switched on")
+	l.one(reserve("10.8.4.70", pc), netboxio.Refused, "not switched on")
 	if n := len(l.dh1.Requests()); n > 0 {
 		t.Errorf("%d requests", n)
 	}

@@ -12,9 +12,9 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/status"
 )
 
@@ -163,11 +163,11 @@ func (s *session) report(run *mirror.Run) {
 	for _, r := range run.Report.Results {
 		entry := s.log.WithFields(logrus.Fields{"target": r.Step.Target, "step": report.StepTitle(&r.Step), "action": r.Step.Action, "reason": r.Error})
 		switch r.Outcome {
-		case state.Refused, state.Failed:
+		case netboxio.Refused, netboxio.Failed:
 			entry.Error("step failed")
-		case state.Changed, state.Gone:
+		case netboxio.Changed, netboxio.Gone:
 			entry.Info("changed meanwhile, left to the next run")
-		case state.Done:
+		case netboxio.Done:
 			if r.Error != "" {
 				entry.Warn("step done, but not as asked for")
 			}

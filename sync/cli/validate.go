@@ -13,6 +13,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -105,7 +106,7 @@ func (p *program) validateOne(ctx context.Context, q question, asJSON bool) erro
 	defer s.Close()
 	problem := ""
 	if lease := s.File.Sync.Statuses.Lease; q.status == "" || q.status == lease {
-		held, err := state.Read(ctx, s.NetBox)
+		held, err := netboxio.Read(ctx, s.NetBox)
 		if err != nil {
 			return err
 		}

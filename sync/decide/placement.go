@@ -227,7 +227,7 @@ func (sc *scoping) rangeProblem(p *placed) string {
 	switch {
 	case !start.IsValid() || !end.IsValid() || end.Less(start) || !p.own.Subnet.Contains(start) || !p.own.Subnet.Contains(end):
 		return fmt.Sprintf("the scope's range %s-%s is no span of addresses of %s", start, end, p.own.Subnet)
-	case start == end && !sc.nb.Version.AtLeast(4, 6):
+	case start == end && !sc.nb.SingleAddressRanges:
 		return fmt.Sprintf("a scope of one address (%s) cannot be an IP range before NetBox 4.6.1", start)
 	}
 	for i := range sc.nb.Ranges {

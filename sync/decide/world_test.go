@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
@@ -61,7 +60,7 @@ var errTrouble = errors.New("500: internal server error")
 func newWorld() *world {
 	w := &world{servers: make(map[string]*machine), lastID: 100, now: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)}
 	w.nb = &state.State{
-		Version:  netbox.Version{Major: 4, Minor: 7},
+		Version: "4.7", SingleAddressRanges: true,
 		VRFs:     []state.VRF{{ID: 7, Name: "red", RD: "65000:7"}, {ID: 8, Name: "blue", RD: "65000:8"}},
 		Statuses: []string{"active", "reserved", "deprecated", "dhcp", "old-dhcp", "old-reserved"},
 		Tags:     map[string]int64{state.TagScope: 1, state.TagData: 2, state.TagInvalid: 3},

@@ -7,8 +7,8 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // scriptVersion is that of the endpoint script in deploy/psu; older and foreign
@@ -18,7 +18,7 @@ const scriptVersion = "1.1.0"
 // needs lists what these settings need of NetBox.
 func (m *Mirror) needs(alongsidePlugin bool) []prepare.Need {
 	s := m.File.Sync
-	uses := state.Uses{
+	uses := netboxio.Uses{
 		LeaseStatus: s.Statuses.Lease, ReservationStatus: s.Statuses.Reservation, ProtectTag: s.Protect.Tag,
 		Addresses: s.SyncIPs, ExpiryInNetBox: s.ExpiryInNetBox, StatusPage: s.Status.URL, PluginAllowed: alongsidePlugin,
 	}

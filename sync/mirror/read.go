@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
@@ -42,7 +43,7 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 		return nil, nil, err
 	}
 	o.progress("reading NetBox", 0, 0)
-	held, err := state.Read(ctx, m.NetBox)
+	held, err := netboxio.Read(ctx, m.NetBox)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -54,7 +55,7 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	if err != nil {
 		return nil, nil, err
 	}
-	held.Addresses, err = state.ReadAddresses(ctx, m.NetBox, roster.Subnets(), func(done, total int) { o.progress("reading addresses", done, total) })
+	held.Addresses, err = netboxio.ReadAddresses(ctx, m.NetBox, roster.Subnets(), func(done, total int) { o.progress("reading addresses", done, total) })
 	if err != nil || policy.Mode != plan.Sync {
 		return in, roster, err
 	}
@@ -75,7 +76,7 @@ func (m *Mirror) readSuspects(ctx context.Context, in *plan.Input) error {
 			tagged++
 		}
 	}
-	suspects, err := state.ReadSuspects(ctx, m.NetBox, in.Policy.LeaseStatus, held.Tagged > tagged)
+	suspects, err := netboxio.ReadSuspects(ctx, m.NetBox, in.Policy.LeaseStatus, held.Tagged > tagged)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
@@ -14,7 +15,7 @@ func remembered(before plan.Memory, p *plan.Plan, report *apply.Report) plan.Mem
 	after := p.Memory
 	for i := range report.Results {
 		r := &report.Results[i]
-		if r.Outcome == state.Done || r.Outcome == state.Unchanged {
+		if r.Outcome == netboxio.Done || r.Outcome == netboxio.Unchanged {
 			continue
 		}
 		s := &r.Step

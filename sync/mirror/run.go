@@ -10,9 +10,9 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // ErrChanged says that the plan is not the one any more that was saved or shown.
@@ -72,7 +72,7 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run) error {
 	})
 	run.Summary = run.Report.Summary() + noteCounts(run.Plan)
 	for i, r := range run.Report.Results {
-		if r.Outcome != state.Done && r.Outcome != state.Unchanged {
+		if r.Outcome != netboxio.Done && r.Outcome != netboxio.Unchanged {
 			run.Plan.StepFailed(i, r.Error)
 		}
 	}

@@ -1,15 +1,12 @@
 // Package state is what the mirror of Windows DHCP servers sees of a NetBox:
-// objects as plain values with typed custom fields, read by Read and its
-// relatives and changed by Apply, and the list of what the mirror needs there.
-// It takes no decision about what to change.
+// objects as plain values with typed custom fields. It must not talk to NetBox
+// (package netboxio does), nor decide what to change.
 package state
 
 import (
 	"encoding/json"
 	"net/netip"
 	"time"
-
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
 // Kind names a type of object as NetBox's permissions and change log do.
@@ -22,6 +19,16 @@ const (
 	IPPrefix      Kind = "ipam.prefix"
 	ConfigContext Kind = "extras.configcontext"
 	JournalEntry  Kind = "extras.journalentry"
+)
+
+// Action is what a write does to an object.
+type Action string
+
+// The actions.
+const (
+	Create Action = "create"
+	Update Action = "update"
+	Delete Action = "delete"
 )
 
 // Custom fields. The names are fixed: people filter and search by them.
@@ -150,7 +157,11 @@ type VRF struct {
 // State is what a NetBox holds of interest to the mirror. Lists are ordered by
 // id.
 type State struct {
-	Version   netbox.Version
+	Version string // release line: "4.7"
+	// SingleAddressRanges is set where NetBox takes a range of one address: from
+	// release line 4.6 on.
+	SingleAddressRanges bool
+
 	VRFs      []VRF
 	Prefixes  []Prefix
 	Ranges    []Range

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // host is everything that is known of one address, in one VRF or all.
@@ -175,7 +175,7 @@ func left(run *mirror.Run) *plan.Plan {
 	p.Steps = nil
 	for i := range run.Plan.Steps {
 		switch run.Report.Results[i].Outcome {
-		case state.Done, state.Unchanged:
+		case netboxio.Done, netboxio.Unchanged:
 		default:
 			p.Steps = append(p.Steps, run.Plan.Steps[i])
 		}

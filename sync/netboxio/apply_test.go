@@ -1,4 +1,4 @@
-package state
+package netboxio
 
 import (
 	"encoding/json"
@@ -9,16 +9,17 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 func custom(name string) string { return netbox.CustomPrefix + name }
 
 // newAddress is the create of a lease as the mirror makes it.
 func newAddress(address string, vrf int64) Write {
-	w := Write{Kind: IPAddress, Action: Create, VRF: vrf, Message: "run 1: new lease", Set: map[string]any{
+	w := Write{Kind: state.IPAddress, Action: state.Create, VRF: vrf, Message: "run 1: new lease", Set: map[string]any{
 		"address": address, "status": "dhcp", "dns_name": "PC-1.corp.example", "vrf": nil,
-		custom(FieldClientID): "3c-52-82-0a-1b-2c", custom(FieldManaged): "created", custom(FieldLeaseActive): true,
-		custom(FieldLeaseExpires): "2026-07-01T09:30:00+00:00",
+		custom(state.FieldClientID): "3c-52-82-0a-1b-2c", custom(state.FieldManaged): "created", custom(state.FieldLeaseActive): true,
+		custom(state.FieldLeaseExpires): "2026-07-01T09:30:00+00:00",
 	}}
 	if p, err := netip.ParsePrefix(address); err == nil {
 		w.Host = p.Addr()
@@ -32,15 +33,15 @@ func newAddress(address string, vrf int64) Write {
 // update changes the address of the world that shows every field.
 func update(t *testing.T, seeded *netboxtest.Seeded) Write {
 	t.Helper()
-	return Write{Kind: IPAddress, Action: Update, ID: seeded.ID(t, "ipam/ip-addresses", "10.8.4.33/24"), Host: netip.MustParseAddr("10.8.4.33"),
-		Set:     map[string]any{"dns_name": "pc-18.corp.example", custom(FieldManaged): "adopted", custom(FieldLeaseActive): false},
-		Before:  map[string]any{"dns_name": "pc-17.corp.example", custom(FieldManaged): "created", custom(FieldLeaseActive): true, "status": "dhcp"},
-		AddTags: []string{TagScope}, RemoveTags: []string{"dhcp-protect"}, Message: "run 1"}
+	return Write{Kind: state.IPAddress, Action: state.Update, ID: seeded.ID(t, "ipam/ip-addresses", "10.8.4.33/24"), Host: netip.MustParseAddr("10.8.4.33"),
+		Set:     map[string]any{"dns_name": "pc-18.corp.example", custom(state.FieldManaged): "adopted", custom(state.FieldLeaseActive): false},
+		Before:  map[string]any{"dns_name": "pc-17.corp.example", custom(state.FieldManaged): "created", custom(state.FieldLeaseActive): true, "status": "dhcp"},
+		AddTags: []string{state.TagScope}, RemoveTags: []string{"dhcp-protect"}, Message: "run 1"}
 }
 
 func remove(t *testing.T, seeded *netboxtest.Seeded, address string, before map[string]any) Write {
 	t.Helper()
-	return Write{Kind: IPAddress, Action: Delete, ID: seeded.ID(t, "ipam/ip-addresses", address), Before: before}
+	return Write{Kind: state.IPAddress, Action: state.Delete, ID: seeded.ID(t, "ipam/ip-addresses", address), Before: before}
 }
 
 func wantResults(t *testing.T, results []Result, want ...Outcome) {
@@ -71,19 +72,19 @@ func someWrites(t *testing.T, seeded *netboxtest.Seeded) []Write {
 	red := seeded.ID(t, "ipam/vrfs", "red")
 	scope := seeded.ID(t, "ipam/ip-ranges", "10.8.4.20/24-10.8.4.250/24")
 	return []Write{
-		{Kind: IPPrefix, Action: Create, Set: map[string]any{"prefix": "10.8.8.0/24", "status": "active", custom(FieldScopes): "| scope |"}},
-		{Kind: IPRange, Action: Create, AddTags: []string{TagScope}, Set: map[string]any{
-			"start_address": "10.8.8.20/24", "end_address": "10.8.8.99/24", "status": "active", "role": seeded.ID(t, "ipam/roles", RoleScope),
-			custom(FieldScopeName): "Guest", custom(FieldLeaseSeconds): int64(28800),
-			custom(FieldExclusions): json.RawMessage(`[{"start":"10.8.8.20","end":"10.8.8.29"}]`)}},
-		{Kind: IPRange, Action: Update, ID: scope,
-			Set:    map[string]any{custom(FieldExclusions): []any{}, custom(FieldLeaseSeconds): int64(86400)},
-			Before: map[string]any{custom(FieldExclusions): json.RawMessage(`[ {"start":"10.8.4.20", "end":"10.8.4.29"} ]`), custom(FieldLeaseSeconds): int64(691200), "role": RoleScope}},
+		{Kind: state.IPPrefix, Action: state.Create, Set: map[string]any{"prefix": "10.8.8.0/24", "status": "active", custom(state.FieldScopes): "| scope |"}},
+		{Kind: state.IPRange, Action: state.Create, AddTags: []string{state.TagScope}, Set: map[string]any{
+			"start_address": "10.8.8.20/24", "end_address": "10.8.8.99/24", "status": "active", "role": seeded.ID(t, "ipam/roles", state.RoleScope),
+			custom(state.FieldScopeName): "Guest", custom(state.FieldLeaseSeconds): int64(28800),
+			custom(state.FieldExclusions): json.RawMessage(`[{"start":"10.8.8.20","end":"10.8.8.29"}]`)}},
+		{Kind: state.IPRange, Action: state.Update, ID: scope,
+			Set:    map[string]any{custom(state.FieldExclusions): []any{}, custom(state.FieldLeaseSeconds): int64(86400)},
+			Before: map[string]any{custom(state.FieldExclusions): json.RawMessage(`[ {"start":"10.8.4.20", "end":"10.8.4.29"} ]`), custom(state.FieldLeaseSeconds): int64(691200), "role": state.RoleScope}},
 		newAddress("10.8.4.40/24", 0), newAddress("10.8.4.40/24", red), newAddress("10.8.4.41/24", 0),
 		update(t, seeded),
-		{Kind: ConfigContext, Action: Create, Set: map[string]any{"name": ContextName + "option-values", "is_active": true,
-			"tags": []string{TagData}, "data": map[string]any{"options": []any{map[string]any{"code": 6, "value": "10.1.1.1"}}}}},
-		{Kind: ConfigContext, Action: Update, ID: seeded.ID(t, "extras/config-contexts", ContextName+"failover east-pair"),
+		{Kind: state.ConfigContext, Action: state.Create, Set: map[string]any{"name": state.ContextName + "option-values", "is_active": true,
+			"tags": []string{state.TagData}, "data": map[string]any{"options": []any{map[string]any{"code": 6, "value": "10.1.1.1"}}}}},
+		{Kind: state.ConfigContext, Action: state.Update, ID: seeded.ID(t, "extras/config-contexts", state.ContextName+"failover east-pair"),
 			Set: map[string]any{"data": map[string]any{"mode": "LoadBalance", "mclt": int64(3600)}}, Before: map[string]any{"data": json.RawMessage(`{"mode":"HotStandby"}`), "is_active": false}},
 		remove(t, seeded, "10.8.4.60/32", map[string]any{"status": "reserved", "assigned_object_id": nil}),
 	}
@@ -135,7 +136,7 @@ func TestAnUpdateTouchesNothingElse(t *testing.T) {
 			t.Parallel()
 			s, seeded, c := serveScopes(t, v)
 			one := update(t, seeded)
-			other := Write{Kind: IPAddress, Action: Update, ID: seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), Set: map[string]any{"status": "dhcp"}}
+			other := Write{Kind: state.IPAddress, Action: state.Update, ID: seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), Set: map[string]any{"status": "dhcp"}}
 			before := s.Get("ipam/ip-addresses", one.ID)
 			wantResults(t, Apply(t.Context(), c, []Write{one, other}, nil), Done, Done)
 			after := s.Get("ipam/ip-addresses", one.ID)
@@ -148,7 +149,7 @@ func TestAnUpdateTouchesNothingElse(t *testing.T) {
 			if got := fmt.Sprint(row.TagSlugs()); got != "[keep windows-dhcp]" {
 				t.Errorf("tags %s", got)
 			}
-			if !row.Is(custom(FieldClientID), "3c-52-82-0a-1b-2c") || !row.Is(custom(FieldManaged), "adopted") || !row.Is("dns_name", "pc-18.corp.example") {
+			if !row.Is(custom(state.FieldClientID), "3c-52-82-0a-1b-2c") || !row.Is(custom(state.FieldManaged), "adopted") || !row.Is("dns_name", "pc-18.corp.example") {
 				t.Errorf("shows %v", after)
 			}
 			body := s.Writes()[0].Body
@@ -205,7 +206,7 @@ func TestOneBadRowHoldsUpNoOther(t *testing.T) { // rule 3.8 one IP rejected
 				if r.Outcome != Done {
 					continue
 				}
-				w, outcome := Write{Kind: IPAddress, Action: Update, ID: r.ID, Set: map[string]any{"status": "reserved"}}, Done
+				w, outcome := Write{Kind: state.IPAddress, Action: state.Update, ID: r.ID, Set: map[string]any{"status": "reserved"}}, Done
 				if n == 7 || n == 20 {
 					w.Set, outcome = map[string]any{"status": "nosuch"}, Refused
 				}
@@ -222,7 +223,7 @@ func TestJournalEntriesAreMadeInOneRequestAndNeverTwice(t *testing.T) { // netbo
 			t.Parallel()
 			s, seeded, c := serveScopes(t, v)
 			entry := func(text string) Write {
-				return Write{Kind: JournalEntry, Action: Create, Set: map[string]any{"assigned_object_type": "ipam.iprange",
+				return Write{Kind: state.JournalEntry, Action: state.Create, Set: map[string]any{"assigned_object_type": "ipam.iprange",
 					"assigned_object_id": seeded.ID(t, "ipam/ip-ranges", "10.8.4.20/24-10.8.4.250/24"), "kind": "info", "comments": text}}
 			}
 			writes := []Write{entry("one"), entry("two"), entry("")}

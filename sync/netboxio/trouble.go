@@ -1,4 +1,4 @@
-package state
+package netboxio
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 const (
@@ -40,7 +41,7 @@ func (w *writer) trouble(ctx context.Context, k kindAction, err error) *netbox.E
 	case netbox.Unreachable, netbox.TimedOut, netbox.Throttled, netbox.Unavailable, netbox.TooLarge:
 		// A journal entry cannot be found again, so it is sent again only if
 		// NetBox did not work on it.
-		if unseen := e.Kind == netbox.Throttled || e.Status == http.StatusServiceUnavailable; k.kind == JournalEntry && !unseen {
+		if unseen := e.Kind == netbox.Throttled || e.Status == http.StatusServiceUnavailable; k.kind == state.JournalEntry && !unseen {
 			w.denied[k] = err
 		}
 		return e

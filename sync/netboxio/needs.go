@@ -1,10 +1,11 @@
-package state
+package netboxio
 
 import (
 	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // Uses is what the mirror with certain settings uses of its NetBox.
@@ -34,7 +35,7 @@ const (
 
 // Needs is the list of what the mirror needs.
 func (u Uses) Needs() []prepare.Need {
-	plugin := prepare.NoPlugin{Package: Plugin, Severity: prepare.Failure,
+	plugin := prepare.NoPlugin{Package: state.Plugin, Severity: prepare.Failure,
 		Problem: "it mirrors Windows DHCP servers too: both would undo each other's changes",
 		Fix:     "take its servers over with the migrate command, then remove it from PLUGINS"}
 	if u.PluginAllowed {
@@ -57,7 +58,7 @@ func (u Uses) Needs() []prepare.Need {
 	for _, tag := range u.tags() {
 		needs = append(needs, tag)
 	}
-	needs = append(needs, prepare.Contexts{Prefix: ContextName, Tag: TagData, List: u.Contexts})
+	needs = append(needs, prepare.Contexts{Prefix: state.ContextName, Tag: state.TagData, List: u.Contexts})
 	for _, object := range u.objects(fields) {
 		needs = append(needs, object)
 	}
@@ -100,39 +101,39 @@ func (u Uses) fields() []prepare.Field {
 			Made: netbox.Field{Label: label, Description: description, Group: group, SearchWeight: &search, Weight: 100 + 10*len(needs)}})
 		return &needs[len(needs)-1]
 	}
-	add(FieldClientID, "DHCP Client ID", "Client identifier, as aa-bb-cc-dd-ee-ff", searchedFirst, "text", "longtext")
-	managed := add(FieldManaged, "DHCP managed", "How the address came under the mirror's management; empty: it is not", 0, "select")
+	add(state.FieldClientID, "DHCP Client ID", "Client identifier, as aa-bb-cc-dd-ee-ff", searchedFirst, "text", "longtext")
+	managed := add(state.FieldManaged, "DHCP managed", "How the address came under the mirror's management; empty: it is not", 0, "select")
 	managed.Made.ChoiceSet = provenanceSet
-	managed.Choices = [][2]string{{string(Created), "Created by the mirror"}, {string(Adopted), "Adopted by the mirror"},
-		{string(Prestaged), "Prepared by hand, client ID filled in"}}
+	managed.Choices = [][2]string{{string(state.Created), "Created by the mirror"}, {string(state.Adopted), "Adopted by the mirror"},
+		{string(state.Prestaged), "Prepared by hand, client ID filled in"}}
 	managed.ChoicesExplain = "How IP addresses came under the mirror's management"
-	host := add(FieldLeaseHostname, "DHCP lease host name", "Name the client gave the Windows server", searchedFirst, "text", "longtext")
+	host := add(state.FieldLeaseHostname, "DHCP lease host name", "Name the client gave the Windows server", searchedFirst, "text", "longtext")
 	host.Severity, host.Made.Loose = prepare.Warning, true
-	add(FieldLeaseActive, "DHCP lease active", "The lease was in the server's list in the last run", 0, "boolean").Severity = prepare.Warning
+	add(state.FieldLeaseActive, "DHCP lease active", "The lease was in the server's list in the last run", 0, "boolean").Severity = prepare.Warning
 	if u.ExpiryInNetBox {
-		add(FieldLeaseExpires, "DHCP lease expiry", "When the lease ends", 0, "datetime").Severity = prepare.Warning
+		add(state.FieldLeaseExpires, "DHCP lease expiry", "When the lease ends", 0, "datetime").Severity = prepare.Warning
 	}
 	table = netbox.Ranges
-	add(FieldScopeName, "DHCP scope", "Name of the scope", searchedFirst, "text", "longtext").Made.Loose = true
-	add(FieldServer, "DHCP server", "Host of a standalone scope", searchedUsually, "text", "longtext")
-	add(FieldFailover, "DHCP failover", "Failover relationship of the scope", searchedUsually, "text", "longtext")
-	add(FieldRouter, "DHCP router", "First router the scope gives its clients", searchedUsually, "text", "longtext")
-	add(FieldLeaseSeconds, "DHCP lease time (s)", "Lease time in seconds", 0, "integer")
-	add(FieldLeaseDisplay, "DHCP lease time", "Lease time, readable", 0, "text", "longtext")
-	add(FieldScopeState, "DHCP scope state", "Active or Inactive, as on the server", 0, "text", "longtext")
-	add(FieldExclusions, "DHCP exclusions", "Ranges the server does not give out", 0, "json")
-	add(FieldOptions, "DHCP options", "Option values of the scope", 0, "json")
-	add(FieldOtherSources, "DHCP other sources", "Scopes of other servers that overlap this range", 0, "json").Severity = prepare.Warning
+	add(state.FieldScopeName, "DHCP scope", "Name of the scope", searchedFirst, "text", "longtext").Made.Loose = true
+	add(state.FieldServer, "DHCP server", "Host of a standalone scope", searchedUsually, "text", "longtext")
+	add(state.FieldFailover, "DHCP failover", "Failover relationship of the scope", searchedUsually, "text", "longtext")
+	add(state.FieldRouter, "DHCP router", "First router the scope gives its clients", searchedUsually, "text", "longtext")
+	add(state.FieldLeaseSeconds, "DHCP lease time (s)", "Lease time in seconds", 0, "integer")
+	add(state.FieldLeaseDisplay, "DHCP lease time", "Lease time, readable", 0, "text", "longtext")
+	add(state.FieldScopeState, "DHCP scope state", "Active or Inactive, as on the server", 0, "text", "longtext")
+	add(state.FieldExclusions, "DHCP exclusions", "Ranges the server does not give out", 0, "json")
+	add(state.FieldOptions, "DHCP options", "Option values of the scope", 0, "json")
+	add(state.FieldOtherSources, "DHCP other sources", "Scopes of other servers that overlap this range", 0, "json").Severity = prepare.Warning
 	table = netbox.Prefixes
-	add(FieldScopes, "DHCP scopes", "Scopes in this prefix, kept by the mirror", 0, "longtext").Severity = prepare.Warning
+	add(state.FieldScopes, "DHCP scopes", "Scopes in this prefix, kept by the mirror", 0, "longtext").Severity = prepare.Warning
 	return needs
 }
 
 func (u Uses) tags() []prepare.Tag {
 	needs := []prepare.Tag{
-		{Name: TagScope, Description: "IP ranges that are scopes of Windows DHCP servers", On: []netbox.Table{netbox.Ranges}},
-		{Name: TagData, Description: "Limits config contexts to no device: put it on none"},
-		{Name: TagInvalid, Description: "IP addresses with the lease status that no scope accepts", On: []netbox.Table{netbox.Addresses}},
+		{Name: state.TagScope, Description: "IP ranges that are scopes of Windows DHCP servers", On: []netbox.Table{netbox.Ranges}},
+		{Name: state.TagData, Description: "Limits config contexts to no device: put it on none"},
+		{Name: state.TagInvalid, Description: "IP addresses with the lease status that no scope accepts", On: []netbox.Table{netbox.Addresses}},
 	}
 	if u.ProtectTag != "" {
 		needs = append(needs, prepare.Tag{Name: u.ProtectTag, Description: "The mirror leaves what carries this tag alone", On: []netbox.Table{netbox.Addresses, netbox.Prefixes}})
@@ -143,21 +144,21 @@ func (u Uses) tags() []prepare.Tag {
 // objects lists the role of scopes, and what only helps people: saved filters,
 // layouts of tables, the link from an address to the status page.
 func (u Uses) objects(fields []prepare.Field) []prepare.Object {
-	needs := []prepare.Object{{Table: netbox.Roles, Key: "slug", Name: RoleScope, Body: netbox.RoleBody("DHCP scope", RoleScope, "Scope of a Windows DHCP server"),
+	needs := []prepare.Object{{Table: netbox.Roles, Key: "slug", Name: state.RoleScope, Body: netbox.RoleBody("DHCP scope", state.RoleScope, "Scope of a Windows DHCP server"),
 		Without: "scopes cannot be told from other ranges"}}
-	filter := func(what string, kind Kind, parameter, value string) {
+	filter := func(what string, kind state.Kind, parameter, value string) {
 		slug := "windows-dhcp-" + what
 		needs = append(needs, prepare.Object{Table: netbox.SavedFilters, Key: "slug", Name: slug,
 			Body: netbox.SavedFilterBody(group+" "+what, slug, string(kind), map[string]any{parameter: []string{value}})})
 	}
-	filter("scopes", IPRange, "tag", TagScope)
+	filter("scopes", state.IPRange, "tag", state.TagScope)
 	if u.LeaseStatus != "" {
-		filter("leases", IPAddress, "status", u.LeaseStatus)
+		filter("leases", state.IPAddress, "status", u.LeaseStatus)
 	}
 	if u.ReservationStatus != "" {
-		filter("reservations", IPAddress, "status", u.ReservationStatus)
+		filter("reservations", state.IPAddress, "status", u.ReservationStatus)
 	}
-	filter("violations", IPAddress, "tag", TagInvalid)
+	filter("violations", state.IPAddress, "tag", state.TagInvalid)
 	layout := func(what, class string, table netbox.Table, columns ...string) {
 		for _, f := range fields {
 			if f.Table == table && f.Types[0] != "json" {
@@ -173,7 +174,7 @@ func (u Uses) objects(fields []prepare.Field) []prepare.Object {
 		name := group + " lease"
 		target := strings.TrimRight(u.StatusPage, "/") + "/ip/{{ object.address.ip }}{% if object.vrf_id %}?vrf={{ object.vrf_id }}{% endif %}"
 		needs = append(needs, prepare.Object{Table: netbox.CustomLinks, Key: "name", Name: name, Own: map[string]any{"link_url": target},
-			Body: netbox.CustomLinkBody(name, string(IPAddress), "DHCP lease", target)})
+			Body: netbox.CustomLinkBody(name, string(state.IPAddress), "DHCP lease", target)})
 	}
 	return needs
 }

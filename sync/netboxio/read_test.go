@@ -1,4 +1,4 @@
-package state
+package netboxio
 
 import (
 	"encoding/json"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // checkMirror reads the mirror's world and compares it with what was seeded.
@@ -24,23 +25,23 @@ func checkState(t *testing.T, c *netbox.Client, seeded *netboxtest.Seeded) {
 		t.Fatal(err)
 	}
 	acme, red := seeded.ID(t, "tenancy/tenants", "Acme"), seeded.ID(t, "ipam/vrfs", "red")
-	scope, failover := "10.8.4.20/24-10.8.4.250/24", ContextName+"failover east-pair"
-	want := &State{
-		VRFs: []VRF{{ID: red, Name: "red", RD: "65000:1"}, {ID: seeded.ID(t, "ipam/vrfs", "loose"), Name: "loose"}},
-		Prefixes: []Prefix{
+	scope, failover := "10.8.4.20/24-10.8.4.250/24", state.ContextName+"failover east-pair"
+	want := &state.State{
+		VRFs: []state.VRF{{ID: red, Name: "red", RD: "65000:1"}, {ID: seeded.ID(t, "ipam/vrfs", "loose"), Name: "loose"}},
+		Prefixes: []state.Prefix{
 			{ID: seeded.ID(t, "ipam/prefixes", "10.8.4.0/24"), Prefix: netip.MustParsePrefix("10.8.4.0/24"), Tenant: acme, Status: "active", Scopes: "| a |"},
 			{ID: seeded.ID(t, "ipam/prefixes", "red 10.8.6.0/24"), Prefix: netip.MustParsePrefix("10.8.6.0/24"), VRF: red, Status: "active"}},
-		Ranges: []Range{
+		Ranges: []state.Range{
 			{ID: seeded.ID(t, "ipam/ip-ranges", scope), Start: netip.MustParseAddr("10.8.4.20"), End: netip.MustParseAddr("10.8.4.250"), Bits: 24, Tenant: acme,
-				Status: "active", Role: RoleScope, Tags: []string{TagScope}, ScopeName: "Lab", LeaseSeconds: 691200,
+				Status: "active", Role: state.RoleScope, Tags: []string{state.TagScope}, ScopeName: "Lab", LeaseSeconds: 691200,
 				Exclusions: json.RawMessage(`[{"end":"10.8.4.29","start":"10.8.4.20"}]`)},
 			{ID: seeded.ID(t, "ipam/ip-ranges", "red 10.8.6.20/24-10.8.6.30/24"), Start: netip.MustParseAddr("10.8.6.20"), End: netip.MustParseAddr("10.8.6.30"),
 				Bits: 24, VRF: red, Status: "active", Role: "pool", Populated: true}},
-		Contexts: []Context{{ID: seeded.ID(t, "extras/config-contexts", failover), Name: failover, Data: json.RawMessage(`{"mode":"HotStandby"}`)}},
+		Contexts: []state.Context{{ID: seeded.ID(t, "extras/config-contexts", failover), Name: failover, Data: json.RawMessage(`{"mode":"HotStandby"}`)}},
 		Tags:     map[string]int64{},
-		Roles:    map[string]int64{RoleScope: seeded.ID(t, "ipam/roles", RoleScope), "pool": seeded.ID(t, "ipam/roles", "pool")},
+		Roles:    map[string]int64{state.RoleScope: seeded.ID(t, "ipam/roles", state.RoleScope), "pool": seeded.ID(t, "ipam/roles", "pool")},
 	}
-	for _, name := range []string{TagScope, TagData, "keep", "dhcp-protect"} {
+	for _, name := range []string{state.TagScope, state.TagData, "keep", "dhcp-protect"} {
 		want.Tags[name] = seeded.ID(t, "extras/tags", name)
 	}
 	sameJSON := cmp.Transformer("json", func(raw json.RawMessage) (v any) {
@@ -49,7 +50,7 @@ func checkState(t *testing.T, c *netbox.Client, seeded *netboxtest.Seeded) {
 		}
 		return v
 	})
-	ignore := cmpopts.IgnoreFields(State{}, "Version", "Statuses", "Fields", "Plugins")
+	ignore := cmpopts.IgnoreFields(state.State{}, "Version", "SingleAddressRanges", "Statuses", "Fields", "Plugins")
 	stamps := cmpopts.IgnoreTypes(time.Time{})
 	if diff := cmp.Diff(want, held, sameJSON, ignore, stamps, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)
@@ -60,7 +61,7 @@ func checkState(t *testing.T, c *netbox.Client, seeded *netboxtest.Seeded) {
 	if !slices.Contains(held.Statuses, "dhcp") || !slices.Contains(held.Statuses, "reserved") {
 		t.Errorf("statuses %v", held.Statuses)
 	}
-	if !held.HasField(IPAddress, FieldManaged) || !held.HasField(IPRange, FieldExclusions) || held.HasField(IPPrefix, FieldManaged) {
+	if !held.HasField(state.IPAddress, state.FieldManaged) || !held.HasField(state.IPRange, state.FieldExclusions) || held.HasField(state.IPPrefix, state.FieldManaged) {
 		t.Errorf("fields %v", held.Fields)
 	}
 }
@@ -75,17 +76,17 @@ func checkAddresses(t *testing.T, c *netbox.Client, seeded *netboxtest.Seeded) {
 	}
 	active, acme, red := true, seeded.ID(t, "tenancy/tenants", "Acme"), seeded.ID(t, "ipam/vrfs", "red")
 	id := func(name string) int64 { return seeded.ID(t, "ipam/ip-addresses", name) }
-	want := []Address{
+	want := []state.Address{
 		{ID: id("10.8.4.1/24"), Address: netip.MustParsePrefix("10.8.4.1/24"), Status: "active", InUse: "assigned to an interface"},
 		{ID: id("10.8.4.33/24"), Address: netip.MustParsePrefix("10.8.4.33/24"), Tenant: acme, Status: "dhcp", DNSName: "pc-17.corp.example", Description: "a desk",
-			Tags: []string{"keep"}, ClientID: "3c-52-82-0a-1b-2c", Managed: Created, LeaseHostname: "PC-17", LeaseActive: &active,
+			Tags: []string{"keep"}, ClientID: "3c-52-82-0a-1b-2c", Managed: state.Created, LeaseHostname: "PC-17", LeaseActive: &active,
 			LeaseExpires: time.Date(2026, 7, 1, 9, 30, 0, 0, time.UTC)},
 		{ID: id("10.8.4.60/32"), Address: netip.MustParsePrefix("10.8.4.60/32"), Status: "reserved"},
 		{ID: id("red 10.8.4.60/24"), Address: netip.MustParsePrefix("10.8.4.60/24"), VRF: red, Status: "active"},
 		{ID: id("red 10.8.6.9/24"), Address: netip.MustParsePrefix("10.8.6.9/24"), VRF: red, Status: "active"},
 	}
-	slices.SortFunc(want, func(a, b Address) int { return int(a.ID - b.ID) })
-	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{}), cmpopts.IgnoreFields(Address{}, "LastUpdated")); diff != "" {
+	slices.SortFunc(want, func(a, b state.Address) int { return int(a.ID - b.ID) })
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{}), cmpopts.IgnoreFields(state.Address{}, "LastUpdated")); diff != "" {
 		t.Errorf("addresses (-want +got):\n%s", diff)
 	}
 	if !slices.Equal(calls, [][2]int{{5, 5}}) {
@@ -106,8 +107,11 @@ func TestTheMirrorReadsWhatNetBoxHolds(t *testing.T) { // windows-dhcp.md sectio
 				}
 			}
 			held, err := Read(t.Context(), c)
-			if err != nil || held.Version.String() != string(v) || !slices.Equal(held.Plugins, []string{"netbox_topology"}) {
+			if err != nil || held.Version != string(v) || !slices.Equal(held.Plugins, []string{"netbox_topology"}) {
 				t.Errorf("version %s, plugins %v, %v", held.Version, held.Plugins, err)
+			}
+			if want := map[netboxtest.Version]bool{netboxtest.V45: false, netboxtest.V46: true, netboxtest.V47: true}[v]; held.SingleAddressRanges != want {
+				t.Errorf("ranges of one address: %t, want %t", held.SingleAddressRanges, want)
 			}
 		})
 	}
@@ -197,7 +201,7 @@ func TestATokenThatMayNotSeeFieldDefinitionsLearnsThemFromRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !held.HasField(IPAddress, FieldManaged) || !held.HasField(IPPrefix, FieldScopes) || held.Statuses != nil {
+	if !held.HasField(state.IPAddress, state.FieldManaged) || !held.HasField(state.IPPrefix, state.FieldScopes) || held.Statuses != nil {
 		t.Errorf("fields %v, statuses %v", held.Fields, held.Statuses)
 	}
 	s.Permit(token, grants[:4]...)

@@ -1,4 +1,4 @@
-package state
+package netboxio
 
 import (
 	"fmt"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // requestCounter counts the requests for addresses.
@@ -64,7 +65,7 @@ func TestARealNetBoxIsMirrored(t *testing.T) {
 func realMirrorWrites(t *testing.T, c *netbox.Client, seeded *netboxtest.Seeded) {
 	t.Helper()
 	writes := someWrites(t, seeded)
-	writes = append(writes, Write{Kind: JournalEntry, Action: Create, Set: map[string]any{"assigned_object_type": "ipam.iprange",
+	writes = append(writes, Write{Kind: state.JournalEntry, Action: state.Create, Set: map[string]any{"assigned_object_type": "ipam.iprange",
 		"assigned_object_id": seeded.ID(t, "ipam/ip-ranges", "10.8.4.20/24-10.8.4.250/24"), "kind": "info", "comments": "created"}})
 	wantResults(t, Apply(t.Context(), c, writes, nil), doneAll(len(writes))...)
 	writes = writes[:len(writes)-1]
@@ -74,11 +75,11 @@ func realMirrorWrites(t *testing.T, c *netbox.Client, seeded *netboxtest.Seeded)
 	}
 	wantResults(t, Apply(t.Context(), c, writes, nil), again...)
 	// Batches give the same: the lists above hold one or two writes each.
-	both := []Write{update(t, seeded), {Kind: IPAddress, Action: Update, ID: seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"),
+	both := []Write{update(t, seeded), {Kind: state.IPAddress, Action: state.Update, ID: seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"),
 		Set: map[string]any{"tenant": seeded.ID(t, "tenancy/tenants", "Acme")}, AddTags: []string{"keep"}}}
 	wantResults(t, Apply(t.Context(), c, both, nil), Unchanged, Done)
 	both[1].AddTags, both[1].RemoveTags = nil, []string{"keep"}
-	both[1].Set = map[string]any{"tenant": nil, custom(FieldClientID): nil, custom(FieldLeaseExpires): "2026-07-01T09:30:00+00:00"}
+	both[1].Set = map[string]any{"tenant": nil, custom(state.FieldClientID): nil, custom(state.FieldLeaseExpires): "2026-07-01T09:30:00+00:00"}
 	wantResults(t, Apply(t.Context(), c, both, nil), Unchanged, Done)
 	wantResults(t, Apply(t.Context(), c, both, nil), Unchanged, Unchanged)
 }
@@ -93,20 +94,20 @@ func realMirrorConflicts(t *testing.T, c *netbox.Client, seeded *netboxtest.Seed
 	writes := []Write{newAddress("10.8.4.91/24", loose), newAddress("10.8.4.91/24", loose), bad, other, newAddress("10.8.6.25/24", red), newAddress("10.8.4.92/24", 0)}
 	results := Apply(t.Context(), c, writes, nil)
 	wantResults(t, results, Done, Unchanged, Refused, Changed, Refused, Done)
-	overlap := Write{Kind: IPRange, Action: Create, Set: map[string]any{"start_address": "10.8.4.30/24", "end_address": "10.8.4.40/24"}}
+	overlap := Write{Kind: state.IPRange, Action: state.Create, Set: map[string]any{"start_address": "10.8.4.30/24", "end_address": "10.8.4.40/24"}}
 	wantResults(t, Apply(t.Context(), c, []Write{overlap}, nil), Refused)
 	stale := map[string]any{"status": "reserved", "last_updated": "2020-01-01T00:00:00Z"}
-	deletes := []Write{{Kind: IPAddress, Action: Delete, ID: results[0].ID, Before: stale},
-		{Kind: IPAddress, Action: Delete, ID: results[5].ID, Before: map[string]any{"status": "dhcp", "last_updated": "2020-01-01T00:00:00Z"}},
-		{Kind: IPAddress, Action: Delete, ID: 1 << 30}}
+	deletes := []Write{{Kind: state.IPAddress, Action: state.Delete, ID: results[0].ID, Before: stale},
+		{Kind: state.IPAddress, Action: state.Delete, ID: results[5].ID, Before: map[string]any{"status": "dhcp", "last_updated": "2020-01-01T00:00:00Z"}},
+		{Kind: state.IPAddress, Action: state.Delete, ID: 1 << 30}}
 	wantResults(t, Apply(t.Context(), c, deletes, nil), Changed, Done, Unchanged)
 	wantResults(t, Apply(t.Context(), c, deletes[:1], nil), Changed)
 	gone := update(t, seeded)
 	gone.ID = 1 << 30
 	poison := update(t, seeded)
 	poison.ID, poison.Host, poison.Before = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil
-	poison.Set = map[string]any{custom(FieldLeaseExpires): int64(7)}
-	fine := Write{Kind: IPAddress, Action: Update, ID: seeded.ID(t, "ipam/ip-addresses", "red 10.8.6.9/24"), Set: map[string]any{"status": "dhcp"}}
+	poison.Set = map[string]any{custom(state.FieldLeaseExpires): int64(7)}
+	fine := Write{Kind: state.IPAddress, Action: state.Update, ID: seeded.ID(t, "ipam/ip-addresses", "red 10.8.6.9/24"), Set: map[string]any{"status": "dhcp"}}
 	wantResults(t, Apply(t.Context(), c, []Write{gone, poison, fine}, nil), Gone, Failed, Done)
 }
 
@@ -131,7 +132,7 @@ func realMirrorMany(t *testing.T, c *netbox.Client, count *requestCounter, n int
 		t.Logf("%s %d addresses: %s, %.0f/s, %d reads, %d writes", what, n, took.Round(time.Millisecond), float64(n)/took.Seconds(), count.reads.Load(), count.writes.Load())
 	}
 	timed("create", func() { wantResults(t, Apply(t.Context(), c, creates, nil), doneAll(n)...) })
-	var have []Address
+	var have []state.Address
 	timed("read", func() {
 		var err error
 		if have, err = ReadAddresses(t.Context(), c, subnets, nil); err != nil || len(have) != n {
@@ -143,10 +144,10 @@ func realMirrorMany(t *testing.T, c *netbox.Client, count *requestCounter, n int
 	}
 	var updates, deletes []Write
 	for _, a := range have {
-		w := Write{Kind: IPAddress, ID: a.ID, Host: a.Address.Addr(), Before: map[string]any{"status": "dhcp"}}
-		w.Action, w.Set = Update, map[string]any{custom(FieldLeaseActive): false}
+		w := Write{Kind: state.IPAddress, ID: a.ID, Host: a.Address.Addr(), Before: map[string]any{"status": "dhcp"}}
+		w.Action, w.Set = state.Update, map[string]any{custom(state.FieldLeaseActive): false}
 		updates = append(updates, w)
-		w.Action, w.Set = Delete, nil
+		w.Action, w.Set = state.Delete, nil
 		deletes = append(deletes, w)
 	}
 	timed("update", func() { wantResults(t, Apply(t.Context(), c, updates, nil), doneAll(n)...) })

@@ -1,4 +1,7 @@
-package state
+// Package netboxio reads what the mirror of Windows DHCP servers has to know of
+// a NetBox as values of package state, carries its writes out, and lists what
+// it needs there. It must not decide what to change: plans do.
+package netboxio
 
 import (
 	"cmp"
@@ -15,18 +18,19 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // Read reads all that the mirror needs to know of a NetBox, except its
 // addresses: see ReadAddresses. Only IPv4 is read. A list that contradicts
 // itself, or holds a row that cannot be read, is an error: a mirror that
 // misses a row would make it anew.
-func Read(ctx context.Context, c *netbox.Client) (*State, error) {
+func Read(ctx context.Context, c *netbox.Client) (*state.State, error) {
 	version, err := c.Version(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read NetBox: %w", err)
 	}
-	s := &State{Version: version, Tags: make(map[string]int64), Roles: make(map[string]int64)}
+	s := &state.State{Version: version.String(), SingleAddressRanges: version.AtLeast(4, 6), Tags: make(map[string]int64), Roles: make(map[string]int64)}
 	group, ctx := errgroup.WithContext(ctx)
 	ipv4 := url.Values{"family": {"4"}}
 	group.Go(func() (err error) {
@@ -42,8 +46,8 @@ func Read(ctx context.Context, c *netbox.Client) (*State, error) {
 		return err
 	})
 	group.Go(func() (err error) {
-		s.Contexts, err = rowsOf(ctx, c, netbox.Contexts, url.Values{"name__isw": {ContextName}}, (*contextRow).object, nil)
-		s.Contexts = slices.DeleteFunc(s.Contexts, func(x Context) bool { return !strings.HasPrefix(x.Name, ContextName) })
+		s.Contexts, err = rowsOf(ctx, c, netbox.Contexts, url.Values{"name__isw": {state.ContextName}}, (*contextRow).object, nil)
+		s.Contexts = slices.DeleteFunc(s.Contexts, func(x state.Context) bool { return !strings.HasPrefix(x.Name, state.ContextName) })
 		return err
 	})
 	group.Go(func() (err error) { s.Tagged, err = slugs(ctx, c, netbox.Tags, nil, s.Tags); return err })
@@ -61,9 +65,9 @@ func Read(ctx context.Context, c *netbox.Client) (*State, error) {
 // with any mask and in any VRF, ordered by id and each once. progress, if not
 // nil, is told after every page how many rows have come and how many there
 // are; the total may still grow.
-func ReadAddresses(ctx context.Context, c *netbox.Client, subnets []netip.Prefix, progress func(done, total int)) ([]Address, error) {
+func ReadAddresses(ctx context.Context, c *netbox.Client, subnets []netip.Prefix, progress func(done, total int)) ([]state.Address, error) {
 	subnets = outermost(subnets)
-	var all []Address
+	var all []state.Address
 	for batch := range slices.Chunk(subnets, parentsAtATime) {
 		query := url.Values{}
 		for _, p := range batch {
@@ -92,19 +96,19 @@ func ReadAddresses(ctx context.Context, c *netbox.Client, subnets []netip.Prefix
 // ReadSuspects reads the IPv4 addresses, wherever they are, whose status may
 // be wrong: those with a status that the mirror did not give and, if tagged is
 // set, those that carry TagInvalid.
-func ReadSuspects(ctx context.Context, c *netbox.Client, status string, tagged bool) ([]Address, error) {
-	queries := []url.Values{{"family": {"4"}, "status": {status}, "cf_" + FieldManaged: {"null"}}}
+func ReadSuspects(ctx context.Context, c *netbox.Client, status string, tagged bool) ([]state.Address, error) {
+	queries := []url.Values{{"family": {"4"}, "status": {status}, "cf_" + state.FieldManaged: {"null"}}}
 	if tagged {
-		queries = append(queries, url.Values{"family": {"4"}, "tag": {TagInvalid}})
+		queries = append(queries, url.Values{"family": {"4"}, "tag": {state.TagInvalid}})
 	}
-	var all []Address
+	var all []state.Address
 	for _, query := range queries {
 		got, err := rowsOf(ctx, c, netbox.Addresses, query, (*addressRow).object, nil)
 		if err != nil {
 			return nil, fmt.Errorf("read addresses with status %s: %w", status, err)
 		}
 		for _, a := range got {
-			if a.Status != status && !slices.Contains(a.Tags, TagInvalid) {
+			if a.Status != status && !slices.Contains(a.Tags, state.TagInvalid) {
 				return nil, fmt.Errorf("read addresses with status %s: %w", status, netbox.Contradiction(netbox.Addresses, "%s was not asked for: the filter was ignored", a.Address))
 			}
 		}
@@ -115,11 +119,11 @@ func ReadSuspects(ctx context.Context, c *netbox.Client, status string, tagged b
 
 // byID sorts addresses and keeps each once. One that moved from one list to
 // another between two requests is in both: the newer counts.
-func byID(all []Address) []Address {
-	slices.SortFunc(all, func(a, b Address) int {
+func byID(all []state.Address) []state.Address {
+	slices.SortFunc(all, func(a, b state.Address) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), b.LastUpdated.Compare(a.LastUpdated))
 	})
-	return slices.CompactFunc(all, func(a, b Address) bool { return a.ID == b.ID })
+	return slices.CompactFunc(all, func(a, b state.Address) bool { return a.ID == b.ID })
 }
 
 // outermost sorts subnets and drops those inside others.
@@ -186,7 +190,7 @@ func slugs(ctx context.Context, c *netbox.Client, e netbox.Table, query url.Valu
 			return 0, fmt.Errorf("read %s %.60s: %w", e.Noun(), raw, err)
 		}
 		into[row.Slug] = row.ID
-		if row.Slug == TagInvalid {
+		if row.Slug == state.TagInvalid {
 			invalid = row.Tagged
 		}
 		return row.ID, nil
@@ -197,8 +201,8 @@ func slugs(ctx context.Context, c *netbox.Client, e netbox.Table, query url.Valu
 // customFieldsByKind lists the custom fields of addresses, ranges and prefixes. A
 // token that may not see definitions learns them from a row of each kind,
 // which shows them all.
-func customFieldsByKind(ctx context.Context, c *netbox.Client) (map[Kind][]string, error) {
-	fields := make(map[Kind][]string)
+func customFieldsByKind(ctx context.Context, c *netbox.Client) (map[state.Kind][]string, error) {
+	fields := make(map[state.Kind][]string)
 	err := c.List(ctx, netbox.CustomFields, url.Values{"fields": {"id,name,object_types,status"}}, func(raw json.RawMessage) (int64, error) {
 		var row struct {
 			netbox.RowHead
@@ -212,7 +216,7 @@ func customFieldsByKind(ctx context.Context, c *netbox.Client) (map[Kind][]strin
 		// From 4.7 on a field may still be waiting for a job.
 		if row.Status == "" || row.Status == "active" {
 			for _, kind := range row.ObjectTypes {
-				fields[Kind(kind)] = append(fields[Kind(kind)], row.Name)
+				fields[state.Kind(kind)] = append(fields[state.Kind(kind)], row.Name)
 			}
 		}
 		return row.ID, nil
@@ -234,7 +238,7 @@ func customFieldsByKind(ctx context.Context, c *netbox.Client) (map[Kind][]strin
 		if json.Unmarshal(page[0], &row) != nil {
 			return nil, err
 		}
-		fields[Kind(e.Model())] = slices.Sorted(maps.Keys(row.CustomFields))
+		fields[state.Kind(e.Model())] = slices.Sorted(maps.Keys(row.CustomFields))
 	}
 	return fields, nil
 }

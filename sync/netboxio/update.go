@@ -1,4 +1,4 @@
-package state
+package netboxio
 
 import (
 	"encoding/json"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // updateJob is the updates and deletes among the writes as conditional ones.
@@ -19,7 +20,7 @@ func (j updateJob) Look(i int, raw json.RawMessage) any {
 	write := j.writes[i]
 	if raw == nil {
 		outcome := Gone
-		if write.Action == Delete {
+		if write.Action == state.Delete {
 			outcome = Unchanged
 		}
 		j.results[i] = Result{Outcome: outcome, ID: write.ID}
@@ -38,7 +39,7 @@ func (j updateJob) Look(i int, raw json.RawMessage) any {
 		j.changed(i, write.ID, why)
 		return nil
 	}
-	if write.Action == Delete {
+	if write.Action == state.Delete {
 		return j.withID(i, nil)
 	}
 	body := j.difference(i, row)
@@ -138,7 +139,7 @@ func (j updateJob) Refuse(i int, err *netbox.Error) (again bool) {
 }
 
 func (j updateJob) Confirm(i int, raw json.RawMessage) {
-	if j.writes[i].Action == Update {
+	if j.writes[i].Action == state.Update {
 		row, err := netbox.DecodeShown(raw)
 		if err != nil || !j.shows(i, row) {
 			j.refused(i, notTakenOver)

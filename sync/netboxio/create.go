@@ -1,4 +1,4 @@
-package state
+package netboxio
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // valuesAtATime is how many addresses or names fit one request line.
@@ -25,14 +26,14 @@ type naturalKey struct {
 
 // naturalKeys gives the key of a kind; nil for journal entries, which have
 // none.
-func naturalKeys(k Kind) *naturalKey {
+func naturalKeys(k state.Kind) *naturalKey {
 	switch k {
-	case IPAddress:
+	case state.IPAddress:
 		return &naturalKey{"address", []string{"address", "vrf"},
 			func(w Write) string { return hostOf(w).String() },
 			func(w Write) string { return fmt.Sprint(hostOf(w), " ", vrfOf(w)) },
 			func(s *netbox.Shown) string { return fmt.Sprint(s.Host("address"), " ", s.VRF()) }}
-	case IPRange:
+	case state.IPRange:
 		return &naturalKey{"start_address", []string{"start_address", "end_address", "vrf"},
 			func(w Write) string { return setHost(w, "start_address").String() },
 			func(w Write) string {
@@ -41,12 +42,12 @@ func naturalKeys(k Kind) *naturalKey {
 			func(s *netbox.Shown) string {
 				return fmt.Sprint(s.Host("start_address"), " ", s.Host("end_address"), " ", s.VRF())
 			}}
-	case IPPrefix:
+	case state.IPPrefix:
 		return &naturalKey{"prefix", []string{"prefix", "vrf"},
 			func(w Write) string { return fmt.Sprint(w.Set["prefix"]) },
 			func(w Write) string { return fmt.Sprint(w.Set["prefix"], " ", vrfOf(w)) },
 			func(s *netbox.Shown) string { return fmt.Sprint(s.Text("prefix"), " ", s.VRF()) }}
-	case ConfigContext:
+	case state.ConfigContext:
 		return &naturalKey{"name", []string{"name"},
 			func(w Write) string { return fmt.Sprint(w.Set["name"]) },
 			func(w Write) string { return fmt.Sprint(w.Set["name"]) },

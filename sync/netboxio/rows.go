@@ -1,4 +1,4 @@
-package state
+package netboxio
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // named is a related object of which the slug matters; empty for null.
@@ -85,8 +86,8 @@ type vrfRow struct {
 
 func (*vrfRow) columns() string { return "id,name,rd" }
 
-func (r *vrfRow) object() (VRF, error) {
-	return VRF{ID: r.ID, Name: r.Name, RD: r.RD}, nil
+func (r *vrfRow) object() (state.VRF, error) {
+	return state.VRF{ID: r.ID, Name: r.Name, RD: r.RD}, nil
 }
 
 type prefixRow struct {
@@ -103,14 +104,14 @@ func (*prefixRow) columns() string {
 	return "id,prefix,vrf,tenant,status,tags,custom_fields,last_updated"
 }
 
-func (r *prefixRow) object() (Prefix, error) {
+func (r *prefixRow) object() (state.Prefix, error) {
 	p, err := netip.ParsePrefix(r.Prefix)
 	if err != nil {
-		return Prefix{}, fmt.Errorf("%.60q is no prefix", r.Prefix)
+		return state.Prefix{}, fmt.Errorf("%.60q is no prefix", r.Prefix)
 	}
-	return Prefix{
+	return state.Prefix{
 		ID: r.ID, Prefix: p.Masked(), VRF: int64(r.VRF), Tenant: int64(r.Tenant), Status: string(r.Status), Tags: slugList(r.Tags),
-		Scopes: r.CustomFields.text(FieldScopes), LastUpdated: r.LastUpdated.Time,
+		Scopes: r.CustomFields.text(state.FieldScopes), LastUpdated: r.LastUpdated.Time,
 	}, nil
 }
 
@@ -132,26 +133,26 @@ func (*rangeRow) columns() string {
 	return "id,start_address,end_address,vrf,tenant,status,role,tags,description,mark_populated,custom_fields,last_updated"
 }
 
-func (r *rangeRow) object() (Range, error) {
+func (r *rangeRow) object() (state.Range, error) {
 	start, err := netbox.ParseAddress(r.Start)
 	if err != nil {
-		return Range{}, err
+		return state.Range{}, err
 	}
 	end, err := netbox.ParseAddress(r.End)
 	if err != nil {
-		return Range{}, err
+		return state.Range{}, err
 	}
 	if start.Addr().BitLen() != end.Addr().BitLen() || end.Addr().Less(start.Addr()) {
-		return Range{}, fmt.Errorf("%s to %s: the end is before the start", start.Addr(), end.Addr())
+		return state.Range{}, fmt.Errorf("%s to %s: the end is before the start", start.Addr(), end.Addr())
 	}
 	f := r.CustomFields
-	return Range{
+	return state.Range{
 		ID: r.ID, Start: start.Addr(), End: end.Addr(), Bits: start.Bits(), VRF: int64(r.VRF), Tenant: int64(r.Tenant), Status: string(r.Status),
 		Role: string(r.Role), Tags: slugList(r.Tags), Description: r.Description, Populated: r.Populated,
-		ScopeName: f.text(FieldScopeName), Server: f.text(FieldServer), Failover: f.text(FieldFailover),
-		Router: f.text(FieldRouter), LeaseSeconds: f.number(FieldLeaseSeconds), LeaseDisplay: f.text(FieldLeaseDisplay),
-		ScopeState: f.text(FieldScopeState), Exclusions: f.document(FieldExclusions), Options: f.document(FieldOptions),
-		OtherSources: f.document(FieldOtherSources), LastUpdated: r.LastUpdated.Time,
+		ScopeName: f.text(state.FieldScopeName), Server: f.text(state.FieldServer), Failover: f.text(state.FieldFailover),
+		Router: f.text(state.FieldRouter), LeaseSeconds: f.number(state.FieldLeaseSeconds), LeaseDisplay: f.text(state.FieldLeaseDisplay),
+		ScopeState: f.text(state.FieldScopeState), Exclusions: f.document(state.FieldExclusions), Options: f.document(state.FieldOptions),
+		OtherSources: f.document(state.FieldOtherSources), LastUpdated: r.LastUpdated.Time,
 	}, nil
 }
 
@@ -175,17 +176,17 @@ func (*addressRow) columns() string {
 	return "id,address,vrf,tenant,status,dns_name,description,assigned_object_type,assigned_object_id,nat_inside,nat_outside,tags,custom_fields,last_updated"
 }
 
-func (r *addressRow) object() (Address, error) {
+func (r *addressRow) object() (state.Address, error) {
 	address, err := netbox.ParseAddress(r.Address)
 	if err != nil {
-		return Address{}, err
+		return state.Address{}, err
 	}
 	f := r.CustomFields
-	return Address{
+	return state.Address{
 		ID: r.ID, Address: address, VRF: int64(r.VRF), Tenant: int64(r.Tenant), Status: string(r.Status), DNSName: r.DNSName,
-		Description: r.Description, Tags: slugList(r.Tags), ClientID: f.text(FieldClientID),
-		Managed: Managed(f.text(FieldManaged)), LeaseHostname: f.text(FieldLeaseHostname),
-		LeaseActive: f.flag(FieldLeaseActive), LeaseExpires: f.time(FieldLeaseExpires),
+		Description: r.Description, Tags: slugList(r.Tags), ClientID: f.text(state.FieldClientID),
+		Managed: state.Managed(f.text(state.FieldManaged)), LeaseHostname: f.text(state.FieldLeaseHostname),
+		LeaseActive: f.flag(state.FieldLeaseActive), LeaseExpires: f.time(state.FieldLeaseExpires),
 		InUse: r.inUse(), LastUpdated: r.LastUpdated.Time,
 	}, nil
 }
@@ -213,6 +214,6 @@ type contextRow struct {
 
 func (*contextRow) columns() string { return "id,name,is_active,data,last_updated" }
 
-func (r *contextRow) object() (Context, error) {
-	return Context{ID: r.ID, Name: r.Name, Active: r.Active, Data: r.Data, LastUpdated: r.LastUpdated.Time}, nil
+func (r *contextRow) object() (state.Context, error) {
+	return state.Context{ID: r.ID, Name: r.Name, Active: r.Active, Data: r.Data, LastUpdated: r.LastUpdated.Time}, nil
 }

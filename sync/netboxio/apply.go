@@ -1,4 +1,4 @@
-package state
+package netboxio
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // Apply carries writes out, in their order, in as few requests as possible:
@@ -47,8 +48,8 @@ func Apply(ctx context.Context, c *netbox.Client, writes []Write, progress func(
 
 // kindAction is what writes in one request have in common.
 type kindAction struct {
-	kind   Kind
-	action Action
+	kind   state.Kind
+	action state.Action
 }
 
 // writer is one call of Apply. Writes go by their index.
@@ -175,7 +176,7 @@ func (w *writer) batch(left []int) []int {
 // key names the object of a write; empty if nothing else can be about it.
 func (w *writer) key(i int) string {
 	write := w.writes[i]
-	if write.Action != Create {
+	if write.Action != state.Create {
 		return number(write.ID)
 	}
 	if natural := naturalKeys(write.Kind); natural != nil {
@@ -193,11 +194,11 @@ func (w *writer) step(ctx context.Context, k kindAction, batch []int) error {
 		}
 		return nil
 	}
-	if k.action == Create {
+	if k.action == state.Create {
 		return w.create(ctx, table, batch)
 	}
 	return w.client.WriteIf(ctx, netbox.Conditional{
-		Table: table, Delete: k.action == Delete, Job: updateJob{w},
+		Table: table, Delete: k.action == state.Delete, Job: updateJob{w},
 		Columns: w.columns(batch, "id", "address", "vrf", "tags", "last_updated"),
 	}, batch)
 }
@@ -217,7 +218,7 @@ func (w *writer) columns(batch []int, more ...string) string {
 
 // tableFor is the list that objects of a kind are in; empty for kinds the
 // mirror has nothing to do with.
-func tableFor(k Kind) netbox.Table {
+func tableFor(k state.Kind) netbox.Table {
 	for _, e := range []netbox.Table{netbox.Addresses, netbox.Ranges, netbox.Prefixes, netbox.Contexts, netbox.Journal} {
 		if e.Model() == string(k) {
 			return e

@@ -1,4 +1,4 @@
-package state
+package netboxio
 
 import (
 	"context"
@@ -11,19 +11,20 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 func mirrorNeeds() Uses {
 	return Uses{
 		LeaseStatus: "dhcp", ReservationStatus: "reserved", ProtectTag: "dhcp-protect", Addresses: true, ExpiryInNetBox: true,
 		StatusPage: "https://sync.example.org/",
-		Contexts: []prepare.Context{{Name: ContextName + "option-codes", Description: "DHCP options", Data: json.RawMessage(`{"codes":{"3":"Router"}}`),
+		Contexts: []prepare.Context{{Name: state.ContextName + "option-codes", Description: "DHCP options", Data: json.RawMessage(`{"codes":{"3":"Router"}}`),
 			Merge: func(have json.RawMessage) json.RawMessage {
 				if strings.Contains(string(have), "Router") {
 					return have
 				}
 				return json.RawMessage(`{"codes":{"3":"Router","200":"Ours"}}`)
-			}}, {Name: ContextName + "option-values", Data: json.RawMessage(`{"values":[]}`)}},
+			}}, {Name: state.ContextName + "option-values", Data: json.RawMessage(`{"values":[]}`)}},
 	}
 }
 
@@ -57,7 +58,7 @@ func checkMirrorBootstrap(t *testing.T, c *netbox.Client) {
 		t.Fatal(err)
 	}
 	for _, f := range need.fields() {
-		if !held.HasField(Kind(f.Table.Model()), f.Name) {
+		if !held.HasField(state.Kind(f.Table.Model()), f.Name) {
 			t.Errorf("no field %s on %s", f.Name, f.Table.Model())
 		}
 	}
@@ -74,7 +75,7 @@ func TestTheMirrorsBootstrapIsDoneOnce(t *testing.T) { // windows-dhcp.md sectio
 			c := connect(t, s.URL(), s.TokenV1(), silent())
 			checkMirrorBootstrap(t, c)
 			// Fields have what people search by, and may be edited by them.
-			info, err := namedRow(t.Context(), c, netbox.CustomFields, "name", FieldClientID)
+			info, err := namedRow(t.Context(), c, netbox.CustomFields, "name", state.FieldClientID)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -113,10 +114,10 @@ func TestWhatPeopleChangedOfTheBootstrapStays(t *testing.T) {
 	}
 	filter := id(netbox.SavedFilters, "slug", "windows-dhcp-leases")
 	s.Edit(t, string(netbox.SavedFilters), filter, map[string]any{"parameters": map[string]any{"status": []string{"active"}}, "enabled": false})
-	s.Edit(t, string(netbox.CustomFields), id(netbox.CustomFields, "name", FieldServer), map[string]any{"label": "Our server", "object_types": []string{"ipam.prefix"}})
-	s.Edit(t, string(netbox.Tags), id(netbox.Tags, "slug", TagScope), map[string]any{"object_types": []string{"ipam.prefix"}})
-	s.Edit(t, string(netbox.Contexts), id(netbox.Contexts, "name", ContextName+"option-codes"), map[string]any{"data": map[string]any{"codes": map[string]any{"200": "Ours"}}})
-	s.Delete(t, string(netbox.Roles), id(netbox.Roles, "slug", RoleScope))
+	s.Edit(t, string(netbox.CustomFields), id(netbox.CustomFields, "name", state.FieldServer), map[string]any{"label": "Our server", "object_types": []string{"ipam.prefix"}})
+	s.Edit(t, string(netbox.Tags), id(netbox.Tags, "slug", state.TagScope), map[string]any{"object_types": []string{"ipam.prefix"}})
+	s.Edit(t, string(netbox.Contexts), id(netbox.Contexts, "name", state.ContextName+"option-codes"), map[string]any{"data": map[string]any{"codes": map[string]any{"200": "Ours"}}})
+	s.Delete(t, string(netbox.Roles), id(netbox.Roles, "slug", state.RoleScope))
 	need.StatusPage = "https://elsewhere.example.org"
 	plan := apply()
 	if len(plan.Steps) != 5 {
@@ -128,7 +129,7 @@ func TestWhatPeopleChangedOfTheBootstrapStays(t *testing.T) {
 	if got := s.Get(string(netbox.SavedFilters), filter)["enabled"]; got != false {
 		t.Error("a disabled filter was enabled again")
 	}
-	kinds := s.Get(string(netbox.CustomFields), id(netbox.CustomFields, "name", FieldServer))["object_types"]
+	kinds := s.Get(string(netbox.CustomFields), id(netbox.CustomFields, "name", state.FieldServer))["object_types"]
 	if !reflect.DeepEqual(kinds, []any{"ipam.iprange", "ipam.prefix"}) {
 		t.Errorf("object types %v", kinds)
 	}
@@ -138,8 +139,8 @@ func TestFieldsOfWrongTypesAreConflicts(t *testing.T) {
 	s := netboxtest.New(t, netboxtest.Config{})
 	netboxtest.Seed(t, s.URL(), s.TokenV1(), netboxtest.World{
 		ChoiceSets: []netboxtest.ChoiceSet{{Name: "other", Choices: [][2]string{{"created", "c"}}}},
-		CustomFields: []netboxtest.CustomField{{Name: FieldLeaseSeconds, Type: "text", ObjectTypes: []string{"ipam.iprange"}},
-			{Name: FieldManaged, Type: "select", ChoiceSet: "other", ObjectTypes: []string{"ipam.ipaddress"}}},
+		CustomFields: []netboxtest.CustomField{{Name: state.FieldLeaseSeconds, Type: "text", ObjectTypes: []string{"ipam.iprange"}},
+			{Name: state.FieldManaged, Type: "select", ChoiceSet: "other", ObjectTypes: []string{"ipam.ipaddress"}}},
 	})
 	c := connect(t, s.URL(), s.TokenV1(), silent())
 	plan, err := prepare.PlanFor(t.Context(), c, mirrorNeeds().Needs())
@@ -158,10 +159,10 @@ func TestFieldsOfWrongTypesAreConflicts(t *testing.T) {
 }
 
 func TestTheDoctorNamesWhatTheMirrorLacks(t *testing.T) { // windows-dhcp.md section 9 row 22
-	s := netboxtest.New(t, netboxtest.Config{Version: netboxtest.V44, Plugins: []string{Plugin}, Choices: map[string][]string{"IPAddress.status": {"active", "reserved"}}})
+	s := netboxtest.New(t, netboxtest.Config{Version: netboxtest.V44, Plugins: []string{state.Plugin}, Choices: map[string][]string{"IPAddress.status": {"active", "reserved"}}})
 	c := connect(t, s.URL(), s.TokenV1(), silent())
 	need := mirrorNeeds()
-	s.Add(t, string(netbox.Contexts), map[string]any{"name": ContextName + "failover a", "data": map[string]any{"a": 1}})
+	s.Add(t, string(netbox.Contexts), map[string]any{"name": state.ContextName + "failover a", "data": map[string]any{"a": 1}})
 	wantFindings(t, prepare.Check(t.Context(), c, need.Needs()), map[string]prepare.Severity{
 		"version 4.4 is too old": prepare.Failure, "plugin netbox_windows_dhcp": prepare.Failure, "status dhcp: IP addresses have no such status": prepare.Failure,
 		"custom field dhcp_client_id: it does not exist": prepare.Failure, "custom field dhcp_lease_active: it does not exist": prepare.Warning, "tag windows-dhcp: it does not exist": prepare.Failure,

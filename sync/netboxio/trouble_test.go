@@ -1,4 +1,4 @@
-package state
+package netboxio
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 func TestALostAnswerIsFoundDone(t *testing.T) {
@@ -77,7 +78,7 @@ func TestARowNetBoxHasAnExceptionForHoldsUpNoOther(t *testing.T) {
 	}
 	// A date that is no text is an exception inside NetBox.
 	writes[11].Set = maps.Clone(writes[11].Set)
-	writes[11].Set[custom(FieldLeaseExpires)], want[11] = int64(7), Failed
+	writes[11].Set[custom(state.FieldLeaseExpires)], want[11] = int64(7), Failed
 	results := Apply(t.Context(), c, writes, nil)
 	wantResults(t, results, want...)
 	if n := len(s.Writes()); n > 20 {
@@ -124,7 +125,7 @@ func TestRowsTheTokenMayOnlySeeAreRefusedAlone(t *testing.T) {
 			both := []Write{other, update(t, seeded)}
 			wantResults(t, Apply(t.Context(), c, both, nil), Refused, Done)
 			wantResults(t, Apply(t.Context(), c, both[:1], nil), Refused)
-			deletes := []Write{{Kind: IPAddress, Action: Delete, ID: other.ID}, {Kind: IPAddress, Action: Delete, ID: both[1].ID}}
+			deletes := []Write{{Kind: state.IPAddress, Action: state.Delete, ID: other.ID}, {Kind: state.IPAddress, Action: state.Delete, ID: both[1].ID}}
 			wantResults(t, Apply(t.Context(), c, deletes, nil), Refused, Done)
 			wantResults(t, Apply(t.Context(), c, deletes[:1], nil), Refused)
 		})

@@ -1,19 +1,10 @@
-package state
+package netboxio
 
 import (
 	"net/netip"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
-)
-
-// Action is what a write does to an object.
-type Action string
-
-// The actions.
-const (
-	Create Action = "create"
-	Update Action = "update"
-	Delete Action = "delete"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // Write is one change of one object. It is conditional: an update or delete is
@@ -21,8 +12,8 @@ const (
 // nothing was made in its place meanwhile, so that any write may be tried again
 // after trouble.
 type Write struct {
-	Kind   Kind
-	Action Action
+	Kind   state.Kind
+	Action state.Action
 	ID     int64 // of the object; 0 for a create
 	// Set holds what to send, by NetBox's name of the field; custom fields are
 	// named "custom_fields.dhcp_client_id". Values are what JSON knows: string,
