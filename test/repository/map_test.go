@@ -114,6 +114,51 @@ func TestGoNetBoxHasOneImporter(t *testing.T) {
 	})
 }
 
+// TestTheWaysOnTheMapExist holds the two walks of docs/architecture.md: each
+// function is declared in one of the files or folders of its step.
+func TestTheWaysOnTheMapExist(t *testing.T) {
+	page, err := os.ReadFile(root + "/docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	quoted := regexp.MustCompile("`([^`]+)`")
+	steps := regexp.MustCompile(`(?m)^\| \d+\. .* \| (.+) \| (.+) \|$`).FindAllStringSubmatch(string(page), -1)
+	if len(steps) < 20 {
+		t.Fatalf("only %d steps", len(steps))
+	}
+	for _, step := range steps {
+		var code strings.Builder
+		for _, file := range quoted.FindAllStringSubmatch(step[2], -1) {
+			code.WriteString(goSource(t, filepath.Join(root, file[1])))
+		}
+		for _, name := range quoted.FindAllStringSubmatch(step[1], -1) {
+			last := name[1][strings.LastIndexByte(name[1], '.')+1:]
+			declared := regexp.MustCompile(`(?m)^(func (\([^)]*\) )?|type |\t)` + last + `(\(| struct| interface)`)
+			if !declared.MatchString(code.String()) {
+				t.Errorf("%s is not declared in %s", name[1], step[2])
+			}
+		}
+	}
+}
+
+// goSource is the text of a Go file, or of all in a folder.
+func goSource(t *testing.T, path string) string {
+	t.Helper()
+	files := []string{path}
+	if !strings.HasSuffix(path, ".go") {
+		files, _ = filepath.Glob(filepath.Join(path, "*.go"))
+	}
+	var b strings.Builder
+	for _, f := range files {
+		content, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(content)
+	}
+	return b.String()
+}
+
 // imports returns package -> packages of this module that its production files
 // import.
 func imports(t *testing.T) map[string]map[string]bool {
