@@ -78,7 +78,7 @@ func killedAtTheAck(t *testing.T, l *lab) {
 			t.Fatalf("%s was given to client %d and is acknowledged to client %d", addr, other, mac)
 		}
 		given[addr] = mac
-		srv = s.start(srv.conf, "picture of NetBox replaced")
+		srv = s.start(srv.conf, "snapshot of NetBox replaced")
 		for addr, mac := range given {
 			again := k.ask(k.message(mac, dhcpv4.MessageTypeRequest, dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(addr.AsSlice()))))
 			if again.MessageType() != dhcpv4.MessageTypeAck || yiaddr(t, again) != addr {
