@@ -118,7 +118,7 @@ func (i *Instance) engineConfig() lease.Config {
 		ProbeWait: i.Settings.Lease.Probe,
 		WriteBack: i.Settings.Inventory == "" && !i.pool.Rehearse,
 	}
-	if c.ProbeWait > 0 {
+	if c.ProbeWait > 0 && !i.pool.Rehearse { // a rehearsal sends nothing
 		c.Probe = i.echo
 	}
 	return c
