@@ -19,6 +19,8 @@ type Exchange struct {
 	// Decided says that the reply follows Decision. It is false after Asked
 	// where the message is left to the next lease plugin.
 	Decided bool
+	// Booted says that the reply has boot data of ours.
+	Booted bool
 	// Trace takes the reasons of the decision; nil where the server needs none.
 	Trace *lease.Trace
 	// Note is why boot data were kept back, for explain.

@@ -65,6 +65,7 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		return resp, false
 	}
 	b.apply(resp)
+	h.exchanges.Find(req).Booted = true
 	h.warn(req, resp, facts, c, b)
 	return resp, false
 }
