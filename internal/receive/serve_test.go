@@ -371,6 +371,34 @@ func TestAHundredClientsAtOnceGetTheirOwnAnswers(t *testing.T) {
 	all.Wait()
 }
 
+// L-15: what is known of a packet goes with it, also where a handler panics.
+func TestAnExchangeEndsWithItsPacket(t *testing.T) {
+	var exchanges dhcp4.Exchanges
+	requests := make(chan *dhcpv4.DHCPv4, 4)
+	s := startServer(t, Chain{SupplyServerID: true, Exchanges: &exchanges}, Options{Workers: 1}, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+		if requests <- req; exchanges.Find(req) == nil {
+			t.Error("a handler finds no exchange")
+		}
+		switch req.ClientHWAddr[5] {
+		case 1:
+			panic("broken plugin")
+		case 2:
+			return nil, true
+		}
+		return grant(req, resp)
+	})
+	r := newRelay(t, s)
+	r.send(discover(t, 1).ToBytes())
+	r.send(discover(t, 2).ToBytes())
+	r.exchange(discover(t, 3))
+	r.exchange(discover(t, 4)) // the only worker has finished the others by now
+	for range 3 {
+		if req := <-requests; exchanges.Find(req) != nil {
+			t.Errorf("the exchange of %s is still open", req.ClientHWAddr)
+		}
+	}
+}
+
 // waitFor polls cond; it fails the test if it does not hold in time.
 func waitFor(t *testing.T, what string, cond func() bool) {
 	t.Helper()
