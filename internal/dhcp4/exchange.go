@@ -8,8 +8,8 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
-// Exchange is what the plugins of one chain share about one packet and the
-// reply cannot carry (L-15). It must not refer to the packet.
+// Exchange is what the plugins of one chain share about one packet, beyond what
+// the reply carries (L-15). It must not refer to the packet.
 type Exchange struct {
 	Ingress Ingress
 	// Message and Decision are set once the netbox plugin was asked.

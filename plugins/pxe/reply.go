@@ -155,7 +155,7 @@ func (c client) vendor() []byte {
 }
 
 // apply writes b into resp. What earlier plugins said about booting is taken
-// out: a mix of two answers boots no machine.
+// out, since a machine cannot boot from a mix of two answers.
 func (b boot) apply(resp *dhcpv4.DHCPv4) {
 	if !b.keepServer {
 		resp.ServerIPAddr = []byte{0, 0, 0, 0}
