@@ -81,7 +81,7 @@ netbox:
   pxe: {gate: on, redeploy_field: r, confirm_field: c, unknown: site, default_arch: bios, proxy_dhcp: [eth1]}
   boot_service: {folder: boot, tftp_listen: "", http_listen: "10.0.0.2:80", max_transfers: 9, max_per_client: 3}
 sync:
-  anything: is somebody else's
+  anything: belongs to another program
 `)
 	if err != nil {
 		t.Fatal(err)

@@ -278,7 +278,7 @@ func FuzzDecode(f *testing.F) {
 		for _, p := range r.Problems() {
 			if p.Text == "" || p.Line < 0 || p.Line > strings.Count(string(data), "\n")+strings.Count(string(data), "\r")+
 				strings.Count(string(data), "\u0085")+strings.Count(string(data), "\u2028")+strings.Count(string(data), "\u2029")+2 {
-				t.Errorf("a problem nobody can find: %q", p)
+				t.Errorf("a problem that cannot be found: %q", p)
 			}
 		}
 		if r.Err() != nil {
