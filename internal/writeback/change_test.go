@@ -46,7 +46,7 @@ func TestWhatTheRecordShows(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			log, _ := test.NewNullLogger()
 			c.lease.Addr = host(1)
-			got, err := New(Config{Log: log}).change(picture(t, 2, nil), c.lease)
+			got, err := New(Config{Log: log}).change(oneNetwork(t, 2, nil), c.lease)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,7 +77,7 @@ func TestTheObjectIsThatOfTheNetworksVRF(t *testing.T) {
 		{"its network is gone", func(o *ipam.Objects) { delete(o.Prefixes, 1) }, 1001},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := New(Config{Log: log}).change(picture(t, 2, c.edit), bound(1))
+			got, err := New(Config{Log: log}).change(oneNetwork(t, 2, c.edit), bound(1))
 			if err != nil || got.ID != c.want {
 				t.Errorf("object %d, %v, want %d", got.ID, err, c.want)
 			}
@@ -105,13 +105,13 @@ func TestAssignment(t *testing.T) {
 			portOfAlice, portOfAlice, alice, portOfAlice, none},
 		{"bound, still assigned to the last client", lease.Lease{Client: alice, State: lease.Bound, Expires: running},
 			portOfAlice, portOfBob, bob, portOfAlice, none},
-		{"bound, assigned by somebody else", lease.Lease{Client: alice, State: lease.Bound, Expires: running},
+		{"bound, assigned by an operator", lease.Lease{Client: alice, State: lease.Bound, Expires: running},
 			portOfAlice, foreign, bob, none, none},
 		{"bound, interface deleted", lease.Lease{Client: alice, State: lease.Bound, Expires: running},
 			foreign, none, "", none, none},
 		{"bound to an unknown client, still assigned to the last", lease.Lease{Client: alice, State: lease.Bound, Expires: running},
 			none, portOfBob, bob, none, portOfBob},
-		{"bound to an unknown client, assigned by somebody else", lease.Lease{Client: alice, State: lease.Bound, Expires: running},
+		{"bound to an unknown client, assigned by an operator", lease.Lease{Client: alice, State: lease.Bound, Expires: running},
 			none, foreign, bob, none, none},
 		{"bound to a known client on an interface with another MAC", lease.Lease{Client: alice, State: lease.Bound, Expires: running},
 			none, portOfAlice, alice, none, none},
@@ -119,14 +119,14 @@ func TestAssignment(t *testing.T) {
 			portOfAlice, portOfAlice, alice, none, portOfAlice},
 		{"released", lease.Lease{Client: alice, State: lease.Released, Expires: ended},
 			portOfAlice, portOfAlice, alice, none, portOfAlice},
-		{"released, assigned by somebody else", lease.Lease{Client: alice, State: lease.Released, Expires: ended},
+		{"released, assigned by an operator", lease.Lease{Client: alice, State: lease.Released, Expires: ended},
 			none, foreign, alice, none, none},
 		{"declined, assigned to the last client", lease.Lease{Client: lease.Declined, State: lease.Quarantined, Expires: running},
 			none, portOfAlice, alice, none, portOfAlice},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			log, _ := test.NewNullLogger()
-			s := picture(t, 2, func(o *ipam.Objects) {
+			s := oneNetwork(t, 2, func(o *ipam.Objects) {
 				o.Addresses[1001].Interface = c.assigned
 				o.Addresses[1001].Record = ipam.Record{Client: string(c.record), Expires: ended}
 			})
@@ -165,7 +165,7 @@ func TestARivalRecordIsReplacedWithAWarning(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			log, hook := test.NewNullLogger()
-			s := picture(t, 2, func(o *ipam.Objects) {
+			s := oneNetwork(t, 2, func(o *ipam.Objects) {
 				a := o.Addresses[1001]
 				a.Record, a.LastUpdated = ipam.Record{Client: string(c.client), Expires: c.expires}, c.updated
 			})
@@ -198,7 +198,7 @@ func TestAnEndedLeaseDoesNotReplaceARunningOneOfAnotherClient(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			log, _ := test.NewNullLogger()
-			s := picture(t, 2, func(o *ipam.Objects) {
+			s := oneNetwork(t, 2, func(o *ipam.Objects) {
 				a := o.Addresses[1001]
 				a.Record, a.LastUpdated = ipam.Record{Client: string(bob), Expires: now.Add(time.Hour)}, c.updated
 			})

@@ -38,9 +38,9 @@ type Config struct {
 	Unsynced  func(limit int) []lease.Lease
 	Synced    func(ctx context.Context, l lease.Lease, at time.Time) error
 	UnsyncedC <-chan struct{}
-	// Snapshot returns the current picture of NetBox; nil before the first.
+	// Snapshot returns the current snapshot of NetBox; nil before the first.
 	Snapshot func() *ipam.Snapshot
-	// Write is (*netbox.Client).WriteRecords: it must not write what is there
+	// Write is WriteRecords with a client: it must not write what is there
 	// already, and must answer every change.
 	Write func(ctx context.Context, changes []RecordChange) []RecordResult
 	// BindInterface is clients.bind_interface.
@@ -123,8 +123,8 @@ func outlive(ctx context.Context, after time.Duration) (longer context.Context, 
 	return longer, func() { cancel(); <-ended }
 }
 
-// flush makes a last attempt, without gathering. NetBox that was in trouble a
-// moment ago is not worth delaying the shutdown for.
+// flush makes a last attempt, without gathering. It makes none if NetBox was in
+// trouble at the last call, since that would only delay the end.
 func (w *Writer) flush(ctx context.Context) {
 	if !w.down {
 		w.pass(ctx)

@@ -118,7 +118,7 @@ func TestWhatWasLeftByTheLastRunIsTold(t *testing.T) {
 	})
 }
 
-// H-1: without a picture of NetBox there is no address object to write to.
+// H-1: without a snapshot of NetBox there is no address object to write to.
 func TestLeasesWaitForTheFirstPicture(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		s := r.snapshot
@@ -127,7 +127,7 @@ func TestLeasesWaitForTheFirstPicture(t *testing.T) {
 		r.engine.change(bound(1))
 		r.after(time.Hour)
 		if calls := r.written(); len(calls) != 0 || r.engine.left() != 1 {
-			r.Fatalf("calls %+v and %d marks without a picture", calls, r.engine.left())
+			r.Fatalf("calls %+v and %d marks without a snapshot", calls, r.engine.left())
 		}
 		r.show(s)
 		r.after(10 * time.Second)
@@ -139,7 +139,7 @@ func TestLeasesWaitForTheFirstPicture(t *testing.T) {
 
 func TestABacklogIsTakenInPartsWithoutPause(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.show(picture(r.T, 1000, nil))
+		r.show(oneNetwork(r.T, 1000, nil))
 		for n := 1; n <= 1000; n++ {
 			r.engine.change(bound(n))
 		}
@@ -250,7 +250,7 @@ func TestALeaseWithoutAPlaceInNetBoxIsDropped(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
-				r.show(picture(r.T, 2, edit))
+				r.show(oneNetwork(r.T, 2, edit))
 				r.run()
 				r.engine.change(bound(1))
 				r.after(time.Minute)
