@@ -39,7 +39,7 @@ func TestWhatTheRecordShows(t *testing.T) {
 		{"a released lease keeps its key and ends (A-4)",
 			lease.Lease{Client: alice, State: lease.Released, Expires: at.Add(-2 * time.Hour), Hostname: "printer"},
 			ipam.Record{Client: string(alice), Expires: at.Add(-2 * time.Hour), Hostname: "printer"}},
-		{"a declined address has the key that keeps everybody off (A-5)",
+		{"a declined address has the key that keeps all clients off (A-5)",
 			lease.Lease{Client: lease.Declined, State: lease.Quarantined, Expires: at},
 			ipam.Record{Client: "00:00:00:00:00:00", Expires: at}},
 	} {
