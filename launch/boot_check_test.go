@@ -27,7 +27,7 @@ func TestWhichBootFilesComeFromHere(t *testing.T) {
 		"HTTP of this machine":     {settings.BootService{HTTPListen: ":8069"}, ipam.Config{HTTPBootURL: "http://10.0.0.2:8069/d/a%20b.efi", IPXEBootFile: "http://10.0.0.2:8069/menu"}, []string{"/d/a b.efi", "/menu"}},
 		"HTTP at the usual port":   {settings.BootService{HTTPListen: "10.0.0.2:80"}, ipam.Config{HTTPBootURL: "http://10.0.0.2/a"}, []string{"/a"}},
 		"HTTP at another port":     {settings.BootService{HTTPListen: ":8069"}, ipam.Config{HTTPBootURL: "http://10.0.0.2/a"}, nil},
-		"HTTPS is somebody else":   {settings.BootService{HTTPListen: ":443"}, ipam.Config{HTTPBootURL: "https://10.0.0.2/a"}, nil},
+		"HTTPS is another service": {settings.BootService{HTTPListen: ":443"}, ipam.Config{HTTPBootURL: "https://10.0.0.2/a"}, nil},
 		"a URL is no file by TFTP": {settings.BootService{TFTPListen: ":69"}, ipam.Config{TFTPServer: "10.0.0.2", IPXEBootFile: "ftp://10.0.0.2/a"}, nil},
 	} {
 		if diff := cmp.Diff(tt.want, newHere(tt.service, local).files(&tt.config)); diff != "" {

@@ -153,13 +153,18 @@ func rehearse(chain *receive.Chain, i *instance.Instance, req *dhcpv4.DHCPv4, in
 	return result
 }
 
-// explainLease says what the netbox plugin decided.
+// explainLease says what the netbox plugin decided, or what another plugin
+// answered before it.
 func explainLease(out receive.Outcome, req *dhcpv4.DHCPv4) answer {
 	x := out.Exchange
 	result := answer{Message: lease.MessageType(req.MessageType()).String(), Verdict: lease.Silent.String(), Client: notInNetBox}
 	if x == nil || !x.Asked {
 		result.Reason = lease.Reason(out.Drop)
-		result.Why = []lease.Step{{Rule: "F-17", Text: "the chain ended before the netbox plugin"}}
+		result.Why = []lease.Step{{Text: "the chain ended before the netbox plugin"}}
+		if out.Reply != nil {
+			result.Verdict, result.Reason = strings.ToLower(out.Reply.MessageType().String()), "other_plugin"
+			result.Address = describe(out.Reply)["yiaddr"]
+		}
 		return result
 	}
 	d := x.Decision

@@ -184,7 +184,7 @@ func watch(ctx context.Context, pool *instance.Pool) (*prometheus.Registry, cont
 var errStoreFailed = errors.New("the lease store failed")
 
 // settingsPath finds the file as CoreDHCP does, which does not tell which one
-// it loaded (1.8).
+// it loaded.
 func (a *app) settingsPath() (string, error) {
 	if a.conf != "" {
 		return a.conf, nil

@@ -25,7 +25,8 @@ say 'suites'
 export INTEGRATION=1 REQUIRE_INTEGRATION=1
 go build -o bin/ ./cmd/...
 go test -count=1 -timeout 30m ${GOTESTFLAGS:-} -p 1 \
-  ./internal/netbox/... ./internal/follow/... ./internal/writeback/... ./sync/netboxio/... ./launch/... ./test/netns/... ./test/scenario/... ./test/boot/...
+  ./standins/netboxtest ./internal/netbox/... ./internal/follow ./internal/writeback ./sync/netboxio ./internal/receive \
+  ./test/netns/... ./test/scenario/... ./test/boot/...
 
 # Last, and in a NetBox that is thrown away: it takes minutes to delete
 # ten thousand addresses again.

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pace is how long things are waited for.
+// pace is how long the service waits for things.
 type pace struct {
 	second time.Duration // what TFTP counts in
 	drain  time.Duration // for transfers under way after the end

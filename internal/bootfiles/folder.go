@@ -20,8 +20,8 @@ type Folder string
 
 // Why a file is not served.
 var (
-	// ErrName is for names no file can have here: with "..", NUL or control
-	// characters, a drive letter, or too long.
+	// ErrName is for names that no file of the folder can have: they contain
+	// "..", NUL, control characters or a drive letter, or they are too long.
 	ErrName = errors.New("not a name of a boot file")
 	// ErrNotFound is for names of no file in the folder, of a link that leaves
 	// it, and of what is not a regular file.
@@ -81,8 +81,8 @@ func clean(name string) (string, error) {
 	return strings.Join(path, "/"), nil
 }
 
-// open opens a regular file in the folder, whatever links it passes: os.Root
-// refuses to leave the folder, also by a link that is put there meanwhile.
+// open opens a regular file in the folder. It follows links inside the folder.
+// os.Root refuses to leave the folder, also by a link that is put there meanwhile.
 func (d Folder) open(name string) (*content, error) {
 	path, err := clean(name)
 	if err != nil {

@@ -130,7 +130,7 @@ func TestOnlyRegularFilesInTheFolderAreOpened(t *testing.T) {
 	}
 }
 
-// Whatever the name, what is opened is one of the files inside.
+// With every name, what is opened is one of the files inside.
 func FuzzNothingOutsideIsOpened(f *testing.F) {
 	folder := maze(f)
 	for name := range names(folder) {

@@ -18,7 +18,7 @@ import (
 const (
 	headerTime = 5 * time.Second  // for a request's header
 	idleTime   = 30 * time.Second // between two requests of a connection
-	// stallTime is how long a client may take nothing.
+	// stallTime is how long a transfer may stand still before it is cut off.
 	stallTime = 30 * time.Second
 )
 

@@ -22,7 +22,7 @@ const (
 	timedOut  outcome = "timed_out"   // the client went silent
 	unproved  outcome = "unproved"    // nothing was heard of the client after its request
 	notFound  outcome = "not_found"   // also what is not a regular file
-	badName   outcome = "bad_name"    // nothing can be called that
+	badName   outcome = "bad_name"    // no file can have that name
 	badQuery  outcome = "bad_request" // not understood, or not to be answered
 	noWriting outcome = "write_refused"
 	changed   outcome = "changed" // the file was written to meanwhile

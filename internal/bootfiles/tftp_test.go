@@ -129,7 +129,7 @@ func TestTFTPRefusals(t *testing.T) {
 		"writing over a file":         {packet(opWrite, "a", "octet", "tsize", "3"), codeAccess, false, noWriting},
 		"writing a way out":           {packet(opWrite, "../secret", "octet"), codeAccess, false, noWriting},
 		"mail":                        {packet(opRead, "a", "mail"), codeIllegal, false, badQuery},
-		"a mode nobody knows":         {packet(opRead, "a", "binary"), codeIllegal, false, badQuery},
+		"an unknown mode":             {packet(opRead, "a", "binary"), codeIllegal, false, badQuery},
 		"a file that is not there":    {packet(opRead, "nothing", "octet"), codeNotFound, false, notFound},
 		"the folder":                  {packet(opRead, "/", "octet"), codeNotFound, false, notFound},
 		"a way out":                   {packet(opRead, "../secret", "octet"), codeAccess, false, badName},
@@ -186,7 +186,7 @@ func TestTFTPClientsMayAskForTheSizeOnly(t *testing.T) {
 	}
 }
 
-// Boot ROMs ask for every file from one port, whatever became of the one before.
+// Boot ROMs ask for every file from one port, also if the transfer before it failed.
 func TestTFTPARequestEndsTheOneBeforeFromTheSamePort(t *testing.T) {
 	content := noise(2000)
 	r := serve(t, map[string][]byte{"a": noise(5000), "b": content}, func(c *Config) { c.MaxPerClient = 1 })
@@ -277,7 +277,7 @@ func TestTFTPRefusalsAreLimitedToo(t *testing.T) {
 }
 
 // A thousand clients that ask and fall silent: goroutines and slots stay within
-// bounds, and somebody real is served at once.
+// bounds, and a real client is served at once.
 func TestTFTPAThousandHalfOpenTransfers(t *testing.T) {
 	const places = 64
 	content := noise(50_000)

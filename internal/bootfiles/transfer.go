@@ -52,8 +52,8 @@ type transfer struct {
 	taken int64       // bytes of the file it has acknowledged
 }
 
-// send sends the file; it returns when the client has all of it or nothing more
-// is to be hoped for.
+// send sends the file; it returns when the client has all of it or the transfer
+// has failed.
 func (t *transfer) send(ctx context.Context, file *content) (outcome, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, maxDuration, errTooLong)
 	defer cancel()
@@ -181,7 +181,7 @@ func (t *transfer) await(ctx context.Context, first uint16, count int, until tim
 
 // patience is how long to wait after each sending. A sender that was never heard
 // of gets three packets in five seconds, so that forged requests neither send
-// much to anybody nor hold a place for long.
+// much to the forged address nor hold a slot for long.
 func (t *transfer) patience() []time.Duration {
 	s := t.second
 	own := time.Duration(t.terms.interval) * s

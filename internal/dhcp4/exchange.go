@@ -8,8 +8,8 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
-// Exchange is what the plugins of one chain share about one packet and the
-// reply cannot carry (L-15). It must not refer to the packet.
+// Exchange is what the plugins of one chain share about one packet, beyond what
+// the reply carries (L-15). It must not refer to the packet.
 type Exchange struct {
 	Ingress Ingress
 	// Message and Decision are set once the netbox plugin was asked.
@@ -19,6 +19,8 @@ type Exchange struct {
 	// Decided says that the reply follows Decision. It is false after Asked
 	// where the message is left to the next lease plugin.
 	Decided bool
+	// Booted says that the reply has boot data of ours.
+	Booted bool
 	// Trace takes the reasons of the decision; nil where the server needs none.
 	Trace *lease.Trace
 	// Note is why boot data were kept back, for explain.

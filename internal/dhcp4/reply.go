@@ -142,7 +142,7 @@ func fillIPv6Only(req, resp *dhcpv4.DHCPv4, c *ipam.Config) {
 
 // Configures reports whether resp tells the client of req its settings: an
 // OFFER or ACK with an address, the ACK to an INFORM, or a BOOTP reply with an
-// address. The option plugins pass every other reply on untouched (G-1).
+// address. The option plugins hand on all other replies unchanged (G-1).
 func Configures(req, resp *dhcpv4.DHCPv4) bool {
 	granted := HeaderAddr(resp.YourIPAddr).IsValid()
 	switch resp.MessageType() {

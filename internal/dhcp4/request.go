@@ -100,7 +100,7 @@ func identify(m *lease.ClientMessage, req *dhcpv4.DHCPv4, in Ingress) {
 	clamped := !in.Known() && len(hardware) == dhcpv4.MaxHWAddrLen
 	if len(hardware) == 0 || clamped && len(identifier) > 0 {
 		m.Client = clientKey(identifier)
-		// The key of a quarantined address must not become anybody's own.
+		// The key of quarantined addresses must not be the key of a client.
 		if m.Client == "" || m.Client == lease.Declined {
 			reject(m, "client identifier")
 		}

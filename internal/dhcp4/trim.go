@@ -19,8 +19,8 @@ const (
 
 // Trim leaves options out of resp until the client of req can take it, in the
 // order of R-5: 119, 42, 12, 28, 15, 249. It returns what it left out, for the
-// log. fits is false if resp is still too big
-// without all that may go. Calling it again changes nothing.
+// log. fits is false if resp is still too big without all of these. A second
+// call changes nothing.
 func Trim(req, resp *dhcpv4.DHCPv4) (left []dhcpv4.OptionCode, fits bool) {
 	limit := sizeLimit(req)
 	for _, code := range []dhcpv4.OptionCode{

@@ -118,7 +118,7 @@ func (i *Instance) engineConfig() lease.Config {
 		ProbeWait: i.Settings.Lease.Probe,
 		WriteBack: i.Settings.Inventory == "" && !i.pool.Rehearse,
 	}
-	if c.ProbeWait > 0 {
+	if c.ProbeWait > 0 && !i.pool.Rehearse { // a rehearsal sends nothing
 		c.Probe = i.echo
 	}
 	return c
@@ -157,8 +157,8 @@ func options(s settings.NetBox) ipam.Options {
 	return ipam.Options{VRF: s.VRF, DynamicTag: s.Dynamic.Tag, DynamicStatus: s.Dynamic.Status, GatewayTag: s.Gateway.Tag}
 }
 
-// publish makes s the snapshot that answers are given from.
-// Problems in it were logged when it was read.
+// publish makes s the snapshot that answers are given from. Problems in it were
+// logged when it was read.
 func (i *Instance) publish(s *ipam.Snapshot, _ []ipam.Problem) {
 	i.Engine.SetSnapshot(s)
 	i.snapshot.Store(s)

@@ -158,6 +158,10 @@ func TestARehearsalReadsTheStoreAndWritesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	i.Settings.Lease.Probe, r.Settings.Lease.Probe = time.Second, time.Second
+	if i.engineConfig().Probe == nil || r.engineConfig().Probe != nil {
+		t.Error("addresses are to be probed by a server and not by a rehearsal")
+	}
 	m.Type, m.ServerID, m.RequestedAddr = lease.Discover, netip.Addr{}, netip.Addr{}
 	if d, err := r.Engine.Handle(t.Context(), m, nil); err != nil || d.Addr.Addr() != netip.MustParseAddr("10.1.0.105") || d.Reason != lease.ReasonBound {
 		t.Errorf("the rehearsal does not know the lease: %+v, %v", d, err)

@@ -76,8 +76,8 @@ func (i *Instance) followConfig(disk string) follow.Config {
 // diskCopy is where the last snapshot of NetBox is kept.
 func diskCopy(s settings.NetBox) string { return filepath.Join(s.Store.Path, "netbox.snapshot") }
 
-// StoredSnapshot returns what is known without asking NetBox: the inventory, or the
-// copy that a server with these settings keeps on disk. The error wraps
+// StoredSnapshot returns what is known without asking NetBox: the inventory, or
+// the copy that a server with these settings keeps on disk. The error wraps
 // fs.ErrNotExist where no server has run yet.
 func StoredSnapshot(s settings.NetBox) (*ipam.Snapshot, error) {
 	if s.Inventory != "" {

@@ -1,8 +1,8 @@
 // Package inventory reads a YAML file that stands in for NetBox in demos, labs
 // and policy tests. The file says in NetBox's words what a NetBox would hold,
-// and the result are the same tables. It is strict where NetBox is tolerant: an
-// undeclared name or a misspelt key is a mistake, and all of them are
-// reported at once. It opens no connection, and nothing is ever written back.
+// and the result is the same tables. It is strict where NetBox is tolerant: an
+// undeclared name or a misspelt key is a mistake, and all mistakes are reported
+// at once. It opens no connection, and nothing is ever written back.
 package inventory
 
 import (

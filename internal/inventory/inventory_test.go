@@ -265,7 +265,7 @@ func TestMistakes(t *testing.T) {
 		"a primary address elsewhere": {"devices: [{name: d, primary_ip4: 10.0.0.1}]", "devices[0].primary_ip4: no interface of d has 10.0.0.1"},
 		"two interfaces of a name":    {"devices: [{name: d, interfaces: [{name: e}, {name: e}]}]", `devices[0].interfaces[1].name: interface "e" is there already`},
 		"a MAC twice on a port":       {"devices: [{name: d, interfaces: [{name: e, mac_addresses: [0a0000000001, '0a:00:00:00:00:01']}]}]", "devices[0].interfaces[0].mac_addresses: 0A:00:00:00:00:01 is there twice"},
-		"a LAG nobody has":            {"devices: [{name: d, interfaces: [{name: e, lag: bond0}]}]", `devices[0].interfaces[0].lag: no interface "bond0" in this file`},
+		"a LAG that no device has":    {"devices: [{name: d, interfaces: [{name: e, lag: bond0}]}]", `devices[0].interfaces[0].lag: no interface "bond0" in this file`},
 		"a LAG of itself":             {"devices: [{name: d, interfaces: [{name: e, lag: e}]}]", "devices[0].interfaces[0].lag: an interface is no member of itself"},
 		"a LAG of a VM":               {"virtual_machines: [{name: d, interfaces: [{name: e}, {name: f, lag: e}]}]", "virtual_machines[0].interfaces[1].lag: only devices have LAGs"},
 		"a context of a lost site":    {"config_contexts: [{name: c, sites: [a], data: {}}]", `config_contexts[0].sites[0]: no site "a" in this file`},

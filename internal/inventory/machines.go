@@ -36,8 +36,8 @@ func (b *builder) machines(kind ipam.Kind, section string, list []machine) {
 	}
 }
 
-// gate refuses custom fields that the server does not read: a misspelt redeploy switch would
-// leave a machine without one, and reinstall it.
+// gate refuses custom fields that the server does not read: with a misspelt
+// redeploy switch a machine would have none, and would be reinstalled.
 func (b *builder) gate(path string, m machine) {
 	if len(b.opt.GateFields) == 0 {
 		return

@@ -11,8 +11,8 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
-// document is the file. Keys are NetBox's; other objects are named by their
-// name, whatever section comes first.
+// document is the file. Keys are NetBox's. Objects refer to others by name, and
+// sections may stand in any order.
 type document struct {
 	Tags            []tag           `yaml:"tags"`
 	Regions         []nested        `yaml:"regions"`

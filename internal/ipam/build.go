@@ -151,8 +151,8 @@ func (b *builder) indexAddress(a *Address) {
 	}
 }
 
-// markDisputed finds dynamic hosts that another object describes as something
-// else, which is legal in NetBox where uniqueness is off.
+// markDisputed finds dynamic hosts of which another object says something else.
+// NetBox allows two objects for one host where uniqueness is off.
 func (b *builder) markDisputed(others []*Address) {
 	b.s.disputed = make(map[*Address]bool)
 	slices.SortFunc(others, compareHosts)

@@ -39,8 +39,8 @@ type Route struct {
 }
 
 // ParseConfig reads the JSON value under the context key. It always returns a
-// Config; warnings name the key and what is wrong with it. Unknown keys are
-// other programs' business.
+// Config; warnings name the key and what is wrong with it. Unknown keys
+// belong to other programs.
 func ParseConfig(raw json.RawMessage) (*Config, []string) {
 	p := configParser{config: new(Config)}
 	if len(raw) == 0 || string(raw) == "null" {

@@ -128,7 +128,7 @@ func zeroField(v reflect.Value, path string) string {
 }
 
 // A copy written by an earlier program must not be read as something else:
-// whoever changes a type below Disk gives diskHeader a new number here.
+// a change of a type below Disk needs a new number in diskHeader here.
 func TestDiskHeaderNamesTheTypesBelowIt(t *testing.T) {
 	shapes := map[string]string{
 		"coredhcp-netbox tables 1\n": "e7bb75be3ccbe4d1",

@@ -171,8 +171,8 @@ func (s *Snapshot) MACs(id InterfaceID) []MAC { return s.macsOf[id] }
 // Assigned returns the IPv4 addresses assigned to an interface, by address.
 func (s *Snapshot) Assigned(id InterfaceID) []*Address { return s.assigned[id] }
 
-// Address returns the object for a host address in a VRF, whatever its mask,
-// or nil. Of several objects for one host it is the one with the lowest id.
+// Address returns the object for a host address in a VRF, with any mask, or
+// nil. Of several objects for one host it is the one with the lowest id.
 func (s *Snapshot) Address(vrf int64, host netip.Addr) *Address {
 	return s.byHost[hostKey{vrf, host}]
 }

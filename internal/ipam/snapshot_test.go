@@ -65,7 +65,7 @@ func TestSubnetIsTheSmallestPrefixInUse(t *testing.T) {
 	}
 }
 
-// Tags are found by name or slug, whatever the case (P-18).
+// Tags are found by name or slug, in upper or lower case (P-18).
 func TestTagsByNameOrSlug(t *testing.T) {
 	rows := []any{host(1, "10.0.0.1/24", 1), host(2, "10.0.0.2/24", 2), host(3, "10.0.0.3/24")}
 	for _, c := range []struct{ dynamic, gateway, wantDynamic, wantGateway, problem string }{
@@ -147,7 +147,7 @@ func TestSeveralObjectsForOneHost(t *testing.T) {
 		{"the first static, another dynamic", []any{host(10, "10.0.0.5/24", 1), static}, "", 9, ""},
 		{"the first dynamic, another deprecated", []any{host(2, "10.0.0.5/24", 1), with(host(3, "10.0.0.5/24", 1), func(a *Address) { a.Status = "deprecated" })}, "", 2,
 			"IP address 10.0.0.5/24 (id 2): a second object (id 3) says the same address is not dynamic: not leased"},
-		{"nobody calls it dynamic: shared addresses are nothing to report", []any{host(2, "10.0.0.5/24"), host(3, "10.0.0.5/24")}, "", 2, ""},
+		{"neither is dynamic: shared addresses are nothing to report", []any{host(2, "10.0.0.5/24"), host(3, "10.0.0.5/24")}, "", 2, ""},
 		{"in another VRF", []any{host(2, "10.0.0.5/24", 1), with(host(3, "10.0.0.5/24"), func(a *Address) { a.VRF = 7 })}, "10.0.0.5", 2, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -248,7 +248,7 @@ func TestRecordedAddresses(t *testing.T) {
 		t.Errorf("recorded %s, want %s", got, want)
 	}
 	if got := s.Recorded(""); len(got) != 0 {
-		t.Errorf("recorded for nobody: %s", hosts(got))
+		t.Errorf("recorded for no client: %s", hosts(got))
 	}
 }
 
@@ -279,7 +279,7 @@ func TestProblemsNameObjects(t *testing.T) {
 			t.Fatalf("problems\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 		if n, err := s.Subnet(netip.MustParseAddr("10.0.0.1")); !errors.Is(err, ErrNoSubnet) {
-			t.Fatalf("%v, %v: served in a VRF nobody chose", n, err)
+			t.Fatalf("%v, %v: served in a VRF that was not chosen", n, err)
 		}
 	}
 	_, problems := Build(tables(), Options{VRF: "green"})

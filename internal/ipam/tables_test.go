@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// tables makes Objects from rows, whatever their kind.
+// tables makes Objects from rows of any kind.
 func tables(rows ...any) *Objects {
 	o := &Objects{
 		VRFs: map[int64]*VRF{}, Prefixes: map[int64]*Prefix{}, Addresses: map[int64]*Address{}, MACs: map[int64]*MACAddress{},

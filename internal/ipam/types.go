@@ -168,8 +168,8 @@ type Machine struct {
 	LastUpdated time.Time
 }
 
-// Tag is a label. It is found by name or slug and then followed by id, since
-// people rename tags.
+// Tag is a label. It is looked up by name or slug once and by id from then on,
+// since people rename tags.
 type Tag struct {
 	ID         int64
 	Name, Slug string

@@ -38,7 +38,7 @@ func TestAddressesThatMayBeClaimed(t *testing.T) {
 }
 
 // S-8: an ended lease stays known as its client's until the address goes to
-// somebody else, and goes to the one that ended first.
+// another client, and goes to the one that ended first.
 func TestEndedLeasesAreReusedLazilyOldestFirst(t *testing.T) {
 	r := newRig(t, newMemStore(
 		bound("10.0.0.10", alice, -time.Hour), bound("10.0.0.11", bob, -3*time.Hour), released("10.0.0.12", carol, 2*time.Hour),
@@ -62,7 +62,7 @@ func TestAssignmentsOfPeopleAreNotOurs(t *testing.T) {
 	for name, c := range map[string]struct {
 		assigned bool
 		want     bool
-	}{"unassigned address": {false, true}, "address somebody assigned": {true, false}} {
+	}{"unassigned address": {false, true}, "address that people assigned": {true, false}} {
 		t.Run(name, func(t *testing.T) {
 			parts := []part{prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.10/24"), device("web1", port("eth0", string(alice)))}
 			if c.assigned {

@@ -154,7 +154,7 @@ func TestEligibleStaticAddresses(t *testing.T) {
 		{"the broadcast address", on("10.0.0.255/24"), fromLAN},
 		{"IPv6", on("2001:db8::5/64"), fromLAN},
 		{"dynamic, its record empty (N-6)", on("10.0.0.5/24", tagged()), "OFFER D-1 10.0.0.5/24 new"},
-		{"dynamic, leased to somebody else", on("10.0.0.5/24", tagged(), record(bob, 1<<40)), fromLAN},
+		{"dynamic, leased to another client", on("10.0.0.5/24", tagged(), record(bob, 1<<40)), fromLAN},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := snapshot(t, worldOptions, lan(device("web1", port("eth0", string(web), c.assigned)))...)

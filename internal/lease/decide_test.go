@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// D-26: where nobody can tell RENEWING from REBINDING, ciaddr is trusted and
+// D-26: where the server cannot tell RENEWING from REBINDING, ciaddr is trusted and
 // only the binding is checked.
 func TestStockServerTrustsTheClientsAddress(t *testing.T) {
 	r := newRig(t, newMemStore(bound("10.9.0.12", alice, time.Hour)),
@@ -105,7 +105,7 @@ func TestUnknownClientsGetNothingIfNotAllowed(t *testing.T) {
 	r.expect(discover(web), "OFFER D-1 10.0.0.5/24 static")
 }
 
-// The key of a quarantined address is nobody's own, and no client is
+// The key of a quarantined address is the key of no client, and no client is
 // nameless (I-2).
 func TestImpossibleClientKeysAreMalformed(t *testing.T) {
 	r := newRig(t, newMemStore(quarantined("10.0.0.12", time.Hour)), snapshot(t, worldOptions, office()...))

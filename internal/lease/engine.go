@@ -125,7 +125,7 @@ func (e *Engine) locked(fn func()) {
 	fn()
 }
 
-// Handle decides about one message and makes the decision come true. When it
+// Handle decides about one message and carries the decision out. When it
 // returns a Decision with Verdict Ack the lease is durable. trace may be nil.
 // An error means trouble on our side; the Decision is then Silent (H-3), or
 // promises no more than was durable before (H-4).
@@ -297,7 +297,7 @@ func (e *Engine) probe(ctx context.Context, m ClientMessage, addr netip.Addr, tr
 // learn takes over what the store holds for one address.
 func (e *Engine) learn(l Lease, revision Revision) {
 	e.facts.Leases.put(l, revision)
-	// Not l: newer news may have come first.
+	// Not l: a later change may have been learned before this one.
 	unsynced := e.facts.Leases.stored[l.Addr].Unsynced
 	switch {
 	case !unsynced && e.queued[l.Addr]:

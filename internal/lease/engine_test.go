@@ -85,7 +85,7 @@ func TestProbeBeforeOffering(t *testing.T) {
 		want    string
 		probed  []string
 	}{
-		{"nobody answers", nil, discover(alice), "OFFER D-1 10.0.0.10/24", []string{"10.0.0.10"}},
+		{"no host answers", nil, discover(alice), "OFFER D-1 10.0.0.10/24", []string{"10.0.0.10"}},
 		{"the first one answers", []string{"10.0.0.10"}, discover(alice), "OFFER D-1 10.0.0.11/24", []string{"10.0.0.10", "10.0.0.11"}},
 		{"two answer", []string{"10.0.0.10", "10.0.0.11"}, discover(alice), "OFFER D-1 10.0.0.12/24", []string{"10.0.0.10", "10.0.0.11", "10.0.0.12"}},
 		{"three answer", []string{"10.0.0.10", "10.0.0.11", "10.0.0.12"}, discover(alice), "silent D-16", []string{"10.0.0.10", "10.0.0.11", "10.0.0.12"}},
@@ -139,7 +139,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// Explain has no effect, whatever is asked (the status page lets people ask).
+// Explain has no effect, for any message.
 func TestExplainHasNoEffect(t *testing.T) {
 	r := newRig(t, newMemStore(bound("10.0.0.11", bob, time.Hour)), small(t))
 	before := r.store.written()

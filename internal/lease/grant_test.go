@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// a declined dynamic address is left alone by everybody, as long as the
+// a declined dynamic address is given to no client, as long as the
 // setting says, and then serves again.
 func TestDeclinedDynamicAddressIsQuarantined(t *testing.T) {
 	r := newRig(t, newMemStore(), snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.11/24")))
@@ -161,7 +161,7 @@ func TestLeaseOfADeletedAddressIsNotOffered(t *testing.T) {
 }
 
 // Two objects for one host, where uniqueness is off in NetBox: the host is
-// leased only if both say so, whoever asks and however.
+// leased only if both say so, to any client and with any message.
 func TestAddressWithTwoObjects(t *testing.T) {
 	elsewhere := device("web1", port("eth0", string(web), on("10.0.0.10/24")))
 	for _, c := range []struct {

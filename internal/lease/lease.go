@@ -66,7 +66,7 @@ type Lease struct {
 	SyncedAt time.Time
 }
 
-// says reports whether NetBox is told the same of l and other.
+// says reports whether the record in NetBox is the same for l and other.
 func (l Lease) says(other Lease) bool {
 	return l.Client == other.Client && l.State == other.State && l.Expires.Equal(other.Expires) && l.Hostname == other.Hostname &&
 		l.InterfaceKind == other.InterfaceKind && l.InterfaceID == other.InterfaceID

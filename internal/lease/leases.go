@@ -60,7 +60,7 @@ func NewLeases(policy *Policy) *Leases {
 	}
 }
 
-// put notes what the store holds for one address. News may arrive out of
+// put notes what the store holds for one address. Changes may arrive out of
 // order: an older revision than the one known is ignored.
 func (l *Leases) put(next Lease, revision Revision) {
 	old, ok := l.stored[next.Addr]

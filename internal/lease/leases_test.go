@@ -183,7 +183,7 @@ func TestHoldsDoNotPileUp(t *testing.T) {
 	}
 }
 
-// A client whose running lease NetBox shows takes an address over from whoever
+// A client whose running lease NetBox shows takes an address over from the client that
 // it was offered to; the loser's hold is gone, the winner's stays.
 func TestHoldsChangeHands(t *testing.T) {
 	p := testPolicy()

@@ -157,7 +157,7 @@ func TestVRF(t *testing.T) {
 	}
 }
 
-// N-4: without a prefix there is silence, whatever the authority.
+// N-4: without a prefix there is silence, with every authority.
 func TestUnknownNetworkIsSilentEvenWhenAuthoritative(t *testing.T) {
 	r := newRig(t, newMemStore(bound("10.0.0.12", alice, time.Hour)), snapshot(t, worldOptions, office()...))
 	r.SetAuthority(Authoritative)

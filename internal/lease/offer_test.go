@@ -76,7 +76,7 @@ func TestWishesThatCannotBeMet(t *testing.T) {
 		{"a quarantined address", "10.0.0.14", "10.0.0.10"},
 		{"a reserved address", "10.0.0.9", "10.0.0.10"},
 		{"an address that is not dynamic", "10.0.0.200", "10.0.0.10"},
-		{"somebody's static address", "10.0.0.5", "10.0.0.10"},
+		{"another client's static address", "10.0.0.5", "10.0.0.10"},
 		{"the gateway", "10.0.0.1", "10.0.0.10"},
 		{"an address that does not exist", "10.0.0.77", "10.0.0.10"},
 		{"an address of another network (P-2)", "10.9.0.10", "10.0.0.10"},
@@ -86,7 +86,7 @@ func TestWishesThatCannotBeMet(t *testing.T) {
 			r.expect(discover(alice, wants(c.wish)), "OFFER D-1 "+c.want+"/24 new")
 		})
 	}
-	// An ended lease of somebody else is there to give, past the grace.
+	// An ended lease of another client is there to give, past the grace.
 	r := newRig(t, store, snapshot(t, worldOptions, parts...))
 	r.now = start.Add(10 * time.Second)
 	r.expect(discover(alice, wants("10.0.0.13")), "OFFER D-1 10.0.0.13/24 new")

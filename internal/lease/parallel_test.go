@@ -180,7 +180,7 @@ func TestTwoClientsRaceForOneAddress(t *testing.T) {
 	}
 }
 
-// S-7: work on one client goes one after another, whatever it asks for.
+// S-7: work on one client goes one after another, for all its messages.
 func TestOneMessageOfAClientAtATime(t *testing.T) {
 	store := newMemStore()
 	committing, commit := make(chan struct{}), make(chan struct{})

@@ -10,7 +10,7 @@ type Authority uint8
 
 // How refusals are spoken (K-5): Off is silence for all; Own refuses only
 // clients that chose this server (D-5); Authoritative follows column Auth of
-// table 3.3.
+// the decision table.
 const (
 	Off Authority = iota
 	Own

@@ -102,7 +102,7 @@ func (l *Leases) key(a *ipam.Address) int64 {
 	if _, held := l.holds[addr]; held || l.inWork[addr] != "" || l.infrastructure[addr] || reserved(a) {
 		return unavailable
 	}
-	b := l.binding(a, time.Time{}) // whatever may still run counts
+	b := l.binding(a, time.Time{}) // a binding that may still run counts
 	if b.Client == "" {
 		return neverUsed
 	}

@@ -271,14 +271,14 @@ func (s *story) foreignServer(t *rapid.T) {
 	}
 	p := promise{s.client(t), s.now.Add(time.Hour).Truncate(time.Second)}
 	if stored.State == Released && stored.Client == p.client && (stored.Unsynced || stored.SyncedAt.IsZero()) {
-		return // nobody could tell its record from the one that was released
+		return // its record cannot be told from the one that was released
 	}
 	s.edit(host, func(a *ipam.Address) { a.Record = ipam.Record{Client: string(p.client), Expires: p.until} })
 	s.promises[host], s.foreign = p, true
 	s.poll(t)
 }
 
-// restart loses everything but the store; whoever has a lease still has it.
+// restart loses everything but the store; a client that has a lease still has it.
 func (s *story) restart(t *rapid.T) {
 	type answer struct {
 		verdict Verdict

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// office is the network of most tests: web has a static address, the rest of
-// the addresses is dynamic or nobody's.
+// office is the network of most tests: web has a static address, ten addresses
+// are dynamic, and one is neither.
 func office() []part {
 	return []part{
 		prefix("10.0.0.0/24"),
@@ -58,14 +58,14 @@ var decisionTable = []tableRow{
 		selecting(alice, "10.0.0.12"), "ACK D-4 10.0.0.12/24 bound"),
 	bothWays("SELECTING the static address is acknowledged", nil, nil,
 		selecting(web, "10.0.0.5"), "ACK D-4 10.0.0.5/24 static"),
-	bothWays("SELECTING what somebody else released is acknowledged", []Lease{released("10.0.0.12", bob, time.Hour)}, nil,
+	bothWays("SELECTING what another client released is acknowledged", []Lease{released("10.0.0.12", bob, time.Hour)}, nil,
 		selecting(alice, "10.0.0.12"), "ACK D-4 10.0.0.12/24 new"),
-	bothWays("SELECTING what ran out for somebody else is acknowledged", []Lease{bound("10.0.0.12", bob, -time.Hour)}, nil,
+	bothWays("SELECTING what ran out for another client is acknowledged", []Lease{bound("10.0.0.12", bob, -time.Hour)}, nil,
 		selecting(alice, "10.0.0.12"), "ACK D-4 10.0.0.12/24 new"),
 	// D-5
-	{"SELECTING somebody else's binding is refused", []Lease{bound("10.0.0.12", bob, time.Hour)}, nil,
+	{"SELECTING another client's binding is refused", []Lease{bound("10.0.0.12", bob, time.Hour)}, nil,
 		selecting(alice, "10.0.0.12"), "NAK D-5 taken", "NAK D-5 taken", "silent D-5 taken"},
-	{"SELECTING what is held for somebody else is refused", nil, []ClientMessage{discover(bob)},
+	{"SELECTING what is held for another client is refused", nil, []ClientMessage{discover(bob)},
 		selecting(alice, "10.0.0.10"), "NAK D-5 taken", "NAK D-5 taken", "silent D-5 taken"},
 	{"SELECTING an address outside N is refused", nil, nil,
 		selecting(alice, "10.9.0.10"), "NAK D-5 wrong_network", "NAK D-5 wrong_network", "silent D-5 wrong_network"},
@@ -75,7 +75,7 @@ var decisionTable = []tableRow{
 		selecting(alice, "10.0.0.201"), "NAK D-5 not_dynamic", "NAK D-5 not_dynamic", "silent D-5 not_dynamic"},
 	{"SELECTING a dynamic address by a static client is refused", nil, nil,
 		selecting(web, "10.0.0.10"), "NAK D-5 wrong_address", "NAK D-5 wrong_address", "silent D-5 wrong_address"},
-	{"SELECTING somebody else's static address is refused", nil, nil,
+	{"SELECTING another client's static address is refused", nil, nil,
 		selecting(alice, "10.0.0.5"), "NAK D-5 not_dynamic", "NAK D-5 not_dynamic", "silent D-5 not_dynamic"},
 	{"SELECTING a quarantined address is refused", []Lease{quarantined("10.0.0.12", time.Hour)}, nil,
 		selecting(alice, "10.0.0.12"), "NAK D-5 taken", "NAK D-5 taken", "silent D-5 taken"},
@@ -111,9 +111,9 @@ var decisionTable = []tableRow{
 	// D-10
 	{"INIT-REBOOT of an unknown client is refused", nil, nil,
 		request(alice, wants("10.0.0.12")), "NAK D-10 no_binding", "", "silent D-10 no_binding"},
-	{"INIT-REBOOT with somebody else's address is refused", []Lease{bound("10.0.0.12", bob, time.Hour)}, nil,
+	{"INIT-REBOOT with another client's address is refused", []Lease{bound("10.0.0.12", bob, time.Hour)}, nil,
 		request(alice, wants("10.0.0.12")), "NAK D-10 no_binding", "", "silent D-10 no_binding"},
-	{"INIT-REBOOT with an expired address offered to somebody else is refused", []Lease{bound("10.0.0.12", alice, -time.Hour)},
+	{"INIT-REBOOT with an expired address offered to another client is refused", []Lease{bound("10.0.0.12", alice, -time.Hour)},
 		[]ClientMessage{discover(bob, wants("10.0.0.12"))},
 		request(alice, wants("10.0.0.12")), "NAK D-10 taken", "", "silent D-10 taken"},
 	{"INIT-REBOOT with an address NetBox does not know is refused", nil, nil,
@@ -140,7 +140,7 @@ var decisionTable = []tableRow{
 		request(alice, has("10.0.0.12")), "ACK D-12 10.0.0.12/24 bound"),
 	bothWays("REBINDING on a local interface is acknowledged", []Lease{bound("10.0.0.12", alice, time.Hour)}, nil,
 		request(alice, has("10.0.0.12"), at("eth0", "10.0.0.2")), "ACK D-12 10.0.0.12/24 bound"),
-	{"REBINDING somebody else's binding is refused", []Lease{bound("10.0.0.12", bob, time.Hour)}, nil,
+	{"REBINDING another client's binding is refused", []Lease{bound("10.0.0.12", bob, time.Hour)}, nil,
 		request(alice, has("10.0.0.12")), "NAK D-13 no_binding", "", "silent D-13 no_binding"},
 	{"REBINDING through the relay of another network is refused", []Lease{bound("10.0.0.12", alice, time.Hour)}, nil,
 		request(alice, has("10.0.0.12"), via("10.9.0.1")), "NAK D-14 wrong_network", "", "silent D-14 wrong_network"},
@@ -167,7 +167,7 @@ var decisionTable = []tableRow{
 	bothWays("DECLINE of the static address is taken", nil, nil,
 		message(Decline, web, wants("10.0.0.5")), "accepted, no reply D-17 10.0.0.5/24 declined"),
 	// D-18
-	bothWays("DECLINE of somebody else's binding is ignored", []Lease{bound("10.0.0.12", bob, time.Hour)}, nil,
+	bothWays("DECLINE of another client's binding is ignored", []Lease{bound("10.0.0.12", bob, time.Hour)}, nil,
 		message(Decline, alice, wants("10.0.0.12")), "silent D-18 nothing_to_do"),
 	bothWays("DECLINE of a free address is ignored", nil, nil,
 		message(Decline, alice, wants("10.0.0.12")), "silent D-18 nothing_to_do"),
@@ -187,7 +187,7 @@ var decisionTable = []tableRow{
 	bothWays("RELEASE without server identifier is taken", []Lease{bound("10.0.0.12", alice, time.Hour)}, nil,
 		message(Release, alice, has("10.0.0.12")), "accepted, no reply D-19 10.0.0.12/24 released"),
 	// D-20
-	bothWays("RELEASE of somebody else's binding is ignored", []Lease{bound("10.0.0.12", bob, time.Hour)}, nil,
+	bothWays("RELEASE of another client's binding is ignored", []Lease{bound("10.0.0.12", bob, time.Hour)}, nil,
 		message(Release, alice, has("10.0.0.12")), "silent D-20 nothing_to_do"),
 	bothWays("RELEASE of a binding that ended is ignored", []Lease{bound("10.0.0.12", alice, -time.Hour)}, nil,
 		message(Release, alice, has("10.0.0.12")), "silent D-20 nothing_to_do"),
@@ -219,7 +219,7 @@ var decisionTable = []tableRow{
 	//
 	bothWays("a server without identifier is silent", nil, nil,
 		discover(alice, nameless()), "silent R-13 no_server_id"),
-	bothWays("a message type nobody serves is silent", nil, nil,
+	bothWays("a message type that is not served is silent", nil, nil,
 		message(MessageType(10), alice), "silent F-15 unhandled"),
 }
 

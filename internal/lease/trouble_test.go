@@ -63,7 +63,7 @@ func TestStoreFailureIsSilence(t *testing.T) {
 }
 
 // H-4: while the store is out of reach, renewing clients keep what they have
-// for the time that is left; nobody gets anything new.
+// for the time that is left; no client gets anything new.
 func TestStoreFailureLeavesRunningLeasesTheirTime(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -115,7 +115,7 @@ func TestLostComparisonIsDecidedAnew(t *testing.T) {
 		elsewhere Lease
 		want      string
 	}{
-		{"another server gave it to somebody else", bound("10.0.0.10", bob, time.Hour), "NAK D-5"},
+		{"another server gave it to another client", bound("10.0.0.10", bob, time.Hour), "NAK D-5"},
 		{"another server gave it to the same client", bound("10.0.0.10", alice, time.Minute), "ACK D-4"},
 		{"another server freed it", released("10.0.0.10", bob, time.Hour), "ACK D-4"},
 		{"another server quarantined it", quarantined("10.0.0.10", time.Hour), "NAK D-5"},

@@ -53,8 +53,8 @@ func (c *Chain) Answer(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Ad
 	return out
 }
 
-// answer is Answer with the outcome so far in the caller's hands, who needs it
-// when a handler panics.
+// answer is Answer for a caller that needs the outcome so far when a handler
+// panics.
 func (c *Chain) answer(out *Outcome, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr, trace *lease.Trace) {
 	out.Proxied = in.BootPort || slices.Contains(c.Proxy.Interfaces, in.Interface)
 	resp, why := c.prepared(req, in, identifier, out.Proxied)

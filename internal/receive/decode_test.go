@@ -58,7 +58,7 @@ func TestDecode(t *testing.T) {
 		{name: "ciaddr of this network", in: set(wire(t), 12, 0, 0, 0, 5), want: dropAddress},
 		{name: "ciaddr reserved", in: set(wire(t), 12, 240, 0, 0, 5), want: dropAddress},
 		{name: "giaddr is a group", in: set(wire(t), 24, 224, 0, 0, 5), want: dropAddress},
-		{name: "giaddr is everybody", in: set(wire(t), 24, 255, 255, 255, 255), want: dropAddress},
+		{name: "giaddr is the broadcast address", in: set(wire(t), 24, 255, 255, 255, 255), want: dropAddress},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			req, why := decode(tt.in)
@@ -117,7 +117,7 @@ func TestTheReplyIsPreparedAsByTheLibrary(t *testing.T) {
 	}
 }
 
-// FuzzDecode: whatever is accepted can be prepared, addressed and encoded, and
+// FuzzDecode: what is accepted can be prepared, addressed and encoded, and
 // nothing that the library reads is read differently.
 func FuzzDecode(f *testing.F) {
 	f.Add(wire(f))

@@ -146,9 +146,9 @@ func (m *meter) lostInKernel(n uint32) {
 	m.line(dropKernel, logrus.Fields{"packets": n})
 }
 
-// panicked counts a panic of a handler (-1: of the loop itself, -2: of ProxyDHCP). It must be
-// called while the panic is being recovered. The packet is only shown at debug
-// level.
+// panicked counts a panic of the handler with that index in the chain
+// (noHandler: of the loop itself). It must be called while the panic is being
+// recovered. The packet is only shown at debug level.
 func (m *meter) panicked(cause any, handler int, packet []byte) {
 	m.dropped.WithLabelValues(string(dropPanic)).Inc()
 	m.line(dropPanic, logrus.Fields{"handler": handler, "panic": fmt.Sprint(cause), "stack": string(debug.Stack())})

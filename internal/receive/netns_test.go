@@ -111,7 +111,7 @@ func (s *site) local(i int, mt dhcpv4.MessageType, mods ...dhcpv4.Modifier) *dhc
 	return m
 }
 
-// broadcast sends m to everybody on interface i.
+// broadcast sends m to all hosts on interface i.
 func (s *site) broadcast(i int, m *dhcpv4.DHCPv4) {
 	s.t.Helper()
 	if _, err := s.stations[i].conn.WriteToUDPAddrPort(m.ToBytes(), netip.MustParseAddrPort("255.255.255.255:67")); err != nil {

@@ -37,8 +37,8 @@ func (p Proxy) Check() error {
 	return nil
 }
 
-// openProxy binds the second port on each interface, after a look at whether
-// the interfaces can be what they shall be.
+// openProxy checks that ProxyDHCP can be served on the interfaces, and binds the
+// second port on each.
 func openProxy(p Proxy, addrs []net.UDPAddr) ([]*listener, error) {
 	if len(p.Interfaces) == 0 {
 		return nil, nil

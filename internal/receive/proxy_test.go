@@ -104,7 +104,7 @@ func TestProxyDHCPAnswersOnTheSecondPort(t *testing.T) {
 	}
 }
 
-// whatever a plugin says, no lease leaves, and a panic costs one packet.
+// no reply of a plugin lets a lease out, and a panic costs one packet.
 func TestProxyDHCPLetsNoLeaseOut(t *testing.T) {
 	s, _ := startProxy(t, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		switch req.ClientHWAddr[5] {

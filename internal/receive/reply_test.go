@@ -32,7 +32,7 @@ func TestWhereRepliesGo(t *testing.T) {
 		{name: "a relay with RFC 8357 at the port it used", want: "relay", to: "127.0.0.1:1067"},
 		{name: "a relay even if the client has an address", req: []dhcpv4.Modifier{plainRelay, dhcpv4.WithClientIP(offered)}, want: "relay", to: "10.1.0.1:67"},
 		{name: "a refusal to the relay", req: []dhcpv4.Modifier{plainRelay}, resp: []dhcpv4.Modifier{nak}, want: "relay", to: "10.1.0.1:67"},
-		{name: "a refusal to everybody, never to ciaddr", req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(offered)}, resp: []dhcpv4.Modifier{nak}, want: "nak", to: "255.255.255.255:68", path: onInterface},
+		{name: "a refusal is broadcast, never sent to ciaddr", req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(offered)}, resp: []dhcpv4.Modifier{nak}, want: "nak", to: "255.255.255.255:68", path: onInterface},
 		{name: "a client with an address", req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(offered), dhcpv4.WithBroadcast(true)}, resp: []dhcpv4.Modifier{gives}, want: "ciaddr", to: "192.0.2.10:68"},
 		{name: "a client with a link-local address", req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(net.IPv4(169, 254, 1, 1))}, want: "ciaddr", to: "169.254.1.1:68", path: onInterface},
 		{name: "a client that asked for broadcast", req: []dhcpv4.Modifier{noRelay, dhcpv4.WithBroadcast(true)}, resp: []dhcpv4.Modifier{gives}, want: "broadcast", to: "255.255.255.255:68", path: onInterface},
@@ -92,7 +92,7 @@ func TestRepliesWithoutAddress(t *testing.T) {
 		option dhcpv4.OptionCode
 		want   Drop
 	}{
-		{"an OFFER nobody filled in", dhcpv4.MessageTypeDiscover, nil, dropNoAddress},
+		{"an OFFER that no handler filled in", dhcpv4.MessageTypeDiscover, nil, dropNoAddress},
 		{"an OFFER that leaves the client to itself (RFC 2563)", dhcpv4.MessageTypeDiscover, dhcpv4.OptionAutoConfigure, ""},
 		{"an OFFER to do without IPv4 (RFC 8925)", dhcpv4.MessageTypeDiscover, dhcpv4.OptionIPv6OnlyPreferred, ""},
 		{"an ACK with the same option", dhcpv4.MessageTypeRequest, dhcpv4.OptionIPv6OnlyPreferred, dropNoAddress}, // F-27
@@ -117,7 +117,7 @@ func TestTheSourceOfReplies(t *testing.T) {
 	ours, alias, foreign := netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.3"), netip.MustParseAddr("203.0.113.9")
 	local := map[netip.Addr]bool{ours: true, alias: true}
 	eth0 := &netInterface{name: "eth0", addrs: []netip.Addr{ours, alias}}
-	everybody := netip.MustParseAddr("255.255.255.255")
+	allHosts := netip.MustParseAddr("255.255.255.255")
 	for _, tt := range []struct {
 		name string
 		id   netip.Addr
@@ -126,9 +126,9 @@ func TestTheSourceOfReplies(t *testing.T) {
 	}{
 		{"option 54 if it is ours", alias, arrivedBy{ifc: eth0, arrival: arrival{to: ours, unicast: true}}, alias},
 		{"the address reached if 54 is another's (NAT, RFC 5107)", foreign, arrivedBy{ifc: eth0, arrival: arrival{to: alias, unicast: true}}, alias},
-		{"the interface's first after a broadcast", foreign, arrivedBy{ifc: eth0, arrival: arrival{to: everybody}}, ours},
-		{"the kernel's choice on an interface without address", foreign, arrivedBy{ifc: &netInterface{}, arrival: arrival{to: everybody}}, netip.Addr{}},
-		{"the kernel's choice on an interface just gone", foreign, arrivedBy{arrival: arrival{to: everybody}}, netip.Addr{}},
+		{"the interface's first after a broadcast", foreign, arrivedBy{ifc: eth0, arrival: arrival{to: allHosts}}, ours},
+		{"the kernel's choice on an interface without address", foreign, arrivedBy{ifc: &netInterface{}, arrival: arrival{to: allHosts}}, netip.Addr{}},
+		{"the kernel's choice on an interface just gone", foreign, arrivedBy{arrival: arrival{to: allHosts}}, netip.Addr{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			resp := prepare(discover(t, 1), false)

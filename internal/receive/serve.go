@@ -23,8 +23,8 @@ const (
 	// defaultWorkers is how many packets are in work at most (B-1).
 	defaultWorkers = 256
 	// waitingRoom is how many packets of a burst wait for a worker. A packet
-	// waits at most as long as another is in work, which no handler of ours
-	// draws out beyond 3 s; a client asks again after 4 (RFC 2131 section 4.1).
+	// waits at most as long as another is in work. Handlers of ours take 3 s at
+	// most; a client asks again after 4 s (RFC 2131 section 4.1).
 	waitingRoom = 256
 	// drainTime is how long a packet in work may take after the end (REC-3).
 	drainTime = 5 * time.Second

@@ -89,9 +89,9 @@ func TestWhatIsAnswered(t *testing.T) {
 		{name: "REQUEST", mods: typed(dhcpv4.MessageTypeRequest), chain: []handler.Handler4{grant}, reaches: true, answer: true},
 		{name: "REQUEST refused", mods: typed(dhcpv4.MessageTypeRequest), chain: []handler.Handler4{refuse}, reaches: true, answer: true},
 		{name: "INFORM without yiaddr", mods: typed(dhcpv4.MessageTypeInform), chain: []handler.Handler4{pass}, reaches: true, answer: true},
-		{name: "nobody set yiaddr", mods: typed(dhcpv4.MessageTypeRequest), chain: []handler.Handler4{pass}, reaches: true, dropped: dropNoAddress},
-		{name: "nobody set option 54", mods: typed(dhcpv4.MessageTypeRequest), chain: []handler.Handler4{grant}, noID: true, reaches: true, dropped: dropNoServerID},
-		{name: "RELEASE that nobody stopped", mods: typed(dhcpv4.MessageTypeRelease), chain: []handler.Handler4{grant}, reaches: true, dropped: dropNeverAnswered},
+		{name: "no handler set yiaddr", mods: typed(dhcpv4.MessageTypeRequest), chain: []handler.Handler4{pass}, reaches: true, dropped: dropNoAddress},
+		{name: "no handler set option 54", mods: typed(dhcpv4.MessageTypeRequest), chain: []handler.Handler4{grant}, noID: true, reaches: true, dropped: dropNoServerID},
+		{name: "RELEASE that no handler stopped", mods: typed(dhcpv4.MessageTypeRelease), chain: []handler.Handler4{grant}, reaches: true, dropped: dropNeverAnswered},
 		{name: "DECLINE with netbox in the chain", mods: typed(dhcpv4.MessageTypeDecline), chain: []handler.Handler4{grant}, owns: true, reaches: true, dropped: dropNeverAnswered},
 		{name: "DECLINE without", mods: typed(dhcpv4.MessageTypeDecline), chain: []handler.Handler4{grant}, dropped: DropUnhandled},
 		{name: "BOOTP with netbox in the chain", chain: []handler.Handler4{grant}, owns: true, noID: true, reaches: true, answer: true},
@@ -100,7 +100,7 @@ func TestWhatIsAnswered(t *testing.T) {
 		{name: "OFFER from another server", mods: typed(dhcpv4.MessageTypeOffer), chain: []handler.Handler4{grant}, owns: true, dropped: DropUnhandled},
 		{name: "LEASEQUERY", mods: typed(dhcpv4.MessageType(10)), chain: []handler.Handler4{grant}, owns: true, dropped: DropUnhandled},
 		{name: "giaddr is a group", mods: append(typed(dhcpv4.MessageTypeDiscover), dhcpv4.WithGatewayIP(net.IPv4(224, 0, 0, 1))), chain: []handler.Handler4{grant}, dropped: dropAddress},
-		{name: "ciaddr is everybody", mods: append(typed(dhcpv4.MessageTypeRequest), dhcpv4.WithClientIP(net.IPv4bcast)), chain: []handler.Handler4{grant}, dropped: dropAddress},
+		{name: "ciaddr is the broadcast address", mods: append(typed(dhcpv4.MessageTypeRequest), dhcpv4.WithClientIP(net.IPv4bcast)), chain: []handler.Handler4{grant}, dropped: dropAddress},
 		{name: "a handler panics", mods: typed(dhcpv4.MessageTypeDiscover), chain: []handler.Handler4{func(_, _ *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) { panic("of no consequence") }}, reaches: true, dropped: dropPanic},
 		{name: "a handler drops it", mods: typed(dhcpv4.MessageTypeDiscover), chain: []handler.Handler4{func(_, _ *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) { return nil, true }}, reaches: true, dropped: dropNoReply},
 		{name: "nil goes on to the next handler", mods: typed(dhcpv4.MessageTypeDiscover), chain: []handler.Handler4{
@@ -369,6 +369,34 @@ func TestAHundredClientsAtOnceGetTheirOwnAnswers(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// L-15: what is known of a packet goes with it, also where a handler panics.
+func TestAnExchangeEndsWithItsPacket(t *testing.T) {
+	var exchanges dhcp4.Exchanges
+	requests := make(chan *dhcpv4.DHCPv4, 4)
+	s := startServer(t, Chain{SupplyServerID: true, Exchanges: &exchanges}, Options{Workers: 1}, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+		if requests <- req; exchanges.Find(req) == nil {
+			t.Error("a handler finds no exchange")
+		}
+		switch req.ClientHWAddr[5] {
+		case 1:
+			panic("broken plugin")
+		case 2:
+			return nil, true
+		}
+		return grant(req, resp)
+	})
+	r := newRelay(t, s)
+	r.send(discover(t, 1).ToBytes())
+	r.send(discover(t, 2).ToBytes())
+	r.exchange(discover(t, 3))
+	r.exchange(discover(t, 4)) // the only worker has finished the others by now
+	for range 3 {
+		if req := <-requests; exchanges.Find(req) != nil {
+			t.Errorf("the exchange of %s is still open", req.ClientHWAddr)
+		}
+	}
 }
 
 // waitFor polls cond; it fails the test if it does not hold in time.

@@ -36,9 +36,9 @@ type listener struct {
 	lost uint32
 }
 
-// openListeners binds one socket per address. Listening is exclusive: the port
-// is refused to a second program, also where that one sets other options, because the
-// kernel would share packets out between both without a word (F-12).
+// openListeners binds one socket per address. Listening is exclusive: a second
+// program cannot bind the port, also with other socket options. Otherwise the
+// kernel would silently share packets out between both (F-12).
 func openListeners(addrs []net.UDPAddr) (opened []*listener, err error) {
 	overlapping, err := checkAddrs(addrs)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// freePort is a UDP port nobody listened on a moment ago.
+// freePort is a UDP port that was free a moment ago.
 func freePort(t *testing.T) int {
 	t.Helper()
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -52,7 +52,7 @@ func TestAPortIsNotSharedWithAnotherProgram(t *testing.T) {
 		{"one address", func(port int) []net.UDPAddr { return []net.UDPAddr{{Port: port}} }},
 		{"addresses that overlap", func(port int) []net.UDPAddr { return []net.UDPAddr{{Port: port}, {Port: port, Zone: "lo"}} }},
 	} {
-		t.Run("with "+tt.name+", whoever comes second", func(t *testing.T) {
+		t.Run("with "+tt.name+", the first to come", func(t *testing.T) {
 			port := freePort(t)
 			first, err := Listen(tt.addrs(port), Chain{}, Options{Log: log})
 			if err != nil {
@@ -68,7 +68,7 @@ func TestAPortIsNotSharedWithAnotherProgram(t *testing.T) {
 				t.Error("a second server listens on the same port")
 			}
 		})
-		t.Run("with "+tt.name+", whoever was first", func(t *testing.T) {
+		t.Run("with "+tt.name+", the second to come", func(t *testing.T) {
 			port := freePort(t)
 			other, err := listenShared(t, port)
 			if err != nil {

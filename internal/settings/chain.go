@@ -122,7 +122,7 @@ func (c *chainReader) read(key string, section *yaml.Node) Chain {
 	return chain
 }
 
-// pluginList finds the key plugins, whatever its case.
+// pluginList finds the key plugins, in upper or lower case.
 func (c *chainReader) pluginList(key string, section *yaml.Node) (string, *yaml.Node) {
 	if section.Kind != yaml.MappingNode {
 		c.report.Addf(key, "want a mapping with listen: and plugins:")
@@ -254,7 +254,7 @@ func ours(name string) bool {
 	return false
 }
 
-// foreign checks an upstream plugin that gets into the way of ours.
+// foreign checks an upstream plugin that would interfere with ours.
 func (c *chainReader) foreign(chain Chain, i int) {
 	p, netbox := chain.Plugins[i], chain.index(PluginNetBox)
 	switch p.Name {

@@ -8,7 +8,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
 )
 
-// Defaults returns the settings of an empty netbox: section, as in 1.8.
+// Defaults returns the settings of an empty netbox: section.
 func Defaults() NetBox {
 	return NetBox{
 		ContextKey: "pydhcp_configuration",

@@ -26,7 +26,7 @@ type File struct {
 	Path     string
 	NetBox   NetBox
 	Chain    Chain
-	Warnings []Problem // what works but is hardly meant
+	Warnings []Problem // what works but is probably a mistake
 }
 
 // Options say how a file is read. The zero value suits our own binary.

@@ -81,7 +81,7 @@ netbox:
   pxe: {gate: on, redeploy_field: r, confirm_field: c, unknown: site, default_arch: bios, proxy_dhcp: [eth1]}
   boot_service: {folder: boot, tftp_listen: "", http_listen: "10.0.0.2:80", max_transfers: 9, max_per_client: 3}
 sync:
-  anything: is somebody else's
+  anything: belongs to another program
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +198,7 @@ func TestMistakesOfTheWholeFile(t *testing.T) {
 		"neither url nor inventory": {chain, "/etc/c/config.yml: netbox.url: want the address of NetBox here or in NETBOX_URL, or a file in netbox.inventory"},
 		"section misspelt":          {chain + "netbx:\n  url: https://n.example\n", "/etc/c/config.yml: netbox.url: want the address of NetBox here or in NETBOX_URL, or a file in netbox.inventory\n/etc/c/config.yml:9: netbx: did you mean netbox?"},
 		"section in capitals":       {chain + "netbox: {inventory: lab.yml}\nNetBox:\n  url: https://n.example\n", "/etc/c/config.yml:10: NetBox: did you mean netbox?"},
-		"a second document":         {chain + "netbox: {inventory: lab.yml}\n---\nnetbox: {inventory: other.yml}\n", "/etc/c/config.yml:10: ---: a second document begins here, which nobody reads: keep everything in one"},
+		"a second document":         {chain + "netbox: {inventory: lab.yml}\n---\nnetbox: {inventory: other.yml}\n", "/etc/c/config.yml:10: ---: a second document begins here, which is not read: keep everything in one"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := parse(t, tc.text)

@@ -21,7 +21,7 @@ func (Secret) String() string { return redacted }
 // GoString hides the secret.
 func (Secret) GoString() string { return redacted }
 
-// Format hides the secret whatever the verb is.
+// Format hides the secret with every verb.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
 // MarshalText hides the secret, in JSON too.

@@ -1,8 +1,8 @@
 // Package settings reads the section netbox: of the one YAML file (sync: belongs
-// to the mirror, the rest to CoreDHCP), strictly and completely: an unknown key
-// or a value that cannot be meant is an error with its line, and all of them are
-// reported at once. The mirror reads its part of netbox: with it too. It must not
-// open a connection, read NetBox data or know the section sync:.
+// to the mirror, the rest to CoreDHCP). It is strict: an unknown key or a value
+// that makes no sense is an error with its line, and all errors are reported at
+// once. The mirror reads its part of netbox: with it too. It must not open a
+// connection, read NetBox data or know the section sync:.
 package settings
 
 import (

@@ -27,8 +27,8 @@ func (n NetBox) Token() (Secret, error) {
 	return ReadToken("NetBox token", n.TokenFile)
 }
 
-// maxToken is what a file with a token may hold: many times a JWT, and less
-// than hurts where something else is named.
+// maxToken is how many bytes a file with a token may hold: far more than a JWT
+// has, and little to read if the setting names a wrong file.
 const maxToken = 64 << 10
 
 // ReadToken returns the content of a token file without blanks around it. Errors
@@ -64,8 +64,8 @@ func OneWord(what, source, text string) (Secret, error) {
 }
 
 // TokenFileWarning says that every account of the machine may read the token in
-// the file at path; empty if not, if there is no file yet, or on Windows, where the
-// mode tells nothing.
+// the file at path. It is empty if that is not so, if there is no file yet, and
+// on Windows, where the mode tells nothing.
 func TokenFileWarning(path string) string {
 	if path == "" || runtime.GOOS == "windows" {
 		return ""

@@ -9,8 +9,8 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
 )
 
-// validate reports what cannot be meant: values out of range, unknown words
-// and settings that contradict each other.
+// validate reports settings that make no sense: values out of range, unknown
+// words and settings that contradict each other.
 func validate(r *strictyaml.Report, n *NetBox) {
 	validateSource(r, n)
 	validateStore(r, n.Store)

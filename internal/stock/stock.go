@@ -66,13 +66,11 @@ func (w *wrapper) handle4(req, resp *dhcpv4.DHCPv4) (reply *dhcpv4.DHCPv4, stop 
 		w.exchanges.Put(req, x)
 		defer w.exchanges.Close(req)
 	}
-	server := dhcp4.HeaderAddr(resp.ServerIPAddr)
 	reply, stop = w.handle(req, resp)
 	if reply == nil {
 		return reply, stop
 	}
-	// A plugin of ours has just written the reply, or has named a boot server.
-	if x.Decided || dhcp4.HeaderAddr(reply.ServerIPAddr) != server {
+	if x.Decided || x.Booted { // siaddr is what netbox or netbox_pxe wrote
 		avoidRawFrame(req, reply, x.Ingress)
 	}
 	if w.Last && !stop {

@@ -69,7 +69,7 @@ func (r *Report) duration(path string, n *yaml.Node, out *time.Duration) {
 	r.add(n.Line, path, "want a duration such as 30s, 90m, 12h or 1d, not "+kindName(n)+fix)
 }
 
-// notation reads a type whose own errors say less than want does.
+// notation reads a type whose own errors say less than the text in want.
 func (r *Report) notation(path string, n *yaml.Node, want string, out encoding.TextUnmarshaler) {
 	if n.Kind != yaml.ScalarNode || out.UnmarshalText([]byte(n.Value)) != nil {
 		r.add(n.Line, path, "want "+want+", not "+kindName(n))

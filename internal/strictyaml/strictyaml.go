@@ -52,7 +52,7 @@ func Decode(file string, data []byte, out any) *Report {
 	}
 	switch err := documents.Decode(&more); {
 	case err == nil:
-		r.add(more.Line, "---", "a second document begins here, which nobody reads: keep everything in one")
+		r.add(more.Line, "---", "a second document begins here, which is not read: keep everything in one")
 	case !errors.Is(err, io.EOF):
 		r.syntax(err)
 	}

@@ -116,7 +116,7 @@ func TestMistakes(t *testing.T) {
 		"list as the file":           {"- a", "f.yml:1: want a mapping with text, flag, count, maybe, wait, addr, prefix, items, names, section, not a list"},
 		"not YAML":                   {"a: b\n  c: d", "f.yml:2: not YAML: mapping values are not allowed in this context"},
 		"unknown alias":              {"text: *nobody", "f.yml: not YAML: unknown anchor 'nobody' referenced"},
-		"two documents":              {"text: a\n---\ntext: b", "f.yml:2: ---: a second document begins here, which nobody reads: keep everything in one"},
+		"two documents":              {"text: a\n---\ntext: b", "f.yml:2: ---: a second document begins here, which is not read: keep everything in one"},
 		"broken second document":     {"text: a\n---\n\n}", "f.yml:3: not YAML: did not find expected node content"},
 		"alias of itself":            {"names: &n\n  a: *n", "f.yml:2: names.a: alias *n contains itself"},
 	} {
@@ -278,7 +278,7 @@ func FuzzDecode(f *testing.F) {
 		for _, p := range r.Problems() {
 			if p.Text == "" || p.Line < 0 || p.Line > strings.Count(string(data), "\n")+strings.Count(string(data), "\r")+
 				strings.Count(string(data), "\u0085")+strings.Count(string(data), "\u2028")+strings.Count(string(data), "\u2029")+2 {
-				t.Errorf("a problem nobody can find: %q", p)
+				t.Errorf("a problem that cannot be found: %q", p)
 			}
 		}
 		if r.Err() != nil {

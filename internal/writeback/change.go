@@ -44,8 +44,8 @@ func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (RecordChange, error) {
 	return c, nil
 }
 
-// warnOfRival reports that the record shows a running lease that this server did
-// not write (S-5): the store's client keeps the address.
+// warnOfRival reports that another program wrote a running lease into the record
+// (S-5). The store's client keeps the address.
 func (w *Writer) warnOfRival(a *ipam.Address, l lease.Lease) {
 	if l.State == lease.Bound && rival(a, l) {
 		w.quiet.Warn("rival", "NetBox shows a running lease of another client, which is replaced; does another DHCP server write there?", logrus.Fields{
@@ -61,9 +61,10 @@ func rival(a *ipam.Address, l lease.Lease) bool {
 	return r.Client != "" && r.Client != string(l.Client) && r.Expires.After(time.Now()) && a.LastUpdated.After(l.SyncedAt)
 }
 
-// address finds the object of a leased address: in the VRF its network is in,
-// or, where the network is gone, in any VRF that still has it. Nothing
-// is written to an address that is not dynamic any more.
+// address finds the object of a leased address: in the VRF of its network, or,
+// where the network is gone, in the first VRF that still has the address. An
+// object that is no longer dynamic is left alone: nothing is written to static
+// addresses.
 func address(s *ipam.Snapshot, host netip.Addr) (*ipam.Address, error) {
 	vrfs := s.DynamicVRFs()
 	if n, err := s.Subnet(host); err == nil {

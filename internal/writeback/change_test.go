@@ -46,7 +46,7 @@ func TestWhatTheRecordShows(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			log, _ := test.NewNullLogger()
 			c.lease.Addr = host(1)
-			got, err := New(Config{Log: log}).change(snapshotOf(t, 2, nil), c.lease)
+			got, err := New(Config{Log: log}).change(oneNetwork(t, 2, nil), c.lease)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,7 +77,7 @@ func TestTheObjectIsThatOfTheNetworksVRF(t *testing.T) {
 		{"its network is gone", func(o *ipam.Objects) { delete(o.Prefixes, 1) }, 1001},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := New(Config{Log: log}).change(snapshotOf(t, 2, c.edit), bound(1))
+			got, err := New(Config{Log: log}).change(oneNetwork(t, 2, c.edit), bound(1))
 			if err != nil || got.ID != c.want {
 				t.Errorf("object %d, %v, want %d", got.ID, err, c.want)
 			}
@@ -126,7 +126,7 @@ func TestAssignment(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			log, _ := test.NewNullLogger()
-			s := snapshotOf(t, 2, func(o *ipam.Objects) {
+			s := oneNetwork(t, 2, func(o *ipam.Objects) {
 				o.Addresses[1001].Interface = c.assigned
 				o.Addresses[1001].Record = ipam.Record{Client: string(c.record), Expires: ended}
 			})
@@ -165,7 +165,7 @@ func TestARivalRecordIsReplacedWithAWarning(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			log, hook := test.NewNullLogger()
-			s := snapshotOf(t, 2, func(o *ipam.Objects) {
+			s := oneNetwork(t, 2, func(o *ipam.Objects) {
 				a := o.Addresses[1001]
 				a.Record, a.LastUpdated = ipam.Record{Client: string(c.client), Expires: c.expires}, c.updated
 			})
@@ -198,7 +198,7 @@ func TestAnEndedLeaseDoesNotReplaceARunningOneOfAnotherClient(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			log, _ := test.NewNullLogger()
-			s := snapshotOf(t, 2, func(o *ipam.Objects) {
+			s := oneNetwork(t, 2, func(o *ipam.Objects) {
 				a := o.Addresses[1001]
 				a.Record, a.LastUpdated = ipam.Record{Client: string(bob), Expires: now.Add(time.Hour)}, c.updated
 			})

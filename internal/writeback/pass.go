@@ -12,9 +12,9 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
-// pass tells NetBox of all leases that are due. again is how long to wait
-// before the next pass; 0: until a lease changes. hold says that changed leases
-// do not end the wait sooner.
+// pass tells NetBox of all leases that are due. It returns how long to wait
+// before the next pass; 0 means until a lease changes. hold means that a change
+// does not shorten the wait.
 func (w *Writer) pass(ctx context.Context) (again time.Duration, hold bool) {
 	for {
 		snapshot := w.config.Snapshot()
@@ -139,10 +139,9 @@ func (w *Writer) synced(ctx context.Context, l lease.Lease, at time.Time) {
 	}
 }
 
-// judge decides from one call of Write how to go on. A call of which nothing
-// was taken is trouble too, though NetBox answers: a missing custom field, say,
-// refuses every row, and NetBox may have to be asked row by row to learn it.
-// Then single rows are tried until one passes.
+// judge decides from one call of Write how to go on. If NetBox refuses all rows
+// of a call, the cause may be one for all of them, such as a missing custom
+// field. Then single rows are tried until one passes.
 func (w *Writer) judge(ctx context.Context, counts map[netbox.Outcome]int, trouble error) time.Duration {
 	taken := counts[netbox.Done] + counts[netbox.Unchanged]
 	switch {

@@ -10,7 +10,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
-// RecordChange says what the record of one address shall be.
+// RecordChange says what the record of one address is to become.
 type RecordChange struct {
 	ID   int64      // of the address object
 	Addr netip.Addr // its host address; an object renumbered meanwhile is Gone
@@ -39,9 +39,8 @@ type RecordResult struct {
 
 // WriteRecords brings records of addresses up to date, in as few requests as
 // possible. Every row is read just before, and one that shows the record
-// already is not written: nothing is lost, and nothing written twice, by
-// calling again with the same changes after any trouble. IDs must be
-// distinct.
+// already is not written. So a caller may always call again with the same
+// changes: nothing is lost, and nothing is written twice. IDs must be distinct.
 func WriteRecords(ctx context.Context, c *netbox.Client, fields follow.Fields, changes []RecordChange) []RecordResult {
 	results := make([]RecordResult, len(changes))
 	version, err := c.Version(ctx)

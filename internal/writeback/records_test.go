@@ -26,7 +26,7 @@ func viewAll() []netboxtest.Grant {
 
 func leaseEnd() time.Time { return time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC) }
 
-// change is the record of an address of the seed as it shall be.
+// change is the record that an address of the seed is to get.
 func change(t *testing.T, seeded *netboxtest.Seeded, address string) RecordChange {
 	t.Helper()
 	return RecordChange{
@@ -217,7 +217,7 @@ func TestASingleWriteGivesWayToAnEditMadeMeanwhile(t *testing.T) { // S-3
 	s, seeded := netboxtest.ServeOffice(t, netboxtest.V46)
 	r := change(t, seeded, "10.0.0.100/24")
 	c := connect(t, s.URL(), s.TokenV2(), silent())
-	// The row is changed between reading and writing; the answer to the
+	// Between reading and writing an operator changes the row; the answer to the
 	// read arrives late.
 	hold := make(chan struct{})
 	s.Fail(netboxtest.Fault{Kind: netboxtest.Slow, Method: "PATCH", Times: 1, Until: hold})

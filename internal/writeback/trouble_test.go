@@ -121,7 +121,7 @@ func TestARefusedRowDoesNotBlockOthers(t *testing.T) {
 func TestManyRefusedRowsDoNotHideOthers(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		const bad = 2 * maxRows
-		r.show(snapshotOf(r.T, bad+1, nil))
+		r.show(oneNetwork(r.T, bad+1, nil))
 		var leases []lease.Lease
 		for n := 1; n <= bad; n++ {
 			leases = append(leases, bound(n))
@@ -151,7 +151,7 @@ func TestManyRefusedRowsDoNotHideOthers(t *testing.T) {
 // request for each row to learn it.
 func TestWhereAllRowsAreRefusedSingleOnesAreTried(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.show(snapshotOf(r.T, 600, nil))
+		r.show(oneNetwork(r.T, 600, nil))
 		for n := 1; n <= 600; n++ {
 			r.engine.change(bound(n))
 		}
@@ -203,7 +203,7 @@ func TestARenumberedAddressIsFoundInTheNextPicture(t *testing.T) {
 		if n := r.engine.left(); n != 1 {
 			r.Fatalf("%d marks, want the lease kept", n)
 		}
-		r.show(snapshotOf(r.T, 2, renumber(1001, 2001)))
+		r.show(oneNetwork(r.T, 2, renumber(1001, 2001)))
 		r.after(later)
 		calls := r.written()
 		if last := calls[len(calls)-1]; len(calls) != 2 || last.changes[0].ID != 2001 || r.engine.left() != 0 {

@@ -32,9 +32,9 @@ var (
 // host is the n-th address of the network of the tests.
 func host(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}) }
 
-// snapshotOf is a NetBox of one network with n dynamic addresses from host(1) on,
-// whose ids are 1000 and their number. edit may change it.
-func snapshotOf(t *testing.T, n int, edit func(o *ipam.Objects)) *ipam.Snapshot {
+// oneNetwork is the snapshot of a NetBox with one network and n dynamic addresses
+// from host(1) on, whose ids are 1000 and their number. edit may change it.
+func oneNetwork(t *testing.T, n int, edit func(o *ipam.Objects)) *ipam.Snapshot {
 	t.Helper()
 	mac := func(c lease.ClientID) ipam.MAC {
 		m, err := ipam.ParseMAC(string(c))
@@ -159,7 +159,7 @@ func newRig(t *testing.T) *rig {
 	t.Helper()
 	log, hook := test.NewNullLogger()
 	log.SetLevel(logrus.InfoLevel)
-	r := &rig{T: t, began: time.Now(), logged: hook, snapshot: snapshotOf(t, 10, nil), done: make(chan struct{})}
+	r := &rig{T: t, began: time.Now(), logged: hook, snapshot: oneNetwork(t, 10, nil), done: make(chan struct{})}
 	r.engine = &fakeEngine{leases: make(map[netip.Addr]lease.Lease), synced: make(map[netip.Addr]time.Time), news: make(chan struct{}, 1)}
 	r.config = Config{
 		Unsynced: r.engine.Unsynced, Synced: r.engine.Synced, UnsyncedC: r.engine.news,

@@ -40,8 +40,8 @@ type Config struct {
 	UnsyncedC <-chan struct{}
 	// Snapshot returns the current snapshot of NetBox; nil before the first.
 	Snapshot func() *ipam.Snapshot
-	// Write is WriteRecords on a client: it must not write what is there already,
-	// and must answer every change.
+	// Write is WriteRecords with a client: it must not write what is there
+	// already, and must answer every change.
 	Write func(ctx context.Context, changes []RecordChange) []RecordResult
 	// BindInterface is clients.bind_interface.
 	BindInterface bool
@@ -123,8 +123,8 @@ func outlive(ctx context.Context, after time.Duration) (longer context.Context, 
 	return longer, func() { cancel(); <-ended }
 }
 
-// flush makes a last attempt, without gathering. NetBox that was in trouble a
-// moment ago is not worth delaying the shutdown for.
+// flush makes a last attempt, without gathering. It makes none if NetBox was in
+// trouble at the last call, since that would only delay the end.
 func (w *Writer) flush(ctx context.Context) {
 	if !w.down {
 		w.pass(ctx)

@@ -139,7 +139,7 @@ func TestLeasesWaitForTheFirstSnapshot(t *testing.T) {
 
 func TestABacklogIsTakenInPartsWithoutPause(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.show(snapshotOf(r.T, 1000, nil))
+		r.show(oneNetwork(r.T, 1000, nil))
 		for n := 1; n <= 1000; n++ {
 			r.engine.change(bound(n))
 		}
@@ -250,7 +250,7 @@ func TestALeaseWithoutAPlaceInNetBoxIsDropped(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
-				r.show(snapshotOf(r.T, 2, edit))
+				r.show(oneNetwork(r.T, 2, edit))
 				r.run()
 				r.engine.change(bound(1))
 				r.after(time.Minute)

@@ -28,8 +28,8 @@ var Plugin = plugins.Plugin{Name: "nak", Setup4: setup4}
 func setup4(args ...string) (chain.Handler4, error) { return setup(instance.Default, args) }
 
 // setup tells the engine how refusals are spoken (K-5). Without a netbox plugin
-// before it there is no engine to tell. The argument is the word of 1.8; the
-// path of a settings file may stand before it.
+// before it there is no engine to tell. The argument is authoritative, own or
+// off; the path of a settings file may stand before it.
 func setup(pool *instance.Pool, args []string) (chain.Handler4, error) {
 	path, args := instance.SplitArguments(args, true)
 	name, err := settings.NakWord(args)

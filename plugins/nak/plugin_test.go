@@ -52,7 +52,7 @@ func TestNoRefusalWithoutAnIdentifier(t *testing.T) {
 	}
 }
 
-// K-4, section 8: chain with range instead of netbox, plus nak
+// K-4, docs/promises.md: chain with range instead of netbox, plus nak
 func TestNakAfterAnotherLeasePlugin(t *testing.T) {
 	tests := map[string]struct {
 		args []string

@@ -20,8 +20,8 @@ const (
 
 // check judges the answer of a lease plugin other than ours, which may grant an
 // address the client does not want (K-4, F-26). m is the request, yiaddr the
-// address granted, or the zero Addr. It follows the states of table 3.3; only a
-// REQUEST can be refused.
+// address granted, or the zero Addr. It follows the states of the decision table; only
+// a REQUEST can be refused.
 func check(m lease.ClientMessage, yiaddr netip.Addr, word lease.Authority) action {
 	if m.Type != lease.Request || word == lease.Off {
 		return pass

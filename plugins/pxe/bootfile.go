@@ -52,7 +52,7 @@ func groupOf(arch uint16) group {
 	return unknown
 }
 
-// bootFile returns the file or URL c shall load; empty: none is configured. A
+// bootFile returns the file or URL for c to load; empty: none is configured. A
 // file for iPXE goes before everything, since iPXE would load itself again
 // one for the very architecture before that of its group.
 func (c client) bootFile(config *ipam.Config) string {

@@ -65,12 +65,13 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		return resp, false
 	}
 	b.apply(resp)
+	h.exchanges.Find(req).Booted = true
 	h.warn(req, resp, facts, c, b)
 	return resp, false
 }
 
-// bootData finds what the client of a request that asks shall boot; not ok: it
-// is told nothing, for a reason that was logged if there is anything wrong.
+// bootData finds what the client of req is to boot. Where ok is false the client
+// gets no boot data; the reason was logged if something is wrong.
 func (h *handler) bootData(req *dhcpv4.DHCPv4, facts instance.Facts) (c client, b boot, ok bool) {
 	if !facts.Known || facts.Machine == nil && h.Settings.PXE.Unknown != "site" {
 		h.note(req, "neither the machine nor a place for unknown ones is in NetBox")
@@ -114,7 +115,7 @@ func (h *handler) note(req *dhcpv4.DHCPv4, why string) {
 	h.exchanges.Find(req).Note = why
 }
 
-// warn tells of boot data that will hardly work.
+// warn logs boot data that will probably not work.
 func (h *handler) warn(req, resp *dhcpv4.DHCPv4, facts instance.Facts, c client, b boot) {
 	if b.nameOnly {
 		h.Quiet.Warn("name "+who(req, facts), "boot will hardly work", about(req, facts, c,

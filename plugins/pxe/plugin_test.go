@@ -175,6 +175,12 @@ func TestForgedSourcesAreAvoidedOnTheStockServerOnly(t *testing.T) {
 	if handle(stock, dhcp4test.Granted(t, stock, "10.0.0.77/24")); !stock.IsBroadcast() {
 		t.Error("stock: the frame would leave with the address of the TFTP server")
 	}
+	named := request(t, "a BIOS network card")
+	resp := dhcp4test.Granted(t, named, "10.0.0.77/24")
+	resp.ServerIPAddr = []byte{10, 0, 0, 66}
+	if handle(named, resp); !named.IsBroadcast() {
+		t.Error("stock: an earlier plugin had named the same TFTP server, and the frame would leave with its address")
+	}
 	own := request(t, "a BIOS network card")
 	opened.Pool.Exchanges.Open(own, dhcp4.Ingress{Interface: "eth0", Delivery: lease.DeliveryBroadcast})
 	defer opened.Pool.Exchanges.Close(own)

@@ -75,14 +75,14 @@ func replay(t *testing.T, handlers []handler.Handler4, seen []capture.Message) [
 	for _, m := range seen {
 		if !m.Reply() {
 			if asked != nil {
-				t.Errorf("nobody answered %s", asked.DHCP.Summary())
+				t.Errorf("no server answered %s", asked.DHCP.Summary())
 			}
 			asked = &m
 			messages = append(messages, m)
 			continue
 		}
 		if asked == nil {
-			t.Fatalf("an answer to nobody: %s", m.DHCP.Summary())
+			t.Fatalf("an answer without a question: %s", m.DHCP.Summary())
 		}
 		reply := answer(t, handlers, *asked)
 		if reply == nil {

@@ -36,7 +36,7 @@ const (
 	switchOff obstacle = "the redeploy switch is off or unreadable"
 )
 
-// answer composes the boot data for c (5.2 to 5.5).
+// answer composes the boot data for c.
 func (c client) answer(config *ipam.Config) (boot, obstacle) {
 	file := c.bootFile(config)
 	if len(file) > maxText || strings.ContainsFunc(file, func(r rune) bool { return r < ' ' || r == 0x7f }) {
@@ -155,7 +155,7 @@ func (c client) vendor() []byte {
 }
 
 // apply writes b into resp. What earlier plugins said about booting is taken
-// out: a mix of two answers boots no machine.
+// out, since a machine cannot boot from a mix of two answers.
 func (b boot) apply(resp *dhcpv4.DHCPv4) {
 	if !b.keepServer {
 		resp.ServerIPAddr = []byte{0, 0, 0, 0}

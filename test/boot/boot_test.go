@@ -139,7 +139,7 @@ func (s *site) awaitReport(t *testing.T, m *netns.Machine) report {
 // nothingToBoot is what iPXE in the ROM says when it has an address and no boot data.
 const nothingToBoot = "Nothing to boot"
 
-// section 8: the switch of PyDHCP's users. One computer is on the server's network, one
+// docs/promises.md: the switch of PyDHCP's users. One computer is on the server's network, one
 // behind a relay.
 func redeploySwitch(t *testing.T, l *lab) {
 	s := newSite(t, l)

@@ -167,7 +167,7 @@ netbox:
 		s.t.Fatal(err)
 	}
 	await(s.t, process, "serving DHCPv4")
-	await(s.t, process, "picture of NetBox replaced")
+	await(s.t, process, "snapshot of NetBox replaced")
 	return process
 }
 

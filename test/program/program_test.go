@@ -176,7 +176,7 @@ func TestASecondServerOnTheSameStoreRefusesToStart(t *testing.T) {
 	}
 }
 
-func TestFiveMistakesAreFiveErrorsWithLines(t *testing.T) { // F-6, 1.8
+func TestFiveMistakesAreFiveErrorsWithLines(t *testing.T) { // F-6, SET-1
 	conf := filepath.Join(t.TempDir(), "config.yml")
 	write(t, conf, `server4:
   plugins:

@@ -11,7 +11,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/netns"
 )
 
-// section 8: make an address dynamic by tagging it, no restart needed; static address assigned; tag removed.
+// docs/promises.md: make an address dynamic by tagging it, no restart needed; static address assigned; tag removed.
 // D-13, D-27, H-2
 func editsReachTheClient(t *testing.T, l *lab) {
 	s := newSite(t, l)

@@ -22,7 +22,7 @@ func programs() []program {
 	return []program{{"udhcpc", netns.Udhcpc}, {"dhclient", netns.Dhclient}, {"dhcpcd", netns.Dhcpcd}}
 }
 
-// section 8: dynamic lease by tag DHCP; pydhcp_mac and pydhcp_expire. N-5, A-1, A-3, A-6, S-4, S-10
+// docs/promises.md: dynamic lease by tag DHCP; pydhcp_mac and pydhcp_expire. N-5, A-1, A-3, A-6, S-4, S-10
 func dynamicClients(t *testing.T, l *lab) {
 	s := newSite(t, l)
 	near, far := s.lan("eth0", netDirect), s.Segment("far")
@@ -70,7 +70,7 @@ func dynamicClients(t *testing.T, l *lab) {
 	}
 }
 
-// section 8: renew, release; pydhcp_mac is kept after RELEASE. D-12, D-14, D-19, A-4
+// docs/promises.md: renew, release; pydhcp_mac is kept after RELEASE. D-12, D-14, D-19, A-4
 func renewAndRelease(t *testing.T, l *lab) {
 	s := newSite(t, l)
 	lan := s.lan("eth0", netRenew)
@@ -135,7 +135,7 @@ func (s *site) wire(args ...string) {
 	}
 }
 
-// section 8: authoritative: NAK. D-7
+// docs/promises.md: authoritative: NAK. D-7
 func movedClientIsRefused(t *testing.T, l *lab) {
 	for i, p := range programs()[1:] { // udhcpc forgets its address when it ends
 		tr := newTrip(t, l, netHome, netAway, byte(macVisitor+30+i))
@@ -156,7 +156,7 @@ func movedClientIsRefused(t *testing.T, l *lab) {
 	}
 }
 
-// section 8: non-authoritative: ignore. D-7
+// docs/promises.md: non-authoritative: ignore. D-7
 func movedClientMeetsSilence(t *testing.T, l *lab) {
 	tr := newTrip(t, l, netHome2, netAway2, macVisitor+35)
 	tr.serve(plan{listen: `["%home", "%away"]`})

@@ -15,7 +15,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/netns"
 )
 
-// section 8: listen on named interfaces, several; listen on all interfaces. REC-3
+// docs/promises.md: listen on named interfaces, several; listen on all interfaces. REC-3
 func interfacesServeTheirOwnPrefixes(t *testing.T, l *lab) {
 	s := newSite(t, l)
 	nets := []int{netA, netB, netC}
@@ -43,7 +43,7 @@ func interfacesServeTheirOwnPrefixes(t *testing.T, l *lab) {
 	leased(2)
 }
 
-// section 8: static lease by the MAC of a device's, a VM's and a LAG's interface; no write to NetBox. I-4, I-5, S-10
+// docs/promises.md: static lease by the MAC of a device's, a VM's and a LAG's interface; no write to NetBox. I-4, I-5, S-10
 func staticClients(t *testing.T, l *lab) {
 	s := newSite(t, l)
 	lan := s.lan("eth0", netStatic)
@@ -135,7 +135,7 @@ func (l *lab) twins(t *testing.T, device, vm netip.Prefix) (addresses []int64) {
 	return addresses
 }
 
-// section 8: gateway = address tagged Gateway in the prefix; DNS from the device's context, otherwise from the prefix's
+// docs/promises.md: gateway = address tagged Gateway in the prefix; DNS from the device's context, otherwise from the prefix's
 // site. G-2, G-5, G-7
 func gatewayAndNameServers(t *testing.T, l *lab) {
 	s := newSite(t, l)

@@ -105,10 +105,10 @@ func (s *site) settings(p plan) string {
 	return path
 }
 
-// serve starts the program and waits until it has a picture of NetBox and serves.
+// serve starts the program and waits until it has a snapshot of NetBox and serves.
 func (s *site) serve(p plan) *server {
 	s.t.Helper()
-	return s.start(s.settings(p), "picture of NetBox replaced")
+	return s.start(s.settings(p), "snapshot of NetBox replaced")
 }
 
 // start runs the program on a settings file until it serves and has said sign.

@@ -15,7 +15,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/netns"
 )
 
-// section 8: survives NetBox trouble. H-1, H-3, H-4, S-4
+// docs/promises.md: survives NetBox trouble. H-1, H-3, H-4, S-4
 func netboxOutage(t *testing.T, l *lab) {
 	s := newSite(t, l)
 	lan := s.lan("eth0", netOutage)
@@ -60,7 +60,7 @@ func netboxOutage(t *testing.T, l *lab) {
 
 func future(at time.Time) bool { return at.After(time.Now()) }
 
-// S-1, S-2; section 8: MAC of DISCOVER and REQUEST both used (a REQUEST after a restart without DISCOVER). D-8
+// S-1, S-2; docs/promises.md: MAC of DISCOVER and REQUEST both used (a REQUEST after a restart without DISCOVER). D-8
 func killedAtTheAck(t *testing.T, l *lab) {
 	s := newSite(t, l)
 	lan := s.lan("eth0", netKill)
@@ -78,7 +78,7 @@ func killedAtTheAck(t *testing.T, l *lab) {
 			t.Fatalf("%s was given to client %d and is acknowledged to client %d", addr, other, mac)
 		}
 		given[addr] = mac
-		srv = s.start(srv.conf, "picture of NetBox replaced")
+		srv = s.start(srv.conf, "snapshot of NetBox replaced")
 		for addr, mac := range given {
 			again := k.ask(k.message(mac, dhcpv4.MessageTypeRequest, dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(addr.AsSlice()))))
 			if again.MessageType() != dhcpv4.MessageTypeAck || yiaddr(t, again) != addr {
@@ -88,7 +88,7 @@ func killedAtTheAck(t *testing.T, l *lab) {
 	}
 }
 
-// section 3.6: DECLINE. D-17, A-5
+// DECLINE. D-17, A-5
 func declinedAddress(t *testing.T, l *lab) {
 	s := newSite(t, l)
 	lan := s.lan("eth0", netDecline)

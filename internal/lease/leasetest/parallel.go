@@ -25,7 +25,7 @@ func testOneWinner(t *testing.T, open OpenFunc) {
 		})
 		winner := slices.IndexFunc(won[:], func(r lease.Revision) bool { return r != 0 })
 		if winner < 0 {
-			t.Fatalf("round %d: nobody won", round)
+			t.Fatalf("round %d: no writer won", round)
 		}
 		rev = won[winner]
 		if won[winner] = 0; won != [writers]lease.Revision{} {
@@ -89,7 +89,7 @@ func testReadYourWrites(t *testing.T, open OpenFunc) {
 	})
 }
 
-// testCloseWaits: whatever was acknowledged is there afterwards, however close
+// testCloseWaits: what was acknowledged is there afterwards, however close
 // to Close it came, and no call hangs or breaks.
 func testCloseWaits(t *testing.T, open OpenFunc) {
 	dir := t.TempDir()

@@ -37,7 +37,7 @@ const (
 var errCorrupt = errors.New("stored lease is damaged")
 
 // encodeKey refuses what is no plain address: a zone would be lost, and an
-// IPv4 address in IPv6 clothes would be a second lease of the same address.
+// IPv4-mapped IPv6 address would be a second lease of the same address.
 func encodeKey(addr netip.Addr) ([]byte, error) {
 	switch {
 	case addr.Is4():

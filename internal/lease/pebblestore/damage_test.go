@@ -72,7 +72,7 @@ func reopened(t *testing.T, files map[string][]byte, name string, log []byte) (l
 }
 
 // TestATornTailIsNoDamage: what follows the last synced lease was never
-// promised, whatever is in it.
+// promised, with any content.
 func TestATornTailIsNoDamage(t *testing.T) {
 	const n = 20
 	files, log := writtenLog(t, n)

@@ -24,10 +24,10 @@ func (l logger) Errorf(format string, args ...any) {
 
 // Fatalf implements pebble.Logger. Pebble calls it where it cannot go on, for
 // one after a failed fsync, and takes a return for success: it must not
-// return. To exit here would take the decision from main, to panic in one of
-// Pebble's goroutines would end the process without one. So the store fails,
-// which frees every caller, and this goroutine stays where it is until the
-// process ends, with whatever locks it holds.
+// return. To exit here would take the decision from main, and a panic in one of
+// Pebble's goroutines would end the process at once. So the store fails, which
+// frees every caller, and this goroutine waits until the process ends. It keeps
+// the locks it holds.
 func (l logger) Fatalf(format string, args ...any) {
 	l.s.fail(fmt.Errorf(format, args...))
 	halt()

@@ -76,7 +76,7 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{"a newer format", map[string][]byte{formatKey: {2}}, "format 2, written by a newer version"},
 		{"a format that is no number", map[string][]byte{formatKey: {0x80}}, errCorrupt.Error()},
-		{"somebody else's database", map[string][]byte{"zebra": nil}, "no lease store"},
+		{"another program's database", map[string][]byte{"zebra": nil}, "no lease store"},
 		{"a lease whose checksum is wrong", map[string][]byte{formatKey: format, string(key5): flipped}, "lease of 10.0.0.5: checksum"},
 		{"a lease stored under another address", map[string][]byte{formatKey: format, string(key6): value}, "lease of 10.0.0.6: checksum"},
 		{"a key that is no address", map[string][]byte{formatKey: format, "l\x04\x0a\x00": nil}, errCorrupt.Error()},
@@ -100,7 +100,7 @@ func TestOpenRefuses(t *testing.T) {
 			if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), dir) {
 				t.Errorf("error %q does not say %q and the folder", err, c.want)
 			}
-			// A refusal leaves the folder free for whoever can read it.
+			// A refusal leaves the folder free for a program that can read it.
 			if err := rawOpen(t, dir).Close(); err != nil {
 				t.Fatal(err)
 			}
