@@ -22,7 +22,7 @@ import (
 
 //go:generate go run . --main ../cmd/coredhcp-netbox/main.go
 
-// Exit codes (decisions.md section 6).
+// Exit codes (E-1).
 const (
 	exitOK     = 0
 	exitFailed = 1

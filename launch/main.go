@@ -17,7 +17,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
-// Exit codes of both programs (decisions.md section 6).
+// Exit codes of both programs (E-1).
 const (
 	exitOK     = 0
 	exitFailed = 1  // finished with errors

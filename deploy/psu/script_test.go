@@ -24,7 +24,7 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// contract is the table of windows-dhcp.md 1.2.
+// contract is the table of rule 1.2.
 func contract() []string {
 	return []string{
 		"GET scopes Read", "GET scopes/:scope_id Read", "POST scopes Write", "PUT scopes/:scope_id Write",
@@ -37,7 +37,7 @@ func contract() []string {
 	}
 }
 
-// windows-dhcp.md 1.2 and section 9 row 48.
+// rules 1.2 and 9 row 48.
 func TestTheScriptHasTheRoutesAndRolesOfTheContract(t *testing.T) {
 	var have []string
 	for _, m := range regexp.MustCompile(`(?m)^Add-DhcpEndpoint (\S+) '([^']+)' (\S+) \{$`).FindAllStringSubmatch(read(t, script), -1) {
@@ -77,7 +77,7 @@ func TestTheGuideListsTheRoutes(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.3.
+// rule 1.3.
 func TestTheShapesHaveTheFieldsOfTheContract(t *testing.T) {
 	scope := []string{"scope_id", "name", "start_ip", "end_ip", "subnet_mask", "description", "state", "lease_duration_seconds"}
 	for function, want := range map[string][]string{
@@ -121,7 +121,7 @@ func fields(text string) []string {
 	return out
 }
 
-// windows-dhcp.md 1.2: the mandatory input of each endpoint that writes.
+// rule 1.2: the mandatory input of each endpoint that writes.
 func TestTheMandatoryInputsAreThoseOfTheContract(t *testing.T) {
 	text := read(t, script)
 	for route, want := range map[string]string{
@@ -141,7 +141,7 @@ func TestTheMandatoryInputsAreThoseOfTheContract(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.5: the version is at least that of the newest script
+// rule 1.5: the version is at least that of the newest script
 // clients know features of.
 func TestTheScriptTellsAVersionThatKnowsActiveOnly(t *testing.T) {
 	m := regexp.MustCompile(`\$ScriptVersion = '(\d+)\.(\d+)\.(\d+)'`).FindStringSubmatch(read(t, script))

@@ -49,7 +49,7 @@ func (b *builder) traitsOf(path string, m machine) traits {
 }
 
 // contexts reads the config contexts and renders them for every machine: those
-// that apply in order of weight, then the machine's own (netbox-api.md 1.12).
+// that apply in order of weight, then the machine's own (NB-1.12).
 func (b *builder) contexts() {
 	var active []ruled
 	known := newNames("config context")

@@ -111,7 +111,7 @@ func TestMachinesAndInterfaces(t *testing.T) {
 	equal(t, map[string]json.RawMessage{"redeploy": json.RawMessage("true"), "confirm_redeploy": json.RawMessage(`"sw1"`)}, machine.Gate)
 }
 
-func TestContextsAreRenderedAsNetBoxDoes(t *testing.T) { // netbox-api.md 1.12
+func TestContextsAreRenderedAsNetBoxDoes(t *testing.T) { // NB-1.12
 	o := load(t, "testdata/lab.yml")
 	var order []string
 	for _, c := range o.Contexts {

@@ -93,7 +93,7 @@ func ancestors(table map[int64]*Nested, id int64) []int64 {
 }
 
 // meets reports whether every criterion of c is empty or met at this place.
-// Tenant groups match exactly, without ancestors (netbox-api.md 1.12).
+// Tenant groups match exactly, without ancestors (NB-1.12).
 func (at place) meets(c *ConfigContext) bool {
 	return anyOf(c.Regions, at.regions...) &&
 		anyOf(c.SiteGroups, at.siteGroups...) &&

@@ -11,7 +11,7 @@ import (
 )
 
 // NetBox is the netbox: section with defaults filled in. Keys, defaults and
-// meaning: dhcp-server.md 1.8. Paths that are relative in the file count from
+// meaning: config.yml.example (SET-1). Paths that are relative in the file count from
 // its folder.
 type NetBox struct {
 	URL        string        `yaml:"url"`        // address of NetBox without /api, or NETBOX_URL

@@ -106,7 +106,7 @@ func TestRaspberryPi(t *testing.T) {
 	}
 }
 
-// 5.3: every number IANA has registered, and the one after.
+// every number IANA has registered, and the one after.
 func TestBootFileByArchitecture(t *testing.T) {
 	config := &ipam.Config{PXEBootFile: "pxe", UEFIBootFile: "uefi", HTTPBootURL: "http"}
 	table := []struct {
@@ -144,7 +144,7 @@ func TestBootFilePrecedence(t *testing.T) {
 		client client
 		want   string
 	}{
-		{"5.3 the key of the group", client{arch: 7}, "group"},
+		{"X-9 the key of the group", client{arch: 7}, "group"},
 		{"X-9 the very number", client{arch: 11}, "number"},
 		{"X-9 the only way for U-Boot", client{arch: 23}, "u-boot"},
 		{"X-10 iPXE before both", client{arch: 11, ipxe: true}, "script"},

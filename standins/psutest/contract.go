@@ -31,7 +31,7 @@ type fact struct {
 }
 
 type group struct {
-	name, sections string // sections of windows-dhcp.md
+	name, sections string // sections of docs/spec/mirror.md
 	facts          []fact
 }
 

@@ -3,7 +3,7 @@ package psutest
 import "net/http"
 
 // refused are the statuses of a refusal: which of them it is, clients must not
-// rely on (windows-dhcp.md 1.4 no. 7).
+// rely on (rule 1.4 quirk 7).
 func (c *contract) refused(a answered) {
 	c.Helper()
 	c.want(a, http.StatusBadRequest, http.StatusNotFound, http.StatusInternalServerError)
@@ -43,7 +43,7 @@ func (c *contract) restore() {
 }
 
 func scopeFacts() group {
-	return group{"scopes", "1.2, 1.3, 1.4 no. 7 and 8", []fact{
+	return group{"scopes", "1.2, 1.3, 1.4 quirk 7 and 8", []fact{
 		{name: "a scope that exists is refused", writes: true, check: func(c *contract) {
 			s := c.scope()
 			c.want(c.do("POST", "scopes", map[string]any{

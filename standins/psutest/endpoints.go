@@ -18,7 +18,7 @@ type request struct {
 	fault *Fault
 }
 
-// endpoint is a row of the table of windows-dhcp.md 1.2.
+// endpoint is a row of the table of rule 1.2.
 type endpoint struct {
 	method, path string // a path with * ends in a parameter
 	write        bool   // DHCPWriter only

@@ -1,7 +1,7 @@
 // Package psutest is a Windows DHCP server behind PowerShell Universal for
 // tests, demonstrations and pictures: a real HTTP or HTTPS server with a state
 // of its own that answers as the endpoint script does, with its quirks and
-// faults (windows-dhcp.md sections 1.2 to 1.5), and the contract suite that
+// faults (rules 1.2 to 1.5), and the contract suite that
 // runs on it and on a real one. It must know nothing of the client it tests.
 package psutest
 

@@ -15,7 +15,7 @@ func at(t *testing.T, c Config) (*Server, *contract) {
 	return s, &contract{T: t, ctx: t.Context(), target: Target{URL: s.URL(), Writer: s.Writer(), Client: client(t, true)}}
 }
 
-// windows-dhcp.md 1.4 no. 5.
+// rule 1.4 quirk 5.
 func TestPartnersEachNameThemselvesAsPrimary(t *testing.T) {
 	a, callA := at(t, Config{World: Example("dh1.corp.example")})
 	b, callB := at(t, Config{World: Example("dh2.corp.example")})
@@ -46,7 +46,7 @@ func TestServersOfOneWorldShareNothing(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.3: PUT and DELETE compare the text and take the first
+// rule 1.3: PUT and DELETE compare the text and take the first
 // match over all scopes.
 func TestChangesByClientTakeTheFirstMatch(t *testing.T) {
 	s, c := at(t, Config{World: Example("dh1")})
@@ -64,7 +64,7 @@ func TestChangesByClientTakeTheFirstMatch(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.3: a new scope is active, even if another state was asked for.
+// rule 1.3: a new scope is active, even if another state was asked for.
 func TestANewScopeIsActiveAndInOrder(t *testing.T) {
 	_, c := at(t, Config{World: Example("dh1")})
 	c.want(c.do("POST", "scopes", map[string]any{
@@ -76,7 +76,7 @@ func TestANewScopeIsActiveAndInOrder(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.4 no. 4.
+// rule 1.4 quirk 4.
 func TestARelationshipCannotBeMade(t *testing.T) {
 	_, c := at(t, Config{})
 	c.want(c.do("POST", "failover", map[string]any{"name": "x", "secondary_server": "dh2", "scope_ids": []string{"10.8.4.0"}}), http.StatusInternalServerError)

@@ -15,7 +15,7 @@ import (
 )
 
 // exclusion adds an exclusion, deletes one, or puts one in the place of those
-// it overlaps, which Windows would refuse (windows-dhcp.md 5.3).
+// it overlaps, which Windows would refuse (rule 5.3).
 func (s *server) exclusion(ctx context.Context, step *plan.Step) (netboxio.Outcome, error) {
 	change := find(step.Changes, "exclusions")
 	if change == nil {

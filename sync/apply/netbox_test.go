@@ -48,7 +48,7 @@ func made(l *lab, path string) (rows []map[string]any) {
 	return rows
 }
 
-// windows-dhcp.md 3.1: first NetBox, then Windows; removals last. The journal
+// rule 3.1: first NetBox, then Windows; removals last. The journal
 // tells of what was done.
 func TestTheStepsOfAPlanInTheirOrder(t *testing.T) {
 	l := newLab(t)
@@ -99,7 +99,7 @@ func TestTheStepsOfAPlanInTheirOrder(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 3.8: NetBox in trouble ends the run before a server is
+// rule 3.8: NetBox in trouble ends the run before a server is
 // written to.
 func TestWithNetBoxOutOfReachNoServerIsWrittenTo(t *testing.T) {
 	for name, fault := range map[string]netboxtest.Fault{
@@ -124,7 +124,7 @@ func TestWithNetBoxOutOfReachNoServerIsWrittenTo(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 3.8: one IP rejected by NetBox; the others go on.
+// rule 3.8: one IP rejected by NetBox; the others go on.
 func TestOneObjectNetBoxDoesNotTakeHoldsUpNothing(t *testing.T) {
 	l := newLab(t)
 	l.netbox()
@@ -198,7 +198,7 @@ func TestAnEditedPlanCannotPassOffWhatIsNotTheMirrors(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 3.8: what is not reached says why.
+// rule 3.8: what is not reached says why.
 func TestARunThatIsOverBeforeItBeginsTriesNothing(t *testing.T) {
 	l := newLab(t)
 	l.netbox()

@@ -17,7 +17,7 @@ import (
 
 func asError(err error) (*psu.Error, bool) { return errors.AsType[*psu.Error](err) }
 
-// reservation creates, changes or deletes a reservation (windows-dhcp.md 5.2).
+// reservation creates, changes or deletes a reservation (rule 5.2).
 func (s *server) reservation(ctx context.Context, step *plan.Step) (netboxio.Outcome, error) {
 	if err := s.readReservations(ctx); err != nil {
 		return outcome(err)

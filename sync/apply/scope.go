@@ -14,7 +14,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// scope creates or changes a scope (windows-dhcp.md 5.3).
+// scope creates or changes a scope (rule 5.3).
 func (s *server) scope(ctx context.Context, step *plan.Step) (netboxio.Outcome, error) {
 	have, found, err := s.findScope(ctx, step.Scope)
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *server) scope(ctx context.Context, step *plan.Step) (netboxio.Outcome, 
 		return found && unlikeStep(now, step) == "", err
 	})
 	if e, ok := asError(err); ok && e.Status == http.StatusNotFound {
-		// Every refusal looks like a missing scope (windows-dhcp.md 1.4 no. 8).
+		// Every refusal looks like a missing scope (rule 1.4 quirk 8).
 		s.scopes = nil
 		if _, found, readErr := s.findScope(ctx, step.Scope); readErr == nil && found {
 			err = fmt.Errorf("the server has the scope but rejects the change (a range that leaves the subnet, or that cuts off leases?): %w", err)
@@ -86,7 +86,7 @@ func (s *server) findScope(ctx context.Context, subnet netip.Prefix) (windhcp.Sc
 }
 
 // createScope makes a scope and looks at it afterwards: errors of the lease
-// time and the router are hidden by the server (windows-dhcp.md 1.3).
+// time and the router are hidden by the server (rule 1.3).
 func (s *server) createScope(ctx context.Context, step *plan.Step) (netboxio.Outcome, error) {
 	c := step.Changes
 	want := windhcp.Scope{

@@ -21,7 +21,7 @@ const (
 
 func deleted(client string) string { return "DELETE reservations/" + client }
 
-// windows-dhcp.md 5.2.
+// rule 5.2.
 func TestReservations(t *testing.T) {
 	lease := func(w *psutest.World, addr string) {
 		s := w.Scope("10.8.4.0")
@@ -109,7 +109,7 @@ func TestReservations(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 5.2: a client moves to another address of the scope, and its
+// rule 5.2: a client moves to another address of the scope, and its
 // old one goes to a third; what is known of the server follows.
 func TestStepsBuildOnEachOther(t *testing.T) {
 	l := newLab(t)
@@ -125,7 +125,7 @@ func TestStepsBuildOnEachOther(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 5.3 and 1.4 no. 8.
+// rules 5.3 and 1.4 quirk 8.
 func TestScopes(t *testing.T) {
 	router := func(old, want any) plan.Change { return change("router", old, want) }
 	labs := newScope("10.8.9.0/24", "10.8.9.10", "10.8.9.99", "10.8.9.1", 3600)
@@ -181,7 +181,7 @@ func TestScopes(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.3: errors of the lease time and the router are swallowed.
+// rule 1.3: errors of the lease time and the router are swallowed.
 func TestANewScopeWithoutItsLeaseTimeOrRouterIsTold(t *testing.T) {
 	for name, spoil := range map[string]func(*psutest.Scope){
 		"router":                 func(s *psutest.Scope) { s.Routers = nil },
@@ -201,7 +201,7 @@ func TestANewScopeWithoutItsLeaseTimeOrRouterIsTold(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 5.3: addresses must not be handed out because of us.
+// rule 5.3: addresses must not be handed out because of us.
 func TestExclusions(t *testing.T) {
 	first, last := psutest.Exclusion{Start: "10.8.4.20", End: "10.8.4.29"}, psutest.Exclusion{Start: "10.8.4.240", End: "10.8.4.250"}
 	wide := psutest.Exclusion{Start: "10.8.4.20", End: "10.8.4.35"}
@@ -253,7 +253,7 @@ func TestExclusions(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 5.2: on 400, 401 or 403 nothing more goes to that server, and
+// rule 5.2: on 400, 401 or 403 nothing more goes to that server, and
 // what one server refuses does not hold up another.
 func TestAServerThatWouldRefuseEverythingGetsNoMore(t *testing.T) {
 	for name, spoil := range map[string]func(*lab){
@@ -334,7 +334,7 @@ func TestReservationsThatCannotBeReadHoldUpNothingElse(t *testing.T) {
 
 var errStop = errors.New("stopped by the operator")
 
-// windows-dhcp.md 3.8: an interrupted run ends between two requests.
+// rule 3.8: an interrupted run ends between two requests.
 func TestAnInterruptedRunEndsBetweenRequests(t *testing.T) {
 	l := newLab(t)
 	ctx, stop := context.WithCancelCause(t.Context())

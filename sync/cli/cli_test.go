@@ -199,7 +199,7 @@ func TestSettingsFileComesFromTheEnvironmentToo(t *testing.T) {
 	}
 }
 
-// decisions.md 6.
+//
 func TestExitCodes(t *testing.T) {
 	s := imported(t, syncs+"guards: {max_delete_percent: 10, max_delete_count: 1}\n")
 
@@ -275,7 +275,7 @@ func TestUnpreparedNetBoxEndsWith64AndBootstrapMakesItReady(t *testing.T) {
 	s.expect(exit.OK, "sync", "--quiet")
 }
 
-// windows-dhcp.md section 9 row 22.
+// rule 9 row 22.
 func TestDoctorNamesEachProblemWithItsFix(t *testing.T) {
 	s := open(t, syncs)
 	if stdout := s.expect(exit.OK, "doctor"); !strings.Contains(stdout, "ready") {

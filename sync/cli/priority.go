@@ -1,5 +1,5 @@
 package cli
 
-// lowNice is how nice a process of low priority is (windows-dhcp.md section 9
-// row 29).
+// lowNice is how nice a process of low priority is
+// (rule 9 row 29).
 const lowNice = 10

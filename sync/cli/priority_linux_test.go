@@ -10,7 +10,7 @@ import (
 
 const niceChild = "CLI_TEST_NICE_CHILD"
 
-// windows-dhcp.md section 9 row 29. Being nice cannot be taken back, so a child
+// rule 9 row 29. Being nice cannot be taken back, so a child
 // does it.
 func TestLowPriorityMakesEveryThreadNice(t *testing.T) {
 	if os.Getenv(niceChild) == "" {

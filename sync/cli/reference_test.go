@@ -15,7 +15,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
 )
 
-// windows-dhcp.md section 9 row 20: every query that docs/sync/reference.md
+// rule 9 row 20: every query that docs/sync/reference.md
 // shows is understood by NetBox and finds something.
 func TestDocumentedQueriesWork(t *testing.T) {
 	page, err := os.ReadFile("../../docs/sync/reference.md")

@@ -24,7 +24,7 @@ import (
 
 func lines(text string) int { return strings.Count(text, "\n") }
 
-// windows-dhcp.md section 9 row 19.
+// rule 9 row 19.
 func TestSyncSaysOneLineAndQuietSyncNoneUnlessSomebodyShouldLook(t *testing.T) {
 	s := open(t, syncs)
 	s.expect(exit.OK, "import", "--quiet")
@@ -61,7 +61,7 @@ func TestQuietSyncOfAHealthyPairSaysNothing(t *testing.T) {
 	}
 }
 
-func TestDryRunShowsThePlanAndWritesNothing(t *testing.T) {
+func TestDryRunShowsThePlanAndWritesNothing(t *testing.T) { // rule 3.7 guard f
 	s := open(t, syncs+"push_reservations: true\npush_scope_info: true\n")
 	for _, command := range [][]string{{"import", "--dry-run"}, {"sync", "--dry-run"}, {"apply", "--dry-run", "--yes"}, {"migrate", "--dry-run", "--yes"}} {
 		stdout, stderr, code := s.run(command...)
@@ -78,7 +78,7 @@ func TestDryRunShowsThePlanAndWritesNothing(t *testing.T) {
 	s.writesNothing()
 }
 
-// windows-dhcp.md section 7 and section 9 row 50.
+// rules 7 and 9 row 50.
 func TestForcedSettingsAreToldAtEachRunAndInTheSettings(t *testing.T) {
 	s := open(t, syncs+"push_scope_info: true\nread_only: true\noverrides: {push_scope_info: false}\n")
 	_, stderr, _ := s.run("sync")
@@ -164,7 +164,7 @@ func TestQuestionEndsWithTheProgram(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 9 rows 8 to 10.
+// rules 9 row 8 to 9 row 10.
 func TestImportListsWhatItMadeAndChangesNothingTheSecondTime(t *testing.T) {
 	s := open(t, syncs)
 	report := filepath.Join(s.Folder, "import.json")
@@ -192,7 +192,7 @@ func TestImportListsWhatItMadeAndChangesNothingTheSecondTime(t *testing.T) {
 	s.writesNothing()
 }
 
-// windows-dhcp.md 3.4.
+// rule 3.4.
 func TestMigrateShowsFirstAndWritesAfterAYes(t *testing.T) {
 	s := open(t, syncs)
 	s.expect(exit.OK, "import", "--quiet")
@@ -239,7 +239,7 @@ func TestDriftInAllFormats(t *testing.T) {
 	s.writesNothing()
 }
 
-// windows-dhcp.md 8.
+// rule 8.
 func TestValidate(t *testing.T) {
 	s := imported(t, "")
 	if stdout := s.expect(exit.OK, "validate"); !strings.Contains(stdout, "every address") {
@@ -292,7 +292,7 @@ func (w *onLine) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// windows-dhcp.md 3.8: what is not written yet is left to the next run.
+// rule 3.8: what is not written yet is left to the next run.
 func TestInterruptedRunSaysSoAndTheNextOneGoesOn(t *testing.T) {
 	s := open(t, syncs)
 	s.expect(exit.OK, "import", "--quiet")
@@ -312,7 +312,7 @@ func TestInterruptedRunSaysSoAndTheNextOneGoesOn(t *testing.T) {
 	s.expect(exit.OK, "plan", "--detailed-exitcode")
 }
 
-// windows-dhcp.md section 9 row 18.
+// rule 9 row 18.
 func TestServiceRunsAtOnceAndEndsWhenTold(t *testing.T) {
 	s := open(t, syncs)
 	s.expect(exit.OK, "import", "--quiet")

@@ -32,7 +32,7 @@ func secured(t *testing.T, s *shell) *shell {
 	return out
 }
 
-// windows-dhcp.md 6 and section 9 row 25.
+// rules 6 and 9 row 25.
 func TestCertificates(t *testing.T) {
 	s := secured(t, imported(t, syncs))
 	var shown []struct {
@@ -78,7 +78,7 @@ func TestCertificates(t *testing.T) {
 	s.expect(exit.Usage, "cert", "trust", "dh1.corp.example", "--file", s.conf)
 }
 
-// windows-dhcp.md section 9 rows 21 and 24.
+// rules 9 row 21 and 9 row 24.
 func TestSettingsAreShownWithTheirOriginAndWithoutSecrets(t *testing.T) {
 	s := open(t, syncs)
 	some := s.expect(exit.OK, "config", "show")
@@ -105,7 +105,7 @@ func TestSettingsAreShownWithTheirOriginAndWithoutSecrets(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 9 row 24: whatever is said, at whatever level, no
+// rule 9 row 24: whatever is said, at whatever level, no
 // token is in it.
 func TestNoTokenIsSaidAnywhere(t *testing.T) {
 	s := open(t, syncs+"push_reservations: true\npush_scope_info: true\n")

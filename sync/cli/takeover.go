@@ -59,7 +59,7 @@ func (p *program) runImport(ctx context.Context, c choice, file string, asJSON b
 	}
 	if runErr == nil && !asJSON && !p.quiet {
 		o := p.textOptions()
-		o.Verbose = true // what was passed over belongs to the result (windows-dhcp.md 4)
+		o.Verbose = true // what was passed over belongs to the result (rule 4)
 		if err := report.Text(p.stdout, run.Plan, o); err != nil {
 			return err
 		}

@@ -121,7 +121,7 @@ func TestWhatOneServerRecordDoesToOneAddress(t *testing.T) {
 	}
 }
 
-func TestNothingIsMadeInAProtectedPrefix(t *testing.T) { // 3.5 row 2, 3.4
+func TestNothingIsMadeInAProtectedPrefix(t *testing.T) { // rules 3.5 row 2 and 3.4
 	l := newLab(t)
 	l.scope.lease("10.8.4.33", pc, "PC-17")
 	l.scope.lease("10.8.4.40", mfp, "mfp")
@@ -132,7 +132,7 @@ func TestNothingIsMadeInAProtectedPrefix(t *testing.T) { // 3.5 row 2, 3.4
 	wantNote(t, p, plan.Skip, "3.5 row 2", "protected")
 }
 
-func TestAnOverwrittenForeignStatusIsAWarningOnce(t *testing.T) { // 3.5 row 11
+func TestAnOverwrittenForeignStatusIsAWarningOnce(t *testing.T) { // rule 3.5 row 11
 	l := newLab(t)
 	l.scope.lease("10.8.4.33", pc, "PC-17")
 	l.add(state.Address{Status: "active"})
@@ -141,7 +141,7 @@ func TestAnOverwrittenForeignStatusIsAWarningOnce(t *testing.T) { // 3.5 row 11
 	wantNote(t, l.run(), plan.Info, "3.5 row 11", `NetBox has it as "active"`)
 }
 
-func TestAnAddressIsMadeWithMaskVRFAndTenantOfThePrefix(t *testing.T) { // 3.6 address, 3.6 vrf, 9 row 44
+func TestAnAddressIsMadeWithMaskVRFAndTenantOfThePrefix(t *testing.T) { // rule 3.6 address, 3.6 vrf, 9 row 44
 	l := &lab{T: t, w: newWorld(), p: defaults(dh1)}
 	s := l.w.server(dh1).addScope("10.8.4.0/23", "10.8.4.20", "10.8.5.250")
 	l.w.addPrefix("10.8.4.0/23", 7).Tenant = 12
@@ -198,7 +198,7 @@ func TestFieldRules(t *testing.T) {
 		wantSteps(t, p, func(s plan.Step) bool { return onAddresses(s) && s.Phase != plan.Reflection }, "create 10.8.4.33/24 [3.5 row 4]")
 		wantNote(t, p, plan.Info, "3.9", "NetBox has 1 address of it in VRF red too")
 	})
-	t.Run("3.6 status: statuses that are equal or unknown stop the sync of addresses", func(t *testing.T) { // section 9 row 26
+	t.Run("3.6 status: statuses that are equal or unknown stop the sync of addresses", func(t *testing.T) { // rule 9 row 26
 		for _, change := range []func(*plan.Policy){func(p *plan.Policy) { p.LeaseStatus = "reserved" }, func(p *plan.Policy) { p.LeaseStatus = "nosuch" }} {
 			l := newLab(t)
 			l.scope.lease("10.8.4.33", pc, "PC-17")
@@ -208,7 +208,7 @@ func TestFieldRules(t *testing.T) {
 			wantNote(t, p, plan.Failure, "3.6", "no address is touched")
 		}
 	})
-	t.Run("3.6 status: custom statuses are used", func(t *testing.T) { // section 9 row 26
+	t.Run("3.6 status: custom statuses are used", func(t *testing.T) { // rule 9 row 26
 		l := newLab(t)
 		l.p.LeaseStatus, l.p.ReservationStatus = "old-dhcp", "old-reserved"
 		l.scope.lease("10.8.4.33", pc, "PC-17")
@@ -268,7 +268,7 @@ func TestFieldRules(t *testing.T) {
 	})
 }
 
-func TestTheExpiryIsWrittenOnlyWhenItMoves(t *testing.T) { // section 9 row 33
+func TestTheExpiryIsWrittenOnlyWhenItMoves(t *testing.T) { // rule 9 row 33
 	l := newLab(t)
 	l.p.ExpiryInNetBox = true
 	lease := l.scope.lease("10.8.4.33", pc, "PC-17")
@@ -287,7 +287,7 @@ func TestTheExpiryIsWrittenOnlyWhenItMoves(t *testing.T) { // section 9 row 33
 	}
 }
 
-func TestWithoutSyncOfAddressesNoneIsWritten(t *testing.T) { // section 9 row 27
+func TestWithoutSyncOfAddressesNoneIsWritten(t *testing.T) { // rule 9 row 27
 	l := newLab(t)
 	l.p.SyncIPs = false
 	l.scope.lease("10.8.4.33", pc, "PC-17")
@@ -296,7 +296,7 @@ func TestWithoutSyncOfAddressesNoneIsWritten(t *testing.T) { // section 9 row 27
 	wantSteps(t, l.run(), func(s plan.Step) bool { return s.Phase != plan.Reflection }, "update scope 10.8.4.0/24 of dh1.corp.example (renamed) [5.1]")
 }
 
-func TestAPrestagedReservationSurvivesTheWholeStory(t *testing.T) { // section 9 row 43, 3.4
+func TestAPrestagedReservationSurvivesTheWholeStory(t *testing.T) { // rules 9 row 43 and 3.4
 	l := newLab(t)
 	l.add(state.Address{Status: "reserved", DNSName: "plc-1"})
 	l.scope.lease("10.8.4.33", pc, "unknown")

@@ -67,7 +67,7 @@ func TestCleanupOfOneAddress(t *testing.T) {
 	}
 }
 
-func TestCleanupLooksAtTheWholeSubnetAndNoFurther(t *testing.T) { // 3.7
+func TestCleanupLooksAtTheWholeSubnetAndNoFurther(t *testing.T) { // rule 3.7
 	l := newLab(t)
 	for _, a := range []string{"10.8.4.1/24", "10.8.4.254/32", "10.8.5.1/24", "10.8.3.254/16"} {
 		l.add(state.Address{Address: netip.MustParsePrefix(a), Status: "dhcp"})
@@ -84,7 +84,7 @@ func split(t *testing.T) (l *lab, second *wscope) {
 	return l, second
 }
 
-func TestNothingIsDeletedUnlessEverySourceWasRead(t *testing.T) { // 3.7 guard a
+func TestNothingIsDeletedUnlessEverySourceWasRead(t *testing.T) { // rule 3.7 guard a
 	for _, c := range []struct {
 		name    string
 		trouble func(l *lab, second *wscope)
@@ -124,7 +124,7 @@ func TestNothingIsDeletedUnlessEverySourceWasRead(t *testing.T) { // 3.7 guard a
 	}
 }
 
-func TestTwoScopesOfDifferentSizeGuardEachOther(t *testing.T) { // 3.7 guard a
+func TestTwoScopesOfDifferentSizeGuardEachOther(t *testing.T) { // rule 3.7 guard a
 	l := newLab(t)
 	l.p.Servers = append(l.p.Servers, defaults(dh2).Servers...)
 	l.w.server(dh2).addScope("10.8.0.0/16", "10.8.9.1", "10.8.9.250")
@@ -134,7 +134,7 @@ func TestTwoScopesOfDifferentSizeGuardEachOther(t *testing.T) { // 3.7 guard a
 	wantSteps(t, l.run(), onAddresses)
 }
 
-func TestALossTooLargeIsHeldBack(t *testing.T) { // 3.7 guard c
+func TestALossTooLargeIsHeldBack(t *testing.T) { // rule 3.7 guard c
 	for _, c := range []struct {
 		name          string
 		gone, kept    int
@@ -169,7 +169,7 @@ func TestALossTooLargeIsHeldBack(t *testing.T) { // 3.7 guard c
 	}
 }
 
-func TestNewAddressesDoNotTalkTheGuardOut(t *testing.T) { // 3.7 guard c
+func TestNewAddressesDoNotTalkTheGuardOut(t *testing.T) { // rule 3.7 guard c
 	l := newLab(t)
 	for i := range 30 {
 		l.add(state.Address{Address: netip.MustParsePrefix(fmt.Sprintf("10.8.4.%d/24", 20+i)), Status: "dhcp", Managed: state.Created})
@@ -188,7 +188,7 @@ func TestNewAddressesDoNotTalkTheGuardOut(t *testing.T) { // 3.7 guard c
 	}
 }
 
-func TestADeleteSaysWhatItRestsOn(t *testing.T) { // 3.7 guard d
+func TestADeleteSaysWhatItRestsOn(t *testing.T) { // rule 3.7 guard d
 	l := newLab(t)
 	l.add(state.Address{Status: "dhcp", ClientID: pc, DNSName: "pc", Managed: state.Created})
 	p := l.plan()
@@ -203,7 +203,7 @@ func TestADeleteSaysWhatItRestsOn(t *testing.T) { // 3.7 guard d
 	}
 }
 
-func TestAnAddressInUseIsReportedInsteadOfDeleted(t *testing.T) { // 3.7 guard e
+func TestAnAddressInUseIsReportedInsteadOfDeleted(t *testing.T) { // rule 3.7 guard e
 	l := newLab(t)
 	l.add(state.Address{Status: "dhcp", InUse: "assigned to an interface"})
 	p := l.run()
@@ -274,7 +274,7 @@ func TestScopeCleanup(t *testing.T) {
 	})
 }
 
-func TestOnlyTheActingPrimaryRemovesAScopeOfARelationship(t *testing.T) { // 3.7 scope cleanup
+func TestOnlyTheActingPrimaryRemovesAScopeOfARelationship(t *testing.T) { // rule 3.7 scope cleanup
 	l := paired(t)
 	delete(l.w.server(dh2).scopes, l.scope.ID())
 	l.w.server(dh2).addScope("10.9.9.0/24", "10.9.9.1", "10.9.9.9")
@@ -286,7 +286,7 @@ func TestOnlyTheActingPrimaryRemovesAScopeOfARelationship(t *testing.T) { // 3.7
 	wantSteps(t, l.run(), onRanges, "delete scope 10.8.4.0/24 of failover east (net 10.8.4.0/24) [3.7 scope cleanup]")
 }
 
-// rule 3.8, as far as a plan can show it (section 9 row 46).
+// rule 3.8, as far as a plan can show it (rule 9 row 46).
 func TestFailures(t *testing.T) {
 	prepared := func(t *testing.T) *lab {
 		l := newLab(t)

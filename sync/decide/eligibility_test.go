@@ -112,7 +112,7 @@ func TestPreflight(t *testing.T) {
 			l.context("windows-dhcp failover east").Active = false
 		}, nil},
 		{"3.2 pre-flight: no server in maintenance, none switched off", func(l *lab) { l.p.Servers[0].Disabled, l.p.Servers[1].Maintenance = true, true }, nil},
-		{"3.2 pre-flight: --server asks that one", func(l *lab) { l.p.Servers[0].Selected = false }, []string{dh2}}, // section 9 row 19
+		{"3.2 pre-flight: --server asks that one", func(l *lab) { l.p.Servers[0].Selected = false }, []string{dh2}}, // rule 9 row 19
 		{"3.2 pre-flight: the partner is asked where it is written to", func(l *lab) {
 			l.p.Servers[0].Standalone, l.p.Servers[1].Standalone = false, false
 			l.p.PushReservations, l.p.PushToPartner = true, true
@@ -184,7 +184,7 @@ func TestWhoIsTheActingPrimary(t *testing.T) {
 	})
 }
 
-func TestFallbackNeitherCleansUpNorPushesNorPullsConfiguration(t *testing.T) { // 3.3
+func TestFallbackNeitherCleansUpNorPushesNorPullsConfiguration(t *testing.T) { // rule 3.3
 	l := paired(t)
 	l.p.PushReservations, l.p.PushScopeInfo, l.p.DeleteRemoved = true, true, true
 	l.w.server(dh1).down = true

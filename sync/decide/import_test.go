@@ -69,7 +69,7 @@ func TestImport(t *testing.T) {
 		wantNote(t, p, plan.Failure, "3.8", "failover relationships")
 		wantSteps(t, p, onRanges, "create scope 10.8.4.0/24 of dh1.corp.example (net 10.8.4.0/24) [4 step 2]")
 	})
-	t.Run("4 step 2: a missing prefix is created", func(t *testing.T) { // section 9 row 11: on
+	t.Run("4 step 2: a missing prefix is created", func(t *testing.T) { // rule 9 row 11: on
 		l := &lab{T: t, w: newWorld(), p: defaults(dh1)}
 		l.scope = l.w.server(dh1).addScope("10.8.4.0/24", "10.8.4.20", "10.8.4.250")
 		l.p.Servers[0].ScopeVRF = map[netip.Prefix]string{l.scope.Subnet: "65000:7"}
@@ -78,7 +78,7 @@ func TestImport(t *testing.T) {
 			t.Errorf("got %+v", p)
 		}
 	})
-	t.Run("4 step 2: or missed, with create_missing_prefixes off", func(t *testing.T) { // section 9 row 11: off
+	t.Run("4 step 2: or missed, with create_missing_prefixes off", func(t *testing.T) { // rule 9 row 11: off
 		l := &lab{T: t, w: newWorld(), p: defaults(dh1)}
 		l.p.CreateMissingPrefixes = false
 		l.scope = l.w.server(dh1).addScope("10.8.4.0/24", "10.8.4.20", "10.8.4.250")
@@ -137,7 +137,7 @@ func TestImport(t *testing.T) {
 		l.w.server(dh1).addScope("10.8.6.0/24", "10.8.6.20", "10.8.6.250").options = l.scope.options
 		wantSteps(t, l.importAll(), func(s plan.Step) bool { return s.Kind == state.ConfigContext })
 	})
-	t.Run("4 step 3: a code with two values is reported, one is recorded", func(t *testing.T) { // section 9 row 7
+	t.Run("4 step 3: a code with two values is reported, one is recorded", func(t *testing.T) { // rule 9 row 7
 		l := &lab{T: t, w: newWorld(), p: defaults(dh1)}
 		l.scope = l.w.server(dh1).addScope("10.8.4.0/24", "10.8.4.20", "10.8.4.250")
 		l.scope.options = []windhcp.Option{{Code: 6, Values: []string{"10.1.1.1"}}, {Code: 6, Values: []string{"10.2.2.2"}}}
@@ -180,7 +180,7 @@ func TestImport(t *testing.T) {
 			t.Errorf("left: %+v", r)
 		}
 	})
-	t.Run("4 a second import writes nothing, and import touches no address", func(t *testing.T) { // section 9 row 10
+	t.Run("4 a second import writes nothing, and import touches no address", func(t *testing.T) { // rule 9 row 10
 		l := paired(t)
 		l.scope.lease("10.8.4.40", pc, "pc")
 		l.scope.exclusions = []windhcp.Exclusion{span("10.8.4.30", "10.8.4.39")}
@@ -225,7 +225,7 @@ func TestOptionsAreRefreshed(t *testing.T) { // 4, later syncs
 	}
 }
 
-func TestScopesOfOnePrefix(t *testing.T) { // section 9 row 3
+func TestScopesOfOnePrefix(t *testing.T) { // rule 9 row 3
 	t.Run("two scopes that do not overlap are two ranges", func(t *testing.T) {
 		l := newLab(t)
 		l.p.Servers = append(l.p.Servers, defaults(dh2).Servers...)
@@ -292,7 +292,7 @@ func TestScopesOfOnePrefix(t *testing.T) { // section 9 row 3
 	})
 }
 
-func TestEveryScopeHasExactlyOneSource(t *testing.T) { // section 9 row 40
+func TestEveryScopeHasExactlyOneSource(t *testing.T) { // rule 9 row 40
 	for _, change := range []func(*state.Range){
 		func(r *state.Range) { r.Server = "" },
 		func(r *state.Range) { r.Failover = "east" },
@@ -312,7 +312,7 @@ func TestEveryScopeHasExactlyOneSource(t *testing.T) { // section 9 row 40
 	}
 }
 
-func TestContextsOfOthersAreIgnoredWithAWarning(t *testing.T) { // section 9 row 35
+func TestContextsOfOthersAreIgnoredWithAWarning(t *testing.T) { // rule 9 row 35
 	l := newLab(t)
 	l.p.Servers = append(l.p.Servers, defaults(dh2).Servers...)
 	l.w.addContext("windows-dhcp failover broken", true, `{"windows_dhcp":{}}`)

@@ -110,7 +110,7 @@ func TestReservationsArePushed(t *testing.T) {
 	}
 }
 
-func TestClientIDsMoveOneAfterTheOther(t *testing.T) { // 5.2
+func TestClientIDsMoveOneAfterTheOther(t *testing.T) { // rule 5.2
 	l := pushLab(t)
 	l.p.ReplaceClientID = true
 	l.scope.reserve("10.8.4.33", mfp, "plc-1").Description = "press"
@@ -123,7 +123,7 @@ func TestClientIDsMoveOneAfterTheOther(t *testing.T) { // 5.2
 	wantNote(t, p, plan.Conflict, "5.2", "the server reserves 10.8.4.34 for client id "+cam)
 }
 
-func TestRemovedReservations(t *testing.T) { // 5.2
+func TestRemovedReservations(t *testing.T) { // rule 5.2
 	seen := func(t *testing.T, remove bool) *lab {
 		l := pushLab(t)
 		l.p.DeleteRemoved = true
@@ -178,7 +178,7 @@ func TestRemovedReservations(t *testing.T) { // 5.2
 	})
 }
 
-func TestPushToARelationship(t *testing.T) { // 5.2
+func TestPushToARelationship(t *testing.T) { // rule 5.2
 	pair := func(t *testing.T) *lab {
 		l := paired(t)
 		l.p.PushReservations = true
@@ -285,7 +285,7 @@ func TestScopesArePushed(t *testing.T) {
 		}, "", "overlap"},
 		{"5.3 validation: a code with two values", func(_ *lab, r *state.Range) {
 			r.ScopeName, r.Options = "new", json.RawMessage(`[{"code":6,"value":"a"},{"code":6,"value":"b"}]`)
-		}, "", "option 6 has two values"}, // section 9 row 7
+		}, "", "option 6 has two values"}, // rule 9 row 7
 		{"5.3 validation: a router that is no address", func(_ *lab, r *state.Range) { r.Router = "gw" }, "", "no IPv4 address"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -303,7 +303,7 @@ func TestScopesArePushed(t *testing.T) {
 	}
 }
 
-func TestAMissingScopeIsCreatedOnTheServer(t *testing.T) { // 5.3, 9 row 45
+func TestAMissingScopeIsCreatedOnTheServer(t *testing.T) { // rules 5.3 and 9 row 45
 	l := newLab(t)
 	l.p.PushScopeInfo, l.p.PushReservations = true, true
 	l.w.server(dh1).addScope("10.9.9.0/24", "10.9.9.1", "10.9.9.9")
@@ -325,7 +325,7 @@ func TestAMissingScopeIsCreatedOnTheServer(t *testing.T) { // 5.3, 9 row 45
 	wantSteps(t, l.run(), anyStep)
 }
 
-func TestAScopeOfTheSameNetworkIsNotMadeAgain(t *testing.T) { // 5.3
+func TestAScopeOfTheSameNetworkIsNotMadeAgain(t *testing.T) { // rule 5.3
 	l := newLab(t)
 	l.p.PushScopeInfo = true
 	delete(l.w.server(dh1).scopes, l.scope.ID())
@@ -335,7 +335,7 @@ func TestAScopeOfTheSameNetworkIsNotMadeAgain(t *testing.T) { // 5.3
 	wantNote(t, p, plan.Conflict, "5.3", "same network address")
 }
 
-func TestExclusionsArePushed(t *testing.T) { // 5.3
+func TestExclusionsArePushed(t *testing.T) { // rule 5.3
 	l := newLab(t)
 	l.p.PushScopeInfo = true
 	l.scope.exclusions = []windhcp.Exclusion{span("10.8.4.30", "10.8.4.39"), span("10.8.4.100", "10.8.4.109"), span("10.8.4.50", "10.8.4.59")}
@@ -344,7 +344,7 @@ func TestExclusionsArePushed(t *testing.T) { // 5.3
 		"create exclusion 10.8.4.200-10.8.4.209 [5.3]", "update exclusion 10.8.4.35-10.8.4.45 [5.3]", "delete exclusion 10.8.4.100-10.8.4.109 [5.3]")
 }
 
-func TestARelationshipOnlyNetBoxKnowsIsNotUndoneByPush(t *testing.T) { // 5.3
+func TestARelationshipOnlyNetBoxKnowsIsNotUndoneByPush(t *testing.T) { // rule 5.3
 	l := paired(t)
 	l.p.PushScopeInfo = true
 	l.scope.Failover = ""

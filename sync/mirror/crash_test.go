@@ -89,7 +89,7 @@ func content(l *mirrortest.Lab) []string {
 	return out
 }
 
-// windows-dhcp.md 3.8: a crash in mid-run; the next run converges.
+// rule 3.8: a crash in mid-run; the next run converges.
 func TestKilledAnywhereTheNextRunGivesTheSame(t *testing.T) {
 	l, m := changedLab(t)
 	r := run(t, m, mirror.Options{})

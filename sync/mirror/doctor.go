@@ -12,7 +12,7 @@ import (
 )
 
 // scriptVersion is that of the endpoint script in deploy/psu; older and foreign
-// ones work too (windows-dhcp.md 1.6).
+// ones work too (rule 1.6).
 const scriptVersion = "1.1.0"
 
 // needs lists what these settings need of NetBox.

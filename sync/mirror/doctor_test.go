@@ -14,7 +14,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
 )
 
-// windows-dhcp.md section 9 row 22: each failure text.
+// rule 9 row 22: each failure text.
 func TestTheDoctorSaysWhatIsWrongWithAServer(t *testing.T) {
 	fault := func(f psutest.Fault) func(*mirrortest.Lab) {
 		return func(l *mirrortest.Lab) { l.Servers[0].Fail(f) }
@@ -98,7 +98,7 @@ func TestTheDoctorDoesNotAskForRightsNobodyNeeds(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 3.1 and section 9 row 22: what a run cannot do without is named,
+// rules 3.1 and 9 row 22: what a run cannot do without is named,
 // with what to do, before a server is asked.
 func TestARunSaysWhatNetBoxLacks(t *testing.T) {
 	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})

@@ -21,7 +21,7 @@ func TestTenThousandLeasesOnARealNetBox(t *testing.T) {
 	manyLeases(t, mirrortest.Real(t), 40)
 }
 
-// manyLeases checks the counts of decisions.md 8: a second run over unchanged
+// manyLeases checks the counts of NB-4: a second run over unchanged
 // leases writes nothing and reads each list in as few pages as there are.
 func manyLeases(t *testing.T, target mirrortest.Target, scopes int) {
 	t.Helper()

@@ -30,7 +30,7 @@ import (
 type Options struct {
 	Mode plan.Mode // Sync where empty
 	// Servers are names of configured servers, in any form they are known by
-	// (windows-dhcp.md 3.3); empty: all.
+	// (rule 3.3); empty: all.
 	Servers []string
 	Scopes  []netip.Prefix // empty: all
 	// Digest is that of a plan that was saved or shown: no other is carried out.
@@ -146,8 +146,8 @@ func (m *Mirror) serverClient(s settings.Server) (*psu.Client, error) {
 	}, m.log.WithField("server", s.Host))
 }
 
-// parallel is how many requests one server gets at once (windows-dhcp.md 9
-// row 29).
+// parallel is how many requests one server gets at once
+// (rule 9 row 29).
 func parallel(s settings.Sync) int {
 	if s.Priority == "low" {
 		return 1

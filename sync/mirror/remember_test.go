@@ -30,7 +30,7 @@ func reservedOn(l *mirrortest.Lab, addr string) (found bool) {
 	return found
 }
 
-// windows-dhcp.md 5.2: with delete_removed only what the mirror pushed, or saw
+// rule 5.2: with delete_removed only what the mirror pushed, or saw
 // both sides have.
 func TestAReservationTheServerRefusedWasNotPushed(t *testing.T) {
 	l, m := inStep(t, everything)
@@ -60,7 +60,7 @@ func TestAReservationThatCouldNotBeDeletedIsDeletedByTheNextRun(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 8: one journal entry for each violation, none before the tag.
+// rule 8: one journal entry for each violation, none before the tag.
 func TestAViolationThatCouldNotBeTaggedIsToldByTheNextRun(t *testing.T) {
 	l, m := inStep(t, "sync_ips_from_dhcp: true\n")
 	l.Create("ipam/ip-addresses", map[string]any{"address": "172.16.0.9/24", "status": "dhcp"})
@@ -83,7 +83,7 @@ func TestAViolationThatCouldNotBeTaggedIsToldByTheNextRun(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 3.2: the whole list is read where a scope of this server is
+// rule 3.2: the whole list is read where a scope of this server is
 // missing among the active ones, not for those of others.
 func TestWithActiveScopesOnlyTheWholeListIsReadWhereOneIsMissing(t *testing.T) {
 	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
@@ -119,7 +119,7 @@ func TestWithActiveScopesOnlyTheWholeListIsReadWhereOneIsMissing(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 4, result: what NetBox did not take is no success.
+// rule 4, result: what NetBox did not take is no success.
 func TestAnImportNetBoxRefusesIsListedAsErrors(t *testing.T) {
 	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
 	l.Add(psutest.Example("dh1.corp.example"))

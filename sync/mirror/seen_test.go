@@ -14,7 +14,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
 
-// windows-dhcp.md section 9 row 55: what is known of a server outlives a run
+// rule 9 row 55: what is known of a server outlives a run
 // that does not ask it, and one that gets no answer.
 func TestThePictureKeepsWhatRunsDoNotAsk(t *testing.T) {
 	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})

@@ -219,7 +219,7 @@ func TestTheLockIsGivenBack(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 9 row 19: a run asked for while one is under way comes
+// rule 9 row 19: a run asked for while one is under way comes
 // after it, once; the loop ends with its context, in the middle of a run too.
 func TestTheLoopDuringARun(t *testing.T) {
 	l, m := inStep(t, "sync_ips_from_dhcp: true\n")

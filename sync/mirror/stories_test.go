@@ -91,7 +91,7 @@ func settled(t *testing.T, l *mirrortest.Lab, m *mirror.Mirror) {
 	}
 }
 
-// 9 rows 12, 13, 27, 44; 3.5 rows 3, 4, 8, 11
+// rules 9 row 12, 9 row 13, 9 row 27 and 9 row 44; 3.5 row 3, 3.5 row 4, 3.5 row 8 and 3.5 row 11
 func storyLeases(t *testing.T, target mirrortest.Target) {
 	l, m := imported(t, target, netboxtest.World{}, "")
 	run(t, m, mirror.Options{})
@@ -112,7 +112,7 @@ func storyLeases(t *testing.T, target mirrortest.Target) {
 		dropLease(s, "10.8.4.105")
 		s.Reservations = append(s.Reservations, &psutest.Reservation{IP: "10.8.4.106", ClientID: "3c-52-82-0a-1c-06", Name: "kiosk"})
 	})
-	// 9 row 39: a manual edit of a managed address is put right
+	// rule 9 row 39: a manual edit of a managed address is put right
 	l.Patch("ipam/ip-addresses", l.Address("10.8.4.107")["id"], map[string]any{"dns_name": "by-hand", "description": "kept"})
 	run(t, m, mirror.Options{})
 	if l.Address("10.8.4.105") != nil {
@@ -134,7 +134,7 @@ func storyLeases(t *testing.T, target mirrortest.Target) {
 	settled(t, l, m)
 }
 
-// 9 row 26; 3.7: statuses that were set before
+// rule 9 row 26; 3.7: statuses that were set before
 func storyCustomStatuses(t *testing.T, target mirrortest.Target) {
 	l, m := imported(t, target, netboxtest.World{}, "sync_ips_from_dhcp: true\n")
 	run(t, m, mirror.Options{})
@@ -153,7 +153,7 @@ func storyCustomStatuses(t *testing.T, target mirrortest.Target) {
 	}
 }
 
-// 3.6: everything is confined to the VRF of the scope's prefix
+// rule 3.6: everything is confined to the VRF of the scope's prefix
 func storyTwoVRFs(t *testing.T, target mirrortest.Target) {
 	l := mirrortest.New(t, target, netboxtest.World{
 		VRFs:     []netboxtest.VRF{{Name: "red", RD: "65000:1"}, {Name: "blue", RD: "65000:2"}},
@@ -179,7 +179,7 @@ func storyTwoVRFs(t *testing.T, target mirrortest.Target) {
 	settled(t, l, m)
 }
 
-// 9 rows 30, 31, 55; 3.4
+// rules 9 row 30, 9 row 31 and 9 row 55; 3.4
 func storyProtected(t *testing.T, target mirrortest.Target) {
 	l, m := imported(t, target, netboxtest.World{
 		Tags:     []netboxtest.Tag{{Name: "dhcp-protect"}},
@@ -205,7 +205,7 @@ func storyProtected(t *testing.T, target mirrortest.Target) {
 	settled(t, l, m)
 }
 
-// 9 row 43: the life of a reservation made before its client is known
+// rule 9 row 43: the life of a reservation made before its client is known
 func storyPrestaged(t *testing.T, target mirrortest.Target) {
 	l, m := imported(t, target, netboxtest.World{
 		IPs: []netboxtest.IP{{Address: "10.8.4.105/24", Status: "reserved", DNSName: "planned"}, {Address: "10.8.4.70/24", Status: "reserved", DNSName: "later"}},
@@ -236,7 +236,7 @@ func storyPrestaged(t *testing.T, target mirrortest.Target) {
 	settled(t, l, m)
 }
 
-// 3.9: a range marked as populated takes no new address
+// rule 3.9: a range marked as populated takes no new address
 func storyPopulated(t *testing.T, target mirrortest.Target) {
 	l, m := imported(t, target, netboxtest.World{}, "sync_ips_from_dhcp: true\n")
 	for _, r := range l.Get("ipam/ip-ranges", "start_address=10.8.4.20") {
@@ -251,7 +251,7 @@ func storyPopulated(t *testing.T, target mirrortest.Target) {
 	}
 }
 
-// 9 rows 14, 37, 45; 5.2, 5.3
+// rules 9 row 14, 9 row 37 and 9 row 45; 5.2 and 5.3
 func storyPush(t *testing.T, target mirrortest.Target) {
 	l, m := imported(t, target, netboxtest.World{}, everything)
 	run(t, m, mirror.Options{})
@@ -288,7 +288,7 @@ func storyPush(t *testing.T, target mirrortest.Target) {
 	})
 	run(t, m, mirror.Options{})
 	settled(t, l, m)
-	// 5.2, delete_removed: somebody takes a reservation out of NetBox
+	// rule 5.2, delete_removed: somebody takes a reservation out of NetBox
 	l.Remove("ipam/ip-addresses", l.Address("10.8.4.70")["id"])
 	run(t, m, mirror.Options{})
 	editOffice(l, func(s *psutest.Scope) {
@@ -305,7 +305,7 @@ func psutestDescription(t *testing.T) string {
 	return w.Scope("10.8.4.0").Description
 }
 
-// 9 row 3: two servers, one subnet
+// rule 9 row 3: two servers, one subnet
 func storySplit(t *testing.T, target mirrortest.Target) {
 	l := mirrortest.New(t, target, netboxtest.World{})
 	half := func(first, last, lease string) psutest.World {
@@ -335,7 +335,7 @@ func storySplit(t *testing.T, target mirrortest.Target) {
 	settled(t, l, m)
 }
 
-// 3.3; 9 rows 2, 42
+// rule 3.3; 9 row 2 and 9 row 42
 func storyFailover(t *testing.T, target mirrortest.Target) {
 	l := mirrortest.New(t, target, netboxtest.World{})
 	dh1 := l.Add(psutest.Example("dh1.corp.example"))
@@ -381,7 +381,7 @@ func storyFailover(t *testing.T, target mirrortest.Target) {
 	}
 }
 
-// 8; 9 row 38
+// rule 8; 9 row 38
 func storyViolations(t *testing.T, target mirrortest.Target) {
 	l, m := imported(t, target, netboxtest.World{
 		Tags: []netboxtest.Tag{{Name: "DHCP"}},
@@ -398,7 +398,7 @@ func storyViolations(t *testing.T, target mirrortest.Target) {
 	for _, entry := range l.Get("extras/journal-entries", "") {
 		told[fmt.Sprint(mirrortest.Field(entry, "assigned_object_type"), " ", mirrortest.Field(entry, "kind"))]++
 	}
-	// 9 row 9: each range that was imported says where it is from
+	// rule 9 row 9: each range that was imported says where it is from
 	if diff := cmp.Diff(map[string]int{"ipam.ipaddress warning": 2, "ipam.iprange info": 3}, told); diff != "" {
 		t.Errorf("journal entries (-want +got):\n%s", diff)
 	}
@@ -409,7 +409,7 @@ func storyViolations(t *testing.T, target mirrortest.Target) {
 	settled(t, l, m)
 }
 
-// 3.4: coming from the plugin
+// rule 3.4: coming from the plugin
 func storyMigrate(t *testing.T, target mirrortest.Target) {
 	l, m := imported(t, target, netboxtest.World{}, "sync_ips_from_dhcp: true\n")
 	for ip, id := range map[string]string{"10.8.4.60": "3c-52-82-0a-1b-60", "10.8.4.61": "00-00-00-00-00-01", "10.8.4.62": "3c-52-82-0a-1b-62"} {
@@ -424,7 +424,7 @@ func storyMigrate(t *testing.T, target mirrortest.Target) {
 	}
 }
 
-// 4; 9 rows 8, 10, 11
+// rule 4; 9 row 8, 9 row 10 and 9 row 11
 func storyImport(t *testing.T, target mirrortest.Target) {
 	l, m := imported(t, target, netboxtest.World{}, "")
 	office := l.Get("ipam/ip-ranges", "start_address=10.8.4.20")[0]
@@ -454,7 +454,7 @@ func storyImport(t *testing.T, target mirrortest.Target) {
 	}
 }
 
-// 9 rows 6, 15, 17, 47, 52
+// rules 9 row 6, 9 row 15, 9 row 17, 9 row 47 and 9 row 52
 func storyPages(t *testing.T, target mirrortest.Target) {
 	l, m := imported(t, target, netboxtest.World{}, "sync_ips_from_dhcp: true\n")
 	r := run(t, m, mirror.Options{})

@@ -51,7 +51,7 @@ func deletes(l *mirrortest.Lab) int {
 	return n
 }
 
-// windows-dhcp.md 3.8, 1.4 no. 2 and 3, 1.5
+// rules 3.8, 1.4 quirk 2, 1.4 quirk 3 and 1.5
 func TestTroubleOfAServerNeverDeletes(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -127,7 +127,7 @@ func noted(p *plan.Plan, text string) bool {
 	return false
 }
 
-// windows-dhcp.md 3.7 guard c, and 1.4 no. 3: an empty list is no proof.
+// rules 3.7 guard c and 1.4 quirk 3: an empty list is no proof.
 func TestAnEmptyReadOfAFullScopeIsRefusedUntilAllowed(t *testing.T) {
 	l, m := inStep(t, "sync_ips_from_dhcp: true\n")
 	l.Servers[0].Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Silent = true })
@@ -155,7 +155,7 @@ func TestAnEmptyScopeListIsRefusedUntilAllowed(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 3.8: NetBox in trouble, in the middle of a run.
+// rule 3.8: NetBox in trouble, in the middle of a run.
 func TestTroubleOfNetBoxEndsTheRunBeforeAServerIsWrittenTo(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -230,7 +230,7 @@ func TestNetBoxDownAtTheStartIsAnErrorAndAsksNobody(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 5: with both modes off nothing but GET is sent; 9 row 28.
+// rule 5: with both modes off nothing but GET is sent; 9 row 28.
 func TestWithBothPushModesOffServersSeeNothingButReads(t *testing.T) {
 	l, m := inStep(t, "sync_ips_from_dhcp: true\n")
 	l.Patch("ipam/ip-addresses", l.Address("10.8.4.61")["id"], map[string]any{"dns_name": "cam-9"})
@@ -240,13 +240,13 @@ func TestWithBothPushModesOffServersSeeNothingButReads(t *testing.T) {
 	if w := l.Servers[0].Writes(); len(w) > 0 {
 		t.Errorf("written to the server: %v", w)
 	}
-	// 9 row 36: the edit is reverted
+	// rule 9 row 36: the edit is reverted
 	if got := mirrortest.Field(l.Get("ipam/ip-ranges", "start_address=10.8.4.20")[0], "custom_fields.dhcp_router"); got != "10.8.4.1" {
 		t.Errorf("router %v", got)
 	}
 }
 
-// windows-dhcp.md 3.2, pre-flight; 9 row 41.
+// rule 3.2, pre-flight; 9 row 41.
 func TestAServerThatIsNotNeededIsNotConnectedTo(t *testing.T) {
 	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
 	l.Add(psutest.Example("dh1.corp.example"))
@@ -258,7 +258,7 @@ func TestAServerThatIsNotNeededIsNotConnectedTo(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 9 row 19: a run over one server asks only that one.
+// rule 9 row 19: a run over one server asks only that one.
 func TestARunOverOneServerAsksOnlyThatOne(t *testing.T) {
 	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
 	l.Add(psutest.Example("dh1.corp.example"))
@@ -335,7 +335,7 @@ func TestASavedPlanIsRefusedWhenTheGroundMoved(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 9 row 18: runs are counted from the start.
+// rule 9 row 18: runs are counted from the start.
 func TestTheLoopRunsAtOnceAndWhenAskedTo(t *testing.T) {
 	_, m := inStep(t, "")
 	ctx, cancel := context.WithCancel(t.Context())

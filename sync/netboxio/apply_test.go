@@ -98,7 +98,7 @@ func doneAll(n int) []Outcome {
 	return all
 }
 
-func TestWritesOfTheMirrorAreCarriedOutOnce(t *testing.T) { // windows-dhcp.md section 10, second run
+func TestWritesOfTheMirrorAreCarriedOutOnce(t *testing.T) { // rule 10, second run
 	for _, v := range supportedVersions() {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
@@ -217,7 +217,7 @@ func TestOneBadRowHoldsUpNoOther(t *testing.T) { // rule 3.8 one IP rejected
 	}
 }
 
-func TestJournalEntriesAreMadeInOneRequestAndNeverTwice(t *testing.T) { // netbox-api.md section 4, journal
+func TestJournalEntriesAreMadeInOneRequestAndNeverTwice(t *testing.T) { // NB-4 (journal)
 	for _, v := range supportedVersions() {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()

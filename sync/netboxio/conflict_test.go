@@ -79,7 +79,7 @@ func TestAnAddressMadeBetweenLookingAndMakingIsSeenAfterwards(t *testing.T) {
 	}
 }
 
-func TestASingleWriteIsConditionalInNetBoxItself(t *testing.T) { // windows-dhcp.md section 10, races
+func TestASingleWriteIsConditionalInNetBoxItself(t *testing.T) { // rule 10, races
 	s, seeded, c := serveScopes(t, netboxtest.V46)
 	hold := make(chan struct{})
 	s.Fail(netboxtest.Fault{Kind: netboxtest.Slow, Method: "DELETE", Times: 1, Until: hold})

@@ -67,7 +67,7 @@ func checkMirrorBootstrap(t *testing.T, c *netbox.Client) {
 	}
 }
 
-func TestTheMirrorsBootstrapIsDoneOnce(t *testing.T) { // windows-dhcp.md section 9 rows 6, 7, 23, 34, 47
+func TestTheMirrorsBootstrapIsDoneOnce(t *testing.T) { // rules 9 row 6, 9 row 7, 9 row 23, 9 row 34 and 9 row 47
 	for _, v := range supportedVersions() {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
@@ -158,7 +158,7 @@ func TestFieldsOfWrongTypesAreConflicts(t *testing.T) {
 	}
 }
 
-func TestTheDoctorNamesWhatTheMirrorLacks(t *testing.T) { // windows-dhcp.md section 9 row 22
+func TestTheDoctorNamesWhatTheMirrorLacks(t *testing.T) { // rule 9 row 22
 	s := netboxtest.New(t, netboxtest.Config{Version: netboxtest.V44, Plugins: []string{state.Plugin}, Choices: map[string][]string{"IPAddress.status": {"active", "reserved"}}})
 	c := connect(t, s.URL(), s.TokenV1(), silent())
 	need := mirrorNeeds()

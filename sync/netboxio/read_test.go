@@ -94,7 +94,7 @@ func checkAddresses(t *testing.T, c *netbox.Client, seeded *netboxtest.Seeded) {
 	}
 }
 
-func TestTheMirrorReadsWhatNetBoxHolds(t *testing.T) { // windows-dhcp.md section 9, storage proposal
+func TestTheMirrorReadsWhatNetBoxHolds(t *testing.T) { // rule 9, storage proposal
 	for _, v := range supportedVersions() {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
@@ -118,7 +118,7 @@ func TestTheMirrorReadsWhatNetBoxHolds(t *testing.T) { // windows-dhcp.md sectio
 }
 
 // The real NetBox is read with ten times as many: pages here have 100 rows.
-func TestTheAddressesOfFortyScopesAreOneStream(t *testing.T) { // windows-dhcp.md section 10
+func TestTheAddressesOfFortyScopesAreOneStream(t *testing.T) { // rule 10
 	s, _, c := serveScopes(t, netboxtest.V47)
 	s.Configure(func(c *netboxtest.Config) { c.MaxPageSize = 100 })
 	var subnets []netip.Prefix

@@ -86,7 +86,7 @@ func TestARowNetBoxHasAnExceptionForHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-func TestAMissingPermissionStopsOneSortOfWriteOnly(t *testing.T) { // netbox-api.md section 4, 403
+func TestAMissingPermissionStopsOneSortOfWriteOnly(t *testing.T) { // NB-4 (403)
 	for _, v := range supportedVersions() {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()

@@ -49,7 +49,7 @@ func store(t *testing.T) psu.TrustStore {
 	return psu.TrustStore{Dir: filepath.Join(t.TempDir(), "certificates")}
 }
 
-// windows-dhcp.md section 6 no. 1 and section 9 row 25.
+// rules 6 point 1 and 9 row 25.
 func TestFetchShowsWhatAnOperatorCompares(t *testing.T) {
 	authority := issue(t, psutest.CertificateConfig{Names: []string{"Example CA"}, CA: true})
 	end := time.Date(2199, 3, 4, 5, 6, 7, 0, time.UTC)
@@ -90,7 +90,7 @@ func TestFetchSaysWhyThereIsNoCertificate(t *testing.T) {
 	wantKind(t, err, psu.Canceled)
 }
 
-// windows-dhcp.md section 6 no. 2.
+// rule 6 point 2.
 func TestTrustTakesOnlyTheComparedCertificate(t *testing.T) {
 	srv := secure(t, issue(t, psutest.CertificateConfig{Names: []string{"localhost"}}))
 	other := issue(t, psutest.CertificateConfig{Names: []string{"localhost"}})
@@ -131,7 +131,7 @@ func TestTrustRefusesAnExpiredCertificate(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 6 no. 3: the trusted certificate is enough, with
+// rule 6 point 3: the trusted certificate is enough, with
 // any names.
 func TestATrustedCertificateNeedsNoMatchingName(t *testing.T) {
 	for name, cert := range map[string]tls.Certificate{
@@ -148,7 +148,7 @@ func TestATrustedCertificateNeedsNoMatchingName(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 6 no. 4: fail closed, both fingerprints, no token.
+// rule 6 point 4: fail closed, both fingerprints, no token.
 func TestAnotherCertificateSeesNoRequest(t *testing.T) {
 	authority := issue(t, psutest.CertificateConfig{Names: []string{"Example CA"}, CA: true})
 	other := issue(t, psutest.CertificateConfig{Names: []string{"Other CA"}, CA: true})
@@ -170,7 +170,7 @@ func TestAnotherCertificateSeesNoRequest(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 6 no. 3: an authority is trusted by chain and name.
+// rule 6 point 3: an authority is trusted by chain and name.
 func TestATrustedAuthorityNeedsAMatchingName(t *testing.T) {
 	authority := issue(t, psutest.CertificateConfig{Names: []string{"Example CA"}, CA: true})
 	pin := fetch(t, secure(t, authority))
@@ -199,7 +199,7 @@ func TestATrustedAuthorityNeedsAMatchingName(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 6 no. 4.
+// rule 6 point 4.
 func TestAnExpiredTrustedCertificateIsNotUsed(t *testing.T) {
 	srv := secure(t, issue(t, psutest.CertificateConfig{Names: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour)}))
 	pin := fetch(t, srv)
@@ -215,7 +215,7 @@ func TestAnExpiredTrustedCertificateIsNotUsed(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 6 no. 5.
+// rule 6 point 5.
 func TestWithoutTrustTheSystemDecides(t *testing.T) {
 	srv := secure(t, issue(t, psutest.CertificateConfig{Names: []string{"localhost"}}))
 	if e := wantKind(t, client(t, srv).Scopes(t.Context(), false).Err, psu.BadTLS); !strings.Contains(e.Fix(), "cert fetch") {
@@ -228,7 +228,7 @@ func TestWithoutTrustTheSystemDecides(t *testing.T) {
 	complete(t, open.Scopes(t.Context(), false))
 }
 
-// windows-dhcp.md section 6 no. 4 and 5, section 2 (tokens).
+// rules 6 point 4, 6 point 5 and 2 (tokens).
 func TestWarnings(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	cert := issue(t, psutest.CertificateConfig{Names: []string{"localhost"}, NotAfter: now.AddDate(0, 0, 60)})
@@ -261,7 +261,7 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 6 no. 4: a trusted authority does not say how long
+// rule 6 point 4: a trusted authority does not say how long
 // the server's own certificate lasts.
 func TestTheEndOfAnUnpinnedCertificateIsSeenAtTheConnection(t *testing.T) {
 	authority := issue(t, psutest.CertificateConfig{Names: []string{"Example CA"}, CA: true})

@@ -62,7 +62,7 @@ func wantKind(t *testing.T, err error, want psu.Kind) *psu.Error {
 	return e
 }
 
-// windows-dhcp.md 1.1.
+// rule 1.1.
 func TestRequestsCarryTheTokenAndTheHeaders(t *testing.T) {
 	srv := example(t)
 	c := client(t, srv)
@@ -89,7 +89,7 @@ func TestRequestsCarryTheTokenAndTheHeaders(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.1: the header is left out, not sent empty.
+// rule 1.1: the header is left out, not sent empty.
 func TestWithoutTokenNoHeaderIsSent(t *testing.T) {
 	srv := example(t)
 	c := client(t, srv, func(c *psu.Config) { c.Token = nil })
@@ -113,7 +113,7 @@ func TestATokenThatCannotBeSentSendsNothing(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 7 and 1.4 no. 10: the token is in no error, even if
+// rules 7 and 1.4 quirk 10: the token is in no error, even if
 // the server repeats it.
 func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 	const token = "secret-token-of-the-test"
@@ -145,7 +145,7 @@ func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.1: an IPv6 address is bracketed in URLs.
+// rule 1.1: an IPv6 address is bracketed in URLs.
 func TestIPv6AddressesAreBracketed(t *testing.T) {
 	c, err := psu.New(psu.Config{Host: "2001:db8::5", Port: 8443, HTTPS: true, Verify: true}, quiet())
 	if err != nil {
@@ -173,7 +173,7 @@ func TestImpossibleSettingsAreRefused(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 5 and section 9 row 28: with both push modes off
+// rules 5 and 9 row 28: with both push modes off
 // nothing but GET leaves, POST health included.
 func TestAReadOnlyClientWritesNothing(t *testing.T) {
 	srv := example(t)
@@ -207,7 +207,7 @@ func allWrites(ctx context.Context, c *psu.Client) map[string]error {
 	}
 }
 
-// windows-dhcp.md 1.1, Concurrency.
+// rule 1.1, Concurrency.
 func TestNoMoreRequestsAreInFlightThanAllowed(t *testing.T) {
 	srv := example(t)
 	let := make(chan struct{})

@@ -25,7 +25,7 @@ func trim(body []byte) []byte {
 }
 
 // blank reports whether an answer has no content: PowerShell Universal gives
-// such an answer with 200 when an endpoint breaks (windows-dhcp.md 1.4 no. 2).
+// such an answer with 200 when an endpoint breaks (rule 1.4 quirk 2).
 func blank(body []byte) bool { return len(body) == 0 || string(body) == "null" }
 
 // object reads an answer that is one object, with its keys as sent.
@@ -47,7 +47,7 @@ func object(body []byte) (map[string]json.RawMessage, error) {
 }
 
 // entries takes a list apart in each shape that PowerShell gives it: an array, one
-// bare object, or {"value":[...],"Count":n} (windows-dhcp.md 1.4 no. 1). known
+// bare object, or {"value":[...],"Count":n} (rule 1.4 quirk 1). known
 // reports whether a bare object is an entry of such a list.
 func entries(body []byte, known func(*record) bool) ([]json.RawMessage, error) {
 	if blank(body) {

@@ -66,7 +66,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Unsure reports whether a failed write may have been carried out all the
-// same: read the server again before trying it once more (windows-dhcp.md 5.2).
+// same: read the server again before trying it once more (rule 5.2).
 func (e *Error) Unsure() bool {
 	if e.method == "" || e.method == http.MethodGet {
 		return false
@@ -118,13 +118,13 @@ func (e *Error) Fix() string {
 func (e *Error) fixRefused() string {
 	switch {
 	case e.Op == opScopes && e.Status == http.StatusInternalServerError:
-		// windows-dhcp.md 1.4 no. 6
+		// rule 1.4 quirk 6
 		return "one scope that the script cannot describe fails the whole list, such as one with an unlimited lease: look at Get-DhcpServerv4Scope on the server"
 	case strings.HasPrefix(e.Op, opOptions) && (e.Status == http.StatusInternalServerError || e.Status == http.StatusNotFound):
-		// windows-dhcp.md 1.4 no. 9
+		// rule 1.4 quirk 9
 		return "an option without a value fails the whole list: look at Get-DhcpServerv4OptionValue on the server"
 	case e.Kind == Rejected && e.Status == http.StatusNotFound && strings.HasPrefix(e.Op, opUpdateScope):
-		// windows-dhcp.md 1.4 no. 8
+		// rule 1.4 quirk 8
 		return "the scope may exist all the same, and Windows refused the values"
 	}
 	return ""

@@ -6,7 +6,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// The decoders of the shapes of windows-dhcp.md 1.3. The first name of each
+// The decoders of the shapes of rule 1.3. The first name of each
 // value is the script's, the others are those of the cmdlets.
 
 func decodeScope(r *record) windhcp.Scope {

@@ -26,7 +26,7 @@ func seeds() []string {
 	}
 }
 
-// windows-dhcp.md 1.4 no. 1 and 2: a list is an error, or every entry of it is
+// rules 1.4 quirk 1 and 1.4 quirk 2: a list is an error, or every entry of it is
 // an item or described as malformed; what is blank is never a list.
 func checkList[T any](t *testing.T, body []byte, list windhcp.List[T]) {
 	t.Helper()
@@ -120,7 +120,7 @@ func fuzzLists[T any](f *testing.F, identity []string, decode func(*record) T, c
 	})
 }
 
-// windows-dhcp.md 3.7 guard b: no entry of a list of all scopes is lost, and
+// rule 3.7 guard b: no entry of a list of all scopes is lost, and
 // one without scope makes every scope incomplete.
 func FuzzByScope(f *testing.F) {
 	for _, seed := range seeds() {
@@ -195,7 +195,7 @@ func FuzzParseCertificate(f *testing.F) {
 	})
 }
 
-// windows-dhcp.md 1.4 no. 1.
+// rule 1.4 quirk 1.
 func TestDurations(t *testing.T) {
 	for text, want := range map[string]int64{
 		"8.00:00:00": 691200, "00:30:00": 1800, "1.02:03:04.5000000": 93784, "691200": 691200, "3600.9": 3600, "-00:00:01": -1, "0": 0,
@@ -212,7 +212,7 @@ func TestDurations(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.4 no. 1 and 3.9.
+// rules 1.4 quirk 1 and 3.9.
 func TestDecodingOfSingleValues(t *testing.T) {
 	decodeOne := func(body string) windhcp.List[windhcp.Scope] {
 		return decodeList([]byte(body), []string{"scope_id"}, decodeScope)

@@ -23,7 +23,7 @@ type Health struct {
 }
 
 // Health asks whether the endpoints answer. A script before 1.0.0 has no such
-// call; then the scope list decides (windows-dhcp.md 1.5).
+// call; then the scope list decides (rule 1.5).
 func (c *Client) Health(ctx context.Context) (Health, error) {
 	k := call{op: "read health", path: "health", class: "health"}
 	got, err := c.read(ctx, k)
@@ -49,7 +49,7 @@ func (c *Client) CheckWriter(ctx context.Context) error {
 }
 
 // Scopes lists the server's scopes. With activeOnly the others are left out,
-// here too, since scripts before 1.0.2 ignore the wish (windows-dhcp.md 3.2).
+// here too, since scripts before 1.0.2 ignore the wish (rule 3.2).
 func (c *Client) Scopes(ctx context.Context, activeOnly bool) windhcp.List[windhcp.Scope] {
 	k := call{op: opScopes, path: "scopes", class: "scopes"}
 	if activeOnly {
@@ -63,7 +63,7 @@ func (c *Client) Scopes(ctx context.Context, activeOnly bool) windhcp.List[windh
 }
 
 // Leases lists the running leases of a scope. An empty list is no proof that
-// there are none (windows-dhcp.md 1.4 no. 3); this holds for Reservations and
+// there are none (rule 1.4 quirk 3); this holds for Reservations and
 // Exclusions too.
 func (c *Client) Leases(ctx context.Context, scope netip.Addr) windhcp.List[windhcp.Lease] {
 	return readList(ctx, c, ofScope("leases", scope), []string{"ip_address"}, within(scope, decodeLease))
@@ -91,7 +91,7 @@ func (c *Client) ServerOptions(ctx context.Context) windhcp.List[windhcp.Option]
 }
 
 // Failovers lists the relationships as this server sees them: it always names
-// itself as primary (windows-dhcp.md 1.4 no. 5).
+// itself as primary (rule 1.4 quirk 5).
 func (c *Client) Failovers(ctx context.Context) windhcp.List[windhcp.Failover] {
 	return readList(ctx, c, call{op: "read failover relationships", path: "failover", class: "failover"}, []string{"name"}, decodeFailover)
 }

@@ -64,7 +64,7 @@ func withFailover(c *psutest.Config) {
 	}}
 }
 
-// windows-dhcp.md 1.3.
+// rule 1.3.
 func TestListsAreReadAsTheScriptWritesThem(t *testing.T) {
 	s := readAll(t, client(t, example(t, withFailover)))
 	wantScope := windhcp.Scope{
@@ -113,7 +113,7 @@ func TestListsAreReadAsTheScriptWritesThem(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.4 no. 1.
+// rule 1.4 quirk 1.
 func TestEveryShapeOfListSaysTheSame(t *testing.T) {
 	want := readAll(t, client(t, example(t, withFailover)))
 	for name, shape := range map[string]psutest.Shape{
@@ -131,7 +131,7 @@ func TestEveryShapeOfListSaysTheSame(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.4 no. 2, 1.5: what is no list is an error and never an
+// rules 1.4 quirk 2 and 1.5: what is no list is an error and never an
 // empty list.
 func TestAnAnswerThatIsNoListIsAnError(t *testing.T) {
 	for kind, want := range map[psutest.FaultKind]psu.Kind{
@@ -169,7 +169,7 @@ func TestAnAnswerThatIsNoListIsAnError(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.4 no. 6.
+// rule 1.4 quirk 6.
 func TestOneBadScopeIsExplained(t *testing.T) {
 	srv := example(t)
 	srv.Edit(func(w *psutest.World) { w.Scope("10.8.6.0").Unreadable = true })
@@ -180,7 +180,7 @@ func TestOneBadScopeIsExplained(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.4 no. 9.
+// rule 1.4 quirk 9.
 func TestAnOptionWithoutValueIsExplained(t *testing.T) {
 	srv := example(t)
 	srv.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Options[0].Null = true })
@@ -190,7 +190,7 @@ func TestAnOptionWithoutValueIsExplained(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 3.7 guard b: the rest of the list is still there.
+// rule 3.7 guard b: the rest of the list is still there.
 func TestAMalformedEntryIsToldAndSpoilsOnlyItself(t *testing.T) {
 	for kind, said := range map[psutest.FaultKind]string{
 		psutest.MalformedEntry: "entry 14: no ip_address", psutest.StrayEntry: "entry 14: no ip_address", psutest.NoObject: "entry 14: no object",
@@ -216,7 +216,7 @@ func TestAnEntryOfAnotherScopeIsMalformed(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 3.2: scripts before 1.0.2 ignore the parameter.
+// rule 3.2: scripts before 1.0.2 ignore the parameter.
 func TestOnlyActiveScopesAreListedByEveryVersionOfTheScript(t *testing.T) {
 	for _, script := range []string{"1.0.2", "1.0.1", psutest.NoVersion} {
 		srv := example(t, func(c *psutest.Config) { c.Script = script })
@@ -233,7 +233,7 @@ func TestOnlyActiveScopesAreListedByEveryVersionOfTheScript(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.5 and 1.6: an old script cannot tell, but works.
+// rules 1.5 and 1.6: an old script cannot tell, but works.
 func TestHealth(t *testing.T) {
 	for name, c := range map[string]struct {
 		config  psutest.Config
@@ -260,7 +260,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.2, POST health.
+// rule 1.2, POST health.
 func TestTheRightToWriteIsCheckedWithoutWriting(t *testing.T) {
 	srv := example(t)
 	if err := client(t, srv).CheckWriter(t.Context()); err != nil {

@@ -15,7 +15,7 @@ import (
 
 // record is one entry of a list. Its keys are compared without case and
 // underscores, which makes scope_id and ScopeId one; of two such keys the
-// snake_case one wins (windows-dhcp.md 1.4 no. 1). Readers take the names a
+// snake_case one wins (rule 1.4 quirk 1). Readers take the names a
 // value goes by, in order of preference, and note what they cannot read.
 type record struct {
 	fields map[string]json.RawMessage
@@ -232,7 +232,7 @@ func parseTimespan(text string) (int64, bool) {
 }
 
 // moment reads a time in UTC; text that is none gives the zero time
-// (windows-dhcp.md 3.9).
+// (rule 3.9).
 func (r *record) moment(names ...string) time.Time {
 	text, err := scalar(r.orEmpty(names))
 	if err != nil {

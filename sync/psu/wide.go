@@ -50,7 +50,7 @@ func (b ByScope[T]) Err() error { return b.err }
 
 // AllLeases reads the leases of the whole server with one request. If the
 // server cannot do that in time, it reads those of the given scopes one by one
-// (windows-dhcp.md section 10).
+// (rule 10).
 func (c *Client) AllLeases(ctx context.Context, scopes []netip.Addr) ByScope[windhcp.Lease] {
 	return wide(ctx, c, "leases", scopes, decodeLease, c.Leases)
 }

@@ -30,7 +30,7 @@ func paths(srv *psutest.Server) []string {
 	return out
 }
 
-// windows-dhcp.md section 10: one call for the whole server.
+// rule 10: one call for the whole server.
 func TestAllLeasesTakeOneRequest(t *testing.T) {
 	srv := example(t)
 	c := client(t, srv)
@@ -52,7 +52,7 @@ func TestAllLeasesTakeOneRequest(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 3.7 guard b.
+// rule 3.7 guard b.
 func TestAMalformedEntryIsItsScopesOrEveryScopes(t *testing.T) {
 	for kind, hit := range map[psutest.FaultKind][]netip.Addr{
 		psutest.MalformedEntry: {guest},
@@ -74,7 +74,7 @@ func TestAMalformedEntryIsItsScopesOrEveryScopes(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 10: what the server cannot tell at once is asked for
+// rule 10: what the server cannot tell at once is asked for
 // scope by scope, and one scope it fails at does not cost the others.
 func TestListsOfAllScopesFallBackToOneByOne(t *testing.T) {
 	t.Parallel()
@@ -103,7 +103,7 @@ func TestListsOfAllScopesFallBackToOneByOne(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.5: a server that is gone is not asked again for each
+// rule 1.5: a server that is gone is not asked again for each
 // scope.
 func TestNoFallBackWhenTheServerIsGone(t *testing.T) {
 	for kind, want := range map[psutest.FaultKind]psu.Kind{
@@ -142,7 +142,7 @@ func TestABusyServerIsNotAskedForEveryScope(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.4 no. 3: nothing shows that the cmdlets failed.
+// rule 1.4 quirk 3: nothing shows that the cmdlets failed.
 func TestASilentFailureLooksLikeAnEmptyList(t *testing.T) {
 	srv := example(t)
 	srv.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Silent = true })

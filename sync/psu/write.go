@@ -54,7 +54,7 @@ func (c *Client) CreateScope(ctx context.Context, s windhcp.Scope) error {
 }
 
 // UpdateScope changes a scope. A 404 does not say that the scope is missing:
-// every refusal of Windows looks so (windows-dhcp.md 1.4 no. 8).
+// every refusal of Windows looks so (rule 1.4 quirk 8).
 func (c *Client) UpdateScope(ctx context.Context, id netip.Addr, change ScopeChange) error {
 	k := call{op: opUpdateScope + " " + id.String(), method: http.MethodPut, path: "scopes/" + id.String(), class: "scopes/:scope_id"}
 	body, err := change.body()
@@ -126,7 +126,7 @@ func (c *Client) CreateReservation(ctx context.Context, scope netip.Addr, r wind
 
 // UpdateReservation changes the reservation of a client. The server takes the
 // first one of that client in any scope: make sure there is only one
-// (windows-dhcp.md 5.2). This holds for DeleteReservation too.
+// (rule 5.2). This holds for DeleteReservation too.
 func (c *Client) UpdateReservation(ctx context.Context, id windhcp.ClientID, change ReservationChange) error {
 	k := ofClient("update", http.MethodPut, id)
 	body := map[string]any{}
@@ -188,7 +188,7 @@ var errNothing = errors.New("nothing to change")
 
 func (k call) invalid(err error) error { return &Error{Kind: Invalid, Op: k.op, Err: err} }
 
-// The server's own checks cannot be relied on (windows-dhcp.md 1.4 no. 7), so
+// The server's own checks cannot be relied on (rule 1.4 quirk 7), so
 // nothing is sent that would not be understood.
 
 func needIPv4(what string, addr netip.Addr) error {

@@ -30,7 +30,7 @@ func newReservation() windhcp.Reservation {
 
 func ptr[T any](v T) *T { return &v }
 
-// windows-dhcp.md 1.2 and 1.3: what goes over the wire.
+// rules 1.2 and 1.3: what goes over the wire.
 func TestWritesSendTheContractsBodies(t *testing.T) {
 	for name, c := range map[string]struct {
 		do                 func(*testing.T, *psu.Client) error
@@ -115,7 +115,7 @@ func TestWritesSendTheContractsBodies(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.4 no. 7 and 3.9: what the server would mangle is not sent.
+// rules 1.4 quirk 7 and 3.9: what the server would mangle is not sent.
 func TestNothingImpossibleIsSent(t *testing.T) {
 	srv := example(t)
 	c, ctx := client(t, srv), t.Context()
@@ -167,7 +167,7 @@ func TestNothingImpossibleIsSent(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.2 and 1.4 no. 7, 8: the codes mean less than they say.
+// rules 1.2, 1.4 quirk 7 and 1.4 quirk 8: the codes mean less than they say.
 func TestRefusedWritesAreRejected(t *testing.T) {
 	srv := example(t)
 	c, ctx := client(t, srv), t.Context()
@@ -204,7 +204,7 @@ func impatient(kind psutest.FaultKind) func(*psu.Config) {
 	}
 }
 
-// windows-dhcp.md 1.1 and 5.2: a write is sent once, and the caller is told
+// rules 1.1 and 5.2: a write is sent once, and the caller is told
 // whether it may have been carried out.
 func TestWritesAreNeverRepeated(t *testing.T) {
 	t.Parallel()
@@ -248,7 +248,7 @@ func TestAWriteThatFoundNoServerWasNotCarriedOut(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.1: two retries for what may heal, none for the rest.
+// rule 1.1: two retries for what may heal, none for the rest.
 func TestReadsAreRepeatedWhereItMayHelp(t *testing.T) {
 	t.Parallel()
 	for kind, tries := range map[psutest.FaultKind]int{
@@ -272,7 +272,7 @@ func TestReadsAreRepeatedWhereItMayHelp(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 1.4 no. 10.
+// rule 1.4 quirk 10.
 func TestErrorsQuoteLittleAndCleanly(t *testing.T) {
 	srv := example(t)
 	srv.Fail(psutest.Fault{Kind: psutest.Text200})

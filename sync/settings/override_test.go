@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Rules 7, 9 row 50 and 9 row 51: environment > overrides > config.
+// Rules 7, rules 9 row 50 and 9 row 51: environment > overrides > config.
 func TestPrecedenceOfForcedSettings(t *testing.T) {
 	const name = "NETBOX_DHCP_SYNC_PUSH_SCOPE_INFO"
 	for title, tc := range map[string]struct {

@@ -27,7 +27,7 @@ type Sync struct {
 	ActiveScopesOnly  bool                `yaml:"active_scopes_only"`
 	AutoImport        bool                `yaml:"auto_import"`
 	RefreshOptions    bool                `yaml:"refresh_options"`
-	Adopt             string              `yaml:"adopt"` // overwrite, skip or report (3.5 row 11)
+	Adopt             string              `yaml:"adopt"` // overwrite, skip or report (rule 3.5 row 11)
 	InheritTenant     bool                `yaml:"inherit_tenant"`
 	SkipRAS           bool                `yaml:"skip_ras"`
 	ExpiryInNetBox    bool                `yaml:"expiry_in_netbox"`
@@ -40,7 +40,7 @@ type Sync struct {
 	PSU               PSU                 `yaml:"psu"`
 	Certificates      Certificates        `yaml:"certificates"`
 	Status            Status              `yaml:"status"`
-	Servers           []Server            `yaml:"servers"`  // in the order of the file, which counts (3.3)
+	Servers           []Server            `yaml:"servers"`  // in the order of the file, which counts (rule 3.3)
 	Failover          map[string]Failover `yaml:"failover"` // by name
 	Overrides         Overrides           `yaml:"overrides"`
 }
@@ -59,7 +59,7 @@ type Protect struct {
 	UpdateClientID bool   `yaml:"update_client_id"`
 }
 
-// Guards is sync.guards (3.7 guards c and e). A scope that would lose more
+// Guards is sync.guards (rules 3.7 guard c and 3.7 guard e). A scope that would lose more
 // than both limits loses nothing.
 type Guards struct {
 	MaxDeletePercent int  `yaml:"max_delete_percent"` // 0 to 100
@@ -72,7 +72,7 @@ type Import struct {
 	CreateMissingPrefixes bool `yaml:"create_missing_prefixes"`
 }
 
-// Push is sync.push (5.2).
+// Push is sync.push (rule 5.2).
 type Push struct {
 	ReplaceClientID bool `yaml:"replace_client_id"`
 	DeleteRemoved   bool `yaml:"delete_removed"`
@@ -121,7 +121,7 @@ type Server struct {
 // Failover is an entry of sync.failover: what is decided here about a
 // relationship that the servers report.
 type Failover struct {
-	Primary     string `yaml:"primary"` // a configured server; empty: the recorded one (3.3)
+	Primary     string `yaml:"primary"` // a configured server; empty: the recorded one (rule 3.3)
 	SyncEnabled bool   `yaml:"sync_enabled"`
 	Maintenance bool   `yaml:"maintenance"`
 
@@ -130,7 +130,7 @@ type Failover struct {
 }
 
 // Overrides is sync.overrides, which is applied to the rest already
-// (section 7). nil: the value of the rest stays.
+// (rule 7). nil: the value of the rest stays.
 type Overrides struct {
 	SyncIPs          *bool                     `yaml:"sync_ips_from_dhcp"`
 	PushReservations *bool                     `yaml:"push_reservations"`

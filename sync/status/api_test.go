@@ -19,7 +19,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 )
 
-// windows-dhcp.md section 9 row 20
+// rule 9 row 20
 func TestJSON(t *testing.T) {
 	l := newLab(t, "sync_ips_from_dhcp: true", nil)
 	l.run()

@@ -29,7 +29,7 @@ func checkText(t *testing.T, page *html.Node, want ...string) {
 	}
 }
 
-// windows-dhcp.md section 7, section 9 rows 9, 25 and 55
+// rules 7, 9 row 9, 9 row 25 and 9 row 55
 func TestTheFirstPageTellsWhatTheLastRunLeft(t *testing.T) {
 	l := newLab(t, "sync_ips_from_dhcp: true\nread_only: true\noverrides: {push_scope_info: false}", map[string]string{"127.0.0.2": "maintenance: true"})
 	checkText(t, l.page("/"), "No run has ended yet.", "no run of this process did yet")
@@ -63,7 +63,7 @@ func TestTheFirstPageTellsWhatTheLastRunLeft(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 3.8
+// rule 3.8
 func TestAServerThatDoesNotAnswer(t *testing.T) {
 	l := newLab(t, "sync_ips_from_dhcp: true", nil)
 	l.run()
@@ -97,7 +97,7 @@ func TestAFailoverScopeIsShownOnce(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 9 row 34
+// rule 9 row 34
 func TestThePageOfAnAddress(t *testing.T) {
 	l := newLab(t, "sync_ips_from_dhcp: true", nil)
 	checkText(t, l.page("/ip/10.8.4.33"), "No lease on this address is remembered.", "No run of this process made a plan yet.")
@@ -152,7 +152,7 @@ func TestNotAnAddress(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 9 row 52
+// rule 9 row 52
 func TestSearch(t *testing.T) {
 	l := newLab(t, "", nil)
 	leases := many(1000)

@@ -53,7 +53,7 @@ func TestEveryAnswerKeepsBrowsersStrict(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 9 row 24
+// rule 9 row 24
 func TestNoSecretIsShown(t *testing.T) {
 	l := newLab(t, "sync_ips_from_dhcp: true\n"+withURL, nil)
 	l.run()
@@ -138,7 +138,7 @@ func TestHostNamesThePageAnswersTo(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 9 row 19
+// rule 9 row 19
 func TestSyncNow(t *testing.T) {
 	l := newLab(t, withURL, nil)
 	button := pagetest.All(l.page("/"), func(n *html.Node) bool { return n.Data == "button" && pagetest.Attr(n, "disabled") == "" })
@@ -303,7 +303,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 6 no. 4, section 9 row 25
+// rules 6 point 4 and 9 row 25
 func TestTheTrustedCertificateIsShown(t *testing.T) {
 	l := newLab(t, "", nil)
 	made, err := psutest.SelfSigned("localhost")

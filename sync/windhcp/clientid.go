@@ -7,7 +7,7 @@ import (
 
 // ClientID is a client identifier in canonical form: lower-case hex pairs
 // joined by hyphens, "3c-52-82-0a-1b-2c". Text that is not hex pairs is kept
-// as it came and is never pushed (windows-dhcp.md 3.9).
+// as it came and is never pushed (rule 3.9).
 type ClientID string
 
 // ParseClientID reads any form people and servers write: separated by ':',

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// windows-dhcp.md 3.9: the forms people write, and section 9 row 32.
+// rule 3.9: the forms people write, and 9 row 32.
 func TestClientIDsOfAnyFormGetTheSameCanonicalText(t *testing.T) {
 	const want = ClientID("3c-52-82-0a-1b-2c")
 	for _, text := range []string{
@@ -18,7 +18,7 @@ func TestClientIDsOfAnyFormGetTheSameCanonicalText(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 3.9: identifiers are opaque; nothing is stripped, padded or
+// rule 3.9: identifiers are opaque; nothing is stripped, padded or
 // cut.
 func TestClientIDsKeepEveryByte(t *testing.T) {
 	for _, text := range []string{
@@ -35,7 +35,7 @@ func TestClientIDsKeepEveryByte(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 3.9: what is not hex pairs is stored as it is and never
+// rule 3.9: what is not hex pairs is stored as it is and never
 // pushed.
 func TestTextThatIsNoHexIsKeptAndNotCanonical(t *testing.T) {
 	for _, text := range []string{"", "printer-7", "3c-52-8", "3c-52-82-0a-1b-2", "zz", "3c_52", "é0"} {
@@ -51,7 +51,7 @@ func TestTextThatIsNoHexIsKeptAndNotCanonical(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 3.9: 16 bytes or more that begin with "RAS ".
+// rule 3.9: 16 bytes or more that begin with "RAS ".
 func TestOnlyLongIdentifiersOfRemoteAccessServersAreRAS(t *testing.T) {
 	for text, want := range map[string]bool{
 		"52-41-53-20-08-6a-9e-4f-01-00-00-00-00-00-00-00":    true,
@@ -66,7 +66,7 @@ func TestOnlyLongIdentifiersOfRemoteAccessServersAreRAS(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md 3.9: parsing twice changes nothing, and forms are compared
+// rule 3.9: parsing twice changes nothing, and forms are compared
 // by their bytes.
 func FuzzClientID(f *testing.F) {
 	for _, seed := range []string{"3c-52-82-0a-1b-2c", "3C52.820A.1B2C", "printer", "", " - ", "3c-52-8", "\xff", "0-0", "- 00"} {

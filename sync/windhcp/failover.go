@@ -13,7 +13,7 @@ type ServerName struct {
 
 // MatchServer finds the configured server that name means: by full name
 // without regard to case and a trailing dot, else by a short name only one
-// server has, else by address or alias (windows-dhcp.md 3.3). Servers name
+// server has, else by address or alias (rule 3.3). Servers name
 // their partners in all of these ways.
 func MatchServer(name string, servers []ServerName) (index int, ok bool) {
 	name = plainName(name)

@@ -2,7 +2,7 @@ package windhcp
 
 import "testing"
 
-// windows-dhcp.md 3.3: full name, then unique short name, then IP, then alias.
+// rule 3.3: full name, then unique short name, then IP, then alias.
 func TestServersAreMatchedByWhatOthersCallThem(t *testing.T) {
 	servers := []ServerName{
 		{Host: "dh1.corp.example", Aliases: []string{"10.0.0.1", "old-dh1"}},

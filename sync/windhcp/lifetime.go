@@ -21,7 +21,7 @@ func units() []unit {
 }
 
 // FormatLifetime writes a lease lifetime in the largest unit that fits without
-// a remainder: 262800 is "73 Hours" (windows-dhcp.md 9 row 4).
+// a remainder: 262800 is "73 Hours" (rule 9 row 4).
 func FormatLifetime(seconds int64) string {
 	for _, u := range units() {
 		if seconds > 0 && seconds%u.seconds == 0 {
@@ -37,7 +37,7 @@ func FormatLifetime(seconds int64) string {
 
 // ParseLifetime reads a lease lifetime in seconds: what FormatLifetime writes,
 // short forms such as "8d", "73h", "30m", or plain seconds
-// (windows-dhcp.md 9 row 5).
+// (rule 9 row 5).
 func ParseLifetime(text string) (int64, error) {
 	s := strings.ToLower(strings.TrimSpace(text))
 	digits := strings.TrimLeft(s, "0123456789")

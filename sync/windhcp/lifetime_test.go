@@ -2,7 +2,7 @@ package windhcp
 
 import "testing"
 
-// windows-dhcp.md section 9 rows 4 and 5.
+// rules 9 row 4 and 9 row 5.
 func TestLifetimesAreReadableBothWays(t *testing.T) {
 	for _, c := range []struct {
 		seconds int64
@@ -28,7 +28,7 @@ func TestLifetimesAreReadableBothWays(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 9 row 4: nothing that counts as a time has a unit.
+// rule 9 row 4: nothing that counts as a time has a unit.
 func TestALifetimeOfNothingIsShownInSeconds(t *testing.T) {
 	for seconds, want := range map[int64]string{0: "0 Seconds", -1: "-1 Seconds", -86400: "-86400 Seconds"} {
 		if have := FormatLifetime(seconds); have != want {
@@ -37,7 +37,7 @@ func TestALifetimeOfNothingIsShownInSeconds(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 9 row 5.
+// rule 9 row 5.
 func TestLifetimesAreReadInShortForms(t *testing.T) {
 	for text, want := range map[string]int64{
 		"8d": 691200, "73h": 262800, "30m": 1800, "45s": 45, " 1 day ": 86400, "2 DAYS": 172800, "90 Minutes": 5400, "5 second": 5,
@@ -56,7 +56,7 @@ func TestLifetimesAreReadInShortForms(t *testing.T) {
 	}
 }
 
-// windows-dhcp.md section 9 row 5: what is read is shown so that it is read
+// rule 9 row 5: what is read is shown so that it is read
 // as the same.
 func FuzzLifetime(f *testing.F) {
 	for _, seed := range []string{"8d", "73 Hours", "1 Day", "45", "0", "1099511627776s", "1dd", "5ss"} {

@@ -10,7 +10,7 @@ type OptionDefinition struct {
 }
 
 // BuiltInOptions are the definitions every library starts with, in order of
-// their codes (windows-dhcp.md section 4). Numbers of one, two and four bytes
+// their codes (rule 4). Numbers of one, two and four bytes
 // are all DWORD.
 func BuiltInOptions() []OptionDefinition {
 	return []OptionDefinition{

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// windows-dhcp.md section 4, Option library, and section 9 row 6.
+// rule 4, Option library, and 9 row 6.
 func TestTheOptionLibraryHasTheSeventyOneBuiltInCodes(t *testing.T) {
 	var want []int
 	for _, span := range [][2]int{{1, 49}, {51, 51}, {54, 54}, {58, 60}, {64, 76}, {119, 119}, {121, 121}, {249, 249}, {252, 252}} {

@@ -16,7 +16,7 @@ type Scope struct {
 	Start, End   netip.Addr
 	Description  string
 	State        string     // "Active", "Inactive"; see Active
-	LeaseSeconds int64      // 0: unknown or unlimited (windows-dhcp.md 1.3)
+	LeaseSeconds int64      // 0: unknown or unlimited (rule 1.3)
 	Router       netip.Addr // first value of option 3; invalid: none
 	Failover     string     // name of the relationship; empty: standalone
 }
@@ -25,7 +25,7 @@ type Scope struct {
 func (s Scope) ID() netip.Addr { return s.Subnet.Addr() }
 
 // Active reports whether the scope hands out addresses. Text that is not
-// known counts as not active (windows-dhcp.md 1.3).
+// known counts as not active (rule 1.3).
 func (s Scope) Active() bool { return strings.EqualFold(s.State, "Active") }
 
 // Lease is an entry of the lease list.
@@ -38,7 +38,7 @@ type Lease struct {
 }
 
 // Active reports whether the entry is a running lease: a missing state counts
-// as active, for scripts that do not tell it (windows-dhcp.md 3.9). The expiry
+// as active, for scripts that do not tell it (rule 3.9). The expiry
 // does not matter: the server's list does.
 func (l Lease) Active() bool {
 	return !l.Doubtful() && (l.State == "" || strings.EqualFold(l.State, "Active") || strings.EqualFold(l.State, "ActiveReservation"))
@@ -46,7 +46,7 @@ func (l Lease) Active() bool {
 
 // Doubtful reports whether the entry keeps an address from being deleted
 // without being a lease: BAD_ADDRESS, Declined, Offered, Expired
-// (windows-dhcp.md 3.9).
+// (rule 3.9).
 func (l Lease) Doubtful() bool {
 	switch strings.ToLower(l.State) {
 	case "declined", "offered", "expired":
@@ -89,7 +89,7 @@ func (e Exclusion) Compare(o Exclusion) int {
 }
 
 // Option is a DHCP option value of a scope or server. User class and policy
-// are not told, so one code may occur more than once (windows-dhcp.md 1.3).
+// are not told, so one code may occur more than once (rule 1.3).
 type Option struct {
 	Code        int
 	Name        string
@@ -99,7 +99,7 @@ type Option struct {
 }
 
 // Failover is a relationship as one of its servers tells it: that server
-// always names itself as primary (windows-dhcp.md 1.4 no. 5).
+// always names itself as primary (rule 1.4 quirk 5).
 type Failover struct {
 	Name              string
 	Primary           string

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/docs/spec"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
 
 // letterID is an id as the pages of the server and of NetBox have them.
@@ -26,9 +27,31 @@ func TestEveryIDIsDefined(t *testing.T) {
 					t.Errorf("%s: %s is on no page of docs/spec", path, id)
 				}
 			}
+			for _, m := range mirrorRules.FindAllStringSubmatch(string(content), -1) {
+				for _, id := range oneNumber.FindAllString(m[1], -1) {
+					used[id] = true
+					if !known[id] {
+						t.Errorf("%s: rule %s is on no page of docs/spec", path, id)
+					}
+				}
+			}
 		})
 	}
 	if len(used) < 150 {
 		t.Errorf("only %d ids are used", len(used))
+	}
+}
+
+// TestEveryCauseHasARule holds what plans and pages of the mirror show.
+func TestEveryCauseHasARule(t *testing.T) {
+	causes := 0
+	for c := plan.NoCause + 1; c <= plan.CauseReadOnly; c++ {
+		causes++
+		if _, ok := spec.Lookup(c.Rule()); !ok {
+			t.Errorf("cause %d: rule %q is on no page of docs/spec", c, c.Rule())
+		}
+	}
+	if causes < 40 {
+		t.Errorf("only %d causes", causes)
 	}
 }

@@ -20,10 +20,14 @@ import (
 
 var update = flag.Bool("update", false, "write docs/rules.md anew")
 
-// rules are those of the server's page that a packet, a log line or a setting
-// shows, and that therefore need a test. The groups of facts and limits do not.
+// rules are those that a packet, a plan, a log line or a setting shows, and that
+// therefore need a test. Groups of facts and limits, and chapters of the
+// mirror's page that hold finer rules, do not.
 func rules() []spec.Rule {
-	return slices.DeleteFunc(spec.All(), func(r spec.Rule) bool { return ruleID.FindString(r.ID) != r.ID })
+	chapters := []string{"1", "1.4", "2", "3", "5", "9", "10", "11"}
+	return slices.DeleteFunc(spec.All(), func(r spec.Rule) bool {
+		return ruleID.FindString(r.ID) != r.ID && (r.Page != "mirror.md" || slices.Contains(chapters, r.ID))
+	})
 }
 
 // waiting are the rules that no test names yet, and why.
@@ -39,8 +43,20 @@ var ruleID = regexp.MustCompile(`\b([INDKRAGSHBX]-\d+b?)\b`)
 // ruleSpan is a run of ids, written "D-7 to D-10".
 var ruleSpan = regexp.MustCompile(`\b([INDKRAGSHBX])-(\d+)b? to ([INDKRAGSHBX])-(\d+)\b`)
 
+// number is an id of the mirror's page: "3.7", "3.5 row 4", "3.7 guard c".
+const number = `[0-9]+(?:\.[0-9]+)?(?: (?:row|guard|step|quirk|point) (?:[0-9]+|[a-f])\b| (?:delete|downgrade|scope cleanup|status settings changed)\b)?`
+
+var (
+	oneNumber = regexp.MustCompile(number)
+	// mirrorRules is how comments name rules of the mirror: "rules 3.4 and 9 row 43".
+	mirrorRules = regexp.MustCompile(`\brules? (` + number + `(?:(?:, | and | to )` + number + `)*)`)
+	// mirrorCase is how names of cases and expectations begin with one.
+	mirrorCase = regexp.MustCompile(`["\[](` + number + `)[^0-9.]`)
+)
+
 func TestEveryRuleIsNamedByATestOrWaitsForAReason(t *testing.T) {
 	tests := testsByRule(t)
+	addFeatures(t, tests)
 	for _, rule := range rules() {
 		id := rule.ID
 		reason := waiting()[id]
@@ -107,6 +123,28 @@ func testsByRule(t *testing.T) map[string][]string {
 	return tests
 }
 
+// addFeatures adds the tests that docs/sync/features.md names for the promises
+// of section 9.
+func addFeatures(t *testing.T, tests map[string][]string) {
+	t.Helper()
+	page, err := os.ReadFile(root + "/docs/sync/features.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(page)) {
+		row := regexp.MustCompile(`^\| (\d+) \|`).FindStringSubmatch(line)
+		if row == nil {
+			continue
+		}
+		id := "9 row " + row[1]
+		for _, m := range testRef.FindAllStringSubmatch(line, -1) {
+			tests[id] = append(tests[id], m[1]+"."+m[2])
+		}
+		slices.Sort(tests[id])
+		tests[id] = slices.Compact(tests[id])
+	}
+}
+
 // namedIn returns rule id -> functions of one test file. A comment belongs to
 // the function around it or after it.
 func namedIn(t *testing.T, path string, source []byte) map[string]map[string]bool {
@@ -127,7 +165,11 @@ func namedIn(t *testing.T, path string, source []byte) map[string]map[string]boo
 			from = f.Doc.Pos()
 		}
 		text := string(source[files.Position(from).Offset:lineEnd(source, files.Position(to).Offset)])
-		for _, id := range idsIn(text) {
+		ids := idsIn(text)
+		if ofTheMirror(path) {
+			ids = append(ids, numbersIn(text)...)
+		}
+		for _, id := range ids {
 			if named[id] == nil {
 				named[id] = make(map[string]bool)
 			}
@@ -155,6 +197,26 @@ func idsIn(text string) []string {
 		fmt.Sscanf(m[2]+" "+m[4], "%d %d", &low, &high)
 		for n := low; n <= high && m[1] == m[3]; n++ {
 			ids = append(ids, fmt.Sprintf("%s-%d", m[1], n))
+		}
+	}
+	return ids
+}
+
+// ofTheMirror reports whether a number in a file may be a rule of the mirror.
+func ofTheMirror(path string) bool {
+	path = filepath.ToSlash(path)
+	return strings.HasPrefix(path, "sync/") || strings.HasPrefix(path, "standins/psutest/") || strings.HasPrefix(path, "deploy/psu/")
+}
+
+// numbersIn returns the rules of the mirror that a text names.
+func numbersIn(text string) []string {
+	var ids []string
+	for _, m := range mirrorRules.FindAllStringSubmatch(text, -1) {
+		ids = append(ids, oneNumber.FindAllString(m[1], -1)...)
+	}
+	for _, m := range mirrorCase.FindAllStringSubmatch(text, -1) {
+		if strings.ContainsAny(m[1], ". ") { // a bare number says nothing here
+			ids = append(ids, m[1])
 		}
 	}
 	return ids
