@@ -39,6 +39,3 @@ func connect(t *testing.T, url, token string, log logrus.FieldLogger) *netbox.Cl
 	t.Cleanup(c.Close)
 	return c
 }
-
-// secretToken must be in no log and no error.
-const secretToken = "nbt_TESTKEY00001.0123456789abcdefghijABCDEFGHIJ0123456789"
