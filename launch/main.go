@@ -14,15 +14,8 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
-)
-
-// Exit codes of both programs (E-1).
-const (
-	exitOK     = 0
-	exitFailed = 1  // finished with errors
-	exitLocked = 3  // another server has the lease store open
-	exitUsage  = 64 // the command line or the settings file is wrong
 )
 
 // Main is the body of every program the generator makes: the commands of
@@ -32,12 +25,12 @@ func Main(list ...*plugins.Plugin) {
 }
 
 // usageError is an error about the command line or the settings; it ends with
-// exitUsage.
+// exit.Usage.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// errReported ends with exitFailed and was printed already.
+// errReported ends with exit.Failed and was printed already.
 var errReported = errors.New("problems found")
 
 func run(ctx context.Context, list []*plugins.Plugin, args []string, stdout, stderr io.Writer) int {
@@ -51,21 +44,21 @@ func run(ctx context.Context, list []*plugins.Plugin, args []string, stdout, std
 	var usage usageError
 	switch {
 	case err == nil:
-		return exitOK
+		return exit.OK
 	case errors.As(err, &problems):
 		fmt.Fprintln(stderr, problems.Error())
-		return exitUsage
+		return exit.Usage
 	case errors.Is(err, errReported):
-		return exitFailed
+		return exit.Failed
 	}
 	fmt.Fprintln(stderr, root.Name()+":", err)
 	switch {
 	case errors.Is(err, syscall.EAGAIN):
-		return exitLocked
+		return exit.Locked
 	case errors.As(err, &usage):
-		return exitUsage
+		return exit.Usage
 	}
-	return exitFailed
+	return exit.Failed
 }
 
 // app is what all commands share.

@@ -2,7 +2,7 @@
 // timers. It must not decide which one applies.
 package exit
 
-// The exit codes.
+// The exit codes (E-1).
 const (
 	OK      = 0  // done, or nothing to do
 	Failed  = 1  // finished with errors
