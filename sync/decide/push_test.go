@@ -37,6 +37,20 @@ func pushLab(t *testing.T) *lab {
 	return l
 }
 
+// rule 7: a run that read_only leaves nothing to do is saved as one that has
+// nothing to do, so that apply FILE takes one for the other.
+func TestAPlanWithoutStepsIsAlwaysTheSame(t *testing.T) {
+	l := pushLab(t)
+	l.p.ReadOnly = true
+	held, none := l.plan(), new(plan.Plan)
+	wantNote(t, held, plan.Skip, "7", "1 change on servers")
+	heldDigest, err := held.Digest()
+	noneDigest, noneErr := none.Digest()
+	if err != nil || noneErr != nil || heldDigest != noneDigest {
+		t.Errorf("digests %s %v and %s %v", heldDigest, err, noneDigest, noneErr)
+	}
+}
+
 // rule 5.2, 9 rows 14 and 28.
 func TestReservationsArePushed(t *testing.T) {
 	create := "create reservation 10.8.4.33 [5.2]"
