@@ -150,7 +150,7 @@ func TestRemovedReservations(t *testing.T) { // rule 5.2
 	t.Run("5.2 delete_removed: what was pushed and removed from NetBox goes from the server", func(t *testing.T) {
 		l := seen(t, true)
 		wantSteps(t, l.run(), anyStep, "delete reservation 10.8.4.33 [5.2]")
-		// Somebody makes it again on the server: that is theirs.
+		// A Windows administrator makes it again: the mirror leaves it.
 		l.scope.reserve("10.8.4.33", pc, "plc-1")
 		wantSteps(t, l.run(), anyStep, "create 10.8.4.33/24 [3.5 row 3]")
 	})
