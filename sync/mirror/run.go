@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
@@ -118,7 +119,7 @@ func noteCounts(p *plan.Plan) string {
 		{len(p.Violations), "invalid status", "invalid statuses"},
 	} {
 		if part.n > 0 {
-			fmt.Fprintf(&b, "; %d %s", part.n, report.Noun(part.n, part.one, part.many))
+			b.WriteString("; " + printable.Count(part.n, part.one, part.many))
 		}
 	}
 	return b.String()
