@@ -161,7 +161,7 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 // stays within these lists.
 func TestNoStepThatIsAllowedTouchesAnythingElse(t *testing.T) {
 	kinds := []state.Kind{state.IPAddress, state.IPRange, state.IPPrefix, state.ConfigContext, state.JournalEntry, "dcim.device", WindowsReservation, WindowsScope, WindowsExclusion}
-	fields := append(append(AddressFields(), RangeFields()...), "status", "role", "vrf", "prefix", "name", "data", "is_active", "tags", "comments", "assigned_object_id",
+	fields := append(append(addressFieldNames(), rangeFieldNames()...), "status", "role", "vrf", "prefix", "name", "data", "is_active", "tags", "comments", "assigned_object_id",
 		"last_updated", CustomField(state.FieldScopes), "client_id", "type", "exclusions", "router", "state", "subnet_mask", "enabled")
 	values := []any{"dhcp", "reserved", "active", "created", "adopted", "prestaged", nil, "10.8.4.33/24", int64(1), true, clientA, json.RawMessage(`["windows-dhcp-data"]`)}
 	draw := func(t *rapid.T, label string) (out []Change) {
