@@ -15,6 +15,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
@@ -125,7 +126,7 @@ func TestATransactionThatCommitsLateIsStillSeen(t *testing.T) {
 	w := follow(t, s, s.TokenV2())
 	w.must(t)
 	id := seeded.ID(t, "ipam/ip-addresses", "10.0.0.100/24")
-	writer := connect(t, s.URL(), s.TokenV2(), silent())
+	writer := clienttest.Connect(t, s.URL(), s.TokenV2(), clienttest.Silent())
 	body := map[string]any{"custom_fields": map[string]any{"pydhcp_hostname": "late"}}
 	written := make(chan error, 1)
 	s.HoldCommits()
@@ -186,7 +187,7 @@ func TestRunFollowsUntilItsContextEnds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "netbox.copy")
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	f := New(connect(t, s.URL(), s.TokenV2(), log), Config{
+	f := New(clienttest.Connect(t, s.URL(), s.TokenV2(), log), Config{
 		Log: log, Fields: testFields(),
 		Interval: time.Millisecond, ContextKey: contextKey, DiskPath: path,
 		OnSnapshot: func(s *ipam.Snapshot, _ []ipam.Problem) { snapshots <- s },

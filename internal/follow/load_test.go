@@ -10,6 +10,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
@@ -29,7 +30,7 @@ func TestALoadReadsEveryTableAsSnapshotsNeedIt(t *testing.T) { // G-7, X-15
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
 			s, seeded := netboxtest.ServeOffice(t, v)
-			p := load(t, connect(t, s.URL(), s.TokenV1(), silent()))
+			p := load(t, clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent()))
 			checkWorld(t, p, seeded)
 			for _, r := range s.Writes() {
 				t.Errorf("a load wrote: %s %s", r.Method, r.Path)

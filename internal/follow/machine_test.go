@@ -5,6 +5,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
@@ -13,7 +14,7 @@ func TestTheRedeploySwitchIsReadAsItIsNow(t *testing.T) { // X-15
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
 			s, seeded := netboxtest.ServeOffice(t, v)
-			c := connect(t, s.URL(), s.TokenV1(), silent())
+			c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 			web1 := ipam.MachineID{Kind: ipam.Device, ID: seeded.ID(t, "dcim/devices", "web1")}
 			vm1 := ipam.MachineID{Kind: ipam.VirtualMachine, ID: seeded.ID(t, "virtualization/virtual-machines", "vm1")}
 			names := []string{"redeploy", "confirm_redeploy"}

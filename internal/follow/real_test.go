@@ -10,6 +10,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
@@ -17,7 +18,7 @@ import (
 
 func TestARealNetBoxIsPreparedAndFollowed(t *testing.T) {
 	url, token := netboxtest.Disposable(t)
-	c := connect(t, url, token, silent())
+	c := clienttest.Connect(t, url, token, clienttest.Silent())
 
 	w := netboxtest.Office()
 	own := w.CustomFields
@@ -32,7 +33,7 @@ func TestARealNetBoxIsPreparedAndFollowed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := plan.Apply(t.Context(), c, silent()); err != nil {
+	if err := plan.Apply(t.Context(), c, clienttest.Silent()); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range prepare.Check(t.Context(), c, need) {
@@ -61,7 +62,7 @@ func realFollowing(t *testing.T, c *netbox.Client, seeded *netboxtest.Seeded) {
 	t.Helper()
 	var snapshot *ipam.Snapshot
 	f := New(c, Config{
-		Log: silent(), Fields: testFields(),
+		Log: clienttest.Silent(), Fields: testFields(),
 		ContextKey: contextKey, Options: ipam.Options{DynamicTag: "dhcp", GatewayTag: "gateway"},
 		OnSnapshot: func(s *ipam.Snapshot, problems []ipam.Problem) {
 			snapshot = s

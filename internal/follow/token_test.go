@@ -8,6 +8,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
@@ -18,7 +19,7 @@ func TestTheTokenIsInNoLogAndNoError(t *testing.T) {
 	log.SetLevel(logrus.TraceLevel)
 	s := netboxtest.New(t, netboxtest.Config{})
 	s.Fail(netboxtest.Fault{Kind: netboxtest.TokenExpired})
-	c := connect(t, s.URL(), secretToken, log)
+	c := clienttest.Connect(t, s.URL(), clienttest.SecretToken, log)
 	f := New(c, Config{Log: log})
 	err := f.cycle(t.Context())
 	f.report(err)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
@@ -131,7 +132,7 @@ func TestOneBadRowCostsOnlyThatRow(t *testing.T) { // B-4
 	}))
 	t.Cleanup(front.Close)
 	w := follow(t, s, s.TokenV2())
-	w.client = connect(t, front.URL, s.TokenV2(), w.log)
+	w.client = clienttest.Connect(t, front.URL, s.TokenV2(), w.log)
 	for range 2 {
 		w.must(t)
 	}

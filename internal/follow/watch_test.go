@@ -10,6 +10,7 @@ import (
 	logtest "github.com/sirupsen/logrus/hooks/test"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
@@ -43,7 +44,7 @@ func follow(t *testing.T, s *netboxtest.Server, token string, change ...func(*Co
 	for _, c := range change {
 		c(&config)
 	}
-	w.Follower = New(connect(t, s.URL(), token, log), config)
+	w.Follower = New(clienttest.Connect(t, s.URL(), token, log), config)
 	return w
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
@@ -41,7 +42,7 @@ func TestAPreparedNetBoxHasNoFindings(t *testing.T) {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
 			s, _ := netboxtest.ServeOffice(t, v)
-			for _, f := range Check(t.Context(), connect(t, s.URL(), s.TokenV1(), silent()), needs().Needs()) {
+			for _, f := range Check(t.Context(), clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent()), needs().Needs()) {
 				t.Errorf("unexpected: %s", f)
 			}
 			if n := len(s.Writes()); n != 0 {
@@ -150,7 +151,7 @@ func TestACheckNamesWhatIsMissing(t *testing.T) {
 			s, seeded := netboxtest.ServeOffice(t, netboxtest.V47)
 			s.Permit(token, full()...)
 			tt.spoil(scene{t, s, seeded})
-			findings := Check(t.Context(), connect(t, s.URL(), token, silent()), needs().Needs())
+			findings := Check(t.Context(), clienttest.Connect(t, s.URL(), token, clienttest.Silent()), needs().Needs())
 			var text strings.Builder
 			for i := range findings {
 				findings[i].Object = strings.ReplaceAll(findings[i].Object, s.URL(), "URL")
@@ -186,7 +187,7 @@ func TestATokenThatExpiresSoonIsMentioned(t *testing.T) {
 		fmt.Fprintf(w, `{"count":1,"next":null,"results":[{"id":1,"key":%q,"expires":%q}]}`, r.URL.Query().Get("key"), expires)
 	}))
 	t.Cleanup(front.Close)
-	findings := Check(t.Context(), connect(t, front.URL, secretToken, silent()), needs().Needs())
+	findings := Check(t.Context(), clienttest.Connect(t, front.URL, clienttest.SecretToken, clienttest.Silent()), needs().Needs())
 	if len(findings) != 1 || findings[0].Severity != Warning || !strings.Contains(findings[0].Problem, expires) {
 		t.Errorf("findings: %v", findings)
 	}
@@ -197,7 +198,7 @@ func TestBootstrapMakesANetBoxUsableAndThenHasNothingToDo(t *testing.T) {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
 			s := netboxtest.New(t, netboxtest.Config{Version: v, JobWorkers: true})
-			c := connect(t, s.URL(), s.TokenV1(), silent())
+			c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 			need := needs()
 			need.VRF, need.Tags = "", []string{"DHCP", "Gateway"}
 			s.Add(t, "extras/tags", map[string]any{"name": "Gateway", "slug": "gateway", "object_types": []any{"ipam.prefix"}})
@@ -218,14 +219,14 @@ create custom field pydhcp_hostname (text) on ipam.ipaddress
 			if n := len(s.Writes()); n != 0 {
 				t.Errorf("planning wrote %d times", n)
 			}
-			if err := plan.Apply(t.Context(), c, silent()); err != nil {
+			if err := plan.Apply(t.Context(), c, clienttest.Silent()); err != nil {
 				t.Fatal(err)
 			}
 			for _, f := range Check(t.Context(), c, need.Needs()) {
 				t.Errorf("after the bootstrap: %s", f)
 			}
 			// The same plan again, as if two did it at once, and a new one.
-			if err := plan.Apply(t.Context(), c, silent()); err != nil {
+			if err := plan.Apply(t.Context(), c, clienttest.Silent()); err != nil {
 				t.Errorf("applied twice: %v", err)
 			}
 			again, err := PlanFor(t.Context(), c, need.Needs())
@@ -241,7 +242,7 @@ create custom field pydhcp_hostname (text) on ipam.ipaddress
 
 func TestAFieldOfTheWrongTypeIsAConflictForPeople(t *testing.T) {
 	s := netboxtest.New(t, netboxtest.Config{})
-	c := connect(t, s.URL(), s.TokenV2(), silent())
+	c := clienttest.Connect(t, s.URL(), s.TokenV2(), clienttest.Silent())
 	s.Add(t, "extras/custom-fields", map[string]any{"name": "pydhcp_expire", "type": "date", "object_types": []any{"ipam.ipaddress"}})
 	plan, err := PlanFor(t.Context(), c, Server{Reads: follow.Tables(), MAC: "pydhcp_mac", Expire: "pydhcp_expire", Hostname: "pydhcp_hostname"}.Needs())
 	if err != nil {
@@ -250,7 +251,7 @@ func TestAFieldOfTheWrongTypeIsAConflictForPeople(t *testing.T) {
 	if len(plan.Conflicts) != 1 || len(plan.Steps) != 2 || plan.Empty() {
 		t.Fatalf("plan:\n%s", plan)
 	}
-	if err := plan.Apply(t.Context(), c, silent()); err == nil || !strings.Contains(err.Error(), "date without time") {
+	if err := plan.Apply(t.Context(), c, clienttest.Silent()); err == nil || !strings.Contains(err.Error(), "date without time") {
 		t.Errorf("got %v, want the conflict named", err)
 	}
 	if n := s.Count("extras/custom-fields"); n != 3 {
@@ -262,12 +263,12 @@ func TestABootstrapWithoutPermissionSaysWhichIsMissing(t *testing.T) {
 	s := netboxtest.New(t, netboxtest.Config{})
 	const token = "limited000000000000000000000000000000000"
 	s.Permit(token, netboxtest.Grant{Object: "extras.tag", Actions: []string{"view"}}, netboxtest.Grant{Object: "extras.customfield", Actions: []string{"view"}})
-	c := connect(t, s.URL(), token, silent())
+	c := clienttest.Connect(t, s.URL(), token, clienttest.Silent())
 	plan, err := PlanFor(t.Context(), c, Server{Reads: follow.Tables(), Tags: []string{"DHCP"}}.Needs())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := plan.Apply(t.Context(), c, silent()); err == nil || !strings.Contains(err.Error(), "add on extras.tag") {
+	if err := plan.Apply(t.Context(), c, clienttest.Silent()); err == nil || !strings.Contains(err.Error(), "add on extras.tag") {
 		t.Errorf("got %v, want the missing permission named", err)
 	}
 }

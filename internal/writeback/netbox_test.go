@@ -11,6 +11,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease/pebblestore"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
@@ -68,7 +69,7 @@ func serve(t *testing.T, version netboxtest.Version) (*netboxtest.Server, *netbo
 	client, err := netbox.NewClient(netbox.Config{
 		URL:   server.URL(),
 		Token: func() (string, error) { return server.TokenV1(), nil },
-	}, silent())
+	}, clienttest.Silent())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +84,7 @@ func recordFields() follow.Fields {
 // grant stores leases that NetBox was not told of, and closes the store.
 func grant(t *testing.T, dir string, addrs ...string) {
 	t.Helper()
-	store, err := pebblestore.Open(dir, silent())
+	store, err := pebblestore.Open(dir, clienttest.Silent())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +108,7 @@ func granted(addr string) lease.Lease {
 
 func openStore(t *testing.T, dir string) lease.Store {
 	t.Helper()
-	store, err := pebblestore.Open(dir, silent())
+	store, err := pebblestore.Open(dir, clienttest.Silent())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +124,7 @@ func openStore(t *testing.T, dir string) lease.Store {
 func tell(t *testing.T, store lease.Store, client *netbox.Client) *lease.Engine {
 	t.Helper()
 	policy := lease.Policy{LeaseTime: time.Hour, MinTime: time.Minute, MaxTime: time.Hour}
-	engine, err := lease.NewEngine(t.Context(), lease.Config{Policy: policy, Store: store, Now: time.Now, Log: silent(), WriteBack: true})
+	engine, err := lease.NewEngine(t.Context(), lease.Config{Policy: policy, Store: store, Now: time.Now, Log: clienttest.Silent(), WriteBack: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +136,7 @@ func tell(t *testing.T, store lease.Store, client *netbox.Client) *lease.Engine 
 		Write: func(ctx context.Context, changes []RecordChange) []RecordResult {
 			return WriteRecords(ctx, client, recordFields(), changes)
 		},
-		Log: silent(),
+		Log: clienttest.Silent(),
 	})
 	// A Writer that is told to end tells what waits, without gathering.
 	ended, cancel := context.WithCancel(t.Context())
@@ -151,7 +152,7 @@ func load(t *testing.T, client *netbox.Client) *ipam.Snapshot {
 	defer cancel()
 	var snapshot *ipam.Snapshot
 	err := follow.New(client, follow.Config{
-		Fields: recordFields(), Log: silent(),
+		Fields: recordFields(), Log: clienttest.Silent(),
 		Options:    ipam.Options{DynamicTag: "DHCP"},
 		OnSnapshot: func(s *ipam.Snapshot, _ []ipam.Problem) { snapshot = s; cancel() },
 		OnConfirm:  func(time.Time, time.Duration) {},

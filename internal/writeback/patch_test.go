@@ -8,12 +8,13 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
 func TestOnlyWhatDiffersIsSent(t *testing.T) { // S-4
 	s, seeded := netboxtest.ServeOffice(t, netboxtest.V45)
-	c := connect(t, s.URL(), s.TokenV1(), silent())
+	c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 	r := change(t, seeded, "10.0.0.101/24")
 	r.Record = ipam.Record{Client: "52:54:00:00:00:09", Expires: leaseEnd()} // same client, no name this time
 	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), netbox.Done)
@@ -35,7 +36,7 @@ func TestTextFieldsHoldRecordsToo(t *testing.T) { // A-6
 		}
 	}
 	seeded := netboxtest.Seed(t, s.URL(), s.TokenV1(), w)
-	c := connect(t, s.URL(), s.TokenV2(), silent())
+	c := clienttest.Connect(t, s.URL(), s.TokenV2(), clienttest.Silent())
 	r := change(t, seeded, "10.0.0.100/24")
 	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), netbox.Done)
 	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), netbox.Unchanged)
@@ -46,7 +47,7 @@ func TestTextFieldsHoldRecordsToo(t *testing.T) { // A-6
 
 func TestARecordCanBeCleared(t *testing.T) {
 	s, seeded := netboxtest.ServeOffice(t, netboxtest.V47)
-	c := connect(t, s.URL(), s.TokenV2(), silent())
+	c := clienttest.Connect(t, s.URL(), s.TokenV2(), clienttest.Silent())
 	r := change(t, seeded, "10.0.0.101/24")
 	r.Record = ipam.Record{}
 	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), netbox.Done)
@@ -60,7 +61,7 @@ func TestBindingFollowsTheLease(t *testing.T) { // clients.bind_interface, A-4
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
 			s, seeded := netboxtest.ServeOffice(t, v)
-			c := connect(t, s.URL(), s.TokenV1(), silent())
+			c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 			eth0 := ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: seeded.ID(t, "virtualization/interfaces", "vm1 eth0")}
 			mgmt := ipam.InterfaceID{Kind: ipam.Device, ID: seeded.ID(t, "dcim/interfaces", "web1 mgmt")}
 			assigned := func(id int64) ipam.InterfaceID {
@@ -100,7 +101,7 @@ func TestARefusedAssignmentDoesNotKeepTheRecordFromBeingShown(t *testing.T) {
 		for _, alone := range []bool{true, false} {
 			t.Run(fmt.Sprintf("NetBox %s, alone %t", v, alone), func(t *testing.T) {
 				s, seeded := netboxtest.ServeOffice(t, v)
-				c := connect(t, s.URL(), s.TokenV1(), silent())
+				c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 				// The primary address of web1 cannot go to another machine.
 				r := change(t, seeded, "10.0.0.5/24")
 				r.Bind = ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: seeded.ID(t, "virtualization/interfaces", "vm1 eth0")}
@@ -126,7 +127,7 @@ func TestTheChangeLogSaysWhyFrom44On(t *testing.T) {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
 			s, seeded := netboxtest.ServeOffice(t, v)
-			c := connect(t, s.URL(), s.TokenV1(), silent())
+			c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 			r := change(t, seeded, "10.0.0.100/24")
 			r.Message = strings.Repeat("ä", 500)
 			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{r}), netbox.Done)

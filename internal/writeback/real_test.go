@@ -7,12 +7,13 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
 func TestRecordsAreShownInARealNetBox(t *testing.T) {
 	url, token := netboxtest.Disposable(t)
-	c := connect(t, url, token, silent())
+	c := clienttest.Connect(t, url, token, clienttest.Silent())
 	seeded := netboxtest.Seed(t, url, token, netboxtest.Office())
 	one, two := change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")
 	one.Message, two.Message = "lease", strings.Repeat("x", 300)

@@ -12,6 +12,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 )
 
@@ -75,7 +76,7 @@ func TestRecordsAreWrittenOnceAndThenLeftAlone(t *testing.T) { // A-3, A-6, S-10
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
 			s, seeded := netboxtest.ServeOffice(t, v)
-			c := connect(t, s.URL(), s.TokenV1(), silent())
+			c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 			changes := []RecordChange{change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")}
 			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), netbox.Done, netbox.Done)
 			for _, want := range changes {
@@ -104,7 +105,7 @@ func TestWhatCannotBeWrittenHoldsUpNothingElse(t *testing.T) {
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
 			s, seeded := netboxtest.ServeOffice(t, v)
-			c := connect(t, s.URL(), s.TokenV1(), silent())
+			c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 			dhcp := seeded.ID(t, "extras/tags", "DHCP")
 			var changes []RecordChange
 			var want []netbox.Outcome
@@ -139,7 +140,7 @@ func TestAFieldThatIsNotDefinedIsNoticed(t *testing.T) {
 			t.Parallel()
 			s, seeded := netboxtest.ServeOffice(t, v)
 			s.Delete(t, "extras/custom-fields", seeded.ID(t, "extras/custom-fields", "pydhcp_hostname"))
-			c := connect(t, s.URL(), s.TokenV1(), silent())
+			c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 			one, two := change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")
 			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{one, two}), netbox.Refused, netbox.Refused)
 			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{one}), netbox.Refused)
@@ -154,7 +155,7 @@ func TestALostAnswerIsNoLostWrite(t *testing.T) { // H-3, S-4
 		for _, v := range []netboxtest.Version{netboxtest.V44, netboxtest.V47} {
 			t.Run(name+", NetBox "+string(v), func(t *testing.T) {
 				s, seeded := netboxtest.ServeOffice(t, v)
-				c := connect(t, s.URL(), s.TokenV1(), silent())
+				c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 				changes := []RecordChange{change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")}
 				s.Fail(netboxtest.Fault{Kind: kind, Method: "PATCH", Times: 1})
 				wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), netbox.Failed, netbox.Failed)
@@ -175,7 +176,7 @@ func TestAWriteIsNeverRepeatedBlindly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, seeded := netboxtest.ServeOffice(t, netboxtest.V47)
-			c := connect(t, s.URL(), s.TokenV2(), silent())
+			c := clienttest.Connect(t, s.URL(), s.TokenV2(), clienttest.Silent())
 			s.Fail(netboxtest.Fault{Kind: kind, Method: "PATCH"})
 			changes := []RecordChange{change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.101/24")}
 			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), changes), netbox.Failed, netbox.Failed)
@@ -190,7 +191,7 @@ func TestATokenThatMayNotWriteSaysWhichPermissionIsMissing(t *testing.T) {
 	s, seeded := netboxtest.ServeOffice(t, netboxtest.V47)
 	const token = "limited000000000000000000000000000000000"
 	s.Permit(token, viewAll()...)
-	c := connect(t, s.URL(), token, silent())
+	c := clienttest.Connect(t, s.URL(), token, clienttest.Silent())
 	results := WriteRecords(t.Context(), c, testFields(), []RecordChange{change(t, seeded, "10.0.0.100/24")})
 	wantOutcomes(t, results, netbox.Failed)
 	if err := results[0].Err.Error(); !strings.Contains(err, "change on ipam.ipaddress") || !strings.Contains(err, "write enabled") {
@@ -206,7 +207,7 @@ func TestAnAddressTheTokenMayOnlySeeIsRefusedAlone(t *testing.T) {
 			mine, other := change(t, seeded, "10.0.0.100/24"), change(t, seeded, "10.0.0.5/24")
 			const token = "limited000000000000000000000000000000000"
 			s.Permit(token, append(viewAll(), netboxtest.Grant{Object: "ipam.ipaddress", Actions: []string{"change"}, Tag: "dhcp"})...)
-			c := connect(t, s.URL(), token, silent())
+			c := clienttest.Connect(t, s.URL(), token, clienttest.Silent())
 			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{other, mine}), netbox.Refused, netbox.Done)
 			wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{other}), netbox.Refused)
 		})
@@ -216,7 +217,7 @@ func TestAnAddressTheTokenMayOnlySeeIsRefusedAlone(t *testing.T) {
 func TestASingleWriteGivesWayToAnEditMadeMeanwhile(t *testing.T) { // S-3
 	s, seeded := netboxtest.ServeOffice(t, netboxtest.V46)
 	r := change(t, seeded, "10.0.0.100/24")
-	c := connect(t, s.URL(), s.TokenV2(), silent())
+	c := clienttest.Connect(t, s.URL(), s.TokenV2(), clienttest.Silent())
 	// Between reading and writing an operator changes the row; the answer to the
 	// read arrives late.
 	hold := make(chan struct{})
@@ -239,7 +240,7 @@ func TestASingleWriteGivesWayToAnEditMadeMeanwhile(t *testing.T) { // S-3
 func TestManyRecordsGoInBatches(t *testing.T) {
 	s, seeded := netboxtest.ServeOffice(t, netboxtest.V47)
 	dhcp := seeded.ID(t, "extras/tags", "DHCP")
-	c := connect(t, s.URL(), s.TokenV2(), silent())
+	c := clienttest.Connect(t, s.URL(), s.TokenV2(), clienttest.Silent())
 	var changes []RecordChange
 	for i := range 230 {
 		host := netip.AddrFrom4([4]byte{10, 0, 2, byte(i)})
@@ -258,7 +259,7 @@ func TestManyRecordsGoInBatches(t *testing.T) {
 
 func TestACancelledWriteMayBeTriedAgain(t *testing.T) {
 	s, seeded := netboxtest.ServeOffice(t, netboxtest.V47)
-	c := connect(t, s.URL(), s.TokenV2(), silent())
+	c := clienttest.Connect(t, s.URL(), s.TokenV2(), clienttest.Silent())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	wantOutcomes(t, WriteRecords(ctx, c, testFields(), []RecordChange{change(t, seeded, "10.0.0.100/24")}), netbox.Failed)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -44,7 +45,7 @@ func checkMirrorBootstrap(t *testing.T, c *netbox.Client) {
 			t.Errorf("the plan lacks %q:\n%s", line, plan)
 		}
 	}
-	if err := plan.Apply(t.Context(), c, silent()); err != nil {
+	if err := plan.Apply(t.Context(), c, clienttest.Silent()); err != nil {
 		t.Fatal(err)
 	}
 	if plan, err = prepare.PlanFor(t.Context(), c, need.Needs()); err != nil || !plan.Empty() {
@@ -72,7 +73,7 @@ func TestTheMirrorsBootstrapIsDoneOnce(t *testing.T) { // rules 9 row 6, 9 row 7
 		t.Run("NetBox "+string(v), func(t *testing.T) {
 			t.Parallel()
 			s := netboxtest.New(t, netboxtest.Config{Version: v})
-			c := connect(t, s.URL(), s.TokenV1(), silent())
+			c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 			checkMirrorBootstrap(t, c)
 			// Fields have what people search by, and may be edited by them.
 			info, err := namedRow(t.Context(), c, netbox.CustomFields, "name", state.FieldClientID)
@@ -90,7 +91,7 @@ func TestTheMirrorsBootstrapIsDoneOnce(t *testing.T) { // rules 9 row 6, 9 row 7
 
 func TestWhatPeopleChangedOfTheBootstrapStays(t *testing.T) {
 	s := netboxtest.New(t, netboxtest.Config{})
-	c := connect(t, s.URL(), s.TokenV1(), silent())
+	c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 	need := mirrorNeeds()
 	apply := func() prepare.Plan {
 		t.Helper()
@@ -98,7 +99,7 @@ func TestWhatPeopleChangedOfTheBootstrapStays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := plan.Apply(t.Context(), c, silent()); err != nil {
+		if err := plan.Apply(t.Context(), c, clienttest.Silent()); err != nil {
 			t.Fatal(err)
 		}
 		return plan
@@ -142,7 +143,7 @@ func TestFieldsOfWrongTypesAreConflicts(t *testing.T) {
 		CustomFields: []netboxtest.CustomField{{Name: state.FieldLeaseSeconds, Type: "text", ObjectTypes: []string{"ipam.iprange"}},
 			{Name: state.FieldManaged, Type: "select", ChoiceSet: "other", ObjectTypes: []string{"ipam.ipaddress"}}},
 	})
-	c := connect(t, s.URL(), s.TokenV1(), silent())
+	c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 	plan, err := prepare.PlanFor(t.Context(), c, mirrorNeeds().Needs())
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +162,7 @@ func TestFieldsOfWrongTypesAreConflicts(t *testing.T) {
 // A run finds its tags by their slugs, so a tag that only has the name is none.
 func TestTheMirrorsTagsAreKnownByTheirSlugs(t *testing.T) {
 	s := netboxtest.New(t, netboxtest.Config{})
-	c := connect(t, s.URL(), s.TokenV1(), silent())
+	c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 	s.Add(t, string(netbox.Tags), map[string]any{"name": "dhcp-protect", "slug": "no-dhcp"})
 	s.Add(t, string(netbox.Tags), map[string]any{"name": "other", "slug": "Windows-DHCP"})
 	plan, err := prepare.PlanFor(t.Context(), c, mirrorNeeds().Needs())
@@ -179,7 +180,7 @@ func TestTheMirrorsTagsAreKnownByTheirSlugs(t *testing.T) {
 
 func TestTheDoctorNamesWhatTheMirrorLacks(t *testing.T) { // rule 9 row 22
 	s := netboxtest.New(t, netboxtest.Config{Version: netboxtest.V44, Plugins: []string{state.Plugin}, Choices: map[string][]string{"IPAddress.status": {"active", "reserved"}}})
-	c := connect(t, s.URL(), s.TokenV1(), silent())
+	c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 	need := mirrorNeeds()
 	s.Add(t, string(netbox.Contexts), map[string]any{"name": state.ContextName + "failover a", "data": map[string]any{"a": 1}})
 	wantFindings(t, prepare.Check(t.Context(), c, need.Needs()), map[string]prepare.Severity{
@@ -223,7 +224,7 @@ func TestTheDoctorNamesMissingPermissions(t *testing.T) { // NB-1.14
 					}
 				}
 				s.Permit(token, rest...)
-				c := connect(t, s.URL(), token, silent())
+				c := clienttest.Connect(t, s.URL(), token, clienttest.Silent())
 				var found []string
 				for _, f := range prepare.Check(t.Context(), c, need.Needs()) {
 					if strings.Contains(f.Problem, "lacks this permission") {
@@ -249,7 +250,7 @@ func TestTheDoctorNamesMissingPermissions(t *testing.T) { // NB-1.14
 
 func TestARealNetBoxIsPreparedForTheMirror(t *testing.T) {
 	url, token := netboxtest.Disposable(t)
-	checkMirrorBootstrap(t, connect(t, url, token, silent()))
+	checkMirrorBootstrap(t, clienttest.Connect(t, url, token, clienttest.Silent()))
 }
 
 func TestARealNetBoxTellsTheRightsOfTheMirror(t *testing.T) {
@@ -263,7 +264,7 @@ func TestARealNetBoxTellsTheRightsOfTheMirror(t *testing.T) {
 	}
 	limited := netboxtest.LimitByREST(url, token)(t, false, grants...)
 	var found []string
-	for _, f := range prepare.Check(t.Context(), connect(t, url, limited, silent()), need.Needs()) {
+	for _, f := range prepare.Check(t.Context(), clienttest.Connect(t, url, limited, clienttest.Silent()), need.Needs()) {
 		if strings.Contains(f.Problem, "lacks this permission") {
 			found = append(found, f.Object)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
@@ -177,7 +178,7 @@ func TestAListThatContradictsItselfIsNotRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := netboxtest.New(t, netboxtest.Config{Version: netboxtest.V47, MaxPageSize: 3})
 			netboxtest.Seed(t, s.URL(), s.TokenV1(), scopesWorld())
-			c := connect(t, s.URL(), s.TokenV1(), silent())
+			c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 			fault.Method, fault.Path = "GET", "/api/ipam/ip-addresses/"
 			s.Fail(fault)
 			_, err := ReadAddresses(t.Context(), c, []netip.Prefix{netip.MustParsePrefix("10.8.0.0/16")}, nil)
@@ -196,7 +197,7 @@ func TestATokenThatMayNotSeeFieldDefinitionsLearnsThemFromRows(t *testing.T) {
 		grants = append(grants, netboxtest.Grant{Object: e.Model(), Actions: []string{"view"}})
 	}
 	s.Permit(token, grants...)
-	c := connect(t, s.URL(), token, silent())
+	c := clienttest.Connect(t, s.URL(), token, clienttest.Silent())
 	held, err := Read(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
@@ -53,13 +54,15 @@ func (c *requestCounter) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestARealNetBoxIsMirrored(t *testing.T) {
 	url, token := netboxtest.Disposable(t)
 	count, front := countingFront(t, url)
-	c := connect(t, front, token, silent())
+	c := clienttest.Connect(t, front, token, clienttest.Silent())
 	seeded := netboxtest.Seed(t, url, token, scopesWorld())
 	checkState(t, c, seeded)
 	checkAddresses(t, c, seeded)
 	t.Run("writes", func(t *testing.T) { realMirrorWrites(t, c, seeded) })
 	t.Run("changes of people", func(t *testing.T) { realMirrorConflicts(t, c, seeded) })
-	t.Run("many", func(t *testing.T) { realMirrorMany(t, connect(t, front, token, silent()), count, 1010) })
+	t.Run("many", func(t *testing.T) {
+		realMirrorMany(t, clienttest.Connect(t, front, token, clienttest.Silent()), count, 1010)
+	})
 }
 
 func realMirrorWrites(t *testing.T, c *netbox.Client, seeded *netboxtest.Seeded) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
@@ -29,7 +30,7 @@ func TestALostAnswerIsFoundDone(t *testing.T) {
 				} {
 					s.ForgetRequests()
 					s.Fail(netboxtest.Fault{Kind: kind, Method: method, Times: 1})
-					c := connect(t, s.URL(), s.TokenV1(), silent())
+					c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 					wantResults(t, Apply(t.Context(), c, writes, nil), Unchanged, Unchanged)
 					if n := len(s.Writes()); n != 1 {
 						t.Errorf("%d writes, want 1: it had been carried out", n)
@@ -94,7 +95,7 @@ func TestAMissingPermissionStopsOneSortOfWriteOnly(t *testing.T) { // NB-4 (403)
 			const token = "mirror00000000000000000000000000000000000"
 			grants := []netboxtest.Grant{{Object: "extras.tag", Actions: []string{"view"}}, {Object: "ipam.ipaddress", Actions: []string{"view", "change"}}}
 			s.Permit(token, grants...)
-			c := connect(t, s.URL(), token, silent())
+			c := clienttest.Connect(t, s.URL(), token, clienttest.Silent())
 			writes := []Write{newAddress("10.8.4.50/24", 0), update(t, seeded), newAddress("10.8.4.51/24", 0), remove(t, seeded, "10.8.4.60/32", nil)}
 			results := Apply(t.Context(), c, writes, nil)
 			wantResults(t, results, Failed, Done, Failed, Failed)
@@ -119,7 +120,7 @@ func TestRowsTheTokenMayOnlySeeAreRefusedAlone(t *testing.T) {
 			const token = "mirror00000000000000000000000000000000000"
 			s.Permit(token, netboxtest.Grant{Object: "extras.tag", Actions: []string{"view"}}, netboxtest.Grant{Object: "ipam.ipaddress", Actions: []string{"view"}},
 				netboxtest.Grant{Object: "ipam.ipaddress", Actions: []string{"change", "delete"}, Tag: "keep"})
-			c := connect(t, s.URL(), token, silent())
+			c := clienttest.Connect(t, s.URL(), token, clienttest.Silent())
 			other := update(t, seeded)
 			other.ID, other.Host, other.Before = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil
 			both := []Write{other, update(t, seeded)}

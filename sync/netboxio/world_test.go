@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
@@ -67,7 +68,7 @@ func serveScopes(t *testing.T, v netboxtest.Version) (*netboxtest.Server, *netbo
 	s := netboxtest.New(t, netboxtest.Config{Version: v, Plugins: []string{"netbox_topology"}})
 	seeded := netboxtest.Seed(t, s.URL(), s.TokenV1(), scopesWorld())
 	s.ForgetRequests()
-	return s, seeded, connect(t, s.URL(), s.TokenV1(), silent())
+	return s, seeded, clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
 }
 
 func methods(requests []netboxtest.Request, path string) (reads, writes int) {
