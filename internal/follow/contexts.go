@@ -34,9 +34,9 @@ func (s staleContexts) of(e netbox.Table) []int64 {
 // contextsAtATime is how many machines are read between two snapshots.
 const contextsAtATime = 2000
 
-// refreshContexts reads machines with stale contexts again. The old contexts
-// serve meanwhile. What an error leaves is done by the next poll. A full read
-// that is due anyway does the same.
+// refreshContexts reads machines with stale contexts again. The old contexts stay
+// in use meanwhile, and after an error the next poll goes on. Nothing is read if a
+// full read is due, which reads the contexts too.
 func (f *Follower) refreshContexts(ctx context.Context) error {
 	if !f.config.Now().Before(f.nextFull) {
 		return nil

@@ -96,7 +96,7 @@ func (d *diskCopy) saveIfDue(now time.Time, t *tables, confirmed time.Time) {
 	}
 }
 
-// save writes the copy, unless there is no newer truth than the saved one.
+// save writes the copy, unless NetBox was not read since the last one.
 func (d *diskCopy) save(now time.Time, t *tables, confirmed time.Time) {
 	if d.path == "" || t == nil || !confirmed.After(d.saved) {
 		return

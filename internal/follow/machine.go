@@ -12,8 +12,8 @@ import (
 
 // MachineFields reads custom fields of a machine as they are now, for the
 // redeploy switch. Names that do not exist as a field are not in the
-// result. It asks once, past all queues, and ends with ctx: the caller waits
-// with a client on the line.
+// result. It asks once, without waiting for a slot, and ends with ctx: a DHCP
+// client waits for the answer.
 func MachineFields(ctx context.Context, c *netbox.Client, id ipam.MachineID, names []string) (map[string]json.RawMessage, error) {
 	e := machinesOf(id.Kind)
 	query := url.Values{"fields": {"id,custom_fields"}, "exclude": {"config_context"}, "omit": {"config_context"}}

@@ -12,6 +12,3 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func testFields() Fields {
 	return Fields{MAC: "pydhcp_mac", Expire: "pydhcp_expire", Hostname: "pydhcp_hostname"}
 }
-
-// secretToken must be in no log and no error.
-const secretToken = "nbt_TESTKEY00001.0123456789abcdefghijABCDEFGHIJ0123456789"

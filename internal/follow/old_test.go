@@ -18,7 +18,7 @@ func TestANetBoxBefore42IsRefused(t *testing.T) {
 		fmt.Fprint(w, `{"netbox-version":"4.1.11"}`)
 	}))
 	t.Cleanup(s.Close)
-	c := clienttest.Connect(t, s.URL, secretToken, clienttest.Silent())
+	c := clienttest.Connect(t, s.URL, clienttest.SecretToken, clienttest.Silent())
 	_, err := newReader(c, Config{Fields: testFields(), ContextKey: "", GateFields: nil}).load(t.Context())
 	if netbox.KindOf(err) != netbox.TooOld || !strings.Contains(err.Error(), "NetBox 4.1") || !strings.Contains(err.Error(), "4.2 or newer") {
 		t.Errorf("got %v, want a refusal that names both versions", err)

@@ -19,7 +19,7 @@ func TestTheTokenIsInNoLogAndNoError(t *testing.T) {
 	log.SetLevel(logrus.TraceLevel)
 	s := netboxtest.New(t, netboxtest.Config{})
 	s.Fail(netboxtest.Fault{Kind: netboxtest.TokenExpired})
-	c := clienttest.Connect(t, s.URL(), secretToken, log)
+	c := clienttest.Connect(t, s.URL(), clienttest.SecretToken, log)
 	f := New(c, Config{Log: log})
 	err := f.cycle(t.Context())
 	f.report(err)

@@ -303,8 +303,8 @@ func (c *Client) ListByID(ctx context.Context, e Table, query url.Values, ids []
 	return group.Wait()
 }
 
-// ReadNow reads one object. It asks once, past all queues, and ends with ctx:
-// for a caller that waits with a client on the line.
+// ReadNow reads one object. It asks once, without waiting for a slot, and ends with ctx:
+// for a caller whose DHCP client waits for the answer.
 func (c *Client) ReadNow(ctx context.Context, t Table, id int64, query url.Values) (json.RawMessage, error) {
 	got, err := c.once(ctx, http.MethodGet, t, number(id)+"/", query, nil, nil)
 	if err != nil {

@@ -156,7 +156,7 @@ func (w headerRewriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// always answers every list with one page, whatever was asked.
+// always answers every list with one page, for every query.
 func always(t *testing.T, version, page string) *Client {
 	t.Helper()
 	return answering(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -29,8 +29,8 @@ func (v Version) AtLeast(major, minor int) bool {
 	return v.Major > major || v.Major == major && v.Minor >= minor
 }
 
-// ParseVersion reads "4.7" and longer forms such as "4.7.3-Docker-3.5.0".
-func ParseVersion(s string) (Version, error) {
+// parseVersion reads "4.7" and longer forms such as "4.7.3-Docker-3.5.0".
+func parseVersion(s string) (Version, error) {
 	parts := strings.SplitN(strings.TrimPrefix(strings.TrimSpace(s), "v"), ".", 3)
 	if len(parts) < 2 {
 		return Version{}, fmt.Errorf("NetBox version %.40q: want MAJOR.MINOR", s)
@@ -80,7 +80,7 @@ func (c *Client) Reach(ctx context.Context) error {
 		return notNetBox(answer, http.MethodGet, status)
 	}
 	if c.version.Load() == nil {
-		v, err := ParseVersion(page.Release)
+		v, err := parseVersion(page.Release)
 		if err != nil {
 			return &Error{Kind: NotNetBox, Op: "read the version", Err: err}
 		}
@@ -91,7 +91,7 @@ func (c *Client) Reach(ctx context.Context) error {
 
 // noteVersion keeps the release line that a response header names.
 func (c *Client) noteVersion(header http.Header) {
-	if v, err := ParseVersion(header.Get("API-Version")); err == nil {
+	if v, err := parseVersion(header.Get("API-Version")); err == nil {
 		if old := c.version.Load(); old == nil || *old != v {
 			c.version.Store(&v)
 		}

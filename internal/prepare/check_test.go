@@ -187,7 +187,7 @@ func TestATokenThatExpiresSoonIsMentioned(t *testing.T) {
 		fmt.Fprintf(w, `{"count":1,"next":null,"results":[{"id":1,"key":%q,"expires":%q}]}`, r.URL.Query().Get("key"), expires)
 	}))
 	t.Cleanup(front.Close)
-	findings := Check(t.Context(), clienttest.Connect(t, front.URL, secretToken, clienttest.Silent()), needs().Needs())
+	findings := Check(t.Context(), clienttest.Connect(t, front.URL, clienttest.SecretToken, clienttest.Silent()), needs().Needs())
 	if len(findings) != 1 || findings[0].Severity != Warning || !strings.Contains(findings[0].Problem, expires) {
 		t.Errorf("findings: %v", findings)
 	}

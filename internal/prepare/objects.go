@@ -72,7 +72,7 @@ type Contexts struct {
 type Context struct {
 	Name, Description string
 	Data              json.RawMessage // a JSON object that is not empty
-	// Merge gives what the data of an existing context shall be. nil leaves it
+	// Merge gives what the data of an existing context should be. nil leaves it
 	// as it is.
 	Merge func(have json.RawMessage) json.RawMessage
 }

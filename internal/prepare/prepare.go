@@ -52,7 +52,7 @@ type run struct {
 	denied map[netbox.Table]bool   // lists that the token may not see
 	rights map[netbox.Table]rights // what the token may write, as far as it was asked
 	tags   []tagInfo               // nil: not read yet
-	hidden bool                    // definitions of custom fields may not be seen, and that was said
+	hidden bool                    // definitions of custom fields may not be seen, and a finding says so
 }
 
 func (r *run) add(s Severity, object, problem, fix string) {

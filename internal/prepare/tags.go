@@ -1,6 +1,7 @@
 package prepare
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/url"
@@ -12,14 +13,18 @@ import (
 
 // Tag needs a tag that may be put on objects of some lists.
 type Tag struct {
-	// Name is the tag's name or slug, compared without case.
-	Name        string
+	// Either Name is the tag's name or slug, compared without case, or Slug is
+	// its very slug, for programs that find the tag by nothing else.
+	Name, Slug  string
 	Description string
 	On          []netbox.Table
 	// Chosen is set where settings name the tag, so that another one can be
 	// named.
 	Chosen bool
 }
+
+// label is the tag for people.
+func (n Tag) label() string { return cmp.Or(n.Name, n.Slug) }
 
 func (n Tag) check(ctx context.Context, r *run) {
 	if r.denied[netbox.Tags] {
@@ -35,11 +40,11 @@ func (n Tag) check(ctx context.Context, r *run) {
 	tag, ok := n.among(r.tags)
 	switch missing := n.missing(tag); {
 	case !ok && n.Chosen:
-		r.add(Failure, "tag "+n.Name, "it does not exist", byBootstrap+" or set the name of another one")
+		r.add(Failure, "tag "+n.label(), "it does not exist", byBootstrap+" or set the name of another one")
 	case !ok:
-		r.add(Failure, "tag "+n.Name, "it does not exist", byBootstrap)
+		r.add(Failure, "tag "+n.label(), "it does not exist", byBootstrap)
 	case len(missing) > 0:
-		r.add(Failure, "tag "+n.Name, "it may not be put on "+nouns(missing), "add "+strings.Join(models(missing), ", ")+" to the tag's object types (the bootstrap command does)")
+		r.add(Failure, "tag "+n.label(), "it may not be put on "+nouns(missing), "add "+strings.Join(models(missing), ", ")+" to the tag's object types (the bootstrap command does)")
 	}
 }
 
@@ -53,7 +58,7 @@ func (n Tag) plan(ctx context.Context, p *planner) error {
 	tag, ok := n.among(p.tags)
 	if !ok {
 		p.Steps = append(p.Steps, Step{
-			Text: "create tag " + n.Name, table: netbox.Tags, body: netbox.TagBody(n.Name, slug(n.Name), n.Description),
+			Text: "create tag " + n.label(), table: netbox.Tags, body: netbox.TagBody(n.label(), cmp.Or(n.Slug, slug(n.Name)), n.Description),
 			exists: func(ctx context.Context, c *netbox.Client) (bool, error) {
 				list, err := tagList(ctx, c)
 				_, ok := n.among(list)
@@ -69,7 +74,12 @@ func (n Tag) plan(ctx context.Context, p *planner) error {
 }
 
 func (n Tag) among(list []tagInfo) (tagInfo, bool) {
-	i := slices.IndexFunc(list, func(t tagInfo) bool { return strings.EqualFold(t.Name, n.Name) || strings.EqualFold(t.Slug, n.Name) })
+	i := slices.IndexFunc(list, func(t tagInfo) bool {
+		if n.Slug != "" {
+			return t.Slug == n.Slug
+		}
+		return strings.EqualFold(t.Name, n.Name) || strings.EqualFold(t.Slug, n.Name)
+	})
 	if i < 0 {
 		return tagInfo{}, false
 	}

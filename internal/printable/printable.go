@@ -52,9 +52,12 @@ func JSON(data []byte) []byte {
 }
 
 // Count writes a number with its noun: "1 entry", "2 entries".
-func Count(n int, one, many string) string {
+func Count(n int, one, many string) string { return fmt.Sprintf("%d %s", n, Noun(n, one, many)) }
+
+// Noun is the noun for a number that stands elsewhere.
+func Noun(n int, one, many string) string {
 	if n == 1 {
-		return "1 " + one
+		return one
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	return many
 }

@@ -74,5 +74,5 @@ func TokenFileWarning(path string) string {
 	if err != nil || info.Mode().Perm()&0o004 == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s can be read by everybody on this machine: chmod o= %s", path, path)
+	return fmt.Sprintf("%s can be read by every user of this machine: chmod o= %s", path, path)
 }

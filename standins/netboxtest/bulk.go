@@ -161,7 +161,7 @@ func (t *txn) bulkDelete(m *model, body any) *reply {
 		if t.get(m.path, r.id) == nil {
 			continue // went with an earlier one
 		}
-		doomed, blockers := t.doomed(m, r)
+		all, blockers := t.cascade(m, r)
 		if len(blockers) > 0 {
 			if !t.s.config.Version.atLeast(7) {
 				return answer(http.StatusConflict, map[string]any{"detail": t.protectedText(blockers)})
@@ -170,7 +170,7 @@ func (t *txn) bulkDelete(m *model, body any) *reply {
 				fmt.Sprintf("Unable to delete: %d dependent object(s) prevent deletion.", len(blockers))}})
 			continue
 		}
-		t.erase(doomed, changelogMessage(bodies[r.id]))
+		t.erase(all, changelogMessage(bodies[r.id]))
 	}
 	if len(b.errors) > 0 {
 		return b.reply(len(rows), "deleted")

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// doom is a row that a delete takes along.
-type doom struct {
+// cascaded is a row that a delete takes along.
+type cascaded struct {
 	m *model
 	r *row
 }
 
-// doomed collects what deleting a row takes along, dependents first, and the rows that forbid it.
-func (t *txn) doomed(m *model, r *row) (all, blockers []doom) {
+// cascade collects what deleting a row takes along, dependents first, and the rows that forbid it.
+func (t *txn) cascade(m *model, r *row) (all, blockers []cascaded) {
 	seen := map[*row]bool{}
 	var collect func(m *model, r *row)
 	collect = func(m *model, r *row) {
@@ -21,25 +21,25 @@ func (t *txn) doomed(m *model, r *row) (all, blockers []doom) {
 			return
 		}
 		seen[r] = true
-		t.eachDependent(m, r, func(d doom, f *field) {
+		t.eachDependent(m, r, func(d cascaded, f *field) {
 			switch f.gone {
 			case cascade:
 				collect(d.m, d.r)
 			case protect:
-				if !slices.ContainsFunc(blockers, func(b doom) bool { return b.r == d.r }) {
+				if !slices.ContainsFunc(blockers, func(b cascaded) bool { return b.r == d.r }) {
 					blockers = append(blockers, d)
 				}
 			}
 		})
-		all = append(all, doom{m, r})
+		all = append(all, cascaded{m, r})
 	}
 	collect(m, r)
-	blockers = slices.DeleteFunc(blockers, func(d doom) bool { return seen[d.r] })
+	blockers = slices.DeleteFunc(blockers, func(d cascaded) bool { return seen[d.r] })
 	return all, blockers
 }
 
 // eachDependent visits the rows that name r, with the column that does.
-func (t *txn) eachDependent(m *model, r *row, visit func(d doom, f *field)) {
+func (t *txn) eachDependent(m *model, r *row, visit func(d cascaded, f *field)) {
 	for _, path := range t.s.paths() {
 		other := t.table(path).model
 		for i := range other.fields {
@@ -49,7 +49,7 @@ func (t *txn) eachDependent(m *model, r *row, visit func(d doom, f *field)) {
 			}
 			for _, dep := range t.all(path) {
 				if names(dep, f, m, r.id) {
-					visit(doom{other, dep}, f)
+					visit(cascaded{other, dep}, f)
 				}
 			}
 		}
@@ -71,7 +71,7 @@ func names(dep *row, f *field, m *model, id int64) bool {
 }
 
 // erase removes rows and their traces in others, with change records.
-func (t *txn) erase(all []doom, message string) {
+func (t *txn) erase(all []cascaded, message string) {
 	for _, d := range all {
 		t.detach(d, all)
 		t.remove(d.m.path, d.r.id)
@@ -80,10 +80,10 @@ func (t *txn) erase(all []doom, message string) {
 }
 
 // detach takes a row about to be deleted out of the rows that only name it.
-func (t *txn) detach(d doom, all []doom) {
-	doomed := func(r *row) bool { return slices.ContainsFunc(all, func(o doom) bool { return o.r == r }) }
-	t.eachDependent(d.m, d.r, func(dep doom, f *field) {
-		if doomed(dep.r) || f.gone != setNull {
+func (t *txn) detach(d cascaded, all []cascaded) {
+	deleted := func(r *row) bool { return slices.ContainsFunc(all, func(o cascaded) bool { return o.r == r }) }
+	t.eachDependent(d.m, d.r, func(dep cascaded, f *field) {
+		if deleted(dep.r) || f.gone != setNull {
 			return
 		}
 		current := t.get(dep.m.path, dep.r.id)
@@ -123,7 +123,7 @@ func (t *txn) untag(id int64) {
 	}
 }
 
-func (t *txn) protectedText(blockers []doom) string {
+func (t *txn) protectedText(blockers []cascaded) string {
 	var parts []string
 	for _, b := range blockers {
 		parts = append(parts, fmt.Sprintf("%s (%d)", t.display(b.m, b.r), b.r.id))

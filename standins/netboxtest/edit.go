@@ -46,11 +46,11 @@ func (s *Server) Delete(t testing.TB, path string, id int64) {
 		if r == nil {
 			t.Fatalf("no %s %d", path, id)
 		}
-		doomed, blockers := tx.doomed(m, r)
+		all, blockers := tx.cascade(m, r)
 		if len(blockers) > 0 {
 			t.Fatalf("delete %s %d: %s", path, id, tx.protectedText(blockers))
 		}
-		tx.erase(doomed, "")
+		tx.erase(all, "")
 		return nil, nil
 	})
 }

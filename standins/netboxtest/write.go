@@ -48,11 +48,11 @@ func (t *txn) updateOne(m *model, r *row, body any) *reply {
 }
 
 func (t *txn) deleteOne(m *model, r *row, body any) *reply {
-	doomed, blockers := t.doomed(m, r)
+	all, blockers := t.cascade(m, r)
 	if len(blockers) > 0 {
 		return answer(http.StatusConflict, map[string]any{"detail": t.protectedText(blockers)})
 	}
-	t.erase(doomed, changelogMessage(body))
+	t.erase(all, changelogMessage(body))
 	return answer(http.StatusNoContent, nil)
 }
 

@@ -1,7 +1,7 @@
 // Package apply carries a plan out, step by step, on NetBox and on Windows
 // servers. Every step is conditional on what the plan saw and may be carried
-// out again. It decides nothing: a step whose ground has moved is left to the
-// next plan.
+// out again. It decides nothing: a step that rests on something that changed is left to
+// the next plan.
 package apply
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 )
 
-// Targets are what is written to.
+// Targets are the NetBox and the servers that are written to.
 type Targets struct {
 	NetBox  *netbox.Client
 	Servers map[string]*psu.Client // by configured host
@@ -100,8 +100,8 @@ func (r *runner) progress(n int) {
 	}
 }
 
-// allowed refuses steps that are not the mirror's, which a plan of its own
-// never has.
+// allowed refuses steps that the mirror must not make. A plan has such a step only
+// by a mistake of the planner.
 func (r *runner) allowed(i int) bool {
 	if err := r.options.Policy.Allowed(&r.plan.Steps[i]); err != nil {
 		r.decide(i, netboxio.Refused, err)

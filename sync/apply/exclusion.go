@@ -66,8 +66,8 @@ func (s *server) deleteExclusion(ctx context.Context, scope netip.Addr, x windhc
 	})
 }
 
-// putBack makes good a replacement that went half way: addresses must not be
-// handed out because of us.
+// putBack restores the old exclusions after a replacement that failed half way:
+// the mirror must not be the reason why their addresses are handed out.
 func (s *server) putBack(ctx context.Context, scope netip.Addr, deleted []windhcp.Exclusion, cause error) (netboxio.Outcome, error) {
 	var lost []string
 	var first error

@@ -60,8 +60,8 @@ func (r *runner) writeSome(ctx context.Context, index []int, writes []netboxio.W
 	return journal
 }
 
-// fewExceptions is how many writes of some NetBox may answer with status 500
-// before that is taken for more than a fault about these objects.
+// fewExceptions is how many writes NetBox may answer with status 500, while it
+// takes others, before NetBox as a whole is taken to be in trouble.
 const fewExceptions = 3
 
 // outOfReach is what is wrong with NetBox as a whole; nil: nothing. Without a
@@ -108,7 +108,7 @@ func (r *runner) write(s *plan.Step) netboxio.Write {
 	for _, c := range s.Observed {
 		w.Before[c.Field] = c.Old
 	}
-	if s.Action != state.Create { // what Policy.Allowed takes the step's word for
+	if s.Action != state.Create { // Policy.Allowed relied on these values of the step
 		switch s.Kind {
 		case state.IPRange:
 			w.Before["role"] = state.RoleScope

@@ -41,8 +41,8 @@ func (s *server) reservation(ctx context.Context, step *plan.Step) (netboxio.Out
 	return s.updateReservation(ctx, step, have)
 }
 
-// readReservations reads those of all scopes. A server that cannot tell them
-// once is not asked for them again.
+// readReservations reads the reservations of all scopes. After a failure the
+// server is not asked again.
 func (s *server) readReservations(ctx context.Context) error {
 	if s.reservations == nil && s.unreadable == nil {
 		s.reservations, s.unreadable = s.allReservations(ctx)

@@ -60,7 +60,7 @@ func (s *server) scope(ctx context.Context, step *plan.Step) (netboxio.Outcome, 
 }
 
 // unlikeStep names a field in which a scope is not as a step wants it; empty:
-// there is none. A lease time the server does not tell says nothing.
+// there is none. A lease time that the server does not tell is not compared.
 func unlikeStep(have windhcp.Scope, step *plan.Step) string {
 	for _, c := range step.Changes {
 		switch value := scopeValue(have, c.Field); {

@@ -48,7 +48,7 @@ func TestReservations(t *testing.T) {
 		{name: "another name", step: rename("10.8.4.60", mfp, "mfp-2", "mfp-9"), outcome: netboxio.Done, writes: []string{"PUT reservations/" + mfp},
 			after: []string{"10.8.4.60 " + mfp + " mfp-9 printer's room", camIs}},
 		{name: "a name that is there already", step: rename("10.8.4.60", mfp, "old", "mfp-2"), outcome: netboxio.Unchanged, after: []string{mfpIs, camIs}},
-		{name: "a name somebody else changed", step: rename("10.8.4.60", mfp, "mfp-1", "mfp-9"), outcome: netboxio.Changed, say: `name is "mfp-2"`, after: []string{mfpIs, camIs}},
+		{name: "a name changed by another user", step: rename("10.8.4.60", mfp, "mfp-1", "mfp-9"), outcome: netboxio.Changed, say: `name is "mfp-2"`, after: []string{mfpIs, camIs}},
 		{name: "the name of a reservation that went to another client", step: rename("10.8.4.60", pc, "mfp-2", "x"), outcome: netboxio.Changed, say: "reserved for " + mfp, after: []string{mfpIs, camIs}},
 		{name: "the name of a reservation that is gone", step: rename("10.8.4.99", pc, "a", "b"), outcome: netboxio.Changed, say: "no reservation", after: []string{mfpIs, camIs}},
 		{name: "the name of a client with reservations in two scopes", before: elsewhere, step: rename("10.8.4.60", mfp, "mfp-2", "x"), outcome: netboxio.Refused, say: "10.8.6.20", after: []string{mfpIs, camIs}},
@@ -68,7 +68,7 @@ func TestReservations(t *testing.T) {
 			outcome: netboxio.Refused, say: "was put back", writes: []string{deleted(cam), "POST reservations", "POST reservations"}, after: []string{mfpIs, camIs}},
 		{name: "another client is refused, and so is the old one", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Error500}}, step: replace("10.8.4.61", cam, pc),
 			outcome: netboxio.Failed, say: "create it on Windows", writes: []string{deleted(cam), "POST reservations", "POST reservations"}, after: []string{mfpIs}},
-		{name: "nobody knows of another client, the list fails, and the old one comes back", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504, Times: 1},
+		{name: "another client: the outcome is unknown, the list fails, and the old one comes back", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504, Times: 1},
 			{Path: "reservations", Method: "GET", Kind: psutest.Error500, After: 1, Times: 99}}, step: replace("10.8.4.61", cam, pc),
 			outcome: netboxio.Failed, say: "was put back", writes: []string{deleted(cam), "POST reservations", "POST reservations"}, after: []string{mfpIs, camIs}},
 		{name: "POST times out after it was carried out: no second one", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Timeout504After, Times: 1}}, step: reserve("10.8.4.70", pc),
@@ -141,7 +141,7 @@ func TestScopes(t *testing.T) {
 		{name: "only what differs is sent", step: adjust(router("10.8.4.1", "10.8.4.254")), outcome: netboxio.Done, bodies: []string{`{"router":"10.8.4.254"}`}},
 		{name: "a router goes away", step: adjust(router("10.8.4.1", "")), outcome: netboxio.Done, bodies: []string{`{"router":""}`}},
 		{name: "what is there already", step: adjust(router("10.8.4.9", "10.8.4.1"), change("lease_duration_seconds", int64(60), int64(691200))), outcome: netboxio.Unchanged},
-		{name: "what somebody else changed", step: adjust(router("10.8.4.9", "10.8.4.254")), outcome: netboxio.Changed, say: "router is 10.8.4.1"},
+		{name: "what another user changed", step: adjust(router("10.8.4.9", "10.8.4.254")), outcome: netboxio.Changed, say: "router is 10.8.4.1"},
 		{name: "a scope that is gone", before: func(w *psutest.World) { w.Scopes = w.Scopes[1:] }, step: adjust(router("10.8.4.1", "10.8.4.254")), outcome: netboxio.Changed, say: "no such scope"},
 		{name: "404 for a range the server rejects", step: adjust(change("start_ip", "10.8.4.20", "10.8.5.20")), outcome: netboxio.Refused, say: "the server has the scope but rejects the change", bodies: []string{`{"start_ip":"10.8.5.20"}`}},
 		{name: "404 for a scope that went away meanwhile", faults: []psutest.Fault{{Path: "scopes", Method: "GET", After: 1, Kind: psutest.EmptyList}}, step: adjust(change("start_ip", "10.8.4.20", "10.8.5.20")),
@@ -223,7 +223,7 @@ func TestExclusions(t *testing.T) {
 		{name: "one too many", step: exclusion("", "10.8.4.20-10.8.4.29"), outcome: netboxio.Done, writes: []string{remove}, after: []psutest.Exclusion{last}},
 		{name: "one too many that is gone", step: exclusion("", "10.8.4.50-10.8.4.59"), outcome: netboxio.Unchanged, after: []psutest.Exclusion{first, last}},
 		{name: "a replacement", step: replacing, outcome: netboxio.Done, writes: []string{remove, post}, after: []psutest.Exclusion{wide, last}},
-		{name: "a replacement somebody else made", before: func(w *psutest.World) { w.Scope("10.8.4.0").Exclusions[0] = wide }, step: replacing, outcome: netboxio.Unchanged, after: []psutest.Exclusion{wide, last}},
+		{name: "a replacement another user made", before: func(w *psutest.World) { w.Scope("10.8.4.0").Exclusions[0] = wide }, step: replacing, outcome: netboxio.Unchanged, after: []psutest.Exclusion{wide, last}},
 		{name: "a replacement of one that is gone", before: func(w *psutest.World) { w.Scope("10.8.4.0").Exclusions = []psutest.Exclusion{last} }, step: replacing, outcome: netboxio.Done, writes: []string{post}, after: []psutest.Exclusion{wide, last}},
 		{name: "the new one is refused: the old one comes back", faults: []psutest.Fault{{Method: "POST", Kind: psutest.Error500, Times: 1}}, step: replacing,
 			outcome: netboxio.Refused, say: "RPC server", writes: []string{remove, post, post}, after: []psutest.Exclusion{first, last}},
@@ -353,7 +353,7 @@ func TestAnInterruptedRunEndsBetweenRequests(t *testing.T) {
 	l.wantWrites("POST reservations")
 }
 
-// Whoever edits a plan file gets nothing past Policy.Allowed.
+// An edited plan file gets nothing past Policy.Allowed.
 func TestAStepThatIsNotAllowedIsNotSent(t *testing.T) {
 	l := newLab(t)
 	l.options.Policy.PushReservations = false

@@ -1,5 +1,5 @@
 // Package cli is the command line of netbox-dhcp-sync: it reads flags and
-// settings, asks people, prints, and turns what came of a run into an exit
+// settings, asks people, prints, and turns the outcome of a run into an exit
 // code. It must not decide what is written, and talks to NetBox and Windows
 // servers only through the packages below it.
 package cli
@@ -36,7 +36,7 @@ type program struct {
 	stdin    io.Reader
 	stdout   io.Writer
 	screen   *screen               // stderr: log, questions, progress
-	terminal func(stream any) bool // is a person there?
+	terminal func(stream any) bool // whether a stream is a terminal
 
 	conf      string
 	quiet     bool
@@ -65,7 +65,7 @@ func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// ended ends a command with an exit code. Without err everything is said already.
+// ended ends a command with an exit code. Without err the reason was printed already.
 type ended struct {
 	code int
 	err  error

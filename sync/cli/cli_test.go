@@ -162,7 +162,7 @@ func TestMistakesOnTheCommandLineEndWith64(t *testing.T) {
 		"sync --log-format xml":      "text or json",
 		"plan --conf absent.yml":     "--conf",
 		"plan --conf " + broken:      "state_dir",
-		"apply":                      "nobody to ask",
+		"apply":                      "no terminal to ask at",
 		"apply a b":                  "one file",
 		"apply absent.plan":          "read plan",
 		"apply " + conf:              "read plan",
@@ -255,7 +255,7 @@ func TestUnpreparedNetBoxEndsWith64AndBootstrapMakesItReady(t *testing.T) {
 	}
 	s.expect(exit.Failed, "doctor")
 
-	stdout := s.expect(exit.OK, "bootstrap") // nobody to ask
+	stdout := s.expect(exit.OK, "bootstrap") // no terminal to ask at
 	if !strings.Contains(stdout, "dhcp_client_id") {
 		t.Errorf("the plan is not shown:\n%s", stdout)
 	}

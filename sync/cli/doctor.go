@@ -15,7 +15,6 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
 func (p *program) doctorCommand() *cobra.Command {
@@ -85,13 +84,10 @@ func (p *program) findingsText(s *session, findings []prepare.Finding, failures 
 		return err
 	}
 	switch {
-	case failures == 1:
-		fmt.Fprintln(p.stdout, "1 problem to solve")
-	case failures > 1:
-		fmt.Fprintf(p.stdout, "%d %s to solve\n", failures, report.Noun(failures, "problem", "problems"))
+	case failures > 0:
+		fmt.Fprintf(p.stdout, "%s to solve\n", printable.Count(failures, "problem", "problems"))
 	case !p.quiet:
-		n := len(s.File.Sync.Servers)
-		fmt.Fprintf(p.stdout, "ready: %s and %d %s\n", s.NetBox.URL(), n, report.Noun(n, "server", "servers"))
+		fmt.Fprintf(p.stdout, "ready: %s and %s\n", s.NetBox.URL(), printable.Count(len(s.File.Sync.Servers), "server", "servers"))
 	}
 	return nil
 }

@@ -147,7 +147,7 @@ no plan or there is no terminal to ask at.`,
 				return p.applyFile(cmd.Context(), c, args[0], asJSON)
 			}
 			if !yes && !p.asksPeople() {
-				return usagef("apply: no terminal, so there is nobody to ask: name a saved plan, or say --yes")
+				return usagef("apply: there is no terminal to ask at: name a saved plan, or say --yes")
 			}
 			return p.planAskApply(cmd.Context(), c, yes, asJSON)
 		},

@@ -14,7 +14,7 @@ import (
 )
 
 // secured is a laboratory with the NetBox of s, and a server of the same
-// content behind a certificate nobody signed.
+// content behind an unsigned certificate.
 func secured(t *testing.T, s *shell) *shell {
 	t.Helper()
 	server := psutest.New(t, psutest.Config{HTTPS: true, World: psutest.Example("dh1.corp.example")})
@@ -66,11 +66,11 @@ func TestCertificates(t *testing.T) {
 	s.expect(exit.OK, "cert", "remove", "dh1.corp.example")
 	s.dh1.ForgetRequests()
 	s.expect(exit.Failed, "cert", "remove", "dh1.corp.example")
-	s.expect(exit.Failed, "sync") // nobody signed it
+	s.expect(exit.Failed, "sync") // the certificate is not signed
 	s.expect(exit.Failed, "cert", "trust", "dh1.corp.example", "--fingerprint", "00"+fetched.Fingerprint[2:])
 	s.expect(exit.Failed, "sync")
 	for _, r := range s.dh1.Requests() {
-		t.Errorf("a token went to a server nobody trusts: %s %s", r.Method, r.Path)
+		t.Errorf("a token went to a server that is not trusted: %s %s", r.Method, r.Path)
 	}
 	if text := s.expect(exit.OK, "cert", "show"); !strings.Contains(text, "none kept") {
 		t.Errorf("shown as\n%s", text)
@@ -105,7 +105,7 @@ func TestSettingsAreShownWithTheirOriginAndWithoutSecrets(t *testing.T) {
 	}
 }
 
-// rule 9 row 24: whatever is said, at whatever level, no
+// rule 9 row 24: no message of any level has a
 // token is in it.
 func TestNoTokenIsSaidAnywhere(t *testing.T) {
 	s := open(t, syncs+"push_reservations: true\npush_scope_info: true\n")

@@ -123,7 +123,7 @@ func (p *program) serve(ctx context.Context, c choice, every time.Duration, asJS
 	return nil
 }
 
-// conclude tells what came of a run and returns its exit code.
+// conclude prints the result of a run and returns its exit code.
 func (p *program) conclude(s *session, run *mirror.Run, asJSON bool) error {
 	p.screen.endProgress()
 	s.report(run)

@@ -78,8 +78,8 @@ func (p *program) migrateCommand() *cobra.Command {
 		Use:   "migrate",
 		Short: "Take over reservations that the plugin netbox-windows-dhcp made",
 		Long: `Mark reservations in NetBox as managed whose address and client a Windows
-server has as a reservation too. Nobody can tell any more which addresses the
-plugin netbox-windows-dhcp made; without the mark they are never cleaned up.
+server has as a reservation too. NetBox does not show which addresses the plugin
+netbox-windows-dhcp made; without the mark they are never cleaned up.
 The list is shown first, and written after a yes on the terminal or with --yes.
 
 Exit codes: 0 done, nothing to do, or not confirmed; 1 finished with errors;

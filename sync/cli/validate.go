@@ -58,7 +58,7 @@ settings, or NetBox not prepared.`,
 	f := cmd.Flags()
 	f.StringVar(&q.ip, "ip", "", "an address, with or without its mask")
 	f.StringVar(&q.vrf, "vrf", "", "name or route distinguisher of its VRF; default: the global table")
-	f.StringVar(&q.status, "status", "", "the status it shall have; default: the lease status")
+	f.StringVar(&q.status, "status", "", "the status it is to have; default: the lease status")
 	f.BoolVar(&c.alongside, "alongside-plugin", false, "do not mind the plugin netbox-windows-dhcp")
 	f.BoolVar(&asJSON, "json", false, "print as JSON")
 	return cmd

@@ -99,7 +99,7 @@ func TestWhatOneServerRecordDoesToOneAddress(t *testing.T) {
 			have: &state.Address{Status: "active"}, want: &state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: state.Adopted}},
 		{name: "3.5 row 8 is not applied to an active address with adopt: skip", reserve: pc, policy: skipping,
 			have: &state.Address{Status: "active"}, want: &state.Address{Status: "active"}},
-		{name: "3.5 row 8: a reservation that agrees stays nobody's", reserve: pc,
+		{name: "3.5 row 8: a reservation that agrees stays without provenance", reserve: pc,
 			have: &state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc}, want: &state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc}},
 		{name: "3.5 row 9: a lease tells the client id of a record made ahead", lease: pc, rule: "3.5 row 9",
 			have: &state.Address{Status: "reserved", DNSName: "kept"}, want: leased(state.Address{Status: "reserved", DNSName: "kept", ClientID: pc, Managed: state.Prestaged})},
@@ -113,7 +113,7 @@ func TestWhatOneServerRecordDoesToOneAddress(t *testing.T) {
 			have: &state.Address{Status: "deprecated"}, want: &state.Address{Status: "deprecated"}},
 		{name: "3.5 row 11: adopt: skip does not spare statuses of the mirror", lease: pc, policy: skipping, rule: "3.5 row 11",
 			have: &state.Address{Status: "dhcp"}, want: leased(state.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc, Managed: state.Adopted})},
-		{name: "3.5 row 11: a lease that agrees stays nobody's", lease: pc, rule: "3.5 row 11",
+		{name: "3.5 row 11: a lease that agrees stays without provenance", lease: pc, rule: "3.5 row 11",
 			have: &state.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc}, want: leased(state.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc})},
 	}
 	for _, c := range cases {
@@ -229,7 +229,7 @@ func TestFieldRules(t *testing.T) {
 			}
 		}
 	})
-	t.Run("3.6 dns_name: a new client without a name does not inherit a stranger's", func(t *testing.T) {
+	t.Run("3.6 dns_name: a new client without a name does not inherit that of another client", func(t *testing.T) {
 		l := newLab(t)
 		lease := l.scope.lease("10.8.4.33", pc, "PC-17")
 		l.run()

@@ -101,7 +101,6 @@ func (d *draft) finish(v *view) *plan.Plan {
 		return cmp.Compare(x.Phase, y.Phase)
 	})
 	d.order = make(map[int]int, len(order))
-	d.plan.Steps = slices.Grow(d.plan.Steps, len(order))
 	heldBack := 0
 	for _, i := range order {
 		if d.steps[i].Target != plan.NetBox && v.p.ReadOnly {

@@ -28,10 +28,10 @@ func TestCleanupOfOneAddress(t *testing.T) {
 			have: leased(state.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc}), want: leased(state.Address{Status: "dhcp", DNSName: "pc-17", ClientID: pc})},
 		{name: "3.7 cleanup: lease status, a reservation only: it takes the reservation status", reserve: pc, rule: "3.5 row 8",
 			have: &state.Address{Status: "dhcp", ClientID: pc}, want: &state.Address{Status: "reserved", DNSName: "mfp-2", ClientID: pc, Managed: state.Adopted}},
-		{name: "3.7 cleanup: lease status, neither: deleted whatever the provenance", rule: gone, have: &state.Address{Status: "dhcp"}},
+		{name: "3.7 cleanup: lease status, neither: deleted with any provenance", rule: gone, have: &state.Address{Status: "dhcp"}},
 		{name: "3.7 cleanup: lease status of a prestaged record, neither: deleted", rule: gone, have: &state.Address{Status: "dhcp", Managed: state.Prestaged}},
 		{name: "3.7 cleanup: reservation status without a client id: kept", have: &state.Address{Status: "reserved", Managed: state.Created}, want: &state.Address{Status: "reserved", Managed: state.Created}},
-		{name: "3.7 cleanup: reservation of somebody else's: kept", have: reservation(""), want: reservation("")},
+		{name: "3.7 cleanup: reservation made by hand: kept", have: reservation(""), want: reservation("")},
 		{name: "3.7 cleanup: prestaged reservation: kept", have: reservation(state.Prestaged), want: reservation(state.Prestaged)},
 		{name: "3.7 cleanup: managed reservation, reservation exists: none", reserve: pc, have: reservation(state.Created), want: reservation(state.Created)},
 		{name: "3.7 cleanup: managed reservation, only a lease: downgraded with the lease's name", lease: mfp, rule: "3.7 downgrade",
@@ -42,7 +42,7 @@ func TestCleanupOfOneAddress(t *testing.T) {
 			have: reservation(state.Created), want: leased(*reservation(state.Created))},
 		{name: "3.7 cleanup: protected: kept", have: protect(state.Address{Status: "dhcp", Managed: state.Created}), want: protect(state.Address{Status: "dhcp", Managed: state.Created})},
 		{name: "3.7 cleanup: former lease status, managed: deleted", policy: former, rule: gone, have: &state.Address{Status: "old-dhcp", Managed: state.Created}},
-		{name: "3.7 cleanup: former lease status of somebody else's: kept", policy: former, have: &state.Address{Status: "old-dhcp"}, want: &state.Address{Status: "old-dhcp"}},
+		{name: "3.7 cleanup: former lease status, not the mirror's: kept", policy: former, have: &state.Address{Status: "old-dhcp"}, want: &state.Address{Status: "old-dhcp"}},
 		{name: "3.7 cleanup: former reservation status, managed: deleted", policy: former, rule: gone,
 			have: &state.Address{Status: "old-reserved", ClientID: pc, Managed: state.Created}},
 		{name: "3.7 cleanup: former reservation status, prestaged: kept", policy: former,
@@ -241,11 +241,11 @@ func TestScopeCleanup(t *testing.T) {
 		"3.7 scope cleanup: not in a run for other scopes": func(l *lab) {
 			l.p.OnlyScopes = []netip.Prefix{netip.MustParsePrefix("10.8.6.0/24")}
 		},
-		"3.7 scope cleanup: not from a list with an entry nobody understands": func(l *lab) { l.w.server(dh1).malformed = true },
-		"3.8 scope list fails: nothing of the server is changed":              func(l *lab) { l.w.server(dh1).down = true },
-		"3.7 scope cleanup: not of a server that is not part of this run":     func(l *lab) { l.p.Servers[0].Selected = false },
-		"3.7 scope cleanup: not of a server an override switched off":         func(l *lab) { l.p.Servers[0].Disabled = true },
-		"3.7 scope cleanup: not of a server that is not configured any more":  func(l *lab) { l.p.Servers = defaults(dh2).Servers },
+		"3.7 scope cleanup: not from a list with an entry that cannot be understood": func(l *lab) { l.w.server(dh1).malformed = true },
+		"3.8 scope list fails: nothing of the server is changed":                     func(l *lab) { l.w.server(dh1).down = true },
+		"3.7 scope cleanup: not of a server that is not part of this run":            func(l *lab) { l.p.Servers[0].Selected = false },
+		"3.7 scope cleanup: not of a server an override switched off":                func(l *lab) { l.p.Servers[0].Disabled = true },
+		"3.7 scope cleanup: not of a server that is not configured any more":         func(l *lab) { l.p.Servers = defaults(dh2).Servers },
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := two(t)

@@ -91,7 +91,7 @@ func TestEligibility(t *testing.T) {
 			}
 			told := slices.ContainsFunc(p.Notes, func(n plan.Note) bool { return n.Rule == "3.2" && strings.Contains(n.Text, c.why) })
 			if c.why != "" && !told {
-				t.Errorf("nobody is told %q:\n%s", c.why, describe(p))
+				t.Errorf("no note says %q:\n%s", c.why, describe(p))
 			}
 		})
 	}
@@ -107,7 +107,7 @@ func TestPreflight(t *testing.T) {
 	}{
 		{"3.2 pre-flight: servers with standalone scopes are asked", func(*lab) {}, []string{dh1, dh2}},
 		{"3.2 pre-flight: without those, the acting primary only", func(l *lab) { l.p.Servers[0].Standalone, l.p.Servers[1].Standalone = false, false }, []string{dh1}},
-		{"3.2 pre-flight: nobody where the relationship is off", func(l *lab) {
+		{"3.2 pre-flight: no server where the relationship is off", func(l *lab) {
 			l.p.Servers[0].Standalone, l.p.Servers[1].Standalone = false, false
 			l.context("windows-dhcp failover east").Active = false
 		}, nil},

@@ -252,7 +252,7 @@ func TestScopesOfOnePrefix(t *testing.T) { // rule 9 row 3
 			t.Errorf("got %+v", r)
 		}
 	})
-	t.Run("a scope over a range of somebody else is not recorded, and not synced", func(t *testing.T) {
+	t.Run("a scope over a range made by hand is not recorded, and not synced", func(t *testing.T) {
 		l := &lab{T: t, w: newWorld(), p: defaults(dh1)}
 		l.scope = l.w.server(dh1).addScope("10.8.4.0/24", "10.8.4.20", "10.8.4.250")
 		l.scope.lease("10.8.4.33", pc, "pc")
@@ -269,7 +269,7 @@ func TestScopesOfOnePrefix(t *testing.T) { // rule 9 row 3
 		l.w.server(dh2).addScope("10.8.0.0/16", "10.8.0.20", "10.8.9.250")
 		wantNote(t, l.importAll(), plan.Conflict, "4 step 2", "overlaps")
 	})
-	t.Run("a recorded scope that grows into a range of somebody else keeps its span", func(t *testing.T) {
+	t.Run("a recorded scope that grows into a range made by hand keeps its span", func(t *testing.T) {
 		l := newLab(t)
 		l.w.nb.Ranges = append(l.w.nb.Ranges, state.Range{ID: 9, Start: netip.MustParseAddr("10.8.4.5"), End: netip.MustParseAddr("10.8.4.9"), Bits: 24})
 		l.scope.Start, l.scope.Name = netip.MustParseAddr("10.8.4.2"), "renamed"
@@ -328,7 +328,7 @@ func TestBothPartnersRecordsBecomeOne(t *testing.T) { // 4 source
 	l.scope = l.w.server(dh1).addScope("10.8.4.0/24", "10.8.4.20", "10.8.4.250")
 	l.w.server(dh2).addScope("10.8.4.0/24", "10.8.4.20", "10.8.4.250")
 	l.w.server(dh2).addScope("10.8.6.0/24", "10.8.6.20", "10.8.6.250")
-	l.importAll() // they are two split scopes until somebody makes a relationship of them
+	l.importAll() // they are two split scopes until an operator makes a relationship of them
 	l.w.pair("east", dh1, dh2, "10.8.4.0")
 	l.p.AutoImport = true
 	l.run()

@@ -81,7 +81,7 @@ func foreignTouch(before, after *state.State, p *plan.Policy, t truth) string {
 		case known[x.ID]:
 		case !p.SyncIPs || p.Mode == plan.Import:
 			return fmt.Sprintf("address %s made although addresses are not synced", x.Address)
-		case !t.leased[place] && !t.reserved[place] || shielded(before, x, p):
+		case !t.leased[place] && !t.reserved[place] || isProtected(before, x, p):
 			return fmt.Sprintf("address %s made without a record, or in a protected prefix", x.Address)
 		case x.Managed != state.Created || x.Address.Bits() == 32:
 			return fmt.Sprintf("address %s made as %q", x.Address, x.Managed)
@@ -90,7 +90,7 @@ func foreignTouch(before, after *state.State, p *plan.Policy, t truth) string {
 	return foreignObject(before, after)
 }
 
-func shielded(nb *state.State, x *state.Address, p *plan.Policy) bool {
+func isProtected(nb *state.State, x *state.Address, p *plan.Policy) bool {
 	if p.ProtectTag == "" {
 		return false
 	}
@@ -121,7 +121,7 @@ func deletable(nb *state.State, x *state.Address, p *plan.Policy, t truth) strin
 	switch {
 	case p.Mode == plan.Import || !p.SyncIPs:
 		return "deleted although addresses are not synced"
-	case shielded(nb, x, p):
+	case isProtected(nb, x, p):
 		return "deleted although it is protected"
 	case t.leased[place] || t.reserved[place]:
 		return "deleted although a server has a record of it"
@@ -132,7 +132,7 @@ func deletable(nb *state.State, x *state.Address, p *plan.Policy, t truth) strin
 	case p.KeepAssigned && x.InUse != "":
 		return "deleted although it is " + x.InUse
 	case meaning(x, p) == "reservation" && (!own || x.ClientID == "" || p.PushReservations):
-		return "a reservation deleted that nobody but people may delete"
+		return "a reservation deleted that only people may delete"
 	case meaning(x, p) == "":
 		return "deleted with a status that is not the mirror's"
 	}
@@ -155,14 +155,14 @@ func changeable(nb *state.State, x, y *state.Address, p *plan.Policy, t truth) s
 	isOwn := x.Managed == state.Created || x.Managed == state.Adopted
 	switch diff := cmp.Diff(x, y, meta, plain); {
 	case !slices.Equal(minusInvalid(x.Tags), minusInvalid(y.Tags)):
-		return "somebody else's tags changed"
+		return "tags changed that are not the mirror's"
 	case cmp.Diff(x, y, meta, own, plain) != "":
 		return "changed in what is not the mirror's: " + cmp.Diff(x, y, meta, own, plain)
 	case diff == "":
 		return ""
 	case !p.SyncIPs || p.Mode == plan.Import:
 		return "changed although addresses are not synced: " + diff
-	case shielded(nb, x, p):
+	case isProtected(nb, x, p):
 		idOnly := *x
 		idOnly.ClientID = y.ClientID
 		if p.UpdateClientID && cmp.Diff(&idOnly, y, meta, plain) == "" && t.leased[place] {
@@ -174,7 +174,7 @@ func changeable(nb *state.State, x, y *state.Address, p *plan.Policy, t truth) s
 	case !t.leased[place] && !t.reserved[place]:
 		return "changed although no server has a record of it: " + diff
 	case meaning(x, p) == "reservation" && !isOwn && !t.reserved[place] && (y.Status != x.Status || y.DNSName != x.DNSName || x.ClientID != "" && y.ClientID != x.ClientID):
-		return "a reservation of somebody else's changed for a lease: " + diff
+		return "a reservation made by hand changed for a lease: " + diff
 	case x.Managed == state.Prestaged && meaning(x, p) == "reservation" && (y.Status != x.Status || y.DNSName != x.DNSName && x.DNSName+x.ClientID != ""):
 		return "a record made ahead renamed: " + diff
 	case p.PushReservations && meaning(x, p) == "reservation" && x.ClientID != "" && (y.DNSName != x.DNSName || y.ClientID != x.ClientID):
@@ -197,7 +197,7 @@ func foreignObject(before, after *state.State) string {
 	for _, r := range before.Ranges {
 		if r.Role != state.RoleScope {
 			if diff := cmp.Diff(r, ranges[r.ID], plain); diff != "" {
-				return "somebody else's range changed: " + diff
+				return "a range changed that is not the mirror's: " + diff
 			}
 		}
 	}

@@ -106,7 +106,7 @@ func newStory(t *rapid.T) *story {
 	p.PushReservations, p.PushScopeInfo = s.one("push reservations", 2), s.one("push scopes", 3)
 	p.ReplaceClientID, p.DeleteRemoved, p.PushToPartner = s.one("replace", 2), s.one("delete removed", 2), s.one("partner", 2)
 	p.UpdateClientID, p.ExpiryInNetBox = s.one("update client id", 2), s.one("expiry", 2)
-	if s.one("somebody's own range", 6) {
+	if s.one("a range made by hand", 6) {
 		s.w.nb.Ranges = append(s.w.nb.Ranges, state.Range{ID: s.w.id(), Start: netip.MustParseAddr("10.0.1.4"), End: netip.MustParseAddr("10.0.1.5"), Bits: 28, Populated: true})
 	}
 	return s
@@ -420,7 +420,7 @@ func (s *story) operator() {
 	p.Adopt = []plan.Adopt{plan.Overwrite, plan.LeaveAlone, plan.Report}[s.pick("adopt", 3)]
 }
 
-// (a) to (h): whatever happens between runs, each run touches only what is the
+// (a) to (h): after any changes between runs, each run touches only what is the
 // mirror's, deletes nothing on doubt, and leaves nothing to do.
 func TestEveryRunTouchesOnlyWhatIsTheMirrorsAndASecondChangesNothing(t *testing.T) {
 	for _, name := range []string{"some stories", "as many again"} { // rapid's hundred miss too much

@@ -45,7 +45,8 @@ type key struct {
 
 func (r *record) key() key { return key{r.Source, r.Subnet, r.VRF} }
 
-func (r *record) accepts(addr netip.Addr) (excluded *windhcp.Exclusion) {
+// exclusionOf is the exclusion that an address is in; nil: none.
+func (r *record) exclusionOf(addr netip.Addr) *windhcp.Exclusion {
 	for i := range r.Exclusions {
 		if r.Exclusions[i].Contains(addr) {
 			return &r.Exclusions[i]

@@ -19,7 +19,7 @@ func TestTheFirstRowThatFitsDecides(t *testing.T) {
 	u := &unit{sighting: &sighting{scope: windhcp.Scope{Subnet: netip.MustParsePrefix("10.8.4.0/24")}}}
 	r, l := &windhcp.Reservation{Addr: place.Addr, ClientID: pc}, &windhcp.Lease{Addr: place.Addr, ClientID: pc}
 	reservation, lease, both := &facts{reservation: r, unit: u}, &facts{lease: l, unit: u}, &facts{reservation: r, lease: l, unit: u}
-	shielded := &state.Address{Status: "reserved", Tags: []string{"dhcp-protect"}}
+	protected := &state.Address{Status: "reserved", Tags: []string{"dhcp-protect"}}
 	blank, held := &state.Address{Status: "reserved"}, &state.Address{Status: "reserved", ClientID: mfp}
 	prestaged := &state.Address{Status: "reserved", ClientID: mfp, Managed: state.Prestaged}
 	adopted := &state.Address{Status: "reserved", ClientID: mfp, Managed: state.Adopted}
@@ -32,7 +32,7 @@ func TestTheFirstRowThatFitsDecides(t *testing.T) {
 		unsure bool
 		want   plan.Cause
 	}{
-		{name: "a protected address", facts: both, x: shielded, want: plan.CauseProtected},
+		{name: "a protected address", facts: both, x: protected, want: plan.CauseProtected},
 		{name: "a new reservation", facts: both, want: plan.CauseNewReserved},
 		{name: "a new lease", facts: lease, want: plan.CauseNewLeased},
 		{name: "a reservation completes", facts: both, x: blank, want: plan.CauseCompleted},

@@ -76,7 +76,7 @@ func statusProblemIn(records []*record, status string, place plan.Place) string 
 		if rec.VRF != place.VRF || !rec.Subnet.Contains(place.Addr) {
 			continue
 		}
-		x := rec.accepts(place.Addr)
+		x := rec.exclusionOf(place.Addr)
 		if x == nil {
 			return ""
 		}

@@ -76,7 +76,7 @@ func TestAViolationIsToldOnceAndCured(t *testing.T) { // 8
 	}
 	l.w.nb.Addresses[0].Tags = []string{"mine"}
 	if got := journal(l.run()); len(got) != 1 || got[0] != "" {
-		t.Errorf("again, after somebody took the tag off: %q", got)
+		t.Errorf("again, after an operator took the tag off: %q", got)
 	}
 	l.w.nb.Addresses[0].Status = "active"
 	p := l.run()

@@ -11,17 +11,17 @@ import (
 // view is what every stage may look at. No stage changes it.
 type view struct {
 	*Roster
-	p       *plan.Policy
-	nb      *state.State // as it was read
-	memory  plan.Memory  // as it was remembered
-	shields []state.Prefix
+	p                 *plan.Policy
+	nb                *state.State // as it was read
+	memory            plan.Memory  // as it was remembered
+	protectedPrefixes []state.Prefix
 }
 
 func newView(in *plan.Input) *view {
 	v := &view{Roster: NewRoster(in), p: &in.Policy, nb: in.NetBox, memory: in.Memory}
 	for _, p := range v.nb.Prefixes {
 		if v.p.ProtectTag != "" && slices.Contains(p.Tags, v.p.ProtectTag) {
-			v.shields = append(v.shields, p)
+			v.protectedPrefixes = append(v.protectedPrefixes, p)
 		}
 	}
 	return v
@@ -34,7 +34,7 @@ func (v *view) protected(place plan.Place, x *state.Address) bool {
 		return false
 	}
 	return x != nil && slices.Contains(x.Tags, v.p.ProtectTag) ||
-		slices.ContainsFunc(v.shields, func(p state.Prefix) bool {
+		slices.ContainsFunc(v.protectedPrefixes, func(p state.Prefix) bool {
 			return p.VRF == place.VRF && p.Prefix.Contains(place.Addr)
 		})
 }

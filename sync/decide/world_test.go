@@ -39,7 +39,7 @@ type machine struct {
 
 	down          bool
 	failoversFail bool
-	malformed     bool // its list of scopes has an entry nobody understands
+	malformed     bool // its list of scopes has an entry that cannot be understood
 }
 
 // wscope is a scope on a server, with what goes wrong when it is read.

@@ -1,7 +1,7 @@
 // Package drift reports in what NetBox and Windows DHCP servers differ: what
 // each side shows, what a run would do about it, and why. It is a view of a
 // plan as text, CSV, JSON and a page. It must not read from the network, change
-// anything, or decide: whatever is not in the plan is not in the report.
+// anything, or decide: the report says nothing that is not in the plan.
 package drift
 
 import (

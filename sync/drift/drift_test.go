@@ -235,7 +235,7 @@ func TestNoCellIsAFormula(t *testing.T) {
 	})
 }
 
-// Whatever names contain, no form of the report steers the program that shows it.
+// No text in a name makes a form of the report steer the program that shows it.
 func TestNoFormHasCharactersThatSteer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := sample(1)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/docs/spec"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -157,11 +158,11 @@ func tiles(c Counts) []report.Tile {
 	add(c.Create, "to create", "#differences", report.Good)
 	add(c.Update, "to change", "#differences", report.Drift)
 	add(c.Delete, "to delete", "#differences", report.Bad)
-	add(c.Failures, report.Noun(c.Failures, "failure", "failures"), "#failure", report.Bad)
+	add(c.Failures, printable.Noun(c.Failures, "failure", "failures"), "#failure", report.Bad)
 	add(c.Guards, "held back by guards", "#guard", report.Bad)
-	add(c.Conflicts, report.Noun(c.Conflicts, "conflict", "conflicts"), "#conflict", report.Bad)
-	add(c.Warnings, report.Noun(c.Warnings, "warning", "warnings"), "#warning", report.Drift)
-	add(c.Violations, report.Noun(c.Violations, "invalid status", "invalid statuses"), "#violations", report.Drift)
+	add(c.Conflicts, printable.Noun(c.Conflicts, "conflict", "conflicts"), "#conflict", report.Bad)
+	add(c.Warnings, printable.Noun(c.Warnings, "warning", "warnings"), "#warning", report.Drift)
+	add(c.Violations, printable.Noun(c.Violations, "invalid status", "invalid statuses"), "#violations", report.Drift)
 	return all
 }
 

@@ -40,7 +40,7 @@ func TestTheDoctorSaysWhatIsWrongWithAServer(t *testing.T) {
 		{name: "a page of PowerShell Universal", spoil: fault(psutest.Fault{Kind: psutest.HTML200}), severity: prepare.Failure, say: []string{"endpoint script is installed"}},
 		{name: "a redirect", spoil: fault(psutest.Fault{Kind: psutest.Redirect}), severity: prepare.Failure, say: []string{"scheme, host and port"}},
 		{name: "a scope that fails the list", spoil: fault(psutest.Fault{Path: "scopes", Kind: psutest.Error500}), severity: prepare.Failure, say: []string{"one scope that the script cannot describe"}},
-		{name: "a scope nobody understands", spoil: fault(psutest.Fault{Path: "scopes", Kind: psutest.MalformedEntry, Entry: "x"}), severity: prepare.Failure, say: []string{"1 scope cannot be understood"}},
+		{name: "a scope that cannot be understood", spoil: fault(psutest.Fault{Path: "scopes", Kind: psutest.MalformedEntry, Entry: "x"}), severity: prepare.Failure, say: []string{"1 scope cannot be understood"}},
 		{name: "an empty answer", spoil: fault(psutest.Fault{Path: "scopes", Kind: psutest.Blank200}), severity: prepare.Failure, say: []string{"log of PowerShell Universal"}},
 		{name: "no scopes", spoil: func(l *mirrortest.Lab) { l.Servers[0].Edit(func(w *psutest.World) { w.Scopes = nil }) }, severity: prepare.Warning, say: []string{"lists no scope", "account of PowerShell Universal"}},
 		{name: "no relationships", spoil: fault(psutest.Fault{Path: "failover", Kind: psutest.Error500}), severity: prepare.Failure, say: []string{"failover"}},

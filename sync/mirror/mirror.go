@@ -1,5 +1,5 @@
 // Package mirror runs the mirror of Windows DHCP servers: it reads both sides,
-// asks package plan what to do, has it applied, and remembers what the next
+// asks package decide what to do, has it applied, and remembers what the next
 // run needs. It decides nothing about addresses or scopes, and writes to no
 // terminal.
 package mirror

@@ -12,11 +12,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
@@ -261,8 +261,7 @@ func (m *Mirror) checkServer(ctx context.Context, host string) (psu.Health, int,
 		return health, 0, scopes.Err
 	}
 	if len(scopes.Malformed) > 0 {
-		n := len(scopes.Malformed)
-		return health, len(scopes.Items), fmt.Errorf("%d %s cannot be understood: %s", n, report.Noun(n, "scope", "scopes"), scopes.Malformed[0])
+		return health, len(scopes.Items), fmt.Errorf("%s cannot be understood: %s", printable.Count(len(scopes.Malformed), "scope", "scopes"), scopes.Malformed[0])
 	}
 	return health, len(scopes.Items), nil
 }

@@ -37,7 +37,7 @@ func TestAReservationTheServerRefusedWasNotPushed(t *testing.T) {
 	l.Create("ipam/ip-addresses", map[string]any{"address": "10.8.4.70/24", "status": "reserved", "custom_fields": map[string]any{"dhcp_client_id": "3c-52-82-0a-30-00"}})
 	l.Servers[0].Fail(psutest.Fault{Method: http.MethodPost, Path: "reservations", Kind: psutest.Error500, Times: 1})
 	fails(t, m)
-	// The operator gives up, and somebody reserves it on Windows.
+	// The operator gives up, and a Windows administrator reserves it.
 	l.Remove("ipam/ip-addresses", l.Address("10.8.4.70")["id"])
 	l.Servers[0].Edit(func(w *psutest.World) {
 		s := w.Scope("10.8.4.0")
@@ -146,7 +146,7 @@ func TestAnImportNetBoxRefusesIsListedAsErrors(t *testing.T) {
 	}
 }
 
-// A range that is made counts, whatever becomes of its journal entry.
+// A range that is made counts, even if its journal entry fails.
 func TestAnImportWithoutItsJournalEntriesIsASuccess(t *testing.T) {
 	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
 	l.Add(psutest.Example("dh1.corp.example"))

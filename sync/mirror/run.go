@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
@@ -15,7 +16,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
-// ErrChanged says that the plan is not the one any more that was saved or shown.
+// ErrChanged says that the plan differs from the one that was saved or shown.
 var ErrChanged = errors.New("the plan is not the same any more, since one side has changed: make a new one")
 
 // Sync makes a plan and carries it out, under the lock. With Options.Digest it is
@@ -87,8 +88,8 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run) error {
 	return nil
 }
 
-// unchanged is ErrChanged unless the plan has the digest that is wanted; any will
-// do where none is.
+// unchanged returns ErrChanged if the plan has another digest than the wanted one.
+// An empty digest accepts every plan.
 func unchanged(p *plan.Plan, digest string) error {
 	if digest == "" {
 		return nil
@@ -118,7 +119,7 @@ func noteCounts(p *plan.Plan) string {
 		{len(p.Violations), "invalid status", "invalid statuses"},
 	} {
 		if part.n > 0 {
-			fmt.Fprintf(&b, "; %d %s", part.n, report.Noun(part.n, part.one, part.many))
+			b.WriteString("; " + printable.Count(part.n, part.one, part.many))
 		}
 	}
 	return b.String()
@@ -141,9 +142,9 @@ func (m *Mirror) Last() *Run {
 // Memory returns what is remembered of leases.
 func (m *Mirror) Memory() (plan.Memory, error) { return m.state.memory() }
 
-// Loop runs at once and then every interval, counted from the start so that
-// runs do not drift; a run that takes longer swallows the ones it misses. after
-// is told each run. SyncNow starts one in between. Loop ends with ctx.
+// Loop runs at once and then every interval, counted from the start so that runs
+// do not drift. Runs that fall due during a longer one are left out. Loop calls
+// after with each run. SyncNow starts one in between. Loop ends with ctx.
 func (m *Mirror) Loop(ctx context.Context, every time.Duration, o Options, after func(*Run, error)) {
 	m.looping(every)
 	ticker := time.NewTicker(every)

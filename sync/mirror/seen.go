@@ -101,7 +101,7 @@ func (m *Mirror) began(run *Run) {
 	m.running = run
 }
 
-// idle notes that a run is over, in whatever way.
+// idle notes that a run is over, also one that failed.
 func (m *Mirror) idle(run *Run) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -63,9 +63,9 @@ func TestTheStateFolderIsForItsOwnerAndHoldsNoRemains(t *testing.T) {
 	}
 }
 
-// A run without the memory would delete less, and nobody would know why.
+// A run without the memory would delete less, and the operator would not know why.
 func TestADamagedMemoryIsAnErrorThatSaysWhatToDo(t *testing.T) {
-	for name, content := range map[string]string{"torn": `{"leases":{"0/10.8.4`, "empty": "", "of something else": `[1]`, "with a place nobody understands": `{"leases":{"here":{}}}`} {
+	for name, content := range map[string]string{"torn": `{"leases":{"0/10.8.4`, "empty": "", "of something else": `[1]`, "with a place that cannot be read": `{"leases":{"here":{}}}`} {
 		t.Run(name, func(t *testing.T) {
 			l, m := inStep(t, "sync_ips_from_dhcp: true\n")
 			path := state(l, "memory.json")
@@ -195,7 +195,7 @@ func TestTheLockIsGivenBack(t *testing.T) {
 					t.Error("no panic")
 				}
 			}()
-			_, _ = m.Sync(t.Context(), mirror.Options{Progress: func(string, int, int) { panic("told nobody") }})
+			_, _ = m.Sync(t.Context(), mirror.Options{Progress: func(string, int, int) { panic("not caught") }})
 		},
 		"after it was cancelled": func() {
 			ctx, cancel := context.WithCancel(t.Context())

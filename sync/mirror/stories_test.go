@@ -231,7 +231,7 @@ func storyPrestaged(t *testing.T, target mirrortest.Target) {
 	if _, err := m.Sync(t.Context(), mirror.Options{AllowDeletes: true}); err != nil {
 		t.Fatal(err)
 	}
-	wantField(t, l.Address("10.8.4.105"), "status", "reserved") // kept: nobody but a human made it
+	wantField(t, l.Address("10.8.4.105"), "status", "reserved") // kept: a person made it
 	wantField(t, l.Address("10.8.4.70"), "dns_name", "later")
 	settled(t, l, m)
 }
@@ -288,7 +288,7 @@ func storyPush(t *testing.T, target mirrortest.Target) {
 	})
 	run(t, m, mirror.Options{})
 	settled(t, l, m)
-	// rule 5.2, delete_removed: somebody takes a reservation out of NetBox
+	// rule 5.2, delete_removed: an operator takes a reservation out of NetBox
 	l.Remove("ipam/ip-addresses", l.Address("10.8.4.70")["id"])
 	run(t, m, mirror.Options{})
 	editOffice(l, func(s *psutest.Scope) {

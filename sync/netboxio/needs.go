@@ -131,12 +131,12 @@ func (u Uses) fields() []prepare.Field {
 
 func (u Uses) tags() []prepare.Tag {
 	needs := []prepare.Tag{
-		{Name: state.TagScope, Description: "IP ranges that are scopes of Windows DHCP servers", On: []netbox.Table{netbox.Ranges}},
-		{Name: state.TagData, Description: "Limits config contexts to no device: put it on none"},
-		{Name: state.TagInvalid, Description: "IP addresses with the lease status that no scope accepts", On: []netbox.Table{netbox.Addresses}},
+		{Slug: state.TagScope, Description: "IP ranges that are scopes of Windows DHCP servers", On: []netbox.Table{netbox.Ranges}},
+		{Slug: state.TagData, Description: "Limits config contexts to no device: put it on none"},
+		{Slug: state.TagInvalid, Description: "IP addresses with the lease status that no scope accepts", On: []netbox.Table{netbox.Addresses}},
 	}
 	if u.ProtectTag != "" {
-		needs = append(needs, prepare.Tag{Name: u.ProtectTag, Description: "The mirror leaves what carries this tag alone", On: []netbox.Table{netbox.Addresses, netbox.Prefixes}})
+		needs = append(needs, prepare.Tag{Slug: u.ProtectTag, Description: "The mirror leaves what carries this tag alone", On: []netbox.Table{netbox.Addresses, netbox.Prefixes}})
 	}
 	return needs
 }

@@ -159,6 +159,25 @@ func TestFieldsOfWrongTypesAreConflicts(t *testing.T) {
 	}
 }
 
+// A run finds its tags by their slugs, so a tag that only has the name is none.
+func TestTheMirrorsTagsAreKnownByTheirSlugs(t *testing.T) {
+	s := netboxtest.New(t, netboxtest.Config{})
+	c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
+	s.Add(t, string(netbox.Tags), map[string]any{"name": "dhcp-protect", "slug": "no-dhcp"})
+	s.Add(t, string(netbox.Tags), map[string]any{"name": "other", "slug": "Windows-DHCP"})
+	plan, err := prepare.PlanFor(t.Context(), c, mirrorNeeds().Needs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	findings := prepare.Check(t.Context(), c, mirrorNeeds().Needs())
+	for _, tag := range []string{"dhcp-protect", "windows-dhcp"} {
+		if !strings.Contains(plan.String(), "create tag "+tag+"\n") {
+			t.Errorf("tag %s is not made:\n%s", tag, plan)
+		}
+		wantFindings(t, findings, map[string]prepare.Severity{"tag " + tag + ": it does not exist": prepare.Failure})
+	}
+}
+
 func TestTheDoctorNamesWhatTheMirrorLacks(t *testing.T) { // rule 9 row 22
 	s := netboxtest.New(t, netboxtest.Config{Version: netboxtest.V44, Plugins: []string{state.Plugin}, Choices: map[string][]string{"IPAddress.status": {"active", "reserved"}}})
 	c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())

@@ -107,11 +107,11 @@ func realMirrorConflicts(t *testing.T, c *netbox.Client, seeded *netboxtest.Seed
 	wantResults(t, Apply(t.Context(), c, deletes[:1], nil), Changed)
 	gone := update(t, seeded)
 	gone.ID = 1 << 30
-	poison := update(t, seeded)
-	poison.ID, poison.Host, poison.Before = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil
-	poison.Set = map[string]any{custom(state.FieldLeaseExpires): int64(7)}
+	broken := update(t, seeded)
+	broken.ID, broken.Host, broken.Before = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil
+	broken.Set = map[string]any{custom(state.FieldLeaseExpires): int64(7)}
 	fine := Write{Kind: state.IPAddress, Action: state.Update, ID: seeded.ID(t, "ipam/ip-addresses", "red 10.8.6.9/24"), Set: map[string]any{"status": "dhcp"}}
-	wantResults(t, Apply(t.Context(), c, []Write{gone, poison, fine}, nil), Gone, Failed, Done)
+	wantResults(t, Apply(t.Context(), c, []Write{gone, broken, fine}, nil), Gone, Failed, Done)
 }
 
 // realMirrorMany makes, reads, changes and deletes n addresses in 40 scopes.

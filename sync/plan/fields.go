@@ -112,11 +112,11 @@ func rangeFields() []field[state.Range] {
 	}
 }
 
-// AddressFields names the fields of an address that the mirror writes.
-func AddressFields() []string { return names(addressFields()) }
+// addressFieldNames names the fields of an address that the mirror writes.
+func addressFieldNames() []string { return names(addressFields()) }
 
-// RangeFields names the fields of a range that the mirror writes.
-func RangeFields() []string { return names(rangeFields()) }
+// rangeFieldNames names the fields of a range that the mirror writes.
+func rangeFieldNames() []string { return names(rangeFields()) }
 
 func names[T any](fields []field[T]) []string {
 	out := make([]string, len(fields))

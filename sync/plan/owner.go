@@ -109,7 +109,7 @@ func (s *Step) rests(field string) string {
 }
 
 func (p *Policy) allowedAddress(s *Step) error {
-	fields := AddressFields()
+	fields := addressFieldNames()
 	switch {
 	case !s.Addr.IsValid():
 		return errors.New("the step names no address")
@@ -168,9 +168,9 @@ func (p *Policy) allowedRange(s *Step) error {
 		}
 		return nil
 	case state.Create:
-		return s.touches(append(RangeFields(), "vrf", "role", "status")...)
+		return s.touches(append(rangeFieldNames(), "vrf", "role", "status")...)
 	}
-	return s.touches(RangeFields()...)
+	return s.touches(rangeFieldNames()...)
 }
 
 // allowedContext: the mirror makes contexts that reach no device and adds to

@@ -66,7 +66,7 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 	}{
 		{"delete an address with a foreign status", remove, func(s *Step) { s.Observed[0].Old = "active" }, nil},
 		{"delete an address of which no status was seen", remove, func(s *Step) { s.Observed = s.Observed[1:] }, nil},
-		{"delete a reservation somebody made by hand", remove, func(s *Step) { s.Observed = observed("status", "reserved") }, nil},
+		{"delete a reservation made by hand", remove, func(s *Step) { s.Observed = observed("status", "reserved") }, nil},
 		{"delete a pre-staged reservation", remove, func(s *Step) {
 			s.Observed = observed("status", "reserved", CustomField(state.FieldManaged), "prestaged")
 		}, nil},
@@ -83,7 +83,7 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 		{"move an address to another VRF", change, func(s *Step) { s.Changes = becomes("vrf", int64(2)) }, nil},
 		{"renumber an address", change, func(s *Step) { s.Changes = becomes("address", "10.8.4.34/24") }, nil},
 		{"give an address to another tenant", change, func(s *Step) { s.Changes = becomes("tenant", int64(2)) }, nil},
-		{"give an address a status nobody configured", change, func(s *Step) { s.Changes = becomes("status", "deprecated") }, nil},
+		{"give an address a status that is not configured", change, func(s *Step) { s.Changes = becomes("status", "deprecated") }, nil},
 		{"take an address its status", change, func(s *Step) { s.Changes = becomes("status", nil) }, nil},
 		{"invent a provenance", change, func(s *Step) { s.Changes = becomes(CustomField(state.FieldManaged), "mine") }, nil},
 		{"take the protecting tag off", change, func(s *Step) { s.RemoveTags = []string{"dhcp-protect"} }, nil},
@@ -118,7 +118,7 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 		{"write to a server with read_only", post, nil, func(p *Policy) { p.ReadOnly = true }},
 		{"write to a server in an import", post, nil, func(p *Policy) { p.Mode = Import }},
 		{"write to a server in a migration", post, nil, func(p *Policy) { p.Mode = Migrate }},
-		{"write to a server nobody configured", post, func(s *Step) { s.Target = host2 }, nil},
+		{"write to a server that is not configured", post, func(s *Step) { s.Target = host2 }, nil},
 		{"write to a server in maintenance", post, nil, func(p *Policy) { p.Servers[0].Maintenance = true }},
 		{"write to a server that an override disables", post, nil, func(p *Policy) { p.Servers[0].Disabled = true }},
 		{"write to a server that is not part of the run", post, nil, func(p *Policy) { p.Servers[0].Selected = false }},
@@ -128,7 +128,7 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 		{"give a reservation to another client without leave", put, func(s *Step) { s.Changes = becomes("client_id", clientB) }, func(p *Policy) { p.ReplaceClientID = false }},
 		{"change the type of a reservation", put, func(s *Step) { s.Changes = becomes("type", "Bootp") }, nil},
 		{"delete a reservation without delete_removed", withdraw, nil, func(p *Policy) { p.DeleteRemoved = false }},
-		{"delete whatever reservation is there", withdraw, func(s *Step) { s.Observed = nil }, nil},
+		{"delete a reservation that was not observed", withdraw, func(s *Step) { s.Observed = nil }, nil},
 		{"delete a scope on a server", window, func(s *Step) { s.Action, s.Changes = state.Delete, nil }, nil},
 		{"write a scope with push_scope_info off", window, nil, func(p *Policy) { p.PushScopeInfo = false }},
 		{"switch a scope on", window, func(s *Step) { s.Changes = becomes("state", "Active") }, nil},
@@ -157,11 +157,11 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 	}
 }
 
-// rule 3.5, 3.7 and 5: whatever a plan file says, what is allowed
+// rule 3.5, 3.7 and 5: with any content of a plan file, what is allowed
 // stays within these lists.
 func TestNoStepThatIsAllowedTouchesAnythingElse(t *testing.T) {
 	kinds := []state.Kind{state.IPAddress, state.IPRange, state.IPPrefix, state.ConfigContext, state.JournalEntry, "dcim.device", WindowsReservation, WindowsScope, WindowsExclusion}
-	fields := append(append(AddressFields(), RangeFields()...), "status", "role", "vrf", "prefix", "name", "data", "is_active", "tags", "comments", "assigned_object_id",
+	fields := append(append(addressFieldNames(), rangeFieldNames()...), "status", "role", "vrf", "prefix", "name", "data", "is_active", "tags", "comments", "assigned_object_id",
 		"last_updated", CustomField(state.FieldScopes), "client_id", "type", "exclusions", "router", "state", "subnet_mask", "enabled")
 	values := []any{"dhcp", "reserved", "active", "created", "adopted", "prestaged", nil, "10.8.4.33/24", int64(1), true, clientA, json.RawMessage(`["windows-dhcp-data"]`)}
 	draw := func(t *rapid.T, label string) (out []Change) {
@@ -210,7 +210,7 @@ func outOfBounds(p *Policy, s *Step) string {
 	case s.Action == state.Delete && s.Kind == state.IPAddress && seen["status"] != "dhcp" && (seen["status"] != "reserved" || p.PushReservations):
 		return "a foreign address is deleted"
 	case s.Action == state.Delete && seen["status"] == "reserved" && s.Kind == state.IPAddress && seen[CustomField(state.FieldManaged)] != "created" && seen[CustomField(state.FieldManaged)] != "adopted":
-		return "somebody's reservation is deleted"
+		return "a reservation made by hand is deleted"
 	}
 	for _, c := range s.Changes {
 		switch {

@@ -112,7 +112,7 @@ func (p *Policy) OwnStatus(status string) bool {
 // Class is what a status means to the mirror.
 type Class int
 
-// The classes: no business of the mirror, a lease, a reservation.
+// The classes: a status that means nothing to the mirror, a lease, a reservation.
 const (
 	ClassForeign Class = iota
 	ClassLease

@@ -150,7 +150,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // URL is where the endpoints are. It holds no secret.
 func (c *Client) URL() string { return c.base.String() }
 
-// Warnings are the facts an operator must see in every run: an unverified or
+// Warnings are the facts that an operator must see in every run: an unverified or
 // unencrypted connection, and certificates and tokens about to end. The
 // server's own certificate is known after the first connection.
 func (c *Client) Warnings() []string {

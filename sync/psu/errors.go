@@ -114,7 +114,7 @@ func (e *Error) Fix() string {
 	return e.fixRefused()
 }
 
-// fixRefused explains the statuses that do not mean what they say.
+// fixRefused explains statuses that mean something else than HTTP says.
 func (e *Error) fixRefused() string {
 	switch {
 	case e.Op == opScopes && e.Status == http.StatusInternalServerError:

@@ -129,7 +129,7 @@ func (r *record) addr(names ...string) netip.Addr {
 	return addr
 }
 
-// needAddr reads an IPv4 address that makes the entry what it is.
+// needAddr reads an IPv4 address without which the entry cannot be used.
 func (r *record) needAddr(names ...string) netip.Addr {
 	addr := r.addr(names...)
 	if !addr.IsValid() && len(r.wrong) == 0 {

@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// gate is the one way out of a client: what it refuses never reaches the
+// gate passes every request of a client: one that it refuses never reaches the
 // network.
 type gate struct {
 	next   *http.Transport

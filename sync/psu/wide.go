@@ -121,9 +121,9 @@ func sortByScope[T any](body []byte, decode func(*record) T) ByScope[T] {
 	return out
 }
 
-// oneByOne reads scope after scope, so that one the server fails at does not
-// cost the others. A server that is gone, or that is too busy for several
-// scopes in turn, is not asked for the rest.
+// oneByOne reads scope after scope, so that a failure about one leaves the others
+// readable. A server that does not answer any more, or that times out for several
+// scopes in a row, is not asked for the rest.
 func oneByOne[T any](ctx context.Context, parallel int, scopes []netip.Addr, one func(context.Context, netip.Addr) windhcp.List[T]) ByScope[T] {
 	out := ByScope[T]{lists: make(map[netip.Addr]windhcp.List[T], len(scopes))}
 	var (

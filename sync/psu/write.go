@@ -166,7 +166,7 @@ func (c *Client) CreateExclusion(ctx context.Context, scope netip.Addr, e windhc
 	return c.exclusion(ctx, "create", http.MethodPost, scope, e)
 }
 
-// DeleteExclusion gives exactly this span back.
+// DeleteExclusion removes the exclusion of exactly this span.
 func (c *Client) DeleteExclusion(ctx context.Context, scope netip.Addr, e windhcp.Exclusion) error {
 	return c.exclusion(ctx, "delete", http.MethodDelete, scope, e)
 }

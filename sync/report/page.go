@@ -30,7 +30,7 @@ type Page struct {
 // that its templates use. Own templates may use those of page.html. The error is
 // one of the templates.
 func NewPage(templates, style string, functions template.FuncMap) (*Page, error) {
-	t, err := template.New("page").Funcs(template.FuncMap{"safe": printable.Text, "count": Count}).Funcs(functions).Parse(pageHTML)
+	t, err := template.New("page").Funcs(template.FuncMap{"safe": printable.Text, "count": count}).Funcs(functions).Parse(pageHTML)
 	if err == nil {
 		t, err = t.Parse(templates)
 	}
@@ -109,7 +109,7 @@ func Urgent(level plan.Level) bool { return level != plan.Skip && level != plan.
 // at, and those for the record. Of each level the first most are shown.
 func GroupNotes(notes []Note, most int, rules *Rules) (urgent, quiet []NoteGroup) {
 	for _, level := range Levels() {
-		g := NoteGroup{Level: level, Title: LevelTitle(level)}
+		g := NoteGroup{Level: level, Title: levelTitle(level)}
 		for _, n := range notes {
 			if n.Level != level {
 				continue
@@ -146,20 +146,9 @@ type ViolationRow struct {
 	InNetBox string // its page in NetBox
 }
 
-// Count writes a number with its noun.
-func Count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return Figure(n) + " " + many
-}
-
-// Noun is the noun for a number that stands elsewhere.
-func Noun(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
+// count writes a number with its noun, as pages do: see Figure.
+func count(n int, one, many string) string {
+	return Figure(n) + " " + printable.Noun(n, one, many)
 }
 
 // Figure writes a number in groups of three.

@@ -256,11 +256,11 @@ func (r *renderer) notes(notes []plan.Note) {
 			mark = "* "
 		}
 		if mark == "* " && !r.opts.Verbose {
-			r.line(0, "", fmt.Sprintf("%s: %s, not shown", LevelTitle(level), printable.Count(len(of), "note", "notes")))
+			r.line(0, "", fmt.Sprintf("%s: %s, not shown", levelTitle(level), printable.Count(len(of), "note", "notes")))
 			r.out.WriteString("\n")
 			continue
 		}
-		r.line(0, bold, LevelTitle(level))
+		r.line(0, bold, levelTitle(level))
 		for _, n := range of {
 			r.wrapped("  ", mark, levelColour(level), noteLine(n))
 		}

@@ -47,7 +47,7 @@ func TestTheSummaryIsOneLine(t *testing.T) {
 	}
 }
 
-// Whatever the names are, each line stays a line and no character of them
+// With any names, each line stays a line and no character of them
 // steers the terminal.
 func TestHostileTextStaysInItsPlace(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

@@ -113,8 +113,8 @@ func Levels() []plan.Level {
 	return []plan.Level{plan.Failure, plan.Guard, plan.Conflict, plan.Warning, plan.Skip, plan.Info}
 }
 
-// LevelTitle is the heading over notes of a level.
-func LevelTitle(level plan.Level) string {
+// levelTitle is the heading over notes of a level.
+func levelTitle(level plan.Level) string {
 	switch level {
 	case plan.Failure:
 		return "Failures"

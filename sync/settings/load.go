@@ -19,7 +19,7 @@ type Problems = strictyaml.Problems
 // Problem is one mistake in a settings file.
 type Problem = strictyaml.Problem
 
-// Warning is a setting that works but is hardly meant.
+// Warning is a setting that works but is probably a mistake.
 type Warning struct {
 	Problem
 	// Insecure is about a server whose token others can read on the way. The
@@ -27,7 +27,7 @@ type Warning struct {
 	Insecure bool
 }
 
-// File is a settings file as the mirror sees it, found right.
+// File is a settings file without mistakes, as the mirror sees it.
 type File struct {
 	Path     string
 	NetBox   shared.NetBox // URL, token and Timeout; the rest is the server's and not checked

@@ -253,7 +253,7 @@ func TestTokensOfServersAreLookedForWhenTheFileIsLoaded(t *testing.T) {
 	want := []string{
 		config + ":6: sync.servers[2]: no token for dh3: requests go out without one; set token_file or token_env, or give the service a systemd credential psu_dh3",
 		config + ":7: sync.servers[3].token_env: the environment variable UNSET is empty",
-		config + ":8: sync.servers[4].token_file: " + folder + "/token can be read by everybody on this machine: chmod o= " + folder + "/token",
+		config + ":8: sync.servers[4].token_file: " + folder + "/token can be read by every user of this machine: chmod o= " + folder + "/token",
 	}
 	var got []string
 	for _, w := range f.Warnings {

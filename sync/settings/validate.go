@@ -207,7 +207,7 @@ func (f *File) warnings() {
 		switch at := serverPath(i); {
 		case !s.Enabled:
 		case !s.HTTPS:
-			f.warnInsecure(at+".https", "without HTTPS everybody on the way to %s can read the token", s.Host)
+			f.warnInsecure(at+".https", "without HTTPS, any machine on the way to %s can read the token", s.Host)
 		case !s.Verify:
 			f.warnInsecure(at+".verify", "without verification anybody can pose as %s and read the token: trust its certificate instead (netbox-dhcp-sync cert trust)", s.Host)
 		}

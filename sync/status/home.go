@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
@@ -107,11 +108,11 @@ func (h *home) tiles() []report.Tile {
 	return []report.Tile{
 		{Label: "servers answered", Figure: figures(up, len(h.Servers)), Link: "#servers", Class: warn(up < asked, report.Bad)},
 		{Label: "scopes synced", Figure: figures(read, len(h.Scopes)), Link: "#scopes"},
-		{Label: report.Noun(h.Leases.Active, "active lease", "active leases"), Figure: report.Figure(h.Leases.Active), Link: "./search"},
+		{Label: printable.Noun(h.Leases.Active, "active lease", "active leases"), Figure: report.Figure(h.Leases.Active), Link: "./search"},
 		{Label: "to look at", Figure: report.Figure(look), Link: "#look", Class: warn(look > 0, report.Drift)},
-		{Label: report.Noun(len(h.Violations), "invalid status", "invalid statuses"), Figure: report.Figure(len(h.Violations)),
+		{Label: printable.Noun(len(h.Violations), "invalid status", "invalid statuses"), Figure: report.Figure(len(h.Violations)),
 			Link: "#violations", Class: warn(len(h.Violations) > 0, report.Drift)},
-		{Label: report.Noun(h.Leftover, "difference left", "differences left"), Figure: report.Figure(h.Leftover),
+		{Label: printable.Noun(h.Leftover, "difference left", "differences left"), Figure: report.Figure(h.Leftover),
 			Link: "./drift", Class: warn(h.Leftover > 0, report.Drift)},
 	}
 }

@@ -105,7 +105,7 @@ func TestOnlyReadingIsAllowedElsewhere(t *testing.T) {
 	}
 }
 
-// A name of somebody else that is made to lead here (DNS rebinding) gets
+// A foreign name that is made to lead here (DNS rebinding) gets
 // nothing.
 func TestHostNamesThePageAnswersTo(t *testing.T) {
 	for _, c := range []struct {

@@ -1,4 +1,4 @@
-// Package pagetest checks pages as tests see them: that everybody can read them,
+// Package pagetest checks pages as tests see them: that all people can read them,
 // that names from the network are only text, and that each rule has its link. It
 // must not be imported by anything but tests.
 package pagetest
