@@ -14,6 +14,7 @@ import (
 type Ingress struct {
 	Interface string
 	Addrs     []netip.Addr // IPv4 addresses of Interface in kernel order
+	Bits      []int        // their masks; empty: unknown
 	Source    netip.AddrPort
 	Delivery  lease.Delivery
 	// BootPort says that the message came to port 4011, where boot clients ask a

@@ -32,6 +32,7 @@ func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) l
 		SubnetSelection: optionAddr(req.Options, dhcpv4.OptionSubnetSelection),
 		Interface:       in.Interface,
 		InterfaceAddrs:  in.Addrs,
+		InterfaceBits:   in.Bits,
 		Delivery:        in.Delivery,
 		LeaseTime:       max(0, req.IPAddressLeaseTime(0)),
 		Hostname:        clientName(req),

@@ -26,7 +26,7 @@ func TestParseRequestReadsEverythingADecisionNeeds(t *testing.T) {
 		dhcp4test.Raw(118, 10, 2, 0, 0), dhcp4test.Raw(12, []byte("pc-1\x00\x00")...),
 		func(p *dhcpv4.DHCPv4) { p.NumSeconds = 7; p.ClientIPAddr = net.IP{10, 0, 0, 6} },
 	)
-	in := Ingress{Interface: "eth0", Addrs: []netip.Addr{dhcp4test.Server()}, Delivery: lease.DeliveryUnicast}
+	in := Ingress{Interface: "eth0", Addrs: []netip.Addr{dhcp4test.Server()}, Bits: []int{24}, Delivery: lease.DeliveryUnicast}
 	got := ParseRequest(req, dhcp4test.Prepared(t, req), in, true)
 	want := lease.ClientMessage{
 		Type:            lease.Request,
@@ -43,6 +43,7 @@ func TestParseRequestReadsEverythingADecisionNeeds(t *testing.T) {
 		SubnetSelection: addr("10.2.0.0"),
 		Interface:       "eth0",
 		InterfaceAddrs:  []netip.Addr{dhcp4test.Server()},
+		InterfaceBits:   []int{24},
 		Delivery:        lease.DeliveryUnicast,
 		LeaseTime:       time.Hour,
 		Hostname:        "pc-1",

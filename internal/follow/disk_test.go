@@ -106,3 +106,25 @@ func TestADiskCopyOfSomethingElseIsNotUsed(t *testing.T) {
 		t.Error("the copy of another NetBox was used")
 	}
 }
+
+// H-1, N-9: a copy of before VLANs were kept serves, and the first poll fills
+// them in, although no prefix has changed since.
+func TestADiskCopyWithoutVLANsIsCaughtUp(t *testing.T) {
+	s, _ := netboxtest.ServeOffice(t, netboxtest.V47)
+	path := filepath.Join(t.TempDir(), "netbox.copy")
+	keep := func(c *Config) { c.DiskPath = path }
+	first := follow(t, s, s.TokenV2(), keep)
+	first.must(t)
+	first.tables.objects.NoVLANs = true
+	first.disk.save(first.clock, first.tables, first.confirmed)
+
+	w := follow(t, s, s.TokenV2(), keep)
+	w.restore()
+	if w.snapshot == nil || !w.snapshot.Objects().NoVLANs {
+		t.Fatal("the copy does not say that it lacks VLANs")
+	}
+	w.must(t)
+	if w.snapshot.Objects().NoVLANs {
+		t.Error("the VLANs are still unknown after NetBox was read")
+	}
+}

@@ -27,6 +27,7 @@ type prefixRow struct {
 	ScopeType string        `json:"scope_type"`
 	ScopeID   int64         `json:"scope_id"`
 	Tenant    netbox.Ref    `json:"tenant"`
+	VLAN      netbox.Ref    `json:"vlan"`
 }
 
 func (r *prefixRow) value(*decoder) (any, error) {
@@ -39,7 +40,8 @@ func (r *prefixRow) value(*decoder) (any, error) {
 	}
 	return &ipam.Prefix{
 		ID: r.ID, Prefix: p.Masked(), VRF: int64(r.VRF), Status: string(r.Status),
-		Scope: scope(r.ScopeType, r.ScopeID), Tenant: int64(r.Tenant), LastUpdated: r.LastUpdated.Time,
+		Scope: scope(r.ScopeType, r.ScopeID), Tenant: int64(r.Tenant), VLAN: int64(r.VLAN),
+		LastUpdated: r.LastUpdated.Time,
 	}, nil
 }
 

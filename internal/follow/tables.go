@@ -194,6 +194,9 @@ func (p *tables) adoptSmall(small *tables, list []netbox.Table) (changed []netbo
 	for _, e := range list {
 		p.adoptProblems(small, e)
 		differs := rowsOf(e).adopt(&p.objects, &small.objects)
+		if e == netbox.Prefixes && p.objects.NoVLANs {
+			p.objects.NoVLANs, differs = false, true
+		}
 		p.changed = p.changed || differs
 		if e == netbox.Contexts {
 			differs = differs || p.contexts != small.contexts

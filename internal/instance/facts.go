@@ -52,7 +52,7 @@ func (i *Instance) derive(f *Facts, req, resp *dhcpv4.DHCPv4) {
 	if !addr.IsValid() {
 		return
 	}
-	subnet, err := f.Snapshot.Subnet(addr)
+	subnet, err := f.Snapshot.Network(addr, 0)
 	if err != nil {
 		return
 	}

@@ -35,8 +35,21 @@ func (b *builder) prefixes() {
 			Status: b.status(path+".status", p.Status, "container", "active", "reserved", "deprecated"),
 			Scope:  b.scope(path, p),
 			Tenant: b.find(b.tenant, path+".tenant", p.Tenant),
+			VLAN:   b.vlanID(p.VLAN),
 		}
 	}
+}
+
+// vlanID returns the id of the VLAN that a prefix names, 0 for none. It comes
+// into being where it is named first.
+func (b *builder) vlanID(name string) int64 {
+	if name == "" {
+		return 0
+	}
+	if b.vlan[name] == 0 {
+		b.vlan[name] = int64(len(b.vlan) + 1)
+	}
+	return b.vlan[name]
 }
 
 func (b *builder) ranges() {

@@ -63,6 +63,7 @@ type builder struct {
 	vrf, region, siteGroup, site, location, tenant, tenantGroup *names
 
 	tag    map[string]int64 // by lower-case name and slug
+	vlan   map[string]int64 // by name
 	taken  map[hostKey]*ipam.Address
 	traits map[ipam.MachineID]traits
 	// counts number interfaces: devices' and virtual machines' separately, as
@@ -91,6 +92,7 @@ func newBuilder(opt Options) *builder {
 		vrf: newNames("VRF"), region: newNames("region"), siteGroup: newNames("site group"), site: newNames("site"),
 		location: newNames("location"), tenant: newNames("tenant"), tenantGroup: newNames("tenant group"),
 		tag:    make(map[string]int64),
+		vlan:   make(map[string]int64),
 		taken:  make(map[hostKey]*ipam.Address),
 		traits: make(map[ipam.MachineID]traits),
 		counts: make(map[ipam.Kind]int64),

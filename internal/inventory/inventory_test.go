@@ -339,3 +339,21 @@ func FuzzParse(f *testing.F) {
 		ipam.Build(o, ipam.Options{DynamicTag: "DHCP", GatewayTag: "Gateway"})
 	})
 }
+
+// N-8: prefixes that name one VLAN are on one.
+func TestVLANsOfPrefixes(t *testing.T) {
+	o, err := Parse("lab.yml", []byte(`prefixes:
+- {prefix: 10.1.0.0/24, vlan: office}
+- {prefix: 10.2.0.0/24, vlan: guests}
+- {prefix: 10.3.0.0/24}
+- {prefix: 10.4.0.0/24, vlan: office}
+`), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []int64
+	for id := range int64(len(o.Prefixes)) {
+		got = append(got, o.Prefixes[id+1].VLAN)
+	}
+	equal(t, []int64{1, 2, 0, 1}, got)
+}

@@ -74,6 +74,7 @@ type prefix struct {
 	Region    string       `yaml:"region"`
 	SiteGroup string       `yaml:"site_group"`
 	Tenant    string       `yaml:"tenant"`
+	VLAN      string       `yaml:"vlan"` // name of the VLAN object; the same name is the same VLAN
 }
 
 type ipRange struct {

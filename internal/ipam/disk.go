@@ -29,9 +29,13 @@ type Disk struct {
 }
 
 // A disk copy is the header, the compressed gob of a Disk, and the SHA-256 of
-// both. The header changes with every change of meaning of any type below
-// Disk: an older copy is then no longer read, and NetBox is asked anew.
-const diskHeader = "coredhcp-netbox tables 1\n"
+// both. The header changes with every change of any type below Disk. A copy of
+// the version before is read as well, since a server must be able to start
+// after an upgrade while NetBox cannot be reached (H-1).
+const (
+	diskHeader       = "coredhcp-netbox tables 2\n"
+	diskHeaderBefore = "coredhcp-netbox tables 1\n" // without the VLANs of prefixes
+)
 
 // ErrDiskFormat says that a stream is no disk copy, one of another version, or
 // damaged.
@@ -68,7 +72,8 @@ func DecodeDisk(r io.Reader) (Disk, error) {
 	if err != nil {
 		return Disk{}, fmt.Errorf("read disk copy: %w", err)
 	}
-	if len(all) < len(diskHeader)+sha256.Size || string(all[:len(diskHeader)]) != diskHeader {
+	before := bytes.HasPrefix(all, []byte(diskHeaderBefore))
+	if len(all) < len(diskHeader)+sha256.Size || !before && !bytes.HasPrefix(all, []byte(diskHeader)) {
 		return Disk{}, fmt.Errorf("decode disk copy: %w", ErrDiskFormat)
 	}
 	end := len(all) - sha256.Size
@@ -87,6 +92,7 @@ func DecodeDisk(r io.Reader) (Disk, error) {
 	if d.Objects == nil {
 		return Disk{}, fmt.Errorf("decode disk copy: no objects: %w", ErrDiskFormat)
 	}
+	d.Objects.NoVLANs = d.Objects.NoVLANs || before
 	d.Objects.shareContexts()
 	return d, nil
 }

@@ -33,7 +33,7 @@ func sampleDisk() Disk {
 			VRFs: map[int64]*VRF{1: {ID: 1, Name: "blue", RD: "65000:1"}},
 			Prefixes: map[int64]*Prefix{2: {
 				ID: 2, Prefix: netip.MustParsePrefix("10.0.0.0/24"), VRF: 1, Status: "active",
-				Scope: Scope{Kind: ScopeSite, ID: 4}, Tenant: 5, LastUpdated: at,
+				Scope: Scope{Kind: ScopeSite, ID: 4}, Tenant: 5, VLAN: 8, LastUpdated: at,
 			}},
 			Ranges: map[int64]*Range{3: {
 				ID: 3, Start: netip.MustParseAddr("10.0.0.10"), End: netip.MustParseAddr("10.0.0.20"),
@@ -61,6 +61,7 @@ func sampleDisk() Disk {
 				Locations: []int64{1}, Tenants: []int64{5}, TenantGroups: []int64{6}, MachinesOnly: true,
 				Data: json.RawMessage(`{}`),
 			}},
+			NoVLANs: true,
 		},
 	}
 }
@@ -132,10 +133,29 @@ func zeroField(v reflect.Value, path string) string {
 func TestDiskHeaderNamesTheTypesBelowIt(t *testing.T) {
 	shapes := map[string]string{
 		"coredhcp-netbox tables 1\n": "e7bb75be3ccbe4d1",
+		"coredhcp-netbox tables 2\n": "522ea8ea36552474",
 	}
 	sum := sha256.Sum256([]byte(shapeOf(reflect.TypeFor[Disk](), nil)))
 	if got := hex.EncodeToString(sum[:8]); got != shapes[diskHeader] {
 		t.Errorf("the types below Disk changed: give diskHeader the next number and note here that its shape is %s", got)
+	}
+}
+
+// A server starts from the copy that the version before left, which knows no
+// VLANs (H-1, N-9). The file was written by that version.
+func TestDiskCopyOfTheVersionBeforeIsRead(t *testing.T) {
+	got, err := ReadDiskFile("testdata/tables-1.snapshot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := sampleDisk()
+	want.Objects.Prefixes[2].VLAN = 0
+	if diff := cmp.Diff(want, got, compareAddrs); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	again, err := DecodeDisk(bytes.NewReader(encodeDisk(t, got)))
+	if err != nil || !again.Objects.NoVLANs {
+		t.Errorf("written again without knowing more: NoVLANs %v, %v", again.Objects.NoVLANs, err)
 	}
 }
 

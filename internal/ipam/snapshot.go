@@ -43,13 +43,6 @@ func (e *AmbiguousVRFError) Error() string {
 	return fmt.Sprintf("%s is in prefixes of the VRFs %s: set netbox.vrf", e.Addr, strings.Join(e.VRFs, ", "))
 }
 
-// Subnet is a prefix that clients are served in: N in the rules.
-type Subnet struct {
-	*Prefix
-	// Config is the context of the prefix's place in the world (G-7); never nil.
-	Config *Config
-}
-
 // Snapshot is what NetBox held at one moment, and what answers are given from:
 // the tables of Objects with the look-ups a packet needs. It never changes after
 // Build and is safe for concurrent use. Slices it returns must not be modified.
@@ -69,6 +62,7 @@ type Snapshot struct {
 	recorded      map[string][]*Address
 	dynamic       map[int64][]*Address
 	gateways      map[int64][]*Address
+	gatewayNets   map[int64]*bart.Table[struct{}] // networks by the masks of gateways
 	configs       map[string]*Config
 }
 
@@ -94,6 +88,7 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	b.indexInterfaces()
 	b.indexAddresses()
 	b.indexSubnets()
+	b.relateSubnets()
 	b.parseMachineConfigs()
 	slices.SortFunc(b.problems, func(a, b Problem) int {
 		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Text, b.Text))
@@ -104,9 +99,9 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 // Objects returns the tables the snapshot was built from.
 func (s *Snapshot) Objects() *Objects { return s.objects }
 
-// Subnet returns the network of an address: the smallest active or reserved
-// prefix of the configured VRF that holds it (N-3). It returns ErrNoSubnet or
-// an *AmbiguousVRFError.
+// Subnet returns the smallest active or reserved prefix of the configured VRF
+// that holds an address; a /32 only where no other does (N-3). See Network for
+// where a client is. It returns ErrNoSubnet or an *AmbiguousVRFError.
 func (s *Snapshot) Subnet(addr netip.Addr) (*Subnet, error) {
 	if s.vrf != anyVRF {
 		return s.subnetIn(s.vrf, addr)
@@ -116,8 +111,8 @@ func (s *Snapshot) Subnet(addr netip.Addr) (*Subnet, error) {
 	}
 	var found *Subnet
 	var names []string
-	for vrf, table := range s.subnets {
-		if n, ok := table.Lookup(addr); ok && vrf != 0 {
+	for vrf := range s.subnets {
+		if n, err := s.subnetIn(vrf, addr); err == nil && vrf != 0 {
 			found = n
 			names = append(names, s.VRFName(vrf))
 		}
@@ -133,12 +128,14 @@ func (s *Snapshot) Subnet(addr netip.Addr) (*Subnet, error) {
 }
 
 func (s *Snapshot) subnetIn(vrf int64, addr netip.Addr) (*Subnet, error) {
-	if table := s.subnets[vrf]; table != nil {
-		if n, ok := table.Lookup(addr); ok {
-			return n, nil
-		}
+	n := s.smallest(vrf, addr)
+	switch {
+	case n == nil:
+		return nil, ErrNoSubnet
+	case n.lone():
+		return n.wider, nil
 	}
-	return nil, ErrNoSubnet
+	return n, nil
 }
 
 // VRFName names a VRF for people.
@@ -213,11 +210,9 @@ func (s *Snapshot) Dynamic(vrf int64) []*Address { return s.dynamic[vrf] }
 // DynamicVRFs returns the VRFs that have leasable addresses.
 func (s *Snapshot) DynamicVRFs() []int64 { return slices.Sorted(maps.Keys(s.dynamic)) }
 
-// Gateways returns the addresses in n with the gateway tag, by address,
-// deprecated ones left out (G-2).
-func (s *Snapshot) Gateways(n *Subnet) []*Address {
-	return within(s.gateways[n.VRF], n.Prefix.Prefix)
-}
+// Gateways returns the addresses that belong to n and have the gateway tag, by
+// address, deprecated ones left out (G-2).
+func (*Snapshot) Gateways(n *Subnet) []*Address { return n.gateways }
 
 // MachineConfig returns the rendered context of m; never nil.
 func (s *Snapshot) MachineConfig(m *Machine) *Config { return s.configs[string(m.Context)] }

@@ -65,6 +65,9 @@ type Objects struct {
 	// Contexts are in NetBox's own order, which is by weight, then name by the
 	// database's collation. Do not sort them again.
 	Contexts []*ConfigContext
+	// NoVLANs says that the prefixes come from a copy of before VLANs were kept:
+	// a VLAN of 0 then means unknown.
+	NoVLANs bool
 }
 
 // VRF is a routing table. The global table has id 0 and is not in Objects.
@@ -82,6 +85,7 @@ type Prefix struct {
 	Status      string
 	Scope       Scope
 	Tenant      int64 // 0: none
+	VLAN        int64 // id of the VLAN object; 0: none
 	LastUpdated time.Time
 }
 

@@ -29,9 +29,9 @@ func (d *decider) allowed(c client, rule string) bool {
 	return false
 }
 
-// identify finds the interface behind a MAC (I-4) and its static addresses in
-// the given networks (I-5, I-6).
-func (d *decider) identify(networks []*ipam.Subnet) client {
+// identify finds the interface behind a MAC (I-4) and its static addresses on
+// the wire (I-5, I-6).
+func (d *decider) identify(w wire) client {
 	c := client{id: d.m.Client}
 	if !d.m.HasMAC {
 		d.trace.addf("I-4", "client %s has no Ethernet address: NetBox cannot know it", d.m.Client)
@@ -49,7 +49,36 @@ func (d *decider) identify(networks []*ipam.Subnet) client {
 		c.refused, c.machine = ReasonLAGMember, d.machineOf(matches)
 		return c
 	}
-	return d.chooseInterface(c, ports, networks)
+	owner := d.chooseInterface(c, ports, w.ownPart())
+	switch {
+	case !w.shared() || owner.refused != "":
+		return owner
+	case len(owner.statics) == 0:
+		d.trace.addf("N-8", "no static address in the client's own network: the rest of the wire is asked")
+		return d.chooseInterface(c, ports, w.others())
+	}
+	return d.askedBeside(owner, ports, w)
+}
+
+// askedBeside adds the static address that the client asks for, where it lies
+// in a prefix that shares the wire: a client may have addresses in several, and
+// the one it uses is not taken from it (N-8).
+func (d *decider) askedBeside(c client, ports []*ipam.Interface, w wire) client {
+	for _, asked := range []netip.Addr{d.m.RequestedAddr, d.m.ClientAddr} {
+		if !asked.IsValid() || d.networkOf(asked, w.all) == nil || static(c, asked) != nil {
+			continue
+		}
+		for _, port := range ports {
+			for _, a := range d.eligible(port, w.others()) {
+				if a.Address.Addr() == asked {
+					c.port, c.machine = port, d.s.Machine(port.Machine)
+					c.statics = append([]*ipam.Address{a}, c.statics...)
+					return c
+				}
+			}
+		}
+	}
+	return c
 }
 
 // collapseLAGs replaces aggregate members by their aggregate where they stand
@@ -155,7 +184,7 @@ func (d *decider) eligible(port *ipam.Interface, networks []*ipam.Subnet) []*ipa
 		if in == nil || a.VRF != in.VRF || d.s.IsDynamic(a) {
 			continue
 		}
-		if !ipam.HostIn(in.Prefix.Prefix, a.Address.Addr()) || a.Status != "active" && a.Status != "reserved" || !ipam.PlainRole(a.Role) {
+		if !in.HostIn(a.Address.Addr()) || a.Status != "active" && a.Status != "reserved" || !ipam.PlainRole(a.Role) {
 			d.trace.addf("I-5", "%s on %s is not eligible (status %s, role %q)", a.Address, d.port(port), a.Status, a.Role)
 			continue
 		}
@@ -191,7 +220,7 @@ func (d *decider) compareStatics(primary int64, a, b *ipam.Address) int {
 // networkOf returns the first of the networks that holds addr, or nil.
 func (d *decider) networkOf(addr netip.Addr, networks []*ipam.Subnet) *ipam.Subnet {
 	for _, n := range networks {
-		if n.Prefix.Prefix.Contains(addr) {
+		if n.Contains(addr) {
 			return n
 		}
 	}

@@ -111,44 +111,41 @@ func (d *decider) discover() Decision {
 		d.trace.addf("S-6", "client has waited %s, less than lease.standby_secs", d.m.Waited)
 		return d.silent("S-6", ReasonStandby)
 	}
-	networks, reason := d.networks()
+	w, reason := d.networks()
 	if reason != "" {
 		return d.silent("D-2", reason)
 	}
-	c := d.identify(networks)
+	c := d.identify(w)
 	if c.refused != "" {
 		return d.silent("D-2", c.refused)
 	}
 	if len(c.statics) > 0 {
-		return d.offerStatic(c, networks)
+		return d.offerStatic(c, w)
 	}
 	if !d.allowed(c, "D-2") {
 		return d.silent("D-2", ReasonUnknownClient)
 	}
-	reason = ReasonPoolEmpty
-	for _, n := range networks {
-		choice := d.chooseDynamic(c, n)
-		if choice.address == nil {
-			if choice.skewed {
-				reason = ReasonClockSkew
-			}
-			continue
+	choice, n := d.chooseOnWire(c, w)
+	if choice.address == nil {
+		d.trace.addf("D-2", "no dynamic address is available")
+		reason = ReasonPoolEmpty
+		if choice.skewed {
+			reason = ReasonClockSkew
 		}
-		decision := d.grant("D-1", Offer, choice.reason, choice.address, n, c)
-		decision.effect = effect{hold: choice.address.Address.Addr(), probe: !choice.own}
-		return decision
+		return d.silent("D-2", reason)
 	}
-	d.trace.addf("D-2", "no dynamic address is available")
-	return d.silent("D-2", reason)
+	decision := d.grant("D-1", Offer, choice.reason, choice.address, n, c)
+	decision.effect = effect{hold: choice.address.Address.Addr(), probe: !choice.own}
+	return decision
 }
 
-func (d *decider) offerStatic(c client, networks []*ipam.Subnet) Decision {
+func (d *decider) offerStatic(c client, w wire) Decision {
 	a := c.statics[0]
 	if until, declined := d.l.backoff[a.Address.Addr()]; declined && until.After(d.now) {
 		d.trace.addf("A-5", "%s was declined within the last minute", a.Address.Addr())
 		return d.silent("A-5", ReasonBackoff)
 	}
-	return d.grant("D-1", Offer, ReasonStatic, a, d.networkOf(a.Address.Addr(), networks), c)
+	return d.grant("D-1", Offer, ReasonStatic, a, d.networkOf(a.Address.Addr(), w.all), c)
 }
 
 // request serves DHCPREQUEST in its four states (RFC 2131 section 4.3.2).
@@ -182,30 +179,29 @@ func (d *decider) request() Decision {
 	return d.extend(c) // D-12, D-14 and the tolerated D-6, D-15
 }
 
-// locate finds networks and client for a REQUEST; a decision with a reason
-// means that the message is not answered (D-11, D-16, N-4).
-func (d *decider) locate() ([]*ipam.Subnet, client, Decision) {
-	networks, reason := d.networks()
+// locate finds wire and client for a REQUEST; a decision with a reason means
+// that the message is not answered (D-11, D-16, N-4).
+func (d *decider) locate() (wire, client, Decision) {
+	w, reason := d.networks()
 	if reason != "" {
-		return nil, client{}, d.silent("D-11", reason)
+		return wire{}, client{}, d.silent("D-11", reason)
 	}
-	c := d.identify(networks)
+	c := d.identify(w)
 	if c.refused != "" {
-		return nil, client{}, d.silent("D-16", c.refused)
+		return wire{}, client{}, d.silent("D-16", c.refused)
 	}
-	return networks, c, Decision{}
+	return w, c, Decision{}
 }
 
 // selecting answers a client that accepts our offer (D-4, D-5).
 func (d *decider) selecting(r netip.Addr) Decision {
-	networks, c, stop := d.locate()
+	w, c, stop := d.locate()
 	if stop.Reason != "" {
 		return stop
 	}
-	n := d.networkOf(r, networks)
+	n := d.networkOf(r, w.all)
 	if n == nil {
-		d.trace.addf("D-5", "%s is outside the client's network", r)
-		return d.refuse("D-5", ReasonWrongNetwork, networks[0], c)
+		return d.outside("D-5", r, w, c)
 	}
 	if a := static(c, r); a != nil {
 		return d.acknowledge("D-4", ReasonStatic, a, n, c)
@@ -234,35 +230,34 @@ func (d *decider) selecting(r netip.Addr) Decision {
 // initReboot answers a client that remembers an address from before (D-7 to
 // D-10).
 func (d *decider) initReboot(r netip.Addr) Decision {
-	networks, c, stop := d.locate()
+	w, c, stop := d.locate()
 	if stop.Reason != "" {
 		return stop
 	}
-	n := d.networkOf(r, networks)
+	n := d.networkOf(r, w.all)
 	if n == nil {
-		d.trace.addf("D-7", "%s is outside the client's network", r)
-		return d.refuse("D-7", ReasonWrongNetwork, networks[0], c)
+		return d.outside("D-7", r, w, c)
 	}
-	return d.confirm("D-8", "D-9", "D-10", r, n, c)
+	return d.confirm("D-8", "D-9", "D-10", r, w, c)
 }
 
 // extend answers RENEWING and REBINDING (D-12 to D-14).
 func (d *decider) extend(addr netip.Addr) Decision {
-	networks, c, stop := d.locate()
+	w, c, stop := d.locate()
 	if stop.Reason != "" {
 		return stop
 	}
-	n := d.networkOf(addr, networks)
+	n := d.networkOf(addr, w.all)
 	if n == nil {
-		d.trace.addf("D-14", "%s is outside the client's network", addr)
-		return d.refuse("D-14", ReasonWrongNetwork, networks[0], c)
+		return d.outside("D-14", addr, w, c)
 	}
-	return d.confirm("D-12", "D-13", "D-13", addr, n, c)
+	return d.confirm("D-12", "D-13", "D-13", addr, w, c)
 }
 
-// confirm acknowledges an address that is already the client's: static, or
-// bound to it last and not given away since.
-func (d *decider) confirm(granted, other, none string, addr netip.Addr, n *ipam.Subnet, c client) Decision {
+// confirm acknowledges an address on the wire that is already the client's:
+// static, or bound to it last and not given away since.
+func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, c client) Decision {
+	n := d.networkOf(addr, w.all)
 	if a := static(c, addr); a != nil {
 		return d.acknowledge(granted, ReasonStatic, a, n, c)
 	}
@@ -284,7 +279,7 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, n *ipam.
 			return d.refuse(none, reason, n, c)
 		}
 	}
-	if own := d.ownBinding(c, n); own != nil && d.l.binding(own, d.now).running(d.now) {
+	if own, _ := d.runningBinding(c, w); own != nil {
 		d.trace.addf(other, "the client is bound to %s", own.Address.Addr())
 		return d.refuse(other, ReasonWrongAddress, n, c)
 	}
@@ -301,11 +296,11 @@ func (d *decider) decline() Decision {
 	if !r.IsValid() || !d.addressedToUs() {
 		return d.silent("D-18", ReasonNothingToDo)
 	}
-	n, err := d.s.Subnet(r)
+	n, err := d.s.Network(r, 0)
 	if err != nil {
 		return d.silent("D-18", ReasonNothingToDo)
 	}
-	c := d.identify([]*ipam.Subnet{n})
+	c := d.identify(oneNetwork(n))
 	decision := Decision{Verdict: Taken, Rule: "D-17", Reason: ReasonDeclined, Subnet: n, Interface: c.port, Machine: c.machine}
 	if a := static(c, r); a != nil {
 		decision.Static = true
@@ -339,7 +334,7 @@ func (d *decider) release() Decision {
 	if !addr.IsValid() || !d.addressedToUs() {
 		return d.silent("D-20", ReasonNothingToDo)
 	}
-	n, err := d.s.Subnet(addr)
+	n, err := d.s.Network(addr, 0)
 	if err != nil {
 		return d.silent("D-20", ReasonNothingToDo)
 	}
@@ -383,33 +378,37 @@ func (d *decider) inform() Decision {
 	if !d.m.ClientAddr.IsValid() {
 		return d.silent("D-22", ReasonMalformed)
 	}
-	networks, reason := d.networks()
+	w, reason := d.networks()
 	if reason != "" {
 		return d.silent("D-22", reason)
 	}
-	c := d.identify(networks)
+	c := d.identify(w)
 	if c.refused != "" {
 		return d.silent("D-22", c.refused)
 	}
+	n := d.networkOf(d.m.ClientAddr, w.all)
+	if n == nil {
+		n = w.first()
+	}
 	return Decision{
 		Verdict: Informed, Rule: "D-21", Reason: ReasonInform,
-		Subnet: networks[0], Interface: c.port, Machine: c.machine,
+		Subnet: n, Interface: c.port, Machine: c.machine,
 	}
 }
 
 // bootp serves BOOTP clients, which have no leases (D-23, D-24).
 func (d *decider) bootp() Decision {
-	networks, reason := d.networks()
+	w, reason := d.networks()
 	if reason != "" {
 		return d.silent("D-24", reason)
 	}
-	c := d.identify(networks)
+	c := d.identify(w)
 	if c.refused != "" || len(c.statics) == 0 {
 		d.trace.addf("D-24", "BOOTP clients get static addresses only")
 		return d.silent("D-24", ReasonNoBinding)
 	}
 	a := c.statics[0]
-	return d.grant("D-23", BootReply, ReasonStatic, a, d.networkOf(a.Address.Addr(), networks), c)
+	return d.grant("D-23", BootReply, ReasonStatic, a, d.networkOf(a.Address.Addr(), w.all), c)
 }
 
 // static returns the client's static address that is addr, or nil.

@@ -109,13 +109,52 @@ type choice struct {
 	skewed  bool // only addresses of other clients are left and the clock is off (S-9)
 }
 
+// chooseOnWire chooses an address of the wire. A running lease anywhere on it
+// comes before a new address, and the client's own networks before the others.
+// Those give new addresses only where they have a gateway of their own: the
+// client could not leave its wire by another one (N-8).
+func (d *decider) chooseOnWire(c client, w wire) (choice, *ipam.Subnet) {
+	if len(w.all) > 1 {
+		if a, n := d.runningBinding(c, w); a != nil {
+			d.choose("bound to this client", a)
+			return choice{address: a, reason: ReasonBound, own: true}, n
+		}
+	}
+	skewed := false
+	for i, n := range w.all {
+		if i >= w.own && !n.HasGateway(netip.Addr{}) {
+			if d.trace != nil {
+				d.trace.addf("N-8", "prefix %s (id %d) has no gateway of its own: no new address from it", n.Prefix.Prefix, n.ID)
+			}
+			continue
+		}
+		one := d.chooseDynamic(c, n)
+		if one.address != nil {
+			return one, n
+		}
+		skewed = skewed || one.skewed
+	}
+	return choice{skewed: skewed}, nil
+}
+
+// runningBinding returns the address on the wire that the client is bound to
+// now, and its network; nil for none.
+func (d *decider) runningBinding(c client, w wire) (*ipam.Address, *ipam.Subnet) {
+	for _, n := range w.all {
+		if a := d.ownBinding(c, n); a != nil && d.l.binding(a, d.now).running(d.now) {
+			return a, n
+		}
+	}
+	return nil, nil
+}
+
 // chooseDynamic follows the order of A-1 after static addresses.
 func (d *decider) chooseDynamic(c client, n *ipam.Subnet) choice {
 	if a := d.ownBinding(c, n); a != nil {
 		d.choose("last bound to this client", a)
 		return choice{address: a, reason: ReasonBound, own: true}
 	}
-	if addr, ok := d.l.heldBy[c.id]; ok && n.Prefix.Prefix.Contains(addr) {
+	if addr, ok := d.l.heldBy[c.id]; ok && n.Contains(addr) {
 		if a := d.s.Address(n.VRF, addr); d.available(a, n, c) {
 			d.choose("already offered to this client", a)
 			return choice{address: a, reason: ReasonNew}
@@ -166,7 +205,7 @@ func (d *decider) fromPool(n *ipam.Subnet) choice {
 	if low < high && !ipam.HostIn(n.Prefix.Prefix, p.addrs[high-1].Address.Addr()) {
 		high--
 	}
-	position, key := d.firstFree(p, low, high)
+	position, key := d.firstOf(n, p, low, high)
 	switch {
 	case key == unavailable, key != neverUsed && time.Unix(key, 0).Add(d.f.Policy.ReclaimGrace).After(d.now):
 		return choice{}
@@ -189,6 +228,25 @@ func (d *decider) fromPool(n *ipam.Subnet) choice {
 func (d *decider) theirs(addr netip.Addr) bool {
 	m := d.m
 	return addr == m.Relay || addr == m.Override || addr == m.Identifier || slices.Contains(m.InterfaceAddrs, addr)
+}
+
+// firstOf searches [low, high) without the nested networks of n.
+func (d *decider) firstOf(n *ipam.Subnet, p *pool, low, high int) (position int, key int64) {
+	key = unavailable
+	for _, nested := range n.Apart() {
+		from, to := ipam.Span(p.addrs, nested)
+		if from >= to || from >= high {
+			continue
+		}
+		if at, k := d.firstFree(p, low, from); k < key {
+			position, key = at, k
+		}
+		low = max(low, to)
+	}
+	if at, k := d.firstFree(p, low, high); k < key {
+		position, key = at, k
+	}
+	return position, key
 }
 
 // firstFree searches [low, high) in the order of lease.pick.
@@ -250,7 +308,7 @@ func (d *decider) ownBinding(c client, n *ipam.Subnet) *ipam.Address {
 // mayHave reports why a dynamic address may not be given to the client now, or
 // "" (A-2, N-5), and whether it is the client's own binding.
 func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Reason, own bool) {
-	if a == nil || !d.s.Leasable(a) || !ipam.HostIn(n.Prefix.Prefix, a.Address.Addr()) {
+	if a == nil || !d.s.Leasable(a) || !n.HostIn(a.Address.Addr()) {
 		return d.refused(a, ReasonNotDynamic), false
 	}
 	addr := a.Address.Addr()

@@ -9,16 +9,16 @@ import "github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 // client is none in NetBox.
 func Locate(s *ipam.Snapshot, m ClientMessage) (network *ipam.Subnet, machine *ipam.Machine) {
 	d := decider{f: &Facts{Policy: new(Policy)}, s: s, m: &m}
-	networks, _ := d.networks()
-	if len(networks) > 0 {
-		network = networks[0]
+	w, reason := d.networks()
+	if reason == "" {
+		network = w.first()
 	}
-	return network, d.identify(networks).machine
+	return network, d.identify(w).machine
 }
 
 // Identify says which machine the client of m is, where another plugin's
 // address says that it is in network (I-4, G-1); nil for none in NetBox.
 func Identify(s *ipam.Snapshot, m ClientMessage, network *ipam.Subnet) *ipam.Machine {
 	d := decider{f: &Facts{Policy: new(Policy)}, s: s, m: &m}
-	return d.identify([]*ipam.Subnet{network}).machine
+	return d.identify(oneNetwork(network)).machine
 }

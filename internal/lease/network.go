@@ -39,34 +39,131 @@ func (d *decider) evidence() (addrs []netip.Addr, source string) {
 	return nil, ""
 }
 
-// networks returns the client's networks (N-1 to N-4), or the reason why there
-// is none.
-func (d *decider) networks() ([]*ipam.Subnet, Reason) {
+// wire is what lies on the client's wire: its own networks, which the evidence
+// names (N-1), and then the other prefixes that share a VLAN with one of them
+// (N-8).
+type wire struct {
+	all []*ipam.Subnet
+	own int // how many of all are its own
+}
+
+// first is the network that stands for the wire where nothing else tells.
+func (w wire) first() *ipam.Subnet { return w.all[0] }
+
+// shared reports whether the wire has prefixes beside the client's own.
+func (w wire) shared() bool { return w.own < len(w.all) }
+
+// ownPart is the wire without the prefixes that share it.
+func (w wire) ownPart() []*ipam.Subnet { return w.all[:w.own] }
+
+// others are the prefixes that share the wire.
+func (w wire) others() []*ipam.Subnet { return w.all[w.own:] }
+
+// oneNetwork is the wire of a client that is known to be in n.
+func oneNetwork(n *ipam.Subnet) wire { return wire{[]*ipam.Subnet{n}, 1} }
+
+// networks returns the wire of the client (N-1 to N-4, N-8), or the reason why
+// its network is unknown.
+func (d *decider) networks() (wire, Reason) {
 	addrs, source := d.evidence()
 	if len(addrs) == 0 {
 		d.trace.addf("N-1", "nothing says where the client is: no relay, no interface address, no network.subnet")
-		return nil, ReasonNoEvidence
+		return wire{}, ReasonNoEvidence
 	}
-	var list []*ipam.Subnet
+	var w wire
 	for _, addr := range addrs {
-		n, err := d.s.Subnet(addr)
+		n, err := d.s.Network(addr, d.kernelMask(addr))
 		if err != nil {
 			d.trace.addf("N-4", "%s %s: %v", source, addr, err)
 			if errors.As(err, new(*ipam.AmbiguousVRFError)) {
-				return nil, ReasonAmbiguousVRF
+				return wire{}, ReasonAmbiguousVRF
 			}
 			continue
 		}
-		if slices.Contains(list, n) {
+		if slices.Contains(w.all, n) {
 			continue
 		}
 		if d.trace != nil {
-			d.trace.addf("N-3", "%s %s is in prefix %s (id %d, %s)", source, addr, n.Prefix.Prefix, n.ID, d.s.VRFName(n.VRF))
+			d.traceNetwork(source, addr, n)
 		}
-		list = append(list, n)
+		w.all = append(w.all, n)
 	}
-	if len(list) == 0 {
-		return nil, ReasonNoSubnet
+	if len(w.all) == 0 {
+		return wire{}, ReasonNoSubnet
 	}
-	return list, ""
+	w.own = len(w.all)
+	for _, n := range w.all[:w.own] {
+		for _, other := range n.Wire() {
+			if slices.Contains(w.all, other) {
+				continue
+			}
+			if d.trace != nil {
+				d.trace.addf("N-8", "prefix %s (id %d) is on the same VLAN (id %d)", other.Prefix.Prefix, other.ID, other.VLAN)
+			}
+			w.all = append(w.all, other)
+		}
+	}
+	return w, ""
+}
+
+// kernelMask is the mask of an address of the receiving interface, 0 for other
+// addresses.
+func (d *decider) kernelMask(addr netip.Addr) int {
+	for i, own := range d.m.InterfaceAddrs {
+		if own == addr && i < len(d.m.InterfaceBits) {
+			return d.m.InterfaceBits[i]
+		}
+	}
+	return 0
+}
+
+// traceNetwork says which prefix n is, and why it is not the smallest one.
+func (d *decider) traceNetwork(source string, addr netip.Addr, n *ipam.Subnet) {
+	d.trace.addf("N-3", "%s %s is in prefix %s (id %d, %s)", source, addr, n.Prefix.Prefix, n.ID, d.s.VRFName(n.VRF))
+	if small, err := d.s.Subnet(addr); err == nil && small != n {
+		d.trace.addf("N-3", "prefix %s (id %d) inside it only documents: the mask on the wire is /%d", small.Prefix.Prefix, small.ID, n.Prefix.Prefix.Bits())
+	}
+}
+
+// outside answers a REQUEST for an address that lies in no network of the
+// client's wire: with a refusal, unless it could be a mistake (D-29, N-9).
+func (d *decider) outside(rule string, addr netip.Addr, w wire, c client) Decision {
+	n := w.first()
+	d.trace.addf(rule, "%s is outside the client's network", addr)
+	decision := d.refuse(rule, ReasonWrongNetwork, n, c)
+	if decision.Verdict != Nak {
+		return decision
+	}
+	for _, own := range w.ownPart() {
+		switch {
+		case d.s.Unsure(addr, own):
+			d.trace.addf("N-9", "NetBox does not tell whether %s is on the VLAN of prefix %s: no refusal", addr, own.Prefix.Prefix)
+		case d.mine(addr) && !d.s.Elsewhere(addr, own):
+			d.trace.addf("D-29", "%s is the client's own, and NetBox does not prove that it is on another wire: no refusal", addr)
+		default:
+			continue
+		}
+		decision.Verdict = Silent
+		return decision
+	}
+	return decision
+}
+
+// mine reports whether addr is assigned to a port with the client's MAC or to
+// its aggregate, or was last bound to the client, wherever it lies.
+func (d *decider) mine(addr netip.Addr) bool {
+	if slices.Contains(d.l.ofClient(d.m.Client), addr) {
+		return true
+	}
+	if !d.m.HasMAC {
+		return false
+	}
+	is := func(a *ipam.Address) bool { return a.Address.Addr() == addr }
+	for _, port := range d.s.InterfacesWithMAC(d.m.MAC) {
+		lag := ipam.InterfaceID{Kind: port.ID.Kind, ID: port.LAG}
+		if slices.ContainsFunc(d.s.Assigned(port.ID), is) || port.LAG != 0 && slices.ContainsFunc(d.s.Assigned(lag), is) {
+			return true
+		}
+	}
+	return false
 }

@@ -77,7 +77,10 @@ type ClientMessage struct {
 	// addresses in kernel order; empty on the stock server (L-4).
 	Interface      string
 	InterfaceAddrs []netip.Addr
-	Delivery       Delivery
+	// InterfaceBits are the masks of InterfaceAddrs, in the same order; it may be
+	// shorter where they are unknown.
+	InterfaceBits []int
+	Delivery      Delivery
 
 	LeaseTime time.Duration // option 51; 0: absent or zero
 	Hostname  string        // option 81, else 12, cleaned; untrusted text

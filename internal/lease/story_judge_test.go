@@ -33,6 +33,9 @@ func (s *story) send(t *rapid.T, m ClientMessage) Decision {
 	if d.Verdict == Nak && err != nil {
 		t.Fatalf("trouble caused a NAK: %v", err)
 	}
+	if d.Verdict == Nak {
+		s.refused(t, m, trace)
+	}
 	if d.Verdict == Ack && !d.Static {
 		s.acknowledged(t, m, d, trace)
 	}
@@ -48,6 +51,28 @@ func (s *story) current() bool {
 		}
 	}
 	return true
+}
+
+// refused checks a NAK: it never takes from a client what is its own anywhere
+// on the wire, unless the client got a static address meanwhile (D-27).
+func (s *story) refused(t *rapid.T, m ClientMessage, trace *Trace) {
+	asked := m.RequestedAddr
+	if !asked.IsValid() {
+		asked = m.ClientAddr
+	}
+	static := false
+	for _, host := range s.hosts {
+		a := s.seen.Address(0, host)
+		if m.Client == web && a.Interface == s.port && !s.seen.IsDynamic(a) {
+			static = true
+			if host == asked {
+				t.Fatalf("%s is refused its static address %s\n%s", m.Client, asked, trace)
+			}
+		}
+	}
+	if p, ok := s.promises[asked]; ok && p.client == m.Client && p.until.After(s.now) && !static && s.seen.Leasable(s.seen.Address(0, asked)) {
+		t.Fatalf("%s is refused %s, which it has until %s\n%s", m.Client, asked, p.until, trace)
+	}
 }
 
 // acknowledged checks an ACK against store and model.

@@ -60,7 +60,10 @@ type story struct {
 
 func newStory(t *testing.T, rt *rapid.T) *story {
 	s := &story{
-		netbox: newWorld(prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.13/24"),
+		// Two prefixes share a wire, and one has a block that only documents.
+		netbox: newWorld(prefixOn(5, site(1), "10.0.0.0/24"), prefixOn(5, site(1), "10.20.0.0/24"), prefix("10.0.0.0/28"),
+			address("10.0.0.1/24", gateway()), address("10.20.0.1/24", gateway()),
+			dynamic("10.0.0.10-10.0.0.13/24"), dynamic("10.20.0.14-10.20.0.15/24"),
 			device("web1", port("eth0", string(web)))),
 		clock:    start,
 		clients:  []ClientID{alice, bob, carol, web, nth(1)},
@@ -70,6 +73,7 @@ func newStory(t *testing.T, rt *rapid.T) *story {
 	for i := range 4 {
 		s.hosts = append(s.hosts, netip.AddrFrom4([4]byte{10, 0, 0, byte(10 + i)}))
 	}
+	s.hosts = append(s.hosts, netip.MustParseAddr("10.20.0.14"), netip.MustParseAddr("10.20.0.15"))
 	for id := range s.netbox.Interfaces {
 		s.port = id
 	}
@@ -122,7 +126,7 @@ func (s *story) mine(t *rapid.T, c ClientID) string {
 
 func (s *story) discover(t *rapid.T) {
 	c := s.client(t)
-	m := discover(c)
+	m := discover(c, s.way(t))
 	if rapid.Bool().Draw(t, "wish") {
 		m.RequestedAddr = netip.MustParseAddr(s.host(t))
 	}
@@ -130,7 +134,7 @@ func (s *story) discover(t *rapid.T) {
 	switch {
 	case d.Verdict == Offer:
 		s.offers[c] = d.Addr.Addr()
-		if accepted, trace := s.Explain(selecting(c, d.Addr.Addr().String())); accepted.Verdict != Ack {
+		if accepted, trace := s.Explain(selecting(c, d.Addr.Addr().String(), via(m.Relay.String()))); accepted.Verdict != Ack {
 			t.Fatalf("%s was offered %s, which it may not have: %s\n%s", c, d.Addr, brief(accepted), trace)
 		}
 	case d.Reason == ReasonPoolEmpty:
@@ -148,7 +152,12 @@ func (s *story) accept(t *rapid.T) {
 	if offered, ok := s.offers[c]; ok && rapid.IntRange(0, 9).Draw(t, "stray") > 0 {
 		host = offered.String()
 	}
-	s.send(t, selecting(c, host, s.wish(t)))
+	s.send(t, selecting(c, host, s.way(t), s.wish(t)))
+}
+
+// way is the way a message comes: a relay uses either of its addresses.
+func (s *story) way(t *rapid.T) field {
+	return via(rapid.SampledFrom([]string{"10.0.0.1", "10.0.0.1", "10.20.0.1"}).Draw(t, "relay"))
 }
 
 func (s *story) wish(t *rapid.T) field {
@@ -157,7 +166,7 @@ func (s *story) wish(t *rapid.T) field {
 
 func (s *story) reboot(t *rapid.T) {
 	c := s.client(t)
-	s.send(t, request(c, wants(s.mine(t, c)), s.wish(t)))
+	s.send(t, request(c, wants(s.mine(t, c)), s.way(t), s.wish(t)))
 }
 
 func (s *story) renew(t *rapid.T) {
@@ -167,7 +176,7 @@ func (s *story) renew(t *rapid.T) {
 
 func (s *story) rebind(t *rapid.T) {
 	c := s.client(t)
-	s.send(t, request(c, has(s.mine(t, c)), s.wish(t)))
+	s.send(t, request(c, has(s.mine(t, c)), s.way(t), s.wish(t)))
 }
 
 func (s *story) release(t *rapid.T) {

@@ -44,6 +44,7 @@ func newWorld(parts ...part) *ipam.Objects {
 		MACs:       map[int64]*ipam.MACAddress{},
 		Interfaces: map[ipam.InterfaceID]*ipam.Interface{},
 		Machines:   map[ipam.MachineID]*ipam.Machine{},
+		Locations:  map[int64]*ipam.Location{},
 		Tags: map[int64]*ipam.Tag{
 			tagDynamic: {ID: tagDynamic, Name: "DHCP", Slug: "dhcp"},
 			tagGateway: {ID: tagGateway, Name: "Gateway", Slug: "gateway"},
@@ -82,6 +83,26 @@ func prefixWith(status, cidr string, vrf ...string) part {
 		w.o.Prefixes[id] = &ipam.Prefix{ID: id, Prefix: netip.MustParsePrefix(cidr), Status: status, VRF: vrfID(strings.Join(vrf, ""))}
 	}
 }
+
+// site and location are places that exist in the world by number alone.
+func site(id int64) ipam.Scope { return ipam.Scope{Kind: ipam.ScopeSite, ID: id} }
+
+// room is location n, which lies in site n.
+func room(n int64) ipam.Scope { return ipam.Scope{Kind: ipam.ScopeLocation, ID: n} }
+
+// prefixOn is an active prefix on a VLAN (0: none) in a place.
+func prefixOn(vlan int64, place ipam.Scope, cidr string, vrf ...string) part {
+	return func(w *world) {
+		id := w.id()
+		w.o.Prefixes[id] = &ipam.Prefix{ID: id, Prefix: netip.MustParsePrefix(cidr), Status: "active", VRF: vrfID(strings.Join(vrf, "")), VLAN: vlan, Scope: place}
+		if place.Kind == ipam.ScopeLocation {
+			w.o.Locations[place.ID] = &ipam.Location{ID: place.ID, Site: place.ID}
+		}
+	}
+}
+
+// oldCopy says that the tables come from a copy of before VLANs were kept.
+func oldCopy() part { return func(w *world) { w.o.NoVLANs = true } }
 
 // edit changes an address before it is in the world.
 type edit func(*ipam.Address)

@@ -25,6 +25,7 @@ type netInterface struct {
 	index    int
 	ethernet bool         // has 6-byte hardware addresses
 	addrs    []netip.Addr // IPv4, in kernel order
+	bits     []int        // their masks
 }
 
 // interfaceTable is one reading of the machine's interfaces. It is never
@@ -104,7 +105,8 @@ func (t *interfaces) reload() error {
 	for _, a := range addrs {
 		addr, ok := netip.AddrFromSlice(a.IP.To4())
 		if ifc := table.byIndex[a.LinkIndex]; ok && ifc != nil {
-			ifc.addrs = append(ifc.addrs, addr)
+			bits, _ := a.Mask.Size()
+			ifc.addrs, ifc.bits = append(ifc.addrs, addr), append(ifc.bits, bits)
 			table.local[addr] = true
 		}
 	}

@@ -280,7 +280,7 @@ func (in arrivedBy) ingress(bootPort bool) dhcp4.Ingress {
 		g.Delivery = lease.DeliveryUnicast
 	}
 	if in.ifc != nil {
-		g.Interface, g.Addrs = in.ifc.name, in.ifc.addrs
+		g.Interface, g.Addrs, g.Bits = in.ifc.name, in.ifc.addrs, in.ifc.bits
 	}
 	return g
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,11 +54,15 @@ func TestHandlersLearnWhereAPacketCameFrom(t *testing.T) {
 	want := dhcp4.Ingress{
 		Interface: "lo",
 		Addrs:     s.interfaces.table.Load().byName["lo"].addrs,
+		Bits:      s.interfaces.table.Load().byName["lo"].bits,
 		Source:    r.conn.LocalAddr().(*net.UDPAddr).AddrPort(),
 		Delivery:  lease.DeliveryUnicast,
 	}
 	if diff := cmp.Diff(want, first.x.Ingress, cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})); diff != "" {
 		t.Errorf("ingress (-want +got):\n%s", diff)
+	}
+	if at := slices.Index(want.Addrs, netip.MustParseAddr("127.0.0.1")); at < 0 || len(want.Bits) != len(want.Addrs) || want.Bits[at] != 8 {
+		t.Errorf("addresses %v have the masks %v", want.Addrs, want.Bits)
 	}
 	r.exchange(discover(t, 2)) // with one worker the first packet is finished now
 	if exchanges.Find(first.req) != nil {

@@ -49,6 +49,10 @@ func shapeFacts() []fact {
 			g = c.call(t, http.MethodGet, detailPath(prefixesPath, c.id(t, prefixesPath, "10.1.1.128/32")), nil)
 			expect(t, g, http.StatusOK, map[string]any{"scope_type": nil, "scope_id": nil, "scope": nil, "_depth": 2})
 		}},
+		{"a list of prefixes shows their VLAN where it is asked for", 0, func(t *testing.T, c *contract) {
+			path := prefixesPath + "/?prefix=10.1.2.0/24&fields=id,prefix,vrf,status,scope_type,scope_id,tenant,vlan,last_updated"
+			expect(t, c.call(t, http.MethodGet, path, nil), http.StatusOK, map[string]any{"count": 1, "results.0.vlan": nil, "results.0.prefix": "10.1.2.0/24"})
+		}},
 		{"a range has a size and a short name", 0, func(t *testing.T, c *contract) {
 			g := c.call(t, http.MethodGet, detailPath(rangesPath, c.id(t, rangesPath, "10.1.1.100/24-10.1.1.120/24")), nil)
 			expect(t, g, http.StatusOK, map[string]any{"start_address": "10.1.1.100/24", "end_address": "10.1.1.120/24", "size": 21, "vrf": nil,
