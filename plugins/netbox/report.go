@@ -1,6 +1,8 @@
 package netbox
 
 import (
+	"strings"
+
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
@@ -10,7 +12,7 @@ import (
 // info, refusals and trouble rate-limited by reason (B-2), all else at debug.
 func (h *handler) report(m lease.ClientMessage, d lease.Decision, err error, trace *lease.Trace) {
 	if trace != nil {
-		h.Log.WithFields(fields(m, d)).Debugf("why:\n%s", trace)
+		h.Log.WithFields(fields(m, d)).WithField("why", oneLine(trace)).Debug("message decided")
 	}
 	if err != nil {
 		h.Quiet.Error(string(d.Reason), "no answer: trouble on our side", withError(fields(m, d), err))
@@ -59,6 +61,11 @@ func fields(m lease.ClientMessage, d lease.Decision) logrus.Fields {
 		f["machine"] = d.Machine.Name
 	}
 	return f
+}
+
+// oneLine is a trace as the value of a field (B-7).
+func oneLine(trace *lease.Trace) string {
+	return strings.ReplaceAll(strings.TrimSpace(trace.String()), "\n", "; ")
 }
 
 func withError(f logrus.Fields, err error) logrus.Fields {
