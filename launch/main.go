@@ -41,19 +41,29 @@ func run(ctx context.Context, list []*plugins.Plugin, args []string, stdout, std
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	code := exitCode(err)
+	var problems settings.Problems
+	switch {
+	case err == nil || errors.Is(err, errReported):
+	case errors.As(err, &problems):
+		fmt.Fprintln(stderr, problems.Error())
+	default:
+		fmt.Fprintln(stderr, root.Name()+":", err)
+	}
+	return code
+}
+
+// exitCode is what the program ends with (E-1).
+func exitCode(err error) int {
 	var problems settings.Problems
 	var usage usageError
 	switch {
 	case err == nil:
 		return exit.OK
 	case errors.As(err, &problems):
-		fmt.Fprintln(stderr, problems.Error())
 		return exit.Usage
 	case errors.Is(err, errReported):
 		return exit.Failed
-	}
-	fmt.Fprintln(stderr, root.Name()+":", err)
-	switch {
 	case errors.Is(err, syscall.EAGAIN):
 		return exit.Locked
 	case errors.As(err, &usage):

@@ -151,12 +151,16 @@ func (a *app) loadChain(pool *instance.Pool, path string) (*config.Config, []han
 	return conf, handlers, nil
 }
 
-// configError keeps a list of problems as it is and marks everything else that
-// is wrong with the settings.
+// configError keeps a list of problems and trouble of the store as they are, and
+// marks everything else that is wrong with the settings (E-1).
 func configError(err error) error {
 	var problems settings.Problems
 	if errors.As(err, &problems) {
 		return problems
+	}
+	var store *instance.StoreError
+	if errors.As(err, &store) { // a restart may find the disk well again
+		return err
 	}
 	return usageError{err}
 }
