@@ -4,21 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/coredhcp/coredhcp/config"
 	"github.com/coredhcp/coredhcp/handler"
 	"github.com/coredhcp/coredhcp/plugins"
 	"github.com/coredhcp/coredhcp/server"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
@@ -70,11 +66,11 @@ func (a *app) serve(ctx context.Context) (err error) {
 		}
 		defer upstream.Close()
 	}
-	stopMetrics, err := a.serveMetrics(registry, log)
+	stopStatus, err := a.serveStatus(pool, file, registry, log)
 	if err != nil {
 		return err
 	}
-	defer stopMetrics()
+	defer stopStatus()
 	stopBootFiles, err := serveBootFiles(file.NetBox.BootService, registry, log)
 	if err != nil {
 		return err
@@ -85,6 +81,27 @@ func (a *app) serve(ctx context.Context) (err error) {
 		return err
 	}
 	return serve4(ctx, conf, chain, registry, log)
+}
+
+// serveStatus offers metrics and health where the command line or the settings
+// say so; the command line wins.
+func (a *app) serveStatus(pool *instance.Pool, file *settings.File, registry *prometheus.Registry, log *logrus.Entry) (stop func(), err error) {
+	if err := addProcessMetrics(registry); err != nil {
+		return nil, err
+	}
+	i, err := pool.Joined("")
+	if err != nil {
+		return nil, err
+	}
+	notReady := func() []string { return nil }
+	if i != nil {
+		notReady = i.NotReady
+	}
+	key, address := "--metrics", a.metrics
+	if address == "" {
+		key, address = "netbox.metrics.listen", file.NetBox.Metrics.Listen
+	}
+	return serveStatus(key, address, statusHandler(registry, notReady), log)
 }
 
 // serve4 runs our receive loop in the place of CoreDHCP's server package
@@ -203,25 +220,4 @@ func (a *app) settingsPath() (string, error) {
 		}
 	}
 	return "", usageError{fmt.Errorf("no config.yml in %s: name one with --conf", strings.Join(folders, ", "))}
-}
-
-// serveMetrics offers the registry over HTTP if --metrics is given.
-func (a *app) serveMetrics(registry *prometheus.Registry, log *logrus.Entry) (stop func(), err error) {
-	if a.metrics == "" {
-		return func() {}, nil
-	}
-	listener, err := net.Listen("tcp", a.metrics) //nolint:noctx // lives as long as the process
-	if err != nil {
-		return nil, usageError{fmt.Errorf("--metrics: %w", err)}
-	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	go func() {
-		if err := srv.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.WithError(err).Error("metrics are no longer served")
-		}
-	}()
-	log.WithField("address", listener.Addr()).Info("serving metrics")
-	return func() { _ = srv.Close() }, nil
 }

@@ -32,6 +32,7 @@ type NetBox struct {
 	PXE        PXE           `yaml:"pxe"`
 
 	BootService BootService `yaml:"boot_service"`
+	Metrics     Metrics     `yaml:"metrics"`
 
 	EnvToken Secret `yaml:"-"` // NETBOX_TOKEN, where it is used
 
@@ -124,4 +125,9 @@ type BootService struct {
 	HTTPListen   string `yaml:"http_listen"` // address and port; empty: no HTTP
 	MaxTransfers int    `yaml:"max_transfers"`
 	MaxPerClient int    `yaml:"max_per_client"`
+}
+
+// Metrics is netbox.metrics.
+type Metrics struct {
+	Listen string `yaml:"listen"` // address and port of /metrics, /healthz and /readyz; empty: not served
 }
