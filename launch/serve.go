@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/coredhcp/coredhcp/config"
@@ -31,7 +32,9 @@ func (a *app) serveCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return a.serve(ctx)
+			reloads, ignore := hangups()
+			defer ignore()
+			return a.serve(ctx, reloads)
 		},
 	}
 	cmd.Flags().StringVar(&a.metrics, "metrics", "", "serve Prometheus metrics at this address, such as 127.0.0.1:9767")
@@ -39,8 +42,8 @@ func (a *app) serveCommand() *cobra.Command {
 }
 
 // serve runs until ctx ends; then running packets finish and store and queue
-// close.
-func (a *app) serve(ctx context.Context) (err error) {
+// close. At each of hangups it reads anew what it can.
+func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	log, err := a.logger()
 	if err != nil {
 		return err
@@ -59,6 +62,11 @@ func (a *app) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	var reloading sync.WaitGroup
+	reloading.Go(func() { a.reloads(ctx, hangups, pool, log) })
+	defer reloading.Wait()
+	defer stop()
 	if conf.Server6 != nil {
 		upstream, err := server.Start(&config.Config{Server6: conf.Server6})
 		if err != nil {
@@ -108,6 +116,7 @@ func (a *app) serveStatus(pool *instance.Pool, file *settings.File, registry *pr
 // (REC-1).
 func serve4(ctx context.Context, conf *config.Config, chain receive.Chain, registry *prometheus.Registry, log *logrus.Entry) error {
 	if conf.Server4 == nil {
+		notify("READY=1", log)
 		<-ctx.Done()
 		return nil
 	}
@@ -122,6 +131,7 @@ func serve4(ctx context.Context, conf *config.Config, chain receive.Chain, regis
 	for _, name := range chain.Proxy.Interfaces {
 		log.WithField("interface", name).Info("giving boot data and no addresses (ProxyDHCP)")
 	}
+	notify("READY=1", log)
 	err = loop.Serve(ctx)
 	log.Info("stopped")
 	if errors.Is(context.Cause(ctx), errStoreFailed) {
