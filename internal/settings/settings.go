@@ -16,6 +16,7 @@ import (
 type NetBox struct {
 	URL        string        `yaml:"url"`        // address of NetBox without /api, or NETBOX_URL
 	TokenFile  string        `yaml:"token_file"` // or NETBOX_TOKEN_FILE, or netbox_token among systemd's credentials
+	CAFile     string        `yaml:"ca_file"`    // PEM certificates to trust besides the system's
 	Inventory  string        `yaml:"inventory"`  // YAML file used instead of a NetBox
 	VRF        string        `yaml:"vrf"`        // name or RD; empty: global table
 	ContextKey string        `yaml:"context_key"`
