@@ -246,7 +246,7 @@ func cite(words, rule string) string {
 // identifier is the option 54 the receive loop or the server_id plugin would
 // give.
 func (q question) identifier(chain settings.Chain) (netip.Addr, error) {
-	for _, text := range []string{chain.ServerID(), q.serverID, q.local} {
+	for _, text := range []string{chain.ServerID(), q.serverID, q.local, ownAddress(chain.Listen)} {
 		if text == "" {
 			continue
 		}
@@ -256,7 +256,43 @@ func (q question) identifier(chain settings.Chain) (netip.Addr, error) {
 		}
 		return addr, nil
 	}
-	return netip.Addr{}, errors.New("the settings have no server_id line: name our address with --server-id")
+	return netip.Addr{}, errors.New("the settings have no server_id line, and no address of this machine tells: name our address with --server-id")
+}
+
+// ownAddress is the address of this machine that a client behind a relay would
+// be told: that of an interface in server4.listen, else of any. It is
+// empty if there is none.
+func ownAddress(listen []settings.Listener) string {
+	for _, l := range listen {
+		if !l.Addr.IsUnspecified() {
+			return l.Addr.String()
+		}
+		if device, err := net.InterfaceByName(l.Interface); err == nil {
+			if own := firstAddress(device.Addrs); own != "" {
+				return own
+			}
+		}
+	}
+	return firstAddress(net.InterfaceAddrs)
+}
+
+// firstAddress is the first IPv4 address beyond loopback, or the first at all.
+func firstAddress(read func() ([]net.Addr, error)) (first string) {
+	addrs, err := read()
+	if err != nil {
+		return ""
+	}
+	for _, addr := range addrs {
+		prefix, err := netip.ParsePrefix(addr.String())
+		switch {
+		case err != nil || !prefix.Addr().Is4():
+		case !prefix.Addr().IsLoopback():
+			return prefix.Addr().String()
+		case first == "":
+			first = prefix.Addr().String()
+		}
+	}
+	return first
 }
 
 // packet makes the message; identifier is our option 54.

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/logline"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
@@ -40,19 +41,29 @@ func run(ctx context.Context, list []*plugins.Plugin, args []string, stdout, std
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	code := exitCode(err)
+	var problems settings.Problems
+	switch {
+	case err == nil || errors.Is(err, errReported):
+	case errors.As(err, &problems):
+		fmt.Fprintln(stderr, problems.Error())
+	default:
+		fmt.Fprintln(stderr, root.Name()+":", err)
+	}
+	return code
+}
+
+// exitCode is what the program ends with (E-1).
+func exitCode(err error) int {
 	var problems settings.Problems
 	var usage usageError
 	switch {
 	case err == nil:
 		return exit.OK
 	case errors.As(err, &problems):
-		fmt.Fprintln(stderr, problems.Error())
 		return exit.Usage
 	case errors.Is(err, errReported):
 		return exit.Failed
-	}
-	fmt.Fprintln(stderr, root.Name()+":", err)
-	switch {
 	case errors.Is(err, syscall.EAGAIN):
 		return exit.Locked
 	case errors.As(err, &usage):
@@ -69,9 +80,12 @@ type app struct {
 	conf      string
 	logLevel  string
 	logFile   string
+	logFormat string
 	noStdout  bool
 	listNames bool
 	metrics   string
+
+	logTo *logline.File // --logfile; nil: none
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -109,7 +123,8 @@ Start with:
 	flags.StringVarP(&a.conf, "conf", "c", "", "settings file; default: config.yml in ., $XDG_CONFIG_HOME/coredhcp, $HOME/.coredhcp or /etc/coredhcp")
 	flags.StringVarP(&a.logLevel, "loglevel", "L", "info", "none, debug, info, warning, error or fatal")
 	flags.StringVarP(&a.logFile, "logfile", "l", "", "file to append the log to")
-	flags.BoolVarP(&a.noStdout, "nostdout", "N", false, "no log on standard output")
+	flags.StringVar(&a.logFormat, "log-format", "text", "format of the log: text or json")
+	flags.BoolVarP(&a.noStdout, "nostdout", "N", false, "no log on standard error")
 	root.Flags().BoolVarP(&a.listNames, "plugins", "P", false, "list the plugins in this binary")
 	root.Flags().StringVar(&a.metrics, "metrics", "", "serve Prometheus metrics at this address, such as 127.0.0.1:9767")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
@@ -117,24 +132,36 @@ Start with:
 	return root
 }
 
-// logger sets up CoreDHCP's log as its flags say.
+// logger sets up CoreDHCP's log as its flags say. All lines of the program go
+// through it, those of other people's plugins too (B-7).
 func (a *app) logger() (*logrus.Entry, error) {
 	log := logger.GetLogger("main")
-	if a.logLevel == "none" {
-		log.Logger.SetOutput(io.Discard)
-	} else {
+	if a.logFormat != "text" && a.logFormat != "json" {
+		return nil, usageError{fmt.Errorf("--log-format: want text or json, not %q", a.logFormat)}
+	}
+	log.Logger.SetFormatter(logline.Formatter{JSON: a.logFormat == "json"})
+	var out logline.Both
+	if a.logLevel != "none" {
 		level, err := logrus.ParseLevel(a.logLevel)
 		if err != nil {
 			return nil, usageError{fmt.Errorf("--loglevel: want none, debug, info, warning, error or fatal, not %q", a.logLevel)}
 		}
 		log.Logger.SetLevel(level)
+		if !a.noStdout {
+			out = append(out, a.stderr)
+		}
 	}
-	if a.logFile != "" {
-		logger.WithFile(log, a.logFile)
+	if a.logFile != "" && a.logTo == nil {
+		file, err := logline.OpenFile(a.logFile)
+		if err != nil {
+			return nil, fmt.Errorf("--logfile: %w", err)
+		}
+		a.logTo = file
 	}
-	if a.noStdout {
-		logger.WithNoStdOutErr(log)
+	if a.logTo != nil {
+		out = append(out, a.logTo)
 	}
+	log.Logger.SetOutput(out)
 	return log, nil
 }
 

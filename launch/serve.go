@@ -4,21 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
-	"time"
 
 	"github.com/coredhcp/coredhcp/config"
 	"github.com/coredhcp/coredhcp/handler"
 	"github.com/coredhcp/coredhcp/plugins"
 	"github.com/coredhcp/coredhcp/server"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
@@ -35,7 +32,9 @@ func (a *app) serveCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return a.serve(ctx)
+			reloads, ignore := hangups()
+			defer ignore()
+			return a.serve(ctx, reloads)
 		},
 	}
 	cmd.Flags().StringVar(&a.metrics, "metrics", "", "serve Prometheus metrics at this address, such as 127.0.0.1:9767")
@@ -43,8 +42,8 @@ func (a *app) serveCommand() *cobra.Command {
 }
 
 // serve runs until ctx ends; then running packets finish and store and queue
-// close.
-func (a *app) serve(ctx context.Context) (err error) {
+// close. At each of hangups it reads anew what it can.
+func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	log, err := a.logger()
 	if err != nil {
 		return err
@@ -63,6 +62,11 @@ func (a *app) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	var reloading sync.WaitGroup
+	reloading.Go(func() { a.reloads(ctx, hangups, pool, log) })
+	defer reloading.Wait()
+	defer stop()
 	if conf.Server6 != nil {
 		upstream, err := server.Start(&config.Config{Server6: conf.Server6})
 		if err != nil {
@@ -70,11 +74,11 @@ func (a *app) serve(ctx context.Context) (err error) {
 		}
 		defer upstream.Close()
 	}
-	stopMetrics, err := a.serveMetrics(registry, log)
+	stopStatus, err := a.serveStatus(pool, file, registry, log)
 	if err != nil {
 		return err
 	}
-	defer stopMetrics()
+	defer stopStatus()
 	stopBootFiles, err := serveBootFiles(file.NetBox.BootService, registry, log)
 	if err != nil {
 		return err
@@ -87,10 +91,32 @@ func (a *app) serve(ctx context.Context) (err error) {
 	return serve4(ctx, conf, chain, registry, log)
 }
 
+// serveStatus offers metrics and health where the command line or the settings
+// say so; the command line wins.
+func (a *app) serveStatus(pool *instance.Pool, file *settings.File, registry *prometheus.Registry, log *logrus.Entry) (stop func(), err error) {
+	if err := addProcessMetrics(registry); err != nil {
+		return nil, err
+	}
+	i, err := pool.Joined("")
+	if err != nil {
+		return nil, err
+	}
+	notReady := func() []string { return nil }
+	if i != nil {
+		notReady = i.NotReady
+	}
+	key, address := "--metrics", a.metrics
+	if address == "" {
+		key, address = "netbox.metrics.listen", file.NetBox.Metrics.Listen
+	}
+	return serveStatus(key, address, statusHandler(registry, notReady), log)
+}
+
 // serve4 runs our receive loop in the place of CoreDHCP's server package
 // (REC-1).
 func serve4(ctx context.Context, conf *config.Config, chain receive.Chain, registry *prometheus.Registry, log *logrus.Entry) error {
 	if conf.Server4 == nil {
+		notify("READY=1", log)
 		<-ctx.Done()
 		return nil
 	}
@@ -105,6 +131,7 @@ func serve4(ctx context.Context, conf *config.Config, chain receive.Chain, regis
 	for _, name := range chain.Proxy.Interfaces {
 		log.WithField("interface", name).Info("giving boot data and no addresses (ProxyDHCP)")
 	}
+	notify("READY=1", log)
 	err = loop.Serve(ctx)
 	log.Info("stopped")
 	if errors.Is(context.Cause(ctx), errStoreFailed) {
@@ -151,12 +178,16 @@ func (a *app) loadChain(pool *instance.Pool, path string) (*config.Config, []han
 	return conf, handlers, nil
 }
 
-// configError keeps a list of problems as it is and marks everything else that
-// is wrong with the settings.
+// configError keeps a list of problems and trouble of the store as they are, and
+// marks everything else that is wrong with the settings (E-1).
 func configError(err error) error {
 	var problems settings.Problems
 	if errors.As(err, &problems) {
 		return problems
+	}
+	var store *instance.StoreError
+	if errors.As(err, &store) { // a restart may find the disk well again
+		return err
 	}
 	return usageError{err}
 }
@@ -199,25 +230,4 @@ func (a *app) settingsPath() (string, error) {
 		}
 	}
 	return "", usageError{fmt.Errorf("no config.yml in %s: name one with --conf", strings.Join(folders, ", "))}
-}
-
-// serveMetrics offers the registry over HTTP if --metrics is given.
-func (a *app) serveMetrics(registry *prometheus.Registry, log *logrus.Entry) (stop func(), err error) {
-	if a.metrics == "" {
-		return func() {}, nil
-	}
-	listener, err := net.Listen("tcp", a.metrics) //nolint:noctx // lives as long as the process
-	if err != nil {
-		return nil, usageError{fmt.Errorf("--metrics: %w", err)}
-	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	go func() {
-		if err := srv.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.WithError(err).Error("metrics are no longer served")
-		}
-	}()
-	log.WithField("address", listener.Addr()).Info("serving metrics")
-	return func() { _ = srv.Close() }, nil
 }

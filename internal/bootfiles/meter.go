@@ -108,7 +108,9 @@ func (m *meter) ended(r request, o outcome, bytes int64, took time.Duration, err
 	fields := r.fields(o, err)
 	fields["bytes"], fields["duration"] = bytes, took.Round(time.Millisecond).String()
 	switch o {
-	case complete, aborted, replaced, stopped:
+	case replaced: // as often as a client likes
+		m.quiet.Info(string(o)+" "+r.client.String(), "boot file transfer", fields)
+	case complete, aborted, stopped:
 		m.log.WithFields(fields).Info("boot file transfer")
 	case timedOut:
 		m.log.WithFields(fields).Warn("boot file transfer")

@@ -3,7 +3,6 @@ package instance
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"path/filepath"
 	"sync"
@@ -45,6 +44,15 @@ type Instance struct {
 	running  sync.WaitGroup
 }
 
+// StoreError says that the lease store cannot be opened. It is trouble of this
+// machine and no mistake in the settings (E-1).
+type StoreError struct{ err error }
+
+func (e *StoreError) Error() string { return "open lease store: " + e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *StoreError) Unwrap() error { return e.err }
+
 // start builds and starts an instance. Network trouble is no error: it serves
 // what it knows and keeps trying (H-1). A rehearsal needs NetBox now.
 func (p *Pool) start(file *settings.File, log logrus.FieldLogger) (*Instance, error) {
@@ -67,7 +75,7 @@ func (p *Pool) start(file *settings.File, log logrus.FieldLogger) (*Instance, er
 
 func (i *Instance) open(ctx context.Context) error {
 	if err := i.openStore(ctx); err != nil {
-		return fmt.Errorf("open lease store: %w", err)
+		return &StoreError{err}
 	}
 	engine, err := lease.NewEngine(ctx, i.engineConfig())
 	if err != nil {

@@ -46,6 +46,7 @@ func newMetrics(i *Instance) *Metrics {
 			return 0
 		}),
 	)
+	i.Registry.MustRegister(i.healthMetrics()...)
 	return m
 }
 

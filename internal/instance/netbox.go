@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -25,7 +28,18 @@ func Client(s settings.NetBox, log logrus.FieldLogger) (*netbox.Client, error) {
 			return token.Reveal(), err
 		},
 		Timeout: s.Timeout,
+		CAFile:  s.CAFile,
 	}, log)
+}
+
+// inClear says that what is sent to url can be read on a network.
+func inClear(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || !strings.EqualFold(u.Scheme, "http") {
+		return false
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() != "localhost" && (err != nil || !addr.IsLoopback())
 }
 
 // recordFields are the custom fields that hold lease records.
@@ -41,6 +55,9 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 		return err
 	}
 	i.client = client
+	if inClear(i.Settings.URL) {
+		i.Log.WithField("url", i.Settings.URL).Warn("NetBox is asked by http: the token and all answers travel in clear, and can be changed on the way; use https")
+	}
 	follower := follow.New(client, i.followConfig(diskCopy(i.Settings)))
 	i.running.Go(func() { _ = follower.Run(ctx) }) // returns only why ctx ended
 	writer := writeback.New(writeback.Config{

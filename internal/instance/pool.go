@@ -18,6 +18,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/logline"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/stock"
 )
@@ -102,6 +103,9 @@ func (p *Pool) Join(path string, log logrus.FieldLogger) (*Instance, error) {
 	}
 	if i := p.open[absolute]; i != nil {
 		return i, nil
+	}
+	if p.loaded == "" { // CoreDHCP's own main does not know our formatter
+		logline.Use(log)
 	}
 	file, err := settings.Options{Stock: p.loaded == ""}.Load(absolute)
 	if err != nil {

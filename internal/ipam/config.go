@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
 )
 
 // Config is what the DHCP key of a config context says (pydhcp_configuration),
@@ -39,8 +41,8 @@ type Route struct {
 }
 
 // ParseConfig reads the JSON value under the context key. It always returns a
-// Config; warnings name the key and what is wrong with it. Unknown keys
-// belong to other programs.
+// Config; warnings name the key and what is wrong with it. Unknown keys belong
+// to other programs, unless they are nearly one that is read.
 func ParseConfig(raw json.RawMessage) (*Config, []string) {
 	p := configParser{config: new(Config)}
 	if len(raw) == 0 || string(raw) == "null" {
@@ -69,7 +71,23 @@ func ParseConfig(raw json.RawMessage) (*Config, []string) {
 	c.HTTPBootURL = p.text("http_boot_url", keys)
 	c.IPXEBootFile = p.text("ipxe_boot_file", keys)
 	c.BootFiles = p.bootFiles("boot_files", keys)
+	p.misspelt(keys)
 	return c, p.warnings
+}
+
+// known are the keys that ParseConfig reads.
+var known = []string{
+	"boot_files", "dns_servers", "domain_name", "domain_search", "http_boot_url", "ipv6_only_wait", "ipxe_boot_file", "mtu",
+	"ntp_servers", "pxe_boot_file", "static_routes", "tftp_server", "uefi_boot_file",
+}
+
+// misspelt warns of keys that were probably meant to be known ones (G-9).
+func (p *configParser) misspelt(keys map[string]json.RawMessage) {
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		if near := strictyaml.Nearest(key, known); near != "" && key != near {
+			p.warnf("%.60q is no key that is read: did you mean %s?", key, near)
+		}
+	}
 }
 
 type configParser struct {

@@ -55,7 +55,7 @@ func TestInventedKeysDoNotGrowTheTable(t *testing.T) {
 		log, hook := test.NewNullLogger()
 		l := New(log, time.Minute, time.Now)
 		for i := range maxKeys + 1 {
-			l.Warn(fmt.Sprint("client ", i), "who are you", nil)
+			l.Warn(fmt.Sprint("client", i), "who are you", nil)
 		}
 		if got := len(l.lines); got > maxKeys {
 			t.Fatalf("%d keys kept, want at most %d", got, maxKeys)
@@ -90,4 +90,89 @@ func TestConcurrentUseLosesNoCount(t *testing.T) {
 			t.Errorf("skipped %v, want 99", got)
 		}
 	})
+}
+
+// B-2
+func TestAllKeysOfACauseTogetherAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, hook := test.NewNullLogger()
+		l := New(log, time.Minute, time.Now)
+		flood := func(n int) {
+			for i := range n {
+				l.Warn(fmt.Sprint("no_subnet 10.0.", i/256, ".", i%256), "no answer", nil)
+			}
+		}
+		flood(5000)
+		l.Error("pool_empty 10.0.0.0/24", "no answer", nil) // another cause has a bound of its own
+		if got := len(hook.Entries); got != perCause+1 {
+			t.Fatalf("%d lines for 5000 networks and a pool", got)
+		}
+		<-time.After(30 * time.Second)
+		flood(10) // keys that had their line already
+		if got := len(hook.Entries); got != perCause+1 {
+			t.Fatalf("%d lines half a minute later", got)
+		}
+		<-time.After(31 * time.Second)
+		last := hook.LastEntry()
+		if len(hook.Entries) != perCause+2 || last.Message != "no answer: and 4980 more" || last.Level != logrus.WarnLevel || last.Data["cause"] != "no_subnet" {
+			t.Fatalf("after a minute: %d lines, last %q at %s, %v", len(hook.Entries), last.Message, last.Level, last.Data)
+		}
+		for range 60 { // an hour of it
+			flood(500)
+			<-time.After(time.Minute)
+		}
+		if got := len(hook.Entries); got > perCause+2+60*(perCause+1) {
+			t.Errorf("%d lines after an hour", got)
+		}
+		if len(l.lines) > maxKeys || len(l.causes) > 2 {
+			t.Errorf("%d keys and %d causes kept", len(l.lines), len(l.causes))
+		}
+	})
+}
+
+func TestEventsAreAllWrittenButInAFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, hook := test.NewNullLogger()
+		l := New(log, time.Minute, time.Now)
+		for range eventsPerCause {
+			l.Event("lease", "lease made", nil)
+		}
+		if got := len(hook.Entries); got != eventsPerCause {
+			t.Fatalf("%d of %d events written", got, eventsPerCause)
+		}
+		for range 9000 {
+			l.Event("lease", "lease made", nil)
+		}
+		<-time.After(time.Minute + time.Second)
+		if got := len(hook.Entries); got != eventsPerCause+1 || hook.LastEntry().Message != "lease made: and 9000 more" {
+			t.Errorf("%d lines, the last %q", got, hook.LastEntry().Message)
+		}
+	})
+}
+
+func TestFieldsThatAreNotWrittenAreNotAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, _ := test.NewNullLogger()
+		l := New(log, time.Minute, time.Now)
+		asked := 0
+		for range 5 {
+			l.Func(logrus.WarnLevel, "no_subnet", "no answer", func() logrus.Fields { asked++; return nil })
+		}
+		if asked != 1 {
+			t.Errorf("asked %d times", asked)
+		}
+	})
+}
+
+func BenchmarkFloodOfNewKeys(b *testing.B) {
+	log, _ := test.NewNullLogger()
+	l := New(log, time.Minute, time.Now)
+	keys := make([]string, 8192)
+	for i := range keys {
+		keys[i] = fmt.Sprint("nak ", i)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		l.Info(keys[i%len(keys)], "request refused", nil)
+	}
 }

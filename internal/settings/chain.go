@@ -24,6 +24,7 @@ const (
 
 // Chain is the list of plugins under server4, as CoreDHCP will see it.
 type Chain struct {
+	Listen  []Listener // empty: all interfaces
 	Plugins []Plugin
 	// NetBoxPath is the argument of netbox in a stock build, as written.
 	NetBoxPath string
@@ -107,6 +108,7 @@ func (c *chainReader) read(key string, section *yaml.Node) Chain {
 		}
 		return chain
 	}
+	chain.Listen = c.listen(key, section)
 	path, list := c.pluginList(key, section)
 	if list == nil {
 		return chain

@@ -28,6 +28,7 @@ Server4:
 		t.Fatal(err)
 	}
 	want := Chain{
+		Listen: []Listener{{Addr: netip.IPv4Unspecified(), Interface: "eth0"}},
 		Plugins: []Plugin{
 			{"server_id", []string{"10.10.0.2"}, 6},
 			{"netbox", nil, 7},

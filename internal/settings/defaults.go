@@ -63,7 +63,7 @@ func (n *NetBox) derive(r *strictyaml.Report, folder string) {
 	if LooksLikeToken(n.TokenFile) {
 		r.Addf("netbox.token_file", "this looks like a token, not like the path of a file that holds one")
 	}
-	for _, path := range []*string{&n.TokenFile, &n.Inventory, &n.Store.Path, &n.BootService.Folder} {
+	for _, path := range []*string{&n.TokenFile, &n.CAFile, &n.Inventory, &n.Store.Path, &n.BootService.Folder} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(folder, *path)
 		}

@@ -16,6 +16,7 @@ import (
 type NetBox struct {
 	URL        string        `yaml:"url"`        // address of NetBox without /api, or NETBOX_URL
 	TokenFile  string        `yaml:"token_file"` // or NETBOX_TOKEN_FILE, or netbox_token among systemd's credentials
+	CAFile     string        `yaml:"ca_file"`    // PEM certificates to trust besides the system's
 	Inventory  string        `yaml:"inventory"`  // YAML file used instead of a NetBox
 	VRF        string        `yaml:"vrf"`        // name or RD; empty: global table
 	ContextKey string        `yaml:"context_key"`
@@ -32,6 +33,7 @@ type NetBox struct {
 	PXE        PXE           `yaml:"pxe"`
 
 	BootService BootService `yaml:"boot_service"`
+	Metrics     Metrics     `yaml:"metrics"`
 
 	EnvToken Secret `yaml:"-"` // NETBOX_TOKEN, where it is used
 
@@ -124,4 +126,9 @@ type BootService struct {
 	HTTPListen   string `yaml:"http_listen"` // address and port; empty: no HTTP
 	MaxTransfers int    `yaml:"max_transfers"`
 	MaxPerClient int    `yaml:"max_per_client"`
+}
+
+// Metrics is netbox.metrics.
+type Metrics struct {
+	Listen string `yaml:"listen"` // address and port of /metrics, /healthz and /readyz; empty: not served
 }

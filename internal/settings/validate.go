@@ -19,6 +19,7 @@ func validate(r *strictyaml.Report, n *NetBox) {
 	validateNames(r, n)
 	validateNetwork(r, n)
 	validateBootService(r, n.BootService)
+	listenAddress(r, "netbox.metrics.listen", n.Metrics.Listen, false)
 }
 
 func validateSource(r *strictyaml.Report, n *NetBox) {

@@ -36,20 +36,21 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 	if x.Trace == nil && quiet.Debugging(h.Log) {
 		x.Trace = new(lease.Trace)
 	}
-	x.Message, x.Decision = m, h.decide(m, x.Trace)
+	d, err := h.decide(m, x.Trace)
+	x.Message, x.Decision = m, d
 	x.Asked, x.Decided = true, true
+	h.report(x, err)
 	return h.speak(req, resp, x)
 }
 
-// decide asks the engine and tells log and metrics.
-func (h *handler) decide(m lease.ClientMessage, trace *lease.Trace) lease.Decision {
+// decide asks the engine and tells the metrics.
+func (h *handler) decide(m lease.ClientMessage, trace *lease.Trace) (lease.Decision, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), packetTime)
 	defer cancel()
 	start := h.now()
 	d, err := h.Engine.Handle(ctx, m, trace)
 	h.Metrics.Decided(m.Type, d, h.now().Sub(start))
-	h.report(m, d, err, trace)
-	return d
+	return d, err
 }
 
 // speak turns the decision into the reply, or into silence (K-5).

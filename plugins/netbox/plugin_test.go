@@ -30,6 +30,11 @@ devices:
 // newHandler sets the plugin up on an inventory, as a stock build does.
 func newHandler(t *testing.T, settings string) (instancetest.Opened, chain.Handler4) {
 	t.Helper()
+	return newHandlerOn(t, settings, inventory)
+}
+
+func newHandlerOn(t *testing.T, settings, inventory string) (instancetest.Opened, chain.Handler4) {
+	t.Helper()
 	o := instancetest.Open(t, settings, inventory)
 	h, err := setup(o.Pool, []string{o.Path})
 	if err != nil {

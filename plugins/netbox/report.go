@@ -1,16 +1,22 @@
 package netbox
 
 import (
+	"net/netip"
+	"strings"
+
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
-// report writes the one log line of a message: a binding made or ended at
-// info, refusals and trouble rate-limited by reason (B-2), all else at debug.
-func (h *handler) report(m lease.ClientMessage, d lease.Decision, err error, trace *lease.Trace) {
-	if trace != nil {
-		h.Log.WithFields(fields(m, d)).Debugf("why:\n%s", trace)
+// report writes the one line of a message that is worth one: a binding made or
+// ended, a refusal, a message that got nothing, trouble. All that packets can
+// cause is bounded (B-2); a debug log has a line for each message.
+func (h *handler) report(x *dhcp4.Exchange, err error) {
+	m, d := x.Message, x.Decision
+	if x.Trace != nil {
+		h.Log.WithFields(fields(m, d)).WithField("why", oneLine(x.Trace)).Debug("message decided")
 	}
 	if err != nil {
 		h.Quiet.Error(string(d.Reason), "no answer: trouble on our side", withError(fields(m, d), err))
@@ -18,30 +24,118 @@ func (h *handler) report(m lease.ClientMessage, d lease.Decision, err error, tra
 	}
 	switch {
 	case d.Verdict == lease.Ack && d.Reason == lease.ReasonNew:
-		h.Log.WithFields(fields(m, d)).Info("lease made")
+		h.Quiet.Event("lease", "lease made", fields(m, d))
 	case d.Reason == lease.ReasonReleased:
-		h.Log.WithFields(fields(m, d)).Info("lease released")
+		h.Quiet.Event("release", "lease released", fields(m, d))
 	case d.Reason == lease.ReasonDeclined && d.Static:
-		h.Log.WithFields(fields(m, d)).Error("static address declined: another host uses it")
+		h.Quiet.Error("declined_static "+d.Addr.Addr().String(), "static address declined: another host uses it", h.sender(x))
 	case d.Reason == lease.ReasonDeclined:
-		h.Log.WithFields(fields(m, d)).Warn("address declined: quarantined")
+		h.Quiet.Warn("declined "+d.Addr.Addr().String(), "address declined: quarantined", h.sender(x))
+	case m.Type == lease.Decline:
+		h.explained(logrus.WarnLevel, "decline_ignored "+string(m.Client), "DECLINE ignored", x)
 	case d.Reason == lease.ReasonConflict:
-		h.Quiet.Error("conflict "+string(m.Client), "one MAC on several interfaces with addresses here", fields(m, d))
+		h.explained(logrus.ErrorLevel, "conflict "+string(m.Client), "one MAC on several interfaces with addresses here", x)
 	case d.Verdict == lease.Nak:
-		h.Quiet.Info("nak "+string(m.Client), "request refused", fields(m, d))
-	case d.Verdict == lease.Silent && worthWarning(d.Reason):
-		h.Quiet.Warn(string(d.Reason)+m.Relay.String(), "no answer", fields(m, d))
+		h.explained(logrus.InfoLevel, "nak "+string(m.Client), "request refused", x)
+	case d.Verdict == lease.Silent && !h.passedOn(m, d):
+		h.unanswered(x)
 	}
 }
 
-// worthWarning lists the reasons an operator can do something about.
-func worthWarning(r lease.Reason) bool {
-	switch r {
-	case lease.ReasonNoEvidence, lease.ReasonNoSubnet, lease.ReasonAmbiguousVRF, lease.ReasonPoolEmpty,
-		lease.ReasonNoSnapshot, lease.ReasonStale, lease.ReasonClockSkew, lease.ReasonNoServerID, lease.ReasonStoreFailed:
-		return true
+// passedOn says that the next lease plugin is asked.
+func (h *handler) passedOn(m lease.ClientMessage, d lease.Decision) bool {
+	return h.Settings.Lease.Fallthrough && fallsThrough(m.Type, d.Reason)
+}
+
+// unanswered tells of a message that got nothing, as loud as its reason
+// concerns the operator, once for each place or client that it is about.
+func (h *handler) unanswered(x *dhcp4.Exchange) {
+	const msg = "no answer"
+	switch r := x.Decision.Reason; r {
+	case lease.ReasonOtherServer, lease.ReasonStandby, lease.ReasonBusy, lease.ReasonNothingToDo, lease.ReasonUnhandled:
+		// everyday: another server's client, or this one's turn comes later
+	case lease.ReasonAmbiguousVRF:
+		h.explained(logrus.ErrorLevel, string(r)+" "+h.evidence(x.Message), msg, x)
+	case lease.ReasonNoEvidence, lease.ReasonNoSubnet, lease.ReasonNoSnapshot, lease.ReasonStale, lease.ReasonClockSkew,
+		lease.ReasonNoServerID, lease.ReasonStoreFailed:
+		h.explained(logrus.WarnLevel, string(r)+" "+h.evidence(x.Message), msg, x)
+	case lease.ReasonPoolEmpty:
+		h.explained(logrus.WarnLevel, string(r)+" "+network(x.Decision), msg, x)
+	case lease.ReasonMalformed, lease.ReasonLAGMember, lease.ReasonBackoff:
+		h.explained(logrus.WarnLevel, string(r)+" "+string(x.Message.Client), msg, x)
+	default: // a refusal that is not spoken, or a stranger
+		h.explained(logrus.InfoLevel, string(r)+" "+string(x.Message.Client), msg, x)
 	}
-	return false
+}
+
+// explained logs what the client asked for, where it is, and the reasons. A
+// trace that was not kept is made now, for the few lines that are written.
+func (h *handler) explained(level logrus.Level, key, msg string, x *dhcp4.Exchange) {
+	h.Quiet.Func(level, key, msg, func() logrus.Fields {
+		f := h.sender(x)
+		m, trace := x.Message, x.Trace
+		if trace == nil {
+			trace = h.Engine.Why(m)
+		}
+		f["why"] = oneLine(trace)
+		if where := h.evidence(m); where != "" {
+			f["evidence"] = where
+		}
+		if m.RequestedAddr.IsValid() {
+			f["requested"] = m.RequestedAddr
+		}
+		if m.ClientAddr.IsValid() {
+			f["ciaddr"] = m.ClientAddr
+		}
+		return f
+	})
+}
+
+// sender adds where the packet came from, as far as the server tells.
+func (h *handler) sender(x *dhcp4.Exchange) logrus.Fields {
+	f := fields(x.Message, x.Decision)
+	if x.Ingress.Source.IsValid() {
+		f["source"] = x.Ingress.Source
+	}
+	if x.Ingress.Interface != "" {
+		f["interface"] = x.Ingress.Interface
+	}
+	return f
+}
+
+// evidence says in words what tells where the client is (N-1).
+func (h *handler) evidence(m lease.ClientMessage) string {
+	var interfaces []string
+	for _, addr := range m.InterfaceAddrs {
+		interfaces = append(interfaces, addr.String())
+	}
+	for _, e := range []struct {
+		source string
+		addr   netip.Addr
+	}{
+		{"link selection", m.LinkSelection},
+		{"subnet selection", m.SubnetSelection},
+		{"relay", m.Relay},
+		{"network.subnet", h.Settings.Network.Subnet.Addr()},
+	} {
+		if e.addr.IsValid() {
+			return e.source + " " + e.addr.String()
+		}
+	}
+	switch {
+	case len(interfaces) > 0:
+		return "interface " + m.Interface + " " + strings.Join(interfaces, " ")
+	case m.Interface == "" && m.Identifier.IsValid():
+		return "server identifier " + m.Identifier.String()
+	}
+	return ""
+}
+
+func network(d lease.Decision) string {
+	if d.Subnet == nil {
+		return ""
+	}
+	return d.Subnet.Prefix.Prefix.String()
 }
 
 func fields(m lease.ClientMessage, d lease.Decision) logrus.Fields {
@@ -59,6 +153,11 @@ func fields(m lease.ClientMessage, d lease.Decision) logrus.Fields {
 		f["machine"] = d.Machine.Name
 	}
 	return f
+}
+
+// oneLine is a trace as the value of a field (B-7).
+func oneLine(trace *lease.Trace) string {
+	return strings.ReplaceAll(strings.TrimSpace(trace.String()), "\n", "; ")
 }
 
 func withError(f logrus.Fields, err error) logrus.Fields {

@@ -87,7 +87,7 @@ func (h *handler) bootData(req *dhcpv4.DHCPv4, facts instance.Facts) (c client, 
 	}
 	if why != "" {
 		h.note(req, string(why))
-		h.Quiet.Info(string(why)+who(req, facts), "no boot data", about(req, facts, c, string(why)))
+		h.Quiet.Info(string(why)+" "+who(req, facts), "no boot data", about(req, facts, c, string(why)))
 		return c, b, false
 	}
 	return c, b, true

@@ -83,7 +83,7 @@ func Open(f *settings.File, log logrus.FieldLogger) (*Mirror, error) {
 		t, err := f.NetBox.Token()
 		return t.Reveal(), err
 	}
-	client, err := netbox.NewClient(netbox.Config{URL: f.NetBox.URL, Token: token, Timeout: f.NetBox.Timeout}, log)
+	client, err := netbox.NewClient(netbox.Config{URL: f.NetBox.URL, Token: token, Timeout: f.NetBox.Timeout, CAFile: f.NetBox.CAFile}, log)
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,7 @@ func (f *File) Effective() []Setting {
 	if f.NetBox.EnvToken != "" {
 		list = append(list, Setting{Key: "netbox.token", Value: secretIsSet, Origin: "environment NETBOX_TOKEN"})
 	}
+	list = append(list, f.setting("netbox.ca_file", "netbox.ca_file", f.NetBox.CAFile))
 	list = append(list, f.setting("netbox.timeout", "netbox.timeout", f.NetBox.Timeout))
 	return f.below(list, "sync", "sync", reflect.ValueOf(f.Sync))
 }

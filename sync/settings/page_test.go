@@ -35,7 +35,7 @@ func TestPageExplainsEveryKeyOfTheMirrorWithItsDefaultAndAnExampleThatLoads(t *t
 		}
 		tryExample(t, key, example)
 	}
-	known := append(tags("sync.", reflect.TypeFor[Sync]()), "netbox.url", "netbox.token_file", "netbox.timeout")
+	known := append(tags("sync.", reflect.TypeFor[Sync]()), "netbox.url", "netbox.token_file", "netbox.ca_file", "netbox.timeout")
 	slices.Sort(told)
 	slices.Sort(known)
 	if diff := cmp.Diff(known, told); diff != "" {

@@ -1,0 +1,88 @@
+package instance
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
+)
+
+// reachable is how many poll intervals may pass without an answer of NetBox
+// before it counts as out of reach.
+const reachable = 3
+
+// NotReady says why clients, or some of them, are not served as NetBox has
+// them now; none: all is well (B-8).
+func (i *Instance) NotReady() (reasons []string) {
+	fresh, _ := i.Engine.Freshness()
+	switch follows := i.client != nil; {
+	case i.Snapshot() == nil:
+		reasons = append(reasons, "nothing is known of NetBox yet: no client is served")
+	case follows && i.Engine.Stale():
+		reasons = append(reasons, fmt.Sprintf("the snapshot of NetBox is from %s, older than poll.stale_after", fresh.UTC().Format(time.RFC3339)))
+	case follows && !i.netBoxReachable():
+		reasons = append(reasons, "NetBox does not answer; clients are served from the last snapshot")
+	}
+	if i.storeFailed() {
+		reasons = append(reasons, "the lease store failed: no lease is granted")
+	}
+	return reasons
+}
+
+func (i *Instance) netBoxReachable() bool {
+	fresh, _ := i.Engine.Freshness()
+	return !fresh.IsZero() && time.Since(fresh) <= reachable*i.Settings.Poll.Interval+i.Settings.Timeout
+}
+
+func (i *Instance) storeFailed() bool {
+	select {
+	case <-i.failed:
+		return true
+	default:
+		return false
+	}
+}
+
+// healthMetrics are what an operator raises alarms on.
+func (i *Instance) healthMetrics() []prometheus.Collector {
+	gauge := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "coredhcp_netbox_" + name, Help: help}, func() float64 {
+			if i.Engine == nil {
+				return 0
+			}
+			return value()
+		})
+	}
+	return []prometheus.Collector{
+		gauge("snapshot_age_seconds", "Time since the snapshot was last known to agree with NetBox; 0 with an inventory or before the first answer.", func() float64 {
+			if fresh, _ := i.Engine.Freshness(); !fresh.IsZero() {
+				return time.Since(fresh).Seconds()
+			}
+			return 0
+		}),
+		gauge("netbox_reachable", "1 if NetBox answered within the last three polls, or an inventory is used.", func() float64 {
+			return number(i.client == nil || i.netBoxReachable())
+		}),
+		gauge("netbox_clock_skew_seconds", "How far NetBox's clock was ahead of this machine's in its last answer.", func() float64 {
+			_, skew := i.Engine.Freshness()
+			return skew.Seconds()
+		}),
+		gauge("store_failed", "1 if the lease store can no longer write.", func() float64 { return number(i.storeFailed()) }),
+		gauge("store_free_bytes", "Free space of the disk under the lease store; -1 if it cannot be told.", func() float64 {
+			var fs unix.Statfs_t
+			if unix.Statfs(i.Settings.Store.Path, &fs) != nil {
+				return -1
+			}
+			return float64(fs.Bavail) * float64(fs.Bsize)
+		}),
+		gauge("ready", "1 if clients are served as NetBox has them now; /readyz has the reasons.", func() float64 { return number(len(i.NotReady()) == 0) }),
+	}
+}
+
+func number(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,12 @@
+package lease
+
+import "time"
+
+// Freshness returns when the snapshot was last known to agree with NetBox, and
+// how far NetBox's clock was ahead of ours then. The zero time stands for a
+// source that cannot go stale, or for one that was never confirmed.
+func (e *Engine) Freshness() (at time.Time, skew time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.facts.Fresh, e.facts.Skew
+}

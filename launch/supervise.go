@@ -1,0 +1,68 @@
+package launch
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+)
+
+// notify tells the service manager a state such as READY=1 (sd_notify). Without
+// one it does nothing; a manager that cannot be told costs nothing but a line.
+func notify(state string, log *logrus.Entry) {
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err == nil {
+		_, err = conn.Write([]byte(state))
+		_ = conn.Close() // what was sent was sent
+	}
+	if err != nil {
+		log.WithError(err).Warn("the service manager cannot be told: " + state)
+	}
+}
+
+// hangups begins to take SIGHUP, which never ends the process (REC-4).
+func hangups() (signals <-chan os.Signal, stop func()) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	return c, func() { signal.Stop(c) }
+}
+
+// reloads reads anew what can be, at each SIGHUP until ctx ends.
+func (a *app) reloads(ctx context.Context, signals <-chan os.Signal, pool *instance.Pool, log *logrus.Entry) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+			a.reload(pool, log)
+		}
+	}
+}
+
+// reload opens the log file anew and reads an inventory and the token again. A
+// file that is wrong changes nothing. Other settings need a restart (REC-4).
+func (a *app) reload(pool *instance.Pool, log *logrus.Entry) {
+	if a.logTo != nil {
+		if err := a.logTo.Reopen(); err != nil {
+			log.WithError(err).Error("the log file cannot be opened anew, the old one is kept")
+		}
+	}
+	i, err := pool.Joined("")
+	if err == nil && i != nil {
+		err = i.Reload()
+	}
+	if err != nil {
+		log.WithError(err).Error("nothing was reloaded; what was read before stays in use")
+		return
+	}
+	log.Info("reloaded inventory, token and log file; other settings need a restart")
+}

@@ -1,0 +1,122 @@
+package netbox
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4/dhcp4test"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+)
+
+// twice has one MAC on two machines.
+const twice = `
+prefixes: [{prefix: 10.0.0.0/24}]
+ip_addresses: [{address: 10.0.0.100/24, tags: [DHCP]}]
+devices:
+  - {name: web1, interfaces: [{name: eth0, mac_address: "02:ab:00:00:00:01", ip_addresses: [{address: 10.0.0.10/24}]}]}
+  - {name: web2, interfaces: [{name: eth7, mac_address: "02:ab:00:00:00:01", ip_addresses: [{address: 10.0.0.11/24}]}]}
+`
+
+// B-2: a line says what the operator needs to act on it.
+func TestALineSaysWhoAskedForWhatWhereAndWhyNot(t *testing.T) {
+	asks := func(addr ...byte) dhcpv4.Modifier { return dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(addr)) }
+	for name, c := range map[string]struct {
+		settings, inventory string
+		authority           lease.Authority
+		kind                dhcpv4.MessageType
+		mods                []dhcpv4.Modifier
+		level, message      string
+		want                map[string]string // field -> part of its value
+	}{
+		"a refusal that is spoken": {"", inventory, lease.Authoritative, dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{stranger(1), asks(10, 0, 0, 77)},
+			"info", "request refused", map[string]string{"requested": "10.0.0.77", "evidence": "10.0.0.2", "why": "10.0.0.77", "subnet": "10.0.0.0/24"}},
+		"a refusal that is not spoken": {"", inventory, lease.Off, dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{stranger(1), asks(10, 0, 0, 77)},
+			"info", "no answer", map[string]string{"requested": "10.0.0.77", "why": "10.0.0.77"}},
+		"a relay in no prefix": {"", inventory, lease.Off, dhcpv4.MessageTypeDiscover, []dhcpv4.Modifier{dhcp4test.Relayed("192.0.2.1")},
+			"warning", "no answer", map[string]string{"reason": "no_subnet", "evidence": "relay 192.0.2.1", "giaddr": "192.0.2.1", "why": "192.0.2.1"}},
+		"a network that an option selects": {"", inventory, lease.Off, dhcpv4.MessageTypeDiscover, []dhcpv4.Modifier{dhcp4test.Raw(118, 198, 51, 100, 0)},
+			"warning", "no answer", map[string]string{"reason": "no_subnet", "evidence": "subnet selection 198.51.100.0", "why": "198.51.100.0"}},
+		"a stranger where only known clients are served": {"dynamic:\n  allow_unknown: false", inventory, lease.Off, dhcpv4.MessageTypeDiscover, []dhcpv4.Modifier{stranger(1)},
+			"info", "no answer", map[string]string{"reason": "unknown_client", "evidence": "10.0.0.2"}},
+		"an option that cannot be read": {"", inventory, lease.Off, dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{dhcp4test.Raw(50, 10, 0)},
+			"warning", "no answer", map[string]string{"reason": "malformed", "why": "malformed: "}},
+		"one MAC on two machines": {"", twice, lease.Off, dhcpv4.MessageTypeDiscover, nil,
+			"error", "one MAC on several interfaces with addresses here", map[string]string{"why": "web1", "reason": "conflict"}},
+		"and the other of the two": {"", twice, lease.Off, dhcpv4.MessageTypeDiscover, nil,
+			"error", "one MAC on several interfaces with addresses here", map[string]string{"why": "eth7"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, h := newHandlerOn(t, c.settings, c.inventory)
+			o.Engine.SetAuthority(c.authority)
+			o.Log.(*logrus.Logger).SetLevel(logrus.InfoLevel) // as servers run, without a trace of each message
+			req := dhcp4test.Request(t, c.kind, c.mods...)
+			h(req, dhcp4test.Prepared(t, req))
+			last := o.Logs.LastEntry()
+			if last == nil {
+				t.Fatal("no line")
+			}
+			if last.Message != c.message || last.Level.String() != c.level {
+				t.Errorf("%s: %s", last.Level, last.Message)
+			}
+			for field, part := range c.want {
+				if got := fmt.Sprint(last.Data[field]); !strings.Contains(got, part) {
+					t.Errorf("%s is %q, want %q in it", field, got, part)
+				}
+			}
+		})
+	}
+}
+
+// B-2: strangers choose keys, but not the number of lines.
+func TestFloodsLeaveFewLines(t *testing.T) {
+	const packets = 1000
+	for name, c := range map[string]struct {
+		authority lease.Authority
+		message   func(i int) *dhcpv4.DHCPv4
+		most      int
+	}{
+		"relays in no prefix": {lease.Off, func(i int) *dhcpv4.DHCPv4 {
+			return dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Relayed(fmt.Sprintf("192.0.%d.%d", i/250, 1+i%250)))
+		}, 20},
+		"networks that an option selects": {lease.Off, func(i int) *dhcpv4.DHCPv4 {
+			return dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Raw(118, 192, 0, byte(i/250), byte(1+i%250)))
+		}, 20},
+		"requests of made-up clients": {lease.Authoritative, func(i int) *dhcpv4.DHCPv4 {
+			return dhcp4test.Request(t, dhcpv4.MessageTypeRequest, madeUp(i), dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress([]byte{10, 0, 0, 77})))
+		}, 20},
+		"requests of made-up clients, refused in silence": {lease.Off, func(i int) *dhcpv4.DHCPv4 {
+			return dhcp4test.Request(t, dhcpv4.MessageTypeRequest, madeUp(i), dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress([]byte{10, 0, 0, 77})))
+		}, 20},
+		"options that cannot be read": {lease.Off, func(i int) *dhcpv4.DHCPv4 {
+			return dhcp4test.Request(t, dhcpv4.MessageTypeRequest, madeUp(i), dhcp4test.Raw(50, 10, 0))
+		}, 20},
+		"a known host's address declined": {lease.Off, func(int) *dhcpv4.DHCPv4 {
+			return dhcp4test.Request(t, dhcpv4.MessageTypeDecline, dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress([]byte{10, 0, 0, 10})))
+		}, 2},
+		"declines of addresses that are not theirs": {lease.Off, func(i int) *dhcpv4.DHCPv4 {
+			return dhcp4test.Request(t, dhcpv4.MessageTypeDecline, madeUp(i), dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress([]byte{10, 0, 0, 50})))
+		}, 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, h := newHandler(t, "")
+			o.Engine.SetAuthority(c.authority)
+			o.Log.(*logrus.Logger).SetLevel(logrus.InfoLevel) // as servers run, without a trace of each message
+			before := len(o.Logs.AllEntries())
+			for i := range packets {
+				req := c.message(i)
+				h(req, dhcp4test.Prepared(t, req))
+			}
+			if lines := len(o.Logs.AllEntries()) - before; lines > c.most || lines == 0 {
+				t.Errorf("%d lines for %d packets, want 1 to %d", lines, packets, c.most)
+			}
+		})
+	}
+}
+
+func madeUp(i int) dhcpv4.Modifier {
+	return dhcpv4.WithHwAddr([]byte{0x52, 0x54, 1, 0, byte(i >> 8), byte(i)})
+}
