@@ -109,7 +109,7 @@ func (s *Service) Serve(ctx context.Context) {
 func (s *Service) Close() error {
 	var errs []error
 	if s.tftp != nil {
-		errs = append(errs, ignoreClosed(s.tftp.conn.Close()))
+		errs = append(errs, s.tftp.close())
 	}
 	if s.http != nil {
 		errs = append(errs, ignoreClosed(s.http.listener.Close()))
