@@ -295,10 +295,9 @@ func slowReader(t testing.TB, to netip.AddrPort, from string) net.Conn {
 // BF-2: readers that take next to nothing give way to new clients, from however
 // many addresses they come.
 func TestHTTPSlowReadersGiveWay(t *testing.T) {
-	r := serve(t, map[string][]byte{"big": noise(20_000_000), "a": noise(100_000)}, func(c *Config) {
+	r := serveAt(t, pace{second: time.Second, drain: patience, fair: 500 * time.Millisecond}, map[string][]byte{"big": noise(20_000_000), "a": noise(100_000)}, func(c *Config) {
 		c.TFTPListen, c.MaxTransfers, c.MaxPerClient = "", 32, 4
 	})
-	r.http.slots.fair = 500 * time.Millisecond
 	for i := range 32 {
 		slowReader(t, r.HTTPAddr(), fmt.Sprint("127.9.0.", 1+i/4))
 	}
@@ -319,10 +318,9 @@ func TestHTTPSlowReadersGiveWay(t *testing.T) {
 // BF-2: who takes a file at a fair rate keeps the place, however many ask.
 func TestHTTPFairReadersStay(t *testing.T) {
 	content := noise(2_000_000)
-	r := serve(t, map[string][]byte{"big": content}, func(c *Config) {
+	r := serveAt(t, pace{second: time.Second, drain: patience, fair: 2 * time.Second}, map[string][]byte{"big": content}, func(c *Config) {
 		c.TFTPListen, c.MaxTransfers, c.MaxPerClient = "", 4, 2
 	})
-	r.http.slots.fair = 2 * time.Second
 	fair := slowReader(t, r.HTTPAddr(), "127.9.0.1")
 	for i := range 3 {
 		slowReader(t, r.HTTPAddr(), fmt.Sprint("127.9.0.", 2+i))

@@ -55,7 +55,7 @@ func listenHTTP(address string, folder Folder, slots *slots, m *meter) (*httpSer
 }
 
 // serve answers requests until ctx ends; what is under way then is waited for.
-func (s *httpServer) serve(ctx context.Context, drain time.Duration) {
+func (s *httpServer) serve(ctx context.Context, p pace) {
 	srv := &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: headerTime,
@@ -67,11 +67,14 @@ func (s *httpServer) serve(ctx context.Context, drain time.Duration) {
 		ErrorLog:          log.New(lineWriter{s.meter}, "", 0),
 	}
 	s.ended = ctx
+	if p.fair > 0 {
+		s.slots.fair = p.fair
+	}
 	ended := make(chan struct{})
 	defer func() { <-ended }()
 	context.AfterFunc(ctx, func() {
 		defer close(ended)
-		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.drain)
 		defer cancel()
 		if srv.Shutdown(patience) != nil {
 			_ = srv.Close() // the clients that are cut off are told by it
