@@ -23,6 +23,7 @@ import (
 type pace struct {
 	second time.Duration // what TFTP counts in
 	drain  time.Duration // for transfers under way after the end
+	fair   time.Duration // for a slow HTTP client before it gives way; 0: fairTime
 }
 
 // Config says what is served, where and to how many.
@@ -101,7 +102,7 @@ func (s *Service) Serve(ctx context.Context) {
 		running.Go(func() { s.tftp.serve(ctx, s.pace) })
 	}
 	if s.http != nil {
-		running.Go(func() { s.http.serve(ctx, s.pace.drain) })
+		running.Go(func() { s.http.serve(ctx, s.pace) })
 	}
 }
 
@@ -109,7 +110,7 @@ func (s *Service) Serve(ctx context.Context) {
 func (s *Service) Close() error {
 	var errs []error
 	if s.tftp != nil {
-		errs = append(errs, ignoreClosed(s.tftp.conn.Close()))
+		errs = append(errs, s.tftp.close())
 	}
 	if s.http != nil {
 		errs = append(errs, ignoreClosed(s.http.listener.Close()))

@@ -20,7 +20,15 @@ const (
 	idleTime   = 30 * time.Second // between two requests of a connection
 	// stallTime is how long a transfer may stand still before it is cut off.
 	stallTime = 30 * time.Second
+	// placePause is between two looks for a free place.
+	placePause = 20 * time.Millisecond
+	// sendBuffer is what the kernel takes ahead of a client, in bytes; more would
+	// make a slow client look quick for minutes.
+	sendBuffer = 128 << 10
 )
+
+// slotKey is where a request's context has the slot of its connection.
+type slotKey struct{}
 
 // httpServer serves GET and HEAD, with ranges and conditions.
 type httpServer struct {
@@ -28,6 +36,8 @@ type httpServer struct {
 	folder   Folder
 	slots    *slots
 	meter    *meter
+
+	ended context.Context // ends with the service
 
 	mu    sync.Mutex
 	conns map[net.Conn]*slot
@@ -45,7 +55,7 @@ func listenHTTP(address string, folder Folder, slots *slots, m *meter) (*httpSer
 }
 
 // serve answers requests until ctx ends; what is under way then is waited for.
-func (s *httpServer) serve(ctx context.Context, drain time.Duration) {
+func (s *httpServer) serve(ctx context.Context, p pace) {
 	srv := &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: headerTime,
@@ -53,13 +63,18 @@ func (s *httpServer) serve(ctx context.Context, drain time.Duration) {
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    8 << 10,
 		ConnState:         s.follow,
+		ConnContext:       s.withSlot,
 		ErrorLog:          log.New(lineWriter{s.meter}, "", 0),
+	}
+	s.ended = ctx
+	if p.fair > 0 {
+		s.slots.fair = p.fair
 	}
 	ended := make(chan struct{})
 	defer func() { <-ended }()
 	context.AfterFunc(ctx, func() {
 		defer close(ended)
-		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.drain)
 		defer cancel()
 		if srv.Shutdown(patience) != nil {
 			_ = srv.Close() // the clients that are cut off are told by it
@@ -71,7 +86,7 @@ func (s *httpServer) serve(ctx context.Context, drain time.Duration) {
 	}
 }
 
-// limitedListener closes connections for which there is no slot.
+// limitedListener closes connections for which there is no slot, after a while.
 type limitedListener struct {
 	net.Listener
 	server *httpServer
@@ -92,15 +107,48 @@ func (l limitedListener) Accept() (net.Conn, error) {
 
 func (s *httpServer) admit(conn net.Conn) bool {
 	client := clientOf(conn.RemoteAddr().String())
-	slot := s.slots.take(client, func() { _ = conn.Close() })
+	slot := s.place(client, func() { _ = conn.Close() })
 	if slot == nil {
 		s.meter.refused(request{protocol: "http", client: client}, surplus, nil)
 		return false
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(sendBuffer) // else the kernel's own will do
+		slot.onSlow(func() { reset(tcp) })
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns[conn] = slot
 	return true
+}
+
+// place returns a slot. If all are taken it waits for one, and with it all who
+// connect later: a slow client has to give way as soon as it is known to be slow.
+func (s *httpServer) place(client netip.Addr, giveUp func()) *slot {
+	for end := time.Now().Add(s.slots.fair + time.Second); ; {
+		slot := s.slots.take(client, giveUp)
+		if slot != nil || s.slots.ofClient(client) >= s.slots.each || time.Now().After(end) {
+			return slot
+		}
+		select {
+		case <-s.ended.Done():
+			return nil
+		case <-time.After(placePause):
+		}
+	}
+}
+
+// reset closes a connection and drops what the client did not take: it may take
+// hours to.
+func reset(conn *net.TCPConn) {
+	_ = conn.SetLinger(0)
+	_ = conn.Close()
+}
+
+func (s *httpServer) withSlot(ctx context.Context, conn net.Conn) context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return context.WithValue(ctx, slotKey{}, s.conns[conn])
 }
 
 // follow lets idle connections give way to new ones, and frees the slots of
@@ -134,7 +182,8 @@ func (s *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.meter.running.WithLabelValues("http").Inc()
 	defer s.meter.running.WithLabelValues("http").Dec()
-	out := &sink{ResponseWriter: w, control: http.NewResponseController(w)}
+	place, _ := r.Context().Value(slotKey{}).(*slot)
+	out := &sink{ResponseWriter: w, control: http.NewResponseController(w), slot: place, end: began.Add(maxDuration)}
 	if out.hurry() != nil {
 		return // closed already
 	}
@@ -160,6 +209,10 @@ func (s *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		o = changed
 	case source.err != nil:
 		o = failed
+	case place.wasSlow():
+		o = tooSlow
+	case out.err != nil && !time.Now().Before(out.end):
+		o = timedOut
 	case out.err != nil:
 		o = aborted
 	}
@@ -208,15 +261,24 @@ func (f *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// sink counts what a client took and gives it a while for each piece.
+// sink counts what a client took and gives it a while for each piece, and an
+// hour for all.
 type sink struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	slot    *slot
+	end     time.Time
 	n       int64
 	err     error
 }
 
-func (s *sink) hurry() error { return s.control.SetWriteDeadline(time.Now().Add(stallTime)) }
+func (s *sink) hurry() error {
+	until := time.Now().Add(stallTime)
+	if until.After(s.end) {
+		until = s.end
+	}
+	return s.control.SetWriteDeadline(until)
+}
 
 func (s *sink) Write(p []byte) (int, error) {
 	if err := s.hurry(); err != nil {
@@ -225,6 +287,7 @@ func (s *sink) Write(p []byte) (int, error) {
 	}
 	n, err := s.ResponseWriter.Write(p)
 	s.n += int64(n)
+	s.slot.took(n)
 	if err != nil {
 		s.err = err
 	}

@@ -3,6 +3,7 @@ package bootfiles
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,6 +30,7 @@ const (
 	failed    outcome = "failed"  // trouble on this machine
 	stopped   outcome = "stopped" // the server ends
 	surplus   outcome = "too_many"
+	tooSlow   outcome = "too_slow" // gave way to another client
 )
 
 // meter counts and logs transfers.
@@ -138,13 +140,20 @@ func (m *meter) refused(r request, o outcome, err error) {
 
 // trouble logs an error that belongs to no request.
 func (m *meter) trouble(protocol string, err error) {
-	m.quiet.Error("trouble "+protocol, "boot file service in trouble", logrus.Fields{"protocol": protocol, logrus.ErrorKey: err})
+	m.quiet.Error("trouble "+protocol, "boot file service in trouble", logrus.Fields{"protocol": protocol, logrus.ErrorKey: quoted(err.Error())})
 }
 
 func (r request) fields(o outcome, err error) logrus.Fields {
-	f := logrus.Fields{"protocol": r.protocol, "client": r.client.String(), "file": r.file, "outcome": string(o)}
+	f := logrus.Fields{"protocol": r.protocol, "client": r.client.String(), "file": quoted(r.file), "outcome": string(o)}
 	if err != nil {
-		f[logrus.ErrorKey] = err
+		f[logrus.ErrorKey] = quoted(err.Error())
 	}
 	return f
+}
+
+// quoted writes text that a sender or a file name can shape as one word of the
+// log: what ends a value or a line, and what steers a terminal, is escaped (B-2).
+func quoted(text string) string {
+	q := strconv.Quote(text)
+	return q[1 : len(q)-1]
 }

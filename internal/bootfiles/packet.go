@@ -159,7 +159,7 @@ func parseReply(b []byte) (r reply, ok bool) {
 		return reply{ack: true, block: number}, true
 	case opError:
 		text, _, _ := bytes.Cut(b[headerSize:], []byte{0})
-		return reply{fault: strconv.Itoa(int(number)) + " " + strconv.QuoteToASCII(string(text))}, true
+		return reply{fault: strconv.Itoa(int(number)) + " " + quoted(string(text))}, true
 	}
 	return r, false
 }

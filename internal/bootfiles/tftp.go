@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"runtime/debug"
 	"sync"
 	"time"
 
 	"golang.org/x/net/ipv4"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -39,14 +41,16 @@ type tftpServer struct {
 	conn   *net.UDPConn
 	socket *ipv4.PacketConn // conn, with destination addresses
 	folder Folder
-	slots  *slots
+	slots  *slots // of transfers
+	hands  *handshakes
+	looks  pictures
 	rate   rate
 	meter  *meter
 	second time.Duration
 
 	mu      sync.Mutex
 	running map[netip.AddrPort]*transfer
-	alive   int // transfers, with those given up that have not ended yet
+	alive   int // transfers, with those replaced that have not ended yet
 	all     sync.WaitGroup
 }
 
@@ -61,7 +65,18 @@ func listenTFTP(address string, folder Folder, slots *slots, m *meter) (*tftpSer
 	if err := errors.Join(conn.SetReadBuffer(requestBuffer), socket.SetControlMessage(ipv4.FlagDst, true)); err != nil {
 		return nil, errors.Join(listenError("TFTP", address, err), conn.Close())
 	}
-	return &tftpServer{conn: conn, socket: socket, folder: folder, slots: slots, meter: m, running: make(map[netip.AddrPort]*transfer)}, nil
+	hands, err := newHandshakes(slots.total, m)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return &tftpServer{
+		conn: conn, socket: socket, folder: folder, slots: slots, hands: hands, looks: pictures{folder: folder}, meter: m,
+		running: make(map[netip.AddrPort]*transfer),
+	}, nil
+}
+
+func (s *tftpServer) close() error {
+	return errors.Join(ignoreClosed(s.conn.Close()), s.hands.close())
 }
 
 // serve answers requests until ctx ends, and returns when all transfers have.
@@ -72,13 +87,16 @@ func (s *tftpServer) serve(ctx context.Context, p pace) {
 	defer context.AfterFunc(ctx, func() {
 		_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // fails only if closed, which ends reading too
 	})()
-	s.read(ctx, transfers)
+	s.all.Go(func() {
+		s.hands.wait(ctx, transfers, s.second, func(h *handshake) bool { return s.begin(transfers, h) })
+	})
+	s.read(ctx)
 	late := time.AfterFunc(p.drain, func() { cut(errStopped) })
 	defer late.Stop()
 	s.all.Wait()
 }
 
-func (s *tftpServer) read(ctx, transfers context.Context) {
+func (s *tftpServer) read(ctx context.Context) {
 	buf := make([]byte, maxRequest+1)
 	for ctx.Err() == nil {
 		n, cm, from, err := s.socket.ReadFrom(buf)
@@ -99,13 +117,13 @@ func (s *tftpServer) read(ctx, transfers context.Context) {
 		if cm != nil {
 			local = cm.Dst
 		}
-		s.receive(transfers, buf[:n], source, local)
+		s.receive(buf[:n], source, local)
 	}
 }
 
 // receive decides about one datagram. It answers requests only, and at most
-// with one packet before the sender has shown that it is there.
-func (s *tftpServer) receive(ctx context.Context, b []byte, source netip.AddrPort, local net.IP) {
+// with one packet before the sender has shown that it is there (BF-1).
+func (s *tftpServer) receive(b []byte, source netip.AddrPort, local net.IP) {
 	asked := request{protocol: "tftp", client: source.Addr()}
 	if source.Port() == 0 || !oneHost(source.Addr()) || local.Equal(net.IPv4bcast) || len(b) > maxRequest {
 		s.meter.refused(asked, badQuery, nil)
@@ -117,77 +135,90 @@ func (s *tftpServer) receive(ctx context.Context, b []byte, source netip.AddrPor
 		return
 	}
 	asked.file = r.name
-	if !s.rate.allow(source.Addr(), time.Now()) {
+	now := time.Now()
+	if !s.rate.allow(source.Addr(), now) {
 		s.meter.refused(asked, surplus, nil)
 		return
 	}
+	s.hands.received(len(b), now)
 	switch {
 	case r.write:
-		s.meter.refused(asked, noWriting, nil)
-		s.complain(source, local, errorPacket(codeAccess, "read only"))
-		return
+		s.refuse(asked, source, local, noWriting, nil, errorPacket(codeAccess, "read only"))
 	case !r.known:
-		s.meter.refused(asked, badQuery, nil)
-		s.complain(source, local, errorPacket(codeIllegal, "mode is neither octet nor netascii"))
-		return
+		s.refuse(asked, source, local, badQuery, nil, errorPacket(codeIllegal, "mode is neither octet nor netascii"))
+	default:
+		s.answer(&handshake{asked: asked, request: r, client: source, began: now, last: now, answers: 1}, b, local)
 	}
-	if s.repeated(source, b) {
-		return
-	}
-	s.begin(ctx, &transfer{asked: asked, request: r, raw: bytes.Clone(b), client: source, local: local, second: s.second})
 }
 
-// repeated reports whether b is the repetition of a request that is being
-// answered. Another request from the same port ends the transfer before it:
-// boot ROMs use one port for all files.
-func (s *tftpServer) repeated(source netip.AddrPort, b []byte) bool {
+// answer sends the first packet of a file, or silence where there are too many
+// requests: the client will ask again.
+func (s *tftpServer) answer(h *handshake, raw []byte, local net.IP) {
+	known, waiting := s.hands.of(h.client)
+	if known != nil && s.hands.again(known, raw, h.began, s.second/4) {
+		return
+	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	t := s.running[source]
-	if t == nil {
-		return false
-	}
-	if bytes.Equal(t.raw, b) && !t.heard.Load() {
-		return true
-	}
-	t.slot.release()
-	t.cancel(errReplaced)
-	return false
-}
-
-// begin starts t if there is a slot for it; else there is silence, and the
-// client will ask again.
-func (s *tftpServer) begin(ctx context.Context, t *transfer) {
-	ctx, t.cancel = context.WithCancelCause(ctx)
-	t.slot = s.slots.take(t.client.Addr(), func() { t.cancel(errGivenUp) })
-	if t.slot == nil {
-		t.cancel(nil)
-		s.meter.refused(t.asked, surplus, nil)
+	follows := s.running[h.client] != nil
+	s.mu.Unlock()
+	if known == nil && !follows && waiting+s.slots.ofClient(h.client.Addr()) >= s.slots.each {
+		s.meter.refused(h.asked, surplus, nil)
 		return
 	}
-	if !s.enter(t) {
-		t.slot.release()
-		t.cancel(nil)
-		s.meter.refused(t.asked, surplus, nil)
+	h.picture = s.looks.look(h.request.name, h.began)
+	if h.picture.err != nil {
+		o, packet := refusal(h.picture.err)
+		s.refuse(h.asked, h.client, local, o, h.picture.err, packet)
 		return
 	}
-	s.all.Go(func() {
-		defer s.finish(t)
-		defer t.cancel(nil)
-		s.run(ctx, t)
-	})
+	h.raw, h.terms = bytes.Clone(raw), h.request.agree(h.picture.info.Size())
+	var err error
+	if h.packet, err = h.first(); err != nil {
+		s.meter.refused(h.asked, failed, err)
+		return
+	}
+	if !s.hands.afford(h.packet, 0) {
+		s.meter.refused(h.asked, surplus, nil)
+		return
+	}
+	if err := s.hands.add(h, local.To4()); errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+		s.meter.refused(h.asked, failed, err)
+	} else if err != nil {
+		// A broadcast request ends here too, as RFC 1123 section 4.2.3.4 wants it.
+		s.meter.refused(h.asked, badQuery, err)
+	}
 }
 
-// enter makes t one of the running transfers, unless too many that were given up
-// still have to end: a flood gives up faster than goroutines do.
-func (s *tftpServer) enter(t *transfer) bool {
+// begin starts the transfer that h asked for, if there is a slot for it. It ends
+// the one before from the same port, since boot ROMs use one port for all
+// files; no earlier, since a request alone may be forged.
+func (s *tftpServer) begin(ctx context.Context, h *handshake) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.alive >= 2*s.slots.total {
 		return false
 	}
+	t := &transfer{
+		asked: h.asked, request: h.request, client: h.client, second: s.second,
+		picture: h.picture, terms: h.terms, begun: h.number() == 1,
+	}
+	ctx, t.cancel = context.WithCancelCause(ctx)
+	if before := s.running[h.client]; before != nil {
+		before.slot.release()
+		before.cancel(errReplaced)
+	}
+	if t.slot = s.slots.take(h.client.Addr(), func() { t.cancel(errGivenUp) }); t.slot == nil {
+		t.cancel(nil)
+		return false
+	}
+	t.slot.proved()
 	s.alive++
 	s.running[t.client] = t
+	s.all.Go(func() {
+		defer s.finish(t)
+		defer t.cancel(nil)
+		s.run(ctx, t, h.fd)
+	})
 	return true
 }
 
@@ -202,7 +233,7 @@ func (s *tftpServer) finish(t *transfer) {
 }
 
 // run sends one file. A panic costs this transfer only.
-func (s *tftpServer) run(ctx context.Context, t *transfer) {
+func (s *tftpServer) run(ctx context.Context, t *transfer, fd int) {
 	began := time.Now()
 	s.meter.running.WithLabelValues("tftp").Inc()
 	defer s.meter.running.WithLabelValues("tftp").Dec()
@@ -211,24 +242,34 @@ func (s *tftpServer) run(ctx context.Context, t *transfer) {
 			s.meter.ended(t.asked, failed, t.taken, time.Since(began), fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))
 		}
 	}()
-	file, err := s.folder.open(t.request.name)
+	conn, err := connOf(fd)
 	if err != nil {
-		o, packet := refusal(err)
-		s.meter.refused(t.asked, o, err)
-		s.complain(t.client, t.local, packet)
-		return
-	}
-	defer func() { _ = file.Close() }() // nothing was written
-	conn, err := net.DialUDP("udp4", &net.UDPAddr{IP: t.local}, net.UDPAddrFromAddrPort(t.client))
-	if err != nil {
-		// A broadcast request ends here too, as RFC 1123 section 4.2.3.4 wants it.
-		s.meter.refused(t.asked, badQuery, err)
+		s.meter.ended(t.asked, failed, 0, time.Since(began), err)
 		return
 	}
 	defer func() { _ = conn.Close() }() // nothing is left to send
 	t.conn = conn
+	file, err := s.folder.open(t.request.name)
+	if err != nil {
+		o, packet := refusal(err)
+		_, _ = conn.Write(packet) // a courtesy
+		s.meter.refused(t.asked, o, err)
+		return
+	}
+	defer func() { _ = file.Close() }() // nothing was written
 	o, err := t.send(ctx, file)
 	s.meter.ended(t.asked, o, t.taken, time.Since(began), err)
+}
+
+// connOf makes a connection of a connected socket, which it closes.
+func connOf(fd int) (*net.UDPConn, error) {
+	f := os.NewFile(uintptr(fd), "tftp")
+	defer func() { _ = f.Close() }() // the connection has a copy
+	conn, err := net.FileConn(f)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.UDPConn), nil
 }
 
 // refusal is how a client is told why it gets no file.
@@ -240,6 +281,14 @@ func refusal(err error) (outcome, []byte) {
 		return notFound, errorPacket(codeNotFound, "file not found")
 	}
 	return failed, errorPacket(codeOther, "cannot read the file")
+}
+
+// refuse counts a request that gets no transfer, and tells its sender.
+func (s *tftpServer) refuse(asked request, to netip.AddrPort, local net.IP, o outcome, cause error, packet []byte) {
+	s.meter.refused(asked, o, cause)
+	if s.hands.afford(packet, burst/2) {
+		s.complain(to, local, packet)
+	}
 }
 
 // complain sends an ERROR where there is no transfer.

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -35,21 +34,20 @@ type clientFault string
 
 func (e clientFault) Error() string { return "the client says: " + string(e) }
 
-// transfer sends one file to one client.
+// transfer sends one file to one client that has acknowledged a first packet.
 type transfer struct {
 	asked   request
 	request readRequest
-	raw     []byte // the request as received
 	client  netip.AddrPort
-	local   net.IP // where it was sent to
 	second  time.Duration
 	slot    *slot
 	cancel  context.CancelCauseFunc
 
-	conn  *net.UDPConn
-	terms terms
-	heard atomic.Bool // the client has acknowledged something
-	taken int64       // bytes of the file it has acknowledged
+	conn    *net.UDPConn
+	picture picture // the file as the client was promised it
+	terms   terms
+	begun   bool  // the first packet was the first block, and the client has it
+	taken   int64 // bytes of the file it has acknowledged
 }
 
 // send sends the file; it returns when the client has all of it or the transfer
@@ -60,13 +58,12 @@ func (t *transfer) send(ctx context.Context, file *content) (outcome, error) {
 	defer context.AfterFunc(ctx, func() {
 		_ = t.conn.SetReadDeadline(time.Unix(1, 0)) // fails only if closed, which ends reading too
 	})()
-	t.terms = t.request.agree(file.size)
 	var source io.Reader = file
 	if t.request.ascii {
 		source = netascii.ToReader(file)
 	}
-	err := t.open(ctx)
-	if err == nil {
+	err := errChanged
+	if t.picture.same(file) {
 		err = t.blocks(ctx, source)
 	}
 	o := t.outcome(err)
@@ -74,15 +71,6 @@ func (t *transfer) send(ctx context.Context, file *content) (outcome, error) {
 		_, _ = t.conn.Write(errorPacket(codeOther, text)) // a courtesy
 	}
 	return o, err
-}
-
-// open agrees on options, if the client named any that are known.
-func (t *transfer) open(ctx context.Context) error {
-	if len(t.terms.accepted) == 0 {
-		return nil
-	}
-	_, err := t.exchange(ctx, 0, [][]byte{oack(t.terms.accepted)})
-	return err
 }
 
 // blocks sends the file in windows of blocks. An acknowledgement inside the
@@ -109,7 +97,10 @@ func (t *transfer) blocks(ctx context.Context, source io.Reader) error {
 			window = append(window, b[:headerSize+n])
 			next++
 		}
-		n, err := t.exchange(ctx, first, window)
+		n, err := 1, error(nil)
+		if !t.begun || first != 1 || t.taken > 0 {
+			n, err = t.exchange(ctx, first, window)
+		}
 		for _, b := range window[:n] {
 			t.taken += int64(len(b) - headerSize)
 		}
@@ -118,7 +109,7 @@ func (t *transfer) blocks(ctx context.Context, source io.Reader) error {
 		}
 		spare = append(spare, window[:n]...)
 		window = append(window[:0], window[n:]...)
-		first += uint16(n) //nolint:gosec // G115: at most maxWindow
+		first += uint16(n)
 		if last && len(window) == 0 {
 			return nil
 		}
@@ -137,9 +128,6 @@ func (t *transfer) exchange(ctx context.Context, first uint16, packets [][]byte)
 			}
 		}
 		n, err := t.await(ctx, first, len(packets), time.Now().Add(patience))
-		if err == nil && !t.heard.Swap(true) {
-			t.slot.proved()
-		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}
@@ -179,16 +167,10 @@ func (t *transfer) await(ctx context.Context, first uint16, count int, until tim
 	}
 }
 
-// patience is how long to wait after each sending. A sender that was never heard
-// of gets three packets in five seconds, so that forged requests neither send
-// much to the forged address nor hold a slot for long.
+// patience is how long to wait after each sending.
 func (t *transfer) patience() []time.Duration {
 	s := t.second
-	own := time.Duration(t.terms.interval) * s
-	switch {
-	case !t.heard.Load():
-		return []time.Duration{s, 2 * s, 2 * s}
-	case own > 0:
+	if own := time.Duration(t.terms.interval) * s; own > 0 {
 		return []time.Duration{own, own, own, own, own}
 	}
 	return []time.Duration{s, 2 * s, 4 * s, 4 * s, 4 * s, 4 * s}
@@ -203,8 +185,6 @@ func (t *transfer) outcome(err error) outcome {
 		return replaced
 	case errors.Is(err, errStopped):
 		return stopped
-	case errors.Is(err, errGivenUp), !t.heard.Load() && (errors.Is(err, errSilent) || errors.Is(err, errGone)):
-		return unproved
 	case errors.As(err, &fault), errors.Is(err, errGone):
 		return aborted
 	case errors.Is(err, errSilent), errors.Is(err, errTooLong):

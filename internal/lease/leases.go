@@ -139,17 +139,21 @@ func (l *Leases) sweep(now time.Time) {
 	for len(l.backoffQueue) > 0 && !l.backoffQueue[0].at.After(now) {
 		addr := l.backoffQueue[0].addr
 		l.backoffQueue = l.backoffQueue[1:]
-		if until, ok := l.backoff[addr]; ok && !until.After(now) {
+		if until := l.backoff[addr]; until.After(now) { // renewed meanwhile
+			l.backoffQueue = append(l.backoffQueue, lapse{addr, until})
+		} else {
 			delete(l.backoff, addr)
 		}
 	}
 }
 
 // backOff keeps a declined static address from being offered until the given
-// time.
+// time. A DECLINE that comes again costs no memory: it may be forged.
 func (l *Leases) backOff(addr netip.Addr, until time.Time) {
+	if _, waits := l.backoff[addr]; !waits {
+		l.backoffQueue = append(l.backoffQueue, lapse{addr, until})
+	}
 	l.backoff[addr] = until
-	l.backoffQueue = append(l.backoffQueue, lapse{addr, until})
 }
 
 // heldByOther reports whether an OFFER to another client reserves addr.
