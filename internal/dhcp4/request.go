@@ -117,6 +117,26 @@ func identify(m *lease.ClientMessage, req *dhcpv4.DHCPv4, in Ingress) {
 	}
 }
 
+// HasAddress reports whether ciaddr of req is an address that its client uses
+// now, as far as the message itself tells: in INFORM, in BOOTP, and in a REQUEST
+// that neither selects nor asks for another address. In all other messages it
+// may be left from an earlier life, and says nothing (D-6).
+func HasAddress(req *dhcpv4.DHCPv4) bool {
+	ciaddr := HeaderAddr(req.ClientIPAddr)
+	if !ciaddr.IsValid() {
+		return false
+	}
+	switch messageType(req) {
+	case lease.Inform, lease.BOOTP:
+		return true
+	case lease.Request:
+		requested := optionAddr(req.Options, dhcpv4.OptionRequestedIPAddress)
+		selecting := optionAddr(req.Options, dhcpv4.OptionServerIdentifier).IsValid()
+		return !requested.IsValid() || requested == ciaddr && !selecting
+	}
+	return false
+}
+
 // clientKey renders bytes as NetBox renders a MAC.
 func clientKey(b []byte) lease.ClientID {
 	return lease.ClientID(strings.ToUpper(net.HardwareAddr(b).String()))
