@@ -17,6 +17,14 @@ import (
 // type. It must not pass for BOOTP, which has no option 53 at all (F-34).
 const messageUnreadable lease.MessageType = 0xff
 
+// Sub-options of option 82 in which relays of an older dialect (Cisco's, unless
+// told `standard`) say what 5 and 11 say (N-1, R-7). RFC 6607 gave the second
+// number away: there it has no value.
+const (
+	olderLinkSelection  = dhcpv4.GenericOptionCode(150)
+	olderServerOverride = dhcpv4.GenericOptionCode(152)
+)
+
 // ParseRequest reads req as far as a lease decision needs it. resp is the reply
 // prepared so far: its option 54 is our identifier (R-13); it may be nil.
 // serverIDOverride is network.server_id_override (R-7). What makes a message
@@ -42,9 +50,9 @@ func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) l
 		m.Identifier = Identifier(resp)
 	}
 	if relay := req.RelayAgentInfo(); relay != nil {
-		m.LinkSelection = optionAddr(relay.Options, dhcpv4.LinkSelectionSubOption)
+		m.LinkSelection = subOptionAddr(relay.Options, dhcpv4.LinkSelectionSubOption, olderLinkSelection)
 		if serverIDOverride && m.Relay.IsValid() {
-			m.Override = optionAddr(relay.Options, dhcpv4.ServerIdentifierOverrideSubOption)
+			m.Override = subOptionAddr(relay.Options, dhcpv4.ServerIdentifierOverrideSubOption, olderServerOverride)
 		}
 	}
 	identify(&m, req, in)
@@ -161,6 +169,15 @@ func optionAddr(options dhcpv4.Options, code dhcpv4.OptionCode) netip.Addr {
 		return HeaderAddr(b)
 	}
 	return netip.Addr{}
+}
+
+// subOptionAddr returns the address in a relay's sub-option; where that is not
+// sent, in the older one.
+func subOptionAddr(options dhcpv4.Options, code, older dhcpv4.OptionCode) netip.Addr {
+	if !options.Has(code) {
+		code = older
+	}
+	return optionAddr(options, code)
 }
 
 // Identifier returns option 54 of a reply, by which its client knows this

@@ -78,6 +78,49 @@ func TestServerIdentifierOverrideCanBeSwitchedOff(t *testing.T) {
 	}
 }
 
+// N-1, R-7: relays that speak an older dialect say the same by 150 and 152.
+func TestOlderRelaysNameLinkAndServerByOtherSubOptions(t *testing.T) {
+	sub := dhcp4test.SubOption
+	link, server := []byte{10, 1, 0, 0}, []byte{10, 1, 0, 254}
+	circuit := sub(1, 'e', '0')
+	for name, tt := range map[string]struct {
+		relay          string
+		subs           []dhcpv4.Option
+		link, override string
+	}{
+		"150 and 152":                        {"10.0.0.1", []dhcpv4.Option{circuit, sub(2, 7), sub(150, link...), sub(152, server...)}, "10.1.0.0", "10.1.0.254"},
+		"150 alone":                          {"10.0.0.1", []dhcpv4.Option{sub(150, link...)}, "10.1.0.0", ""},
+		"152 alone":                          {"10.0.0.1", []dhcpv4.Option{sub(152, server...)}, "", "10.1.0.254"},
+		"5 and 11 go first":                  {"10.0.0.1", []dhcpv4.Option{sub(5, 10, 2, 0, 0), sub(11, 10, 2, 0, 254), sub(150, link...), sub(152, server...)}, "10.2.0.0", "10.2.0.254"},
+		"one of each":                        {"10.0.0.1", []dhcpv4.Option{sub(5, 10, 2, 0, 0), sub(152, server...)}, "10.2.0.0", "10.1.0.254"},
+		"a 5 of zeros is present, too":       {"10.0.0.1", []dhcpv4.Option{sub(5, 0, 0, 0, 0), sub(150, link...)}, "", ""},
+		"an 11 that is too short as well":    {"10.0.0.1", []dhcpv4.Option{sub(11, 10), sub(152, server...)}, "", ""},
+		"152 of RFC 6607 has no value":       {"10.0.0.1", []dhcpv4.Option{sub(151, 0, 'v'), sub(152)}, "", ""},
+		"both meanings of 152 are no server": {"10.0.0.1", []dhcpv4.Option{sub(150, link...), sub(151, 0, 'v'), sub(152)}, "10.1.0.0", ""},
+		"other lengths":                      {"10.0.0.1", []dhcpv4.Option{sub(150, 10, 1, 0), sub(152, 10, 1, 0, 254, 0)}, "", ""},
+		"zeros":                              {"10.0.0.1", []dhcpv4.Option{sub(150, 0, 0, 0, 0), sub(152, 0, 0, 0, 0)}, "", ""},
+		"a server only of a relay":           {"0.0.0.0", []dhcpv4.Option{sub(150, link...), sub(152, server...)}, "10.1.0.0", ""},
+		"inside another's value":             {"10.0.0.1", []dhcpv4.Option{sub(1, 150, 4, 10, 1, 0, 0)}, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Relayed(tt.relay, tt.subs...))
+			got := ParseRequest(req, nil, Ingress{}, true)
+			want := func(s string) (a netip.Addr) {
+				if s != "" {
+					a = addr(s)
+				}
+				return a
+			}
+			if got.LinkSelection != want(tt.link) || got.Override != want(tt.override) {
+				t.Errorf("link %v, server %v; want %q, %q", got.LinkSelection, got.Override, tt.link, tt.override)
+			}
+			if off := ParseRequest(req, nil, Ingress{}, false); off.Override.IsValid() || off.LinkSelection != got.LinkSelection {
+				t.Errorf("switched off: link %v, server %v", off.LinkSelection, off.Override)
+			}
+		})
+	}
+}
+
 // D-0, F-30, F-31, F-34
 func TestMalformedOptionsAreToldFromAbsentOnes(t *testing.T) {
 	tests := map[string]struct {
