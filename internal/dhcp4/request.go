@@ -84,7 +84,6 @@ func malformedOption(req *dhcpv4.DHCPv4) string {
 		{dhcpv4.OptionDHCPMessageType, "option 53", 1, 1},
 		{dhcpv4.OptionRequestedIPAddress, "option 50", 4, 4},
 		{dhcpv4.OptionServerIdentifier, "option 54", 4, 4},
-		{dhcpv4.OptionClientIdentifier, "option 61", 2, 255}, // RFC 2132 section 9.14
 	}
 	for _, want := range lengths {
 		n := len(req.Options.Get(want.code))
@@ -107,6 +106,10 @@ func identify(m *lease.ClientMessage, req *dhcpv4.DHCPv4, in Ingress) {
 	// dropped them by then, the stock server hands them on (F-29).
 	clamped := !in.Known() && len(hardware) == dhcpv4.MaxHWAddrLen
 	if len(hardware) == 0 || clamped && len(identifier) > 0 {
+		if n := len(identifier); req.Options.Has(dhcpv4.OptionClientIdentifier) && (n < 2 || n > 255) {
+			reject(m, "option 61") // RFC 2132 section 9.14
+			return
+		}
 		m.Client = clientKey(identifier)
 		// The key of quarantined addresses must not be the key of a client.
 		if m.Client == "" || m.Client == lease.Declined {
@@ -119,7 +122,9 @@ func identify(m *lease.ClientMessage, req *dhcpv4.DHCPv4, in Ingress) {
 		reject(m, "hardware address")
 		return
 	}
-	if req.HWType == iana.HWTypeEthernet && len(hardware) == len(m.MAC) {
+	// IEEE 802 numbers its cards in one space with Ethernet, and some clients say
+	// that they are on it (I-4).
+	if (req.HWType == iana.HWTypeEthernet || req.HWType == iana.HWTypeIEEE802) && len(hardware) == len(m.MAC) {
 		m.HasMAC = true
 		copy(m.MAC[:], hardware)
 	}

@@ -123,6 +123,7 @@ func TestOlderRelaysNameLinkAndServerByOtherSubOptions(t *testing.T) {
 
 // D-0, F-30, F-31, F-34
 func TestMalformedOptionsAreToldFromAbsentOnes(t *testing.T) {
+	nameless := dhcpv4.WithHwAddr(nil) // option 61 has to name the client
 	tests := map[string]struct {
 		mods []dhcpv4.Modifier
 		want string
@@ -132,9 +133,12 @@ func TestMalformedOptionsAreToldFromAbsentOnes(t *testing.T) {
 		"two option 50":                     {[]dhcpv4.Modifier{dhcp4test.Raw(50, 10, 0, 0, 1, 10, 0, 0, 2)}, "option 50"},
 		"option 50 of length zero":          {[]dhcpv4.Modifier{dhcp4test.Raw(50)}, "option 50"},
 		"option 54 too long":                {[]dhcpv4.Modifier{dhcp4test.Raw(54, 10, 0, 0, 1, 9)}, "option 54"},
-		"option 61 without identifier":      {[]dhcpv4.Modifier{dhcp4test.Raw(61, 1)}, "option 61"},
-		"option 61 of length zero":          {[]dhcpv4.Modifier{dhcp4test.Raw(61)}, "option 61"},
-		"option 61 of over 255 bytes":       {[]dhcpv4.Modifier{dhcp4test.Raw(61, make([]byte, 256)...)}, "option 61"},
+		"option 61 without identifier":      {[]dhcpv4.Modifier{nameless, dhcp4test.Raw(61, 1)}, "option 61"},
+		"option 61 of length zero":          {[]dhcpv4.Modifier{nameless, dhcp4test.Raw(61)}, "option 61"},
+		"option 61 of over 255 bytes":       {[]dhcpv4.Modifier{nameless, dhcp4test.Raw(61, make([]byte, 256)...)}, "option 61"},
+		"I-3 beside a hardware address":     {[]dhcpv4.Modifier{dhcp4test.Raw(61, 1)}, ""},
+		"I-3 the same of length zero":       {[]dhcpv4.Modifier{dhcp4test.Raw(61)}, ""},
+		"I-3 the same of over 255 bytes":    {[]dhcpv4.Modifier{dhcp4test.Raw(61, make([]byte, 256)...)}, ""},
 		"option 61 of two bytes":            {[]dhcpv4.Modifier{dhcp4test.Raw(61, 0, 7)}, ""},
 		"option 53 of length zero":          {[]dhcpv4.Modifier{dhcp4test.Raw(53)}, "option 53"},
 		"option 53 twice":                   {[]dhcpv4.Modifier{dhcp4test.Raw(53, 1, 3)}, "option 53"},
@@ -170,6 +174,7 @@ func TestClientKey(t *testing.T) {
 	id := dhcp4test.Raw(61, 0xff, 1, 2, 3)
 	long := net.HardwareAddr{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
 	infiniband := func(p *dhcpv4.DHCPv4) { p.HWType = iana.HWTypeInfiniband }
+	ieee802 := func(p *dhcpv4.DHCPv4) { p.HWType = iana.HWTypeIEEE802 }
 	tests := map[string]struct {
 		hardware net.HardwareAddr
 		mods     []dhcpv4.Modifier
@@ -181,6 +186,8 @@ func TestClientKey(t *testing.T) {
 		"I-1 Ethernet": {dhcp4test.MAC(), nil, ours, "02:AB:00:00:00:01", true, ""},
 		"I-3 option 61 does not replace a chaddr":           {dhcp4test.MAC(), []dhcpv4.Modifier{id}, ours, "02:AB:00:00:00:01", true, ""},
 		"I-4 six bytes of another medium":                   {dhcp4test.MAC(), []dhcpv4.Modifier{infiniband}, ours, "02:AB:00:00:00:01", false, ""},
+		"I-4 six bytes of IEEE 802":                         {dhcp4test.MAC(), []dhcpv4.Modifier{ieee802}, ours, "02:AB:00:00:00:01", true, ""},
+		"I-4 eight bytes of IEEE 802":                       {long[:8], []dhcpv4.Modifier{ieee802}, ours, "01:02:03:04:05:06:07:08", false, ""},
 		"I-1 eight bytes":                                   {long[:8], nil, ours, "01:02:03:04:05:06:07:08", false, ""},
 		"I-1 no hardware address but option 61":             {nil, []dhcpv4.Modifier{id}, ours, "FF:01:02:03", false, ""},
 		"I-1 neither":                                       {nil, nil, ours, "", false, "client identifier"},

@@ -181,14 +181,27 @@ func (d *decider) request() Decision {
 	case !selecting && !c.IsValid():
 		d.state = InitReboot
 		decision := d.initReboot(r)
-		if both && decision.Verdict == Nak {
-			d.trace.addf("D-15b", "not refused, since ciaddr may be what the client means")
-			return d.silent("D-15b", ReasonMalformed)
+		if both && decision.Verdict != Ack {
+			return d.otherwise(decision)
 		}
 		return decision
 	}
 	d.state = Renewing
 	return d.extend(c) // D-12, D-14 and the tolerated D-6, D-15
+}
+
+// otherwise takes a REQUEST with two addresses, whose option 50 is not the
+// client's, by its ciaddr: that is confirmed, too, and neither is refused (D-15b).
+func (d *decider) otherwise(decision Decision) Decision {
+	d.state = Renewing
+	if renewal := d.extend(d.m.ClientAddr); renewal.Verdict == Ack {
+		return renewal
+	}
+	if decision.Verdict != Nak {
+		return decision
+	}
+	d.trace.addf("D-15b", "not refused, since the client may mean the other address")
+	return d.silent("D-15b", ReasonMalformed)
 }
 
 // direct reports whether the message was sent to this server alone, which a

@@ -69,6 +69,7 @@ func TestWhereRepliesGo(t *testing.T) {
 		{name: "without permission for frames", req: []dhcpv4.Modifier{noRelay}, resp: []dhcpv4.Modifier{gives}, noFrames: true, want: "unaddressable", to: "255.255.255.255:68", path: onInterface},
 		{name: "an interface that is not Ethernet", req: []dhcpv4.Modifier{noRelay}, resp: []dhcpv4.Modifier{gives}, ifc: &netInterface{name: "ib0"}, want: "unaddressable", to: "255.255.255.255:68", path: onInterface},
 		{name: "a client that is not on Ethernet", req: []dhcpv4.Modifier{noRelay}, resp: []dhcpv4.Modifier{gives, dhcpv4.WithHWType(iana.HWTypeInfiniband)}, want: "unaddressable", to: "255.255.255.255:68", path: onInterface},
+		{name: "a client that calls its Ethernet IEEE 802", req: []dhcpv4.Modifier{noRelay}, resp: []dhcpv4.Modifier{gives, dhcpv4.WithHWType(iana.HWTypeIEEE802)}, want: "hardware", to: "192.0.2.10:68", path: byHardware}, // I-4
 		{name: "a hardware address of another length", req: []dhcpv4.Modifier{noRelay}, resp: []dhcpv4.Modifier{gives, dhcpv4.WithHwAddr(make([]byte, 8))}, want: "unaddressable", to: "255.255.255.255:68", path: onInterface},
 		{name: "an OFFER without address", req: []dhcpv4.Modifier{noRelay}, want: "unaddressable", to: "255.255.255.255:68", path: onInterface},
 	} {
