@@ -26,6 +26,7 @@ type handler struct {
 	*instance.Instance
 	exchanges *dhcp4.Exchanges
 	now       func() time.Time
+	sharers   sharers
 }
 
 // handle4 is where every error about a packet ends: one log line, one count,
@@ -74,6 +75,10 @@ func (h *handler) speak(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange) (*dhcpv4.DH
 	if err := dhcp4.Fill(req, resp, d, x.Message, extra); err != nil {
 		h.Quiet.Error("fill", "packet dropped", logrus.Fields{"error": err})
 		return nil, true
+	}
+	if id := req.Options.Get(dhcpv4.OptionClientIdentifier); d.Verdict == lease.Ack && d.State == lease.Renewing && len(id) > 0 &&
+		h.sharers.alternate(x.Message.Client, id) { // I-3
+		h.Quiet.Warn("shared MAC", "one address for two clients: their identifiers renew in turn", fields(x.Message, d))
 	}
 	if extra.SendHostname && d.Verdict == lease.Ack {
 		h.missHostName(req, resp, d)
