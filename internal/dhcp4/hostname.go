@@ -1,6 +1,7 @@
 package dhcp4
 
 import (
+	"net/netip"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -80,6 +81,24 @@ func echoFQDN(b []byte) []byte {
 		flags |= fqdnOverride
 	}
 	return append([]byte{flags, 255, 255}, b[fqdnHeader:]...)
+}
+
+// HostName returns what option 12 can say of a machine's name in NetBox: the name,
+// or the first label of a full one. Empty: the name is no host name.
+func HostName(name string) string {
+	if _, err := netip.ParseAddr(name); err == nil {
+		return ""
+	}
+	host, domain, qualified := strings.Cut(strings.TrimSuffix(name, "."), ".")
+	if !hostLabel(host) {
+		return ""
+	}
+	for label := ""; qualified; {
+		if label, domain, qualified = strings.Cut(domain, "."); !hostLabel(label) {
+			return ""
+		}
+	}
+	return host
 }
 
 // hostLabel reports whether name can be sent as a host name: one label of

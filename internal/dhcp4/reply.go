@@ -127,8 +127,11 @@ func fillName(req, resp *dhcpv4.DHCPv4, d lease.Decision, send bool) {
 		resp.UpdateOption(dhcpv4.OptGeneric(dhcpv4.OptionFQDN, echo))
 		return
 	}
-	if send && d.Machine != nil && hostLabel(d.Machine.Name) && Wanted(req, dhcpv4.OptionHostName) {
-		resp.UpdateOption(dhcpv4.OptHostName(d.Machine.Name))
+	if !send || d.Machine == nil || !Wanted(req, dhcpv4.OptionHostName) {
+		return
+	}
+	if host := HostName(d.Machine.Name); host != "" {
+		resp.UpdateOption(dhcpv4.OptHostName(host))
 	}
 }
 

@@ -2,6 +2,7 @@ package dhcp4
 
 import (
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,6 +137,15 @@ func TestHostNames(t *testing.T) {
 		"not switched on":           {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, "sw1", false, map[uint8]string{}},
 		"no valid label":            {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, "rack 7 / sw1", true, map[uint8]string{}},
 		"a trailing hyphen":         {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, "sw1-", true, map[uint8]string{}},
+		"a full name: its host":     {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, "sw1.example.net", true, map[uint8]string{12: "sw1"}},
+		"a full name with its root": {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, "sw1.example.net.", true, map[uint8]string{12: "sw1"}},
+		"a full name with a gap":    {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, "sw1..net", true, map[uint8]string{}},
+		"a domain that is none":     {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, "sw1.rack 7", true, map[uint8]string{}},
+		"an address":                {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, "10.0.0.7", true, map[uint8]string{}},
+		"an underscore":             {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, "sw_1", true, map[uint8]string{}},
+		"not of ASCII":              {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, "größe", true, map[uint8]string{}},
+		"a label of 64 bytes":       {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, strings.Repeat("a", 64) + ".net", true, map[uint8]string{}},
+		"a dot":                     {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, ".", true, map[uint8]string{}},
 		"unknown client":            {[]dhcpv4.Modifier{dhcp4test.Raw(55, 12)}, "", true, map[uint8]string{}},
 	}
 	for name, tt := range tests {

@@ -17,6 +17,14 @@ import (
 // type. It must not pass for BOOTP, which has no option 53 at all (F-34).
 const messageUnreadable lease.MessageType = 0xff
 
+// Sub-options of option 82 in which relays of an older dialect (Cisco's, unless
+// told `standard`) say what 5 and 11 say (N-1, R-7). RFC 6607 gave the second
+// number away: there it has no value.
+const (
+	olderLinkSelection  = dhcpv4.GenericOptionCode(150)
+	olderServerOverride = dhcpv4.GenericOptionCode(152)
+)
+
 // ParseRequest reads req as far as a lease decision needs it. resp is the reply
 // prepared so far: its option 54 is our identifier (R-13); it may be nil.
 // serverIDOverride is network.server_id_override (R-7). What makes a message
@@ -43,9 +51,9 @@ func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) l
 		m.Identifier = Identifier(resp)
 	}
 	if relay := req.RelayAgentInfo(); relay != nil {
-		m.LinkSelection = optionAddr(relay.Options, dhcpv4.LinkSelectionSubOption)
+		m.LinkSelection = subOptionAddr(relay.Options, dhcpv4.LinkSelectionSubOption, olderLinkSelection)
 		if serverIDOverride && m.Relay.IsValid() {
-			m.Override = optionAddr(relay.Options, dhcpv4.ServerIdentifierOverrideSubOption)
+			m.Override = subOptionAddr(relay.Options, dhcpv4.ServerIdentifierOverrideSubOption, olderServerOverride)
 		}
 	}
 	identify(&m, req, in)
@@ -77,7 +85,6 @@ func malformedOption(req *dhcpv4.DHCPv4) string {
 		{dhcpv4.OptionDHCPMessageType, "option 53", 1, 1},
 		{dhcpv4.OptionRequestedIPAddress, "option 50", 4, 4},
 		{dhcpv4.OptionServerIdentifier, "option 54", 4, 4},
-		{dhcpv4.OptionClientIdentifier, "option 61", 2, 255}, // RFC 2132 section 9.14
 	}
 	for _, want := range lengths {
 		n := len(req.Options.Get(want.code))
@@ -100,6 +107,10 @@ func identify(m *lease.ClientMessage, req *dhcpv4.DHCPv4, in Ingress) {
 	// dropped them by then, the stock server hands them on (F-29).
 	clamped := !in.Known() && len(hardware) == dhcpv4.MaxHWAddrLen
 	if len(hardware) == 0 || clamped && len(identifier) > 0 {
+		if n := len(identifier); req.Options.Has(dhcpv4.OptionClientIdentifier) && (n < 2 || n > 255) {
+			reject(m, "option 61") // RFC 2132 section 9.14
+			return
+		}
 		m.Client = clientKey(identifier)
 		// The key of quarantined addresses must not be the key of a client (A-5).
 		if m.Client == "" || m.Client == lease.Declined {
@@ -112,10 +123,32 @@ func identify(m *lease.ClientMessage, req *dhcpv4.DHCPv4, in Ingress) {
 		reject(m, "hardware address")
 		return
 	}
-	if req.HWType == iana.HWTypeEthernet && len(hardware) == len(m.MAC) {
+	// IEEE 802 numbers its cards in one space with Ethernet, and some clients say
+	// that they are on it (I-4).
+	if (req.HWType == iana.HWTypeEthernet || req.HWType == iana.HWTypeIEEE802) && len(hardware) == len(m.MAC) {
 		m.HasMAC = true
 		copy(m.MAC[:], hardware)
 	}
+}
+
+// HasAddress reports whether ciaddr of req is an address that its client uses
+// now, as far as the message itself tells: in INFORM, in BOOTP, and in a REQUEST
+// that neither selects nor asks for another address. In all other messages it
+// may be left from an earlier life, and says nothing (D-6).
+func HasAddress(req *dhcpv4.DHCPv4) bool {
+	ciaddr := HeaderAddr(req.ClientIPAddr)
+	if !ciaddr.IsValid() {
+		return false
+	}
+	switch messageType(req) {
+	case lease.Inform, lease.BOOTP:
+		return true
+	case lease.Request:
+		requested := optionAddr(req.Options, dhcpv4.OptionRequestedIPAddress)
+		selecting := optionAddr(req.Options, dhcpv4.OptionServerIdentifier).IsValid()
+		return !requested.IsValid() || requested == ciaddr && !selecting
+	}
+	return false
 }
 
 // clientKey renders bytes as NetBox renders a MAC.
@@ -142,6 +175,15 @@ func optionAddr(options dhcpv4.Options, code dhcpv4.OptionCode) netip.Addr {
 		return HeaderAddr(b)
 	}
 	return netip.Addr{}
+}
+
+// subOptionAddr returns the address in a relay's sub-option; where that is not
+// sent, in the older one.
+func subOptionAddr(options dhcpv4.Options, code, older dhcpv4.OptionCode) netip.Addr {
+	if !options.Has(code) {
+		code = older
+	}
+	return optionAddr(options, code)
 }
 
 // Identifier returns option 54 of a reply, by which its client knows this

@@ -79,8 +79,52 @@ func TestServerIdentifierOverrideCanBeSwitchedOff(t *testing.T) {
 	}
 }
 
+// N-1, R-7: relays that speak an older dialect say the same by 150 and 152.
+func TestOlderRelaysNameLinkAndServerByOtherSubOptions(t *testing.T) {
+	sub := dhcp4test.SubOption
+	link, server := []byte{10, 1, 0, 0}, []byte{10, 1, 0, 254}
+	circuit := sub(1, 'e', '0')
+	for name, tt := range map[string]struct {
+		relay          string
+		subs           []dhcpv4.Option
+		link, override string
+	}{
+		"150 and 152":                        {"10.0.0.1", []dhcpv4.Option{circuit, sub(2, 7), sub(150, link...), sub(152, server...)}, "10.1.0.0", "10.1.0.254"},
+		"150 alone":                          {"10.0.0.1", []dhcpv4.Option{sub(150, link...)}, "10.1.0.0", ""},
+		"152 alone":                          {"10.0.0.1", []dhcpv4.Option{sub(152, server...)}, "", "10.1.0.254"},
+		"5 and 11 go first":                  {"10.0.0.1", []dhcpv4.Option{sub(5, 10, 2, 0, 0), sub(11, 10, 2, 0, 254), sub(150, link...), sub(152, server...)}, "10.2.0.0", "10.2.0.254"},
+		"one of each":                        {"10.0.0.1", []dhcpv4.Option{sub(5, 10, 2, 0, 0), sub(152, server...)}, "10.2.0.0", "10.1.0.254"},
+		"a 5 of zeros is present, too":       {"10.0.0.1", []dhcpv4.Option{sub(5, 0, 0, 0, 0), sub(150, link...)}, "", ""},
+		"an 11 that is too short as well":    {"10.0.0.1", []dhcpv4.Option{sub(11, 10), sub(152, server...)}, "", ""},
+		"152 of RFC 6607 has no value":       {"10.0.0.1", []dhcpv4.Option{sub(151, 0, 'v'), sub(152)}, "", ""},
+		"both meanings of 152 are no server": {"10.0.0.1", []dhcpv4.Option{sub(150, link...), sub(151, 0, 'v'), sub(152)}, "10.1.0.0", ""},
+		"other lengths":                      {"10.0.0.1", []dhcpv4.Option{sub(150, 10, 1, 0), sub(152, 10, 1, 0, 254, 0)}, "", ""},
+		"zeros":                              {"10.0.0.1", []dhcpv4.Option{sub(150, 0, 0, 0, 0), sub(152, 0, 0, 0, 0)}, "", ""},
+		"a server only of a relay":           {"0.0.0.0", []dhcpv4.Option{sub(150, link...), sub(152, server...)}, "10.1.0.0", ""},
+		"inside another's value":             {"10.0.0.1", []dhcpv4.Option{sub(1, 150, 4, 10, 1, 0, 0)}, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Relayed(tt.relay, tt.subs...))
+			got := ParseRequest(req, nil, Ingress{}, true)
+			want := func(s string) (a netip.Addr) {
+				if s != "" {
+					a = addr(s)
+				}
+				return a
+			}
+			if got.LinkSelection != want(tt.link) || got.Override != want(tt.override) {
+				t.Errorf("link %v, server %v; want %q, %q", got.LinkSelection, got.Override, tt.link, tt.override)
+			}
+			if off := ParseRequest(req, nil, Ingress{}, false); off.Override.IsValid() || off.LinkSelection != got.LinkSelection {
+				t.Errorf("switched off: link %v, server %v", off.LinkSelection, off.Override)
+			}
+		})
+	}
+}
+
 // D-0, F-30, F-31, F-34
 func TestMalformedOptionsAreToldFromAbsentOnes(t *testing.T) {
+	nameless := dhcpv4.WithHwAddr(nil) // option 61 has to name the client
 	tests := map[string]struct {
 		mods []dhcpv4.Modifier
 		want string
@@ -90,9 +134,12 @@ func TestMalformedOptionsAreToldFromAbsentOnes(t *testing.T) {
 		"two option 50":                     {[]dhcpv4.Modifier{dhcp4test.Raw(50, 10, 0, 0, 1, 10, 0, 0, 2)}, "option 50"},
 		"option 50 of length zero":          {[]dhcpv4.Modifier{dhcp4test.Raw(50)}, "option 50"},
 		"option 54 too long":                {[]dhcpv4.Modifier{dhcp4test.Raw(54, 10, 0, 0, 1, 9)}, "option 54"},
-		"option 61 without identifier":      {[]dhcpv4.Modifier{dhcp4test.Raw(61, 1)}, "option 61"},
-		"option 61 of length zero":          {[]dhcpv4.Modifier{dhcp4test.Raw(61)}, "option 61"},
-		"option 61 of over 255 bytes":       {[]dhcpv4.Modifier{dhcp4test.Raw(61, make([]byte, 256)...)}, "option 61"},
+		"option 61 without identifier":      {[]dhcpv4.Modifier{nameless, dhcp4test.Raw(61, 1)}, "option 61"},
+		"option 61 of length zero":          {[]dhcpv4.Modifier{nameless, dhcp4test.Raw(61)}, "option 61"},
+		"option 61 of over 255 bytes":       {[]dhcpv4.Modifier{nameless, dhcp4test.Raw(61, make([]byte, 256)...)}, "option 61"},
+		"I-3 beside a hardware address":     {[]dhcpv4.Modifier{dhcp4test.Raw(61, 1)}, ""},
+		"I-3 the same of length zero":       {[]dhcpv4.Modifier{dhcp4test.Raw(61)}, ""},
+		"I-3 the same of over 255 bytes":    {[]dhcpv4.Modifier{dhcp4test.Raw(61, make([]byte, 256)...)}, ""},
 		"option 61 of two bytes":            {[]dhcpv4.Modifier{dhcp4test.Raw(61, 0, 7)}, ""},
 		"option 53 of length zero":          {[]dhcpv4.Modifier{dhcp4test.Raw(53)}, "option 53"},
 		"option 53 twice":                   {[]dhcpv4.Modifier{dhcp4test.Raw(53, 1, 3)}, "option 53"},
@@ -128,6 +175,7 @@ func TestClientKey(t *testing.T) {
 	id := dhcp4test.Raw(61, 0xff, 1, 2, 3)
 	long := net.HardwareAddr{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
 	infiniband := func(p *dhcpv4.DHCPv4) { p.HWType = iana.HWTypeInfiniband }
+	ieee802 := func(p *dhcpv4.DHCPv4) { p.HWType = iana.HWTypeIEEE802 }
 	tests := map[string]struct {
 		hardware net.HardwareAddr
 		mods     []dhcpv4.Modifier
@@ -139,6 +187,8 @@ func TestClientKey(t *testing.T) {
 		"I-1 Ethernet": {dhcp4test.MAC(), nil, ours, "02:AB:00:00:00:01", true, ""},
 		"I-3 option 61 does not replace a chaddr":           {dhcp4test.MAC(), []dhcpv4.Modifier{id}, ours, "02:AB:00:00:00:01", true, ""},
 		"I-4 six bytes of another medium":                   {dhcp4test.MAC(), []dhcpv4.Modifier{infiniband}, ours, "02:AB:00:00:00:01", false, ""},
+		"I-4 six bytes of IEEE 802":                         {dhcp4test.MAC(), []dhcpv4.Modifier{ieee802}, ours, "02:AB:00:00:00:01", true, ""},
+		"I-4 eight bytes of IEEE 802":                       {long[:8], []dhcpv4.Modifier{ieee802}, ours, "01:02:03:04:05:06:07:08", false, ""},
 		"I-1 eight bytes":                                   {long[:8], nil, ours, "01:02:03:04:05:06:07:08", false, ""},
 		"I-1 no hardware address but option 61":             {nil, []dhcpv4.Modifier{id}, ours, "FF:01:02:03", false, ""},
 		"I-1 neither":                                       {nil, nil, ours, "", false, "client identifier"},

@@ -160,8 +160,12 @@ func (d *decider) request() Decision {
 		decision.effect.dropHold = true
 		return decision
 	}
+	both := r.IsValid() && c.IsValid()
+	if both && (selecting || r != c) && !d.direct() {
+		c = netip.Addr{} // left filled from an earlier life (D-6)
+	}
 	switch {
-	case !r.IsValid() && !c.IsValid(), r.IsValid() && c.IsValid() && r != c:
+	case !r.IsValid() && !c.IsValid(), both && c.IsValid() && r != c:
 		rule := "D-15b"
 		if selecting {
 			rule = "D-6b"
@@ -173,10 +177,34 @@ func (d *decider) request() Decision {
 		return d.selecting(r)
 	case !selecting && !c.IsValid():
 		d.state = InitReboot
-		return d.initReboot(r)
+		decision := d.initReboot(r)
+		if both && decision.Verdict != Ack {
+			return d.otherwise(decision)
+		}
+		return decision
 	}
 	d.state = Renewing
 	return d.extend(c) // D-12, D-14 and the tolerated D-6, D-15
+}
+
+// otherwise takes a REQUEST with two addresses, whose option 50 is not the
+// client's, by its ciaddr: that is confirmed, too, and neither is refused (D-15b).
+func (d *decider) otherwise(decision Decision) Decision {
+	d.state = Renewing
+	if renewal := d.extend(d.m.ClientAddr); renewal.Verdict == Ack {
+		return renewal
+	}
+	if decision.Verdict != Nak {
+		return decision
+	}
+	d.trace.addf("D-15b", "not refused, since the client may mean the other address")
+	return d.silent("D-15b", ReasonMalformed)
+}
+
+// direct reports whether the message was sent to this server alone, which a
+// client does that renews, and not one that selects or comes back.
+func (d *decider) direct() bool {
+	return d.m.Delivery == DeliveryUnicast && !d.m.Relay.IsValid()
 }
 
 // locate finds wire and client for a REQUEST; a decision with a reason means

@@ -46,6 +46,9 @@ func at(name string, addrs ...string) field {
 		}
 	}
 }
+func stockServer() field {
+	return func(m *ClientMessage) { m.Delivery, m.Relay = DeliveryUnknown, netip.Addr{} }
+}
 func asking(d time.Duration) field { return func(m *ClientMessage) { m.LeaseTime = d } }
 func named(name string) field      { return func(m *ClientMessage) { m.Hostname = name } }
 

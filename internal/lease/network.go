@@ -15,8 +15,9 @@ func (d *decider) evidence() (addrs []netip.Addr, source string) {
 	m := d.m
 	// REBINDING is broadcast or relayed; ciaddr is then a claim to be checked,
 	// not evidence. The stock server cannot tell (D-26). A server identifier is
-	// an error that renewing clients are forgiven (D-6).
-	renewing := m.Type == Request && m.ClientAddr.IsValid() && m.Delivery != DeliveryBroadcast
+	// an error that renewing clients are forgiven (D-6). In other states ciaddr
+	// is a leftover (D-6).
+	renewing := d.state == Renewing && m.Delivery != DeliveryBroadcast
 	switch {
 	case m.LinkSelection.IsValid():
 		return []netip.Addr{m.LinkSelection}, "relay's link selection"

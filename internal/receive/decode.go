@@ -5,6 +5,8 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/iana"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 )
 
 const (
@@ -15,8 +17,9 @@ const (
 
 // decode parses a datagram. It takes in three kinds of message that the library
 // refuses (F-29) and one that it would cut (raw hlen over 16, I-2): an option
-// area without END, a vendor area that is not RFC 1497's, and none at all. The
-// latter two become a message without options, that is plain BOOTP.
+// area without END or with its last option cut off (D-0), a vendor area that is
+// not RFC 1497's, and none at all. The latter two become a message without
+// options, that is plain BOOTP.
 //
 // b may be written to, up to its capacity. The result does not refer to it.
 func decode(b []byte) (*dhcpv4.DHCPv4, Drop) {
@@ -29,16 +32,21 @@ func decode(b []byte) (*dhcpv4.DHCPv4, Drop) {
 	if b[2] > maxHardLen {
 		return nil, dropHardwareLength
 	}
-	if len(b) < headerLen+len(cookie) || string(b[headerLen:headerLen+len(cookie)]) != cookie {
+	cut := false
+	const area = headerLen + len(cookie)
+	if len(b) < area || string(b[headerLen:area]) != cookie {
 		b = append(append(b[:headerLen], cookie...), dhcpv4.OptionEnd.Code())
-	} else if whole, ended := scanOptions(b[headerLen+len(cookie):]); !whole {
-		return nil, dropMalformed
-	} else if !ended {
-		b = append(b, dhcpv4.OptionEnd.Code())
+	} else if whole, ended := scanOptions(b[area:]); !ended {
+		cut = area+whole < len(b)
+		b = append(b[:area+whole], dhcpv4.OptionEnd.Code())
 	}
 	req, err := dhcpv4.FromBytes(b)
-	if err != nil {
+	if err != nil || cut && !clearWithoutRest(req) {
 		return nil, dropMalformed
+	}
+	mend(req)
+	if !replyable(req.ClientIPAddr) && !dhcp4.HasAddress(req) {
+		req.ClientIPAddr = net.IPv4zero // old (D-6)
 	}
 	if !replyable(req.GatewayIPAddr) || !replyable(req.ClientIPAddr) {
 		return nil, dropAddress
@@ -46,22 +54,69 @@ func decode(b []byte) (*dhcpv4.DHCPv4, Drop) {
 	return req, ""
 }
 
-// scanOptions reports whether no option is cut off, and whether END closes them.
-func scanOptions(area []byte) (whole, ended bool) {
+// scanOptions returns the length of the options that are whole, and whether END
+// closes them.
+func scanOptions(area []byte) (whole int, ended bool) {
 	for i := 0; i < len(area); {
 		switch area[i] {
 		case dhcpv4.OptionPad.Code():
 			i++
 		case dhcpv4.OptionEnd.Code():
-			return true, true
+			return i, true
 		default:
 			if i+1 >= len(area) || i+2+int(area[i+1]) > len(area) {
-				return false, false
+				return i, false
 			}
 			i += 2 + int(area[i+1])
 		}
 	}
-	return true, false
+	return len(area), false
+}
+
+// clearWithoutRest reports whether a message means the same whatever the option
+// said that is cut off, and those it may have swallowed: not one of a relay, whose
+// option 82 is the last; not one without type, which would pass for BOOTP; and
+// not one that may have chosen another server (D-0).
+func clearWithoutRest(req *dhcpv4.DHCPv4) bool {
+	if !addr4(req.GatewayIPAddr).IsUnspecified() {
+		return false
+	}
+	switch req.MessageType() {
+	case dhcpv4.MessageTypeDiscover, dhcpv4.MessageTypeInform:
+		return true
+	case dhcpv4.MessageTypeRequest:
+		return req.ServerIdentifier() != nil && req.RequestedIPAddress() != nil
+	}
+	return false
+}
+
+// mend makes of options that are too long, or sent twice (F-30), what other
+// servers make of them: the first value counts. One that is too short is taken
+// out where the message can do without (D-0).
+func mend(req *dhcpv4.DHCPv4) {
+	if v := req.Options.Get(dhcpv4.OptionDHCPMessageType); len(v) > 1 {
+		req.Options[dhcpv4.OptionDHCPMessageType.Code()] = v[:1]
+	}
+	for _, code := range [...]uint8{dhcpv4.OptionRequestedIPAddress.Code(), dhcpv4.OptionServerIdentifier.Code()} {
+		v, sent := req.Options[code]
+		switch {
+		case !sent || len(v) == net.IPv4len:
+		case len(v) > net.IPv4len:
+			req.Options[code] = v[:net.IPv4len]
+		case code == dhcpv4.OptionRequestedIPAddress.Code() || !namesServer(req):
+			delete(req.Options, code)
+		}
+	}
+}
+
+// namesServer reports whether option 54 of such a message says which server is
+// meant.
+func namesServer(req *dhcpv4.DHCPv4) bool {
+	switch req.MessageType() {
+	case dhcpv4.MessageTypeDiscover, dhcpv4.MessageTypeInform:
+		return false
+	}
+	return true
 }
 
 // replyable reports whether ip, an address a sender put into a header field, is
@@ -121,7 +176,7 @@ func prepare(req *dhcpv4.DHCPv4, ownsDecline bool) *dhcpv4.DHCPv4 {
 }
 
 // isEthernet reports whether the client's hardware address can be put into an
-// Ethernet frame.
+// Ethernet frame. Some clients call their Ethernet IEEE 802 (I-4).
 func isEthernet(m *dhcpv4.DHCPv4) bool {
-	return m.HWType == iana.HWTypeEthernet && len(m.ClientHWAddr) == 6
+	return (m.HWType == iana.HWTypeEthernet || m.HWType == iana.HWTypeIEEE802) && len(m.ClientHWAddr) == 6
 }

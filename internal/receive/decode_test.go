@@ -2,12 +2,17 @@ package receive
 
 import (
 	"bytes"
+	"maps"
 	"net"
+	"net/netip"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/iana"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
 // wire is a DISCOVER as it arrives, cut after the END and with room for decode
@@ -30,6 +35,110 @@ func options(t testing.TB, area ...byte) []byte {
 func set(b []byte, at int, v ...byte) []byte {
 	copy(b[at:], v)
 	return b
+}
+
+// renewal is a REQUEST without options that would give ciaddr another meaning.
+func renewal(t testing.TB) []byte { return options(t, 53, 1, 3, 255) }
+
+// D-0, I-3, I-4: messages that at least two of dhcpd, dnsmasq and Kea answer, and
+// their neighbours. A REQUEST names 10.10.0.2 as server and wants 10.10.0.103.
+func TestOddMessages(t *testing.T) {
+	const discover, request, inform, release = lease.Discover, lease.Request, lease.Inform, lease.Release
+	list := []byte{55, 3, 1, 3, 6}
+	server, wish := []byte{54, 4, 10, 10, 0, 2}, []byte{50, 4, 10, 10, 0, 103}
+	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	typed := func(t lease.MessageType, parts ...[]byte) []byte {
+		return append([]byte{53, 1, byte(t)}, join(parts...)...)
+	}
+	chose := func(parts ...[]byte) []byte { return typed(request, join(parts...)) }
+	bigID := join([]byte{61, 255}, make([]byte, 255), []byte{61, 45}, make([]byte, 45))
+	for _, tt := range []struct {
+		name  string
+		area  []byte // options without END
+		end   bool
+		typ   lease.MessageType
+		wish  string // option 50
+		chose string // option 54
+		drop  Drop
+		bad   string // makes the message unusable
+	}{
+		{name: "53 twice, equal", area: typed(discover, typed(discover, list)), end: true, typ: discover},
+		{name: "53 twice, the first counts", area: typed(discover, typed(request, list)), end: true, typ: discover},
+		{name: "53 of two bytes", area: join([]byte{53, 2, 1, 1}, list), end: true, typ: discover},
+		{name: "53 twice in a REQUEST", area: typed(request, typed(request, server, wish)), end: true, typ: request, wish: "10.10.0.103", chose: "10.10.0.2"},
+		{name: "53 without a value", area: join([]byte{53, 0}, list), end: true, bad: "option 53"},
+		{name: "the last option cut by a byte", area: typed(discover, list, []byte{12, 4, 'a', 'b', 'c'}), typ: discover},
+		{name: "the last option cut after its code", area: typed(discover, list, []byte{12}), typ: discover},
+		{name: "the last option cut after its length", area: typed(discover, list, []byte{12, 4}), typ: discover},
+		{name: "the last option far too long", area: typed(discover, list, []byte{12, 200, 'a'}), typ: discover},
+		{name: "the last option too long and padded", area: typed(discover, list, []byte{12, 255, 'a', 255, 0, 0}), typ: discover},
+		{name: "the list cut by a byte", area: typed(discover, []byte{55, 4, 1, 3, 6}), typ: discover},
+		{name: "an INFORM that is cut", area: typed(inform, []byte{12, 4, 'a'}), typ: inform},
+		{name: "a selection that is cut behind what it needs", area: chose(server, wish, []byte{12, 4, 'a'}), typ: request, wish: "10.10.0.103", chose: "10.10.0.2"},
+		{name: "a selection whose server is cut off", area: chose(wish, server[:5]), drop: dropMalformed},
+		{name: "a selection whose address is cut off", area: chose(server, wish[:5]), drop: dropMalformed},
+		{name: "a REQUEST that may have chosen", area: chose(wish, []byte{12, 4, 'a'}), drop: dropMalformed},
+		{name: "a RELEASE that is cut", area: typed(release, []byte{12, 4, 'a'}), drop: dropMalformed},
+		{name: "a cut type is no BOOTP", area: join(list, []byte{53, 1}), drop: dropMalformed},
+		{name: "61 without a value", area: typed(discover, list, []byte{61, 0}), end: true, typ: discover},
+		{name: "61 of one byte", area: typed(discover, list, []byte{61, 1, 1}), end: true, typ: discover},
+		{name: "61 of one byte in a REQUEST", area: chose(server, wish, []byte{61, 1, 1}), end: true, typ: request, wish: "10.10.0.103", chose: "10.10.0.2"},
+		{name: "61 twice, equal", area: typed(discover, []byte{61, 2, 0, 7, 61, 2, 0, 7}), end: true, typ: discover},
+		{name: "61 of 300 bytes", area: typed(discover, bigID), end: true, typ: discover},
+		{name: "50 without a value", area: typed(discover, []byte{50, 0}), end: true, typ: discover},
+		{name: "50 of three bytes", area: typed(discover, []byte{50, 3, 10, 10, 0}), end: true, typ: discover},
+		{name: "50 of five bytes", area: typed(discover, []byte{50, 5, 10, 10, 0, 103, 0}), end: true, typ: discover, wish: "10.10.0.103"},
+		{name: "50 twice, equal", area: typed(discover, wish, wish), end: true, typ: discover, wish: "10.10.0.103"},
+		{name: "50 twice, the first counts", area: typed(discover, wish, []byte{50, 4, 10, 10, 0, 102}), end: true, typ: discover, wish: "10.10.0.103"},
+		{name: "50 of five bytes in a REQUEST", area: chose(server, []byte{50, 5, 10, 10, 0, 103, 0}), end: true, typ: request, wish: "10.10.0.103", chose: "10.10.0.2"},
+		{name: "50 twice in a REQUEST", area: chose(wish, server, wish), end: true, typ: request, wish: "10.10.0.103", chose: "10.10.0.2"},
+		{name: "50 without a value in a renewal", area: chose([]byte{50, 0}), end: true, typ: request},
+		{name: "54 without a value in a DISCOVER", area: typed(discover, []byte{54, 0}), end: true, typ: discover},
+		{name: "54 of three bytes in a DISCOVER", area: typed(discover, []byte{54, 3, 10, 10, 0}), end: true, typ: discover},
+		{name: "54 of five bytes in a DISCOVER", area: typed(discover, []byte{54, 5, 10, 10, 0, 2, 0}), end: true, typ: discover, chose: "10.10.0.2"},
+		{name: "54 twice, equal", area: chose(server, wish, server), end: true, typ: request, wish: "10.10.0.103", chose: "10.10.0.2"},
+		{name: "54 of five bytes", area: chose([]byte{54, 5, 10, 10, 0, 2, 0}, wish), end: true, typ: request, wish: "10.10.0.103", chose: "10.10.0.2"},
+		{name: "54 of three bytes says not which server", area: chose([]byte{54, 3, 10, 10, 0}, wish), end: true, typ: request, wish: "10.10.0.103", bad: "option 54"},
+		{name: "54 without a value says not which server", area: chose([]byte{54, 0}, wish), end: true, typ: request, wish: "10.10.0.103", bad: "option 54"},
+		{name: "54 without a value in a RELEASE", area: typed(release, []byte{54, 0}), end: true, typ: release, bad: "option 54"},
+		{name: "empty options that say nothing", area: typed(discover, []byte{55, 0, 12, 0, 60, 0, 82, 0, 51, 1, 5, 57, 1, 5}), end: true, typ: discover},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			area := tt.area
+			if tt.end {
+				area = append(area, 255)
+			}
+			req, why := decode(set(options(t, area...), 24, 0, 0, 0, 0))
+			if why != tt.drop {
+				t.Fatalf("dropped as %q, want %q", why, tt.drop)
+			}
+			if why != "" {
+				return
+			}
+			m := dhcp4.ParseRequest(req, nil, dhcp4.Ingress{}, false)
+			if m.Malformed != tt.bad || !m.HasMAC || m.Client != "02:00:00:00:00:01" {
+				t.Errorf("malformed %q, client %q, MAC %v", m.Malformed, m.Client, m.HasMAC)
+			}
+			if tt.bad == "" && m.Type != tt.typ || m.Type == lease.BOOTP {
+				t.Errorf("type %s, want %s", m.Type, tt.typ)
+			}
+			text := func(a netip.Addr) string {
+				if !a.IsValid() {
+					return ""
+				}
+				return a.String()
+			}
+			if text(m.RequestedAddr) != tt.wish || text(m.ServerID) != tt.chose {
+				t.Errorf("wants %v, chose %v; want %q, %q", m.RequestedAddr, m.ServerID, tt.wish, tt.chose)
+			}
+			if tt.bad == "" && prepare(req, false) == nil {
+				t.Error("reaches no handler")
+			}
+		})
+	}
+	if _, why := decode(options(t, typed(discover, []byte{12, 4, 'a'})...)); why != dropMalformed {
+		t.Errorf("a relayed message that may have lost option 82: %q", why)
+	}
 }
 
 func TestDecode(t *testing.T) {
@@ -55,8 +164,10 @@ func TestDecode(t *testing.T) {
 		{name: "a reply", in: set(wire(t), 0, 2), want: dropNotRequest},
 		{name: "hlen 16", in: set(wire(t), 2, 16), typ: dhcpv4.MessageTypeDiscover},
 		{name: "hlen 17", in: set(wire(t), 2, 17), want: dropHardwareLength}, // I-2
-		{name: "ciaddr of this network", in: set(wire(t), 12, 0, 0, 0, 5), want: dropAddress},
-		{name: "ciaddr reserved", in: set(wire(t), 12, 240, 0, 0, 5), want: dropAddress},
+		{name: "ciaddr of this network", in: set(renewal(t), 12, 0, 0, 0, 5), want: dropAddress},
+		{name: "ciaddr reserved", in: set(renewal(t), 12, 240, 0, 0, 5), want: dropAddress},
+		{name: "ciaddr of this network in a DISCOVER", in: set(wire(t), 12, 0, 0, 0, 5), typ: dhcpv4.MessageTypeDiscover},                  // D-6
+		{name: "ciaddr is the broadcast address in a DISCOVER", in: set(wire(t), 12, 255, 255, 255, 255), typ: dhcpv4.MessageTypeDiscover}, // D-6
 		{name: "giaddr is a group", in: set(wire(t), 24, 224, 0, 0, 5), want: dropAddress},
 		{name: "giaddr is the broadcast address", in: set(wire(t), 24, 255, 255, 255, 255), want: dropAddress},
 	} {
@@ -123,6 +234,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add(wire(f))
 	f.Add(options(f, 53, 1, 3, 82, 2, 19, 0))
 	f.Add(make300(f, 0))
+	f.Add(options(f, 53, 2, 1, 3, 50, 5, 10, 0, 0, 1, 2, 54, 0, 255))
+	f.Add(set(wire(f), 12, 255, 255, 255, 255))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		plain, plainErr := dhcpv4.FromBytes(bytes.Clone(b))
 		req, why := decode(bytes.Clone(b))
@@ -133,7 +246,18 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		if plainErr == nil {
-			if diff := cmp.Diff(plain, req); diff != "" {
+			again := *req // what mend and the rule for an old ciaddr may change is left out (D-0, D-6)
+			again.Options = maps.Clone(req.Options)
+			old := !replyable(plain.ClientIPAddr)
+			for _, m := range []*dhcpv4.DHCPv4{plain, &again} {
+				for _, code := range []uint8{50, 53, 54} {
+					delete(m.Options, code)
+				}
+				if old {
+					m.ClientIPAddr = net.IPv4zero
+				}
+			}
+			if diff := cmp.Diff(plain, &again); diff != "" {
 				t.Fatalf("the library reads it differently (-library +ours):\n%s", diff)
 			}
 		}

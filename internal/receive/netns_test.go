@@ -1,6 +1,7 @@
 package receive
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -48,8 +49,11 @@ func newSite(t *testing.T, listen ...net.UDPAddr) *site {
 	s.loop.chain.Handlers = append(s.loop.chain.Handlers, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		in := exchanges.Find(req).Ingress
 		s.seen <- in
-		if req.MessageType() == dhcpv4.MessageTypeRequest && req.ClientIPAddr.IsUnspecified() {
+		if req.MessageType() == dhcpv4.MessageTypeRequest && req.ClientIPAddr.IsUnspecified() && req.RequestedIPAddress() == nil {
 			resp.UpdateOption(dhcpv4.OptMessageType(dhcpv4.MessageTypeNak))
+			return resp, true
+		}
+		if req.MessageType() == dhcpv4.MessageTypeInform {
 			return resp, true
 		}
 		a := in.Addrs[0].As4()
@@ -171,6 +175,88 @@ func TestRepliesOnRealInterfaces(t *testing.T) {
 				t.Errorf("seen as %+v", in)
 			}
 		})
+	}
+}
+
+// R-11, D-6: a client that has no address, answers no ARP, and has an address of
+// before in ciaddr. The default route leads to c2, where a reply that went by the
+// routing table would be heard.
+func TestAnOldClientAddressLeadsNoReplyAway(t *testing.T) {
+	s := newSite(t, net.UDPAddr{Port: 67})
+	const oldOther, oldSame = "192.168.10.4", "10.0.0.77"
+	for _, command := range [][]string{
+		{"ip", "link", "set", "c0", "arp", "off"},
+		{"ip", "neigh", "flush", "dev", "c0"},
+		{"ip", "addr", "add", oldOther + "/32", "dev", "c2"},
+	} {
+		if err := s.client.Command(t.Context(), command[0], command[1:]...).Run(); err != nil {
+			t.Fatalf("%v: %v", command, err)
+		}
+	}
+	if err := s.server.Command(t.Context(), "ip", "route", "add", "default", "via", "10.0.2.10", "dev", "s2").Run(); err != nil {
+		t.Fatal(err)
+	}
+	discover, request, inform := dhcpv4.MessageTypeDiscover, dhcpv4.MessageTypeRequest, dhcpv4.MessageTypeInform
+	has := func(ip string) dhcpv4.Modifier { return dhcpv4.WithClientIP(net.ParseIP(ip)) }
+	asks := dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(net.IPv4(10, 0, 0, 10)))
+	chose := dhcpv4.WithOption(dhcpv4.OptServerIdentifier(net.IPv4(10, 0, 0, 1)))
+	flag := dhcpv4.WithBroadcast(true)
+	for _, tt := range []struct {
+		name string
+		typ  dhcpv4.MessageType
+		mods []dhcpv4.Modifier
+		from string // empty: no address
+		to   string
+	}{
+		{"DISCOVER, the address it lost", discover, []dhcpv4.Modifier{has("10.0.0.10")}, "", "10.0.0.10"},
+		{"DISCOVER, another of this network", discover, []dhcpv4.Modifier{has(oldSame)}, "", "10.0.0.10"},
+		{"DISCOVER, one of another network", discover, []dhcpv4.Modifier{has(oldOther)}, "", "10.0.0.10"},
+		{"DISCOVER, one of another network, to be broadcast", discover, []dhcpv4.Modifier{has(oldOther), flag}, "", "255.255.255.255"},
+		{"DISCOVER, sent from it", discover, []dhcpv4.Modifier{has(oldOther)}, oldOther, "10.0.0.10"},
+		{"SELECTING, the address it lost", request, []dhcpv4.Modifier{has("10.0.0.10"), asks, chose}, "", "10.0.0.10"},
+		{"SELECTING, one of another network", request, []dhcpv4.Modifier{has(oldOther), asks, chose}, "", "10.0.0.10"},
+		{"INIT-REBOOT, one of another network", request, []dhcpv4.Modifier{has(oldOther), asks}, "", "10.0.0.10"},
+		{"REBINDING without ARP", request, []dhcpv4.Modifier{has("10.0.0.10")}, "10.0.0.10", "10.0.0.10"},
+		{"INFORM without ARP", inform, []dhcpv4.Modifier{has("10.0.0.10")}, "10.0.0.10", "10.0.0.10"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s.broadcastFrom(0, tt.from, s.local(0, tt.typ, tt.mods...))
+			got, a, _, err := s.hear(0, time.Second)
+			if err != nil {
+				t.Fatal("no reply on the client's interface: ", err)
+			}
+			if a.to.String() != tt.to || got.MessageType() == dhcpv4.MessageTypeNak {
+				t.Errorf("got %s to %s, want it to %s", got.MessageType(), a.to, tt.to)
+			}
+		})
+	}
+	if got, a, _, err := s.hear(2, 50*time.Millisecond); err == nil {
+		t.Errorf("%s to %s left by the default route", got.MessageType(), a.to)
+	}
+}
+
+// broadcastFrom sends m as a client's raw socket does, from any address or none.
+func (s *site) broadcastFrom(i int, source string, m *dhcpv4.DHCPv4) {
+	s.t.Helper()
+	from := netip.AddrFrom4([4]byte{})
+	if source != "" {
+		from = netip.MustParseAddr(source)
+	}
+	err := s.client.Do(func() error {
+		ifc, err := net.InterfaceByName(fmt.Sprintf("c%d", i))
+		if err != nil {
+			return err
+		}
+		raw, err := openFrameSender()
+		if err != nil {
+			return err
+		}
+		everyone := net.HardwareAddr{255, 255, 255, 255, 255, 255}
+		err = raw.send(ifc.Index, everyone, netip.AddrPortFrom(from, dhcpv4.ClientPort), netip.MustParseAddrPort("255.255.255.255:67"), m.ToBytes())
+		return errors.Join(err, raw.close())
+	})
+	if err != nil {
+		s.t.Fatal(err)
 	}
 }
 

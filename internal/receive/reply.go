@@ -4,6 +4,8 @@ import (
 	"net/netip"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 )
 
 // arrivedBy is a packet's way in; the way out depends on it.
@@ -29,14 +31,23 @@ type destination struct {
 	path path
 }
 
-// destinationOf chooses by RFC 2131 section 4.1, in the order of F-19. The
-// fields are the request's, so that a handler can force a broadcast by setting
-// the flag there; only the type NAK is looked up in the reply (K-2). Without
-// frames no reply goes byHardware.
+// destinationOf chooses by RFC 2131 section 4.1. The fields are the
+// request's, so that a handler can force a broadcast by setting the flag there;
+// only the type NAK is looked up in the reply (K-2). Without frames no reply goes
+// byHardware.
 func destinationOf(req, resp *dhcpv4.DHCPv4, in arrivedBy, frames bool) destination {
 	giaddr, ciaddr, yiaddr := addr4(req.GatewayIPAddr), addr4(req.ClientIPAddr), addr4(resp.YourIPAddr)
 	broadcast := netip.AddrFrom4([4]byte{255, 255, 255, 255})
-	framed := frames && in.ifc != nil && in.ifc.ethernet && isEthernet(resp) && !yiaddr.IsUnspecified()
+	framed := frames && in.ifc != nil && in.ifc.ethernet && isEthernet(resp)
+	// A broadcast came from this wire, whatever the routes say of ciaddr.
+	toClient := routed
+	switch {
+	case in.unicast:
+	case framed:
+		toClient = byHardware
+	default:
+		toClient = onInterface
+	}
 	for _, row := range [...]struct {
 		name    string
 		applies bool
@@ -46,9 +57,9 @@ func destinationOf(req, resp *dhcpv4.DHCPv4, in arrivedBy, frames bool) destinat
 	}{
 		{"relay", !giaddr.IsUnspecified(), giaddr, relayPort(req, in.source), routed},
 		{"nak", resp.MessageType() == dhcpv4.MessageTypeNak, broadcast, dhcpv4.ClientPort, onInterface},
-		{"ciaddr", !ciaddr.IsUnspecified(), ciaddr, dhcpv4.ClientPort, routed},
+		{"ciaddr", answersAt(req, in), ciaddr, dhcpv4.ClientPort, toClient},
 		{"broadcast", req.IsBroadcast(), broadcast, dhcpv4.ClientPort, onInterface},
-		{"hardware", framed, yiaddr, dhcpv4.ClientPort, byHardware},
+		{"hardware", framed && !yiaddr.IsUnspecified(), yiaddr, dhcpv4.ClientPort, byHardware},
 		{"unaddressable", true, broadcast, dhcpv4.ClientPort, onInterface},
 	} {
 		if !row.applies {
@@ -61,6 +72,21 @@ func destinationOf(req, resp *dhcpv4.DHCPv4, in arrivedBy, frames bool) destinat
 		return d
 	}
 	return destination{}
+}
+
+// answersAt reports whether the client uses ciaddr, so that a reply reaches it
+// there. What is sent from 0.0.0.0 comes from a client without an address, and
+// one that selects may have forgotten to clear the field; it is believed only
+// where it sent this message from ciaddr to this server alone.
+func answersAt(req *dhcpv4.DHCPv4, in arrivedBy) bool {
+	ciaddr, source := addr4(req.ClientIPAddr), in.source.Addr().Unmap()
+	switch {
+	case ciaddr.IsUnspecified():
+		return false
+	case dhcp4.HasAddress(req):
+		return !source.IsUnspecified() || req.MessageType() == dhcpv4.MessageTypeInform
+	}
+	return req.MessageType() == dhcpv4.MessageTypeRequest && in.unicast && source == ciaddr
 }
 
 // relayPort is the port a relay listens on: 67, or the one it sent from if it

@@ -9,7 +9,7 @@ import (
 	"github.com/insomniacslk/dhcp/iana"
 )
 
-// F-19, F-20, R-11, K-2, RFC 8357
+// F-19, F-20, R-11, D-6, K-2, RFC 8357
 func TestWhereRepliesGo(t *testing.T) {
 	ethernet := &netInterface{name: "eth0", index: 2, ethernet: true}
 	noRelay := dhcpv4.WithGatewayIP(net.IPv4zero)
@@ -19,8 +19,19 @@ func TestWhereRepliesGo(t *testing.T) {
 	}
 	nak := dhcpv4.WithMessageType(dhcpv4.MessageTypeNak)
 	gives := dhcpv4.WithYourIP(offered)
+	typed := dhcpv4.WithMessageType
+	asks := func(ip net.IP) dhcpv4.Modifier { return dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(ip)) }
+	chose := dhcpv4.WithOption(dhcpv4.OptServerIdentifier(net.IPv4(10, 0, 0, 2)))
+	stale := net.IPv4(192, 168, 10, 4) // of a network the client was in before
+	relayPort := netip.MustParseAddrPort("127.0.0.1:1067")
+	unicast := arrivedBy{arrival: arrival{unicast: true}, source: relayPort}
+	renewsFrom := func(ip net.IP) arrivedBy {
+		return arrivedBy{arrival: arrival{unicast: true}, source: netip.AddrPortFrom(addr4(ip), 68)}
+	}
+	fromNone := arrivedBy{source: netip.MustParseAddrPort("0.0.0.0:68")}
 	for _, tt := range []struct {
 		name      string
+		in        arrivedBy // the zero value: a broadcast
 		req, resp []dhcpv4.Modifier
 		ifc       *netInterface
 		noFrames  bool
@@ -33,24 +44,46 @@ func TestWhereRepliesGo(t *testing.T) {
 		{name: "a relay even if the client has an address", req: []dhcpv4.Modifier{plainRelay, dhcpv4.WithClientIP(offered)}, want: "relay", to: "10.1.0.1:67"},
 		{name: "a refusal to the relay", req: []dhcpv4.Modifier{plainRelay}, resp: []dhcpv4.Modifier{nak}, want: "relay", to: "10.1.0.1:67"},
 		{name: "a refusal is broadcast, never sent to ciaddr", req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(offered)}, resp: []dhcpv4.Modifier{nak}, want: "nak", to: "255.255.255.255:68", path: onInterface},
-		{name: "a client with an address", req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(offered), dhcpv4.WithBroadcast(true)}, resp: []dhcpv4.Modifier{gives}, want: "ciaddr", to: "192.0.2.10:68"},
-		{name: "a client with a link-local address", req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(net.IPv4(169, 254, 1, 1))}, want: "ciaddr", to: "169.254.1.1:68", path: onInterface},
+		{name: "a client with an address", in: unicast, req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(offered), dhcpv4.WithBroadcast(true)}, resp: []dhcpv4.Modifier{gives}, want: "ciaddr", to: "192.0.2.10:68"},
+		{name: "a client with a link-local address", in: unicast, req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(net.IPv4(169, 254, 1, 1))}, want: "ciaddr", to: "169.254.1.1:68", path: onInterface},
+		{name: "a broadcast comes from this wire, whatever the routes say", req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(stale)}, resp: []dhcpv4.Modifier{gives}, want: "ciaddr", to: "192.168.10.4:68", path: byHardware},
+		{name: "the same without permission for frames", req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(stale)}, resp: []dhcpv4.Modifier{gives}, noFrames: true, want: "ciaddr", to: "192.168.10.4:68", path: onInterface},
+		{name: "INFORM by broadcast", req: []dhcpv4.Modifier{noRelay, typed(dhcpv4.MessageTypeInform), dhcpv4.WithClientIP(stale)}, want: "ciaddr", to: "192.168.10.4:68", path: byHardware},
+		{name: "INFORM through a router", in: unicast, req: []dhcpv4.Modifier{noRelay, typed(dhcpv4.MessageTypeInform), dhcpv4.WithClientIP(stale)}, want: "ciaddr", to: "192.168.10.4:68"},
+		{name: "BOOTP with an address", in: unicast, req: []dhcpv4.Modifier{noRelay, dhcpv4.WithoutOption(dhcpv4.OptionDHCPMessageType), dhcpv4.WithClientIP(stale)}, resp: []dhcpv4.Modifier{gives}, want: "ciaddr", to: "192.168.10.4:68"},
+		{name: "a renewal that repeats its address", in: unicast, req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(offered), asks(offered)}, resp: []dhcpv4.Modifier{gives}, want: "ciaddr", to: "192.0.2.10:68"},
+		{name: "a renewal that names the server", in: unicast, req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(offered), chose}, resp: []dhcpv4.Modifier{gives}, want: "ciaddr", to: "192.0.2.10:68"},
+		{name: "a renewal that does both, from its address", in: renewsFrom(offered), req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(offered), asks(offered), chose}, resp: []dhcpv4.Modifier{gives}, want: "ciaddr", to: "192.0.2.10:68"},
+		{name: "DISCOVER with an address of before", req: []dhcpv4.Modifier{noRelay, typed(dhcpv4.MessageTypeDiscover), dhcpv4.WithClientIP(offered)}, resp: []dhcpv4.Modifier{gives}, want: "hardware", to: "192.0.2.10:68", path: byHardware},
+		{name: "DISCOVER with an address of another network", req: []dhcpv4.Modifier{noRelay, typed(dhcpv4.MessageTypeDiscover), dhcpv4.WithClientIP(stale)}, resp: []dhcpv4.Modifier{gives}, want: "hardware", to: "192.0.2.10:68", path: byHardware},
+		{name: "the same with the broadcast flag", req: []dhcpv4.Modifier{noRelay, typed(dhcpv4.MessageTypeDiscover), dhcpv4.WithClientIP(stale), dhcpv4.WithBroadcast(true)}, resp: []dhcpv4.Modifier{gives}, want: "broadcast", to: "255.255.255.255:68", path: onInterface},
+		{name: "the same from an address", in: renewsFrom(stale), req: []dhcpv4.Modifier{noRelay, typed(dhcpv4.MessageTypeDiscover), dhcpv4.WithClientIP(stale)}, resp: []dhcpv4.Modifier{gives}, want: "hardware", to: "192.0.2.10:68", path: byHardware},
+		{name: "SELECTING with an address of before", req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(offered), asks(offered), chose}, resp: []dhcpv4.Modifier{gives}, want: "hardware", to: "192.0.2.10:68", path: byHardware},
+		{name: "SELECTING with an address of another network", req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(stale), asks(offered), chose}, resp: []dhcpv4.Modifier{gives}, want: "hardware", to: "192.0.2.10:68", path: byHardware},
+		{name: "INIT-REBOOT with another address of before", req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(stale), asks(offered)}, resp: []dhcpv4.Modifier{gives}, want: "hardware", to: "192.0.2.10:68", path: byHardware},
+		{name: "INIT-REBOOT with the same address twice, from none", in: fromNone, req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(offered), asks(offered)}, resp: []dhcpv4.Modifier{gives}, want: "hardware", to: "192.0.2.10:68", path: byHardware},
+		{name: "REBINDING that is sent from no address", in: fromNone, req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(offered), dhcpv4.WithBroadcast(true)}, resp: []dhcpv4.Modifier{gives}, want: "broadcast", to: "255.255.255.255:68", path: onInterface},
+		{name: "BOOTP that is sent from no address", in: fromNone, req: []dhcpv4.Modifier{noRelay, dhcpv4.WithoutOption(dhcpv4.OptionDHCPMessageType), dhcpv4.WithClientIP(stale)}, resp: []dhcpv4.Modifier{gives}, want: "hardware", to: "192.0.2.10:68", path: byHardware},
 		{name: "a client that asked for broadcast", req: []dhcpv4.Modifier{noRelay, dhcpv4.WithBroadcast(true)}, resp: []dhcpv4.Modifier{gives}, want: "broadcast", to: "255.255.255.255:68", path: onInterface},
 		{name: "a client without an address", req: []dhcpv4.Modifier{noRelay}, resp: []dhcpv4.Modifier{gives}, want: "hardware", to: "192.0.2.10:68", path: byHardware},
 		{name: "without permission for frames", req: []dhcpv4.Modifier{noRelay}, resp: []dhcpv4.Modifier{gives}, noFrames: true, want: "unaddressable", to: "255.255.255.255:68", path: onInterface},
 		{name: "an interface that is not Ethernet", req: []dhcpv4.Modifier{noRelay}, resp: []dhcpv4.Modifier{gives}, ifc: &netInterface{name: "ib0"}, want: "unaddressable", to: "255.255.255.255:68", path: onInterface},
 		{name: "a client that is not on Ethernet", req: []dhcpv4.Modifier{noRelay}, resp: []dhcpv4.Modifier{gives, dhcpv4.WithHWType(iana.HWTypeInfiniband)}, want: "unaddressable", to: "255.255.255.255:68", path: onInterface},
+		{name: "a client that calls its Ethernet IEEE 802", req: []dhcpv4.Modifier{noRelay}, resp: []dhcpv4.Modifier{gives, dhcpv4.WithHWType(iana.HWTypeIEEE802)}, want: "hardware", to: "192.0.2.10:68", path: byHardware}, // I-4
 		{name: "a hardware address of another length", req: []dhcpv4.Modifier{noRelay}, resp: []dhcpv4.Modifier{gives, dhcpv4.WithHwAddr(make([]byte, 8))}, want: "unaddressable", to: "255.255.255.255:68", path: onInterface},
 		{name: "an OFFER without address", req: []dhcpv4.Modifier{noRelay}, want: "unaddressable", to: "255.255.255.255:68", path: onInterface},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			req := message(t, 1, append([]dhcpv4.Modifier{dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest)}, tt.req...)...)
-			resp := prepare(req, false)
+			resp := prepare(req, true)
 			for _, mod := range tt.resp {
 				mod(resp)
 			}
-			in := arrivedBy{source: netip.MustParseAddrPort("127.0.0.1:1067"), ifc: ethernet}
-			if tt.ifc != nil {
+			in := tt.in
+			if !in.source.IsValid() {
+				in.source = relayPort
+			}
+			if in.ifc = ethernet; tt.ifc != nil {
 				in.ifc = tt.ifc
 			}
 			want := destination{tt.want, netip.MustParseAddrPort(tt.to), tt.path}

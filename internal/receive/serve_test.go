@@ -101,7 +101,8 @@ func TestWhatIsAnswered(t *testing.T) {
 		{name: "DECLINE without", mods: typed(dhcpv4.MessageTypeDecline), chain: []handler.Handler4{grant}, dropped: DropUnhandled},
 		{name: "BOOTP with netbox in the chain", chain: []handler.Handler4{grant}, owns: true, noID: true, reaches: true, answer: true},
 		{name: "BOOTP without", chain: []handler.Handler4{grant}, dropped: DropUnhandled},
-		{name: "malformed option 53", mods: []dhcpv4.Modifier{dhcpv4.WithGeneric(dhcpv4.OptionDHCPMessageType, []byte{1, 1})}, chain: []handler.Handler4{grant}, owns: true, dropped: DropUnhandled},
+		{name: "option 53 twice", mods: []dhcpv4.Modifier{dhcpv4.WithGeneric(dhcpv4.OptionDHCPMessageType, []byte{1, 1})}, chain: []handler.Handler4{grant}, owns: true, reaches: true, answer: true}, // D-0
+		{name: "malformed option 53", mods: []dhcpv4.Modifier{dhcpv4.WithGeneric(dhcpv4.OptionDHCPMessageType, nil)}, chain: []handler.Handler4{grant}, owns: true, dropped: DropUnhandled},
 		{name: "OFFER from another server", mods: typed(dhcpv4.MessageTypeOffer), chain: []handler.Handler4{grant}, owns: true, dropped: DropUnhandled},
 		{name: "LEASEQUERY", mods: typed(dhcpv4.MessageType(10)), chain: []handler.Handler4{grant}, owns: true, dropped: DropUnhandled},
 		{name: "giaddr is a group", mods: append(typed(dhcpv4.MessageTypeDiscover), dhcpv4.WithGatewayIP(net.IPv4(224, 0, 0, 1))), chain: []handler.Handler4{grant}, dropped: dropAddress},

@@ -25,7 +25,8 @@ func TestRawFramesOfTheStockServerAreAvoided(t *testing.T) {
 		"siaddr is zero":                {nil, none, dhcp4.Ingress{}, true},
 		"eight-byte hardware address":   {[]dhcpv4.Modifier{dhcpv4.WithHwAddr(make(net.HardwareAddr, 8))}, dhcp4test.Server().AsSlice(), dhcp4.Ingress{}, true},
 		"relayed":                       {[]dhcpv4.Modifier{dhcp4test.Relayed("10.9.0.1")}, other, dhcp4.Ingress{}, false},
-		"the client has an address":     {[]dhcpv4.Modifier{dhcpv4.WithClientIP(net.IP{10, 0, 0, 5})}, other, dhcp4.Ingress{}, false},
+		"the client has an address":     {[]dhcpv4.Modifier{dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest), dhcpv4.WithClientIP(net.IP{10, 0, 0, 5})}, other, dhcp4.Ingress{}, false},
+		"an address of before (D-6)":    {[]dhcpv4.Modifier{dhcpv4.WithClientIP(net.IP{10, 0, 0, 5})}, other, dhcp4.Ingress{}, true},
 		"our own loop knows its source": {nil, other, dhcp4.Ingress{Interface: "eth0", Delivery: lease.DeliveryBroadcast}, false},
 	}
 	for name, tt := range tests {
@@ -36,6 +37,9 @@ func TestRawFramesOfTheStockServerAreAvoided(t *testing.T) {
 			avoidRawFrame(req, resp, tt.in)
 			if req.IsBroadcast() != tt.want {
 				t.Errorf("broadcast %v, want %v", req.IsBroadcast(), tt.want)
+			}
+			if tt.want && !req.ClientIPAddr.IsUnspecified() { // it would go before the flag (F-19)
+				t.Errorf("ciaddr %v is left", req.ClientIPAddr)
 			}
 		})
 	}

@@ -27,7 +27,7 @@ func check(m lease.ClientMessage, yiaddr netip.Addr, word lease.Authority) actio
 		return pass
 	}
 	selecting := m.ServerID.IsValid()
-	wanted, conflicting := m.RequestedAddr, m.RequestedAddr.IsValid() && m.ClientAddr.IsValid() && m.RequestedAddr != m.ClientAddr
+	wanted, both := m.RequestedAddr, m.RequestedAddr.IsValid() && m.ClientAddr.IsValid() && m.RequestedAddr != m.ClientAddr
 	if !wanted.IsValid() {
 		wanted = m.ClientAddr
 	}
@@ -36,10 +36,12 @@ func check(m lease.ClientMessage, yiaddr netip.Addr, word lease.Authority) actio
 		return drop
 	case selecting && m.ServerID != m.Identifier:
 		return drop // D-3
-	case conflicting || !wanted.IsValid():
+	case !wanted.IsValid():
 		return drop // D-6b, D-15b
 	case wanted == yiaddr:
 		return pass
+	case both && !selecting:
+		return drop // ciaddr may be what the client means (D-15b)
 	case word == lease.Own && !selecting:
 		return drop // only clients that chose this server
 	}

@@ -26,6 +26,7 @@ type handler struct {
 	*instance.Instance
 	exchanges *dhcp4.Exchanges
 	now       func() time.Time
+	sharers   sharers
 }
 
 // handle4 is where every error about a packet ends: one log line, one count,
@@ -76,7 +77,25 @@ func (h *handler) speak(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange) (*dhcpv4.DH
 		h.Quiet.Error("fill", "packet dropped", logrus.Fields{"error": err})
 		return nil, true
 	}
+	if id := req.Options.Get(dhcpv4.OptionClientIdentifier); d.Verdict == lease.Ack && d.State == lease.Renewing && len(id) > 0 &&
+		h.sharers.alternate(x.Message.Client, id) { // I-3
+		h.Quiet.Warn("shared MAC", "one address for two clients: their identifiers renew in turn", fields(x.Message, d))
+	}
+	if extra.SendHostname && d.Verdict == lease.Ack {
+		h.missHostName(req, resp, d)
+	}
 	return resp, false
+}
+
+// missHostName says why a client that asked for its name does not get it.
+func (h *handler) missHostName(req, resp *dhcpv4.DHCPv4, d lease.Decision) {
+	if d.Machine == nil || resp.Options.Has(dhcpv4.OptionHostName) || resp.Options.Has(dhcpv4.OptionFQDN) ||
+		!dhcp4.Wanted(req, dhcpv4.OptionHostName) {
+		return
+	}
+	h.Quiet.Warn("host name", "no host name sent", logrus.Fields{
+		"machine": d.Machine.Name, "reason": "its name in NetBox is no host name: letters, digits and hyphens, with dots between labels",
+	})
 }
 
 // fallsThrough reports whether a message is for the next lease plugin

@@ -6,6 +6,7 @@ package netbox
 
 import (
 	"errors"
+	"hash/maphash"
 	"time"
 
 	chain "github.com/coredhcp/coredhcp/handler"
@@ -32,6 +33,6 @@ func setup(pool *instance.Pool, args []string) (chain.Handler4, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &handler{Instance: i, exchanges: &pool.Exchanges, now: time.Now}
+	h := &handler{Instance: i, exchanges: &pool.Exchanges, now: time.Now, sharers: sharers{seed: maphash.MakeSeed()}}
 	return pool.Handler(stock.Plugin{Name: "netbox", Log: i.Quiet, Limit: maxWorking}, h.handle4), nil
 }

@@ -119,6 +119,32 @@ func TestTheContextOfTheClientReachesTheReply(t *testing.T) { // R-10
 	}
 }
 
+func TestAMachineWithoutAHostNameIsLoggedOnce(t *testing.T) { // R-9, B-2
+	for machine, want := range map[string][]string{
+		"rack 7 / web1":    {"no host name sent"},
+		"web_1":            {"no host name sent"},
+		"web1.example.net": nil,
+		"web1":             nil,
+	} {
+		t.Run(machine, func(t *testing.T) {
+			o := instancetest.Open(t, "clients:\n  send_hostname: true", strings.Replace(inventory, "web1", `"`+machine+`"`, 1))
+			h, err := setup(o.Pool, []string{o.Path})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				req := dhcp4test.Request(t, dhcpv4.MessageTypeRequest, dhcp4test.Raw(55, 1, 12), dhcp4test.Raw(50, 10, 0, 0, 10))
+				if resp, _ := h(req, dhcp4test.Prepared(t, req)); resp == nil || resp.Options.Has(dhcpv4.OptionHostName) != (want == nil) {
+					t.Fatalf("got %v", resp)
+				}
+			}
+			if lines := o.Messages(); !slices.Equal(lines, want) {
+				t.Errorf("log: %q, want %q", lines, want)
+			}
+		})
+	}
+}
+
 func TestWhatNetBoxDoesNotLeaseFallsThroughIfAsked(t *testing.T) { // lease.fallthrough
 	discover := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, stranger(9))
 	asks := func(addr string) *dhcpv4.DHCPv4 {

@@ -74,7 +74,7 @@ func recognise(req *dhcpv4.DHCPv4, config *ipam.Config, defaultArch string) (cli
 		lists67:   len(list) == 0 || slices.Contains(list, dhcpv4.OptionBootfileName.Code()),
 		machineID: req.Options.Get(dhcpv4.OptionClientMachineIdentifier),
 	}
-	c.pi = c.class == pxeClass && !c.ipxe && (groupOf(arch) == raspberryPi || isRaspberryPi(req))
+	c.pi = c.class == pxeClass && !c.ipxe && (groupOf(arch) == raspberryPi || isRaspberryPi(req, arch))
 	return c, ok
 }
 
@@ -123,14 +123,18 @@ func architecture(req *dhcpv4.DHCPv4, config *ipam.Config) (uint16, bool) {
 	return uint16(arch), true
 }
 
-// isRaspberryPi goes by the prefixes registered for the boards; their boot ROM
-// says it is an x86 BIOS.
-func isRaspberryPi(req *dhcpv4.DHCPv4) bool {
+// isRaspberryPi goes by the name that boot ROMs since the fourth model put into
+// option 97, and by the prefixes registered for the boards: the ROM says it is an
+// x86 BIOS, and the option of older models says nothing.
+func isRaspberryPi(req *dhcpv4.DHCPv4, arch uint16) bool {
+	if groupOf(arch) == bios && bytes.HasPrefix(req.Options.Get(dhcpv4.OptionClientMachineIdentifier), []byte("\x00RPi")) {
+		return true
+	}
 	if req.HWType != iana.HWTypeEthernet || len(req.ClientHWAddr) != 6 {
 		return false
 	}
 	return slices.ContainsFunc([][]byte{
-		{0xb8, 0x27, 0xeb}, {0xdc, 0xa6, 0x32}, {0xe4, 0x5f, 0x01},
-		{0x28, 0xcd, 0xc1}, {0xd8, 0x3a, 0xdd}, {0x2c, 0xcf, 0x67},
+		{0xb8, 0x27, 0xeb}, {0xdc, 0xa6, 0x32}, {0xe4, 0x5f, 0x01}, {0x28, 0xcd, 0xc1},
+		{0xd8, 0x3a, 0xdd}, {0x2c, 0xcf, 0x67}, {0x88, 0xa2, 0x9e}, {0x3a, 0x35, 0x41},
 	}, func(oui []byte) bool { return bytes.HasPrefix(req.ClientHWAddr, oui) })
 }

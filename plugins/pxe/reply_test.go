@@ -109,6 +109,8 @@ func TestBootData(t *testing.T) {
 			said{"10.0.0.2", "FTP://b/menu.ipxe", map[uint8]string{67: "FTP://b/menu.ipxe", 175: noProxy}}},
 		"X-14 a Raspberry Pi": {request(t, "a Raspberry Pi"), &ipam.Config{TFTPServer: "10.0.0.66"}, said{"10.0.0.66", "",
 			map[uint8]string{43: piMenu, 60: "PXEClient", 66: "10.0.0.66", 97: id}}},
+		"X-14 a Raspberry Pi by option 97": {request(t, "a BIOS network card", dhcp4test.Text(97, "\x00RPi4\x11\x31\xc0\x00")), &ipam.Config{TFTPServer: "10.0.0.66"},
+			said{"10.0.0.66", "", map[uint8]string{43: piMenu, 60: "PXEClient", 66: "10.0.0.66", 97: "\x00RPi4\x11\x31\xc0\x00"}}},
 		"X-14 a Raspberry Pi by its architecture": {request(t, "a BIOS network card", dhcp4test.Raw(93, 0, 41)), fleet,
 			said{"10.0.0.66", "", map[uint8]string{43: piMenu, 60: "PXEClient", 66: "10.0.0.66", 97: id}}},
 		"X-14 a Raspberry Pi with a file for BIOS": {request(t, "a Raspberry Pi"), fleet, said{"10.0.0.66", "pxelinux.0",
