@@ -18,9 +18,9 @@ import (
 // static hosts, and takes the store when it can be opened.
 func TestAServerStartsWithoutItsStore(t *testing.T) {
 	for _, c := range []struct {
-		name          string
+		name       string
 		harm, mend func(t *testing.T, leases string)
-		kept          bool // the lease of before is known once the store is back
+		kept       bool // the lease of before is known once the store is back
 	}{
 		{"a file stands in its place", func(t *testing.T, leases string) {
 			must(t, os.Rename(leases, leases+".kept"), os.WriteFile(leases, nil, 0o600))

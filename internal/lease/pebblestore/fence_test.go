@@ -85,6 +85,40 @@ func TestAFailedStoreIsOpenedAgain(t *testing.T) {
 	}
 }
 
+// H-5: Pebble never comes back from an opening that fails in its way; ours does,
+// and the folder can be opened again.
+func TestAnOpeningThatFailsComesBack(t *testing.T) {
+	if os.Getenv(failDiskEnv) == "" {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=60s")
+		cmd.Env = append(os.Environ(), failDiskEnv+"=1")
+		out, err := cmd.CombinedOutput()
+		if err != nil || !bytes.Contains(out, []byte("--- PASS: "+t.Name())) {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	for _, cause := range []error{syscall.ENOSPC, syscall.EIO} {
+		var broken atomic.Bool
+		broken.Store(true)
+		fs := brokenDisk(&broken, cause, func(op errorfs.Op) bool {
+			return bytes.Contains([]byte(filepath.Base(op.Path)), []byte("MANIFEST")) && op.Kind == errorfs.OpFileWrite
+		})
+		for range 2 {
+			if s, err := open("/leases", silent(), fs); err == nil || s != nil {
+				t.Fatalf("%v: opened", cause)
+			}
+		}
+		broken.Store(false)
+		s, err := open("/leases", silent(), fs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // H-5: Pebble tries for ever to write its tables. On a full disk that must be
 // neither a loop nor a flood of lines, at the start and later; when there is
 // room again it goes on by itself.

@@ -79,7 +79,13 @@ func open(dir string, log logrus.FieldLogger, fs vfs.FS) (*Store, error) {
 	}
 	fs, s.disk = vfs.WithDiskHealthChecks(fs, slowDisk, nil, s.diskSlow)
 	s.fence = newFence(fs)
-	revs, err := s.load(s.fence)
+	if err := roomFor(dir, fs); err != nil {
+		return nil, errors.Join(fmt.Errorf("open lease store %s: %w", dir, err), s.disk.Close())
+	}
+	revs, err := s.loadOrFail()
+	if err != nil && s.Err() != nil {
+		return nil, errors.Join(fmt.Errorf("open lease store %s: %w", dir, err), s.Abandon())
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open lease store %s: %w", dir, err), s.disk.Close())
 	}
