@@ -19,7 +19,6 @@ func TestTroubleIsNoMistakeInTheSettings(t *testing.T) {
 		err  error
 		want int
 	}{
-		"no right to the store":      {instanceError(t, "netbox:\n  inventory: inventory.yml\n  store:\n    path: /proc/none\n"), exit.Failed},
 		"an inventory that is wrong": {instanceError(t, "netbox:\n  inventory: none.yml\n  store:\n    path: state\n"), exit.Usage},
 		"a wrong key":                {instanceError(t, "netbox:\n  inventry: inventory.yml\n"), exit.Usage},
 		"a store in use":             {errors.Join(syscall.EAGAIN), exit.Locked},

@@ -58,7 +58,7 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	if err != nil {
 		return err
 	}
-	registry, ctx, err := watch(ctx, pool)
+	registry, err := metricsOf(pool)
 	if err != nil {
 		return err
 	}
@@ -134,9 +134,6 @@ func serve4(ctx context.Context, conf *config.Config, chain receive.Chain, regis
 	notify("READY=1", log)
 	err = loop.Serve(ctx)
 	log.Info("stopped")
-	if errors.Is(context.Cause(ctx), errStoreFailed) {
-		return errors.Join(errStoreFailed, err)
-	}
 	return err
 }
 
@@ -192,27 +189,15 @@ func configError(err error) error {
 	return usageError{err}
 }
 
-// watch returns the metrics of the chain's instance, none for a chain without
-// our plugins, and a context that ends with the lease store: without it no
-// lease can be given, and a restart is the way to get it back.
-func watch(ctx context.Context, pool *instance.Pool) (*prometheus.Registry, context.Context, error) {
+// metricsOf returns the metrics of the chain's instance, none for a chain
+// without our plugins.
+func metricsOf(pool *instance.Pool) (*prometheus.Registry, error) {
 	i, err := pool.Joined("")
 	if err != nil || i == nil {
-		return prometheus.NewRegistry(), ctx, err
+		return prometheus.NewRegistry(), err
 	}
-	ctx, fail := context.WithCancelCause(ctx)
-	go func() {
-		select {
-		case <-i.StoreFailed():
-			fail(errStoreFailed)
-		case <-ctx.Done():
-		}
-	}()
-	return i.Registry, ctx, nil
+	return i.Registry, nil
 }
-
-// errStoreFailed ends the server after the reason was logged.
-var errStoreFailed = errors.New("the lease store failed")
 
 // settingsPath finds the file as CoreDHCP does, which does not tell which one
 // it loaded.

@@ -25,7 +25,7 @@ func (i *Instance) NotReady() (reasons []string) {
 		reasons = append(reasons, "NetBox does not answer; clients are served from the last snapshot")
 	}
 	if i.storeFailed() {
-		reasons = append(reasons, "the lease store failed: no lease is granted")
+		reasons = append(reasons, "there is no lease store: no new lease is granted")
 	}
 	return reasons
 }
@@ -35,14 +35,9 @@ func (i *Instance) netBoxReachable() bool {
 	return !fresh.IsZero() && time.Since(fresh) <= reachable*i.Settings.Poll.Interval+i.Settings.Timeout
 }
 
-func (i *Instance) storeFailed() bool {
-	select {
-	case <-i.failed:
-		return true
-	default:
-		return false
-	}
-}
+// storeFailed reports whether there is no lease store now (H-5). A rehearsal has
+// one of its own.
+func (i *Instance) storeFailed() bool { return i.store == nil && i.storeOpen.Load() == nil }
 
 // healthMetrics are what an operator raises alarms on.
 func (i *Instance) healthMetrics() []prometheus.Collector {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,10 +37,11 @@ type Instance struct {
 	proxy    handler.Handler4
 	snapshot atomic.Pointer[ipam.Snapshot]
 	client   *netbox.Client // nil with an inventory
-	store    lease.Store
-	failed   <-chan struct{} // closed when the store can no longer write
-	stop     context.CancelFunc
-	running  sync.WaitGroup
+	store    lease.Store    // of a rehearsal
+	// storeOpen is the store on disk; nil while there is none (H-5).
+	storeOpen atomic.Pointer[pebblestore.Store]
+	stop      context.CancelFunc
+	running   sync.WaitGroup
 }
 
 // StoreError says that the lease store cannot be opened. It is trouble of this
@@ -74,14 +74,14 @@ func (p *Pool) start(file *settings.File, log logrus.FieldLogger) (*Instance, er
 }
 
 func (i *Instance) open(ctx context.Context) error {
-	if err := i.openStore(ctx); err != nil {
-		return &StoreError{err}
-	}
 	engine, err := lease.NewEngine(ctx, i.engineConfig())
 	if err != nil {
 		return err
 	}
 	i.Engine = engine
+	if err := i.openStore(ctx); err != nil {
+		return &StoreError{err}
+	}
 	switch {
 	case i.Settings.Inventory != "":
 		return i.serveInventory()
@@ -89,20 +89,6 @@ func (i *Instance) open(ctx context.Context) error {
 		return i.loadOnce(ctx)
 	}
 	return i.followNetBox(ctx)
-}
-
-func (i *Instance) openStore(ctx context.Context) (err error) {
-	dir := filepath.Join(i.Settings.Store.Path, "leases")
-	if i.pool.Rehearse {
-		i.store, err = i.rehearsalStore(ctx, dir)
-		return err
-	}
-	store, err := pebblestore.Open(dir, i.Log)
-	if err != nil {
-		return err
-	}
-	i.store, i.failed = store, store.Failed()
-	return nil
 }
 
 // SetProxy makes h answer boot clients on the interfaces of pxe.proxy_dhcp
@@ -113,14 +99,9 @@ func (i *Instance) SetProxy(h handler.Handler4) { i.proxy = h }
 // chain.
 func (i *Instance) Proxy() handler.Handler4 { return i.proxy }
 
-// StoreFailed is closed when the lease store can no longer write; the reason
-// was logged. It is nil in a rehearsal.
-func (i *Instance) StoreFailed() <-chan struct{} { return i.failed }
-
 func (i *Instance) engineConfig() lease.Config {
 	c := lease.Config{
 		Policy:    policy(i.Settings),
-		Store:     i.store,
 		Now:       time.Now,
 		Log:       i.Log,
 		ProbeWait: i.Settings.Lease.Probe,
@@ -184,10 +165,13 @@ func (i *Instance) Snapshot() *ipam.Snapshot { return i.snapshot.Load() }
 func (i *Instance) Close() error {
 	i.stop()
 	i.running.Wait()
-	if i.store == nil {
-		return nil
+	if i.store != nil {
+		return i.store.Close()
 	}
-	return i.store.Close()
+	if store := i.storeOpen.Load(); store != nil {
+		return store.Close()
+	}
+	return nil
 }
 
 // policy is the part of the settings that decides about leases.

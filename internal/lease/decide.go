@@ -17,6 +17,9 @@ type Facts struct {
 	Fresh     time.Time
 	Skew      time.Duration // how far NetBox's clock is ahead of ours (S-9)
 	Authority Authority
+	// Storeless says that there is no store now: nothing new can be promised,
+	// and leases may exist that are not in Leases (H-5).
+	Storeless bool
 }
 
 // maxSkew is the clock difference to NetBox above which no address of another
@@ -42,6 +45,7 @@ type decider struct {
 	now   time.Time
 	trace *Trace
 	state ClientState // of a client that sent a REQUEST, once it is known
+	stale bool        // the snapshot is too old for new leases and refusals (H-4)
 }
 
 // Decide is the decision table (D-0 to D-28): what this server does
@@ -63,7 +67,7 @@ func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 	}
 	if !f.Fresh.IsZero() && now.Sub(f.Fresh) > f.Policy.StaleAfter {
 		trace.addf("H-4", "the snapshot of NetBox is from %s, older than poll.stale_after", f.Fresh.UTC().Format(time.RFC3339))
-		return d.silent("H-4", ReasonStale)
+		d.stale = true
 	}
 	if !m.Identifier.IsValid() && !m.Override.IsValid() && m.Type != BOOTP && m.Type != Release && m.Type != Decline {
 		trace.addf("R-13", "no server identifier: add a server_id line")
@@ -90,10 +94,27 @@ func (d *decider) silent(rule string, reason Reason) Decision {
 	return Decision{Verdict: Silent, Rule: rule, State: d.state, Reason: reason}
 }
 
+// doubted reports why neither a new lease nor a refusal can be founded now, and
+// the rule: NetBox was not heard for too long (H-4), or, for a client without a
+// static address, leases may exist that are not known (H-5).
+func (d *decider) doubted(c client) (rule string, reason Reason) {
+	switch {
+	case d.stale:
+		return "H-4", ReasonStale
+	case d.f.Storeless && len(c.statics) == 0:
+		d.trace.addf("H-5", "there is no lease store now")
+		return "H-5", ReasonStoreFailed
+	}
+	return "", ""
+}
+
 // refuse is column Auth of the decision table: NAK where this server is authoritative,
 // else silence. A client that chose this server's offer is refused by an own
 // server too (K-5).
 func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c client) Decision {
+	if doubt, why := d.doubted(c); doubt != "" {
+		return d.silent(doubt, why)
+	}
 	spoken := d.f.Authority == Authoritative || d.f.Authority == Own && d.state == Selecting
 	decision := d.silent(rule, reason)
 	decision.Subnet, decision.Interface, decision.Machine = n, c.port, c.machine
@@ -125,6 +146,9 @@ func (d *decider) discover() Decision {
 	if !d.allowed(c, "D-2") {
 		return d.silent("D-2", ReasonUnknownClient)
 	}
+	if doubt, why := d.doubted(c); doubt != "" {
+		return d.offerRunning(doubt, why, c, w)
+	}
 	choice, n := d.chooseOnWire(c, w)
 	if choice.address == nil {
 		d.trace.addf("D-2", "no dynamic address is available")
@@ -137,6 +161,21 @@ func (d *decider) discover() Decision {
 	decision := d.grant("D-1", Offer, choice.reason, choice.address, n, c)
 	decision.effect = effect{hold: choice.address.Address.Addr(), probe: !choice.own}
 	return decision
+}
+
+// offerRunning offers a client its own running lease where nothing new may be
+// leased. Without a store an OFFER would be a promise that cannot be kept.
+func (d *decider) offerRunning(doubt string, why Reason, c client, w wire) Decision {
+	for _, n := range w.all {
+		a := d.ownBinding(c, n)
+		if a == nil || d.f.Storeless || !d.l.binding(a, d.now).running(d.now) {
+			continue
+		}
+		decision := d.grant("D-1", Offer, ReasonBound, a, n, c)
+		decision.effect.hold = a.Address.Addr()
+		return decision
+	}
+	return d.silent(doubt, why)
 }
 
 func (d *decider) offerStatic(c client, w wire) Decision {
@@ -243,6 +282,9 @@ func (d *decider) selecting(r netip.Addr) Decision {
 	}
 	a := d.s.Address(n.VRF, r)
 	reason, own := d.mayHave(a, n, c)
+	if reason == "" && d.stale && !d.uses(a) {
+		return d.silent("H-4", ReasonStale)
+	}
 	switch reason {
 	case "":
 		if own {
@@ -300,6 +342,9 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 	if a != nil && d.l.binding(a, d.now).Client == c.id {
 		switch reason, _ := d.mayHave(a, n, c); reason {
 		case "":
+			if d.stale && !d.uses(a) {
+				return d.silent("H-4", ReasonStale)
+			}
 			return d.acknowledge(granted, ReasonBound, a, n, c)
 		case ReasonBusy:
 			return d.silent("D-16", reason)

@@ -57,7 +57,8 @@ func TestClientMovesFromDynamicToStatic(t *testing.T) {
 	r.expect(selecting(web, "10.0.0.5"), "ACK D-4 10.0.0.5/24 static")
 }
 
-// H-1 and H-4: nothing is known yet, or what is known is too old.
+// H-1 and H-4: nothing is known yet, or what is known is too old for anything
+// but what is the client's own.
 func TestSilenceWithoutAFreshSnapshot(t *testing.T) {
 	messages := []ClientMessage{
 		discover(web), selecting(web, "10.0.0.5"), request(web, wants("10.9.0.5")), renewing(web, "10.0.0.5"),
@@ -74,11 +75,11 @@ func TestSilenceWithoutAFreshSnapshot(t *testing.T) {
 	r.now = start.Add(24 * time.Hour)
 	r.expect(discover(web), "OFFER D-1")
 	r.now = r.now.Add(time.Second)
-	for _, m := range messages {
-		r.expect(m, "silent H-4 stale")
+	for i, want := range []string{"OFFER D-1", "ACK D-4", "silent H-4 stale", "ACK D-12", "ACK (inform) D-21", "BOOTREPLY D-23"} {
+		r.expect(messages[i], want)
 	}
 	r.Confirm(r.now, 0)
-	r.expect(discover(web), "OFFER D-1")
+	r.expect(request(web, wants("10.9.0.5")), "NAK D-7")
 }
 
 // S-6: a second server lets the first one answer.

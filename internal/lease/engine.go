@@ -16,9 +16,11 @@ import (
 // Config is what an Engine works with.
 type Config struct {
 	Policy Policy
-	Store  Store
-	Now    func() time.Time
-	Log    logrus.FieldLogger
+	// Store is where the engine starts; nil: it starts without one, and Attach
+	// brings it later (H-5).
+	Store Store
+	Now   func() time.Time
+	Log   logrus.FieldLogger
 	// Probe reports whether a host answers an echo request to addr within
 	// the time given. nil: addresses are not probed.
 	Probe     func(ctx context.Context, addr netip.Addr, wait time.Duration) bool
@@ -37,6 +39,7 @@ type Engine struct {
 	swapping sync.Mutex // one SetSnapshot at a time
 
 	mu        sync.Mutex
+	store     Store // nil while there is none (H-5)
 	facts     Facts
 	busy      map[ClientID]bool
 	unsynced  []netip.Addr // oldest first; may name leases that are in sync by now
@@ -51,7 +54,10 @@ const attempts = 3
 // staticBackoff is how long a declined static address is not offered.
 const staticBackoff = time.Minute
 
-// NewEngine loads all leases of the store into memory.
+// ErrNoStore is the trouble of a message that needs a store while there is none.
+var ErrNoStore = errors.New("there is no lease store now")
+
+// NewEngine loads all leases of the store, if there is one, into memory.
 func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 	e := &Engine{
 		config:    config,
@@ -59,15 +65,11 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		queued:    make(map[netip.Addr]bool),
 		unsyncedC: make(chan struct{}, 1),
 	}
-	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy)}
-	err := config.Store.Each(ctx, func(l Lease, revision Revision) error {
-		e.learn(l, revision)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("load leases: %w", err)
+	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true}
+	if config.Store == nil {
+		return e, nil
 	}
-	return e, nil
+	return e, e.Attach(ctx, config.Store)
 }
 
 // SetAuthority sets how refusals are spoken. The nak plugin calls it at setup.
@@ -245,9 +247,10 @@ func (e *Engine) withoutStore(m ClientMessage, decision Decision, trace *Trace) 
 // hold of the client it was for, if any.
 func (e *Engine) commit(ctx context.Context, client ClientID, next Lease, expected Revision) error {
 	next.Unsynced = next.Unsynced && e.config.WriteBack
-	revision, err := e.config.Store.CompareAndSwap(ctx, next, expected)
+	store := e.current()
+	revision, err := store.CompareAndSwap(ctx, next, expected)
 	if err != nil {
-		next, revision = e.reread(ctx, next.Addr)
+		next, revision = reread(ctx, store, next.Addr)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -266,8 +269,8 @@ func (e *Engine) commit(ctx context.Context, client ClientID, next Lease, expect
 
 // reread learns what the store holds after a comparison was lost or a write
 // failed with unknown outcome (H-3).
-func (e *Engine) reread(ctx context.Context, addr netip.Addr) (Lease, Revision) {
-	stored, revision, err := e.config.Store.Lease(ctx, addr)
+func reread(ctx context.Context, store Store, addr netip.Addr) (Lease, Revision) {
+	stored, revision, err := store.Lease(ctx, addr)
 	if err != nil {
 		return Lease{Addr: addr}, 0
 	}
@@ -321,10 +324,14 @@ func (e *Engine) learn(l Lease, revision Revision) {
 func (e *Engine) UnsyncedC() <-chan struct{} { return e.unsyncedC }
 
 // Unsynced returns up to limit leases that NetBox was not told of yet, oldest
-// change first; all of them if limit is negative.
+// change first; all of them if limit is negative. Without a store there are
+// none: that NetBox was told could not be noted.
 func (e *Engine) Unsynced(limit int) []Lease {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.facts.Storeless {
+		return nil
+	}
 	var list []Lease
 	for _, addr := range e.unsynced {
 		if len(list) == limit {

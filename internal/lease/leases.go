@@ -78,6 +78,16 @@ func (l *Leases) put(next Lease, revision Revision) {
 	l.touch(next.Addr)
 }
 
+// replace is put, but for a store that has lost what is known: the revision
+// counts although it is older.
+func (l *Leases) replace(next Lease, revision Revision) {
+	if old, ok := l.stored[next.Addr]; ok {
+		old.revision = 0
+		l.stored[next.Addr] = old
+	}
+	l.put(next, revision)
+}
+
 func (l *Leases) unlink(client ClientID, addr netip.Addr) {
 	rest := slices.DeleteFunc(l.byClient[client], func(a netip.Addr) bool { return a == addr })
 	if len(rest) == 0 {

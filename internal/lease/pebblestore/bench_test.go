@@ -19,7 +19,7 @@ import (
 func BenchmarkCompareAndSwap(b *testing.B) {
 	for _, callers := range []int{1, 64} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			s, err := Open(b.TempDir(), quiet())
+			s, err := Open(b.TempDir(), silent())
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -39,7 +39,7 @@ func BenchmarkCompareAndSwap(b *testing.B) {
 // reports what the process then holds in memory, the test binary included.
 func BenchmarkOpen(b *testing.B) {
 	dir := b.TempDir()
-	s, err := Open(dir, quiet())
+	s, err := Open(dir, silent())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func BenchmarkOpen(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		s, err := Open(dir, quiet())
+		s, err := Open(dir, silent())
 		if err != nil {
 			b.Fatal(err)
 		}

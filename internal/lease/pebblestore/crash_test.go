@@ -58,7 +58,7 @@ func write(ctx context.Context, s *Store, acked func(netip.Addr, lease.Revision)
 // crashWriter is the process that is killed: it tells of every acknowledged
 // lease on its standard output, one write per line, until it dies.
 func crashWriter(dir string) {
-	s, err := Open(dir, quiet())
+	s, err := Open(dir, silent())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -77,7 +77,7 @@ func TestKillLosesNothing(t *testing.T) {
 	acked := make(map[netip.Addr]lease.Revision)
 	for round := range 50 {
 		killAfter(t, dir, 1+rand.IntN(600), acked)
-		s, err := Open(dir, quiet())
+		s, err := Open(dir, silent())
 		if err != nil {
 			t.Fatalf("after kill %d: %v", round, err)
 		}

@@ -56,7 +56,7 @@ func reopened(t *testing.T, files map[string][]byte, name string, log []byte) (l
 			t.Fatal(err)
 		}
 	}
-	s, err := Open(dir, quiet())
+	s, err := Open(dir, silent())
 	if err != nil {
 		return 0, err
 	}

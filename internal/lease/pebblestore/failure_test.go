@@ -140,7 +140,7 @@ func TestAStuckDiskHoldsNobody(t *testing.T) {
 			}
 			return nil
 		}))
-		s, err := open("/leases", quiet(), fs)
+		s, err := open("/leases", silent(), fs)
 		if err != nil {
 			t.Fatal(err)
 		}

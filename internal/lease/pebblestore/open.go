@@ -73,6 +73,39 @@ func (s *Store) load(fs vfs.FS) (map[netip.Addr]lease.Revision, error) {
 	return revs, nil
 }
 
+// loadOrFail is load, but comes back when the store fails meanwhile: Pebble
+// then never does.
+func (s *Store) loadOrFail() (map[netip.Addr]lease.Revision, error) {
+	var revs map[netip.Addr]lease.Revision
+	var err error
+	loaded := make(chan struct{})
+	go func() {
+		defer close(loaded)
+		revs, err = s.load(s.fence)
+	}()
+	select {
+	case <-loaded:
+		return revs, err
+	case <-s.failed:
+		return nil, s.failure
+	}
+}
+
+// minRoom is the free space below which Pebble is not started: it would fail,
+// and what it holds in memory could not be freed.
+const minRoom = 2 << 20
+
+func roomFor(dir string, fs vfs.FS) error {
+	usage, err := fs.GetDiskUsage(dir)
+	if err != nil {
+		return nil //nolint:nilerr // not known, as for a disk in memory: then it is tried
+	}
+	if usage.AvailBytes < minRoom {
+		return fmt.Errorf("%d bytes are free on this disk, and at least %d are needed: %w", usage.AvailBytes, uint64(minRoom), syscall.ENOSPC)
+	}
+	return nil
+}
+
 func revisions(db *pebble.DB) (map[netip.Addr]lease.Revision, error) {
 	if err := checkFormat(db); err != nil {
 		return nil, err

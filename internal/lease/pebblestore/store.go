@@ -11,12 +11,14 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
 )
 
 // Store is a lease.Store in a folder of its own. One process at a time has it
@@ -25,14 +27,17 @@ import (
 // After the first commit whose outcome the disk did not confirm the store is
 // failed, for good: every call returns an error, so no ACK leaves on a promise
 // that may be gone after a power cut. A later fsync that succeeds proves
-// nothing about the pages an earlier one lost, so only a restart, which reads
-// the log back from the disk, may go on. The process that opened the store
-// learns it from Failed and decides how to end.
+// nothing about the pages an earlier one lost. Only a store that is opened
+// anew may go on: it reads the log back, writes what it says into new files
+// and syncs those. The owner learns it from Failed, abandons the store, and
+// opens the folder again.
 type Store struct {
-	dir  string
-	db   *pebble.DB
-	disk io.Closer // ends the watch over slow disk calls
-	log  logrus.FieldLogger
+	dir   string
+	db    *pebble.DB
+	disk  io.Closer // ends the watch over slow disk calls
+	fence *fence
+	log   logrus.FieldLogger
+	quiet *quiet.Logger // for what Pebble says again and again
 
 	// requests feeds committer, the only goroutine that writes.
 	requests  chan *request
@@ -51,8 +56,9 @@ type Store struct {
 }
 
 // Open opens the store in dir and creates it where there is none. It refuses a
-// folder that another process has open, one that a newer version wrote, and
-// one that is damaged.
+// folder that another process has open (syscall.EAGAIN), one that a newer version
+// wrote, and one that is damaged. On a full disk it may take until there is
+// room: run it where it can be left behind.
 func Open(dir string, log logrus.FieldLogger) (*Store, error) {
 	dir, err := makeFolder(dir)
 	if err != nil {
@@ -66,12 +72,20 @@ func open(dir string, log logrus.FieldLogger, fs vfs.FS) (*Store, error) {
 	s := &Store{
 		dir:       dir,
 		log:       log.WithField("store", dir),
+		quiet:     quiet.New(log.WithField("store", dir), time.Minute, time.Now),
 		requests:  make(chan *request, maxRound),
 		committed: make(chan struct{}),
 		failed:    make(chan struct{}),
 	}
 	fs, s.disk = vfs.WithDiskHealthChecks(fs, slowDisk, nil, s.diskSlow)
-	revs, err := s.load(fs)
+	s.fence = newFence(fs)
+	if err := roomFor(dir, fs); err != nil {
+		return nil, errors.Join(fmt.Errorf("open lease store %s: %w", dir, err), s.disk.Close())
+	}
+	revs, err := s.loadOrFail()
+	if err != nil && s.Err() != nil {
+		return nil, errors.Join(fmt.Errorf("open lease store %s: %w", dir, err), s.Abandon())
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open lease store %s: %w", dir, err), s.disk.Close())
 	}
@@ -188,14 +202,24 @@ func (s *Store) fail(err error) {
 	s.once.Do(func() {
 		s.failure = fmt.Errorf("lease store %s has failed: %w", s.dir, err)
 		close(s.failed)
-		s.log.WithError(err).Error("lease store failed, no lease is granted until a restart; " +
-			"look for a full or broken disk (df, dmesg), then restart the server")
+		s.log.WithError(err).Error("lease store failed, no lease is granted until it can be opened again, " +
+			"which is tried without a restart; look for a full or broken disk (df, dmesg)")
 	})
 }
 
-// Close implements lease.Store. A failed store is not closed but abandoned,
-// and its folder stays locked until the process ends: nothing of it may touch
-// the files once another process has read them.
+// Abandon gives the folder of a failed store free: when it returns, nothing of
+// this store touches a file any more. On a disk that hangs it waits for the
+// disk. What Pebble holds in memory, some megabytes, stays until the process
+// ends, since Pebble cannot be closed after a failure.
+func (s *Store) Abandon() error {
+	if err := errors.Join(s.fence.shut(), s.disk.Close()); err != nil {
+		return fmt.Errorf("abandon lease store %s: %w", s.dir, err)
+	}
+	return nil
+}
+
+// Close implements lease.Store. A failed store is not closed: Abandon frees its
+// folder.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	again := s.closed

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 func TestContract(t *testing.T) {
 	leasetest.Contract(t, func(t *testing.T, dir string) lease.Store {
 		t.Helper()
-		s, err := Open(dir, quiet())
+		s, err := Open(dir, silent())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,8 +41,8 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// quiet is a logger that says nothing.
-func quiet() *logrus.Logger {
+// silent is a logger that says nothing.
+func silent() *logrus.Logger {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	return log
@@ -51,7 +51,7 @@ func quiet() *logrus.Logger {
 // mustOpen opens a store that t closes.
 func mustOpen(t *testing.T, dir string, fs vfs.FS) *Store {
 	t.Helper()
-	s, err := open(dir, quiet(), fs)
+	s, err := open(dir, silent(), fs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestOpenRefuses(t *testing.T) {
 			if err := db.Close(); err != nil {
 				t.Fatal(err)
 			}
-			s, err := Open(dir, quiet())
+			s, err := Open(dir, silent())
 			if err == nil {
 				_ = s.Close()
 				t.Fatal("opened")
@@ -111,7 +111,7 @@ func TestOpenRefuses(t *testing.T) {
 // rawOpen opens the database below the store.
 func rawOpen(t *testing.T, dir string) *pebble.DB {
 	t.Helper()
-	s := &Store{dir: dir, log: quiet(), failed: make(chan struct{})}
+	s := &Store{dir: dir, log: silent(), failed: make(chan struct{})}
 	db, err := pebble.Open(dir, options(s, vfs.Default))
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +127,7 @@ func TestOpenRefusesAFolderInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{dir, link} {
-		if s, err := Open(name, quiet()); err == nil {
+		if s, err := Open(name, silent()); err == nil {
 			_ = s.Close()
 			t.Errorf("open %s twice: no error", name)
 		} else if !strings.Contains(err.Error(), dir) {
@@ -141,7 +141,7 @@ func TestOpenRefusesAFolderThatCannotBeMade(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := Open(file+"/store", quiet()); err == nil {
+	if s, err := Open(file+"/store", silent()); err == nil {
 		_ = s.Close()
 		t.Error("opened")
 	} else if !strings.Contains(err.Error(), file) {
@@ -164,7 +164,7 @@ func TestOpenNamesTheServerThatHasTheFolder(t *testing.T) {
 	if !lines.Scan() { // it has the folder once it writes
 		t.Fatal("the other server writes nothing")
 	}
-	s, err := Open(dir, quiet())
+	s, err := Open(dir, silent())
 	if err == nil {
 		_ = s.Close()
 		t.Error("opened")

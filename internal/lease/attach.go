@@ -1,0 +1,104 @@
+package lease
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// writesAtOnce is how many leases a store is given back at a time.
+const writesAtOnce = 64
+
+// Attach makes store the one that leases are kept in from now on, and learns
+// what it holds. What the engine promised and the store has lost is written to
+// it first, so that an ACK outlives a store that was damaged or moved away
+// (H-5). An error leaves the engine without a store.
+func (e *Engine) Attach(ctx context.Context, store Store) error {
+	held := make(map[netip.Addr]storedLease)
+	err := store.Each(ctx, func(l Lease, revision Revision) error {
+		held[l.Addr] = storedLease{l, revision}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("load leases: %w", err)
+	}
+	lost := e.lost(held)
+	if err := giveBack(ctx, store, held, lost); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, l := range lost {
+		e.facts.Leases.replace(l.Lease, held[l.Addr].revision+1)
+		delete(held, l.Addr)
+	}
+	for _, l := range held {
+		e.learn(l.Lease, l.revision)
+	}
+	e.store, e.facts.Storeless = store, false
+	return nil
+}
+
+// lost lists the leases that are known to be durable and that the store does
+// not hold, or holds in an earlier version.
+func (e *Engine) lost(held map[netip.Addr]storedLease) []storedLease {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var lost []storedLease
+	for addr, known := range e.facts.Leases.stored {
+		if held[addr].revision < known.revision {
+			lost = append(lost, known)
+		}
+	}
+	return lost
+}
+
+func giveBack(ctx context.Context, store Store, held map[netip.Addr]storedLease, lost []storedLease) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(writesAtOnce)
+	for _, l := range lost {
+		group.Go(func() error {
+			_, err := store.CompareAndSwap(ctx, l.Lease, held[l.Addr].revision)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("give the store back what it has lost: %w", err)
+	}
+	return nil
+}
+
+// Detach takes the store away, after it failed. Static hosts are served as
+// before; what is known of leases stays known (H-5).
+func (e *Engine) Detach() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.store, e.facts.Storeless = nil, true
+}
+
+// current is the store, or one that refuses everything.
+func (e *Engine) current() Store {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.store == nil {
+		return noStore{}
+	}
+	return e.store
+}
+
+// noStore stands where there is no store.
+type noStore struct{}
+
+func (noStore) Lease(context.Context, netip.Addr) (Lease, Revision, error) {
+	return Lease{}, 0, ErrNoStore
+}
+
+func (noStore) Each(context.Context, func(Lease, Revision) error) error { return ErrNoStore }
+
+func (noStore) CompareAndSwap(context.Context, Lease, Revision) (Revision, error) {
+	return 0, ErrNoStore
+}
+
+func (noStore) Close() error { return nil }
