@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/nearest"
 )
 
 func (b *builder) prefixes() {
@@ -98,7 +98,7 @@ func (b *builder) address(path string, a address, to ipam.InterfaceID) {
 		return
 	}
 	if known := slices.Concat(roles()); a.Role != "" && !slices.Contains(known, a.Role) {
-		b.report.Addf(path+".role", "no role %.60q in NetBox; %s", a.Role, strictyaml.Suggest(a.Role, known))
+		b.report.Addf(path+".role", "no role %.60q in NetBox; %s", a.Role, nearest.Suggest(a.Role, known))
 	}
 	object := ipam.Address{
 		VRF:       b.find(b.vrf, path+".vrf", a.VRF),
@@ -146,7 +146,7 @@ func (b *builder) record(path string, fields map[string]string) ipam.Record {
 		func(name string) bool { return name == "" })
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if !slices.Contains(known, name) {
-			b.report.Addf(path+"."+name, "no custom field of addresses we use; %s", strictyaml.Suggest(name, known))
+			b.report.Addf(path+"."+name, "no custom field of addresses we use; %s", nearest.Suggest(name, known))
 		}
 	}
 	record := ipam.Record{Client: strings.TrimSpace(fields[b.opt.Fields.MAC])}

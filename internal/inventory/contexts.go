@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/nearest"
 )
 
 // criteria are the conditions of a context that only machines can meet.
@@ -121,7 +121,7 @@ func (b *builder) ours(path string, document json.RawMessage) json.RawMessage {
 		return part
 	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		if strictyaml.Nearest(key, []string{b.opt.ContextKey}) != "" {
+		if nearest.Word(key, []string{b.opt.ContextKey}) != "" {
 			b.report.Addf(path+"."+key, "did you mean %s?", b.opt.ContextKey)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/nearest"
 )
 
 func (b *builder) devices() { b.machines(ipam.Device, "devices", b.file.Devices) }
@@ -44,7 +44,7 @@ func (b *builder) gate(path string, m machine) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.CustomFields)) {
 		if !slices.Contains(b.opt.GateFields, name) {
-			b.report.Addf(path+"."+name, "no custom field of machines we use; %s", strictyaml.Suggest(name, b.opt.GateFields))
+			b.report.Addf(path+"."+name, "no custom field of machines we use; %s", nearest.Suggest(name, b.opt.GateFields))
 		}
 	}
 }

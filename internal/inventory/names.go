@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/nearest"
 )
 
 // names finds the objects of one kind by name.
@@ -38,7 +38,7 @@ func (b *builder) find(n *names, path, name string) int64 {
 	id, ok := n.ids[name]
 	if !ok {
 		hint := ""
-		if near := strictyaml.Nearest(name, slices.Sorted(maps.Keys(n.ids))); near != "" {
+		if near := nearest.Word(name, slices.Sorted(maps.Keys(n.ids))); near != "" {
 			hint = "; did you mean " + near + "?"
 		}
 		b.report.Addf(path, "no %s %.60q in this file%s", n.kind, name, hint)
@@ -113,7 +113,7 @@ func slug(name string) string {
 // status returns the status at path, active where it is not given. NetBox
 // takes statuses of one's own; one that is nearly a usual one is a mistake.
 func (b *builder) status(path, status string, usual ...string) string {
-	switch near := strictyaml.Nearest(status, usual); {
+	switch near := nearest.Word(status, usual); {
 	case status == "":
 		return "active"
 	case near != "" && near != status:

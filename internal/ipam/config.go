@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/nearest"
 )
 
 // Config is what the DHCP key of a config context says (pydhcp_configuration),
@@ -76,15 +76,17 @@ func ParseConfig(raw json.RawMessage) (*Config, []string) {
 }
 
 // known are the keys that ParseConfig reads.
-var known = []string{
-	"boot_files", "dns_servers", "domain_name", "domain_search", "http_boot_url", "ipv6_only_wait", "ipxe_boot_file", "mtu",
-	"ntp_servers", "pxe_boot_file", "static_routes", "tftp_server", "uefi_boot_file",
+func known() []string {
+	return []string{
+		"boot_files", "dns_servers", "domain_name", "domain_search", "http_boot_url", "ipv6_only_wait", "ipxe_boot_file", "mtu",
+		"ntp_servers", "pxe_boot_file", "static_routes", "tftp_server", "uefi_boot_file",
+	}
 }
 
 // misspelt warns of keys that were probably meant to be known ones (G-9).
 func (p *configParser) misspelt(keys map[string]json.RawMessage) {
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		if near := strictyaml.Nearest(key, known); near != "" && key != near {
+		if near := nearest.Word(key, known()); near != "" && key != near {
 			p.warnf("%.60q is no key that is read: did you mean %s?", key, near)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/nearest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
 )
 
@@ -114,7 +115,7 @@ func topLevel(r *strictyaml.Report, other map[string]yaml.Node) (string, *yaml.N
 // ones.
 func Misspelt(r *strictyaml.Report, other map[string]yaml.Node) {
 	for _, key := range slices.Sorted(maps.Keys(other)) {
-		near := strictyaml.Nearest(key, []string{"netbox", "sync", "server4"})
+		near := nearest.Word(key, []string{"netbox", "sync", "server4"})
 		if near != "" && !strings.EqualFold(key, "server4") && !strings.EqualFold(key, "server6") {
 			r.Addf(key, "did you mean %s?", near)
 		}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/nearest"
 )
 
 // decode stores n in the value out points to.
@@ -184,7 +186,7 @@ func (r *Report) structure(path string, n *yaml.Node, v reflect.Value) {
 	}
 	for i := 0; i+1 < len(rest.Content); i += 2 {
 		key := rest.Content[i]
-		r.add(key.Line, join(path, key.Value), "unknown key; "+Suggest(key.Value, keys(v.Type())))
+		r.add(key.Line, join(path, key.Value), "unknown key; "+nearest.Suggest(key.Value, keys(v.Type())))
 	}
 }
 

@@ -253,18 +253,6 @@ func TestNothingIsAddedToAFileNobodyCanRead(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	known := []string{"time", "min", "max", "offer_hold", "URL"}
-	for word, want := range map[string]string{
-		"tiem": "time", "tim": "time", "offer-hold": "offer_hold", "oferhold": "offer_hold", "url": "URL",
-		"mux": "max", "xyz": "", "": "", "timeouts": "",
-	} {
-		if got := Nearest(word, known); got != want {
-			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
-		}
-	}
-}
-
 func FuzzDecode(f *testing.F) {
 	for _, text := range []string{
 		"text: a\nwait: 1d2h\nitems: [{name: x, data: {a: [1, 2]}}]",

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/nearest"
 	shared "github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
 )
@@ -85,7 +86,7 @@ func (f *File) nearestHost(host string) string {
 	for _, s := range f.Sync.Servers {
 		known = append(known, s.Host)
 	}
-	if near := strictyaml.Nearest(host, known); near != "" {
+	if near := nearest.Word(host, known); near != "" {
 		return "; did you mean " + near + "?"
 	}
 	return ""
@@ -129,7 +130,7 @@ func (f *File) fromEnvironment(o Options) (problems Problems) {
 	for _, variable := range o.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
 		if strings.HasPrefix(name, environmentPrefix) && !slices.Contains(known, name) && !strings.Contains(name, "TOKEN") {
-			problems = append(problems, Problem{File: "environment", Key: name, Text: "forces nothing; " + strictyaml.Suggest(name, known)})
+			problems = append(problems, Problem{File: "environment", Key: name, Text: "forces nothing; " + nearest.Suggest(name, known)})
 		}
 	}
 	for i := range s.Servers {

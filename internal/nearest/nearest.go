@@ -1,4 +1,6 @@
-package strictyaml
+// Package nearest finds the word that was probably meant by a misspelt one. It
+// must not know what the words are for.
+package nearest
 
 import (
 	"fmt"
@@ -8,16 +10,16 @@ import (
 // Suggest names the one of known that word was probably meant to be, or all of
 // them where none is near.
 func Suggest(word string, known []string) string {
-	if near := Nearest(word, known); near != "" {
+	if near := Word(word, known); near != "" {
 		return fmt.Sprintf("did you mean %s?", near)
 	}
 	return "known here: " + strings.Join(known, ", ")
 }
 
-// Nearest returns the one of known that is at most two typing mistakes, and
+// Word returns the one of known that is at most two typing mistakes, and
 // less than half its length, away from word; "" if there is none. Case does
 // not count.
-func Nearest(word string, known []string) string {
+func Word(word string, known []string) string {
 	best, least := "", 3
 	for _, candidate := range known {
 		d := distance(strings.ToLower(word), strings.ToLower(candidate))
