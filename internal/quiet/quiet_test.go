@@ -30,6 +30,7 @@ func TestOneLineAMinutePerKeyWithACount(t *testing.T) {
 		}
 
 		<-time.After(time.Minute)
+		synctest.Wait() // for the line that a timer writes
 		l.Warn("no_subnet", "no prefix", fields)
 		last := hook.LastEntry()
 		if len(hook.Entries) != 3 || last.Level != logrus.WarnLevel || last.Message != "no prefix" {
@@ -43,6 +44,7 @@ func TestOneLineAMinutePerKeyWithACount(t *testing.T) {
 		}
 
 		<-time.After(time.Minute)
+		synctest.Wait() // for the line that a timer writes
 		l.Info("no_subnet", "no prefix", nil)
 		if last := hook.LastEntry(); last.Level != logrus.InfoLevel || last.Data["skipped"] != nil {
 			t.Errorf("a line with nothing skipped before it: %v", last.Data)
@@ -62,6 +64,7 @@ func TestInventedKeysDoNotGrowTheTable(t *testing.T) {
 		}
 
 		<-time.After(30 * time.Second)
+		synctest.Wait() // for the line that a timer writes
 		l.Warn("late", "kept", nil)
 		for i := range maxKeys - len(l.lines) {
 			l.lines[fmt.Sprint("old ", i)] = line{last: time.Now().Add(-time.Minute)}
@@ -85,6 +88,7 @@ func TestConcurrentUseLosesNoCount(t *testing.T) {
 		}
 		senders.Wait()
 		<-time.After(time.Minute)
+		synctest.Wait() // for the line that a timer writes
 		l.Warn("busy", "dropped", nil)
 		if got := hook.LastEntry().Data["skipped"]; got != 99 {
 			t.Errorf("skipped %v, want 99", got)
@@ -108,11 +112,13 @@ func TestAllKeysOfACauseTogetherAreBounded(t *testing.T) {
 			t.Fatalf("%d lines for 5000 networks and a pool", got)
 		}
 		<-time.After(30 * time.Second)
-		flood(10) // keys that had their line already
+		synctest.Wait() // for the line that a timer writes
+		flood(10)       // keys that had their line already
 		if got := len(hook.Entries); got != perCause+1 {
 			t.Fatalf("%d lines half a minute later", got)
 		}
 		<-time.After(31 * time.Second)
+		synctest.Wait() // for the line that a timer writes
 		last := hook.LastEntry()
 		if len(hook.Entries) != perCause+2 || last.Message != "no answer: and 4980 more" || last.Level != logrus.WarnLevel || last.Data["cause"] != "no_subnet" {
 			t.Fatalf("after a minute: %d lines, last %q at %s, %v", len(hook.Entries), last.Message, last.Level, last.Data)
@@ -120,6 +126,7 @@ func TestAllKeysOfACauseTogetherAreBounded(t *testing.T) {
 		for range 60 { // an hour of it
 			flood(500)
 			<-time.After(time.Minute)
+			synctest.Wait() // for the line that a timer writes
 		}
 		if got := len(hook.Entries); got > perCause+2+60*(perCause+1) {
 			t.Errorf("%d lines after an hour", got)
@@ -144,6 +151,7 @@ func TestEventsAreAllWrittenButInAFlood(t *testing.T) {
 			l.Event("lease", "lease made", nil)
 		}
 		<-time.After(time.Minute + time.Second)
+		synctest.Wait() // for the line that a timer writes
 		if got := len(hook.Entries); got != eventsPerCause+1 || hook.LastEntry().Message != "lease made: and 9000 more" {
 			t.Errorf("%d lines, the last %q", got, hook.LastEntry().Message)
 		}

@@ -87,7 +87,10 @@ func (l *lab) world() netboxtest.World {
 			w.IPs = append(w.IPs, netboxtest.IP{Address: ip(n, h).String(), VRF: vrf, Tags: []string{l.name("DHCP")}})
 		}
 	}
-	w.IPs = append(w.IPs, netboxtest.IP{Address: ip(netOffice, 254).String(), VRF: vrf, Tags: []string{l.name("Gateway")}},
+	for _, n := range []int{netOffice, netHome, netAway} { // a gateway shows that a network is apart (D-29)
+		w.IPs = append(w.IPs, netboxtest.IP{Address: ip(n, 254).String(), VRF: vrf, Tags: []string{l.name("Gateway")}})
+	}
+	w.IPs = append(w.IPs,
 		// Free, but not tagged, and lower than the pool: never given to a client.
 		netboxtest.IP{Address: ip(netDirect, 50).String(), VRF: vrf}, netboxtest.IP{Address: ip(netRelayed, 50).String(), VRF: vrf},
 		netboxtest.IP{Address: ip(netEdit, 110).String(), VRF: vrf}, netboxtest.IP{Address: ip(netEdit, 10).String(), VRF: vrf})
