@@ -22,10 +22,10 @@ func TestOneLineAMinutePerKeyWithACount(t *testing.T) {
 			l.Warn("no_subnet", "no prefix", fields)
 		}
 		l.Error("pool_empty", "nothing to give", nil)
-		if got := len(hook.Entries); got != 2 {
+		if got := len(hook.AllEntries()); got != 2 {
 			t.Fatalf("%d lines within the minute, want one per key", got)
 		}
-		if _, ok := hook.Entries[0].Data["skipped"]; ok {
+		if _, ok := hook.AllEntries()[0].Data["skipped"]; ok {
 			t.Error("the first line counts skipped ones")
 		}
 
@@ -33,8 +33,8 @@ func TestOneLineAMinutePerKeyWithACount(t *testing.T) {
 		synctest.Wait() // for the line that a timer writes
 		l.Warn("no_subnet", "no prefix", fields)
 		last := hook.LastEntry()
-		if len(hook.Entries) != 3 || last.Level != logrus.WarnLevel || last.Message != "no prefix" {
-			t.Fatalf("after a minute: %d lines, last %v", len(hook.Entries), last)
+		if len(hook.AllEntries()) != 3 || last.Level != logrus.WarnLevel || last.Message != "no prefix" {
+			t.Fatalf("after a minute: %d lines, last %v", len(hook.AllEntries()), last)
 		}
 		if last.Data["skipped"] != 4 || last.Data["addr"] != "10.0.0.1" {
 			t.Errorf("fields %v, want skipped 4 and the caller's", last.Data)
@@ -70,9 +70,9 @@ func TestInventedKeysDoNotGrowTheTable(t *testing.T) {
 			l.lines[fmt.Sprint("old ", i)] = line{last: time.Now().Add(-time.Minute)}
 		}
 		l.Warn("one more", "makes room", nil)
-		lines := len(hook.Entries)
+		lines := len(hook.AllEntries())
 		l.Warn("late", "kept", nil)
-		if len(hook.Entries) != lines {
+		if len(hook.AllEntries()) != lines {
 			t.Error("making room forgot a key whose interval is still running")
 		}
 	})
@@ -108,27 +108,27 @@ func TestAllKeysOfACauseTogetherAreBounded(t *testing.T) {
 		}
 		flood(5000)
 		l.Error("pool_empty 10.0.0.0/24", "no answer", nil) // another cause has a bound of its own
-		if got := len(hook.Entries); got != perCause+1 {
+		if got := len(hook.AllEntries()); got != perCause+1 {
 			t.Fatalf("%d lines for 5000 networks and a pool", got)
 		}
 		<-time.After(30 * time.Second)
 		synctest.Wait() // for the line that a timer writes
 		flood(10)       // keys that had their line already
-		if got := len(hook.Entries); got != perCause+1 {
+		if got := len(hook.AllEntries()); got != perCause+1 {
 			t.Fatalf("%d lines half a minute later", got)
 		}
 		<-time.After(31 * time.Second)
 		synctest.Wait() // for the line that a timer writes
 		last := hook.LastEntry()
-		if len(hook.Entries) != perCause+2 || last.Message != "no answer: and 4980 more" || last.Level != logrus.WarnLevel || last.Data["cause"] != "no_subnet" {
-			t.Fatalf("after a minute: %d lines, last %q at %s, %v", len(hook.Entries), last.Message, last.Level, last.Data)
+		if len(hook.AllEntries()) != perCause+2 || last.Message != "no answer: and 4980 more" || last.Level != logrus.WarnLevel || last.Data["cause"] != "no_subnet" {
+			t.Fatalf("after a minute: %d lines, last %q at %s, %v", len(hook.AllEntries()), last.Message, last.Level, last.Data)
 		}
 		for range 60 { // an hour of it
 			flood(500)
 			<-time.After(time.Minute)
 			synctest.Wait() // for the line that a timer writes
 		}
-		if got := len(hook.Entries); got > perCause+2+60*(perCause+1) {
+		if got := len(hook.AllEntries()); got > perCause+2+60*(perCause+1) {
 			t.Errorf("%d lines after an hour", got)
 		}
 		if len(l.lines) > maxKeys || len(l.causes) > 2 {
@@ -144,7 +144,7 @@ func TestEventsAreAllWrittenButInAFlood(t *testing.T) {
 		for range eventsPerCause {
 			l.Event("lease", "lease made", nil)
 		}
-		if got := len(hook.Entries); got != eventsPerCause {
+		if got := len(hook.AllEntries()); got != eventsPerCause {
 			t.Fatalf("%d of %d events written", got, eventsPerCause)
 		}
 		for range 9000 {
@@ -152,7 +152,7 @@ func TestEventsAreAllWrittenButInAFlood(t *testing.T) {
 		}
 		<-time.After(time.Minute + time.Second)
 		synctest.Wait() // for the line that a timer writes
-		if got := len(hook.Entries); got != eventsPerCause+1 || hook.LastEntry().Message != "lease made: and 9000 more" {
+		if got := len(hook.AllEntries()); got != eventsPerCause+1 || hook.LastEntry().Message != "lease made: and 9000 more" {
 			t.Errorf("%d lines, the last %q", got, hook.LastEntry().Message)
 		}
 	})
