@@ -105,10 +105,6 @@ func (h *handler) sender(x *dhcp4.Exchange) logrus.Fields {
 
 // evidence says in words what tells where the client is (N-1).
 func (h *handler) evidence(m lease.ClientMessage) string {
-	var interfaces []string
-	for _, addr := range m.InterfaceAddrs {
-		interfaces = append(interfaces, addr.String())
-	}
 	for _, e := range []struct {
 		source string
 		addr   netip.Addr
@@ -123,7 +119,11 @@ func (h *handler) evidence(m lease.ClientMessage) string {
 		}
 	}
 	switch {
-	case len(interfaces) > 0:
+	case len(m.InterfaceAddrs) > 0:
+		var interfaces []string
+		for _, addr := range m.InterfaceAddrs {
+			interfaces = append(interfaces, addr.String())
+		}
 		return "interface " + m.Interface + " " + strings.Join(interfaces, " ")
 	case m.Interface == "" && m.Identifier.IsValid():
 		return "server identifier " + m.Identifier.String()
