@@ -9,6 +9,7 @@ readonly needed=(
   udhcpc=udhcpc
   dhclient=isc-dhcp-client
   dhcpcd=dhcpcd-base
+  /lib/systemd/systemd-networkd=systemd
   dhcrelay=isc-dhcp-relay
   dnsmasq=dnsmasq-base
   ethtool=ethtool

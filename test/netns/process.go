@@ -115,13 +115,15 @@ func (p *Process) Signal(signal syscall.Signal) error {
 
 // Stop ends the program by SIGTERM and waits until it has gone. How it ended is no error; that it
 // had to be killed is.
-func (p *Process) Stop() error {
+func (p *Process) Stop() error { return p.end(syscall.SIGTERM) }
+
+func (p *Process) end(signal syscall.Signal) error {
 	select {
 	case <-p.done:
 		return nil
 	default:
 	}
-	err := p.cmd.Process.Signal(syscall.SIGTERM)
+	err := p.cmd.Process.Signal(signal)
 	if err != nil && !errors.Is(err, os.ErrProcessDone) && !errors.Is(err, syscall.ESRCH) { // it may end on its own meanwhile
 		return fmt.Errorf("stop %s: %w", strings.Join(p.cmd.Args, " "), err)
 	}
@@ -134,7 +136,7 @@ func (p *Process) Stop() error {
 	}
 	_ = p.cmd.Process.Kill()
 	<-p.done
-	return fmt.Errorf("%s ignored SIGTERM for %v and was killed", strings.Join(p.cmd.Args, " "), stopWait)
+	return fmt.Errorf("%s ignored %v for %v and was killed", strings.Join(p.cmd.Args, " "), signal, stopWait)
 }
 
 // output collects output and tells waiters that there is more.
