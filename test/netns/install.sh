@@ -13,6 +13,7 @@ readonly needed=(
   dhcrelay=isc-dhcp-relay
   dnsmasq=dnsmasq-base
   ethtool=ethtool
+  setpriv=util-linux
   qemu-system-x86_64=qemu-system-x86
   qemu-system-aarch64=qemu-system-arm
   /usr/share/OVMF/OVMF_CODE_4M.fd=ovmf

@@ -34,6 +34,13 @@ func (ns *Namespace) Start(program string, args ...string) (*Process, error) {
 	return ns.start(ns.Command(context.Background(), program, args...))
 }
 
+// StartWith is Start with more variables in the environment.
+func (ns *Namespace) StartWith(environment []string, program string, args ...string) (*Process, error) {
+	cmd := ns.Command(context.Background(), program, args...)
+	cmd.Env = append(os.Environ(), environment...)
+	return ns.start(cmd)
+}
+
 func (ns *Namespace) start(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{cmd: cmd, done: make(chan struct{})}
 	p.output.changed = make(chan struct{})
@@ -102,6 +109,19 @@ func (p *Process) WaitOutput(ctx context.Context, text string) error {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for %q of %s: %w: %s", text, p.cmd.Args[0], ctx.Err(), p.Output())
 		}
+	}
+}
+
+// PID is the program's process id; it may have ended.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// ExitCode is how the program ended, -1 if it has not or by a signal.
+func (p *Process) ExitCode() int {
+	select {
+	case <-p.done:
+		return p.cmd.ProcessState.ExitCode()
+	default:
+		return -1
 	}
 }
 

@@ -1,6 +1,6 @@
 //go:build linux
 
-package relayed
+package wire
 
 import (
 	"context"
