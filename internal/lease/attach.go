@@ -28,6 +28,9 @@ func (e *Engine) Attach(ctx context.Context, store Store) error {
 	if err := giveBack(ctx, store, held, lost); err != nil {
 		return err
 	}
+	if err := e.attachNotes(ctx, store); err != nil {
+		return err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, l := range lost {
@@ -100,5 +103,9 @@ func (noStore) Each(context.Context, func(Lease, Revision) error) error { return
 func (noStore) CompareAndSwap(context.Context, Lease, Revision) (Revision, error) {
 	return 0, ErrNoStore
 }
+
+func (noStore) Notes(context.Context) (map[string][]byte, error) { return nil, ErrNoStore }
+
+func (noStore) SetNote(context.Context, string, []byte) error { return ErrNoStore }
 
 func (noStore) Close() error { return nil }

@@ -37,10 +37,13 @@ type Config struct {
 type Engine struct {
 	config   Config
 	swapping sync.Mutex // one SetSnapshot at a time
+	noting   sync.Mutex // one write of a note at a time
 
 	mu        sync.Mutex
 	store     Store // nil while there is none (H-5)
 	facts     Facts
+	notes     map[string][]byte // nil values are to be removed from the store
+	unsaved   map[string]bool   // names of notes that the store was not told of
 	busy      map[ClientID]bool
 	unsynced  []netip.Addr // oldest first; may name leases that are in sync by now
 	queued    map[netip.Addr]bool
@@ -61,6 +64,8 @@ var ErrNoStore = errors.New("there is no lease store now")
 func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 	e := &Engine{
 		config:    config,
+		notes:     make(map[string][]byte),
+		unsaved:   make(map[string]bool),
 		busy:      make(map[ClientID]bool),
 		queued:    make(map[netip.Addr]bool),
 		unsyncedC: make(chan struct{}, 1),

@@ -8,6 +8,7 @@ package lease
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 )
@@ -83,6 +84,23 @@ var (
 	ErrNotFound = errors.New("no lease stored")
 )
 
+// Limits of a note.
+const (
+	MaxNoteName  = 255         // bytes
+	MaxNoteValue = 1024 * 1024 // bytes
+)
+
+// CheckNote refuses a name or value that a Store cannot keep.
+func CheckNote(name string, value []byte) error {
+	switch {
+	case name == "" || len(name) > MaxNoteName:
+		return fmt.Errorf("the name of a note has %d bytes, and may have 1 to %d", len(name), MaxNoteName)
+	case len(value) > MaxNoteValue:
+		return fmt.Errorf("note %q has %d bytes, and may have %d", name, len(value), MaxNoteValue)
+	}
+	return nil
+}
+
 // Store keeps leases durably. It holds no policy. Implementations are safe for
 // concurrent use and pass leasetest.Contract.
 type Store interface {
@@ -95,6 +113,13 @@ type Store interface {
 	// rev, else it returns ErrConflict. When it returns nil the lease is
 	// durable. Any other error leaves the outcome unknown: read again.
 	CompareAndSwap(ctx context.Context, next Lease, rev Revision) (Revision, error)
+	// Notes returns all notes by name: what the engine has to know after a
+	// restart beside the leases.
+	Notes(ctx context.Context) (map[string][]byte, error)
+	// SetNote keeps value under name, of 1 to MaxNoteName bytes; nil removes the
+	// note. When it returns nil the note is durable. Any other error leaves the
+	// outcome unknown.
+	SetNote(ctx context.Context, name string, value []byte) error
 	// Close releases the store. Calls that are under way finish first.
 	Close() error
 }

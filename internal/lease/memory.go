@@ -2,6 +2,7 @@ package lease
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/netip"
 	"slices"
@@ -13,11 +14,12 @@ import (
 type MemoryStore struct {
 	mu     sync.Mutex
 	leases map[netip.Addr]storedLease
+	notes  map[string][]byte
 }
 
 // NewMemoryStore returns a store with the given leases.
 func NewMemoryStore(leases ...Lease) *MemoryStore {
-	s := &MemoryStore{leases: make(map[netip.Addr]storedLease)}
+	s := &MemoryStore{leases: make(map[netip.Addr]storedLease), notes: make(map[string][]byte)}
 	for _, l := range leases {
 		s.leases[l.Addr] = storedLease{l, 1}
 	}
@@ -63,6 +65,28 @@ func (s *MemoryStore) CompareAndSwap(ctx context.Context, next Lease, rev Revisi
 	}
 	s.leases[next.Addr] = storedLease{next, rev + 1}
 	return rev + 1, nil
+}
+
+// Notes implements Store.
+func (s *MemoryStore) Notes(ctx context.Context) (map[string][]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.notes), ctx.Err()
+}
+
+// SetNote implements Store.
+func (s *MemoryStore) SetNote(ctx context.Context, name string, value []byte) error {
+	if err := errors.Join(ctx.Err(), CheckNote(name, value)); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if value == nil {
+		delete(s.notes, name)
+	} else {
+		s.notes[name] = slices.Clone(value)
+	}
+	return nil
 }
 
 // Close implements Store.

@@ -3,6 +3,8 @@ package lease
 import (
 	"cmp"
 	"context"
+	"errors"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -21,11 +23,14 @@ type memStore struct {
 	// the change is there.
 	after func(Lease) error
 	// read is the outcome of Lease, if not nil.
-	read error
+	read  error
+	notes map[string][]byte
+	// noting is the outcome of SetNote, if not nil; nothing is kept then.
+	noting error
 }
 
 func newMemStore(leases ...Lease) *memStore {
-	s := &memStore{leases: make(map[netip.Addr]storedLease)}
+	s := &memStore{leases: make(map[netip.Addr]storedLease), notes: make(map[string][]byte)}
 	for _, l := range leases {
 		s.leases[l.Addr] = storedLease{l, 1}
 	}
@@ -110,4 +115,24 @@ func (s *memStore) written() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.writes)
+}
+
+func (s *memStore) Notes(ctx context.Context) (map[string][]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.notes), ctx.Err()
+}
+
+func (s *memStore) SetNote(ctx context.Context, name string, value []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := errors.Join(ctx.Err(), s.noting); err != nil {
+		return err
+	}
+	if value == nil {
+		delete(s.notes, name)
+	} else {
+		s.notes[name] = slices.Clone(value)
+	}
+	return nil
 }

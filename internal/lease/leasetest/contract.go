@@ -43,6 +43,9 @@ func Contract(t *testing.T, open OpenFunc) {
 		{"Close waits for calls under way", testCloseWaits},
 		{"a closed store refuses everything", testClosed},
 		{"any sequence of calls agrees with a map", testModel},
+		{"notes survive close and reopen", testNotes},
+		{"a note that cannot be kept is refused", testRefusedNote},
+		{"notes are no leases", testNotesApart},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open) })
 	}

@@ -14,12 +14,14 @@ import (
 // maxRound bounds the leases in one commit.
 const maxRound = 256
 
-// request is one CompareAndSwap on its way through the committer.
+// request is one CompareAndSwap, or one SetNote, on its way through the
+// committer.
 type request struct {
 	ctx   context.Context
 	lease lease.Lease
 	key   []byte
 	rev   lease.Revision
+	note  *note      // nil for a lease
 	reply chan reply // holds one, so that the committer never waits for a caller that left
 }
 
@@ -116,19 +118,36 @@ func (s *Store) gather(first *request, revs map[netip.Addr]lease.Revision) *roun
 			req.reply <- reply{err: err}
 			continue
 		}
+		if req.note != nil {
+			r.write(req, req.note.value(req.key))
+			continue
+		}
 		if revs[req.lease.Addr] != req.rev {
 			req.reply <- reply{err: lease.ErrConflict}
 			continue
 		}
 		value = appendValue(value[:0], req.key, req.lease, req.rev+1)
-		if err := r.batch.Set(req.key, value, nil); err != nil {
-			req.reply <- reply{err: err}
-			continue
+		if r.write(req, value) {
+			revs[req.lease.Addr] = req.rev + 1
 		}
-		revs[req.lease.Addr] = req.rev + 1
-		r.won = append(r.won, req)
 	}
 	return r
+}
+
+// write makes the change of req part of the commit; no value removes the key.
+func (r *round) write(req *request, value []byte) bool {
+	var err error
+	if value == nil {
+		err = r.batch.Delete(req.key, nil)
+	} else {
+		err = r.batch.Set(req.key, value, nil)
+	}
+	if err != nil {
+		req.reply <- reply{err: err}
+		return false
+	}
+	r.won = append(r.won, req)
+	return true
 }
 
 // next is the next request that waits, or nil if none does or the round is

@@ -1,0 +1,94 @@
+package pebblestore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+)
+
+// A note is stored under its name:
+//
+//	key    'n', the name
+//	value  format byte (1), the bytes, CRC-32C of key and all before it, big endian
+const (
+	notePrefix = 'n'
+	noteFormat = 1
+)
+
+// note is the new text of a note; absent removes it.
+type note struct {
+	text   []byte
+	absent bool
+}
+
+// value encodes the note; nil removes it.
+func (n *note) value(key []byte) []byte {
+	if n.absent {
+		return nil
+	}
+	value := append([]byte{noteFormat}, n.text...)
+	return binary.BigEndian.AppendUint32(value, checksum(key, value))
+}
+
+// decodeNote reads one stored note; the errors wrap errCorrupt.
+func decodeNote(key, value []byte) (name string, text []byte, err error) {
+	name = string(key[1:])
+	body := len(value) - checksumBytes
+	switch {
+	case name == "" || body < 1:
+		return "", nil, fmt.Errorf("note %q has %d bytes: %w", name, len(value), errCorrupt)
+	case binary.BigEndian.Uint32(value[body:]) != checksum(key, value[:body]):
+		return "", nil, fmt.Errorf("note %q: checksum: %w", name, errCorrupt)
+	case value[0] != noteFormat:
+		return "", nil, fmt.Errorf("note %q: format %d: %w", name, value[0], errCorrupt)
+	}
+	return name, append([]byte{}, value[1:body]...), nil
+}
+
+// SetNote implements lease.Store.
+func (s *Store) SetNote(ctx context.Context, name string, value []byte) error {
+	err := lease.CheckNote(name, value)
+	if err == nil {
+		err = s.begin(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("store note %q: %w", name, err)
+	}
+	defer s.calls.Done()
+	key := append([]byte{notePrefix}, name...)
+	req := &request{ctx: ctx, key: key, note: &note{value, value == nil}, reply: make(chan reply, 1)}
+	if got := s.ask(req); got.err != nil {
+		return fmt.Errorf("store note %q: %w", name, got.err)
+	}
+	return nil
+}
+
+// Notes implements lease.Store.
+func (s *Store) Notes(ctx context.Context) (map[string][]byte, error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, fmt.Errorf("read notes: %w", err)
+	}
+	defer s.calls.Done()
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{notePrefix}, UpperBound: []byte{notePrefix + 1}})
+	if err != nil {
+		return nil, fmt.Errorf("read notes: %w", err)
+	}
+	notes := make(map[string][]byte)
+	err = s.durable(ctx)
+	for ok := it.First(); ok && err == nil; ok = it.Next() {
+		var name string
+		var text []byte
+		if name, text, err = decodeNote(it.Key(), it.Value()); err == nil {
+			notes[name] = text
+		}
+	}
+	if err := errors.Join(err, it.Error(), it.Close()); err != nil {
+		return nil, fmt.Errorf("read notes: %w", err)
+	}
+	return notes, nil
+}
