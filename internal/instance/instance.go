@@ -105,6 +105,7 @@ func (i *Instance) engineConfig() lease.Config {
 		Now:       time.Now,
 		Log:       i.Log,
 		ProbeWait: i.Settings.Lease.Probe,
+		Committed: i.Metrics.committed,
 		WriteBack: i.Settings.Inventory == "" && !i.pool.Rehearse,
 	}
 	if c.ProbeWait > 0 && !i.pool.Rehearse { // a rehearsal sends nothing
