@@ -117,6 +117,8 @@ func metricsThatExist(t *testing.T) map[string]string {
 			there[m[1]] = m[2]
 		}
 	}
-	there["coredhcp_netbox_build_info"] = "version" // a constant label
+	// Constant labels.
+	there["coredhcp_netbox_build_info"] = "version"
+	there["coredhcp_netbox_waiting"], there["coredhcp_netbox_crowded_total"] = "for", "for"
 	return there
 }
