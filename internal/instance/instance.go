@@ -82,6 +82,9 @@ func (i *Instance) open(ctx context.Context) error {
 	if err := i.openStore(ctx); err != nil {
 		return &StoreError{err}
 	}
+	if !i.pool.Rehearse {
+		i.running.Go(func() { i.Engine.WatchClock(ctx) })
+	}
 	switch {
 	case i.Settings.Inventory != "":
 		return i.serveInventory()
@@ -106,6 +109,9 @@ func (i *Instance) engineConfig() lease.Config {
 		Log:       i.Log,
 		ProbeWait: i.Settings.Lease.Probe,
 		WriteBack: i.Settings.Inventory == "" && !i.pool.Rehearse,
+	}
+	if !i.pool.Rehearse { // which would doubt the clock of the server that runs
+		c.Clock = machineClock()
 	}
 	if c.ProbeWait > 0 && !i.pool.Rehearse { // a rehearsal sends nothing
 		c.Probe = i.echo
