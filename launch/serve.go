@@ -120,7 +120,9 @@ func serve4(ctx context.Context, conf *config.Config, chain receive.Chain, regis
 		<-ctx.Done()
 		return nil
 	}
-	loop, err := receive.Listen(conf.Server4.Addresses, chain, receive.Options{Log: log, Registerer: registry})
+	loop, err := receive.Listen(conf.Server4.Addresses, chain, receive.Options{
+		Waiting: instance.WaitingPlaces, Log: log, Registerer: registry,
+	})
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ type Instance struct {
 	proxy    handler.Handler4
 	snapshot atomic.Pointer[ipam.Snapshot]
 	client   *netbox.Client // nil with an inventory
+	switches *switches      // nil with an inventory
 	store    lease.Store    // of a rehearsal
 	// storeOpen is the store on disk; nil while there is none (H-5).
 	storeOpen atomic.Pointer[pebblestore.Store]

@@ -47,6 +47,7 @@ func newMetrics(i *Instance) *Metrics {
 		}),
 	)
 	i.Registry.MustRegister(i.healthMetrics()...)
+	i.Registry.MustRegister(i.waitingMetrics()...)
 	return m
 }
 

@@ -55,6 +55,7 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 		return err
 	}
 	i.client = client
+	i.readSwitches()
 	if inClear(i.Settings.URL) {
 		i.Log.WithField("url", i.Settings.URL).Warn("NetBox is asked by http: the token and all answers travel in clear, and can be changed on the way; use https")
 	}
@@ -127,6 +128,7 @@ func (i *Instance) loadOnce(ctx context.Context) error {
 		return err
 	}
 	i.client = client
+	i.readSwitches()
 	if _, err := client.Version(ctx); err != nil {
 		return err
 	}
