@@ -32,6 +32,14 @@ func (d *decider) allowed(c client, rule string) bool {
 // identify finds the interface behind a MAC (I-4) and its static addresses on
 // the wire (I-5, I-6).
 func (d *decider) identify(w wire) client {
+	c := d.find(w)
+	if len(c.statics) > 0 {
+		d.passed = PassedOver{} // the machine has an address that counts
+	}
+	return c
+}
+
+func (d *decider) find(w wire) client {
 	c := client{id: d.m.Client}
 	if !d.m.HasMAC {
 		d.trace.addf("I-4", "client %s has no Ethernet address: NetBox cannot know it", d.m.Client)
@@ -216,11 +224,11 @@ func (d *decider) eligible(port *ipam.Interface, of []*ipam.Address, networks []
 	var list []*ipam.Address
 	for _, a := range of {
 		in := d.networkOf(a.Address.Addr(), networks)
-		if in == nil || a.VRF != in.VRF || d.s.IsDynamic(a) {
+		if in == nil || d.s.IsDynamic(a) {
 			continue
 		}
-		if !in.HostIn(a.Address.Addr()) || a.Status != "active" && a.Status != "reserved" || !ipam.PlainRole(a.Role) {
-			d.trace.addf("I-5", "%s on %s is not eligible (status %s, role %q)", a.Address, d.port(port), a.Status, a.Role)
+		if why := unfit(a, in); why != "" {
+			d.passOver(a, port, why)
 			continue
 		}
 		list = append(list, a)

@@ -38,14 +38,15 @@ type effect struct {
 
 // decider is one run of Decide.
 type decider struct {
-	f     *Facts
-	s     *ipam.Snapshot
-	l     *Leases
-	m     *ClientMessage
-	now   time.Time
-	trace *Trace
-	state ClientState // of a client that sent a REQUEST, once it is known
-	stale bool        // the snapshot is too old for new leases and refusals (H-4)
+	f      *Facts
+	s      *ipam.Snapshot
+	l      *Leases
+	m      *ClientMessage
+	now    time.Time
+	trace  *Trace
+	passed PassedOver  // what of the client's does not count (I-8)
+	state  ClientState // of a client that sent a REQUEST, once it is known
+	stale  bool        // the snapshot is too old for new leases and refusals (H-4)
 }
 
 // Decide is the decision table (D-0 to D-28): what this server does
@@ -53,6 +54,13 @@ type decider struct {
 // same output. Reasons go to trace, which may be nil.
 func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now, trace: trace}
+	decision := d.decide()
+	decision.Passed = d.passed
+	return decision
+}
+
+func (d *decider) decide() Decision {
+	f, m, trace := d.f, d.m, d.trace
 	if m.Malformed != "" {
 		trace.addf("D-0", "malformed: %s", m.Malformed)
 		return d.silent("D-0", ReasonMalformed)
@@ -65,7 +73,7 @@ func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 		trace.addf("H-1", "nothing is known of NetBox yet")
 		return d.silent("H-1", ReasonNoSnapshot)
 	}
-	if !f.Fresh.IsZero() && now.Sub(f.Fresh) > f.Policy.StaleAfter {
+	if !f.Fresh.IsZero() && d.now.Sub(f.Fresh) > f.Policy.StaleAfter {
 		trace.addf("H-4", "the snapshot of NetBox is from %s, older than poll.stale_after", f.Fresh.UTC().Format(time.RFC3339))
 		d.stale = true
 	}
@@ -284,6 +292,7 @@ func (d *decider) selecting(r netip.Addr) Decision {
 		return d.refuse("D-5", ReasonUnknownClient, n, c)
 	}
 	a := d.s.Address(n.VRF, r)
+	d.elsewhere(r, n)
 	reason, own := d.mayHave(a, n, c)
 	if reason == "" && d.stale && !d.uses(a) {
 		return d.silent("H-4", ReasonStale)
@@ -360,6 +369,7 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 		return d.refuse(other, ReasonWrongAddress, n, c)
 	}
 	d.trace.addf(none, "%s is not bound to the client", addr)
+	d.elsewhere(addr, n)
 	if a == nil || !d.s.IsDynamic(a) {
 		return d.refuse(none, ReasonNotDynamic, n, c)
 	}

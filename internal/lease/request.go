@@ -190,6 +190,9 @@ type Decision struct {
 	Interface *ipam.Interface
 	Machine   *ipam.Machine
 
+	// Passed is an address of the machine on this wire that it is not given.
+	Passed PassedOver
+
 	// What has to happen before or with the reply; see Engine.
 	effect effect
 }

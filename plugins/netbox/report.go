@@ -18,6 +18,7 @@ func (h *handler) report(x *dhcp4.Exchange, err error) {
 	if x.Trace != nil {
 		h.Log.WithFields(fields(m, d)).WithField("why", oneLine(x.Trace)).Debug("message decided")
 	}
+	h.passedOver(x)
 	if err != nil {
 		h.Quiet.Error(string(d.Reason), "no answer: trouble on our side", withError(fields(m, d), err))
 		return
