@@ -33,7 +33,7 @@ func (d *decider) allowed(c client, rule string) bool {
 // the wire (I-5, I-6).
 func (d *decider) identify(w wire) client {
 	c := d.find(w)
-	if len(c.statics) > 0 {
+	if len(c.statics) > 0 && d.passed.Holder == "" {
 		d.passed = PassedOver{} // the machine has an address that counts
 	}
 	return c
@@ -78,7 +78,7 @@ func (d *decider) askedBeside(c client, ports []*ipam.Interface, w wire) client 
 		}
 		for _, port := range ports {
 			for _, a := range d.candidates(port, w.others()) {
-				if a.Address.Addr() == asked {
+				if a.Address.Addr() == asked && len(d.free([]*ipam.Address{a}, port)) > 0 {
 					c.port, c.machine = port, d.s.Machine(port.Machine)
 					c.statics = append([]*ipam.Address{a}, c.statics...)
 					return c
@@ -158,6 +158,7 @@ func (d *decider) chooseInterface(c client, ports []*ipam.Interface, networks []
 	if d.trace != nil {
 		d.trace.addf("I-4", "MAC %s is %s", d.m.MAC, d.port(c.port))
 	}
+	c.statics = d.free(c.statics, c.port)
 	return c
 }
 

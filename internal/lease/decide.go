@@ -44,9 +44,10 @@ type decider struct {
 	m      *ClientMessage
 	now    time.Time
 	trace  *Trace
-	passed PassedOver  // what of the client's does not count (I-8)
-	state  ClientState // of a client that sent a REQUEST, once it is known
-	stale  bool        // the snapshot is too old for new leases and refusals (H-4)
+	passed PassedOver    // what of the client's does not count (I-8)
+	state  ClientState   // of a client that sent a REQUEST, once it is known
+	atMost time.Duration // what is left of a lease that is not extended (S-11); 0: no limit
+	stale  bool          // the snapshot is too old for new leases and refusals (H-4)
 }
 
 // Decide is the decision table (D-0 to D-28): what this server does
@@ -291,11 +292,17 @@ func (d *decider) selecting(r netip.Addr) Decision {
 	if !d.allowed(c, "D-5") {
 		return d.refuse("D-5", ReasonUnknownClient, n, c)
 	}
+	if last, ok := d.lastTime("D-4", r, n, c); ok {
+		return last
+	}
 	a := d.s.Address(n.VRF, r)
 	d.elsewhere(r, n)
 	reason, own := d.mayHave(a, n, c)
 	if reason == "" && d.stale && !d.uses(a) {
 		return d.silent("H-4", ReasonStale)
+	}
+	if d.waits(a) {
+		reason = ReasonTaken
 	}
 	switch reason {
 	case "":
@@ -350,6 +357,9 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 	if !d.allowed(c, none) {
 		return d.refuse(none, ReasonUnknownClient, n, c)
 	}
+	if last, ok := d.lastTime(granted, addr, n, c); ok {
+		return last
+	}
 	a := d.s.Address(n.VRF, addr)
 	if a != nil && d.l.binding(a, d.now).Client == c.id {
 		switch reason, _ := d.mayHave(a, n, c); reason {
@@ -370,7 +380,10 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 	}
 	d.trace.addf(none, "%s is not bound to the client", addr)
 	d.elsewhere(addr, n)
-	if a == nil || !d.s.IsDynamic(a) {
+	switch {
+	case d.waits(a):
+		return d.refuse(none, ReasonTaken, n, c)
+	case a == nil || !d.s.IsDynamic(a):
 		return d.refuse(none, ReasonNotDynamic, n, c)
 	}
 	return d.refuse(none, ReasonNoBinding, n, c)
@@ -425,7 +438,7 @@ func (d *decider) release() Decision {
 		return d.silent("D-20", ReasonNothingToDo)
 	}
 	a := d.s.Address(n.VRF, addr)
-	if a == nil || !d.s.IsDynamic(a) {
+	if a == nil {
 		return d.silent("D-20", ReasonNothingToDo)
 	}
 	if !d.uses(a) {

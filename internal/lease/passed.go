@@ -3,6 +3,7 @@ package lease
 import (
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
@@ -13,6 +14,8 @@ type PassedOver struct {
 	Address *ipam.Address   // nil: none
 	Port    *ipam.Interface // whose it is
 	Why     PassedReason
+	Holder  ClientID  // who leases it now, until Until
+	Until   time.Time // zero without a Holder
 }
 
 // PassedReason says in a few words why an address is passed over.
@@ -25,6 +28,10 @@ const (
 	PassedRole   PassedReason = "role"   // shared between machines, or a loopback
 	PassedVRF    PassedReason = "VRF"    // of another VRF than the network
 	PassedHost   PassedReason = "no host address"
+	// PassedLeased: another client leases it, and it waits. PassedNothing: another
+	// client leases it, and it is given all the same (S-11).
+	PassedLeased  PassedReason = "leased to another client"
+	PassedNothing PassedReason = "nothing"
 )
 
 // unfit says why an address of the client's interface, with a number in n, is

@@ -149,6 +149,7 @@ const (
 	ReasonTaken         Reason = "taken"           // another client's address
 	ReasonNoBinding     Reason = "no_binding"      // nothing known of this client
 	ReasonNotDynamic    Reason = "not_dynamic"     // address is not ours to lease
+	ReasonTakenAway     Reason = "taken_away"      // confirmed for its remaining time: NetBox took the address away (S-11)
 	ReasonStandby       Reason = "standby"         // secs below lease.standby_secs
 	ReasonBusy          Reason = "busy"            // same client or address in work (D-28)
 	ReasonNoSnapshot    Reason = "no_snapshot"     // nothing loaded yet (H-1)

@@ -2,6 +2,8 @@ package netbox
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -54,5 +56,62 @@ devices:
 				t.Errorf("%v", f)
 			}
 		})
+	}
+}
+
+// S-11: the line of a static address that waits names machine and client; a
+// lease that is not extended leaves one, too.
+func TestAWaitingStaticAddressNamesBoth(t *testing.T) {
+	before := `
+prefixes: [{prefix: 10.0.0.0/24}]
+ip_addresses: [{address: 10.0.0.100-10.0.0.101/24, tags: [DHCP]}]
+devices: [{name: web1, interfaces: [{name: eth0, mac_address: "02:ab:00:00:00:01"}]}]
+`
+	after := `
+prefixes: [{prefix: 10.0.0.0/24}]
+ip_addresses: [{address: 10.0.0.101/24, tags: [DHCP]}]
+devices: [{name: web1, interfaces: [{name: eth0, mac_address: "02:ab:00:00:00:01", ip_addresses: [{address: 10.0.0.100/24}]}]}]
+`
+	for settings, want := range map[string][]string{
+		"":                               {"a static address waits: another client leases it", "10.0.0.101", "a lease is not extended: NetBox took its address away"},
+		"lease:\n  static_at_once: true": {"a static address is given while another client leases it (lease.static_at_once)", "10.0.0.100", "no answer"},
+	} {
+		o, h := newHandlerOn(t, settings, before)
+		send := func(kind dhcpv4.MessageType, mods ...dhcpv4.Modifier) *dhcpv4.DHCPv4 {
+			req := dhcp4test.Request(t, kind, mods...)
+			resp, _ := h(req, dhcp4test.Prepared(t, req))
+			return resp
+		}
+		asks := func(last byte) dhcpv4.Modifier {
+			return dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress([]byte{10, 0, 0, last}))
+		}
+		ours := dhcpv4.WithOption(dhcpv4.OptServerIdentifier(dhcp4test.Server().AsSlice()))
+		if resp := send(dhcpv4.MessageTypeRequest, stranger(1), ours, asks(100)); resp == nil {
+			t.Fatal("no lease")
+		}
+		if err := os.WriteFile(filepath.Join(filepath.Dir(o.Path), "inventory.yml"), []byte(after), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.Reload(); err != nil {
+			t.Fatal(err)
+		}
+		offer := send(dhcpv4.MessageTypeDiscover)
+		if offer == nil || offer.YourIPAddr.String() != want[1] {
+			t.Fatalf("offered %v, want %s", offer, want[1])
+		}
+		for range 3 {
+			send(dhcpv4.MessageTypeRequest, ours, asks(offer.YourIPAddr[3]))
+			send(dhcpv4.MessageTypeRequest, stranger(1), asks(100))
+		}
+		lines := messagesOf(o, want[0])
+		if len(lines) != 1 {
+			t.Fatalf("%d lines %q in %q", len(lines), want[0], o.Messages())
+		}
+		if f := lines[0].Data; f["machine"] != "web1" || f["holder"] != "52:54:00:00:00:01" || f["client_id"] != "02:AB:00:00:00:01" || f["until"] == nil {
+			t.Errorf("%v", f)
+		}
+		if n := len(messagesOf(o, want[2])); n != 1 {
+			t.Errorf("%d lines %q in %q", n, want[2], o.Messages())
+		}
 	}
 }
