@@ -152,6 +152,7 @@ const (
 	ReasonTakenAway     Reason = "taken_away"      // confirmed for its remaining time: NetBox took the address away (S-11)
 	ReasonStandby       Reason = "standby"         // secs below lease.standby_secs
 	ReasonBusy          Reason = "busy"            // same client or address in work (D-28)
+	ReasonCrowded       Reason = "crowded"         // too many wait for the same slow thing (B-9)
 	ReasonNoSnapshot    Reason = "no_snapshot"     // nothing loaded yet (H-1)
 	ReasonStale         Reason = "stale"           // snapshot older than poll.stale_after (H-4)
 	ReasonClockSkew     Reason = "clock_skew"      // S-9
