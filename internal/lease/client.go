@@ -181,7 +181,7 @@ func (d *decider) eligible(port *ipam.Interface, networks []*ipam.Subnet) []*ipa
 	var list []*ipam.Address
 	for _, a := range d.s.Assigned(port.ID) {
 		in := d.networkOf(a.Address.Addr(), networks)
-		if in == nil || a.VRF != in.VRF || d.s.IsDynamic(a) {
+		if in == nil || !d.s.Serves(a, in) || d.s.IsDynamic(a) {
 			continue
 		}
 		if !in.HostIn(a.Address.Addr()) || a.Status != "active" && a.Status != "reserved" || !ipam.PlainRole(a.Role) {
