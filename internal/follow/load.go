@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -177,6 +179,39 @@ func (r *reader) complete(ctx context.Context, p *tables) error {
 		}
 	}
 	return nil
+}
+
+// askBehindLost reads what MACs lead to that vanished: it may be shown still.
+func (f *Follower) askBehindLost(ctx context.Context, r *reader, next *tables) error {
+	ids := make(map[ipam.Kind]map[int64]bool)
+	ask := func(id int64, value any) {
+		if at := (object{netbox.MACs, id}); next.shows(at) || f.deleted.has(at) {
+			return
+		}
+		owner := value.(*ipam.MACAddress).Interface
+		if owner.Kind == 0 || next.has(InterfacesOf(owner.Kind), owner.ID) {
+			return
+		}
+		if ids[owner.Kind] == nil {
+			ids[owner.Kind] = make(map[int64]bool)
+		}
+		ids[owner.Kind][owner.ID] = true
+	}
+	rowsOf(netbox.MACs).each(&f.tables.objects, ask)
+	for at, kept := range f.guard.lost {
+		if at.table == netbox.MACs {
+			ask(at.id, kept.value)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	for kind, list := range ids {
+		if err := r.fetch(ctx, next, InterfacesOf(kind), slices.Sorted(maps.Keys(list))); err != nil {
+			return err
+		}
+	}
+	return r.complete(ctx, next)
 }
 
 // fetch reads the rows of e with the given ids. Those that NetBox does not
