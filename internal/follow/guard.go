@@ -148,33 +148,42 @@ func (g *guard) note(row object, old any, at moment) {
 // only read because of that: others are no loss.
 func (g *guard) pointedAt(e netbox.Table, before, next *tables) map[object]bool {
 	at := make(map[object]bool)
-	point := func(value any) {
-		switch v := value.(type) {
-		case *ipam.MACAddress:
-			at[object{InterfacesOf(v.Interface.Kind), v.Interface.ID}] = true
-		case *ipam.Interface:
-			at[object{InterfacesOf(v.ID.Kind), v.LAG}] = true
-			at[object{machinesOf(v.Machine.Kind), v.Machine.ID}] = true
+	point := func(_ int64, value any) {
+		for _, to := range pointers(value) {
+			at[to] = true
 		}
 	}
-	for _, mac := range next.objects.MACs {
-		point(mac)
-	}
-	for _, port := range next.objects.Interfaces {
-		point(port)
+	for _, from := range []netbox.Table{netbox.Addresses, netbox.MACs, netbox.Interfaces, netbox.VMInterfaces} {
+		rowsOf(from).each(&next.objects, point)
 	}
 	for _, kept := range []keptRows{g.lost, g.held} {
-		for _, r := range kept {
-			point(r.value)
+		for row, r := range kept {
+			point(row.id, r.value)
 		}
 	}
-	// An aggregate may be missing together with its members.
+	// Aggregates and bridges may be missing together with their ports.
 	rowsOf(e).each(&before.objects, func(id int64, value any) {
-		if port, ok := value.(*ipam.Interface); ok && at[object{e, id}] {
-			point(port)
+		port, ok := value.(*ipam.Interface)
+		if ok && (at[object{e, id}] || port.Bridge != 0 && at[object{e, port.Bridge}]) {
+			at[object{e, id}] = true
+			point(id, value)
 		}
 	})
 	return at
+}
+
+// pointers are the rows that a row leads to.
+func pointers(value any) []object {
+	switch v := value.(type) {
+	case *ipam.Address:
+		return []object{{InterfacesOf(v.Interface.Kind), v.Interface.ID}}
+	case *ipam.MACAddress:
+		return []object{{InterfacesOf(v.Interface.Kind), v.Interface.ID}}
+	case *ipam.Interface:
+		e := InterfacesOf(v.ID.Kind)
+		return []object{{e, v.LAG}, {e, v.Bridge}, {e, v.Parent}, {machinesOf(v.Machine.Kind), v.Machine.ID}}
+	}
+	return nil
 }
 
 // isPointedAt says whether rows of a table are only read where something points
@@ -196,7 +205,7 @@ func matters(old, value any) bool {
 		return a.MAC != b.MAC || a.Interface != b.Interface
 	case *ipam.Interface:
 		b := value.(*ipam.Interface)
-		return a.Machine != b.Machine || a.LAG != b.LAG
+		return a.Machine != b.Machine || a.LAG != b.LAG || a.Bridge != b.Bridge || a.Parent != b.Parent
 	case *ipam.Prefix:
 		b := value.(*ipam.Prefix)
 		return a.Prefix != b.Prefix || a.VRF != b.VRF || a.Status != b.Status

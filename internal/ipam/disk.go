@@ -53,9 +53,9 @@ type KeptMark struct {
 // the versions before are read as well, since a server must be able to start
 // after an upgrade while NetBox cannot be reached (H-1).
 const (
-	diskHeader        = "coredhcp-netbox tables 3\n"
-	diskHeaderBefore  = "coredhcp-netbox tables 2\n" // without lost rows
-	diskHeaderNoVLANs = "coredhcp-netbox tables 1\n" // without the VLANs of prefixes, too
+	diskHeader        = "coredhcp-netbox tables 4\n"
+	diskHeaderBefore  = "coredhcp-netbox tables 3\n" // without lost rows
+	diskHeaderNoLinks = "coredhcp-netbox tables 2\n" // without bridges, parents and interfaces without MACs, too
 )
 
 // ErrDiskFormat says that a stream is no disk copy, one of another version, or
@@ -93,7 +93,7 @@ func DecodeDisk(r io.Reader) (Disk, error) {
 	if err != nil {
 		return Disk{}, fmt.Errorf("read disk copy: %w", err)
 	}
-	known := slices.ContainsFunc([]string{diskHeader, diskHeaderBefore, diskHeaderNoVLANs}, func(h string) bool { return bytes.HasPrefix(all, []byte(h)) })
+	known := slices.ContainsFunc([]string{diskHeader, diskHeaderBefore, diskHeaderNoLinks}, func(h string) bool { return bytes.HasPrefix(all, []byte(h)) })
 	if len(all) < len(diskHeader)+sha256.Size || !known {
 		return Disk{}, fmt.Errorf("decode disk copy: %w", ErrDiskFormat)
 	}
@@ -113,7 +113,7 @@ func DecodeDisk(r io.Reader) (Disk, error) {
 	if d.Objects == nil {
 		return Disk{}, fmt.Errorf("decode disk copy: no objects: %w", ErrDiskFormat)
 	}
-	d.Objects.NoVLANs = d.Objects.NoVLANs || bytes.HasPrefix(all, []byte(diskHeaderNoVLANs))
+	d.Objects.NoLinks = d.Objects.NoLinks || bytes.HasPrefix(all, []byte(diskHeaderNoLinks))
 	d.Objects.shareContexts()
 	return d, nil
 }

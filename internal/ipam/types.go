@@ -68,6 +68,10 @@ type Objects struct {
 	// NoVLANs says that the prefixes come from a copy of before VLANs were kept:
 	// a VLAN of 0 then means unknown.
 	NoVLANs bool
+	// NoLinks says that the tables come from a copy of before bridges, parents and
+	// the interfaces without MACs were kept: an address may be a client's by a link
+	// that is not in them.
+	NoLinks bool
 }
 
 // VRF is a routing table. The global table has id 0 and is not in Objects.
@@ -127,7 +131,10 @@ type Address struct {
 	Role      string       // empty: none
 	Tags      []int64
 	Interface InterfaceID // zero: unassigned, or assigned to something that is no interface (an FHRP group)
-	Record    Record
+	// Managed says that the mirror of Windows servers keeps the address
+	// (dhcp_managed).
+	Managed bool
+	Record  Record
 	// LastUpdated and Created are NetBox's time stamps of the row. Created is
 	// zero where it is not known.
 	LastUpdated, Created time.Time
@@ -160,6 +167,8 @@ type Interface struct {
 	Name        string
 	Machine     MachineID
 	LAG         int64 // id of the aggregate this port is a member of; 0: none
+	Bridge      int64 // id of the bridge this port is in; 0: none
+	Parent      int64 // id of the interface this one is a sub-interface of; 0: none
 	LastUpdated time.Time
 	Loss        Loss // whether NetBox still shows it
 }

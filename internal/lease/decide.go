@@ -104,6 +104,9 @@ func (d *decider) doubted(c client) (rule string, reason Reason) {
 	switch {
 	case d.stale:
 		return "H-4", ReasonStale
+	case d.s.Objects().NoLinks && c.known() && len(c.statics) == 0:
+		d.trace.addf("I-7", "bridges and sub-interfaces are unknown until NetBox was read: the machine may have an address")
+		return "I-7", ReasonStale
 	case d.f.Storeless && len(c.statics) == 0:
 		d.trace.addf("H-5", "there is no lease store now")
 		return "H-5", ReasonStoreFailed
