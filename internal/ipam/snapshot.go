@@ -18,6 +18,9 @@ type Options struct {
 	DynamicTag    string // name or slug, compared without case
 	DynamicStatus string // additionally dynamic; empty: none
 	GatewayTag    string // name or slug, compared without case
+	// Relays are the addresses of network.relays; empty: those in any prefix of
+	// NetBox (N-10).
+	Relays []netip.Prefix
 }
 
 // Problem is something in the data that costs only the object it names (B-4).
@@ -64,6 +67,10 @@ type Snapshot struct {
 	gateways      map[int64][]*Address
 	gatewayNets   map[int64]*bart.Table[struct{}] // networks by the masks of gateways
 	configs       map[string]*Config
+	relays        []netip.Prefix     // of the settings
+	known         *bart.Lite         // all prefixes, of any VRF and status
+	relayMachines map[MachineID]bool // have an address of relays
+	addressVRFs   []int64            // that have an address
 }
 
 const (
@@ -88,6 +95,7 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	b.indexInterfaces()
 	b.indexAddresses()
 	b.indexSubnets()
+	b.indexRelays(opt.Relays)
 	b.relateSubnets()
 	b.parseMachineConfigs()
 	slices.SortFunc(b.problems, func(a, b Problem) int {

@@ -46,6 +46,9 @@ type decider struct {
 	trace *Trace
 	state ClientState // of a client that sent a REQUEST, once it is known
 	stale bool        // the snapshot is too old for new leases and refusals (H-4)
+
+	relayed Relayed
+	hearsay bool // the network rests on a relay that nothing vouches for (N-11)
 }
 
 // Decide is the decision table (D-0 to D-28): what this server does
@@ -53,6 +56,15 @@ type decider struct {
 // same output. Reasons go to trace, which may be nil.
 func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now, trace: trace}
+	decision := d.decide()
+	decision.Relayed, decision.Override = d.relayed, m.Override
+	decision.Relayed.Subnet = m.SubnetSelection
+	return decision
+}
+
+// decide is Decide on a copy of the message that it may change.
+func (d *decider) decide() Decision {
+	f, m, trace, now := d.f, d.m, d.trace, d.now
 	if m.Malformed != "" {
 		trace.addf("D-0", "malformed: %s", m.Malformed)
 		return d.silent("D-0", ReasonMalformed)
@@ -68,6 +80,9 @@ func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 	if !f.Fresh.IsZero() && now.Sub(f.Fresh) > f.Policy.StaleAfter {
 		trace.addf("H-4", "the snapshot of NetBox is from %s, older than poll.stale_after", f.Fresh.UTC().Format(time.RFC3339))
 		d.stale = true
+	}
+	if reason := d.admit(); reason != "" {
+		return d.silent("N-10", reason)
 	}
 	if !m.Identifier.IsValid() && !m.Override.IsValid() && m.Type != BOOTP && m.Type != Release && m.Type != Decline {
 		trace.addf("R-13", "no server identifier: add a server_id line")
@@ -96,16 +111,14 @@ func (d *decider) silent(rule string, reason Reason) Decision {
 
 // doubted reports why neither a new lease nor a refusal can be founded now, and
 // the rule: NetBox was not heard for too long (H-4), or, for a client without a
-// static address, leases may exist that are not known (H-5).
+// static address, leases may exist that are not known (H-5), or a relay that
+// nothing vouches for names a stranger's network (N-11).
 func (d *decider) doubted(c client) (rule string, reason Reason) {
-	switch {
-	case d.stale:
-		return "H-4", ReasonStale
-	case d.f.Storeless && len(c.statics) == 0:
+	if rule, reason = d.onlyRunning(c); rule == "" && d.f.Storeless && len(c.statics) == 0 {
 		d.trace.addf("H-5", "there is no lease store now")
 		return "H-5", ReasonStoreFailed
 	}
-	return "", ""
+	return rule, reason
 }
 
 // refuse is column Auth of the decision table: NAK where this server is authoritative,
@@ -114,6 +127,10 @@ func (d *decider) doubted(c client) (rule string, reason Reason) {
 func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c client) Decision {
 	if doubt, why := d.doubted(c); doubt != "" {
 		return d.silent(doubt, why)
+	}
+	if d.hearsay {
+		d.trace.addf("N-11", "no refusal rests on a relay that nothing vouches for")
+		return d.silent("N-11", ReasonHearsay)
 	}
 	spoken := d.f.Authority == Authoritative || d.f.Authority == Own && d.state == Selecting
 	decision := d.silent(rule, reason)
@@ -282,8 +299,8 @@ func (d *decider) selecting(r netip.Addr) Decision {
 	}
 	a := d.s.Address(n.VRF, r)
 	reason, own := d.mayHave(a, n, c)
-	if reason == "" && d.stale && !d.uses(a) {
-		return d.silent("H-4", ReasonStale)
+	if doubt, why := d.onlyRunning(c); reason == "" && doubt != "" && !d.uses(a) {
+		return d.silent(doubt, why)
 	}
 	switch reason {
 	case "":
@@ -342,8 +359,8 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 	if a != nil && d.l.binding(a, d.now).Client == c.id {
 		switch reason, _ := d.mayHave(a, n, c); reason {
 		case "":
-			if d.stale && !d.uses(a) {
-				return d.silent("H-4", ReasonStale)
+			if doubt, why := d.onlyRunning(c); doubt != "" && !d.uses(a) {
+				return d.silent(doubt, why)
 			}
 			return d.acknowledge(granted, ReasonBound, a, n, c)
 		case ReasonBusy:
@@ -433,6 +450,15 @@ func (d *decider) uses(a *ipam.Address) bool {
 	return b.Client == d.m.Client && b.running(d.now)
 }
 
+// usesIn is uses for an address by its network, which may be unknown.
+func (d *decider) usesIn(n *ipam.Subnet, addr netip.Addr) bool {
+	if n == nil {
+		return false
+	}
+	a := d.s.Address(n.VRF, addr)
+	return a != nil && d.uses(a)
+}
+
 // offered reports whether a is held for the client that sent the message and no
 // client is known to use it.
 func (d *decider) offered(a *ipam.Address) bool {
@@ -460,6 +486,9 @@ func (d *decider) inform() Decision {
 		return d.silent("D-22", c.refused)
 	}
 	n := d.networkOf(d.m.ClientAddr, w.all)
+	if d.hearsay && !c.known() && !d.usesIn(n, d.m.ClientAddr) {
+		return d.silent("N-11", ReasonHearsay)
+	}
 	if n == nil {
 		n = w.first()
 	}
