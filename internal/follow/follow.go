@@ -63,6 +63,7 @@ type Follower struct {
 	outage   outage
 	problems problemLog
 	hints    hintQueue
+	words    chan chan int // calls of Accept
 
 	confirmed time.Time // when the tables were last known to be true
 	waits     *backoff.ExponentialBackOff
@@ -101,6 +102,7 @@ func New(client *netbox.Client, config Config) *Follower {
 		outage:     outage{log: config.Log, once: once},
 		problems:   problemLog{log: config.Log},
 		hints:      newHintQueue(),
+		words:      make(chan chan int),
 		waits:      waits,
 		difference: make(map[netbox.Table]int64), mostChanged: mostChanged,
 	}
@@ -244,6 +246,9 @@ func (f *Follower) rest(ctx context.Context, wait time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+			return
+		case answer := <-f.words:
+			answer <- f.accept()
 			return
 		case <-f.hints.wake:
 			if f.followHints(ctx) {

@@ -58,9 +58,9 @@ func columns(e netbox.Table) string {
 	case netbox.MACs:
 		return "id,mac_address,assigned_object_type,assigned_object_id,last_updated"
 	case netbox.Interfaces:
-		return "id,name,device,lag,last_updated"
+		return "id,name,device,lag,bridge,parent,last_updated"
 	case netbox.VMInterfaces:
-		return "id,name,virtual_machine,last_updated"
+		return "id,name,virtual_machine,bridge,parent,last_updated"
 	case netbox.Devices, netbox.VMs:
 		return "id,name,primary_ip4,config_context,custom_fields,last_updated"
 	case netbox.Tags:

@@ -105,14 +105,20 @@ func (r *addressRow) value(d *decoder) (any, error) {
 		return nil, err
 	}
 	d.noteFields(r.CustomFields)
+	_, managed := r.CustomFields[managedField]
+	managed = managed && netbox.FieldText(r.CustomFields, managedField) != ""
 	if !address.Addr().Is4() {
 		return nil, nil
 	}
 	return &ipam.Address{
 		ID: r.ID, Address: address, VRF: int64(r.VRF), Status: string(r.Status), Role: string(r.Role), Tags: netbox.IDs(r.Tags),
-		Interface: AssignedTo(r.AssignedType, r.AssignedID), Record: d.fields.Record(r.CustomFields), LastUpdated: r.LastUpdated.Time,
+		Interface: AssignedTo(r.AssignedType, r.AssignedID), Managed: managed, Record: d.fields.Record(r.CustomFields), LastUpdated: r.LastUpdated.Time,
 	}, nil
 }
+
+// managedField is the custom field of addresses that the mirror of Windows
+// servers keeps; its name is fixed.
+const managedField = "dhcp_managed"
 
 // AssignedTo is the interface that an address or MAC address is assigned to, by
 // the type of the object ("dcim.interface") and its id. It is none for an FHRP

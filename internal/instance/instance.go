@@ -37,6 +37,7 @@ type Instance struct {
 	proxy    handler.Handler4
 	snapshot atomic.Pointer[ipam.Snapshot]
 	client   *netbox.Client // nil with an inventory
+	switches *switches      // nil with an inventory
 	store    lease.Store    // of a rehearsal
 	// storeOpen is the store on disk; nil while there is none (H-5).
 	storeOpen atomic.Pointer[pebblestore.Store]
@@ -105,6 +106,7 @@ func (i *Instance) engineConfig() lease.Config {
 		Now:       time.Now,
 		Log:       i.Log,
 		ProbeWait: i.Settings.Lease.Probe,
+		Committed: i.Metrics.committed,
 		WriteBack: i.Settings.Inventory == "" && !i.pool.Rehearse,
 	}
 	if c.ProbeWait > 0 && !i.pool.Rehearse { // a rehearsal sends nothing
@@ -120,6 +122,7 @@ func (i *Instance) serveInventory() error {
 	if err != nil {
 		return err
 	}
+	i.Log.WithField("inventory", i.Settings.Inventory).Info("facts come from an inventory, NetBox is not asked")
 	for _, p := range problems {
 		i.Log.WithField("object", p.Object).Warn(p.Text)
 	}
@@ -153,8 +156,12 @@ func (i *Instance) publish(s *ipam.Snapshot, _ []ipam.Problem) {
 	i.Engine.SetSnapshot(s)
 	i.snapshot.Store(s)
 	o := s.Objects()
+	dynamic := 0
+	for _, vrf := range s.DynamicVRFs() {
+		dynamic += len(s.Dynamic(vrf))
+	}
 	i.Log.WithFields(logrus.Fields{
-		"prefixes": len(o.Prefixes), "addresses": len(o.Addresses), "macs": len(o.MACs), "machines": len(o.Machines),
+		"prefixes": len(o.Prefixes), "addresses": len(o.Addresses), "dynamic": dynamic, "macs": len(o.MACs), "machines": len(o.Machines),
 	}).Info("snapshot of NetBox replaced")
 }
 

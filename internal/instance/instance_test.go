@@ -234,8 +234,8 @@ func TestRedeploySwitch(t *testing.T) { // X-15
 					m.Gate[field] = json.RawMessage(value)
 				}
 			}
-			if got := i.Redeploy(t.Context(), m); got != c.want {
-				t.Errorf("got %v, want %v", got, c.want)
+			if got, err := i.Redeploy(t.Context(), m); err != nil || got != c.want {
+				t.Errorf("got %v, %v, want %v", got, err, c.want)
 			}
 		})
 	}

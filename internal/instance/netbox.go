@@ -55,9 +55,11 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 		return err
 	}
 	i.client = client
+	i.readSwitches()
 	if inClear(i.Settings.URL) {
 		i.Log.WithField("url", i.Settings.URL).Warn("NetBox is asked by http: the token and all answers travel in clear, and can be changed on the way; use https")
 	}
+	i.Log.WithFields(logrus.Fields{"url": client.URL(), "every": i.Settings.Poll.Interval}).Info("facts come from NetBox")
 	follower := follow.New(client, i.followConfig(diskCopy(i.Settings)))
 	i.running.Go(func() { _ = follower.Run(ctx) }) // returns only why ctx ended
 	writer := writeback.New(writeback.Config{
@@ -116,6 +118,7 @@ func (i *Instance) loadOnce(ctx context.Context) error {
 		return err
 	}
 	i.client = client
+	i.readSwitches()
 	if _, err := client.Version(ctx); err != nil {
 		return err
 	}

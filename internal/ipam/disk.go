@@ -33,8 +33,8 @@ type Disk struct {
 // the version before is read as well, since a server must be able to start
 // after an upgrade while NetBox cannot be reached (H-1).
 const (
-	diskHeader       = "coredhcp-netbox tables 2\n"
-	diskHeaderBefore = "coredhcp-netbox tables 1\n" // without the VLANs of prefixes
+	diskHeader       = "coredhcp-netbox tables 3\n"
+	diskHeaderBefore = "coredhcp-netbox tables 2\n" // without bridges, parents and interfaces without MACs
 )
 
 // ErrDiskFormat says that a stream is no disk copy, one of another version, or
@@ -92,7 +92,7 @@ func DecodeDisk(r io.Reader) (Disk, error) {
 	if d.Objects == nil {
 		return Disk{}, fmt.Errorf("decode disk copy: no objects: %w", ErrDiskFormat)
 	}
-	d.Objects.NoVLANs = d.Objects.NoVLANs || before
+	d.Objects.NoLinks = d.Objects.NoLinks || before
 	d.Objects.shareContexts()
 	return d, nil
 }

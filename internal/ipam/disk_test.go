@@ -41,11 +41,11 @@ func sampleDisk() Disk {
 			}},
 			Addresses: map[int64]*Address{4: {
 				ID: 4, Address: netip.MustParsePrefix("10.0.0.5/24"), VRF: 1, Status: "active", Role: "secondary",
-				Tags: []int64{6, 7}, Interface: port, LastUpdated: at,
+				Tags: []int64{6, 7}, Interface: port, Managed: true, LastUpdated: at,
 				Record: Record{Client: "52:54:00:00:00:01", Expires: at, Hostname: "web", Unreadable: true},
 			}},
 			MACs:       map[int64]*MACAddress{5: {ID: 5, MAC: MAC{0x52, 0x54, 0, 0, 0, 1}, Interface: port, LastUpdated: at}},
-			Interfaces: map[InterfaceID]*Interface{port: {ID: port, Name: "eth0", Machine: vm, LAG: 9, LastUpdated: at}},
+			Interfaces: map[InterfaceID]*Interface{port: {ID: port, Name: "eth0", Machine: vm, LAG: 9, Bridge: 10, Parent: 11, LastUpdated: at}},
 			Machines: map[MachineID]*Machine{vm: {
 				ID: vm, Name: "web", PrimaryIP4: 4, Context: json.RawMessage(`{"dns_servers":["10.0.0.1"]}`),
 				Gate: map[string]json.RawMessage{"redeploy": json.RawMessage("true")}, LastUpdated: at,
@@ -61,7 +61,7 @@ func sampleDisk() Disk {
 				Locations: []int64{1}, Tenants: []int64{5}, TenantGroups: []int64{6}, MachinesOnly: true,
 				Data: json.RawMessage(`{}`),
 			}},
-			NoVLANs: true,
+			NoVLANs: true, NoLinks: true,
 		},
 	}
 }
@@ -134,6 +134,7 @@ func TestDiskHeaderNamesTheTypesBelowIt(t *testing.T) {
 	shapes := map[string]string{
 		"coredhcp-netbox tables 1\n": "e7bb75be3ccbe4d1",
 		"coredhcp-netbox tables 2\n": "522ea8ea36552474",
+		"coredhcp-netbox tables 3\n": "98fbd0ccc42530cc",
 	}
 	sum := sha256.Sum256([]byte(shapeOf(reflect.TypeFor[Disk](), nil)))
 	if got := hex.EncodeToString(sum[:8]); got != shapes[diskHeader] {
@@ -142,20 +143,21 @@ func TestDiskHeaderNamesTheTypesBelowIt(t *testing.T) {
 }
 
 // A server starts from the copy that the version before left, which knows no
-// VLANs (H-1, N-9). The file was written by that version.
+// bridges and parents (H-1, I-7). The file was written by that version.
 func TestDiskCopyOfTheVersionBeforeIsRead(t *testing.T) {
-	got, err := ReadDiskFile("testdata/tables-1.snapshot")
+	got, err := ReadDiskFile("testdata/tables-2.snapshot")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := sampleDisk()
-	want.Objects.Prefixes[2].VLAN = 0
+	port := want.Objects.Interfaces[InterfaceID{VirtualMachine, 7}]
+	port.Bridge, port.Parent, want.Objects.Addresses[4].Managed = 0, 0, false
 	if diff := cmp.Diff(want, got, compareAddrs); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	again, err := DecodeDisk(bytes.NewReader(encodeDisk(t, got)))
-	if err != nil || !again.Objects.NoVLANs {
-		t.Errorf("written again without knowing more: NoVLANs %v, %v", again.Objects.NoVLANs, err)
+	if err != nil || !again.Objects.NoVLANs || !again.Objects.NoLinks {
+		t.Errorf("written again without knowing more: NoVLANs %v, NoLinks %v, %v", again.Objects.NoVLANs, again.Objects.NoLinks, err)
 	}
 }
 

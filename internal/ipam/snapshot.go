@@ -60,6 +60,7 @@ type Snapshot struct {
 	macsOf        map[InterfaceID][]MAC
 	members       map[InterfaceID][]*Interface
 	assigned      map[InterfaceID][]*Address
+	linked        map[InterfaceID][]*Address // by bridges and sub-interfaces, see link
 	byHost        map[hostKey]*Address
 	disputed      map[*Address]bool // see markDisputed
 	recorded      map[string][]*Address
@@ -94,6 +95,7 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	b.names(opt)
 	b.indexInterfaces()
 	b.indexAddresses()
+	b.link()
 	b.indexSubnets()
 	b.indexRelays(opt.Relays)
 	b.relateSubnets()
@@ -272,5 +274,5 @@ func compareHosts(a, b *Address) int {
 }
 
 func compareInterfaces(a, b *Interface) int {
-	return cmp.Or(cmp.Compare(a.ID.Kind, b.ID.Kind), cmp.Compare(a.ID.ID, b.ID.ID))
+	return compareIDs(a.ID, b.ID)
 }

@@ -68,6 +68,10 @@ type Objects struct {
 	// NoVLANs says that the prefixes come from a copy of before VLANs were kept:
 	// a VLAN of 0 then means unknown.
 	NoVLANs bool
+	// NoLinks says that the tables come from a copy of before bridges, parents and
+	// the interfaces without MACs were kept: an address may be a client's by a link
+	// that is not in them.
+	NoLinks bool
 }
 
 // VRF is a routing table. The global table has id 0 and is not in Objects.
@@ -125,7 +129,10 @@ type Address struct {
 	Role      string       // empty: none
 	Tags      []int64
 	Interface InterfaceID // zero: unassigned, or assigned to something that is no interface (an FHRP group)
-	Record    Record
+	// Managed says that the mirror of Windows servers keeps the address
+	// (dhcp_managed).
+	Managed bool
+	Record  Record
 	// LastUpdated is NetBox's time stamp of the row.
 	LastUpdated time.Time
 }
@@ -155,6 +162,8 @@ type Interface struct {
 	Name        string
 	Machine     MachineID
 	LAG         int64 // id of the aggregate this port is a member of; 0: none
+	Bridge      int64 // id of the bridge this port is in; 0: none
+	Parent      int64 // id of the interface this one is a sub-interface of; 0: none
 	LastUpdated time.Time
 }
 

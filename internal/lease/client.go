@@ -69,7 +69,7 @@ func (d *decider) askedBeside(c client, ports []*ipam.Interface, w wire) client 
 			continue
 		}
 		for _, port := range ports {
-			for _, a := range d.eligible(port, w.others()) {
+			for _, a := range d.candidates(port, w.others()) {
 				if a.Address.Addr() == asked {
 					c.port, c.machine = port, d.s.Machine(port.Machine)
 					c.statics = append([]*ipam.Address{a}, c.statics...)
@@ -128,7 +128,7 @@ func (d *decider) aggregateOf(member *ipam.Interface) *ipam.Interface {
 func (d *decider) chooseInterface(c client, ports []*ipam.Interface, networks []*ipam.Subnet) client {
 	owners := 0
 	for _, port := range ports {
-		statics := d.eligible(port, networks)
+		statics := d.eligible(port, d.s.Assigned(port.ID), networks)
 		if len(statics) == 0 {
 			continue
 		}
@@ -141,13 +141,48 @@ func (d *decider) chooseInterface(c client, ports []*ipam.Interface, networks []
 		c.port, c.statics = port, statics
 	}
 	if owners == 0 {
-		return d.withoutStatic(c, ports)
+		c.port, c.statics = d.linkedPort(ports, networks)
+		if c.port == nil {
+			return d.withoutStatic(c, ports)
+		}
 	}
 	c.machine = d.s.Machine(c.port.Machine)
 	if d.trace != nil {
 		d.trace.addf("I-4", "MAC %s is %s", d.m.MAC, d.port(c.port))
 	}
 	return c
+}
+
+// candidates are the static addresses of port in the networks: its own, or,
+// where it has none there, those that bridges and sub-interfaces give it (I-7).
+func (d *decider) candidates(port *ipam.Interface, networks []*ipam.Subnet) []*ipam.Address {
+	if own := d.eligible(port, d.s.Assigned(port.ID), networks); len(own) > 0 {
+		return own
+	}
+	return d.eligible(port, d.s.Linked(port.ID), networks)
+}
+
+// linkedPort finds the port that bridges and sub-interfaces give an address in
+// the networks. Links only add: where several ports have some, none counts (I-7).
+func (d *decider) linkedPort(ports []*ipam.Interface, networks []*ipam.Subnet) (*ipam.Interface, []*ipam.Address) {
+	var found *ipam.Interface
+	var statics []*ipam.Address
+	for _, port := range ports {
+		list := d.eligible(port, d.s.Linked(port.ID), networks)
+		switch {
+		case len(list) == 0:
+		case found != nil:
+			d.trace.addf("I-7", "bridges or sub-interfaces give an address here to %s and to %s: none counts", d.port(found), d.port(port))
+			return nil, nil
+		default:
+			found, statics = port, list
+		}
+	}
+	if found != nil && d.trace != nil {
+		at := d.s.Interface(statics[0].Interface)
+		d.trace.addf("I-7", "%s leads to %s, which has %s", d.port(found), d.port(at), statics[0].Address)
+	}
+	return found, statics
 }
 
 // withoutStatic recognises the machine of ports that own no address here.
@@ -175,11 +210,11 @@ func (d *decider) machineOf(ports []*ipam.Interface) *ipam.Machine {
 	return d.s.Machine(ports[0].Machine)
 }
 
-// eligible returns the static addresses of port in the networks, best first
-// (I-5, I-6).
-func (d *decider) eligible(port *ipam.Interface, networks []*ipam.Subnet) []*ipam.Address {
+// eligible returns those of the addresses of port that are static in the
+// networks, best first (I-5, I-6).
+func (d *decider) eligible(port *ipam.Interface, of []*ipam.Address, networks []*ipam.Subnet) []*ipam.Address {
 	var list []*ipam.Address
-	for _, a := range d.s.Assigned(port.ID) {
+	for _, a := range of {
 		in := d.networkOf(a.Address.Addr(), networks)
 		if in == nil || a.VRF != in.VRF || d.s.IsDynamic(a) {
 			continue

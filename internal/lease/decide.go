@@ -114,11 +114,18 @@ func (d *decider) silent(rule string, reason Reason) Decision {
 // static address, leases may exist that are not known (H-5), or a relay that
 // nothing vouches for names a stranger's network (N-11).
 func (d *decider) doubted(c client) (rule string, reason Reason) {
-	if rule, reason = d.onlyRunning(c); rule == "" && d.f.Storeless && len(c.statics) == 0 {
+	if rule, reason = d.onlyRunning(c); rule != "" {
+		return rule, reason
+	}
+	switch {
+	case d.s.Objects().NoLinks && c.known() && len(c.statics) == 0:
+		d.trace.addf("I-7", "bridges and sub-interfaces are unknown until NetBox was read: the machine may have an address")
+		return "I-7", ReasonStale
+	case d.f.Storeless && len(c.statics) == 0:
 		d.trace.addf("H-5", "there is no lease store now")
 		return "H-5", ReasonStoreFailed
 	}
-	return rule, reason
+	return "", ""
 }
 
 // refuse is column Auth of the decision table: NAK where this server is authoritative,

@@ -25,6 +25,9 @@ type Config struct {
 	// the time given. nil: addresses are not probed.
 	Probe     func(ctx context.Context, addr netip.Addr, wait time.Duration) bool
 	ProbeWait time.Duration
+	// Committed hears how long each write to the store took and how it ended;
+	// a lost comparison is ErrConflict. nil: it is not measured. It must return soon.
+	Committed func(took time.Duration, err error)
 	// WriteBack says that NetBox is told about leases; without it no change is
 	// marked as unsynced.
 	WriteBack bool
@@ -35,6 +38,10 @@ type Config struct {
 // on one address, one message at a time (S-7). No lock is held while the store
 // commits. It is safe for concurrent use.
 type Engine struct {
+	// Disk and Echo bound how many messages wait for a commit and for the answer
+	// to an echo request (B-9).
+	Disk, Echo *Places
+
 	config   Config
 	swapping sync.Mutex // one SetSnapshot at a time
 	noting   sync.Mutex // one write of a note at a time
@@ -48,6 +55,7 @@ type Engine struct {
 	unsynced  []netip.Addr // oldest first; may name leases that are in sync by now
 	queued    map[netip.Addr]bool
 	unsyncedC chan struct{}
+	echoes    echoes
 }
 
 // attempts is how often a message is decided anew after a lost comparison or a
@@ -63,12 +71,15 @@ var ErrNoStore = errors.New("there is no lease store now")
 // NewEngine loads all leases of the store, if there is one, into memory.
 func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 	e := &Engine{
+		Disk:      NewPlaces(DiskPlaces),
+		Echo:      NewPlaces(EchoPlaces),
 		config:    config,
 		notes:     make(map[string][]byte),
 		unsaved:   make(map[string]bool),
 		busy:      make(map[ClientID]bool),
 		queued:    make(map[netip.Addr]bool),
 		unsyncedC: make(chan struct{}, 1),
+		echoes:    echoes{silent: make(map[netip.Addr]time.Time)},
 	}
 	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true}
 	if config.Store == nil {
@@ -146,7 +157,7 @@ func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Dec
 		decision := e.decide(m, trace)
 		done, err := e.carryOut(ctx, m, decision, trace)
 		if err != nil {
-			return e.withoutStore(m, decision, trace), fmt.Errorf("%s from %s: %w", m.Type, m.Client, err)
+			return e.troubled(m, decision, err, trace), fmt.Errorf("%s from %s: %w", m.Type, m.Client, err)
 		}
 		if done {
 			return decision, nil
@@ -206,7 +217,7 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 func (e *Engine) carryOut(ctx context.Context, m ClientMessage, decision Decision, trace *Trace) (bool, error) {
 	effect := decision.effect
 	if effect.change.Addr.IsValid() {
-		err := e.commit(ctx, m.Client, effect.change, effect.revision)
+		err := e.promise(ctx, m.Client, effect.change, effect.revision)
 		if errors.Is(err, ErrConflict) {
 			trace.addf("S-2", "%s changed in the store meanwhile", effect.change.Addr)
 			return false, nil
@@ -222,12 +233,15 @@ func (e *Engine) carryOut(ctx context.Context, m ClientMessage, decision Decisio
 // minRemaining is the shortest time worth acknowledging without the store.
 const minRemaining = time.Minute
 
-// withoutStore is the answer when the store failed: silence, except that a
-// client which renews keeps its running lease for the time that is left, since
-// that needs no write. Clients in other states may have lost the address to
-// another server's client unseen (H-3, H-4).
-func (e *Engine) withoutStore(m ClientMessage, decision Decision, trace *Trace) Decision {
+// troubled is the answer when a wait ended badly, or found no place: silence,
+// except that a client which renews keeps its running lease for the time that is
+// left, since that needs no write. Clients in other states may have lost the
+// address to another server's client unseen (H-3, H-4, B-9).
+func (e *Engine) troubled(m ClientMessage, decision Decision, err error, trace *Trace) Decision {
 	silent := Decision{Rule: "H-3", Reason: ReasonStoreFailed}
+	if errors.Is(err, ErrCrowded) {
+		silent = Decision{Rule: "B-9", Reason: ReasonCrowded}
+	}
 	if decision.Verdict != Ack || decision.State != Renewing {
 		return silent
 	}
@@ -248,12 +262,29 @@ func (e *Engine) withoutStore(m ClientMessage, decision Decision, trace *Trace) 
 	return decision
 }
 
+// promise is commit for a message, which waits for the disk only if there is a
+// place (B-9).
+func (e *Engine) promise(ctx context.Context, client ClientID, next Lease, expected Revision) error {
+	if e.Disk.Take() {
+		defer e.Disk.Leave()
+		return e.commit(ctx, client, next, expected)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.facts.Leases.inWork, next.Addr)
+	e.facts.Leases.touch(next.Addr)
+	return fmt.Errorf("store lease of %s: %w", next.Addr, ErrCrowded)
+}
+
 // commit makes one change durable and then known (S-1, S-2), which ends the
 // hold of the client it was for, if any.
 func (e *Engine) commit(ctx context.Context, client ClientID, next Lease, expected Revision) error {
 	next.Unsynced = next.Unsynced && e.config.WriteBack
-	store := e.current()
+	store, began := e.current(), time.Now()
 	revision, err := store.CompareAndSwap(ctx, next, expected)
+	if e.config.Committed != nil {
+		e.config.Committed(time.Since(began), err)
+	}
 	if err != nil {
 		next, revision = reread(ctx, store, next.Addr)
 	}
@@ -263,6 +294,7 @@ func (e *Engine) commit(ctx context.Context, client ClientID, next Lease, expect
 	delete(l.inWork, next.Addr)
 	if err == nil {
 		l.dropHold(client)
+		delete(e.echoes.silent, next.Addr)
 	}
 	if revision != 0 {
 		e.learn(next, revision)
@@ -280,26 +312,6 @@ func reread(ctx context.Context, store Store, addr netip.Addr) (Lease, Revision)
 		return Lease{Addr: addr}, 0
 	}
 	return stored, revision
-}
-
-// probe asks whether a host uses the offered address; if so it is put in
-// quarantine and another one has to be chosen.
-func (e *Engine) probe(ctx context.Context, m ClientMessage, addr netip.Addr, trace *Trace) (bool, error) {
-	if !e.config.Probe(ctx, addr, e.config.ProbeWait) {
-		return true, nil
-	}
-	trace.addf("A-7", "%s answers an echo request: quarantined", addr)
-	e.config.Log.WithField("addr", addr).Warn("address is in use by an unknown host: quarantined")
-	e.mu.Lock()
-	d := decider{f: &e.facts, s: e.facts.Snapshot, l: e.facts.Leases, m: &m, now: e.config.Now()}
-	next := d.quarantined(addr)
-	revision := e.facts.Leases.stored[addr].revision
-	e.facts.Leases.inWork[addr] = m.Client
-	e.mu.Unlock()
-	if err := e.commit(ctx, m.Client, next, revision); err != nil && !errors.Is(err, ErrConflict) {
-		return false, err
-	}
-	return false, nil
 }
 
 // learn takes over what the store holds for one address.

@@ -154,6 +154,7 @@ const (
 	ReasonNotDynamic    Reason = "not_dynamic"     // address is not ours to lease
 	ReasonStandby       Reason = "standby"         // secs below lease.standby_secs
 	ReasonBusy          Reason = "busy"            // same client or address in work (D-28)
+	ReasonCrowded       Reason = "crowded"         // too many wait for the same slow thing (B-9)
 	ReasonNoSnapshot    Reason = "no_snapshot"     // nothing loaded yet (H-1)
 	ReasonStale         Reason = "stale"           // snapshot older than poll.stale_after (H-4)
 	ReasonClockSkew     Reason = "clock_skew"      // S-9

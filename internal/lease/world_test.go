@@ -24,6 +24,7 @@ type part func(*world)
 type world struct {
 	o    *ipam.Objects
 	next int64
+	late []func() // what names parts that may come later
 }
 
 const (
@@ -64,6 +65,9 @@ func newWorld(parts ...part) *ipam.Objects {
 	}}
 	for _, p := range parts {
 		p(w)
+	}
+	for _, link := range w.late {
+		link()
 	}
 	return w.o
 }

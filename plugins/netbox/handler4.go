@@ -15,8 +15,8 @@ import (
 
 const (
 	// maxWorking packets are in work at once on the stock server, which has no
-	// bound of its own (B-1, L-8).
-	maxWorking = 256
+	// bound of its own, besides those that wait for something slow (B-1, B-9, L-8).
+	maxWorking = 256 + lease.DiskPlaces + lease.EchoPlaces
 	// packetTime bounds all work on one packet.
 	packetTime = 3 * time.Second
 )
