@@ -117,6 +117,7 @@ func (a *app) serveStatus(pool *instance.Pool, file *settings.File, registry *pr
 func serve4(ctx context.Context, conf *config.Config, chain receive.Chain, registry *prometheus.Registry, log *logrus.Entry) error {
 	if conf.Server4 == nil {
 		notify("READY=1", log)
+		watchdog(ctx, func(context.Context) error { return nil }, log)
 		<-ctx.Done()
 		return nil
 	}
@@ -134,7 +135,10 @@ func serve4(ctx context.Context, conf *config.Config, chain receive.Chain, regis
 		log.WithField("interface", name).Info("giving boot data and no addresses (ProxyDHCP)")
 	}
 	notify("READY=1", log)
+	var watching sync.WaitGroup
+	watching.Go(func() { watchdog(ctx, loop.Turn, log) })
 	err = loop.Serve(ctx)
+	watching.Wait()
 	log.Info("stopped")
 	return err
 }
