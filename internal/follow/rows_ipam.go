@@ -97,6 +97,7 @@ type addressRow struct {
 	AssignedID   int64                      `json:"assigned_object_id"`
 	Tags         []netbox.Ref               `json:"tags"`
 	CustomFields map[string]json.RawMessage `json:"custom_fields"`
+	Created      netbox.Moment              `json:"created"`
 }
 
 func (r *addressRow) value(d *decoder) (any, error) {
@@ -105,14 +106,21 @@ func (r *addressRow) value(d *decoder) (any, error) {
 		return nil, err
 	}
 	d.noteFields(r.CustomFields)
+	_, managed := r.CustomFields[managedField]
+	managed = managed && netbox.FieldText(r.CustomFields, managedField) != ""
 	if !address.Addr().Is4() {
 		return nil, nil
 	}
 	return &ipam.Address{
 		ID: r.ID, Address: address, VRF: int64(r.VRF), Status: string(r.Status), Role: string(r.Role), Tags: netbox.IDs(r.Tags),
-		Interface: AssignedTo(r.AssignedType, r.AssignedID), Record: d.fields.Record(r.CustomFields), LastUpdated: r.LastUpdated.Time,
+		Interface: AssignedTo(r.AssignedType, r.AssignedID), Managed: managed, Record: d.fields.Record(r.CustomFields),
+		LastUpdated: r.LastUpdated.Time, Created: r.Created.Time,
 	}, nil
 }
+
+// managedField is the custom field of addresses that the mirror of Windows
+// servers keeps; its name is fixed.
+const managedField = "dhcp_managed"
 
 // AssignedTo is the interface that an address or MAC address is assigned to, by
 // the type of the object ("dcim.interface") and its id. It is none for an FHRP

@@ -162,7 +162,10 @@ func (d *decider) mine(addr netip.Addr) bool {
 	is := func(a *ipam.Address) bool { return a.Address.Addr() == addr }
 	for _, port := range d.s.InterfacesWithMAC(d.m.MAC) {
 		lag := ipam.InterfaceID{Kind: port.ID.Kind, ID: port.LAG}
-		if slices.ContainsFunc(d.s.Assigned(port.ID), is) || port.LAG != 0 && slices.ContainsFunc(d.s.Assigned(lag), is) {
+		if slices.ContainsFunc(d.s.Assigned(port.ID), is) || slices.ContainsFunc(d.s.Linked(port.ID), is) {
+			return true
+		}
+		if port.LAG != 0 && (slices.ContainsFunc(d.s.Assigned(lag), is) || slices.ContainsFunc(d.s.Linked(lag), is)) {
 			return true
 		}
 	}
