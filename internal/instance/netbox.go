@@ -60,6 +60,7 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 		i.Log.WithField("url", i.Settings.URL).Warn("NetBox is asked by http: the token and all answers travel in clear, and can be changed on the way; use https")
 	}
 	follower := follow.New(client, i.followConfig(diskCopy(i.Settings)))
+	i.follower = follower
 	i.running.Go(func() { _ = follower.Run(ctx) }) // returns only why ctx ended
 	writer := writeback.New(writeback.Config{
 		Unsynced:  i.Engine.Unsynced,
@@ -137,4 +138,13 @@ func (i *Instance) loadOnce(ctx context.Context) error {
 	default:
 		return fmt.Errorf("read NetBox: %w", err)
 	}
+}
+
+// AcceptNetBox is the operator's word that NetBox shows what is true. It returns how
+// many rows were held against it.
+func (i *Instance) AcceptNetBox(ctx context.Context) (rows int, err error) {
+	if i.follower == nil {
+		return 0, errors.New("facts come from an inventory, not from a NetBox that could be doubted")
+	}
+	return i.follower.Accept(ctx)
 }
