@@ -87,6 +87,9 @@ func (i *Instance) open(ctx context.Context) error {
 	if err := i.openStore(ctx); err != nil {
 		return &StoreError{err}
 	}
+	if !i.pool.Rehearse {
+		i.running.Go(func() { i.Engine.WatchClock(ctx) })
+	}
 	switch {
 	case i.Settings.Inventory != "":
 		i.rest("NetBox: the inventory %s", i.Settings.Inventory)
@@ -111,7 +114,11 @@ func (i *Instance) engineConfig() lease.Config {
 		Now:       time.Now,
 		Log:       i.Log,
 		ProbeWait: i.Settings.Lease.Probe,
+		Committed: i.Metrics.committed,
 		WriteBack: i.Settings.Inventory == "" && !i.pool.Rehearse,
+	}
+	if !i.pool.Rehearse { // which would doubt the clock of the server that runs
+		c.Clock = machineClock()
 	}
 	if c.ProbeWait > 0 && !i.pool.Rehearse { // a rehearsal sends nothing
 		c.Probe = i.echo
@@ -126,6 +133,7 @@ func (i *Instance) serveInventory() error {
 	if err != nil {
 		return err
 	}
+	i.Log.WithField("inventory", i.Settings.Inventory).Info("facts come from an inventory, NetBox is not asked")
 	for _, p := range problems {
 		i.Log.WithField("object", p.Object).Warn(p.Text)
 	}
@@ -158,8 +166,12 @@ func (i *Instance) publish(s *ipam.Snapshot, _ []ipam.Problem) {
 	i.Engine.SetSnapshot(s)
 	i.snapshot.Store(s)
 	o := s.Objects()
+	dynamic := 0
+	for _, vrf := range s.DynamicVRFs() {
+		dynamic += len(s.Dynamic(vrf))
+	}
 	i.Log.WithFields(logrus.Fields{
-		"prefixes": len(o.Prefixes), "addresses": len(o.Addresses), "macs": len(o.MACs), "machines": len(o.Machines),
+		"prefixes": len(o.Prefixes), "addresses": len(o.Addresses), "dynamic": dynamic, "macs": len(o.MACs), "machines": len(o.Machines),
 	}).Info("snapshot of NetBox replaced")
 }
 
@@ -187,9 +199,11 @@ func policy(s settings.NetBox) lease.Policy {
 		OfferHold: s.Lease.OfferHold, DeclineTime: s.Lease.DeclineTime, ReclaimGrace: s.Lease.ReclaimGrace,
 		Standby:      time.Duration(s.Lease.StandbySecs) * time.Second,
 		StaleAfter:   s.Poll.StaleAfter,
+		RefuseWithin: confirmedWithin(s),
 		AllowUnknown: s.Dynamic.AllowUnknown,
 		AnyLAGMember: s.Clients.LAG == "any", BindInterface: s.Clients.BindInterface,
-		Subnet: firstHost(s.Network.Subnet),
+		StaticAtOnce: s.Lease.StaticAtOnce,
+		Subnet:       firstHost(s.Network.Subnet),
 	}
 	if s.Lease.Pick == "hash" {
 		p.Pick = lease.Hash

@@ -59,6 +59,7 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 	if inClear(i.Settings.URL) {
 		i.Log.WithField("url", i.Settings.URL).Warn("NetBox is asked by http: the token and all answers travel in clear, and can be changed on the way; use https")
 	}
+	i.Log.WithFields(logrus.Fields{"url": client.URL(), "every": i.Settings.Poll.Interval}).Info("facts come from NetBox")
 	follower := follow.New(client, i.followConfig(diskCopy(i.Settings)))
 	i.follower = follower
 	i.running.Go(func() { _ = follower.Run(ctx) }) // returns only why ctx ended
@@ -66,7 +67,9 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 		Unsynced:  i.Engine.Unsynced,
 		Synced:    i.Engine.Synced,
 		UnsyncedC: i.Engine.UnsyncedC(),
-		Snapshot:  i.Snapshot,
+
+		ReclaimPause: i.Engine.ReclaimPause,
+		Snapshot:     i.Snapshot,
 		Write: func(ctx context.Context, changes []writeback.RecordChange) []writeback.RecordResult {
 			return writeback.WriteRecords(ctx, client, recordFields(i.Settings), changes)
 		},
@@ -79,16 +82,31 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 
 func (i *Instance) followConfig(disk string) follow.Config {
 	s := i.Settings
+	clocks := clockWatch{log: i.Log}
 	return follow.Config{
 		Interval:   s.Poll.Interval,
 		Fields:     recordFields(s),
 		ContextKey: s.ContextKey,
 		GateFields: []string{s.PXE.RedeployField, s.PXE.ConfirmField},
 		Options:    options(s),
+		Doubt:      s.Poll.Doubt,
+		Leased:     i.Engine.Leased,
 		DiskPath:   disk,
 		Log:        i.Log,
 		OnSnapshot: i.publish,
-		OnConfirm:  func(at time.Time, skew time.Duration) { i.Engine.Confirm(at, skew) },
+		OnConfirm: func(at time.Time, skew time.Duration) {
+			i.confirm(at, skew)
+			clocks.compared(at, skew)
+		},
+	}
+}
+
+// confirm notes that the snapshot agreed with NetBox at the given time. Where it
+// comes from the disk copy, no clock was read for it (S-15).
+func (i *Instance) confirm(at time.Time, skew time.Duration) {
+	i.Engine.Confirm(at, skew)
+	if i.client.Dated() {
+		i.Engine.ClockRead()
 	}
 }
 

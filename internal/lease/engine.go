@@ -19,12 +19,16 @@ type Config struct {
 	// Store is where the engine starts; nil: it starts without one, and Attach
 	// brings it later (H-5).
 	Store Store
-	Now   func() time.Time
+	Now   func() time.Time // the time of day; nil: time.Now
+	Clock Clock            // which Now is checked with
 	Log   logrus.FieldLogger
 	// Probe reports whether a host answers an echo request to addr within
 	// the time given. nil: addresses are not probed.
 	Probe     func(ctx context.Context, addr netip.Addr, wait time.Duration) bool
 	ProbeWait time.Duration
+	// Committed hears how long each write to the store took and how it ended;
+	// a lost comparison is ErrConflict. nil: it is not measured. It must return soon.
+	Committed func(took time.Duration, err error)
 	// WriteBack says that NetBox is told about leases; without it no change is
 	// marked as unsynced.
 	WriteBack bool
@@ -48,6 +52,7 @@ type Engine struct {
 	facts     Facts
 	notes     map[string][]byte // nil values are to be removed from the store
 	unsaved   map[string]bool   // names of notes that the store was not told of
+	clock     *clockWatch
 	busy      map[ClientID]bool
 	unsynced  []netip.Addr // oldest first; may name leases that are in sync by now
 	queued    map[netip.Addr]bool
@@ -78,6 +83,10 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		unsyncedC: make(chan struct{}, 1),
 		echoes:    echoes{silent: make(map[netip.Addr]time.Time)},
 	}
+	if config.Now == nil {
+		e.config.Now = time.Now
+	}
+	e.clock = newClockWatch(config.Clock, e.config.Now())
 	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true}
 	if config.Store == nil {
 		return e, nil
@@ -191,18 +200,20 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now, l := e.config.Now(), e.facts.Leases
-	l.sweep(now)
+	steady := e.lookAtClock(now)
+	l.sweep(steady)
 	decision := Decide(e.facts, m, now, trace)
 	effect := &decision.effect
 	if effect.backoff.IsValid() {
-		l.backOff(effect.backoff, now.Add(staticBackoff))
+		l.backOff(effect.backoff, steady.Add(staticBackoff))
 	}
 	if effect.hold.IsValid() && !decision.Static {
-		l.hold(effect.hold, m.Client, now.Add(e.config.Policy.OfferHold))
+		l.hold(effect.hold, m.Client, steady.Add(e.config.Policy.OfferHold))
 	}
 	if effect.change.Addr.IsValid() {
 		l.inWork[effect.change.Addr] = m.Client
 		l.touch(effect.change.Addr)
+		e.clock.leased(effect.change)
 	} else if effect.dropHold {
 		l.dropHold(m.Client)
 	}
@@ -244,7 +255,7 @@ func (e *Engine) troubled(m ClientMessage, decision Decision, err error, trace *
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := e.config.Now()
+	now := e.config.Now().Add(-e.facts.Jump) // as leases were given before a step (S-14)
 	a := e.facts.Snapshot.Address(decision.Subnet.VRF, decision.Addr.Addr())
 	if a == nil {
 		return silent
@@ -277,8 +288,11 @@ func (e *Engine) promise(ctx context.Context, client ClientID, next Lease, expec
 // hold of the client it was for, if any.
 func (e *Engine) commit(ctx context.Context, client ClientID, next Lease, expected Revision) error {
 	next.Unsynced = next.Unsynced && e.config.WriteBack
-	store := e.current()
+	store, began := e.current(), time.Now()
 	revision, err := store.CompareAndSwap(ctx, next, expected)
+	if e.config.Committed != nil {
+		e.config.Committed(time.Since(began), err)
+	}
 	if err != nil {
 		next, revision = reread(ctx, store, next.Addr)
 	}
@@ -392,6 +406,19 @@ func remove(list []netip.Addr, addr netip.Addr) []netip.Addr {
 		}
 	}
 	return list
+}
+
+// Leased returns the addresses with a running lease.
+func (e *Engine) Leased() map[netip.Addr]bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now, running := e.config.Now(), make(map[netip.Addr]bool)
+	for addr, stored := range e.facts.Leases.stored {
+		if stored.State == Bound && stored.Expires.After(now) {
+			running[addr] = true
+		}
+	}
+	return running
 }
 
 // Leases returns a copy of all stored leases in no particular order.
