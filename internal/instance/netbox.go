@@ -61,6 +61,7 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 	}
 	i.Log.WithFields(logrus.Fields{"url": client.URL(), "every": i.Settings.Poll.Interval}).Info("facts come from NetBox")
 	follower := follow.New(client, i.followConfig(diskCopy(i.Settings)))
+	i.follower = follower
 	i.running.Go(func() { _ = follower.Run(ctx) }) // returns only why ctx ended
 	writer := writeback.New(writeback.Config{
 		Unsynced:  i.Engine.Unsynced,
@@ -155,4 +156,13 @@ func (i *Instance) loadOnce(ctx context.Context) error {
 	default:
 		return fmt.Errorf("read NetBox: %w", err)
 	}
+}
+
+// AcceptNetBox is the operator's word that NetBox shows what is true. It returns how
+// many rows were held against it.
+func (i *Instance) AcceptNetBox(ctx context.Context) (rows int, err error) {
+	if i.follower == nil {
+		return 0, errors.New("facts come from an inventory, not from a NetBox that could be doubted")
+	}
+	return i.follower.Accept(ctx)
 }

@@ -82,6 +82,7 @@ netbox:
   dns: {fallback: gateway}
   pxe: {gate: on, redeploy_field: r, confirm_field: c, unknown: site, default_arch: bios, proxy_dhcp: [eth1]}
   boot_service: {folder: boot, tftp_listen: "", http_listen: "10.0.0.2:80", max_transfers: 9, max_per_client: 3}
+  control: {folder: run}
 sync:
   anything: belongs to another program
 `)
@@ -102,6 +103,7 @@ sync:
 		PXE:     PXE{"on", "r", "c", "site", "bios", []string{"eth1"}},
 
 		BootService: BootService{"/etc/c/boot", "", "10.0.0.2:80", 9, 3},
+		Control:     Control{"/etc/c/run"},
 	}
 	want.Network.Subnet, want.Network.Relays = prefix("10.0.0.0/24"), []Relays{{prefix("10.0.0.1/32")}, {prefix("10.1.0.0/16")}}
 	if diff := cmp.Diff(want, f.NetBox, plain); diff != "" {
@@ -343,4 +345,24 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("accepted, but: %v", again)
 		}
 	})
+}
+
+// C-3: systemd names the runtime directory of a service; the file wins.
+func TestTheFolderOfTheControlSocket(t *testing.T) {
+	for name, c := range map[string]struct{ text, environment, want string }{
+		"nothing said":         {"", "", "/run/coredhcp-netbox"},
+		"systemd says":         {"", "/run/dhcp:/run/other", "/run/dhcp"},
+		"the file says":        {"  control: {folder: /srv/run}\n", "", "/srv/run"},
+		"the file says it too": {"  control: {folder: /srv/run}\n", "/run/dhcp", "/srv/run"},
+	} {
+		f, err := Options{Getenv: func(name string) string {
+			if name == "RUNTIME_DIRECTORY" {
+				return c.environment
+			}
+			return ""
+		}}.Parse("/etc/c/config.yml", []byte(chain+"netbox:\n  url: https://netbox.example.org\n"+c.text))
+		if err != nil || f.NetBox.Control.Folder != c.want {
+			t.Errorf("%s: %v, %v", name, f, err)
+		}
+	}
 }

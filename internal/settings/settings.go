@@ -34,6 +34,7 @@ type NetBox struct {
 
 	BootService BootService `yaml:"boot_service"`
 	Metrics     Metrics     `yaml:"metrics"`
+	Control     Control     `yaml:"control"`
 
 	EnvToken Secret `yaml:"-"` // NETBOX_TOKEN, where it is used
 
@@ -134,4 +135,9 @@ type BootService struct {
 // Metrics is netbox.metrics.
 type Metrics struct {
 	Listen string `yaml:"listen"` // address and port of /metrics, /healthz and /readyz; empty: not served
+}
+
+// Control is netbox.control.
+type Control struct {
+	Folder string `yaml:"folder"` // of the control socket; where the file names none, RUNTIME_DIRECTORY wins
 }

@@ -38,9 +38,13 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 	if x.Trace == nil && quiet.Debugging(h.Log) {
 		x.Trace = new(lease.Trace)
 	}
+	x.Message, x.Asked, x.Decided = m, true, true
+	if x.Rehearsal {
+		x.Decision = h.Engine.Rehearse(m, x.Trace)
+		return h.speak(req, resp, x)
+	}
 	d, err := h.decide(m, x.Trace)
-	x.Message, x.Decision = m, d
-	x.Asked, x.Decided = true, true
+	x.Decision = d
 	h.report(x, err)
 	return h.speak(req, resp, x)
 }
@@ -77,6 +81,9 @@ func (h *handler) speak(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange) (*dhcpv4.DH
 	if err := dhcp4.Fill(req, resp, d, extra); err != nil {
 		h.Quiet.Error("fill", "packet dropped", logrus.Fields{"error": err})
 		return nil, true
+	}
+	if x.Rehearsal {
+		return resp, false
 	}
 	if id := req.Options.Get(dhcpv4.OptionClientIdentifier); d.Verdict == lease.Ack && d.State == lease.Renewing && len(id) > 0 &&
 		h.sharers.alternate(x.Message.Client, id) { // I-3
