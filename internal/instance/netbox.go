@@ -79,6 +79,7 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 
 func (i *Instance) followConfig(disk string) follow.Config {
 	s := i.Settings
+	clocks := clockWatch{log: i.Log}
 	return follow.Config{
 		Interval:   s.Poll.Interval,
 		Fields:     recordFields(s),
@@ -88,7 +89,10 @@ func (i *Instance) followConfig(disk string) follow.Config {
 		DiskPath:   disk,
 		Log:        i.Log,
 		OnSnapshot: i.publish,
-		OnConfirm:  func(at time.Time, skew time.Duration) { i.Engine.Confirm(at, skew) },
+		OnConfirm: func(at time.Time, skew time.Duration) {
+			i.Engine.Confirm(at, skew)
+			clocks.compared(at, skew)
+		},
 	}
 }
 

@@ -189,7 +189,7 @@ func (d *decider) available(a *ipam.Address, n *ipam.Subnet, c client) bool {
 	return reason == ""
 }
 
-func (d *decider) skewed() bool { return d.f.Skew > maxSkew || d.f.Skew < -maxSkew }
+func (d *decider) skewed() bool { return Skewed(d.f.Skew) }
 
 // fromPool takes the lowest never-used address, else the one that has been
 // free longest (A-1, S-8).
