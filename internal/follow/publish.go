@@ -23,7 +23,9 @@ func (f *Follower) adopt(next *tables) {
 	}
 	f.disk.changed = true
 	objects := next.objects
-	snapshot, problems := ipam.Build(&objects, f.config.Options)
+	options := f.config.Options
+	options.Expiries = f.reader.decode.expiries
+	snapshot, problems := ipam.Build(&objects, options)
 	problems = slices.Concat(next.problems(), f.undefinedFields(), problems)
 	f.problems.report(problems)
 	f.config.OnSnapshot(snapshot, problems)
