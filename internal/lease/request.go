@@ -149,6 +149,7 @@ const (
 	ReasonTaken         Reason = "taken"           // another client's address
 	ReasonNoBinding     Reason = "no_binding"      // nothing known of this client
 	ReasonNotDynamic    Reason = "not_dynamic"     // address is not ours to lease
+	ReasonTakenAway     Reason = "taken_away"      // confirmed for its remaining time: NetBox took the address away (S-11)
 	ReasonStandby       Reason = "standby"         // secs below lease.standby_secs
 	ReasonBusy          Reason = "busy"            // same client or address in work (D-28)
 	ReasonCrowded       Reason = "crowded"         // too many wait for the same slow thing (B-9)
@@ -159,6 +160,7 @@ const (
 	ReasonBackoff       Reason = "declined_static" // static address declined in the last minute
 	ReasonNothingToDo   Reason = "nothing_to_do"   // RELEASE or DECLINE of what is not the client's
 	ReasonNoServerID    Reason = "no_server_id"
+	ReasonVanished      Reason = "vanished"        // NetBox does not show it any more (T-1, T-3)
 	ReasonUnhandled     Reason = "unhandled"       // message type not served
 )
 
@@ -190,6 +192,9 @@ type Decision struct {
 	// nil for a client NetBox does not know.
 	Interface *ipam.Interface
 	Machine   *ipam.Machine
+
+	// Passed is an address of the machine on this wire that it is not given.
+	Passed PassedOver
 
 	// What has to happen before or with the reply; see Engine.
 	effect effect
