@@ -18,6 +18,9 @@ type Options struct {
 	DynamicTag    string // name or slug, compared without case
 	DynamicStatus string // additionally dynamic; empty: none
 	GatewayTag    string // name or slug, compared without case
+	// Expiries are the texts of expiries that are no time, by the id of the
+	// address, as far as they are known; they only explain problems (P-17).
+	Expiries map[int64]string
 	// Followed is what the names led to so far, as the snapshot before told.
 	Followed map[string]Followed
 	// Relays are the addresses of network.relays; empty: those in any prefix of
@@ -100,7 +103,7 @@ type hostKey struct {
 // Build indexes o. It keeps o and never changes it. The same tables give the
 // same problems in the same order; bad data costs only the object concerned.
 func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
-	b := builder{s: &Snapshot{
+	b := builder{expiries: opt.Expiries, s: &Snapshot{
 		objects:       o,
 		dynamicStatus: opt.DynamicStatus,
 		configs:       make(map[string]*Config),
