@@ -28,7 +28,7 @@ func (c Claimants) Meets(before Claimants) bool {
 // Claims returns all claims. leased has the addresses with a running lease that
 // NetBox may not know of; nil: there are only the records of NetBox.
 func (s *Snapshot) Claims(leased map[netip.Addr]bool, now time.Time) map[Claim]Claimants {
-	claims := make(map[Claim]Claimants)
+	claims, byLink := make(map[Claim]Claimants), s.hostsByLink()
 	for _, a := range s.objects.Addresses {
 		addr := a.Address.Addr()
 		if !addr.Is4() || a.Loss == Ended {
@@ -45,20 +45,37 @@ func (s *Snapshot) Claims(leased map[netip.Addr]bool, now time.Time) map[Claim]C
 			}
 			continue
 		}
-		if macs := s.hostOf(a); len(macs) > 0 {
+		if macs := s.hostOf(a, byLink[a]); len(macs) > 0 {
 			claims[Claim{a.VRF, addr}] = Claimants{Prefix: n.Prefix.Prefix, MACs: macs}
 		}
 	}
 	return claims
 }
 
-// hostOf returns the MACs that a static address is given to.
-func (s *Snapshot) hostOf(a *Address) []MAC {
+// hostsByLink returns the MACs of the ports that are given an address by links.
+func (s *Snapshot) hostsByLink() map[*Address][]MAC {
+	hosts := make(map[*Address][]MAC)
+	for port, list := range s.linked {
+		for _, a := range list {
+			hosts[a] = append(hosts[a], s.macsAt(port)...)
+		}
+	}
+	return hosts
+}
+
+// hostOf returns the MACs that a static address is given to, of its interface
+// and by links.
+func (s *Snapshot) hostOf(a *Address, byLink []MAC) []MAC {
 	if a.Status != "active" && a.Status != "reserved" || !PlainRole(a.Role) || s.Interface(a.Interface) == nil {
 		return nil
 	}
-	macs := slices.Clone(s.macsOf[a.Interface])
-	for _, member := range s.members[a.Interface] {
+	return append(s.macsAt(a.Interface), byLink...)
+}
+
+// macsAt returns the MACs of an interface and of its members.
+func (s *Snapshot) macsAt(port InterfaceID) []MAC {
+	macs := slices.Clone(s.macsOf[port])
+	for _, member := range s.members[port] {
 		macs = append(macs, s.macsOf[member.ID]...)
 	}
 	return macs
