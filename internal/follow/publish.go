@@ -10,11 +10,15 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
+// skewError is how far off the known skew of NetBox's clock may be: its answers
+// tell whole seconds.
+const skewError = 2 * time.Second
+
 // adopt makes next the tables, and publishes a snapshot of them if they, or
 // what is kept beside them, say anything new.
 func (f *Follower) adopt(next *tables) {
 	f.deleted.forgetAll(next)
-	at := moment{now: f.config.Now(), seen: f.confirmed.Add(f.client.Skew()), blind: f.sweeping}
+	at := moment{now: f.config.Now(), seen: f.confirmed.Add(f.client.Skew() - skewError), blind: f.sweeping}
 	kept := f.guard.look(f.tables, next, f.deleted, at)
 	changed := next.changed || kept || !maps.Equal(f.defined, f.reader.decode.defined)
 	f.defined = maps.Clone(f.reader.decode.defined)
