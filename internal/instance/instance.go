@@ -197,7 +197,8 @@ func policy(s settings.NetBox) lease.Policy {
 		RefuseWithin: confirmedWithin(s),
 		AllowUnknown: s.Dynamic.AllowUnknown,
 		AnyLAGMember: s.Clients.LAG == "any", BindInterface: s.Clients.BindInterface,
-		Subnet: firstHost(s.Network.Subnet),
+		StaticAtOnce: s.Lease.StaticAtOnce,
+		Subnet:       firstHost(s.Network.Subnet),
 	}
 	if s.Lease.Pick == "hash" {
 		p.Pick = lease.Hash

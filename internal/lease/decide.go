@@ -20,6 +20,8 @@ type Facts struct {
 	// Distrusted says that the clock was set forward, or that nothing confirmed
 	// it since the start: that a lease has ended is not known (S-14, S-15).
 	Distrusted bool
+	// Stepped is Distrusted by a step that was seen, perhaps before a restart.
+	Stepped bool
 	// Jump is how much of the time of day only a step made since the leases that
 	// may still run were given (S-14).
 	Jump      time.Duration
@@ -45,15 +47,17 @@ type effect struct {
 
 // decider is one run of Decide.
 type decider struct {
-	f     *Facts
-	s     *ipam.Snapshot
-	l     *Leases
-	m     *ClientMessage
-	now   time.Time // which leases are judged by: the time of day without a step (S-14)
-	trace *Trace
-	state ClientState // of a client that sent a REQUEST, once it is known
-	stale bool        // the snapshot is too old for new leases and refusals (H-4)
-	late  bool        // it is too old for refusals
+	f      *Facts
+	s      *ipam.Snapshot
+	l      *Leases
+	m      *ClientMessage
+	now    time.Time // which leases are judged by: the time of day without a step (S-14)
+	trace  *Trace
+	passed PassedOver    // what of the client's does not count (I-8)
+	state  ClientState   // of a client that sent a REQUEST, once it is known
+	atMost time.Duration // what is left of a lease that is not extended (S-11); 0: no limit
+	stale  bool          // the snapshot is too old for new leases and refusals (H-4)
+	late   bool          // it is too old for refusals
 }
 
 // Decide is the decision table (D-0 to D-28): what this server does
@@ -61,6 +65,13 @@ type decider struct {
 // same output. Reasons go to trace, which may be nil.
 func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now.Add(-f.Jump), trace: trace}
+	decision := d.decide()
+	decision.Passed = d.passed
+	return decision
+}
+
+func (d *decider) decide() Decision {
+	f, m, trace := d.f, d.m, d.trace
 	if m.Malformed != "" {
 		trace.addf("D-0", "malformed: %s", m.Malformed)
 		return d.silent("D-0", ReasonMalformed)
@@ -73,11 +84,11 @@ func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 		trace.addf("H-1", "nothing is known of NetBox yet")
 		return d.silent("H-1", ReasonNoSnapshot)
 	}
-	if !f.Fresh.IsZero() && now.Sub(f.Fresh) > f.Policy.StaleAfter {
+	if !f.Fresh.IsZero() && d.now.Sub(f.Fresh) > f.Policy.StaleAfter {
 		trace.addf("H-4", "the snapshot of NetBox is from %s, older than poll.stale_after", f.Fresh.UTC().Format(time.RFC3339))
 		d.stale = true
 	}
-	d.late = !f.Fresh.IsZero() && f.Policy.RefuseWithin > 0 && now.Sub(f.Fresh) > f.Policy.RefuseWithin
+	d.late = !f.Fresh.IsZero() && f.Policy.RefuseWithin > 0 && d.now.Sub(f.Fresh) > f.Policy.RefuseWithin
 	if !m.Identifier.IsValid() && !m.Override.IsValid() && m.Type != BOOTP && m.Type != Release && m.Type != Decline {
 		trace.addf("R-13", "no server identifier: add a server_id line")
 		return d.silent("R-13", ReasonNoServerID)
@@ -333,10 +344,17 @@ func (d *decider) selecting(r netip.Addr) Decision {
 	if !d.allowed(c, "D-5") {
 		return d.refuse("D-5", ReasonUnknownClient, n, c)
 	}
+	if last, ok := d.lastTime("D-4", r, n, c); ok {
+		return last
+	}
 	a := d.s.Address(n.VRF, r)
+	d.elsewhere(r, n)
 	reason, own := d.mayHave(a, n, c)
 	if reason == "" && d.stale && !d.uses(a) {
 		return d.silent("H-4", ReasonStale)
+	}
+	if d.waits(a) {
+		reason = ReasonTaken
 	}
 	switch reason {
 	case "":
@@ -394,6 +412,9 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 	if !d.allowed(c, none) {
 		return d.refuse(none, ReasonUnknownClient, n, c)
 	}
+	if last, ok := d.lastTime(granted, addr, n, c); ok {
+		return last
+	}
 	a := d.s.Address(n.VRF, addr)
 	if a != nil && d.l.binding(a, d.now).Client == c.id {
 		switch reason, _ := d.mayHave(a, n, c); reason {
@@ -416,7 +437,11 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 		return d.refuse(other, ReasonWrongAddress, n, c)
 	}
 	d.trace.addf(none, "%s is not bound to the client", addr)
-	if a == nil || !d.s.IsDynamic(a) {
+	d.elsewhere(addr, n)
+	switch {
+	case d.waits(a):
+		return d.refuse(none, ReasonTaken, n, c)
+	case a == nil || !d.s.IsDynamic(a):
 		return d.refuse(none, ReasonNotDynamic, n, c)
 	}
 	return d.refuse(none, ReasonNoBinding, n, c)
@@ -471,7 +496,7 @@ func (d *decider) release() Decision {
 		return d.silent("D-20", ReasonNothingToDo)
 	}
 	a := d.s.Address(n.VRF, addr)
-	if a == nil || !d.s.IsDynamic(a) {
+	if a == nil {
 		return d.silent("D-20", ReasonNothingToDo)
 	}
 	if !d.uses(a) {

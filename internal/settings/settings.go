@@ -66,6 +66,7 @@ type Lease struct {
 	Pick         string        `yaml:"pick"`  // lowest or hash
 	StandbySecs  int           `yaml:"standby_secs"`
 	Fallthrough  bool          `yaml:"fallthrough"`
+	StaticAtOnce bool          `yaml:"static_at_once"`
 }
 
 // Dynamic is netbox.dynamic.
