@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
@@ -60,6 +61,7 @@ func (a *app) check(ctx context.Context) error {
 	defer client.Close()
 	storedProblems(a.stdout, file.NetBox)
 	findings := prepare.Check(ctx, client, needs(file.NetBox))
+	findings = append(findings, missing(ctx, client, file.NetBox)...)
 	return a.printFindings(client.URL(), findings)
 }
 
@@ -83,6 +85,27 @@ func storedProblems(out io.Writer, s settings.NetBox) {
 	if more := len(problems) - shownProblems; more > 0 {
 		fmt.Fprintf(out, "warning  and %s in NetBox's data, see the log of the server\n", count(more, "more problem", "more problems"))
 	}
+}
+
+// missing finds what the token sees no more of the copy of NetBox that the server
+// keeps on disk (T-1).
+func missing(ctx context.Context, client *netbox.Client, s settings.NetBox) (findings []prepare.Finding) {
+	log := logrus.New()
+	log.SetOutput(io.Discard) // what is to be said is in the findings
+	losses, taken, err := instance.Missing(ctx, client, s, log)
+	if err != nil {
+		return []prepare.Finding{{Severity: prepare.Warning, Object: "last snapshot", Problem: "NetBox cannot be compared with it: " + err.Error()}}
+	}
+	for _, l := range losses {
+		if l.Lost > 0 {
+			findings = append(findings, prepare.Finding{
+				Severity: prepare.Failure, Object: l.Table,
+				Problem: fmt.Sprintf("the token does not see %d of %d that the server knows, last confirmed %s, and they were not deleted", l.Lost, l.Rows, taken.UTC().Format(time.RFC3339)),
+				Fix:     "check the permissions of the token's user and their constraints",
+			})
+		}
+	}
+	return findings
 }
 
 func (a *app) checkInventory(file *settings.File) error {

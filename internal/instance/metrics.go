@@ -57,6 +57,7 @@ func newMetrics(i *Instance) *Metrics {
 		}),
 	)
 	i.Registry.MustRegister(i.healthMetrics()...)
+	i.Registry.MustRegister(newLossMetrics(i))
 	i.Registry.MustRegister(i.waitingMetrics()...)
 	return m
 }

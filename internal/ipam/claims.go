@@ -66,7 +66,7 @@ func (s *Snapshot) hostsByLink() map[*Address][]MAC {
 // hostOf returns the MACs that a static address is given to, of its interface
 // and by links.
 func (s *Snapshot) hostOf(a *Address, byLink []MAC) []MAC {
-	if a.Status != "active" && a.Status != "reserved" || !PlainRole(a.Role) || s.Interface(a.Interface) == nil {
+	if !StaticStatus(a) || !PlainRole(a.Role) || s.Interface(a.Interface) == nil {
 		return nil
 	}
 	return append(s.macsAt(a.Interface), byLink...)
