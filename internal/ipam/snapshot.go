@@ -20,6 +20,9 @@ type Options struct {
 	GatewayTag    string // name or slug, compared without case
 	// Followed is what the names led to so far, as the snapshot before told.
 	Followed map[string]Followed
+	// Relays are the addresses of network.relays; empty: those in any prefix of
+	// NetBox (N-10).
+	Relays []netip.Prefix
 }
 
 // Problem is something in the data that costs only the object it names (B-4).
@@ -78,6 +81,10 @@ type Snapshot struct {
 	endedPrefixes []*Prefix
 	losses        []LossCount
 	doubtful      bool
+	relays        []netip.Prefix     // of the settings
+	known         *bart.Lite         // all prefixes, of any VRF and status
+	relayMachines map[MachineID]bool // have an address of relays
+	addressVRFs   []int64            // that have an address
 }
 
 const (
@@ -103,9 +110,10 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	b.indexAddresses()
 	b.link()
 	b.indexSubnets()
+	b.indexRelays(opt.Relays)
 	b.relateSubnets()
-	b.countLosses()
 	b.masks()
+	b.countLosses()
 	b.parseMachineConfigs()
 	slices.SortFunc(b.problems, func(a, b Problem) int {
 		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Text, b.Text))
@@ -199,16 +207,6 @@ func (s *Snapshot) Address(vrf int64, host netip.Addr) *Address {
 	return a
 }
 
-// sameVRF reports whether an address of VRF a belongs to a network of VRF n:
-// what is in the VRF that the settings meant before keeps being served (T-6).
-func (s *Snapshot) sameVRF(a, n int64) bool {
-	return a == n || s.formerVRF != 0 && a == s.formerVRF && n == s.vrf
-}
-
-// Serves reports whether a may be a static address of a client in n, as far as
-// VRFs go.
-func (s *Snapshot) Serves(a *Address, n *Subnet) bool { return s.sameVRF(a.VRF, n.VRF) }
-
 // VRFsOf names the VRFs, the global table among them, that have an object for a
 // host address.
 func (s *Snapshot) VRFsOf(host netip.Addr) []string {
@@ -220,6 +218,16 @@ func (s *Snapshot) VRFsOf(host netip.Addr) []string {
 	}
 	return names
 }
+
+// sameVRF reports whether an address of VRF a belongs to a network of VRF n:
+// what is in the VRF that the settings meant before keeps being served (T-6).
+func (s *Snapshot) sameVRF(a, n int64) bool {
+	return a == n || s.formerVRF != 0 && a == s.formerVRF && n == s.vrf
+}
+
+// Serves reports whether a may be a static address of a client in n, as far as
+// VRFs go.
+func (s *Snapshot) Serves(a *Address, n *Subnet) bool { return s.sameVRF(a.VRF, n.VRF) }
 
 // Recorded returns the addresses whose record names the client key, by
 // address.
