@@ -190,7 +190,8 @@ func policy(s settings.NetBox) lease.Policy {
 		StaleAfter:   s.Poll.StaleAfter,
 		AllowUnknown: s.Dynamic.AllowUnknown,
 		AnyLAGMember: s.Clients.LAG == "any", BindInterface: s.Clients.BindInterface,
-		Subnet: firstHost(s.Network.Subnet),
+		ByIdentifier: s.Lease.Identify == "client_id",
+		Subnet:       firstHost(s.Network.Subnet),
 	}
 	if s.Lease.Pick == "hash" {
 		p.Pick = lease.Hash

@@ -58,6 +58,7 @@ type decider struct {
 // with one message. It is pure: it changes nothing and the same input gives the
 // same output. Reasons go to trace, which may be nil.
 func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
+	m = f.Policy.identified(m)
 	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now.Add(-f.Jump), trace: trace}
 	if m.Malformed != "" {
 		trace.addf("D-0", "malformed: %s", m.Malformed)
@@ -177,7 +178,7 @@ func (d *decider) discover() Decision {
 func (d *decider) offerRunning(doubt string, why Reason, c client, w wire) Decision {
 	for _, n := range w.all {
 		a := d.ownBinding(c, n)
-		if a == nil || d.f.Storeless || !d.l.binding(a, d.now).running(d.now) {
+		if a == nil || d.f.Storeless || !d.binding(a).running(d.now) {
 			continue
 		}
 		decision := d.grant("D-1", Offer, ReasonBound, a, n, c)
@@ -351,7 +352,7 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 		return d.refuse(none, ReasonUnknownClient, n, c)
 	}
 	a := d.s.Address(n.VRF, addr)
-	if a != nil && d.l.binding(a, d.now).Client == c.id {
+	if a != nil && d.binding(a).Client == c.id {
 		switch reason, _ := d.mayHave(a, n, c); reason {
 		case "":
 			if d.stale && !d.uses(a) {
@@ -410,7 +411,7 @@ func (d *decider) decline() Decision {
 // unknown host is using.
 func (d *decider) quarantined(addr netip.Addr) Lease {
 	next := d.nextLease(addr)
-	next.Client, next.State, next.Hostname = Declined, Quarantined, ""
+	next.Client, next.Hardware, next.State, next.Hostname = Declined, "", Quarantined, ""
 	next.InterfaceKind, next.InterfaceID = 0, 0
 	next.Expires = seconds(d.wall().Add(d.f.Policy.DeclineTime))
 	return next
@@ -435,7 +436,7 @@ func (d *decider) release() Decision {
 		return d.silent("D-20", ReasonNothingToDo)
 	}
 	next := d.nextLease(addr)
-	next.Client, next.State, next.Expires = d.m.Client, Released, seconds(d.wall())
+	next.Client, next.Hardware, next.State, next.Expires = d.m.Client, d.m.Hardware, Released, seconds(d.wall())
 	return Decision{
 		Verdict: Taken, Rule: "D-19", Reason: ReasonReleased, Subnet: n, Addr: d.masked(a, n),
 		effect: effect{dropHold: true, change: next, revision: d.l.stored[addr].revision},
@@ -444,14 +445,14 @@ func (d *decider) release() Decision {
 
 // uses reports whether a is bound to the client that sent the message.
 func (d *decider) uses(a *ipam.Address) bool {
-	b := d.l.binding(a, d.now)
+	b := d.binding(a)
 	return b.Client == d.m.Client && d.mayRun(b)
 }
 
 // offered reports whether a is held for the client that sent the message and no
 // client is known to use it.
 func (d *decider) offered(a *ipam.Address) bool {
-	return d.l.holds[a.Address.Addr()].client == d.m.Client && !d.l.binding(a, d.now).running(d.now)
+	return d.l.holds[a.Address.Addr()].client == d.m.Client && !d.binding(a).running(d.now)
 }
 
 // addressedToUs reports whether a DECLINE or RELEASE names this server or
