@@ -139,7 +139,7 @@ func (a *app) logger() (*logrus.Entry, error) {
 	if a.logFormat != "text" && a.logFormat != "json" {
 		return nil, usageError{fmt.Errorf("--log-format: want text or json, not %q", a.logFormat)}
 	}
-	log.Logger.SetFormatter(logline.Formatter{JSON: a.logFormat == "json"})
+	log.Logger.SetFormatter(withoutChatter{logline.Formatter{JSON: a.logFormat == "json"}})
 	var out logline.Both
 	if a.logLevel != "none" {
 		level, err := logrus.ParseLevel(a.logLevel)
@@ -163,6 +163,18 @@ func (a *app) logger() (*logrus.Entry, error) {
 	}
 	log.Logger.SetOutput(out)
 	return log, nil
+}
+
+// withoutChatter leaves out what CoreDHCP's loader says of each plugin that it
+// registers, finds and loads, unless the log is for debugging (B-12).
+type withoutChatter struct{ logline.Formatter }
+
+// Format implements logrus.Formatter.
+func (f withoutChatter) Format(e *logrus.Entry) ([]byte, error) {
+	if prefix := e.Data["prefix"]; e.Level == logrus.InfoLevel && !e.Logger.IsLevelEnabled(logrus.DebugLevel) && (prefix == "plugins" || prefix == "config") {
+		return nil, nil
+	}
+	return f.Formatter.Format(e)
 }
 
 func (a *app) versionCommand() *cobra.Command {

@@ -13,6 +13,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
@@ -37,6 +38,9 @@ func (a *app) check(ctx context.Context) error {
 	fmt.Fprintf(a.stdout, "%s: settings are right\n", file.Path)
 	for _, w := range file.Warnings {
 		fmt.Fprintf(a.stdout, "warning  %s\n", w)
+	}
+	if err := receive.RoomForBursts(); err != nil {
+		fmt.Fprintf(a.stdout, "warning  %v\n", err)
 	}
 	if err := checkBootFiles(a.stdout, file.NetBox); err != nil {
 		return err

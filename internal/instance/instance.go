@@ -109,6 +109,7 @@ func (i *Instance) engineConfig() lease.Config {
 		Now:       time.Now,
 		Log:       i.Log,
 		ProbeWait: i.Settings.Lease.Probe,
+		Committed: i.Metrics.committed,
 		WriteBack: i.Settings.Inventory == "" && !i.pool.Rehearse,
 	}
 	if !i.pool.Rehearse { // which would doubt the clock of the server that runs
@@ -127,6 +128,7 @@ func (i *Instance) serveInventory() error {
 	if err != nil {
 		return err
 	}
+	i.Log.WithField("inventory", i.Settings.Inventory).Info("facts come from an inventory, NetBox is not asked")
 	for _, p := range problems {
 		i.Log.WithField("object", p.Object).Warn(p.Text)
 	}
@@ -159,8 +161,12 @@ func (i *Instance) publish(s *ipam.Snapshot, _ []ipam.Problem) {
 	i.Engine.SetSnapshot(s)
 	i.snapshot.Store(s)
 	o := s.Objects()
+	dynamic := 0
+	for _, vrf := range s.DynamicVRFs() {
+		dynamic += len(s.Dynamic(vrf))
+	}
 	i.Log.WithFields(logrus.Fields{
-		"prefixes": len(o.Prefixes), "addresses": len(o.Addresses), "macs": len(o.MACs), "machines": len(o.Machines),
+		"prefixes": len(o.Prefixes), "addresses": len(o.Addresses), "dynamic": dynamic, "macs": len(o.MACs), "machines": len(o.Machines),
 	}).Info("snapshot of NetBox replaced")
 }
 

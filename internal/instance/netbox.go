@@ -59,6 +59,7 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 	if inClear(i.Settings.URL) {
 		i.Log.WithField("url", i.Settings.URL).Warn("NetBox is asked by http: the token and all answers travel in clear, and can be changed on the way; use https")
 	}
+	i.Log.WithFields(logrus.Fields{"url": client.URL(), "every": i.Settings.Poll.Interval}).Info("facts come from NetBox")
 	follower := follow.New(client, i.followConfig(diskCopy(i.Settings)))
 	i.running.Go(func() { _ = follower.Run(ctx) }) // returns only why ctx ended
 	writer := writeback.New(writeback.Config{
@@ -80,6 +81,7 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 
 func (i *Instance) followConfig(disk string) follow.Config {
 	s := i.Settings
+	clocks := clockWatch{log: i.Log}
 	return follow.Config{
 		Interval:   s.Poll.Interval,
 		Fields:     recordFields(s),
@@ -89,7 +91,10 @@ func (i *Instance) followConfig(disk string) follow.Config {
 		DiskPath:   disk,
 		Log:        i.Log,
 		OnSnapshot: i.publish,
-		OnConfirm:  i.confirm,
+		OnConfirm: func(at time.Time, skew time.Duration) {
+			i.confirm(at, skew)
+			clocks.compared(at, skew)
+		},
 	}
 }
 

@@ -145,6 +145,16 @@ func (s *Snapshot) smallest(vrf int64, addr netip.Addr) *Subnet {
 	return nil
 }
 
+// SubnetOf returns the smallest active or reserved prefix of its own VRF that
+// holds an address, nil if there is none; a /32 only where no other does.
+func (s *Snapshot) SubnetOf(a *Address) *Subnet {
+	n, err := s.subnetIn(a.VRF, a.Address.Addr())
+	if err != nil {
+		return nil
+	}
+	return n
+}
+
 // relateSubnets finds out how the prefixes lie on wires.
 func (b *builder) relateSubnets() {
 	s := b.s

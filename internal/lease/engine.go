@@ -26,6 +26,9 @@ type Config struct {
 	// the time given. nil: addresses are not probed.
 	Probe     func(ctx context.Context, addr netip.Addr, wait time.Duration) bool
 	ProbeWait time.Duration
+	// Committed hears how long each write to the store took and how it ended;
+	// a lost comparison is ErrConflict. nil: it is not measured. It must return soon.
+	Committed func(took time.Duration, err error)
 	// WriteBack says that NetBox is told about leases; without it no change is
 	// marked as unsynced.
 	WriteBack bool
@@ -286,8 +289,11 @@ func (e *Engine) promise(ctx context.Context, client ClientID, next Lease, expec
 // hold of the client it was for, if any.
 func (e *Engine) commit(ctx context.Context, client ClientID, next Lease, expected Revision) error {
 	next.Unsynced = next.Unsynced && e.config.WriteBack
-	store := e.current()
+	store, began := e.current(), time.Now()
 	revision, err := store.CompareAndSwap(ctx, next, expected)
+	if e.config.Committed != nil {
+		e.config.Committed(time.Since(began), err)
+	}
 	if err != nil {
 		next, revision = reread(ctx, store, next.Addr)
 	}

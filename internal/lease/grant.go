@@ -191,7 +191,7 @@ func (d *decider) available(a *ipam.Address, n *ipam.Subnet, c client) bool {
 
 // skewed reports whether the clock cannot tell that a lease has ended (S-9, S-14,
 // S-15).
-func (d *decider) skewed() bool { return d.f.Distrusted || d.f.Skew.Abs() > maxSkew }
+func (d *decider) skewed() bool { return d.f.Distrusted || Skewed(d.f.Skew) }
 
 // wall is the time of day, which leases are stored with.
 func (d *decider) wall() time.Time { return d.now.Add(d.f.Jump) }

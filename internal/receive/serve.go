@@ -102,6 +102,7 @@ func Listen(addrs []net.UDPAddr, chain Chain, opt Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	warnOfSmallBuffers(s.listeners, opt.Log)
 	if s.interfaces, err = openInterfaces(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
