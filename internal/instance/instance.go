@@ -197,6 +197,7 @@ func policy(s settings.NetBox) lease.Policy {
 		AllowUnknown: s.Dynamic.AllowUnknown,
 		AnyLAGMember: s.Clients.LAG == "any", BindInterface: s.Clients.BindInterface,
 		ByIdentifier: s.Lease.Identify == "client_id",
+		StaticAtOnce: s.Lease.StaticAtOnce,
 		Subnet:       firstHost(s.Network.Subnet),
 	}
 	if s.Lease.Pick == "hash" {

@@ -91,6 +91,7 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	b.link()
 	b.indexSubnets()
 	b.relateSubnets()
+	b.masks()
 	b.parseMachineConfigs()
 	slices.SortFunc(b.problems, func(a, b Problem) int {
 		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Text, b.Text))
@@ -176,6 +177,18 @@ func (s *Snapshot) Address(vrf int64, host netip.Addr) *Address {
 	return s.byHost[hostKey{vrf, host}]
 }
 
+// VRFsOf names the VRFs, the global table among them, that have an object for a
+// host address.
+func (s *Snapshot) VRFsOf(host netip.Addr) []string {
+	var names []string
+	for _, vrf := range append([]int64{0}, slices.Sorted(maps.Keys(s.objects.VRFs))...) {
+		if s.Address(vrf, host) != nil {
+			names = append(names, s.VRFName(vrf))
+		}
+	}
+	return names
+}
+
 // Recorded returns the addresses whose record names the client key, by
 // address.
 func (s *Snapshot) Recorded(client string) []*Address { return s.recorded[client] }
@@ -195,6 +208,19 @@ func (s *Snapshot) IsGateway(a *Address) bool {
 // PlainRole reports whether an address of this role may be leased at all:
 // loopbacks and addresses shared between machines may not (I-5).
 func PlainRole(role string) bool { return role == "" || role == "secondary" }
+
+// StaticStatus reports whether an address of this status, assigned to an
+// interface, is its static address (I-5). Status dhcp is NetBox's word for a
+// reservation, unless the mirror of Windows servers wrote it.
+func StaticStatus(a *Address) bool {
+	switch a.Status {
+	case "active", "reserved":
+		return true
+	case "dhcp":
+		return !a.Managed
+	}
+	return false
+}
 
 // Leasable reports whether a dynamic address can be given to a client: not a
 // gateway, not deprecated, of a plain role (N-5), and no second object for the

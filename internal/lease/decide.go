@@ -44,14 +44,16 @@ type effect struct {
 
 // decider is one run of Decide.
 type decider struct {
-	f     *Facts
-	s     *ipam.Snapshot
-	l     *Leases
-	m     *ClientMessage
-	now   time.Time // which leases are judged by: the time of day without a step (S-14)
-	trace *Trace
-	state ClientState // of a client that sent a REQUEST, once it is known
-	stale bool        // the snapshot is too old for new leases and refusals (H-4)
+	f      *Facts
+	s      *ipam.Snapshot
+	l      *Leases
+	m      *ClientMessage
+	now    time.Time // which leases are judged by: the time of day without a step (S-14)
+	trace  *Trace
+	passed PassedOver    // what of the client's does not count (I-8)
+	state  ClientState   // of a client that sent a REQUEST, once it is known
+	atMost time.Duration // what is left of a lease that is not extended (S-11); 0: no limit
+	stale  bool          // the snapshot is too old for new leases and refusals (H-4)
 }
 
 // Decide is the decision table (D-0 to D-28): what this server does
@@ -60,6 +62,13 @@ type decider struct {
 func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 	m = f.Policy.identified(m)
 	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now.Add(-f.Jump), trace: trace}
+	decision := d.decide()
+	decision.Passed = d.passed
+	return decision
+}
+
+func (d *decider) decide() Decision {
+	f, m, trace := d.f, d.m, d.trace
 	if m.Malformed != "" {
 		trace.addf("D-0", "malformed: %s", m.Malformed)
 		return d.silent("D-0", ReasonMalformed)
@@ -72,7 +81,7 @@ func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 		trace.addf("H-1", "nothing is known of NetBox yet")
 		return d.silent("H-1", ReasonNoSnapshot)
 	}
-	if !f.Fresh.IsZero() && now.Sub(f.Fresh) > f.Policy.StaleAfter {
+	if !f.Fresh.IsZero() && d.wall().Sub(f.Fresh) > f.Policy.StaleAfter {
 		trace.addf("H-4", "the snapshot of NetBox is from %s, older than poll.stale_after", f.Fresh.UTC().Format(time.RFC3339))
 		d.stale = true
 	}
@@ -290,10 +299,17 @@ func (d *decider) selecting(r netip.Addr) Decision {
 	if !d.allowed(c, "D-5") {
 		return d.refuse("D-5", ReasonUnknownClient, n, c)
 	}
+	if last, ok := d.lastTime("D-4", r, n, c); ok {
+		return last
+	}
 	a := d.s.Address(n.VRF, r)
+	d.elsewhere(r, n)
 	reason, own := d.mayHave(a, n, c)
 	if reason == "" && d.stale && !d.uses(a) {
 		return d.silent("H-4", ReasonStale)
+	}
+	if d.waits(a) {
+		reason = ReasonTaken
 	}
 	switch reason {
 	case "":
@@ -351,6 +367,9 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 	if !d.allowed(c, none) {
 		return d.refuse(none, ReasonUnknownClient, n, c)
 	}
+	if last, ok := d.lastTime(granted, addr, n, c); ok {
+		return last
+	}
 	a := d.s.Address(n.VRF, addr)
 	if a != nil && d.binding(a).Client == c.id {
 		switch reason, _ := d.mayHave(a, n, c); reason {
@@ -373,7 +392,11 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 		return d.refuse(other, ReasonWrongAddress, n, c)
 	}
 	d.trace.addf(none, "%s is not bound to the client", addr)
-	if a == nil || !d.s.IsDynamic(a) {
+	d.elsewhere(addr, n)
+	switch {
+	case d.waits(a):
+		return d.refuse(none, ReasonTaken, n, c)
+	case a == nil || !d.s.IsDynamic(a):
 		return d.refuse(none, ReasonNotDynamic, n, c)
 	}
 	return d.refuse(none, ReasonNoBinding, n, c)
@@ -428,7 +451,7 @@ func (d *decider) release() Decision {
 		return d.silent("D-20", ReasonNothingToDo)
 	}
 	a := d.s.Address(n.VRF, addr)
-	if a == nil || !d.s.IsDynamic(a) {
+	if a == nil {
 		return d.silent("D-20", ReasonNothingToDo)
 	}
 	if !d.uses(a) {

@@ -95,10 +95,14 @@ func (d *decider) masked(a *ipam.Address, n *ipam.Subnet) netip.Prefix {
 // leaseTime clamps the client's wish.
 func (d *decider) leaseTime() time.Duration {
 	p, wish := d.f.Policy, d.m.LeaseTime
-	if wish == 0 {
-		return p.LeaseTime
+	granted := p.LeaseTime
+	if wish != 0 {
+		granted = min(max(wish, p.MinTime), p.MaxTime)
 	}
-	return min(max(wish, p.MinTime), p.MaxTime)
+	if d.atMost > 0 {
+		return min(granted, d.atMost)
+	}
+	return granted
 }
 
 // choice is the dynamic address for a DISCOVER.

@@ -37,6 +37,7 @@ type Policy struct {
 	Standby                     time.Duration // lease.standby_secs
 	StaleAfter                  time.Duration // poll.stale_after
 	Pick                        Pick          // lease.pick
+	StaticAtOnce                bool          // lease.static_at_once
 	AllowUnknown                bool          // dynamic.allow_unknown
 	AnyLAGMember                bool          // clients.lag: any
 	BindInterface               bool          // clients.bind_interface

@@ -155,6 +155,7 @@ const (
 	ReasonTaken         Reason = "taken"           // another client's address
 	ReasonNoBinding     Reason = "no_binding"      // nothing known of this client
 	ReasonNotDynamic    Reason = "not_dynamic"     // address is not ours to lease
+	ReasonTakenAway     Reason = "taken_away"      // confirmed for its remaining time: NetBox took the address away (S-11)
 	ReasonStandby       Reason = "standby"         // secs below lease.standby_secs
 	ReasonBusy          Reason = "busy"            // same client or address in work (D-28)
 	ReasonCrowded       Reason = "crowded"         // too many wait for the same slow thing (B-9)
@@ -196,6 +197,9 @@ type Decision struct {
 	// nil for a client NetBox does not know.
 	Interface *ipam.Interface
 	Machine   *ipam.Machine
+
+	// Passed is an address of the machine on this wire that it is not given.
+	Passed PassedOver
 
 	// What has to happen before or with the reply; see Engine.
 	effect effect

@@ -66,6 +66,7 @@ type Lease struct {
 	StandbySecs  int           `yaml:"standby_secs"`
 	Fallthrough  bool          `yaml:"fallthrough"`
 	Identify     string        `yaml:"identify"` // mac or client_id
+	StaticAtOnce bool          `yaml:"static_at_once"`
 }
 
 // Dynamic is netbox.dynamic.
