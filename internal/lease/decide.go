@@ -459,6 +459,7 @@ func (d *decider) release() Decision {
 		return d.silent("D-20", ReasonNothingToDo)
 	}
 	next := d.nextLease(addr)
+	next.Unsynced = d.s.IsDynamic(a) // else NetBox has no place for it
 	next.Client, next.Hardware, next.State, next.Expires = d.m.Client, d.m.Hardware, Released, seconds(d.wall())
 	return Decision{
 		Verdict: Taken, Rule: "D-19", Reason: ReasonReleased, Subnet: n, Addr: d.masked(a, n),

@@ -163,6 +163,9 @@ func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Dec
 	for range attempts {
 		decision := e.decide(m, trace)
 		done, err := e.carryOut(ctx, m, decision, trace)
+		if err != nil && needsNoStore(&m, decision) {
+			return decision, nil
+		}
 		if err != nil {
 			return e.troubled(m, decision, err, trace), fmt.Errorf("%s from %s: %w", m.Type, m.Client, err)
 		}

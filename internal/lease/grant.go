@@ -27,7 +27,7 @@ func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ip
 	decision := d.grant(rule, Ack, reason, a, n, c)
 	decision.effect.dropHold = true
 	if decision.Static {
-		return decision
+		return d.marked(decision, a, c)
 	}
 	next := d.nextLease(a.Address.Addr())
 	if next.Client != c.id {

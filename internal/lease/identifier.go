@@ -62,5 +62,33 @@ func (l *Leases) bindingFor(m *ClientMessage, a *ipam.Address, now time.Time) Bi
 	return b
 }
 
+// marked keeps which identifier has a static address, so that it goes to one of a
+// MAC at a time (I-14). Without a store nothing can be kept, and the host is
+// served all the same (H-5).
+func (d *decider) marked(decision Decision, a *ipam.Address, c client) Decision {
+	if !d.f.Policy.ByIdentifier || d.f.Storeless {
+		return decision
+	}
+	addr := a.Address.Addr()
+	decision.effect.change = Lease{
+		Addr: addr, Client: c.id, Hardware: d.m.Hardware, State: Bound, Expires: d.durableUntil(a, c, decision.Time), Hostname: d.m.Hostname,
+	}
+	decision.effect.revision = d.l.stored[addr].revision
+	return decision
+}
+
+// ofAnother reports whether the lease b of a, which is known by the client's MAC
+// alone, is that of another identifier: it is in the store, so firmware or a
+// host without an identifier has it, and did not ask for it now (I-12, I-14).
+func (d *decider) ofAnother(a *ipam.Address, b Binding) bool {
+	return d.m.Hardware != "" && b.Client == d.m.Hardware && d.l.stored[a.Address.Addr()].Client == b.Client
+}
+
+// needsNoStore reports whether m is served although its lease could not be kept:
+// a static address of a client that is told by its MAC (H-5, I-14).
+func needsNoStore(m *ClientMessage, decision Decision) bool {
+	return decision.Static && m.Hardware == ""
+}
+
 // binding is what store and NetBox say of a, as it concerns the client.
 func (d *decider) binding(a *ipam.Address) Binding { return d.l.bindingFor(d.m, a, d.now) }

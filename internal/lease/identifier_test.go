@@ -212,3 +212,99 @@ func TestTheSettingIsTakenBack(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// oneStatic is a network in which web has a static address, with two dynamic ones.
+func oneStatic() []part {
+	return append(office()[:1:1], dynamic("10.0.0.10-10.0.0.11/24"), device("web1", port("eth0", string(web), on("10.0.0.5/24"))))
+}
+
+// I-14: a static address goes to one identifier of its MAC at a time, also after a
+// restart, and to the next one when that lease is over.
+func TestAStaticAddressGoesToOneIdentifierAtATime(t *testing.T) {
+	for _, c := range []struct{ name, first, second string }{
+		{"two containers", boxA, boxB},
+		{"a host and its container", "", boxA},
+		{"a host with type 1 and its container", "\x01\x52\x54\x00\x00\x00\xeb", boxA},
+		{"a container and its host", boxA, ""},
+		{"a system with a DUID and a container", duid, boxA},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store := newMemStore()
+			r := newRig(t, store, snapshot(t, worldOptions, oneStatic()...), policy(byIdentifier))
+			r.SetAuthority(Authoritative)
+			r.expect(discover(web, sends(c.first)), "OFFER D-1 10.0.0.5/24 static")
+			r.expect(selecting(web, "10.0.0.5", sends(c.first)), "ACK D-4 10.0.0.5/24 static")
+			if n := r.UnsyncedCount(); n != 0 {
+				t.Errorf("NetBox is to be told of %d leases", n)
+			}
+			r.expect(discover(web, sends(c.second)), "OFFER D-1 10.0.0.10/24 new")
+			now := start.Add(30 * time.Minute)
+			r = newRig(t, store, snapshot(t, worldOptions, oneStatic()...), policy(byIdentifier))
+			r.SetAuthority(Authoritative)
+			r.now = now
+			r.expect(discover(web, sends(c.second)), "OFFER D-1 10.0.0.10/24 new")
+			r.expect(selecting(web, "10.0.0.10", sends(c.second)), "ACK D-4 10.0.0.10/24 new")
+			r.expect(renewing(web, "10.0.0.5", sends(c.first)), "ACK D-12 10.0.0.5/24 static")
+			r.now = now.Add(30 * time.Minute)
+			r.expect(renewing(web, "10.0.0.10", sends(c.second)), "ACK D-12 10.0.0.10/24 bound")
+			r.now = now.Add(time.Hour + 11*time.Second) // the first one is gone
+			r.expect(discover(web, sends(c.second)), "OFFER D-1 10.0.0.5/24 static")
+		})
+	}
+}
+
+// I-14: who gives a static address back, or asks for that of firmware, changes
+// whose it is.
+func TestAStaticAddressChangesHands(t *testing.T) {
+	r := newRig(t, newMemStore(), snapshot(t, worldOptions, oneStatic()...), policy(byIdentifier))
+	r.SetAuthority(Authoritative)
+	r.expect(selecting(web, "10.0.0.5", sends(boxA)), "ACK D-4 10.0.0.5/24 static")
+	r.expect(selecting(web, "10.0.0.5", sends(boxB)), "NAK D-5 taken")
+	r.expect(message(Release, web, has("10.0.0.5"), sends(boxB)), "silent D-20")
+	r.expect(message(Release, web, has("10.0.0.5"), sends(boxA)), "accepted, no reply D-19")
+	if n := r.UnsyncedCount(); n != 0 {
+		t.Errorf("NetBox is to be told of %d leases", n)
+	}
+	r.expect(selecting(web, "10.0.0.5"), "ACK D-4 10.0.0.5/24 static") // firmware
+	r.expect(discover(web, sends(duid)), "OFFER D-1 10.0.0.10/24 new")
+	r.expect(discover(web, sends(duid), wants("10.0.0.5")), "OFFER D-1 10.0.0.5/24 static")
+	r.expect(selecting(web, "10.0.0.5", sends(duid)), "ACK D-4 10.0.0.5/24 static")
+	r.expect(renewing(web, "10.0.0.5", sends(duid)), "ACK D-12 10.0.0.5/24 static")
+	r.expect(discover(web), "OFFER D-1 10.0.0.10/24 new")
+}
+
+// I-14, H-5: a static host that is told by its MAC needs no store; an identifier
+// of it needs one that works, or none.
+func TestStaticIdentifiersInTroubleWithTheStore(t *testing.T) {
+	for name, c := range map[string]struct {
+		sent             string
+		failing, without string
+	}{
+		"none":   {"", "ACK D-4 10.0.0.5/24 static", "ACK D-4 10.0.0.5/24 static"},
+		"type 1": {"\x01\x52\x54\x00\x00\x00\xeb", "ACK D-4 10.0.0.5/24 static", "ACK D-4 10.0.0.5/24 static"},
+		"DUID":   {duid, "silent H-3 store_failed", "ACK D-4 10.0.0.5/24 static"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := newMemStore()
+			r := newRig(t, store, snapshot(t, worldOptions, oneStatic()...), policy(byIdentifier))
+			store.before = func(Lease) error { return errDisk }
+			got, _ := r.Handle(t.Context(), selecting(web, "10.0.0.5", sends(c.sent)), nil)
+			if brief(got) != c.failing {
+				t.Errorf("the store fails: %s, want %s", brief(got), c.failing)
+			}
+			r.Detach()
+			r.expect(selecting(web, "10.0.0.5", sends(c.sent)), c.without)
+		})
+	}
+}
+
+// I-14: by MAC nothing is kept of static addresses.
+func TestStaticAddressesByMACAreNotStored(t *testing.T) {
+	store := newMemStore()
+	r := newRig(t, store, snapshot(t, worldOptions, oneStatic()...))
+	r.expect(selecting(web, "10.0.0.5", sends(boxA)), "ACK D-4 10.0.0.5/24 static")
+	r.expect(selecting(web, "10.0.0.5", sends(boxB)), "ACK D-4 10.0.0.5/24 static")
+	if n := store.written(); n != 0 {
+		t.Errorf("%d leases were written", n)
+	}
+}

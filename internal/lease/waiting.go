@@ -53,7 +53,7 @@ func (d *decider) leasedToOther(a *ipam.Address, port *ipam.Interface) (Binding,
 		return b, false
 	}
 	mac, err := ipam.ParseMAC(string(b.Client))
-	return b, err != nil || !d.ofPort(mac, port)
+	return b, err != nil || !d.ofPort(mac, port) || d.ofAnother(a, b)
 }
 
 // ofPort reports whether mac is one of the port, or of a member of it.
