@@ -109,8 +109,9 @@ func (e *Engine) lookAtClock(now time.Time) time.Time {
 	case !w.paused && offset > w.low && ran-w.lowSince > e.longestPromise(now):
 		w.low, w.lowSince, w.high = offset, ran, offset // small steps, of which none counts any more
 	}
-	e.facts.Distrusted, e.facts.Jump = w.paused, 0
-	if w.paused && !w.starting {
+	e.tellPause()
+	e.facts.Jump = 0
+	if e.facts.Stepped {
 		e.facts.Jump = offset - w.low
 	}
 	return w.origin.Add(ran)
@@ -162,7 +163,13 @@ func (e *Engine) attachClock(now time.Time, held map[netip.Addr]storedLease) {
 		e.pause(ran, longest)
 		w.starting = true
 	}
-	e.facts.Distrusted = w.paused
+	e.tellPause()
+}
+
+// tellPause makes a pause known to decisions.
+func (e *Engine) tellPause() {
+	w := e.clock
+	e.facts.Distrusted, e.facts.Stepped = w.paused, w.paused && !w.starting
 }
 
 // newest is a time that had come when the last of the leases was stored.
@@ -211,7 +218,7 @@ func (e *Engine) trustClock() {
 	w.unconfirmed, w.promised = false, false
 	if w.starting {
 		w.paused, w.starting, w.until = false, false, 0
-		e.facts.Distrusted = false
+		e.tellPause()
 	}
 	w.wake()
 }
