@@ -325,9 +325,20 @@ func (q question) packet(identifier netip.Addr) (*dhcpv4.DHCPv4, dhcp4.Ingress, 
 	if relay.IsValid() {
 		req.GatewayIPAddr = relay.AsSlice()
 	}
-	in.Source = netip.AddrPortFrom(dhcp4.HeaderAddr(req.ClientIPAddr), dhcpv4.ClientPort)
+	in.Source = netip.AddrPortFrom(sender(req), dhcpv4.ClientPort)
 	q.addBoot(req)
 	return req, in, nil
+}
+
+// sender is where the message comes from: the relay itself, else the client,
+// which may have no address yet.
+func sender(req *dhcpv4.DHCPv4) netip.Addr {
+	for _, ip := range []net.IP{req.GatewayIPAddr, req.ClientIPAddr} {
+		if addr := dhcp4.HeaderAddr(ip); addr.IsValid() {
+			return addr
+		}
+	}
+	return netip.IPv4Unspecified()
 }
 
 // addBoot makes the message one of boot firmware.

@@ -20,6 +20,9 @@ type Options struct {
 	GatewayTag    string // name or slug, compared without case
 	// Followed is what the names led to so far, as the snapshot before told.
 	Followed map[string]Followed
+	// Relays are the addresses of network.relays; empty: those in any prefix of
+	// NetBox (N-10).
+	Relays []netip.Prefix
 }
 
 // Problem is something in the data that costs only the object it names (B-4).
@@ -78,6 +81,10 @@ type Snapshot struct {
 	endedPrefixes []*Prefix
 	losses        []LossCount
 	doubtful      bool
+	relays        []netip.Prefix     // of the settings
+	known         *bart.Lite         // all prefixes, of any VRF and status
+	relayMachines map[MachineID]bool // have an address of relays
+	addressVRFs   []int64            // that have an address
 }
 
 const (
@@ -103,6 +110,7 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	b.indexAddresses()
 	b.link()
 	b.indexSubnets()
+	b.indexRelays(opt.Relays)
 	b.relateSubnets()
 	b.masks()
 	b.countLosses()
