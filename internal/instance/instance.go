@@ -203,6 +203,7 @@ func policy(s settings.NetBox) lease.Policy {
 		RefuseWithin: confirmedWithin(s),
 		AllowUnknown: s.Dynamic.AllowUnknown,
 		AnyLAGMember: s.Clients.LAG == "any", BindInterface: s.Clients.BindInterface,
+		ByIdentifier: s.Lease.Identify == "client_id",
 		StaticAtOnce: s.Lease.StaticAtOnce,
 		Subnet:       firstHost(s.Network.Subnet),
 	}

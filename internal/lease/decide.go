@@ -67,6 +67,7 @@ type decider struct {
 // with one message. It is pure: it changes nothing and the same input gives the
 // same output. Reasons go to trace, which may be nil.
 func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
+	m = f.Policy.identified(m)
 	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now.Add(-f.Jump), trace: trace}
 	decision := d.decide()
 	decision.Passed = d.passed
@@ -90,7 +91,7 @@ func (d *decider) decide() Decision {
 		trace.addf("H-1", "nothing is known of NetBox yet")
 		return d.silent("H-1", ReasonNoSnapshot)
 	}
-	if !f.Fresh.IsZero() && d.now.Sub(f.Fresh) > f.Policy.StaleAfter {
+	if !f.Fresh.IsZero() && d.wall().Sub(f.Fresh) > f.Policy.StaleAfter {
 		trace.addf("H-4", "the snapshot of NetBox is from %s, older than poll.stale_after", f.Fresh.UTC().Format(time.RFC3339))
 		d.stale = true
 	}
@@ -247,7 +248,7 @@ func (d *decider) discover() Decision {
 func (d *decider) offerRunning(doubt string, why Reason, c client, w wire) Decision {
 	for _, n := range w.all {
 		a := d.ownBinding(c, n)
-		if a == nil || d.f.Storeless || !d.l.binding(a, d.now).running(d.now) {
+		if a == nil || d.f.Storeless || !d.binding(a).running(d.now) {
 			continue
 		}
 		decision := d.grant("D-1", Offer, ReasonBound, a, n, c)
@@ -431,7 +432,7 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 		return last
 	}
 	a := d.s.Address(n.VRF, addr)
-	if a != nil && d.l.binding(a, d.now).Client == c.id {
+	if a != nil && d.binding(a).Client == c.id {
 		switch reason, _ := d.mayHave(a, n, c); reason {
 		case "":
 			if doubt, why := d.onlyRunning(c); doubt != "" && !d.uses(a) {
@@ -494,7 +495,7 @@ func (d *decider) decline() Decision {
 // unknown host is using.
 func (d *decider) quarantined(addr netip.Addr) Lease {
 	next := d.nextLease(addr)
-	next.Client, next.State, next.Hostname = Declined, Quarantined, ""
+	next.Client, next.Hardware, next.State, next.Hostname = Declined, "", Quarantined, ""
 	next.InterfaceKind, next.InterfaceID = 0, 0
 	next.Expires = seconds(d.wall().Add(d.f.Policy.DeclineTime))
 	return next
@@ -519,7 +520,8 @@ func (d *decider) release() Decision {
 		return d.silent("D-20", ReasonNothingToDo)
 	}
 	next := d.nextLease(addr)
-	next.Client, next.State, next.Expires = d.m.Client, Released, seconds(d.wall())
+	next.Unsynced = d.s.IsDynamic(a) // else NetBox has no place for it
+	next.Client, next.Hardware, next.State, next.Expires = d.m.Client, d.m.Hardware, Released, seconds(d.wall())
 	return Decision{
 		Verdict: Taken, Rule: "D-19", Reason: ReasonReleased, Subnet: n, Addr: d.masked(a, n),
 		effect: effect{dropHold: true, change: next, revision: d.l.stored[addr].revision},
@@ -528,7 +530,7 @@ func (d *decider) release() Decision {
 
 // uses reports whether a is bound to the client that sent the message.
 func (d *decider) uses(a *ipam.Address) bool {
-	b := d.l.binding(a, d.now)
+	b := d.binding(a)
 	return b.Client == d.m.Client && d.mayRun(b)
 }
 
@@ -544,7 +546,7 @@ func (d *decider) usesIn(n *ipam.Subnet, addr netip.Addr) bool {
 // offered reports whether a is held for the client that sent the message and no
 // client is known to use it.
 func (d *decider) offered(a *ipam.Address) bool {
-	return d.l.holds[a.Address.Addr()].client == d.m.Client && !d.l.binding(a, d.now).running(d.now)
+	return d.l.holds[a.Address.Addr()].client == d.m.Client && !d.binding(a).running(d.now)
 }
 
 // addressedToUs reports whether a DECLINE or RELEASE names this server or

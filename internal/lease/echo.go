@@ -77,7 +77,7 @@ func (e *Engine) ask(ctx context.Context, addr netip.Addr) (answered bool, err e
 // setAside puts an address in quarantine that an unknown host uses.
 func (e *Engine) setAside(ctx context.Context, m ClientMessage, addr netip.Addr) error {
 	e.mu.Lock()
-	d := decider{f: &e.facts, s: e.facts.Snapshot, l: e.facts.Leases, m: &m, now: e.config.Now()}
+	d := decider{f: &e.facts, s: e.facts.Snapshot, l: e.facts.Leases, m: &m, now: e.config.Now().Add(-e.facts.Jump)}
 	next := d.quarantined(addr)
 	revision := e.facts.Leases.stored[addr].revision
 	e.facts.Leases.inWork[addr] = m.Client

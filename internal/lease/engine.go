@@ -154,6 +154,7 @@ func (e *Engine) locked(fn func()) {
 // An error means trouble on our side; the Decision is then Silent (H-3), or
 // promises no more than was durable before (H-4).
 func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Decision, error) {
+	m = e.config.Policy.identified(m)
 	if !e.begin(m) {
 		trace.addf("D-28", "an earlier message of this client is still in work")
 		return Decision{Rule: "D-28", Reason: ReasonBusy}, nil
@@ -162,6 +163,9 @@ func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Dec
 	for range attempts {
 		decision := e.decide(m, trace)
 		done, err := e.carryOut(ctx, m, decision, trace)
+		if err != nil && needsNoStore(&m, decision) {
+			return decision, nil
+		}
 		if err != nil {
 			return e.troubled(m, decision, err, trace), fmt.Errorf("%s from %s: %w", m.Type, m.Client, err)
 		}
@@ -260,7 +264,7 @@ func (e *Engine) troubled(m ClientMessage, decision Decision, err error, trace *
 	if a == nil {
 		return silent
 	}
-	b := e.facts.Leases.binding(a, now)
+	b := e.facts.Leases.bindingFor(&m, a, now)
 	left := min(b.Expires.Sub(now).Truncate(time.Second), decision.Time)
 	if b.Client != m.Client || !b.running(now) || left < minRemaining {
 		return silent

@@ -27,13 +27,13 @@ func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ip
 	decision := d.grant(rule, Ack, reason, a, n, c)
 	decision.effect.dropHold = true
 	if decision.Static {
-		return decision
+		return d.marked(decision, a, c)
 	}
 	next := d.nextLease(a.Address.Addr())
 	if next.Client != c.id {
 		next.Hostname = ""
 	}
-	next.Client, next.State = c.id, Bound
+	next.Client, next.Hardware, next.State = c.id, d.m.Hardware, Bound
 	next.Expires = d.durableUntil(a, c, decision.Time)
 	next.InterfaceKind, next.InterfaceID = d.binds(a, c, next)
 	if d.m.Hostname != "" {
@@ -62,7 +62,7 @@ func (d *decider) binds(a *ipam.Address, c client, stored Lease) (kind uint8, id
 // on the way, and the client then goes by the earlier one.
 func (d *decider) durableUntil(a *ipam.Address, c client, promised time.Duration) time.Time {
 	until := d.wall().Add(promised)
-	if b := d.l.binding(a, d.now); b.Client == c.id && b.State == Bound && b.Expires.After(until) && b.Expires != forever() {
+	if b := d.binding(a); b.Client == c.id && b.State == Bound && b.Expires.After(until) && b.Expires != forever() {
 		until = b.Expires
 	}
 	return seconds(until.Add(time.Second - 1)) // rounded up
@@ -145,7 +145,7 @@ func (d *decider) chooseOnWire(c client, w wire) (choice, *ipam.Subnet) {
 // now, and its network; nil for none.
 func (d *decider) runningBinding(c client, w wire) (*ipam.Address, *ipam.Subnet) {
 	for _, n := range w.all {
-		if a := d.ownBinding(c, n); a != nil && d.l.binding(a, d.now).running(d.now) {
+		if a := d.ownBinding(c, n); a != nil && d.binding(a).running(d.now) {
 			return a, n
 		}
 	}
@@ -318,7 +318,7 @@ func (d *decider) ownBinding(c client, n *ipam.Subnet) *ipam.Address {
 		if reason, own := d.mayHave(a, n, c); reason != "" || !own {
 			continue
 		}
-		b := d.l.binding(a, d.now)
+		b := d.binding(a)
 		if best == nil || b.running(d.now) && !found.running(d.now) ||
 			b.running(d.now) == found.running(d.now) && b.Expires.After(found.Expires) {
 			best, found = a, b
@@ -340,7 +340,7 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Re
 	if worker := d.l.inWork[addr]; worker != "" && worker != c.id {
 		return d.refused(a, ReasonBusy), false
 	}
-	b := d.l.binding(a, d.now)
+	b := d.binding(a)
 	own, running := b.Client == c.id, b.running(d.now)
 	switch loss := d.s.Loss(a); {
 	case loss == ipam.Ended:
@@ -383,7 +383,7 @@ func (d *decider) tookByClock(a *ipam.Address, c client) bool {
 		return false
 	}
 	stored, shown := d.l.stored[a.Address.Addr()], recorded(a)
-	return stored.Client == c.id && stored.State == Bound || shown.Client == c.id && shown.State == Bound
+	return d.l.clientOf(stored.Lease) == c.id && stored.State == Bound || shown.Client == d.m.shown() && shown.State == Bound
 }
 
 // refused notes why an address is out of the question.

@@ -68,12 +68,13 @@ func (l *Leases) put(next Lease, revision Revision) {
 		l.touch(next.Addr)
 		return
 	}
-	if ok && old.Client != next.Client {
-		l.unlink(old.Client, next.Addr)
+	client := l.clientOf(next)
+	if was := l.clientOf(old.Lease); ok && was != client {
+		l.unlink(was, next.Addr)
 	}
 	l.stored[next.Addr] = storedLease{next, revision}
-	if !slices.Contains(l.byClient[next.Client], next.Addr) {
-		l.byClient[next.Client] = append(l.byClient[next.Client], next.Addr)
+	if !slices.Contains(l.byClient[client], next.Addr) {
+		l.byClient[client] = append(l.byClient[client], next.Addr)
 	}
 	l.touch(next.Addr)
 }
@@ -201,7 +202,7 @@ func (l *Leases) binding(a *ipam.Address, now time.Time) Binding {
 	if !ok {
 		return record
 	}
-	own := Binding{Client: stored.Client, Expires: stored.Expires, State: stored.State}
+	own := Binding{Client: l.clientOf(stored.Lease), Expires: stored.Expires, State: stored.State}
 	news := stored.SyncedAt.IsZero() || a.LastUpdated.After(stored.SyncedAt)
 	switch {
 	case !news:
@@ -213,7 +214,8 @@ func (l *Leases) binding(a *ipam.Address, now time.Time) Binding {
 			return record // an operator emptied it
 		}
 		return own
-	case record.Client == own.Client:
+	case record.Client == stored.Shown():
+		record.Client = own.Client
 		ended := own.State != Bound && (stored.Unsynced || stored.SyncedAt.IsZero()) // the record is not told yet
 		if ended || !record.Expires.After(own.Expires) {
 			return own

@@ -153,7 +153,7 @@ func (d *decider) outside(rule string, addr netip.Addr, w wire, c client) Decisi
 // mine reports whether addr is assigned to a port with the client's MAC or to
 // its aggregate, or was last bound to the client, wherever it lies.
 func (d *decider) mine(addr netip.Addr) bool {
-	if slices.Contains(d.l.ofClient(d.m.Client), addr) {
+	if slices.Contains(d.l.ofClient(d.m.Client), addr) || slices.Contains(d.l.ofClient(d.m.shown()), addr) {
 		return true
 	}
 	if !d.m.HasMAC {

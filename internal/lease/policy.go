@@ -44,5 +44,6 @@ type Policy struct {
 	AllowUnknown  bool       // dynamic.allow_unknown
 	AnyLAGMember  bool       // clients.lag: any
 	BindInterface bool       // clients.bind_interface
+	ByIdentifier  bool       // lease.identify: client_id
 	Subnet        netip.Addr // network.subnet, an address inside it
 }

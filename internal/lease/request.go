@@ -56,6 +56,12 @@ const (
 type ClientMessage struct {
 	Type   MessageType
 	Client ClientID
+	// Hardware is the hardware address, in the form of a key, of a client that is
+	// told by its identifier; empty for others. Decide sets it (I-11).
+	Hardware ClientID
+	// ClientIdentifier is option 61 as sent, beside a hardware address. It counts
+	// only with lease.identify: client_id.
+	ClientIdentifier []byte
 	// MAC is set where the client key is a 6-byte Ethernet address, the only
 	// kind looked up in NetBox (I-4).
 	MAC    ipam.MAC

@@ -36,7 +36,7 @@ func (s *story) send(t *rapid.T, m ClientMessage) Decision {
 	if d.Verdict == Nak {
 		s.refused(t, m, trace)
 	}
-	if p := s.promises[d.Addr.Addr()]; d.Verdict == Ack && d.Static && p.client != m.Client && p.until.After(s.now) {
+	if p := s.promises[d.Addr.Addr()]; d.Verdict == Ack && d.Static && p.client != m.Client && p.until.After(s.runs) {
 		t.Fatalf("%s is the static address of %s, but %s has it until %s\n%s", d.Addr, m.Client, p.client, p.until, trace)
 	}
 	if d.Verdict == Ack && !d.Static {
@@ -80,7 +80,7 @@ func (s *story) refused(t *rapid.T, m ClientMessage, trace *Trace) {
 
 // decider is what the engine knows when it decides about m.
 func (s *story) decider(m ClientMessage) *decider {
-	return &decider{f: &s.facts, s: s.seen, l: s.facts.Leases, m: &m, now: s.now}
+	return &decider{f: &s.facts, s: s.seen, l: s.facts.Leases, m: &m, now: s.now.Add(-s.facts.Jump)}
 }
 
 // acknowledged checks an ACK against store and model.

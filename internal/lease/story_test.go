@@ -316,9 +316,9 @@ func (s *story) restart(t *rapid.T) {
 	s.SetAuthority(facts.Authority)
 	s.Confirm(facts.Fresh, facts.Skew)
 	after := ask()
-	for host, a := range after { // what the clock cannot tell any more is silence (S-14)
-		if a.verdict == Silent && s.facts.Distrusted {
-			before[host] = a
+	for host, a := range after { // how far the clock was set is not known any more (S-14)
+		if a.verdict == Silent && s.facts.Distrusted && before[host].verdict == Ack {
+			after[host] = before[host]
 		}
 	}
 	if !maps.Equal(before, after) {

@@ -45,7 +45,7 @@ func (d *decider) waits(a *ipam.Address) bool {
 // A record of a MAC of the port is no other client, and one without a readable
 // end must not keep a host from its address for ever.
 func (d *decider) leasedToOther(a *ipam.Address, port *ipam.Interface) (Binding, bool) {
-	b := d.l.binding(a, d.now)
+	b := d.binding(a)
 	switch {
 	case b.Client == "", b.Client == d.m.Client, b.State != Bound, b.Expires.Equal(forever()):
 		return b, false
@@ -53,7 +53,7 @@ func (d *decider) leasedToOther(a *ipam.Address, port *ipam.Interface) (Binding,
 		return b, false
 	}
 	mac, err := ipam.ParseMAC(string(b.Client))
-	return b, err != nil || !d.ofPort(mac, port)
+	return b, err != nil || !d.ofPort(mac, port) || d.ofAnother(a, b)
 }
 
 // ofPort reports whether mac is one of the port, or of a member of it.
@@ -97,10 +97,10 @@ func (d *decider) lastTime(rule string, addr netip.Addr, n *ipam.Subnet, c clien
 // leaseOn is the binding of an address, also of one that NetBox has no more.
 func (d *decider) leaseOn(a *ipam.Address, addr netip.Addr) Binding {
 	if a != nil {
-		return d.l.binding(a, d.now)
+		return d.binding(a)
 	}
 	stored := d.l.stored[addr]
-	return Binding{Client: stored.Client, Expires: stored.Expires, State: stored.State}
+	return Binding{Client: d.l.clientOf(stored.Lease), Expires: stored.Expires, State: stored.State}
 }
 
 // ending says why a lease on a is not extended any more, "" if it may be.

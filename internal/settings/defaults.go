@@ -23,6 +23,7 @@ func Defaults() NetBox {
 			DeclineTime:  24 * time.Hour,
 			ReclaimGrace: 10 * time.Second,
 			Pick:         "lowest",
+			Identify:     "mac",
 		},
 		Dynamic: Dynamic{Tag: "DHCP", AllowUnknown: true},
 		Fields:  Fields{MAC: "pydhcp_mac", Expire: "pydhcp_expire"},

@@ -73,6 +73,7 @@ netbox:
     pick: hash
     standby_secs: 4
     fallthrough: true
+    identify: client_id
     static_at_once: true
   dynamic: {tag: pool, status: dhcp, allow_unknown: false}
   fields: {mac: m, expire: e, hostname: h}
@@ -94,7 +95,7 @@ sync:
 		Poll:  Poll{5 * time.Second, 7 * 24 * time.Hour, 2 * time.Hour},
 		Store: Store{"pebble", "/etc/c/state", []string{}},
 		Lease: Lease{36 * time.Hour, 90 * time.Second, 48 * time.Hour, 30 * time.Second, time.Hour, 0,
-			300 * time.Millisecond, "hash", 4, true, true},
+			300 * time.Millisecond, "hash", 4, true, "client_id", true},
 		Dynamic: Dynamic{"pool", "dhcp", false},
 		Fields:  Fields{"m", "e", "h"},
 		Clients: Clients{"any", true, true},
@@ -147,7 +148,7 @@ func TestFiveMistakesGiveFiveErrorsWithLines(t *testing.T) {
 func TestMistakesInTheSection(t *testing.T) {
 	for name, tc := range map[string]struct{ section, want string }{
 		"seconds need a unit":            {"timeout: 60", `netbox.timeout: want a duration such as 30s, 90m, 12h or 1d, not "60"; for seconds write 60s`},
-		"section is a list":              {"lease: [1h]", "netbox.lease: want a mapping with time, min, max, offer_hold, decline_time, reclaim_grace, probe, pick, standby_secs, fallthrough, static_at_once, not a list"},
+		"section is a list":              {"lease: [1h]", "netbox.lease: want a mapping with time, min, max, offer_hold, decline_time, reclaim_grace, probe, pick, standby_secs, fallthrough, identify, static_at_once, not a list"},
 		"text where a bool belongs":      {"gateway: {all: maybe}", `netbox.gateway.all: want true or false, not "maybe"`},
 		"yes is no bool":                 {"gateway: {all: yes}", `netbox.gateway.all: want true or false, not "yes"`},
 		"bool where text belongs":        {"pxe: {gate: true}", `netbox.pxe.gate: want text: write "true" with the quotes, not "true"`},

@@ -67,6 +67,7 @@ type Lease struct {
 	Pick         string        `yaml:"pick"`  // lowest or hash
 	StandbySecs  int           `yaml:"standby_secs"`
 	Fallthrough  bool          `yaml:"fallthrough"`
+	Identify     string        `yaml:"identify"` // mac or client_id
 	StaticAtOnce bool          `yaml:"static_at_once"`
 }
 

@@ -126,6 +126,7 @@ func ordered(r *strictyaml.Report, low string, a time.Duration, high string, b t
 
 func validateWords(r *strictyaml.Report, n *NetBox) {
 	r.OneOf("netbox.lease.pick", n.Lease.Pick, "lowest", "hash")
+	r.OneOf("netbox.lease.identify", n.Lease.Identify, "mac", "client_id")
 	r.OneOf("netbox.clients.lag", n.Clients.LAG, "match", "any")
 	r.OneOf("netbox.dns.fallback", n.DNS.Fallback, "none", "gateway")
 	r.OneOf("netbox.pxe.gate", n.PXE.Gate, "auto", "on", "off")

@@ -36,8 +36,8 @@ func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (RecordChange, error) {
 	c := RecordChange{
 		ID:      a.ID,
 		Addr:    l.Addr,
-		Record:  ipam.Record{Client: string(l.Client), Expires: l.Expires, Hostname: l.Hostname},
-		Message: fmt.Sprintf("DHCP: %s, %s until %s", l.State, l.Client, l.Expires.UTC().Format(time.RFC3339)),
+		Record:  ipam.Record{Client: string(l.Shown()), Expires: l.Expires, Hostname: l.Hostname},
+		Message: fmt.Sprintf("DHCP: %s, %s until %s", l.State, l.Shown(), l.Expires.UTC().Format(time.RFC3339)),
 	}
 	if w.config.BindInterface {
 		c.Bind, c.Unbind = assignment(s, a, l, time.Now())
@@ -60,7 +60,7 @@ func (w *Writer) warnOfRival(a *ipam.Address, l lease.Lease) {
 // tell that it has ended (S-14).
 func (w *Writer) rival(a *ipam.Address, l lease.Lease) bool {
 	r := a.Record
-	if r.Client == "" || r.Client == string(l.Client) || !a.LastUpdated.After(l.SyncedAt) {
+	if r.Client == "" || r.Client == string(l.Shown()) || !a.LastUpdated.After(l.SyncedAt) {
 		return false
 	}
 	return r.Expires.After(time.Now()) || !r.Expires.IsZero() && w.config.ReclaimPause != nil && w.config.ReclaimPause() > 0
@@ -106,7 +106,7 @@ func assignment(s *ipam.Snapshot, a *ipam.Address, l lease.Lease, now time.Time)
 		}
 	case port != none:
 		return none, port
-	case a.Record.Client != string(l.Client) && ofLastClient(s, a):
+	case a.Record.Client != string(l.Shown()) && ofLastClient(s, a):
 		return none, a.Interface
 	}
 	return none, none

@@ -255,3 +255,20 @@ func TestAClockThatIsNotTrustedEndsNoRecord(t *testing.T) {
 		})
 	}
 }
+
+// I-13: NetBox shows the MAC of a client that is told by its identifier, and that
+// MAC is no other client.
+func TestTheRecordOfAnIdentifierIsItsMAC(t *testing.T) {
+	log, _ := test.NewNullLogger()
+	now := time.Now()
+	s := oneNetwork(t, 2, func(o *ipam.Objects) {
+		a := o.Addresses[1001]
+		a.Record, a.LastUpdated = ipam.Record{Client: string(alice), Expires: now.Add(time.Hour)}, now
+	})
+	l := bound(1)
+	l.Client, l.Hardware, l.Expires = "id/00:63:2D:61", alice, now.Add(-time.Minute)
+	got, err := New(Config{Log: log}).change(s, l)
+	if err != nil || got.Record.Client != string(alice) {
+		t.Errorf("record of %q, %v", got.Record.Client, err)
+	}
+}

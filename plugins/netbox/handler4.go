@@ -85,9 +85,9 @@ func (h *handler) speak(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange) (*dhcpv4.DH
 	if x.Rehearsal {
 		return resp, false
 	}
-	if id := req.Options.Get(dhcpv4.OptionClientIdentifier); d.Verdict == lease.Ack && d.State == lease.Renewing && len(id) > 0 &&
+	if id := x.Message.ClientIdentifier; h.Settings.Lease.Identify != "client_id" && d.Verdict == lease.Ack && d.State == lease.Renewing && len(id) > 0 &&
 		h.sharers.alternate(x.Message.Client, id) { // I-3
-		h.Quiet.Warn("shared MAC", "one address for two clients: their identifiers renew in turn", fields(x.Message, d))
+		h.Quiet.Warn("shared MAC", "one address for two clients: their identifiers renew in turn; lease.identify: client_id gives each an address of its own", fields(x.Message, d))
 	}
 	if extra.SendHostname && d.Verdict == lease.Ack {
 		h.missHostName(req, resp, d)
