@@ -124,6 +124,7 @@ func (a *app) serveStatus(notReady func() []string, file *settings.File, registr
 func serve4(ctx context.Context, conf *config.Config, chain receive.Chain, registry *prometheus.Registry, log *logrus.Entry, notReady func() []string) error {
 	if conf.Server4 == nil {
 		notify("READY=1", log)
+		watchdog(ctx, func(context.Context) error { return nil }, log)
 		<-ctx.Done()
 		return nil
 	}
@@ -140,10 +141,11 @@ func serve4(ctx context.Context, conf *config.Config, chain receive.Chain, regis
 	}
 	log.WithFields(listening).Info("serving DHCPv4")
 	notify("READY=1", log)
-	var telling sync.WaitGroup
-	telling.Go(func() { tellReady(ctx, notReady, log) })
+	var beside sync.WaitGroup
+	beside.Go(func() { tellReady(ctx, notReady, log) })
+	beside.Go(func() { watchdog(ctx, loop.Turn, log) })
 	err = loop.Serve(ctx)
-	telling.Wait()
+	beside.Wait()
 	log.Info("stopped")
 	return err
 }

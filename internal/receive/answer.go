@@ -55,6 +55,12 @@ func (c *Chain) Answer(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Ad
 	return out
 }
 
+// vouched reports whether the relay in giaddr itself sent the message: from that
+// address, or as far as NetBox and the settings prove it (N-11).
+func (o *Outcome) vouched(req *dhcpv4.DHCPv4, source netip.AddrPort) bool {
+	return source.Addr().Unmap() == addr4(req.GatewayIPAddr) || o.Exchange != nil && o.Exchange.Decision.Relayed.Vouched
+}
+
 // answer is what the receive loop and Answer share. out has the outcome so far
 // when a handler panics.
 func (c *Chain) answer(out *Outcome, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr, trace *lease.Trace) {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -63,6 +64,8 @@ type Server struct {
 	meter      *meter
 	packets    sync.Pool // of *packet
 	working    working
+	jobs       chan *packet  // packets that wait for a worker
+	finished   atomic.Uint64 // packets that a worker is done with
 }
 
 // packet is one datagram on its way through the server.
@@ -92,7 +95,7 @@ func Listen(addrs []net.UDPAddr, chain Chain, opt Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{chain: chain, opt: opt, meter: m}
+	s := &Server{chain: chain, opt: opt, meter: m, jobs: make(chan *packet, waitingRoom)}
 	s.packets.New = func() any { return new(packet) }
 	if s.listeners, err = openListeners(addrs); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -127,16 +130,16 @@ func (s *Server) Addrs() []netip.AddrPort {
 func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	jobs := make(chan *packet, waitingRoom)
 	var watcher, readers, workers sync.WaitGroup
 	watcher.Go(func() { s.interfaces.watch(ctx, s.opt.Log, s.followDevices) })
 	defer watcher.Wait()
 	defer cancel()
 	for range s.opt.Workers + s.opt.Waiting {
 		workers.Go(func() {
-			for p := range jobs {
+			for p := range s.jobs {
 				s.handle(p)
 				s.packets.Put(p)
+				s.finished.Add(1)
 			}
 		})
 	}
@@ -146,10 +149,10 @@ func (s *Server) Serve(ctx context.Context) error {
 		}
 	})()
 	for _, l := range s.listeners {
-		readers.Go(func() { s.read(ctx, l, jobs) })
+		readers.Go(func() { s.read(ctx, l) })
 	}
 	readers.Wait()
-	close(jobs)
+	close(s.jobs)
 	return awaitEnd(&workers, drainTime)
 }
 
@@ -197,14 +200,17 @@ func (s *Server) followDevices(t *interfaceTable) {
 	}
 }
 
-// read hands packets of one socket to the workers until the socket is closed or
-// its read deadline passes.
-func (s *Server) read(ctx context.Context, l *listener, jobs chan<- *packet) {
+// read hands packets of one socket to the workers until the socket is closed, or
+// its read deadline passes at the end.
+func (s *Server) read(ctx context.Context, l *listener) {
 	oob := controlBytes()
 	for {
 		p := s.packets.Get().(*packet)
 		n, oobn, flags, source, err := l.conn.ReadMsgUDPAddrPort(p.buf[:maxDatagram], oob)
 		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && l.readsOn(ctx):
+			s.packets.Put(p)
+			continue
 		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 			return
 		case err != nil:
@@ -225,7 +231,7 @@ func (s *Server) read(ctx context.Context, l *listener, jobs chan<- *packet) {
 		why := s.admit(p, flags&unix.MSG_TRUNC != 0)
 		if why == "" {
 			select {
-			case jobs <- p:
+			case s.jobs <- p:
 				continue
 			default:
 				why = dropSurplus
@@ -278,6 +284,7 @@ func (s *Server) handle(p *packet) {
 		s.meter.dropMessage(out.Drop, req)
 		return
 	}
+	in.vouched = out.vouched(req, p.source)
 	if len(out.leftOut) > 0 || !out.fits {
 		s.meter.trimmed(req, out.leftOut, out.fits)
 	}

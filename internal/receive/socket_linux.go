@@ -83,6 +83,8 @@ type listener struct {
 	proxy bool
 	// lost is the kernel's count of packets it had no room for, as last seen.
 	lost uint32
+	// turned has a value once the reader was woken and reads on (Turn).
+	turned chan struct{}
 }
 
 // openListeners binds one socket per address. Listening is exclusive: a second
@@ -185,7 +187,9 @@ func openListener(a net.UDPAddr, reuse bool) (*listener, error) {
 		return nil, fmt.Errorf("listen on %s: %w%s", &a, err, bindHint(err))
 	}
 	conn := pc.(*net.UDPConn)
-	l := &listener{conn: conn, device: a.Zone, port: conn.LocalAddr().(*net.UDPAddr).AddrPort().Port()}
+	l := &listener{
+		conn: conn, device: a.Zone, port: conn.LocalAddr().(*net.UDPAddr).AddrPort().Port(), turned: make(chan struct{}, 1),
+	}
 	if a.Zone != "" {
 		ifi, err := net.InterfaceByName(a.Zone)
 		if err != nil {

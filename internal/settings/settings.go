@@ -95,6 +95,7 @@ type Clients struct {
 type Network struct {
 	Subnet           netip.Prefix `yaml:"subnet"` // zero: not set
 	ServerIDOverride bool         `yaml:"server_id_override"`
+	Relays           []Relays     `yaml:"relays"` // empty: those in any prefix of NetBox (N-10)
 }
 
 // Gateway is netbox.gateway.

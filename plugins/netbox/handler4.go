@@ -27,6 +27,7 @@ type handler struct {
 	exchanges *dhcp4.Exchanges
 	now       func() time.Time
 	sharers   sharers
+	daily     *quiet.Logger // for what is told once a day
 }
 
 // handle4 is where every error about a packet ends: one log line, one count,
@@ -77,7 +78,7 @@ func (h *handler) speak(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange) (*dhcpv4.DH
 	if facts := h.Facts(req, resp); facts.Known {
 		extra.Config = facts.Config
 	}
-	if err := dhcp4.Fill(req, resp, d, x.Message, extra); err != nil {
+	if err := dhcp4.Fill(req, resp, d, extra); err != nil {
 		h.Quiet.Error("fill", "packet dropped", logrus.Fields{"error": err})
 		return nil, true
 	}
@@ -110,7 +111,7 @@ func (h *handler) missHostName(req, resp *dhcpv4.DHCPv4, d lease.Decision) {
 // asks of the other plugin's address later. Trouble and refusals never are.
 func fallsThrough(kind lease.MessageType, r lease.Reason) bool {
 	switch r {
-	case lease.ReasonPoolEmpty, lease.ReasonUnknownClient, lease.ReasonNoSubnet:
+	case lease.ReasonPoolEmpty, lease.ReasonUnknownClient, lease.ReasonNoSubnet, lease.ReasonRelayUnknown:
 		return kind == lease.Discover
 	case lease.ReasonNotDynamic:
 		return kind == lease.Request
