@@ -34,14 +34,15 @@ type Instance struct {
 	Registry *prometheus.Registry
 	Metrics  *Metrics
 
-	pool     *Pool
-	proxy    handler.Handler4
-	snapshot atomic.Pointer[ipam.Snapshot]
-	client   *netbox.Client   // nil with an inventory
-	follower *follow.Follower // nil with an inventory, and in a rehearsal
-	switches *switches        // nil with an inventory
-	store    lease.Store      // of a rehearsal
-	restsOn  []string         // of a rehearsal
+	pool          *Pool
+	proxy         handler.Handler4
+	snapshot      atomic.Pointer[ipam.Snapshot]
+	client        *netbox.Client          // nil with an inventory
+	follower      *follow.Follower        // nil with an inventory, and in a rehearsal
+	switches      *switches               // nil with an inventory
+	store         lease.Store             // of a rehearsal
+	inventoryRead atomic.Pointer[edition] // nil: none is used
+	restsOn       []string                // of a rehearsal
 	// storeOpen is the store on disk; nil while there is none (H-5).
 	storeOpen atomic.Pointer[pebblestore.Store]
 	stop      context.CancelFunc
@@ -93,7 +94,13 @@ func (i *Instance) open(ctx context.Context) error {
 	switch {
 	case i.Settings.Inventory != "":
 		i.rest("NetBox: the inventory %s", i.Settings.Inventory)
-		return i.serveInventory()
+		if err := i.serveInventory(); err != nil {
+			return err
+		}
+		if !i.pool.Rehearse {
+			i.running.Go(func() { i.lookAtInventory(ctx) })
+		}
+		return nil
 	case i.pool.Rehearse:
 		return i.rehearseNetBox(ctx)
 	}
@@ -129,10 +136,12 @@ func (i *Instance) engineConfig() lease.Config {
 // serveInventory serves from an inventory, which cannot go stale and is not
 // written to.
 func (i *Instance) serveInventory() error {
+	read := editionOf(i.Settings.Inventory)
 	snapshot, problems, err := Inventory(i.Settings)
 	if err != nil {
 		return err
 	}
+	i.inventoryRead.Store(&read)
 	i.Log.WithField("inventory", i.Settings.Inventory).Info("facts come from an inventory, NetBox is not asked")
 	for _, p := range problems {
 		i.Log.WithField("object", p.Object).Warn(p.Text)
