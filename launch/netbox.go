@@ -2,15 +2,20 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
@@ -53,8 +58,31 @@ func (a *app) check(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
+	storedProblems(a.stdout, file.NetBox)
 	findings := prepare.Check(ctx, client, needs(file.NetBox))
 	return a.printFindings(client.URL(), findings)
+}
+
+// shownProblems is how many problems of NetBox's data are listed one by one.
+const shownProblems = 20
+
+// storedProblems lists what the server last found wrong with NetBox's data; it
+// logs the same lines. Each costs only the object that it names (B-4).
+func storedProblems(out io.Writer, s settings.NetBox) {
+	problems, taken, err := instance.StoredProblems(s)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ipam.ErrDiskFormat): // no server has run yet, or another version
+		return
+	case err != nil: // such as the rights of the user who checks
+		fmt.Fprintf(out, "notice   what the server last saw cannot be read: %v\n", err)
+		return
+	}
+	for _, p := range problems[:min(len(problems), shownProblems)] {
+		fmt.Fprintf(out, "warning  %s (as of %s)\n", p, taken.UTC().Format(time.RFC3339))
+	}
+	if more := len(problems) - shownProblems; more > 0 {
+		fmt.Fprintf(out, "warning  and %s in NetBox's data, see the log of the server\n", count(more, "more problem", "more problems"))
+	}
 }
 
 func (a *app) checkInventory(file *settings.File) error {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -55,7 +56,7 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	}
 	pool := instance.Default
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	conf, handlers, err := a.loadChain(pool, file.Path)
+	conf, handlers, err := a.loadChain(pool, file.Path, nil)
 	if err != nil {
 		return err
 	}
@@ -97,6 +98,11 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	if err != nil {
 		return err
 	}
+	stopControl, err := serveControl(pool, file, chain, log)
+	if err != nil {
+		return err
+	}
+	defer stopControl()
 	return serve4(ctx, conf, chain, registry, log, notReady)
 }
 
@@ -186,8 +192,9 @@ func chainOf(pool *instance.Pool, file *settings.File, handlers []handler.Handle
 	return chain, chain.Proxy.Check()
 }
 
-// loadChain registers the plugins and sets up the handlers of the chain.
-func (a *app) loadChain(pool *instance.Pool, path string) (*config.Config, []handler.Handler4, error) {
+// loadChain registers the plugins and sets up the handlers of the chain: of all
+// plugins, or only of those that wanted names.
+func (a *app) loadChain(pool *instance.Pool, path string, wanted func(plugin string) bool) (*config.Config, []handler.Handler4, error) {
 	if err := pool.UseFile(path); err != nil {
 		return nil, nil, err
 	}
@@ -199,6 +206,9 @@ func (a *app) loadChain(pool *instance.Pool, path string) (*config.Config, []han
 	conf, err := config.Load(path)
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("%s: %w", path, err)}
+	}
+	if wanted != nil && conf.Server4 != nil {
+		conf.Server4.Plugins = slices.DeleteFunc(conf.Server4.Plugins, func(p config.PluginConfig) bool { return !wanted(p.Name) })
 	}
 	handlers, _, err := plugins.LoadPlugins(&config.Config{Server4: conf.Server4})
 	if err != nil {

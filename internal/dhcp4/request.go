@@ -37,6 +37,7 @@ func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) l
 		ClientAddr:      HeaderAddr(req.ClientIPAddr),
 		ServerID:        optionAddr(req.Options, dhcpv4.OptionServerIdentifier),
 		Relay:           HeaderAddr(req.GatewayIPAddr),
+		Source:          in.Source.Addr().Unmap(),
 		SubnetSelection: optionAddr(req.Options, dhcpv4.OptionSubnetSelection),
 		Interface:       in.Interface,
 		InterfaceAddrs:  in.Addrs,

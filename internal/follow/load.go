@@ -27,7 +27,7 @@ type reader struct {
 func newReader(c *netbox.Client, config Config) *reader {
 	return &reader{client: c, decode: decoder{
 		fields: config.Fields, contextKey: config.ContextKey, gateFields: config.GateFields,
-		defined: make(map[string]bool), contexts: make(map[string]json.RawMessage),
+		defined: make(map[string]bool), contexts: make(map[string]json.RawMessage), expiries: make(map[int64]string),
 	}}
 }
 

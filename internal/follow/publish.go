@@ -34,7 +34,7 @@ func (f *Follower) publish() {
 	f.disk.changed = true
 	now, g := f.config.Now(), f.guard
 	options := f.config.Options
-	options.Followed = g.followed
+	options.Followed, options.Expiries = g.followed, f.reader.decode.expiries
 	objects := g.lost.over(f.tables.objects)
 	snapshot, problems := ipam.Build(&objects, options)
 	g.followed = snapshot.Followed()

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/inventory"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
@@ -36,9 +37,11 @@ type Instance struct {
 	pool     *Pool
 	proxy    handler.Handler4
 	snapshot atomic.Pointer[ipam.Snapshot]
-	client   *netbox.Client // nil with an inventory
-	switches *switches      // nil with an inventory
-	store    lease.Store    // of a rehearsal
+	client   *netbox.Client   // nil with an inventory
+	follower *follow.Follower // nil with an inventory, and in a rehearsal
+	switches *switches        // nil with an inventory
+	store    lease.Store      // of a rehearsal
+	restsOn  []string         // of a rehearsal
 	// storeOpen is the store on disk; nil while there is none (H-5).
 	storeOpen atomic.Pointer[pebblestore.Store]
 	stop      context.CancelFunc
@@ -55,7 +58,8 @@ func (e *StoreError) Error() string { return "open lease store: " + e.err.Error(
 func (e *StoreError) Unwrap() error { return e.err }
 
 // start builds and starts an instance. Network trouble is no error: it serves
-// what it knows and keeps trying (H-1). A rehearsal needs NetBox now.
+// what it knows and keeps trying (H-1). A rehearsal without a copy of
+// NetBox on disk needs it now.
 func (p *Pool) start(file *settings.File, log logrus.FieldLogger) (*Instance, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	i := &Instance{
@@ -88,9 +92,10 @@ func (i *Instance) open(ctx context.Context) error {
 	}
 	switch {
 	case i.Settings.Inventory != "":
+		i.rest("NetBox: the inventory %s", i.Settings.Inventory)
 		return i.serveInventory()
 	case i.pool.Rehearse:
-		return i.loadOnce(ctx)
+		return i.rehearseNetBox(ctx)
 	}
 	return i.followNetBox(ctx)
 }
@@ -152,7 +157,8 @@ func Inventory(s settings.NetBox) (*ipam.Snapshot, []ipam.Problem, error) {
 
 // options are the names that give NetBox data their meaning.
 func options(s settings.NetBox) ipam.Options {
-	return ipam.Options{VRF: s.VRF, DynamicTag: s.Dynamic.Tag, DynamicStatus: s.Dynamic.Status, GatewayTag: s.Gateway.Tag}
+	return ipam.Options{VRF: s.VRF, DynamicTag: s.Dynamic.Tag, DynamicStatus: s.Dynamic.Status, GatewayTag: s.Gateway.Tag,
+		Relays: s.Network.RelayPrefixes()}
 }
 
 // publish makes s the snapshot that answers are given from. Problems in it were

@@ -61,6 +61,7 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 	}
 	i.Log.WithFields(logrus.Fields{"url": client.URL(), "every": i.Settings.Poll.Interval}).Info("facts come from NetBox")
 	follower := follow.New(client, i.followConfig(diskCopy(i.Settings)))
+	i.follower = follower
 	i.running.Go(func() { _ = follower.Run(ctx) }) // returns only why ctx ended
 	writer := writeback.New(writeback.Config{
 		Unsynced:  i.Engine.Unsynced,
@@ -120,12 +121,25 @@ func StoredSnapshot(s settings.NetBox) (*ipam.Snapshot, error) {
 		snapshot, _, err := Inventory(s)
 		return snapshot, err
 	}
+	snapshot, _, _, err := fromDisk(s)
+	return snapshot, err
+}
+
+// StoredProblems returns what was wrong with NetBox's data when a server with
+// these settings last saw it, and when that was. The error wraps fs.ErrNotExist
+// where no server has run yet.
+func StoredProblems(s settings.NetBox) ([]ipam.Problem, time.Time, error) {
+	_, problems, taken, err := fromDisk(s)
+	return problems, taken, err
+}
+
+func fromDisk(s settings.NetBox) (*ipam.Snapshot, []ipam.Problem, time.Time, error) {
 	disk, err := ipam.ReadDiskFile(diskCopy(s))
 	if err != nil {
-		return nil, err
+		return nil, nil, time.Time{}, err
 	}
-	snapshot, _ := ipam.Build(disk.Objects, options(s))
-	return snapshot, nil
+	snapshot, problems := ipam.Build(disk.Objects, options(s))
+	return snapshot, problems, disk.Taken, nil
 }
 
 // loadOnce reads NetBox as it is now, for a rehearsal.
@@ -155,4 +169,13 @@ func (i *Instance) loadOnce(ctx context.Context) error {
 	default:
 		return fmt.Errorf("read NetBox: %w", err)
 	}
+}
+
+// AcceptNetBox is the operator's word that NetBox shows what is true. It returns how
+// many rows were held against it.
+func (i *Instance) AcceptNetBox(ctx context.Context) (rows int, err error) {
+	if i.follower == nil {
+		return 0, errors.New("facts come from an inventory, not from a NetBox that could be doubted")
+	}
+	return i.follower.Accept(ctx)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -28,9 +27,9 @@ const (
 // two servers on one folder are a mistake of the operator. Everything else
 // leaves the server without a store until it can be opened (H-5).
 func (i *Instance) openStore(ctx context.Context) error {
-	dir := filepath.Join(i.Settings.Store.Path, "leases")
+	dir := leaseFolder(i.Settings)
 	if i.pool.Rehearse {
-		store, err := i.rehearsalStore(ctx, dir)
+		store, err := i.rehearsalStore(ctx)
 		if err != nil {
 			return err
 		}

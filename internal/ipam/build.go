@@ -14,6 +14,7 @@ import (
 type builder struct {
 	s        *Snapshot
 	problems []Problem
+	expiries map[int64]string
 }
 
 func (b *builder) problemf(object, format string, args ...any) {
@@ -123,8 +124,20 @@ func (b *builder) indexAddress(a *Address) {
 		s.recorded[a.Record.Client] = append(s.recorded[a.Record.Client], a)
 	}
 	if s.Leasable(a) && s.Loss(a) == Present {
+		if a.Record.Unreadable && a.Record.Client != "" {
+			b.unreadable(a)
+		}
 		s.dynamic[a.VRF] = append(s.dynamic[a.VRF], a)
 	}
+}
+
+// unreadable tells of a dynamic address that is lost to its pool (P-17).
+func (b *builder) unreadable(a *Address) {
+	expiry := "an expiry that is no time"
+	if text, known := b.expiries[a.ID]; known {
+		expiry = fmt.Sprintf("the expiry %q, which is no time", text)
+	}
+	b.problemf(describeAddress(a), "its record has the client %.60q and %s: in use for ever; empty both fields, or write a time such as 2026-01-31T12:00:00Z", a.Record.Client, expiry)
 }
 
 // markDisputed finds dynamic hosts of which another object says something else.

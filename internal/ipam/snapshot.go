@@ -18,8 +18,14 @@ type Options struct {
 	DynamicTag    string // name or slug, compared without case
 	DynamicStatus string // additionally dynamic; empty: none
 	GatewayTag    string // name or slug, compared without case
+	// Expiries are the texts of expiries that are no time, by the id of the
+	// address, as far as they are known; they only explain problems (P-17).
+	Expiries map[int64]string
 	// Followed is what the names led to so far, as the snapshot before told.
 	Followed map[string]Followed
+	// Relays are the addresses of network.relays; empty: those in any prefix of
+	// NetBox (N-10).
+	Relays []netip.Prefix
 }
 
 // Problem is something in the data that costs only the object it names (B-4).
@@ -78,6 +84,10 @@ type Snapshot struct {
 	endedPrefixes []*Prefix
 	losses        []LossCount
 	doubtful      bool
+	relays        []netip.Prefix     // of the settings
+	known         *bart.Lite         // all prefixes, of any VRF and status
+	relayMachines map[MachineID]bool // have an address of relays
+	addressVRFs   []int64            // that have an address
 }
 
 const (
@@ -93,7 +103,7 @@ type hostKey struct {
 // Build indexes o. It keeps o and never changes it. The same tables give the
 // same problems in the same order; bad data costs only the object concerned.
 func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
-	b := builder{s: &Snapshot{
+	b := builder{expiries: opt.Expiries, s: &Snapshot{
 		objects:       o,
 		dynamicStatus: opt.DynamicStatus,
 		configs:       make(map[string]*Config),
@@ -103,6 +113,7 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	b.indexAddresses()
 	b.link()
 	b.indexSubnets()
+	b.indexRelays(opt.Relays)
 	b.relateSubnets()
 	b.masks()
 	b.countLosses()

@@ -62,6 +62,9 @@ type decider struct {
 	atMost time.Duration // what is left of a lease that is not extended (S-11); 0: no limit
 	stale  bool          // the snapshot is too old for new leases and refusals (H-4)
 	late   bool          // it is too old for refusals
+
+	relayed Relayed
+	hearsay bool // the network rests on a relay that nothing vouches for (N-11)
 }
 
 // Decide is the decision table (D-0 to D-28): what this server does
@@ -71,9 +74,12 @@ func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now.Add(-f.Jump), trace: trace}
 	decision := d.decide()
 	decision.Passed = d.passed
+	decision.Relayed, decision.Override = d.relayed, m.Override
+	decision.Relayed.Subnet = m.SubnetSelection
 	return decision
 }
 
+// decide is Decide on a copy of the message that it may change.
 func (d *decider) decide() Decision {
 	f, m, trace := d.f, d.m, d.trace
 	if m.Malformed != "" {
@@ -93,6 +99,9 @@ func (d *decider) decide() Decision {
 		d.stale = true
 	}
 	d.late = !f.Fresh.IsZero() && f.Policy.RefuseWithin > 0 && d.wall().Sub(f.Fresh) > f.Policy.RefuseWithin
+	if reason := d.admit(); reason != "" {
+		return d.silent("N-10", reason)
+	}
 	if !m.Identifier.IsValid() && !m.Override.IsValid() && m.Type != BOOTP && m.Type != Release && m.Type != Decline {
 		trace.addf("R-13", "no server identifier: add a server_id line")
 		return d.silent("R-13", ReasonNoServerID)
@@ -120,11 +129,13 @@ func (d *decider) silent(rule string, reason Reason) Decision {
 
 // doubted reports why neither a new lease nor a refusal can be founded now, and
 // the rule: NetBox was not heard for too long (H-4), or, for a client without a
-// static address, leases may exist that are not known (H-5).
+// static address, leases may exist that are not known (H-5), or a relay that
+// nothing vouches for names a stranger's network (N-11).
 func (d *decider) doubted(c client) (rule string, reason Reason) {
+	if rule, reason = d.onlyRunning(c); rule != "" {
+		return rule, reason
+	}
 	switch {
-	case d.stale:
-		return "H-4", ReasonStale
 	case d.s.Objects().NoLinks && c.known() && len(c.statics) == 0:
 		d.trace.addf("I-7", "bridges and sub-interfaces are unknown until NetBox was read: the machine may have an address")
 		return "I-7", ReasonStale
@@ -181,6 +192,10 @@ func (d *decider) vanishedFor(n *ipam.Subnet, c client) bool {
 func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c client) Decision {
 	if doubt, why := d.doubted(c); doubt != "" {
 		return d.silent(doubt, why)
+	}
+	if d.hearsay {
+		d.trace.addf("N-11", "no refusal rests on a relay that nothing vouches for")
+		return d.silent("N-11", ReasonHearsay)
 	}
 	spoken := d.f.Authority == Authoritative || d.f.Authority == Own && d.state == Selecting
 	decision := d.silent(rule, reason)
@@ -354,8 +369,8 @@ func (d *decider) selecting(r netip.Addr) Decision {
 	a := d.s.Address(n.VRF, r)
 	d.elsewhere(r, n)
 	reason, own := d.mayHave(a, n, c)
-	if reason == "" && d.stale && !d.uses(a) {
-		return d.silent("H-4", ReasonStale)
+	if doubt, why := d.onlyRunning(c); reason == "" && doubt != "" && !d.uses(a) {
+		return d.silent(doubt, why)
 	}
 	if d.waits(a) {
 		reason = ReasonTaken
@@ -423,8 +438,8 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 	if a != nil && d.l.binding(a, d.now).Client == c.id {
 		switch reason, _ := d.mayHave(a, n, c); reason {
 		case "":
-			if d.stale && !d.uses(a) {
-				return d.silent("H-4", ReasonStale)
+			if doubt, why := d.onlyRunning(c); doubt != "" && !d.uses(a) {
+				return d.silent(doubt, why)
 			}
 			return d.acknowledge(granted, ReasonBound, a, n, c)
 		case ReasonBusy:
@@ -528,6 +543,15 @@ func (d *decider) uses(a *ipam.Address) bool {
 	return b.Client == d.m.Client && d.mayRun(b)
 }
 
+// usesIn is uses for an address by its network, which may be unknown.
+func (d *decider) usesIn(n *ipam.Subnet, addr netip.Addr) bool {
+	if n == nil {
+		return false
+	}
+	a := d.s.Address(n.VRF, addr)
+	return a != nil && d.uses(a)
+}
+
 // offered reports whether a is held for the client that sent the message and no
 // client is known to use it.
 func (d *decider) offered(a *ipam.Address) bool {
@@ -555,6 +579,9 @@ func (d *decider) inform() Decision {
 		return d.silent("D-22", c.refused)
 	}
 	n := d.networkOf(d.m.ClientAddr, w.all)
+	if d.hearsay && !c.known() && !d.usesIn(n, d.m.ClientAddr) {
+		return d.silent("N-11", ReasonHearsay)
+	}
 	if n == nil {
 		n = w.first()
 	}

@@ -169,8 +169,10 @@ func TestSnapshotChanges(t *testing.T) {
 	r.SetSnapshot(snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.11/24")))
 	r.expect(selecting(alice, "10.0.0.10"), "silent D-5 not_dynamic")
 	r.expect(discover(alice), "silent D-2 pool_empty")
-	r.SetSnapshot(snapshot(t, worldOptions))
+	r.SetSnapshot(snapshot(t, worldOptions, prefixWith("container", "10.0.0.0/16")))
 	r.expect(discover(alice), "silent D-2 no_subnet")
+	r.SetSnapshot(snapshot(t, worldOptions))
+	r.expect(discover(alice), "silent N-10 relay_unknown")
 }
 
 // Leases returns what the store holds.

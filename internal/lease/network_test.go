@@ -25,7 +25,7 @@ func stock() field {
 // N-1: the first kind of evidence present says where the client is. Every
 // network has one address to give, which tells them apart.
 func TestFirstEvidenceWins(t *testing.T) {
-	s := snapshot(t, worldOptions,
+	s := snapshot(t, everyRelay,
 		prefix("10.1.0.0/24"), dynamic("10.1.0.10/24"),
 		prefix("10.2.0.0/24"), dynamic("10.2.0.10/24"),
 		prefix("10.3.0.0/24"), dynamic("10.3.0.10/24"),

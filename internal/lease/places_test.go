@@ -66,7 +66,7 @@ func TestAHungDiskHoldsABoundedNumberOfMessages(t *testing.T) {
 		{"one more comes back", request(nth(DiskPlaces+1), wants(hostOf(10, 1, 11+DiskPlaces).String()), onCrowd), "silent B-9 crowded"},
 		{"a stranger selects", selecting(alice, hostOf(10, 1, 10+clients).String(), onCrowd), "silent B-9 crowded"},
 		{"one more declines", message(Decline, nth(DiskPlaces+2), wants(hostOf(10, 1, 12+DiskPlaces).String()), onCrowd), "silent B-9 crowded"},
-		{"one more releases", message(Release, nth(DiskPlaces+3), has(hostOf(10, 1, 13+DiskPlaces).String())), "silent B-9 crowded"},
+		{"one more releases", message(Release, nth(DiskPlaces+3), has(hostOf(10, 1, 13+DiskPlaces).String()), unicast()), "silent B-9 crowded"},
 	} {
 		d, err := r.Handle(t.Context(), c.m, nil)
 		if brief(d) != c.want || !errors.Is(err, ErrCrowded) {

@@ -70,6 +70,9 @@ type ClientMessage struct {
 	// Identifier in the reply and is accepted as ours.
 	Override netip.Addr
 
+	// Source is the sender of the packet: 0.0.0.0 for a client without an address,
+	// the zero Addr where the server does not tell (F-22).
+	Source          netip.Addr
 	Relay           netip.Addr // giaddr
 	LinkSelection   netip.Addr // option 82 sub-option 5, RFC 3527
 	SubnetSelection netip.Addr // option 118, RFC 3011
@@ -162,6 +165,11 @@ const (
 	ReasonNoServerID    Reason = "no_server_id"
 	ReasonVanished      Reason = "vanished"        // NetBox does not show it any more (T-1, T-3)
 	ReasonUnhandled     Reason = "unhandled"       // message type not served
+
+	ReasonRelayUnknown   Reason = "relay_unknown"   // giaddr is in no prefix of NetBox (N-10)
+	ReasonRelayUnlisted  Reason = "relay_unlisted"  // giaddr is not in network.relays (N-10)
+	ReasonSenderUnlisted Reason = "sender_unlisted" // the sender of a relayed message is not (N-10)
+	ReasonHearsay        Reason = "relay_unproved"  // the network rests on a relay that nothing vouches for (N-11)
 )
 
 // ClientState is what the client of a DHCPREQUEST is doing (RFC 2131 section 4.3.2).
@@ -174,6 +182,21 @@ const (
 	InitReboot                    // it remembers an address from before
 	Renewing
 )
+
+// Relayed is what the way of a message proves (N-11, N-12).
+type Relayed struct {
+	// Vouched says that the relay in giaddr itself sent the message.
+	Vouched bool
+	// Ignored says that a sub-option of the relay, or option 118, did not count for
+	// want of proof, or, for a link selection, counts for known machines and
+	// running leases only.
+	Ignored bool
+	// Subnet is option 118 where it counts; it goes back to the client (N-2).
+	Subnet netip.Addr
+}
+
+// noAddr is an address that is absent.
+var noAddr netip.Addr
 
 // Decision is the outcome for one message. Everything a reply needs is in it;
 // nothing has to be looked up again.
@@ -195,6 +218,10 @@ type Decision struct {
 
 	// Passed is an address of the machine on this wire that it is not given.
 	Passed PassedOver
+	// Override replaces Identifier in the reply: what a relay asked for, as far as
+	// it counts (R-7, N-11). Invalid: none.
+	Override netip.Addr
+	Relayed  Relayed
 
 	// What has to happen before or with the reply; see Engine.
 	effect effect

@@ -13,6 +13,7 @@ func office() []part {
 	return []part{
 		prefix("10.0.0.0/24"),
 		prefix("10.9.0.0/24"),
+		prefixWith("container", "172.16.0.0/12"),
 		address("10.9.0.1/24", gateway()),
 		address("10.0.0.1/24", gateway()),
 		dynamic("10.0.0.10-10.0.0.19/24"),

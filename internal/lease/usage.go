@@ -17,7 +17,7 @@ type Usage struct {
 	Leased      int // a client may use it, by the store or by its record in NetBox
 	Offered     int // it waits for the answer to an OFFER
 	Quarantined int
-	Withheld    int // for no new client now: of this server, assigned to an interface, or ended within reclaim_grace
+	Withheld    int // for no new client now: of this server, assigned to an interface, ended within reclaim_grace, or by a clock that is not trusted
 }
 
 // usageSlice is how many addresses are counted before packets have their turn.
@@ -50,7 +50,7 @@ func (e *Engine) Usage() []Usage {
 						at[n.Prefix.Prefix] = position
 						list = append(list, Usage{Prefix: n.Prefix.Prefix, VRF: vrf})
 					}
-					e.facts.Leases.count(&list[position], a, e.config.Now(), e.config.Policy.ReclaimGrace)
+					e.count(&list[position], a)
 				}
 			})
 		}
@@ -58,20 +58,27 @@ func (e *Engine) Usage() []Usage {
 	return list
 }
 
-// count adds one address to the count it belongs to.
-func (l *Leases) count(u *Usage, a *ipam.Address, now time.Time, grace time.Duration) {
+// count adds one address to the count it belongs to. Ends of leases are judged
+// as decisions do: not by a step of the clock, and not by a clock that is not to
+// be trusted (S-9, S-14, S-15).
+func (e *Engine) count(u *Usage, a *ipam.Address) {
+	f, l := &e.facts, e.facts.Leases
+	now := e.config.Now()
+	judged := now.Add(-f.Jump)
 	addr := a.Address.Addr()
-	b := l.binding(a, now)
+	b := l.binding(a, judged)
 	switch h, held := l.holds[addr]; {
-	case b.running(now) && b.State == Quarantined:
+	case b.running(judged) && b.State == Quarantined:
 		u.Quarantined++
-	case b.running(now):
+	case b.running(judged):
 		u.Leased++
 	case held && h.until.After(now):
 		u.Offered++
 	case l.infrastructure[addr] || reserved(a):
 		u.Withheld++
-	case b.Client != "" && time.Unix(l.key(a), 0).Add(grace).After(now):
+	case b.Client == "":
+		u.Free++
+	case f.Distrusted || Skewed(f.Skew) || time.Unix(l.key(a), 0).Add(e.config.Policy.ReclaimGrace).After(judged):
 		u.Withheld++
 	default:
 		u.Free++

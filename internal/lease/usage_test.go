@@ -43,6 +43,8 @@ func TestUsageCountsEachAddressOfAPoolOnce(t *testing.T) {
 	expect("alice's lease ended, carol's and the quarantine did", append([]string{"10.0.0.0/24 free 11 leased 1 offered 0 quarantined 0 withheld 2"}, others...)...)
 	r.now = start.Add(2 * time.Hour)
 	expect("the grace is over", append([]string{"10.0.0.0/24 free 13 leased 1 offered 0 quarantined 0 withheld 0"}, others...)...)
+	r.Confirm(r.now, time.Hour)
+	expect("the clock is off", append([]string{"10.0.0.0/24 free 9 leased 1 offered 0 quarantined 0 withheld 4"}, others...)...)
 }
 
 func TestUsageWithoutASnapshotIsEmpty(t *testing.T) {

@@ -49,7 +49,7 @@ func TestPrefixThatOnlyDocumentsChangesNothing(t *testing.T) {
 		"a gateway that is a lone host too":  {prefix("10.10.0.0/28"), address("10.10.0.3/32", gateway())},
 		"a block whose broadcast is the net": {prefix("10.10.0.32/29"), prefix("10.10.0.96/29")},
 	} {
-		s := snapshot(t, worldOptions, twoNetworks(extra...)...)
+		s := snapshot(t, everyRelay, twoNetworks(extra...)...)
 		for way, from := range ways() {
 			t.Run(name+", "+way, func(t *testing.T) {
 				for _, c := range []struct {
@@ -183,7 +183,7 @@ func TestSharedNetworkConfirmsTheClientsAddress(t *testing.T) {
 	primary := via("10.10.0.1")
 	local := at("eth0", "10.10.0.2")
 	leases := []Lease{bound("10.20.0.101", alice, time.Hour)}
-	s := snapshot(t, worldOptions, onOneWire()...)
+	s := snapshot(t, everyRelay, onOneWire()...)
 	for i, from := range []field{primary, local, via("10.20.0.1"), at("eth0", "10.10.0.2", "10.20.0.2"), linkSelection("10.10.0.9")} {
 		for _, c := range []struct {
 			message ClientMessage

@@ -34,6 +34,18 @@ const (
 
 var worldOptions = ipam.Options{DynamicTag: "DHCP", GatewayTag: "Gateway"}
 
+// listed are worldOptions with network.relays.
+func listed(relays ...string) ipam.Options {
+	opt := worldOptions
+	for _, r := range relays {
+		opt.Relays = append(opt.Relays, netip.MustParsePrefix(r))
+	}
+	return opt
+}
+
+// everyRelay lists all addresses, for worlds whose relays are somewhere else.
+var everyRelay = listed("0.0.0.0/0")
+
 func newWorld(parts ...part) *ipam.Objects {
 	w := &world{o: &ipam.Objects{
 		VRFs: map[int64]*ipam.VRF{

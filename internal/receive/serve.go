@@ -284,6 +284,7 @@ func (s *Server) handle(p *packet) {
 		s.meter.dropMessage(out.Drop, req)
 		return
 	}
+	in.vouched = out.vouched(req, p.source)
 	if len(out.leftOut) > 0 || !out.fits {
 		s.meter.trimmed(req, out.leftOut, out.fits)
 	}

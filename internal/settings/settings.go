@@ -34,6 +34,7 @@ type NetBox struct {
 
 	BootService BootService `yaml:"boot_service"`
 	Metrics     Metrics     `yaml:"metrics"`
+	Control     Control     `yaml:"control"`
 
 	EnvToken Secret `yaml:"-"` // NETBOX_TOKEN, where it is used
 
@@ -94,6 +95,7 @@ type Clients struct {
 type Network struct {
 	Subnet           netip.Prefix `yaml:"subnet"` // zero: not set
 	ServerIDOverride bool         `yaml:"server_id_override"`
+	Relays           []Relays     `yaml:"relays"` // empty: those in any prefix of NetBox (N-10)
 }
 
 // Gateway is netbox.gateway.
@@ -133,4 +135,9 @@ type BootService struct {
 // Metrics is netbox.metrics.
 type Metrics struct {
 	Listen string `yaml:"listen"` // address and port of /metrics, /healthz and /readyz; empty: not served
+}
+
+// Control is netbox.control.
+type Control struct {
+	Folder string `yaml:"folder"` // of the control socket; where the file names none, RUNTIME_DIRECTORY wins
 }

@@ -186,6 +186,7 @@ func validateNetwork(r *strictyaml.Report, n *NetBox) {
 			r.Addf("netbox.network.subnet", "host bits are set in %s; want %s", subnet, subnet.Masked())
 		}
 	}
+	validateRelays(r, n.Network.Relays)
 	if gateway := n.Gateway.Fallback; gateway.IsValid() && !hostAddress(gateway) {
 		r.Addf("netbox.gateway.fallback", "want the IPv4 address of a host, not %s", gateway)
 	}

@@ -19,6 +19,9 @@ func (h *handler) report(x *dhcp4.Exchange, err error) {
 		h.Log.WithFields(fields(m, d)).WithField("why", oneLine(x.Trace)).Debug("message decided")
 	}
 	h.passedOver(x)
+	if d.Relayed.Ignored {
+		h.unproved(x)
+	}
 	if err != nil {
 		h.Quiet.Error(string(d.Reason), "no answer: trouble on our side", withError(fields(m, d), err))
 		return
@@ -57,11 +60,14 @@ func (h *handler) unanswered(x *dhcp4.Exchange) {
 	switch r := x.Decision.Reason; r {
 	case lease.ReasonOtherServer, lease.ReasonStandby, lease.ReasonBusy, lease.ReasonNothingToDo, lease.ReasonUnhandled:
 		// everyday: another server's client, or this one's turn comes later
+	case lease.ReasonHearsay: // has its own line
+	case lease.ReasonSenderUnlisted:
+		h.explained(logrus.WarnLevel, string(r)+" "+x.Message.Source.String(), msg, x)
 	case lease.ReasonAmbiguousVRF:
-		h.explained(logrus.ErrorLevel, string(r)+" "+h.evidence(x.Message), msg, x)
-	case lease.ReasonNoEvidence, lease.ReasonNoSubnet, lease.ReasonNoSnapshot, lease.ReasonStale, lease.ReasonClockSkew,
+		h.explained(logrus.ErrorLevel, string(r)+" "+h.evidence(x.Message, x.Decision.Relayed), msg, x)
+	case lease.ReasonNoEvidence, lease.ReasonNoSubnet, lease.ReasonRelayUnknown, lease.ReasonRelayUnlisted, lease.ReasonNoSnapshot, lease.ReasonStale, lease.ReasonClockSkew,
 		lease.ReasonNoServerID, lease.ReasonStoreFailed:
-		h.explained(logrus.WarnLevel, string(r)+" "+h.evidence(x.Message), msg, x)
+		h.explained(logrus.WarnLevel, string(r)+" "+h.evidence(x.Message, x.Decision.Relayed), msg, x)
 	case lease.ReasonPoolEmpty:
 		h.explained(logrus.WarnLevel, string(r)+" "+network(x.Decision), msg, x)
 	case lease.ReasonMalformed, lease.ReasonLAGMember, lease.ReasonBackoff:
@@ -69,6 +75,27 @@ func (h *handler) unanswered(x *dhcp4.Exchange) {
 	default: // a refusal that is not spoken, or a stranger
 		h.explained(logrus.InfoLevel, string(r)+" "+string(x.Message.Client), msg, x)
 	}
+}
+
+// unproved says once a day that something of a relay, or option 118, did not
+// count, since it is part of each message on that way (N-11, N-12).
+func (h *handler) unproved(x *dhcp4.Exchange) {
+	m := x.Message
+	h.daily.Func(logrus.WarnLevel, "relay_unproved "+m.Relay.String()+" "+m.Source.String(), "what a relay says is not proved", func() logrus.Fields {
+		f := h.sender(x)
+		delete(f, "reason")
+		f["fix"] = "if the sender is one of your relays, list its address and the one in giaddr in netbox.network.relays, or give both to one device in NetBox"
+		if m.LinkSelection.IsValid() {
+			f["link_selection"] = m.LinkSelection
+		}
+		if m.Override.IsValid() {
+			f["server_override"] = m.Override
+		}
+		if m.SubnetSelection.IsValid() {
+			f["subnet_selection"] = m.SubnetSelection
+		}
+		return f
+	})
 }
 
 // explained logs what the client asked for, where it is, and the reasons. A
@@ -81,7 +108,7 @@ func (h *handler) explained(level logrus.Level, key, msg string, x *dhcp4.Exchan
 			trace = h.Engine.Why(m)
 		}
 		f["why"] = oneLine(trace)
-		if where := h.evidence(m); where != "" {
+		if where := h.evidence(m, x.Decision.Relayed); where != "" {
 			f["evidence"] = where
 		}
 		if m.RequestedAddr.IsValid() {
@@ -107,13 +134,13 @@ func (h *handler) sender(x *dhcp4.Exchange) logrus.Fields {
 }
 
 // evidence says in words what tells where the client is (N-1).
-func (h *handler) evidence(m lease.ClientMessage) string {
+func (h *handler) evidence(m lease.ClientMessage, relayed lease.Relayed) string {
 	for _, e := range []struct {
 		source string
 		addr   netip.Addr
 	}{
 		{"link selection", m.LinkSelection},
-		{"subnet selection", m.SubnetSelection},
+		{"subnet selection", relayed.Subnet},
 		{"relay", m.Relay},
 		{"network.subnet", h.Settings.Network.Subnet.Addr()},
 	} {

@@ -134,6 +134,11 @@ func checkFormat(db *pebble.DB) error {
 	if err := closer.Close(); err != nil {
 		return fmt.Errorf("read format: %w", err)
 	}
+	return rightFormat(version, n)
+}
+
+// rightFormat says whether this program knows a format, read as n bytes.
+func rightFormat(version uint64, n int) error {
 	if n <= 0 || version < formatVersion {
 		return fmt.Errorf("format version: %w", errCorrupt)
 	}
