@@ -75,7 +75,7 @@ func keepReserve(path string) error {
 	if err != nil {
 		return fmt.Errorf("make the reserve: %w", err)
 	}
-	if err := errors.Join(unix.Fallocate(int(f.Fd()), 0, 0, reserveBytes), f.Close()); err != nil { //nolint:gosec // G115: a descriptor
+	if err := errors.Join(unix.Fallocate(int(f.Fd()), 0, 0, reserveBytes), f.Close()); err != nil {
 		return errors.Join(fmt.Errorf("make the reserve %s: %w", path, err), os.Remove(path))
 	}
 	return nil
