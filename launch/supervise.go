@@ -65,7 +65,7 @@ func watchdogInterval(usec, pid string) time.Duration {
 	if err != nil || pid != "" && pid != strconv.Itoa(os.Getpid()) {
 		return 0
 	}
-	return time.Duration(n) * time.Microsecond //nolint:gosec // G115: 48 bits
+	return time.Duration(n) * time.Microsecond
 }
 
 // hangups begins to take SIGHUP, which never ends the process (REC-4).

@@ -38,6 +38,7 @@ func (i *Instance) openStore(ctx context.Context) error {
 	}
 	first := make(chan error, 1)
 	i.running.Go(func() { i.keepStore(ctx, dir, first) })
+	go i.watchSpace(ctx) // a disk that hangs may hold it for ever
 	select {
 	case err := <-first:
 		if errors.Is(err, syscall.EAGAIN) {
@@ -90,6 +91,7 @@ func (i *Instance) attachStore(ctx context.Context, dir string) (*pebblestore.St
 	}
 	ended := make(chan outcome)
 	go func() {
+		i.freeReserve()
 		store, err := pebblestore.Open(dir, i.Log)
 		if err == nil {
 			if err = i.Engine.Attach(ctx, store); err != nil {

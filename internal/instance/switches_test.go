@@ -19,7 +19,7 @@ func machine(n int) ipam.MachineID { return ipam.MachineID{ID: int64(n)} }
 // slowSwitches takes 1.8 seconds for each answer and counts the reads.
 func slowSwitches() (s *switches, reads *atomic.Int64) {
 	reads = new(atomic.Int64)
-	return newSwitches(func(ctx context.Context, id ipam.MachineID) (map[string]json.RawMessage, error) {
+	return newSwitches(func(ctx context.Context, _ ipam.MachineID) (map[string]json.RawMessage, error) {
 		reads.Add(1)
 		select {
 		case <-time.After(1800 * time.Millisecond):

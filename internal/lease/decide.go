@@ -29,6 +29,10 @@ type Facts struct {
 	// Storeless says that there is no store now: nothing new can be promised,
 	// and leases may exist that are not in Leases (H-5).
 	Storeless bool
+	// YoungUntil is until when the store may lack leases that still run, and
+	// Recorded says that NetBox shows leases (H-6).
+	YoungUntil time.Time
+	Recorded   bool
 }
 
 // maxSkew is the clock difference to NetBox above which no address of another
@@ -448,6 +452,10 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 	if d.tookByClock(a, c) {
 		return d.silent("D-16", ReasonClockSkew)
 	}
+	if d.mayBeLost(a, n, c) {
+		d.trace.addf("H-6", "the store is new and %s may be the client's: nobody else is known there", addr)
+		return d.acknowledge(granted, ReasonNew, a, n, c)
+	}
 	if own, _ := d.runningBinding(c, w); own != nil {
 		d.trace.addf(other, "the client is bound to %s", own.Address.Addr())
 		return d.refuse(other, ReasonWrongAddress, n, c)
@@ -459,6 +467,9 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 		return d.refuse(none, ReasonTaken, n, c)
 	case a == nil || !d.s.IsDynamic(a):
 		return d.refuse(none, ReasonNotDynamic, n, c)
+	case d.young():
+		d.trace.addf("H-6", "the store is new and may lack the client's lease")
+		return d.silent("H-6", ReasonStoreFailed)
 	}
 	return d.refuse(none, ReasonNoBinding, n, c)
 }

@@ -91,6 +91,7 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 	if config.Store == nil {
 		return e, nil
 	}
+	e.trustStore()
 	return e, e.Attach(ctx, config.Store)
 }
 
@@ -123,7 +124,7 @@ func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 	e.swapping.Lock()
 	defer e.swapping.Unlock()
 	l := e.facts.Leases
-	pending := make(poolSet)
+	pending, records := make(poolSet), recordsLeases(s)
 	for _, vrf := range s.DynamicVRFs() {
 		pending[vrf] = newPool(s.Dynamic(vrf))
 	}
@@ -139,7 +140,7 @@ func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 			p.settle()
 		}
 		l.pools, l.pending, l.snapshot = pending, nil, s
-		e.facts.Snapshot = s
+		e.facts.Snapshot, e.facts.Recorded = s, records
 	})
 }
 
