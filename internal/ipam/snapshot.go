@@ -60,6 +60,7 @@ type Snapshot struct {
 	linked        map[InterfaceID][]*Address // by bridges and sub-interfaces, see link
 	byHost        map[hostKey]*Address
 	disputed      map[*Address]bool // see markDisputed
+	contests      []Contest
 	recorded      map[string][]*Address
 	dynamic       map[int64][]*Address
 	gateways      map[int64][]*Address
@@ -87,8 +88,9 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	}}
 	b.names(opt)
 	b.indexInterfaces()
-	b.indexAddresses()
+	others := b.indexAddresses()
 	b.link()
+	b.findContests(others)
 	b.indexSubnets()
 	b.relateSubnets()
 	b.masks()

@@ -34,6 +34,9 @@ func (e *Engine) Attach(ctx context.Context, store Store) error {
 	if err := e.keepLongest(ctx, store); err != nil {
 		return err
 	}
+	if err := e.attachMarks(ctx, store); err != nil {
+		return err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, l := range lost {

@@ -127,6 +127,10 @@ func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c client) D
 	if doubt, why := d.doubted(c); doubt != "" {
 		return d.silent(doubt, why)
 	}
+	if asked := d.asked(); len(d.l.losers) > 0 && d.lostByClient(asked) {
+		d.trace.addf("I-9", "%s has two owners in NetBox: no refusal", asked)
+		return d.silent(rule, ReasonTwoOwners)
+	}
 	spoken := d.f.Authority == Authoritative || d.f.Authority == Own && d.state == Selecting
 	decision := d.silent(rule, reason)
 	decision.Subnet, decision.Interface, decision.Machine = n, c.port, c.machine
@@ -136,6 +140,14 @@ func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c client) D
 		d.trace.addf("K-5", "refused silently: the chain's nak plugin does not speak here")
 	}
 	return decision
+}
+
+// asked is the address that a REQUEST is about.
+func (d *decider) asked() netip.Addr {
+	if d.m.RequestedAddr.IsValid() {
+		return d.m.RequestedAddr
+	}
+	return d.m.ClientAddr
 }
 
 // discover serves DHCPDISCOVER (D-1, D-2, A-1).

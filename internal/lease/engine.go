@@ -133,8 +133,10 @@ func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 			p.settle()
 		}
 		l.pools, l.pending, l.snapshot = pending, nil, s
+		e.settleOwners(s, e.facts.Snapshot)
 		e.facts.Snapshot = s
 	})
+	e.keepMarksNow()
 }
 
 func (e *Engine) locked(fn func()) {

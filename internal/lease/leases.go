@@ -27,6 +27,9 @@ type Leases struct {
 	backoffQueue   []lapse                  // in order of time; entries may be outdated
 	infrastructure map[netip.Addr]bool      // own addresses (N-5)
 
+	marks  []Mark                          // who is served where an address has several owners
+	losers map[*ipam.Address]*ipam.Address // of snapshot: to the address that is served instead
+
 	pools   poolSet
 	pending poolSet // of the snapshot that is about to take over; nil otherwise
 }

@@ -103,13 +103,8 @@ func (d *decider) ending(a *ipam.Address) Reason {
 	switch {
 	case a == nil:
 		return ReasonTakenAway
-	case d.s.Leasable(a), d.f.Policy.StaticAtOnce && d.isStatic(a):
+	case d.s.Leasable(a), d.f.Policy.StaticAtOnce && d.s.IsStatic(a):
 		return ""
 	}
 	return ReasonTakenAway
-}
-
-// isStatic reports whether a is a static address of a machine.
-func (d *decider) isStatic(a *ipam.Address) bool {
-	return a.Interface != (ipam.InterfaceID{}) && !d.s.IsDynamic(a) && ipam.StaticStatus(a) && ipam.PlainRole(a.Role)
 }
