@@ -63,6 +63,9 @@ func (i *Instance) healthMetrics() []prometheus.Collector {
 			_, skew := i.Engine.Freshness()
 			return skew.Seconds()
 		}),
+		gauge("reclaim_pause_seconds", "How long ended leases are still kept from other clients, since the clock was set forward or nothing confirms it; 0 if it is trusted.", func() float64 {
+			return i.Engine.ReclaimPause().Seconds()
+		}),
 		gauge("store_failed", "1 if the lease store can no longer write.", func() float64 { return number(i.storeFailed()) }),
 		gauge("store_free_bytes", "Free space of the disk under the lease store; -1 if it cannot be told.", func() float64 {
 			var fs unix.Statfs_t

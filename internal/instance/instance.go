@@ -83,6 +83,9 @@ func (i *Instance) open(ctx context.Context) error {
 	if err := i.openStore(ctx); err != nil {
 		return &StoreError{err}
 	}
+	if !i.pool.Rehearse {
+		i.running.Go(func() { i.Engine.WatchClock(ctx) })
+	}
 	switch {
 	case i.Settings.Inventory != "":
 		return i.serveInventory()
@@ -108,6 +111,9 @@ func (i *Instance) engineConfig() lease.Config {
 		ProbeWait: i.Settings.Lease.Probe,
 		Committed: i.Metrics.committed,
 		WriteBack: i.Settings.Inventory == "" && !i.pool.Rehearse,
+	}
+	if !i.pool.Rehearse { // which would doubt the clock of the server that runs
+		c.Clock = machineClock()
 	}
 	if c.ProbeWait > 0 && !i.pool.Rehearse { // a rehearsal sends nothing
 		c.Probe = i.echo

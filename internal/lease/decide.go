@@ -14,8 +14,16 @@ type Facts struct {
 	Policy   *Policy
 	// Fresh is when the snapshot was last known to agree with NetBox. The zero
 	// time stands for a source that cannot go stale (an inventory).
-	Fresh     time.Time
-	Skew      time.Duration // how far NetBox's clock is ahead of ours (S-9)
+	Fresh time.Time
+	Skew  time.Duration // how far NetBox's clock is ahead of ours (S-9)
+	// Distrusted says that the clock was set forward, or that nothing confirmed
+	// it since the start: that a lease has ended is not known (S-14, S-15).
+	Distrusted bool
+	// Stepped is Distrusted by a step that was seen, perhaps before a restart.
+	Stepped bool
+	// Jump is how much of the time of day only a step made since the leases that
+	// may still run were given (S-14).
+	Jump      time.Duration
 	Authority Authority
 	// Storeless says that there is no store now: nothing new can be promised,
 	// and leases may exist that are not in Leases (H-5).
@@ -42,7 +50,7 @@ type decider struct {
 	s      *ipam.Snapshot
 	l      *Leases
 	m      *ClientMessage
-	now    time.Time
+	now    time.Time // which leases are judged by: the time of day without a step (S-14)
 	trace  *Trace
 	passed PassedOver    // what of the client's does not count (I-8)
 	state  ClientState   // of a client that sent a REQUEST, once it is known
@@ -54,7 +62,7 @@ type decider struct {
 // with one message. It is pure: it changes nothing and the same input gives the
 // same output. Reasons go to trace, which may be nil.
 func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
-	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now, trace: trace}
+	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now.Add(-f.Jump), trace: trace}
 	decision := d.decide()
 	decision.Passed = d.passed
 	return decision
@@ -204,7 +212,7 @@ func (d *decider) offerRunning(doubt string, why Reason, c client, w wire) Decis
 
 func (d *decider) offerStatic(c client, w wire) Decision {
 	a := c.statics[0]
-	if until, declined := d.l.backoff[a.Address.Addr()]; declined && until.After(d.now) {
+	if _, declined := d.l.backoff[a.Address.Addr()]; declined {
 		d.trace.addf("A-5", "%s was declined within the last minute", a.Address.Addr())
 		return d.silent("A-5", ReasonBackoff)
 	}
@@ -325,6 +333,9 @@ func (d *decider) selecting(r netip.Addr) Decision {
 	case ReasonBusy, ReasonClockSkew:
 		return d.silent("D-16", reason)
 	}
+	if d.tookByClock(a, c) {
+		return d.silent("D-16", ReasonClockSkew)
+	}
 	return d.refuse("D-5", reason, n, c)
 }
 
@@ -386,6 +397,9 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 			return d.refuse(none, reason, n, c)
 		}
 	}
+	if d.tookByClock(a, c) {
+		return d.silent("D-16", ReasonClockSkew)
+	}
 	if own, _ := d.runningBinding(c, w); own != nil {
 		d.trace.addf(other, "the client is bound to %s", own.Address.Addr())
 		return d.refuse(other, ReasonWrongAddress, n, c)
@@ -435,7 +449,7 @@ func (d *decider) quarantined(addr netip.Addr) Lease {
 	next := d.nextLease(addr)
 	next.Client, next.State, next.Hostname = Declined, Quarantined, ""
 	next.InterfaceKind, next.InterfaceID = 0, 0
-	next.Expires = seconds(d.now.Add(d.f.Policy.DeclineTime))
+	next.Expires = seconds(d.wall().Add(d.f.Policy.DeclineTime))
 	return next
 }
 
@@ -458,7 +472,7 @@ func (d *decider) release() Decision {
 		return d.silent("D-20", ReasonNothingToDo)
 	}
 	next := d.nextLease(addr)
-	next.Client, next.State, next.Expires = d.m.Client, Released, seconds(d.now)
+	next.Client, next.State, next.Expires = d.m.Client, Released, seconds(d.wall())
 	return Decision{
 		Verdict: Taken, Rule: "D-19", Reason: ReasonReleased, Subnet: n, Addr: d.masked(a, n),
 		effect: effect{dropHold: true, change: next, revision: d.l.stored[addr].revision},
@@ -468,7 +482,7 @@ func (d *decider) release() Decision {
 // uses reports whether a is bound to the client that sent the message.
 func (d *decider) uses(a *ipam.Address) bool {
 	b := d.l.binding(a, d.now)
-	return b.Client == d.m.Client && b.running(d.now)
+	return b.Client == d.m.Client && d.mayRun(b)
 }
 
 // offered reports whether a is held for the client that sent the message and no

@@ -73,7 +73,7 @@ func (s *story) refused(t *rapid.T, m ClientMessage, trace *Trace) {
 			}
 		}
 	}
-	if p, ok := s.promises[asked]; ok && p.client == m.Client && p.until.After(s.now) && !static {
+	if p, ok := s.promises[asked]; ok && p.client == m.Client && p.until.After(s.runs) && !static {
 		t.Fatalf("%s is refused %s, which it has until %s\n%s", m.Client, asked, p.until, trace)
 	}
 }
@@ -92,7 +92,9 @@ func (s *story) acknowledged(t *rapid.T, m ClientMessage, d Decision, trace *Tra
 	// H-4 and S-11 promise nothing new.
 	old := d.Rule == "H-4" || d.Reason == ReasonTakenAway
 	if !old {
-		s.promises[host] = promise{m.Client, until}
+		s.promises[host] = promise{m.Client, s.runs.Add(d.Time)}
+	} else {
+		until = until.Add(-s.facts.Jump) // the lease was stored before the step
 	}
 	durable := s.store.get(host.String())
 	if durable.Client == m.Client && durable.State == Bound && !durable.Expires.Before(until) {
@@ -104,10 +106,10 @@ func (s *story) acknowledged(t *rapid.T, m ClientMessage, d Decision, trace *Tra
 	}
 }
 
-// check runs after every step. A promise that has ended stays ended, however
-// the clock is set.
+// check runs after every step. A promise ends by time that runs, however the
+// clock is set.
 func (s *story) check(t *rapid.T) {
-	maps.DeleteFunc(s.promises, func(_ netip.Addr, p promise) bool { return !p.until.After(s.now) })
+	maps.DeleteFunc(s.promises, func(_ netip.Addr, p promise) bool { return !p.until.After(s.runs) })
 	if err := s.facts.Leases.verify(); err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func (d *decider) leasedToOther(a *ipam.Address, port *ipam.Interface) (Binding,
 	switch {
 	case b.Client == "", b.Client == d.m.Client, b.State != Bound, b.Expires.Equal(forever()):
 		return b, false
-	case !b.Expires.Add(d.f.Policy.ReclaimGrace).After(d.now):
+	case !b.Expires.Add(d.f.Policy.ReclaimGrace).After(d.now) && !d.f.Stepped: // else it may run still (S-14)
 		return b, false
 	}
 	mac, err := ipam.ParseMAC(string(b.Client))
@@ -68,12 +68,17 @@ func (d *decider) ofPort(mac ipam.MAC, port *ipam.Interface) bool {
 func (d *decider) lastTime(rule string, addr netip.Addr, n *ipam.Subnet, c client) (Decision, bool) {
 	a := d.s.Address(n.VRF, addr)
 	b := d.leaseOn(a, addr)
-	if b.Client != c.id || b.State != Bound || !b.running(d.now) {
+	runs := b.running(d.now)
+	if b.Client != c.id || b.State != Bound || !runs && !d.f.Distrusted {
 		return Decision{}, false
 	}
 	reason := d.ending(a)
-	if reason == "" {
+	switch {
+	case reason == "":
 		return Decision{}, false
+	case !runs: // perhaps only by a clock that was set forward (S-14, S-15)
+		d.traceSkew()
+		return d.silent(rule, ReasonClockSkew), true
 	}
 	if a == nil {
 		a = &ipam.Address{Address: netip.PrefixFrom(addr, n.Prefix.Prefix.Bits()), VRF: n.VRF}

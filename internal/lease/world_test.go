@@ -309,7 +309,7 @@ func (e *Engine) Explain(m ClientMessage) (Decision, *Trace) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.config.Now()
-	e.facts.Leases.sweep(now)
+	e.facts.Leases.sweep(e.lookAtClock(now))
 	trace := new(Trace)
 	return Decide(e.facts, m, now, trace), trace
 }

@@ -28,7 +28,7 @@ func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (RecordChange, error) {
 	if err != nil {
 		return RecordChange{}, err
 	}
-	if !l.Expires.After(time.Now()) && rival(a, l) {
+	if !l.Expires.After(time.Now()) && w.rival(a, l) {
 		return RecordChange{}, errSuperseded
 	}
 	w.warnOfRival(a, l)
@@ -47,7 +47,7 @@ func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (RecordChange, error) {
 // warnOfRival reports that another program wrote a running lease into the record
 // (S-5). The store's client keeps the address.
 func (w *Writer) warnOfRival(a *ipam.Address, l lease.Lease) {
-	if l.State == lease.Bound && rival(a, l) {
+	if l.State == lease.Bound && w.rival(a, l) {
 		w.quiet.Warn("rival", "NetBox shows a running lease of another client, which is replaced; does another DHCP server write there?", logrus.Fields{
 			"addr": l.Addr, "mac": l.Client, "other": a.Record.Client,
 		})
@@ -55,10 +55,14 @@ func (w *Writer) warnOfRival(a *ipam.Address, l lease.Lease) {
 }
 
 // rival reports whether the record shows a running lease of another client that
-// was written since the lease was last told.
-func rival(a *ipam.Address, l lease.Lease) bool {
+// was written since the lease was last told. A clock that is not trusted does not
+// tell that it has ended (S-14).
+func (w *Writer) rival(a *ipam.Address, l lease.Lease) bool {
 	r := a.Record
-	return r.Client != "" && r.Client != string(l.Client) && r.Expires.After(time.Now()) && a.LastUpdated.After(l.SyncedAt)
+	if r.Client == "" || r.Client == string(l.Client) || !a.LastUpdated.After(l.SyncedAt) {
+		return false
+	}
+	return r.Expires.After(time.Now()) || !r.Expires.IsZero() && w.config.ReclaimPause != nil && w.config.ReclaimPause() > 0
 }
 
 // address finds the object of a leased address: in the VRF of its network, or,
