@@ -391,6 +391,9 @@ func (e *Engine) Synced(ctx context.Context, l Lease, at time.Time) error {
 	}
 	next := stored.Lease
 	next.Unsynced, next.SyncedAt = false, at
+	if !at.IsZero() {
+		next.ToldClient, next.ToldExpires = l.Client, l.Expires
+	}
 	if err := e.commit(ctx, "", next, stored.revision); err != nil {
 		return fmt.Errorf("note that NetBox shows the lease of %s: %w", l.Addr, err)
 	}

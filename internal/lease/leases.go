@@ -207,8 +207,8 @@ func (l *Leases) binding(a *ipam.Address, now time.Time) Binding {
 	own := Binding{Client: stored.Client, Expires: stored.Expires, State: stored.State}
 	news := stored.SyncedAt.IsZero() || a.LastUpdated.After(stored.SyncedAt)
 	switch {
-	case !news:
-		return own
+	case !news, record.Client != "" && record.Client == stored.ToldClient && record.Expires.Equal(stored.ToldExpires):
+		return own // the record is what we wrote
 	case record.Client == "":
 		if !stored.SyncedAt.IsZero() && !stored.Unsynced {
 			return record // an operator emptied it

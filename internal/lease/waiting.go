@@ -73,6 +73,9 @@ func (d *decider) lastTime(rule string, addr netip.Addr, n *ipam.Subnet, c clien
 		return Decision{}, false
 	}
 	reason := d.ending(a)
+	if reason == "" && b.Rival != "" {
+		reason = ReasonForeign // another server gave the address away, too (S-12)
+	}
 	switch {
 	case reason == "":
 		return Decision{}, false

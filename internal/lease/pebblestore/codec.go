@@ -15,13 +15,14 @@ import (
 // A lease is stored under its address:
 //
 //	key    'l', family (4 or 6), the address: byte order is address order
-//	value  format byte (1)
+//	value  format byte: 1, or 2 if NetBox was told of a lease
 //	       flags: bit 0 unsynced
 //	       state, interface kind
 //	       revision            uvarint
 //	       interface id        varint
 //	       expires, synced at  each varint Unix seconds, uvarint nanoseconds
 //	       client, host name   each uvarint length, bytes
+//	       with format 2: the client that NetBox was told last, and its expiry
 //	       CRC-32C of key and all of the above, big endian
 //
 // The checksum covers the key, so that a value read under another address is
@@ -29,6 +30,7 @@ import (
 const (
 	leasePrefix   = 'l'
 	valueFormat   = 1
+	toldFormat    = 2
 	flagUnsynced  = 1 << 0
 	checksumBytes = 4
 )
@@ -67,13 +69,21 @@ func appendValue(b, key []byte, l lease.Lease, rev lease.Revision) []byte {
 	if l.Unsynced {
 		flags |= flagUnsynced
 	}
-	b = append(b, valueFormat, flags, byte(l.State), l.InterfaceKind)
+	format := byte(valueFormat)
+	if l.ToldClient != "" {
+		format = toldFormat
+	}
+	b = append(b, format, flags, byte(l.State), l.InterfaceKind)
 	b = binary.AppendUvarint(b, uint64(rev))
 	b = binary.AppendVarint(b, l.InterfaceID)
 	b = appendTime(b, l.Expires)
 	b = appendTime(b, l.SyncedAt)
 	b = appendString(b, string(l.Client))
 	b = appendString(b, l.Hostname)
+	if format == toldFormat {
+		b = appendString(b, string(l.ToldClient))
+		b = appendTime(b, l.ToldExpires)
+	}
 	return binary.BigEndian.AppendUint32(b, checksum(key, b[begin:]))
 }
 
@@ -117,7 +127,7 @@ func decodeValue(key, value []byte) (lease.Lease, lease.Revision, error) {
 	}
 	r := reader{rest: value[:body]}
 	format, flags := r.octet(), r.octet()
-	if format != valueFormat || flags&^flagUnsynced != 0 {
+	if format != valueFormat && format != toldFormat || flags&^flagUnsynced != 0 {
 		return lease.Lease{}, 0, fmt.Errorf("value format %d, flags %#x: %w", format, flags, errCorrupt)
 	}
 	l := lease.Lease{State: lease.State(r.octet()), InterfaceKind: r.octet(), Unsynced: flags&flagUnsynced != 0}
@@ -127,6 +137,11 @@ func decodeValue(key, value []byte) (lease.Lease, lease.Revision, error) {
 	l.SyncedAt = r.time()
 	l.Client = lease.ClientID(r.text())
 	l.Hostname = r.text()
+	if format == toldFormat {
+		l.ToldClient = lease.ClientID(r.text())
+		l.ToldExpires = r.time()
+		r.bad = r.bad || l.ToldClient == "" // that is format 1
+	}
 	if r.bad || len(r.rest) > 0 {
 		return lease.Lease{}, 0, fmt.Errorf("fields: %w", errCorrupt)
 	}
