@@ -6,6 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
 // reachable is how many poll intervals may pass without an answer of NetBox
@@ -32,7 +34,13 @@ func (i *Instance) NotReady() (reasons []string) {
 
 func (i *Instance) netBoxReachable() bool {
 	fresh, _ := i.Engine.Freshness()
-	return !fresh.IsZero() && time.Since(fresh) <= reachable*i.Settings.Poll.Interval+i.Settings.Timeout
+	return !fresh.IsZero() && time.Since(fresh) <= confirmedWithin(i.Settings)
+}
+
+// confirmedWithin is how old the last answer of NetBox may be while it counts as
+// in reach, and while clients are refused by it (H-4).
+func confirmedWithin(s settings.NetBox) time.Duration {
+	return reachable*s.Poll.Interval + s.Timeout
 }
 
 // storeFailed reports whether there is no lease store now (H-5). A rehearsal has

@@ -194,6 +194,7 @@ func policy(s settings.NetBox) lease.Policy {
 		OfferHold: s.Lease.OfferHold, DeclineTime: s.Lease.DeclineTime, ReclaimGrace: s.Lease.ReclaimGrace,
 		Standby:      time.Duration(s.Lease.StandbySecs) * time.Second,
 		StaleAfter:   s.Poll.StaleAfter,
+		RefuseWithin: confirmedWithin(s),
 		AllowUnknown: s.Dynamic.AllowUnknown,
 		AnyLAGMember: s.Clients.LAG == "any", BindInterface: s.Clients.BindInterface,
 		StaticAtOnce: s.Lease.StaticAtOnce,

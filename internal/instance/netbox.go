@@ -88,6 +88,8 @@ func (i *Instance) followConfig(disk string) follow.Config {
 		ContextKey: s.ContextKey,
 		GateFields: []string{s.PXE.RedeployField, s.PXE.ConfirmField},
 		Options:    options(s),
+		Doubt:      s.Poll.Doubt,
+		Leased:     i.Engine.Leased,
 		DiskPath:   disk,
 		Log:        i.Log,
 		OnSnapshot: i.publish,

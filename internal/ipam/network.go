@@ -22,6 +22,7 @@ type Subnet struct {
 	gateways []*Address     // all gateways in it but for those in apart
 	wire     []*Subnet      // the shared network with this prefix; empty: it has no VLAN (N-8)
 	divided  bool           // prefixes of other sites have the same VLAN (N-9)
+	loss     Loss           // of the prefix or its VRF
 }
 
 // Contains reports whether addr belongs to the network. Nested prefixes belong

@@ -228,7 +228,7 @@ func (d *decider) eligible(port *ipam.Interface, of []*ipam.Address, networks []
 		if in == nil || d.s.IsDynamic(a) {
 			continue
 		}
-		if why := unfit(a, in); why != "" {
+		if why := d.unfit(a, in); why != "" {
 			d.passOver(a, port, why)
 			continue
 		}

@@ -2,6 +2,7 @@ package lease
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
@@ -56,6 +57,7 @@ type decider struct {
 	state  ClientState   // of a client that sent a REQUEST, once it is known
 	atMost time.Duration // what is left of a lease that is not extended (S-11); 0: no limit
 	stale  bool          // the snapshot is too old for new leases and refusals (H-4)
+	late   bool          // it is too old for refusals
 }
 
 // Decide is the decision table (D-0 to D-28): what this server does
@@ -86,6 +88,7 @@ func (d *decider) decide() Decision {
 		trace.addf("H-4", "the snapshot of NetBox is from %s, older than poll.stale_after", f.Fresh.UTC().Format(time.RFC3339))
 		d.stale = true
 	}
+	d.late = !f.Fresh.IsZero() && f.Policy.RefuseWithin > 0 && d.wall().Sub(f.Fresh) > f.Policy.RefuseWithin
 	if !m.Identifier.IsValid() && !m.Override.IsValid() && m.Type != BOOTP && m.Type != Release && m.Type != Decline {
 		trace.addf("R-13", "no server identifier: add a server_id line")
 		return d.silent("R-13", ReasonNoServerID)
@@ -128,6 +131,46 @@ func (d *decider) doubted(c client) (rule string, reason Reason) {
 	return "", ""
 }
 
+// proved reports whether a refusal is founded: NetBox confirmed the snapshot of
+// late (H-4), and nothing that it rests on vanished without being seen deleted
+// (T-3). n may be nil.
+func (d *decider) proved(n *ipam.Subnet, c client) bool {
+	switch {
+	case d.late:
+		if d.trace != nil {
+			d.trace.addf("H-4", "NetBox confirmed the snapshot last at %s: too long ago to refuse", d.f.Fresh.UTC().Format(time.RFC3339))
+		}
+	case d.s.Doubtful():
+		d.trace.addf("T-3", "so much vanished from NetBox that nothing is refused")
+	case n != nil && n.Vanished():
+		d.trace.addf("T-3", "the client's network vanished from NetBox: no refusal")
+	case d.m.HasMAC && d.s.MACLoss(d.m.MAC) != ipam.Present:
+		d.trace.addf("T-3", "what the client's MAC leads to vanished from NetBox: no refusal")
+	case d.vanishedFor(n, c):
+		d.trace.addf("T-3", "an address of the client vanished from NetBox: no refusal")
+	default:
+		return true
+	}
+	return false
+}
+
+// vanishedFor reports whether an address that the client has, had or asks for
+// vanished from NetBox, or what it lies in.
+func (d *decider) vanishedFor(n *ipam.Subnet, c client) bool {
+	if slices.ContainsFunc(c.statics, func(a *ipam.Address) bool { return d.s.Loss(a) != ipam.Present }) {
+		return true
+	}
+	if n == nil {
+		return false
+	}
+	for _, addr := range []netip.Addr{d.m.RequestedAddr, d.m.ClientAddr} {
+		if addr.IsValid() && d.s.VanishedAt(n.VRF, addr) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(d.l.ofClient(c.id), func(addr netip.Addr) bool { return d.s.VanishedAt(n.VRF, addr) })
+}
+
 // refuse is column Auth of the decision table: NAK where this server is authoritative,
 // else silence. A client that chose this server's offer is refused by an own
 // server too (K-5).
@@ -142,10 +185,11 @@ func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c client) D
 	spoken := d.f.Authority == Authoritative || d.f.Authority == Own && d.state == Selecting
 	decision := d.silent(rule, reason)
 	decision.Subnet, decision.Interface, decision.Machine = n, c.port, c.machine
-	if spoken {
-		decision.Verdict = Nak
-	} else {
+	switch {
+	case !spoken:
 		d.trace.addf("K-5", "refused silently: the chain's nak plugin does not speak here")
+	case d.proved(n, c):
+		decision.Verdict = Nak
 	}
 	return decision
 }

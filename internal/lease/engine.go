@@ -413,6 +413,19 @@ func remove(list []netip.Addr, addr netip.Addr) []netip.Addr {
 	return list
 }
 
+// Leased returns the addresses with a running lease.
+func (e *Engine) Leased() map[netip.Addr]bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now, running := e.config.Now(), make(map[netip.Addr]bool)
+	for addr, stored := range e.facts.Leases.stored {
+		if stored.State == Bound && stored.Expires.After(now) {
+			running[addr] = true
+		}
+	}
+	return running
+}
+
 // Leases returns a copy of all stored leases in no particular order.
 func (e *Engine) Leases() []Lease {
 	e.mu.Lock()

@@ -217,7 +217,7 @@ func (d *decider) traceSkew() {
 // free longest (A-1, S-8).
 func (d *decider) fromPool(n *ipam.Subnet) choice {
 	p := d.l.pools[n.VRF]
-	if p == nil {
+	if p == nil || n.Vanished() {
 		return choice{}
 	}
 	low, high := ipam.Span(p.addrs, n.Prefix.Prefix)
@@ -345,8 +345,16 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Re
 	}
 	b := d.l.binding(a, d.now)
 	own, running := b.Client == c.id, b.running(d.now)
-	if own && d.mayRun(b) {
+	switch loss := d.s.Loss(a); {
+	case loss == ipam.Ended:
+		return d.refused(a, ReasonVanished), false
+	case own && d.mayRun(b):
 		return "", true
+	case loss != ipam.Present || n.Vanished():
+		// Its host is served as before, and nobody else gets it (T-1).
+		if c.port == nil || !reserved(a) || c.port.ID != a.Interface {
+			return d.refused(a, ReasonVanished), false
+		}
 	}
 	// An ended binding is still its client's, unless the address was offered
 	// to or reserved for another client meanwhile.

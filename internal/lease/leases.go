@@ -210,7 +210,9 @@ func (l *Leases) binding(a *ipam.Address, now time.Time) Binding {
 	case !news, record.Client != "" && record.Client == stored.ToldClient && record.Expires.Equal(stored.ToldExpires):
 		return own // the record is what we wrote
 	case record.Client == "":
-		if !stored.SyncedAt.IsZero() && !stored.Unsynced {
+		// A row that was made anew since never had the record (S-5).
+		anew := a.Created.After(stored.SyncedAt)
+		if !stored.SyncedAt.IsZero() && !stored.Unsynced && !anew {
 			return record // an operator emptied it
 		}
 		return own

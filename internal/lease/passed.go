@@ -40,9 +40,9 @@ const (
 
 // unfit says why an address of the client's interface, with a number in n, is
 // not a static address there (I-5); "" if it is one.
-func unfit(a *ipam.Address, n *ipam.Subnet) PassedReason {
+func (d *decider) unfit(a *ipam.Address, n *ipam.Subnet) PassedReason {
 	switch {
-	case a.VRF != n.VRF:
+	case !d.s.Serves(a, n):
 		return PassedVRF
 	case !n.HostIn(a.Address.Addr()):
 		return PassedHost

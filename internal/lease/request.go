@@ -162,6 +162,7 @@ const (
 	ReasonBackoff       Reason = "declined_static" // static address declined in the last minute
 	ReasonNothingToDo   Reason = "nothing_to_do"   // RELEASE or DECLINE of what is not the client's
 	ReasonNoServerID    Reason = "no_server_id"
+	ReasonVanished      Reason = "vanished"        // NetBox does not show it any more (T-1, T-3)
 	ReasonUnhandled     Reason = "unhandled"       // message type not served
 )
 

@@ -59,7 +59,7 @@ netbox:
   vrf: blue
   context_key: dhcp
   timeout: 10s
-  poll: {interval: 5s, stale_after: 7d}
+  poll: {interval: 5s, stale_after: 7d, doubt: 2h}
   store: {engine: pebble, path: state, endpoints: []}
   lease:
     time: 1d12h
@@ -89,7 +89,7 @@ sync:
 	}
 	want := NetBox{
 		URL: "http://127.0.0.1:8000", TokenFile: "/etc/c/secrets/token", VRF: "blue", ContextKey: "dhcp", Timeout: 10 * time.Second,
-		Poll:  Poll{5 * time.Second, 7 * 24 * time.Hour},
+		Poll:  Poll{5 * time.Second, 7 * 24 * time.Hour, 2 * time.Hour},
 		Store: Store{"pebble", "/etc/c/state", []string{}},
 		Lease: Lease{36 * time.Hour, 90 * time.Second, 48 * time.Hour, 30 * time.Second, time.Hour, 0,
 			300 * time.Millisecond, "hash", 4, true, true},

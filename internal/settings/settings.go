@@ -44,6 +44,7 @@ type NetBox struct {
 type Poll struct {
 	Interval   time.Duration `yaml:"interval"`
 	StaleAfter time.Duration `yaml:"stale_after"`
+	Doubt      time.Duration `yaml:"doubt"`
 }
 
 // Store is netbox.store.

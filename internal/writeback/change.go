@@ -15,6 +15,7 @@ import (
 var (
 	errNoAddress  = errors.New("NetBox has no IP address for it any more")
 	errNotDynamic = errors.New("its IP address in NetBox is not dynamic any more")
+	errVanished   = errors.New("its IP address vanished from NetBox, or a change of it is doubted")
 	errSuperseded = errors.New("it has ended, and NetBox shows a running lease of another client there")
 )
 
@@ -56,7 +57,7 @@ func (w *Writer) foreign(l lease.Lease, r ipam.Record, updated time.Time) bool {
 // address finds the object of a leased address: in the VRF of its network, or,
 // where the network is gone, in the first VRF that still has the address. An
 // object that is no longer dynamic is left alone: nothing is written to static
-// addresses.
+// addresses. Neither is one that vanished: what it is now is not known (T-1).
 func address(s *ipam.Snapshot, host netip.Addr) (*ipam.Address, error) {
 	vrfs := s.DynamicVRFs()
 	if n, err := s.Subnet(host); err == nil {
@@ -65,10 +66,13 @@ func address(s *ipam.Snapshot, host netip.Addr) (*ipam.Address, error) {
 	err := errNoAddress
 	for _, vrf := range vrfs {
 		a := s.Address(vrf, host)
-		if a != nil && s.IsDynamic(a) {
+		switch {
+		case a == nil:
+		case a.Loss != ipam.Present:
+			err = errVanished
+		case s.IsDynamic(a):
 			return a, nil
-		}
-		if a != nil {
+		default:
 			err = errNotDynamic
 		}
 	}

@@ -84,6 +84,21 @@ func TestTheObjectIsThatOfTheNetworksVRF(t *testing.T) {
 	}
 }
 
+// T-1: what vanished, or was changed in a way that is doubted, is left alone.
+func TestNothingIsWrittenToWhatVanished(t *testing.T) {
+	log, _ := test.NewNullLogger()
+	for _, loss := range []ipam.Loss{ipam.Lost, ipam.Ended} {
+		s := oneNetwork(t, 2, func(o *ipam.Objects) {
+			a := *o.Addresses[1001]
+			a.Loss = loss
+			o.Addresses[1001] = &a
+		})
+		if got, err := New(Config{Log: log}).change(s, bound(1)); !errors.Is(err, errVanished) {
+			t.Errorf("%+v, %v, want nothing written", got, err)
+		}
+	}
+}
+
 // clients.bind_interface: an address is assigned while it is leased, and only
 // assignments of our own making are taken back.
 func TestAssignment(t *testing.T) {
