@@ -65,14 +65,14 @@ func lossOf(m *Machine) Loss {
 	return m.Loss
 }
 
-func (b *builder) indexAddresses() {
+// indexAddresses returns the addresses whose host has an object with a lower id.
+func (b *builder) indexAddresses() (others []*Address) {
 	s := b.s
 	s.assigned = make(map[InterfaceID][]*Address)
 	s.byHost = make(map[hostKey]*Address, len(s.objects.Addresses))
 	s.recorded = make(map[string][]*Address)
 	s.dynamic = make(map[int64][]*Address)
 	s.gateways = make(map[int64][]*Address)
-	var others []*Address
 	for _, a := range s.objects.Addresses {
 		if !a.Address.Addr().Is4() {
 			continue
@@ -104,6 +104,7 @@ func (b *builder) indexAddresses() {
 	for _, list := range s.recorded {
 		slices.SortFunc(list, compareHosts)
 	}
+	return others
 }
 
 func (b *builder) indexAddress(a *Address) {

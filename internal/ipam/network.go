@@ -291,7 +291,7 @@ func (b *builder) masks() {
 	differ := make(map[*Subnet][]*Address)
 	for _, a := range b.s.objects.Addresses {
 		bits := a.Address.Bits()
-		given := b.s.Leasable(a) || a.Interface != (InterfaceID{}) && StaticStatus(a) && PlainRole(a.Role)
+		given := b.s.Leasable(a) || b.s.IsStatic(a)
 		if !a.Address.Addr().Is4() || bits == 32 || !given || b.s.IsGateway(a) {
 			continue
 		}

@@ -23,7 +23,7 @@ func (b *builder) indexRelays(listed []netip.Prefix) {
 	vrfs := make(map[int64]bool)
 	for _, a := range s.objects.Addresses {
 		vrfs[a.VRF] = true
-		if machine := s.ownerOf(a); machine != (MachineID{}) && s.ListedRelay(a.Address.Addr()) {
+		if machine := s.machineOf(a); machine != (MachineID{}) && s.ListedRelay(a.Address.Addr()) {
 			s.relayMachines[machine] = true
 		}
 	}
@@ -52,7 +52,7 @@ func (s *Snapshot) MayRelay(addr netip.Addr) bool {
 		return true
 	}
 	for _, vrf := range s.addressVRFs {
-		if a := s.Address(vrf, addr); a != nil && s.relayMachines[s.ownerOf(a)] {
+		if a := s.Address(vrf, addr); a != nil && s.relayMachines[s.machineOf(a)] {
 			return true
 		}
 	}
@@ -64,11 +64,11 @@ func (s *Snapshot) MayRelay(addr netip.Addr) bool {
 func (s *Snapshot) SameMachine(one, other netip.Addr) bool {
 	for _, vrf := range s.addressVRFs {
 		a := s.Address(vrf, one)
-		if a == nil || s.ownerOf(a) == (MachineID{}) {
+		if a == nil || s.machineOf(a) == (MachineID{}) {
 			continue
 		}
 		for _, vrf := range s.addressVRFs {
-			if b := s.Address(vrf, other); b != nil && s.ownerOf(b) == s.ownerOf(a) {
+			if b := s.Address(vrf, other); b != nil && s.machineOf(b) == s.machineOf(a) {
 				return true
 			}
 		}
@@ -76,9 +76,9 @@ func (s *Snapshot) SameMachine(one, other netip.Addr) bool {
 	return false
 }
 
-// ownerOf returns the machine whose interface has a; the zero MachineID where
+// machineOf returns the machine whose interface has a; the zero MachineID where
 // NetBox knows none.
-func (s *Snapshot) ownerOf(a *Address) MachineID {
+func (s *Snapshot) machineOf(a *Address) MachineID {
 	if port := s.objects.Interfaces[a.Interface]; port != nil {
 		return port.Machine
 	}

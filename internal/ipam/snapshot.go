@@ -68,6 +68,7 @@ type Snapshot struct {
 	linked        map[InterfaceID][]*Address // by bridges and sub-interfaces, see link
 	byHost        map[hostKey]*Address
 	disputed      map[*Address]bool // see markDisputed
+	contests      []Contest
 	recorded      map[string][]*Address
 	dynamic       map[int64][]*Address
 	gateways      map[int64][]*Address
@@ -110,8 +111,9 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	}}
 	b.names(opt)
 	b.indexInterfaces()
-	b.indexAddresses()
+	others := b.indexAddresses()
 	b.link()
+	b.findContests(others)
 	b.indexSubnets()
 	b.indexRelays(opt.Relays)
 	b.relateSubnets()

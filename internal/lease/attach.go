@@ -37,6 +37,9 @@ func (e *Engine) Attach(ctx context.Context, store Store) error {
 	if err := e.keepAge(ctx, store, len(held)+len(lost)); err != nil {
 		return err
 	}
+	if err := e.attachMarks(ctx, store); err != nil {
+		return err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.attachClock(e.config.Now(), held)

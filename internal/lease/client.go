@@ -232,6 +232,16 @@ func (d *decider) eligible(port *ipam.Interface, of []*ipam.Address, networks []
 			d.passOver(a, port, why)
 			continue
 		}
+		if winner := d.lostTo(a); winner != nil {
+			d.passOver(a, port, PassedOwner)
+			if d.passed.Address == a {
+				d.passed.Owner = d.s.Interface(winner.Interface)
+			}
+			if d.trace != nil {
+				d.trace.addf("I-9", "%s is also assigned to %s, which is served", a.Address.Addr(), d.s.PortName(winner.Interface))
+			}
+			continue
+		}
 		list = append(list, a)
 	}
 	if len(list) > 1 {
@@ -277,9 +287,5 @@ func (d *decider) port(i *ipam.Interface) string {
 	if d.trace == nil {
 		return ""
 	}
-	name := i.Machine.Kind.String()
-	if machine := d.s.Machine(i.Machine); machine != nil {
-		name += " " + machine.Name
-	}
-	return name + " interface " + i.Name
+	return d.s.PortName(i.ID)
 }

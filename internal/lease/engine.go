@@ -140,8 +140,10 @@ func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 			p.settle()
 		}
 		l.pools, l.pending, l.snapshot = pending, nil, s
+		e.settleOwners(s, e.facts.Snapshot)
 		e.facts.Snapshot, e.facts.Recorded = s, records
 	})
+	e.keepMarksNow()
 }
 
 func (e *Engine) locked(fn func()) {
@@ -394,6 +396,9 @@ func (e *Engine) Synced(ctx context.Context, l Lease, at time.Time) error {
 	}
 	next := stored.Lease
 	next.Unsynced, next.SyncedAt = false, at
+	if !at.IsZero() {
+		next.ToldClient, next.ToldExpires = l.Shown(), l.Expires
+	}
 	if err := e.commit(ctx, "", next, stored.revision); err != nil {
 		return fmt.Errorf("note that NetBox shows the lease of %s: %w", l.Addr, err)
 	}

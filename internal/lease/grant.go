@@ -319,6 +319,9 @@ func (d *decider) ownBinding(c client, n *ipam.Subnet) *ipam.Address {
 			continue
 		}
 		b := d.binding(a)
+		if b.Rival != "" && b.Expires.Sub(d.now) < minRemaining {
+			continue // it would not be confirmed (S-12)
+		}
 		if best == nil || b.running(d.now) && !found.running(d.now) ||
 			b.running(d.now) == found.running(d.now) && b.Expires.After(found.Expires) {
 			best, found = a, b

@@ -68,6 +68,17 @@ type Lease struct {
 	// seen to agree with this lease. A record that is empty at a later time
 	// was emptied by an operator (S-5).
 	SyncedAt time.Time
+	// ToldClient and ToldExpires are what NetBox was told last. A running record
+	// that says something else was written by another program (S-12).
+	ToldClient  ClientID
+	ToldExpires time.Time
+}
+
+// Foreign reports whether a running lease of another client in NetBox, in a row
+// of the time given, was written by another program than this one.
+func (l Lease) Foreign(client ClientID, expires, updated time.Time) bool {
+	told := l.ToldClient != "" && client == l.ToldClient && expires.Equal(l.ToldExpires)
+	return client != l.Shown() && !told && (l.SyncedAt.IsZero() || updated.After(l.SyncedAt))
 }
 
 // Shown is the client as NetBox shows it: by its hardware address (I-13).

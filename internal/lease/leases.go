@@ -27,6 +27,9 @@ type Leases struct {
 	backoffQueue   []lapse                  // in order of time; entries may be outdated
 	infrastructure map[netip.Addr]bool      // own addresses (N-5)
 
+	marks  []Mark                          // who is served where an address has several owners
+	losers map[*ipam.Address]*ipam.Address // of snapshot: to the address that is served instead
+
 	pools   poolSet
 	pending poolSet // of the snapshot that is about to take over; nil otherwise
 }
@@ -205,8 +208,8 @@ func (l *Leases) binding(a *ipam.Address, now time.Time) Binding {
 	own := Binding{Client: l.clientOf(stored.Lease), Expires: stored.Expires, State: stored.State}
 	news := stored.SyncedAt.IsZero() || a.LastUpdated.After(stored.SyncedAt)
 	switch {
-	case !news:
-		return own
+	case !news, record.Client != "" && record.Client == stored.ToldClient && record.Expires.Equal(stored.ToldExpires):
+		return own // the record is what we wrote
 	case record.Client == "":
 		// A row that was made anew since never had the record (S-5).
 		anew := a.Created.After(stored.SyncedAt)

@@ -14,8 +14,9 @@ type PassedOver struct {
 	Address *ipam.Address   // nil: none
 	Port    *ipam.Interface // whose it is
 	Why     PassedReason
-	Holder  ClientID  // who leases it now, until Until
-	Until   time.Time // zero without a Holder
+	Owner   *ipam.Interface // the other port that NetBox assigns it to, which is served
+	Holder  ClientID        // who leases it now, until Until
+	Until   time.Time       // zero without a Holder
 }
 
 // PassedReason says in a few words why an address is passed over.
@@ -28,6 +29,9 @@ const (
 	PassedRole   PassedReason = "role"   // shared between machines, or a loopback
 	PassedVRF    PassedReason = "VRF"    // of another VRF than the network
 	PassedHost   PassedReason = "no host address"
+	// PassedOwner: NetBox assigns the address to another port as well, which is
+	// served (I-9).
+	PassedOwner PassedReason = "two owners"
 	// PassedLeased: another client leases it, and it waits. PassedNothing: another
 	// client leases it, and it is given all the same (S-11).
 	PassedLeased  PassedReason = "leased to another client"

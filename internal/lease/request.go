@@ -159,6 +159,8 @@ const (
 	ReasonNoBinding     Reason = "no_binding"      // nothing known of this client
 	ReasonNotDynamic    Reason = "not_dynamic"     // address is not ours to lease
 	ReasonTakenAway     Reason = "taken_away"      // confirmed for its remaining time: NetBox took the address away (S-11)
+	ReasonForeign       Reason = "foreign_record"  // confirmed for its remaining time: another server gave the address away (S-12)
+	ReasonTwoOwners     Reason = "two_owners"      // another owner of the address is served (I-9)
 	ReasonStandby       Reason = "standby"         // secs below lease.standby_secs
 	ReasonBusy          Reason = "busy"            // same client or address in work (D-28)
 	ReasonCrowded       Reason = "crowded"         // too many wait for the same slow thing (B-9)

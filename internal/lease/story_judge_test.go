@@ -90,7 +90,7 @@ func (s *story) acknowledged(t *rapid.T, m ClientMessage, d Decision, trace *Tra
 		t.Fatalf("%s is acknowledged to %s, but %s has it until %s\n%s", host, m.Client, p.client, p.until, trace)
 	}
 	// H-4 and S-11 promise nothing new.
-	old := d.Rule == "H-4" || d.Reason == ReasonTakenAway
+	old := d.Rule == "H-4" || d.Reason == ReasonTakenAway || d.Reason == ReasonForeign
 	if !old {
 		s.promises[host] = promise{m.Client, s.runs.Add(d.Time)}
 	} else {

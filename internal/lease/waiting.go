@@ -73,6 +73,9 @@ func (d *decider) lastTime(rule string, addr netip.Addr, n *ipam.Subnet, c clien
 		return Decision{}, false
 	}
 	reason := d.ending(a)
+	if reason == "" && b.Rival != "" {
+		reason = ReasonForeign // another server gave the address away, too (S-12)
+	}
 	switch {
 	case reason == "":
 		return Decision{}, false
@@ -108,13 +111,8 @@ func (d *decider) ending(a *ipam.Address) Reason {
 	switch {
 	case a == nil:
 		return ReasonTakenAway
-	case d.s.Leasable(a), d.f.Policy.StaticAtOnce && d.isStatic(a):
+	case d.s.Leasable(a), d.f.Policy.StaticAtOnce && d.s.IsStatic(a):
 		return ""
 	}
 	return ReasonTakenAway
-}
-
-// isStatic reports whether a is a static address of a machine.
-func (d *decider) isStatic(a *ipam.Address) bool {
-	return a.Interface != (ipam.InterfaceID{}) && !d.s.IsDynamic(a) && ipam.StaticStatus(a) && ipam.PlainRole(a.Role)
 }

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
@@ -29,14 +27,14 @@ func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (RecordChange, error) {
 	if err != nil {
 		return RecordChange{}, err
 	}
-	if !l.Expires.After(time.Now()) && w.rival(a, l) {
+	if !l.Expires.After(time.Now()) && w.foreign(l, a.Record, a.LastUpdated) {
 		return RecordChange{}, errSuperseded
 	}
-	w.warnOfRival(a, l)
 	c := RecordChange{
 		ID:      a.ID,
 		Addr:    l.Addr,
 		Record:  ipam.Record{Client: string(l.Shown()), Expires: l.Expires, Hostname: l.Hostname},
+		Keep:    func(have ipam.Record, updated time.Time) bool { return w.foreign(l, have, updated) },
 		Message: fmt.Sprintf("DHCP: %s, %s until %s", l.State, l.Shown(), l.Expires.UTC().Format(time.RFC3339)),
 	}
 	if w.config.BindInterface {
@@ -45,25 +43,15 @@ func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (RecordChange, error) {
 	return c, nil
 }
 
-// warnOfRival reports that another program wrote a running lease into the record
-// (S-5). The store's client keeps the address.
-func (w *Writer) warnOfRival(a *ipam.Address, l lease.Lease) {
-	if l.State == lease.Bound && w.rival(a, l) {
-		w.quiet.Warn("rival", "NetBox shows a running lease of another client, which is replaced; does another DHCP server write there?", logrus.Fields{
-			"addr": l.Addr, "mac": l.Client, "other": a.Record.Client,
-		})
-	}
-}
-
-// rival reports whether the record shows a running lease of another client that
-// was written since the lease was last told. A clock that is not trusted does not
-// tell that it has ended (S-14).
-func (w *Writer) rival(a *ipam.Address, l lease.Lease) bool {
-	r := a.Record
-	if r.Client == "" || r.Client == string(l.Shown()) || !a.LastUpdated.After(l.SyncedAt) {
+// foreign reports whether a record, found in a row of the time given, shows a
+// running lease of another client that another program wrote (S-12). A clock that
+// is not trusted does not tell that it has ended (S-14).
+func (w *Writer) foreign(l lease.Lease, r ipam.Record, updated time.Time) bool {
+	if r.Client == "" || !l.Foreign(lease.ClientID(r.Client), r.Expires, updated) {
 		return false
 	}
-	return r.Expires.After(time.Now()) || !r.Expires.IsZero() && w.config.ReclaimPause != nil && w.config.ReclaimPause() > 0
+	running := r.Unreadable || r.Expires.After(time.Now())
+	return running || !r.Expires.IsZero() && w.config.ReclaimPause != nil && w.config.ReclaimPause() > 0
 }
 
 // address finds the object of a leased address: in the VRF of its network, or,

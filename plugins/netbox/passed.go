@@ -20,6 +20,8 @@ func (h *handler) passedOver(x *dhcp4.Exchange) {
 	addr := p.Address.Address.Addr().String()
 	level, key, msg := logrus.WarnLevel, "passed_over "+addr, "an address of the machine is passed over"
 	switch p.Why {
+	case lease.PassedOwner:
+		level, key, msg = logrus.ErrorLevel, "two_owners "+addr, "one address on two machines: the other one is served"
 	case lease.PassedLeased:
 		key, msg = "static_waits "+addr, "a static address waits: another client leases it"
 	case lease.PassedNothing:
@@ -40,6 +42,9 @@ func (h *handler) passedFields(x *dhcp4.Exchange) logrus.Fields {
 	}
 	if m := s.Machine(p.Port.Machine); m != nil {
 		f["machine"] = m.Name
+	}
+	if p.Owner != nil {
+		f["served"] = s.PortName(p.Owner.ID)
 	}
 	if p.Holder != "" {
 		f["holder"], f["until"] = string(p.Holder), p.Until.UTC().Format(time.RFC3339)

@@ -2,6 +2,7 @@ package netbox
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4/dhcp4test"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance/instancetest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
 // messagesOf lists the lines with a message.
@@ -56,6 +58,45 @@ devices:
 				t.Errorf("%v", f)
 			}
 		})
+	}
+}
+
+// S-11, I-9: what two machines are told apart by is in the line.
+func TestTwoOwnersAreNamed(t *testing.T) {
+	o, h := newHandlerOn(t, "", inventory)
+	two, _ := ipam.Build(&ipam.Objects{
+		Prefixes: map[int64]*ipam.Prefix{1: {ID: 1, Prefix: netip.MustParsePrefix("10.0.0.0/24"), Status: "active"}},
+		Addresses: map[int64]*ipam.Address{
+			7: {ID: 7, Address: netip.MustParsePrefix("10.0.0.10/24"), Status: "active", Interface: ipam.InterfaceID{Kind: ipam.Device, ID: 3}},
+			8: {ID: 8, Address: netip.MustParsePrefix("10.0.0.10/24"), Status: "active", Interface: ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: 3}},
+		},
+		MACs: map[int64]*ipam.MACAddress{
+			1: {ID: 1, MAC: ipam.MAC{2, 0xab, 0, 0, 0, 9}, Interface: ipam.InterfaceID{Kind: ipam.Device, ID: 3}},
+			2: {ID: 2, MAC: ipam.MAC{2, 0xab, 0, 0, 0, 1}, Interface: ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: 3}},
+		},
+		Interfaces: map[ipam.InterfaceID]*ipam.Interface{
+			{Kind: ipam.Device, ID: 3}:         {ID: ipam.InterfaceID{Kind: ipam.Device, ID: 3}, Name: "eth0", Machine: ipam.MachineID{Kind: ipam.Device, ID: 1}},
+			{Kind: ipam.VirtualMachine, ID: 3}: {ID: ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: 3}, Name: "ens3", Machine: ipam.MachineID{Kind: ipam.VirtualMachine, ID: 1}},
+		},
+		Machines: map[ipam.MachineID]*ipam.Machine{
+			{Kind: ipam.Device, ID: 1}:         {ID: ipam.MachineID{Kind: ipam.Device, ID: 1}, Name: "old"},
+			{Kind: ipam.VirtualMachine, ID: 1}: {ID: ipam.MachineID{Kind: ipam.VirtualMachine, ID: 1}, Name: "new"},
+		},
+	}, ipam.Options{DynamicTag: "DHCP"})
+	o.Engine.SetSnapshot(two)
+	if lines := messagesOf(o, "NetBox assigns one address to several ports: one of them is served"); len(lines) != 1 || lines[0].Data["served"] != "device old interface eth0" {
+		t.Errorf("%d lines: %q", len(lines), o.Messages())
+	}
+	for range 3 {
+		req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover)
+		h(req, dhcp4test.Prepared(t, req))
+	}
+	lines := messagesOf(o, "one address on two machines: the other one is served")
+	if len(lines) != 1 {
+		t.Fatalf("%d lines in %q", len(lines), o.Messages())
+	}
+	if f := lines[0].Data; f["port"] != "ens3" || f["why"] != "two owners" {
+		t.Errorf("%v", f)
 	}
 }
 

@@ -27,6 +27,8 @@ func (h *handler) report(x *dhcp4.Exchange, err error) {
 		return
 	}
 	switch {
+	case d.Reason == lease.ReasonForeign:
+		h.explained(logrus.ErrorLevel, "foreign "+asked(m), "a lease is not extended: another DHCP server gave its address away, too", x)
 	case d.Reason == lease.ReasonTakenAway:
 		h.explained(logrus.WarnLevel, "not_extended "+asked(m), "a lease is not extended: NetBox took its address away", x)
 	case d.Verdict == lease.Ack && d.Reason == lease.ReasonNew:
