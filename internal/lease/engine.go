@@ -62,9 +62,6 @@ type Engine struct {
 // positive probe (A-7, S-2).
 const attempts = 3
 
-// staticBackoff is how long a declined static address is not offered.
-const staticBackoff = time.Minute
-
 // ErrNoStore is the trouble of a message that needs a store while there is none.
 var ErrNoStore = errors.New("there is no lease store now")
 
@@ -152,7 +149,8 @@ func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Dec
 		trace.addf("D-28", "an earlier message of this client is still in work")
 		return Decision{Rule: "D-28", Reason: ReasonBusy}, nil
 	}
-	defer e.end(m)
+	var said answer
+	defer func() { e.end(m, said) }()
 	for range attempts {
 		decision := e.decide(m, trace)
 		done, err := e.carryOut(ctx, m, decision, trace)
@@ -160,6 +158,7 @@ func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Dec
 			return e.troubled(m, decision, err, trace), fmt.Errorf("%s from %s: %w", m.Type, m.Client, err)
 		}
 		if done {
+			said = decision.effect.answer
 			return decision, nil
 		}
 	}
@@ -182,10 +181,15 @@ func (e *Engine) begin(m ClientMessage) bool {
 	return true
 }
 
-func (e *Engine) end(m ClientMessage) {
+// end takes the mark away and remembers what was said, for what the client may
+// say next (D-32).
+func (e *Engine) end(m ClientMessage, said answer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.busy, m.Client)
+	if !said.at.IsZero() {
+		e.facts.Leases.answered(m.Client, said)
+	}
 }
 
 // decide runs Decide and its effects on memory; an address with a change to
@@ -197,15 +201,15 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 	l.sweep(now)
 	decision := Decide(e.facts, m, now, trace)
 	effect := &decision.effect
-	if effect.backoff.IsValid() {
-		l.backOff(effect.backoff, now.Add(staticBackoff))
-	}
 	if effect.hold.IsValid() && !decision.Static {
 		l.hold(effect.hold, m.Client, now.Add(e.config.Policy.OfferHold))
 	}
 	if effect.change.Addr.IsValid() {
 		l.inWork[effect.change.Addr] = m.Client
 		l.touch(effect.change.Addr)
+		if effect.declined.client != "" {
+			l.declinedBy(effect.change.Addr, effect.declined, now)
+		}
 	} else if effect.dropHold {
 		l.dropHold(m.Client)
 	}

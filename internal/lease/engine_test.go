@@ -150,7 +150,7 @@ func TestExplainHasNoEffect(t *testing.T) {
 		r.Explain(m)
 	}
 	l := r.facts.Leases
-	if r.store.written() != before || len(l.holds)+len(l.backoff)+len(l.infrastructure)+len(l.inWork) != 0 {
+	if r.store.written() != before || len(l.holds)+len(l.answers)+len(l.infrastructure)+len(l.inWork) != 0 {
 		t.Errorf("written %d, leases %+v", r.store.written(), l)
 	}
 	r.expect(discover(alice), "OFFER D-1 10.0.0.10/24")

@@ -224,10 +224,11 @@ func (d *decider) fromPool(n *ipam.Subnet) choice {
 }
 
 // theirs reports whether addr is an address of the relay or of this server
-// (N-5), as far as this one message tells.
+// (N-5), as far as this one message tells, or is not to be offered to the client
+// again.
 func (d *decider) theirs(addr netip.Addr) bool {
 	m := d.m
-	return addr == m.Relay || addr == m.Override || addr == m.Identifier || slices.Contains(m.InterfaceAddrs, addr)
+	return addr == d.avoid || addr == m.Relay || addr == m.Override || addr == m.Identifier || slices.Contains(m.InterfaceAddrs, addr)
 }
 
 // firstOf searches [low, high) without the nested networks of n.

@@ -23,9 +23,13 @@ type Leases struct {
 	holdQueue []lapse // in order of time; entries may be outdated
 
 	inWork         map[netip.Addr]ClientID
-	backoff        map[netip.Addr]time.Time // declined static addresses
-	backoffQueue   []lapse                  // in order of time; entries may be outdated
-	infrastructure map[netip.Addr]bool      // own addresses (N-5)
+	infrastructure map[netip.Addr]bool // own addresses (N-5)
+
+	answers      map[ClientID]answer // the last one to each client (D-32)
+	answerQueue  []clientLapse       // an entry for each, about in order of time
+	declined     map[netip.Addr]declined
+	declines     map[ClientID]declines // within an hour
+	declineQueue []clientLapse
 
 	pools   poolSet
 	pending poolSet // of the snapshot that is about to take over; nil otherwise
@@ -55,8 +59,10 @@ func NewLeases(policy *Policy) *Leases {
 		holds:          make(map[netip.Addr]hold),
 		heldBy:         make(map[ClientID]netip.Addr),
 		inWork:         make(map[netip.Addr]ClientID),
-		backoff:        make(map[netip.Addr]time.Time),
 		infrastructure: make(map[netip.Addr]bool),
+		answers:        make(map[ClientID]answer),
+		declined:       make(map[netip.Addr]declined),
+		declines:       make(map[ClientID]declines),
 	}
 }
 
@@ -72,6 +78,9 @@ func (l *Leases) put(next Lease, revision Revision) {
 		l.unlink(old.Client, next.Addr)
 	}
 	l.stored[next.Addr] = storedLease{next, revision}
+	if next.State != Quarantined {
+		delete(l.declined, next.Addr)
+	}
 	if !slices.Contains(l.byClient[next.Client], next.Addr) {
 		l.byClient[next.Client] = append(l.byClient[next.Client], next.Addr)
 	}
@@ -135,9 +144,9 @@ func (l *Leases) dropHold(client ClientID) {
 	l.touch(addr)
 }
 
-// sweep forgets the holds and back-offs that lapsed by now. All holds live
-// equally long, so their queue is in order of time; a hold that was made anew
-// has a later entry. The same is true of back-offs.
+// sweep forgets the holds and answers that lapsed by now. All holds live equally
+// long, so their queue is in order of time; a hold that was made anew has a later
+// entry.
 func (l *Leases) sweep(now time.Time) {
 	for len(l.holdQueue) > 0 && !l.holdQueue[0].at.After(now) {
 		addr := l.holdQueue[0].addr
@@ -146,24 +155,7 @@ func (l *Leases) sweep(now time.Time) {
 			l.dropHold(h.client)
 		}
 	}
-	for len(l.backoffQueue) > 0 && !l.backoffQueue[0].at.After(now) {
-		addr := l.backoffQueue[0].addr
-		l.backoffQueue = l.backoffQueue[1:]
-		if until := l.backoff[addr]; until.After(now) { // renewed meanwhile
-			l.backoffQueue = append(l.backoffQueue, lapse{addr, until})
-		} else {
-			delete(l.backoff, addr)
-		}
-	}
-}
-
-// backOff keeps a declined static address from being offered until the given
-// time. A DECLINE that comes again costs no memory: it may be forged.
-func (l *Leases) backOff(addr netip.Addr, until time.Time) {
-	if _, waits := l.backoff[addr]; !waits {
-		l.backoffQueue = append(l.backoffQueue, lapse{addr, until})
-	}
-	l.backoff[addr] = until
+	l.forgetAnswers(now)
 }
 
 // heldByOther reports whether an OFFER to another client reserves addr.

@@ -72,6 +72,9 @@ func TestPrefixThatOnlyDocumentsChangesNothing(t *testing.T) {
 				} {
 					r := newRig(t, newMemStore(leases...), s)
 					r.SetAuthority(Authoritative)
+					if c.message.Type == Decline {
+						r.answered(c.message)
+					}
 					d := r.expect(c.message, c.want)
 					if d.Subnet != nil && d.Subnet.Prefix.Prefix.String() != "10.10.0.0/24" {
 						t.Errorf("network %s", d.Subnet.Prefix.Prefix)

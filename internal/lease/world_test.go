@@ -325,6 +325,12 @@ func (e *Engine) Explain(m ClientMessage) (Decision, *Trace) {
 	return Decide(e.facts, m, now, trace), trace
 }
 
+// answered says that the client was just sent the address that m declines, by the
+// way that m comes.
+func (r *rig) answered(m ClientMessage) {
+	r.facts.Leases.answered(m.Client, answer{addr: m.RequestedAddr, at: r.now, by: way{m.Interface, m.Relay}, declinable: true})
+}
+
 // handle sends a message, which must cause no trouble.
 func (r *rig) handle(m ClientMessage) Decision {
 	r.t.Helper()
