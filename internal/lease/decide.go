@@ -51,6 +51,7 @@ type decider struct {
 	relayed Relayed
 	hearsay bool       // the network rests on a relay that nothing vouches for (N-11)
 	avoid   netip.Addr // not to be offered now (D-32)
+	takes   netip.Addr // offered to a stranger, who has to give way
 }
 
 // Decide is the decision table (D-0 to D-28): what this server does
@@ -179,6 +180,9 @@ func (d *decider) discover() Decision {
 		return d.offerRunning(doubt, why, c, w)
 	}
 	choice, n := d.chooseAnother(c, w)
+	if choice.address == nil {
+		choice, n = d.fromStranger(c, w, choice)
+	}
 	if choice.address == nil {
 		d.trace.addf("D-2", "no dynamic address is available")
 		reason = ReasonPoolEmpty

@@ -202,7 +202,8 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 	decision := Decide(e.facts, m, now, trace)
 	effect := &decision.effect
 	if effect.hold.IsValid() && !decision.Static {
-		l.hold(effect.hold, m.Client, now.Add(e.config.Policy.OfferHold))
+		stranger := decision.Machine == nil && decision.Interface == nil
+		l.hold(effect.hold, m.Client, now.Add(e.config.Policy.OfferHold), stranger)
 	}
 	if effect.change.Addr.IsValid() {
 		l.inWork[effect.change.Addr] = m.Client

@@ -327,7 +327,7 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Re
 	// An ended binding is still its client's, unless the address was offered
 	// to or reserved for another client meanwhile.
 	switch {
-	case d.l.heldByOther(addr, c.id), reserved(a) && (c.port == nil || c.port.ID != a.Interface):
+	case addr != d.takes && d.l.heldByOther(addr, c.id), reserved(a) && (c.port == nil || c.port.ID != a.Interface):
 		return d.refused(a, ReasonTaken), false
 	case own:
 		return "", true

@@ -21,7 +21,7 @@ func TestDeclinedDynamicAddressIsQuarantined(t *testing.T) {
 	r.expect(request(alice, wants("10.0.0.10")), "NAK D-10")
 	r.expect(request(alice, has("10.0.0.10")), "NAK D-13") // by the relay: any client could send that
 	r.expect(discover(alice, wants("10.0.0.10")), "OFFER D-1 10.0.0.11/24")
-	r.expect(discover(bob), "silent D-2 pool_empty")
+	r.exhausted(discover(bob))
 	r.now = start.Add(24*time.Hour + 10*time.Second)
 	r.expect(selecting(bob, "10.0.0.10"), "ACK D-4 10.0.0.10/24")
 }
@@ -70,7 +70,7 @@ func TestReleaseEndsTheBinding(t *testing.T) {
 	r.expect(discover(alice), "OFFER D-1 10.0.0.10/24 bound")
 	r.now = r.now.Add(61 * time.Second)
 	r.expect(discover(bob), "OFFER D-1 10.0.0.10/24 new")
-	r.expect(discover(alice), "silent D-2 pool_empty") // offered to bob meanwhile
+	r.exhausted(discover(alice)) // offered to bob meanwhile
 }
 
 // what is stored for a lease.

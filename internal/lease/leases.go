@@ -41,8 +41,9 @@ type storedLease struct {
 }
 
 type hold struct {
-	client ClientID
-	until  time.Time
+	client   ClientID
+	until    time.Time
+	stranger bool // to NetBox: gives way to others
 }
 
 type lapse struct {
@@ -108,14 +109,14 @@ func (l *Leases) unlink(client ClientID, addr netip.Addr) {
 
 // hold reserves addr for client until the given time; the client's earlier
 // hold goes, and so does another client's hold of addr.
-func (l *Leases) hold(addr netip.Addr, client ClientID, until time.Time) {
+func (l *Leases) hold(addr netip.Addr, client ClientID, until time.Time, stranger bool) {
 	if earlier, ok := l.heldBy[client]; ok && earlier != addr {
 		l.dropHold(client)
 	}
 	if h, ok := l.holds[addr]; ok {
 		delete(l.heldBy, h.client)
 	}
-	l.holds[addr] = hold{client, until}
+	l.holds[addr] = hold{client, until, stranger}
 	l.heldBy[client] = addr
 	l.holdQueue = append(l.holdQueue, lapse{addr, until})
 	l.touch(addr)

@@ -331,6 +331,19 @@ func (r *rig) answered(m ClientMessage) {
 	r.facts.Leases.answered(m.Client, answer{addr: m.RequestedAddr, at: r.now, by: way{m.Interface, m.Relay}, declinable: true})
 }
 
+// exhausted checks that the pool has nothing to give to the client of m, but for
+// what strangers were offered and have not answered. Nothing is changed.
+func (r *rig) exhausted(m ClientMessage) {
+	r.t.Helper()
+	d, trace := r.Explain(m)
+	if d.Verdict == Silent && d.Reason == ReasonPoolEmpty {
+		return
+	}
+	if h := r.facts.Leases.holds[d.Addr.Addr()]; d.Verdict != Offer || !h.stranger || h.client == m.Client {
+		r.t.Errorf("%s from %s: %s, want nothing but an offer of another client\n%s", m.Type, m.Client, brief(d), trace)
+	}
+}
+
 // handle sends a message, which must cause no trouble.
 func (r *rig) handle(m ClientMessage) Decision {
 	r.t.Helper()
