@@ -45,7 +45,7 @@ func TestStatusSaysWhatAnOperatorRaisesAlarmsOn(t *testing.T) {
 	}
 	_, metrics := get("/metrics")
 	for _, want := range []string{
-		"coredhcp_netbox_snapshot_age_seconds 0", "coredhcp_netbox_netbox_reachable 1", "coredhcp_netbox_netbox_clock_skew_seconds 0",
+		"coredhcp_netbox_snapshot_age_seconds 0", "coredhcp_netbox_netbox_reachable 1", "coredhcp_netbox_netbox_clock_skew_seconds 0", "coredhcp_netbox_reclaim_pause_seconds 0",
 		"coredhcp_netbox_store_failed 0", "coredhcp_netbox_store_free_bytes ", "coredhcp_netbox_ready 1", "coredhcp_netbox_build_info{", "go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(metrics, "\n"+want) {

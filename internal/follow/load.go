@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -190,6 +191,40 @@ func (r *reader) complete(ctx context.Context, p *tables) error {
 		}
 	}
 	return nil
+}
+
+// askBehindLost reads the interfaces that addresses and MACs lead to that
+// vanished: they may be shown still.
+func (f *Follower) askBehindLost(ctx context.Context, r *reader, next *tables) error {
+	ids := map[netbox.Table]map[int64]bool{netbox.Interfaces: {}, netbox.VMInterfaces: {}}
+	for _, e := range []netbox.Table{netbox.Addresses, netbox.MACs} {
+		ask := func(id int64, value any) {
+			at := object{e, id}
+			if next.shows(at) || f.deleted.has(at) {
+				return
+			}
+			for _, to := range pointers(value) {
+				if to.id != 0 && !next.has(to.table, to.id) {
+					ids[to.table][to.id] = true
+				}
+			}
+		}
+		rowsOf(e).each(&f.tables.objects, ask)
+		for at, kept := range f.guard.lost {
+			if at.table == e {
+				ask(at.id, kept.value)
+			}
+		}
+	}
+	for e, list := range ids {
+		if err := r.fetch(ctx, next, e, slices.Sorted(maps.Keys(list))); err != nil {
+			return err
+		}
+	}
+	if len(ids[netbox.Interfaces])+len(ids[netbox.VMInterfaces]) == 0 {
+		return nil
+	}
+	return r.complete(ctx, next)
 }
 
 // maxLinks is how many links from interface to interface are followed.

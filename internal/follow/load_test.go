@@ -127,7 +127,7 @@ func checkWorld(t *testing.T, p *tables, seeded *netboxtest.Seeded) {
 	compact(t, &got)
 	opts := cmp.Options{
 		cmpopts.IgnoreFields(ipam.Objects{}, "MACs", "Ranges"),
-		cmpopts.IgnoreFields(ipam.Prefix{}, "LastUpdated"), cmpopts.IgnoreFields(ipam.Address{}, "LastUpdated"),
+		cmpopts.IgnoreFields(ipam.Prefix{}, "LastUpdated"), cmpopts.IgnoreFields(ipam.Address{}, "LastUpdated", "Created"),
 		cmpopts.IgnoreFields(ipam.Interface{}, "LastUpdated"), cmpopts.IgnoreFields(ipam.Machine{}, "LastUpdated"),
 		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmpopts.EquateEmpty(),
 	}

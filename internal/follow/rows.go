@@ -54,7 +54,7 @@ func columns(e netbox.Table) string {
 	case netbox.Ranges:
 		return "id,start_address,end_address,vrf,status,tags"
 	case netbox.Addresses:
-		return "id,address,vrf,status,role,assigned_object_type,assigned_object_id,tags,custom_fields,last_updated"
+		return "id,address,vrf,status,role,assigned_object_type,assigned_object_id,tags,custom_fields,created,last_updated"
 	case netbox.MACs:
 		return "id,mac_address,assigned_object_type,assigned_object_id,last_updated"
 	case netbox.Interfaces:

@@ -97,6 +97,7 @@ type addressRow struct {
 	AssignedID   int64                      `json:"assigned_object_id"`
 	Tags         []netbox.Ref               `json:"tags"`
 	CustomFields map[string]json.RawMessage `json:"custom_fields"`
+	Created      netbox.Moment              `json:"created"`
 }
 
 func (r *addressRow) value(d *decoder) (any, error) {
@@ -112,7 +113,8 @@ func (r *addressRow) value(d *decoder) (any, error) {
 	}
 	return &ipam.Address{
 		ID: r.ID, Address: address, VRF: int64(r.VRF), Status: string(r.Status), Role: string(r.Role), Tags: netbox.IDs(r.Tags),
-		Interface: AssignedTo(r.AssignedType, r.AssignedID), Managed: managed, Record: d.fields.Record(r.CustomFields), LastUpdated: r.LastUpdated.Time,
+		Interface: AssignedTo(r.AssignedType, r.AssignedID), Managed: managed, Record: d.fields.Record(r.CustomFields),
+		LastUpdated: r.LastUpdated.Time, Created: r.Created.Time,
 	}, nil
 }
 

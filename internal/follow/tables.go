@@ -126,6 +126,15 @@ func (p *tables) has(e netbox.Table, id int64) bool {
 	return ok
 }
 
+// shows reports whether NetBox has the row, usable or not.
+func (p *tables) shows(at object) bool {
+	if p.has(at.table, at.id) || p.bad[at] != "" {
+		return true
+	}
+	_, ok := rowsOf(at.table).get(&p.objects, at.id)
+	return ok
+}
+
 // missingInterfaces lists interfaces of one kind that were not read yet and own
 // a MAC or an address, or are the aggregate, bridge or parent of one that was.
 func (p *tables) missingInterfaces(kind ipam.Kind) []int64 {
@@ -199,18 +208,6 @@ func (p *tables) problems() []ipam.Problem {
 		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Text, b.Text))
 	})
 	return all
-}
-
-// lost counts rows of e that were there before, are not any more, and are not
-// among the deleted ones.
-func (p *tables) lost(e netbox.Table, before *tables, deleted deletedObjects) int {
-	n := 0
-	for id := range before.stamps[e] {
-		if !p.has(e, id) && !deleted.has(object{e, id}) {
-			n++
-		}
-	}
-	return n
 }
 
 // equal reports whether two tables hold the same.

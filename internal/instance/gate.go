@@ -3,15 +3,11 @@ package instance
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strings"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
 // redeployWait bounds the one call to NetBox a packet may wait for.
@@ -19,9 +15,9 @@ const redeployWait = 2 * time.Second
 
 // Redeploy reports whether boot data may be sent to m. Where a gate
 // applies the switch is read from NetBox now, and no answer means no: an
-// installer that has just cleared it must not be started again. The error is
-// lease.ErrCrowded where too many wait for NetBox: then nothing is to be sent, so
-// that the client asks again (B-9).
+// installer that has just cleared it must not be started again. The error says
+// why there was no answer; with lease.ErrCrowded, where too many wait for NetBox,
+// nothing is to be sent, so that the client asks again (B-9).
 func (i *Instance) Redeploy(ctx context.Context, m *ipam.Machine) (bool, error) {
 	s := i.Settings.PXE
 	if s.Gate == "off" {
@@ -38,12 +34,8 @@ func (i *Instance) Redeploy(ctx context.Context, m *ipam.Machine) (bool, error) 
 		defer cancel()
 		var err error
 		fields, err = i.switches.fields(ctx, m.ID)
-		if errors.Is(err, lease.ErrCrowded) {
-			return false, err
-		}
 		if err != nil {
-			i.Quiet.Warn("redeploy "+m.Name, "redeploy switch unreadable: no boot data", logrus.Fields{"machine": m.Name, "error": err})
-			return false, nil
+			return false, err
 		}
 	}
 	redeploy, redeploys := fields[s.RedeployField]

@@ -83,6 +83,9 @@ func (i *Instance) open(ctx context.Context) error {
 	if err := i.openStore(ctx); err != nil {
 		return &StoreError{err}
 	}
+	if !i.pool.Rehearse {
+		i.running.Go(func() { i.Engine.WatchClock(ctx) })
+	}
 	switch {
 	case i.Settings.Inventory != "":
 		return i.serveInventory()
@@ -108,6 +111,9 @@ func (i *Instance) engineConfig() lease.Config {
 		ProbeWait: i.Settings.Lease.Probe,
 		Committed: i.Metrics.committed,
 		WriteBack: i.Settings.Inventory == "" && !i.pool.Rehearse,
+	}
+	if !i.pool.Rehearse { // which would doubt the clock of the server that runs
+		c.Clock = machineClock()
 	}
 	if c.ProbeWait > 0 && !i.pool.Rehearse { // a rehearsal sends nothing
 		c.Probe = i.echo
@@ -189,9 +195,11 @@ func policy(s settings.NetBox) lease.Policy {
 		OfferHold: s.Lease.OfferHold, DeclineTime: s.Lease.DeclineTime, ReclaimGrace: s.Lease.ReclaimGrace,
 		Standby:      time.Duration(s.Lease.StandbySecs) * time.Second,
 		StaleAfter:   s.Poll.StaleAfter,
+		RefuseWithin: confirmedWithin(s),
 		AllowUnknown: s.Dynamic.AllowUnknown,
 		AnyLAGMember: s.Clients.LAG == "any", BindInterface: s.Clients.BindInterface,
-		Subnet: firstHost(s.Network.Subnet),
+		StaticAtOnce: s.Lease.StaticAtOnce,
+		Subnet:       firstHost(s.Network.Subnet),
 	}
 	if s.Lease.Pick == "hash" {
 		p.Pick = lease.Hash

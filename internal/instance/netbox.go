@@ -66,7 +66,9 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 		Unsynced:  i.Engine.Unsynced,
 		Synced:    i.Engine.Synced,
 		UnsyncedC: i.Engine.UnsyncedC(),
-		Snapshot:  i.Snapshot,
+
+		ReclaimPause: i.Engine.ReclaimPause,
+		Snapshot:     i.Snapshot,
 		Write: func(ctx context.Context, changes []writeback.RecordChange) []writeback.RecordResult {
 			return writeback.WriteRecords(ctx, client, recordFields(i.Settings), changes)
 		},
@@ -79,16 +81,31 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 
 func (i *Instance) followConfig(disk string) follow.Config {
 	s := i.Settings
+	clocks := clockWatch{log: i.Log}
 	return follow.Config{
 		Interval:   s.Poll.Interval,
 		Fields:     recordFields(s),
 		ContextKey: s.ContextKey,
 		GateFields: []string{s.PXE.RedeployField, s.PXE.ConfirmField},
 		Options:    options(s),
+		Doubt:      s.Poll.Doubt,
+		Leased:     i.Engine.Leased,
 		DiskPath:   disk,
 		Log:        i.Log,
 		OnSnapshot: i.publish,
-		OnConfirm:  func(at time.Time, skew time.Duration) { i.Engine.Confirm(at, skew) },
+		OnConfirm: func(at time.Time, skew time.Duration) {
+			i.confirm(at, skew)
+			clocks.compared(at, skew)
+		},
+	}
+}
+
+// confirm notes that the snapshot agreed with NetBox at the given time. Where it
+// comes from the disk copy, no clock was read for it (S-15).
+func (i *Instance) confirm(at time.Time, skew time.Duration) {
+	i.Engine.Confirm(at, skew)
+	if i.client.Dated() {
+		i.Engine.ClockRead()
 	}
 }
 

@@ -36,6 +36,7 @@ func (e *Engine) Attach(ctx context.Context, store Store) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.attachClock(e.config.Now(), held)
 	for _, l := range lost {
 		e.facts.Leases.replace(l.Lease, held[l.Addr].revision+1)
 		delete(held, l.Addr)

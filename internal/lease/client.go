@@ -32,6 +32,14 @@ func (d *decider) allowed(c client, rule string) bool {
 // identify finds the interface behind a MAC (I-4) and its static addresses on
 // the wire (I-5, I-6).
 func (d *decider) identify(w wire) client {
+	c := d.find(w)
+	if len(c.statics) > 0 && d.passed.Holder == "" {
+		d.passed = PassedOver{} // the machine has an address that counts
+	}
+	return c
+}
+
+func (d *decider) find(w wire) client {
 	c := client{id: d.m.Client}
 	if !d.m.HasMAC {
 		d.trace.addf("I-4", "client %s has no Ethernet address: NetBox cannot know it", d.m.Client)
@@ -70,7 +78,7 @@ func (d *decider) askedBeside(c client, ports []*ipam.Interface, w wire) client 
 		}
 		for _, port := range ports {
 			for _, a := range d.candidates(port, w.others()) {
-				if a.Address.Addr() == asked {
+				if a.Address.Addr() == asked && len(d.free([]*ipam.Address{a}, port)) > 0 {
 					c.port, c.machine = port, d.s.Machine(port.Machine)
 					c.statics = append([]*ipam.Address{a}, c.statics...)
 					return c
@@ -150,6 +158,7 @@ func (d *decider) chooseInterface(c client, ports []*ipam.Interface, networks []
 	if d.trace != nil {
 		d.trace.addf("I-4", "MAC %s is %s", d.m.MAC, d.port(c.port))
 	}
+	c.statics = d.free(c.statics, c.port)
 	return c
 }
 
@@ -216,11 +225,11 @@ func (d *decider) eligible(port *ipam.Interface, of []*ipam.Address, networks []
 	var list []*ipam.Address
 	for _, a := range of {
 		in := d.networkOf(a.Address.Addr(), networks)
-		if in == nil || a.VRF != in.VRF || d.s.IsDynamic(a) {
+		if in == nil || d.s.IsDynamic(a) {
 			continue
 		}
-		if !in.HostIn(a.Address.Addr()) || a.Status != "active" && a.Status != "reserved" || !ipam.PlainRole(a.Role) {
-			d.trace.addf("I-5", "%s on %s is not eligible (status %s, role %q)", a.Address, d.port(port), a.Status, a.Role)
+		if why := d.unfit(a, in); why != "" {
+			d.passOver(a, port, why)
 			continue
 		}
 		list = append(list, a)

@@ -2,6 +2,7 @@ package lease
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
@@ -14,8 +15,16 @@ type Facts struct {
 	Policy   *Policy
 	// Fresh is when the snapshot was last known to agree with NetBox. The zero
 	// time stands for a source that cannot go stale (an inventory).
-	Fresh     time.Time
-	Skew      time.Duration // how far NetBox's clock is ahead of ours (S-9)
+	Fresh time.Time
+	Skew  time.Duration // how far NetBox's clock is ahead of ours (S-9)
+	// Distrusted says that the clock was set forward, or that nothing confirmed
+	// it since the start: that a lease has ended is not known (S-14, S-15).
+	Distrusted bool
+	// Stepped is Distrusted by a step that was seen, perhaps before a restart.
+	Stepped bool
+	// Jump is how much of the time of day only a step made since the leases that
+	// may still run were given (S-14).
+	Jump      time.Duration
 	Authority Authority
 	// Storeless says that there is no store now: nothing new can be promised,
 	// and leases may exist that are not in Leases (H-5).
@@ -39,14 +48,17 @@ type effect struct {
 
 // decider is one run of Decide.
 type decider struct {
-	f     *Facts
-	s     *ipam.Snapshot
-	l     *Leases
-	m     *ClientMessage
-	now   time.Time
-	trace *Trace
-	state ClientState // of a client that sent a REQUEST, once it is known
-	stale bool        // the snapshot is too old for new leases and refusals (H-4)
+	f      *Facts
+	s      *ipam.Snapshot
+	l      *Leases
+	m      *ClientMessage
+	now    time.Time // which leases are judged by: the time of day without a step (S-14)
+	trace  *Trace
+	passed PassedOver    // what of the client's does not count (I-8)
+	state  ClientState   // of a client that sent a REQUEST, once it is known
+	atMost time.Duration // what is left of a lease that is not extended (S-11); 0: no limit
+	stale  bool          // the snapshot is too old for new leases and refusals (H-4)
+	late   bool          // it is too old for refusals
 
 	relayed Relayed
 	hearsay bool       // the network rests on a relay that nothing vouches for (N-11)
@@ -58,8 +70,9 @@ type decider struct {
 // with one message. It is pure: it changes nothing and the same input gives the
 // same output. Reasons go to trace, which may be nil.
 func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
-	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now, trace: trace}
+	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now.Add(-f.Jump), trace: trace}
 	decision := d.decide()
+	decision.Passed = d.passed
 	decision.Relayed, decision.Override = d.relayed, m.Override
 	decision.Relayed.Subnet = m.SubnetSelection
 	if decision.Verdict == Offer || decision.Verdict == Ack {
@@ -70,7 +83,7 @@ func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 
 // decide is Decide on a copy of the message that it may change.
 func (d *decider) decide() Decision {
-	f, m, trace, now := d.f, d.m, d.trace, d.now
+	f, m, trace := d.f, d.m, d.trace
 	if m.Malformed != "" {
 		trace.addf("D-0", "malformed: %s", m.Malformed)
 		return d.silent("D-0", ReasonMalformed)
@@ -83,10 +96,11 @@ func (d *decider) decide() Decision {
 		trace.addf("H-1", "nothing is known of NetBox yet")
 		return d.silent("H-1", ReasonNoSnapshot)
 	}
-	if !f.Fresh.IsZero() && now.Sub(f.Fresh) > f.Policy.StaleAfter {
+	if !f.Fresh.IsZero() && d.now.Sub(f.Fresh) > f.Policy.StaleAfter {
 		trace.addf("H-4", "the snapshot of NetBox is from %s, older than poll.stale_after", f.Fresh.UTC().Format(time.RFC3339))
 		d.stale = true
 	}
+	d.late = !f.Fresh.IsZero() && f.Policy.RefuseWithin > 0 && d.wall().Sub(f.Fresh) > f.Policy.RefuseWithin
 	if reason := d.admit(); reason != "" {
 		return d.silent("N-10", reason)
 	}
@@ -134,6 +148,46 @@ func (d *decider) doubted(c client) (rule string, reason Reason) {
 	return "", ""
 }
 
+// proved reports whether a refusal is founded: NetBox confirmed the snapshot of
+// late (H-4), and nothing that it rests on vanished without being seen deleted
+// (T-3). n may be nil.
+func (d *decider) proved(n *ipam.Subnet, c client) bool {
+	switch {
+	case d.late:
+		if d.trace != nil {
+			d.trace.addf("H-4", "NetBox confirmed the snapshot last at %s: too long ago to refuse", d.f.Fresh.UTC().Format(time.RFC3339))
+		}
+	case d.s.Doubtful():
+		d.trace.addf("T-3", "so much vanished from NetBox that nothing is refused")
+	case n != nil && n.Vanished():
+		d.trace.addf("T-3", "the client's network vanished from NetBox: no refusal")
+	case d.m.HasMAC && d.s.MACLoss(d.m.MAC) != ipam.Present:
+		d.trace.addf("T-3", "what the client's MAC leads to vanished from NetBox: no refusal")
+	case d.vanishedFor(n, c):
+		d.trace.addf("T-3", "an address of the client vanished from NetBox: no refusal")
+	default:
+		return true
+	}
+	return false
+}
+
+// vanishedFor reports whether an address that the client has, had or asks for
+// vanished from NetBox, or what it lies in.
+func (d *decider) vanishedFor(n *ipam.Subnet, c client) bool {
+	if slices.ContainsFunc(c.statics, func(a *ipam.Address) bool { return d.s.Loss(a) != ipam.Present }) {
+		return true
+	}
+	if n == nil {
+		return false
+	}
+	for _, addr := range []netip.Addr{d.m.RequestedAddr, d.m.ClientAddr} {
+		if addr.IsValid() && d.s.VanishedAt(n.VRF, addr) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(d.l.ofClient(c.id), func(addr netip.Addr) bool { return d.s.VanishedAt(n.VRF, addr) })
+}
+
 // refuse is column Auth of the decision table: NAK where this server is authoritative,
 // else silence. A client that chose this server's offer is refused by an own
 // server too (K-5).
@@ -148,10 +202,11 @@ func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c client) D
 	spoken := d.f.Authority == Authoritative || d.f.Authority == Own && d.state == Selecting
 	decision := d.silent(rule, reason)
 	decision.Subnet, decision.Interface, decision.Machine = n, c.port, c.machine
-	if spoken {
-		decision.Verdict = Nak
-	} else {
+	switch {
+	case !spoken:
 		d.trace.addf("K-5", "refused silently: the chain's nak plugin does not speak here")
+	case d.proved(n, c):
+		decision.Verdict = Nak
 	}
 	return decision
 }
@@ -309,10 +364,17 @@ func (d *decider) selecting(r netip.Addr) Decision {
 	if !d.allowed(c, "D-5") {
 		return d.refuse("D-5", ReasonUnknownClient, n, c)
 	}
+	if last, ok := d.lastTime("D-4", r, n, c); ok {
+		return last
+	}
 	a := d.s.Address(n.VRF, r)
+	d.elsewhere(r, n)
 	reason, own := d.mayHave(a, n, c)
 	if doubt, why := d.onlyRunning(c); reason == "" && doubt != "" && !d.uses(a) {
 		return d.silent(doubt, why)
+	}
+	if d.waits(a) {
+		reason = ReasonTaken
 	}
 	switch reason {
 	case "":
@@ -322,6 +384,9 @@ func (d *decider) selecting(r netip.Addr) Decision {
 		return d.acknowledge("D-4", ReasonNew, a, n, c)
 	case ReasonBusy, ReasonClockSkew:
 		return d.silent("D-16", reason)
+	}
+	if d.tookByClock(a, c) {
+		return d.silent("D-16", ReasonClockSkew)
 	}
 	return d.refuse("D-5", reason, n, c)
 }
@@ -367,6 +432,9 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 	if !d.allowed(c, none) {
 		return d.refuse(none, ReasonUnknownClient, n, c)
 	}
+	if last, ok := d.lastTime(granted, addr, n, c); ok {
+		return last
+	}
 	a := d.s.Address(n.VRF, addr)
 	if a != nil {
 		if decision, ok := d.resumed(granted, a, n, c); ok {
@@ -386,12 +454,19 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 			return d.refuse(none, reason, n, c)
 		}
 	}
+	if d.tookByClock(a, c) {
+		return d.silent("D-16", ReasonClockSkew)
+	}
 	if own, _ := d.runningBinding(c, w); own != nil {
 		d.trace.addf(other, "the client is bound to %s", own.Address.Addr())
 		return d.refuse(other, ReasonWrongAddress, n, c)
 	}
 	d.trace.addf(none, "%s is not bound to the client", addr)
-	if a == nil || !d.s.IsDynamic(a) {
+	d.elsewhere(addr, n)
+	switch {
+	case d.waits(a):
+		return d.refuse(none, ReasonTaken, n, c)
+	case a == nil || !d.s.IsDynamic(a):
 		return d.refuse(none, ReasonNotDynamic, n, c)
 	}
 	return d.refuse(none, ReasonNoBinding, n, c)
@@ -443,7 +518,7 @@ func (d *decider) quarantined(addr netip.Addr) Lease {
 	next := d.nextLease(addr)
 	next.Client, next.State, next.Hostname = Declined, Quarantined, ""
 	next.InterfaceKind, next.InterfaceID = 0, 0
-	next.Expires = seconds(d.now.Add(d.f.Policy.DeclineTime))
+	next.Expires = seconds(d.wall().Add(d.f.Policy.DeclineTime))
 	return next
 }
 
@@ -458,7 +533,7 @@ func (d *decider) release() Decision {
 		return d.silent("D-20", ReasonNothingToDo)
 	}
 	a := d.s.Address(n.VRF, addr)
-	if a == nil || !d.s.IsDynamic(a) {
+	if a == nil {
 		return d.silent("D-20", ReasonNothingToDo)
 	}
 	if !d.uses(a) {
@@ -470,7 +545,7 @@ func (d *decider) release() Decision {
 		return d.silent("D-31", ReasonUnproved)
 	}
 	next := d.nextLease(addr)
-	next.Client, next.State, next.Expires = d.m.Client, Released, seconds(d.now)
+	next.Client, next.State, next.Expires = d.m.Client, Released, seconds(d.wall())
 	return Decision{
 		Verdict: Taken, Rule: "D-19", Reason: ReasonReleased, Subnet: n, Addr: d.masked(a, n),
 		effect: effect{dropHold: true, change: next, revision: d.l.stored[addr].revision},
@@ -480,7 +555,7 @@ func (d *decider) release() Decision {
 // uses reports whether a is bound to the client that sent the message.
 func (d *decider) uses(a *ipam.Address) bool {
 	b := d.l.binding(a, d.now)
-	return b.Client == d.m.Client && b.running(d.now)
+	return b.Client == d.m.Client && d.mayRun(b)
 }
 
 // usesIn is uses for an address by its network, which may be unknown.

@@ -19,7 +19,8 @@ type Config struct {
 	// Store is where the engine starts; nil: it starts without one, and Attach
 	// brings it later (H-5).
 	Store Store
-	Now   func() time.Time
+	Now   func() time.Time // the time of day; nil: time.Now
+	Clock Clock            // which Now is checked with
 	Log   logrus.FieldLogger
 	// Probe reports whether a host answers an echo request to addr within
 	// the time given. nil: addresses are not probed.
@@ -51,6 +52,7 @@ type Engine struct {
 	facts     Facts
 	notes     map[string][]byte // nil values are to be removed from the store
 	unsaved   map[string]bool   // names of notes that the store was not told of
+	clock     *clockWatch
 	busy      map[ClientID]bool
 	unsynced  []netip.Addr // oldest first; may name leases that are in sync by now
 	queued    map[netip.Addr]bool
@@ -78,6 +80,10 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		unsyncedC: make(chan struct{}, 1),
 		echoes:    echoes{silent: make(map[netip.Addr]time.Time)},
 	}
+	if config.Now == nil {
+		e.config.Now = time.Now
+	}
+	e.clock = newClockWatch(config.Clock, e.config.Now())
 	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true}
 	if config.Store == nil {
 		return e, nil
@@ -198,19 +204,21 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now, l := e.config.Now(), e.facts.Leases
-	l.sweep(now)
+	steady := e.lookAtClock(now)
+	l.sweep(steady)
 	decision := Decide(e.facts, m, now, trace)
 	effect := &decision.effect
 	if effect.hold.IsValid() && !decision.Static {
 		stranger := decision.Machine == nil && decision.Interface == nil
-		l.hold(effect.hold, m.Client, now.Add(e.config.Policy.OfferHold), stranger)
+		l.hold(effect.hold, m.Client, steady.Add(e.config.Policy.OfferHold), stranger)
 	}
 	if effect.change.Addr.IsValid() {
 		l.inWork[effect.change.Addr] = m.Client
 		l.touch(effect.change.Addr)
 		if effect.declined.client != "" {
-			l.declinedBy(effect.change.Addr, effect.declined, now)
+			l.declinedBy(effect.change.Addr, effect.declined, steady)
 		}
+		e.clock.leased(effect.change)
 	} else if effect.dropHold {
 		l.dropHold(m.Client)
 	}
@@ -252,7 +260,7 @@ func (e *Engine) troubled(m ClientMessage, decision Decision, err error, trace *
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := e.config.Now()
+	now := e.config.Now().Add(-e.facts.Jump) // as leases were given before a step (S-14)
 	a := e.facts.Snapshot.Address(decision.Subnet.VRF, decision.Addr.Addr())
 	if a == nil {
 		return silent
@@ -403,6 +411,19 @@ func remove(list []netip.Addr, addr netip.Addr) []netip.Addr {
 		}
 	}
 	return list
+}
+
+// Leased returns the addresses with a running lease.
+func (e *Engine) Leased() map[netip.Addr]bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now, running := e.config.Now(), make(map[netip.Addr]bool)
+	for addr, stored := range e.facts.Leases.stored {
+		if stored.State == Bound && stored.Expires.After(now) {
+			running[addr] = true
+		}
+	}
+	return running
 }
 
 // Leases returns a copy of all stored leases in no particular order.

@@ -200,7 +200,9 @@ func (l *Leases) binding(a *ipam.Address, now time.Time) Binding {
 	case !news:
 		return own
 	case record.Client == "":
-		if !stored.SyncedAt.IsZero() && !stored.Unsynced {
+		// A row that was made anew since never had the record (S-5).
+		anew := a.Created.After(stored.SyncedAt)
+		if !stored.SyncedAt.IsZero() && !stored.Unsynced && !anew {
 			return record // an operator emptied it
 		}
 		return own

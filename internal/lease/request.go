@@ -152,6 +152,7 @@ const (
 	ReasonTaken         Reason = "taken"          // another client's address
 	ReasonNoBinding     Reason = "no_binding"     // nothing known of this client
 	ReasonNotDynamic    Reason = "not_dynamic"    // address is not ours to lease
+	ReasonTakenAway     Reason = "taken_away"     // confirmed for its remaining time: NetBox took the address away (S-11)
 	ReasonStandby       Reason = "standby"        // secs below lease.standby_secs
 	ReasonBusy          Reason = "busy"           // same client or address in work (D-28)
 	ReasonCrowded       Reason = "crowded"        // too many wait for the same slow thing (B-9)
@@ -161,6 +162,7 @@ const (
 	ReasonStoreFailed   Reason = "store_failed"   // H-3
 	ReasonNothingToDo   Reason = "nothing_to_do"  // RELEASE or DECLINE of what is not the client's
 	ReasonNoServerID    Reason = "no_server_id"
+	ReasonVanished      Reason = "vanished"       // NetBox does not show it any more (T-1, T-3)
 	ReasonUnhandled     Reason = "unhandled"      // message type not served
 
 	ReasonRelayUnknown   Reason = "relay_unknown"   // giaddr is in no prefix of NetBox (N-10)
@@ -219,6 +221,8 @@ type Decision struct {
 	// it counts (R-7, N-11). Invalid: none.
 	Override netip.Addr
 	Relayed  Relayed
+	// Passed is an address of the machine on this wire that it is not given.
+	Passed PassedOver
 
 	// What has to happen before or with the reply; see Engine.
 	effect effect

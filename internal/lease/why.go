@@ -8,6 +8,8 @@ func (e *Engine) Why(m ClientMessage) *Trace {
 	trace := new(Trace)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	Decide(e.facts, m, e.config.Now(), trace)
+	now := e.config.Now()
+	e.facts.Leases.sweep(e.lookAtClock(now))
+	Decide(e.facts, m, now, trace)
 	return trace
 }

@@ -128,6 +128,7 @@ func role(s string) edit     { return func(a *ipam.Address) { a.Role = s } }
 func inVRF(name string) edit { return func(a *ipam.Address) { a.VRF = vrfID(name) } }
 func gateway() edit          { return func(a *ipam.Address) { a.Tags = append(a.Tags, tagGateway) } }
 func tagged() edit           { return func(a *ipam.Address) { a.Tags = append(a.Tags, tagDynamic) } }
+func managed() edit          { return func(a *ipam.Address) { a.Managed = true } }
 func seen(at time.Time) edit { return func(a *ipam.Address) { a.LastUpdated = at } }
 func unreadable(c string) edit {
 	return func(a *ipam.Address) { a.Record = ipam.Record{Client: c, Unreadable: true} }
@@ -320,7 +321,7 @@ func (e *Engine) Explain(m ClientMessage) (Decision, *Trace) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.config.Now()
-	e.facts.Leases.sweep(now)
+	e.facts.Leases.sweep(e.lookAtClock(now))
 	trace := new(Trace)
 	return Decide(e.facts, m, now, trace), trace
 }

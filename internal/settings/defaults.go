@@ -13,7 +13,7 @@ func Defaults() NetBox {
 	return NetBox{
 		ContextKey: "pydhcp_configuration",
 		Timeout:    time.Minute,
-		Poll:       Poll{Interval: 30 * time.Second, StaleAfter: 24 * time.Hour},
+		Poll:       Poll{Interval: 30 * time.Second, StaleAfter: 24 * time.Hour, Doubt: time.Hour},
 		Store:      Store{Engine: "pebble", Path: "/var/lib/coredhcp-netbox"},
 		Lease: Lease{
 			Time:         time.Hour,

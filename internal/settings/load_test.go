@@ -60,7 +60,7 @@ netbox:
   vrf: blue
   context_key: dhcp
   timeout: 10s
-  poll: {interval: 5s, stale_after: 7d}
+  poll: {interval: 5s, stale_after: 7d, doubt: 2h}
   store: {engine: pebble, path: state, endpoints: []}
   lease:
     time: 1d12h
@@ -73,6 +73,7 @@ netbox:
     pick: hash
     standby_secs: 4
     fallthrough: true
+    static_at_once: true
   dynamic: {tag: pool, status: dhcp, allow_unknown: false}
   fields: {mac: m, expire: e, hostname: h}
   clients: {lag: any, bind_interface: true, send_hostname: true}
@@ -89,10 +90,10 @@ sync:
 	}
 	want := NetBox{
 		URL: "http://127.0.0.1:8000", TokenFile: "/etc/c/secrets/token", VRF: "blue", ContextKey: "dhcp", Timeout: 10 * time.Second,
-		Poll:  Poll{5 * time.Second, 7 * 24 * time.Hour},
+		Poll:  Poll{5 * time.Second, 7 * 24 * time.Hour, 2 * time.Hour},
 		Store: Store{"pebble", "/etc/c/state", []string{}},
 		Lease: Lease{36 * time.Hour, 90 * time.Second, 48 * time.Hour, 30 * time.Second, time.Hour, 0,
-			300 * time.Millisecond, "hash", 4, true},
+			300 * time.Millisecond, "hash", 4, true, true},
 		Dynamic: Dynamic{"pool", "dhcp", false},
 		Fields:  Fields{"m", "e", "h"},
 		Clients: Clients{"any", true, true},
@@ -144,7 +145,7 @@ func TestFiveMistakesGiveFiveErrorsWithLines(t *testing.T) {
 func TestMistakesInTheSection(t *testing.T) {
 	for name, tc := range map[string]struct{ section, want string }{
 		"seconds need a unit":            {"timeout: 60", `netbox.timeout: want a duration such as 30s, 90m, 12h or 1d, not "60"; for seconds write 60s`},
-		"section is a list":              {"lease: [1h]", "netbox.lease: want a mapping with time, min, max, offer_hold, decline_time, reclaim_grace, probe, pick, standby_secs, fallthrough, not a list"},
+		"section is a list":              {"lease: [1h]", "netbox.lease: want a mapping with time, min, max, offer_hold, decline_time, reclaim_grace, probe, pick, standby_secs, fallthrough, static_at_once, not a list"},
 		"text where a bool belongs":      {"gateway: {all: maybe}", `netbox.gateway.all: want true or false, not "maybe"`},
 		"yes is no bool":                 {"gateway: {all: yes}", `netbox.gateway.all: want true or false, not "yes"`},
 		"bool where text belongs":        {"pxe: {gate: true}", `netbox.pxe.gate: want text: write "true" with the quotes, not "true"`},

@@ -44,6 +44,7 @@ type NetBox struct {
 type Poll struct {
 	Interval   time.Duration `yaml:"interval"`
 	StaleAfter time.Duration `yaml:"stale_after"`
+	Doubt      time.Duration `yaml:"doubt"`
 }
 
 // Store is netbox.store.
@@ -65,6 +66,7 @@ type Lease struct {
 	Pick         string        `yaml:"pick"`  // lowest or hash
 	StandbySecs  int           `yaml:"standby_secs"`
 	Fallthrough  bool          `yaml:"fallthrough"`
+	StaticAtOnce bool          `yaml:"static_at_once"`
 }
 
 // Dynamic is netbox.dynamic.

@@ -84,6 +84,7 @@ func validateTimes(r *strictyaml.Report, n *NetBox) {
 		{"timeout", n.Timeout, time.Second, 10 * time.Minute, false, false},
 		{"poll.interval", n.Poll.Interval, time.Second, day, false, false},
 		{"poll.stale_after", n.Poll.StaleAfter, time.Second, year, false, false},
+		{"poll.doubt", n.Poll.Doubt, 0, 7 * day, false, false},
 		{"lease.time", l.Time, time.Second, 10 * year, true, false},
 		{"lease.min", l.Min, time.Second, 10 * year, true, true},
 		{"lease.max", l.Max, time.Second, 10 * year, true, true},

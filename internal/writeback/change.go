@@ -17,6 +17,7 @@ import (
 var (
 	errNoAddress  = errors.New("NetBox has no IP address for it any more")
 	errNotDynamic = errors.New("its IP address in NetBox is not dynamic any more")
+	errVanished   = errors.New("its IP address vanished from NetBox, or a change of it is doubted")
 	errSuperseded = errors.New("it has ended, and NetBox shows a running lease of another client there")
 )
 
@@ -28,7 +29,7 @@ func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (RecordChange, error) {
 	if err != nil {
 		return RecordChange{}, err
 	}
-	if !l.Expires.After(time.Now()) && rival(a, l) {
+	if !l.Expires.After(time.Now()) && w.rival(a, l) {
 		return RecordChange{}, errSuperseded
 	}
 	w.warnOfRival(a, l)
@@ -47,7 +48,7 @@ func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (RecordChange, error) {
 // warnOfRival reports that another program wrote a running lease into the record
 // (S-5). The store's client keeps the address.
 func (w *Writer) warnOfRival(a *ipam.Address, l lease.Lease) {
-	if l.State == lease.Bound && rival(a, l) {
+	if l.State == lease.Bound && w.rival(a, l) {
 		w.quiet.Warn("rival", "NetBox shows a running lease of another client, which is replaced; does another DHCP server write there?", logrus.Fields{
 			"addr": l.Addr, "mac": l.Client, "other": a.Record.Client,
 		})
@@ -55,16 +56,20 @@ func (w *Writer) warnOfRival(a *ipam.Address, l lease.Lease) {
 }
 
 // rival reports whether the record shows a running lease of another client that
-// was written since the lease was last told.
-func rival(a *ipam.Address, l lease.Lease) bool {
+// was written since the lease was last told. A clock that is not trusted does not
+// tell that it has ended (S-14).
+func (w *Writer) rival(a *ipam.Address, l lease.Lease) bool {
 	r := a.Record
-	return r.Client != "" && r.Client != string(l.Client) && r.Expires.After(time.Now()) && a.LastUpdated.After(l.SyncedAt)
+	if r.Client == "" || r.Client == string(l.Client) || !a.LastUpdated.After(l.SyncedAt) {
+		return false
+	}
+	return r.Expires.After(time.Now()) || !r.Expires.IsZero() && w.config.ReclaimPause != nil && w.config.ReclaimPause() > 0
 }
 
 // address finds the object of a leased address: in the VRF of its network, or,
 // where the network is gone, in the first VRF that still has the address. An
 // object that is no longer dynamic is left alone: nothing is written to static
-// addresses.
+// addresses. Neither is one that vanished: what it is now is not known (T-1).
 func address(s *ipam.Snapshot, host netip.Addr) (*ipam.Address, error) {
 	vrfs := s.DynamicVRFs()
 	if n, err := s.Subnet(host); err == nil {
@@ -73,10 +78,13 @@ func address(s *ipam.Snapshot, host netip.Addr) (*ipam.Address, error) {
 	err := errNoAddress
 	for _, vrf := range vrfs {
 		a := s.Address(vrf, host)
-		if a != nil && s.IsDynamic(a) {
+		switch {
+		case a == nil:
+		case a.Loss != ipam.Present:
+			err = errVanished
+		case s.IsDynamic(a):
 			return a, nil
-		}
-		if a != nil {
+		default:
 			err = errNotDynamic
 		}
 	}

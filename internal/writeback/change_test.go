@@ -85,6 +85,21 @@ func TestTheObjectIsThatOfTheNetworksVRF(t *testing.T) {
 	}
 }
 
+// T-1: what vanished, or was changed in a way that is doubted, is left alone.
+func TestNothingIsWrittenToWhatVanished(t *testing.T) {
+	log, _ := test.NewNullLogger()
+	for _, loss := range []ipam.Loss{ipam.Lost, ipam.Ended} {
+		s := oneNetwork(t, 2, func(o *ipam.Objects) {
+			a := *o.Addresses[1001]
+			a.Loss = loss
+			o.Addresses[1001] = &a
+		})
+		if got, err := New(Config{Log: log}).change(s, bound(1)); !errors.Is(err, errVanished) {
+			t.Errorf("%+v, %v, want nothing written", got, err)
+		}
+	}
+}
+
 // clients.bind_interface: an address is assigned while it is leased, and only
 // assignments of our own making are taken back.
 func TestAssignment(t *testing.T) {
@@ -205,6 +220,36 @@ func TestAnEndedLeaseDoesNotReplaceARunningOneOfAnotherClient(t *testing.T) {
 			l := bound(1)
 			l.Expires, l.SyncedAt = c.expires, now.Add(-time.Hour)
 			if _, err := New(Config{Log: log}).change(s, l); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
+// S-14: a clock that is not trusted does not tell that the record of another
+// client has ended.
+func TestAClockThatIsNotTrustedEndsNoRecord(t *testing.T) {
+	now := time.Now()
+	for _, c := range []struct {
+		name  string
+		ended time.Time // of the record; zero: given back
+		pause time.Duration
+		want  error
+	}{
+		{"trusted", now.Add(-time.Minute), 0, nil},
+		{"set forward", now.Add(-time.Minute), time.Hour, errSuperseded},
+		{"set forward, the record is that of a release", time.Time{}, time.Hour, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			log, _ := test.NewNullLogger()
+			s := oneNetwork(t, 2, func(o *ipam.Objects) {
+				a := o.Addresses[1001]
+				a.Record, a.LastUpdated = ipam.Record{Client: string(bob), Expires: c.ended}, now
+			})
+			l := bound(1)
+			l.Expires, l.SyncedAt = now.Add(-time.Hour), now.Add(-2*time.Hour)
+			w := New(Config{Log: log, ReclaimPause: func() time.Duration { return c.pause }})
+			if _, err := w.change(s, l); !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 		})

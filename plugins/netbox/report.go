@@ -21,11 +21,14 @@ func (h *handler) report(x *dhcp4.Exchange, err error) {
 	if d.Relayed.Ignored {
 		h.unproved(x)
 	}
+	h.passedOver(x)
 	if err != nil {
 		h.Quiet.Error(string(d.Reason), "no answer: trouble on our side", withError(fields(m, d), err))
 		return
 	}
 	switch {
+	case d.Reason == lease.ReasonTakenAway:
+		h.explained(logrus.WarnLevel, "not_extended "+asked(m), "a lease is not extended: NetBox took its address away", x)
 	case d.Verdict == lease.Ack && d.Reason == lease.ReasonNew:
 		h.Quiet.Event("lease", "lease made", fields(m, d))
 	case d.Reason == lease.ReasonReleased:
@@ -192,4 +195,12 @@ func oneLine(trace *lease.Trace) string {
 func withError(f logrus.Fields, err error) logrus.Fields {
 	f[logrus.ErrorKey] = err
 	return f
+}
+
+// asked is the address that a REQUEST is about.
+func asked(m lease.ClientMessage) string {
+	if m.RequestedAddr.IsValid() {
+		return m.RequestedAddr.String()
+	}
+	return m.ClientAddr.String()
 }

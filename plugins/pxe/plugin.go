@@ -16,6 +16,8 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/stock"
 )
 
@@ -34,7 +36,7 @@ func setup(pool *instance.Pool, args []string) (chain.Handler4, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &handler{Instance: i, exchanges: &pool.Exchanges}
+	h := &handler{Instance: i, exchanges: &pool.Exchanges, redeploy: i.Redeploy}
 	i.SetProxy(h.proxy4)
 	return pool.Handler(stock.Plugin{Name: "netbox_pxe", Log: i.Quiet}, h.handle4), nil
 }
@@ -43,6 +45,7 @@ func setup(pool *instance.Pool, args []string) (chain.Handler4, error) {
 type handler struct {
 	*instance.Instance
 	exchanges *dhcp4.Exchanges
+	redeploy  func(context.Context, *ipam.Machine) (bool, error)
 }
 
 func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
@@ -77,13 +80,19 @@ func (h *handler) bootData(req *dhcpv4.DHCPv4, facts instance.Facts) (c client, 
 	}
 	b, why := c.answer(facts.Config)
 	if why == "" {
-		var open bool
-		if open, err = h.allowed(facts); err != nil {
+		open, err := h.allowed(facts)
+		switch {
+		case errors.Is(err, lease.ErrCrowded):
 			h.note(req, err.Error())
 			h.Quiet.Warn("crowded", "no answer: too many boot clients wait for NetBox", about(req, facts, c, err.Error()))
 			return c, b, false, err
-		}
-		if !open {
+		case err != nil: // trouble, which is no fault of the machine
+			h.note(req, string(notRead))
+			f := about(req, facts, c, string(notRead))
+			f[logrus.ErrorKey] = err
+			h.Quiet.Warn("redeploy "+who(req, facts), "no boot data", f)
+			return c, b, false, nil
+		case !open:
 			why = switchOff
 		}
 	}
@@ -101,7 +110,7 @@ func (h *handler) allowed(facts instance.Facts) (bool, error) {
 	if facts.Machine == nil {
 		return h.Settings.PXE.Gate != "on", nil
 	}
-	return h.Redeploy(context.Background(), facts.Machine)
+	return h.redeploy(context.Background(), facts.Machine)
 }
 
 // note leaves why for explain.
