@@ -1,6 +1,10 @@
 package lease
 
-import "github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+import (
+	"net/netip"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
 
 // fromStranger takes the oldest offer on the wire that a client which NetBox does
 // not know has not answered, where nothing else is left: offers cost their sender
@@ -21,7 +25,7 @@ func (d *decider) fromStranger(c client, w wire, none choice) (choice, *ipam.Sub
 			d.choose("offered to a client that has not answered", a)
 			return choice{address: a, reason: ReasonNew}, n
 		}
-		d.takes = noAddr
+		d.takes = netip.Addr{}
 	}
 	return none, nil
 }

@@ -187,7 +187,7 @@ func (d *decider) chooseAnother(c client, w wire) (choice, *ipam.Subnet) {
 		if one, n := d.chooseOnWire(c, w); one.address != nil {
 			return one, n
 		}
-		d.avoid = noAddr
+		d.avoid = netip.Addr{}
 	}
 	return d.chooseOnWire(c, w)
 }

@@ -196,9 +196,6 @@ type Relayed struct {
 	Subnet netip.Addr
 }
 
-// noAddr is an address that is absent.
-var noAddr netip.Addr
-
 // Decision is the outcome for one message. Everything a reply needs is in it;
 // nothing has to be looked up again.
 type Decision struct {
