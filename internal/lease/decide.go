@@ -43,10 +43,11 @@ const maxSkew = 2 * time.Minute
 type effect struct {
 	hold     netip.Addr // reserve for the client
 	dropHold bool
-	backoff  netip.Addr // static address that was declined
-	change   Lease      // to be durable before the reply; no Addr: none
-	revision Revision   // expected by change
-	probe    bool       // the address was never this client's: worth an echo request
+	change   Lease    // to be durable before the reply; no Addr: none
+	revision Revision // expected by change
+	probe    bool     // the address was never this client's: worth an echo request
+	answer   answer   // to be remembered once it is sent; no time: none
+	declined declined // for whom change puts an address in quarantine
 }
 
 // decider is one run of Decide.
@@ -64,7 +65,9 @@ type decider struct {
 	late   bool          // it is too old for refusals
 
 	relayed Relayed
-	hearsay bool // the network rests on a relay that nothing vouches for (N-11)
+	hearsay bool       // the network rests on a relay that nothing vouches for (N-11)
+	avoid   netip.Addr // not to be offered now (D-32)
+	takes   netip.Addr // offered to a stranger, who has to give way
 }
 
 // Decide is the decision table (D-0 to D-28): what this server does
@@ -77,6 +80,9 @@ func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 	decision.Passed = d.passed
 	decision.Relayed, decision.Override = d.relayed, m.Override
 	decision.Relayed.Subnet = m.SubnetSelection
+	if decision.Verdict == Offer || decision.Verdict == Ack {
+		decision.effect.answer = d.answerOf(&decision)
+	}
 	return decision
 }
 
@@ -245,7 +251,10 @@ func (d *decider) discover() Decision {
 	if doubt, why := d.doubted(c); doubt != "" {
 		return d.offerRunning(doubt, why, c, w)
 	}
-	choice, n := d.chooseOnWire(c, w)
+	choice, n := d.chooseAnother(c, w)
+	if choice.address == nil {
+		choice, n = d.fromStranger(c, w, choice)
+	}
 	if choice.address == nil {
 		d.trace.addf("D-2", "no dynamic address is available")
 		reason = ReasonPoolEmpty
@@ -276,10 +285,6 @@ func (d *decider) offerRunning(doubt string, why Reason, c client, w wire) Decis
 
 func (d *decider) offerStatic(c client, w wire) Decision {
 	a := c.statics[0]
-	if _, declined := d.l.backoff[a.Address.Addr()]; declined {
-		d.trace.addf("A-5", "%s was declined within the last minute", a.Address.Addr())
-		return d.silent("A-5", ReasonBackoff)
-	}
 	return d.grant("D-1", Offer, ReasonStatic, a, d.networkOf(a.Address.Addr(), w.all), c)
 }
 
@@ -448,6 +453,11 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 		return last
 	}
 	a := d.s.Address(n.VRF, addr)
+	if a != nil {
+		if decision, ok := d.resumed(granted, a, n, c); ok {
+			return decision
+		}
+	}
 	if a != nil && d.binding(a).Client == c.id {
 		switch reason, _ := d.mayHave(a, n, c); reason {
 		case "":
@@ -486,7 +496,7 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 	return d.refuse(none, ReasonNoBinding, n, c)
 }
 
-// decline serves DHCPDECLINE (D-17, D-18, A-5).
+// decline serves DHCPDECLINE (D-17, D-18, D-32, A-5).
 func (d *decider) decline() Decision {
 	r := d.m.RequestedAddr
 	if !r.IsValid() || !d.addressedToUs() {
@@ -499,9 +509,11 @@ func (d *decider) decline() Decision {
 	c := d.identify(oneNetwork(n))
 	decision := Decision{Verdict: Taken, Rule: "D-17", Reason: ReasonDeclined, Subnet: n, Interface: c.port, Machine: c.machine}
 	if a := static(c, r); a != nil {
+		if !d.sentLately(r) {
+			return d.silent("D-32", ReasonUnproved)
+		}
 		decision.Static = true
 		decision.Addr = d.masked(a, n)
-		decision.effect.backoff = r
 		return decision
 	}
 	a := d.s.Address(n.VRF, r)
@@ -509,8 +521,18 @@ func (d *decider) decline() Decision {
 		d.trace.addf("D-18", "%s is neither bound nor offered to the client", r)
 		return d.silent("D-18", ReasonNothingToDo)
 	}
+	switch {
+	case !d.sentLately(r):
+		return d.inVain("D-32", ReasonUnproved, r)
+	case d.overdrawn(n):
+		return d.inVain("A-9", ReasonTooMany, r)
+	}
 	decision.Addr = d.masked(a, n)
 	decision.effect = effect{dropHold: true, change: d.quarantined(r), revision: d.l.stored[r].revision}
+	decision.effect.declined.client = d.m.Client
+	if b := d.l.binding(a, d.now); b.Client == d.m.Client {
+		decision.effect.declined.until = b.Expires
+	}
 	return decision
 }
 
@@ -524,7 +546,7 @@ func (d *decider) quarantined(addr netip.Addr) Lease {
 	return next
 }
 
-// release serves DHCPRELEASE (D-19, D-20, A-4).
+// release serves DHCPRELEASE (D-19, D-20, D-31, A-4).
 func (d *decider) release() Decision {
 	addr := d.m.ClientAddr
 	if !addr.IsValid() || !d.addressedToUs() {
@@ -541,6 +563,10 @@ func (d *decider) release() Decision {
 	if !d.uses(a) {
 		d.trace.addf("D-20", "%s is not bound to the client", addr)
 		return d.silent("D-20", ReasonNothingToDo)
+	}
+	if !d.releasable(addr) {
+		d.trace.addf("D-31", "a RELEASE counts from ciaddr itself, or by a vouched-for relay of its wire")
+		return d.silent("D-31", ReasonUnproved)
 	}
 	next := d.nextLease(addr)
 	next.Unsynced = d.s.IsDynamic(a) // else NetBox has no place for it

@@ -64,9 +64,6 @@ type Engine struct {
 // positive probe (A-7, S-2).
 const attempts = 3
 
-// staticBackoff is how long a declined static address is not offered.
-const staticBackoff = time.Minute
-
 // ErrNoStore is the trouble of a message that needs a store while there is none.
 var ErrNoStore = errors.New("there is no lease store now")
 
@@ -162,7 +159,8 @@ func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Dec
 		trace.addf("D-28", "an earlier message of this client is still in work")
 		return Decision{Rule: "D-28", Reason: ReasonBusy}, nil
 	}
-	defer e.end(m)
+	var said answer
+	defer func() { e.end(m, said) }()
 	for range attempts {
 		decision := e.decide(m, trace)
 		done, err := e.carryOut(ctx, m, decision, trace)
@@ -173,6 +171,7 @@ func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Dec
 			return e.troubled(m, decision, err, trace), fmt.Errorf("%s from %s: %w", m.Type, m.Client, err)
 		}
 		if done {
+			said = decision.effect.answer
 			return decision, nil
 		}
 	}
@@ -195,10 +194,15 @@ func (e *Engine) begin(m ClientMessage) bool {
 	return true
 }
 
-func (e *Engine) end(m ClientMessage) {
+// end takes the mark away and remembers what was said, for what the client may
+// say next (D-32).
+func (e *Engine) end(m ClientMessage, said answer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.busy, m.Client)
+	if !said.at.IsZero() {
+		e.facts.Leases.answered(m.Client, said)
+	}
 }
 
 // decide runs Decide and its effects on memory; an address with a change to
@@ -211,15 +215,16 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 	l.sweep(steady)
 	decision := Decide(e.facts, m, now, trace)
 	effect := &decision.effect
-	if effect.backoff.IsValid() {
-		l.backOff(effect.backoff, steady.Add(staticBackoff))
-	}
 	if effect.hold.IsValid() && !decision.Static {
-		l.hold(effect.hold, m.Client, steady.Add(e.config.Policy.OfferHold))
+		stranger := decision.Machine == nil && decision.Interface == nil
+		l.hold(effect.hold, m.Client, steady.Add(e.config.Policy.OfferHold), stranger)
 	}
 	if effect.change.Addr.IsValid() {
 		l.inWork[effect.change.Addr] = m.Client
 		l.touch(effect.change.Addr)
+		if effect.declined.client != "" {
+			l.declinedBy(effect.change.Addr, effect.declined, steady)
+		}
 		e.clock.leased(effect.change)
 	} else if effect.dropHold {
 		l.dropHold(m.Client)
@@ -300,8 +305,9 @@ func (e *Engine) commit(ctx context.Context, client ClientID, next Lease, expect
 	if e.config.Committed != nil {
 		e.config.Committed(time.Since(began), err)
 	}
+	read := true
 	if err != nil {
-		next, revision = reread(ctx, store, next.Addr)
+		next, revision, read = reread(ctx, store, next.Addr)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -310,6 +316,9 @@ func (e *Engine) commit(ctx context.Context, client ClientID, next Lease, expect
 	if err == nil {
 		l.dropHold(client)
 		delete(e.echoes.silent, next.Addr)
+	}
+	if !read {
+		l.unread[next.Addr] = true
 	}
 	if revision != 0 {
 		e.learn(next, revision)
@@ -320,13 +329,13 @@ func (e *Engine) commit(ctx context.Context, client ClientID, next Lease, expect
 }
 
 // reread learns what the store holds after a comparison was lost or a write
-// failed with unknown outcome (H-3).
-func reread(ctx context.Context, store Store, addr netip.Addr) (Lease, Revision) {
+// failed with unknown outcome (H-3). It reports false if the store did not tell.
+func reread(ctx context.Context, store Store, addr netip.Addr) (Lease, Revision, bool) {
 	stored, revision, err := store.Lease(ctx, addr)
 	if err != nil {
-		return Lease{Addr: addr}, 0
+		return Lease{Addr: addr}, 0, errors.Is(err, ErrNotFound)
 	}
-	return stored, revision
+	return stored, revision, true
 }
 
 // learn takes over what the store holds for one address.

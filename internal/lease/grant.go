@@ -246,10 +246,11 @@ func (d *decider) fromPool(n *ipam.Subnet) choice {
 }
 
 // theirs reports whether addr is an address of the relay or of this server
-// (N-5), as far as this one message tells.
+// (N-5), as far as this one message tells, or is not to be offered to the client
+// again.
 func (d *decider) theirs(addr netip.Addr) bool {
 	m := d.m
-	return addr == m.Relay || addr == m.Override || addr == m.Identifier || slices.Contains(m.InterfaceAddrs, addr)
+	return addr == d.avoid || addr == m.Relay || addr == m.Override || addr == m.Identifier || slices.Contains(m.InterfaceAddrs, addr)
 }
 
 // firstOf searches [low, high) without the nested networks of n.
@@ -359,7 +360,7 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Re
 	// An ended binding is still its client's, unless the address was offered
 	// to or reserved for another client meanwhile.
 	switch {
-	case d.l.heldByOther(addr, c.id), reserved(a) && (c.port == nil || c.port.ID != a.Interface):
+	case addr != d.takes && d.l.heldByOther(addr, c.id), reserved(a) && (c.port == nil || c.port.ID != a.Interface):
 		return d.refused(a, ReasonTaken), false
 	case own:
 		return "", true

@@ -86,6 +86,7 @@ func TestIdentifiersOfOneMACHaveALeaseEach(t *testing.T) {
 	}
 	r.expect(message(Release, alice, has("10.0.0.10"), sends(boxB)), "silent D-20")
 	r.expect(message(Release, alice, has("10.0.0.10"), sends(boxA)), "accepted, no reply D-19")
+	r.expect(request(alice, wants("10.0.0.11"), sends(boxB)), "ACK D-8")
 	r.expect(message(Decline, alice, wants("10.0.0.11"), sends(boxB)), "accepted, no reply D-17")
 	if l := store.get("10.0.0.11"); l.Shown() != Declined {
 		t.Errorf("a quarantine is shown as %q", l.Shown())

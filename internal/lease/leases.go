@@ -23,9 +23,14 @@ type Leases struct {
 	holdQueue []lapse // in order of time; entries may be outdated
 
 	inWork         map[netip.Addr]ClientID
-	backoff        map[netip.Addr]time.Time // declined static addresses
-	backoffQueue   []lapse                  // in order of time; entries may be outdated
-	infrastructure map[netip.Addr]bool      // own addresses (N-5)
+	unread         map[netip.Addr]bool // the store may hold something else: a write has an unknown outcome
+	infrastructure map[netip.Addr]bool // own addresses (N-5)
+
+	answers      map[ClientID]answer // the last one to each client (D-32)
+	answerQueue  []clientLapse       // an entry for each, about in order of time
+	declined     map[netip.Addr]declined
+	declines     map[ClientID]declines // within an hour
+	declineQueue []clientLapse
 
 	marks  []Mark                          // who is served where an address has several owners
 	losers map[*ipam.Address]*ipam.Address // of snapshot: to the address that is served instead
@@ -40,8 +45,9 @@ type storedLease struct {
 }
 
 type hold struct {
-	client ClientID
-	until  time.Time
+	client   ClientID
+	until    time.Time
+	stranger bool // to NetBox: gives way to others
 }
 
 type lapse struct {
@@ -58,14 +64,18 @@ func NewLeases(policy *Policy) *Leases {
 		holds:          make(map[netip.Addr]hold),
 		heldBy:         make(map[ClientID]netip.Addr),
 		inWork:         make(map[netip.Addr]ClientID),
-		backoff:        make(map[netip.Addr]time.Time),
+		unread:         make(map[netip.Addr]bool),
 		infrastructure: make(map[netip.Addr]bool),
+		answers:        make(map[ClientID]answer),
+		declined:       make(map[netip.Addr]declined),
+		declines:       make(map[ClientID]declines),
 	}
 }
 
 // put notes what the store holds for one address. Changes may arrive out of
 // order: an older revision than the one known is ignored.
 func (l *Leases) put(next Lease, revision Revision) {
+	delete(l.unread, next.Addr)
 	old, ok := l.stored[next.Addr]
 	if ok && revision < old.revision {
 		l.touch(next.Addr)
@@ -76,6 +86,9 @@ func (l *Leases) put(next Lease, revision Revision) {
 		l.unlink(was, next.Addr)
 	}
 	l.stored[next.Addr] = storedLease{next, revision}
+	if next.State != Quarantined {
+		delete(l.declined, next.Addr)
+	}
 	if !slices.Contains(l.byClient[client], next.Addr) {
 		l.byClient[client] = append(l.byClient[client], next.Addr)
 	}
@@ -103,14 +116,14 @@ func (l *Leases) unlink(client ClientID, addr netip.Addr) {
 
 // hold reserves addr for client until the given time; the client's earlier
 // hold goes, and so does another client's hold of addr.
-func (l *Leases) hold(addr netip.Addr, client ClientID, until time.Time) {
+func (l *Leases) hold(addr netip.Addr, client ClientID, until time.Time, stranger bool) {
 	if earlier, ok := l.heldBy[client]; ok && earlier != addr {
 		l.dropHold(client)
 	}
 	if h, ok := l.holds[addr]; ok {
 		delete(l.heldBy, h.client)
 	}
-	l.holds[addr] = hold{client, until}
+	l.holds[addr] = hold{client, until, stranger}
 	l.heldBy[client] = addr
 	l.holdQueue = append(l.holdQueue, lapse{addr, until})
 	l.touch(addr)
@@ -139,9 +152,9 @@ func (l *Leases) dropHold(client ClientID) {
 	l.touch(addr)
 }
 
-// sweep forgets the holds and back-offs that lapsed by now. All holds live
-// equally long, so their queue is in order of time; a hold that was made anew
-// has a later entry. The same is true of back-offs.
+// sweep forgets the holds and answers that lapsed by now. All holds live equally
+// long, so their queue is in order of time; a hold that was made anew has a later
+// entry.
 func (l *Leases) sweep(now time.Time) {
 	for len(l.holdQueue) > 0 && !l.holdQueue[0].at.After(now) {
 		addr := l.holdQueue[0].addr
@@ -150,24 +163,7 @@ func (l *Leases) sweep(now time.Time) {
 			l.dropHold(h.client)
 		}
 	}
-	for len(l.backoffQueue) > 0 && !l.backoffQueue[0].at.After(now) {
-		addr := l.backoffQueue[0].addr
-		l.backoffQueue = l.backoffQueue[1:]
-		if until := l.backoff[addr]; until.After(now) { // renewed meanwhile
-			l.backoffQueue = append(l.backoffQueue, lapse{addr, until})
-		} else {
-			delete(l.backoff, addr)
-		}
-	}
-}
-
-// backOff keeps a declined static address from being offered until the given
-// time. A DECLINE that comes again costs no memory: it may be forged.
-func (l *Leases) backOff(addr netip.Addr, until time.Time) {
-	if _, waits := l.backoff[addr]; !waits {
-		l.backoffQueue = append(l.backoffQueue, lapse{addr, until})
-	}
-	l.backoff[addr] = until
+	l.forgetAnswers(now)
 }
 
 // heldByOther reports whether an OFFER to another client reserves addr.

@@ -68,6 +68,9 @@ func TestAHungDiskHoldsABoundedNumberOfMessages(t *testing.T) {
 		{"one more declines", message(Decline, nth(DiskPlaces+2), wants(hostOf(10, 1, 12+DiskPlaces).String()), onCrowd), "silent B-9 crowded"},
 		{"one more releases", message(Release, nth(DiskPlaces+3), has(hostOf(10, 1, 13+DiskPlaces).String()), unicast()), "silent B-9 crowded"},
 	} {
+		if c.m.Type == Decline {
+			r.answered(c.m)
+		}
 		d, err := r.Handle(t.Context(), c.m, nil)
 		if brief(d) != c.want || !errors.Is(err, ErrCrowded) {
 			t.Errorf("%s: %s, %v; want %s", c.name, brief(d), err, c.want)

@@ -2,55 +2,59 @@ package lease
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
 )
 
-// EndQuarantine lets an address that was declined be leased again now, by the
-// operator's word (C-4). NetBox is told. An error says that the address is not in
-// quarantine, is in work at this moment, or that the store could not note it.
+// Errors of EndQuarantine, for the caller to branch on.
+var (
+	ErrNotQuarantined = errors.New("the address is not in quarantine")
+	ErrInWork         = errors.New("the address is in work for a client; try again")
+)
+
+// EndQuarantine frees an address for other clients at once, by the word of an
+// operator. The change is durable when it returns nil. It returns
+// ErrNotQuarantined, ErrInWork, or an error of the store.
 func (e *Engine) EndQuarantine(ctx context.Context, addr netip.Addr) error {
-	next, revision, err := e.releaseQuarantined(addr)
-	if err != nil {
-		return err
+	e.mu.Lock()
+	now, l := e.config.Now(), e.facts.Leases
+	next, revision, err := l.unrested(addr, now)
+	if err == nil {
+		l.inWork[addr] = Declined
 	}
-	if err := e.commit(ctx, Declined, next, revision); err != nil {
+	e.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("%s: %w", addr, err)
+	}
+	if err := e.commit(ctx, "", next, revision); err != nil {
 		return fmt.Errorf("end the quarantine of %s: %w", addr, err)
 	}
 	return nil
 }
 
-// releaseQuarantined takes the address into work and returns what is to be stored.
-func (e *Engine) releaseQuarantined(addr netip.Addr) (next Lease, expected Revision, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	now, l := e.config.Now(), e.facts.Leases
-	if !l.quarantined(addr, now) {
-		return next, 0, fmt.Errorf("%s is not in quarantine", addr)
-	}
-	if l.inWork[addr] != "" {
-		return next, 0, fmt.Errorf("%s is in work at this moment: try again", addr)
-	}
+// unrested is what the store has to hold of an address whose quarantine ends now.
+// NetBox may be alone in showing it, from before this server.
+func (l *Leases) unrested(addr netip.Addr, now time.Time) (Lease, Revision, error) {
 	stored := l.stored[addr]
-	next = stored.Lease
-	next.Addr, next.Client, next.State, next.Expires, next.Unsynced = addr, Declined, Released, seconds(now), true
-	l.inWork[addr] = Declined
-	l.touch(addr)
-	return next, stored.revision, nil
-}
-
-// quarantined reports whether the store, or a record in NetBox, has addr in
-// quarantine.
-func (l *Leases) quarantined(addr netip.Addr, now time.Time) bool {
+	resting := stored.State == Quarantined && stored.Expires.After(now)
 	if l.snapshot != nil {
-		for _, a := range l.snapshot.Recorded(string(Declined)) {
-			if a.Address.Addr() == addr {
+		for vrf := range l.pools {
+			if a := l.snapshot.Address(vrf, addr); a != nil {
 				b := l.binding(a, now)
-				return b.State == Quarantined && b.running(now)
+				resting = resting || b.State == Quarantined && b.running(now)
 			}
 		}
 	}
-	stored := l.stored[addr]
-	return stored.State == Quarantined && stored.Expires.After(now)
+	switch {
+	case !resting:
+		return Lease{}, 0, ErrNotQuarantined
+	case l.inWork[addr] != "":
+		return Lease{}, 0, ErrInWork
+	}
+	next := stored.Lease
+	next.Addr, next.Client, next.State, next.Unsynced = addr, Declined, Released, true
+	next.Expires = seconds(now.Add(-l.policy.ReclaimGrace - time.Second))
+	return next, stored.revision, nil
 }

@@ -1,5 +1,7 @@
 package lease
 
+import "net/netip"
+
 // admit asks whether the relay of the message may speak for clients (N-10), and
 // leaves of the message what the relay's word proves (N-11). It reports why the
 // message is not answered at all, or "".
@@ -7,7 +9,7 @@ func (d *decider) admit() Reason {
 	m := d.m
 	if !d.s.ListedRelay(m.Source) && m.SubnetSelection.IsValid() {
 		d.trace.addf("N-12", "the subnet selection option does not count: any client can send it, and the sender is not listed in network.relays")
-		m.SubnetSelection, d.relayed.Ignored = noAddr, true
+		m.SubnetSelection, d.relayed.Ignored = netip.Addr{}, true
 	}
 	if !m.Relay.IsValid() {
 		return ""
@@ -25,7 +27,7 @@ func (d *decider) admit() Reason {
 		}
 		d.relayed.Ignored, d.hearsay = true, m.LinkSelection.IsValid()
 	}
-	m.Override = noAddr
+	m.Override = netip.Addr{}
 	return ""
 }
 

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -73,7 +74,7 @@ func TestLinkSelectionNeedsProof(t *testing.T) {
 		"from another of its device":   {nil, from("10.8.0.254"), true},
 		"from one in another VRF":      {nil, from("172.20.0.9"), true},
 		"from a listed sender":         {[]string{"203.0.113.9/32", "10.0.0.254/32"}, from("203.0.113.9"), true},
-		"on a stock server":            {nil, func(m *ClientMessage) { m.Delivery, m.Source = DeliveryUnknown, noAddr }, true},
+		"on a stock server":            {nil, func(m *ClientMessage) { m.Delivery, m.Source = DeliveryUnknown, netip.Addr{} }, true},
 		"from elsewhere":               {nil, from("203.0.113.9"), false},
 		"from another device":          {nil, from("10.8.0.5"), false},
 		"from an address of a network": {nil, from("10.0.0.77"), false},

@@ -188,20 +188,35 @@ func (s *story) rebind(t *rapid.T) {
 
 func (s *story) release(t *rapid.T) {
 	c := s.client(t)
-	m := message(Release, c, has(s.mine(t, c)))
-	s.send(t, m)
-	if s.promises[m.ClientAddr].client == c { // heard or not, the client is gone
+	forged, who := s.forged(t)
+	m := message(Release, c, has(s.mine(t, c)), who)
+	if d := s.send(t, m); forged && d.Verdict != Silent {
+		t.Fatalf("a forged RELEASE: %s", brief(d))
+	}
+	if !forged && s.promises[m.ClientAddr].client == c { // heard or not, the client is gone
 		delete(s.promises, m.ClientAddr)
 	}
 }
 
 func (s *story) decline(t *rapid.T) {
 	c := s.client(t)
-	m := message(Decline, c, wants(s.mine(t, c)))
-	s.send(t, m)
-	if s.promises[m.RequestedAddr].client == c {
+	forged, who := s.forged(t)
+	m := message(Decline, c, wants(s.mine(t, c)), who)
+	if d := s.send(t, m); forged && d.Verdict != Silent {
+		t.Fatalf("a forged DECLINE: %s", brief(d))
+	}
+	if !forged && s.promises[m.RequestedAddr].client == c {
 		delete(s.promises, m.RequestedAddr)
 	}
+}
+
+// forged says who sends a message in the name of a client: now and then a stranger,
+// whose packet must not take anything from the client (D-31, D-32).
+func (s *story) forged(t *rapid.T) (bool, field) {
+	if rapid.IntRange(0, 2).Draw(t, "forged") == 0 {
+		return true, from("203.0.113.6")
+	}
+	return false, func(*ClientMessage) {}
 }
 
 func (s *story) timePasses(t *rapid.T) {
@@ -317,7 +332,7 @@ func (s *story) restart(t *rapid.T) {
 	s.Confirm(facts.Fresh, facts.Skew)
 	after := ask()
 	for host, a := range after { // how far the clock was set is not known any more (S-14)
-		if a.verdict == Silent && s.facts.Distrusted && before[host].verdict == Ack {
+		if s.facts.Distrusted && (a.verdict == Silent && before[host].verdict == Ack || a.verdict == Ack && before[host].verdict == Nak) {
 			after[host] = before[host]
 		}
 	}

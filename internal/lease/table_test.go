@@ -203,11 +203,11 @@ var decisionTable = []tableRow{
 	bothWays("SELECTING with a MAC on two machines is silent", nil, nil,
 		selecting(carol, "10.0.0.10", wants("10.0.0.6")), "silent D-16 conflict"),
 	// D-17
-	bothWays("DECLINE of the client's binding is taken", []Lease{bound("10.0.0.12", alice, time.Hour)}, nil,
+	bothWays("DECLINE of the client's binding is taken", []Lease{bound("10.0.0.12", alice, time.Hour)}, []ClientMessage{request(alice, wants("10.0.0.12"))},
 		message(Decline, alice, wants("10.0.0.12"), to(serverAddr)), "accepted, no reply D-17 10.0.0.12/24 declined"),
 	bothWays("DECLINE of what is held for the client is taken", nil, []ClientMessage{discover(alice)},
 		message(Decline, alice, wants("10.0.0.10")), "accepted, no reply D-17 10.0.0.10/24 declined"),
-	bothWays("DECLINE of the static address is taken", nil, nil,
+	bothWays("DECLINE of the static address is taken", nil, []ClientMessage{discover(web)},
 		message(Decline, web, wants("10.0.0.5")), "accepted, no reply D-17 10.0.0.5/24 declined"),
 	// D-18
 	bothWays("DECLINE of another client's binding is ignored", []Lease{bound("10.0.0.12", bob, time.Hour)}, nil,

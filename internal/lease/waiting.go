@@ -79,6 +79,8 @@ func (d *decider) lastTime(rule string, addr netip.Addr, n *ipam.Subnet, c clien
 	switch {
 	case reason == "":
 		return Decision{}, false
+	case d.l.unread[addr]: // there is no write that would show it
+		return d.silent(rule, ReasonStoreFailed), true
 	case !runs: // perhaps only by a clock that was set forward (S-14, S-15)
 		d.traceSkew()
 		return d.silent(rule, ReasonClockSkew), true

@@ -326,6 +326,25 @@ func (e *Engine) Explain(m ClientMessage) (Decision, *Trace) {
 	return Decide(e.facts, m, now, trace), trace
 }
 
+// answered says that the client was just sent the address that m declines, by the
+// way that m comes.
+func (r *rig) answered(m ClientMessage) {
+	r.facts.Leases.answered(m.Client, answer{addr: m.RequestedAddr, at: r.now, by: way{m.Interface, m.Relay}, declinable: true})
+}
+
+// exhausted checks that the pool has nothing to give to the client of m, but for
+// what strangers were offered and have not answered. Nothing is changed.
+func (r *rig) exhausted(m ClientMessage) {
+	r.t.Helper()
+	d, trace := r.Explain(m)
+	if d.Verdict == Silent && d.Reason == ReasonPoolEmpty {
+		return
+	}
+	if h := r.facts.Leases.holds[d.Addr.Addr()]; d.Verdict != Offer || !h.stranger || h.client == m.Client {
+		r.t.Errorf("%s from %s: %s, want nothing but an offer of another client\n%s", m.Type, m.Client, brief(d), trace)
+	}
+}
+
 // handle sends a message, which must cause no trouble.
 func (r *rig) handle(m ClientMessage) Decision {
 	r.t.Helper()

@@ -39,6 +39,8 @@ func (h *handler) report(x *dhcp4.Exchange, err error) {
 		h.Quiet.Error("declined_static "+d.Addr.Addr().String(), "static address declined: another host uses it", h.sender(x))
 	case d.Reason == lease.ReasonDeclined:
 		h.Quiet.Warn("declined "+d.Addr.Addr().String(), "address declined: quarantined", h.sender(x))
+	case m.Type == lease.Release && d.Reason == lease.ReasonUnproved:
+		h.explained(logrus.WarnLevel, "release_ignored "+m.ClientAddr.String(), "RELEASE ignored", x)
 	case m.Type == lease.Decline:
 		h.explained(logrus.WarnLevel, "decline_ignored "+string(m.Client), "DECLINE ignored", x)
 	case d.Reason == lease.ReasonConflict:
@@ -72,7 +74,7 @@ func (h *handler) unanswered(x *dhcp4.Exchange) {
 		h.explained(logrus.WarnLevel, string(r)+" "+h.evidence(x.Message, x.Decision.Relayed), msg, x)
 	case lease.ReasonPoolEmpty:
 		h.explained(logrus.WarnLevel, string(r)+" "+network(x.Decision), msg, x)
-	case lease.ReasonMalformed, lease.ReasonLAGMember, lease.ReasonBackoff:
+	case lease.ReasonMalformed, lease.ReasonLAGMember:
 		h.explained(logrus.WarnLevel, string(r)+" "+string(x.Message.Client), msg, x)
 	default: // a refusal that is not spoken, or a stranger
 		h.explained(logrus.InfoLevel, string(r)+" "+string(x.Message.Client), msg, x)

@@ -108,7 +108,10 @@ func TestFloodsLeaveFewLines(t *testing.T) {
 		"options that cannot be read": {lease.Off, func(i int) *dhcpv4.DHCPv4 {
 			return dhcp4test.Request(t, dhcpv4.MessageTypeRequest, madeUp(i), dhcp4test.Raw(50, 10, 0))
 		}, 20},
-		"a known host's address declined": {lease.Off, func(int) *dhcpv4.DHCPv4 {
+		"a known host's address declined": {lease.Off, func(i int) *dhcpv4.DHCPv4 {
+			if i%2 == 0 {
+				return dhcp4test.Request(t, dhcpv4.MessageTypeDiscover)
+			}
 			return dhcp4test.Request(t, dhcpv4.MessageTypeDecline, dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress([]byte{10, 0, 0, 10})))
 		}, 2},
 		"declines of addresses that are not theirs": {lease.Off, func(i int) *dhcpv4.DHCPv4 {
