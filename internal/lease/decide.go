@@ -33,6 +33,8 @@ type Facts struct {
 	// Recorded says that NetBox shows leases (H-6).
 	YoungUntil time.Time
 	Recorded   bool
+	// Started is when this server started, which is when it last knew no offers.
+	Started time.Time
 }
 
 // maxSkew is the clock difference to NetBox above which no address of another
@@ -368,11 +370,15 @@ func (d *decider) selecting(r netip.Addr) Decision {
 		return stop
 	}
 	n := d.networkOf(r, w.all)
+	if a := static(c, r); a != nil && n != nil {
+		return d.acknowledge("D-4", ReasonStatic, a, n, c)
+	}
+	if !d.mayAccept(r) {
+		d.trace.addf("D-30", "the client was offered nothing in the last two minutes, and %s was not its own before", r)
+		return d.silent("D-30", ReasonNotOffered)
+	}
 	if n == nil {
 		return d.outside("D-5", r, w, c)
-	}
-	if a := static(c, r); a != nil {
-		return d.acknowledge("D-4", ReasonStatic, a, n, c)
 	}
 	if len(c.statics) > 0 {
 		d.trace.addf("D-5", "the client's static address is %s, not %s", c.statics[0].Address.Addr(), r)

@@ -84,7 +84,7 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		e.config.Now = time.Now
 	}
 	e.clock = newClockWatch(config.Clock, e.config.Now())
-	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true}
+	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true, Started: e.config.Now()}
 	if config.Store == nil {
 		return e, nil
 	}

@@ -156,6 +156,7 @@ func TestRecordThatEndsWithinASecond(t *testing.T) {
 	r := newRig(t, newMemStore(), snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10/24", ends)),
 		policy(func(p *Policy) { p.ReclaimGrace = 0 }))
 	r.now = start.Add(time.Hour - 100*time.Millisecond)
+	r.invite(alice)
 	r.expect(selecting(alice, "10.0.0.10"), "silent D-5 taken")
 	r.expect(discover(alice), "silent D-2 pool_empty")
 	r.now = start.Add(time.Hour + time.Second)

@@ -332,6 +332,14 @@ func (r *rig) answered(m ClientMessage) {
 	r.facts.Leases.answered(m.Client, answer{addr: m.RequestedAddr, at: r.now, by: way{m.Interface, m.Relay}, declinable: true})
 }
 
+// invite says that the clients were just offered something, so that they may accept
+// an address (D-30).
+func (r *rig) invite(clients ...ClientID) {
+	for _, c := range clients {
+		r.facts.Leases.answered(c, answer{at: r.config.Now().Add(-r.facts.Jump), offered: true})
+	}
+}
+
 // exhausted checks that the pool has nothing to give to the client of m, but for
 // what strangers were offered and have not answered. Nothing is changed.
 func (r *rig) exhausted(m ClientMessage) {
