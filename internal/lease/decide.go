@@ -44,6 +44,8 @@ const maxSkew = 2 * time.Minute
 // effect is what has to happen before or with the reply.
 type effect struct {
 	hold     netip.Addr // reserve for the client
+	share    share      // what the hold counts against
+	ends     ClientID   // whose offer ends for it; empty: none
 	dropHold bool
 	change   Lease    // to be durable before the reply; no Addr: none
 	revision Revision // expected by change
@@ -266,7 +268,7 @@ func (d *decider) discover() Decision {
 		return d.silent("D-2", reason)
 	}
 	decision := d.grant("D-1", Offer, choice.reason, choice.address, n, c)
-	decision.effect = effect{hold: choice.address.Address.Addr(), probe: !choice.own}
+	decision.effect = effect{hold: choice.address.Address.Addr(), probe: !choice.own, share: choice.share, ends: choice.ends}
 	return decision
 }
 

@@ -236,8 +236,11 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 	decision := Decide(e.facts, m, now, trace)
 	effect := &decision.effect
 	if effect.hold.IsValid() && !decision.Static {
+		if effect.ends != "" {
+			l.dropHold(effect.ends)
+		}
 		stranger := decision.Machine == nil && decision.Interface == nil
-		l.hold(effect.hold, m.Client, steady.Add(e.config.Policy.OfferHold), stranger)
+		l.hold(effect.hold, hold{client: m.Client, until: steady.Add(e.config.Policy.OfferHold), stranger: stranger, share: effect.share})
 	}
 	if effect.change.Addr.IsValid() {
 		l.inWork[effect.change.Addr] = m.Client

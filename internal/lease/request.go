@@ -81,6 +81,7 @@ type ClientMessage struct {
 	Source          netip.Addr
 	Relay           netip.Addr // giaddr
 	LinkSelection   netip.Addr // option 82 sub-option 5, RFC 3527
+	Circuit         []byte     // option 82 sub-option 1, RFC 3046; untrusted bytes
 	SubnetSelection netip.Addr // option 118, RFC 3011
 	// Interface and InterfaceAddrs are the receiving interface and its IPv4
 	// addresses in kernel order; empty on the stock server (L-4).

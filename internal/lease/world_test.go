@@ -178,6 +178,15 @@ func dynamic(span string, edits ...edit) part {
 // component is part of a machine.
 type component func(*world, *ipam.Machine)
 
+// machines are devices that have the MACs of clients, and no addresses.
+func machines(clients ...ClientID) part {
+	return func(w *world) {
+		for _, c := range clients {
+			device("of "+string(c), port("eth0", string(c)))(w)
+		}
+	}
+}
+
 // device is a device with ports.
 func device(name string, components ...component) part {
 	return machine(ipam.Device, name, components)
