@@ -45,6 +45,10 @@ lint: ## gofmt, go mod tidy, go vet, golangci-lint
 	go vet ./...
 	$(TOOLS) golangci-lint run ./...
 
+.PHONY: vulnerabilities
+vulnerabilities: ## known vulnerabilities of dependencies; skipped, and said so, without a network
+	@./test/vulnerabilities.sh
+
 .PHONY: generate
 generate: ## write cmd/coredhcp-netbox/main.go anew from generator/plugins.cfg
 	go generate ./generator

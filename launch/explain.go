@@ -1,22 +1,21 @@
 package launch
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
-	"github.com/insomniacslk/dhcp/iana"
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/docs/spec"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/control"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
@@ -27,50 +26,87 @@ import (
 
 // question is a message to be explained, as its flags say.
 type question struct {
-	mac       string
-	message   string
-	relay     string
-	local     string
-	device    string
-	request   string
-	current   string
-	serverID  string
-	arch      int
-	class     string
-	userClass string
-	asJSON    bool
+	mac        string
+	message    string
+	relay      string
+	local      string
+	device     string
+	source     string
+	request    string
+	current    string
+	serverID   string
+	arch       int
+	class      string
+	userClass  string
+	secs       int
+	broadcast  bool
+	options    []string
+	subOptions []string
+	capture    string
+	frame      int
+	anew       bool
+	asJSON     bool
 }
 
 func (a *app) explainCommand() *cobra.Command {
 	var q question
 	cmd := &cobra.Command{
-		Use:   "explain --mac MAC (--relay ADDR | --local ADDR) [flags]",
+		Use:   "explain (--mac MAC | --packet FILE) (--relay ADDR | --local ADDR | --interface NAME) [flags]",
 		Short: "Say what a client would be answered, and why; nothing is sent or stored",
 		Long: `Say what a client would be answered, and why. The whole chain of the settings
-file runs on a made-up message with NetBox as it is now. Nothing is sent to the
-client and nothing is stored. While a server is running on the same store, its
-leases are taken from the records in NetBox.`,
+file decides about a message that is made up from the flags, or taken from a
+capture. Nothing is sent, and nothing is stored.
+
+While the server runs it is asked over its control socket, so the answer is what
+it would say now. Otherwise its files are read: the copy of NetBox and the
+leases, without a lock and without a write. Where there are no files yet, NetBox
+is read. Plugins that may keep leases of their own, such as range, are left out,
+and the answer says so.
+
+Exit code 0 means that the answer was found, also if it is silence; 64 that the
+command line or the settings are wrong; 1 that there was trouble.`,
 		Example: `  coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --relay 10.0.0.1
   coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --relay 10.0.0.1 --message init-reboot --request 10.0.0.99
   coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --local 10.0.0.2 --arch 7
-  coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --local 10.0.0.2 --arch 7 --interface eth1`,
+  coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --interface eth1 --option 60=PXEClient --option 55=1,3,66,67
+  coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --relay 10.0.0.1 --sub-option 1=eth0/1 --sub-option 5=10.20.0.0
+  tcpdump -c 1 -w seen.pcap port 67; coredhcp-netbox explain -c config.yml --packet seen.pcap --interface eth1`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.explain(cmd, q) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&q.mac, "mac", "", "the client's hardware address (required)")
+	f.StringVar(&q.mac, "mac", "", "the client's hardware address")
 	f.StringVar(&q.message, "message", "discover", "discover, request (after an offer), init-reboot, renew, rebind, inform, release, decline or proxy-request (to port 4011)")
 	f.StringVar(&q.relay, "relay", "", "address of the relay the message came through (giaddr)")
 	f.StringVar(&q.local, "local", "", "address of the receiving interface, for a client without relay")
-	f.StringVar(&q.device, "interface", "", "name of the receiving interface, for those of pxe.proxy_dhcp")
-	f.StringVar(&q.request, "request", "", "address the client asks for (option 50)")
-	f.StringVar(&q.current, "current", "", "address the client has (ciaddr), for renew, rebind, inform and release")
+	f.StringVar(&q.device, "interface", "", "name of the receiving interface")
+	f.StringVar(&q.source, "source", "", "address the packet was sent from; default: that of the relay or of the client")
+	f.StringVar(&q.request, "request", "", "address the client asks for (option 50), in any message")
+	f.StringVar(&q.current, "current", "", "address the client has or had (ciaddr), in any message")
 	f.StringVar(&q.serverID, "server-id", "", "our server identifier, where the settings have no server_id line")
 	f.IntVar(&q.arch, "arch", -1, "boot architecture (option 93): 0 BIOS, 7 UEFI x64, 11 UEFI ARM64, 16 UEFI x64 by HTTP")
 	f.StringVar(&q.class, "class", "", "vendor class (option 60); default for --arch: what such firmware says")
 	f.StringVar(&q.userClass, "user-class", "", "user class (option 77), such as iPXE")
+	f.IntVar(&q.secs, "secs", 0, "seconds the client says it has waited")
+	f.BoolVar(&q.broadcast, "broadcast", false, "the client asks for answers by broadcast (flags)")
+	f.StringArrayVar(&q.options, "option", nil, "CODE=VALUE, any option: text, hex:0a0b, an address, in 55 a list of numbers; may be repeated")
+	f.StringArrayVar(&q.subOptions, "sub-option", nil, "CODE=VALUE, any sub-option of option 82, such as 1 (circuit), 2 (remote), 5, 11, 19, 150 or 152; may be repeated")
+	f.StringVar(&q.capture, "packet", "", "file with the message: pcap, pcapng, a hex dump of frame or message, or its bytes; - is standard input")
+	f.IntVar(&q.frame, "frame", 1, "which message of a client in --packet")
+	f.BoolVar(&q.anew, "read-netbox", false, "read NetBox now, instead of asking the server or its files")
 	f.BoolVar(&q.asJSON, "json", false, "answer as JSON")
+	for _, other := range []string{"mac", "message", "relay", "request", "current", "arch", "class", "user-class", "secs", "broadcast", "option", "sub-option"} {
+		cmd.MarkFlagsMutuallyExclusive("packet", other)
+	}
 	return cmd
+}
+
+// asked is a question as it goes to the server: a message on the wire, and how it
+// came.
+type asked struct {
+	Packet     []byte        `json:"packet"`
+	Ingress    dhcp4.Ingress `json:"ingress"`
+	Identifier netip.Addr    `json:"identifier"`
 }
 
 func (a *app) explain(cmd *cobra.Command, q question) error {
@@ -81,46 +117,78 @@ func (a *app) explain(cmd *cobra.Command, q question) error {
 	if !file.Chain.Has(settings.PluginNetBox) {
 		return usageError{errors.New("explain needs the netbox plugin in the chain")}
 	}
-	identifier, err := q.identifier(file.Chain)
+	what, err := q.asked(file.Chain, os.ReadFile)
 	if err != nil {
 		return usageError{err}
 	}
-	req, in, err := q.packet(identifier)
-	if err != nil {
-		return usageError{err}
+	if what.Ingress.BootPort && !slices.Contains(file.NetBox.PXE.ProxyDHCP, what.Ingress.Interface) {
+		return usageError{fmt.Errorf("--message %s needs an --interface of netbox.pxe.proxy_dhcp", proxyRequest)}
 	}
+	var result answer
+	err = control.ErrNoServer
+	if !q.anew {
+		err = askServer(cmd.Context(), file, "explain", what, &result)
+	}
+	if errors.Is(err, control.ErrNoServer) {
+		result, err = a.explainFromFiles(cmd, file, what, q.anew)
+	}
+	if err != nil {
+		return err
+	}
+	if q.asJSON {
+		return a.printJSON(result)
+	}
+	return result.print(a.stdout)
+}
+
+// explainFromFiles answers without a server.
+func (a *app) explainFromFiles(cmd *cobra.Command, file *settings.File, what asked, anew bool) (answer, error) {
 	if !cmd.Flags().Changed("loglevel") {
 		a.logLevel = "error"
 	}
 	log, err := a.logger()
 	if err != nil {
-		return err
+		return answer{}, err
 	}
 	pool := instance.Default
-	pool.Rehearse = true
-	_, handlers, err := a.loadChain(pool, file.Path)
+	pool.Rehearse, pool.Anew = true, anew
+	_, handlers, err := a.loadChain(pool, file.Path, harmless)
 	if err != nil {
-		return err
+		return answer{}, err
 	}
 	defer func() { _ = pool.Close() }() // a rehearsal keeps nothing
 	i, err := pool.Join("", log)
 	if err != nil {
-		return err
+		return answer{}, err
 	}
 	chain, err := chainOf(pool, file, handlers)
 	if err != nil {
-		return err
+		return answer{}, err
 	}
-	if in.BootPort && !slices.Contains(chain.Proxy.Interfaces, q.device) {
-		return usageError{fmt.Errorf("--message %s needs an --interface of netbox.pxe.proxy_dhcp", proxyRequest)}
+	result := what.answer(&chain, i)
+	result.RestsOn = append(i.RestsOn(), notAsked(file.Chain)...)
+	return result, nil
+}
+
+// harmless says that a plugin keeps nothing of a message, so that explain may ask
+// it: ours, and those of CoreDHCP that only fill in options (C-1).
+func harmless(plugin string) bool {
+	switch plugin {
+	case settings.PluginNetBox, settings.PluginGateway, settings.PluginDNS, settings.PluginPXE, settings.PluginNak,
+		"autoconfigure", "dns", "ipv6only", "lease_time", "mtu", "nbp", "netmask", "router", "searchdomains", "server_id", "staticroute":
+		return true
 	}
-	result := rehearse(&chain, i, req, in, identifier)
-	if q.asJSON {
-		encoder := json.NewEncoder(a.stdout)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(result)
+	return false
+}
+
+// notAsked names the plugins that explain leaves out.
+func notAsked(chain settings.Chain) (lines []string) {
+	for _, p := range chain.Plugins {
+		if !harmless(p.Name) {
+			lines = append(lines, "the plugin "+p.Name+" was not asked, since it may keep what it is told")
+		}
 	}
-	return result.print(a.stdout)
+	return lines
 }
 
 // answer is what explain found out.
@@ -134,6 +202,19 @@ type answer struct {
 	Client  string            `json:"client,omitempty"`
 	Why     []lease.Step      `json:"why"`
 	Reply   map[string]string `json:"reply,omitempty"`
+	RestsOn []string          `json:"rests_on,omitempty"`
+}
+
+// answer reads the message as the receive loop does and answers it.
+func (w asked) answer(chain *receive.Chain, i *instance.Instance) answer {
+	req, why := receive.Decode(w.Packet)
+	if why != "" {
+		return answer{
+			Message: "unreadable", Verdict: lease.Silent.String(), Rule: "D-0", Reason: lease.Reason(why), Client: notInNetBox,
+			Why: []lease.Step{{Rule: "D-0", Text: "the message is dropped before any plugin is asked: " + string(why)}},
+		}
+	}
+	return rehearse(chain, i, req, w.Ingress, w.Identifier)
 }
 
 // rehearse answers a message as the receive loop does, but sends nothing.
@@ -232,6 +313,12 @@ func (r answer) print(w io.Writer) error {
 			fmt.Fprintf(t, "  %s\t%s\n", name, r.Reply[name])
 		}
 	}
+	if len(r.RestsOn) > 0 {
+		fmt.Fprintln(t, "\nrests on\t")
+		for _, line := range r.RestsOn {
+			fmt.Fprintf(t, "  %s\n", line)
+		}
+	}
 	return t.Flush()
 }
 
@@ -241,176 +328,4 @@ func cite(words, rule string) string {
 		return words
 	}
 	return words + " (rule " + rule + ")"
-}
-
-// identifier is the option 54 the receive loop or the server_id plugin would
-// give.
-func (q question) identifier(chain settings.Chain) (netip.Addr, error) {
-	for _, text := range []string{chain.ServerID(), q.serverID, q.local, ownAddress(chain.Listen)} {
-		if text == "" {
-			continue
-		}
-		addr, err := netip.ParseAddr(text)
-		if err != nil || !addr.Is4() {
-			return netip.Addr{}, fmt.Errorf("server identifier: want an IPv4 address, not %q", text)
-		}
-		return addr, nil
-	}
-	return netip.Addr{}, errors.New("the settings have no server_id line, and no address of this machine tells: name our address with --server-id")
-}
-
-// ownAddress is the address of this machine that a client behind a relay would
-// be told: that of an interface in server4.listen, else of any (R-13). It is
-// empty if there is none.
-func ownAddress(listen []settings.Listener) string {
-	for _, l := range listen {
-		if !l.Addr.IsUnspecified() {
-			return l.Addr.String()
-		}
-		if device, err := net.InterfaceByName(l.Interface); err == nil {
-			if own := firstAddress(device.Addrs); own != "" {
-				return own
-			}
-		}
-	}
-	return firstAddress(net.InterfaceAddrs)
-}
-
-// firstAddress is the first IPv4 address beyond loopback, or the first at all.
-func firstAddress(read func() ([]net.Addr, error)) (first string) {
-	addrs, err := read()
-	if err != nil {
-		return ""
-	}
-	for _, addr := range addrs {
-		prefix, err := netip.ParsePrefix(addr.String())
-		switch {
-		case err != nil || !prefix.Addr().Is4():
-		case !prefix.Addr().IsLoopback():
-			return prefix.Addr().String()
-		case first == "":
-			first = prefix.Addr().String()
-		}
-	}
-	return first
-}
-
-// packet makes the message; identifier is our option 54.
-func (q question) packet(identifier netip.Addr) (*dhcpv4.DHCPv4, dhcp4.Ingress, error) {
-	var b messageBuilder
-	in := dhcp4.Ingress{Delivery: lease.DeliveryBroadcast}
-	mac, err := net.ParseMAC(q.mac)
-	if err != nil {
-		b.fail("--mac: want a hardware address such as 52:54:00:12:34:56, not %q", q.mac)
-	}
-	relay, local := b.addr("--relay", q.relay), b.addr("--local", q.local)
-	request, current := b.addr("--request", q.request), b.addr("--current", q.current)
-	if local.IsValid() {
-		in.Interface, in.Addrs = "(--local)", []netip.Addr{local}
-	}
-	if q.device != "" {
-		in.Interface = q.device
-	}
-	in.BootPort = q.message == proxyRequest
-	if q.message == "renew" || in.BootPort {
-		in.Delivery = lease.DeliveryUnicast
-	}
-	if !relay.IsValid() && !local.IsValid() && q.message != "renew" {
-		b.fail("where is the client? give --relay or --local")
-	}
-	req := b.message(q.message, mac, request, current, identifier)
-	if len(b.problems) > 0 {
-		return nil, in, errors.Join(b.problems...)
-	}
-	if relay.IsValid() {
-		req.GatewayIPAddr = relay.AsSlice()
-	}
-	in.Source = netip.AddrPortFrom(dhcp4.HeaderAddr(req.ClientIPAddr), dhcpv4.ClientPort)
-	q.addBoot(req)
-	return req, in, nil
-}
-
-// addBoot makes the message one of boot firmware.
-func (q question) addBoot(req *dhcpv4.DHCPv4) {
-	class := q.class
-	if q.arch >= 0 {
-		req.UpdateOption(dhcpv4.OptClientArch(iana.Arch(q.arch))) //nolint:gosec // G115: two bytes on the wire
-		req.UpdateOption(dhcpv4.OptParameterRequestList(append(req.ParameterRequestList(), dhcpv4.OptionTFTPServerName, dhcpv4.OptionBootfileName)...))
-		if class == "" {
-			class = fmt.Sprintf("PXEClient:Arch:%05d:UNDI:003016", q.arch)
-		}
-	}
-	if class != "" {
-		req.UpdateOption(dhcpv4.OptClassIdentifier(class))
-	}
-	if q.userClass != "" {
-		req.UpdateOption(dhcpv4.OptUserClass(q.userClass))
-	}
-}
-
-// messageBuilder collects all mistakes of a question.
-type messageBuilder struct {
-	problems []error
-}
-
-func (b *messageBuilder) fail(format string, args ...any) {
-	b.problems = append(b.problems, fmt.Errorf(format, args...))
-}
-
-func (b *messageBuilder) addr(flag, text string) netip.Addr {
-	if text == "" {
-		return netip.Addr{}
-	}
-	addr, err := netip.ParseAddr(text)
-	if err != nil || !addr.Is4() {
-		b.fail("%s: want an IPv4 address, not %q", flag, text)
-	}
-	return addr
-}
-
-// message builds a client message of the named state (RFC 2131 section 4.3.2).
-func (b *messageBuilder) message(state string, mac net.HardwareAddr, request, current, identifier netip.Addr) *dhcpv4.DHCPv4 {
-	kinds := map[string]struct {
-		kind                       dhcpv4.MessageType
-		request, current, serverID bool
-	}{
-		"discover":    {kind: dhcpv4.MessageTypeDiscover},
-		"request":     {kind: dhcpv4.MessageTypeRequest, request: true, serverID: true},
-		"init-reboot": {kind: dhcpv4.MessageTypeRequest, request: true},
-		"renew":       {kind: dhcpv4.MessageTypeRequest, current: true},
-		"rebind":      {kind: dhcpv4.MessageTypeRequest, current: true},
-		proxyRequest:  {kind: dhcpv4.MessageTypeRequest, current: true},
-		"inform":      {kind: dhcpv4.MessageTypeInform, current: true},
-		"release":     {kind: dhcpv4.MessageTypeRelease, current: true, serverID: true},
-		"decline":     {kind: dhcpv4.MessageTypeDecline, request: true, serverID: true},
-	}
-	k, ok := kinds[state]
-	if !ok {
-		b.fail("--message: want one of %s, not %q", strings.Join(slices.Sorted(maps.Keys(kinds)), ", "), state)
-		return nil
-	}
-	if k.request && !request.IsValid() {
-		b.fail("--message %s needs --request", state)
-	}
-	if k.current && !current.IsValid() {
-		b.fail("--message %s needs --current", state)
-	}
-	req, err := dhcpv4.New(dhcpv4.WithHwAddr(mac), dhcpv4.WithMessageType(k.kind), dhcpv4.WithRequestedOptions(
-		dhcpv4.OptionSubnetMask, dhcpv4.OptionRouter, dhcpv4.OptionDomainNameServer, dhcpv4.OptionHostName,
-		dhcpv4.OptionDomainName, dhcpv4.OptionInterfaceMTU, dhcpv4.OptionBroadcastAddress, dhcpv4.OptionNTPServers,
-		dhcpv4.OptionDNSDomainSearchList, dhcpv4.OptionClasslessStaticRoute))
-	if err != nil {
-		b.fail("make the message: %v", err)
-		return nil
-	}
-	if request.IsValid() {
-		req.UpdateOption(dhcpv4.OptRequestedIPAddress(request.AsSlice()))
-	}
-	if current.IsValid() {
-		req.ClientIPAddr = current.AsSlice()
-	}
-	if k.serverID {
-		req.UpdateOption(dhcpv4.OptServerIdentifier(identifier.AsSlice()))
-	}
-	return req
 }

@@ -100,7 +100,8 @@ Start with:
   coredhcp-netbox check     --conf config.yml   is everything there? with fixes
   coredhcp-netbox bootstrap --conf config.yml   create tags and custom fields
   coredhcp-netbox explain   --conf config.yml --mac 52:54:00:12:34:56 --relay 10.0.0.1
-  coredhcp-netbox serve     --conf config.yml`,
+  coredhcp-netbox serve     --conf config.yml
+  coredhcp-netbox leases    --conf config.yml`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
@@ -128,7 +129,8 @@ Start with:
 	root.Flags().BoolVarP(&a.listNames, "plugins", "P", false, "list the plugins in this binary")
 	root.Flags().StringVar(&a.metrics, "metrics", "", "serve Prometheus metrics at this address, such as 127.0.0.1:9767")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serve, a.checkCommand(), a.explainCommand(), a.bootstrapCommand(), a.ruleCommand(), a.versionCommand())
+	root.AddCommand(serve, a.checkCommand(), a.explainCommand(), a.leasesCommand(), a.quarantineCommand(),
+		a.snapshotCommand(), a.acceptCommand(), a.bootstrapCommand(), a.ruleCommand(), a.versionCommand())
 	return root
 }
 
@@ -139,7 +141,7 @@ func (a *app) logger() (*logrus.Entry, error) {
 	if a.logFormat != "text" && a.logFormat != "json" {
 		return nil, usageError{fmt.Errorf("--log-format: want text or json, not %q", a.logFormat)}
 	}
-	log.Logger.SetFormatter(logline.Formatter{JSON: a.logFormat == "json"})
+	log.Logger.SetFormatter(withoutChatter{logline.Formatter{JSON: a.logFormat == "json"}})
 	var out logline.Both
 	if a.logLevel != "none" {
 		level, err := logrus.ParseLevel(a.logLevel)
@@ -163,6 +165,18 @@ func (a *app) logger() (*logrus.Entry, error) {
 	}
 	log.Logger.SetOutput(out)
 	return log, nil
+}
+
+// withoutChatter leaves out what CoreDHCP's loader says of each plugin that it
+// registers, finds and loads, unless the log is for debugging (B-12).
+type withoutChatter struct{ logline.Formatter }
+
+// Format implements logrus.Formatter.
+func (f withoutChatter) Format(e *logrus.Entry) ([]byte, error) {
+	if prefix := e.Data["prefix"]; e.Level == logrus.InfoLevel && !e.Logger.IsLevelEnabled(logrus.DebugLevel) && (prefix == "plugins" || prefix == "config") {
+		return nil, nil
+	}
+	return f.Formatter.Format(e)
 }
 
 func (a *app) versionCommand() *cobra.Command {

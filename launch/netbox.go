@@ -2,17 +2,24 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"text/tabwriter"
+	"time"
 
+	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
@@ -38,6 +45,9 @@ func (a *app) check(ctx context.Context) error {
 	for _, w := range file.Warnings {
 		fmt.Fprintf(a.stdout, "warning  %s\n", w)
 	}
+	if err := receive.RoomForBursts(); err != nil {
+		fmt.Fprintf(a.stdout, "warning  %v\n", err)
+	}
 	if err := checkBootFiles(a.stdout, file.NetBox); err != nil {
 		return err
 	}
@@ -49,8 +59,53 @@ func (a *app) check(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
+	storedProblems(a.stdout, file.NetBox)
 	findings := prepare.Check(ctx, client, needs(file.NetBox))
+	findings = append(findings, missing(ctx, client, file.NetBox)...)
 	return a.printFindings(client.URL(), findings)
+}
+
+// shownProblems is how many problems of NetBox's data are listed one by one.
+const shownProblems = 20
+
+// storedProblems lists what the server last found wrong with NetBox's data; it
+// logs the same lines. Each costs only the object that it names (B-4).
+func storedProblems(out io.Writer, s settings.NetBox) {
+	problems, taken, err := instance.StoredProblems(s)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ipam.ErrDiskFormat): // no server has run yet, or another version
+		return
+	case err != nil: // such as the rights of the user who checks
+		fmt.Fprintf(out, "notice   what the server last saw cannot be read: %v\n", err)
+		return
+	}
+	for _, p := range problems[:min(len(problems), shownProblems)] {
+		fmt.Fprintf(out, "warning  %s (as of %s)\n", p, taken.UTC().Format(time.RFC3339))
+	}
+	if more := len(problems) - shownProblems; more > 0 {
+		fmt.Fprintf(out, "warning  and %s in NetBox's data, see the log of the server\n", count(more, "more problem", "more problems"))
+	}
+}
+
+// missing finds what the token sees no more of the copy of NetBox that the server
+// keeps on disk (T-1).
+func missing(ctx context.Context, client *netbox.Client, s settings.NetBox) (findings []prepare.Finding) {
+	log := logrus.New()
+	log.SetOutput(io.Discard) // what is to be said is in the findings
+	losses, taken, err := instance.Missing(ctx, client, s, log)
+	if err != nil {
+		return []prepare.Finding{{Severity: prepare.Warning, Object: "last snapshot", Problem: "NetBox cannot be compared with it: " + err.Error()}}
+	}
+	for _, l := range losses {
+		if l.Lost > 0 {
+			findings = append(findings, prepare.Finding{
+				Severity: prepare.Failure, Object: l.Table,
+				Problem: fmt.Sprintf("the token does not see %d of %d that the server knows, last confirmed %s, and they were not deleted", l.Lost, l.Rows, taken.UTC().Format(time.RFC3339)),
+				Fix:     "check the permissions of the token's user and their constraints",
+			})
+		}
+	}
+	return findings
 }
 
 func (a *app) checkInventory(file *settings.File) error {

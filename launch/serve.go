@@ -7,9 +7,11 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/coredhcp/coredhcp/config"
 	"github.com/coredhcp/coredhcp/handler"
@@ -54,7 +56,7 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	}
 	pool := instance.Default
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	conf, handlers, err := a.loadChain(pool, file.Path)
+	conf, handlers, err := a.loadChain(pool, file.Path, nil)
 	if err != nil {
 		return err
 	}
@@ -74,7 +76,15 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 		}
 		defer upstream.Close()
 	}
-	stopStatus, err := a.serveStatus(pool, file, registry, log)
+	i, err := pool.Joined("")
+	if err != nil {
+		return err
+	}
+	notReady := func() []string { return nil }
+	if i != nil {
+		notReady = i.NotReady
+	}
+	stopStatus, err := a.serveStatus(notReady, file, registry, log)
 	if err != nil {
 		return err
 	}
@@ -88,22 +98,19 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	if err != nil {
 		return err
 	}
-	return serve4(ctx, conf, chain, registry, log)
+	stopControl, err := serveControl(pool, file, chain, log)
+	if err != nil {
+		return err
+	}
+	defer stopControl()
+	return serve4(ctx, conf, chain, registry, log, notReady)
 }
 
 // serveStatus offers metrics and health where the command line or the settings
 // say so; the command line wins.
-func (a *app) serveStatus(pool *instance.Pool, file *settings.File, registry *prometheus.Registry, log *logrus.Entry) (stop func(), err error) {
+func (a *app) serveStatus(notReady func() []string, file *settings.File, registry *prometheus.Registry, log *logrus.Entry) (stop func(), err error) {
 	if err := addProcessMetrics(registry); err != nil {
 		return nil, err
-	}
-	i, err := pool.Joined("")
-	if err != nil {
-		return nil, err
-	}
-	notReady := func() []string { return nil }
-	if i != nil {
-		notReady = i.NotReady
 	}
 	key, address := "--metrics", a.metrics
 	if address == "" {
@@ -114,27 +121,58 @@ func (a *app) serveStatus(pool *instance.Pool, file *settings.File, registry *pr
 
 // serve4 runs our receive loop in the place of CoreDHCP's server package
 // (REC-1).
-func serve4(ctx context.Context, conf *config.Config, chain receive.Chain, registry *prometheus.Registry, log *logrus.Entry) error {
+func serve4(ctx context.Context, conf *config.Config, chain receive.Chain, registry *prometheus.Registry, log *logrus.Entry, notReady func() []string) error {
 	if conf.Server4 == nil {
 		notify("READY=1", log)
+		watchdog(ctx, func(context.Context) error { return nil }, log)
 		<-ctx.Done()
 		return nil
 	}
-	loop, err := receive.Listen(conf.Server4.Addresses, chain, receive.Options{Log: log, Registerer: registry})
+	loop, err := receive.Listen(conf.Server4.Addresses, chain, receive.Options{
+		Waiting: instance.WaitingPlaces, Log: log, Registerer: registry,
+	})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = loop.Close() }() // at the end of the process nothing is left to lose
-	for _, addr := range loop.Addrs() {
-		log.WithField("address", addr).Info("serving DHCPv4")
+	listening := logrus.Fields{"addresses": loop.Addrs()}
+	if names := chain.Proxy.Interfaces; len(names) > 0 {
+		listening["boot_data_only"] = names // ProxyDHCP
 	}
-	for _, name := range chain.Proxy.Interfaces {
-		log.WithField("interface", name).Info("giving boot data and no addresses (ProxyDHCP)")
-	}
+	log.WithFields(listening).Info("serving DHCPv4")
 	notify("READY=1", log)
+	var beside sync.WaitGroup
+	beside.Go(func() { tellReady(ctx, notReady, log) })
+	beside.Go(func() { watchdog(ctx, loop.Turn, log) })
 	err = loop.Serve(ctx)
+	beside.Wait()
 	log.Info("stopped")
 	return err
+}
+
+// firstAnswer is how long NetBox has after the start before the log says that
+// not all is right.
+const firstAnswer = 5 * time.Second
+
+// tellReady ends the lines of the start with what is not right, or that all is
+// (B-12).
+func tellReady(ctx context.Context, notReady func() []string, log *logrus.Entry) {
+	for began := time.Now(); ; {
+		reasons := notReady()
+		switch {
+		case len(reasons) == 0:
+			log.Info("ready: clients are served as NetBox has them now")
+			return
+		case time.Since(began) >= firstAnswer:
+			log.WithField("reasons", strings.Join(reasons, "; ")).Warn("started, but not ready")
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // chainOf is how the receive loop answers with these settings. Interfaces
@@ -154,8 +192,9 @@ func chainOf(pool *instance.Pool, file *settings.File, handlers []handler.Handle
 	return chain, chain.Proxy.Check()
 }
 
-// loadChain registers the plugins and sets up the handlers of the chain.
-func (a *app) loadChain(pool *instance.Pool, path string) (*config.Config, []handler.Handler4, error) {
+// loadChain registers the plugins and sets up the handlers of the chain: of all
+// plugins, or only of those that wanted names.
+func (a *app) loadChain(pool *instance.Pool, path string, wanted func(plugin string) bool) (*config.Config, []handler.Handler4, error) {
 	if err := pool.UseFile(path); err != nil {
 		return nil, nil, err
 	}
@@ -167,6 +206,9 @@ func (a *app) loadChain(pool *instance.Pool, path string) (*config.Config, []han
 	conf, err := config.Load(path)
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("%s: %w", path, err)}
+	}
+	if wanted != nil && conf.Server4 != nil {
+		conf.Server4.Plugins = slices.DeleteFunc(conf.Server4.Plugins, func(p config.PluginConfig) bool { return !wanted(p.Name) })
 	}
 	handlers, _, err := plugins.LoadPlugins(&config.Config{Server4: conf.Server4})
 	if err != nil {

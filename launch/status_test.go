@@ -1,11 +1,21 @@
 package launch
 
 import (
+	"io"
+	"net"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/bootfiles"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance/instancetest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
 // B-8
@@ -35,7 +45,7 @@ func TestStatusSaysWhatAnOperatorRaisesAlarmsOn(t *testing.T) {
 	}
 	_, metrics := get("/metrics")
 	for _, want := range []string{
-		"coredhcp_netbox_snapshot_age_seconds 0", "coredhcp_netbox_netbox_reachable 1", "coredhcp_netbox_netbox_clock_skew_seconds 0",
+		"coredhcp_netbox_snapshot_age_seconds 0", "coredhcp_netbox_netbox_reachable 1", "coredhcp_netbox_netbox_clock_skew_seconds 0", "coredhcp_netbox_reclaim_pause_seconds 0",
 		"coredhcp_netbox_store_failed 0", "coredhcp_netbox_store_free_bytes ", "coredhcp_netbox_ready 1", "coredhcp_netbox_build_info{", "go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(metrics, "\n"+want) {
@@ -45,4 +55,70 @@ func TestStatusSaysWhatAnOperatorRaisesAlarmsOn(t *testing.T) {
 	if strings.Contains(metrics, "store_free_bytes -1") {
 		t.Error("free space of the store is unknown")
 	}
+}
+
+// B-8, B-13: the page of operators names each metric there is, and no other, with
+// its labels; so do the alarms.
+func TestThePageOfOperatorsAndTheMetricsAgree(t *testing.T) {
+	page, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := metricsThatExist(t)
+	listed := make(map[string]bool)
+	for _, row := range regexp.MustCompile("(?m)^\\| `(coredhcp_netbox_\\w+)(?:\\{([\\w,]+)\\})?` \\|").FindAllStringSubmatch(string(page), -1) {
+		listed[row[1]] = true
+		if labels, exists := there[row[1]]; !exists || labels != row[2] {
+			t.Errorf("the page has %s with labels %q; it exists: %v, with %q", row[1], row[2], exists, labels)
+		}
+	}
+	for name := range there {
+		if !listed[name] {
+			t.Errorf("the page lacks a row for %s", name)
+		}
+	}
+	for _, name := range regexp.MustCompile(`coredhcp_netbox_\w+`).FindAllString(string(page), -1) {
+		family := regexp.MustCompile(`_(bucket|count|sum)$`).ReplaceAllString(name, "")
+		if _, exists := there[family]; !exists {
+			t.Errorf("the page names %s, which does not exist", name)
+		}
+	}
+	if len(there) < 20 {
+		t.Errorf("only %d metrics were found", len(there))
+	}
+}
+
+// metricsThatExist registers all there are and returns their labels by name.
+func metricsThatExist(t *testing.T) map[string]string {
+	t.Helper()
+	opened := instancetest.Open(t, "", "prefixes: [{prefix: 10.0.0.0/24}]\n")
+	if err := addProcessMetrics(opened.Registry); err != nil {
+		t.Fatal(err)
+	}
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	loop, err := receive.Listen([]net.UDPAddr{{IP: net.IPv4(127, 0, 0, 1)}}, receive.Chain{Exchanges: &opened.Pool.Exchanges}, receive.Options{Log: log, Registerer: opened.Registry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = loop.Close() }()
+	files, err := bootfiles.Listen(bootConfig(settings.BootService{Folder: t.TempDir()}, opened.Registry, log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = files.Close() }()
+	descriptions := make(chan *prometheus.Desc, 1000)
+	opened.Registry.Describe(descriptions)
+	close(descriptions)
+	there := make(map[string]string)
+	for d := range descriptions {
+		m := regexp.MustCompile(`fqName: "(coredhcp_netbox_\w+)".*variableLabels: \{([\w,]*)\}`).FindStringSubmatch(d.String())
+		if m != nil {
+			there[m[1]] = m[2]
+		}
+	}
+	// Constant labels.
+	there["coredhcp_netbox_build_info"] = "version"
+	there["coredhcp_netbox_waiting"], there["coredhcp_netbox_crowded_total"] = "for", "for"
+	return there
 }

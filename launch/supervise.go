@@ -5,7 +5,9 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -27,6 +29,43 @@ func notify(state string, log *logrus.Entry) {
 	if err != nil {
 		log.WithError(err).Warn("the service manager cannot be told: " + state)
 	}
+}
+
+// watchdog tells the service manager at half of the interval that it asks for
+// that the receive loop turns, packets or not, whatever NetBox and the disk do
+// (B-11). Without a manager that asks it does nothing.
+func watchdog(ctx context.Context, turn func(context.Context) error, log *logrus.Entry) {
+	interval := watchdogInterval(os.Getenv("WATCHDOG_USEC"), os.Getenv("WATCHDOG_PID"))
+	if interval == 0 {
+		return
+	}
+	tick := time.NewTicker(interval / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		within, cancel := context.WithTimeout(ctx, interval/2)
+		err := turn(within)
+		cancel()
+		switch {
+		case err == nil:
+			notify("WATCHDOG=1", log)
+		case ctx.Err() == nil:
+			log.WithError(err).Error("the receive loop does not turn; a service manager with a watchdog starts the server again")
+		}
+	}
+}
+
+// watchdogInterval is how often the manager wants to hear of the process; 0: never.
+func watchdogInterval(usec, pid string) time.Duration {
+	n, err := strconv.ParseUint(usec, 10, 48)
+	if err != nil || pid != "" && pid != strconv.Itoa(os.Getpid()) {
+		return 0
+	}
+	return time.Duration(n) * time.Microsecond
 }
 
 // hangups begins to take SIGHUP, which never ends the process (REC-4).

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -29,5 +30,35 @@ func TestSystemdLikesTheUnit(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), verify, "verify", "--man=no", unit).CombinedOutput()
 	if err != nil || strings.Contains(string(out), "coredhcp-netbox.service:") {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// What the unit leaves open is what a DHCP server needs: networks, raw sockets. The
+// threshold is in tenths; 100 is a service without any walls.
+func TestTheUnitLeavesLittleOpen(t *testing.T) {
+	security, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("no systemd-analyze on this machine")
+	}
+	out, err := exec.CommandContext(t.Context(), security, "security", "--offline=true", "--no-pager", "--threshold=25", "coredhcp-netbox.service").CombinedOutput()
+	if strings.Contains(string(out), "unrecognized option") {
+		t.Skip("systemd-analyze of this machine does not judge files (before version 250)")
+	}
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// Pebble and TFTP keep many descriptors; the boot files take a quarter of the limit.
+func TestTheUnitHasRoomForDescriptors(t *testing.T) {
+	text, err := os.ReadFile("coredhcp-netbox.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "\nLimitNOFILE=")
+	value, _, _ := strings.Cut(rest, "\n")
+	limit, err := strconv.Atoi(value)
+	if !found || err != nil || limit < 16384 {
+		t.Errorf("LimitNOFILE is %q, want 16384 or more", value)
 	}
 }

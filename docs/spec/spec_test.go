@@ -180,7 +180,7 @@ func TestAnchorsAreThoseOfGitHub(t *testing.T) {
 
 func TestAnUnknownIDIsMetWithTheNearest(t *testing.T) {
 	for id, want := range map[string][]string{
-		"REC-9": {"REC-1", "REC-2", "REC-3", "REC-4"},
+		"REC-9": {"REC-1", "REC-2", "REC-3", "REC-4", "REC-5"},
 		"D-99":  {"D-9"},
 		"e-7":   {"E-1"},
 		"Ω":     nil,

@@ -23,6 +23,9 @@ type Exchange struct {
 	Booted bool
 	// Trace takes the reasons of the decision; nil where the server needs none.
 	Trace *lease.Trace
+	// Rehearsal says that nothing may come of this message but its answer: it was
+	// made up for explain (C-1).
+	Rehearsal bool
 	// Note is why boot data were kept back, for explain.
 	Note string
 }

@@ -44,7 +44,7 @@ func FuzzAnswer(f *testing.F) {
 			Machine: &ipam.Machine{Name: m.Hostname},
 		}
 		config := &ipam.Config{IPv6OnlyWait: d.Time, HasIPv6OnlyWait: true}
-		if err := Fill(req, resp, d, m, Extra{Config: config, SendHostname: true}); err != nil {
+		if err := Fill(req, resp, d, Extra{Config: config, SendHostname: true}); err != nil {
 			return
 		}
 		_, fits := Trim(req, resp)

@@ -20,14 +20,14 @@ type Extra struct {
 	SendHostname bool         // clients.send_hostname
 }
 
-// Fill writes decision d about message m into the prepared reply resp: address,
+// Fill writes decision d about req into the prepared reply resp: address,
 // times, mask and echoes (R-1 to R-12, D-21, D-23). A refusal only gets its
 // type and identifier; plugin nak makes the packet of it (K-5). Other plugins'
 // options stay. It fails, with resp unfit to be sent, for a decision that is
 // not spoken or grants no IPv4 address.
-func Fill(req, resp *dhcpv4.DHCPv4, d lease.Decision, m lease.ClientMessage, x Extra) error {
-	if m.Override.Is4() {
-		resp.UpdateOption(dhcpv4.OptServerIdentifier(m.Override.AsSlice()))
+func Fill(req, resp *dhcpv4.DHCPv4, d lease.Decision, x Extra) error {
+	if d.Override.Is4() {
+		resp.UpdateOption(dhcpv4.OptServerIdentifier(d.Override.AsSlice()))
 	}
 	switch d.Verdict {
 	case lease.Offer:
@@ -48,7 +48,7 @@ func Fill(req, resp *dhcpv4.DHCPv4, d lease.Decision, m lease.ClientMessage, x E
 	}
 	fillTimes(resp, d)
 	fillNetwork(req, resp, d)
-	fillEchoes(req, resp)
+	fillEchoes(req, resp, d)
 	if d.Verdict != lease.BootReply {
 		fillName(req, resp, d, x.SendHostname)
 	}
@@ -104,11 +104,12 @@ func fillNetwork(req, resp *dhcpv4.DHCPv4, d lease.Decision) {
 }
 
 // fillEchoes returns what the client or relay sent and wants to see again:
-// option 61 (RFC 6842), 82 whole or not at all, and 118, without which a
-// client that sent it discards the reply (RFC 3011 section 2.1, N-2).
-func fillEchoes(req, resp *dhcpv4.DHCPv4) {
+// option 61 (RFC 6842), 82 whole or not at all, and 118 where it counted,
+// without which a client that sent it discards the reply (RFC 3011 section 2.1,
+// N-2).
+func fillEchoes(req, resp *dhcpv4.DHCPv4, d lease.Decision) {
 	echoes := []dhcpv4.OptionCode{dhcpv4.OptionClientIdentifier, dhcpv4.OptionRelayAgentInformation}
-	if optionAddr(req.Options, dhcpv4.OptionSubnetSelection).IsValid() {
+	if d.Relayed.Subnet.IsValid() {
 		echoes = append(echoes, dhcpv4.OptionSubnetSelection)
 	}
 	for _, code := range echoes {

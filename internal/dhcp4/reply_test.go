@@ -22,7 +22,7 @@ func granted(v lease.Verdict) lease.Decision {
 func answer(t *testing.T, req *dhcpv4.DHCPv4, d lease.Decision, x Extra) *dhcpv4.DHCPv4 {
 	t.Helper()
 	resp := dhcp4test.Prepared(t, req)
-	if err := Fill(req, resp, d, ParseRequest(req, resp, Ingress{}, true), x); err != nil {
+	if err := Fill(req, resp, d, x); err != nil {
 		t.Fatal(err)
 	}
 	return dhcp4test.OverTheWire(t, resp)
@@ -52,6 +52,8 @@ func TestFillSetsExactlyTheOptionsOfEachVerdict(t *testing.T) {
 	}
 	subnet := &ipam.Subnet{Prefix: &ipam.Prefix{Prefix: prefix("10.0.0.0/25")}, Config: new(ipam.Config)}
 	informed := lease.Decision{Verdict: lease.Informed, Subnet: subnet}
+	selected := granted(lease.Offer)
+	selected.Relayed.Subnet = addr("10.0.0.0")
 	tests := map[string]struct {
 		kind     dhcpv4.MessageType
 		decision lease.Decision
@@ -63,8 +65,10 @@ func TestFillSetsExactlyTheOptionsOfEachVerdict(t *testing.T) {
 		"R-1 ACK":   {dhcpv4.MessageTypeRequest, granted(lease.Ack), nil, "10.0.0.77", with(map[uint8][]byte{53: {5}})},
 		"R-4 28 only when listed": {dhcpv4.MessageTypeDiscover, granted(lease.Offer),
 			[]dhcpv4.Modifier{dhcp4test.Raw(55, 1, 3)}, "10.0.0.77", with(nil, 28)},
-		"N-2 option 118 returned": {dhcpv4.MessageTypeDiscover, granted(lease.Offer),
+		"N-2 option 118 returned": {dhcpv4.MessageTypeDiscover, selected,
 			[]dhcpv4.Modifier{dhcp4test.Raw(118, 10, 0, 0, 0)}, "10.0.0.77", with(map[uint8][]byte{118: {10, 0, 0, 0}})},
+		"N-12 option 118 that did not count": {dhcpv4.MessageTypeDiscover, granted(lease.Offer),
+			[]dhcpv4.Modifier{dhcp4test.Raw(118, 10, 0, 0, 0)}, "10.0.0.77", with(nil)},
 		"N-2 malformed option 118 not used": {dhcpv4.MessageTypeDiscover, granted(lease.Offer),
 			[]dhcpv4.Modifier{dhcp4test.Raw(118, 10)}, "10.0.0.77", with(nil)},
 		"D-21 INFORM": {dhcpv4.MessageTypeInform, informed,
@@ -96,6 +100,7 @@ func TestFillSetsExactlyTheOptionsOfEachVerdict(t *testing.T) {
 func TestOverrideReplacesOption54EvenInARefusal(t *testing.T) {
 	for _, v := range []lease.Verdict{lease.Ack, lease.Nak} {
 		d := granted(v)
+		d.Override = addr("10.0.0.1")
 		req := dhcp4test.Request(t, dhcpv4.MessageTypeRequest, dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(11, 10, 0, 0, 1)))
 		if got := answer(t, req, d, Extra{}).ServerIdentifier().String(); got != "10.0.0.1" {
 			t.Errorf("%v: option 54 is %s", v, got)
@@ -108,7 +113,7 @@ func TestRelayInformationIsNeverInvented(t *testing.T) {
 	req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover)
 	resp := dhcp4test.Prepared(t, req)
 	resp.UpdateOption(dhcpv4.OptRelayAgentInfo(dhcp4test.SubOption(1, 'x')))
-	if err := Fill(req, resp, granted(lease.Offer), ParseRequest(req, resp, Ingress{}, true), Extra{}); err != nil {
+	if err := Fill(req, resp, granted(lease.Offer), Extra{}); err != nil {
 		t.Fatal(err)
 	}
 	if resp.Options.Has(dhcpv4.OptionRelayAgentInformation) {
@@ -207,7 +212,7 @@ func TestFillRefusesWhatCannotBeSent(t *testing.T) {
 	for name, d := range tests {
 		t.Run(name, func(t *testing.T) {
 			req := dhcp4test.Request(t, dhcpv4.MessageTypeRequest)
-			if err := Fill(req, dhcp4test.Prepared(t, req), d, lease.ClientMessage{}, Extra{}); err == nil {
+			if err := Fill(req, dhcp4test.Prepared(t, req), d, Extra{}); err == nil {
 				t.Error("filled")
 			}
 		})

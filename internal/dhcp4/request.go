@@ -37,6 +37,7 @@ func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) l
 		ClientAddr:      HeaderAddr(req.ClientIPAddr),
 		ServerID:        optionAddr(req.Options, dhcpv4.OptionServerIdentifier),
 		Relay:           HeaderAddr(req.GatewayIPAddr),
+		Source:          in.Source.Addr().Unmap(),
 		SubnetSelection: optionAddr(req.Options, dhcpv4.OptionSubnetSelection),
 		Interface:       in.Interface,
 		InterfaceAddrs:  in.Addrs,
@@ -99,8 +100,9 @@ func malformedOption(req *dhcpv4.DHCPv4) string {
 }
 
 // identify sets the client key (I-1, I-2) and, for an Ethernet address, the MAC
-// to look up (I-4). Option 61 is used only where there is no hardware address,
-// so that firmware, loader and system of one machine share a lease (I-3).
+// to look up (I-4). Option 61 is the key only where there is no hardware address,
+// so that firmware, loader and system of one machine share a lease (I-3); beside
+// one it may become the key by a setting (I-11).
 func identify(m *lease.ClientMessage, req *dhcpv4.DHCPv4, in Ingress) {
 	hardware, identifier := req.ClientHWAddr, req.Options.Get(dhcpv4.OptionClientIdentifier)
 	// The library cuts longer addresses to 16 bytes; our receive loop has
@@ -118,7 +120,7 @@ func identify(m *lease.ClientMessage, req *dhcpv4.DHCPv4, in Ingress) {
 		}
 		return
 	}
-	m.Client = clientKey(hardware)
+	m.Client, m.ClientIdentifier = clientKey(hardware), identifier
 	if !individual(hardware) {
 		reject(m, "hardware address")
 		return

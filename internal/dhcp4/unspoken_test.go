@@ -18,7 +18,7 @@ func TestRapidCommitAndOverloadAreNotSpoken(t *testing.T) {
 	if m.Type != lease.Discover || m.Malformed != "" {
 		t.Fatalf("read as %v, malformed %q", m.Type, m.Malformed)
 	}
-	if err := Fill(req, resp, granted(lease.Offer), m, Extra{}); err != nil {
+	if err := Fill(req, resp, granted(lease.Offer), Extra{}); err != nil {
 		t.Fatal(err)
 	}
 	sent := dhcp4test.OverTheWire(t, resp)

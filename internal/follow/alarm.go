@@ -6,9 +6,9 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
-// alarm notices tables that lost far more rows than were deleted. That is most
-// likely what a token sees whose permissions were narrowed, so the old rows are
-// kept until a second read says the same.
+// alarm notices lists of places, tenants and config contexts that shrank
+// suspiciously. No refusal rests on them, so the old rows are kept only until a
+// second read says the same.
 type alarm struct {
 	log     logrus.FieldLogger
 	suspect map[netbox.Table]bool // tables that shrank once
@@ -18,12 +18,7 @@ type alarm struct {
 // Shrunk if any of them shrank suspiciously for the first time.
 func (a *alarm) accept(before, next *tables, deleted deletedObjects) error {
 	var shrunk netbox.Table
-	for _, e := range followedTables() {
-		if a.shrank(e, len(before.stamps[e]), next.lost(e, before, deleted)) {
-			shrunk = e
-		}
-	}
-	for _, e := range smallTables() {
+	for _, e := range unguardedTables() {
 		if a.smallShrank(e, before, next, deleted) {
 			shrunk = e
 		}

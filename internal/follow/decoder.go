@@ -32,6 +32,8 @@ type decoder struct {
 	// defined remembers for each custom field of Fields whether the last row
 	// with custom fields had it: all of a model's fields are in every row (NB-1.9).
 	defined map[string]bool
+	// expiries are the texts of expiries that are no time, by address.
+	expiries map[int64]string
 	// contexts lets machines with equal contexts share one text, as most
 	// machines of a site do.
 	contexts map[string]json.RawMessage

@@ -78,7 +78,8 @@ func (f *Follower) deletions(ctx context.Context) ([]object, time.Time, error) {
 		}
 		return change.ID, nil
 	})
-	if f.mustSweep(err) {
+	// The cause of an end of ctx is the failure of another question.
+	if ctx.Err() == nil && f.mustSweep(err) {
 		return nil, old, nil
 	}
 	return gone, notAhead(f.client, mark), err

@@ -22,11 +22,12 @@ const (
 
 // diskCopy keeps the tables on disk for the next start.
 type diskCopy struct {
-	path string // empty: nowhere
-	url  string // of the NetBox
-	key  string // fingerprint of the settings that shape the tables
-	log  logrus.FieldLogger
-	once *quiet.Logger
+	guard *guard
+	path  string // empty: nowhere
+	url   string // of the NetBox
+	key   string // fingerprint of the settings that shape the tables
+	log   logrus.FieldLogger
+	once  *quiet.Logger
 
 	changed  bool      // the tables changed since they were saved
 	lastSave time.Time // when it was last tried
@@ -60,6 +61,7 @@ func (d *diskCopy) restore() (*tables, time.Time) {
 		return nil, time.Time{}
 	}
 	d.saved = disk.Taken
+	d.guard.lost, d.guard.held, d.guard.followed = fromDisk(disk.Lost), fromDisk(disk.Held), disk.Followed
 	d.log.WithField("taken", disk.Taken.UTC().Format(time.RFC3339)).Info("started from the disk copy of NetBox")
 	return restored(disk), disk.Taken
 }
@@ -103,7 +105,10 @@ func (d *diskCopy) save(now time.Time, t *tables, confirmed time.Time) {
 	}
 	d.lastSave = now
 	objects := t.objects
-	disk := ipam.Disk{URL: d.url, Key: d.key, Taken: confirmed, Objects: &objects, Marks: make(map[string]time.Time)}
+	disk := ipam.Disk{
+		URL: d.url, Key: d.key, Taken: confirmed, Objects: &objects, Marks: make(map[string]time.Time),
+		Lost: d.guard.lost.toDisk(), Held: d.guard.held.toDisk(), Followed: d.guard.followed,
+	}
 	for e, mark := range t.marks {
 		disk.Marks[string(e)] = mark
 	}

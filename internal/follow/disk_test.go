@@ -128,3 +128,36 @@ func TestADiskCopyWithoutVLANsIsCaughtUp(t *testing.T) {
 		t.Error("the VLANs are still unknown after NetBox was read")
 	}
 }
+
+// H-1, I-7: a copy of before bridges and parents were kept serves, and says that
+// it lacks them until everything was read.
+func TestADiskCopyWithoutLinksIsCaughtUp(t *testing.T) {
+	s := netboxtest.New(t, netboxtest.Config{})
+	netboxtest.Seed(t, s.URL(), s.TokenV1(), linked())
+	path := filepath.Join(t.TempDir(), "netbox.copy")
+	keep := func(c *Config) { c.DiskPath = path }
+	first := follow(t, s, s.TokenV2(), keep)
+	first.must(t)
+	first.tables.objects.NoLinks = true
+	for id, port := range first.tables.objects.Interfaces {
+		bare := *port
+		bare.Bridge, bare.Parent = 0, 0
+		first.tables.objects.Interfaces[id] = &bare
+	}
+	first.disk.save(first.clock, first.tables, first.confirmed)
+
+	w := follow(t, s, s.TokenV2(), keep)
+	w.restore()
+	if w.snapshot == nil || !w.snapshot.Objects().NoLinks {
+		t.Fatal("the copy does not say that it lacks links")
+	}
+	w.must(t)
+	if w.snapshot.Objects().NoLinks {
+		t.Error("the links are still unknown after NetBox was read")
+	}
+	fresh := follow(t, s, s.TokenV2())
+	fresh.must(t)
+	if !w.tables.equal(fresh.tables) {
+		t.Error("caught up and freshly read snapshots differ")
+	}
+}

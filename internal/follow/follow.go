@@ -8,6 +8,7 @@ package follow
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -36,7 +37,13 @@ type Config struct {
 	ContextKey string        // top-level key of config contexts that is kept
 	GateFields []string      // custom fields of machines that are kept
 	Options    ipam.Options
-	DiskPath   string // where the disk copy is kept; empty: nowhere
+	// Doubt is how long old rows serve after changes that would refuse or move
+	// many clients at once; 0: such changes are believed at once (T-4).
+	Doubt time.Duration
+	// Leased returns the addresses with a running lease; nil: the records in
+	// NetBox tell.
+	Leased   func() map[netip.Addr]bool
+	DiskPath string // where the disk copy is kept; empty: nowhere
 	// OnSnapshot gets each new snapshot and everything in it that could not be
 	// used. New problems are logged already.
 	OnSnapshot func(*ipam.Snapshot, []ipam.Problem)
@@ -59,10 +66,12 @@ type Follower struct {
 	deleted  deletedObjects
 	stale    staleContexts
 	alarm    alarm
+	guard    *guard
 	disk     diskCopy
 	outage   outage
 	problems problemLog
 	hints    hintQueue
+	words    chan chan int // calls of Accept
 
 	confirmed time.Time // when the tables were last known to be true
 	waits     *backoff.ExponentialBackOff
@@ -98,13 +107,15 @@ func New(client *netbox.Client, config Config) *Follower {
 		client: client, config: config, log: config.Log, reader: newReader(client, config),
 		deleted: make(deletedObjects), stale: make(staleContexts),
 		alarm:      alarm{log: config.Log, suspect: make(map[netbox.Table]bool)},
+		guard:      newGuard(config),
 		outage:     outage{log: config.Log, once: once},
 		problems:   problemLog{log: config.Log},
 		hints:      newHintQueue(),
+		words:      make(chan chan int),
 		waits:      waits,
 		difference: make(map[netbox.Table]int64), mostChanged: mostChanged,
 	}
-	f.disk = diskCopy{path: config.DiskPath, url: client.URL(), key: config.fingerprint(), log: config.Log, once: once}
+	f.disk = diskCopy{guard: f.guard, path: config.DiskPath, url: client.URL(), key: config.fingerprint(), log: config.Log, once: once}
 	return f
 }
 
@@ -197,6 +208,9 @@ func (f *Follower) full(ctx context.Context) error {
 	}
 	next.marks[netbox.ObjectChanges] = mark
 	if f.tables != nil {
+		if err := f.askBehindLost(ctx, reader, next); err != nil {
+			return err
+		}
 		if err := f.alarm.accept(f.tables, next, f.deleted); err != nil {
 			return err
 		}
@@ -244,6 +258,9 @@ func (f *Follower) rest(ctx context.Context, wait time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+			return
+		case answer := <-f.words:
+			answer <- f.accept()
 			return
 		case <-f.hints.wake:
 			if f.followHints(ctx) {

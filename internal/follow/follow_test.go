@@ -45,9 +45,11 @@ func TestEditsInNetBoxShowAfterTheNextPoll(t *testing.T) {
 				}, func() bool { return w.address("10.0.0.101").Record.Client == "52:54:00:00:00:AA" }},
 				{"an address is deleted", func() { s.Delete(t, "ipam/ip-addresses", id("ipam/ip-addresses", "10.0.0.100/24")) },
 					func() bool { return w.address("10.0.0.100") == nil }},
-				{"a tag is renamed", func() {
+				{"a tag is renamed, and followed by its id", func() { // T-6
 					s.Edit(t, "extras/tags", id("extras/tags", "Gateway"), map[string]any{"name": "Router", "slug": "router"})
-				}, func() bool { return !w.snapshot.IsGateway(w.address("10.0.0.1")) }},
+				}, func() bool {
+					return w.snapshot.IsGateway(w.address("10.0.0.1")) && w.snapshot.Objects().Tags[id("extras/tags", "Gateway")].Name == "Router"
+				}},
 				{"a prefix is made", func() {
 					s.Add(t, "ipam/prefixes", map[string]any{"prefix": "10.9.0.0/24"})
 				}, func() bool { _, err := w.snapshot.Subnet(netip.MustParseAddr("10.9.0.1")); return err == nil }},

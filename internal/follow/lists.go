@@ -1,6 +1,8 @@
 package follow
 
 import (
+	"slices"
+
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
@@ -12,6 +14,11 @@ func Tables() []netbox.Table { return append(smallTables(), followedTables()...)
 // in the rows that point at them, and they are small.
 func smallTables() []netbox.Table {
 	return []netbox.Table{netbox.VRFs, netbox.Tags, netbox.Regions, netbox.SiteGroups, netbox.Sites, netbox.Locations, netbox.Tenants, netbox.Contexts, netbox.Prefixes, netbox.Ranges}
+}
+
+// unguardedTables are small tables that no refusal rests on.
+func unguardedTables() []netbox.Table {
+	return slices.DeleteFunc(smallTables(), func(e netbox.Table) bool { return slices.Contains(guardedTables(), e) })
 }
 
 // followedTables are refreshed by asking what changed.

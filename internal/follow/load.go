@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -24,7 +27,7 @@ type reader struct {
 func newReader(c *netbox.Client, config Config) *reader {
 	return &reader{client: c, decode: decoder{
 		fields: config.Fields, contextKey: config.ContextKey, gateFields: config.GateFields,
-		defined: make(map[string]bool), contexts: make(map[string]json.RawMessage),
+		defined: make(map[string]bool), contexts: make(map[string]json.RawMessage), expiries: make(map[int64]string),
 	}}
 }
 
@@ -161,14 +164,25 @@ func (r *reader) readContexts(ctx context.Context, mu *sync.Mutex, p *tables) er
 	return nil
 }
 
-// complete reads what the MACs lead to: the interfaces that own them, the
-// aggregates those are members of, and the machines behind them. What NetBox
-// does not show is asked for again next time.
+// complete reads what MACs and addresses lead to: the interfaces that own them,
+// the aggregates, bridges and parents of those, the ports in their bridges, and
+// the machines behind them. What NetBox does not show is asked for again next
+// time.
 func (r *reader) complete(ctx context.Context, p *tables) error {
 	for _, kind := range []ipam.Kind{ipam.Device, ipam.VirtualMachine} {
-		// The second round reads the aggregates of the first.
-		for range 2 {
-			if err := r.fetch(ctx, p, InterfacesOf(kind), p.missingInterfaces(kind)); err != nil {
+		// Each round reads what the one before leads to, until nothing is missing
+		// but what NetBox does not show.
+		var before []int64
+		for range maxLinks {
+			missing := p.missingInterfaces(kind)
+			if slices.Equal(missing, before) {
+				break
+			}
+			before = missing
+			if err := r.fetch(ctx, p, InterfacesOf(kind), missing); err != nil {
+				return err
+			}
+			if err := r.bridged(ctx, p, kind, missing); err != nil {
 				return err
 			}
 		}
@@ -178,6 +192,71 @@ func (r *reader) complete(ctx context.Context, p *tables) error {
 	}
 	return nil
 }
+
+// askBehindLost reads the interfaces that addresses and MACs lead to that
+// vanished: they may be shown still.
+func (f *Follower) askBehindLost(ctx context.Context, r *reader, next *tables) error {
+	ids := map[netbox.Table]map[int64]bool{netbox.Interfaces: {}, netbox.VMInterfaces: {}}
+	for _, e := range []netbox.Table{netbox.Addresses, netbox.MACs} {
+		ask := func(id int64, value any) {
+			at := object{e, id}
+			if next.shows(at) || f.deleted.has(at) {
+				return
+			}
+			for _, to := range pointers(value) {
+				if to.id != 0 && !next.has(to.table, to.id) {
+					ids[to.table][to.id] = true
+				}
+			}
+		}
+		rowsOf(e).each(&f.tables.objects, ask)
+		for at, kept := range f.guard.lost {
+			if at.table == e {
+				ask(at.id, kept.value)
+			}
+		}
+	}
+	for e, list := range ids {
+		if err := r.fetch(ctx, next, e, slices.Sorted(maps.Keys(list))); err != nil {
+			return err
+		}
+	}
+	if len(ids[netbox.Interfaces])+len(ids[netbox.VMInterfaces]) == 0 {
+		return nil
+	}
+	return r.complete(ctx, next)
+}
+
+// maxLinks is how many links from interface to interface are followed.
+const maxLinks = 8
+
+// bridged reads the ports in those of the given interfaces that have addresses:
+// such a port may have neither MAC nor address, and lead to one that has.
+func (r *reader) bridged(ctx context.Context, p *tables, kind ipam.Kind, ids []int64) error {
+	bridges := p.withoutMAC(kind, ids)
+	e := InterfacesOf(kind)
+	for batch := range slices.Chunk(bridges, bridgesAtATime) {
+		q := selection(e)
+		for _, id := range batch {
+			q.Add("bridge_id", strconv.FormatInt(id, 10))
+		}
+		err := r.client.List(ctx, e, q, func(raw json.RawMessage) (int64, error) {
+			row := r.decode.row(e, raw)
+			if port, ok := row.value.(*ipam.Interface); ok && !slices.Contains(batch, port.Bridge) {
+				return row.id, netbox.Contradiction(e, "interface id %d is in none of the bridges asked for: the filter was ignored", row.id)
+			}
+			p.put(e, row)
+			return row.id, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bridgesAtATime bounds the length of a URL.
+const bridgesAtATime = 100
 
 // fetch reads the rows of e with the given ids. Those that NetBox does not
 // have any more are removed.

@@ -62,6 +62,7 @@ func checkWorld(t *testing.T, p *tables, seeded *netboxtest.Seeded) {
 			bond:   {ID: bond, Name: "bond0", Machine: web1},
 			eth0:   {ID: eth0, Name: "eth0", Machine: web1, LAG: bond.ID},
 			eth1:   {ID: eth1, Name: "eth1", Machine: web1, LAG: bond.ID},
+			mgmt:   {ID: mgmt, Name: "mgmt", Machine: web1},
 			vmEth0: {ID: vmEth0, Name: "eth0", Machine: vm1},
 		},
 		Machines: map[ipam.MachineID]*ipam.Machine{
@@ -126,7 +127,7 @@ func checkWorld(t *testing.T, p *tables, seeded *netboxtest.Seeded) {
 	compact(t, &got)
 	opts := cmp.Options{
 		cmpopts.IgnoreFields(ipam.Objects{}, "MACs", "Ranges"),
-		cmpopts.IgnoreFields(ipam.Prefix{}, "LastUpdated"), cmpopts.IgnoreFields(ipam.Address{}, "LastUpdated"),
+		cmpopts.IgnoreFields(ipam.Prefix{}, "LastUpdated"), cmpopts.IgnoreFields(ipam.Address{}, "LastUpdated", "Created"),
 		cmpopts.IgnoreFields(ipam.Interface{}, "LastUpdated"), cmpopts.IgnoreFields(ipam.Machine{}, "LastUpdated"),
 		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmpopts.EquateEmpty(),
 	}

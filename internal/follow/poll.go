@@ -63,6 +63,7 @@ func (f *Follower) poll(ctx context.Context) error {
 		return err
 	}
 	f.confirm(began)
+	f.guard.tell(began, f.tables)
 	return nil
 }
 
@@ -143,7 +144,7 @@ func (f *Follower) readChanged(ctx context.Context, next *tables, changed map[ne
 func (f *Follower) adoptSmall(next, small *tables) (stale bool) {
 	var sound []netbox.Table
 	for _, e := range smallTables() {
-		if !f.alarm.smallShrank(e, next, small, f.deleted) {
+		if slices.Contains(guardedTables(), e) || !f.alarm.smallShrank(e, next, small, f.deleted) {
 			sound = append(sound, e)
 		}
 	}

@@ -10,21 +10,42 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
-// adopt makes next the tables, and publishes a snapshot of them if they say
-// anything new.
+// skewError is how far off the known skew of NetBox's clock may be: its answers
+// tell whole seconds.
+const skewError = 2 * time.Second
+
+// adopt makes next the tables, and publishes a snapshot of them if they, or
+// what is kept beside them, say anything new.
 func (f *Follower) adopt(next *tables) {
 	f.deleted.forgetAll(next)
-	changed := next.changed || !maps.Equal(f.defined, f.reader.decode.defined)
+	at := moment{now: f.config.Now(), seen: f.confirmed.Add(f.client.Skew() - skewError), blind: f.sweeping}
+	kept := f.guard.look(f.tables, next, f.deleted, at)
+	changed := next.changed || kept || !maps.Equal(f.defined, f.reader.decode.defined)
 	f.defined = maps.Clone(f.reader.decode.defined)
 	next.changed = false
 	f.tables = next
-	if !changed {
-		return
+	if changed {
+		f.publish()
 	}
+}
+
+// publish builds a snapshot of the tables and of what is kept beside them.
+func (f *Follower) publish() {
 	f.disk.changed = true
-	objects := next.objects
-	snapshot, problems := ipam.Build(&objects, f.config.Options)
-	problems = slices.Concat(next.problems(), f.undefinedFields(), problems)
+	now, g := f.config.Now(), f.guard
+	options := f.config.Options
+	options.Followed, options.Expiries = g.followed, f.reader.decode.expiries
+	objects := g.lost.over(f.tables.objects)
+	snapshot, problems := ipam.Build(&objects, options)
+	g.followed = snapshot.Followed()
+	g.judge(snapshot, now)
+	g.held.dropReplaced(&f.tables.objects)
+	if len(g.held) > 0 {
+		options.Followed = g.followed
+		old := g.held.over(objects)
+		snapshot, problems = ipam.Build(&old, options)
+	}
+	problems = slices.Concat(f.tables.problems(), f.undefinedFields(), problems)
 	f.problems.report(problems)
 	f.config.OnSnapshot(snapshot, problems)
 }

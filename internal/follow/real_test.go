@@ -116,8 +116,19 @@ func realFollowing(t *testing.T, c *netbox.Client, seeded *netboxtest.Seeded) {
 // editReal changes or deletes an object past the client.
 func editReal(t *testing.T, c *netbox.Client, method string, table netbox.Table, id int64, body any) {
 	t.Helper()
+	callReal(t, c, method, fmt.Sprintf("%s/%d/", table, id), body)
+}
+
+// makeReal makes an object past the client.
+func makeReal(t *testing.T, c *netbox.Client, table netbox.Table, body any) {
+	t.Helper()
+	callReal(t, c, http.MethodPost, string(table)+"/", body)
+}
+
+func callReal(t *testing.T, c *netbox.Client, method, path string, body any) {
+	t.Helper()
 	_, token := netboxtest.Real(t)
-	r, err := rest.NewRequest(t.Context(), method, fmt.Sprintf("%s/api/%s/%d/", c.URL(), table, id), body)
+	r, err := rest.NewRequest(t.Context(), method, c.URL()+"/api/"+path, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,6 +142,6 @@ func editReal(t *testing.T, c *netbox.Client, method string, table netbox.Table,
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode > 299 {
-		t.Fatalf("%s %s %d: %s", method, table, id, answer.Status)
+		t.Fatalf("%s %s: %s", method, path, answer.Status)
 	}
 }

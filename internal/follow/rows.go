@@ -54,13 +54,13 @@ func columns(e netbox.Table) string {
 	case netbox.Ranges:
 		return "id,start_address,end_address,vrf,status,tags"
 	case netbox.Addresses:
-		return "id,address,vrf,status,role,assigned_object_type,assigned_object_id,tags,custom_fields,last_updated"
+		return "id,address,vrf,status,role,assigned_object_type,assigned_object_id,tags,custom_fields,created,last_updated"
 	case netbox.MACs:
 		return "id,mac_address,assigned_object_type,assigned_object_id,last_updated"
 	case netbox.Interfaces:
-		return "id,name,device,lag,last_updated"
+		return "id,name,device,lag,bridge,parent,last_updated"
 	case netbox.VMInterfaces:
-		return "id,name,virtual_machine,last_updated"
+		return "id,name,virtual_machine,bridge,parent,last_updated"
 	case netbox.Devices, netbox.VMs:
 		return "id,name,primary_ip4,config_context,custom_fields,last_updated"
 	case netbox.Tags:

@@ -97,6 +97,7 @@ type addressRow struct {
 	AssignedID   int64                      `json:"assigned_object_id"`
 	Tags         []netbox.Ref               `json:"tags"`
 	CustomFields map[string]json.RawMessage `json:"custom_fields"`
+	Created      netbox.Moment              `json:"created"`
 }
 
 func (r *addressRow) value(d *decoder) (any, error) {
@@ -105,14 +106,23 @@ func (r *addressRow) value(d *decoder) (any, error) {
 		return nil, err
 	}
 	d.noteFields(r.CustomFields)
+	_, managed := r.CustomFields[managedField]
+	managed = managed && netbox.FieldText(r.CustomFields, managedField) != ""
 	if !address.Addr().Is4() {
 		return nil, nil
 	}
+	record := d.fields.Record(r.CustomFields)
+	d.noteExpiry(r.ID, record, r.CustomFields)
 	return &ipam.Address{
 		ID: r.ID, Address: address, VRF: int64(r.VRF), Status: string(r.Status), Role: string(r.Role), Tags: netbox.IDs(r.Tags),
-		Interface: AssignedTo(r.AssignedType, r.AssignedID), Record: d.fields.Record(r.CustomFields), LastUpdated: r.LastUpdated.Time,
+		Interface: AssignedTo(r.AssignedType, r.AssignedID), Managed: managed, Record: record,
+		LastUpdated: r.LastUpdated.Time, Created: r.Created.Time,
 	}, nil
 }
+
+// managedField is the custom field of addresses that the mirror of Windows
+// servers keeps; its name is fixed.
+const managedField = "dhcp_managed"
 
 // AssignedTo is the interface that an address or MAC address is assigned to, by
 // the type of the object ("dcim.interface") and its id. It is none for an FHRP
@@ -125,6 +135,16 @@ func AssignedTo(kind string, id int64) ipam.InterfaceID {
 		return ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: id}
 	}
 	return ipam.InterfaceID{}
+}
+
+// noteExpiry keeps the beginning of an expiry that is no time, for people who
+// look for it (P-17). A mistake has about the length of a time.
+func (d *decoder) noteExpiry(id int64, record ipam.Record, have map[string]json.RawMessage) {
+	if !record.Unreadable || d.expiries == nil {
+		delete(d.expiries, id)
+		return
+	}
+	d.expiries[id] = fmt.Sprintf("%.60s", netbox.FieldText(have, d.fields.Expire))
 }
 
 func (d *decoder) noteFields(have map[string]json.RawMessage) {

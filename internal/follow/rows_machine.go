@@ -14,6 +14,8 @@ type interfaceRow struct {
 	Name   string     `json:"name"`
 	Device netbox.Ref `json:"device"`
 	LAG    netbox.Ref `json:"lag"`
+	Bridge netbox.Ref `json:"bridge"`
+	Parent netbox.Ref `json:"parent"`
 }
 
 func (r *interfaceRow) value(*decoder) (any, error) {
@@ -22,7 +24,8 @@ func (r *interfaceRow) value(*decoder) (any, error) {
 	}
 	return &ipam.Interface{
 		ID: ipam.InterfaceID{Kind: ipam.Device, ID: r.ID}, Name: r.Name,
-		Machine: ipam.MachineID{Kind: ipam.Device, ID: int64(r.Device)}, LAG: int64(r.LAG), LastUpdated: r.LastUpdated.Time,
+		Machine: ipam.MachineID{Kind: ipam.Device, ID: int64(r.Device)}, LAG: int64(r.LAG), Bridge: int64(r.Bridge), Parent: int64(r.Parent),
+		LastUpdated: r.LastUpdated.Time,
 	}, nil
 }
 
@@ -30,6 +33,8 @@ type vmInterfaceRow struct {
 	netbox.RowHead
 	Name           string     `json:"name"`
 	VirtualMachine netbox.Ref `json:"virtual_machine"`
+	Bridge         netbox.Ref `json:"bridge"`
+	Parent         netbox.Ref `json:"parent"`
 }
 
 func (r *vmInterfaceRow) value(*decoder) (any, error) {
@@ -38,8 +43,8 @@ func (r *vmInterfaceRow) value(*decoder) (any, error) {
 	}
 	return &ipam.Interface{
 		ID: ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: r.ID}, Name: r.Name,
-		Machine:     ipam.MachineID{Kind: ipam.VirtualMachine, ID: int64(r.VirtualMachine)},
-		LastUpdated: r.LastUpdated.Time,
+		Machine: ipam.MachineID{Kind: ipam.VirtualMachine, ID: int64(r.VirtualMachine)},
+		Bridge:  int64(r.Bridge), Parent: int64(r.Parent), LastUpdated: r.LastUpdated.Time,
 	}, nil
 }
 

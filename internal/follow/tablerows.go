@@ -19,6 +19,9 @@ type tableRows interface {
 	// anything.
 	adopt(o, other *ipam.Objects) bool
 	size(o *ipam.Objects) int
+	get(o *ipam.Objects, id int64) (value any, ok bool)
+	// each calls fn with every row of the list, in no order.
+	each(o *ipam.Objects, fn func(id int64, value any))
 }
 
 // rowsOf finds the part of ipam.Objects that list e fills.
@@ -65,10 +68,12 @@ type mapRows[K comparable, V any] struct {
 	key func(id int64) K
 	// mine tells the keys of this list; nil: all are.
 	mine func(K) bool
+	// id is the reverse of key.
+	id func(K) int64
 }
 
 func byID[V any](of func(*ipam.Objects) *map[int64]*V) tableRows {
-	return mapRows[int64, V]{of: of, key: func(id int64) int64 { return id }}
+	return mapRows[int64, V]{of: of, key: func(id int64) int64 { return id }, id: func(k int64) int64 { return k }}
 }
 
 func interfaceRows(kind ipam.Kind) tableRows {
@@ -76,6 +81,7 @@ func interfaceRows(kind ipam.Kind) tableRows {
 		of:   func(o *ipam.Objects) *map[ipam.InterfaceID]*ipam.Interface { return &o.Interfaces },
 		key:  func(id int64) ipam.InterfaceID { return ipam.InterfaceID{Kind: kind, ID: id} },
 		mine: func(k ipam.InterfaceID) bool { return k.Kind == kind },
+		id:   func(k ipam.InterfaceID) int64 { return k.ID },
 	}
 }
 
@@ -84,6 +90,7 @@ func machineRows(kind ipam.Kind) tableRows {
 		of:   func(o *ipam.Objects) *map[ipam.MachineID]*ipam.Machine { return &o.Machines },
 		key:  func(id int64) ipam.MachineID { return ipam.MachineID{Kind: kind, ID: id} },
 		mine: func(k ipam.MachineID) bool { return k.Kind == kind },
+		id:   func(k ipam.MachineID) int64 { return k.ID },
 	}
 }
 
@@ -126,6 +133,19 @@ func (t mapRows[K, V]) size(o *ipam.Objects) int {
 	return n
 }
 
+func (t mapRows[K, V]) get(o *ipam.Objects, id int64) (any, bool) {
+	value, ok := (*t.of(o))[t.key(id)]
+	return value, ok
+}
+
+func (t mapRows[K, V]) each(o *ipam.Objects, fn func(id int64, value any)) {
+	for key, value := range *t.of(o) {
+		if t.mine == nil || t.mine(key) {
+			fn(t.id(key), value)
+		}
+	}
+}
+
 // contextRows keeps the order in which NetBox lists the contexts. It is only
 // ever read whole.
 type contextRows struct{}
@@ -149,3 +169,7 @@ func (contextRows) adopt(o, other *ipam.Objects) bool {
 }
 
 func (contextRows) size(o *ipam.Objects) int { return len(o.Contexts) }
+
+func (contextRows) get(*ipam.Objects, int64) (any, bool) { return nil, false }
+
+func (contextRows) each(*ipam.Objects, func(int64, any)) {}

@@ -126,8 +126,17 @@ func (p *tables) has(e netbox.Table, id int64) bool {
 	return ok
 }
 
-// missingInterfaces lists interfaces of one kind that own a MAC, or have a
-// member that does, and were not read yet.
+// shows reports whether NetBox has the row, usable or not.
+func (p *tables) shows(at object) bool {
+	if p.has(at.table, at.id) || p.bad[at] != "" {
+		return true
+	}
+	_, ok := rowsOf(at.table).get(&p.objects, at.id)
+	return ok
+}
+
+// missingInterfaces lists interfaces of one kind that were not read yet and own
+// a MAC or an address, or are the aggregate, bridge or parent of one that was.
 func (p *tables) missingInterfaces(kind ipam.Kind) []int64 {
 	e := InterfacesOf(kind)
 	missing := make(map[int64]bool)
@@ -136,12 +145,42 @@ func (p *tables) missingInterfaces(kind ipam.Kind) []int64 {
 			missing[mac.Interface.ID] = true
 		}
 	}
+	for _, a := range p.objects.Addresses {
+		if a.Interface.Kind == kind && !p.has(e, a.Interface.ID) {
+			missing[a.Interface.ID] = true
+		}
+	}
 	for _, port := range p.objects.Interfaces {
-		if port.ID.Kind == kind && port.LAG != 0 && !p.has(e, port.LAG) {
-			missing[port.LAG] = true
+		for _, id := range []int64{port.LAG, port.Bridge, port.Parent} {
+			if port.ID.Kind == kind && id != 0 && !p.has(e, id) {
+				missing[id] = true
+			}
 		}
 	}
 	return slices.Sorted(maps.Keys(missing))
+}
+
+// withoutMAC lists those of the given interfaces that have an address and no
+// MAC: bridges, most often.
+func (p *tables) withoutMAC(kind ipam.Kind, ids []int64) []int64 {
+	wanted := make(map[int64]bool, len(ids))
+	for _, id := range ids {
+		if p.has(InterfacesOf(kind), id) { // NetBox refuses a filter by an id that it does not have
+			wanted[id] = false
+		}
+	}
+	for _, a := range p.objects.Addresses {
+		if _, asked := wanted[a.Interface.ID]; asked && a.Interface.Kind == kind {
+			wanted[a.Interface.ID] = true
+		}
+	}
+	for _, mac := range p.objects.MACs {
+		if mac.Interface.Kind == kind {
+			delete(wanted, mac.Interface.ID)
+		}
+	}
+	maps.DeleteFunc(wanted, func(_ int64, has bool) bool { return !has })
+	return slices.Sorted(maps.Keys(wanted))
 }
 
 // missingMachines lists owners of interfaces that were not read yet.
@@ -169,18 +208,6 @@ func (p *tables) problems() []ipam.Problem {
 		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Text, b.Text))
 	})
 	return all
-}
-
-// lost counts rows of e that were there before, are not any more, and are not
-// among the deleted ones.
-func (p *tables) lost(e netbox.Table, before *tables, deleted deletedObjects) int {
-	n := 0
-	for id := range before.stamps[e] {
-		if !p.has(e, id) && !deleted.has(object{e, id}) {
-			n++
-		}
-	}
-	return n
 }
 
 // equal reports whether two tables hold the same.

@@ -39,7 +39,7 @@ func follow(t *testing.T, s *netboxtest.Server, token string, change ...func(*Co
 		},
 		OnConfirm: func(at time.Time, _ time.Duration) { w.confirms = append(w.confirms, at) },
 		Now:       func() time.Time { return w.clock },
-		Fields:    testFields(), Log: log,
+		Fields:    testFields(), Log: log, Doubt: time.Hour,
 	}
 	for _, c := range change {
 		c(&config)

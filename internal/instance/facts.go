@@ -65,10 +65,13 @@ func (i *Instance) derive(f *Facts, req, resp *dhcpv4.DHCPv4) {
 // where NetBox has the network.
 func (i *Instance) BootFacts(m lease.ClientMessage) Facts {
 	f := Facts{Snapshot: i.Snapshot()}
-	if f.Snapshot == nil || i.Engine.Stale() || m.Malformed != "" {
+	if f.Snapshot == nil || m.Malformed != "" {
 		return f
 	}
 	f.Subnet, f.Machine = lease.Locate(f.Snapshot, m)
+	if f.Machine == nil && i.Engine.Stale() { // known hosts are guarded by their switch (H-8)
+		return f
+	}
 	if f.Subnet != nil {
 		f.Config = f.Subnet.Config
 	}

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
@@ -17,34 +15,43 @@ const redeployWait = 2 * time.Second
 
 // Redeploy reports whether boot data may be sent to m. Where a gate
 // applies the switch is read from NetBox now, and no answer means no: an
-// installer that has just cleared it must not be started again.
-func (i *Instance) Redeploy(ctx context.Context, m *ipam.Machine) bool {
+// installer that has just cleared it must not be started again. The error says
+// why there was no answer; with lease.ErrCrowded, where too many wait for NetBox,
+// nothing is to be sent, so that the client asks again (B-9).
+func (i *Instance) Redeploy(ctx context.Context, m *ipam.Machine) (bool, error) {
 	s := i.Settings.PXE
 	if s.Gate == "off" {
-		return true
+		return true, nil
 	}
 	_, redeploys := m.Gate[s.RedeployField]
 	_, confirms := m.Gate[s.ConfirmField]
 	if s.Gate == "auto" && !redeploys && !confirms {
-		return true
+		return true, nil
 	}
 	fields := m.Gate
-	if i.client != nil {
+	if i.switches != nil {
 		ctx, cancel := context.WithTimeout(ctx, redeployWait)
 		defer cancel()
 		var err error
-		fields, err = follow.MachineFields(ctx, i.client, m.ID, []string{s.RedeployField, s.ConfirmField})
+		fields, err = i.switches.fields(ctx, m.ID)
 		if err != nil {
-			i.Quiet.Warn("redeploy "+m.Name, "redeploy switch unreadable: no boot data", logrus.Fields{"machine": m.Name, "error": err})
-			return false
+			return false, err
 		}
 	}
 	redeploy, redeploys := fields[s.RedeployField]
 	confirm, confirms := fields[s.ConfirmField]
 	if s.Gate == "on" && (!redeploys || !confirms) {
-		return false
+		return false, nil
 	}
-	return (!redeploys || switchedOn(redeploy)) && (!confirms || choiceText(confirm) == m.Name)
+	return (!redeploys || switchedOn(redeploy)) && (!confirms || choiceText(confirm) == m.Name), nil
+}
+
+// readSwitches makes the switches come from NetBox.
+func (i *Instance) readSwitches() {
+	names := []string{i.Settings.PXE.RedeployField, i.Settings.PXE.ConfirmField}
+	i.switches = newSwitches(func(ctx context.Context, id ipam.MachineID) (map[string]json.RawMessage, error) {
+		return follow.MachineFields(ctx, i.client, id, names)
+	})
 }
 
 // switchedOn reads a boolean field, or a selection of true, yes or 1.

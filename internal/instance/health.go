@@ -6,6 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
 // reachable is how many poll intervals may pass without an answer of NetBox
@@ -32,7 +34,13 @@ func (i *Instance) NotReady() (reasons []string) {
 
 func (i *Instance) netBoxReachable() bool {
 	fresh, _ := i.Engine.Freshness()
-	return !fresh.IsZero() && time.Since(fresh) <= reachable*i.Settings.Poll.Interval+i.Settings.Timeout
+	return !fresh.IsZero() && time.Since(fresh) <= confirmedWithin(i.Settings)
+}
+
+// confirmedWithin is how old the last answer of NetBox may be while it counts as
+// in reach, and while clients are refused by it (H-4).
+func confirmedWithin(s settings.NetBox) time.Duration {
+	return reachable*s.Poll.Interval + s.Timeout
 }
 
 // storeFailed reports whether there is no lease store now (H-5). A rehearsal has
@@ -62,6 +70,9 @@ func (i *Instance) healthMetrics() []prometheus.Collector {
 		gauge("netbox_clock_skew_seconds", "How far NetBox's clock was ahead of this machine's in its last answer.", func() float64 {
 			_, skew := i.Engine.Freshness()
 			return skew.Seconds()
+		}),
+		gauge("reclaim_pause_seconds", "How long ended leases are still kept from other clients, since the clock was set forward or nothing confirms it; 0 if it is trusted.", func() float64 {
+			return i.Engine.ReclaimPause().Seconds()
 		}),
 		gauge("store_failed", "1 if the lease store can no longer write.", func() float64 { return number(i.storeFailed()) }),
 		gauge("store_free_bytes", "Free space of the disk under the lease store; -1 if it cannot be told.", func() float64 {

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/inventory"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
@@ -33,11 +34,15 @@ type Instance struct {
 	Registry *prometheus.Registry
 	Metrics  *Metrics
 
-	pool     *Pool
-	proxy    handler.Handler4
-	snapshot atomic.Pointer[ipam.Snapshot]
-	client   *netbox.Client // nil with an inventory
-	store    lease.Store    // of a rehearsal
+	pool          *Pool
+	proxy         handler.Handler4
+	snapshot      atomic.Pointer[ipam.Snapshot]
+	client        *netbox.Client          // nil with an inventory
+	follower      *follow.Follower        // nil with an inventory, and in a rehearsal
+	switches      *switches               // nil with an inventory
+	store         lease.Store             // of a rehearsal
+	inventoryRead atomic.Pointer[edition] // nil: none is used
+	restsOn       []string                // of a rehearsal
 	// storeOpen is the store on disk; nil while there is none (H-5).
 	storeOpen atomic.Pointer[pebblestore.Store]
 	stop      context.CancelFunc
@@ -54,7 +59,8 @@ func (e *StoreError) Error() string { return "open lease store: " + e.err.Error(
 func (e *StoreError) Unwrap() error { return e.err }
 
 // start builds and starts an instance. Network trouble is no error: it serves
-// what it knows and keeps trying (H-1). A rehearsal needs NetBox now.
+// what it knows and keeps trying (H-1). A rehearsal without a copy of
+// NetBox on disk needs it now.
 func (p *Pool) start(file *settings.File, log logrus.FieldLogger) (*Instance, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	i := &Instance{
@@ -82,11 +88,21 @@ func (i *Instance) open(ctx context.Context) error {
 	if err := i.openStore(ctx); err != nil {
 		return &StoreError{err}
 	}
+	if !i.pool.Rehearse {
+		i.running.Go(func() { i.Engine.WatchClock(ctx) })
+	}
 	switch {
 	case i.Settings.Inventory != "":
-		return i.serveInventory()
+		i.rest("NetBox: the inventory %s", i.Settings.Inventory)
+		if err := i.serveInventory(); err != nil {
+			return err
+		}
+		if !i.pool.Rehearse {
+			i.running.Go(func() { i.lookAtInventory(ctx) })
+		}
+		return nil
 	case i.pool.Rehearse:
-		return i.loadOnce(ctx)
+		return i.rehearseNetBox(ctx)
 	}
 	return i.followNetBox(ctx)
 }
@@ -105,7 +121,11 @@ func (i *Instance) engineConfig() lease.Config {
 		Now:       time.Now,
 		Log:       i.Log,
 		ProbeWait: i.Settings.Lease.Probe,
+		Committed: i.Metrics.committed,
 		WriteBack: i.Settings.Inventory == "" && !i.pool.Rehearse,
+	}
+	if !i.pool.Rehearse { // which would doubt the clock of the server that runs
+		c.Clock = machineClock()
 	}
 	if c.ProbeWait > 0 && !i.pool.Rehearse { // a rehearsal sends nothing
 		c.Probe = i.echo
@@ -116,10 +136,13 @@ func (i *Instance) engineConfig() lease.Config {
 // serveInventory serves from an inventory, which cannot go stale and is not
 // written to.
 func (i *Instance) serveInventory() error {
+	read := editionOf(i.Settings.Inventory)
 	snapshot, problems, err := Inventory(i.Settings)
 	if err != nil {
 		return err
 	}
+	i.inventoryRead.Store(&read)
+	i.Log.WithField("inventory", i.Settings.Inventory).Info("facts come from an inventory, NetBox is not asked")
 	for _, p := range problems {
 		i.Log.WithField("object", p.Object).Warn(p.Text)
 	}
@@ -143,7 +166,8 @@ func Inventory(s settings.NetBox) (*ipam.Snapshot, []ipam.Problem, error) {
 
 // options are the names that give NetBox data their meaning.
 func options(s settings.NetBox) ipam.Options {
-	return ipam.Options{VRF: s.VRF, DynamicTag: s.Dynamic.Tag, DynamicStatus: s.Dynamic.Status, GatewayTag: s.Gateway.Tag}
+	return ipam.Options{VRF: s.VRF, DynamicTag: s.Dynamic.Tag, DynamicStatus: s.Dynamic.Status, GatewayTag: s.Gateway.Tag,
+		Relays: s.Network.RelayPrefixes()}
 }
 
 // publish makes s the snapshot that answers are given from. Problems in it were
@@ -152,8 +176,12 @@ func (i *Instance) publish(s *ipam.Snapshot, _ []ipam.Problem) {
 	i.Engine.SetSnapshot(s)
 	i.snapshot.Store(s)
 	o := s.Objects()
+	dynamic := 0
+	for _, vrf := range s.DynamicVRFs() {
+		dynamic += len(s.Dynamic(vrf))
+	}
 	i.Log.WithFields(logrus.Fields{
-		"prefixes": len(o.Prefixes), "addresses": len(o.Addresses), "macs": len(o.MACs), "machines": len(o.Machines),
+		"prefixes": len(o.Prefixes), "addresses": len(o.Addresses), "dynamic": dynamic, "macs": len(o.MACs), "machines": len(o.Machines),
 	}).Info("snapshot of NetBox replaced")
 }
 
@@ -181,9 +209,12 @@ func policy(s settings.NetBox) lease.Policy {
 		OfferHold: s.Lease.OfferHold, DeclineTime: s.Lease.DeclineTime, ReclaimGrace: s.Lease.ReclaimGrace,
 		Standby:      time.Duration(s.Lease.StandbySecs) * time.Second,
 		StaleAfter:   s.Poll.StaleAfter,
+		RefuseWithin: confirmedWithin(s),
 		AllowUnknown: s.Dynamic.AllowUnknown,
 		AnyLAGMember: s.Clients.LAG == "any", BindInterface: s.Clients.BindInterface,
-		Subnet: firstHost(s.Network.Subnet),
+		ByIdentifier: s.Lease.Identify == "client_id",
+		StaticAtOnce: s.Lease.StaticAtOnce,
+		Subnet:       firstHost(s.Network.Subnet),
 	}
 	if s.Lease.Pick == "hash" {
 		p.Pick = lease.Hash

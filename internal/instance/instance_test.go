@@ -3,6 +3,8 @@ package instance
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -19,6 +21,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/stock"
 )
 
@@ -234,10 +237,30 @@ func TestRedeploySwitch(t *testing.T) { // X-15
 					m.Gate[field] = json.RawMessage(value)
 				}
 			}
-			if got := i.Redeploy(t.Context(), m); got != c.want {
-				t.Errorf("got %v, want %v", got, c.want)
+			if got, err := i.Redeploy(t.Context(), m); err != nil || got != c.want {
+				t.Errorf("got %v, %v, want %v", got, err, c.want)
 			}
 		})
+	}
+}
+
+// no answer of NetBox is told as such, and is no boot data.
+func TestASwitchThatCannotBeReadIsAnError(t *testing.T) {
+	netbox := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer netbox.Close()
+	log, _ := test.NewNullLogger()
+	client, err := Client(settings.NetBox{URL: netbox.URL, EnvToken: "0123456789abcdef0123456789abcdef01234567", Timeout: 10 * time.Second}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	i := &Instance{client: client, Settings: settings.NetBox{PXE: settings.PXE{Gate: "auto", RedeployField: "redeploy", ConfirmField: "confirm"}}}
+	i.readSwitches()
+	m := &ipam.Machine{Name: "web1", Gate: map[string]json.RawMessage{"redeploy": json.RawMessage("true")}}
+	if on, err := i.Redeploy(t.Context(), m); on || err == nil {
+		t.Errorf("on %v, %v; want an error", on, err)
 	}
 }
 

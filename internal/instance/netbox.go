@@ -55,16 +55,21 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 		return err
 	}
 	i.client = client
+	i.readSwitches()
 	if inClear(i.Settings.URL) {
 		i.Log.WithField("url", i.Settings.URL).Warn("NetBox is asked by http: the token and all answers travel in clear, and can be changed on the way; use https")
 	}
+	i.Log.WithFields(logrus.Fields{"url": client.URL(), "every": i.Settings.Poll.Interval}).Info("facts come from NetBox")
 	follower := follow.New(client, i.followConfig(diskCopy(i.Settings)))
+	i.follower = follower
 	i.running.Go(func() { _ = follower.Run(ctx) }) // returns only why ctx ended
 	writer := writeback.New(writeback.Config{
 		Unsynced:  i.Engine.Unsynced,
 		Synced:    i.Engine.Synced,
 		UnsyncedC: i.Engine.UnsyncedC(),
-		Snapshot:  i.Snapshot,
+
+		ReclaimPause: i.Engine.ReclaimPause,
+		Snapshot:     i.Snapshot,
 		Write: func(ctx context.Context, changes []writeback.RecordChange) []writeback.RecordResult {
 			return writeback.WriteRecords(ctx, client, recordFields(i.Settings), changes)
 		},
@@ -77,16 +82,31 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 
 func (i *Instance) followConfig(disk string) follow.Config {
 	s := i.Settings
+	clocks := clockWatch{log: i.Log}
 	return follow.Config{
 		Interval:   s.Poll.Interval,
 		Fields:     recordFields(s),
 		ContextKey: s.ContextKey,
 		GateFields: []string{s.PXE.RedeployField, s.PXE.ConfirmField},
 		Options:    options(s),
+		Doubt:      s.Poll.Doubt,
+		Leased:     i.Engine.Leased,
 		DiskPath:   disk,
 		Log:        i.Log,
 		OnSnapshot: i.publish,
-		OnConfirm:  func(at time.Time, skew time.Duration) { i.Engine.Confirm(at, skew) },
+		OnConfirm: func(at time.Time, skew time.Duration) {
+			i.confirm(at, skew)
+			clocks.compared(at, skew)
+		},
+	}
+}
+
+// confirm notes that the snapshot agreed with NetBox at the given time. Where it
+// comes from the disk copy, no clock was read for it (S-15).
+func (i *Instance) confirm(at time.Time, skew time.Duration) {
+	i.Engine.Confirm(at, skew)
+	if i.client.Dated() {
+		i.Engine.ClockRead()
 	}
 }
 
@@ -101,12 +121,25 @@ func StoredSnapshot(s settings.NetBox) (*ipam.Snapshot, error) {
 		snapshot, _, err := Inventory(s)
 		return snapshot, err
 	}
+	snapshot, _, _, err := fromDisk(s)
+	return snapshot, err
+}
+
+// StoredProblems returns what was wrong with NetBox's data when a server with
+// these settings last saw it, and when that was. The error wraps fs.ErrNotExist
+// where no server has run yet.
+func StoredProblems(s settings.NetBox) ([]ipam.Problem, time.Time, error) {
+	_, problems, taken, err := fromDisk(s)
+	return problems, taken, err
+}
+
+func fromDisk(s settings.NetBox) (*ipam.Snapshot, []ipam.Problem, time.Time, error) {
 	disk, err := ipam.ReadDiskFile(diskCopy(s))
 	if err != nil {
-		return nil, err
+		return nil, nil, time.Time{}, err
 	}
-	snapshot, _ := ipam.Build(disk.Objects, options(s))
-	return snapshot, nil
+	snapshot, problems := ipam.Build(disk.Objects, options(s))
+	return snapshot, problems, disk.Taken, nil
 }
 
 // loadOnce reads NetBox as it is now, for a rehearsal.
@@ -116,6 +149,7 @@ func (i *Instance) loadOnce(ctx context.Context) error {
 		return err
 	}
 	i.client = client
+	i.readSwitches()
 	if _, err := client.Version(ctx); err != nil {
 		return err
 	}
@@ -135,4 +169,13 @@ func (i *Instance) loadOnce(ctx context.Context) error {
 	default:
 		return fmt.Errorf("read NetBox: %w", err)
 	}
+}
+
+// AcceptNetBox is the operator's word that NetBox shows what is true. It returns how
+// many rows were held against it.
+func (i *Instance) AcceptNetBox(ctx context.Context) (rows int, err error) {
+	if i.follower == nil {
+		return 0, errors.New("facts come from an inventory, not from a NetBox that could be doubted")
+	}
+	return i.follower.Accept(ctx)
 }

@@ -39,6 +39,8 @@ type Pool struct {
 	// nothing, for commands that only say what would happen. Set it before the
 	// first Join.
 	Rehearse bool
+	// Anew makes a rehearsal read NetBox now, also where there is a copy on disk.
+	Anew bool
 
 	mu     sync.Mutex
 	loaded string // absolute path; empty in a stock build

@@ -3,29 +3,71 @@ package instance
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
-	"os"
+	"path/filepath"
+	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease/pebblestore"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
-// rehearsalStore returns a store in memory with what is stored now. A store
-// that a running server has open cannot be read; its leases are then known from
-// the records in NetBox only.
-func (i *Instance) rehearsalStore(ctx context.Context, dir string) (lease.Store, error) {
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return lease.NewMemoryStore(), nil
+// StoredLeases returns the leases and notes of the store of s, which is neither
+// locked nor written to (C-2). The error wraps fs.ErrNotExist where no server has
+// run yet.
+func StoredLeases(ctx context.Context, s settings.NetBox) ([]lease.Lease, map[string][]byte, error) {
+	return pebblestore.Read(ctx, leaseFolder(s))
+}
+
+// leaseFolder is where the lease store is.
+func leaseFolder(s settings.NetBox) string { return filepath.Join(s.Store.Path, "leases") }
+
+// RestsOn says in words what a rehearsal knows, and from where.
+func (i *Instance) RestsOn() []string { return i.restsOn }
+
+func (i *Instance) rest(format string, args ...any) {
+	i.restsOn = append(i.restsOn, fmt.Sprintf(format, args...))
+}
+
+// rehearsalStore returns a store in memory with what is on the disk now. A store
+// that cannot be read is no trouble: its leases are then known from the records in
+// NetBox.
+func (i *Instance) rehearsalStore(ctx context.Context) (lease.Store, error) {
+	leases, notes, err := StoredLeases(ctx, i.Settings)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		i.rest("leases: none are stored in %s", leaseFolder(i.Settings))
+	case err != nil:
+		i.rest("leases: as the records in NetBox have them, since the store cannot be read: %v", err)
+	default:
+		i.rest("leases: as stored in %s", leaseFolder(i.Settings))
 	}
-	stored, err := pebblestore.Open(dir, i.Log)
-	if err != nil {
-		i.Log.WithError(err).Info("leases are taken from the records in NetBox")
-		return lease.NewMemoryStore(), nil
+	store := lease.NewMemoryStore(leases...)
+	for name, value := range notes {
+		if err := store.SetNote(ctx, name, value); err != nil {
+			return nil, err
+		}
 	}
-	var leases []lease.Lease
-	err = stored.Each(ctx, func(l lease.Lease, _ lease.Revision) error {
-		leases = append(leases, l)
-		return nil
-	})
-	return lease.NewMemoryStore(leases...), errors.Join(err, stored.Close())
+	return store, nil
+}
+
+// rehearseNetBox takes the snapshot from the copy that a server keeps on disk. Where
+// there is none, and where the operator asks for it, NetBox is read now.
+func (i *Instance) rehearseNetBox(ctx context.Context) error {
+	if !i.pool.Anew {
+		disk, err := ipam.ReadDiskFile(diskCopy(i.Settings))
+		if err == nil {
+			snapshot, problems := ipam.Build(disk.Objects, options(i.Settings))
+			i.publish(snapshot, problems)
+			i.rest("NetBox: as it was at %s, by the copy on disk", disk.Taken.UTC().Format(time.RFC3339))
+			return nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			i.rest("the copy of NetBox on disk is of no use: %v", err)
+		}
+	}
+	i.rest("NetBox: as it is now")
+	return i.loadOnce(ctx)
 }

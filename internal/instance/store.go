@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -28,9 +27,9 @@ const (
 // two servers on one folder are a mistake of the operator. Everything else
 // leaves the server without a store until it can be opened (H-5).
 func (i *Instance) openStore(ctx context.Context) error {
-	dir := filepath.Join(i.Settings.Store.Path, "leases")
+	dir := leaseFolder(i.Settings)
 	if i.pool.Rehearse {
-		store, err := i.rehearsalStore(ctx, dir)
+		store, err := i.rehearsalStore(ctx)
 		if err != nil {
 			return err
 		}
@@ -39,6 +38,7 @@ func (i *Instance) openStore(ctx context.Context) error {
 	}
 	first := make(chan error, 1)
 	i.running.Go(func() { i.keepStore(ctx, dir, first) })
+	go i.watchSpace(ctx) // a disk that hangs may hold it for ever
 	select {
 	case err := <-first:
 		if errors.Is(err, syscall.EAGAIN) {
@@ -91,6 +91,7 @@ func (i *Instance) attachStore(ctx context.Context, dir string) (*pebblestore.St
 	}
 	ended := make(chan outcome)
 	go func() {
+		i.freeReserve()
 		store, err := pebblestore.Open(dir, i.Log)
 		if err == nil {
 			if err = i.Engine.Attach(ctx, store); err != nil {

@@ -94,7 +94,9 @@ func TestMachinesAndInterfaces(t *testing.T) {
 	equal(t, map[ipam.InterfaceID]*ipam.Interface{
 		device(1): {ID: device(1), Name: "lag1", Machine: sw1},
 		device(2): {ID: device(2), Name: "eth0", Machine: sw1, LAG: 1},
-		device(3): {ID: device(3), Name: "eth1", Machine: sw1},
+		device(3): {ID: device(3), Name: "eth1", Machine: sw1, Bridge: 5},
+		device(4): {ID: device(4), Name: "eth1.20", Machine: sw1, Parent: 3},
+		device(5): {ID: device(5), Name: "br0", Machine: sw1},
 		vm:        {ID: vm, Name: "eth0", Machine: ipam.MachineID{Kind: ipam.VirtualMachine, ID: 1}},
 	}, o.Interfaces)
 	equal(t, map[int64]*ipam.MACAddress{
@@ -268,6 +270,9 @@ func TestMistakes(t *testing.T) {
 		"a LAG that no device has":    {"devices: [{name: d, interfaces: [{name: e, lag: bond0}]}]", `devices[0].interfaces[0].lag: no interface "bond0" in this file`},
 		"a LAG of itself":             {"devices: [{name: d, interfaces: [{name: e, lag: e}]}]", "devices[0].interfaces[0].lag: an interface is no member of itself"},
 		"a LAG of a VM":               {"virtual_machines: [{name: d, interfaces: [{name: e}, {name: f, lag: e}]}]", "virtual_machines[0].interfaces[1].lag: only devices have LAGs"},
+		"a bridge of itself":          {"devices: [{name: d, interfaces: [{name: e, bridge: e}]}]", "devices[0].interfaces[0].bridge: an interface is not linked to itself"},
+		"a port on itself":            {"virtual_machines: [{name: d, interfaces: [{name: e, parent: e}]}]", "virtual_machines[0].interfaces[0].parent: an interface is not linked to itself"},
+		"a bridge of another machine": {"devices: [{name: d, interfaces: [{name: br0}]}, {name: e, interfaces: [{name: e, bridge: br0}]}]", `devices[1].interfaces[0].bridge: no interface "br0" in this file`},
 		"a context of a lost site":    {"config_contexts: [{name: c, sites: [a], data: {}}]", `config_contexts[0].sites[0]: no site "a" in this file`},
 		"a context without data":      {"config_contexts: [{name: c}]", "config_contexts[0].data: want a mapping"},
 		"a context that is a list":    {"config_contexts: [{name: c, data: [1]}]", "config_contexts[0].data: want a mapping, not [1]"},

@@ -70,6 +70,8 @@ func (b *builder) interfaces(path string, of ipam.MachineID, list []port) map[ne
 		case p.LAG != "" && p.LAG == p.Name:
 			b.report.Addf(at+".lag", "an interface is no member of itself")
 		}
+		ports[i].Bridge = b.link(known, at+".bridge", p.Name, p.Bridge)
+		ports[i].Parent = b.link(known, at+".parent", p.Name, p.Parent)
 		b.macs(at, p, ports[i].ID)
 		for j, a := range p.Addresses {
 			before := len(b.out.Addresses)
@@ -80,6 +82,15 @@ func (b *builder) interfaces(path string, of ipam.MachineID, list []port) map[ne
 		}
 	}
 	return assigned
+}
+
+// link returns the id of the interface that the key at path of an interface
+// names, 0 for none.
+func (b *builder) link(known *names, path, name, to string) int64 {
+	if to != "" && to == name {
+		b.report.Addf(path, "an interface is not linked to itself")
+	}
+	return b.find(known, path, to)
 }
 
 func (b *builder) macs(path string, p port, owner ipam.InterfaceID) {

@@ -114,7 +114,9 @@ type port struct {
 	Name      string     `yaml:"name"`
 	MAC       *ipam.MAC  `yaml:"mac_address"`
 	MACs      []ipam.MAC `yaml:"mac_addresses"`
-	LAG       string     `yaml:"lag"` // name of an interface of the same device
+	LAG       string     `yaml:"lag"`    // name of an interface of the same device
+	Bridge    string     `yaml:"bridge"` // name of an interface of the same machine
+	Parent    string     `yaml:"parent"` // name of an interface of the same machine
 	Addresses []address  `yaml:"ip_addresses"`
 }
 

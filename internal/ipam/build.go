@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/gaissmai/bart"
 )
@@ -15,49 +14,11 @@ import (
 type builder struct {
 	s        *Snapshot
 	problems []Problem
+	expiries map[int64]string
 }
 
 func (b *builder) problemf(object, format string, args ...any) {
 	b.problems = append(b.problems, Problem{Object: object, Text: fmt.Sprintf(format, args...)})
-}
-
-// names resolves the configured names to ids. A missing tag is no error: there
-// are then no such addresses (P-18, H-1).
-func (b *builder) names(opt Options) {
-	b.s.dynamicTag = b.tag("dynamic.tag", opt.DynamicTag)
-	b.s.gatewayTag = b.tag("gateway.tag", opt.GatewayTag)
-	b.s.vrf = anyVRF
-	if opt.VRF == "" {
-		return
-	}
-	b.s.vrf = noVRF
-	for id, vrf := range b.s.objects.VRFs {
-		if vrf.Name == opt.VRF || vrf.RD == opt.VRF {
-			if b.s.vrf != noVRF {
-				b.problemf("VRF "+opt.VRF, "several VRFs have this name: set netbox.vrf to the route distinguisher")
-				b.s.vrf = noVRF
-				return
-			}
-			b.s.vrf = id
-		}
-	}
-	if b.s.vrf == noVRF {
-		b.problemf("VRF "+opt.VRF, "not in NetBox: no client is served until netbox.vrf names an existing VRF")
-	}
-}
-
-func (b *builder) tag(setting, name string) int64 {
-	if name == "" {
-		return 0
-	}
-	for _, id := range slices.Sorted(maps.Keys(b.s.objects.Tags)) {
-		tag := b.s.objects.Tags[id]
-		if strings.EqualFold(tag.Name, name) || strings.EqualFold(tag.Slug, name) {
-			return id
-		}
-	}
-	b.problemf("tag "+name, "not in NetBox: create it or set netbox.%s", setting)
-	return 0
 }
 
 func (b *builder) indexInterfaces() {
@@ -65,11 +26,19 @@ func (b *builder) indexInterfaces() {
 	s.byMAC = make(map[MAC][]*Interface, len(o.MACs))
 	s.macsOf = make(map[InterfaceID][]MAC, len(o.MACs))
 	s.members = make(map[InterfaceID][]*Interface)
+	s.lostMACs = make(map[MAC]Loss)
 	for _, id := range slices.Sorted(maps.Keys(o.MACs)) {
 		mac := o.MACs[id]
 		port := o.Interfaces[mac.Interface]
-		if port == nil || slices.Contains(s.macsOf[port.ID], mac.MAC) {
-			continue // unassigned, not loaded yet, or the same MAC twice on one port
+		loss := mac.Loss
+		if port != nil {
+			loss = max(loss, port.Loss, lossOf(o.Machines[port.Machine]))
+		}
+		if loss != Present {
+			s.lostMACs[mac.MAC] = max(s.lostMACs[mac.MAC], loss)
+		}
+		if port == nil || loss == Ended || slices.Contains(s.macsOf[port.ID], mac.MAC) {
+			continue // unassigned, not loaded yet, gone, or the same MAC twice on one port
 		}
 		s.macsOf[port.ID] = append(s.macsOf[port.ID], mac.MAC)
 		s.byMAC[mac.MAC] = append(s.byMAC[mac.MAC], port)
@@ -88,14 +57,22 @@ func (b *builder) indexInterfaces() {
 	}
 }
 
-func (b *builder) indexAddresses() {
+// lossOf is the loss of a machine; one that is not loaded is not lost.
+func lossOf(m *Machine) Loss {
+	if m == nil {
+		return Present
+	}
+	return m.Loss
+}
+
+// indexAddresses returns the addresses whose host has an object with a lower id.
+func (b *builder) indexAddresses() (others []*Address) {
 	s := b.s
 	s.assigned = make(map[InterfaceID][]*Address)
 	s.byHost = make(map[hostKey]*Address, len(s.objects.Addresses))
 	s.recorded = make(map[string][]*Address)
 	s.dynamic = make(map[int64][]*Address)
 	s.gateways = make(map[int64][]*Address)
-	var others []*Address
 	for _, a := range s.objects.Addresses {
 		if !a.Address.Addr().Is4() {
 			continue
@@ -105,7 +82,7 @@ func (b *builder) indexAddresses() {
 		switch {
 		case first == nil:
 			s.byHost[key] = a
-		case first.ID < a.ID:
+		case cmp.Or(cmp.Compare(first.Loss, a.Loss), cmp.Compare(first.ID, a.ID)) < 0:
 			others = append(others, a)
 		default:
 			s.byHost[key] = a
@@ -127,11 +104,12 @@ func (b *builder) indexAddresses() {
 	for _, list := range s.recorded {
 		slices.SortFunc(list, compareHosts)
 	}
+	return others
 }
 
 func (b *builder) indexAddress(a *Address) {
 	s := b.s
-	if !a.Address.Addr().Is4() {
+	if !a.Address.Addr().Is4() || a.Loss == Ended {
 		return
 	}
 	if a.Interface != (InterfaceID{}) {
@@ -146,9 +124,21 @@ func (b *builder) indexAddress(a *Address) {
 	if a.Record.Client != "" {
 		s.recorded[a.Record.Client] = append(s.recorded[a.Record.Client], a)
 	}
-	if s.Leasable(a) {
+	if s.Leasable(a) && s.Loss(a) == Present {
+		if a.Record.Unreadable && a.Record.Client != "" {
+			b.unreadable(a)
+		}
 		s.dynamic[a.VRF] = append(s.dynamic[a.VRF], a)
 	}
+}
+
+// unreadable tells of a dynamic address that is lost to its pool (P-17).
+func (b *builder) unreadable(a *Address) {
+	expiry := "an expiry that is no time"
+	if text, known := b.expiries[a.ID]; known {
+		expiry = fmt.Sprintf("the expiry %q, which is no time", text)
+	}
+	b.problemf(describeAddress(a), "its record has the client %.60q and %s: in use for ever; empty both fields, or write a time such as 2026-01-31T12:00:00Z", a.Record.Client, expiry)
 }
 
 // markDisputed finds dynamic hosts of which another object says something else.
@@ -158,7 +148,7 @@ func (b *builder) markDisputed(others []*Address) {
 	slices.SortFunc(others, compareHosts)
 	for _, a := range others {
 		first := b.s.byHost[hostKey{a.VRF, a.Address.Addr()}]
-		if b.s.Leasable(a) || !b.s.Leasable(first) {
+		if a.Loss != Present || b.s.Leasable(a) || !b.s.Leasable(first) {
 			continue
 		}
 		b.s.disputed[first] = true
@@ -170,8 +160,16 @@ func (b *builder) indexSubnets() {
 	s := b.s
 	s.subnets = make(map[int64]*bart.Table[*Subnet])
 	places := newPlaces(s.objects, b.siteContexts())
-	for _, id := range slices.Sorted(maps.Keys(s.objects.Prefixes)) {
+	// A prefix that NetBox shows goes before one that vanished.
+	ids := slices.SortedFunc(maps.Keys(s.objects.Prefixes), func(a, b int64) int {
+		return cmp.Or(cmp.Compare(s.objects.Prefixes[a].Loss, s.objects.Prefixes[b].Loss), cmp.Compare(a, b))
+	})
+	for _, id := range ids {
 		p := s.objects.Prefixes[id]
+		if p.Loss == Ended {
+			s.endedPrefixes = append(s.endedPrefixes, p)
+			continue
+		}
 		if !p.Prefix.Addr().Is4() || p.Status != "active" && p.Status != "reserved" {
 			continue
 		}
@@ -181,12 +179,15 @@ func (b *builder) indexSubnets() {
 			s.subnets[p.VRF] = table
 		}
 		if other, ok := table.Get(p.Prefix); ok {
+			if p.Loss != Present {
+				continue
+			}
 			b.problemf(describePrefix(p), "the same prefix exists as id %d, which is used", other.ID)
 			continue
 		}
 		context := places.context(p)
 		b.config(describePrefix(p)+", site context", context)
-		table.Insert(p.Prefix, &Subnet{Prefix: p, Config: s.configs[string(context)]})
+		table.Insert(p.Prefix, &Subnet{Prefix: p, Config: s.configs[string(context)], loss: max(p.Loss, s.lostVRFs[p.VRF])})
 	}
 }
 

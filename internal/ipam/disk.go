@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -26,15 +27,35 @@ type Disk struct {
 	Marks map[string]time.Time // how far each table was followed
 	// Objects is never nil after decoding.
 	Objects *Objects
+	// Lost are the rows that NetBox no longer showed, Held those whose changes
+	// were doubted, as they were before (T-1, T-4).
+	Lost, Held Kept
+	Followed   map[string]Followed // what the names of the settings led to
+}
+
+// Kept are rows that serve beside those that NetBox shows.
+type Kept struct {
+	Rows  *Objects // nil: none
+	Marks []KeptMark
+}
+
+// KeptMark says since when and for how long one row is kept.
+type KeptMark struct {
+	Table string // list in NetBox's API
+	ID    int64
+	Since time.Time // when it was missed first, by our clock
+	Seen  time.Time // when NetBox showed it last, by NetBox's clock
+	Until time.Time // when it stops serving; zero: not by itself
 }
 
 // A disk copy is the header, the compressed gob of a Disk, and the SHA-256 of
-// both. The header changes with every change of any type below Disk. A copy of
-// the version before is read as well, since a server must be able to start
+// both. The header changes with every change of any type below Disk. Copies of
+// the versions before are read as well, since a server must be able to start
 // after an upgrade while NetBox cannot be reached (H-1).
 const (
-	diskHeader       = "coredhcp-netbox tables 2\n"
-	diskHeaderBefore = "coredhcp-netbox tables 1\n" // without the VLANs of prefixes
+	diskHeader        = "coredhcp-netbox tables 4\n"
+	diskHeaderBefore  = "coredhcp-netbox tables 3\n" // without lost rows
+	diskHeaderNoLinks = "coredhcp-netbox tables 2\n" // without bridges, parents and interfaces without MACs, too
 )
 
 // ErrDiskFormat says that a stream is no disk copy, one of another version, or
@@ -72,8 +93,8 @@ func DecodeDisk(r io.Reader) (Disk, error) {
 	if err != nil {
 		return Disk{}, fmt.Errorf("read disk copy: %w", err)
 	}
-	before := bytes.HasPrefix(all, []byte(diskHeaderBefore))
-	if len(all) < len(diskHeader)+sha256.Size || !before && !bytes.HasPrefix(all, []byte(diskHeader)) {
+	known := slices.ContainsFunc([]string{diskHeader, diskHeaderBefore, diskHeaderNoLinks}, func(h string) bool { return bytes.HasPrefix(all, []byte(h)) })
+	if len(all) < len(diskHeader)+sha256.Size || !known {
 		return Disk{}, fmt.Errorf("decode disk copy: %w", ErrDiskFormat)
 	}
 	end := len(all) - sha256.Size
@@ -92,7 +113,7 @@ func DecodeDisk(r io.Reader) (Disk, error) {
 	if d.Objects == nil {
 		return Disk{}, fmt.Errorf("decode disk copy: no objects: %w", ErrDiskFormat)
 	}
-	d.Objects.NoVLANs = d.Objects.NoVLANs || before
+	d.Objects.NoLinks = d.Objects.NoLinks || bytes.HasPrefix(all, []byte(diskHeaderNoLinks))
 	d.Objects.shareContexts()
 	return d, nil
 }

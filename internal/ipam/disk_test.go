@@ -23,6 +23,38 @@ var compareAddrs = cmp.Options{
 
 // sampleDisk has a value in every field of every table.
 func sampleDisk() Disk {
+	d := sampleDiskBefore()
+	o := d.Objects
+	for _, vrf := range o.VRFs {
+		vrf.Loss = Lost
+	}
+	for _, p := range o.Prefixes {
+		p.Loss = Lost
+	}
+	for _, a := range o.Addresses {
+		a.Loss, a.Created = Ended, d.Taken.Add(-time.Hour)
+	}
+	for _, m := range o.MACs {
+		m.Loss = Lost
+	}
+	for _, i := range o.Interfaces {
+		i.Loss = Lost
+	}
+	for _, m := range o.Machines {
+		m.Loss = Lost
+	}
+	for _, tag := range o.Tags {
+		tag.Loss = Lost
+	}
+	d.Followed = map[string]Followed{"vrf blue": {ID: 1, Former: 2}}
+	mark := KeptMark{Table: "ipam/ip-addresses", ID: 4, Since: d.Taken, Seen: d.Taken, Until: d.Taken}
+	d.Lost = Kept{Rows: o, Marks: []KeptMark{mark}}
+	d.Held = Kept{Rows: o, Marks: []KeptMark{mark}}
+	return d
+}
+
+// sampleDiskBefore has a value in every field that the version before knew.
+func sampleDiskBefore() Disk {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 890_000_000, time.UTC)
 	port := InterfaceID{Kind: VirtualMachine, ID: 7}
 	vm := MachineID{Kind: VirtualMachine, ID: 3}
@@ -41,11 +73,11 @@ func sampleDisk() Disk {
 			}},
 			Addresses: map[int64]*Address{4: {
 				ID: 4, Address: netip.MustParsePrefix("10.0.0.5/24"), VRF: 1, Status: "active", Role: "secondary",
-				Tags: []int64{6, 7}, Interface: port, LastUpdated: at,
+				Tags: []int64{6, 7}, Interface: port, Managed: true, LastUpdated: at,
 				Record: Record{Client: "52:54:00:00:00:01", Expires: at, Hostname: "web", Unreadable: true},
 			}},
 			MACs:       map[int64]*MACAddress{5: {ID: 5, MAC: MAC{0x52, 0x54, 0, 0, 0, 1}, Interface: port, LastUpdated: at}},
-			Interfaces: map[InterfaceID]*Interface{port: {ID: port, Name: "eth0", Machine: vm, LAG: 9, LastUpdated: at}},
+			Interfaces: map[InterfaceID]*Interface{port: {ID: port, Name: "eth0", Machine: vm, LAG: 9, Bridge: 10, Parent: 11, LastUpdated: at}},
 			Machines: map[MachineID]*Machine{vm: {
 				ID: vm, Name: "web", PrimaryIP4: 4, Context: json.RawMessage(`{"dns_servers":["10.0.0.1"]}`),
 				Gate: map[string]json.RawMessage{"redeploy": json.RawMessage("true")}, LastUpdated: at,
@@ -61,7 +93,7 @@ func sampleDisk() Disk {
 				Locations: []int64{1}, Tenants: []int64{5}, TenantGroups: []int64{6}, MachinesOnly: true,
 				Data: json.RawMessage(`{}`),
 			}},
-			NoVLANs: true,
+			NoVLANs: true, NoLinks: true,
 		},
 	}
 }
@@ -134,6 +166,8 @@ func TestDiskHeaderNamesTheTypesBelowIt(t *testing.T) {
 	shapes := map[string]string{
 		"coredhcp-netbox tables 1\n": "e7bb75be3ccbe4d1",
 		"coredhcp-netbox tables 2\n": "522ea8ea36552474",
+		"coredhcp-netbox tables 3\n": "98fbd0ccc42530cc",
+		"coredhcp-netbox tables 4\n": "a7f2f186a35979e9",
 	}
 	sum := sha256.Sum256([]byte(shapeOf(reflect.TypeFor[Disk](), nil)))
 	if got := hex.EncodeToString(sum[:8]); got != shapes[diskHeader] {
@@ -141,21 +175,27 @@ func TestDiskHeaderNamesTheTypesBelowIt(t *testing.T) {
 	}
 }
 
-// A server starts from the copy that the version before left, which knows no
-// VLANs (H-1, N-9). The file was written by that version.
-func TestDiskCopyOfTheVersionBeforeIsRead(t *testing.T) {
-	got, err := ReadDiskFile("testdata/tables-1.snapshot")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := sampleDisk()
-	want.Objects.Prefixes[2].VLAN = 0
-	if diff := cmp.Diff(want, got, compareAddrs); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	again, err := DecodeDisk(bytes.NewReader(encodeDisk(t, got)))
-	if err != nil || !again.Objects.NoVLANs {
-		t.Errorf("written again without knowing more: NoVLANs %v, %v", again.Objects.NoVLANs, err)
+// A server starts from the copy that a version before left. The files were
+// written by those versions: the first knows no bridges and parents (H-1, I-7),
+// the second no lost rows (T-1).
+func TestDiskCopiesOfTheVersionsBeforeAreRead(t *testing.T) {
+	for file, linked := range map[string]bool{"testdata/tables-2.snapshot": false, "testdata/tables-3.snapshot": true} {
+		got, err := ReadDiskFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := sampleDiskBefore()
+		want.Objects.NoVLANs, want.Objects.NoLinks = !linked, !linked
+		if port := want.Objects.Interfaces[InterfaceID{VirtualMachine, 7}]; !linked {
+			port.Bridge, port.Parent, want.Objects.Addresses[4].Managed = 0, 0, false
+		}
+		if diff := cmp.Diff(want, got, compareAddrs); diff != "" {
+			t.Errorf("%s: (-want +got):\n%s", file, diff)
+		}
+		again, err := DecodeDisk(bytes.NewReader(encodeDisk(t, got)))
+		if err != nil || again.Objects.NoVLANs != !linked || again.Objects.NoLinks != !linked {
+			t.Errorf("%s: written again without knowing more: NoVLANs %v, NoLinks %v, %v", file, again.Objects.NoVLANs, again.Objects.NoLinks, err)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package ipam
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -21,6 +22,7 @@ type Subnet struct {
 	gateways []*Address     // all gateways in it but for those in apart
 	wire     []*Subnet      // the shared network with this prefix; empty: it has no VLAN (N-8)
 	divided  bool           // prefixes of other sites have the same VLAN (N-9)
+	loss     Loss           // of the prefix or its VRF
 }
 
 // Contains reports whether addr belongs to the network. Nested prefixes belong
@@ -143,6 +145,16 @@ func (s *Snapshot) smallest(vrf int64, addr netip.Addr) *Subnet {
 		return n
 	}
 	return nil
+}
+
+// SubnetOf returns the smallest active or reserved prefix of its own VRF that
+// holds an address, nil if there is none; a /32 only where no other does.
+func (s *Snapshot) SubnetOf(a *Address) *Subnet {
+	n, err := s.subnetIn(a.VRF, a.Address.Addr())
+	if err != nil {
+		return nil
+	}
+	return n
 }
 
 // relateSubnets finds out how the prefixes lie on wires.
@@ -270,5 +282,37 @@ func (b *builder) contradictions(n *Subnet) {
 		}
 		b.problemf(describePrefix(n.Prefix), "its gateway %s (id %d) has another mask: clients are served in %s only; correct the mask, or the prefix (rule N-3)",
 			g.Address, g.ID, n.Prefix.Prefix)
+	}
+}
+
+// masks names prefixes whose clients are told another mask than the prefix has:
+// that of an IP address which no prefix agrees with.
+func (b *builder) masks() {
+	differ := make(map[*Subnet][]*Address)
+	for _, a := range b.s.objects.Addresses {
+		bits := a.Address.Bits()
+		given := b.s.Leasable(a) || b.s.IsStatic(a)
+		if !a.Address.Addr().Is4() || bits == 32 || !given || b.s.IsGateway(a) {
+			continue
+		}
+		n := b.s.smallest(a.VRF, a.Address.Addr())
+		if n != nil && n.lone() {
+			n = n.wider
+		}
+		for wide := n; wide != nil; wide = wide.wider {
+			if wide.Prefix.Prefix.Bits() == bits {
+				n = nil // documented blocks inside it say nothing of the wire
+			}
+		}
+		if n != nil {
+			differ[n] = append(differ[n], a)
+		}
+	}
+	for n, list := range differ {
+		first, more := slices.MinFunc(list, compareHosts), ""
+		if len(list) > 1 {
+			more = fmt.Sprintf(", and %d more", len(list)-1)
+		}
+		b.problemf(describePrefix(n.Prefix), "%s has another mask%s: clients are told the mask of the address; correct one of them (rule R-2)", describeAddress(first), more)
 	}
 }

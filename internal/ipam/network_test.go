@@ -63,3 +63,37 @@ func TestGatewaysOfNestedNetworks(t *testing.T) {
 		}
 	}
 }
+
+// an address whose mask no prefix has is one finding for its prefix.
+func TestMasksThatDifferAreNamed(t *testing.T) {
+	static := func(id int64, cidr string) *Address {
+		return with(host(id, cidr), func(a *Address) { a.Interface = InterfaceID{Device, 1} })
+	}
+	const at = "prefix 10.0.0.0/24 (id 1): IP address "
+	const says = ": clients are told the mask of the address; correct one of them (rule R-2)"
+	for name, c := range map[string]struct {
+		rows []any
+		want string
+	}{
+		"the same mask":                {[]any{static(5, "10.0.0.5/24"), host(6, "10.0.0.6/24", 1)}, ""},
+		"a static address":             {[]any{static(5, "10.0.0.5/25")}, at + "10.0.0.5/25 (id 5) has another mask" + says},
+		"a dynamic address":            {[]any{host(5, "10.0.0.5/16", 1)}, at + "10.0.0.5/16 (id 5) has another mask" + says},
+		"several":                      {[]any{static(5, "10.0.0.5/25"), static(6, "10.0.0.4/25"), host(7, "10.0.0.7/23", 1)}, at + "10.0.0.4/25 (id 6) has another mask, and 2 more" + says},
+		"a lone host":                  {[]any{static(5, "10.0.0.5/32")}, ""},
+		"a block that documents":       {[]any{network(2, "10.0.0.0/28", 0), static(5, "10.0.0.5/24")}, ""},
+		"a /32 prefix for the address": {[]any{network(2, "10.0.0.5/32", 0), static(5, "10.0.0.5/25")}, at + "10.0.0.5/25 (id 5) has another mask" + says},
+		"an address of no client":      {[]any{host(5, "10.0.0.5/25")}, ""},
+		"no prefix at all":             {[]any{static(5, "10.9.0.5/25")}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, problems := Build(tables(append(c.rows, network(1, "10.0.0.0/24", 0))...), usual)
+			got := ""
+			for _, p := range problems {
+				got += p.String()
+			}
+			if got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}

@@ -18,6 +18,14 @@ type Options struct {
 	DynamicTag    string // name or slug, compared without case
 	DynamicStatus string // additionally dynamic; empty: none
 	GatewayTag    string // name or slug, compared without case
+	// Expiries are the texts of expiries that are no time, by the id of the
+	// address, as far as they are known; they only explain problems (P-17).
+	Expiries map[int64]string
+	// Followed is what the names led to so far, as the snapshot before told.
+	Followed map[string]Followed
+	// Relays are the addresses of network.relays; empty: those in any prefix of
+	// NetBox (N-10).
+	Relays []netip.Prefix
 }
 
 // Problem is something in the data that costs only the object it names (B-4).
@@ -57,13 +65,30 @@ type Snapshot struct {
 	macsOf        map[InterfaceID][]MAC
 	members       map[InterfaceID][]*Interface
 	assigned      map[InterfaceID][]*Address
+	linked        map[InterfaceID][]*Address // by bridges and sub-interfaces, see link
 	byHost        map[hostKey]*Address
 	disputed      map[*Address]bool // see markDisputed
+	contests      []Contest
 	recorded      map[string][]*Address
 	dynamic       map[int64][]*Address
 	gateways      map[int64][]*Address
 	gatewayNets   map[int64]*bart.Table[struct{}] // networks by the masks of gateways
 	configs       map[string]*Config
+
+	followed      map[string]Followed
+	formerTag     int64 // ids that the names led to before; 0: none
+	formerGateway int64
+	formerVRF     int64
+	lostTag       Loss // of the dynamic tag
+	lostVRFs      map[int64]Loss
+	lostMACs      map[MAC]Loss
+	endedPrefixes []*Prefix
+	losses        []LossCount
+	doubtful      bool
+	relays        []netip.Prefix     // of the settings
+	known         *bart.Lite         // all prefixes, of any VRF and status
+	relayMachines map[MachineID]bool // have an address of relays
+	addressVRFs   []int64            // that have an address
 }
 
 const (
@@ -79,16 +104,21 @@ type hostKey struct {
 // Build indexes o. It keeps o and never changes it. The same tables give the
 // same problems in the same order; bad data costs only the object concerned.
 func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
-	b := builder{s: &Snapshot{
+	b := builder{expiries: opt.Expiries, s: &Snapshot{
 		objects:       o,
 		dynamicStatus: opt.DynamicStatus,
 		configs:       make(map[string]*Config),
 	}}
 	b.names(opt)
 	b.indexInterfaces()
-	b.indexAddresses()
+	others := b.indexAddresses()
+	b.link()
+	b.findContests(others)
 	b.indexSubnets()
+	b.indexRelays(opt.Relays)
 	b.relateSubnets()
+	b.masks()
+	b.countLosses()
 	b.parseMachineConfigs()
 	slices.SortFunc(b.problems, func(a, b Problem) int {
 		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Text, b.Text))
@@ -104,7 +134,11 @@ func (s *Snapshot) Objects() *Objects { return s.objects }
 // where a client is. It returns ErrNoSubnet or an *AmbiguousVRFError.
 func (s *Snapshot) Subnet(addr netip.Addr) (*Subnet, error) {
 	if s.vrf != anyVRF {
-		return s.subnetIn(s.vrf, addr)
+		n, err := s.subnetIn(s.vrf, addr)
+		if err != nil && s.formerVRF != 0 {
+			return s.subnetIn(s.formerVRF, addr)
+		}
+		return n, err
 	}
 	if n, err := s.subnetIn(0, addr); err == nil {
 		return n, nil
@@ -171,8 +205,34 @@ func (s *Snapshot) Assigned(id InterfaceID) []*Address { return s.assigned[id] }
 // Address returns the object for a host address in a VRF, with any mask, or
 // nil. Of several objects for one host it is the one with the lowest id.
 func (s *Snapshot) Address(vrf int64, host netip.Addr) *Address {
-	return s.byHost[hostKey{vrf, host}]
+	a := s.byHost[hostKey{vrf, host}]
+	if a == nil && s.formerVRF != 0 && vrf == s.vrf {
+		return s.byHost[hostKey{s.formerVRF, host}]
+	}
+	return a
 }
+
+// VRFsOf names the VRFs, the global table among them, that have an object for a
+// host address.
+func (s *Snapshot) VRFsOf(host netip.Addr) []string {
+	var names []string
+	for _, vrf := range append([]int64{0}, slices.Sorted(maps.Keys(s.objects.VRFs))...) {
+		if s.Address(vrf, host) != nil {
+			names = append(names, s.VRFName(vrf))
+		}
+	}
+	return names
+}
+
+// sameVRF reports whether an address of VRF a belongs to a network of VRF n:
+// what is in the VRF that the settings meant before keeps being served (T-6).
+func (s *Snapshot) sameVRF(a, n int64) bool {
+	return a == n || s.formerVRF != 0 && a == s.formerVRF && n == s.vrf
+}
+
+// Serves reports whether a may be a static address of a client in n, as far as
+// VRFs go.
+func (s *Snapshot) Serves(a *Address, n *Subnet) bool { return s.sameVRF(a.VRF, n.VRF) }
 
 // Recorded returns the addresses whose record names the client key, by
 // address.
@@ -182,17 +242,32 @@ func (s *Snapshot) Recorded(client string) []*Address { return s.recorded[client
 // status. See Leasable for whether it can be given to a client.
 func (s *Snapshot) IsDynamic(a *Address) bool {
 	return s.dynamicTag != 0 && slices.Contains(a.Tags, s.dynamicTag) ||
+		s.formerTag != 0 && slices.Contains(a.Tags, s.formerTag) ||
 		s.dynamicStatus != "" && a.Status == s.dynamicStatus
 }
 
 // IsGateway reports whether an address carries the gateway tag.
 func (s *Snapshot) IsGateway(a *Address) bool {
-	return s.gatewayTag != 0 && slices.Contains(a.Tags, s.gatewayTag)
+	return s.gatewayTag != 0 && slices.Contains(a.Tags, s.gatewayTag) ||
+		s.formerGateway != 0 && slices.Contains(a.Tags, s.formerGateway)
 }
 
 // PlainRole reports whether an address of this role may be leased at all:
 // loopbacks and addresses shared between machines may not (I-5).
 func PlainRole(role string) bool { return role == "" || role == "secondary" }
+
+// StaticStatus reports whether an address of this status, assigned to an
+// interface, is its static address (I-5). Status dhcp is NetBox's word for a
+// reservation, unless the mirror of Windows servers wrote it.
+func StaticStatus(a *Address) bool {
+	switch a.Status {
+	case "active", "reserved":
+		return true
+	case "dhcp":
+		return !a.Managed
+	}
+	return false
+}
 
 // Leasable reports whether a dynamic address can be given to a client: not a
 // gateway, not deprecated, of a plain role (N-5), and no second object for the
@@ -203,8 +278,8 @@ func (s *Snapshot) Leasable(a *Address) bool {
 		a.Status != "deprecated" && PlainRole(a.Role) && !s.disputed[a]
 }
 
-// Dynamic returns the leasable addresses of a VRF, by address and without
-// duplicates.
+// Dynamic returns the addresses of a VRF that new clients can be given, by
+// address and without duplicates.
 func (s *Snapshot) Dynamic(vrf int64) []*Address { return s.dynamic[vrf] }
 
 // DynamicVRFs returns the VRFs that have leasable addresses.
@@ -264,5 +339,5 @@ func compareHosts(a, b *Address) int {
 }
 
 func compareInterfaces(a, b *Interface) int {
-	return cmp.Or(cmp.Compare(a.ID.Kind, b.ID.Kind), cmp.Compare(a.ID.ID, b.ID.ID))
+	return compareIDs(a.ID, b.ID)
 }

@@ -68,6 +68,10 @@ type Objects struct {
 	// NoVLANs says that the prefixes come from a copy of before VLANs were kept:
 	// a VLAN of 0 then means unknown.
 	NoVLANs bool
+	// NoLinks says that the tables come from a copy of before bridges, parents and
+	// the interfaces without MACs were kept: an address may be a client's by a link
+	// that is not in them.
+	NoLinks bool
 }
 
 // VRF is a routing table. The global table has id 0 and is not in Objects.
@@ -75,6 +79,7 @@ type VRF struct {
 	ID   int64
 	Name string
 	RD   string // route distinguisher; may be empty
+	Loss Loss   // whether NetBox still shows it
 }
 
 // Prefix is a network.
@@ -87,6 +92,7 @@ type Prefix struct {
 	Tenant      int64 // 0: none
 	VLAN        int64 // id of the VLAN object; 0: none
 	LastUpdated time.Time
+	Loss        Loss // whether NetBox still shows it
 }
 
 // ScopeKind is where in the world a prefix lies.
@@ -125,9 +131,14 @@ type Address struct {
 	Role      string       // empty: none
 	Tags      []int64
 	Interface InterfaceID // zero: unassigned, or assigned to something that is no interface (an FHRP group)
-	Record    Record
-	// LastUpdated is NetBox's time stamp of the row.
-	LastUpdated time.Time
+	// Managed says that the mirror of Windows servers keeps the address
+	// (dhcp_managed).
+	Managed bool
+	Record  Record
+	// LastUpdated and Created are NetBox's time stamps of the row. Created is
+	// zero where it is not known.
+	LastUpdated, Created time.Time
+	Loss                 Loss // whether NetBox still shows it
 }
 
 // Record is the mirror of a binding in the custom fields of an address
@@ -147,6 +158,7 @@ type MACAddress struct {
 	MAC         MAC
 	Interface   InterfaceID // zero: unassigned
 	LastUpdated time.Time
+	Loss        Loss // whether NetBox still shows it
 }
 
 // Interface is a port of a device or virtual machine.
@@ -155,7 +167,10 @@ type Interface struct {
 	Name        string
 	Machine     MachineID
 	LAG         int64 // id of the aggregate this port is a member of; 0: none
+	Bridge      int64 // id of the bridge this port is in; 0: none
+	Parent      int64 // id of the interface this one is a sub-interface of; 0: none
 	LastUpdated time.Time
+	Loss        Loss // whether NetBox still shows it
 }
 
 // Machine is a device or virtual machine.
@@ -170,6 +185,7 @@ type Machine struct {
 	// by field name; a name that is absent does not exist as a field.
 	Gate        map[string]json.RawMessage
 	LastUpdated time.Time
+	Loss        Loss // whether NetBox still shows it
 }
 
 // Tag is a label. It is looked up by name or slug once and by id from then on,
@@ -177,6 +193,7 @@ type Machine struct {
 type Tag struct {
 	ID         int64
 	Name, Slug string
+	Loss       Loss // whether NetBox still shows it
 }
 
 // Nested is a region or a site group: an object with a parent of its own kind.

@@ -31,8 +31,18 @@ func (e *Engine) Attach(ctx context.Context, store Store) error {
 	if err := e.attachNotes(ctx, store); err != nil {
 		return err
 	}
+	if err := e.keepLongest(ctx, store); err != nil {
+		return err
+	}
+	if err := e.keepAge(ctx, store, len(held)+len(lost)); err != nil {
+		return err
+	}
+	if err := e.attachMarks(ctx, store); err != nil {
+		return err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.attachClock(e.config.Now(), held)
 	for _, l := range lost {
 		e.facts.Leases.replace(l.Lease, held[l.Addr].revision+1)
 		delete(held, l.Addr)

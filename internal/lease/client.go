@@ -32,6 +32,14 @@ func (d *decider) allowed(c client, rule string) bool {
 // identify finds the interface behind a MAC (I-4) and its static addresses on
 // the wire (I-5, I-6).
 func (d *decider) identify(w wire) client {
+	c := d.find(w)
+	if len(c.statics) > 0 && d.passed.Holder == "" {
+		d.passed = PassedOver{} // the machine has an address that counts
+	}
+	return c
+}
+
+func (d *decider) find(w wire) client {
 	c := client{id: d.m.Client}
 	if !d.m.HasMAC {
 		d.trace.addf("I-4", "client %s has no Ethernet address: NetBox cannot know it", d.m.Client)
@@ -69,8 +77,8 @@ func (d *decider) askedBeside(c client, ports []*ipam.Interface, w wire) client 
 			continue
 		}
 		for _, port := range ports {
-			for _, a := range d.eligible(port, w.others()) {
-				if a.Address.Addr() == asked {
+			for _, a := range d.candidates(port, w.others()) {
+				if a.Address.Addr() == asked && len(d.free([]*ipam.Address{a}, port)) > 0 {
 					c.port, c.machine = port, d.s.Machine(port.Machine)
 					c.statics = append([]*ipam.Address{a}, c.statics...)
 					return c
@@ -128,7 +136,7 @@ func (d *decider) aggregateOf(member *ipam.Interface) *ipam.Interface {
 func (d *decider) chooseInterface(c client, ports []*ipam.Interface, networks []*ipam.Subnet) client {
 	owners := 0
 	for _, port := range ports {
-		statics := d.eligible(port, networks)
+		statics := d.eligible(port, d.s.Assigned(port.ID), networks)
 		if len(statics) == 0 {
 			continue
 		}
@@ -141,13 +149,49 @@ func (d *decider) chooseInterface(c client, ports []*ipam.Interface, networks []
 		c.port, c.statics = port, statics
 	}
 	if owners == 0 {
-		return d.withoutStatic(c, ports)
+		c.port, c.statics = d.linkedPort(ports, networks)
+		if c.port == nil {
+			return d.withoutStatic(c, ports)
+		}
 	}
 	c.machine = d.s.Machine(c.port.Machine)
 	if d.trace != nil {
 		d.trace.addf("I-4", "MAC %s is %s", d.m.MAC, d.port(c.port))
 	}
+	c.statics = d.free(c.statics, c.port)
 	return c
+}
+
+// candidates are the static addresses of port in the networks: its own, or,
+// where it has none there, those that bridges and sub-interfaces give it (I-7).
+func (d *decider) candidates(port *ipam.Interface, networks []*ipam.Subnet) []*ipam.Address {
+	if own := d.eligible(port, d.s.Assigned(port.ID), networks); len(own) > 0 {
+		return own
+	}
+	return d.eligible(port, d.s.Linked(port.ID), networks)
+}
+
+// linkedPort finds the port that bridges and sub-interfaces give an address in
+// the networks. Links only add: where several ports have some, none counts (I-7).
+func (d *decider) linkedPort(ports []*ipam.Interface, networks []*ipam.Subnet) (*ipam.Interface, []*ipam.Address) {
+	var found *ipam.Interface
+	var statics []*ipam.Address
+	for _, port := range ports {
+		list := d.eligible(port, d.s.Linked(port.ID), networks)
+		switch {
+		case len(list) == 0:
+		case found != nil:
+			d.trace.addf("I-7", "bridges or sub-interfaces give an address here to %s and to %s: none counts", d.port(found), d.port(port))
+			return nil, nil
+		default:
+			found, statics = port, list
+		}
+	}
+	if found != nil && d.trace != nil {
+		at := d.s.Interface(statics[0].Interface)
+		d.trace.addf("I-7", "%s leads to %s, which has %s", d.port(found), d.port(at), statics[0].Address)
+	}
+	return found, statics
 }
 
 // withoutStatic recognises the machine of ports that own no address here.
@@ -175,17 +219,27 @@ func (d *decider) machineOf(ports []*ipam.Interface) *ipam.Machine {
 	return d.s.Machine(ports[0].Machine)
 }
 
-// eligible returns the static addresses of port in the networks, best first
-// (I-5, I-6).
-func (d *decider) eligible(port *ipam.Interface, networks []*ipam.Subnet) []*ipam.Address {
+// eligible returns those of the addresses of port that are static in the
+// networks, best first (I-5, I-6).
+func (d *decider) eligible(port *ipam.Interface, of []*ipam.Address, networks []*ipam.Subnet) []*ipam.Address {
 	var list []*ipam.Address
-	for _, a := range d.s.Assigned(port.ID) {
+	for _, a := range of {
 		in := d.networkOf(a.Address.Addr(), networks)
-		if in == nil || a.VRF != in.VRF || d.s.IsDynamic(a) {
+		if in == nil || d.s.IsDynamic(a) {
 			continue
 		}
-		if !in.HostIn(a.Address.Addr()) || a.Status != "active" && a.Status != "reserved" || !ipam.PlainRole(a.Role) {
-			d.trace.addf("I-5", "%s on %s is not eligible (status %s, role %q)", a.Address, d.port(port), a.Status, a.Role)
+		if why := d.unfit(a, in); why != "" {
+			d.passOver(a, port, why)
+			continue
+		}
+		if winner := d.lostTo(a); winner != nil {
+			d.passOver(a, port, PassedOwner)
+			if d.passed.Address == a {
+				d.passed.Owner = d.s.Interface(winner.Interface)
+			}
+			if d.trace != nil {
+				d.trace.addf("I-9", "%s is also assigned to %s, which is served", a.Address.Addr(), d.s.PortName(winner.Interface))
+			}
 			continue
 		}
 		list = append(list, a)
@@ -233,9 +287,5 @@ func (d *decider) port(i *ipam.Interface) string {
 	if d.trace == nil {
 		return ""
 	}
-	name := i.Machine.Kind.String()
-	if machine := d.s.Machine(i.Machine); machine != nil {
-		name += " " + machine.Name
-	}
-	return name + " interface " + i.Name
+	return d.s.PortName(i.ID)
 }

@@ -2,6 +2,7 @@ package lease
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
@@ -14,12 +15,24 @@ type Facts struct {
 	Policy   *Policy
 	// Fresh is when the snapshot was last known to agree with NetBox. The zero
 	// time stands for a source that cannot go stale (an inventory).
-	Fresh     time.Time
-	Skew      time.Duration // how far NetBox's clock is ahead of ours (S-9)
+	Fresh time.Time
+	Skew  time.Duration // how far NetBox's clock is ahead of ours (S-9)
+	// Distrusted says that the clock was set forward, or that nothing confirmed
+	// it since the start: that a lease has ended is not known (S-14, S-15).
+	Distrusted bool
+	// Stepped is Distrusted by a step that was seen, perhaps before a restart.
+	Stepped bool
+	// Jump is how much of the time of day only a step made since the leases that
+	// may still run were given (S-14).
+	Jump      time.Duration
 	Authority Authority
 	// Storeless says that there is no store now: nothing new can be promised,
 	// and leases may exist that are not in Leases (H-5).
 	Storeless bool
+	// YoungUntil is until when the store may lack leases that still run, and
+	// Recorded says that NetBox shows leases (H-6).
+	YoungUntil time.Time
+	Recorded   bool
 }
 
 // maxSkew is the clock difference to NetBox above which no address of another
@@ -30,29 +43,52 @@ const maxSkew = 2 * time.Minute
 type effect struct {
 	hold     netip.Addr // reserve for the client
 	dropHold bool
-	backoff  netip.Addr // static address that was declined
-	change   Lease      // to be durable before the reply; no Addr: none
-	revision Revision   // expected by change
-	probe    bool       // the address was never this client's: worth an echo request
+	change   Lease    // to be durable before the reply; no Addr: none
+	revision Revision // expected by change
+	probe    bool     // the address was never this client's: worth an echo request
+	answer   answer   // to be remembered once it is sent; no time: none
+	declined declined // for whom change puts an address in quarantine
 }
 
 // decider is one run of Decide.
 type decider struct {
-	f     *Facts
-	s     *ipam.Snapshot
-	l     *Leases
-	m     *ClientMessage
-	now   time.Time
-	trace *Trace
-	state ClientState // of a client that sent a REQUEST, once it is known
-	stale bool        // the snapshot is too old for new leases and refusals (H-4)
+	f      *Facts
+	s      *ipam.Snapshot
+	l      *Leases
+	m      *ClientMessage
+	now    time.Time // which leases are judged by: the time of day without a step (S-14)
+	trace  *Trace
+	passed PassedOver    // what of the client's does not count (I-8)
+	state  ClientState   // of a client that sent a REQUEST, once it is known
+	atMost time.Duration // what is left of a lease that is not extended (S-11); 0: no limit
+	stale  bool          // the snapshot is too old for new leases and refusals (H-4)
+	late   bool          // it is too old for refusals
+
+	relayed Relayed
+	hearsay bool       // the network rests on a relay that nothing vouches for (N-11)
+	avoid   netip.Addr // not to be offered now (D-32)
+	takes   netip.Addr // offered to a stranger, who has to give way
 }
 
 // Decide is the decision table (D-0 to D-28): what this server does
 // with one message. It is pure: it changes nothing and the same input gives the
 // same output. Reasons go to trace, which may be nil.
 func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
-	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now, trace: trace}
+	m = f.Policy.identified(m)
+	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now.Add(-f.Jump), trace: trace}
+	decision := d.decide()
+	decision.Passed = d.passed
+	decision.Relayed, decision.Override = d.relayed, m.Override
+	decision.Relayed.Subnet = m.SubnetSelection
+	if decision.Verdict == Offer || decision.Verdict == Ack {
+		decision.effect.answer = d.answerOf(&decision)
+	}
+	return decision
+}
+
+// decide is Decide on a copy of the message that it may change.
+func (d *decider) decide() Decision {
+	f, m, trace := d.f, d.m, d.trace
 	if m.Malformed != "" {
 		trace.addf("D-0", "malformed: %s", m.Malformed)
 		return d.silent("D-0", ReasonMalformed)
@@ -65,9 +101,13 @@ func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 		trace.addf("H-1", "nothing is known of NetBox yet")
 		return d.silent("H-1", ReasonNoSnapshot)
 	}
-	if !f.Fresh.IsZero() && now.Sub(f.Fresh) > f.Policy.StaleAfter {
+	if !f.Fresh.IsZero() && d.wall().Sub(f.Fresh) > f.Policy.StaleAfter {
 		trace.addf("H-4", "the snapshot of NetBox is from %s, older than poll.stale_after", f.Fresh.UTC().Format(time.RFC3339))
 		d.stale = true
+	}
+	d.late = !f.Fresh.IsZero() && f.Policy.RefuseWithin > 0 && d.wall().Sub(f.Fresh) > f.Policy.RefuseWithin
+	if reason := d.admit(); reason != "" {
+		return d.silent("N-10", reason)
 	}
 	if !m.Identifier.IsValid() && !m.Override.IsValid() && m.Type != BOOTP && m.Type != Release && m.Type != Decline {
 		trace.addf("R-13", "no server identifier: add a server_id line")
@@ -96,16 +136,61 @@ func (d *decider) silent(rule string, reason Reason) Decision {
 
 // doubted reports why neither a new lease nor a refusal can be founded now, and
 // the rule: NetBox was not heard for too long (H-4), or, for a client without a
-// static address, leases may exist that are not known (H-5).
+// static address, leases may exist that are not known (H-5), or a relay that
+// nothing vouches for names a stranger's network (N-11).
 func (d *decider) doubted(c client) (rule string, reason Reason) {
+	if rule, reason = d.onlyRunning(c); rule != "" {
+		return rule, reason
+	}
 	switch {
-	case d.stale:
-		return "H-4", ReasonStale
+	case d.s.Objects().NoLinks && c.known() && len(c.statics) == 0:
+		d.trace.addf("I-7", "bridges and sub-interfaces are unknown until NetBox was read: the machine may have an address")
+		return "I-7", ReasonStale
 	case d.f.Storeless && len(c.statics) == 0:
 		d.trace.addf("H-5", "there is no lease store now")
 		return "H-5", ReasonStoreFailed
 	}
 	return "", ""
+}
+
+// proved reports whether a refusal is founded: NetBox confirmed the snapshot of
+// late (H-4), and nothing that it rests on vanished without being seen deleted
+// (T-3). n may be nil.
+func (d *decider) proved(n *ipam.Subnet, c client) bool {
+	switch {
+	case d.late:
+		if d.trace != nil {
+			d.trace.addf("H-4", "NetBox confirmed the snapshot last at %s: too long ago to refuse", d.f.Fresh.UTC().Format(time.RFC3339))
+		}
+	case d.s.Doubtful():
+		d.trace.addf("T-3", "so much vanished from NetBox that nothing is refused")
+	case n != nil && n.Vanished():
+		d.trace.addf("T-3", "the client's network vanished from NetBox: no refusal")
+	case d.m.HasMAC && d.s.MACLoss(d.m.MAC) != ipam.Present:
+		d.trace.addf("T-3", "what the client's MAC leads to vanished from NetBox: no refusal")
+	case d.vanishedFor(n, c):
+		d.trace.addf("T-3", "an address of the client vanished from NetBox: no refusal")
+	default:
+		return true
+	}
+	return false
+}
+
+// vanishedFor reports whether an address that the client has, had or asks for
+// vanished from NetBox, or what it lies in.
+func (d *decider) vanishedFor(n *ipam.Subnet, c client) bool {
+	if slices.ContainsFunc(c.statics, func(a *ipam.Address) bool { return d.s.Loss(a) != ipam.Present }) {
+		return true
+	}
+	if n == nil {
+		return false
+	}
+	for _, addr := range []netip.Addr{d.m.RequestedAddr, d.m.ClientAddr} {
+		if addr.IsValid() && d.s.VanishedAt(n.VRF, addr) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(d.l.ofClient(c.id), func(addr netip.Addr) bool { return d.s.VanishedAt(n.VRF, addr) })
 }
 
 // refuse is column Auth of the decision table: NAK where this server is authoritative,
@@ -115,15 +200,32 @@ func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c client) D
 	if doubt, why := d.doubted(c); doubt != "" {
 		return d.silent(doubt, why)
 	}
+	if d.hearsay {
+		d.trace.addf("N-11", "no refusal rests on a relay that nothing vouches for")
+		return d.silent("N-11", ReasonHearsay)
+	}
+	if asked := d.asked(); len(d.l.losers) > 0 && d.lostByClient(asked) {
+		d.trace.addf("I-9", "%s has two owners in NetBox: no refusal", asked)
+		return d.silent(rule, ReasonTwoOwners)
+	}
 	spoken := d.f.Authority == Authoritative || d.f.Authority == Own && d.state == Selecting
 	decision := d.silent(rule, reason)
 	decision.Subnet, decision.Interface, decision.Machine = n, c.port, c.machine
-	if spoken {
-		decision.Verdict = Nak
-	} else {
+	switch {
+	case !spoken:
 		d.trace.addf("K-5", "refused silently: the chain's nak plugin does not speak here")
+	case d.proved(n, c):
+		decision.Verdict = Nak
 	}
 	return decision
+}
+
+// asked is the address that a REQUEST is about.
+func (d *decider) asked() netip.Addr {
+	if d.m.RequestedAddr.IsValid() {
+		return d.m.RequestedAddr
+	}
+	return d.m.ClientAddr
 }
 
 // discover serves DHCPDISCOVER (D-1, D-2, A-1).
@@ -149,7 +251,10 @@ func (d *decider) discover() Decision {
 	if doubt, why := d.doubted(c); doubt != "" {
 		return d.offerRunning(doubt, why, c, w)
 	}
-	choice, n := d.chooseOnWire(c, w)
+	choice, n := d.chooseAnother(c, w)
+	if choice.address == nil {
+		choice, n = d.fromStranger(c, w, choice)
+	}
 	if choice.address == nil {
 		d.trace.addf("D-2", "no dynamic address is available")
 		reason = ReasonPoolEmpty
@@ -168,7 +273,7 @@ func (d *decider) discover() Decision {
 func (d *decider) offerRunning(doubt string, why Reason, c client, w wire) Decision {
 	for _, n := range w.all {
 		a := d.ownBinding(c, n)
-		if a == nil || d.f.Storeless || !d.l.binding(a, d.now).running(d.now) {
+		if a == nil || d.f.Storeless || !d.binding(a).running(d.now) {
 			continue
 		}
 		decision := d.grant("D-1", Offer, ReasonBound, a, n, c)
@@ -180,10 +285,6 @@ func (d *decider) offerRunning(doubt string, why Reason, c client, w wire) Decis
 
 func (d *decider) offerStatic(c client, w wire) Decision {
 	a := c.statics[0]
-	if until, declined := d.l.backoff[a.Address.Addr()]; declined && until.After(d.now) {
-		d.trace.addf("A-5", "%s was declined within the last minute", a.Address.Addr())
-		return d.silent("A-5", ReasonBackoff)
-	}
 	return d.grant("D-1", Offer, ReasonStatic, a, d.networkOf(a.Address.Addr(), w.all), c)
 }
 
@@ -280,10 +381,17 @@ func (d *decider) selecting(r netip.Addr) Decision {
 	if !d.allowed(c, "D-5") {
 		return d.refuse("D-5", ReasonUnknownClient, n, c)
 	}
+	if last, ok := d.lastTime("D-4", r, n, c); ok {
+		return last
+	}
 	a := d.s.Address(n.VRF, r)
+	d.elsewhere(r, n)
 	reason, own := d.mayHave(a, n, c)
-	if reason == "" && d.stale && !d.uses(a) {
-		return d.silent("H-4", ReasonStale)
+	if doubt, why := d.onlyRunning(c); reason == "" && doubt != "" && !d.uses(a) {
+		return d.silent(doubt, why)
+	}
+	if d.waits(a) {
+		reason = ReasonTaken
 	}
 	switch reason {
 	case "":
@@ -293,6 +401,9 @@ func (d *decider) selecting(r netip.Addr) Decision {
 		return d.acknowledge("D-4", ReasonNew, a, n, c)
 	case ReasonBusy, ReasonClockSkew:
 		return d.silent("D-16", reason)
+	}
+	if d.tookByClock(a, c) {
+		return d.silent("D-16", ReasonClockSkew)
 	}
 	return d.refuse("D-5", reason, n, c)
 }
@@ -338,12 +449,20 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 	if !d.allowed(c, none) {
 		return d.refuse(none, ReasonUnknownClient, n, c)
 	}
+	if last, ok := d.lastTime(granted, addr, n, c); ok {
+		return last
+	}
 	a := d.s.Address(n.VRF, addr)
-	if a != nil && d.l.binding(a, d.now).Client == c.id {
+	if a != nil {
+		if decision, ok := d.resumed(granted, a, n, c); ok {
+			return decision
+		}
+	}
+	if a != nil && d.binding(a).Client == c.id {
 		switch reason, _ := d.mayHave(a, n, c); reason {
 		case "":
-			if d.stale && !d.uses(a) {
-				return d.silent("H-4", ReasonStale)
+			if doubt, why := d.onlyRunning(c); doubt != "" && !d.uses(a) {
+				return d.silent(doubt, why)
 			}
 			return d.acknowledge(granted, ReasonBound, a, n, c)
 		case ReasonBusy:
@@ -352,18 +471,32 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 			return d.refuse(none, reason, n, c)
 		}
 	}
+	if d.tookByClock(a, c) {
+		return d.silent("D-16", ReasonClockSkew)
+	}
+	if d.mayBeLost(a, n, c) {
+		d.trace.addf("H-6", "the store is new and %s may be the client's: nobody else is known there", addr)
+		return d.acknowledge(granted, ReasonNew, a, n, c)
+	}
 	if own, _ := d.runningBinding(c, w); own != nil {
 		d.trace.addf(other, "the client is bound to %s", own.Address.Addr())
 		return d.refuse(other, ReasonWrongAddress, n, c)
 	}
 	d.trace.addf(none, "%s is not bound to the client", addr)
-	if a == nil || !d.s.IsDynamic(a) {
+	d.elsewhere(addr, n)
+	switch {
+	case d.waits(a):
+		return d.refuse(none, ReasonTaken, n, c)
+	case a == nil || !d.s.IsDynamic(a):
 		return d.refuse(none, ReasonNotDynamic, n, c)
+	case d.young():
+		d.trace.addf("H-6", "the store is new and may lack the client's lease")
+		return d.silent("H-6", ReasonStoreFailed)
 	}
 	return d.refuse(none, ReasonNoBinding, n, c)
 }
 
-// decline serves DHCPDECLINE (D-17, D-18, A-5).
+// decline serves DHCPDECLINE (D-17, D-18, D-32, A-5).
 func (d *decider) decline() Decision {
 	r := d.m.RequestedAddr
 	if !r.IsValid() || !d.addressedToUs() {
@@ -376,9 +509,11 @@ func (d *decider) decline() Decision {
 	c := d.identify(oneNetwork(n))
 	decision := Decision{Verdict: Taken, Rule: "D-17", Reason: ReasonDeclined, Subnet: n, Interface: c.port, Machine: c.machine}
 	if a := static(c, r); a != nil {
+		if !d.sentLately(r) {
+			return d.silent("D-32", ReasonUnproved)
+		}
 		decision.Static = true
 		decision.Addr = d.masked(a, n)
-		decision.effect.backoff = r
 		return decision
 	}
 	a := d.s.Address(n.VRF, r)
@@ -386,8 +521,18 @@ func (d *decider) decline() Decision {
 		d.trace.addf("D-18", "%s is neither bound nor offered to the client", r)
 		return d.silent("D-18", ReasonNothingToDo)
 	}
+	switch {
+	case !d.sentLately(r):
+		return d.inVain("D-32", ReasonUnproved, r)
+	case d.overdrawn(n):
+		return d.inVain("A-9", ReasonTooMany, r)
+	}
 	decision.Addr = d.masked(a, n)
 	decision.effect = effect{dropHold: true, change: d.quarantined(r), revision: d.l.stored[r].revision}
+	decision.effect.declined.client = d.m.Client
+	if b := d.l.binding(a, d.now); b.Client == d.m.Client {
+		decision.effect.declined.until = b.Expires
+	}
 	return decision
 }
 
@@ -395,13 +540,13 @@ func (d *decider) decline() Decision {
 // unknown host is using.
 func (d *decider) quarantined(addr netip.Addr) Lease {
 	next := d.nextLease(addr)
-	next.Client, next.State, next.Hostname = Declined, Quarantined, ""
+	next.Client, next.Hardware, next.State, next.Hostname = Declined, "", Quarantined, ""
 	next.InterfaceKind, next.InterfaceID = 0, 0
-	next.Expires = seconds(d.now.Add(d.f.Policy.DeclineTime))
+	next.Expires = seconds(d.wall().Add(d.f.Policy.DeclineTime))
 	return next
 }
 
-// release serves DHCPRELEASE (D-19, D-20, A-4).
+// release serves DHCPRELEASE (D-19, D-20, D-31, A-4).
 func (d *decider) release() Decision {
 	addr := d.m.ClientAddr
 	if !addr.IsValid() || !d.addressedToUs() {
@@ -412,15 +557,20 @@ func (d *decider) release() Decision {
 		return d.silent("D-20", ReasonNothingToDo)
 	}
 	a := d.s.Address(n.VRF, addr)
-	if a == nil || !d.s.IsDynamic(a) {
+	if a == nil {
 		return d.silent("D-20", ReasonNothingToDo)
 	}
 	if !d.uses(a) {
 		d.trace.addf("D-20", "%s is not bound to the client", addr)
 		return d.silent("D-20", ReasonNothingToDo)
 	}
+	if !d.releasable(addr) {
+		d.trace.addf("D-31", "a RELEASE counts from ciaddr itself, or by a vouched-for relay of its wire")
+		return d.silent("D-31", ReasonUnproved)
+	}
 	next := d.nextLease(addr)
-	next.Client, next.State, next.Expires = d.m.Client, Released, seconds(d.now)
+	next.Unsynced = d.s.IsDynamic(a) // else NetBox has no place for it
+	next.Client, next.Hardware, next.State, next.Expires = d.m.Client, d.m.Hardware, Released, seconds(d.wall())
 	return Decision{
 		Verdict: Taken, Rule: "D-19", Reason: ReasonReleased, Subnet: n, Addr: d.masked(a, n),
 		effect: effect{dropHold: true, change: next, revision: d.l.stored[addr].revision},
@@ -429,14 +579,23 @@ func (d *decider) release() Decision {
 
 // uses reports whether a is bound to the client that sent the message.
 func (d *decider) uses(a *ipam.Address) bool {
-	b := d.l.binding(a, d.now)
-	return b.Client == d.m.Client && b.running(d.now)
+	b := d.binding(a)
+	return b.Client == d.m.Client && d.mayRun(b)
+}
+
+// usesIn is uses for an address by its network, which may be unknown.
+func (d *decider) usesIn(n *ipam.Subnet, addr netip.Addr) bool {
+	if n == nil {
+		return false
+	}
+	a := d.s.Address(n.VRF, addr)
+	return a != nil && d.uses(a)
 }
 
 // offered reports whether a is held for the client that sent the message and no
 // client is known to use it.
 func (d *decider) offered(a *ipam.Address) bool {
-	return d.l.holds[a.Address.Addr()].client == d.m.Client && !d.l.binding(a, d.now).running(d.now)
+	return d.l.holds[a.Address.Addr()].client == d.m.Client && !d.binding(a).running(d.now)
 }
 
 // addressedToUs reports whether a DECLINE or RELEASE names this server or
@@ -460,6 +619,9 @@ func (d *decider) inform() Decision {
 		return d.silent("D-22", c.refused)
 	}
 	n := d.networkOf(d.m.ClientAddr, w.all)
+	if d.hearsay && !c.known() && !d.usesIn(n, d.m.ClientAddr) {
+		return d.silent("N-11", ReasonHearsay)
+	}
 	if n == nil {
 		n = w.first()
 	}

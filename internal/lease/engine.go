@@ -19,12 +19,16 @@ type Config struct {
 	// Store is where the engine starts; nil: it starts without one, and Attach
 	// brings it later (H-5).
 	Store Store
-	Now   func() time.Time
+	Now   func() time.Time // the time of day; nil: time.Now
+	Clock Clock            // which Now is checked with
 	Log   logrus.FieldLogger
 	// Probe reports whether a host answers an echo request to addr within
 	// the time given. nil: addresses are not probed.
 	Probe     func(ctx context.Context, addr netip.Addr, wait time.Duration) bool
 	ProbeWait time.Duration
+	// Committed hears how long each write to the store took and how it ended;
+	// a lost comparison is ErrConflict. nil: it is not measured. It must return soon.
+	Committed func(took time.Duration, err error)
 	// WriteBack says that NetBox is told about leases; without it no change is
 	// marked as unsynced.
 	WriteBack bool
@@ -35,6 +39,10 @@ type Config struct {
 // on one address, one message at a time (S-7). No lock is held while the store
 // commits. It is safe for concurrent use.
 type Engine struct {
+	// Disk and Echo bound how many messages wait for a commit and for the answer
+	// to an echo request (B-9).
+	Disk, Echo *Places
+
 	config   Config
 	swapping sync.Mutex // one SetSnapshot at a time
 	noting   sync.Mutex // one write of a note at a time
@@ -44,18 +52,17 @@ type Engine struct {
 	facts     Facts
 	notes     map[string][]byte // nil values are to be removed from the store
 	unsaved   map[string]bool   // names of notes that the store was not told of
+	clock     *clockWatch
 	busy      map[ClientID]bool
 	unsynced  []netip.Addr // oldest first; may name leases that are in sync by now
 	queued    map[netip.Addr]bool
 	unsyncedC chan struct{}
+	echoes    echoes
 }
 
 // attempts is how often a message is decided anew after a lost comparison or a
 // positive probe (A-7, S-2).
 const attempts = 3
-
-// staticBackoff is how long a declined static address is not offered.
-const staticBackoff = time.Minute
 
 // ErrNoStore is the trouble of a message that needs a store while there is none.
 var ErrNoStore = errors.New("there is no lease store now")
@@ -63,17 +70,25 @@ var ErrNoStore = errors.New("there is no lease store now")
 // NewEngine loads all leases of the store, if there is one, into memory.
 func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 	e := &Engine{
+		Disk:      NewPlaces(DiskPlaces),
+		Echo:      NewPlaces(EchoPlaces),
 		config:    config,
 		notes:     make(map[string][]byte),
 		unsaved:   make(map[string]bool),
 		busy:      make(map[ClientID]bool),
 		queued:    make(map[netip.Addr]bool),
 		unsyncedC: make(chan struct{}, 1),
+		echoes:    echoes{silent: make(map[netip.Addr]time.Time)},
 	}
+	if config.Now == nil {
+		e.config.Now = time.Now
+	}
+	e.clock = newClockWatch(config.Clock, e.config.Now())
 	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true}
 	if config.Store == nil {
 		return e, nil
 	}
+	e.trustStore()
 	return e, e.Attach(ctx, config.Store)
 }
 
@@ -106,7 +121,7 @@ func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 	e.swapping.Lock()
 	defer e.swapping.Unlock()
 	l := e.facts.Leases
-	pending := make(poolSet)
+	pending, records := make(poolSet), recordsLeases(s)
 	for _, vrf := range s.DynamicVRFs() {
 		pending[vrf] = newPool(s.Dynamic(vrf))
 	}
@@ -122,8 +137,10 @@ func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 			p.settle()
 		}
 		l.pools, l.pending, l.snapshot = pending, nil, s
-		e.facts.Snapshot = s
+		e.settleOwners(s, e.facts.Snapshot)
+		e.facts.Snapshot, e.facts.Recorded = s, records
 	})
+	e.keepMarksNow()
 }
 
 func (e *Engine) locked(fn func()) {
@@ -137,18 +154,24 @@ func (e *Engine) locked(fn func()) {
 // An error means trouble on our side; the Decision is then Silent (H-3), or
 // promises no more than was durable before (H-4).
 func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Decision, error) {
+	m = e.config.Policy.identified(m)
 	if !e.begin(m) {
 		trace.addf("D-28", "an earlier message of this client is still in work")
 		return Decision{Rule: "D-28", Reason: ReasonBusy}, nil
 	}
-	defer e.end(m)
+	var said answer
+	defer func() { e.end(m, said) }()
 	for range attempts {
 		decision := e.decide(m, trace)
 		done, err := e.carryOut(ctx, m, decision, trace)
+		if err != nil && needsNoStore(&m, decision) {
+			return decision, nil
+		}
 		if err != nil {
-			return e.withoutStore(m, decision, trace), fmt.Errorf("%s from %s: %w", m.Type, m.Client, err)
+			return e.troubled(m, decision, err, trace), fmt.Errorf("%s from %s: %w", m.Type, m.Client, err)
 		}
 		if done {
+			said = decision.effect.answer
 			return decision, nil
 		}
 	}
@@ -171,10 +194,15 @@ func (e *Engine) begin(m ClientMessage) bool {
 	return true
 }
 
-func (e *Engine) end(m ClientMessage) {
+// end takes the mark away and remembers what was said, for what the client may
+// say next (D-32).
+func (e *Engine) end(m ClientMessage, said answer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.busy, m.Client)
+	if !said.at.IsZero() {
+		e.facts.Leases.answered(m.Client, said)
+	}
 }
 
 // decide runs Decide and its effects on memory; an address with a change to
@@ -183,18 +211,21 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now, l := e.config.Now(), e.facts.Leases
-	l.sweep(now)
+	steady := e.lookAtClock(now)
+	l.sweep(steady)
 	decision := Decide(e.facts, m, now, trace)
 	effect := &decision.effect
-	if effect.backoff.IsValid() {
-		l.backOff(effect.backoff, now.Add(staticBackoff))
-	}
 	if effect.hold.IsValid() && !decision.Static {
-		l.hold(effect.hold, m.Client, now.Add(e.config.Policy.OfferHold))
+		stranger := decision.Machine == nil && decision.Interface == nil
+		l.hold(effect.hold, m.Client, steady.Add(e.config.Policy.OfferHold), stranger)
 	}
 	if effect.change.Addr.IsValid() {
 		l.inWork[effect.change.Addr] = m.Client
 		l.touch(effect.change.Addr)
+		if effect.declined.client != "" {
+			l.declinedBy(effect.change.Addr, effect.declined, steady)
+		}
+		e.clock.leased(effect.change)
 	} else if effect.dropHold {
 		l.dropHold(m.Client)
 	}
@@ -206,7 +237,7 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 func (e *Engine) carryOut(ctx context.Context, m ClientMessage, decision Decision, trace *Trace) (bool, error) {
 	effect := decision.effect
 	if effect.change.Addr.IsValid() {
-		err := e.commit(ctx, m.Client, effect.change, effect.revision)
+		err := e.promise(ctx, m.Client, effect.change, effect.revision)
 		if errors.Is(err, ErrConflict) {
 			trace.addf("S-2", "%s changed in the store meanwhile", effect.change.Addr)
 			return false, nil
@@ -222,23 +253,26 @@ func (e *Engine) carryOut(ctx context.Context, m ClientMessage, decision Decisio
 // minRemaining is the shortest time worth acknowledging without the store.
 const minRemaining = time.Minute
 
-// withoutStore is the answer when the store failed: silence, except that a
-// client which renews keeps its running lease for the time that is left, since
-// that needs no write. Clients in other states may have lost the address to
-// another server's client unseen (H-3, H-4).
-func (e *Engine) withoutStore(m ClientMessage, decision Decision, trace *Trace) Decision {
+// troubled is the answer when a wait ended badly, or found no place: silence,
+// except that a client which renews keeps its running lease for the time that is
+// left, since that needs no write. Clients in other states may have lost the
+// address to another server's client unseen (H-3, H-4, B-9).
+func (e *Engine) troubled(m ClientMessage, decision Decision, err error, trace *Trace) Decision {
 	silent := Decision{Rule: "H-3", Reason: ReasonStoreFailed}
+	if errors.Is(err, ErrCrowded) {
+		silent = Decision{Rule: "B-9", Reason: ReasonCrowded}
+	}
 	if decision.Verdict != Ack || decision.State != Renewing {
 		return silent
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := e.config.Now()
+	now := e.config.Now().Add(-e.facts.Jump) // as leases were given before a step (S-14)
 	a := e.facts.Snapshot.Address(decision.Subnet.VRF, decision.Addr.Addr())
 	if a == nil {
 		return silent
 	}
-	b := e.facts.Leases.binding(a, now)
+	b := e.facts.Leases.bindingFor(&m, a, now)
 	left := min(b.Expires.Sub(now).Truncate(time.Second), decision.Time)
 	if b.Client != m.Client || !b.running(now) || left < minRemaining {
 		return silent
@@ -248,14 +282,32 @@ func (e *Engine) withoutStore(m ClientMessage, decision Decision, trace *Trace) 
 	return decision
 }
 
+// promise is commit for a message, which waits for the disk only if there is a
+// place (B-9).
+func (e *Engine) promise(ctx context.Context, client ClientID, next Lease, expected Revision) error {
+	if e.Disk.Take() {
+		defer e.Disk.Leave()
+		return e.commit(ctx, client, next, expected)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.facts.Leases.inWork, next.Addr)
+	e.facts.Leases.touch(next.Addr)
+	return fmt.Errorf("store lease of %s: %w", next.Addr, ErrCrowded)
+}
+
 // commit makes one change durable and then known (S-1, S-2), which ends the
 // hold of the client it was for, if any.
 func (e *Engine) commit(ctx context.Context, client ClientID, next Lease, expected Revision) error {
 	next.Unsynced = next.Unsynced && e.config.WriteBack
-	store := e.current()
+	store, began := e.current(), time.Now()
 	revision, err := store.CompareAndSwap(ctx, next, expected)
+	if e.config.Committed != nil {
+		e.config.Committed(time.Since(began), err)
+	}
+	read := true
 	if err != nil {
-		next, revision = reread(ctx, store, next.Addr)
+		next, revision, read = reread(ctx, store, next.Addr)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -263,6 +315,10 @@ func (e *Engine) commit(ctx context.Context, client ClientID, next Lease, expect
 	delete(l.inWork, next.Addr)
 	if err == nil {
 		l.dropHold(client)
+		delete(e.echoes.silent, next.Addr)
+	}
+	if !read {
+		l.unread[next.Addr] = true
 	}
 	if revision != 0 {
 		e.learn(next, revision)
@@ -273,33 +329,13 @@ func (e *Engine) commit(ctx context.Context, client ClientID, next Lease, expect
 }
 
 // reread learns what the store holds after a comparison was lost or a write
-// failed with unknown outcome (H-3).
-func reread(ctx context.Context, store Store, addr netip.Addr) (Lease, Revision) {
+// failed with unknown outcome (H-3). It reports false if the store did not tell.
+func reread(ctx context.Context, store Store, addr netip.Addr) (Lease, Revision, bool) {
 	stored, revision, err := store.Lease(ctx, addr)
 	if err != nil {
-		return Lease{Addr: addr}, 0
+		return Lease{Addr: addr}, 0, errors.Is(err, ErrNotFound)
 	}
-	return stored, revision
-}
-
-// probe asks whether a host uses the offered address; if so it is put in
-// quarantine and another one has to be chosen.
-func (e *Engine) probe(ctx context.Context, m ClientMessage, addr netip.Addr, trace *Trace) (bool, error) {
-	if !e.config.Probe(ctx, addr, e.config.ProbeWait) {
-		return true, nil
-	}
-	trace.addf("A-7", "%s answers an echo request: quarantined", addr)
-	e.config.Log.WithField("addr", addr).Warn("address is in use by an unknown host: quarantined")
-	e.mu.Lock()
-	d := decider{f: &e.facts, s: e.facts.Snapshot, l: e.facts.Leases, m: &m, now: e.config.Now()}
-	next := d.quarantined(addr)
-	revision := e.facts.Leases.stored[addr].revision
-	e.facts.Leases.inWork[addr] = m.Client
-	e.mu.Unlock()
-	if err := e.commit(ctx, m.Client, next, revision); err != nil && !errors.Is(err, ErrConflict) {
-		return false, err
-	}
-	return false, nil
+	return stored, revision, true
 }
 
 // learn takes over what the store holds for one address.
@@ -369,6 +405,9 @@ func (e *Engine) Synced(ctx context.Context, l Lease, at time.Time) error {
 	}
 	next := stored.Lease
 	next.Unsynced, next.SyncedAt = false, at
+	if !at.IsZero() {
+		next.ToldClient, next.ToldExpires = l.Shown(), l.Expires
+	}
 	if err := e.commit(ctx, "", next, stored.revision); err != nil {
 		return fmt.Errorf("note that NetBox shows the lease of %s: %w", l.Addr, err)
 	}
@@ -386,6 +425,19 @@ func remove(list []netip.Addr, addr netip.Addr) []netip.Addr {
 		}
 	}
 	return list
+}
+
+// Leased returns the addresses with a running lease.
+func (e *Engine) Leased() map[netip.Addr]bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now, running := e.config.Now(), make(map[netip.Addr]bool)
+	for addr, stored := range e.facts.Leases.stored {
+		if stored.State == Bound && stored.Expires.After(now) {
+			running[addr] = true
+		}
+	}
+	return running
 }
 
 // Leases returns a copy of all stored leases in no particular order.

@@ -50,7 +50,7 @@ func TestAckWaitsForTheStore(t *testing.T) {
 	r.expect(selecting(carol, "10.0.0.10"), "silent D-16 busy")
 	r.expect(selecting(web, "10.0.0.5"), "ACK D-4")
 	r.SetSnapshot(small(t))
-	r.expect(discover(carol), "silent D-2 pool_empty")
+	r.exhausted(discover(carol))
 	close(commit)
 	if verdict := <-answers; verdict != Ack {
 		t.Errorf("%s, want ACK", verdict)
@@ -150,7 +150,7 @@ func TestExplainHasNoEffect(t *testing.T) {
 		r.Explain(m)
 	}
 	l := r.facts.Leases
-	if r.store.written() != before || len(l.holds)+len(l.backoff)+len(l.infrastructure)+len(l.inWork) != 0 {
+	if r.store.written() != before || len(l.holds)+len(l.answers)+len(l.infrastructure)+len(l.inWork) != 0 {
 		t.Errorf("written %d, leases %+v", r.store.written(), l)
 	}
 	r.expect(discover(alice), "OFFER D-1 10.0.0.10/24")
@@ -165,12 +165,14 @@ func TestSnapshotChanges(t *testing.T) {
 	r.SetSnapshot(snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.9-10.0.0.11/24")))
 	r.expect(discover(alice), "OFFER D-1 10.0.0.10/24")
 	r.expect(discover(carol), "OFFER D-1 10.0.0.9/24")
-	r.expect(discover(nth(1)), "silent D-2 pool_empty")
+	r.exhausted(discover(nth(1)))
 	r.SetSnapshot(snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.11/24")))
 	r.expect(selecting(alice, "10.0.0.10"), "silent D-5 not_dynamic")
 	r.expect(discover(alice), "silent D-2 pool_empty")
-	r.SetSnapshot(snapshot(t, worldOptions))
+	r.SetSnapshot(snapshot(t, worldOptions, prefixWith("container", "10.0.0.0/16")))
 	r.expect(discover(alice), "silent D-2 no_subnet")
+	r.SetSnapshot(snapshot(t, worldOptions))
+	r.expect(discover(alice), "silent N-10 relay_unknown")
 }
 
 // Leases returns what the store holds.

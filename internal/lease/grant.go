@@ -27,13 +27,13 @@ func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ip
 	decision := d.grant(rule, Ack, reason, a, n, c)
 	decision.effect.dropHold = true
 	if decision.Static {
-		return decision
+		return d.marked(decision, a, c)
 	}
 	next := d.nextLease(a.Address.Addr())
 	if next.Client != c.id {
 		next.Hostname = ""
 	}
-	next.Client, next.State = c.id, Bound
+	next.Client, next.Hardware, next.State = c.id, d.m.Hardware, Bound
 	next.Expires = d.durableUntil(a, c, decision.Time)
 	next.InterfaceKind, next.InterfaceID = d.binds(a, c, next)
 	if d.m.Hostname != "" {
@@ -61,8 +61,8 @@ func (d *decider) binds(a *ipam.Address, c client, stored Lease) (kind uint8, id
 // the client may believe: an ACK for less time than an earlier one may get lost
 // on the way, and the client then goes by the earlier one.
 func (d *decider) durableUntil(a *ipam.Address, c client, promised time.Duration) time.Time {
-	until := d.now.Add(promised)
-	if b := d.l.binding(a, d.now); b.Client == c.id && b.State == Bound && b.Expires.After(until) && b.Expires != forever() {
+	until := d.wall().Add(promised)
+	if b := d.binding(a); b.Client == c.id && b.State == Bound && b.Expires.After(until) && b.Expires != forever() {
 		until = b.Expires
 	}
 	return seconds(until.Add(time.Second - 1)) // rounded up
@@ -95,10 +95,14 @@ func (d *decider) masked(a *ipam.Address, n *ipam.Subnet) netip.Prefix {
 // leaseTime clamps the client's wish.
 func (d *decider) leaseTime() time.Duration {
 	p, wish := d.f.Policy, d.m.LeaseTime
-	if wish == 0 {
-		return p.LeaseTime
+	granted := p.LeaseTime
+	if wish != 0 {
+		granted = min(max(wish, p.MinTime), p.MaxTime)
 	}
-	return min(max(wish, p.MinTime), p.MaxTime)
+	if d.atMost > 0 {
+		return min(granted, d.atMost)
+	}
+	return granted
 }
 
 // choice is the dynamic address for a DISCOVER.
@@ -141,7 +145,7 @@ func (d *decider) chooseOnWire(c client, w wire) (choice, *ipam.Subnet) {
 // now, and its network; nil for none.
 func (d *decider) runningBinding(c client, w wire) (*ipam.Address, *ipam.Subnet) {
 	for _, n := range w.all {
-		if a := d.ownBinding(c, n); a != nil && d.l.binding(a, d.now).running(d.now) {
+		if a := d.ownBinding(c, n); a != nil && d.binding(a).running(d.now) {
 			return a, n
 		}
 	}
@@ -189,13 +193,31 @@ func (d *decider) available(a *ipam.Address, n *ipam.Subnet, c client) bool {
 	return reason == ""
 }
 
-func (d *decider) skewed() bool { return d.f.Skew > maxSkew || d.f.Skew < -maxSkew }
+// skewed reports whether the clock cannot tell that a lease has ended (S-9, S-14,
+// S-15).
+func (d *decider) skewed() bool { return d.f.Distrusted || Skewed(d.f.Skew) }
+
+// wall is the time of day, which leases are stored with.
+func (d *decider) wall() time.Time { return d.now.Add(d.f.Jump) }
+
+// traceSkew says why no address of another client is reclaimed.
+func (d *decider) traceSkew() {
+	switch {
+	case d.trace == nil:
+	case d.f.Jump > 0:
+		d.trace.addf("S-14", "the clock was set forward by %s: no address of another client is reclaimed", d.f.Jump)
+	case d.f.Distrusted:
+		d.trace.addf("S-15", "the clock is not confirmed since the start, or since it was set: no address of another client is reclaimed")
+	default:
+		d.trace.addf("S-9", "clock and NetBox differ by %s: no address of another client is reclaimed", d.f.Skew)
+	}
+}
 
 // fromPool takes the lowest never-used address, else the one that has been
 // free longest (A-1, S-8).
 func (d *decider) fromPool(n *ipam.Subnet) choice {
 	p := d.l.pools[n.VRF]
-	if p == nil {
+	if p == nil || n.Vanished() {
 		return choice{}
 	}
 	low, high := ipam.Span(p.addrs, n.Prefix.Prefix)
@@ -210,7 +232,7 @@ func (d *decider) fromPool(n *ipam.Subnet) choice {
 	case key == unavailable, key != neverUsed && time.Unix(key, 0).Add(d.f.Policy.ReclaimGrace).After(d.now):
 		return choice{}
 	case key != neverUsed && d.skewed():
-		d.trace.addf("S-9", "clock and NetBox differ by %s: no address of another client is reclaimed", d.f.Skew)
+		d.traceSkew()
 		return choice{skewed: true}
 	}
 	a := p.addrs[position]
@@ -224,10 +246,11 @@ func (d *decider) fromPool(n *ipam.Subnet) choice {
 }
 
 // theirs reports whether addr is an address of the relay or of this server
-// (N-5), as far as this one message tells.
+// (N-5), as far as this one message tells, or is not to be offered to the client
+// again.
 func (d *decider) theirs(addr netip.Addr) bool {
 	m := d.m
-	return addr == m.Relay || addr == m.Override || addr == m.Identifier || slices.Contains(m.InterfaceAddrs, addr)
+	return addr == d.avoid || addr == m.Relay || addr == m.Override || addr == m.Identifier || slices.Contains(m.InterfaceAddrs, addr)
 }
 
 // firstOf searches [low, high) without the nested networks of n.
@@ -296,7 +319,10 @@ func (d *decider) ownBinding(c client, n *ipam.Subnet) *ipam.Address {
 		if reason, own := d.mayHave(a, n, c); reason != "" || !own {
 			continue
 		}
-		b := d.l.binding(a, d.now)
+		b := d.binding(a)
+		if b.Rival != "" && b.Expires.Sub(d.now) < minRemaining {
+			continue // it would not be confirmed (S-12)
+		}
 		if best == nil || b.running(d.now) && !found.running(d.now) ||
 			b.running(d.now) == found.running(d.now) && b.Expires.After(found.Expires) {
 			best, found = a, b
@@ -318,15 +344,23 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Re
 	if worker := d.l.inWork[addr]; worker != "" && worker != c.id {
 		return d.refused(a, ReasonBusy), false
 	}
-	b := d.l.binding(a, d.now)
+	b := d.binding(a)
 	own, running := b.Client == c.id, b.running(d.now)
-	if own && running {
+	switch loss := d.s.Loss(a); {
+	case loss == ipam.Ended:
+		return d.refused(a, ReasonVanished), false
+	case own && d.mayRun(b):
 		return "", true
+	case loss != ipam.Present || n.Vanished():
+		// Its host is served as before, and nobody else gets it (T-1).
+		if c.port == nil || !reserved(a) || c.port.ID != a.Interface {
+			return d.refused(a, ReasonVanished), false
+		}
 	}
 	// An ended binding is still its client's, unless the address was offered
 	// to or reserved for another client meanwhile.
 	switch {
-	case d.l.heldByOther(addr, c.id), reserved(a) && (c.port == nil || c.port.ID != a.Interface):
+	case addr != d.takes && d.l.heldByOther(addr, c.id), reserved(a) && (c.port == nil || c.port.ID != a.Interface):
 		return d.refused(a, ReasonTaken), false
 	case own:
 		return "", true
@@ -338,6 +372,22 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Re
 		return d.refused(a, ReasonClockSkew), false
 	}
 	return "", false
+}
+
+// mayRun reports whether the client of b may still use the address: where the
+// clock is not trusted it does not tell that a lease has ended (S-14).
+func (d *decider) mayRun(b Binding) bool {
+	return b.running(d.now) || d.f.Distrusted && b.State == Bound
+}
+
+// tookByClock reports whether store or NetBox show a as the client's, and only a
+// clock that is not trusted tells which of the two counts (S-14).
+func (d *decider) tookByClock(a *ipam.Address, c client) bool {
+	if a == nil || !d.f.Distrusted {
+		return false
+	}
+	stored, shown := d.l.stored[a.Address.Addr()], recorded(a)
+	return d.l.clientOf(stored.Lease) == c.id && stored.State == Bound || shown.Client == d.m.shown() && shown.State == Bound
 }
 
 // refused notes why an address is out of the question.

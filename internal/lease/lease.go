@@ -49,8 +49,11 @@ func (s State) String() string {
 // Lease is what the store keeps of one address. Times are in UTC and whole
 // seconds, but for SyncedAt, which has NetBox's microseconds.
 type Lease struct {
-	Addr     netip.Addr
-	Client   ClientID
+	Addr   netip.Addr
+	Client ClientID
+	// Hardware is the hardware address of a client whose key is its identifier
+	// (I-11); empty: the key is the hardware address.
+	Hardware ClientID
 	State    State
 	Expires  time.Time
 	Hostname string // the client's own name; untrusted text
@@ -65,11 +68,30 @@ type Lease struct {
 	// seen to agree with this lease. A record that is empty at a later time
 	// was emptied by an operator (S-5).
 	SyncedAt time.Time
+	// ToldClient and ToldExpires are what NetBox was told last. A running record
+	// that says something else was written by another program (S-12).
+	ToldClient  ClientID
+	ToldExpires time.Time
+}
+
+// Foreign reports whether a running lease of another client in NetBox, in a row
+// of the time given, was written by another program than this one.
+func (l Lease) Foreign(client ClientID, expires, updated time.Time) bool {
+	told := l.ToldClient != "" && client == l.ToldClient && expires.Equal(l.ToldExpires)
+	return client != l.Shown() && !told && (l.SyncedAt.IsZero() || updated.After(l.SyncedAt))
+}
+
+// Shown is the client as NetBox shows it: by its hardware address (I-13).
+func (l Lease) Shown() ClientID {
+	if l.Hardware != "" {
+		return l.Hardware
+	}
+	return l.Client
 }
 
 // says reports whether the record in NetBox is the same for l and other.
 func (l Lease) says(other Lease) bool {
-	return l.Client == other.Client && l.State == other.State && l.Expires.Equal(other.Expires) && l.Hostname == other.Hostname &&
+	return l.Client == other.Client && l.Hardware == other.Hardware && l.State == other.State && l.Expires.Equal(other.Expires) && l.Hostname == other.Hostname &&
 		l.InterfaceKind == other.InterfaceKind && l.InterfaceID == other.InterfaceID
 }
 

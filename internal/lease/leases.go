@@ -23,9 +23,17 @@ type Leases struct {
 	holdQueue []lapse // in order of time; entries may be outdated
 
 	inWork         map[netip.Addr]ClientID
-	backoff        map[netip.Addr]time.Time // declined static addresses
-	backoffQueue   []lapse                  // in order of time; entries may be outdated
-	infrastructure map[netip.Addr]bool      // own addresses (N-5)
+	unread         map[netip.Addr]bool // the store may hold something else: a write has an unknown outcome
+	infrastructure map[netip.Addr]bool // own addresses (N-5)
+
+	answers      map[ClientID]answer // the last one to each client (D-32)
+	answerQueue  []clientLapse       // an entry for each, about in order of time
+	declined     map[netip.Addr]declined
+	declines     map[ClientID]declines // within an hour
+	declineQueue []clientLapse
+
+	marks  []Mark                          // who is served where an address has several owners
+	losers map[*ipam.Address]*ipam.Address // of snapshot: to the address that is served instead
 
 	pools   poolSet
 	pending poolSet // of the snapshot that is about to take over; nil otherwise
@@ -37,8 +45,9 @@ type storedLease struct {
 }
 
 type hold struct {
-	client ClientID
-	until  time.Time
+	client   ClientID
+	until    time.Time
+	stranger bool // to NetBox: gives way to others
 }
 
 type lapse struct {
@@ -55,25 +64,33 @@ func NewLeases(policy *Policy) *Leases {
 		holds:          make(map[netip.Addr]hold),
 		heldBy:         make(map[ClientID]netip.Addr),
 		inWork:         make(map[netip.Addr]ClientID),
-		backoff:        make(map[netip.Addr]time.Time),
+		unread:         make(map[netip.Addr]bool),
 		infrastructure: make(map[netip.Addr]bool),
+		answers:        make(map[ClientID]answer),
+		declined:       make(map[netip.Addr]declined),
+		declines:       make(map[ClientID]declines),
 	}
 }
 
 // put notes what the store holds for one address. Changes may arrive out of
 // order: an older revision than the one known is ignored.
 func (l *Leases) put(next Lease, revision Revision) {
+	delete(l.unread, next.Addr)
 	old, ok := l.stored[next.Addr]
 	if ok && revision < old.revision {
 		l.touch(next.Addr)
 		return
 	}
-	if ok && old.Client != next.Client {
-		l.unlink(old.Client, next.Addr)
+	client := l.clientOf(next)
+	if was := l.clientOf(old.Lease); ok && was != client {
+		l.unlink(was, next.Addr)
 	}
 	l.stored[next.Addr] = storedLease{next, revision}
-	if !slices.Contains(l.byClient[next.Client], next.Addr) {
-		l.byClient[next.Client] = append(l.byClient[next.Client], next.Addr)
+	if next.State != Quarantined {
+		delete(l.declined, next.Addr)
+	}
+	if !slices.Contains(l.byClient[client], next.Addr) {
+		l.byClient[client] = append(l.byClient[client], next.Addr)
 	}
 	l.touch(next.Addr)
 }
@@ -99,14 +116,14 @@ func (l *Leases) unlink(client ClientID, addr netip.Addr) {
 
 // hold reserves addr for client until the given time; the client's earlier
 // hold goes, and so does another client's hold of addr.
-func (l *Leases) hold(addr netip.Addr, client ClientID, until time.Time) {
+func (l *Leases) hold(addr netip.Addr, client ClientID, until time.Time, stranger bool) {
 	if earlier, ok := l.heldBy[client]; ok && earlier != addr {
 		l.dropHold(client)
 	}
 	if h, ok := l.holds[addr]; ok {
 		delete(l.heldBy, h.client)
 	}
-	l.holds[addr] = hold{client, until}
+	l.holds[addr] = hold{client, until, stranger}
 	l.heldBy[client] = addr
 	l.holdQueue = append(l.holdQueue, lapse{addr, until})
 	l.touch(addr)
@@ -135,9 +152,9 @@ func (l *Leases) dropHold(client ClientID) {
 	l.touch(addr)
 }
 
-// sweep forgets the holds and back-offs that lapsed by now. All holds live
-// equally long, so their queue is in order of time; a hold that was made anew
-// has a later entry. The same is true of back-offs.
+// sweep forgets the holds and answers that lapsed by now. All holds live equally
+// long, so their queue is in order of time; a hold that was made anew has a later
+// entry.
 func (l *Leases) sweep(now time.Time) {
 	for len(l.holdQueue) > 0 && !l.holdQueue[0].at.After(now) {
 		addr := l.holdQueue[0].addr
@@ -146,24 +163,7 @@ func (l *Leases) sweep(now time.Time) {
 			l.dropHold(h.client)
 		}
 	}
-	for len(l.backoffQueue) > 0 && !l.backoffQueue[0].at.After(now) {
-		addr := l.backoffQueue[0].addr
-		l.backoffQueue = l.backoffQueue[1:]
-		if until := l.backoff[addr]; until.After(now) { // renewed meanwhile
-			l.backoffQueue = append(l.backoffQueue, lapse{addr, until})
-		} else {
-			delete(l.backoff, addr)
-		}
-	}
-}
-
-// backOff keeps a declined static address from being offered until the given
-// time. A DECLINE that comes again costs no memory: it may be forged.
-func (l *Leases) backOff(addr netip.Addr, until time.Time) {
-	if _, waits := l.backoff[addr]; !waits {
-		l.backoffQueue = append(l.backoffQueue, lapse{addr, until})
-	}
-	l.backoff[addr] = until
+	l.forgetAnswers(now)
 }
 
 // heldByOther reports whether an OFFER to another client reserves addr.
@@ -201,17 +201,20 @@ func (l *Leases) binding(a *ipam.Address, now time.Time) Binding {
 	if !ok {
 		return record
 	}
-	own := Binding{Client: stored.Client, Expires: stored.Expires, State: stored.State}
+	own := Binding{Client: l.clientOf(stored.Lease), Expires: stored.Expires, State: stored.State}
 	news := stored.SyncedAt.IsZero() || a.LastUpdated.After(stored.SyncedAt)
 	switch {
-	case !news:
-		return own
+	case !news, record.Client != "" && record.Client == stored.ToldClient && record.Expires.Equal(stored.ToldExpires):
+		return own // the record is what we wrote
 	case record.Client == "":
-		if !stored.SyncedAt.IsZero() && !stored.Unsynced {
+		// A row that was made anew since never had the record (S-5).
+		anew := a.Created.After(stored.SyncedAt)
+		if !stored.SyncedAt.IsZero() && !stored.Unsynced && !anew {
 			return record // an operator emptied it
 		}
 		return own
-	case record.Client == own.Client:
+	case record.Client == stored.Shown():
+		record.Client = own.Client
 		ended := own.State != Bound && (stored.Unsynced || stored.SyncedAt.IsZero()) // the record is not told yet
 		if ended || !record.Expires.After(own.Expires) {
 			return own

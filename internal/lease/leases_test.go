@@ -131,7 +131,7 @@ func TestTakingOverFromPyDHCP(t *testing.T) {
 	if got := r.store.get("10.0.0.10"); got.Client != alice || got.State != Bound {
 		t.Errorf("stored %+v", got)
 	}
-	r.expect(discover(nth(1)), "silent D-2 pool_empty")
+	r.exhausted(discover(nth(1)))
 }
 
 // D-17: a DECLINE of an offer says nothing new about an address that NetBox
@@ -169,7 +169,7 @@ func TestHoldsDoNotPileUp(t *testing.T) {
 	l := NewLeases(&p)
 	addr := optionalAddr("10.0.0.10")
 	for i := range 100_000 {
-		l.hold(addr, nth(i%50), start.Add(time.Minute))
+		l.hold(addr, nth(i%50), start.Add(time.Minute), false)
 		if i%3 == 0 {
 			l.dropHold(nth(i % 50))
 		}
@@ -189,9 +189,9 @@ func TestHoldsChangeHands(t *testing.T) {
 	p := testPolicy()
 	l := NewLeases(&p)
 	first, second := optionalAddr("10.0.0.10"), optionalAddr("10.0.0.11")
-	l.hold(first, alice, start.Add(time.Minute))
-	l.hold(first, bob, start.Add(time.Minute))
-	l.hold(second, alice, start.Add(time.Minute))
+	l.hold(first, alice, start.Add(time.Minute), false)
+	l.hold(first, bob, start.Add(time.Minute), false)
+	l.hold(second, alice, start.Add(time.Minute), false)
 	if l.holds[first].client != bob || l.holds[second].client != alice {
 		t.Errorf("holds %v", l.holds)
 	}

@@ -59,7 +59,8 @@ func optionalAddr(s string) netip.Addr {
 	return netip.MustParseAddr(s)
 }
 
-// message is relayed from 10.0.0.1 unless a field says otherwise.
+// message is relayed from 10.0.0.1, and sent by that relay, unless a field says
+// otherwise.
 func message(kind MessageType, client ClientID, fields ...field) ClientMessage {
 	m := ClientMessage{Type: kind, Client: client, Identifier: serverAddr, Relay: relayAddr, Delivery: DeliveryUnicast}
 	if mac, err := ipam.ParseMAC(string(client)); err == nil {
@@ -68,7 +69,26 @@ func message(kind MessageType, client ClientID, fields ...field) ClientMessage {
 	for _, f := range fields {
 		f(&m)
 	}
+	if !m.Source.IsValid() && m.Delivery != DeliveryUnknown {
+		m.Source = honest(m)
+	}
 	return m
+}
+
+// honest is the sender of a message that is not forged.
+func honest(m ClientMessage) netip.Addr {
+	switch {
+	case m.Relay.IsValid():
+		return m.Relay
+	case m.ClientAddr.IsValid() && m.Delivery == DeliveryUnicast:
+		return m.ClientAddr
+	}
+	return netip.IPv4Unspecified()
+}
+
+// from says who really sent the packet.
+func from(addr string) field {
+	return func(m *ClientMessage) { m.Source = netip.MustParseAddr(addr) }
 }
 
 func discover(c ClientID, fields ...field) ClientMessage { return message(Discover, c, fields...) }

@@ -153,7 +153,7 @@ func (d *decider) outside(rule string, addr netip.Addr, w wire, c client) Decisi
 // mine reports whether addr is assigned to a port with the client's MAC or to
 // its aggregate, or was last bound to the client, wherever it lies.
 func (d *decider) mine(addr netip.Addr) bool {
-	if slices.Contains(d.l.ofClient(d.m.Client), addr) {
+	if slices.Contains(d.l.ofClient(d.m.Client), addr) || slices.Contains(d.l.ofClient(d.m.shown()), addr) {
 		return true
 	}
 	if !d.m.HasMAC {
@@ -162,7 +162,10 @@ func (d *decider) mine(addr netip.Addr) bool {
 	is := func(a *ipam.Address) bool { return a.Address.Addr() == addr }
 	for _, port := range d.s.InterfacesWithMAC(d.m.MAC) {
 		lag := ipam.InterfaceID{Kind: port.ID.Kind, ID: port.LAG}
-		if slices.ContainsFunc(d.s.Assigned(port.ID), is) || port.LAG != 0 && slices.ContainsFunc(d.s.Assigned(lag), is) {
+		if slices.ContainsFunc(d.s.Assigned(port.ID), is) || slices.ContainsFunc(d.s.Linked(port.ID), is) {
+			return true
+		}
+		if port.LAG != 0 && (slices.ContainsFunc(d.s.Assigned(lag), is) || slices.ContainsFunc(d.s.Linked(lag), is)) {
 			return true
 		}
 	}

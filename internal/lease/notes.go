@@ -23,15 +23,22 @@ func (e *Engine) Note(name string) []byte {
 // SetNote keeps value under name, nil removes the note. It counts at once. An
 // error says that it may not outlive a restart; Attach writes it again.
 func (e *Engine) SetNote(ctx context.Context, name string, value []byte) error {
+	if err := e.putNote(name, slices.Clone(value)); err != nil {
+		return err
+	}
+	return e.saveNote(ctx, e.current(), name)
+}
+
+// putNote is SetNote in memory alone.
+func (e *Engine) putNote(name string, value []byte) error {
 	if err := CheckNote(name, value); err != nil {
 		return err
 	}
-	value = slices.Clone(value)
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.notes[name] = value
 	e.unsaved[name] = true
-	e.mu.Unlock()
-	return e.saveNote(ctx, e.current(), name)
+	return nil
 }
 
 // saveNote makes durable what is noted under name.

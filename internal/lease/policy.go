@@ -36,9 +36,14 @@ type Policy struct {
 	ReclaimGrace                time.Duration // lease.reclaim_grace
 	Standby                     time.Duration // lease.standby_secs
 	StaleAfter                  time.Duration // poll.stale_after
-	Pick                        Pick          // lease.pick
-	AllowUnknown                bool          // dynamic.allow_unknown
-	AnyLAGMember                bool          // clients.lag: any
-	BindInterface               bool          // clients.bind_interface
-	Subnet                      netip.Addr    // network.subnet, an address inside it
+	// RefuseWithin is how recently NetBox must have confirmed the snapshot for a
+	// refusal, three polls; 0: however long ago.
+	RefuseWithin  time.Duration
+	Pick          Pick       // lease.pick
+	StaticAtOnce  bool       // lease.static_at_once
+	AllowUnknown  bool       // dynamic.allow_unknown
+	AnyLAGMember  bool       // clients.lag: any
+	BindInterface bool       // clients.bind_interface
+	ByIdentifier  bool       // lease.identify: client_id
+	Subnet        netip.Addr // network.subnet, an address inside it
 }

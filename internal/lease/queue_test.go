@@ -179,5 +179,5 @@ func TestSyncedLeavesHoldsAlone(t *testing.T) {
 	if err := r.Synced(t.Context(), r.Unsynced(1)[0], r.now); err != nil {
 		t.Fatal(err)
 	}
-	r.expect(discover(bob), "silent D-2 pool_empty")
+	r.exhausted(discover(bob))
 }

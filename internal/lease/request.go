@@ -56,6 +56,12 @@ const (
 type ClientMessage struct {
 	Type   MessageType
 	Client ClientID
+	// Hardware is the hardware address, in the form of a key, of a client that is
+	// told by its identifier; empty for others. Decide sets it (I-11).
+	Hardware ClientID
+	// ClientIdentifier is option 61 as sent, beside a hardware address. It counts
+	// only with lease.identify: client_id.
+	ClientIdentifier []byte
 	// MAC is set where the client key is a 6-byte Ethernet address, the only
 	// kind looked up in NetBox (I-4).
 	MAC    ipam.MAC
@@ -70,6 +76,9 @@ type ClientMessage struct {
 	// Identifier in the reply and is accepted as ours.
 	Override netip.Addr
 
+	// Source is the sender of the packet: 0.0.0.0 for a client without an address,
+	// the zero Addr where the server does not tell (F-22).
+	Source          netip.Addr
 	Relay           netip.Addr // giaddr
 	LinkSelection   netip.Addr // option 82 sub-option 5, RFC 3527
 	SubnetSelection netip.Addr // option 118, RFC 3011
@@ -129,36 +138,47 @@ type Reason string
 
 // The closed list of reasons.
 const (
-	ReasonStatic        Reason = "static"          // address from NetBox assignment
-	ReasonBound         Reason = "bound"           // the client's own binding
-	ReasonNew           Reason = "new"             // a dynamic address chosen now
-	ReasonReleased      Reason = "released"        // RELEASE carried out
-	ReasonDeclined      Reason = "declined"        // DECLINE carried out
-	ReasonInform        Reason = "inform"          // parameters only
-	ReasonMalformed     Reason = "malformed"       // D-6b, D-15b or a bad option
-	ReasonOtherServer   Reason = "other_server"    // option 54 is not ours (D-3)
-	ReasonNoEvidence    Reason = "no_evidence"     // nothing says where the client is (N-1)
-	ReasonNoSubnet      Reason = "no_subnet"       // no prefix holds the evidence (N-4)
-	ReasonAmbiguousVRF  Reason = "ambiguous_vrf"   // several VRFs match (N-3)
-	ReasonConflict      Reason = "conflict"        // one MAC, several interfaces (I-4)
-	ReasonPoolEmpty     Reason = "pool_empty"      // no dynamic address left
-	ReasonUnknownClient Reason = "unknown_client"  // dynamic.allow_unknown is false
-	ReasonLAGMember     Reason = "lag_member"      // P-1
-	ReasonWrongNetwork  Reason = "wrong_network"   // address outside N
-	ReasonWrongAddress  Reason = "wrong_address"   // another address is the client's
-	ReasonTaken         Reason = "taken"           // another client's address
-	ReasonNoBinding     Reason = "no_binding"      // nothing known of this client
-	ReasonNotDynamic    Reason = "not_dynamic"     // address is not ours to lease
-	ReasonStandby       Reason = "standby"         // secs below lease.standby_secs
-	ReasonBusy          Reason = "busy"            // same client or address in work (D-28)
-	ReasonNoSnapshot    Reason = "no_snapshot"     // nothing loaded yet (H-1)
-	ReasonStale         Reason = "stale"           // snapshot older than poll.stale_after (H-4)
-	ReasonClockSkew     Reason = "clock_skew"      // S-9
-	ReasonStoreFailed   Reason = "store_failed"    // H-3
-	ReasonBackoff       Reason = "declined_static" // static address declined in the last minute
-	ReasonNothingToDo   Reason = "nothing_to_do"   // RELEASE or DECLINE of what is not the client's
-	ReasonNoServerID    Reason = "no_server_id"
-	ReasonUnhandled     Reason = "unhandled"       // message type not served
+	ReasonStatic        Reason = "static"         // address from NetBox assignment
+	ReasonBound         Reason = "bound"          // the client's own binding
+	ReasonNew           Reason = "new"            // a dynamic address chosen now
+	ReasonReleased      Reason = "released"       // RELEASE carried out
+	ReasonDeclined      Reason = "declined"       // DECLINE carried out
+	ReasonInform        Reason = "inform"         // parameters only
+	ReasonMalformed     Reason = "malformed"      // D-6b, D-15b or a bad option
+	ReasonOtherServer   Reason = "other_server"   // option 54 is not ours (D-3)
+	ReasonNoEvidence    Reason = "no_evidence"    // nothing says where the client is (N-1)
+	ReasonNoSubnet      Reason = "no_subnet"      // no prefix holds the evidence (N-4)
+	ReasonAmbiguousVRF  Reason = "ambiguous_vrf"  // several VRFs match (N-3)
+	ReasonConflict      Reason = "conflict"       // one MAC, several interfaces (I-4)
+	ReasonPoolEmpty     Reason = "pool_empty"     // no dynamic address left
+	ReasonUnknownClient Reason = "unknown_client" // dynamic.allow_unknown is false
+	ReasonLAGMember     Reason = "lag_member"     // P-1
+	ReasonWrongNetwork  Reason = "wrong_network"  // address outside N
+	ReasonWrongAddress  Reason = "wrong_address"  // another address is the client's
+	ReasonTaken         Reason = "taken"          // another client's address
+	ReasonNoBinding     Reason = "no_binding"     // nothing known of this client
+	ReasonNotDynamic    Reason = "not_dynamic"    // address is not ours to lease
+	ReasonTakenAway     Reason = "taken_away"     // confirmed for its remaining time: NetBox took the address away (S-11)
+	ReasonForeign       Reason = "foreign_record" // confirmed for its remaining time: another server gave the address away (S-12)
+	ReasonTwoOwners     Reason = "two_owners"     // another owner of the address is served (I-9)
+	ReasonStandby       Reason = "standby"        // secs below lease.standby_secs
+	ReasonBusy          Reason = "busy"           // same client or address in work (D-28)
+	ReasonCrowded       Reason = "crowded"        // too many wait for the same slow thing (B-9)
+	ReasonNoSnapshot    Reason = "no_snapshot"    // nothing loaded yet (H-1)
+	ReasonStale         Reason = "stale"          // snapshot older than poll.stale_after (H-4)
+	ReasonClockSkew     Reason = "clock_skew"     // S-9
+	ReasonStoreFailed   Reason = "store_failed"   // H-3
+	ReasonNothingToDo   Reason = "nothing_to_do"  // RELEASE or DECLINE of what is not the client's
+	ReasonNoServerID    Reason = "no_server_id"
+	ReasonVanished      Reason = "vanished"       // NetBox does not show it any more (T-1, T-3)
+	ReasonUnhandled     Reason = "unhandled"      // message type not served
+
+	ReasonRelayUnknown   Reason = "relay_unknown"   // giaddr is in no prefix of NetBox (N-10)
+	ReasonRelayUnlisted  Reason = "relay_unlisted"  // giaddr is not in network.relays (N-10)
+	ReasonSenderUnlisted Reason = "sender_unlisted" // the sender of a relayed message is not (N-10)
+	ReasonUnproved       Reason = "unproved"        // a RELEASE or DECLINE that anyone could have sent (D-31, D-32)
+	ReasonTooMany        Reason = "too_many"        // more DECLINEs than count
+	ReasonHearsay        Reason = "relay_unproved"  // the network rests on a relay that nothing vouches for (N-11)
 )
 
 // ClientState is what the client of a DHCPREQUEST is doing (RFC 2131 section 4.3.2).
@@ -171,6 +191,18 @@ const (
 	InitReboot                    // it remembers an address from before
 	Renewing
 )
+
+// Relayed is what the way of a message proves (N-11, N-12).
+type Relayed struct {
+	// Vouched says that the relay in giaddr itself sent the message.
+	Vouched bool
+	// Ignored says that a sub-option of the relay, or option 118, did not count for
+	// want of proof, or, for a link selection, counts for known machines and
+	// running leases only.
+	Ignored bool
+	// Subnet is option 118 where it counts; it goes back to the client (N-2).
+	Subnet netip.Addr
+}
 
 // Decision is the outcome for one message. Everything a reply needs is in it;
 // nothing has to be looked up again.
@@ -189,6 +221,13 @@ type Decision struct {
 	// nil for a client NetBox does not know.
 	Interface *ipam.Interface
 	Machine   *ipam.Machine
+
+	// Passed is an address of the machine on this wire that it is not given.
+	Passed PassedOver
+	// Override replaces Identifier in the reply: what a relay asked for, as far as
+	// it counts (R-7, N-11). Invalid: none.
+	Override netip.Addr
+	Relayed  Relayed
 
 	// What has to happen before or with the reply; see Engine.
 	effect effect

@@ -36,6 +36,9 @@ func (s *story) send(t *rapid.T, m ClientMessage) Decision {
 	if d.Verdict == Nak {
 		s.refused(t, m, trace)
 	}
+	if p := s.promises[d.Addr.Addr()]; d.Verdict == Ack && d.Static && p.client != m.Client && p.until.After(s.runs) {
+		t.Fatalf("%s is the static address of %s, but %s has it until %s\n%s", d.Addr, m.Client, p.client, p.until, trace)
+	}
 	if d.Verdict == Ack && !d.Static {
 		s.acknowledged(t, m, d, trace)
 	}
@@ -63,16 +66,21 @@ func (s *story) refused(t *rapid.T, m ClientMessage, trace *Trace) {
 	static := false
 	for _, host := range s.hosts {
 		a := s.seen.Address(0, host)
-		if m.Client == web && a.Interface == s.port && !s.seen.IsDynamic(a) {
+		if _, waits := s.decider(m).leasedToOther(a, s.seen.Interface(s.port)); m.Client == web && a.Interface == s.port && !s.seen.IsDynamic(a) && !waits {
 			static = true
 			if host == asked {
 				t.Fatalf("%s is refused its static address %s\n%s", m.Client, asked, trace)
 			}
 		}
 	}
-	if p, ok := s.promises[asked]; ok && p.client == m.Client && p.until.After(s.now) && !static && s.seen.Leasable(s.seen.Address(0, asked)) {
+	if p, ok := s.promises[asked]; ok && p.client == m.Client && p.until.After(s.runs) && !static {
 		t.Fatalf("%s is refused %s, which it has until %s\n%s", m.Client, asked, p.until, trace)
 	}
+}
+
+// decider is what the engine knows when it decides about m.
+func (s *story) decider(m ClientMessage) *decider {
+	return &decider{f: &s.facts, s: s.seen, l: s.facts.Leases, m: &m, now: s.now.Add(-s.facts.Jump)}
 }
 
 // acknowledged checks an ACK against store and model.
@@ -81,23 +89,27 @@ func (s *story) acknowledged(t *rapid.T, m ClientMessage, d Decision, trace *Tra
 	if p, ok := s.promises[host]; ok && p.client != m.Client {
 		t.Fatalf("%s is acknowledged to %s, but %s has it until %s\n%s", host, m.Client, p.client, p.until, trace)
 	}
-	if d.Rule != "H-4" { // which promises nothing new
-		s.promises[host] = promise{m.Client, until}
+	// H-4 and S-11 promise nothing new.
+	old := d.Rule == "H-4" || d.Reason == ReasonTakenAway || d.Reason == ReasonForeign
+	if !old {
+		s.promises[host] = promise{m.Client, s.runs.Add(d.Time)}
+	} else {
+		until = until.Add(-s.facts.Jump) // the lease was stored before the step
 	}
 	durable := s.store.get(host.String())
 	if durable.Client == m.Client && durable.State == Bound && !durable.Expires.Before(until) {
 		return
 	}
-	record := s.seen.Address(0, host).Record // without the store: what NetBox showed (H-4)
-	if d.Rule != "H-4" || record.Client != string(m.Client) || record.Expires.Before(until) {
+	record := s.seen.Address(0, host).Record // without the store: what NetBox showed
+	if !old || record.Client != string(m.Client) || record.Expires.Before(until) {
 		t.Fatalf("%s is acknowledged to %s until %s, stored is %+v\n%s", host, m.Client, until, durable, trace)
 	}
 }
 
-// check runs after every step. A promise that has ended stays ended, however
-// the clock is set.
+// check runs after every step. A promise ends by time that runs, however the
+// clock is set.
 func (s *story) check(t *rapid.T) {
-	maps.DeleteFunc(s.promises, func(_ netip.Addr, p promise) bool { return !p.until.After(s.now) })
+	maps.DeleteFunc(s.promises, func(_ netip.Addr, p promise) bool { return !p.until.After(s.runs) })
 	if err := s.facts.Leases.verify(); err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func TestStories(t *testing.T) {
 	})
 }
 
-// promise is what an ACK said.
+// promise is what an ACK said: until is by time that runs, which clients go by.
 type promise struct {
 	client ClientID
 	until  time.Time
@@ -46,6 +46,8 @@ type promise struct {
 
 type story struct {
 	*rig
+	now      time.Time // of the server's clock
+	runs     time.Time // what its clock would be if it had never been set
 	setups   []setup
 	netbox   *ipam.Objects // as it is now; the engine sees it at a poll
 	seen     *ipam.Snapshot
@@ -65,6 +67,8 @@ func newStory(t *testing.T, rt *rapid.T) *story {
 			address("10.0.0.1/24", gateway()), address("10.20.0.1/24", gateway()),
 			dynamic("10.0.0.10-10.0.0.13/24"), dynamic("10.20.0.14-10.20.0.15/24"),
 			device("web1", port("eth0", string(web)))),
+		now:      start,
+		runs:     start,
 		clock:    start,
 		clients:  []ClientID{alice, bob, carol, web, nth(1)},
 		offers:   make(map[ClientID]netip.Addr),
@@ -81,7 +85,10 @@ func newStory(t *testing.T, rt *rapid.T) *story {
 	pick := rapid.SampledFrom([]Pick{Lowest, Hash}).Draw(rt, "pick")
 	s.setups = []setup{policy(func(p *Policy) {
 		p.MinTime, p.DeclineTime, p.ReclaimGrace, p.Pick = time.Minute, time.Hour, grace, pick
-	})}
+	}), func(c *Config) {
+		c.Now = func() time.Time { return s.now }
+		c.Clock = Clock{Steady: func(time.Time) time.Duration { return s.runs.Sub(start) }, Synced: func() bool { return true }}
+	}}
 	s.rig = newRig(t, newMemStore(), nil, s.setups...)
 	s.SetAuthority(rapid.SampledFrom([]Authority{Authoritative, Own, Off}).Draw(rt, "authority"))
 	s.poll(rt)
@@ -139,7 +146,7 @@ func (s *story) discover(t *rapid.T) {
 		}
 	case d.Reason == ReasonPoolEmpty:
 		for _, host := range s.hosts {
-			if accepted, trace := s.Explain(selecting(c, host.String())); accepted.Verdict == Ack {
+			if accepted, trace := s.Explain(selecting(c, host.String())); accepted.Verdict == Ack && accepted.Reason != ReasonTakenAway && accepted.Reason != ReasonForeign {
 				t.Fatalf("%s was offered nothing, but may have %s: %s\n%s", c, host, brief(accepted), trace)
 			}
 		}
@@ -181,34 +188,51 @@ func (s *story) rebind(t *rapid.T) {
 
 func (s *story) release(t *rapid.T) {
 	c := s.client(t)
-	m := message(Release, c, has(s.mine(t, c)))
-	s.send(t, m)
-	if s.promises[m.ClientAddr].client == c { // heard or not, the client is gone
+	forged, who := s.forged(t)
+	m := message(Release, c, has(s.mine(t, c)), who)
+	if d := s.send(t, m); forged && d.Verdict != Silent {
+		t.Fatalf("a forged RELEASE: %s", brief(d))
+	}
+	if !forged && s.promises[m.ClientAddr].client == c { // heard or not, the client is gone
 		delete(s.promises, m.ClientAddr)
 	}
 }
 
 func (s *story) decline(t *rapid.T) {
 	c := s.client(t)
-	m := message(Decline, c, wants(s.mine(t, c)))
-	s.send(t, m)
-	if s.promises[m.RequestedAddr].client == c {
+	forged, who := s.forged(t)
+	m := message(Decline, c, wants(s.mine(t, c)), who)
+	if d := s.send(t, m); forged && d.Verdict != Silent {
+		t.Fatalf("a forged DECLINE: %s", brief(d))
+	}
+	if !forged && s.promises[m.RequestedAddr].client == c {
 		delete(s.promises, m.RequestedAddr)
 	}
 }
 
-func (s *story) timePasses(t *rapid.T) {
-	s.now = s.now.Add(rapid.SampledFrom([]time.Duration{
-		300 * time.Millisecond, time.Second, 11 * time.Second, 59*time.Second + 700*time.Millisecond, time.Minute, 10 * time.Minute, time.Hour, 5 * time.Hour,
-	}).Draw(t, "passes"))
+// forged says who sends a message in the name of a client: now and then a stranger,
+// whose packet must not take anything from the client (D-31, D-32).
+func (s *story) forged(t *rapid.T) (bool, field) {
+	if rapid.IntRange(0, 2).Draw(t, "forged") == 0 {
+		return true, from("203.0.113.6")
+	}
+	return false, func(*ClientMessage) {}
 }
 
-// clockIsSet moves the clock either way; not back once a foreign server, whose
-// clock is another one, took what had ended by ours.
+func (s *story) timePasses(t *rapid.T) {
+	passes := rapid.SampledFrom([]time.Duration{
+		300 * time.Millisecond, time.Second, 11 * time.Second, 59*time.Second + 700*time.Millisecond, time.Minute, 10 * time.Minute, time.Hour, 5 * time.Hour, 13 * time.Hour,
+	}).Draw(t, "passes")
+	s.now, s.runs = s.now.Add(passes), s.runs.Add(passes)
+}
+
+// clockIsSet moves the clock either way, which no promise depends on; not back
+// once a foreign server, whose clock is another one, took what had ended by ours.
 func (s *story) clockIsSet(t *rapid.T) {
-	by := rapid.SampledFrom([]time.Duration{-time.Hour, -time.Second, time.Hour}).Draw(t, "by")
+	by := rapid.SampledFrom([]time.Duration{-time.Hour, -time.Second, time.Second, time.Hour, 25 * time.Hour}).Draw(t, "by")
 	if by > 0 || !s.foreign {
 		s.now = s.now.Add(by)
+		s.noteClock(s.t.Context())
 	}
 }
 
@@ -225,7 +249,7 @@ func (s *story) tellNetBox(t *rapid.T) {
 	for _, l := range s.Unsynced(rapid.IntRange(1, 4).Draw(t, "many")) {
 		var at time.Time // zero: there is no row to show it
 		if a := s.address(l.Addr); s.seen.IsDynamic(a) {
-			foreign := a.LastUpdated.After(l.SyncedAt) && a.Record.Expires.After(s.now)
+			foreign := a.LastUpdated.After(l.SyncedAt) && (a.Record.Expires.After(s.now) || s.facts.Distrusted && !a.Record.Expires.IsZero())
 			ended := l.State == Released || !l.Expires.After(s.now)
 			if released := l.State == Released && a.Record.Client == string(l.Client); foreign && ended && !released {
 				continue
@@ -271,18 +295,19 @@ func (s *story) emptyRecord(t *rapid.T) {
 }
 
 // foreignServer gives a free address away without our store, but tells NetBox,
-// and we hear of it at once.
+// and we hear of it at once. Its clock makes no steps.
 func (s *story) foreignServer(t *rapid.T) {
 	host := rapid.SampledFrom(s.hosts).Draw(t, "host")
 	stored := s.store.get(host.String())
-	if !s.current() || s.promises[host].client != "" || stored.Client != "" && stored.State != Released && stored.Expires.After(s.now) {
+	if !s.current() || s.promises[host].client != "" || stored.Client != "" && stored.State != Released && stored.Expires.After(s.now.Add(-s.facts.Jump)) {
 		return
 	}
-	p := promise{s.client(t), s.now.Add(time.Hour).Truncate(time.Second)}
+	ends := s.now.Add(time.Hour).Truncate(time.Second)
+	p := promise{s.client(t), s.runs.Add(ends.Sub(s.now))}
 	if stored.State == Released && stored.Client == p.client && (stored.Unsynced || stored.SyncedAt.IsZero()) {
 		return // its record cannot be told from the one that was released
 	}
-	s.edit(host, func(a *ipam.Address) { a.Record = ipam.Record{Client: string(p.client), Expires: p.until} })
+	s.edit(host, func(a *ipam.Address) { a.Record = ipam.Record{Client: string(p.client), Expires: ends} })
 	s.promises[host], s.foreign = p, true
 	s.poll(t)
 }
@@ -293,21 +318,29 @@ func (s *story) restart(t *rapid.T) {
 		verdict Verdict
 		addr    netip.Prefix
 	}
+	unread := s.facts.Leases.unread
 	ask := func() map[netip.Addr]answer {
 		answers := make(map[netip.Addr]answer)
 		for host, p := range s.promises {
+			if unread[host] { // a start reads it
+				continue
+			}
 			d, _ := s.Explain(request(p.client, wants(host.String())))
 			answers[host] = answer{d.Verdict, d.Addr}
 		}
 		return answers
 	}
 	before, facts := ask(), s.facts
-	now := s.now
 	s.rig = newRig(s.t, s.store, s.seen, s.setups...)
-	s.now = now
 	s.SetAuthority(facts.Authority)
 	s.Confirm(facts.Fresh, facts.Skew)
-	if after := ask(); !maps.Equal(before, after) {
+	after := ask()
+	for host, a := range after { // how far the clock was set is not known any more (S-14)
+		if s.facts.Distrusted && (a.verdict == Silent && before[host].verdict == Ack || a.verdict == Ack && before[host].verdict == Nak) {
+			after[host] = before[host]
+		}
+	}
+	if !maps.Equal(before, after) {
 		t.Fatalf("before the restart %v, after it %v", before, after)
 	}
 	clear(s.offers)

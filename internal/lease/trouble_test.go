@@ -28,6 +28,7 @@ func TestStoreFailureIsSilence(t *testing.T) {
 			r := newRig(t, store, small(t))
 			r.SetAuthority(Authoritative)
 			r.expect(discover(alice), "OFFER D-1 10.0.0.10/24")
+			r.answered(message(Decline, bob, wants("10.0.0.11")))
 			c.trouble(store)
 			for _, m := range []ClientMessage{selecting(alice, "10.0.0.10"), message(Release, bob, has("10.0.0.11")), message(Decline, bob, wants("10.0.0.11"))} {
 				d, err := r.Handle(t.Context(), m, nil)

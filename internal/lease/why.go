@@ -8,6 +8,23 @@ func (e *Engine) Why(m ClientMessage) *Trace {
 	trace := new(Trace)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	Decide(e.facts, m, e.config.Now(), trace)
+	now := e.config.Now()
+	e.facts.Leases.sweep(e.lookAtClock(now))
+	Decide(e.facts, m, now, trace)
 	return trace
+}
+
+// Rehearse decides about m and carries nothing out: no lease, no hold, no probe,
+// nothing a later message is decided by (C-1). It is for explain, also on an engine
+// that serves clients. The decision may be overtaken by the next packet. trace may
+// be nil.
+func (e *Engine) Rehearse(m ClientMessage, trace *Trace) Decision {
+	e.mu.Lock()
+	decision := Decide(e.facts, m, e.config.Now(), trace)
+	storeless := e.store == nil
+	e.mu.Unlock()
+	if storeless && decision.effect.change.Addr.IsValid() {
+		return e.troubled(m, decision, ErrNoStore, trace)
+	}
+	return decision
 }

@@ -24,6 +24,7 @@ type part func(*world)
 type world struct {
 	o    *ipam.Objects
 	next int64
+	late []func() // what names parts that may come later
 }
 
 const (
@@ -32,6 +33,18 @@ const (
 )
 
 var worldOptions = ipam.Options{DynamicTag: "DHCP", GatewayTag: "Gateway"}
+
+// listed are worldOptions with network.relays.
+func listed(relays ...string) ipam.Options {
+	opt := worldOptions
+	for _, r := range relays {
+		opt.Relays = append(opt.Relays, netip.MustParsePrefix(r))
+	}
+	return opt
+}
+
+// everyRelay lists all addresses, for worlds whose relays are somewhere else.
+var everyRelay = listed("0.0.0.0/0")
 
 func newWorld(parts ...part) *ipam.Objects {
 	w := &world{o: &ipam.Objects{
@@ -52,6 +65,9 @@ func newWorld(parts ...part) *ipam.Objects {
 	}}
 	for _, p := range parts {
 		p(w)
+	}
+	for _, link := range w.late {
+		link()
 	}
 	return w.o
 }
@@ -112,6 +128,7 @@ func role(s string) edit     { return func(a *ipam.Address) { a.Role = s } }
 func inVRF(name string) edit { return func(a *ipam.Address) { a.VRF = vrfID(name) } }
 func gateway() edit          { return func(a *ipam.Address) { a.Tags = append(a.Tags, tagGateway) } }
 func tagged() edit           { return func(a *ipam.Address) { a.Tags = append(a.Tags, tagDynamic) } }
+func managed() edit          { return func(a *ipam.Address) { a.Managed = true } }
 func seen(at time.Time) edit { return func(a *ipam.Address) { a.LastUpdated = at } }
 func unreadable(c string) edit {
 	return func(a *ipam.Address) { a.Record = ipam.Record{Client: c, Unreadable: true} }
@@ -304,9 +321,28 @@ func (e *Engine) Explain(m ClientMessage) (Decision, *Trace) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.config.Now()
-	e.facts.Leases.sweep(now)
+	e.facts.Leases.sweep(e.lookAtClock(now))
 	trace := new(Trace)
 	return Decide(e.facts, m, now, trace), trace
+}
+
+// answered says that the client was just sent the address that m declines, by the
+// way that m comes.
+func (r *rig) answered(m ClientMessage) {
+	r.facts.Leases.answered(m.Client, answer{addr: m.RequestedAddr, at: r.now, by: way{m.Interface, m.Relay}, declinable: true})
+}
+
+// exhausted checks that the pool has nothing to give to the client of m, but for
+// what strangers were offered and have not answered. Nothing is changed.
+func (r *rig) exhausted(m ClientMessage) {
+	r.t.Helper()
+	d, trace := r.Explain(m)
+	if d.Verdict == Silent && d.Reason == ReasonPoolEmpty {
+		return
+	}
+	if h := r.facts.Leases.holds[d.Addr.Addr()]; d.Verdict != Offer || !h.stranger || h.client == m.Client {
+		r.t.Errorf("%s from %s: %s, want nothing but an offer of another client\n%s", m.Type, m.Client, brief(d), trace)
+	}
 }
 
 // handle sends a message, which must cause no trouble.

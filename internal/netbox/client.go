@@ -66,6 +66,7 @@ type Client struct {
 	firstRetry time.Duration
 	version    atomic.Pointer[Version]
 	skew       atomic.Int64 // nanoseconds NetBox's clock is ahead of ours
+	dated      atomic.Bool  // skew is known
 	noCursor   atomic.Bool  // the server ignored start= although it should know it
 	pageLimit  atomic.Int64 // smallest page size NetBox was seen to impose; 0: none
 
@@ -114,6 +115,10 @@ func (c *Client) URL() string { return c.base.String() }
 // Skew tells how far NetBox's clock was ahead of ours in its last answer, to
 // about a second (S-9). It is 0 before the first answer.
 func (c *Client) Skew() time.Duration { return time.Duration(c.skew.Load()) }
+
+// Dated reports whether an answer of NetBox has told the time, so that Skew says
+// something.
+func (c *Client) Dated() bool { return c.dated.Load() }
 
 // FirstRetry is the pause before the first repeat, for callers that repeat
 // writes by rules of their own.

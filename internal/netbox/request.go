@@ -105,4 +105,5 @@ func (c *Client) noteClock(a rest.Answer) {
 	}
 	middle := a.Sent.Add(a.Waited / 2)
 	c.skew.Store(int64(date.Add(500 * time.Millisecond).Sub(middle)))
+	c.dated.Store(true)
 }

@@ -151,8 +151,14 @@ func TestTheClockOfNetBoxIsWatched(t *testing.T) {
 	s := netboxtest.New(t, netboxtest.Config{})
 	s.SetClock(func() time.Time { return time.Now().Add(-time.Hour) })
 	c := connect(t, s.URL(), s.TokenV2(), silent())
+	if c.Dated() {
+		t.Error("a clock was read before the first answer")
+	}
 	if _, err := c.Version(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if !c.Dated() {
+		t.Error("the answer told no time")
 	}
 	if skew := c.Skew(); (skew + time.Hour).Abs() > 5*time.Second { // S-9
 		t.Errorf("skew %s, want about -1h", skew)

@@ -38,23 +38,31 @@ type Outcome struct {
 	// Exchange is what the handlers found out; nil where no handler was asked.
 	Exchange *dhcp4.Exchange
 
-	leftOut []dhcpv4.OptionCode // of a reply that was too big for the client
-	fits    bool
-	running int // index of the handler at work, for a panic
+	rehearsal bool                // nothing may come of it but the answer
+	leftOut   []dhcpv4.OptionCode // of a reply that was too big for the client
+	fits      bool
+	running   int // index of the handler at work, for a panic
 }
 
-// Answer runs the chain on one message. It is all of the receive loop but for
-// the sockets: nothing is sent. identifier is the address of ours that the
-// client knows this server by; the zero Addr if there is none. trace takes the
-// reasons of the lease decision and may be nil.
+// Answer says what one message would be answered. It runs the chain as the
+// receive loop does, but nothing is sent and nothing comes of it: no lease, no hold,
+// no count (C-1). identifier is the address of ours that the client knows this
+// server by; the zero Addr if there is none. trace takes the reasons of the lease
+// decision and may be nil.
 func (c *Chain) Answer(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr, trace *lease.Trace) Outcome {
-	var out Outcome
+	out := Outcome{rehearsal: true}
 	c.answer(&out, req, in, identifier, trace)
 	return out
 }
 
-// answer is Answer for a caller that needs the outcome so far when a handler
-// panics.
+// vouched reports whether the relay in giaddr itself sent the message: from that
+// address, or as far as NetBox and the settings prove it (N-11).
+func (o *Outcome) vouched(req *dhcpv4.DHCPv4, source netip.AddrPort) bool {
+	return source.Addr().Unmap() == addr4(req.GatewayIPAddr) || o.Exchange != nil && o.Exchange.Decision.Relayed.Vouched
+}
+
+// answer is what the receive loop and Answer share. out has the outcome so far
+// when a handler panics.
 func (c *Chain) answer(out *Outcome, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr, trace *lease.Trace) {
 	out.Proxied = in.BootPort || slices.Contains(c.Proxy.Interfaces, in.Interface)
 	resp, why := c.prepared(req, in, identifier, out.Proxied)
@@ -63,7 +71,7 @@ func (c *Chain) answer(out *Outcome, req *dhcpv4.DHCPv4, in dhcp4.Ingress, ident
 		return
 	}
 	out.Exchange = c.Exchanges.Open(req, in)
-	out.Exchange.Trace = trace
+	out.Exchange.Trace, out.Exchange.Rehearsal = trace, out.rehearsal
 	defer c.Exchanges.Close(req)
 	if out.Proxied {
 		out.running = proxyHandler

@@ -15,6 +15,11 @@ const (
 	cookie     = "\x63\x82\x53\x63" // opens the option area, RFC 2131 section 3
 )
 
+// Decode parses a datagram as the receive loop does, for explain. b may be written
+// to, up to its capacity; the result does not refer to it. Without a message the
+// reason for dropping it is returned.
+func Decode(b []byte) (*dhcpv4.DHCPv4, Drop) { return decode(b) }
+
 // decode parses a datagram. It takes in three kinds of message that the library
 // refuses (F-29) and one that it would cut (raw hlen over 16, I-2): an option
 // area without END or with its last option cut off (D-0), a vendor area that is

@@ -26,6 +26,7 @@ const (
 	dropKernel         Drop = "kernel_queue" // no room in the socket's buffer
 	dropSurplus        Drop = "surplus"      // B-1
 	dropCopy           Drop = "copy"         // the interface's own listener has it
+	dropBusy           Drop = "busy"         // an earlier message of the client is in work (D-28)
 	dropMalformed      Drop = "malformed"
 	dropNotRequest     Drop = "not_request"     // op is not BOOTREQUEST
 	dropHardwareLength Drop = "hardware_length" // raw hlen over 16
@@ -42,7 +43,7 @@ const (
 // servers do every day is for debugging only.
 func (r Drop) level() logrus.Level {
 	switch r {
-	case dropCopy, dropNotRequest, DropUnhandled, dropNoReply, dropNeverAnswered:
+	case dropCopy, dropBusy, dropNotRequest, DropUnhandled, dropNoReply, dropNeverAnswered:
 		return logrus.DebugLevel
 	case dropReceive, dropNoServerID, dropPanic, dropSend:
 		return logrus.ErrorLevel

@@ -13,6 +13,9 @@ type arrivedBy struct {
 	arrival
 	source netip.AddrPort
 	ifc    *netInterface // nil: gone since, or not yet known
+	// vouched says that the relay in giaddr itself sent the packet, so that what it
+	// says of its port counts (N-11).
+	vouched bool
 }
 
 // path says how a reply leaves.
@@ -55,7 +58,7 @@ func destinationOf(req, resp *dhcpv4.DHCPv4, in arrivedBy, frames bool) destinat
 		port    uint16
 		path    path
 	}{
-		{"relay", !giaddr.IsUnspecified(), giaddr, relayPort(req, in.source), routed},
+		{"relay", !giaddr.IsUnspecified(), giaddr, relayPort(req, in), routed},
 		{"nak", resp.MessageType() == dhcpv4.MessageTypeNak, broadcast, dhcpv4.ClientPort, onInterface},
 		{"ciaddr", answersAt(req, in), ciaddr, dhcpv4.ClientPort, toClient},
 		{"broadcast", req.IsBroadcast(), broadcast, dhcpv4.ClientPort, onInterface},
@@ -90,12 +93,13 @@ func answersAt(req *dhcpv4.DHCPv4, in arrivedBy) bool {
 }
 
 // relayPort is the port a relay listens on: 67, or the one it sent from if it
-// says so with the source port sub-option of option 82, RFC 8357 section 5.1.
-func relayPort(req *dhcpv4.DHCPv4, source netip.AddrPort) uint16 {
-	if source.Port() == 0 || !hasSubOption(req.Options.Get(dhcpv4.OptionRelayAgentInformation), dhcpv4.RelaySourcePortSubOption.Code()) {
+// says so with the source port sub-option of option 82, RFC 8357 section 5.1. A
+// stranger must not be able to point answers at any port of another machine.
+func relayPort(req *dhcpv4.DHCPv4, in arrivedBy) uint16 {
+	if in.source.Port() == 0 || !in.vouched || !hasSubOption(req.Options.Get(dhcpv4.OptionRelayAgentInformation), dhcpv4.RelaySourcePortSubOption.Code()) {
 		return dhcpv4.ServerPort
 	}
-	return source.Port()
+	return in.source.Port()
 }
 
 // hasSubOption looks for a sub-option in the value of option 82, RFC 3046

@@ -40,7 +40,8 @@ func TestWhereRepliesGo(t *testing.T) {
 		path      path
 	}{
 		{name: "a relay at its port", req: []dhcpv4.Modifier{plainRelay}, want: "relay", to: "10.1.0.1:67"},
-		{name: "a relay with RFC 8357 at the port it used", want: "relay", to: "127.0.0.1:1067"},
+		{name: "a relay with RFC 8357 at the port it used", in: arrivedBy{vouched: true}, want: "relay", to: "127.0.0.1:1067"},
+		{name: "RFC 8357 from a sender that nothing vouches for", want: "relay", to: "127.0.0.1:67"},
 		{name: "a relay even if the client has an address", req: []dhcpv4.Modifier{plainRelay, dhcpv4.WithClientIP(offered)}, want: "relay", to: "10.1.0.1:67"},
 		{name: "a refusal to the relay", req: []dhcpv4.Modifier{plainRelay}, resp: []dhcpv4.Modifier{nak}, want: "relay", to: "10.1.0.1:67"},
 		{name: "a refusal is broadcast, never sent to ciaddr", req: []dhcpv4.Modifier{noRelay, dhcpv4.WithClientIP(offered)}, resp: []dhcpv4.Modifier{nak}, want: "nak", to: "255.255.255.255:68", path: onInterface},

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -20,7 +21,8 @@ import (
 )
 
 const (
-	// defaultWorkers is how many packets are in work at most (B-1).
+	// defaultWorkers is how many packets are in work at most, besides those that
+	// wait for something slow (B-1).
 	defaultWorkers = 256
 	// waitingRoom is how many packets of a burst wait for a worker. A packet
 	// waits at most as long as another is in work. Handlers of ours take 3 s at
@@ -40,9 +42,12 @@ const (
 
 // Options is what a Server needs besides addresses and a chain.
 type Options struct {
-	// Workers is how many packets are in work at most, 256 if 0. As many more
-	// wait their turn; what comes on top is dropped and counted (B-1).
+	// Workers is how many packets are in work at most, 256 if 0. 256 more wait
+	// their turn; what comes on top is dropped and counted (B-1).
 	Workers int
+	// Waiting is how many of those in work handlers let wait for something slow;
+	// there are as many more workers, so that the others never wait for them (B-9).
+	Waiting int
 	Log     logrus.FieldLogger // required
 	// Registerer takes the metrics of the loop; nil: they are not published.
 	Registerer prometheus.Registerer
@@ -58,6 +63,9 @@ type Server struct {
 	frames     *frameSender // nil without CAP_NET_RAW
 	meter      *meter
 	packets    sync.Pool // of *packet
+	working    working
+	jobs       chan *packet  // packets that wait for a worker
+	finished   atomic.Uint64 // packets that a worker is done with
 }
 
 // packet is one datagram on its way through the server.
@@ -65,6 +73,7 @@ type packet struct {
 	via    *listener
 	at     time.Time
 	source netip.AddrPort
+	client client // whose message this one is while it is in work (D-28)
 	arrival
 	n   int
 	buf [maxDatagram + 1]byte // one more for the END that decode may add
@@ -86,7 +95,7 @@ func Listen(addrs []net.UDPAddr, chain Chain, opt Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{chain: chain, opt: opt, meter: m}
+	s := &Server{chain: chain, opt: opt, meter: m, jobs: make(chan *packet, waitingRoom)}
 	s.packets.New = func() any { return new(packet) }
 	if s.listeners, err = openListeners(addrs); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -96,6 +105,7 @@ func Listen(addrs []net.UDPAddr, chain Chain, opt Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	warnOfSmallBuffers(s.listeners, opt.Log)
 	if s.interfaces, err = openInterfaces(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -120,16 +130,16 @@ func (s *Server) Addrs() []netip.AddrPort {
 func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	jobs := make(chan *packet, waitingRoom)
 	var watcher, readers, workers sync.WaitGroup
 	watcher.Go(func() { s.interfaces.watch(ctx, s.opt.Log, s.followDevices) })
 	defer watcher.Wait()
 	defer cancel()
-	for range s.opt.Workers {
+	for range s.opt.Workers + s.opt.Waiting {
 		workers.Go(func() {
-			for p := range jobs {
+			for p := range s.jobs {
 				s.handle(p)
 				s.packets.Put(p)
+				s.finished.Add(1)
 			}
 		})
 	}
@@ -139,10 +149,10 @@ func (s *Server) Serve(ctx context.Context) error {
 		}
 	})()
 	for _, l := range s.listeners {
-		readers.Go(func() { s.read(ctx, l, jobs) })
+		readers.Go(func() { s.read(ctx, l) })
 	}
 	readers.Wait()
-	close(jobs)
+	close(s.jobs)
 	return awaitEnd(&workers, drainTime)
 }
 
@@ -190,14 +200,17 @@ func (s *Server) followDevices(t *interfaceTable) {
 	}
 }
 
-// read hands packets of one socket to the workers until the socket is closed or
-// its read deadline passes.
-func (s *Server) read(ctx context.Context, l *listener, jobs chan<- *packet) {
+// read hands packets of one socket to the workers until the socket is closed, or
+// its read deadline passes at the end.
+func (s *Server) read(ctx context.Context, l *listener) {
 	oob := controlBytes()
 	for {
 		p := s.packets.Get().(*packet)
 		n, oobn, flags, source, err := l.conn.ReadMsgUDPAddrPort(p.buf[:maxDatagram], oob)
 		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && l.readsOn(ctx):
+			s.packets.Put(p)
+			continue
 		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 			return
 		case err != nil:
@@ -215,18 +228,34 @@ func (s *Server) read(ctx context.Context, l *listener, jobs chan<- *packet) {
 			s.meter.lostInKernel(lost - l.lost)
 			l.lost = lost
 		}
-		if flags&unix.MSG_TRUNC != 0 {
-			s.meter.drop(dropMalformed, p.source)
-			s.packets.Put(p)
-			continue
+		why := s.admit(p, flags&unix.MSG_TRUNC != 0)
+		if why == "" {
+			select {
+			case s.jobs <- p:
+				continue
+			default:
+				why = dropSurplus
+				s.working.end(p)
+			}
 		}
-		select {
-		case jobs <- p:
-		default:
-			s.meter.drop(dropSurplus, p.source)
-			s.packets.Put(p)
-		}
+		s.meter.drop(why, p.source)
+		s.packets.Put(p)
 	}
+}
+
+// admit says why a packet is not worth a worker, or notes that its client has a
+// message in work.
+func (s *Server) admit(p *packet, cut bool) Drop {
+	if cut {
+		return dropMalformed
+	}
+	if ifc := s.interfaces.table.Load().byIndex[p.ifindex]; ifc != nil && p.via.yields[ifc.name] {
+		return dropCopy
+	}
+	if !s.working.begin(p) {
+		return dropBusy
+	}
+	return ""
 }
 
 // handle does all for one packet. A panic of a handler costs that packet only
@@ -236,16 +265,13 @@ func (s *Server) handle(p *packet) {
 	s.meter.inWork.Inc()
 	defer func() {
 		s.meter.inWork.Dec()
+		s.working.end(p)
 		if cause := recover(); cause != nil {
 			s.meter.panicked(cause, out.running, p.bytes())
 		}
 	}()
 	table := s.interfaces.table.Load()
 	in := arrivedBy{arrival: p.arrival, source: p.source, ifc: table.byIndex[p.ifindex]}
-	if in.ifc != nil && p.via.yields[in.ifc.name] {
-		s.meter.drop(dropCopy, p.source)
-		return
-	}
 	req, why := decode(p.bytes())
 	if why != "" {
 		s.meter.drop(why, p.source)
@@ -253,10 +279,12 @@ func (s *Server) handle(p *packet) {
 	}
 	s.meter.receive(req)
 	s.chain.answer(&out, req, in.ingress(p.via.proxy), serverIdentifier(req, in, table.local), nil)
+	s.working.end(p) // before the reply: the client may send again at once
 	if out.Drop != "" {
 		s.meter.dropMessage(out.Drop, req)
 		return
 	}
+	in.vouched = out.vouched(req, p.source)
 	if len(out.leftOut) > 0 || !out.fits {
 		s.meter.trimmed(req, out.leftOut, out.fits)
 	}

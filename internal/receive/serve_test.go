@@ -216,8 +216,8 @@ func TestSurplusIsDroppedAndCounted(t *testing.T) {
 		<-begun
 	}
 	// All workers are busy: the room fills, then six are too many.
-	for range waitingRoom + surplus {
-		r.send(discover(t, 10).ToBytes())
+	for i := range waitingRoom + surplus {
+		r.send(message(t, 10, dhcpv4.WithMessageType(dhcpv4.MessageTypeDiscover), dhcpv4.WithHwAddr(net.HardwareAddr{2, 0, 0, 1, byte(i >> 8), byte(i)})).ToBytes())
 	}
 	dropped := s.meter.dropped.WithLabelValues(string(dropSurplus))
 	waitFor(t, "the surplus to be dropped", func() bool { return valueOf(t, dropped) >= surplus })

@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
+	"strings"
 	"syscall"
 
+	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,6 +21,52 @@ import (
 // not scheduled: a few thousand requests, as after a power cut. Without
 // CAP_NET_ADMIN the kernel cuts it down to net.core.rmem_max.
 const receiveBuffer = 4 << 20
+
+// RoomForBursts returns an error that names the fix where the kernel gives a
+// program without CAP_NET_ADMIN less than that (REC-5).
+func RoomForBursts() error {
+	text, err := os.ReadFile("/proc/sys/net/core/rmem_max")
+	if err != nil {
+		return fmt.Errorf("how many packets the kernel keeps: %w", err)
+	}
+	largest, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return fmt.Errorf("net.core.rmem_max: %w", err)
+	}
+	return smallBuffer(largest)
+}
+
+func smallBuffer(size int) error {
+	if size >= receiveBuffer {
+		return nil
+	}
+	return fmt.Errorf("the kernel keeps %d bytes of packets in a burst, %d are wanted: set net.core.rmem_max to %d (deploy/server has the file)", size, receiveBuffer, receiveBuffer)
+}
+
+// buffer is how many bytes the kernel keeps for the socket; it tells twice that,
+// with its own book-keeping.
+func (l *listener) buffer() (size int, err error) {
+	raw, err := l.conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	controlErr := raw.Control(func(fd uintptr) { size, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF) })
+	return size / 2, errors.Join(controlErr, err)
+}
+
+// warnOfSmallBuffers says once if a burst has too little room (REC-5).
+func warnOfSmallBuffers(listeners []*listener, log logrus.FieldLogger) {
+	for _, l := range listeners {
+		size, err := l.buffer()
+		if err == nil {
+			err = smallBuffer(size)
+		}
+		if err != nil {
+			log.WithError(err).Warn("packets may be lost in a burst, as after a power cut")
+			return
+		}
+	}
+}
 
 // listener is one bound UDP socket.
 type listener struct {
@@ -34,6 +83,8 @@ type listener struct {
 	proxy bool
 	// lost is the kernel's count of packets it had no room for, as last seen.
 	lost uint32
+	// turned has a value once the reader was woken and reads on (Turn).
+	turned chan struct{}
 }
 
 // openListeners binds one socket per address. Listening is exclusive: a second
@@ -136,7 +187,9 @@ func openListener(a net.UDPAddr, reuse bool) (*listener, error) {
 		return nil, fmt.Errorf("listen on %s: %w%s", &a, err, bindHint(err))
 	}
 	conn := pc.(*net.UDPConn)
-	l := &listener{conn: conn, device: a.Zone, port: conn.LocalAddr().(*net.UDPAddr).AddrPort().Port()}
+	l := &listener{
+		conn: conn, device: a.Zone, port: conn.LocalAddr().(*net.UDPAddr).AddrPort().Port(), turned: make(chan struct{}, 1),
+	}
 	if a.Zone != "" {
 		ifi, err := net.InterfaceByName(a.Zone)
 		if err != nil {

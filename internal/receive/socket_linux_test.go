@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+	"github.com/sirupsen/logrus"
+	"github.com/sirupsen/logrus/hooks/test"
 	"golang.org/x/sys/unix"
 )
 
@@ -174,5 +176,35 @@ func TestAddressesThatCannotBeListenedOn(t *testing.T) {
 				t.Errorf("got %v, want an error about %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// REC-5
+func TestASmallReceiveBufferIsWarnedOf(t *testing.T) {
+	for _, c := range []struct {
+		size int
+		warn bool
+	}{{receiveBuffer, false}, {2 * receiveBuffer, false}, {receiveBuffer - 1, true}, {212992, true}} {
+		err := smallBuffer(c.size)
+		if (err != nil) != c.warn || err != nil && !strings.Contains(err.Error(), "net.core.rmem_max to 4194304") {
+			t.Errorf("%d bytes: %v", c.size, err)
+		}
+	}
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetReadBuffer(100_000); err != nil {
+		t.Fatal(err)
+	}
+	l := &listener{conn: conn}
+	if size, err := l.buffer(); err != nil || size != 100_000 {
+		t.Errorf("a buffer of 100000 bytes is told as %d, %v", size, err)
+	}
+	log, hook := test.NewNullLogger()
+	warnOfSmallBuffers([]*listener{l, l}, log)
+	if len(hook.AllEntries()) != 1 || hook.LastEntry().Level != logrus.WarnLevel {
+		t.Errorf("%d lines, want one warning", len(hook.AllEntries()))
 	}
 }

@@ -13,7 +13,7 @@ func Defaults() NetBox {
 	return NetBox{
 		ContextKey: "pydhcp_configuration",
 		Timeout:    time.Minute,
-		Poll:       Poll{Interval: 30 * time.Second, StaleAfter: 24 * time.Hour},
+		Poll:       Poll{Interval: 30 * time.Second, StaleAfter: 24 * time.Hour, Doubt: time.Hour},
 		Store:      Store{Engine: "pebble", Path: "/var/lib/coredhcp-netbox"},
 		Lease: Lease{
 			Time:         time.Hour,
@@ -23,6 +23,7 @@ func Defaults() NetBox {
 			DeclineTime:  24 * time.Hour,
 			ReclaimGrace: 10 * time.Second,
 			Pick:         "lowest",
+			Identify:     "mac",
 		},
 		Dynamic: Dynamic{Tag: "DHCP", AllowUnknown: true},
 		Fields:  Fields{MAC: "pydhcp_mac", Expire: "pydhcp_expire"},
@@ -36,6 +37,7 @@ func Defaults() NetBox {
 			ConfirmField:  "confirm_redeploy",
 			Unknown:       "none",
 		},
+		Control:     Control{Folder: "/run/coredhcp-netbox"},
 		BootService: BootService{TFTPListen: ":69", MaxTransfers: 256, MaxPerClient: 16},
 	}
 }
@@ -47,6 +49,9 @@ func Defaults() NetBox {
 // no effect, since the file wins: it is what people look at.
 func (n *NetBox) Complete(r *strictyaml.Report, folder string, getenv func(string) string) (origins map[string]string, unused []Problem) {
 	n.derive(r, folder)
+	if given := firstFolder(getenv("RUNTIME_DIRECTORY")); given != "" && !r.Has("netbox.control.folder") {
+		n.Control.Folder = given
+	}
 	return n.fillFromEnvironment(getenv)
 }
 
@@ -63,12 +68,18 @@ func (n *NetBox) derive(r *strictyaml.Report, folder string) {
 	if LooksLikeToken(n.TokenFile) {
 		r.Addf("netbox.token_file", "this looks like a token, not like the path of a file that holds one")
 	}
-	for _, path := range []*string{&n.TokenFile, &n.CAFile, &n.Inventory, &n.Store.Path, &n.BootService.Folder} {
+	for _, path := range []*string{&n.TokenFile, &n.CAFile, &n.Inventory, &n.Store.Path, &n.BootService.Folder, &n.Control.Folder} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(folder, *path)
 		}
 	}
 	n.URL = baseURL(n.URL)
+}
+
+// firstFolder is the first of systemd's folders, which have colons between them.
+func firstFolder(list string) string {
+	first, _, _ := strings.Cut(list, ":")
+	return first
 }
 
 // credential is the name of the token among systemd's credentials.

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +14,7 @@ import (
 )
 
 // netip values compare by ==.
-var plain = cmpopts.EquateComparable(Network{}, Gateway{})
+var plain = cmpopts.EquateComparable(Relays{}, Gateway{}, netip.Prefix{})
 
 func environment(pairs map[string]string) func(string) string {
 	return func(name string) string { return pairs[name] }
@@ -59,7 +60,7 @@ netbox:
   vrf: blue
   context_key: dhcp
   timeout: 10s
-  poll: {interval: 5s, stale_after: 7d}
+  poll: {interval: 5s, stale_after: 7d, doubt: 2h}
   store: {engine: pebble, path: state, endpoints: []}
   lease:
     time: 1d12h
@@ -72,14 +73,17 @@ netbox:
     pick: hash
     standby_secs: 4
     fallthrough: true
+    identify: client_id
+    static_at_once: true
   dynamic: {tag: pool, status: dhcp, allow_unknown: false}
   fields: {mac: m, expire: e, hostname: h}
   clients: {lag: any, bind_interface: true, send_hostname: true}
-  network: {subnet: 10.0.0.0/24, server_id_override: false}
+  network: {subnet: 10.0.0.0/24, server_id_override: false, relays: [10.0.0.1, 10.1.0.0/16]}
   gateway: {tag: gw, fallback: 10.0.0.1, all: true}
   dns: {fallback: gateway}
   pxe: {gate: on, redeploy_field: r, confirm_field: c, unknown: site, default_arch: bios, proxy_dhcp: [eth1]}
   boot_service: {folder: boot, tftp_listen: "", http_listen: "10.0.0.2:80", max_transfers: 9, max_per_client: 3}
+  control: {folder: run}
 sync:
   anything: belongs to another program
 `)
@@ -88,10 +92,10 @@ sync:
 	}
 	want := NetBox{
 		URL: "http://127.0.0.1:8000", TokenFile: "/etc/c/secrets/token", VRF: "blue", ContextKey: "dhcp", Timeout: 10 * time.Second,
-		Poll:  Poll{5 * time.Second, 7 * 24 * time.Hour},
+		Poll:  Poll{5 * time.Second, 7 * 24 * time.Hour, 2 * time.Hour},
 		Store: Store{"pebble", "/etc/c/state", []string{}},
 		Lease: Lease{36 * time.Hour, 90 * time.Second, 48 * time.Hour, 30 * time.Second, time.Hour, 0,
-			300 * time.Millisecond, "hash", 4, true},
+			300 * time.Millisecond, "hash", 4, true, "client_id", true},
 		Dynamic: Dynamic{"pool", "dhcp", false},
 		Fields:  Fields{"m", "e", "h"},
 		Clients: Clients{"any", true, true},
@@ -100,8 +104,9 @@ sync:
 		PXE:     PXE{"on", "r", "c", "site", "bios", []string{"eth1"}},
 
 		BootService: BootService{"/etc/c/boot", "", "10.0.0.2:80", 9, 3},
+		Control:     Control{"/etc/c/run"},
 	}
-	want.Network.Subnet = prefix("10.0.0.0/24")
+	want.Network.Subnet, want.Network.Relays = prefix("10.0.0.0/24"), []Relays{{prefix("10.0.0.1/32")}, {prefix("10.1.0.0/16")}}
 	if diff := cmp.Diff(want, f.NetBox, plain); diff != "" {
 		t.Error(diff)
 	}
@@ -143,7 +148,7 @@ func TestFiveMistakesGiveFiveErrorsWithLines(t *testing.T) {
 func TestMistakesInTheSection(t *testing.T) {
 	for name, tc := range map[string]struct{ section, want string }{
 		"seconds need a unit":            {"timeout: 60", `netbox.timeout: want a duration such as 30s, 90m, 12h or 1d, not "60"; for seconds write 60s`},
-		"section is a list":              {"lease: [1h]", "netbox.lease: want a mapping with time, min, max, offer_hold, decline_time, reclaim_grace, probe, pick, standby_secs, fallthrough, not a list"},
+		"section is a list":              {"lease: [1h]", "netbox.lease: want a mapping with time, min, max, offer_hold, decline_time, reclaim_grace, probe, pick, standby_secs, fallthrough, identify, static_at_once, not a list"},
 		"text where a bool belongs":      {"gateway: {all: maybe}", `netbox.gateway.all: want true or false, not "maybe"`},
 		"yes is no bool":                 {"gateway: {all: yes}", `netbox.gateway.all: want true or false, not "yes"`},
 		"bool where text belongs":        {"pxe: {gate: true}", `netbox.pxe.gate: want text: write "true" with the quotes, not "true"`},
@@ -155,6 +160,10 @@ func TestMistakesInTheSection(t *testing.T) {
 		"min above max":                  {"lease: {min: 2h, max: 90m}", "netbox.lease.min: 2h is above netbox.lease.time, which is 1h"},
 		"max below the default time":     {"lease: {max: 30m}", "netbox.lease.max: 30m is below netbox.lease.time, which is 1h"},
 		"stale before the next poll":     {"poll: {interval: 1h, stale_after: 30m}", "netbox.poll.stale_after: 30m is below netbox.poll.interval, which is 1h"},
+		"relay is no address":            {"network: {relays: [router]}", `netbox.network.relays[0]: want an IPv4 address or prefix such as 10.0.0.1 or 10.0.0.0/24, not "router"`},
+		"relays are no list":             {"network: {relays: 10.0.0.1}", "netbox.network.relays: want a list, not \"10.0.0.1\""},
+		"relay of the wrong family":      {"network: {relays: ['fe80::1']}", "netbox.network.relays: want IPv4 addresses or prefixes such as 10.0.0.1 or 10.0.0.0/24, not fe80::1/128"},
+		"relays with host bits":          {"network: {relays: [10.0.0.1/24]}", "netbox.network.relays: host bits are set in 10.0.0.1/24; want 10.0.0.0/24 or 10.0.0.1"},
 		"gateway is no address":          {"gateway: {fallback: router}", `netbox.gateway.fallback: want an address such as 10.0.0.1, not "router"`},
 		"gateway of the wrong family":    {"gateway: {fallback: 'fe80::1'}", "netbox.gateway.fallback: want the IPv4 address of a host, not fe80::1"},
 		"subnet without a mask":          {"network: {subnet: 10.0.0.1}", `netbox.network.subnet: want a prefix such as 10.0.0.0/24, not "10.0.0.1"`},
@@ -337,4 +346,24 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("accepted, but: %v", again)
 		}
 	})
+}
+
+// C-3: systemd names the runtime directory of a service; the file wins.
+func TestTheFolderOfTheControlSocket(t *testing.T) {
+	for name, c := range map[string]struct{ text, environment, want string }{
+		"nothing said":         {"", "", "/run/coredhcp-netbox"},
+		"systemd says":         {"", "/run/dhcp:/run/other", "/run/dhcp"},
+		"the file says":        {"  control: {folder: /srv/run}\n", "", "/srv/run"},
+		"the file says it too": {"  control: {folder: /srv/run}\n", "/run/dhcp", "/srv/run"},
+	} {
+		f, err := Options{Getenv: func(name string) string {
+			if name == "RUNTIME_DIRECTORY" {
+				return c.environment
+			}
+			return ""
+		}}.Parse("/etc/c/config.yml", []byte(chain+"netbox:\n  url: https://netbox.example.org\n"+c.text))
+		if err != nil || f.NetBox.Control.Folder != c.want {
+			t.Errorf("%s: %v, %v", name, f, err)
+		}
+	}
 }

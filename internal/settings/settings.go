@@ -34,6 +34,7 @@ type NetBox struct {
 
 	BootService BootService `yaml:"boot_service"`
 	Metrics     Metrics     `yaml:"metrics"`
+	Control     Control     `yaml:"control"`
 
 	EnvToken Secret `yaml:"-"` // NETBOX_TOKEN, where it is used
 
@@ -44,6 +45,7 @@ type NetBox struct {
 type Poll struct {
 	Interval   time.Duration `yaml:"interval"`
 	StaleAfter time.Duration `yaml:"stale_after"`
+	Doubt      time.Duration `yaml:"doubt"`
 }
 
 // Store is netbox.store.
@@ -65,6 +67,8 @@ type Lease struct {
 	Pick         string        `yaml:"pick"`  // lowest or hash
 	StandbySecs  int           `yaml:"standby_secs"`
 	Fallthrough  bool          `yaml:"fallthrough"`
+	Identify     string        `yaml:"identify"` // mac or client_id
+	StaticAtOnce bool          `yaml:"static_at_once"`
 }
 
 // Dynamic is netbox.dynamic.
@@ -92,6 +96,7 @@ type Clients struct {
 type Network struct {
 	Subnet           netip.Prefix `yaml:"subnet"` // zero: not set
 	ServerIDOverride bool         `yaml:"server_id_override"`
+	Relays           []Relays     `yaml:"relays"` // empty: those in any prefix of NetBox (N-10)
 }
 
 // Gateway is netbox.gateway.
@@ -131,4 +136,9 @@ type BootService struct {
 // Metrics is netbox.metrics.
 type Metrics struct {
 	Listen string `yaml:"listen"` // address and port of /metrics, /healthz and /readyz; empty: not served
+}
+
+// Control is netbox.control.
+type Control struct {
+	Folder string `yaml:"folder"` // of the control socket; where the file names none, RUNTIME_DIRECTORY wins
 }

@@ -84,6 +84,7 @@ func validateTimes(r *strictyaml.Report, n *NetBox) {
 		{"timeout", n.Timeout, time.Second, 10 * time.Minute, false, false},
 		{"poll.interval", n.Poll.Interval, time.Second, day, false, false},
 		{"poll.stale_after", n.Poll.StaleAfter, time.Second, year, false, false},
+		{"poll.doubt", n.Poll.Doubt, 0, 7 * day, false, false},
 		{"lease.time", l.Time, time.Second, 10 * year, true, false},
 		{"lease.min", l.Min, time.Second, 10 * year, true, true},
 		{"lease.max", l.Max, time.Second, 10 * year, true, true},
@@ -125,6 +126,7 @@ func ordered(r *strictyaml.Report, low string, a time.Duration, high string, b t
 
 func validateWords(r *strictyaml.Report, n *NetBox) {
 	r.OneOf("netbox.lease.pick", n.Lease.Pick, "lowest", "hash")
+	r.OneOf("netbox.lease.identify", n.Lease.Identify, "mac", "client_id")
 	r.OneOf("netbox.clients.lag", n.Clients.LAG, "match", "any")
 	r.OneOf("netbox.dns.fallback", n.DNS.Fallback, "none", "gateway")
 	r.OneOf("netbox.pxe.gate", n.PXE.Gate, "auto", "on", "off")
@@ -185,6 +187,7 @@ func validateNetwork(r *strictyaml.Report, n *NetBox) {
 			r.Addf("netbox.network.subnet", "host bits are set in %s; want %s", subnet, subnet.Masked())
 		}
 	}
+	validateRelays(r, n.Network.Relays)
 	if gateway := n.Gateway.Fallback; gateway.IsValid() && !hostAddress(gateway) {
 		r.Addf("netbox.gateway.fallback", "want the IPv4 address of a host, not %s", gateway)
 	}

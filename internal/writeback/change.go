@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
@@ -17,6 +15,7 @@ import (
 var (
 	errNoAddress  = errors.New("NetBox has no IP address for it any more")
 	errNotDynamic = errors.New("its IP address in NetBox is not dynamic any more")
+	errVanished   = errors.New("its IP address vanished from NetBox, or a change of it is doubted")
 	errSuperseded = errors.New("it has ended, and NetBox shows a running lease of another client there")
 )
 
@@ -28,15 +27,15 @@ func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (RecordChange, error) {
 	if err != nil {
 		return RecordChange{}, err
 	}
-	if !l.Expires.After(time.Now()) && rival(a, l) {
+	if !l.Expires.After(time.Now()) && w.foreign(l, a.Record, a.LastUpdated) {
 		return RecordChange{}, errSuperseded
 	}
-	w.warnOfRival(a, l)
 	c := RecordChange{
 		ID:      a.ID,
 		Addr:    l.Addr,
-		Record:  ipam.Record{Client: string(l.Client), Expires: l.Expires, Hostname: l.Hostname},
-		Message: fmt.Sprintf("DHCP: %s, %s until %s", l.State, l.Client, l.Expires.UTC().Format(time.RFC3339)),
+		Record:  ipam.Record{Client: string(l.Shown()), Expires: l.Expires, Hostname: l.Hostname},
+		Keep:    func(have ipam.Record, updated time.Time) bool { return w.foreign(l, have, updated) },
+		Message: fmt.Sprintf("DHCP: %s, %s until %s", l.State, l.Shown(), l.Expires.UTC().Format(time.RFC3339)),
 	}
 	if w.config.BindInterface {
 		c.Bind, c.Unbind = assignment(s, a, l, time.Now())
@@ -44,27 +43,21 @@ func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (RecordChange, error) {
 	return c, nil
 }
 
-// warnOfRival reports that another program wrote a running lease into the record
-// (S-5). The store's client keeps the address.
-func (w *Writer) warnOfRival(a *ipam.Address, l lease.Lease) {
-	if l.State == lease.Bound && rival(a, l) {
-		w.quiet.Warn("rival", "NetBox shows a running lease of another client, which is replaced; does another DHCP server write there?", logrus.Fields{
-			"addr": l.Addr, "mac": l.Client, "other": a.Record.Client,
-		})
+// foreign reports whether a record, found in a row of the time given, shows a
+// running lease of another client that another program wrote (S-12). A clock that
+// is not trusted does not tell that it has ended (S-14).
+func (w *Writer) foreign(l lease.Lease, r ipam.Record, updated time.Time) bool {
+	if r.Client == "" || !l.Foreign(lease.ClientID(r.Client), r.Expires, updated) {
+		return false
 	}
-}
-
-// rival reports whether the record shows a running lease of another client that
-// was written since the lease was last told.
-func rival(a *ipam.Address, l lease.Lease) bool {
-	r := a.Record
-	return r.Client != "" && r.Client != string(l.Client) && r.Expires.After(time.Now()) && a.LastUpdated.After(l.SyncedAt)
+	running := r.Unreadable || r.Expires.After(time.Now())
+	return running || !r.Expires.IsZero() && w.config.ReclaimPause != nil && w.config.ReclaimPause() > 0
 }
 
 // address finds the object of a leased address: in the VRF of its network, or,
 // where the network is gone, in the first VRF that still has the address. An
 // object that is no longer dynamic is left alone: nothing is written to static
-// addresses.
+// addresses. Neither is one that vanished: what it is now is not known (T-1).
 func address(s *ipam.Snapshot, host netip.Addr) (*ipam.Address, error) {
 	vrfs := s.DynamicVRFs()
 	if n, err := s.Subnet(host); err == nil {
@@ -73,10 +66,13 @@ func address(s *ipam.Snapshot, host netip.Addr) (*ipam.Address, error) {
 	err := errNoAddress
 	for _, vrf := range vrfs {
 		a := s.Address(vrf, host)
-		if a != nil && s.IsDynamic(a) {
+		switch {
+		case a == nil:
+		case a.Loss != ipam.Present:
+			err = errVanished
+		case s.IsDynamic(a):
 			return a, nil
-		}
-		if a != nil {
+		default:
 			err = errNotDynamic
 		}
 	}
@@ -98,7 +94,7 @@ func assignment(s *ipam.Snapshot, a *ipam.Address, l lease.Lease, now time.Time)
 		}
 	case port != none:
 		return none, port
-	case a.Record.Client != string(l.Client) && ofLastClient(s, a):
+	case a.Record.Client != string(l.Shown()) && ofLastClient(s, a):
 		return none, a.Interface
 	}
 	return none, none

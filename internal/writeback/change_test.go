@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/sirupsen/logrus"
 	"github.com/sirupsen/logrus/hooks/test"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
@@ -85,6 +84,21 @@ func TestTheObjectIsThatOfTheNetworksVRF(t *testing.T) {
 	}
 }
 
+// T-1: what vanished, or was changed in a way that is doubted, is left alone.
+func TestNothingIsWrittenToWhatVanished(t *testing.T) {
+	log, _ := test.NewNullLogger()
+	for _, loss := range []ipam.Loss{ipam.Lost, ipam.Ended} {
+		s := oneNetwork(t, 2, func(o *ipam.Objects) {
+			a := *o.Addresses[1001]
+			a.Loss = loss
+			o.Addresses[1001] = &a
+		})
+		if got, err := New(Config{Log: log}).change(s, bound(1)); !errors.Is(err, errVanished) {
+			t.Errorf("%+v, %v, want nothing written", got, err)
+		}
+	}
+}
+
 // clients.bind_interface: an address is assigned while it is leased, and only
 // assignments of our own making are taken back.
 func TestAssignment(t *testing.T) {
@@ -147,9 +161,11 @@ func TestAssignment(t *testing.T) {
 	}
 }
 
-// S-5: the store's client keeps the address, with a warning.
-func TestARivalRecordIsReplacedWithAWarning(t *testing.T) {
+// S-12: a running record of another client is kept if another program wrote it,
+// and written over if it is what we told or an old picture.
+func TestWhichRecordsAreKept(t *testing.T) {
 	now := time.Now()
+	hour := now.Add(time.Hour)
 	for _, c := range []struct {
 		name    string
 		client  lease.ClientID
@@ -157,31 +173,30 @@ func TestARivalRecordIsReplacedWithAWarning(t *testing.T) {
 		updated time.Time
 		want    bool
 	}{
-		{"another client's lease runs", bob, now.Add(time.Hour), now, true},
+		{"another client's lease runs", bob, hour, now, true},
 		{"it is over", bob, now.Add(-time.Hour), now, false},
-		{"it is as we left it", bob, now.Add(time.Hour), now.Add(-time.Hour), false},
-		{"it is the same client's", alice, now.Add(time.Hour), now, false},
+		{"the row is as we left it", bob, hour, now.Add(-time.Hour), false},
+		{"the row changed, the record is what we told", carol, hour, now, false},
+		{"the client that we told, for another time", carol, hour.Add(time.Minute), now, true},
+		{"it is the same client's", alice, hour, now, false},
 		{"the record is empty", "", time.Time{}, now, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			log, hook := test.NewNullLogger()
-			s := oneNetwork(t, 2, func(o *ipam.Objects) {
-				a := o.Addresses[1001]
-				a.Record, a.LastUpdated = ipam.Record{Client: string(c.client), Expires: c.expires}, c.updated
-			})
+			log, _ := test.NewNullLogger()
 			l := bound(1)
-			l.SyncedAt = now.Add(-time.Hour)
-			got, err := New(Config{Log: log}).change(s, l)
+			l.SyncedAt, l.ToldClient, l.ToldExpires = now.Add(-time.Hour), carol, hour
+			got, err := New(Config{Log: log}).change(oneNetwork(t, 2, nil), l)
 			if err != nil || got.Record.Client != string(alice) {
-				t.Errorf("record of %q, %v, want the store's client", got.Record.Client, err)
+				t.Fatalf("record of %q, %v, want the store's client", got.Record.Client, err)
 			}
-			e := hook.LastEntry()
-			if warned := e != nil && e.Level == logrus.WarnLevel && e.Data["other"] == string(bob); warned != c.want {
-				t.Errorf("warned: %v, want %v", warned, c.want)
+			if keep := got.Keep(ipam.Record{Client: string(c.client), Expires: c.expires}, c.updated); keep != c.want {
+				t.Errorf("kept: %v, want %v", keep, c.want)
 			}
 		})
 	}
 }
+
+const carol lease.ClientID = "52:54:00:00:00:0C"
 
 // S-5: a lease that has ended never replaces the record of a client that is
 // using the address now.
@@ -208,5 +223,52 @@ func TestAnEndedLeaseDoesNotReplaceARunningOneOfAnotherClient(t *testing.T) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 		})
+	}
+}
+
+// S-14: a clock that is not trusted does not tell that the record of another
+// client has ended.
+func TestAClockThatIsNotTrustedEndsNoRecord(t *testing.T) {
+	now := time.Now()
+	for _, c := range []struct {
+		name  string
+		ended time.Time // of the record; zero: given back
+		pause time.Duration
+		want  error
+	}{
+		{"trusted", now.Add(-time.Minute), 0, nil},
+		{"set forward", now.Add(-time.Minute), time.Hour, errSuperseded},
+		{"set forward, the record is that of a release", time.Time{}, time.Hour, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			log, _ := test.NewNullLogger()
+			s := oneNetwork(t, 2, func(o *ipam.Objects) {
+				a := o.Addresses[1001]
+				a.Record, a.LastUpdated = ipam.Record{Client: string(bob), Expires: c.ended}, now
+			})
+			l := bound(1)
+			l.Expires, l.SyncedAt = now.Add(-time.Hour), now.Add(-2*time.Hour)
+			w := New(Config{Log: log, ReclaimPause: func() time.Duration { return c.pause }})
+			if _, err := w.change(s, l); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
+// I-13: NetBox shows the MAC of a client that is told by its identifier, and that
+// MAC is no other client.
+func TestTheRecordOfAnIdentifierIsItsMAC(t *testing.T) {
+	log, _ := test.NewNullLogger()
+	now := time.Now()
+	s := oneNetwork(t, 2, func(o *ipam.Objects) {
+		a := o.Addresses[1001]
+		a.Record, a.LastUpdated = ipam.Record{Client: string(alice), Expires: now.Add(time.Hour)}, now
+	})
+	l := bound(1)
+	l.Client, l.Hardware, l.Expires = "id/00:63:2D:61", alice, now.Add(-time.Minute)
+	got, err := New(Config{Log: log}).change(s, l)
+	if err != nil || got.Record.Client != string(alice) {
+		t.Errorf("record of %q, %v", got.Record.Client, err)
 	}
 }

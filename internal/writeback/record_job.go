@@ -36,6 +36,10 @@ func (j *recordJob) Look(i int, raw json.RawMessage) any {
 		j.results[i] = RecordResult{Outcome: netbox.Gone}
 		return nil
 	}
+	if keep := j.changes[i].Keep; keep != nil && keep(j.fields.Record(row.CustomFields), row.LastUpdated.Time) {
+		j.results[i] = RecordResult{Outcome: netbox.Changed}
+		return nil
+	}
 	p := j.patch(i, row)
 	if p.empty() {
 		j.results[i] = RecordResult{Outcome: netbox.Unchanged, Err: j.unassignable[i], LastUpdated: row.LastUpdated.Time}

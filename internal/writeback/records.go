@@ -21,15 +21,18 @@ type RecordChange struct {
 	// assignment, if it is still to that interface. Both zero: the
 	// assignment is not touched.
 	Bind, Unbind ipam.InterfaceID
+	// Keep reports whether a running record found in a row of the time given was
+	// written by another program, and has to stay (S-12); nil: none is.
+	Keep func(have ipam.Record, updated time.Time) bool
 	// Message goes to NetBox's change log from 4.4 on.
 	Message string
 }
 
 // RecordResult belongs to the RecordChange of the same index.
 type RecordResult struct {
-	// Outcome is Gone where the object is not there or was renumbered, and
-	// Failed where the same change may be tried again. It is never Changed: a
-	// record is written over what others wrote there.
+	// Outcome is Gone where the object is not there or was renumbered, Changed
+	// where the record is to be kept (S-12), and Failed where the same change may
+	// be tried again.
 	Outcome netbox.Outcome
 	// Err is set for Refused and Failed. For Done and Unchanged it says why
 	// only the assignment to an interface was left out.

@@ -264,3 +264,19 @@ func TestACancelledWriteMayBeTriedAgain(t *testing.T) {
 	cancel()
 	wantOutcomes(t, WriteRecords(ctx, c, testFields(), []RecordChange{change(t, seeded, "10.0.0.100/24")}), netbox.Failed)
 }
+
+// S-12: the record is asked for once more right before it would be written over.
+func TestAForeignRecordIsKept(t *testing.T) {
+	s, seeded := netboxtest.ServeOffice(t, netboxtest.V47)
+	c := clienttest.Connect(t, s.URL(), s.TokenV2(), clienttest.Silent())
+	kept, free := change(t, seeded, "10.0.0.101/24"), change(t, seeded, "10.0.0.100/24")
+	before := shown(t, s, kept.ID)
+	keep := func(have ipam.Record, updated time.Time) bool {
+		return have.Client == before.Client && !updated.IsZero()
+	}
+	kept.Keep, free.Keep = keep, keep
+	wantOutcomes(t, WriteRecords(t.Context(), c, testFields(), []RecordChange{kept, free}), netbox.Changed, netbox.Done)
+	if got := shown(t, s, kept.ID); got != before {
+		t.Errorf("record %+v, want %+v", got, before)
+	}
+}

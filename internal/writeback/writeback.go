@@ -38,6 +38,8 @@ type Config struct {
 	Unsynced  func(limit int) []lease.Lease
 	Synced    func(ctx context.Context, l lease.Lease, at time.Time) error
 	UnsyncedC <-chan struct{}
+	// ReclaimPause is the engine's method of this name; nil: the clock is trusted.
+	ReclaimPause func() time.Duration
 	// Snapshot returns the current snapshot of NetBox; nil before the first.
 	Snapshot func() *ipam.Snapshot
 	// Write is WriteRecords with a client: it must not write what is there

@@ -15,8 +15,8 @@ import (
 
 const (
 	// maxWorking packets are in work at once on the stock server, which has no
-	// bound of its own (B-1, L-8).
-	maxWorking = 256
+	// bound of its own, besides those that wait for something slow (B-1, B-9, L-8).
+	maxWorking = 256 + lease.DiskPlaces + lease.EchoPlaces
 	// packetTime bounds all work on one packet.
 	packetTime = 3 * time.Second
 )
@@ -27,6 +27,7 @@ type handler struct {
 	exchanges *dhcp4.Exchanges
 	now       func() time.Time
 	sharers   sharers
+	daily     *quiet.Logger // for what is told once a day
 }
 
 // handle4 is where every error about a packet ends: one log line, one count,
@@ -37,9 +38,13 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 	if x.Trace == nil && quiet.Debugging(h.Log) {
 		x.Trace = new(lease.Trace)
 	}
+	x.Message, x.Asked, x.Decided = m, true, true
+	if x.Rehearsal {
+		x.Decision = h.Engine.Rehearse(m, x.Trace)
+		return h.speak(req, resp, x)
+	}
 	d, err := h.decide(m, x.Trace)
-	x.Message, x.Decision = m, d
-	x.Asked, x.Decided = true, true
+	x.Decision = d
 	h.report(x, err)
 	return h.speak(req, resp, x)
 }
@@ -73,13 +78,16 @@ func (h *handler) speak(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange) (*dhcpv4.DH
 	if facts := h.Facts(req, resp); facts.Known {
 		extra.Config = facts.Config
 	}
-	if err := dhcp4.Fill(req, resp, d, x.Message, extra); err != nil {
+	if err := dhcp4.Fill(req, resp, d, extra); err != nil {
 		h.Quiet.Error("fill", "packet dropped", logrus.Fields{"error": err})
 		return nil, true
 	}
-	if id := req.Options.Get(dhcpv4.OptionClientIdentifier); d.Verdict == lease.Ack && d.State == lease.Renewing && len(id) > 0 &&
+	if x.Rehearsal {
+		return resp, false
+	}
+	if id := x.Message.ClientIdentifier; h.Settings.Lease.Identify != "client_id" && d.Verdict == lease.Ack && d.State == lease.Renewing && len(id) > 0 &&
 		h.sharers.alternate(x.Message.Client, id) { // I-3
-		h.Quiet.Warn("shared MAC", "one address for two clients: their identifiers renew in turn", fields(x.Message, d))
+		h.Quiet.Warn("shared MAC", "one address for two clients: their identifiers renew in turn; lease.identify: client_id gives each an address of its own", fields(x.Message, d))
 	}
 	if extra.SendHostname && d.Verdict == lease.Ack {
 		h.missHostName(req, resp, d)
@@ -103,7 +111,7 @@ func (h *handler) missHostName(req, resp *dhcpv4.DHCPv4, d lease.Decision) {
 // asks of the other plugin's address later. Trouble and refusals never are.
 func fallsThrough(kind lease.MessageType, r lease.Reason) bool {
 	switch r {
-	case lease.ReasonPoolEmpty, lease.ReasonUnknownClient, lease.ReasonNoSubnet:
+	case lease.ReasonPoolEmpty, lease.ReasonUnknownClient, lease.ReasonNoSubnet, lease.ReasonRelayUnknown:
 		return kind == lease.Discover
 	case lease.ReasonNotDynamic:
 		return kind == lease.Request

@@ -14,6 +14,7 @@ import (
 	"github.com/coredhcp/coredhcp/plugins"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/stock"
 )
 
@@ -33,6 +34,6 @@ func setup(pool *instance.Pool, args []string) (chain.Handler4, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &handler{Instance: i, exchanges: &pool.Exchanges, now: time.Now, sharers: sharers{seed: maphash.MakeSeed()}}
+	h := &handler{Instance: i, exchanges: &pool.Exchanges, now: time.Now, sharers: sharers{seed: maphash.MakeSeed()}, daily: quiet.New(i.Log, 24*time.Hour, time.Now)}
 	return pool.Handler(stock.Plugin{Name: "netbox", Log: i.Quiet, Limit: maxWorking}, h.handle4), nil
 }

@@ -18,11 +18,19 @@ func (h *handler) report(x *dhcp4.Exchange, err error) {
 	if x.Trace != nil {
 		h.Log.WithFields(fields(m, d)).WithField("why", oneLine(x.Trace)).Debug("message decided")
 	}
+	h.passedOver(x)
+	if d.Relayed.Ignored {
+		h.unproved(x)
+	}
 	if err != nil {
 		h.Quiet.Error(string(d.Reason), "no answer: trouble on our side", withError(fields(m, d), err))
 		return
 	}
 	switch {
+	case d.Reason == lease.ReasonForeign:
+		h.explained(logrus.ErrorLevel, "foreign "+asked(m), "a lease is not extended: another DHCP server gave its address away, too", x)
+	case d.Reason == lease.ReasonTakenAway:
+		h.explained(logrus.WarnLevel, "not_extended "+asked(m), "a lease is not extended: NetBox took its address away", x)
 	case d.Verdict == lease.Ack && d.Reason == lease.ReasonNew:
 		h.Quiet.Event("lease", "lease made", fields(m, d))
 	case d.Reason == lease.ReasonReleased:
@@ -31,6 +39,8 @@ func (h *handler) report(x *dhcp4.Exchange, err error) {
 		h.Quiet.Error("declined_static "+d.Addr.Addr().String(), "static address declined: another host uses it", h.sender(x))
 	case d.Reason == lease.ReasonDeclined:
 		h.Quiet.Warn("declined "+d.Addr.Addr().String(), "address declined: quarantined", h.sender(x))
+	case m.Type == lease.Release && d.Reason == lease.ReasonUnproved:
+		h.explained(logrus.WarnLevel, "release_ignored "+m.ClientAddr.String(), "RELEASE ignored", x)
 	case m.Type == lease.Decline:
 		h.explained(logrus.WarnLevel, "decline_ignored "+string(m.Client), "DECLINE ignored", x)
 	case d.Reason == lease.ReasonConflict:
@@ -54,18 +64,42 @@ func (h *handler) unanswered(x *dhcp4.Exchange) {
 	switch r := x.Decision.Reason; r {
 	case lease.ReasonOtherServer, lease.ReasonStandby, lease.ReasonBusy, lease.ReasonNothingToDo, lease.ReasonUnhandled:
 		// everyday: another server's client, or this one's turn comes later
+	case lease.ReasonHearsay: // has its own line
+	case lease.ReasonSenderUnlisted:
+		h.explained(logrus.WarnLevel, string(r)+" "+x.Message.Source.String(), msg, x)
 	case lease.ReasonAmbiguousVRF:
-		h.explained(logrus.ErrorLevel, string(r)+" "+h.evidence(x.Message), msg, x)
-	case lease.ReasonNoEvidence, lease.ReasonNoSubnet, lease.ReasonNoSnapshot, lease.ReasonStale, lease.ReasonClockSkew,
+		h.explained(logrus.ErrorLevel, string(r)+" "+h.evidence(x.Message, x.Decision.Relayed), msg, x)
+	case lease.ReasonNoEvidence, lease.ReasonNoSubnet, lease.ReasonRelayUnknown, lease.ReasonRelayUnlisted, lease.ReasonNoSnapshot, lease.ReasonStale, lease.ReasonClockSkew,
 		lease.ReasonNoServerID, lease.ReasonStoreFailed:
-		h.explained(logrus.WarnLevel, string(r)+" "+h.evidence(x.Message), msg, x)
+		h.explained(logrus.WarnLevel, string(r)+" "+h.evidence(x.Message, x.Decision.Relayed), msg, x)
 	case lease.ReasonPoolEmpty:
 		h.explained(logrus.WarnLevel, string(r)+" "+network(x.Decision), msg, x)
-	case lease.ReasonMalformed, lease.ReasonLAGMember, lease.ReasonBackoff:
+	case lease.ReasonMalformed, lease.ReasonLAGMember:
 		h.explained(logrus.WarnLevel, string(r)+" "+string(x.Message.Client), msg, x)
 	default: // a refusal that is not spoken, or a stranger
 		h.explained(logrus.InfoLevel, string(r)+" "+string(x.Message.Client), msg, x)
 	}
+}
+
+// unproved says once a day that something of a relay, or option 118, did not
+// count, since it is part of each message on that way (N-11, N-12).
+func (h *handler) unproved(x *dhcp4.Exchange) {
+	m := x.Message
+	h.daily.Func(logrus.WarnLevel, "relay_unproved "+m.Relay.String()+" "+m.Source.String(), "what a relay says is not proved", func() logrus.Fields {
+		f := h.sender(x)
+		delete(f, "reason")
+		f["fix"] = "if the sender is one of your relays, list its address and the one in giaddr in netbox.network.relays, or give both to one device in NetBox"
+		if m.LinkSelection.IsValid() {
+			f["link_selection"] = m.LinkSelection
+		}
+		if m.Override.IsValid() {
+			f["server_override"] = m.Override
+		}
+		if m.SubnetSelection.IsValid() {
+			f["subnet_selection"] = m.SubnetSelection
+		}
+		return f
+	})
 }
 
 // explained logs what the client asked for, where it is, and the reasons. A
@@ -78,7 +112,7 @@ func (h *handler) explained(level logrus.Level, key, msg string, x *dhcp4.Exchan
 			trace = h.Engine.Why(m)
 		}
 		f["why"] = oneLine(trace)
-		if where := h.evidence(m); where != "" {
+		if where := h.evidence(m, x.Decision.Relayed); where != "" {
 			f["evidence"] = where
 		}
 		if m.RequestedAddr.IsValid() {
@@ -104,13 +138,13 @@ func (h *handler) sender(x *dhcp4.Exchange) logrus.Fields {
 }
 
 // evidence says in words what tells where the client is (N-1).
-func (h *handler) evidence(m lease.ClientMessage) string {
+func (h *handler) evidence(m lease.ClientMessage, relayed lease.Relayed) string {
 	for _, e := range []struct {
 		source string
 		addr   netip.Addr
 	}{
 		{"link selection", m.LinkSelection},
-		{"subnet selection", m.SubnetSelection},
+		{"subnet selection", relayed.Subnet},
 		{"relay", m.Relay},
 		{"network.subnet", h.Settings.Network.Subnet.Addr()},
 	} {
@@ -163,4 +197,12 @@ func oneLine(trace *lease.Trace) string {
 func withError(f logrus.Fields, err error) logrus.Fields {
 	f[logrus.ErrorKey] = err
 	return f
+}
+
+// asked is the address that a REQUEST is about.
+func asked(m lease.ClientMessage) string {
+	if m.RequestedAddr.IsValid() {
+		return m.RequestedAddr.String()
+	}
+	return m.ClientAddr.String()
 }

@@ -12,6 +12,11 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
+// known has a network that is not served.
+const known = `
+prefixes: [{prefix: 10.0.0.0/24}, {prefix: 192.0.2.0/24, status: container}]
+`
+
 // twice has one MAC on two machines.
 const twice = `
 prefixes: [{prefix: 10.0.0.0/24}]
@@ -37,9 +42,15 @@ func TestALineSaysWhoAskedForWhatWhereAndWhyNot(t *testing.T) {
 		"a refusal that is not spoken": {"", inventory, lease.Off, dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{stranger(1), asks(10, 0, 0, 77)},
 			"info", "no answer", map[string]string{"requested": "10.0.0.77", "why": "10.0.0.77"}},
 		"a relay in no prefix": {"", inventory, lease.Off, dhcpv4.MessageTypeDiscover, []dhcpv4.Modifier{dhcp4test.Relayed("192.0.2.1")},
+			"warning", "no answer", map[string]string{"reason": "relay_unknown", "evidence": "relay 192.0.2.1", "giaddr": "192.0.2.1", "why": "192.0.2.1"}},
+		"a relay that is not listed": {"network:\n  relays: [10.0.0.0/24]", inventory, lease.Off, dhcpv4.MessageTypeDiscover, []dhcpv4.Modifier{dhcp4test.Relayed("192.0.2.1")},
+			"warning", "no answer", map[string]string{"reason": "relay_unlisted", "evidence": "relay 192.0.2.1", "giaddr": "192.0.2.1", "why": "network.relays"}},
+		"a relay in a network that is not served": {"", known, lease.Off, dhcpv4.MessageTypeDiscover, []dhcpv4.Modifier{dhcp4test.Relayed("192.0.2.1")},
 			"warning", "no answer", map[string]string{"reason": "no_subnet", "evidence": "relay 192.0.2.1", "giaddr": "192.0.2.1", "why": "192.0.2.1"}},
-		"a network that an option selects": {"", inventory, lease.Off, dhcpv4.MessageTypeDiscover, []dhcpv4.Modifier{dhcp4test.Raw(118, 198, 51, 100, 0)},
-			"warning", "no answer", map[string]string{"reason": "no_subnet", "evidence": "subnet selection 198.51.100.0", "why": "198.51.100.0"}},
+		"a network that a relay selects": {"", inventory, lease.Off, dhcpv4.MessageTypeDiscover, []dhcpv4.Modifier{dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(5, 198, 51, 100, 0))},
+			"warning", "no answer", map[string]string{"reason": "no_subnet", "evidence": "link selection 198.51.100.0", "why": "198.51.100.0"}},
+		"a network that an option selects, from no listed sender": {"", inventory, lease.Off, dhcpv4.MessageTypeDiscover, []dhcpv4.Modifier{dhcp4test.Raw(118, 198, 51, 100, 0)},
+			"warning", "what a relay says is not proved", map[string]string{"subnet_selection": "198.51.100.0", "fix": "network.relays"}},
 		"a stranger where only known clients are served": {"dynamic:\n  allow_unknown: false", inventory, lease.Off, dhcpv4.MessageTypeDiscover, []dhcpv4.Modifier{stranger(1)},
 			"info", "no answer", map[string]string{"reason": "unknown_client", "evidence": "10.0.0.2"}},
 		"an option that cannot be read": {"", inventory, lease.Off, dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{dhcp4test.Raw(50, 10, 0)},
@@ -84,6 +95,9 @@ func TestFloodsLeaveFewLines(t *testing.T) {
 		}, 20},
 		"networks that an option selects": {lease.Off, func(i int) *dhcpv4.DHCPv4 {
 			return dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Raw(118, 192, 0, byte(i/250), byte(1+i%250)))
+		}, 2},
+		"networks that a relay selects": {lease.Off, func(i int) *dhcpv4.DHCPv4 {
+			return dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(5, 192, 0, byte(i/250), byte(1+i%250))))
 		}, 20},
 		"requests of made-up clients": {lease.Authoritative, func(i int) *dhcpv4.DHCPv4 {
 			return dhcp4test.Request(t, dhcpv4.MessageTypeRequest, madeUp(i), dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress([]byte{10, 0, 0, 77})))
@@ -94,7 +108,10 @@ func TestFloodsLeaveFewLines(t *testing.T) {
 		"options that cannot be read": {lease.Off, func(i int) *dhcpv4.DHCPv4 {
 			return dhcp4test.Request(t, dhcpv4.MessageTypeRequest, madeUp(i), dhcp4test.Raw(50, 10, 0))
 		}, 20},
-		"a known host's address declined": {lease.Off, func(int) *dhcpv4.DHCPv4 {
+		"a known host's address declined": {lease.Off, func(i int) *dhcpv4.DHCPv4 {
+			if i%2 == 0 {
+				return dhcp4test.Request(t, dhcpv4.MessageTypeDiscover)
+			}
 			return dhcp4test.Request(t, dhcpv4.MessageTypeDecline, dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress([]byte{10, 0, 0, 10})))
 		}, 2},
 		"declines of addresses that are not theirs": {lease.Off, func(i int) *dhcpv4.DHCPv4 {

@@ -7,7 +7,6 @@ package pxe
 import (
 	"context"
 	"errors"
-	"time"
 
 	chain "github.com/coredhcp/coredhcp/handler"
 	"github.com/coredhcp/coredhcp/logger"
@@ -17,6 +16,8 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/stock"
 )
 
@@ -35,24 +36,16 @@ func setup(pool *instance.Pool, args []string) (chain.Handler4, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &handler{Instance: i, exchanges: &pool.Exchanges, reading: make(chan struct{}, maxReads)}
+	h := &handler{Instance: i, exchanges: &pool.Exchanges, redeploy: i.Redeploy}
 	i.SetProxy(h.proxy4)
 	return pool.Handler(stock.Plugin{Name: "netbox_pxe", Log: i.Quiet}, h.handle4), nil
 }
-
-const (
-	// maxReads of the redeploy switch are under way at once, so that a storm of
-	// packets does not become one of requests to NetBox (L-8).
-	maxReads = 32
-	// readTime bounds the wait for one of them and the read itself.
-	readTime = 2 * time.Second
-)
 
 // handler adds boot data from one instance.
 type handler struct {
 	*instance.Instance
 	exchanges *dhcp4.Exchanges
-	reading   chan struct{}
+	redeploy  func(context.Context, *ipam.Machine) (bool, error)
 }
 
 func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
@@ -60,7 +53,10 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		return resp, false
 	}
 	facts := h.Facts(req, resp)
-	c, b, ok := h.bootData(req, facts)
+	c, b, ok, err := h.bootData(req, facts)
+	if err != nil { // without boot data the client would start what is on its disk
+		return nil, true
+	}
 	if !ok {
 		return resp, false
 	}
@@ -71,43 +67,50 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 }
 
 // bootData finds what the client of req is to boot. Where ok is false the client
-// gets no boot data; the reason was logged if something is wrong.
-func (h *handler) bootData(req *dhcpv4.DHCPv4, facts instance.Facts) (c client, b boot, ok bool) {
+// gets no boot data; the reason was logged if something is wrong. An error says
+// that it cannot be known now, and the client is to ask again (B-9).
+func (h *handler) bootData(req *dhcpv4.DHCPv4, facts instance.Facts) (c client, b boot, ok bool, err error) {
 	if !facts.Known || facts.Machine == nil && h.Settings.PXE.Unknown != "site" {
 		h.note(req, "neither the machine nor a place for unknown ones is in NetBox")
-		return c, b, false
+		return c, b, false, nil
 	}
 	if c, ok = recognise(req, facts.Config, h.Settings.PXE.DefaultArch); !ok {
 		h.note(req, "the client tells no architecture")
-		return c, b, false
+		return c, b, false, nil
 	}
 	b, why := c.answer(facts.Config)
-	if why == "" && !h.allowed(facts) {
-		why = switchOff
+	if why == "" {
+		open, err := h.allowed(facts)
+		switch {
+		case errors.Is(err, lease.ErrCrowded):
+			h.note(req, err.Error())
+			h.Quiet.Warn("crowded", "no answer: too many boot clients wait for NetBox", about(req, facts, c, err.Error()))
+			return c, b, false, err
+		case err != nil: // trouble, which is no fault of the machine
+			h.note(req, string(notRead))
+			f := about(req, facts, c, string(notRead))
+			f[logrus.ErrorKey] = err
+			h.Quiet.Warn("redeploy "+who(req, facts), "no boot data", f)
+			return c, b, false, nil
+		case !open:
+			why = switchOff
+		}
 	}
 	if why != "" {
 		h.note(req, string(why))
 		h.Quiet.Info(string(why)+" "+who(req, facts), "no boot data", about(req, facts, c, string(why)))
-		return c, b, false
+		return c, b, false, nil
 	}
-	return c, b, true
+	return c, b, true, nil
 }
 
 // allowed asks the redeploy switch. A client NetBox does not know has
 // none, which is no answer where one is required.
-func (h *handler) allowed(facts instance.Facts) bool {
+func (h *handler) allowed(facts instance.Facts) (bool, error) {
 	if facts.Machine == nil {
-		return h.Settings.PXE.Gate != "on"
+		return h.Settings.PXE.Gate != "on", nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), readTime)
-	defer cancel()
-	select {
-	case h.reading <- struct{}{}:
-		defer func() { <-h.reading }()
-	case <-ctx.Done():
-		return false
-	}
-	return h.Redeploy(ctx, facts.Machine)
+	return h.redeploy(context.Background(), facts.Machine)
 }
 
 // note leaves why for explain.

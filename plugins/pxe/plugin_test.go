@@ -1,6 +1,9 @@
 package pxe
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -10,7 +13,9 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4/dhcp4test"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance/instancetest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/stock"
 )
 
 const inventory = `
@@ -119,6 +124,34 @@ func TestTheSwitchMayHaveOtherNames(t *testing.T) {
 		if got := resp.BootFileName != ""; got != want {
 			t.Errorf("machine %d: boot data %v, want %v", last, got, want)
 		}
+	}
+}
+
+// X-15: a switch that is off and one that cannot be read are told apart.
+func TestTheLineSaysWhetherTheSwitchIsOffOrUnreadable(t *testing.T) {
+	opened := instancetest.Open(t, "", inventory)
+	var trouble error
+	h := &handler{Instance: opened.Instance, exchanges: &opened.Pool.Exchanges, redeploy: func(ctx context.Context, m *ipam.Machine) (bool, error) {
+		if trouble != nil {
+			return false, trouble
+		}
+		return opened.Redeploy(ctx, m)
+	}}
+	handle := opened.Pool.Handler(stock.Plugin{Name: "netbox_pxe", Log: opened.Quiet}, h.handle4)
+	line := func(last byte) string {
+		req := request(t, "a BIOS network card", mac(last))
+		if resp, _ := handle(req, dhcp4test.Granted(t, req, "10.0.0.77/24")); resp.BootFileName != "" {
+			t.Errorf("machine %d: boot data", last)
+		}
+		e := opened.Logs.LastEntry()
+		return fmt.Sprint(e.Level, " ", e.Data["reason"], " ", e.Data["error"])
+	}
+	if got := line(2); got != "info the redeploy switch is off <nil>" {
+		t.Errorf("switched off: %q", got)
+	}
+	trouble = errors.New("NetBox answered 403")
+	if got := line(3); got != "warning the redeploy switch could not be read from NetBox NetBox answered 403" {
+		t.Errorf("unreadable: %q", got)
 	}
 }
 

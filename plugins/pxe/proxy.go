@@ -15,8 +15,8 @@ func (h *handler) proxy4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		return nil, true
 	}
 	facts := h.BootFacts(dhcp4.ParseRequest(req, resp, h.exchanges.Find(req).Ingress, false))
-	c, b, ok := h.bootData(req, facts)
-	if !ok {
+	c, b, ok, err := h.bootData(req, facts)
+	if err != nil || !ok {
 		return nil, true
 	}
 	b.proxied(c)

@@ -33,7 +33,8 @@ const (
 	noFile    obstacle = "no boot file for the architecture"
 	badFile   obstacle = "boot file is longer than 255 bytes or has control characters"
 	noURL     obstacle = "HTTP boot needs a full http:// or https:// URL"
-	switchOff obstacle = "the redeploy switch is off or unreadable"
+	switchOff obstacle = "the redeploy switch is off"
+	notRead   obstacle = "the redeploy switch could not be read from NetBox"
 )
 
 // answer composes the boot data for c.

@@ -228,6 +228,30 @@ func placeFilterFacts() []fact {
 			c.list(t, fmt.Sprintf("virtualization/interfaces/?virtual_machine_id=%d", c.id(t, machinesPath, "vm1")), "name", "ens3")
 			c.list(t, "dcim/interfaces/?device=web1&enabled=false", "name", "eth1")
 		}},
+		{"interfaces show bridge and parent, and are found by them", 0, func(t *testing.T, c *contract) {
+			for path, owner := range map[string]object{
+				interfacesPath:   {"device": c.id(t, devicesPath, "web1"), "type": "virtual"},
+				vmInterfacesPath: {"virtual_machine": c.id(t, machinesPath, "vm1")},
+			} {
+				port := func(name string, more object) int64 {
+					f := object{"name": name}
+					for _, part := range []object{owner, more} {
+						for k, v := range part {
+							f[k] = v
+						}
+					}
+					return c.create(t, path, f).id()
+				}
+				bridge := port("br7", nil)
+				member := port("port7", object{"bridge": bridge})
+				sub := port("port7.20", object{"parent": member})
+				expect(t, c.call(t, http.MethodGet, detailPath(path, member), nil), http.StatusOK, map[string]any{"bridge.id": bridge, "bridge.name": "br7", "parent": nil})
+				expect(t, c.call(t, http.MethodGet, detailPath(path, sub), nil), http.StatusOK, map[string]any{"parent.id": member, "bridge": nil})
+				c.list(t, fmt.Sprintf("%s/?bridge_id=%d", path, bridge), "name", "port7")
+				c.list(t, fmt.Sprintf("%s/?parent_id=%d", path, member), "name", "port7.20")
+				expect(t, c.call(t, http.MethodGet, path+"/?bridge_id=999999", nil), http.StatusBadRequest, badChoice("bridge_id", 999999))
+			}
+		}},
 		{"tree tables show parents", 0, func(t *testing.T, c *contract) {
 			c.list(t, "dcim/regions/", "name", "Europe", "Germany")
 			c.list(t, fmt.Sprintf("dcim/regions/?parent_id=%d", c.id(t, regionsPath, "Europe")), "name", "Germany")

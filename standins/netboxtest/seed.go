@@ -28,6 +28,9 @@ func (s *Seeded) ID(t testing.TB, path, name string) int64 {
 	return id
 }
 
+// IDs are the ids of all objects of one type by name.
+func (s *Seeded) IDs(path string) map[string]int64 { return maps.Clone(s.ids[path]) }
+
 // Seed loads a world through the REST API, in the order the objects depend on each other. Anything NetBox refuses
 // fails the test.
 func Seed(t testing.TB, baseURL, token string, w World) *Seeded {

@@ -109,6 +109,8 @@ func (s *Seeded) port(t testing.TB, path, label, owner string, i Interface, f ob
 	t.Helper()
 	f["name"], f["enabled"] = i.Name, !i.Disabled
 	s.ref(t, f, "vrf", vrfsPath, i.VRF)
+	s.ref(t, f, "bridge", path, named(owner, i.Bridge))
+	s.ref(t, f, "parent", path, named(owner, i.Parent))
 	id := s.make(t, path, named(owner, i.Name), f)
 	assigned := object{"assigned_object_type": label, "assigned_object_id": id}
 	for _, mac := range i.MACs {

@@ -87,6 +87,8 @@ type Interface struct {
 	Name     string
 	Type     string // "": 1000base-t; for devices only
 	LAG      string // name of the LAG interface, listed before; for devices only
+	Bridge   string // name of the bridge this one is in, listed before
+	Parent   string // name of the interface this one is a sub-interface of, listed before
 	Disabled bool
 	VRF      string
 	MACs     []string

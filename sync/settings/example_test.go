@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"encoding"
 	"os"
 	"reflect"
 	"slices"
@@ -93,7 +94,7 @@ func tags(path string, section reflect.Type) []string {
 		}
 		switch {
 		case tag == "" || tag == "-" || field.Tag.Get("refuse") != "":
-		case part.Kind() == reflect.Struct && part.PkgPath() == section.PkgPath():
+		case part.Kind() == reflect.Struct && part.PkgPath() == section.PkgPath() && !reflect.PointerTo(part).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
 			found = append(found, tags(name+".", part)...)
 		default:
 			found = append(found, path+tag)

@@ -53,6 +53,7 @@ const settingsFile = `server4:
     - nak: authoritative
 netbox:
   inventory: inventory.yml
+  network: {relays: [127.0.0.0/8]}
   store:
     path: state
 `

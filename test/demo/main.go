@@ -75,9 +75,10 @@ func run(ctx context.Context, binary string, once bool, out io.Writer) (err erro
 	fmt.Fprintf(out, `
 Still serving. In another terminal try:
   %[1]s explain -c %[2]s --mac 52:54:00:00:00:99 --relay 10.77.0.1
-  $EDITOR %[3]s
+  %[1]s leases -c %[2]s
+  $EDITOR %[3]s && kill -HUP %[4]d     # the server reads the inventory again
 Ctrl-C ends the demo.
-`, binary, conf, filepath.Join(folder, "inventory.yml"))
+`, binary, conf, filepath.Join(folder, "inventory.yml"), server.cmd.Process.Pid)
 	return server.wait(ctx)
 }
 

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,12 +36,12 @@ var (
 // choice, as it would be on a real host.
 type Options struct {
 	Hostname     string           // option 12
-	ClientID     []byte           // option 61, its type byte first
+	ClientID     []byte           // option 61, its type byte first; not networkd
 	VendorClass  string           // option 60
 	Send         map[uint8][]byte // further options, raw; not dhcpcd
 	Request      []uint8          // codes asked for beside the program's own list
-	RequestAddr  netip.Addr       // option 50 of the first DISCOVER
-	CheckAddress bool             // ask by ARP and DECLINE an address in use; not dhclient
+	RequestAddr  netip.Addr       // option 50 of the first DISCOVER; not networkd
+	CheckAddress bool             // ask by ARP and DECLINE an address in use; not dhclient, not networkd
 	Patience     time.Duration    // how long to try before giving up, whole seconds; zero: 15 s
 }
 
@@ -81,6 +82,8 @@ type program interface {
 	meaning(event string) meaning
 	// lease reads what a lease's event told.
 	lease(env map[string]string) (Lease, error)
+	// off is the signal that ends the program without a RELEASE.
+	off() syscall.Signal
 	// renew makes the program renew; nil error only means that it was told.
 	renew(ctx context.Context, c *Client) error
 	// release makes the program give its lease back and waits until it has.
@@ -176,12 +179,12 @@ func (c *Client) listen(r *bufio.Reader) {
 
 // Acquire starts the program and waits until it has a lease, which it then keeps in use. The error
 // is ErrNoLease if it gave up. A client that was stopped while it had a lease first asks for that
-// one again (INIT-REBOOT), except udhcpc, which has no memory.
+// one again (INIT-REBOOT), except udhcpc and systemd-networkd, which have no memory.
 func (c *Client) Acquire(ctx context.Context) (Lease, error) {
 	if err := c.Stop(); err != nil {
 		return Lease{}, err
 	}
-	c.forget()
+	c.Forget()
 	cmd := c.program.command(c)
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"}
 	cmd.Dir = c.dir
@@ -211,11 +214,11 @@ func (c *Client) Acquire(ctx context.Context) (Lease, error) {
 
 // Renew makes the program renew its lease and waits for the outcome; the error is ErrLost if the
 // server refused. udhcpc renews by unicast (RENEWING); dhcpcd asks by broadcast (REBINDING);
-// dhclient has no such command: Renew waits until it renews by itself, at T1.
+// dhclient and systemd-networkd have no such command: Renew waits until they renew by themselves, at T1.
 func (c *Client) Renew(ctx context.Context) (Lease, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
-	c.forget()
+	c.Forget()
 	if err := c.program.renew(ctx, c); err != nil {
 		return Lease{}, err
 	}
@@ -233,7 +236,7 @@ func (c *Client) Renew(ctx context.Context) (Lease, error) {
 func (c *Client) Release(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
-	c.forget()
+	c.Forget()
 	if err := c.program.release(ctx, c); err != nil {
 		return err
 	}
@@ -246,7 +249,22 @@ func (c *Client) Stop() error {
 	if c.process == nil {
 		return nil
 	}
-	return c.process.Stop()
+	return c.process.end(c.program.off())
+}
+
+// Next waits for what happens next without being asked for, such as after the carrier came back;
+// the error is ErrLost if the server refused. Events since the last wait or Forget count, too.
+func (c *Client) Next(ctx context.Context) (Lease, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Patience+grace)
+	defer cancel()
+	e, err := c.next(ctx, granted, lost)
+	if err != nil {
+		return Lease{}, err
+	}
+	if e.meaning == lost {
+		return Lease{}, fmt.Errorf("%w: %s", ErrLost, c.process.Output())
+	}
+	return c.program.lease(e.env)
 }
 
 // Output is what the program has printed since the last Acquire.
@@ -257,8 +275,8 @@ func (c *Client) Output() string {
 	return c.process.Output()
 }
 
-// forget drops the events that were not waited for.
-func (c *Client) forget() {
+// Forget drops the events that were not waited for.
+func (c *Client) Forget() {
 	for {
 		select {
 		case <-c.heard:

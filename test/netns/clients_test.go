@@ -23,18 +23,19 @@ import (
 type client struct {
 	program string
 	start   func(*netns.Namespace, string, netns.Options) *netns.Client
-	// the header field siaddr is not told by every program
-	noSiaddr bool
+	// the header field siaddr, or nothing about booting, is told by the program
+	noSiaddr, noBoot bool
 }
 
 // clients lists all client programs; it ends the test if they may not be run.
 func clients(t *testing.T) []client {
 	t.Helper()
-	netns.Require(t, "udhcpc", "dhclient", "dhcpcd")
+	netns.Require(t, "udhcpc", "dhclient", "dhcpcd", "/lib/systemd/systemd-networkd")
 	return []client{
 		{program: "udhcpc", start: netns.Udhcpc},
 		{program: "dhclient", start: netns.Dhclient},
 		{program: "dhcpcd", start: netns.Dhcpcd, noSiaddr: true},
+		{program: "networkd", start: netns.Networkd, noBoot: true},
 	}
 }
 
@@ -43,7 +44,7 @@ var mac = net.HardwareAddr{0x02, 0, 0, 0, 0, 0x42}
 // direct is a client and a responder on one cable.
 func direct(t *testing.T, program string, options ...dhcpv4.Modifier) (*netns.Namespace, *responder) {
 	t.Helper()
-	network := netns.New(t, program)
+	network := netns.New(t)
 	srv, cli := network.Namespace("server"), network.Namespace("client")
 	network.Link(srv, "eth0", cli, "eth0")
 	srv.AddAddr("eth0", netip.MustParsePrefix("10.1.0.1/24"))
@@ -100,6 +101,9 @@ func TestClientTellsTheWholeLease(t *testing.T) {
 			if c.noSiaddr {
 				want.Siaddr = netip.Addr{}
 			}
+			if c.noBoot {
+				want.File, want.TFTPServer, want.BootFile = "", "", ""
+			}
 			lease, err := c.start(cli, "eth0", netns.Options{}).Acquire(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -129,6 +133,13 @@ func TestClientSendsWhatItIsTold(t *testing.T) {
 				Hostname: "asked-42", ClientID: []byte{0, 'i', 'd', 7}, VendorClass: "netns-test",
 				Request: []uint8{60}, RequestAddr: netip.MustParseAddr("10.1.0.42"),
 			}
+			want := map[uint8][]byte{
+				12: []byte("asked-42"), 61: {0, 'i', 'd', 7}, 60: []byte("netns-test"), 50: {10, 1, 0, 42},
+			}
+			if c.program == "networkd" { // it refuses these two
+				opts.ClientID, opts.RequestAddr = nil, netip.Addr{}
+				want[61], want[50] = append([]byte{1}, mac...), nil
+			}
 			if c.program != "dhcpcd" { // it refuses Send
 				opts.Send = map[uint8][]byte{93: {0, 7}, 97: append([]byte{0}, make([]byte, 16)...)}
 			}
@@ -136,9 +147,6 @@ func TestClientSendsWhatItIsTold(t *testing.T) {
 				t.Fatal(err)
 			}
 			discover := r.wait(t, 0, dhcpv4.MessageTypeDiscover)
-			want := map[uint8][]byte{
-				12: []byte("asked-42"), 61: {0, 'i', 'd', 7}, 60: []byte("netns-test"), 50: {10, 1, 0, 42},
-			}
 			for code, value := range opts.Send {
 				want[code] = value
 			}
@@ -193,7 +201,7 @@ func TestClientRenewsAndReleases(t *testing.T) {
 
 func TestClientWithMemoryRebootsIntoItsLease(t *testing.T) {
 	for _, c := range clients(t) {
-		if c.program == "udhcpc" {
+		if c.program == "udhcpc" || c.program == "networkd" {
 			continue // it has no memory
 		}
 		t.Run(c.program, func(t *testing.T) {
@@ -238,7 +246,7 @@ func TestRefusedRenewalIsALostLease(t *testing.T) {
 func TestClientWithoutServerGivesUp(t *testing.T) {
 	for _, c := range clients(t) {
 		t.Run(c.program, func(t *testing.T) {
-			network := netns.New(t, c.program)
+			network := netns.New(t)
 			srv, cli := network.Namespace("server"), network.Namespace("client")
 			network.Link(srv, "eth0", cli, "eth0")
 			cl := c.start(cli, "eth0", netns.Options{Patience: 2 * time.Second})
@@ -251,11 +259,11 @@ func TestClientWithoutServerGivesUp(t *testing.T) {
 
 func TestClientDeclinesAnAddressInUse(t *testing.T) {
 	for _, c := range clients(t) {
-		if c.program == "dhclient" {
-			continue // it leaves the check to its script
+		if c.program == "dhclient" || c.program == "networkd" {
+			continue // one leaves the check to its script, the other cannot send what it decides
 		}
 		t.Run(c.program, func(t *testing.T) {
-			network := netns.New(t, c.program)
+			network := netns.New(t)
 			srv, cli, other := network.Namespace("server"), network.Namespace("client"), network.Namespace("other")
 			lan := network.Segment("lan")
 			lan.Attach(srv, "eth0")
@@ -294,7 +302,7 @@ func TestRelayCarriesEveryClient(t *testing.T) {
 	for _, relay := range relays {
 		for _, c := range clients(t) {
 			t.Run(relay.program+" and "+c.program, func(t *testing.T) {
-				network := netns.New(t, relay.program, c.program)
+				network := netns.New(t, relay.program)
 				srv, mid, cli := network.Namespace("server"), network.Namespace("relay"), network.Namespace("client")
 				network.Link(srv, "eth0", mid, "up")
 				network.Link(mid, "down", cli, "eth0")

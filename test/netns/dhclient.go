@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -93,6 +94,8 @@ func (d dhclient) command(c *Client) *exec.Cmd {
 
 // The script is called before the lease file is written.
 func (dhclient) settled() string { return "bound to " }
+
+func (dhclient) off() syscall.Signal { return syscall.SIGTERM }
 
 func (dhclient) hook() string { return "hooks/dhclient.sh" }
 

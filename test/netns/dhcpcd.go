@@ -67,6 +67,8 @@ func (dhcpcd) command(c *Client) *exec.Cmd {
 
 func (dhcpcd) settled() string { return "" }
 
+func (dhcpcd) off() syscall.Signal { return syscall.SIGTERM }
+
 func (dhcpcd) hook() string { return "hooks/dhcpcd.sh" }
 
 func (dhcpcd) meaning(event string) meaning {

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"runtime"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -69,6 +70,46 @@ func (ns *Namespace) SetUp(ifname string, up bool) {
 		state = "up"
 	}
 	ns.ip("link", "set", "dev", ifname, state)
+}
+
+// Socket makes the interface ifname of a hardware address on the interface wire, whose cable
+// Unplug can pull without a switch port at the other end that has to wake up first.
+func (ns *Namespace) Socket(wire, ifname string, mac net.HardwareAddr) {
+	ns.t.Helper()
+	ns.ip("link", "add", "link", wire, "name", ifname, "address", mac.String(), "type", "macvlan", "mode", "bridge")
+	ns.ip("link", "set", "dev", ifname, "up")
+}
+
+// Unplug takes the carrier from an interface that Socket made, or gives it back.
+func (ns *Namespace) Unplug(ifname string, out bool) {
+	ns.t.Helper()
+	state := "off"
+	if out {
+		state = "on"
+	}
+	ns.ip("link", "set", "dev", ifname, "protodown", state)
+	for end := time.Now().Add(stopWait); ns.hasCarrier(ifname) == out; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			ns.t.Fatalf("%s after protodown %s: the carrier stays as it was", ifname, state)
+		}
+	}
+}
+
+// hasCarrier is what programs are told of the carrier.
+func (ns *Namespace) hasCarrier(ifname string) (has bool) {
+	ns.t.Helper()
+	err := ns.Do(func() error {
+		iface, err := net.InterfaceByName(ifname)
+		if err != nil {
+			return err
+		}
+		has = iface.Flags&net.FlagRunning != 0
+		return nil
+	})
+	if err != nil {
+		ns.t.Fatal(err)
+	}
+	return has
 }
 
 // Forward makes the host a router for IPv4.

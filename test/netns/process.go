@@ -34,6 +34,13 @@ func (ns *Namespace) Start(program string, args ...string) (*Process, error) {
 	return ns.start(ns.Command(context.Background(), program, args...))
 }
 
+// StartWith is Start with more variables in the environment.
+func (ns *Namespace) StartWith(environment []string, program string, args ...string) (*Process, error) {
+	cmd := ns.Command(context.Background(), program, args...)
+	cmd.Env = append(os.Environ(), environment...)
+	return ns.start(cmd)
+}
+
 func (ns *Namespace) start(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{cmd: cmd, done: make(chan struct{})}
 	p.output.changed = make(chan struct{})
@@ -108,6 +115,19 @@ func (p *Process) WaitOutput(ctx context.Context, text string) error {
 	}
 }
 
+// PID is the program's process id; it may have ended.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// ExitCode is how the program ended, -1 if it has not or by a signal.
+func (p *Process) ExitCode() int {
+	select {
+	case <-p.done:
+		return p.cmd.ProcessState.ExitCode()
+	default:
+		return -1
+	}
+}
+
 // Signal sends a signal to the program.
 func (p *Process) Signal(signal syscall.Signal) error {
 	if err := p.cmd.Process.Signal(signal); err != nil {
@@ -118,13 +138,15 @@ func (p *Process) Signal(signal syscall.Signal) error {
 
 // Stop ends the program by SIGTERM and waits until it has gone. How it ended is no error; that it
 // had to be killed is.
-func (p *Process) Stop() error {
+func (p *Process) Stop() error { return p.end(syscall.SIGTERM) }
+
+func (p *Process) end(signal syscall.Signal) error {
 	select {
 	case <-p.done:
 		return nil
 	default:
 	}
-	err := p.cmd.Process.Signal(syscall.SIGTERM)
+	err := p.cmd.Process.Signal(signal)
 	if err != nil && !errors.Is(err, os.ErrProcessDone) && !errors.Is(err, syscall.ESRCH) { // it may end on its own meanwhile
 		return fmt.Errorf("stop %s: %w", strings.Join(p.cmd.Args, " "), err)
 	}
@@ -137,7 +159,7 @@ func (p *Process) Stop() error {
 	}
 	_ = p.cmd.Process.Kill()
 	<-p.done
-	return fmt.Errorf("%s ignored SIGTERM for %v and was killed", strings.Join(p.cmd.Args, " "), stopWait)
+	return fmt.Errorf("%s ignored %v for %v and was killed", strings.Join(p.cmd.Args, " "), signal, stopWait)
 }
 
 // output collects output and tells waiters that there is more.

@@ -11,6 +11,8 @@ import (
 type Relay struct {
 	// Down is the interface towards the clients, Up the one towards the server.
 	Down, Up string
+	// More are further interfaces towards clients; dhcrelay only.
+	More []string
 	// Server is the DHCP server's address.
 	Server netip.Addr
 	// DownAddr is the relay's address on Down, which becomes giaddr. Only dnsmasq needs to be
@@ -23,6 +25,9 @@ type Relay struct {
 // Dhcrelay starts ISC's relay (Debian package isc-dhcp-relay) and waits until it relays.
 func Dhcrelay(ctx context.Context, ns *Namespace, r Relay) (*Process, error) {
 	args := []string{"-4", "-d", "--no-pid", "-id", r.Down, "-iu", r.Up}
+	for _, down := range r.More {
+		args = append(args, "-id", down)
+	}
 	if r.AgentOption {
 		args = append(args, "-a")
 	}

@@ -54,6 +54,8 @@ func (udhcpc) command(c *Client) *exec.Cmd {
 
 func (udhcpc) settled() string { return "" }
 
+func (udhcpc) off() syscall.Signal { return syscall.SIGTERM }
+
 func (udhcpc) hook() string { return "hooks/udhcpc.sh" }
 
 func (udhcpc) meaning(event string) meaning {

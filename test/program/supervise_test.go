@@ -65,3 +65,32 @@ func TestHangupReloadsAndTheServiceManagerIsTold(t *testing.T) {
 		t.Errorf("after SIGTERM: %v", err)
 	}
 }
+
+// B-11: the watchdog is fed without a packet, while NetBox is away and the store
+// cannot be opened.
+func TestTheWatchdogIsFedWhateverNetBoxAndTheDiskDo(t *testing.T) {
+	conf, _ := lab(t, pool)
+	text, err := os.ReadFile(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, conf, strings.Replace(string(text), "inventory: inventory.yml", "url: https://"+freePort(t), 1))
+	write(t, filepath.Join(filepath.Dir(conf), "state"), "a file where the folder should be")
+	dir := t.TempDir()
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = manager.Close() }()
+	launch(t, []string{"NOTIFY_SOCKET=" + filepath.Join(dir, "notify"), "WATCHDOG_USEC=200000", "NETBOX_TOKEN=0123456789012345678901234567890123456789"},
+		binary, "serve", "--conf", conf)
+	if err := manager.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	told := make([]byte, 100)
+	for _, want := range []string{"READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"} {
+		if n, err := manager.Read(told); err != nil || string(told[:n]) != want {
+			t.Fatalf("the manager was told %q, %v; want %s", told[:n], err, want)
+		}
+	}
+}

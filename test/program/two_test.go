@@ -76,6 +76,7 @@ func serveHere(t *testing.T, block, dns, refuse string) *relay.Agent {
     - ` + refuse + `
 netbox:
   inventory: inventory.yml
+  network: {relays: [127.0.0.2]}
   store:
     path: state
 `

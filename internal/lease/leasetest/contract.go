@@ -78,6 +78,7 @@ func sample(addr netip.Addr, n int) lease.Lease {
 		State:    lease.Bound,
 		Expires:  time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC).Add(time.Duration(n) * time.Second),
 		Unsynced: true,
+		Hardware: []lease.ClientID{"", "52:54:00:00:00:FF"}[n%2],
 	}
 }
 

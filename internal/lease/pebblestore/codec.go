@@ -15,13 +15,16 @@ import (
 // A lease is stored under its address:
 //
 //	key    'l', family (4 or 6), the address: byte order is address order
-//	value  format byte (1)
+//	value  format byte (1; 2 with any of the last fields)
 //	       flags: bit 0 unsynced
 //	       state, interface kind
 //	       revision            uvarint
 //	       interface id        varint
 //	       expires, synced at  each varint Unix seconds, uvarint nanoseconds
 //	       client, host name   each uvarint length, bytes
+//	       hardware address    uvarint length, bytes; if bit 1 of the flags is set
+//	       what NetBox was told last, if bit 2 is set: client, uvarint length and
+//	       bytes, and expiry, as above
 //	       CRC-32C of key and all of the above, big endian
 //
 // The checksum covers the key, so that a value read under another address is
@@ -29,7 +32,10 @@ import (
 const (
 	leasePrefix   = 'l'
 	valueFormat   = 1
+	longFormat    = 2
 	flagUnsynced  = 1 << 0
+	flagHardware  = 1 << 1
+	flagTold      = 1 << 2
 	checksumBytes = 4
 )
 
@@ -67,13 +73,27 @@ func appendValue(b, key []byte, l lease.Lease, rev lease.Revision) []byte {
 	if l.Unsynced {
 		flags |= flagUnsynced
 	}
-	b = append(b, valueFormat, flags, byte(l.State), l.InterfaceKind)
+	format := byte(valueFormat)
+	if l.Hardware != "" {
+		format, flags = longFormat, flags|flagHardware
+	}
+	if l.ToldClient != "" {
+		format, flags = longFormat, flags|flagTold
+	}
+	b = append(b, format, flags, byte(l.State), l.InterfaceKind)
 	b = binary.AppendUvarint(b, uint64(rev))
 	b = binary.AppendVarint(b, l.InterfaceID)
 	b = appendTime(b, l.Expires)
 	b = appendTime(b, l.SyncedAt)
 	b = appendString(b, string(l.Client))
 	b = appendString(b, l.Hostname)
+	if flags&flagHardware != 0 {
+		b = appendString(b, string(l.Hardware))
+	}
+	if flags&flagTold != 0 {
+		b = appendString(b, string(l.ToldClient))
+		b = appendTime(b, l.ToldExpires)
+	}
 	return binary.BigEndian.AppendUint32(b, checksum(key, b[begin:]))
 }
 
@@ -117,7 +137,8 @@ func decodeValue(key, value []byte) (lease.Lease, lease.Revision, error) {
 	}
 	r := reader{rest: value[:body]}
 	format, flags := r.octet(), r.octet()
-	if format != valueFormat || flags&^flagUnsynced != 0 {
+	extra := flags &^ flagUnsynced
+	if format != valueFormat && format != longFormat || extra&^(flagHardware|flagTold) != 0 || (format == longFormat) != (extra != 0) {
 		return lease.Lease{}, 0, fmt.Errorf("value format %d, flags %#x: %w", format, flags, errCorrupt)
 	}
 	l := lease.Lease{State: lease.State(r.octet()), InterfaceKind: r.octet(), Unsynced: flags&flagUnsynced != 0}
@@ -127,6 +148,15 @@ func decodeValue(key, value []byte) (lease.Lease, lease.Revision, error) {
 	l.SyncedAt = r.time()
 	l.Client = lease.ClientID(r.text())
 	l.Hostname = r.text()
+	if extra&flagHardware != 0 {
+		l.Hardware = lease.ClientID(r.text())
+		r.bad = r.bad || l.Hardware == ""
+	}
+	if extra&flagTold != 0 {
+		l.ToldClient = lease.ClientID(r.text())
+		l.ToldExpires = r.time()
+		r.bad = r.bad || l.ToldClient == ""
+	}
 	if r.bad || len(r.rest) > 0 {
 		return lease.Lease{}, 0, fmt.Errorf("fields: %w", errCorrupt)
 	}

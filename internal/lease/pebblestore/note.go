@@ -74,12 +74,22 @@ func (s *Store) Notes(ctx context.Context) (map[string][]byte, error) {
 		return nil, fmt.Errorf("read notes: %w", err)
 	}
 	defer s.calls.Done()
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{notePrefix}, UpperBound: []byte{notePrefix + 1}})
+	notes, err := allNotes(s.db)
+	if err == nil {
+		err = s.durable(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read notes: %w", err)
 	}
+	return notes, nil
+}
+
+func allNotes(db *pebble.DB) (map[string][]byte, error) {
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{notePrefix}, UpperBound: []byte{notePrefix + 1}})
+	if err != nil {
+		return nil, err
+	}
 	notes := make(map[string][]byte)
-	err = s.durable(ctx)
 	for ok := it.First(); ok && err == nil; ok = it.Next() {
 		var name string
 		var text []byte
@@ -87,8 +97,5 @@ func (s *Store) Notes(ctx context.Context) (map[string][]byte, error) {
 			notes[name] = text
 		}
 	}
-	if err := errors.Join(err, it.Error(), it.Close()); err != nil {
-		return nil, fmt.Errorf("read notes: %w", err)
-	}
-	return notes, nil
+	return notes, errors.Join(err, it.Error(), it.Close())
 }

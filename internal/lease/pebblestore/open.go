@@ -19,7 +19,8 @@ import (
 // uvarint. It sorts before all leases.
 const (
 	formatKey     = "format"
-	formatVersion = 1
+	formatVersion = 2
+	firstFormat   = 1 // lacks values of format 2 and notes
 )
 
 // options keep the database small: a lease takes some 80 bytes and the engine
@@ -134,7 +135,15 @@ func checkFormat(db *pebble.DB) error {
 	if err := closer.Close(); err != nil {
 		return fmt.Errorf("read format: %w", err)
 	}
-	if n <= 0 || version < formatVersion {
+	if err := rightFormat(version, n); err != nil || version == formatVersion {
+		return err
+	}
+	return writeFormat(db) // before a value that the version before cannot read
+}
+
+// rightFormat says whether this program knows a format, read as n bytes.
+func rightFormat(version uint64, n int) error {
+	if n <= 0 || version < firstFormat {
 		return fmt.Errorf("format version: %w", errCorrupt)
 	}
 	if version > formatVersion {
@@ -158,12 +167,19 @@ func markFormat(db *pebble.DB) error {
 	if foreign {
 		return errors.New("the folder holds a database that is no lease store; choose another folder")
 	}
-	if err := db.Set([]byte(formatKey), binary.AppendUvarint(nil, formatVersion), pebble.Sync); err != nil {
-		return fmt.Errorf("write format: %w", err)
+	if err := writeFormat(db); err != nil {
+		return err
 	}
 	// Pebble begins the first log of a database before it knows the format
 	// asked for; a flush begins another, in which damage can be told.
 	if err := db.Flush(); err != nil {
+		return fmt.Errorf("write format: %w", err)
+	}
+	return nil
+}
+
+func writeFormat(db *pebble.DB) error {
+	if err := db.Set([]byte(formatKey), binary.AppendUvarint(nil, formatVersion), pebble.Sync); err != nil {
 		return fmt.Errorf("write format: %w", err)
 	}
 	return nil

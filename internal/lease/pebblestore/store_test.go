@@ -63,6 +63,28 @@ func mustOpen(t *testing.T, dir string, fs vfs.FS) *Store {
 	return s
 }
 
+// A store of the version before is opened as it is; that version then refuses it.
+func TestTheFormatBeforeIsRead(t *testing.T) {
+	dir := t.TempDir()
+	key, value := encoded(t, lease.Lease{Addr: addr(5), Client: "52:54:00:AA:BB:CC"}, 1)
+	db := rawOpen(t, dir)
+	for name, value := range map[string][]byte{formatKey: {firstFormat}, string(key): value} {
+		if err := db.Set([]byte(name), value, pebble.Sync); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := mustOpen(t, dir, vfs.Default)
+	if l, _, err := s.Lease(t.Context(), addr(5)); err != nil || l.Client != "52:54:00:AA:BB:CC" {
+		t.Errorf("%+v, %v", l, err)
+	}
+	if version, closer, err := s.db.Get([]byte(formatKey)); err != nil || version[0] != formatVersion || closer.Close() != nil {
+		t.Errorf("format %v, %v", version, err)
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	format := []byte{formatVersion}
 	key5, value := encoded(t, lease.Lease{Addr: addr(5), Client: "52:54:00:AA:BB:CC"}, 1)
@@ -74,7 +96,7 @@ func TestOpenRefuses(t *testing.T) {
 		rows map[string][]byte // the database
 		want string
 	}{
-		{"a newer format", map[string][]byte{formatKey: {2}}, "format 2, written by a newer version"},
+		{"a newer format", map[string][]byte{formatKey: {3}}, "format 3, written by a newer version"},
 		{"a format that is no number", map[string][]byte{formatKey: {0x80}}, errCorrupt.Error()},
 		{"another program's database", map[string][]byte{"zebra": nil}, "no lease store"},
 		{"a lease whose checksum is wrong", map[string][]byte{formatKey: format, string(key5): flipped}, "lease of 10.0.0.5: checksum"},

@@ -1,0 +1,350 @@
+package follow
+
+import (
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+)
+
+// guard stands between what NetBox shows and what is served. A row that is gone
+// without a deletion is kept (T-1), and so are the old rows of changes that would
+// refuse or move too many clients at once (T-4).
+type guard struct {
+	log    logrus.FieldLogger
+	doubt  time.Duration
+	leased func() map[netip.Addr]bool // nil: only the records of NetBox tell
+
+	lost     keptRows // not shown any more
+	held     keptRows // changed, and doubted
+	followed map[string]ipam.Followed
+
+	recent keptRows // rows deleted or edited within the last doubt, as they were before
+	fresh  bool     // recent has rows that were not judged yet
+	harmed map[ipam.Claim]harm
+	plain  *ipam.Snapshot       // the last snapshot, as it is without the held rows
+	told   map[netbox.Table]int // lost rows that the log has
+}
+
+// harm is that a client would be refused or moved.
+type harm struct {
+	at     time.Time
+	before ipam.Claimants
+}
+
+func newGuard(config Config) *guard {
+	return &guard{
+		log: config.Log, doubt: config.Doubt, leased: config.Leased,
+		lost: make(keptRows), held: make(keptRows), recent: make(keptRows),
+		harmed: make(map[ipam.Claim]harm), told: make(map[netbox.Table]int),
+	}
+}
+
+// guardedTables are those that a refusal rests on, each after the ones that
+// point at it.
+func guardedTables() []netbox.Table {
+	return []netbox.Table{
+		netbox.Tags, netbox.VRFs, netbox.Prefixes, netbox.Addresses, netbox.MACs,
+		netbox.Interfaces, netbox.VMInterfaces, netbox.Devices, netbox.VMs,
+	}
+}
+
+// moment says when something was looked at.
+type moment struct {
+	now   time.Time // our clock
+	seen  time.Time // when NetBox was last known to be as before, by its clock
+	blind bool      // the change log cannot be read
+}
+
+// look compares what NetBox shows with what it showed before, which is nil at
+// the first time: that is taken as true. It reports whether what is kept differs
+// now.
+func (g *guard) look(before, next *tables, deleted deletedObjects, at moment) (changed bool) {
+	if before != nil && next.changed {
+		for _, e := range guardedTables() {
+			changed = g.compare(e, before, next, deleted, at) || changed
+		}
+	}
+	for row, kept := range g.lost {
+		switch {
+		case next.shows(row):
+			delete(g.lost, row)
+			changed = true
+		case deleted.has(row):
+			delete(g.lost, row)
+			g.note(row, kept.value, at)
+			changed = true
+		case !kept.ended && !kept.until.IsZero() && !at.now.Before(kept.until):
+			kept.ended = true
+			g.lost[row] = kept
+			changed = true
+		}
+	}
+	for row, kept := range g.held {
+		value, there := rowsOf(row.table).get(&next.objects, row.id)
+		if !at.now.Before(kept.until) || there && !matters(kept.value, value) {
+			delete(g.held, row)
+			changed = true
+		}
+	}
+	maps.DeleteFunc(g.recent, func(_ object, r keptRow) bool { return at.now.Sub(r.since) >= g.doubt })
+	if next.changed {
+		changed = g.lost.dropReplaced(&next.objects) || changed
+		changed = g.held.dropReplaced(&next.objects) || changed
+	}
+	return changed
+}
+
+// compare finds what vanished from one table, was deleted or edited.
+func (g *guard) compare(e netbox.Table, before, next *tables, deleted deletedObjects, at moment) (changed bool) {
+	rows := rowsOf(e)
+	var order *neighbours
+	var wanted map[object]bool
+	rows.each(&before.objects, func(id int64, old any) {
+		row := object{e, id}
+		value, there := rows.get(&next.objects, id)
+		if there {
+			if matters(old, value) {
+				g.note(row, old, at)
+			}
+			return
+		}
+		if wanted == nil && isPointedAt(e) {
+			wanted = g.pointedAt(e, before, next)
+		}
+		switch {
+		case next.shows(row), deleted.has(row), isPointedAt(e) && !wanted[row]:
+			g.note(row, old, at)
+		default:
+			kept := keptRow{value: old, since: at.now, seen: at.seen}
+			if order == nil {
+				order = neighboursOf(e, before)
+			}
+			if at.blind && ages(e) && order.shown(id, next) {
+				kept.until = at.now.Add(g.doubt)
+			}
+			g.lost[row] = kept
+			changed = true
+		}
+	})
+	return changed
+}
+
+// note remembers how a row was before it was deleted or edited.
+func (g *guard) note(row object, old any, at moment) {
+	if _, known := g.recent[row]; !known {
+		g.recent[row] = keptRow{value: old, since: at.now, seen: at.seen}
+	}
+	g.fresh = true
+}
+
+// pointedAt are the interfaces or machines that something points at. They are
+// only read because of that: others are no loss.
+func (g *guard) pointedAt(e netbox.Table, before, next *tables) map[object]bool {
+	at := make(map[object]bool)
+	point := func(_ int64, value any) {
+		for _, to := range pointers(value) {
+			at[to] = true
+		}
+	}
+	for _, from := range []netbox.Table{netbox.Addresses, netbox.MACs, netbox.Interfaces, netbox.VMInterfaces} {
+		rowsOf(from).each(&next.objects, point)
+	}
+	for _, kept := range []keptRows{g.lost, g.held} {
+		for row, r := range kept {
+			point(row.id, r.value)
+		}
+	}
+	// Aggregates and bridges may be missing together with their ports.
+	rowsOf(e).each(&before.objects, func(id int64, value any) {
+		port, ok := value.(*ipam.Interface)
+		if ok && (at[object{e, id}] || port.Bridge != 0 && at[object{e, port.Bridge}]) {
+			at[object{e, id}] = true
+			point(id, value)
+		}
+	})
+	return at
+}
+
+// pointers are the rows that a row leads to.
+func pointers(value any) []object {
+	switch v := value.(type) {
+	case *ipam.Address:
+		return []object{{InterfacesOf(v.Interface.Kind), v.Interface.ID}}
+	case *ipam.MACAddress:
+		return []object{{InterfacesOf(v.Interface.Kind), v.Interface.ID}}
+	case *ipam.Interface:
+		e := InterfacesOf(v.ID.Kind)
+		return []object{{e, v.LAG}, {e, v.Bridge}, {e, v.Parent}, {machinesOf(v.Machine.Kind), v.Machine.ID}}
+	}
+	return nil
+}
+
+// isPointedAt says whether rows of a table are only read where something points
+// at them.
+func isPointedAt(e netbox.Table) bool {
+	return slices.Contains([]netbox.Table{netbox.Interfaces, netbox.VMInterfaces, netbox.Devices, netbox.VMs}, e)
+}
+
+// matters reports whether an edit can refuse or move a client. Names can not:
+// tags and VRFs are followed by their ids (T-6).
+func matters(old, value any) bool {
+	switch a := old.(type) {
+	case *ipam.Address:
+		b := value.(*ipam.Address)
+		return a.Address != b.Address || a.VRF != b.VRF || a.Status != b.Status || a.Role != b.Role ||
+			a.Interface != b.Interface || !slices.Equal(a.Tags, b.Tags)
+	case *ipam.MACAddress:
+		b := value.(*ipam.MACAddress)
+		return a.MAC != b.MAC || a.Interface != b.Interface
+	case *ipam.Interface:
+		b := value.(*ipam.Interface)
+		return a.Machine != b.Machine || a.LAG != b.LAG || a.Bridge != b.Bridge || a.Parent != b.Parent
+	case *ipam.Prefix:
+		b := value.(*ipam.Prefix)
+		return a.Prefix != b.Prefix || a.VRF != b.VRF || a.Status != b.Status
+	case *ipam.VRF, *ipam.Tag, *ipam.Machine:
+		return false
+	}
+	return !reflect.DeepEqual(old, value)
+}
+
+// ages says whether a row that is not shown to a token without the change log
+// ends by itself. Too much hangs on a tag or VRF.
+func ages(e netbox.Table) bool { return e != netbox.Tags && e != netbox.VRFs }
+
+// neighbours are the ids of a table in order. A permission that was narrowed
+// hides many rows; a row that is missing between two that are shown was most
+// likely deleted.
+type neighbours struct {
+	table netbox.Table
+	ids   []int64
+}
+
+func neighboursOf(e netbox.Table, before *tables) *neighbours {
+	n := &neighbours{table: e}
+	rowsOf(e).each(&before.objects, func(id int64, _ any) { n.ids = append(n.ids, id) })
+	slices.Sort(n.ids)
+	return n
+}
+
+// shown reports whether the rows before and after id are, of which there has to
+// be one.
+func (n *neighbours) shown(id int64, next *tables) bool {
+	i, _ := slices.BinarySearch(n.ids, id)
+	low, high := i == 0 || next.shows(object{n.table, n.ids[i-1]}), i == len(n.ids)-1 || next.shows(object{n.table, n.ids[i+1]})
+	return len(n.ids) > 1 && low && high
+}
+
+// judge looks at a snapshot without held rows. If the changes since the last
+// doubt would together refuse or move too many clients, their old rows are held
+// (T-4).
+func (g *guard) judge(plain *ipam.Snapshot, now time.Time) {
+	before := g.plain
+	g.plain = plain
+	fresh := g.fresh
+	g.fresh = false
+	if !fresh || before == nil || g.doubt <= 0 {
+		return
+	}
+	var leased map[netip.Addr]bool
+	if g.leased != nil {
+		leased = g.leased()
+	}
+	was, is := before.Claims(leased, now), plain.Claims(leased, now)
+	maps.DeleteFunc(g.harmed, func(c ipam.Claim, h harm) bool {
+		return is[c].Meets(h.before) || now.Sub(h.at) >= g.doubt
+	})
+	for claim, before := range was {
+		if _, known := g.harmed[claim]; !known && !is[claim].Meets(before) {
+			g.harmed[claim] = harm{now, before}
+		}
+	}
+	if hurt, of := g.worst(was); hurt > 0 {
+		g.hold(now, hurt, of)
+	}
+}
+
+// worst returns how many clients of how many would be refused or moved, of all
+// or of the first prefix where that is too many; 0: nowhere.
+func (g *guard) worst(was map[ipam.Claim]ipam.Claimants) (hurt, of int) {
+	all, harmed := make(map[netip.Prefix]int), make(map[netip.Prefix]int)
+	var everywhere netip.Prefix
+	for claim, c := range was {
+		if _, known := g.harmed[claim]; !known {
+			all[c.Prefix]++
+			all[everywhere]++
+		}
+	}
+	for _, h := range g.harmed {
+		for _, p := range []netip.Prefix{h.before.Prefix, everywhere} {
+			all[p]++
+			harmed[p]++
+		}
+	}
+	for p, n := range harmed {
+		if n >= 4 && n*5 > all[p] && n > hurt {
+			hurt, of = n, all[p]
+		}
+	}
+	return hurt, of
+}
+
+// hold lets the old rows serve.
+func (g *guard) hold(now time.Time, hurt, of int) {
+	held := len(g.held)
+	for row, kept := range g.recent {
+		if _, already := g.held[row]; !already {
+			kept.until = kept.since.Add(g.doubt)
+			g.held[row] = kept
+		}
+	}
+	if len(g.held) > held {
+		g.log.WithFields(logrus.Fields{"clients": hurt, "of": of, "rows": len(g.held), "until": now.Add(g.doubt).UTC().Format(time.RFC3339)}).
+			Error("NetBox changed so much within poll.doubt that clients would lose their addresses; the old rows serve until then, unless the changes are accepted or undone")
+	}
+}
+
+// tell logs what is lost, once it was missing at two looks: a deletion may be
+// seen before its record.
+func (g *guard) tell(now time.Time, shown *tables) {
+	count := make(map[netbox.Table]int)
+	for row, kept := range g.lost {
+		if kept.since.Before(now) && !kept.ended {
+			count[row.table]++
+		}
+	}
+	for _, e := range guardedTables() {
+		log := g.log.WithFields(logrus.Fields{"objects": e.Nouns(), "lost": count[e], "shown": rowsOf(e).size(&shown.objects)})
+		switch {
+		case count[e] > g.told[e]:
+			log.Error("objects vanished from NetBox without being deleted; they serve the clients they served, and give no new leases. Check the token's permissions and their constraints")
+		case count[e] == 0 && g.told[e] > 0:
+			log.Info("no object of this kind is missing from NetBox any more")
+		}
+		g.told[e] = count[e]
+	}
+}
+
+// letGo takes what NetBox shows as true, and returns how many rows were kept
+// against it.
+func (g *guard) letGo() (rows int) {
+	rows = len(g.lost) + len(g.held)
+	clear(g.lost)
+	clear(g.held)
+	clear(g.recent)
+	clear(g.harmed)
+	for key, f := range g.followed {
+		if f.Former != 0 {
+			rows++
+			g.followed[key] = ipam.Followed{ID: f.ID}
+		}
+	}
+	return rows
+}

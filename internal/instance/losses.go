@@ -1,0 +1,49 @@
+package instance
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+)
+
+// Missing compares what the token sees now with the copy of NetBox that a server
+// with these settings keeps on disk, taken at a time; zero: there is none. It
+// reads both and changes nothing (T-1).
+func Missing(ctx context.Context, client *netbox.Client, s settings.NetBox, log logrus.FieldLogger) (losses []ipam.LossCount, taken time.Time, err error) {
+	return follow.Missing(ctx, client, follow.Config{
+		Fields: recordFields(s), ContextKey: s.ContextKey, GateFields: []string{s.PXE.RedeployField, s.PXE.ConfirmField},
+		Options: options(s), DiskPath: diskCopy(s), Log: log,
+	})
+}
+
+// lossMetrics count the rows that vanished from NetBox.
+type lossMetrics struct {
+	instance *Instance
+	lost     *prometheus.Desc
+}
+
+func newLossMetrics(i *Instance) lossMetrics {
+	return lossMetrics{i, prometheus.NewDesc("coredhcp_netbox_rows_lost",
+		"Rows that NetBox no longer shows although they were not deleted, or whose change is doubted.", []string{"table"}, nil)}
+}
+
+// Describe implements prometheus.Collector.
+func (m lossMetrics) Describe(c chan<- *prometheus.Desc) { c <- m.lost }
+
+// Collect implements prometheus.Collector.
+func (m lossMetrics) Collect(c chan<- prometheus.Metric) {
+	s := m.instance.Snapshot()
+	if s == nil {
+		return
+	}
+	for _, l := range s.Losses() {
+		c <- prometheus.MustNewConstMetric(m.lost, prometheus.GaugeValue, float64(l.Lost), l.Table)
+	}
+}

@@ -1,0 +1,89 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// echoes remembers which addresses did not answer an echo request lately, so
+// that a DISCOVER that comes again costs no second wait.
+type echoes struct {
+	silent map[netip.Addr]time.Time // until when that counts
+	queue  []lapse                  // in order of time; entries may be outdated
+}
+
+// unanswered notes that addr was silent, which counts until the given time.
+func (e *echoes) unanswered(addr netip.Addr, until time.Time) {
+	if _, known := e.silent[addr]; !known {
+		e.queue = append(e.queue, lapse{addr, until})
+	}
+	e.silent[addr] = until
+}
+
+// quiet reports whether addr was found silent not long ago.
+func (e *echoes) quiet(addr netip.Addr, now time.Time) bool {
+	for len(e.queue) > 0 && !e.queue[0].at.After(now) {
+		old := e.queue[0].addr
+		e.queue = e.queue[1:]
+		if until, known := e.silent[old]; known && until.After(now) { // noted again meanwhile
+			e.queue = append(e.queue, lapse{old, until})
+		} else {
+			delete(e.silent, old)
+		}
+	}
+	return e.silent[addr].After(now)
+}
+
+// probe asks whether a host uses the offered address; if so it is put in
+// quarantine and another one has to be chosen. It reports whether the
+// address may be offered. An offer that is not made holds no address.
+func (e *Engine) probe(ctx context.Context, m ClientMessage, addr netip.Addr, trace *Trace) (bool, error) {
+	e.mu.Lock()
+	quiet := e.echoes.quiet(addr, e.config.Now())
+	e.mu.Unlock()
+	if quiet {
+		trace.addf("A-7", "%s did not answer an echo request a moment ago", addr)
+		return true, nil
+	}
+	answered, err := e.ask(ctx, addr)
+	e.mu.Lock()
+	switch {
+	case err != nil:
+		e.facts.Leases.dropHold(m.Client)
+	case !answered:
+		e.echoes.unanswered(addr, e.config.Now().Add(e.config.Policy.OfferHold))
+	}
+	e.mu.Unlock()
+	if err != nil || !answered {
+		return err == nil, err
+	}
+	trace.addf("A-7", "%s answers an echo request: quarantined", addr)
+	e.config.Log.WithField("addr", addr).Warn("address is in use by an unknown host: quarantined")
+	return false, e.setAside(ctx, m, addr)
+}
+
+// ask sends an echo request, if there is a place to wait for the answer.
+func (e *Engine) ask(ctx context.Context, addr netip.Addr) (answered bool, err error) {
+	if !e.Echo.Take() {
+		return false, fmt.Errorf("echo of %s: %w", addr, ErrCrowded)
+	}
+	defer e.Echo.Leave()
+	return e.config.Probe(ctx, addr, e.config.ProbeWait), nil
+}
+
+// setAside puts an address in quarantine that an unknown host uses.
+func (e *Engine) setAside(ctx context.Context, m ClientMessage, addr netip.Addr) error {
+	e.mu.Lock()
+	d := decider{f: &e.facts, s: e.facts.Snapshot, l: e.facts.Leases, m: &m, now: e.config.Now().Add(-e.facts.Jump)}
+	next := d.quarantined(addr)
+	revision := e.facts.Leases.stored[addr].revision
+	e.facts.Leases.inWork[addr] = m.Client
+	e.mu.Unlock()
+	if err := e.promise(ctx, m.Client, next, revision); !errors.Is(err, ErrConflict) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,31 @@
+package lease
+
+import (
+	"net/netip"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// fromStranger takes the oldest offer on the wire that a client which NetBox does
+// not know has not answered, where nothing else is left: offers cost their sender
+// nothing, and must not keep others out. none is the choice without it.
+func (d *decider) fromStranger(c client, w wire, none choice) (choice, *ipam.Subnet) {
+	for _, entry := range d.l.holdQueue {
+		h, held := d.l.holds[entry.addr]
+		if !held || !h.stranger || h.client == c.id || !h.until.Equal(entry.at) {
+			continue
+		}
+		n := d.networkOf(entry.addr, w.all)
+		if n == nil {
+			continue
+		}
+		d.takes = entry.addr
+		a := d.s.Address(n.VRF, entry.addr)
+		if d.available(a, n, c) {
+			d.choose("offered to a client that has not answered", a)
+			return choice{address: a, reason: ReasonNew}, n
+		}
+		d.takes = netip.Addr{}
+	}
+	return none, nil
+}

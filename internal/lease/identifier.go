@@ -1,0 +1,94 @@
+package lease
+
+import (
+	"bytes"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// identifierPrefix begins the keys of identifiers. No hardware address has it, so
+// an identifier of six bytes cannot pass for one.
+const identifierPrefix = "id/"
+
+// Lengths of a client identifier in bytes (RFC 2132 section 9.14); others count as
+// none.
+const (
+	minIdentifier = 2
+	maxIdentifier = 255
+)
+
+// identified is m with the client key that the settings want: the identifier, if
+// one is sent that does not just repeat the hardware address (I-11).
+func (p *Policy) identified(m ClientMessage) ClientMessage {
+	id := m.ClientIdentifier
+	if !p.ByIdentifier || m.Hardware != "" || m.Client == "" || len(id) < minIdentifier || len(id) > maxIdentifier ||
+		m.HasMAC && id[0] == 1 && bytes.Equal(id[1:], m.MAC[:]) {
+		return m
+	}
+	m.Hardware, m.Client = m.Client, ClientID(identifierPrefix+strings.ToUpper(net.HardwareAddr(id).String()))
+	return m
+}
+
+// shown is the client as NetBox shows it (I-13).
+func (m *ClientMessage) shown() ClientID {
+	if m.Hardware != "" {
+		return m.Hardware
+	}
+	return m.Client
+}
+
+// clientOf is the client of a stored lease by the settings of now: leases of
+// identifiers are those of their hardware address once identifiers do not count
+// any more (I-12).
+func (l *Leases) clientOf(stored Lease) ClientID {
+	if l.policy.ByIdentifier {
+		return stored.Client
+	}
+	return stored.Shown()
+}
+
+// bindingFor is the binding of a as it concerns the client of m. A lease that is
+// known by its hardware address alone is that of the one identifier that asks for
+// this very address: its client sends another identifier than before, or the
+// lease was given before identifiers counted (I-12).
+func (l *Leases) bindingFor(m *ClientMessage, a *ipam.Address, now time.Time) Binding {
+	b := l.binding(a, now)
+	if host := a.Address.Addr(); m.Hardware != "" && b.Client == m.Hardware && (host == m.RequestedAddr || host == m.ClientAddr) {
+		b.Client = m.Client
+	}
+	return b
+}
+
+// marked keeps which identifier has a static address, so that it goes to one of a
+// MAC at a time (I-14). Without a store nothing can be kept, and the host is
+// served all the same (H-5).
+func (d *decider) marked(decision Decision, a *ipam.Address, c client) Decision {
+	if !d.f.Policy.ByIdentifier || d.f.Storeless {
+		return decision
+	}
+	addr := a.Address.Addr()
+	decision.effect.change = Lease{
+		Addr: addr, Client: c.id, Hardware: d.m.Hardware, State: Bound, Expires: d.durableUntil(a, c, decision.Time), Hostname: d.m.Hostname,
+	}
+	decision.effect.revision = d.l.stored[addr].revision
+	return decision
+}
+
+// ofAnother reports whether the lease b of a, which is known by the client's MAC
+// alone, is that of another identifier: it is in the store, so firmware or a
+// host without an identifier has it, and did not ask for it now (I-12, I-14).
+func (d *decider) ofAnother(a *ipam.Address, b Binding) bool {
+	return d.m.Hardware != "" && b.Client == d.m.Hardware && d.l.stored[a.Address.Addr()].Client == b.Client
+}
+
+// needsNoStore reports whether m is served although its lease could not be kept:
+// a static address of a client that is told by its MAC (H-5, I-14).
+func needsNoStore(m *ClientMessage, decision Decision) bool {
+	return decision.Static && m.Hardware == ""
+}
+
+// binding is what store and NetBox say of a, as it concerns the client.
+func (d *decider) binding(a *ipam.Address) Binding { return d.l.bindingFor(d.m, a, d.now) }

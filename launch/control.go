@@ -1,0 +1,113 @@
+package launch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/coredhcp/coredhcp/handler"
+	"github.com/coredhcp/coredhcp/plugins"
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/control"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+)
+
+// socketOf is the control socket of a server with these settings.
+func socketOf(file *settings.File) (string, error) {
+	store, err := filepath.Abs(file.NetBox.Store.Path)
+	if err != nil {
+		return "", fmt.Errorf("netbox.store.path: %w", err)
+	}
+	return control.Path(file.NetBox.Control.Folder, store), nil
+}
+
+// askServer asks the server with these settings; control.ErrNoServer: none runs.
+func askServer(ctx context.Context, file *settings.File, command string, question, answer any) error {
+	path, err := socketOf(file)
+	if err != nil {
+		return err
+	}
+	return control.Ask(ctx, path, command, question, answer)
+}
+
+// serveControl lets commands ask this server. Without the socket the server serves
+// all the same, and a line in the log says so (C-3).
+func serveControl(pool *instance.Pool, file *settings.File, chain receive.Chain, log *logrus.Entry) (stop func(), err error) {
+	i, err := pool.Joined("")
+	if err != nil || i == nil {
+		return func() {}, err
+	}
+	chain.Handlers = harmlessOf(file.Chain, chain.Handlers)
+	path, err := socketOf(file)
+	if err != nil {
+		return nil, err
+	}
+	server, err := control.Serve(path, commands(i, file, &chain), log)
+	if err != nil {
+		log.WithError(err).Warn("no control socket: commands cannot ask this server; see netbox.control.folder")
+		return func() {}, nil
+	}
+	return func() { _ = server.Close() }, nil // nothing is left to lose
+}
+
+// harmlessOf leaves out the handlers of plugins that may keep what they are told.
+// CoreDHCP made a handler for each plugin of the chain that serves DHCPv4.
+func harmlessOf(chain settings.Chain, handlers []handler.Handler4) (kept []handler.Handler4) {
+	for _, p := range chain.Plugins {
+		if known := plugins.RegisteredPlugins[p.Name]; known == nil || known.Setup4 == nil || len(handlers) == 0 {
+			continue
+		}
+		if harmless(p.Name) {
+			kept = append(kept, handlers[0])
+		}
+		handlers = handlers[1:]
+	}
+	return kept
+}
+
+// commands are what the running server can be asked.
+func commands(i *instance.Instance, file *settings.File, chain *receive.Chain) map[string]control.Command {
+	return map[string]control.Command{
+		"explain": {Do: func(_ context.Context, question []byte) (any, error) {
+			var what asked
+			if err := json.Unmarshal(question, &what); err != nil {
+				return nil, fmt.Errorf("not a question of this version: %w", err)
+			}
+			result := what.answer(chain, i)
+			result.RestsOn = append([]string{"what the running server knows now"}, notAsked(file.Chain)...)
+			return result, nil
+		}},
+		"leases": {Do: func(context.Context, []byte) (any, error) {
+			return leaseList(i.Engine.Leases(), time.Now()), nil
+		}},
+		"snapshot": {Do: func(context.Context, []byte) (any, error) {
+			shown := snapshotOf(i.Snapshot())
+			shown.Confirmed, _ = i.Engine.Freshness()
+			shown.NotReady = i.NotReady()
+			return shown, nil
+		}},
+		"accept": {Changes: true, Do: func(ctx context.Context, _ []byte) (any, error) {
+			rows, err := i.AcceptNetBox(ctx)
+			return accepted{rows}, err
+		}},
+		"quarantine-end": {Changes: true, Do: func(ctx context.Context, question []byte) (any, error) {
+			var end quarantineEnd
+			if err := json.Unmarshal(question, &end); err != nil {
+				return nil, fmt.Errorf("not a question of this version: %w", err)
+			}
+			return end, i.Engine.EndQuarantine(ctx, end.Address)
+		}},
+	}
+}
+
+// printJSON prints what a command found out.
+func (a *app) printJSON(answer any) error {
+	encoder := json.NewEncoder(a.stdout)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(answer)
+}

@@ -1,0 +1,204 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/control"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
+
+// quarantineEnd asks for the end of a quarantine.
+type quarantineEnd struct {
+	Address netip.Addr `json:"address"`
+}
+
+func (a *app) quarantineCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "quarantine",
+		Short: "End the quarantine of an address",
+		Args:  noSuchCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "end ADDRESS",
+		Short: "Let a declined address be leased again, now",
+		Long: `Let an address that a client declined be leased again, now. Without this it
+rests for netbox.lease.decline_time, since another host was seen to use it: find
+that host first, or the next client declines it again. The server must run; only
+root and its own user may ask, and it logs who did.
+
+coredhcp-netbox leases --state quarantined lists such addresses.
+
+Exit code 0 means that the quarantine has ended, 1 that there was none or that
+the server does not run, 64 that the command line or the settings are wrong.`,
+		Example: `  coredhcp-netbox quarantine end -c config.yml 10.0.0.105`,
+		Args:    exactlyOne("ADDRESS"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			addr, err := netip.ParseAddr(args[0])
+			if err != nil || !addr.Is4() {
+				return usageError{fmt.Errorf("want an IPv4 address, not %q", args[0])}
+			}
+			var done quarantineEnd
+			if err := a.change(cmd.Context(), "quarantine-end", quarantineEnd{addr}, &done); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(a.stdout, "%s: the quarantine has ended\n", addr)
+			return err
+		},
+	})
+	return cmd
+}
+
+// accepted is how many rows were held against NetBox's word.
+type accepted struct {
+	Rows int `json:"rows"`
+}
+
+func (a *app) acceptCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "accept",
+		Short: "Say that what vanished from NetBox, or changed there in numbers, is meant",
+		Long: `Say that NetBox shows what is true: rows that vanished from it without being
+deleted, or that were deleted or changed in such numbers that the server doubts
+it, count from now on. Until then it serves their hosts and leases as before and
+refuses nobody. Look at the log and at NetBox first: after this, clients whose
+addresses are gone are refused. The server must run; only root and its own user
+may ask, and it logs who did.
+
+Exit code 0 means that it was done, 1 that the server does not run or follows no
+NetBox, 64 that the command line or the settings are wrong.`,
+		Example: `  coredhcp-netbox accept -c config.yml`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var done accepted
+			if err := a.change(cmd.Context(), "accept", nil, &done); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(a.stdout, "accepted; %s were held against what NetBox shows\n", count(done.Rows, "row", "rows"))
+			return err
+		},
+	}
+}
+
+// change asks the running server, which alone can do it.
+func (a *app) change(ctx context.Context, command string, question, answer any) error {
+	file, err := a.readSettings()
+	if err != nil {
+		return err
+	}
+	err = askServer(ctx, file, command, question, answer)
+	if errors.Is(err, control.ErrNoServer) {
+		path, _ := socketOf(file) // askServer has shown that there is one
+		return fmt.Errorf("%w (%s): start it first", err, path)
+	}
+	return err
+}
+
+// snapshotShown is what is known of NetBox.
+type snapshotShown struct {
+	Prefixes  int       `json:"prefixes"`
+	Addresses int       `json:"addresses"`
+	MACs      int       `json:"macs"`
+	Machines  int       `json:"machines"`
+	Confirmed time.Time `json:"confirmed,omitzero"` // when it last agreed with NetBox
+	NotReady  []string  `json:"not_ready,omitempty"`
+}
+
+func snapshotOf(s *ipam.Snapshot) (shown snapshotShown) {
+	if s == nil {
+		return shown
+	}
+	o := s.Objects()
+	shown.Prefixes, shown.Addresses, shown.MACs, shown.Machines = len(o.Prefixes), len(o.Addresses), len(o.MACs), len(o.Machines)
+	return shown
+}
+
+func (a *app) snapshotCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "snapshot",
+		Short: "Show what the server knows of NetBox",
+		Args:  noSuchCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	show := &cobra.Command{
+		Use:   "show",
+		Short: "Show how much is known of NetBox, since when, and what is not right",
+		Long: `Show how much the server knows of NetBox, when that last agreed with NetBox, and
+why clients are not served as NetBox has them, if so. While the server runs it is
+asked over its control socket; otherwise the copy on disk, or the inventory, is
+read.
+
+Exit code 0 means that there is a snapshot, 1 that there is none or that it could
+not be read, 64 that the command line or the settings are wrong.`,
+		Example: `  coredhcp-netbox snapshot show -c config.yml`,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.showSnapshot(cmd.Context(), asJSON) },
+	}
+	show.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	cmd.AddCommand(show)
+	return cmd
+}
+
+func (a *app) showSnapshot(ctx context.Context, asJSON bool) error {
+	file, err := a.readSettings()
+	if err != nil {
+		return err
+	}
+	var shown snapshotShown
+	err = askServer(ctx, file, "snapshot", nil, &shown)
+	if errors.Is(err, control.ErrNoServer) {
+		stored, readErr := instance.StoredSnapshot(file.NetBox)
+		if errors.Is(readErr, fs.ErrNotExist) {
+			return errors.New("no server runs with these settings, and none has left a copy of NetBox")
+		}
+		shown, err = snapshotOf(stored), readErr
+	}
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return a.printJSON(shown)
+	}
+	return shown.print(a.stdout)
+}
+
+func (s snapshotShown) print(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "prefixes\t%d\naddresses\t%d\nMAC addresses\t%d\nmachines\t%d\n", s.Prefixes, s.Addresses, s.MACs, s.Machines)
+	if !s.Confirmed.IsZero() {
+		fmt.Fprintf(t, "agreed with NetBox\t%s\n", s.Confirmed.UTC().Format(time.RFC3339))
+	}
+	for _, reason := range s.NotReady {
+		fmt.Fprintf(t, "not right\t%s\n", reason)
+	}
+	return t.Flush()
+}
+
+// noSuchCommand refuses words that are no command.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usageError{fmt.Errorf("unknown command %q; see %s --help", args[0], cmd.CommandPath())}
+}
+
+// exactlyOne wants one argument.
+func exactlyOne(name string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usageError{fmt.Errorf("want one %s", name)}
+		}
+		return nil
+	}
+}
