@@ -89,9 +89,6 @@ var controls = regexp.MustCompile(`\x1b\[[0-9;?=]*[A-Za-z]|\x1bc|\x00`)
 // only moves a terminal's cursor.
 func (p *Process) Output() string { return controls.ReplaceAllString(p.output.String(), "") }
 
-// PID is the program's process id.
-func (p *Process) PID() int { return p.cmd.Process.Pid }
-
 // Done is closed when the program has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
