@@ -6,6 +6,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -18,24 +19,26 @@ type phase struct {
 	name  string
 	lasts time.Duration
 	begin func(*testing.T, *world) (end func())
+	told  string // what the log has to say of it; "": nothing
 }
 
 func phases() []phase {
 	return []phase{
-		{"attacks alone", 10 * time.Second, func(*testing.T, *world) func() { return func() {} }},
-		{"NetBox hides addresses", 15 * time.Second, hides("ipam.ipaddress")},
+		{"attacks alone", 10 * time.Second, func(*testing.T, *world) func() { return func() {} }, "no answer"},
+		{"NetBox hides addresses", 15 * time.Second, hides("ipam.ipaddress"), "vanished from NetBox"},
 		{"NetBox hides machines and their MACs, and its change log", 15 * time.Second,
-			hides("dcim.device", "dcim.interface", "dcim.macaddress", "core.objectchange")},
-		{"NetBox hides prefixes and tags", 15 * time.Second, hides("ipam.prefix", "extras.tag")},
-		{"NetBox is slow", 10 * time.Second, fault(netboxtest.Fault{Kind: netboxtest.Slow, Delay: 2 * time.Second})},
-		{"NetBox fails", 10 * time.Second, fault(netboxtest.Fault{Kind: netboxtest.HTML502})},
+			hides("dcim.device", "dcim.interface", "dcim.macaddress", changeLog), "deletions in NetBox are found by comparing lists"},
+		{"NetBox hides prefixes and tags", 15 * time.Second, hides("ipam.prefix", "extras.tag"), "tag"},
+		{"NetBox is slow", 10 * time.Second, fault(netboxtest.Fault{Kind: netboxtest.Slow, Delay: 2 * time.Second}), ""},
+		{"NetBox fails", 10 * time.Second, fault(netboxtest.Fault{Kind: netboxtest.HTML502}), "502"},
 		{"NetBox is away", 10 * time.Second, func(_ *testing.T, w *world) func() {
 			w.netbox.Down()
 			return w.netbox.Up
-		}},
-		{"the disk is full", 15 * time.Second, full},
-		{"the disk hangs", 15 * time.Second, frozen},
-		{"a bulk delete of addresses", 15 * time.Second, deletes},
+		}, "NetBox can be read again"},
+		{"the disk is full", 15 * time.Second, full, "nearly full"},
+		{"the disk hangs", 15 * time.Second, frozen, "trouble on our side"},
+		{"the clock is set forward by two hours", 10 * time.Second, steps("2h"), "the clock was set forward"},
+		{"a bulk delete of addresses", 15 * time.Second, deletes, "NetBox changed so much"},
 	}
 }
 
@@ -82,6 +85,11 @@ func TestAHostileHour(t *testing.T) {
 	l.judge(t)
 	t.Logf("%d forged packets", a.sent.Load())
 	w.judgeLog(t, time.Since(began))
+	for _, p := range phases() {
+		if !w.logged(p.told) {
+			t.Errorf("the log does not say that %s: %q", p.name, p.told)
+		}
+	}
 }
 
 // settle gives every client its address while all is well.
@@ -130,17 +138,18 @@ func (w *world) attacker(near *door, victims []*client, l *ledger) *attacker {
 	}
 }
 
-// hides takes the right to see most rows of some models from the server's token;
-// what is hidden comes back at the end.
+// changeLog is the model of NetBox's change log.
+const changeLog = "core.objectchange"
+
+// hides takes the right to see most rows of some models from the server's token,
+// and that to see the change log at all; what is hidden comes back at the end.
 func hides(models ...string) func(*testing.T, *world) func() {
 	return func(_ *testing.T, w *world) func() {
 		w.permit(func(g *netboxtest.Grant) bool {
-			for _, m := range models {
-				if g.Object == m {
-					g.IDs = []int64{1}
-				}
+			if slices.Contains(models, g.Object) {
+				g.IDs = []int64{1}
 			}
-			return true
+			return g.Object != changeLog || !slices.Contains(models, changeLog)
 		})
 		return func() { w.permit(nil) }
 	}
@@ -182,6 +191,17 @@ func frozen(t *testing.T, w *world) func() {
 	return func() { command(t, "fsfreeze", "-u", w.onDisk("")) }
 }
 
+// steps sets the server's clock forward, for good.
+func steps(by string) func(*testing.T, *world) func() {
+	return func(t *testing.T, w *world) func() {
+		t.Helper()
+		if err := os.WriteFile(w.clock, []byte(by), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return func() {}
+	}
+}
+
 // deletes takes all addresses of one network out of NetBox in one go, as an
 // operator who chose the wrong rows.
 func deletes(t *testing.T, w *world) func() {
@@ -201,7 +221,7 @@ func (w *world) judgeLog(t *testing.T, took time.Duration) {
 	t.Helper()
 	const causes = 40
 	minutes := int(took.Minutes()) + 1
-	lines, bound := w.lines(), minutes*(2*600+causes*20)
+	lines, bound := len(w.lines()), minutes*(2*600+causes*20)
 	t.Logf("%d lines in the log in %s, at most %d are allowed", lines, took.Round(time.Second), bound)
 	if lines > bound {
 		t.Errorf("the log has %d lines, more than %d", lines, bound)

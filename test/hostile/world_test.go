@@ -3,7 +3,6 @@
 package hostile
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
@@ -41,6 +42,7 @@ type world struct {
 	clients *netns.Namespace
 	image   string // of the disk of the lease store
 	disk    string // where the server has it mounted
+	clock   string // file with how far the server's clock is ahead
 	log     string
 	process *netns.Process
 }
@@ -56,7 +58,11 @@ var (
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	network := netns.New(t, "mkfs.ext4", "mount", "fsfreeze")
-	w := &world{t: t, token: "9123456789abcdef0123456789abcdef01234567", log: filepath.Join(t.TempDir(), "server.log")}
+	folder := t.TempDir()
+	w := &world{
+		t: t, token: "9123456789abcdef0123456789abcdef01234567",
+		log: filepath.Join(folder, "server.log"), clock: filepath.Join(folder, "clock"),
+	}
 	w.server, w.clients, w.outside = network.Namespace("server"), network.Namespace("clients"), network.Namespace("outside")
 	network.Link(w.server, "eth0", w.clients, "eth0")
 	network.Link(w.server, "eth1", w.outside, "eth0")
@@ -75,7 +81,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.server.ForwardIn(apiAddr, netip.MustParseAddrPort(at.Host))
 	w.image, w.disk = newDisk(t)
-	w.start(integration.Program(t))
+	w.start(integration.SteppingProgram(t))
 	return w
 }
 
@@ -186,8 +192,8 @@ func (w *world) start(program string) {
 			w.t.Fatal(err)
 		}
 	}
-	process, err := w.server.Start("sh", "-c", `mount -o loop "$1" "$2" && shift 2 && exec "$@"`, "sh", w.image, w.disk,
-		program, "serve", "--conf", conf, "--logfile", w.log)
+	process, err := w.server.Start("sh", "-c", `mount -o loop "$1" "$2" && shift 2 && exec env "$@"`, "sh", w.image, w.disk,
+		"COREDHCP_NETBOX_CLOCK_STEP="+w.clock, program, "serve", "--conf", conf, "--logfile", w.log)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -197,18 +203,19 @@ func (w *world) start(program string) {
 	}
 }
 
-// lines counts what the server has logged.
-func (w *world) lines() int {
-	file, err := os.Open(w.log)
+// lines are what the server has logged.
+func (w *world) lines() []string {
+	w.t.Helper()
+	text, err := os.ReadFile(w.log)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer file.Close()
-	n := 0
-	for scanner := bufio.NewScanner(file); scanner.Scan(); {
-		n++
-	}
-	return n
+	return strings.Split(strings.TrimSpace(string(text)), "\n")
+}
+
+// logged reports whether a line has the text.
+func (w *world) logged(text string) bool {
+	return slices.ContainsFunc(w.lines(), func(line string) bool { return strings.Contains(line, text) })
 }
 
 func poolAddr(network, n int) string { return fmt.Sprintf("10.%d.1.%d/22", 10*network, n+1) }
