@@ -30,7 +30,7 @@ type attacker struct {
 
 // every calls fn about rate times a second until ctx ends.
 func every(ctx context.Context, rate int, fn func(r *rand.Rand)) {
-	r := rand.New(rand.NewPCG(1, uint64(rate))) //nolint:gosec // G404: reproducible attacks
+	r := rand.New(rand.NewPCG(1, uint64(rate)))
 	tick := time.NewTicker(time.Second / time.Duration(rate))
 	defer tick.Stop()
 	for {

@@ -111,15 +111,15 @@ func frame(m *dhcpv4.DHCPv4) []byte {
 	copy(f[6:12], m.ClientHWAddr)
 	binary.BigEndian.PutUint16(f[12:], 0x0800)
 	f[14] = 0x45
-	binary.BigEndian.PutUint16(f[16:], uint16(28+len(payload))) //nolint:gosec // G115: a DHCP message is small
+	binary.BigEndian.PutUint16(f[16:], uint16(28+len(payload)))
 	f[22], f[23] = 64, 17
 	copy(f[26:30], m.ClientIPAddr.To4())
 	copy(f[30:34], net.IPv4bcast.To4())
 	binary.BigEndian.PutUint16(f[24:], checksum(f[14:34]))
 	binary.BigEndian.PutUint16(f[34:], 68)
 	binary.BigEndian.PutUint16(f[36:], 67)
-	binary.BigEndian.PutUint16(f[38:], uint16(8+len(payload))) //nolint:gosec // G115: a DHCP message is small
-	return append(f, payload...)                               // no checksum of UDP, as RFC 768 allows
+	binary.BigEndian.PutUint16(f[38:], uint16(8+len(payload)))
+	return append(f, payload...) // no checksum of UDP, as RFC 768 allows
 }
 
 func checksum(header []byte) uint16 {
@@ -130,7 +130,7 @@ func checksum(header []byte) uint16 {
 	for sum > 0xffff {
 		sum = sum>>16 + sum&0xffff
 	}
-	return ^uint16(sum) //nolint:gosec // G115: folded above
+	return ^uint16(sum)
 }
 
 // relayed opens the door of clients behind a relay with the address at.
