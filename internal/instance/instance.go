@@ -118,7 +118,7 @@ func (i *Instance) Proxy() handler.Handler4 { return i.proxy }
 func (i *Instance) engineConfig() lease.Config {
 	c := lease.Config{
 		Policy:    policy(i.Settings),
-		Now:       time.Now,
+		Now:       timeOfDay,
 		Log:       i.Log,
 		ProbeWait: i.Settings.Lease.Probe,
 		Committed: i.Metrics.committed,
