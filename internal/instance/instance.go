@@ -210,7 +210,7 @@ func policy(s settings.NetBox) lease.Policy {
 		Standby:      time.Duration(s.Lease.StandbySecs) * time.Second,
 		StaleAfter:   s.Poll.StaleAfter,
 		RefuseWithin: confirmedWithin(s),
-		AllowUnknown: s.Dynamic.AllowUnknown,
+		AllowUnknown: s.Dynamic.AllowUnknown, KeepForKnown: s.Dynamic.KeepForKnown,
 		AnyLAGMember: s.Clients.LAG == "any", BindInterface: s.Clients.BindInterface,
 		ByIdentifier: s.Lease.Identify == "client_id",
 		StaticAtOnce: s.Lease.StaticAtOnce,

@@ -33,6 +33,8 @@ type Facts struct {
 	// Recorded says that NetBox shows leases (H-6).
 	YoungUntil time.Time
 	Recorded   bool
+	// Started is when this server started, which is when it last knew no offers.
+	Started time.Time
 }
 
 // maxSkew is the clock difference to NetBox above which no address of another
@@ -42,6 +44,8 @@ const maxSkew = 2 * time.Minute
 // effect is what has to happen before or with the reply.
 type effect struct {
 	hold     netip.Addr // reserve for the client
+	share    share      // what the hold counts against
+	ends     ClientID   // whose offer ends for it; empty: none
 	dropHold bool
 	change   Lease    // to be durable before the reply; no Addr: none
 	revision Revision // expected by change
@@ -264,7 +268,7 @@ func (d *decider) discover() Decision {
 		return d.silent("D-2", reason)
 	}
 	decision := d.grant("D-1", Offer, choice.reason, choice.address, n, c)
-	decision.effect = effect{hold: choice.address.Address.Addr(), probe: !choice.own}
+	decision.effect = effect{hold: choice.address.Address.Addr(), probe: !choice.own, share: choice.share, ends: choice.ends}
 	return decision
 }
 
@@ -368,11 +372,15 @@ func (d *decider) selecting(r netip.Addr) Decision {
 		return stop
 	}
 	n := d.networkOf(r, w.all)
+	if a := static(c, r); a != nil && n != nil {
+		return d.acknowledge("D-4", ReasonStatic, a, n, c)
+	}
+	if !d.mayAccept(r) {
+		d.trace.addf("D-30", "the client was offered nothing in the last two minutes, and %s was not its own before", r)
+		return d.silent("D-30", ReasonNotOffered)
+	}
 	if n == nil {
 		return d.outside("D-5", r, w, c)
-	}
-	if a := static(c, r); a != nil {
-		return d.acknowledge("D-4", ReasonStatic, a, n, c)
 	}
 	if len(c.statics) > 0 {
 		d.trace.addf("D-5", "the client's static address is %s, not %s", c.statics[0].Address.Addr(), r)

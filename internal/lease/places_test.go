@@ -134,7 +134,7 @@ func TestAFloodOfProbesHoldsABoundedNumberOfMessages(t *testing.T) {
 // is held, whoever discovers.
 func TestAProbeIsRememberedForTheTimeOfTheHold(t *testing.T) {
 	probed := make(map[string]int)
-	r := newRig(t, newMemStore(), snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.11/24")), func(c *Config) {
+	r := newRig(t, newMemStore(), snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.11/24"), machines(alice, bob, carol)), func(c *Config) {
 		c.Probe = func(_ context.Context, addr netip.Addr, _ time.Duration) bool { probed[addr.String()]++; return false }
 	})
 	expect := func(when string, first, second int) {
