@@ -23,8 +23,9 @@ type Config struct {
 	Clock Clock            // which Now is checked with
 	Log   logrus.FieldLogger
 	// Probe reports whether a host answers an echo request to addr within
-	// the time given. nil: addresses are not probed.
-	Probe     func(ctx context.Context, addr netip.Addr, wait time.Duration) bool
+	// the time given; an error: it could not be sent, which tells nothing. nil:
+	// addresses are not probed.
+	Probe     func(ctx context.Context, addr netip.Addr, wait time.Duration) (answered bool, err error)
 	ProbeWait time.Duration
 	// Committed hears how long each write to the store took and how it ended;
 	// a lost comparison is ErrConflict. nil: it is not measured. It must return soon.
@@ -85,7 +86,7 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		e.config.Now = time.Now
 	}
 	e.clock = newClockWatch(config.Clock, e.config.Now())
-	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true, Started: e.config.Now()}
+	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true, Started: e.config.Now(), Probes: config.Probe != nil}
 	if config.Store == nil {
 		return e, nil
 	}
@@ -165,7 +166,11 @@ func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Dec
 	for range attempts {
 		decision := e.decide(m, trace)
 		done, err := e.carryOut(ctx, m, decision, trace)
-		if err != nil && needsNoStore(&m, decision) {
+		switch {
+		case errors.Is(err, errUnprobed):
+			trace.addf("A-8", "%v: the quarantine goes on", err)
+			return Decision{Rule: "D-2", Reason: ReasonPoolEmpty}, nil
+		case err != nil && needsNoStore(&m, decision):
 			return decision, nil
 		}
 		if err != nil {
@@ -268,7 +273,7 @@ func (e *Engine) carryOut(ctx context.Context, m ClientMessage, decision Decisio
 		return err == nil, err
 	}
 	if effect.probe && decision.Verdict == Offer && e.config.Probe != nil {
-		return e.probe(ctx, m, decision.Addr.Addr(), trace)
+		return e.probe(ctx, m, decision.Addr.Addr(), effect.rested, trace)
 	}
 	return true, nil
 }

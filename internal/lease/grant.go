@@ -111,6 +111,7 @@ type choice struct {
 	reason  Reason
 	own     bool // the client's own binding: no other client can be using it
 	skewed  bool // only addresses of other clients are left and the clock is off (S-9)
+	rested  bool // it is in quarantine, which ends if nothing answers there
 	share   share
 	ends    ClientID // whose offer ends for this one; empty: none
 }
@@ -366,6 +367,8 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Re
 		return d.refused(a, ReasonTaken), false
 	case own:
 		return "", true
+	case addr == d.rested:
+		return "", false
 	case running:
 		return d.refused(a, ReasonTaken), false
 	case b.Client != "" && b.Expires.Add(d.f.Policy.ReclaimGrace).After(d.now):

@@ -30,6 +30,7 @@ type Leases struct {
 
 	answers      map[ClientID]answer // the last one to each client (D-32)
 	answerQueue  []clientLapse       // an entry for each, about in order of time
+	resting      map[netip.Addr]bool // in quarantine by the store, or were until it ended
 	declined     map[netip.Addr]declined
 	declines     map[ClientID]declines // within an hour
 	declineQueue []clientLapse
@@ -74,6 +75,7 @@ func NewLeases(policy *Policy) *Leases {
 		unread:         make(map[netip.Addr]bool),
 		infrastructure: make(map[netip.Addr]bool),
 		answers:        make(map[ClientID]answer),
+		resting:        make(map[netip.Addr]bool),
 		declined:       make(map[netip.Addr]declined),
 		declines:       make(map[ClientID]declines),
 	}
@@ -93,7 +95,10 @@ func (l *Leases) put(next Lease, revision Revision) {
 		l.unlink(was, next.Addr)
 	}
 	l.stored[next.Addr] = storedLease{next, revision}
-	if next.State != Quarantined {
+	if next.State == Quarantined {
+		l.resting[next.Addr] = true
+	} else {
+		delete(l.resting, next.Addr)
 		delete(l.declined, next.Addr)
 	}
 	if !slices.Contains(l.byClient[client], next.Addr) {

@@ -114,7 +114,7 @@ func (l *Leases) surplus(pool *offers) ClientID {
 	s, most := share{pool: pool}, offerList{}
 	for group, n := range pool.groups {
 		if n > pool.groups[s.group] {
-			s.group = uint8(group) //nolint:gosec // G115: there are 256
+			s.group = uint8(group)
 		}
 	}
 	for s.part = range uint8(shareParts) {
