@@ -127,8 +127,9 @@ func (i *Instance) engineConfig() lease.Config {
 	if !i.pool.Rehearse { // which would doubt the clock of the server that runs
 		c.Clock = machineClock()
 	}
-	if c.ProbeWait > 0 && !i.pool.Rehearse { // a rehearsal sends nothing
-		c.Probe = i.echo
+	c.Probe = i.echo
+	if i.pool.Rehearse { // which sends nothing
+		c.Probe = func(context.Context, netip.Addr, time.Duration) (bool, error) { return false, nil }
 	}
 	return c
 }

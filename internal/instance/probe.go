@@ -9,9 +9,8 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// echo reports whether addr answers an ICMP echo request within wait. A
-// probe that cannot be sent counts as unanswered.
-func (i *Instance) echo(ctx context.Context, addr netip.Addr, wait time.Duration) bool {
+// echo reports whether addr answers an ICMP echo request within wait.
+func (i *Instance) echo(ctx context.Context, addr netip.Addr, wait time.Duration) (bool, error) {
 	pinger := probing.New(addr.String())
 	pinger.SetPrivileged(true)
 	pinger.SetLogger(nil)
@@ -19,7 +18,7 @@ func (i *Instance) echo(ctx context.Context, addr netip.Addr, wait time.Duration
 	pinger.Timeout = wait
 	if err := pinger.RunWithContext(ctx); err != nil {
 		i.Quiet.Warn("probe", "address cannot be probed", logrus.Fields{"addr": addr, "error": err})
-		return false
+		return false, err
 	}
-	return pinger.Statistics().PacketsRecv > 0
+	return pinger.Statistics().PacketsRecv > 0, nil
 }

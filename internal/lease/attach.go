@@ -6,6 +6,8 @@ import (
 	"net/netip"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
 // writesAtOnce is how many leases a store is given back at a time.
@@ -40,6 +42,20 @@ func (e *Engine) Attach(ctx context.Context, store Store) error {
 	if err := e.attachMarks(ctx, store); err != nil {
 		return err
 	}
+	s := e.begun(store, held, lost)
+	if s == nil {
+		return nil
+	}
+	if err := e.judge(ctx, store, s); err != nil {
+		e.Detach()
+		return err
+	}
+	return nil
+}
+
+// begun takes over what store holds. It returns the snapshot that an empty store
+// is to be judged by now, nil for none.
+func (e *Engine) begun(store Store, held map[netip.Addr]storedLease, lost []storedLease) *ipam.Snapshot {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.attachClock(e.config.Now(), held)
@@ -50,7 +66,10 @@ func (e *Engine) Attach(ctx context.Context, store Store) error {
 	for _, l := range held {
 		e.learn(l.Lease, l.revision)
 	}
-	e.store, e.facts.Storeless = store, false
+	e.store, e.facts.Storeless = store, e.unjudged
+	if e.unjudged {
+		return e.facts.Snapshot
+	}
 	return nil
 }
 

@@ -1,12 +1,19 @@
 package lease
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"time"
 )
+
+// probeWait is how long an answer is waited for where the settings ask for no
+// probe and one has to be made (H-6).
+const probeWait = 500 * time.Millisecond
+
+var errNoProbe = errors.New("addresses cannot be probed here")
 
 // echoes remembers which addresses did not answer an echo request lately, so
 // that a DISCOVER that comes again costs no second wait.
@@ -39,8 +46,10 @@ func (e *echoes) quiet(addr netip.Addr, now time.Time) bool {
 
 // probe asks whether a host uses the offered address; if so it is put in
 // quarantine and another one has to be chosen. It reports whether the
-// address may be offered. An offer that is not made holds no address.
-func (e *Engine) probe(ctx context.Context, m ClientMessage, addr netip.Addr, trace *Trace) (bool, error) {
+// address may be offered. An offer that is not made holds no address. A request
+// that cannot be sent counts as unanswered, unless a lost lease may run there (H-6).
+func (e *Engine) probe(ctx context.Context, m ClientMessage, decision Decision, trace *Trace) (bool, error) {
+	addr := decision.Addr.Addr()
 	e.mu.Lock()
 	quiet := e.echoes.quiet(addr, e.config.Now())
 	e.mu.Unlock()
@@ -49,11 +58,15 @@ func (e *Engine) probe(ctx context.Context, m ClientMessage, addr netip.Addr, tr
 		return true, nil
 	}
 	answered, err := e.ask(ctx, addr)
+	unsent := err != nil && !errors.Is(err, ErrCrowded)
+	if unsent && !decision.effect.mustProbe {
+		err = nil
+	}
 	e.mu.Lock()
 	switch {
 	case err != nil:
 		e.facts.Leases.dropHold(m.Client)
-	case !answered:
+	case !answered && !unsent:
 		e.echoes.unanswered(addr, e.config.Now().Add(e.config.Policy.OfferHold))
 	}
 	e.mu.Unlock()
@@ -71,7 +84,14 @@ func (e *Engine) ask(ctx context.Context, addr netip.Addr) (answered bool, err e
 		return false, fmt.Errorf("echo of %s: %w", addr, ErrCrowded)
 	}
 	defer e.Echo.Leave()
-	return e.config.Probe(ctx, addr, e.config.ProbeWait), nil
+	if e.config.Probe == nil {
+		return false, errNoProbe
+	}
+	answered, err = e.config.Probe(ctx, addr, cmp.Or(e.config.ProbeWait, probeWait))
+	if err != nil {
+		return false, fmt.Errorf("echo of %s: %w", addr, err)
+	}
+	return answered, nil
 }
 
 // setAside puts an address in quarantine that an unknown host uses.

@@ -16,15 +16,19 @@ import (
 // Config is what an Engine works with.
 type Config struct {
 	Policy Policy
-	// Store is where the engine starts; nil: it starts without one, and Attach
-	// brings it later (H-5).
+	// Store is where the engine starts. It counts as complete even if it is empty,
+	// as in a test; the store of a server comes by Attach (H-6). nil: the engine
+	// starts without one (H-5).
 	Store Store
 	Now   func() time.Time // the time of day; nil: time.Now
 	Clock Clock            // which Now is checked with
 	Log   logrus.FieldLogger
 	// Probe reports whether a host answers an echo request to addr within
-	// the time given. nil: addresses are not probed.
-	Probe     func(ctx context.Context, addr netip.Addr, wait time.Duration) bool
+	// the time given; an error says that none could be sent. nil: addresses
+	// cannot be probed.
+	Probe func(ctx context.Context, addr netip.Addr, wait time.Duration) (bool, error)
+	// ProbeWait is how long an answer is waited for; 0: only addresses are probed
+	// that a lost lease may be running at (H-6).
 	ProbeWait time.Duration
 	// Committed hears how long each write to the store took and how it ended;
 	// a lost comparison is ErrConflict. nil: it is not measured. It must return soon.
@@ -46,12 +50,15 @@ type Engine struct {
 	config   Config
 	swapping sync.Mutex // one SetSnapshot at a time
 	noting   sync.Mutex // one write of a note at a time
+	judging  sync.Mutex // one judgement of an empty store at a time
+	beside   sync.WaitGroup
 
 	mu        sync.Mutex
 	store     Store // nil while there is none (H-5)
 	facts     Facts
 	notes     map[string][]byte // nil values are to be removed from the store
 	unsaved   map[string]bool   // names of notes that the store was not told of
+	unjudged  bool              // the store is empty, and no snapshot told yet why (H-6)
 	clock     *clockWatch
 	busy      map[ClientID]bool
 	unsynced  []netip.Addr // oldest first; may name leases that are in sync by now
@@ -121,7 +128,7 @@ func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 	e.swapping.Lock()
 	defer e.swapping.Unlock()
 	l := e.facts.Leases
-	pending, records := make(poolSet), recordsLeases(s)
+	pending := make(poolSet)
 	for _, vrf := range s.DynamicVRFs() {
 		pending[vrf] = newPool(s.Dynamic(vrf))
 	}
@@ -132,15 +139,22 @@ func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 			e.locked(func() { l.fill(p, from, min(from+slice, len(p.addrs))) })
 		}
 	}
+	judge, records := false, e.awaitsJudgement() && recordsLeases(s)
 	e.locked(func() {
 		for _, p := range pending {
 			p.settle()
 		}
 		l.pools, l.pending, l.snapshot = pending, nil, s
 		e.settleOwners(s, e.facts.Snapshot)
-		e.facts.Snapshot, e.facts.Recorded = s, records
+		e.facts.Snapshot = s
+		if judge = e.unjudged && e.store != nil; judge && !records {
+			e.unjudged, e.facts.Storeless, judge = false, false, false // a first start
+		}
 	})
 	e.keepMarksNow()
+	if judge {
+		e.judgeBeside(s)
+	}
 }
 
 func (e *Engine) locked(fn func()) {
@@ -244,8 +258,8 @@ func (e *Engine) carryOut(ctx context.Context, m ClientMessage, decision Decisio
 		}
 		return err == nil, err
 	}
-	if effect.probe && decision.Verdict == Offer && e.config.Probe != nil {
-		return e.probe(ctx, m, decision.Addr.Addr(), trace)
+	if decision.Verdict == Offer && (effect.mustProbe || effect.probe && e.config.ProbeWait > 0) {
+		return e.probe(ctx, m, decision, trace)
 	}
 	return true, nil
 }

@@ -70,12 +70,12 @@ func TestProbeBeforeOffering(t *testing.T) {
 	used := make(map[string]bool)
 	probing := func(c *Config) {
 		c.ProbeWait = time.Second
-		c.Probe = func(_ context.Context, addr netip.Addr, wait time.Duration) bool {
+		c.Probe = func(_ context.Context, addr netip.Addr, wait time.Duration) (bool, error) {
 			if wait != time.Second {
 				t.Errorf("probe waits %s", wait)
 			}
 			probed = append(probed, addr.String())
-			return used[addr.String()]
+			return used[addr.String()], nil
 		}
 	}
 	for _, c := range []struct {

@@ -1,6 +1,10 @@
 package lease
 
 import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
 	"testing"
 	"time"
 )
@@ -51,6 +55,105 @@ func TestAnEmptyStoreBesideRecordsRefusesNobodyForWantOfABinding(t *testing.T) {
 					r.now = start.Add(r.LongestLease() + 31*time.Minute)
 				}
 				r.expect(c.m, want)
+			}
+		})
+	}
+}
+
+// H-6: at a start the snapshot comes after the store. It tells whether the empty
+// store has lost leases; those of NetBox are in it before a dynamic client is
+// answered, and the longest of them counts.
+func TestAnEmptyStoreIsJudgedByTheFirstSnapshot(t *testing.T) {
+	long := append(office(), dynamic("10.0.0.30/24", record(carol, 100*time.Hour)), dynamic("10.0.0.31/24", record(alice, -time.Hour)))
+	store := newMemStore()
+	r := newRig(t, store, nil, func(config *Config) { config.Store = nil })
+	r.SetAuthority(Authoritative)
+	if err := r.Attach(t.Context(), store); err != nil {
+		t.Fatal(err)
+	}
+	slow := make(chan struct{})
+	store.before = func(Lease) error { <-slow; return nil }
+	r.SetSnapshot(snapshot(t, worldOptions, long...))
+	r.expect(discover(bob), "silent H-5 store_failed")
+	r.expect(renewing(bob, "10.0.0.11"), "silent H-5 store_failed")
+	r.expect(discover(web), "OFFER D-1 10.0.0.5/24 static")
+	close(slow)
+	r.beside.Wait()
+	for addr, want := range map[string]ClientID{"10.0.0.30": carol, "10.0.0.31": alice} {
+		if l := store.get(addr); l.Client != want || l.Unsynced || l.ToldClient != want {
+			t.Errorf("the store holds %+v for %s, want the lease of %s", l, addr, want)
+		}
+	}
+	r.expect(renewing(carol, "10.0.0.30"), "ACK D-12 10.0.0.30/24 bound")
+	r.now = start.Add(99 * time.Hour)
+	r.expect(renewing(bob, "10.0.0.11"), "ACK D-12 10.0.0.11/24 new")
+	r.now = start.Add(101 * time.Hour)
+	r.expect(renewing("52:54:00:00:00:0D", "10.0.0.12"), "NAK D-13")
+}
+
+// H-6: a first start stays one when its own leases appear in NetBox.
+func TestTheLeasesOfAFirstStartDoNotMakeItsStoreYoung(t *testing.T) {
+	store := newMemStore()
+	r := newRig(t, store, nil, func(config *Config) { config.Store = nil })
+	r.SetAuthority(Authoritative)
+	if err := r.Attach(t.Context(), store); err != nil {
+		t.Fatal(err)
+	}
+	r.SetSnapshot(snapshot(t, worldOptions, office()...))
+	r.expect(selecting(carol, "10.0.0.10"), "ACK D-4")
+	r.SetSnapshot(snapshot(t, worldOptions, append(office(), dynamic("10.0.0.30/24", record(alice, time.Hour)))...))
+	r.expect(renewing(bob, "10.0.0.11"), "NAK D-13")
+}
+
+// H-6: while the store may lack leases, an address with an ended one goes to
+// another client only after an unanswered probe, whatever the settings say.
+func TestAnEndedLeaseIsProbedWhileTheStoreIsYoung(t *testing.T) {
+	parts := []part{prefix("10.0.0.0/24"), dynamic("10.0.0.31/24", record(carol, -time.Hour))}
+	for _, c := range []struct {
+		name     string
+		young    bool
+		m        ClientMessage
+		answered bool
+		err      error
+		want     string
+		probed   int
+	}{
+		{"silent host", true, discover(bob), false, nil, "OFFER D-1 10.0.0.31/24", 1},
+		{"asked for", true, discover(bob, wants("10.0.0.31")), false, nil, "OFFER D-1 10.0.0.31/24", 1},
+		{"a host answers", true, discover(bob), true, nil, "silent D-2", 1},
+		{"the probe cannot be sent", true, discover(bob), false, errDisk, "silent H-3", 1},
+		{"its own", true, discover(carol), true, nil, "OFFER D-1 10.0.0.31/24 bound", 0},
+		{"selected without a probe", true, selecting(bob, "10.0.0.31"), false, nil, "silent H-6", 0},
+		{"a store that is not young", false, discover(bob), true, nil, "OFFER D-1 10.0.0.31/24", 0},
+		{"selected, not young", false, selecting(bob, "10.0.0.31"), true, nil, "ACK D-4", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			probed := 0
+			store := newMemStore()
+			r := newRig(t, store, snapshot(t, worldOptions, parts...), func(config *Config) {
+				if c.young {
+					config.Store = nil
+				}
+				config.Probe = func(context.Context, netip.Addr, time.Duration) (bool, error) {
+					probed++
+					return c.answered, c.err
+				}
+			})
+			r.SetAuthority(Authoritative)
+			if c.young {
+				if err := r.Attach(t.Context(), store); err != nil {
+					t.Fatal(err)
+				}
+			}
+			d, err := r.Handle(t.Context(), c.m, nil)
+			if got := brief(d); !strings.HasPrefix(got, c.want) || !errors.Is(err, c.err) {
+				t.Errorf("%s, %v; want %s, %v", got, err, c.want, c.err)
+			}
+			if probed != c.probed {
+				t.Errorf("probed %d times, want %d", probed, c.probed)
+			}
+			if d.Verdict == Offer && c.m.Client == bob && c.young {
+				r.expect(selecting(bob, "10.0.0.31"), "ACK D-4 10.0.0.31/24")
 			}
 		})
 	}
