@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -36,7 +37,8 @@ func (e *Engine) Attach(ctx context.Context, store Store) error {
 	if err := e.keepLongest(ctx, store); err != nil {
 		return err
 	}
-	if err := e.keepAge(ctx, store, len(held)+len(lost)); err != nil {
+	promised := slices.ContainsFunc(lost, func(l storedLease) bool { return l.revision != restoredRevision })
+	if err := e.keepAge(ctx, store, len(held) > 0 || promised); err != nil {
 		return err
 	}
 	if err := e.attachMarks(ctx, store); err != nil {
@@ -59,6 +61,9 @@ func (e *Engine) begun(store Store, held map[netip.Addr]storedLease, lost []stor
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.attachClock(e.config.Now(), held)
+	if len(held) > 0 {
+		e.facts.Leases.forgetRestored()
+	}
 	for _, l := range lost {
 		e.facts.Leases.replace(l.Lease, held[l.Addr].revision+1)
 		delete(held, l.Addr)
@@ -74,13 +79,14 @@ func (e *Engine) begun(store Store, held map[netip.Addr]storedLease, lost []stor
 }
 
 // lost lists the leases that are known to be durable and that the store does
-// not hold, or holds in an earlier version.
+// not hold, or holds in an earlier version. Those of a copy count only for a store
+// that holds nothing (H-10).
 func (e *Engine) lost(held map[netip.Addr]storedLease) []storedLease {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var lost []storedLease
 	for addr, known := range e.facts.Leases.stored {
-		if held[addr].revision < known.revision {
+		if held[addr].revision < known.revision || known.revision == restoredRevision && len(held) == 0 {
 			lost = append(lost, known)
 		}
 	}

@@ -59,6 +59,7 @@ type Engine struct {
 	notes     map[string][]byte // nil values are to be removed from the store
 	unsaved   map[string]bool   // names of notes that the store was not told of
 	unjudged  bool              // the store is empty, and no snapshot told yet why (H-6)
+	restored  bool              // a copy knew leases (H-10)
 	clock     *clockWatch
 	busy      map[ClientID]bool
 	unsynced  []netip.Addr // oldest first; may name leases that are in sync by now
@@ -139,7 +140,7 @@ func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 			e.locked(func() { l.fill(p, from, min(from+slice, len(p.addrs))) })
 		}
 	}
-	judge, records := false, e.awaitsJudgement() && recordsLeases(s)
+	judge, records := false, e.awaitsJudgement() && e.hadLeases(s)
 	e.locked(func() {
 		for _, p := range pending {
 			p.settle()

@@ -22,10 +22,10 @@ func (e *Engine) trustStore() { e.notes[youngNote] = []byte(time.Time{}.Format(t
 // keepAge learns until when a store may lack leases. One that is empty and has no
 // note waits for a snapshot, which tells whether there were leases before: a
 // volume that is not mounted looks like a first start (H-6).
-func (e *Engine) keepAge(ctx context.Context, store Store, leases int) error {
+func (e *Engine) keepAge(ctx context.Context, store Store, leases bool) error {
 	e.mu.Lock()
 	note, noSettings := e.notes[youngNote], e.config.Policy.longest() == 0
-	e.unjudged = note == nil && leases == 0 && !noSettings
+	e.unjudged = note == nil && !leases && !noSettings
 	unjudged := e.unjudged
 	e.mu.Unlock()
 	if noSettings || unjudged {
@@ -67,7 +67,7 @@ func (e *Engine) judge(ctx context.Context, store Store, s *ipam.Snapshot) error
 		return nil
 	}
 	var until time.Time
-	if recordsLeases(s) {
+	if e.hadLeases(s) {
 		if err := e.seed(ctx, store, s); err != nil {
 			return err
 		}
@@ -158,6 +158,14 @@ func recordsLeases(s *ipam.Snapshot) bool {
 		}
 	}
 	return false
+}
+
+// hadLeases reports whether NetBox or a copy shows that there were leases before.
+func (e *Engine) hadLeases(s *ipam.Snapshot) bool {
+	e.mu.Lock()
+	restored := e.restored
+	e.mu.Unlock()
+	return restored || recordsLeases(s)
 }
 
 // young reports whether leases may run that the store has lost (H-6).

@@ -158,3 +158,42 @@ func TestAnEndedLeaseIsProbedWhileTheStoreIsYoung(t *testing.T) {
 		})
 	}
 }
+
+// H-10: what a copy knows is given to an empty store, and to no other.
+func TestACopyFillsAnEmptyStoreOnly(t *testing.T) {
+	old := newRig(t, newMemStore(bound("10.0.0.12", alice, time.Hour), bound("10.0.0.13", bob, -time.Hour)), snapshot(t, worldOptions, office()...))
+	kept, ok := old.Keep()
+	if !ok || len(kept.Leases) != 1 || kept.Leases[0].Client != alice {
+		t.Fatalf("kept %+v, %v; want the running lease", kept, ok)
+	}
+	for _, c := range []struct {
+		name string
+		held []Lease
+		want string // a renewal of the lease in the copy
+		late string // a renewal of an unknown lease
+	}{
+		{"an empty store", nil, "ACK D-12 10.0.0.12/24 bound", "ACK D-12 10.0.0.15/24 new"},
+		{"a store with leases", []Lease{bound("10.0.0.14", bob, time.Hour)}, "NAK D-13", "NAK D-13"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, newMemStore(), snapshot(t, worldOptions, office()...), func(config *Config) { config.Store = nil })
+			r.SetAuthority(Authoritative)
+			r.Restore(kept)
+			if _, ok := r.Keep(); ok {
+				t.Error("a copy would be made without a store")
+			}
+			store := newMemStore(c.held...)
+			if err := r.Attach(t.Context(), store); err != nil {
+				t.Fatal(err)
+			}
+			if held := store.get("10.0.0.12").Client == alice; held != (c.held == nil) {
+				t.Errorf("the lease of the copy is in the store: %v", held)
+			}
+			r.expect(renewing(alice, "10.0.0.12"), c.want)
+			r.expect(renewing(carol, "10.0.0.15"), c.late)
+			if err := r.facts.Leases.verify(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
