@@ -59,9 +59,8 @@ func (a *app) check(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	storedProblems(a.stdout, file.NetBox)
 	findings := prepare.Check(ctx, client, needs(file.NetBox))
-	findings = append(findings, missing(ctx, client, file.NetBox)...)
+	findings = append(findings, seen(ctx, a.stdout, client, file.NetBox)...)
 	return a.printFindings(client.URL(), findings)
 }
 
@@ -73,34 +72,55 @@ const shownProblems = 20
 func storedProblems(out io.Writer, s settings.NetBox) {
 	problems, taken, err := instance.StoredProblems(s)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ipam.ErrDiskFormat): // no server has run yet, or another version
-		return
-	case err != nil: // such as the rights of the user who checks
-		fmt.Fprintf(out, "notice   what the server last saw cannot be read: %v\n", err)
-		return
+	case err == nil:
+		listProblems(out, problems, fmt.Sprintf(" (as of %s)", taken.UTC().Format(time.RFC3339)))
+	case !neverWritten(err):
+		unreadable(out, err)
 	}
+}
+
+// neverWritten says that no server of this version has run yet.
+func neverWritten(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, ipam.ErrDiskFormat)
+}
+
+// unreadable tells of the rights of the user who checks, or of a damaged copy.
+func unreadable(out io.Writer, err error) {
+	fmt.Fprintf(out, "notice   what the server last saw cannot be read: %v\n", err)
+}
+
+func listProblems(out io.Writer, problems []ipam.Problem, when string) {
 	for _, p := range problems[:min(len(problems), shownProblems)] {
-		fmt.Fprintf(out, "warning  %s (as of %s)\n", p, taken.UTC().Format(time.RFC3339))
+		fmt.Fprintf(out, "warning  %s%s\n", p, when)
 	}
 	if more := len(problems) - shownProblems; more > 0 {
 		fmt.Fprintf(out, "warning  and %s in NetBox's data, see the log of the server\n", count(more, "more problem", "more problems"))
 	}
 }
 
-// missing finds what the token sees no more of the copy of NetBox that the server
-// keeps on disk (T-1).
-func missing(ctx context.Context, client *netbox.Client, s settings.NetBox) (findings []prepare.Finding) {
+// seen reads NetBox as the server does. It lists what is wrong with the data, and
+// finds what the token sees no more of the copy of NetBox that the server keeps on
+// disk (T-1).
+func seen(ctx context.Context, out io.Writer, client *netbox.Client, s settings.NetBox) (findings []prepare.Finding) {
 	log := logrus.New()
 	log.SetOutput(io.Discard) // what is to be said is in the findings
-	losses, taken, err := instance.Missing(ctx, client, s, log)
+	now, err := instance.Look(ctx, client, s, log)
 	if err != nil {
+		storedProblems(out, s)
+		if now.Taken.IsZero() { // the other findings say why NetBox cannot be read
+			return nil
+		}
 		return []prepare.Finding{{Severity: prepare.Warning, Object: "last snapshot", Problem: "NetBox cannot be compared with it: " + err.Error()}}
 	}
-	for _, l := range losses {
+	listProblems(out, now.Problems, "")
+	if _, _, err := instance.StoredProblems(s); err != nil && !neverWritten(err) {
+		unreadable(out, err)
+	}
+	for _, l := range now.Losses {
 		if l.Lost > 0 {
 			findings = append(findings, prepare.Finding{
 				Severity: prepare.Failure, Object: l.Table,
-				Problem: fmt.Sprintf("the token does not see %d of %d that the server knows, last confirmed %s, and they were not deleted", l.Lost, l.Rows, taken.UTC().Format(time.RFC3339)),
+				Problem: fmt.Sprintf("the token does not see %d of %d that the server knows, last confirmed %s, and they were not deleted", l.Lost, l.Rows, now.Taken.UTC().Format(time.RFC3339)),
 				Fix:     "check the permissions of the token's user and their constraints",
 			})
 		}

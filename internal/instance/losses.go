@@ -2,22 +2,19 @@ package instance
 
 import (
 	"context"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
-// Missing compares what the token sees now with the copy of NetBox that a server
-// with these settings keeps on disk, taken at a time; zero: there is none. It
-// reads both and changes nothing (T-1).
-func Missing(ctx context.Context, client *netbox.Client, s settings.NetBox, log logrus.FieldLogger) (losses []ipam.LossCount, taken time.Time, err error) {
-	return follow.Missing(ctx, client, follow.Config{
+// Look reads what the token sees now, and compares it with the copy of NetBox that
+// a server with these settings keeps on disk. It changes nothing (T-1).
+func Look(ctx context.Context, client *netbox.Client, s settings.NetBox, log logrus.FieldLogger) (follow.Seen, error) {
+	return follow.Look(ctx, client, follow.Config{
 		Fields: recordFields(s), ContextKey: s.ContextKey, GateFields: []string{s.PXE.RedeployField, s.PXE.ConfirmField},
 		Options: options(s), DiskPath: diskCopy(s), Log: log,
 	})

@@ -13,8 +13,6 @@ import (
 // probe and one has to be made (H-6).
 const probeWait = 500 * time.Millisecond
 
-var errNoProbe = errors.New("addresses cannot be probed here")
-
 // echoes remembers which addresses did not answer an echo request lately, so
 // that a DISCOVER that comes again costs no second wait.
 type echoes struct {
@@ -45,33 +43,39 @@ func (e *echoes) quiet(addr netip.Addr, now time.Time) bool {
 }
 
 // probe asks whether a host uses the offered address; if so it is put in
-// quarantine and another one has to be chosen. It reports whether the
-// address may be offered. An offer that is not made holds no address. A request
-// that cannot be sent counts as unanswered, unless a lost lease may run there (H-6).
+// quarantine and another one has to be chosen. An address that rests, or at
+// which a lost lease may run, may be offered only after a request that was sent
+// (A-8, H-6). It reports whether the address may be offered. An offer that is not
+// made holds no address.
 func (e *Engine) probe(ctx context.Context, m ClientMessage, decision Decision, trace *Trace) (bool, error) {
-	addr := decision.Addr.Addr()
+	addr, rests, must := decision.Addr.Addr(), decision.effect.rested, decision.effect.mustProbe
 	e.mu.Lock()
-	quiet := e.echoes.quiet(addr, e.config.Now())
+	quiet := e.echoes.quiet(addr, e.config.Now()) && !rests
 	e.mu.Unlock()
 	if quiet {
 		trace.addf("A-7", "%s did not answer an echo request a moment ago", addr)
 		return true, nil
 	}
 	answered, err := e.ask(ctx, addr)
-	unsent := err != nil && !errors.Is(err, ErrCrowded)
-	if unsent && !decision.effect.mustProbe {
-		err = nil
+	if errors.Is(err, errUnprobed) && !rests && !must {
+		return true, nil // as without lease.probe
 	}
 	e.mu.Lock()
 	switch {
 	case err != nil:
 		e.facts.Leases.dropHold(m.Client)
-	case !answered && !unsent:
+	case !answered:
 		e.echoes.unanswered(addr, e.config.Now().Add(e.config.Policy.OfferHold))
 	}
 	e.mu.Unlock()
-	if err != nil || !answered {
-		return err == nil, err
+	switch {
+	case err != nil:
+		return false, err
+	case !answered && rests:
+		trace.addf("A-8", "%s does not answer an echo request: its quarantine ends", addr)
+		return e.wakes(ctx, m, addr)
+	case !answered:
+		return true, nil
 	}
 	trace.addf("A-7", "%s answers an echo request: quarantined", addr)
 	e.config.Log.WithField("addr", addr).Warn("address is in use by an unknown host: quarantined")
@@ -85,11 +89,10 @@ func (e *Engine) ask(ctx context.Context, addr netip.Addr) (answered bool, err e
 	}
 	defer e.Echo.Leave()
 	if e.config.Probe == nil {
-		return false, errNoProbe
+		return false, fmt.Errorf("%w to %s", errUnprobed, addr)
 	}
-	answered, err = e.config.Probe(ctx, addr, cmp.Or(e.config.ProbeWait, probeWait))
-	if err != nil {
-		return false, fmt.Errorf("echo of %s: %w", addr, err)
+	if answered, err = e.config.Probe(ctx, addr, cmp.Or(e.config.ProbeWait, probeWait)); err != nil {
+		return false, fmt.Errorf("%w to %s: %w", errUnprobed, addr, err)
 	}
 	return answered, nil
 }

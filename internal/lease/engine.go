@@ -38,6 +38,9 @@ type Config struct {
 	WriteBack bool
 }
 
+// probes reports whether addresses are probed before any offer.
+func (c *Config) probes() bool { return c.Probe != nil && c.ProbeWait > 0 }
+
 // Engine carries decisions out: it keeps the leases in memory, makes each
 // change durable before its reply may leave (S-1) and works on one client, and
 // on one address, one message at a time (S-7). No lock is held while the store
@@ -64,6 +67,7 @@ type Engine struct {
 	busy      map[ClientID]bool
 	unsynced  []netip.Addr // oldest first; may name leases that are in sync by now
 	queued    map[netip.Addr]bool
+	toldOwn   bool // SetOwn was called
 	unsyncedC chan struct{}
 	echoes    echoes
 }
@@ -92,7 +96,7 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		e.config.Now = time.Now
 	}
 	e.clock = newClockWatch(config.Clock, e.config.Now())
-	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true}
+	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true, Started: e.config.Now(), Probes: config.probes()}
 	if config.Store == nil {
 		return e, nil
 	}
@@ -179,7 +183,11 @@ func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Dec
 	for range attempts {
 		decision := e.decide(m, trace)
 		done, err := e.carryOut(ctx, m, decision, trace)
-		if err != nil && needsNoStore(&m, decision) {
+		switch {
+		case errors.Is(err, errUnprobed):
+			trace.addf("A-8", "%v: %s is not offered", err, decision.Addr)
+			return Decision{Rule: "D-2", Reason: ReasonPoolEmpty}, nil
+		case err != nil && needsNoStore(&m, decision):
 			return decision, nil
 		}
 		if err != nil {
@@ -202,11 +210,30 @@ func (e *Engine) begin(m ClientMessage) bool {
 		return false
 	}
 	e.busy[m.Client] = true
-	e.facts.Leases.exclude(m.Identifier)
-	for _, own := range m.InterfaceAddrs {
-		e.facts.Leases.exclude(own)
+	if !e.toldOwn {
+		e.facts.Leases.exclude(m.Identifier)
+		for _, own := range m.InterfaceAddrs {
+			e.facts.Leases.exclude(own)
+		}
 	}
 	return true
+}
+
+// SetOwn says which addresses this machine has now: those, and no others, stay out
+// of the pools (N-5). A server that never calls it learns them from messages, and
+// cannot tell that one was given up. own must not change afterwards.
+func (e *Engine) SetOwn(own map[netip.Addr]bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l, before := e.facts.Leases, e.facts.Leases.infrastructure
+	l.infrastructure, e.toldOwn = own, true
+	for _, addrs := range []map[netip.Addr]bool{before, own} {
+		for addr := range addrs {
+			if before[addr] != own[addr] {
+				l.touch(addr)
+			}
+		}
+	}
 }
 
 // end takes the mark away and remembers what was said, for what the client may
@@ -231,8 +258,11 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 	decision := Decide(e.facts, m, now, trace)
 	effect := &decision.effect
 	if effect.hold.IsValid() && !decision.Static {
+		if effect.ends != "" {
+			l.dropHold(effect.ends)
+		}
 		stranger := decision.Machine == nil && decision.Interface == nil
-		l.hold(effect.hold, m.Client, steady.Add(e.config.Policy.OfferHold), stranger)
+		l.hold(effect.hold, hold{client: m.Client, until: steady.Add(e.config.Policy.OfferHold), stranger: stranger, share: effect.share})
 	}
 	if effect.change.Addr.IsValid() {
 		l.inWork[effect.change.Addr] = m.Client
@@ -259,7 +289,7 @@ func (e *Engine) carryOut(ctx context.Context, m ClientMessage, decision Decisio
 		}
 		return err == nil, err
 	}
-	if decision.Verdict == Offer && (effect.mustProbe || effect.probe && e.config.ProbeWait > 0) {
+	if decision.Verdict == Offer && (effect.mustProbe || effect.probe && e.config.probes()) {
 		return e.probe(ctx, m, decision, trace)
 	}
 	return true, nil

@@ -162,7 +162,7 @@ func TestExplainHasNoEffect(t *testing.T) {
 func TestSnapshotChanges(t *testing.T) {
 	r := newRig(t, newMemStore(bound("10.0.0.11", bob, time.Hour)), small(t))
 	r.expect(discover(alice), "OFFER D-1 10.0.0.10/24")
-	r.SetSnapshot(snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.9-10.0.0.11/24")))
+	r.SetSnapshot(snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.9-10.0.0.11/24"), machines(carol, nth(1))))
 	r.expect(discover(alice), "OFFER D-1 10.0.0.10/24")
 	r.expect(discover(carol), "OFFER D-1 10.0.0.9/24")
 	r.exhausted(discover(nth(1)))

@@ -10,7 +10,7 @@ import (
 // machineWith is a device that may be assigned 10.0.0.5, by the id of its
 // address object; 0: it is not.
 func machineWith(name string, mac ClientID, id int64, more ...assigned) part {
-	return device(name, port("eth0", string(mac), append([]assigned{func(w *world, m *ipam.Machine, i *ipam.Interface) {
+	return device(name, port("eth0", string(mac), append([]assigned{func(w *world, _ *ipam.Machine, i *ipam.Interface) {
 		a := w.address("10.0.0.5/24") // interfaces keep their ids with or without it
 		delete(w.o.Addresses, a.ID)
 		if a.ID, a.Interface = id, i.ID; id != 0 {

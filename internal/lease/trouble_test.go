@@ -164,7 +164,6 @@ func TestProbeWithFailingStore(t *testing.T) {
 	store := newMemStore()
 	store.before = func(Lease) error { return errDisk }
 	r := newRig(t, store, small(t), func(c *Config) {
-		c.ProbeWait = time.Second
 		c.Probe = func(context.Context, netip.Addr, time.Duration) (bool, error) { return true, nil }
 	})
 	if d, err := r.Handle(t.Context(), discover(alice), nil); d.Verdict != Silent || !errors.Is(err, errDisk) {

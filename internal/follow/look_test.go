@@ -18,15 +18,15 @@ func TestWhatTheTokenDoesNotSeeOfTheDiskCopy(t *testing.T) {
 	narrow(s, true, nil)
 	w := follow(t, s, limited, func(c *Config) { c.DiskPath = path })
 	missing := func() map[string]int {
-		losses, taken, err := Missing(t.Context(), clienttest.Connect(t, s.URL(), limited, clienttest.Silent()), w.config)
+		seen, err := Look(t.Context(), clienttest.Connect(t, s.URL(), limited, clienttest.Silent()), w.config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(losses) > 0 && !taken.Equal(w.confirmed) {
-			t.Errorf("taken at %s, want %s", taken, w.confirmed)
+		if len(seen.Losses) > 0 && !seen.Taken.Equal(w.confirmed) {
+			t.Errorf("taken at %s, want %s", seen.Taken, w.confirmed)
 		}
 		lost := make(map[string]int)
-		for _, l := range losses {
+		for _, l := range seen.Losses {
 			if l.Lost > 0 {
 				lost[l.Table] = l.Lost
 			}
