@@ -138,7 +138,7 @@ func (e *Engine) seeds(s *ipam.Snapshot) map[netip.Addr]Lease {
 			continue
 		}
 		seen[host] = true
-		if b.Client == "" || b.Expires == forever() {
+		if b.Client == "" || b.Expires.Equal(forever()) {
 			continue
 		}
 		seeds[host] = Lease{
