@@ -25,12 +25,13 @@ const (
 
 // diskCopy keeps the tables on disk for the next start.
 type diskCopy struct {
-	guard *guard
-	path  string // empty: nowhere
-	url   string // of the NetBox
-	key   string // fingerprint of the settings that shape the tables
-	log   logrus.FieldLogger
-	once  *quiet.Logger
+	guard  *guard
+	path   string // empty: nowhere
+	second string // another place; empty: none
+	url    string // of the NetBox
+	key    string // fingerprint of the settings that shape the tables
+	log    logrus.FieldLogger
+	once   *quiet.Logger
 
 	changed  bool                                 // the tables changed since they were handed over to be written
 	lastSave time.Time                            // when it was last tried
@@ -49,13 +50,20 @@ func (c Config) fingerprint() string {
 	return string(key)
 }
 
-// restore reads the copy and tells when it was true; nil: there is none that
-// can be used.
+// restore reads the copy, or the second one where the first cannot be used, and
+// tells when it was true; nil: there is none that can be used.
 func (d *diskCopy) restore() (*tables, time.Time) {
-	if d.path == "" {
+	if t, taken := d.restoreFrom(d.path); t != nil {
+		return t, taken
+	}
+	return d.restoreFrom(d.second)
+}
+
+func (d *diskCopy) restoreFrom(path string) (*tables, time.Time) {
+	if path == "" {
 		return nil, time.Time{}
 	}
-	disk, err := ipam.ReadDiskFile(d.path)
+	disk, err := ipam.ReadDiskFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, time.Time{}
@@ -159,7 +167,13 @@ func (d *diskCopy) begin(now time.Time, t *tables, confirmed time.Time) {
 	d.lastSave, d.written, d.changed = now, confirmed, false
 	disk, ended := d.picture(t, confirmed), make(chan error, 1)
 	d.writing = ended
-	go func() { ended <- d.write(d.path, disk) }()
+	go func() {
+		err := d.write(d.path, disk)
+		if d.second != "" {
+			err = errors.Join(err, d.write(d.second, disk))
+		}
+		ended <- err
+	}()
 }
 
 // picture is what a copy of t holds. Tables that are in use never change, so it

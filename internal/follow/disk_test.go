@@ -2,6 +2,7 @@ package follow
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -200,5 +201,30 @@ func TestADiskThatHangsDoesNotStopThePolls(t *testing.T) {
 	hung <- nil
 	if !w.disk.await(time.After(time.Minute)) || !w.disk.saved.Equal(w.confirmed) {
 		t.Errorf("saved %v, want %v", w.disk.saved, w.confirmed)
+	}
+}
+
+// H-10: without the first copy, or with a damaged one, the second serves.
+func TestASecondDiskCopyServesWithoutTheFirst(t *testing.T) {
+	s, _ := netboxtest.ServeOffice(t, netboxtest.V47)
+	path, second := filepath.Join(t.TempDir(), "netbox.copy"), filepath.Join(t.TempDir(), "netbox.copy")
+	both := func(c *Config) { c.DiskPath, c.DiskCopy = path, second }
+	first := follow(t, s, s.TokenV2(), both)
+	first.must(t)
+	first.disk.save(first.clock, first.tables, first.confirmed, time.Minute)
+	s.Down()
+	for _, harm := range []func(string) error{
+		func(string) error { return nil },
+		func(p string) error { return os.WriteFile(p, []byte("damaged"), 0o600) },
+		os.Remove,
+	} {
+		if err := harm(path); err != nil {
+			t.Fatal(err)
+		}
+		w := follow(t, s, s.TokenV2(), both)
+		w.restore()
+		if w.snapshot == nil || w.address("10.0.0.5") == nil {
+			t.Error("nothing came from the second copy")
+		}
 	}
 }

@@ -44,6 +44,7 @@ type Config struct {
 	// NetBox tell.
 	Leased   func() map[netip.Addr]bool
 	DiskPath string // where the disk copy is kept; empty: nowhere
+	DiskCopy string // where a second one is kept, for a start without the first; empty: nowhere (H-10)
 	// OnSnapshot gets each new snapshot and everything in it that could not be
 	// used. New problems are logged already.
 	OnSnapshot func(*ipam.Snapshot, []ipam.Problem)
@@ -115,7 +116,7 @@ func New(client *netbox.Client, config Config) *Follower {
 		waits:      waits,
 		difference: make(map[netbox.Table]int64), mostChanged: mostChanged,
 	}
-	f.disk = diskCopy{guard: f.guard, path: config.DiskPath, url: client.URL(), key: config.fingerprint(), log: config.Log, once: once, write: ipam.WriteDiskFile}
+	f.disk = diskCopy{guard: f.guard, path: config.DiskPath, second: config.DiskCopy, url: client.URL(), key: config.fingerprint(), log: config.Log, once: once, write: ipam.WriteDiskFile}
 	return f
 }
 

@@ -45,6 +45,8 @@ type Instance struct {
 	restsOn       []string                // of a rehearsal
 	// storeOpen is the store on disk; nil while there is none (H-5).
 	storeOpen atomic.Pointer[pebblestore.Store]
+	copyLeft  chan struct{} // closed when the copy is written no more; nil: there is none
+	copyHeld  atomic.Bool   // the folder of the second copy is this server's (H-10)
 	stop      context.CancelFunc
 	running   sync.WaitGroup
 }
@@ -85,6 +87,7 @@ func (i *Instance) open(ctx context.Context) error {
 		return err
 	}
 	i.Engine = engine
+	i.startCopy(ctx)
 	if err := i.openStore(ctx); err != nil {
 		return &StoreError{err}
 	}
@@ -127,8 +130,9 @@ func (i *Instance) engineConfig() lease.Config {
 	if !i.pool.Rehearse { // which would doubt the clock of the server that runs
 		c.Clock = machineClock()
 	}
-	if c.ProbeWait > 0 && !i.pool.Rehearse { // a rehearsal sends nothing
-		c.Probe = i.echo
+	c.Probe = i.echo
+	if i.pool.Rehearse { // which sends nothing
+		c.Probe = func(context.Context, netip.Addr, time.Duration) (bool, error) { return false, nil }
 	}
 	return c
 }
@@ -193,6 +197,7 @@ func (i *Instance) Snapshot() *ipam.Snapshot { return i.snapshot.Load() }
 func (i *Instance) Close() error {
 	i.stop()
 	i.running.Wait()
+	i.leaveCopy()
 	if i.store != nil {
 		return i.store.Close()
 	}

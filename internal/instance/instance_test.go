@@ -161,9 +161,8 @@ func TestARehearsalReadsTheStoreAndWritesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i.Settings.Lease.Probe, r.Settings.Lease.Probe = time.Second, time.Second
-	if i.engineConfig().Probe == nil || r.engineConfig().Probe != nil {
-		t.Error("addresses are to be probed by a server and not by a rehearsal")
+	if answered, err := r.engineConfig().Probe(t.Context(), netip.MustParseAddr("127.0.0.1"), time.Second); answered || err != nil {
+		t.Errorf("a rehearsal sent an echo request: answered %v, %v", answered, err)
 	}
 	m.Type, m.ServerID, m.RequestedAddr = lease.Discover, netip.Addr{}, netip.Addr{}
 	if d, err := r.Engine.Handle(t.Context(), m, nil); err != nil || d.Addr.Addr() != netip.MustParseAddr("10.1.0.105") || d.Reason != lease.ReasonBound {

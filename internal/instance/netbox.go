@@ -92,6 +92,7 @@ func (i *Instance) followConfig(disk string) follow.Config {
 		Doubt:      s.Poll.Doubt,
 		Leased:     i.Engine.Leased,
 		DiskPath:   disk,
+		DiskCopy:   i.secondSnapshot(),
 		Log:        i.Log,
 		OnSnapshot: i.publish,
 		OnConfirm: func(at time.Time, skew time.Duration) {

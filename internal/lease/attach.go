@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
 // writesAtOnce is how many leases a store is given back at a time.
@@ -34,15 +37,33 @@ func (e *Engine) Attach(ctx context.Context, store Store) error {
 	if err := e.keepLongest(ctx, store); err != nil {
 		return err
 	}
-	if err := e.keepAge(ctx, store, len(held)+len(lost)); err != nil {
+	promised := slices.ContainsFunc(lost, func(l storedLease) bool { return l.revision != restoredRevision })
+	if err := e.keepAge(ctx, store, len(held) > 0 || promised); err != nil {
 		return err
 	}
 	if err := e.attachMarks(ctx, store); err != nil {
 		return err
 	}
+	s := e.begun(store, held, lost)
+	if s == nil {
+		return nil
+	}
+	if err := e.judge(ctx, store, s); err != nil {
+		e.Detach()
+		return err
+	}
+	return nil
+}
+
+// begun takes over what store holds. It returns the snapshot that an empty store
+// is to be judged by now, nil for none.
+func (e *Engine) begun(store Store, held map[netip.Addr]storedLease, lost []storedLease) *ipam.Snapshot {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.attachClock(e.config.Now(), held)
+	if len(held) > 0 {
+		e.facts.Leases.forgetRestored()
+	}
 	for _, l := range lost {
 		e.facts.Leases.replace(l.Lease, held[l.Addr].revision+1)
 		delete(held, l.Addr)
@@ -50,18 +71,22 @@ func (e *Engine) Attach(ctx context.Context, store Store) error {
 	for _, l := range held {
 		e.learn(l.Lease, l.revision)
 	}
-	e.store, e.facts.Storeless = store, false
+	e.store, e.facts.Storeless = store, e.unjudged
+	if e.unjudged {
+		return e.facts.Snapshot
+	}
 	return nil
 }
 
 // lost lists the leases that are known to be durable and that the store does
-// not hold, or holds in an earlier version.
+// not hold, or holds in an earlier version. Those of a copy count only for a store
+// that holds nothing (H-10).
 func (e *Engine) lost(held map[netip.Addr]storedLease) []storedLease {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var lost []storedLease
 	for addr, known := range e.facts.Leases.stored {
-		if held[addr].revision < known.revision {
+		if held[addr].revision < known.revision || known.revision == restoredRevision && len(held) == 0 {
 			lost = append(lost, known)
 		}
 	}

@@ -26,13 +26,12 @@ type Facts struct {
 	// may still run were given (S-14).
 	Jump      time.Duration
 	Authority Authority
-	// Storeless says that there is no store now: nothing new can be promised,
-	// and leases may exist that are not in Leases (H-5).
+	// Storeless says that there is no store now, or an empty one that may have
+	// lost leases and has to be filled first: nothing new can be promised, and
+	// leases may exist that are not in Leases (H-5, H-6).
 	Storeless bool
-	// YoungUntil is until when the store may lack leases that still run, and
-	// Recorded says that NetBox shows leases (H-6).
+	// YoungUntil is until when the store may lack leases that still run (H-6).
 	YoungUntil time.Time
-	Recorded   bool
 	// Probes says that echo requests are sent.
 	Probes bool
 	// Started is when this server started, which is when it last knew no offers.
@@ -53,8 +52,11 @@ type effect struct {
 	revision Revision // expected by change
 	probe    bool     // the address was never this client's: worth an echo request
 	rested   bool     // it is in quarantine, and only an unanswered echo request ends that
-	answer   answer   // to be remembered once it is sent; no time: none
-	declined declined // for whom change puts an address in quarantine
+	// mustProbe says that only an unanswered echo request lets the client have the
+	// address (H-6).
+	mustProbe bool
+	answer    answer   // to be remembered once it is sent; no time: none
+	declined  declined // for whom change puts an address in quarantine
 }
 
 // decider is one run of Decide.
@@ -275,7 +277,8 @@ func (d *decider) discover() Decision {
 		return d.silent("D-2", reason)
 	}
 	decision := d.grant("D-1", Offer, choice.reason, choice.address, n, c)
-	decision.effect = effect{hold: choice.address.Address.Addr(), probe: !choice.own, share: choice.share, ends: choice.ends, rested: choice.rested}
+	decision.effect = effect{hold: choice.address.Address.Addr(), probe: !choice.own, share: choice.share, ends: choice.ends,
+		rested: choice.rested, mustProbe: d.mayBeUsed(choice.address, c)}
 	return decision
 }
 
@@ -416,6 +419,8 @@ func (d *decider) selecting(r netip.Addr) Decision {
 		return d.acknowledge("D-4", ReasonNew, a, n, c)
 	case ReasonBusy, ReasonClockSkew:
 		return d.silent("D-16", reason)
+	case ReasonStoreFailed:
+		return d.silent("H-6", reason)
 	}
 	if d.tookByClock(a, c) {
 		return d.silent("D-16", ReasonClockSkew)

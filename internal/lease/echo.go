@@ -1,12 +1,17 @@
 package lease
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"time"
 )
+
+// probeWait is how long an answer is waited for where the settings ask for no
+// probe and one has to be made (H-6).
+const probeWait = 500 * time.Millisecond
 
 // echoes remembers which addresses did not answer an echo request lately, so
 // that a DISCOVER that comes again costs no second wait.
@@ -38,10 +43,12 @@ func (e *echoes) quiet(addr netip.Addr, now time.Time) bool {
 }
 
 // probe asks whether a host uses the offered address; if so it is put in
-// quarantine and another one has to be chosen. An address that rests may be
-// offered only after a request that was sent. It reports whether the
-// address may be offered. An offer that is not made holds no address.
-func (e *Engine) probe(ctx context.Context, m ClientMessage, addr netip.Addr, rests bool, trace *Trace) (bool, error) {
+// quarantine and another one has to be chosen. An address that rests, or at
+// which a lost lease may run, may be offered only after a request that was sent
+// (A-8, H-6). It reports whether the address may be offered. An offer that is not
+// made holds no address.
+func (e *Engine) probe(ctx context.Context, m ClientMessage, decision Decision, trace *Trace) (bool, error) {
+	addr, rests, must := decision.Addr.Addr(), decision.effect.rested, decision.effect.mustProbe
 	e.mu.Lock()
 	quiet := e.echoes.quiet(addr, e.config.Now()) && !rests
 	e.mu.Unlock()
@@ -50,7 +57,7 @@ func (e *Engine) probe(ctx context.Context, m ClientMessage, addr netip.Addr, re
 		return true, nil
 	}
 	answered, err := e.ask(ctx, addr)
-	if errors.Is(err, errUnprobed) && !rests {
+	if errors.Is(err, errUnprobed) && !rests && !must {
 		return true, nil // as without lease.probe
 	}
 	e.mu.Lock()
@@ -81,7 +88,10 @@ func (e *Engine) ask(ctx context.Context, addr netip.Addr) (answered bool, err e
 		return false, fmt.Errorf("echo of %s: %w", addr, ErrCrowded)
 	}
 	defer e.Echo.Leave()
-	if answered, err = e.config.Probe(ctx, addr, e.config.ProbeWait); err != nil {
+	if e.config.Probe == nil {
+		return false, fmt.Errorf("%w to %s", errUnprobed, addr)
+	}
+	if answered, err = e.config.Probe(ctx, addr, cmp.Or(e.config.ProbeWait, probeWait)); err != nil {
 		return false, fmt.Errorf("%w to %s: %w", errUnprobed, addr, err)
 	}
 	return answered, nil

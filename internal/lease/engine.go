@@ -16,16 +16,19 @@ import (
 // Config is what an Engine works with.
 type Config struct {
 	Policy Policy
-	// Store is where the engine starts; nil: it starts without one, and Attach
-	// brings it later (H-5).
+	// Store is where the engine starts. It counts as complete even if it is empty,
+	// as in a test; the store of a server comes by Attach (H-6). nil: the engine
+	// starts without one (H-5).
 	Store Store
 	Now   func() time.Time // the time of day; nil: time.Now
 	Clock Clock            // which Now is checked with
 	Log   logrus.FieldLogger
 	// Probe reports whether a host answers an echo request to addr within
-	// the time given; an error: it could not be sent, which tells nothing. nil:
-	// addresses are not probed.
-	Probe     func(ctx context.Context, addr netip.Addr, wait time.Duration) (answered bool, err error)
+	// the time given; an error says that none could be sent. nil: addresses
+	// cannot be probed.
+	Probe func(ctx context.Context, addr netip.Addr, wait time.Duration) (bool, error)
+	// ProbeWait is how long an answer is waited for; 0: only addresses are probed
+	// that a lost lease may be running at (H-6).
 	ProbeWait time.Duration
 	// Committed hears how long each write to the store took and how it ended;
 	// a lost comparison is ErrConflict. nil: it is not measured. It must return soon.
@@ -34,6 +37,9 @@ type Config struct {
 	// marked as unsynced.
 	WriteBack bool
 }
+
+// probes reports whether addresses are probed before any offer.
+func (c *Config) probes() bool { return c.Probe != nil && c.ProbeWait > 0 }
 
 // Engine carries decisions out: it keeps the leases in memory, makes each
 // change durable before its reply may leave (S-1) and works on one client, and
@@ -47,12 +53,16 @@ type Engine struct {
 	config   Config
 	swapping sync.Mutex // one SetSnapshot at a time
 	noting   sync.Mutex // one write of a note at a time
+	judging  sync.Mutex // one judgement of an empty store at a time
+	beside   sync.WaitGroup
 
 	mu        sync.Mutex
 	store     Store // nil while there is none (H-5)
 	facts     Facts
 	notes     map[string][]byte // nil values are to be removed from the store
 	unsaved   map[string]bool   // names of notes that the store was not told of
+	unjudged  bool              // the store is empty, and no snapshot told yet why (H-6)
+	restored  bool              // a copy knew leases (H-10)
 	clock     *clockWatch
 	busy      map[ClientID]bool
 	unsynced  []netip.Addr // oldest first; may name leases that are in sync by now
@@ -86,7 +96,7 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		e.config.Now = time.Now
 	}
 	e.clock = newClockWatch(config.Clock, e.config.Now())
-	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true, Started: e.config.Now(), Probes: config.Probe != nil}
+	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true, Started: e.config.Now(), Probes: config.probes()}
 	if config.Store == nil {
 		return e, nil
 	}
@@ -123,7 +133,7 @@ func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 	e.swapping.Lock()
 	defer e.swapping.Unlock()
 	l := e.facts.Leases
-	pending, records := make(poolSet), recordsLeases(s)
+	pending := make(poolSet)
 	for _, vrf := range s.DynamicVRFs() {
 		pending[vrf] = newPool(s.Dynamic(vrf))
 	}
@@ -134,15 +144,22 @@ func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 			e.locked(func() { l.fill(p, from, min(from+slice, len(p.addrs))) })
 		}
 	}
+	judge, records := false, e.awaitsJudgement() && e.hadLeases(s)
 	e.locked(func() {
 		for _, p := range pending {
 			p.settle()
 		}
 		l.pools, l.pending, l.snapshot = pending, nil, s
 		e.settleOwners(s, e.facts.Snapshot)
-		e.facts.Snapshot, e.facts.Recorded = s, records
+		e.facts.Snapshot = s
+		if judge = e.unjudged && e.store != nil; judge && !records {
+			e.unjudged, e.facts.Storeless, judge = false, false, false // a first start
+		}
 	})
 	e.keepMarksNow()
+	if judge {
+		e.judgeBeside(s)
+	}
 }
 
 func (e *Engine) locked(fn func()) {
@@ -168,7 +185,7 @@ func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Dec
 		done, err := e.carryOut(ctx, m, decision, trace)
 		switch {
 		case errors.Is(err, errUnprobed):
-			trace.addf("A-8", "%v: the quarantine goes on", err)
+			trace.addf("A-8", "%v: %s is not offered", err, decision.Addr)
 			return Decision{Rule: "D-2", Reason: ReasonPoolEmpty}, nil
 		case err != nil && needsNoStore(&m, decision):
 			return decision, nil
@@ -272,8 +289,8 @@ func (e *Engine) carryOut(ctx context.Context, m ClientMessage, decision Decisio
 		}
 		return err == nil, err
 	}
-	if effect.probe && decision.Verdict == Offer && e.config.Probe != nil {
-		return e.probe(ctx, m, decision.Addr.Addr(), effect.rested, trace)
+	if decision.Verdict == Offer && (effect.mustProbe || effect.probe && e.config.probes()) {
+		return e.probe(ctx, m, decision, trace)
 	}
 	return true, nil
 }

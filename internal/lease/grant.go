@@ -375,6 +375,8 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Re
 		return d.refused(a, ReasonTaken), false
 	case b.Client != "" && d.skewed():
 		return d.refused(a, ReasonClockSkew), false
+	case d.unproved(a, c):
+		return d.refused(a, ReasonStoreFailed), false
 	}
 	return "", false
 }

@@ -310,7 +310,7 @@ func newRig(t testing.TB, store *memStore, s *ipam.Snapshot, setups ...setup) *r
 	r := &rig{t: t, store: store, now: start}
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	config := Config{Policy: testPolicy(), Store: store, Now: func() time.Time { return r.now }, Log: log, WriteBack: true}
+	config := Config{ProbeWait: time.Second, Policy: testPolicy(), Store: store, Now: func() time.Time { return r.now }, Log: log, WriteBack: true}
 	for _, change := range setups {
 		change(&config)
 	}

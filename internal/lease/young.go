@@ -2,43 +2,151 @@ package lease
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net/netip"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
 // youngNote is the name of the note that says until when a store may lack leases
-// that still run.
+// that still run. It is written once a store has been judged.
 const youngNote = "store is young until"
 
 // trustStore says that the store holds all leases there are, whatever is in it.
 func (e *Engine) trustStore() { e.notes[youngNote] = []byte(time.Time{}.Format(time.RFC3339)) }
 
-// keepAge notes until when an empty store may lack leases that still run: a
+// keepAge learns until when a store may lack leases. One that is empty and has no
+// note waits for a snapshot, which tells whether there were leases before: a
 // volume that is not mounted looks like a first start (H-6).
-func (e *Engine) keepAge(ctx context.Context, store Store, leases int) error {
-	if e.config.Policy.longest() == 0 {
-		return nil // no settings
+func (e *Engine) keepAge(ctx context.Context, store Store, leases bool) error {
+	e.mu.Lock()
+	note, noSettings := e.notes[youngNote], e.config.Policy.longest() == 0
+	e.unjudged = note == nil && !leases && !noSettings
+	unjudged := e.unjudged
+	e.mu.Unlock()
+	if noSettings || unjudged {
+		return nil
 	}
-	note := e.Note(youngNote)
 	if note == nil {
-		var until time.Time
-		if leases == 0 {
-			until = e.config.Now().UTC().Add(e.LongestLease())
-		}
-		note = []byte(until.Format(time.RFC3339))
-		if err := e.putNote(youngNote, note); err != nil {
-			return err
-		}
-		if err := e.saveNote(ctx, store, youngNote); err != nil {
-			return err
-		}
+		return e.setAge(ctx, store, time.Time{})
 	}
 	until, _ := time.Parse(time.RFC3339, string(note)) // what cannot be read says nothing
+	e.locked(func() { e.facts.YoungUntil = until })
+	return nil
+}
+
+// awaitsJudgement reports whether the store is empty and no snapshot told yet why.
+func (e *Engine) awaitsJudgement() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.facts.YoungUntil = until
+	return e.unjudged
+}
+
+// setAge notes until when the store may lack leases.
+func (e *Engine) setAge(ctx context.Context, store Store, until time.Time) error {
+	if err := e.putNote(youngNote, []byte(until.Format(time.RFC3339))); err != nil {
+		return err
+	}
+	e.locked(func() { e.facts.YoungUntil = until })
+	return e.saveNote(ctx, store, youngNote)
+}
+
+// judge gives an empty store the leases that NetBox shows, and notes for how long
+// others may run. Dynamic clients get no lease until it is done (H-6).
+func (e *Engine) judge(ctx context.Context, store Store, s *ipam.Snapshot) error {
+	e.judging.Lock()
+	defer e.judging.Unlock()
+	e.mu.Lock()
+	due := e.unjudged && e.store == store
+	e.mu.Unlock()
+	if !due {
+		return nil
+	}
+	var until time.Time
+	if e.hadLeases(s) {
+		if err := e.seed(ctx, store, s); err != nil {
+			return err
+		}
+		until = e.config.Now().UTC().Add(e.LongestLease())
+	}
+	if err := e.setAge(ctx, store, until); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.store == store {
+		e.unjudged, e.facts.Storeless = false, false
+	}
 	return nil
+}
+
+// judgeBeside is judge for a snapshot that comes after the store. It does not
+// hold up the snapshot: a disk may hang. What fails is tried again with the next
+// snapshot, and by Attach.
+func (e *Engine) judgeBeside(s *ipam.Snapshot) {
+	store := e.current()
+	e.beside.Go(func() {
+		if err := e.judge(context.Background(), store, s); err != nil {
+			e.config.Log.WithError(err).Error("the lease store is empty and cannot be given the leases that NetBox shows: dynamic clients get no lease")
+		}
+	})
+}
+
+// seed makes durable what NetBox shows of leases, running or ended.
+func (e *Engine) seed(ctx context.Context, store Store, s *ipam.Snapshot) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(writesAtOnce)
+	for _, l := range e.seeds(s) {
+		group.Go(func() error {
+			revision, err := store.CompareAndSwap(ctx, l, 0)
+			switch {
+			case errors.Is(err, ErrConflict): // an earlier attempt got this far
+				return nil
+			case err != nil:
+				return err
+			}
+			e.locked(func() { e.learn(l, revision) })
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("give an empty store the leases of NetBox: %w", err)
+	}
+	return nil
+}
+
+// seeds are the leases that the records of s stand for, told to NetBox. A record
+// that cannot be read, or whose address is in several VRFs, goes on to count by
+// itself (S-5), and so do all where clients are told by identifiers, which NetBox
+// does not show (I-13).
+func (e *Engine) seeds(s *ipam.Snapshot) map[netip.Addr]Lease {
+	if e.config.Policy.ByIdentifier {
+		return nil
+	}
+	seeds, seen := make(map[netip.Addr]Lease), make(map[netip.Addr]bool)
+	for _, a := range s.Objects().Addresses {
+		host, b := a.Address.Addr(), recorded(a)
+		if !s.Leasable(a) {
+			continue
+		}
+		if seen[host] {
+			delete(seeds, host)
+			continue
+		}
+		seen[host] = true
+		if b.Client == "" || b.Expires.Equal(forever()) {
+			continue
+		}
+		seeds[host] = Lease{
+			Addr: host, Client: b.Client, State: b.State, Expires: seconds(b.Expires),
+			SyncedAt: a.LastUpdated, ToldClient: b.Client, ToldExpires: b.Expires,
+		}
+	}
+	return seeds
 }
 
 // recordsLeases reports whether NetBox shows any lease, running or ended: then an
@@ -52,8 +160,16 @@ func recordsLeases(s *ipam.Snapshot) bool {
 	return false
 }
 
+// hadLeases reports whether NetBox or a copy shows that there were leases before.
+func (e *Engine) hadLeases(s *ipam.Snapshot) bool {
+	e.mu.Lock()
+	restored := e.restored
+	e.mu.Unlock()
+	return restored || recordsLeases(s)
+}
+
 // young reports whether leases may run that the store has lost (H-6).
-func (d *decider) young() bool { return d.f.Recorded && d.now.Before(d.f.YoungUntil) }
+func (d *decider) young() bool { return d.now.Before(d.f.YoungUntil) }
 
 // mayBeLost reports whether addr may be the client's by a lease that was lost:
 // nobody else is known there.
@@ -63,4 +179,27 @@ func (d *decider) mayBeLost(a *ipam.Address, n *ipam.Subnet, c client) bool {
 	}
 	reason, _ := d.mayHave(a, n, c)
 	return reason == ""
+}
+
+// mayBeUsed reports whether the last client of a, which is not c, may have a
+// newer lease that was lost: then only silence after an echo request lets another
+// client have the address.
+func (d *decider) mayBeUsed(a *ipam.Address, c client) bool {
+	if !d.young() {
+		return false
+	}
+	b := d.binding(a)
+	return b.Client != "" && b.Client != c.id
+}
+
+// unproved reports whether an ended lease of another client at a was not probed
+// for c: an offer is, and its hold tells so (H-6).
+func (d *decider) unproved(a *ipam.Address, c client) bool {
+	if d.m.Type == Discover || !d.mayBeUsed(a, c) || d.l.heldBy[c.id] == a.Address.Addr() {
+		return false
+	}
+	if d.trace != nil {
+		d.trace.addf("H-6", "the store is new and the last client of %s may still use it", a.Address.Addr())
+	}
+	return true
 }

@@ -1,6 +1,9 @@
 package lease
 
 import (
+	"context"
+	"net/netip"
+	"strings"
 	"testing"
 	"time"
 )
@@ -51,6 +54,145 @@ func TestAnEmptyStoreBesideRecordsRefusesNobodyForWantOfABinding(t *testing.T) {
 					r.now = start.Add(r.LongestLease() + 31*time.Minute)
 				}
 				r.expect(c.m, want)
+			}
+		})
+	}
+}
+
+// H-6: at a start the snapshot comes after the store. It tells whether the empty
+// store has lost leases; those of NetBox are in it before a dynamic client is
+// answered, and the longest of them counts.
+func TestAnEmptyStoreIsJudgedByTheFirstSnapshot(t *testing.T) {
+	long := append(office(), dynamic("10.0.0.30/24", record(carol, 100*time.Hour)), dynamic("10.0.0.31/24", record(alice, -time.Hour)))
+	store := newMemStore()
+	r := newRig(t, store, nil, func(config *Config) { config.Store = nil })
+	r.SetAuthority(Authoritative)
+	if err := r.Attach(t.Context(), store); err != nil {
+		t.Fatal(err)
+	}
+	slow := make(chan struct{})
+	store.before = func(Lease) error { <-slow; return nil }
+	r.SetSnapshot(snapshot(t, worldOptions, long...))
+	r.expect(discover(bob), "silent H-5 store_failed")
+	r.expect(renewing(bob, "10.0.0.11"), "silent H-5 store_failed")
+	r.expect(discover(web), "OFFER D-1 10.0.0.5/24 static")
+	close(slow)
+	r.beside.Wait()
+	for addr, want := range map[string]ClientID{"10.0.0.30": carol, "10.0.0.31": alice} {
+		if l := store.get(addr); l.Client != want || l.Unsynced || l.ToldClient != want {
+			t.Errorf("the store holds %+v for %s, want the lease of %s", l, addr, want)
+		}
+	}
+	r.expect(renewing(carol, "10.0.0.30"), "ACK D-12 10.0.0.30/24 bound")
+	r.now = start.Add(99 * time.Hour)
+	r.expect(renewing(bob, "10.0.0.11"), "ACK D-12 10.0.0.11/24 new")
+	r.now = start.Add(101 * time.Hour)
+	r.expect(renewing("52:54:00:00:00:0D", "10.0.0.12"), "NAK D-13")
+}
+
+// H-6: a first start stays one when its own leases appear in NetBox.
+func TestTheLeasesOfAFirstStartDoNotMakeItsStoreYoung(t *testing.T) {
+	store := newMemStore()
+	r := newRig(t, store, nil, func(config *Config) { config.Store = nil })
+	r.SetAuthority(Authoritative)
+	if err := r.Attach(t.Context(), store); err != nil {
+		t.Fatal(err)
+	}
+	r.SetSnapshot(snapshot(t, worldOptions, office()...))
+	r.expect(selecting(carol, "10.0.0.10"), "ACK D-4")
+	r.SetSnapshot(snapshot(t, worldOptions, append(office(), dynamic("10.0.0.30/24", record(alice, time.Hour)))...))
+	r.expect(renewing(bob, "10.0.0.11"), "NAK D-13")
+}
+
+// H-6: while the store may lack leases, an address with an ended one goes to
+// another client only after an unanswered probe, whatever the settings say.
+func TestAnEndedLeaseIsProbedWhileTheStoreIsYoung(t *testing.T) {
+	parts := []part{prefix("10.0.0.0/24"), dynamic("10.0.0.31/24", record(carol, -time.Hour))}
+	for _, c := range []struct {
+		name     string
+		young    bool
+		m        ClientMessage
+		answered bool
+		err      error
+		want     string
+		probed   int
+	}{
+		{"silent host", true, discover(bob), false, nil, "OFFER D-1 10.0.0.31/24", 1},
+		{"asked for", true, discover(bob, wants("10.0.0.31")), false, nil, "OFFER D-1 10.0.0.31/24", 1},
+		{"a host answers", true, discover(bob), true, nil, "silent D-2", 1},
+		{"the probe cannot be sent", true, discover(bob), false, errDisk, "silent D-2", 1},
+		{"its own", true, discover(carol), true, nil, "OFFER D-1 10.0.0.31/24 bound", 0},
+		{"selected without a probe", true, selecting(bob, "10.0.0.31"), false, nil, "silent H-6", 0},
+		{"a store that is not young", false, discover(bob), true, nil, "OFFER D-1 10.0.0.31/24", 0},
+		{"selected, not young", false, selecting(bob, "10.0.0.31"), true, nil, "ACK D-4", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			probed := 0
+			store := newMemStore()
+			r := newRig(t, store, snapshot(t, worldOptions, parts...), func(config *Config) {
+				if c.young {
+					config.Store = nil
+				}
+				config.ProbeWait = 0
+				config.Probe = func(context.Context, netip.Addr, time.Duration) (bool, error) {
+					probed++
+					return c.answered, c.err
+				}
+			})
+			r.SetAuthority(Authoritative)
+			if c.young {
+				if err := r.Attach(t.Context(), store); err != nil {
+					t.Fatal(err)
+				}
+			}
+			d, err := r.Handle(t.Context(), c.m, nil)
+			if got := brief(d); !strings.HasPrefix(got, c.want) || err != nil {
+				t.Errorf("%s, %v; want %s", got, err, c.want)
+			}
+			if probed != c.probed {
+				t.Errorf("probed %d times, want %d", probed, c.probed)
+			}
+			if d.Verdict == Offer && c.m.Client == bob && c.young {
+				r.expect(selecting(bob, "10.0.0.31"), "ACK D-4 10.0.0.31/24")
+			}
+		})
+	}
+}
+
+// H-10: what a copy knows is given to an empty store, and to no other.
+func TestACopyFillsAnEmptyStoreOnly(t *testing.T) {
+	old := newRig(t, newMemStore(bound("10.0.0.12", alice, time.Hour), bound("10.0.0.13", bob, -time.Hour)), snapshot(t, worldOptions, office()...))
+	kept, ok := old.Keep()
+	if !ok || len(kept.Leases) != 1 || kept.Leases[0].Client != alice {
+		t.Fatalf("kept %+v, %v; want the running lease", kept, ok)
+	}
+	for _, c := range []struct {
+		name string
+		held []Lease
+		want string // a renewal of the lease in the copy
+		late string // a renewal of an unknown lease
+	}{
+		{"an empty store", nil, "ACK D-12 10.0.0.12/24 bound", "ACK D-12 10.0.0.15/24 new"},
+		{"a store with leases", []Lease{bound("10.0.0.14", bob, time.Hour)}, "NAK D-13", "NAK D-13"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, newMemStore(), snapshot(t, worldOptions, office()...), func(config *Config) { config.Store = nil })
+			r.SetAuthority(Authoritative)
+			r.Restore(kept)
+			if _, ok := r.Keep(); ok {
+				t.Error("a copy would be made without a store")
+			}
+			store := newMemStore(c.held...)
+			if err := r.Attach(t.Context(), store); err != nil {
+				t.Fatal(err)
+			}
+			if held := store.get("10.0.0.12").Client == alice; held != (c.held == nil) {
+				t.Errorf("the lease of the copy is in the store: %v", held)
+			}
+			r.expect(renewing(alice, "10.0.0.12"), c.want)
+			r.expect(renewing(carol, "10.0.0.15"), c.late)
+			if err := r.facts.Leases.verify(); err != nil {
+				t.Error(err)
 			}
 		})
 	}

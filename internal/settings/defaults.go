@@ -52,6 +52,9 @@ func (n *NetBox) Complete(r *strictyaml.Report, folder string, getenv func(strin
 	if given := firstFolder(getenv("RUNTIME_DIRECTORY")); given != "" && !r.Has("netbox.control.folder") {
 		n.Control.Folder = given
 	}
+	if !r.Has("netbox.store.copy") {
+		n.Store.Copy = firstFolder(getenv("CACHE_DIRECTORY"))
+	}
 	return n.fillFromEnvironment(getenv)
 }
 
@@ -68,7 +71,7 @@ func (n *NetBox) derive(r *strictyaml.Report, folder string) {
 	if LooksLikeToken(n.TokenFile) {
 		r.Addf("netbox.token_file", "this looks like a token, not like the path of a file that holds one")
 	}
-	for _, path := range []*string{&n.TokenFile, &n.CAFile, &n.Inventory, &n.Store.Path, &n.BootService.Folder, &n.Control.Folder} {
+	for _, path := range []*string{&n.TokenFile, &n.CAFile, &n.Inventory, &n.Store.Path, &n.Store.Copy, &n.BootService.Folder, &n.Control.Folder} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(folder, *path)
 		}

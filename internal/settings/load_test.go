@@ -93,7 +93,7 @@ sync:
 	want := NetBox{
 		URL: "http://127.0.0.1:8000", TokenFile: "/etc/c/secrets/token", VRF: "blue", ContextKey: "dhcp", Timeout: 10 * time.Second,
 		Poll:  Poll{5 * time.Second, 7 * 24 * time.Hour, 2 * time.Hour},
-		Store: Store{"pebble", "/etc/c/state", []string{}},
+		Store: Store{"pebble", "/etc/c/state", []string{}, ""},
 		Lease: Lease{36 * time.Hour, 90 * time.Second, 48 * time.Hour, 30 * time.Second, time.Hour, 0,
 			300 * time.Millisecond, "hash", 4, true, "client_id", true},
 		Dynamic: Dynamic{"pool", "dhcp", false, 20},
@@ -172,6 +172,7 @@ func TestMistakesInTheSection(t *testing.T) {
 		"subnet of the wrong family":     {"network: {subnet: '2001:db8::/64'}", "netbox.network.subnet: want an IPv4 prefix such as 10.0.0.0/24, not 2001:db8::/64"},
 		"etcd":                           {"store: {engine: etcd, endpoints: ['10.0.0.9:2379']}", "netbox.store.engine: store.engine: etcd is not in this version; use pebble"},
 		"endpoints of an embedded store": {"store: {endpoints: ['10.0.0.9:2379']}", "netbox.store.endpoints: contradicts store.engine: pebble, which keeps leases on this machine"},
+		"a copy in the store":            {"store: {path: state, copy: ./state/}", "netbox.store.copy: want a folder other than store.path, which the copy is to outlive"},
 		"no store folder":                {"store: {path: ''}", "netbox.store.path: want a folder"},
 		"url and inventory":              {"inventory: lab.yml", "netbox.inventory: contradicts netbox.url: facts come from one of them"},
 		"nothing can be dynamic":         {"dynamic: {tag: ''}", "netbox.dynamic.tag: want a tag or a status; for static addresses only, give no address the tag"},

@@ -53,6 +53,9 @@ type Store struct {
 	Engine    string   `yaml:"engine"` // pebble or etcd
 	Path      string   `yaml:"path"`   // folder of leases and disk snapshot
 	Endpoints []string `yaml:"endpoints"`
+	// Copy is the folder of a second copy of the last snapshot and the running
+	// leases; default: systemd's CACHE_DIRECTORY, empty: none.
+	Copy string `yaml:"copy"`
 }
 
 // Lease is netbox.lease.

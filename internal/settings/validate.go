@@ -3,6 +3,7 @@ package settings
 import (
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -65,6 +66,9 @@ func validateStore(r *strictyaml.Report, s Store) {
 	}
 	if s.Path == "" {
 		r.Addf("netbox.store.path", "want a folder")
+	}
+	if s.Copy != "" && filepath.Clean(s.Copy) == filepath.Clean(s.Path) {
+		r.Addf("netbox.store.copy", "want a folder other than store.path, which the copy is to outlive")
 	}
 }
 

@@ -1,0 +1,147 @@
+package instance
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/renameio/v2"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+)
+
+const (
+	// copyEvery is how often the second copy of the leases is written at most.
+	copyEvery = time.Minute
+	// copyPatience is how long a start waits for the second copy.
+	copyPatience = time.Second
+)
+
+// startCopy takes the second copy of marks and leases, and begins to renew it
+// (H-10). It waits a little, so that the copy is known before the store. A disk
+// that hangs may hold the work for ever, so nothing waits long for its end.
+func (i *Instance) startCopy(ctx context.Context) {
+	if i.Settings.Store.Copy == "" || i.pool.Rehearse {
+		return
+	}
+	known := make(chan struct{})
+	i.copyLeft = make(chan struct{})
+	go func() {
+		defer close(i.copyLeft)
+		i.keepCopy(ctx, known)
+	}()
+	select {
+	case <-known:
+	case <-time.After(copyPatience):
+		i.Log.Warn("the second copy of the leases takes too long to be read: the start goes on without it")
+	}
+}
+
+// leaveCopy waits a little, after the end of startCopy's context, for the last copy.
+func (i *Instance) leaveCopy() {
+	if i.copyLeft == nil {
+		return
+	}
+	select {
+	case <-i.copyLeft:
+	case <-time.After(copyPatience):
+	}
+}
+
+// keepCopy holds the folder of the copy until ctx ends. known is closed once what
+// the folder holds is known.
+func (i *Instance) keepCopy(ctx context.Context, known chan<- struct{}) {
+	lock, err := lockFolder(i.Settings.Store.Copy)
+	if err != nil {
+		close(known)
+		i.Log.WithError(err).Error("no second copy of leases and snapshot is kept: store.copy cannot be used, or another server uses it")
+		return
+	}
+	defer func() { _ = lock.Close() }() // gives the lock back
+	path, before := i.restoreCopy()
+	i.copyHeld.Store(true)
+	close(known)
+	tick := time.NewTicker(copyEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			before = i.writeCopy(path, before)
+		case <-ctx.Done():
+			i.writeCopy(path, before)
+			return
+		}
+	}
+}
+
+// lockFolder makes the folder and keeps other servers out of it until the file is
+// closed.
+func lockFolder(folder string) (*os.File, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(filepath.Join(folder, "lock"), os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // G304: the path is a setting
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return lock, nil
+}
+
+// restoreCopy gives the engine what the copy holds. It returns where the copy is,
+// and its text.
+func (i *Instance) restoreCopy() (path string, text []byte) {
+	path = filepath.Join(i.Settings.Store.Copy, "leases.json")
+	text, err := os.ReadFile(path) //nolint:gosec // G304: the path is a setting
+	if errors.Is(err, fs.ErrNotExist) {
+		return path, nil
+	}
+	var kept lease.Kept
+	if err == nil {
+		err = json.Unmarshal(text, &kept)
+	}
+	if err != nil {
+		i.Log.WithError(err).Warn("the second copy of the leases cannot be read")
+		return path, nil
+	}
+	i.Engine.Restore(kept)
+	return path, text
+}
+
+// writeCopy renews the copy if it is not as before, and returns its text.
+func (i *Instance) writeCopy(path string, before []byte) []byte {
+	kept, ok := i.Engine.Keep()
+	if !ok {
+		return before
+	}
+	text, err := json.Marshal(kept)
+	if err == nil && bytes.Equal(text, before) {
+		return before
+	}
+	if err == nil {
+		err = renameio.WriteFile(path, text, 0o600)
+	}
+	if err != nil {
+		i.Quiet.Warn("copy", "the second copy of the leases cannot be written", logrus.Fields{logrus.ErrorKey: err})
+		return before
+	}
+	return text
+}
+
+// secondSnapshot is where the second copy of the snapshot of NetBox is kept; empty:
+// nowhere.
+func (i *Instance) secondSnapshot() string {
+	if !i.copyHeld.Load() {
+		return ""
+	}
+	return filepath.Join(i.Settings.Store.Copy, "netbox.snapshot")
+}
