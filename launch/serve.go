@@ -185,8 +185,12 @@ func chainOf(pool *instance.Pool, file *settings.File, handlers []handler.Handle
 		SupplyServerID: !file.Chain.Has("server_id"),
 	}
 	i, err := pool.Joined("")
-	if err != nil || i == nil || len(file.NetBox.PXE.ProxyDHCP) == 0 {
+	if err != nil || i == nil {
 		return chain, err
+	}
+	chain.Own = i.Engine.SetOwn
+	if len(file.NetBox.PXE.ProxyDHCP) == 0 {
+		return chain, nil
 	}
 	chain.Proxy = receive.Proxy{Interfaces: file.NetBox.PXE.ProxyDHCP, Handler: i.Proxy()}
 	return chain, chain.Proxy.Check()

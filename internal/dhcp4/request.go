@@ -53,6 +53,7 @@ func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) l
 	}
 	if relay := req.RelayAgentInfo(); relay != nil {
 		m.LinkSelection = subOptionAddr(relay.Options, dhcpv4.LinkSelectionSubOption, olderLinkSelection)
+		m.Circuit = relay.Get(dhcpv4.AgentCircuitIDSubOption)
 		if serverIDOverride && m.Relay.IsValid() {
 			m.Override = subOptionAddr(relay.Options, dhcpv4.ServerIdentifierOverrideSubOption, olderServerOverride)
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -18,6 +19,8 @@ import (
 const (
 	saveEvery  = 5 * time.Minute
 	renewEvery = time.Hour
+	// lastWait is how long the end waits for the last copy.
+	lastWait = 5 * time.Second
 )
 
 // diskCopy keeps the tables on disk for the next start.
@@ -29,9 +32,12 @@ type diskCopy struct {
 	log   logrus.FieldLogger
 	once  *quiet.Logger
 
-	changed  bool      // the tables changed since they were saved
-	lastSave time.Time // when it was last tried
-	saved    time.Time // when the tables on disk were known to be true
+	changed  bool                                 // the tables changed since they were handed over to be written
+	lastSave time.Time                            // when it was last tried
+	saved    time.Time                            // when the tables on disk were known to be true
+	write    func(path string, d ipam.Disk) error // ipam.WriteDiskFile
+	writing  chan error                           // the outcome of the write under way; nil: none
+	written  time.Time                            // of what is being written
 }
 
 // fingerprint is a text that differs if settings differ that shape the tables.
@@ -90,31 +96,82 @@ func restored(disk ipam.Disk) *tables {
 	return t
 }
 
-// saveIfDue writes the copy if it is time to.
+// saveIfDue begins to write the copy if it is time to. It does not wait: a disk
+// that hangs must not stop the polls (H-9).
 func (d *diskCopy) saveIfDue(now time.Time, t *tables, confirmed time.Time) {
+	d.settle()
 	since := now.Sub(d.lastSave)
 	if d.changed && since >= saveEvery || since >= renewEvery {
-		d.save(now, t, confirmed)
+		d.begin(now, t, confirmed)
 	}
 }
 
-// save writes the copy, unless NetBox was not read since the last one.
-func (d *diskCopy) save(now time.Time, t *tables, confirmed time.Time) {
-	if d.path == "" || t == nil || !confirmed.After(d.saved) {
+// save writes the copy, unless NetBox was not read since the last one, and waits
+// for the disk up to the given time.
+func (d *diskCopy) save(now time.Time, t *tables, confirmed time.Time, wait time.Duration) {
+	late := time.After(wait)
+	if !d.await(late) {
 		return
 	}
-	d.lastSave = now
+	d.begin(now, t, confirmed)
+	d.await(late)
+}
+
+// await waits for the write under way; false: it took too long.
+func (d *diskCopy) await(late <-chan time.Time) bool {
+	if d.writing == nil {
+		return true
+	}
+	select {
+	case err := <-d.writing:
+		d.ended(err)
+		return true
+	case <-late:
+		return false
+	}
+}
+
+// settle takes note of a write that has ended.
+func (d *diskCopy) settle() {
+	select {
+	case err := <-d.writing: // never for nil
+		d.ended(err)
+	default:
+	}
+}
+
+func (d *diskCopy) ended(err error) {
+	d.writing = nil
+	if err != nil {
+		d.changed = true
+		d.once.Warn("disk", "the disk copy of NetBox cannot be written", logrus.Fields{logrus.ErrorKey: err})
+		return
+	}
+	d.saved = d.written
+}
+
+// begin hands the tables over to be written, unless NetBox was not read since the
+// last copy or one is being written: a later call then takes what is newest.
+func (d *diskCopy) begin(now time.Time, t *tables, confirmed time.Time) {
+	if d.path == "" || t == nil || d.writing != nil || !confirmed.After(d.saved) {
+		return
+	}
+	d.lastSave, d.written, d.changed = now, confirmed, false
+	disk, ended := d.picture(t, confirmed), make(chan error, 1)
+	d.writing = ended
+	go func() { ended <- d.write(d.path, disk) }()
+}
+
+// picture is what a copy of t holds. Tables that are in use never change, so it
+// can be encoded beside the polls.
+func (d *diskCopy) picture(t *tables, confirmed time.Time) ipam.Disk {
 	objects := t.objects
 	disk := ipam.Disk{
 		URL: d.url, Key: d.key, Taken: confirmed, Objects: &objects, Marks: make(map[string]time.Time),
-		Lost: d.guard.lost.toDisk(), Held: d.guard.held.toDisk(), Followed: d.guard.followed,
+		Lost: d.guard.lost.toDisk(), Held: d.guard.held.toDisk(), Followed: maps.Clone(d.guard.followed),
 	}
 	for e, mark := range t.marks {
 		disk.Marks[string(e)] = mark
 	}
-	if err := ipam.WriteDiskFile(d.path, disk); err != nil {
-		d.once.Warn("disk", "the disk copy of NetBox cannot be written", logrus.Fields{logrus.ErrorKey: err})
-		return
-	}
-	d.saved, d.changed = confirmed, false
+	return disk
 }

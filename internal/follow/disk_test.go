@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ func TestADiskCopyServesWhileNetBoxIsDown(t *testing.T) { // H-1
 	keep := func(c *Config) { c.DiskPath = path }
 	first := follow(t, s, s.TokenV2(), keep)
 	first.must(t)
-	first.disk.save(first.clock, first.tables, first.confirmed)
+	first.disk.save(first.clock, first.tables, first.confirmed, time.Minute)
 
 	s.Down()
 	w := follow(t, s, s.TokenV2(), keep)
@@ -54,6 +55,9 @@ func TestTheDiskCopyIsRenewedWithNewsAndOnceAnHourWithout(t *testing.T) {
 		w.must(t)
 		before := w.disk.saved
 		w.disk.saveIfDue(w.clock, w.tables, w.confirmed)
+		if !w.disk.await(time.After(time.Minute)) {
+			t.Fatal("the write does not end")
+		}
 		if w.disk.saved.Equal(before) {
 			return false
 		}
@@ -86,7 +90,7 @@ func TestADiskCopyOfSomethingElseIsNotUsed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "netbox.copy")
 	first := follow(t, s, s.TokenV2(), func(c *Config) { c.DiskPath = path })
 	first.must(t)
-	first.disk.save(first.clock, first.tables, first.confirmed)
+	first.disk.save(first.clock, first.tables, first.confirmed, time.Minute)
 	for name, change := range map[string]func(*Config){
 		"another context key":  func(c *Config) { c.ContextKey = "dhcp" },
 		"other gate fields":    func(c *Config) { c.GateFields = []string{"install"} },
@@ -116,7 +120,7 @@ func TestADiskCopyWithoutVLANsIsCaughtUp(t *testing.T) {
 	first := follow(t, s, s.TokenV2(), keep)
 	first.must(t)
 	first.tables.objects.NoVLANs = true
-	first.disk.save(first.clock, first.tables, first.confirmed)
+	first.disk.save(first.clock, first.tables, first.confirmed, time.Minute)
 
 	w := follow(t, s, s.TokenV2(), keep)
 	w.restore()
@@ -144,7 +148,7 @@ func TestADiskCopyWithoutLinksIsCaughtUp(t *testing.T) {
 		bare.Bridge, bare.Parent = 0, 0
 		first.tables.objects.Interfaces[id] = &bare
 	}
-	first.disk.save(first.clock, first.tables, first.confirmed)
+	first.disk.save(first.clock, first.tables, first.confirmed, time.Minute)
 
 	w := follow(t, s, s.TokenV2(), keep)
 	w.restore()
@@ -159,5 +163,42 @@ func TestADiskCopyWithoutLinksIsCaughtUp(t *testing.T) {
 	fresh.must(t)
 	if !w.tables.equal(fresh.tables) {
 		t.Error("caught up and freshly read snapshots differ")
+	}
+}
+
+// H-9: a disk that hangs stops neither the polls nor the end, and what it holds
+// afterwards is the newest.
+func TestADiskThatHangsDoesNotStopThePolls(t *testing.T) {
+	s, _ := netboxtest.ServeOffice(t, netboxtest.V47)
+	w := follow(t, s, s.TokenV2(), func(c *Config) { c.DiskPath = filepath.Join(t.TempDir(), "netbox.copy") })
+	hung, began := make(chan error), make(chan time.Time, 8)
+	w.disk.write = func(_ string, d ipam.Disk) error {
+		began <- d.Taken
+		return <-hung
+	}
+	round := func() {
+		w.clock = w.clock.Add(2 * renewEvery)
+		w.must(t)
+		w.disk.saveIfDue(w.clock, w.tables, w.confirmed)
+	}
+	round()
+	first := <-began
+	round()
+	round()
+	w.disk.save(w.clock, w.tables, w.confirmed, 0)
+	if len(began) != 0 {
+		t.Fatal("a second write began beside the one that hangs")
+	}
+	hung <- errors.New("no space left")
+	if !w.disk.await(time.After(time.Minute)) || !w.disk.saved.IsZero() || !w.disk.changed {
+		t.Fatalf("a failed write counts: saved %v", w.disk.saved)
+	}
+	round()
+	if taken := <-began; !taken.Equal(w.confirmed) || !taken.After(first) {
+		t.Errorf("the second copy is of %v, want the newest, %v", taken, w.confirmed)
+	}
+	hung <- nil
+	if !w.disk.await(time.After(time.Minute)) || !w.disk.saved.Equal(w.confirmed) {
+		t.Errorf("saved %v, want %v", w.disk.saved, w.confirmed)
 	}
 }

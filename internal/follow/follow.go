@@ -115,7 +115,7 @@ func New(client *netbox.Client, config Config) *Follower {
 		waits:      waits,
 		difference: make(map[netbox.Table]int64), mostChanged: mostChanged,
 	}
-	f.disk = diskCopy{guard: f.guard, path: config.DiskPath, url: client.URL(), key: config.fingerprint(), log: config.Log, once: once}
+	f.disk = diskCopy{guard: f.guard, path: config.DiskPath, url: client.URL(), key: config.fingerprint(), log: config.Log, once: once, write: ipam.WriteDiskFile}
 	return f
 }
 
@@ -131,7 +131,7 @@ func (f *Follower) Run(ctx context.Context) error {
 			f.rest(ctx, f.wait(err))
 		}
 		if ctx.Err() != nil {
-			f.disk.save(f.config.Now(), f.tables, f.confirmed)
+			f.disk.save(f.config.Now(), f.tables, f.confirmed, lastWait)
 			return context.Cause(ctx)
 		}
 	}

@@ -121,7 +121,7 @@ func TestWhatVanishedIsKeptOverARestart(t *testing.T) {
 						narrow(s, withLog, []int64{1}, Tables()...)
 						first.pass(t, 7*time.Hour, time.Hour)
 					}
-					first.disk.save(first.clock, first.tables, first.confirmed)
+					first.disk.save(first.clock, first.tables, first.confirmed, time.Minute)
 					narrow(s, withLog, []int64{1}, Tables()...)
 
 					w := follow(t, s, limited, keep(path))
@@ -558,7 +558,7 @@ func TestATagOfTheSettingsIsFollowed(t *testing.T) {
 			w.must(t)
 			change(t, s, seeded.ID(t, "extras/tags", "DHCP"))
 			w.pass(t, 7*time.Hour, time.Hour)
-			w.disk.save(w.clock, w.tables, w.confirmed)
+			w.disk.save(w.clock, w.tables, w.confirmed, time.Minute)
 			again := follow(t, s, limited, func(c *Config) { c.DiskPath = path })
 			again.clock = w.clock
 			again.restore()

@@ -3,6 +3,7 @@ package follow
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
@@ -36,7 +37,7 @@ func TestWhatTheTokenDoesNotSeeOfTheDiskCopy(t *testing.T) {
 		t.Errorf("%v missing without a disk copy", got)
 	}
 	w.must(t)
-	w.disk.save(w.clock, w.tables, w.confirmed)
+	w.disk.save(w.clock, w.tables, w.confirmed, time.Minute)
 	published := w.published
 	s.Delete(t, "ipam/ip-addresses", seeded.ID(t, "ipam/ip-addresses", "10.0.0.100/24"))
 	if got := missing(); len(got) > 0 {

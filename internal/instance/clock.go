@@ -12,7 +12,7 @@ import (
 // by setting the time of day, and stands still while the machine sleeps.
 func machineClock() lease.Clock {
 	began := time.Now()
-	return lease.Clock{Steady: func(now time.Time) time.Duration { return now.Sub(began) }, Synced: kernelSynced}
+	return lease.Clock{Steady: func(now time.Time) time.Duration { return sinceThen(began, now) }, Synced: kernelSynced}
 }
 
 // kernelSynced reports whether a time service keeps the kernel's clock in step;

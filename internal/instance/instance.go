@@ -118,7 +118,7 @@ func (i *Instance) Proxy() handler.Handler4 { return i.proxy }
 func (i *Instance) engineConfig() lease.Config {
 	c := lease.Config{
 		Policy:    policy(i.Settings),
-		Now:       time.Now,
+		Now:       timeOfDay,
 		Log:       i.Log,
 		ProbeWait: i.Settings.Lease.Probe,
 		Committed: i.Metrics.committed,
@@ -210,7 +210,7 @@ func policy(s settings.NetBox) lease.Policy {
 		Standby:      time.Duration(s.Lease.StandbySecs) * time.Second,
 		StaleAfter:   s.Poll.StaleAfter,
 		RefuseWithin: confirmedWithin(s),
-		AllowUnknown: s.Dynamic.AllowUnknown,
+		AllowUnknown: s.Dynamic.AllowUnknown, KeepForKnown: s.Dynamic.KeepForKnown,
 		AnyLAGMember: s.Clients.LAG == "any", BindInterface: s.Clients.BindInterface,
 		ByIdentifier: s.Lease.Identify == "client_id",
 		StaticAtOnce: s.Lease.StaticAtOnce,

@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -9,9 +10,9 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// echo reports whether addr answers an ICMP echo request within wait. A
-// probe that cannot be sent counts as unanswered.
-func (i *Instance) echo(ctx context.Context, addr netip.Addr, wait time.Duration) bool {
+// echo reports whether addr answers an ICMP echo request within wait. An error
+// says that it could not be asked.
+func (i *Instance) echo(ctx context.Context, addr netip.Addr, wait time.Duration) (bool, error) {
 	pinger := probing.New(addr.String())
 	pinger.SetPrivileged(true)
 	pinger.SetLogger(nil)
@@ -19,7 +20,11 @@ func (i *Instance) echo(ctx context.Context, addr netip.Addr, wait time.Duration
 	pinger.Timeout = wait
 	if err := pinger.RunWithContext(ctx); err != nil {
 		i.Quiet.Warn("probe", "address cannot be probed", logrus.Fields{"addr": addr, "error": err})
-		return false
+		return false, err
 	}
-	return pinger.Statistics().PacketsRecv > 0
+	seen := pinger.Statistics()
+	if seen.PacketsSent == 0 {
+		return false, errors.New("the request was not sent")
+	}
+	return seen.PacketsRecv > 0, nil
 }

@@ -41,8 +41,8 @@ type Route struct {
 }
 
 // ParseConfig reads the JSON value under the context key. It always returns a
-// Config; warnings name the key and what is wrong with it. Unknown keys belong
-// to other programs, unless they are nearly one that is read.
+// Config; warnings name the key and what is wrong with it, or that nothing reads
+// it.
 func ParseConfig(raw json.RawMessage) (*Config, []string) {
 	p := configParser{config: new(Config)}
 	if len(raw) == 0 || string(raw) == "null" {
@@ -71,7 +71,7 @@ func ParseConfig(raw json.RawMessage) (*Config, []string) {
 	c.HTTPBootURL = p.text("http_boot_url", keys)
 	c.IPXEBootFile = p.text("ipxe_boot_file", keys)
 	c.BootFiles = p.bootFiles("boot_files", keys)
-	p.misspelt(keys)
+	p.unread(keys)
 	return c, p.warnings
 }
 
@@ -83,11 +83,16 @@ func known() []string {
 	}
 }
 
-// misspelt warns of keys that were probably meant to be known ones (G-9).
-func (p *configParser) misspelt(keys map[string]json.RawMessage) {
+// unread warns of keys that nothing reads, and of what was probably meant (G-9).
+func (p *configParser) unread(keys map[string]json.RawMessage) {
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		if near := nearest.Word(key, known()); near != "" && key != near {
+		near := nearest.Word(key, known())
+		switch {
+		case slices.Contains(known(), key):
+		case near != "":
 			p.warnf("%.60q is no key that is read: did you mean %s?", key, near)
+		default:
+			p.warnf("%.60q is no key that is read", key)
 		}
 	}
 }

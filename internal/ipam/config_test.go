@@ -36,7 +36,7 @@ func TestParseConfig(t *testing.T) {
 		{"null", "null", Config{}, nil},
 		{"an empty object", "{}", Config{}, nil},
 		{"no object", `["10.0.0.1"]`, Config{}, []string{`want an object, not ["10.0.0.1"]`}},
-		{"keys of others", `{"vlan": 5, "nested": {"a": [1]}}`, Config{}, nil},
+		{"keys that nothing reads", `{"vlan": 5, "option_150": {"a": [1]}}`, Config{}, []string{`"option_150" is no key that is read`, `"vlan" is no key that is read`}},
 		{"every key", `{
 			"dns_servers": ["10.0.0.1", "10.0.0.2"], "ntp_servers": ["10.0.0.3"],
 			"domain_name": "example.org", "domain_search": ["a.example.org", "b.example.org"], "mtu": 9000,
@@ -60,7 +60,7 @@ func TestParseConfig(t *testing.T) {
 				"pxe_boot_file: want a string", "uefi_boot_file: want a string", "http_boot_url: want a string", "ipxe_boot_file: want a string", "boot_files: want an object"}},
 		// A misspelt key is no key of others (G-9).
 		{"misspelt keys", `{"dns_server": "10.0.0.1", "Domain_Name": "example.org", "static_route": [], "mtu_size": 5, "lease_time": 60}`, Config{},
-			[]string{`"Domain_Name" is no key that is read: did you mean domain_name?`, "did you mean dns_servers?", "did you mean static_routes?"}},
+			[]string{`"Domain_Name" is no key that is read: did you mean domain_name?`, "did you mean dns_servers?", `"lease_time" is no key`, `"mtu_size" is no key`, "did you mean static_routes?"}},
 		// A wrong value costs only itself.
 		{"one wrong key beside a good one", `{"mtu": [], "domain_name": "example.org"}`, Config{DomainName: "example.org"}, []string{"mtu: "}},
 		{"a single name server", `{"dns_servers": "10.0.0.1"}`, Config{DNSServers: addrs("10.0.0.1")}, nil},

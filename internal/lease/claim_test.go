@@ -14,18 +14,22 @@ func TestAddressesThatMayBeClaimed(t *testing.T) {
 		prepare func(*rig)
 		want    string
 	}{
-		"never used":                        {want: "ACK D-4 10.0.0.10/24 new"},
-		"its own, running":                  {stored: []Lease{bound(addr, alice, time.Hour)}, want: "ACK D-4 10.0.0.10/24 bound"},
-		"its own, expired":                  {stored: []Lease{bound(addr, alice, -time.Hour)}, want: "ACK D-4 10.0.0.10/24 bound"},
-		"another's, running":                {stored: []Lease{bound(addr, bob, time.Hour)}, want: "silent D-5 taken"},
-		"another's, expired":                {stored: []Lease{bound(addr, bob, -time.Hour)}, want: "ACK D-4 10.0.0.10/24 new"},
-		"another's, expired a moment ago":   {stored: []Lease{bound(addr, bob, -time.Second)}, want: "silent D-5 taken"},
-		"another's, released":               {stored: []Lease{released(addr, bob, time.Hour)}, want: "ACK D-4 10.0.0.10/24 new"},
-		"in quarantine":                     {stored: []Lease{quarantined(addr, time.Hour)}, want: "silent D-5 taken"},
-		"offered to another":                {prepare: func(r *rig) { r.expect(discover(bob, wants(addr)), "OFFER D-1 10.0.0.10/24") }, want: "silent D-5 taken"},
-		"offered to it by a server before":  {want: "ACK D-4 10.0.0.10/24 new"},
-		"offered to it until a moment ago":  {prepare: func(r *rig) { r.expect(discover(alice), "OFFER D-1"); r.now = r.now.Add(2 * time.Minute) }, want: "ACK D-4 10.0.0.10/24 new"},
-		"offered to another before it went": {prepare: func(r *rig) { r.expect(discover(bob, wants(addr)), "OFFER D-1"); r.now = r.now.Add(2 * time.Minute) }, want: "ACK D-4 10.0.0.10/24 new"},
+		"never used":                       {want: "ACK D-4 10.0.0.10/24 new"},
+		"its own, running":                 {stored: []Lease{bound(addr, alice, time.Hour)}, want: "ACK D-4 10.0.0.10/24 bound"},
+		"its own, expired":                 {stored: []Lease{bound(addr, alice, -time.Hour)}, want: "ACK D-4 10.0.0.10/24 bound"},
+		"another's, running":               {stored: []Lease{bound(addr, bob, time.Hour)}, want: "silent D-5 taken"},
+		"another's, expired":               {stored: []Lease{bound(addr, bob, -time.Hour)}, want: "ACK D-4 10.0.0.10/24 new"},
+		"another's, expired a moment ago":  {stored: []Lease{bound(addr, bob, -time.Second)}, want: "silent D-5 taken"},
+		"another's, released":              {stored: []Lease{released(addr, bob, time.Hour)}, want: "ACK D-4 10.0.0.10/24 new"},
+		"in quarantine":                    {stored: []Lease{quarantined(addr, time.Hour)}, want: "silent D-5 taken"},
+		"offered to another":               {prepare: func(r *rig) { r.expect(discover(bob, wants(addr)), "OFFER D-1 10.0.0.10/24") }, want: "silent D-5 taken"},
+		"offered to it by a server before": {want: "ACK D-4 10.0.0.10/24 new"},
+		"offered to it until a moment ago": {prepare: func(r *rig) { r.expect(discover(alice), "OFFER D-1"); r.now = r.now.Add(time.Minute) }, want: "ACK D-4 10.0.0.10/24 new"},
+		"offered to another before it went": {prepare: func(r *rig) {
+			r.expect(discover(bob, wants(addr)), "OFFER D-1")
+			r.now = r.now.Add(2 * time.Minute)
+			r.invite(alice)
+		}, want: "ACK D-4 10.0.0.10/24 new"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, newMemStore(c.stored...), snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.11/24")))

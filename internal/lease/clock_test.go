@@ -46,6 +46,7 @@ func TestAStepForwardTakesNothingFromAnybody(t *testing.T) {
 			c.run(time.Hour - 11*time.Second)
 			c.set(step)
 			r.expect(discover(web), "OFFER D-1 10.0.0.5/24 static")
+			r.invite(bob)
 			r.expect(selecting(bob, "10.0.0.10"), "NAK D-5 taken") // it is alice's
 			r.expect(discover(bob), "OFFER D-1 10.0.0.11/24 new")  // never used
 			r.expect(selecting(bob, "10.0.0.11"), "ACK D-4")
@@ -73,6 +74,7 @@ func TestWhatEndedBeforeAStepWaits(t *testing.T) {
 	r.expect(discover(carol), "silent D-2")
 	r.expect(selecting(carol, "10.0.0.10"), "NAK D-5") // it is offered to bob, and the offer lasts its time
 	c.run(time.Minute)
+	r.invite(carol)
 	r.expect(selecting(carol, "10.0.0.10"), "silent D-16 clock_skew")
 	r.expect(discover(carol), "silent D-2 clock_skew")
 	r.expect(request(alice, wants("10.0.0.10")), "ACK D-8")
@@ -292,6 +294,7 @@ func TestLeasesOfAnUnconfirmedStart(t *testing.T) {
 			r := newRig(t, newMemStore(test.held...), snapshot(t, worldOptions, oneAddress()...), policy(shortLeases), c.on)
 			c.run(test.serves)
 			r.noteClock(t.Context())
+			r.invite(alice)
 			r.expect(selecting(alice, "10.0.0.10"), "ACK D-4")
 			if test.confirmed {
 				r.ClockRead()

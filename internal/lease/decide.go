@@ -33,6 +33,10 @@ type Facts struct {
 	// Recorded says that NetBox shows leases (H-6).
 	YoungUntil time.Time
 	Recorded   bool
+	// Probes says that echo requests are sent.
+	Probes bool
+	// Started is when this server started, which is when it last knew no offers.
+	Started time.Time
 }
 
 // maxSkew is the clock difference to NetBox above which no address of another
@@ -42,10 +46,13 @@ const maxSkew = 2 * time.Minute
 // effect is what has to happen before or with the reply.
 type effect struct {
 	hold     netip.Addr // reserve for the client
+	share    share      // what the hold counts against
+	ends     ClientID   // whose offer ends for it; empty: none
 	dropHold bool
 	change   Lease    // to be durable before the reply; no Addr: none
 	revision Revision // expected by change
 	probe    bool     // the address was never this client's: worth an echo request
+	rested   bool     // it is in quarantine, and only an unanswered echo request ends that
 	answer   answer   // to be remembered once it is sent; no time: none
 	declined declined // for whom change puts an address in quarantine
 }
@@ -68,6 +75,7 @@ type decider struct {
 	hearsay bool       // the network rests on a relay that nothing vouches for (N-11)
 	avoid   netip.Addr // not to be offered now (D-32)
 	takes   netip.Addr // offered to a stranger, who has to give way
+	rested  netip.Addr // in quarantine, which has to give way
 }
 
 // Decide is the decision table (D-0 to D-28): what this server does
@@ -256,6 +264,9 @@ func (d *decider) discover() Decision {
 		choice, n = d.fromStranger(c, w, choice)
 	}
 	if choice.address == nil {
+		choice, n = d.fromQuarantine(c, w, choice)
+	}
+	if choice.address == nil {
 		d.trace.addf("D-2", "no dynamic address is available")
 		reason = ReasonPoolEmpty
 		if choice.skewed {
@@ -264,7 +275,7 @@ func (d *decider) discover() Decision {
 		return d.silent("D-2", reason)
 	}
 	decision := d.grant("D-1", Offer, choice.reason, choice.address, n, c)
-	decision.effect = effect{hold: choice.address.Address.Addr(), probe: !choice.own}
+	decision.effect = effect{hold: choice.address.Address.Addr(), probe: !choice.own, share: choice.share, ends: choice.ends, rested: choice.rested}
 	return decision
 }
 
@@ -368,11 +379,15 @@ func (d *decider) selecting(r netip.Addr) Decision {
 		return stop
 	}
 	n := d.networkOf(r, w.all)
+	if a := static(c, r); a != nil && n != nil {
+		return d.acknowledge("D-4", ReasonStatic, a, n, c)
+	}
+	if !d.mayAccept(r) {
+		d.trace.addf("D-30", "the client was offered nothing in the last two minutes, and %s was not its own before", r)
+		return d.silent("D-30", ReasonNotOffered)
+	}
 	if n == nil {
 		return d.outside("D-5", r, w, c)
-	}
-	if a := static(c, r); a != nil {
-		return d.acknowledge("D-4", ReasonStatic, a, n, c)
 	}
 	if len(c.statics) > 0 {
 		d.trace.addf("D-5", "the client's static address is %s, not %s", c.statics[0].Address.Addr(), r)

@@ -38,17 +38,21 @@ func (e *echoes) quiet(addr netip.Addr, now time.Time) bool {
 }
 
 // probe asks whether a host uses the offered address; if so it is put in
-// quarantine and another one has to be chosen. It reports whether the
+// quarantine and another one has to be chosen. An address that rests may be
+// offered only after a request that was sent. It reports whether the
 // address may be offered. An offer that is not made holds no address.
-func (e *Engine) probe(ctx context.Context, m ClientMessage, addr netip.Addr, trace *Trace) (bool, error) {
+func (e *Engine) probe(ctx context.Context, m ClientMessage, addr netip.Addr, rests bool, trace *Trace) (bool, error) {
 	e.mu.Lock()
-	quiet := e.echoes.quiet(addr, e.config.Now())
+	quiet := e.echoes.quiet(addr, e.config.Now()) && !rests
 	e.mu.Unlock()
 	if quiet {
 		trace.addf("A-7", "%s did not answer an echo request a moment ago", addr)
 		return true, nil
 	}
 	answered, err := e.ask(ctx, addr)
+	if errors.Is(err, errUnprobed) && !rests {
+		return true, nil // as without lease.probe
+	}
 	e.mu.Lock()
 	switch {
 	case err != nil:
@@ -57,8 +61,14 @@ func (e *Engine) probe(ctx context.Context, m ClientMessage, addr netip.Addr, tr
 		e.echoes.unanswered(addr, e.config.Now().Add(e.config.Policy.OfferHold))
 	}
 	e.mu.Unlock()
-	if err != nil || !answered {
-		return err == nil, err
+	switch {
+	case err != nil:
+		return false, err
+	case !answered && rests:
+		trace.addf("A-8", "%s does not answer an echo request: its quarantine ends", addr)
+		return e.wakes(ctx, m, addr)
+	case !answered:
+		return true, nil
 	}
 	trace.addf("A-7", "%s answers an echo request: quarantined", addr)
 	e.config.Log.WithField("addr", addr).Warn("address is in use by an unknown host: quarantined")
@@ -71,7 +81,10 @@ func (e *Engine) ask(ctx context.Context, addr netip.Addr) (answered bool, err e
 		return false, fmt.Errorf("echo of %s: %w", addr, ErrCrowded)
 	}
 	defer e.Echo.Leave()
-	return e.config.Probe(ctx, addr, e.config.ProbeWait), nil
+	if answered, err = e.config.Probe(ctx, addr, e.config.ProbeWait); err != nil {
+		return false, fmt.Errorf("%w to %s: %w", errUnprobed, addr, err)
+	}
+	return answered, nil
 }
 
 // setAside puts an address in quarantine that an unknown host uses.

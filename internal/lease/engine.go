@@ -23,8 +23,9 @@ type Config struct {
 	Clock Clock            // which Now is checked with
 	Log   logrus.FieldLogger
 	// Probe reports whether a host answers an echo request to addr within
-	// the time given. nil: addresses are not probed.
-	Probe     func(ctx context.Context, addr netip.Addr, wait time.Duration) bool
+	// the time given; an error: it could not be sent, which tells nothing. nil:
+	// addresses are not probed.
+	Probe     func(ctx context.Context, addr netip.Addr, wait time.Duration) (answered bool, err error)
 	ProbeWait time.Duration
 	// Committed hears how long each write to the store took and how it ended;
 	// a lost comparison is ErrConflict. nil: it is not measured. It must return soon.
@@ -56,6 +57,7 @@ type Engine struct {
 	busy      map[ClientID]bool
 	unsynced  []netip.Addr // oldest first; may name leases that are in sync by now
 	queued    map[netip.Addr]bool
+	toldOwn   bool // SetOwn was called
 	unsyncedC chan struct{}
 	echoes    echoes
 }
@@ -84,7 +86,7 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		e.config.Now = time.Now
 	}
 	e.clock = newClockWatch(config.Clock, e.config.Now())
-	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true}
+	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true, Started: e.config.Now(), Probes: config.Probe != nil}
 	if config.Store == nil {
 		return e, nil
 	}
@@ -164,7 +166,11 @@ func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Dec
 	for range attempts {
 		decision := e.decide(m, trace)
 		done, err := e.carryOut(ctx, m, decision, trace)
-		if err != nil && needsNoStore(&m, decision) {
+		switch {
+		case errors.Is(err, errUnprobed):
+			trace.addf("A-8", "%v: the quarantine goes on", err)
+			return Decision{Rule: "D-2", Reason: ReasonPoolEmpty}, nil
+		case err != nil && needsNoStore(&m, decision):
 			return decision, nil
 		}
 		if err != nil {
@@ -187,11 +193,30 @@ func (e *Engine) begin(m ClientMessage) bool {
 		return false
 	}
 	e.busy[m.Client] = true
-	e.facts.Leases.exclude(m.Identifier)
-	for _, own := range m.InterfaceAddrs {
-		e.facts.Leases.exclude(own)
+	if !e.toldOwn {
+		e.facts.Leases.exclude(m.Identifier)
+		for _, own := range m.InterfaceAddrs {
+			e.facts.Leases.exclude(own)
+		}
 	}
 	return true
+}
+
+// SetOwn says which addresses this machine has now: those, and no others, stay out
+// of the pools (N-5). A server that never calls it learns them from messages, and
+// cannot tell that one was given up. own must not change afterwards.
+func (e *Engine) SetOwn(own map[netip.Addr]bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l, before := e.facts.Leases, e.facts.Leases.infrastructure
+	l.infrastructure, e.toldOwn = own, true
+	for _, addrs := range []map[netip.Addr]bool{before, own} {
+		for addr := range addrs {
+			if before[addr] != own[addr] {
+				l.touch(addr)
+			}
+		}
+	}
 }
 
 // end takes the mark away and remembers what was said, for what the client may
@@ -216,8 +241,11 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 	decision := Decide(e.facts, m, now, trace)
 	effect := &decision.effect
 	if effect.hold.IsValid() && !decision.Static {
+		if effect.ends != "" {
+			l.dropHold(effect.ends)
+		}
 		stranger := decision.Machine == nil && decision.Interface == nil
-		l.hold(effect.hold, m.Client, steady.Add(e.config.Policy.OfferHold), stranger)
+		l.hold(effect.hold, hold{client: m.Client, until: steady.Add(e.config.Policy.OfferHold), stranger: stranger, share: effect.share})
 	}
 	if effect.change.Addr.IsValid() {
 		l.inWork[effect.change.Addr] = m.Client
@@ -245,7 +273,7 @@ func (e *Engine) carryOut(ctx context.Context, m ClientMessage, decision Decisio
 		return err == nil, err
 	}
 	if effect.probe && decision.Verdict == Offer && e.config.Probe != nil {
-		return e.probe(ctx, m, decision.Addr.Addr(), trace)
+		return e.probe(ctx, m, decision.Addr.Addr(), effect.rested, trace)
 	}
 	return true, nil
 }

@@ -70,12 +70,12 @@ func TestProbeBeforeOffering(t *testing.T) {
 	used := make(map[string]bool)
 	probing := func(c *Config) {
 		c.ProbeWait = time.Second
-		c.Probe = func(_ context.Context, addr netip.Addr, wait time.Duration) bool {
+		c.Probe = func(_ context.Context, addr netip.Addr, wait time.Duration) (bool, error) {
 			if wait != time.Second {
 				t.Errorf("probe waits %s", wait)
 			}
 			probed = append(probed, addr.String())
-			return used[addr.String()]
+			return used[addr.String()], nil
 		}
 	}
 	for _, c := range []struct {
@@ -162,7 +162,7 @@ func TestExplainHasNoEffect(t *testing.T) {
 func TestSnapshotChanges(t *testing.T) {
 	r := newRig(t, newMemStore(bound("10.0.0.11", bob, time.Hour)), small(t))
 	r.expect(discover(alice), "OFFER D-1 10.0.0.10/24")
-	r.SetSnapshot(snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.9-10.0.0.11/24")))
+	r.SetSnapshot(snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.9-10.0.0.11/24"), machines(carol, nth(1))))
 	r.expect(discover(alice), "OFFER D-1 10.0.0.10/24")
 	r.expect(discover(carol), "OFFER D-1 10.0.0.9/24")
 	r.exhausted(discover(nth(1)))

@@ -23,7 +23,11 @@ func (d *decider) fromStranger(c client, w wire, none choice) (choice, *ipam.Sub
 		a := d.s.Address(n.VRF, entry.addr)
 		if d.available(a, n, c) {
 			d.choose("offered to a client that has not answered", a)
-			return choice{address: a, reason: ReasonNew}, n
+			one := choice{address: a, reason: ReasonNew}
+			if !c.known() {
+				one.share = d.share(n)
+			}
+			return one, n
 		}
 		d.takes = netip.Addr{}
 	}

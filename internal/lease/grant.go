@@ -111,6 +111,9 @@ type choice struct {
 	reason  Reason
 	own     bool // the client's own binding: no other client can be using it
 	skewed  bool // only addresses of other clients are left and the clock is off (S-9)
+	rested  bool // it is in quarantine, which ends if nothing answers there
+	share   share
+	ends    ClientID // whose offer ends for this one; empty: none
 }
 
 // chooseOnWire chooses an address of the wire. A running lease anywhere on it
@@ -133,7 +136,7 @@ func (d *decider) chooseOnWire(c client, w wire) (choice, *ipam.Subnet) {
 			continue
 		}
 		one := d.chooseDynamic(c, n)
-		if one.address != nil {
+		if one.address != nil && d.ration(&one, n, c) {
 			return one, n
 		}
 		skewed = skewed || one.skewed
@@ -364,6 +367,8 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Re
 		return d.refused(a, ReasonTaken), false
 	case own:
 		return "", true
+	case addr == d.rested:
+		return "", false
 	case running:
 		return d.refused(a, ReasonTaken), false
 	case b.Client != "" && b.Expires.Add(d.f.Policy.ReclaimGrace).After(d.now):

@@ -23,6 +23,7 @@ func TestDeclinedDynamicAddressIsQuarantined(t *testing.T) {
 	r.expect(discover(alice, wants("10.0.0.10")), "OFFER D-1 10.0.0.11/24")
 	r.exhausted(discover(bob))
 	r.now = start.Add(24*time.Hour + 10*time.Second)
+	r.invite(bob)
 	r.expect(selecting(bob, "10.0.0.10"), "ACK D-4 10.0.0.10/24")
 }
 
@@ -137,6 +138,7 @@ func TestUnreadableExpiryIsNeverReclaimed(t *testing.T) {
 	r := newRig(t, newMemStore(), snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10/24", unreadable(string(bob)))))
 	r.now = start.Add(50 * 365 * 24 * time.Hour)
 	r.expect(discover(alice), "silent D-2 pool_empty")
+	r.invite(alice)
 	r.expect(selecting(alice, "10.0.0.10"), "silent D-5 taken")
 	r.expect(discover(bob), "OFFER D-1 10.0.0.10/24 bound") // its own
 	r.expect(renewing(bob, "10.0.0.10"), "ACK D-12")

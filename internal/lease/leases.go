@@ -21,6 +21,8 @@ type Leases struct {
 	holds     map[netip.Addr]hold
 	heldBy    map[ClientID]netip.Addr
 	holdQueue []lapse // in order of time; entries may be outdated
+	offers    map[poolID]*offers
+	shares    map[share]offerList // without empty ones
 
 	inWork         map[netip.Addr]ClientID
 	unread         map[netip.Addr]bool // the store may hold something else: a write has an unknown outcome
@@ -28,6 +30,7 @@ type Leases struct {
 
 	answers      map[ClientID]answer // the last one to each client (D-32)
 	answerQueue  []clientLapse       // an entry for each, about in order of time
+	resting      map[netip.Addr]bool // in quarantine by the store, or were until it ended
 	declined     map[netip.Addr]declined
 	declines     map[ClientID]declines // within an hour
 	declineQueue []clientLapse
@@ -48,6 +51,9 @@ type hold struct {
 	client   ClientID
 	until    time.Time
 	stranger bool // to NetBox: gives way to others
+	share    share
+	// older and newer are the neighbours in its share.
+	older, newer netip.Addr
 }
 
 type lapse struct {
@@ -63,10 +69,13 @@ func NewLeases(policy *Policy) *Leases {
 		byClient:       make(map[ClientID][]netip.Addr),
 		holds:          make(map[netip.Addr]hold),
 		heldBy:         make(map[ClientID]netip.Addr),
+		offers:         make(map[poolID]*offers),
+		shares:         make(map[share]offerList),
 		inWork:         make(map[netip.Addr]ClientID),
 		unread:         make(map[netip.Addr]bool),
 		infrastructure: make(map[netip.Addr]bool),
 		answers:        make(map[ClientID]answer),
+		resting:        make(map[netip.Addr]bool),
 		declined:       make(map[netip.Addr]declined),
 		declines:       make(map[ClientID]declines),
 	}
@@ -86,7 +95,10 @@ func (l *Leases) put(next Lease, revision Revision) {
 		l.unlink(was, next.Addr)
 	}
 	l.stored[next.Addr] = storedLease{next, revision}
-	if next.State != Quarantined {
+	if next.State == Quarantined {
+		l.resting[next.Addr] = true
+	} else {
+		delete(l.resting, next.Addr)
 		delete(l.declined, next.Addr)
 	}
 	if !slices.Contains(l.byClient[client], next.Addr) {
@@ -114,18 +126,19 @@ func (l *Leases) unlink(client ClientID, addr netip.Addr) {
 	l.byClient[client] = rest
 }
 
-// hold reserves addr for client until the given time; the client's earlier
-// hold goes, and so does another client's hold of addr.
-func (l *Leases) hold(addr netip.Addr, client ClientID, until time.Time, stranger bool) {
-	if earlier, ok := l.heldBy[client]; ok && earlier != addr {
-		l.dropHold(client)
+// hold reserves addr; the client's earlier hold goes, and so does another client's
+// hold of addr.
+func (l *Leases) hold(addr netip.Addr, h hold) {
+	if earlier, ok := l.heldBy[h.client]; ok && earlier != addr {
+		l.dropHold(h.client)
 	}
-	if h, ok := l.holds[addr]; ok {
-		delete(l.heldBy, h.client)
+	if before, ok := l.holds[addr]; ok {
+		l.unlinkHold(before)
+		delete(l.heldBy, before.client)
 	}
-	l.holds[addr] = hold{client, until, stranger}
-	l.heldBy[client] = addr
-	l.holdQueue = append(l.holdQueue, lapse{addr, until})
+	l.holds[addr] = l.link(addr, h)
+	l.heldBy[h.client] = addr
+	l.holdQueue = append(l.holdQueue, lapse{addr, h.until})
 	l.touch(addr)
 	if len(l.holdQueue) > 2*len(l.holds)+1024 {
 		l.compactHolds()
@@ -147,6 +160,7 @@ func (l *Leases) dropHold(client ClientID) {
 	if !ok {
 		return
 	}
+	l.unlinkHold(l.holds[addr])
 	delete(l.heldBy, client)
 	delete(l.holds, addr)
 	l.touch(addr)

@@ -156,6 +156,7 @@ func TestRecordThatEndsWithinASecond(t *testing.T) {
 	r := newRig(t, newMemStore(), snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10/24", ends)),
 		policy(func(p *Policy) { p.ReclaimGrace = 0 }))
 	r.now = start.Add(time.Hour - 100*time.Millisecond)
+	r.invite(alice)
 	r.expect(selecting(alice, "10.0.0.10"), "silent D-5 taken")
 	r.expect(discover(alice), "silent D-2 pool_empty")
 	r.now = start.Add(time.Hour + time.Second)
@@ -169,7 +170,7 @@ func TestHoldsDoNotPileUp(t *testing.T) {
 	l := NewLeases(&p)
 	addr := optionalAddr("10.0.0.10")
 	for i := range 100_000 {
-		l.hold(addr, nth(i%50), start.Add(time.Minute), false)
+		l.hold(addr, hold{client: nth(i % 50), until: start.Add(time.Minute)})
 		if i%3 == 0 {
 			l.dropHold(nth(i % 50))
 		}
@@ -189,9 +190,9 @@ func TestHoldsChangeHands(t *testing.T) {
 	p := testPolicy()
 	l := NewLeases(&p)
 	first, second := optionalAddr("10.0.0.10"), optionalAddr("10.0.0.11")
-	l.hold(first, alice, start.Add(time.Minute), false)
-	l.hold(first, bob, start.Add(time.Minute), false)
-	l.hold(second, alice, start.Add(time.Minute), false)
+	l.hold(first, hold{client: alice, until: start.Add(time.Minute)})
+	l.hold(first, hold{client: bob, until: start.Add(time.Minute)})
+	l.hold(second, hold{client: alice, until: start.Add(time.Minute)})
 	if l.holds[first].client != bob || l.holds[second].client != alice {
 		t.Errorf("holds %v", l.holds)
 	}

@@ -150,10 +150,15 @@ func (d *decider) outside(rule string, addr netip.Addr, w wire, c client) Decisi
 	return decision
 }
 
+// had reports whether addr was last bound to the client, wherever it lies.
+func (d *decider) had(addr netip.Addr) bool {
+	return slices.Contains(d.l.ofClient(d.m.Client), addr) || slices.Contains(d.l.ofClient(d.m.shown()), addr)
+}
+
 // mine reports whether addr is assigned to a port with the client's MAC or to
 // its aggregate, or was last bound to the client, wherever it lies.
 func (d *decider) mine(addr netip.Addr) bool {
-	if slices.Contains(d.l.ofClient(d.m.Client), addr) || slices.Contains(d.l.ofClient(d.m.shown()), addr) {
+	if d.had(addr) {
 		return true
 	}
 	if !d.m.HasMAC {

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -238,6 +239,35 @@ func TestServersOwnAddressesStayOutOfAllPools(t *testing.T) {
 	// Seen as the identifier of the message above, excluded for relayed clients
 	// whose replies carry another one.
 	r.expect(discover(alice, via("10.0.0.1"), identified("10.6.0.1")), "silent D-2 pool_empty")
+}
+
+// N-5: an address that this machine has stays out of the pools, and comes back when it
+// is given up; a packet from before does not take it out again.
+func TestAddressesThisMachineGaveUpComeBack(t *testing.T) {
+	s := snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.11/24"))
+	r := newRig(t, newMemStore(), s)
+	r.SetAuthority(Authoritative)
+	own := func(addrs ...string) {
+		set := make(map[netip.Addr]bool)
+		for _, a := range addrs {
+			set[netip.MustParseAddr(a)] = true
+		}
+		r.SetOwn(set)
+	}
+	own("10.0.0.10", "127.0.0.1")
+	r.expect(selecting(alice, "10.0.0.10"), "NAK D-5 not_dynamic")
+	r.expect(discover(alice), "OFFER D-1 10.0.0.11/24")
+	r.SetSnapshot(s)
+	r.exhausted(discover(bob, wants("10.0.0.10")))
+	own("10.0.0.11")
+	r.expect(discover(bob, wants("10.0.0.11")), "OFFER D-1 10.0.0.10/24")
+	r.expect(selecting(alice, "10.0.0.11"), "NAK D-5 not_dynamic")
+	own()
+	r.expect(message(Inform, web, has("10.0.0.77"), at("eth0", "10.0.0.11")), "ACK (inform)")
+	r.expect(discover(carol), "OFFER D-1 10.0.0.11/24")
+	if err := r.facts.Leases.verify(); err != nil {
+		t.Error(err)
+	}
 }
 
 // A relay address is a claim of one message. It must not shrink the pool of

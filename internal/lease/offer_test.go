@@ -47,7 +47,11 @@ func TestOrderOfChoice(t *testing.T) {
 		})
 	}
 	// Without any claim of its own, clients use up the rest in order.
-	r := newRig(t, newMemStore(), snapshot(t, worldOptions, parts...))
+	var clients []ClientID
+	for i := range 21 {
+		clients = append(clients, nth(i))
+	}
+	r := newRig(t, newMemStore(), snapshot(t, worldOptions, append(parts, machines(clients...))...))
 	for i, want := range []string{
 		"10.0.0.31", "10.0.0.32", "10.0.0.33", "10.0.0.34", "10.0.0.35", // never used, lowest first (P-7)
 		"10.0.0.22",              // at an unknown time, which counts as the oldest (P-5)
@@ -94,7 +98,7 @@ func TestWishesThatCannotBeMet(t *testing.T) {
 
 // an OFFER makes a hold; a client that asks again gets the same one.
 func TestOffersAreHeld(t *testing.T) {
-	r := newRig(t, newMemStore(), snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.11/24")))
+	r := newRig(t, newMemStore(), snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.11/24"), machines(bob)))
 	r.expect(discover(alice), "OFFER D-1 10.0.0.10/24")
 	r.expect(discover(alice, wants("10.0.0.11")), "OFFER D-1 10.0.0.10/24") // reused
 	r.expect(discover(bob), "OFFER D-1 10.0.0.11/24")
@@ -138,7 +142,11 @@ func TestLapsedHoldsFreeTheAddress(t *testing.T) {
 // address.
 func TestPickByHash(t *testing.T) {
 	hash := policy(func(p *Policy) { p.Pick = Hash })
-	s := snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.59/24"))
+	clients := []ClientID{nth(50)}
+	for i := range 50 {
+		clients = append(clients, nth(i))
+	}
+	s := snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.59/24"), machines(clients...))
 	first := newRig(t, newMemStore(), s, hash).expect(discover(alice), "OFFER D-1")
 	if again := newRig(t, newMemStore(), s, hash).expect(discover(alice), "OFFER D-1"); again.Addr != first.Addr {
 		t.Errorf("two servers offer %s and %s to one client", first.Addr, again.Addr)

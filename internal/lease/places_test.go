@@ -101,7 +101,7 @@ func TestAFloodOfProbesHoldsABoundedNumberOfMessages(t *testing.T) {
 	wait := make(chan struct{})
 	store := newMemStore(Lease{Addr: hostOf(10, 1, 10), Client: bob, State: Bound, Expires: start.Add(time.Hour)})
 	r := newRig(t, store, crowd(t, EchoPlaces+10), func(c *Config) {
-		c.Probe = func(context.Context, netip.Addr, time.Duration) bool { <-wait; return false }
+		c.Probe = func(context.Context, netip.Addr, time.Duration) (bool, error) { <-wait; return false, nil }
 	})
 	var flood sync.WaitGroup
 	for i := range EchoPlaces {
@@ -134,8 +134,11 @@ func TestAFloodOfProbesHoldsABoundedNumberOfMessages(t *testing.T) {
 // is held, whoever discovers.
 func TestAProbeIsRememberedForTheTimeOfTheHold(t *testing.T) {
 	probed := make(map[string]int)
-	r := newRig(t, newMemStore(), snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.11/24")), func(c *Config) {
-		c.Probe = func(_ context.Context, addr netip.Addr, _ time.Duration) bool { probed[addr.String()]++; return false }
+	r := newRig(t, newMemStore(), snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.11/24"), machines(alice, bob, carol)), func(c *Config) {
+		c.Probe = func(_ context.Context, addr netip.Addr, _ time.Duration) (bool, error) {
+			probed[addr.String()]++
+			return false, nil
+		}
 	})
 	expect := func(when string, first, second int) {
 		t.Helper()

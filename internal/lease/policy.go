@@ -42,6 +42,7 @@ type Policy struct {
 	Pick          Pick       // lease.pick
 	StaticAtOnce  bool       // lease.static_at_once
 	AllowUnknown  bool       // dynamic.allow_unknown
+	KeepForKnown  int        // dynamic.keep_for_known, in percent of each pool
 	AnyLAGMember  bool       // clients.lag: any
 	BindInterface bool       // clients.bind_interface
 	ByIdentifier  bool       // lease.identify: client_id

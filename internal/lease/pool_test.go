@@ -89,6 +89,23 @@ func (l *Leases) verify() error {
 	if len(l.holds) != len(l.heldBy) {
 		return fmt.Errorf("%d holds, %d holders", len(l.holds), len(l.heldBy))
 	}
+	counted := make(map[share]int32)
+	for _, h := range l.holds {
+		counted[h.share]++
+	}
+	delete(counted, share{})
+	if len(counted) != len(l.shares) {
+		return fmt.Errorf("%d shares, want %d", len(l.shares), len(counted))
+	}
+	for s, n := range counted {
+		list, linked := l.shares[s], int32(0)
+		for addr := list.oldest; addr.IsValid(); addr = l.holds[addr].newer {
+			linked++
+		}
+		if list.n != n || linked != n {
+			return fmt.Errorf("share %v: %d holds, %d counted, %d linked", s, n, list.n, linked)
+		}
+	}
 	for addr, stored := range l.stored {
 		if !slices.Contains(l.byClient[stored.Client], addr) {
 			return fmt.Errorf("%s is not listed under %s", addr, stored.Client)

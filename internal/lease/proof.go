@@ -33,6 +33,8 @@ type answer struct {
 	// declinable says that a DECLINE may follow: the address is not one that the
 	// client was using before.
 	declinable bool
+	// offered says that it is an OFFER, which the client may accept once (D-30).
+	offered bool
 	// avoid is an address that the client declined in vain: it is offered another
 	// one next (D-32).
 	avoid netip.Addr
@@ -57,9 +59,14 @@ type clientLapse struct {
 	at     time.Time
 }
 
-// answered remembers the last answer to a client. Of too many the oldest goes.
+// answered remembers the last answer to a client. Of too many the oldest goes. A
+// DECLINE in vain takes no offer away.
 func (l *Leases) answered(client ClientID, a answer) {
-	if _, known := l.answers[client]; !known {
+	last, known := l.answers[client]
+	if a.avoid.IsValid() {
+		a.offered = last.offered
+	}
+	if !known {
 		if len(l.answers) >= maxAnswers {
 			delete(l.answers, l.answerQueue[0].client)
 			l.answerQueue = l.answerQueue[1:]
@@ -110,7 +117,7 @@ func (d *decider) way() (by way, proved bool) {
 func (d *decider) answerOf(decision *Decision) answer {
 	addr := decision.Addr.Addr()
 	by, proved := d.way()
-	a := answer{addr: addr, at: d.now, by: by}
+	a := answer{addr: addr, at: d.now, by: by, offered: decision.Verdict == Offer}
 	switch {
 	case !proved:
 	case decision.Verdict == Ack:
@@ -135,6 +142,18 @@ func (d *decider) sentLately(addr netip.Addr) bool {
 		return true
 	}
 	return false
+}
+
+// mayAccept reports whether the client may accept an offer of addr: there was one,
+// or the address was its own before. The first hold after a start passes without,
+// since the offers of before are forgotten (D-30).
+func (d *decider) mayAccept(addr netip.Addr) bool {
+	if _, held := d.l.heldBy[d.m.Client]; held {
+		return true
+	}
+	a := d.l.answers[d.m.Client]
+	return a.offered && d.now.Sub(a.at) < answerMemory ||
+		d.now.Before(d.f.Started.Add(d.f.Policy.OfferHold)) || d.had(addr)
 }
 
 // overdrawn reports whether a DECLINE is one too many: of this client in an hour,

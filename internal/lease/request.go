@@ -81,6 +81,7 @@ type ClientMessage struct {
 	Source          netip.Addr
 	Relay           netip.Addr // giaddr
 	LinkSelection   netip.Addr // option 82 sub-option 5, RFC 3527
+	Circuit         []byte     // option 82 sub-option 1, RFC 3046; untrusted bytes
 	SubnetSelection netip.Addr // option 118, RFC 3011
 	// Interface and InterfaceAddrs are the receiving interface and its IPv4
 	// addresses in kernel order; empty on the stock server (L-4).
@@ -178,6 +179,7 @@ const (
 	ReasonSenderUnlisted Reason = "sender_unlisted" // the sender of a relayed message is not (N-10)
 	ReasonUnproved       Reason = "unproved"        // a RELEASE or DECLINE that anyone could have sent (D-31, D-32)
 	ReasonTooMany        Reason = "too_many"        // more DECLINEs than count
+	ReasonNotOffered     Reason = "not_offered"     // it accepts an offer that was not made (D-30)
 	ReasonHearsay        Reason = "relay_unproved"  // the network rests on a relay that nothing vouches for (N-11)
 )
 

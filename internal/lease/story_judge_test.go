@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -116,6 +117,7 @@ func (s *story) check(t *rapid.T) {
 	if n := len(s.facts.Leases.inWork) + len(s.busy); n != 0 {
 		t.Fatalf("%d marks are left", n)
 	}
+	defer func(started time.Time) { s.facts.Started = started }(s.facts.Started)
 	queue := s.Unsynced(-1)
 	if !s.current() {
 		return
@@ -130,6 +132,7 @@ func (s *story) check(t *rapid.T) {
 			continue
 		}
 		for _, c := range s.clients {
+			s.facts.Started = s.now.Add(-s.facts.Jump) // as if it had been offered something (D-30)
 			d, trace := s.Explain(selecting(c, host.String()))
 			if d.Verdict == Ack && !d.Static && c != p.client {
 				t.Fatalf("%s would get %s, which %s has until %s\n%s", c, host, p.client, p.until, trace)

@@ -164,7 +164,7 @@ func TestProbeWithFailingStore(t *testing.T) {
 	store := newMemStore()
 	store.before = func(Lease) error { return errDisk }
 	r := newRig(t, store, small(t), func(c *Config) {
-		c.Probe = func(context.Context, netip.Addr, time.Duration) bool { return true }
+		c.Probe = func(context.Context, netip.Addr, time.Duration) (bool, error) { return true, nil }
 	})
 	if d, err := r.Handle(t.Context(), discover(alice), nil); d.Verdict != Silent || !errors.Is(err, errDisk) {
 		t.Errorf("%s, %v", brief(d), err)

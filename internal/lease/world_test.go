@@ -178,6 +178,15 @@ func dynamic(span string, edits ...edit) part {
 // component is part of a machine.
 type component func(*world, *ipam.Machine)
 
+// machines are devices that have the MACs of clients, and no addresses.
+func machines(clients ...ClientID) part {
+	return func(w *world) {
+		for _, c := range clients {
+			device("of "+string(c), port("eth0", string(c)))(w)
+		}
+	}
+}
+
 // device is a device with ports.
 func device(name string, components ...component) part {
 	return machine(ipam.Device, name, components)
@@ -330,6 +339,14 @@ func (e *Engine) Explain(m ClientMessage) (Decision, *Trace) {
 // way that m comes.
 func (r *rig) answered(m ClientMessage) {
 	r.facts.Leases.answered(m.Client, answer{addr: m.RequestedAddr, at: r.now, by: way{m.Interface, m.Relay}, declinable: true})
+}
+
+// invite says that the clients were just offered something, so that they may accept
+// an address (D-30).
+func (r *rig) invite(clients ...ClientID) {
+	for _, c := range clients {
+		r.facts.Leases.answered(c, answer{at: r.config.Now().Add(-r.facts.Jump), offered: true})
+	}
 }
 
 // exhausted checks that the pool has nothing to give to the client of m, but for

@@ -26,6 +26,9 @@ type Chain struct {
 	SupplyServerID bool
 	// Proxy names interfaces without leases; the zero value: none.
 	Proxy Proxy
+	// Own hears which addresses this machine has, before the first message and after
+	// each change; it must not change them, and return soon. nil: nobody asks.
+	Own func(addrs map[netip.Addr]bool)
 }
 
 // Outcome is what came of one message.

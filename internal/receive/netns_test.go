@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,12 @@ type site struct {
 // newSite serves on the given addresses in the server's namespace.
 func newSite(t *testing.T, listen ...net.UDPAddr) *site {
 	t.Helper()
+	return newSiteOf(t, Chain{SupplyServerID: true}, listen...)
+}
+
+// newSiteOf is newSite for a chain that has no handlers yet.
+func newSiteOf(t *testing.T, chain Chain, listen ...net.UDPAddr) *site {
+	t.Helper()
 	network := netns.New(t)
 	s := &site{t: t, net: network, server: network.Namespace("server"), client: network.Namespace("client"), seen: make(chan dhcp4.Ingress, 64)}
 	for i := range 3 {
@@ -40,7 +47,8 @@ func newSite(t *testing.T, listen ...net.UDPAddr) *site {
 	var exchanges dhcp4.Exchanges
 	log, _ := debugLogger()
 	err := s.server.Do(func() (err error) {
-		s.loop, err = Listen(listen, Chain{Exchanges: &exchanges, SupplyServerID: true}, Options{Log: log})
+		chain.Exchanges = &exchanges
+		s.loop, err = Listen(listen, chain, Options{Log: log})
 		return err
 	})
 	if err != nil {
@@ -307,4 +315,19 @@ func TestAddressChangesAreNoticed(t *testing.T) {
 	if in := <-s.seen; len(in.Addrs) != 2 || in.Addrs[1] != added {
 		t.Errorf("seen as %+v", in)
 	}
+}
+
+// N-5: the engine hears which addresses the machine has, from the start on, and when
+// one is given up.
+func TestOwnAddressesAreTold(t *testing.T) {
+	var told atomic.Pointer[map[netip.Addr]bool]
+	s := newSiteOf(t, Chain{SupplyServerID: true, Own: func(own map[netip.Addr]bool) { told.Store(&own) }}, net.UDPAddr{Port: 67})
+	first, second := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.9.1")
+	waitFor(t, "the first addresses", func() bool { own := told.Load(); return own != nil && (*own)[first] && !(*own)[second] })
+	s.server.AddAddr("s0", netip.MustParsePrefix("10.0.9.1/24"))
+	waitFor(t, "the new address", func() bool { return (*told.Load())[second] })
+	if err := s.server.Command(t.Context(), "ip", "link", "delete", "s0").Run(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the addresses that are gone", func() bool { own := *told.Load(); return !own[first] && !own[second] })
 }

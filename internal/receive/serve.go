@@ -131,6 +131,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var watcher, readers, workers sync.WaitGroup
+	s.tellOwn(s.interfaces.table.Load())
 	watcher.Go(func() { s.interfaces.watch(ctx, s.opt.Log, s.followDevices) })
 	defer watcher.Wait()
 	defer cancel()
@@ -184,8 +185,16 @@ func (s *Server) Close() error {
 	return errors.Join(errs...)
 }
 
+// tellOwn says which addresses this machine has.
+func (s *Server) tellOwn(t *interfaceTable) {
+	if s.chain.Own != nil {
+		s.chain.Own(t.local)
+	}
+}
+
 // followDevices binds sockets again whose interface was replaced.
 func (s *Server) followDevices(t *interfaceTable) {
+	s.tellOwn(t)
 	for _, l := range s.listeners {
 		ifc := t.byName[l.device]
 		if ifc == nil || ifc.index == l.index {

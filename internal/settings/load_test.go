@@ -75,7 +75,7 @@ netbox:
     fallthrough: true
     identify: client_id
     static_at_once: true
-  dynamic: {tag: pool, status: dhcp, allow_unknown: false}
+  dynamic: {tag: pool, status: dhcp, allow_unknown: false, keep_for_known: 20}
   fields: {mac: m, expire: e, hostname: h}
   clients: {lag: any, bind_interface: true, send_hostname: true}
   network: {subnet: 10.0.0.0/24, server_id_override: false, relays: [10.0.0.1, 10.1.0.0/16]}
@@ -96,7 +96,7 @@ sync:
 		Store: Store{"pebble", "/etc/c/state", []string{}},
 		Lease: Lease{36 * time.Hour, 90 * time.Second, 48 * time.Hour, 30 * time.Second, time.Hour, 0,
 			300 * time.Millisecond, "hash", 4, true, "client_id", true},
-		Dynamic: Dynamic{"pool", "dhcp", false},
+		Dynamic: Dynamic{"pool", "dhcp", false, 20},
 		Fields:  Fields{"m", "e", "h"},
 		Clients: Clients{"any", true, true},
 		Gateway: Gateway{Tag: "gw", Fallback: netip4(10, 0, 0, 1), All: true},
@@ -153,6 +153,8 @@ func TestMistakesInTheSection(t *testing.T) {
 		"yes is no bool":                 {"gateway: {all: yes}", `netbox.gateway.all: want true or false, not "yes"`},
 		"bool where text belongs":        {"pxe: {gate: true}", `netbox.pxe.gate: want text: write "true" with the quotes, not "true"`},
 		"number is a fraction":           {"lease: {standby_secs: 1.5}", `netbox.lease.standby_secs: want a whole number, not "1.5"`},
+		"percentage out of range":        {"dynamic: {keep_for_known: 91}", "netbox.dynamic.keep_for_known: want 0 to 90, not 91"},
+		"percentage below zero":          {"dynamic: {keep_for_known: -1}", "netbox.dynamic.keep_for_known: want 0 to 90, not -1"},
 		"number out of range":            {"lease: {standby_secs: 70000}", "netbox.lease.standby_secs: want 0 to 65535, not 70000"},
 		"duration out of range":          {"lease: {probe: 2s}", "netbox.lease.probe: want 0s to 900ms, not 2s"},
 		"negative duration":              {"timeout: -1s", "netbox.timeout: want 1s to 10m, not -1s"},

@@ -76,6 +76,7 @@ type Dynamic struct {
 	Tag          string `yaml:"tag"` // name or slug, compared without case
 	Status       string `yaml:"status"`
 	AllowUnknown bool   `yaml:"allow_unknown"`
+	KeepForKnown int    `yaml:"keep_for_known"` // percent of each pool, 0 to 90
 }
 
 // Fields is netbox.fields: names of custom fields on IP addresses.

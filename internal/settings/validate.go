@@ -143,6 +143,9 @@ func validateNames(r *strictyaml.Report, n *NetBox) {
 	if n.Dynamic.Tag == "" && n.Dynamic.Status == "" {
 		r.Addf("netbox.dynamic.tag", "want a tag or a status; for static addresses only, give no address the tag")
 	}
+	if keep := n.Dynamic.KeepForKnown; keep < 0 || keep > 90 {
+		r.Addf("netbox.dynamic.keep_for_known", "want 0 to 90, not %d", keep)
+	}
 	if n.Dynamic.Tag != "" && strings.EqualFold(n.Dynamic.Tag, n.Gateway.Tag) {
 		r.Addf("netbox.gateway.tag", "contradicts netbox.dynamic.tag: a gateway is never leased (N-5)")
 	}

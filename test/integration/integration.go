@@ -28,8 +28,19 @@ func Program(t *testing.T) string {
 	if path := os.Getenv("COREDHCP_NETBOX_BIN"); path != "" {
 		return path
 	}
+	return build(t)
+}
+
+// SteppingProgram is the server built from this checkout with a clock that the
+// test can set: it is ahead by what the file says that the environment variable
+// COREDHCP_NETBOX_CLOCK_STEP names. The machine's clock is never set.
+func SteppingProgram(t *testing.T) string { return build(t, "-tags", "clockstep") }
+
+func build(t *testing.T, flags ...string) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "coredhcp-netbox")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, "../../cmd/coredhcp-netbox")
+	args := append(append([]string{"build"}, flags...), "-o", path, "../../cmd/coredhcp-netbox")
+	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)

@@ -91,7 +91,7 @@ func TestTheOperatorTellsTheServer(t *testing.T) {
 		code int
 		want string
 	}{
-		"no quarantine":        {[]string{"quarantine", "end", got}, 1, got + " is not in quarantine"},
+		"no quarantine":        {[]string{"quarantine", "end", got}, 1, got + ": the address is not in quarantine"},
 		"no address":           {[]string{"quarantine", "end", "soon"}, 64, "IPv4 address"},
 		"no argument":          {[]string{"quarantine", "end"}, 64, "ADDRESS"},
 		"no such command":      {[]string{"quarantine", "begin"}, 64, "begin"},

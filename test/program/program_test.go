@@ -65,7 +65,7 @@ func lab(t *testing.T, inventory string, plugins ...string) (conf, addr string) 
 		plugins = []string{"netbox:", "netbox_gateway:", "netbox_dns:", "netbox_pxe:", "nak: authoritative"}
 	}
 	settings := "server4:\n  listen: \"" + addr + "\"\n  plugins:\n    - " + strings.Join(plugins, "\n    - ") +
-		"\nnetbox:\n  inventory: inventory.yml\n  network: {relays: [127.0.0.2]}\n  store:\n    path: state\n  control:\n    folder: run\n"
+		"\nnetbox:\n  inventory: inventory.yml\n  network: {relays: [127.0.0.2, 10.77.0.0/20]}\n  store:\n    path: state\n  control:\n    folder: run\n"
 	write(t, conf, settings)
 	write(t, filepath.Join(dir, "inventory.yml"), inventory)
 	return conf, addr
