@@ -231,7 +231,7 @@ func (c *chainReader) order(chain Chain) {
 	last := len(chain.Plugins) - 1
 	for i, p := range chain.Plugins {
 		switch {
-		case !ours(p.Name):
+		case !Ours(p.Name):
 			c.foreign(chain, i)
 			continue
 		case seen[p.Name]:
@@ -248,7 +248,8 @@ func (c *chainReader) order(chain Chain) {
 	}
 }
 
-func ours(name string) bool {
+// Ours says that a plugin of this registered name is one of ours.
+func Ours(name string) bool {
 	switch name {
 	case PluginNetBox, PluginGateway, PluginDNS, PluginPXE, PluginNak:
 		return true
@@ -265,7 +266,7 @@ func (c *chainReader) foreign(chain Chain, i int) {
 			c.report.Addf(c.paths[i], "must stand before netbox, which has to know the server's address")
 		}
 	case "file", "nbp":
-		if slices.ContainsFunc(chain.Plugins[i:], func(p Plugin) bool { return ours(p.Name) }) {
+		if slices.ContainsFunc(chain.Plugins[i:], func(p Plugin) bool { return Ours(p.Name) }) {
 			c.warn(p, "ends the chain for the clients it answers (F-26): our plugins below it do not run for them")
 		}
 	case "ipv6only":

@@ -306,7 +306,7 @@ func TestTheOperatorAcceptsWhatNetBoxShows(t *testing.T) {
 // get reads a page.
 func get(t *testing.T, url string) string {
 	t.Helper()
-	response, err := http.Get(url) //nolint:gosec,noctx // on loopback
+	response, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,3 +72,25 @@ func TestTheStartSaysInFiveLinesWhatIsServedFromWhere(t *testing.T) {
 		})
 	}
 }
+
+// SET-2, F-6, F-7: check and serve find the same mistakes in plugins that are not ours, and
+// end with the same code.
+func TestCheckAndServeAgreeOnForeignPlugins(t *testing.T) {
+	for name, c := range map[string]struct{ entry, want string }{
+		"a plugin that is not there": {"dance: 1", "dance"},
+		"no argument":                {"lease_time:", "lease_time"},
+		"a wrong argument":           {"mtu: big", "mtu"},
+		"a wrong address":            {"router: nowhere", "router"},
+	} {
+		conf, _ := lab(t, pool, c.entry, "netbox:", "nak: authoritative")
+		for _, command := range []string{"serve", "check"} {
+			if stdout, stderr, code := run(t, command, "--conf", conf); code != 64 || !strings.Contains(stderr, c.want) || strings.Contains(stdout, "are right") {
+				t.Errorf("%s: %s: exit code %d, want 64 and %q in\n%s%s", name, command, code, c.want, stdout, stderr)
+			}
+		}
+	}
+	conf, _ := lab(t, pool, "server_id: 10.77.0.2", "mtu: 1500", "netbox:", "nak: authoritative")
+	if stdout, stderr, code := run(t, "check", "--conf", conf); code != 0 {
+		t.Errorf("a good chain: exit code %d\n%s%s", code, stdout, stderr)
+	}
+}

@@ -66,6 +66,9 @@ type plan struct {
 	lease  string // settings of the lease section, in braces
 	state  string // folder; empty: a new one
 	poll   string // interval; empty: 5s
+	token  string // file; empty: that of the lab
+	// metrics has the server show them at metricsAt.
+	metrics bool
 }
 
 // server is a running program under test.
@@ -91,8 +94,11 @@ func (s *site) settings(p plan) string {
 	if p.nak != "" {
 		fmt.Fprintf(&text, "    - nak: %s\n", p.nak)
 	}
-	fmt.Fprintf(&text, "netbox:\n  url: %s\n  token_file: %q\n  vrf: %s\n", l.netbox.URL, l.token, l.name("lab"))
+	fmt.Fprintf(&text, "netbox:\n  url: %s\n  token_file: %q\n  vrf: %s\n", l.netbox.URL, cmp.Or(p.token, l.token), l.name("lab"))
 	fmt.Fprintf(&text, "  timeout: 30s\n  poll: {interval: %s}\n  store: {path: %q}\n", interval, p.state)
+	if p.metrics {
+		fmt.Fprintf(&text, "  metrics: {listen: %q}\n", metricsAt)
+	}
 	if p.lease != "" {
 		fmt.Fprintf(&text, "  lease: %s\n", p.lease)
 	}

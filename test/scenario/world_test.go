@@ -20,11 +20,13 @@ const (
 	netKill                = 17
 	netDecline             = 18
 	netQuestion            = 19
-	networks               = 20
+	netNarrow, netBulk     = 20, 21
+	networks               = 22
 	macWeb, macVM, macBond = 1, 2, 3
 	macTwin, macDesk       = 4, 5
 	macEdited, macOutage   = 6, 7
-	macVisitor             = 100 // and more: not in NetBox
+	macNarrow, macBulk     = 8, 9 // and the three after it
+	macVisitor             = 100  // and more: not in NetBox
 )
 
 // pools says which addresses carry the tag DHCP.
@@ -35,7 +37,7 @@ func pools() map[int][]int {
 		netOffice: {100}, netBare: {100}, netRenew: {100, 101, 102},
 		netHome: {100, 101}, netAway: {100, 101}, netHome2: {100}, netAway2: {100},
 		netEdit: {100}, netOutage: {100, 101}, netKill: {100, 101, 102, 103, 104, 105, 106, 107, 108, 109},
-		netDecline: {100, 101}, netQuestion: {100},
+		netDecline: {100, 101}, netQuestion: {100}, netNarrow: {100, 101}, netBulk: {100, 101},
 	}
 }
 
@@ -64,6 +66,11 @@ func (l *lab) world() netboxtest.World {
 				LocalContext: configuration("192.0.2.53", "desk.example")}),
 			kind(netboxtest.Device{Name: l.name("edited"), Interfaces: one(macEdited, nil)}),
 			kind(netboxtest.Device{Name: l.name("steady"), Interfaces: one(macOutage, static(netOutage, 10))}),
+			kind(netboxtest.Device{Name: l.name("narrow"), Interfaces: one(macNarrow, static(netNarrow, 10))}),
+			kind(netboxtest.Device{Name: l.name("bulk"), Interfaces: one(macBulk, static(netBulk, 10))}),
+			kind(netboxtest.Device{Name: l.name("bulk1"), Interfaces: one(macBulk+1, static(netBulk, 11))}),
+			kind(netboxtest.Device{Name: l.name("bulk2"), Interfaces: one(macBulk+2, static(netBulk, 12))}),
+			kind(netboxtest.Device{Name: l.name("bulk3"), Interfaces: one(macBulk+3, static(netBulk, 13))}),
 			kind(netboxtest.Device{Name: l.name("bonded"), Interfaces: []netboxtest.Interface{
 				{Name: "bond0", Type: "lag", MACs: []string{l.mac(macBond).String()}, IPs: static(netStatic, 12)},
 				{Name: "eth0", LAG: "bond0", MACs: []string{l.mac(macBond).String()}},
