@@ -45,8 +45,9 @@ type Options struct {
 	// Workers is how many packets are in work at most, 256 if 0. 256 more wait
 	// their turn; what comes on top is dropped and counted (B-1).
 	Workers int
-	// Waiting is how many of those in work handlers let wait for something slow;
-	// there are as many more workers, so that the others never wait for them (B-9).
+	// Waiting is how many of those in work handlers let wait for something slow; as
+	// many more workers start when they are needed, so that the others never wait
+	// for them (B-9).
 	Waiting int
 	Log     logrus.FieldLogger // required
 	// Registerer takes the metrics of the loop; nil: they are not published.
@@ -65,7 +66,10 @@ type Server struct {
 	packets    sync.Pool // of *packet
 	working    working
 	jobs       chan *packet  // packets that wait for a worker
+	begun      atomic.Uint64 // packets given to the workers
 	finished   atomic.Uint64 // packets that a worker is done with
+	workers    sync.WaitGroup
+	helpers    atomic.Int64 // workers besides opt.Workers
 }
 
 // packet is one datagram on its way through the server.
@@ -130,17 +134,15 @@ func (s *Server) Addrs() []netip.AddrPort {
 func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var watcher, readers, workers sync.WaitGroup
+	var watcher, readers sync.WaitGroup
 	s.tellOwn(s.interfaces.table.Load())
 	watcher.Go(func() { s.interfaces.watch(ctx, s.opt.Log, s.followDevices) })
 	defer watcher.Wait()
 	defer cancel()
-	for range s.opt.Workers + s.opt.Waiting {
-		workers.Go(func() {
+	for range s.opt.Workers {
+		s.workers.Go(func() {
 			for p := range s.jobs {
-				s.handle(p)
-				s.packets.Put(p)
-				s.finished.Add(1)
+				s.work(p)
 			}
 		})
 	}
@@ -154,7 +156,47 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	readers.Wait()
 	close(s.jobs)
-	return awaitEnd(&workers, drainTime)
+	return awaitEnd(&s.workers, drainTime)
+}
+
+func (s *Server) work(p *packet) {
+	s.handle(p)
+	s.packets.Put(p)
+	s.finished.Add(1)
+}
+
+// relieve starts one more worker if more packets are in work or wait than there
+// are workers. They are not kept: a worker that is seldom needed costs each packet
+// time, since idle ones take turns.
+func (s *Server) relieve() {
+	helpers := s.helpers.Load()
+	open := int64(s.begun.Load() - s.finished.Load()) //nolint:gosec // G115: bounded by workers and queue
+	if open <= int64(s.opt.Workers)+helpers || helpers >= int64(s.opt.Waiting) {
+		return
+	}
+	s.helpers.Add(1)
+	s.workers.Go(s.help)
+}
+
+// help works until no packet waits. A packet that comes after the last look finds
+// that there is a helper less.
+func (s *Server) help() {
+	for {
+		select {
+		case p, open := <-s.jobs:
+			if !open {
+				return
+			}
+			s.work(p)
+			continue
+		default:
+		}
+		s.helpers.Add(-1)
+		if len(s.jobs) == 0 {
+			return
+		}
+		s.helpers.Add(1)
+	}
 }
 
 // awaitEnd waits for all of group, but not longer than patience.
@@ -241,6 +283,8 @@ func (s *Server) read(ctx context.Context, l *listener) {
 		if why == "" {
 			select {
 			case s.jobs <- p:
+				s.begun.Add(1)
+				s.relieve()
 				continue
 			default:
 				why = dropSurplus
