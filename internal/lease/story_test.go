@@ -336,7 +336,7 @@ func (s *story) restart(t *rapid.T) {
 	s.Confirm(facts.Fresh, facts.Skew)
 	after := ask()
 	for host, a := range after { // how far the clock was set is not known any more (S-14)
-		if s.facts.Distrusted && (a.verdict == Silent && before[host].verdict == Ack || a.verdict == Ack && before[host].verdict == Nak) {
+		if s.facts.Distrusted && (a.verdict == Silent && before[host].verdict == Ack || a.verdict == Ack && before[host].verdict != Ack) {
 			after[host] = before[host]
 		}
 	}
