@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/renameio/v2"
 	"github.com/sirupsen/logrus/hooks/test"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
@@ -16,9 +17,9 @@ import (
 // C-6
 func TestAnEditedInventoryIsNoticedOnceForEachEdit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "inventory.yml")
-	put := func(text string) {
+	put := func(text string) { // at once: a look must not meet half an edit
 		t.Helper()
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		if err := renameio.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

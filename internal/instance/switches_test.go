@@ -91,6 +91,8 @@ func TestASlowSwitchHoldsABoundedNumberOfMessages(t *testing.T) {
 					t.Errorf("%d places are still taken", n)
 				}
 				time.Sleep(2 * switchFresh)
+				s.mu.Lock()
+				defer s.mu.Unlock()
 				if len(s.reads) != 0 {
 					t.Errorf("%d answers are remembered for ever", len(s.reads))
 				}

@@ -318,19 +318,16 @@ func (s *story) restart(t *rapid.T) {
 		verdict Verdict
 		addr    netip.Prefix
 	}
-	unread := s.facts.Leases.unread
 	ask := func() map[netip.Addr]answer {
 		answers := make(map[netip.Addr]answer)
 		for host, p := range s.promises {
-			if unread[host] { // a start reads it
-				continue
-			}
 			d, _ := s.Explain(request(p.client, wants(host.String())))
 			answers[host] = answer{d.Verdict, d.Addr}
 		}
 		return answers
 	}
 	before, facts := ask(), s.facts
+	unread := len(s.facts.Leases.unread) > 0 // a start reads what the store did not tell, which may free an address
 	s.rig = newRig(s.t, s.store, s.seen, s.setups...)
 	s.SetAuthority(facts.Authority)
 	s.Confirm(facts.Fresh, facts.Skew)
@@ -340,7 +337,7 @@ func (s *story) restart(t *rapid.T) {
 			after[host] = before[host]
 		}
 	}
-	if !maps.Equal(before, after) {
+	if !unread && !maps.Equal(before, after) {
 		t.Fatalf("before the restart %v, after it %v", before, after)
 	}
 	clear(s.offers)
