@@ -259,6 +259,29 @@ func TestAStartWithAWrongClock(t *testing.T) {
 	}
 }
 
+// S-14, S-15: what another server gave away since is not taken back by the client
+// of before, while the clock cannot tell which of the two leases ended later.
+func TestADoubtedClockTakesNothingFromAnotherServer(t *testing.T) {
+	told := start.Add(-2 * time.Hour)
+	for name, record := range map[string]struct {
+		edits []edit
+		want  string
+	}{
+		"given away since":          {[]edit{record(bob, -90*time.Minute), seen(start)}, "silent D-16 clock_skew"},
+		"given away and given back": {[]edit{record(bob), seen(start)}, "ACK D-4"},
+		"a record of before":        {[]edit{record(bob, -90*time.Minute), seen(told)}, "ACK D-4"},
+		"nothing newer":             {[]edit{record(alice, -time.Hour), seen(start)}, "ACK D-4"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newSteps()
+			c.synced = false
+			r := newRig(t, newMemStore(synced(released("10.0.0.10", alice, time.Hour), told)),
+				snapshot(t, worldOptions, append(office()[:1:1], dynamic("10.0.0.10/24", record.edits...))...), policy(shortLeases), c.on)
+			r.expect(selecting(alice, "10.0.0.10"), record.want)
+		})
+	}
+}
+
 // S-15: a machine that keeps its clock in step, and a store without leases, have
 // nothing to wait for.
 func TestAStartWithAClockInStep(t *testing.T) {

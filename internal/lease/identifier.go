@@ -91,4 +91,12 @@ func needsNoStore(m *ClientMessage, decision Decision) bool {
 }
 
 // binding is what store and NetBox say of a, as it concerns the client.
-func (d *decider) binding(a *ipam.Address) Binding { return d.l.bindingFor(d.m, a, d.now) }
+func (d *decider) binding(a *ipam.Address) Binding {
+	b := d.l.bindingFor(d.m, a, d.now)
+	if d.f.Distrusted && !b.running(d.now) {
+		if later, ok := d.l.foreignNews(a); ok {
+			return later
+		}
+	}
+	return b
+}

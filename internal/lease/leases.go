@@ -245,6 +245,18 @@ func (l *Leases) binding(a *ipam.Address, now time.Time) Binding {
 	return own
 }
 
+// foreignNews is a lease that another server has shown in NetBox since ours was
+// told. By a clock that is not trusted it may run still, although it seems to have
+// ended before ours (S-14).
+func (l *Leases) foreignNews(a *ipam.Address) (Binding, bool) {
+	stored, ok := l.stored[a.Address.Addr()]
+	record := recorded(a)
+	if !ok || record.Client == "" || record.State != Bound || !stored.Foreign(record.Client, record.Expires, a.LastUpdated) {
+		return Binding{}, false
+	}
+	return record, true
+}
+
 // recorded is the binding the NetBox record alone shows.
 func recorded(a *ipam.Address) Binding {
 	r := a.Record
