@@ -60,8 +60,8 @@ func (i *Instance) leaveCopy() {
 func (i *Instance) keepCopy(ctx context.Context, known chan<- struct{}) {
 	lock, err := lockFolder(i.Settings.Store.Copy)
 	if err != nil {
-		close(known)
 		i.Log.WithError(err).Error("no second copy of leases and snapshot is kept: store.copy cannot be used, or another server uses it")
+		close(known)
 		return
 	}
 	defer func() { _ = lock.Close() }() // gives the lock back

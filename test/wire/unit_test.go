@@ -138,7 +138,7 @@ func unitFolder(t *testing.T) (string, *net.UnixConn) {
 	}
 	place(t, filepath.Join(dir, "inventory.yml"), oneHost)
 	place(t, filepath.Join(dir, "config.yml"), "server4:\n  listen: [\"%eth0\"]\n  plugins:\n    - netbox:\n"+
-		"netbox:\n  inventory: inventory.yml\n  store: {path: state}\n  lease: {time: 1h}\n  boot_service: {folder: boot}\n")
+		"netbox:\n  inventory: inventory.yml\n  store: {path: state}\n  control: {folder: run}\n  lease: {time: 1h}\n  boot_service: {folder: boot}\n")
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
