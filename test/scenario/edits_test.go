@@ -7,12 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/netns"
 )
 
 // docs/promises.md: make an address dynamic by tagging it, no restart needed; static address assigned; tag removed.
-// D-13, D-27, H-2
+// D-13, D-27, H-2, S-11
 func editsReachTheClient(t *testing.T, l *lab) {
 	s := newSite(t, l)
 	lan := s.lan("eth0", netEdit)
@@ -39,7 +40,23 @@ func editsReachTheClient(t *testing.T, l *lab) {
 	}
 
 	l.change(t, spare, map[string]any{"tags": []int64{}})
-	renewUntilRefused(t, guest)
+	renewUntilNotExtended(t, guest)
+}
+
+// renewUntilNotExtended renews, again and again, until the server confirms what
+// is left of the lease and no more.
+func renewUntilNotExtended(t *testing.T, c *netns.Client) {
+	t.Helper()
+	await(t, bearable, func() error {
+		lease, err := c.Renew(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lease.Time >= time.Hour {
+			return fmt.Errorf("%v was extended by %v", lease.Addr, lease.Time)
+		}
+		return nil
+	})
 }
 
 // renewUntilRefused renews, again and again, until the server says no.
