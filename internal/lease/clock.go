@@ -106,7 +106,8 @@ func (e *Engine) lookAtClock(now time.Time) time.Time {
 		w.paused, w.starting = false, false
 		w.low, w.lowSince, w.high = offset, ran, offset
 		w.wake()
-	case !w.paused && offset > w.low && ran-w.lowSince > e.longestPromise(now):
+	// What the settings promise is asked first: the note is not read for each packet.
+	case !w.paused && offset > w.low && ran-w.lowSince > e.config.Policy.longest() && ran-w.lowSince > e.longestPromise(now):
 		w.low, w.lowSince, w.high = offset, ran, offset // small steps, of which none counts any more
 	}
 	e.tellPause()
@@ -122,18 +123,6 @@ func (e *Engine) pause(ran, lasts time.Duration) {
 	w := e.clock
 	w.until = max(w.until, ran+lasts)
 	w.paused, w.said = true, false
-}
-
-// longestPromise is the longest time that was promised with a lease that may
-// still run at the time given, by the settings of then and before.
-func (e *Engine) longestPromise(at time.Time) time.Duration {
-	longest := e.config.Policy.longest()
-	for _, t := range terms(e.notes[longestNote]) {
-		if t.Until.IsZero() || t.Until.After(at) {
-			longest = max(longest, t.Time)
-		}
-	}
-	return longest
 }
 
 // attachClock begins with the leases of a store, which were given by a clock that
@@ -204,7 +193,7 @@ func (w *clockWatch) leased(l Lease) {
 func (e *Engine) ClockRead() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.facts.Skew.Abs() <= maxSkew {
+	if !Skewed(e.facts.Skew) {
 		e.trustClock()
 	}
 }

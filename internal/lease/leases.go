@@ -32,7 +32,7 @@ type Leases struct {
 	answerQueue  []clientLapse       // an entry for each, about in order of time
 	resting      map[netip.Addr]bool // in quarantine by the store, or were until it ended
 	declined     map[netip.Addr]declined
-	declines     map[ClientID]declines // within an hour
+	declines     map[ClientID]int // within an hour of the first
 	declineQueue []clientLapse
 
 	marks  []Mark                          // who is served where an address has several owners
@@ -77,7 +77,7 @@ func NewLeases(policy *Policy) *Leases {
 		answers:        make(map[ClientID]answer),
 		resting:        make(map[netip.Addr]bool),
 		declined:       make(map[netip.Addr]declined),
-		declines:       make(map[ClientID]declines),
+		declines:       make(map[ClientID]int),
 	}
 }
 

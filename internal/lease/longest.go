@@ -26,12 +26,7 @@ func (e *Engine) LongestLease() time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.config.Now()
-	longest := e.config.Policy.longest()
-	for _, t := range terms(e.notes[longestNote]) {
-		if t.Until.IsZero() || t.Until.After(now) {
-			longest = max(longest, t.Time)
-		}
-	}
+	longest := e.longestPromise(now)
 	for _, l := range e.facts.Leases.stored {
 		if l.State == Bound {
 			longest = max(longest, l.Expires.Sub(now))
@@ -40,6 +35,18 @@ func (e *Engine) LongestLease() time.Duration {
 	if s := e.facts.Snapshot; s != nil {
 		for _, a := range s.Objects().Addresses {
 			longest = max(longest, leftOf(a, now))
+		}
+	}
+	return longest
+}
+
+// longestPromise is the longest time that was promised with a lease that may
+// still run at the time given, by the settings of then and before.
+func (e *Engine) longestPromise(at time.Time) time.Duration {
+	longest := e.config.Policy.longest()
+	for _, t := range terms(e.notes[longestNote]) {
+		if t.Until.IsZero() || t.Until.After(at) {
+			longest = max(longest, t.Time)
 		}
 	}
 	return longest

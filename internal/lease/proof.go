@@ -47,12 +47,6 @@ type declined struct {
 	until  time.Time
 }
 
-// declines counts those of one client in an hour.
-type declines struct {
-	since time.Time
-	n     int
-}
-
 // clientLapse is lapse for what belongs to a client.
 type clientLapse struct {
 	client ClientID
@@ -96,13 +90,10 @@ func (l *Leases) forgetAnswers(now time.Time) {
 // declinedBy counts a DECLINE and remembers whose address it was.
 func (l *Leases) declinedBy(addr netip.Addr, why declined, now time.Time) {
 	l.declined[addr] = why
-	count, known := l.declines[why.client]
-	if !known {
-		count.since = now
+	if l.declines[why.client] == 0 {
 		l.declineQueue = append(l.declineQueue, clientLapse{why.client, now.Add(time.Hour)})
 	}
-	count.n++
-	l.declines[why.client] = count
+	l.declines[why.client]++
 }
 
 // way is how the message came; proved says that it is no mere claim.
@@ -159,7 +150,7 @@ func (d *decider) mayAccept(addr netip.Addr) bool {
 // overdrawn reports whether a DECLINE is one too many: of this client in an hour,
 // or in this pool, of which a quarter rests at most.
 func (d *decider) overdrawn(n *ipam.Subnet) bool {
-	if d.l.declines[d.m.Client].n >= declinesAnHour {
+	if d.l.declines[d.m.Client] >= declinesAnHour {
 		d.trace.addf("A-9", "the client declined %d addresses within an hour", declinesAnHour)
 		return true
 	}
