@@ -41,35 +41,28 @@ func (k keptRows) over(o ipam.Objects) ipam.Objects {
 func withLoss(value any, loss ipam.Loss) any {
 	switch v := value.(type) {
 	case *ipam.VRF:
-		c := *v
-		c.Loss = loss
-		return &c
+		return edited(v, func(c *ipam.VRF) { c.Loss = loss })
 	case *ipam.Prefix:
-		c := *v
-		c.Loss = loss
-		return &c
+		return edited(v, func(c *ipam.Prefix) { c.Loss = loss })
 	case *ipam.Address:
-		c := *v
-		c.Loss = loss
-		return &c
+		return edited(v, func(c *ipam.Address) { c.Loss = loss })
 	case *ipam.MACAddress:
-		c := *v
-		c.Loss = loss
-		return &c
+		return edited(v, func(c *ipam.MACAddress) { c.Loss = loss })
 	case *ipam.Interface:
-		c := *v
-		c.Loss = loss
-		return &c
+		return edited(v, func(c *ipam.Interface) { c.Loss = loss })
 	case *ipam.Machine:
-		c := *v
-		c.Loss = loss
-		return &c
+		return edited(v, func(c *ipam.Machine) { c.Loss = loss })
 	case *ipam.Tag:
-		c := *v
-		c.Loss = loss
-		return &c
+		return edited(v, func(c *ipam.Tag) { c.Loss = loss })
 	}
 	return value
+}
+
+// edited is a copy of a row with an edit.
+func edited[T any](row *T, edit func(*T)) *T {
+	c := *row
+	edit(&c)
+	return &c
 }
 
 // dropReplaced lets go what a live row replaces that was made or changed after
