@@ -86,10 +86,7 @@ func (e *Engine) keepLongest(ctx context.Context, store Store) error {
 	if err != nil || string(value) == string(before) {
 		return err
 	}
-	if err := e.putNote(longestNote, value); err != nil {
-		return err
-	}
-	return e.saveNote(ctx, store, longestNote)
+	return e.noteIn(ctx, store, longestNote, value)
 }
 
 // terms reads the note; what cannot be read says nothing.

@@ -23,22 +23,17 @@ func (e *Engine) Note(name string) []byte {
 // SetNote keeps value under name, nil removes the note. It counts at once. An
 // error says that it may not outlive a restart; Attach writes it again.
 func (e *Engine) SetNote(ctx context.Context, name string, value []byte) error {
-	if err := e.putNote(name, slices.Clone(value)); err != nil {
-		return err
-	}
-	return e.saveNote(ctx, e.current(), name)
+	return e.noteIn(ctx, e.current(), name, slices.Clone(value))
 }
 
-// putNote is SetNote in memory alone.
-func (e *Engine) putNote(name string, value []byte) error {
+// noteIn is SetNote for a store that the engine is about to have. value must not
+// change afterwards.
+func (e *Engine) noteIn(ctx context.Context, store Store, name string, value []byte) error {
 	if err := CheckNote(name, value); err != nil {
 		return err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.notes[name] = value
-	e.unsaved[name] = true
-	return nil
+	e.locked(func() { e.notes[name], e.unsaved[name] = value, true })
+	return e.saveNote(ctx, store, name)
 }
 
 // saveNote makes durable what is noted under name.

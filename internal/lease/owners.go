@@ -171,10 +171,7 @@ func (e *Engine) keepMarks(ctx context.Context, store Store) error {
 	if string(value) == string(e.Note(ownersNote)) {
 		return nil
 	}
-	if err := e.putNote(ownersNote, value); err != nil {
-		return err
-	}
-	return e.saveNote(ctx, store, ownersNote)
+	return e.noteIn(ctx, store, ownersNote, value)
 }
 
 // keepMarksNow is keepMarks after a new snapshot. What fails is tried again with

@@ -48,11 +48,8 @@ func (e *Engine) awaitsJudgement() bool {
 
 // setAge notes until when the store may lack leases.
 func (e *Engine) setAge(ctx context.Context, store Store, until time.Time) error {
-	if err := e.putNote(youngNote, []byte(until.Format(time.RFC3339))); err != nil {
-		return err
-	}
 	e.locked(func() { e.facts.YoungUntil = until })
-	return e.saveNote(ctx, store, youngNote)
+	return e.noteIn(ctx, store, youngNote, []byte(until.Format(time.RFC3339)))
 }
 
 // judge gives an empty store the leases that NetBox shows, and notes for how long
