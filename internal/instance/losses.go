@@ -14,10 +14,7 @@ import (
 // Look reads what the token sees now, and compares it with the copy of NetBox that
 // a server with these settings keeps on disk. It changes nothing (T-1).
 func Look(ctx context.Context, client *netbox.Client, s settings.NetBox, log logrus.FieldLogger) (follow.Seen, error) {
-	return follow.Look(ctx, client, follow.Config{
-		Fields: recordFields(s), ContextKey: s.ContextKey, GateFields: []string{s.PXE.RedeployField, s.PXE.ConfirmField},
-		Options: options(s), DiskPath: diskCopy(s), Log: log,
-	})
+	return follow.Look(ctx, client, readConfig(s, diskCopy(s), log))
 }
 
 // lossMetrics count the rows that vanished from NetBox.

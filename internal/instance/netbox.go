@@ -83,22 +83,21 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 func (i *Instance) followConfig(disk string) follow.Config {
 	s := i.Settings
 	clocks := clockWatch{log: i.Log}
+	c := readConfig(s, disk, i.Log)
+	c.Interval, c.Doubt, c.Leased = s.Poll.Interval, s.Poll.Doubt, i.Engine.Leased
+	c.DiskCopy, c.OnSnapshot = i.secondSnapshot(), i.publish
+	c.OnConfirm = func(at time.Time, skew time.Duration) {
+		i.confirm(at, skew)
+		clocks.compared(at, skew)
+	}
+	return c
+}
+
+// readConfig says what is read of NetBox, and where the copy of it is kept.
+func readConfig(s settings.NetBox, disk string, log logrus.FieldLogger) follow.Config {
 	return follow.Config{
-		Interval:   s.Poll.Interval,
-		Fields:     recordFields(s),
-		ContextKey: s.ContextKey,
-		GateFields: []string{s.PXE.RedeployField, s.PXE.ConfirmField},
-		Options:    options(s),
-		Doubt:      s.Poll.Doubt,
-		Leased:     i.Engine.Leased,
-		DiskPath:   disk,
-		DiskCopy:   i.secondSnapshot(),
-		Log:        i.Log,
-		OnSnapshot: i.publish,
-		OnConfirm: func(at time.Time, skew time.Duration) {
-			i.confirm(at, skew)
-			clocks.compared(at, skew)
-		},
+		Fields: recordFields(s), ContextKey: s.ContextKey, GateFields: []string{s.PXE.RedeployField, s.PXE.ConfirmField},
+		Options: options(s), DiskPath: disk, Log: log,
 	}
 }
 

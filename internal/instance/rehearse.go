@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease/pebblestore"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
@@ -57,11 +56,10 @@ func (i *Instance) rehearsalStore(ctx context.Context) (lease.Store, error) {
 // there is none, and where the operator asks for it, NetBox is read now.
 func (i *Instance) rehearseNetBox(ctx context.Context) error {
 	if !i.pool.Anew {
-		disk, err := ipam.ReadDiskFile(diskCopy(i.Settings))
+		snapshot, problems, taken, err := fromDisk(i.Settings)
 		if err == nil {
-			snapshot, problems := ipam.Build(disk.Objects, options(i.Settings))
 			i.publish(snapshot, problems)
-			i.rest("NetBox: as it was at %s, by the copy on disk", disk.Taken.UTC().Format(time.RFC3339))
+			i.rest("NetBox: as it was at %s, by the copy on disk", taken.UTC().Format(time.RFC3339))
 			return nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
