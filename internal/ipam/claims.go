@@ -39,7 +39,7 @@ func (s *Snapshot) Claims(leased map[netip.Addr]bool, now time.Time) map[Claim]C
 			continue
 		}
 		if s.IsDynamic(a) {
-			running := leased[addr] || a.Record.Client != "" && (a.Record.Unreadable || a.Record.Expires.After(now))
+			running := leased[addr] || a.Record.Running(now)
 			if running && s.Leasable(a) && s.Address(a.VRF, addr) == a {
 				claims[Claim{a.VRF, addr}] = Claimants{Prefix: n.Prefix.Prefix}
 			}

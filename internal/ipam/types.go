@@ -152,6 +152,12 @@ type Record struct {
 	Unreadable bool
 }
 
+// Running reports whether the record shows a lease that runs at the time given.
+// One whose end cannot be read does (P-17).
+func (r Record) Running(now time.Time) bool {
+	return r.Client != "" && (r.Unreadable || r.Expires.After(now))
+}
+
 // MACAddress is a MAC object. MACs are not unique in NetBox.
 type MACAddress struct {
 	ID          int64

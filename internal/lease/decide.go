@@ -214,7 +214,7 @@ func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c client) D
 		d.trace.addf("N-11", "no refusal rests on a relay that nothing vouches for")
 		return d.silent("N-11", ReasonHearsay)
 	}
-	if asked := d.asked(); len(d.l.losers) > 0 && d.lostByClient(asked) {
+	if asked := d.m.Asked(); len(d.l.losers) > 0 && d.lostByClient(asked) {
 		d.trace.addf("I-9", "%s has two owners in NetBox: no refusal", asked)
 		return d.silent(rule, ReasonTwoOwners)
 	}
@@ -228,14 +228,6 @@ func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c client) D
 		decision.Verdict = Nak
 	}
 	return decision
-}
-
-// asked is the address that a REQUEST is about.
-func (d *decider) asked() netip.Addr {
-	if d.m.RequestedAddr.IsValid() {
-		return d.m.RequestedAddr
-	}
-	return d.m.ClientAddr
 }
 
 // discover serves DHCPDISCOVER (D-1, D-2, A-1).

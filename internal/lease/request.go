@@ -100,6 +100,14 @@ type ClientMessage struct {
 	Malformed string
 }
 
+// Asked is the address that a REQUEST is about.
+func (m *ClientMessage) Asked() netip.Addr {
+	if m.RequestedAddr.IsValid() {
+		return m.RequestedAddr
+	}
+	return m.ClientAddr
+}
+
 // Verdict is what the server does with a message.
 type Verdict uint8
 

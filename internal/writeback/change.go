@@ -50,8 +50,7 @@ func (w *Writer) foreign(l lease.Lease, r ipam.Record, updated time.Time) bool {
 	if r.Client == "" || !l.Foreign(lease.ClientID(r.Client), r.Expires, updated) {
 		return false
 	}
-	running := r.Unreadable || r.Expires.After(time.Now())
-	return running || !r.Expires.IsZero() && w.config.ReclaimPause != nil && w.config.ReclaimPause() > 0
+	return r.Running(time.Now()) || !r.Expires.IsZero() && w.config.ReclaimPause != nil && w.config.ReclaimPause() > 0
 }
 
 // address finds the object of a leased address: in the VRF of its network, or,

@@ -28,9 +28,9 @@ func (h *handler) report(x *dhcp4.Exchange, err error) {
 	}
 	switch {
 	case d.Reason == lease.ReasonForeign:
-		h.explained(logrus.ErrorLevel, "foreign "+asked(m), "a lease is not extended: another DHCP server gave its address away, too", x)
+		h.explained(logrus.ErrorLevel, "foreign "+m.Asked().String(), "a lease is not extended: another DHCP server gave its address away, too", x)
 	case d.Reason == lease.ReasonTakenAway:
-		h.explained(logrus.WarnLevel, "not_extended "+asked(m), "a lease is not extended: NetBox took its address away", x)
+		h.explained(logrus.WarnLevel, "not_extended "+m.Asked().String(), "a lease is not extended: NetBox took its address away", x)
 	case d.Verdict == lease.Ack && d.Reason == lease.ReasonNew:
 		h.Quiet.Event("lease", "lease made", fields(m, d))
 	case d.Reason == lease.ReasonReleased:
@@ -197,12 +197,4 @@ func oneLine(trace *lease.Trace) string {
 func withError(f logrus.Fields, err error) logrus.Fields {
 	f[logrus.ErrorKey] = err
 	return f
-}
-
-// asked is the address that a REQUEST is about.
-func asked(m lease.ClientMessage) string {
-	if m.RequestedAddr.IsValid() {
-		return m.RequestedAddr.String()
-	}
-	return m.ClientAddr.String()
 }
