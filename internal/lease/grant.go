@@ -259,18 +259,10 @@ func (d *decider) theirs(addr netip.Addr) bool {
 // firstOf searches [low, high) without the nested networks of n.
 func (d *decider) firstOf(n *ipam.Subnet, p *pool, low, high int) (position int, key int64) {
 	key = unavailable
-	for _, nested := range n.Apart() {
-		from, to := ipam.Span(p.addrs, nested)
-		if from >= to || from >= high {
-			continue
-		}
-		if at, k := d.firstFree(p, low, from); k < key {
+	for from, to := range p.parts(n, low, high) {
+		if at, k := d.firstFree(p, from, to); k < key {
 			position, key = at, k
 		}
-		low = max(low, to)
-	}
-	if at, k := d.firstFree(p, low, high); k < key {
-		position, key = at, k
 	}
 	return position, key
 }

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"iter"
 	"math"
 	"net/netip"
 	"slices"
@@ -131,4 +132,37 @@ func (l *Leases) touch(addr netip.Addr) {
 			}
 		}
 	}
+}
+
+// parts are the positions in [low, high) without the nested networks of n, as
+// ranges in order.
+func (p *pool) parts(n *ipam.Subnet, low, high int) iter.Seq2[int, int] {
+	return func(yield func(from, to int) bool) {
+		for _, nested := range n.Apart() {
+			from, to := ipam.Span(p.addrs, nested)
+			if from >= to || from >= high {
+				continue
+			}
+			if low < from && !yield(low, from) {
+				return
+			}
+			low = max(low, to)
+		}
+		if low < high {
+			yield(low, high)
+		}
+	}
+}
+
+// size is how many addresses the pool of n has.
+func (l *Leases) size(n *ipam.Subnet) (size int) {
+	p := l.pools[n.VRF]
+	if p == nil {
+		return 0
+	}
+	low, high := ipam.Span(p.addrs, n.Prefix.Prefix)
+	for from, to := range p.parts(n, low, high) {
+		size += to - from
+	}
+	return size
 }

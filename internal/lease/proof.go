@@ -175,21 +175,6 @@ func (d *decider) inVain(rule string, reason Reason, addr netip.Addr) Decision {
 	return decision
 }
 
-// size is how many addresses the pool of n has.
-func (l *Leases) size(n *ipam.Subnet) int {
-	p := l.pools[n.VRF]
-	if p == nil {
-		return 0
-	}
-	low, high := ipam.Span(p.addrs, n.Prefix.Prefix)
-	size := high - low
-	for _, apart := range n.Apart() {
-		low, high := ipam.Span(p.addrs, apart)
-		size -= high - low
-	}
-	return size
-}
-
 // chooseAnother is chooseOnWire without the address that the client declined in
 // vain, unless there is no other.
 func (d *decider) chooseAnother(c client, w wire) (choice, *ipam.Subnet) {

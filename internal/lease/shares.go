@@ -191,15 +191,9 @@ func (d *decider) room(n *ipam.Subnet, o *offers) int {
 		return o.room
 	}
 	low, high := ipam.Span(p.addrs, n.Prefix.Prefix)
-	for _, apart := range n.Apart() {
-		from, to := ipam.Span(p.addrs, apart)
-		if from >= to || from >= high {
-			continue
-		}
-		o.room += d.countFree(p, low, from)
-		low = max(low, to)
+	for from, to := range p.parts(n, low, high) {
+		o.room += d.countFree(p, from, to)
 	}
-	o.room += d.countFree(p, low, high)
 	return o.room
 }
 
