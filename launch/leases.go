@@ -22,7 +22,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
-// What a lease is to those who list it.
+// What a lease is in a list.
 const (
 	leaseRuns        = "running"
 	leaseEnded       = "ended"

@@ -71,7 +71,7 @@ func (a *app) acceptCommand() *cobra.Command {
 		Long: `Say that NetBox shows what is true: rows that vanished from it without being
 deleted, or that were deleted or changed in such numbers that the server doubts
 it, count from now on. Until then it serves their hosts and leases as before and
-refuses nobody. Look at the log and at NetBox first: after this, clients whose
+refuses no client. Look at the log and at NetBox first: after this, clients whose
 addresses are gone are refused. The server must run; only root and its own user
 may ask, and it logs who did.
 

@@ -14,7 +14,7 @@ type keptRow struct {
 	since time.Time // when it was missed or changed, by our clock
 	seen  time.Time // when NetBox showed it last, by NetBox's clock
 	until time.Time // when that ends; zero: not by itself
-	ended bool      // until has passed, and the row serves nobody
+	ended bool      // until has passed, and the row serves no client
 }
 
 type keptRows map[object]keptRow

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// Claim is an address that somebody can count on: a host with a static address,
+// Claim is an address that a client counts on: a host with a static address,
 // or the client of a running lease.
 type Claim struct {
 	VRF  int64
 	Addr netip.Addr
 }
 
-// Claimants are those who count on an address, and the prefix it lies in.
+// Claimants are the clients that count on an address, and the prefix it lies in.
 type Claimants struct {
 	Prefix netip.Prefix
-	MACs   []MAC // of the host; none: a lease, whosever it is
+	MACs   []MAC // of the host; none: a lease, of any client
 }
 
 // Meets reports whether all that had a claim still have it.

@@ -16,7 +16,7 @@ const (
 	// is doubted: it serves its host and running leases, gives no new lease, and
 	// supports no refusal.
 	Lost
-	// Ended is a lost row that is most likely deleted: it serves nobody, and
+	// Ended is a lost row that is most likely deleted: it serves no client, and
 	// still supports no refusal.
 	Ended
 )
@@ -31,7 +31,7 @@ type LossCount struct {
 // order.
 func (s *Snapshot) Losses() []LossCount { return s.losses }
 
-// Doubtful reports whether so much vanished that nobody can be refused: more
+// Doubtful reports whether so much vanished that no client can be refused: more
 // than a fifth of a table, or a tag or VRF that the settings name (T-3).
 func (s *Snapshot) Doubtful() bool { return s.doubtful }
 

@@ -130,7 +130,7 @@ func TestShownRowsGoFirst(t *testing.T) {
 	}
 }
 
-// T-3: how much may be lost before nobody is refused, in small sites too.
+// T-3: how much may be lost before no client is refused, in small sites too.
 func TestMoreThanAFifthLostIsAnAlarm(t *testing.T) {
 	for _, c := range []struct {
 		rows, lost int

@@ -487,7 +487,7 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 		return d.silent("D-16", ReasonClockSkew)
 	}
 	if d.mayBeLost(a, n, c) {
-		d.trace.addf("H-6", "the store is new and %s may be the client's: nobody else is known there", addr)
+		d.trace.addf("H-6", "the store is new and %s may be the client's: no other client is known there", addr)
 		return d.acknowledge(granted, ReasonNew, a, n, c)
 	}
 	if own, _ := d.runningBinding(c, w); own != nil {

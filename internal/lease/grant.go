@@ -347,7 +347,7 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Re
 	case own && d.mayRun(b):
 		return "", true
 	case loss != ipam.Present || n.Vanished():
-		// Its host is served as before, and nobody else gets it (T-1).
+		// Its host is served as before, and no other client gets it (T-1).
 		if c.port == nil || !reserved(a) || c.port.ID != a.Interface {
 			return d.refused(a, ReasonVanished), false
 		}

@@ -131,7 +131,7 @@ func TestAFloodOfProbesHoldsABoundedNumberOfMessages(t *testing.T) {
 }
 
 // B-10: an address that did not answer is not asked again while an offer of it
-// is held, whoever discovers.
+// is held, for any client that discovers.
 func TestAProbeIsRememberedForTheTimeOfTheHold(t *testing.T) {
 	probed := make(map[string]int)
 	r := newRig(t, newMemStore(), snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.11/24"), machines(alice, bob, carol)), func(c *Config) {

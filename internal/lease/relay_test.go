@@ -102,7 +102,7 @@ func TestLinkSelectionNeedsProof(t *testing.T) {
 			{selecting(nth(1), "10.8.0.15", relay, link, c.way), "ACK D-4 10.8.0.15/24 new", "silent N-11 relay_unproved"},
 			{selecting(nth(1), "10.8.0.12", relay, link, c.way), "NAK D-5", "silent N-11 relay_unproved"},
 			{message(Inform, nth(1), has("10.8.0.77"), relay, link, c.way), "ACK (inform) D-21", "silent N-11 relay_unproved"},
-			// Without link selection giaddr is the network, whoever sent it.
+			// Without link selection giaddr is the network, from any sender.
 			{discover(nth(1), relay, c.way), "OFFER D-1 10.0.0.10/24 new", "OFFER D-1 10.0.0.10/24 new"},
 		} {
 			want := row.unproved

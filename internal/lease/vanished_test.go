@@ -52,7 +52,7 @@ func many() []part {
 }
 
 // T-1, T-3: what vanished serves its host and the leases that run, gives nothing
-// new, and nobody is refused because of it.
+// new, and no client is refused because of it.
 func TestWhatVanishedServesAndRefusesNobody(t *testing.T) {
 	static, leased := "10.0.0.5/24", "10.0.0.12/24"
 	for _, c := range []struct {
@@ -86,15 +86,15 @@ func TestWhatVanishedServesAndRefusesNobody(t *testing.T) {
 		{"a lost prefix serves its host", vanish("10.0.0.0/24", ipam.Lost), renewing(web, "10.0.0.5"), "ACK D-12 10.0.0.5/24 static"},
 		{"a lost prefix serves its leases", vanish("10.0.0.0/24", ipam.Lost), renewing(alice, "10.0.0.12"), "ACK D-12 10.0.0.12/24 bound"},
 		{"a lost prefix gives no new lease", vanish("10.0.0.0/24", ipam.Lost), discover(nth(9)), "silent D-2 pool_empty"},
-		{"a lost prefix refuses nobody", vanish("10.0.0.0/24", ipam.Lost), request(nth(9), wants("192.0.2.1")), "silent D-7 wrong_network"},
+		{"a lost prefix refuses no client", vanish("10.0.0.0/24", ipam.Lost), request(nth(9), wants("192.0.2.1")), "silent D-7 wrong_network"},
 		{"an address in a lost prefix elsewhere", vanish("10.9.0.0/24", ipam.Lost), request(nth(9), wants("10.9.0.77")), "silent D-7 wrong_network"},
 
 		{"without the tag a lease is extended", vanish("tag", ipam.Lost), renewing(alice, "10.0.0.12"), "ACK D-12 10.0.0.12/24 bound"},
 		{"without the tag nothing new is given", vanish("tag", ipam.Lost), discover(nth(9)), "silent D-2 pool_empty"},
-		{"without the tag nobody is refused", vanish("tag", ipam.Lost), request(nth(9), wants("10.0.0.200")), "silent D-10 not_dynamic"},
+		{"without the tag no client is refused", vanish("tag", ipam.Lost), request(nth(9), wants("10.0.0.200")), "silent D-10 not_dynamic"},
 		{"without the tag a static host is served", vanish("tag", ipam.Lost), discover(web), "OFFER D-1 10.0.0.5/24 static"},
 
-		{"most addresses lost: nobody is refused", vanish("addresses", ipam.Lost), request(nth(9), wants("192.0.2.1")), "silent D-7 wrong_network"},
+		{"most addresses lost: no client is refused", vanish("addresses", ipam.Lost), request(nth(9), wants("192.0.2.1")), "silent D-7 wrong_network"},
 		{"most addresses lost: hosts are served", vanish("addresses", ipam.Lost), renewing(web, "10.0.0.5"), "ACK D-12 10.0.0.5/24 static"},
 		{"most addresses lost: leases are extended", vanish("addresses", ipam.Lost), renewing(alice, "10.0.0.12"), "ACK D-12 10.0.0.12/24 bound"},
 
@@ -102,9 +102,9 @@ func TestWhatVanishedServesAndRefusesNobody(t *testing.T) {
 		{"an ended address is not offered to its host", vanish(static, ipam.Ended), discover(web), "OFFER D-1 10.0.0.10/24 new"},
 		{"the host of an ended address is not refused", vanish(static, ipam.Ended), renewing(web, "10.0.0.5"), "silent D-13 not_dynamic"},
 		{"a lease of an ended address is not extended", vanish(leased, ipam.Ended), renewing(alice, "10.0.0.12"), "silent D-13 vanished"},
-		{"an ended address is given to nobody", vanish(leased, ipam.Ended), selecting(nth(9), "10.0.0.12"), "silent D-5 vanished"},
+		{"an ended address is given to no client", vanish(leased, ipam.Ended), selecting(nth(9), "10.0.0.12"), "silent D-5 vanished"},
 		{"the host of an ended MAC is not refused", vanish("MAC", ipam.Ended), renewing(web, "10.0.0.5"), "silent D-13 not_dynamic"},
-		{"an ended prefix serves nobody", vanish("10.0.0.0/24", ipam.Ended), discover(web), "silent D-2 no_subnet"},
+		{"an ended prefix serves no client", vanish("10.0.0.0/24", ipam.Ended), discover(web), "silent D-2 no_subnet"},
 		{"an address in an ended prefix elsewhere", vanish("10.9.0.0/24", ipam.Ended), request(nth(9), wants("10.9.0.77")), "silent D-7 wrong_network"},
 
 		// Neighbours: what is there is refused as ever.

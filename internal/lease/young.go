@@ -169,7 +169,7 @@ func (e *Engine) hadLeases(s *ipam.Snapshot) bool {
 func (d *decider) young() bool { return d.now.Before(d.f.YoungUntil) }
 
 // mayBeLost reports whether addr may be the client's by a lease that was lost:
-// nobody else is known there.
+// no other client is known there.
 func (d *decider) mayBeLost(a *ipam.Address, n *ipam.Subnet, c client) bool {
 	if a == nil || !d.young() || d.stale || d.f.Storeless || d.l.binding(a, d.now).Client != "" {
 		return false

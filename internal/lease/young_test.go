@@ -18,8 +18,8 @@ func TestAnEmptyStoreBesideRecordsRefusesNobodyForWantOfABinding(t *testing.T) {
 		m           ClientMessage
 		young, late string // within the longest lease, and after it
 	}{
-		{"renews what nobody else is known at", recordedWorld, nil, renewing(bob, "10.0.0.11"), "ACK D-12 10.0.0.11/24 new", "NAK D-13"},
-		{"comes back to what nobody else is known at", recordedWorld, nil, request(bob, wants("10.0.0.11")), "ACK D-8 10.0.0.11/24 new", "NAK D-10"},
+		{"renews where no other client is known", recordedWorld, nil, renewing(bob, "10.0.0.11"), "ACK D-12 10.0.0.11/24 new", "NAK D-13"},
+		{"comes back to where no other client is known", recordedWorld, nil, request(bob, wants("10.0.0.11")), "ACK D-8 10.0.0.11/24 new", "NAK D-10"},
 		{"renews what another runs", recordedWorld, nil, renewing(bob, "10.0.0.30"), "silent H-6", "NAK D-13"},
 		{"renews what another had", recordedWorld, nil, renewing(bob, "10.0.0.31"), "silent H-6", "NAK D-13"},
 		{"renews its record", recordedWorld, nil, renewing(carol, "10.0.0.30"), "ACK D-12 10.0.0.30/24 bound", ""},

@@ -27,7 +27,7 @@ type Chain struct {
 	// Proxy names interfaces without leases; the zero value: none.
 	Proxy Proxy
 	// Own hears which addresses this machine has, before the first message and after
-	// each change; it must not change them, and return soon. nil: nobody asks.
+	// each change; it must not change them, and return soon. nil: nothing asks.
 	Own func(addrs map[netip.Addr]bool)
 }
 

@@ -76,7 +76,7 @@ func TestALoopThatDoesNotReadDoesNotTurn(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if err := s.Turn(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("nobody reads: %v", err)
+		t.Errorf("no reader: %v", err)
 	}
 }
 

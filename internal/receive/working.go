@@ -15,7 +15,7 @@ const (
 // working are the clients whose message is in work or waits for a worker. A
 // client that sends again meanwhile must not take a second worker (D-28). The
 // sender belongs to the client, so that a forged packet from elsewhere keeps
-// nobody's message out.
+// no client's message out.
 type working struct {
 	shards [64]struct {
 		sync.Mutex

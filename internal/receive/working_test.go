@@ -9,7 +9,7 @@ import (
 
 // D-28, B-9: messages of a client whose earlier one is in work take no worker and
 // no place in the queue, however many they are; other clients are answered, and a
-// forged packet from elsewhere keeps nobody's message out.
+// forged packet from elsewhere keeps no client's message out.
 func TestASecondMessageOfAClientInWorkTakesNoWorker(t *testing.T) {
 	const flood = 300 // more than wait for a worker
 	begun, release := make(chan struct{}, 3), make(chan struct{})

@@ -16,7 +16,7 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 )
 
-// attacker sends what nobody asked for. It has a seat on the server's wire, one
+// attacker sends forged messages. It has a seat on the server's wire, one
 // behind the router, and knows MACs and addresses of all victims.
 type attacker struct {
 	near    *door                             // frames on the server's wire

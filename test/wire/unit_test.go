@@ -20,7 +20,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/netns"
 )
 
-// uid is nobody's account on a Debian machine.
+// uid belongs to no account on a Debian machine.
 const uid = 59067
 
 const oneHost = `prefixes: [{prefix: 10.9.0.0/24}]
