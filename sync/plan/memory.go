@@ -16,6 +16,8 @@ type Memory struct {
 	// Pushed holds the client id of reservations that were pushed to a server,
 	// or seen on it while NetBox had them too, by server and address.
 	Pushed map[PushedKey]windhcp.ClientID `json:"pushed,omitempty"`
+	// NetBox is the one that this memory is about; zero: none yet (rule 5.5).
+	NetBox Identity `json:"netbox,omitzero"`
 	// Guarded are subnets, by VRF and network address, whose deletes guard c held
 	// back. Addresses that are made meanwhile must not make the loss look small.
 	Guarded map[Place]bool `json:"guarded,omitempty"`
@@ -39,6 +41,7 @@ type LeaseInfo struct {
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
+		NetBox: m.NetBox,
 		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Guarded: maps.Clone(m.Guarded), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
 	}
 	if out.Leases == nil {
