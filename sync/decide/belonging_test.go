@@ -35,7 +35,9 @@ func TestTheMemoryOfAnotherNetBoxDeletesNothingOnServers(t *testing.T) {
 		{"the same id below another path", func(_ *lab, in *plan.Input) { in.Here.URL += "/netbox" }, "may be a copy"},
 		{"no id", func(l *lab, _ *plan.Input) { l.w.homeContext().Name = "something else" }, "no id of its own"},
 		{"an empty id", func(l *lab, _ *plan.Input) { l.w.homeContext().Data = Home{Keeper: here().Keeper}.Data() }, "no id of its own"},
-		{"an id that cannot be read", func(l *lab, _ *plan.Input) { l.w.homeContext().Data = json.RawMessage(`{"windows_dhcp":{"memory":[]}}`) }, "no id of its own"},
+		{"an id that cannot be read", func(l *lab, _ *plan.Input) {
+			l.w.homeContext().Data = json.RawMessage(`{"windows_dhcp":{"memory":[]}}`)
+		}, "no id of its own"},
 		{"a memory on another machine", func(l *lab, _ *plan.Input) { l.w.homeContext().Data = elsewhere("sync2", here().Keeper.StateDir) }, "is kept in"},
 		{"a memory in another folder", func(l *lab, _ *plan.Input) { l.w.homeContext().Data = elsewhere("sync1", "/srv/copy") }, "is kept in"},
 	} {

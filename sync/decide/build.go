@@ -28,6 +28,7 @@ func Build(in plan.Input) *plan.Plan {
 		return d.finish(v)
 	}
 	d.add(checkMemory(v, &d.plan.Memory))
+	d.add(checkLog(v, &d.plan.Memory))
 	contexts, w := recordFailovers(v)
 	contextsAt := d.add(w)
 	scopes, w := recordScopes(found)
@@ -69,7 +70,7 @@ func (d *draft) add(w work) (at int) {
 func (d *draft) addresses(scopes *recorded, made []*unit) {
 	p, before := scopes.p, newBook(scopes.p, scopes.nb.Addresses)
 	clients, targets := newClients(scopes.view), pushTargets(scopes, made)
-	withdrawn, w := findWithdrawn(scopes, clients, targets, before)
+	withdrawn, w := findWithdrawn(scopes, clients, targets, before, d.plan.Memory.Pushed)
 	d.add(w)
 	after, book := scopes.nb, before
 	if p.SyncIPs {

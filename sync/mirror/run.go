@@ -68,7 +68,7 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run) error {
 		return err
 	}
 	run.Report = apply.Run(ctx, run.Plan, apply.Targets{NetBox: m.NetBox, Servers: m.servers}, apply.Options{
-		Policy: in.Policy, Message: "netbox-dhcp-sync " + run.ID, Log: m.log,
+		Policy: in.Policy, Message: plan.MessagePrefix + run.ID, Log: m.log,
 		Progress: func(done, total int) { o.progress("writing", done, total) },
 	})
 	run.Summary = run.Report.Summary() + noteCounts(run.Plan)
