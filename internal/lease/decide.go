@@ -35,6 +35,9 @@ type Facts struct {
 	Probes bool
 	// Started is when this server started, which is when it last knew no offers.
 	Started time.Time
+	// Steady is now by time that runs, which holds and answers are measured with.
+	// The zero time: the clock is never set.
+	Steady time.Time
 }
 
 // maxSkew is the clock difference to NetBox above which no address of another
@@ -65,6 +68,7 @@ type decider struct {
 	l      *Leases
 	m      *ClientMessage
 	now    time.Time // which leases are judged by: the time of day without a step (S-14)
+	steady time.Time // which holds and answers are measured with (S-16)
 	trace  *Trace
 	passed PassedOver    // what of the client's does not count (I-8)
 	state  ClientState   // of a client that sent a REQUEST, once it is known
@@ -84,7 +88,10 @@ type decider struct {
 // same output. Reasons go to trace, which may be nil.
 func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 	m = f.Policy.identified(m)
-	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now.Add(-f.Jump), trace: trace}
+	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now.Add(-f.Jump), steady: f.Steady, trace: trace}
+	if d.steady.IsZero() {
+		d.steady = now
+	}
 	decision := d.decide()
 	decision.Passed = d.passed
 	decision.Relayed, decision.Override = d.relayed, m.Override
