@@ -119,6 +119,8 @@ func (d *decider) selecting(r netip.Addr) Decision {
 		return d.acknowledge("D-4", ReasonNew, a, n, c)
 	case ReasonBusy, ReasonClockSkew:
 		return d.silent("D-16", reason)
+	case ReasonOffered:
+		return d.silent("D-34", reason)
 	case ReasonStoreFailed:
 		return d.silent("H-6", reason)
 	}
@@ -187,6 +189,8 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 			return d.acknowledge(granted, ReasonBound, a, n, c)
 		case ReasonBusy:
 			return d.silent("D-16", reason)
+		case ReasonOffered:
+			return d.silent("D-34", reason)
 		default:
 			return d.refuse(none, reason, n, c)
 		}

@@ -48,7 +48,7 @@ const maxSkew = 2 * time.Minute
 type effect struct {
 	hold     netip.Addr // reserve for the client
 	share    share      // what the hold counts against
-	ends     ClientID   // whose offer ends for it; empty: none
+	ends     ClientID   // whose unanswered offer ends for it (A-11, D-34); empty: none
 	dropHold bool
 	change   Lease    // to be durable before the reply; no Addr: none
 	revision Revision // expected by change

@@ -257,12 +257,12 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 	l.sweep(steady)
 	decision := Decide(e.facts, m, now, trace)
 	effect := &decision.effect
+	if effect.ends != "" {
+		l.endOffer(effect.ends, steady)
+	}
 	if effect.hold.IsValid() && !decision.Static {
-		if effect.ends != "" {
-			l.dropHold(effect.ends)
-		}
 		stranger := decision.Machine == nil && decision.Interface == nil
-		l.hold(effect.hold, hold{client: m.Client, until: steady.Add(e.config.Policy.OfferHold), stranger: stranger, share: effect.share})
+		l.hold(effect.hold, hold{client: m.Client, until: steady.Add(e.config.Policy.OfferHold), stranger: stranger, fresh: effect.probe, share: effect.share})
 	}
 	if effect.change.Addr.IsValid() {
 		l.inWork[effect.change.Addr] = m.Client

@@ -204,7 +204,11 @@ func (d *decider) countFree(p *pool, low, high int) (free int) {
 		last = neverUsed
 	}
 	for position := low; position < high; position++ {
-		if p.tree[position+len(p.addrs)] <= last {
+		key := p.tree[position+len(p.addrs)]
+		if lately(key) {
+			key = d.l.ended[p.addrs[position].Address.Addr()].key
+		}
+		if key <= last {
 			free++
 		}
 	}

@@ -77,7 +77,7 @@ func (e *Engine) count(u *Usage, a *ipam.Address) {
 		u.Withheld++
 	case b.Client == "":
 		u.Free++
-	case f.Distrusted || Skewed(f.Skew) || time.Unix(l.key(a), 0).Add(e.config.Policy.ReclaimGrace).After(judged):
+	case f.Distrusted || Skewed(f.Skew) || time.Unix(l.freeSince(a), 0).Add(e.config.Policy.ReclaimGrace).After(judged):
 		u.Withheld++
 	default:
 		u.Free++
