@@ -38,6 +38,18 @@ func (l *lab) synced(p *plan.Plan) (hosts []string) {
 	return hosts
 }
 
+// leave takes the lab's scope out of its relationship, as Windows does: the
+// partner loses it.
+func (l *lab) leave() {
+	l.scope.Failover = ""
+	delete(l.w.server(dh2).scopes, l.scope.ID())
+	for _, host := range []string{dh1, dh2} {
+		for i := range l.w.server(host).failovers {
+			l.w.server(host).failovers[i].Scopes = nil
+		}
+	}
+}
+
 func (l *lab) context(name string) *state.Context {
 	for i := range l.w.nb.Contexts {
 		if l.w.nb.Contexts[i].Name == name {

@@ -30,6 +30,20 @@ type relationship struct {
 // has reports whether a server is one of the pair.
 func (r *relationship) has(server int) bool { return r.primary == server || r.secondary == server }
 
+// mayHave reports whether a server is one of the pair, or may be, since the pair
+// is not known.
+func (r *relationship) mayHave(server int) bool {
+	return r.has(server) || r.primary < 0 && r.secondary < 0
+}
+
+// other is the partner of a server of the pair; -1: not configured.
+func (r *relationship) other(server int) int {
+	if r.primary == server {
+		return r.secondary
+	}
+	return r.primary
+}
+
 // contextData is the data of a config context of ours; each context holds one
 // of the members.
 type contextData struct {
@@ -193,4 +207,66 @@ func (r *Roster) data(rel *relationship) failoverData {
 		StateSwitchoverInterval: f.StateSwitchover,
 		EnableAuth:              f.Auth,
 	}
+}
+
+// failoverOf names the relationship that a server says one of its scopes belongs
+// to; empty: none. The list of relationships counts where the scope itself does
+// not tell.
+func (r *Roster) failoverOf(server int, scope windhcp.Scope) string {
+	s := r.asked(server)
+	if scope.Failover != "" || s == nil {
+		return scope.Failover
+	}
+	for _, f := range s.Failovers.Items {
+		if slices.Contains(f.Scopes, scope.ID()) {
+			return f.Name
+		}
+	}
+	return ""
+}
+
+// mayBePartner reports whether a server may be in a relationship that NetBox, the
+// settings or another server know.
+func (r *Roster) mayBePartner(server int) bool {
+	for _, rel := range r.relationships {
+		if rel.mayHave(server) {
+			return true
+		}
+	}
+	return false
+}
+
+// unsettled says why a scope without a relationship proves nothing, although
+// NetBox records it under one; empty: it does prove that it left, or NetBox does
+// not record it so. A script that cannot read the relationships names none with
+// its scopes either (rule 3.8 point 1).
+func (r *Roster) unsettled(server int, scope windhcp.Scope) string {
+	s := r.asked(server)
+	if s == nil || r.failoverOf(server, scope) != "" {
+		return ""
+	}
+	for _, rec := range r.records {
+		rel := r.relationshipNamed(rec.Source.Failover)
+		if rec.Subnet != scope.Subnet || rec.Source.Failover == "" || rel == nil || !rel.mayHave(server) {
+			continue
+		}
+		if !s.Failovers.Complete() {
+			return fmt.Sprintf("recorded under failover %s, and the server's relationships could not be read: it is left as it is", rel.name)
+		}
+		partner := r.asked(rel.other(server))
+		switch {
+		case partner == nil:
+		case partner.Scopes.Err != nil || !partner.Failovers.Complete():
+			return fmt.Sprintf("recorded under failover %s; this server names none, and its partner %s could not be asked: it is left as it is", rel.name, partner.Host)
+		case r.stillShares(rel, partner, scope):
+			return fmt.Sprintf("recorded under failover %s; this server names none, but its partner %s still does: it is left as it is", rel.name, partner.Host)
+		}
+	}
+	return ""
+}
+
+// stillShares reports whether a server says that a scope belongs to a relationship.
+func (r *Roster) stillShares(rel *relationship, s *windhcp.Server, scope windhcp.Scope) bool {
+	twin, listed := s.Scope(scope.ID())
+	return listed && strings.EqualFold(r.failoverOf(r.serverOf(s.Host), twin), rel.name)
 }

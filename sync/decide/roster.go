@@ -111,7 +111,7 @@ func (r *Roster) everyServerSelected() bool {
 // complete reports whether every server was asked and answered.
 func (r *Roster) complete() bool {
 	for i := range r.in.Policy.Servers {
-		if s := r.asked(i); s == nil || s.Scopes.Err != nil || s.Failovers.Err != nil {
+		if s := r.asked(i); s == nil || s.Scopes.Err != nil || !s.Failovers.Complete() {
 			return false
 		}
 	}
@@ -193,6 +193,7 @@ type verdict struct {
 	partner  bool // not read, but written to beside the acting primary
 	why      string
 	level    plan.Level // of why, where it deserves a note
+	cause    plan.Cause // of why
 	vrf      int64      // where read, and where known
 	rec      *record    // nil: NetBox has none
 	prefix   *state.Prefix
@@ -212,6 +213,7 @@ func (r *Roster) Reads(host string, scope windhcp.Scope) (all, pushed bool) {
 //
 //	scope          condition                                     outcome
 //	standalone     sync_standalone_scopes off, not an import     left out
+//	any            what it belongs to cannot be told (3.8)       failure
 //	in failover    relationship disabled, in maintenance,        left out
 //	               or not usable
 //	in failover    another server acts as primary (a)            left out (b)
@@ -226,9 +228,12 @@ func (r *Roster) Reads(host string, scope windhcp.Scope) (all, pushed bool) {
 // read but written to, unless one of the next four rows fits as well.
 func (r *Roster) decide(server int, scope windhcp.Scope) verdict {
 	p := r.in.Policy
+	if why := r.unsettled(server, scope); why != "" {
+		return verdict{source: plan.Source{Server: r.host(server)}, level: plan.Failure, cause: plan.CauseUnsettled, why: why}
+	}
 	source, fallback, refusal := r.sourceOf(server, scope)
-	rel := r.relationshipNamed(scope.Failover)
-	v := verdict{source: source, fallback: fallback, level: plan.Skip, why: refusal}
+	rel := r.relationshipNamed(r.failoverOf(server, scope))
+	v := verdict{source: source, fallback: fallback, level: plan.Skip, cause: plan.CauseScope, why: refusal}
 	v.partner = refusal != "" && rel != nil && source.Failover != "" && r.partner(rel, server)
 	switch {
 	case refusal != "" && !v.partner:
@@ -251,6 +256,10 @@ func (r *Roster) decide(server int, scope windhcp.Scope) verdict {
 		v.why, v.level = fmt.Sprintf("not known to NetBox: netbox-dhcp-sync import --server %s adds it", r.host(server)), plan.Info
 		return v
 	}
+	if v.rec == nil && r.asked(server) != nil && !r.asked(server).Failovers.Complete() && r.mayBePartner(server) {
+		v.why, v.level, v.cause, v.partner = "not recorded: which failover relationship it belongs to could not be read", plan.Failure, plan.CauseUnsettled, false
+		return v
+	}
 	v.read = !v.partner
 	return v
 }
@@ -260,9 +269,10 @@ func (r *Roster) decide(server int, scope windhcp.Scope) verdict {
 func (r *Roster) sourceOf(server int, scope windhcp.Scope) (source plan.Source, fallback bool, refusal string) {
 	standalone := plan.Source{Server: r.host(server)}
 	importing := r.in.Policy.Mode == plan.Import
-	rel := r.relationshipNamed(scope.Failover)
+	name := r.failoverOf(server, scope)
+	rel := r.relationshipNamed(name)
 	usable := rel != nil && (rel.known || r.in.Policy.Imports() && rel.problem == "")
-	if scope.Failover == "" || !usable {
+	if name == "" || !usable {
 		if !r.in.Policy.Servers[server].Standalone && !importing {
 			return standalone, false, "sync_standalone_scopes is off for this server"
 		}

@@ -195,7 +195,7 @@ func (sc *scoping) newRecord(u *unit) *record {
 // relink follows a scope that joined or left a relationship
 // (rule 4).
 func (sc *scoping) relink(u *unit, want *record) {
-	if want.Source == u.source {
+	if want.Source == u.source || !sc.asked(u.server).Failovers.Complete() {
 		return
 	}
 	if sc.p.PushScopeInfo && want.Source.Failover != "" && u.source.Failover == "" {
