@@ -73,9 +73,8 @@ func (im *importing) failovers() {
 			im.fail(plan.ImportedFailovers, "one of %s cannot be used: %s", s.Host, text)
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(im.relationships)) {
-		rel := im.relationships[id]
-		title := "failover " + rel.name
+	for _, rel := range im.relationships {
+		title := "failover " + rel.label
 		switch {
 		case rel.reported == nil:
 		case rel.context != nil:

@@ -16,7 +16,7 @@ import (
 type Roster struct {
 	in            *plan.Input
 	names         []windhcp.ServerName
-	relationships map[string]*relationship
+	relationships []*relationship // by label
 	records       []*record
 	byKey         map[key]*record
 	holders       map[*state.Range]bool // ranges that are a record
@@ -30,7 +30,7 @@ func NewRoster(in *plan.Input) *Roster {
 		r.names = append(r.names, s.ServerName)
 	}
 	r.readRecords()
-	r.relationships = r.relationshipsOf()
+	r.relationshipsOf()
 	return r
 }
 
@@ -166,7 +166,7 @@ func (r *Roster) partner(rel *relationship, server int) bool {
 func (r *Roster) Lacks(s *windhcp.Server) bool {
 	server := r.serverOf(s.Host)
 	return slices.ContainsFunc(r.records, func(rec *record) bool {
-		rel := r.relationshipNamed(rec.Source.Failover)
+		rel := r.relationshipOf(rec.Source.Failover)
 		if rec.Source.Server != s.Host && (rel == nil || !rel.has(server)) {
 			return false
 		}
@@ -232,7 +232,7 @@ func (r *Roster) decide(server int, scope windhcp.Scope) verdict {
 		return verdict{source: plan.Source{Server: r.host(server)}, level: plan.Failure, cause: plan.CauseUnsettled, why: why}
 	}
 	source, fallback, refusal := r.sourceOf(server, scope)
-	rel := r.relationshipNamed(r.failoverOf(server, scope))
+	rel := r.relationshipOn(server, r.failoverOf(server, scope))
 	v := verdict{source: source, fallback: fallback, level: plan.Skip, cause: plan.CauseScope, why: refusal}
 	v.partner = refusal != "" && rel != nil && source.Failover != "" && r.partner(rel, server)
 	switch {
@@ -270,7 +270,7 @@ func (r *Roster) sourceOf(server int, scope windhcp.Scope) (source plan.Source, 
 	standalone := plan.Source{Server: r.host(server)}
 	importing := r.in.Policy.Mode == plan.Import
 	name := r.failoverOf(server, scope)
-	rel := r.relationshipNamed(name)
+	rel := r.relationshipOn(server, name)
 	usable := rel != nil && (rel.known || r.in.Policy.Imports() && rel.problem == "")
 	if name == "" || !usable {
 		if !r.in.Policy.Servers[server].Standalone && !importing {
@@ -278,7 +278,7 @@ func (r *Roster) sourceOf(server int, scope windhcp.Scope) (source plan.Source, 
 		}
 		return standalone, false, ""
 	}
-	source = plan.Source{Failover: rel.name}
+	source = plan.Source{Failover: rel.label}
 	acting, fallback := r.acting(rel)
 	switch {
 	case !rel.enabled:
@@ -286,7 +286,7 @@ func (r *Roster) sourceOf(server int, scope windhcp.Scope) (source plan.Source, 
 	case rel.maintenance:
 		return source, false, "the relationship is in maintenance"
 	case rel.problem != "":
-		return source, false, fmt.Sprintf("failover %s: %s", rel.name, rel.problem)
+		return source, false, fmt.Sprintf("failover %s: %s", rel.label, rel.problem)
 	case acting != server && (!importing || r.asked(acting) != nil):
 		return source, false, fmt.Sprintf("%s is the acting primary", r.host(acting))
 	}
@@ -338,7 +338,7 @@ func (r *Roster) recordsFor(server int, subnet netip.Prefix, source plan.Source)
 		if rec.Subnet != subnet {
 			continue
 		}
-		rel := r.relationshipNamed(rec.Source.Failover)
+		rel := r.relationshipOf(rec.Source.Failover)
 		switch {
 		case rec.Source == source:
 			exact = append(exact, rec)

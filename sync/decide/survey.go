@@ -85,7 +85,7 @@ func (sv *surveyor) scope(server int, s *windhcp.Server, scope windhcp.Scope) {
 	}
 	sv.noteFailedLists(s.Host, scope.Subnet, x.part)
 	name := sv.failoverOf(server, scope)
-	if rel := sv.relationshipNamed(name); name != "" && x.source.Failover == "" {
+	if rel := sv.relationshipOn(server, name); name != "" && x.source.Failover == "" {
 		why := "netbox-dhcp-sync import records it"
 		if rel != nil && rel.problem != "" {
 			why = rel.problem
@@ -116,7 +116,7 @@ func (sv *surveyed) seen() []plan.ScopeSeen {
 // became partners.
 func (sv *surveyor) superseded(server int, scope windhcp.Scope) bool {
 	name := sv.failoverOf(server, scope)
-	rel := sv.relationshipNamed(name)
+	rel := sv.relationshipOn(server, name)
 	if name == "" || rel == nil {
 		return false
 	}

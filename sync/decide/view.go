@@ -113,7 +113,7 @@ func (v *view) foreign(rec *record) bool {
 	if rec.Source.Failover == "" {
 		return v.serverOf(rec.Source.Server) < 0
 	}
-	rel := v.relationshipNamed(rec.Source.Failover)
+	rel := v.relationshipOf(rec.Source.Failover)
 	return rel == nil || !rel.known
 }
 
@@ -130,7 +130,7 @@ func (v *view) speaker(rec *record) int {
 		}
 		return server
 	}
-	rel := v.relationshipNamed(rec.Source.Failover)
+	rel := v.relationshipOf(rec.Source.Failover)
 	if rel == nil || !rel.known {
 		return -1
 	}
