@@ -400,3 +400,19 @@ func (r *Roster) stillShares(rel *relationship, s *windhcp.Server, scope windhcp
 	twin, listed := s.Scope(scope.ID())
 	return listed && strings.EqualFold(r.failoverOf(r.serverOf(s.Host), twin), rel.name)
 }
+
+// withoutContext finds the relationship that both a server and NetBox's record of a
+// scope name, and that NetBox does not hold itself any more; nil: there is none. The
+// context had its switch, so the scope waits until it is recorded again.
+func (r *Roster) withoutContext(server int, scope windhcp.Scope) *relationship {
+	rel := r.relationshipOn(server, r.failoverOf(server, scope))
+	if rel == nil || rel.known || r.in.Policy.Imports() {
+		return nil
+	}
+	for _, rec := range r.records {
+		if rec.Subnet == scope.Subnet && rec.Source.Failover == rel.label {
+			return rel
+		}
+	}
+	return nil
+}

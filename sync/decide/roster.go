@@ -191,7 +191,9 @@ type verdict struct {
 	read     bool // its leases and the rest are wanted
 	fallback bool // read from the secondary in place of the primary
 	partner  bool // not read, but written to beside the acting primary
-	why      string
+	// elsewhere is set where the other server of the relationship speaks for it.
+	elsewhere bool
+	why       string
 	level    plan.Level // of why, where it deserves a note
 	cause    plan.Cause // of why
 	vrf      int64      // where read, and where known
@@ -231,9 +233,13 @@ func (r *Roster) decide(server int, scope windhcp.Scope) verdict {
 	if why := r.unsettled(server, scope); why != "" {
 		return verdict{source: plan.Source{Server: r.host(server)}, level: plan.Failure, cause: plan.CauseUnsettled, why: why}
 	}
+	if rel := r.withoutContext(server, scope); rel != nil { // noteForeign tells it once for all its scopes
+		return verdict{source: plan.Source{Failover: rel.label}, level: plan.Skip, cause: plan.CauseScope, why: "NetBox lacks the config context of failover " + rel.label}
+	}
 	source, fallback, refusal := r.sourceOf(server, scope)
 	rel := r.relationshipOn(server, r.failoverOf(server, scope))
 	v := verdict{source: source, fallback: fallback, level: plan.Skip, cause: plan.CauseScope, why: refusal}
+	v.elsewhere = refusal != "" && rel != nil && source.Failover != "" && rel.enabled && !rel.maintenance && rel.problem == ""
 	v.partner = refusal != "" && rel != nil && source.Failover != "" && r.partner(rel, server)
 	switch {
 	case refusal != "" && !v.partner:
@@ -253,7 +259,7 @@ func (r *Roster) decide(server int, scope windhcp.Scope) verdict {
 		return v
 	}
 	if v.rec == nil && !p.Imports() {
-		v.why, v.level = fmt.Sprintf("not known to NetBox: netbox-dhcp-sync import --server %s adds it", r.host(server)), plan.Info
+		r.unknown(server, scope, &v)
 		return v
 	}
 	if v.rec == nil && r.asked(server) != nil && !r.asked(server).Failovers.Complete() && r.mayBePartner(server) {
@@ -262,6 +268,40 @@ func (r *Roster) decide(server int, scope windhcp.Scope) verdict {
 	}
 	v.read = !v.partner
 	return v
+}
+
+// unknown says why a scope without a record is left alone. What keeps it from being
+// recorded, or hides its record, is an error that stays until it is solved
+// (rule 3.2 point 1).
+func (r *Roster) unknown(server int, scope windhcp.Scope, v *verdict) {
+	v.partner = false
+	if others := r.recordsFor(server, scope.Subnet, v.source); len(others) > 0 {
+		v.level, v.cause = plan.Failure, plan.CauseStopped
+		v.why = fmt.Sprintf("recorded in %s, but the settings of this server say %s: correct vrf or scope_vrf, or the VRF of its range and addresses",
+			r.vrfName(others[0].VRF), r.vrfName(v.vrf))
+		return
+	}
+	if x := r.inTheWay(v.vrf, scope); x != nil {
+		v.level, v.cause = plan.Failure, plan.CauseNoRecord
+		v.why = fmt.Sprintf("not known to NetBox, and cannot be recorded: IP range %s-%s (id %d) is in the way, since NetBox does not allow ranges of one VRF to overlap; "+
+			"remove or shrink it and run netbox-dhcp-sync import, or name the scope in sync.maintenance_scopes", x.Start, x.End, x.ID)
+		return
+	}
+	v.level = plan.Info
+	v.why = fmt.Sprintf("not known to NetBox: netbox-dhcp-sync import --server %s adds it", r.host(server))
+}
+
+// inTheWay finds a range that the record of a scope would overlap; nil: none.
+func (r *Roster) inTheWay(vrf int64, scope windhcp.Scope) *state.Range {
+	span := &record{Start: scope.Start, End: scope.End}
+	for i := range r.in.NetBox.Ranges {
+		x := &r.in.NetBox.Ranges[i]
+		scopes := x.Role == state.RoleScope && (!r.holders[x] || x.Subnet() == scope.Subnet) // one that cannot be read is told as such
+		if x.VRF == vrf && !scopes && span.meets(x.Start, x.End) {
+			return x
+		}
+	}
+	return nil
 }
 
 // sourceOf says where the truth of a scope is, as the server reports it, or

@@ -257,12 +257,6 @@ func (sc *scoping) removedRecords() map[*record]bool {
 			sc.noteOrphans(server, rec)
 		}
 	}
-	for _, rec := range sc.records {
-		if sc.foreign(rec) {
-			sc.note(plan.Note{Level: plan.Warning, Scope: rec.Subnet, Cause: plan.CauseUnknownSource,
-				Text: fmt.Sprintf("recorded as a scope of %s, which is not known here: it is left alone", rec.Source)})
-		}
-	}
 	return removed
 }
 

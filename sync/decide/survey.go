@@ -63,6 +63,10 @@ func survey(v *view) (*surveyed, work) {
 			told[scope.ID()] = true
 		}
 	}
+	if v.p.Mode == plan.Sync {
+		sv.noteForeign()
+		sv.noteStopped()
+	}
 	return sv.surveyed, sv.work
 }
 

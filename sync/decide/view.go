@@ -44,8 +44,8 @@ func (v *view) tooMany(lost, of int) bool {
 	return !v.p.AllowDeletes && lost > v.p.MaxDeleteCount && lost*100 > of*v.p.MaxDeletePercent
 }
 
-func (v *view) vrfName(id int64) string {
-	for _, vrf := range v.nb.VRFs {
+func (r *Roster) vrfName(id int64) string {
+	for _, vrf := range r.in.NetBox.VRFs {
 		if vrf.ID == id {
 			return "VRF " + vrf.Name
 		}

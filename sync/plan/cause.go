@@ -61,6 +61,7 @@ const (
 	CausePush                   // a reservation is not written to a server, or with consequences
 	CauseReservationsLost       // guard c held back the deletion of reservations
 	CauseReadOnly               // read_only holds back changes on servers
+	CauseStopped                // a recorded scope is not mirrored, and no switch says so
 	CauseUnsettled              // which relationship a scope belongs to cannot be told
 )
 
@@ -76,7 +77,7 @@ func (c Cause) Rule() string {
 		CauseLeaseFills: "3.5 row 9", CauseKept: "3.5 row 10", CauseLeased: "3.5 row 11", CauseDowngrade: "3.7 downgrade", CauseLeaseOver: "3.6",
 		CauseStatusMoved: "3.7 status settings changed", CauseHeldByServer: "3.9", CauseInUse: "3.7 guard e", CauseUnsure: "3.7", CauseLoss: "3.7 guard c",
 		CausePopulated: "3.9", CauseOtherVRF: "3.9", CausePush: "5.2", CauseReservationsLost: "5.2", CauseReadOnly: "7",
-		CauseUnsettled: "3.8 point 1",
+		CauseStopped: "3.2 point 1", CauseUnsettled: "3.8 point 1",
 	}[c]
 }
 
