@@ -85,6 +85,7 @@ type runner struct {
 	options Options
 	report  *Report
 	done    int
+	blocked int   // writes in a row that something in front of NetBox stopped
 	stopped error // why nothing more is done
 }
 
