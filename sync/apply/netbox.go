@@ -42,9 +42,9 @@ const atOnce = 250
 // run ends between requests.
 func (r *runner) writeSome(ctx context.Context, index []int, writes []netboxio.Write) (journal []netboxio.Write) {
 	before := r.done
-	results := netboxio.Apply(context.WithoutCancel(ctx), r.targets.NetBox, writes, func(done int) {
+	results := netboxio.ApplyNoting(context.WithoutCancel(ctx), r.targets.NetBox, writes, func(done int) {
 		r.progress(before + done - r.done)
-	})
+	}, r.options.making)
 	r.progress(before + len(writes) - r.done)
 	for n, result := range results {
 		i := index[n]

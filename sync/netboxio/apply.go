@@ -24,7 +24,13 @@ import (
 // once, and NetBox out of reach ends everything. progress, if not nil, is told
 // how many writes are decided.
 func Apply(ctx context.Context, c *netbox.Client, writes []Write, progress func(done int)) []Result {
-	w := &writer{client: c, writes: writes, results: make([]Result, len(writes)), denied: make(map[kindAction]error), alone: none}
+	return ApplyNoting(ctx, c, writes, progress, func(*Making) {})
+}
+
+// ApplyNoting is Apply that tells note of each request that makes objects before
+// it is sent, and nil once its outcome is known: see Making.
+func ApplyNoting(ctx context.Context, c *netbox.Client, writes []Write, progress func(done int), note func(*Making)) []Result {
+	w := &writer{client: c, writes: writes, results: make([]Result, len(writes)), denied: make(map[kindAction]error), alone: none, note: note}
 	if err := w.prepare(ctx); err != nil {
 		w.fail(w.undecided(0, len(writes)), err)
 		return w.results
@@ -60,6 +66,7 @@ type writer struct {
 	results []Result
 	tags    map[string]int64 // ids by slug, of the tags that occur
 	denied  map[kindAction]error
+	note    func(*Making)
 	alone   int // the write that was given up last, while none was decided since; none: there is no such
 }
 
