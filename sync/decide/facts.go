@@ -39,7 +39,8 @@ func (k subnetKey) compare(o subnetKey) int {
 // split, several servers.
 type network struct {
 	subnetKey
-	read bool // leases and reservations of one of them at least
+	units []*unit
+	read  bool // leases and reservations of one of them at least
 	// unsure says why nothing may be removed; empty: every source was read and
 	// understood (rule 3.7 guard a, rule 3.7 guard b).
 	unsure string
@@ -71,6 +72,7 @@ func mergeFacts(in *recorded, withdrawn *withdrawal) (*merged, work) {
 			n = &network{subnetKey: id}
 			m.networks[id] = n
 		}
+		n.units = append(n.units, u)
 		if u.part.Leases.Err != nil || u.part.Reservations.Err != nil {
 			n.unsure = "its leases and reservations could not both be read"
 			continue
@@ -80,6 +82,9 @@ func mergeFacts(in *recorded, withdrawn *withdrawal) (*merged, work) {
 		}
 		if u.fallback {
 			n.unsure = "it was read from the secondary server"
+		}
+		if !m.asked(u.server).Failovers.Complete() {
+			n.unsure = "the failover relationships of its server could not be read"
 		}
 		n.read = true
 		m.gather(u, n)

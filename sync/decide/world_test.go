@@ -25,7 +25,8 @@ type world struct {
 	servers map[string]*machine
 	memory  plan.Memory
 	lastID  int64
-	now     time.Time
+	now     time.Time     // by every clock but the mirror's
+	fast    time.Duration // how far that is ahead
 
 	record   int64            // the newest record of NetBox's change log
 	log      []state.Deletion // the records of deletions
@@ -45,6 +46,8 @@ type machine struct {
 	down          bool
 	failoversFail bool
 	malformed     bool // its list of scopes has an entry that cannot be understood
+
+	failoversMalformed bool // the same of its relationships
 }
 
 // wscope is a scope on a server, with what goes wrong when it is read.
@@ -168,7 +171,8 @@ func (w *world) pair(name, one, other string, scopes ...string) {
 // read reads both sides as the mirror does: it asks who the roster names, and
 // reads the scopes the roster wants.
 func (w *world) read(p plan.Policy) plan.Input {
-	in := plan.Input{NetBox: w.copyNetBox(), Policy: p, Memory: w.memory.Clone(), Here: here(), Now: w.now}
+	in := plan.Input{NetBox: w.copyNetBox(), Policy: p, Memory: w.memory.Clone(), Here: here(), Now: w.now.Add(w.fast)}
+	in.NetBox.Date = w.now
 	for {
 		hosts := NewRoster(&in).Ask()
 		if len(hosts) == 0 {
@@ -176,7 +180,7 @@ func (w *world) read(p plan.Policy) plan.Input {
 		}
 		in.NetBox.Log = w.changeLog()
 		for _, h := range hosts {
-			in.Windows = append(in.Windows, w.server(h).lists())
+			in.Windows = append(in.Windows, w.server(h).lists(w.now))
 		}
 	}
 	slices.SortFunc(in.Windows, func(a, b windhcp.Server) int {
@@ -228,8 +232,8 @@ func (w *world) remove(i int) {
 // hoursLater lets time pass.
 func (w *world) hoursLater(n int) { w.now = w.now.Add(time.Duration(n) * time.Hour) }
 
-func (m *machine) lists() windhcp.Server {
-	s := windhcp.Server{Host: m.host, Parts: make(map[netip.Addr]windhcp.Part)}
+func (m *machine) lists(now time.Time) windhcp.Server {
+	s := windhcp.Server{Host: m.host, Date: now, Parts: make(map[netip.Addr]windhcp.Part)}
 	if m.down {
 		s.Scopes.Err, s.Failovers.Err = errTrouble, errTrouble
 		return s
@@ -241,6 +245,9 @@ func (m *machine) lists() windhcp.Server {
 		s.Scopes.Malformed = []string{"scope without an id"}
 	}
 	s.Failovers.Items = slices.Clone(m.failovers)
+	if m.failoversMalformed {
+		s.Failovers.Malformed = []string{"relationship without a name"}
+	}
 	if m.failoversFail {
 		s.Failovers = windhcp.List[windhcp.Failover]{Err: errTrouble}
 	}

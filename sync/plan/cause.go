@@ -61,6 +61,9 @@ const (
 	CausePush                   // a reservation is not written to a server, or with consequences
 	CauseReservationsLost       // guard c held back the deletion of reservations
 	CauseReadOnly               // read_only holds back changes on servers
+	CauseForetold               // an address that a person made goes in a later run
+	CauseStopped                // a recorded scope is not mirrored, and no switch says so
+	CauseUnsettled              // which relationship a scope belongs to cannot be told
 	CauseProof                  // a reservation is not deleted on its server, or not yet, for want of proof
 	CauseRestored               // NetBox's change log is not the one that was seen before
 	CauseMemory                 // the memory belongs to another NetBox, or another memory to this one
@@ -78,6 +81,8 @@ func (c Cause) Rule() string {
 		CauseLeaseFills: "3.5 row 9", CauseKept: "3.5 row 10", CauseLeased: "3.5 row 11", CauseDowngrade: "3.7 downgrade", CauseLeaseOver: "3.6",
 		CauseStatusMoved: "3.7 status settings changed", CauseHeldByServer: "3.9", CauseInUse: "3.7 guard e", CauseUnsure: "3.7", CauseLoss: "3.7 guard c",
 		CausePopulated: "3.9", CauseOtherVRF: "3.9", CausePush: "5.2", CauseReservationsLost: "5.2", CauseReadOnly: "7",
+		CauseForetold: "3.7 guard h",
+		CauseStopped:  "3.2 point 1", CauseUnsettled: "3.8 point 1",
 		CauseProof: "5.4", CauseRestored: "3.7 guard l", CauseMemory: "5.5",
 	}[c]
 }

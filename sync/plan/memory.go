@@ -27,9 +27,8 @@ type Memory struct {
 	// Deleting tells since when objects of a kind that are gone from NetBox may be
 	// deleted on servers; none: that is switched off.
 	Deleting map[state.Kind]state.Mark `json:"deleting,omitempty"`
-	// Guarded are subnets, by VRF and network address, whose deletes guard c held
-	// back. Addresses that are made meanwhile must not make the loss look small.
-	Guarded map[Place]bool `json:"guarded,omitempty"`
+	// Missing are things in NetBox that the list they rest on lacks, since when.
+	Missing map[MissingKey]Sight `json:"missing,omitempty"`
 	// Told are notes that were shown as warnings already.
 	Told map[Told]bool `json:"told,omitempty"`
 	// Invalid are ids of addresses tagged for their status.
@@ -78,7 +77,7 @@ type Known struct {
 func (m Memory) Clone() Memory {
 	out := Memory{
 		NetBox: m.NetBox, Newest: m.Newest, Deleting: maps.Clone(m.Deleting),
-		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Guarded: maps.Clone(m.Guarded), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
+		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
 	}
 	if out.Leases == nil {
 		out.Leases = make(map[Place]LeaseInfo)
@@ -89,8 +88,8 @@ func (m Memory) Clone() Memory {
 	if out.Deleting == nil {
 		out.Deleting = make(map[state.Kind]state.Mark)
 	}
-	if out.Guarded == nil {
-		out.Guarded = make(map[Place]bool)
+	if out.Missing == nil {
+		out.Missing = make(map[MissingKey]Sight)
 	}
 	delete(out.Told, Told{}) // what another version of the program told
 	if out.Told == nil {
