@@ -88,7 +88,7 @@ type Server struct {
 type Failover struct {
 	Servers     []string // the pair that is meant; empty: the only one of this name
 	Primary     string   // empty: as recorded or reported
-	Disabled    bool   // sync_enabled: false
+	Disabled    bool     // sync_enabled: false
 	Maintenance bool
 }
 
@@ -99,6 +99,11 @@ func (p *Policy) Imports() bool { return p.Mode == Import || p.AutoImport && !p.
 // ReadsLeases reports whether leases and reservations matter to a plan.
 func (p *Policy) ReadsLeases() bool {
 	return p.Mode == Migrate || p.Mode == Sync && (p.SyncIPs || p.PushReservations)
+}
+
+// DeletesOnServers reports whether a plan may take something away on a server.
+func (p *Policy) DeletesOnServers() bool {
+	return p.Mode == Sync && !p.ReadOnly && (p.PushReservations && p.DeleteRemoved || p.PushScopeInfo)
 }
 
 // ReadsOptions reports whether options of scopes matter to a plan.
