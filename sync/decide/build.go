@@ -33,11 +33,15 @@ func Build(in plan.Input) *plan.Plan {
 	contextsAt := d.add(w)
 	scopes, w := recordScopes(found, &d.plan.Memory)
 	scopesAt := d.add(w)
+	if in.Policy.Mode == plan.Sync {
+		guardExclusions(scopes)
+	}
 	var made []*unit
 	if in.Policy.Mode == plan.Sync && in.Policy.PushScopeInfo {
 		made, w = pushScopes(scopes)
 		d.add(w)
 	}
+	d.add(agree(scopes, d.plan.Memory.Scopes))
 	if problem := statusSettingsProblem(&in.Policy, in.NetBox.Statuses); problem != "" {
 		d.note(plan.Note{Level: plan.Failure, Cause: plan.CauseStatuses, Text: problem + "; no address is touched"})
 	} else if in.Policy.Mode == plan.Sync {

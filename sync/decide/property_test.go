@@ -200,7 +200,7 @@ func (s *story) round() *plan.Plan {
 	if problem := foreignTouch(before, s.w.nb, &s.p, facts); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
-	if problem := firstOf(serverTouch(windows, s.w.servers, &s.p), s.unproved(windows, made)); problem != "" {
+	if problem := firstOf(serverTouch(windows, s.w.servers, &s.p), s.unproved(windows, made), s.exclusionsLost(windows, before)); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
 	scopeMade := func(x plan.Step) bool { return x.Kind == plan.WindowsScope && x.Action == state.Create }
@@ -211,6 +211,32 @@ func (s *story) round() *plan.Plan {
 		s.Fatalf("a second run changes something\nfirst:\n%s\nsecond:\n%s", describe(made), describe(again))
 	}
 	return made
+}
+
+// exclusionsLost finds deletes of exclusions on servers that no edit of NetBox's
+// record asked for: the record lacks it, and has others (rule 5.6).
+func (s *story) exclusionsLost(before map[string]*machine, nb *state.State) string {
+	for host, m := range before {
+		for id, scope := range m.scopes {
+			now := s.w.servers[host].scopes[id]
+			if now == nil {
+				return fmt.Sprintf("scope %s of %s is gone", id, host)
+			}
+			if scope.Router.IsValid() && !now.Router.IsValid() {
+				return fmt.Sprintf("scope %s of %s lost its router", id, host)
+			}
+			records, _ := recordsOf(nb.Ranges)
+			for _, x := range scope.exclusions {
+				asked := slices.ContainsFunc(records, func(r *record) bool {
+					return r.Subnet == scope.Subnet && len(r.Exclusions) > 0 && !slices.Contains(r.Exclusions, x)
+				})
+				if !slices.Contains(now.exclusions, x) && (!asked || string(s.w.homeContext().Data) != string(Home{ID: s.w.memory.NetBox.ID, Keeper: here().Keeper}.Data())) {
+					return fmt.Sprintf("exclusion %s-%s of %s was deleted without an edit", x.Start, x.End, host)
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // unproved finds a reservation that a run deleted on a server although no operator
@@ -396,6 +422,16 @@ func (s *story) events() []func() {
 			}
 		},
 		func() { w.hoursLater(1) },
+		func() { // an operator edits the exclusions of a record
+			if n := len(w.nb.Ranges); n > 0 {
+				r := &w.nb.Ranges[s.pick("range", n)]
+				if list, err := exclusionsOf(r.Exclusions); err == nil && len(list) > 1 {
+					r.Exclusions = exclusionsField(list[1:])
+				} else if err == nil {
+					r.Exclusions = exclusionsField(append(list, windhcp.Exclusion{Start: r.Start, End: r.Start}))
+				}
+			}
+		},
 		func() { w.logFails = !w.logFails },
 		func() { w.restored = !w.restored },
 		func() {

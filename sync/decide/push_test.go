@@ -298,6 +298,9 @@ func TestExclusionsArePushed(t *testing.T) { // rule 5.3
 	l := newLab(t)
 	l.p.PushScopeInfo = true
 	l.scope.exclusions = []windhcp.Exclusion{span("10.8.4.30", "10.8.4.39"), span("10.8.4.100", "10.8.4.109"), span("10.8.4.50", "10.8.4.59")}
+	l.p.PushScopeInfo = false
+	l.run()
+	l.p.PushScopeInfo = true
 	l.w.nb.Ranges[0].Exclusions = json.RawMessage(`[{"start":"10.8.4.50","end":"10.8.4.59"},{"start":"10.8.4.35","end":"10.8.4.45"},{"start":"10.8.4.200","end":"10.8.4.209"}]`)
 	wantSteps(t, l.run(), onServers, // what is apart first, what overlaps in one go, what is left over last
 		"create exclusion 10.8.4.200-10.8.4.209 [5.3]", "update exclusion 10.8.4.35-10.8.4.45 [5.3]", "delete exclusion 10.8.4.100-10.8.4.109 [5.3]")

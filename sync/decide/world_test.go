@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,6 +28,9 @@ type world struct {
 	lastID  int64
 	now     time.Time     // by every clock but the mirror's
 	fast    time.Duration // how far that is ahead
+
+	stamped map[int64]state.Range // ranges as they were read last
+	stamps  int
 
 	record   int64            // the newest record of NetBox's change log
 	log      []state.Deletion // the records of deletions
@@ -66,7 +70,7 @@ var errTrouble = errors.New("500: internal server error")
 
 // newWorld is a NetBox after bootstrap and no server.
 func newWorld() *world {
-	w := &world{servers: make(map[string]*machine), lastID: 100, now: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)}
+	w := &world{servers: make(map[string]*machine), stamped: make(map[int64]state.Range), lastID: 100, now: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)}
 	w.nb = &state.State{
 		Version: "4.7", SingleAddressRanges: true,
 		VRFs:     []state.VRF{{ID: 7, Name: "red", RD: "65000:7"}, {ID: 8, Name: "blue", RD: "65000:8"}},
@@ -171,6 +175,7 @@ func (w *world) pair(name, one, other string, scopes ...string) {
 // read reads both sides as the mirror does: it asks who the roster names, and
 // reads the scopes the roster wants.
 func (w *world) read(p plan.Policy) plan.Input {
+	w.stamp()
 	in := plan.Input{NetBox: w.copyNetBox(), Policy: p, Memory: w.memory.Clone(), Here: here(), Now: w.now.Add(w.fast)}
 	in.NetBox.Date = w.now
 	for {
@@ -210,6 +215,20 @@ func (w *world) read(p plan.Policy) plan.Input {
 		}
 	}
 	return in
+}
+
+// stamp gives ranges that changed since the last read a new time of change.
+func (w *world) stamp() {
+	for i := range w.nb.Ranges {
+		r := &w.nb.Ranges[i]
+		before, known := w.stamped[r.ID]
+		r.LastUpdated = before.LastUpdated
+		if !known || !reflect.DeepEqual(before, *r) {
+			w.stamps++
+			r.LastUpdated = w.now.Add(time.Duration(w.stamps) * time.Microsecond)
+			w.stamped[r.ID] = *r
+		}
+	}
 }
 
 // changeLog is the mark of NetBox's change log.

@@ -101,7 +101,7 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run) error {
 			run.Plan.StepFailed(i, r.Error)
 		}
 	}
-	if run.Mode == plan.Sync {
+	if run.Mode != plan.Migrate {
 		if err := m.state.keepMemory(remembered(in.Memory, run.Plan, run.Report)); err != nil {
 			return err
 		}

@@ -19,6 +19,8 @@ type Memory struct {
 	// Pushed holds reservations that were pushed to a server, or seen on it while
 	// NetBox had them too, by server and address.
 	Pushed map[PushedKey]Pushed `json:"pushed,omitempty"`
+	// Scopes holds what NetBox and a server agreed on about a scope.
+	Scopes map[ScopeKey]Agreement `json:"scopes,omitempty"`
 	// NetBox is the one that this memory is about; zero: none yet (rule 5.5).
 	NetBox Identity `json:"netbox,omitzero"`
 	// Newest is the newest record of NetBox's change log that a run saw. It must
@@ -76,7 +78,7 @@ type Known struct {
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
-		NetBox: m.NetBox, Newest: m.Newest, Deleting: maps.Clone(m.Deleting),
+		NetBox: m.NetBox, Newest: m.Newest, Deleting: maps.Clone(m.Deleting), Scopes: maps.Clone(m.Scopes),
 		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
 	}
 	if out.Leases == nil {
@@ -84,6 +86,9 @@ func (m Memory) Clone() Memory {
 	}
 	if out.Pushed == nil {
 		out.Pushed = make(map[PushedKey]Pushed)
+	}
+	if out.Scopes == nil {
+		out.Scopes = make(map[ScopeKey]Agreement)
 	}
 	if out.Deleting == nil {
 		out.Deleting = make(map[state.Kind]state.Mark)

@@ -117,7 +117,7 @@ func (p *Policy) DeletesOnServers() bool {
 
 // ReadsOptions reports whether options of scopes matter to a plan.
 func (p *Policy) ReadsOptions() bool {
-	return p.Mode != Migrate && (p.Imports() || p.RefreshOptions && !p.PushScopeInfo)
+	return p.Mode != Migrate && (p.Imports() || p.RefreshOptions)
 }
 
 // OwnStatus reports whether a status is one the mirror gives, or gave.
