@@ -29,6 +29,7 @@ func Build(in plan.Input) *plan.Plan {
 	}
 	d.add(checkMemory(v, &d.plan.Memory))
 	d.add(checkLog(v, &d.plan.Memory))
+	d.add(checkServers(v, &d.plan.Memory))
 	contexts, w := recordFailovers(v)
 	contextsAt := d.add(w)
 	scopes, w := recordScopes(found, &d.plan.Memory)
@@ -107,21 +108,33 @@ func (d *draft) finish(v *view) *plan.Plan {
 		return cmp.Compare(x.Phase, y.Phase)
 	})
 	d.order = make(map[int]int, len(order))
-	heldBack := 0
+	heldBack := make(map[string]int)
 	for _, i := range order {
-		if d.steps[i].Target != plan.NetBox && v.p.ReadOnly {
-			heldBack++
+		if d.steps[i].Target != plan.NetBox && v.brake(v.serverOf(d.steps[i].Target)) != "" {
+			heldBack[d.steps[i].Target]++
 			continue
 		}
 		d.order[i] = len(d.plan.Steps)
 		d.plan.Steps = append(d.plan.Steps, d.steps[i])
 	}
-	if heldBack > 0 {
-		d.note(plan.Note{Level: plan.Skip, Cause: plan.CauseReadOnly, Text: "not made, since read_only is on: " + printable.Count(heldBack, "change on servers", "changes on servers")})
-	}
+	d.noteHeldBack(v, heldBack)
 	d.plan.Notes = d.notes
 	d.tellOnce(v)
 	return d.plan
+}
+
+// noteHeldBack tells how many changes of servers a brake held back.
+func (d *draft) noteHeldBack(v *view, heldBack map[string]int) {
+	all := 0
+	for i := range v.p.Servers {
+		n := heldBack[v.host(i)]
+		if all += n; n > 0 && !v.p.ReadOnly {
+			d.note(plan.Note{Level: plan.Skip, Server: v.host(i), Cause: plan.CauseBrake, Text: "not made, since " + v.brake(i) + ": " + printable.Count(n, "change", "changes")})
+		}
+	}
+	if all > 0 && v.p.ReadOnly {
+		d.note(plan.Note{Level: plan.Skip, Cause: plan.CauseReadOnly, Text: "not made, since read_only is on: " + printable.Count(all, "change on servers", "changes on servers")})
+	}
 }
 
 // tellOnce makes information of warnings that an earlier run showed.

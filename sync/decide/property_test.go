@@ -200,7 +200,7 @@ func (s *story) round() *plan.Plan {
 	if problem := foreignTouch(before, s.w.nb, &s.p, facts); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
-	if problem := firstOf(serverTouch(windows, s.w.servers, &s.p), s.unproved(windows, made), s.exclusionsLost(windows, before)); problem != "" {
+	if problem := firstOf(serverTouch(windows, s.w.servers, &s.p), s.unproved(windows, made), s.exclusionsLost(windows, before), s.braked(windows)); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
 	scopeMade := func(x plan.Step) bool { return x.Kind == plan.WindowsScope && x.Action == state.Create }
@@ -211,6 +211,22 @@ func (s *story) round() *plan.Plan {
 		s.Fatalf("a second run changes something\nfirst:\n%s\nsecond:\n%s", describe(made), describe(again))
 	}
 	return made
+}
+
+// braked finds changes of a server that may not be written to (rule 5.7).
+func (s *story) braked(before map[string]*machine) string {
+	for i, c := range s.p.Servers {
+		m := before[c.Host]
+		other := m.computer == "OTHER" && s.w.memory.Computers[c.Host] == "DH3"
+		if !c.ReadOnly && !c.NoPush && !m.readsOnly && !other {
+			continue
+		}
+		if diff := cmp.Diff(m, s.w.servers[c.Host], cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
+			cmp.AllowUnexported(machine{}, wscope{}), cmpopts.EquateEmpty()); diff != "" {
+			return fmt.Sprintf("server %d may not be written to, and was: %s", i+1, diff)
+		}
+	}
+	return ""
 }
 
 // exclusionsLost finds deletes of exclusions on servers that no edit of NetBox's
@@ -422,6 +438,8 @@ func (s *story) events() []func() {
 			}
 		},
 		func() { w.hoursLater(1) },
+		func() { w.server(dh3).computer = []string{"", "DH3", "OTHER"}[s.pick("computer", 3)] },
+		func() { w.server(dh1).readsOnly = !w.server(dh1).readsOnly },
 		func() { // an operator edits the exclusions of a record
 			if n := len(w.nb.Ranges); n > 0 {
 				r := &w.nb.Ranges[s.pick("range", n)]
@@ -484,7 +502,7 @@ func (s *story) operator() {
 	p := &s.p
 	flip := []*bool{&p.SyncIPs, &p.PushReservations, &p.PushScopeInfo, &p.ReadOnly, &p.ActiveScopesOnly, &p.AutoImport, &p.RefreshOptions, &p.SkipRAS,
 		&p.ExpiryInNetBox, &p.UpdateClientID, &p.KeepAssigned, &p.AllowDeletes, &p.ReplaceClientID, &p.DeleteRemoved, &p.PushToPartner,
-		&p.Servers[0].Maintenance, &p.Servers[2].Standalone, &p.Servers[1].Selected}
+		&p.Servers[0].Maintenance, &p.Servers[2].Standalone, &p.Servers[1].Selected, &p.Servers[0].NoPush, &p.Servers[2].NoPush, &p.Servers[0].ReadOnly}
 	for range 1 + s.pick("switches", 3) {
 		b := flip[s.pick("switch", len(flip))]
 		*b = !*b

@@ -26,20 +26,23 @@ type scopePush struct {
 func pushScopes(in *recorded) ([]*unit, work) {
 	sp := &scopePush{recorded: in}
 	for _, u := range in.units {
-		if u.fallback || !sp.pushable(u.want) {
+		if u.fallback || !in.pushesScopes(u.server) || !sp.pushable(u.want) {
 			continue
 		}
 		if u.compared != nil {
-			u.compared.pushes = !in.p.ReadOnly
+			u.compared.pushes = in.brake(u.server) == ""
 		}
 		sp.pushScope(u)
 		sp.pushExclusions(u.compared, u.server, u.want, u.part.Exclusions)
 		for _, twin := range in.twins(u) {
+			if !in.pushesScopes(twin.server) {
+				continue
+			}
 			sp.pushExclusions(in.compareTwin(u, twin), twin.server, u.want, twin.part.Exclusions)
 		}
 	}
 	for _, rec := range in.records {
-		if in.gone(rec) && sp.pushable(rec) {
+		if in.pushesScopes(in.speaker(rec)) && in.gone(rec) && sp.pushable(rec) {
 			sp.createScope(in.speaker(rec), rec)
 		}
 	}
@@ -70,7 +73,7 @@ func (r *recorded) compareTwin(u *unit, twin *sighting) *comparison {
 		if u.compared != nil {
 			c.keepRemoved(u.compared.removed)
 		}
-		c.pushes = !r.p.ReadOnly
+		c.pushes = r.brake(twin.server) == ""
 		r.compared[twin] = c
 	}
 	return r.compared[twin]

@@ -133,6 +133,9 @@ func (wi *withdrawing) guard(targets []*unit, lost map[*unit]map[plan.PushedKey]
 		s.lost, s.of, run.lost, run.of = s.lost+n, s.of+of, run.lost+n, run.of+of
 	}
 	for _, u := range targets {
+		if wi.brake(u.server) != "" {
+			continue // they wait
+		}
 		n, of, s := len(lost[u]), len(u.part.Reservations.Items), servers[u.server]
 		if n > 0 && (wi.tooMany(n, of) || wi.tooMany(s.lost, s.of) || wi.tooMany(run.lost, run.of)) {
 			note := pushNote(wi.view, u, netip.Addr{}, plan.Guard, fmt.Sprintf("would delete %d of %s here, %d of %d on the server and %d of %d in this run: nothing is deleted here; if it is right, run once with --allow-deletes",

@@ -49,6 +49,8 @@ type machine struct {
 
 	down          bool
 	failoversFail bool
+	computer      string
+	readsOnly     bool
 	malformed     bool // its list of scopes has an entry that cannot be understood
 
 	failoversMalformed bool // the same of its relationships
@@ -252,7 +254,7 @@ func (w *world) remove(i int) {
 func (w *world) hoursLater(n int) { w.now = w.now.Add(time.Duration(n) * time.Hour) }
 
 func (m *machine) lists(now time.Time) windhcp.Server {
-	s := windhcp.Server{Host: m.host, Date: now, Parts: make(map[netip.Addr]windhcp.Part)}
+	s := windhcp.Server{Host: m.host, Date: now, Computer: m.computer, ReadsOnly: m.readsOnly, Parts: make(map[netip.Addr]windhcp.Part)}
 	if m.down {
 		s.Scopes.Err, s.Failovers.Err = errTrouble, errTrouble
 		return s

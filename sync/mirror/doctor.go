@@ -10,6 +10,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
@@ -80,8 +81,8 @@ func (m *Mirror) examine(ctx context.Context, host string) []prepare.Finding {
 	add := func(severity prepare.Severity, problem, fix string) {
 		findings = append(findings, prepare.Finding{Severity: severity, Object: object, Problem: problem, Fix: fix})
 	}
-	settings, _ := m.File.Sync.FindServer(host)
-	if !settings.Enabled || settings.Maintenance {
+	server, _ := m.File.Sync.FindServer(host)
+	if !server.Enabled || server.Maintenance {
 		add(prepare.Notice, "not asked: disabled or in maintenance", "")
 		return findings
 	}
@@ -109,7 +110,12 @@ func (m *Mirror) examine(ctx context.Context, host string) []prepare.Finding {
 	if failovers := client.Failovers(ctx); failovers.Err != nil {
 		add(prepare.Failure, failovers.Err.Error(), "")
 	}
-	if s := m.File.Sync; (s.PushReservations || s.PushScopeInfo) && !s.ReadOnly && !s.DryRun {
+	pushes := func(s settings.Sync) bool { return (s.PushReservations || s.PushScopeInfo) && !s.ReadOnly && !s.DryRun }
+	switch {
+	case !pushes(m.File.Sync) || server.ReadOnly || !server.Push:
+	case health.Rights != "" && health.Rights != psu.RightsWrite:
+		add(prepare.Notice, "nothing is pushed to it: its script may only read", "")
+	default:
 		if err := client.CheckWriter(ctx); err != nil && psu.KindOf(err) != psu.NotFound {
 			add(prepare.Failure, "pushing is on, but: "+err.Error(), "give the token the role DHCPWriter, or switch pushing off")
 		}

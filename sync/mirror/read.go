@@ -186,7 +186,8 @@ func (m *Mirror) readLists(ctx context.Context, in *plan.Input, roster *decide.R
 		s.Scopes.Err = err
 		return s
 	}
-	s.Version = health.Version
+	s.Version, s.Computer = health.Version, health.Computer
+	s.ReadsOnly = health.Rights != "" && health.Rights != psu.RightsWrite
 	s.Scopes = client.Scopes(ctx, in.Policy.ActiveScopesOnly)
 	if in.Policy.ActiveScopesOnly && s.Scopes.Err == nil && roster.Lacks(&s) {
 		// Only the whole list tells a scope that is inactive from one that is gone.

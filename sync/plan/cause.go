@@ -64,6 +64,8 @@ const (
 	CauseForetold               // an address that a person made goes in a later run
 	CauseStopped                // a recorded scope is not mirrored, and no switch says so
 	CauseUnsettled              // which relationship a scope belongs to cannot be told
+	CauseBrake                  // a server is not written to: settings, rights, or another computer
+	CauseComputer               // another computer answers under a server's name
 	CauseDiffers                // NetBox and a server differ in a scope, and it is not clear who is right
 	CauseProof                  // a reservation is not deleted on its server, or not yet, for want of proof
 	CauseRestored               // NetBox's change log is not the one that was seen before
@@ -84,7 +86,7 @@ func (c Cause) Rule() string {
 		CausePopulated: "3.9", CauseOtherVRF: "3.9", CausePush: "5.2", CauseReservationsLost: "5.2", CauseReadOnly: "7",
 		CauseForetold: "3.7 guard h",
 		CauseStopped:  "3.2 point 1", CauseUnsettled: "3.8 point 1",
-		CauseDiffers: "5.6", CauseProof: "5.4", CauseRestored: "3.7 guard l", CauseMemory: "5.5",
+		CauseBrake: "5.7", CauseComputer: "3.7 guard m", CauseDiffers: "5.6", CauseProof: "5.4", CauseRestored: "3.7 guard l", CauseMemory: "5.5",
 	}[c]
 }
 

@@ -29,6 +29,8 @@ type Memory struct {
 	// Deleting tells since when objects of a kind that are gone from NetBox may be
 	// deleted on servers; none: that is switched off.
 	Deleting map[state.Kind]state.Mark `json:"deleting,omitempty"`
+	// Computers are the names of the computers that answered, by server.
+	Computers map[string]string `json:"computers,omitempty"`
 	// Missing are things in NetBox that the list they rest on lacks, since when.
 	Missing map[MissingKey]Sight `json:"missing,omitempty"`
 	// Told are notes that were shown as warnings already.
@@ -78,7 +80,7 @@ type Known struct {
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
-		NetBox: m.NetBox, Newest: m.Newest, Deleting: maps.Clone(m.Deleting), Scopes: maps.Clone(m.Scopes),
+		NetBox: m.NetBox, Newest: m.Newest, Deleting: maps.Clone(m.Deleting), Scopes: maps.Clone(m.Scopes), Computers: maps.Clone(m.Computers),
 		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
 	}
 	if out.Leases == nil {
@@ -89,6 +91,9 @@ func (m Memory) Clone() Memory {
 	}
 	if out.Scopes == nil {
 		out.Scopes = make(map[ScopeKey]Agreement)
+	}
+	if out.Computers == nil {
+		out.Computers = make(map[string]string)
 	}
 	if out.Deleting == nil {
 		out.Deleting = make(map[state.Kind]state.Mark)

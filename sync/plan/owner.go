@@ -148,7 +148,7 @@ func (p *Policy) allowedDelete(s *Step) error {
 	status, provenance := s.rests("status"), s.rests(CustomField(state.FieldManaged))
 	x := state.Address{Status: status, Managed: state.Managed(provenance)}
 	c, _ := p.ClassOf(&x)
-	own := c == ClassLease || c == ClassReservation && Managed(&x) && !p.PushReservations
+	own := c == ClassLease || c == ClassReservation && Managed(&x) && (!p.PushReservations || p.ServerWins())
 	if own && status != "" && p.Mode == Sync && p.SyncIPs {
 		return nil
 	}
@@ -220,6 +220,8 @@ func (p *Policy) allowedOnServer(s *Step) error {
 	switch {
 	case !on || p.ReadOnly || p.Mode != Sync:
 		return fmt.Errorf("%s of a %s on a server is not switched on", s.Action, strings.TrimPrefix(string(s.Kind), "dhcp."))
+	case i >= 0 && (p.Servers[i].ReadOnly || p.Servers[i].NoPush):
+		return fmt.Errorf("%s is not written to", s.Target)
 	case i < 0 || p.Servers[i].Disabled || p.Servers[i].Maintenance || !p.Servers[i].Selected:
 		return fmt.Errorf("%s is not a server of this run", s.Target)
 	case len(s.AddTags)+len(s.RemoveTags) > 0:

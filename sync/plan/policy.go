@@ -79,7 +79,10 @@ type Server struct {
 	Selected    bool // takes part in this run (--server)
 	Standalone  bool // sync_standalone_scopes
 	Maintenance bool
-	Disabled    bool // by an override
+	Disabled    bool   // by an override
+	ReadOnly    bool   // a brake: no step on it
+	NoPush      bool   // the server wins, as with both push modes off
+	Computer    string // name of the Windows computer; empty: as remembered
 	VRF         string
 	ScopeVRF    map[netip.Prefix]string
 }
@@ -99,6 +102,12 @@ func (p *Policy) Imports() bool { return p.Mode == Import || p.AutoImport && !p.
 // ReadsLeases reports whether leases and reservations matter to a plan.
 func (p *Policy) ReadsLeases() bool {
 	return p.Mode == Migrate || p.Mode == Sync && (p.SyncIPs || p.PushReservations)
+}
+
+// ServerWins reports whether reservations follow a server although
+// PushReservations is on.
+func (p *Policy) ServerWins() bool {
+	return slices.ContainsFunc(p.Servers, func(s Server) bool { return s.NoPush })
 }
 
 // Withdraws reports whether reservations that were deleted in NetBox are deleted on

@@ -108,7 +108,10 @@ type Server struct {
 	TokenEnv             string                  `yaml:"token_env"` // name of a variable
 	SyncStandaloneScopes bool                    `yaml:"sync_standalone_scopes"`
 	Maintenance          bool                    `yaml:"maintenance"`
-	Enabled              bool                    `yaml:"enabled"` // false: not contacted, its records are left alone
+	ReadOnly             bool                    `yaml:"read_only"` // nothing is pushed to it, and nothing gives way to it
+	Push                 bool                    `yaml:"push"`      // false: the server wins here, as with both push modes off
+	Computer             string                  `yaml:"computer"`  // name of the Windows computer; empty: as first told
+	Enabled              bool                    `yaml:"enabled"`   // false: not contacted, its records are left alone
 	Aliases              []string                `yaml:"aliases"`
 	VRF                  string                  `yaml:"vrf"`       // name or RD; empty: global table
 	ScopeVRF             map[netip.Prefix]string `yaml:"scope_vrf"` // by subnet; wins over VRF
@@ -171,7 +174,7 @@ func Defaults() Sync {
 
 // serverDefaults returns an entry of sync.servers with nothing but a host.
 func serverDefaults(host string) Server {
-	return Server{Host: host, Port: 443, HTTPS: true, Verify: true, SyncStandaloneScopes: true, Enabled: true}
+	return Server{Host: host, Port: 443, HTTPS: true, Verify: true, SyncStandaloneScopes: true, Push: true, Enabled: true}
 }
 
 // SetDefaults makes s serverDefaults, for the reader of the file.

@@ -114,6 +114,9 @@ sync:
       token_file: dh1.token
       sync_standalone_scopes: false
       maintenance: true
+      read_only: true
+      push: false
+      computer: DH1
       enabled: false
       aliases: [dhcp-east, 10.1.1.5]
       vrf: red
@@ -135,9 +138,9 @@ sync:
 		Certificates: Certificates{0},
 		Status:       Status{"127.0.0.1:8067", "https://sync.example.org/dhcp"},
 		Servers: []Server{
-			{Host: "DH1.corp.example.", Port: 8443, HTTPS: true, ServerName: "localhost", TokenFile: "/etc/c/dh1.token", Maintenance: true,
+			{Host: "DH1.corp.example.", Port: 8443, HTTPS: true, ServerName: "localhost", TokenFile: "/etc/c/dh1.token", Maintenance: true, ReadOnly: true, Computer: "DH1",
 				Aliases: []string{"dhcp-east", "10.1.1.5"}, VRF: "red", ScopeVRF: map[netip.Prefix]string{prefix("10.8.6.0/25"): "blue"}},
-			{Host: "2001:db8::5", Port: 443, HTTPS: true, Verify: true, TokenEnv: "DH2_TOKEN", EnvToken: "abc", SyncStandaloneScopes: true, Enabled: true},
+			{Host: "2001:db8::5", Port: 443, HTTPS: true, Verify: true, TokenEnv: "DH2_TOKEN", EnvToken: "abc", SyncStandaloneScopes: true, Push: true, Enabled: true},
 		},
 		Failover: map[string]Failover{"east.pair": {Primary: "dhcp-east", Servers: []string{"DH1", "2001:db8::5"}, Maintenance: true}, "west": {SyncEnabled: true}},
 	}

@@ -135,6 +135,9 @@ func validateServer(r *strictyaml.Report, at string, s *Server) {
 	if why := hostMistake(s.ServerName); why != "" && s.ServerName != "" {
 		r.Addf(at+".server_name", "%s", why)
 	}
+	if why := hostMistake(s.Computer); why != "" && s.Computer != "" {
+		r.Addf(at+".computer", "%s", why)
+	}
 	validatePort(r, at, s.Port)
 	if !s.HTTPS && !r.Has(at+".port") {
 		r.Addf(at+".port", "https: false needs the port here, which is 5000 unless PowerShell Universal was told otherwise")
