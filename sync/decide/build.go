@@ -43,6 +43,9 @@ func Build(in plan.Input) *plan.Plan {
 		d.add(w)
 	}
 	d.add(agree(scopes, d.plan.Memory.Scopes))
+	if in.Policy.Mode == plan.Sync && in.Policy.PushScopeInfo {
+		d.add(withdrawScopes(scopes, d.plan.Memory.Records))
+	}
 	if problem := statusSettingsProblem(&in.Policy, in.NetBox.Statuses); problem != "" {
 		d.note(plan.Note{Level: plan.Failure, Cause: plan.CauseStatuses, Text: problem + "; no address is touched"})
 	} else if in.Policy.Mode == plan.Sync {

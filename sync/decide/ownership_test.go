@@ -238,6 +238,9 @@ func reservationsLost(before, after map[string]*machine, p *plan.Policy) string 
 	for host, m := range before {
 		for id, s := range m.scopes {
 			now := after[host].scopes[id]
+			if now == nil {
+				continue // judged by scopesLost
+			}
 			for _, r := range s.reservations {
 				kept := slices.ContainsFunc(now.reservations, func(o windhcp.Reservation) bool {
 					return o.Addr == r.Addr && (o.ClientID == r.ClientID || p.ReplaceClientID)

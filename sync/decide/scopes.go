@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
@@ -186,8 +187,13 @@ func (sc *scoping) compareRecord(u *unit, want *record) {
 	c := u.compared
 	want.Router = c.compareRouter(true)
 	want.Exclusions = c.pushExclusions(u.part.Exclusions, true)
-	if u.scope.State != "" {
-		want.State = c.followed("the state of the scope was", &c.after.State, u.rec.State, u.scope.State)
+	woken := !sc.memory.Records[c.key()].Off.IsZero() // the mirror deactivated it, and its record is back
+	if u.scope.State != "" && !woken {
+		server := u.scope.State
+		if strings.EqualFold(server, u.rec.State) { // scripts differ in how they spell InActive
+			server = u.rec.State
+		}
+		want.State = c.followed("the state of the scope was", &c.after.State, u.rec.State, server)
 	}
 	if !sc.p.RefreshOptions || !u.part.Options.Complete() {
 		return

@@ -10,8 +10,8 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
 // needs lists what these settings need of NetBox.
@@ -19,7 +19,7 @@ func (m *Mirror) needs(alongsidePlugin bool) []prepare.Need {
 	s := m.File.Sync
 	uses := netboxio.Uses{
 		LeaseStatus: s.Statuses.Lease, ReservationStatus: s.Statuses.Reservation, ProtectTag: s.Protect.Tag,
-		Addresses: s.SyncIPs, Deletions: s.Push.DeleteRemoved, ExpiryInNetBox: s.ExpiryInNetBox, StatusPage: s.Status.URL, PluginAllowed: alongsidePlugin,
+		Addresses: s.SyncIPs, Deletions: s.Push.DeleteRemoved || s.Push.DeleteScopes, ExpiryInNetBox: s.ExpiryInNetBox, StatusPage: s.Status.URL, PluginAllowed: alongsidePlugin,
 	}
 	for _, c := range decide.Library() {
 		uses.Contexts = append(uses.Contexts, prepare.Context{Name: c.Name, Description: c.Description, Data: c.Data, Merge: c.Complete})

@@ -187,6 +187,7 @@ func (m *Mirror) readLists(ctx context.Context, in *plan.Input, roster *decide.R
 		return s
 	}
 	s.Version, s.Computer = health.Version, health.Computer
+	s.Lists = health.Lists()
 	s.ReadsOnly = health.Rights != "" && health.Rights != psu.RightsWrite
 	s.Scopes = client.Scopes(ctx, in.Policy.ActiveScopesOnly)
 	if in.Policy.ActiveScopesOnly && s.Scopes.Err == nil && roster.Lacks(&s) {

@@ -66,6 +66,7 @@ const (
 	CauseUnsettled              // which relationship a scope belongs to cannot be told
 	CauseBrake                  // a server is not written to: settings, rights, or another computer
 	CauseComputer               // another computer answers under a server's name
+	CauseScopeDeleted           // a scope was deleted in NetBox, and its server still has it
 	CauseDiffers                // NetBox and a server differ in a scope, and it is not clear who is right
 	CauseProof                  // a reservation is not deleted on its server, or not yet, for want of proof
 	CauseRestored               // NetBox's change log is not the one that was seen before
@@ -86,7 +87,7 @@ func (c Cause) Rule() string {
 		CausePopulated: "3.9", CauseOtherVRF: "3.9", CausePush: "5.2", CauseReservationsLost: "5.2", CauseReadOnly: "7",
 		CauseForetold: "3.7 guard h",
 		CauseStopped:  "3.2 point 1", CauseUnsettled: "3.8 point 1",
-		CauseBrake: "5.7", CauseComputer: "3.7 guard m", CauseDiffers: "5.6", CauseProof: "5.4", CauseRestored: "3.7 guard l", CauseMemory: "5.5",
+		CauseBrake: "5.7", CauseComputer: "3.7 guard m", CauseScopeDeleted: "5.8", CauseDiffers: "5.6", CauseProof: "5.4", CauseRestored: "3.7 guard l", CauseMemory: "5.5",
 	}[c]
 }
 

@@ -29,6 +29,8 @@ type Memory struct {
 	// Deleting tells since when objects of a kind that are gone from NetBox may be
 	// deleted on servers; none: that is switched off.
 	Deleting map[state.Kind]state.Mark `json:"deleting,omitempty"`
+	// Records holds the records of scopes that servers were pushed from.
+	Records map[ScopeKey]Recorded `json:"records,omitempty"`
 	// Computers are the names of the computers that answered, by server.
 	Computers map[string]string `json:"computers,omitempty"`
 	// Missing are things in NetBox that the list they rest on lacks, since when.
@@ -77,10 +79,22 @@ type Known struct {
 	First  time.Time  `json:"first,omitzero"`   // when a run saw that record first
 }
 
+// Recorded is the record of a scope as a run saw it last.
+type Recorded struct {
+	Source Source     `json:"source"`
+	Start  netip.Addr `json:"start"`
+	End    netip.Addr `json:"end"`
+	Known
+	// Off is when the mirror deactivated it on the server, and Idle since when it is
+	// inactive there; zero: it did not, or is not.
+	Off  time.Time `json:"off,omitzero"`
+	Idle time.Time `json:"idle,omitzero"`
+}
+
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
-		NetBox: m.NetBox, Newest: m.Newest, Deleting: maps.Clone(m.Deleting), Scopes: maps.Clone(m.Scopes), Computers: maps.Clone(m.Computers),
+		NetBox: m.NetBox, Newest: m.Newest, Deleting: maps.Clone(m.Deleting), Scopes: maps.Clone(m.Scopes), Computers: maps.Clone(m.Computers), Records: maps.Clone(m.Records),
 		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
 	}
 	if out.Leases == nil {
@@ -91,6 +105,9 @@ func (m Memory) Clone() Memory {
 	}
 	if out.Scopes == nil {
 		out.Scopes = make(map[ScopeKey]Agreement)
+	}
+	if out.Records == nil {
+		out.Records = make(map[ScopeKey]Recorded)
 	}
 	if out.Computers == nil {
 		out.Computers = make(map[string]string)

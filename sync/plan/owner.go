@@ -207,10 +207,12 @@ func (p *Policy) allowedOnServer(s *Step) error {
 			fields = append(fields, "client_id")
 		}
 	case WindowsScope:
-		on = p.PushScopeInfo && s.Action != state.Delete
+		on = p.PushScopeInfo && (s.Action != state.Delete || p.DeleteScopes)
 		fields = []string{"name", "start_ip", "end_ip", "description", "router", "lease_duration_seconds"}
 		if s.Action == state.Create {
 			fields = append(fields, "scope_id", "subnet_mask")
+		} else if s.Record > 0 && p.DeleteScopes { // on its way out, or back
+			fields = []string{"state"}
 		}
 	case WindowsExclusion:
 		on = p.PushScopeInfo
@@ -229,7 +231,10 @@ func (p *Policy) allowedOnServer(s *Step) error {
 	case !s.Scope.IsValid():
 		return errors.New("the step names no scope")
 	}
-	if s.Kind == WindowsReservation && s.Action == state.Delete && s.Record <= 0 {
+	if s.Kind == WindowsScope && s.Action == state.Delete && s.rests("state") != "Inactive" {
+		return errors.New("only a scope that hands nothing out is deleted")
+	}
+	if s.Kind != WindowsExclusion && s.Action == state.Delete && s.Record <= 0 {
 		return errors.New("the step does not say which record of NetBox's change log proves that it was deleted there")
 	}
 	if s.Kind == WindowsReservation && s.Action != state.Create {

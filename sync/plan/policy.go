@@ -66,6 +66,8 @@ type Policy struct {
 	ReplaceClientID       bool
 	DeleteRemoved         bool
 	PushToPartner         bool
+	DeleteScopes          bool          // that were deleted in NetBox, on servers
+	ScopeGrace            time.Duration // before a scope is deactivated, and before it is deleted
 
 	MaintenanceScopes []netip.Prefix
 	OnlyScopes        []netip.Prefix // of this run; empty: all
@@ -101,7 +103,7 @@ func (p *Policy) Imports() bool { return p.Mode == Import || p.AutoImport && !p.
 
 // ReadsLeases reports whether leases and reservations matter to a plan.
 func (p *Policy) ReadsLeases() bool {
-	return p.Mode == Migrate || p.Mode == Sync && (p.SyncIPs || p.PushReservations)
+	return p.Mode == Migrate || p.Mode == Sync && (p.SyncIPs || p.PushReservations || p.WithdrawsScopes())
 }
 
 // ServerWins reports whether reservations follow a server although
@@ -116,8 +118,14 @@ func (p *Policy) Withdraws() bool {
 	return p.Mode == Sync && !p.ReadOnly && p.PushReservations && p.DeleteRemoved
 }
 
+// WithdrawsScopes reports whether scopes that were deleted in NetBox are deleted on
+// servers (rule 5.8).
+func (p *Policy) WithdrawsScopes() bool {
+	return p.Mode == Sync && !p.ReadOnly && p.PushScopeInfo && p.DeleteScopes
+}
+
 // DeletesByRecord reports whether deletes on servers rest on NetBox's change log.
-func (p *Policy) DeletesByRecord() bool { return p.Withdraws() }
+func (p *Policy) DeletesByRecord() bool { return p.Withdraws() || p.WithdrawsScopes() }
 
 // DeletesOnServers reports whether a plan may take something away on a server.
 func (p *Policy) DeletesOnServers() bool {

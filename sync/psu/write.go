@@ -17,6 +17,7 @@ type ScopeChange struct {
 	Start, End   *netip.Addr
 	Description  *string // empty: it is blanked
 	LeaseSeconds *int64
+	State        *string     // Active or Inactive; only scripts with the calls of rule 1.9 change it
 	Router       *netip.Addr // replaces the whole list of routers; the zero Addr removes it
 }
 
@@ -72,6 +73,12 @@ func (s ScopeChange) body() (map[string]any, error) {
 	body := map[string]any{}
 	putText(body, "name", s.Name)
 	putText(body, "description", s.Description)
+	if s.State != nil {
+		if *s.State != "Active" && *s.State != "Inactive" {
+			return nil, fmt.Errorf("state %s is not Active or Inactive", quote(*s.State))
+		}
+		body["state"] = *s.State
+	}
 	for _, bound := range []struct {
 		key  string
 		addr *netip.Addr
@@ -106,6 +113,16 @@ func (s ScopeChange) body() (map[string]any, error) {
 		return nil, errNothing
 	}
 	return body, nil
+}
+
+// DeleteScope deletes a scope with all it holds. Only scripts with the calls of rule
+// 1.9 can.
+func (c *Client) DeleteScope(ctx context.Context, id netip.Addr) error {
+	k := call{op: "delete scope " + id.String(), method: http.MethodDelete, path: "scopes/" + id.String(), class: "scopes/:scope_id"}
+	if err := needIPv4("scope", id); err != nil {
+		return k.invalid(err)
+	}
+	return c.write(ctx, k)
 }
 
 // CreateReservation reserves an address of a scope. An empty Type means Dhcp.

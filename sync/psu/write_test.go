@@ -56,6 +56,12 @@ func TestWritesSendTheContractsBodies(t *testing.T) {
 			},
 			method: "PUT", path: "scopes/10.8.4.0", body: `{"lease_duration_seconds":3600}`,
 		},
+		"deactivate a scope": {
+			do: func(t *testing.T, c *psu.Client) error {
+				return c.UpdateScope(t.Context(), office, psu.ScopeChange{State: ptr("Inactive")})
+			},
+			method: "PUT", path: "scopes/10.8.4.0", body: `{"state":"Inactive"}`,
+		},
 		"remove router, blank description": {
 			do: func(t *testing.T, c *psu.Client) error {
 				return c.UpdateScope(t.Context(), office, psu.ScopeChange{Router: &netip.Addr{}, Description: ptr("")})
@@ -143,6 +149,8 @@ func TestNothingImpossibleIsSent(t *testing.T) {
 		"start without address": c.UpdateScope(ctx, office, psu.ScopeChange{Start: &netip.Addr{}}),
 		"range upside down":     c.UpdateScope(ctx, office, psu.ScopeChange{Start: ptr(netip.MustParseAddr("10.8.4.9")), End: ptr(netip.MustParseAddr("10.8.4.8"))}),
 		"no lease time":         c.UpdateScope(ctx, office, psu.ScopeChange{LeaseSeconds: ptr(int64(0))}),
+		"no such state":         c.UpdateScope(ctx, office, psu.ScopeChange{State: ptr("Nope")}),
+		"delete of no scope":    c.DeleteScope(ctx, netip.Addr{}),
 		"router is IPv6":        c.UpdateScope(ctx, office, psu.ScopeChange{Router: &six}),
 		"no scope":              c.CreateReservation(ctx, netip.Addr{}, newReservation()),
 		"no address":            c.CreateReservation(ctx, office, reservation(func(r *windhcp.Reservation) { r.Addr = netip.Addr{} })),

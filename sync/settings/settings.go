@@ -78,6 +78,9 @@ type Push struct {
 	ReplaceClientID bool `yaml:"replace_client_id"`
 	DeleteRemoved   bool `yaml:"delete_removed"`
 	PushToPartner   bool `yaml:"push_to_partner"`
+	// DeleteScopes takes scopes that were deleted in NetBox off their servers (rule 5.8).
+	DeleteScopes bool          `yaml:"delete_scopes"`
+	ScopeGrace   time.Duration `yaml:"scope_grace"` // before each of the two steps: 1h to 720h
 }
 
 // PSU is sync.psu: how PowerShell Universal is called.
@@ -167,6 +170,7 @@ func Defaults() Sync {
 		Statuses:       Statuses{Lease: "dhcp", Reservation: "reserved"},
 		Guards:         Guards{MaxDeletePercent: 50, MaxDeleteCount: 3, ConfirmAfter: time.Hour, KeepAssigned: true},
 		Import:         Import{CreateMissingPrefixes: true},
+		Push:           Push{ScopeGrace: 24 * time.Hour},
 		PSU:            PSU{Timeout: time.Minute, Parallel: 2},
 		Certificates:   Certificates{WarnDays: 90},
 	}

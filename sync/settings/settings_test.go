@@ -101,7 +101,7 @@ sync:
   protect: {tag: dhcp-protect, update_client_id: true}
   guards: {max_delete_percent: 0, max_delete_count: 0, confirm_after: 4h, keep_assigned: false}
   import: {create_missing_prefixes: false}
-  push: {replace_client_id: true, delete_removed: true, push_to_partner: true}
+  push: {replace_client_id: true, delete_removed: true, push_to_partner: true, delete_scopes: true, scope_grace: 48h}
   psu: {timeout: 90s, parallel: 8}
   certificates: {warn_days: 0}
   status: {listen: '127.0.0.1:8067', url: 'https://sync.example.org/dhcp/'}
@@ -133,7 +133,7 @@ sync:
 		Statuses:     Statuses{"leased", "kept", []string{"dhcp"}, []string{"reserved"}},
 		Protect:      Protect{"dhcp-protect", true},
 		Guards:       Guards{ConfirmAfter: 4 * time.Hour},
-		Push:         Push{true, true, true},
+		Push:         Push{true, true, true, true, 48 * time.Hour},
 		PSU:          PSU{90 * time.Second, 8},
 		Certificates: Certificates{0},
 		Status:       Status{"127.0.0.1:8067", "https://sync.example.org/dhcp"},

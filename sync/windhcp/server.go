@@ -14,6 +14,7 @@ var ErrNotRead = errors.New("not read")
 type Server struct {
 	Host      string    // as configured
 	Computer  string    // name of the Windows computer; empty: not told
+	Lists     bool      // the script has the calls with lists, and those about the state of scopes (rule 1.9)
 	ReadsOnly bool      // the script says that it may only read
 	Date      time.Time // by its own clock, of its last answer; zero: not told
 	Version   string    // of the endpoint script; empty: not known
