@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -262,6 +263,9 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 	l.sweep(steady)
 	decision := Decide(e.facts, m, now, trace)
 	effect := &decision.effect
+	if effect.claims.IsValid() {
+		l.claims[effect.claims] = steady.Add(cmp.Or(decision.Time, e.config.Policy.LeaseTime))
+	}
 	if effect.ends != "" {
 		l.endOffer(effect.ends, steady)
 	}
@@ -322,7 +326,7 @@ func (e *Engine) troubled(m ClientMessage, decision Decision, err error, trace *
 	if a == nil {
 		return silent
 	}
-	b := e.facts.Leases.bindingFor(&m, a, now)
+	b := e.facts.Leases.bindingFor(&m, a, now, e.facts.Steady)
 	left := min(b.Expires.Sub(now).Truncate(time.Second), decision.Time)
 	if b.Client != m.Client || !b.running(now) || left < minRemaining {
 		return silent

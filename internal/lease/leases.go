@@ -37,6 +37,8 @@ type Leases struct {
 	declines     map[ClientID]int // within an hour of the first
 	declineQueue []clientLapse
 
+	claims map[netip.Addr]time.Time // static addresses that the host itself uses or asks for, until when by time that runs (I-14)
+
 	marks  []Mark                          // who is served where an address has several owners
 	losers map[*ipam.Address]*ipam.Address // of snapshot: to the address that is served instead
 
@@ -89,6 +91,7 @@ func NewLeases(policy *Policy) *Leases {
 		resting:        make(map[netip.Addr]bool),
 		declined:       make(map[netip.Addr]declined),
 		declines:       make(map[ClientID]int),
+		claims:         make(map[netip.Addr]time.Time),
 	}
 }
 
