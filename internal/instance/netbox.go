@@ -69,6 +69,7 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 		UnsyncedC: i.Engine.UnsyncedC(),
 
 		ReclaimPause: i.Engine.ReclaimPause,
+		Running:      i.Engine.Running,
 		Snapshot:     i.Snapshot,
 		Write: func(ctx context.Context, changes []writeback.RecordChange) []writeback.RecordResult {
 			return writeback.WriteRecords(ctx, client, recordFields(i.Settings), changes)
