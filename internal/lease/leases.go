@@ -215,8 +215,13 @@ func (l *Leases) endOffer(client ClientID, now time.Time) {
 		return
 	}
 	for _, p := range l.pools {
-		if position, ok := p.find(addr); ok && p.tree[position+len(p.addrs)] != unavailable {
-			l.ended[addr] = endedOffer{now, until, p.tree[position+len(p.addrs)]}
+		position, ok := p.find(addr)
+		if !ok {
+			continue
+		}
+		// Another server may have leased it since it was offered.
+		if key := p.tree[position+len(p.addrs)]; key == neverUsed || key != unavailable && !time.Unix(key, 0).Add(l.policy.ReclaimGrace).After(now) {
+			l.ended[addr] = endedOffer{now, until, key}
 		}
 	}
 	l.touch(addr)
