@@ -86,12 +86,12 @@ func (ad *addressing) lossOf(x *state.Address) *loss {
 // sources are the lists that an address rests on.
 type sources struct {
 	servers []int
-	empty   bool // one of them has no entry
-	alone   bool // no other scope of their servers has a running lease
+	empty   bool // one that should name it has no entry
+	alone   bool // and no other scope of those servers has a running lease
 }
 
-// listsOf finds the lists an address rests on: of the server that had its lease
-// last, else of all that have the network.
+// listsOf finds the lists an address rests on: of all servers that have the network.
+// The one that had its lease last should name it; if that is not known, any.
 func (ad *addressing) listsOf(list plan.List, place plan.Place, n *network) (from sources) {
 	last := ad.serverOf(ad.memory.Leases[place].Server)
 	if !slices.ContainsFunc(n.units, func(u *unit) bool { return u.server == last }) {
@@ -99,14 +99,14 @@ func (ad *addressing) listsOf(list plan.List, place plan.Place, n *network) (fro
 	}
 	from.alone = true
 	for _, u := range n.units {
+		from.servers = append(from.servers, u.server)
 		if last >= 0 && u.server != last {
 			continue
 		}
-		from.servers = append(from.servers, u.server)
 		from.empty = from.empty || list == plan.ListLeases && running(u.part.Leases) == 0 || list == plan.ListReservations && len(u.part.Reservations.Items) == 0
 	}
 	for _, u := range ad.units {
-		if slices.Contains(from.servers, u.server) && !slices.Contains(n.units, u) && running(u.part.Leases) > 0 {
+		if (last < 0 || u.server == last) && slices.Contains(from.servers, u.server) && !slices.Contains(n.units, u) && running(u.part.Leases) > 0 {
 			from.alone = false
 		}
 	}
