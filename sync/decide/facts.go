@@ -82,6 +82,9 @@ func mergeFacts(in *recorded, withdrawn map[plan.PushedKey]bool) (*merged, work)
 		if u.fallback {
 			n.unsure = "it was read from the secondary server"
 		}
+		if !m.asked(u.server).Failovers.Complete() {
+			n.unsure = "the failover relationships of its server could not be read"
+		}
 		n.read = true
 		m.gather(u, n)
 	}

@@ -172,8 +172,7 @@ func TestImport(t *testing.T) {
 		if r := l.w.nb.Ranges[0]; r.Failover != "east" || r.Server != "" {
 			t.Errorf("joined: %+v", r)
 		}
-		l.scope.Failover = ""
-		delete(l.w.server(dh2).scopes, l.scope.ID())
+		l.leave()
 		p := l.run()
 		wantNote(t, p, plan.Warning, "4", "no longer to failover east")
 		if r := l.w.nb.Ranges[0]; r.Failover != "" || r.Server != dh1 {

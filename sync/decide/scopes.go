@@ -197,7 +197,7 @@ func (sc *scoping) newRecord(u *unit) *record {
 // relink follows a scope that joined or left a relationship
 // (rule 4).
 func (sc *scoping) relink(u *unit, want *record) {
-	if want.Source == u.source {
+	if want.Source == u.source || !sc.asked(u.server).Failovers.Complete() {
 		return
 	}
 	if sc.p.PushScopeInfo && want.Source.Failover != "" && u.source.Failover == "" {
@@ -232,7 +232,6 @@ func (sc *scoping) removedRecords() map[*record]bool {
 	if sc.p.Mode != plan.Sync {
 		return removed
 	}
-	sc.noteUnknownSources()
 	ls := newLosses(sc.view)
 	for _, rec := range sc.records {
 		server := sc.speaker(rec)
@@ -271,16 +270,6 @@ func (sc *scoping) removedRecords() map[*record]bool {
 		}
 	}
 	return removed
-}
-
-// noteUnknownSources tells of records that belong to no server of the settings.
-func (sc *scoping) noteUnknownSources() {
-	for _, rec := range sc.records {
-		if sc.foreign(rec) {
-			sc.note(plan.Note{Level: plan.Warning, Scope: rec.Subnet, Cause: plan.CauseUnknownSource,
-				Text: fmt.Sprintf("recorded as a scope of %s, which is not known here: it is left alone", rec.Source)})
-		}
-	}
 }
 
 // noteOrphans tells of addresses whose scope goes away: they stay.

@@ -44,8 +44,8 @@ func (v *view) tooMany(lost, of int) bool {
 	return !v.p.AllowDeletes && lost > v.p.MaxDeleteCount && lost*100 > of*v.p.MaxDeletePercent
 }
 
-func (v *view) vrfName(id int64) string {
-	for _, vrf := range v.nb.VRFs {
+func (r *Roster) vrfName(id int64) string {
+	for _, vrf := range r.in.NetBox.VRFs {
 		if vrf.ID == id {
 			return "VRF " + vrf.Name
 		}
@@ -113,7 +113,7 @@ func (v *view) foreign(rec *record) bool {
 	if rec.Source.Failover == "" {
 		return v.serverOf(rec.Source.Server) < 0
 	}
-	rel := v.relationshipNamed(rec.Source.Failover)
+	rel := v.relationshipOf(rec.Source.Failover)
 	return rel == nil || !rel.known
 }
 
@@ -130,7 +130,7 @@ func (v *view) speaker(rec *record) int {
 		}
 		return server
 	}
-	rel := v.relationshipNamed(rec.Source.Failover)
+	rel := v.relationshipOf(rec.Source.Failover)
 	if rel == nil || !rel.known {
 		return -1
 	}

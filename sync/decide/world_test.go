@@ -41,6 +41,8 @@ type machine struct {
 	down          bool
 	failoversFail bool
 	malformed     bool // its list of scopes has an entry that cannot be understood
+
+	failoversMalformed bool // the same of its relationships
 }
 
 // wscope is a scope on a server, with what goes wrong when it is read.
@@ -203,6 +205,9 @@ func (m *machine) lists(now time.Time) windhcp.Server {
 		s.Scopes.Malformed = []string{"scope without an id"}
 	}
 	s.Failovers.Items = slices.Clone(m.failovers)
+	if m.failoversMalformed {
+		s.Failovers.Malformed = []string{"relationship without a name"}
+	}
 	if m.failoversFail {
 		s.Failovers = windhcp.List[windhcp.Failover]{Err: errTrouble}
 	}

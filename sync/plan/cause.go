@@ -62,6 +62,8 @@ const (
 	CauseReservationsLost       // guard c held back the deletion of reservations
 	CauseReadOnly               // read_only holds back changes on servers
 	CauseForetold               // an address that a person made goes in a later run
+	CauseStopped                // a recorded scope is not mirrored, and no switch says so
+	CauseUnsettled              // which relationship a scope belongs to cannot be told
 )
 
 // Rule is the label of the rule behind a cause, for people: "3.5 row 8".
@@ -77,6 +79,7 @@ func (c Cause) Rule() string {
 		CauseStatusMoved: "3.7 status settings changed", CauseHeldByServer: "3.9", CauseInUse: "3.7 guard e", CauseUnsure: "3.7", CauseLoss: "3.7 guard c",
 		CausePopulated: "3.9", CauseOtherVRF: "3.9", CausePush: "5.2", CauseReservationsLost: "5.2", CauseReadOnly: "7",
 		CauseForetold: "3.7 guard h",
+		CauseStopped: "3.2 point 1", CauseUnsettled: "3.8 point 1",
 	}[c]
 }
 

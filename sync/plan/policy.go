@@ -86,7 +86,8 @@ type Server struct {
 
 // Failover is what is configured about one relationship.
 type Failover struct {
-	Primary     string // empty: as recorded or reported
+	Servers     []string // the pair that is meant; empty: the only one of this name
+	Primary     string   // empty: as recorded or reported
 	Disabled    bool   // sync_enabled: false
 	Maintenance bool
 }

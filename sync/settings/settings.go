@@ -41,7 +41,7 @@ type Sync struct {
 	Certificates      Certificates        `yaml:"certificates"`
 	Status            Status              `yaml:"status"`
 	Servers           []Server            `yaml:"servers"`  // in the order of the file, which counts (rule 3.3)
-	Failover          map[string]Failover `yaml:"failover"` // by name
+	Failover          map[string]Failover `yaml:"failover"` // by name, or as NetBox shows it (rule 3.3 point 1)
 	Overrides         Overrides           `yaml:"overrides"`
 }
 
@@ -122,9 +122,10 @@ type Server struct {
 // Failover is an entry of sync.failover: what is decided here about a
 // relationship that the servers report.
 type Failover struct {
-	Primary     string `yaml:"primary"` // a configured server; empty: the recorded one (rule 3.3)
-	SyncEnabled bool   `yaml:"sync_enabled"`
-	Maintenance bool   `yaml:"maintenance"`
+	Primary     string   `yaml:"primary"` // a configured server; empty: the recorded one (rule 3.3)
+	Servers     []string `yaml:"servers"` // its two servers, where several pairs have the name (rule 3.3 point 1)
+	SyncEnabled bool     `yaml:"sync_enabled"`
+	Maintenance bool     `yaml:"maintenance"`
 
 	_ struct{} `yaml:"secret" refuse:"not needed: relationships are read and never created, and no secret belongs in this file"`
 	_ struct{} `yaml:"shared_secret" refuse:"not needed: relationships are read and never created, and no secret belongs in this file"`
