@@ -65,12 +65,12 @@ func (r *reading) around(x *state.Address) []listed {
 }
 
 // says tells what a list has for an address.
-func (l *listed) says(addr netip.Addr) (entry, reserved bool, ends time.Time) {
+func (l *listed) says(addr netip.Addr) (entry, reserved bool, ends []time.Time) {
 	for _, lease := range l.Leases.Items {
 		if lease.Addr == addr {
 			entry = true
 			if lease.Active() {
-				ends = lease.Expires
+				ends = append(ends, lease.Expires)
 			}
 		}
 	}
@@ -88,12 +88,16 @@ func (f *floors) observe(r *reading) {
 			f.addresses[x.ID] = w
 		}
 		entry, reserved := false, false
+		var leases []time.Time
 		for _, l := range r.around(x) {
 			has, kept, ends := l.says(x.Address.Addr())
-			entry, reserved = entry || has, reserved || kept
-			if has && ends.After(w.ends) {
-				w.ends = ends
-			}
+			entry, reserved, leases = entry || has, reserved || kept, append(leases, ends...)
+		}
+		if len(leases) > 0 {
+			w.ends = slices.MaxFunc(leases, time.Time.Compare)
+		}
+		if slices.ContainsFunc(leases, time.Time.IsZero) {
+			w.ends = time.Time{} // one that does not end ends last
 		}
 		w.note(r, "unlisted", &w.unlisted, entry, r.shaky[placeOf(x)])
 		w.note(r, "unreserved", &w.unreserved, reserved, r.shaky[placeOf(x)])
