@@ -47,7 +47,7 @@ func ofAddress(list plan.List) bool { return list == plan.ListLeases || list == 
 // status.
 func (ad *addressing) weighOne(place plan.Place, x *state.Address, f *facts, n *network) {
 	list, why := ad.restsOn(place, x, n)
-	if why == "" || ad.p.KeepAssigned && x.InUse != "" {
+	if why == "" || !f.served() && ad.p.KeepAssigned && x.InUse != "" {
 		return
 	}
 	from := ad.listsOf(list, place, n)

@@ -336,6 +336,24 @@ func TestALossWithoutAnEndNeedsTwoReads(t *testing.T) {
 	})
 }
 
+// Rule 3.7 guard g: guard e keeps an address that is in use from being deleted, not
+// from becoming a lease.
+func TestAReservationInUseBecomesALeaseByProofOnly(t *testing.T) {
+	l := leased(t, 4)
+	l.scope.reserve("10.8.4.101", mfp, "")
+	l.scope.reserve("10.8.4.102", cam, "")
+	l.scope.lease("10.8.4.101", mfp, "pc")
+	l.run()
+	l.w.address("10.8.4.101").InUse = "assigned to an interface"
+	l.scope.reservations = l.scope.reservations[1:]
+	if l.run(); l.w.address("10.8.4.101").Status != "reserved" {
+		t.Error("a lease after one look")
+	}
+	if l.after(time.Hour); l.w.address("10.8.4.101").Status != "dhcp" {
+		t.Error("no lease after two looks")
+	}
+}
+
 // Rule 3.7 guard g: the memory is of one object.
 func TestAnAddressThatWasMadeAnewIsMissingAnew(t *testing.T) {
 	l := leased(t, 4)
