@@ -36,7 +36,10 @@ func (ad *addressing) weigh(places []plan.Place, missing map[plan.MissingKey]pla
 	}
 	ad.losses.judge(missing)
 	ad.losses.settle(missing, func(key plan.MissingKey) bool {
-		n := ad.networkOf(key.Place)
+		n, f := ad.networkOf(key.Place), ad.facts[key.Place]
+		if f != nil && (f.reservation != nil || key.List == plan.ListLeases && (f.lease != nil || f.doubtful)) {
+			return ofAddress(key.List) // listed again, by whichever server
+		}
 		return ofAddress(key.List) && (n != nil && n.unsure == "" || n == nil && ad.addresses.at(key.Place) == nil)
 	})
 }
