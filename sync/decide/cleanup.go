@@ -24,16 +24,20 @@ type heldBack struct {
 func (ad *addressing) weigh(places []plan.Place, missing map[plan.MissingKey]plan.Sight) {
 	for _, place := range places {
 		n, f, list := ad.networkOf(place), ad.facts[place], ad.addresses[place]
-		if n.unsure != "" {
-			continue
-		}
 		if f.served() {
 			list = list[:min(len(list), 1)]
+			for _, x := range list {
+				ad.weighOverwrite(place, x)
+			}
+		}
+		if n.unsure != "" {
+			continue
 		}
 		for _, x := range list {
 			ad.weighOne(place, x, f, n)
 		}
 	}
+	ad.forgetBefore()
 	ad.losses.judge(missing)
 	ad.losses.settle(missing, func(key plan.MissingKey) bool {
 		n, f := ad.networkOf(key.Place), ad.facts[key.Place]
@@ -51,6 +55,9 @@ func ofAddress(list plan.List) bool { return list == plan.ListLeases || list == 
 func (ad *addressing) weighOne(place plan.Place, x *state.Address, f *facts, n *network) {
 	list, why := ad.restsOn(place, x, n)
 	if why == "" || !f.served() && ad.p.KeepAssigned && x.InUse != "" {
+		return
+	}
+	if _, differs := ad.givenBack(place, x); x.Managed == state.Adopted && !differs && !f.served() {
 		return
 	}
 	from := ad.listsOf(list, place, n)
@@ -149,9 +156,14 @@ func (ad *addressing) clean(place plan.Place, x *state.Address, f *facts, n *net
 		ad.note(plan.Note{Level: plan.Skip, Scope: n.subnet, Addr: place.Addr, Cause: plan.CauseHeldByServer, Text: "kept: the server holds the address back"})
 	case gone && n.unsure != "":
 		ad.heldBack[n.subnetKey].unsure++ // noteHeldBack tells it once for the network
+	case gone && x.Managed == state.Adopted && lost == nil:
+		ad.keepAdopted(place, x, n)
 	case gone && ad.p.KeepAssigned && x.InUse != "":
 		ad.note(plan.Note{Level: plan.Conflict, Scope: n.subnet, Addr: place.Addr, Cause: plan.CauseInUse,
 			Text: fmt.Sprintf("%s, but the address is %s and is kept (guards.keep_assigned)", why, x.InUse)})
+	case lost != nil && lost.fate == goes && x.Managed == state.Adopted:
+		ad.giveBack(place, x, n)
+		return
 	case lost != nil && lost.fate == goes:
 		ad.step(plan.Step{
 			Phase: plan.Cleanup, Target: plan.NetBox, Action: state.Delete, Kind: state.IPAddress, ID: x.ID, Name: x.Address.String(),
@@ -174,8 +186,8 @@ func (ad *addressing) restsOn(place plan.Place, x *state.Address, n *network) (l
 	switch {
 	case ad.protected(place, x):
 		return "", ""
-	case c == plan.ClassLease && handMade(x) && !n.inPool(place.Addr):
-		return "", "" // no server hands it out, so a lease does not explain it (rule 3.7 guard h)
+	case c == plan.ClassLease && handMade(x) && (x.Assigned || !n.inPool(place.Addr)):
+		return "", "" // people documented it, or no server hands it out (rules 3.4 and 3.7 guard h)
 	case c == plan.ClassLease:
 		return plan.ListLeases, "no lease and no reservation on the server any more"
 	case c == plan.ClassReservation && x.ClientID != "" && plan.Managed(x) && !ad.p.PushReservations:
@@ -209,15 +221,22 @@ func (ad *addressing) observed(x *state.Address) []plan.Change {
 // one.
 func (ad *addressing) keep(place plan.Place, x *state.Address, n *network, ended bool) {
 	o := outcome{cause: plan.CauseLeaseOver, why: "the lease on it is over", want: *x}
-	if ended && x.LeaseActive != nil && *x.LeaseActive {
-		over := false
-		o.want.LeaseActive, o.want.LeaseExpires = &over, time.Time{}
+	if ended {
+		ad.over(x, &o)
 	}
 	c, former := ad.p.ClassOf(x)
 	if c == plan.ClassReservation && former && plan.Managed(x) && n.read && !ad.protected(place, x) {
 		o.cause, o.why, o.want.Status = plan.CauseStatusMoved, "reservations have another status now", ad.p.ReservationStatus
 	}
 	ad.update(place, x, &o, n)
+}
+
+// over marks the lease on an address as ended.
+func (ad *addressing) over(x *state.Address, o *outcome) {
+	if x.LeaseActive != nil && *x.LeaseActive {
+		over := false
+		o.want.LeaseActive, o.want.LeaseExpires = &over, time.Time{}
+	}
 }
 
 // held counts a loss that does not go.

@@ -17,6 +17,7 @@ import (
 type floors struct {
 	addresses map[int64]*watch
 	scopes    map[string]*watch
+	was       map[int64]state.Address // adopted addresses as people had them
 }
 
 // watch is one object of NetBox over the runs.
@@ -28,7 +29,7 @@ type watch struct {
 }
 
 func newFloors() *floors {
-	return &floors{addresses: make(map[int64]*watch), scopes: make(map[string]*watch)}
+	return &floors{addresses: make(map[int64]*watch), scopes: make(map[string]*watch), was: make(map[int64]state.Address)}
 }
 
 // reading is one run as the judge sees it.
@@ -36,7 +37,7 @@ type reading struct {
 	*story
 	in            plan.Input
 	before, after *state.State
-	shaky         map[plan.Place]bool
+	truth
 }
 
 // part is what a server was read to say about one subnet.
@@ -141,7 +142,15 @@ func (f *floors) judge(r *reading) string {
 		for _, g := range r.groups(x, kind) {
 			resting[g]++
 		}
-		if y != nil && (kind != "reservation" || meaning(y, &r.p) != "lease") {
+		downgraded := y != nil && kind == "reservation" && meaning(y, &r.p) == "lease" && r.leased[placeOf(x)]
+		if y != nil && y.Managed == state.Adopted && (x.Managed != state.Adopted || meaning(x, &r.p) == "") {
+			f.was[x.ID] = *x
+		}
+		returned := y != nil && x.Managed == state.Adopted && !r.leased[placeOf(x)] && !r.reserved[placeOf(x)] && (y.Status != x.Status && y.Status != r.p.ReservationStatus || y.DNSName != x.DNSName)
+		if was := f.was[x.ID]; returned && (was.Status != y.Status || was.DNSName != y.DNSName) {
+			return fmt.Sprintf("%s was %s %q and becomes %s %q", x.Address, was.Status, was.DNSName, y.Status, y.DNSName)
+		}
+		if y != nil && !downgraded && !returned {
 			continue
 		}
 		problem, proved := f.loss(r, x, kind)

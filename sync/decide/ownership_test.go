@@ -131,6 +131,10 @@ func deletable(nb *state.State, x *state.Address, p *plan.Policy, t truth) strin
 		return "deleted outside of every scope"
 	case p.KeepAssigned && x.InUse != "":
 		return "deleted although it is " + x.InUse
+	case x.Managed == state.Adopted:
+		return "deleted although people had made it before it was adopted"
+	case x.Assigned && x.Managed == state.Untouched:
+		return "deleted although people assigned it"
 	case meaning(x, p) == "reservation" && (!own || x.ClientID == "" || p.PushReservations):
 		return "a reservation deleted that only people may delete"
 	case meaning(x, p) == "":
@@ -171,6 +175,10 @@ func changeable(nb *state.State, x, y *state.Address, p *plan.Policy, t truth) s
 		return "protected, but changed: " + diff
 	case isOwn && cmp.Diff(&migrated, y, meta, plain) == "":
 		return ""
+	case (x.Assigned || x.Shared) && !p.OwnStatus(x.Status):
+		return "changed although people assigned or share it: " + diff
+	case !t.leased[place] && !t.reserved[place] && x.Managed == state.Adopted && y.Managed == x.Managed && y.ClientID == x.ClientID:
+		return "" // given back what it had: floors knows what that was
 	case !t.leased[place] && !t.reserved[place]:
 		return "changed although no server has a record of it: " + diff
 	case meaning(x, p) == "reservation" && !isOwn && !t.reserved[place] && (y.Status != x.Status || y.DNSName != x.DNSName || x.ClientID != "" && y.ClientID != x.ClientID):

@@ -201,7 +201,7 @@ func (s *story) round() *plan.Plan {
 	if problem := foreignTouch(before, s.w.nb, &s.p, facts); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
-	if problem := s.judge(&reading{s, in, before, s.w.nb, facts.shaky}); problem != "" {
+	if problem := s.judge(&reading{s, in, before, s.w.nb, facts}); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
 	if problem := serverTouch(windows, s.w.servers, &s.p); problem != "" {
@@ -378,7 +378,10 @@ func (s *story) events() []func() {
 		func() { anyAddress(func(x *state.Address) { x.ClientID = string(s.client()) }) },
 		func() { anyAddress(func(x *state.Address) { x.DNSName, x.Description = "hand-made", "by hand" }) },
 		func() { anyAddress(func(x *state.Address) { x.Tags = []string{"dhcp-protect"} }) },
-		func() { anyAddress(func(x *state.Address) { x.InUse = "assigned to an interface" }) },
+		func() {
+			anyAddress(func(x *state.Address) { x.InUse, x.Assigned = "assigned to an interface", !s.one("NAT", 3) })
+		},
+		func() { anyAddress(func(x *state.Address) { x.Shared = true }) },
 		func() {
 			if n := len(w.nb.Addresses); n > 0 {
 				i := s.pick("address", n)

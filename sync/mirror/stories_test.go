@@ -28,6 +28,7 @@ func stories() map[string]func(*testing.T, mirrortest.Target) {
 		"pushing":                                      storyPush,
 		"split scopes":                                 storySplit,
 		"a failover pair whose primary fails":          storyFailover,
+		"addresses that people made":                   storyPeople,
 		"status violations":                            storyViolations,
 		"coming from the plugin":                       storyMigrate,
 		"import never overwrites":                      storyImport,
@@ -385,6 +386,26 @@ func storyFailover(t *testing.T, target mirrortest.Target) {
 			t.Errorf("read although the relationship is paused: %s", r.Path)
 		}
 	}
+}
+
+// rules 3.4 and 3.7 guard i
+func storyPeople(t *testing.T, target mirrortest.Target) {
+	l, m := imported(t, target, netboxtest.World{IPs: []netboxtest.IP{
+		{Address: "10.8.4.105/24", Status: "active", Role: "vrrp", DNSName: "router"},
+		{Address: "10.8.4.107/24", Status: "deprecated", DNSName: "old-printer"},
+	}}, "sync_ips_from_dhcp: true\n")
+	run(t, m, mirror.Options{})
+	wantField(t, l.Address("10.8.4.105"), "status", "active")
+	wantField(t, l.Address("10.8.4.105"), "dns_name", "router")
+	wantField(t, l.Address("10.8.4.105"), "custom_fields.dhcp_lease_active", true)
+	wantField(t, l.Address("10.8.4.107"), "status", "dhcp")
+	settled(t, l, m)
+	editOffice(l, func(s *psutest.Scope) { dropLease(s, "10.8.4.105"); dropLease(s, "10.8.4.107") })
+	run(t, m, mirror.Options{})
+	wantField(t, l.Address("10.8.4.105"), "custom_fields.dhcp_lease_active", false)
+	wantField(t, l.Address("10.8.4.107"), "status", "deprecated")
+	wantField(t, l.Address("10.8.4.107"), "dns_name", "old-printer")
+	settled(t, l, m)
 }
 
 // rule 8; 9 row 38

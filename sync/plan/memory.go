@@ -18,10 +18,19 @@ type Memory struct {
 	Pushed map[PushedKey]windhcp.ClientID `json:"pushed,omitempty"`
 	// Missing are things in NetBox that the list they rest on lacks, since when.
 	Missing map[MissingKey]Sight `json:"missing,omitempty"`
+	// Before holds what an address was before the mirror adopted it, by id.
+	Before map[int64]Before `json:"before,omitempty"`
 	// Told are notes that were shown as warnings already.
 	Told map[Told]bool `json:"told,omitempty"`
 	// Invalid are ids of addresses tagged for their status.
 	Invalid map[int64]bool `json:"invalid,omitempty"`
+}
+
+// Before is what people had made of an address (rule 3.7 guard i).
+type Before struct {
+	Place   Place  `json:"place"`
+	Status  string `json:"status"`
+	DNSName string `json:"dns_name,omitempty"`
 }
 
 // LeaseInfo is the lease of an address as last seen.
@@ -38,7 +47,7 @@ type LeaseInfo struct {
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
-		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
+		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Before: maps.Clone(m.Before), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
 	}
 	if out.Leases == nil {
 		out.Leases = make(map[Place]LeaseInfo)
@@ -48,6 +57,9 @@ func (m Memory) Clone() Memory {
 	}
 	if out.Missing == nil {
 		out.Missing = make(map[MissingKey]Sight)
+	}
+	if out.Before == nil {
+		out.Before = make(map[int64]Before)
 	}
 	delete(out.Told, Told{}) // what another version of the program told
 	if out.Told == nil {

@@ -61,6 +61,7 @@ type Policy struct {
 	KeepAssigned     bool
 	ConfirmAfter     time.Duration // between the two reads that a loss needs; 0: whenever
 	AllowDeletes     bool          // losses need no proof in this run
+	AllowOverwrites  bool          // any number of people's statuses is overwritten in this run
 
 	CreateMissingPrefixes bool
 	ReplaceClientID       bool
@@ -88,7 +89,7 @@ type Server struct {
 type Failover struct {
 	Servers     []string // the pair that is meant; empty: the only one of this name
 	Primary     string   // empty: as recorded or reported
-	Disabled    bool   // sync_enabled: false
+	Disabled    bool     // sync_enabled: false
 	Maintenance bool
 }
 
