@@ -27,6 +27,7 @@ func Build(in plan.Input) *plan.Plan {
 		d.add(migrate(found))
 		return d.finish(v)
 	}
+	d.add(checkMemory(v, &d.plan.Memory))
 	contexts, w := recordFailovers(v)
 	contextsAt := d.add(w)
 	scopes, w := recordScopes(found, &d.plan.Memory)

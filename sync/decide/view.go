@@ -15,6 +15,9 @@ type view struct {
 	nb                *state.State // as it was read
 	memory            plan.Memory  // as it was remembered
 	protectedPrefixes []state.Prefix
+	// strange says why memory and NetBox do not belong together, so that nothing is
+	// deleted on a server; empty: they do (rule 5.5).
+	strange string
 }
 
 func newView(in *plan.Input) *view {
@@ -24,6 +27,7 @@ func newView(in *plan.Input) *view {
 			v.protectedPrefixes = append(v.protectedPrefixes, p)
 		}
 	}
+	v.strange = belongs(v)
 	return v
 }
 

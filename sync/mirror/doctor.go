@@ -23,6 +23,7 @@ func (m *Mirror) needs(alongsidePlugin bool) []prepare.Need {
 	for _, c := range decide.Library() {
 		uses.Contexts = append(uses.Contexts, prepare.Context{Name: c.Name, Description: c.Description, Data: c.Data, Merge: c.Complete})
 	}
+	uses.Contexts = append(uses.Contexts, m.home())
 	return uses.Needs()
 }
 

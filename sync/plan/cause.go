@@ -68,6 +68,7 @@ const (
 	CauseOverwrites             // too many statuses of people would be overwritten
 	CauseStopped                // a recorded scope is not mirrored, and no switch says so
 	CauseUnsettled              // which relationship a scope belongs to cannot be told
+	CauseMemory                 // the memory belongs to another NetBox, or another memory to this one
 )
 
 // Rule is the label of the rule behind a cause, for people: "3.5 row 8".
@@ -84,6 +85,7 @@ func (c Cause) Rule() string {
 		CausePopulated: "3.9", CauseOtherVRF: "3.9", CausePush: "5.2", CauseReservationsLost: "5.2", CauseReadOnly: "7",
 		CauseForetold: "3.7 guard h", CauseGivenBack: "3.7 guard i", CauseAdoptedStays: "3.7 guard i", CauseShielded: "3.4", CauseOverwrites: "3.5 row 11",
 		CauseStopped: "3.2 point 1", CauseUnsettled: "3.8 point 1",
+		CauseMemory: "5.5",
 	}[c]
 }
 

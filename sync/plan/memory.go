@@ -20,6 +20,8 @@ type Memory struct {
 	Missing map[MissingKey]Sight `json:"missing,omitempty"`
 	// Before holds what an address was before the mirror adopted it, by id.
 	Before map[int64]Before `json:"before,omitempty"`
+	// NetBox is the one that this memory is about; zero: none yet (rule 5.5).
+	NetBox Identity `json:"netbox,omitzero"`
 	// Told are notes that were shown as warnings already.
 	Told map[Told]bool `json:"told,omitempty"`
 	// Invalid are ids of addresses tagged for their status.
@@ -47,7 +49,8 @@ type LeaseInfo struct {
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
-		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Before: maps.Clone(m.Before), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
+		NetBox: m.NetBox, Before: maps.Clone(m.Before),
+		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
 	}
 	if out.Leases == nil {
 		out.Leases = make(map[Place]LeaseInfo)
