@@ -24,6 +24,7 @@ type addressing struct {
 	leases     map[plan.Place]plan.LeaseInfo // what is remembered
 	before     map[int64]plan.Before
 	overwrites int                  // statuses of people that this run would overwrite
+	exempted   map[netip.Prefix]int // leases on addresses that are never written
 	shielded   map[netip.Prefix]int // addresses that were told to be assigned or shared
 }
 
@@ -34,7 +35,7 @@ func syncAddresses(in *recorded, known *merged, addresses book, memory *plan.Mem
 	ad := &addressing{
 		recorded: in, merged: known, addresses: addresses, populated: make(map[int64]int), losses: newLosses(in.view),
 		heldBack: make(map[subnetKey]*heldBack), leases: memory.Leases, before: memory.Before,
-		shielded: make(map[netip.Prefix]int),
+		shielded: make(map[netip.Prefix]int), exempted: make(map[netip.Prefix]int),
 	}
 	for id := range known.networks {
 		ad.heldBack[id] = &heldBack{losses: make(map[plan.List]*held)}
@@ -48,6 +49,12 @@ func syncAddresses(in *recorded, known *merged, addresses book, memory *plan.Mem
 	ad.weigh(places, memory.Missing)
 	for _, place := range places {
 		n, f, list := ad.networkOf(place), ad.facts[place], addresses[place]
+		if slices.ContainsFunc(list, ad.untouchable) {
+			if f.served() {
+				ad.exempted[n.subnet]++
+			}
+			continue
+		}
 		if len(list) > 1 {
 			ad.note(plan.Note{Level: plan.Warning, Scope: n.subnet, Addr: place.Addr, Cause: plan.CauseSameHost,
 				Text: fmt.Sprintf("%d address objects for this host in one VRF: only %d is kept up to date", len(list), list[0].ID)})
@@ -66,6 +73,7 @@ func syncAddresses(in *recorded, known *merged, addresses book, memory *plan.Mem
 	ad.noteOtherVRFs()
 	ad.noteHeldBack()
 	ad.noteOverwrites()
+	ad.noteExempt()
 	return ad.work
 }
 

@@ -87,3 +87,12 @@ func (ad *addressing) noteOverwrites() {
 			Text: printable.Count(ad.shielded[scope], "address", "addresses") + " with a lease or a reservation are assigned or shared, and keep status, name and client"})
 	}
 }
+
+// noteExempt counts the leases on addresses of another DHCP server.
+func (ad *addressing) noteExempt() {
+	for _, scope := range slices.SortedFunc(maps.Keys(ad.exempted), netip.Prefix.Compare) {
+		ad.note(plan.Note{Level: plan.Warning, Scope: scope, Cause: plan.CauseExempt, Once: true,
+			Text: fmt.Sprintf("the servers have leases or reservations on %s with tag %s, which another DHCP server gives out: nothing is written to them",
+				printable.Count(ad.exempted[scope], "address", "addresses"), ad.p.ExemptTag)})
+	}
+}

@@ -180,3 +180,25 @@ func TestAddressesThatPeopleAssignedOrShareKeepWhatTheyHave(t *testing.T) {
 		}
 	})
 }
+
+// Rule 3.7 guard j: addresses of a DHCP server that answers from this NetBox.
+func TestAddressesWithTheExemptTagAreNeverWritten(t *testing.T) {
+	for _, status := range []string{"dhcp", "reserved", "active"} {
+		for _, listed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("3.7 guard j: status %s, listed %t", status, listed), func(t *testing.T) {
+				l := newLab(t)
+				l.p.ExemptTag = "pool"
+				l.add(state.Address{Status: status, ClientID: mfp, Managed: state.Created, Tags: []string{"pool"}, LeaseActive: yes()})
+				l.add(state.Address{Status: status, ClientID: mfp, Managed: state.Created, Tags: []string{state.TagInvalid}}) // a second object of the host
+				if listed {
+					l.scope.lease("10.8.4.33", pc, "laptop")
+				}
+				p := l.trust().runLater()
+				wantSteps(t, p, onAddresses)
+				if listed != hasNote(p, plan.Info, "3.7 guard j", "1 address with tag pool") {
+					t.Errorf("notes:\n%s", describe(p))
+				}
+			})
+		}
+	}
+}

@@ -24,6 +24,9 @@ type heldBack struct {
 func (ad *addressing) weigh(places []plan.Place, missing map[plan.MissingKey]plan.Sight) {
 	for _, place := range places {
 		n, f, list := ad.networkOf(place), ad.facts[place], ad.addresses[place]
+		if slices.ContainsFunc(list, ad.untouchable) {
+			continue
+		}
 		if f.served() {
 			list = list[:min(len(list), 1)]
 			for _, x := range list {

@@ -65,7 +65,9 @@ func foreignTouch(before, after *state.State, p *plan.Policy, t truth) string {
 		x := &before.Addresses[i]
 		known[x.ID] = true
 		problem := ""
-		if y := kept[x.ID]; y == nil {
+		if y := kept[x.ID]; isExempt(x, p) && (y == nil || cmp.Diff(x, y, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })) != "") {
+			problem = "another DHCP server's, and written"
+		} else if y == nil {
 			problem = deletable(before, x, p, t)
 		} else {
 			problem = changeable(before, x, y, p, t)
@@ -78,6 +80,8 @@ func foreignTouch(before, after *state.State, p *plan.Policy, t truth) string {
 		x := &after.Addresses[i]
 		place := plan.Place{VRF: x.VRF, Addr: x.Address.Addr()}
 		switch {
+		case slices.ContainsFunc(before.Addresses, func(o state.Address) bool { return placeOf(&o) == place && isExempt(&o, p) }) && !known[x.ID]:
+			return fmt.Sprintf("address %s made beside one of another DHCP server", x.Address)
 		case known[x.ID]:
 		case !p.SyncIPs || p.Mode == plan.Import:
 			return fmt.Sprintf("address %s made although addresses are not synced", x.Address)
@@ -97,6 +101,10 @@ func isProtected(nb *state.State, x *state.Address, p *plan.Policy) bool {
 	return slices.Contains(x.Tags, p.ProtectTag) || slices.ContainsFunc(nb.Prefixes, func(f state.Prefix) bool {
 		return f.VRF == x.VRF && f.Prefix.Contains(x.Address.Addr()) && slices.Contains(f.Tags, p.ProtectTag)
 	})
+}
+
+func isExempt(x *state.Address, p *plan.Policy) bool {
+	return p.ExemptTag != "" && slices.Contains(x.Tags, p.ExemptTag)
 }
 
 // meaning is the status an address counts as: "lease", "reservation" or "".

@@ -106,6 +106,7 @@ func newStory(t *rapid.T) *story {
 	}
 	p.PushReservations, p.PushScopeInfo = s.one("push reservations", 2), s.one("push scopes", 3)
 	p.ReplaceClientID, p.DeleteRemoved, p.PushToPartner = s.one("replace", 2), s.one("delete removed", 2), s.one("partner", 2)
+	p.ExemptTag = []string{"dhcp-dynamic", ""}[s.pick("exempt", 2)]
 	p.UpdateClientID, p.ExpiryInNetBox = s.one("update client id", 2), s.one("expiry", 2)
 	if s.one("a range made by hand", 6) {
 		s.w.nb.Ranges = append(s.w.nb.Ranges, state.Range{ID: s.w.id(), Start: netip.MustParseAddr("10.0.1.4"), End: netip.MustParseAddr("10.0.1.5"), Bits: 28, Populated: true})
@@ -382,6 +383,7 @@ func (s *story) events() []func() {
 			anyAddress(func(x *state.Address) { x.InUse, x.Assigned = "assigned to an interface", !s.one("NAT", 3) })
 		},
 		func() { anyAddress(func(x *state.Address) { x.Shared = true }) },
+		func() { anyAddress(func(x *state.Address) { x.Tags = []string{"dhcp-dynamic"} }) },
 		func() {
 			if n := len(w.nb.Addresses); n > 0 {
 				i := s.pick("address", n)

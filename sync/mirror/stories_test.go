@@ -29,6 +29,7 @@ func stories() map[string]func(*testing.T, mirrortest.Target) {
 		"split scopes":                                 storySplit,
 		"a failover pair whose primary fails":          storyFailover,
 		"addresses that people made":                   storyPeople,
+		"a second DHCP server":                         storyExempt,
 		"status violations":                            storyViolations,
 		"coming from the plugin":                       storyMigrate,
 		"import never overwrites":                      storyImport,
@@ -406,6 +407,33 @@ func storyPeople(t *testing.T, target mirrortest.Target) {
 	wantField(t, l.Address("10.8.4.107"), "status", "deprecated")
 	wantField(t, l.Address("10.8.4.107"), "dns_name", "old-printer")
 	settled(t, l, m)
+}
+
+// rule 3.7 guard j
+func storyExempt(t *testing.T, target mirrortest.Target) {
+	pool := func(field string) (*mirrortest.Lab, *mirror.Mirror) {
+		world := netboxtest.World{Tags: []netboxtest.Tag{{Name: "DHCP"}}, IPs: []netboxtest.IP{
+			{Address: "10.8.4.105/24", Status: "dhcp", DNSName: "theirs", Tags: []string{"DHCP"}}, {Address: "10.8.4.200/24", Status: "dhcp", Tags: []string{"DHCP"}}}}
+		if field != "" {
+			world.CustomFields = []netboxtest.CustomField{{Name: field, Type: "datetime", ObjectTypes: []string{"ipam.ipaddress"}}}
+		}
+		return imported(t, target, world, "sync_ips_from_dhcp: true\nguards: {confirm_after: 0s}\n")
+	}
+	l, m := pool("pydhcp_expire")
+	run(t, m, mirror.Options{})
+	if r := run(t, m, mirror.Options{}); !noted(r.Plan, "another DHCP server") {
+		t.Errorf("nothing tells of the lease: %+v", r.Plan.Notes)
+	}
+	wantField(t, l.Address("10.8.4.105"), "dns_name", "theirs")
+	wantField(t, l.Address("10.8.4.200"), "status", "dhcp")
+	settled(t, l, m)
+	l, m = pool("") // no DHCP server keeps its leases here
+	run(t, m, mirror.Options{})
+	run(t, m, mirror.Options{})
+	wantField(t, l.Address("10.8.4.105"), "dns_name", "pc-05.corp.example")
+	if l.Address("10.8.4.200") != nil {
+		t.Error("the tag alone is no DHCP server")
+	}
 }
 
 // rule 8; 9 row 38
