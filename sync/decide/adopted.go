@@ -70,7 +70,7 @@ func (ad *addressing) crowded() bool { return ad.overwrites > maxOverwrites && !
 
 // weighOverwrite counts a status of people that this run would overwrite.
 func (ad *addressing) weighOverwrite(place plan.Place, x *state.Address) {
-	if ad.p.Adopt == plan.Overwrite && !ad.p.OwnStatus(x.Status) && !x.Shared && !x.Assigned && !ad.protected(place, x) {
+	if ad.p.Adopt == plan.Overwrite && !ad.p.OwnStatus(x.Status) && !x.Shared && !x.Assigned && !ad.protected(place, x) && !ad.p.LeftAlone(x) {
 		ad.overwrites++
 	}
 }

@@ -61,6 +61,10 @@ func (v *view) outcomeOf(s *situation) outcome {
 	if s.x == nil {
 		return v.newOutcome(s)
 	}
+	if v.p.LeftAlone(s.x) {
+		return outcome{want: *s.x, skip: true, level: plan.Warning, cause: plan.CauseFormerStatus,
+			why: fmt.Sprintf("has status %q of former settings and is not the mirror's: left alone; name it in statuses.previous_lease or previous_reservation to let it move", s.x.Status)}
+	}
 	x, r, l := s.x, s.facts.reservation, s.facts.lease
 	c, former := v.p.ClassOf(x)
 	o := outcome{want: *x}

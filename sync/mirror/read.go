@@ -42,6 +42,7 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	if err != nil {
 		return nil, nil, err
 	}
+	policy.Recall(memory)
 	o.progress("reading NetBox", 0, 0)
 	held, err := netboxio.Read(ctx, m.NetBox)
 	if err != nil {

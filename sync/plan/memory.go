@@ -22,6 +22,8 @@ type Memory struct {
 	Before map[int64]Before `json:"before,omitempty"`
 	// NetBox is the one that this memory is about; zero: none yet (rule 5.5).
 	NetBox Identity `json:"netbox,omitzero"`
+	// Statuses are those that leases and reservations had in any run.
+	Statuses map[string]List `json:"statuses,omitempty"`
 	// Told are notes that were shown as warnings already.
 	Told map[Told]bool `json:"told,omitempty"`
 	// Invalid are ids of addresses tagged for their status.
@@ -49,7 +51,7 @@ type LeaseInfo struct {
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
-		NetBox: m.NetBox, Before: maps.Clone(m.Before),
+		NetBox: m.NetBox, Before: maps.Clone(m.Before), Statuses: maps.Clone(m.Statuses),
 		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
 	}
 	if out.Leases == nil {
@@ -60,6 +62,9 @@ func (m Memory) Clone() Memory {
 	}
 	if out.Missing == nil {
 		out.Missing = make(map[MissingKey]Sight)
+	}
+	if out.Statuses == nil {
+		out.Statuses = make(map[string]List)
 	}
 	if out.Before == nil {
 		out.Before = make(map[int64]Before)
