@@ -68,6 +68,7 @@ func (d *draft) add(w work) (at int) {
 // addresses runs the stages that are about addresses and reservations.
 func (d *draft) addresses(scopes *recorded, made []*unit) {
 	p, before := scopes.p, newBook(scopes.p, scopes.nb.Addresses)
+	d.plan.Memory.Statuses[p.LeaseStatus], d.plan.Memory.Statuses[p.ReservationStatus] = plan.ListLeases, plan.ListReservations
 	clients, targets := newClients(scopes.view), pushTargets(scopes, made)
 	withdrawn, w := findWithdrawn(scopes, clients, targets, before)
 	d.add(w)

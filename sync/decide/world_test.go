@@ -166,6 +166,7 @@ func (w *world) pair(name, one, other string, scopes ...string) {
 // read reads both sides as the mirror does: it asks who the roster names, and
 // reads the scopes the roster wants.
 func (w *world) read(p plan.Policy) plan.Input {
+	p.Recall(w.memory)
 	in := plan.Input{NetBox: w.copyNetBox(), Policy: p, Memory: w.memory.Clone(), Here: here(), Now: w.now.Add(w.fast)}
 	in.NetBox.Date = w.now
 	for {

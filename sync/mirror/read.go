@@ -42,11 +42,13 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	if err != nil {
 		return nil, nil, err
 	}
+	policy.Recall(memory)
 	o.progress("reading NetBox", 0, 0)
 	held, err := netboxio.Read(ctx, m.NetBox)
 	if err != nil {
 		return nil, nil, err
 	}
+	policy.ExemptTag = m.exemptTag(held)
 	if err := m.prepared(held, &policy, o); err != nil {
 		return nil, nil, err
 	}
@@ -63,6 +65,20 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 		return in, roster, err
 	}
 	return in, roster, m.readSuspects(ctx, in)
+}
+
+// exemptTag is the tag of addresses that are never written: as the settings have it,
+// else that of a DHCP server that answers from this NetBox, which shows by the field
+// of its leases (rule 3.7 guard j).
+func (m *Mirror) exemptTag(held *state.State) string {
+	tag := m.File.NetBox.Dynamic.Tag
+	switch set := m.File.Sync.ExemptTag; {
+	case set != nil:
+		tag = *set
+	case !held.HasField(state.IPAddress, m.File.NetBox.Fields.Expire):
+		return ""
+	}
+	return strings.ToLower(tag)
 }
 
 // readSuspects adds the addresses outside of all scopes whose status has to be

@@ -26,6 +26,7 @@ func remembered(before plan.Memory, p *plan.Plan, report *apply.Report) plan.Mem
 			restore(after.Invalid, before.Invalid, s.ID)
 		case s.Kind == state.IPAddress && s.Action != state.Create:
 			restore(after.Leases, before.Leases, plan.Place{VRF: s.VRF, Addr: s.Addr})
+			restore(after.Before, before.Before, s.ID)
 		}
 	}
 	return after

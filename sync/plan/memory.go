@@ -18,12 +18,23 @@ type Memory struct {
 	Pushed map[PushedKey]windhcp.ClientID `json:"pushed,omitempty"`
 	// Missing are things in NetBox that the list they rest on lacks, since when.
 	Missing map[MissingKey]Sight `json:"missing,omitempty"`
+	// Before holds what an address was before the mirror adopted it, by id.
+	Before map[int64]Before `json:"before,omitempty"`
 	// NetBox is the one that this memory is about; zero: none yet (rule 5.5).
 	NetBox Identity `json:"netbox,omitzero"`
+	// Statuses are those that leases and reservations had in any run.
+	Statuses map[string]List `json:"statuses,omitempty"`
 	// Told are notes that were shown as warnings already.
 	Told map[Told]bool `json:"told,omitempty"`
 	// Invalid are ids of addresses tagged for their status.
 	Invalid map[int64]bool `json:"invalid,omitempty"`
+}
+
+// Before is what people had made of an address (rule 3.7 guard i).
+type Before struct {
+	Place   Place  `json:"place"`
+	Status  string `json:"status"`
+	DNSName string `json:"dns_name,omitempty"`
 }
 
 // LeaseInfo is the lease of an address as last seen.
@@ -40,7 +51,7 @@ type LeaseInfo struct {
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
-		NetBox: m.NetBox,
+		NetBox: m.NetBox, Before: maps.Clone(m.Before), Statuses: maps.Clone(m.Statuses),
 		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
 	}
 	if out.Leases == nil {
@@ -51,6 +62,12 @@ func (m Memory) Clone() Memory {
 	}
 	if out.Missing == nil {
 		out.Missing = make(map[MissingKey]Sight)
+	}
+	if out.Statuses == nil {
+		out.Statuses = make(map[string]List)
+	}
+	if out.Before == nil {
+		out.Before = make(map[int64]Before)
 	}
 	delete(out.Told, Told{}) // what another version of the program told
 	if out.Told == nil {

@@ -51,16 +51,22 @@ type Policy struct {
 	ReservationStatus   string
 	PreviousLease       []string
 	PreviousReservation []string
+	// FormerLease and FormerReservation are statuses of former settings that the
+	// memory knows and the operator did not name (see Recall).
+	FormerLease       []string
+	FormerReservation []string
 
 	ProtectTag     string // slug; empty: off
 	UpdateClientID bool
 	ExemptTags     []string // slugs of addresses the status check passes over: another DHCP server's
+	ExemptTag      string   // slug of addresses that are never written; empty: none
 
 	MaxDeletePercent int // 0 to 100
 	MaxDeleteCount   int
 	KeepAssigned     bool
 	ConfirmAfter     time.Duration // between the two reads that a loss needs; 0: whenever
 	AllowDeletes     bool          // losses need no proof in this run
+	AllowOverwrites  bool          // any number of people's statuses is overwritten in this run
 
 	CreateMissingPrefixes bool
 	ReplaceClientID       bool
@@ -114,7 +120,32 @@ func (p *Policy) ReadsOptions() bool {
 // OwnStatus reports whether a status is one the mirror gives, or gave.
 func (p *Policy) OwnStatus(status string) bool {
 	return status == p.LeaseStatus || status == p.ReservationStatus ||
-		slices.Contains(p.PreviousLease, status) || slices.Contains(p.PreviousReservation, status)
+		slices.Contains(p.PreviousLease, status) || slices.Contains(p.PreviousReservation, status) ||
+		slices.Contains(p.FormerLease, status) || slices.Contains(p.FormerReservation, status)
+}
+
+// Recall takes the statuses of former settings from the memory, but for those that
+// the settings name themselves (rule 3.7 status settings changed).
+func (p *Policy) Recall(m Memory) {
+	p.FormerLease, p.FormerReservation = nil, nil
+	for status := range m.Statuses {
+		named := p.OwnStatus(status)
+		switch {
+		case named:
+		case m.Statuses[status] == ListLeases:
+			p.FormerLease = append(p.FormerLease, status)
+		default:
+			p.FormerReservation = append(p.FormerReservation, status)
+		}
+	}
+	slices.Sort(p.FormerLease)
+	slices.Sort(p.FormerReservation)
+}
+
+// LeftAlone reports whether an address has a status of former settings that the
+// operator did not name, and is not the mirror's.
+func (p *Policy) LeftAlone(x *state.Address) bool {
+	return !Managed(x) && (slices.Contains(p.FormerLease, x.Status) || slices.Contains(p.FormerReservation, x.Status))
 }
 
 // Class is what a status means to the mirror.
@@ -137,9 +168,9 @@ func (p *Policy) ClassOf(x *state.Address) (c Class, former bool) {
 		return ClassLease, false
 	case x.Status == p.ReservationStatus:
 		return ClassReservation, false
-	case slices.Contains(p.PreviousReservation, x.Status):
+	case slices.Contains(p.PreviousReservation, x.Status), slices.Contains(p.FormerReservation, x.Status):
 		return ClassReservation, true
-	case slices.Contains(p.PreviousLease, x.Status) && Managed(x):
+	case (slices.Contains(p.PreviousLease, x.Status) || slices.Contains(p.FormerLease, x.Status)) && Managed(x):
 		return ClassLease, true
 	}
 	return ClassForeign, false
