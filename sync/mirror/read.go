@@ -44,11 +44,16 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	}
 	policy.Recall(memory)
 	o.progress("reading NetBox", 0, 0)
+	log := state.ChangeLog{Err: state.ErrNotAsked}
+	if policy.DeletesByRecord() { // before the objects: a deletion after it is one of what was seen
+		log = netboxio.ReadMark(ctx, m.NetBox, memory.Newest, m.now())
+	}
 	held, err := netboxio.Read(ctx, m.NetBox)
 	if err != nil {
 		return nil, nil, err
 	}
 	policy.ExemptTag = m.exemptTag(held)
+	held.Log = log
 	if err := m.prepared(held, &policy, o); err != nil {
 		return nil, nil, err
 	}
@@ -63,6 +68,9 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	held.Addresses, err = netboxio.ReadAddresses(ctx, m.NetBox, roster.Subnets(), func(done, total int) { o.progress("reading addresses", done, total) })
 	if err != nil || policy.Mode != plan.Sync {
 		return in, roster, err
+	}
+	if gone := decide.Gone(in); len(gone) > 0 && held.Log.Err == nil {
+		held.Log.Deleted, held.Log.Err = netboxio.ReadDeletions(ctx, m.NetBox, gone)
 	}
 	return in, roster, m.readSuspects(ctx, in)
 }
