@@ -135,6 +135,33 @@ func TestSavedPlanIsCarriedOutExactlyOrNotAtAll(t *testing.T) {
 	s.expect(exit.OK, "plan", "--detailed-exitcode")
 }
 
+func TestAScopeThatNeitherSideKnowsIsAMistakeOnTheCommandLine(t *testing.T) { // rule 3.8
+	s := imported(t, syncs)
+	for _, command := range [][]string{{"sync"}, {"sync", "--scope", "10.8.4.0/24"}, {"plan"}, {"apply", "--yes"}, {"import"}, {"migrate", "--yes"}, {"drift"}} {
+		stdout, stderr, code := s.run(append(command, "--scope", "10.8.40.0/24")...)
+		if code != exit.Usage || !strings.Contains(stdout+stderr, "10.8.40.0/24") || strings.Contains(stdout+stderr, "--scope 10.8.4.0/24") {
+			t.Errorf("%v: exit code %d\n%s%s", command, code, stdout, stderr)
+		}
+	}
+	s.writesNothing()
+	s.expect(exit.OK, "sync", "--scope", "10.8.4.0/24")
+	s.dh1.Fail(psutest.Fault{Path: "scopes", Kind: psutest.Error500})
+	s.expect(exit.Failed, "sync", "--scope", "10.8.40.0/24") // it may be there
+}
+
+// rule 4: what an import cannot record is an error.
+func TestAnImportThatCannotRecordAScopeFails(t *testing.T) {
+	s := open(t, syncs)
+	s.Create("ipam/ip-ranges", map[string]any{"start_address": "10.8.4.20/24", "end_address": "10.8.4.250/24"})
+	if stdout := s.expect(exit.Failed, "import"); !strings.Contains(stdout, "overlaps IP range 10.8.4.20-10.8.4.250") {
+		t.Errorf("told:\n%s", stdout)
+	}
+	_, stderr, code := s.run("sync", "--quiet")
+	if code != exit.Failed || !strings.Contains(stderr, "is in the way") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+}
+
 func TestApplyAsksBeforeItWrites(t *testing.T) {
 	s := open(t, syncs)
 	s.expect(exit.OK, "import", "--quiet")

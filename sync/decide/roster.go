@@ -438,3 +438,24 @@ func (r *Roster) Subnets() []netip.Prefix {
 	slices.SortFunc(subnets, netip.Prefix.Compare)
 	return slices.Compact(subnets)
 }
+
+// Unmatched lists the scopes of --scope that no server lists and NetBox does not
+// record. It is empty where a server that was asked did not tell its scopes.
+func (r *Roster) Unmatched() []netip.Prefix {
+	known := make(map[netip.Prefix]bool)
+	for _, rec := range r.records {
+		known[rec.Subnet] = true
+	}
+	for _, x := range r.in.NetBox.Ranges { // a record that cannot be read is one all the same
+		known[x.Subnet()] = known[x.Subnet()] || x.Role == state.RoleScope
+	}
+	for i := range r.in.Windows {
+		if !r.in.Windows[i].Scopes.Complete() {
+			return nil
+		}
+		for _, scope := range r.in.Windows[i].Scopes.Items {
+			known[scope.Subnet] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(r.in.Policy.OnlyScopes), func(p netip.Prefix) bool { return known[p] })
+}

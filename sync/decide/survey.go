@@ -164,7 +164,7 @@ func (sv *surveyor) noteMalformed(host string, subnet netip.Prefix, what string,
 	if len(malformed) == 0 {
 		return
 	}
-	sv.note(plan.Note{Level: plan.Warning, Server: host, Scope: subnet, Cause: plan.CauseMalformed,
+	sv.note(plan.Note{Level: plan.Failure, Server: host, Scope: subnet, Cause: plan.CauseMalformed,
 		Text: fmt.Sprintf("%s: %s cannot be used, so nothing is removed here: %s", what, printable.Count(len(malformed), "entry", "entries"), malformed[0])})
 }
 

@@ -29,6 +29,20 @@ type NotPreparedError struct {
 // Error gives problem and cure.
 func (e *NotPreparedError) Error() string { return e.Problem + ": " + e.Fix }
 
+// NoSuchScopeError says that a run is about scopes that neither side knows.
+type NoSuchScopeError struct {
+	Scopes []netip.Prefix
+}
+
+// Error names the scopes.
+func (e *NoSuchScopeError) Error() string {
+	var names []string
+	for _, p := range e.Scopes {
+		names = append(names, p.String())
+	}
+	return "--scope " + strings.Join(names, ", ") + ": no server lists such a scope, and NetBox records none"
+}
+
 // read reads both sides for a plan: NetBox without its addresses, then the
 // servers that are needed, then the addresses of the scopes that take part. The
 // roster is that of the servers as they were read. A server that cannot be read is
@@ -53,6 +67,9 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	in := &plan.Input{NetBox: held, Policy: policy, Memory: memory, Now: m.now().UTC().Truncate(1e9)}
 	roster, err := m.readServers(ctx, in, o)
 	if err == nil {
+		if unmatched := roster.Unmatched(); len(unmatched) > 0 {
+			return nil, nil, &NoSuchScopeError{unmatched}
+		}
 		err = m.readContent(ctx, in, roster, o)
 	}
 	if err != nil {

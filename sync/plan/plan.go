@@ -47,8 +47,11 @@ func (p *Plan) Empty() bool { return len(p.Steps) == 0 }
 // Refused reports whether a guard held something back (exit code 4).
 func (p *Plan) Refused() bool { return p.has(Guard) }
 
-// Failed reports whether something could not be read or decided (exit code 1).
-func (p *Plan) Failed() bool { return p.has(Failure) }
+// Failed reports whether something could not be read, decided or, in an import,
+// recorded (exit code 1).
+func (p *Plan) Failed() bool {
+	return p.has(Failure) || slices.ContainsFunc(p.Imported, func(c Category) bool { return len(c.Errors) > 0 })
+}
 
 func (p *Plan) has(level Level) bool {
 	for _, n := range p.Notes {
