@@ -194,11 +194,11 @@ type verdict struct {
 	// elsewhere is set where the other server of the relationship speaks for it.
 	elsewhere bool
 	why       string
-	level    plan.Level // of why, where it deserves a note
-	cause    plan.Cause // of why
-	vrf      int64      // where read, and where known
-	rec      *record    // nil: NetBox has none
-	prefix   *state.Prefix
+	level     plan.Level // of why, where it deserves a note
+	cause     plan.Cause // of why
+	vrf       int64      // where read, and where known
+	rec       *record    // nil: NetBox has none
+	prefix    *state.Prefix
 }
 
 // Reads reports whether the leases and the rest of a scope are to be read from

@@ -86,7 +86,7 @@ type Server struct {
 type Failover struct {
 	Servers     []string // the pair that is meant; empty: the only one of this name
 	Primary     string   // empty: as recorded or reported
-	Disabled    bool   // sync_enabled: false
+	Disabled    bool     // sync_enabled: false
 	Maintenance bool
 }
 
