@@ -228,6 +228,8 @@ func TestExitCodes(t *testing.T) {
 	}
 
 	s.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases = nil })
+	s.expect(exit.OK, "plan") // they wait for the end of their leases
+	s.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Reservations = nil })
 	s.forget()
 	s.expect(exit.Guard, "plan")
 	s.expect(exit.Guard, "sync")

@@ -29,7 +29,7 @@ func Build(in plan.Input) *plan.Plan {
 	}
 	contexts, w := recordFailovers(v)
 	contextsAt := d.add(w)
-	scopes, w := recordScopes(found)
+	scopes, w := recordScopes(found, &d.plan.Memory)
 	scopesAt := d.add(w)
 	var made []*unit
 	if in.Policy.Mode == plan.Sync && in.Policy.PushScopeInfo {

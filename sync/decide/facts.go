@@ -38,7 +38,8 @@ func (k subnetKey) compare(o subnetKey) int {
 // split, several servers.
 type network struct {
 	subnetKey
-	read bool // leases and reservations of one of them at least
+	units []*unit
+	read  bool // leases and reservations of one of them at least
 	// unsure says why nothing may be removed; empty: every source was read and
 	// understood (rule 3.7 guard a, rule 3.7 guard b).
 	unsure string
@@ -70,6 +71,7 @@ func mergeFacts(in *recorded, withdrawn map[plan.PushedKey]bool) (*merged, work)
 			n = &network{subnetKey: id}
 			m.networks[id] = n
 		}
+		n.units = append(n.units, u)
 		if u.part.Leases.Err != nil || u.part.Reservations.Err != nil {
 			n.unsure = "its leases and reservations could not both be read"
 			continue

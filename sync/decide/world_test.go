@@ -25,7 +25,8 @@ type world struct {
 	servers map[string]*machine
 	memory  plan.Memory
 	lastID  int64
-	now     time.Time
+	now     time.Time     // by every clock but the mirror's
+	fast    time.Duration // how far that is ahead
 
 	everythingRead bool // by the last read: every reservation of every server that was asked
 	refused        int  // steps of the last plan that rested on too little
@@ -159,14 +160,15 @@ func (w *world) pair(name, one, other string, scopes ...string) {
 // read reads both sides as the mirror does: it asks who the roster names, and
 // reads the scopes the roster wants.
 func (w *world) read(p plan.Policy) plan.Input {
-	in := plan.Input{NetBox: w.copyNetBox(), Policy: p, Memory: w.memory.Clone(), Now: w.now}
+	in := plan.Input{NetBox: w.copyNetBox(), Policy: p, Memory: w.memory.Clone(), Now: w.now.Add(w.fast)}
+	in.NetBox.Date = w.now
 	for {
 		hosts := NewRoster(&in).Ask()
 		if len(hosts) == 0 {
 			break
 		}
 		for _, h := range hosts {
-			in.Windows = append(in.Windows, w.server(h).lists())
+			in.Windows = append(in.Windows, w.server(h).lists(w.now))
 		}
 	}
 	slices.SortFunc(in.Windows, func(a, b windhcp.Server) int {
@@ -190,8 +192,8 @@ func (w *world) read(p plan.Policy) plan.Input {
 	return in
 }
 
-func (m *machine) lists() windhcp.Server {
-	s := windhcp.Server{Host: m.host, Parts: make(map[netip.Addr]windhcp.Part)}
+func (m *machine) lists(now time.Time) windhcp.Server {
+	s := windhcp.Server{Host: m.host, Date: now, Parts: make(map[netip.Addr]windhcp.Part)}
 	if m.down {
 		s.Scopes.Err, s.Failovers.Err = errTrouble, errTrouble
 		return s

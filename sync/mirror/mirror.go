@@ -36,7 +36,7 @@ type Options struct {
 	// Digest is that of a plan that was saved or shown: no other is carried out.
 	// Empty: any is.
 	Digest string
-	// AllowDeletes lets guard c pass for this run.
+	// AllowDeletes takes losses for right in this run, without proof (rule 3.7 guard c).
 	AllowDeletes bool
 	// AlongsidePlugin runs although the plugin this mirror replaces is installed.
 	AlongsidePlugin bool
@@ -175,7 +175,7 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 		PreviousLease: s.Statuses.PreviousLease, PreviousReservation: s.Statuses.PreviousReservation,
 		ProtectTag: s.Protect.Tag, UpdateClientID: s.Protect.UpdateClientID,
 		MaxDeletePercent: s.Guards.MaxDeletePercent, MaxDeleteCount: s.Guards.MaxDeleteCount, KeepAssigned: s.Guards.KeepAssigned,
-		AllowDeletes: o.AllowDeletes, CreateMissingPrefixes: s.Import.CreateMissingPrefixes,
+		ConfirmAfter: s.Guards.ConfirmAfter, AllowDeletes: o.AllowDeletes, CreateMissingPrefixes: s.Import.CreateMissingPrefixes,
 		ReplaceClientID: s.Push.ReplaceClientID, DeleteRemoved: s.Push.DeleteRemoved, PushToPartner: s.Push.PushToPartner,
 		MaintenanceScopes: s.MaintenanceScopes, OnlyScopes: o.Scopes, Failovers: make(map[string]plan.Failover),
 	}

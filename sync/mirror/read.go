@@ -204,6 +204,7 @@ func (m *Mirror) readLists(ctx context.Context, in *plan.Input, roster *decide.R
 	if s.Scopes.Err == nil {
 		s.Failovers = client.Failovers(ctx)
 	}
+	s.Date = client.Date()
 	return s
 }
 
@@ -247,6 +248,7 @@ func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *decide.R
 	for i, id := range pushed {
 		s.Parts[id] = parts[i]
 	}
+	s.Date = client.Date()
 }
 
 // readScopes reads what has to be asked for scope by scope.

@@ -63,6 +63,7 @@ const (
 	CauseReadOnly               // read_only holds back changes on servers
 	CauseStopped                // a recorded scope is not mirrored, and no switch says so
 	CauseUnsettled              // which relationship a scope belongs to cannot be told
+	CauseForetold               // an address that a person made goes in a later run
 )
 
 // Rule is the label of the rule behind a cause, for people: "3.5 row 8".
@@ -78,6 +79,7 @@ func (c Cause) Rule() string {
 		CauseStatusMoved: "3.7 status settings changed", CauseHeldByServer: "3.9", CauseInUse: "3.7 guard e", CauseUnsure: "3.7", CauseLoss: "3.7 guard c",
 		CausePopulated: "3.9", CauseOtherVRF: "3.9", CausePush: "5.2", CauseReservationsLost: "5.2", CauseReadOnly: "7",
 		CauseStopped: "3.2 point 1", CauseUnsettled: "3.8 point 1",
+		CauseForetold: "3.7 guard h",
 	}[c]
 }
 

@@ -3,6 +3,7 @@ package plan
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
@@ -58,7 +59,8 @@ type Policy struct {
 	MaxDeletePercent int // 0 to 100
 	MaxDeleteCount   int
 	KeepAssigned     bool
-	AllowDeletes     bool // guard c off for this run
+	ConfirmAfter     time.Duration // between the two reads that a loss needs; 0: whenever
+	AllowDeletes     bool          // losses need no proof in this run
 
 	CreateMissingPrefixes bool
 	ReplaceClientID       bool

@@ -59,12 +59,13 @@ type Protect struct {
 	UpdateClientID bool   `yaml:"update_client_id"`
 }
 
-// Guards is sync.guards (rules 3.7 guard c and 3.7 guard e). A scope that would lose more
-// than both limits loses nothing.
+// Guards is sync.guards (rules 3.7 guard c, 3.7 guard e and 3.7 guard g). What a
+// scope, a server or a run would lose above both limits needs proof.
 type Guards struct {
-	MaxDeletePercent int  `yaml:"max_delete_percent"` // 0 to 100
-	MaxDeleteCount   int  `yaml:"max_delete_count"`
-	KeepAssigned     bool `yaml:"keep_assigned"`
+	MaxDeletePercent int           `yaml:"max_delete_percent"` // 0 to 100
+	MaxDeleteCount   int           `yaml:"max_delete_count"`
+	ConfirmAfter     time.Duration `yaml:"confirm_after"` // 0 to 168h
+	KeepAssigned     bool          `yaml:"keep_assigned"`
 }
 
 // Import is sync.import.
@@ -161,7 +162,7 @@ func Defaults() Sync {
 		Adopt:          "overwrite",
 		InheritTenant:  true,
 		Statuses:       Statuses{Lease: "dhcp", Reservation: "reserved"},
-		Guards:         Guards{MaxDeletePercent: 50, MaxDeleteCount: 25, KeepAssigned: true},
+		Guards:         Guards{MaxDeletePercent: 50, MaxDeleteCount: 3, ConfirmAfter: time.Hour, KeepAssigned: true},
 		Import:         Import{CreateMissingPrefixes: true},
 		PSU:            PSU{Timeout: time.Minute, Parallel: 2},
 		Certificates:   Certificates{WarnDays: 90},

@@ -99,7 +99,7 @@ sync:
   maintenance_scopes: [10.8.4.0/24]
   statuses: {lease: leased, reservation: kept, previous_lease: [dhcp], previous_reservation: [reserved]}
   protect: {tag: dhcp-protect, update_client_id: true}
-  guards: {max_delete_percent: 0, max_delete_count: 0, keep_assigned: false}
+  guards: {max_delete_percent: 0, max_delete_count: 0, confirm_after: 4h, keep_assigned: false}
   import: {create_missing_prefixes: false}
   push: {replace_client_id: true, delete_removed: true, push_to_partner: true}
   psu: {timeout: 90s, parallel: 8}
@@ -129,6 +129,7 @@ sync:
 		Adopt: "report", SkipRAS: true, ExpiryInNetBox: true, MaintenanceScopes: []netip.Prefix{prefix("10.8.4.0/24")},
 		Statuses:     Statuses{"leased", "kept", []string{"dhcp"}, []string{"reserved"}},
 		Protect:      Protect{"dhcp-protect", true},
+		Guards:       Guards{ConfirmAfter: 4 * time.Hour},
 		Push:         Push{true, true, true},
 		PSU:          PSU{90 * time.Second, 8},
 		Certificates: Certificates{0},

@@ -27,6 +27,7 @@ func (f *File) validate() {
 	}
 	r.Within("netbox.timeout", f.NetBox.Timeout, time.Second, 10*time.Minute)
 	r.Within("sync.interval", s.Interval, 5*time.Minute, 24*time.Hour)
+	r.Within("sync.guards.confirm_after", s.Guards.ConfirmAfter, 0, 168*time.Hour)
 	r.Within("sync.psu.timeout", s.PSU.Timeout, time.Second, 10*time.Minute)
 	if s.StateDir == "" {
 		r.Addf("sync.state_dir", "want a folder")
