@@ -52,6 +52,33 @@ func TestSyncSaysOneLineAndQuietSyncNoneUnlessSomebodyShouldLook(t *testing.T) {
 	}
 }
 
+// rule 3.8 point 2: the exit code tells what lasts; the words come once.
+func TestQuietSyncTellsWhatLastsOnce(t *testing.T) {
+	s := open(t, syncs)
+	s.expect(exit.OK, "import", "--quiet")
+	s.dh1.Fail(psutest.Fault{Path: "exclusions", Kind: psutest.Error500})
+	if _, stderr, code := s.run("sync", "--quiet"); code != exit.Failed || !strings.Contains(stderr, "exclusions") || !strings.Contains(stderr, "plain HTTP") {
+		t.Errorf("first run: exit code %d\n%s", code, stderr)
+	}
+	if stdout, stderr, code := s.run("sync", "--quiet"); code != exit.Failed || stdout+stderr != "" {
+		t.Errorf("second run: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	if stdout, stderr, code := s.run("sync"); code != exit.Failed || !strings.Contains(stderr, "exclusions") || lines(stdout) != 1 {
+		t.Errorf("asked by a person: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	if stdout := s.expect(exit.Failed, "plan"); !strings.Contains(stdout, "exclusions") {
+		t.Errorf("the plan:\n%s", stdout)
+	}
+	s.dh1.Fail(psutest.Fault{Path: "options/*", Kind: psutest.Error500})
+	if _, stderr, code := s.run("sync", "--quiet"); code != exit.Failed || strings.Contains(stderr, "exclusions") || !strings.Contains(stderr, "options") {
+		t.Errorf("something else: exit code %d\n%s", code, stderr)
+	}
+	s.dh1.ClearFaults()
+	if stdout, stderr, code := s.run("sync", "--quiet"); code != exit.OK || stdout+stderr != "" {
+		t.Errorf("over: exit code %d\n%s%s", code, stdout, stderr)
+	}
+}
+
 func TestQuietSyncOfAHealthyPairSaysNothing(t *testing.T) {
 	s := imported(t, syncs)
 	secure := secured(t, s)

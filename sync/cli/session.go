@@ -39,6 +39,7 @@ type session struct {
 	log     logrus.FieldLogger
 	options mirror.Options
 	shown   bool // the plan stands on standard output
+	news    bool // only what no run of the last day told is logged
 }
 
 // open reads the settings, tells what is unusual about them, and opens the

@@ -118,17 +118,24 @@ func (d *draft) finish(v *view) *plan.Plan {
 	return d.plan
 }
 
-// tellOnce makes information of warnings that an earlier run showed.
+// tellOnce makes information of warnings that an earlier run showed, and marks what
+// a run of the last day told: only what changed is news. A run over a part knows
+// nothing of the rest, and leaves what was said of it.
 func (d *draft) tellOnce(v *view) {
+	if v.everyServerSelected() && len(v.p.OnlyScopes) == 0 {
+		clear(d.plan.Memory.Said)
+	}
 	for i := range d.plan.Notes {
 		n := &d.plan.Notes[i]
-		if !n.Once {
-			continue
+		if n.Once {
+			told := plan.Told{Cause: n.Cause, Scope: n.Scope, Addr: n.Addr}
+			if v.memory.Told[told] {
+				n.Level = plan.Info
+			}
+			d.plan.Memory.Told[told] = true
 		}
-		told := plan.Told{Cause: n.Cause, Scope: n.Scope, Addr: n.Addr}
-		if v.memory.Told[told] {
-			n.Level = plan.Info
+		if n.Level != plan.Info && n.Level != plan.Skip {
+			n.Repeated = d.plan.Memory.Say(v.memory, n.Key(), v.in.Now)
 		}
-		d.plan.Memory.Told[told] = true
 	}
 }

@@ -226,6 +226,7 @@ type Run struct {
 	DryRun   bool          `json:"dry_run,omitempty"`
 	Summary  string        `json:"summary"` // one line
 	Warnings []string      `json:"warnings,omitempty"`
+	Repeated []string      `json:"repeated_warnings,omitempty"` // those of Warnings that a run of the last day told
 	Error    string        `json:"error,omitempty"` // why there was no plan
 	Outcome  Outcome       `json:"exit_code"`       // as its exit code
 

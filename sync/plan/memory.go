@@ -1,8 +1,11 @@
 package plan
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"maps"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
@@ -20,8 +23,34 @@ type Memory struct {
 	Missing map[MissingKey]Sight `json:"missing,omitempty"`
 	// Told are notes that were shown as warnings already.
 	Told map[Told]bool `json:"told,omitempty"`
+	// Said is when what lasts was told last, by what was said.
+	Said map[SaidKey]time.Time `json:"said,omitempty"`
 	// Invalid are ids of addresses tagged for their status.
 	Invalid map[int64]bool `json:"invalid,omitempty"`
+}
+
+// SaidKey identifies a text that a run told.
+type SaidKey string
+
+// SaidKeyOf makes a key of all that was said.
+func SaidKeyOf(parts ...string) SaidKey {
+	return SaidKey(fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(parts, "\x00"))))[:20])
+}
+
+// saidAgain is how long what lasts is not told again: a little less than a day, so
+// that a daily run tells it each time.
+const saidAgain = 23 * time.Hour
+
+// Say notes in m that a text is told at a time, unless before says that it was
+// told within the last day: then it is repeated (rule 3.8 point 2).
+func (m *Memory) Say(before Memory, key SaidKey, now time.Time) (repeated bool) {
+	last, told := before.Said[key]
+	repeated = told && !now.Before(last) && now.Sub(last) < saidAgain
+	if !repeated {
+		last = now
+	}
+	m.Said[key] = last
+	return repeated
 }
 
 // LeaseInfo is the lease of an address as last seen.
@@ -38,7 +67,7 @@ type LeaseInfo struct {
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
-		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
+		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Said: maps.Clone(m.Said), Invalid: maps.Clone(m.Invalid),
 	}
 	if out.Leases == nil {
 		out.Leases = make(map[Place]LeaseInfo)
@@ -52,6 +81,9 @@ func (m Memory) Clone() Memory {
 	delete(out.Told, Told{}) // what another version of the program told
 	if out.Told == nil {
 		out.Told = make(map[Told]bool)
+	}
+	if out.Said == nil {
+		out.Said = make(map[SaidKey]time.Time)
 	}
 	if out.Invalid == nil {
 		out.Invalid = make(map[int64]bool)

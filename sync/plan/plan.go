@@ -165,6 +165,13 @@ type Note struct {
 	Text   string       `json:"text"`
 	// Once marks a note that is shown as a warning the first time only.
 	Once bool `json:"once,omitempty"`
+	// Repeated is set where a run of the last day told the same (rule 3.8 point 2).
+	Repeated bool `json:"repeated,omitempty"`
+}
+
+// Key identifies what a note says, for Memory.Said.
+func (n *Note) Key() SaidKey {
+	return SaidKeyOf(string(n.Level), n.Server, n.Scope.String(), n.Addr.String(), n.Text)
 }
 
 // ScopeSeen is one scope in the report.
