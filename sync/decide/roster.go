@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -346,8 +348,11 @@ func (r *Roster) placeScope(server int, subnet netip.Prefix, v *verdict) error {
 		}
 	}
 	candidates := r.recordsFor(server, subnet, v.source)
+	named := r.namedPrefix(server, subnet)
 	switch {
 	case mapped:
+	case named != nil:
+		vrf = named.VRF
 	case len(candidates) == 1:
 		vrf = candidates[0].VRF
 	case len(inVRFs) == 1:
@@ -361,12 +366,74 @@ func (r *Roster) placeScope(server int, subnet netip.Prefix, v *verdict) error {
 			v.rec = c
 		}
 	}
+	v.prefix, err = r.prefixOf(server, subnet, vrf)
+	return err
+}
+
+// namedPrefix is the prefix that the settings of a server name for a scope; nil:
+// they name none, or one that is not of its network.
+func (r *Roster) namedPrefix(server int, subnet netip.Prefix) *state.Prefix {
+	id := r.in.Policy.Servers[server].ScopePrefix[subnet]
 	for i := range r.in.NetBox.Prefixes {
-		if p := &r.in.NetBox.Prefixes[i]; p.Prefix == subnet && p.VRF == vrf && v.prefix == nil {
-			v.prefix = p
+		if p := &r.in.NetBox.Prefixes[i]; id != 0 && p.ID == id && p.Prefix == subnet {
+			return p
 		}
 	}
 	return nil
+}
+
+// prefixOf is the prefix of a scope; nil: there is none. Of several in one table
+// the settings have to name one: their addresses are different people's
+// (rule 3.6 point 1).
+func (r *Roster) prefixOf(server int, subnet netip.Prefix, vrf int64) (*state.Prefix, error) {
+	var same []*state.Prefix
+	for i := range r.in.NetBox.Prefixes {
+		if p := &r.in.NetBox.Prefixes[i]; p.Prefix == subnet && p.VRF == vrf {
+			same = append(same, p)
+		}
+	}
+	id, named, host := r.in.Policy.Servers[server].ScopePrefix[subnet], r.namedPrefix(server, subnet), r.host(server)
+	switch {
+	case id != 0 && (named == nil || named.VRF != vrf):
+		return nil, fmt.Errorf("scope_prefix of server %s: NetBox has no prefix %s with id %d in %s", host, subnet, id, r.vrfName(vrf))
+	case len(same) == 0:
+		return nil, nil
+	case len(same) == 1:
+		return same[0], nil
+	case named == nil:
+		var ids []string
+		for _, p := range same {
+			ids = append(ids, strconv.FormatInt(p.ID, 10))
+		}
+		return nil, fmt.Errorf("NetBox has %d prefixes %s in %s (ids %s): name the one of this scope in scope_prefix of server %s", len(same), subnet, r.vrfName(vrf), strings.Join(ids, ", "), host)
+	}
+	for other := range r.in.Policy.Servers {
+		if p := r.namedPrefix(other, subnet); p != nil && p.ID != id && p.VRF == vrf {
+			return nil, fmt.Errorf("scope_prefix: servers %s and %s name different prefixes %s of one table, which cannot be kept apart: give each its VRF", host, r.host(other), subnet)
+		}
+	}
+	return named, nil
+}
+
+// shared are the prefixes that the settings chose among several of one network and
+// table.
+func (r *Roster) shared() map[subnetKey]*state.Prefix {
+	count, chosen := make(map[subnetKey]int), make(map[subnetKey]*state.Prefix)
+	for i := range r.in.NetBox.Prefixes {
+		p := &r.in.NetBox.Prefixes[i]
+		id := subnetKey{p.VRF, p.Prefix}
+		if count[id]++; count[id] == 2 {
+			chosen[id] = nil
+		}
+	}
+	for id := range chosen {
+		for server := range r.in.Policy.Servers {
+			if p, err := r.prefixOf(server, id.subnet, id.vrf); err == nil {
+				chosen[id] = p
+			}
+		}
+	}
+	return chosen
 }
 
 // recordsFor finds the records that may be a scope of a server: that of its

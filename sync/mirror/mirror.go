@@ -200,7 +200,7 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 	for _, server := range s.Servers {
 		c := plan.Server{
 			Selected: len(o.Servers) == 0 || selected[server.Host], Standalone: server.SyncStandaloneScopes,
-			Maintenance: server.Maintenance, Disabled: !server.Enabled, VRF: server.VRF, ScopeVRF: server.ScopeVRF,
+			Maintenance: server.Maintenance, Disabled: !server.Enabled, VRF: server.VRF, ScopeVRF: server.ScopeVRF, ScopePrefix: server.ScopePrefix,
 		}
 		c.Host, c.Aliases = server.Host, server.Aliases
 		p.Servers = append(p.Servers, c)
@@ -227,8 +227,8 @@ type Run struct {
 	Summary  string        `json:"summary"` // one line
 	Warnings []string      `json:"warnings,omitempty"`
 	Repeated []string      `json:"repeated_warnings,omitempty"` // those of Warnings that a run of the last day told
-	Error    string        `json:"error,omitempty"` // why there was no plan
-	Outcome  Outcome       `json:"exit_code"`       // as its exit code
+	Error    string        `json:"error,omitempty"`             // why there was no plan
+	Outcome  Outcome       `json:"exit_code"`                   // as its exit code
 
 	Plan   *plan.Plan    `json:"plan,omitempty"`
 	Report *apply.Report `json:"report,omitempty"`

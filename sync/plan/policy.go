@@ -82,6 +82,7 @@ type Server struct {
 	Disabled    bool // by an override
 	VRF         string
 	ScopeVRF    map[netip.Prefix]string
+	ScopePrefix map[netip.Prefix]int64 // ids of prefixes, where NetBox has several of one network
 }
 
 // Failover is what is configured about one relationship.
