@@ -189,6 +189,32 @@ func TestAnImportThatCannotRecordAScopeFails(t *testing.T) {
 	}
 }
 
+func TestRetireHandsScopesOver(t *testing.T) { // rule 4 step 5
+	s := imported(t, syncs)
+	for _, args := range [][]string{{"retire"}, {"retire", "dh1", "dh2"}, {"retire", "DH1.corp.example"}} {
+		if _, stderr, code := s.run(args...); code != exit.Usage || !strings.Contains(stderr, "retire: ") {
+			t.Errorf("%v: exit code %d\n%s", args, code, stderr)
+		}
+	}
+	rows := s.Get("ipam/ip-ranges", "")
+	for _, row := range rows {
+		s.Patch("ipam/ip-ranges", row["id"], map[string]any{"custom_fields": map[string]any{"dhcp_server": "dh0.corp.example"}})
+	}
+	s.expect(exit.Failed, "sync", "--quiet")
+	s.forget()
+	s.expect(exit.OK, "retire", "dh0.corp.example", "--dry-run")
+	s.writesNothing()
+	s.expect(exit.OK, "retire", "dh0.corp.example", "--yes")
+	for _, row := range s.Get("ipam/ip-ranges", "") {
+		if got := mirrortest.Field(row, "custom_fields.dhcp_server"); got != s.Host(0) {
+			t.Errorf("%v is of %v", mirrortest.Field(row, "display"), got)
+		}
+	}
+	if stdout := s.expect(exit.OK, "sync"); !strings.Contains(stdout, "no change") {
+		t.Errorf("the run after: %s", stdout)
+	}
+}
+
 func TestApplyAsksBeforeItWrites(t *testing.T) {
 	s := open(t, syncs)
 	s.expect(exit.OK, "import", "--quiet")

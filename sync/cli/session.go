@@ -18,6 +18,7 @@ type choice struct {
 	servers      []string
 	scopes       []string
 	dryRun       bool
+	retired      string
 	allowDeletes bool
 	alongside    bool
 }
@@ -98,7 +99,7 @@ func (s *session) warnings() {
 }
 
 func (c choice) options(f *settings.File) (mirror.Options, error) {
-	o := mirror.Options{Mode: c.mode, Servers: c.servers, AllowDeletes: c.allowDeletes, AlongsidePlugin: c.alongside}
+	o := mirror.Options{Mode: c.mode, Servers: c.servers, AllowDeletes: c.allowDeletes, AlongsidePlugin: c.alongside, Retired: c.retired}
 	for _, name := range c.servers {
 		if _, err := findServer(f, name); err != nil {
 			return o, err

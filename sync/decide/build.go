@@ -27,6 +27,12 @@ func Build(in plan.Input) *plan.Plan {
 		d.add(migrate(found))
 		return d.finish(v)
 	}
+	if in.Policy.Mode == plan.Retire {
+		scopes, w := retire(found)
+		d.add(w)
+		d.add(reflectScopes(scopes))
+		return d.finish(v)
+	}
 	contexts, w := recordFailovers(v)
 	contextsAt := d.add(w)
 	scopes, w := recordScopes(found, &d.plan.Memory)

@@ -195,6 +195,8 @@ type verdict struct {
 	partner  bool // not read, but written to beside the acting primary
 	// elsewhere is set where the other server of the relationship speaks for it.
 	elsewhere bool
+	// unrecorded is set where NetBox has no record of it and this run makes none.
+	unrecorded bool
 	why       string
 	level     plan.Level // of why, where it deserves a note
 	cause     plan.Cause // of why
@@ -276,7 +278,7 @@ func (r *Roster) decide(server int, scope windhcp.Scope) verdict {
 // recorded, or hides its record, is an error that stays until it is solved
 // (rule 3.2 point 1).
 func (r *Roster) unknown(server int, scope windhcp.Scope, v *verdict) {
-	v.partner = false
+	v.partner, v.unrecorded = false, true
 	if others := r.recordsFor(server, scope.Subnet, v.source); len(others) > 0 {
 		v.level, v.cause = plan.Failure, plan.CauseStopped
 		v.why = fmt.Sprintf("recorded in %s, but the settings of this server say %s: correct vrf or scope_vrf, or the VRF of its range and addresses",

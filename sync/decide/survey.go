@@ -151,7 +151,7 @@ func (sv *surveyor) noteFailedLists(host string, subnet netip.Prefix, part windh
 		tell("leases", part.Leases.Err, part.Leases.Malformed)
 		tell("reservations", part.Reservations.Err, part.Reservations.Malformed)
 	}
-	if sv.p.Mode == plan.Migrate {
+	if sv.p.Mode == plan.Migrate || sv.p.Mode == plan.Retire {
 		return
 	}
 	tell("exclusions", part.Exclusions.Err, part.Exclusions.Malformed)

@@ -33,6 +33,7 @@ type Options struct {
 	// (rule 3.3); empty: all.
 	Servers []string
 	Scopes  []netip.Prefix // empty: all
+	Retired string         // of Retire: the server that was replaced, as records name it
 	// Digest is that of a plan that was saved or shown: no other is carried out.
 	// Empty: any is.
 	Digest string
@@ -182,6 +183,7 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 	if p.Mode == "" {
 		p.Mode = plan.Sync
 	}
+	p.Retired = o.Retired
 	if tag := m.File.NetBox.Dynamic.Tag; tag != "" {
 		p.ExemptTags = []string{strings.ToLower(tag)}
 	}

@@ -253,7 +253,7 @@ func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *decide.R
 
 // readScopes reads what has to be asked for scope by scope.
 func (m *Mirror) readScopes(ctx context.Context, client *psu.Client, p *plan.Policy, all, pushed []netip.Addr, parts []windhcp.Part, progress func(done int)) {
-	if p.Mode == plan.Migrate {
+	if p.Mode == plan.Migrate || p.Mode == plan.Retire {
 		return
 	}
 	var group errgroup.Group

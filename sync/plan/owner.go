@@ -124,7 +124,7 @@ func (p *Policy) allowedAddress(s *Step) error {
 	if err := s.touches(fields...); err != nil {
 		return err
 	}
-	if p.Mode == Import || p.Mode == Sync && !p.SyncIPs && len(s.Changes) > 0 || p.Mode != Sync && s.Action == state.Create {
+	if p.Mode == Import || p.Mode == Retire || p.Mode == Sync && !p.SyncIPs && len(s.Changes) > 0 || p.Mode != Sync && s.Action == state.Create {
 		return errors.New("addresses are not synced by this run")
 	}
 	if status, changes := s.becomes("status"); changes && status != p.LeaseStatus && status != p.ReservationStatus {
@@ -160,6 +160,9 @@ func (p *Policy) allowedDelete(s *Step) error {
 func (p *Policy) allowedRange(s *Step) error {
 	if p.Mode == Migrate {
 		return errors.New("scopes are not written by this run")
+	}
+	if p.Mode == Retire && s.Action == state.Create {
+		return errors.New("no scope is made by this run")
 	}
 	switch s.Action {
 	case state.Delete:

@@ -17,6 +17,7 @@ const (
 	Sync    Mode = "sync"
 	Migrate Mode = "migrate" // take over from the plugin (rule 3.4)
 	Import  Mode = "import"  // create what is missing, change nothing (rule 4)
+	Retire  Mode = "retire"  // hand the scopes of a replaced server over (rule 4 step 5)
 )
 
 // Adopt says what happens to an address with a status that is not the
@@ -33,7 +34,8 @@ const (
 // Policy is what the operator decided. Names and defaults are those of the
 // settings (rule 11).
 type Policy struct {
-	Mode Mode
+	Mode    Mode
+	Retired string // the server that Retire is about, as records name it
 
 	SyncIPs          bool
 	PushReservations bool
@@ -104,7 +106,7 @@ func (p *Policy) ReadsLeases() bool {
 
 // ReadsOptions reports whether options of scopes matter to a plan.
 func (p *Policy) ReadsOptions() bool {
-	return p.Mode != Migrate && (p.Imports() || p.RefreshOptions && !p.PushScopeInfo)
+	return p.Mode != Migrate && p.Mode != Retire && (p.Imports() || p.RefreshOptions && !p.PushScopeInfo)
 }
 
 // OwnStatus reports whether a status is one the mirror gives, or gave.
