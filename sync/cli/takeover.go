@@ -76,10 +76,13 @@ func (p *program) migrateCommand() *cobra.Command {
 	var yes, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Take over reservations that the plugin netbox-windows-dhcp made",
+		Short: "Take over what the plugin netbox-windows-dhcp made",
 		Long: `Mark reservations in NetBox as managed whose address and client a Windows
 server has as a reservation too. NetBox does not show which addresses the plugin
 netbox-windows-dhcp made; without the mark they are never cleaned up.
+Addresses that it left in the global table move into the VRF of their scope, and
+those without a tenant get that of their prefix (sync.inherit_tenant), where a
+server has the same client on them.
 The list is shown first, and written after a yes on the terminal or with --yes.
 
 Exit codes: 0 done, nothing to do, or not confirmed; 1 finished with errors;

@@ -197,12 +197,12 @@ type verdict struct {
 	elsewhere bool
 	// unrecorded is set where NetBox has no record of it and this run makes none.
 	unrecorded bool
-	why       string
-	level     plan.Level // of why, where it deserves a note
-	cause     plan.Cause // of why
-	vrf       int64      // where read, and where known
-	rec       *record    // nil: NetBox has none
-	prefix    *state.Prefix
+	why        string
+	level      plan.Level // of why, where it deserves a note
+	cause      plan.Cause // of why
+	vrf        int64      // where read, and where known
+	rec        *record    // nil: NetBox has none
+	prefix     *state.Prefix
 }
 
 // Reads reports whether the leases and the rest of a scope are to be read from

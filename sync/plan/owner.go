@@ -119,7 +119,10 @@ func (p *Policy) allowedAddress(s *Step) error {
 		fields = fields[3:] // never address, VRF or tenant
 	}
 	if p.Mode == Migrate {
-		fields = []string{CustomField(state.FieldManaged)}
+		fields = []string{CustomField(state.FieldManaged), "vrf", "tenant"}
+		if i := slices.IndexFunc(s.Changes, func(c Change) bool { return (c.Field == "vrf" || c.Field == "tenant") && c.Old != nil }); i >= 0 {
+			return fmt.Errorf("the %s of an address is given once", s.Changes[i].Field)
+		}
 	}
 	if err := s.touches(fields...); err != nil {
 		return err
