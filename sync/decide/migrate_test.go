@@ -83,7 +83,9 @@ func TestMigrateMovesWhatThePluginLeftInTheGlobalTable(t *testing.T) {
 		{"3.4 point 1: one without a client stays", func(l *lab) { l.w.address("10.8.4.105").ClientID = "" }},
 		{"3.4 point 1: one with a status of people's own stays", func(l *lab) { l.w.address("10.8.4.105").Status = "active" }},
 		{"3.4 point 1: a protected one stays", func(l *lab) { l.w.address("10.8.4.105").Tags = []string{"dhcp-protect"} }},
-		{"3.4 point 1: one that the VRF has, too, stays", func(l *lab) { l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.105/24"), VRF: 7, Status: "active"}) }},
+		{"3.4 point 1: one that the VRF has, too, stays", func(l *lab) {
+			l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.105/24"), VRF: 7, Status: "active"})
+		}},
 		{"3.4 point 1: one that is there twice stays", func(l *lab) { l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.105/24"), Status: "active"}) }},
 		{"3.4 point 1: one of another server's scope in the global table stays", func(l *lab) {
 			l.p.Servers = append(l.p.Servers, defaults(dh2).Servers...)
