@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -170,17 +171,21 @@ func (s *session) report(run *mirror.Run) {
 	if run.Report == nil {
 		return
 	}
-	for _, r := range run.Report.Results {
-		entry := s.log.WithFields(logrus.Fields{"target": r.Step.Target, "step": report.StepTitle(&r.Step), "action": r.Step.Action, "reason": r.Error})
-		switch r.Outcome {
+	for _, alike := range run.Report.Troubles() {
+		first := alike.First
+		entry := s.log.WithFields(logrus.Fields{"target": first.Step.Target, "step": report.StepTitle(&first.Step), "action": first.Step.Action, "reason": first.Error})
+		what := "step"
+		if alike.Count > 1 {
+			entry = entry.WithFields(logrus.Fields{"steps": alike.Count, "such_as": strings.Join(alike.Steps, ", ")})
+			what = "steps"
+		}
+		switch first.Outcome {
 		case netboxio.Refused, netboxio.Failed:
-			entry.Error("step failed")
+			entry.Error(what + " failed")
 		case netboxio.Changed, netboxio.Gone:
-			entry.Info("changed meanwhile, left to the next run")
+			entry.Info(what + " left to the next run: changed meanwhile")
 		case netboxio.Done:
-			if r.Error != "" {
-				entry.Warn("step done, but not as asked for")
-			}
+			entry.Warn(what + " done, but not as asked for")
 		}
 	}
 }

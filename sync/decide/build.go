@@ -33,6 +33,7 @@ func Build(in plan.Input) *plan.Plan {
 		d.add(reflectScopes(scopes))
 		return d.finish(v)
 	}
+	d.add(checkMemory(v, &d.plan.Memory))
 	contexts, w := recordFailovers(v)
 	contextsAt := d.add(w)
 	scopes, w := recordScopes(found, &d.plan.Memory)

@@ -53,6 +53,7 @@ type contextData struct {
 		Failover    *failoverData      `json:"failover,omitempty"`
 		OptionCodes []optionDefinition `json:"option_codes,omitempty"`
 		Options     []libraryValue     `json:"option_values,omitempty"`
+		Memory      *Home              `json:"memory,omitempty"`
 	} `json:"windows_dhcp"`
 }
 

@@ -16,6 +16,9 @@ type view struct {
 	memory            plan.Memory  // as it was remembered
 	protectedPrefixes []state.Prefix
 	sharing           map[subnetKey]*state.Prefix // see shared
+	// strange says why memory and NetBox do not belong together, so that nothing is
+	// deleted on a server; empty: they do (rule 5.5).
+	strange string
 }
 
 func newView(in *plan.Input) *view {
@@ -30,6 +33,7 @@ func newView(in *plan.Input) *view {
 		own.Addresses = slices.DeleteFunc(slices.Clone(own.Addresses), v.anothers)
 		v.nb = &own
 	}
+	v.strange = belongs(v)
 	return v
 }
 

@@ -76,8 +76,14 @@ func newWorld() *world {
 		},
 	}
 	w.addContext(plan.CodesContext, true, `{"windows_dhcp":{"option_codes":[{"code":6,"name":"DNS Servers","type":"IPAddressList","built_in":true}]}}`)
+	w.nb.Contexts = append(w.nb.Contexts, state.Context{ID: w.id(), Name: plan.MemoryContext, Data: Home{ID: "netbox-one", Keeper: here().Keeper}.Data()})
 	w.addContext(plan.ValuesContext, true, `{"windows_dhcp":{"option_values":[]},"note":"kept"}`)
 	return w
+}
+
+// here is where the runs of a world take place.
+func here() plan.Here {
+	return plan.Here{URL: "netbox.example.org", Keeper: plan.Keeper{Host: "sync1", StateDir: "/var/lib/netbox-dhcp-sync"}}
 }
 
 func (w *world) id() int64 { w.lastID++; return w.lastID }
@@ -160,7 +166,7 @@ func (w *world) pair(name, one, other string, scopes ...string) {
 // read reads both sides as the mirror does: it asks who the roster names, and
 // reads the scopes the roster wants.
 func (w *world) read(p plan.Policy) plan.Input {
-	in := plan.Input{NetBox: w.copyNetBox(), Policy: p, Memory: w.memory.Clone(), Now: w.now.Add(w.fast)}
+	in := plan.Input{NetBox: w.copyNetBox(), Policy: p, Memory: w.memory.Clone(), Here: here(), Now: w.now.Add(w.fast)}
 	in.NetBox.Date = w.now
 	for {
 		hosts := NewRoster(&in).Ask()

@@ -13,10 +13,6 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
-// scriptVersion is that of the endpoint script in deploy/psu; older and foreign
-// ones work too (rule 1.6).
-const scriptVersion = "1.1.0"
-
 // needs lists what these settings need of NetBox.
 func (m *Mirror) needs(alongsidePlugin bool) []prepare.Need {
 	s := m.File.Sync
@@ -27,6 +23,7 @@ func (m *Mirror) needs(alongsidePlugin bool) []prepare.Need {
 	for _, c := range decide.Library() {
 		uses.Contexts = append(uses.Contexts, prepare.Context{Name: c.Name, Description: c.Description, Data: c.Data, Merge: c.Complete})
 	}
+	uses.Contexts = append(uses.Contexts, m.home())
 	return uses.Needs()
 }
 
@@ -103,8 +100,8 @@ func (m *Mirror) examine(ctx context.Context, host string) []prepare.Finding {
 	switch {
 	case health.Version == "":
 		add(prepare.Notice, "the endpoint script is older than 1.0.0 and cannot tell its version", "install deploy/psu/dhcp_endpoints.ps1")
-	case health.Version != scriptVersion:
-		add(prepare.Notice, fmt.Sprintf("endpoint script %s; this program was made for %s", health.Version, scriptVersion), "install deploy/psu/dhcp_endpoints.ps1")
+	case health.Version != psu.ScriptVersion:
+		add(prepare.Notice, fmt.Sprintf("endpoint script %s; this program was made for %s", health.Version, psu.ScriptVersion), "install deploy/psu/dhcp_endpoints.ps1")
 	}
 	if scopes == 0 {
 		add(prepare.Warning, "the server lists no scope", "check that the DHCP service runs and that the account of PowerShell Universal may read it")

@@ -15,6 +15,36 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
 
+// rules 3.8 point 23 and 9 row 22: what would refuse each write is found before.
+func TestTheDoctorFindsCustomFieldsThatMustBeFilledIn(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		field map[string]any
+		want  bool
+	}{
+		{"required on addresses", map[string]any{"object_types": []string{"dcim.device", "ipam.ipaddress"}, "required": true}, true},
+		{"required on ranges", map[string]any{"object_types": []string{"ipam.iprange"}, "required": true}, true},
+		{"required with a default", map[string]any{"object_types": []string{"ipam.ipaddress"}, "required": true, "default": "nobody"}, false},
+		{"required on what the mirror does not write", map[string]any{"object_types": []string{"dcim.device"}, "required": true}, false},
+		{"optional", map[string]any{"object_types": []string{"ipam.ipaddress"}}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
+			l.Add(psutest.Example("dh1.corp.example"))
+			m := l.Open("sync_ips_from_dhcp: true\n", nil)
+			c.field["name"], c.field["type"] = "owner", "text"
+			l.Create("extras/custom-fields", c.field)
+			found := false
+			for _, f := range m.Doctor(t.Context(), mirror.Options{}) {
+				found = found || f.Object == "custom field owner" && f.Severity == prepare.Failure && strings.Contains(f.Fix, "default")
+			}
+			if found != c.want {
+				t.Errorf("found: %t", found)
+			}
+		})
+	}
+}
+
 // rule 9 row 22: each failure text.
 func TestTheDoctorSaysWhatIsWrongWithAServer(t *testing.T) {
 	fault := func(f psutest.Fault) func(*mirrortest.Lab) {

@@ -63,6 +63,7 @@ type Mirror struct {
 	servers map[string]*psu.Client // by configured host
 	state   stateDir
 	metrics *Metrics
+	here    plan.Here
 	now     func() time.Time
 
 	wanted chan []string // servers of a run asked for by SyncNow
@@ -88,8 +89,13 @@ func Open(f *settings.File, log logrus.FieldLogger) (*Mirror, error) {
 	if err != nil {
 		return nil, err
 	}
+	here, err := whereabouts(f)
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
 	m := &Mirror{
-		File: f, NetBox: client, Trust: TrustStore(f),
+		File: f, here: here, NetBox: client, Trust: TrustStore(f),
 		log: log, servers: make(map[string]*psu.Client), state: stateDir(f.Sync.StateDir), metrics: newMetrics(), now: time.Now, wanted: make(chan []string, 1),
 		seen: make(map[string]ServerSeen),
 	}

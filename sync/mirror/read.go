@@ -64,7 +64,7 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	if err := m.prepared(held, &policy, o); err != nil {
 		return nil, nil, err
 	}
-	in := &plan.Input{NetBox: held, Policy: policy, Memory: memory, Now: m.now().UTC().Truncate(1e9)}
+	in := &plan.Input{NetBox: held, Policy: policy, Memory: memory, Here: m.here, Now: m.now().UTC().Truncate(1e9)}
 	roster, err := m.readServers(ctx, in, o)
 	if err == nil {
 		if unmatched := roster.Unmatched(); len(unmatched) > 0 {

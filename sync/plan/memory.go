@@ -21,6 +21,8 @@ type Memory struct {
 	Pushed map[PushedKey]windhcp.ClientID `json:"pushed,omitempty"`
 	// Missing are things in NetBox that the list they rest on lacks, since when.
 	Missing map[MissingKey]Sight `json:"missing,omitempty"`
+	// NetBox is the one that this memory is about; zero: none yet (rule 5.5).
+	NetBox Identity `json:"netbox,omitzero"`
 	// Told are notes that were shown as warnings already.
 	Told map[Told]bool `json:"told,omitempty"`
 	// Said is when what lasts was told last, by what was said.
@@ -67,6 +69,7 @@ type LeaseInfo struct {
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
+		NetBox: m.NetBox,
 		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Said: maps.Clone(m.Said), Invalid: maps.Clone(m.Invalid),
 	}
 	if out.Leases == nil {

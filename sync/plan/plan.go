@@ -216,5 +216,6 @@ type Input struct {
 	NetBox  *state.State
 	Policy  Policy
 	Memory  Memory
+	Here    Here
 	Now     time.Time
 }

@@ -104,6 +104,11 @@ func (p *Policy) ReadsLeases() bool {
 	return p.Mode == Migrate || p.Mode == Sync && (p.SyncIPs || p.PushReservations)
 }
 
+// DeletesOnServers reports whether a plan may take something away on a server.
+func (p *Policy) DeletesOnServers() bool {
+	return p.Mode == Sync && !p.ReadOnly && (p.PushReservations && p.DeleteRemoved || p.PushScopeInfo)
+}
+
 // ReadsOptions reports whether options of scopes matter to a plan.
 func (p *Policy) ReadsOptions() bool {
 	return p.Mode != Migrate && p.Mode != Retire && (p.Imports() || p.RefreshOptions && !p.PushScopeInfo)
