@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -203,6 +204,28 @@ func TestAnImportThatCannotRecordAScopeFails(t *testing.T) {
 	if code != exit.Failed || !strings.Contains(stderr, "is in the way") {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
+}
+
+func TestValidateSaysTheSameOfOneAddressAndOfAll(t *testing.T) { // rule 8
+	s := imported(t, syncs)
+	s.Create("ipam/ip-addresses", map[string]any{"address": "10.77.0.1/24", "status": "dhcp"})
+	s.Create("ipam/ip-addresses", map[string]any{"address": "10.8.4.242/24", "status": "dhcp"}) // in an exclusion
+	same := func(addr string, code int) {
+		t.Helper()
+		s.expect(code, "validate", "--ip", addr)
+		stdout, _, _ := s.run("validate")
+		if strings.Contains(stdout, " "+addr+":") != (code != exit.OK) {
+			t.Errorf("%s: exit code %d, but of all it says\n%s", addr, code, stdout)
+		}
+	}
+	same("10.8.4.100", exit.OK)
+	same("10.77.0.1", exit.Failed)
+	same("10.8.4.242", exit.Failed)
+	s.dh1.Edit(func(w *psutest.World) {
+		w.Scopes = slices.DeleteFunc(w.Scopes, func(x *psutest.Scope) bool { return x.ID == "10.8.4.0" })
+	})
+	s.expect(exit.OK, "sync", "--allow-deletes")
+	same("10.8.4.100", exit.Failed)
 }
 
 func TestRetireHandsScopesOver(t *testing.T) { // rule 4 step 5

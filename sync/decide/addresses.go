@@ -104,14 +104,14 @@ func (ad *addressing) serve(place plan.Place, x *state.Address, f *facts, n *net
 
 // written reports whether this NetBox has a field of addresses, and the operator
 // wants it kept.
-func (ad *addressing) written(field string) bool {
+func (v *view) written(field string) bool {
 	switch field {
 	case plan.CustomField(state.FieldLeaseHostname):
-		return ad.nb.HasField(state.IPAddress, state.FieldLeaseHostname)
+		return v.nb.HasField(state.IPAddress, state.FieldLeaseHostname)
 	case plan.CustomField(state.FieldLeaseActive):
-		return ad.nb.HasField(state.IPAddress, state.FieldLeaseActive)
+		return v.nb.HasField(state.IPAddress, state.FieldLeaseActive)
 	case plan.CustomField(state.FieldLeaseExpires):
-		return ad.p.ExpiryInNetBox && ad.nb.HasField(state.IPAddress, state.FieldLeaseExpires)
+		return v.p.ExpiryInNetBox && v.nb.HasField(state.IPAddress, state.FieldLeaseExpires)
 	}
 	return true
 }

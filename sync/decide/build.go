@@ -88,6 +88,7 @@ func (d *draft) addresses(scopes *recorded, made []*unit) {
 			book = newBook(p, after.Addresses)
 		}
 	}
+	d.add(orphans(scopes))
 	d.add(pushReservations(scopes, clients, targets, withdrawn, book, d.plan.Memory.Pushed))
 	w, d.plan.Violations = checkStatuses(scopes, after, d.plan.Memory.Invalid)
 	d.add(w)

@@ -83,25 +83,34 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 }
 
 // readSuspects adds the addresses outside of all scopes whose status has to be
-// checked (rule 8).
+// checked: people's with the lease status, and the mirror's own whose scope is gone
+// (rules 8 and 3.7 scope cleanup).
 func (m *Mirror) readSuspects(ctx context.Context, in *plan.Input) error {
 	held := in.NetBox
-	if len(held.Ranges) == 0 || held.Tags[state.TagInvalid] == 0 || held.Statuses != nil && !slices.Contains(held.Statuses, in.Policy.LeaseStatus) {
+	if held.Tags[state.TagInvalid] == 0 || held.Statuses != nil && !slices.Contains(held.Statuses, in.Policy.LeaseStatus) {
 		return nil
 	}
-	known, tagged := make(map[int64]bool, len(held.Addresses)), 0
+	known, managed, tagged := make(map[int64]bool, len(held.Addresses)), make(map[state.Managed]int), 0
 	for i := range held.Addresses {
-		known[held.Addresses[i].ID] = true
-		if slices.Contains(held.Addresses[i].Tags, state.TagInvalid) {
+		x := &held.Addresses[i]
+		known[x.ID] = true
+		managed[x.Managed]++
+		if slices.Contains(x.Tags, state.TagInvalid) {
 			tagged++
 		}
 	}
-	suspects, err := netboxio.ReadSuspects(ctx, m.NetBox, in.Policy.LeaseStatus, held.Tagged > tagged)
+	suspects, err := netboxio.ReadManaged(ctx, m.NetBox, managed)
+	if err == nil && len(held.Ranges) > 0 {
+		var others []state.Address
+		others, err = netboxio.ReadSuspects(ctx, m.NetBox, in.Policy.LeaseStatus, held.Tagged > tagged)
+		suspects = append(suspects, others...)
+	}
 	if err != nil {
 		return err
 	}
 	for _, a := range suspects {
 		if !known[a.ID] {
+			known[a.ID] = true
 			held.Addresses = append(held.Addresses, a)
 		}
 	}

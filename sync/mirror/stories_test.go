@@ -31,6 +31,7 @@ func stories() map[string]func(*testing.T, mirrortest.Target) {
 		"status violations":                            storyViolations,
 		"coming from the plugin":                       storyMigrate,
 		"coming from the plugin, into a VRF":           storyMigrateVRF,
+		"a scope that goes":                            storyOrphans,
 		"import never overwrites":                      storyImport,
 		"what people see on pages, and the change log": storyPages,
 		"everything at once, and nothing twice":        storyEverything,
@@ -455,6 +456,28 @@ func storyMigrateVRF(t *testing.T, target mirrortest.Target) {
 	run(t, m, mirror.Options{})
 	if n := len(l.Get("ipam/ip-addresses", "address=10.8.4.60")); n != 1 {
 		t.Errorf("%d objects after a run", n)
+	}
+}
+
+// rule 3.7 scope cleanup: addresses of a scope that is gone stay reported.
+func storyOrphans(t *testing.T, target mirrortest.Target) {
+	l, m := imported(t, target, netboxtest.World{}, "sync_ips_from_dhcp: true\n")
+	run(t, m, mirror.Options{})
+	was := l.Address("10.8.4.100")
+	wantField(t, was, "custom_fields.dhcp_lease_active", true)
+	l.Servers[0].Edit(func(w *psutest.World) {
+		w.Scopes = slices.DeleteFunc(w.Scopes, func(s *psutest.Scope) bool { return s.ID == "10.8.4.0" })
+	})
+	run(t, m, mirror.Options{AllowDeletes: true})
+	for range 2 {
+		r := run(t, m, mirror.Options{})
+		if !noted(r.Plan, "as orphans") || len(r.Plan.Violations) == 0 {
+			t.Errorf("not told: %+v, %+v", r.Plan.Notes, r.Plan.Violations)
+		}
+		left := l.Address("10.8.4.100")
+		wantField(t, left, "id", was["id"])
+		wantField(t, left, "custom_fields.dhcp_lease_active", false)
+		wantField(t, left, "tags", []string{"dhcp-status-invalid"})
 	}
 }
 
