@@ -3,6 +3,7 @@ package apply_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -350,6 +351,39 @@ func TestAReplacementThatCannotBeFinishedIsNotBegun(t *testing.T) {
 }
 
 // Each write to a server that hangs takes a minute, with the lock held.
+// rule 5.3: reservations and exclusions of a scope that could not be made are not
+// sent; those of other scopes are.
+func TestAScopeThatCouldNotBeMadeGetsNothingElse(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault psutest.Fault
+	}{
+		{"refused", psutest.Fault{Path: "scopes", Method: "POST", Kind: psutest.Error500}},
+		{"never carried out", psutest.Fault{Path: "scopes", Method: "POST", Kind: psutest.Timeout504}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			l.dh1.Fail(c.fault)
+			in := func(s plan.Step) plan.Step { s.Scope = netip.MustParsePrefix("10.8.9.0/24"); return s }
+			r := l.run(newScope("10.8.9.0/24", "10.8.9.10", "10.8.9.99", "", 3600), in(exclusion("10.8.9.10-10.8.9.19")), in(reserve("10.8.9.50", pc)), in(reserve("10.8.9.51", cam)), reserve("10.8.4.70", pc))
+			for i, done := range []bool{false, false, false, false, true} {
+				if got := r.Results[i].Outcome; (got == netboxio.Done) != done {
+					t.Errorf("step %d: %s", i, got)
+				}
+				if i > 0 && i < 4 && !strings.Contains(r.Results[i].Error, "not tried, since scope 10.8.9.0/24") {
+					t.Errorf("step %d: %s", i, r.Results[i].Error)
+				}
+			}
+			for _, w := range l.writes() {
+				if strings.HasPrefix(w, "POST exclusions") {
+					t.Errorf("sent: %s", w)
+				}
+			}
+			l.wantReservations(mfpIs, camIs, "10.8.4.70 "+pc+" new  Dhcp")
+		})
+	}
+}
+
 func TestAServerThatTimesOutAgainAndAgainGetsNoMore(t *testing.T) {
 	l := newLab(t)
 	l.dh1.Fail(psutest.Fault{Method: "POST", Kind: psutest.Timeout504})

@@ -27,6 +27,12 @@ func Build(in plan.Input) *plan.Plan {
 		d.add(migrate(found))
 		return d.finish(v)
 	}
+	if in.Policy.Mode == plan.Retire {
+		scopes, w := retire(found)
+		d.add(w)
+		d.add(reflectScopes(scopes))
+		return d.finish(v)
+	}
 	d.add(checkMemory(v, &d.plan.Memory))
 	d.add(checkLog(v, &d.plan.Memory))
 	contexts, w := recordFailovers(v)
@@ -88,6 +94,7 @@ func (d *draft) addresses(scopes *recorded, made []*unit) {
 			book = newBook(p, after.Addresses)
 		}
 	}
+	d.add(orphans(scopes))
 	d.add(pushReservations(scopes, clients, targets, withdrawn, book, d.plan.Memory.Pushed))
 	w, d.plan.Violations = checkStatuses(scopes, after, d.plan.Memory.Invalid)
 	d.add(w)
@@ -125,17 +132,24 @@ func (d *draft) finish(v *view) *plan.Plan {
 	return d.plan
 }
 
-// tellOnce makes information of warnings that an earlier run showed.
+// tellOnce makes information of warnings that an earlier run showed, and marks what
+// a run of the last day told: only what changed is news. A run over a part knows
+// nothing of the rest, and leaves what was said of it.
 func (d *draft) tellOnce(v *view) {
+	if v.everyServerSelected() && len(v.p.OnlyScopes) == 0 {
+		clear(d.plan.Memory.Said)
+	}
 	for i := range d.plan.Notes {
 		n := &d.plan.Notes[i]
-		if !n.Once {
-			continue
+		if n.Once {
+			told := plan.Told{Cause: n.Cause, Scope: n.Scope, Addr: n.Addr}
+			if v.memory.Told[told] {
+				n.Level = plan.Info
+			}
+			d.plan.Memory.Told[told] = true
 		}
-		told := plan.Told{Cause: n.Cause, Scope: n.Scope, Addr: n.Addr}
-		if v.memory.Told[told] {
-			n.Level = plan.Info
+		if n.Level != plan.Info && n.Level != plan.Skip {
+			n.Repeated = d.plan.Memory.Say(v.memory, n.Key(), v.in.Now)
 		}
-		d.plan.Memory.Told[told] = true
 	}
 }

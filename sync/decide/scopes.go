@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
@@ -288,7 +287,6 @@ func (sc *scoping) removedRecords() map[*record]bool {
 		}
 		if kept[server].add(ls, lost); lost.fate == goes {
 			removed[rec] = true
-			sc.noteOrphans(server, rec)
 		}
 	}
 	for _, server := range slices.Sorted(maps.Keys(kept)) {
@@ -297,19 +295,4 @@ func (sc *scoping) removedRecords() map[*record]bool {
 		}
 	}
 	return removed
-}
-
-// noteOrphans tells of addresses whose scope goes away: they stay.
-func (sc *scoping) noteOrphans(server int, rec *record) {
-	orphans := 0
-	for i := range sc.nb.Addresses {
-		x := &sc.nb.Addresses[i]
-		if c, _ := sc.p.ClassOf(x); x.VRF == rec.VRF && rec.Subnet.Contains(x.Address.Addr()) && c != plan.ClassForeign {
-			orphans++
-		}
-	}
-	if orphans > 0 {
-		sc.note(plan.Note{Level: plan.Warning, Server: sc.host(server), Scope: rec.Subnet, Cause: plan.CauseOrphans,
-			Text: fmt.Sprintf("the scope is gone from the server; NetBox keeps %s with its statuses as orphans", printable.Count(orphans, "address", "addresses"))})
-	}
 }

@@ -2,9 +2,12 @@ package plan
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -37,6 +40,8 @@ type Memory struct {
 	Deleting map[state.Kind]state.Mark `json:"deleting,omitempty"`
 	// Told are notes that were shown as warnings already.
 	Told map[Told]bool `json:"told,omitempty"`
+	// Said is when what lasts was told last, by what was said.
+	Said map[SaidKey]time.Time `json:"said,omitempty"`
 	// Invalid are ids of addresses tagged for their status.
 	Invalid map[int64]bool `json:"invalid,omitempty"`
 }
@@ -46,6 +51,30 @@ type Before struct {
 	Place   Place  `json:"place"`
 	Status  string `json:"status"`
 	DNSName string `json:"dns_name,omitempty"`
+}
+
+// SaidKey identifies a text that a run told.
+type SaidKey string
+
+// SaidKeyOf makes a key of all that was said.
+func SaidKeyOf(parts ...string) SaidKey {
+	return SaidKey(fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(parts, "\x00"))))[:20])
+}
+
+// saidAgain is how long what lasts is not told again: a little less than a day, so
+// that a daily run tells it each time.
+const saidAgain = 23 * time.Hour
+
+// Say notes in m that a text is told at a time, unless before says that it was
+// told within the last day: then it is repeated (rule 3.8 point 2).
+func (m *Memory) Say(before Memory, key SaidKey, now time.Time) (repeated bool) {
+	last, told := before.Said[key]
+	repeated = told && !now.Before(last) && now.Sub(last) < saidAgain
+	if !repeated {
+		last = now
+	}
+	m.Said[key] = last
+	return repeated
 }
 
 // LeaseInfo is the lease of an address as last seen.
@@ -90,7 +119,7 @@ type Known struct {
 func (m Memory) Clone() Memory {
 	out := Memory{
 		NetBox: m.NetBox, Newest: m.Newest, Deleting: maps.Clone(m.Deleting), Scopes: maps.Clone(m.Scopes),
-		Before: maps.Clone(m.Before), Statuses: maps.Clone(m.Statuses),
+		Before: maps.Clone(m.Before), Statuses: maps.Clone(m.Statuses), Said: maps.Clone(m.Said),
 		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
 	}
 	if out.Leases == nil {
@@ -117,6 +146,9 @@ func (m Memory) Clone() Memory {
 	delete(out.Told, Told{}) // what another version of the program told
 	if out.Told == nil {
 		out.Told = make(map[Told]bool)
+	}
+	if out.Said == nil {
+		out.Said = make(map[SaidKey]time.Time)
 	}
 	if out.Invalid == nil {
 		out.Invalid = make(map[int64]bool)
