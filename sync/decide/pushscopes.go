@@ -106,7 +106,7 @@ func (sp *scopePush) pushScope(u *unit) {
 	differ("name", have.Name, cmp.Or(rec.Name, have.Name))
 	differ("start_ip", have.Start.String(), rec.Start.String())
 	differ("end_ip", have.End.String(), rec.End.String())
-	if rec.Description != "" && rec.Description != cutRunes(have.Description, 200) {
+	if rec.Description != "" && rec.Description != keptDescription(have.Description) {
 		differ("description", have.Description, rec.Description)
 	}
 	differ("router", routerText(have), rec.Router)

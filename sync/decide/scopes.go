@@ -156,7 +156,7 @@ func (sc *scoping) wantedRecord(u *unit) *record {
 	}
 	want.State = u.scope.State
 	want.Name = cmp.Or(u.scope.Name, want.Name)
-	want.Description = cutRunes(u.scope.Description, 200)
+	want.Description = keptDescription(u.scope.Description)
 	if u.scope.Start.IsValid() && u.scope.End.IsValid() {
 		want.Start, want.End = u.scope.Start, u.scope.End
 	}
@@ -175,7 +175,7 @@ func (sc *scoping) wantedRecord(u *unit) *record {
 func (sc *scoping) newRecord(u *unit) *record {
 	want := &record{
 		Source: u.source, Subnet: u.scope.Subnet, VRF: u.vrf, Name: cmp.Or(u.scope.Name, u.scope.ID().String()),
-		Start: u.scope.Start, End: u.scope.End, Description: cutRunes(u.scope.Description, 200), State: u.scope.State,
+		Start: u.scope.Start, End: u.scope.End, Description: keptDescription(u.scope.Description), State: u.scope.State,
 		Router: routerText(u.scope), LeaseSeconds: u.scope.LeaseSeconds,
 	}
 	if want.LeaseSeconds <= 0 {

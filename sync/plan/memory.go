@@ -21,6 +21,8 @@ type Memory struct {
 	Guarded map[Place]bool `json:"guarded,omitempty"`
 	// Told are notes that were shown as warnings already.
 	Told map[Told]bool `json:"told,omitempty"`
+	// Answers are values that a server keeps otherwise than they were sent.
+	Answers map[AnswerKey]Answer `json:"answers,omitempty"`
 	// Invalid are ids of addresses tagged for their status.
 	Invalid map[int64]bool `json:"invalid,omitempty"`
 }
@@ -49,6 +51,9 @@ func (m Memory) Clone() Memory {
 	}
 	if out.Guarded == nil {
 		out.Guarded = make(map[Place]bool)
+	}
+	if out.Answers = maps.Clone(m.Answers); out.Answers == nil {
+		out.Answers = make(map[AnswerKey]Answer)
 	}
 	delete(out.Told, Told{}) // what another version of the program told
 	if out.Told == nil {
