@@ -5,26 +5,53 @@
 # module DhcpServer. Every endpoint needs an app token with the role DHCPReader
 # or DHCPWriter; those that change something need DHCPWriter.
 
+# With $true no endpoint that changes something is made, and health says so.
+$ReadOnly = $false
+
+# With $true there is an endpoint that makes failover relationships. It lets a
+# writer's token make this server sign in at any host that the request names,
+# and netbox-dhcp-sync never calls it.
+$AllowFailover = $false
+
 # PowerShell Universal runs each endpoint in a runspace of its own, where
 # nothing of this file exists. So every endpoint gets this text in front of its
-# own. Variables such as $scope_id come from the path and the query string,
-# $Body is the text of the request.
+# own, after its param block. $Body is the text of the request.
 $Common = {
+    # What an earlier request or a query left behind must not steer this one.
+    $WhatIfPreference = $false
+    $ConfirmPreference = 'None'
     $ErrorActionPreference = 'Stop'
     $ProgressPreference = 'SilentlyContinue'
-    $ScriptVersion = '1.1.0'
+    $WarningPreference = 'SilentlyContinue'
+    $PSDefaultParameterValues = @{}
+    $ScriptName = 'netbox-dhcp-sync'
+    $ScriptVersion = '2026.11.0'
 
-    # Ends the request with a status of its own; any other error is a 500.
+    # A preference does not reach the functions of a module, so each call of a
+    # cmdlet says -ErrorAction Stop itself, and those that change something
+    # -WhatIf:$false and -Confirm:$false as well.
+
+    # ---- answers ----
+
+    # Ends the request with a status of its own; any other error is a 500. Id is
+    # a word or number that no language changes, About the field it is about.
     function Stop-Request {
-        param([int] $Status, [string] $Message)
+        param([int] $Status, [string] $Id, [string] $About, [string] $Message)
         $problem = New-Object System.InvalidOperationException $Message
         $problem.Data['status'] = $Status
+        $problem.Data['id'] = $Id
+        $problem.Data['about'] = $About
         throw $problem
+    }
+
+    function Stop-Input {
+        param([string] $Field, [string] $Message)
+        Stop-Request 400 'input' $Field $Message
     }
 
     function Send-Json {
         param([int] $Status, $Value)
-        $json = ConvertTo-Json -InputObject $Value -Depth 5 -Compress
+        $json = ConvertTo-Json -InputObject $Value -Depth 8 -Compress
         New-PSUApiResponse -StatusCode $Status -ContentType 'application/json; charset=utf-8' -Body $json
     }
 
@@ -42,28 +69,76 @@ $Common = {
 
     function Send-Nothing { New-PSUApiResponse -StatusCode 204 }
 
+    # The number of an error, such as 'DHCP 20005'. Its text has none, and comes
+    # in the language of the server.
+    function Get-ErrorNumber {
+        param($Record)
+        $own = [string] $Record.Exception.Data['id']
+        if ($own) { return $own }
+        return ([string] $Record.FullyQualifiedErrorId -split ',')[0].Trim()
+    }
+
+    function Get-ErrorReason {
+        param($Record)
+        if ($Record.Exception.Data['id']) { return [string] $Record.Exception.Data['about'] }
+        $data = $Record.Exception.ErrorData
+        if ($data) {
+            foreach ($name in 'error_WindowsErrorMessage', 'Message') {
+                if ($data.$name) { return [string] $data.$name }
+            }
+        }
+        return [string] $Record.CategoryInfo.Reason
+    }
+
+    function ConvertTo-Problem {
+        param($Record)
+        return [ordered]@{
+            error    = [string] $Record.Exception.Message
+            error_id = Get-ErrorNumber $Record
+            reason   = Get-ErrorReason $Record
+        }
+    }
+
     function Send-Problem {
         param($Record)
         $status = $Record.Exception.Data['status']
         if (-not $status) { $status = 500 }
-        Send-Json $status ([ordered]@{ error = [string] $Record.Exception.Message })
+        Send-Json $status (ConvertTo-Problem $Record)
     }
 
-    function ConvertTo-Text {
-        param($Value)
-        if ($null -eq $Value) { return '' }
-        return [string] $Value
+    # Servers whose module does not say that it runs under PowerShell 7 would get
+    # it through a hidden Windows PowerShell, with rebuilt objects. 5.1 does not
+    # know the parameter that avoids it.
+    function Import-Dhcp {
+        try {
+            if ($PSVersionTable.PSEdition -eq 'Core') { Import-Module DhcpServer -SkipEditionCheck -ErrorAction Stop }
+            else { Import-Module DhcpServer -ErrorAction Stop }
+        }
+        catch { Stop-Request 500 'module' 'DhcpServer' "the module DhcpServer cannot be loaded: $($_.Exception.Message)" }
     }
+
+    # ---- what is sent ----
 
     # Four decimal numbers and nothing else: .NET reads '1' and octal numbers
     # as addresses too.
+    function Test-IPv4 {
+        param([string] $Text)
+        $address = $null
+        return [System.Net.IPAddress]::TryParse($Text, [ref] $address) -and $address.ToString() -eq $Text -and
+            $address.AddressFamily -eq [System.Net.Sockets.AddressFamily]::InterNetwork
+    }
+
     function Assert-IPv4 {
         param([string] $Name, [string] $Text)
-        $address = $null
-        if (-not [System.Net.IPAddress]::TryParse($Text, [ref] $address) -or $address.ToString() -ne $Text -or
-            $address.AddressFamily -ne [System.Net.Sockets.AddressFamily]::InterNetwork) {
-            Stop-Request 400 "$Name is not an IPv4 address"
-        }
+        if (-not (Test-IPv4 $Text)) { Stop-Input $Name "$Name is not an IPv4 address" }
+    }
+
+    # An address as a number, to compare.
+    function Get-Order {
+        param([string] $Address)
+        $order = [int64] 0
+        foreach ($byte in ([System.Net.IPAddress] $Address).GetAddressBytes()) { $order = $order * 256 + $byte }
+        return $order
     }
 
     function Get-Network {
@@ -73,27 +148,121 @@ $Common = {
         return (0..3 | ForEach-Object { $bytes[$_] -band $ones[$_] }) -join '.'
     }
 
-    # The body as an object. Its members say which keys were sent.
-    function Read-Input {
-        param([string] $Text, [string[]] $Mandatory)
-        $fields = $null
-        try { $fields = ConvertFrom-Json -InputObject $Text } catch { Stop-Request 400 'the body is not JSON' }
-        if ($fields -isnot [System.Management.Automation.PSCustomObject]) { Stop-Request 400 'the body is not a JSON object' }
-        foreach ($name in $Mandatory) {
-            if (-not (ConvertTo-Text $fields.$name)) { Stop-Request 400 "$name is required" }
-        }
-        foreach ($name in 'scope_id', 'ip_address', 'start_ip', 'end_ip', 'subnet_mask', 'router') {
-            if (ConvertTo-Text $fields.$name) { Assert-IPv4 $name $fields.$name }
-        }
-        return $fields
+    # A range stands inside its subnet and does not end before it starts.
+    function Assert-Range {
+        param([string] $Network, [string] $Mask, [string] $Start, [string] $End)
+        if ((Get-Network $Start $Mask) -ne $Network) { Stop-Input 'start_ip' 'start_ip is not in the subnet' }
+        if ((Get-Network $End $Mask) -ne $Network) { Stop-Input 'end_ip' 'end_ip is not in the subnet' }
+        if ((Get-Order $End) -lt (Get-Order $Start)) { Stop-Input 'end_ip' 'end_ip is below start_ip' }
+    }
+
+    # The body. ConvertFrom-Json turns texts that look like a time into one, in
+    # the zone and culture of the server: so each text gets a mark in front, keys
+    # too, and Get-Text takes it off.
+    function Read-Json {
+        param([string] $Text)
+        $marked = [regex]::Replace($Text, '"((?:[^"\\]|\\.)*)"', '"_$1"')
+        $whole = $null
+        try { $whole = ConvertFrom-Json -InputObject ('{"body":' + $marked + '}') -ErrorAction Stop } catch { $whole = $null }
+        if ($null -eq $whole -or @($whole.PSObject.Properties).Count -ne 1) { Stop-Input 'body' 'the body is not JSON' }
+        return , $whole.body
     }
 
     function Test-Key {
         param($Fields, [string] $Name)
-        return $null -ne $Fields.PSObject.Properties[$Name]
+        return $null -ne $Fields.PSObject.Properties["_$Name"]
     }
 
-    # Whole seconds; 0 where there is no duration or it is unlimited.
+    # A text exactly as it was sent; '' where the key was not. A number, a list or
+    # null where a text belongs is refused.
+    function Get-Text {
+        param($Fields, [string] $Name)
+        if (-not (Test-Key $Fields $Name)) { return '' }
+        $value = $Fields.PSObject.Properties["_$Name"].Value
+        if ($value -isnot [string] -or -not $value.StartsWith('_', [System.StringComparison]::Ordinal)) {
+            Stop-Input $Name "$Name is not a text"
+        }
+        return $value.Substring(1)
+    }
+
+    # Checks the keys that are read, before anything is done.
+    function Assert-Fields {
+        param($Fields, [string[]] $Mandatory)
+        if ($Fields -isnot [System.Management.Automation.PSCustomObject]) { Stop-Input 'body' 'the body is not a JSON object' }
+        foreach ($name in $Mandatory) {
+            if (-not (Get-Text $Fields $name)) { Stop-Input $name "$name is required" }
+        }
+        foreach ($name in 'scope_id', 'ip_address', 'start_ip', 'end_ip', 'subnet_mask', 'router') {
+            $address = Get-Text $Fields $name
+            if ($address) { Assert-IPv4 $name $address }
+        }
+        foreach ($name in 'name', 'description') { [void] (Get-Text $Fields $name) }
+        [void] (Get-Choice $Fields 'state' @('Active', 'InActive'))
+        [void] (Get-Choice $Fields 'type' @('Dhcp', 'Bootp', 'Both'))
+    }
+
+    # One of some words, as Windows spells it; '' where none was sent.
+    function Get-Choice {
+        param($Fields, [string] $Name, [string[]] $Choices)
+        $text = Get-Text $Fields $Name
+        if (-not $text) { return '' }
+        foreach ($choice in $Choices) { if ($choice -eq $text) { return $choice } }
+        Stop-Input $Name "$Name is not one of $($Choices -join ', ')"
+    }
+
+    function Read-Input {
+        param([string] $Text, [string[]] $Mandatory)
+        $fields = Read-Json $Text
+        Assert-Fields $fields $Mandatory
+        return $fields
+    }
+
+    # Hex pairs with one kind of separator between them or none, 1 to 255 bytes,
+    # as Windows writes them. Anything else could mean another client.
+    function ConvertTo-ClientId {
+        param([string] $Text)
+        $pairs = [regex]::Matches($Text, '[0-9A-Fa-f]{2}')
+        $kinds = @([regex]::Matches($Text, '[-:.]') | ForEach-Object { $_.Value } | Select-Object -Unique)
+        if ($Text -notmatch '\A[0-9A-Fa-f]{2}(?:[-:.]?[0-9A-Fa-f]{2})*\z' -or $kinds.Count -gt 1 -or $pairs.Count -gt 255) {
+            Stop-Input 'client_id' 'client_id is not 1 to 255 hex pairs with one kind of separator or none'
+        }
+        return (@($pairs | ForEach-Object { $_.Value }) -join '-').ToLowerInvariant()
+    }
+
+    # 4294967295 seconds are an unlimited lease.
+    function Get-LeaseSpan {
+        param($Fields)
+        $seconds = $Fields.PSObject.Properties['_lease_duration_seconds'].Value
+        if (($seconds -isnot [int] -and $seconds -isnot [long]) -or $seconds -lt 1 -or $seconds -gt 4294967295) {
+            Stop-Input 'lease_duration_seconds' 'lease_duration_seconds is not a whole number from 1 to 4294967295'
+        }
+        return [TimeSpan]::FromSeconds($seconds)
+    }
+
+    # ---- what Windows has ----
+
+    # What an entry must have. Half an entry is an error: null or 0 in its place
+    # would be taken for a fact.
+    function Get-Needed {
+        param($Entry, [string] $Name, [string] $What)
+        if (-not [string] $Entry.$Name) { Stop-Request 500 'incomplete' $Name "$What has no $Name" }
+        return $Entry.$Name
+    }
+
+    function Get-Address {
+        param($Entry, [string] $Name, [string] $What)
+        $text = [string] (Get-Needed $Entry $Name $What)
+        if (-not (Test-IPv4 $text)) { Stop-Request 500 'incomplete' $Name "$What has a $Name that is no IPv4 address" }
+        return $text
+    }
+
+    function ConvertTo-Text {
+        param($Value)
+        if ($null -eq $Value) { return '' }
+        return [string] $Value
+    }
+
+    # Whole seconds; 0 where the duration is unlimited.
     function ConvertTo-Seconds {
         param($Span)
         if ($Span -isnot [TimeSpan]) { return 0 }
@@ -102,48 +271,100 @@ $Common = {
         return [int64] $seconds
     }
 
-    # A scope that is missing is a 404, any other trouble a 500.
+    # One scope, asked for by itself. Only this number of Windows says that there
+    # is none; any other trouble is a 500.
     function Get-OneScope {
         param([string] $Id, [int] $Missing = 404)
         Assert-IPv4 'scope_id' $Id
-        $scope = Get-DhcpServerv4Scope | Where-Object { $_.ScopeId.IPAddressToString -eq $Id }
-        if (-not $scope) { Stop-Request $Missing "scope $Id not found" }
-        return $scope
+        $found = @()
+        try { $found = @(Get-DhcpServerv4Scope -ScopeId $Id -ErrorAction Stop | Where-Object { $_ }) }
+        catch {
+            if ((Get-ErrorNumber $_) -eq 'DHCP 20005') { Stop-Request $Missing 'DHCP 20005' 'scope_id' "scope $Id not found" }
+            throw
+        }
+        if ($found.Count -ne 1) { Stop-Request 500 'incomplete' 'scope_id' "Windows gave $($found.Count) scopes for $Id" }
+        return $found[0]
     }
 
     # The scopes of a query: one, or all.
     function Get-WantedScope {
         param([string] $Id)
         if ($Id) { return Get-OneScope $Id 500 }
-        return Get-DhcpServerv4Scope
+        return Get-DhcpServerv4Scope -ErrorAction Stop | Where-Object { $_ }
+    }
+
+    function Get-ScopeLease {
+        param([string] $Id)
+        return Get-DhcpServerv4Lease -ScopeId $Id -ErrorAction Stop | Where-Object { $_ }
+    }
+
+    function Get-ScopeReservation {
+        param([string] $Id)
+        return Get-DhcpServerv4Reservation -ScopeId $Id -ErrorAction Stop | Where-Object { $_ }
+    }
+
+    function Get-ScopeExclusion {
+        param([string] $Id)
+        return Get-DhcpServerv4ExclusionRange -ScopeId $Id -ErrorAction Stop | Where-Object { $_ }
+    }
+
+    # The values of a scope, with those of vendor classes, user classes and
+    # policies.
+    function Get-ScopeOption {
+        param([string] $Id)
+        return Get-DhcpServerv4OptionValue -ScopeId $Id -All -ErrorAction Stop | Where-Object { $_ }
+    }
+
+    # The routers every client of a scope gets. All values of the scope rather
+    # than option 3 alone: asking for one that is not set is an error that looks
+    # like any other.
+    function Get-Router {
+        param([string] $Id)
+        $options = @(Get-DhcpServerv4OptionValue -ScopeId $Id -ErrorAction Stop | Where-Object { $_.OptionId -eq 3 })
+        foreach ($option in $options) {
+            if (-not $option.VendorClass -and -not $option.UserClass -and -not $option.PolicyName) {
+                return @($option.Value | Where-Object { $_ } | ForEach-Object { [string] $_ })
+            }
+        }
+    }
+
+    # Windows Server 2019 is said to ignore -ErrorAction Stop here, so what went
+    # wrong is looked at as well.
+    function Get-Relationship {
+        $problems = $null
+        $found = @(Get-DhcpServerv4Failover -ErrorAction Stop -ErrorVariable problems | Where-Object { $_ })
+        if ($problems.Count -gt 0) { throw $problems[0] }
+        return $found
     }
 
     function ConvertTo-Scope {
         param($Scope)
+        $id = Get-Address $Scope 'ScopeId' 'a scope'
+        if ($Scope.LeaseDuration -isnot [TimeSpan]) { Stop-Request 500 'incomplete' 'LeaseDuration' "scope $id has no LeaseDuration" }
         return [ordered]@{
-            scope_id               = $Scope.ScopeId.IPAddressToString
+            scope_id               = $id
             name                   = ConvertTo-Text $Scope.Name
-            start_ip               = $Scope.StartRange.IPAddressToString
-            end_ip                 = $Scope.EndRange.IPAddressToString
-            subnet_mask            = $Scope.SubnetMask.IPAddressToString
+            start_ip               = Get-Address $Scope 'StartRange' "scope $id"
+            end_ip                 = Get-Address $Scope 'EndRange' "scope $id"
+            subnet_mask            = Get-Address $Scope 'SubnetMask' "scope $id"
             description            = ConvertTo-Text $Scope.Description
-            state                  = ConvertTo-Text $Scope.State
+            state                  = [string] (Get-Needed $Scope 'State' "scope $id")
             lease_duration_seconds = ConvertTo-Seconds $Scope.LeaseDuration
         }
     }
 
     function ConvertTo-ListedScope {
-        param($Scope, $Relationships)
+        param($Scope, $Relationships, [bool] $WithRouter)
         $out = ConvertTo-Scope $Scope
-        # All values of the scope rather than option 3 alone: asking for one
-        # that is not set is an error that looks like any other.
-        $router = Get-DhcpServerv4OptionValue -ScopeId $Scope.ScopeId | Where-Object { $_.OptionId -eq 3 } | Select-Object -First 1
-        $out['router'] = $null
-        if ($router -and $router.Value) { $out['router'] = [string] @($router.Value)[0] }
+        if ($WithRouter) {
+            $out['router'] = $null
+            $routers = @(Get-Router $out['scope_id'])
+            if ($routers.Count -gt 0) { $out['router'] = $routers[0] }
+        }
         $out['failover_name'] = $null
         foreach ($relationship in $Relationships) {
-            if (@($relationship.ScopeId | ForEach-Object { $_.IPAddressToString }) -contains $out['scope_id']) {
-                $out['failover_name'] = [string] $relationship.Name
+            if (@($relationship.ScopeId | ForEach-Object { [string] $_ }) -contains $out['scope_id']) {
+                $out['failover_name'] = [string] (Get-Needed $relationship 'Name' 'a relationship')
             }
         }
         return $out
@@ -151,63 +372,69 @@ $Common = {
 
     function ConvertTo-Lease {
         param($Lease)
+        $address = Get-Address $Lease 'IPAddress' "a lease of scope $($Lease.ScopeId)"
         $expiry = $null
         if ($Lease.LeaseExpiryTime) {
             $expiry = $Lease.LeaseExpiryTime.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", [cultureinfo]::InvariantCulture)
         }
         return [ordered]@{
-            ip_address    = $Lease.IPAddress.IPAddressToString
+            ip_address    = $address
             client_id     = ConvertTo-Text $Lease.ClientId
             hostname      = ConvertTo-Text $Lease.HostName
-            scope_id      = $Lease.ScopeId.IPAddressToString
+            scope_id      = Get-Address $Lease 'ScopeId' "lease $address"
             lease_expiry  = $expiry
-            address_state = ConvertTo-Text $Lease.AddressState
+            address_state = [string] (Get-Needed $Lease 'AddressState' "lease $address")
         }
     }
 
     function ConvertTo-Reservation {
         param($Reservation)
+        $address = Get-Address $Reservation 'IPAddress' "a reservation of scope $($Reservation.ScopeId)"
         return [ordered]@{
-            ip_address  = $Reservation.IPAddress.IPAddressToString
-            client_id   = ConvertTo-Text $Reservation.ClientId
+            ip_address  = $address
+            client_id   = [string] (Get-Needed $Reservation 'ClientId' "reservation $address")
             name        = ConvertTo-Text $Reservation.Name
             description = ConvertTo-Text $Reservation.Description
             type        = ConvertTo-Text $Reservation.Type
-            scope_id    = $Reservation.ScopeId.IPAddressToString
+            scope_id    = Get-Address $Reservation 'ScopeId' "reservation $address"
         }
     }
 
     function ConvertTo-Exclusion {
         param($Exclusion)
+        $scope = Get-Address $Exclusion 'ScopeId' 'an exclusion'
         return [ordered]@{
-            scope_id = $Exclusion.ScopeId.IPAddressToString
-            start_ip = $Exclusion.StartRange.IPAddressToString
-            end_ip   = $Exclusion.EndRange.IPAddressToString
+            scope_id = $scope
+            start_ip = Get-Address $Exclusion 'StartRange' "an exclusion of scope $scope"
+            end_ip   = Get-Address $Exclusion 'EndRange' "an exclusion of scope $scope"
         }
     }
 
     function ConvertTo-Option {
         param($Option)
         return [ordered]@{
-            code         = [int] $Option.OptionId
+            code         = [int] (Get-Needed $Option 'OptionId' 'an option')
             name         = ConvertTo-Text $Option.Name
             value        = @($Option.Value | Where-Object { $null -ne $_ } | ForEach-Object { [string] $_ })
             type         = ConvertTo-Text $Option.Type
             vendor_class = ConvertTo-Text $Option.VendorClass
+            user_class   = ConvertTo-Text $Option.UserClass
+            policy       = ConvertTo-Text $Option.PolicyName
         }
     }
 
     # The answering server is always the primary one here, in both roles.
     function ConvertTo-Failover {
         param($Relationship, [string] $Self)
+        $name = [string] (Get-Needed $Relationship 'Name' 'a relationship')
         $switchover = $null
         if ($Relationship.AutoStateTransition) { $switchover = ConvertTo-Seconds $Relationship.StateSwitchInterval }
         return [ordered]@{
-            name                      = [string] $Relationship.Name
+            name                      = $name
             primary_server            = $Self
-            secondary_server          = ConvertTo-Text $Relationship.PartnerServer
+            secondary_server          = [string] (Get-Needed $Relationship 'PartnerServer' "relationship $name")
             mode                      = ConvertTo-Text $Relationship.Mode
-            scope_ids                 = @($Relationship.ScopeId | Where-Object { $_ } | ForEach-Object { $_.IPAddressToString })
+            scope_ids                 = @($Relationship.ScopeId | Where-Object { $_ } | ForEach-Object { [string] $_ })
             max_client_lead_time      = ConvertTo-Seconds $Relationship.MaxClientLeadTime
             max_response_delay        = 0
             state_switchover_interval = $switchover
@@ -216,195 +443,456 @@ $Common = {
     }
 
     function Get-SelfName {
-        try { return [System.Net.Dns]::GetHostEntry('').HostName } catch { return $env:COMPUTERNAME }
+        try { return [System.Net.Dns]::GetHostEntry('').HostName } catch { return [Environment]::MachineName }
     }
 
-    # Lower-case hex pairs with hyphens, as Windows writes them.
-    function ConvertTo-ClientId {
-        param([string] $Text)
-        $bare = $Text.ToLowerInvariant() -replace '[^0-9a-f]', ''
-        return ($bare -replace '(..)(?=.)', '$1-')
+    # ---- changes of scopes ----
+
+    # Does the parts of a change one after the other. If one fails, those before it
+    # are taken back, so that the change is whole or not at all.
+    function Invoke-Whole {
+        param($Parts)
+        $done = New-Object System.Collections.ArrayList
+        foreach ($part in $Parts) {
+            try { [void] (& $part.Do) }
+            catch {
+                $cause = $_
+                $left = @()
+                for ($back = $done.Count - 1; $back -ge 0; $back--) {
+                    try { [void] (& $done[$back].Undo) } catch { $left += $done[$back].Name }
+                }
+                if ($left.Count -gt 0) {
+                    Stop-Request 500 'half_done' ($left -join ', ') "$($cause.Exception.Message) What was changed before could not be taken back: $($left -join ', ')"
+                }
+                throw $cause
+            }
+            [void] $done.Add($part)
+        }
     }
 
-    # The reservation of a client. One client may have one in each scope: then
-    # it is not known which is meant.
+    # Windows takes a new range only if it holds the old one or lies in it, so any
+    # other is reached by way of both together.
+    function Set-Range {
+        param([string] $Id, [string] $FromStart, [string] $FromEnd, [string] $ToStart, [string] $ToEnd)
+        $low = $FromStart
+        $high = $FromEnd
+        if ((Get-Order $ToStart) -lt (Get-Order $low)) { $low = $ToStart }
+        if ((Get-Order $ToEnd) -gt (Get-Order $high)) { $high = $ToEnd }
+        $holds = $low -eq $ToStart -and $high -eq $ToEnd
+        $within = $low -eq $FromStart -and $high -eq $FromEnd
+        if ($holds -or $within) {
+            Set-DhcpServerv4Scope -ScopeId $Id -StartRange $ToStart -EndRange $ToEnd -ErrorAction Stop -WhatIf:$false -Confirm:$false
+            return
+        }
+        Set-DhcpServerv4Scope -ScopeId $Id -StartRange $low -EndRange $high -ErrorAction Stop -WhatIf:$false -Confirm:$false
+        try { Set-DhcpServerv4Scope -ScopeId $Id -StartRange $ToStart -EndRange $ToEnd -ErrorAction Stop -WhatIf:$false -Confirm:$false }
+        catch {
+            $cause = $_
+            try { Set-DhcpServerv4Scope -ScopeId $Id -StartRange $FromStart -EndRange $FromEnd -ErrorAction Stop -WhatIf:$false -Confirm:$false }
+            catch { Stop-Request 500 'half_done' 'range' "$($cause.Exception.Message) The range is left at $low to $high" }
+            throw $cause
+        }
+    }
+
+    function Set-State {
+        param([string] $Id, [string] $State)
+        Set-DhcpServerv4Scope -ScopeId $Id -State $State -ErrorAction Stop -WhatIf:$false -Confirm:$false
+    }
+
+    # Sets the routers of a scope, or removes the option.
+    function Set-Router {
+        param([string] $Id, [string[]] $Routers)
+        if ($Routers.Count -gt 0) {
+            Set-DhcpServerv4OptionValue -ScopeId $Id -OptionId 3 -Value $Routers -Force -ErrorAction Stop -WhatIf:$false -Confirm:$false
+            return
+        }
+        if (@(Get-Router $Id).Count -gt 0) {
+            Remove-DhcpServerv4OptionValue -ScopeId $Id -OptionId 3 -ErrorAction Stop -WhatIf:$false -Confirm:$false
+        }
+    }
+
+    # What Set-DhcpServerv4Scope is given besides the range, and what takes it back.
+    function Get-ScopeText {
+        param($Fields, $Was, $Old)
+        $to = @{}
+        $from = @{}
+        if (Get-Text $Fields 'name') { $to.Name = Get-Text $Fields 'name'; $from.Name = $Was.name }
+        if (Test-Key $Fields 'description') { $to.Description = Get-Text $Fields 'description'; $from.Description = $Was.description }
+        if (Test-Key $Fields 'lease_duration_seconds') { $to.LeaseDuration = Get-LeaseSpan $Fields; $from.LeaseDuration = $Old.LeaseDuration }
+        return @{ To = $to; From = $from }
+    }
+
+    # Changes a scope: the range by itself and first, since Windows applies the rest
+    # of a call whose range it refuses. It takes a range for an active scope only,
+    # so an activation goes before that, and last otherwise.
+    function Edit-Scope {
+        param([string] $Id, $Old, $Fields)
+        $was = ConvertTo-Scope $Old
+        $start = Get-Text $Fields 'start_ip'
+        $end = Get-Text $Fields 'end_ip'
+        if (-not $start) { $start = $was.start_ip }
+        if (-not $end) { $end = $was.end_ip }
+        Assert-Range $Id $was.subnet_mask $start $end
+        $moves = $start -ne $was.start_ip -or $end -ne $was.end_ip
+        $state = Get-Choice $Fields 'state' @('Active', 'InActive')
+        $turns = $state -and $state -ne $was.state
+        $texts = Get-ScopeText $Fields $was $Old
+        $textsTo = $texts.To
+        $textsFrom = $texts.From
+        $routers = @(Get-Text $Fields 'router' | Where-Object { $_ })
+        $hadRouters = @()
+        if (Test-Key $Fields 'router') { $hadRouters = @(Get-Router $Id) }
+
+        $turn = @{ Name = 'state'; Do = { Set-State $Id $state }; Undo = { Set-State $Id $was.state } }
+        $move = @{ Name = 'range'; Do = { Set-Range $Id $was.start_ip $was.end_ip $start $end }; Undo = { Set-Range $Id $start $end $was.start_ip $was.end_ip } }
+        $write = @{
+            Name = 'name, description and lease time'
+            Do   = { Set-DhcpServerv4Scope -ScopeId $Id @textsTo -ErrorAction Stop -WhatIf:$false -Confirm:$false }
+            Undo = { Set-DhcpServerv4Scope -ScopeId $Id @textsFrom -ErrorAction Stop -WhatIf:$false -Confirm:$false }
+        }
+        $route = @{ Name = 'router'; Do = { Set-Router $Id $routers }; Undo = { Set-Router $Id $hadRouters } }
+        $early = $turns -and $moves -and $state -eq 'Active'
+        $plan = @()
+        if ($early) { $plan += $turn }
+        if ($moves) { $plan += $move }
+        if ($textsTo.Count -gt 0) { $plan += $write }
+        if (Test-Key $Fields 'router') { $plan += $route }
+        if ($turns -and -not $early) { $plan += $turn }
+        Invoke-Whole $plan
+    }
+
+    # What a scope that was just made lacks; '' where it is as it was asked for.
+    function Get-Difference {
+        param($Fields, $Made)
+        foreach ($name in 'start_ip', 'end_ip', 'subnet_mask') {
+            if ($Made.$name -ne (Get-Text $Fields $name)) { return $name }
+        }
+        if (Test-Key $Fields 'lease_duration_seconds') {
+            if ($Made.lease_duration_seconds -ne (ConvertTo-Seconds (Get-LeaseSpan $Fields))) { return 'lease_duration_seconds' }
+        }
+        $router = Get-Text $Fields 'router'
+        if ($router -and @(Get-Router $Made.scope_id)[0] -ne $router) { return 'router' }
+        return ''
+    }
+
+    # Makes a scope. It hands nothing out before it is whole and was read back: made
+    # inactive, completed, looked at, then activated, or removed again.
+    function Add-Scope {
+        param($Fields)
+        $id = Get-Text $Fields 'scope_id'
+        $new = @{ Name = Get-Text $Fields 'name' }
+        if (-not $new.Name) { $new.Name = $id }
+        if (Get-Text $Fields 'description') { $new.Description = Get-Text $Fields 'description' }
+        if (Test-Key $Fields 'lease_duration_seconds') { $new.LeaseDuration = Get-LeaseSpan $Fields }
+        $state = Get-Choice $Fields 'state' @('Active', 'InActive')
+        if (-not $state) { $state = 'Active' }
+        $router = Get-Text $Fields 'router'
+        [void] (Add-DhcpServerv4Scope -StartRange (Get-Text $Fields 'start_ip') -EndRange (Get-Text $Fields 'end_ip') -SubnetMask (Get-Text $Fields 'subnet_mask') -State InActive @new -ErrorAction Stop -WhatIf:$false -Confirm:$false)
+        try {
+            if ($router) { Set-Router $id @($router) }
+            $lacks = Get-Difference $Fields (ConvertTo-Scope (Get-OneScope $id 500))
+            if ($lacks) { Stop-Request 500 'half_done' $lacks "the new scope has another $lacks than was asked for" }
+            if ($state -eq 'Active') { Set-State $id 'Active' }
+            $made = ConvertTo-Scope (Get-OneScope $id 500)
+            if ($made.state -ne $state) { Stop-Request 500 'half_done' 'state' "the new scope is $($made.state)" }
+            return $made
+        }
+        catch {
+            $cause = $_
+            try { Remove-DhcpServerv4Scope -ScopeId $id -ErrorAction Stop -WhatIf:$false -Confirm:$false }
+            catch { Stop-Request 500 'half_done' 'scope_id' "$($cause.Exception.Message) The new scope $id could not be removed again: $($_.Exception.Message)" }
+            throw $cause
+        }
+    }
+
+    # ---- changes of reservations ----
+
+    function Add-Reservation {
+        param([string] $Scope, [string] $Address, [string] $Client, [hashtable] $Texts)
+        $made = Add-DhcpServerv4Reservation -ScopeId $Scope -IPAddress $Address -ClientId $Client @Texts -PassThru -ErrorAction Stop -WhatIf:$false -Confirm:$false
+        $out = ConvertTo-Reservation $made
+        if ($out.ip_address -ne $Address -or $out.client_id -ne $Client) {
+            Stop-Request 500 'half_done' 'client_id' "Windows made a reservation of $($out.ip_address) for $($out.client_id)"
+        }
+        return $out
+    }
+
+    # The reservation of an address in a scope; nothing where there is none.
+    function Get-AddressReservation {
+        param([string] $Scope, [string] $Address)
+        return Get-ScopeReservation $Scope | Where-Object { [string] $_.IPAddress -eq $Address }
+    }
+
+    # The reservation of a client, in one scope or in all. One client may have one
+    # in each scope: then it is not known which is meant.
     function Get-ClientReservation {
-        param([string] $Client)
+        param([string] $Client, [string] $Scope)
         $wanted = ConvertTo-ClientId $Client
-        $found = @(Get-DhcpServerv4Scope | Get-DhcpServerv4Reservation | Where-Object { (ConvertTo-ClientId $_.ClientId) -eq $wanted })
-        if ($found.Count -eq 0) { Stop-Request 404 'reservation not found' }
-        if ($found.Count -gt 1) { Stop-Request 500 "the client has reservations in $($found.Count) scopes" }
+        $scopes = @(Get-WantedScope $Scope)
+        $found = @($scopes | ForEach-Object { Get-ScopeReservation ([string] $_.ScopeId) } | Where-Object { ([string] $_.ClientId).ToLowerInvariant() -eq $wanted })
+        if ($found.Count -eq 0) { Stop-Request 404 'not_found' 'client_id' 'reservation not found' }
+        if ($found.Count -gt 1) { Stop-Request 500 'ambiguous' 'client_id' "the client has reservations in $($found.Count) scopes" }
         return $found[0]
     }
 
-    # Sets the one router of a scope, or removes the option.
-    function Set-Router {
-        param([string] $Scope, [string] $Router)
-        if ($Router) {
-            Set-DhcpServerv4OptionValue -ScopeId $Scope -OptionId 3 -Value $Router -Force
-            return
+    function Get-ReservationText {
+        param($Fields, [bool] $Blank)
+        $texts = @{}
+        foreach ($name in 'name', 'description') {
+            $text = Get-Text $Fields $name
+            if ($text -or ($Blank -and $name -eq 'description' -and (Test-Key $Fields $name))) { $texts[$name] = $text }
         }
-        $set = Get-DhcpServerv4OptionValue -ScopeId $Scope | Where-Object { $_.OptionId -eq 3 }
-        if ($set) { Remove-DhcpServerv4OptionValue -ScopeId $Scope -OptionId 3 }
+        $type = Get-Choice $Fields 'type' @('Dhcp', 'Bootp', 'Both')
+        if ($type) { $texts.Type = $type }
+        return $texts
     }
 
-    function ConvertTo-LeaseSpan {
-        param($Seconds)
-        $whole = 0L
-        if (-not [int64]::TryParse([string] $Seconds, [ref] $whole) -or $whole -le 0) {
-            Stop-Request 400 'lease_duration_seconds is not a positive number'
+    # Changes a reservation; another client id means to make it anew, and the old
+    # one comes back if that fails.
+    function Edit-Reservation {
+        param($Old, $Fields)
+        $was = ConvertTo-Reservation $Old
+        $texts = Get-ReservationText $Fields $true
+        $client = $was.client_id
+        if (Get-Text $Fields 'client_id') { $client = ConvertTo-ClientId (Get-Text $Fields 'client_id') }
+        if ($client -ne $was.client_id) {
+            $before = @{ Type = $was.type }
+            if ($was.name) { $before.Name = $was.name }
+            if ($was.description) { $before.Description = $was.description }
+            $after = $before.Clone()
+            foreach ($key in $texts.Keys) { $after[$key] = $texts[$key] }
+            Remove-DhcpServerv4Reservation -IPAddress $was.ip_address -ErrorAction Stop -WhatIf:$false -Confirm:$false
+            try { return Add-Reservation $was.scope_id $was.ip_address $client $after }
+            catch {
+                $cause = $_
+                try { [void] (Add-Reservation $was.scope_id $was.ip_address $was.client_id $before) }
+                catch { Stop-Request 500 'half_done' 'client_id' "$($cause.Exception.Message) The reservation for $($was.client_id) is deleted and could not be made again: $($_.Exception.Message)" }
+                throw $cause
+            }
         }
-        return [TimeSpan]::FromSeconds($whole)
+        if ($texts.Count -gt 0) { Set-DhcpServerv4Reservation -IPAddress $was.ip_address @texts -ErrorAction Stop -WhatIf:$false -Confirm:$false }
+        return ConvertTo-Reservation (Get-AddressReservation $was.scope_id $was.ip_address)
+    }
+
+    # Does something for each entry of a list, and gives a result for each: Windows
+    # has no way to do all or none, and one that is refused stops no other.
+    function Send-Results {
+        param($List, [string[]] $Mandatory, [scriptblock] $Each)
+        if ($List -isnot [array]) { Stop-Input 'body' 'the body is not a list' }
+        $results = New-Object System.Collections.ArrayList
+        foreach ($item in $List) {
+            $result = [ordered]@{ scope_id = ''; ip_address = ''; status = 'ok' }
+            try {
+                Assert-Fields $item $Mandatory
+                $result.scope_id = Get-Text $item 'scope_id'
+                $result.ip_address = Get-Text $item 'ip_address'
+                $reservation = & $Each $item
+                if ($reservation) { $result.reservation = $reservation }
+            }
+            catch {
+                $result.status = 'error'
+                if ($_.Exception.Data['id'] -eq 'not_found') { $result.status = 'not_found' }
+                foreach ($entry in (ConvertTo-Problem $_).GetEnumerator()) { $result[$entry.Key] = $entry.Value }
+            }
+            [void] $results.Add($result)
+        }
+        Send-Json 200 ([ordered]@{ results = $results.ToArray() })
+    }
+
+    # The reservation an entry of a list means.
+    function Get-ItemReservation {
+        param($Item)
+        $address = Get-Text $Item 'ip_address'
+        $scope = Get-Text $Item 'scope_id'
+        $found = @(Get-AddressReservation $scope $address)
+        if ($found.Count -eq 0) { Stop-Request 404 'not_found' 'ip_address' "no reservation of $address in scope $scope" }
+        return $found[0]
     }
 }
 
-# Adds one endpoint. Access is Read (both roles) or Write (DHCPWriter only).
+# Adds one endpoint. Access is Read (both roles) or Write (DHCPWriter only); Names
+# are those of its path and its query, and no other name becomes a variable.
 function Add-DhcpEndpoint {
-    param([string] $Method, [string] $Path, [string] $Access, [scriptblock] $Script)
+    param([string] $Method, [string] $Path, [string] $Access, [string[]] $Names, [scriptblock] $Script)
+    if ($ReadOnly -and $Access -ne 'Read') { return }
     $roles = @('DHCPWriter')
     if ($Access -eq 'Read') { $roles = @('DHCPReader', 'DHCPWriter') }
-    $text = $Common.ToString() + "`ntry {`nImport-Module DhcpServer`n" + $Script.ToString() + "`n} catch { Send-Problem `$_ }`n"
+    $rights = 'write'
+    if ($ReadOnly) { $rights = 'read' }
+    $text = 'param(' + (@($Names | ForEach-Object { "[string] `$$_" }) -join ', ') + ")`n" + $Common.ToString() +
+        "`n`$ScriptRights = '$rights'`ntry {`nImport-Dhcp`n" + $Script.ToString() + "`n} catch { Send-Problem `$_ }`n"
     New-PSUEndpoint -Url "/api/dhcp/$Path" -Method $Method -Authentication -Role $roles -Endpoint ([scriptblock]::Create($text))
 }
 
-Add-DhcpEndpoint GET 'health' Read {
-    Send-Json 200 ([ordered]@{ status = 'ok'; version = $ScriptVersion })
+# Says whose script this is, which computer it runs on, and what it may do there:
+# an account that Windows denies everything has no rights.
+Add-DhcpEndpoint GET 'health' Read @() {
+    $out = [ordered]@{ status = 'ok'; script = $ScriptName; version = $ScriptVersion; computer = [Environment]::MachineName; rights = $ScriptRights }
+    try { [void] @(Get-DhcpServerv4Scope -ErrorAction Stop) }
+    catch {
+        if ((Get-ErrorNumber $_) -ne 'WIN32 5') { throw }
+        $out.status = 'denied'
+        $out.rights = 'none'
+        foreach ($entry in (ConvertTo-Problem $_).GetEnumerator()) { $out[$entry.Key] = $entry.Value }
+    }
+    Send-Json 200 $out
 }
 
-Add-DhcpEndpoint POST 'health' Write {
+Add-DhcpEndpoint POST 'health' Write @() {
     Send-Json 200 ([ordered]@{ status = 'ok' })
 }
 
-Add-DhcpEndpoint GET 'scopes' Read {
-    $relationships = @(Get-DhcpServerv4Failover)
-    $scopes = Get-DhcpServerv4Scope
-    if ($active_only -eq 'true') { $scopes = $scopes | Where-Object { [string] $_.State -eq 'Active' } }
-    Send-List @($scopes | Where-Object { $_ } | ForEach-Object { ConvertTo-ListedScope $_ $relationships })
+# include_router=false saves a call for each scope, for callers that read the
+# options of all scopes anyway.
+Add-DhcpEndpoint GET 'scopes' Read @('active_only', 'include_router') {
+    $relationships = @(Get-Relationship)
+    $scopes = @(Get-WantedScope '')
+    if ($active_only -eq 'true') { $scopes = @($scopes | Where-Object { [string] $_.State -eq 'Active' }) }
+    Send-List @($scopes | ForEach-Object { ConvertTo-ListedScope $_ $relationships ($include_router -ne 'false') })
 }
 
-Add-DhcpEndpoint GET 'scopes/:scope_id' Read {
+Add-DhcpEndpoint GET 'scopes/:scope_id' Read @('scope_id') {
     Send-Json 200 (ConvertTo-Scope (Get-OneScope $scope_id))
 }
 
-Add-DhcpEndpoint POST 'scopes' Write {
+Add-DhcpEndpoint POST 'scopes' Write @() {
     $in = Read-Input $Body 'scope_id', 'start_ip', 'end_ip', 'subnet_mask'
     # Windows works the network out itself; it must be the one that is meant.
-    if ((Get-Network $in.start_ip $in.subnet_mask) -ne $in.scope_id) {
-        Stop-Request 400 'scope_id is not the network of start_ip and subnet_mask'
-    }
-    $new = @{
-        StartRange = $in.start_ip
-        EndRange   = $in.end_ip
-        SubnetMask = $in.subnet_mask
-        Name       = ConvertTo-Text $in.name
-        State      = 'Active'
-    }
-    if (-not $new.Name) { $new.Name = $in.scope_id }
-    if ($in.description) { $new.Description = [string] $in.description }
-    if ($in.lease_duration_seconds) { $new.LeaseDuration = ConvertTo-LeaseSpan $in.lease_duration_seconds }
-    [void] (Add-DhcpServerv4Scope @new)
-    if ($in.router) { Set-Router $in.scope_id $in.router }
-    Send-Json 201 (ConvertTo-Scope (Get-OneScope $in.scope_id))
+    Assert-Range (Get-Text $in 'scope_id') (Get-Text $in 'subnet_mask') (Get-Text $in 'start_ip') (Get-Text $in 'end_ip')
+    Send-Json 201 (Add-Scope $in)
 }
 
-Add-DhcpEndpoint PUT 'scopes/:scope_id' Write {
+Add-DhcpEndpoint PUT 'scopes/:scope_id' Write @('scope_id') {
     $old = Get-OneScope $scope_id
     $in = Read-Input $Body @()
-    $change = @{}
-    if (ConvertTo-Text $in.name) { $change.Name = [string] $in.name }
-    if (Test-Key $in 'description') { $change.Description = ConvertTo-Text $in.description }
-    if ($in.lease_duration_seconds) { $change.LeaseDuration = ConvertTo-LeaseSpan $in.lease_duration_seconds }
-    # The cmdlet takes both ends of the range or none.
-    if ((ConvertTo-Text $in.start_ip) -or (ConvertTo-Text $in.end_ip)) {
-        $change.StartRange = $old.StartRange
-        $change.EndRange = $old.EndRange
-        if ($in.start_ip) { $change.StartRange = $in.start_ip }
-        if ($in.end_ip) { $change.EndRange = $in.end_ip }
-    }
-    if ($change.Count -gt 0) { Set-DhcpServerv4Scope -ScopeId $scope_id @change }
-    if (Test-Key $in 'router') { Set-Router $scope_id (ConvertTo-Text $in.router) }
+    Edit-Scope $scope_id $old $in
     Send-Json 200 (ConvertTo-Scope (Get-OneScope $scope_id))
 }
 
-Add-DhcpEndpoint GET 'leases' Read {
-    Send-List @(Get-WantedScope $scope_id | Where-Object { $_ } | Get-DhcpServerv4Lease |
-        Where-Object { [string] $_.AddressState -in 'Active', 'ActiveReservation' } | ForEach-Object { ConvertTo-Lease $_ })
-}
-
-Add-DhcpEndpoint GET 'reservations' Read {
-    Send-List @(Get-WantedScope $scope_id | Where-Object { $_ } | Get-DhcpServerv4Reservation | ForEach-Object { ConvertTo-Reservation $_ })
-}
-
-Add-DhcpEndpoint POST 'reservations' Write {
-    $in = Read-Input $Body 'scope_id', 'ip_address', 'client_id'
-    $new = @{ ScopeId = $in.scope_id; IPAddress = $in.ip_address; ClientId = ConvertTo-ClientId $in.client_id }
-    if (-not $new.ClientId) { Stop-Request 400 'client_id is not made of hex pairs' }
-    if ($in.name) { $new.Name = [string] $in.name }
-    if ($in.description) { $new.Description = [string] $in.description }
-    if ($in.type) { $new.Type = [string] $in.type }
-    Send-Json 201 (ConvertTo-Reservation (Add-DhcpServerv4Reservation @new -PassThru))
-}
-
-Add-DhcpEndpoint PUT 'reservations/:client_id' Write {
-    $old = Get-ClientReservation $client_id
-    $in = Read-Input $Body @()
-    $change = @{}
-    if (ConvertTo-Text $in.name) { $change.Name = [string] $in.name }
-    if (Test-Key $in 'description') { $change.Description = ConvertTo-Text $in.description }
-    if (ConvertTo-Text $in.type) { $change.Type = [string] $in.type }
-    if ($change.Count -gt 0) { Set-DhcpServerv4Reservation -IPAddress $old.IPAddress @change }
-    Send-Json 200 (ConvertTo-Reservation (Get-DhcpServerv4Reservation -IPAddress $old.IPAddress))
-}
-
-Add-DhcpEndpoint DELETE 'reservations/:client_id' Write {
-    $old = Get-ClientReservation $client_id
-    Remove-DhcpServerv4Reservation -IPAddress $old.IPAddress
+# Windows refuses a scope with leases; one of a relationship has to leave it first.
+Add-DhcpEndpoint DELETE 'scopes/:scope_id' Write @('scope_id') {
+    [void] (Get-OneScope $scope_id)
+    foreach ($relationship in @(Get-Relationship)) {
+        if (@($relationship.ScopeId | ForEach-Object { [string] $_ }) -contains $scope_id) {
+            Stop-Request 500 'in_failover' 'scope_id' "scope $scope_id is part of the relationship $($relationship.Name)"
+        }
+    }
+    Remove-DhcpServerv4Scope -ScopeId $scope_id -ErrorAction Stop -WhatIf:$false -Confirm:$false
     Send-Nothing
 }
 
-Add-DhcpEndpoint GET 'failover' Read {
-    $self = Get-SelfName
-    Send-List @(Get-DhcpServerv4Failover | Where-Object { $_ } | ForEach-Object { ConvertTo-Failover $_ $self })
+Add-DhcpEndpoint GET 'leases' Read @('scope_id') {
+    $scopes = @(Get-WantedScope $scope_id)
+    Send-List @($scopes | ForEach-Object { Get-ScopeLease ([string] $_.ScopeId) } |
+            Where-Object { [string] $_.AddressState -in 'Active', 'ActiveReservation' -or -not [string] $_.AddressState } | ForEach-Object { ConvertTo-Lease $_ })
 }
 
-Add-DhcpEndpoint POST 'failover' Write {
-    $in = Read-Input $Body 'name', 'secondary_server', 'scope_ids'
-    $new = @{ Name = [string] $in.name; PartnerServer = [string] $in.secondary_server; ScopeId = @($in.scope_ids) }
-    $new.MaxClientLeadTime = [TimeSpan]::FromSeconds(3600)
-    if ($in.max_client_lead_time) { $new.MaxClientLeadTime = ConvertTo-LeaseSpan $in.max_client_lead_time }
-    if ($in.state_switchover_interval) {
-        $new.AutoStateTransition = $true
-        $new.StateSwitchInterval = ConvertTo-LeaseSpan $in.state_switchover_interval
+Add-DhcpEndpoint GET 'reservations' Read @('scope_id') {
+    $scopes = @(Get-WantedScope $scope_id)
+    Send-List @($scopes | ForEach-Object { Get-ScopeReservation ([string] $_.ScopeId) } | ForEach-Object { ConvertTo-Reservation $_ })
+}
+
+# One reservation as an object, or many as a list with a result for each.
+Add-DhcpEndpoint POST 'reservations' Write @() {
+    $in = Read-Json $Body
+    $needs = 'scope_id', 'ip_address', 'client_id'
+    $make = { param($Item) Add-Reservation (Get-Text $Item 'scope_id') (Get-Text $Item 'ip_address') (ConvertTo-ClientId (Get-Text $Item 'client_id')) (Get-ReservationText $Item $false) }
+    if ($in -is [array]) { Send-Results $in $needs $make }
+    else {
+        Assert-Fields $in $needs
+        Send-Json 201 (& $make $in)
     }
-    if ($in.mode -eq 'HotStandby') { $new.ServerRole = 'Active' }
-    if ($in.shared_secret) { $new.SharedSecret = [string] $in.shared_secret }
-    $made = Add-DhcpServerv4Failover @new -Force -PassThru
-    Send-Json 201 (ConvertTo-Failover $made (Get-SelfName))
 }
 
-Add-DhcpEndpoint GET 'options/server' Read {
-    Send-List @(Get-DhcpServerv4OptionValue -All | Where-Object { $_ } | ForEach-Object { ConvertTo-Option $_ })
+Add-DhcpEndpoint PUT 'reservations' Write @() {
+    Send-Results (Read-Json $Body) @('scope_id', 'ip_address') { param($Item) Edit-Reservation (Get-ItemReservation $Item) $Item }
 }
 
-Add-DhcpEndpoint GET 'options/scope/:scope_id' Read {
+Add-DhcpEndpoint DELETE 'reservations' Write @() {
+    Send-Results (Read-Json $Body) @('scope_id', 'ip_address') {
+        param($Item)
+        $old = Get-ItemReservation $Item
+        Remove-DhcpServerv4Reservation -IPAddress (Get-Address $old 'IPAddress' 'a reservation') -ErrorAction Stop -WhatIf:$false -Confirm:$false
+    }
+}
+
+# Both read the reservations of all scopes, unless the query names the scope.
+Add-DhcpEndpoint PUT 'reservations/:client_id' Write @('client_id', 'scope_id') {
+    $old = Get-ClientReservation $client_id $scope_id
+    $in = Read-Input $Body @()
+    if (Test-Key $in 'client_id') { Stop-Input 'client_id' 'client_id cannot be changed here' }
+    Send-Json 200 (Edit-Reservation $old $in)
+}
+
+Add-DhcpEndpoint DELETE 'reservations/:client_id' Write @('client_id', 'scope_id') {
+    $old = Get-ClientReservation $client_id $scope_id
+    Remove-DhcpServerv4Reservation -IPAddress (Get-Address $old 'IPAddress' 'a reservation') -ErrorAction Stop -WhatIf:$false -Confirm:$false
+    Send-Nothing
+}
+
+Add-DhcpEndpoint GET 'failover' Read @() {
+    $self = Get-SelfName
+    Send-List @(Get-Relationship | ForEach-Object { ConvertTo-Failover $_ $self })
+}
+
+if ($AllowFailover) {
+    Add-DhcpEndpoint POST 'failover' Write @() {
+        $in = Read-Input $Body 'name', 'secondary_server'
+        $partner = Get-Text $in 'secondary_server'
+        if ($partner -notmatch '\A[0-9A-Za-z][0-9A-Za-z.-]{0,254}\z') { Stop-Input 'secondary_server' 'secondary_server is not a host name' }
+        $scopes = @($in._scope_ids | ForEach-Object { ([string] $_) -replace '\A_', '' })
+        if ($scopes.Count -eq 0) { Stop-Input 'scope_ids' 'scope_ids is required' }
+        foreach ($scope in $scopes) { Assert-IPv4 'scope_ids' $scope }
+        $made = Add-DhcpServerv4Failover -Name (Get-Text $in 'name') -PartnerServer $partner -ScopeId $scopes -Force -PassThru -ErrorAction Stop -WhatIf:$false -Confirm:$false
+        Send-Json 201 (ConvertTo-Failover $made (Get-SelfName))
+    }
+}
+
+# The options of all scopes, a list for each scope that was read.
+Add-DhcpEndpoint GET 'options' Read @() {
+    $all = [ordered]@{}
+    foreach ($scope in @(Get-WantedScope '')) {
+        $id = Get-Address $scope 'ScopeId' 'a scope'
+        $all[$id] = @(Get-ScopeOption $id | ForEach-Object { ConvertTo-Option $_ })
+    }
+    Send-Json 200 ([ordered]@{ scope_options = $all })
+}
+
+Add-DhcpEndpoint GET 'options/server' Read @() {
+    Send-List @(Get-DhcpServerv4OptionValue -All -ErrorAction Stop | Where-Object { $_ } | ForEach-Object { ConvertTo-Option $_ })
+}
+
+Add-DhcpEndpoint GET 'options/scope/:scope_id' Read @('scope_id') {
     [void] (Get-OneScope $scope_id)
-    Send-List @(Get-DhcpServerv4OptionValue -ScopeId $scope_id -All | Where-Object { $_ } | ForEach-Object { ConvertTo-Option $_ })
+    Send-List @(Get-ScopeOption $scope_id | ForEach-Object { ConvertTo-Option $_ })
 }
 
-Add-DhcpEndpoint GET 'exclusions' Read {
-    if (-not $scope_id) { Stop-Request 400 'scope_id is required' }
-    [void] (Get-OneScope $scope_id)
-    Send-List @(Get-DhcpServerv4ExclusionRange -ScopeId $scope_id | Where-Object { $_ } | ForEach-Object { ConvertTo-Exclusion $_ })
+# The exclusions of one scope; without a scope those of all, a list for each scope
+# that was read.
+Add-DhcpEndpoint GET 'exclusions' Read @('scope_id') {
+    if ($scope_id) {
+        [void] (Get-OneScope $scope_id)
+        Send-List @(Get-ScopeExclusion $scope_id | ForEach-Object { ConvertTo-Exclusion $_ })
+    }
+    else {
+        $all = [ordered]@{}
+        foreach ($scope in @(Get-WantedScope '')) {
+            $id = Get-Address $scope 'ScopeId' 'a scope'
+            $all[$id] = @(Get-ScopeExclusion $id | ForEach-Object { ConvertTo-Exclusion $_ })
+        }
+        Send-Json 200 $all
+    }
 }
 
-Add-DhcpEndpoint POST 'exclusions' Write {
+Add-DhcpEndpoint POST 'exclusions' Write @() {
     $in = Read-Input $Body 'scope_id', 'start_ip', 'end_ip'
-    Add-DhcpServerv4ExclusionRange -ScopeId $in.scope_id -StartRange $in.start_ip -EndRange $in.end_ip
-    Send-Json 201 ([ordered]@{ scope_id = $in.scope_id; start_ip = $in.start_ip; end_ip = $in.end_ip })
+    Add-DhcpServerv4ExclusionRange -ScopeId (Get-Text $in 'scope_id') -StartRange (Get-Text $in 'start_ip') -EndRange (Get-Text $in 'end_ip') -ErrorAction Stop -WhatIf:$false -Confirm:$false
+    Send-Json 201 ([ordered]@{ scope_id = Get-Text $in 'scope_id'; start_ip = Get-Text $in 'start_ip'; end_ip = Get-Text $in 'end_ip' })
 }
 
-Add-DhcpEndpoint DELETE 'exclusions' Write {
+# Both ends are asked for: without them Windows removes all exclusions of a scope.
+Add-DhcpEndpoint DELETE 'exclusions' Write @() {
     $in = Read-Input $Body 'scope_id', 'start_ip', 'end_ip'
-    Remove-DhcpServerv4ExclusionRange -ScopeId $in.scope_id -StartRange $in.start_ip -EndRange $in.end_ip
+    Remove-DhcpServerv4ExclusionRange -ScopeId (Get-Text $in 'scope_id') -StartRange (Get-Text $in 'start_ip') -EndRange (Get-Text $in 'end_ip') -ErrorAction Stop -WhatIf:$false -Confirm:$false
     Send-Nothing
 }

@@ -1,6 +1,6 @@
-// Package psu holds the tests of the PowerShell scripts of this folder: their
+// Package psu_test holds the tests of the PowerShell scripts of this folder: their
 // routes, roles and fields against the contract. It has no code of its own.
-package psu
+package psu_test
 
 import (
 	"fmt"
@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 )
 
 const script = "dhcp_endpoints.ps1"
@@ -24,14 +26,15 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// contract is the table of rule 1.2.
+// contract is the table of rule 1.2 with that of rule 1.9.
 func contract() []string {
 	return []string{
-		"GET scopes Read", "GET scopes/:scope_id Read", "POST scopes Write", "PUT scopes/:scope_id Write",
+		"GET scopes Read", "GET scopes/:scope_id Read", "POST scopes Write", "PUT scopes/:scope_id Write", "DELETE scopes/:scope_id Write",
 		"GET leases Read",
 		"GET reservations Read", "POST reservations Write", "PUT reservations/:client_id Write", "DELETE reservations/:client_id Write",
+		"PUT reservations Write", "DELETE reservations Write",
 		"GET failover Read", "POST failover Write",
-		"GET options/server Read", "GET options/scope/:scope_id Read",
+		"GET options Read", "GET options/server Read", "GET options/scope/:scope_id Read",
 		"GET exclusions Read", "POST exclusions Write", "DELETE exclusions Write",
 		"GET health Read", "POST health Write",
 	}
@@ -40,8 +43,8 @@ func contract() []string {
 // rules 1.2 and 9 row 48.
 func TestTheScriptHasTheRoutesAndRolesOfTheContract(t *testing.T) {
 	var have []string
-	for _, m := range regexp.MustCompile(`(?m)^Add-DhcpEndpoint (\S+) '([^']+)' (\S+) \{$`).FindAllStringSubmatch(read(t, script), -1) {
-		have = append(have, strings.Join(m[1:], " "))
+	for _, e := range endpoints(t) {
+		have = append(have, e.method+" "+e.path+" "+e.access)
 	}
 	want := contract()
 	slices.Sort(want)
@@ -89,7 +92,7 @@ func TestTheShapesHaveTheFieldsOfTheContract(t *testing.T) {
 			"name", "primary_server", "secondary_server", "mode", "scope_ids", "max_client_lead_time", "max_response_delay",
 			"state_switchover_interval", "enable_auth",
 		},
-		"ConvertTo-Option":    {"code", "name", "value", "type", "vendor_class"},
+		"ConvertTo-Option":    {"code", "name", "value", "type", "vendor_class", "user_class", "policy"},
 		"ConvertTo-Exclusion": {"scope_id", "start_ip", "end_ip"},
 	} {
 		have := fields(bodyOf(t, function))
@@ -121,34 +124,50 @@ func fields(text string) []string {
 	return out
 }
 
-// rule 1.2: the mandatory input of each endpoint that writes.
+// rules 1.2 and 1.9: the mandatory input of each endpoint that writes.
 func TestTheMandatoryInputsAreThoseOfTheContract(t *testing.T) {
 	text := read(t, script)
 	for route, want := range map[string]string{
-		"POST 'scopes'":                 "'scope_id', 'start_ip', 'end_ip', 'subnet_mask'",
-		"PUT 'scopes/:scope_id'":        "@()",
-		"POST 'reservations'":           "'scope_id', 'ip_address', 'client_id'",
-		"PUT 'reservations/:client_id'": "@()",
-		"POST 'exclusions'":             "'scope_id', 'start_ip', 'end_ip'",
-		"DELETE 'exclusions'":           "'scope_id', 'start_ip', 'end_ip'",
-		"POST 'failover'":               "'name', 'secondary_server', 'scope_ids'",
+		"POST 'scopes'":                 "$in = Read-Input $Body 'scope_id', 'start_ip', 'end_ip', 'subnet_mask'\n",
+		"PUT 'scopes/:scope_id'":        "$in = Read-Input $Body @()\n",
+		"POST 'reservations'":           "$needs = 'scope_id', 'ip_address', 'client_id'\n",
+		"PUT 'reservations'":            "Send-Results (Read-Json $Body) @('scope_id', 'ip_address') {",
+		"DELETE 'reservations'":         "Send-Results (Read-Json $Body) @('scope_id', 'ip_address') {",
+		"PUT 'reservations/:client_id'": "$in = Read-Input $Body @()\n",
+		"POST 'exclusions'":             "$in = Read-Input $Body 'scope_id', 'start_ip', 'end_ip'\n",
+		"DELETE 'exclusions'":           "$in = Read-Input $Body 'scope_id', 'start_ip', 'end_ip'\n",
+		"POST 'failover'":               "$in = Read-Input $Body 'name', 'secondary_server'\n",
 	} {
-		_, body, ok := strings.Cut(text, fmt.Sprintf("\nAdd-DhcpEndpoint %s Write {\n", route))
+		_, body, ok := strings.Cut(text, fmt.Sprintf("Add-DhcpEndpoint %s Write @(", route))
 		body, _, _ = strings.Cut(body, "\n}\n")
-		if !ok || !strings.Contains(body, "$in = Read-Input $Body "+want+"\n") {
+		if !ok || !strings.Contains(body, want) {
 			t.Errorf("%s does not demand %s", route, want)
 		}
 	}
 }
 
-// rule 1.5: the version is at least that of the newest script
-// clients know features of.
-func TestTheScriptTellsAVersionThatKnowsActiveOnly(t *testing.T) {
-	m := regexp.MustCompile(`\$ScriptVersion = '(\d+)\.(\d+)\.(\d+)'`).FindStringSubmatch(read(t, script))
-	if m == nil || strings.Join(m[1:], ".") < "1.0.2" {
-		t.Errorf("version %q, want 1.0.2 or newer", m)
+// A writer's token must not make the server sign in at a host of the request's
+// choice (rule 1.8).
+func TestRelationshipsAreMadeOnlyWhereTheOwnerSaysSo(t *testing.T) {
+	text := read(t, script)
+	for _, want := range []string{"\n$AllowFailover = $false\n", "\nif ($AllowFailover) {\n    Add-DhcpEndpoint POST 'failover' Write @() {\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the script lacks %q", want)
+		}
 	}
-	if !strings.Contains(read(t, "README.md"), `"version":"`+strings.Join(m[1:], ".")+`"`) {
+	if n := len(calls(text, `Add-DhcpServerv4Failover`)); n != 1 {
+		t.Errorf("relationships are made in %d places", n)
+	}
+}
+
+// rule 1.6: its version looks like no other script's, also to clients that
+// compare it with those.
+func TestTheVersionIsOfAKindOfItsOwn(t *testing.T) {
+	m := regexp.MustCompile(`\$ScriptVersion = '(20\d\d\.(?:[1-9]|1[0-2])\.\d+)'`).FindStringSubmatch(read(t, script))
+	if m == nil || !strings.Contains(read(t, script), "$ScriptName = '"+psu.ScriptName+"'") || m[1] != psu.ScriptVersion {
+		t.Fatalf("version %q, and the program was made for %s of %s", m, psu.ScriptVersion, psu.ScriptName)
+	}
+	if !strings.Contains(read(t, "README.md"), `"version":"`+m[1]+`"`) {
 		t.Error("README.md shows another version")
 	}
 }
@@ -173,5 +192,22 @@ func TestNoScriptTakesASecretAsParameter(t *testing.T) {
 	}
 	if word := regexp.MustCompile(`(?i)token|secret|password|credential`).FindString(params[1]); word != "" {
 		t.Errorf("setup_roles.ps1 has a parameter with %q", word)
+	}
+}
+
+// A token that was granted may not work all the same: it is tried before it is
+// shown (rule 1.8).
+func TestATokenIsTriedBeforeItIsShown(t *testing.T) {
+	text := read(t, "setup_roles.ps1")
+	at := -1
+	for _, step := range []string{"$before = Get-Answer 'GET' ''", "Grant-PSUAppToken", "$answer = Get-Answer $method $granted.Token", "if ($answer -ne 200) {", "continue", "Write-Output $granted.Token"} {
+		next := strings.LastIndex(text, step)
+		if next <= at {
+			t.Errorf("%q does not come after what has to be before it", step)
+		}
+		at = next
+	}
+	if n := strings.Count(text, "$granted.Token"); n != 2 {
+		t.Errorf("the token is used in %d places", n)
 	}
 }

@@ -75,26 +75,32 @@ func (s *Scope) exclusionEntry(e Exclusion) entry {
 }
 
 // options are the option values of a scope; false if one has no value.
-func (s *Scope) options() ([]entry, bool) {
-	own := []*Option{}
+func (c *request) options(s *Scope) ([]entry, bool) {
+	all := []*Option{}
 	if len(s.Routers) > 0 {
-		own = append(own, &Option{Code: 3, Name: "Router", Values: s.Routers, Type: "IPv4Address"})
+		all = append(all, &Option{Code: 3, Name: "Router", Values: s.Routers, Type: "IPv4Address"})
 	}
-	own = append(own, &Option{Code: 51, Name: "Lease", Values: []string{text(s.LeaseSeconds)}, Type: "DWord"})
-	return optionEntries(append(own, s.Options...))
+	all = append(all, &Option{Code: 51, Name: "Lease", Values: []string{text(s.LeaseSeconds)}, Type: "DWord"})
+	return c.optionEntries(append(all, s.Options...))
 }
 
-func optionEntries(options []*Option) ([]entry, bool) {
+// optionEntries are options as the script tells them. That of deploy/psu tells
+// user class and policy, and of one without a value that it has none.
+func (c *request) optionEntries(options []*Option) ([]entry, bool) {
 	var out []entry
 	for _, o := range options {
-		if o.Null {
+		if o.Null && !c.own() {
 			return nil, false
 		}
 		values := make([]any, 0, len(o.Values))
 		for _, v := range o.Values {
 			values = append(values, v)
 		}
-		out = append(out, entry{"code": o.Code, "name": o.Name, "value": values, "type": cmp.Or(o.Type, "String"), "vendor_class": o.VendorClass})
+		e := entry{"code": o.Code, "name": o.Name, "value": values, "type": cmp.Or(o.Type, "String"), "vendor_class": o.VendorClass}
+		if c.own() {
+			e["user_class"], e["policy"] = o.UserClass, o.Policy
+		}
+		out = append(out, e)
 	}
 	return out, true
 }

@@ -25,8 +25,9 @@ type Target struct {
 // fact is one thing a server does.
 type fact struct {
 	name   string
-	reader bool // it needs Target.Reader
-	writes bool // it needs Target.Scratch
+	reader bool    // it needs Target.Reader
+	writes bool    // it needs Target.Scratch
+	of     dialect // the scripts it holds for; 0: all
 	check  func(*contract)
 }
 
@@ -40,20 +41,23 @@ type group struct {
 // that as it was.
 func Contract(t *testing.T, target Target) {
 	t.Helper()
+	speaks := (&contract{T: t, ctx: t.Context(), target: target}).dialect()
 	for _, g := range groups() {
 		t.Run(g.name, func(t *testing.T) {
 			for _, f := range g.facts {
-				if f.reader && target.Reader == "" || f.writes && target.Scratch == "" {
+				if f.reader && target.Reader == "" || f.writes && target.Scratch == "" || f.of != 0 && f.of&speaks == 0 {
 					continue
 				}
-				t.Run(f.name, func(t *testing.T) { f.check(&contract{T: t, ctx: t.Context(), target: target}) })
+				t.Run(f.name, func(t *testing.T) {
+					f.check(&contract{T: t, ctx: t.Context(), target: target, speaks: speaks})
+				})
 			}
 		})
 	}
 }
 
 func groups() []group {
-	return []group{accessFacts(), listFacts(), scopeFacts(), reservationFacts(), exclusionFacts()}
+	return []group{accessFacts(), listFacts(), scopeFacts(), reservationFacts(), exclusionFacts(), wholeFacts(), itemFacts(), exactFacts()}
 }
 
 // contract is one fact under test.
@@ -61,11 +65,26 @@ type contract struct {
 	*testing.T
 	ctx    context.Context
 	target Target
+	speaks dialect
+}
+
+// dialect asks health whose script this is.
+func (c *contract) dialect() dialect {
+	c.Helper()
+	out := c.object(c.do("GET", "health", nil), http.StatusOK)
+	version, _ := out["version"].(string)
+	switch {
+	case out["script"] == "netbox-dhcp-sync":
+		return own
+	case strings.HasPrefix(version, "2."):
+		return lists
+	}
+	return single
 }
 
 // detached is for cleaning up, when the test's own context has ended.
 func (c *contract) detached() *contract {
-	return &contract{T: c.T, ctx: context.WithoutCancel(c.ctx), target: c.target}
+	return &contract{T: c.T, ctx: context.WithoutCancel(c.ctx), target: c.target, speaks: c.speaks}
 }
 
 // answered is what came back.
@@ -216,8 +235,10 @@ func listFacts() group {
 		{name: "reservations of all scopes are those of each", check: func(c *contract) {
 			c.sameTogether("reservations", "ip_address", "client_id", "name", "description", "type", "scope_id")
 		}},
-		{name: "exclusions need a scope", check: func(c *contract) {
+		{name: "exclusions need a scope", of: single, check: func(c *contract) {
 			c.want(c.do("GET", "exclusions", nil), http.StatusBadRequest)
+		}},
+		{name: "exclusions have both ends", check: func(c *contract) {
 			for _, s := range c.list("scopes") {
 				for _, e := range c.list("exclusions?scope_id=" + s["scope_id"].(string)) {
 					c.keys(e, "scope_id", "start_ip", "end_ip")
@@ -231,7 +252,7 @@ func listFacts() group {
 			}
 			for _, path := range paths {
 				for _, o := range c.list(path) {
-					c.keys(o, "code", "name", "value", "type", "vendor_class")
+					c.option(o)
 					if _, ok := o["value"].([]any); !ok {
 						c.Errorf("%s: value %v", path, o["value"])
 					}
@@ -256,6 +277,15 @@ func listFacts() group {
 			c.want(c.do("GET", "options/scope/"+nowhere, nil), http.StatusNotFound)
 		}},
 	}}
+}
+
+func (c *contract) option(o map[string]any) {
+	c.Helper()
+	keys := []string{"code", "name", "value", "type", "vendor_class"}
+	if c.speaks == own {
+		keys = append(keys, "user_class", "policy")
+	}
+	c.keys(o, keys...)
 }
 
 // sameTogether compares the list of the server with those of its scopes.

@@ -16,10 +16,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // TestContract runs on the stand-in and, if PSU_URL names one, on a real
 // PowerShell Universal; see README.md.
 func TestContract(t *testing.T) {
-	t.Run("stand-in", func(t *testing.T) {
-		s := New(t, Config{World: scratchWorld()})
-		Contract(t, Target{URL: s.URL(), Writer: s.Writer(), Reader: s.Reader(), Scratch: "192.0.2.0", Client: client(t, false)})
-	})
+	for name, script := range map[string]string{"stand-in": "", "stand-in with lists": Lists, "stand-in of deploy/psu": Own} {
+		t.Run(name, func(t *testing.T) {
+			s := New(t, Config{World: scratchWorld(), Script: script})
+			Contract(t, Target{URL: s.URL(), Writer: s.Writer(), Reader: s.Reader(), Scratch: "192.0.2.0", Client: client(t, false)})
+		})
+	}
 	if url := os.Getenv("PSU_URL"); url != "" {
 		t.Run("real", func(t *testing.T) {
 			Contract(t, Target{

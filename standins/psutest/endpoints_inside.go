@@ -8,7 +8,14 @@ import (
 )
 
 func (c *request) createReservation() reply {
-	if out, ok := c.missing("scope_id", "ip_address", "client_id"); ok {
+	needs := []string{"scope_id", "ip_address", "client_id"}
+	if c.items != nil && c.dialect() != single {
+		return c.results((*request).createReservation, needs...)
+	}
+	if out, ok := c.missing(needs...); ok {
+		return out
+	}
+	if out, ok := c.inexact(); ok {
 		return out
 	}
 	r := &Reservation{
@@ -32,10 +39,23 @@ func (c *request) createReservation() reply {
 		why = "the specified IP address is in use by another client"
 	}
 	if why != "" {
-		return failure(http.StatusInternalServerError, "Failed to add reservation: %s.", why)
+		return c.refuse(http.StatusInternalServerError, "DHCP 20022", why, "Failed to add reservation: %s.", why)
 	}
 	s.Reservations = append(s.Reservations, r)
 	return object(http.StatusCreated, s.reservationEntry(r))
+}
+
+// inexactClient refuses a client id in a path that is not exact, and reads one
+// that is in any spelling.
+func (c *request) inexactClient() (reply, bool) {
+	if !c.own() {
+		return reply{}, false
+	}
+	if !exact(c.param) {
+		return c.refuse(http.StatusBadRequest, "input", "client_id", "client_id is not 1 to 255 hex pairs"), true
+	}
+	c.param = normalise(c.param)
+	return reply{}, false
 }
 
 // normalise is what POST does to a client id: lower case, hex digits only,
@@ -55,9 +75,15 @@ func normalise(id string) string {
 }
 
 func (c *request) updateReservation() reply {
+	if out, ok := c.inexactClient(); ok {
+		return out
+	}
 	s, i := c.w.reservation(c.param)
 	if s == nil {
-		return failure(http.StatusNotFound, "Reservation not found.")
+		return c.refuse(http.StatusNotFound, "not_found", "client_id", "Reservation not found.")
+	}
+	if out, ok := c.inexact(); ok {
+		return out
 	}
 	changed := *s.Reservations[i]
 	for key, field := range map[string]*string{"name": &changed.Name, "description": &changed.Description, "type": &changed.Type} {
@@ -73,9 +99,12 @@ func (c *request) updateReservation() reply {
 }
 
 func (c *request) deleteReservation() reply {
+	if out, ok := c.inexactClient(); ok {
+		return out
+	}
 	s, i := c.w.reservation(c.param)
 	if s == nil {
-		return failure(http.StatusNotFound, "Reservation not found.")
+		return c.refuse(http.StatusNotFound, "not_found", "client_id", "Reservation not found.")
 	}
 	s.Reservations = slices.Delete(s.Reservations, i, i+1)
 	return empty(http.StatusNoContent)
@@ -87,7 +116,7 @@ func (c *request) createExclusion() reply {
 	}
 	s, e := c.w.Scope(c.text("scope_id")), Exclusion{c.text("start_ip"), c.text("end_ip")}
 	if s == nil || !s.span(e.Start, e.End) || slices.ContainsFunc(s.Exclusions, e.overlaps) {
-		return failure(http.StatusInternalServerError, "Failed to add exclusion range: the specified range either overlaps an existing range or is not valid.")
+		return c.refuse(http.StatusInternalServerError, "DHCP 20023", "overlap", "Failed to add exclusion range: the specified range either overlaps an existing range or is not valid.")
 	}
 	s.Exclusions = append(s.Exclusions, e)
 	slices.SortFunc(s.Exclusions, func(a, b Exclusion) int {
@@ -102,7 +131,7 @@ func (c *request) deleteExclusion() reply {
 	}
 	s, e := c.w.Scope(c.text("scope_id")), Exclusion{c.text("start_ip"), c.text("end_ip")}
 	if s == nil || !slices.Contains(s.Exclusions, e) {
-		return failure(http.StatusInternalServerError, "Failed to remove exclusion range: the specified range was not found.")
+		return c.refuse(http.StatusInternalServerError, "DHCP 20024", "not found", "Failed to remove exclusion range: the specified range was not found.")
 	}
 	s.Exclusions = slices.DeleteFunc(s.Exclusions, func(o Exclusion) bool { return o == e })
 	return empty(http.StatusNoContent)

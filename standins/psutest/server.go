@@ -31,6 +31,14 @@ import (
 // active_only.
 const NoVersion = "none"
 
+// Own is the version of the script of deploy/psu, which says whose it is and
+// refuses what is not exact; Lists is a script of the plugin with the calls of
+// rule 1.9.
+const (
+	Own   = "2026.11.0"
+	Lists = "2.0.1"
+)
+
 // Config says how the server answers.
 type Config struct {
 	// Listen is a loopback address; empty: 127.0.0.1.
@@ -40,8 +48,13 @@ type Config struct {
 	// PowerShell Universal makes it.
 	Certificate *tls.Certificate
 	// Script is the version of the endpoint script; empty: 1.0.2. See
-	// NoVersion.
+	// NoVersion, Own and Lists.
 	Script string
+	// Computer is the name of the Windows computer, which Own tells; empty: DH1.
+	Computer string
+	// Rights are what Own says it may do; empty: write. With read it has no
+	// endpoint that writes, with none Windows denies it everything.
+	Rights string
 	// UnknownPath is the status of paths and methods without an endpoint;
 	// 0: 401, as version 4.2 was seen to answer.
 	UnknownPath int
@@ -294,7 +307,7 @@ func (s *Server) answer(r *http.Request, body []byte, f *Fault) reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	path, ok := strings.CutPrefix(r.URL.Path, "/api/dhcp/")
-	e, param := route(path, r.Method)
+	e, param := s.route(path, r.Method)
 	if e == nil || !ok || e.path == "health" && s.script() == NoVersion {
 		return empty(cmp.Or(s.config.UnknownPath, http.StatusUnauthorized))
 	}
@@ -306,11 +319,27 @@ func (s *Server) answer(r *http.Request, body []byte, f *Fault) reply {
 	}
 	c := &request{Server: s, w: &s.world, query: r.URL.Query(), param: param, fault: f}
 	if e.write && r.Method != http.MethodDelete || len(body) > 0 {
-		if err := json.Unmarshal(body, &c.in); err != nil {
-			return failure(http.StatusBadRequest, "The request body is not valid JSON.")
+		if json.Unmarshal(body, &c.in) != nil && json.Unmarshal(body, &c.items) != nil {
+			return c.refuse(http.StatusBadRequest, "input", "body", "The request body is not valid JSON.")
 		}
 	}
+	if e.path != "health" && s.own() && s.config.Rights == "none" {
+		return c.refuse(http.StatusInternalServerError, "WIN32 5", "Access is denied.", "Failed to enumerate on DHCP server.")
+	}
 	return e.answer(c)
+}
+
+func (s *Server) own() bool { return s.dialect() == own }
+
+// dialect is the set of calls the script has.
+func (s *Server) dialect() dialect {
+	switch script := s.script(); {
+	case strings.HasPrefix(script, "20"):
+		return own
+	case strings.HasPrefix(script, "2."):
+		return lists
+	}
+	return single
 }
 
 func (s *Server) script() string { return cmp.Or(s.config.Script, "1.0.2") }

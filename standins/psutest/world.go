@@ -63,6 +63,8 @@ type Option struct {
 	Values      []string
 	Type        string // empty: String
 	VendorClass string
+	UserClass   string // told by Own only, as Policy
+	Policy      string
 	// Null makes the value null, at which the whole call fails.
 	Null bool
 }

@@ -37,7 +37,7 @@ With --every or --service it stays and runs again and again, counted from the
 start, until SIGTERM. The status page is served if sync.status.listen is set.
 
 Exit codes: 0 done, or nothing to do; 1 finished with errors; 3 another run
-holds the lock; 4 a guard refused, see --allow-deletes; 64 command line,
+holds the lock; 4 losses wait for a person, see --allow-deletes; 64 command line,
 settings, or NetBox not prepared. A service ends with 0.`,
 		Example: `  netbox-dhcp-sync sync --quiet
   netbox-dhcp-sync sync --server dh1 --scope 10.8.4.0/24 --dry-run

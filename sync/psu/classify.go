@@ -29,7 +29,7 @@ func transportError(ctx context.Context, err error, k call) *Error {
 
 // statusError classifies an answer that is no success (rule 1.5).
 func statusError(a rest.Answer, k call) *Error {
-	out := &Error{Op: k.op, method: k.method, Status: a.Status, Message: said(a), Kind: ServerError}
+	out := &Error{Op: k.op, method: k.method, Status: a.Status, Message: said(a), ID: saidID(a), Kind: ServerError}
 	write := k.method != http.MethodGet
 	switch a.Status {
 	case http.StatusUnauthorized:
@@ -72,10 +72,14 @@ func decoding(err error, k call, a rest.Answer) error {
 func said(a rest.Answer) string {
 	var shape struct {
 		Error string `json:"error"`
+		ID    string `json:"error_id"`
 	}
 	text := string(a.Body)
 	if json.Unmarshal(a.Body, &shape) == nil && shape.Error != "" {
 		text = shape.Error
+		if shape.ID != "" {
+			text += " (" + shape.ID + ")" // the number of Windows, which no language changes
+		}
 	} else if bytes.HasPrefix(a.Body, []byte("<")) {
 		text = "an HTML page"
 		if title := rest.Title(a.Body); title != "" {
@@ -83,4 +87,16 @@ func said(a rest.Answer) string {
 		}
 	}
 	return a.Words(text)
+}
+
+// saidID gives the number or word of an error that the script tells besides its
+// text; empty: it tells none.
+func saidID(a rest.Answer) string {
+	var shape struct {
+		ID string `json:"error_id"`
+	}
+	if json.Unmarshal(a.Body, &shape) != nil {
+		return ""
+	}
+	return a.Words(shape.ID)
 }

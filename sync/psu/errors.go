@@ -44,6 +44,7 @@ type Error struct {
 	Op      string // what was tried: "read scopes"
 	Status  int    // HTTP status; 0: no answer
 	Message string // the server's own words, cut short
+	ID      string // number of Windows, such as "WIN32 5", or a word of the script; empty: not told
 	Err     error  // what the network or the decoder said
 
 	method string
@@ -89,8 +90,17 @@ func dialing(err error) bool {
 	return ok && op.Op == "dial"
 }
 
+// accessDenied is the number of Windows that says the account may not do this.
+const accessDenied = "WIN32 5"
+
+// fixDenied: reports about the groups contradict each other (rule 2).
+const fixDenied = "Windows denies the account of PowerShell Universal this: put it into DHCP Users (reading) or DHCP Administrators (writing) and restart the service; where that is not enough, run the service as a local administrator"
+
 // Fix says what an operator can do; empty where waiting is all there is.
 func (e *Error) Fix() string {
+	if e.ID == accessDenied {
+		return fixDenied
+	}
 	switch e.Kind {
 	case Unreachable:
 		return rest.FixUnreachable(e.Err, "check the host name and this machine's DNS",

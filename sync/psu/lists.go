@@ -17,11 +17,6 @@ const (
 	opUpdateScope = "update scope"
 )
 
-// Health is what the endpoint script says about itself.
-type Health struct {
-	Version string // empty: a script before 1.0.0, which cannot tell
-}
-
 // Health asks whether the endpoints answer. A script before 1.0.0 has no such
 // call; then the scope list decides (rule 1.5).
 func (c *Client) Health(ctx context.Context) (Health, error) {
@@ -30,7 +25,7 @@ func (c *Client) Health(ctx context.Context) (Health, error) {
 	if err == nil {
 		var fields map[string]json.RawMessage
 		if fields, err = object(got.Body); err == nil {
-			return Health{Version: got.Words(newRecord(fields).text("version"))}, nil
+			return health(newRecord(fields), got.Words), nil
 		}
 		err = decoding(err, k, got)
 	}
@@ -43,6 +38,18 @@ func (c *Client) Health(ctx context.Context) (Health, error) {
 		}
 	}
 	return Health{}, err
+}
+
+// health reads the answer; words makes foreign text fit for people.
+func health(r *record, words func(string) string) Health {
+	out := Health{
+		Version: words(r.text("version")), Script: words(r.text("script")), Computer: words(r.text("computer")),
+		Rights: Rights(words(r.text("rights"))), Trouble: words(r.text("error")),
+	}
+	if id := words(r.text("error_id")); id != "" && out.Trouble != "" {
+		out.Trouble += " (" + id + ")"
+	}
+	return out
 }
 
 // CheckWriter asks whether the token has the role for writing, without writing
