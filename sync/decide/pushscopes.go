@@ -111,11 +111,12 @@ func (sp *scopePush) pushScope(u *unit) {
 	}
 	differ("router", routerText(have), rec.Router)
 	switch {
-	case rec.LeaseSeconds > 0 && have.LeaseSeconds > 0:
+	case have.LeaseSeconds >= windhcp.Unlimited && rec.LeaseSeconds >= windhcp.Unlimited:
+	case rec.LeaseSeconds > 0 && have.LeaseSeconds > 0 && have.LeaseSeconds < windhcp.Unlimited:
 		differ("lease_duration_seconds", have.LeaseSeconds, rec.LeaseSeconds)
 	case rec.LeaseSeconds > 0:
 		sp.note(plan.Note{Level: plan.Info, Server: sp.host(u.server), Scope: rec.Subnet, Cause: plan.CauseLeaseTime,
-			Text: "the server does not tell its lease time (unlimited?), so NetBox's is not pushed"})
+			Text: "the server's lease time is unlimited, or not told, so NetBox's is not pushed"})
 	}
 	if len(changes) == 0 {
 		return

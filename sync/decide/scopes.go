@@ -183,7 +183,7 @@ func (sc *scoping) newRecord(u *unit) *record {
 	if want.LeaseSeconds <= 0 {
 		want.LeaseSeconds = windhcp.DefaultLifetime
 		sc.note(plan.Note{Level: plan.Info, Server: sc.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseLeaseTime,
-			Text: "the server does not tell the lease time (unlimited?): recorded as " + windhcp.FormatLifetime(windhcp.DefaultLifetime)})
+			Text: "the server does not tell the lease time: recorded as " + windhcp.FormatLifetime(windhcp.DefaultLifetime)})
 	}
 	if u.part.Exclusions.Complete() {
 		want.Exclusions = union(nil, u.part.Exclusions.Items)

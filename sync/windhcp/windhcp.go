@@ -16,7 +16,7 @@ type Scope struct {
 	Start, End   netip.Addr
 	Description  string
 	State        string     // "Active", "Inactive"; see Active
-	LeaseSeconds int64      // 0: unknown or unlimited (rule 1.3)
+	LeaseSeconds int64      // 0: unknown; at most Unlimited (rule 1.3)
 	Router       netip.Addr // first value of option 3; invalid: none
 	Failover     string     // name of the relationship; empty: standalone
 }
