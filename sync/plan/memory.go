@@ -37,6 +37,9 @@ type LeaseInfo struct {
 	Server   string           `json:"server"`
 	Scope    netip.Prefix     `json:"scope"`
 	Seen     time.Time        `json:"seen"`
+	// Since is when a run first saw this client's lease as it is now, active or
+	// ended; zero: before that was remembered.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // Clone is a copy that can be changed; no map of it is nil.
