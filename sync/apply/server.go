@@ -30,6 +30,15 @@ func (r *runner) server(ctx context.Context, from, to int) {
 		return
 	}
 	s := &server{client: client, barred: make(map[way]error), strikes: make(map[way]int)}
+	r.push(ctx, s, from, to)
+	if ctx.Err() == nil {
+		r.verify(ctx, s, from, to)
+	}
+}
+
+// push writes the steps from to to (excluded) to their server.
+func (r *runner) push(ctx context.Context, s *server, from, to int) {
+	host := r.plan.Steps[from].Target
 	slow := 0                              // writes in a row that the server took too long for
 	unmade := make(map[netip.Prefix]error) // scopes that could not be made, and why
 	for i := from; i < to; i++ {
