@@ -159,8 +159,8 @@ func (s *server) updateReservation(ctx context.Context, step *plan.Step, have *w
 	if err := s.only(step.Scope.Addr(), have); err != nil {
 		return netboxio.Refused, err
 	}
-	id := have.ClientID
-	return outcome(twice(func() error { return s.client.UpdateReservation(ctx, id, change) }, func() (bool, error) {
+	before, id := *have, have.ClientID
+	return outcome(twice(func() error { return s.client.UpdateReservation(ctx, step.Scope.Addr(), before, change) }, func() (bool, error) {
 		r, err := s.again(ctx, step.Scope.Addr(), step.Addr)
 		if r == nil || r.ClientID != id {
 			return false, cmp.Or(err, errMoved)
@@ -180,7 +180,7 @@ func (s *server) deleteReservation(ctx context.Context, step *plan.Step, have *w
 }
 
 func (s *server) remove(ctx context.Context, scope netip.Addr, r windhcp.Reservation) error {
-	err := s.client.DeleteReservation(ctx, r.ClientID)
+	err := s.client.DeleteReservation(ctx, scope, r)
 	if e, ok := asError(err); ok && e.Unsure() {
 		left, readErr := s.again(ctx, scope, r.Addr)
 		switch {

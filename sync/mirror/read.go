@@ -228,9 +228,14 @@ func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *decide.R
 	}
 }
 
-// readScopes reads what has to be asked for scope by scope.
+// readScopes reads what older scripts have to be asked for scope by scope.
 func (m *Mirror) readScopes(ctx context.Context, client *psu.Client, p *plan.Policy, all, pushed []netip.Addr, parts []windhcp.Part, progress func(done int)) {
 	if p.Mode == plan.Migrate {
+		return
+	}
+	if client.Lists() {
+		readScopesAtOnce(ctx, client, p, all, pushed, parts)
+		progress(len(pushed))
 		return
 	}
 	var group errgroup.Group
@@ -247,6 +252,22 @@ func (m *Mirror) readScopes(ctx context.Context, client *psu.Client, p *plan.Pol
 		})
 	}
 	_ = group.Wait()
+}
+
+// readScopesAtOnce reads the same with a request for each kind of list
+// (rule 1.9).
+func readScopesAtOnce(ctx context.Context, client *psu.Client, p *plan.Policy, all, pushed []netip.Addr, parts []windhcp.Part) {
+	exclusions := client.AllExclusions(ctx, pushed)
+	var options psu.ByScope[windhcp.Option]
+	if p.ReadsOptions() && len(all) > 0 {
+		options = client.AllOptions(ctx, all)
+	}
+	for i, id := range pushed {
+		parts[i].Exclusions = exclusions.Of(id)
+		if p.ReadsOptions() && slices.Contains(all, id) {
+			parts[i].Options = options.Of(id)
+		}
+	}
 }
 
 // checkServer reads one server and says in words whether it can be used, for doctor.

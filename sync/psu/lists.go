@@ -25,7 +25,9 @@ func (c *Client) Health(ctx context.Context) (Health, error) {
 	if err == nil {
 		var fields map[string]json.RawMessage
 		if fields, err = object(got.Body); err == nil {
-			return health(newRecord(fields), got.Words), nil
+			out := health(newRecord(fields), got.Words)
+			c.said.Store(&out)
+			return out, nil
 		}
 		err = decoding(err, k, got)
 	}

@@ -84,7 +84,9 @@ func (c *Client) once(ctx context.Context, k call) (rest.Answer, error) {
 	}
 	got.Body = trim(got.Body)
 	if got.Status < 200 || got.Status > 299 {
-		return got, statusError(got, k)
+		failed := statusError(got, k)
+		failed.lists = c.Lists()
+		return got, failed
 	}
 	return got, nil
 }

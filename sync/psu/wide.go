@@ -158,3 +158,68 @@ func oneByOne[T any](ctx context.Context, parallel int, scopes []netip.Addr, one
 	_ = group.Wait() // no function of the group fails: errors are in the lists
 	return out
 }
+
+// AllExclusions reads the exclusions of all scopes with one request, where the
+// server has the call for it (rule 1.9), and else those of the given scopes one
+// by one.
+func (c *Client) AllExclusions(ctx context.Context, scopes []netip.Addr) ByScope[windhcp.Exclusion] {
+	k := call{op: "read exclusions", path: "exclusions", class: "exclusions"}
+	return keyed(ctx, c, k, scopes, []string{"start_ip", "start_range"}, decodeExclusion, c.Exclusions)
+}
+
+// AllOptions reads the option values of all scopes as AllExclusions does the
+// exclusions.
+func (c *Client) AllOptions(ctx context.Context, scopes []netip.Addr) ByScope[windhcp.Option] {
+	k := call{op: opOptions, path: "options", class: "options"}
+	return keyed(ctx, c, k, scopes, []string{"code", "option_id"}, decodeOption, c.ScopeOptions)
+}
+
+// keyed reads an answer that is an object with a list for each scope. A server
+// that cannot give it, for whatever reason that is not one of the connection, is
+// asked scope by scope: one call says nothing about the others.
+func keyed[T any](ctx context.Context, c *Client, k call, scopes []netip.Addr, identity []string, decode func(*record) T,
+	one func(context.Context, netip.Addr) windhcp.List[T],
+) ByScope[T] {
+	if !c.Lists() {
+		return oneByOne(ctx, c.config.Parallel, scopes, one)
+	}
+	got, err := c.read(ctx, k)
+	if err == nil {
+		out := takeApart(got.Body, identity, decode)
+		if out.err == nil {
+			// Ours names each scope it read, so one it does not name was not read.
+			out.whole = !c.said.Load().Ours()
+			return out
+		}
+		err = decoding(out.err, k, got)
+	}
+	switch KindOf(err) {
+	case Unreachable, BadTLS, CertificateMismatch, CertificateExpired, Canceled:
+		return ByScope[T]{err: err}
+	}
+	c.log.WithError(err).Warn("the server cannot tell a list of all scopes at once, reading scope by scope")
+	return oneByOne(ctx, c.config.Parallel, scopes, one)
+}
+
+// takeApart reads {"10.8.4.0":[...]}, which may stand below scope_options. An
+// entry that says it is another scope's spoils the list it is in.
+func takeApart[T any](body []byte, identity []string, decode func(*record) T) ByScope[T] {
+	fields, err := object(body)
+	if err != nil {
+		return ByScope[T]{err: err}
+	}
+	if inner, ok := fields["scope_options"]; ok {
+		if fields, err = object(trim(inner)); err != nil {
+			return ByScope[T]{err: err}
+		}
+	}
+	out := ByScope[T]{lists: make(map[netip.Addr]windhcp.List[T], len(fields))}
+	for key, raw := range fields {
+		scope, err := parseIPv4(key)
+		if err != nil {
+			return ByScope[T]{err: fmt.Errorf("the answer is no object by scope: %w", err)}
+		}
+		out.lists[scope] = decodeList(trim(raw), identity, within(scope, decode))
+	}
+	return out
+}
