@@ -84,18 +84,6 @@ func (a *app) checkForeign(file *settings.File) error {
 // shownProblems is how many problems of NetBox's data are listed one by one.
 const shownProblems = 20
 
-// storedProblems lists what the server last found wrong with NetBox's data; it
-// logs the same lines. Each costs only the object that it names (B-4).
-func storedProblems(out io.Writer, s settings.NetBox) {
-	problems, taken, err := instance.StoredProblems(s)
-	switch {
-	case err == nil:
-		listProblems(out, problems, fmt.Sprintf(" (as of %s)", taken.UTC().Format(time.RFC3339)))
-	case !neverWritten(err):
-		unreadable(out, err)
-	}
-}
-
 // neverWritten says that no server of this version has run yet.
 func neverWritten(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, ipam.ErrDiskFormat)
@@ -115,24 +103,25 @@ func listProblems(out io.Writer, problems []ipam.Problem, when string) {
 	}
 }
 
-// seen reads NetBox as the server does. It lists what is wrong with the data, and
-// finds what the token sees no more of the copy of NetBox that the server keeps on
-// disk (T-1).
+// seen reads NetBox as the server does. It lists what is wrong with the data, as the
+// server last saw it where NetBox cannot be read: each costs only the object that it
+// names (B-4). It finds what the token sees no more of the copy of NetBox that the
+// server keeps on disk (T-1).
 func seen(ctx context.Context, out io.Writer, client *netbox.Client, s settings.NetBox) (findings []prepare.Finding) {
 	log := logrus.New()
 	log.SetOutput(io.Discard) // what is to be said is in the findings
 	now, err := instance.Look(ctx, client, s, log)
+	if now.Unusable != nil && !neverWritten(now.Unusable) {
+		unreadable(out, now.Unusable)
+	}
 	if err != nil {
-		storedProblems(out, s)
+		listProblems(out, now.Problems, fmt.Sprintf(" (as of %s)", now.Taken.UTC().Format(time.RFC3339)))
 		if now.Taken.IsZero() { // the other findings say why NetBox cannot be read
 			return nil
 		}
 		return []prepare.Finding{{Severity: prepare.Warning, Object: "last snapshot", Problem: "NetBox cannot be compared with it: " + err.Error()}}
 	}
 	listProblems(out, now.Problems, "")
-	if _, _, err := instance.StoredProblems(s); err != nil && !neverWritten(err) {
-		unreadable(out, err)
-	}
 	for _, l := range now.Losses {
 		if l.Lost > 0 {
 			findings = append(findings, prepare.Finding{

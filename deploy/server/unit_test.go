@@ -11,13 +11,29 @@ import (
 	"testing"
 )
 
+// analyzer finds the program that judges units.
+func analyzer(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		missing(t, "no systemd-analyze on this machine")
+	}
+	return path
+}
+
+// missing skips a test, or fails it where everything has to run.
+func missing(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("REQUIRE_INTEGRATION") == "1" {
+		t.Fatalf("REQUIRE_INTEGRATION=1, but %s", what)
+	}
+	t.Skip(what)
+}
+
 // The unit must be one that systemd takes without a word. The program it starts
 // need not be installed here, so another stands in for it.
 func TestSystemdLikesTheUnit(t *testing.T) {
-	verify, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		t.Skip("no systemd-analyze on this machine")
-	}
+	verify := analyzer(t)
 	text, err := os.ReadFile("coredhcp-netbox.service")
 	if err != nil {
 		t.Fatal(err)
@@ -36,13 +52,9 @@ func TestSystemdLikesTheUnit(t *testing.T) {
 // What the unit leaves open is what a DHCP server needs: networks, raw sockets. The
 // threshold is in tenths; 100 is a service without any walls.
 func TestTheUnitLeavesLittleOpen(t *testing.T) {
-	security, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		t.Skip("no systemd-analyze on this machine")
-	}
-	out, err := exec.CommandContext(t.Context(), security, "security", "--offline=true", "--no-pager", "--threshold=25", "coredhcp-netbox.service").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), analyzer(t), "security", "--offline=true", "--no-pager", "--threshold=25", "coredhcp-netbox.service").CombinedOutput()
 	if strings.Contains(string(out), "unrecognized option") {
-		t.Skip("systemd-analyze of this machine does not judge files (before version 250)")
+		missing(t, "systemd-analyze of this machine does not judge files (before version 250)")
 	}
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)

@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -39,6 +40,7 @@ type diskCopy struct {
 	write    func(path string, d ipam.Disk) error // ipam.WriteDiskFile
 	writing  chan error                           // the outcome of the write under way; nil: none
 	written  time.Time                            // of what is being written
+	unusable error                                // why a start could not use the copy, or the first of two; fs.ErrNotExist: there is none
 }
 
 // fingerprint is a text that differs if settings differ that shape the tables.
@@ -50,40 +52,49 @@ func (c Config) fingerprint() string {
 	return string(key)
 }
 
+// errForeign says that a copy is of no use here.
+var errForeign = errors.New("the copy is of another NetBox or of other settings")
+
 // restore reads the copy, or the second one where the first cannot be used, and
-// tells when it was true; nil: there is none that can be used.
+// tells when it was true; nil: there is none that can be used, and unusable says why.
 func (d *diskCopy) restore() (*tables, time.Time) {
-	if t, taken := d.restoreFrom(d.path); t != nil {
-		return t, taken
+	for _, path := range []string{d.path, d.second} {
+		t, taken, err := d.restoreFrom(path)
+		if err == nil {
+			d.unusable = nil
+			return t, taken
+		}
+		d.unusable = cmp.Or(d.unusable, err)
 	}
-	return d.restoreFrom(d.second)
+	return nil, time.Time{}
 }
 
-func (d *diskCopy) restoreFrom(path string) (*tables, time.Time) {
+func (d *diskCopy) restoreFrom(path string) (*tables, time.Time, error) {
 	if path == "" {
-		return nil, time.Time{}
+		return nil, time.Time{}, fs.ErrNotExist
 	}
 	disk, err := ipam.ReadDiskFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, time.Time{}
-	case err != nil:
-		d.log.WithError(err).Warn("the disk copy of NetBox cannot be used")
-		return nil, time.Time{}
-	case disk.URL != d.url || disk.Key != d.key:
+	if err == nil && (disk.URL != d.url || disk.Key != d.key) {
 		d.log.WithField("url", disk.URL).Warn("the disk copy is of another NetBox or other settings and is not used")
-		return nil, time.Time{}
+		return nil, time.Time{}, errForeign
+	}
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			d.log.WithError(err).Warn("the disk copy of NetBox cannot be used")
+		}
+		return nil, time.Time{}, err
 	}
 	d.saved = disk.Taken
-	d.guard.lost, d.guard.held, d.guard.followed = fromDisk(disk.Lost), fromDisk(disk.Held), disk.Followed
+	d.guard.restore(disk)
 	d.log.WithField("taken", disk.Taken.UTC().Format(time.RFC3339)).Info("started from the disk copy of NetBox")
-	return restored(disk), disk.Taken
+	return restored(disk), disk.Taken, nil
 }
 
 // restored makes tables of a disk copy. Rows that could not be used are not in
 // it; the next full read finds them again.
 func restored(disk ipam.Disk) *tables {
 	t := newTables()
+	t.changed = true
 	t.objects = *disk.Objects
 	clear(t.owned)
 	for name, mark := range disk.Marks {

@@ -145,7 +145,6 @@ func (f *Follower) restore() {
 	if restored == nil {
 		return
 	}
-	restored.changed = true
 	f.adopt(restored)
 	f.disk.changed = false
 	f.confirmed = taken

@@ -46,6 +46,27 @@ func newGuard(config Config) *guard {
 	}
 }
 
+// restore takes what is kept from a disk copy.
+func (g *guard) restore(disk ipam.Disk) {
+	g.lost, g.held, g.followed = fromDisk(disk.Lost), fromDisk(disk.Held), disk.Followed
+}
+
+// build makes the snapshot of objects with what is kept beside them.
+func (g *guard) build(o *ipam.Objects, options ipam.Options, now time.Time) (*ipam.Snapshot, []ipam.Problem) {
+	options.Followed = g.followed
+	objects := g.lost.over(*o)
+	snapshot, problems := ipam.Build(&objects, options)
+	g.followed = snapshot.Followed()
+	g.judge(snapshot, now)
+	g.held.dropReplaced(o)
+	if len(g.held) > 0 {
+		options.Followed = g.followed
+		old := g.held.over(objects)
+		snapshot, problems = ipam.Build(&old, options)
+	}
+	return snapshot, problems
+}
+
 // guardedTables are those that a refusal rests on, each after the ones that
 // point at it.
 func guardedTables() []netbox.Table {

@@ -32,19 +32,9 @@ func (f *Follower) adopt(next *tables) {
 // publish builds a snapshot of the tables and of what is kept beside them.
 func (f *Follower) publish() {
 	f.disk.changed = true
-	now, g := f.config.Now(), f.guard
 	options := f.config.Options
-	options.Followed, options.Expiries = g.followed, f.reader.decode.expiries
-	objects := g.lost.over(f.tables.objects)
-	snapshot, problems := ipam.Build(&objects, options)
-	g.followed = snapshot.Followed()
-	g.judge(snapshot, now)
-	g.held.dropReplaced(&f.tables.objects)
-	if len(g.held) > 0 {
-		options.Followed = g.followed
-		old := g.held.over(objects)
-		snapshot, problems = ipam.Build(&old, options)
-	}
+	options.Expiries = f.reader.decode.expiries
+	snapshot, problems := f.guard.build(&f.tables.objects, options, f.config.Now())
 	problems = slices.Concat(f.tables.problems(), f.undefinedFields(), problems)
 	f.problems.report(problems)
 	f.config.OnSnapshot(snapshot, problems)

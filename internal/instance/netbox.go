@@ -69,6 +69,7 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 		UnsyncedC: i.Engine.UnsyncedC(),
 
 		ReclaimPause: i.Engine.ReclaimPause,
+		Running:      i.Engine.Running,
 		Snapshot:     i.Snapshot,
 		Write: func(ctx context.Context, changes []writeback.RecordChange) []writeback.RecordResult {
 			return writeback.WriteRecords(ctx, client, recordFields(i.Settings), changes)
@@ -121,25 +122,14 @@ func StoredSnapshot(s settings.NetBox) (*ipam.Snapshot, error) {
 		snapshot, _, err := Inventory(s)
 		return snapshot, err
 	}
-	snapshot, _, _, err := fromDisk(s)
+	snapshot, _, err := fromDisk(s)
 	return snapshot, err
 }
 
-// StoredProblems returns what was wrong with NetBox's data when a server with
-// these settings last saw it, and when that was. The error wraps fs.ErrNotExist
-// where no server has run yet.
-func StoredProblems(s settings.NetBox) ([]ipam.Problem, time.Time, error) {
-	_, problems, taken, err := fromDisk(s)
-	return problems, taken, err
-}
-
-func fromDisk(s settings.NetBox) (*ipam.Snapshot, []ipam.Problem, time.Time, error) {
-	disk, err := ipam.ReadDiskFile(diskCopy(s))
-	if err != nil {
-		return nil, nil, time.Time{}, err
-	}
-	snapshot, problems := ipam.Build(disk.Objects, options(s))
-	return snapshot, problems, disk.Taken, nil
+// fromDisk returns what a server with these settings would serve from its copy, and
+// when the copy was true.
+func fromDisk(s settings.NetBox) (*ipam.Snapshot, time.Time, error) {
+	return follow.Stored(readConfig(s, diskCopy(s), nil))
 }
 
 // loadOnce reads NetBox as it is now, for a rehearsal.

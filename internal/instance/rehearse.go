@@ -56,9 +56,9 @@ func (i *Instance) rehearsalStore(ctx context.Context) (lease.Store, error) {
 // there is none, and where the operator asks for it, NetBox is read now.
 func (i *Instance) rehearseNetBox(ctx context.Context) error {
 	if !i.pool.Anew {
-		snapshot, problems, taken, err := fromDisk(i.Settings)
+		snapshot, taken, err := fromDisk(i.Settings)
 		if err == nil {
-			i.publish(snapshot, problems)
+			i.publish(snapshot, nil)
 			i.rest("NetBox: as it was at %s, by the copy on disk", taken.UTC().Format(time.RFC3339))
 			return nil
 		}

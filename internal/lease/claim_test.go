@@ -22,7 +22,7 @@ func TestAddressesThatMayBeClaimed(t *testing.T) {
 		"another's, expired a moment ago":  {stored: []Lease{bound(addr, bob, -time.Second)}, want: "silent D-5 taken"},
 		"another's, released":              {stored: []Lease{released(addr, bob, time.Hour)}, want: "ACK D-4 10.0.0.10/24 new"},
 		"in quarantine":                    {stored: []Lease{quarantined(addr, time.Hour)}, want: "silent D-5 taken"},
-		"offered to another":               {prepare: func(r *rig) { r.expect(discover(bob, wants(addr)), "OFFER D-1 10.0.0.10/24") }, want: "silent D-5 taken"},
+		"offered to another":               {prepare: func(r *rig) { r.expect(discover(bob, wants(addr)), "OFFER D-1 10.0.0.10/24") }, want: "silent D-34 offered"},
 		"offered to it by a server before": {want: "ACK D-4 10.0.0.10/24 new"},
 		"offered to it until a moment ago": {prepare: func(r *rig) { r.expect(discover(alice), "OFFER D-1"); r.now = r.now.Add(time.Minute) }, want: "ACK D-4 10.0.0.10/24 new"},
 		"offered to another before it went": {prepare: func(r *rig) {

@@ -90,6 +90,7 @@ func (w *clockWatch) wake() {
 func (e *Engine) lookAtClock(now time.Time) time.Time {
 	w := e.clock
 	if w.Steady == nil {
+		e.facts.Steady = now
 		return now
 	}
 	ran := w.ran(now)
@@ -115,7 +116,23 @@ func (e *Engine) lookAtClock(now time.Time) time.Time {
 	if e.facts.Stepped {
 		e.facts.Jump = offset - w.low
 	}
-	return w.origin.Add(ran)
+	e.facts.Steady = w.origin.Add(ran)
+	return e.facts.Steady
+}
+
+// judged is the time that leases are judged by at now: the time of day without a
+// step (S-14). The lock must be held.
+func (e *Engine) judged(now time.Time) time.Time {
+	e.lookAtClock(now)
+	return now.Add(-e.facts.Jump)
+}
+
+// Running reports whether something that ends at the given time by the clock of
+// leases runs still. A lease that the clock alone has ended by a step does (S-14).
+func (e *Engine) Running(until time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return until.After(e.judged(e.config.Now()))
 }
 
 // pause begins a pause of reclaiming, or makes it last longer.

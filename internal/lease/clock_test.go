@@ -72,7 +72,7 @@ func TestWhatEndedBeforeAStepWaits(t *testing.T) {
 	r.expect(discover(bob), "OFFER D-1 10.0.0.10/24 new")
 	c.set(90 * time.Minute)
 	r.expect(discover(carol), "silent D-2")
-	r.expect(selecting(carol, "10.0.0.10"), "NAK D-5") // it is offered to bob, and the offer lasts its time
+	r.expect(selecting(carol, "10.0.0.10"), "silent D-34") // it is offered to bob, and the offer lasts its time
 	c.run(time.Minute)
 	r.invite(carol)
 	r.expect(selecting(carol, "10.0.0.10"), "silent D-16 clock_skew")

@@ -10,9 +10,9 @@ type Kept struct {
 // Keep returns what to copy. It reports false while the engine has no store, or
 // one that is not filled yet: an earlier copy then knows more.
 func (e *Engine) Keep() (Kept, bool) {
-	marks, leases, now := e.Marks(), e.Leases(), e.config.Now()
+	marks, leases := e.Marks(), e.Leases()
 	e.mu.Lock()
-	storeless := e.facts.Storeless
+	storeless, now := e.facts.Storeless, e.judged(e.config.Now())
 	e.mu.Unlock()
 	kept := Kept{Marks: marks}
 	for _, l := range leases {

@@ -50,7 +50,7 @@ func (e *echoes) quiet(addr netip.Addr, now time.Time) bool {
 func (e *Engine) probe(ctx context.Context, m ClientMessage, decision Decision, trace *Trace) (bool, error) {
 	addr, rests, must := decision.Addr.Addr(), decision.effect.rested, decision.effect.mustProbe
 	e.mu.Lock()
-	quiet := e.echoes.quiet(addr, e.config.Now()) && !rests
+	quiet := e.echoes.quiet(addr, e.lookAtClock(e.config.Now())) && !rests
 	e.mu.Unlock()
 	if quiet {
 		trace.addf("A-7", "%s did not answer an echo request a moment ago", addr)
@@ -65,7 +65,7 @@ func (e *Engine) probe(ctx context.Context, m ClientMessage, decision Decision, 
 	case err != nil:
 		e.facts.Leases.dropHold(m.Client)
 	case !answered:
-		e.echoes.unanswered(addr, e.config.Now().Add(e.config.Policy.OfferHold))
+		e.echoes.unanswered(addr, e.lookAtClock(e.config.Now()).Add(e.config.Policy.OfferHold))
 	}
 	e.mu.Unlock()
 	switch {
@@ -100,7 +100,7 @@ func (e *Engine) ask(ctx context.Context, addr netip.Addr) (answered bool, err e
 // setAside puts an address in quarantine that an unknown host uses.
 func (e *Engine) setAside(ctx context.Context, m ClientMessage, addr netip.Addr) error {
 	e.mu.Lock()
-	d := decider{f: &e.facts, s: e.facts.Snapshot, l: e.facts.Leases, m: &m, now: e.config.Now().Add(-e.facts.Jump)}
+	d := decider{f: &e.facts, s: e.facts.Snapshot, l: e.facts.Leases, m: &m, now: e.judged(e.config.Now())}
 	next := d.quarantined(addr)
 	revision := e.facts.Leases.stored[addr].revision
 	e.facts.Leases.inWork[addr] = m.Client

@@ -257,12 +257,12 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 	l.sweep(steady)
 	decision := Decide(e.facts, m, now, trace)
 	effect := &decision.effect
+	if effect.ends != "" {
+		l.endOffer(effect.ends, steady)
+	}
 	if effect.hold.IsValid() && !decision.Static {
-		if effect.ends != "" {
-			l.dropHold(effect.ends)
-		}
 		stranger := decision.Machine == nil && decision.Interface == nil
-		l.hold(effect.hold, hold{client: m.Client, until: steady.Add(e.config.Policy.OfferHold), stranger: stranger, share: effect.share})
+		l.hold(effect.hold, hold{client: m.Client, until: steady.Add(e.config.Policy.OfferHold), stranger: stranger, fresh: effect.probe, share: effect.share})
 	}
 	if effect.change.Addr.IsValid() {
 		l.inWork[effect.change.Addr] = m.Client
@@ -312,7 +312,7 @@ func (e *Engine) troubled(m ClientMessage, decision Decision, err error, trace *
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := e.config.Now().Add(-e.facts.Jump) // as leases were given before a step (S-14)
+	now := e.judged(e.config.Now())
 	a := e.facts.Snapshot.Address(decision.Subnet.VRF, decision.Addr.Addr())
 	if a == nil {
 		return silent
@@ -476,7 +476,7 @@ func remove(list []netip.Addr, addr netip.Addr) []netip.Addr {
 func (e *Engine) Leased() map[netip.Addr]bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now, running := e.config.Now(), make(map[netip.Addr]bool)
+	now, running := e.judged(e.config.Now()), make(map[netip.Addr]bool)
 	for addr, stored := range e.facts.Leases.stored {
 		if stored.State == Bound && stored.Expires.After(now) {
 			running[addr] = true

@@ -6,6 +6,15 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
+// outweighs reports whether a REQUEST takes addr from the unanswered offer that
+// another client got, which NetBox does not know: the address was offered to this
+// one before, lately, or was its own (D-34).
+func (d *decider) outweighs(addr netip.Addr, own bool, c client) bool {
+	last := d.l.answers[c.id]
+	return d.m.Type == Request && d.l.holds[addr].stranger &&
+		(own || last.addr == addr && last.offered && d.steady.Sub(last.at) < answerMemory)
+}
+
 // fromStranger takes the oldest offer on the wire that a client which NetBox does
 // not know has not answered, where nothing else is left: offers cost their sender
 // nothing, and must not keep others out. none is the choice without it.

@@ -29,6 +29,9 @@ func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ip
 	if decision.Static {
 		return d.marked(decision, a, c)
 	}
+	if h, held := d.l.holds[a.Address.Addr()]; held && h.client != c.id {
+		decision.effect.ends = h.client // its offer gave way (D-34)
+	}
 	next := d.nextLease(a.Address.Addr())
 	if next.Client != c.id {
 		next.Hostname = ""
@@ -232,20 +235,42 @@ func (d *decider) fromPool(n *ipam.Subnet) choice {
 	}
 	position, key := d.firstOf(n, p, low, high)
 	switch {
-	case key == unavailable, key != neverUsed && time.Unix(key, 0).Add(d.f.Policy.ReclaimGrace).After(d.now):
+	case key == unavailable, !lately(key) && key != neverUsed && time.Unix(key, 0).Add(d.f.Policy.ReclaimGrace).After(d.now):
 		return choice{}
 	case key != neverUsed && d.skewed():
-		d.traceSkew()
-		return choice{skewed: true}
+		return d.unusedLately(n, p, low, high)
 	}
 	a := p.addrs[position]
 	switch {
+	case lately(key):
+		d.choose("an offer of it ended a moment ago, and nothing else is free", a)
 	case key == neverUsed:
 		d.choose("never used", a)
 	case d.trace != nil:
 		d.choose("free since "+time.Unix(key, 0).UTC().Format(time.RFC3339), a)
 	}
 	return choice{address: a, reason: ReasonNew}
+}
+
+// unusedLately takes the address whose offer ended first, of those that no client
+// ever used, where the clock does not tell that a lease has ended (A-13, S-9). The
+// tree does not tell those apart, so each address of the pool is looked at.
+func (d *decider) unusedLately(n *ipam.Subnet, p *pool, low, high int) choice {
+	first, found := unavailable, -1
+	for from, to := range p.parts(n, low, high) {
+		for position := from; position < to; position++ {
+			key, addr := p.tree[position+len(p.addrs)], p.addrs[position].Address.Addr()
+			if lately(key) && key < first && d.l.ended[addr].key == neverUsed && !d.theirs(addr) {
+				first, found = key, position
+			}
+		}
+	}
+	if found < 0 {
+		d.traceSkew()
+		return choice{skewed: true}
+	}
+	d.choose("never used", p.addrs[found])
+	return choice{address: p.addrs[found], reason: ReasonNew}
 }
 
 // theirs reports whether addr is an address of the relay or of this server
@@ -355,8 +380,10 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Re
 	// An ended binding is still its client's, unless the address was offered
 	// to or reserved for another client meanwhile.
 	switch {
-	case addr != d.takes && d.l.heldByOther(addr, c.id), reserved(a) && (c.port == nil || c.port.ID != a.Interface):
+	case reserved(a) && (c.port == nil || c.port.ID != a.Interface):
 		return d.refused(a, ReasonTaken), false
+	case addr != d.takes && d.l.heldByOther(addr, c.id) && !d.outweighs(addr, own, c):
+		return d.refused(a, ReasonOffered), false
 	case own:
 		return "", true
 	case addr == d.rested:

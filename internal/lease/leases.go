@@ -18,11 +18,13 @@ type Leases struct {
 	stored   map[netip.Addr]storedLease
 	byClient map[ClientID][]netip.Addr
 
-	holds     map[netip.Addr]hold
-	heldBy    map[ClientID]netip.Addr
-	holdQueue []lapse // in order of time; entries may be outdated
-	offers    map[poolID]*offers
-	shares    map[share]offerList // without empty ones
+	holds      map[netip.Addr]hold
+	heldBy     map[ClientID]netip.Addr
+	holdQueue  []lapse // in order of time; entries may be outdated
+	ended      map[netip.Addr]endedOffer
+	endedQueue []lapse // about in order of time; entries may be outdated
+	offers     map[poolID]*offers
+	shares     map[share]offerList // without empty ones
 
 	inWork         map[netip.Addr]ClientID
 	unread         map[netip.Addr]bool // the store may hold something else: a write has an unknown outcome
@@ -51,9 +53,17 @@ type hold struct {
 	client   ClientID
 	until    time.Time
 	stranger bool // to NetBox: gives way to others
+	fresh    bool // the address was free for any client
 	share    share
 	// older and newer are the neighbours in its share.
 	older, newer netip.Addr
+}
+
+// endedOffer is an offer of a free address that ended, and that its client may
+// still accept. Times are those that run.
+type endedOffer struct {
+	at, until time.Time
+	key       int64 // of the address, as long as it is as free as it was
 }
 
 type lapse struct {
@@ -68,6 +78,7 @@ func NewLeases(policy *Policy) *Leases {
 		stored:         make(map[netip.Addr]storedLease),
 		byClient:       make(map[ClientID][]netip.Addr),
 		holds:          make(map[netip.Addr]hold),
+		ended:          make(map[netip.Addr]endedOffer),
 		heldBy:         make(map[ClientID]netip.Addr),
 		offers:         make(map[poolID]*offers),
 		shares:         make(map[share]offerList),
@@ -95,6 +106,7 @@ func (l *Leases) put(next Lease, revision Revision) {
 		l.unlink(was, next.Addr)
 	}
 	l.stored[next.Addr] = storedLease{next, revision}
+	delete(l.ended, next.Addr)
 	if next.State == Quarantined {
 		l.resting[next.Addr] = true
 	} else {
@@ -136,6 +148,7 @@ func (l *Leases) hold(addr netip.Addr, h hold) {
 		l.unlinkHold(before)
 		delete(l.heldBy, before.client)
 	}
+	delete(l.ended, addr)
 	l.holds[addr] = l.link(addr, h)
 	l.heldBy[h.client] = addr
 	l.holdQueue = append(l.holdQueue, lapse{addr, h.until})
@@ -152,7 +165,7 @@ func (l *Leases) compactHolds() {
 	for addr, h := range l.holds {
 		l.holdQueue = append(l.holdQueue, lapse{addr, h.until})
 	}
-	slices.SortFunc(l.holdQueue, func(a, b lapse) int { return a.at.Compare(b.at) })
+	sortLapses(l.holdQueue)
 }
 
 func (l *Leases) dropHold(client ClientID) {
@@ -174,10 +187,48 @@ func (l *Leases) sweep(now time.Time) {
 		addr := l.holdQueue[0].addr
 		l.holdQueue = l.holdQueue[1:]
 		if h, ok := l.holds[addr]; ok && !h.until.After(now) {
-			l.dropHold(h.client)
+			l.endOffer(h.client, now)
 		}
 	}
 	l.forgetAnswers(now)
+	for len(l.endedQueue) > 0 && !l.endedQueue[0].at.After(now) {
+		addr := l.endedQueue[0].addr
+		l.endedQueue = l.endedQueue[1:]
+		if e, ok := l.ended[addr]; ok && !e.until.After(now) {
+			delete(l.ended, addr)
+			l.touch(addr)
+		}
+	}
+}
+
+// endOffer ends an offer that was not answered. As long as its client may accept
+// it all the same, the address is the last that another one is offered.
+func (l *Leases) endOffer(client ClientID, now time.Time) {
+	addr, held := l.heldBy[client]
+	fresh, last := l.holds[addr].fresh, l.answers[client]
+	l.dropHold(client)
+	until := last.at.Add(answerMemory)
+	if !held || !fresh || !last.offered || last.addr != addr || !until.After(now) {
+		return
+	}
+	for _, p := range l.pools {
+		if position, ok := p.find(addr); ok && p.tree[position+len(p.addrs)] != unavailable {
+			l.ended[addr] = endedOffer{now, until, p.tree[position+len(p.addrs)]}
+		}
+	}
+	l.touch(addr)
+	l.endedQueue = append(l.endedQueue, lapse{addr, until})
+	if len(l.endedQueue) > 2*len(l.ended)+1024 {
+		l.endedQueue = l.endedQueue[:0]
+		for addr, e := range l.ended {
+			l.endedQueue = append(l.endedQueue, lapse{addr, e.until})
+		}
+		sortLapses(l.endedQueue)
+	}
+}
+
+func sortLapses(queue []lapse) {
+	slices.SortFunc(queue, func(a, b lapse) int { return a.at.Compare(b.at) })
 }
 
 // heldByOther reports whether an OFFER to another client reserves addr.

@@ -107,11 +107,11 @@ func TestOffersAreHeld(t *testing.T) {
 	r.expect(discover(alice), "OFFER D-1 10.0.0.10/24") // held for another minute
 	r.now = start.Add(61 * time.Second)
 	r.expect(discover(carol), "OFFER D-1 10.0.0.11/24") // bob's lapsed
-	r.expect(selecting(bob, "10.0.0.11"), "silent D-5 taken")
+	r.expect(selecting(bob, "10.0.0.11"), "ACK D-4 10.0.0.11/24") // carol has not answered (D-34)
 	r.now = start.Add(90 * time.Second)
 	r.expect(selecting(alice, "10.0.0.10"), "ACK D-4 10.0.0.10/24")
-	if n := len(r.store.writes); n != 1 {
-		t.Errorf("%d writes, want one: OFFERs write nothing (P-6, S-10)", n)
+	if n := len(r.store.writes); n != 2 {
+		t.Errorf("%d writes, want two: OFFERs write nothing (P-6, S-10)", n)
 	}
 }
 

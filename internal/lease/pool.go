@@ -16,8 +16,8 @@ type poolSet map[int64]*pool
 
 // pool is a tournament tree over the dynamic addresses of one VRF, which are
 // sorted by address. A leaf's key is neverUsed, or the Unix time since when
-// the address is free, or unavailable; every inner node is the smaller key of
-// its children. So the lowest never-used address and the least recently
+// the address is free, or more than offeredLately, or unavailable; every inner
+// node is the smaller key of its children. So the lowest never-used address and the least recently
 // expired one of any prefix are found by the same search in O(log n), however
 // full the pool is.
 type pool struct {
@@ -28,7 +28,12 @@ type pool struct {
 const (
 	neverUsed   int64 = 0
 	unavailable int64 = math.MaxInt64
+	// offeredLately and the Unix time in ns when its offer ended is the key of an
+	// address whose client may still accept it: the last to be offered.
+	offeredLately int64 = 1 << 61
 )
+
+func lately(key int64) bool { return key >= offeredLately && key < unavailable }
 
 func newPool(addrs []*ipam.Address) *pool {
 	return &pool{addrs: addrs, tree: make([]int64, 2*len(addrs))}
@@ -103,6 +108,16 @@ func (l *Leases) key(a *ipam.Address) int64 {
 	if _, held := l.holds[addr]; held || l.inWork[addr] != "" || l.infrastructure[addr] || reserved(a) {
 		return unavailable
 	}
+	key := l.freeSince(a)
+	if e, ok := l.ended[addr]; ok && e.key == key {
+		return offeredLately + e.at.UnixNano()
+	}
+	return key
+}
+
+// freeSince is the key of an address by its leases alone.
+func (l *Leases) freeSince(a *ipam.Address) int64 {
+	addr := a.Address.Addr()
 	b := l.binding(a, time.Time{}) // a binding that may still run counts
 	if b.Client == "" {
 		return neverUsed

@@ -108,7 +108,7 @@ func (d *decider) way() (by way, proved bool) {
 func (d *decider) answerOf(decision *Decision) answer {
 	addr := decision.Addr.Addr()
 	by, proved := d.way()
-	a := answer{addr: addr, at: d.now, by: by, offered: decision.Verdict == Offer}
+	a := answer{addr: addr, at: d.steady, by: by, offered: decision.Verdict == Offer}
 	switch {
 	case !proved:
 	case decision.Verdict == Ack:
@@ -127,7 +127,7 @@ func (d *decider) sentLately(addr netip.Addr) bool {
 	switch {
 	case !proved:
 		d.trace.addf("D-32", "nothing vouches for relay %s", d.m.Relay)
-	case a.addr != addr || !a.declinable || a.by != by || d.now.Sub(a.at) > declineWindow:
+	case a.addr != addr || !a.declinable || a.by != by || d.steady.Sub(a.at) > declineWindow:
 		d.trace.addf("D-32", "%s was not sent to the client on this way within the last minute, or the client used it before", addr)
 	default:
 		return true
@@ -143,8 +143,8 @@ func (d *decider) mayAccept(addr netip.Addr) bool {
 		return true
 	}
 	a := d.l.answers[d.m.Client]
-	return a.offered && d.now.Sub(a.at) < answerMemory ||
-		d.now.Before(d.f.Started.Add(d.f.Policy.OfferHold)) || d.had(addr)
+	return a.offered && d.steady.Sub(a.at) < answerMemory ||
+		d.steady.Before(d.f.Started.Add(d.f.Policy.OfferHold)) || d.had(addr)
 }
 
 // overdrawn reports whether a DECLINE is one too many: of this client in an hour,
@@ -171,7 +171,7 @@ func (d *decider) overdrawn(n *ipam.Subnet) bool {
 // another address next (D-32).
 func (d *decider) inVain(rule string, reason Reason, addr netip.Addr) Decision {
 	decision := d.silent(rule, reason)
-	decision.effect.answer = answer{at: d.now, avoid: addr}
+	decision.effect.answer = answer{at: d.steady, avoid: addr}
 	return decision
 }
 

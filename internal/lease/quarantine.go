@@ -19,7 +19,7 @@ var (
 // ErrNotQuarantined, ErrInWork, or an error of the store.
 func (e *Engine) EndQuarantine(ctx context.Context, addr netip.Addr) error {
 	e.mu.Lock()
-	now, l := e.config.Now(), e.facts.Leases
+	now, l := e.judged(e.config.Now()), e.facts.Leases
 	next, revision, err := l.unrested(addr, now)
 	if err == nil {
 		l.inWork[addr] = Declined

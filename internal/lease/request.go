@@ -188,6 +188,7 @@ const (
 	ReasonUnproved       Reason = "unproved"        // a RELEASE or DECLINE that anyone could have sent (D-31, D-32)
 	ReasonTooMany        Reason = "too_many"        // more DECLINEs than count
 	ReasonNotOffered     Reason = "not_offered"     // it accepts an offer that was not made (D-30)
+	ReasonOffered        Reason = "offered"         // another client was offered the address and has not answered (D-34)
 	ReasonHearsay        Reason = "relay_unproved"  // the network rests on a relay that nothing vouches for (N-11)
 )
 

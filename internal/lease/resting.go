@@ -54,7 +54,7 @@ func (d *decider) fromQuarantine(c client, w wire, none choice) (choice, *ipam.S
 // it is held for can accept it.
 func (e *Engine) wakes(ctx context.Context, m ClientMessage, addr netip.Addr) (bool, error) {
 	e.mu.Lock()
-	next, revision, err := e.facts.Leases.unrested(addr, e.config.Now().Add(-e.facts.Jump))
+	next, revision, err := e.facts.Leases.unrested(addr, e.judged(e.config.Now()))
 	if err == nil {
 		e.facts.Leases.inWork[addr] = m.Client
 	}

@@ -182,10 +182,10 @@ func (d *decider) ration(one *choice, n *ipam.Subnet, c client) bool {
 // for offers to strangers. Of a big pool the count is remembered, which is all that a
 // decision leaves behind.
 func (d *decider) room(n *ipam.Subnet, o *offers) int {
-	if since := d.now.Sub(o.at); since >= 0 && since < freshCount && d.l.size(n) > smallPool {
+	if since := d.steady.Sub(o.at); since >= 0 && since < freshCount && d.l.size(n) > smallPool {
 		return o.room
 	}
-	o.room, o.at = o.total, d.now
+	o.room, o.at = o.total, d.steady
 	p := d.l.pools[n.VRF]
 	if p == nil {
 		return o.room
@@ -204,7 +204,11 @@ func (d *decider) countFree(p *pool, low, high int) (free int) {
 		last = neverUsed
 	}
 	for position := low; position < high; position++ {
-		if p.tree[position+len(p.addrs)] <= last {
+		key := p.tree[position+len(p.addrs)]
+		if lately(key) {
+			key = d.l.ended[p.addrs[position].Address.Addr()].key
+		}
+		if key <= last {
 			free++
 		}
 	}

@@ -67,8 +67,8 @@ var decisionTable = []tableRow{
 	// D-5
 	{"SELECTING another client's binding is refused", []Lease{bound("10.0.0.12", bob, time.Hour)}, nil,
 		selecting(alice, "10.0.0.12"), "NAK D-5 taken", "NAK D-5 taken", "silent D-5 taken"},
-	{"SELECTING what is held for another client is refused", nil, []ClientMessage{discover(bob)},
-		selecting(alice, "10.0.0.10"), "NAK D-5 taken", "NAK D-5 taken", "silent D-5 taken"},
+	{"SELECTING what is held for another client is silence (D-34)", nil, []ClientMessage{discover(bob)},
+		selecting(alice, "10.0.0.10"), "silent D-34 offered", "silent D-34 offered", "silent D-34 offered"},
 	{"SELECTING an address outside N is refused", nil, nil,
 		selecting(alice, "10.9.0.10"), "NAK D-5 wrong_network", "NAK D-5 wrong_network", "silent D-5 wrong_network"},
 	{"SELECTING an address that is not dynamic is refused", nil, nil,
@@ -142,9 +142,9 @@ var decisionTable = []tableRow{
 		request(alice, wants("10.0.0.12")), "NAK D-10 no_binding", "", "silent D-10 no_binding"},
 	{"INIT-REBOOT with another client's address is refused", []Lease{bound("10.0.0.12", bob, time.Hour)}, nil,
 		request(alice, wants("10.0.0.12")), "NAK D-10 no_binding", "", "silent D-10 no_binding"},
-	{"INIT-REBOOT with an expired address offered to another client is refused", []Lease{bound("10.0.0.12", alice, -time.Hour)},
+	{"INIT-REBOOT with an expired address that another client was only offered is confirmed (D-34)", []Lease{bound("10.0.0.12", alice, -time.Hour)},
 		[]ClientMessage{discover(bob, wants("10.0.0.12"))},
-		request(alice, wants("10.0.0.12")), "NAK D-10 taken", "", "silent D-10 taken"},
+		request(alice, wants("10.0.0.12")), "ACK D-8 10.0.0.12/24 bound", "", "ACK D-8 10.0.0.12/24 bound"},
 	{"INIT-REBOOT with an address NetBox does not know is refused", nil, nil,
 		request(alice, wants("10.0.0.201")), "NAK D-10 not_dynamic", "", "silent D-10 not_dynamic"},
 	// D-11, N-4

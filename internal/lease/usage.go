@@ -63,8 +63,7 @@ func (e *Engine) Usage() []Usage {
 // be trusted (S-9, S-14, S-15).
 func (e *Engine) count(u *Usage, a *ipam.Address) {
 	f, l := &e.facts, e.facts.Leases
-	now := e.config.Now()
-	judged := now.Add(-f.Jump)
+	judged := e.judged(e.config.Now())
 	addr := a.Address.Addr()
 	b := l.binding(a, judged)
 	switch h, held := l.holds[addr]; {
@@ -72,13 +71,13 @@ func (e *Engine) count(u *Usage, a *ipam.Address) {
 		u.Quarantined++
 	case b.running(judged):
 		u.Leased++
-	case held && h.until.After(now):
+	case held && h.until.After(f.Steady):
 		u.Offered++
 	case l.infrastructure[addr] || reserved(a):
 		u.Withheld++
 	case b.Client == "":
 		u.Free++
-	case f.Distrusted || Skewed(f.Skew) || time.Unix(l.key(a), 0).Add(e.config.Policy.ReclaimGrace).After(judged):
+	case f.Distrusted || Skewed(f.Skew) || time.Unix(l.freeSince(a), 0).Add(e.config.Policy.ReclaimGrace).After(judged):
 		u.Withheld++
 	default:
 		u.Free++

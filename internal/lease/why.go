@@ -20,7 +20,9 @@ func (e *Engine) Why(m ClientMessage) *Trace {
 // be nil.
 func (e *Engine) Rehearse(m ClientMessage, trace *Trace) Decision {
 	e.mu.Lock()
-	decision := Decide(e.facts, m, e.config.Now(), trace)
+	now := e.config.Now()
+	e.lookAtClock(now)
+	decision := Decide(e.facts, m, now, trace)
 	storeless := e.store == nil
 	e.mu.Unlock()
 	if storeless && decision.effect.change.Addr.IsValid() {

@@ -338,14 +338,14 @@ func (e *Engine) Explain(m ClientMessage) (Decision, *Trace) {
 // answered says that the client was just sent the address that m declines, by the
 // way that m comes.
 func (r *rig) answered(m ClientMessage) {
-	r.facts.Leases.answered(m.Client, answer{addr: m.RequestedAddr, at: r.now, by: way{m.Interface, m.Relay}, declinable: true})
+	r.facts.Leases.answered(m.Client, answer{addr: m.RequestedAddr, at: r.lookAtClock(r.config.Now()), by: way{m.Interface, m.Relay}, declinable: true})
 }
 
 // invite says that the clients were just offered something, so that they may accept
 // an address (D-30).
 func (r *rig) invite(clients ...ClientID) {
 	for _, c := range clients {
-		r.facts.Leases.answered(c, answer{at: r.config.Now().Add(-r.facts.Jump), offered: true})
+		r.facts.Leases.answered(c, answer{at: r.lookAtClock(r.config.Now()), offered: true})
 	}
 }
 

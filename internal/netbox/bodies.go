@@ -68,12 +68,12 @@ func ChoiceSetBody(name, description string, choices [][2]string) any {
 	return r
 }
 
-// ContextBody makes an active config context that is limited to a tag, by its
-// slug. data is a JSON object.
-func ContextBody(name, description, tag string, data json.RawMessage) any {
+// ContextBody makes a config context that is limited to a tag, by its slug. data is
+// a JSON object.
+func ContextBody(name, description, tag string, active bool, data json.RawMessage) any {
 	r := api.NewConfigContextRequest(name, data)
 	r.SetDescription(description)
-	r.SetIsActive(true)
+	r.SetIsActive(active)
 	r.SetTags([]string{tag})
 	return r
 }

@@ -31,6 +31,8 @@ type bulk struct {
 	// refuse takes an entry out that NetBox does not take. It returns whether
 	// the entry has another body to try.
 	refuse func(i int, err *Error) (again bool)
+	// sending is told of each request before it is sent; nil: there is no need.
+	sending func(sent []int)
 	// accept takes the rows of the answer to a request that was carried out;
 	// none for deletes.
 	accept func(sent []int, rows []json.RawMessage) error
@@ -50,6 +52,9 @@ func (c *Client) send(ctx context.Context, b bulk, entries []int) error {
 	}
 	if len(sent) == 0 {
 		return nil
+	}
+	if b.sending != nil {
+		b.sending(sent)
 	}
 	began := time.Now()
 	got, err := c.once(ctx, b.method, b.table, "", nil, bodies, nil)

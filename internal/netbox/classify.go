@@ -2,6 +2,7 @@ package netbox
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -31,7 +32,7 @@ func statusError(a *answer, method string, e Table) *Error {
 		out.Kind, out.RetryAfter = Unavailable, rest.RetryAfter(a.header)
 	case s == http.StatusRequestEntityTooLarge:
 		out.Kind = TooLarge
-	case s < 400, !a.json():
+	case s < 400, !a.json(), s == http.StatusForbidden && !refusedByNetBox(a.body):
 		out.Kind = NotNetBox
 	case s == http.StatusForbidden, s == http.StatusUnauthorized:
 		out.Kind, out.body = Forbidden, a.body
@@ -48,6 +49,13 @@ func statusError(a *answer, method string, e Table) *Error {
 		out.Kind, out.body = Invalid, a.body
 	}
 	return out
+}
+
+// refusedByNetBox tells NetBox's own 403 from that of a firewall in front of it
+// which answers in JSON as well (NB-1.3).
+func refusedByNetBox(body []byte) bool {
+	var said map[string]json.RawMessage
+	return json.Unmarshal(body, &said) != nil || said["detail"] != nil || said["errors"] != nil
 }
 
 func notNetBox(a *answer, method string, e Table) *Error {

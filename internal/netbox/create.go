@@ -13,6 +13,9 @@ type Creation struct {
 	// Body is an object as it is sent; nil: nothing is sent, and the caller
 	// knows why.
 	Body func(i int) any
+	// Sending is told of each request before it is sent: once it is, NetBox may
+	// carry it out without its sender. nil: there is no need.
+	Sending func(sent []int)
 	// Refuse is told that NetBox does not take an object. The others are still
 	// made.
 	Refuse func(i int, err *Error)
@@ -26,7 +29,7 @@ type Creation struct {
 // refused may have been made or not: look before trying again.
 func (c *Client) Create(ctx context.Context, n Creation, entries []int) error {
 	return c.send(ctx, bulk{
-		method: http.MethodPost, table: n.Table, body: n.Body,
+		method: http.MethodPost, table: n.Table, body: n.Body, sending: n.Sending,
 		refuse: func(i int, err *Error) bool { n.Refuse(i, err); return false },
 		accept: func(sent []int, rows []json.RawMessage) error { n.Accept(sent, rows); return nil },
 	}, entries)

@@ -72,6 +72,7 @@ type Contexts struct {
 type Context struct {
 	Name, Description string
 	Data              json.RawMessage // a JSON object that is not empty
+	Inactive          bool            // made so, for data that no machine ever has
 	// Merge gives what the data of an existing context should be. nil leaves it
 	// as it is.
 	Merge func(have json.RawMessage) json.RawMessage
@@ -112,7 +113,7 @@ func (n Contexts) plan(ctx context.Context, p *planner) error {
 			return err
 		}
 		if have == nil {
-			p.create(netbox.Contexts, "name", need.Name, netbox.ContextBody(need.Name, need.Description, n.Tag, need.Data))
+			p.create(netbox.Contexts, "name", need.Name, netbox.ContextBody(need.Name, need.Description, n.Tag, !need.Inactive, need.Data))
 			continue
 		}
 		if need.Merge == nil {

@@ -27,7 +27,7 @@ func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (RecordChange, error) {
 	if err != nil {
 		return RecordChange{}, err
 	}
-	if !l.Expires.After(time.Now()) && w.foreign(l, a.Record, a.LastUpdated) {
+	if !w.config.Running(l.Expires) && w.foreign(l, a.Record, a.LastUpdated) {
 		return RecordChange{}, errSuperseded
 	}
 	c := RecordChange{
@@ -38,7 +38,7 @@ func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (RecordChange, error) {
 		Message: fmt.Sprintf("DHCP: %s, %s until %s", l.State, l.Shown(), l.Expires.UTC().Format(time.RFC3339)),
 	}
 	if w.config.BindInterface {
-		c.Bind, c.Unbind = assignment(s, a, l, time.Now())
+		c.Bind, c.Unbind = assignment(s, a, l, w.config.Running(l.Expires))
 	}
 	return c, nil
 }
@@ -50,7 +50,7 @@ func (w *Writer) foreign(l lease.Lease, r ipam.Record, updated time.Time) bool {
 	if r.Client == "" || !l.Foreign(lease.ClientID(r.Client), r.Expires, updated) {
 		return false
 	}
-	return r.Running(time.Now()) || !r.Expires.IsZero() && w.config.ReclaimPause != nil && w.config.ReclaimPause() > 0
+	return r.Unreadable || w.config.Running(r.Expires) || !r.Expires.IsZero() && w.config.ReclaimPause != nil && w.config.ReclaimPause() > 0
 }
 
 // address finds the object of a leased address: in the VRF of its network, or,
@@ -80,11 +80,12 @@ func address(s *ipam.Snapshot, host netip.Addr) (*ipam.Address, error) {
 
 // assignment says to which interface the address is to be bound, or from which
 // it is to be taken, for clients.bind_interface. An assignment that is not of
-// this program's making is left alone.
-func assignment(s *ipam.Snapshot, a *ipam.Address, l lease.Lease, now time.Time) (bind, unbind ipam.InterfaceID) {
+// this program's making is left alone. A lease that the clock alone has ended by a
+// step goes on, and so does its assignment (S-16).
+func assignment(s *ipam.Snapshot, a *ipam.Address, l lease.Lease, runs bool) (bind, unbind ipam.InterfaceID) {
 	none := ipam.InterfaceID{}
 	port := ipam.InterfaceID{Kind: ipam.Kind(l.InterfaceKind), ID: l.InterfaceID}
-	running := l.State == lease.Bound && l.Expires.After(now)
+	running := l.State == lease.Bound && runs
 	switch {
 	case running && port != none:
 		free := a.Interface == none || a.Interface == port || ofLastClient(s, a)

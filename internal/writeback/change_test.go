@@ -256,6 +256,44 @@ func TestAClockThatIsNotTrustedEndsNoRecord(t *testing.T) {
 	}
 }
 
+// S-16: a lease that runs by the clock of leases keeps its assignment and its place
+// in NetBox, although the time of day was set behind its end.
+func TestAStepOfTheClockUnbindsNothing(t *testing.T) {
+	now := time.Now()
+	for _, c := range []struct {
+		name   string
+		runs   bool
+		record lease.ClientID // a running one, of another program if it is bob's
+		bind   ipam.InterfaceID
+		unbind ipam.InterfaceID
+		want   error
+	}{
+		{"set forward", true, alice, portOfAlice, ipam.InterfaceID{}, nil},
+		{"ended", false, alice, ipam.InterfaceID{}, portOfAlice, nil},
+		{"set forward, beside another server's record", true, bob, ipam.InterfaceID{}, ipam.InterfaceID{}, nil},
+		{"ended, beside another server's record", false, bob, ipam.InterfaceID{}, ipam.InterfaceID{}, errSuperseded},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			log, _ := test.NewNullLogger()
+			s := oneNetwork(t, 2, func(o *ipam.Objects) {
+				a := o.Addresses[1001]
+				a.Record, a.LastUpdated = ipam.Record{Client: string(c.record), Expires: now.Add(48 * time.Hour)}, now
+				if a.Interface = portOfAlice; c.record == bob {
+					a.Interface = ipam.InterfaceID{Kind: ipam.Device, ID: 99}
+				}
+			})
+			l := bound(1)
+			l.Client, l.Expires, l.SyncedAt = alice, now.Add(-time.Hour), now.Add(-2*time.Hour)
+			l.InterfaceKind, l.InterfaceID = uint8(portOfAlice.Kind), portOfAlice.ID
+			step := func(until time.Time) bool { return until.After(now) || c.runs }
+			got, err := New(Config{Log: log, BindInterface: true, Running: step}).change(s, l)
+			if !errors.Is(err, c.want) || c.want == nil && c.record == alice && (got.Bind != c.bind || got.Unbind != c.unbind) {
+				t.Errorf("bind %+v, unbind %+v, %v; want %+v, %+v, %v", got.Bind, got.Unbind, err, c.bind, c.unbind, c.want)
+			}
+		})
+	}
+}
+
 // I-13: NetBox shows the MAC of a client that is told by its identifier, and that
 // MAC is no other client.
 func TestTheRecordOfAnIdentifierIsItsMAC(t *testing.T) {

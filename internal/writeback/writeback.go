@@ -40,6 +40,8 @@ type Config struct {
 	UnsyncedC <-chan struct{}
 	// ReclaimPause is the engine's method of this name; nil: the clock is trusted.
 	ReclaimPause func() time.Duration
+	// Running is the engine's method of this name; nil: the clock is never set.
+	Running func(until time.Time) bool
 	// Snapshot returns the current snapshot of NetBox; nil before the first.
 	Snapshot func() *ipam.Snapshot
 	// Write is WriteRecords with a client: it must not write what is there
@@ -68,6 +70,9 @@ func New(config Config) *Writer {
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.Multiplier, waits.MaxInterval = 1250*time.Millisecond, 2, 50*time.Second
 	waits.RandomizationFactor = 0.2 // so 1 s at least, 60 s at most
+	if config.Running == nil {
+		config.Running = func(until time.Time) bool { return until.After(time.Now()) }
+	}
 	return &Writer{
 		config:   config,
 		quiet:    quiet.New(config.Log, time.Minute, time.Now),

@@ -3,6 +3,7 @@ package netboxtest
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -50,6 +51,22 @@ func customFieldFacts() []fact {
 			c.create(t, customFieldsPath, object{"name": "c_late", "type": "text", "object_types": []string{"ipam.vrf"}})
 			g := c.call(t, http.MethodGet, detailPath(vrfsPath, c.id(t, vrfsPath, "strict")), nil)
 			expect(t, g, http.StatusOK, map[string]any{"custom_fields": object{"c_late": nil}, "last_updated": before.at("last_updated")})
+		}},
+		{"a field that is required is asked for in every write", 0, func(t *testing.T, c *contract) {
+			old := detailPath(vrfsPath, c.id(t, vrfsPath, "strict"))
+			made := c.create(t, customFieldsPath, object{"name": "c_must", "type": "text", "object_types": []string{"ipam.vrf"}, "required": true})
+			for name, g := range map[string]got{
+				"a new row":                   c.call(t, http.MethodPost, vrfsPath+"/", object{"name": "without"}),
+				"a new row with other fields": c.call(t, http.MethodPost, vrfsPath+"/", object{"name": "without", "custom_fields": object{}}),
+				"an old row":                  c.call(t, http.MethodPatch, old, object{"description": "x"}),
+			} {
+				expect(t, g, http.StatusBadRequest, nil)
+				if !strings.Contains(string(g.raw), "c_must") {
+					t.Errorf("%s: the field is not named: %s", name, clip(g.raw))
+				}
+			}
+			expect(t, c.call(t, http.MethodPatch, old, object{"custom_fields": object{"c_must": "x"}}), http.StatusOK, map[string]any{"custom_fields.c_must": "x"})
+			expect(t, c.call(t, http.MethodDelete, detailPath(customFieldsPath, made.id()), nil), http.StatusNoContent, nil)
 		}},
 		{"names of fields are letters, digits and single underscores", 0, func(t *testing.T, c *contract) {
 			for _, name := range []string{"with space", "with__two", "with-dash"} {

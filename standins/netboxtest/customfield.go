@@ -201,6 +201,21 @@ func (t *txn) assignCustomFields(m *model, r *row, in map[string]any, bad proble
 	r.cf = merged
 }
 
+// requireCustomFields refuses a row that lacks a value it must have, also where the request is about something else.
+func (t *txn) requireCustomFields(m *model, r *row, bad problems) {
+	for _, d := range t.customFields(m) {
+		switch v, there := r.cf[d.str("name")]; {
+		case !d.flag("required"), v != nil && v != "":
+		case there:
+			bad.add("__all__", "Invalid value for custom field '%s': Required field cannot be empty.", d.str("name"))
+			return
+		default:
+			bad.add("__all__", "Missing required custom field '%s'.", d.str("name"))
+			return
+		}
+	}
+}
+
 // unknownFields is what the version says to names that are no field of the model, and under which key: nil if nothing.
 func (t *txn) unknownFields(values map[string]any, defs map[string]*row) (key string, message any) {
 	v := t.s.config.Version

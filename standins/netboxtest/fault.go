@@ -1,6 +1,7 @@
 package netboxtest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -32,13 +33,19 @@ const (
 	EmptyPage                       // a list page without rows and without next, though rows exist
 	RepeatedPage                    // a list answers its first page to a request for any page
 	SlowRows                        // a write takes Delay for each object in its body
+	Blocked403                      // firewall: a page with status 403
+	Blocked200                      // firewall: a page with status 200
+	BlockedJSON                     // firewall: 403 in JSON that is none of NetBox's
+	DonePage                        // the request is carried out, then the firewall answers with a page
+	Login302                        // proxy: redirects to a login page
+	Login401                        // proxy: asks for a login
 	UnknownStatus                   // every status in the answer is a value and label no version knows
 )
 
 // proxy reports whether the answer comes from a proxy and lacks NetBox's headers.
 func (k FaultKind) proxy() bool {
 	switch k {
-	case HTML502, HTML504, Throttled429, Unavailable503, HTML200, Timeout504:
+	case HTML502, HTML504, Throttled429, Unavailable503, HTML200, Timeout504, Blocked403, Blocked200, BlockedJSON, DonePage, Login302, Login401:
 		return true
 	}
 	return false
@@ -48,8 +55,9 @@ func (k FaultKind) proxy() bool {
 type Fault struct {
 	Path       string // request path, exact, or a prefix if it ends in "*"
 	Method     string
-	After      int // matching requests that are let through first
-	Times      int // 0: until ClearFaults
+	Body       string // only requests whose body has this text
+	After      int    // matching requests that are let through first
+	Times      int    // 0: until ClearFaults
 	Kind       FaultKind
 	RetryAfter time.Duration   // whole seconds, for Throttled429 and Unavailable503
 	Delay      time.Duration   // for Slow and Trickle
@@ -78,8 +86,10 @@ func (s *Server) Up() {
 }
 
 // takeFault finds the fault for a request and counts it.
-func (s *Server) takeFault(r *http.Request) *Fault {
-	return s.faults.Take(func(f Fault) bool { return fault.Match(f.Method, r.Method) && fault.Match(f.Path, r.URL.Path) })
+func (s *Server) takeFault(r *http.Request, body []byte) *Fault {
+	return s.faults.Take(func(f Fault) bool {
+		return fault.Match(f.Method, r.Method) && fault.Match(f.Path, r.URL.Path) && bytes.Contains(body, []byte(f.Body))
+	})
 }
 
 // withFault answers a call, or fails as its fault says. nil: the connection is reset.
@@ -102,6 +112,19 @@ func (s *Server) withFault(c *call) *reply {
 		return proxyPage(http.StatusServiceUnavailable).set("Retry-After", seconds(f.RetryAfter))
 	case HTML200:
 		return answer(http.StatusOK, "<!DOCTYPE html><html><head><title>Sign in</title></head><body><form></form></body></html>")
+	case Blocked403:
+		return proxyPage(http.StatusForbidden)
+	case Blocked200:
+		return proxyPage(http.StatusOK)
+	case BlockedJSON:
+		return answer(http.StatusForbidden, map[string]any{"error": "request blocked", "incident": "7f3a"})
+	case DonePage:
+		s.answer(c)
+		return proxyPage(http.StatusForbidden)
+	case Login302:
+		return proxyPage(http.StatusFound).set("Location", "https://login.example.org/")
+	case Login401:
+		return answer(http.StatusUnauthorized, map[string]any{"message": "authentication required"})
 	case Forbidden403:
 		return detail(http.StatusForbidden, "You do not have permission to perform this action.")
 	case TokenExpired:

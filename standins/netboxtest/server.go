@@ -168,7 +168,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	down, now := s.down, s.clock()
-	failing := s.takeFault(r)
+	failing := s.takeFault(r, body)
 	s.mu.Unlock()
 	if down {
 		panic(http.ErrAbortHandler)

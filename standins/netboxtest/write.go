@@ -159,6 +159,9 @@ func (t *txn) assign(m *model, r *row, in map[string]any, partial bool) problems
 	if !m.plain {
 		t.assignCustomFields(m, r, in, bad)
 		t.assignTags(m, r, in, bad)
+		if len(bad) == 0 {
+			t.requireCustomFields(m, r, bad)
+		}
 	}
 	if message, ok := in["changelog_message"].(string); ok && t.s.config.Version.atLeast(4) && utf8.RuneCountInString(message) > 200 {
 		panic(serverError{"DataError", "value too long for type character varying(200)"})

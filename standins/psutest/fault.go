@@ -22,6 +22,7 @@ const (
 	Forbidden                        // 403 with an empty body
 	HTML500                          // 500 with a page
 	Error500                         // 500 with {"error": ...}
+	Error400                         // 400 with {"error": ...}
 	BadGateway                       // 502
 	Unavailable                      // 503
 	Timeout504                       // 504
@@ -113,6 +114,8 @@ func (f *Fault) instead(authorization string) (reply, bool) {
 		return page(http.StatusInternalServerError, "Internal Server Error"), true
 	case Error500:
 		return failure(http.StatusInternalServerError, "Failed to enumerate on DHCP server: the RPC server is unavailable."), true
+	case Error400:
+		return failure(http.StatusBadRequest, "A parameter is not valid."), true
 	case BadGateway:
 		return page(http.StatusBadGateway, "502 Bad Gateway"), true
 	case Unavailable:

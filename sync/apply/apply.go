@@ -30,7 +30,16 @@ type Options struct {
 	Message string
 	// Progress, if not nil, is told how many steps of how many are decided.
 	Progress func(done, total int)
-	Log      logrus.FieldLogger
+	// Making is told of each request that makes objects in NetBox before it is
+	// sent, and nil once its outcome is known; nil: there is no need.
+	Making func(*netboxio.Making)
+	Log    logrus.FieldLogger
+}
+
+func (o *Options) making(m *netboxio.Making) {
+	if o.Making != nil {
+		o.Making(m)
+	}
 }
 
 // Result is what became of a step.
@@ -85,6 +94,7 @@ type runner struct {
 	options Options
 	report  *Report
 	done    int
+	blocked int   // writes in a row that something in front of NetBox stopped
 	stopped error // why nothing more is done
 }
 

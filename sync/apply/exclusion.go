@@ -36,6 +36,11 @@ func (s *server) exclusion(ctx context.Context, step *plan.Step) (netboxio.Outco
 	if len(left) == 0 && (len(add) == 0 || there) {
 		return netboxio.Unchanged, nil
 	}
+	if len(left) > 0 && len(add) > 0 {
+		if err := s.open(deleteExclusion, createExclusion); err != nil {
+			return outcome(err)
+		}
+	}
 	var deleted []windhcp.Exclusion
 	for _, x := range left {
 		if err := s.deleteExclusion(ctx, scope, x); err != nil {
@@ -53,14 +58,14 @@ func (s *server) exclusion(ctx context.Context, step *plan.Step) (netboxio.Outco
 }
 
 func (s *server) createExclusion(ctx context.Context, scope netip.Addr, x windhcp.Exclusion) error {
-	return twice(func() error { return s.client.CreateExclusion(ctx, scope, x) }, func() (bool, error) {
+	return s.twice(ctx, createExclusion, func() error { return s.client.CreateExclusion(ctx, scope, x) }, func() (bool, error) {
 		list := s.client.Exclusions(ctx, scope)
 		return slices.Contains(list.Items, x), list.Err
 	})
 }
 
 func (s *server) deleteExclusion(ctx context.Context, scope netip.Addr, x windhcp.Exclusion) error {
-	return twice(func() error { return s.client.DeleteExclusion(ctx, scope, x) }, func() (bool, error) {
+	return s.twice(ctx, deleteExclusion, func() error { return s.client.DeleteExclusion(ctx, scope, x) }, func() (bool, error) {
 		list := s.client.Exclusions(ctx, scope)
 		return !slices.Contains(list.Items, x), list.Err
 	})
@@ -69,6 +74,8 @@ func (s *server) deleteExclusion(ctx context.Context, scope netip.Addr, x windhc
 // putBack restores the old exclusions after a replacement that failed half way:
 // the mirror must not be the reason why their addresses are handed out.
 func (s *server) putBack(ctx context.Context, scope netip.Addr, deleted []windhcp.Exclusion, cause error) (netboxio.Outcome, error) {
+	s.undoing = true
+	defer func() { s.undoing = false }()
 	var lost []string
 	var first error
 	for _, x := range deleted {

@@ -42,9 +42,9 @@ const atOnce = 250
 // run ends between requests.
 func (r *runner) writeSome(ctx context.Context, index []int, writes []netboxio.Write) (journal []netboxio.Write) {
 	before := r.done
-	results := netboxio.Apply(context.WithoutCancel(ctx), r.targets.NetBox, writes, func(done int) {
+	results := netboxio.ApplyNoting(context.WithoutCancel(ctx), r.targets.NetBox, writes, func(done int) {
 		r.progress(before + done - r.done)
-	})
+	}, r.options.making)
 	r.progress(before + len(writes) - r.done)
 	for n, result := range results {
 		i := index[n]
@@ -57,7 +57,28 @@ func (r *runner) writeSome(ctx context.Context, index []int, writes []netboxio.W
 	if err := outOfReach(results); err != nil {
 		r.stopped = fmt.Errorf("NetBox is out of reach: %w", err)
 	}
+	if r.blocked = blocked(r.blocked, results); r.blocked >= mostBlocked {
+		r.stopped = fmt.Errorf("NetBox can be read, but no write gets through to it: %w", results[len(results)-1].Err)
+	}
 	return journal
+}
+
+// mostBlocked is how many writes in a row may be stopped by something in front
+// of NetBox, each looked for by itself, before it is taken to stop them all.
+const mostBlocked = 3 * atOnce
+
+// blocked counts on how many writes in a row were stopped by something in front
+// of NetBox.
+func blocked(before int, results []netboxio.Result) int {
+	for _, result := range results {
+		switch kind := netbox.KindOf(result.Err); {
+		case result.Outcome == netboxio.Refused && (kind == netbox.NotNetBox || kind == netbox.Redirected):
+			before++
+		default:
+			before = 0
+		}
+	}
+	return before
 }
 
 // fewExceptions is how many writes NetBox may answer with status 500, while it

@@ -99,6 +99,42 @@ func TestTheStepsOfAPlanInTheirOrder(t *testing.T) {
 	}
 }
 
+// rule 3.8 point 21: one that does not get through holds up nothing; where none does,
+// the run ends.
+func TestBodiesThatDoNotGetThrough(t *testing.T) {
+	poisoned := func(n int) plan.Step {
+		s := address(n % 250)
+		s.Addr = netip.AddrFrom4([4]byte{10, 8, byte(4 + n/250), byte(n % 250)})
+		s.Name = s.Addr.String() + "/24"
+		s.Changes = []plan.Change{change("address", nil, s.Name), change("status", nil, "reserved"), change("dns_name", nil, "poison")}
+		return s
+	}
+	for _, c := range []struct {
+		name          string
+		bad           int
+		made, pushed  int
+		notTriedAtAll bool
+	}{{"a few", 4, 1, 1, false}, {"more than can be by chance", 760, 0, 0, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			l.netbox()
+			l.nb.Fail(netboxtest.Fault{Kind: netboxtest.Blocked403, Body: "poison"})
+			var steps []plan.Step
+			for n := range c.bad {
+				steps = append(steps, poisoned(n+1))
+			}
+			r := l.run(append(steps, address(250), reserve("10.8.4.70", pc))...)
+			if made, pushed := r.Count(plan.NetBox, netboxio.Done), r.Count(dh1, netboxio.Done); made != c.made || pushed != c.pushed {
+				t.Errorf("%d made, %d pushed, want %d and %d: %s", made, pushed, c.made, c.pushed, r.Results[len(r.Results)-1].Error)
+			}
+			if notTried := strings.Contains(r.Results[len(r.Results)-1].Error, apply.ErrNotTried.Error()); notTried != c.notTriedAtAll {
+				t.Errorf("the push: %s", r.Results[len(r.Results)-1].Error)
+			}
+		})
+	}
+}
+
 // rule 3.8: NetBox in trouble ends the run before a server is
 // written to.
 func TestWithNetBoxOutOfReachNoServerIsWrittenTo(t *testing.T) {

@@ -115,7 +115,7 @@ func (s *server) createReservation(ctx context.Context, step *plan.Step, have *w
 
 // post creates a reservation, and looks before it tries again.
 func (s *server) post(ctx context.Context, scope netip.Addr, want windhcp.Reservation) error {
-	err := twice(func() error { return s.client.CreateReservation(ctx, scope, want) }, func() (bool, error) {
+	err := s.twice(ctx, createReservation, func() error { return s.client.CreateReservation(ctx, scope, want) }, func() (bool, error) {
 		r, err := s.again(ctx, scope, want.Addr)
 		return r != nil && r.ClientID == want.ClientID, err
 	})
@@ -160,7 +160,7 @@ func (s *server) updateReservation(ctx context.Context, step *plan.Step, have *w
 		return netboxio.Refused, err
 	}
 	before, id := *have, have.ClientID
-	return outcome(twice(func() error { return s.client.UpdateReservation(ctx, step.Scope.Addr(), before, change) }, func() (bool, error) {
+	return outcome(s.twice(ctx, changeReservation, func() error { return s.client.UpdateReservation(ctx, step.Scope.Addr(), before, change) }, func() (bool, error) {
 		r, err := s.again(ctx, step.Scope.Addr(), step.Addr)
 		if r == nil || r.ClientID != id {
 			return false, cmp.Or(err, errMoved)
@@ -180,7 +180,7 @@ func (s *server) deleteReservation(ctx context.Context, step *plan.Step, have *w
 }
 
 func (s *server) remove(ctx context.Context, scope netip.Addr, r windhcp.Reservation) error {
-	err := s.client.DeleteReservation(ctx, scope, r)
+	err := s.via(ctx, deleteReservation, func() error { return s.client.DeleteReservation(ctx, scope, r) })
 	if e, ok := asError(err); ok && e.Unsure() {
 		left, readErr := s.again(ctx, scope, r.Addr)
 		switch {
@@ -219,6 +219,9 @@ func (s *server) replaceReservation(ctx context.Context, step *plan.Step, have *
 	if err := cmp.Or(s.only(scope, have), s.fits(scope, before), s.fits(scope, after)); err != nil {
 		return netboxio.Refused, err
 	}
+	if err := s.open(deleteReservation, createReservation); err != nil {
+		return outcome(err)
+	}
 	if err := s.remove(ctx, scope, before); err != nil {
 		return outcome(err)
 	}
@@ -226,6 +229,8 @@ func (s *server) replaceReservation(ctx context.Context, step *plan.Step, have *
 	if err == nil {
 		return netboxio.Done, nil
 	}
+	s.undoing = true
+	defer func() { s.undoing = false }()
 	if undo := s.post(ctx, scope, before); undo != nil {
 		return netboxio.Failed, fmt.Errorf("the reservation for %s is deleted, that for %s was refused, and the old one could not be put back (%w): create it on Windows; refused with: %w",
 			old, id, undo, err)

@@ -45,7 +45,7 @@ func (s *server) scope(ctx context.Context, step *plan.Step) (netboxio.Outcome, 
 	}
 	change := scopeChange(step.Changes)
 	s.scopes = nil
-	err = twice(func() error { return s.client.UpdateScope(ctx, step.Scope.Addr(), change) }, func() (bool, error) {
+	err = s.twice(ctx, changeScope, func() error { return s.client.UpdateScope(ctx, step.Scope.Addr(), change) }, func() (bool, error) {
 		now, found, err := s.findScope(ctx, step.Scope)
 		return found && unlikeStep(now, step) == "", err
 	})
@@ -97,7 +97,7 @@ func (s *server) createScope(ctx context.Context, step *plan.Step) (netboxio.Out
 		want.LeaseSeconds = number(lease.New)
 	}
 	s.scopes = nil
-	err := twice(func() error { return s.client.CreateScope(ctx, want) }, func() (bool, error) {
+	err := s.twice(ctx, createScope, func() error { return s.client.CreateScope(ctx, want) }, func() (bool, error) {
 		_, found, err := s.findScope(ctx, step.Scope)
 		return found, err
 	})

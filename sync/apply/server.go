@@ -28,7 +28,7 @@ func (r *runner) server(ctx context.Context, from, to int) {
 		r.giveUp(from, to, fmt.Errorf("no server %s is configured", host))
 		return
 	}
-	s := &server{client: client}
+	s := &server{client: client, barred: make(map[way]error), strikes: make(map[way]int)}
 	slow := 0 // writes in a row that the server took too long for
 	for i := from; i < to; i++ {
 		if ctx.Err() != nil { // between requests, never in one
@@ -46,7 +46,7 @@ func (r *runner) server(ctx context.Context, from, to int) {
 		if slow++; !tookTooLong(err) {
 			slow = 0
 		}
-		if hopeless(err) || slow == slowAtMost {
+		if slow == slowAtMost || s.gone(context.WithoutCancel(ctx), err) {
 			r.giveUp(i+1, to, fmt.Errorf("%w, since %w", ErrNotTried, err))
 			return
 		}
@@ -68,16 +68,73 @@ func (r *runner) giveUp(from, to int, err error) {
 	}
 }
 
-// hopeless reports whether the next write to the same server would fail the
-// same way (rule 5.2).
-func hopeless(err error) bool {
+// gone reports whether the next write to the same server would fail the same way,
+// whatever it is. One call says nothing about the others: a path that the script
+// does not have is answered with 401, and a firewall may dislike one body. So the
+// server is asked whether it works otherwise (rule 3.8 point 22).
+func (s *server) gone(ctx context.Context, err error) bool {
 	switch psu.KindOf(err) {
-	case psu.BadToken, psu.Forbidden, psu.ReadOnly, psu.Unreachable, psu.BadTLS, psu.CertificateMismatch, psu.CertificateExpired,
-		psu.NotInstalled, psu.Redirected, psu.Canceled:
+	case psu.ReadOnly, psu.BadTLS, psu.CertificateMismatch, psu.CertificateExpired, psu.Canceled:
 		return true
+	case psu.BadToken, psu.Forbidden, psu.Unreachable, psu.NotInstalled, psu.Redirected:
+		return !errors.Is(err, ErrNotTried) && !s.works(ctx)
 	}
-	e, ok := asError(err)
-	return ok && e.Status == http.StatusBadRequest
+	return false
+}
+
+// works reports whether the server answers the same token on another path.
+func (s *server) works(ctx context.Context) bool {
+	_, err := s.client.Health(ctx)
+	return err == nil
+}
+
+// way is a kind of call that changes a server.
+type way string
+
+const (
+	createScope       way = "create a scope"
+	changeScope       way = "change a scope"
+	createReservation way = "create a reservation"
+	changeReservation way = "change a reservation"
+	deleteReservation way = "delete a reservation"
+	createExclusion   way = "create an exclusion"
+	deleteExclusion   way = "delete an exclusion"
+)
+
+// strikesAtMost is how many calls of one kind may be dropped, or answered with a
+// page, in a row before no more of them are made.
+const strikesAtMost = 3
+
+// via makes a call of a kind, unless the server does not take that kind: after a
+// 401 or 403 while the server works otherwise, or after several that were dropped
+// or got a page. What puts back what a step took away is always tried.
+func (s *server) via(ctx context.Context, w way, call func() error) error {
+	if err := s.open(w); err != nil && !s.undoing {
+		return err
+	}
+	err := call()
+	switch psu.KindOf(err) {
+	case psu.BadToken, psu.Forbidden:
+		s.strikes[w] = strikesAtMost
+	case psu.Unreachable, psu.NotInstalled, psu.Redirected:
+		s.strikes[w]++
+	default:
+		s.strikes[w] = 0
+	}
+	if s.strikes[w] >= strikesAtMost && s.works(ctx) {
+		s.barred[w] = err
+	}
+	return err
+}
+
+// open is why calls of these kinds are not made; nil: they are.
+func (s *server) open(ways ...way) error {
+	for _, w := range ways {
+		if err := s.barred[w]; err != nil {
+			return fmt.Errorf("%w, since the server does not let the mirror %s, though other calls work: %w", ErrNotTried, w, err)
+		}
+	}
+	return nil
 }
 
 // server is one server while it is written to.
@@ -86,6 +143,10 @@ type server struct {
 	scopes       *windhcp.List[windhcp.Scope]
 	reservations map[netip.Addr][]windhcp.Reservation // by scope id; nil: not read
 	unreadable   error                                // why reservations could not be read
+
+	barred  map[way]error // kinds of calls that the server does not take
+	strikes map[way]int   // calls of a kind in a row that did not get through
+	undoing bool          // something is being put back
 }
 
 func (s *server) do(ctx context.Context, step *plan.Step) (netboxio.Outcome, error) {
@@ -129,7 +190,8 @@ func (s *server) listScopes(ctx context.Context) ([]windhcp.Scope, error) {
 // done, which looks at the server again, and repeats the write if it was not. What
 // was wanted may be there although the server refused it in its own words; such a
 // write is not repeated.
-func twice(write func() error, done func() (bool, error)) error {
+func (s *server) twice(ctx context.Context, w way, call func() error, done func() (bool, error)) error {
+	write := func() error { return s.via(ctx, w, call) }
 	err := write()
 	e, ok := asError(err)
 	if !ok || !e.Unsure() {

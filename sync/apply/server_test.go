@@ -253,33 +253,124 @@ func TestExclusions(t *testing.T) {
 	}
 }
 
-// rule 5.2: on 400, 401 or 403 nothing more goes to that server, and
-// what one server refuses does not hold up another.
-func TestAServerThatWouldRefuseEverythingGetsNoMore(t *testing.T) {
-	for name, spoil := range map[string]func(*lab){
-		"401":       func(l *lab) { l.dh1.Fail(psutest.Fault{Method: "POST", Kind: psutest.Unauthorized}) },
-		"403":       func(l *lab) { l.dh1.Fail(psutest.Fault{Method: "POST", Kind: psutest.Forbidden}) },
-		"no script": func(l *lab) { l.dh1.Fail(psutest.Fault{Method: "POST", Kind: psutest.HTML200}) },
-		"redirect":  func(l *lab) { l.dh1.Fail(psutest.Fault{Method: "POST", Kind: psutest.Redirect}) },
+// rule 3.8 point 22: a kind of call that a server does not take is not tried again,
+// and what one server refuses does not hold up another.
+func TestAKindOfCallThatAServerRefusesIsNotTriedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault psutest.FaultKind
+		posts int
+	}{
+		"401": {psutest.Unauthorized, 1}, "403": {psutest.Forbidden, 1}, "no script": {psutest.HTML200, 3}, "redirect": {psutest.Redirect, 3}, "dropped": {psutest.Drop, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t)
 			other := psutest.New(t, psutest.Config{World: psutest.Example(dh2)})
 			l.targets.Servers[dh2] = l.client(other, false)
-			spoil(l)
+			l.dh1.Fail(psutest.Fault{Method: "POST", Path: "reservations", Kind: c.fault})
 			there := reserve("10.8.4.70", pc)
 			there.Target = dh2
-			r := l.run(reserve("10.8.4.70", pc), reserve("10.8.4.71", "3c-52-82-0a-1b-78"), there)
-			if r.Count(dh1, netboxio.Failed) != 2 || r.Count(dh2, netboxio.Done) != 1 || !strings.Contains(r.Results[1].Error, "not tried, since") {
+			r := l.run(reserve("10.8.4.70", pc), reserve("10.8.4.71", "3c-52-82-0a-1b-78"), reserve("10.8.4.72", "3c-52-82-0a-1b-79"), reserve("10.8.4.73", "3c-52-82-0a-1b-7a"),
+				rename("10.8.4.60", mfp, "mfp-2", "mfp-9"), exclusion("10.8.4.100-10.8.4.101"), there)
+			if r.Count(dh1, netboxio.Failed) != 4 || r.Count(dh1, netboxio.Done) != 2 || r.Count(dh2, netboxio.Done) != 1 {
 				t.Errorf("%+v", r.Results)
 			}
-			posts := slices.DeleteFunc(l.writes(), func(w string) bool { return w != "POST reservations" })
-			if limit := map[bool]int{true: 2, false: 1}[name == "no script"]; len(posts) > limit {
-				t.Errorf("%d requests", len(posts))
+			if say := r.Results[3].Error; !strings.Contains(say, "not tried, since") || !strings.Contains(say, "create a reservation") {
+				t.Errorf("the last one: %s", say)
 			}
-			l.wantReservations(mfpIs, camIs)
+			posts := slices.DeleteFunc(l.writes(), func(w string) bool { return w != "POST reservations" })
+			if len(posts) != c.posts {
+				t.Errorf("%d requests, want %d", len(posts), c.posts)
+			}
+			l.wantReservations("10.8.4.60 "+mfp+" mfp-9 printer's room", camIs)
 		})
 	}
+}
+
+// rule 3.8 point 22: scripts that lack a path answer 401 for it.
+func TestACallThatOneScriptLacksCostsNothingElse(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault psutest.Fault
+		bad   plan.Step
+		tried int
+	}{
+		// Both with the client id and as a list (rule 1.9).
+		"PUT reservation 401":    {psutest.Fault{Method: "PUT", Path: "reservations/*", Kind: psutest.Unauthorized}, rename("10.8.4.60", mfp, "mfp-2", "mfp-9"), 2},
+		"DELETE reservation 401": {psutest.Fault{Method: "DELETE", Path: "reservations/*", Kind: psutest.Unauthorized}, withdraw("10.8.4.60", mfp), 2},
+		"PUT scope 403":          {psutest.Fault{Method: "PUT", Path: "scopes/*", Kind: psutest.Forbidden}, adjust(change("router", "10.8.4.1", "10.8.4.254")), 1},
+		"DELETE exclusion 401":   {psutest.Fault{Method: "DELETE", Path: "exclusions", Kind: psutest.Unauthorized}, exclusion("", "10.8.4.20-10.8.4.29"), 1},
+		"400 for one":            {psutest.Fault{Method: "PUT", Path: "reservations/*", Kind: psutest.Error400}, rename("10.8.4.60", mfp, "mfp-2", "mfp-9"), 1},
+		"dropped":                {psutest.Fault{Method: "PUT", Path: "reservations/*", Kind: psutest.Drop}, rename("10.8.4.60", mfp, "mfp-2", "mfp-9"), 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			l.dh1.Fail(c.fault)
+			r := l.run(c.bad, reserve("10.8.4.70", pc), reserve("10.8.4.71", "3c-52-82-0a-1b-78"), exclusion("10.8.4.100-10.8.4.101"))
+			if r.Results[0].Outcome == netboxio.Done || r.Count(dh1, netboxio.Done) != 3 {
+				t.Errorf("%+v", r.Results)
+			}
+			if n := len(l.writes()) - 3; n != c.tried {
+				t.Errorf("%d tries, want %d", n, c.tried)
+			}
+		})
+	}
+}
+
+// rule 1.9: a script that dropped the calls by client id does all the same, whether
+// it was asked whose it is or not.
+func TestAServerWithListsIsWrittenTo(t *testing.T) {
+	for _, script := range []string{psutest.Lists, psutest.Own} {
+		for _, asked := range []bool{true, false} {
+			t.Run(fmt.Sprint(script, asked), func(t *testing.T) {
+				l := newLab(t)
+				l.dh1.Configure(func(c *psutest.Config) { c.Script = script })
+				if asked {
+					if _, err := l.targets.Servers[dh1].Health(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				r := l.run(rename("10.8.4.60", mfp, "mfp-2", "mfp-9"), withdraw("10.8.4.61", cam), reserve("10.8.4.70", pc), reserve("10.8.4.71", "3c-52-82-0a-1b-78"))
+				if n := r.Count(dh1, netboxio.Done); n != 4 {
+					t.Errorf("%d of 4 done: %+v", n, r.Results)
+				}
+				l.wantReservations("10.8.4.60 "+mfp+" mfp-9 printer's room", "10.8.4.70 "+pc+" new  Dhcp", "10.8.4.71 3c-52-82-0a-1b-78 new  Dhcp")
+			})
+		}
+	}
+}
+
+// rule 3.8 point 22: a token that works nowhere is not tried any more.
+func TestATokenThatWorksNowhereEndsTheWorkOnAServer(t *testing.T) {
+	l := newLab(t)
+	for _, path := range []string{"health", "scopes"} {
+		l.dh1.Fail(psutest.Fault{Method: "GET", Path: path, After: 1, Kind: psutest.Unauthorized})
+	}
+	l.dh1.Fail(psutest.Fault{Method: "POST", Kind: psutest.Unauthorized})
+	l.dh1.Fail(psutest.Fault{Method: "GET", Path: "health", Kind: psutest.Unauthorized})
+	r := l.run(reserve("10.8.4.70", pc), exclusion("10.8.4.100-10.8.4.101"), rename("10.8.4.60", mfp, "mfp-2", "mfp-9"))
+	if r.Count(dh1, netboxio.Failed) != 3 || !strings.Contains(r.Results[2].Error, "not tried, since") {
+		t.Errorf("%+v", r.Results)
+	}
+	l.wantWrites("POST reservations")
+}
+
+// rule 3.8 point 22: nothing is taken away for what cannot be made, and what was
+// taken away is put back also by a kind of call that was refused.
+func TestAReplacementThatCannotBeFinishedIsNotBegun(t *testing.T) {
+	l := newLab(t)
+	l.dh1.Fail(psutest.Fault{Method: "POST", Path: "reservations", Kind: psutest.Unauthorized})
+	l.dh1.Fail(psutest.Fault{Method: "POST", Path: "exclusions", Kind: psutest.Unauthorized})
+	r := l.run(reserve("10.8.4.70", pc), replace("10.8.4.61", cam, "3c-52-82-0a-1b-78"),
+		exclusion("10.8.4.100-10.8.4.101"), exclusion("10.8.4.20-10.8.4.35", "10.8.4.20-10.8.4.29"))
+	if r.Count(dh1, netboxio.Failed) != 4 {
+		t.Errorf("%+v", r.Results)
+	}
+	l.wantReservations(mfpIs, camIs)
+	l.wantWrites("POST reservations", "POST exclusions")
+
+	l = newLab(t)
+	l.dh1.Fail(psutest.Fault{Method: "POST", Times: 1, Kind: psutest.Unauthorized})
+	l.one(replace("10.8.4.61", cam, pc), netboxio.Failed, "was put back")
+	l.wantReservations(mfpIs, camIs)
 }
 
 // Each write to a server that hangs takes a minute, with the lock held.

@@ -228,6 +228,8 @@ func TestExitCodes(t *testing.T) {
 	}
 
 	s.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases = nil })
+	s.expect(exit.OK, "plan") // they wait for the end of their leases
+	s.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Reservations = nil })
 	s.forget()
 	s.expect(exit.Guard, "plan")
 	s.expect(exit.Guard, "sync")
@@ -297,4 +299,29 @@ func TestDoctorNamesEachProblemWithItsFix(t *testing.T) {
 		t.Errorf("quiet hides the problem:\n%s", stdout)
 	}
 	s.writesNothing()
+}
+
+// rule 5.5: the operator's word changes the memory; a dry run changes nothing.
+func TestBootstrapTakesTheWordThatNetBoxIsTheSame(t *testing.T) {
+	s := imported(t, "push_scope_info: true\n")
+	moved := s.File("moved.yml", strings.Replace(readFile(t, s.conf), "state_dir: state", "state_dir: moved", 1))
+	other := &shell{Lab: s.Lab, t: t, dh1: s.dh1, conf: moved}
+	other.expect(exit.Guard, "sync", "--quiet")
+	if stdout := other.expect(exit.OK, "bootstrap", "--same-netbox"); !strings.Contains(stdout, "remembers") {
+		t.Errorf("said %q", stdout)
+	}
+	other.expect(exit.OK, "sync", "--quiet")
+	s.expect(exit.Guard, "sync", "--quiet")
+	dry := &shell{Lab: s.Lab, t: t, dh1: s.dh1, conf: s.File("dry.yml", strings.Replace(readFile(t, s.conf), "state_dir: state", "state_dir: state\n  dry_run: true", 1))}
+	dry.expect(exit.OK, "bootstrap", "--same-netbox")
+	s.expect(exit.Guard, "sync", "--quiet")
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

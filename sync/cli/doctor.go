@@ -117,7 +117,7 @@ func (p *program) printJSON(v any) error {
 }
 
 func (p *program) bootstrapCommand() *cobra.Command {
-	var yes bool
+	var yes, same bool
 	cmd := &cobra.Command{
 		Use:   "bootstrap",
 		Short: "Create what NetBox lacks: custom fields, tags, a role, the option library, saved filters",
@@ -129,18 +129,25 @@ with --yes. A second run finds nothing to do.
 The token needs more rights for this than for anything else; give one of its own
 in NETBOX_TOKEN_FILE, which here goes before netbox.token_file.
 
+Bootstrap also gives NetBox an id, and notes there which machine and state folder
+remember it. While these differ from those of a run, or NetBox is at another
+address or was restored, nothing is deleted on Windows servers. --same-netbox
+says that all is right: it is still the NetBox that this state folder remembers.
+
 Exit codes: 0 done, nothing to do, or not confirmed; 1 something stands in the
 way or failed; 64 command line or settings.`,
 		Example: `  netbox-dhcp-sync bootstrap
-  NETBOX_TOKEN_FILE=admin.token netbox-dhcp-sync bootstrap --yes`,
+  NETBOX_TOKEN_FILE=admin.token netbox-dhcp-sync bootstrap --yes
+  netbox-dhcp-sync bootstrap --same-netbox`,
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.bootstrap(cmd.Context(), yes) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.bootstrap(cmd.Context(), yes, same) },
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&same, "same-netbox", false, "this is the NetBox that the state folder remembers, after a move or a restore")
 	return cmd
 }
 
-func (p *program) bootstrap(ctx context.Context, yes bool) error {
+func (p *program) bootstrap(ctx context.Context, yes, same bool) error {
 	log, err := p.logger(logrus.WarnLevel)
 	if err != nil {
 		return err
@@ -157,31 +164,45 @@ func (p *program) bootstrap(ctx context.Context, yes bool) error {
 		return usageError{err}
 	}
 	defer m.Close()
+	done, err := p.prepareNetBox(ctx, m, log, yes)
+	if err != nil || !done || !same || f.Sync.DryRun {
+		return err
+	}
+	if err := m.SameNetBox(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "%s is the NetBox that %s remembers\n", m.NetBox.URL(), f.Sync.StateDir)
+	return nil
+}
+
+// prepareNetBox creates what is missing, after a yes; done: nothing is missing any
+// more.
+func (p *program) prepareNetBox(ctx context.Context, m *mirror.Mirror, log logrus.FieldLogger, yes bool) (done bool, err error) {
 	todo, err := m.Bootstrap(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if todo.Empty() {
 		if !p.quiet {
 			fmt.Fprintf(p.stdout, "%s: nothing to do\n", m.NetBox.URL())
 		}
-		return nil
+		return true, nil
 	}
 	fmt.Fprintln(p.stdout, safeLines(strings.TrimRight(todo.String(), "\n")))
 	if len(todo.Conflicts) > 0 {
-		return ended{code: exit.Failed}
+		return false, ended{code: exit.Failed}
 	}
-	if f.Sync.DryRun {
+	if m.File.Sync.DryRun {
 		fmt.Fprintln(p.stdout, "Nothing was done: sync.dry_run is on.")
-		return nil
+		return false, nil
 	}
 	ok, err := p.confirmed(ctx, yes, "Create this in "+m.NetBox.URL()+"?")
 	if err != nil || !ok {
-		return err
+		return false, err
 	}
 	if err := todo.Apply(ctx, m.NetBox, log); err != nil {
-		return err
+		return false, err
 	}
 	fmt.Fprintf(p.stdout, "%s: done\n", m.NetBox.URL())
-	return nil
+	return true, nil
 }

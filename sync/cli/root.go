@@ -37,7 +37,7 @@ Exit codes of all commands:
    1  finished with errors
    2  there are differences (plan and drift with --detailed-exitcode)
    3  another run holds the lock
-   4  a guard refused: see --allow-deletes
+   4  losses wait for a person: see --allow-deletes
   64  the command line or the settings are wrong, or NetBox is not prepared`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {

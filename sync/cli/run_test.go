@@ -52,6 +52,22 @@ func TestSyncSaysOneLineAndQuietSyncNoneUnlessSomebodyShouldLook(t *testing.T) {
 	}
 }
 
+// rule 3.8 point 23.
+func TestOneCauseIsOneLineWithACount(t *testing.T) {
+	s := open(t, syncs)
+	s.expect(exit.OK, "import", "--quiet")
+	s.Create("extras/custom-fields", map[string]any{"name": "owner", "type": "text", "object_types": []string{"ipam.ipaddress"}, "required": true})
+	_, stderr, code := s.run("sync", "--quiet")
+	if code != exit.Failed || strings.Count(stderr, "owner") != 1 {
+		t.Errorf("exit code %d, want one line\n%s", code, stderr)
+	}
+	for _, want := range []string{"steps failed", "steps=", "such_as=", "10.8.4.100"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("no %q in\n%s", want, stderr)
+		}
+	}
+}
+
 func TestQuietSyncOfAHealthyPairSaysNothing(t *testing.T) {
 	s := imported(t, syncs)
 	secure := secured(t, s)

@@ -25,7 +25,7 @@ type choice struct {
 func (c *choice) addTo(f *pflag.FlagSet) {
 	f.StringArrayVar(&c.servers, "server", nil, "only this server, by any of its names; may be repeated")
 	f.StringArrayVar(&c.scopes, "scope", nil, "only this scope, such as 10.8.4.0/24; may be repeated")
-	f.BoolVar(&c.allowDeletes, "allow-deletes", false, "let a scope lose more addresses than sync.guards allows, this once")
+	f.BoolVar(&c.allowDeletes, "allow-deletes", false, "losses need no proof this once (sync.guards); --server and --scope narrow it")
 	f.BoolVar(&c.alongside, "alongside-plugin", false, "run although the plugin netbox-windows-dhcp is installed: both undo each other's work")
 }
 

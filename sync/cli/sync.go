@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -36,7 +37,7 @@ With --every or --service it stays and runs again and again, counted from the
 start, until SIGTERM. The status page is served if sync.status.listen is set.
 
 Exit codes: 0 done, or nothing to do; 1 finished with errors; 3 another run
-holds the lock; 4 a guard refused, see --allow-deletes; 64 command line,
+holds the lock; 4 losses wait for a person, see --allow-deletes; 64 command line,
 settings, or NetBox not prepared. A service ends with 0.`,
 		Example: `  netbox-dhcp-sync sync --quiet
   netbox-dhcp-sync sync --server dh1 --scope 10.8.4.0/24 --dry-run
@@ -160,17 +161,21 @@ func (s *session) report(run *mirror.Run) {
 	if run.Report == nil {
 		return
 	}
-	for _, r := range run.Report.Results {
-		entry := s.log.WithFields(logrus.Fields{"target": r.Step.Target, "step": report.StepTitle(&r.Step), "action": r.Step.Action, "reason": r.Error})
-		switch r.Outcome {
+	for _, alike := range run.Report.Troubles() {
+		first := alike.First
+		entry := s.log.WithFields(logrus.Fields{"target": first.Step.Target, "step": report.StepTitle(&first.Step), "action": first.Step.Action, "reason": first.Error})
+		what := "step"
+		if alike.Count > 1 {
+			entry = entry.WithFields(logrus.Fields{"steps": alike.Count, "such_as": strings.Join(alike.Steps, ", ")})
+			what = "steps"
+		}
+		switch first.Outcome {
 		case netboxio.Refused, netboxio.Failed:
-			entry.Error("step failed")
+			entry.Error(what + " failed")
 		case netboxio.Changed, netboxio.Gone:
-			entry.Info("changed meanwhile, left to the next run")
+			entry.Info(what + " left to the next run: changed meanwhile")
 		case netboxio.Done:
-			if r.Error != "" {
-				entry.Warn("step done, but not as asked for")
-			}
+			entry.Warn(what + " done, but not as asked for")
 		}
 	}
 }

@@ -19,29 +19,30 @@ type addressing struct {
 	addresses book
 	full      []*state.Range // ranges NetBox takes no new address in
 	populated map[int64]int  // addresses that are not made, by such a range
-	losses    map[subnetKey]*loss
+	losses    *losses
+	heldBack  map[subnetKey]*heldBack
 	leases    map[plan.Place]plan.LeaseInfo // what is remembered
-	guarded   map[plan.Place]bool
 }
 
 // syncAddresses goes through every address that the servers or NetBox know in
-// the scopes that were read (rule 3.5, 3.7). It keeps the leases and the guarded
-// networks of the memory up to date.
+// the scopes that were read (rule 3.5, 3.7). It keeps the leases and what is
+// missing in the memory up to date.
 func syncAddresses(in *recorded, known *merged, addresses book, memory *plan.Memory) work {
 	ad := &addressing{
-		recorded: in, merged: known, addresses: addresses, populated: make(map[int64]int), losses: make(map[subnetKey]*loss),
-		leases: memory.Leases, guarded: memory.Guarded,
+		recorded: in, merged: known, addresses: addresses, populated: make(map[int64]int), losses: newLosses(in.view),
+		heldBack: make(map[subnetKey]*heldBack), leases: memory.Leases,
 	}
 	for id := range known.networks {
-		ad.losses[id] = new(loss)
+		ad.heldBack[id] = &heldBack{losses: make(map[plan.List]*held)}
 	}
 	for i := range in.nb.Ranges {
 		if in.nb.Ranges[i].Populated {
 			ad.full = append(ad.full, &in.nb.Ranges[i])
 		}
 	}
-	made := make(map[plan.Place]bool)
-	for _, place := range ad.places() {
+	made, places := make(map[plan.Place]bool), ad.places()
+	ad.weigh(places, memory.Missing)
+	for _, place := range places {
 		n, f, list := ad.networkOf(place), ad.facts[place], addresses[place]
 		if len(list) > 1 {
 			ad.note(plan.Note{Level: plan.Warning, Scope: n.subnet, Addr: place.Addr, Cause: plan.CauseSameHost,
@@ -49,19 +50,17 @@ func syncAddresses(in *recorded, known *merged, addresses book, memory *plan.Mem
 		}
 		if f.served() {
 			x := addresses.at(place)
-			ad.count(n, x)
 			made[place] = ad.serve(place, x, f, n)
 			continue
 		}
 		for _, x := range list {
-			ad.count(n, x)
 			ad.clean(place, x, f, n)
 		}
 	}
 	ad.forget(made)
 	ad.notePopulated()
 	ad.noteOtherVRFs()
-	ad.deleteLost()
+	ad.noteHeldBack()
 	return ad.work
 }
 
@@ -80,7 +79,9 @@ func (ad *addressing) places() []plan.Place {
 // serve brings one address up to what a server says of it, and reports whether
 // it makes one.
 func (ad *addressing) serve(place plan.Place, x *state.Address, f *facts, n *network) (made bool) {
-	o := ad.outcomeOf(&situation{place: place, x: x, facts: f, unsure: n.unsure != ""})
+	lost := ad.lossOf(x)
+	o := ad.outcomeOf(&situation{place: place, x: x, facts: f, unsure: n.unsure != "" || lost != nil && lost.fate != goes})
+	ad.held(n, lost)
 	if o.level != "" {
 		ad.note(plan.Note{Level: o.level, Server: ad.host(f.unit.server), Scope: n.subnet, Addr: place.Addr, Cause: o.cause, Text: o.why, Once: o.level == plan.Warning})
 	}

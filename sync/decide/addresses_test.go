@@ -22,7 +22,7 @@ type addressCase struct {
 }
 
 func (c *addressCase) run(t *testing.T) {
-	l := newLab(t)
+	l := newLab(t).trust()
 	if c.policy != nil {
 		c.policy(&l.p)
 	}

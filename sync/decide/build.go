@@ -27,9 +27,10 @@ func Build(in plan.Input) *plan.Plan {
 		d.add(migrate(found))
 		return d.finish(v)
 	}
+	d.add(checkMemory(v, &d.plan.Memory))
 	contexts, w := recordFailovers(v)
 	contextsAt := d.add(w)
-	scopes, w := recordScopes(found)
+	scopes, w := recordScopes(found, &d.plan.Memory)
 	scopesAt := d.add(w)
 	var made []*unit
 	if in.Policy.Mode == plan.Sync && in.Policy.PushScopeInfo {

@@ -1,9 +1,12 @@
 package decide
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
@@ -11,21 +14,110 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
-// loss is what a network would lose in this run.
-type loss struct {
-	members  int         // addresses that cleanup looks at
-	deletes  []plan.Step // unless guard c holds them back
-	heldBack int         // deletes that a reason not to be sure prevents
+// heldBack is what a network keeps although no server has a record of it.
+type heldBack struct {
+	unsure int                 // since it is not sure (guards a and b)
+	losses map[plan.List]*held // since a loss needs proof (guards c and g)
 }
 
-// count counts what guard c measures losses by.
-func (ad *addressing) count(n *network, x *state.Address) {
-	if x == nil {
+// weigh counts what the network of each place would lose, before anything is lost.
+func (ad *addressing) weigh(places []plan.Place, missing map[plan.MissingKey]plan.Sight) {
+	for _, place := range places {
+		n, f, list := ad.networkOf(place), ad.facts[place], ad.addresses[place]
+		if n.unsure != "" {
+			continue
+		}
+		if f.served() {
+			list = list[:min(len(list), 1)]
+		}
+		for _, x := range list {
+			ad.weighOne(place, x, f, n)
+		}
+	}
+	ad.losses.judge(missing)
+	ad.losses.settle(missing, func(key plan.MissingKey) bool {
+		n := ad.networkOf(key.Place)
+		return ofAddress(key.List) && (n != nil && n.unsure == "" || n == nil && ad.addresses.at(key.Place) == nil)
+	})
+}
+
+func ofAddress(list plan.List) bool { return list == plan.ListLeases || list == plan.ListReservations }
+
+// weighOne counts an address that cleanup may take: it rests on the list of its
+// status.
+func (ad *addressing) weighOne(place plan.Place, x *state.Address, f *facts, n *network) {
+	list, why := ad.restsOn(place, x, n)
+	if why == "" || ad.p.KeepAssigned && x.InUse != "" {
 		return
 	}
-	if c, _ := ad.p.ClassOf(x); c != plan.ClassForeign || x.Managed != state.Untouched {
-		ad.losses[n.subnetKey].members++
+	from := ad.listsOf(list, place, n)
+	ad.losses.rests(list, n.subnetKey, from.servers)
+	downgraded := f.served() && list == plan.ListReservations && f.reservation == nil
+	if f.served() && !downgraded || f != nil && f.doubtful {
+		return
 	}
+	info := ad.memory.Leases[place]
+	lost := &loss{key: missingKey(list, x), scope: n.subnetKey, servers: from.servers, empty: from.empty, alone: from.empty && from.alone,
+		endless: list == plan.ListReservations || handMade(x)}
+	if info.Active {
+		lost.ends = info.Expires
+	}
+	ad.losses.lose(lost)
+}
+
+// handMade reports whether a person made an address. Such a lease has no end of its
+// own.
+func handMade(x *state.Address) bool {
+	return x.Managed == state.Untouched || x.Managed == state.Prestaged
+}
+
+func missingKey(list plan.List, x *state.Address) plan.MissingKey {
+	return plan.MissingKey{List: list, Place: placeOf(x), Name: strconv.FormatInt(x.ID, 10)}
+}
+
+// lossOf is the loss of an address; nil: it is not lost, or it is nil.
+func (ad *addressing) lossOf(x *state.Address) *loss {
+	if x == nil {
+		return nil
+	}
+	return cmp.Or(ad.losses.of(missingKey(plan.ListLeases, x)), ad.losses.of(missingKey(plan.ListReservations, x)))
+}
+
+// sources are the lists that an address rests on.
+type sources struct {
+	servers []int
+	empty   bool // one of them has no entry
+	alone   bool // no other scope of their servers has a running lease
+}
+
+// listsOf finds the lists an address rests on: of the server that had its lease
+// last, else of all that have the network.
+func (ad *addressing) listsOf(list plan.List, place plan.Place, n *network) (from sources) {
+	last := ad.serverOf(ad.memory.Leases[place].Server)
+	if !slices.ContainsFunc(n.units, func(u *unit) bool { return u.server == last }) {
+		last = -1
+	}
+	from.alone = true
+	for _, u := range n.units {
+		if last >= 0 && u.server != last {
+			continue
+		}
+		from.servers = append(from.servers, u.server)
+		from.empty = from.empty || list == plan.ListLeases && running(u.part.Leases) == 0 || list == plan.ListReservations && len(u.part.Reservations.Items) == 0
+	}
+	for _, u := range ad.units {
+		if slices.Contains(from.servers, u.server) && !slices.Contains(n.units, u) && running(u.part.Leases) > 0 {
+			from.alone = false
+		}
+	}
+	return from
+}
+
+// inPool reports whether a scope of the network hands an address out.
+func (n *network) inPool(addr netip.Addr) bool {
+	return slices.ContainsFunc(n.units, func(u *unit) bool {
+		return u.scope.Start.IsValid() && u.scope.End.IsValid() && u.scope.Start.Compare(addr) <= 0 && addr.Compare(u.scope.End) <= 0
+	})
 }
 
 // clean decides about an address of which no server has a record (rule 3.7). "res." is
@@ -46,40 +138,57 @@ func (ad *addressing) count(n *network, x *state.Address) {
 // every server was read and understood (guards a and b), if the address is in use
 // (guard e), or if the network would lose too much (guard c, see deleteLost).
 func (ad *addressing) clean(place plan.Place, x *state.Address, f *facts, n *network) {
-	gone, why := ad.ended(place, x)
-	heldBack := f != nil && f.doubtful
-	lost := ad.losses[n.subnetKey]
+	_, why := ad.restsOn(place, x, n)
+	gone, lost := why != "", ad.lossOf(x)
+	doubtful := f != nil && f.doubtful
 	switch {
-	case gone && heldBack:
+	case gone && doubtful:
 		ad.note(plan.Note{Level: plan.Skip, Scope: n.subnet, Addr: place.Addr, Cause: plan.CauseHeldByServer, Text: "kept: the server holds the address back"})
 	case gone && n.unsure != "":
-		lost.heldBack++ // deleteLost tells it once for the network
+		ad.heldBack[n.subnetKey].unsure++ // noteHeldBack tells it once for the network
 	case gone && ad.p.KeepAssigned && x.InUse != "":
 		ad.note(plan.Note{Level: plan.Conflict, Scope: n.subnet, Addr: place.Addr, Cause: plan.CauseInUse,
 			Text: fmt.Sprintf("%s, but the address is %s and is kept (guards.keep_assigned)", why, x.InUse)})
-	case gone:
-		lost.deletes = append(lost.deletes, plan.Step{
+	case lost != nil && lost.fate == goes:
+		ad.step(plan.Step{
 			Phase: plan.Cleanup, Target: plan.NetBox, Action: state.Delete, Kind: state.IPAddress, ID: x.ID, Name: x.Address.String(),
 			Scope: n.subnet, Addr: place.Addr, VRF: place.VRF, Rule: "3.7 delete", Why: why, Observed: ad.observed(x),
 		})
+		delete(ad.leases, place)
+		return
+	case lost != nil:
+		ad.held(n, lost)
+		ad.foretell(place, x, lost, n)
 		return
 	}
-	ad.keep(place, x, n, n.unsure == "" && !heldBack)
+	ad.keep(place, x, n, n.unsure == "" && !doubtful)
 }
 
-// ended reports whether an address is one to delete now that no server has a
-// record of it, and why.
-func (v *view) ended(place plan.Place, x *state.Address) (gone bool, why string) {
-	c, _ := v.p.ClassOf(x)
+// restsOn tells which list an address rests on, and why it goes when that list lacks
+// it. No reason: the address stays, whatever the lists say.
+func (ad *addressing) restsOn(place plan.Place, x *state.Address, n *network) (list plan.List, why string) {
+	c, _ := ad.p.ClassOf(x)
 	switch {
-	case v.protected(place, x):
-		return false, ""
+	case ad.protected(place, x):
+		return "", ""
+	case c == plan.ClassLease && handMade(x) && !n.inPool(place.Addr):
+		return "", "" // no server hands it out, so a lease does not explain it (rule 3.7 guard h)
 	case c == plan.ClassLease:
-		return true, "no lease and no reservation on the server any more"
-	case c == plan.ClassReservation && x.ClientID != "" && plan.Managed(x) && !v.p.PushReservations:
-		return true, "the reservation is gone from the server, and there is no lease"
+		return plan.ListLeases, "no lease and no reservation on the server any more"
+	case c == plan.ClassReservation && x.ClientID != "" && plan.Managed(x) && !ad.p.PushReservations:
+		return plan.ListReservations, "the reservation is gone from the server, and there is no lease"
 	}
-	return false, ""
+	return "", ""
+}
+
+// foretell names an address that a person made, at least one read before it goes.
+func (ad *addressing) foretell(place plan.Place, x *state.Address, lost *loss, n *network) {
+	if !handMade(x) || !lost.looked || lost.fate != waits {
+		return
+	}
+	ad.note(plan.Note{Level: plan.Warning, Scope: n.subnet, Addr: place.Addr, Cause: plan.CauseForetold,
+		Text: fmt.Sprintf("made by hand with status %s, and no server has a lease on it: it goes in a run %s from now, unless that changes; give it another status to keep it",
+			x.Status, ad.p.ConfirmAfter)})
 }
 
 // observed is what a delete rests on: an operator who changes one of these
@@ -108,31 +217,29 @@ func (ad *addressing) keep(place plan.Place, x *state.Address, n *network, ended
 	ad.update(place, x, &o, n)
 }
 
-// deleteLost lets the deletes of each network through, or none of a network that
-// would lose more than the operator allows at once. Such a network is remembered:
-// addresses that are made meanwhile must not make the loss look small (rule 3.7 guard c).
-func (ad *addressing) deleteLost() {
+// held counts a loss that does not go.
+func (ad *addressing) held(n *network, lost *loss) {
+	if lost == nil || lost.fate == goes {
+		return
+	}
+	of := ad.heldBack[n.subnetKey].losses
+	if of[lost.key.List] == nil {
+		of[lost.key.List] = new(held)
+	}
+	of[lost.key.List].add(ad.losses, lost)
+}
+
+// noteHeldBack tells once for each network what it keeps, and until when.
+func (ad *addressing) noteHeldBack() {
 	for _, id := range slices.SortedFunc(maps.Keys(ad.networks), subnetKey.compare) {
-		n, lost := ad.networks[id], ad.losses[id]
-		if lost.heldBack > 0 {
+		n, kept := ad.networks[id], ad.heldBack[id]
+		if kept.unsure > 0 {
 			ad.note(plan.Note{Level: plan.Warning, Scope: n.subnet, Cause: plan.CauseUnsure,
-				Text: fmt.Sprintf("%s would be removed, but %s", printable.Count(lost.heldBack, "address", "addresses"), n.unsure)})
+				Text: fmt.Sprintf("%s would be removed, but %s", printable.Count(kept.unsure, "address", "addresses"), n.unsure)})
 		}
-		deletes, place := len(lost.deletes), plan.Place{VRF: n.vrf, Addr: n.subnet.Addr()}
-		again := ad.memory.Guarded[place] && deletes > ad.p.MaxDeleteCount && !ad.p.AllowDeletes
-		if again || ad.tooMany(deletes, lost.members) {
-			ad.guarded[place] = true
-			ad.note(plan.Note{Level: plan.Guard, Scope: n.subnet, Cause: plan.CauseLoss,
-				Text: fmt.Sprintf("would lose %d of %s, more than guards.max_delete_percent (%d) and guards.max_delete_count (%d) allow: "+
-					"nothing is deleted here; if it is right, run once with --allow-deletes", deletes, printable.Count(lost.members, "address", "addresses"), ad.p.MaxDeletePercent, ad.p.MaxDeleteCount)})
-			continue
-		}
-		if n.unsure == "" {
-			delete(ad.guarded, place)
-		}
-		for _, s := range lost.deletes {
-			ad.step(s)
-			delete(ad.leases, plan.Place{VRF: s.VRF, Addr: s.Addr})
+		for _, list := range slices.Sorted(maps.Keys(kept.losses)) {
+			h := kept.losses[list]
+			ad.note(plan.Note{Level: h.level(), Scope: n.subnet, Cause: plan.CauseLoss, Text: h.text(ad.losses, "address", "addresses")})
 		}
 	}
 }

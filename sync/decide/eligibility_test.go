@@ -38,6 +38,18 @@ func (l *lab) synced(p *plan.Plan) (hosts []string) {
 	return hosts
 }
 
+// leave takes the lab's scope out of its relationship, as Windows does: the
+// partner loses it.
+func (l *lab) leave() {
+	l.scope.Failover = ""
+	delete(l.w.server(dh2).scopes, l.scope.ID())
+	for _, host := range []string{dh1, dh2} {
+		for i := range l.w.server(host).failovers {
+			l.w.server(host).failovers[i].Scopes = nil
+		}
+	}
+}
+
 func (l *lab) context(name string) *state.Context {
 	for i := range l.w.nb.Contexts {
 		if l.w.nb.Contexts[i].Name == name {
@@ -196,4 +208,75 @@ func TestFallbackNeitherCleansUpNorPushesNorPullsConfiguration(t *testing.T) { /
 	l.p.PushScopeInfo = false
 	delete(l.w.server(dh2).scopes, l.scope.ID())
 	wantSteps(t, l.run(), anyStep)
+}
+
+// pairsOfOneName are two pairs, dh1 with dh2 and dh3 with dh4, whose relationships
+// have the same name.
+func pairsOfOneName(t *testing.T) *lab {
+	l := paired(t)
+	l.p = defaults(dh1, dh2, dh3, dh4)
+	l.w.server(dh3).addScope("10.8.6.0/24", "10.8.6.20", "10.8.6.250").lease("10.8.6.40", cam, "cam")
+	l.w.pair("East", dh3, dh4, "10.8.6.0")
+	l.scope.lease("10.8.4.40", pc, "pc")
+	return l
+}
+
+const dh4 = "dh4.corp.example"
+
+// Rule 3.3 point 1.
+func TestRelationshipsOfOneNameAreKnownByTheirPair(t *testing.T) {
+	first, both := "create 10.8.4.40/24 [3.5 row 4]", []string{"create 10.8.4.40/24 [3.5 row 4]", "create 10.8.6.40/24 [3.5 row 4]"}
+	t.Run("3.3 point 1: a second pair does not stop the first", func(t *testing.T) {
+		l := pairsOfOneName(t)
+		wantSteps(t, l.run(), onAddresses, first)
+	})
+	t.Run("3.3 point 1: and is recorded beside it", func(t *testing.T) {
+		l := pairsOfOneName(t)
+		l.importAll()
+		wantSteps(t, l.run(), onAddresses, both...)
+		if r := l.w.nb.Ranges; r[0].Failover != "east" || r[1].Failover != "East (dh3, dh4)" {
+			t.Errorf("recorded %q and %q", r[0].Failover, r[1].Failover)
+		}
+		if c := l.context("windows-dhcp failover East (dh3, dh4)"); !strings.Contains(string(c.Data), `"name":"East"`) {
+			t.Errorf("recorded %s", c.Data)
+		}
+	})
+	t.Run("3.3 point 1: at once, by a server of either pair", func(t *testing.T) {
+		l := pairsOfOneName(t)
+		l.w.nb.Ranges, l.w.nb.Contexts = nil, l.w.nb.Contexts[:2]
+		l.importAll()
+		wantSteps(t, l.run(), onAddresses, both...)
+		l.p.Servers[0].Selected, l.p.Servers[1].Selected = false, false
+		l.w.server(dh3).scopes[netip.MustParseAddr("10.8.6.0")].lease("10.8.6.41", mfp, "mfp")
+		wantSteps(t, l.run(), onAddresses, "create 10.8.6.41/24 [3.5 row 4]")
+	})
+	t.Run("3.3 point 1: each has its own switch in NetBox", func(t *testing.T) {
+		l := pairsOfOneName(t)
+		l.importAll()
+		l.context("windows-dhcp failover East (dh3, dh4)").Active = false
+		wantSteps(t, l.run(), onAddresses, first)
+	})
+	t.Run("3.3 point 1: settings that could mean either are an error of both", func(t *testing.T) {
+		l := pairsOfOneName(t)
+		l.importAll()
+		l.p.Failovers = map[string]plan.Failover{"EAST": {Primary: dh1}}
+		wantSteps(t, l.run(), onAddresses)
+	})
+	t.Run("3.3 point 1: settings that name the pair are that pair's", func(t *testing.T) {
+		l := pairsOfOneName(t)
+		l.importAll()
+		l.p.Failovers = map[string]plan.Failover{"EAST": {Disabled: true, Servers: []string{"DH4", "dh3"}}}
+		wantSteps(t, l.run(), onAddresses, first)
+	})
+	t.Run("3.3 point 1: and so are those with the name NetBox shows", func(t *testing.T) {
+		l := pairsOfOneName(t)
+		l.importAll()
+		l.p.Failovers = map[string]plan.Failover{"east (DH3, DH4)": {Disabled: true}}
+		wantSteps(t, l.run(), onAddresses, first)
+	})
+	t.Run("3.3 point 1: a partner that is not configured makes no other pair unusable", func(t *testing.T) {
+		l := pairsOfOneName(t)
+		l.p.Servers = l.p.Servers[:3]
+		wantSteps(t, l.run(), onAddresses, first)
+	})
 }

@@ -38,7 +38,8 @@ func (k subnetKey) compare(o subnetKey) int {
 // split, several servers.
 type network struct {
 	subnetKey
-	read bool // leases and reservations of one of them at least
+	units []*unit
+	read  bool // leases and reservations of one of them at least
 	// unsure says why nothing may be removed; empty: every source was read and
 	// understood (rule 3.7 guard a, rule 3.7 guard b).
 	unsure string
@@ -70,6 +71,7 @@ func mergeFacts(in *recorded, withdrawn map[plan.PushedKey]bool) (*merged, work)
 			n = &network{subnetKey: id}
 			m.networks[id] = n
 		}
+		n.units = append(n.units, u)
 		if u.part.Leases.Err != nil || u.part.Reservations.Err != nil {
 			n.unsure = "its leases and reservations could not both be read"
 			continue
@@ -79,6 +81,9 @@ func mergeFacts(in *recorded, withdrawn map[plan.PushedKey]bool) (*merged, work)
 		}
 		if u.fallback {
 			n.unsure = "it was read from the secondary server"
+		}
+		if !m.asked(u.server).Failovers.Complete() {
+			n.unsure = "the failover relationships of its server could not be read"
 		}
 		n.read = true
 		m.gather(u, n)

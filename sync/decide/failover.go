@@ -2,8 +2,6 @@ package decide
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/canonjson"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
@@ -19,20 +17,19 @@ func recordFailovers(v *view) (contexts map[*relationship]int, w work) {
 	if !v.p.Imports() {
 		return contexts, w
 	}
-	for _, id := range slices.Sorted(maps.Keys(v.relationships)) {
-		rel := v.relationships[id]
+	for _, rel := range v.relationships {
 		if rel.reported == nil || rel.context != nil {
 			continue
 		}
 		if rel.problem != "" {
-			w.note(plan.Note{Level: plan.Failure, Server: v.host(rel.reporter), Cause: plan.CauseFailover, Text: fmt.Sprintf("failover %s is not recorded: %s", rel.name, rel.problem)})
+			w.note(plan.Note{Level: plan.Failure, Server: v.host(rel.reporter), Cause: plan.CauseFailover, Text: fmt.Sprintf("failover %s is not recorded: %s", rel.label, rel.problem)})
 			continue
 		}
 		data := v.data(rel)
 		var doc contextData
 		doc.WindowsDHCP.Failover = &data
 		contexts[rel] = len(w.steps)
-		w.step(createContext(plan.FailoverContext+rel.name, doc, "4 step 1", "reported by "+v.host(rel.reporter)))
+		w.step(createContext(plan.FailoverContext+rel.label, doc, "4 step 1", "reported by "+v.host(rel.reporter)))
 	}
 	return contexts, w
 }

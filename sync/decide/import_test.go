@@ -172,8 +172,7 @@ func TestImport(t *testing.T) {
 		if r := l.w.nb.Ranges[0]; r.Failover != "east" || r.Server != "" {
 			t.Errorf("joined: %+v", r)
 		}
-		l.scope.Failover = ""
-		delete(l.w.server(dh2).scopes, l.scope.ID())
+		l.leave()
 		p := l.run()
 		wantNote(t, p, plan.Warning, "4", "no longer to failover east")
 		if r := l.w.nb.Ranges[0]; r.Failover != "" || r.Server != dh1 {
@@ -247,7 +246,7 @@ func TestScopesOfOnePrefix(t *testing.T) { // rule 9 row 3
 		// The owner goes: the range passes to the other.
 		l.w.server(dh1).addScope("10.9.9.0/24", "10.9.9.1", "10.9.9.9")
 		delete(l.w.server(dh1).scopes, l.scope.ID())
-		l.run()
+		l.runLater()
 		if r := l.w.nb.Ranges; len(r) != 1 || r[0].Server != dh2 || r[0].Start.String() != "10.8.4.150" || r[0].OtherSources != nil {
 			t.Errorf("got %+v", r)
 		}
@@ -331,7 +330,7 @@ func TestBothPartnersRecordsBecomeOne(t *testing.T) { // 4 source
 	l.importAll() // they are two split scopes until an operator makes a relationship of them
 	l.w.pair("east", dh1, dh2, "10.8.4.0")
 	l.p.AutoImport = true
-	l.run()
+	l.runLater()
 	if r := l.w.nb.Ranges; len(r) != 2 || r[0].Failover != "east" || r[0].Server != "" || r[0].OtherSources != nil {
 		t.Errorf("got %+v", r)
 	}

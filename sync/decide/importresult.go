@@ -65,13 +65,16 @@ func (im *importing) result() []plan.ImportItem {
 
 func (im *importing) failovers() {
 	for i := range im.in.Windows {
-		if s := &im.in.Windows[i]; s.Scopes.Err == nil && s.Failovers.Err != nil {
+		s := &im.in.Windows[i]
+		if s.Scopes.Err == nil && s.Failovers.Err != nil {
 			im.fail(plan.ImportedFailovers, "those of %s: %v", s.Host, s.Failovers.Err)
 		}
+		for _, text := range s.Failovers.Malformed {
+			im.fail(plan.ImportedFailovers, "one of %s cannot be used: %s", s.Host, text)
+		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(im.relationships)) {
-		rel := im.relationships[id]
-		title := "failover " + rel.name
+	for _, rel := range im.relationships {
+		title := "failover " + rel.label
 		switch {
 		case rel.reported == nil:
 		case rel.context != nil:

@@ -60,6 +60,17 @@ func (l *lab) runWith(p plan.Policy) *plan.Plan {
 	return made
 }
 
+// trust makes losses need no proof, for tests of which losses there are.
+func (l *lab) trust() *lab { l.p.AllowDeletes = true; return l }
+
+// runLater is a run, and another one as soon as a loss without an end may go.
+func (l *lab) runLater() *plan.Plan {
+	l.Helper()
+	l.run()
+	l.w.now = l.w.now.Add(l.p.ConfirmAfter)
+	return l.run()
+}
+
 func (l *lab) plan() *plan.Plan { l.Helper(); return Build(l.w.read(l.p)) }
 
 // add puts an address on 10.8.4.33 unless it has another.

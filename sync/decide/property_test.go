@@ -33,7 +33,7 @@ func defaults(hosts ...string) plan.Policy {
 	p := plan.Policy{
 		Mode: plan.Sync, SyncIPs: true, RefreshOptions: true, InheritTenant: true, Adopt: plan.Overwrite,
 		LeaseStatus: "dhcp", ReservationStatus: "reserved", ProtectTag: "dhcp-protect",
-		MaxDeletePercent: 50, MaxDeleteCount: 25, KeepAssigned: true, CreateMissingPrefixes: true,
+		MaxDeletePercent: 50, MaxDeleteCount: 3, ConfirmAfter: time.Hour, KeepAssigned: true, CreateMissingPrefixes: true,
 	}
 	for _, h := range hosts {
 		p.Servers = append(p.Servers, plan.Server{ServerName: windhcp.ServerName{Host: h}, Selected: true, Standalone: true})

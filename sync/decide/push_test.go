@@ -361,7 +361,7 @@ func TestExclusionsArePushed(t *testing.T) { // rule 5.3
 func TestARelationshipOnlyNetBoxKnowsIsNotUndoneByPush(t *testing.T) { // rule 5.3
 	l := paired(t)
 	l.p.PushScopeInfo = true
-	l.scope.Failover = ""
+	l.leave()
 	p := l.run()
 	wantSteps(t, p, anyStep)
 	wantNote(t, p, plan.Warning, "5.3", "is not part of failover east on the server yet")

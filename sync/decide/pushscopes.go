@@ -200,6 +200,10 @@ func (sp *scopePush) pushExclusions(server int, rec *record, have windhcp.List[w
 			missing = append(missing, x)
 		}
 	}
+	if sp.strange != "" && len(surplus) > 0 { // what would have to give way stays
+		missing = slices.DeleteFunc(missing, func(x windhcp.Exclusion) bool { return slices.ContainsFunc(surplus, x.Overlaps) })
+		surplus = nil
+	}
 	var apart, replacing []plan.Step
 	for _, x := range missing {
 		if !slices.ContainsFunc(surplus, x.Overlaps) {

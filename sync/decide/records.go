@@ -45,6 +45,12 @@ type key struct {
 
 func (r *record) key() key { return key{r.Source, r.Subnet, r.VRF} }
 
+func (r *record) subnetKey() subnetKey { return subnetKey{r.VRF, r.Subnet} }
+
+func (r *record) missingKey() plan.MissingKey {
+	return plan.MissingKey{List: plan.ListScopes, Place: plan.Place{VRF: r.VRF, Addr: r.Subnet.Addr()}, Name: r.Source.String()}
+}
+
 // exclusionOf is the exclusion that an address is in; nil: none.
 func (r *record) exclusionOf(addr netip.Addr) *windhcp.Exclusion {
 	for i := range r.Exclusions {

@@ -16,7 +16,7 @@ import (
 type Roster struct {
 	in            *plan.Input
 	names         []windhcp.ServerName
-	relationships map[string]*relationship
+	relationships []*relationship // by label
 	records       []*record
 	byKey         map[key]*record
 	holders       map[*state.Range]bool // ranges that are a record
@@ -30,7 +30,7 @@ func NewRoster(in *plan.Input) *Roster {
 		r.names = append(r.names, s.ServerName)
 	}
 	r.readRecords()
-	r.relationships = r.relationshipsOf()
+	r.relationshipsOf()
 	return r
 }
 
@@ -111,7 +111,7 @@ func (r *Roster) everyServerSelected() bool {
 // complete reports whether every server was asked and answered.
 func (r *Roster) complete() bool {
 	for i := range r.in.Policy.Servers {
-		if s := r.asked(i); s == nil || s.Scopes.Err != nil || s.Failovers.Err != nil {
+		if s := r.asked(i); s == nil || s.Scopes.Err != nil || !s.Failovers.Complete() {
 			return false
 		}
 	}
@@ -166,7 +166,7 @@ func (r *Roster) partner(rel *relationship, server int) bool {
 func (r *Roster) Lacks(s *windhcp.Server) bool {
 	server := r.serverOf(s.Host)
 	return slices.ContainsFunc(r.records, func(rec *record) bool {
-		rel := r.relationshipNamed(rec.Source.Failover)
+		rel := r.relationshipOf(rec.Source.Failover)
 		if rec.Source.Server != s.Host && (rel == nil || !rel.has(server)) {
 			return false
 		}
@@ -191,11 +191,14 @@ type verdict struct {
 	read     bool // its leases and the rest are wanted
 	fallback bool // read from the secondary in place of the primary
 	partner  bool // not read, but written to beside the acting primary
-	why      string
-	level    plan.Level // of why, where it deserves a note
-	vrf      int64      // where read, and where known
-	rec      *record    // nil: NetBox has none
-	prefix   *state.Prefix
+	// elsewhere is set where the other server of the relationship speaks for it.
+	elsewhere bool
+	why       string
+	level     plan.Level // of why, where it deserves a note
+	cause     plan.Cause // of why
+	vrf       int64      // where read, and where known
+	rec       *record    // nil: NetBox has none
+	prefix    *state.Prefix
 }
 
 // Reads reports whether the leases and the rest of a scope are to be read from
@@ -212,6 +215,7 @@ func (r *Roster) Reads(host string, scope windhcp.Scope) (all, pushed bool) {
 //
 //	scope          condition                                     outcome
 //	standalone     sync_standalone_scopes off, not an import     left out
+//	any            what it belongs to cannot be told (3.8)       failure
 //	in failover    relationship disabled, in maintenance,        left out
 //	               or not usable
 //	in failover    another server acts as primary (a)            left out (b)
@@ -226,9 +230,16 @@ func (r *Roster) Reads(host string, scope windhcp.Scope) (all, pushed bool) {
 // read but written to, unless one of the next four rows fits as well.
 func (r *Roster) decide(server int, scope windhcp.Scope) verdict {
 	p := r.in.Policy
+	if why := r.unsettled(server, scope); why != "" {
+		return verdict{source: plan.Source{Server: r.host(server)}, level: plan.Failure, cause: plan.CauseUnsettled, why: why}
+	}
+	if rel := r.withoutContext(server, scope); rel != nil { // noteForeign tells it once for all its scopes
+		return verdict{source: plan.Source{Failover: rel.label}, level: plan.Skip, cause: plan.CauseScope, why: "NetBox lacks the config context of failover " + rel.label}
+	}
 	source, fallback, refusal := r.sourceOf(server, scope)
-	rel := r.relationshipNamed(scope.Failover)
-	v := verdict{source: source, fallback: fallback, level: plan.Skip, why: refusal}
+	rel := r.relationshipOn(server, r.failoverOf(server, scope))
+	v := verdict{source: source, fallback: fallback, level: plan.Skip, cause: plan.CauseScope, why: refusal}
+	v.elsewhere = refusal != "" && rel != nil && source.Failover != "" && rel.enabled && !rel.maintenance && rel.problem == ""
 	v.partner = refusal != "" && rel != nil && source.Failover != "" && r.partner(rel, server)
 	switch {
 	case refusal != "" && !v.partner:
@@ -248,11 +259,49 @@ func (r *Roster) decide(server int, scope windhcp.Scope) verdict {
 		return v
 	}
 	if v.rec == nil && !p.Imports() {
-		v.why, v.level = fmt.Sprintf("not known to NetBox: netbox-dhcp-sync import --server %s adds it", r.host(server)), plan.Info
+		r.unknown(server, scope, &v)
+		return v
+	}
+	if v.rec == nil && r.asked(server) != nil && !r.asked(server).Failovers.Complete() && r.mayBePartner(server) {
+		v.why, v.level, v.cause, v.partner = "not recorded: which failover relationship it belongs to could not be read", plan.Failure, plan.CauseUnsettled, false
 		return v
 	}
 	v.read = !v.partner
 	return v
+}
+
+// unknown says why a scope without a record is left alone. What keeps it from being
+// recorded, or hides its record, is an error that stays until it is solved
+// (rule 3.2 point 1).
+func (r *Roster) unknown(server int, scope windhcp.Scope, v *verdict) {
+	v.partner = false
+	if others := r.recordsFor(server, scope.Subnet, v.source); len(others) > 0 {
+		v.level, v.cause = plan.Failure, plan.CauseStopped
+		v.why = fmt.Sprintf("recorded in %s, but the settings of this server say %s: correct vrf or scope_vrf, or the VRF of its range and addresses",
+			r.vrfName(others[0].VRF), r.vrfName(v.vrf))
+		return
+	}
+	if x := r.inTheWay(v.vrf, scope); x != nil {
+		v.level, v.cause = plan.Failure, plan.CauseNoRecord
+		v.why = fmt.Sprintf("not known to NetBox, and cannot be recorded: IP range %s-%s (id %d) is in the way, since NetBox does not allow ranges of one VRF to overlap; "+
+			"remove or shrink it and run netbox-dhcp-sync import, or name the scope in sync.maintenance_scopes", x.Start, x.End, x.ID)
+		return
+	}
+	v.level = plan.Info
+	v.why = fmt.Sprintf("not known to NetBox: netbox-dhcp-sync import --server %s adds it", r.host(server))
+}
+
+// inTheWay finds a range that the record of a scope would overlap; nil: none.
+func (r *Roster) inTheWay(vrf int64, scope windhcp.Scope) *state.Range {
+	span := &record{Start: scope.Start, End: scope.End}
+	for i := range r.in.NetBox.Ranges {
+		x := &r.in.NetBox.Ranges[i]
+		scopes := x.Role == state.RoleScope && (!r.holders[x] || x.Subnet() == scope.Subnet) // one that cannot be read is told as such
+		if x.VRF == vrf && !scopes && span.meets(x.Start, x.End) {
+			return x
+		}
+	}
+	return nil
 }
 
 // sourceOf says where the truth of a scope is, as the server reports it, or
@@ -260,15 +309,16 @@ func (r *Roster) decide(server int, scope windhcp.Scope) verdict {
 func (r *Roster) sourceOf(server int, scope windhcp.Scope) (source plan.Source, fallback bool, refusal string) {
 	standalone := plan.Source{Server: r.host(server)}
 	importing := r.in.Policy.Mode == plan.Import
-	rel := r.relationshipNamed(scope.Failover)
+	name := r.failoverOf(server, scope)
+	rel := r.relationshipOn(server, name)
 	usable := rel != nil && (rel.known || r.in.Policy.Imports() && rel.problem == "")
-	if scope.Failover == "" || !usable {
+	if name == "" || !usable {
 		if !r.in.Policy.Servers[server].Standalone && !importing {
 			return standalone, false, "sync_standalone_scopes is off for this server"
 		}
 		return standalone, false, ""
 	}
-	source = plan.Source{Failover: rel.name}
+	source = plan.Source{Failover: rel.label}
 	acting, fallback := r.acting(rel)
 	switch {
 	case !rel.enabled:
@@ -276,7 +326,7 @@ func (r *Roster) sourceOf(server int, scope windhcp.Scope) (source plan.Source, 
 	case rel.maintenance:
 		return source, false, "the relationship is in maintenance"
 	case rel.problem != "":
-		return source, false, fmt.Sprintf("failover %s: %s", rel.name, rel.problem)
+		return source, false, fmt.Sprintf("failover %s: %s", rel.label, rel.problem)
 	case acting != server && (!importing || r.asked(acting) != nil):
 		return source, false, fmt.Sprintf("%s is the acting primary", r.host(acting))
 	}
@@ -328,7 +378,7 @@ func (r *Roster) recordsFor(server int, subnet netip.Prefix, source plan.Source)
 		if rec.Subnet != subnet {
 			continue
 		}
-		rel := r.relationshipNamed(rec.Source.Failover)
+		rel := r.relationshipOf(rec.Source.Failover)
 		switch {
 		case rec.Source == source:
 			exact = append(exact, rec)

@@ -3,6 +3,7 @@ package decide
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
@@ -43,6 +44,7 @@ type scoping struct {
 	removed  map[*record]bool
 	unplaced map[*record]string // why NetBox takes no range for a new record
 	claimed  []*record          // whose ranges are made or moved
+	missing  map[plan.MissingKey]plan.Sight
 	writes   map[*record]int
 	prefixes map[subnetKey]int
 }
@@ -59,8 +61,8 @@ type scoping struct {
 //	no                    yes                pull                delete the record, unless guard c objects
 //	no                    yes                push_scope_info     keep; pushScopes makes the scope on the server
 //	not known             yes                any                 keep
-func recordScopes(in *surveyed) (*recorded, work) {
-	sc := &scoping{surveyed: in, unplaced: make(map[*record]string), writes: make(map[*record]int), prefixes: make(map[subnetKey]int)}
+func recordScopes(in *surveyed, memory *plan.Memory) (*recorded, work) {
+	sc := &scoping{surveyed: in, missing: memory.Missing, unplaced: make(map[*record]string), writes: make(map[*record]int), prefixes: make(map[subnetKey]int)}
 	out := &recorded{surveyed: in, refused: make(map[*sighting]string), writes: sc.writes, prefixes: sc.prefixes}
 	replaced := make(map[*record]*record)
 	var added []*record
@@ -195,7 +197,7 @@ func (sc *scoping) newRecord(u *unit) *record {
 // relink follows a scope that joined or left a relationship
 // (rule 4).
 func (sc *scoping) relink(u *unit, want *record) {
-	if want.Source == u.source {
+	if want.Source == u.source || !sc.asked(u.server).Failovers.Complete() {
 		return
 	}
 	if sc.p.PushScopeInfo && want.Source.Failover != "" && u.source.Failover == "" {
@@ -223,44 +225,48 @@ func union(a, b []windhcp.Exclusion) []windhcp.Exclusion {
 	return slices.Compact(out)
 }
 
-// removedRecords finds the records to remove, unless a guard holds them back
-// (rule 3.7).
+// removedRecords finds the records to remove: those whose scope is gone from its
+// server, as far as the loss is proved (rules 3.7 scope cleanup and 3.7 guard g).
 func (sc *scoping) removedRecords() map[*record]bool {
 	removed := make(map[*record]bool)
 	if sc.p.Mode != plan.Sync {
 		return removed
 	}
-	for server := range sc.p.Servers {
-		var lost []*record
-		known := 0
-		for _, rec := range sc.records {
-			if sc.speaker(rec) != server {
-				continue
-			}
-			known++
-			if sc.gone(rec) {
-				lost = append(lost, rec)
-			}
-		}
-		if len(lost) == 0 || sc.p.PushScopeInfo {
+	ls := newLosses(sc.view)
+	for _, rec := range sc.records {
+		server := sc.speaker(rec)
+		if sc.p.PushScopeInfo || server < 0 {
 			continue
 		}
-		empty := len(sc.asked(server).Scopes.Items) == 0 && !sc.p.AllowDeletes
-		if empty || sc.tooMany(len(lost), known) {
-			sc.note(plan.Note{Level: plan.Guard, Server: sc.host(server), Cause: plan.CauseScopesLost,
-				Text: fmt.Sprintf("lists %s, but NetBox knows %d and would lose %d: nothing is removed; if it is right, run once with --allow-deletes",
-					printable.Count(len(sc.asked(server).Scopes.Items), "scope", "scopes"), known, len(lost))})
+		ls.rests(plan.ListScopes, rec.subnetKey(), []int{server})
+		if sc.gone(rec) {
+			ls.lose(&loss{key: rec.missingKey(), scope: rec.subnetKey(), servers: []int{server}, endless: true, empty: len(sc.asked(server).Scopes.Items) == 0})
+		}
+	}
+	ls.judge(sc.missing)
+	unread := make(map[plan.MissingKey]bool)
+	for _, rec := range sc.records {
+		unread[rec.missingKey()] = !sc.listed[rec]
+	}
+	ls.settle(sc.missing, func(key plan.MissingKey) bool { return key.List == plan.ListScopes && !unread[key] })
+	kept := make(map[int]*held)
+	for _, rec := range sc.records {
+		lost := ls.of(rec.missingKey())
+		if lost == nil {
 			continue
 		}
-		for _, rec := range lost {
+		server := lost.servers[0]
+		if kept[server] == nil {
+			kept[server] = new(held)
+		}
+		if kept[server].add(ls, lost); lost.fate == goes {
 			removed[rec] = true
 			sc.noteOrphans(server, rec)
 		}
 	}
-	for _, rec := range sc.records {
-		if sc.foreign(rec) {
-			sc.note(plan.Note{Level: plan.Warning, Scope: rec.Subnet, Cause: plan.CauseUnknownSource,
-				Text: fmt.Sprintf("recorded as a scope of %s, which is not known here: it is left alone", rec.Source)})
+	for _, server := range slices.Sorted(maps.Keys(kept)) {
+		if h := kept[server]; h.waits+h.stuck > 0 {
+			sc.note(plan.Note{Level: h.level(), Server: sc.host(server), Cause: plan.CauseScopesLost, Text: h.text(ls, "scope record", "scope records")})
 		}
 	}
 	return removed

@@ -51,6 +51,7 @@ func survey(v *view) (*surveyed, work) {
 			continue
 		}
 		sv.noteMalformed(s.Host, netip.Prefix{}, "scope", s.Scopes.Malformed)
+		sv.noteMalformed(s.Host, netip.Prefix{}, "failover relationship", s.Failovers.Malformed)
 		if s.Failovers.Err != nil {
 			sv.note(plan.Note{Level: plan.Failure, Server: s.Host, Cause: plan.CauseUnread, Text: fmt.Sprintf("failover relationships: %v", s.Failovers.Err)})
 		}
@@ -61,6 +62,10 @@ func survey(v *view) (*surveyed, work) {
 			}
 			told[scope.ID()] = true
 		}
+	}
+	if v.p.Mode == plan.Sync {
+		sv.noteForeign()
+		sv.noteStopped()
 	}
 	return sv.surveyed, sv.work
 }
@@ -77,19 +82,20 @@ func (sv *surveyor) scope(server int, s *windhcp.Server, scope windhcp.Scope) {
 		}
 	}
 	if x.why != "" {
-		sv.note(plan.Note{Level: x.level, Server: s.Host, Scope: scope.Subnet, Cause: plan.CauseScope, Text: x.why})
+		sv.note(plan.Note{Level: x.level, Server: s.Host, Scope: scope.Subnet, Cause: x.cause, Text: x.why})
 	}
 	if !x.read {
 		return
 	}
 	sv.noteFailedLists(s.Host, scope.Subnet, x.part)
-	if rel := sv.relationshipNamed(scope.Failover); scope.Failover != "" && x.source.Failover == "" {
+	name := sv.failoverOf(server, scope)
+	if rel := sv.relationshipOn(server, name); name != "" && x.source.Failover == "" {
 		why := "netbox-dhcp-sync import records it"
 		if rel != nil && rel.problem != "" {
 			why = rel.problem
 		}
 		sv.note(plan.Note{Level: plan.Warning, Server: s.Host, Scope: scope.Subnet, Cause: plan.CauseNoFailover,
-			Text: fmt.Sprintf("belongs to failover %s, which NetBox does not know, and is kept as a scope of this server alone: %s", scope.Failover, why)})
+			Text: fmt.Sprintf("belongs to failover %s, which NetBox does not know, and is kept as a scope of this server alone: %s", name, why)})
 	}
 }
 
@@ -113,8 +119,9 @@ func (sv *surveyed) seen() []plan.ScopeSeen {
 // scope: what is recorded of it as this server's own is from before the two
 // became partners.
 func (sv *surveyor) superseded(server int, scope windhcp.Scope) bool {
-	rel := sv.relationshipNamed(scope.Failover)
-	if scope.Failover == "" || rel == nil {
+	name := sv.failoverOf(server, scope)
+	rel := sv.relationshipOn(server, name)
+	if name == "" || rel == nil {
 		return false
 	}
 	acting, fallback := sv.acting(rel)
@@ -123,7 +130,7 @@ func (sv *surveyor) superseded(server int, scope windhcp.Scope) bool {
 		return false
 	}
 	twin, ok := s.Scope(scope.ID())
-	return ok && twin.Subnet == scope.Subnet && strings.EqualFold(twin.Failover, scope.Failover) && sv.decide(acting, twin).read
+	return ok && twin.Subnet == scope.Subnet && strings.EqualFold(sv.failoverOf(acting, twin), name) && sv.decide(acting, twin).read
 }
 
 func partOf(s *windhcp.Server, scope windhcp.Scope) windhcp.Part {
@@ -162,10 +169,11 @@ func (sv *surveyor) noteMalformed(host string, subnet netip.Prefix, what string,
 }
 
 // gone reports whether a record's scope is not on its server any more: the
-// list was read and understood, and does not have it.
+// list was read and understood, and does not have it. Without the relationships
+// of the server it cannot be told whose the scope was (rule 3.8 point 1).
 func (sv *surveyed) gone(rec *record) bool {
 	s := sv.asked(sv.speaker(rec))
-	return !sv.listed[rec] && s != nil && s.Scopes.Complete()
+	return !sv.listed[rec] && s != nil && s.Scopes.Complete() && s.Failovers.Complete()
 }
 
 // missing reports whether a record's scope is one the server gets from NetBox

@@ -15,6 +15,9 @@ type view struct {
 	nb                *state.State // as it was read
 	memory            plan.Memory  // as it was remembered
 	protectedPrefixes []state.Prefix
+	// strange says why memory and NetBox do not belong together, so that nothing is
+	// deleted on a server; empty: they do (rule 5.5).
+	strange string
 }
 
 func newView(in *plan.Input) *view {
@@ -24,6 +27,7 @@ func newView(in *plan.Input) *view {
 			v.protectedPrefixes = append(v.protectedPrefixes, p)
 		}
 	}
+	v.strange = belongs(v)
 	return v
 }
 
@@ -44,8 +48,8 @@ func (v *view) tooMany(lost, of int) bool {
 	return !v.p.AllowDeletes && lost > v.p.MaxDeleteCount && lost*100 > of*v.p.MaxDeletePercent
 }
 
-func (v *view) vrfName(id int64) string {
-	for _, vrf := range v.nb.VRFs {
+func (r *Roster) vrfName(id int64) string {
+	for _, vrf := range r.in.NetBox.VRFs {
 		if vrf.ID == id {
 			return "VRF " + vrf.Name
 		}
@@ -113,7 +117,7 @@ func (v *view) foreign(rec *record) bool {
 	if rec.Source.Failover == "" {
 		return v.serverOf(rec.Source.Server) < 0
 	}
-	rel := v.relationshipNamed(rec.Source.Failover)
+	rel := v.relationshipOf(rec.Source.Failover)
 	return rel == nil || !rel.known
 }
 
@@ -130,7 +134,7 @@ func (v *view) speaker(rec *record) int {
 		}
 		return server
 	}
-	rel := v.relationshipNamed(rec.Source.Failover)
+	rel := v.relationshipOf(rec.Source.Failover)
 	if rel == nil || !rel.known {
 		return -1
 	}

@@ -23,7 +23,7 @@ type withdrawing struct {
 func findWithdrawn(in *recorded, c *clients, targets []*unit, addresses book) (map[plan.PushedKey]bool, work) {
 	withdrawn := make(map[plan.PushedKey]bool)
 	wi := &withdrawing{recorded: in, clients: c}
-	if !in.p.DeleteRemoved || in.p.ReadOnly {
+	if !in.p.DeleteRemoved || in.p.ReadOnly || in.strange != "" {
 		return withdrawn, wi.work
 	}
 	for _, u := range targets {

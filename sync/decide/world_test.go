@@ -25,7 +25,8 @@ type world struct {
 	servers map[string]*machine
 	memory  plan.Memory
 	lastID  int64
-	now     time.Time
+	now     time.Time     // by every clock but the mirror's
+	fast    time.Duration // how far that is ahead
 
 	everythingRead bool // by the last read: every reservation of every server that was asked
 	refused        int  // steps of the last plan that rested on too little
@@ -40,6 +41,8 @@ type machine struct {
 	down          bool
 	failoversFail bool
 	malformed     bool // its list of scopes has an entry that cannot be understood
+
+	failoversMalformed bool // the same of its relationships
 }
 
 // wscope is a scope on a server, with what goes wrong when it is read.
@@ -73,8 +76,14 @@ func newWorld() *world {
 		},
 	}
 	w.addContext(plan.CodesContext, true, `{"windows_dhcp":{"option_codes":[{"code":6,"name":"DNS Servers","type":"IPAddressList","built_in":true}]}}`)
+	w.nb.Contexts = append(w.nb.Contexts, state.Context{ID: w.id(), Name: plan.MemoryContext, Data: Home{ID: "netbox-one", Keeper: here().Keeper}.Data()})
 	w.addContext(plan.ValuesContext, true, `{"windows_dhcp":{"option_values":[]},"note":"kept"}`)
 	return w
+}
+
+// here is where the runs of a world take place.
+func here() plan.Here {
+	return plan.Here{URL: "netbox.example.org", Keeper: plan.Keeper{Host: "sync1", StateDir: "/var/lib/netbox-dhcp-sync"}}
 }
 
 func (w *world) id() int64 { w.lastID++; return w.lastID }
@@ -157,14 +166,15 @@ func (w *world) pair(name, one, other string, scopes ...string) {
 // read reads both sides as the mirror does: it asks who the roster names, and
 // reads the scopes the roster wants.
 func (w *world) read(p plan.Policy) plan.Input {
-	in := plan.Input{NetBox: w.copyNetBox(), Policy: p, Memory: w.memory.Clone(), Now: w.now}
+	in := plan.Input{NetBox: w.copyNetBox(), Policy: p, Memory: w.memory.Clone(), Here: here(), Now: w.now.Add(w.fast)}
+	in.NetBox.Date = w.now
 	for {
 		hosts := NewRoster(&in).Ask()
 		if len(hosts) == 0 {
 			break
 		}
 		for _, h := range hosts {
-			in.Windows = append(in.Windows, w.server(h).lists())
+			in.Windows = append(in.Windows, w.server(h).lists(w.now))
 		}
 	}
 	slices.SortFunc(in.Windows, func(a, b windhcp.Server) int {
@@ -188,8 +198,8 @@ func (w *world) read(p plan.Policy) plan.Input {
 	return in
 }
 
-func (m *machine) lists() windhcp.Server {
-	s := windhcp.Server{Host: m.host, Parts: make(map[netip.Addr]windhcp.Part)}
+func (m *machine) lists(now time.Time) windhcp.Server {
+	s := windhcp.Server{Host: m.host, Date: now, Parts: make(map[netip.Addr]windhcp.Part)}
 	if m.down {
 		s.Scopes.Err, s.Failovers.Err = errTrouble, errTrouble
 		return s
@@ -201,6 +211,9 @@ func (m *machine) lists() windhcp.Server {
 		s.Scopes.Malformed = []string{"scope without an id"}
 	}
 	s.Failovers.Items = slices.Clone(m.failovers)
+	if m.failoversMalformed {
+		s.Failovers.Malformed = []string{"relationship without a name"}
+	}
 	if m.failoversFail {
 		s.Failovers = windhcp.List[windhcp.Failover]{Err: errTrouble}
 	}

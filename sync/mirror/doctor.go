@@ -8,7 +8,9 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
 // needs lists what these settings need of NetBox.
@@ -21,6 +23,7 @@ func (m *Mirror) needs(alongsidePlugin bool) []prepare.Need {
 	for _, c := range decide.Library() {
 		uses.Contexts = append(uses.Contexts, prepare.Context{Name: c.Name, Description: c.Description, Data: c.Data, Merge: c.Complete})
 	}
+	uses.Contexts = append(uses.Contexts, m.home())
 	return uses.Needs()
 }
 
@@ -37,6 +40,36 @@ func (m *Mirror) Doctor(ctx context.Context, o Options) []prepare.Finding {
 	findings := prepare.Check(ctx, m.NetBox, m.needs(o.AlongsidePlugin))
 	for _, s := range m.File.Sync.Servers {
 		findings = append(findings, m.examine(ctx, s.Host)...)
+	}
+	return append(findings, m.stopped(ctx, o)...)
+}
+
+// stopped finds scopes that NetBox records and a run would not mirror, although
+// no switch says so (rule 3.2 point 1). What keeps both sides from being read is
+// among the other findings.
+func (m *Mirror) stopped(ctx context.Context, o Options) []prepare.Finding {
+	policy, err := m.policy(o)
+	if err != nil {
+		return nil
+	}
+	held, err := netboxio.Read(ctx, m.NetBox)
+	if err != nil || m.prepared(held, &policy, o) != nil {
+		return nil
+	}
+	in := &plan.Input{NetBox: held, Policy: policy, Now: m.now().UTC()}
+	if _, err := m.readServers(ctx, in, o); err != nil {
+		return nil
+	}
+	var findings []prepare.Finding
+	for _, n := range decide.Stopped(in) {
+		f := prepare.Finding{Severity: prepare.Failure, Object: "mirror", Problem: n.Text}
+		if where := report.Where(n); where != "" {
+			f.Object = where
+		}
+		if n.Level == plan.Warning {
+			f.Severity = prepare.Warning
+		}
+		findings = append(findings, f)
 	}
 	return findings
 }

@@ -12,7 +12,38 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
+
+// rules 3.8 point 23 and 9 row 22: what would refuse each write is found before.
+func TestTheDoctorFindsCustomFieldsThatMustBeFilledIn(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		field map[string]any
+		want  bool
+	}{
+		{"required on addresses", map[string]any{"object_types": []string{"dcim.device", "ipam.ipaddress"}, "required": true}, true},
+		{"required on ranges", map[string]any{"object_types": []string{"ipam.iprange"}, "required": true}, true},
+		{"required with a default", map[string]any{"object_types": []string{"ipam.ipaddress"}, "required": true, "default": "nobody"}, false},
+		{"required on what the mirror does not write", map[string]any{"object_types": []string{"dcim.device"}, "required": true}, false},
+		{"optional", map[string]any{"object_types": []string{"ipam.ipaddress"}}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
+			l.Add(psutest.Example("dh1.corp.example"))
+			m := l.Open("sync_ips_from_dhcp: true\n", nil)
+			c.field["name"], c.field["type"] = "owner", "text"
+			l.Create("extras/custom-fields", c.field)
+			found := false
+			for _, f := range m.Doctor(t.Context(), mirror.Options{}) {
+				found = found || f.Object == "custom field owner" && f.Severity == prepare.Failure && strings.Contains(f.Fix, "default")
+			}
+			if found != c.want {
+				t.Errorf("found: %t", found)
+			}
+		})
+	}
+}
 
 // rule 9 row 22: each failure text.
 func TestTheDoctorSaysWhatIsWrongWithAServer(t *testing.T) {
@@ -137,5 +168,30 @@ func TestARunSaysWhatNetBoxLacks(t *testing.T) {
 	}
 	if n := len(s.Requests()); n > 0 {
 		t.Errorf("%d requests to the server", n)
+	}
+}
+
+// rule 3.2 point 1: what stopped being mirrored is among the findings.
+func TestTheDoctorNamesScopesThatStoppedBeingMirrored(t *testing.T) {
+	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
+	l.Add(psutest.Example("dh1.corp.example"))
+	m := l.Open("", nil)
+	run(t, m, mirror.Options{Mode: plan.Import})
+	told := func() (texts []string) {
+		for _, f := range m.Doctor(t.Context(), mirror.Options{}) {
+			if f.Severity == prepare.Failure {
+				texts = append(texts, f.String())
+			}
+		}
+		return texts
+	}
+	if texts := told(); len(texts) > 0 {
+		t.Errorf("all is mirrored, but: %v", texts)
+	}
+	for _, row := range l.Get("ipam/ip-ranges", "") {
+		l.Patch("ipam/ip-ranges", row["id"], map[string]any{"custom_fields": map[string]any{"dhcp_server": "dh9.corp.example", "dhcp_failover": nil}})
+	}
+	if texts := told(); len(texts) != 1 || !strings.Contains(texts[0], "dh9.corp.example") || !strings.Contains(texts[0], l.Host(0)) {
+		t.Errorf("findings: %v", texts)
 	}
 }

@@ -36,7 +36,7 @@ type Options struct {
 	// Digest is that of a plan that was saved or shown: no other is carried out.
 	// Empty: any is.
 	Digest string
-	// AllowDeletes lets guard c pass for this run.
+	// AllowDeletes takes losses for right in this run, without proof (rule 3.7 guard c).
 	AllowDeletes bool
 	// AlongsidePlugin runs although the plugin this mirror replaces is installed.
 	AlongsidePlugin bool
@@ -62,6 +62,7 @@ type Mirror struct {
 	servers map[string]*psu.Client // by configured host
 	state   stateDir
 	metrics *Metrics
+	here    plan.Here
 	now     func() time.Time
 
 	wanted chan []string // servers of a run asked for by SyncNow
@@ -87,8 +88,13 @@ func Open(f *settings.File, log logrus.FieldLogger) (*Mirror, error) {
 	if err != nil {
 		return nil, err
 	}
+	here, err := whereabouts(f)
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
 	m := &Mirror{
-		File: f, NetBox: client, Trust: TrustStore(f),
+		File: f, here: here, NetBox: client, Trust: TrustStore(f),
 		log: log, servers: make(map[string]*psu.Client), state: stateDir(f.Sync.StateDir), metrics: newMetrics(), now: time.Now, wanted: make(chan []string, 1),
 		seen: make(map[string]ServerSeen),
 	}
@@ -175,7 +181,7 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 		PreviousLease: s.Statuses.PreviousLease, PreviousReservation: s.Statuses.PreviousReservation,
 		ProtectTag: s.Protect.Tag, UpdateClientID: s.Protect.UpdateClientID,
 		MaxDeletePercent: s.Guards.MaxDeletePercent, MaxDeleteCount: s.Guards.MaxDeleteCount, KeepAssigned: s.Guards.KeepAssigned,
-		AllowDeletes: o.AllowDeletes, CreateMissingPrefixes: s.Import.CreateMissingPrefixes,
+		ConfirmAfter: s.Guards.ConfirmAfter, AllowDeletes: o.AllowDeletes, CreateMissingPrefixes: s.Import.CreateMissingPrefixes,
 		ReplaceClientID: s.Push.ReplaceClientID, DeleteRemoved: s.Push.DeleteRemoved, PushToPartner: s.Push.PushToPartner,
 		MaintenanceScopes: s.MaintenanceScopes, OnlyScopes: o.Scopes, Failovers: make(map[string]plan.Failover),
 	}
@@ -187,7 +193,7 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Failover)) {
 		f := s.Failover[name]
-		p.Failovers[name] = plan.Failover{Primary: f.Primary, Disabled: !f.SyncEnabled, Maintenance: f.Maintenance}
+		p.Failovers[name] = plan.Failover{Servers: f.Servers, Primary: f.Primary, Disabled: !f.SyncEnabled, Maintenance: f.Maintenance}
 	}
 	selected := make(map[string]bool)
 	for _, name := range o.Servers {

@@ -50,8 +50,11 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	if err := m.prepared(held, &policy, o); err != nil {
 		return nil, nil, err
 	}
-	in := &plan.Input{NetBox: held, Policy: policy, Memory: memory, Now: m.now().UTC().Truncate(1e9)}
+	in := &plan.Input{NetBox: held, Policy: policy, Memory: memory, Here: m.here, Now: m.now().UTC().Truncate(1e9)}
 	roster, err := m.readServers(ctx, in, o)
+	if err == nil {
+		err = m.readContent(ctx, in, roster, o)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -122,7 +125,8 @@ func (m *Mirror) prepared(held *state.State, policy *plan.Policy, o Options) err
 	return nil
 }
 
-// readServers asks every server the plan needs. One whose partner turns out to be
+// readServers asks every server the plan needs for its lists, not for what its
+// scopes contain. One whose partner turns out to be
 // down may be needed only then, so it goes on until none is left to ask. The
 // roster returned knows all answers.
 func (m *Mirror) readServers(ctx context.Context, in *plan.Input, o Options) (*decide.Roster, error) {
@@ -130,7 +134,7 @@ func (m *Mirror) readServers(ctx context.Context, in *plan.Input, o Options) (*d
 		roster := decide.NewRoster(in)
 		hosts := roster.Ask()
 		if len(hosts) == 0 {
-			return roster, m.readContent(ctx, in, roster, o)
+			return roster, nil
 		}
 		answers := make([]windhcp.Server, len(hosts))
 		var group sync.WaitGroup
@@ -183,6 +187,7 @@ func (m *Mirror) readLists(ctx context.Context, in *plan.Input, roster *decide.R
 	if s.Scopes.Err == nil {
 		s.Failovers = client.Failovers(ctx)
 	}
+	s.Date = client.Date()
 	return s
 }
 
@@ -226,6 +231,7 @@ func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *decide.R
 	for i, id := range pushed {
 		s.Parts[id] = parts[i]
 	}
+	s.Date = client.Date()
 }
 
 // readScopes reads what older scripts have to be asked for scope by scope.

@@ -33,7 +33,9 @@ func (m *Mirror) Sync(ctx context.Context, o Options) (*Run, error) {
 		defer unlock()
 		m.began(run)
 		defer m.idle(run)
-		err = m.planAndApply(ctx, o, run)
+		if err = m.awaitMaking(ctx, o); err == nil {
+			err = m.planAndApply(ctx, o, run)
+		}
 	}
 	run.Took = m.now().Sub(run.Started)
 	run.Outcome = outcome(run, err)
@@ -56,6 +58,28 @@ func (m *Mirror) Sync(ctx context.Context, o Options) (*Run, error) {
 	return run, err
 }
 
+// awaitMaking waits for what a run before sent to NetBox and was killed at, so that
+// it is not made twice (rule 3.8 point 24).
+func (m *Mirror) awaitMaking(ctx context.Context, o Options) error {
+	making, err := m.state.making()
+	if making == nil || err != nil || m.File.Sync.DryRun {
+		return err
+	}
+	o.progress("waiting for what the last run sent to NetBox", 0, 0)
+	m.log.Info("the last run ended in the middle of a write: waiting until NetBox is done with it")
+	if err := making.Await(ctx, m.NetBox, time.Second); err != nil {
+		return err
+	}
+	return m.state.keepMaking(nil)
+}
+
+// noteMaking keeps in the state folder what is about to be made.
+func (m *Mirror) noteMaking(making *netboxio.Making) {
+	if err := m.state.keepMaking(making); err != nil {
+		m.log.WithError(err).Warn("a write under way could not be noted: if this run is killed now, run again after two minutes")
+	}
+}
+
 func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run) error {
 	in, roster, err := m.read(ctx, o)
 	if err != nil {
@@ -68,7 +92,7 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run) error {
 		return err
 	}
 	run.Report = apply.Run(ctx, run.Plan, apply.Targets{NetBox: m.NetBox, Servers: m.servers}, apply.Options{
-		Policy: in.Policy, Message: "netbox-dhcp-sync " + run.ID, Log: m.log,
+		Policy: in.Policy, Message: "netbox-dhcp-sync " + run.ID, Log: m.log, Making: m.noteMaking,
 		Progress: func(done, total int) { o.progress("writing", done, total) },
 	})
 	run.Summary = run.Report.Summary() + noteCounts(run.Plan)

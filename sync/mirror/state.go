@@ -11,6 +11,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2/maybe"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
 
@@ -52,6 +53,24 @@ func (d stateDir) memory() (plan.Memory, error) {
 }
 
 func (d stateDir) keepMemory(m plan.Memory) error { return d.write("memory.json", m) }
+
+// making reads the request that a run was killed at; nil: none was.
+func (d stateDir) making() (*netboxio.Making, error) {
+	var m *netboxio.Making
+	err := d.read("making.json", &m)
+	return m, err
+}
+
+// keepMaking notes a request under way; nil: there is none any more.
+func (d stateDir) keepMaking(m *netboxio.Making) error {
+	if m != nil {
+		return d.write("making.json", m)
+	}
+	if err := os.Remove(d.file("making.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
+}
 
 func (d stateDir) runs() ([]Run, error) {
 	var runs []Run

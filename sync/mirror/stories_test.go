@@ -98,7 +98,7 @@ func storyLeases(t *testing.T, target mirrortest.Target) {
 	if n := len(l.Get("ipam/ip-addresses", "")); n != 0 {
 		t.Fatalf("%d addresses were made with sync_ips_from_dhcp off", n)
 	}
-	m = l.OpenUnprepared("sync_ips_from_dhcp: true\n", nil)
+	m = l.OpenUnprepared("sync_ips_from_dhcp: true\nguards: {confirm_after: 0s}\n", nil)
 	run(t, m, mirror.Options{})
 	pc := l.Address("10.8.4.105")
 	wantField(t, pc, "address", "10.8.4.105/24")
@@ -126,6 +126,9 @@ func storyLeases(t *testing.T, target mirrortest.Target) {
 	editOffice(l, func(s *psutest.Scope) {
 		s.Reservations = slices.DeleteFunc(s.Reservations, func(r *psutest.Reservation) bool { return r.IP != "10.8.4.60" })
 	})
+	run(t, m, mirror.Options{})
+	wantField(t, l.Address("10.8.4.106"), "status", "reserved") // one read is no proof (rule 3.7 guard g)
+	wantField(t, l.Address("10.8.4.61"), "status", "reserved")
 	run(t, m, mirror.Options{})
 	wantField(t, l.Address("10.8.4.106"), "status", "dhcp") // downgraded: the lease is left
 	if l.Address("10.8.4.61") != nil {
@@ -310,26 +313,29 @@ func storySplit(t *testing.T, target mirrortest.Target) {
 	l := mirrortest.New(t, target, netboxtest.World{})
 	half := func(first, last, lease string) psutest.World {
 		return psutest.World{Scopes: []*psutest.Scope{{ID: "10.9.8.0", Mask: "255.255.255.0", Name: "Hall", Start: first, End: last, LeaseSeconds: 3600,
-			Leases: []*psutest.Lease{{IP: lease, ClientID: "aa-bb-cc-00-00-0" + lease[len(lease)-1:], Hostname: "h" + lease[len(lease)-1:]}}}}}
+			Leases: []*psutest.Lease{
+				{IP: lease, ClientID: "aa-bb-cc-00-00-0" + lease[len(lease)-1:], Hostname: "h" + lease[len(lease)-1:], Expiry: "2126-07-01T09:30:00Z"},
+				{IP: lease + "0", ClientID: "aa-bb-cc-00-00-1" + lease[len(lease)-1:], Hostname: "stays", Expiry: "2126-07-01T09:30:00Z"},
+			}}}}
 	}
-	l.Add(half("10.9.8.10", "10.9.8.200", "10.9.8.51"))
-	l.Add(half("10.9.8.10", "10.9.8.200", "10.9.8.52"))
+	l.Add(half("10.9.8.10", "10.9.8.200", "10.9.8.11"))
+	l.Add(half("10.9.8.10", "10.9.8.200", "10.9.8.12"))
 	m := l.Open("sync_ips_from_dhcp: true\n", nil)
 	run(t, m, mirror.Options{Mode: plan.Import})
 	run(t, m, mirror.Options{})
 	if n := len(l.Get("ipam/ip-ranges", "")); n != 1 {
 		t.Errorf("%d ranges for two scopes that overlap", n)
 	}
-	wantField(t, l.Address("10.9.8.51"), "status", "dhcp")
-	wantField(t, l.Address("10.9.8.52"), "status", "dhcp")
+	wantField(t, l.Address("10.9.8.11"), "status", "dhcp")
+	wantField(t, l.Address("10.9.8.12"), "status", "dhcp")
 	settled(t, l, m)
 	// guard a: half of the truth deletes nothing
-	l.Servers[0].Edit(func(w *psutest.World) { w.Scope("10.9.8.0").Leases = nil })
+	l.Servers[0].Edit(func(w *psutest.World) { dropLease(w.Scope("10.9.8.0"), "10.9.8.11") })
 	run(t, m, mirror.Options{Servers: []string{"dh1.corp.example"}})
-	wantField(t, l.Address("10.9.8.51"), "status", "dhcp")
+	wantField(t, l.Address("10.9.8.11"), "status", "dhcp")
 	l.Servers[1].Edit(func(w *psutest.World) { w.Scopes[0].Start, w.Scopes[0].End = "10.9.8.201", "10.9.8.250" })
 	run(t, m, mirror.Options{})
-	if l.Address("10.9.8.51") != nil || l.Address("10.9.8.52") == nil {
+	if l.Address("10.9.8.11") != nil || l.Address("10.9.8.12") == nil {
 		t.Error("with both read, the ended lease goes and the other stays")
 	}
 	settled(t, l, m)

@@ -26,7 +26,7 @@ func inStep(t *testing.T, settings string) (*mirrortest.Lab, *mirror.Mirror) {
 	world := psutest.Example("dh1.corp.example")
 	office := world.Scope("10.8.4.0")
 	for n := range 30 {
-		office.Leases = append(office.Leases, &psutest.Lease{IP: fmt.Sprintf("10.8.4.%d", 150+n), ClientID: fmt.Sprintf("3c-52-82-00-00-%02x", n), Hostname: fmt.Sprintf("desk-%d", n)})
+		office.Leases = append(office.Leases, &psutest.Lease{IP: fmt.Sprintf("10.8.4.%d", 150+n), ClientID: fmt.Sprintf("3c-52-82-00-00-%02x", n), Hostname: fmt.Sprintf("desk-%d", n), Expiry: "2126-07-01T09:30:00Z"})
 	}
 	l.Add(world)
 	m := l.Open(settings, nil)
@@ -395,5 +395,28 @@ func TestLogsHoldNoToken(t *testing.T) {
 				t.Error("a token is shown")
 			}
 		}
+	}
+}
+
+// Rules 3.7 guard c and 3.7 guard g: many small scopes that fall silent at once.
+func TestAServerThatFallsSilentLosesNothing(t *testing.T) {
+	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
+	l.Add(psutest.Campus("dh1.corp.example", 10, 20, time.Now()))
+	m := l.Open("sync_ips_from_dhcp: true\nguards: {confirm_after: 0s}\n", nil)
+	run(t, m, mirror.Options{Mode: plan.Import})
+	run(t, m, mirror.Options{})
+	l.Servers[0].Edit(func(w *psutest.World) {
+		for _, s := range w.Scopes {
+			s.Silent = true
+		}
+	})
+	for range 3 {
+		r, err := m.Sync(t.Context(), mirror.Options{})
+		if err != nil || r.Outcome != mirror.HeldBack || !noted(r.Plan, "lists no lease and no reservation at all") {
+			t.Errorf("code %d, %v: %s", r.Outcome.ExitCode(), err, r.Summary)
+		}
+	}
+	if n := deletes(l); n > 0 {
+		t.Errorf("%d deletes", n)
 	}
 }

@@ -24,7 +24,13 @@ import (
 // once, and NetBox out of reach ends everything. progress, if not nil, is told
 // how many writes are decided.
 func Apply(ctx context.Context, c *netbox.Client, writes []Write, progress func(done int)) []Result {
-	w := &writer{client: c, writes: writes, results: make([]Result, len(writes)), denied: make(map[kindAction]error)}
+	return ApplyNoting(ctx, c, writes, progress, func(*Making) {})
+}
+
+// ApplyNoting is Apply that tells note of each request that makes objects before
+// it is sent, and nil once its outcome is known: see Making.
+func ApplyNoting(ctx context.Context, c *netbox.Client, writes []Write, progress func(done int), note func(*Making)) []Result {
+	w := &writer{client: c, writes: writes, results: make([]Result, len(writes)), denied: make(map[kindAction]error), alone: none, note: note}
 	if err := w.prepare(ctx); err != nil {
 		w.fail(w.undecided(0, len(writes)), err)
 		return w.results
@@ -60,7 +66,12 @@ type writer struct {
 	results []Result
 	tags    map[string]int64 // ids by slug, of the tags that occur
 	denied  map[kindAction]error
+	note    func(*Making)
+	alone   int // the write that was given up last, while none was decided since; none: there is no such
 }
+
+// none is no index of a write.
+const none = -1
 
 func (w *writer) kindAction(i int) kindAction {
 	return kindAction{w.writes[i].Kind, w.writes[i].Action}
@@ -95,6 +106,9 @@ func (w *writer) run(ctx context.Context, k kindAction, from, to int, progress f
 	waits := backoff.NewExponentialBackOff() // with jitter
 	waits.InitialInterval, waits.Multiplier, waits.MaxInterval = w.client.FirstRetry(), 2, 30*time.Second
 	tries, exceptions := 0, 0
+	if w.alone != none {
+		tries = writeTries - 1
+	}
 	for {
 		left := w.undecided(from, to)
 		if err := w.denied[k]; err != nil {
@@ -109,9 +123,12 @@ func (w *writer) run(ctx context.Context, k kindAction, from, to int, progress f
 		}
 		batch := w.batch(left)
 		err := w.step(ctx, k, batch)
+		if w.inBetween(ctx, k, err) {
+			err = w.isolate(ctx, k, batch)
+		}
 		decided := len(w.undecided(from, to)) < len(left)
 		if decided {
-			tries = 0
+			tries, w.alone = 0, none
 			waits.Reset()
 		}
 		if err == nil {
@@ -133,7 +150,11 @@ func (w *writer) run(ctx context.Context, k kindAction, from, to int, progress f
 				return err
 			}
 			tries = 0
+		case len(batch) == 1 && w.alone == none && w.answers(ctx, k):
+			w.giveUp(batch[0], e)
+			w.alone, tries = batch[0], writeTries-1
 		default:
+			w.takeBack()
 			return err
 		}
 	}

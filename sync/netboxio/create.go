@@ -3,6 +3,7 @@ package netboxio
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -87,11 +88,15 @@ func (w *writer) create(ctx context.Context, table netbox.Table, batch []int) er
 	batch = slices.DeleteFunc(slices.Clone(batch), func(i int) bool { return w.results[i].Outcome != "" })
 	refusals := make(map[int]*netbox.Error)
 	err := w.client.Create(ctx, netbox.Creation{
-		Table:  table,
-		Body:   w.newBody,
-		Refuse: func(i int, err *netbox.Error) { refusals[i] = err },
-		Accept: w.created,
+		Table:   table,
+		Body:    w.newBody,
+		Sending: w.making,
+		Refuse:  func(i int, err *netbox.Error) { refusals[i] = err },
+		Accept:  w.created,
 	}, batch)
+	if e, ok := errors.AsType[*netbox.Error](err); err == nil || ok && e.Status >= 400 && e.Status < 500 {
+		w.note(nil)
+	}
 	// NetBox also refuses an object that was made meanwhile.
 	var doubtful []int
 	for i := range refusals {

@@ -55,6 +55,7 @@ func (u Uses) Needs() []prepare.Need {
 	for _, field := range fields {
 		needs = append(needs, field)
 	}
+	needs = append(needs, u.optional())
 	for _, tag := range u.tags() {
 		needs = append(needs, tag)
 	}
@@ -63,6 +64,16 @@ func (u Uses) Needs() []prepare.Need {
 		needs = append(needs, object)
 	}
 	return needs
+}
+
+// optional are the kinds of objects that the mirror makes, on which no custom
+// field may be required.
+func (u Uses) optional() prepare.NoRequiredFields {
+	tables := prepare.NoRequiredFields{netbox.Ranges, netbox.Prefixes, netbox.Contexts}
+	if u.Addresses {
+		tables = append(tables, netbox.Addresses)
+	}
+	return tables
 }
 
 // rights are the permissions that a run makes use of (NB-1.14).

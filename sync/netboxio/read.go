@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -57,6 +58,9 @@ func Read(ctx context.Context, c *netbox.Client) (*state.State, error) {
 	group.Go(func() (err error) { s.Fields, err = customFieldsByKind(ctx, c); return err })
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("read NetBox: %w", err)
+	}
+	if c.Dated() {
+		s.Date = time.Now().Add(c.Skew()).UTC().Truncate(time.Second)
 	}
 	return s, nil
 }

@@ -62,8 +62,9 @@ func TestTroubleThatStaysEndsTheRun(t *testing.T) {
 	s.Fail(netboxtest.Fault{Kind: netboxtest.HTML502, Method: "POST"})
 	writes := []Write{newAddress("10.8.4.50/24", 0), newAddress("10.8.4.51/24", 0), update(t, seeded)}
 	wantResults(t, Apply(t.Context(), c, writes, nil), Failed, Failed, Failed)
-	if n := len(s.Writes()); n != writeTries {
-		t.Errorf("%d writes, want %d tries of the first", n, writeTries)
+	// The second one tells that the trouble is not that of the first alone.
+	if n := len(s.Writes()); n != writeTries+1 {
+		t.Errorf("%d writes, want %d tries of the first and one of the second", n, writeTries)
 	}
 	s.ClearFaults()
 	s.Fail(netboxtest.Fault{Kind: netboxtest.JSON500})
@@ -84,6 +85,66 @@ func TestARowNetBoxHasAnExceptionForHoldsUpNoOther(t *testing.T) {
 	wantResults(t, results, want...)
 	if n := len(s.Writes()); n > 20 {
 		t.Errorf("%d writes to find one bad row in 30", n)
+	}
+}
+
+// rule 3.8 point 21: what stands in front of NetBox dislikes what one client is called.
+func TestOneBodyThatDoesNotGetThroughIsRefusedAlone(t *testing.T) {
+	for name, kind := range map[string]netboxtest.FaultKind{
+		"a page with 403": netboxtest.Blocked403, "a page with 200": netboxtest.Blocked200, "JSON of a firewall": netboxtest.BlockedJSON,
+		"a redirect": netboxtest.Login302, "401": netboxtest.Login401, "reset": netboxtest.Reset, "a page with 502": netboxtest.HTML502,
+	} {
+		several := [][]int{{11}, {0, 1, 29}}
+		if kind == netboxtest.Reset || kind == netboxtest.HTML502 {
+			several = several[:1] // two in a row look like trouble of NetBox itself
+		}
+		for _, bad := range several {
+			t.Run(fmt.Sprint(name, " for ", bad), func(t *testing.T) {
+				t.Parallel()
+				s, seeded, c := serveScopes(t, netboxtest.V47)
+				s.Fail(netboxtest.Fault{Kind: kind, Body: "' OR '"})
+				var writes []Write
+				var want []Outcome
+				for n := range 30 {
+					writes, want = append(writes, newAddress(fmt.Sprintf("10.8.4.%d/24", 100+n), 0)), append(want, Done)
+				}
+				for _, n := range bad {
+					writes[n].Set = maps.Clone(writes[n].Set)
+					writes[n].Set[custom(state.FieldLeaseHostname)], want[n] = "x' OR '1'='1", Refused
+				}
+				poisoned := update(t, seeded)
+				poisoned.Set = maps.Clone(poisoned.Set)
+				poisoned.Set[custom(state.FieldLeaseHostname)] = "x' OR '1'='1"
+				other := update(t, seeded)
+				other.ID, other.Host, other.Before, other.RemoveTags = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), netip.Addr{}, nil, nil
+				writes, want = append(writes, poisoned, other, remove(t, seeded, "10.8.4.60/32", nil)), append(want, Refused, Done, Done)
+				results := Apply(t.Context(), c, writes, nil)
+				wantResults(t, results, want...)
+				if err := results[bad[0]].Err; err == nil || !strings.Contains(err.Error(), "in front of NetBox") {
+					t.Errorf("the reason does not say where to look: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// A page behind which NetBox did what it was asked is no reason to do it twice.
+func TestAPageBehindWhichNetBoxWorkedMakesNothingTwice(t *testing.T) {
+	s, seeded, c := serveScopes(t, netboxtest.V47)
+	loose := seeded.ID(t, "ipam/vrfs", "loose") // where NetBox would take a copy
+	s.Fail(netboxtest.Fault{Kind: netboxtest.DonePage, Method: "POST", Times: 1})
+	wantResults(t, Apply(t.Context(), c, []Write{newAddress("10.8.4.50/24", loose), newAddress("10.8.4.51/24", loose)}, nil), Unchanged, Unchanged)
+	if n := len(s.Writes()); n != 1 {
+		t.Errorf("%d writes, want 1: it had been carried out", n)
+	}
+}
+
+func TestAPageWhileNetBoxIsAwayEndsTheRun(t *testing.T) {
+	s, seeded, c := serveScopes(t, netboxtest.V47)
+	s.Fail(netboxtest.Fault{Kind: netboxtest.Blocked403, Path: "/api/ipam/ip-addresses/", After: 1})
+	wantResults(t, Apply(t.Context(), c, []Write{newAddress("10.8.4.50/24", 0), update(t, seeded)}, nil), Failed, Failed)
+	if n := len(s.Writes()); n != 1 {
+		t.Errorf("%d writes, want 1", n)
 	}
 }
 

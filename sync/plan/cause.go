@@ -61,6 +61,10 @@ const (
 	CausePush                   // a reservation is not written to a server, or with consequences
 	CauseReservationsLost       // guard c held back the deletion of reservations
 	CauseReadOnly               // read_only holds back changes on servers
+	CauseForetold               // an address that a person made goes in a later run
+	CauseStopped                // a recorded scope is not mirrored, and no switch says so
+	CauseUnsettled              // which relationship a scope belongs to cannot be told
+	CauseMemory                 // the memory belongs to another NetBox, or another memory to this one
 )
 
 // Rule is the label of the rule behind a cause, for people: "3.5 row 8".
@@ -75,6 +79,9 @@ func (c Cause) Rule() string {
 		CauseLeaseFills: "3.5 row 9", CauseKept: "3.5 row 10", CauseLeased: "3.5 row 11", CauseDowngrade: "3.7 downgrade", CauseLeaseOver: "3.6",
 		CauseStatusMoved: "3.7 status settings changed", CauseHeldByServer: "3.9", CauseInUse: "3.7 guard e", CauseUnsure: "3.7", CauseLoss: "3.7 guard c",
 		CausePopulated: "3.9", CauseOtherVRF: "3.9", CausePush: "5.2", CauseReservationsLost: "5.2", CauseReadOnly: "7",
+		CauseForetold: "3.7 guard h",
+		CauseStopped:  "3.2 point 1", CauseUnsettled: "3.8 point 1",
+		CauseMemory: "5.5",
 	}[c]
 }
 

@@ -10,12 +10,13 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
-// Names of config contexts. A relationship's is followed by its name; the other
-// two hold the option library.
+// Names of config contexts. A relationship's is followed by its name, two hold the
+// option library, and one says which NetBox this is and where its memory is kept.
 const (
 	FailoverContext = state.ContextName + "failover "
 	CodesContext    = state.ContextName + "option-codes"
 	ValuesContext   = state.ContextName + "option-values"
+	MemoryContext   = state.ContextName + "memory"
 )
 
 // CustomField names a custom field in a change.

@@ -16,9 +16,10 @@ type Memory struct {
 	// Pushed holds the client id of reservations that were pushed to a server,
 	// or seen on it while NetBox had them too, by server and address.
 	Pushed map[PushedKey]windhcp.ClientID `json:"pushed,omitempty"`
-	// Guarded are subnets, by VRF and network address, whose deletes guard c held
-	// back. Addresses that are made meanwhile must not make the loss look small.
-	Guarded map[Place]bool `json:"guarded,omitempty"`
+	// Missing are things in NetBox that the list they rest on lacks, since when.
+	Missing map[MissingKey]Sight `json:"missing,omitempty"`
+	// NetBox is the one that this memory is about; zero: none yet (rule 5.5).
+	NetBox Identity `json:"netbox,omitzero"`
 	// Told are notes that were shown as warnings already.
 	Told map[Told]bool `json:"told,omitempty"`
 	// Invalid are ids of addresses tagged for their status.
@@ -39,7 +40,8 @@ type LeaseInfo struct {
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
-		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Guarded: maps.Clone(m.Guarded), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
+		NetBox: m.NetBox,
+		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
 	}
 	if out.Leases == nil {
 		out.Leases = make(map[Place]LeaseInfo)
@@ -47,8 +49,8 @@ func (m Memory) Clone() Memory {
 	if out.Pushed == nil {
 		out.Pushed = make(map[PushedKey]windhcp.ClientID)
 	}
-	if out.Guarded == nil {
-		out.Guarded = make(map[Place]bool)
+	if out.Missing == nil {
+		out.Missing = make(map[MissingKey]Sight)
 	}
 	delete(out.Told, Told{}) // what another version of the program told
 	if out.Told == nil {

@@ -24,7 +24,7 @@ func pushingAll() Policy {
 	return Policy{
 		Mode: Sync, SyncIPs: true, RefreshOptions: true, InheritTenant: true, Adopt: Overwrite,
 		LeaseStatus: "dhcp", ReservationStatus: "reserved", ProtectTag: "dhcp-protect",
-		MaxDeletePercent: 50, MaxDeleteCount: 25, KeepAssigned: true, CreateMissingPrefixes: true,
+		MaxDeletePercent: 50, MaxDeleteCount: 3, KeepAssigned: true, CreateMissingPrefixes: true,
 		PushReservations: true, PushScopeInfo: true, DeleteRemoved: true, ReplaceClientID: true,
 		Servers: []Server{{ServerName: windhcp.ServerName{Host: host1}, Selected: true, Standalone: true}},
 	}

@@ -206,5 +206,6 @@ type Input struct {
 	NetBox  *state.State
 	Policy  Policy
 	Memory  Memory
+	Here    Here
 	Now     time.Time
 }

@@ -3,6 +3,7 @@ package plan
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
@@ -58,7 +59,8 @@ type Policy struct {
 	MaxDeletePercent int // 0 to 100
 	MaxDeleteCount   int
 	KeepAssigned     bool
-	AllowDeletes     bool // guard c off for this run
+	ConfirmAfter     time.Duration // between the two reads that a loss needs; 0: whenever
+	AllowDeletes     bool          // losses need no proof in this run
 
 	CreateMissingPrefixes bool
 	ReplaceClientID       bool
@@ -84,8 +86,9 @@ type Server struct {
 
 // Failover is what is configured about one relationship.
 type Failover struct {
-	Primary     string // empty: as recorded or reported
-	Disabled    bool   // sync_enabled: false
+	Servers     []string // the pair that is meant; empty: the only one of this name
+	Primary     string   // empty: as recorded or reported
+	Disabled    bool     // sync_enabled: false
 	Maintenance bool
 }
 
@@ -96,6 +99,11 @@ func (p *Policy) Imports() bool { return p.Mode == Import || p.AutoImport && !p.
 // ReadsLeases reports whether leases and reservations matter to a plan.
 func (p *Policy) ReadsLeases() bool {
 	return p.Mode == Migrate || p.Mode == Sync && (p.SyncIPs || p.PushReservations)
+}
+
+// DeletesOnServers reports whether a plan may take something away on a server.
+func (p *Policy) DeletesOnServers() bool {
+	return p.Mode == Sync && !p.ReadOnly && (p.PushReservations && p.DeleteRemoved || p.PushScopeInfo)
 }
 
 // ReadsOptions reports whether options of scopes matter to a plan.

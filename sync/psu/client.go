@@ -81,6 +81,7 @@ type Client struct {
 	log    logrus.FieldLogger
 	seen   atomic.Pointer[x509.Certificate] // the server's, at the last handshake
 	said   atomic.Pointer[Health]           // what health said last; nil: nothing yet
+	date   atomic.Pointer[time.Time]        // of its last answer
 }
 
 // New checks c and prepares a client. It sends nothing.
@@ -150,6 +151,15 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // URL is where the endpoints are. It holds no secret.
 func (c *Client) URL() string { return c.base.String() }
+
+// Date is the time by the server's own clock, in whole seconds, when it gave its
+// last answer; zero if that answer did not tell it.
+func (c *Client) Date() time.Time {
+	if date := c.date.Load(); date != nil {
+		return *date
+	}
+	return time.Time{}
+}
 
 // Warnings are the facts that an operator must see in every run: an unverified or
 // unencrypted connection, and certificates and tokens about to end. The

@@ -3,7 +3,11 @@ package psu_test
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -260,6 +264,45 @@ func TestEveryAttemptIsObservedUnderItsClass(t *testing.T) {
 		seen[i].Took = 0
 		if seen[i] != want[i] || took <= 0 {
 			t.Errorf("attempt %d: %+v in %s, want %+v", i, seen[i], took, want[i])
+		}
+	}
+}
+
+// Rule 3.7 guard g: the server's own clock, as of its last answer.
+func TestTheClientKnowsTheServersClock(t *testing.T) {
+	told := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	dates := []string{told.Format(http.TimeFormat), "yesterday", ""}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Date"] = nil
+		if dates[0] != "" {
+			w.Header().Set("Date", dates[0])
+		}
+		dates = dates[1:]
+		_, _ = w.Write([]byte("[]"))
+	}))
+	t.Cleanup(server.Close)
+	host, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := psu.New(psu.Config{Host: host, Port: number}, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	if !c.Date().IsZero() {
+		t.Error("a time before the first answer")
+	}
+	for i, want := range []time.Time{told, {}, {}} {
+		if list := c.Scopes(t.Context(), false); list.Err != nil {
+			t.Fatal(list.Err)
+		}
+		if !c.Date().Equal(want) {
+			t.Errorf("answer %d: %s, want %s", i, c.Date(), want)
 		}
 	}
 }

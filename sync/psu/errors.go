@@ -74,7 +74,7 @@ func (e *Error) Unsure() bool {
 	if e.method == "" || e.method == http.MethodGet {
 		return false
 	}
-	if dial, ok := errors.AsType[*net.OpError](e.Err); ok && dial.Op == "dial" {
+	if dialing(e.Err) {
 		return false
 	}
 	switch e.Kind {
@@ -84,6 +84,12 @@ func (e *Error) Unsure() bool {
 		return e.Status == http.StatusInternalServerError
 	}
 	return false
+}
+
+// dialing reports whether there was not even a connection.
+func dialing(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
 }
 
 // accessDenied is the number of Windows that says the account may not do this.

@@ -32,8 +32,12 @@ func (c *Client) Health(ctx context.Context) (Health, error) {
 		err = decoding(err, k, got)
 	}
 	switch KindOf(err) {
-	case NotFound, BadToken, NotInstalled, Blank:
+	case NotFound, BadToken, NotInstalled, Blank, Garbled, Forbidden, ServerError:
 		return Health{}, c.Scopes(ctx, false).Err
+	case Unreachable:
+		if !dialing(err) { // the server took the connection, and dropped this call
+			return Health{}, c.Scopes(ctx, false).Err
+		}
 	}
 	return Health{}, err
 }

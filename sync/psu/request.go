@@ -82,6 +82,8 @@ func (c *Client) once(ctx context.Context, k call) (rest.Answer, error) {
 	if err != nil {
 		return got, transportError(ctx, err, k)
 	}
+	date, _ := http.ParseTime(got.Header.Get("Date"))
+	c.date.Store(&date)
 	got.Body = trim(got.Body)
 	if got.Status < 200 || got.Status > 299 {
 		failed := statusError(got, k)

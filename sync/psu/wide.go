@@ -13,7 +13,8 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// giveUpAfter is how many scopes may time out before the others are not asked.
+// giveUpAfter is how many scopes may fail in the way of a server that is gone
+// before the others are not asked.
 const giveUpAfter = 3
 
 // ByScope is a list of the whole server, sorted by scope.
@@ -73,12 +74,24 @@ func wide[T any](ctx context.Context, c *Client, what string, scopes []netip.Add
 		}
 		err = decoding(out.err, k, got)
 	}
-	switch KindOf(err) {
-	case TimedOut, ServerError, Blank, Garbled, TooLarge:
+	if c.onlyThis(ctx, err) {
 		c.log.WithError(err).Warn("the server cannot tell a list of all scopes at once, reading scope by scope")
-		return oneByOne(ctx, c.config.Parallel, scopes, one)
+		return oneByOne(ctx, c, scopes, one)
 	}
 	return ByScope[T]{err: err}
+}
+
+// onlyThis reports whether a list may have failed because it was too much to
+// ask for, so that its parts are worth asking for.
+func (c *Client) onlyThis(ctx context.Context, err error) bool {
+	switch KindOf(err) {
+	case TimedOut, ServerError, Blank, Garbled, TooLarge:
+		return true
+	case Unreachable:
+		_, gone := c.Health(ctx)
+		return gone == nil
+	}
+	return false
 }
 
 func sortByScope[T any](body []byte, decode func(*record) T) ByScope[T] {
@@ -122,17 +135,18 @@ func sortByScope[T any](body []byte, decode func(*record) T) ByScope[T] {
 }
 
 // oneByOne reads scope after scope, so that a failure about one leaves the others
-// readable. A server that does not answer any more, or that times out for several
-// scopes in a row, is not asked for the rest.
-func oneByOne[T any](ctx context.Context, parallel int, scopes []netip.Addr, one func(context.Context, netip.Addr) windhcp.List[T]) ByScope[T] {
+// readable. A server that does not answer any more is not asked for the rest, and
+// neither is one that takes too long, or drops or refuses the call, for several
+// scopes (rule 3.8 point 22).
+func oneByOne[T any](ctx context.Context, c *Client, scopes []netip.Addr, one func(context.Context, netip.Addr) windhcp.List[T]) ByScope[T] {
 	out := ByScope[T]{lists: make(map[netip.Addr]windhcp.List[T], len(scopes))}
 	var (
 		mu       sync.Mutex
-		timeouts int
+		failures int
 		gone     error
 		group    errgroup.Group
 	)
-	group.SetLimit(parallel)
+	group.SetLimit(c.config.Parallel)
 	for _, scope := range scopes {
 		group.Go(func() error {
 			mu.Lock()
@@ -141,22 +155,37 @@ func oneByOne[T any](ctx context.Context, parallel int, scopes []netip.Addr, one
 			if list.Err == nil {
 				list = one(ctx, scope)
 			}
+			fails, ends := c.ominous(ctx, list.Err)
 			mu.Lock()
 			defer mu.Unlock()
 			out.lists[scope] = list
-			switch KindOf(list.Err) {
-			case TimedOut:
-				if timeouts++; timeouts >= giveUpAfter {
-					gone = fmt.Errorf("not asked after other scopes: %w", list.Err)
-				}
-			case Unreachable, BadTLS, CertificateMismatch, BadToken, Forbidden, NotInstalled, Canceled:
-				gone = fmt.Errorf("not asked after another scope: %w", list.Err)
+			if fails {
+				failures++
+			}
+			if gone == nil && (ends || failures >= giveUpAfter) {
+				gone = fmt.Errorf("not asked after other scopes: %w", list.Err)
 			}
 			return nil
 		})
 	}
 	_ = group.Wait() // no function of the group fails: errors are in the lists
 	return out
+}
+
+// ominous reports whether an error is one that a server would give for other
+// scopes as well, and whether it surely does: then it does not answer other calls
+// either.
+func (c *Client) ominous(ctx context.Context, err error) (fails, ends bool) {
+	switch KindOf(err) {
+	case TimedOut:
+		return true, false
+	case BadTLS, CertificateMismatch, Canceled:
+		return true, true
+	case Unreachable, BadToken, Forbidden, NotInstalled:
+		_, gone := c.Health(ctx)
+		return true, gone != nil
+	}
+	return false, false
 }
 
 // AllExclusions reads the exclusions of all scopes with one request, where the
@@ -181,7 +210,7 @@ func keyed[T any](ctx context.Context, c *Client, k call, scopes []netip.Addr, i
 	one func(context.Context, netip.Addr) windhcp.List[T],
 ) ByScope[T] {
 	if !c.Lists() {
-		return oneByOne(ctx, c.config.Parallel, scopes, one)
+		return oneByOne(ctx, c, scopes, one)
 	}
 	got, err := c.read(ctx, k)
 	if err == nil {
@@ -194,11 +223,15 @@ func keyed[T any](ctx context.Context, c *Client, k call, scopes []netip.Addr, i
 		err = decoding(out.err, k, got)
 	}
 	switch KindOf(err) {
-	case Unreachable, BadTLS, CertificateMismatch, CertificateExpired, Canceled:
+	case BadTLS, CertificateMismatch, CertificateExpired, Canceled:
 		return ByScope[T]{err: err}
+	case Unreachable:
+		if !c.onlyThis(ctx, err) {
+			return ByScope[T]{err: err}
+		}
 	}
 	c.log.WithError(err).Warn("the server cannot tell a list of all scopes at once, reading scope by scope")
-	return oneByOne(ctx, c.config.Parallel, scopes, one)
+	return oneByOne(ctx, c, scopes, one)
 }
 
 // takeApart reads {"10.8.4.0":[...]}, which may stand below scope_options. An

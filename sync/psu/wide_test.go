@@ -122,6 +122,36 @@ func TestNoFallBackWhenTheServerIsGone(t *testing.T) {
 	}
 }
 
+// rule 3.8 point 22: one call that is dropped or refused says nothing about the
+// others.
+func TestOneScopeThatTheServerBreaksAtCostsNoOther(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[psutest.FaultKind]psu.Kind{
+		psutest.Drop: psu.Unreachable, psutest.Unauthorized: psu.BadToken, psutest.HTML200: psu.NotInstalled, psutest.Forbidden: psu.Forbidden,
+	} {
+		srv := example(t)
+		srv.Fail(psutest.Fault{Path: "leases", Scope: "10.8.4.0", Kind: kind})
+		srv.Fail(psutest.Fault{Path: "leases", Kind: psutest.Drop, Times: 3}) // the whole list, with its repeats
+		leases := client(t, srv, func(c *psu.Config) { c.Parallel = 1 }).AllLeases(t.Context(), []netip.Addr{office, guest, lab})
+		wantKind(t, leases.Of(office).Err, want)
+		if n := len(complete(t, leases.Of(guest))); n == 0 {
+			t.Errorf("fault %d: no leases of the guests", kind)
+		}
+		complete(t, leases.Of(lab))
+	}
+}
+
+// rule 3.8 point 22: health that does not work is no server that does not work.
+func TestHealthThatFailsAloneIsNotTheServer(t *testing.T) {
+	for _, kind := range []psutest.FaultKind{psutest.Drop, psutest.Error500, psutest.HTML500, psutest.Unauthorized, psutest.Forbidden, psutest.OtherObject, psutest.Null200} {
+		srv := example(t)
+		srv.Fail(psutest.Fault{Path: "health", Kind: kind})
+		if _, err := client(t, srv).Health(t.Context()); err != nil {
+			t.Errorf("fault %d: %v", kind, err)
+		}
+	}
+}
+
 func TestABusyServerIsNotAskedForEveryScope(t *testing.T) {
 	t.Parallel()
 	srv := example(t)

@@ -87,7 +87,9 @@ func TestWritesSendTheContractsBodies(t *testing.T) {
 			method: "PUT", path: "reservations/3c-52-82-0a-1b-60", body: `{"name":"mfp-3"}`,
 		},
 		"delete reservation": {
-			do:     func(t *testing.T, c *psu.Client) error { return c.DeleteReservation(t.Context(), office, of("3c-52-82-0a-1b-60")) },
+			do: func(t *testing.T, c *psu.Client) error {
+				return c.DeleteReservation(t.Context(), office, of("3c-52-82-0a-1b-60"))
+			},
 			method: "DELETE", path: "reservations/3c-52-82-0a-1b-60",
 		},
 		"create exclusion": {

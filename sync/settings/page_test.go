@@ -72,7 +72,7 @@ func tryExample(t *testing.T, key, value string) {
 	if parts[0] == "netbox" {
 		text += "sync: {servers: [{host: dh1.corp.example}]}\n"
 	} else if parts[1] != "servers" {
-		text = strings.Replace(text, "sync: {", "sync: {servers: [{host: dh1.corp.example}], ", 1)
+		text = strings.Replace(text, "sync: {", "sync: {servers: [{host: dh1.corp.example}, {host: dh2.corp.example}], ", 1)
 	}
 	if _, err := parse(t, text, "NETBOX_URL", "https://netbox.example.org"); err != nil {
 		t.Errorf("%s: the example %s does not load: %v\n%s", key, value, err, text)

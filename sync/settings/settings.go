@@ -41,7 +41,7 @@ type Sync struct {
 	Certificates      Certificates        `yaml:"certificates"`
 	Status            Status              `yaml:"status"`
 	Servers           []Server            `yaml:"servers"`  // in the order of the file, which counts (rule 3.3)
-	Failover          map[string]Failover `yaml:"failover"` // by name
+	Failover          map[string]Failover `yaml:"failover"` // by name, or as NetBox shows it (rule 3.3 point 1)
 	Overrides         Overrides           `yaml:"overrides"`
 }
 
@@ -59,12 +59,13 @@ type Protect struct {
 	UpdateClientID bool   `yaml:"update_client_id"`
 }
 
-// Guards is sync.guards (rules 3.7 guard c and 3.7 guard e). A scope that would lose more
-// than both limits loses nothing.
+// Guards is sync.guards (rules 3.7 guard c, 3.7 guard e and 3.7 guard g). What a
+// scope, a server or a run would lose above both limits needs proof.
 type Guards struct {
-	MaxDeletePercent int  `yaml:"max_delete_percent"` // 0 to 100
-	MaxDeleteCount   int  `yaml:"max_delete_count"`
-	KeepAssigned     bool `yaml:"keep_assigned"`
+	MaxDeletePercent int           `yaml:"max_delete_percent"` // 0 to 100
+	MaxDeleteCount   int           `yaml:"max_delete_count"`
+	ConfirmAfter     time.Duration `yaml:"confirm_after"` // 0 to 168h
+	KeepAssigned     bool          `yaml:"keep_assigned"`
 }
 
 // Import is sync.import.
@@ -121,9 +122,10 @@ type Server struct {
 // Failover is an entry of sync.failover: what is decided here about a
 // relationship that the servers report.
 type Failover struct {
-	Primary     string `yaml:"primary"` // a configured server; empty: the recorded one (rule 3.3)
-	SyncEnabled bool   `yaml:"sync_enabled"`
-	Maintenance bool   `yaml:"maintenance"`
+	Primary     string   `yaml:"primary"` // a configured server; empty: the recorded one (rule 3.3)
+	Servers     []string `yaml:"servers"` // its two servers, where several pairs have the name (rule 3.3 point 1)
+	SyncEnabled bool     `yaml:"sync_enabled"`
+	Maintenance bool     `yaml:"maintenance"`
 
 	_ struct{} `yaml:"secret" refuse:"not needed: relationships are read and never created, and no secret belongs in this file"`
 	_ struct{} `yaml:"shared_secret" refuse:"not needed: relationships are read and never created, and no secret belongs in this file"`
@@ -160,7 +162,7 @@ func Defaults() Sync {
 		Adopt:          "overwrite",
 		InheritTenant:  true,
 		Statuses:       Statuses{Lease: "dhcp", Reservation: "reserved"},
-		Guards:         Guards{MaxDeletePercent: 50, MaxDeleteCount: 25, KeepAssigned: true},
+		Guards:         Guards{MaxDeletePercent: 50, MaxDeleteCount: 3, ConfirmAfter: time.Hour, KeepAssigned: true},
 		Import:         Import{CreateMissingPrefixes: true},
 		PSU:            PSU{Timeout: time.Minute, Parallel: 2},
 		Certificates:   Certificates{WarnDays: 90},

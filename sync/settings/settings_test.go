@@ -99,7 +99,7 @@ sync:
   maintenance_scopes: [10.8.4.0/24]
   statuses: {lease: leased, reservation: kept, previous_lease: [dhcp], previous_reservation: [reserved]}
   protect: {tag: dhcp-protect, update_client_id: true}
-  guards: {max_delete_percent: 0, max_delete_count: 0, keep_assigned: false}
+  guards: {max_delete_percent: 0, max_delete_count: 0, confirm_after: 4h, keep_assigned: false}
   import: {create_missing_prefixes: false}
   push: {replace_client_id: true, delete_removed: true, push_to_partner: true}
   psu: {timeout: 90s, parallel: 8}
@@ -120,7 +120,7 @@ sync:
       scope_vrf: {10.8.6.0/25: blue}
     - {host: '2001:db8::5', token_env: DH2_TOKEN}
   failover:
-    east.pair: {primary: dhcp-east, sync_enabled: false, maintenance: true}
+    east.pair: {primary: dhcp-east, servers: [DH1, '2001:db8::5'], sync_enabled: false, maintenance: true}
     west:
 `, "DH2_TOKEN", " abc\n")
 	want := Sync{
@@ -129,6 +129,7 @@ sync:
 		Adopt: "report", SkipRAS: true, ExpiryInNetBox: true, MaintenanceScopes: []netip.Prefix{prefix("10.8.4.0/24")},
 		Statuses:     Statuses{"leased", "kept", []string{"dhcp"}, []string{"reserved"}},
 		Protect:      Protect{"dhcp-protect", true},
+		Guards:       Guards{ConfirmAfter: 4 * time.Hour},
 		Push:         Push{true, true, true},
 		PSU:          PSU{90 * time.Second, 8},
 		Certificates: Certificates{0},
@@ -138,7 +139,7 @@ sync:
 				Aliases: []string{"dhcp-east", "10.1.1.5"}, VRF: "red", ScopeVRF: map[netip.Prefix]string{prefix("10.8.6.0/25"): "blue"}},
 			{Host: "2001:db8::5", Port: 443, HTTPS: true, Verify: true, TokenEnv: "DH2_TOKEN", EnvToken: "abc", SyncStandaloneScopes: true, Enabled: true},
 		},
-		Failover: map[string]Failover{"east.pair": {"dhcp-east", false, true, struct{}{}, struct{}{}}, "west": {SyncEnabled: true}},
+		Failover: map[string]Failover{"east.pair": {Primary: "dhcp-east", Servers: []string{"DH1", "2001:db8::5"}, Maintenance: true}, "west": {SyncEnabled: true}},
 	}
 	if diff := cmp.Diff(want, f.Sync, mirrored); diff != "" {
 		t.Error(diff)
@@ -174,6 +175,9 @@ func TestMistakesInTheSectionOfTheMirror(t *testing.T) {
 		"page without a scheme":         {"status: {url: sync.example.org}", "status.url: want an address such as https://dhcp-sync.example.org, without user, ? and #"},
 		"page with a password":          {"status: {url: 'https://u:hunter2@sync.example.org'}", "status.url: want an address such as https://dhcp-sync.example.org, without user, ? and #"},
 		"relationship of no server":     {"failover: {e.p: {primary: dh1.corp.exmaple}}", `failover.e.p.primary: want one of sync.servers, not "dh1.corp.exmaple"; did you mean dh1.corp.example?`},
+		"one server of a relationship":  {"failover: {e: {servers: [dh1]}}", "failover.e.servers: want the two servers of the relationship, or none"},
+		"a pair of one server":          {"failover: {e: {servers: [dh1, dh1.corp.example]}}", "failover.e.servers: want the two servers of the relationship, or none"},
+		"a pair with a stranger":        {"failover: {e: {servers: [dh1, dh9]}}", `failover.e.servers[1]: want one of sync.servers, not "dh9"`},
 		"relationship without a name":   {"failover: {'': {}}", "failover.: want the name of a failover relationship"},
 		"relationship twice":            {"failover: {east: {}, East: {}}", "failover.east: the same relationship as East"},
 		"shared secret":                 {"failover: {e: {shared_secret: hunter2}}", "failover.e.shared_secret: not needed: relationships are read and never created, and no secret belongs in this file"},

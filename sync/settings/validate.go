@@ -27,6 +27,7 @@ func (f *File) validate() {
 	}
 	r.Within("netbox.timeout", f.NetBox.Timeout, time.Second, 10*time.Minute)
 	r.Within("sync.interval", s.Interval, 5*time.Minute, 24*time.Hour)
+	r.Within("sync.guards.confirm_after", s.Guards.ConfirmAfter, 0, 168*time.Hour)
 	r.Within("sync.psu.timeout", s.PSU.Timeout, time.Second, 10*time.Minute)
 	if s.StateDir == "" {
 		r.Addf("sync.state_dir", "want a folder")
@@ -195,9 +196,31 @@ func (f *File) validateFailover() {
 		if strings.TrimSpace(name) == "" {
 			f.report.Addf(at, "want the name of a failover relationship")
 		}
-		if primary := f.Sync.Failover[name].Primary; primary != "" && serverIndex(f.Sync.Servers, primary) < 0 {
-			f.report.Addf(at+".primary", "want one of sync.servers, not %.60q%s", primary, f.nearestHost(primary))
+		r := f.Sync.Failover[name]
+		if r.Primary != "" && serverIndex(f.Sync.Servers, r.Primary) < 0 {
+			f.report.Addf(at+".primary", "want one of sync.servers, not %.60q%s", r.Primary, f.nearestHost(r.Primary))
 		}
+		f.validatePair(at, r)
+	}
+}
+
+// validatePair wants two servers where a relationship names its servers.
+func (f *File) validatePair(at string, r Failover) {
+	pair := make(map[int]bool)
+	for i, name := range r.Servers {
+		server := serverIndex(f.Sync.Servers, name)
+		if server < 0 {
+			f.report.Addf(fmt.Sprintf("%s.servers[%d]", at, i), "want one of sync.servers, not %.60q%s", name, f.nearestHost(name))
+			return
+		}
+		pair[server] = true
+	}
+	switch primary := serverIndex(f.Sync.Servers, r.Primary); {
+	case len(r.Servers) == 0:
+	case len(r.Servers) != 2 || len(pair) != 2:
+		f.report.Addf(at+".servers", "want the two servers of the relationship, or none")
+	case r.Primary != "" && primary >= 0 && !pair[primary]:
+		f.report.Addf(at+".primary", "want one of the two in servers, not %.60q", r.Primary)
 	}
 }
 

@@ -157,7 +157,8 @@ type VRF struct {
 // State is what a NetBox holds of interest to the mirror. Lists are ordered by
 // id.
 type State struct {
-	Version string // release line: "4.7"
+	Version string    // release line: "4.7"
+	Date    time.Time // by its own clock, when it was read; zero: not told
 	// SingleAddressRanges is set where NetBox takes a range of one address: from
 	// release line 4.6 on.
 	SingleAddressRanges bool

@@ -3,6 +3,7 @@ package windhcp
 import (
 	"errors"
 	"net/netip"
+	"time"
 )
 
 // ErrNotRead marks a list that was not asked for.
@@ -10,8 +11,9 @@ var ErrNotRead = errors.New("not read")
 
 // Server is what one run learnt from one server.
 type Server struct {
-	Host      string // as configured
-	Version   string // of the endpoint script; empty: not known
+	Host      string    // as configured
+	Date      time.Time // by its own clock, of its last answer; zero: not told
+	Version   string    // of the endpoint script; empty: not known
 	Scopes    List[Scope]
 	Failovers List[Failover]
 	Parts     map[netip.Addr]Part // by scope id; only scopes that were read

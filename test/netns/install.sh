@@ -10,6 +10,7 @@ readonly needed=(
   dhclient=isc-dhcp-client
   dhcpcd=dhcpcd-base
   /lib/systemd/systemd-networkd=systemd
+  systemd-analyze=systemd
   dhcrelay=isc-dhcp-relay
   dnsmasq=dnsmasq-base
   ethtool=ethtool

@@ -8,14 +8,15 @@ import (
 	"testing"
 )
 
-// Tests that need a real NetBox or network namespaces are skipped by make test.
+// Tests that need a real NetBox, network namespaces or a program of the machine may be
+// skipped by make test.
 // A package that moves must not drop out of make integration with them.
 func TestIntegrationRunsEveryPackageThatNeedsIt(t *testing.T) {
 	script, err := os.ReadFile(filepath.Join(root, "test", "integration.sh"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	needs := regexp.MustCompile(`/test/netns"|\bnetboxtest\.(Real|Disposable)\(|\bmirrortest\.Real\(|\bintegration\.RealNetBox\(|(?m)^\s+url, token := Real\(t\)$`)
+	needs := regexp.MustCompile(`/test/netns"|\bnetboxtest\.(Real|Disposable)\(|\bmirrortest\.Real\(|\bintegration\.RealNetBox\(|\bexec\.LookPath\(|(?m)^\s+url, token := Real\(t\)$`)
 	found := 0
 	eachFile(t, "_test.go", func(path string, source []byte) {
 		if !needs.Match(source) || path == "test/repository/integration_test.go" {

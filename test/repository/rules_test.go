@@ -44,7 +44,7 @@ var ruleID = regexp.MustCompile(`\b(BF-\d+|[INDKRAGSHBX]-\d+b?)\b`)
 var ruleSpan = regexp.MustCompile(`\b([INDKRAGSHBX])-(\d+)b? to ([INDKRAGSHBX])-(\d+)\b`)
 
 // number is an id of the mirror's page: "3.7", "3.5 row 4", "3.7 guard c".
-const number = `[0-9]+(?:\.[0-9]+)?(?: (?:row|guard|step|quirk|point) (?:[0-9]+|[a-f])\b| (?:delete|downgrade|scope cleanup|status settings changed)\b)?`
+const number = `[0-9]+(?:\.[0-9]+)?(?: (?:row|guard|step|quirk|point) (?:[0-9]+|[a-z])\b| (?:delete|downgrade|scope cleanup|status settings changed)\b)?`
 
 var (
 	oneNumber = regexp.MustCompile(number)

@@ -21,6 +21,7 @@ const (
 	formatKey     = "format"
 	formatVersion = 2
 	firstFormat   = 1 // lacks values of format 2 and notes
+	noFormat      = 0 // of a database that is not marked yet
 )
 
 // options keep the database small: a lease takes some 80 bytes and the engine
@@ -123,22 +124,33 @@ func revisions(db *pebble.DB) (map[netip.Addr]lease.Revision, error) {
 	return revs, errors.Join(err, it.Close())
 }
 
+// checkFormat brings a database that is to be written to up to our format.
 func checkFormat(db *pebble.DB) error {
-	value, closer, err := db.Get([]byte(formatKey))
-	if errors.Is(err, pebble.ErrNotFound) {
+	version, err := formatOf(db)
+	switch {
+	case err != nil || version == formatVersion:
+		return err
+	case version == noFormat:
 		return markFormat(db)
 	}
+	return writeFormat(db) // before a value that the version before cannot read
+}
+
+// formatOf reads the format of a database; noFormat: it is not marked yet. A
+// format that this program does not know is an error.
+func formatOf(db *pebble.DB) (version uint64, err error) {
+	value, closer, err := db.Get([]byte(formatKey))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return noFormat, nil
+	}
 	if err != nil {
-		return fmt.Errorf("read format: %w", err)
+		return 0, fmt.Errorf("read format: %w", err)
 	}
 	version, n := binary.Uvarint(value)
 	if err := closer.Close(); err != nil {
-		return fmt.Errorf("read format: %w", err)
+		return 0, fmt.Errorf("read format: %w", err)
 	}
-	if err := rightFormat(version, n); err != nil || version == formatVersion {
-		return err
-	}
-	return writeFormat(db) // before a value that the version before cannot read
+	return version, rightFormat(version, n)
 }
 
 // rightFormat says whether this program knows a format, read as n bytes.

@@ -2,7 +2,6 @@ package pebblestore
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -32,7 +31,7 @@ func Read(ctx context.Context, dir string) (leases []lease.Lease, notes map[stri
 	if err != nil {
 		return nil, nil, fmt.Errorf("read lease store %s: %w", dir, err)
 	}
-	if err := knownFormat(db); err != nil {
+	if _, err := formatOf(db); err != nil { // one that is not marked yet is empty
 		return nil, nil, errors.Join(fmt.Errorf("read lease store %s: %w", dir, err), db.Close())
 	}
 	leases, err = allLeases(ctx, db)
@@ -107,17 +106,3 @@ func (unchanged) ReuseForWrite(_, to string, _ vfs.DiskWriteCategory) (vfs.File,
 func (unchanged) MkdirAll(dir string, _ os.FileMode) error { return refused("create", dir) }
 
 func refused(op, name string) error { return &os.PathError{Op: op, Path: name, Err: syscall.EROFS} }
-
-// knownFormat is checkFormat where nothing may be written. A store whose format
-// is not marked yet is empty.
-func knownFormat(db *pebble.DB) error {
-	value, closer, err := db.Get([]byte(formatKey))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read format: %w", err)
-	}
-	version, n := binary.Uvarint(value)
-	return errors.Join(rightFormat(version, n), closer.Close())
-}

@@ -2,6 +2,7 @@ package mirrortest
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log"
 	"net/http"
@@ -22,6 +23,7 @@ type Front struct {
 	mu       sync.Mutex
 	requests []Request
 	before   func(Request) Break
+	late     func()
 }
 
 // Request is one request to NetBox.
@@ -44,6 +46,7 @@ const (
 	Busy         // 429
 	Denied       // 403
 	Error        // 500
+	Late         // the answer is lost at once, and it is carried out when CarryOut says so
 )
 
 func newFront(tb testing.TB, target string) *Front {
@@ -100,6 +103,12 @@ func (f *Front) serve(w http.ResponseWriter, r *http.Request, proxy http.Handler
 	case Unsaid:
 		proxy.ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)
+	case Late:
+		kept := r.Clone(context.WithoutCancel(r.Context()))
+		f.mu.Lock()
+		f.late = func() { proxy.ServeHTTP(httptest.NewRecorder(), kept) }
+		f.mu.Unlock()
+		panic(http.ErrAbortHandler)
 	case Down:
 		w.WriteHeader(http.StatusBadGateway)
 	case Busy:
@@ -114,6 +123,17 @@ func (f *Front) serve(w http.ResponseWriter, r *http.Request, proxy http.Handler
 
 // URL is where the mirror finds NetBox.
 func (f *Front) URL() string { return f.server.URL }
+
+// CarryOut carries out the request that was late, if there is one.
+func (f *Front) CarryOut() {
+	f.mu.Lock()
+	late := f.late
+	f.late = nil
+	f.mu.Unlock()
+	if late != nil {
+		late()
+	}
+}
 
 // Before decides about every request from now on; nil: all pass.
 func (f *Front) Before(decide func(Request) Break) {

@@ -29,6 +29,8 @@ type Lab struct {
 	Log     *bytes.Buffer // everything logged, at trace level
 	Folder  string        // of settings, tokens and state
 	Servers []*psutest.Server
+	// StateDir is where settings that are written from now on keep the state, in Folder.
+	StateDir string
 
 	tb     testing.TB
 	target Target
@@ -60,7 +62,7 @@ func StandIn(tb testing.TB, c netboxtest.Config) Target {
 // New prepares a lab with the given objects in NetBox.
 func New(tb testing.TB, target Target, world netboxtest.World) *Lab {
 	tb.Helper()
-	l := &Lab{tb: tb, target: target, Log: &bytes.Buffer{}, Folder: tb.TempDir()}
+	l := &Lab{tb: tb, target: target, Log: &bytes.Buffer{}, Folder: tb.TempDir(), StateDir: "state"}
 	tb.Cleanup(http.DefaultClient.CloseIdleConnections) // of the lab's own requests; last
 	netboxtest.Wipe(tb, target.URL, target.Token)
 	if target.real && os.Getenv("NETBOX_DISPOSABLE") != "1" {
@@ -106,7 +108,7 @@ func (l *Lab) Settings(sync string, perServer map[string]string) *settings.File 
 	l.tb.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, "netbox:\n  url: %s\n  token_file: netbox.token\n", l.Front.URL())
-	fmt.Fprintf(&b, "sync:\n  state_dir: state\n%s  servers:\n", indent(sync, "  "))
+	fmt.Fprintf(&b, "sync:\n  state_dir: %s\n%s  servers:\n", l.StateDir, indent(sync, "  "))
 	for i, s := range l.Servers {
 		fmt.Fprintf(&b, "    - host: %s\n      port: %d\n      https: false\n      aliases: [dh%d.corp.example]\n      token_file: dh%d.token\n",
 			s.Host(), s.Port(), i+1, i+1)

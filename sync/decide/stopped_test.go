@@ -1,0 +1,100 @@
+package decide
+
+import (
+	"encoding/json"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// Rule 3.2 point 1: a scope that is recorded, listed and not mirrored is an error,
+// unless a switch says so.
+func TestWhatStopsBeingMirroredIsAnError(t *testing.T) {
+	alone := func(t *testing.T) *lab { return newLab(t) }
+	twice := func(t *testing.T) *lab { l := pairsOfOneName(t); l.importAll(); return l }
+	for _, c := range []struct {
+		name   string
+		lab    func(*testing.T) *lab
+		change func(*lab)
+		say    string // empty: no error
+	}{
+		{"3.2 point 1: nothing is wrong", paired, func(*lab) {}, ""},
+		{"3.2 point 1: two pairs of one name and settings for one of them", twice, func(l *lab) {
+			l.p.Failovers = map[string]plan.Failover{"east": {Primary: dh1}}
+		}, "servers; not mirrored: 1 scope"},
+		{"3.2 point 1: another pair shares a server, and no server has scopes of its own", paired, func(l *lab) {
+			l.p = defaults(dh1, dh2, dh3)
+			for i := range l.p.Servers {
+				l.p.Servers[i].Standalone = i == 2
+			}
+			l.w.server(dh3).failovers = []windhcp.Failover{{Name: "east", Primary: dh3, Secondary: dh2}}
+		}, "not mirrored: 1 scope"},
+		{"3.2 point 1: neither server of the relationship is configured", paired, func(l *lab) {
+			c := l.context("windows-dhcp failover east")
+			c.Data = json.RawMessage(strings.NewReplacer(dh1, "dh8.corp.example", dh2, "dh9.corp.example").Replace(string(c.Data)))
+			l.w.server(dh1).failovers, l.w.server(dh2).failovers = nil, nil
+		}, "neither dh8.corp.example nor dh9.corp.example"},
+		{"3.2 point 1: the config context is gone", paired, func(l *lab) {
+			l.w.nb.Contexts = slices.DeleteFunc(l.w.nb.Contexts, func(c state.Context) bool { return c.Name == "windows-dhcp failover east" })
+		}, "recorded as failover east's, which is not known here"},
+		{"3.2 point 1: the server has another name", alone, func(l *lab) { l.w.nb.Ranges[0].Server = "dh9.corp.example" }, "recorded as dh9.corp.example's, which is not known here, and left alone; listed now by dh1"},
+		{"3.2 point 1: the settings name another VRF", alone, func(l *lab) { l.p.Servers[0].VRF = "red" }, "recorded in the global table, but the settings of this server say VRF red"},
+		{"3.2 point 1: the settings name a VRF that is gone", alone, func(l *lab) { l.p.Servers[0].VRF = "nosuch" }, "no such VRF"},
+		{"3.2 point 1: the record cannot be read", alone, func(l *lab) { l.w.nb.Ranges[0].Exclusions = json.RawMessage(`"x"`) }, "it is left alone"},
+		{"3.2 point 1: only the secondary lists the scope", paired, func(l *lab) { delete(l.w.server(dh1).scopes, l.scope.ID()) }, "does not list the scope, but its partner does"},
+		{"3.2 point 1: a range is in the way of a scope that is not recorded", alone, func(l *lab) {
+			l.w.nb.Ranges[0].Role, l.w.nb.Ranges[0].Server = "dhcp-pool", ""
+		}, "IP range 10.8.4.20-10.8.4.250"},
+		{"3.2 point 1: a range that only touches it is, too", alone, func(l *lab) {
+			l.w.nb.Ranges[0].Role, l.w.nb.Ranges[0].Server, l.w.nb.Ranges[0].Start = "", "", netip.MustParseAddr("10.8.4.250")
+		}, "IP range 10.8.4.250-10.8.4.250"},
+		{"3.2 point 1: a scope that was never imported is no error", alone, func(l *lab) { l.w.nb.Ranges = nil }, ""},
+		{"3.2 point 1: switched off in NetBox", paired, func(l *lab) { l.context("windows-dhcp failover east").Active = false }, ""},
+		{"3.2 point 1: switched off in the settings", paired, func(l *lab) { l.p.Failovers = map[string]plan.Failover{"east": {Disabled: true}} }, ""},
+		{"3.2 point 1: the relationship is in maintenance", paired, func(l *lab) { l.p.Failovers = map[string]plan.Failover{"east": {Maintenance: true}} }, ""},
+		{"3.2 point 1: the scope is in maintenance", alone, func(l *lab) {
+			l.w.nb.Ranges[0].Server, l.p.MaintenanceScopes = "dh9.corp.example", []netip.Prefix{l.scope.Subnet}
+		}, ""},
+		{"3.2 point 1: the server is disabled", alone, func(l *lab) { l.p.Servers[0].Disabled = true }, ""},
+		{"3.2 point 1: the server is not part of the run", alone, func(l *lab) { l.p.Servers[0].Selected = false }, ""},
+		{"3.2 point 1: sync_standalone_scopes is off", alone, func(l *lab) { l.p.Servers[0].Standalone = false }, ""},
+		{"3.2 point 1: active_scopes_only", alone, func(l *lab) { l.p.ActiveScopesOnly = true; l.scope.State = "Inactive" }, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := c.lab(t)
+			c.change(l)
+			in := l.w.read(l.p)
+			p := Build(in)
+			says := func(notes []plan.Note) bool {
+				return slices.ContainsFunc(notes, func(n plan.Note) bool { return n.Level == plan.Failure && strings.Contains(n.Text, c.say) })
+			}
+			if c.say == "" && (p.Failed() || says(Stopped(&in))) || c.say != "" && (!says(p.Notes) || !says(Stopped(&in))) {
+				t.Errorf("want an error with %q:\n%s\nand for the doctor %v", c.say, describe(p), Stopped(&in))
+			}
+			for _, s := range p.Steps {
+				if s.Kind == state.IPRange || s.Kind == state.IPAddress {
+					t.Errorf("changes something: %s", describe(p))
+				}
+			}
+		})
+	}
+}
+
+func TestRecordsOfAServerThatIsGoneAreToldOnceForTheServer(t *testing.T) { // rule 3.2 point 1
+	l := newLab(t)
+	l.w.server(dh1).addScope("10.8.6.0/24", "10.8.6.20", "10.8.6.250")
+	l.importAll()
+	l.w.nb.Ranges[0].Server, l.w.nb.Ranges[1].Server = "dh9.corp.example", "dh9.corp.example"
+	delete(l.w.server(dh1).scopes, netip.MustParseAddr("10.8.4.0"))
+	delete(l.w.server(dh1).scopes, netip.MustParseAddr("10.8.6.0"))
+	p := l.plan()
+	wantNote(t, p, plan.Warning, "3.2", "2 scopes are recorded as dh9.corp.example's")
+	if n := len(p.Notes); n != 1 || p.Failed() {
+		t.Errorf("%d notes:\n%s", n, describe(p))
+	}
+}
