@@ -247,6 +247,7 @@ func (c *request) createScope() reply {
 	if _, err := netip.ParseAddr(c.text("router")); err == nil { // errors are swallowed
 		s.Routers = []string{c.text("router")}
 	}
+	s.State = "Active"
 	if c.dialect() != single {
 		s.State = state(c.text("state"))
 	}
