@@ -357,3 +357,63 @@ func answering(t *testing.T, body string) *psu.Client {
 	}
 	return c
 }
+
+// rule 1.9: the routers are those of the options, in one request more and a cmdlet a
+// scope less.
+func TestScopesWithOptionsAreThoseWithRouters(t *testing.T) {
+	router := func(values ...string) *psutest.Option {
+		return &psutest.Option{Code: 3, Values: values, Type: "IPv4Address"}
+	}
+	of := func(o *psutest.Option, change func(*psutest.Option)) *psutest.Option { change(o); return o }
+	for _, c := range []struct {
+		name   string
+		script string
+		fault  *psutest.Fault
+		more   []*psutest.Option // of the office, which has the routers .1 and .2
+		want   []string          // the requests
+	}{
+		{name: "a script without lists", script: "1.0.2", want: []string{"scopes"}},
+		{name: "the plugin's", script: psutest.Lists, want: []string{"scopes"}},
+		{name: "ours", script: psutest.Own, want: []string{"scopes?include_router=false", "options"}},
+		{name: "a router of a policy besides", script: psutest.Own, more: []*psutest.Option{of(router("10.8.4.9"), func(o *psutest.Option) { o.Policy = "p" })},
+			want: []string{"scopes?include_router=false", "options"}},
+		{name: "option 3 of a vendor class", script: psutest.Own, more: []*psutest.Option{of(router("x"), func(o *psutest.Option) { o.VendorClass = "v" })},
+			want: []string{"scopes?include_router=false", "options"}},
+		{name: "two that cannot be told apart", script: psutest.Own, more: []*psutest.Option{router("10.8.4.9")}, want: []string{"scopes?include_router=false", "options", "scopes"}},
+		{name: "no options", script: psutest.Own, fault: &psutest.Fault{Path: "options", Kind: psutest.Error500}, want: []string{"scopes?include_router=false", "options", "scopes"}},
+		{name: "a call that is not there", script: psutest.Own, fault: &psutest.Fault{Path: "options", Kind: psutest.Unauthorized}, want: []string{"scopes?include_router=false", "options", "scopes"}},
+		{name: "an option that cannot be read", script: psutest.Own, fault: &psutest.Fault{Path: "options", Kind: psutest.MalformedEntry}, want: []string{"scopes?include_router=false", "options", "scopes"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			srv, client := speaking(t, c.script, true)
+			srv.Edit(func(w *psutest.World) { w.Scopes[0].Options = append(w.Scopes[0].Options, c.more...) })
+			if c.fault != nil {
+				srv.Fail(*c.fault)
+			}
+			got, options := client.ScopesWithOptions(t.Context(), false)
+			var asked []string
+			for _, r := range srv.Requests() {
+				path := strings.TrimPrefix(r.Path, "/api/dhcp/")
+				if q := r.Query.Encode(); q != "" {
+					path += "?" + q
+				}
+				asked = append(asked, path)
+			}
+			if diff := cmp.Diff(c.want, asked); diff != "" {
+				t.Errorf("requests:\n%s", diff)
+			}
+			srv.ClearFaults()
+			if diff := cmp.Diff(client.Scopes(t.Context(), false), got, plain); diff != "" {
+				t.Errorf("scopes (-with routers +got):\n%s", diff)
+			}
+			if (options != nil) != (len(c.want) == 2) {
+				t.Errorf("options %v", options)
+			}
+			for id, list := range options {
+				if diff := cmp.Diff(client.ScopeOptions(t.Context(), id), list, plain); diff != "" {
+					t.Errorf("options of %s:\n%s", id, diff)
+				}
+			}
+		})
+	}
+}

@@ -199,9 +199,13 @@ func (c *Client) AllExclusions(ctx context.Context, scopes []netip.Addr) ByScope
 // AllOptions reads the option values of all scopes as AllExclusions does the
 // exclusions.
 func (c *Client) AllOptions(ctx context.Context, scopes []netip.Addr) ByScope[windhcp.Option] {
-	k := call{op: opOptions, path: "options", class: "options"}
-	return keyed(ctx, c, k, scopes, []string{"code", "option_id"}, decodeOption, c.ScopeOptions)
+	return keyed(ctx, c, optionsCall, scopes, optionIdentity, decodeOption, c.ScopeOptions)
 }
+
+var (
+	optionsCall    = call{op: opOptions, path: "options", class: "options"}
+	optionIdentity = []string{"code", "option_id"}
+)
 
 // keyed reads an answer that is an object with a list for each scope. A server
 // that cannot give it, for whatever reason that is not one of the connection, is
@@ -212,27 +216,95 @@ func keyed[T any](ctx context.Context, c *Client, k call, scopes []netip.Addr, i
 	if !c.Lists() {
 		return oneByOne(ctx, c, scopes, one)
 	}
-	got, err := c.read(ctx, k)
-	if err == nil {
-		out := takeApart(got.Body, identity, decode)
-		if out.err == nil {
-			// Ours names each scope it read, so one it does not name was not read.
-			out.whole = !c.said.Load().Ours()
+	out := atOnce(ctx, c, k, identity, decode)
+	switch KindOf(out.err) {
+	case BadTLS, CertificateMismatch, CertificateExpired, Canceled:
+		return out
+	case Unreachable:
+		if !c.onlyThis(ctx, out.err) {
 			return out
 		}
-		err = decoding(out.err, k, got)
 	}
-	switch KindOf(err) {
-	case BadTLS, CertificateMismatch, CertificateExpired, Canceled:
+	if out.err != nil {
+		c.log.WithError(out.err).Warn("the server cannot tell a list of all scopes at once, reading scope by scope")
+		return oneByOne(ctx, c, scopes, one)
+	}
+	return out
+}
+
+// atOnce makes the one request.
+func atOnce[T any](ctx context.Context, c *Client, k call, identity []string, decode func(*record) T) ByScope[T] {
+	got, err := c.read(ctx, k)
+	if err != nil {
 		return ByScope[T]{err: err}
-	case Unreachable:
-		if !c.onlyThis(ctx, err) {
-			return ByScope[T]{err: err}
+	}
+	out := takeApart(got.Body, identity, decode)
+	if out.err != nil {
+		return ByScope[T]{err: decoding(out.err, k, got)}
+	}
+	// Ours names each scope it read, so one it does not name was not read.
+	out.whole = !c.said.Load().Ours()
+	return out
+}
+
+// ScopesWithOptions reads the scopes of a server with our script without their
+// routers, and the options of all of them, which have the routers: so the server
+// runs one cmdlet less for each scope (rule 1.9). From other servers, whose options
+// do not tell a router of a policy from the scope's own, and where an option cannot
+// be read, it gives what Scopes gives, and no options.
+func (c *Client) ScopesWithOptions(ctx context.Context, activeOnly bool) (windhcp.List[windhcp.Scope], map[netip.Addr]windhcp.List[windhcp.Option]) {
+	if said := c.said.Load(); said == nil || !said.Ours() {
+		return c.Scopes(ctx, activeOnly), nil
+	}
+	list := c.scopes(ctx, activeOnly, false)
+	if list.Err != nil {
+		return list, nil
+	}
+	all := atOnce(ctx, c, optionsCall, optionIdentity, decodeOption)
+	options := make(map[netip.Addr]windhcp.List[windhcp.Option], len(list.Items))
+	for i := range list.Items {
+		scope := &list.Items[i]
+		own := all.Of(scope.ID())
+		router, known := routerOf(own)
+		if !known {
+			return c.Scopes(ctx, activeOnly), nil
+		}
+		scope.Router, options[scope.ID()] = router, own
+	}
+	return list, options
+}
+
+// routerOf is the first router every client of a scope gets; the zero Addr: none.
+// It is not known from a list that is not whole, and not where several values may
+// be meant.
+func routerOf(options windhcp.List[windhcp.Option]) (router netip.Addr, known bool) {
+	if !options.Complete() {
+		return router, false
+	}
+	found := false
+	for _, o := range options.Items {
+		if o.Code != optionRouter || !o.ForAll() {
+			continue
+		}
+		if found || !o.ClassesTold {
+			return router, false
+		}
+		found = true
+		if len(o.Values) == 0 {
+			continue
+		}
+		addr, err := parseIPv4(o.Values[0])
+		if err != nil {
+			return router, false
+		}
+		if !addr.IsUnspecified() {
+			router = addr
 		}
 	}
-	c.log.WithError(err).Warn("the server cannot tell a list of all scopes at once, reading scope by scope")
-	return oneByOne(ctx, c, scopes, one)
+	return router, true
 }
+
+const optionRouter = 3
 
 // takeApart reads {"10.8.4.0":[...]}, which may stand below scope_options. An
 // entry that says it is another scope's spoils the list it is in.
