@@ -99,11 +99,7 @@ func (s *server) only(scope netip.Addr, have *windhcp.Reservation) error {
 }
 
 func (s *server) createReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (netboxio.Outcome, error) {
-	c, scope := step.Changes, step.Scope.Addr()
-	want := windhcp.Reservation{
-		Addr: step.Addr, ClientID: windhcp.ClientID(newText(c, "client_id")), Name: newText(c, "name"),
-		Description: newText(c, "description"), Type: newText(c, "type"),
-	}
+	scope, want := step.Scope.Addr(), wanted(step)
 	if have != nil {
 		if have.ClientID == want.ClientID {
 			return netboxio.Unchanged, nil
@@ -111,6 +107,15 @@ func (s *server) createReservation(ctx context.Context, step *plan.Step, have *w
 		return outcome(fmt.Errorf("%w: it is reserved for %s", errMoved, have.ClientID))
 	}
 	return outcome(s.post(ctx, scope, want))
+}
+
+// wanted is the reservation that a step makes.
+func wanted(step *plan.Step) windhcp.Reservation {
+	c := step.Changes
+	return windhcp.Reservation{
+		Addr: step.Addr, ClientID: windhcp.ClientID(newText(c, "client_id")), Name: newText(c, "name"),
+		Description: newText(c, "description"), Type: newText(c, "type"),
+	}
 }
 
 // post creates a reservation, and looks before it tries again.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
@@ -337,6 +339,71 @@ func TestAServerWithListsIsWrittenTo(t *testing.T) {
 			})
 		}
 	}
+}
+
+// rule 1.9: reservations that are made one after the other go in one request, each
+// with its own outcome; a list that fails is made one by one, and nothing twice.
+func TestNewReservationsGoTogether(t *testing.T) {
+	steps := []plan.Step{
+		reserve("10.8.4.70", pc), reserve("10.8.4.71", "3c-52-82-0a-1b-78"), reserve("10.8.4.105", "3c-52-82-0a-1b-79"), reserve("10.8.4.72", "3c-52-82-0a-1b-7a"),
+	}
+	made := []string{mfpIs, camIs, "10.8.4.70 " + pc + " new  Dhcp", "10.8.4.71 3c-52-82-0a-1b-78 new  Dhcp", "10.8.4.72 3c-52-82-0a-1b-7a new  Dhcp"}
+	for _, c := range []struct {
+		name, script string
+		fault        *psutest.Fault
+		posts        int
+	}{
+		{"a script without lists", "1.0.2", nil, 4},
+		{"the plugin's", psutest.Lists, nil, 1},
+		{"ours", psutest.Own, nil, 1},
+		{"the list is refused", psutest.Own, &psutest.Fault{Method: "POST", Path: "reservations", Times: 1, Kind: psutest.Error500}, 5},
+		{"the list gets a page", psutest.Lists, &psutest.Fault{Method: "POST", Path: "reservations", Times: 1, Kind: psutest.HTML200}, 5},
+		{"the list gets 401", psutest.Lists, &psutest.Fault{Method: "POST", Path: "reservations", Times: 1, Kind: psutest.Unauthorized}, 5},
+		{"the answer to the list is lost", psutest.Own, &psutest.Fault{Method: "POST", Path: "reservations", Times: 1, Kind: psutest.DropAfter}, 2}, // and the one that was refused
+		{"the answer to the list is blank", psutest.Lists, &psutest.Fault{Method: "POST", Path: "reservations", Times: 1, Kind: psutest.Blank200After}, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			l.dh1.Configure(func(o *psutest.Config) { o.Script = c.script })
+			if _, err := l.targets.Servers[dh1].Health(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if c.fault != nil {
+				l.dh1.Fail(*c.fault)
+			}
+			r := l.run(steps...)
+			if got := r.Results[2]; got.Outcome != netboxio.Refused || !strings.Contains(got.Error, "10.8.4.105") || r.Failed() != 1 {
+				t.Errorf("%+v", r.Results)
+			}
+			if n := len(l.writes()); n != c.posts {
+				t.Errorf("%d requests, want %d: %q", n, c.posts, l.writes())
+			}
+			l.wantReservations(made...)
+		})
+	}
+}
+
+// What is there already and what must not be done is in no list.
+func TestOnlyWhatIsToBeMadeGoesTogether(t *testing.T) {
+	l := newLab(t)
+	l.dh1.Configure(func(o *psutest.Config) { o.Script = psutest.Own })
+	if _, err := l.targets.Servers[dh1].Health(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	there, other := reserve("10.8.4.60", mfp), reserve("10.8.4.61", pc)
+	r := l.run(reserve("10.8.4.70", pc), reserve("10.8.4.71", "3c-52-82-0a-1b-78"), there, other, reserve("10.8.4.72", "3c-52-82-0a-1b-7a"), reserve("10.8.4.73", "3c-52-82-0a-1b-7b"))
+	var got []netboxio.Outcome
+	for _, result := range r.Results {
+		got = append(got, result.Outcome)
+	}
+	if diff := cmp.Diff([]netboxio.Outcome{netboxio.Done, netboxio.Done, netboxio.Unchanged, netboxio.Changed, netboxio.Done, netboxio.Done}, got); diff != "" {
+		t.Errorf("%s\n%+v", diff, r.Results)
+	}
+	l.wantWrites("POST reservations", "POST reservations")
+	l.options.Policy.PushReservations = false
+	l.dh1.ForgetRequests()
+	l.run(reserve("10.8.4.80", "3c-52-82-0a-1b-80"), reserve("10.8.4.81", "3c-52-82-0a-1b-81"))
+	l.wantWrites()
 }
 
 // rule 3.8 point 22: a token that works nowhere is not tried any more.

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
 // writeEntry sends a change of one reservation as a list of one: the address and
@@ -30,6 +31,48 @@ func (c *Client) writeEntry(ctx context.Context, k call, scope, addr netip.Addr,
 		return decoding(err, k, got)
 	}
 	return results[0].err(k, scope, addr, got.Words)
+}
+
+// MostEntries is how many entries one list may have.
+const MostEntries = 100
+
+// NewReservation is a reservation to make in a scope.
+type NewReservation struct {
+	Scope netip.Addr
+	windhcp.Reservation
+}
+
+// CreateReservations reserves up to MostEntries addresses with one request, on a
+// server for which Lists holds. The errors are those of the entries, in their order
+// and nil where one was made; one that is refused stops no other. err says why it
+// is not known what became of them, or that nothing was sent.
+func (c *Client) CreateReservations(ctx context.Context, list []NewReservation) (errs []error, err error) {
+	k := call{op: fmt.Sprintf("create %d reservations", len(list)), method: http.MethodPost, path: "reservations", class: "reservations"}
+	if !c.Lists() || len(list) == 0 || len(list) > MostEntries {
+		return nil, k.invalid(errors.New("the server takes no list, or no such list"))
+	}
+	var body []any
+	for _, one := range list {
+		entry, err := newReservation(one.Scope, one.Reservation)
+		if err != nil {
+			return nil, k.invalid(err)
+		}
+		body = append(body, entry)
+	}
+	k.body = body
+	got, err := c.once(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	results, err := resultsOf(got.Body, len(list))
+	if err != nil {
+		return nil, decoding(err, k, got)
+	}
+	for i, one := range list {
+		k.op = opReserve + one.Addr.String()
+		errs = append(errs, results[i].err(k, one.Scope, one.Addr, got.Words))
+	}
+	return errs, nil
 }
 
 // entryResult is what became of one entry of a list.

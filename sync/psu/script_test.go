@@ -417,3 +417,38 @@ func TestScopesWithOptionsAreThoseWithRouters(t *testing.T) {
 		})
 	}
 }
+
+// rule 1.9: a list of new reservations has a result for each; nothing of a list that
+// could not be understood is sent.
+func TestNewReservationsGoInOneRequest(t *testing.T) {
+	entry := func(addr, client string) psu.NewReservation {
+		return psu.NewReservation{Scope: office, Reservation: windhcp.Reservation{Addr: netip.MustParseAddr(addr), ClientID: windhcp.ClientID(client), Name: "n"}}
+	}
+	for _, script := range []string{psutest.Lists, psutest.Own} {
+		srv, c := speaking(t, script, true)
+		errs, err := c.CreateReservations(t.Context(), []psu.NewReservation{entry("10.8.4.70", "02-00"), entry("10.8.4.60", "02-01"), entry("10.8.4.71", "02-02")})
+		if err != nil || len(errs) != 3 || errs[0] != nil || errs[2] != nil {
+			t.Fatal(errs, err)
+		}
+		if e := wantKind(t, errs[1], psu.Rejected); e.Status != 500 || !strings.Contains(e.Error(), "create reservation 10.8.4.60") || !strings.Contains(e.Error(), "already reserved") {
+			t.Error(e)
+		}
+		if diff := cmp.Diff([]string{"POST reservations 200"}, sent(srv)); diff != "" {
+			t.Error(diff)
+		}
+		srv.ForgetRequests()
+		for name, list := range map[string][]psu.NewReservation{
+			"none": nil, "too many": make([]psu.NewReservation, psu.MostEntries+1), "a client id that is none": {entry("10.8.4.72", "02-03"), entry("10.8.4.73", "x")},
+		} {
+			_, err := c.CreateReservations(t.Context(), list)
+			if wantKind(t, err, psu.Invalid); len(srv.Requests()) > 0 {
+				t.Errorf("%s: sent %q", name, sent(srv))
+			}
+		}
+	}
+	srv, c := speaking(t, "1.0.2", true)
+	_, err := c.CreateReservations(t.Context(), []psu.NewReservation{entry("10.8.4.70", "02-00")})
+	if wantKind(t, err, psu.Invalid); len(srv.Requests()) > 0 {
+		t.Errorf("sent %q", sent(srv))
+	}
+}

@@ -150,18 +150,29 @@ func (s ScopeChange) body() (map[string]any, error) {
 
 // CreateReservation reserves an address of a scope. An empty Type means Dhcp.
 func (c *Client) CreateReservation(ctx context.Context, scope netip.Addr, r windhcp.Reservation) error {
-	k := call{op: "create reservation " + r.Addr.String(), method: http.MethodPost, path: "reservations", class: "reservations"}
+	k := call{op: opReserve + r.Addr.String(), method: http.MethodPost, path: "reservations", class: "reservations"}
+	body, err := newReservation(scope, r)
+	if err != nil {
+		return k.invalid(err)
+	}
+	k.body = body
+	return c.write(ctx, k)
+}
+
+const opReserve = "create reservation "
+
+// newReservation is what is sent to make a reservation.
+func newReservation(scope netip.Addr, r windhcp.Reservation) (map[string]any, error) {
 	if r.Type == "" {
 		r.Type = "Dhcp"
 	}
 	if err := errors.Join(needIPv4("scope", scope), needIPv4("address", r.Addr), needID(r.ClientID), needType(r.Type)); err != nil {
-		return k.invalid(err)
+		return nil, err
 	}
-	k.body = map[string]any{
+	return map[string]any{
 		"scope_id": scope.String(), "ip_address": r.Addr.String(), "client_id": string(r.ClientID),
 		"name": r.Name, "description": r.Description, "type": r.Type,
-	}
-	return c.write(ctx, k)
+	}, nil
 }
 
 // UpdateReservation changes the reservation that an address of a scope has: r says
