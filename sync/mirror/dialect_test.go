@@ -164,3 +164,43 @@ func indented(t *testing.T, v any) string {
 	}
 	return string(text)
 }
+
+// rules 1.9 and 3.8: what a server with lists cannot tell at once is asked scope by
+// scope, and what it cannot tell at all changes nothing.
+func TestAListOfAllScopesThatFailsChangesNothing(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault psutest.Fault
+		code  int
+	}{
+		{"500 for all options", psutest.Fault{Path: "options", Kind: psutest.Error500}, 0},
+		{"401 for all options", psutest.Fault{Path: "options", Kind: psutest.Unauthorized}, 0},
+		{"a page for all options", psutest.Fault{Path: "options", Kind: psutest.HTML200}, 0},
+		{"blank for all options", psutest.Fault{Path: "options", Kind: psutest.Blank200}, 0},
+		{"500 for any options", psutest.Fault{Path: "options*", Kind: psutest.Error500}, 1},
+		{"500 for all exclusions", psutest.Fault{Path: "exclusions", Times: 1, Kind: psutest.Error500}, 0},
+		{"null for all exclusions", psutest.Fault{Path: "exclusions", Times: 1, Kind: psutest.Null200}, 0},
+		{"500 for any exclusions", psutest.Fault{Path: "exclusions", Kind: psutest.Error500}, 1},
+		{"an exclusion without an address", psutest.Fault{Path: "exclusions", Kind: psutest.MalformedEntry}, -1},
+	} {
+		for _, script := range []string{psutest.Lists, psutest.Own} {
+			t.Run(c.name+", "+script, func(t *testing.T) {
+				t.Parallel()
+				l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
+				l.Add(psutest.Example("dh1.corp.example")).Configure(func(c *psutest.Config) { c.Script = script })
+				m := l.Open("sync_ips_from_dhcp: true\n", nil)
+				run(t, m, mirror.Options{Mode: plan.Import})
+				run(t, m, mirror.Options{})
+				l.Front.Forget()
+				l.Servers[0].Fail(c.fault)
+				r, err := m.Sync(t.Context(), mirror.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if c.code >= 0 && r.Outcome.ExitCode() != c.code || !r.Plan.Empty() || len(l.Front.Writes()) > 0 {
+					t.Errorf("exit code %d, want %d: %s, %+v", r.Outcome.ExitCode(), c.code, r.Summary, r.Plan.Steps)
+				}
+			})
+		}
+	}
+}
