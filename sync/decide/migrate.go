@@ -41,5 +41,5 @@ func (v *view) agrees(place plan.Place, x *state.Address, r *windhcp.Reservation
 		return false
 	}
 	c, _ := v.p.ClassOf(x)
-	return c == plan.ClassReservation && !v.protected(place, x)
+	return c == plan.ClassReservation && !v.protected(place, x) && !v.untouchable(x)
 }

@@ -33,7 +33,7 @@ func checkStatuses(in *recorded, after *state.State, invalid map[int64]bool) (wo
 		if problem != "" {
 			found = append(found, plan.Violation{ID: x.ID, Addr: x.Address, VRF: x.VRF, Text: problem})
 		}
-		if tagged := slices.Contains(x.Tags, state.TagInvalid); canTag && tagged != (problem != "") && !in.protected(place, x) {
+		if tagged := slices.Contains(x.Tags, state.TagInvalid); canTag && tagged != (problem != "") && !in.protected(place, x) && !in.untouchable(x) {
 			w.step(tagStatus(x, problem, in.memory.Invalid[x.ID]))
 			if problem == "" {
 				delete(invalid, x.ID)
@@ -58,8 +58,15 @@ func (r *recorded) leased() map[plan.Place]bool {
 	return leased
 }
 
+// untouchable reports whether an address is never written (rule 3.7 guard j).
+func (v *view) untouchable(x *state.Address) bool {
+	return v.p.ExemptTag != "" && slices.Contains(x.Tags, v.p.ExemptTag)
+}
+
+// exempt reports whether the status check passes an address over: it is another
+// DHCP server's.
 func (v *view) exempt(x *state.Address) bool {
-	return slices.ContainsFunc(x.Tags, func(t string) bool { return slices.Contains(v.p.ExemptTags, t) })
+	return v.untouchable(x) || slices.ContainsFunc(x.Tags, func(t string) bool { return slices.Contains(v.p.ExemptTags, t) })
 }
 
 // StatusProblem says why an address must not have the lease status; empty: it
