@@ -46,6 +46,10 @@ func (r *runner) push(ctx context.Context, s *server, from, to int) {
 			r.giveUp(i, to, context.Cause(ctx))
 			return
 		}
+		if n := r.together(context.WithoutCancel(ctx), s, i, to); n > 0 {
+			i += n - 1
+			continue
+		}
 		if !r.allowed(i) {
 			continue
 		}
@@ -166,6 +170,7 @@ type server struct {
 	barred  map[way]error // kinds of calls that the server does not take
 	strikes map[way]int   // calls of a kind in a row that did not get through
 	undoing bool          // something is being put back
+	apart   bool          // a list of reservations failed: they are made one by one
 }
 
 func (s *server) do(ctx context.Context, step *plan.Step) (netboxio.Outcome, error) {
