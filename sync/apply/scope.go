@@ -212,7 +212,8 @@ func scopeChange(changes []plan.Change) psu.ScopeChange {
 		case "router":
 			out.Router = &addr
 		case "state":
-			out.State = &value
+			active := value == "Active"
+			out.Active = &active
 		case "lease_duration_seconds":
 			seconds := number(c.New)
 			out.LeaseSeconds = &seconds

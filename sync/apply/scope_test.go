@@ -50,6 +50,9 @@ func TestAScopeIsTakenOffItsServer(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLab(t)
 			l.dh1.Configure(func(c *psutest.Config) { c.Script = psutest.Own })
+			if _, err := l.targets.Servers[dh1].Health(t.Context()); err != nil { // tells whose script it is
+				t.Fatal(err)
+			}
 			if c.before != nil {
 				l.dh1.Edit(c.before)
 			}

@@ -27,6 +27,12 @@ func Build(in plan.Input) *plan.Plan {
 		d.add(migrate(found))
 		return d.finish(v)
 	}
+	if in.Policy.Mode == plan.Retire {
+		scopes, w := retire(found)
+		d.add(w)
+		d.add(reflectScopes(scopes))
+		return d.finish(v)
+	}
 	d.add(checkMemory(v, &d.plan.Memory))
 	d.add(checkLog(v, &d.plan.Memory))
 	d.add(checkServers(v, &d.plan.Memory))
@@ -77,6 +83,7 @@ func (d *draft) add(w work) (at int) {
 // addresses runs the stages that are about addresses and reservations.
 func (d *draft) addresses(scopes *recorded, made []*unit) {
 	p, before := scopes.p, newBook(scopes.p, scopes.nb.Addresses)
+	d.plan.Memory.Statuses[p.LeaseStatus], d.plan.Memory.Statuses[p.ReservationStatus] = plan.ListLeases, plan.ListReservations
 	clients, targets := newClients(scopes.view), pushTargets(scopes, made)
 	withdrawn, w := findWithdrawn(scopes, clients, targets, before, d.plan.Memory.Pushed)
 	d.add(w)
@@ -91,6 +98,7 @@ func (d *draft) addresses(scopes *recorded, made []*unit) {
 			book = newBook(p, after.Addresses)
 		}
 	}
+	d.add(orphans(scopes))
 	d.add(pushReservations(scopes, clients, targets, withdrawn, book, d.plan.Memory.Pushed))
 	w, d.plan.Violations = checkStatuses(scopes, after, d.plan.Memory.Invalid)
 	d.add(w)
@@ -111,15 +119,23 @@ func (d *draft) finish(v *view) *plan.Plan {
 		return cmp.Compare(x.Phase, y.Phase)
 	})
 	d.order = make(map[int]int, len(order))
-	heldBack := make(map[string]int)
+	heldBack, kept := make(map[string]int), make(map[string]int)
 	for _, i := range order {
-		if d.steps[i].Target != plan.NetBox && v.brake(v.serverOf(d.steps[i].Target)) != "" {
-			heldBack[d.steps[i].Target]++
+		step, values, left := d.settled(d.steps[i])
+		if values > 0 {
+			kept[step.Target] += values
+		}
+		if !left {
+			continue
+		}
+		if step.Target != plan.NetBox && v.brake(v.serverOf(step.Target)) != "" {
+			heldBack[step.Target]++
 			continue
 		}
 		d.order[i] = len(d.plan.Steps)
-		d.plan.Steps = append(d.plan.Steps, d.steps[i])
+		d.plan.Steps = append(d.plan.Steps, step)
 	}
+	d.tellSettled(kept)
 	d.noteHeldBack(v, heldBack)
 	d.plan.Notes = d.notes
 	d.tellOnce(v)
@@ -140,17 +156,24 @@ func (d *draft) noteHeldBack(v *view, heldBack map[string]int) {
 	}
 }
 
-// tellOnce makes information of warnings that an earlier run showed.
+// tellOnce makes information of warnings that an earlier run showed, and marks what
+// a run of the last day told: only what changed is news. A run over a part knows
+// nothing of the rest, and leaves what was said of it.
 func (d *draft) tellOnce(v *view) {
+	if v.everyServerSelected() && len(v.p.OnlyScopes) == 0 {
+		clear(d.plan.Memory.Said)
+	}
 	for i := range d.plan.Notes {
 		n := &d.plan.Notes[i]
-		if !n.Once {
-			continue
+		if n.Once {
+			told := plan.Told{Cause: n.Cause, Scope: n.Scope, Addr: n.Addr}
+			if v.memory.Told[told] {
+				n.Level = plan.Info
+			}
+			d.plan.Memory.Told[told] = true
 		}
-		told := plan.Told{Cause: n.Cause, Scope: n.Scope, Addr: n.Addr}
-		if v.memory.Told[told] {
-			n.Level = plan.Info
+		if n.Level != plan.Info && n.Level != plan.Skip {
+			n.Repeated = d.plan.Memory.Say(v.memory, n.Key(), v.in.Now)
 		}
-		d.plan.Memory.Told[told] = true
 	}
 }

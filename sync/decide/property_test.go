@@ -47,6 +47,7 @@ type story struct {
 	w    *world
 	p    plan.Policy
 	vrfs bool // dh3 is in VRF red, the others in VRF blue
+	*floors
 }
 
 // pick draws a number below of. Rapid likes small numbers, which would make all
@@ -73,9 +74,9 @@ func (s *story) vrf(host string, _ netip.Prefix) int64 {
 func storyNets() []string { return []string{"10.0.0.0/28", "10.0.0.16/28", "10.0.1.0/28"} }
 
 func newStory(t *rapid.T) *story {
-	s := &story{T: t, w: newWorld(), p: defaults(dh1, dh2, dh3)}
+	s := &story{T: t, w: newWorld(), p: defaults(dh1, dh2, dh3), floors: newFloors()}
 	p := &s.p
-	p.MaxDeleteCount, p.MaxDeletePercent = 3, 80
+	p.MaxDeleteCount, p.MaxDeletePercent = s.pick("count", 4), []int{0, 50, 80}[s.pick("percent", 3)]
 	p.PreviousLease, p.PreviousReservation = []string{"old-dhcp"}, []string{"old-reserved"}
 	if s.vrfs = s.one("VRFs", 3); s.vrfs {
 		p.Servers[0].VRF, p.Servers[1].VRF, p.Servers[2].VRF = "blue", "65000:8", "red"
@@ -105,6 +106,7 @@ func newStory(t *rapid.T) *story {
 	}
 	p.PushReservations, p.PushScopeInfo = s.one("push reservations", 2), s.one("push scopes", 3)
 	p.ReplaceClientID, p.DeleteRemoved, p.PushToPartner = s.one("replace", 2), s.one("delete removed", 2), s.one("partner", 2)
+	p.ExemptTag = []string{"dhcp-dynamic", ""}[s.pick("exempt", 2)]
 	p.UpdateClientID, p.ExpiryInNetBox = s.one("update client id", 2), s.one("expiry", 2)
 	if s.one("a range made by hand", 6) {
 		s.w.nb.Ranges = append(s.w.nb.Ranges, state.Range{ID: s.w.id(), Start: netip.MustParseAddr("10.0.1.4"), End: netip.MustParseAddr("10.0.1.5"), Bits: 28, Populated: true})
@@ -198,6 +200,9 @@ func (s *story) round() *plan.Plan {
 		s.Fatalf("the steps leave something else than plan.After says (-foretold +found):\n%s\n%s", diff, describe(made))
 	}
 	if problem := foreignTouch(before, s.w.nb, &s.p, facts); problem != "" {
+		s.Fatalf("%s\n%s", problem, describe(made))
+	}
+	if problem := s.judge(&reading{s, in, before, s.w.nb, facts}); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
 	if problem := firstOf(serverTouch(windows, s.w.servers, &s.p), s.unproved(windows, made), s.exclusionsLost(windows, before), s.braked(windows)); problem != "" {
@@ -417,6 +422,22 @@ func (s *story) events() []func() {
 		func() { s.newReservation(anyScope()) },
 		func() { s.newExclusion(anyScope()) },
 		func() { anyScope().leases = nil },
+		func() { anyScope().reservations = nil },
+		func() {
+			for _, x := range w.server([]string{dh1, dh2, dh3}[s.pick("server", 3)]).scopes {
+				x.leases, x.reservations = nil, nil
+			}
+		},
+		func() {
+			if x := anyScope(); len(x.leases) > 1 {
+				x.leases = x.leases[:1]
+			}
+		},
+		func() { s.w.now = s.w.now.Add(59 * time.Minute) },
+		func() { s.w.now = s.w.now.Add(61 * time.Minute) },
+		func() { s.w.now = s.w.now.AddDate(0, 0, 2) },
+		func() { s.w.now = s.w.now.AddDate(0, 0, 20) },
+		func() { s.w.fast = []time.Duration{0, 400 * 24 * time.Hour, -2 * time.Hour}[s.pick("clock", 3)] },
 		func() {
 			if x := anyScope(); len(x.leases) > 0 {
 				x.leases = x.leases[1:]
@@ -452,7 +473,11 @@ func (s *story) events() []func() {
 		func() { anyAddress(func(x *state.Address) { x.ClientID = string(s.client()) }) },
 		func() { anyAddress(func(x *state.Address) { x.DNSName, x.Description = "hand-made", "by hand" }) },
 		func() { anyAddress(func(x *state.Address) { x.Tags = []string{"dhcp-protect"} }) },
-		func() { anyAddress(func(x *state.Address) { x.InUse = "assigned to an interface" }) },
+		func() {
+			anyAddress(func(x *state.Address) { x.InUse, x.Assigned = "assigned to an interface", !s.one("NAT", 3) })
+		},
+		func() { anyAddress(func(x *state.Address) { x.Shared = true }) },
+		func() { anyAddress(func(x *state.Address) { x.Tags = []string{"dhcp-dynamic"} }) },
 		func() {
 			if n := len(w.nb.Addresses); n > 0 {
 				w.remove(s.pick("address", n))
@@ -557,11 +582,12 @@ func liveOneStory(t *rapid.T) {
 	s.p.Mode = plan.Import
 	s.round()
 	s.p.Mode = plan.Sync
-	for range 2 + s.pick("rounds", 3) {
+	for range 2 + s.pick("rounds", 5) {
 		events := s.events()
 		for range s.pick("events", 9) {
 			events[s.pick("event", len(events))]()
 		}
 		s.round()
+		s.w.now = s.w.now.Add(time.Duration(s.pick("pause", 4)) * time.Hour)
 	}
 }

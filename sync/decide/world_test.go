@@ -178,6 +178,7 @@ func (w *world) pair(name, one, other string, scopes ...string) {
 // read reads both sides as the mirror does: it asks who the roster names, and
 // reads the scopes the roster wants.
 func (w *world) read(p plan.Policy) plan.Input {
+	p.Recall(w.memory)
 	w.stamp()
 	in := plan.Input{NetBox: w.copyNetBox(), Policy: p, Memory: w.memory.Clone(), Here: here(), Now: w.now.Add(w.fast)}
 	in.NetBox.Date = w.now
@@ -470,9 +471,9 @@ func (w *world) setAddress(x *state.Address, s *plan.Step) error {
 			return fmt.Errorf("400: no custom field %s", field)
 		case field == "address" && s.Action == state.Create:
 			x.Address = netip.MustParsePrefix(str)
-		case field == "vrf" && s.Action == state.Create:
+		case field == "vrf" && (s.Action == state.Create || x.VRF == 0):
 			x.VRF, _ = c.New.(int64)
-		case field == "tenant" && s.Action == state.Create:
+		case field == "tenant" && (s.Action == state.Create || x.Tenant == 0):
 			x.Tenant, _ = c.New.(int64)
 		case field == "status" && slices.Contains(w.nb.Statuses, str):
 			x.Status = str

@@ -2,9 +2,12 @@ package plan
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -21,6 +24,12 @@ type Memory struct {
 	Pushed map[PushedKey]Pushed `json:"pushed,omitempty"`
 	// Scopes holds what NetBox and a server agreed on about a scope.
 	Scopes map[ScopeKey]Agreement `json:"scopes,omitempty"`
+	// Missing are things in NetBox that the list they rest on lacks, since when.
+	Missing map[MissingKey]Sight `json:"missing,omitempty"`
+	// Before holds what an address was before the mirror adopted it, by id.
+	Before map[int64]Before `json:"before,omitempty"`
+	// Statuses are those that leases and reservations had in any run.
+	Statuses map[string]List `json:"statuses,omitempty"`
 	// NetBox is the one that this memory is about; zero: none yet (rule 5.5).
 	NetBox Identity `json:"netbox,omitzero"`
 	// Newest is the newest record of NetBox's change log that a run saw. It must
@@ -33,12 +42,45 @@ type Memory struct {
 	Records map[ScopeKey]Recorded `json:"records,omitempty"`
 	// Computers are the names of the computers that answered, by server.
 	Computers map[string]string `json:"computers,omitempty"`
-	// Missing are things in NetBox that the list they rest on lacks, since when.
-	Missing map[MissingKey]Sight `json:"missing,omitempty"`
 	// Told are notes that were shown as warnings already.
 	Told map[Told]bool `json:"told,omitempty"`
+	// Said is when what lasts was told last, by what was said.
+	Said map[SaidKey]time.Time `json:"said,omitempty"`
+	// Answers are values that a server keeps otherwise than they were sent.
+	Answers map[AnswerKey]Answer `json:"answers,omitempty"`
 	// Invalid are ids of addresses tagged for their status.
 	Invalid map[int64]bool `json:"invalid,omitempty"`
+}
+
+// Before is what people had made of an address (rule 3.7 guard i).
+type Before struct {
+	Place   Place  `json:"place"`
+	Status  string `json:"status"`
+	DNSName string `json:"dns_name,omitempty"`
+}
+
+// SaidKey identifies a text that a run told.
+type SaidKey string
+
+// SaidKeyOf makes a key of all that was said.
+func SaidKeyOf(parts ...string) SaidKey {
+	return SaidKey(fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(parts, "\x00"))))[:20])
+}
+
+// saidAgain is how long what lasts is not told again: a little less than a day, so
+// that a daily run tells it each time.
+const saidAgain = 23 * time.Hour
+
+// Say notes in m that a text is told at a time, unless before says that it was
+// told within the last day: then it is repeated (rule 3.8 point 2).
+func (m *Memory) Say(before Memory, key SaidKey, now time.Time) (repeated bool) {
+	last, told := before.Said[key]
+	repeated = told && !now.Before(last) && now.Sub(last) < saidAgain
+	if !repeated {
+		last = now
+	}
+	m.Said[key] = last
+	return repeated
 }
 
 // LeaseInfo is the lease of an address as last seen.
@@ -50,6 +92,9 @@ type LeaseInfo struct {
 	Server   string           `json:"server"`
 	Scope    netip.Prefix     `json:"scope"`
 	Seen     time.Time        `json:"seen"`
+	// Since is when a run first saw this client's lease as it is now, active or
+	// ended; zero: before that was remembered.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // Pushed is a reservation that both sides had.
@@ -94,36 +139,16 @@ type Recorded struct {
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
-		NetBox: m.NetBox, Newest: m.Newest, Deleting: maps.Clone(m.Deleting), Scopes: maps.Clone(m.Scopes), Computers: maps.Clone(m.Computers), Records: maps.Clone(m.Records),
-		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
-	}
-	if out.Leases == nil {
-		out.Leases = make(map[Place]LeaseInfo)
-	}
-	if out.Pushed == nil {
-		out.Pushed = make(map[PushedKey]Pushed)
-	}
-	if out.Scopes == nil {
-		out.Scopes = make(map[ScopeKey]Agreement)
-	}
-	if out.Records == nil {
-		out.Records = make(map[ScopeKey]Recorded)
-	}
-	if out.Computers == nil {
-		out.Computers = make(map[string]string)
-	}
-	if out.Deleting == nil {
-		out.Deleting = make(map[state.Kind]state.Mark)
-	}
-	if out.Missing == nil {
-		out.Missing = make(map[MissingKey]Sight)
+		Leases: clone(m.Leases), Pushed: clone(m.Pushed), Scopes: clone(m.Scopes), Missing: clone(m.Missing), Before: clone(m.Before), Statuses: clone(m.Statuses),
+		Records: clone(m.Records), Computers: clone(m.Computers), NetBox: m.NetBox, Newest: m.Newest, Deleting: clone(m.Deleting), Told: clone(m.Told), Said: clone(m.Said), Answers: clone(m.Answers), Invalid: clone(m.Invalid),
 	}
 	delete(out.Told, Told{}) // what another version of the program told
-	if out.Told == nil {
-		out.Told = make(map[Told]bool)
-	}
-	if out.Invalid == nil {
-		out.Invalid = make(map[int64]bool)
-	}
 	return out
+}
+
+func clone[K comparable, V any](m map[K]V) map[K]V {
+	if m == nil {
+		return make(map[K]V)
+	}
+	return maps.Clone(m)
 }

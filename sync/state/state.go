@@ -94,6 +94,8 @@ type Address struct {
 	LeaseActive   *bool // nil: not set, or no such field
 	LeaseExpires  time.Time
 	InUse         string // why it must not just vanish: "assigned to an interface", "used by NAT"; empty: free
+	Assigned      bool   // to an interface or an FHRP group
+	Shared        bool   // has a role of which NetBox takes several addresses: VIP, VRRP, HSRP, GLBP, CARP, anycast
 	LastUpdated   time.Time
 }
 
