@@ -130,7 +130,7 @@ func (s *server) findScope(ctx context.Context, subnet netip.Prefix) (windhcp.Sc
 func (s *server) createScope(ctx context.Context, step *plan.Step) (netboxio.Outcome, error) {
 	c := step.Changes
 	want := windhcp.Scope{
-		Subnet: step.Scope, Name: newText(c, "name"), Description: newText(c, "description"),
+		Subnet: step.Scope, State: newText(c, "state"), Name: newText(c, "name"), Description: newText(c, "description"),
 		Start: address(newText(c, "start_ip")), End: address(newText(c, "end_ip")), Router: address(newText(c, "router")),
 	}
 	if lease := find(c, "lease_duration_seconds"); lease != nil {

@@ -23,6 +23,8 @@ func TestAScopeIsTakenOffItsServer(t *testing.T) {
 	}
 	drop := turn("Inactive", "")
 	drop.Action, drop.Changes, drop.Observed = state.Delete, nil, []plan.Change{{Field: "state", Old: "Inactive"}}
+	born := newScope("10.8.4.0/24", "10.8.4.20", "10.8.4.250", "", 3600)
+	born.Changes = append(born.Changes, change("state", nil, "Inactive"))
 	const put, del = "PUT scopes/10.8.4.0", "DELETE scopes/10.8.4.0"
 	for _, c := range []struct {
 		name    string
@@ -35,6 +37,7 @@ func TestAScopeIsTakenOffItsServer(t *testing.T) {
 		state   string // afterwards; empty: it is gone
 	}{
 		{name: "deactivated", before: empty, step: turn("Active", "Inactive"), outcome: netboxio.Done, writes: []string{put}, state: "Inactive"},
+		{name: "made inactive", before: func(w *psutest.World) { w.Scopes = w.Scopes[1:] }, step: born, outcome: netboxio.Done, writes: []string{"POST scopes"}, state: "Inactive"},
 		{name: "deactivated already", before: idle, step: turn("Active", "Inactive"), outcome: netboxio.Unchanged, state: "Inactive"},
 		{name: "a lease came meanwhile", step: turn("Active", "Inactive"), outcome: netboxio.Changed, say: "is leased", state: "Active"},
 		{name: "its leases cannot be read", before: empty, faults: []psutest.Fault{{Path: "leases", Method: "GET", Kind: psutest.HTML500}}, step: turn("Active", "Inactive"), outcome: netboxio.Failed, say: "500", state: "Active"},

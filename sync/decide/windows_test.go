@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,7 +70,7 @@ func (m *machine) createScope(s *plan.Step) error {
 	seconds, _ := v["lease_duration_seconds"].(int64)
 	router, _ := netip.ParseAddr(textOf(v["router"]))
 	scope := &wscope{Scope: windhcp.Scope{
-		Subnet: netip.PrefixFrom(id, bits), Name: textOf(v["name"]), Description: textOf(v["description"]), State: "Active", LeaseSeconds: seconds, Router: router,
+		Subnet: netip.PrefixFrom(id, bits), Name: textOf(v["name"]), Description: textOf(v["description"]), State: cmp.Or(textOf(v["state"]), "Active"), LeaseSeconds: seconds, Router: router,
 		Start: netip.MustParseAddr(textOf(v["start_ip"])), End: netip.MustParseAddr(textOf(v["end_ip"])),
 	}}
 	m.scopes[id] = scope

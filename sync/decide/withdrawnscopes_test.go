@@ -187,3 +187,30 @@ func TestAnEntryOfAnotherRangeIsNoProof(t *testing.T) {
 		t.Error("a scope was deactivated because an entry is gone")
 	}
 }
+
+// rule 5.3: a scope that NetBox has as inactive hands nothing out when it is made.
+func TestAnInactiveScopeIsMadeInactive(t *testing.T) {
+	for _, old := range []bool{false, true} {
+		l := scopeGone(t)
+		r := l.w.log[0].Range
+		r.ID, r.ScopeState = l.w.id(), "inactive"
+		l.w.nb.Ranges = append(l.w.nb.Ranges, r)
+		delete(l.w.server(dh1).scopes, l.scope.ID())
+		l.w.server(dh1).oldScript = old
+		p := Build(l.w.read(l.p))
+		mustBeAllowed(l, &l.p, p)
+		if err := l.w.apply(p); err != nil {
+			t.Fatal(err)
+		}
+		made := l.w.server(dh1).scopes[l.scope.ID()]
+		switch {
+		case old:
+			wantNote(t, p, plan.Conflict, "5.3", "not created")
+			if made != nil {
+				t.Error("made by a script that can make active scopes only")
+			}
+		case made == nil || made.Active():
+			t.Errorf("made %+v", made)
+		}
+	}
+}

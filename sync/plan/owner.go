@@ -232,7 +232,7 @@ func (p *Policy) allowedOnServer(s *Step) error {
 		on = p.PushScopeInfo && (s.Action != state.Delete || p.DeleteScopes)
 		fields = []string{"name", "start_ip", "end_ip", "description", "router", "lease_duration_seconds"}
 		if s.Action == state.Create {
-			fields = append(fields, "scope_id", "subnet_mask")
+			fields = append(fields, "scope_id", "subnet_mask", "state")
 		} else if s.Record > 0 && p.DeleteScopes { // on its way out, or back
 			fields = []string{"state"}
 		}
