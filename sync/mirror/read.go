@@ -64,6 +64,11 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	if err != nil || policy.Mode != plan.Sync {
 		return in, roster, err
 	}
+	if since := roster.HiddenSince(); !since.IsZero() {
+		if in.Deleted, err = netboxio.ReadDeletions(ctx, m.NetBox, since); err != nil {
+			m.log.WithError(err).Warn("deletions of addresses in NetBox are not known")
+		}
+	}
 	return in, roster, m.readSuspects(ctx, in)
 }
 

@@ -22,6 +22,8 @@ type Memory struct {
 	Before map[int64]Before `json:"before,omitempty"`
 	// NetBox is the one that this memory is about; zero: none yet (rule 5.5).
 	NetBox Identity `json:"netbox,omitzero"`
+	// Objects are the address objects that NetBox showed in the scopes that were synced.
+	Objects map[Place]Object `json:"objects,omitempty"`
 	// Statuses are those that leases and reservations had in any run.
 	Statuses map[string]List `json:"statuses,omitempty"`
 	// Told are notes that were shown as warnings already.
@@ -35,6 +37,12 @@ type Before struct {
 	Place   Place  `json:"place"`
 	Status  string `json:"status"`
 	DNSName string `json:"dns_name,omitempty"`
+}
+
+// Object is an address object of NetBox.
+type Object struct {
+	ID   int64     `json:"id"`
+	Seen time.Time `json:"seen"` // by NetBox's clock
 }
 
 // LeaseInfo is the lease of an address as last seen.
@@ -51,7 +59,7 @@ type LeaseInfo struct {
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
-		NetBox: m.NetBox, Before: maps.Clone(m.Before), Statuses: maps.Clone(m.Statuses),
+		NetBox: m.NetBox, Before: maps.Clone(m.Before), Statuses: maps.Clone(m.Statuses), Objects: maps.Clone(m.Objects),
 		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
 	}
 	if out.Leases == nil {
@@ -62,6 +70,9 @@ func (m Memory) Clone() Memory {
 	}
 	if out.Missing == nil {
 		out.Missing = make(map[MissingKey]Sight)
+	}
+	if out.Objects == nil {
+		out.Objects = make(map[Place]Object)
 	}
 	if out.Statuses == nil {
 		out.Statuses = make(map[string]List)

@@ -206,6 +206,9 @@ type Input struct {
 	NetBox  *state.State
 	Policy  Policy
 	Memory  Memory
+	// Deleted are ids of addresses whose deletion stands in NetBox's change log, as
+	// far as it was asked for.
+	Deleted map[int64]bool
 	Here    Here
 	Now     time.Time
 }
