@@ -104,6 +104,9 @@ func (ad *addressing) serve(place plan.Place, x *state.Address, f *facts, n *net
 		return false
 	}
 	ad.metadata(&o.want, x, f, n)
+	if x == nil && f.waits {
+		return false
+	}
 	if x != nil {
 		ad.keepBefore(place, x, &o)
 		ad.update(place, x, &o, n)

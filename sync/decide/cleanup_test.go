@@ -288,7 +288,7 @@ func TestFailures(t *testing.T) {
 		l.scope.reserve("10.8.4.51", mfp, "mfp")
 		l.add(state.Address{Status: "dhcp"})
 		l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.52/24"), Status: "reserved", ClientID: cam})
-		l.scope.Name, l.scope.exclusions, l.scope.options = "renamed", nil, nil
+		l.scope.Name, l.scope.exclusions, l.scope.options = "renamed", []windhcp.Exclusion{span("10.8.4.70", "10.8.4.79")}, nil
 		return l
 	}
 	for name, fail := range map[string]func(*wscope){
@@ -300,7 +300,7 @@ func TestFailures(t *testing.T) {
 			fail(l.scope)
 			p := l.run()
 			wantSteps(t, p, onAddresses)
-			if r := l.w.nb.Ranges[0]; !p.Failed() || r.ScopeName != "renamed" || r.Exclusions != nil {
+			if r := l.w.nb.Ranges[0]; !p.Failed() || r.ScopeName != "renamed" || string(r.Exclusions) != `[{"start":"10.8.4.70","end":"10.8.4.79"}]` {
 				t.Errorf("failed %t, %+v", p.Failed(), r)
 			}
 		})
@@ -314,7 +314,7 @@ func TestFailures(t *testing.T) {
 		l := prepared(t)
 		l.scope.exclusionsFail, l.scope.optionsFail = true, true
 		p := l.run()
-		if r := l.w.nb.Ranges[0]; !p.Failed() || r.Exclusions == nil || r.Options == nil || r.ScopeName != "renamed" {
+		if r := l.w.nb.Ranges[0]; !p.Failed() || string(r.Exclusions) != `[{"start":"10.8.4.30","end":"10.8.4.39"}]` || r.Options == nil || r.ScopeName != "renamed" {
 			t.Errorf("failed %t, %+v", p.Failed(), r)
 		}
 	})

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // minKnown is of how many addresses on a scope may be said to be hidden.
@@ -19,10 +19,10 @@ type showing struct {
 }
 
 // hides reports whether too few are shown, but for those of which a deletion is known.
-func (s *showing) hides(deleted map[int64]bool) bool {
+func (s *showing) hides(deleted []state.Deletion) bool {
 	explained := 0
 	for _, x := range s.lost {
-		if deleted[x.ID] {
+		if slices.ContainsFunc(deleted, func(d state.Deletion) bool { return d.Object == x.ID }) {
 			explained++
 		}
 	}
@@ -56,25 +56,22 @@ func (r *Roster) showings() map[subnetKey]*showing {
 	return out
 }
 
-// HiddenSince is since when the change log has to be asked for deletions of
-// addresses: NetBox shows too few of those it had in some scope. Zero: it need not
-// be asked.
-func (r *Roster) HiddenSince() (since time.Time) {
+// Hidden lists the addresses whose deletion has to be looked for: NetBox shows too
+// few of those it had in a scope.
+func (r *Roster) Hidden() (gone []state.Gone) {
 	for _, s := range r.showings() {
 		if !s.hides(nil) {
 			continue
 		}
 		for _, x := range s.lost {
-			if since.IsZero() || x.Seen.Before(since) {
-				since = x.Seen
-			}
+			gone = append(gone, state.Gone{Kind: state.IPAddress, Object: x.ID, After: state.Mark{Time: x.Seen}})
 		}
 	}
-	return since
+	return gone
 }
 
 // noteHidden finds scopes where nothing is created, since NetBox hides what it has
-// there (rule 3.7 guard l).
+// there (rule 3.7 guard m).
 func (ad *addressing) noteHidden() {
 	showings := ad.showings()
 	for _, id := range slices.SortedFunc(maps.Keys(showings), subnetKey.compare) {

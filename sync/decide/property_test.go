@@ -205,7 +205,7 @@ func (s *story) round() *plan.Plan {
 	if problem := s.judge(&reading{s, in, before, s.w.nb, facts}); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
-	if problem := serverTouch(windows, s.w.servers, &s.p); problem != "" {
+	if problem := firstOf(serverTouch(windows, s.w.servers, &s.p), s.unproved(windows, made), s.exclusionsLost(windows, before)); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
 	scopeMade := func(x plan.Step) bool { return x.Kind == plan.WindowsScope && x.Action == state.Create }
@@ -216,6 +216,57 @@ func (s *story) round() *plan.Plan {
 		s.Fatalf("a second run changes something\nfirst:\n%s\nsecond:\n%s", describe(made), describe(again))
 	}
 	return made
+}
+
+// exclusionsLost finds deletes of exclusions on servers that no edit of NetBox's
+// record asked for: the record lacks it, and has others (rule 5.6).
+func (s *story) exclusionsLost(before map[string]*machine, nb *state.State) string {
+	for host, m := range before {
+		for id, scope := range m.scopes {
+			now := s.w.servers[host].scopes[id]
+			if now == nil {
+				return fmt.Sprintf("scope %s of %s is gone", id, host)
+			}
+			if scope.Router.IsValid() && !now.Router.IsValid() {
+				return fmt.Sprintf("scope %s of %s lost its router", id, host)
+			}
+			records, _ := recordsOf(nb.Ranges)
+			for _, x := range scope.exclusions {
+				asked := slices.ContainsFunc(records, func(r *record) bool {
+					return r.Subnet == scope.Subnet && len(r.Exclusions) > 0 && !slices.Contains(r.Exclusions, x)
+				})
+				if !slices.Contains(now.exclusions, x) && (!asked || string(s.w.homeContext().Data) != string(Home{ID: s.w.memory.NetBox.ID, Keeper: here().Keeper}.Data())) {
+					return fmt.Sprintf("exclusion %s-%s of %s was deleted without an edit", x.Start, x.End, host)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// unproved finds a reservation that a run deleted on a server although no operator
+// deleted its address in NetBox (rule 5.4). It goes by the world, not by the plan.
+func (s *story) unproved(before map[string]*machine, made *plan.Plan) string {
+	for host, m := range before {
+		for id, scope := range m.scopes {
+			for _, r := range scope.reservations {
+				kept := slices.ContainsFunc(s.w.servers[host].scopes[id].reservations, func(o windhcp.Reservation) bool { return o.Addr == r.Addr })
+				vrf := s.vrf(host, scope.Subnet)
+				proved := slices.ContainsFunc(s.w.log, func(d state.Deletion) bool {
+					return d.Message == "" && d.Address.Address.Addr() == r.Addr && d.Address.VRF == vrf && windhcp.ParseClientID(d.Address.ClientID) == r.ClientID &&
+						s.w.now.Sub(d.Time) >= time.Hour
+				})
+				if !kept && (!proved || s.w.logFails || s.w.restored || string(s.w.homeContext().Data) != string(Home{ID: made.Memory.NetBox.ID, Keeper: here().Keeper}.Data())) {
+					return fmt.Sprintf("reservation %s for %s was deleted on %s without proof", r.Addr, r.ClientID, host)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func firstOf(texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(t string) bool { return t == "" }), "; ")
 }
 
 // notAsForetold compares NetBox after a run with what the planner takes the steps
@@ -386,9 +437,30 @@ func (s *story) events() []func() {
 		func() { anyAddress(func(x *state.Address) { x.Tags = []string{"dhcp-dynamic"} }) },
 		func() {
 			if n := len(w.nb.Addresses); n > 0 {
+				w.remove(s.pick("address", n))
+			}
+		},
+		func() { // it is hidden, or NetBox was restored from before it
+			if n := len(w.nb.Addresses); n > 0 {
 				i := s.pick("address", n)
 				w.nb.Addresses = slices.Delete(w.nb.Addresses, i, i+1)
 			}
+		},
+		func() { w.hoursLater(1) },
+		func() { // an operator edits the exclusions of a record
+			if n := len(w.nb.Ranges); n > 0 {
+				r := &w.nb.Ranges[s.pick("range", n)]
+				if list, err := exclusionsOf(r.Exclusions); err == nil && len(list) > 1 {
+					r.Exclusions = exclusionsField(list[1:])
+				} else if err == nil {
+					r.Exclusions = exclusionsField(append(list, windhcp.Exclusion{Start: r.Start, End: r.Start}))
+				}
+			}
+		},
+		func() { w.logFails = !w.logFails },
+		func() { w.restored = !w.restored },
+		func() {
+			w.homeContext().Data = Home{ID: []string{"netbox-one", "netbox-two"}[s.pick("NetBox", 2)], Keeper: here().Keeper}.Data()
 		},
 		func() {
 			if n := len(w.nb.Ranges); n > 0 {

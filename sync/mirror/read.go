@@ -44,11 +44,16 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	}
 	policy.Recall(memory)
 	o.progress("reading NetBox", 0, 0)
+	log := state.ChangeLog{Err: state.ErrNotAsked}
+	if policy.DeletesByRecord() { // before the objects: a deletion after it is one of what was seen
+		log = netboxio.ReadMark(ctx, m.NetBox, memory.Newest, m.now())
+	}
 	held, err := netboxio.Read(ctx, m.NetBox)
 	if err != nil {
 		return nil, nil, err
 	}
 	policy.ExemptTag = m.exemptTag(held)
+	held.Log = log
 	if err := m.prepared(held, &policy, o); err != nil {
 		return nil, nil, err
 	}
@@ -64,10 +69,13 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	if err != nil || policy.Mode != plan.Sync {
 		return in, roster, err
 	}
-	if since := roster.HiddenSince(); !since.IsZero() {
-		if in.Deleted, err = netboxio.ReadDeletions(ctx, m.NetBox, since); err != nil {
+	if hidden := roster.Hidden(); len(hidden) > 0 {
+		if in.Deleted, err = netboxio.ReadDeletions(ctx, m.NetBox, hidden); err != nil {
 			m.log.WithError(err).Warn("deletions of addresses in NetBox are not known")
 		}
+	}
+	if gone := decide.Gone(in); len(gone) > 0 && held.Log.Err == nil {
+		held.Log.Deleted, held.Log.Err = netboxio.ReadDeletions(ctx, m.NetBox, gone)
 	}
 	return in, roster, m.readSuspects(ctx, in)
 }

@@ -294,8 +294,10 @@ func storyPush(t *testing.T, target mirrortest.Target) {
 	})
 	run(t, m, mirror.Options{})
 	settled(t, l, m)
-	// rule 5.2, delete_removed: an operator takes a reservation out of NetBox
+	// rule 5.4, delete_removed: an operator takes a reservation out of NetBox
 	l.Remove("ipam/ip-addresses", l.Address("10.8.4.70")["id"])
+	run(t, m, mirror.Options{})
+	anHourLater(t, l)
 	run(t, m, mirror.Options{})
 	editOffice(l, func(s *psutest.Scope) {
 		if slices.ContainsFunc(s.Reservations, func(r *psutest.Reservation) bool { return r.IP == "10.8.4.70" }) {
@@ -410,7 +412,7 @@ func storyPeople(t *testing.T, target mirrortest.Target) {
 	settled(t, l, m)
 }
 
-// rule 3.7 guard l: the change log tells that people deleted them
+// rule 3.7 guard m: the change log tells that people deleted them
 func storyEmptied(t *testing.T, target mirrortest.Target) {
 	l, m := imported(t, target, netboxtest.World{}, "sync_ips_from_dhcp: true\n")
 	run(t, m, mirror.Options{})

@@ -97,33 +97,6 @@ func ReadAddresses(ctx context.Context, c *netbox.Client, subnets []netip.Prefix
 	return byID(all), nil
 }
 
-// ReadDeletions reads from NetBox's change log which addresses were deleted since a
-// time by NetBox's clock, by id.
-func ReadDeletions(ctx context.Context, c *netbox.Client, since time.Time) (map[int64]bool, error) {
-	deleted := make(map[int64]bool)
-	query := url.Values{"action": {"delete"}, "time_after": {netbox.FilterTime(since.Add(-time.Minute))},
-		"fields": {"id,action,changed_object_type,changed_object_id"}}
-	err := c.ListUnchecked(ctx, netbox.ObjectChanges, query, func(raw json.RawMessage) (int64, error) {
-		var row struct {
-			ID     int64         `json:"id"`
-			Action netbox.Choice `json:"action"`
-			Type   string        `json:"changed_object_type"`
-			Object int64         `json:"changed_object_id"`
-		}
-		if err := json.Unmarshal(raw, &row); err != nil {
-			return 0, fmt.Errorf("read change record %.60s: %w", raw, err)
-		}
-		if row.Action == "delete" && row.Type == netbox.Addresses.Model() { // a filter may have been ignored
-			deleted[row.Object] = true
-		}
-		return row.ID, nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read deletions: %w", err)
-	}
-	return deleted, nil
-}
-
 // ReadSuspects reads the IPv4 addresses, wherever they are, whose status may
 // be wrong: those with a status that the mirror did not give and, if tagged is
 // set, those that carry TagInvalid.

@@ -71,6 +71,9 @@ const (
 	CauseExempt                 // servers have leases on addresses of another DHCP server
 	CauseStopped                // a recorded scope is not mirrored, and no switch says so
 	CauseUnsettled              // which relationship a scope belongs to cannot be told
+	CauseDiffers                // NetBox and a server differ in a scope, and it is not clear who is right
+	CauseProof                  // a reservation is not deleted on its server, or not yet, for want of proof
+	CauseRestored               // NetBox's change log is not the one that was seen before
 	CauseMemory                 // the memory belongs to another NetBox, or another memory to this one
 )
 
@@ -86,9 +89,9 @@ func (c Cause) Rule() string {
 		CauseLeaseFills: "3.5 row 9", CauseKept: "3.5 row 10", CauseLeased: "3.5 row 11", CauseDowngrade: "3.7 downgrade", CauseLeaseOver: "3.6",
 		CauseStatusMoved: "3.7 status settings changed", CauseHeldByServer: "3.9", CauseInUse: "3.7 guard e", CauseUnsure: "3.7", CauseLoss: "3.7 guard c",
 		CausePopulated: "3.9", CauseOtherVRF: "3.9", CausePush: "5.2", CauseReservationsLost: "5.2", CauseReadOnly: "7",
-		CauseForetold: "3.7 guard h", CauseGivenBack: "3.7 guard i", CauseAdoptedStays: "3.7 guard i", CauseShielded: "3.4", CauseOverwrites: "3.5 row 11", CauseExempt: "3.7 guard j", CauseHidden: "3.7 guard l", CauseFormerStatus: "3.7 status settings changed",
+		CauseForetold: "3.7 guard h", CauseGivenBack: "3.7 guard i", CauseAdoptedStays: "3.7 guard i", CauseShielded: "3.4", CauseOverwrites: "3.5 row 11", CauseExempt: "3.7 guard j", CauseHidden: "3.7 guard m", CauseFormerStatus: "3.7 status settings changed",
 		CauseStopped: "3.2 point 1", CauseUnsettled: "3.8 point 1",
-		CauseMemory: "5.5",
+		CauseDiffers: "5.6", CauseProof: "5.4", CauseRestored: "3.7 guard l", CauseMemory: "5.5",
 	}[c]
 }
 

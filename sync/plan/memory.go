@@ -1,10 +1,13 @@
 package plan
 
 import (
+	"bytes"
+	"encoding/json"
 	"maps"
 	"net/netip"
 	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -13,19 +16,27 @@ import (
 type Memory struct {
 	// Leases holds what is known of the lease on an address, by Place.
 	Leases map[Place]LeaseInfo `json:"leases,omitempty"`
-	// Pushed holds the client id of reservations that were pushed to a server,
-	// or seen on it while NetBox had them too, by server and address.
-	Pushed map[PushedKey]windhcp.ClientID `json:"pushed,omitempty"`
+	// Pushed holds reservations that were pushed to a server, or seen on it while
+	// NetBox had them too, by server and address.
+	Pushed map[PushedKey]Pushed `json:"pushed,omitempty"`
+	// Scopes holds what NetBox and a server agreed on about a scope.
+	Scopes map[ScopeKey]Agreement `json:"scopes,omitempty"`
 	// Missing are things in NetBox that the list they rest on lacks, since when.
 	Missing map[MissingKey]Sight `json:"missing,omitempty"`
 	// Before holds what an address was before the mirror adopted it, by id.
 	Before map[int64]Before `json:"before,omitempty"`
-	// NetBox is the one that this memory is about; zero: none yet (rule 5.5).
-	NetBox Identity `json:"netbox,omitzero"`
 	// Objects are the address objects that NetBox showed in the scopes that were synced.
 	Objects map[Place]Object `json:"objects,omitempty"`
 	// Statuses are those that leases and reservations had in any run.
 	Statuses map[string]List `json:"statuses,omitempty"`
+	// NetBox is the one that this memory is about; zero: none yet (rule 5.5).
+	NetBox Identity `json:"netbox,omitzero"`
+	// Newest is the newest record of NetBox's change log that a run saw. It must
+	// still be there, else NetBox was restored (rule 5.4).
+	Newest state.Mark `json:"newest,omitzero"`
+	// Deleting tells since when objects of a kind that are gone from NetBox may be
+	// deleted on servers; none: that is switched off.
+	Deleting map[state.Kind]state.Mark `json:"deleting,omitempty"`
 	// Told are notes that were shown as warnings already.
 	Told map[Told]bool `json:"told,omitempty"`
 	// Invalid are ids of addresses tagged for their status.
@@ -56,17 +67,52 @@ type LeaseInfo struct {
 	Seen     time.Time        `json:"seen"`
 }
 
+// Pushed is a reservation that both sides had.
+type Pushed struct {
+	ClientID windhcp.ClientID `json:"client_id"`
+	Known
+}
+
+// UnmarshalJSON also reads the client id alone, as memories of before have it: on
+// such an entry no delete rests.
+func (p *Pushed) UnmarshalJSON(data []byte) error {
+	type plain Pushed
+	if bytes.HasPrefix(data, []byte(`"`)) {
+		return json.Unmarshal(data, &p.ClientID)
+	}
+	return json.Unmarshal(data, (*plain)(p))
+}
+
+// Known is an object of NetBox whose deletion may lead to one on a server
+// (rule 5.4).
+type Known struct {
+	Object int64      `json:"object,omitempty"` // its id; 0: not known
+	VRF    int64      `json:"vrf,omitempty"`
+	Seen   state.Mark `json:"seen,omitzero"`    // the newest record when a run saw the object last
+	Sought state.Mark `json:"sought,omitzero"`  // up to where its deletion was looked for in vain
+	Record int64      `json:"record,omitempty"` // of its deletion; 0: not found
+	First  time.Time  `json:"first,omitzero"`   // when a run saw that record first
+	Held   bool       `json:"held,omitempty"`   // guard c held its deletion on a server back: only a person's word lets it go
+}
+
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
-		NetBox: m.NetBox, Before: maps.Clone(m.Before), Statuses: maps.Clone(m.Statuses), Objects: maps.Clone(m.Objects),
+		NetBox: m.NetBox, Newest: m.Newest, Deleting: maps.Clone(m.Deleting), Scopes: maps.Clone(m.Scopes),
+		Before: maps.Clone(m.Before), Statuses: maps.Clone(m.Statuses), Objects: maps.Clone(m.Objects),
 		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
 	}
 	if out.Leases == nil {
 		out.Leases = make(map[Place]LeaseInfo)
 	}
 	if out.Pushed == nil {
-		out.Pushed = make(map[PushedKey]windhcp.ClientID)
+		out.Pushed = make(map[PushedKey]Pushed)
+	}
+	if out.Scopes == nil {
+		out.Scopes = make(map[ScopeKey]Agreement)
+	}
+	if out.Deleting == nil {
+		out.Deleting = make(map[state.Kind]state.Mark)
 	}
 	if out.Missing == nil {
 		out.Missing = make(map[MissingKey]Sight)

@@ -243,6 +243,9 @@ func (p *Policy) allowedOnServer(s *Step) error {
 	case !s.Scope.IsValid():
 		return errors.New("the step names no scope")
 	}
+	if s.Kind == WindowsReservation && s.Action == state.Delete && s.Record <= 0 {
+		return errors.New("the step does not say which record of NetBox's change log proves that it was deleted there")
+	}
 	if s.Kind == WindowsReservation && s.Action != state.Create {
 		_, replaced := s.becomes("client_id")
 		if !replaced && s.rests("client_id") == "" {

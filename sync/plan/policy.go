@@ -107,14 +107,23 @@ func (p *Policy) ReadsLeases() bool {
 	return p.Mode == Migrate || p.Mode == Sync && (p.SyncIPs || p.PushReservations)
 }
 
+// Withdraws reports whether reservations that were deleted in NetBox are deleted on
+// servers (rule 5.4).
+func (p *Policy) Withdraws() bool {
+	return p.Mode == Sync && !p.ReadOnly && p.PushReservations && p.DeleteRemoved
+}
+
+// DeletesByRecord reports whether deletes on servers rest on NetBox's change log.
+func (p *Policy) DeletesByRecord() bool { return p.Withdraws() }
+
 // DeletesOnServers reports whether a plan may take something away on a server.
 func (p *Policy) DeletesOnServers() bool {
-	return p.Mode == Sync && !p.ReadOnly && (p.PushReservations && p.DeleteRemoved || p.PushScopeInfo)
+	return p.Withdraws() || p.Mode == Sync && !p.ReadOnly && p.PushScopeInfo
 }
 
 // ReadsOptions reports whether options of scopes matter to a plan.
 func (p *Policy) ReadsOptions() bool {
-	return p.Mode != Migrate && (p.Imports() || p.RefreshOptions && !p.PushScopeInfo)
+	return p.Mode != Migrate && (p.Imports() || p.RefreshOptions)
 }
 
 // OwnStatus reports whether a status is one the mirror gives, or gave.

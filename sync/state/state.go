@@ -176,6 +176,7 @@ type State struct {
 	Tagged    int               // how many objects carry TagInvalid
 	Roles     map[string]int64  // by slug
 	Plugins   []string          // packages of installed plugins; nil where the token may not ask
+	Log       ChangeLog
 }
 
 // HasField reports whether objects of a kind have a custom field.
