@@ -128,6 +128,7 @@ type Failover struct {
 	Servers     []string `yaml:"servers"` // its two servers, where several pairs have the name (rule 3.3 point 1)
 	SyncEnabled bool     `yaml:"sync_enabled"`
 	Maintenance bool     `yaml:"maintenance"`
+	AskPartner  bool     `yaml:"ask_partner"` // the partner is asked for leases, whatever else needs it
 
 	_ struct{} `yaml:"secret" refuse:"not needed: relationships are read and never created, and no secret belongs in this file"`
 	_ struct{} `yaml:"shared_secret" refuse:"not needed: relationships are read and never created, and no secret belongs in this file"`

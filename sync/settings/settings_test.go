@@ -122,7 +122,7 @@ sync:
       scope_prefix: {10.8.4.0/24: 217}
     - {host: '2001:db8::5', token_env: DH2_TOKEN}
   failover:
-    east.pair: {primary: dhcp-east, servers: [DH1, '2001:db8::5'], sync_enabled: false, maintenance: true}
+    east.pair: {primary: dhcp-east, servers: [DH1, '2001:db8::5'], sync_enabled: false, maintenance: true, ask_partner: true}
     west:
 `, "DH2_TOKEN", " abc\n")
 	pool := "pool"
@@ -144,7 +144,7 @@ sync:
 				ScopePrefix: map[netip.Prefix]int64{prefix("10.8.4.0/24"): 217}},
 			{Host: "2001:db8::5", Port: 443, HTTPS: true, Verify: true, TokenEnv: "DH2_TOKEN", EnvToken: "abc", SyncStandaloneScopes: true, Enabled: true},
 		},
-		Failover: map[string]Failover{"east.pair": {Primary: "dhcp-east", Servers: []string{"DH1", "2001:db8::5"}, Maintenance: true}, "west": {SyncEnabled: true}},
+		Failover: map[string]Failover{"east.pair": {Primary: "dhcp-east", Servers: []string{"DH1", "2001:db8::5"}, Maintenance: true, AskPartner: true}, "west": {SyncEnabled: true}},
 	}
 	if diff := cmp.Diff(want, f.Sync, mirrored); diff != "" {
 		t.Error(diff)
