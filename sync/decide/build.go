@@ -34,15 +34,20 @@ func Build(in plan.Input) *plan.Plan {
 		return d.finish(v)
 	}
 	d.add(checkMemory(v, &d.plan.Memory))
+	d.add(checkLog(v, &d.plan.Memory))
 	contexts, w := recordFailovers(v)
 	contextsAt := d.add(w)
 	scopes, w := recordScopes(found, &d.plan.Memory)
 	scopesAt := d.add(w)
+	if in.Policy.Mode == plan.Sync {
+		guardExclusions(scopes)
+	}
 	var made []*unit
 	if in.Policy.Mode == plan.Sync && in.Policy.PushScopeInfo {
 		made, w = pushScopes(scopes)
 		d.add(w)
 	}
+	d.add(agree(scopes, d.plan.Memory.Scopes))
 	if problem := statusSettingsProblem(&in.Policy, in.NetBox.Statuses); problem != "" {
 		d.note(plan.Note{Level: plan.Failure, Cause: plan.CauseStatuses, Text: problem + "; no address is touched"})
 	} else if in.Policy.Mode == plan.Sync {
@@ -74,8 +79,9 @@ func (d *draft) add(w work) (at int) {
 // addresses runs the stages that are about addresses and reservations.
 func (d *draft) addresses(scopes *recorded, made []*unit) {
 	p, before := scopes.p, newBook(scopes.p, scopes.nb.Addresses)
+	d.plan.Memory.Statuses[p.LeaseStatus], d.plan.Memory.Statuses[p.ReservationStatus] = plan.ListLeases, plan.ListReservations
 	clients, targets := newClients(scopes.view), pushTargets(scopes, made)
-	withdrawn, w := findWithdrawn(scopes, clients, targets, before)
+	withdrawn, w := findWithdrawn(scopes, clients, targets, before, d.plan.Memory.Pushed)
 	d.add(w)
 	after, book := scopes.nb, before
 	if p.SyncIPs {

@@ -145,5 +145,5 @@ func (v *view) agrees(place plan.Place, x *state.Address, client windhcp.ClientI
 	if x.ClientID == "" || windhcp.ParseClientID(x.ClientID) != client {
 		return false
 	}
-	return v.p.OwnStatus(x.Status) && !v.protected(place, x)
+	return v.p.OwnStatus(x.Status) && !v.protected(place, x) && !v.untouchable(x)
 }

@@ -33,7 +33,7 @@ func checkStatuses(in *recorded, after *state.State, invalid map[int64]bool) (wo
 		if problem != "" && plan.Managed(x) && !in.goneFor(place) {
 			continue // its scope may only be out of sight
 		}
-		if tagged := slices.Contains(x.Tags, state.TagInvalid); canTag && tagged != (problem != "") && !in.protected(place, x) {
+		if tagged := slices.Contains(x.Tags, state.TagInvalid); canTag && tagged != (problem != "") && !in.protected(place, x) && !in.untouchable(x) {
 			w.step(tagStatus(x, problem, in.memory.Invalid[x.ID]))
 			if problem == "" {
 				delete(invalid, x.ID)
@@ -58,8 +58,16 @@ func (r *recorded) leased() map[plan.Place]bool {
 	return leased
 }
 
+// untouchable reports whether an address is never written (rule 3.7 guard j).
+func (r *Roster) untouchable(x *state.Address) bool {
+	tag := r.in.Policy.ExemptTag
+	return tag != "" && slices.Contains(x.Tags, tag)
+}
+
+// exempt reports whether the status check passes an address over: it is another
+// DHCP server's.
 func (r *Roster) exempt(x *state.Address) bool {
-	return slices.ContainsFunc(x.Tags, func(t string) bool { return slices.Contains(r.in.Policy.ExemptTags, t) })
+	return r.untouchable(x) || slices.ContainsFunc(x.Tags, func(t string) bool { return slices.Contains(r.in.Policy.ExemptTags, t) })
 }
 
 // StatusProblem says why an address must not have the lease status; empty: it

@@ -18,7 +18,7 @@ func (m *Mirror) needs(alongsidePlugin bool) []prepare.Need {
 	s := m.File.Sync
 	uses := netboxio.Uses{
 		LeaseStatus: s.Statuses.Lease, ReservationStatus: s.Statuses.Reservation, ProtectTag: s.Protect.Tag,
-		Addresses: s.SyncIPs, ExpiryInNetBox: s.ExpiryInNetBox, StatusPage: s.Status.URL, PluginAllowed: alongsidePlugin,
+		Addresses: s.SyncIPs, Deletions: s.Push.DeleteRemoved, ExpiryInNetBox: s.ExpiryInNetBox, StatusPage: s.Status.URL, PluginAllowed: alongsidePlugin,
 	}
 	for _, c := range decide.Library() {
 		uses.Contexts = append(uses.Contexts, prepare.Context{Name: c.Name, Description: c.Description, Data: c.Data, Merge: c.Complete})

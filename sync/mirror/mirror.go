@@ -39,6 +39,8 @@ type Options struct {
 	Digest string
 	// AllowDeletes takes losses for right in this run, without proof (rule 3.7 guard c).
 	AllowDeletes bool
+	// AllowOverwrites overwrites any number of people's statuses (rule 3.5 row 11).
+	AllowOverwrites bool
 	// AlongsidePlugin runs although the plugin this mirror replaces is installed.
 	AlongsidePlugin bool
 	// Progress, if not nil, is told how far a stage is; total 0: not known. It
@@ -182,7 +184,7 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 		PreviousLease: s.Statuses.PreviousLease, PreviousReservation: s.Statuses.PreviousReservation,
 		ProtectTag: s.Protect.Tag, UpdateClientID: s.Protect.UpdateClientID,
 		MaxDeletePercent: s.Guards.MaxDeletePercent, MaxDeleteCount: s.Guards.MaxDeleteCount, KeepAssigned: s.Guards.KeepAssigned,
-		ConfirmAfter: s.Guards.ConfirmAfter, AllowDeletes: o.AllowDeletes, CreateMissingPrefixes: s.Import.CreateMissingPrefixes,
+		ConfirmAfter: s.Guards.ConfirmAfter, AllowDeletes: o.AllowDeletes, AllowOverwrites: o.AllowOverwrites, CreateMissingPrefixes: s.Import.CreateMissingPrefixes,
 		ReplaceClientID: s.Push.ReplaceClientID, DeleteRemoved: s.Push.DeleteRemoved, PushToPartner: s.Push.PushToPartner,
 		MaintenanceScopes: s.MaintenanceScopes, OnlyScopes: o.Scopes, Failovers: make(map[string]plan.Failover),
 	}

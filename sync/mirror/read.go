@@ -56,11 +56,18 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	if err != nil {
 		return nil, nil, err
 	}
+	policy.Recall(memory)
 	o.progress("reading NetBox", 0, 0)
+	log := state.ChangeLog{Err: state.ErrNotAsked}
+	if policy.DeletesByRecord() { // before the objects: a deletion after it is one of what was seen
+		log = netboxio.ReadMark(ctx, m.NetBox, memory.Newest, m.now())
+	}
 	held, err := netboxio.Read(ctx, m.NetBox)
 	if err != nil {
 		return nil, nil, err
 	}
+	policy.ExemptTag = m.exemptTag(held)
+	held.Log = log
 	if err := m.prepared(held, &policy, o); err != nil {
 		return nil, nil, err
 	}
@@ -79,7 +86,24 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	if err != nil || policy.Mode != plan.Sync {
 		return in, roster, err
 	}
+	if gone := decide.Gone(in); len(gone) > 0 && held.Log.Err == nil {
+		held.Log.Deleted, held.Log.Err = netboxio.ReadDeletions(ctx, m.NetBox, gone)
+	}
 	return in, roster, m.readSuspects(ctx, in)
+}
+
+// exemptTag is the tag of addresses that are never written: as the settings have it,
+// else that of a DHCP server that answers from this NetBox, which shows by the field
+// of its leases (rule 3.7 guard j).
+func (m *Mirror) exemptTag(held *state.State) string {
+	tag := m.File.NetBox.Dynamic.Tag
+	switch set := m.File.Sync.ExemptTag; {
+	case set != nil:
+		tag = *set
+	case !held.HasField(state.IPAddress, m.File.NetBox.Fields.Expire):
+		return ""
+	}
+	return strings.ToLower(tag)
 }
 
 // readSuspects adds the addresses outside of all scopes whose status has to be

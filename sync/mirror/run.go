@@ -88,7 +88,7 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run) error {
 		return err
 	}
 	run.Report = apply.Run(ctx, run.Plan, apply.Targets{NetBox: m.NetBox, Servers: m.servers}, apply.Options{
-		Policy: in.Policy, Message: "netbox-dhcp-sync " + run.ID, Log: m.log, Making: m.noteMaking,
+		Policy: in.Policy, Message: plan.MessagePrefix + run.ID, Log: m.log, Making: m.noteMaking,
 		Progress: func(done, total int) { o.progress("writing", done, total) },
 	})
 	run.Summary = run.Report.Summary() + noteCounts(run.Plan)
@@ -97,7 +97,7 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run) error {
 			run.Plan.StepFailed(i, r.Error)
 		}
 	}
-	if run.Mode == plan.Sync {
+	if run.Mode == plan.Sync || run.Mode == plan.Import {
 		after := remembered(in.Memory, run.Plan, run.Report)
 		for _, w := range m.warnings() {
 			if after.Say(in.Memory, plan.SaidKeyOf("server", w), in.Now) {

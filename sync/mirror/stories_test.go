@@ -28,6 +28,8 @@ func stories() map[string]func(*testing.T, mirrortest.Target) {
 		"pushing":                                      storyPush,
 		"split scopes":                                 storySplit,
 		"a failover pair whose primary fails":          storyFailover,
+		"addresses that people made":                   storyPeople,
+		"a second DHCP server":                         storyExempt,
 		"status violations":                            storyViolations,
 		"coming from the plugin":                       storyMigrate,
 		"coming from the plugin, into a VRF":           storyMigrateVRF,
@@ -293,8 +295,10 @@ func storyPush(t *testing.T, target mirrortest.Target) {
 	})
 	run(t, m, mirror.Options{})
 	settled(t, l, m)
-	// rule 5.2, delete_removed: an operator takes a reservation out of NetBox
+	// rule 5.4, delete_removed: an operator takes a reservation out of NetBox
 	l.Remove("ipam/ip-addresses", l.Address("10.8.4.70")["id"])
+	run(t, m, mirror.Options{})
+	anHourLater(t, l)
 	run(t, m, mirror.Options{})
 	editOffice(l, func(s *psutest.Scope) {
 		if slices.ContainsFunc(s.Reservations, func(r *psutest.Reservation) bool { return r.IP == "10.8.4.70" }) {
@@ -386,6 +390,53 @@ func storyFailover(t *testing.T, target mirrortest.Target) {
 		if r.Query.Get("scope_id") == "10.8.4.0" {
 			t.Errorf("read although the relationship is paused: %s", r.Path)
 		}
+	}
+}
+
+// rules 3.4 and 3.7 guard i
+func storyPeople(t *testing.T, target mirrortest.Target) {
+	l, m := imported(t, target, netboxtest.World{IPs: []netboxtest.IP{
+		{Address: "10.8.4.105/24", Status: "active", Role: "vrrp", DNSName: "router"},
+		{Address: "10.8.4.107/24", Status: "deprecated", DNSName: "old-printer"},
+	}}, "sync_ips_from_dhcp: true\n")
+	run(t, m, mirror.Options{})
+	wantField(t, l.Address("10.8.4.105"), "status", "active")
+	wantField(t, l.Address("10.8.4.105"), "dns_name", "router")
+	wantField(t, l.Address("10.8.4.105"), "custom_fields.dhcp_lease_active", true)
+	wantField(t, l.Address("10.8.4.107"), "status", "dhcp")
+	settled(t, l, m)
+	editOffice(l, func(s *psutest.Scope) { dropLease(s, "10.8.4.105"); dropLease(s, "10.8.4.107") })
+	run(t, m, mirror.Options{})
+	wantField(t, l.Address("10.8.4.105"), "custom_fields.dhcp_lease_active", false)
+	wantField(t, l.Address("10.8.4.107"), "status", "deprecated")
+	wantField(t, l.Address("10.8.4.107"), "dns_name", "old-printer")
+	settled(t, l, m)
+}
+
+// rule 3.7 guard j
+func storyExempt(t *testing.T, target mirrortest.Target) {
+	pool := func(field string) (*mirrortest.Lab, *mirror.Mirror) {
+		world := netboxtest.World{Tags: []netboxtest.Tag{{Name: "DHCP"}}, IPs: []netboxtest.IP{
+			{Address: "10.8.4.105/24", Status: "dhcp", DNSName: "theirs", Tags: []string{"DHCP"}}, {Address: "10.8.4.200/24", Status: "dhcp", Tags: []string{"DHCP"}}}}
+		if field != "" {
+			world.CustomFields = []netboxtest.CustomField{{Name: field, Type: "datetime", ObjectTypes: []string{"ipam.ipaddress"}}}
+		}
+		return imported(t, target, world, "sync_ips_from_dhcp: true\nguards: {confirm_after: 0s}\n")
+	}
+	l, m := pool("pydhcp_expire")
+	run(t, m, mirror.Options{})
+	if r := run(t, m, mirror.Options{}); !noted(r.Plan, "another DHCP server") {
+		t.Errorf("nothing tells of the lease: %+v", r.Plan.Notes)
+	}
+	wantField(t, l.Address("10.8.4.105"), "dns_name", "theirs")
+	wantField(t, l.Address("10.8.4.200"), "status", "dhcp")
+	settled(t, l, m)
+	l, m = pool("") // no DHCP server keeps its leases here
+	run(t, m, mirror.Options{})
+	run(t, m, mirror.Options{})
+	wantField(t, l.Address("10.8.4.105"), "dns_name", "pc-05.corp.example")
+	if l.Address("10.8.4.200") != nil {
+		t.Error("the tag alone is no DHCP server")
 	}
 }
 

@@ -18,6 +18,10 @@ import (
 // NetBox is the Target of steps that change NetBox.
 const NetBox = "netbox"
 
+// MessagePrefix begins each message of the mirror in NetBox's change log; the id
+// of the run follows.
+const MessagePrefix = "netbox-dhcp-sync "
+
 // The kinds of objects on a Windows server that steps change. The fields of
 // their changes are named as in the server's API.
 const (
@@ -124,6 +128,10 @@ type Step struct {
 	// Observed is what else the decision rested on: a delete is carried out
 	// only if it still holds.
 	Observed []Change `json:"observed,omitempty"`
+
+	// Record is the change record of NetBox on which a delete on a server rests
+	// (rule 5.4).
+	Record int64 `json:"record,omitempty"`
 
 	Rule string `json:"rule"` // "3.5 row 4"
 	Why  string `json:"why"`

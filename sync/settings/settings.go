@@ -32,6 +32,7 @@ type Sync struct {
 	SkipRAS           bool                `yaml:"skip_ras"`
 	ExpiryInNetBox    bool                `yaml:"expiry_in_netbox"`
 	MaintenanceScopes []netip.Prefix      `yaml:"maintenance_scopes"` // on every server
+	ExemptTag         *string             `yaml:"exempt_tag"`         // name or slug; nil: see exempt_tag in the page; empty: none
 	Statuses          Statuses            `yaml:"statuses"`
 	Protect           Protect             `yaml:"protect"`
 	Guards            Guards              `yaml:"guards"`

@@ -97,6 +97,7 @@ sync:
   skip_ras: true
   expiry_in_netbox: true
   maintenance_scopes: [10.8.4.0/24]
+  exempt_tag: pool
   statuses: {lease: leased, reservation: kept, previous_lease: [dhcp], previous_reservation: [reserved]}
   protect: {tag: dhcp-protect, update_client_id: true}
   guards: {max_delete_percent: 0, max_delete_count: 0, confirm_after: 4h, keep_assigned: false}
@@ -124,8 +125,10 @@ sync:
     east.pair: {primary: dhcp-east, servers: [DH1, '2001:db8::5'], sync_enabled: false, maintenance: true}
     west:
 `, "DH2_TOKEN", " abc\n")
+	pool := "pool"
 	want := Sync{
-		Interval: 5 * time.Minute, StateDir: "/etc/c/state", Priority: "low",
+		ExemptTag: &pool,
+		Interval:  5 * time.Minute, StateDir: "/etc/c/state", Priority: "low",
 		SyncIPs: true, PushReservations: true, PushScopeInfo: true, ReadOnly: true, DryRun: true, ActiveScopesOnly: true, AutoImport: true,
 		Adopt: "report", SkipRAS: true, ExpiryInNetBox: true, MaintenanceScopes: []netip.Prefix{prefix("10.8.4.0/24")},
 		Statuses:     Statuses{"leased", "kept", []string{"dhcp"}, []string{"reserved"}},
