@@ -30,12 +30,25 @@ func (r *runner) server(ctx context.Context, from, to int) {
 		return
 	}
 	s := &server{client: client, barred: make(map[way]error), strikes: make(map[way]int)}
+	r.push(ctx, s, from, to)
+	if ctx.Err() == nil {
+		r.verify(ctx, s, from, to)
+	}
+}
+
+// push writes the steps from to to (excluded) to their server.
+func (r *runner) push(ctx context.Context, s *server, from, to int) {
+	host := r.plan.Steps[from].Target
 	slow := 0                              // writes in a row that the server took too long for
 	unmade := make(map[netip.Prefix]error) // scopes that could not be made, and why
 	for i := from; i < to; i++ {
 		if ctx.Err() != nil { // between requests, never in one
 			r.giveUp(i, to, context.Cause(ctx))
 			return
+		}
+		if n := r.together(context.WithoutCancel(ctx), s, i, to); n > 0 {
+			i += n - 1
+			continue
 		}
 		if !r.allowed(i) {
 			continue
@@ -157,6 +170,7 @@ type server struct {
 	barred  map[way]error // kinds of calls that the server does not take
 	strikes map[way]int   // calls of a kind in a row that did not get through
 	undoing bool          // something is being put back
+	apart   bool          // a list of reservations failed: they are made one by one
 }
 
 func (s *server) do(ctx context.Context, step *plan.Step) (netboxio.Outcome, error) {

@@ -96,6 +96,39 @@ func TestOneCauseIsOneLineWithACount(t *testing.T) {
 	}
 }
 
+func TestAPlanHasALineForEachNewLeaseAndDetailsOnRequest(t *testing.T) {
+	s := open(t, syncs)
+	if stdout := s.expect(exit.OK, "import", "--dry-run"); !strings.Contains(stdout, "scopes: 3 would be created, 0 skipped") || strings.Contains(stdout, "3 created") {
+		t.Errorf("a rehearsal:\n%s", stdout)
+	}
+	s.expect(exit.OK, "import", "--quiet")
+	shown := s.expect(exit.OK, "plan")
+	line := ""
+	for l := range strings.Lines(shown) {
+		if strings.Contains(l, "10.8.4.100/24") {
+			line += l
+		}
+	}
+	if !strings.HasPrefix(line, "    + IP address 10.8.4.100/24: dhcp, ") || !strings.HasSuffix(line, " [3.5 row 4]\n") || lines(line) != 1 {
+		t.Errorf("the lease is told as %q", line)
+	}
+	if strings.Contains(shown, "dhcp_managed") {
+		t.Errorf("details of new addresses:\n%s", shown)
+	}
+	if shown := s.expect(exit.OK, "plan", "-v"); !strings.Contains(shown, "dhcp_managed") || !strings.Contains(shown, "dhcp_lease_hostname") {
+		t.Errorf("no details:\n%s", shown)
+	}
+	did := s.expect(exit.OK, "sync", "-v")
+	for _, want := range []string{"Done in NetBox", "scope 10.8.4.0/24", "+ IP address 10.8.4.100/24", "created"} {
+		if !strings.Contains(did, want) {
+			t.Errorf("no %q in what was done:\n%s", want, did)
+		}
+	}
+	if did := s.expect(exit.OK, "sync", "-v"); strings.Contains(did, "Done in") || !strings.Contains(did, "no change") {
+		t.Errorf("a second run:\n%s", did)
+	}
+}
+
 func TestQuietSyncOfAHealthyPairSaysNothing(t *testing.T) {
 	s := imported(t, syncs)
 	secure := secured(t, s)

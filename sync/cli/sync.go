@@ -31,7 +31,8 @@ func (p *program) syncCommand() *cobra.Command {
 		Short: "Plan and apply: what cron and the timer run",
 		Long: `Read both sides, plan, and carry the plan out. One line on standard output says
 what was done; with --quiet only if there is something to look at. What failed,
-was held back or contradicts itself is told on standard error.
+was held back or contradicts itself is told on standard error. -v lists each
+change that was made.
 
 With --every or --service it stays and runs again and again, counted from the
 start, until SIGTERM. The status page is served if sync.status.listen is set.
@@ -136,6 +137,11 @@ func (p *program) conclude(s *session, run *mirror.Run, asJSON bool) error {
 			return err
 		}
 	case s.shown && run.DryRun: // the plan ends with the same line
+	case p.verbose > 0 && !s.shown && run.Plan != nil && run.Report != nil:
+		if err := report.Changes(p.stdout, carriedOut(run), p.textOptions()); err != nil {
+			return err
+		}
+		fmt.Fprintln(p.stdout, printable.Text(run.Summary))
 	case !p.quiet || needsAttention(run):
 		fmt.Fprintln(p.stdout, printable.Text(run.Summary))
 	}
@@ -143,6 +149,18 @@ func (p *program) conclude(s *session, run *mirror.Run, asJSON bool) error {
 		return nil
 	}
 	return ended{code: run.Outcome.ExitCode()}
+}
+
+// carriedOut is the plan of a run with the steps that were done.
+func carriedOut(run *mirror.Run) *plan.Plan {
+	done := *run.Plan
+	done.Steps = nil
+	for _, r := range run.Report.Results {
+		if r.Outcome == netboxio.Done {
+			done.Steps = append(done.Steps, r.Step)
+		}
+	}
+	return &done
 }
 
 // needsAttention reports whether a run has news: an end that no plan explains, or

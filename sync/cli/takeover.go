@@ -64,7 +64,7 @@ func (p *program) runImport(ctx context.Context, c choice, file string, asJSON b
 		if err := report.Text(p.stdout, run.Plan, o); err != nil {
 			return err
 		}
-		if err := report.ImportText(p.stdout, run.Plan); err != nil {
+		if err := report.ImportText(p.stdout, run.Plan, run.DryRun); err != nil {
 			return err
 		}
 		s.shown = true

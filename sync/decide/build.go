@@ -115,15 +115,23 @@ func (d *draft) finish(v *view) *plan.Plan {
 		return cmp.Compare(x.Phase, y.Phase)
 	})
 	d.order = make(map[int]int, len(order))
-	heldBack := 0
+	heldBack, kept := 0, make(map[string]int)
 	for _, i := range order {
+		step, values, left := d.settled(d.steps[i])
+		if values > 0 {
+			kept[step.Target] += values
+		}
+		if !left {
+			continue
+		}
 		if d.steps[i].Target != plan.NetBox && v.p.ReadOnly {
 			heldBack++
 			continue
 		}
 		d.order[i] = len(d.plan.Steps)
-		d.plan.Steps = append(d.plan.Steps, d.steps[i])
+		d.plan.Steps = append(d.plan.Steps, step)
 	}
+	d.tellSettled(kept)
 	if heldBack > 0 {
 		d.note(plan.Note{Level: plan.Skip, Cause: plan.CauseReadOnly, Text: "not made, since read_only is on: " + printable.Count(heldBack, "change on servers", "changes on servers")})
 	}

@@ -57,7 +57,7 @@ func TestTheResultOfAnImportListsEverythingOnce(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	var out bytes.Buffer
-	if err := report.ImportText(&out, made); err != nil {
+	if err := report.ImportText(&out, made, false); err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range []string{"scopes: 2 created, 1 skipped, 1 error\n  + " + guest, "exclusions: 2 created, 1 skipped, 1 error", "  = " + known, "  ! failover lonely"} {

@@ -163,7 +163,7 @@ func (sc *scoping) wantedRecord(u *unit) *record {
 	u.compared = sc.compare(u.server, u.rec, u.scope)
 	want.State = u.scope.State
 	want.Name = cmp.Or(u.scope.Name, want.Name)
-	want.Description = cutRunes(u.scope.Description, 200)
+	want.Description = keptDescription(u.scope.Description)
 	if u.scope.Start.IsValid() && u.scope.End.IsValid() {
 		want.Start, want.End = u.scope.Start, u.scope.End
 	}
@@ -201,13 +201,13 @@ func (sc *scoping) compareRecord(u *unit, want *record) {
 func (sc *scoping) newRecord(u *unit) *record {
 	want := &record{
 		Source: u.source, Subnet: u.scope.Subnet, VRF: u.vrf, Name: cmp.Or(u.scope.Name, u.scope.ID().String()),
-		Start: u.scope.Start, End: u.scope.End, Description: cutRunes(u.scope.Description, 200), State: u.scope.State,
+		Start: u.scope.Start, End: u.scope.End, Description: keptDescription(u.scope.Description), State: u.scope.State,
 		Router: routerText(u.scope), LeaseSeconds: u.scope.LeaseSeconds,
 	}
 	if want.LeaseSeconds <= 0 {
 		want.LeaseSeconds = windhcp.DefaultLifetime
 		sc.note(plan.Note{Level: plan.Info, Server: sc.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseLeaseTime,
-			Text: "the server does not tell the lease time (unlimited?): recorded as " + windhcp.FormatLifetime(windhcp.DefaultLifetime)})
+			Text: "the server does not tell the lease time: recorded as " + windhcp.FormatLifetime(windhcp.DefaultLifetime)})
 	}
 	if u.part.Exclusions.Complete() {
 		want.Exclusions = union(nil, u.part.Exclusions.Items)

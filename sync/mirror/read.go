@@ -240,10 +240,16 @@ func (m *Mirror) readLists(ctx context.Context, in *plan.Input, roster *decide.R
 		return s
 	}
 	s.Version = health.Version
-	s.Scopes = client.Scopes(ctx, in.Policy.ActiveScopesOnly)
+	scopes := func(activeOnly bool) {
+		if in.Policy.ReadsOptions() {
+			s.Scopes, s.Options = client.ScopesWithOptions(ctx, activeOnly)
+			return
+		}
+		s.Scopes = client.Scopes(ctx, activeOnly)
+	}
+	scopes(in.Policy.ActiveScopesOnly)
 	if in.Policy.ActiveScopesOnly && s.Scopes.Err == nil && roster.Lacks(&s) {
-		// Only the whole list tells a scope that is inactive from one that is gone.
-		s.Scopes = client.Scopes(ctx, false)
+		scopes(false) // only the whole list tells a scope that is inactive from one that is gone
 	}
 	if s.Scopes.Err == nil {
 		s.Failovers = client.Failovers(ctx)
@@ -275,7 +281,7 @@ func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *decide.R
 	for i := range parts {
 		parts[i] = windhcp.Unread()
 	}
-	m.readScopes(ctx, client, p, all, pushed, parts, func(done int) { o.progress("reading scopes of "+s.Host, done, len(pushed)) })
+	m.readScopes(ctx, client, p, s.Options, all, pushed, parts, func(done int) { o.progress("reading scopes of "+s.Host, done, len(pushed)) })
 	if p.ReadsLeases() {
 		var leases psu.ByScope[windhcp.Lease]
 		if len(all) > 0 {
@@ -295,9 +301,14 @@ func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *decide.R
 	s.Date = client.Date()
 }
 
-// readScopes reads what has to be asked for scope by scope.
-func (m *Mirror) readScopes(ctx context.Context, client *psu.Client, p *plan.Policy, all, pushed []netip.Addr, parts []windhcp.Part, progress func(done int)) {
+// readScopes reads what older scripts have to be asked for scope by scope.
+func (m *Mirror) readScopes(ctx context.Context, client *psu.Client, p *plan.Policy, had map[netip.Addr]windhcp.List[windhcp.Option], all, pushed []netip.Addr, parts []windhcp.Part, progress func(done int)) {
 	if p.Mode == plan.Migrate || p.Mode == plan.Retire {
+		return
+	}
+	if client.Lists() {
+		readScopesAtOnce(ctx, client, p, had, all, pushed, parts)
+		progress(len(pushed))
 		return
 	}
 	var group errgroup.Group
@@ -314,6 +325,26 @@ func (m *Mirror) readScopes(ctx context.Context, client *psu.Client, p *plan.Pol
 		})
 	}
 	_ = group.Wait()
+}
+
+// readScopesAtOnce reads the same with a request for each kind of list; had are
+// options that were read with the scopes (rule 1.9).
+func readScopesAtOnce(ctx context.Context, client *psu.Client, p *plan.Policy, had map[netip.Addr]windhcp.List[windhcp.Option], all, pushed []netip.Addr, parts []windhcp.Part) {
+	exclusions := client.AllExclusions(ctx, pushed)
+	var options psu.ByScope[windhcp.Option]
+	if p.ReadsOptions() && len(all) > 0 && had == nil {
+		options = client.AllOptions(ctx, all)
+	}
+	for i, id := range pushed {
+		parts[i].Exclusions = exclusions.Of(id)
+		switch {
+		case !p.ReadsOptions() || !slices.Contains(all, id):
+		case had != nil:
+			parts[i].Options = had[id]
+		default:
+			parts[i].Options = options.Of(id)
+		}
+	}
 }
 
 // checkServer reads one server and says in words whether it can be used, for doctor.

@@ -42,6 +42,8 @@ type Memory struct {
 	Told map[Told]bool `json:"told,omitempty"`
 	// Said is when what lasts was told last, by what was said.
 	Said map[SaidKey]time.Time `json:"said,omitempty"`
+	// Answers are values that a server keeps otherwise than they were sent.
+	Answers map[AnswerKey]Answer `json:"answers,omitempty"`
 	// Invalid are ids of addresses tagged for their status.
 	Invalid map[int64]bool `json:"invalid,omitempty"`
 }
@@ -86,6 +88,9 @@ type LeaseInfo struct {
 	Server   string           `json:"server"`
 	Scope    netip.Prefix     `json:"scope"`
 	Seen     time.Time        `json:"seen"`
+	// Since is when a run first saw this client's lease as it is now, active or
+	// ended; zero: before that was remembered.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // Pushed is a reservation that both sides had.
@@ -118,40 +123,16 @@ type Known struct {
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
-		NetBox: m.NetBox, Newest: m.Newest, Deleting: maps.Clone(m.Deleting), Scopes: maps.Clone(m.Scopes),
-		Before: maps.Clone(m.Before), Statuses: maps.Clone(m.Statuses), Said: maps.Clone(m.Said),
-		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
-	}
-	if out.Leases == nil {
-		out.Leases = make(map[Place]LeaseInfo)
-	}
-	if out.Pushed == nil {
-		out.Pushed = make(map[PushedKey]Pushed)
-	}
-	if out.Scopes == nil {
-		out.Scopes = make(map[ScopeKey]Agreement)
-	}
-	if out.Deleting == nil {
-		out.Deleting = make(map[state.Kind]state.Mark)
-	}
-	if out.Missing == nil {
-		out.Missing = make(map[MissingKey]Sight)
-	}
-	if out.Statuses == nil {
-		out.Statuses = make(map[string]List)
-	}
-	if out.Before == nil {
-		out.Before = make(map[int64]Before)
+		Leases: clone(m.Leases), Pushed: clone(m.Pushed), Scopes: clone(m.Scopes), Missing: clone(m.Missing), Before: clone(m.Before), Statuses: clone(m.Statuses),
+		NetBox: m.NetBox, Newest: m.Newest, Deleting: clone(m.Deleting), Told: clone(m.Told), Said: clone(m.Said), Answers: clone(m.Answers), Invalid: clone(m.Invalid),
 	}
 	delete(out.Told, Told{}) // what another version of the program told
-	if out.Told == nil {
-		out.Told = make(map[Told]bool)
-	}
-	if out.Said == nil {
-		out.Said = make(map[SaidKey]time.Time)
-	}
-	if out.Invalid == nil {
-		out.Invalid = make(map[int64]bool)
-	}
 	return out
+}
+
+func clone[K comparable, V any](m map[K]V) map[K]V {
+	if m == nil {
+		return make(map[K]V)
+	}
+	return maps.Clone(m)
 }

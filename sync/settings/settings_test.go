@@ -223,6 +223,7 @@ func TestMistakesInServers(t *testing.T) {
 		"two tokens":                 {"{host: a, token_file: /t, token_env: T}", "token_env: contradicts token_file: keep one of them"},
 		"token in the environment":   {"{host: a, token_env: hunter2.hunter2}", "token_env: want the name of an environment variable, not the token itself"},
 		"token as a path":            {"{host: a, token_file: eyJhunter2.eyJ.x}", "token_file: this looks like a token, not like the path of a file that holds one"},
+		"path of Windows in quotes":  {`{host: a, token_file: "C:\new\new.token"}`, `token_file: a path with a control character: put a path of Windows into single quotes, such as 'C:\dhcp\a.token'`},
 		"alias of another":           {"{host: a, aliases: [x, DH0.corp.example]}", "aliases[1]: means dh0.corp.example already"},
 		"alias twice":                {"{host: a, aliases: [zero]}", "aliases[0]: means dh0.corp.example already"},
 		"alias that is a short name": {"{host: a, aliases: [dh0]}", "aliases[0]: means dh0.corp.example already"},

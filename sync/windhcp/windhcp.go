@@ -16,7 +16,7 @@ type Scope struct {
 	Start, End   netip.Addr
 	Description  string
 	State        string     // "Active", "Inactive"; see Active
-	LeaseSeconds int64      // 0: unknown or unlimited (rule 1.3)
+	LeaseSeconds int64      // 0: unknown; at most Unlimited (rule 1.3)
 	Router       netip.Addr // first value of option 3; invalid: none
 	Failover     string     // name of the relationship; empty: standalone
 }
@@ -88,15 +88,25 @@ func (e Exclusion) Compare(o Exclusion) int {
 	return e.End.Compare(o.End)
 }
 
-// Option is a DHCP option value of a scope or server. User class and policy
-// are not told, so one code may occur more than once (rule 1.3).
+// Option is a DHCP option value of a scope or server. One code may occur more
+// than once: for clients of a vendor class, a user class or a policy. Some
+// scripts do not tell the last two (rule 1.3).
 type Option struct {
 	Code        int
 	Name        string
 	Values      []string
 	Type        string // Byte, Word, DWord, DWordDWord, IPv4Address, String, BinaryData, EncapsulatedData, IPv6Address
 	VendorClass string
+	UserClass   string
+	Policy      string
+	// ClassesTold says that the server tells user class and policy: without it
+	// empty ones mean nothing.
+	ClassesTold bool
 }
+
+// ForAll reports whether every client gets the value, as far as the server
+// tells.
+func (o Option) ForAll() bool { return o.VendorClass == "" && o.UserClass == "" && o.Policy == "" }
 
 // Failover is a relationship as one of its servers tells it: that server
 // always names itself as primary (rule 1.4 quirk 5).
@@ -122,3 +132,12 @@ type List[T any] struct {
 
 // Complete reports whether the list was read and every entry understood.
 func (l List[T]) Complete() bool { return l.Err == nil && len(l.Malformed) == 0 }
+
+// SameName compares names of reservations as Windows keeps them: case and a final
+// dot do not count, and Windows makes full names out of first labels.
+func SameName(a, b string) bool {
+	a, b = strings.ToLower(strings.TrimSuffix(a, ".")), strings.ToLower(strings.TrimSuffix(b, "."))
+	firstA, _, fullA := strings.Cut(a, ".")
+	firstB, _, fullB := strings.Cut(b, ".")
+	return a == b || fullA != fullB && firstA == firstB
+}
