@@ -501,7 +501,7 @@ func rangeView(r *state.Range) map[string]any {
 		"custom_fields.dhcp_scope_name": orNull(r.ScopeName), "custom_fields.dhcp_server": orNull(r.Server), "custom_fields.dhcp_failover": orNull(r.Failover),
 		"custom_fields.dhcp_router": orNull(r.Router), "custom_fields.dhcp_lease_seconds": number(r.LeaseSeconds), "custom_fields.dhcp_lease_display": orNull(r.LeaseDisplay),
 		"custom_fields.dhcp_scope_state": orNull(r.ScopeState), "custom_fields.dhcp_exclusions": jsonOrNull(r.Exclusions),
-		"custom_fields.dhcp_options": jsonOrNull(r.Options), "custom_fields.dhcp_other_sources": jsonOrNull(r.OtherSources),
+		"custom_fields.dhcp_options": jsonOrNull(r.Options), "custom_fields.dhcp_other_sources": jsonOrNull(r.OtherSources), "role": orNull(r.Role),
 	}
 }
 

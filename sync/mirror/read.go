@@ -119,14 +119,25 @@ func (m *Mirror) readSuspects(ctx context.Context, in *plan.Input) error {
 	if held.Tags[state.TagInvalid] == 0 || held.Statuses != nil && !slices.Contains(held.Statuses, in.Policy.LeaseStatus) {
 		return nil
 	}
-	known, managed, tagged := make(map[int64]bool, len(held.Addresses)), make(map[state.Managed]int), 0
+	own := []string{in.Policy.LeaseStatus}
+	if slices.Contains(held.Statuses, in.Policy.ReservationStatus) { // NetBox refuses to filter by one it lacks
+		own = append(own, in.Policy.ReservationStatus)
+	}
+	known, managed, tagged, inSight := make(map[int64]bool, len(held.Addresses)), make(map[state.Managed]int), 0, int64(0)
 	for i := range held.Addresses {
 		x := &held.Addresses[i]
 		known[x.ID] = true
 		managed[x.Managed]++
+		if slices.Contains(own, x.Status) {
+			inSight++
+		}
 		if slices.Contains(x.Tags, state.TagInvalid) {
 			tagged++
 		}
+	}
+	count, err := netboxio.CountAddresses(ctx, m.NetBox, own)
+	if err != nil || count <= inSight && held.Tagged <= tagged {
+		return err
 	}
 	suspects, err := netboxio.ReadManaged(ctx, m.NetBox, managed)
 	if err == nil && len(held.Ranges) > 0 {
