@@ -11,6 +11,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/coredhcp/coredhcp/config"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/spf13/cobra"
 
@@ -152,7 +153,7 @@ func (a *app) explainFromFiles(cmd *cobra.Command, file *settings.File, what ask
 	}
 	pool := instance.Default
 	pool.Rehearse, pool.Anew = true, anew
-	_, handlers, err := a.loadChain(pool, file.Path, harmless)
+	_, handlers, err := a.loadChain(pool, file.Path, only(harmless))
 	if err != nil {
 		return answer{}, err
 	}
@@ -168,6 +169,13 @@ func (a *app) explainFromFiles(cmd *cobra.Command, file *settings.File, what ask
 	result := what.answer(&chain, i)
 	result.RestsOn = append(i.RestsOn(), notAsked(file.Chain)...)
 	return result, nil
+}
+
+// only leaves the plugins of a chain whose names are wanted.
+func only(wanted func(plugin string) bool) func([]config.PluginConfig) []config.PluginConfig {
+	return func(chain []config.PluginConfig) []config.PluginConfig {
+		return slices.DeleteFunc(chain, func(p config.PluginConfig) bool { return !wanted(p.Name) })
+	}
 }
 
 // harmless says that a plugin keeps nothing of a message, so that explain may ask

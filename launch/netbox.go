@@ -41,6 +41,9 @@ func (a *app) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if _, err := a.logger(); err != nil { // plugins log when they are set up
+		return err
+	}
 	if err := a.checkForeign(file); err != nil {
 		return err
 	}
@@ -65,20 +68,6 @@ func (a *app) check(ctx context.Context) error {
 	findings := prepare.Check(ctx, client, needs(file.NetBox))
 	findings = append(findings, seen(ctx, a.stdout, client, file.NetBox)...)
 	return a.printFindings(client.URL(), findings)
-}
-
-// checkForeign finds what the start would: plugins that this binary does not have,
-// and wrong arguments of CoreDHCP's own. Plugins that open files when they are set up
-// are left to the start.
-func (a *app) checkForeign(file *settings.File) error {
-	known := make(map[string]bool)
-	for _, p := range a.plugins {
-		known[p.Name] = true
-	}
-	_, _, err := a.loadChain(new(instance.Pool), file.Path, func(name string) bool {
-		return !known[name] || harmless(name) && !settings.Ours(name)
-	})
-	return err
 }
 
 // shownProblems is how many problems of NetBox's data are listed one by one.

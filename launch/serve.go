@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -197,8 +196,8 @@ func chainOf(pool *instance.Pool, file *settings.File, handlers []handler.Handle
 }
 
 // loadChain registers the plugins and sets up the handlers of the chain: of all
-// plugins, or only of those that wanted names.
-func (a *app) loadChain(pool *instance.Pool, path string, wanted func(plugin string) bool) (*config.Config, []handler.Handler4, error) {
+// plugins, or only of those that chosen leaves, with the arguments it gives them.
+func (a *app) loadChain(pool *instance.Pool, path string, chosen func([]config.PluginConfig) []config.PluginConfig) (*config.Config, []handler.Handler4, error) {
 	if err := pool.UseFile(path); err != nil {
 		return nil, nil, err
 	}
@@ -211,8 +210,8 @@ func (a *app) loadChain(pool *instance.Pool, path string, wanted func(plugin str
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("%s: %w", path, err)}
 	}
-	if wanted != nil && conf.Server4 != nil {
-		conf.Server4.Plugins = slices.DeleteFunc(conf.Server4.Plugins, func(p config.PluginConfig) bool { return !wanted(p.Name) })
+	if chosen != nil && conf.Server4 != nil {
+		conf.Server4.Plugins = chosen(conf.Server4.Plugins)
 	}
 	handlers, _, err := plugins.LoadPlugins(&config.Config{Server4: conf.Server4})
 	if err != nil {

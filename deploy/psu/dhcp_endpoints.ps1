@@ -454,7 +454,7 @@ $Common = {
         param($Parts)
         $done = New-Object System.Collections.ArrayList
         foreach ($part in $Parts) {
-            try { [void] (& $part.Do) }
+            try { [void] (& $part.Act) }
             catch {
                 $cause = $_
                 $left = @()
@@ -543,14 +543,14 @@ $Common = {
         $hadRouters = @()
         if (Test-Key $Fields 'router') { $hadRouters = @(Get-Router $Id) }
 
-        $turn = @{ Name = 'state'; Do = { Set-State $Id $state }; Undo = { Set-State $Id $was.state } }
-        $move = @{ Name = 'range'; Do = { Set-Range $Id $was.start_ip $was.end_ip $start $end }; Undo = { Set-Range $Id $start $end $was.start_ip $was.end_ip } }
+        $turn = @{ Name = 'state'; Act = { Set-State $Id $state }; Undo = { Set-State $Id $was.state } }
+        $move = @{ Name = 'range'; Act = { Set-Range $Id $was.start_ip $was.end_ip $start $end }; Undo = { Set-Range $Id $start $end $was.start_ip $was.end_ip } }
         $write = @{
             Name = 'name, description and lease time'
-            Do   = { Set-DhcpServerv4Scope -ScopeId $Id @textsTo -ErrorAction Stop -WhatIf:$false -Confirm:$false }
+            Act  = { Set-DhcpServerv4Scope -ScopeId $Id @textsTo -ErrorAction Stop -WhatIf:$false -Confirm:$false }
             Undo = { Set-DhcpServerv4Scope -ScopeId $Id @textsFrom -ErrorAction Stop -WhatIf:$false -Confirm:$false }
         }
-        $route = @{ Name = 'router'; Do = { Set-Router $Id $routers }; Undo = { Set-Router $Id $hadRouters } }
+        $route = @{ Name = 'router'; Act = { Set-Router $Id $routers }; Undo = { Set-Router $Id $hadRouters } }
         $early = $turns -and $moves -and $state -eq 'Active'
         $plan = @()
         if ($early) { $plan += $turn }
@@ -719,7 +719,9 @@ function Add-DhcpEndpoint {
     if ($Access -eq 'Read') { $roles = @('DHCPReader', 'DHCPWriter') }
     $rights = 'write'
     if ($ReadOnly) { $rights = 'read' }
-    $text = 'param(' + (@($Names | ForEach-Object { "[string] `$$_" }) -join ', ') + ")`n" + $Common.ToString() +
+    $declared = @()
+    foreach ($name in $Names) { $declared += "[string] `$$name" }
+    $text = 'param(' + ($declared -join ', ') + ")`n" + $Common.ToString() +
         "`n`$ScriptRights = '$rights'`ntry {`nImport-Dhcp`n" + $Script.ToString() + "`n} catch { Send-Problem `$_ }`n"
     New-PSUEndpoint -Url "/api/dhcp/$Path" -Method $Method -Authentication -Role $roles -Endpoint ([scriptblock]::Create($text))
 }

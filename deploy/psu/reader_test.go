@@ -291,8 +291,9 @@ func TestOnlyNamesOfTheRouteBecomeVariables(t *testing.T) {
 	}
 	text := read(t, script)
 	_, made, ok := strings.Cut(text, "function Add-DhcpEndpoint {")
-	_, made, _ = strings.Cut(made, "    $text = ")
-	if want := strings.ReplaceAll(`'param(' + (@($Names | ForEach-Object { "[string] ~$$_" }) -join ', ') + ")~n" + $Common.ToString() +`, "~", "`"); !ok || !strings.HasPrefix(made, want) {
+	_, made, _ = strings.Cut(made, "    $declared = @()\n")
+	want := strings.ReplaceAll("    foreach ($name in $Names) { $declared += \"[string] ~$$name\" }\n    $text = 'param(' + ($declared -join ', ') + \")~n\" + $Common.ToString() +\n", "~", "`")
+	if !ok || !strings.HasPrefix(made, want) {
 		t.Error("the text of an endpoint does not begin with its param block, and then the common text")
 	}
 	_, common, _ := strings.Cut(text, "$Common = {\n")

@@ -48,10 +48,11 @@ func (f *Follower) mustSweep(err error) bool {
 }
 
 // deletions lists what was deleted since the mark, with overlap. All types are
-// asked for at once, since old servers take only one as a filter.
+// asked for at once, since old servers take only one as a filter. Where the change
+// log could not be read, it is tried again before each sweep.
 func (f *Follower) deletions(ctx context.Context) ([]object, time.Time, error) {
 	old := f.tables.marks[netbox.ObjectChanges]
-	if f.sweeping {
+	if f.sweeping && f.config.Now().Before(f.nextSweep) {
 		return nil, old, nil
 	}
 	q := url.Values{"action": {"delete"}, "fields": {"id,time,action,changed_object_type,changed_object_id"}}

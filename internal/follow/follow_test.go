@@ -118,8 +118,65 @@ func TestAPollOfAnUnchangedNetBoxTakesFewSmallRequests(t *testing.T) {
 			t.Errorf("whole rows are read again: %v", r.Query)
 		}
 	}
-	if n := len(s.Requests()); n > 20 {
-		t.Errorf("%d requests, want at most 20", n)
+	if n := len(s.Requests()); n > 19 {
+		t.Errorf("%d requests, want at most 19", n)
+	}
+}
+
+// H-2: nothing is asked of machines and interfaces while none is known, and those that
+// are known later are followed.
+func TestAPollAsksOnlyOfWhatIsKnown(t *testing.T) {
+	for _, v := range netboxtest.Versions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s := netboxtest.New(t, netboxtest.Config{Version: v})
+			world := netboxtest.Office()
+			world.Clusters, world.VMs, world.Devices, world.Contexts = nil, nil, nil, nil
+			seeded := netboxtest.Seed(t, s.URL(), s.TokenV1(), world)
+			w := follow(t, s, s.TokenV1())
+			w.must(t)
+			asked := func() map[string]int {
+				s.ForgetRequests()
+				w.must(t)
+				n := make(map[string]int)
+				for _, r := range s.Requests() {
+					n[r.Path]++
+				}
+				return n
+			}
+			pointedAt := []string{"/api/dcim/interfaces/", "/api/virtualization/interfaces/", "/api/dcim/devices/", "/api/virtualization/virtual-machines/"}
+			before, all := asked(), 0
+			for _, n := range before {
+				all += n
+			}
+			if all > 15 {
+				t.Errorf("%d requests, want at most 15: %v", all, before)
+			}
+			for _, path := range pointedAt {
+				if before[path] != 0 {
+					t.Errorf("%d requests for %s, of which nothing is known", before[path], path)
+				}
+			}
+			cluster := s.Add(t, "virtualization/clusters", map[string]any{"name": "c", "type": s.Add(t, "virtualization/cluster-types", map[string]any{"name": "t", "slug": "t"})})
+			vm := s.Add(t, "virtualization/virtual-machines", map[string]any{"name": "vm9", "cluster": cluster})
+			port := s.Add(t, "virtualization/interfaces", map[string]any{"name": "eth0", "virtual_machine": vm})
+			s.Add(t, "dcim/mac-addresses", map[string]any{"mac_address": "52:54:00:00:09:09", "assigned_object_type": "virtualization.vminterface", "assigned_object_id": port})
+			s.Edit(t, "ipam/ip-addresses", seeded.ID(t, "ipam/ip-addresses", "10.0.0.100/24"), map[string]any{"assigned_object_type": "virtualization.vminterface", "assigned_object_id": port})
+			w.must(t)
+			id := ipam.MachineID{Kind: ipam.VirtualMachine, ID: vm}
+			if m := w.snapshot.Machine(id); m == nil || m.Name != "vm9" || len(w.snapshot.InterfacesWithMAC(ipam.MAC{0x52, 0x54, 0, 0, 9, 9})) != 1 {
+				t.Fatalf("the new machine is %+v", m)
+			}
+			s.Edit(t, "virtualization/virtual-machines", vm, map[string]any{"name": "vm10"})
+			w.must(t)
+			if m := w.snapshot.Machine(id); m.Name != "vm10" {
+				t.Errorf("the machine is still called %s", m.Name)
+			}
+			after := asked()
+			if after["/api/virtualization/interfaces/"] != 1 || after["/api/virtualization/virtual-machines/"] != 1 || after["/api/dcim/devices/"] != 0 {
+				t.Errorf("a quiet poll asks %v", after)
+			}
+		})
 	}
 }
 

@@ -1,7 +1,11 @@
 package follow
 
 import (
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/netip"
+	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,6 +40,33 @@ func TestALoadReadsEveryTableAsSnapshotsNeedIt(t *testing.T) { // G-7, X-15
 				t.Errorf("a load wrote: %s %s", r.Method, r.Path)
 			}
 		})
+	}
+}
+
+// G-7: an inactive config context counts for no prefix, also where a server ignores
+// the filter that leaves it out.
+func TestInactiveContextsDoNotCountWhereTheFilterIsIgnored(t *testing.T) {
+	s, seeded := netboxtest.ServeOffice(t, netboxtest.V47)
+	to, err := url.Parse(s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := false
+	deaf := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		q := r.Out.URL.Query()
+		shown = shown || q.Has("is_active")
+		q.Del("is_active")
+		r.Out.URL.RawQuery = q.Encode()
+	}})
+	defer deaf.Close()
+	p := load(t, clienttest.Connect(t, deaf.URL, s.TokenV1(), clienttest.Silent()))
+	inactive := func(c *ipam.ConfigContext) bool { return c.ID == seeded.ID(t, "extras/config-contexts", "off") }
+	if slices.ContainsFunc(p.objects.Contexts, inactive) || len(p.objects.Contexts) != 3 || !shown {
+		t.Errorf("%d contexts, want 3 without the inactive one", len(p.objects.Contexts))
+	}
+	if problems := p.problems(); len(problems) != 0 {
+		t.Errorf("problems: %v", problems)
 	}
 }
 

@@ -74,7 +74,7 @@ func columns(e netbox.Table) string {
 	case netbox.Tenants:
 		return "id,name,group"
 	case netbox.Contexts:
-		return "id,name,weight,data,regions,site_groups,sites,locations,tenants,tenant_groups," +
+		return "id,name,weight,is_active,data,regions,site_groups,sites,locations,tenants,tenant_groups," +
 			"device_types,roles,platforms,cluster_types,cluster_groups,clusters,tags,last_updated"
 	}
 	return "id,last_updated"

@@ -65,6 +65,7 @@ type contextRow struct {
 	netbox.RowHead
 	Name   string          `json:"name"`
 	Weight int             `json:"weight"`
+	Active *bool           `json:"is_active"`
 	Data   json.RawMessage `json:"data"`
 
 	Regions      []netbox.Ref `json:"regions"`
@@ -85,6 +86,9 @@ type contextRow struct {
 }
 
 func (r *contextRow) value(d *decoder) (any, error) {
+	if r.Active != nil && !*r.Active { // a filter may be ignored (NB-1.5)
+		return nil, nil
+	}
 	machines := len(r.DeviceTypes) + len(r.Roles) + len(r.Platforms) + len(r.ClusterTypes) +
 		len(r.ClusterGroups) + len(r.Clusters) + len(r.Tags)
 	return &ipam.ConfigContext{

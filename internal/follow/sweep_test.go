@@ -98,3 +98,31 @@ func TestABulkJobInNetBoxIsMetByAFullRead(t *testing.T) {
 		}
 	}
 }
+
+// T-5: a change log that may be read again is noticed at the next sweep, long before a
+// full read, and tells of what was deleted meanwhile.
+func TestAChangeLogThatComesBackIsNoticedWithinMinutes(t *testing.T) {
+	s, seeded := netboxtest.ServeOffice(t, netboxtest.V47)
+	narrow(s, true, nil)
+	w := follow(t, s, limited)
+	w.must(t)
+	read := w.lastFull
+	narrow(s, false, nil)
+	w.pass(t, time.Minute, 30*time.Second)
+	if !w.sweeping {
+		t.Fatal("the change log is still read")
+	}
+	s.Delete(t, "ipam/ip-addresses", seeded.ID(t, "ipam/ip-addresses", "10.0.0.100/24"))
+	w.pass(t, time.Minute, 30*time.Second)
+	if w.address("10.0.0.100") == nil {
+		t.Error("the deletion is believed without a log")
+	}
+	narrow(s, true, nil)
+	w.pass(t, sweepEvery, time.Minute)
+	if a := w.address("10.0.0.100"); w.sweeping || a != nil {
+		t.Errorf("sweeping %v, %+v: want the log read again, and the deletion believed", w.sweeping, a)
+	}
+	if !w.lastFull.Equal(read) {
+		t.Error("everything was read anew: the test shows nothing")
+	}
+}

@@ -93,6 +93,7 @@ func (i *Instance) open(ctx context.Context) error {
 	}
 	if !i.pool.Rehearse {
 		i.running.Go(func() { i.Engine.WatchClock(ctx) })
+		i.running.Go(func() { i.Engine.WatchQuarantine(ctx) })
 	}
 	switch {
 	case i.Settings.Inventory != "":
@@ -130,8 +131,9 @@ func (i *Instance) engineConfig() lease.Config {
 	if !i.pool.Rehearse { // which would doubt the clock of the server that runs
 		c.Clock = machineClock()
 	}
-	c.Probe = i.echo
+	c.Probe, c.ARP = i.echo, i.arp
 	if i.pool.Rehearse { // which sends nothing
+		c.ARP = nil
 		c.Probe = func(context.Context, netip.Addr, time.Duration) (bool, error) { return false, nil }
 	}
 	return c

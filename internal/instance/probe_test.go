@@ -3,6 +3,7 @@ package instance
 import (
 	"io"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -27,5 +28,45 @@ func TestAnEchoThatCannotBeSentTellsNothing(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// a host that answers no echo request answers ARP; an address without a host
+// does not, and one that is on no interface cannot be asked.
+func TestAHostIsAskedByARP(t *testing.T) {
+	n := netns.New(t)
+	server, host := n.Namespace("server"), n.Namespace("host")
+	n.Link(server, "eth0", host, "eth0")
+	server.AddAddr("eth0", netip.MustParsePrefix("10.0.0.1/24"))
+	host.AddAddr("eth0", netip.MustParsePrefix("10.0.0.50/24"))
+	server.SetUp("eth0", true)
+	host.SetUp("eth0", true)
+	if err := host.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/icmp_echo_ignore_all", []byte("1"), 0) }); err != nil {
+		t.Fatal(err)
+	}
+	i := new(Instance)
+	ask := func(addr string) (answered bool, err error) {
+		t.Helper()
+		if trouble := server.Do(func() error {
+			answered, err = i.arp(t.Context(), netip.MustParseAddr(addr))
+			return nil
+		}); trouble != nil {
+			t.Fatal(trouble)
+		}
+		return answered, err
+	}
+	for addr, want := range map[string]bool{"10.0.0.50": true, "10.0.0.51": false} {
+		if answered, err := ask(addr); answered != want || err != nil {
+			t.Errorf("%s: answered %v, %v", addr, answered, err)
+		}
+	}
+	for _, addr := range []string{"10.0.0.1", "10.9.0.1"} {
+		if answered, err := ask(addr); answered || err == nil {
+			t.Errorf("%s: answered %v, %v, want an error", addr, answered, err)
+		}
+	}
+	server.SetUp("eth0", false)
+	if answered, err := ask("10.0.0.50"); answered || err == nil {
+		t.Errorf("while the interface is down: answered %v, %v, want an error", answered, err)
 	}
 }

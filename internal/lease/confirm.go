@@ -192,6 +192,9 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 		case ReasonOffered:
 			return d.silent("D-34", reason)
 		default:
+			if d.waits(a) {
+				reason = ReasonTaken
+			}
 			return d.refuse(none, reason, n, c)
 		}
 	}

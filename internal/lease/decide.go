@@ -57,8 +57,9 @@ type effect struct {
 	// mustProbe says that only an unanswered echo request lets the client have the
 	// address (H-6).
 	mustProbe bool
-	answer    answer   // to be remembered once it is sent; no time: none
-	declined  declined // for whom change puts an address in quarantine
+	claims    netip.Addr // static address that other identifiers of the MAC do not get meanwhile (I-14)
+	answer    answer     // to be remembered once it is sent; no time: none
+	declined  declined   // for whom change puts an address in quarantine
 }
 
 // decider is one run of Decide.
@@ -99,6 +100,7 @@ func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 	if decision.Verdict == Offer || decision.Verdict == Ack {
 		decision.effect.answer = d.answerOf(&decision)
 	}
+	decision.effect.claims = d.claimed(&decision)
 	return decision
 }
 

@@ -105,7 +105,11 @@ func (e *Engine) setAside(ctx context.Context, m ClientMessage, addr netip.Addr)
 	revision := e.facts.Leases.stored[addr].revision
 	e.facts.Leases.inWork[addr] = m.Client
 	e.mu.Unlock()
-	if err := e.promise(ctx, m.Client, next, revision); !errors.Is(err, ErrConflict) {
+	err := e.promise(ctx, m.Client, next, revision)
+	if err == nil {
+		e.locked(func() { e.heard(addr) })
+	}
+	if !errors.Is(err, ErrConflict) {
 		return err
 	}
 	return nil

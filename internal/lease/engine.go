@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,9 @@ type Config struct {
 	// the time given; an error says that none could be sent. nil: addresses
 	// cannot be probed.
 	Probe func(ctx context.Context, addr netip.Addr, wait time.Duration) (bool, error)
+	// ARP reports whether a host on a connected interface has addr; an error says
+	// that addr is on none, or that it could not be asked. nil: no host can be asked.
+	ARP func(ctx context.Context, addr netip.Addr) (bool, error)
 	// ProbeWait is how long an answer is waited for; 0: only addresses are probed
 	// that a lost lease may be running at (H-6).
 	ProbeWait time.Duration
@@ -70,6 +74,7 @@ type Engine struct {
 	toldOwn   bool // SetOwn was called
 	unsyncedC chan struct{}
 	echoes    echoes
+	rests     map[netip.Addr]rest // what is in quarantine
 }
 
 // attempts is how often a message is decided anew after a lost comparison or a
@@ -91,6 +96,7 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		queued:    make(map[netip.Addr]bool),
 		unsyncedC: make(chan struct{}, 1),
 		echoes:    echoes{silent: make(map[netip.Addr]time.Time)},
+		rests:     make(map[netip.Addr]rest),
 	}
 	if config.Now == nil {
 		e.config.Now = time.Now
@@ -257,6 +263,9 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 	l.sweep(steady)
 	decision := Decide(e.facts, m, now, trace)
 	effect := &decision.effect
+	if effect.claims.IsValid() {
+		l.claims[effect.claims] = steady.Add(cmp.Or(decision.Time, e.config.Policy.LeaseTime))
+	}
 	if effect.ends != "" {
 		l.endOffer(effect.ends, steady)
 	}
@@ -317,7 +326,7 @@ func (e *Engine) troubled(m ClientMessage, decision Decision, err error, trace *
 	if a == nil {
 		return silent
 	}
-	b := e.facts.Leases.bindingFor(&m, a, now)
+	b := e.facts.Leases.bindingFor(&m, a, now, e.facts.Steady)
 	left := min(b.Expires.Sub(now).Truncate(time.Second), decision.Time)
 	if b.Client != m.Client || !b.running(now) || left < minRemaining {
 		return silent

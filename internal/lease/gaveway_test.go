@@ -177,3 +177,16 @@ func TestAnEndedOfferWhileTheClockIsOff(t *testing.T) {
 	r.expect(discover(nth(2)), "OFFER D-1 10.0.0.12/24")
 	r.expect(selecting(nth(1), "10.0.0.13"), "ACK D-4")
 }
+
+// leases that run, or ended within the grace, hide no address whose offer
+// ended.
+func TestAnEndedOfferBesideRunningLeases(t *testing.T) {
+	for _, left := range []time.Duration{time.Hour, -time.Second} {
+		parts := []part{prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.12/24")}
+		r := newRig(t, newMemStore(bound("10.0.0.10", carol, left)), snapshot(t, worldOptions, parts...))
+		r.expect(discover(nth(0)), "OFFER D-1 10.0.0.11/24")
+		r.expect(discover(nth(1)), "OFFER D-1 10.0.0.12/24")
+		r.expect(discover(nth(2)), "OFFER D-1 10.0.0.11/24")
+		r.expect(discover(nth(3)), "OFFER D-1 10.0.0.12/24")
+	}
+}

@@ -235,10 +235,15 @@ func (d *decider) fromPool(n *ipam.Subnet) choice {
 	}
 	position, key := d.firstOf(n, p, low, high)
 	switch {
-	case key == unavailable, !lately(key) && key != neverUsed && time.Unix(key, 0).Add(d.f.Policy.ReclaimGrace).After(d.now):
-		return choice{}
-	case key != neverUsed && d.skewed():
-		return d.unusedLately(n, p, low, high)
+	case key == neverUsed:
+	case key == unavailable, !lately(key) && time.Unix(key, 0).Add(d.f.Policy.ReclaimGrace).After(d.now):
+		return d.offeredLately(n, p, low, high)
+	case d.skewed():
+		one := d.offeredLately(n, p, low, high)
+		if one.skewed = one.address == nil; one.skewed {
+			d.traceSkew()
+		}
+		return one
 	}
 	a := p.addrs[position]
 	switch {
@@ -252,24 +257,27 @@ func (d *decider) fromPool(n *ipam.Subnet) choice {
 	return choice{address: a, reason: ReasonNew}
 }
 
-// unusedLately takes the address whose offer ended first, of those that no client
-// ever used, where the clock does not tell that a lease has ended (A-13, S-9). The
-// tree does not tell those apart, so each address of the pool is looked at.
-func (d *decider) unusedLately(n *ipam.Subnet, p *pool, low, high int) choice {
+// offeredLately takes the address whose offer ended first, where none is free but
+// those. The tree has the ends of running leases before them, so each address
+// of the pool is looked at. Where the clock does not tell that a lease has ended,
+// only one that no client ever used is taken (S-9).
+func (d *decider) offeredLately(n *ipam.Subnet, p *pool, low, high int) choice {
+	if len(d.l.ended) == 0 {
+		return choice{}
+	}
 	first, found := unavailable, -1
 	for from, to := range p.parts(n, low, high) {
 		for position := from; position < to; position++ {
 			key, addr := p.tree[position+len(p.addrs)], p.addrs[position].Address.Addr()
-			if lately(key) && key < first && d.l.ended[addr].key == neverUsed && !d.theirs(addr) {
+			if lately(key) && key < first && !d.theirs(addr) && (!d.skewed() || d.l.ended[addr].key == neverUsed) {
 				first, found = key, position
 			}
 		}
 	}
 	if found < 0 {
-		d.traceSkew()
-		return choice{skewed: true}
+		return choice{}
 	}
-	d.choose("never used", p.addrs[found])
+	d.choose("an offer of it ended a moment ago, and nothing else is free", p.addrs[found])
 	return choice{address: p.addrs[found], reason: ReasonNew}
 }
 

@@ -3,6 +3,7 @@ package lease
 import (
 	"bytes"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -53,10 +54,11 @@ func (l *Leases) clientOf(stored Lease) ClientID {
 // bindingFor is the binding of a as it concerns the client of m. A lease that is
 // known by its hardware address alone is that of the one identifier that asks for
 // this very address: its client sends another identifier than before, or the
-// lease was given before identifiers counted (I-12).
-func (l *Leases) bindingFor(m *ClientMessage, a *ipam.Address, now time.Time) Binding {
+// lease was given before identifiers counted (I-12). What the host itself uses stays
+// its own (I-14). now is what leases are judged by, steady is time that runs.
+func (l *Leases) bindingFor(m *ClientMessage, a *ipam.Address, now, steady time.Time) Binding {
 	b := l.binding(a, now)
-	if host := a.Address.Addr(); m.Hardware != "" && b.Client == m.Hardware && (host == m.RequestedAddr || host == m.ClientAddr) {
+	if host := a.Address.Addr(); m.Hardware != "" && b.Client == m.Hardware && (host == m.RequestedAddr || host == m.ClientAddr) && !l.claims[host].After(steady) {
 		b.Client = m.Client
 	}
 	return b
@@ -77,6 +79,22 @@ func (d *decider) marked(decision Decision, a *ipam.Address, c client) Decision 
 	return decision
 }
 
+// claimed is the static address that the host itself, told by its MAC, has or
+// waits for, and that it renews or comes back for. Firmware does neither: it leaves
+// the address to the system that follows (I-14). No Addr: none.
+func (d *decider) claimed(decision *Decision) netip.Addr {
+	if !d.f.Policy.ByIdentifier || d.m.Hardware != "" || d.state != Renewing && d.state != InitReboot {
+		return netip.Addr{}
+	}
+	if decision.Static && decision.Verdict == Ack {
+		return decision.Addr.Addr()
+	}
+	if a := d.passed.Address; d.waits(a) && d.l.stored[a.Address.Addr()].Hardware == d.m.Client {
+		return a.Address.Addr()
+	}
+	return netip.Addr{}
+}
+
 // ofAnother reports whether the lease b of a, which is known by the client's MAC
 // alone, is that of another identifier: it is in the store, so firmware or a
 // host without an identifier has it, and did not ask for it now (I-12, I-14).
@@ -92,7 +110,7 @@ func needsNoStore(m *ClientMessage, decision Decision) bool {
 
 // binding is what store and NetBox say of a, as it concerns the client.
 func (d *decider) binding(a *ipam.Address) Binding {
-	b := d.l.bindingFor(d.m, a, d.now)
+	b := d.l.bindingFor(d.m, a, d.now, d.steady)
 	if d.f.Distrusted && !b.running(d.now) {
 		if later, ok := d.l.foreignNews(a); ok {
 			return later

@@ -37,6 +37,8 @@ type Leases struct {
 	declines     map[ClientID]int // within an hour of the first
 	declineQueue []clientLapse
 
+	claims map[netip.Addr]time.Time // static addresses that the host itself uses or asks for, until when by time that runs (I-14)
+
 	marks  []Mark                          // who is served where an address has several owners
 	losers map[*ipam.Address]*ipam.Address // of snapshot: to the address that is served instead
 
@@ -89,6 +91,7 @@ func NewLeases(policy *Policy) *Leases {
 		resting:        make(map[netip.Addr]bool),
 		declined:       make(map[netip.Addr]declined),
 		declines:       make(map[ClientID]int),
+		claims:         make(map[netip.Addr]time.Time),
 	}
 }
 
@@ -212,8 +215,13 @@ func (l *Leases) endOffer(client ClientID, now time.Time) {
 		return
 	}
 	for _, p := range l.pools {
-		if position, ok := p.find(addr); ok && p.tree[position+len(p.addrs)] != unavailable {
-			l.ended[addr] = endedOffer{now, until, p.tree[position+len(p.addrs)]}
+		position, ok := p.find(addr)
+		if !ok {
+			continue
+		}
+		// Another server may have leased it since it was offered.
+		if key := p.tree[position+len(p.addrs)]; key == neverUsed || key != unavailable && !time.Unix(key, 0).Add(l.policy.ReclaimGrace).After(now) {
+			l.ended[addr] = endedOffer{now, until, key}
 		}
 	}
 	l.touch(addr)

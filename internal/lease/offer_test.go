@@ -106,7 +106,7 @@ func TestOffersAreHeld(t *testing.T) {
 	r.now = start.Add(59 * time.Second)
 	r.expect(discover(alice), "OFFER D-1 10.0.0.10/24") // held for another minute
 	r.now = start.Add(61 * time.Second)
-	r.expect(discover(carol), "OFFER D-1 10.0.0.11/24") // bob's lapsed
+	r.expect(discover(carol), "OFFER D-1 10.0.0.11/24")           // bob's lapsed
 	r.expect(selecting(bob, "10.0.0.11"), "ACK D-4 10.0.0.11/24") // carol has not answered (D-34)
 	r.now = start.Add(90 * time.Second)
 	r.expect(selecting(alice, "10.0.0.10"), "ACK D-4 10.0.0.10/24")

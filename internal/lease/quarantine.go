@@ -18,9 +18,17 @@ var (
 // operator. The change is durable when it returns nil. It returns
 // ErrNotQuarantined, ErrInWork, or an error of the store.
 func (e *Engine) EndQuarantine(ctx context.Context, addr netip.Addr) error {
+	return e.endRest(ctx, addr, 0)
+}
+
+// endRest is EndQuarantine for what the store holds in that revision; 0: in any.
+func (e *Engine) endRest(ctx context.Context, addr netip.Addr, only Revision) error {
 	e.mu.Lock()
 	now, l := e.judged(e.config.Now()), e.facts.Leases
 	next, revision, err := l.unrested(addr, now)
+	if err == nil && only != 0 && only != revision {
+		err = ErrConflict
+	}
 	if err == nil {
 		l.inWork[addr] = Declined
 	}

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"context"
 	"maps"
 	"net/netip"
 	"testing"
@@ -31,6 +32,8 @@ func TestStories(t *testing.T) {
 			"tell NetBox":    s.tellNetBox,
 			"retag":          s.retag,
 			"assign":         s.assign,
+			"vanish":         s.vanish,
+			"quarantines":    s.quarantines,
 			"empty record":   s.emptyRecord,
 			"foreign server": s.foreignServer,
 			"restart":        s.restart,
@@ -46,18 +49,19 @@ type promise struct {
 
 type story struct {
 	*rig
-	now      time.Time // of the server's clock
-	runs     time.Time // what its clock would be if it had never been set
-	setups   []setup
-	netbox   *ipam.Objects // as it is now; the engine sees it at a poll
-	seen     *ipam.Snapshot
-	clock    time.Time // of NetBox's rows
-	hosts    []netip.Addr
-	port     ipam.InterfaceID // of web
-	clients  []ClientID
-	offers   map[ClientID]netip.Addr
-	promises map[netip.Addr]promise
-	foreign  bool // a foreign server has given something away
+	now       time.Time // of the server's clock
+	runs      time.Time // what its clock would be if it had never been set
+	setups    []setup
+	netbox    *ipam.Objects // as it is now; the engine sees it at a poll
+	seen      *ipam.Snapshot
+	clock     time.Time // of NetBox's rows
+	hosts     []netip.Addr
+	port      ipam.InterfaceID // of web
+	clients   []ClientID
+	offers    map[ClientID]netip.Addr
+	promises  map[netip.Addr]promise
+	restSince map[netip.Addr]time.Time // when the last quarantine began, by time that runs
+	foreign   bool                     // a foreign server has given something away
 }
 
 func newStory(t *testing.T, rt *rapid.T) *story {
@@ -67,12 +71,13 @@ func newStory(t *testing.T, rt *rapid.T) *story {
 			address("10.0.0.1/24", gateway()), address("10.20.0.1/24", gateway()),
 			dynamic("10.0.0.10-10.0.0.13/24"), dynamic("10.20.0.14-10.20.0.15/24"),
 			device("web1", port("eth0", string(web)))),
-		now:      start,
-		runs:     start,
-		clock:    start,
-		clients:  []ClientID{alice, bob, carol, web, nth(1)},
-		offers:   make(map[ClientID]netip.Addr),
-		promises: make(map[netip.Addr]promise),
+		now:       start,
+		runs:      start,
+		clock:     start,
+		clients:   []ClientID{alice, bob, carol, web, nth(1)},
+		offers:    make(map[ClientID]netip.Addr),
+		promises:  make(map[netip.Addr]promise),
+		restSince: make(map[netip.Addr]time.Time),
 	}
 	for i := range 4 {
 		s.hosts = append(s.hosts, netip.AddrFrom4([4]byte{10, 0, 0, byte(10 + i)}))
@@ -147,7 +152,8 @@ func (s *story) discover(t *rapid.T) {
 	case d.Reason == ReasonPoolEmpty:
 		for _, host := range s.hosts {
 			if accepted, trace := s.Explain(selecting(c, host.String())); accepted.Verdict == Ack && accepted.Reason != ReasonTakenAway && accepted.Reason != ReasonForeign {
-				t.Fatalf("%s was offered nothing, but may have %s: %s\n%s", c, host, brief(accepted), trace)
+				_, why := s.Explain(m)
+				t.Fatalf("%s was offered nothing, but may have %s: %s\n%s\nit was offered nothing, since:\n%s", c, host, brief(accepted), trace, why)
 			}
 		}
 	}
@@ -202,8 +208,12 @@ func (s *story) decline(t *rapid.T) {
 	c := s.client(t)
 	forged, who := s.forged(t)
 	m := message(Decline, c, wants(s.mine(t, c)), who)
-	if d := s.send(t, m); forged && d.Verdict != Silent {
+	d := s.send(t, m)
+	if forged && d.Verdict != Silent {
 		t.Fatalf("a forged DECLINE: %s", brief(d))
+	}
+	if d.Verdict == Taken {
+		s.restSince[m.RequestedAddr] = s.runs
 	}
 	if !forged && s.promises[m.RequestedAddr].client == c {
 		delete(s.promises, m.RequestedAddr)
@@ -285,6 +295,37 @@ func (s *story) assign(t *rapid.T) {
 			a.Interface = s.port
 		}
 	})
+}
+
+// vanish hides a row from NetBox, or shows it again (T-1).
+func (s *story) vanish(t *rapid.T) {
+	s.edit(rapid.SampledFrom(s.hosts).Draw(t, "host"), func(a *ipam.Address) {
+		if a.Loss == ipam.Present {
+			a.Loss = ipam.Lost
+		} else {
+			a.Loss = ipam.Present
+		}
+	})
+}
+
+// quarantines lets those of the clients' addresses be looked at that rest; a host
+// is there or not, and the store may fail. Nothing wakes within ten minutes.
+func (s *story) quarantines(t *rapid.T) {
+	answers := rapid.Bool().Draw(t, "answers")
+	s.config.ARP = func(context.Context, netip.Addr) (bool, error) { return answers, nil }
+	defer func() { s.config.ARP = nil }()
+	if rapid.IntRange(0, 4).Draw(t, "fails") == 0 {
+		s.store.before = func(Lease) error { return errDisk }
+		defer func() { s.store.before = nil }()
+	}
+	before := s.store.all()
+	s.lookAtQuarantine(s.t.Context())
+	for _, was := range before {
+		is := s.store.get(was.Addr.String())
+		if is.State != was.State && (was.State != Quarantined || answers || s.runs.Sub(s.restSince[was.Addr]) < minRest) {
+			t.Fatalf("%s, at rest since %s, is %s now and was %s", was.Addr, s.restSince[was.Addr], is.State, was.State)
+		}
+	}
 }
 
 // emptyRecord is an operator who ends a binding by hand (S-5).

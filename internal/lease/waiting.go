@@ -15,7 +15,11 @@ func (d *decider) free(statics []*ipam.Address, port *ipam.Interface) []*ipam.Ad
 		return statics
 	}
 	for i, a := range statics {
-		if b, leased := d.leasedToOther(a, port); leased && d.holdBack(a, port, b) {
+		b, leased := d.leasedToOther(a, port)
+		if until := d.l.claims[a.Address.Addr()]; d.m.Hardware != "" && until.After(d.steady) {
+			b, leased = Binding{Client: d.m.Hardware, Expires: d.now.Add(until.Sub(d.steady)), State: Bound}, true // of the host itself (I-14)
+		}
+		if leased && d.holdBack(a, port, b) {
 			return append(slices.Clone(statics[:i]), d.free(statics[i+1:], port)...)
 		}
 	}

@@ -25,6 +25,7 @@ const (
 	dropReceive        Drop = "receive_failed"
 	dropKernel         Drop = "kernel_queue" // no room in the socket's buffer
 	dropSurplus        Drop = "surplus"      // B-1
+	dropSender         Drop = "sender_share" // N-13
 	dropCopy           Drop = "copy"         // the interface's own listener has it
 	dropBusy           Drop = "busy"         // an earlier message of the client is in work (D-28)
 	dropMalformed      Drop = "malformed"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net"
 	"net/netip"
 	"os"
@@ -65,6 +66,7 @@ type Server struct {
 	meter      *meter
 	packets    sync.Pool // of *packet
 	working    working
+	senders    senders
 	jobs       chan *packet  // packets that wait for a worker
 	begun      atomic.Uint64 // packets given to the workers
 	finished   atomic.Uint64 // packets that a worker is done with
@@ -77,6 +79,7 @@ type packet struct {
 	via    *listener
 	at     time.Time
 	source netip.AddrPort
+	part   int    // which share of senders that are no relay it counts against (N-13); 0: none
 	client client // whose message this one is while it is in work (D-28)
 	arrival
 	n   int
@@ -100,6 +103,7 @@ func Listen(addrs []net.UDPAddr, chain Chain, opt Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{chain: chain, opt: opt, meter: m, jobs: make(chan *packet, waitingRoom)}
+	s.senders.seed = maphash.MakeSeed()
 	s.packets.New = func() any { return new(packet) }
 	if s.listeners, err = openListeners(addrs); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -161,6 +165,7 @@ func (s *Server) Serve(ctx context.Context) error {
 
 func (s *Server) work(p *packet) {
 	s.handle(p)
+	s.senders.end(p)
 	s.packets.Put(p)
 	s.finished.Add(1)
 }
@@ -289,6 +294,7 @@ func (s *Server) read(ctx context.Context, l *listener) {
 			default:
 				why = dropSurplus
 				s.working.end(p)
+				s.senders.end(p)
 			}
 		}
 		s.meter.drop(why, p.source)
@@ -307,6 +313,10 @@ func (s *Server) admit(p *packet, cut bool) Drop {
 	}
 	if !s.working.begin(p) {
 		return dropBusy
+	}
+	if !s.senders.begin(p, len(s.jobs) >= waitingRoom/2, (s.opt.Workers+waitingRoom)/2) {
+		s.working.end(p)
+		return dropSender
 	}
 	return ""
 }

@@ -3,6 +3,7 @@ package writeback
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -113,6 +114,7 @@ func (w *Writer) drop(ctx context.Context, l lease.Lease, why error) {
 func (w *Writer) settle(ctx context.Context, l lease.Lease, c RecordChange, result RecordResult) {
 	switch result.Outcome {
 	case netbox.Done, netbox.Unchanged:
+		w.taken(l.Addr)
 		w.synced(ctx, l, result.LastUpdated)
 	case netbox.Changed:
 		w.deferred[l.Addr] = time.Now().Add(later)
@@ -122,14 +124,39 @@ func (w *Writer) settle(ctx context.Context, l lease.Lease, c RecordChange, resu
 	case netbox.Gone:
 		// A newer snapshot will show whether another object took its place.
 		w.deferred[l.Addr] = time.Now().Add(later)
-		w.quiet.Warn("gone", "IP address was deleted or renumbered in NetBox while its lease was to be shown there", logrus.Fields{
+		w.quiet.Warn("gone", "NetBox does not show the IP address of a lease as it did before: it was deleted or renumbered, or the token may not see it any more", logrus.Fields{
 			"addr": l.Addr, "mac": l.Client, "id": c.ID,
 		})
 	default:
-		w.deferred[l.Addr] = time.Now().Add(later)
+		w.deferred[l.Addr], w.refused[l.Addr] = time.Now().Add(later), true
 		w.quiet.Error("refused", "NetBox refuses the record of a lease; it is tried again every few minutes", logrus.Fields{
 			"addr": l.Addr, "mac": l.Client, "id": c.ID, logrus.ErrorKey: result.Err,
 		})
+	}
+}
+
+// taken says that NetBox took the record of an address. If it had refused it, the
+// cause is gone, and the others that it refused are due at once.
+func (w *Writer) taken(addr netip.Addr) {
+	if !w.refused[addr] {
+		return
+	}
+	for other := range w.refused {
+		delete(w.deferred, other)
+	}
+	clear(w.refused)
+}
+
+// tryOneSoon brings forward the first of the leases that NetBox refused.
+func (w *Writer) tryOneSoon() {
+	var first netip.Addr
+	for addr := range w.refused {
+		if until, waits := w.deferred[addr]; waits && (!first.IsValid() || until.Before(w.deferred[first])) {
+			first = addr
+		}
+	}
+	if at := time.Now().Add(soon); first.IsValid() && w.deferred[first].After(at) {
+		w.deferred[first] = at
 	}
 }
 
@@ -146,7 +173,8 @@ func (w *Writer) synced(ctx context.Context, l lease.Lease, at time.Time) {
 
 // judge decides from one call of Write how to go on. If NetBox refuses all rows
 // of a call, the cause may be one for all of them, such as a missing custom
-// field. Then single rows are tried until one passes.
+// field. Then single rows are tried until one passes: those that are due, and else one
+// of those that were refused.
 func (w *Writer) judge(ctx context.Context, counts map[netbox.Outcome]int, trouble error) time.Duration {
 	taken := counts[netbox.Done] + counts[netbox.Unchanged]
 	switch {
@@ -154,7 +182,11 @@ func (w *Writer) judge(ctx context.Context, counts map[netbox.Outcome]int, troub
 		return w.backOff(ctx, trouble)
 	case taken == 0 && counts[netbox.Refused] > 0:
 		w.rows = 1
-		return w.waits.NextBackOff()
+		if len(w.due()) > 0 {
+			return w.waits.NextBackOff()
+		}
+		w.tryOneSoon()
+		return 0
 	}
 	if w.down {
 		w.config.Log.Info("NetBox is told of leases again")

@@ -3,6 +3,7 @@ package writeback
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -174,6 +175,59 @@ func TestWhereAllRowsAreRefusedSingleOnesAreTried(t *testing.T) {
 	})
 }
 
+// S-4: what refused all leases, such as custom fields that were deleted, is noticed
+// soon after it was repaired, and one lease at a time asks for it.
+func TestRecordsAreToldSoonAfterTheRepair(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		const leases = 40
+		r.show(oneNetwork(r.T, leases+1, nil))
+		for n := 1; n <= leases; n++ {
+			r.engine.change(bound(n))
+		}
+		r.answerWith(refused)
+		r.run()
+		r.after(10 * time.Second) // all are refused, in one call
+		if calls := r.written(); len(calls) != 1 || len(calls[0].changes) != leases {
+			r.Fatalf("calls %+v", calls)
+		}
+		r.after(later - 30*time.Second) // before they are due
+		for _, c := range r.written() {
+			if len(c.changes) != 1 {
+				r.Errorf("%d rows at a time ask whether it is repaired", len(c.changes))
+			}
+		}
+		r.answerWith(nil)
+		r.after(soon + 2*gather)
+		calls := r.written()
+		if n := r.engine.left(); n != 0 || len(calls) != 2 {
+			r.Errorf("%d marks and %d calls %s after the repair, want all told after one asked", n, len(calls), soon+2*gather)
+		}
+		r.after(2 * later)
+		if calls := r.written(); len(calls) != 0 {
+			r.Errorf("%d calls when all is well", len(calls))
+		}
+	})
+}
+
+// S-10: one lease that NetBox refuses, beside others that it takes, is not asked for
+// more often.
+func TestARefusedRowBesideOthersWaits(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.answerWith(func(c RecordChange) RecordResult {
+			if c.ID == 1002 {
+				return refused(c)
+			}
+			return done(c)
+		})
+		r.run()
+		r.engine.change(bound(1), bound(2))
+		r.after(later - 10*time.Second)
+		if calls := r.written(); len(calls) != 1 {
+			r.Errorf("%d calls, want one", len(calls))
+		}
+	})
+}
+
 func TestOneRefusedLeaseDoesNotDelayTheNext(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.answerWith(refused)
@@ -185,6 +239,21 @@ func TestOneRefusedLeaseDoesNotDelayTheNext(t *testing.T) {
 		r.after(10 * time.Second)
 		if _, ok := r.engine.synced[host(2)]; !ok {
 			r.Error("the second lease is not told within 10 s")
+		}
+	})
+}
+
+// S-4: a row that is not shown may have been hidden from the token, so the line does
+// not say that it was deleted.
+func TestARowThatIsNotShownIsNotCalledDeleted(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.answerWith(func(RecordChange) RecordResult { return RecordResult{Outcome: netbox.Gone} })
+		r.run()
+		r.engine.change(bound(1))
+		r.after(10 * time.Second)
+		e := r.logged.LastEntry()
+		if e == nil || !strings.Contains(e.Message, "deleted or renumbered, or the token may not see it") || e.Data["addr"] != host(1) {
+			r.Errorf("log entry %v", e)
 		}
 	})
 }

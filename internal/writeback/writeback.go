@@ -26,6 +26,9 @@ const (
 	maxRows = 250
 	// later is how long a lease that NetBox does not take has to wait.
 	later = 5 * time.Minute
+	// soon is when one lease is tried again where NetBox took none of the last call:
+	// what refused them all, such as a missing custom field, may be repaired.
+	soon = 30 * time.Second
 	// flushTime bounds the work after Run was told to end.
 	flushTime = 5 * time.Second
 	// maxRetryAfter bounds what NetBox can ask us to wait.
@@ -63,6 +66,7 @@ type Writer struct {
 	rows  int  // of the next call of Write
 	// deferred holds leases that cannot be told now, until when.
 	deferred map[netip.Addr]time.Time
+	refused  map[netip.Addr]bool // leases that NetBox refused last
 }
 
 // New returns a Writer; Run makes it work.
@@ -79,6 +83,7 @@ func New(config Config) *Writer {
 		waits:    waits,
 		rows:     maxRows,
 		deferred: make(map[netip.Addr]time.Time),
+		refused:  make(map[netip.Addr]bool),
 	}
 }
 

@@ -2,13 +2,16 @@ package netbox
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4/dhcp4test"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance/instancetest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
@@ -77,6 +80,67 @@ func TestALineSaysWhoAskedForWhatWhereAndWhyNot(t *testing.T) {
 				if got := fmt.Sprint(last.Data[field]); !strings.Contains(got, part) {
 					t.Errorf("%s is %q, want %q in it", field, got, part)
 				}
+			}
+		})
+	}
+}
+
+// D-31, B-2: a RELEASE that does not come from the address itself leaves one line a
+// minute that says who sent it and why it does not count; one that does leaves none.
+func TestAReleaseThatDoesNotCountLeavesALine(t *testing.T) {
+	for name, c := range map[string]struct {
+		sources []string
+		mods    []dhcpv4.Modifier
+		ignored int // lines
+		source  string
+	}{
+		"from another host":              {[]string{"10.0.0.66"}, nil, 1, "10.0.0.66"},
+		"from many, for one address":     {[]string{"10.0.0.66", "10.0.0.67", "10.0.0.68"}, nil, 1, "10.0.0.66"},
+		"by a relay that is not proved":  {[]string{"10.0.0.66"}, []dhcpv4.Modifier{dhcp4test.Relayed("10.0.0.1")}, 1, "10.0.0.66"},
+		"from the address itself":        {[]string{"10.0.0.100"}, nil, 0, ""},
+		"by a relay on the lease's wire": {[]string{"10.0.0.1"}, []dhcpv4.Modifier{dhcp4test.Relayed("10.0.0.1")}, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := instancetest.Open(t, "", inventory)
+			if err := o.Pool.UseFile(o.Path); err != nil { // as in our own binary, which knows the sender
+				t.Fatal(err)
+			}
+			h, err := setup(o.Pool, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Log.(*logrus.Logger).SetLevel(logrus.InfoLevel) // as servers run, without a trace of each message
+			send := func(source string, kind dhcpv4.MessageType, mods ...dhcpv4.Modifier) {
+				req := dhcp4test.Request(t, kind, append([]dhcpv4.Modifier{stranger(1)}, mods...)...)
+				o.Pool.Exchanges.Open(req, dhcp4.Ingress{Interface: "eth0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.2")}, Source: netip.AddrPortFrom(netip.MustParseAddr(source), 68)})
+				defer o.Pool.Exchanges.Close(req)
+				h(req, dhcp4test.Prepared(t, req))
+			}
+			wish := dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress([]byte{10, 0, 0, 100}))
+			send("0.0.0.0", dhcpv4.MessageTypeDiscover, wish)
+			send("0.0.0.0", dhcpv4.MessageTypeRequest, wish, dhcpv4.WithOption(dhcpv4.OptServerIdentifier([]byte{10, 0, 0, 2})))
+			for _, source := range c.sources {
+				send(source, dhcpv4.MessageTypeRelease, append([]dhcpv4.Modifier{dhcpv4.WithClientIP([]byte{10, 0, 0, 100})}, c.mods...)...)
+			}
+			ignored, released := 0, 0
+			for _, e := range o.Logs.AllEntries() {
+				switch e.Message {
+				case "RELEASE ignored":
+					ignored++
+					for field, want := range map[string]string{"source": c.source, "ciaddr": "10.0.0.100", "client_id": "52:54:00:00:00:01", "why": "RELEASE counts"} {
+						if got := fmt.Sprint(e.Data[field]); !strings.Contains(got, want) {
+							t.Errorf("%s is %q, want %q in it", field, got, want)
+						}
+					}
+					if e.Level != logrus.WarnLevel {
+						t.Errorf("it is a line of level %s", e.Level)
+					}
+				case "lease released":
+					released++
+				}
+			}
+			if ignored != c.ignored || (released == 0) == (c.ignored == 0) {
+				t.Errorf("%d lines of RELEASEs ignored, want %d; %d leases released", ignored, c.ignored, released)
 			}
 		})
 	}

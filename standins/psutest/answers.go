@@ -11,8 +11,19 @@ type entry map[string]any
 func (s *Scope) single() entry {
 	return entry{
 		"scope_id": s.ID, "name": s.Name, "start_ip": s.Start, "end_ip": s.End, "subnet_mask": s.Mask,
-		"description": s.Description, "state": cmp.Or(s.State, "Active"), "lease_duration_seconds": s.LeaseSeconds,
+		"description": s.Description, "state": cmp.Or(s.State, "Active"), "lease_duration_seconds": s.told(),
 	}
+}
+
+// unlimited is how Windows counts a lease without end.
+const unlimited = 4294967295
+
+// told is the lease time as scripts tell it: 0 where it has no end.
+func (s *Scope) told() int64 {
+	if s.LeaseSeconds >= unlimited {
+		return 0
+	}
+	return s.LeaseSeconds
 }
 
 // listed is a scope as the list has it: with the first router only.

@@ -107,7 +107,7 @@ func (c *request) refuse(status int, id, about, format string, args ...any) repl
 func (c *request) listScopes() reply {
 	var out []entry
 	for _, s := range c.w.Scopes {
-		if s.Unreadable && c.dialect() == single {
+		if (s.Unreadable || s.LeaseSeconds >= unlimited) && c.dialect() == single {
 			return failure(http.StatusInternalServerError, `Cannot convert value "4294967295" to type "System.Int32". Error: "Value was either too large or too small for an Int32."`)
 		}
 		e := c.w.listed(s)
@@ -247,6 +247,10 @@ func (c *request) createScope() reply {
 	if _, err := netip.ParseAddr(c.text("router")); err == nil { // errors are swallowed
 		s.Routers = []string{c.text("router")}
 	}
+	if s.Name == "" && c.own() {
+		s.Name = s.ID
+	}
+	s.State = "Active"
 	if c.dialect() != single {
 		s.State = state(c.text("state"))
 	}

@@ -184,7 +184,7 @@ func reserve(addr, client string) plan.Step {
 func withdraw(addr, client string) plan.Step {
 	return plan.Step{
 		Phase: plan.Push, Target: dh1, Action: state.Delete, Kind: plan.WindowsReservation, Name: "reservation " + addr, Scope: office(), Addr: netip.MustParseAddr(addr),
-		Observed: []plan.Change{{Field: "client_id", Old: client}},
+		Observed: []plan.Change{{Field: "client_id", Old: client}}, Record: 7,
 	}
 }
 

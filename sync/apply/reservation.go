@@ -99,11 +99,7 @@ func (s *server) only(scope netip.Addr, have *windhcp.Reservation) error {
 }
 
 func (s *server) createReservation(ctx context.Context, step *plan.Step, have *windhcp.Reservation) (netboxio.Outcome, error) {
-	c, scope := step.Changes, step.Scope.Addr()
-	want := windhcp.Reservation{
-		Addr: step.Addr, ClientID: windhcp.ClientID(newText(c, "client_id")), Name: newText(c, "name"),
-		Description: newText(c, "description"), Type: newText(c, "type"),
-	}
+	scope, want := step.Scope.Addr(), wanted(step)
 	if have != nil {
 		if have.ClientID == want.ClientID {
 			return netboxio.Unchanged, nil
@@ -111,6 +107,15 @@ func (s *server) createReservation(ctx context.Context, step *plan.Step, have *w
 		return outcome(fmt.Errorf("%w: it is reserved for %s", errMoved, have.ClientID))
 	}
 	return outcome(s.post(ctx, scope, want))
+}
+
+// wanted is the reservation that a step makes.
+func wanted(step *plan.Step) windhcp.Reservation {
+	c := step.Changes
+	return windhcp.Reservation{
+		Addr: step.Addr, ClientID: windhcp.ClientID(newText(c, "client_id")), Name: newText(c, "name"),
+		Description: newText(c, "description"), Type: newText(c, "type"),
+	}
 }
 
 // post creates a reservation, and looks before it tries again.
@@ -159,8 +164,8 @@ func (s *server) updateReservation(ctx context.Context, step *plan.Step, have *w
 	if err := s.only(step.Scope.Addr(), have); err != nil {
 		return netboxio.Refused, err
 	}
-	id := have.ClientID
-	return outcome(s.twice(ctx, changeReservation, func() error { return s.client.UpdateReservation(ctx, id, change) }, func() (bool, error) {
+	before, id := *have, have.ClientID
+	return outcome(s.twice(ctx, changeReservation, func() error { return s.client.UpdateReservation(ctx, step.Scope.Addr(), before, change) }, func() (bool, error) {
 		r, err := s.again(ctx, step.Scope.Addr(), step.Addr)
 		if r == nil || r.ClientID != id {
 			return false, cmp.Or(err, errMoved)
@@ -180,7 +185,7 @@ func (s *server) deleteReservation(ctx context.Context, step *plan.Step, have *w
 }
 
 func (s *server) remove(ctx context.Context, scope netip.Addr, r windhcp.Reservation) error {
-	err := s.via(ctx, deleteReservation, func() error { return s.client.DeleteReservation(ctx, r.ClientID) })
+	err := s.via(ctx, deleteReservation, func() error { return s.client.DeleteReservation(ctx, scope, r) })
 	if e, ok := asError(err); ok && e.Unsure() {
 		left, readErr := s.again(ctx, scope, r.Addr)
 		switch {

@@ -3,9 +3,13 @@ package apply_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
@@ -293,8 +297,9 @@ func TestACallThatOneScriptLacksCostsNothingElse(t *testing.T) {
 		bad   plan.Step
 		tried int
 	}{
-		"PUT reservation 401":    {psutest.Fault{Method: "PUT", Path: "reservations/*", Kind: psutest.Unauthorized}, rename("10.8.4.60", mfp, "mfp-2", "mfp-9"), 1},
-		"DELETE reservation 401": {psutest.Fault{Method: "DELETE", Path: "reservations/*", Kind: psutest.Unauthorized}, withdraw("10.8.4.60", mfp), 1},
+		// Both with the client id and as a list (rule 1.9).
+		"PUT reservation 401":    {psutest.Fault{Method: "PUT", Path: "reservations/*", Kind: psutest.Unauthorized}, rename("10.8.4.60", mfp, "mfp-2", "mfp-9"), 2},
+		"DELETE reservation 401": {psutest.Fault{Method: "DELETE", Path: "reservations/*", Kind: psutest.Unauthorized}, withdraw("10.8.4.60", mfp), 2},
 		"PUT scope 403":          {psutest.Fault{Method: "PUT", Path: "scopes/*", Kind: psutest.Forbidden}, adjust(change("router", "10.8.4.1", "10.8.4.254")), 1},
 		"DELETE exclusion 401":   {psutest.Fault{Method: "DELETE", Path: "exclusions", Kind: psutest.Unauthorized}, exclusion("", "10.8.4.20-10.8.4.29"), 1},
 		"400 for one":            {psutest.Fault{Method: "PUT", Path: "reservations/*", Kind: psutest.Error400}, rename("10.8.4.60", mfp, "mfp-2", "mfp-9"), 1},
@@ -312,6 +317,94 @@ func TestACallThatOneScriptLacksCostsNothingElse(t *testing.T) {
 			}
 		})
 	}
+}
+
+// rule 1.9: a script that dropped the calls by client id does all the same, whether
+// it was asked whose it is or not.
+func TestAServerWithListsIsWrittenTo(t *testing.T) {
+	for _, script := range []string{psutest.Lists, psutest.Own} {
+		for _, asked := range []bool{true, false} {
+			t.Run(fmt.Sprint(script, asked), func(t *testing.T) {
+				l := newLab(t)
+				l.dh1.Configure(func(c *psutest.Config) { c.Script = script })
+				if asked {
+					if _, err := l.targets.Servers[dh1].Health(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				r := l.run(rename("10.8.4.60", mfp, "mfp-2", "mfp-9"), withdraw("10.8.4.61", cam), reserve("10.8.4.70", pc), reserve("10.8.4.71", "3c-52-82-0a-1b-78"))
+				if n := r.Count(dh1, netboxio.Done); n != 4 {
+					t.Errorf("%d of 4 done: %+v", n, r.Results)
+				}
+				l.wantReservations("10.8.4.60 "+mfp+" mfp-9 printer's room", "10.8.4.70 "+pc+" new  Dhcp", "10.8.4.71 3c-52-82-0a-1b-78 new  Dhcp")
+			})
+		}
+	}
+}
+
+// rule 1.9: reservations that are made one after the other go in one request, each
+// with its own outcome; a list that fails is made one by one, and nothing twice.
+func TestNewReservationsGoTogether(t *testing.T) {
+	steps := []plan.Step{
+		reserve("10.8.4.70", pc), reserve("10.8.4.71", "3c-52-82-0a-1b-78"), reserve("10.8.4.105", "3c-52-82-0a-1b-79"), reserve("10.8.4.72", "3c-52-82-0a-1b-7a"),
+	}
+	made := []string{mfpIs, camIs, "10.8.4.70 " + pc + " new  Dhcp", "10.8.4.71 3c-52-82-0a-1b-78 new  Dhcp", "10.8.4.72 3c-52-82-0a-1b-7a new  Dhcp"}
+	for _, c := range []struct {
+		name, script string
+		fault        *psutest.Fault
+		posts        int
+	}{
+		{"a script without lists", "1.0.2", nil, 4},
+		{"the plugin's", psutest.Lists, nil, 1},
+		{"ours", psutest.Own, nil, 1},
+		{"the list is refused", psutest.Own, &psutest.Fault{Method: "POST", Path: "reservations", Times: 1, Kind: psutest.Error500}, 5},
+		{"the list gets a page", psutest.Lists, &psutest.Fault{Method: "POST", Path: "reservations", Times: 1, Kind: psutest.HTML200}, 5},
+		{"the list gets 401", psutest.Lists, &psutest.Fault{Method: "POST", Path: "reservations", Times: 1, Kind: psutest.Unauthorized}, 5},
+		{"the answer to the list is lost", psutest.Own, &psutest.Fault{Method: "POST", Path: "reservations", Times: 1, Kind: psutest.DropAfter}, 2}, // and the one that was refused
+		{"the answer to the list is blank", psutest.Lists, &psutest.Fault{Method: "POST", Path: "reservations", Times: 1, Kind: psutest.Blank200After}, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			l.dh1.Configure(func(o *psutest.Config) { o.Script = c.script })
+			if _, err := l.targets.Servers[dh1].Health(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if c.fault != nil {
+				l.dh1.Fail(*c.fault)
+			}
+			r := l.run(steps...)
+			if got := r.Results[2]; got.Outcome != netboxio.Refused || !strings.Contains(got.Error, "10.8.4.105") || r.Failed() != 1 {
+				t.Errorf("%+v", r.Results)
+			}
+			if n := len(l.writes()); n != c.posts {
+				t.Errorf("%d requests, want %d: %q", n, c.posts, l.writes())
+			}
+			l.wantReservations(made...)
+		})
+	}
+}
+
+// What is there already and what must not be done is in no list.
+func TestOnlyWhatIsToBeMadeGoesTogether(t *testing.T) {
+	l := newLab(t)
+	l.dh1.Configure(func(o *psutest.Config) { o.Script = psutest.Own })
+	if _, err := l.targets.Servers[dh1].Health(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	there, other := reserve("10.8.4.60", mfp), reserve("10.8.4.61", pc)
+	r := l.run(reserve("10.8.4.70", pc), reserve("10.8.4.71", "3c-52-82-0a-1b-78"), there, other, reserve("10.8.4.72", "3c-52-82-0a-1b-7a"), reserve("10.8.4.73", "3c-52-82-0a-1b-7b"))
+	var got []netboxio.Outcome
+	for _, result := range r.Results {
+		got = append(got, result.Outcome)
+	}
+	if diff := cmp.Diff([]netboxio.Outcome{netboxio.Done, netboxio.Done, netboxio.Unchanged, netboxio.Changed, netboxio.Done, netboxio.Done}, got); diff != "" {
+		t.Errorf("%s\n%+v", diff, r.Results)
+	}
+	l.wantWrites("POST reservations", "POST reservations")
+	l.options.Policy.PushReservations = false
+	l.dh1.ForgetRequests()
+	l.run(reserve("10.8.4.80", "3c-52-82-0a-1b-80"), reserve("10.8.4.81", "3c-52-82-0a-1b-81"))
+	l.wantWrites()
 }
 
 // rule 3.8 point 22: a token that works nowhere is not tried any more.
@@ -395,6 +488,39 @@ func TestAReplacementThatIsNotThereIsUndone(t *testing.T) {
 }
 
 // Each write to a server that hangs takes a minute, with the lock held.
+// rule 5.3: reservations and exclusions of a scope that could not be made are not
+// sent; those of other scopes are.
+func TestAScopeThatCouldNotBeMadeGetsNothingElse(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault psutest.Fault
+	}{
+		{"refused", psutest.Fault{Path: "scopes", Method: "POST", Kind: psutest.Error500}},
+		{"never carried out", psutest.Fault{Path: "scopes", Method: "POST", Kind: psutest.Timeout504}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			l.dh1.Fail(c.fault)
+			in := func(s plan.Step) plan.Step { s.Scope = netip.MustParsePrefix("10.8.9.0/24"); return s }
+			r := l.run(newScope("10.8.9.0/24", "10.8.9.10", "10.8.9.99", "", 3600), in(exclusion("10.8.9.10-10.8.9.19")), in(reserve("10.8.9.50", pc)), in(reserve("10.8.9.51", cam)), reserve("10.8.4.70", pc))
+			for i, done := range []bool{false, false, false, false, true} {
+				if got := r.Results[i].Outcome; (got == netboxio.Done) != done {
+					t.Errorf("step %d: %s", i, got)
+				}
+				if i > 0 && i < 4 && !strings.Contains(r.Results[i].Error, "not tried, since scope 10.8.9.0/24") {
+					t.Errorf("step %d: %s", i, r.Results[i].Error)
+				}
+			}
+			for _, w := range l.writes() {
+				if strings.HasPrefix(w, "POST exclusions") {
+					t.Errorf("sent: %s", w)
+				}
+			}
+			l.wantReservations(mfpIs, camIs, "10.8.4.70 "+pc+" new  Dhcp")
+		})
+	}
+}
+
 func TestAServerThatTimesOutAgainAndAgainGetsNoMore(t *testing.T) {
 	l := newLab(t)
 	l.dh1.Fail(psutest.Fault{Method: "POST", Kind: psutest.Timeout504})

@@ -14,18 +14,21 @@ import (
 
 // choice is what a run is about, as flags say it.
 type choice struct {
-	mode         plan.Mode
-	servers      []string
-	scopes       []string
-	dryRun       bool
-	allowDeletes bool
-	alongside    bool
+	mode            plan.Mode
+	servers         []string
+	scopes          []string
+	dryRun          bool
+	retired         string
+	allowDeletes    bool
+	allowOverwrites bool
+	alongside       bool
 }
 
 func (c *choice) addTo(f *pflag.FlagSet) {
 	f.StringArrayVar(&c.servers, "server", nil, "only this server, by any of its names; may be repeated")
 	f.StringArrayVar(&c.scopes, "scope", nil, "only this scope, such as 10.8.4.0/24; may be repeated")
 	f.BoolVar(&c.allowDeletes, "allow-deletes", false, "losses need no proof this once (sync.guards); --server and --scope narrow it")
+	f.BoolVar(&c.allowOverwrites, "allow-overwrites", false, "overwrite any number of statuses that people gave, this once (sync.adopt)")
 	f.BoolVar(&c.alongside, "alongside-plugin", false, "run although the plugin netbox-windows-dhcp is installed: both undo each other's work")
 }
 
@@ -39,6 +42,7 @@ type session struct {
 	log     logrus.FieldLogger
 	options mirror.Options
 	shown   bool // the plan stands on standard output
+	news    bool // only what no run of the last day told is logged
 }
 
 // open reads the settings, tells what is unusual about them, and opens the
@@ -97,7 +101,7 @@ func (s *session) warnings() {
 }
 
 func (c choice) options(f *settings.File) (mirror.Options, error) {
-	o := mirror.Options{Mode: c.mode, Servers: c.servers, AllowDeletes: c.allowDeletes, AlongsidePlugin: c.alongside}
+	o := mirror.Options{Mode: c.mode, Servers: c.servers, AllowDeletes: c.allowDeletes, AllowOverwrites: c.allowOverwrites, AlongsidePlugin: c.alongside, Retired: c.retired}
 	for _, name := range c.servers {
 		if _, err := findServer(f, name); err != nil {
 			return o, err

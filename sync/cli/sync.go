@@ -81,6 +81,7 @@ func (p *program) syncOnce(ctx context.Context, c choice, asJSON bool) error {
 		return err
 	}
 	defer s.Close()
+	s.news = p.quiet
 	run, err := s.Sync(ctx, s.options)
 	p.screen.endProgress()
 	if err == nil && run.DryRun && !p.quiet && !asJSON {
@@ -102,6 +103,7 @@ func (p *program) serve(ctx context.Context, c choice, every time.Duration, asJS
 	if every == 0 {
 		every = s.File.Sync.Interval
 	}
+	s.news = true
 	s.log.WithField("interval", every.String()).Info("service started")
 	group, ctx := errgroup.WithContext(ctx)
 	if s.File.Sync.Status.Listen != "" {
@@ -161,20 +163,28 @@ func carriedOut(run *mirror.Run) *plan.Plan {
 	return &done
 }
 
+// needsAttention reports whether a run has news: an end that no plan explains, or
+// what no run of the last day told. The exit code tells what lasts (rule 3.8 point 2).
 func needsAttention(run *mirror.Run) bool {
-	return run.Outcome != mirror.Clean || len(run.Warnings) > 0 || run.Plan != nil && slices.ContainsFunc(run.Plan.Notes, func(n plan.Note) bool {
-		return report.Urgent(n.Level)
-	})
+	if run.Error != "" || run.Plan == nil || len(run.Warnings) > len(run.Repeated) || run.Report != nil && run.Report.Failed() > 0 {
+		return true
+	}
+	return slices.ContainsFunc(run.Plan.Notes, func(n plan.Note) bool { return report.Urgent(n.Level) && !n.Repeated })
 }
 
 // report logs what an operator has to look at: of the servers, of the plan unless
 // it is shown, and of the steps.
 func (s *session) report(run *mirror.Run) {
 	for _, w := range run.Warnings {
+		if s.news && slices.Contains(run.Repeated, w) {
+			s.log.Debug(w)
+			continue
+		}
 		s.log.Warn(w)
 	}
 	if run.Plan != nil && !s.shown {
-		logNotes(s.log, run.Plan.Notes)
+		told := func(n plan.Note) bool { return s.news && n.Repeated }
+		logNotes(s.log, slices.DeleteFunc(slices.Clone(run.Plan.Notes), told))
 	}
 	if run.Report == nil {
 		return

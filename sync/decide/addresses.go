@@ -16,12 +16,16 @@ type addressing struct {
 	*recorded
 	*merged
 	work
-	addresses book
-	full      []*state.Range // ranges NetBox takes no new address in
-	populated map[int64]int  // addresses that are not made, by such a range
-	losses    *losses
-	heldBack  map[subnetKey]*heldBack
-	leases    map[plan.Place]plan.LeaseInfo // what is remembered
+	addresses  book
+	full       []*state.Range // ranges NetBox takes no new address in
+	populated  map[int64]int  // addresses that are not made, by such a range
+	losses     *losses
+	heldBack   map[subnetKey]*heldBack
+	leases     map[plan.Place]plan.LeaseInfo // what is remembered
+	before     map[int64]plan.Before
+	overwrites int                  // statuses of people that this run would overwrite
+	exempted   map[netip.Prefix]int // leases on addresses that are never written
+	shielded   map[netip.Prefix]int // addresses that were told to be assigned or shared
 }
 
 // syncAddresses goes through every address that the servers or NetBox know in
@@ -30,7 +34,8 @@ type addressing struct {
 func syncAddresses(in *recorded, known *merged, addresses book, memory *plan.Memory) work {
 	ad := &addressing{
 		recorded: in, merged: known, addresses: addresses, populated: make(map[int64]int), losses: newLosses(in.view),
-		heldBack: make(map[subnetKey]*heldBack), leases: memory.Leases,
+		heldBack: make(map[subnetKey]*heldBack), leases: memory.Leases, before: memory.Before,
+		shielded: make(map[netip.Prefix]int), exempted: make(map[netip.Prefix]int),
 	}
 	for id := range known.networks {
 		ad.heldBack[id] = &heldBack{losses: make(map[plan.List]*held)}
@@ -44,6 +49,12 @@ func syncAddresses(in *recorded, known *merged, addresses book, memory *plan.Mem
 	ad.weigh(places, memory.Missing)
 	for _, place := range places {
 		n, f, list := ad.networkOf(place), ad.facts[place], addresses[place]
+		if slices.ContainsFunc(list, ad.untouchable) {
+			if f.served() {
+				ad.exempted[n.subnet]++
+			}
+			continue
+		}
 		if len(list) > 1 {
 			ad.note(plan.Note{Level: plan.Warning, Scope: n.subnet, Addr: place.Addr, Cause: plan.CauseSameHost,
 				Text: fmt.Sprintf("%d address objects for this host in one VRF: only %d is kept up to date", len(list), list[0].ID)})
@@ -61,6 +72,8 @@ func syncAddresses(in *recorded, known *merged, addresses book, memory *plan.Mem
 	ad.notePopulated()
 	ad.noteOtherVRFs()
 	ad.noteHeldBack()
+	ad.noteOverwrites()
+	ad.noteExempt()
 	return ad.work
 }
 
@@ -80,17 +93,19 @@ func (ad *addressing) places() []plan.Place {
 // it makes one.
 func (ad *addressing) serve(place plan.Place, x *state.Address, f *facts, n *network) (made bool) {
 	lost := ad.lossOf(x)
-	o := ad.outcomeOf(&situation{place: place, x: x, facts: f, unsure: n.unsure != "" || lost != nil && lost.fate != goes})
+	o := ad.outcomeOf(&situation{place: place, x: x, facts: f, unsure: n.unsure != "" || lost != nil && lost.fate != goes, crowd: ad.crowded()})
 	ad.held(n, lost)
-	if o.level != "" {
-		ad.note(plan.Note{Level: o.level, Server: ad.host(f.unit.server), Scope: n.subnet, Addr: place.Addr, Cause: o.cause, Text: o.why, Once: o.level == plan.Warning})
-	}
+	ad.tell(place, &o, f, n)
 	ad.remember(place, f)
 	if o.skip {
 		return false
 	}
 	ad.metadata(&o.want, x, f, n)
+	if x == nil && f.waits {
+		return false
+	}
 	if x != nil {
+		ad.keepBefore(place, x, &o)
 		ad.update(place, x, &o, n)
 		return false
 	}
@@ -102,16 +117,28 @@ func (ad *addressing) serve(place plan.Place, x *state.Address, f *facts, n *net
 	return true
 }
 
+// tell notes what is odd about an outcome: as a warning the first time.
+func (ad *addressing) tell(place plan.Place, o *outcome, f *facts, n *network) {
+	if o.level == "" {
+		return
+	}
+	if o.cause == plan.CauseShielded && ad.memory.Told[plan.Told{Cause: o.cause, Scope: n.subnet, Addr: place.Addr}] {
+		ad.shielded[n.subnet]++
+		return
+	}
+	ad.note(plan.Note{Level: o.level, Server: ad.host(f.unit.server), Scope: n.subnet, Addr: place.Addr, Cause: o.cause, Text: o.why, Once: o.level == plan.Warning})
+}
+
 // written reports whether this NetBox has a field of addresses, and the operator
 // wants it kept.
-func (ad *addressing) written(field string) bool {
+func (v *view) written(field string) bool {
 	switch field {
 	case plan.CustomField(state.FieldLeaseHostname):
-		return ad.nb.HasField(state.IPAddress, state.FieldLeaseHostname)
+		return v.nb.HasField(state.IPAddress, state.FieldLeaseHostname)
 	case plan.CustomField(state.FieldLeaseActive):
-		return ad.nb.HasField(state.IPAddress, state.FieldLeaseActive)
+		return v.nb.HasField(state.IPAddress, state.FieldLeaseActive)
 	case plan.CustomField(state.FieldLeaseExpires):
-		return ad.p.ExpiryInNetBox && ad.nb.HasField(state.IPAddress, state.FieldLeaseExpires)
+		return v.p.ExpiryInNetBox && v.nb.HasField(state.IPAddress, state.FieldLeaseExpires)
 	}
 	return true
 }
@@ -133,7 +160,7 @@ func (ad *addressing) update(place plan.Place, x *state.Address, o *outcome, n *
 	}
 	ad.step(plan.Step{
 		Phase: plan.Addresses, Target: plan.NetBox, Action: state.Update, Kind: state.IPAddress, ID: x.ID, Name: x.Address.String(),
-		Scope: n.subnet, Addr: place.Addr, VRF: place.VRF, Changes: changes, Rule: o.cause.Rule(), Why: o.why,
+		Scope: n.subnet, Addr: place.Addr, VRF: place.VRF, Changes: changes, Observed: o.observed, Rule: o.cause.Rule(), Why: o.why,
 	})
 }
 

@@ -378,7 +378,7 @@ func TestEdgeCases(t *testing.T) {
 		l.scope.lease("10.8.5.33", pc, "a")
 		p := l.run()
 		wantSteps(t, p, onAddresses)
-		wantNote(t, p, plan.Warning, "3.9", "outside the subnet")
+		wantNote(t, p, plan.Failure, "3.9", "outside the subnet")
 	})
 	t.Run("3.9 a populated range is reported once", func(t *testing.T) {
 		l := &lab{T: t, w: newWorld(), p: defaults(dh1)}

@@ -27,16 +27,27 @@ func Build(in plan.Input) *plan.Plan {
 		d.add(migrate(found))
 		return d.finish(v)
 	}
+	if in.Policy.Mode == plan.Retire {
+		scopes, w := retire(found)
+		d.add(w)
+		d.add(reflectScopes(scopes))
+		return d.finish(v)
+	}
 	d.add(checkMemory(v, &d.plan.Memory))
+	d.add(checkLog(v, &d.plan.Memory))
 	contexts, w := recordFailovers(v)
 	contextsAt := d.add(w)
 	scopes, w := recordScopes(found, &d.plan.Memory)
 	scopesAt := d.add(w)
+	if in.Policy.Mode == plan.Sync {
+		guardExclusions(scopes)
+	}
 	var made []*unit
 	if in.Policy.Mode == plan.Sync && in.Policy.PushScopeInfo {
 		made, w = pushScopes(scopes)
 		d.add(w)
 	}
+	d.add(agree(scopes, d.plan.Memory.Scopes))
 	if problem := statusSettingsProblem(&in.Policy, in.NetBox.Statuses); problem != "" {
 		d.note(plan.Note{Level: plan.Failure, Cause: plan.CauseStatuses, Text: problem + "; no address is touched"})
 	} else if in.Policy.Mode == plan.Sync {
@@ -68,8 +79,9 @@ func (d *draft) add(w work) (at int) {
 // addresses runs the stages that are about addresses and reservations.
 func (d *draft) addresses(scopes *recorded, made []*unit) {
 	p, before := scopes.p, newBook(scopes.p, scopes.nb.Addresses)
+	d.plan.Memory.Statuses[p.LeaseStatus], d.plan.Memory.Statuses[p.ReservationStatus] = plan.ListLeases, plan.ListReservations
 	clients, targets := newClients(scopes.view), pushTargets(scopes, made)
-	withdrawn, w := findWithdrawn(scopes, clients, targets, before)
+	withdrawn, w := findWithdrawn(scopes, clients, targets, before, d.plan.Memory.Pushed)
 	d.add(w)
 	after, book := scopes.nb, before
 	if p.SyncIPs {
@@ -82,6 +94,7 @@ func (d *draft) addresses(scopes *recorded, made []*unit) {
 			book = newBook(p, after.Addresses)
 		}
 	}
+	d.add(orphans(scopes))
 	d.add(pushReservations(scopes, clients, targets, withdrawn, book, d.plan.Memory.Pushed))
 	w, d.plan.Violations = checkStatuses(scopes, after, d.plan.Memory.Invalid)
 	d.add(w)
@@ -127,17 +140,24 @@ func (d *draft) finish(v *view) *plan.Plan {
 	return d.plan
 }
 
-// tellOnce makes information of warnings that an earlier run showed.
+// tellOnce makes information of warnings that an earlier run showed, and marks what
+// a run of the last day told: only what changed is news. A run over a part knows
+// nothing of the rest, and leaves what was said of it.
 func (d *draft) tellOnce(v *view) {
+	if v.everyServerSelected() && len(v.p.OnlyScopes) == 0 {
+		clear(d.plan.Memory.Said)
+	}
 	for i := range d.plan.Notes {
 		n := &d.plan.Notes[i]
-		if !n.Once {
-			continue
+		if n.Once {
+			told := plan.Told{Cause: n.Cause, Scope: n.Scope, Addr: n.Addr}
+			if v.memory.Told[told] {
+				n.Level = plan.Info
+			}
+			d.plan.Memory.Told[told] = true
 		}
-		told := plan.Told{Cause: n.Cause, Scope: n.Scope, Addr: n.Addr}
-		if v.memory.Told[told] {
-			n.Level = plan.Info
+		if n.Level != plan.Info && n.Level != plan.Skip {
+			n.Repeated = d.plan.Memory.Say(v.memory, n.Key(), v.in.Now)
 		}
-		d.plan.Memory.Told[told] = true
 	}
 }

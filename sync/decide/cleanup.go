@@ -24,19 +24,29 @@ type heldBack struct {
 func (ad *addressing) weigh(places []plan.Place, missing map[plan.MissingKey]plan.Sight) {
 	for _, place := range places {
 		n, f, list := ad.networkOf(place), ad.facts[place], ad.addresses[place]
-		if n.unsure != "" {
+		if slices.ContainsFunc(list, ad.untouchable) {
 			continue
 		}
 		if f.served() {
 			list = list[:min(len(list), 1)]
+			for _, x := range list {
+				ad.weighOverwrite(place, x)
+			}
+		}
+		if n.unsure != "" {
+			continue
 		}
 		for _, x := range list {
 			ad.weighOne(place, x, f, n)
 		}
 	}
+	ad.forgetBefore()
 	ad.losses.judge(missing)
 	ad.losses.settle(missing, func(key plan.MissingKey) bool {
-		n := ad.networkOf(key.Place)
+		n, f := ad.networkOf(key.Place), ad.facts[key.Place]
+		if f != nil && (f.reservation != nil || key.List == plan.ListLeases && (f.lease != nil || f.doubtful)) {
+			return ofAddress(key.List) // listed again, by whichever server
+		}
 		return ofAddress(key.List) && (n != nil && n.unsure == "" || n == nil && ad.addresses.at(key.Place) == nil)
 	})
 }
@@ -47,7 +57,10 @@ func ofAddress(list plan.List) bool { return list == plan.ListLeases || list == 
 // status.
 func (ad *addressing) weighOne(place plan.Place, x *state.Address, f *facts, n *network) {
 	list, why := ad.restsOn(place, x, n)
-	if why == "" || ad.p.KeepAssigned && x.InUse != "" {
+	if why == "" || !f.served() && ad.p.KeepAssigned && x.InUse != "" {
+		return
+	}
+	if _, differs := ad.givenBack(place, x); x.Managed == state.Adopted && !differs && !f.served() {
 		return
 	}
 	from := ad.listsOf(list, place, n)
@@ -86,12 +99,12 @@ func (ad *addressing) lossOf(x *state.Address) *loss {
 // sources are the lists that an address rests on.
 type sources struct {
 	servers []int
-	empty   bool // one of them has no entry
-	alone   bool // no other scope of their servers has a running lease
+	empty   bool // one that should name it has no entry
+	alone   bool // and no other scope of those servers has a running lease
 }
 
-// listsOf finds the lists an address rests on: of the server that had its lease
-// last, else of all that have the network.
+// listsOf finds the lists an address rests on: of all servers that have the network.
+// The one that had its lease last should name it; if that is not known, any.
 func (ad *addressing) listsOf(list plan.List, place plan.Place, n *network) (from sources) {
 	last := ad.serverOf(ad.memory.Leases[place].Server)
 	if !slices.ContainsFunc(n.units, func(u *unit) bool { return u.server == last }) {
@@ -99,14 +112,14 @@ func (ad *addressing) listsOf(list plan.List, place plan.Place, n *network) (fro
 	}
 	from.alone = true
 	for _, u := range n.units {
+		from.servers = append(from.servers, u.server)
 		if last >= 0 && u.server != last {
 			continue
 		}
-		from.servers = append(from.servers, u.server)
 		from.empty = from.empty || list == plan.ListLeases && running(u.part.Leases) == 0 || list == plan.ListReservations && len(u.part.Reservations.Items) == 0
 	}
 	for _, u := range ad.units {
-		if slices.Contains(from.servers, u.server) && !slices.Contains(n.units, u) && running(u.part.Leases) > 0 {
+		if (last < 0 || u.server == last) && slices.Contains(from.servers, u.server) && !slices.Contains(n.units, u) && running(u.part.Leases) > 0 {
 			from.alone = false
 		}
 	}
@@ -146,9 +159,14 @@ func (ad *addressing) clean(place plan.Place, x *state.Address, f *facts, n *net
 		ad.note(plan.Note{Level: plan.Skip, Scope: n.subnet, Addr: place.Addr, Cause: plan.CauseHeldByServer, Text: "kept: the server holds the address back"})
 	case gone && n.unsure != "":
 		ad.heldBack[n.subnetKey].unsure++ // noteHeldBack tells it once for the network
+	case gone && x.Managed == state.Adopted && lost == nil:
+		ad.keepAdopted(place, x, n)
 	case gone && ad.p.KeepAssigned && x.InUse != "":
 		ad.note(plan.Note{Level: plan.Conflict, Scope: n.subnet, Addr: place.Addr, Cause: plan.CauseInUse,
 			Text: fmt.Sprintf("%s, but the address is %s and is kept (guards.keep_assigned)", why, x.InUse)})
+	case lost != nil && lost.fate == goes && x.Managed == state.Adopted:
+		ad.giveBack(place, x, n)
+		return
 	case lost != nil && lost.fate == goes:
 		ad.step(plan.Step{
 			Phase: plan.Cleanup, Target: plan.NetBox, Action: state.Delete, Kind: state.IPAddress, ID: x.ID, Name: x.Address.String(),
@@ -171,8 +189,8 @@ func (ad *addressing) restsOn(place plan.Place, x *state.Address, n *network) (l
 	switch {
 	case ad.protected(place, x):
 		return "", ""
-	case c == plan.ClassLease && handMade(x) && !n.inPool(place.Addr):
-		return "", "" // no server hands it out, so a lease does not explain it (rule 3.7 guard h)
+	case c == plan.ClassLease && handMade(x) && (x.Assigned || !n.inPool(place.Addr)):
+		return "", "" // people documented it, or no server hands it out (rules 3.4 and 3.7 guard h)
 	case c == plan.ClassLease:
 		return plan.ListLeases, "no lease and no reservation on the server any more"
 	case c == plan.ClassReservation && x.ClientID != "" && plan.Managed(x) && !ad.p.PushReservations:
@@ -206,15 +224,22 @@ func (ad *addressing) observed(x *state.Address) []plan.Change {
 // one.
 func (ad *addressing) keep(place plan.Place, x *state.Address, n *network, ended bool) {
 	o := outcome{cause: plan.CauseLeaseOver, why: "the lease on it is over", want: *x}
-	if ended && x.LeaseActive != nil && *x.LeaseActive {
-		over := false
-		o.want.LeaseActive, o.want.LeaseExpires = &over, time.Time{}
+	if ended {
+		ad.over(x, &o)
 	}
 	c, former := ad.p.ClassOf(x)
 	if c == plan.ClassReservation && former && plan.Managed(x) && n.read && !ad.protected(place, x) {
 		o.cause, o.why, o.want.Status = plan.CauseStatusMoved, "reservations have another status now", ad.p.ReservationStatus
 	}
 	ad.update(place, x, &o, n)
+}
+
+// over marks the lease on an address as ended.
+func (ad *addressing) over(x *state.Address, o *outcome) {
+	if x.LeaseActive != nil && *x.LeaseActive {
+		over := false
+		o.want.LeaseActive, o.want.LeaseExpires = &over, time.Time{}
+	}
 }
 
 // held counts a loss that does not go.

@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -37,7 +38,9 @@ func TestCleanupOfOneAddress(t *testing.T) {
 		{name: "3.7 cleanup: managed reservation, reservation exists: none", reserve: pc, have: reservation(state.Created), want: reservation(state.Created)},
 		{name: "3.7 cleanup: managed reservation, only a lease: downgraded with the lease's name", lease: mfp, rule: "3.7 downgrade",
 			have: reservation(state.Created), want: leased(state.Address{Status: "dhcp", DNSName: "pc-17", ClientID: mfp, Managed: state.Created})},
-		{name: "3.7 cleanup: managed reservation, neither: deleted", rule: gone, have: reservation(state.Adopted)},
+		{name: "3.7 cleanup: created reservation, neither: deleted", rule: gone, have: reservation(state.Created)},
+		{name: "3.7 cleanup: adopted reservation, neither: stays", have: reservation(state.Adopted), want: reservation(state.Adopted)},
+		{name: "3.7 cleanup: adopted lease, neither: stays", have: &state.Address{Status: "dhcp", Managed: state.Adopted}, want: &state.Address{Status: "dhcp", Managed: state.Adopted}},
 		{name: "3.7 cleanup: push_reservations on: kept, pushed instead", policy: pushing, have: reservation(state.Created), want: reservation(state.Created)},
 		{name: "3.7 cleanup: push_reservations on, only a lease: not downgraded", policy: pushing, lease: pc, rule: "3.5 row 10",
 			have: reservation(state.Created), want: leased(*reservation(state.Created))},
@@ -65,6 +68,46 @@ func TestCleanupOfOneAddress(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, c.run)
+	}
+}
+
+// Rule 3.7 status settings changed: without previous_lease and previous_reservation
+// the memory knows the former statuses.
+func TestStatusesThatAreChangedWithoutAWordMoveWhatIsTheMirrors(t *testing.T) {
+	l := leased(t, 4)
+	hand, planned := state.Address{Status: "reserved", ClientID: cam, DNSName: "by-hand"}, state.Address{Status: "reserved"}
+	hand.Address, planned.Address = netip.MustParsePrefix("10.8.4.201/24"), netip.MustParsePrefix("10.8.4.202/24")
+	lease := state.Address{Status: "dhcp", DNSName: "by-hand", Address: netip.MustParsePrefix("10.8.4.203/24")}
+	l.scope.reserve("10.8.4.200", mfp, "mfp")
+	l.scope.reserve("10.8.4.205", "00-00-5e-00-54-05", "stays")
+	l.run()
+	for _, x := range []state.Address{hand, planned, lease} {
+		l.add(x)
+	}
+	l.p.LeaseStatus, l.p.ReservationStatus = "old-dhcp", "old-reserved"
+	for i, addr := range []string{"10.8.4.201", "10.8.4.202", "10.8.4.203"} {
+		l.scope.lease(addr, fmt.Sprintf("00-00-5e-00-55-%02x", i), "laptop").Expires = l.w.now.AddDate(0, 0, 1)
+	}
+	l.scope.leases = l.scope.leases[1:]
+	p := l.run()
+	wantNote(t, p, plan.Warning, "3.7 status settings changed", "left alone")
+	for addr, want := range map[string]string{leaseAddr(1): "old-dhcp", "10.8.4.200": "old-reserved", "10.8.4.201": "reserved", "10.8.4.202": "reserved", "10.8.4.203": "dhcp"} {
+		if x := l.w.address(addr); x == nil || x.Status != want {
+			t.Errorf("%s: %+v, want %s", addr, x, want)
+		}
+	}
+	if l.w.address(leaseAddr(0)) != nil {
+		t.Error("an ended lease of the former status stays")
+	}
+	if x := l.w.address("10.8.4.201"); x.DNSName != "by-hand" || x.ClientID != cam || x.Managed != "" {
+		t.Errorf("%+v", x)
+	}
+	l.scope.leases = l.scope.leases[:1]
+	l.trust().runLater()
+	for _, addr := range []string{"10.8.4.201", "10.8.4.202", "10.8.4.203"} {
+		if l.w.address(addr) == nil {
+			t.Errorf("%s is deleted", addr)
+		}
 	}
 }
 
@@ -245,7 +288,7 @@ func TestFailures(t *testing.T) {
 		l.scope.reserve("10.8.4.51", mfp, "mfp")
 		l.add(state.Address{Status: "dhcp"})
 		l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.52/24"), Status: "reserved", ClientID: cam})
-		l.scope.Name, l.scope.exclusions, l.scope.options = "renamed", nil, nil
+		l.scope.Name, l.scope.exclusions, l.scope.options = "renamed", []windhcp.Exclusion{span("10.8.4.70", "10.8.4.79")}, nil
 		return l
 	}
 	for name, fail := range map[string]func(*wscope){
@@ -257,7 +300,7 @@ func TestFailures(t *testing.T) {
 			fail(l.scope)
 			p := l.run()
 			wantSteps(t, p, onAddresses)
-			if r := l.w.nb.Ranges[0]; !p.Failed() || r.ScopeName != "renamed" || r.Exclusions != nil {
+			if r := l.w.nb.Ranges[0]; !p.Failed() || r.ScopeName != "renamed" || string(r.Exclusions) != `[{"start":"10.8.4.70","end":"10.8.4.79"}]` {
 				t.Errorf("failed %t, %+v", p.Failed(), r)
 			}
 		})
@@ -271,7 +314,7 @@ func TestFailures(t *testing.T) {
 		l := prepared(t)
 		l.scope.exclusionsFail, l.scope.optionsFail = true, true
 		p := l.run()
-		if r := l.w.nb.Ranges[0]; !p.Failed() || r.Exclusions == nil || r.Options == nil || r.ScopeName != "renamed" {
+		if r := l.w.nb.Ranges[0]; !p.Failed() || string(r.Exclusions) != `[{"start":"10.8.4.30","end":"10.8.4.39"}]` || r.Options == nil || r.ScopeName != "renamed" {
 			t.Errorf("failed %t, %+v", p.Failed(), r)
 		}
 	})

@@ -19,6 +19,7 @@ type facts struct {
 	lease       *windhcp.Lease
 	unit        *unit // of the reservation, else of the lease
 	doubtful    bool  // not a lease, but a reason not to delete (rule 3.9)
+	waits       bool  // its deletion in NetBox waits to be carried out: it is not made anew (rule 5.4)
 }
 
 // served reports whether a server has a record of the address.
@@ -57,12 +58,12 @@ type merging struct {
 	*recorded
 	work
 	*merged
-	withdrawn map[plan.PushedKey]bool
+	withdrawn *withdrawal
 }
 
 // mergeFacts merges the lists of all scopes that were read, by place.
 // Reservations that are about to be deleted from their server do not count.
-func mergeFacts(in *recorded, withdrawn map[plan.PushedKey]bool) (*merged, work) {
+func mergeFacts(in *recorded, withdrawn *withdrawal) (*merged, work) {
 	m := &merging{recorded: in, withdrawn: withdrawn, merged: &merged{facts: make(map[plan.Place]*facts), networks: make(map[subnetKey]*network)}}
 	for _, u := range in.units {
 		id := subnetKey{u.vrf, u.scope.Subnet}
@@ -108,8 +109,15 @@ func (m *merging) gather(u *unit, n *network) {
 		switch {
 		case !u.scope.Subnet.Contains(r.Addr):
 			outside = append(outside, r.Addr)
-		case !m.withdrawn[plan.PushedKey{Server: m.host(u.server), Addr: r.Addr}]: // else it is about to be deleted there
-			m.mergeReservation(get(r.Addr), u, r)
+		default:
+			k := plan.PushedKey{Server: m.host(u.server), Addr: r.Addr}
+			switch _, deleted := m.withdrawn.deletes[k]; {
+			case deleted: // it is about to go there
+			case m.withdrawn.waits[k]:
+				get(r.Addr).waits = true
+			default:
+				m.mergeReservation(get(r.Addr), u, r)
+			}
 		}
 	}
 	for i := range u.part.Leases.Items {
@@ -126,8 +134,8 @@ func (m *merging) gather(u *unit, n *network) {
 	}
 	if len(outside) > 0 {
 		n.unsure = "the server lists addresses outside of it"
-		m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: outside[0], Cause: plan.CauseOutside,
-			Text: printable.Count(len(outside), "entry", "entries") + " outside the subnet: ignored"})
+		m.note(plan.Note{Level: plan.Failure, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: outside[0], Cause: plan.CauseOutside,
+			Text: printable.Count(len(outside), "entry", "entries") + " outside the subnet: ignored, and nothing is removed here"})
 	}
 	if bad > 0 {
 		m.note(plan.Note{Level: plan.Info, Server: m.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseNoLease,

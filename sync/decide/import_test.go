@@ -215,10 +215,10 @@ func TestOptionsAreRefreshed(t *testing.T) { // 4, later syncs
 	l.scope.options = []windhcp.Option{{Code: 6, Values: []string{"10.1.1.1"}}}
 	l.p.RefreshOptions = false
 	wantSteps(t, l.run(), anyStep)
-	l.p.RefreshOptions, l.p.PushScopeInfo = true, true
-	wantSteps(t, l.run(), anyStep)
+	l.p.RefreshOptions, l.p.PushScopeInfo = true, true // what is never pushed follows the server in both modes
+	wantSteps(t, l.run(), onRanges, "update scope 10.8.4.0/24 of dh1.corp.example (net 10.8.4.0/24) [5.1]")
 	l.p.PushScopeInfo = false
-	l.run()
+	wantSteps(t, l.run(), anyStep)
 	if got := string(l.w.nb.Ranges[0].Options); got != `[{"code":6,"value":"10.1.1.1"}]` {
 		t.Errorf("got %s", got)
 	}

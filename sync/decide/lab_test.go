@@ -49,6 +49,7 @@ func (l *lab) run() *plan.Plan { l.Helper(); return l.runWith(l.p) }
 
 func (l *lab) runWith(p plan.Policy) *plan.Plan {
 	l.Helper()
+	p.Recall(l.w.memory)
 	made := Build(l.w.read(p))
 	mustBeAllowed(l, &p, made)
 	if err := l.w.apply(made); err != nil {

@@ -336,6 +336,44 @@ func TestALossWithoutAnEndNeedsTwoReads(t *testing.T) {
 	})
 }
 
+// Rule 3.7 guard g: guard e keeps an address that is in use from being deleted, not
+// from becoming a lease.
+func TestAReservationInUseBecomesALeaseByProofOnly(t *testing.T) {
+	l := leased(t, 4)
+	l.scope.reserve("10.8.4.101", mfp, "")
+	l.scope.reserve("10.8.4.102", cam, "")
+	l.scope.lease("10.8.4.101", mfp, "pc")
+	l.run()
+	l.w.address("10.8.4.101").InUse = "assigned to an interface"
+	l.scope.reservations = l.scope.reservations[1:]
+	if l.run(); l.w.address("10.8.4.101").Status != "reserved" {
+		t.Error("a lease after one look")
+	}
+	if l.after(time.Hour); l.w.address("10.8.4.101").Status != "dhcp" {
+		t.Error("no lease after two looks")
+	}
+}
+
+// Rule 3.7 guard g: also by a server that stands in, whose lists prove no loss.
+func TestWhatIsListedAgainIsMissingAnew(t *testing.T) {
+	l := paired(t)
+	l.scope.lease("10.8.4.40", pc, "stays")
+	l.scope.lease("10.8.4.41", mfp, "unlimited").Expires = time.Time{}
+	l.twin().leases = slices.Clone(l.scope.leases)
+	l.run()
+	l.scope.leases = l.scope.leases[:1]
+	l.run()
+	l.w.server(dh1).down = true
+	l.after(30 * time.Minute)
+	l.w.server(dh1).down = false
+	if p := l.after(40 * time.Minute); l.w.address("10.8.4.41") == nil {
+		t.Errorf("deleted an hour after the first look, though it was listed in between:\n%s", describe(p))
+	}
+	if p := l.after(time.Hour); l.w.address("10.8.4.41") != nil {
+		t.Errorf("it does not go at all:\n%s", describe(p))
+	}
+}
+
 // Rule 3.7 guard g: the memory is of one object.
 func TestAnAddressThatWasMadeAnewIsMissingAnew(t *testing.T) {
 	l := leased(t, 4)

@@ -38,7 +38,7 @@ type libraryValue struct {
 // optionsOf are the options of a unit as NetBox records them.
 func (sc *scoping) optionsOf(u *unit) []optionValue {
 	var out []optionValue
-	for _, o := range u.part.Options.Items {
+	for _, o := range forAllFirst(u.part.Options.Items) {
 		if o.VendorClass == "" && (o.Code == optionRouter || o.Code == optionLeaseTime) {
 			continue
 		}
@@ -46,7 +46,7 @@ func (sc *scoping) optionsOf(u *unit) []optionValue {
 		if i := slices.IndexFunc(out, func(x optionValue) bool { return x.Code == v.Code && x.VendorClass == v.VendorClass }); i >= 0 {
 			if out[i] != v {
 				sc.note(plan.Note{Level: plan.Warning, Server: sc.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseOptionTwice,
-					Text: fmt.Sprintf("option %d has several values, for a policy or user class the server does not tell apart: %q is recorded, %q is not", v.Code, out[i].Value, v.Value)})
+					Text: fmt.Sprintf("option %d has several values, for a policy or user class: %q is recorded, %q is not", v.Code, out[i].Value, v.Value)})
 			}
 			continue
 		}
@@ -54,6 +54,19 @@ func (sc *scoping) optionsOf(u *unit) []optionValue {
 	}
 	slices.SortFunc(out, optionValue.compare)
 	return out
+}
+
+// forAllFirst puts values that every client gets before those for clients of a
+// user class or policy, which NetBox's record cannot tell apart: the first one of a
+// code is recorded.
+func forAllFirst(options []windhcp.Option) []windhcp.Option {
+	some := func(o windhcp.Option) int {
+		if o.UserClass != "" || o.Policy != "" {
+			return 1
+		}
+		return 0
+	}
+	return slices.SortedStableFunc(slices.Values(options), func(a, b windhcp.Option) int { return some(a) - some(b) })
 }
 
 // recordOptions adds what the options of units need to the library: nothing

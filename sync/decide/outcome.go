@@ -16,6 +16,7 @@ type situation struct {
 	x      *state.Address // nil: NetBox has none
 	facts  *facts
 	unsure bool // a server that may know more was not read or not understood
+	crowd  bool // too many statuses of people would be overwritten in this run
 }
 
 // outcome is what the table says about one address.
@@ -24,7 +25,9 @@ type outcome struct {
 	why   string
 	want  state.Address
 	skip  bool // nothing but the note
-	level plan.Level
+	// observed is what else has to hold when it is carried out.
+	observed []plan.Change
+	level    plan.Level
 }
 
 // outcomeOf finds the first row of the table that fits (rule 3.5). R is a reservation
@@ -57,6 +60,10 @@ func (v *view) outcomeOf(s *situation) outcome {
 	}
 	if s.x == nil {
 		return v.newOutcome(s)
+	}
+	if v.p.LeftAlone(s.x) {
+		return outcome{want: *s.x, skip: true, level: plan.Warning, cause: plan.CauseFormerStatus,
+			why: fmt.Sprintf("has status %q of former settings and is not the mirror's: left alone; name it in statuses.previous_lease or previous_reservation to let it move", s.x.Status)}
 	}
 	x, r, l := s.x, s.facts.reservation, s.facts.lease
 	c, former := v.p.ClassOf(x)
@@ -154,6 +161,14 @@ func (v *view) overwrite(s *situation, o outcome, by claim) outcome {
 			o.skip, o.level, o.why = true, plan.Conflict, o.why+": left alone (adopt: report)"
 			return o
 		}
+		switch {
+		case x.Shared || x.Assigned:
+			o.cause, o.why, o.level = plan.CauseShielded, o.why+": it is assigned or shared, so only its lease is recorded", plan.Warning
+			return o
+		case s.crowd:
+			o.skip = true
+			return o
+		}
 		o.level = plan.Warning
 	}
 	o.want.Status = by.status
@@ -165,7 +180,7 @@ func (v *view) overwrite(s *situation, o outcome, by claim) outcome {
 	} else if o.want.ClientID != x.ClientID && v.leaseNamed(s.place, x) {
 		o.want.DNSName = "" // the name of another client (rule 3.6)
 	}
-	if x.Managed != state.Created {
+	if x.Managed != state.Created && !(x.Assigned && x.Managed == state.Untouched) {
 		o.want.Managed = state.Adopted
 	}
 	return o

@@ -65,7 +65,9 @@ func foreignTouch(before, after *state.State, p *plan.Policy, t truth) string {
 		x := &before.Addresses[i]
 		known[x.ID] = true
 		problem := ""
-		if y := kept[x.ID]; y == nil {
+		if y := kept[x.ID]; isExempt(x, p) && (y == nil || cmp.Diff(x, y, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })) != "") {
+			problem = "another DHCP server's, and written"
+		} else if y == nil {
 			problem = deletable(before, x, p, t)
 		} else {
 			problem = changeable(before, x, y, p, t)
@@ -78,6 +80,8 @@ func foreignTouch(before, after *state.State, p *plan.Policy, t truth) string {
 		x := &after.Addresses[i]
 		place := plan.Place{VRF: x.VRF, Addr: x.Address.Addr()}
 		switch {
+		case slices.ContainsFunc(before.Addresses, func(o state.Address) bool { return placeOf(&o) == place && isExempt(&o, p) }) && !known[x.ID]:
+			return fmt.Sprintf("address %s made beside one of another DHCP server", x.Address)
 		case known[x.ID]:
 		case !p.SyncIPs || p.Mode == plan.Import:
 			return fmt.Sprintf("address %s made although addresses are not synced", x.Address)
@@ -97,6 +101,10 @@ func isProtected(nb *state.State, x *state.Address, p *plan.Policy) bool {
 	return slices.Contains(x.Tags, p.ProtectTag) || slices.ContainsFunc(nb.Prefixes, func(f state.Prefix) bool {
 		return f.VRF == x.VRF && f.Prefix.Contains(x.Address.Addr()) && slices.Contains(f.Tags, p.ProtectTag)
 	})
+}
+
+func isExempt(x *state.Address, p *plan.Policy) bool {
+	return p.ExemptTag != "" && slices.Contains(x.Tags, p.ExemptTag)
 }
 
 // meaning is the status an address counts as: "lease", "reservation" or "".
@@ -131,6 +139,10 @@ func deletable(nb *state.State, x *state.Address, p *plan.Policy, t truth) strin
 		return "deleted outside of every scope"
 	case p.KeepAssigned && x.InUse != "":
 		return "deleted although it is " + x.InUse
+	case x.Managed == state.Adopted:
+		return "deleted although people had made it before it was adopted"
+	case x.Assigned && x.Managed == state.Untouched:
+		return "deleted although people assigned it"
 	case meaning(x, p) == "reservation" && (!own || x.ClientID == "" || p.PushReservations):
 		return "a reservation deleted that only people may delete"
 	case meaning(x, p) == "":
@@ -171,6 +183,10 @@ func changeable(nb *state.State, x, y *state.Address, p *plan.Policy, t truth) s
 		return "protected, but changed: " + diff
 	case isOwn && cmp.Diff(&migrated, y, meta, plain) == "":
 		return ""
+	case (x.Assigned || x.Shared) && !p.OwnStatus(x.Status):
+		return "changed although people assigned or share it: " + diff
+	case !t.leased[place] && !t.reserved[place] && x.Managed == state.Adopted && y.Managed == x.Managed && y.ClientID == x.ClientID:
+		return "" // given back what it had: floors knows what that was
 	case !t.leased[place] && !t.reserved[place]:
 		return "changed although no server has a record of it: " + diff
 	case meaning(x, p) == "reservation" && !isOwn && !t.reserved[place] && (y.Status != x.Status || y.DNSName != x.DNSName || x.ClientID != "" && y.ClientID != x.ClientID):

@@ -47,6 +47,7 @@ type story struct {
 	w    *world
 	p    plan.Policy
 	vrfs bool // dh3 is in VRF red, the others in VRF blue
+	*floors
 }
 
 // pick draws a number below of. Rapid likes small numbers, which would make all
@@ -73,9 +74,9 @@ func (s *story) vrf(host string, _ netip.Prefix) int64 {
 func storyNets() []string { return []string{"10.0.0.0/28", "10.0.0.16/28", "10.0.1.0/28"} }
 
 func newStory(t *rapid.T) *story {
-	s := &story{T: t, w: newWorld(), p: defaults(dh1, dh2, dh3)}
+	s := &story{T: t, w: newWorld(), p: defaults(dh1, dh2, dh3), floors: newFloors()}
 	p := &s.p
-	p.MaxDeleteCount, p.MaxDeletePercent = 3, 80
+	p.MaxDeleteCount, p.MaxDeletePercent = s.pick("count", 4), []int{0, 50, 80}[s.pick("percent", 3)]
 	p.PreviousLease, p.PreviousReservation = []string{"old-dhcp"}, []string{"old-reserved"}
 	if s.vrfs = s.one("VRFs", 3); s.vrfs {
 		p.Servers[0].VRF, p.Servers[1].VRF, p.Servers[2].VRF = "blue", "65000:8", "red"
@@ -105,6 +106,7 @@ func newStory(t *rapid.T) *story {
 	}
 	p.PushReservations, p.PushScopeInfo = s.one("push reservations", 2), s.one("push scopes", 3)
 	p.ReplaceClientID, p.DeleteRemoved, p.PushToPartner = s.one("replace", 2), s.one("delete removed", 2), s.one("partner", 2)
+	p.ExemptTag = []string{"dhcp-dynamic", ""}[s.pick("exempt", 2)]
 	p.UpdateClientID, p.ExpiryInNetBox = s.one("update client id", 2), s.one("expiry", 2)
 	if s.one("a range made by hand", 6) {
 		s.w.nb.Ranges = append(s.w.nb.Ranges, state.Range{ID: s.w.id(), Start: netip.MustParseAddr("10.0.1.4"), End: netip.MustParseAddr("10.0.1.5"), Bits: 28, Populated: true})
@@ -200,7 +202,10 @@ func (s *story) round() *plan.Plan {
 	if problem := foreignTouch(before, s.w.nb, &s.p, facts); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
-	if problem := serverTouch(windows, s.w.servers, &s.p); problem != "" {
+	if problem := s.judge(&reading{s, in, before, s.w.nb, facts}); problem != "" {
+		s.Fatalf("%s\n%s", problem, describe(made))
+	}
+	if problem := firstOf(serverTouch(windows, s.w.servers, &s.p), s.unproved(windows, made), s.exclusionsLost(windows, before)); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
 	scopeMade := func(x plan.Step) bool { return x.Kind == plan.WindowsScope && x.Action == state.Create }
@@ -211,6 +216,57 @@ func (s *story) round() *plan.Plan {
 		s.Fatalf("a second run changes something\nfirst:\n%s\nsecond:\n%s", describe(made), describe(again))
 	}
 	return made
+}
+
+// exclusionsLost finds deletes of exclusions on servers that no edit of NetBox's
+// record asked for: the record lacks it, and has others (rule 5.6).
+func (s *story) exclusionsLost(before map[string]*machine, nb *state.State) string {
+	for host, m := range before {
+		for id, scope := range m.scopes {
+			now := s.w.servers[host].scopes[id]
+			if now == nil {
+				return fmt.Sprintf("scope %s of %s is gone", id, host)
+			}
+			if scope.Router.IsValid() && !now.Router.IsValid() {
+				return fmt.Sprintf("scope %s of %s lost its router", id, host)
+			}
+			records, _ := recordsOf(nb.Ranges)
+			for _, x := range scope.exclusions {
+				asked := slices.ContainsFunc(records, func(r *record) bool {
+					return r.Subnet == scope.Subnet && len(r.Exclusions) > 0 && !slices.Contains(r.Exclusions, x)
+				})
+				if !slices.Contains(now.exclusions, x) && (!asked || string(s.w.homeContext().Data) != string(Home{ID: s.w.memory.NetBox.ID, Keeper: here().Keeper}.Data())) {
+					return fmt.Sprintf("exclusion %s-%s of %s was deleted without an edit", x.Start, x.End, host)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// unproved finds a reservation that a run deleted on a server although no operator
+// deleted its address in NetBox (rule 5.4). It goes by the world, not by the plan.
+func (s *story) unproved(before map[string]*machine, made *plan.Plan) string {
+	for host, m := range before {
+		for id, scope := range m.scopes {
+			for _, r := range scope.reservations {
+				kept := slices.ContainsFunc(s.w.servers[host].scopes[id].reservations, func(o windhcp.Reservation) bool { return o.Addr == r.Addr })
+				vrf := s.vrf(host, scope.Subnet)
+				proved := slices.ContainsFunc(s.w.log, func(d state.Deletion) bool {
+					return d.Message == "" && d.Address.Address.Addr() == r.Addr && d.Address.VRF == vrf && windhcp.ParseClientID(d.Address.ClientID) == r.ClientID &&
+						s.w.now.Sub(d.Time) >= time.Hour
+				})
+				if !kept && (!proved || s.w.logFails || s.w.restored || string(s.w.homeContext().Data) != string(Home{ID: made.Memory.NetBox.ID, Keeper: here().Keeper}.Data())) {
+					return fmt.Sprintf("reservation %s for %s was deleted on %s without proof", r.Addr, r.ClientID, host)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func firstOf(texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(t string) bool { return t == "" }), "; ")
 }
 
 // notAsForetold compares NetBox after a run with what the planner takes the steps
@@ -323,6 +379,22 @@ func (s *story) events() []func() {
 		func() { s.newReservation(anyScope()) },
 		func() { s.newExclusion(anyScope()) },
 		func() { anyScope().leases = nil },
+		func() { anyScope().reservations = nil },
+		func() {
+			for _, x := range w.server([]string{dh1, dh2, dh3}[s.pick("server", 3)]).scopes {
+				x.leases, x.reservations = nil, nil
+			}
+		},
+		func() {
+			if x := anyScope(); len(x.leases) > 1 {
+				x.leases = x.leases[:1]
+			}
+		},
+		func() { s.w.now = s.w.now.Add(59 * time.Minute) },
+		func() { s.w.now = s.w.now.Add(61 * time.Minute) },
+		func() { s.w.now = s.w.now.AddDate(0, 0, 2) },
+		func() { s.w.now = s.w.now.AddDate(0, 0, 20) },
+		func() { s.w.fast = []time.Duration{0, 400 * 24 * time.Hour, -2 * time.Hour}[s.pick("clock", 3)] },
 		func() {
 			if x := anyScope(); len(x.leases) > 0 {
 				x.leases = x.leases[1:]
@@ -358,12 +430,37 @@ func (s *story) events() []func() {
 		func() { anyAddress(func(x *state.Address) { x.ClientID = string(s.client()) }) },
 		func() { anyAddress(func(x *state.Address) { x.DNSName, x.Description = "hand-made", "by hand" }) },
 		func() { anyAddress(func(x *state.Address) { x.Tags = []string{"dhcp-protect"} }) },
-		func() { anyAddress(func(x *state.Address) { x.InUse = "assigned to an interface" }) },
 		func() {
+			anyAddress(func(x *state.Address) { x.InUse, x.Assigned = "assigned to an interface", !s.one("NAT", 3) })
+		},
+		func() { anyAddress(func(x *state.Address) { x.Shared = true }) },
+		func() { anyAddress(func(x *state.Address) { x.Tags = []string{"dhcp-dynamic"} }) },
+		func() {
+			if n := len(w.nb.Addresses); n > 0 {
+				w.remove(s.pick("address", n))
+			}
+		},
+		func() { // it is hidden, or NetBox was restored from before it
 			if n := len(w.nb.Addresses); n > 0 {
 				i := s.pick("address", n)
 				w.nb.Addresses = slices.Delete(w.nb.Addresses, i, i+1)
 			}
+		},
+		func() { w.hoursLater(1) },
+		func() { // an operator edits the exclusions of a record
+			if n := len(w.nb.Ranges); n > 0 {
+				r := &w.nb.Ranges[s.pick("range", n)]
+				if list, err := exclusionsOf(r.Exclusions); err == nil && len(list) > 1 {
+					r.Exclusions = exclusionsField(list[1:])
+				} else if err == nil {
+					r.Exclusions = exclusionsField(append(list, windhcp.Exclusion{Start: r.Start, End: r.Start}))
+				}
+			}
+		},
+		func() { w.logFails = !w.logFails },
+		func() { w.restored = !w.restored },
+		func() {
+			w.homeContext().Data = Home{ID: []string{"netbox-one", "netbox-two"}[s.pick("NetBox", 2)], Keeper: here().Keeper}.Data()
 		},
 		func() {
 			if n := len(w.nb.Ranges); n > 0 {
@@ -433,11 +530,12 @@ func liveOneStory(t *rapid.T) {
 	s.p.Mode = plan.Import
 	s.round()
 	s.p.Mode = plan.Sync
-	for range 2 + s.pick("rounds", 3) {
+	for range 2 + s.pick("rounds", 5) {
 		events := s.events()
 		for range s.pick("events", 9) {
 			events[s.pick("event", len(events))]()
 		}
 		s.round()
+		s.w.now = s.w.now.Add(time.Duration(s.pick("pause", 4)) * time.Hour)
 	}
 }

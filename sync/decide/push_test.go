@@ -137,61 +137,6 @@ func TestClientIDsMoveOneAfterTheOther(t *testing.T) { // rule 5.2
 	wantNote(t, p, plan.Conflict, "5.2", "the server reserves 10.8.4.34 for client id "+cam)
 }
 
-func TestRemovedReservations(t *testing.T) { // rule 5.2
-	seen := func(t *testing.T, remove bool) *lab {
-		l := pushLab(t)
-		l.p.DeleteRemoved = true
-		l.run() // it is pushed, and remembered
-		if remove {
-			l.w.nb.Addresses = nil
-		}
-		return l
-	}
-	t.Run("5.2 delete_removed: what was pushed and removed from NetBox goes from the server", func(t *testing.T) {
-		l := seen(t, true)
-		wantSteps(t, l.run(), anyStep, "delete reservation 10.8.4.33 [5.2]")
-		// A Windows administrator makes it again: the mirror leaves it.
-		l.scope.reserve("10.8.4.33", pc, "plc-1")
-		wantSteps(t, l.run(), anyStep, "create 10.8.4.33/24 [3.5 row 3]")
-	})
-	t.Run("5.2 delete_removed off: it comes back to NetBox", func(t *testing.T) {
-		l := seen(t, true)
-		l.p.DeleteRemoved = false
-		wantSteps(t, l.run(), anyStep, "create 10.8.4.33/24 [3.5 row 3]")
-	})
-	t.Run("5.2 delete_removed: one the mirror never saw in NetBox stays", func(t *testing.T) {
-		l := seen(t, false)
-		l.scope.reserve("10.8.4.40", mfp, "x")
-		wantSteps(t, l.run(), anyStep, "create 10.8.4.40/24 [3.5 row 3]")
-	})
-	t.Run("5.2 delete_removed: without memory nothing is deleted", func(t *testing.T) {
-		l := seen(t, true)
-		l.w.memory = plan.Memory{}
-		wantSteps(t, l.run(), anyStep, "create 10.8.4.33/24 [3.5 row 3]")
-	})
-	t.Run("5.2 delete_removed: what was removed on both sides is forgotten", func(t *testing.T) {
-		l := seen(t, true)
-		l.scope.reservations = nil
-		l.run()
-		l.scope.reserve("10.8.4.33", pc, "plc-1")
-		wantSteps(t, l.run(), anyStep, "create 10.8.4.33/24 [3.5 row 3]")
-	})
-	t.Run("5.2 delete_removed: an address moved in NetBox moves on the server in one run", func(t *testing.T) {
-		l := seen(t, false)
-		l.w.nb.Addresses[0].Address = netip.MustParsePrefix("10.8.4.34/24")
-		wantSteps(t, l.run(), anyStep, "delete reservation 10.8.4.33 [5.2]", "create reservation 10.8.4.34 [5.2]")
-	})
-	t.Run("3.7 guard c holds for reservations on servers too", func(t *testing.T) {
-		l := seen(t, true)
-		l.p.MaxDeleteCount = 0
-		p := l.run()
-		wantSteps(t, p, onServers)
-		if !p.Refused() {
-			t.Error("not refused")
-		}
-	})
-}
-
 func TestPushToARelationship(t *testing.T) { // rule 5.2
 	pair := func(t *testing.T) *lab {
 		l := paired(t)
@@ -353,6 +298,9 @@ func TestExclusionsArePushed(t *testing.T) { // rule 5.3
 	l := newLab(t)
 	l.p.PushScopeInfo = true
 	l.scope.exclusions = []windhcp.Exclusion{span("10.8.4.30", "10.8.4.39"), span("10.8.4.100", "10.8.4.109"), span("10.8.4.50", "10.8.4.59")}
+	l.p.PushScopeInfo = false
+	l.run()
+	l.p.PushScopeInfo = true
 	l.w.nb.Ranges[0].Exclusions = json.RawMessage(`[{"start":"10.8.4.50","end":"10.8.4.59"},{"start":"10.8.4.35","end":"10.8.4.45"},{"start":"10.8.4.200","end":"10.8.4.209"}]`)
 	wantSteps(t, l.run(), onServers, // what is apart first, what overlaps in one go, what is left over last
 		"create exclusion 10.8.4.200-10.8.4.209 [5.3]", "update exclusion 10.8.4.35-10.8.4.45 [5.3]", "delete exclusion 10.8.4.100-10.8.4.109 [5.3]")

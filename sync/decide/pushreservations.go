@@ -40,9 +40,9 @@ type reservationPush struct {
 	*recorded
 	work
 	clients   *clients
-	withdrawn map[plan.PushedKey]bool
-	pushed    map[plan.PushedKey]windhcp.ClientID // what is remembered
-	before    map[string][]netip.Addr             // what was remembered, by server, in order
+	withdrawn *withdrawal
+	pushed    map[plan.PushedKey]plan.Pushed // what is remembered
+	before    map[string][]netip.Addr        // what was remembered, by server, in order
 }
 
 // pushReservations makes servers reserve what NetBox does. NetBox's own
@@ -55,8 +55,8 @@ type reservationPush struct {
 //	same client, same texts      none
 //	same client, other texts     update the name and description that NetBox has
 //	other client id              conflict; replace with push.replace_client_id
-//	address NetBox has not       none; delete with push.delete_removed, if both sides had it
-func pushReservations(in *recorded, c *clients, targets []*unit, withdrawn map[plan.PushedKey]bool, addresses book, pushed map[plan.PushedKey]windhcp.ClientID) work {
+//	address NetBox has not       none; delete with push.delete_removed and proof (rule 5.4)
+func pushReservations(in *recorded, c *clients, targets []*unit, withdrawn *withdrawal, addresses book, pushed map[plan.PushedKey]plan.Pushed) work {
 	if len(targets) == 0 {
 		return work{}
 	}
@@ -100,7 +100,7 @@ func (r *reserved) put(x windhcp.Reservation) {
 func (rp *reservationPush) pushUnit(u *unit, all []*state.Address) (changes, posts []plan.Step) {
 	on := &reserved{make(map[netip.Addr]*windhcp.Reservation), make(map[windhcp.ClientID][]netip.Addr)}
 	for _, r := range u.part.Reservations.Items {
-		if !rp.withdrawn[plan.PushedKey{Server: rp.host(u.server), Addr: r.Addr}] {
+		if _, deleted := rp.withdrawn.deletes[plan.PushedKey{Server: rp.host(u.server), Addr: r.Addr}]; !deleted {
 			on.put(r)
 		}
 	}
@@ -272,12 +272,13 @@ func (rp *reservationPush) withdraw(u *unit) []plan.Step {
 	var steps []plan.Step
 	for i := range u.part.Reservations.Items {
 		r := &u.part.Reservations.Items[i]
-		if !rp.withdrawn[plan.PushedKey{Server: rp.host(u.server), Addr: r.Addr}] {
+		record, deleted := rp.withdrawn.deletes[plan.PushedKey{Server: rp.host(u.server), Addr: r.Addr}]
+		if !deleted {
 			continue
 		}
 		steps = append(steps, plan.Step{
 			Phase: plan.Push, Target: rp.host(u.server), Action: state.Delete, Kind: plan.WindowsReservation, Name: "reservation " + r.Addr.String(),
-			Scope: u.scope.Subnet, Addr: r.Addr, VRF: u.vrf, Rule: "5.2", Why: "an operator removed it from NetBox (push.delete_removed)",
+			Scope: u.scope.Subnet, Addr: r.Addr, VRF: u.vrf, Rule: "5.4", Why: "an operator deleted it in NetBox (push.delete_removed)", Record: record,
 			Observed: []plan.Change{{Field: "client_id", Old: string(r.ClientID)}},
 		})
 	}
@@ -286,15 +287,19 @@ func (rp *reservationPush) withdraw(u *unit) []plan.Step {
 
 // rememberPushed keeps which reservations both sides have, for
 // push.delete_removed. What neither has is forgotten, so that an operator may make
-// it again on the server.
+// it again on the server. A memory of another NetBox stays as it is.
 func (rp *reservationPush) rememberPushed(u *unit, on *reserved, candidates []*state.Address) {
 	host := rp.host(u.server)
+	if rp.strange != "" {
+		return
+	}
 	wanted := make(map[netip.Addr]bool)
 	for _, x := range candidates {
 		addr, id := x.Address.Addr(), windhcp.ParseClientID(x.ClientID)
 		wanted[addr] = true
 		if r := on.byAddr[addr]; r == nil && !rp.p.ReadOnly || r != nil && r.ClientID == id {
-			rp.pushed[plan.PushedKey{Server: host, Addr: addr}] = id
+			k := plan.PushedKey{Server: host, Addr: addr}
+			rp.pushed[k] = plan.Pushed{ClientID: id, Known: rp.knows(x.ID, x.VRF, rp.pushed[k].Known)}
 		}
 	}
 	first, _ := slices.BinarySearchFunc(rp.before[host], u.scope.Subnet.Masked().Addr(), netip.Addr.Compare)

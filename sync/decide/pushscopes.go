@@ -29,10 +29,13 @@ func pushScopes(in *recorded) ([]*unit, work) {
 		if u.fallback || !sp.pushable(u.want) {
 			continue
 		}
+		if u.compared != nil {
+			u.compared.pushes = !in.p.ReadOnly
+		}
 		sp.pushScope(u)
-		sp.pushExclusions(u.server, u.want, u.part.Exclusions)
+		sp.pushExclusions(u.compared, u.server, u.want, u.part.Exclusions)
 		for _, twin := range in.twins(u) {
-			sp.pushExclusions(twin.server, u.want, twin.part.Exclusions)
+			sp.pushExclusions(in.compareTwin(u, twin), twin.server, u.want, twin.part.Exclusions)
 		}
 	}
 	for _, rec := range in.records {
@@ -52,6 +55,25 @@ func (r *recorded) twins(u *unit) []*sighting {
 		}
 	}
 	return out
+}
+
+// compareTwin compares the exclusions of a scope with those of the partner. What only
+// the partner has stays there, since NetBox follows the acting primary, and only what
+// goes from that one goes from the partner too.
+func (r *recorded) compareTwin(u *unit, twin *sighting) *comparison {
+	if r.compared[twin] == nil {
+		c := r.compare(twin.server, u.rec, twin.scope)
+		if u.rec == nil {
+			c.rec = u.want
+		}
+		c.pushExclusions(twin.part.Exclusions, false)
+		if u.compared != nil {
+			c.keepRemoved(u.compared.removed)
+		}
+		c.pushes = !r.p.ReadOnly
+		r.compared[twin] = c
+	}
+	return r.compared[twin]
 }
 
 // pushable checks a record before it goes to a server.
@@ -109,7 +131,9 @@ func (sp *scopePush) pushScope(u *unit) {
 	if rec.Description != "" && rec.Description != keptDescription(have.Description) {
 		differ("description", have.Description, rec.Description)
 	}
-	differ("router", routerText(have), rec.Router)
+	if u.compared == nil || u.compared.router {
+		differ("router", routerText(have), rec.Router)
+	}
 	switch {
 	case have.LeaseSeconds >= windhcp.Unlimited && rec.LeaseSeconds >= windhcp.Unlimited:
 	case rec.LeaseSeconds > 0 && have.LeaseSeconds > 0 && have.LeaseSeconds < windhcp.Unlimited:
@@ -166,7 +190,7 @@ func (sp *scopePush) createScope(server int, rec *record) {
 	})
 	sp.note(plan.Note{Level: plan.Warning, Server: s.Host, Scope: rec.Subnet, Cause: plan.CauseScopePush,
 		Text: "created active: the server answers in it at once; it belongs to no failover relationship"})
-	sp.pushExclusions(server, rec, windhcp.List[windhcp.Exclusion]{})
+	sp.pushExclusions(nil, server, rec, windhcp.List[windhcp.Exclusion]{})
 	sp.made = append(sp.made, &unit{
 		sighting: &sighting{
 			verdict: verdict{source: rec.Source, vrf: rec.VRF, rec: rec}, server: server,
@@ -182,28 +206,24 @@ type exclusionValue struct {
 	End   netip.Addr `json:"end_ip"`
 }
 
-// pushExclusions makes a server's exclusions equal to NetBox's. New ones that
-// touch nothing come first. One that overlaps an old one replaces it in one
-// step, since Windows refuses overlaps; what is left over goes last, so that no
-// address is handed out in between without need (rule 5.3).
-func (sp *scopePush) pushExclusions(server int, rec *record, have windhcp.List[windhcp.Exclusion]) {
+// pushExclusions makes a server's exclusions equal to NetBox's, but for those that
+// stay or are held back. New ones that touch nothing come first. One that overlaps an
+// old one replaces it in one step, since Windows refuses overlaps; what is left over
+// goes last, so that no address is handed out in between without need (rule 5.3).
+func (sp *scopePush) pushExclusions(c *comparison, server int, rec *record, have windhcp.List[windhcp.Exclusion]) {
 	if !have.Complete() {
 		return
 	}
 	var surplus, missing []windhcp.Exclusion
 	for _, x := range union(nil, have.Items) {
-		if !slices.Contains(rec.Exclusions, x) {
+		if c != nil && slices.Contains(c.removed, x) {
 			surplus = append(surplus, x)
 		}
 	}
 	for _, x := range union(nil, rec.Exclusions) {
-		if !slices.Contains(have.Items, x) {
+		if !slices.Contains(have.Items, x) && (c == nil || !slices.Contains(c.hold, x)) {
 			missing = append(missing, x)
 		}
-	}
-	if sp.strange != "" && len(surplus) > 0 { // what would have to give way stays
-		missing = slices.DeleteFunc(missing, func(x windhcp.Exclusion) bool { return slices.ContainsFunc(surplus, x.Overlaps) })
-		surplus = nil
 	}
 	var apart, replacing []plan.Step
 	for _, x := range missing {

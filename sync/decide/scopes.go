@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
@@ -16,6 +15,8 @@ import (
 type unit struct {
 	*sighting
 	want *record // nil: not recorded
+	// compared is what both sides said of it, against before; nil: it is new.
+	compared *comparison
 	// options tells that want has the server's options.
 	options bool
 	// refused says why there is no record; empty: there is.
@@ -32,7 +33,8 @@ type recorded struct {
 	// writes tells which step writes a record, by its index in the work of this
 	// stage; a record without a step is as NetBox has it.
 	writes   map[*record]int
-	prefixes map[subnetKey]int // the steps that make a prefix, by the same index
+	prefixes map[subnetKey]int         // the steps that make a prefix, by the same index
+	compared map[*sighting]*comparison // of scopes on partners that are written to
 }
 
 // scoping is the second stage at work.
@@ -63,7 +65,7 @@ type scoping struct {
 //	not known             yes                any                 keep
 func recordScopes(in *surveyed, memory *plan.Memory) (*recorded, work) {
 	sc := &scoping{surveyed: in, missing: memory.Missing, unplaced: make(map[*record]string), writes: make(map[*record]int), prefixes: make(map[subnetKey]int)}
-	out := &recorded{surveyed: in, refused: make(map[*sighting]string), writes: sc.writes, prefixes: sc.prefixes}
+	out := &recorded{surveyed: in, refused: make(map[*sighting]string), writes: sc.writes, prefixes: sc.prefixes, compared: make(map[*sighting]*comparison)}
 	replaced := make(map[*record]*record)
 	var added []*record
 	for _, x := range in.all {
@@ -154,23 +156,45 @@ func (sc *scoping) wantedRecord(u *unit) *record {
 		return &want // failover does not replicate configuration: the secondary's may be old
 	case sc.p.PushScopeInfo:
 		want.LeaseSeconds = lifetime(u.rec, u.scope.LeaseSeconds)
+		u.compared = sc.compare(u.server, u.rec, u.scope)
+		sc.compareRecord(u, &want)
 		return &want
 	}
+	u.compared = sc.compare(u.server, u.rec, u.scope)
 	want.State = u.scope.State
 	want.Name = cmp.Or(u.scope.Name, want.Name)
 	want.Description = keptDescription(u.scope.Description)
 	if u.scope.Start.IsValid() && u.scope.End.IsValid() {
 		want.Start, want.End = u.scope.Start, u.scope.End
 	}
-	want.Router = routerText(u.scope)
+	want.Router = u.compared.compareRouter(false)
 	want.LeaseSeconds = cmp.Or(u.scope.LeaseSeconds, want.LeaseSeconds)
-	if u.part.Exclusions.Complete() {
-		want.Exclusions = union(nil, u.part.Exclusions.Items)
-	}
+	want.Exclusions = u.compared.pullExclusions(u.part.Exclusions)
+	u.compared.after.State = &want.State
 	if sc.p.RefreshOptions && u.part.Options.Complete() {
 		want.Options, u.options = sc.optionsOf(u), true
+		agreed := optionsText(want.Options)
+		u.compared.after.Options = &agreed
 	}
 	return &want
+}
+
+// compareRecord takes over what the server has changed where NetBox is the truth for
+// the rest, and what is never pushed (rule 5.6).
+func (sc *scoping) compareRecord(u *unit, want *record) {
+	c := u.compared
+	want.Router = c.compareRouter(true)
+	want.Exclusions = c.pushExclusions(u.part.Exclusions, true)
+	if u.scope.State != "" {
+		want.State = c.followed("the state of the scope was", &c.after.State, u.rec.State, u.scope.State)
+	}
+	if !sc.p.RefreshOptions || !u.part.Options.Complete() {
+		return
+	}
+	options := sc.optionsOf(u)
+	if onServer := optionsText(options); c.followed("the options of the scope were", &c.after.Options, optionsText(u.rec.Options), onServer) == onServer {
+		want.Options, u.options = options, true
+	}
 }
 
 // newRecord records a scope for the first time.
@@ -191,6 +215,8 @@ func (sc *scoping) newRecord(u *unit) *record {
 	if u.part.Options.Complete() {
 		want.Options, u.options = sc.optionsOf(u), true
 	}
+	u.compared = sc.compare(u.server, want, u.scope)
+	u.compared.agreeAll(want, u.part.Exclusions, u.options)
 	return want
 }
 
@@ -261,7 +287,6 @@ func (sc *scoping) removedRecords() map[*record]bool {
 		}
 		if kept[server].add(ls, lost); lost.fate == goes {
 			removed[rec] = true
-			sc.noteOrphans(server, rec)
 		}
 	}
 	for _, server := range slices.Sorted(maps.Keys(kept)) {
@@ -270,19 +295,4 @@ func (sc *scoping) removedRecords() map[*record]bool {
 		}
 	}
 	return removed
-}
-
-// noteOrphans tells of addresses whose scope goes away: they stay.
-func (sc *scoping) noteOrphans(server int, rec *record) {
-	orphans := 0
-	for i := range sc.nb.Addresses {
-		x := &sc.nb.Addresses[i]
-		if c, _ := sc.p.ClassOf(x); x.VRF == rec.VRF && rec.Subnet.Contains(x.Address.Addr()) && c != plan.ClassForeign {
-			orphans++
-		}
-	}
-	if orphans > 0 {
-		sc.note(plan.Note{Level: plan.Warning, Server: sc.host(server), Scope: rec.Subnet, Cause: plan.CauseOrphans,
-			Text: fmt.Sprintf("the scope is gone from the server; NetBox keeps %s with its statuses as orphans", printable.Count(orphans, "address", "addresses"))})
-	}
 }

@@ -67,7 +67,7 @@ func TestDoubtAboutOneScopeReachesTheNetworksAroundIt(t *testing.T) {
 	scopes := &recorded{surveyed: &surveyed{view: newView(&in)}, units: []*unit{
 		of(0, "10.8.4.0/24", windhcp.Part{}), of(1, "10.8.4.0/25", failed), of(0, "10.8.6.0/24", windhcp.Part{}),
 	}}
-	known, _ := mergeFacts(scopes, nil)
+	known, _ := mergeFacts(scopes, new(withdrawal))
 	for subnet, unsure := range map[string]bool{"10.8.4.0/24": true, "10.8.4.0/25": true, "10.8.6.0/24": false} {
 		if n := known.networks[subnetKey{subnet: netip.MustParsePrefix(subnet)}]; (n.unsure != "") != unsure {
 			t.Errorf("%s: %q", subnet, n.unsure)
@@ -87,7 +87,7 @@ func TestFactsOfOneAddressAreMerged(t *testing.T) {
 		}}}
 	}
 	scopes := &recorded{surveyed: &surveyed{view: newView(&in)}, units: []*unit{of(0, pc, 1), of(1, mfp, 2)}}
-	known, w := mergeFacts(scopes, map[plan.PushedKey]bool{{Server: dh1, Addr: addr}: true})
+	known, w := mergeFacts(scopes, &withdrawal{deletes: map[plan.PushedKey]int64{{Server: dh1, Addr: addr}: 7}})
 	f := known.facts[plan.Place{Addr: addr}]
 	if f.lease.ClientID != mfp || f.reservation.ClientID != mfp || f.unit.server != 1 {
 		t.Errorf("lease %+v, reservation %+v", f.lease, f.reservation)

@@ -2,6 +2,7 @@ package decide
 
 import (
 	"testing"
+	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -87,7 +88,9 @@ func TestWithoutItsRelationshipsAServerIsFollowedAndLosesNothing(t *testing.T) {
 	wantNote(t, p, plan.Warning, "3.7", "could not be read")
 	l.w.server(dh1).failoversFail = false
 	l.scope.Failover = "east"
-	wantSteps(t, l.run(), func(s plan.Step) bool { return s.Action == state.Delete }, "delete 10.8.6.40/24 [3.7 delete]", "delete scope 10.8.7.0/24 of dh1.corp.example (net 10.8.7.0/24) [3.7 scope cleanup]")
+	deletes := func(s plan.Step) bool { return s.Action == state.Delete }
+	wantSteps(t, l.run(), deletes, "delete 10.8.6.40/24 [3.7 delete]")
+	wantSteps(t, l.after(2*time.Hour), deletes, "delete scope 10.8.7.0/24 of dh1.corp.example (net 10.8.7.0/24) [3.7 scope cleanup]")
 }
 
 // Rule 3.8 point 1, for scopes that NetBox does not know yet.

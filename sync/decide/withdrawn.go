@@ -2,55 +2,156 @@ package decide
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
+
+// withdrawal is what becomes of reservations that operators removed from NetBox.
+type withdrawal struct {
+	deletes map[plan.PushedKey]int64 // deleted on the server in this run, with the record that proves it
+	waits   map[plan.PushedKey]bool  // not made anew in NetBox, and not deleted yet
+}
 
 // withdrawing is the stage that finds reservations to delete, at work.
 type withdrawing struct {
 	*recorded
+	*withdrawal
 	work
-	clients *clients
+	clients   *clients
+	addresses book
+	pushed    map[plan.PushedKey]plan.Pushed // what is remembered
+	objects   map[int64]*state.Address
 }
 
-// findWithdrawn finds the reservations that an operator removed from NetBox:
-// NetBox has no address for them, and the mirror pushed them, or saw them on both
-// sides (push.delete_removed). addresses is NetBox as it was read.
-func findWithdrawn(in *recorded, c *clients, targets []*unit, addresses book) (map[plan.PushedKey]bool, work) {
-	withdrawn := make(map[plan.PushedKey]bool)
-	wi := &withdrawing{recorded: in, clients: c}
-	if !in.p.DeleteRemoved || in.p.ReadOnly || in.strange != "" {
-		return withdrawn, wi.work
+// findWithdrawn finds the reservations that an operator deleted in NetBox, by the
+// object that the mirror remembers and the record of its deletion
+// (push.delete_removed). addresses is NetBox as it was read; pushed is the part of
+// the memory that says what was found.
+//
+//	the object in NetBox     its deletion in the log           outcome (rule 5.4)
+//	is there                                                   none
+//	has another address now                                    keep, told: a move is no deletion
+//	is gone                  none, or none that counts         keep, told; NetBox gets it anew
+//	is gone                  seen in this run first            keep; NetBox does not get it anew
+//	is gone                  seen an hour ago or more          delete, unless guard c objects
+func findWithdrawn(in *recorded, c *clients, targets []*unit, addresses book, pushed map[plan.PushedKey]plan.Pushed) (*withdrawal, work) {
+	wi := &withdrawing{recorded: in, clients: c, addresses: addresses, pushed: pushed, objects: make(map[int64]*state.Address),
+		withdrawal: &withdrawal{deletes: make(map[plan.PushedKey]int64), waits: make(map[plan.PushedKey]bool)}}
+	if !in.p.Withdraws() || !in.logUsable() {
+		return wi.withdrawal, wi.work
 	}
+	for i := range in.nb.Addresses {
+		wi.objects[in.nb.Addresses[i].ID] = &in.nb.Addresses[i]
+	}
+	lost := make(map[*unit]map[plan.PushedKey]int64)
 	for _, u := range targets {
-		var lost []plan.PushedKey
-		for i := range u.part.Reservations.Items {
-			r := &u.part.Reservations.Items[i]
-			k := plan.PushedKey{Server: in.host(u.server), Addr: r.Addr}
-			if r.ClientID == "" || in.memory.Pushed[k] != r.ClientID || addresses.at(plan.Place{VRF: u.vrf, Addr: r.Addr}) != nil {
-				continue
-			}
-			if problem := wi.clients.elsewhere(u, r); problem != "" {
-				wi.note(pushNote(in.view, u, r.Addr, plan.Conflict, problem))
-				continue
-			}
-			lost = append(lost, k)
-		}
-		if all := len(u.part.Reservations.Items); in.tooMany(len(lost), all) {
-			n := pushNote(in.view, u, netip.Addr{}, plan.Guard, fmt.Sprintf("would delete %d of %s: nothing is deleted; if it is right, run once with --allow-deletes", len(lost), printable.Count(all, "reservation", "reservations")))
-			n.Cause = plan.CauseReservationsLost
-			wi.note(n)
+		lost[u] = wi.lost(u)
+	}
+	wi.guard(targets, lost)
+	return wi.withdrawal, wi.work
+}
+
+// lost lists the reservations of a scope whose deletion in NetBox is proved and old
+// enough.
+func (wi *withdrawing) lost(u *unit) map[plan.PushedKey]int64 {
+	lost, young, unproved := make(map[plan.PushedKey]int64), 0, make(map[string]int)
+	for i := range u.part.Reservations.Items {
+		r := &u.part.Reservations.Items[i]
+		k := plan.PushedKey{Server: wi.host(u.server), Addr: r.Addr}
+		known, found := wi.memory.Pushed[k]
+		if !found || r.ClientID == "" || known.ClientID != r.ClientID || known.Object == 0 || wi.present(u, r, &known.Known) {
 			continue
 		}
-		for _, k := range lost {
-			withdrawn[k] = true
+		d, why := wi.deleted(state.IPAddress, &known.Known)
+		if d != nil && !sameReservation(d, u.vrf, r.Addr, r.ClientID) {
+			d, why = nil, "the address that was deleted in NetBox was another, or had another client id"
+		}
+		if d == nil {
+			unproved[why]++
+			known.Sought, known.Record = wi.nb.Log.Newest, 0
+			wi.pushed[k] = known
+			continue
+		}
+		if known.Record != d.Record {
+			known.Record, known.First = d.Record, wi.in.Now
+			wi.pushed[k] = known
+		}
+		wi.waits[k] = true
+		if wi.in.Now.Sub(known.First) < later {
+			young++
+		} else if problem := wi.clients.elsewhere(u, r); problem != "" {
+			wi.note(pushNote(wi.view, u, r.Addr, plan.Conflict, problem))
+		} else {
+			lost[k] = d.Record
 		}
 	}
-	return withdrawn, wi.work
+	if young > 0 {
+		wi.tell(u, plan.Info, fmt.Sprintf("%s deleted in NetBox: to be deleted on the server by a run in an hour or later", printable.Count(young, "reservation was", "reservations were")))
+	}
+	for _, why := range slices.Sorted(maps.Keys(unproved)) {
+		wi.tell(u, plan.Warning, fmt.Sprintf("%s gone from NetBox and kept on the server: %s", printable.Count(unproved[why], "reservation is", "reservations are"), why))
+	}
+	return lost
+}
+
+// present reports whether NetBox still has a remembered object, or another one in
+// its place. An address that was only made for a lease since is none. One that moved
+// is told, and its old place is not filled anew.
+func (wi *withdrawing) present(u *unit, r *windhcp.Reservation, known *plan.Known) bool {
+	x := wi.addresses.at(plan.Place{VRF: u.vrf, Addr: r.Addr})
+	moved := wi.objects[known.Object]
+	switch {
+	case x != nil && (x.ID == known.Object || x.Managed != state.Created || x.Status != wi.p.LeaseStatus):
+		return true
+	case moved == nil:
+		return false
+	}
+	wi.waits[plan.PushedKey{Server: wi.host(u.server), Addr: r.Addr}] = true
+	wi.note(pushNote(wi.view, u, r.Addr, plan.Conflict, fmt.Sprintf("its address is %s in NetBox now, and a move is no deletion: remove this reservation on Windows", moved.Address)))
+	return true
+}
+
+// guard lets the losses through, or none of a scope, server or run that would lose
+// more than the operator allows at once (rule 3.7 guard c).
+func (wi *withdrawing) guard(targets []*unit, lost map[*unit]map[plan.PushedKey]int64) {
+	type count struct{ lost, of int }
+	var run count
+	servers := make(map[int]*count)
+	for _, u := range targets {
+		s := servers[u.server]
+		if s == nil {
+			s = new(count)
+			servers[u.server] = s
+		}
+		n, of := len(lost[u]), len(u.part.Reservations.Items)
+		s.lost, s.of, run.lost, run.of = s.lost+n, s.of+of, run.lost+n, run.of+of
+	}
+	for _, u := range targets {
+		n, of, s := len(lost[u]), len(u.part.Reservations.Items), servers[u.server]
+		if n > 0 && (wi.tooMany(n, of) || wi.tooMany(s.lost, s.of) || wi.tooMany(run.lost, run.of)) {
+			note := pushNote(wi.view, u, netip.Addr{}, plan.Guard, fmt.Sprintf("would delete %d of %s here, %d of %d on the server and %d of %d in this run: nothing is deleted here; if it is right, run once with --allow-deletes",
+				n, printable.Count(of, "reservation", "reservations"), s.lost, s.of, run.lost, run.of))
+			note.Cause = plan.CauseReservationsLost
+			wi.note(note)
+			continue
+		}
+		for k, record := range lost[u] {
+			wi.deletes[k] = record
+			delete(wi.waits, k)
+		}
+	}
+}
+
+func (wi *withdrawing) tell(u *unit, level plan.Level, text string) {
+	n := pushNote(wi.view, u, netip.Addr{}, level, text)
+	n.Cause = plan.CauseProof
+	wi.note(n)
 }
 
 // clients knows in which scopes each server has a reservation for a client.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,6 +28,14 @@ type world struct {
 	lastID  int64
 	now     time.Time     // by every clock but the mirror's
 	fast    time.Duration // how far that is ahead
+
+	stamped map[int64]state.Range // ranges as they were read last
+	stamps  int
+
+	record   int64            // the newest record of NetBox's change log
+	log      []state.Deletion // the records of deletions
+	logFails bool
+	restored bool // the record that was newest is gone
 
 	everythingRead bool // by the last read: every reservation of every server that was asked
 	refused        int  // steps of the last plan that rested on too little
@@ -61,7 +70,7 @@ var errTrouble = errors.New("500: internal server error")
 
 // newWorld is a NetBox after bootstrap and no server.
 func newWorld() *world {
-	w := &world{servers: make(map[string]*machine), lastID: 100, now: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)}
+	w := &world{servers: make(map[string]*machine), stamped: make(map[int64]state.Range), lastID: 100, now: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)}
 	w.nb = &state.State{
 		Version: "4.7", SingleAddressRanges: true,
 		VRFs:     []state.VRF{{ID: 7, Name: "red", RD: "65000:7"}, {ID: 8, Name: "blue", RD: "65000:8"}},
@@ -166,6 +175,8 @@ func (w *world) pair(name, one, other string, scopes ...string) {
 // read reads both sides as the mirror does: it asks who the roster names, and
 // reads the scopes the roster wants.
 func (w *world) read(p plan.Policy) plan.Input {
+	p.Recall(w.memory)
+	w.stamp()
 	in := plan.Input{NetBox: w.copyNetBox(), Policy: p, Memory: w.memory.Clone(), Here: here(), Now: w.now.Add(w.fast)}
 	in.NetBox.Date = w.now
 	for {
@@ -173,6 +184,7 @@ func (w *world) read(p plan.Policy) plan.Input {
 		if len(hosts) == 0 {
 			break
 		}
+		in.NetBox.Log = w.changeLog()
 		for _, h := range hosts {
 			in.Windows = append(in.Windows, w.server(h).lists(w.now))
 		}
@@ -195,8 +207,50 @@ func (w *world) read(p plan.Policy) plan.Input {
 			w.everythingRead = w.everythingRead && pushed && !from.reservationsFail
 		}
 	}
+	in.NetBox.Log = w.changeLog()
+	for _, g := range Gone(&in) {
+		for _, d := range w.log {
+			if d.Kind == g.Kind && d.Object == g.Object && in.NetBox.Log.Err == nil && (d.Record == g.Record || g.Record == 0 && d.Record > g.After.Record) {
+				in.NetBox.Log.Deleted = append(in.NetBox.Log.Deleted, d)
+			}
+		}
+	}
 	return in
 }
+
+// stamp gives ranges that changed since the last read a new time of change.
+func (w *world) stamp() {
+	for i := range w.nb.Ranges {
+		r := &w.nb.Ranges[i]
+		before, known := w.stamped[r.ID]
+		r.LastUpdated = before.LastUpdated
+		if !known || !reflect.DeepEqual(before, *r) {
+			w.stamps++
+			r.LastUpdated = w.now.Add(time.Duration(w.stamps) * time.Microsecond)
+			w.stamped[r.ID] = *r
+		}
+	}
+}
+
+// changeLog is the mark of NetBox's change log.
+func (w *world) changeLog() state.ChangeLog {
+	if w.logFails {
+		return state.ChangeLog{Err: errTrouble}
+	}
+	return state.ChangeLog{Newest: state.Mark{Record: w.record, Time: w.now}, Broken: w.restored && w.memory.Newest.Known()}
+}
+
+// remove deletes an address as an operator does it, with a record.
+func (w *world) remove(i int) {
+	x := w.nb.Addresses[i]
+	w.nb.Addresses = slices.Delete(w.nb.Addresses, i, i+1)
+	w.record++
+	w.log = append(w.log, state.Deletion{Mark: state.Mark{Record: w.record, Time: w.now}, Kind: state.IPAddress, Object: x.ID,
+		Address: state.Address{ID: x.ID, Address: x.Address, VRF: x.VRF, ClientID: x.ClientID}})
+}
+
+// hoursLater lets time pass.
+func (w *world) hoursLater(n int) { w.now = w.now.Add(time.Duration(n) * time.Hour) }
 
 func (m *machine) lists(now time.Time) windhcp.Server {
 	s := windhcp.Server{Host: m.host, Date: now, Parts: make(map[netip.Addr]windhcp.Part)}
@@ -288,7 +342,7 @@ func (w *world) apply(p *plan.Plan) error {
 			return fmt.Errorf("step %d: %s %s %s (%s): %w", i, s.Action, s.Kind, s.Name, s.Rule, err)
 		}
 	}
-	w.memory = p.Memory
+	w.memory, w.record = p.Memory, w.record+1
 	return nil
 }
 
@@ -326,7 +380,9 @@ func edit[T any](s *plan.Step, list *[]T, id func(*T) int64, view func(*T) map[s
 			}
 		}
 		if s.Action == state.Delete {
+			gone := *x
 			*list = slices.Delete(*list, i, i+1)
+			x = &gone
 		}
 		return x, fields, nil
 	}
@@ -366,6 +422,11 @@ func number(n int64) any {
 
 func (w *world) changeAddress(s *plan.Step) error {
 	x, _, err := edit(s, &w.nb.Addresses, func(x *state.Address) int64 { return x.ID }, addressView)
+	if err == nil && s.Action == state.Delete {
+		w.record++
+		w.log = append(w.log, state.Deletion{Mark: state.Mark{Record: w.record, Time: w.now}, Kind: state.IPAddress, Object: x.ID, Message: plan.MessagePrefix + "run",
+			Address: state.Address{ID: x.ID, Address: x.Address, VRF: x.VRF, ClientID: x.ClientID}})
+	}
 	if err != nil || s.Action == state.Delete {
 		return err
 	}
@@ -399,9 +460,9 @@ func (w *world) setAddress(x *state.Address, s *plan.Step) error {
 			return fmt.Errorf("400: no custom field %s", field)
 		case field == "address" && s.Action == state.Create:
 			x.Address = netip.MustParsePrefix(str)
-		case field == "vrf" && s.Action == state.Create:
+		case field == "vrf" && (s.Action == state.Create || x.VRF == 0):
 			x.VRF, _ = c.New.(int64)
-		case field == "tenant" && s.Action == state.Create:
+		case field == "tenant" && (s.Action == state.Create || x.Tenant == 0):
 			x.Tenant, _ = c.New.(int64)
 		case field == "status" && slices.Contains(w.nb.Statuses, str):
 			x.Status = str

@@ -77,6 +77,14 @@ func (m *Mirror) SameNetBox(ctx context.Context) error {
 		}
 	}
 	memory.NetBox = plan.Identity{ID: home.ID, URL: m.here.URL}
+	memory.Newest = state.Mark{}
+	log := netboxio.ReadMark(ctx, m.NetBox, state.Mark{}, m.now())
+	if log.Err == nil {
+		memory.Newest = log.Newest
+	}
+	for kind := range memory.Deleting { // what was deleted until now is not proved any more
+		memory.Deleting[kind] = log.Newest
+	}
 	return m.state.keepMemory(memory)
 }
 

@@ -54,7 +54,7 @@ func changedLab(t *testing.T) (*mirrortest.Lab, *mirror.Mirror) {
 		"dhcp_router": "10.8.4.254", "dhcp_exclusions": []any{map[string]any{"start": "10.8.4.20", "end": "10.8.4.35"}}}})
 	l.Create("ipam/prefixes", map[string]any{"prefix": "10.8.9.0/24"})
 	l.Create("ipam/ip-ranges", map[string]any{"start_address": "10.8.9.10/24", "end_address": "10.8.9.99/24", "role": map[string]any{"slug": "dhcp-scope"},
-		"custom_fields": map[string]any{"dhcp_server": l.Host(0), "dhcp_scope_name": "Labs", "dhcp_lease_seconds": 3600}})
+		"custom_fields": map[string]any{"dhcp_server": l.Host(0), "dhcp_scope_name": "Labs", "dhcp_scope_state": "Active", "dhcp_lease_seconds": 3600}})
 	l.Front.Forget()
 	dh1.ForgetRequests()
 	return l, m

@@ -18,7 +18,7 @@ func (m *Mirror) needs(alongsidePlugin bool) []prepare.Need {
 	s := m.File.Sync
 	uses := netboxio.Uses{
 		LeaseStatus: s.Statuses.Lease, ReservationStatus: s.Statuses.Reservation, ProtectTag: s.Protect.Tag,
-		Addresses: s.SyncIPs, ExpiryInNetBox: s.ExpiryInNetBox, StatusPage: s.Status.URL, PluginAllowed: alongsidePlugin,
+		Addresses: s.SyncIPs, Deletions: s.Push.DeleteRemoved, ExpiryInNetBox: s.ExpiryInNetBox, StatusPage: s.Status.URL, PluginAllowed: alongsidePlugin,
 	}
 	for _, c := range decide.Library() {
 		uses.Contexts = append(uses.Contexts, prepare.Context{Name: c.Name, Description: c.Description, Data: c.Data, Merge: c.Complete})
@@ -93,15 +93,12 @@ func (m *Mirror) examine(ctx context.Context, host string) []prepare.Finding {
 	for _, w := range client.Warnings() {
 		add(prepare.Warning, w, "")
 	}
+	if problem, fix := adviceOn(health); problem != "" && (err == nil || health.Version != "") {
+		add(prepare.Notice, problem, fix)
+	}
 	if err != nil {
 		add(prepare.Failure, err.Error(), "")
 		return findings
-	}
-	switch {
-	case health.Version == "":
-		add(prepare.Notice, "the endpoint script is older than 1.0.0 and cannot tell its version", "install deploy/psu/dhcp_endpoints.ps1")
-	case health.Version != psu.ScriptVersion:
-		add(prepare.Notice, fmt.Sprintf("endpoint script %s; this program was made for %s", health.Version, psu.ScriptVersion), "install deploy/psu/dhcp_endpoints.ps1")
 	}
 	if scopes == 0 {
 		add(prepare.Warning, "the server lists no scope", "check that the DHCP service runs and that the account of PowerShell Universal may read it")
@@ -115,6 +112,24 @@ func (m *Mirror) examine(ctx context.Context, host string) []prepare.Finding {
 		}
 	}
 	return findings
+}
+
+// adviceOn says what is to be known of the script of a server, by whose it is
+// (rule 1.6); empty: nothing. A plugin may use the same server, so a script that is
+// not ours is replaced only by people who know what the plugin would lose.
+func adviceOn(health psu.Health) (problem, fix string) {
+	const replace = "if a NetBox with the plugin netbox-windows-dhcp uses this server, update the script from there to 2.0 or newer; if none does, install " +
+		"deploy/psu/dhcp_endpoints.ps1, which lacks what that plugin needs of its own: metrics, replication and membership of relationships, options of a scope"
+	switch {
+	case health.Ours() && health.Version == psu.ScriptVersion, !health.Ours() && health.Lists():
+		return "", ""
+	case health.Ours():
+		return fmt.Sprintf("our endpoint script %s; this program was made for %s", health.Version, psu.ScriptVersion), "install the deploy/psu/dhcp_endpoints.ps1 that came with this program"
+	case health.Version == "":
+		return "the endpoint script is older than 1.0.0 and cannot tell its version", replace
+	}
+	return fmt.Sprintf("endpoint script %s is one of the plugin's 1.x, or ours from before %s: it may answer an empty list for what Windows failed to read, and one scope with an unlimited lease fails its list of scopes",
+		health.Version, psu.ScriptVersion), replace
 }
 
 func (m *Mirror) tokenExpiry(host string) (time.Time, bool) {

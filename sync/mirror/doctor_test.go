@@ -112,6 +112,83 @@ func TestTheDoctorSaysWhatIsWrongWithAServer(t *testing.T) {
 	}
 }
 
+// rule 1.6: what is said about a script goes by whose it is, and ours is never
+// advised without what the plugin would lose.
+func TestTheDoctorKnowsWhoseScriptItIs(t *testing.T) {
+	const plugin, ours = "from there to 2.0 or newer", "install deploy/psu/dhcp_endpoints.ps1"
+	for script, say := range map[string][]string{
+		psutest.NoVersion: {"older than 1.0.0", plugin, ours, "lacks"},
+		"1.0.2":           {"endpoint script 1.0.2", "empty list", plugin, ours, "lacks"},
+		"1.1.0":           {"endpoint script 1.1.0", "empty list", plugin, ours, "lacks"},
+		"1.1.1":           {"endpoint script 1.1.1", "empty list", plugin, ours, "lacks"},
+		"2.0.0":           nil,
+		psutest.Lists:     nil,
+		"2.7.0":           nil,
+		psutest.Own:       nil,
+		"2026.1.0":        {"our endpoint script 2026.1.0", "came with this program"},
+	} {
+		t.Run(script, func(t *testing.T) {
+			l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
+			s := l.Add(psutest.Example("dh1.corp.example"))
+			m := l.Open("", nil)
+			s.Configure(func(c *psutest.Config) { c.Script = script })
+			var about []string
+			for _, f := range m.Doctor(t.Context(), mirror.Options{}) {
+				if f.Object == "server "+s.Host() && strings.Contains(f.String(), "script") {
+					about = append(about, f.String())
+				}
+			}
+			text := strings.Join(about, "\n")
+			if (len(say) == 0) != (text == "") || len(about) > 1 {
+				t.Errorf("said %q", text)
+			}
+			for _, want := range say {
+				if !strings.Contains(text, want) {
+					t.Errorf("%q lacks %q", text, want)
+				}
+			}
+		})
+	}
+}
+
+// rule 1.4 quirk 6: what one unlimited scope does, and what is to be done; and a
+// number of Windows comes with the next step.
+func TestTheDoctorSaysWhatAFailedListMeans(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		config func(*psutest.Config)
+		world  func(*psutest.World)
+		say    []string
+	}{
+		{"an unlimited scope", func(c *psutest.Config) { c.Script = "1.1.1" }, func(w *psutest.World) { w.Scopes[1].Unreadable = true },
+			[]string{"unlimited lease", "nothing of this server is mirrored", "give it a lease time", "2.0 or newer of the plugin", "deploy/psu/dhcp_endpoints.ps1"}},
+		{"denied", func(c *psutest.Config) { c.Script, c.Rights = psutest.Own, "none" }, func(*psutest.World) {},
+			[]string{"WIN32 5", "DHCP Users", "local administrator"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
+			s := l.Add(psutest.Example("dh1.corp.example"))
+			m := l.Open("", nil)
+			s.Configure(c.config)
+			s.Edit(c.world)
+			var failures []string
+			for _, f := range m.Doctor(t.Context(), mirror.Options{}) {
+				if f.Object == "server "+s.Host() && f.Severity == prepare.Failure {
+					failures = append(failures, f.String())
+				}
+			}
+			if len(failures) != 1 {
+				t.Fatalf("failures %q", failures)
+			}
+			for _, want := range c.say {
+				if !strings.Contains(failures[0], want) {
+					t.Errorf("%q lacks %q", failures[0], want)
+				}
+			}
+		})
+	}
+}
+
 // A reader's token is all that is needed with both pushes off, and nothing but
 // reads is sent.
 func TestTheDoctorDoesNotAskForRightsNobodyNeeds(t *testing.T) {

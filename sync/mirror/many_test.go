@@ -65,4 +65,12 @@ func manyLeases(t *testing.T, target mirrortest.Target, scopes int) {
 	if n := len(l.Servers[0].Requests()); n > 5+2*scopes {
 		t.Errorf("%d requests to the server", n)
 	}
+	// One for all exclusions and one for all options, where the script has them
+	// (rule 1.9).
+	l.Servers[0].Configure(func(c *psutest.Config) { c.Script = psutest.Own })
+	l.Servers[0].ForgetRequests()
+	r = run(t, m, mirror.Options{})
+	if n := len(l.Servers[0].Requests()); n > 7 || !r.Plan.Empty() {
+		t.Errorf("%d requests to a server with lists: %s", n, r.Summary)
+	}
 }

@@ -33,11 +33,14 @@ type Options struct {
 	// (rule 3.3); empty: all.
 	Servers []string
 	Scopes  []netip.Prefix // empty: all
+	Retired string         // of Retire: the server that was replaced, as records name it
 	// Digest is that of a plan that was saved or shown: no other is carried out.
 	// Empty: any is.
 	Digest string
 	// AllowDeletes takes losses for right in this run, without proof (rule 3.7 guard c).
 	AllowDeletes bool
+	// AllowOverwrites overwrites any number of people's statuses (rule 3.5 row 11).
+	AllowOverwrites bool
 	// AlongsidePlugin runs although the plugin this mirror replaces is installed.
 	AlongsidePlugin bool
 	// Progress, if not nil, is told how far a stage is; total 0: not known. It
@@ -181,13 +184,14 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 		PreviousLease: s.Statuses.PreviousLease, PreviousReservation: s.Statuses.PreviousReservation,
 		ProtectTag: s.Protect.Tag, UpdateClientID: s.Protect.UpdateClientID,
 		MaxDeletePercent: s.Guards.MaxDeletePercent, MaxDeleteCount: s.Guards.MaxDeleteCount, KeepAssigned: s.Guards.KeepAssigned,
-		ConfirmAfter: s.Guards.ConfirmAfter, AllowDeletes: o.AllowDeletes, CreateMissingPrefixes: s.Import.CreateMissingPrefixes,
+		ConfirmAfter: s.Guards.ConfirmAfter, AllowDeletes: o.AllowDeletes, AllowOverwrites: o.AllowOverwrites, CreateMissingPrefixes: s.Import.CreateMissingPrefixes,
 		ReplaceClientID: s.Push.ReplaceClientID, DeleteRemoved: s.Push.DeleteRemoved, PushToPartner: s.Push.PushToPartner,
 		MaintenanceScopes: s.MaintenanceScopes, OnlyScopes: o.Scopes, Failovers: make(map[string]plan.Failover),
 	}
 	if p.Mode == "" {
 		p.Mode = plan.Sync
 	}
+	p.Retired = o.Retired
 	if tag := m.File.NetBox.Dynamic.Tag; tag != "" {
 		p.ExemptTags = []string{strings.ToLower(tag)}
 	}
@@ -206,7 +210,7 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 	for _, server := range s.Servers {
 		c := plan.Server{
 			Selected: len(o.Servers) == 0 || selected[server.Host], Standalone: server.SyncStandaloneScopes,
-			Maintenance: server.Maintenance, Disabled: !server.Enabled, VRF: server.VRF, ScopeVRF: server.ScopeVRF,
+			Maintenance: server.Maintenance, Disabled: !server.Enabled, VRF: server.VRF, ScopeVRF: server.ScopeVRF, ScopePrefix: server.ScopePrefix,
 		}
 		c.Host, c.Aliases = server.Host, server.Aliases
 		p.Servers = append(p.Servers, c)
@@ -233,8 +237,9 @@ type Run struct {
 	DryRun   bool          `json:"dry_run,omitempty"`
 	Summary  string        `json:"summary"` // one line
 	Warnings []string      `json:"warnings,omitempty"`
-	Error    string        `json:"error,omitempty"` // why there was no plan
-	Outcome  Outcome       `json:"exit_code"`       // as its exit code
+	Repeated []string      `json:"repeated_warnings,omitempty"` // those of Warnings that a run of the last day told
+	Error    string        `json:"error,omitempty"`             // why there was no plan
+	Outcome  Outcome       `json:"exit_code"`                   // as its exit code
 
 	Plan   *plan.Plan    `json:"plan,omitempty"`
 	Report *apply.Report `json:"report,omitempty"`

@@ -29,6 +29,20 @@ type NotPreparedError struct {
 // Error gives problem and cure.
 func (e *NotPreparedError) Error() string { return e.Problem + ": " + e.Fix }
 
+// NoSuchScopeError says that a run is about scopes that neither side knows.
+type NoSuchScopeError struct {
+	Scopes []netip.Prefix
+}
+
+// Error names the scopes.
+func (e *NoSuchScopeError) Error() string {
+	var names []string
+	for _, p := range e.Scopes {
+		names = append(names, p.String())
+	}
+	return "--scope " + strings.Join(names, ", ") + ": no server lists such a scope, and NetBox records none"
+}
+
 // read reads both sides for a plan: NetBox without its addresses, then the
 // servers that are needed, then the addresses of the scopes that take part. The
 // roster is that of the servers as they were read. A server that cannot be read is
@@ -42,17 +56,27 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	if err != nil {
 		return nil, nil, err
 	}
+	policy.Recall(memory)
 	o.progress("reading NetBox", 0, 0)
+	log := state.ChangeLog{Err: state.ErrNotAsked}
+	if policy.DeletesByRecord() { // before the objects: a deletion after it is one of what was seen
+		log = netboxio.ReadMark(ctx, m.NetBox, memory.Newest, m.now())
+	}
 	held, err := netboxio.Read(ctx, m.NetBox)
 	if err != nil {
 		return nil, nil, err
 	}
+	policy.ExemptTag = m.exemptTag(held)
+	held.Log = log
 	if err := m.prepared(held, &policy, o); err != nil {
 		return nil, nil, err
 	}
 	in := &plan.Input{NetBox: held, Policy: policy, Memory: memory, Here: m.here, Now: m.now().UTC().Truncate(1e9)}
 	roster, err := m.readServers(ctx, in, o)
 	if err == nil {
+		if unmatched := roster.Unmatched(); len(unmatched) > 0 {
+			return nil, nil, &NoSuchScopeError{unmatched}
+		}
 		err = m.readContent(ctx, in, roster, o)
 	}
 	if err != nil {
@@ -62,29 +86,55 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	if err != nil || policy.Mode != plan.Sync {
 		return in, roster, err
 	}
+	if gone := decide.Gone(in); len(gone) > 0 && held.Log.Err == nil {
+		held.Log.Deleted, held.Log.Err = netboxio.ReadDeletions(ctx, m.NetBox, gone)
+	}
 	return in, roster, m.readSuspects(ctx, in)
 }
 
+// exemptTag is the tag of addresses that are never written: as the settings have it,
+// else that of a DHCP server that answers from this NetBox, which shows by the field
+// of its leases (rule 3.7 guard j).
+func (m *Mirror) exemptTag(held *state.State) string {
+	tag := m.File.NetBox.Dynamic.Tag
+	switch set := m.File.Sync.ExemptTag; {
+	case set != nil:
+		tag = *set
+	case !held.HasField(state.IPAddress, m.File.NetBox.Fields.Expire):
+		return ""
+	}
+	return strings.ToLower(tag)
+}
+
 // readSuspects adds the addresses outside of all scopes whose status has to be
-// checked (rule 8).
+// checked: people's with the lease status, and the mirror's own whose scope is gone
+// (rules 8 and 3.7 scope cleanup).
 func (m *Mirror) readSuspects(ctx context.Context, in *plan.Input) error {
 	held := in.NetBox
-	if len(held.Ranges) == 0 || held.Tags[state.TagInvalid] == 0 || held.Statuses != nil && !slices.Contains(held.Statuses, in.Policy.LeaseStatus) {
+	if held.Tags[state.TagInvalid] == 0 || held.Statuses != nil && !slices.Contains(held.Statuses, in.Policy.LeaseStatus) {
 		return nil
 	}
-	known, tagged := make(map[int64]bool, len(held.Addresses)), 0
+	known, managed, tagged := make(map[int64]bool, len(held.Addresses)), make(map[state.Managed]int), 0
 	for i := range held.Addresses {
-		known[held.Addresses[i].ID] = true
-		if slices.Contains(held.Addresses[i].Tags, state.TagInvalid) {
+		x := &held.Addresses[i]
+		known[x.ID] = true
+		managed[x.Managed]++
+		if slices.Contains(x.Tags, state.TagInvalid) {
 			tagged++
 		}
 	}
-	suspects, err := netboxio.ReadSuspects(ctx, m.NetBox, in.Policy.LeaseStatus, held.Tagged > tagged)
+	suspects, err := netboxio.ReadManaged(ctx, m.NetBox, managed)
+	if err == nil && len(held.Ranges) > 0 {
+		var others []state.Address
+		others, err = netboxio.ReadSuspects(ctx, m.NetBox, in.Policy.LeaseStatus, held.Tagged > tagged)
+		suspects = append(suspects, others...)
+	}
 	if err != nil {
 		return err
 	}
 	for _, a := range suspects {
 		if !known[a.ID] {
+			known[a.ID] = true
 			held.Addresses = append(held.Addresses, a)
 		}
 	}
@@ -179,10 +229,16 @@ func (m *Mirror) readLists(ctx context.Context, in *plan.Input, roster *decide.R
 		return s
 	}
 	s.Version = health.Version
-	s.Scopes = client.Scopes(ctx, in.Policy.ActiveScopesOnly)
+	scopes := func(activeOnly bool) {
+		if in.Policy.ReadsOptions() {
+			s.Scopes, s.Options = client.ScopesWithOptions(ctx, activeOnly)
+			return
+		}
+		s.Scopes = client.Scopes(ctx, activeOnly)
+	}
+	scopes(in.Policy.ActiveScopesOnly)
 	if in.Policy.ActiveScopesOnly && s.Scopes.Err == nil && roster.Lacks(&s) {
-		// Only the whole list tells a scope that is inactive from one that is gone.
-		s.Scopes = client.Scopes(ctx, false)
+		scopes(false) // only the whole list tells a scope that is inactive from one that is gone
 	}
 	if s.Scopes.Err == nil {
 		s.Failovers = client.Failovers(ctx)
@@ -214,7 +270,7 @@ func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *decide.R
 	for i := range parts {
 		parts[i] = windhcp.Unread()
 	}
-	m.readScopes(ctx, client, p, all, pushed, parts, func(done int) { o.progress("reading scopes of "+s.Host, done, len(pushed)) })
+	m.readScopes(ctx, client, p, s.Options, all, pushed, parts, func(done int) { o.progress("reading scopes of "+s.Host, done, len(pushed)) })
 	if p.ReadsLeases() {
 		var leases psu.ByScope[windhcp.Lease]
 		if len(all) > 0 {
@@ -234,9 +290,14 @@ func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *decide.R
 	s.Date = client.Date()
 }
 
-// readScopes reads what has to be asked for scope by scope.
-func (m *Mirror) readScopes(ctx context.Context, client *psu.Client, p *plan.Policy, all, pushed []netip.Addr, parts []windhcp.Part, progress func(done int)) {
-	if p.Mode == plan.Migrate {
+// readScopes reads what older scripts have to be asked for scope by scope.
+func (m *Mirror) readScopes(ctx context.Context, client *psu.Client, p *plan.Policy, had map[netip.Addr]windhcp.List[windhcp.Option], all, pushed []netip.Addr, parts []windhcp.Part, progress func(done int)) {
+	if p.Mode == plan.Migrate || p.Mode == plan.Retire {
+		return
+	}
+	if client.Lists() {
+		readScopesAtOnce(ctx, client, p, had, all, pushed, parts)
+		progress(len(pushed))
 		return
 	}
 	var group errgroup.Group
@@ -253,6 +314,26 @@ func (m *Mirror) readScopes(ctx context.Context, client *psu.Client, p *plan.Pol
 		})
 	}
 	_ = group.Wait()
+}
+
+// readScopesAtOnce reads the same with a request for each kind of list; had are
+// options that were read with the scopes (rule 1.9).
+func readScopesAtOnce(ctx context.Context, client *psu.Client, p *plan.Policy, had map[netip.Addr]windhcp.List[windhcp.Option], all, pushed []netip.Addr, parts []windhcp.Part) {
+	exclusions := client.AllExclusions(ctx, pushed)
+	var options psu.ByScope[windhcp.Option]
+	if p.ReadsOptions() && len(all) > 0 && had == nil {
+		options = client.AllOptions(ctx, all)
+	}
+	for i, id := range pushed {
+		parts[i].Exclusions = exclusions.Of(id)
+		switch {
+		case !p.ReadsOptions() || !slices.Contains(all, id):
+		case had != nil:
+			parts[i].Options = had[id]
+		default:
+			parts[i].Options = options.Of(id)
+		}
+	}
 }
 
 // checkServer reads one server and says in words whether it can be used, for doctor.

@@ -25,10 +25,18 @@ func remembered(before plan.Memory, p *plan.Plan, report *apply.Report) plan.Mem
 		switch {
 		case s.Kind == plan.WindowsReservation && s.Action != state.Update:
 			restore(after.Pushed, before.Pushed, plan.PushedKey{Server: s.Target, Addr: s.Addr})
+		case s.Kind == plan.WindowsScope || s.Kind == plan.WindowsExclusion || s.Kind == state.IPRange:
+			// What a scope would have agreed on is not known then.
+			for key := range after.Scopes {
+				if key.Subnet == s.Scope {
+					restore(after.Scopes, before.Scopes, key)
+				}
+			}
 		case s.Kind == state.IPAddress && len(s.AddTags)+len(s.RemoveTags) > 0:
 			restore(after.Invalid, before.Invalid, s.ID)
 		case s.Kind == state.IPAddress && s.Action != state.Create:
 			restore(after.Leases, before.Leases, plan.Place{VRF: s.VRF, Addr: s.Addr})
+			restore(after.Before, before.Before, s.ID)
 		}
 	}
 	return after

@@ -1,10 +1,14 @@
 package mirror_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
@@ -49,9 +53,42 @@ func TestAReservationTheServerRefusedWasNotPushed(t *testing.T) {
 	}
 }
 
-func TestAReservationThatCouldNotBeDeletedIsDeletedByTheNextRun(t *testing.T) {
+// anHourLater makes what a state folder remembers of deletions in NetBox an hour
+// older.
+func anHourLater(t *testing.T, l *mirrortest.Lab) {
+	t.Helper()
+	path := filepath.Join(l.Folder, l.StateDir, "memory.json")
+	var memory plan.Memory
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(data, &memory)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, known := range memory.Pushed {
+		if !known.First.IsZero() {
+			known.First = known.First.Add(-time.Hour)
+			memory.Pushed[k] = known
+		}
+	}
+	if data, err = json.Marshal(memory); err == nil {
+		err = os.WriteFile(path, data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAReservationThatCouldNotBeDeletedIsDeletedByTheNextRun(t *testing.T) { // rule 5.4
 	l, m := inStep(t, everything)
+	run(t, m, mirror.Options{}) // the object is seen
 	l.Remove("ipam/ip-addresses", l.Address("10.8.4.61")["id"])
+	run(t, m, mirror.Options{})
+	if !reservedOn(l, "10.8.4.61") || l.Address("10.8.4.61") != nil {
+		t.Error("the run that noticed the deletion did not wait")
+	}
+	anHourLater(t, l)
 	l.Servers[0].Fail(psutest.Fault{Method: http.MethodDelete, Kind: psutest.Error500, Times: 1})
 	fails(t, m)
 	run(t, m, mirror.Options{})

@@ -14,6 +14,8 @@ type Uses struct {
 	ProtectTag                     string // slug; empty: none is configured
 	// Addresses is false where only scopes are mirrored.
 	Addresses bool
+	// Deletions is set where deletes on servers rest on the change log.
+	Deletions bool
 	// ExpiryInNetBox asks for the custom field of the end of a lease.
 	ExpiryInNetBox bool
 	// Contexts are config contexts that must exist: the option library. Those
@@ -91,6 +93,9 @@ func (u Uses) rights() []prepare.Right {
 		right("change", prepare.Failure, "changes on the servers do not show", table)
 	}
 	right("delete", prepare.Warning, "scopes deleted on a server stay", netbox.Ranges)
+	if u.Deletions {
+		right("view", prepare.Warning, "what is deleted in NetBox stays on the servers", netbox.ObjectChanges)
+	}
 	right("add", prepare.Warning, "import creates no prefixes", netbox.Prefixes)
 	right("change", prepare.Warning, "prefixes do not show their scopes", netbox.Prefixes)
 	right("add", prepare.Warning, "nothing is written to the journal", netbox.Journal)

@@ -78,7 +78,7 @@ func checkAddresses(t *testing.T, c *netbox.Client, seeded *netboxtest.Seeded) {
 	active, acme, red := true, seeded.ID(t, "tenancy/tenants", "Acme"), seeded.ID(t, "ipam/vrfs", "red")
 	id := func(name string) int64 { return seeded.ID(t, "ipam/ip-addresses", name) }
 	want := []state.Address{
-		{ID: id("10.8.4.1/24"), Address: netip.MustParsePrefix("10.8.4.1/24"), Status: "active", InUse: "assigned to an interface"},
+		{ID: id("10.8.4.1/24"), Address: netip.MustParsePrefix("10.8.4.1/24"), Status: "active", InUse: "assigned to an interface", Assigned: true},
 		{ID: id("10.8.4.33/24"), Address: netip.MustParsePrefix("10.8.4.33/24"), Tenant: acme, Status: "dhcp", DNSName: "pc-17.corp.example", Description: "a desk",
 			Tags: []string{"keep"}, ClientID: "3c-52-82-0a-1b-2c", Managed: state.Created, LeaseHostname: "PC-17", LeaseActive: &active,
 			LeaseExpires: time.Date(2026, 7, 1, 9, 30, 0, 0, time.UTC)},

@@ -162,6 +162,7 @@ type addressRow struct {
 	VRF          netbox.Ref        `json:"vrf"`
 	Tenant       netbox.Ref        `json:"tenant"`
 	Status       netbox.Choice     `json:"status"`
+	Role         netbox.Choice     `json:"role"`
 	DNSName      string            `json:"dns_name"`
 	Description  string            `json:"description"`
 	AssignedType string            `json:"assigned_object_type"`
@@ -173,7 +174,7 @@ type addressRow struct {
 }
 
 func (*addressRow) columns() string {
-	return "id,address,vrf,tenant,status,dns_name,description,assigned_object_type,assigned_object_id,nat_inside,nat_outside,tags,custom_fields,last_updated"
+	return "id,address,vrf,tenant,status,role,dns_name,description,assigned_object_type,assigned_object_id,nat_inside,nat_outside,tags,custom_fields,last_updated"
 }
 
 func (r *addressRow) object() (state.Address, error) {
@@ -187,9 +188,12 @@ func (r *addressRow) object() (state.Address, error) {
 		Description: r.Description, Tags: slugList(r.Tags), ClientID: f.text(state.FieldClientID),
 		Managed: state.Managed(f.text(state.FieldManaged)), LeaseHostname: f.text(state.FieldLeaseHostname),
 		LeaseActive: f.flag(state.FieldLeaseActive), LeaseExpires: f.time(state.FieldLeaseExpires),
-		InUse: r.inUse(), LastUpdated: r.LastUpdated.Time,
+		InUse: r.inUse(), Assigned: r.AssignedID != 0, Shared: slices.Contains(sharedRoles(), string(r.Role)), LastUpdated: r.LastUpdated.Time,
 	}, nil
 }
+
+// sharedRoles are the roles of addresses that NetBox lets repeat in one VRF.
+func sharedRoles() []string { return []string{"anycast", "vip", "vrrp", "hsrp", "glbp", "carp"} }
 
 // inUse says what an address is used for. A primary or out-of-band address is
 // always assigned.

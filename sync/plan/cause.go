@@ -62,8 +62,17 @@ const (
 	CauseReservationsLost       // guard c held back the deletion of reservations
 	CauseReadOnly               // read_only holds back changes on servers
 	CauseForetold               // an address that a person made goes in a later run
+	CauseGivenBack              // an adopted address gets back what it had
+	CauseAdoptedStays           // an adopted address stays, since what it had is not known
+	CauseShielded               // an address that people assigned, or share, keeps what it has
+	CauseOverwrites             // too many statuses of people would be overwritten
+	CauseFormerStatus           // an address of people has a status of former settings
+	CauseExempt                 // servers have leases on addresses of another DHCP server
 	CauseStopped                // a recorded scope is not mirrored, and no switch says so
 	CauseUnsettled              // which relationship a scope belongs to cannot be told
+	CauseDiffers                // NetBox and a server differ in a scope, and it is not clear who is right
+	CauseProof                  // a reservation is not deleted on its server, or not yet, for want of proof
+	CauseRestored               // NetBox's change log is not the one that was seen before
 	CauseMemory                 // the memory belongs to another NetBox, or another memory to this one
 )
 
@@ -79,9 +88,9 @@ func (c Cause) Rule() string {
 		CauseLeaseFills: "3.5 row 9", CauseKept: "3.5 row 10", CauseLeased: "3.5 row 11", CauseDowngrade: "3.7 downgrade", CauseLeaseOver: "3.6",
 		CauseStatusMoved: "3.7 status settings changed", CauseHeldByServer: "3.9", CauseInUse: "3.7 guard e", CauseUnsure: "3.7", CauseLoss: "3.7 guard c",
 		CausePopulated: "3.9", CauseOtherVRF: "3.9", CausePush: "5.2", CauseReservationsLost: "5.2", CauseReadOnly: "7",
-		CauseForetold: "3.7 guard h",
-		CauseStopped:  "3.2 point 1", CauseUnsettled: "3.8 point 1",
-		CauseMemory: "5.5",
+		CauseForetold: "3.7 guard h", CauseGivenBack: "3.7 guard i", CauseAdoptedStays: "3.7 guard i", CauseShielded: "3.4", CauseOverwrites: "3.5 row 11", CauseExempt: "3.7 guard j", CauseFormerStatus: "3.7 status settings changed",
+		CauseStopped: "3.2 point 1", CauseUnsettled: "3.8 point 1",
+		CauseDiffers: "5.6", CauseProof: "5.4", CauseRestored: "3.7 guard l", CauseMemory: "5.5",
 	}[c]
 }
 
@@ -96,7 +105,7 @@ type Told struct {
 // its first version, so that no warning is shown again after an upgrade, and do
 // not change when labels of rules do.
 func toldNames() map[Cause]string {
-	return map[Cause]string{CauseReserved: "3.5 row 8", CauseLeased: "3.5 row 11"}
+	return map[Cause]string{CauseReserved: "3.5 row 8", CauseLeased: "3.5 row 11", CauseAdoptedStays: "adopted stays", CauseShielded: "shielded", CauseExempt: "exempt", CauseFormerStatus: "former status"}
 }
 
 // MarshalText writes "cause scope address", for keys of the memory.

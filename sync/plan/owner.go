@@ -98,6 +98,15 @@ func (s *Step) becomes(field string) (any, bool) {
 	return nil, false
 }
 
+// had is the text of a field before the step; false if the step does not change it.
+func (s *Step) had(field string) (string, bool) {
+	if i := slices.IndexFunc(s.Changes, func(c Change) bool { return c.Field == field }); i >= 0 {
+		text, _ := s.Changes[i].Old.(string)
+		return text, true
+	}
+	return "", false
+}
+
 // rests is the text that a field has to show for the step to be carried out; empty
 // if the step does not name the field.
 func (s *Step) rests(field string) string {
@@ -119,15 +128,18 @@ func (p *Policy) allowedAddress(s *Step) error {
 		fields = fields[3:] // never address, VRF or tenant
 	}
 	if p.Mode == Migrate {
-		fields = []string{CustomField(state.FieldManaged)}
+		fields = []string{CustomField(state.FieldManaged), "vrf", "tenant"}
+		if i := slices.IndexFunc(s.Changes, func(c Change) bool { return (c.Field == "vrf" || c.Field == "tenant") && c.Old != nil }); i >= 0 {
+			return fmt.Errorf("the %s of an address is given once", s.Changes[i].Field)
+		}
 	}
 	if err := s.touches(fields...); err != nil {
 		return err
 	}
-	if p.Mode == Import || p.Mode == Sync && !p.SyncIPs && len(s.Changes) > 0 || p.Mode != Sync && s.Action == state.Create {
+	if p.Mode == Import || p.Mode == Retire || p.Mode == Sync && !p.SyncIPs && len(s.Changes) > 0 || p.Mode != Sync && s.Action == state.Create {
 		return errors.New("addresses are not synced by this run")
 	}
-	if status, changes := s.becomes("status"); changes && status != p.LeaseStatus && status != p.ReservationStatus {
+	if status, changes := s.becomes("status"); changes && status != p.LeaseStatus && status != p.ReservationStatus && !p.givesBack(s) {
 		return fmt.Errorf("%v is not a status the mirror gives", status)
 	}
 	provenance, changes := s.becomes(CustomField(state.FieldManaged))
@@ -142,13 +154,20 @@ func (p *Policy) allowedAddress(s *Step) error {
 	return nil
 }
 
+// givesBack reports whether a step takes a status of the mirror's off an address
+// that it adopted.
+func (p *Policy) givesBack(s *Step) bool {
+	old, _ := s.had("status")
+	return s.Action == state.Update && p.Mode == Sync && s.rests(CustomField(state.FieldManaged)) == string(state.Adopted) && p.OwnStatus(old)
+}
+
 // allowedDelete: an address goes only with a status of the mirror's own, and
-// as a reservation only if the mirror made or adopted it.
+// as a reservation only if the mirror made it. One that it adopted never goes.
 func (p *Policy) allowedDelete(s *Step) error {
 	status, provenance := s.rests("status"), s.rests(CustomField(state.FieldManaged))
 	x := state.Address{Status: status, Managed: state.Managed(provenance)}
 	c, _ := p.ClassOf(&x)
-	own := c == ClassLease || c == ClassReservation && Managed(&x) && !p.PushReservations
+	own := x.Managed != state.Adopted && (c == ClassLease || c == ClassReservation && Managed(&x) && !p.PushReservations)
 	if own && status != "" && p.Mode == Sync && p.SyncIPs {
 		return nil
 	}
@@ -160,6 +179,9 @@ func (p *Policy) allowedDelete(s *Step) error {
 func (p *Policy) allowedRange(s *Step) error {
 	if p.Mode == Migrate {
 		return errors.New("scopes are not written by this run")
+	}
+	if p.Mode == Retire && s.Action == state.Create {
+		return errors.New("no scope is made by this run")
 	}
 	switch s.Action {
 	case state.Delete:
@@ -226,6 +248,9 @@ func (p *Policy) allowedOnServer(s *Step) error {
 		return errors.New("nothing on a server has tags")
 	case !s.Scope.IsValid():
 		return errors.New("the step names no scope")
+	}
+	if s.Kind == WindowsReservation && s.Action == state.Delete && s.Record <= 0 {
+		return errors.New("the step does not say which record of NetBox's change log proves that it was deleted there")
 	}
 	if s.Kind == WindowsReservation && s.Action != state.Create {
 		_, replaced := s.becomes("client_id")

@@ -55,7 +55,7 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 	subnet := netip.MustParsePrefix("10.8.4.0/24")
 	post := Step{Target: host1, Action: state.Create, Kind: WindowsReservation, Scope: subnet, Addr: addr, Changes: becomes("client_id", clientA)}
 	put := Step{Target: host1, Action: state.Update, Kind: WindowsReservation, Scope: subnet, Addr: addr, Changes: becomes("name", "x"), Observed: observed("client_id", clientA)}
-	withdraw := Step{Target: host1, Action: state.Delete, Kind: WindowsReservation, Scope: subnet, Addr: addr, Observed: observed("client_id", clientA)}
+	withdraw := Step{Target: host1, Action: state.Delete, Kind: WindowsReservation, Scope: subnet, Addr: addr, Observed: observed("client_id", clientA), Record: 7}
 	window := Step{Target: host1, Action: state.Update, Kind: WindowsScope, Scope: subnet, Changes: becomes("router", "10.8.4.1")}
 	exclude := Step{Target: host1, Action: state.Create, Kind: WindowsExclusion, Scope: subnet, Changes: becomes("exclusions", json.RawMessage(`[]`))}
 	for _, c := range []struct {
@@ -128,6 +128,7 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 		{"give a reservation to another client without leave", put, func(s *Step) { s.Changes = becomes("client_id", clientB) }, func(p *Policy) { p.ReplaceClientID = false }},
 		{"change the type of a reservation", put, func(s *Step) { s.Changes = becomes("type", "Bootp") }, nil},
 		{"delete a reservation without delete_removed", withdraw, nil, func(p *Policy) { p.DeleteRemoved = false }},
+		{"delete a reservation without a record of its deletion in NetBox", withdraw, func(s *Step) { s.Record = 0 }, nil},
 		{"delete a reservation that was not observed", withdraw, func(s *Step) { s.Observed = nil }, nil},
 		{"delete a scope on a server", window, func(s *Step) { s.Action, s.Changes = state.Delete, nil }, nil},
 		{"write a scope with push_scope_info off", window, nil, func(p *Policy) { p.PushScopeInfo = false }},

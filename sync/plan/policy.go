@@ -17,6 +17,7 @@ const (
 	Sync    Mode = "sync"
 	Migrate Mode = "migrate" // take over from the plugin (rule 3.4)
 	Import  Mode = "import"  // create what is missing, change nothing (rule 4)
+	Retire  Mode = "retire"  // hand the scopes of a replaced server over (rule 4 step 5)
 )
 
 // Adopt says what happens to an address with a status that is not the
@@ -33,7 +34,8 @@ const (
 // Policy is what the operator decided. Names and defaults are those of the
 // settings (rule 11).
 type Policy struct {
-	Mode Mode
+	Mode    Mode
+	Retired string // the server that Retire is about, as records name it
 
 	SyncIPs          bool
 	PushReservations bool
@@ -51,16 +53,22 @@ type Policy struct {
 	ReservationStatus   string
 	PreviousLease       []string
 	PreviousReservation []string
+	// FormerLease and FormerReservation are statuses of former settings that the
+	// memory knows and the operator did not name (see Recall).
+	FormerLease       []string
+	FormerReservation []string
 
 	ProtectTag     string // slug; empty: off
 	UpdateClientID bool
 	ExemptTags     []string // slugs of addresses the status check passes over: another DHCP server's
+	ExemptTag      string   // slug of addresses that are never written; empty: none
 
 	MaxDeletePercent int // 0 to 100
 	MaxDeleteCount   int
 	KeepAssigned     bool
 	ConfirmAfter     time.Duration // between the two reads that a loss needs; 0: whenever
 	AllowDeletes     bool          // losses need no proof in this run
+	AllowOverwrites  bool          // any number of people's statuses is overwritten in this run
 
 	CreateMissingPrefixes bool
 	ReplaceClientID       bool
@@ -82,6 +90,7 @@ type Server struct {
 	Disabled    bool // by an override
 	VRF         string
 	ScopeVRF    map[netip.Prefix]string
+	ScopePrefix map[netip.Prefix]int64 // ids of prefixes, where NetBox has several of one network
 }
 
 // Failover is what is configured about one relationship.
@@ -101,20 +110,54 @@ func (p *Policy) ReadsLeases() bool {
 	return p.Mode == Migrate || p.Mode == Sync && (p.SyncIPs || p.PushReservations)
 }
 
+// Withdraws reports whether reservations that were deleted in NetBox are deleted on
+// servers (rule 5.4).
+func (p *Policy) Withdraws() bool {
+	return p.Mode == Sync && !p.ReadOnly && p.PushReservations && p.DeleteRemoved
+}
+
+// DeletesByRecord reports whether deletes on servers rest on NetBox's change log.
+func (p *Policy) DeletesByRecord() bool { return p.Withdraws() }
+
 // DeletesOnServers reports whether a plan may take something away on a server.
 func (p *Policy) DeletesOnServers() bool {
-	return p.Mode == Sync && !p.ReadOnly && (p.PushReservations && p.DeleteRemoved || p.PushScopeInfo)
+	return p.Withdraws() || p.Mode == Sync && !p.ReadOnly && p.PushScopeInfo
 }
 
 // ReadsOptions reports whether options of scopes matter to a plan.
 func (p *Policy) ReadsOptions() bool {
-	return p.Mode != Migrate && (p.Imports() || p.RefreshOptions && !p.PushScopeInfo)
+	return p.Mode != Migrate && p.Mode != Retire && (p.Imports() || p.RefreshOptions)
 }
 
 // OwnStatus reports whether a status is one the mirror gives, or gave.
 func (p *Policy) OwnStatus(status string) bool {
 	return status == p.LeaseStatus || status == p.ReservationStatus ||
-		slices.Contains(p.PreviousLease, status) || slices.Contains(p.PreviousReservation, status)
+		slices.Contains(p.PreviousLease, status) || slices.Contains(p.PreviousReservation, status) ||
+		slices.Contains(p.FormerLease, status) || slices.Contains(p.FormerReservation, status)
+}
+
+// Recall takes the statuses of former settings from the memory, but for those that
+// the settings name themselves (rule 3.7 status settings changed).
+func (p *Policy) Recall(m Memory) {
+	p.FormerLease, p.FormerReservation = nil, nil
+	for status := range m.Statuses {
+		named := p.OwnStatus(status)
+		switch {
+		case named:
+		case m.Statuses[status] == ListLeases:
+			p.FormerLease = append(p.FormerLease, status)
+		default:
+			p.FormerReservation = append(p.FormerReservation, status)
+		}
+	}
+	slices.Sort(p.FormerLease)
+	slices.Sort(p.FormerReservation)
+}
+
+// LeftAlone reports whether an address has a status of former settings that the
+// operator did not name, and is not the mirror's.
+func (p *Policy) LeftAlone(x *state.Address) bool {
+	return !Managed(x) && (slices.Contains(p.FormerLease, x.Status) || slices.Contains(p.FormerReservation, x.Status))
 }
 
 // Class is what a status means to the mirror.
@@ -137,9 +180,9 @@ func (p *Policy) ClassOf(x *state.Address) (c Class, former bool) {
 		return ClassLease, false
 	case x.Status == p.ReservationStatus:
 		return ClassReservation, false
-	case slices.Contains(p.PreviousReservation, x.Status):
+	case slices.Contains(p.PreviousReservation, x.Status), slices.Contains(p.FormerReservation, x.Status):
 		return ClassReservation, true
-	case slices.Contains(p.PreviousLease, x.Status) && Managed(x):
+	case (slices.Contains(p.PreviousLease, x.Status) || slices.Contains(p.FormerLease, x.Status)) && Managed(x):
 		return ClassLease, true
 	}
 	return ClassForeign, false

@@ -80,6 +80,7 @@ type Client struct {
 	slots  rest.Slots
 	log    logrus.FieldLogger
 	seen   atomic.Pointer[x509.Certificate] // the server's, at the last handshake
+	said   atomic.Pointer[Health]           // what health said last; nil: nothing yet
 	date   atomic.Pointer[time.Time]        // of its last answer
 }
 

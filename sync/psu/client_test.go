@@ -73,7 +73,7 @@ func TestRequestsCarryTheTokenAndTheHeaders(t *testing.T) {
 	if list := c.Scopes(t.Context(), false); list.Err != nil {
 		t.Fatal(list.Err)
 	}
-	if err := c.DeleteReservation(t.Context(), "3c-52-82-0a-1b-61"); err != nil {
+	if err := c.DeleteReservation(t.Context(), office, of("3c-52-82-0a-1b-61")); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range srv.Requests() {
@@ -136,7 +136,7 @@ func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(c.Close)
-		for _, err := range []error{c.Scopes(t.Context(), false).Err, c.AllLeases(t.Context(), nil).Err(), c.DeleteReservation(t.Context(), "00")} {
+		for _, err := range []error{c.Scopes(t.Context(), false).Err, c.AllLeases(t.Context(), nil).Err(), c.DeleteReservation(t.Context(), office, of("00"))} {
 			if err != nil && strings.Contains(err.Error(), token) {
 				t.Errorf("fault %d: %v", fault, err)
 			}
@@ -204,8 +204,8 @@ func allWrites(ctx context.Context, c *psu.Client) map[string]error {
 		"CreateScope":       c.CreateScope(ctx, newScope()),
 		"UpdateScope":       c.UpdateScope(ctx, office, psu.ScopeChange{Name: &name}),
 		"CreateReservation": c.CreateReservation(ctx, office, newReservation()),
-		"UpdateReservation": c.UpdateReservation(ctx, "3c-52-82-0a-1b-60", psu.ReservationChange{Name: &name}),
-		"DeleteReservation": c.DeleteReservation(ctx, "3c-52-82-0a-1b-60"),
+		"UpdateReservation": c.UpdateReservation(ctx, office, of("3c-52-82-0a-1b-60"), psu.ReservationChange{Name: &name}),
+		"DeleteReservation": c.DeleteReservation(ctx, office, of("3c-52-82-0a-1b-60")),
 		"CreateExclusion":   c.CreateExclusion(ctx, office, span("10.8.4.50", "10.8.4.59")),
 		"DeleteExclusion":   c.DeleteExclusion(ctx, office, span("10.8.4.20", "10.8.4.29")),
 	}
@@ -249,7 +249,7 @@ func TestEveryAttemptIsObservedUnderItsClass(t *testing.T) {
 	c := client(t, srv, func(c *psu.Config) { c.Observe = func(a psu.Attempt) { seen = append(seen, a) } })
 	_ = c.Scopes(t.Context(), false)
 	_ = c.ScopeOptions(t.Context(), office)
-	_ = c.DeleteReservation(t.Context(), "3c-52-82-0a-1b-60")
+	_ = c.DeleteReservation(t.Context(), office, of("3c-52-82-0a-1b-60"))
 	want := []psu.Attempt{
 		{Method: "GET", Path: "scopes", Status: 502},
 		{Method: "GET", Path: "scopes", Status: 200},

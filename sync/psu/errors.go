@@ -48,6 +48,8 @@ type Error struct {
 	Err     error  // what the network or the decoder said
 
 	method string
+	entry  bool // of one entry of a list: the call itself is there
+	lists  bool // the server is known to have the calls of rule 1.9
 }
 
 // KindOf returns the Kind of err, or "" for an error that is no *Error.
@@ -135,7 +137,10 @@ func (e *Error) fixRefused() string {
 	switch {
 	case e.Op == opScopes && e.Status == http.StatusInternalServerError:
 		// rule 1.4 quirk 6
-		return "one scope that the script cannot describe fails the whole list, such as one with an unlimited lease: look at Get-DhcpServerv4Scope on the server"
+		if e.lists {
+			return "the server could not list its scopes: look at Get-DhcpServerv4Scope there"
+		}
+		return "one scope that the script cannot describe fails the whole list, such as one with an unlimited lease, which scripts 1.x of the plugin cannot count: nothing of this server is mirrored. Find it with Get-DhcpServerv4Scope and give it a lease time, or take a script that counts in 64 bits: 2.0 or newer of the plugin, or deploy/psu/dhcp_endpoints.ps1"
 	case strings.HasPrefix(e.Op, opOptions) && (e.Status == http.StatusInternalServerError || e.Status == http.StatusNotFound):
 		// rule 1.4 quirk 9
 		return "an option without a value fails the whole list: look at Get-DhcpServerv4OptionValue on the server"

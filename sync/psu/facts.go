@@ -99,6 +99,9 @@ func decodeOption(r *record) windhcp.Option {
 		Values:      r.texts("value"),
 		Type:        r.text("type"),
 		VendorClass: r.text("vendor_class"),
+		UserClass:   r.text("user_class"),
+		Policy:      r.text("policy", "policy_name"),
+		ClassesTold: r.has("user_class") && r.has("policy", "policy_name"),
 	}
 	if len(r.wrong) == 0 && (o.Code < 1 || o.Code > 255) {
 		r.fail("no option code from 1 to 255")

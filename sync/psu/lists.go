@@ -25,7 +25,9 @@ func (c *Client) Health(ctx context.Context) (Health, error) {
 	if err == nil {
 		var fields map[string]json.RawMessage
 		if fields, err = object(got.Body); err == nil {
-			return health(newRecord(fields), got.Words), nil
+			out := health(newRecord(fields), got.Words)
+			c.said.Store(&out)
+			return out, nil
 		}
 		err = decoding(err, k, got)
 	}
@@ -62,9 +64,16 @@ func (c *Client) CheckWriter(ctx context.Context) error {
 // Scopes lists the server's scopes. With activeOnly the others are left out,
 // here too, since scripts before 1.0.2 ignore the wish (rule 3.2).
 func (c *Client) Scopes(ctx context.Context, activeOnly bool) windhcp.List[windhcp.Scope] {
-	k := call{op: opScopes, path: "scopes", class: "scopes"}
+	return c.scopes(ctx, activeOnly, true)
+}
+
+func (c *Client) scopes(ctx context.Context, activeOnly, routers bool) windhcp.List[windhcp.Scope] {
+	k := call{op: opScopes, path: "scopes", class: "scopes", query: url.Values{}}
 	if activeOnly {
-		k.query = url.Values{"active_only": {"true"}}
+		k.query.Set("active_only", "true")
+	}
+	if !routers {
+		k.query.Set("include_router", "false")
 	}
 	list := readList(ctx, c, k, []string{"scope_id", "network_address"}, decodeScope)
 	if activeOnly {

@@ -86,7 +86,9 @@ func (c *Client) once(ctx context.Context, k call) (rest.Answer, error) {
 	c.date.Store(&date)
 	got.Body = trim(got.Body)
 	if got.Status < 200 || got.Status > 299 {
-		return got, statusError(got, k)
+		failed := statusError(got, k)
+		failed.lists = c.Lists()
+		return got, failed
 	}
 	return got, nil
 }

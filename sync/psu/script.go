@@ -1,6 +1,8 @@
 package psu
 
 import (
+	"errors"
+	"net/http"
 	"strconv"
 	"strings"
 )
@@ -43,4 +45,42 @@ func (h Health) Lists() bool {
 	major, _, _ := strings.Cut(h.Version, ".")
 	n, err := strconv.Atoi(major)
 	return err == nil && n >= 2
+}
+
+// Lists reports whether the server said at the last Health that it has the
+// calls of rule 1.9.
+func (c *Client) Lists() bool {
+	said := c.said.Load()
+	return said != nil && said.Lists()
+}
+
+// noSuchCall reports whether an error may mean that the script does not have the
+// call: PowerShell Universal answers 401 for paths it does not know (rule 1.5).
+func noSuchCall(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.entry {
+		return false
+	}
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed:
+		return true
+	}
+	return false
+}
+
+// either makes a change by the call the server is known to have. Where it does not
+// have that one, which then changed nothing, the other is tried (rule 1.9).
+func (c *Client) either(lists, single func() error) error {
+	first, second := single, lists
+	if c.Lists() {
+		first, second = lists, single
+	}
+	err := first()
+	if !noSuchCall(err) {
+		return err
+	}
+	if other := second(); !noSuchCall(other) {
+		return other
+	}
+	return err
 }

@@ -187,3 +187,144 @@ func (c *Client) ominous(ctx context.Context, err error) (fails, ends bool) {
 	}
 	return false, false
 }
+
+// AllExclusions reads the exclusions of all scopes with one request, where the
+// server has the call for it (rule 1.9), and else those of the given scopes one
+// by one.
+func (c *Client) AllExclusions(ctx context.Context, scopes []netip.Addr) ByScope[windhcp.Exclusion] {
+	k := call{op: "read exclusions", path: "exclusions", class: "exclusions"}
+	return keyed(ctx, c, k, scopes, []string{"start_ip", "start_range"}, decodeExclusion, c.Exclusions)
+}
+
+// AllOptions reads the option values of all scopes as AllExclusions does the
+// exclusions.
+func (c *Client) AllOptions(ctx context.Context, scopes []netip.Addr) ByScope[windhcp.Option] {
+	return keyed(ctx, c, optionsCall, scopes, optionIdentity, decodeOption, c.ScopeOptions)
+}
+
+var (
+	optionsCall    = call{op: opOptions, path: "options", class: "options"}
+	optionIdentity = []string{"code", "option_id"}
+)
+
+// keyed reads an answer that is an object with a list for each scope. A server
+// that cannot give it, for whatever reason that is not one of the connection, is
+// asked scope by scope: one call says nothing about the others.
+func keyed[T any](ctx context.Context, c *Client, k call, scopes []netip.Addr, identity []string, decode func(*record) T,
+	one func(context.Context, netip.Addr) windhcp.List[T],
+) ByScope[T] {
+	if !c.Lists() {
+		return oneByOne(ctx, c, scopes, one)
+	}
+	out := atOnce(ctx, c, k, identity, decode)
+	switch KindOf(out.err) {
+	case BadTLS, CertificateMismatch, CertificateExpired, Canceled:
+		return out
+	case Unreachable:
+		if !c.onlyThis(ctx, out.err) {
+			return out
+		}
+	}
+	if out.err != nil {
+		c.log.WithError(out.err).Warn("the server cannot tell a list of all scopes at once, reading scope by scope")
+		return oneByOne(ctx, c, scopes, one)
+	}
+	return out
+}
+
+// atOnce makes the one request.
+func atOnce[T any](ctx context.Context, c *Client, k call, identity []string, decode func(*record) T) ByScope[T] {
+	got, err := c.read(ctx, k)
+	if err != nil {
+		return ByScope[T]{err: err}
+	}
+	out := takeApart(got.Body, identity, decode)
+	if out.err != nil {
+		return ByScope[T]{err: decoding(out.err, k, got)}
+	}
+	// Ours names each scope it read, so one it does not name was not read.
+	out.whole = !c.said.Load().Ours()
+	return out
+}
+
+// ScopesWithOptions reads the scopes of a server with our script without their
+// routers, and the options of all of them, which have the routers: so the server
+// runs one cmdlet less for each scope (rule 1.9). From other servers, whose options
+// do not tell a router of a policy from the scope's own, and where an option cannot
+// be read, it gives what Scopes gives, and no options.
+func (c *Client) ScopesWithOptions(ctx context.Context, activeOnly bool) (windhcp.List[windhcp.Scope], map[netip.Addr]windhcp.List[windhcp.Option]) {
+	if said := c.said.Load(); said == nil || !said.Ours() {
+		return c.Scopes(ctx, activeOnly), nil
+	}
+	list := c.scopes(ctx, activeOnly, false)
+	if list.Err != nil {
+		return list, nil
+	}
+	all := atOnce(ctx, c, optionsCall, optionIdentity, decodeOption)
+	options := make(map[netip.Addr]windhcp.List[windhcp.Option], len(list.Items))
+	for i := range list.Items {
+		scope := &list.Items[i]
+		own := all.Of(scope.ID())
+		router, known := routerOf(own)
+		if !known {
+			return c.Scopes(ctx, activeOnly), nil
+		}
+		scope.Router, options[scope.ID()] = router, own
+	}
+	return list, options
+}
+
+// routerOf is the first router every client of a scope gets; the zero Addr: none.
+// It is not known from a list that is not whole, and not where several values may
+// be meant.
+func routerOf(options windhcp.List[windhcp.Option]) (router netip.Addr, known bool) {
+	if !options.Complete() {
+		return router, false
+	}
+	found := false
+	for _, o := range options.Items {
+		if o.Code != optionRouter || !o.ForAll() {
+			continue
+		}
+		if found || !o.ClassesTold {
+			return router, false
+		}
+		found = true
+		if len(o.Values) == 0 {
+			continue
+		}
+		addr, err := parseIPv4(o.Values[0])
+		if err != nil {
+			return router, false
+		}
+		if !addr.IsUnspecified() {
+			router = addr
+		}
+	}
+	return router, true
+}
+
+const optionRouter = 3
+
+// takeApart reads {"10.8.4.0":[...]}, which may stand below scope_options. An
+// entry that says it is another scope's spoils the list it is in.
+func takeApart[T any](body []byte, identity []string, decode func(*record) T) ByScope[T] {
+	fields, err := object(body)
+	if err != nil {
+		return ByScope[T]{err: err}
+	}
+	if inner, ok := fields["scope_options"]; ok {
+		if fields, err = object(trim(inner)); err != nil {
+			return ByScope[T]{err: err}
+		}
+	}
+	out := ByScope[T]{lists: make(map[netip.Addr]windhcp.List[T], len(fields))}
+	for key, raw := range fields {
+		scope, err := parseIPv4(key)
+		if err != nil {
+			return ByScope[T]{err: fmt.Errorf("the answer is no object by scope: %w", err)}
+		}
+		out.lists[scope] = decodeList(trim(raw), identity, within(scope, decode))
+	}
+	return out
+}

@@ -18,6 +18,9 @@ type ScopeChange struct {
 	Description  *string // empty: it is blanked
 	LeaseSeconds *int64
 	Router       *netip.Addr // replaces the whole list of routers; the zero Addr removes it
+	// Active switches the scope on or off. Only scripts with the calls of rule
+	// 1.9 can.
+	Active *bool
 }
 
 // ReservationChange is what to change of a reservation: nil fields are not
@@ -28,9 +31,10 @@ type ReservationChange struct {
 	Type        *string
 }
 
-// CreateScope makes a scope. The server ignores its state and creates it
-// active, joins it to no relationship, and hides errors of the lease time and
-// the router: read the scope again afterwards.
+// CreateScope makes a scope. It is active, unless its State says otherwise and
+// the server has the calls of rule 1.9; without them such a scope is not sent.
+// The server joins it to no relationship, and may hide errors of the lease time
+// and the router: read the scope again afterwards.
 func (c *Client) CreateScope(ctx context.Context, s windhcp.Scope) error {
 	k := call{op: "create scope " + s.Subnet.String(), method: http.MethodPost, path: "scopes", class: "scopes"}
 	if err := checkScope(s); err != nil {
@@ -49,9 +53,36 @@ func (c *Client) CreateScope(ctx context.Context, s windhcp.Scope) error {
 	if s.Description != "" {
 		body["description"] = s.Description
 	}
+	if s.State != "" && !s.Active() {
+		if !c.Lists() {
+			return k.invalid(errNoState)
+		}
+		body["state"] = stateInactive
+	}
 	k.body = body
 	return c.write(ctx, k)
 }
+
+// DeleteScope removes a scope. Windows refuses one that has leases. Only scripts
+// with the calls of rule 1.9 can.
+func (c *Client) DeleteScope(ctx context.Context, id netip.Addr) error {
+	k := call{op: "delete scope " + id.String(), method: http.MethodDelete, path: "scopes/" + id.String(), class: "scopes/:scope_id"}
+	if err := needIPv4("scope", id); err != nil {
+		return k.invalid(err)
+	}
+	if !c.Lists() {
+		return k.invalid(errors.New("the endpoint script of this server cannot delete scopes: that takes ours, or 2.0 or newer of the plugin"))
+	}
+	return c.write(ctx, k)
+}
+
+// Windows' words for the states of a scope.
+const (
+	stateActive   = "Active"
+	stateInactive = "InActive"
+)
+
+var errNoState = errors.New("the endpoint script of this server cannot set the state of a scope: that takes ours, or 2.0 or newer of the plugin")
 
 // UpdateScope changes a scope. A 404 does not say that the scope is missing:
 // every refusal of Windows looks so (rule 1.4 quirk 8).
@@ -60,6 +91,9 @@ func (c *Client) UpdateScope(ctx context.Context, id netip.Addr, change ScopeCha
 	body, err := change.body()
 	if err == nil {
 		err = needIPv4("scope", id)
+	}
+	if err == nil && change.Active != nil && !c.Lists() {
+		err = errNoState
 	}
 	if err != nil {
 		return k.invalid(err)
@@ -102,6 +136,12 @@ func (s ScopeChange) body() (map[string]any, error) {
 			body["router"] = s.Router.String()
 		}
 	}
+	if s.Active != nil {
+		body["state"] = stateInactive
+		if *s.Active {
+			body["state"] = stateActive
+		}
+	}
 	if len(body) == 0 {
 		return nil, errNothing
 	}
@@ -110,30 +150,43 @@ func (s ScopeChange) body() (map[string]any, error) {
 
 // CreateReservation reserves an address of a scope. An empty Type means Dhcp.
 func (c *Client) CreateReservation(ctx context.Context, scope netip.Addr, r windhcp.Reservation) error {
-	k := call{op: "create reservation " + r.Addr.String(), method: http.MethodPost, path: "reservations", class: "reservations"}
+	k := call{op: opReserve + r.Addr.String(), method: http.MethodPost, path: "reservations", class: "reservations"}
+	body, err := newReservation(scope, r)
+	if err != nil {
+		return k.invalid(err)
+	}
+	k.body = body
+	return c.write(ctx, k)
+}
+
+const opReserve = "create reservation "
+
+// newReservation is what is sent to make a reservation.
+func newReservation(scope netip.Addr, r windhcp.Reservation) (map[string]any, error) {
 	if r.Type == "" {
 		r.Type = "Dhcp"
 	}
 	if err := errors.Join(needIPv4("scope", scope), needIPv4("address", r.Addr), needID(r.ClientID), needType(r.Type)); err != nil {
-		return k.invalid(err)
+		return nil, err
 	}
-	k.body = map[string]any{
+	return map[string]any{
 		"scope_id": scope.String(), "ip_address": r.Addr.String(), "client_id": string(r.ClientID),
 		"name": r.Name, "description": r.Description, "type": r.Type,
-	}
-	return c.write(ctx, k)
+	}, nil
 }
 
-// UpdateReservation changes the reservation of a client. The server takes the
-// first one of that client in any scope: make sure there is only one
-// (rule 5.2). This holds for DeleteReservation too.
-func (c *Client) UpdateReservation(ctx context.Context, id windhcp.ClientID, change ReservationChange) error {
-	k := ofClient("update", http.MethodPut, id)
+// UpdateReservation changes the reservation that an address of a scope has: r says
+// which address and which client. A server without the calls of rule 1.9 is told
+// the client alone and takes the first reservation of that client in any scope:
+// make sure there is only one (rule 5.2). This holds for DeleteReservation too.
+func (c *Client) UpdateReservation(ctx context.Context, scope netip.Addr, r windhcp.Reservation, change ReservationChange) error {
 	body := map[string]any{}
 	putText(body, "name", change.Name)
 	putText(body, "description", change.Description)
 	putText(body, "type", change.Type)
-	err := needID(id)
+	k := ofClient("update", http.MethodPut, r.ClientID)
+	k.body = body
+	err := errors.Join(needIPv4("scope", scope), needIPv4("address", r.Addr), needID(r.ClientID))
 	if change.Type != nil {
 		err = errors.Join(err, needType(*change.Type))
 	}
@@ -143,17 +196,20 @@ func (c *Client) UpdateReservation(ctx context.Context, id windhcp.ClientID, cha
 	if err != nil {
 		return k.invalid(err)
 	}
-	k.body = body
-	return c.write(ctx, k)
+	return c.either(
+		func() error { return c.writeEntry(ctx, k, scope, r.Addr, body) },
+		func() error { return c.write(ctx, k) })
 }
 
-// DeleteReservation ends the reservation of a client.
-func (c *Client) DeleteReservation(ctx context.Context, id windhcp.ClientID) error {
-	k := ofClient("delete", http.MethodDelete, id)
-	if err := needID(id); err != nil {
+// DeleteReservation ends the reservation that an address of a scope has.
+func (c *Client) DeleteReservation(ctx context.Context, scope netip.Addr, r windhcp.Reservation) error {
+	k := ofClient("delete", http.MethodDelete, r.ClientID)
+	if err := errors.Join(needIPv4("scope", scope), needIPv4("address", r.Addr), needID(r.ClientID)); err != nil {
 		return k.invalid(err)
 	}
-	return c.write(ctx, k)
+	return c.either(
+		func() error { return c.writeEntry(ctx, k, scope, r.Addr, nil) },
+		func() error { return c.write(ctx, k) })
 }
 
 func ofClient(verb, method string, id windhcp.ClientID) call {

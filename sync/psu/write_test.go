@@ -28,6 +28,11 @@ func newReservation() windhcp.Reservation {
 	return windhcp.Reservation{Addr: netip.MustParseAddr("10.8.4.62"), ClientID: "3c-52-82-0a-1b-62", Name: "cam-2"}
 }
 
+// of is a reservation of a client in the office.
+func of(client windhcp.ClientID) windhcp.Reservation {
+	return windhcp.Reservation{Addr: netip.MustParseAddr("10.8.4.60"), ClientID: client}
+}
+
 func ptr[T any](v T) *T { return &v }
 
 // rules 1.2 and 1.3: what goes over the wire.
@@ -77,12 +82,14 @@ func TestWritesSendTheContractsBodies(t *testing.T) {
 		},
 		"update reservation": {
 			do: func(t *testing.T, c *psu.Client) error {
-				return c.UpdateReservation(t.Context(), "3c-52-82-0a-1b-60", psu.ReservationChange{Name: ptr("mfp-3")})
+				return c.UpdateReservation(t.Context(), office, of("3c-52-82-0a-1b-60"), psu.ReservationChange{Name: ptr("mfp-3")})
 			},
 			method: "PUT", path: "reservations/3c-52-82-0a-1b-60", body: `{"name":"mfp-3"}`,
 		},
 		"delete reservation": {
-			do:     func(t *testing.T, c *psu.Client) error { return c.DeleteReservation(t.Context(), "3c-52-82-0a-1b-60") },
+			do: func(t *testing.T, c *psu.Client) error {
+				return c.DeleteReservation(t.Context(), office, of("3c-52-82-0a-1b-60"))
+			},
 			method: "DELETE", path: "reservations/3c-52-82-0a-1b-60",
 		},
 		"create exclusion": {
@@ -150,10 +157,10 @@ func TestNothingImpossibleIsSent(t *testing.T) {
 		"odd client id":         c.CreateReservation(ctx, office, reservation(func(r *windhcp.Reservation) { r.ClientID = "3c-5" })),
 		"text as client id":     c.CreateReservation(ctx, office, reservation(func(r *windhcp.Reservation) { r.ClientID = "printer" })),
 		"unknown type":          c.CreateReservation(ctx, office, reservation(func(r *windhcp.Reservation) { r.Type = "dhcp" })),
-		"upper-case client id":  c.UpdateReservation(ctx, "3C-52", psu.ReservationChange{Name: ptr("x")}),
-		"client id is a path":   c.DeleteReservation(ctx, "../scopes"),
-		"no reservation change": c.UpdateReservation(ctx, "3c-52", psu.ReservationChange{}),
-		"type of another world": c.UpdateReservation(ctx, "3c-52", psu.ReservationChange{Type: ptr("")}),
+		"upper-case client id":  c.UpdateReservation(ctx, office, of("3C-52"), psu.ReservationChange{Name: ptr("x")}),
+		"client id is a path":   c.DeleteReservation(ctx, office, of("../scopes")),
+		"no reservation change": c.UpdateReservation(ctx, office, of("3c-52"), psu.ReservationChange{}),
+		"type of another world": c.UpdateReservation(ctx, office, of("3c-52"), psu.ReservationChange{Type: ptr("")}),
 		"exclusion upside down": c.CreateExclusion(ctx, office, span("10.8.4.9", "10.8.4.8")),
 		"exclusion of IPv6":     c.CreateExclusion(ctx, office, windhcp.Exclusion{Start: six, End: six}),
 		"exclusion of nothing":  c.DeleteExclusion(ctx, office, windhcp.Exclusion{}),
@@ -182,10 +189,10 @@ func TestRefusedWritesAreRejected(t *testing.T) {
 		"range outside":      {c.UpdateScope(ctx, office, psu.ScopeChange{Start: ptr(guest)}), 404, "the scope may exist all the same"},
 		"unknown scope":      {c.UpdateScope(ctx, netip.MustParseAddr("10.1.0.0"), psu.ScopeChange{Name: ptr("x")}), 404, "Scope not found"},
 		"address taken":      {c.CreateReservation(ctx, office, windhcp.Reservation{Addr: netip.MustParseAddr("10.8.4.60"), ClientID: "00-01"}), 500, "already reserved"},
-		"unknown client":     {c.DeleteReservation(ctx, "00-00"), 404, "Reservation not found"},
+		"unknown client":     {c.DeleteReservation(ctx, office, of("00-00")), 404, "Reservation not found"},
 		"overlap":            {c.CreateExclusion(ctx, office, span("10.8.4.25", "10.8.4.35")), 500, "overlaps"},
 		"unknown exclusion":  {c.DeleteExclusion(ctx, office, span("10.8.4.20", "10.8.4.28")), 500, "not found"},
-		"unsupported client": {c.UpdateReservation(ctx, "00-00", psu.ReservationChange{Name: ptr("x")}), 404, "Reservation not found"},
+		"unsupported client": {c.UpdateReservation(ctx, office, of("00-00"), psu.ReservationChange{Name: ptr("x")}), 404, "Reservation not found"},
 	} {
 		e := wantKind(t, w.err, psu.Rejected)
 		if e.Status != w.status || !strings.Contains(e.Error(), w.said) {
@@ -242,7 +249,7 @@ func TestAWriteThatFoundNoServerWasNotCarriedOut(t *testing.T) {
 	srv := example(t)
 	c := client(t, srv)
 	srv.Close()
-	e := wantKind(t, c.DeleteReservation(t.Context(), "00-00"), psu.Unreachable)
+	e := wantKind(t, c.DeleteReservation(t.Context(), office, of("00-00")), psu.Unreachable)
 	if e.Unsure() || !strings.Contains(e.Fix(), "PowerShellUniversal") {
 		t.Errorf("unsure %v, %v", e.Unsure(), e)
 	}

@@ -33,6 +33,7 @@ type Sync struct {
 	SkipRAS           bool                `yaml:"skip_ras"`
 	ExpiryInNetBox    bool                `yaml:"expiry_in_netbox"`
 	MaintenanceScopes []netip.Prefix      `yaml:"maintenance_scopes"` // on every server
+	ExemptTag         *string             `yaml:"exempt_tag"`         // name or slug; nil: see exempt_tag in the page; empty: none
 	Statuses          Statuses            `yaml:"statuses"`
 	Protect           Protect             `yaml:"protect"`
 	Guards            Guards              `yaml:"guards"`
@@ -135,8 +136,9 @@ type Server struct {
 	Maintenance          bool                    `yaml:"maintenance"`
 	Enabled              bool                    `yaml:"enabled"` // false: not contacted, its records are left alone
 	Aliases              []string                `yaml:"aliases"`
-	VRF                  string                  `yaml:"vrf"`       // name or RD; empty: global table
-	ScopeVRF             map[netip.Prefix]string `yaml:"scope_vrf"` // by subnet; wins over VRF
+	VRF                  string                  `yaml:"vrf"`          // name or RD; empty: global table
+	ScopeVRF             map[netip.Prefix]string `yaml:"scope_vrf"`    // by subnet; wins over VRF
+	ScopePrefix          map[netip.Prefix]int64  `yaml:"scope_prefix"` // by subnet: id of its prefix, where NetBox has several of one network
 
 	EnvToken shared.Secret `yaml:"-"` // value of TokenEnv
 

@@ -97,6 +97,7 @@ sync:
   skip_ras: true
   expiry_in_netbox: true
   maintenance_scopes: [10.8.4.0/24]
+  exempt_tag: pool
   statuses: {lease: leased, reservation: kept, previous_lease: [dhcp], previous_reservation: [reserved]}
   protect: {tag: dhcp-protect, update_client_id: true}
   guards: {max_delete_percent: 0, max_delete_count: 0, confirm_after: 4h, keep_assigned: false}
@@ -118,13 +119,16 @@ sync:
       aliases: [dhcp-east, 10.1.1.5]
       vrf: red
       scope_vrf: {10.8.6.0/25: blue}
+      scope_prefix: {10.8.4.0/24: 217}
     - {host: '2001:db8::5', token_env: DH2_TOKEN}
   failover:
     east.pair: {primary: dhcp-east, servers: [DH1, '2001:db8::5'], sync_enabled: false, maintenance: true}
     west:
 `, "DH2_TOKEN", " abc\n")
+	pool := "pool"
 	want := Sync{
-		Interval: 5 * time.Minute, StateDir: "/etc/c/state", Priority: "low",
+		ExemptTag: &pool,
+		Interval:  5 * time.Minute, StateDir: "/etc/c/state", Priority: "low",
 		SyncIPs: true, PushReservations: true, PushScopeInfo: true, ReadOnly: true, DryRun: true, ActiveScopesOnly: true, AutoImport: true,
 		Adopt: "report", SkipRAS: true, ExpiryInNetBox: true, MaintenanceScopes: []netip.Prefix{prefix("10.8.4.0/24")},
 		Statuses:     Statuses{"leased", "kept", []string{"dhcp"}, []string{"reserved"}},
@@ -136,7 +140,8 @@ sync:
 		Status:       Status{Listen: "127.0.0.1:8067", URL: "https://sync.example.org/dhcp", TokenFile: "/etc/c/page.token", CertificateFile: "/etc/c/page.pem", KeyFile: "/k/page.key", Probes: "10.1.1.9:9067"},
 		Servers: []Server{
 			{Host: "DH1.corp.example.", Port: 8443, HTTPS: true, ServerName: "localhost", TokenFile: "/etc/c/dh1.token", Maintenance: true,
-				Aliases: []string{"dhcp-east", "10.1.1.5"}, VRF: "red", ScopeVRF: map[netip.Prefix]string{prefix("10.8.6.0/25"): "blue"}},
+				Aliases: []string{"dhcp-east", "10.1.1.5"}, VRF: "red", ScopeVRF: map[netip.Prefix]string{prefix("10.8.6.0/25"): "blue"},
+				ScopePrefix: map[netip.Prefix]int64{prefix("10.8.4.0/24"): 217}},
 			{Host: "2001:db8::5", Port: 443, HTTPS: true, Verify: true, TokenEnv: "DH2_TOKEN", EnvToken: "abc", SyncStandaloneScopes: true, Enabled: true},
 		},
 		Failover: map[string]Failover{"east.pair": {Primary: "dhcp-east", Servers: []string{"DH1", "2001:db8::5"}, Maintenance: true}, "west": {SyncEnabled: true}},
@@ -226,6 +231,8 @@ func TestMistakesInServers(t *testing.T) {
 		"alias that is a short name": {"{host: a, aliases: [dh0]}", "aliases[0]: means dh0.corp.example already"},
 		"alias that is nothing":      {"{host: a, aliases: ['']}", "aliases[0]: want the name or address of a host"},
 		"scope with host bits":       {"{host: a, scope_vrf: {10.8.6.1/25: b}}", "scope_vrf.10.8.6.1/25: host bits are set in 10.8.6.1/25; want 10.8.6.0/25"},
+		"no id of a prefix":          {"{host: a, scope_prefix: {10.8.6.0/24: 0}}", "scope_prefix.10.8.6.0/24: want the id of a prefix, as the address of its page in NetBox ends, not 0"},
+		"a prefix of no network":     {"{host: a, scope_prefix: {10.8.6.1/24: 2}}", "scope_prefix.10.8.6.1/24: host bits are set in 10.8.6.1/24; want 10.8.6.0/24"},
 		"scope that is no prefix":    {"{host: a, scope_vrf: {10.8.6.0: b}}", `scope_vrf.10.8.6.0: want a prefix such as 10.0.0.0/24, not "10.8.6.0"`},
 		"unknown key":                {"{host: a, verfy: true}", "verfy: unknown key; did you mean verify?"},
 	} {

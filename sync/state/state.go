@@ -94,6 +94,8 @@ type Address struct {
 	LeaseActive   *bool // nil: not set, or no such field
 	LeaseExpires  time.Time
 	InUse         string // why it must not just vanish: "assigned to an interface", "used by NAT"; empty: free
+	Assigned      bool   // to an interface or an FHRP group
+	Shared        bool   // has a role of which NetBox takes several addresses: VIP, VRRP, HSRP, GLBP, CARP, anycast
 	LastUpdated   time.Time
 }
 
@@ -174,6 +176,7 @@ type State struct {
 	Tagged    int               // how many objects carry TagInvalid
 	Roles     map[string]int64  // by slug
 	Plugins   []string          // packages of installed plugins; nil where the token may not ask
+	Log       ChangeLog
 }
 
 // HasField reports whether objects of a kind have a custom field.

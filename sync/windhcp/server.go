@@ -16,7 +16,9 @@ type Server struct {
 	Version   string    // of the endpoint script; empty: not known
 	Scopes    List[Scope]
 	Failovers List[Failover]
-	Parts     map[netip.Addr]Part // by scope id; only scopes that were read
+	// Options are those that were read with the scopes, by scope id; nil: not yet.
+	Options map[netip.Addr]List[Option]
+	Parts   map[netip.Addr]Part // by scope id; only scopes that were read
 }
 
 // Part is the content of one scope.

@@ -88,15 +88,25 @@ func (e Exclusion) Compare(o Exclusion) int {
 	return e.End.Compare(o.End)
 }
 
-// Option is a DHCP option value of a scope or server. User class and policy
-// are not told, so one code may occur more than once (rule 1.3).
+// Option is a DHCP option value of a scope or server. One code may occur more
+// than once: for clients of a vendor class, a user class or a policy. Some
+// scripts do not tell the last two (rule 1.3).
 type Option struct {
 	Code        int
 	Name        string
 	Values      []string
 	Type        string // Byte, Word, DWord, DWordDWord, IPv4Address, String, BinaryData, EncapsulatedData, IPv6Address
 	VendorClass string
+	UserClass   string
+	Policy      string
+	// ClassesTold says that the server tells user class and policy: without it
+	// empty ones mean nothing.
+	ClassesTold bool
 }
+
+// ForAll reports whether every client gets the value, as far as the server
+// tells.
+func (o Option) ForAll() bool { return o.VendorClass == "" && o.UserClass == "" && o.Policy == "" }
 
 // Failover is a relationship as one of its servers tells it: that server
 // always names itself as primary (rule 1.4 quirk 5).

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -81,15 +82,23 @@ func TestCheckAndServeAgreeOnForeignPlugins(t *testing.T) {
 		"no argument":                {"lease_time:", "lease_time"},
 		"a wrong argument":           {"mtu: big", "mtu"},
 		"a wrong address":            {"router: nowhere", "router"},
+		"a file that is not there":   {"file: /none/leases.txt", "/none/leases.txt"}, // C-8
+		"a file with a wrong line":   {"file: LEASES", "malformed hardware address: somewhere"},
+		"no file":                    {"file:", "file"},
+		"a wrong time":               {"sleep: long", "parse duration"},
 	} {
-		conf, _ := lab(t, pool, c.entry, "netbox:", "nak: authoritative")
+		leases := filepath.Join(t.TempDir(), "leases.txt")
+		write(t, leases, "somewhere 10.77.1.1\n")
+		conf, _ := lab(t, pool, strings.Replace(c.entry, "LEASES", leases, 1), "netbox:", "nak: authoritative")
 		for _, command := range []string{"serve", "check"} {
 			if stdout, stderr, code := run(t, command, "--conf", conf); code != 64 || !strings.Contains(stderr, c.want) || strings.Contains(stdout, "are right") {
 				t.Errorf("%s: %s: exit code %d, want 64 and %q in\n%s%s", name, command, code, c.want, stdout, stderr)
 			}
 		}
 	}
-	conf, _ := lab(t, pool, "server_id: 10.77.0.2", "mtu: 1500", "netbox:", "nak: authoritative")
+	leases := filepath.Join(t.TempDir(), "leases.txt")
+	write(t, leases, "52:54:00:00:00:01 10.77.1.1\n")
+	conf, _ := lab(t, pool, "server_id: 10.77.0.2", "mtu: 1500", "file: "+leases+" autorefresh", "netbox:", "nak: authoritative")
 	if stdout, stderr, code := run(t, "check", "--conf", conf); code != 0 {
 		t.Errorf("a good chain: exit code %d\n%s%s", code, stdout, stderr)
 	}

@@ -1,0 +1,293 @@
+package decide
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// spansText writes exclusions of 10.8.4.0/24 as people would: "30-39 60-60".
+func spansText(list []windhcp.Exclusion) string {
+	var parts []string
+	for _, x := range list {
+		parts = append(parts, fmt.Sprintf("%d-%d", x.Start.As4()[3], x.End.As4()[3]))
+	}
+	return strings.Join(parts, " ")
+}
+
+// spansOf reads what spansText writes.
+func spansOf(t *testing.T, text string) (list []windhcp.Exclusion) {
+	t.Helper()
+	for part := range strings.FieldsSeq(text) {
+		var a, b byte
+		if _, err := fmt.Sscanf(part, "%d-%d", &a, &b); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, windhcp.Exclusion{Start: netip.AddrFrom4([4]byte{10, 8, 4, a}), End: netip.AddrFrom4([4]byte{10, 8, 4, b})})
+	}
+	return list
+}
+
+func exclusionsField(list []windhcp.Exclusion) json.RawMessage {
+	var out []exclusionJSON
+	for _, x := range list {
+		out = append(out, exclusionJSON(x))
+	}
+	return document(out)
+}
+
+func (l *lab) recordedSpans() string {
+	l.Helper()
+	list, err := exclusionsOf(l.w.nb.Ranges[0].Exclusions)
+	if err != nil {
+		l.Fatal(err)
+	}
+	return spansText(list)
+}
+
+// rule 5.6: three ways, where NetBox is the truth for scopes. base is what both
+// agreed on; then each side changes; then one run, and another hours later.
+func TestExclusionsAreComparedThreeWays(t *testing.T) {
+	for _, c := range []struct {
+		name                 string
+		base, netbox, server string
+		wantNetBox           string // after the first run
+		wantServer           string
+		later                string // NetBox's and the server's hours later, if not the same
+		level                plan.Level
+		note                 string
+	}{
+		{"nothing changed", "30-39 50-59", "30-39 50-59", "30-39 50-59", "30-39 50-59", "30-39 50-59", "", "", ""},
+		{"one more in NetBox", "30-39", "30-39 50-59", "30-39", "30-39 50-59", "30-39 50-59", "", "", ""},
+		{"one more on the server", "30-39", "30-39", "30-39 50-59", "30-39 50-59", "30-39 50-59", "", "", ""},
+		{"one more on each side", "30-39", "30-39 70-79", "30-39 50-59", "30-39 50-59 70-79", "30-39 50-59 70-79", "", "", ""},
+		{"one less in NetBox", "30-39 50-59", "30-39", "30-39 50-59", "30-39", "30-39", "", "", ""},
+		{"one less on the server", "30-39 50-59", "30-39 50-59", "30-39", "30-39", "30-39", "", "", ""},
+		{"a larger one in NetBox", "30-39 50-59", "30-45 50-59", "30-39 50-59", "30-45 50-59", "30-45 50-59", "", "", ""},
+		{"a larger one on the server", "30-39 50-59", "30-39 50-59", "30-45 50-59", "30-45 50-59", "30-45 50-59", "", "", ""},
+		{"another one on each side that overlap", "50-59", "30-39 50-59", "35-45 50-59", "30-39 50-59", "35-45 50-59", "", plan.Conflict, "both are new"},
+		{"changed on both sides", "30-39 50-59", "30-41 50-59", "30-45 50-59", "30-41 50-59", "30-45 50-59", "", plan.Conflict, "both are new"},
+		{"none any more in NetBox", "30-39", "", "30-39", "", "30-39", "", plan.Warning, "by hand"},
+		{"none any more in NetBox, of several", "30-39 50-59 70-79", "", "30-39 50-59 70-79", "", "30-39 50-59 70-79", "", plan.Warning, "3 exclusions are gone from NetBox"},
+		{"none any more on the server", "30-39 50-59", "30-39 50-59", "", "30-39 50-59", "", "|", plan.Info, "lists no exclusion"},
+		{"none any more on the server, and one more in NetBox", "30-39", "30-39 50-59", "", "30-39 50-59", "", "50-59|50-59", plan.Info, "lists no exclusion"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			l.scope.exclusions = spansOf(t, c.base)
+			l.run()
+			l.p.PushScopeInfo = true
+			l.run()
+			if c.netbox != c.base {
+				l.w.nb.Ranges[0].Exclusions = exclusionsField(spansOf(t, c.netbox))
+			}
+			l.scope.exclusions = spansOf(t, c.server)
+			check := func(netbox, server string) {
+				t.Helper()
+				if got := spansText(union(nil, l.scope.exclusions)); l.recordedSpans() != netbox || got != server {
+					t.Errorf("NetBox has %q, want %q; the server has %q, want %q", l.recordedSpans(), netbox, got, server)
+				}
+			}
+			p := l.run()
+			check(c.wantNetBox, c.wantServer)
+			if c.note != "" {
+				wantNote(t, p, c.level, "5.6", c.note)
+			}
+			netbox, server := c.wantNetBox, c.wantServer
+			if c.later != "" {
+				netbox, server, _ = strings.Cut(c.later, "|")
+			}
+			for range 2 {
+				l.w.hoursLater(2)
+				p = l.run()
+				check(netbox, server)
+			}
+			for _, n := range p.Notes {
+				if n.Rule == "5.6" && n.Level != plan.Info {
+					t.Errorf("told again: %s", n.Text)
+				}
+			}
+		})
+	}
+}
+
+// rule 5.6: while NetBox follows the server an empty list, or no router, is not
+// believed from one read.
+func TestAnEmptyListIsReadTwice(t *testing.T) {
+	l := newLab(t)
+	l.scope.exclusions, l.scope.Router = spansOf(t, "30-39 50-59"), netip.MustParseAddr("10.8.4.1")
+	l.run()
+	l.scope.exclusions, l.scope.Router = nil, netip.Addr{}
+	check := func(spans, router string) {
+		t.Helper()
+		l.run()
+		if l.recordedSpans() != spans || l.w.nb.Ranges[0].Router != router {
+			t.Errorf("recorded %q and router %q, want %q and %q", l.recordedSpans(), l.w.nb.Ranges[0].Router, spans, router)
+		}
+	}
+	check("30-39 50-59", "10.8.4.1")
+	l.scope.exclusions, l.scope.Router = spansOf(t, "30-39 50-59"), netip.MustParseAddr("10.8.4.1")
+	l.w.hoursLater(2)
+	check("30-39 50-59", "10.8.4.1")
+	l.scope.exclusions, l.scope.Router = nil, netip.Addr{} // waiting begins anew
+	check("30-39 50-59", "10.8.4.1")
+	l.w.hoursLater(1)
+	check("", "")
+}
+
+// rule 5.6: the limits of guard c hold for exclusions on servers.
+func TestManyExclusionsAreHeldBack(t *testing.T) {
+	l := newLab(t)
+	l.p.MaxDeleteCount = 3
+	l.scope.exclusions = spansOf(t, "21-21 23-23 25-25 27-27 29-29 31-31")
+	l.run()
+	l.p.PushScopeInfo = true
+	l.run()
+	l.w.nb.Ranges[0].Exclusions = exclusionsField(spansOf(t, "21-21 24-30"))
+	p := l.run()
+	wantSteps(t, p, onServers)
+	wantNote(t, p, plan.Guard, "5.6", "would delete 5 of 6 exclusions here")
+	l.p.AllowDeletes = true
+	l.run()
+	if got := spansText(union(nil, l.scope.exclusions)); got != "21-21 24-30" {
+		t.Errorf("the server has %s", got)
+	}
+}
+
+// rule 5.6: the router, three ways.
+func TestTheRouterIsComparedThreeWays(t *testing.T) {
+	const was, one, two = "10.8.4.1", "10.8.4.2", "10.8.4.3"
+	for _, c := range []struct {
+		name                               string
+		base, netbox, server               string
+		wantNetBox, wantServer, afterwards string
+		note                               string
+	}{
+		{"nothing changed", was, was, was, was, was, was, ""},
+		{"changed in NetBox", was, one, was, one, one, one, ""},
+		{"changed on the server", was, was, one, one, one, one, ""},
+		{"changed on both sides alike", was, one, one, one, one, one, ""},
+		{"changed on both sides", was, one, two, one, two, one, "changed on both sides"},
+		{"blanked in NetBox", was, "", was, "", was, "", "by hand only"},
+		{"blanked on the server: not believed at once", was, was, "", was, "", "", "tells no router"},
+		{"a first one in NetBox", "", one, "", one, one, one, ""},
+		{"a first one on the server", "", "", one, one, one, one, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			set := func(s string) { l.scope.Router, _ = netip.ParseAddr(s) }
+			set(c.base)
+			l.run()
+			l.p.PushScopeInfo = true
+			l.run()
+			l.w.nb.Ranges[0].Router = c.netbox
+			set(c.server)
+			p := l.run()
+			if got := l.w.nb.Ranges[0].Router; got != c.wantNetBox || routerText(l.scope.Scope) != c.wantServer {
+				t.Errorf("NetBox has %q, want %q; the server has %q, want %q", got, c.wantNetBox, routerText(l.scope.Scope), c.wantServer)
+			}
+			if c.note != "" && !strings.Contains(describe(p), c.note) {
+				t.Errorf("not told: %s\n%s", c.note, describe(p))
+			}
+			l.w.hoursLater(2)
+			l.run()
+			if got := l.w.nb.Ranges[0].Router; got != c.afterwards {
+				t.Errorf("two hours later NetBox has %q, want %q", got, c.afterwards)
+			}
+		})
+	}
+	t.Run("without a memory the server wins, and says over what", func(t *testing.T) {
+		l := newLab(t)
+		l.p.PushScopeInfo = true
+		l.w.memory = plan.Memory{}
+		l.w.nb.Ranges[0].Router = one
+		set := netip.MustParseAddr(two)
+		l.scope.Router = set
+		p := l.run()
+		wantSteps(t, p, onServers)
+		wantNote(t, p, plan.Warning, "5.6", "router 10.8.4.2 of NetBox gives way to 10.8.4.3")
+	})
+}
+
+// rule 5.6: state and options are never pushed, so they follow the server also where
+// NetBox is the truth for the rest; an edit in NetBox is kept, and told once.
+func TestWhatIsNotPushedFollowsTheServer(t *testing.T) {
+	dns := func(addr string) []windhcp.Option { return []windhcp.Option{{Code: 6, Values: []string{addr}}} }
+	const edited = `[{"code":6,"value":"10.9.9.9"}]`
+	start := func(t *testing.T) (*lab, *state.Range) {
+		l := newLab(t)
+		l.scope.options = dns("10.1.1.1")
+		l.run()
+		l.p.PushScopeInfo = true
+		l.run()
+		return l, &l.w.nb.Ranges[0]
+	}
+	t.Run("changed on Windows: NetBox follows", func(t *testing.T) {
+		l, r := start(t)
+		l.scope.State, l.scope.options = "Inactive", dns("10.1.1.2")
+		wantSteps(t, l.run(), onServers)
+		if r.ScopeState != "Inactive" || string(r.Options) != `[{"code":6,"value":"10.1.1.2"}]` {
+			t.Errorf("NetBox has %s and %s", r.ScopeState, r.Options)
+		}
+	})
+	t.Run("options gone on Windows", func(t *testing.T) {
+		l, r := start(t)
+		l.scope.options = nil
+		l.run()
+		if len(r.Options) > 0 {
+			t.Errorf("NetBox has %s", r.Options)
+		}
+	})
+	t.Run("edited in NetBox: kept, told once, and not pushed", func(t *testing.T) {
+		l, r := start(t)
+		r.ScopeState, r.Options = "Inactive", json.RawMessage(edited)
+		p := l.run()
+		wantSteps(t, p, func(s plan.Step) bool { return onServers(s) || onRanges(s) })
+		wantNote(t, p, plan.Warning, "5.6", "the state of the scope was changed in NetBox and cannot be pushed")
+		wantNote(t, p, plan.Warning, "5.6", "the options of the scope were")
+		l.w.hoursLater(3)
+		p = l.run()
+		wantSteps(t, p, anyStep)
+		if hasNote(p, plan.Warning, "5.6", "") {
+			t.Errorf("told again\n%s", describe(p))
+		}
+		r.ScopeState, r.Options = "Active", json.RawMessage(`[{"code":6,"value":"10.1.1.1"}]`) // taken back
+		l.run()
+		l.scope.State = "Inactive"
+		l.run()
+		if r.ScopeState != "Inactive" {
+			t.Errorf("NetBox has %s", r.ScopeState)
+		}
+	})
+	t.Run("changed on both sides: kept, and a conflict", func(t *testing.T) {
+		l, r := start(t)
+		r.Options, l.scope.options = json.RawMessage(edited), dns("10.1.1.2")
+		p := l.run()
+		wantNote(t, p, plan.Conflict, "5.6", "on both sides")
+		if string(r.Options) != edited {
+			t.Errorf("NetBox has %s", r.Options)
+		}
+	})
+	t.Run("options that cannot be read change nothing", func(t *testing.T) {
+		l, r := start(t)
+		l.scope.optionsFail = true
+		l.run()
+		if len(r.Options) == 0 {
+			t.Error("the recorded options are gone")
+		}
+	})
+	t.Run("without a memory the server wins, and each value is named", func(t *testing.T) {
+		l, r := start(t)
+		l.w.memory = plan.Memory{}
+		r.ScopeState, r.Options = "Inactive", json.RawMessage(edited)
+		p := l.run()
+		wantNote(t, p, plan.Warning, "5.6", "Inactive becomes Active")
+		wantNote(t, p, plan.Warning, "5.6", "10.9.9.9")
+	})
+}

@@ -1,0 +1,267 @@
+package decide
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// floors judges what the runs of a story take out of NetBox (rules 3.7 guard c,
+// 3.7 guard g and 3.7 guard h). It goes by what it saw of both sides itself, run by
+// run, and by nothing that the mirror remembers.
+type floors struct {
+	addresses map[int64]*watch
+	scopes    map[string]*watch
+	was       map[int64]state.Address // adopted addresses as people had them
+}
+
+// watch is one object of NetBox over the runs.
+type watch struct {
+	unlisted   time.Time // the first run whose lists had nothing for it
+	unreserved time.Time // the first run whose lists had no reservation for it
+	mirror     map[string]time.Time
+	ends       time.Time // of the lease last listed
+}
+
+func newFloors() *floors {
+	return &floors{addresses: make(map[int64]*watch), scopes: make(map[string]*watch), was: make(map[int64]state.Address)}
+}
+
+// reading is one run as the judge sees it.
+type reading struct {
+	*story
+	in            plan.Input
+	before, after *state.State
+	truth
+}
+
+// part is what a server was read to say about one subnet.
+type listed struct {
+	host string
+	vrf  int64
+	windhcp.Scope
+	windhcp.Part
+}
+
+func (r *reading) listed() (all []listed) {
+	for i := range r.in.Windows {
+		s := &r.in.Windows[i]
+		for _, scope := range s.Scopes.Items {
+			if part, read := s.Parts[scope.ID()]; read && part.Leases.Err == nil && part.Reservations.Err == nil {
+				all = append(all, listed{s.Host, r.vrf(s.Host, scope.Subnet), scope, part})
+			}
+		}
+	}
+	return all
+}
+
+// around are the lists about an address.
+func (r *reading) around(x *state.Address) []listed {
+	return slices.DeleteFunc(r.listed(), func(l listed) bool { return l.vrf != x.VRF || !l.Subnet.Contains(x.Address.Addr()) })
+}
+
+// says tells what a list has for an address.
+func (l *listed) says(addr netip.Addr) (entry, reserved bool, ends []time.Time) {
+	for _, lease := range l.Leases.Items {
+		if lease.Addr == addr {
+			entry = true
+			if lease.Active() {
+				ends = append(ends, lease.Expires)
+			}
+		}
+	}
+	reserved = slices.ContainsFunc(l.Reservations.Items, func(x windhcp.Reservation) bool { return x.Addr == addr })
+	return entry || reserved, reserved, ends
+}
+
+// observe keeps what this run saw.
+func (f *floors) observe(r *reading) {
+	for i := range r.after.Addresses {
+		x := &r.after.Addresses[i]
+		w := f.addresses[x.ID]
+		if w == nil {
+			w = &watch{mirror: make(map[string]time.Time)}
+			f.addresses[x.ID] = w
+		}
+		entry, reserved := false, false
+		var leases []time.Time
+		for _, l := range r.around(x) {
+			has, kept, ends := l.says(x.Address.Addr())
+			entry, reserved, leases = entry || has, reserved || kept, append(leases, ends...)
+		}
+		if len(leases) > 0 {
+			w.ends = slices.MaxFunc(leases, time.Time.Compare)
+		}
+		if slices.ContainsFunc(leases, time.Time.IsZero) {
+			w.ends = time.Time{} // one that does not end ends last
+		}
+		w.note(r, "unlisted", &w.unlisted, entry, r.shaky[placeOf(x)])
+		w.note(r, "unreserved", &w.unreserved, reserved, r.shaky[placeOf(x)])
+	}
+}
+
+// note begins a time without an entry, or ends it.
+func (w *watch) note(r *reading, what string, since *time.Time, there, shaky bool) {
+	switch {
+	case there:
+		*since = time.Time{}
+		delete(w.mirror, what)
+	case since.IsZero() && !shaky:
+		*since, w.mirror[what] = r.w.now, r.in.Now
+	}
+}
+
+// twice reports whether an object was missing an hour ago too, by both clocks.
+func (w *watch) twice(r *reading, what string, since time.Time) bool {
+	return !since.IsZero() && r.w.now.Sub(since) >= r.p.ConfirmAfter && r.in.Now.Sub(w.mirror[what]) >= r.p.ConfirmAfter
+}
+
+func (w *watch) over(r *reading, later time.Duration) bool {
+	return !w.ends.IsZero() && r.w.now.After(w.ends.Add(later)) && r.in.Now.After(w.ends.Add(later))
+}
+
+// judge says what is wrong with the losses of a run; empty: nothing.
+func (f *floors) judge(r *reading) string {
+	defer f.observe(r)
+	if r.p.Mode != plan.Sync {
+		return ""
+	}
+	kept := make(map[int64]*state.Address)
+	for i := range r.after.Addresses {
+		kept[r.after.Addresses[i].ID] = &r.after.Addresses[i]
+	}
+	unproved, resting := make(map[string]int), make(map[string]int)
+	for i := range r.before.Addresses {
+		x := &r.before.Addresses[i]
+		y, kind := kept[x.ID], meaning(x, &r.p)
+		for _, g := range r.groups(x, kind) {
+			resting[g]++
+		}
+		downgraded := y != nil && kind == "reservation" && meaning(y, &r.p) == "lease" && r.leased[placeOf(x)]
+		if y != nil && y.Managed == state.Adopted && (x.Managed != state.Adopted || meaning(x, &r.p) == "") {
+			f.was[x.ID] = *x
+		}
+		returned := y != nil && x.Managed == state.Adopted && !r.leased[placeOf(x)] && !r.reserved[placeOf(x)] && (y.Status != x.Status && y.Status != r.p.ReservationStatus || y.DNSName != x.DNSName)
+		if was := f.was[x.ID]; returned && (was.Status != y.Status || was.DNSName != y.DNSName) {
+			return fmt.Sprintf("%s was %s %q and becomes %s %q", x.Address, was.Status, was.DNSName, y.Status, y.DNSName)
+		}
+		if y != nil && !downgraded && !returned {
+			continue
+		}
+		problem, proved := f.loss(r, x, kind)
+		if problem != "" {
+			return fmt.Sprintf("%s is lost: %s", x.Address, problem)
+		}
+		if !proved {
+			for _, g := range r.groups(x, kind) {
+				unproved[g]++
+			}
+		}
+	}
+	for g, n := range unproved {
+		if n > r.p.MaxDeleteCount && n*100 > resting[g]*r.p.MaxDeletePercent && !r.p.AllowDeletes {
+			return fmt.Sprintf("%s loses %d of %d without proof", g, n, resting[g])
+		}
+	}
+	return f.records(r)
+}
+
+// groups are what an address is counted in.
+func (r *reading) groups(x *state.Address, kind string) []string {
+	groups := []string{kind + " of the run"}
+	for _, l := range r.around(x) {
+		for _, g := range []string{fmt.Sprintf("%s of %s in %d", kind, l.Subnet, l.vrf), kind + " of " + l.host} {
+			if !slices.Contains(groups, g) {
+				groups = append(groups, g)
+			}
+		}
+	}
+	return groups
+}
+
+// loss judges one address by itself.
+func (f *floors) loss(r *reading, x *state.Address, kind string) (problem string, proved bool) {
+	w := f.addresses[x.ID]
+	if w == nil {
+		w = new(watch) // never seen before
+	}
+	hand := x.Managed == state.Untouched || x.Managed == state.Prestaged
+	inPool, named, others := false, false, false
+	for _, l := range r.around(x) {
+		inPool = inPool || l.Start.Compare(x.Address.Addr()) <= 0 && x.Address.Addr().Compare(l.End) <= 0
+		named = named || kind == "lease" && running(l.Leases) > 0 || kind == "reservation" && len(l.Reservations.Items) > 0
+	}
+	for _, l := range r.listed() {
+		others = others || running(l.Leases) > 0
+	}
+	day := time.Duration(0)
+	if !named && !others {
+		day = 24 * time.Hour
+	}
+	switch {
+	case hand && !inPool:
+		return "people made it outside of every pool", false
+	case r.p.AllowDeletes:
+		return "", false
+	case kind == "reservation":
+		proved = w.twice(r, "unreserved", w.unreserved)
+		if !named || !proved {
+			return "by one look, or by an empty list of reservations", false
+		}
+		return "", false // within the limits
+	}
+	proved = !hand && w.twice(r, "unlisted", w.unlisted) && w.over(r, day)
+	switch {
+	case !proved && !named:
+		return "by an empty list of leases", false
+	case (hand || w.ends.IsZero()) && !w.twice(r, "unlisted", w.unlisted):
+		return "it has no end, and was looked for once", false
+	}
+	return "", proved
+}
+
+// records judges the scope records that are gone.
+func (f *floors) records(r *reading) string {
+	before, _ := recordsOf(r.before.Ranges)
+	after, _ := recordsOf(r.after.Ranges)
+	problem := ""
+	for _, rec := range before {
+		name := rec.Source.String() + " " + rec.Subnet.String()
+		w := f.scopes[name]
+		if w == nil {
+			w = &watch{mirror: make(map[string]time.Time)}
+			f.scopes[name] = w
+		}
+		host := rec.Source.Server
+		if rec.Source.Failover != "" {
+			host = dh1
+		}
+		i := slices.IndexFunc(r.in.Windows, func(s windhcp.Server) bool { return s.Host == host })
+		if i < 0 || r.in.Windows[i].Scopes.Err != nil {
+			continue
+		}
+		lists := slices.ContainsFunc(r.in.Windows[i].Scopes.Items, func(s windhcp.Scope) bool {
+			return s.Subnet == rec.Subnet && (s.Failover == "" || rec.Source.Failover != "")
+		})
+		same := func(o *record) bool { return o.Subnet == rec.Subnet && o.VRF == rec.VRF }
+		count := func(all []*record) (n int) {
+			for _, o := range all {
+				if same(o) {
+					n++
+				}
+			}
+			return n
+		}
+		gone := !slices.ContainsFunc(after, func(o *record) bool { return same(o) && o.Source == rec.Source }) && count(after) < count(before)
+		if gone && !r.p.AllowDeletes && (!w.twice(r, "unlisted", w.unlisted) || len(r.in.Windows[i].Scopes.Items) == 0) {
+			problem = fmt.Sprintf("the record of %s is lost by one look, or by an empty list", name)
+		}
+		w.note(r, "unlisted", &w.unlisted, lists, false)
+	}
+	return problem
+}

@@ -1,0 +1,132 @@
+package decide
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// later is how long after its first sight a deletion in NetBox may be carried out on
+// a server: a run in between can see an operator undo it (rule 5.4).
+const later = time.Hour
+
+// Gone lists what the mirror remembers, NetBox does not show any more, and a server
+// still has: only for these a record of the deletion is looked for (rule 5.4).
+func Gone(in *plan.Input) []state.Gone {
+	var gone []state.Gone
+	if in.Policy.Withdraws() {
+		visible := make(map[int64]bool, len(in.NetBox.Addresses))
+		for i := range in.NetBox.Addresses {
+			visible[in.NetBox.Addresses[i].ID] = true
+		}
+		held := reservationsHeld(in.Windows)
+		for k, known := range in.Memory.Pushed {
+			if known.Object > 0 && !visible[known.Object] && known.Seen.Known() && held[k] == known.ClientID {
+				gone = append(gone, lookFor(state.IPAddress, &known.Known))
+			}
+		}
+	}
+	slices.SortFunc(gone, func(a, b state.Gone) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Object, b.Object)) })
+	return gone
+}
+
+func lookFor(kind state.Kind, known *plan.Known) state.Gone {
+	g := state.Gone{Kind: kind, Object: known.Object, After: known.Seen, Record: known.Record}
+	if known.Sought.Known() {
+		g.After = known.Sought
+	}
+	return g
+}
+
+func reservationsHeld(servers []windhcp.Server) map[plan.PushedKey]windhcp.ClientID {
+	held := make(map[plan.PushedKey]windhcp.ClientID)
+	for i := range servers {
+		for _, part := range servers[i].Parts {
+			for _, r := range part.Reservations.Items {
+				held[plan.PushedKey{Server: servers[i].Host, Addr: r.Addr}] = r.ClientID
+			}
+		}
+	}
+	return held
+}
+
+// checkLog keeps up what the memory knows of NetBox's change log, and notes a log on
+// which no delete can rest. A log whose newest record is gone is that of a NetBox
+// that was restored: what is missing there was not deleted by people
+// (rule 3.7 guard l).
+func checkLog(v *view, memory *plan.Memory) (w work) {
+	log, usable := &v.nb.Log, v.logUsable()
+	wanted := map[state.Kind]bool{state.IPAddress: v.p.Withdraws()}
+	for kind, on := range wanted {
+		switch {
+		case !on:
+			delete(memory.Deleting, kind)
+		case usable && !memory.Deleting[kind].Known():
+			memory.Deleting[kind] = log.Newest
+		}
+	}
+	switch {
+	case !v.p.DeletesByRecord():
+		memory.Newest = state.Mark{}
+	case v.strange != "": // noted already
+	case log.Err != nil:
+		w.note(plan.Note{Level: plan.Warning, Cause: plan.CauseProof, Text: fmt.Sprintf("nothing that is gone from NetBox is deleted on servers, "+
+			"since its change log cannot be read (permission core.view_objectchange): %v", log.Err)})
+	case log.Broken:
+		w.note(plan.Note{Level: plan.Guard, Cause: plan.CauseRestored, Text: "nothing that is gone from NetBox is deleted on servers: the change record that was its newest is gone " +
+			"or another one, so NetBox was restored; if all is right, run netbox-dhcp-sync bootstrap --same-netbox"})
+	default:
+		memory.Newest = log.Newest
+	}
+	return w
+}
+
+// logUsable reports whether marks of the change log may be remembered.
+func (v *view) logUsable() bool { return v.strange == "" && v.nb.Log.Err == nil && !v.nb.Log.Broken }
+
+// deleted finds the record that an operator deleted an object after the mirror saw
+// it last; nil, and why none counts, if there is none (rule 5.4).
+func (v *view) deleted(kind state.Kind, known *plan.Known) (d *state.Deletion, why string) {
+	since := v.memory.Deleting[kind]
+	for i := range v.nb.Log.Deleted {
+		if x := &v.nb.Log.Deleted[i]; x.Kind == kind && x.Object == known.Object {
+			d = x
+		}
+	}
+	switch {
+	case d == nil:
+		return nil, "NetBox's change log has no record of its deletion"
+	case strings.HasPrefix(d.Message, plan.MessagePrefix):
+		return nil, "it was a mirror that deleted it"
+	case !known.Seen.Known() || d.Record <= known.Seen.Record:
+		return nil, "it was deleted before the mirror saw it last"
+	case !since.Known() || d.Record <= since.Record:
+		return nil, "it was deleted before deleting on servers was switched on"
+	}
+	return d, ""
+}
+
+// knows is what is remembered of an object that NetBox shows now.
+func (v *view) knows(id, vrf int64, before plan.Known) plan.Known {
+	known := plan.Known{Object: id, VRF: vrf}
+	switch {
+	case v.p.DeletesByRecord() && v.logUsable():
+		known.Seen = v.nb.Log.Newest
+	case before.Object == id:
+		known.Seen = before.Seen
+	}
+	return known
+}
+
+// sameReservation reports whether a deleted address is the one that a server
+// reserves for a client.
+func sameReservation(d *state.Deletion, vrf int64, addr netip.Addr, client windhcp.ClientID) bool {
+	return d.Address.VRF == vrf && d.Address.Address.Addr() == addr && windhcp.ParseClientID(d.Address.ClientID) == client
+}

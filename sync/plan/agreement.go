@@ -1,0 +1,52 @@
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// ScopeKey is a scope on a server.
+type ScopeKey struct {
+	Server string
+	Subnet netip.Prefix
+}
+
+// MarshalText writes "subnet server", for keys of the memory.
+func (k ScopeKey) MarshalText() ([]byte, error) {
+	return fmt.Appendf(nil, "%s %s", k.Subnet, k.Server), nil
+}
+
+// UnmarshalText reads what MarshalText wrote.
+func (k *ScopeKey) UnmarshalText(text []byte) error {
+	subnet, server, ok := strings.Cut(string(text), " ")
+	if !ok {
+		return fmt.Errorf("%q is no subnet and server", text)
+	}
+	var err error
+	k.Server = server
+	k.Subnet, err = netip.ParsePrefix(subnet)
+	return err
+}
+
+// Agreement is what NetBox and a server said of a scope when they last agreed, by
+// which a later run tells which side has changed since (rule 5.6).
+type Agreement struct {
+	Edited time.Time `json:"edited,omitzero"` // last change of NetBox's record then, by its clock
+	// Exclusions are those that both had. Whole is set once they were read whole.
+	Exclusions []windhcp.Exclusion `json:"exclusions,omitempty"`
+	Whole      bool                `json:"whole,omitempty"`
+	// The other values are nil until both sides had the same.
+	Router  *string `json:"router,omitempty"`
+	State   *string `json:"state,omitempty"`
+	Options *string `json:"options,omitempty"` // as JSON
+	// NoExclusions and NoRouter tell since when the server lists none although
+	// NetBox has some; zero: it lists some.
+	NoExclusions time.Time `json:"no_exclusions,omitzero"`
+	NoRouter     time.Time `json:"no_router,omitzero"`
+	// Told are the warnings of the last run, which the next one does not repeat.
+	Told []string `json:"told,omitempty"`
+}
