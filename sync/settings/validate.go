@@ -236,6 +236,9 @@ func (f *File) validatePair(at string, r Failover) {
 
 // warnings notes what works but is hardly meant.
 func (f *File) warnings() {
+	if u, err := url.Parse(f.NetBox.URL); err == nil && u.Scheme == "http" && !onThisMachine(u.Hostname()) {
+		f.warn("netbox.url", "without HTTPS, any machine on the way to NetBox can read its token")
+	}
 	for i, s := range f.Sync.Servers {
 		switch at := serverPath(i); {
 		case !s.Enabled:
@@ -251,6 +254,11 @@ func (f *File) warnings() {
 	if f.Sync.Status.URL != "" && f.Sync.Status.Listen == "" {
 		f.warn("sync.status.url", "leads nowhere while sync.status.listen is empty")
 	}
+}
+
+func onThisMachine(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 func (f *File) warnInsecure(path, format string, args ...any) {
