@@ -217,7 +217,8 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 		c.Host, c.Aliases = server.Host, server.Aliases
 		p.Servers = append(p.Servers, c)
 	}
-	return p, nil
+	err := m.maintain(&p)
+	return p, err
 }
 
 func (m *Mirror) hosts() []string {
