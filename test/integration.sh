@@ -25,7 +25,7 @@ say 'suites'
 export INTEGRATION=1 REQUIRE_INTEGRATION=1
 go build -o bin/ ./cmd/...
 go test -count=1 -timeout 30m ${GOTESTFLAGS:-} -p 1 \
-  ./standins/netboxtest ./internal/netbox/... ./internal/follow ./internal/writeback ./sync/netboxio ./internal/receive ./deploy/server \
+  ./standins/netboxtest ./internal/netbox/... ./internal/follow ./internal/writeback ./sync/netboxio ./internal/receive ./deploy/server ./deploy/sync \
   ./test/netns/... ./test/wire/... ./test/hostile/... ./test/scenario/... ./test/boot/... ./test/program/...
 # Its other tests are about settings that name no NetBox.
 env -u NETBOX_URL -u NETBOX_TOKEN_FILE \

@@ -71,6 +71,9 @@ func (n *NetBox) derive(r *strictyaml.Report, folder string) {
 	if LooksLikeToken(n.TokenFile) {
 		r.Addf("netbox.token_file", "this looks like a token, not like the path of a file that holds one")
 	}
+	if mistake := PathMistake(n.TokenFile); mistake != "" {
+		r.Addf("netbox.token_file", "%s", mistake)
+	}
 	for _, path := range []*string{&n.TokenFile, &n.CAFile, &n.Inventory, &n.Store.Path, &n.Store.Copy, &n.BootService.Folder, &n.Control.Folder} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(folder, *path)

@@ -74,6 +74,10 @@ func TestToken(t *testing.T) {
 		"of a file, trimmed": {NetBox{TokenFile: write("token", "\n abc \r\n")}, "abc", ""},
 		"of an empty file":   {NetBox{TokenFile: write("empty", " \n")}, "", "is empty"},
 		"of two words":       {NetBox{TokenFile: write("two", "Token abc")}, "", "more than one word"},
+		"of PowerShell's >":  {NetBox{TokenFile: write("utf16", "\xff\xfea\x00b\x00c\x00\r\x00\n\x00")}, "", "is UTF-16"},
+		"of another end":     {NetBox{TokenFile: write("utf16be", "\xfe\xff\x00a\x00b\x00c")}, "", "is UTF-16"},
+		"without a mark":     {NetBox{TokenFile: write("bare", "a\x00b\x00c\x00")}, "", "Set-Content -Encoding ascii"},
+		"with UTF-8's mark":  {NetBox{TokenFile: write("utf8", "\ufeffabc\r\n")}, "abc", ""},
 		"of no file":         {NetBox{TokenFile: filepath.Join(folder, "absent")}, "", "read NetBox token: open"},
 		"of nowhere":         {NetBox{}, "", "no NetBox token: set netbox.token_file"},
 	} {
@@ -89,6 +93,15 @@ func TestToken(t *testing.T) {
 	}
 	if _, err := (NetBox{}).Token(); !errors.Is(err, ErrNoToken) {
 		t.Errorf("want ErrNoToken, got %v", err)
+	}
+}
+
+func TestAPathOfWindowsInDoubleQuotesIsNoticed(t *testing.T) {
+	for text, want := range map[string]string{`"C:\new\a.token"`: "a path with a control character", `"C:\dhcp\a.token"`: "not YAML: found unknown escape character"} {
+		_, err := parse(t, chain+"netbox:\n  url: https://n.example\n  token_file: "+text+"\n")
+		if !strings.Contains(message(err), want) || !strings.Contains(message(err), "single quotes") {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 

@@ -1,12 +1,14 @@
 package settings
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
 	"strings"
+	"unicode"
 )
 
 // ErrNoToken says that neither the settings nor the environment name a token.
@@ -45,8 +47,17 @@ func ReadToken(what, path string) (Secret, error) {
 	if len(content) > maxToken {
 		return "", fmt.Errorf("read %s: %s is too long for a token", what, path)
 	}
+	if utf16(content) {
+		return "", fmt.Errorf("read %s: %s is UTF-16, as > of Windows PowerShell writes it: save it as plain text, as in Set-Content -Encoding ascii", what, path)
+	}
 	// Windows tools like to begin a text file with a mark of its encoding.
 	return OneWord(what, path, strings.TrimPrefix(string(content), "\ufeff"))
+}
+
+// utf16 reports whether a text is in the encoding that Windows calls Unicode: it
+// begins with its mark, or has a zero in every other byte.
+func utf16(content []byte) bool {
+	return bytes.HasPrefix(content, []byte{0xff, 0xfe}) || bytes.HasPrefix(content, []byte{0xfe, 0xff}) || bytes.IndexByte(content, 0) >= 0
 }
 
 // OneWord returns the text of a token without the blanks around it, if it can
@@ -61,6 +72,15 @@ func OneWord(what, source, text string) (Secret, error) {
 		return "", fmt.Errorf("read %s: %s holds more than one word of plain text", what, source)
 	}
 	return Secret(text), nil
+}
+
+// PathMistake says why a text can hardly be meant as a path; empty: it may be one.
+// In double quotes "C:\new" holds a line break.
+func PathMistake(path string) string {
+	if strings.ContainsFunc(path, unicode.IsControl) {
+		return `a path with a control character: put a path of Windows into single quotes, such as 'C:\dhcp\a.token'`
+	}
+	return ""
 }
 
 // TokenFileWarning says that every account of the machine may read the token in

@@ -118,7 +118,16 @@ func (r *Report) syntax(err error) {
 	if n, _ := fmt.Sscanf(text, "line %d:", &line); n == 1 {
 		_, text, _ = strings.Cut(text, ": ")
 	}
-	r.add(line, "", "not YAML: "+text)
+	r.add(line, "", "not YAML: "+text+hint(text))
+}
+
+// hint tells what is behind an error of a double-quoted text: mostly a path of
+// Windows.
+func hint(text string) string {
+	if strings.Contains(text, "escape character") || strings.Contains(text, "hexdecimal number") {
+		return `; a backslash means something in double quotes: put a path of Windows into single quotes, such as 'C:\dhcp\a.token'`
+	}
+	return ""
 }
 
 // Line is the line of the last key or list entry on the way along path; 0 where

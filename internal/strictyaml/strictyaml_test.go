@@ -115,6 +115,8 @@ func TestMistakes(t *testing.T) {
 		"merge of text":              {"section:\n  <<: b", `f.yml:2: section.<<: want a mapping to merge, not "b"`},
 		"list as the file":           {"- a", "f.yml:1: want a mapping with text, flag, count, maybe, wait, addr, prefix, items, names, section, not a list"},
 		"not YAML":                   {"a: b\n  c: d", "f.yml:2: not YAML: mapping values are not allowed in this context"},
+		"path of Windows":            {`text: "C:\ProgramData\x"`, `f.yml: not YAML: did not find expected hexdecimal number; a backslash means something in double quotes: put a path of Windows into single quotes, such as 'C:\dhcp\a.token'`},
+		"another path of Windows":    {`text: "C:\dhcp\y"`, `f.yml: not YAML: found unknown escape character; a backslash means something in double quotes: put a path of Windows into single quotes, such as 'C:\dhcp\a.token'`},
 		"unknown alias":              {"text: *nobody", "f.yml: not YAML: unknown anchor 'nobody' referenced"},
 		"two documents":              {"text: a\n---\ntext: b", "f.yml:2: ---: a second document begins here, which is not read: keep everything in one"},
 		"broken second document":     {"text: a\n---\n\n}", "f.yml:3: not YAML: did not find expected node content"},

@@ -3,6 +3,7 @@ package psutest
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -32,6 +33,8 @@ const (
 	Blank200                         // an empty body: the endpoint broke
 	Blank200After                    // the request is carried out, then an empty body
 	Null200                          // null
+	Swallowed                        // a write is answered as done, and is not: a script that hides the error of a cmdlet
+	TextsAsTimes                     // a write is carried out with its name and description rewritten, as PowerShell does with times
 	Text200                          // neither JSON nor HTML
 	OtherObject                      // {"status":"ok"} instead of the list
 	EchoToken                        // a page with the token in its title
@@ -96,11 +99,31 @@ func (s *Server) withFault(r *http.Request, body []byte, f *Fault) reply {
 		return empty(http.StatusOK)
 	case Drop:
 		panic(http.ErrAbortHandler)
+	case TextsAsTimes:
+		body = rewritten(body)
 	}
 	if out, ok := f.instead(r.Header.Get("Authorization")); ok {
 		return out
 	}
 	return s.answer(r, body, f)
+}
+
+// rewritten has another name and description.
+func rewritten(body []byte) []byte {
+	var in map[string]any
+	if json.Unmarshal(body, &in) != nil {
+		return body
+	}
+	for _, key := range []string{"name", "description"} {
+		if text, ok := in[key].(string); ok && text != "" {
+			in[key] = "11/28/2026 10:00:00"
+		}
+	}
+	out, err := json.Marshal(in)
+	if err != nil {
+		return body
+	}
+	return out
 }
 
 // instead is what the fault answers in place of the script.
@@ -136,6 +159,8 @@ func (f *Fault) instead(authorization string) (reply, bool) {
 		return object(http.StatusOK, map[string]any{"status": "ok"}), true
 	case Blank200:
 		return empty(http.StatusOK), true
+	case Swallowed:
+		return object(http.StatusCreated, map[string]any{"ip_address": nil, "client_id": "", "name": ""}), true
 	case Null200:
 		return reply{status: http.StatusOK, typ: typeText, body: []byte("null")}, true
 	case Text200:

@@ -47,6 +47,9 @@ type Result struct {
 	Step    plan.Step        `json:"step"`
 	Outcome netboxio.Outcome `json:"outcome"`
 	Error   string           `json:"error,omitempty"`
+	// Answers are the values that a server keeps otherwise than the step sent them,
+	// by field.
+	Answers map[string]plan.Answer `json:"answers,omitempty"`
 
 	err error
 }

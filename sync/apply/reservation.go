@@ -232,6 +232,9 @@ func (s *server) replaceReservation(ctx context.Context, step *plan.Step, have *
 	}
 	err := s.post(ctx, scope, after)
 	if err == nil {
+		err = s.kept(ctx, scope, after)
+	}
+	if err == nil {
 		return netboxio.Done, nil
 	}
 	s.undoing = true

@@ -11,6 +11,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -29,7 +30,17 @@ func (r *runner) server(ctx context.Context, from, to int) {
 		return
 	}
 	s := &server{client: client, barred: make(map[way]error), strikes: make(map[way]int)}
-	slow := 0 // writes in a row that the server took too long for
+	r.push(ctx, s, from, to)
+	if ctx.Err() == nil {
+		r.verify(ctx, s, from, to)
+	}
+}
+
+// push writes the steps from to to (excluded) to their server.
+func (r *runner) push(ctx context.Context, s *server, from, to int) {
+	host := r.plan.Steps[from].Target
+	slow := 0                              // writes in a row that the server took too long for
+	unmade := make(map[netip.Prefix]error) // scopes that could not be made, and why
 	for i := from; i < to; i++ {
 		if ctx.Err() != nil { // between requests, never in one
 			r.giveUp(i, to, context.Cause(ctx))
@@ -42,11 +53,19 @@ func (r *runner) server(ctx context.Context, from, to int) {
 		if !r.allowed(i) {
 			continue
 		}
-		outcome, err := s.do(context.WithoutCancel(ctx), &r.plan.Steps[i])
+		step := &r.plan.Steps[i]
+		if why := unmade[step.Scope]; why != nil { // it has nowhere to go (rule 5.3)
+			r.decide(i, netboxio.Failed, fmt.Errorf("%w, since %w", ErrNotTried, why))
+			continue
+		}
+		outcome, err := s.do(context.WithoutCancel(ctx), step)
 		if err != nil {
-			err = fmt.Errorf("%s on %s: %w", r.plan.Steps[i].Name, host, err)
+			err = fmt.Errorf("%s on %s: %w", step.Name, host, err)
 		}
 		r.decide(i, outcome, err)
+		if step.Kind == plan.WindowsScope && step.Action == state.Create && outcome != netboxio.Done && outcome != netboxio.Unchanged {
+			unmade[step.Scope] = err
+		}
 		if slow++; !tookTooLong(err) {
 			slow = 0
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -123,8 +124,8 @@ func TestStepsBuildOnEachOther(t *testing.T) {
 	}
 	l.wantReservations("10.8.4.70 "+mfp+" new  Dhcp", "10.8.4.61 "+pc+" cam-1  Dhcp", "10.8.4.60 "+cam+" new  Dhcp")
 	reads := slices.DeleteFunc(l.dh1.Requests(), func(r psutest.Request) bool { return r.Method != "GET" })
-	if len(reads) != 2 {
-		t.Errorf("%d reads, want the scopes and the reservations once", len(reads))
+	if len(reads) != 4 {
+		t.Errorf("%d reads, want the scopes once, and the reservations before, after the replacement and at the end", len(reads))
 	}
 }
 
@@ -441,7 +442,85 @@ func TestAReplacementThatCannotBeFinishedIsNotBegun(t *testing.T) {
 	l.wantReservations(mfpIs, camIs)
 }
 
+// rule 3.8 point 25: what the server shows counts, not the status of its answer.
+func TestAWriteIsDoneIfTheServerShowsIt(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		method string
+		kind   psutest.FaultKind
+		step   plan.Step
+		want   netboxio.Outcome
+		say    string
+		field  string // of the answer that is kept
+	}{
+		{"a new reservation that is not there", "POST", psutest.Swallowed, reserve("10.8.4.70", pc), netboxio.Refused, "shows no reservation", ""},
+		{"a name that was rewritten", "PUT", psutest.TextsAsTimes, rename("10.8.4.60", mfp, "mfp-2", "mfp-9"), netboxio.Refused, `the server keeps name "11/28/2026 10:00:00" instead of "mfp-9"`, "name"},
+		{"a name that was rewritten at once", "POST", psutest.TextsAsTimes, reserve("10.8.4.70", pc), netboxio.Refused, "11/28/2026", "name"},
+		{"a name that did not change", "PUT", psutest.Swallowed, rename("10.8.4.60", mfp, "mfp-2", "mfp-9"), netboxio.Refused, `the server keeps name "mfp-2"`, "name"},
+		{"a reservation that is still there", "DELETE", psutest.Swallowed, withdraw("10.8.4.60", mfp), netboxio.Refused, "still shows the reservation", ""},
+		{"a router that did not change", "PUT", psutest.Swallowed, adjust(change("router", "10.8.4.1", "10.8.4.254")), netboxio.Refused, `router "10.8.4.1"`, "router"},
+		{"a description with blanks", "PUT", psutest.Slow, adjust(change("description", "", " a lab ")), netboxio.Done, "", ""},
+		{"an exclusion that is not there", "POST", psutest.Swallowed, exclusion("10.8.4.100-10.8.4.101"), netboxio.Refused, "does not show the exclusion", ""},
+		{"an exclusion that is still there", "DELETE", psutest.Swallowed, exclusion("", "10.8.4.20-10.8.4.29"), netboxio.Refused, "still shows the exclusion", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			l.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Description = "" })
+			l.dh1.Fail(psutest.Fault{Method: c.method, Kind: c.kind})
+			got := l.run(c.step).Results[0]
+			if got.Outcome != c.want || !strings.Contains(got.Error, c.say) {
+				t.Errorf("%s: %s; want %s: ...%s...", got.Outcome, got.Error, c.want, c.say)
+			}
+			if _, kept := got.Answers[c.field]; kept != (c.field != "") || len(got.Answers) > 1 {
+				t.Errorf("answers %v, want %q", got.Answers, c.field)
+			}
+		})
+	}
+}
+
+// rule 3.8 point 25: the old reservation comes back where the new one was made in
+// word only.
+func TestAReplacementThatIsNotThereIsUndone(t *testing.T) {
+	l := newLab(t)
+	l.dh1.Fail(psutest.Fault{Method: "POST", Times: 1, Kind: psutest.Swallowed})
+	l.one(replace("10.8.4.61", cam, pc), netboxio.Failed, "was put back")
+	l.wantReservations(mfpIs, camIs)
+}
+
 // Each write to a server that hangs takes a minute, with the lock held.
+// rule 5.3: reservations and exclusions of a scope that could not be made are not
+// sent; those of other scopes are.
+func TestAScopeThatCouldNotBeMadeGetsNothingElse(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault psutest.Fault
+	}{
+		{"refused", psutest.Fault{Path: "scopes", Method: "POST", Kind: psutest.Error500}},
+		{"never carried out", psutest.Fault{Path: "scopes", Method: "POST", Kind: psutest.Timeout504}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			l.dh1.Fail(c.fault)
+			in := func(s plan.Step) plan.Step { s.Scope = netip.MustParsePrefix("10.8.9.0/24"); return s }
+			r := l.run(newScope("10.8.9.0/24", "10.8.9.10", "10.8.9.99", "", 3600), in(exclusion("10.8.9.10-10.8.9.19")), in(reserve("10.8.9.50", pc)), in(reserve("10.8.9.51", cam)), reserve("10.8.4.70", pc))
+			for i, done := range []bool{false, false, false, false, true} {
+				if got := r.Results[i].Outcome; (got == netboxio.Done) != done {
+					t.Errorf("step %d: %s", i, got)
+				}
+				if i > 0 && i < 4 && !strings.Contains(r.Results[i].Error, "not tried, since scope 10.8.9.0/24") {
+					t.Errorf("step %d: %s", i, r.Results[i].Error)
+				}
+			}
+			for _, w := range l.writes() {
+				if strings.HasPrefix(w, "POST exclusions") {
+					t.Errorf("sent: %s", w)
+				}
+			}
+			l.wantReservations(mfpIs, camIs, "10.8.4.70 "+pc+" new  Dhcp")
+		})
+	}
+}
+
 func TestAServerThatTimesOutAgainAndAgainGetsNoMore(t *testing.T) {
 	l := newLab(t)
 	l.dh1.Fail(psutest.Fault{Method: "POST", Kind: psutest.Timeout504})

@@ -86,13 +86,14 @@ func exitCode(err error) int {
 		usage      usageError
 		problems   settings.Problems
 		unprepared *mirror.NotPreparedError
+		unmatched  *mirror.NoSuchScopeError
 	)
 	switch {
 	case err == nil:
 		return exit.OK
 	case errors.As(err, &end):
 		return end.code
-	case errors.As(err, &usage), errors.As(err, &problems), errors.As(err, &unprepared):
+	case errors.As(err, &usage), errors.As(err, &problems), errors.As(err, &unprepared), errors.As(err, &unmatched):
 		return exit.Usage
 	}
 	return exit.Failed

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -52,6 +53,33 @@ func TestSyncSaysOneLineAndQuietSyncNoneUnlessSomebodyShouldLook(t *testing.T) {
 	}
 }
 
+// rule 3.8 point 2: the exit code tells what lasts; the words come once.
+func TestQuietSyncTellsWhatLastsOnce(t *testing.T) {
+	s := open(t, syncs)
+	s.expect(exit.OK, "import", "--quiet")
+	s.dh1.Fail(psutest.Fault{Path: "exclusions", Kind: psutest.Error500})
+	if _, stderr, code := s.run("sync", "--quiet"); code != exit.Failed || !strings.Contains(stderr, "exclusions") || !strings.Contains(stderr, "plain HTTP") {
+		t.Errorf("first run: exit code %d\n%s", code, stderr)
+	}
+	if stdout, stderr, code := s.run("sync", "--quiet"); code != exit.Failed || stdout+stderr != "" {
+		t.Errorf("second run: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	if stdout, stderr, code := s.run("sync"); code != exit.Failed || !strings.Contains(stderr, "exclusions") || lines(stdout) != 1 {
+		t.Errorf("asked by a person: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	if stdout := s.expect(exit.Failed, "plan"); !strings.Contains(stdout, "exclusions") {
+		t.Errorf("the plan:\n%s", stdout)
+	}
+	s.dh1.Fail(psutest.Fault{Path: "options/*", Kind: psutest.Error500})
+	if _, stderr, code := s.run("sync", "--quiet"); code != exit.Failed || strings.Contains(stderr, "exclusions") || !strings.Contains(stderr, "options") {
+		t.Errorf("something else: exit code %d\n%s", code, stderr)
+	}
+	s.dh1.ClearFaults()
+	if stdout, stderr, code := s.run("sync", "--quiet"); code != exit.OK || stdout+stderr != "" {
+		t.Errorf("over: exit code %d\n%s%s", code, stdout, stderr)
+	}
+}
+
 // rule 3.8 point 23.
 func TestOneCauseIsOneLineWithACount(t *testing.T) {
 	s := open(t, syncs)
@@ -65,6 +93,39 @@ func TestOneCauseIsOneLineWithACount(t *testing.T) {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("no %q in\n%s", want, stderr)
 		}
+	}
+}
+
+func TestAPlanHasALineForEachNewLeaseAndDetailsOnRequest(t *testing.T) {
+	s := open(t, syncs)
+	if stdout := s.expect(exit.OK, "import", "--dry-run"); !strings.Contains(stdout, "scopes: 3 would be created, 0 skipped") || strings.Contains(stdout, "3 created") {
+		t.Errorf("a rehearsal:\n%s", stdout)
+	}
+	s.expect(exit.OK, "import", "--quiet")
+	shown := s.expect(exit.OK, "plan")
+	line := ""
+	for l := range strings.Lines(shown) {
+		if strings.Contains(l, "10.8.4.100/24") {
+			line += l
+		}
+	}
+	if !strings.HasPrefix(line, "    + IP address 10.8.4.100/24: dhcp, ") || !strings.HasSuffix(line, " [3.5 row 4]\n") || lines(line) != 1 {
+		t.Errorf("the lease is told as %q", line)
+	}
+	if strings.Contains(shown, "dhcp_managed") {
+		t.Errorf("details of new addresses:\n%s", shown)
+	}
+	if shown := s.expect(exit.OK, "plan", "-v"); !strings.Contains(shown, "dhcp_managed") || !strings.Contains(shown, "dhcp_lease_hostname") {
+		t.Errorf("no details:\n%s", shown)
+	}
+	did := s.expect(exit.OK, "sync", "-v")
+	for _, want := range []string{"Done in NetBox", "scope 10.8.4.0/24", "+ IP address 10.8.4.100/24", "created"} {
+		if !strings.Contains(did, want) {
+			t.Errorf("no %q in what was done:\n%s", want, did)
+		}
+	}
+	if did := s.expect(exit.OK, "sync", "-v"); strings.Contains(did, "Done in") || !strings.Contains(did, "no change") {
+		t.Errorf("a second run:\n%s", did)
 	}
 }
 
@@ -149,6 +210,81 @@ func TestSavedPlanIsCarriedOutExactlyOrNotAtAll(t *testing.T) {
 		t.Error("the plan was not carried out")
 	}
 	s.expect(exit.OK, "plan", "--detailed-exitcode")
+}
+
+func TestAScopeThatNeitherSideKnowsIsAMistakeOnTheCommandLine(t *testing.T) { // rule 3.8
+	s := imported(t, syncs)
+	for _, command := range [][]string{{"sync"}, {"sync", "--scope", "10.8.4.0/24"}, {"plan"}, {"apply", "--yes"}, {"import"}, {"migrate", "--yes"}, {"drift"}} {
+		stdout, stderr, code := s.run(append(command, "--scope", "10.8.40.0/24")...)
+		if code != exit.Usage || !strings.Contains(stdout+stderr, "10.8.40.0/24") || strings.Contains(stdout+stderr, "--scope 10.8.4.0/24") {
+			t.Errorf("%v: exit code %d\n%s%s", command, code, stdout, stderr)
+		}
+	}
+	s.writesNothing()
+	s.expect(exit.OK, "sync", "--scope", "10.8.4.0/24")
+	s.dh1.Fail(psutest.Fault{Path: "scopes", Kind: psutest.Error500})
+	s.expect(exit.Failed, "sync", "--scope", "10.8.40.0/24") // it may be there
+}
+
+// rule 4: what an import cannot record is an error.
+func TestAnImportThatCannotRecordAScopeFails(t *testing.T) {
+	s := open(t, syncs)
+	s.Create("ipam/ip-ranges", map[string]any{"start_address": "10.8.4.20/24", "end_address": "10.8.4.250/24"})
+	if stdout := s.expect(exit.Failed, "import"); !strings.Contains(stdout, "overlaps IP range 10.8.4.20-10.8.4.250") {
+		t.Errorf("told:\n%s", stdout)
+	}
+	_, stderr, code := s.run("sync", "--quiet")
+	if code != exit.Failed || !strings.Contains(stderr, "is in the way") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+}
+
+func TestValidateSaysTheSameOfOneAddressAndOfAll(t *testing.T) { // rule 8
+	s := imported(t, syncs)
+	s.Create("ipam/ip-addresses", map[string]any{"address": "10.77.0.1/24", "status": "dhcp"})
+	s.Create("ipam/ip-addresses", map[string]any{"address": "10.8.4.242/24", "status": "dhcp"}) // in an exclusion
+	same := func(addr string, code int) {
+		t.Helper()
+		s.expect(code, "validate", "--ip", addr)
+		stdout, _, _ := s.run("validate")
+		if strings.Contains(stdout, " "+addr+":") != (code != exit.OK) {
+			t.Errorf("%s: exit code %d, but of all it says\n%s", addr, code, stdout)
+		}
+	}
+	same("10.8.4.100", exit.OK)
+	same("10.77.0.1", exit.Failed)
+	same("10.8.4.242", exit.Failed)
+	s.dh1.Edit(func(w *psutest.World) {
+		w.Scopes = slices.DeleteFunc(w.Scopes, func(x *psutest.Scope) bool { return x.ID == "10.8.4.0" })
+	})
+	s.expect(exit.OK, "sync", "--allow-deletes")
+	same("10.8.4.100", exit.Failed)
+}
+
+func TestRetireHandsScopesOver(t *testing.T) { // rule 4 step 5
+	s := imported(t, syncs)
+	for _, args := range [][]string{{"retire"}, {"retire", "dh1", "dh2"}, {"retire", "DH1.corp.example"}} {
+		if _, stderr, code := s.run(args...); code != exit.Usage || !strings.Contains(stderr, "retire: ") {
+			t.Errorf("%v: exit code %d\n%s", args, code, stderr)
+		}
+	}
+	rows := s.Get("ipam/ip-ranges", "")
+	for _, row := range rows {
+		s.Patch("ipam/ip-ranges", row["id"], map[string]any{"custom_fields": map[string]any{"dhcp_server": "dh0.corp.example"}})
+	}
+	s.expect(exit.Failed, "sync", "--quiet")
+	s.forget()
+	s.expect(exit.OK, "retire", "dh0.corp.example", "--dry-run")
+	s.writesNothing()
+	s.expect(exit.OK, "retire", "dh0.corp.example", "--yes")
+	for _, row := range s.Get("ipam/ip-ranges", "") {
+		if got := mirrortest.Field(row, "custom_fields.dhcp_server"); got != s.Host(0) {
+			t.Errorf("%v is of %v", mirrortest.Field(row, "display"), got)
+		}
+	}
+	if stdout := s.expect(exit.OK, "sync"); !strings.Contains(stdout, "no change") {
+		t.Errorf("the run after: %s", stdout)
+	}
 }
 
 func TestApplyAsksBeforeItWrites(t *testing.T) {

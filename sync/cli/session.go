@@ -18,6 +18,7 @@ type choice struct {
 	servers         []string
 	scopes          []string
 	dryRun          bool
+	retired         string
 	allowDeletes    bool
 	allowOverwrites bool
 	alongside       bool
@@ -41,6 +42,7 @@ type session struct {
 	log     logrus.FieldLogger
 	options mirror.Options
 	shown   bool // the plan stands on standard output
+	news    bool // only what no run of the last day told is logged
 }
 
 // open reads the settings, tells what is unusual about them, and opens the
@@ -99,7 +101,7 @@ func (s *session) warnings() {
 }
 
 func (c choice) options(f *settings.File) (mirror.Options, error) {
-	o := mirror.Options{Mode: c.mode, Servers: c.servers, AllowDeletes: c.allowDeletes, AllowOverwrites: c.allowOverwrites, AlongsidePlugin: c.alongside}
+	o := mirror.Options{Mode: c.mode, Servers: c.servers, AllowDeletes: c.allowDeletes, AllowOverwrites: c.allowOverwrites, AlongsidePlugin: c.alongside, Retired: c.retired}
 	for _, name := range c.servers {
 		if _, err := findServer(f, name); err != nil {
 			return o, err

@@ -31,7 +31,8 @@ func (p *program) syncCommand() *cobra.Command {
 		Short: "Plan and apply: what cron and the timer run",
 		Long: `Read both sides, plan, and carry the plan out. One line on standard output says
 what was done; with --quiet only if there is something to look at. What failed,
-was held back or contradicts itself is told on standard error.
+was held back or contradicts itself is told on standard error. -v lists each
+change that was made.
 
 With --every or --service it stays and runs again and again, counted from the
 start, until SIGTERM. The status page is served if sync.status.listen is set.
@@ -80,6 +81,7 @@ func (p *program) syncOnce(ctx context.Context, c choice, asJSON bool) error {
 		return err
 	}
 	defer s.Close()
+	s.news = p.quiet
 	run, err := s.Sync(ctx, s.options)
 	p.screen.endProgress()
 	if err == nil && run.DryRun && !p.quiet && !asJSON {
@@ -101,6 +103,7 @@ func (p *program) serve(ctx context.Context, c choice, every time.Duration, asJS
 	if every == 0 {
 		every = s.File.Sync.Interval
 	}
+	s.news = true
 	s.log.WithField("interval", every.String()).Info("service started")
 	group, ctx := errgroup.WithContext(ctx)
 	if listen := s.File.Sync.Status.Listen; listen != "" {
@@ -134,6 +137,11 @@ func (p *program) conclude(s *session, run *mirror.Run, asJSON bool) error {
 			return err
 		}
 	case s.shown && run.DryRun: // the plan ends with the same line
+	case p.verbose > 0 && !s.shown && run.Plan != nil && run.Report != nil:
+		if err := report.Changes(p.stdout, carriedOut(run), p.textOptions()); err != nil {
+			return err
+		}
+		fmt.Fprintln(p.stdout, printable.Text(run.Summary))
 	case !p.quiet || needsAttention(run):
 		fmt.Fprintln(p.stdout, printable.Text(run.Summary))
 	}
@@ -143,20 +151,40 @@ func (p *program) conclude(s *session, run *mirror.Run, asJSON bool) error {
 	return ended{code: run.Outcome.ExitCode()}
 }
 
+// carriedOut is the plan of a run with the steps that were done.
+func carriedOut(run *mirror.Run) *plan.Plan {
+	done := *run.Plan
+	done.Steps = nil
+	for _, r := range run.Report.Results {
+		if r.Outcome == netboxio.Done {
+			done.Steps = append(done.Steps, r.Step)
+		}
+	}
+	return &done
+}
+
+// needsAttention reports whether a run has news: an end that no plan explains, or
+// what no run of the last day told. The exit code tells what lasts (rule 3.8 point 2).
 func needsAttention(run *mirror.Run) bool {
-	return run.Outcome != mirror.Clean || len(run.Warnings) > 0 || run.Plan != nil && slices.ContainsFunc(run.Plan.Notes, func(n plan.Note) bool {
-		return report.Urgent(n.Level)
-	})
+	if run.Error != "" || run.Plan == nil || len(run.Warnings) > len(run.Repeated) || run.Report != nil && run.Report.Failed() > 0 {
+		return true
+	}
+	return slices.ContainsFunc(run.Plan.Notes, func(n plan.Note) bool { return report.Urgent(n.Level) && !n.Repeated })
 }
 
 // report logs what an operator has to look at: of the servers, of the plan unless
 // it is shown, and of the steps.
 func (s *session) report(run *mirror.Run) {
 	for _, w := range run.Warnings {
+		if s.news && slices.Contains(run.Repeated, w) {
+			s.log.Debug(w)
+			continue
+		}
 		s.log.Warn(w)
 	}
 	if run.Plan != nil && !s.shown {
-		logNotes(s.log, run.Plan.Notes)
+		told := func(n plan.Note) bool { return s.news && n.Repeated }
+		logNotes(s.log, slices.DeleteFunc(slices.Clone(run.Plan.Notes), told))
 	}
 	if run.Report == nil {
 		return

@@ -63,7 +63,7 @@ func (p *program) runImport(ctx context.Context, c choice, file string, asJSON b
 		if err := report.Text(p.stdout, run.Plan, o); err != nil {
 			return err
 		}
-		if err := report.ImportText(p.stdout, run.Plan); err != nil {
+		if err := report.ImportText(p.stdout, run.Plan, run.DryRun); err != nil {
 			return err
 		}
 		s.shown = true
@@ -76,10 +76,13 @@ func (p *program) migrateCommand() *cobra.Command {
 	var yes, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Take over reservations that the plugin netbox-windows-dhcp made",
+		Short: "Take over what the plugin netbox-windows-dhcp made",
 		Long: `Mark reservations in NetBox as managed whose address and client a Windows
 server has as a reservation too. NetBox does not show which addresses the plugin
 netbox-windows-dhcp made; without the mark they are never cleaned up.
+Addresses that it left in the global table move into the VRF of their scope, and
+those without a tenant get that of their prefix (sync.inherit_tenant), where a
+server has the same client on them.
 The list is shown first, and written after a yes on the terminal or with --yes.
 
 Exit codes: 0 done, nothing to do, or not confirmed; 1 finished with errors;
@@ -88,6 +91,47 @@ Exit codes: 0 done, nothing to do, or not confirmed; 1 finished with errors;
   netbox-dhcp-sync migrate --scope 10.8.4.0/24 --yes`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.planAskApply(cmd.Context(), c, yes, asJSON) },
+	}
+	c.addTo(cmd.Flags())
+	c.addDryRun(cmd.Flags())
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the run as JSON")
+	return cmd
+}
+
+func (p *program) retireCommand() *cobra.Command {
+	c := choice{mode: plan.Retire}
+	var yes, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "retire SERVER",
+		Short: "Hand the scopes of a server that was replaced to the servers that list them now",
+		Long: `Hand NetBox's records of the scopes of SERVER, which is disabled or not in the
+settings any more, to the servers that list the same scopes now; --server says
+which one where several do. A record that the new server has already takes its
+place. Addresses stay as they are. The list is shown first, and written after a
+yes on the terminal or with --yes.
+
+Exit codes: 0 done, nothing to do, or not confirmed; 1 finished with errors;
+3 another run holds the lock; 64 command line, settings, or NetBox not prepared.`,
+		Example: `  netbox-dhcp-sync retire dh1.corp.example --dry-run
+  netbox-dhcp-sync retire dh1.corp.example --server dh3 --yes`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("retire: name one server, as NetBox shows it")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c.retired = args[0]
+			f, err := p.load()
+			if err != nil {
+				return err
+			}
+			if s, ok := f.Sync.FindServer(c.retired); ok && s.Enabled {
+				return usagef("retire: %s is in use as %s: take it out of sync.servers, or set enabled: false, first", c.retired, s.Host)
+			}
+			return p.planAskApply(cmd.Context(), c, yes, asJSON)
+		},
 	}
 	c.addTo(cmd.Flags())
 	c.addDryRun(cmd.Flags())

@@ -114,6 +114,10 @@ func (p *program) validateOne(ctx context.Context, q question, asJSON bool) erro
 		if err != nil {
 			return err
 		}
+		held.Addresses, err = netboxio.ReadAddresses(ctx, s.NetBox, []netip.Prefix{netip.PrefixFrom(addr, 32)}, nil)
+		if err != nil {
+			return err
+		}
 		in := &plan.Input{NetBox: held, Policy: recordedPolicy(s.File)}
 		problem = decide.NewRoster(in).StatusProblem(plan.Place{VRF: vrf, Addr: addr})
 	}
@@ -163,7 +167,10 @@ func findVRF(held *state.State, name string) (int64, error) {
 // recordedPolicy is what a roster has to know to read the scopes that NetBox
 // holds.
 func recordedPolicy(f *settings.File) plan.Policy {
-	policy := plan.Policy{Mode: plan.Sync, LeaseStatus: f.Sync.Statuses.Lease}
+	policy := plan.Policy{Mode: plan.Sync, LeaseStatus: f.Sync.Statuses.Lease, ReservationStatus: f.Sync.Statuses.Reservation}
+	if tag := f.NetBox.Dynamic.Tag; tag != "" {
+		policy.ExemptTags = []string{strings.ToLower(tag)}
+	}
 	for _, s := range f.Sync.Servers {
 		policy.Servers = append(policy.Servers, plan.Server{ServerName: windhcp.ServerName{Host: s.Host, Aliases: s.Aliases}})
 	}

@@ -131,14 +131,14 @@ func (ad *addressing) tell(place plan.Place, o *outcome, f *facts, n *network) {
 
 // written reports whether this NetBox has a field of addresses, and the operator
 // wants it kept.
-func (ad *addressing) written(field string) bool {
+func (v *view) written(field string) bool {
 	switch field {
 	case plan.CustomField(state.FieldLeaseHostname):
-		return ad.nb.HasField(state.IPAddress, state.FieldLeaseHostname)
+		return v.nb.HasField(state.IPAddress, state.FieldLeaseHostname)
 	case plan.CustomField(state.FieldLeaseActive):
-		return ad.nb.HasField(state.IPAddress, state.FieldLeaseActive)
+		return v.nb.HasField(state.IPAddress, state.FieldLeaseActive)
 	case plan.CustomField(state.FieldLeaseExpires):
-		return ad.p.ExpiryInNetBox && ad.nb.HasField(state.IPAddress, state.FieldLeaseExpires)
+		return v.p.ExpiryInNetBox && v.nb.HasField(state.IPAddress, state.FieldLeaseExpires)
 	}
 	return true
 }

@@ -378,7 +378,7 @@ func TestEdgeCases(t *testing.T) {
 		l.scope.lease("10.8.5.33", pc, "a")
 		p := l.run()
 		wantSteps(t, p, onAddresses)
-		wantNote(t, p, plan.Warning, "3.9", "outside the subnet")
+		wantNote(t, p, plan.Failure, "3.9", "outside the subnet")
 	})
 	t.Run("3.9 a populated range is reported once", func(t *testing.T) {
 		l := &lab{T: t, w: newWorld(), p: defaults(dh1)}
@@ -416,7 +416,18 @@ func TestEdgeCases(t *testing.T) {
 			t.Errorf("got %d and %d characters", len(x.DNSName), len(x.LeaseHostname))
 		}
 	})
-	t.Run("3.9 an unlimited scope keeps its recorded lease time, a new one gets a day", func(t *testing.T) {
+	t.Run("3.9 an unlimited lease time is a word", func(t *testing.T) {
+		l := newLab(t)
+		l.scope.LeaseSeconds = windhcp.Unlimited
+		l.run()
+		if r := l.w.nb.Ranges[0]; r.LeaseSeconds != windhcp.Unlimited || r.LeaseDisplay != "Unlimited" {
+			t.Errorf("got %d, %s", r.LeaseSeconds, r.LeaseDisplay)
+		}
+		if p := l.run(); !p.Empty() {
+			t.Errorf("a second run: %+v", p.Steps)
+		}
+	})
+	t.Run("3.9 a scope without a lease time keeps its recorded one, a new one gets a day", func(t *testing.T) {
 		l := newLab(t)
 		l.scope.LeaseSeconds = 0
 		wantSteps(t, l.run(), anyStep)

@@ -27,6 +27,12 @@ func Build(in plan.Input) *plan.Plan {
 		d.add(migrate(found))
 		return d.finish(v)
 	}
+	if in.Policy.Mode == plan.Retire {
+		scopes, w := retire(found)
+		d.add(w)
+		d.add(reflectScopes(scopes))
+		return d.finish(v)
+	}
 	d.add(checkMemory(v, &d.plan.Memory))
 	d.add(checkLog(v, &d.plan.Memory))
 	contexts, w := recordFailovers(v)
@@ -88,6 +94,7 @@ func (d *draft) addresses(scopes *recorded, made []*unit) {
 			book = newBook(p, after.Addresses)
 		}
 	}
+	d.add(orphans(scopes))
 	d.add(pushReservations(scopes, clients, targets, withdrawn, book, d.plan.Memory.Pushed))
 	w, d.plan.Violations = checkStatuses(scopes, after, d.plan.Memory.Invalid)
 	d.add(w)
@@ -108,15 +115,23 @@ func (d *draft) finish(v *view) *plan.Plan {
 		return cmp.Compare(x.Phase, y.Phase)
 	})
 	d.order = make(map[int]int, len(order))
-	heldBack := 0
+	heldBack, kept := 0, make(map[string]int)
 	for _, i := range order {
+		step, values, left := d.settled(d.steps[i])
+		if values > 0 {
+			kept[step.Target] += values
+		}
+		if !left {
+			continue
+		}
 		if d.steps[i].Target != plan.NetBox && v.p.ReadOnly {
 			heldBack++
 			continue
 		}
 		d.order[i] = len(d.plan.Steps)
-		d.plan.Steps = append(d.plan.Steps, d.steps[i])
+		d.plan.Steps = append(d.plan.Steps, step)
 	}
+	d.tellSettled(kept)
 	if heldBack > 0 {
 		d.note(plan.Note{Level: plan.Skip, Cause: plan.CauseReadOnly, Text: "not made, since read_only is on: " + printable.Count(heldBack, "change on servers", "changes on servers")})
 	}
@@ -125,17 +140,24 @@ func (d *draft) finish(v *view) *plan.Plan {
 	return d.plan
 }
 
-// tellOnce makes information of warnings that an earlier run showed.
+// tellOnce makes information of warnings that an earlier run showed, and marks what
+// a run of the last day told: only what changed is news. A run over a part knows
+// nothing of the rest, and leaves what was said of it.
 func (d *draft) tellOnce(v *view) {
+	if v.everyServerSelected() && len(v.p.OnlyScopes) == 0 {
+		clear(d.plan.Memory.Said)
+	}
 	for i := range d.plan.Notes {
 		n := &d.plan.Notes[i]
-		if !n.Once {
-			continue
+		if n.Once {
+			told := plan.Told{Cause: n.Cause, Scope: n.Scope, Addr: n.Addr}
+			if v.memory.Told[told] {
+				n.Level = plan.Info
+			}
+			d.plan.Memory.Told[told] = true
 		}
-		told := plan.Told{Cause: n.Cause, Scope: n.Scope, Addr: n.Addr}
-		if v.memory.Told[told] {
-			n.Level = plan.Info
+		if n.Level != plan.Info && n.Level != plan.Skip {
+			n.Repeated = d.plan.Memory.Say(v.memory, n.Key(), v.in.Now)
 		}
-		d.plan.Memory.Told[told] = true
 	}
 }

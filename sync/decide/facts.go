@@ -134,8 +134,8 @@ func (m *merging) gather(u *unit, n *network) {
 	}
 	if len(outside) > 0 {
 		n.unsure = "the server lists addresses outside of it"
-		m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: outside[0], Cause: plan.CauseOutside,
-			Text: printable.Count(len(outside), "entry", "entries") + " outside the subnet: ignored"})
+		m.note(plan.Note{Level: plan.Failure, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: outside[0], Cause: plan.CauseOutside,
+			Text: printable.Count(len(outside), "entry", "entries") + " outside the subnet: ignored, and nothing is removed here"})
 	}
 	if bad > 0 {
 		m.note(plan.Note{Level: plan.Info, Server: m.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseNoLease,

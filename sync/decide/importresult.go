@@ -39,11 +39,12 @@ func importResult(in *recorded, contexts map[*relationship]int, failoverStep, sc
 func (im *importing) result() []plan.ImportItem {
 	im.failovers()
 	for i := range im.in.Windows {
-		switch s := &im.in.Windows[i]; {
-		case s.Scopes.Err != nil:
+		s := &im.in.Windows[i]
+		if s.Scopes.Err != nil {
 			im.fail(plan.ImportedScopes, "those of %s: %v", s.Host, s.Scopes.Err)
-		case len(s.Scopes.Malformed) > 0:
-			im.fail(plan.ImportedScopes, "%d of %s cannot be used: %s", len(s.Scopes.Malformed), s.Host, s.Scopes.Malformed[0])
+		}
+		for _, text := range s.Scopes.Malformed {
+			im.fail(plan.ImportedScopes, "one of %s cannot be used: %s", s.Host, text)
 		}
 	}
 	for _, id := range slices.SortedFunc(maps.Keys(im.prefixes), subnetKey.compare) {

@@ -57,7 +57,7 @@ func TestTheResultOfAnImportListsEverythingOnce(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	var out bytes.Buffer
-	if err := report.ImportText(&out, made); err != nil {
+	if err := report.ImportText(&out, made, false); err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range []string{"scopes: 2 created, 1 skipped, 1 error\n  + " + guest, "exclusions: 2 created, 1 skipped, 1 error", "  = " + known, "  ! failover lonely"} {
@@ -72,6 +72,42 @@ func TestTheResultOfAnImportListsEverythingOnce(t *testing.T) {
 	if saved, err := plan.Parse(raw); err != nil || cmp.Diff(want, saved.Imported) != "" {
 		t.Errorf("saved and read again: %v %+v", err, saved.Imported)
 	}
+}
+
+// rule 4: every entry that an import cannot use is an error of its own.
+func TestAnImportNamesEveryEntryItCannotUse(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*windhcp.Server)
+		sort   plan.ImportSort
+		want   []string
+	}{
+		{"scopes", func(s *windhcp.Server) { s.Scopes.Malformed = []string{"no id", "no mask"} }, plan.ImportedScopes,
+			[]string{"one of " + dh1 + " cannot be used: no id", "one of " + dh1 + " cannot be used: no mask"}},
+		{"relationships", func(s *windhcp.Server) { s.Failovers.Malformed = []string{"no name", "no pair"} }, plan.ImportedFailovers,
+			[]string{"one of " + dh1 + " cannot be used: no name", "one of " + dh1 + " cannot be used: no pair"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			p := l.p
+			p.Mode = plan.Import
+			in := l.w.read(p)
+			c.change(&in.Windows[0])
+			made := Build(in)
+			if got := made.Imported[c.sort].Errors; !slices.Equal(got, c.want) || !made.Failed() {
+				t.Errorf("failed: %v, errors %q", made.Failed(), got)
+			}
+		})
+	}
+	t.Run("a range in the way", func(t *testing.T) {
+		l := newLab(t)
+		l.w.nb.Ranges[0].Role, l.w.nb.Ranges[0].Server = "", ""
+		p := l.p
+		p.Mode = plan.Import
+		if made := Build(l.w.read(p)); len(made.Imported[plan.ImportedScopes].Errors) != 1 || !made.Failed() {
+			t.Errorf("failed: %v, %+v", made.Failed(), made.Imported)
+		}
+	})
 }
 
 func TestWhatNetBoxRefusesIsNoSuccessOfAnImport(t *testing.T) {

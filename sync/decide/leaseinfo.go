@@ -42,7 +42,12 @@ func (ad *addressing) remember(place plan.Place, f *facts) {
 	if f.lease == nil {
 		return
 	}
+	since, before := ad.in.Now, ad.leases[place]
+	if before.Active && before.ClientID == f.lease.ClientID {
+		since = before.Since
+	}
 	ad.leases[place] = plan.LeaseInfo{
+		Since:    since,
 		Hostname: cutRunes(f.lease.Hostname, 255), ClientID: f.lease.ClientID, Active: true, Expires: f.lease.Expires,
 		Server: ad.host(f.unit.server), Scope: f.unit.scope.Subnet, Seen: ad.in.Now,
 	}
@@ -60,6 +65,9 @@ func (ad *addressing) forget(made map[plan.Place]bool) {
 		if ad.addresses.at(place) == nil && !made[place] {
 			delete(ad.leases, place)
 			continue
+		}
+		if info.Active {
+			info.Since = ad.in.Now
 		}
 		info.Active, info.Expires = false, time.Time{}
 		ad.leases[place] = info

@@ -1,45 +1,149 @@
 package decide
 
 import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-// migrate marks reservations that agree with a server's, in address and client
-// id, as adopted. The plugin that this mirror replaces kept that knowledge where
-// no other program can read it; without the mark all of them would look made by
-// hand (rule 3.4).
-func migrate(in *surveyed) (w work) {
-	addresses := newBook(in.p, in.nb.Addresses)
-	done := make(map[plan.Place]bool)
+// migrating is the takeover from the plugin that this mirror replaces, at work.
+type migrating struct {
+	*surveyed
+	work
+	addresses book
+	done      map[plan.Place]bool
+	strays    map[subnetKey]*strays
+}
+
+// strays are addresses of a scope in the global table that are not moved.
+type strays struct {
+	unproved, doubled int
+	first             netip.Addr
+}
+
+// migrate takes over what the plugin left. The plugin kept what it had made where
+// no other program can read it, and put all addresses into the global table, without
+// a tenant. An address counts as the plugin's where a server has the same client on it.
+//
+//	address                            outcome
+//	reservation, in its VRF            adopted, if a server reserves it for the same client (rule 3.4)
+//	in the global table                moved into the VRF of its scope, if that has none there (rule 3.4 point 1)
+//	in its VRF or moved, no tenant     gets that of the prefix, as a new one would (inherit_tenant)
+func migrate(in *surveyed) work {
+	mi := &migrating{surveyed: in, addresses: newBook(in.p, in.nb.Addresses), done: make(map[plan.Place]bool), strays: make(map[subnetKey]*strays)}
 	for _, x := range in.all {
 		if !x.read {
 			continue
 		}
 		for i := range x.part.Reservations.Items {
-			r := &x.part.Reservations.Items[i]
-			place := plan.Place{VRF: x.vrf, Addr: r.Addr}
-			if address := addresses.at(place); address != nil && !done[place] && in.agrees(place, address, r) {
-				done[place] = true
-				w.step(plan.Step{
-					Phase: plan.Addresses, Target: plan.NetBox, Action: state.Update, Kind: state.IPAddress, ID: address.ID, Name: address.Address.String(),
-					Scope: x.scope.Subnet, Addr: r.Addr, VRF: x.vrf, Rule: "3.4", Why: "reserved for the same client on " + in.host(x.server),
-					Changes:  []plan.Change{{Field: plan.CustomField(state.FieldManaged), New: string(state.Adopted)}},
-					Observed: plan.ObservedAddress(address, "status", plan.CustomField(state.FieldClientID)),
-				})
+			mi.record(x, x.part.Reservations.Items[i].Addr, x.part.Reservations.Items[i].ClientID, true)
+		}
+		for i := range x.part.Leases.Items {
+			if l := &x.part.Leases.Items[i]; l.Active() {
+				mi.record(x, l.Addr, l.ClientID, false)
 			}
 		}
+		mi.leftBehind(x)
 	}
-	return w
+	mi.noteStrays()
+	return mi.work
 }
 
-// agrees reports whether an address without provenance is the reservation of a
-// server.
-func (v *view) agrees(place plan.Place, x *state.Address, r *windhcp.Reservation) bool {
-	if x.Managed != state.Untouched || x.ClientID == "" || windhcp.ParseClientID(x.ClientID) != r.ClientID {
+// record takes over the address that a server has a reservation or a lease for.
+func (mi *migrating) record(x *sighting, addr netip.Addr, client windhcp.ClientID, reserved bool) {
+	place := plan.Place{VRF: x.vrf, Addr: addr}
+	list, moved := mi.addresses[place], false
+	if len(list) == 0 && x.vrf != 0 && !mi.served(addr) {
+		list, moved = mi.addresses[plan.Place{Addr: addr}], true
+	}
+	if mi.done[place] || len(list) == 0 || moved && len(list) > 1 || !mi.agrees(plan.Place{VRF: list[0].VRF, Addr: addr}, list[0], client) {
+		return
+	}
+	have, want := list[0], *list[0]
+	if c, _ := mi.p.ClassOf(have); reserved && c == plan.ClassReservation && have.Managed == state.Untouched {
+		want.Managed = state.Adopted
+	}
+	if want.VRF = x.vrf; mi.p.InheritTenant && have.Tenant == 0 && x.prefix != nil {
+		want.Tenant = x.prefix.Tenant
+	}
+	changes := plan.AddressChanges(have, &want, func(string) bool { return true })
+	if len(changes) == 0 {
+		return
+	}
+	mi.done[place] = true
+	rule, why := "3.4", "the same client on "+mi.host(x.server)
+	if moved || want.Managed == have.Managed {
+		rule = "3.4 point 1"
+	}
+	mi.step(plan.Step{
+		Phase: plan.Addresses, Target: plan.NetBox, Action: state.Update, Kind: state.IPAddress, ID: have.ID, Name: have.Address.String(),
+		Scope: x.scope.Subnet, Addr: addr, VRF: have.VRF, Rule: rule, Why: why, Changes: changes,
+		Observed: plan.ObservedAddress(have, "status", plan.CustomField(state.FieldClientID)),
+	})
+}
+
+// leftBehind counts addresses of a scope in the global table that look like the
+// plugin's and are not moved.
+func (mi *migrating) leftBehind(x *sighting) {
+	if x.vrf == 0 {
+		return
+	}
+	for place, list := range mi.addresses {
+		if mi.served(place.Addr) {
+			continue
+		}
+		moved := mi.done[plan.Place{VRF: x.vrf, Addr: place.Addr}] && mi.addresses.at(plan.Place{VRF: x.vrf, Addr: place.Addr}) == nil
+		if place.VRF != 0 || moved || !x.scope.Subnet.Contains(place.Addr) || list[0].ClientID == "" || !mi.p.OwnStatus(list[0].Status) {
+			continue
+		}
+		id := subnetKey{x.vrf, x.scope.Subnet}
+		s := mi.strays[id]
+		if s == nil {
+			s = &strays{first: place.Addr}
+			mi.strays[id] = s
+		}
+		if mi.addresses.at(plan.Place{VRF: x.vrf, Addr: place.Addr}) != nil {
+			s.doubled++
+		} else {
+			s.unproved++
+		}
+		if place.Addr.Less(s.first) {
+			s.first = place.Addr
+		}
+	}
+}
+
+// served reports whether a scope of the global table has an address: it is that
+// scope's there.
+func (mi *migrating) served(addr netip.Addr) bool {
+	return slices.ContainsFunc(mi.records, func(rec *record) bool { return rec.VRF == 0 && rec.Subnet.Contains(addr) })
+}
+
+func (mi *migrating) noteStrays() {
+	for _, id := range slices.SortedFunc(maps.Keys(mi.strays), subnetKey.compare) {
+		s := mi.strays[id]
+		tell := func(n int, why string) {
+			if n > 0 {
+				mi.note(plan.Note{Level: plan.Warning, Scope: id.subnet, Addr: s.first, Cause: plan.CauseOtherVRF,
+					Text: fmt.Sprintf("%s of it in the global table with a client and a status of the mirror: left there, since %s", printable.Count(n, "address", "addresses"), why)})
+			}
+		}
+		tell(s.unproved, "no server has that client on it; delete it if it is from the plugin")
+		tell(s.doubled, mi.vrfName(id.vrf)+" has the same address too; delete one of them")
+	}
+}
+
+// agrees reports whether an address shows a client that a server has on it, and is
+// the mirror's to take over.
+func (v *view) agrees(place plan.Place, x *state.Address, client windhcp.ClientID) bool {
+	if x.ClientID == "" || windhcp.ParseClientID(x.ClientID) != client {
 		return false
 	}
-	c, _ := v.p.ClassOf(x)
-	return c == plan.ClassReservation && !v.protected(place, x) && !v.untouchable(x)
+	return v.p.OwnStatus(x.Status) && !v.protected(place, x) && !v.untouchable(x)
 }

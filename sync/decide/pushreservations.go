@@ -229,7 +229,7 @@ func reservationChanges(x *state.Address, r *windhcp.Reservation) (changes []pla
 	if x.DNSName != "" && !sameHostName(x.DNSName, r.Name) {
 		changes = append(changes, plan.Change{Field: "name", Old: r.Name, New: x.DNSName})
 	}
-	if x.Description != "" && x.Description != r.Description {
+	if x.Description != "" && x.Description != keptDescription(r.Description) {
 		changes = append(changes, plan.Change{Field: "description", Old: r.Description, New: x.Description})
 	}
 	return changes
@@ -263,13 +263,7 @@ func (rp *reservationPush) free(u *unit, r *windhcp.Reservation) bool {
 // Windows makes full names out of first labels. One that NetBox could only take
 // respelt is the same too.
 func sameHostName(netbox, windows string) bool {
-	a, b := strings.ToLower(strings.TrimSuffix(netbox, ".")), strings.ToLower(strings.TrimSuffix(windows, "."))
-	if a == b || a == DNSName(windows) {
-		return true
-	}
-	firstA, _, fullA := strings.Cut(a, ".")
-	firstB, _, fullB := strings.Cut(b, ".")
-	return fullA != fullB && firstA == firstB
+	return windhcp.SameName(netbox, windows) || strings.EqualFold(strings.TrimSuffix(netbox, "."), DNSName(windows))
 }
 
 // withdraw deletes reservations from a server that operators removed from

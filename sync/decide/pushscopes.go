@@ -128,18 +128,19 @@ func (sp *scopePush) pushScope(u *unit) {
 	differ("name", have.Name, cmp.Or(rec.Name, have.Name))
 	differ("start_ip", have.Start.String(), rec.Start.String())
 	differ("end_ip", have.End.String(), rec.End.String())
-	if rec.Description != "" && rec.Description != cutRunes(have.Description, 200) {
+	if rec.Description != "" && rec.Description != keptDescription(have.Description) {
 		differ("description", have.Description, rec.Description)
 	}
 	if u.compared == nil || u.compared.router {
 		differ("router", routerText(have), rec.Router)
 	}
 	switch {
-	case rec.LeaseSeconds > 0 && have.LeaseSeconds > 0:
+	case have.LeaseSeconds >= windhcp.Unlimited && rec.LeaseSeconds >= windhcp.Unlimited:
+	case rec.LeaseSeconds > 0 && have.LeaseSeconds > 0 && have.LeaseSeconds < windhcp.Unlimited:
 		differ("lease_duration_seconds", have.LeaseSeconds, rec.LeaseSeconds)
 	case rec.LeaseSeconds > 0:
 		sp.note(plan.Note{Level: plan.Info, Server: sp.host(u.server), Scope: rec.Subnet, Cause: plan.CauseLeaseTime,
-			Text: "the server does not tell its lease time (unlimited?), so NetBox's is not pushed"})
+			Text: "the server's lease time is unlimited, or not told, so NetBox's is not pushed"})
 	}
 	if len(changes) == 0 {
 		return

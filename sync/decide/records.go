@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/canonjson"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
@@ -212,7 +213,7 @@ func (r *record) asRange() state.Range {
 		exclusions = append(exclusions, exclusionJSON(x))
 	}
 	out := state.Range{
-		Start: r.Start, End: r.End, Bits: r.Subnet.Bits(), VRF: r.VRF, Description: cutRunes(r.Description, 200),
+		Start: r.Start, End: r.End, Bits: r.Subnet.Bits(), VRF: r.VRF, Description: keptDescription(r.Description),
 		ScopeName: r.Name, Server: r.Source.Server, Failover: r.Source.Failover, Router: r.Router, ScopeState: r.State,
 		Exclusions: document(exclusions), Options: document(r.Options),
 	}
@@ -220,6 +221,12 @@ func (r *record) asRange() state.Range {
 		out.LeaseSeconds, out.LeaseDisplay = r.LeaseSeconds, windhcp.FormatLifetime(r.LeaseSeconds)
 	}
 	return out
+}
+
+// keptDescription is a description as NetBox keeps it. One that was cut is never
+// taken for another one, and so never pushed (rule 3.8 point 25).
+func keptDescription(text string) string {
+	return strings.TrimSpace(cutRunes(strings.TrimSpace(text), 200))
 }
 
 // cutRunes cuts s to n characters; NetBox refuses longer descriptions.

@@ -38,7 +38,8 @@ func reflectScopes(in *recorded) (w work) {
 	for i := range in.nb.Prefixes {
 		p := &in.nb.Prefixes[i]
 		text := panel(rows[subnetKey{p.VRF, p.Prefix}])
-		if text == p.Scopes {
+		chosen, several := in.sharing[subnetKey{p.VRF, p.Prefix}]
+		if text == p.Scopes || several && (chosen == nil || p.ID != chosen.ID) {
 			continue
 		}
 		w.step(plan.Step{

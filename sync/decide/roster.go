@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -193,12 +195,14 @@ type verdict struct {
 	partner  bool // not read, but written to beside the acting primary
 	// elsewhere is set where the other server of the relationship speaks for it.
 	elsewhere bool
-	why       string
-	level     plan.Level // of why, where it deserves a note
-	cause     plan.Cause // of why
-	vrf       int64      // where read, and where known
-	rec       *record    // nil: NetBox has none
-	prefix    *state.Prefix
+	// unrecorded is set where NetBox has no record of it and this run makes none.
+	unrecorded bool
+	why        string
+	level      plan.Level // of why, where it deserves a note
+	cause      plan.Cause // of why
+	vrf        int64      // where read, and where known
+	rec        *record    // nil: NetBox has none
+	prefix     *state.Prefix
 }
 
 // Reads reports whether the leases and the rest of a scope are to be read from
@@ -274,7 +278,7 @@ func (r *Roster) decide(server int, scope windhcp.Scope) verdict {
 // recorded, or hides its record, is an error that stays until it is solved
 // (rule 3.2 point 1).
 func (r *Roster) unknown(server int, scope windhcp.Scope, v *verdict) {
-	v.partner = false
+	v.partner, v.unrecorded = false, true
 	if others := r.recordsFor(server, scope.Subnet, v.source); len(others) > 0 {
 		v.level, v.cause = plan.Failure, plan.CauseStopped
 		v.why = fmt.Sprintf("recorded in %s, but the settings of this server say %s: correct vrf or scope_vrf, or the VRF of its range and addresses",
@@ -346,8 +350,11 @@ func (r *Roster) placeScope(server int, subnet netip.Prefix, v *verdict) error {
 		}
 	}
 	candidates := r.recordsFor(server, subnet, v.source)
+	named := r.namedPrefix(server, subnet)
 	switch {
 	case mapped:
+	case named != nil:
+		vrf = named.VRF
 	case len(candidates) == 1:
 		vrf = candidates[0].VRF
 	case len(inVRFs) == 1:
@@ -361,12 +368,74 @@ func (r *Roster) placeScope(server int, subnet netip.Prefix, v *verdict) error {
 			v.rec = c
 		}
 	}
+	v.prefix, err = r.prefixOf(server, subnet, vrf)
+	return err
+}
+
+// namedPrefix is the prefix that the settings of a server name for a scope; nil:
+// they name none, or one that is not of its network.
+func (r *Roster) namedPrefix(server int, subnet netip.Prefix) *state.Prefix {
+	id := r.in.Policy.Servers[server].ScopePrefix[subnet]
 	for i := range r.in.NetBox.Prefixes {
-		if p := &r.in.NetBox.Prefixes[i]; p.Prefix == subnet && p.VRF == vrf && v.prefix == nil {
-			v.prefix = p
+		if p := &r.in.NetBox.Prefixes[i]; id != 0 && p.ID == id && p.Prefix == subnet {
+			return p
 		}
 	}
 	return nil
+}
+
+// prefixOf is the prefix of a scope; nil: there is none. Of several in one table
+// the settings have to name one: their addresses are different people's
+// (rule 3.6 point 1).
+func (r *Roster) prefixOf(server int, subnet netip.Prefix, vrf int64) (*state.Prefix, error) {
+	var same []*state.Prefix
+	for i := range r.in.NetBox.Prefixes {
+		if p := &r.in.NetBox.Prefixes[i]; p.Prefix == subnet && p.VRF == vrf {
+			same = append(same, p)
+		}
+	}
+	id, named, host := r.in.Policy.Servers[server].ScopePrefix[subnet], r.namedPrefix(server, subnet), r.host(server)
+	switch {
+	case id != 0 && (named == nil || named.VRF != vrf):
+		return nil, fmt.Errorf("scope_prefix of server %s: NetBox has no prefix %s with id %d in %s", host, subnet, id, r.vrfName(vrf))
+	case len(same) == 0:
+		return nil, nil
+	case len(same) == 1:
+		return same[0], nil
+	case named == nil:
+		var ids []string
+		for _, p := range same {
+			ids = append(ids, strconv.FormatInt(p.ID, 10))
+		}
+		return nil, fmt.Errorf("NetBox has %d prefixes %s in %s (ids %s): name the one of this scope in scope_prefix of server %s", len(same), subnet, r.vrfName(vrf), strings.Join(ids, ", "), host)
+	}
+	for other := range r.in.Policy.Servers {
+		if p := r.namedPrefix(other, subnet); p != nil && p.ID != id && p.VRF == vrf {
+			return nil, fmt.Errorf("scope_prefix: servers %s and %s name different prefixes %s of one table, which cannot be kept apart: give each its VRF", host, r.host(other), subnet)
+		}
+	}
+	return named, nil
+}
+
+// shared are the prefixes that the settings chose among several of one network and
+// table.
+func (r *Roster) shared() map[subnetKey]*state.Prefix {
+	count, chosen := make(map[subnetKey]int), make(map[subnetKey]*state.Prefix)
+	for i := range r.in.NetBox.Prefixes {
+		p := &r.in.NetBox.Prefixes[i]
+		id := subnetKey{p.VRF, p.Prefix}
+		if count[id]++; count[id] == 2 {
+			chosen[id] = nil
+		}
+	}
+	for id := range chosen {
+		for server := range r.in.Policy.Servers {
+			if p, err := r.prefixOf(server, id.subnet, id.vrf); err == nil {
+				chosen[id] = p
+			}
+		}
+	}
+	return chosen
 }
 
 // recordsFor finds the records that may be a scope of a server: that of its
@@ -437,4 +506,25 @@ func (r *Roster) Subnets() []netip.Prefix {
 	}
 	slices.SortFunc(subnets, netip.Prefix.Compare)
 	return slices.Compact(subnets)
+}
+
+// Unmatched lists the scopes of --scope that no server lists and NetBox does not
+// record. It is empty where a server that was asked did not tell its scopes.
+func (r *Roster) Unmatched() []netip.Prefix {
+	known := make(map[netip.Prefix]bool)
+	for _, rec := range r.records {
+		known[rec.Subnet] = true
+	}
+	for _, x := range r.in.NetBox.Ranges { // a record that cannot be read is one all the same
+		known[x.Subnet()] = known[x.Subnet()] || x.Role == state.RoleScope
+	}
+	for i := range r.in.Windows {
+		if !r.in.Windows[i].Scopes.Complete() {
+			return nil
+		}
+		for _, scope := range r.in.Windows[i].Scopes.Items {
+			known[scope.Subnet] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(r.in.Policy.OnlyScopes), func(p netip.Prefix) bool { return known[p] })
 }

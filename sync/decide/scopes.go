@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
@@ -164,7 +163,7 @@ func (sc *scoping) wantedRecord(u *unit) *record {
 	u.compared = sc.compare(u.server, u.rec, u.scope)
 	want.State = u.scope.State
 	want.Name = cmp.Or(u.scope.Name, want.Name)
-	want.Description = cutRunes(u.scope.Description, 200)
+	want.Description = keptDescription(u.scope.Description)
 	if u.scope.Start.IsValid() && u.scope.End.IsValid() {
 		want.Start, want.End = u.scope.Start, u.scope.End
 	}
@@ -202,13 +201,13 @@ func (sc *scoping) compareRecord(u *unit, want *record) {
 func (sc *scoping) newRecord(u *unit) *record {
 	want := &record{
 		Source: u.source, Subnet: u.scope.Subnet, VRF: u.vrf, Name: cmp.Or(u.scope.Name, u.scope.ID().String()),
-		Start: u.scope.Start, End: u.scope.End, Description: cutRunes(u.scope.Description, 200), State: u.scope.State,
+		Start: u.scope.Start, End: u.scope.End, Description: keptDescription(u.scope.Description), State: u.scope.State,
 		Router: routerText(u.scope), LeaseSeconds: u.scope.LeaseSeconds,
 	}
 	if want.LeaseSeconds <= 0 {
 		want.LeaseSeconds = windhcp.DefaultLifetime
 		sc.note(plan.Note{Level: plan.Info, Server: sc.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseLeaseTime,
-			Text: "the server does not tell the lease time (unlimited?): recorded as " + windhcp.FormatLifetime(windhcp.DefaultLifetime)})
+			Text: "the server does not tell the lease time: recorded as " + windhcp.FormatLifetime(windhcp.DefaultLifetime)})
 	}
 	if u.part.Exclusions.Complete() {
 		want.Exclusions = union(nil, u.part.Exclusions.Items)
@@ -288,7 +287,6 @@ func (sc *scoping) removedRecords() map[*record]bool {
 		}
 		if kept[server].add(ls, lost); lost.fate == goes {
 			removed[rec] = true
-			sc.noteOrphans(server, rec)
 		}
 	}
 	for _, server := range slices.Sorted(maps.Keys(kept)) {
@@ -297,19 +295,4 @@ func (sc *scoping) removedRecords() map[*record]bool {
 		}
 	}
 	return removed
-}
-
-// noteOrphans tells of addresses whose scope goes away: they stay.
-func (sc *scoping) noteOrphans(server int, rec *record) {
-	orphans := 0
-	for i := range sc.nb.Addresses {
-		x := &sc.nb.Addresses[i]
-		if c, _ := sc.p.ClassOf(x); x.VRF == rec.VRF && rec.Subnet.Contains(x.Address.Addr()) && c != plan.ClassForeign {
-			orphans++
-		}
-	}
-	if orphans > 0 {
-		sc.note(plan.Note{Level: plan.Warning, Server: sc.host(server), Scope: rec.Subnet, Cause: plan.CauseOrphans,
-			Text: fmt.Sprintf("the scope is gone from the server; NetBox keeps %s with its statuses as orphans", printable.Count(orphans, "address", "addresses"))})
-	}
 }

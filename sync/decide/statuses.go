@@ -15,9 +15,6 @@ import (
 // this stage keeps (rule 8).
 func checkStatuses(in *recorded, after *state.State, invalid map[int64]bool) (work, []plan.Violation) {
 	var w work
-	if len(in.wanted) == 0 {
-		return w, nil // nothing was imported yet: no scope accepts anything
-	}
 	var found []plan.Violation
 	leased := in.leased()
 	_, canTag := in.nb.Tags[state.TagInvalid]
@@ -27,11 +24,14 @@ func checkStatuses(in *recorded, after *state.State, invalid map[int64]bool) (wo
 			continue // made by this plan
 		}
 		place, problem := placeOf(x), ""
-		if x.Status == in.p.LeaseStatus && !plan.Managed(x) && !leased[place] && !in.exempt(x) {
-			problem = statusProblemIn(in.wanted, in.p.LeaseStatus, place)
+		if x.Status == in.p.LeaseStatus && !leased[place] {
+			problem = in.statusProblemOf(in.wanted, in.removed, place, x)
 		}
 		if problem != "" {
 			found = append(found, plan.Violation{ID: x.ID, Addr: x.Address, VRF: x.VRF, Text: problem})
+		}
+		if problem != "" && plan.Managed(x) && !in.goneFor(place) {
+			continue // its scope may only be out of sight
 		}
 		if tagged := slices.Contains(x.Tags, state.TagInvalid); canTag && tagged != (problem != "") && !in.protected(place, x) && !in.untouchable(x) {
 			w.step(tagStatus(x, problem, in.memory.Invalid[x.ID]))
@@ -59,20 +59,58 @@ func (r *recorded) leased() map[plan.Place]bool {
 }
 
 // untouchable reports whether an address is never written (rule 3.7 guard j).
-func (v *view) untouchable(x *state.Address) bool {
-	return v.p.ExemptTag != "" && slices.Contains(x.Tags, v.p.ExemptTag)
+func (r *Roster) untouchable(x *state.Address) bool {
+	tag := r.in.Policy.ExemptTag
+	return tag != "" && slices.Contains(x.Tags, tag)
 }
 
 // exempt reports whether the status check passes an address over: it is another
 // DHCP server's.
-func (v *view) exempt(x *state.Address) bool {
-	return v.untouchable(x) || slices.ContainsFunc(x.Tags, func(t string) bool { return slices.Contains(v.p.ExemptTags, t) })
+func (r *Roster) exempt(x *state.Address) bool {
+	return r.untouchable(x) || slices.ContainsFunc(x.Tags, func(t string) bool { return slices.Contains(r.in.Policy.ExemptTags, t) })
 }
 
 // StatusProblem says why an address must not have the lease status; empty: it
-// may (netbox-dhcp-sync validate).
+// may (netbox-dhcp-sync validate --ip). NetBox alone is asked, so a lease runs if
+// it says so.
 func (r *Roster) StatusProblem(place plan.Place) string {
-	return statusProblemIn(r.records, r.in.Policy.LeaseStatus, place)
+	x := newBook(&r.in.Policy, r.in.NetBox.Addresses).at(place)
+	if x != nil && x.LeaseActive != nil && *x.LeaseActive && !r.orphaned(r.records, nil, place) {
+		return ""
+	}
+	return r.statusProblemOf(r.records, nil, place, x)
+}
+
+// statusProblemOf is the rule for what is on an address; x is nil where nothing
+// is. What the mirror manages is checked where its scope is gone only, and nothing
+// else before the first scope is recorded.
+func (r *Roster) statusProblemOf(records []*record, removed map[*record]bool, place plan.Place, x *state.Address) string {
+	managed := x != nil && plan.Managed(x)
+	switch {
+	case x != nil && r.exempt(x):
+		return ""
+	case managed && !r.orphaned(records, removed, place), !managed && len(records) == 0:
+		return ""
+	}
+	return statusProblemIn(records, r.in.Policy.LeaseStatus, place)
+}
+
+// orphaned reports whether no scope record contains an address. A range that is a
+// scope and cannot be read counts as one.
+func (r *Roster) orphaned(records []*record, removed map[*record]bool, place plan.Place) bool {
+	contains := func(rec *record) bool {
+		return !removed[rec] && rec.VRF == place.VRF && rec.Subnet.Contains(place.Addr)
+	}
+	if slices.ContainsFunc(records, contains) {
+		return false
+	}
+	for i := range r.in.NetBox.Ranges {
+		x := &r.in.NetBox.Ranges[i]
+		if x.Role == state.RoleScope && !r.holders[x] && x.VRF == place.VRF && x.Subnet().Contains(place.Addr) {
+			return false
+		}
+	}
+	return true
 }
 
 // statusProblemIn is the rule: some scope's subnet has to contain the address,

@@ -33,7 +33,16 @@ func TestLeaseStatusesNoScopeAccepts(t *testing.T) {
 			l.w.nb.Ranges[0].OtherSources = json.RawMessage(`[{"server":"dh9","name":"x","start":"10.8.4.20","end":"10.8.4.250"}]`)
 		}, ""},
 		{"8 the reservation status is not looked at", func(_ *lab, x *state.Address) { x.VRF, x.Status = 7, "reserved" }, ""},
-		{"8 the mirror's own are exempt", func(_ *lab, x *state.Address) { x.VRF, x.Managed = 7, state.Created }, ""},
+		{"8 the mirror's own are exempt", func(l *lab, x *state.Address) {
+			l.scope.exclusions, x.Managed = []windhcp.Exclusion{span("10.8.4.30", "10.8.4.39")}, state.Created
+		}, ""},
+		{"8 but not where their scope is gone", func(_ *lab, x *state.Address) {
+			x.Address, x.Managed = netip.MustParsePrefix("10.9.0.1/24"), state.Created
+		}, "no DHCP scope contains it"},
+		{"8 also if it was the last one", func(l *lab, x *state.Address) {
+			x.Managed, l.w.nb.Ranges = state.Created, nil
+			delete(l.w.server(dh1).scopes, l.scope.ID())
+		}, "no DHCP scope contains it"},
 		{"8 those of another DHCP server are passed over", func(l *lab, x *state.Address) {
 			x.VRF, x.Tags, l.p.ExemptTags = 7, []string{"other"}, []string{"other"}
 		}, ""},
@@ -55,7 +64,7 @@ func TestLeaseStatusesNoScopeAccepts(t *testing.T) {
 			}
 			place := plan.Place{VRF: l.w.nb.Addresses[0].VRF, Addr: l.w.nb.Addresses[0].Address.Addr()}
 			in := l.w.read(l.p)
-			if problem := NewRoster(&in).StatusProblem(place); c.want != "" && !strings.Contains(problem, c.want) {
+			if problem := NewRoster(&in).StatusProblem(place); l.w.nb.Addresses[0].Status == "dhcp" && (problem != "") != (c.want != "") || !strings.Contains(problem, c.want) {
 				t.Errorf("validate says %q", problem)
 			}
 		})

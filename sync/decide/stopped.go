@@ -57,7 +57,7 @@ func (sv *surveyor) reunite(source plan.Source) string {
 	if source.Failover != "" {
 		return "Record the relationship again with netbox-dhcp-sync import"
 	}
-	return "If the server has another name now, add this one to its aliases in sync.servers"
+	return "If the server has another name now, add this one to its aliases in sync.servers; if another one took its place: netbox-dhcp-sync retire " + source.Server
 }
 
 // listers names the servers that list a scope of one of these subnets as their own

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -96,5 +97,50 @@ func TestRecordsOfAServerThatIsGoneAreToldOnceForTheServer(t *testing.T) { // ru
 	wantNote(t, p, plan.Warning, "3.2", "2 scopes are recorded as dh9.corp.example's")
 	if n := len(p.Notes); n != 1 || p.Failed() {
 		t.Errorf("%d notes:\n%s", n, describe(p))
+	}
+}
+
+// Rule 3.8 point 2: what lasts is told when it changes, and once a day.
+func TestWhatLastsIsToldWhenItChangesAndOnceADay(t *testing.T) {
+	l := newLab(t)
+	news := func(change func()) (told []string) {
+		t.Helper()
+		change()
+		p := Build(l.w.read(l.p))
+		if err := l.w.apply(p); err != nil {
+			t.Fatal(err)
+		}
+		if !p.Failed() {
+			t.Errorf("not an error any more:\n%s", describe(p))
+		}
+		for _, n := range p.Notes {
+			if n.Level == plan.Failure && !n.Repeated {
+				told = append(told, n.Text)
+			}
+		}
+		return told
+	}
+	later := func(d time.Duration) func() { return func() { l.w.now = l.w.now.Add(d) } }
+	for _, c := range []struct {
+		name   string
+		change func()
+		want   int
+	}{
+		{"the first run tells it", func() { l.scope.exclusionsFail = true }, 1},
+		{"the next one does not", later(time.Hour), 0},
+		{"what is new is told", func() { l.scope.optionsFail = true }, 1},
+		{"a run over another part tells only what is new there", func() { l.p.OnlyScopes = []netip.Prefix{l.scope.Subnet} }, 0},
+		{"nor is it forgotten by that", func() { l.p.OnlyScopes = nil }, 0},
+		{"what came back is not what was told", func() { l.scope.optionsFail = false }, 0},
+		{"but new", func() { l.scope.optionsFail = true }, 1},
+		{"still within the day", later(20 * time.Hour), 0},
+		{"a day after the first run, that is told again", later(150 * time.Minute), 1},
+		{"and a day later both are", later(24 * time.Hour), 2},
+		{"a clock that was set back hides nothing", later(-48 * time.Hour), 2},
+		{"without a memory all is news", func() { l.w.memory = plan.Memory{} }, 2},
+	} {
+		if told := news(c.change); len(told) != c.want {
+			t.Errorf("%s: told %d, want %d: %q", c.name, len(told), c.want, told)
+		}
 	}
 }

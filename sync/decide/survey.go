@@ -151,7 +151,7 @@ func (sv *surveyor) noteFailedLists(host string, subnet netip.Prefix, part windh
 		tell("leases", part.Leases.Err, part.Leases.Malformed)
 		tell("reservations", part.Reservations.Err, part.Reservations.Malformed)
 	}
-	if sv.p.Mode == plan.Migrate {
+	if sv.p.Mode == plan.Migrate || sv.p.Mode == plan.Retire {
 		return
 	}
 	tell("exclusions", part.Exclusions.Err, part.Exclusions.Malformed)
@@ -164,7 +164,7 @@ func (sv *surveyor) noteMalformed(host string, subnet netip.Prefix, what string,
 	if len(malformed) == 0 {
 		return
 	}
-	sv.note(plan.Note{Level: plan.Warning, Server: host, Scope: subnet, Cause: plan.CauseMalformed,
+	sv.note(plan.Note{Level: plan.Failure, Server: host, Scope: subnet, Cause: plan.CauseMalformed,
 		Text: fmt.Sprintf("%s: %s cannot be used, so nothing is removed here: %s", what, printable.Count(len(malformed), "entry", "entries"), malformed[0])})
 }
 

@@ -12,9 +12,10 @@ import (
 type view struct {
 	*Roster
 	p                 *plan.Policy
-	nb                *state.State // as it was read
+	nb                *state.State // as it was read, without other people's addresses
 	memory            plan.Memory  // as it was remembered
 	protectedPrefixes []state.Prefix
+	sharing           map[subnetKey]*state.Prefix // see shared
 	// strange says why memory and NetBox do not belong together, so that nothing is
 	// deleted on a server; empty: they do (rule 5.5).
 	strange string
@@ -27,8 +28,25 @@ func newView(in *plan.Input) *view {
 			v.protectedPrefixes = append(v.protectedPrefixes, p)
 		}
 	}
+	if v.sharing = v.shared(); len(v.sharing) > 0 {
+		own := *in.NetBox
+		own.Addresses = slices.DeleteFunc(slices.Clone(own.Addresses), v.anothers)
+		v.nb = &own
+	}
 	v.strange = belongs(v)
 	return v
+}
+
+// anothers reports whether an address lies in a network that NetBox has several
+// prefixes of in one table, and is not plainly of the chosen one: neither the
+// mirror's own nor of its tenant (rule 3.6 point 1).
+func (v *view) anothers(x state.Address) bool {
+	for id, chosen := range v.sharing {
+		if id.vrf == x.VRF && id.subnet.Contains(x.Address.Addr()) {
+			return !plan.Managed(&x) && (chosen == nil || x.Tenant != chosen.Tenant)
+		}
+	}
+	return false
 }
 
 // protected reports whether an address carries the tag that protects it, or lies

@@ -460,9 +460,9 @@ func (w *world) setAddress(x *state.Address, s *plan.Step) error {
 			return fmt.Errorf("400: no custom field %s", field)
 		case field == "address" && s.Action == state.Create:
 			x.Address = netip.MustParsePrefix(str)
-		case field == "vrf" && s.Action == state.Create:
+		case field == "vrf" && (s.Action == state.Create || x.VRF == 0):
 			x.VRF, _ = c.New.(int64)
-		case field == "tenant" && s.Action == state.Create:
+		case field == "tenant" && (s.Action == state.Create || x.Tenant == 0):
 			x.Tenant, _ = c.New.(int64)
 		case field == "status" && slices.Contains(w.nb.Statuses, str):
 			x.Status = str

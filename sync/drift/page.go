@@ -28,7 +28,10 @@ var pageJS string
 // and the rules it names are in it, and its policy forbids it to load or run
 // anything else. It reads the same without its script, which only filters. The
 // error is that of w.
-func (r *Report) HTML(w io.Writer) error {
+func (r *Report) HTML(w io.Writer) error { return r.HTMLUnder(w, "") }
+
+// HTMLUnder is HTML with a way back to the page that leads here.
+func (r *Report) HTMLUnder(w io.Writer, back string) error {
 	made, err := report.NewPage(pageHTML, pageCSS, template.FuncMap{"parts": parts})
 	if err != nil {
 		return err
@@ -37,6 +40,7 @@ func (r *Report) HTML(w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("drift page: %w", err)
 	}
+	page.Back = back
 	var out bytes.Buffer
 	if err := made.ExecuteTemplate(&out, "drift", page); err != nil {
 		return fmt.Errorf("drift page: %w", err)
@@ -51,6 +55,7 @@ type page struct {
 	Style  template.CSS
 	Script template.JS
 	Policy string // of the page about itself
+	Back   string // the page that leads here
 
 	Verdict report.Verdict
 	Tiles   []report.Tile

@@ -33,6 +33,7 @@ type Options struct {
 	// (rule 3.3); empty: all.
 	Servers []string
 	Scopes  []netip.Prefix // empty: all
+	Retired string         // of Retire: the server that was replaced, as records name it
 	// Digest is that of a plan that was saved or shown: no other is carried out.
 	// Empty: any is.
 	Digest string
@@ -190,6 +191,7 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 	if p.Mode == "" {
 		p.Mode = plan.Sync
 	}
+	p.Retired = o.Retired
 	if tag := m.File.NetBox.Dynamic.Tag; tag != "" {
 		p.ExemptTags = []string{strings.ToLower(tag)}
 	}
@@ -208,7 +210,7 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 	for _, server := range s.Servers {
 		c := plan.Server{
 			Selected: len(o.Servers) == 0 || selected[server.Host], Standalone: server.SyncStandaloneScopes,
-			Maintenance: server.Maintenance, Disabled: !server.Enabled, VRF: server.VRF, ScopeVRF: server.ScopeVRF,
+			Maintenance: server.Maintenance, Disabled: !server.Enabled, VRF: server.VRF, ScopeVRF: server.ScopeVRF, ScopePrefix: server.ScopePrefix,
 		}
 		c.Host, c.Aliases = server.Host, server.Aliases
 		p.Servers = append(p.Servers, c)
@@ -234,8 +236,9 @@ type Run struct {
 	DryRun   bool          `json:"dry_run,omitempty"`
 	Summary  string        `json:"summary"` // one line
 	Warnings []string      `json:"warnings,omitempty"`
-	Error    string        `json:"error,omitempty"` // why there was no plan
-	Outcome  Outcome       `json:"exit_code"`       // as its exit code
+	Repeated []string      `json:"repeated_warnings,omitempty"` // those of Warnings that a run of the last day told
+	Error    string        `json:"error,omitempty"`             // why there was no plan
+	Outcome  Outcome       `json:"exit_code"`                   // as its exit code
 
 	Plan   *plan.Plan    `json:"plan,omitempty"`
 	Report *apply.Report `json:"report,omitempty"`

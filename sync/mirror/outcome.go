@@ -17,16 +17,17 @@ const (
 	WithErrors                 // something could not be read, decided or written
 	Locked                     // another run holds the lock, so nothing was done
 	HeldBack                   // a guard held changes back
-	NotPrepared                // NetBox lacks what a run needs, so nothing was done
+	NotPrepared                // NetBox lacks what a run needs, or the scope it is about, so nothing was done
 )
 
 // outcome tells how a run ended that returns err.
 func outcome(run *Run, err error) Outcome {
 	_, unprepared := errors.AsType[*NotPreparedError](err)
+	_, unmatched := errors.AsType[*NoSuchScopeError](err)
 	switch {
 	case errors.Is(err, ErrLocked):
 		return Locked
-	case unprepared:
+	case unprepared, unmatched:
 		return NotPrepared
 	case err != nil:
 		return WithErrors

@@ -29,6 +29,20 @@ type NotPreparedError struct {
 // Error gives problem and cure.
 func (e *NotPreparedError) Error() string { return e.Problem + ": " + e.Fix }
 
+// NoSuchScopeError says that a run is about scopes that neither side knows.
+type NoSuchScopeError struct {
+	Scopes []netip.Prefix
+}
+
+// Error names the scopes.
+func (e *NoSuchScopeError) Error() string {
+	var names []string
+	for _, p := range e.Scopes {
+		names = append(names, p.String())
+	}
+	return "--scope " + strings.Join(names, ", ") + ": no server lists such a scope, and NetBox records none"
+}
+
 // read reads both sides for a plan: NetBox without its addresses, then the
 // servers that are needed, then the addresses of the scopes that take part. The
 // roster is that of the servers as they were read. A server that cannot be read is
@@ -60,6 +74,9 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	in := &plan.Input{NetBox: held, Policy: policy, Memory: memory, Here: m.here, Now: m.now().UTC().Truncate(1e9)}
 	roster, err := m.readServers(ctx, in, o)
 	if err == nil {
+		if unmatched := roster.Unmatched(); len(unmatched) > 0 {
+			return nil, nil, &NoSuchScopeError{unmatched}
+		}
 		err = m.readContent(ctx, in, roster, o)
 	}
 	if err != nil {
@@ -90,25 +107,34 @@ func (m *Mirror) exemptTag(held *state.State) string {
 }
 
 // readSuspects adds the addresses outside of all scopes whose status has to be
-// checked (rule 8).
+// checked: people's with the lease status, and the mirror's own whose scope is gone
+// (rules 8 and 3.7 scope cleanup).
 func (m *Mirror) readSuspects(ctx context.Context, in *plan.Input) error {
 	held := in.NetBox
-	if len(held.Ranges) == 0 || held.Tags[state.TagInvalid] == 0 || held.Statuses != nil && !slices.Contains(held.Statuses, in.Policy.LeaseStatus) {
+	if held.Tags[state.TagInvalid] == 0 || held.Statuses != nil && !slices.Contains(held.Statuses, in.Policy.LeaseStatus) {
 		return nil
 	}
-	known, tagged := make(map[int64]bool, len(held.Addresses)), 0
+	known, managed, tagged := make(map[int64]bool, len(held.Addresses)), make(map[state.Managed]int), 0
 	for i := range held.Addresses {
-		known[held.Addresses[i].ID] = true
-		if slices.Contains(held.Addresses[i].Tags, state.TagInvalid) {
+		x := &held.Addresses[i]
+		known[x.ID] = true
+		managed[x.Managed]++
+		if slices.Contains(x.Tags, state.TagInvalid) {
 			tagged++
 		}
 	}
-	suspects, err := netboxio.ReadSuspects(ctx, m.NetBox, in.Policy.LeaseStatus, held.Tagged > tagged)
+	suspects, err := netboxio.ReadManaged(ctx, m.NetBox, managed)
+	if err == nil && len(held.Ranges) > 0 {
+		var others []state.Address
+		others, err = netboxio.ReadSuspects(ctx, m.NetBox, in.Policy.LeaseStatus, held.Tagged > tagged)
+		suspects = append(suspects, others...)
+	}
 	if err != nil {
 		return err
 	}
 	for _, a := range suspects {
 		if !known[a.ID] {
+			known[a.ID] = true
 			held.Addresses = append(held.Addresses, a)
 		}
 	}
@@ -266,7 +292,7 @@ func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *decide.R
 
 // readScopes reads what older scripts have to be asked for scope by scope.
 func (m *Mirror) readScopes(ctx context.Context, client *psu.Client, p *plan.Policy, had map[netip.Addr]windhcp.List[windhcp.Option], all, pushed []netip.Addr, parts []windhcp.Part, progress func(done int)) {
-	if p.Mode == plan.Migrate {
+	if p.Mode == plan.Migrate || p.Mode == plan.Retire {
 		return
 	}
 	if client.Lists() {

@@ -15,6 +15,9 @@ func remembered(before plan.Memory, p *plan.Plan, report *apply.Report) plan.Mem
 	after := p.Memory
 	for i := range report.Results {
 		r := &report.Results[i]
+		for field, answer := range r.Answers {
+			after.Answers[r.Step.Answer(field)] = answer
+		}
 		if r.Outcome == netboxio.Done || r.Outcome == netboxio.Unchanged {
 			continue
 		}

@@ -43,11 +43,7 @@ func (m *Mirror) Sync(ctx context.Context, o Options) (*Run, error) {
 		run.Error = err.Error()
 		run.Summary = "failed: " + run.Error
 	}
-	for _, s := range m.File.Sync.Servers {
-		for _, w := range m.servers[s.Host].Warnings() {
-			run.Warnings = append(run.Warnings, s.Host+": "+w)
-		}
-	}
+	run.Warnings = m.warnings()
 	m.ended(run)
 	m.metrics.ran(run)
 	if !errors.Is(err, ErrLocked) {
@@ -101,8 +97,14 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run) error {
 			run.Plan.StepFailed(i, r.Error)
 		}
 	}
-	if run.Mode != plan.Migrate {
-		if err := m.state.keepMemory(remembered(in.Memory, run.Plan, run.Report)); err != nil {
+	if run.Mode == plan.Sync || run.Mode == plan.Import {
+		after := remembered(in.Memory, run.Plan, run.Report)
+		for _, w := range m.warnings() {
+			if after.Say(in.Memory, plan.SaidKeyOf("server", w), in.Now) {
+				run.Repeated = append(run.Repeated, w)
+			}
+		}
+		if err := m.state.keepMemory(after); err != nil {
 			return err
 		}
 	}
@@ -110,6 +112,17 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run) error {
 		return fmt.Errorf("interrupted: %w; the next run goes on from here", context.Cause(ctx))
 	}
 	return nil
+}
+
+// warnings are those of the clients of all servers.
+func (m *Mirror) warnings() []string {
+	var all []string
+	for _, s := range m.File.Sync.Servers {
+		for _, w := range m.servers[s.Host].Warnings() {
+			all = append(all, s.Host+": "+w)
+		}
+	}
+	return all
 }
 
 // unchanged returns ErrChanged if the plan has another digest than the wanted one.

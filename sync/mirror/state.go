@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 
 	"github.com/gofrs/flock"
-	"github.com/google/renameio/v2/maybe"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/owned"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
 
@@ -29,12 +29,16 @@ func (d stateDir) file(name string) string { return filepath.Join(string(d), nam
 
 // lock takes the run lock; the function returned gives it back.
 func (d stateDir) lock() (func(), error) {
-	if err := os.MkdirAll(string(d), 0o750); err != nil {
+	if err := owned.Folder(string(d), 0o750); err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
 	l := flock.New(d.file("lock"))
 	ok, err := l.TryLock()
+	if err == nil && ok {
+		err = owned.Give(l.Path())
+	}
 	if err != nil {
+		_ = l.Unlock()
 		return nil, fmt.Errorf("lock %s: %w", l.Path(), err)
 	}
 	if !ok {
@@ -109,10 +113,10 @@ func (d stateDir) write(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(string(d), 0o750); err != nil {
+	if err := owned.Folder(string(d), 0o750); err != nil {
 		return fmt.Errorf("state folder: %w", err)
 	}
-	if err := maybe.WriteFile(d.file(name), data, 0o640); err != nil {
+	if err := owned.WriteFile(d.file(name), data, 0o640); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
 	return nil

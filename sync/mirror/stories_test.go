@@ -32,6 +32,8 @@ func stories() map[string]func(*testing.T, mirrortest.Target) {
 		"a second DHCP server":                         storyExempt,
 		"status violations":                            storyViolations,
 		"coming from the plugin":                       storyMigrate,
+		"coming from the plugin, into a VRF":           storyMigrateVRF,
+		"a scope that goes":                            storyOrphans,
 		"import never overwrites":                      storyImport,
 		"what people see on pages, and the change log": storyPages,
 		"everything at once, and nothing twice":        storyEverything,
@@ -478,6 +480,55 @@ func storyMigrate(t *testing.T, target mirrortest.Target) {
 	wantField(t, l.Address("10.8.4.62"), "custom_fields.dhcp_managed", nil)
 	if r := run(t, m, mirror.Options{Mode: plan.Migrate}); !r.Plan.Empty() {
 		t.Error("a second migrate still changes something")
+	}
+}
+
+// rule 3.4 point 1: the plugin had put everything into the global table.
+func storyMigrateVRF(t *testing.T, target mirrortest.Target) {
+	l := mirrortest.New(t, target, netboxtest.World{})
+	l.Add(psutest.Example("dh1.corp.example"))
+	red, tenant := l.Create("ipam/vrfs", map[string]any{"name": "red"}), l.Create("tenancy/tenants", map[string]any{"name": "Lab", "slug": "lab"})
+	l.Create("ipam/prefixes", map[string]any{"prefix": "10.8.4.0/24", "vrf": red, "tenant": tenant})
+	m := l.Open("sync_ips_from_dhcp: true\n", nil)
+	run(t, m, mirror.Options{Mode: plan.Import})
+	left := l.Create("ipam/ip-addresses", map[string]any{"address": "10.8.4.60/24", "status": "reserved", "custom_fields": map[string]any{"dhcp_client_id": "3c-52-82-0a-1b-60"}})
+	run(t, m, mirror.Options{Mode: plan.Migrate})
+	rows := l.Get("ipam/ip-addresses", "address=10.8.4.60")
+	if len(rows) != 1 {
+		t.Fatalf("%d objects", len(rows))
+	}
+	wantField(t, rows[0], "id", left)
+	wantField(t, rows[0], "vrf.name", "red")
+	wantField(t, rows[0], "tenant.name", "Lab")
+	wantField(t, rows[0], "custom_fields.dhcp_managed", "adopted")
+	if r := run(t, m, mirror.Options{Mode: plan.Migrate}); !r.Plan.Empty() {
+		t.Errorf("a second migrate still changes something: %+v", r.Plan.Steps)
+	}
+	run(t, m, mirror.Options{})
+	if n := len(l.Get("ipam/ip-addresses", "address=10.8.4.60")); n != 1 {
+		t.Errorf("%d objects after a run", n)
+	}
+}
+
+// rule 3.7 scope cleanup: addresses of a scope that is gone stay reported.
+func storyOrphans(t *testing.T, target mirrortest.Target) {
+	l, m := imported(t, target, netboxtest.World{}, "sync_ips_from_dhcp: true\n")
+	run(t, m, mirror.Options{})
+	was := l.Address("10.8.4.100")
+	wantField(t, was, "custom_fields.dhcp_lease_active", true)
+	l.Servers[0].Edit(func(w *psutest.World) {
+		w.Scopes = slices.DeleteFunc(w.Scopes, func(s *psutest.Scope) bool { return s.ID == "10.8.4.0" })
+	})
+	run(t, m, mirror.Options{AllowDeletes: true})
+	for range 2 {
+		r := run(t, m, mirror.Options{})
+		if !noted(r.Plan, "as orphans") || len(r.Plan.Violations) == 0 {
+			t.Errorf("not told: %+v, %+v", r.Plan.Notes, r.Plan.Violations)
+		}
+		left := l.Address("10.8.4.100")
+		wantField(t, left, "id", was["id"])
+		wantField(t, left, "custom_fields.dhcp_lease_active", false)
+		wantField(t, left, "tags", []string{"dhcp-status-invalid"})
 	}
 }
 

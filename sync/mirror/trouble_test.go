@@ -70,8 +70,9 @@ func TestTroubleOfAServerNeverDeletes(t *testing.T) {
 		{"a blank 200 on the leases", psutest.Fault{Path: "leases", Kind: psutest.Blank200}, 1, "leases"},
 		{"500 on the reservations", psutest.Fault{Path: "reservations", Kind: psutest.Error500}, 1, "reservations"},
 		{"leases that end in the middle", psutest.Fault{Path: "leases", Kind: psutest.Truncated}, 1, "leases"},
-		{"one lease without an address", psutest.Fault{Path: "leases", Kind: psutest.MalformedEntry, Entry: "10.8.4.0"}, 0, "cannot be used"},
-		{"one lease that belongs nowhere", psutest.Fault{Path: "leases", Kind: psutest.StrayEntry}, 0, "cannot be used"},
+		{"one lease without an address", psutest.Fault{Path: "leases", Kind: psutest.MalformedEntry, Entry: "10.8.4.0"}, 1, "cannot be used"},
+		{"one lease that belongs nowhere", psutest.Fault{Path: "leases", Kind: psutest.StrayEntry}, 1, "cannot be used"},
+		{"one relationship that is none", psutest.Fault{Path: "failover", Kind: psutest.MalformedEntry, Entry: "x"}, 1, "cannot be used"},
 		{"no exclusions where there are some", psutest.Fault{Path: "exclusions", Kind: psutest.Error500}, 1, "exclusions"},
 		{"500 on the options", psutest.Fault{Path: "options/*", Kind: psutest.Error500}, 1, "options"},
 	} {

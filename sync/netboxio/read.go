@@ -121,6 +121,33 @@ func ReadSuspects(ctx context.Context, c *netbox.Client, status string, tagged b
 	return byID(all), nil
 }
 
+// ReadManaged reads the IPv4 addresses that the mirror manages, wherever they are,
+// or nothing where there are no more of them than known says by provenance.
+func ReadManaged(ctx context.Context, c *netbox.Client, known map[state.Managed]int) ([]state.Address, error) {
+	var all []state.Address
+	for _, managed := range []state.Managed{state.Created, state.Adopted} {
+		query := url.Values{"family": {"4"}, "cf_" + state.FieldManaged: {string(managed)}}
+		count, err := c.Count(ctx, netbox.Addresses, query)
+		if err == nil && count <= int64(known[managed]) {
+			continue
+		}
+		var got []state.Address
+		if err == nil {
+			got, err = rowsOf(ctx, c, netbox.Addresses, query, (*addressRow).object, nil)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read addresses that the mirror manages: %w", err)
+		}
+		for _, a := range got {
+			if a.Managed != managed {
+				return nil, fmt.Errorf("read addresses that the mirror manages: %w", netbox.Contradiction(netbox.Addresses, "%s was not asked for: the filter was ignored", a.Address))
+			}
+		}
+		all = append(all, got...)
+	}
+	return byID(all), nil
+}
+
 // byID sorts addresses and keeps each once. One that moved from one list to
 // another between two requests is in both: the newer counts.
 func byID(all []state.Address) []state.Address {

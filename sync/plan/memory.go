@@ -2,9 +2,12 @@ package plan
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -37,6 +40,10 @@ type Memory struct {
 	Deleting map[state.Kind]state.Mark `json:"deleting,omitempty"`
 	// Told are notes that were shown as warnings already.
 	Told map[Told]bool `json:"told,omitempty"`
+	// Said is when what lasts was told last, by what was said.
+	Said map[SaidKey]time.Time `json:"said,omitempty"`
+	// Answers are values that a server keeps otherwise than they were sent.
+	Answers map[AnswerKey]Answer `json:"answers,omitempty"`
 	// Invalid are ids of addresses tagged for their status.
 	Invalid map[int64]bool `json:"invalid,omitempty"`
 }
@@ -48,6 +55,30 @@ type Before struct {
 	DNSName string `json:"dns_name,omitempty"`
 }
 
+// SaidKey identifies a text that a run told.
+type SaidKey string
+
+// SaidKeyOf makes a key of all that was said.
+func SaidKeyOf(parts ...string) SaidKey {
+	return SaidKey(fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(parts, "\x00"))))[:20])
+}
+
+// saidAgain is how long what lasts is not told again: a little less than a day, so
+// that a daily run tells it each time.
+const saidAgain = 23 * time.Hour
+
+// Say notes in m that a text is told at a time, unless before says that it was
+// told within the last day: then it is repeated (rule 3.8 point 2).
+func (m *Memory) Say(before Memory, key SaidKey, now time.Time) (repeated bool) {
+	last, told := before.Said[key]
+	repeated = told && !now.Before(last) && now.Sub(last) < saidAgain
+	if !repeated {
+		last = now
+	}
+	m.Said[key] = last
+	return repeated
+}
+
 // LeaseInfo is the lease of an address as last seen.
 type LeaseInfo struct {
 	Hostname string           `json:"hostname,omitempty"`
@@ -57,6 +88,9 @@ type LeaseInfo struct {
 	Server   string           `json:"server"`
 	Scope    netip.Prefix     `json:"scope"`
 	Seen     time.Time        `json:"seen"`
+	// Since is when a run first saw this client's lease as it is now, active or
+	// ended; zero: before that was remembered.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // Pushed is a reservation that both sides had.
@@ -89,37 +123,16 @@ type Known struct {
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
-		NetBox: m.NetBox, Newest: m.Newest, Deleting: maps.Clone(m.Deleting), Scopes: maps.Clone(m.Scopes),
-		Before: maps.Clone(m.Before), Statuses: maps.Clone(m.Statuses),
-		Leases: maps.Clone(m.Leases), Pushed: maps.Clone(m.Pushed), Missing: maps.Clone(m.Missing), Told: maps.Clone(m.Told), Invalid: maps.Clone(m.Invalid),
-	}
-	if out.Leases == nil {
-		out.Leases = make(map[Place]LeaseInfo)
-	}
-	if out.Pushed == nil {
-		out.Pushed = make(map[PushedKey]Pushed)
-	}
-	if out.Scopes == nil {
-		out.Scopes = make(map[ScopeKey]Agreement)
-	}
-	if out.Deleting == nil {
-		out.Deleting = make(map[state.Kind]state.Mark)
-	}
-	if out.Missing == nil {
-		out.Missing = make(map[MissingKey]Sight)
-	}
-	if out.Statuses == nil {
-		out.Statuses = make(map[string]List)
-	}
-	if out.Before == nil {
-		out.Before = make(map[int64]Before)
+		Leases: clone(m.Leases), Pushed: clone(m.Pushed), Scopes: clone(m.Scopes), Missing: clone(m.Missing), Before: clone(m.Before), Statuses: clone(m.Statuses),
+		NetBox: m.NetBox, Newest: m.Newest, Deleting: clone(m.Deleting), Told: clone(m.Told), Said: clone(m.Said), Answers: clone(m.Answers), Invalid: clone(m.Invalid),
 	}
 	delete(out.Told, Told{}) // what another version of the program told
-	if out.Told == nil {
-		out.Told = make(map[Told]bool)
-	}
-	if out.Invalid == nil {
-		out.Invalid = make(map[int64]bool)
-	}
 	return out
+}
+
+func clone[K comparable, V any](m map[K]V) map[K]V {
+	if m == nil {
+		return make(map[K]V)
+	}
+	return maps.Clone(m)
 }

@@ -128,12 +128,15 @@ func (p *Policy) allowedAddress(s *Step) error {
 		fields = fields[3:] // never address, VRF or tenant
 	}
 	if p.Mode == Migrate {
-		fields = []string{CustomField(state.FieldManaged)}
+		fields = []string{CustomField(state.FieldManaged), "vrf", "tenant"}
+		if i := slices.IndexFunc(s.Changes, func(c Change) bool { return (c.Field == "vrf" || c.Field == "tenant") && c.Old != nil }); i >= 0 {
+			return fmt.Errorf("the %s of an address is given once", s.Changes[i].Field)
+		}
 	}
 	if err := s.touches(fields...); err != nil {
 		return err
 	}
-	if p.Mode == Import || p.Mode == Sync && !p.SyncIPs && len(s.Changes) > 0 || p.Mode != Sync && s.Action == state.Create {
+	if p.Mode == Import || p.Mode == Retire || p.Mode == Sync && !p.SyncIPs && len(s.Changes) > 0 || p.Mode != Sync && s.Action == state.Create {
 		return errors.New("addresses are not synced by this run")
 	}
 	if status, changes := s.becomes("status"); changes && status != p.LeaseStatus && status != p.ReservationStatus && !p.givesBack(s) {
@@ -176,6 +179,9 @@ func (p *Policy) allowedDelete(s *Step) error {
 func (p *Policy) allowedRange(s *Step) error {
 	if p.Mode == Migrate {
 		return errors.New("scopes are not written by this run")
+	}
+	if p.Mode == Retire && s.Action == state.Create {
+		return errors.New("no scope is made by this run")
 	}
 	switch s.Action {
 	case state.Delete:

@@ -51,8 +51,11 @@ func (p *Plan) Empty() bool { return len(p.Steps) == 0 }
 // Refused reports whether a guard held something back (exit code 4).
 func (p *Plan) Refused() bool { return p.has(Guard) }
 
-// Failed reports whether something could not be read or decided (exit code 1).
-func (p *Plan) Failed() bool { return p.has(Failure) }
+// Failed reports whether something could not be read, decided or, in an import,
+// recorded (exit code 1).
+func (p *Plan) Failed() bool {
+	return p.has(Failure) || slices.ContainsFunc(p.Imported, func(c Category) bool { return len(c.Errors) > 0 })
+}
 
 func (p *Plan) has(level Level) bool {
 	for _, n := range p.Notes {
@@ -170,6 +173,13 @@ type Note struct {
 	Text   string       `json:"text"`
 	// Once marks a note that is shown as a warning the first time only.
 	Once bool `json:"once,omitempty"`
+	// Repeated is set where a run of the last day told the same (rule 3.8 point 2).
+	Repeated bool `json:"repeated,omitempty"`
+}
+
+// Key identifies what a note says, for Memory.Said.
+func (n *Note) Key() SaidKey {
+	return SaidKeyOf(string(n.Level), n.Server, n.Scope.String(), n.Addr.String(), n.Text)
 }
 
 // ScopeSeen is one scope in the report.

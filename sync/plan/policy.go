@@ -17,6 +17,7 @@ const (
 	Sync    Mode = "sync"
 	Migrate Mode = "migrate" // take over from the plugin (rule 3.4)
 	Import  Mode = "import"  // create what is missing, change nothing (rule 4)
+	Retire  Mode = "retire"  // hand the scopes of a replaced server over (rule 4 step 5)
 )
 
 // Adopt says what happens to an address with a status that is not the
@@ -33,7 +34,8 @@ const (
 // Policy is what the operator decided. Names and defaults are those of the
 // settings (rule 11).
 type Policy struct {
-	Mode Mode
+	Mode    Mode
+	Retired string // the server that Retire is about, as records name it
 
 	SyncIPs          bool
 	PushReservations bool
@@ -88,6 +90,7 @@ type Server struct {
 	Disabled    bool // by an override
 	VRF         string
 	ScopeVRF    map[netip.Prefix]string
+	ScopePrefix map[netip.Prefix]int64 // ids of prefixes, where NetBox has several of one network
 }
 
 // Failover is what is configured about one relationship.
@@ -123,7 +126,7 @@ func (p *Policy) DeletesOnServers() bool {
 
 // ReadsOptions reports whether options of scopes matter to a plan.
 func (p *Policy) ReadsOptions() bool {
-	return p.Mode != Migrate && (p.Imports() || p.RefreshOptions)
+	return p.Mode != Migrate && p.Mode != Retire && (p.Imports() || p.RefreshOptions)
 }
 
 // OwnStatus reports whether a status is one the mirror gives, or gave.

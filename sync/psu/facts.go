@@ -20,8 +20,11 @@ func decodeScope(r *record) windhcp.Scope {
 		Router:      r.addr("router"),
 		Failover:    r.text("failover_name"),
 	}
-	if secs, ok := r.seconds("lease_duration_seconds", "lease_duration"); ok && secs > 0 {
-		s.LeaseSeconds = secs
+	if secs, ok := r.seconds("lease_duration_seconds", "lease_duration"); ok {
+		s.LeaseSeconds = min(secs, windhcp.Unlimited)
+		if secs <= 0 {
+			s.LeaseSeconds = windhcp.Unlimited
+		}
 	}
 	if s.Router.IsUnspecified() {
 		s.Router = netip.Addr{}

@@ -234,6 +234,17 @@ func parseTimespan(text string) (int64, bool) {
 // moment reads a time in UTC; text that is none gives the zero time
 // (rule 3.9).
 func (r *record) moment(names ...string) time.Time {
+	at := r.point(names)
+	if at.Year() >= endOfTime {
+		return time.Time{}
+	}
+	return at
+}
+
+// endOfTime is the year of .NET's last moment, which means that there is no end.
+const endOfTime = 9999
+
+func (r *record) point(names []string) time.Time {
 	text, err := scalar(r.orEmpty(names))
 	if err != nil {
 		return time.Time{}

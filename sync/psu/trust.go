@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2/maybe"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/owned"
 )
 
 // TrustStore keeps the certificates that operators trusted, one a server, in
@@ -48,10 +48,10 @@ func (s TrustStore) Put(host string, cert Certificate) error {
 	if cert.parsed == nil {
 		return fmt.Errorf("store the certificate of %s: it is empty", host)
 	}
-	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+	if err := owned.Folder(s.Dir, 0o700); err != nil {
 		return fmt.Errorf("store the certificate of %s: %w", host, err)
 	}
-	if err := maybe.WriteFile(s.path(host), cert.PEM, 0o600); err != nil {
+	if err := owned.WriteFile(s.path(host), cert.PEM, 0o600); err != nil {
 		return fmt.Errorf("store the certificate of %s: %w", host, err)
 	}
 	return nil

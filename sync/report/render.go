@@ -34,7 +34,7 @@ const shortList = 10
 func Text(w io.Writer, p *plan.Plan, opts TextOptions) error {
 	r := renderer{opts: opts}
 	for _, target := range p.Targets() {
-		r.target(p, target)
+		r.target(p, target, "Changes in NetBox", "Changes on ")
 	}
 	r.violations(p.Violations)
 	r.notes(p.Notes)
@@ -42,6 +42,17 @@ func Text(w io.Writer, p *plan.Plan, opts TextOptions) error {
 		r.scopes(p.Scopes)
 	}
 	r.out.WriteString(Summary(p) + "\n")
+	_, err := w.Write(r.out.Bytes())
+	return err
+}
+
+// Changes writes steps alone, such as those that a run carried out. The error is
+// that of w.
+func Changes(w io.Writer, p *plan.Plan, opts TextOptions) error {
+	r := renderer{opts: opts}
+	for _, target := range p.Targets() {
+		r.target(p, target, "Done in NetBox", "Done on ")
+	}
 	_, err := w.Write(r.out.Bytes())
 	return err
 }
@@ -154,10 +165,10 @@ func wrap(text string, width int) []string {
 	return append(lines, line)
 }
 
-func (r *renderer) target(p *plan.Plan, target string) {
-	title := "Changes in NetBox"
+func (r *renderer) target(p *plan.Plan, target, inNetBox, onServer string) {
+	title := inNetBox
 	if target != plan.NetBox {
-		title = "Changes on " + target
+		title = onServer + target
 	}
 	r.line(0, bold, title)
 	var last heading
@@ -177,6 +188,10 @@ func (r *renderer) step(s *plan.Step) {
 		name += fmt.Sprintf(" (id %d)", s.ID)
 	}
 	mark := sign(s.Action)
+	if !r.opts.Verbose && s.Kind == state.IPAddress && s.Action == state.Create {
+		r.wrapped("    ", mark+" ", colourOf(mark), because(name+": "+plainAddress(s), s.Rule))
+		return
+	}
 	r.wrapped("    ", mark+" ", colourOf(mark), name)
 	r.differences(s)
 	if s.Why != "" || s.Rule != "" {
@@ -185,6 +200,20 @@ func (r *renderer) step(s *plan.Step) {
 	if s.Journal != "" && r.opts.Verbose {
 		r.line(8, dim, "journal: "+s.Journal)
 	}
+}
+
+// plainAddress is an address that is made, in the words that tell it from others. A
+// first plan has thousands of them.
+func plainAddress(s *plan.Step) string {
+	var words []string
+	for _, field := range []string{"status", "dns_name", plan.CustomField(state.FieldClientID)} {
+		for _, c := range s.Changes {
+			if text, ok := c.New.(string); ok && c.Field == field && text != "" {
+				words = append(words, text)
+			}
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 // because joins a reason and the rule behind it.

@@ -121,10 +121,17 @@ func asYAML(value any) string {
 	case []netip.Prefix:
 		return "[" + joined(v, asYAML) + "]"
 	case map[netip.Prefix]string:
-		keys := slices.SortedFunc(maps.Keys(v), netip.Prefix.Compare)
-		return "{" + joined(keys, func(p any) string { return fmt.Sprintf("%v: %s", p, asYAML(v[p.(netip.Prefix)])) }) + "}"
+		return bySubnet(v)
+	case map[netip.Prefix]int64:
+		return bySubnet(v)
 	}
 	return fmt.Sprint(value)
+}
+
+// bySubnet renders values of single scopes.
+func bySubnet[T any](values map[netip.Prefix]T) string {
+	keys := slices.SortedFunc(maps.Keys(values), netip.Prefix.Compare)
+	return "{" + joined(keys, func(p any) string { return fmt.Sprintf("%v: %s", p, asYAML(values[p.(netip.Prefix)])) }) + "}"
 }
 
 // joined renders the entries of a list.

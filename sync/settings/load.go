@@ -129,6 +129,9 @@ func (f *File) deriveSync() {
 		if shared.LooksLikeToken(*path) {
 			f.report.Addf(key, "this looks like a token, not like the path of a file that holds one")
 		}
+		if mistake := shared.PathMistake(*path); mistake != "" {
+			f.report.Addf(key, "%s", mistake)
+		}
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(filepath.Dir(f.Path), *path)
 		}

@@ -193,7 +193,7 @@ func TestTokenOfAServer(t *testing.T) {
 		"of an empty variable":   {Server{Host: "dh1", TokenEnv: "T"}, "", "read token of dh1: the environment variable T is empty"},
 		"of two words in it":     {Server{Host: "dh1", TokenEnv: "T", EnvToken: "Bearer abc"}, "", "read token of dh1: T holds more than one word of plain text"},
 		"of an empty file":       {Server{Host: "dh1", TokenFile: write("empty", "\n")}, "", "is empty"},
-		"of a file in UTF-16":    {Server{Host: "dh1", TokenFile: write("utf16", "\xff\xfea\x00b\x00c\x00")}, "", "more than one word of plain text"},
+		"of a file in UTF-16":    {Server{Host: "dh1", TokenFile: write("utf16", "\xff\xfea\x00b\x00c\x00")}, "", "is UTF-16, as > of Windows PowerShell writes it"},
 		"of two lines":           {Server{Host: "dh1", TokenFile: write("two", "abc\ndef")}, "", "more than one word"},
 		"of something else":      {Server{Host: "dh1", TokenFile: write("long", strings.Repeat("abc", 64<<10))}, "", "is too long for a token"},
 		"of no file":             {Server{Host: "dh1", TokenFile: filepath.Join(folder, "absent")}, "", "read token of dh1: open"},

@@ -111,8 +111,9 @@ type Server struct {
 	Maintenance          bool                    `yaml:"maintenance"`
 	Enabled              bool                    `yaml:"enabled"` // false: not contacted, its records are left alone
 	Aliases              []string                `yaml:"aliases"`
-	VRF                  string                  `yaml:"vrf"`       // name or RD; empty: global table
-	ScopeVRF             map[netip.Prefix]string `yaml:"scope_vrf"` // by subnet; wins over VRF
+	VRF                  string                  `yaml:"vrf"`          // name or RD; empty: global table
+	ScopeVRF             map[netip.Prefix]string `yaml:"scope_vrf"`    // by subnet; wins over VRF
+	ScopePrefix          map[netip.Prefix]int64  `yaml:"scope_prefix"` // by subnet: id of its prefix, where NetBox has several of one network
 
 	EnvToken shared.Secret `yaml:"-"` // value of TokenEnv
 

@@ -119,6 +119,7 @@ sync:
       aliases: [dhcp-east, 10.1.1.5]
       vrf: red
       scope_vrf: {10.8.6.0/25: blue}
+      scope_prefix: {10.8.4.0/24: 217}
     - {host: '2001:db8::5', token_env: DH2_TOKEN}
   failover:
     east.pair: {primary: dhcp-east, servers: [DH1, '2001:db8::5'], sync_enabled: false, maintenance: true}
@@ -139,7 +140,8 @@ sync:
 		Status:       Status{"127.0.0.1:8067", "https://sync.example.org/dhcp"},
 		Servers: []Server{
 			{Host: "DH1.corp.example.", Port: 8443, HTTPS: true, ServerName: "localhost", TokenFile: "/etc/c/dh1.token", Maintenance: true,
-				Aliases: []string{"dhcp-east", "10.1.1.5"}, VRF: "red", ScopeVRF: map[netip.Prefix]string{prefix("10.8.6.0/25"): "blue"}},
+				Aliases: []string{"dhcp-east", "10.1.1.5"}, VRF: "red", ScopeVRF: map[netip.Prefix]string{prefix("10.8.6.0/25"): "blue"},
+				ScopePrefix: map[netip.Prefix]int64{prefix("10.8.4.0/24"): 217}},
 			{Host: "2001:db8::5", Port: 443, HTTPS: true, Verify: true, TokenEnv: "DH2_TOKEN", EnvToken: "abc", SyncStandaloneScopes: true, Enabled: true},
 		},
 		Failover: map[string]Failover{"east.pair": {Primary: "dhcp-east", Servers: []string{"DH1", "2001:db8::5"}, Maintenance: true}, "west": {SyncEnabled: true}},
@@ -221,11 +223,14 @@ func TestMistakesInServers(t *testing.T) {
 		"two tokens":                 {"{host: a, token_file: /t, token_env: T}", "token_env: contradicts token_file: keep one of them"},
 		"token in the environment":   {"{host: a, token_env: hunter2.hunter2}", "token_env: want the name of an environment variable, not the token itself"},
 		"token as a path":            {"{host: a, token_file: eyJhunter2.eyJ.x}", "token_file: this looks like a token, not like the path of a file that holds one"},
+		"path of Windows in quotes":  {`{host: a, token_file: "C:\new\new.token"}`, `token_file: a path with a control character: put a path of Windows into single quotes, such as 'C:\dhcp\a.token'`},
 		"alias of another":           {"{host: a, aliases: [x, DH0.corp.example]}", "aliases[1]: means dh0.corp.example already"},
 		"alias twice":                {"{host: a, aliases: [zero]}", "aliases[0]: means dh0.corp.example already"},
 		"alias that is a short name": {"{host: a, aliases: [dh0]}", "aliases[0]: means dh0.corp.example already"},
 		"alias that is nothing":      {"{host: a, aliases: ['']}", "aliases[0]: want the name or address of a host"},
 		"scope with host bits":       {"{host: a, scope_vrf: {10.8.6.1/25: b}}", "scope_vrf.10.8.6.1/25: host bits are set in 10.8.6.1/25; want 10.8.6.0/25"},
+		"no id of a prefix":          {"{host: a, scope_prefix: {10.8.6.0/24: 0}}", "scope_prefix.10.8.6.0/24: want the id of a prefix, as the address of its page in NetBox ends, not 0"},
+		"a prefix of no network":     {"{host: a, scope_prefix: {10.8.6.1/24: 2}}", "scope_prefix.10.8.6.1/24: host bits are set in 10.8.6.1/24; want 10.8.6.0/24"},
 		"scope that is no prefix":    {"{host: a, scope_vrf: {10.8.6.0: b}}", `scope_vrf.10.8.6.0: want a prefix such as 10.0.0.0/24, not "10.8.6.0"`},
 		"unknown key":                {"{host: a, verfy: true}", "verfy: unknown key; did you mean verify?"},
 	} {

@@ -143,6 +143,12 @@ func validateServer(r *strictyaml.Report, at string, s *Server) {
 	for _, p := range slices.SortedFunc(maps.Keys(s.ScopeVRF), netip.Prefix.Compare) {
 		validateSubnet(r, at+".scope_vrf."+p.String(), p)
 	}
+	for _, p := range slices.SortedFunc(maps.Keys(s.ScopePrefix), netip.Prefix.Compare) {
+		validateSubnet(r, at+".scope_prefix."+p.String(), p)
+		if id := s.ScopePrefix[p]; id <= 0 {
+			r.Addf(at+".scope_prefix."+p.String(), "want the id of a prefix, as the address of its page in NetBox ends, not %d", id)
+		}
+	}
 }
 
 func validatePort(r *strictyaml.Report, at string, port int) {

@@ -37,6 +37,7 @@ type leaseView struct {
 	Server   string       `json:"server"`
 	Scope    netip.Prefix `json:"scope,omitzero"`
 	Seen     time.Time    `json:"seen"`
+	Since    time.Time    `json:"since,omitzero"` // active, or ended
 }
 
 // stepView is a step of the last run about the address.
@@ -63,7 +64,7 @@ const planned = "planned only"
 func newLease(l *lease, names map[int64]string) leaseView {
 	return leaseView{
 		Address: l.Addr, VRF: names[l.VRF], VRFID: l.VRF, Hostname: l.Hostname, ClientID: string(l.ClientID), Active: l.Active,
-		Expires: l.Expires, Server: l.Server, Scope: l.Scope, Seen: l.Seen,
+		Expires: l.Expires, Server: l.Server, Scope: l.Scope, Seen: l.Seen, Since: l.Since,
 	}
 }
 

@@ -2,11 +2,13 @@ package status
 
 import (
 	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 )
@@ -50,7 +52,7 @@ func (s *site) statusJSON(w http.ResponseWriter, _ *http.Request) {
 	s.writeJSON(w, http.StatusOK, o)
 }
 
-// leasesJSON answers q, scope, limit and offset.
+// leasesJSON answers q, scope, state, server, limit and offset.
 func (s *site) leasesJSON(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	want, ok := newWanted(q.Get("q"))
@@ -58,12 +60,9 @@ func (s *site) leasesJSON(w http.ResponseWriter, r *http.Request) {
 		s.refuseJSON(w, "q: want text of at most 200 bytes")
 		return
 	}
-	if text := q.Get("scope"); text != "" {
-		var err error
-		if want.scope, err = netip.ParsePrefix(text); err != nil {
-			s.refuseJSON(w, "scope: want a network such as 10.8.4.0/24")
-			return
-		}
+	if err := want.filter(q); err != nil {
+		s.refuseJSON(w, err.Error())
+		return
 	}
 	limit, okLimit := number(q.Get("limit"), defaultLeases)
 	offset, okOffset := number(q.Get("offset"), 0)
@@ -86,6 +85,61 @@ func (s *site) leasesJSON(w http.ResponseWriter, r *http.Request) {
 		answer.Results = append(answer.Results, newLease(&found[i], names))
 	}
 	s.writeJSON(w, http.StatusOK, answer)
+}
+
+// leasesCSV gives all leases that match q, scope, state and server, for a
+// spreadsheet.
+func (s *site) leasesCSV(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	want, ok := newWanted(q.Get("q"))
+	if !ok {
+		s.refuseJSON(w, "q: want text of at most 200 bytes")
+		return
+	}
+	if err := want.filter(q); err != nil {
+		s.refuseJSON(w, err.Error())
+		return
+	}
+	all, err := s.leases.all(s.m)
+	if err != nil {
+		s.brokenJSON(w, err)
+		return
+	}
+	found, names := find(all, want), vrfNames(s.m.Known())
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="leases.csv"`)
+	out := csv.NewWriter(w)
+	_ = out.Write([]string{"address", "vrf", "hostname", "client_id", "state", "since", "expires", "server", "scope", "seen"})
+	for i := range found {
+		l := newLease(&found[i], names)
+		state := stateEnded
+		if l.Active {
+			state = stateActive
+		}
+		network := ""
+		if l.Scope.IsValid() {
+			network = l.Scope.String()
+		}
+		_ = out.Write([]string{l.Address.String(), cell(l.VRF), cell(l.Hostname), cell(l.ClientID), state, moment(l.Since), moment(l.Expires), cell(l.Server), network, moment(l.Seen)})
+	}
+	out.Flush() // the client may be gone
+}
+
+// cell is a text of others as a cell. Spreadsheets take what begins with these
+// characters for a formula.
+func cell(text string) string {
+	text = printable.Text(text)
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 // number reads a count; -1 and worse is none.

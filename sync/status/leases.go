@@ -2,7 +2,9 @@ package status
 
 import (
 	"cmp"
+	"errors"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -76,6 +78,40 @@ type wanted struct {
 	digits string       // as part of a client id; empty: it is none
 	subnet netip.Prefix // invalid: the query is no network
 	scope  netip.Prefix // invalid: any
+	state  string       // "active" or "ended"; empty: either
+	server string       // lower case; empty: any
+}
+
+// The states that a lease may be asked for by.
+const (
+	stateActive = "active"
+	stateEnded  = "ended"
+)
+
+// filter adds the other parameters of a search: scope, state and server. An error
+// says in words what cannot be understood.
+func (w *wanted) filter(q url.Values) error {
+	if text := strings.TrimSpace(q.Get("scope")); text != "" {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return errors.New("scope: want a network such as 10.8.4.0/24")
+		}
+		w.scope = p.Masked()
+	}
+	switch w.state = q.Get("state"); w.state {
+	case "", stateActive, stateEnded:
+	default:
+		return errors.New("state: want active or ended")
+	}
+	if w.server = strings.ToLower(strings.TrimSpace(q.Get("server"))); len(w.server) > maxQuery {
+		return errors.New("server: want the name of a server")
+	}
+	return nil
+}
+
+// any reports whether everything is wanted.
+func (w wanted) any() bool {
+	return w.text == "" && !w.scope.IsValid() && w.state == "" && w.server == ""
 }
 
 // newWanted reads a query: part of a host name, an address or a client id in
@@ -98,7 +134,7 @@ func newWanted(query string) (wanted, bool) {
 
 func (w wanted) matches(l *lease) bool {
 	switch {
-	case w.scope.IsValid() && !w.scope.Contains(l.Addr):
+	case w.scope.IsValid() && !w.scope.Contains(l.Addr), w.state != "" && (w.state == stateActive) != l.Active, w.server != "" && strings.ToLower(l.Server) != w.server:
 		return false
 	case w.subnet.IsValid():
 		return w.subnet.Contains(l.Addr)

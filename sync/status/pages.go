@@ -5,9 +5,11 @@ import (
 	_ "embed" // the files of the pages
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/docs/spec"
@@ -116,7 +118,7 @@ func (s *site) drift(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var out bytes.Buffer
-	if err := drift.New(left(run)).HTML(&out); err != nil {
+	if err := drift.New(left(run)).HTMLUnder(&out, "./"); err != nil {
 		s.log.WithError(err).Error("status page: the report cannot be written")
 		s.fail(w, r, http.StatusInternalServerError, "The report cannot be written: see the log.")
 		return
@@ -157,6 +159,12 @@ type hits struct {
 	Addr     netip.Addr // the query is this address; invalid: it is none
 	Known    int
 	Disabled bool // leases are not synced
+
+	// What the filter is set to, and what it can be.
+	Scope, State, Server string
+	Scopes, Servers      []string
+	Filtered             bool
+	Export               template.URL // the query, for the exports
 }
 
 func (s *site) search(w http.ResponseWriter, r *http.Request) {
@@ -166,17 +174,27 @@ func (s *site) search(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, http.StatusBadRequest, "Search for text of at most 200 characters.")
 		return
 	}
+	q := r.URL.Query()
+	if err := want.filter(q); err != nil {
+		s.fail(w, r, http.StatusBadRequest, "The filter cannot be understood: "+err.Error()+".")
+		return
+	}
 	all, err := s.leases.all(s.m)
 	if err != nil {
 		s.broken(w, r, err)
 		return
 	}
-	page := hits{frame: s.frame("Search", "./"), Known: len(all), Disabled: !s.m.File.Sync.SyncIPs}
-	page.Query = query
+	page := hits{frame: s.frame("Leases", "./"), Known: len(all), Disabled: !s.m.File.Sync.SyncIPs, State: want.state, Filtered: !want.any()}
+	page.Query, page.Server = query, q.Get("server")
+	if want.scope.IsValid() {
+		page.Scope = want.scope.String()
+	}
+	page.choices(all)
+	page.Export = template.URL(url.Values{"q": {query}, "scope": {page.Scope}, "state": {want.state}, "server": {page.Server}}.Encode()) //nolint:gosec // encoded
 	if addr, err := netip.ParseAddr(want.text); err == nil && addr.Zone() == "" {
 		page.Addr = addr.Unmap()
 	}
-	if want.text != "" {
+	if page.Filtered {
 		found, names := find(all, want), vrfNames(s.m.Known())
 		page.Count = len(found)
 		for i := range found[:min(len(found), hitsShown)] {
@@ -184,6 +202,22 @@ func (s *site) search(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.render(w, http.StatusOK, "search", page)
+}
+
+// choices lists the scopes and servers that leases have.
+func (h *hits) choices(all []lease) {
+	scopes, servers := make(map[netip.Prefix]bool), make(map[string]bool)
+	for i := range all {
+		if all[i].Scope.IsValid() {
+			scopes[all[i].Scope] = true
+		}
+		servers[all[i].Server] = true
+	}
+	for _, scope := range slices.SortedFunc(maps.Keys(scopes), netip.Prefix.Compare) {
+		h.Scopes = append(h.Scopes, scope.String())
+	}
+	delete(servers, "")
+	h.Servers = slices.Sorted(maps.Keys(servers))
 }
 
 type addressPage struct {

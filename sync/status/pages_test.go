@@ -1,6 +1,7 @@
 package status
 
 import (
+	"encoding/csv"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -197,6 +198,96 @@ func TestSearch(t *testing.T) {
 	}
 }
 
+func TestLeasesAreFilteredAndExported(t *testing.T) {
+	l := newLab(t, "", nil)
+	leases := many(1000)
+	since := time.Date(2029, 5, 6, 7, 8, 9, 0, time.UTC)
+	leases[plan.Place{Addr: netip.MustParseAddr("10.30.0.9")}] = plan.LeaseInfo{Hostname: "=cmd|' /C calc'!A0", ClientID: "00-aa", Active: true, Server: "dh2", Since: since,
+		Scope: netip.MustParsePrefix("10.30.0.0/24")}
+	leases[plan.Place{Addr: netip.MustParseAddr("10.30.0.10")}] = plan.LeaseInfo{Hostname: hostile, Server: "dh2", Scope: netip.MustParsePrefix("10.30.0.0/24")}
+	l.remember(leases)
+	for query, want := range map[string]int{
+		"": 1002, "state=active": 901, "state=ended": 101, "scope=10.20.1.0/24": 250, "server=DH2": 2, "server=dh2&state=active": 1,
+		"q=pc-000&state=ended": 10, "q=nobody&scope=10.20.1.0/24": 0,
+	} {
+		records, err := csv.NewReader(strings.NewReader(l.get("/api/leases.csv?" + query).Body.String())).ReadAll()
+		if err != nil || len(records)-1 != want {
+			t.Errorf("%q: %d leases as CSV, want %d: %v", query, len(records)-1, want, err)
+		}
+		var answer struct{ Count int }
+		if l.get("/api/leases.json?"+query).json(http.StatusOK, &answer); answer.Count != want {
+			t.Errorf("%q: %d leases as JSON, want %d", query, answer.Count, want)
+		}
+		page := l.page("/search?" + query)
+		if n := len(rows(page, "match")); n != min(want, hitsShown) && query != "" {
+			t.Errorf("%q: %d leases on the page", query, n)
+		}
+		links := pagetest.All(page, func(n *html.Node) bool { return strings.Contains(pagetest.Attr(n, "href"), "api/leases.csv?") })
+		if len(links) != 1 {
+			t.Fatalf("%q: %d links to the export", query, len(links))
+		}
+		if got := strings.Count(l.get("/"+strings.TrimPrefix(pagetest.Attr(links[0], "href"), "./")).Body.String(), "\n") - 1; got != want {
+			t.Errorf("%q: %d leases behind the link of the page", query, got)
+		}
+	}
+	text := l.get("/api/leases.csv?server=dh2").Body.String()
+	for _, want := range []string{"'=cmd|", since.Format(time.RFC3339), "active", "10.30.0.0/24"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if strings.ContainsAny(text, "\x1b\u202e") || strings.Contains(text, ",=") {
+		t.Errorf("not harmless: %q", text)
+	}
+	checkText(t, l.page("/search?server=dh2&state=active"), "2029-05-06 07:08")
+	checkText(t, l.page("/ip/10.30.0.9"), "Active since", "2029-05-06 07:08:09")
+	for _, query := range []string{"scope=nonsense", "state=running", "server=" + strings.Repeat("x", maxQuery+1)} {
+		for path, code := range map[string]int{"/search?": http.StatusBadRequest, "/api/leases.csv?": http.StatusBadRequest, "/api/leases.json?": http.StatusBadRequest} {
+			if a := l.get(path + query); a.Code != code {
+				t.Errorf("%s%s: %d", path, query, a.Code)
+			}
+		}
+	}
+}
+
+// On a phone a table of many columns becomes a list with the names of the columns.
+func TestTablesOfManyColumnsStackOnAPhone(t *testing.T) {
+	l := newLab(t, "sync_ips_from_dhcp: true", nil)
+	l.run()
+	l.m.File.Sync.DryRun = true
+	l.Servers[0].Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases[0].Hostname = "renamed" })
+	if _, err := l.m.Sync(t.Context(), mirror.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, path := range []string{"/", "/runs", "/drift", "/search?state=active", "/ip/10.8.4.100"} {
+		for _, table := range pagetest.All(l.page(path), pagetest.Element("table")) {
+			heads := pagetest.All(table, pagetest.Element("th"))
+			columns := 0
+			for _, h := range heads {
+				if pagetest.Attr(h, "scope") == "col" {
+					columns++
+				}
+			}
+			if columns <= 4 {
+				continue
+			}
+			seen++
+			if !strings.Contains(pagetest.Attr(table, "class"), "stack") {
+				t.Errorf("%s: a table of %d columns does not stack", path, columns)
+			}
+			for _, cell := range pagetest.All(table, pagetest.Element("td")) {
+				if pagetest.Attr(cell, "data-label") == "" {
+					t.Errorf("%s: a cell without the name of its column: %s", path, pagetest.Content(cell))
+				}
+			}
+		}
+	}
+	if seen < 6 {
+		t.Errorf("%d tables", seen)
+	}
+}
+
 func TestTheReportShowsWhatIsLeft(t *testing.T) {
 	l := newLab(t, "sync_ips_from_dhcp: true", nil)
 	checkText(t, l.get("/drift").page(http.StatusNotFound), "No run of this process made a plan yet.")
@@ -207,7 +298,11 @@ func TestTheReportShowsWhatIsLeft(t *testing.T) {
 	if _, err := l.m.Sync(t.Context(), mirror.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	checkText(t, l.page("/drift"), "1 to change", "renamed")
+	page := l.page("/drift")
+	checkText(t, page, "1 to change", "renamed", "Back to the status page")
+	if back := pagetest.All(page, func(n *html.Node) bool { return pagetest.Attr(n, "href") == "./" }); len(back) != 1 {
+		t.Errorf("%d ways back", len(back))
+	}
 	checkText(t, l.page("/"), "The last run was a rehearsal.", "1 difference left", "nothing is written anywhere")
 }
 

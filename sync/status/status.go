@@ -52,6 +52,7 @@ func newHandler(m *mirror.Mirror, listen string, log logrus.FieldLogger) (http.H
 	mux.HandleFunc("POST /sync", s.sync)
 	mux.HandleFunc("GET /api/status.json", s.statusJSON)
 	mux.HandleFunc("GET /api/leases.json", s.leasesJSON)
+	mux.HandleFunc("GET /api/leases.csv", s.leasesCSV)
 	mux.HandleFunc("GET /api/ip/{file}", s.addressJSON)
 	mux.Handle("GET /metrics", metrics)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })

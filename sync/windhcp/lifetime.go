@@ -10,6 +10,11 @@ import (
 // known, in seconds: 1 Day.
 const DefaultLifetime = 86400
 
+// Unlimited is the lease lifetime that never ends, in seconds, as Windows has it.
+const Unlimited = 1<<32 - 1
+
+const unlimited = "Unlimited"
+
 type unit struct {
 	seconds int64
 	name    string
@@ -21,8 +26,11 @@ func units() []unit {
 }
 
 // FormatLifetime writes a lease lifetime in the largest unit that fits without
-// a remainder: 262800 is "73 Hours" (rule 9 row 4).
+// a remainder: 262800 is "73 Hours" (rule 9 row 4). Unlimited is a word.
 func FormatLifetime(seconds int64) string {
+	if seconds >= Unlimited {
+		return unlimited
+	}
 	for _, u := range units() {
 		if seconds > 0 && seconds%u.seconds == 0 {
 			n := seconds / u.seconds
@@ -40,6 +48,9 @@ func FormatLifetime(seconds int64) string {
 // (rule 9 row 5).
 func ParseLifetime(text string) (int64, error) {
 	s := strings.ToLower(strings.TrimSpace(text))
+	if s == strings.ToLower(unlimited) {
+		return Unlimited, nil
+	}
 	digits := strings.TrimLeft(s, "0123456789")
 	n, err := strconv.ParseInt(s[:len(s)-len(digits)], 10, 64)
 	if err != nil {
@@ -48,7 +59,7 @@ func ParseLifetime(text string) (int64, error) {
 	word := strings.TrimSuffix(strings.TrimSpace(digits), "s")
 	for _, u := range units() {
 		if word == strings.ToLower(u.name) || word == strings.TrimSuffix(u.letter, "s") {
-			if n > 1<<40/u.seconds {
+			if n > Unlimited/u.seconds {
 				return 0, fmt.Errorf("%q is too long for a lifetime", text)
 			}
 			return n * u.seconds, nil

@@ -16,7 +16,7 @@ type Scope struct {
 	Start, End   netip.Addr
 	Description  string
 	State        string     // "Active", "Inactive"; see Active
-	LeaseSeconds int64      // 0: unknown or unlimited (rule 1.3)
+	LeaseSeconds int64      // 0: unknown; at most Unlimited (rule 1.3)
 	Router       netip.Addr // first value of option 3; invalid: none
 	Failover     string     // name of the relationship; empty: standalone
 }
@@ -132,3 +132,12 @@ type List[T any] struct {
 
 // Complete reports whether the list was read and every entry understood.
 func (l List[T]) Complete() bool { return l.Err == nil && len(l.Malformed) == 0 }
+
+// SameName compares names of reservations as Windows keeps them: case and a final
+// dot do not count, and Windows makes full names out of first labels.
+func SameName(a, b string) bool {
+	a, b = strings.ToLower(strings.TrimSuffix(a, ".")), strings.ToLower(strings.TrimSuffix(b, "."))
+	firstA, _, fullA := strings.Cut(a, ".")
+	firstB, _, fullB := strings.Cut(b, ".")
+	return a == b || fullA != fullB && firstA == firstB
+}
