@@ -100,7 +100,7 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run) error {
 	if run.Mode == plan.Sync || run.Mode == plan.Import {
 		after := remembered(in.Memory, run.Plan, run.Report)
 		for _, w := range m.warnings() {
-			if after.Say(in.Memory, plan.SaidKeyOf("server", w), in.Now) {
+			if run.Mode == plan.Sync && after.Say(in.Memory, plan.SaidKeyOf("server", w), in.Now) {
 				run.Repeated = append(run.Repeated, w)
 			}
 		}
