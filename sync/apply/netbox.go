@@ -132,7 +132,9 @@ func (r *runner) write(s *plan.Step) netboxio.Write {
 	if s.Action != state.Create { // Policy.Allowed relied on these values of the step
 		switch s.Kind {
 		case state.IPRange:
-			w.Before["role"] = state.RoleScope
+			if _, adopted := w.Set["role"]; !adopted { // else it has the role of before (rule 4 step 6)
+				w.Before["role"] = state.RoleScope
+			}
 		case state.ConfigContext:
 			w.Before["name"] = s.Name
 		}

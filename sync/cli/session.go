@@ -19,6 +19,7 @@ type choice struct {
 	scopes          []string
 	dryRun          bool
 	retired         string
+	adoptRanges     bool
 	allowDeletes    bool
 	allowOverwrites bool
 	alongside       bool
@@ -101,7 +102,7 @@ func (s *session) warnings() {
 }
 
 func (c choice) options(f *settings.File) (mirror.Options, error) {
-	o := mirror.Options{Mode: c.mode, Servers: c.servers, AllowDeletes: c.allowDeletes, AllowOverwrites: c.allowOverwrites, AlongsidePlugin: c.alongside, Retired: c.retired}
+	o := mirror.Options{Mode: c.mode, Servers: c.servers, AllowDeletes: c.allowDeletes, AllowOverwrites: c.allowOverwrites, AlongsidePlugin: c.alongside, Retired: c.retired, AdoptRanges: c.adoptRanges}
 	for _, name := range c.servers {
 		if _, err := findServer(f, name); err != nil {
 			return o, err

@@ -36,6 +36,7 @@ the lock; 64 command line, settings, or NetBox not prepared.`,
 	c.addTo(cmd.Flags())
 	c.addDryRun(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the run as JSON")
+	cmd.Flags().BoolVar(&c.adoptRanges, "adopt-ranges", false, "people's own IP ranges of exactly a scope's span become its record")
 	cmd.Flags().StringVar(&file, "report", "", "write the plan with its notes and what was created, skipped or failed to this file, as JSON")
 	return cmd
 }

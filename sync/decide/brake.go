@@ -37,7 +37,7 @@ func (v *view) brake(server int) string {
 }
 
 // stranger says that another computer answers under the name of a server; empty: none
-// does, or it cannot be told (rule 3.7 guard m).
+// does, or it cannot be told (rule 3.7 guard o).
 func (v *view) stranger(server int) string {
 	s := v.asked(server)
 	if s == nil {

@@ -96,7 +96,7 @@ func TestOneServerMayWin(t *testing.T) {
 	}
 }
 
-// rule 3.7 guard m: while another computer answers under a server's name, nothing is
+// rule 3.7 guard o: while another computer answers under a server's name, nothing is
 // pushed, and nothing is deleted on either side.
 func TestAnotherComputerUnderTheName(t *testing.T) {
 	for _, c := range []struct {
@@ -133,7 +133,7 @@ func TestAnotherComputerUnderTheName(t *testing.T) {
 				onOther := func(s plan.Step) bool { return onServers(s) || s.Action == state.Delete }
 				if c.strange {
 					wantSteps(t, p, onOther)
-					wantNote(t, p, plan.Guard, "3.7 guard m", "answers under its name")
+					wantNote(t, p, plan.Guard, "3.7 guard o", "answers under its name")
 				} else if p.Refused() {
 					t.Errorf("held back\n%s", describe(p))
 				}

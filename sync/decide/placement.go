@@ -161,6 +161,13 @@ func (sc *scoping) rangeStep(id subnetKey, p *placed) (plan.Step, bool) {
 		}
 		return step, len(step.Changes) > 0 || len(step.AddTags) > 0
 	}
+	if problem != "" && sc.ownRange(p.own) != nil {
+		refusal := sc.adoptRange(p, &step)
+		if refusal == "" {
+			return step, true
+		}
+		problem += "; " + refusal
+	}
 	if problem != "" {
 		problem += "; the scope is not recorded"
 		sc.note(plan.Note{Level: plan.Conflict, Scope: id.subnet, Cause: plan.CauseNoRecord, Text: problem})

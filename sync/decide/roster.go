@@ -148,7 +148,7 @@ func (r *Roster) ask(server int) (bool, string) {
 	}
 	for _, rel := range r.relationships {
 		acting, _ := r.acting(rel)
-		if rel.known && (acting == server || acting >= 0 && r.partner(rel, server)) {
+		if rel.known && (acting == server || acting >= 0 && (r.partner(rel, server) || r.asksPartner(rel, server))) {
 			return true, ""
 		}
 	}
@@ -296,7 +296,7 @@ func (r *Roster) unknown(server int, scope windhcp.Scope, v *verdict) {
 	if x := r.inTheWay(v.vrf, scope); x != nil {
 		v.level, v.cause = plan.Failure, plan.CauseNoRecord
 		v.why = fmt.Sprintf("not known to NetBox, and cannot be recorded: IP range %s-%s (id %d) is in the way, since NetBox does not allow ranges of one VRF to overlap; "+
-			"remove or shrink it and run netbox-dhcp-sync import, or name the scope in sync.maintenance_scopes", x.Start, x.End, x.ID)
+			"take it over with netbox-dhcp-sync import --adopt-ranges if it has the same span, else remove or shrink it and import; or name the scope in sync.maintenance_scopes", x.Start, x.End, x.ID)
 		return
 	}
 	v.level = plan.Info

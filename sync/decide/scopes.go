@@ -177,6 +177,7 @@ func (sc *scoping) wantedRecord(u *unit) *record {
 		agreed := optionsText(want.Options)
 		u.compared.after.Options = &agreed
 	}
+	sc.noteReverted(u, &want)
 	return &want
 }
 

@@ -204,8 +204,17 @@ func (w *world) read(p plan.Policy) plan.Input {
 		for _, scope := range in.Windows[i].Scopes.Items {
 			from := w.servers[in.Windows[i].Host].scopes[scope.ID()]
 			all, pushed := roster.Reads(in.Windows[i].Host, scope)
+			witness := roster.Witnesses(in.Windows[i].Host, scope)
 			if pushed {
 				in.Windows[i].Parts[scope.ID()] = from.part(all)
+			}
+			if witness {
+				part, known := in.Windows[i].Parts[scope.ID()]
+				if !known {
+					part = windhcp.Unread()
+				}
+				part.Leases = from.part(true).Leases
+				in.Windows[i].Parts[scope.ID()] = part
 			}
 			w.everythingRead = w.everythingRead && pushed && !from.reservationsFail
 		}
@@ -503,7 +512,7 @@ func rangeView(r *state.Range) map[string]any {
 		"custom_fields.dhcp_scope_name": orNull(r.ScopeName), "custom_fields.dhcp_server": orNull(r.Server), "custom_fields.dhcp_failover": orNull(r.Failover),
 		"custom_fields.dhcp_router": orNull(r.Router), "custom_fields.dhcp_lease_seconds": number(r.LeaseSeconds), "custom_fields.dhcp_lease_display": orNull(r.LeaseDisplay),
 		"custom_fields.dhcp_scope_state": orNull(r.ScopeState), "custom_fields.dhcp_exclusions": jsonOrNull(r.Exclusions),
-		"custom_fields.dhcp_options": jsonOrNull(r.Options), "custom_fields.dhcp_other_sources": jsonOrNull(r.OtherSources),
+		"custom_fields.dhcp_options": jsonOrNull(r.Options), "custom_fields.dhcp_other_sources": jsonOrNull(r.OtherSources), "role": orNull(r.Role),
 	}
 }
 

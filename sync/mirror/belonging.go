@@ -89,7 +89,7 @@ func (m *Mirror) SameNetBox(ctx context.Context) error {
 }
 
 // ForgetComputer forgets which computer answered under the name of a server, since an
-// operator trusts the one that does now (rule 3.7 guard m).
+// operator trusts the one that does now (rule 3.7 guard o).
 func ForgetComputer(f *settings.File, host string) error {
 	folder := stateDir(f.Sync.StateDir)
 	unlock, err := folder.lock()

@@ -57,7 +57,7 @@ func TestAServerThatMayOnlyBeReadIsNotPushedTo(t *testing.T) {
 	})
 }
 
-// rule 3.7 guard m.
+// rule 3.7 guard o.
 func TestAnotherComputerIsNotWrittenToUntilItIsTrusted(t *testing.T) {
 	l, m := renamed(t, "")
 	l.Servers[0].Configure(func(c *psutest.Config) { c.Computer = "OTHER" })

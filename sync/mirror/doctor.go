@@ -110,8 +110,8 @@ func (m *Mirror) examine(ctx context.Context, host string) []prepare.Finding {
 	pushes := func(s settings.Sync) bool { return (s.PushReservations || s.PushScopeInfo) && !s.ReadOnly && !s.DryRun }
 	switch {
 	case !pushes(m.File.Sync) || server.ReadOnly || !server.Push:
-	case health.Rights != "" && health.Rights != psu.RightsWrite:
-		add(prepare.Notice, "nothing is pushed to it: its script may only read", "")
+	case health.Rights == psu.RightsRead:
+		add(prepare.Notice, "pushing is on, but the endpoint script of this server has no endpoint that writes", "set $ReadOnly to $false at the top of the script there, if this server is to be pushed to")
 	default:
 		if err := client.CheckWriter(ctx); err != nil && psu.KindOf(err) != psu.NotFound {
 			add(prepare.Failure, "pushing is on, but: "+err.Error(), "give the token the role DHCPWriter, or switch pushing off")

@@ -41,6 +41,8 @@ type Options struct {
 	AllowDeletes bool
 	// AllowOverwrites overwrites any number of people's statuses (rule 3.5 row 11).
 	AllowOverwrites bool
+	// AdoptRanges lets an import take over people's own ranges of a scope's span.
+	AdoptRanges bool
 	// AlongsidePlugin runs although the plugin this mirror replaces is installed.
 	AlongsidePlugin bool
 	// Progress, if not nil, is told how far a stage is; total 0: not known. It
@@ -192,13 +194,13 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 	if p.Mode == "" {
 		p.Mode = plan.Sync
 	}
-	p.Retired = o.Retired
+	p.Retired, p.AdoptRanges = o.Retired, o.AdoptRanges
 	if tag := m.File.NetBox.Dynamic.Tag; tag != "" {
 		p.ExemptTags = []string{strings.ToLower(tag)}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Failover)) {
 		f := s.Failover[name]
-		p.Failovers[name] = plan.Failover{Servers: f.Servers, Primary: f.Primary, Disabled: !f.SyncEnabled, Maintenance: f.Maintenance}
+		p.Failovers[name] = plan.Failover{Servers: f.Servers, Primary: f.Primary, Disabled: !f.SyncEnabled, Maintenance: f.Maintenance, AskPartner: f.AskPartner}
 	}
 	selected := make(map[string]bool)
 	for _, name := range o.Servers {
@@ -217,7 +219,8 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 		c.Host, c.Aliases = server.Host, server.Aliases
 		p.Servers = append(p.Servers, c)
 	}
-	return p, nil
+	err := m.maintain(&p)
+	return p, err
 }
 
 func (m *Mirror) hosts() []string {

@@ -31,10 +31,12 @@ func stories() map[string]func(*testing.T, mirrortest.Target) {
 		"a failover pair whose primary fails":          storyFailover,
 		"addresses that people made":                   storyPeople,
 		"a second DHCP server":                         storyExempt,
+		"all addresses deleted by people":              storyEmptied,
 		"status violations":                            storyViolations,
 		"coming from the plugin":                       storyMigrate,
 		"coming from the plugin, into a VRF":           storyMigrateVRF,
 		"a scope that goes":                            storyOrphans,
+		"a range made by hand":                         storyAdoptRange,
 		"import never overwrites":                      storyImport,
 		"what people see on pages, and the change log": storyPages,
 		"everything at once, and nothing twice":        storyEverything,
@@ -414,6 +416,19 @@ func storyPeople(t *testing.T, target mirrortest.Target) {
 	settled(t, l, m)
 }
 
+// rule 3.7 guard m: the change log tells that people deleted them
+func storyEmptied(t *testing.T, target mirrortest.Target) {
+	l, m := imported(t, target, netboxtest.World{}, "sync_ips_from_dhcp: true\n")
+	run(t, m, mirror.Options{})
+	run(t, m, mirror.Options{})
+	for _, row := range l.Get("ipam/ip-addresses", "parent=10.8.4.0/24") {
+		l.Remove("ipam/ip-addresses", row["id"])
+	}
+	run(t, m, mirror.Options{})
+	wantField(t, l.Address("10.8.4.105"), "status", "dhcp")
+	settled(t, l, m)
+}
+
 // rule 3.7 guard j
 func storyExempt(t *testing.T, target mirrortest.Target) {
 	pool := func(field string) (*mirrortest.Lab, *mirror.Mirror) {
@@ -508,6 +523,29 @@ func storyMigrateVRF(t *testing.T, target mirrortest.Target) {
 	run(t, m, mirror.Options{})
 	if n := len(l.Get("ipam/ip-addresses", "address=10.8.4.60")); n != 1 {
 		t.Errorf("%d objects after a run", n)
+	}
+}
+
+// rule 4 step 6: a range made by hand becomes the record.
+func storyAdoptRange(t *testing.T, target mirrortest.Target) {
+	l := mirrortest.New(t, target, netboxtest.World{})
+	l.Add(psutest.Example("dh1.corp.example"))
+	role := l.Create("ipam/roles", map[string]any{"name": "Pool", "slug": "pool"})
+	made := l.Create("ipam/ip-ranges", map[string]any{"start_address": "10.8.4.20/24", "end_address": "10.8.4.250/24", "role": role, "description": "by hand"})
+	m := l.Open("sync_ips_from_dhcp: true\n", nil)
+	if r, err := m.Sync(t.Context(), mirror.Options{Mode: plan.Import}); err != nil || r.Outcome != mirror.WithErrors {
+		t.Errorf("without being asked: %v, %v", r.Outcome, err)
+	}
+	run(t, m, mirror.Options{Mode: plan.Import, AdoptRanges: true})
+	row := l.Get("ipam/ip-ranges", "start_address=10.8.4.20")[0]
+	wantField(t, row, "id", made)
+	wantField(t, row, "role.slug", "dhcp-scope")
+	wantField(t, row, "description", "by hand")
+	wantField(t, row, "custom_fields.dhcp_scope_name", "Office")
+	wantField(t, row, "tags", []string{"windows-dhcp"})
+	run(t, m, mirror.Options{})
+	if l.Address("10.8.4.100") == nil {
+		t.Error("its leases are not mirrored")
 	}
 }
 

@@ -121,6 +121,16 @@ func ReadSuspects(ctx context.Context, c *netbox.Client, status string, tagged b
 	return byID(all), nil
 }
 
+// CountAddresses counts the IPv4 addresses with one of some statuses, all of which
+// exist.
+func CountAddresses(ctx context.Context, c *netbox.Client, statuses []string) (int64, error) {
+	n, err := c.Count(ctx, netbox.Addresses, url.Values{"family": {"4"}, "status": statuses})
+	if err != nil {
+		return 0, fmt.Errorf("count addresses: %w", err)
+	}
+	return n, nil
+}
+
 // ReadManaged reads the IPv4 addresses that the mirror manages, wherever they are,
 // or nothing where there are no more of them than known says by provenance.
 func ReadManaged(ctx context.Context, c *netbox.Client, known map[state.Managed]int) ([]state.Address, error) {

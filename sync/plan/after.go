@@ -22,6 +22,9 @@ func After(before *state.State, steps []Step) *state.State {
 		if s.Action == state.Create {
 			r.Role, r.Status, r.VRF = state.RoleScope, "active", s.VRF
 		}
+		if _, adopted := s.becomes("role"); adopted {
+			r.Role = state.RoleScope
+		}
 	})
 	after.Prefixes = apply(before.Prefixes, of(steps, state.IPPrefix), func(p *state.Prefix) int64 { return p.ID }, func(p *state.Prefix, s *Step) {
 		for _, c := range s.Changes {

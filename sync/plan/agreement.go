@@ -47,6 +47,8 @@ type Agreement struct {
 	// NetBox has some; zero: it lists some.
 	NoExclusions time.Time `json:"no_exclusions,omitzero"`
 	NoRouter     time.Time `json:"no_router,omitzero"`
+	// Pulled is what NetBox was given of the scope's attributes, in words, by name.
+	Pulled map[string]string `json:"pulled,omitempty"`
 	// Told are the warnings of the last run, which the next one does not repeat.
 	Told []string `json:"told,omitempty"`
 }

@@ -192,7 +192,11 @@ func (p *Policy) allowedRange(s *Step) error {
 	case state.Create:
 		return s.touches(append(rangeFieldNames(), "vrf", "role", "status")...)
 	}
-	return s.touches(rangeFieldNames()...)
+	fields := rangeFieldNames()
+	if p.AdoptRanges && p.Mode == Import {
+		fields = append(fields, "role")
+	}
+	return s.touches(fields...)
 }
 
 // allowedContext: the mirror makes contexts that reach no device and adds to

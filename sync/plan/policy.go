@@ -70,6 +70,7 @@ type Policy struct {
 	AllowDeletes     bool          // losses need no proof in this run
 	AllowOverwrites  bool          // any number of people's statuses is overwritten in this run
 
+	AdoptRanges           bool // of an import: people's own ranges of a scope's span become its record
 	CreateMissingPrefixes bool
 	ReplaceClientID       bool
 	DeleteRemoved         bool
@@ -104,6 +105,7 @@ type Failover struct {
 	Primary     string   // empty: as recorded or reported
 	Disabled    bool     // sync_enabled: false
 	Maintenance bool
+	AskPartner  bool // for its leases, although nothing else needs it
 }
 
 // Imports reports whether scopes and relationships that NetBox does not know
