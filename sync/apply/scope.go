@@ -29,8 +29,16 @@ func (s *server) scope(ctx context.Context, step *plan.Step) (netboxio.Outcome, 
 		}
 		return s.createScope(ctx, step)
 	}
+	if step.Action == state.Delete {
+		return s.deleteScope(ctx, step, have, found)
+	}
 	if !found {
 		return outcome(fmt.Errorf("%w: there is no such scope", errMoved))
+	}
+	if off := find(step.Changes, "state"); off != nil && off.New == "Inactive" {
+		if err := s.unused(ctx, step.Scope.Addr()); err != nil {
+			return outcome(err)
+		}
 	}
 	done := true
 	for _, c := range step.Changes {
@@ -57,6 +65,38 @@ func (s *server) scope(ctx context.Context, step *plan.Step) (netboxio.Outcome, 
 		}
 	}
 	return outcome(err)
+}
+
+// deleteScope deletes a scope that hands nothing out and has no lease.
+func (s *server) deleteScope(ctx context.Context, step *plan.Step, have windhcp.Scope, found bool) (netboxio.Outcome, error) {
+	switch {
+	case !found:
+		return netboxio.Unchanged, nil
+	case have.Active():
+		return outcome(fmt.Errorf("%w: the scope is active", errMoved))
+	}
+	if err := s.unused(ctx, step.Scope.Addr()); err != nil {
+		return outcome(err)
+	}
+	s.scopes, s.reservations = nil, nil
+	return outcome(s.twice(ctx, changeScope, func() error { return s.client.DeleteScope(ctx, step.Scope.Addr()) }, func() (bool, error) {
+		_, found, err := s.findScope(ctx, step.Scope)
+		return !found, err
+	}))
+}
+
+// unused makes sure that no client leases an address of a scope.
+func (s *server) unused(ctx context.Context, scope netip.Addr) error {
+	leases := s.client.Leases(ctx, scope)
+	switch {
+	case leases.Err != nil:
+		return leases.Err
+	case !leases.Complete():
+		return fmt.Errorf("leases of scope %s cannot be understood: %s", scope, leases.Malformed[0])
+	case len(leases.Items) > 0:
+		return fmt.Errorf("%w: %s is leased", errMoved, leases.Items[0].Addr)
+	}
+	return nil
 }
 
 // unlikeStep names a field in which a scope is not as a step wants it; empty:
@@ -90,7 +130,7 @@ func (s *server) findScope(ctx context.Context, subnet netip.Prefix) (windhcp.Sc
 func (s *server) createScope(ctx context.Context, step *plan.Step) (netboxio.Outcome, error) {
 	c := step.Changes
 	want := windhcp.Scope{
-		Subnet: step.Scope, Name: newText(c, "name"), Description: newText(c, "description"),
+		Subnet: step.Scope, State: newText(c, "state"), Name: newText(c, "name"), Description: newText(c, "description"),
 		Start: address(newText(c, "start_ip")), End: address(newText(c, "end_ip")), Router: address(newText(c, "router")),
 	}
 	if lease := find(c, "lease_duration_seconds"); lease != nil {
@@ -141,8 +181,18 @@ func scopeValue(s windhcp.Scope, field string) any {
 		return s.Router.String()
 	case "lease_duration_seconds":
 		return s.LeaseSeconds
+	case "state":
+		return stateText(s)
 	}
 	return nil
+}
+
+// stateText is the state of a scope as a plan writes it.
+func stateText(s windhcp.Scope) string {
+	if s.Active() {
+		return "Active"
+	}
+	return "Inactive"
 }
 
 func scopeChange(changes []plan.Change) psu.ScopeChange {
@@ -161,6 +211,9 @@ func scopeChange(changes []plan.Change) psu.ScopeChange {
 			out.Description = &value
 		case "router":
 			out.Router = &addr
+		case "state":
+			active := value == "Active"
+			out.Active = &active
 		case "lease_duration_seconds":
 			seconds := number(c.New)
 			out.LeaseSeconds = &seconds

@@ -125,6 +125,9 @@ line or settings.`,
 			if err != nil {
 				return err
 			}
+			if err := p.trustComputer(s.Host); err != nil {
+				return err
+			}
 			if !p.quiet {
 				fmt.Fprintf(p.stdout, "%s: trusted until %s, and no other certificate\n", s.Host, c.NotAfter.UTC().Format(time.DateOnly))
 			}
@@ -134,6 +137,15 @@ line or settings.`,
 	cmd.Flags().StringVar(&fingerprint, "fingerprint", "", "SHA-256 of the certificate, as pairs with colons")
 	cmd.Flags().StringVar(&file, "file", "", "PEM file with the certificate of an authority")
 	return cmd
+}
+
+// trustComputer lets a server have another computer's name from now on.
+func (p *program) trustComputer(host string) error {
+	f, err := p.load()
+	if err != nil {
+		return err
+	}
+	return mirror.ForgetComputer(f, host)
 }
 
 func trust(ctx context.Context, store psu.TrustStore, s settings.Server, fingerprint, file string) (psu.Certificate, error) {

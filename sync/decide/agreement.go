@@ -344,13 +344,12 @@ func guardExclusions(in *recorded) {
 
 // agree remembers what both sides of each scope agree on when the run is done.
 func agree(in *recorded, scopes map[plan.ScopeKey]plan.Agreement) (w work) {
-	push := in.p.Mode == plan.Sync && in.p.PushScopeInfo
 	for _, u := range in.units {
 		c := u.compared
 		if c == nil {
 			continue
 		}
-		if push && u.rec != nil {
+		if in.p.Mode == plan.Sync && in.pushesScopes(u.server) && u.rec != nil {
 			c.settle(u.want, u.part.Exclusions)
 			for _, twin := range in.twins(u) {
 				if t := in.compared[twin]; t != nil {

@@ -35,6 +35,7 @@ func Build(in plan.Input) *plan.Plan {
 	}
 	d.add(checkMemory(v, &d.plan.Memory))
 	d.add(checkLog(v, &d.plan.Memory))
+	d.add(checkServers(v, &d.plan.Memory))
 	contexts, w := recordFailovers(v)
 	contextsAt := d.add(w)
 	scopes, w := recordScopes(found, &d.plan.Memory)
@@ -48,6 +49,9 @@ func Build(in plan.Input) *plan.Plan {
 		d.add(w)
 	}
 	d.add(agree(scopes, d.plan.Memory.Scopes))
+	if in.Policy.Mode == plan.Sync && in.Policy.PushScopeInfo {
+		d.add(withdrawScopes(scopes, d.plan.Memory.Records))
+	}
 	if problem := statusSettingsProblem(&in.Policy, in.NetBox.Statuses); problem != "" {
 		d.note(plan.Note{Level: plan.Failure, Cause: plan.CauseStatuses, Text: problem + "; no address is touched"})
 	} else if in.Policy.Mode == plan.Sync {
@@ -115,7 +119,7 @@ func (d *draft) finish(v *view) *plan.Plan {
 		return cmp.Compare(x.Phase, y.Phase)
 	})
 	d.order = make(map[int]int, len(order))
-	heldBack, kept := 0, make(map[string]int)
+	heldBack, kept := make(map[string]int), make(map[string]int)
 	for _, i := range order {
 		step, values, left := d.settled(d.steps[i])
 		if values > 0 {
@@ -124,20 +128,32 @@ func (d *draft) finish(v *view) *plan.Plan {
 		if !left {
 			continue
 		}
-		if d.steps[i].Target != plan.NetBox && v.p.ReadOnly {
-			heldBack++
+		if step.Target != plan.NetBox && v.brake(v.serverOf(step.Target)) != "" {
+			heldBack[step.Target]++
 			continue
 		}
 		d.order[i] = len(d.plan.Steps)
 		d.plan.Steps = append(d.plan.Steps, step)
 	}
 	d.tellSettled(kept)
-	if heldBack > 0 {
-		d.note(plan.Note{Level: plan.Skip, Cause: plan.CauseReadOnly, Text: "not made, since read_only is on: " + printable.Count(heldBack, "change on servers", "changes on servers")})
-	}
+	d.noteHeldBack(v, heldBack)
 	d.plan.Notes = d.notes
 	d.tellOnce(v)
 	return d.plan
+}
+
+// noteHeldBack tells how many changes of servers a brake held back.
+func (d *draft) noteHeldBack(v *view, heldBack map[string]int) {
+	all := 0
+	for i := range v.p.Servers {
+		n := heldBack[v.host(i)]
+		if all += n; n > 0 && !v.p.ReadOnly {
+			d.note(plan.Note{Level: plan.Skip, Server: v.host(i), Cause: plan.CauseBrake, Text: "not made, since " + v.brake(i) + ": " + printable.Count(n, "change", "changes")})
+		}
+	}
+	if all > 0 && v.p.ReadOnly {
+		d.note(plan.Note{Level: plan.Skip, Cause: plan.CauseReadOnly, Text: "not made, since read_only is on: " + printable.Count(all, "change on servers", "changes on servers")})
+	}
 }
 
 // tellOnce makes information of warnings that an earlier run showed, and marks what

@@ -195,10 +195,16 @@ func (ad *addressing) restsOn(place plan.Place, x *state.Address, n *network) (l
 		return "", "" // people documented it, or no server hands it out (rules 3.4 and 3.7 guard h)
 	case c == plan.ClassLease:
 		return plan.ListLeases, "no lease and no reservation on the server any more"
-	case c == plan.ClassReservation && x.ClientID != "" && plan.Managed(x) && !ad.p.PushReservations:
+	case c == plan.ClassReservation && x.ClientID != "" && plan.Managed(x) && !ad.pushesTo(n):
 		return plan.ListReservations, "the reservation is gone from the server, and there is no lease"
 	}
 	return "", ""
+}
+
+// pushesTo reports whether NetBox is the truth for the reservations of a network: it
+// is unless all servers that serve it win.
+func (ad *addressing) pushesTo(n *network) bool {
+	return ad.p.PushReservations && (len(n.units) == 0 || slices.ContainsFunc(n.units, func(u *unit) bool { return ad.pushesReservations(u.server) }))
 }
 
 // foretell names an address that a person made, at least one read before it goes.

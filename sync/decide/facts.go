@@ -76,6 +76,9 @@ func mergeFacts(in *recorded, withdrawn *withdrawal) (*merged, work) {
 			m.networks[id] = n
 		}
 		n.units = append(n.units, u)
+		if why := m.stranger(u.server); why != "" {
+			n.unsure = why
+		}
 		if u.part.Leases.Err != nil || u.part.Reservations.Err != nil {
 			n.unsure = "its leases and reservations could not both be read"
 			continue

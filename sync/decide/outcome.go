@@ -78,7 +78,7 @@ func (v *view) outcomeOf(s *situation) outcome {
 		o.want.DNSName = cmp.Or(x.DNSName, DNSName(r.Name))
 	case r != nil && c == plan.ClassReservation && x.Managed == state.Prestaged:
 		o.cause, o.why = plan.CausePrestaged, "made ahead of the reservation: status and name stay as they are"
-	case r != nil && v.p.PushReservations && c == plan.ClassReservation:
+	case r != nil && v.pushesReservations(s.facts.unit.server) && c == plan.ClassReservation:
 		o.cause, o.why = plan.CauseNetBoxRules, "NetBox is the truth for reservations"
 	case r != nil:
 		o.cause, o.why = plan.CauseReserved, "reserved on the server"
@@ -86,7 +86,7 @@ func (v *view) outcomeOf(s *situation) outcome {
 	case c == plan.ClassReservation && x.ClientID == "":
 		o.cause, o.why = plan.CauseLeaseFills, "the lease tells the client id of a record made ahead of it"
 		o.want.ClientID, o.want.Managed = string(l.ClientID), state.Prestaged
-	case c == plan.ClassReservation && plan.Managed(x) && !v.p.PushReservations && !s.unsure:
+	case c == plan.ClassReservation && plan.Managed(x) && !v.pushesReservations(s.facts.unit.server) && !s.unsure:
 		o.cause, o.why = plan.CauseDowngrade, "no reservation on the server any more, but a lease"
 		o = v.overwrite(s, o, claim{v.p.LeaseStatus, l.Hostname, l.ClientID})
 	case c == plan.ClassReservation:

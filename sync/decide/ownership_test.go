@@ -143,7 +143,7 @@ func deletable(nb *state.State, x *state.Address, p *plan.Policy, t truth) strin
 		return "deleted although people had made it before it was adopted"
 	case x.Assigned && x.Managed == state.Untouched:
 		return "deleted although people assigned it"
-	case meaning(x, p) == "reservation" && (!own || x.ClientID == "" || p.PushReservations):
+	case meaning(x, p) == "reservation" && (!own || x.ClientID == "" || p.PushReservations && !p.ServerWins()):
 		return "a reservation deleted that only people may delete"
 	case meaning(x, p) == "":
 		return "deleted with a status that is not the mirror's"
@@ -193,7 +193,7 @@ func changeable(nb *state.State, x, y *state.Address, p *plan.Policy, t truth) s
 		return "a reservation made by hand changed for a lease: " + diff
 	case x.Managed == state.Prestaged && meaning(x, p) == "reservation" && (y.Status != x.Status || y.DNSName != x.DNSName && x.DNSName+x.ClientID != ""):
 		return "a record made ahead renamed: " + diff
-	case p.PushReservations && meaning(x, p) == "reservation" && x.ClientID != "" && (y.DNSName != x.DNSName || y.ClientID != x.ClientID):
+	case p.PushReservations && !p.ServerWins() && meaning(x, p) == "reservation" && x.ClientID != "" && (y.DNSName != x.DNSName || y.ClientID != x.ClientID):
 		return "a reservation overwritten although NetBox is the truth: " + diff
 	}
 	return ""
@@ -254,6 +254,9 @@ func reservationsLost(before, after map[string]*machine, p *plan.Policy) string 
 	for host, m := range before {
 		for id, s := range m.scopes {
 			now := after[host].scopes[id]
+			if now == nil {
+				continue // judged by scopesLost
+			}
 			for _, r := range s.reservations {
 				kept := slices.ContainsFunc(now.reservations, func(o windhcp.Reservation) bool {
 					return o.Addr == r.Addr && (o.ClientID == r.ClientID || p.ReplaceClientID)

@@ -33,6 +33,17 @@ func Gone(in *plan.Input) []state.Gone {
 			}
 		}
 	}
+	if in.Policy.WithdrawsScopes() {
+		visible := make(map[int64]bool, len(in.NetBox.Ranges))
+		for i := range in.NetBox.Ranges {
+			visible[in.NetBox.Ranges[i].ID] = true
+		}
+		for k, known := range in.Memory.Records {
+			if known.Object > 0 && !visible[known.Object] && known.Seen.Known() && lists(in.Windows, k) {
+				gone = append(gone, lookFor(state.IPRange, &known.Known))
+			}
+		}
+	}
 	slices.SortFunc(gone, func(a, b state.Gone) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Object, b.Object)) })
 	return gone
 }
@@ -43,6 +54,13 @@ func lookFor(kind state.Kind, known *plan.Known) state.Gone {
 		g.After = known.Sought
 	}
 	return g
+}
+
+func lists(servers []windhcp.Server, k plan.ScopeKey) bool {
+	return slices.ContainsFunc(servers, func(s windhcp.Server) bool {
+		scope, found := s.Scope(k.Subnet.Addr())
+		return s.Host == k.Server && found && scope.Subnet == k.Subnet
+	})
 }
 
 func reservationsHeld(servers []windhcp.Server) map[plan.PushedKey]windhcp.ClientID {
@@ -63,7 +81,7 @@ func reservationsHeld(servers []windhcp.Server) map[plan.PushedKey]windhcp.Clien
 // (rule 3.7 guard l).
 func checkLog(v *view, memory *plan.Memory) (w work) {
 	log, usable := &v.nb.Log, v.logUsable()
-	wanted := map[state.Kind]bool{state.IPAddress: v.p.Withdraws()}
+	wanted := map[state.Kind]bool{state.IPAddress: v.p.Withdraws(), state.IPRange: v.p.WithdrawsScopes()}
 	for kind, on := range wanted {
 		switch {
 		case !on:
@@ -94,6 +112,9 @@ func (v *view) logUsable() bool { return v.strange == "" && v.nb.Log.Err == nil 
 // deleted finds the record that an operator deleted an object after the mirror saw
 // it last; nil, and why none counts, if there is none (rule 5.4).
 func (v *view) deleted(kind state.Kind, known *plan.Known) (d *state.Deletion, why string) {
+	if !v.logUsable() {
+		return nil, "NetBox's change log proves nothing in this run"
+	}
 	since := v.memory.Deleting[kind]
 	for i := range v.nb.Log.Deleted {
 		if x := &v.nb.Log.Deleted[i]; x.Kind == kind && x.Object == known.Object {

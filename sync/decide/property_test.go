@@ -33,7 +33,7 @@ func defaults(hosts ...string) plan.Policy {
 	p := plan.Policy{
 		Mode: plan.Sync, SyncIPs: true, RefreshOptions: true, InheritTenant: true, Adopt: plan.Overwrite,
 		LeaseStatus: "dhcp", ReservationStatus: "reserved", ProtectTag: "dhcp-protect",
-		MaxDeletePercent: 50, MaxDeleteCount: 3, ConfirmAfter: time.Hour, KeepAssigned: true, CreateMissingPrefixes: true,
+		ScopeGrace: 24 * time.Hour, MaxDeletePercent: 50, MaxDeleteCount: 3, ConfirmAfter: time.Hour, KeepAssigned: true, CreateMissingPrefixes: true,
 	}
 	for _, h := range hosts {
 		p.Servers = append(p.Servers, plan.Server{ServerName: windhcp.ServerName{Host: h}, Selected: true, Standalone: true})
@@ -205,7 +205,7 @@ func (s *story) round() *plan.Plan {
 	if problem := s.judge(&reading{s, in, before, s.w.nb, facts}); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
-	if problem := firstOf(serverTouch(windows, s.w.servers, &s.p), s.unproved(windows, made), s.exclusionsLost(windows, before)); problem != "" {
+	if problem := firstOf(serverTouch(windows, s.w.servers, &s.p), s.unproved(windows, made), s.exclusionsLost(windows, before), s.braked(windows)); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
 	scopeMade := func(x plan.Step) bool { return x.Kind == plan.WindowsScope && x.Action == state.Create }
@@ -218,14 +218,33 @@ func (s *story) round() *plan.Plan {
 	return made
 }
 
+// braked finds changes of a server that may not be written to (rule 5.7).
+func (s *story) braked(before map[string]*machine) string {
+	for i, c := range s.p.Servers {
+		m := before[c.Host]
+		other := m.computer == "OTHER" && s.w.memory.Computers[c.Host] == "DH3"
+		if !c.ReadOnly && !c.NoPush && !m.readsOnly && !other {
+			continue
+		}
+		if diff := cmp.Diff(m, s.w.servers[c.Host], cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
+			cmp.AllowUnexported(machine{}, wscope{}), cmpopts.EquateEmpty()); diff != "" {
+			return fmt.Sprintf("server %d may not be written to, and was: %s", i+1, diff)
+		}
+	}
+	return ""
+}
+
 // exclusionsLost finds deletes of exclusions on servers that no edit of NetBox's
 // record asked for: the record lacks it, and has others (rule 5.6).
 func (s *story) exclusionsLost(before map[string]*machine, nb *state.State) string {
 	for host, m := range before {
 		for id, scope := range m.scopes {
 			now := s.w.servers[host].scopes[id]
-			if now == nil {
-				return fmt.Sprintf("scope %s of %s is gone", id, host)
+			if why := s.scopeLost(host, scope, now); why != "" || now == nil {
+				if why != "" {
+					return why
+				}
+				continue
 			}
 			if scope.Router.IsValid() && !now.Router.IsValid() {
 				return fmt.Sprintf("scope %s of %s lost its router", id, host)
@@ -244,12 +263,36 @@ func (s *story) exclusionsLost(before map[string]*machine, nb *state.State) stri
 	return ""
 }
 
+// scopeLost finds a scope that a run deactivated or deleted although no operator
+// deleted its record, or too soon, or while it was in use (rule 5.8).
+func (s *story) scopeLost(host string, was, now *wscope) string {
+	if now != nil && (now.State == was.State || now.Active()) {
+		return ""
+	}
+	vrf := s.vrf(host, was.Subnet)
+	proved := slices.ContainsFunc(s.w.log, func(d state.Deletion) bool {
+		waited := s.w.now.Sub(d.Time)
+		return d.Kind == state.IPRange && d.Message == "" && d.Range.VRF == vrf && d.Range.Subnet() == was.Subnet && (now != nil && waited >= s.p.ScopeGrace || waited >= 2*s.p.ScopeGrace)
+	})
+	running := slices.ContainsFunc(was.leases, windhcp.Lease.Active)
+	switch {
+	case !s.p.DeleteScopes || !proved || s.w.logFails || s.w.restored:
+		return fmt.Sprintf("scope %s of %s was deactivated or deleted without proof", was.Subnet, host)
+	case running || was.Failover != "" || now == nil && was.Active():
+		return fmt.Sprintf("scope %s of %s was deactivated or deleted while it was in use", was.Subnet, host)
+	}
+	return ""
+}
+
 // unproved finds a reservation that a run deleted on a server although no operator
 // deleted its address in NetBox (rule 5.4). It goes by the world, not by the plan.
 func (s *story) unproved(before map[string]*machine, made *plan.Plan) string {
 	for host, m := range before {
 		for id, scope := range m.scopes {
 			for _, r := range scope.reservations {
+				if s.w.servers[host].scopes[id] == nil {
+					continue // judged by scopeLost
+				}
 				kept := slices.ContainsFunc(s.w.servers[host].scopes[id].reservations, func(o windhcp.Reservation) bool { return o.Addr == r.Addr })
 				vrf := s.vrf(host, scope.Subnet)
 				proved := slices.ContainsFunc(s.w.log, func(d state.Deletion) bool {
@@ -447,6 +490,15 @@ func (s *story) events() []func() {
 			}
 		},
 		func() { w.hoursLater(1) },
+		func() {
+			if n := len(w.nb.Ranges); n > 0 && s.one("a record goes", 2) {
+				w.removeRange(s.pick("range", n))
+			}
+		},
+		func() { w.hoursLater(25) },
+		func() { s.p.PushScopeInfo, s.p.DeleteScopes = true, true },
+		func() { w.server(dh3).computer = []string{"", "DH3", "OTHER"}[s.pick("computer", 3)] },
+		func() { w.server(dh1).readsOnly = !w.server(dh1).readsOnly },
 		func() { // an operator edits the exclusions of a record
 			if n := len(w.nb.Ranges); n > 0 {
 				r := &w.nb.Ranges[s.pick("range", n)]
@@ -509,7 +561,7 @@ func (s *story) operator() {
 	p := &s.p
 	flip := []*bool{&p.SyncIPs, &p.PushReservations, &p.PushScopeInfo, &p.ReadOnly, &p.ActiveScopesOnly, &p.AutoImport, &p.RefreshOptions, &p.SkipRAS,
 		&p.ExpiryInNetBox, &p.UpdateClientID, &p.KeepAssigned, &p.AllowDeletes, &p.ReplaceClientID, &p.DeleteRemoved, &p.PushToPartner,
-		&p.Servers[0].Maintenance, &p.Servers[2].Standalone, &p.Servers[1].Selected}
+		&p.Servers[0].Maintenance, &p.Servers[2].Standalone, &p.Servers[1].Selected, &p.DeleteScopes, &p.Servers[0].NoPush, &p.Servers[2].NoPush, &p.Servers[0].ReadOnly}
 	for range 1 + s.pick("switches", 3) {
 		b := flip[s.pick("switch", len(flip))]
 		*b = !*b

@@ -32,7 +32,7 @@ func pushTargets(in *recorded, made []*unit) []*unit {
 		}
 	}
 	targets = append(targets, made...)
-	return slices.DeleteFunc(targets, func(u *unit) bool { return !u.part.Reservations.Complete() })
+	return slices.DeleteFunc(targets, func(u *unit) bool { return !u.part.Reservations.Complete() || !in.pushesReservations(u.server) })
 }
 
 // reservationPush is the stage that writes reservations to servers, at work.
@@ -297,7 +297,7 @@ func (rp *reservationPush) rememberPushed(u *unit, on *reserved, candidates []*s
 	for _, x := range candidates {
 		addr, id := x.Address.Addr(), windhcp.ParseClientID(x.ClientID)
 		wanted[addr] = true
-		if r := on.byAddr[addr]; r == nil && !rp.p.ReadOnly || r != nil && r.ClientID == id {
+		if r := on.byAddr[addr]; r == nil && rp.brake(u.server) == "" || r != nil && r.ClientID == id {
 			k := plan.PushedKey{Server: host, Addr: addr}
 			rp.pushed[k] = plan.Pushed{ClientID: id, Known: rp.knows(x.ID, x.VRF, rp.pushed[k].Known)}
 		}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/canonjson"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
@@ -26,20 +27,23 @@ type scopePush struct {
 func pushScopes(in *recorded) ([]*unit, work) {
 	sp := &scopePush{recorded: in}
 	for _, u := range in.units {
-		if u.fallback || !sp.pushable(u.want) {
+		if u.fallback || !in.pushesScopes(u.server) || !sp.pushable(u.want) {
 			continue
 		}
 		if u.compared != nil {
-			u.compared.pushes = !in.p.ReadOnly
+			u.compared.pushes = in.brake(u.server) == ""
 		}
 		sp.pushScope(u)
 		sp.pushExclusions(u.compared, u.server, u.want, u.part.Exclusions)
 		for _, twin := range in.twins(u) {
+			if !in.pushesScopes(twin.server) {
+				continue
+			}
 			sp.pushExclusions(in.compareTwin(u, twin), twin.server, u.want, twin.part.Exclusions)
 		}
 	}
 	for _, rec := range in.records {
-		if in.gone(rec) && sp.pushable(rec) {
+		if in.pushesScopes(in.speaker(rec)) && in.gone(rec) && sp.pushable(rec) {
 			sp.createScope(in.speaker(rec), rec)
 		}
 	}
@@ -70,7 +74,7 @@ func (r *recorded) compareTwin(u *unit, twin *sighting) *comparison {
 		if u.compared != nil {
 			c.keepRemoved(u.compared.removed)
 		}
-		c.pushes = !r.p.ReadOnly
+		c.pushes = r.brake(twin.server) == ""
 		r.compared[twin] = c
 	}
 	return r.compared[twin]
@@ -169,6 +173,12 @@ func (sp *scopePush) createScope(server int, rec *record) {
 		sp.note(plan.Note{Level: plan.Conflict, Server: s.Host, Scope: rec.Subnet, Cause: plan.CauseScopePush, Text: "the server has a scope of the same network address: not created"})
 		return
 	}
+	inactive := strings.EqualFold(rec.State, "Inactive")
+	if inactive && !s.Lists {
+		sp.note(plan.Note{Level: plan.Conflict, Server: s.Host, Scope: rec.Subnet, Cause: plan.CauseScopePush,
+			Text: "is inactive in NetBox, and the server's script can make active scopes only: not created"})
+		return
+	}
 	mask := net.IP(net.CIDRMask(rec.Subnet.Bits(), 32)).String()
 	changes := []plan.Change{
 		{Field: "scope_id", New: rec.Subnet.Addr().String()},
@@ -184,12 +194,16 @@ func (sp *scopePush) createScope(server int, rec *record) {
 	if rec.Router != "" {
 		changes = append(changes, plan.Change{Field: "router", New: rec.Router})
 	}
+	told := "created active: the server answers in it at once; it belongs to no failover relationship"
+	if inactive {
+		changes = append(changes, plan.Change{Field: "state", New: "Inactive"})
+		told = "created inactive, as NetBox has it; it belongs to no failover relationship"
+	}
 	sp.step(plan.Step{
 		Phase: plan.Push, Target: s.Host, Action: state.Create, Kind: plan.WindowsScope, Name: scopeName(rec.Name, rec.Subnet, rec.Source),
 		Scope: rec.Subnet, VRF: rec.VRF, Changes: changes, Rule: "5.3", Why: "NetBox has it and the server does not",
 	})
-	sp.note(plan.Note{Level: plan.Warning, Server: s.Host, Scope: rec.Subnet, Cause: plan.CauseScopePush,
-		Text: "created active: the server answers in it at once; it belongs to no failover relationship"})
+	sp.note(plan.Note{Level: plan.Warning, Server: s.Host, Scope: rec.Subnet, Cause: plan.CauseScopePush, Text: told})
 	sp.pushExclusions(nil, server, rec, windhcp.List[windhcp.Exclusion]{})
 	sp.made = append(sp.made, &unit{
 		sighting: &sighting{

@@ -210,7 +210,15 @@ type verdict struct {
 // (push_to_partner).
 func (r *Roster) Reads(host string, scope windhcp.Scope) (all, pushed bool) {
 	v := r.decide(r.serverOf(host), scope)
-	return v.read, v.read || v.partner
+	all = v.read || r.leaving(host, scope, v)
+	return all, all || v.partner
+}
+
+// leaving reports whether a scope may be taken off its server, so that its leases have
+// to be known (rule 5.8).
+func (r *Roster) leaving(host string, scope windhcp.Scope, v verdict) bool {
+	known, found := r.in.Memory.Records[plan.ScopeKey{Server: host, Subnet: scope.Subnet}]
+	return found && known.Object > 0 && v.rec == nil && r.in.Policy.WithdrawsScopes() && scope.Failover == ""
 }
 
 // decide says what becomes of one scope on one server: the first row that fits

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -154,7 +155,7 @@ func (sc *scoping) wantedRecord(u *unit) *record {
 		return &want
 	case u.fallback:
 		return &want // failover does not replicate configuration: the secondary's may be old
-	case sc.p.PushScopeInfo:
+	case sc.pushesScopes(u.server):
 		want.LeaseSeconds = lifetime(u.rec, u.scope.LeaseSeconds)
 		u.compared = sc.compare(u.server, u.rec, u.scope)
 		sc.compareRecord(u, &want)
@@ -186,8 +187,13 @@ func (sc *scoping) compareRecord(u *unit, want *record) {
 	c := u.compared
 	want.Router = c.compareRouter(true)
 	want.Exclusions = c.pushExclusions(u.part.Exclusions, true)
-	if u.scope.State != "" {
-		want.State = c.followed("the state of the scope was", &c.after.State, u.rec.State, u.scope.State)
+	woken := !sc.memory.Records[c.key()].Off.IsZero() // the mirror deactivated it, and its record is back
+	if u.scope.State != "" && !woken {
+		server := u.scope.State
+		if strings.EqualFold(server, u.rec.State) { // scripts differ in how they spell InActive
+			server = u.rec.State
+		}
+		want.State = c.followed("the state of the scope was", &c.after.State, u.rec.State, server)
 	}
 	if !sc.p.RefreshOptions || !u.part.Options.Complete() {
 		return
@@ -227,7 +233,7 @@ func (sc *scoping) relink(u *unit, want *record) {
 	if want.Source == u.source || !sc.asked(u.server).Failovers.Complete() {
 		return
 	}
-	if sc.p.PushScopeInfo && want.Source.Failover != "" && u.source.Failover == "" {
+	if sc.pushesScopes(u.server) && want.Source.Failover != "" && u.source.Failover == "" {
 		sc.note(plan.Note{Level: plan.Warning, Server: sc.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseNotLinked,
 			Text: fmt.Sprintf("is not part of %s on the server yet: add it there, the API has no call for it", want.Source)})
 		return
@@ -262,7 +268,7 @@ func (sc *scoping) removedRecords() map[*record]bool {
 	ls := newLosses(sc.view)
 	for _, rec := range sc.records {
 		server := sc.speaker(rec)
-		if sc.p.PushScopeInfo || server < 0 {
+		if server < 0 || sc.pushesScopes(server) || sc.stranger(server) != "" {
 			continue
 		}
 		ls.rests(plan.ListScopes, rec.subnetKey(), []int{server})

@@ -179,5 +179,5 @@ func (sv *surveyed) gone(rec *record) bool {
 // missing reports whether a record's scope is one the server gets from NetBox
 // (push_scope_info). A server that lists no scope at all is not believed.
 func (sv *surveyed) missing(rec *record) bool {
-	return sv.p.PushScopeInfo && sv.gone(rec) && len(sv.asked(sv.speaker(rec)).Scopes.Items) > 0
+	return sv.pushesScopes(sv.speaker(rec)) && sv.gone(rec) && len(sv.asked(sv.speaker(rec)).Scopes.Items) > 0
 }

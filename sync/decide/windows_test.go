@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +33,12 @@ func (w *world) onServer(s *plan.Step) error {
 		return fmt.Errorf("404: no scope %s", s.Scope)
 	case s.Kind == plan.WindowsScope && s.Action == state.Update:
 		return scope.change(s)
+	case s.Kind == plan.WindowsScope && s.Action == state.Delete:
+		if scope.Active() || len(scope.leases) > 0 || s.Record == 0 {
+			return errors.New("a scope that is in use is deleted")
+		}
+		delete(m.scopes, scope.ID())
+		return nil
 	case s.Kind == plan.WindowsExclusion:
 		return scope.changeExclusion(s)
 	case s.Kind == plan.WindowsReservation && s.Action == state.Create:
@@ -63,7 +70,7 @@ func (m *machine) createScope(s *plan.Step) error {
 	seconds, _ := v["lease_duration_seconds"].(int64)
 	router, _ := netip.ParseAddr(textOf(v["router"]))
 	scope := &wscope{Scope: windhcp.Scope{
-		Subnet: netip.PrefixFrom(id, bits), Name: textOf(v["name"]), Description: textOf(v["description"]), State: "Active", LeaseSeconds: seconds, Router: router,
+		Subnet: netip.PrefixFrom(id, bits), Name: textOf(v["name"]), Description: textOf(v["description"]), State: cmp.Or(textOf(v["state"]), "Active"), LeaseSeconds: seconds, Router: router,
 		Start: netip.MustParseAddr(textOf(v["start_ip"])), End: netip.MustParseAddr(textOf(v["end_ip"])),
 	}}
 	m.scopes[id] = scope
@@ -80,7 +87,7 @@ func (s *wscope) check() error {
 func (s *wscope) change(step *plan.Step) error {
 	have := map[string]any{
 		"name": s.Name, "start_ip": s.Start.String(), "end_ip": s.End.String(), "description": s.Description,
-		"lease_duration_seconds": s.LeaseSeconds, "router": "",
+		"lease_duration_seconds": s.LeaseSeconds, "router": "", "state": s.State,
 	}
 	if s.Router.IsValid() {
 		have["router"] = s.Router.String()
@@ -102,6 +109,8 @@ func (s *wscope) change(step *plan.Step) error {
 			s.Router, _ = netip.ParseAddr(textOf(c.New))
 		case "lease_duration_seconds":
 			s.LeaseSeconds, _ = c.New.(int64)
+		case "state":
+			s.State = textOf(c.New)
 		}
 	}
 	return s.check()

@@ -43,7 +43,7 @@ type withdrawing struct {
 func findWithdrawn(in *recorded, c *clients, targets []*unit, addresses book, pushed map[plan.PushedKey]plan.Pushed) (*withdrawal, work) {
 	wi := &withdrawing{recorded: in, clients: c, addresses: addresses, pushed: pushed, objects: make(map[int64]*state.Address),
 		withdrawal: &withdrawal{deletes: make(map[plan.PushedKey]int64), waits: make(map[plan.PushedKey]bool)}}
-	if !in.p.Withdraws() || !in.logUsable() {
+	if !in.p.Withdraws() || in.strange != "" || in.nb.Log.Broken {
 		return wi.withdrawal, wi.work
 	}
 	for i := range in.nb.Addresses {
@@ -66,6 +66,10 @@ func (wi *withdrawing) lost(u *unit) map[plan.PushedKey]int64 {
 		k := plan.PushedKey{Server: wi.host(u.server), Addr: r.Addr}
 		known, found := wi.memory.Pushed[k]
 		if !found || r.ClientID == "" || known.ClientID != r.ClientID || known.Object == 0 || wi.present(u, r, &known.Known) {
+			continue
+		}
+		if wi.nb.Log.Err != nil { // one whose deletion was seen before goes on waiting
+			wi.waits[k] = known.Record > 0
 			continue
 		}
 		d, why := wi.deleted(state.IPAddress, &known.Known)
@@ -133,6 +137,9 @@ func (wi *withdrawing) guard(targets []*unit, lost map[*unit]map[plan.PushedKey]
 		s.lost, s.of, run.lost, run.of = s.lost+n, s.of+of, run.lost+n, run.of+of
 	}
 	for _, u := range targets {
+		if wi.brake(u.server) != "" {
+			continue // they wait
+		}
 		n, of, s := len(lost[u]), len(u.part.Reservations.Items), servers[u.server]
 		if n > 0 && (wi.tooMany(n, of) || wi.tooMany(s.lost, s.of) || wi.tooMany(run.lost, run.of) || wi.held(lost[u])) {
 			for k := range lost[u] {

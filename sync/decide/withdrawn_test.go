@@ -80,6 +80,15 @@ func TestRemovedReservations(t *testing.T) { // rule 5.4
 		l.w.hoursLater(1)
 		wantSteps(t, l.run(), anyStep, "create 10.8.4.33/24 [3.5 row 3]")
 	})
+	t.Run("5.4 while the change log cannot be read it goes on waiting", func(t *testing.T) {
+		l := removed(t)
+		l.run()
+		l.w.logFails = true
+		l.w.hoursLater(1)
+		wantSteps(t, l.run(), anyStep)
+		l.w.logFails = false
+		wantSteps(t, l.run(), anyStep, withdrawn)
+	})
 	t.Run("5.2 one the mirror never saw in NetBox stays", func(t *testing.T) {
 		l := bothHave(t)
 		l.scope.reserve("10.8.4.40", mfp, "x")

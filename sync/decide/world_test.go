@@ -49,6 +49,9 @@ type machine struct {
 
 	down          bool
 	failoversFail bool
+	computer      string
+	readsOnly     bool
+	oldScript     bool
 	malformed     bool // its list of scopes has an entry that cannot be understood
 
 	failoversMalformed bool // the same of its relationships
@@ -258,11 +261,19 @@ func (w *world) remove(i int) {
 		Address: state.Address{ID: x.ID, Address: x.Address, VRF: x.VRF, ClientID: x.ClientID}})
 }
 
+// removeRange deletes a range as an operator does it, with a record.
+func (w *world) removeRange(i int) {
+	r := w.nb.Ranges[i]
+	w.nb.Ranges = slices.Delete(w.nb.Ranges, i, i+1)
+	w.record++
+	w.log = append(w.log, state.Deletion{Mark: state.Mark{Record: w.record, Time: w.now}, Kind: state.IPRange, Object: r.ID, Range: r})
+}
+
 // hoursLater lets time pass.
 func (w *world) hoursLater(n int) { w.now = w.now.Add(time.Duration(n) * time.Hour) }
 
 func (m *machine) lists(now time.Time) windhcp.Server {
-	s := windhcp.Server{Host: m.host, Date: now, Parts: make(map[netip.Addr]windhcp.Part)}
+	s := windhcp.Server{Host: m.host, Date: now, Computer: m.computer, ReadsOnly: m.readsOnly, Lists: !m.oldScript, Parts: make(map[netip.Addr]windhcp.Part)}
 	if m.down {
 		s.Scopes.Err, s.Failovers.Err = errTrouble, errTrouble
 		return s
@@ -514,6 +525,10 @@ func jsonOrNull(raw json.RawMessage) any {
 
 func (w *world) changeRange(s *plan.Step) error {
 	r, _, err := edit(s, &w.nb.Ranges, func(r *state.Range) int64 { return r.ID }, rangeView)
+	if err == nil && s.Action == state.Delete {
+		w.record++
+		w.log = append(w.log, state.Deletion{Mark: state.Mark{Record: w.record, Time: w.now}, Kind: state.IPRange, Object: r.ID, Message: plan.MessagePrefix + "run", Range: *r})
+	}
 	if err != nil || s.Action == state.Delete {
 		return err
 	}

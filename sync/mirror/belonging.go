@@ -88,6 +88,23 @@ func (m *Mirror) SameNetBox(ctx context.Context) error {
 	return m.state.keepMemory(memory)
 }
 
+// ForgetComputer forgets which computer answered under the name of a server, since an
+// operator trusts the one that does now (rule 3.7 guard o).
+func ForgetComputer(f *settings.File, host string) error {
+	folder := stateDir(f.Sync.StateDir)
+	unlock, err := folder.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	memory, err := folder.memory()
+	if err != nil || memory.Computers[host] == "" {
+		return err
+	}
+	delete(memory.Computers, host)
+	return folder.keepMemory(memory)
+}
+
 func contextID(held *state.State) int64 {
 	for _, c := range held.Contexts {
 		if c.Name == plan.MemoryContext {

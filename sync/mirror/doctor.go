@@ -11,6 +11,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
 // needs lists what these settings need of NetBox.
@@ -18,7 +19,7 @@ func (m *Mirror) needs(alongsidePlugin bool) []prepare.Need {
 	s := m.File.Sync
 	uses := netboxio.Uses{
 		LeaseStatus: s.Statuses.Lease, ReservationStatus: s.Statuses.Reservation, ProtectTag: s.Protect.Tag,
-		Addresses: s.SyncIPs, Deletions: s.Push.DeleteRemoved, ExpiryInNetBox: s.ExpiryInNetBox, StatusPage: s.Status.URL, PluginAllowed: alongsidePlugin,
+		Addresses: s.SyncIPs, Deletions: s.Push.DeleteRemoved || s.Push.DeleteScopes, ExpiryInNetBox: s.ExpiryInNetBox, StatusPage: s.Status.URL, PluginAllowed: alongsidePlugin,
 	}
 	for _, c := range decide.Library() {
 		uses.Contexts = append(uses.Contexts, prepare.Context{Name: c.Name, Description: c.Description, Data: c.Data, Merge: c.Complete})
@@ -80,8 +81,8 @@ func (m *Mirror) examine(ctx context.Context, host string) []prepare.Finding {
 	add := func(severity prepare.Severity, problem, fix string) {
 		findings = append(findings, prepare.Finding{Severity: severity, Object: object, Problem: problem, Fix: fix})
 	}
-	settings, _ := m.File.Sync.FindServer(host)
-	if !settings.Enabled || settings.Maintenance {
+	server, _ := m.File.Sync.FindServer(host)
+	if !server.Enabled || server.Maintenance {
 		add(prepare.Notice, "not asked: disabled or in maintenance", "")
 		return findings
 	}
@@ -106,10 +107,13 @@ func (m *Mirror) examine(ctx context.Context, host string) []prepare.Finding {
 	if failovers := client.Failovers(ctx); failovers.Err != nil {
 		add(prepare.Failure, failovers.Err.Error(), "")
 	}
-	if s := m.File.Sync; (s.PushReservations || s.PushScopeInfo) && !s.ReadOnly && !s.DryRun {
-		if health.Rights == psu.RightsRead {
-			add(prepare.Notice, "pushing is on, but the endpoint script of this server has no endpoint that writes", "set $ReadOnly to $false at the top of the script there, if this server is to be pushed to")
-		} else if err := client.CheckWriter(ctx); err != nil && psu.KindOf(err) != psu.NotFound {
+	pushes := func(s settings.Sync) bool { return (s.PushReservations || s.PushScopeInfo) && !s.ReadOnly && !s.DryRun }
+	switch {
+	case !pushes(m.File.Sync) || server.ReadOnly || !server.Push:
+	case health.Rights == psu.RightsRead:
+		add(prepare.Notice, "pushing is on, but the endpoint script of this server has no endpoint that writes", "set $ReadOnly to $false at the top of the script there, if this server is to be pushed to")
+	default:
+		if err := client.CheckWriter(ctx); err != nil && psu.KindOf(err) != psu.NotFound {
 			add(prepare.Failure, "pushing is on, but: "+err.Error(), "give the token the role DHCPWriter, or switch pushing off")
 		}
 	}

@@ -152,7 +152,7 @@ func (m *Mirror) serverClient(s settings.Server) (*psu.Client, error) {
 			return t.Reveal(), err
 		},
 		Timeout: sync.PSU.Timeout, Parallel: parallel(sync),
-		ReadOnly: sync.ReadOnly || sync.DryRun || !sync.PushReservations && !sync.PushScopeInfo,
+		ReadOnly: s.ReadOnly || !s.Push || sync.ReadOnly || sync.DryRun || !sync.PushReservations && !sync.PushScopeInfo,
 		WarnDays: sync.Certificates.WarnDays, Observe: m.metrics.observer(s.Host, m.log.WithField("server", s.Host)),
 	}, m.log.WithField("server", s.Host))
 }
@@ -188,6 +188,7 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 		MaxDeletePercent: s.Guards.MaxDeletePercent, MaxDeleteCount: s.Guards.MaxDeleteCount, KeepAssigned: s.Guards.KeepAssigned,
 		ConfirmAfter: s.Guards.ConfirmAfter, AllowDeletes: o.AllowDeletes, AllowOverwrites: o.AllowOverwrites, CreateMissingPrefixes: s.Import.CreateMissingPrefixes,
 		ReplaceClientID: s.Push.ReplaceClientID, DeleteRemoved: s.Push.DeleteRemoved, PushToPartner: s.Push.PushToPartner,
+		DeleteScopes: s.Push.DeleteScopes, ScopeGrace: s.Push.ScopeGrace,
 		MaintenanceScopes: s.MaintenanceScopes, OnlyScopes: o.Scopes, Failovers: make(map[string]plan.Failover),
 	}
 	if p.Mode == "" {
@@ -212,7 +213,8 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 	for _, server := range s.Servers {
 		c := plan.Server{
 			Selected: len(o.Servers) == 0 || selected[server.Host], Standalone: server.SyncStandaloneScopes,
-			Maintenance: server.Maintenance, Disabled: !server.Enabled, VRF: server.VRF, ScopeVRF: server.ScopeVRF, ScopePrefix: server.ScopePrefix,
+			Maintenance: server.Maintenance, Disabled: !server.Enabled,
+			ReadOnly: server.ReadOnly, NoPush: !server.Push, Computer: server.Computer, VRF: server.VRF, ScopeVRF: server.ScopeVRF, ScopePrefix: server.ScopePrefix,
 		}
 		c.Host, c.Aliases = server.Host, server.Aliases
 		p.Servers = append(p.Servers, c)

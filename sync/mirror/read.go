@@ -244,7 +244,9 @@ func (m *Mirror) readLists(ctx context.Context, in *plan.Input, roster *decide.R
 		s.Scopes.Err = err
 		return s
 	}
-	s.Version = health.Version
+	s.Version, s.Computer = health.Version, health.Computer
+	s.Lists = health.Lists()
+	s.ReadsOnly = health.Rights != "" && health.Rights != psu.RightsWrite
 	scopes := func(activeOnly bool) {
 		if in.Policy.ReadsOptions() {
 			s.Scopes, s.Options = client.ScopesWithOptions(ctx, activeOnly)

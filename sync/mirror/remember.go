@@ -27,6 +27,9 @@ func remembered(before plan.Memory, p *plan.Plan, report *apply.Report) plan.Mem
 			restore(after.Pushed, before.Pushed, plan.PushedKey{Server: s.Target, Addr: s.Addr})
 		case s.Kind == plan.WindowsScope || s.Kind == plan.WindowsExclusion || s.Kind == state.IPRange:
 			// What a scope would have agreed on is not known then.
+			if s.Kind == plan.WindowsScope {
+				restore(after.Records, before.Records, plan.ScopeKey{Server: s.Target, Subnet: s.Scope})
+			}
 			for key := range after.Scopes {
 				if key.Subnet == s.Scope {
 					restore(after.Scopes, before.Scopes, key)

@@ -26,6 +26,7 @@ func stories() map[string]func(*testing.T, mirrortest.Target) {
 		"reservations made ahead":                      storyPrestaged,
 		"ranges marked as populated":                   storyPopulated,
 		"pushing":                                      storyPush,
+		"a scope is deleted in NetBox":                 storyScopeDeleted,
 		"split scopes":                                 storySplit,
 		"a failover pair whose primary fails":          storyFailover,
 		"addresses that people made":                   storyPeople,

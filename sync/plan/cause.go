@@ -72,6 +72,9 @@ const (
 	CauseExempt                 // servers have leases on addresses of another DHCP server
 	CauseStopped                // a recorded scope is not mirrored, and no switch says so
 	CauseUnsettled              // which relationship a scope belongs to cannot be told
+	CauseBrake                  // a server is not written to: settings, rights, or another computer
+	CauseComputer               // another computer answers under a server's name
+	CauseScopeDeleted           // a scope was deleted in NetBox, and its server still has it
 	CauseDiffers                // NetBox and a server differ in a scope, and it is not clear who is right
 	CauseProof                  // a reservation is not deleted on its server, or not yet, for want of proof
 	CauseRestored               // NetBox's change log is not the one that was seen before
@@ -93,7 +96,7 @@ func (c Cause) Rule() string {
 		CausePopulated: "3.9", CauseOtherVRF: "3.9", CausePush: "5.2", CauseReservationsLost: "5.2", CauseReadOnly: "7",
 		CauseForetold: "3.7 guard h", CauseGivenBack: "3.7 guard i", CauseAdoptedStays: "3.7 guard i", CauseShielded: "3.4", CauseOverwrites: "3.5 row 11", CauseExempt: "3.7 guard j", CausePartner: "3.7 guard n", CauseHidden: "3.7 guard m", CauseFormerStatus: "3.7 status settings changed",
 		CauseStopped: "3.2 point 1", CauseUnsettled: "3.8 point 1",
-		CauseDiffers: "5.6", CauseProof: "5.4", CauseRestored: "3.7 guard l", CauseMemory: "5.5", CauseReverted: "5.1",
+		CauseBrake: "5.7", CauseComputer: "3.7 guard o", CauseScopeDeleted: "5.8", CauseDiffers: "5.6", CauseProof: "5.4", CauseRestored: "3.7 guard l", CauseMemory: "5.5", CauseReverted: "5.1",
 	}[c]
 }
 

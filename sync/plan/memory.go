@@ -40,6 +40,10 @@ type Memory struct {
 	// Deleting tells since when objects of a kind that are gone from NetBox may be
 	// deleted on servers; none: that is switched off.
 	Deleting map[state.Kind]state.Mark `json:"deleting,omitempty"`
+	// Records holds the records of scopes that servers were pushed from.
+	Records map[ScopeKey]Recorded `json:"records,omitempty"`
+	// Computers are the names of the computers that answered, by server.
+	Computers map[string]string `json:"computers,omitempty"`
 	// Told are notes that were shown as warnings already.
 	Told map[Told]bool `json:"told,omitempty"`
 	// Said is when what lasts was told last, by what was said.
@@ -129,11 +133,23 @@ type Known struct {
 	Held   bool       `json:"held,omitempty"`   // guard c held its deletion on a server back: only a person's word lets it go
 }
 
+// Recorded is the record of a scope as a run saw it last.
+type Recorded struct {
+	Source Source     `json:"source"`
+	Start  netip.Addr `json:"start"`
+	End    netip.Addr `json:"end"`
+	Known
+	// Off is when the mirror deactivated it on the server, and Idle since when it is
+	// inactive there; zero: it did not, or is not.
+	Off  time.Time `json:"off,omitzero"`
+	Idle time.Time `json:"idle,omitzero"`
+}
+
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
 		Leases: clone(m.Leases), Pushed: clone(m.Pushed), Scopes: clone(m.Scopes), Missing: clone(m.Missing), Before: clone(m.Before), Statuses: clone(m.Statuses), Objects: clone(m.Objects),
-		NetBox: m.NetBox, Newest: m.Newest, Deleting: clone(m.Deleting), Told: clone(m.Told), Said: clone(m.Said), Answers: clone(m.Answers), Invalid: clone(m.Invalid),
+		Records: clone(m.Records), Computers: clone(m.Computers), NetBox: m.NetBox, Newest: m.Newest, Deleting: clone(m.Deleting), Told: clone(m.Told), Said: clone(m.Said), Answers: clone(m.Answers), Invalid: clone(m.Invalid),
 	}
 	delete(out.Told, Told{}) // what another version of the program told
 	return out

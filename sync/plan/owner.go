@@ -167,7 +167,7 @@ func (p *Policy) allowedDelete(s *Step) error {
 	status, provenance := s.rests("status"), s.rests(CustomField(state.FieldManaged))
 	x := state.Address{Status: status, Managed: state.Managed(provenance)}
 	c, _ := p.ClassOf(&x)
-	own := x.Managed != state.Adopted && (c == ClassLease || c == ClassReservation && Managed(&x) && !p.PushReservations)
+	own := x.Managed != state.Adopted && (c == ClassLease || c == ClassReservation && Managed(&x) && (!p.PushReservations || p.ServerWins()))
 	if own && status != "" && p.Mode == Sync && p.SyncIPs {
 		return nil
 	}
@@ -233,10 +233,12 @@ func (p *Policy) allowedOnServer(s *Step) error {
 			fields = append(fields, "client_id")
 		}
 	case WindowsScope:
-		on = p.PushScopeInfo && s.Action != state.Delete
+		on = p.PushScopeInfo && (s.Action != state.Delete || p.DeleteScopes)
 		fields = []string{"name", "start_ip", "end_ip", "description", "router", "lease_duration_seconds"}
 		if s.Action == state.Create {
-			fields = append(fields, "scope_id", "subnet_mask")
+			fields = append(fields, "scope_id", "subnet_mask", "state")
+		} else if s.Record > 0 && p.DeleteScopes { // on its way out, or back
+			fields = []string{"state"}
 		}
 	case WindowsExclusion:
 		on = p.PushScopeInfo
@@ -246,6 +248,8 @@ func (p *Policy) allowedOnServer(s *Step) error {
 	switch {
 	case !on || p.ReadOnly || p.Mode != Sync:
 		return fmt.Errorf("%s of a %s on a server is not switched on", s.Action, strings.TrimPrefix(string(s.Kind), "dhcp."))
+	case i >= 0 && (p.Servers[i].ReadOnly || p.Servers[i].NoPush):
+		return fmt.Errorf("%s is not written to", s.Target)
 	case i < 0 || p.Servers[i].Disabled || p.Servers[i].Maintenance || !p.Servers[i].Selected:
 		return fmt.Errorf("%s is not a server of this run", s.Target)
 	case len(s.AddTags)+len(s.RemoveTags) > 0:
@@ -253,7 +257,10 @@ func (p *Policy) allowedOnServer(s *Step) error {
 	case !s.Scope.IsValid():
 		return errors.New("the step names no scope")
 	}
-	if s.Kind == WindowsReservation && s.Action == state.Delete && s.Record <= 0 {
+	if s.Kind == WindowsScope && s.Action == state.Delete && s.rests("state") != "Inactive" {
+		return errors.New("only a scope that hands nothing out is deleted")
+	}
+	if s.Kind != WindowsExclusion && s.Action == state.Delete && s.Record <= 0 {
 		return errors.New("the step does not say which record of NetBox's change log proves that it was deleted there")
 	}
 	if s.Kind == WindowsReservation && s.Action != state.Create {

@@ -75,6 +75,8 @@ type Policy struct {
 	ReplaceClientID       bool
 	DeleteRemoved         bool
 	PushToPartner         bool
+	DeleteScopes          bool          // that were deleted in NetBox, on servers
+	ScopeGrace            time.Duration // before a scope is deactivated, and before it is deleted
 
 	MaintenanceScopes []netip.Prefix
 	OnlyScopes        []netip.Prefix // of this run; empty: all
@@ -88,7 +90,10 @@ type Server struct {
 	Selected    bool // takes part in this run (--server)
 	Standalone  bool // sync_standalone_scopes
 	Maintenance bool
-	Disabled    bool // by an override
+	Disabled    bool   // by an override
+	ReadOnly    bool   // a brake: no step on it
+	NoPush      bool   // the server wins, as with both push modes off
+	Computer    string // name of the Windows computer; empty: as remembered
 	VRF         string
 	ScopeVRF    map[netip.Prefix]string
 	ScopePrefix map[netip.Prefix]int64 // ids of prefixes, where NetBox has several of one network
@@ -109,7 +114,13 @@ func (p *Policy) Imports() bool { return p.Mode == Import || p.AutoImport && !p.
 
 // ReadsLeases reports whether leases and reservations matter to a plan.
 func (p *Policy) ReadsLeases() bool {
-	return p.Mode == Migrate || p.Mode == Sync && (p.SyncIPs || p.PushReservations)
+	return p.Mode == Migrate || p.Mode == Sync && (p.SyncIPs || p.PushReservations || p.WithdrawsScopes())
+}
+
+// ServerWins reports whether reservations follow a server although
+// PushReservations is on.
+func (p *Policy) ServerWins() bool {
+	return slices.ContainsFunc(p.Servers, func(s Server) bool { return s.NoPush })
 }
 
 // Withdraws reports whether reservations that were deleted in NetBox are deleted on
@@ -118,8 +129,14 @@ func (p *Policy) Withdraws() bool {
 	return p.Mode == Sync && !p.ReadOnly && p.PushReservations && p.DeleteRemoved
 }
 
+// WithdrawsScopes reports whether scopes that were deleted in NetBox are deleted on
+// servers (rule 5.8).
+func (p *Policy) WithdrawsScopes() bool {
+	return p.Mode == Sync && !p.ReadOnly && p.PushScopeInfo && p.DeleteScopes
+}
+
 // DeletesByRecord reports whether deletes on servers rest on NetBox's change log.
-func (p *Policy) DeletesByRecord() bool { return p.Withdraws() }
+func (p *Policy) DeletesByRecord() bool { return p.Withdraws() || p.WithdrawsScopes() }
 
 // DeletesOnServers reports whether a plan may take something away on a server.
 func (p *Policy) DeletesOnServers() bool {

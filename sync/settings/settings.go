@@ -80,6 +80,9 @@ type Push struct {
 	ReplaceClientID bool `yaml:"replace_client_id"`
 	DeleteRemoved   bool `yaml:"delete_removed"`
 	PushToPartner   bool `yaml:"push_to_partner"`
+	// DeleteScopes takes scopes that were deleted in NetBox off their servers (rule 5.8).
+	DeleteScopes bool          `yaml:"delete_scopes"`
+	ScopeGrace   time.Duration `yaml:"scope_grace"` // before each of the two steps: 1h to 720h
 }
 
 // PSU is sync.psu: how PowerShell Universal is called.
@@ -134,7 +137,10 @@ type Server struct {
 	TokenEnv             string                  `yaml:"token_env"` // name of a variable
 	SyncStandaloneScopes bool                    `yaml:"sync_standalone_scopes"`
 	Maintenance          bool                    `yaml:"maintenance"`
-	Enabled              bool                    `yaml:"enabled"` // false: not contacted, its records are left alone
+	ReadOnly             bool                    `yaml:"read_only"` // nothing is pushed to it, and nothing gives way to it
+	Push                 bool                    `yaml:"push"`      // false: the server wins here, as with both push modes off
+	Computer             string                  `yaml:"computer"`  // name of the Windows computer; empty: as first told
+	Enabled              bool                    `yaml:"enabled"`   // false: not contacted, its records are left alone
 	Aliases              []string                `yaml:"aliases"`
 	VRF                  string                  `yaml:"vrf"`          // name or RD; empty: global table
 	ScopeVRF             map[netip.Prefix]string `yaml:"scope_vrf"`    // by subnet; wins over VRF
@@ -192,6 +198,7 @@ func Defaults() Sync {
 		Statuses:       Statuses{Lease: "dhcp", Reservation: "reserved"},
 		Guards:         Guards{MaxDeletePercent: 50, MaxDeleteCount: 3, ConfirmAfter: time.Hour, KeepAssigned: true},
 		Import:         Import{CreateMissingPrefixes: true},
+		Push:           Push{ScopeGrace: 24 * time.Hour},
 		PSU:            PSU{Timeout: time.Minute, Parallel: 2},
 		Certificates:   Certificates{WarnDays: 90},
 	}
@@ -199,7 +206,7 @@ func Defaults() Sync {
 
 // serverDefaults returns an entry of sync.servers with nothing but a host.
 func serverDefaults(host string) Server {
-	return Server{Host: host, Port: 443, HTTPS: true, Verify: true, SyncStandaloneScopes: true, Enabled: true}
+	return Server{Host: host, Port: 443, HTTPS: true, Verify: true, SyncStandaloneScopes: true, Push: true, Enabled: true}
 }
 
 // SetDefaults makes s serverDefaults, for the reader of the file.

@@ -102,7 +102,7 @@ sync:
   protect: {tag: dhcp-protect, update_client_id: true}
   guards: {max_delete_percent: 0, max_delete_count: 0, confirm_after: 4h, keep_assigned: false}
   import: {create_missing_prefixes: false}
-  push: {replace_client_id: true, delete_removed: true, push_to_partner: true}
+  push: {replace_client_id: true, delete_removed: true, push_to_partner: true, delete_scopes: true, scope_grace: 48h}
   psu: {timeout: 90s, parallel: 8}
   certificates: {warn_days: 0}
   status: {listen: '127.0.0.1:8067', url: 'https://sync.example.org/dhcp/', token_file: page.token, certificate_file: page.pem, key_file: /k/page.key, probes: '10.1.1.9:9067'}
@@ -115,6 +115,9 @@ sync:
       token_file: dh1.token
       sync_standalone_scopes: false
       maintenance: true
+      read_only: true
+      push: false
+      computer: DH1
       enabled: false
       aliases: [dhcp-east, 10.1.1.5]
       vrf: red
@@ -134,15 +137,15 @@ sync:
 		Statuses:     Statuses{"leased", "kept", []string{"dhcp"}, []string{"reserved"}},
 		Protect:      Protect{"dhcp-protect", true},
 		Guards:       Guards{ConfirmAfter: 4 * time.Hour},
-		Push:         Push{true, true, true},
+		Push:         Push{true, true, true, true, 48 * time.Hour},
 		PSU:          PSU{90 * time.Second, 8},
 		Certificates: Certificates{0},
 		Status:       Status{Listen: "127.0.0.1:8067", URL: "https://sync.example.org/dhcp", TokenFile: "/etc/c/page.token", CertificateFile: "/etc/c/page.pem", KeyFile: "/k/page.key", Probes: "10.1.1.9:9067"},
 		Servers: []Server{
-			{Host: "DH1.corp.example.", Port: 8443, HTTPS: true, ServerName: "localhost", TokenFile: "/etc/c/dh1.token", Maintenance: true,
+			{Host: "DH1.corp.example.", Port: 8443, HTTPS: true, ServerName: "localhost", TokenFile: "/etc/c/dh1.token", Maintenance: true, ReadOnly: true, Computer: "DH1",
 				Aliases: []string{"dhcp-east", "10.1.1.5"}, VRF: "red", ScopeVRF: map[netip.Prefix]string{prefix("10.8.6.0/25"): "blue"},
 				ScopePrefix: map[netip.Prefix]int64{prefix("10.8.4.0/24"): 217}},
-			{Host: "2001:db8::5", Port: 443, HTTPS: true, Verify: true, TokenEnv: "DH2_TOKEN", EnvToken: "abc", SyncStandaloneScopes: true, Enabled: true},
+			{Host: "2001:db8::5", Port: 443, HTTPS: true, Verify: true, TokenEnv: "DH2_TOKEN", EnvToken: "abc", SyncStandaloneScopes: true, Push: true, Enabled: true},
 		},
 		Failover: map[string]Failover{"east.pair": {Primary: "dhcp-east", Servers: []string{"DH1", "2001:db8::5"}, Maintenance: true, AskPartner: true}, "west": {SyncEnabled: true}},
 	}

@@ -29,6 +29,7 @@ func (f *File) validate() {
 	r.Within("netbox.timeout", f.NetBox.Timeout, time.Second, 10*time.Minute)
 	r.Within("sync.interval", s.Interval, 5*time.Minute, 24*time.Hour)
 	r.Within("sync.guards.confirm_after", s.Guards.ConfirmAfter, 0, 168*time.Hour)
+	r.Within("sync.push.scope_grace", s.Push.ScopeGrace, time.Hour, 720*time.Hour)
 	r.Within("sync.psu.timeout", s.PSU.Timeout, time.Second, 10*time.Minute)
 	if s.StateDir == "" {
 		r.Addf("sync.state_dir", "want a folder")
@@ -138,6 +139,9 @@ func validateServer(r *strictyaml.Report, at string, s *Server) {
 	}
 	if why := hostMistake(s.ServerName); why != "" && s.ServerName != "" {
 		r.Addf(at+".server_name", "%s", why)
+	}
+	if why := hostMistake(s.Computer); why != "" && s.Computer != "" {
+		r.Addf(at+".computer", "%s", why)
 	}
 	validatePort(r, at, s.Port)
 	if !s.HTTPS && !r.Has(at+".port") {

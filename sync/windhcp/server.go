@@ -3,6 +3,7 @@ package windhcp
 import (
 	"errors"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -12,6 +13,9 @@ var ErrNotRead = errors.New("not read")
 // Server is what one run learnt from one server.
 type Server struct {
 	Host      string    // as configured
+	Computer  string    // name of the Windows computer; empty: not told
+	Lists     bool      // the script has the calls with lists, and those about the state of scopes (rule 1.9)
+	ReadsOnly bool      // the script says that it may only read
 	Date      time.Time // by its own clock, of its last answer; zero: not told
 	Version   string    // of the endpoint script; empty: not known
 	Scopes    List[Scope]
@@ -47,4 +51,29 @@ func Unread() Part {
 		Exclusions:   List[Exclusion]{Err: ErrNotRead},
 		Options:      List[Option]{Err: ErrNotRead},
 	}
+}
+
+// ComputerName is the name of the computer that answers: as health tells it, else as
+// the server names itself in its relationships (rule 1.4 quirk 5); empty: it is not
+// told.
+func (s *Server) ComputerName() string {
+	if s.Computer != "" {
+		return s.Computer
+	}
+	for _, f := range s.Failovers.Items {
+		if _, err := netip.ParseAddr(f.Primary); err != nil && f.Primary != "" {
+			return f.Primary
+		}
+	}
+	return ""
+}
+
+// SameComputer compares names of a computer: Windows keeps 15 characters of the first
+// label, and case does not count.
+func SameComputer(a, b string) bool {
+	short := func(s string) string {
+		s, _, _ = strings.Cut(s, ".")
+		return strings.ToLower(s[:min(len(s), 15)])
+	}
+	return short(a) == short(b)
 }

@@ -1,0 +1,176 @@
+package decide
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
+)
+
+// scopeWithdrawal is the stage about scopes that were deleted in NetBox, at work.
+type scopeWithdrawal struct {
+	*recorded
+	work
+	records map[plan.ScopeKey]plan.Recorded // what is remembered
+}
+
+// withdrawScopes finds scopes whose record was deleted in NetBox and that their server
+// goes on serving (rule 5.8).
+//
+//	its deletion in the log       the scope on the server     outcome
+//	not looked for, or not found  any                         kept, told
+//	found                         of a relationship           kept, told
+//	found                         with leases                 kept, told: nobody is cut off
+//	for less than the grace       any                         kept, told
+//	for longer                    active                      deactivated
+//	deactivated for the grace     inactive                    deleted
+//	its record is back            deactivated by the mirror   activated
+func withdrawScopes(in *recorded, records map[plan.ScopeKey]plan.Recorded) work {
+	sw := &scopeWithdrawal{recorded: in, records: records}
+	listed := make(map[plan.ScopeKey]bool)
+	for _, x := range in.all {
+		k := plan.ScopeKey{Server: in.host(x.server), Subnet: x.scope.Subnet}
+		listed[k] = true
+		known, found := in.memory.Records[k]
+		switch {
+		case in.strange != "" || !in.pushesScopes(x.server) || x.elsewhere:
+		case x.rec != nil:
+			sw.keep(x, k, known)
+		case found && !sw.leftOut(x):
+			sw.leave(x, k, known)
+		}
+	}
+	for k := range in.memory.Records {
+		if s := in.asked(in.serverOf(k.Server)); s != nil && s.Scopes.Complete() && !listed[k] {
+			delete(records, k)
+		}
+	}
+	return sw.work
+}
+
+// leftOut reports whether a scope is not part of this run, or in maintenance.
+func (sw *scopeWithdrawal) leftOut(x *sighting) bool {
+	return len(sw.p.OnlyScopes) > 0 && !slices.Contains(sw.p.OnlyScopes, x.scope.Subnet) || slices.Contains(sw.p.MaintenanceScopes, x.scope.Subnet)
+}
+
+// keep remembers the record of a scope. A scope that the mirror deactivated and whose
+// record is back is activated again.
+func (sw *scopeWithdrawal) keep(x *sighting, k plan.ScopeKey, known plan.Recorded) {
+	if x.rec.entry || x.rec.holder == nil || !sw.logUsableOrUnasked() {
+		return
+	}
+	now := plan.Recorded{Source: x.rec.Source, Start: x.rec.Start, End: x.rec.End, Known: sw.knows(x.rec.holder.ID, x.rec.VRF, known.Known)}
+	if known.Off.IsZero() || x.scope.Active() {
+		sw.records[k] = now
+		return
+	}
+	if sw.p.DeleteScopes && known.Record > 0 && sw.brake(x.server) == "" {
+		sw.step(sw.turn(x, known.Record, "Inactive", "Active", "its record is back in NetBox"))
+		sw.records[k] = now
+	}
+}
+
+// logUsableOrUnasked reports whether the change log is no reason against remembering.
+func (sw *scopeWithdrawal) logUsableOrUnasked() bool {
+	return !sw.p.DeletesByRecord() || sw.logUsable()
+}
+
+// leave takes a scope that NetBox does not have any more one step further.
+func (sw *scopeWithdrawal) leave(x *sighting, k plan.ScopeKey, known plan.Recorded) {
+	left := "NetBox does not have this scope any more, and the server goes on serving it: "
+	if !sw.p.WithdrawsScopes() {
+		sw.tell(x, plan.Warning, left+"delete it on Windows, or record it again (import); push.delete_scopes does it by itself")
+		return
+	}
+	d, why := sw.deleted(state.IPRange, &known.Known)
+	if d != nil && !sw.sameScope(d, &known, x.scope) {
+		d, why = nil, "the range that was deleted had another span or source"
+	}
+	if d == nil {
+		if sw.logUsable() {
+			known.Sought, known.Record = sw.nb.Log.Newest, 0
+			sw.records[k] = known
+		}
+		sw.tell(x, plan.Warning, left+"it is kept, since "+why)
+		return
+	}
+	if known.Record != d.Record {
+		known.Record, known.First = d.Record, sw.in.Now
+	}
+	sw.records[k] = known
+	if obstacle := sw.obstacle(x); obstacle != "" {
+		sw.tell(x, plan.Warning, left+"it is kept, since "+obstacle)
+		return
+	}
+	grace := sw.p.ScopeGrace
+	switch {
+	case x.scope.Active() && !known.Off.IsZero():
+		sw.tell(x, plan.Warning, left+"it is kept, since it was activated again on Windows")
+	case x.scope.Active() && sw.in.Now.Sub(known.First) < grace:
+		sw.tell(x, plan.Warning, fmt.Sprintf("%sit was deleted in NetBox, and is to be deactivated after %s", left, known.First.Add(grace).Format("2006-01-02 15:04")))
+	case x.scope.Active():
+		known.Off, known.Idle = sw.in.Now, sw.in.Now
+		sw.records[k] = known
+		sw.step(sw.turn(x, d.Record, "Active", "Inactive", "it was deleted in NetBox (push.delete_scopes)"))
+	case known.Idle.IsZero():
+		known.Idle = sw.in.Now
+		sw.records[k] = known
+		fallthrough
+	case sw.in.Now.Sub(known.Idle) < grace:
+		sw.tell(x, plan.Warning, fmt.Sprintf("%sit is inactive, and is to be deleted after %s", left, known.Idle.Add(grace).Format("2006-01-02 15:04")))
+	default:
+		sw.remove(x, d.Record)
+	}
+}
+
+// obstacle says why a scope is not deactivated or deleted now; empty: nothing.
+func (sw *scopeWithdrawal) obstacle(x *sighting) string {
+	s := sw.asked(x.server)
+	switch {
+	case x.scope.Failover != "" || !s.Failovers.Complete():
+		return "it belongs to a relationship, or that cannot be told: take it out of it on Windows"
+	case !s.Lists:
+		return "the server's script has no call for it: delete it on Windows"
+	case sw.brake(x.server) != "":
+		return sw.brake(x.server)
+	case !x.part.Leases.Complete() || !x.part.Reservations.Complete():
+		return "its leases and reservations could not be read"
+	case len(x.part.Leases.Items) > 0:
+		return printable.Count(len(x.part.Leases.Items), "client leases an address in it", "clients lease addresses in it")
+	}
+	return ""
+}
+
+// remove deletes a scope. Its reservations are lost with it, so the limit of guard c
+// holds for them.
+func (sw *scopeWithdrawal) remove(x *sighting, record int64) {
+	if n := len(x.part.Reservations.Items); sw.tooMany(n, n) {
+		sw.tell(x, plan.Guard, fmt.Sprintf("would be deleted with its %s: if it is right, run once with --allow-deletes", printable.Count(n, "reservation", "reservations")))
+		return
+	}
+	step := sw.turn(x, record, "", "", "it was deleted in NetBox (push.delete_scopes)")
+	step.Action, step.Changes, step.Observed = state.Delete, nil, []plan.Change{{Field: "state", Old: "Inactive"}}
+	sw.step(step)
+}
+
+// turn is a step that changes the state of a scope.
+func (sw *scopeWithdrawal) turn(x *sighting, record int64, old, now, why string) plan.Step {
+	return plan.Step{
+		Phase: plan.Push, Target: sw.host(x.server), Action: state.Update, Kind: plan.WindowsScope, Scope: x.scope.Subnet, VRF: x.vrf,
+		Name:    scopeName(x.scope.Name, x.scope.Subnet, plan.Source{Server: sw.host(x.server)}),
+		Changes: []plan.Change{{Field: "state", Old: old, New: now}}, Record: record, Rule: "5.8", Why: why,
+	}
+}
+
+func (sw *scopeWithdrawal) tell(x *sighting, level plan.Level, text string) {
+	sw.note(plan.Note{Level: level, Server: sw.host(x.server), Scope: x.scope.Subnet, Cause: plan.CauseScopeDeleted, Text: text})
+}
+
+// sameScope reports whether a deleted range is the remembered record of a scope.
+func (sw *scopeWithdrawal) sameScope(d *state.Deletion, known *plan.Recorded, scope windhcp.Scope) bool {
+	source := sw.canonical(plan.Source{Server: d.Range.Server, Failover: d.Range.Failover})
+	return d.Range.Start == known.Start && d.Range.End == known.End && d.Range.VRF == known.VRF && d.Range.Subnet() == scope.Subnet && source == known.Source
+}

@@ -1,0 +1,216 @@
+package decide
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
+)
+
+// scopeGone is a lab with push.delete_scopes on, whose record of 10.8.4.0/24 an
+// operator deleted. A second scope stays, so that no list is empty.
+func scopeGone(t *testing.T) *lab {
+	l := newLab(t)
+	l.w.server(dh1).addScope("10.8.6.0/24", "10.8.6.20", "10.8.6.250")
+	l.importAll()
+	l.p.PushScopeInfo, l.p.DeleteScopes = true, true
+	l.run()
+	l.w.removeRange(0)
+	return l
+}
+
+const (
+	turned  = "update scope 10.8.4.0/24 of dh1.corp.example (net 10.8.4.0/24) [5.8]"
+	dropped = "delete scope 10.8.4.0/24 of dh1.corp.example (net 10.8.4.0/24) [5.8]"
+)
+
+func TestAScopeDeletedInNetBoxLeavesItsServerInSteps(t *testing.T) { // rule 5.8
+	l := scopeGone(t)
+	p := l.run()
+	wantSteps(t, p, onServers)
+	wantNote(t, p, plan.Warning, "5.8", "is to be deactivated after")
+	l.w.hoursLater(23)
+	wantSteps(t, l.run(), onServers)
+	l.w.hoursLater(1)
+	p = l.run()
+	wantSteps(t, p, onServers, turned)
+	if l.scope.Active() {
+		t.Error("the scope is active")
+	}
+	l.w.hoursLater(23)
+	p = l.run()
+	wantSteps(t, p, onServers)
+	wantNote(t, p, plan.Warning, "5.8", "is to be deleted after")
+	l.w.hoursLater(1)
+	wantSteps(t, l.run(), onServers, dropped)
+	l.run()
+	if len(l.w.memory.Records) != 1 {
+		t.Errorf("remembered: %v", l.w.memory.Records)
+	}
+}
+
+// rule 5.8: what keeps a scope, however long it takes. Each is told.
+func TestAScopeStaysOnItsServer(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*lab)
+		level  plan.Level
+		note   string
+	}{
+		{"the mode is off: a warning", func(l *lab) { l.p.DeleteScopes = false }, plan.Warning, "push.delete_scopes does it"},
+		{"hidden or restored: no record", func(l *lab) { l.w.log = nil }, plan.Warning, "no record of its deletion"},
+		{"a mirror deleted it", func(l *lab) { l.w.log[0].Message = "netbox-dhcp-sync 2c: gone" }, plan.Warning, "a mirror that deleted it"},
+		{"another span", func(l *lab) { l.w.log[0].Range.Start = l.w.log[0].Range.Start.Next() }, plan.Warning, "another span or source"},
+		{"another server's", func(l *lab) { l.w.log[0].Range.Server = dh2 }, plan.Warning, "another span or source"},
+		{"another VRF", func(l *lab) { l.w.log[0].Range.VRF = 7 }, plan.Warning, "another span or source"},
+		{"the log cannot be read", func(l *lab) { l.w.logFails = true }, plan.Warning, "cannot be read"},
+		{"NetBox was restored", func(l *lab) { l.w.restored = true }, plan.Guard, "was restored"},
+		{"another NetBox", func(l *lab) { l.w.homeContext().Data = Home{ID: "other", Keeper: here().Keeper}.Data() }, plan.Guard, "another one"},
+		{"clients lease in it", func(l *lab) { l.scope.lease("10.8.4.33", pc, "pc") }, plan.Warning, "1 client leases"},
+		{"its leases cannot be read", func(l *lab) { l.scope.leasesFail = true }, plan.Warning, "could not be read"},
+		{"a script without the call", func(l *lab) { l.w.server(dh1).oldScript = true }, plan.Warning, "no call for it"},
+		{"a brake", func(l *lab) { l.p.Servers[0].ReadOnly = true }, plan.Warning, "read_only"},
+		{"another computer", func(l *lab) { l.w.server(dh1).computer, l.p.Servers[0].Computer = "OTHER", "DH1" }, plan.Guard, "answers under its name"},
+		{"a server that wins", func(l *lab) { l.p.Servers[0].NoPush = true }, plan.Info, "not known to NetBox"},
+		{"it joined a relationship", func(l *lab) { l.w.server(dh2); l.w.pair("east", dh1, dh2, "10.8.4.0") }, plan.Warning, "belongs to a relationship"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := scopeGone(t)
+			c.change(l)
+			told := false
+			for range 4 {
+				p := l.run()
+				wantSteps(t, p, func(s plan.Step) bool { return onServers(s) && s.Scope == l.scope.Subnet })
+				told = told || slices.ContainsFunc(p.Notes, func(n plan.Note) bool { return n.Level == c.level && strings.Contains(n.Text, c.note) })
+				l.w.hoursLater(25)
+			}
+			if !told {
+				t.Errorf("no %s ...%s...", c.level, c.note)
+			}
+			if !l.scope.Active() {
+				t.Error("it was deactivated")
+			}
+		})
+	}
+}
+
+// rule 5.8: a record that comes back in between ends it all, and wakes what the
+// mirror deactivated, but nothing that people did.
+func TestARecordThatComesBackKeepsItsScope(t *testing.T) {
+	back := func(l *lab) {
+		r := l.w.log[0].Range
+		r.ID = l.w.id()
+		l.w.nb.Ranges = append(l.w.nb.Ranges, r)
+	}
+	t.Run("before it was deactivated", func(t *testing.T) {
+		l := scopeGone(t)
+		l.run()
+		back(l)
+		for range 3 {
+			l.w.hoursLater(25)
+			wantSteps(t, l.run(), onServers)
+		}
+	})
+	t.Run("after", func(t *testing.T) {
+		l := scopeGone(t)
+		l.run()
+		l.w.hoursLater(25)
+		wantSteps(t, l.run(), onServers, turned)
+		back(l)
+		wantSteps(t, l.run(), onServers, turned)
+		if !l.scope.Active() {
+			t.Error("still inactive")
+		}
+		l.w.hoursLater(50)
+		wantSteps(t, l.run(), onServers)
+	})
+	t.Run("one that people deactivated is not woken", func(t *testing.T) {
+		l := scopeGone(t)
+		l.scope.State = "Inactive"
+		l.run()
+		back(l)
+		wantSteps(t, l.run(), onServers)
+		if l.scope.Active() {
+			t.Error("the mirror activated what people had deactivated")
+		}
+	})
+	t.Run("one that people activated again stays", func(t *testing.T) {
+		l := scopeGone(t)
+		l.run()
+		l.w.hoursLater(25)
+		l.run()
+		l.scope.State = "Active"
+		for range 3 {
+			l.w.hoursLater(25)
+			p := l.run()
+			wantSteps(t, p, onServers)
+			wantNote(t, p, plan.Warning, "5.8", "activated again on Windows")
+		}
+	})
+}
+
+// rule 5.8: the reservations of a scope are lost with it, within the limits only.
+func TestAScopeWithManyReservationsIsHeldBack(t *testing.T) {
+	l := scopeGone(t)
+	l.p.MaxDeleteCount = 3
+	for i, id := range []string{pc, mfp, cam, "00-00-5e-00-53-04"} {
+		l.scope.reserve("10.8.4."+string(rune('3'+i))+"0", id, "x")
+	}
+	l.run()
+	l.w.hoursLater(25)
+	wantSteps(t, l.run(), onServers, turned)
+	l.w.hoursLater(25)
+	p := l.run()
+	wantSteps(t, p, onServers)
+	wantNote(t, p, plan.Guard, "5.8", "with its 4 reservations")
+	l.p.AllowDeletes = true
+	wantSteps(t, l.run(), onServers, dropped)
+}
+
+// rule 5.8: an entry of another record has no record of its own in the change log.
+func TestAnEntryOfAnotherRangeIsNoProof(t *testing.T) {
+	l := newLab(t)
+	l.p.Servers = append(l.p.Servers, defaults(dh2).Servers...)
+	twin := l.w.server(dh2).addScope("10.8.4.0/24", "10.8.4.20", "10.8.4.250")
+	l.importAll()
+	l.p.PushScopeInfo, l.p.DeleteScopes = true, true
+	l.run()
+	i := slices.IndexFunc(l.w.nb.Ranges, func(r state.Range) bool { return len(r.OtherSources) > 0 })
+	l.w.nb.Ranges[i].OtherSources = nil
+	for range 4 {
+		l.w.hoursLater(25)
+		wantSteps(t, l.run(), onServers)
+	}
+	if !twin.Active() {
+		t.Error("a scope was deactivated because an entry is gone")
+	}
+}
+
+// rule 5.3: a scope that NetBox has as inactive hands nothing out when it is made.
+func TestAnInactiveScopeIsMadeInactive(t *testing.T) {
+	for _, old := range []bool{false, true} {
+		l := scopeGone(t)
+		r := l.w.log[0].Range
+		r.ID, r.ScopeState = l.w.id(), "inactive"
+		l.w.nb.Ranges = append(l.w.nb.Ranges, r)
+		delete(l.w.server(dh1).scopes, l.scope.ID())
+		l.w.server(dh1).oldScript = old
+		p := Build(l.w.read(l.p))
+		mustBeAllowed(l, &l.p, p)
+		if err := l.w.apply(p); err != nil {
+			t.Fatal(err)
+		}
+		made := l.w.server(dh1).scopes[l.scope.ID()]
+		switch {
+		case old:
+			wantNote(t, p, plan.Conflict, "5.3", "not created")
+			if made != nil {
+				t.Error("made by a script that can make active scopes only")
+			}
+		case made == nil || made.Active():
+			t.Errorf("made %+v", made)
+		}
+	}
+}
