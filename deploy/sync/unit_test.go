@@ -146,7 +146,7 @@ func recipe(t *testing.T, l *mirrortest.Lab) string {
 	if err := os.Chmod(filepath.Dir(place), 0o711); err != nil { // the folder of all temporary folders is closed to other users
 		t.Fatal(err)
 	}
-	if err := os.Chmod(place, 0o711); err != nil { //nolint:gosec // a folder of the test
+	if err := os.Chmod(place, 0o711); err != nil {
 		t.Fatal(err)
 	}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(place, "bin"), "../../cmd/netbox-dhcp-sync")
@@ -164,7 +164,7 @@ func recipe(t *testing.T, l *mirrortest.Lab) string {
 		name := filepath.Base(strings.Fields(line[1])[len(strings.Fields(line[1]))-1])
 		command := strings.NewReplacer("/etc/netbox-dhcp-sync", filepath.Join(place, "etc"), "/var/lib/netbox-dhcp-sync", filepath.Join(place, "state"),
 			"netbox-dhcp-sync", fmt.Sprint(uid), "/dev/stdin", filepath.Join(l.Folder, name), " config.yml", " "+filepath.Join(l.Folder, "config.yml")).Replace(line[1])
-		do(t, exec.CommandContext(t.Context(), "sh", "-c", "umask 077; "+command)) //nolint:gosec // lines of this repository
+		do(t, exec.CommandContext(t.Context(), "sh", "-c", "umask 077; "+command))
 	}
 	return place
 }

@@ -106,8 +106,8 @@ func (p *program) serve(ctx context.Context, c choice, every time.Duration, asJS
 	s.news = true
 	s.log.WithField("interval", every.String()).Info("service started")
 	group, ctx := errgroup.WithContext(ctx)
-	if listen := s.File.Sync.Status.Listen; listen != "" {
-		group.Go(func() error { return status.Serve(ctx, s.Mirror, listen, s.log) })
+	if s.File.Sync.Status.Listen != "" {
+		group.Go(func() error { return status.Serve(ctx, s.Mirror, s.log) })
 	}
 	group.Go(func() error {
 		s.Loop(ctx, every, s.options, func(run *mirror.Run, _ error) {

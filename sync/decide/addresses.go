@@ -24,6 +24,7 @@ type addressing struct {
 	leases     map[plan.Place]plan.LeaseInfo // what is remembered
 	before     map[int64]plan.Before
 	overwrites int                  // statuses of people that this run would overwrite
+	hidden     map[subnetKey]bool   // where nothing is created
 	exempted   map[netip.Prefix]int // leases on addresses that are never written
 	shielded   map[netip.Prefix]int // addresses that were told to be assigned or shared
 }
@@ -35,7 +36,7 @@ func syncAddresses(in *recorded, known *merged, addresses book, memory *plan.Mem
 	ad := &addressing{
 		recorded: in, merged: known, addresses: addresses, populated: make(map[int64]int), losses: newLosses(in.view),
 		heldBack: make(map[subnetKey]*heldBack), leases: memory.Leases, before: memory.Before,
-		shielded: make(map[netip.Prefix]int), exempted: make(map[netip.Prefix]int),
+		shielded: make(map[netip.Prefix]int), exempted: make(map[netip.Prefix]int), hidden: make(map[subnetKey]bool),
 	}
 	for id := range known.networks {
 		ad.heldBack[id] = &heldBack{losses: make(map[plan.List]*held)}
@@ -46,6 +47,7 @@ func syncAddresses(in *recorded, known *merged, addresses book, memory *plan.Mem
 		}
 	}
 	made, places := make(map[plan.Place]bool), ad.places()
+	ad.noteHidden()
 	ad.weigh(places, memory.Missing)
 	for _, place := range places {
 		n, f, list := ad.networkOf(place), ad.facts[place], addresses[place]
@@ -74,6 +76,7 @@ func syncAddresses(in *recorded, known *merged, addresses book, memory *plan.Mem
 	ad.noteHeldBack()
 	ad.noteOverwrites()
 	ad.noteExempt()
+	ad.rememberObjects(memory.Objects)
 	return ad.work
 }
 
@@ -107,6 +110,9 @@ func (ad *addressing) serve(place plan.Place, x *state.Address, f *facts, n *net
 	if x != nil {
 		ad.keepBefore(place, x, &o)
 		ad.update(place, x, &o, n)
+		return false
+	}
+	if ad.hidden[n.subnetKey] {
 		return false
 	}
 	if r := ad.populatedRange(place); r != nil {

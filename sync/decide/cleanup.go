@@ -44,7 +44,7 @@ func (ad *addressing) weigh(places []plan.Place, missing map[plan.MissingKey]pla
 	ad.losses.judge(missing)
 	ad.losses.settle(missing, func(key plan.MissingKey) bool {
 		n, f := ad.networkOf(key.Place), ad.facts[key.Place]
-		if f != nil && (f.reservation != nil || key.List == plan.ListLeases && (f.lease != nil || f.doubtful)) {
+		if f != nil && (f.reservation != nil || key.List == plan.ListLeases && (f.lease != nil || f.doubtful || f.elsewhere)) {
 			return ofAddress(key.List) // listed again, by whichever server
 		}
 		return ofAddress(key.List) && (n != nil && n.unsure == "" || n == nil && ad.addresses.at(key.Place) == nil)
@@ -66,7 +66,7 @@ func (ad *addressing) weighOne(place plan.Place, x *state.Address, f *facts, n *
 	from := ad.listsOf(list, place, n)
 	ad.losses.rests(list, n.subnetKey, from.servers)
 	downgraded := f.served() && list == plan.ListReservations && f.reservation == nil
-	if f.served() && !downgraded || f != nil && f.doubtful {
+	if f.served() && !downgraded || f != nil && (f.doubtful || f.elsewhere) {
 		return
 	}
 	info := ad.memory.Leases[place]
@@ -155,6 +155,8 @@ func (ad *addressing) clean(place plan.Place, x *state.Address, f *facts, n *net
 	gone, lost := why != "", ad.lossOf(x)
 	doubtful := f != nil && f.doubtful
 	switch {
+	case gone && f != nil && f.elsewhere:
+		return // another server has it: hear counts them
 	case gone && doubtful:
 		ad.note(plan.Note{Level: plan.Skip, Scope: n.subnet, Addr: place.Addr, Cause: plan.CauseHeldByServer, Text: "kept: the server holds the address back"})
 	case gone && n.unsure != "":

@@ -19,7 +19,10 @@ type facts struct {
 	lease       *windhcp.Lease
 	unit        *unit // of the reservation, else of the lease
 	doubtful    bool  // not a lease, but a reason not to delete (rule 3.9)
-	waits       bool  // its deletion in NetBox waits to be carried out: it is not made anew (rule 5.4)
+	// elsewhere is set where only a server that does not speak for the scope has a
+	// record: its partner, or a secondary that stands in (rules 3.7 guard n and 3.3).
+	elsewhere bool
+	waits     bool // its deletion in NetBox waits to be carried out: it is not made anew (rule 5.4)
 }
 
 // served reports whether a server has a record of the address.
@@ -109,6 +112,8 @@ func (m *merging) gather(u *unit, n *network) {
 		switch {
 		case !u.scope.Subnet.Contains(r.Addr):
 			outside = append(outside, r.Addr)
+		case u.fallback:
+			get(r.Addr).elsewhere = true // failover does not copy reservations: these may be old (rule 3.3)
 		default:
 			k := plan.PushedKey{Server: m.host(u.server), Addr: r.Addr}
 			switch _, deleted := m.withdrawn.deletes[k]; {
@@ -132,6 +137,7 @@ func (m *merging) gather(u *unit, n *network) {
 			m.mergeLease(get(l.Addr), u, l)
 		}
 	}
+	m.hear(u, n, func(l *windhcp.Lease) *facts { return get(l.Addr) })
 	if len(outside) > 0 {
 		n.unsure = "the server lists addresses outside of it"
 		m.note(plan.Note{Level: plan.Failure, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: outside[0], Cause: plan.CauseOutside,

@@ -203,6 +203,16 @@ func (f *floors) loss(r *reading, x *state.Address, kind string) (problem string
 	if !named && !others {
 		day = 24 * time.Hour
 	}
+	for i := range r.in.Windows {
+		s := &r.in.Windows[i]
+		for id, part := range s.Parts {
+			scope, _ := s.Scope(id)
+			has := func(l windhcp.Lease) bool { return l.Addr == x.Address.Addr() && l.Active() }
+			if kind == "lease" && r.vrf(s.Host, scope.Subnet) == x.VRF && slices.ContainsFunc(part.Leases.Items, has) {
+				return "some server still lists it", false
+			}
+		}
+	}
 	switch {
 	case hand && !inPool:
 		return "people made it outside of every pool", false

@@ -19,7 +19,7 @@ func (ad *addressing) metadata(want, x *state.Address, f *facts, n *network) {
 		if ad.p.ExpiryInNetBox && (x == nil || ad.expiryMoved(x, want, f)) {
 			want.LeaseExpires = f.lease.Expires
 		}
-	case x != nil && x.LeaseActive != nil && *x.LeaseActive && n.unsure == "" && !f.doubtful:
+	case x != nil && x.LeaseActive != nil && *x.LeaseActive && n.unsure == "" && !f.doubtful && !f.elsewhere:
 		active = false
 		want.LeaseActive = &active
 		want.LeaseExpires = time.Time{}
@@ -59,7 +59,7 @@ func (ad *addressing) remember(place plan.Place, f *facts) {
 func (ad *addressing) forget(made map[plan.Place]bool) {
 	for place, info := range ad.leases {
 		n, f := ad.networkOf(place), ad.facts[place]
-		if n == nil || n.unsure != "" || f != nil && (f.lease != nil || f.doubtful) {
+		if n == nil || n.unsure != "" || f != nil && (f.lease != nil || f.doubtful || f.elsewhere) {
 			continue
 		}
 		if ad.addresses.at(place) == nil && !made[place] {

@@ -357,6 +357,7 @@ func TestAReservationInUseBecomesALeaseByProofOnly(t *testing.T) {
 // Rule 3.7 guard g: also by a server that stands in, whose lists prove no loss.
 func TestWhatIsListedAgainIsMissingAnew(t *testing.T) {
 	l := paired(t)
+	l.p.Servers[1].Standalone = false // asked only when it stands in
 	l.scope.lease("10.8.4.40", pc, "stays")
 	l.scope.lease("10.8.4.41", mfp, "unlimited").Expires = time.Time{}
 	l.twin().leases = slices.Clone(l.scope.leases)

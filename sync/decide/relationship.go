@@ -22,6 +22,7 @@ type relationship struct {
 	primary, secondary int
 	enabled            bool
 	maintenance        bool
+	askPartner         bool   // for its leases too, whatever the pre-flight says
 	known              bool   // recorded in NetBox or named in the settings
 	problem            string // why it cannot be used
 	context            *state.Context
@@ -280,7 +281,7 @@ func (r *Roster) addConfigured(key string, c plan.Failover) {
 	for _, rel := range meant {
 		rel.known = true
 		rel.enabled = rel.enabled && !c.Disabled
-		rel.maintenance = rel.maintenance || c.Maintenance
+		rel.maintenance, rel.askPartner = rel.maintenance || c.Maintenance, rel.askPartner || c.AskPartner
 		if len(meant) > 1 {
 			rel.problem = fmt.Sprintf("%d pairs of servers have a relationship of this name, and sync.failover.%s does not say which one is meant: name its two servers in sync.failover.%s.servers",
 				len(meant), key, key)

@@ -148,7 +148,7 @@ func (r *Roster) ask(server int) (bool, string) {
 	}
 	for _, rel := range r.relationships {
 		acting, _ := r.acting(rel)
-		if rel.known && (acting == server || acting >= 0 && r.partner(rel, server)) {
+		if rel.known && (acting == server || acting >= 0 && (r.partner(rel, server) || r.asksPartner(rel, server))) {
 			return true, ""
 		}
 	}

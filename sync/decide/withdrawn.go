@@ -134,7 +134,12 @@ func (wi *withdrawing) guard(targets []*unit, lost map[*unit]map[plan.PushedKey]
 	}
 	for _, u := range targets {
 		n, of, s := len(lost[u]), len(u.part.Reservations.Items), servers[u.server]
-		if n > 0 && (wi.tooMany(n, of) || wi.tooMany(s.lost, s.of) || wi.tooMany(run.lost, run.of)) {
+		if n > 0 && (wi.tooMany(n, of) || wi.tooMany(s.lost, s.of) || wi.tooMany(run.lost, run.of) || wi.held(lost[u])) {
+			for k := range lost[u] {
+				known := wi.pushed[k]
+				known.Held = true
+				wi.pushed[k] = known
+			}
 			note := pushNote(wi.view, u, netip.Addr{}, plan.Guard, fmt.Sprintf("would delete %d of %s here, %d of %d on the server and %d of %d in this run: nothing is deleted here; if it is right, run once with --allow-deletes",
 				n, printable.Count(of, "reservation", "reservations"), s.lost, s.of, run.lost, run.of))
 			note.Cause = plan.CauseReservationsLost
@@ -146,6 +151,17 @@ func (wi *withdrawing) guard(targets []*unit, lost map[*unit]map[plan.PushedKey]
 			delete(wi.waits, k)
 		}
 	}
+}
+
+// held reports whether some of these losses were held back before. Reservations that
+// are made meanwhile must not make a loss look small.
+func (wi *withdrawing) held(lost map[plan.PushedKey]int64) bool {
+	for k := range lost {
+		if wi.memory.Pushed[k].Held && !wi.p.AllowDeletes {
+			return true
+		}
+	}
+	return false
 }
 
 func (wi *withdrawing) tell(u *unit, level plan.Level, text string) {

@@ -201,8 +201,17 @@ func (w *world) read(p plan.Policy) plan.Input {
 		for _, scope := range in.Windows[i].Scopes.Items {
 			from := w.servers[in.Windows[i].Host].scopes[scope.ID()]
 			all, pushed := roster.Reads(in.Windows[i].Host, scope)
+			witness := roster.Witnesses(in.Windows[i].Host, scope)
 			if pushed {
 				in.Windows[i].Parts[scope.ID()] = from.part(all)
+			}
+			if witness {
+				part, known := in.Windows[i].Parts[scope.ID()]
+				if !known {
+					part = windhcp.Unread()
+				}
+				part.Leases = from.part(true).Leases
+				in.Windows[i].Parts[scope.ID()] = part
 			}
 			w.everythingRead = w.everythingRead && pushed && !from.reservationsFail
 		}

@@ -107,7 +107,9 @@ func (m *Mirror) examine(ctx context.Context, host string) []prepare.Finding {
 		add(prepare.Failure, failovers.Err.Error(), "")
 	}
 	if s := m.File.Sync; (s.PushReservations || s.PushScopeInfo) && !s.ReadOnly && !s.DryRun {
-		if err := client.CheckWriter(ctx); err != nil && psu.KindOf(err) != psu.NotFound {
+		if health.Rights == psu.RightsRead {
+			add(prepare.Notice, "pushing is on, but the endpoint script of this server has no endpoint that writes", "set $ReadOnly to $false at the top of the script there, if this server is to be pushed to")
+		} else if err := client.CheckWriter(ctx); err != nil && psu.KindOf(err) != psu.NotFound {
 			add(prepare.Failure, "pushing is on, but: "+err.Error(), "give the token the role DHCPWriter, or switch pushing off")
 		}
 	}

@@ -199,7 +199,7 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Failover)) {
 		f := s.Failover[name]
-		p.Failovers[name] = plan.Failover{Servers: f.Servers, Primary: f.Primary, Disabled: !f.SyncEnabled, Maintenance: f.Maintenance}
+		p.Failovers[name] = plan.Failover{Servers: f.Servers, Primary: f.Primary, Disabled: !f.SyncEnabled, Maintenance: f.Maintenance, AskPartner: f.AskPartner}
 	}
 	selected := make(map[string]bool)
 	for _, name := range o.Servers {
@@ -217,7 +217,8 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 		c.Host, c.Aliases = server.Host, server.Aliases
 		p.Servers = append(p.Servers, c)
 	}
-	return p, nil
+	err := m.maintain(&p)
+	return p, err
 }
 
 func (m *Mirror) hosts() []string {

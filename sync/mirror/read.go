@@ -86,6 +86,11 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	if err != nil || policy.Mode != plan.Sync {
 		return in, roster, err
 	}
+	if hidden := roster.Hidden(); len(hidden) > 0 {
+		if in.Deleted, err = netboxio.ReadDeletions(ctx, m.NetBox, hidden); err != nil {
+			m.log.WithError(err).Warn("deletions of addresses in NetBox are not known")
+		}
+	}
 	if gone := decide.Gone(in); len(gone) > 0 && held.Log.Err == nil {
 		held.Log.Deleted, held.Log.Err = netboxio.ReadDeletions(ctx, m.NetBox, gone)
 	}
@@ -262,9 +267,12 @@ func (m *Mirror) readLists(ctx context.Context, in *plan.Input, roster *decide.R
 // last: one that is made meanwhile keeps an address, one that is missed does
 // not cost it (rule 10).
 func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *decide.Roster, s *windhcp.Server, o Options) {
-	var all, pushed []netip.Addr
+	var all, pushed, leased []netip.Addr
 	for _, scope := range s.Scopes.Items {
 		whole, some := roster.Reads(s.Host, scope)
+		if whole || roster.Witnesses(s.Host, scope) {
+			leased = append(leased, scope.ID())
+		}
 		if whole {
 			all = append(all, scope.ID())
 		}
@@ -273,23 +281,29 @@ func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *decide.R
 		}
 	}
 	s.Parts = make(map[netip.Addr]windhcp.Part)
+	client, p := m.servers[s.Host], &in.Policy
+	var leases psu.ByScope[windhcp.Lease]
+	if len(leased) > 0 && p.ReadsLeases() {
+		leases = client.AllLeases(ctx, leased)
+		for _, id := range leased {
+			part := windhcp.Unread()
+			part.Leases = leases.Of(id)
+			s.Parts[id] = part
+		}
+	}
 	if len(pushed) == 0 {
+		s.Date = client.Date()
 		return
 	}
-	client, p := m.servers[s.Host], &in.Policy
 	parts := make([]windhcp.Part, len(pushed))
 	for i := range parts {
 		parts[i] = windhcp.Unread()
 	}
 	m.readScopes(ctx, client, p, s.Options, all, pushed, parts, func(done int) { o.progress("reading scopes of "+s.Host, done, len(pushed)) })
 	if p.ReadsLeases() {
-		var leases psu.ByScope[windhcp.Lease]
-		if len(all) > 0 {
-			leases = client.AllLeases(ctx, all)
-		}
 		reservations := client.AllReservations(ctx, pushed)
 		for i, id := range pushed {
-			if slices.Contains(all, id) {
+			if slices.Contains(leased, id) {
 				parts[i].Leases = leases.Of(id)
 			}
 			parts[i].Reservations = reservations.Of(id)

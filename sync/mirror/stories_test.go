@@ -30,6 +30,7 @@ func stories() map[string]func(*testing.T, mirrortest.Target) {
 		"a failover pair whose primary fails":          storyFailover,
 		"addresses that people made":                   storyPeople,
 		"a second DHCP server":                         storyExempt,
+		"all addresses deleted by people":              storyEmptied,
 		"status violations":                            storyViolations,
 		"coming from the plugin":                       storyMigrate,
 		"coming from the plugin, into a VRF":           storyMigrateVRF,
@@ -411,6 +412,19 @@ func storyPeople(t *testing.T, target mirrortest.Target) {
 	wantField(t, l.Address("10.8.4.105"), "custom_fields.dhcp_lease_active", false)
 	wantField(t, l.Address("10.8.4.107"), "status", "deprecated")
 	wantField(t, l.Address("10.8.4.107"), "dns_name", "old-printer")
+	settled(t, l, m)
+}
+
+// rule 3.7 guard m: the change log tells that people deleted them
+func storyEmptied(t *testing.T, target mirrortest.Target) {
+	l, m := imported(t, target, netboxtest.World{}, "sync_ips_from_dhcp: true\n")
+	run(t, m, mirror.Options{})
+	run(t, m, mirror.Options{})
+	for _, row := range l.Get("ipam/ip-addresses", "parent=10.8.4.0/24") {
+		l.Remove("ipam/ip-addresses", row["id"])
+	}
+	run(t, m, mirror.Options{})
+	wantField(t, l.Address("10.8.4.105"), "status", "dhcp")
 	settled(t, l, m)
 }
 

@@ -66,6 +66,8 @@ const (
 	CauseAdoptedStays           // an adopted address stays, since what it had is not known
 	CauseShielded               // an address that people assigned, or share, keeps what it has
 	CauseOverwrites             // too many statuses of people would be overwritten
+	CausePartner                // leases are on the partner alone
+	CauseHidden                 // NetBox shows too few of the addresses it had
 	CauseFormerStatus           // an address of people has a status of former settings
 	CauseExempt                 // servers have leases on addresses of another DHCP server
 	CauseStopped                // a recorded scope is not mirrored, and no switch says so
@@ -89,7 +91,7 @@ func (c Cause) Rule() string {
 		CauseLeaseFills: "3.5 row 9", CauseKept: "3.5 row 10", CauseLeased: "3.5 row 11", CauseDowngrade: "3.7 downgrade", CauseLeaseOver: "3.6",
 		CauseStatusMoved: "3.7 status settings changed", CauseHeldByServer: "3.9", CauseInUse: "3.7 guard e", CauseUnsure: "3.7", CauseLoss: "3.7 guard c",
 		CausePopulated: "3.9", CauseOtherVRF: "3.9", CausePush: "5.2", CauseReservationsLost: "5.2", CauseReadOnly: "7",
-		CauseForetold: "3.7 guard h", CauseGivenBack: "3.7 guard i", CauseAdoptedStays: "3.7 guard i", CauseShielded: "3.4", CauseOverwrites: "3.5 row 11", CauseExempt: "3.7 guard j", CauseFormerStatus: "3.7 status settings changed",
+		CauseForetold: "3.7 guard h", CauseGivenBack: "3.7 guard i", CauseAdoptedStays: "3.7 guard i", CauseShielded: "3.4", CauseOverwrites: "3.5 row 11", CauseExempt: "3.7 guard j", CausePartner: "3.7 guard n", CauseHidden: "3.7 guard m", CauseFormerStatus: "3.7 status settings changed",
 		CauseStopped: "3.2 point 1", CauseUnsettled: "3.8 point 1",
 		CauseDiffers: "5.6", CauseProof: "5.4", CauseRestored: "3.7 guard l", CauseMemory: "5.5", CauseReverted: "5.1",
 	}[c]

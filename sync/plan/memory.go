@@ -28,6 +28,8 @@ type Memory struct {
 	Missing map[MissingKey]Sight `json:"missing,omitempty"`
 	// Before holds what an address was before the mirror adopted it, by id.
 	Before map[int64]Before `json:"before,omitempty"`
+	// Objects are the address objects that NetBox showed in the scopes that were synced.
+	Objects map[Place]Object `json:"objects,omitempty"`
 	// Statuses are those that leases and reservations had in any run.
 	Statuses map[string]List `json:"statuses,omitempty"`
 	// NetBox is the one that this memory is about; zero: none yet (rule 5.5).
@@ -53,6 +55,12 @@ type Before struct {
 	Place   Place  `json:"place"`
 	Status  string `json:"status"`
 	DNSName string `json:"dns_name,omitempty"`
+}
+
+// Object is an address object of NetBox.
+type Object struct {
+	ID   int64     `json:"id"`
+	Seen time.Time `json:"seen"` // by NetBox's clock
 }
 
 // SaidKey identifies a text that a run told.
@@ -118,12 +126,13 @@ type Known struct {
 	Sought state.Mark `json:"sought,omitzero"`  // up to where its deletion was looked for in vain
 	Record int64      `json:"record,omitempty"` // of its deletion; 0: not found
 	First  time.Time  `json:"first,omitzero"`   // when a run saw that record first
+	Held   bool       `json:"held,omitempty"`   // guard c held its deletion on a server back: only a person's word lets it go
 }
 
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
-		Leases: clone(m.Leases), Pushed: clone(m.Pushed), Scopes: clone(m.Scopes), Missing: clone(m.Missing), Before: clone(m.Before), Statuses: clone(m.Statuses),
+		Leases: clone(m.Leases), Pushed: clone(m.Pushed), Scopes: clone(m.Scopes), Missing: clone(m.Missing), Before: clone(m.Before), Statuses: clone(m.Statuses), Objects: clone(m.Objects),
 		NetBox: m.NetBox, Newest: m.Newest, Deleting: clone(m.Deleting), Told: clone(m.Told), Said: clone(m.Said), Answers: clone(m.Answers), Invalid: clone(m.Invalid),
 	}
 	delete(out.Told, Told{}) // what another version of the program told

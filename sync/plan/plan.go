@@ -224,6 +224,9 @@ type Input struct {
 	NetBox  *state.State
 	Policy  Policy
 	Memory  Memory
+	// Deleted are the deletions of addresses in NetBox's change log that were asked
+	// for (rule 3.7 guard m).
+	Deleted []state.Deletion
 	Here    Here
 	Now     time.Time
 }

@@ -100,6 +100,7 @@ type Failover struct {
 	Primary     string   // empty: as recorded or reported
 	Disabled    bool     // sync_enabled: false
 	Maintenance bool
+	AskPartner  bool // for its leases, although nothing else needs it
 }
 
 // Imports reports whether scopes and relationships that NetBox does not know

@@ -102,12 +102,12 @@ func (c *Client) Exclusions(ctx context.Context, scope netip.Addr) windhcp.List[
 // ScopeOptions lists the option values of a scope.
 func (c *Client) ScopeOptions(ctx context.Context, scope netip.Addr) windhcp.List[windhcp.Option] {
 	k := call{op: opOptions + " of scope " + scope.String(), path: "options/scope/" + scope.String(), class: "options/scope/:scope_id"}
-	return readList(ctx, c, k, []string{"code", "option_id"}, decodeOption)
+	return readList(ctx, c, k, optionIdentity(), decodeOption)
 }
 
 // ServerOptions lists the option values that hold for all scopes.
 func (c *Client) ServerOptions(ctx context.Context) windhcp.List[windhcp.Option] {
-	return readList(ctx, c, call{op: opOptions + " of the server", path: "options/server", class: "options/server"}, []string{"code", "option_id"}, decodeOption)
+	return readList(ctx, c, call{op: opOptions + " of the server", path: "options/server", class: "options/server"}, optionIdentity(), decodeOption)
 }
 
 // Failovers lists the relationships as this server sees them: it always names

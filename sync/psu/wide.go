@@ -199,13 +199,12 @@ func (c *Client) AllExclusions(ctx context.Context, scopes []netip.Addr) ByScope
 // AllOptions reads the option values of all scopes as AllExclusions does the
 // exclusions.
 func (c *Client) AllOptions(ctx context.Context, scopes []netip.Addr) ByScope[windhcp.Option] {
-	return keyed(ctx, c, optionsCall, scopes, optionIdentity, decodeOption, c.ScopeOptions)
+	return keyed(ctx, c, allOptions(), scopes, optionIdentity(), decodeOption, c.ScopeOptions)
 }
 
-var (
-	optionsCall    = call{op: opOptions, path: "options", class: "options"}
-	optionIdentity = []string{"code", "option_id"}
-)
+func allOptions() call { return call{op: opOptions, path: "options", class: "options"} }
+
+func optionIdentity() []string { return []string{"code", "option_id"} }
 
 // keyed reads an answer that is an object with a list for each scope. A server
 // that cannot give it, for whatever reason that is not one of the connection, is
@@ -260,7 +259,7 @@ func (c *Client) ScopesWithOptions(ctx context.Context, activeOnly bool) (windhc
 	if list.Err != nil {
 		return list, nil
 	}
-	all := atOnce(ctx, c, optionsCall, optionIdentity, decodeOption)
+	all := atOnce(ctx, c, allOptions(), optionIdentity(), decodeOption)
 	options := make(map[netip.Addr]windhcp.List[windhcp.Option], len(list.Items))
 	for i := range list.Items {
 		scope := &list.Items[i]

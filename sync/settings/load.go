@@ -138,6 +138,9 @@ func (f *File) deriveSync() {
 	}
 	s := &f.Sync
 	absolute("sync.state_dir", &s.StateDir)
+	absolute("sync.status.token_file", &s.Status.TokenFile)
+	absolute("sync.status.certificate_file", &s.Status.CertificateFile)
+	absolute("sync.status.key_file", &s.Status.KeyFile)
 	for i := range s.Servers {
 		absolute(serverPath(i)+".token_file", &s.Servers[i].TokenFile)
 	}

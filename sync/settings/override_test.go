@@ -269,3 +269,22 @@ func TestTokensOfServersAreLookedForWhenTheFileIsLoaded(t *testing.T) {
 	}
 	t.Error("the origin of a systemd credential is not told")
 }
+
+// A token of NetBox that travels in clear is told at every run.
+func TestNetBoxWithoutHTTPSIsWarnedAbout(t *testing.T) {
+	for url, want := range map[string]bool{
+		"http://netbox.example.org": true, "http://10.1.1.1:8000/netbox": true, "https://netbox.example.org": false, "http://127.0.0.1:8000": false, "http://localhost": false, "http://[::1]:8000": false,
+	} {
+		f, err := parse(t, "netbox: {url: '"+url+"', token_file: t}\nsync: {servers: [{host: dh1, token_file: t}]}\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := false
+		for _, w := range f.Warnings {
+			found = found || !w.Insecure && strings.Contains(fmt.Sprint(w.Problem), "NetBox can read its token")
+		}
+		if found != want {
+			t.Errorf("%s: warned: %t", url, found)
+		}
+	}
+}

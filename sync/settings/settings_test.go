@@ -105,7 +105,7 @@ sync:
   push: {replace_client_id: true, delete_removed: true, push_to_partner: true}
   psu: {timeout: 90s, parallel: 8}
   certificates: {warn_days: 0}
-  status: {listen: '127.0.0.1:8067', url: 'https://sync.example.org/dhcp/'}
+  status: {listen: '127.0.0.1:8067', url: 'https://sync.example.org/dhcp/', token_file: page.token, certificate_file: page.pem, key_file: /k/page.key, probes: '10.1.1.9:9067'}
   servers:
     - host: DH1.corp.example.
       port: 8443
@@ -122,7 +122,7 @@ sync:
       scope_prefix: {10.8.4.0/24: 217}
     - {host: '2001:db8::5', token_env: DH2_TOKEN}
   failover:
-    east.pair: {primary: dhcp-east, servers: [DH1, '2001:db8::5'], sync_enabled: false, maintenance: true}
+    east.pair: {primary: dhcp-east, servers: [DH1, '2001:db8::5'], sync_enabled: false, maintenance: true, ask_partner: true}
     west:
 `, "DH2_TOKEN", " abc\n")
 	pool := "pool"
@@ -137,14 +137,14 @@ sync:
 		Push:         Push{true, true, true},
 		PSU:          PSU{90 * time.Second, 8},
 		Certificates: Certificates{0},
-		Status:       Status{"127.0.0.1:8067", "https://sync.example.org/dhcp"},
+		Status:       Status{Listen: "127.0.0.1:8067", URL: "https://sync.example.org/dhcp", TokenFile: "/etc/c/page.token", CertificateFile: "/etc/c/page.pem", KeyFile: "/k/page.key", Probes: "10.1.1.9:9067"},
 		Servers: []Server{
 			{Host: "DH1.corp.example.", Port: 8443, HTTPS: true, ServerName: "localhost", TokenFile: "/etc/c/dh1.token", Maintenance: true,
 				Aliases: []string{"dhcp-east", "10.1.1.5"}, VRF: "red", ScopeVRF: map[netip.Prefix]string{prefix("10.8.6.0/25"): "blue"},
 				ScopePrefix: map[netip.Prefix]int64{prefix("10.8.4.0/24"): 217}},
 			{Host: "2001:db8::5", Port: 443, HTTPS: true, Verify: true, TokenEnv: "DH2_TOKEN", EnvToken: "abc", SyncStandaloneScopes: true, Enabled: true},
 		},
-		Failover: map[string]Failover{"east.pair": {Primary: "dhcp-east", Servers: []string{"DH1", "2001:db8::5"}, Maintenance: true}, "west": {SyncEnabled: true}},
+		Failover: map[string]Failover{"east.pair": {Primary: "dhcp-east", Servers: []string{"DH1", "2001:db8::5"}, Maintenance: true, AskPartner: true}, "west": {SyncEnabled: true}},
 	}
 	if diff := cmp.Diff(want, f.Sync, mirrored); diff != "" {
 		t.Error(diff)
@@ -177,6 +177,8 @@ func TestMistakesInTheSectionOfTheMirror(t *testing.T) {
 		"scope of the wrong family":     {"maintenance_scopes: ['2001:db8::/64']", "maintenance_scopes[0]: want an IPv4 prefix such as 10.0.0.0/24"},
 		"page without a port":           {"status: {listen: localhost}", `status.listen: want an address and a port such as 127.0.0.1:8067, not "localhost"`},
 		"page on a port of words":       {"status: {listen: 'localhost:http'}", `status.listen: want an address and a port such as 127.0.0.1:8067, not "localhost:http"`},
+		"page at no socket":             {"status: {listen: 'unix:page.sock'}", `status.listen: want an address and a port such as 127.0.0.1:8067, not "unix:page.sock"`},
+		"probes at a socket":            {"status: {probes: 'unix:/run/p'}", `status.probes: want an address and a port such as 127.0.0.1:8067, not "unix:/run/p"`},
 		"page without a scheme":         {"status: {url: sync.example.org}", "status.url: want an address such as https://dhcp-sync.example.org, without user, ? and #"},
 		"page with a password":          {"status: {url: 'https://u:hunter2@sync.example.org'}", "status.url: want an address such as https://dhcp-sync.example.org, without user, ? and #"},
 		"relationship of no server":     {"failover: {e.p: {primary: dh1.corp.exmaple}}", `failover.e.p.primary: want one of sync.servers, not "dh1.corp.exmaple"; did you mean dh1.corp.example?`},

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -102,11 +103,14 @@ func slug(s string) bool {
 }
 
 func validateStatus(r *strictyaml.Report, s Status) {
-	if s.Listen != "" {
-		host, port, err := net.SplitHostPort(s.Listen)
+	for key, listen := range map[string]string{"sync.status.listen": s.Listen, "sync.status.probes": s.Probes} {
+		if listen == "" || key == "sync.status.listen" && filepath.IsAbs(s.Socket()) {
+			continue
+		}
+		host, port, err := net.SplitHostPort(listen)
 		_, portErr := strconv.ParseUint(port, 10, 16)
 		if err != nil || portErr != nil || host != "" && hostMistake(host) != "" && !isAddress(host) {
-			r.Addf("sync.status.listen", "want an address and a port such as 127.0.0.1:8067, not %.60q", s.Listen)
+			r.Addf(key, "want an address and a port such as 127.0.0.1:8067, not %.60q", listen)
 		}
 	}
 	if s.URL == "" {
@@ -232,6 +236,9 @@ func (f *File) validatePair(at string, r Failover) {
 
 // warnings notes what works but is hardly meant.
 func (f *File) warnings() {
+	if u, err := url.Parse(f.NetBox.URL); err == nil && u.Scheme == "http" && !onThisMachine(u.Hostname()) {
+		f.warn("netbox.url", "without HTTPS, any machine on the way to NetBox can read its token")
+	}
 	for i, s := range f.Sync.Servers {
 		switch at := serverPath(i); {
 		case !s.Enabled:
@@ -241,9 +248,17 @@ func (f *File) warnings() {
 			f.warnInsecure(at+".verify", "without verification anybody can pose as %s and read the token: trust its certificate instead (netbox-dhcp-sync cert trust)", s.Host)
 		}
 	}
+	if s := f.Sync.Status; (s.CertificateFile == "") != (s.KeyFile == "") {
+		f.warn("sync.status.certificate_file", "does nothing without key_file, nor that one without it")
+	}
 	if f.Sync.Status.URL != "" && f.Sync.Status.Listen == "" {
 		f.warn("sync.status.url", "leads nowhere while sync.status.listen is empty")
 	}
+}
+
+func onThisMachine(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 func (f *File) warnInsecure(path, format string, args ...any) {

@@ -35,7 +35,11 @@ type lab struct {
 	m       *mirror.Mirror
 	handler http.Handler
 	t       *testing.T
+	anonym  bool // requests do not bring the token of the page
 }
+
+// pageToken is what the pages of a lab are logged in to with.
+const pageToken = "page-token-0123456789"
 
 // newLab has two servers: one of the example, and one without scopes.
 func newLab(t *testing.T, settings string, perServer map[string]string) *lab {
@@ -49,6 +53,7 @@ func newLab(t *testing.T, settings string, perServer map[string]string) *lab {
 func withPages(t *testing.T, l *mirrortest.Lab, settings string, perServer map[string]string) *lab {
 	t.Helper()
 	m := l.Open(settings, perServer)
+	m.File.Sync.Status.TokenFile = l.File("page.token", pageToken)
 	log := logrus.New()
 	log.SetOutput(l.Log)
 	handler, err := newHandler(m, m.File.Sync.Status.Listen, log)
@@ -114,6 +119,9 @@ type answer struct {
 
 func (l *lab) do(r *http.Request) answer {
 	l.t.Helper()
+	if r.Method == http.MethodPost && !l.anonym {
+		r.Header.Set("Authorization", "Bearer "+pageToken)
+	}
 	w := httptest.NewRecorder()
 	l.handler.ServeHTTP(w, r)
 	return answer{w, l.t}

@@ -24,11 +24,12 @@ type overview struct {
 	Planned  time.Time   `json:"facts_as_of,omitzero"`   // begin of the run the rest is from
 	History  string      `json:"runs_unknown,omitempty"` // why the runs before are not known
 
-	Forced     []forced      `json:"forced"`
-	Servers    []server      `json:"servers"`
-	Scopes     []scope       `json:"scopes"`
-	Violations []violation   `json:"violations"`
-	Notes      []report.Note `json:"notes"`
+	Forced     []forced       `json:"forced"`
+	Servers    []server       `json:"servers"`
+	Failovers  []relationship `json:"failovers"`
+	Scopes     []scope        `json:"scopes"`
+	Violations []violation    `json:"violations"`
+	Notes      []report.Note  `json:"notes"`
 
 	Leases       leaseCount `json:"leases"`
 	LeasesSynced bool       `json:"leases_synced"` // sync_ips_from_dhcp
@@ -63,6 +64,7 @@ type server struct {
 	Certificate *pinned   `json:"trusted_certificate,omitempty"`
 	Warnings    []string  `json:"warnings,omitempty"`
 	Maintenance bool      `json:"maintenance"`
+	Upkeep      upkeep    `json:"maintenance_details"`
 }
 
 // The states of a server.
@@ -125,8 +127,17 @@ func (s *site) overview() (*overview, error) {
 	}
 	s.history(o)
 	names := vrfNames(known)
+	in, err := s.m.Maintenances()
+	if err != nil {
+		return nil, err
+	}
+	o.Failovers = s.relationships(known, in)
 	for _, seen := range known.Servers {
-		o.Servers = append(o.Servers, s.server(seen))
+		row := s.server(seen)
+		x, button := in.Servers[seen.Host]
+		row.Upkeep = upkeepOf(row.Maintenance, x, button)
+		row.Maintenance = row.Maintenance || button
+		o.Servers = append(o.Servers, row)
 		o.Scopes = append(o.Scopes, scopesOf(seen, names)...)
 	}
 	o.Scopes = merged(o.Scopes)

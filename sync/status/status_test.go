@@ -142,7 +142,7 @@ func TestHostNamesThePageAnswersTo(t *testing.T) {
 func TestSyncNow(t *testing.T) {
 	l := newLab(t, withURL, nil)
 	button := pagetest.All(l.page("/"), func(n *html.Node) bool { return n.Data == "button" && pagetest.Attr(n, "disabled") == "" })
-	if len(button) != 4 { // search, all, two servers
+	if len(button) != 6 { // search, all, two servers, and the maintenance of both
 		t.Errorf("%d buttons", len(button))
 	}
 	a := l.ask(http.MethodPost, "/sync", "server="+url.QueryEscape("DH2.corp.example"))
@@ -279,7 +279,8 @@ func TestServe(t *testing.T) {
 	log.AddHook(at)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, l.m, "127.0.0.1:0", log) }()
+	l.m.File.Sync.Status.Listen = "127.0.0.1:0"
+	go func() { ended <- Serve(ctx, l.m, log) }()
 	address := <-at
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
@@ -291,7 +292,8 @@ func TestServe(t *testing.T) {
 	if response.StatusCode != http.StatusOK {
 		t.Error(response.Status)
 	}
-	if err := Serve(t.Context(), l.m, address, log); !errors.As(err, new(*net.OpError)) || !strings.HasPrefix(err.Error(), "status page: ") {
+	l.m.File.Sync.Status.Listen = address
+	if err := Serve(t.Context(), l.m, log); !errors.As(err, new(*net.OpError)) || !strings.HasPrefix(err.Error(), "status page: ") {
 		t.Errorf("a second one at the same address: %v", err)
 	}
 	cancel()

@@ -1,0 +1,117 @@
+package decide
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
+)
+
+// minKnown is of how many addresses on a scope may be said to be hidden.
+const minKnown = 8
+
+// showing is what NetBox shows of the addresses that it had in a scope.
+type showing struct {
+	known, shown int
+	lost         []plan.Object
+}
+
+// hides reports whether too few are shown, but for those of which a deletion is known.
+func (s *showing) hides(deleted []state.Deletion) bool {
+	explained := 0
+	for _, x := range s.lost {
+		if slices.ContainsFunc(deleted, func(d state.Deletion) bool { return d.Object == x.ID }) {
+			explained++
+		}
+	}
+	return s.known >= minKnown && (s.shown+explained)*2 < s.known
+}
+
+// showings compares what NetBox shows with what the memory knows, by scope record.
+func (r *Roster) showings() map[subnetKey]*showing {
+	shown := make(map[int64]bool, len(r.in.NetBox.Addresses))
+	at := make(map[plan.Place]bool, len(r.in.NetBox.Addresses))
+	for i := range r.in.NetBox.Addresses {
+		x := &r.in.NetBox.Addresses[i]
+		shown[x.ID], at[placeOf(x)] = true, true
+	}
+	out := make(map[subnetKey]*showing)
+	for _, rec := range r.records {
+		out[rec.subnetKey()] = new(showing)
+	}
+	for place, object := range r.in.Memory.Objects {
+		for id, s := range out {
+			if id.vrf != place.VRF || !id.subnet.Contains(place.Addr) {
+				continue
+			}
+			if s.known++; shown[object.ID] || at[place] {
+				s.shown++
+			} else {
+				s.lost = append(s.lost, object)
+			}
+		}
+	}
+	return out
+}
+
+// Hidden lists the addresses whose deletion has to be looked for: NetBox shows too
+// few of those it had in a scope.
+func (r *Roster) Hidden() (gone []state.Gone) {
+	for _, s := range r.showings() {
+		if !s.hides(nil) {
+			continue
+		}
+		for _, x := range s.lost {
+			gone = append(gone, state.Gone{Kind: state.IPAddress, Object: x.ID, After: state.Mark{Time: x.Seen}})
+		}
+	}
+	return gone
+}
+
+// noteHidden finds scopes where nothing is created, since NetBox hides what it has
+// there (rule 3.7 guard m).
+func (ad *addressing) noteHidden() {
+	showings := ad.showings()
+	for _, id := range slices.SortedFunc(maps.Keys(showings), subnetKey.compare) {
+		s := showings[id]
+		if ad.networks[id] == nil || ad.p.AllowOverwrites || !s.hides(ad.in.Deleted) {
+			continue
+		}
+		ad.hidden[id] = true
+		ad.note(plan.Note{Level: plan.Guard, Scope: id.subnet, Cause: plan.CauseHidden,
+			Text: fmt.Sprintf("NetBox shows %d of %d addresses that it had here, and its change log has no deletion of the others: nothing is created, since the token may not see all; "+
+				"if they are gone, run once with --allow-overwrites", s.shown, s.known)})
+	}
+}
+
+// rememberObjects keeps which address objects NetBox shows, but not where it hides
+// some.
+func (ad *addressing) rememberObjects(objects map[plan.Place]plan.Object) {
+	now := ad.nb.Date
+	if now.IsZero() {
+		now = ad.in.Now
+	}
+	for place := range objects {
+		if n := ad.networkOf(place); n != nil && !ad.hidden[n.subnetKey] && ad.addresses.at(place) == nil {
+			delete(objects, place)
+		}
+	}
+	for place, list := range ad.addresses {
+		n := ad.networkOf(place)
+		if n == nil || ad.hidden[n.subnetKey] {
+			continue
+		}
+		if c, _ := ad.p.ClassOf(list[0]); c == plan.ClassForeign {
+			delete(objects, place)
+			continue
+		}
+		objects[place] = plan.Object{ID: list[0].ID, Seen: now}
+	}
+	for i := range ad.steps {
+		if s := &ad.steps[i]; s.Phase == plan.Cleanup {
+			delete(objects, plan.Place{VRF: s.VRF, Addr: s.Addr})
+		}
+	}
+}

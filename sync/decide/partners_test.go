@@ -1,0 +1,78 @@
+package decide
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+)
+
+// Rule 3.7 guard n: a lease of a relationship ends when neither server has it.
+func TestALeaseOfARelationshipEndsWhenNeitherServerHasIt(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		change  func(*lab)
+		deleted bool
+	}{
+		{"3.7 guard n: neither has it", func(l *lab) { l.twin().leases = l.twin().leases[:1] }, true},
+		{"3.7 guard n: the partner still has it", func(*lab) {}, false},
+		{"3.7 guard n: the partner holds the address back", func(l *lab) { l.twin().leases[1].State = "Declined" }, false},
+		{"3.7 guard n: the partner did not answer", func(l *lab) { l.twin().leases = nil; l.w.server(dh2).down = true }, false},
+		{"3.7 guard n: the partner's leases could not be read", func(l *lab) { l.twin().leases = nil; l.twin().leasesFail = true }, false},
+		{"3.7 guard n: the partner's leases could not be understood", func(l *lab) { l.twin().leases = l.twin().leases[:1]; l.twin().malformed = true }, false},
+		{"3.7 guard n: the partner does not have the scope", func(l *lab) { delete(l.w.server(dh2).scopes, l.scope.ID()) }, true},
+		{"3.7 guard n: the partner may not be asked: not its own scopes", func(l *lab) { l.p.Servers[1].Standalone = false }, true},
+		{"3.7 guard n: the partner may not be asked: in maintenance", func(l *lab) { l.p.Servers[1].Maintenance = true }, true},
+		{"3.7 guard n: the partner may not be asked: not part of the run", func(l *lab) { l.p.Servers[1].Selected = false }, true},
+		{"3.7 guard n: ask_partner", func(l *lab) {
+			l.p.Servers[1].Standalone = false
+			l.p.Failovers = map[string]plan.Failover{"east": {AskPartner: true}}
+		}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := paired(t)
+			l.scope.lease("10.8.4.40", pc, "stays")
+			l.scope.lease("10.8.4.41", mfp, "ends").Expires = l.w.now.Add(time.Hour)
+			l.twin().leases = slices.Clone(l.scope.leases)
+			l.run()
+			l.scope.leases = l.scope.leases[:1]
+			c.change(l)
+			p := l.run()
+			x := l.w.address("10.8.4.41")
+			if (x == nil) != c.deleted {
+				t.Errorf("deleted %t\n%s", x == nil, describe(p))
+			}
+			if x != nil && !*x.LeaseActive {
+				t.Error("the lease is shown as over")
+			}
+		})
+	}
+}
+
+// Rule 3.7 guard n: the partner alone makes no address, and its configuration counts
+// for nothing.
+func TestWhatThePartnerAloneHasIsNotRecorded(t *testing.T) {
+	l := paired(t)
+	l.twin().lease("10.8.4.50", pc, "partner")
+	l.twin().reserve("10.8.4.51", mfp, "partner")
+	wantSteps(t, l.run(), onAddresses)
+}
+
+// Rule 3.3: failover does not copy reservations, so those of a secondary that stands
+// in are not taken over, and nothing is taken away by them.
+func TestASecondaryThatStandsInGivesLeasesAlone(t *testing.T) {
+	l := paired(t)
+	l.scope.reserve("10.8.4.60", pc, "kept")
+	l.scope.lease("10.8.4.41", mfp, "laptop")
+	l.run()
+	twin := l.twin()
+	twin.reserve("10.8.4.61", cam, "old")
+	twin.reserve("10.8.4.60", cam, "renamed")
+	twin.lease("10.8.4.42", "00-00-5e-00-53-42", "new")
+	l.w.server(dh1).down = true
+	wantSteps(t, l.run(), onAddresses, "create 10.8.4.42/24 [3.5 row 4]")
+	if x := l.w.address("10.8.4.60"); x == nil || x.ClientID != pc || x.DNSName != "kept" || x.Status != "reserved" {
+		t.Errorf("%+v", x)
+	}
+}
