@@ -153,7 +153,7 @@ func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 	judge, records := false, e.awaitsJudgement() && e.hadLeases(s)
 	e.locked(func() {
 		for _, p := range pending {
-			p.settle()
+			p.free.settle()
 		}
 		l.pools, l.pending, l.snapshot = pending, nil, s
 		e.settleOwners(s, e.facts.Snapshot)

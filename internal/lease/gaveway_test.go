@@ -235,3 +235,16 @@ func TestAnotherServersLeaseIsNoEndedOffer(t *testing.T) {
 		})
 	}
 }
+
+// offers that lapsed unnoticed ended when they lapsed, not when the next packet
+// came.
+func TestOffersThatLapsedUnnoticedEndedInTurn(t *testing.T) {
+	r := newRig(t, newMemStore(), snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.12/24"), machines(alice, bob, carol)))
+	for _, m := range []ClientMessage{discover(alice, wants("10.0.0.12")), discover(bob, wants("10.0.0.10")), discover(carol, wants("10.0.0.11"))} {
+		r.expect(m, "OFFER D-1 "+m.RequestedAddr.String()+"/24")
+		r.now = r.now.Add(time.Second)
+	}
+	r.now = start.Add(90 * time.Second)
+	r.expect(discover(nth(0)), "OFFER D-1 10.0.0.12/24")
+	r.expect(discover(nth(1)), "OFFER D-1 10.0.0.10/24")
+}

@@ -209,10 +209,13 @@ func (l *Leases) sweep(steady, judged time.Time) {
 // is now by time that runs, judged the time that leases are judged by.
 func (l *Leases) endOffer(client ClientID, steady, judged time.Time) {
 	addr, held := l.heldBy[client]
-	fresh, last := l.holds[addr].fresh, l.answers[client]
+	h, last := l.holds[addr], l.answers[client]
 	l.dropHold(client)
-	until := last.at.Add(answerMemory)
-	if !held || !fresh || !last.offered || last.addr != addr || !until.After(steady) {
+	at, until := steady, last.at.Add(answerMemory)
+	if h.until.Before(at) { // it lapsed, unnoticed
+		at = h.until
+	}
+	if !held || !h.fresh || !last.offered || last.addr != addr || !until.After(steady) {
 		return
 	}
 	for _, p := range l.pools {
@@ -221,8 +224,8 @@ func (l *Leases) endOffer(client ClientID, steady, judged time.Time) {
 			continue
 		}
 		// Another server may have leased it since it was offered.
-		if key := p.tree[position+len(p.addrs)]; key == neverUsed || key != unavailable && !time.Unix(key, 0).Add(l.policy.ReclaimGrace).After(judged) {
-			l.ended[addr] = endedOffer{steady, until, key}
+		if key := p.free.leaves()[position]; key == neverUsed || key != unavailable && !time.Unix(key, 0).Add(l.policy.ReclaimGrace).After(judged) {
+			l.ended[addr] = endedOffer{at, until, key}
 		}
 	}
 	l.touch(addr)
@@ -355,9 +358,9 @@ func (l *Leases) exclude(own netip.Addr) {
 	}
 }
 
-// fill computes the keys of some leaves of a pool that is being built.
+// fill computes the keys of some addresses of a pool that is being built.
 func (l *Leases) fill(p *pool, from, to int) {
 	for position := from; position < to; position++ {
-		p.tree[position+len(p.addrs)] = l.key(p.addrs[position])
+		p.set(position, l.keys(p.addrs[position]))
 	}
 }
