@@ -87,6 +87,29 @@ func BenchmarkPool(b *testing.B) {
 	b.Run("full", func(b *testing.B) { decides(b, fill(65534, running), m, Silent) })
 }
 
+// A full /16 of leases, offers, and offers that ended: all there is to choose from.
+func BenchmarkEndedOffers(b *testing.B) {
+	s := slash16(b)
+	relay := via("10.1.255.254")
+	for _, ends := range []int{1, 1000, 16000} {
+		var leases []Lease
+		for i := 1; i <= 65533-ends; i++ {
+			leases = append(leases, Lease{Addr: hostOf(10, 1, i), Client: stranger(i), State: Bound, Expires: start.Add(time.Hour)})
+		}
+		r := newRig(b, newMemStore(leases...), s)
+		for i := range ends {
+			if d, err := r.Handle(b.Context(), discover(stranger(70_000+i), relay), nil); err != nil || d.Verdict != Offer {
+				b.Fatal(brief(d), err)
+			}
+		}
+		r.now = r.now.Add(r.config.Policy.OfferHold)
+		r.handle(discover(alice, relay)) // takes the last that was never offered
+		b.Run(fmt.Sprint(ends), func(b *testing.B) { decides(b, r, discover(bob, relay), Offer) })
+		r.Confirm(r.now, time.Hour)
+		b.Run(fmt.Sprint(ends, ", the clock is off"), func(b *testing.B) { decides(b, r, discover(bob, relay), Offer) })
+	}
+}
+
 // A whole exchange through the engine with a store that costs nothing.
 func BenchmarkEngine(b *testing.B) {
 	r := newRig(b, newMemStore(), slash16(b))

@@ -153,7 +153,7 @@ func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 	judge, records := false, e.awaitsJudgement() && e.hadLeases(s)
 	e.locked(func() {
 		for _, p := range pending {
-			p.settle()
+			p.free.settle()
 		}
 		l.pools, l.pending, l.snapshot = pending, nil, s
 		e.settleOwners(s, e.facts.Snapshot)
@@ -259,15 +259,16 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now, l := e.config.Now(), e.facts.Leases
-	steady := e.lookAtClock(now)
-	l.sweep(steady)
+	judged := e.judged(now)
+	steady := e.facts.Steady
+	l.sweep(steady, judged)
 	decision := Decide(e.facts, m, now, trace)
 	effect := &decision.effect
 	if effect.claims.IsValid() {
 		l.claims[effect.claims] = steady.Add(cmp.Or(decision.Time, e.config.Policy.LeaseTime))
 	}
 	if effect.ends != "" {
-		l.endOffer(effect.ends, steady)
+		l.endOffer(effect.ends, steady, judged)
 	}
 	if effect.hold.IsValid() && !decision.Static {
 		stranger := decision.Machine == nil && decision.Interface == nil

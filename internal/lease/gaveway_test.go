@@ -3,6 +3,8 @@ package lease
 import (
 	"testing"
 	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
 // D-34: an offer that gave way is kept if its client comes first, and is silence
@@ -189,4 +191,60 @@ func TestAnEndedOfferBesideRunningLeases(t *testing.T) {
 		r.expect(discover(nth(2)), "OFFER D-1 10.0.0.11/24")
 		r.expect(discover(nth(3)), "OFFER D-1 10.0.0.12/24")
 	}
+}
+
+// what another server leased while our offer stood is no free address once the
+// offer has ended, and is one again only when that lease has ended.
+func TestAnotherServersLeaseIsNoEndedOffer(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		ends   time.Duration // of the other server's lease, since the offer
+		clock  time.Duration // what the clock is set by while the offer stands
+		gaveUp bool          // the offer gives way, else it lapses
+		free   bool
+	}{
+		{name: "it runs", ends: time.Hour},
+		{name: "it runs, and the offer gives way", ends: time.Hour, gaveUp: true},
+		{name: "it ended within the grace", ends: 55 * time.Second},
+		{name: "it has ended", ends: 45 * time.Second, free: true},
+		{name: "it runs, by a clock that was set back", ends: 30 * time.Second, clock: -3 * time.Minute},
+		{name: "it ended within the grace, by a clock that was set back", ends: -125 * time.Second, clock: -3 * time.Minute},
+		{name: "it has ended, by a clock that was set back", ends: -3 * time.Minute, clock: -3 * time.Minute, free: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			clock := newSteps()
+			world := func(edits ...edit) *ipam.Snapshot {
+				return snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10/24", edits...), dynamic("10.0.0.11/24"))
+			}
+			r := newRig(t, newMemStore(), world(), clock.on)
+			r.expect(discover(nth(0)), "OFFER D-1 10.0.0.10/24")
+			clock.set(c.clock)
+			r.SetSnapshot(world(record(carol, c.ends), seen(start)))
+			if !c.gaveUp {
+				clock.run(time.Minute)
+			}
+			r.expect(discover(nth(1)), "OFFER D-1 10.0.0.11/24")
+			want := "OFFER D-1 10.0.0.11/24" // what a stranger was offered gives way
+			if c.free {
+				want = "OFFER D-1 10.0.0.10/24"
+			}
+			r.expect(discover(nth(2)), want)
+			if err := r.facts.Leases.verify(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// offers that lapsed unnoticed ended when they lapsed, not when the next packet
+// came.
+func TestOffersThatLapsedUnnoticedEndedInTurn(t *testing.T) {
+	r := newRig(t, newMemStore(), snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.12/24"), machines(alice, bob, carol)))
+	for _, m := range []ClientMessage{discover(alice, wants("10.0.0.12")), discover(bob, wants("10.0.0.10")), discover(carol, wants("10.0.0.11"))} {
+		r.expect(m, "OFFER D-1 "+m.RequestedAddr.String()+"/24")
+		r.now = r.now.Add(time.Second)
+	}
+	r.now = start.Add(90 * time.Second)
+	r.expect(discover(nth(0)), "OFFER D-1 10.0.0.12/24")
+	r.expect(discover(nth(1)), "OFFER D-1 10.0.0.10/24")
 }

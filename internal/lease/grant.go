@@ -219,6 +219,14 @@ func (d *decider) traceSkew() {
 	}
 }
 
+// section is the addresses [low, high) of a pool: those of a network, and of the
+// networks nested in it.
+type section struct {
+	network   *ipam.Subnet
+	pool      *pool
+	low, high int
+}
+
 // fromPool takes the lowest never-used address, else the one that has been
 // free longest (A-1, S-8).
 func (d *decider) fromPool(n *ipam.Subnet) choice {
@@ -233,52 +241,42 @@ func (d *decider) fromPool(n *ipam.Subnet) choice {
 	if low < high && !ipam.HostIn(n.Prefix.Prefix, p.addrs[high-1].Address.Addr()) {
 		high--
 	}
-	position, key := d.firstOf(n, p, low, high)
-	switch {
-	case key == neverUsed:
-	case key == unavailable, !lately(key) && time.Unix(key, 0).Add(d.f.Policy.ReclaimGrace).After(d.now):
-		return d.offeredLately(n, p, low, high)
-	case d.skewed():
-		one := d.offeredLately(n, p, low, high)
-		if one.skewed = one.address == nil; one.skewed {
-			d.traceSkew()
-		}
-		return one
+	s := section{n, p, low, high}
+	position, key := d.firstOf(s, p.free)
+	if key == neverUsed {
+		d.choose("never used", p.addrs[position])
+		return choice{address: p.addrs[position], reason: ReasonNew}
 	}
-	a := p.addrs[position]
-	switch {
-	case lately(key):
-		d.choose("an offer of it ended a moment ago, and nothing else is free", a)
-	case key == neverUsed:
-		d.choose("never used", a)
-	case d.trace != nil:
-		d.choose("free since "+time.Unix(key, 0).UTC().Format(time.RFC3339), a)
+	ended := key != unavailable && !time.Unix(key, 0).Add(d.f.Policy.ReclaimGrace).After(d.now)
+	if !ended || d.skewed() {
+		return d.offeredLately(s, ended)
 	}
-	return choice{address: a, reason: ReasonNew}
+	if d.trace != nil {
+		d.choose("free since "+time.Unix(key, 0).UTC().Format(time.RFC3339), p.addrs[position])
+	}
+	return choice{address: p.addrs[position], reason: ReasonNew}
 }
 
 // offeredLately takes the address whose offer ended first, where none is free but
-// those. The tree has the ends of running leases before them, so each address
-// of the pool is looked at. Where the clock does not tell that a lease has ended,
-// only one that no client ever used is taken (S-9).
-func (d *decider) offeredLately(n *ipam.Subnet, p *pool, low, high int) choice {
-	if len(d.l.ended) == 0 {
-		return choice{}
+// those. Where the clock does not tell that a lease has ended, only one that
+// no client ever used is taken (S-9); others says that there are ended leases.
+func (d *decider) offeredLately(s section, others bool) choice {
+	p := s.pool
+	position, key := d.firstOf(s, p.unused)
+	if at, since := d.firstOf(s, p.used); d.skewed() {
+		others = others || since != unavailable
+	} else if since < key {
+		position, key = at, since
 	}
-	first, found := unavailable, -1
-	for from, to := range p.parts(n, low, high) {
-		for position := from; position < to; position++ {
-			key, addr := p.tree[position+len(p.addrs)], p.addrs[position].Address.Addr()
-			if lately(key) && key < first && !d.theirs(addr) && (!d.skewed() || d.l.ended[addr].key == neverUsed) {
-				first, found = key, position
-			}
-		}
+	switch {
+	case key != unavailable:
+		d.choose("an offer of it ended a moment ago, and nothing else is free", p.addrs[position])
+		return choice{address: p.addrs[position], reason: ReasonNew}
+	case others && d.skewed():
+		d.traceSkew()
+		return choice{skewed: true}
 	}
-	if found < 0 {
-		return choice{}
-	}
-	d.choose("an offer of it ended a moment ago, and nothing else is free", p.addrs[found])
-	return choice{address: p.addrs[found], reason: ReasonNew}
+	return choice{}
 }
 
 // theirs reports whether addr is an address of the relay or of this server
@@ -289,19 +287,19 @@ func (d *decider) theirs(addr netip.Addr) bool {
 	return addr == d.avoid || addr == m.Relay || addr == m.Override || addr == m.Identifier || slices.Contains(m.InterfaceAddrs, addr)
 }
 
-// firstOf searches [low, high) without the nested networks of n.
-func (d *decider) firstOf(n *ipam.Subnet, p *pool, low, high int) (position int, key int64) {
+// firstOf searches one tree of the pool, without the nested networks.
+func (d *decider) firstOf(s section, t tournament) (position int, key int64) {
 	key = unavailable
-	for from, to := range p.parts(n, low, high) {
-		if at, k := d.firstFree(p, from, to); k < key {
+	for from, to := range s.pool.parts(s.network, s.low, s.high) {
+		if at, k := d.firstFrom(s.pool, t, from, to); k < key {
 			position, key = at, k
 		}
 	}
 	return position, key
 }
 
-// firstFree searches [low, high) in the order of lease.pick.
-func (d *decider) firstFree(p *pool, low, high int) (position int, key int64) {
+// firstFrom searches [low, high) in the order of lease.pick.
+func (d *decider) firstFrom(p *pool, t tournament, low, high int) (position int, key int64) {
 	if low >= high {
 		return 0, unavailable
 	}
@@ -311,26 +309,26 @@ func (d *decider) firstFree(p *pool, low, high int) (position int, key int64) {
 		_, _ = h.Write([]byte(d.m.Client))         // never fails
 		start += int(h.Sum64() % uint64(high-low)) //nolint:gosec // G115: the remainder fits
 	}
-	position, key = d.firstUnlessTheirs(p, start, high)
+	position, key = d.firstUnlessTheirs(p, t, start, high)
 	if start == low || key == neverUsed {
 		return position, key
 	}
-	if wrapped, early := d.firstUnlessTheirs(p, low, start); early < key {
+	if wrapped, early := d.firstUnlessTheirs(p, t, low, start); early < key {
 		return wrapped, early
 	}
 	return position, key
 }
 
-// firstUnlessTheirs is pool.first over [low, high) without the addresses of the
+// firstUnlessTheirs is tournament.first over [low, high) without the addresses of the
 // relay that sent the message. They are taken from this one message only: a
 // relay address is a claim, and must not be able to empty a pool for others.
-func (d *decider) firstUnlessTheirs(p *pool, low, high int) (position int, key int64) {
-	position, key = p.first(low, high)
+func (d *decider) firstUnlessTheirs(p *pool, t tournament, low, high int) (position int, key int64) {
+	position, key = t.first(low, high)
 	if key == unavailable || !d.theirs(p.addrs[position].Address.Addr()) {
 		return position, key
 	}
-	before, earlier := d.firstUnlessTheirs(p, low, position)
-	after, later := d.firstUnlessTheirs(p, position+1, high)
+	before, earlier := d.firstUnlessTheirs(p, t, low, position)
+	after, later := d.firstUnlessTheirs(p, t, position+1, high)
 	if earlier <= later {
 		return before, earlier
 	}

@@ -182,22 +182,22 @@ func (l *Leases) dropHold(client ClientID) {
 	l.touch(addr)
 }
 
-// sweep forgets the holds and answers that lapsed by now. All holds live equally
-// long, so their queue is in order of time; a hold that was made anew has a later
-// entry.
-func (l *Leases) sweep(now time.Time) {
-	for len(l.holdQueue) > 0 && !l.holdQueue[0].at.After(now) {
+// sweep forgets the holds and answers that lapsed by steady time. All holds live
+// equally long, so their queue is in order of time; a hold that was made anew has a
+// later entry. judged is the same moment as leases are judged by.
+func (l *Leases) sweep(steady, judged time.Time) {
+	for len(l.holdQueue) > 0 && !l.holdQueue[0].at.After(steady) {
 		addr := l.holdQueue[0].addr
 		l.holdQueue = l.holdQueue[1:]
-		if h, ok := l.holds[addr]; ok && !h.until.After(now) {
-			l.endOffer(h.client, now)
+		if h, ok := l.holds[addr]; ok && !h.until.After(steady) {
+			l.endOffer(h.client, steady, judged)
 		}
 	}
-	l.forgetAnswers(now)
-	for len(l.endedQueue) > 0 && !l.endedQueue[0].at.After(now) {
+	l.forgetAnswers(steady)
+	for len(l.endedQueue) > 0 && !l.endedQueue[0].at.After(steady) {
 		addr := l.endedQueue[0].addr
 		l.endedQueue = l.endedQueue[1:]
-		if e, ok := l.ended[addr]; ok && !e.until.After(now) {
+		if e, ok := l.ended[addr]; ok && !e.until.After(steady) {
 			delete(l.ended, addr)
 			l.touch(addr)
 		}
@@ -205,13 +205,17 @@ func (l *Leases) sweep(now time.Time) {
 }
 
 // endOffer ends an offer that was not answered. As long as its client may accept
-// it all the same, the address is the last that another one is offered.
-func (l *Leases) endOffer(client ClientID, now time.Time) {
+// it all the same, the address is the last that another one is offered. steady
+// is now by time that runs, judged the time that leases are judged by.
+func (l *Leases) endOffer(client ClientID, steady, judged time.Time) {
 	addr, held := l.heldBy[client]
-	fresh, last := l.holds[addr].fresh, l.answers[client]
+	h, last := l.holds[addr], l.answers[client]
 	l.dropHold(client)
-	until := last.at.Add(answerMemory)
-	if !held || !fresh || !last.offered || last.addr != addr || !until.After(now) {
+	at, until := steady, last.at.Add(answerMemory)
+	if h.until.Before(at) { // it lapsed, unnoticed
+		at = h.until
+	}
+	if !held || !h.fresh || !last.offered || last.addr != addr || !until.After(steady) {
 		return
 	}
 	for _, p := range l.pools {
@@ -220,8 +224,8 @@ func (l *Leases) endOffer(client ClientID, now time.Time) {
 			continue
 		}
 		// Another server may have leased it since it was offered.
-		if key := p.tree[position+len(p.addrs)]; key == neverUsed || key != unavailable && !time.Unix(key, 0).Add(l.policy.ReclaimGrace).After(now) {
-			l.ended[addr] = endedOffer{now, until, key}
+		if key := p.free.leaves()[position]; key == neverUsed || key != unavailable && !time.Unix(key, 0).Add(l.policy.ReclaimGrace).After(judged) {
+			l.ended[addr] = endedOffer{at, until, key}
 		}
 	}
 	l.touch(addr)
@@ -354,9 +358,9 @@ func (l *Leases) exclude(own netip.Addr) {
 	}
 }
 
-// fill computes the keys of some leaves of a pool that is being built.
+// fill computes the keys of some addresses of a pool that is being built.
 func (l *Leases) fill(p *pool, from, to int) {
 	for position := from; position < to; position++ {
-		p.tree[position+len(p.addrs)] = l.key(p.addrs[position])
+		p.set(position, l.keys(p.addrs[position]))
 	}
 }

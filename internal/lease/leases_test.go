@@ -178,7 +178,7 @@ func TestHoldsDoNotPileUp(t *testing.T) {
 	if n := len(l.holdQueue); n > 5_000 {
 		t.Errorf("%d entries wait for one address", n)
 	}
-	l.sweep(start.Add(time.Minute))
+	l.sweep(start.Add(time.Minute), start.Add(time.Minute))
 	if len(l.holds) != 0 || len(l.heldBy) != 0 || len(l.holdQueue) != 0 {
 		t.Errorf("%d holds, %d holders, %d entries are left", len(l.holds), len(l.heldBy), len(l.holdQueue))
 	}

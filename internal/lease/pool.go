@@ -14,45 +14,70 @@ import (
 // given to a new client.
 type poolSet map[int64]*pool
 
-// pool is a tournament tree over the dynamic addresses of one VRF, which are
-// sorted by address. A leaf's key is neverUsed, or the Unix time since when
-// the address is free, or more than offeredLately, or unavailable; every inner
-// node is the smaller key of its children. So the lowest never-used address and the least recently
-// expired one of any prefix are found by the same search in O(log n), however
-// full the pool is.
+// pool is the dynamic addresses of one VRF, sorted by address. Each is in one of its
+// trees at most. So the lowest never-used address, the least recently expired one and
+// the offer that ended first are found in O(log n) in any prefix, however full it is.
 type pool struct {
 	addrs []*ipam.Address
-	tree  []int64 // tree[1] is the root, leaves start at len(addrs)
+	free  tournament // keys: neverUsed, or the Unix time since when it is free or will be
+	// unused and used are the addresses whose client may still accept an offer that
+	// ended, apart by whether the address was never used. Keys: when it ended, in
+	// ns of Unix time.
+	unused, used tournament
 }
+
+// tournament is a tree over the keys of a pool: leaves start in the middle, and each
+// node above is the smaller key of its children. tree[1] is the root.
+type tournament []int64
 
 const (
 	neverUsed   int64 = 0
-	unavailable int64 = math.MaxInt64
-	// offeredLately and the Unix time in ns when its offer ended is the key of an
-	// address whose client may still accept it: the last to be offered.
-	offeredLately int64 = 1 << 61
+	unavailable int64 = math.MaxInt64 // not in this tree
 )
 
-func lately(key int64) bool { return key >= offeredLately && key < unavailable }
+// keys are the leaves of one address.
+type keys struct{ free, unused, used int64 }
 
 func newPool(addrs []*ipam.Address) *pool {
-	return &pool{addrs: addrs, tree: make([]int64, 2*len(addrs))}
+	p := &pool{addrs: addrs, free: make(tournament, 2*len(addrs))}
+	p.unused, p.used = newTournament(len(addrs)), newTournament(len(addrs))
+	return p
 }
+
+// newTournament has n leaves, all unavailable.
+func newTournament(n int) tournament {
+	t := make(tournament, 2*n)
+	for i := range t {
+		t[i] = unavailable
+	}
+	return t
+}
+
+// leaves are the keys by position.
+func (t tournament) leaves() []int64 { return t[len(t)/2:] }
 
 // settle computes the inner nodes after leaves were set.
-func (p *pool) settle() {
-	for i := len(p.addrs) - 1; i > 0; i-- {
-		p.tree[i] = min(p.tree[2*i], p.tree[2*i+1])
+func (t tournament) settle() {
+	for i := len(t)/2 - 1; i > 0; i-- {
+		t[i] = min(t[2*i], t[2*i+1])
 	}
 }
 
-// set changes one leaf and the nodes above it.
-func (p *pool) set(position int, key int64) {
-	i := position + len(p.addrs)
-	p.tree[i] = key
-	for i >>= 1; i > 0; i >>= 1 {
-		p.tree[i] = min(p.tree[2*i], p.tree[2*i+1])
+// set changes one leaf and the nodes above it, as far as they change.
+func (t tournament) set(position int, key int64) {
+	for i := position + len(t)/2; i > 0 && t[i] != key; i >>= 1 {
+		t[i] = key
+		if i > 1 {
+			key = min(t[i], t[i^1])
+		}
 	}
+}
+
+// set changes the keys of one address.
+func (p *pool) set(position int, k keys) {
+	p.free.set(position, k.free)
+	p.unused.set(position, k.unused)
+	p.used.set(position, k.used)
 }
 
 // find returns the position of an address, if it is in the pool.
@@ -64,9 +89,9 @@ func (p *pool) find(addr netip.Addr) (int, bool) {
 
 // first returns the lowest position in [low, high) that has the smallest key
 // there, and that key.
-func (p *pool) first(low, high int) (position int, key int64) {
+func (t tournament) first(low, high int) (position int, key int64) {
 	key = unavailable
-	n := len(p.addrs)
+	n := len(t) / 2
 	// The nodes that cover [low, high) are met in address order on the left
 	// side and in reverse order on the right side.
 	var best int
@@ -74,8 +99,8 @@ func (p *pool) first(low, high int) (position int, key int64) {
 	rights := 0
 	for l, r := low+n, high+n; l < r; l, r = l>>1, r>>1 {
 		if l&1 == 1 {
-			if p.tree[l] < key {
-				best, key = l, p.tree[l]
+			if t[l] < key {
+				best, key = l, t[l]
 			}
 			l++
 		}
@@ -86,8 +111,8 @@ func (p *pool) first(low, high int) (position int, key int64) {
 		}
 	}
 	for _, node := range slices.Backward(right[:rights]) {
-		if p.tree[node] < key {
-			best, key = node, p.tree[node]
+		if t[node] < key {
+			best, key = node, t[node]
 		}
 	}
 	if key == unavailable {
@@ -95,24 +120,29 @@ func (p *pool) first(low, high int) (position int, key int64) {
 	}
 	for best < n {
 		best *= 2
-		if p.tree[best] != key {
+		if t[best] != key {
 			best++
 		}
 	}
 	return best - n, key
 }
 
-// key says how soon an address can be given to a new client.
-func (l *Leases) key(a *ipam.Address) int64 {
-	addr := a.Address.Addr()
+// keys say how soon an address can be given to a new client.
+func (l *Leases) keys(a *ipam.Address) keys {
+	addr, k := a.Address.Addr(), keys{unavailable, unavailable, unavailable}
 	if _, held := l.holds[addr]; held || l.inWork[addr] != "" || l.infrastructure[addr] || reserved(a) {
-		return unavailable
+		return k
 	}
-	key := l.freeSince(a)
-	if e, ok := l.ended[addr]; ok && e.key == key {
-		return offeredLately + e.at.UnixNano()
+	since := l.freeSince(a)
+	switch e, ended := l.ended[addr]; {
+	case !ended || e.key != since:
+		k.free = since
+	case since == neverUsed:
+		k.unused = e.at.UnixNano()
+	default:
+		k.used = e.at.UnixNano()
 	}
-	return key
+	return k
 }
 
 // freeSince is the key of an address by its leases alone.
@@ -143,7 +173,7 @@ func (l *Leases) touch(addr netip.Addr) {
 	for _, set := range []poolSet{l.pools, l.pending} {
 		for _, p := range set {
 			if position, ok := p.find(addr); ok {
-				p.set(position, l.key(p.addrs[position]))
+				p.set(position, l.keys(p.addrs[position]))
 			}
 		}
 	}

@@ -21,11 +21,11 @@ func poolOf(n int) *pool {
 	return newPool(addrs)
 }
 
-// scan is pool.first by looking at every leaf.
-func (p *pool) scan(low, high int) (position int, key int64) {
+// scan is tournament.first by looking at every leaf.
+func (t tournament) scan(low, high int) (position int, key int64) {
 	key = unavailable
 	for i := low; i < high; i++ {
-		if k := p.tree[i+len(p.addrs)]; k < key {
+		if k := t.leaves()[i]; k < key {
 			position, key = i, k
 		}
 	}
@@ -35,19 +35,19 @@ func (p *pool) scan(low, high int) (position int, key int64) {
 func TestPoolFindsWhatAScanFinds(t *testing.T) {
 	keys := rapid.OneOf(rapid.Just(neverUsed), rapid.Just(unavailable), rapid.Int64Range(1, 5))
 	rapid.Check(t, func(t *rapid.T) {
-		p := poolOf(rapid.IntRange(0, 70).Draw(t, "size"))
-		for i := range p.addrs {
-			p.tree[i+len(p.addrs)] = keys.Draw(t, "key")
+		tree := make(tournament, 2*rapid.IntRange(0, 70).Draw(t, "size"))
+		for i := range tree.leaves() {
+			tree.leaves()[i] = keys.Draw(t, "key")
 		}
-		p.settle()
+		tree.settle()
 		for range rapid.IntRange(1, 20).Draw(t, "steps") {
-			if n := len(p.addrs); n > 0 && rapid.Bool().Draw(t, "change") {
-				p.set(rapid.IntRange(0, n-1).Draw(t, "position"), keys.Draw(t, "key"))
+			if n := len(tree.leaves()); n > 0 && rapid.Bool().Draw(t, "change") {
+				tree.set(rapid.IntRange(0, n-1).Draw(t, "position"), keys.Draw(t, "key"))
 			}
-			low := rapid.IntRange(0, len(p.addrs)).Draw(t, "low")
-			high := rapid.IntRange(low, len(p.addrs)).Draw(t, "high")
-			position, key := p.first(low, high)
-			if wantPosition, wantKey := p.scan(low, high); position != wantPosition || key != wantKey {
+			low := rapid.IntRange(0, len(tree.leaves())).Draw(t, "low")
+			high := rapid.IntRange(low, len(tree.leaves())).Draw(t, "high")
+			position, key := tree.first(low, high)
+			if wantPosition, wantKey := tree.scan(low, high); position != wantPosition || key != wantKey {
 				t.Fatalf("first of %d to %d is %d with key %d, a scan finds %d with %d", low, high, position, key, wantPosition, wantKey)
 			}
 		}
@@ -69,15 +69,17 @@ func TestPoolFindsAddresses(t *testing.T) {
 // verify checks that every pool agrees with a fresh look at every address.
 func (l *Leases) verify() error {
 	for vrf, p := range l.pools {
-		n := len(p.addrs)
 		for i, a := range p.addrs {
-			if got, want := p.tree[i+n], l.key(a); got != want {
-				return fmt.Errorf("VRF %d: key of %s is %d, want %d", vrf, a.Address, got, want)
+			got := keys{p.free.leaves()[i], p.unused.leaves()[i], p.used.leaves()[i]}
+			if want := l.keys(a); got != want {
+				return fmt.Errorf("VRF %d: keys of %s are %v, want %v", vrf, a.Address, got, want)
 			}
 		}
-		for i := n - 1; i > 0; i-- {
-			if want := min(p.tree[2*i], p.tree[2*i+1]); p.tree[i] != want {
-				return fmt.Errorf("VRF %d: inner node %d is %d, want %d", vrf, i, p.tree[i], want)
+		for _, t := range []tournament{p.free, p.unused, p.used} {
+			for i := len(p.addrs) - 1; i > 0; i-- {
+				if want := min(t[2*i], t[2*i+1]); t[i] != want {
+					return fmt.Errorf("VRF %d: inner node %d is %d, want %d", vrf, i, t[i], want)
+				}
 			}
 		}
 	}

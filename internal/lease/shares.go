@@ -198,19 +198,20 @@ func (d *decider) room(n *ipam.Subnet, o *offers) int {
 }
 
 // countFree counts the addresses in [low, high) that a new client can get now.
-func (d *decider) countFree(p *pool, low, high int) (free int) {
+func (d *decider) countFree(p *pool, low, high int) (n int) {
 	last := d.now.Add(-d.f.Policy.ReclaimGrace).Unix()
 	if d.skewed() {
 		last = neverUsed
 	}
+	free, unused, used := p.free.leaves(), p.unused.leaves(), p.used.leaves()
 	for position := low; position < high; position++ {
-		key := p.tree[position+len(p.addrs)]
-		if lately(key) {
+		key := free[position]
+		if key == unavailable && (unused[position] != unavailable || used[position] != unavailable) {
 			key = d.l.ended[p.addrs[position].Address.Addr()].key
 		}
 		if key <= last {
-			free++
+			n++
 		}
 	}
-	return free
+	return n
 }

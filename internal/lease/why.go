@@ -9,7 +9,8 @@ func (e *Engine) Why(m ClientMessage) *Trace {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.config.Now()
-	e.facts.Leases.sweep(e.lookAtClock(now))
+	judged := e.judged(now)
+	e.facts.Leases.sweep(e.facts.Steady, judged)
 	Decide(e.facts, m, now, trace)
 	return trace
 }

@@ -330,7 +330,8 @@ func (e *Engine) Explain(m ClientMessage) (Decision, *Trace) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.config.Now()
-	e.facts.Leases.sweep(e.lookAtClock(now))
+	judged := e.judged(now)
+	e.facts.Leases.sweep(e.facts.Steady, judged)
 	trace := new(Trace)
 	return Decide(e.facts, m, now, trace), trace
 }
