@@ -29,11 +29,11 @@ go test -count=1 -timeout 30m ${GOTESTFLAGS:-} -p 1 \
   ./test/netns/... ./test/wire/... ./test/hostile/... ./test/scenario/... ./test/boot/... ./test/program/...
 # Its other tests are about settings that name no NetBox.
 env -u NETBOX_URL -u NETBOX_TOKEN_FILE \
-  go test -count=1 ${GOTESTFLAGS:-} -run 'CannotBeSent$|CannotBeSentTellsNothing$' ./internal/instance
+  go test -count=1 ${GOTESTFLAGS:-} -run 'CannotBeSent$|CannotBeSentTellsNothing$|IsAskedByARP$' ./internal/instance
 
 # Last, and in a NetBox that is thrown away: it takes minutes to delete
 # ten thousand addresses again.
 say 'the mirror'
-go test -count=1 -timeout 20m ${GOTESTFLAGS:-} -run 'OnARealNetBox$' -skip TenThousand ./sync/mirror
+go test -count=1 -timeout 20m ${GOTESTFLAGS:-} -run 'OnARealNetBox$|RealNetBoxInEachDialect$' -skip TenThousand ./sync/mirror
 NETBOX_DISPOSABLE=1 go test -count=1 -timeout 25m ${GOTESTFLAGS:-} -run 'TenThousandLeasesOnARealNetBox$' ./sync/mirror
 say 'done'
