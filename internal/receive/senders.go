@@ -35,7 +35,7 @@ func (s *senders) partOf(datagram []byte, source netip.Addr) int {
 	if relay.IsUnspecified() || relay == sender {
 		return 0
 	}
-	return 1 + int(maphash.Comparable(s.seed, sender)%senderParts) //nolint:gosec // G115: the remainder fits
+	return 1 + int(maphash.Comparable(s.seed, sender)%senderParts)
 }
 
 // begin reports whether p may be in work, and then is until end. crowded says that

@@ -180,7 +180,7 @@ func (v *view) overwrite(s *situation, o outcome, by claim) outcome {
 	} else if o.want.ClientID != x.ClientID && v.leaseNamed(s.place, x) {
 		o.want.DNSName = "" // the name of another client (rule 3.6)
 	}
-	if x.Managed != state.Created && !(x.Assigned && x.Managed == state.Untouched) {
+	if x.Managed != state.Created && (!x.Assigned || x.Managed != state.Untouched) {
 		o.want.Managed = state.Adopted
 	}
 	return o
