@@ -27,7 +27,7 @@ test: ## all tests that need nothing but Go
 
 .PHONY: race
 race: ## the same under the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race $(GOTESTFLAGS) ./...
+	CGO_ENABLED=1 go test -race -timeout 20m $(GOTESTFLAGS) ./...
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (30s)
