@@ -77,8 +77,6 @@ func (s *site) lost(t *testing.T, want string) {
 
 // T-1, T-3: the token's view is narrowed while clients are served, and widened again.
 func viewIsNarrowed(t *testing.T, l *lab) {
-	l.vanishing.Lock()
-	t.Cleanup(l.vanishing.Unlock) // after all that the story made is gone
 	s := newSite(t, l)
 	// A token of its own, whose permission on addresses is narrowed.
 	token := filepath.Join(t.TempDir(), "token")
@@ -118,8 +116,6 @@ func viewIsNarrowed(t *testing.T, l *lab) {
 
 // T-1, T-2, T-4: all addresses of a prefix are deleted in bulk and made anew.
 func addressesAreMadeAnew(t *testing.T, l *lab) {
-	l.vanishing.Lock()
-	t.Cleanup(l.vanishing.Unlock) // after all that the story made is gone
 	s := newSite(t, l)
 	p := plan{listen: `["%eth0"]`, nak: "authoritative", poll: "1s", metrics: true}
 	g := newGuests(t, l, s, netBulk, p, macBulk, macVisitor+62)
