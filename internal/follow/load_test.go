@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,18 +52,20 @@ func TestInactiveContextsDoNotCountWhereTheFilterIsIgnored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := false
+	var shown atomic.Bool
 	deaf := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(to)
 		q := r.Out.URL.Query()
-		shown = shown || q.Has("is_active")
+		if q.Has("is_active") {
+			shown.Store(true)
+		}
 		q.Del("is_active")
 		r.Out.URL.RawQuery = q.Encode()
 	}})
 	defer deaf.Close()
 	p := load(t, clienttest.Connect(t, deaf.URL, s.TokenV1(), clienttest.Silent()))
 	inactive := func(c *ipam.ConfigContext) bool { return c.ID == seeded.ID(t, "extras/config-contexts", "off") }
-	if slices.ContainsFunc(p.objects.Contexts, inactive) || len(p.objects.Contexts) != 3 || !shown {
+	if slices.ContainsFunc(p.objects.Contexts, inactive) || len(p.objects.Contexts) != 3 || !shown.Load() {
 		t.Errorf("%d contexts, want 3 without the inactive one", len(p.objects.Contexts))
 	}
 	if problems := p.problems(); len(problems) != 0 {
