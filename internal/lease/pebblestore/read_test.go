@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
@@ -64,25 +66,56 @@ func TestReadChangesNothing(t *testing.T) {
 	if err := s.SetNote(t.Context(), "ban", []byte("until then")); err != nil {
 		t.Fatal(err)
 	}
-	read := func(when string) {
-		t.Helper()
+	killed := filepath.Join(t.TempDir(), "killed")
+	if err := s.db.Checkpoint(killed); err != nil { // with a log that is to be replayed
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(killed, "LOCK"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for when, dir := range map[string]string{"of a server that was killed": killed, "of a server that was stopped": dir} {
 		before := picture(t, dir)
 		leases, notes, err := Read(t.Context(), dir)
 		if err != nil || len(leases) != 1 || !reflect.DeepEqual(leases[0], want) || string(notes["ban"]) != "until then" {
 			t.Errorf("%s: %v, %q, %v", when, leases, notes, err)
 		}
-		if after := picture(t, dir); !reflect.DeepEqual(before, after) {
-			t.Errorf("%s: the folder was %v and is %v", when, before, after)
+		if diff := cmp.Diff(before, picture(t, dir)); diff != "" {
+			t.Errorf("%s: the folder changed (-before +after):\n%s", when, diff)
+		}
+		if again, err := Open(dir, silent()); err != nil {
+			t.Errorf("%s: after reading the store cannot be opened: %v", when, err)
+		} else if err := again.Close(); err != nil {
+			t.Error(err)
 		}
 	}
-	read("open in a server")
-	if err := s.Close(); err != nil {
+}
+
+// C-2. Pebble writes in the background whenever it likes, so the picture of the
+// folder says nothing here.
+func TestReadBesideAnOpenServer(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(dir, silent())
+	if err != nil {
 		t.Fatal(err)
 	}
-	read("closed")
-	if again, err := Open(dir, silent()); err != nil {
-		t.Errorf("after reading the store cannot be opened: %v", err)
-	} else if err := again.Close(); err != nil {
+	want := bound("10.0.0.9")
+	if _, err := s.CompareAndSwap(t.Context(), want, 0); err != nil {
+		t.Fatal(err)
+	}
+	leases, _, err := Read(t.Context(), dir)
+	for again := 0; err != nil && again < 10; again++ { // as Read says of a server that writes
+		leases, _, err = Read(t.Context(), dir)
+	}
+	if err != nil || len(leases) != 1 || !reflect.DeepEqual(leases[0], want) {
+		t.Errorf("%v, %v", leases, err)
+	}
+	if _, err := s.CompareAndSwap(t.Context(), bound("10.0.0.10"), 0); err != nil {
+		t.Errorf("the server suffers: %v", err)
+	}
+	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
 }
