@@ -120,6 +120,7 @@ func (c *client) get(name, mode string, options ...string) ([]byte, map[string]s
 	accepted, sent := map[string]string{}, map[uint16]int{}
 	block, window := 512, 1
 	next, unacked := uint16(1), 0
+	var peer netip.AddrPort
 	for asked := 1; ; {
 		wait := patience
 		if c.peer == (netip.AddrPort{}) {
@@ -134,6 +135,12 @@ func (c *client) get(name, mode string, options ...string) ([]byte, map[string]s
 		if err != nil {
 			return data, accepted, err
 		}
+		if peer.IsValid() && c.peer != peer { // the answer to a request that was repeated: RFC 1350 section 4
+			c.write(c.peer, packet(opError, "\x00\x05unknown transfer ID"))
+			c.peer = peer
+			continue
+		}
+		peer = c.peer
 		switch d.op {
 		case opError:
 			return data, accepted, refused{d.number, string(bytes.TrimSuffix(d.rest, []byte{0}))}

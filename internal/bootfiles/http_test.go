@@ -203,10 +203,20 @@ func TestHTTPConnectionsAreLimited(t *testing.T) {
 		_, err = io.Copy(io.Discard, resp.Body)
 		return err
 	}
+	idle := func(connections int) {
+		t.Helper()
+		until(t, "idle connections", func() bool {
+			slots := r.http.slots
+			slots.mu.Lock()
+			defer slots.mu.Unlock()
+			return len(slots.working) == 0 && slots.pending.Len() == connections
+		})
+	}
 	first, second := dial(1), dial(1)
 	if err := errors.Join(get(first), get(second)); err != nil {
 		t.Fatal(err)
 	}
+	idle(2)
 	if err := get(dial(1)); err == nil {
 		t.Error("a third connection of one client is served")
 	}
@@ -214,11 +224,13 @@ func TestHTTPConnectionsAreLimited(t *testing.T) {
 	if err := get(first); err != nil {
 		t.Errorf("the first connection suffers: %v", err)
 	}
+	idle(2)
 	// Six clients in the place of four: idle connections give way, the oldest first.
 	for from := 2; from <= 6; from++ {
 		if err := get(dial(from)); err != nil {
 			t.Errorf("client %d: %v", from, err)
 		}
+		idle(min(from+1, 4))
 	}
 	if err := get(second); err == nil {
 		t.Error("the connection that was idle for longest is still there")
