@@ -37,7 +37,7 @@ func decides(b *testing.B, r *rig, m ClientMessage, want Verdict) {
 	b.Helper()
 	b.ReportAllocs()
 	for b.Loop() {
-		if d := Decide(r.facts, m, r.now, nil); d.Verdict != want {
+		if d := Decide(&r.facts, &m, r.now, nil); d.Verdict != want {
 			b.Fatalf("%s", brief(d))
 		}
 	}

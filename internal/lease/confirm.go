@@ -6,7 +6,7 @@ import "net/netip"
 func (d *decider) request() Decision {
 	m := d.m
 	selecting, r, c := m.ServerID.IsValid(), m.RequestedAddr, m.ClientAddr
-	if selecting && m.ServerID != m.Identifier && m.ServerID != m.Override {
+	if selecting && m.ServerID != m.Identifier && m.ServerID != d.override {
 		if d.trace != nil {
 			d.trace.addf("D-3", "the client chose server %s", m.ServerID)
 		}

@@ -77,26 +77,28 @@ type decider struct {
 	stale  bool          // the snapshot is too old for new leases and refusals (H-4)
 	late   bool          // it is too old for refusals
 
-	relayed Relayed
-	hearsay bool       // the network rests on a relay that nothing vouches for (N-11)
-	avoid   netip.Addr // not to be offered now (D-32)
-	takes   netip.Addr // offered to a stranger, who has to give way
-	rested  netip.Addr // in quarantine, which has to give way
+	relayed  Relayed
+	override netip.Addr // the message's, as far as it counts (N-11)
+	selected netip.Addr // by option 118, as far as it counts (N-12)
+	hearsay  bool       // the network rests on a relay that nothing vouches for (N-11)
+	avoid    netip.Addr // not to be offered now (D-32)
+	takes    netip.Addr // offered to a stranger, who has to give way
+	rested   netip.Addr // in quarantine, which has to give way
 }
 
 // Decide is the decision table (D-0 to D-28): what this server does
 // with one message. It is pure: it changes nothing and the same input gives the
 // same output. Reasons go to trace, which may be nil.
-func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
+func Decide(f *Facts, m *ClientMessage, now time.Time, trace *Trace) Decision {
 	m = f.Policy.identified(m)
-	d := decider{f: &f, s: f.Snapshot, l: f.Leases, m: &m, now: now.Add(-f.Jump), steady: f.Steady, trace: trace}
+	d := decider{f: f, s: f.Snapshot, l: f.Leases, m: m, now: now.Add(-f.Jump), steady: f.Steady, trace: trace}
 	if d.steady.IsZero() {
 		d.steady = now
 	}
 	decision := d.decide()
 	decision.Passed = d.passed
-	decision.Relayed, decision.Override = d.relayed, m.Override
-	decision.Relayed.Subnet = m.SubnetSelection
+	decision.Relayed, decision.Override = d.relayed, d.override
+	decision.Relayed.Subnet = d.selected
 	if decision.Verdict == Offer || decision.Verdict == Ack {
 		decision.effect.answer = d.answerOf(&decision)
 	}
@@ -104,7 +106,7 @@ func Decide(f Facts, m ClientMessage, now time.Time, trace *Trace) Decision {
 	return decision
 }
 
-// decide is Decide on a copy of the message that it may change.
+// decide is Decide for a client that is identified.
 func (d *decider) decide() Decision {
 	f, m, trace := d.f, d.m, d.trace
 	if m.Malformed != "" {
@@ -127,7 +129,7 @@ func (d *decider) decide() Decision {
 	if reason := d.admit(); reason != "" {
 		return d.silent("N-10", reason)
 	}
-	if !m.Identifier.IsValid() && !m.Override.IsValid() && m.Type != BOOTP && m.Type != Release && m.Type != Decline {
+	if !m.Identifier.IsValid() && !d.override.IsValid() && m.Type != BOOTP && m.Type != Release && m.Type != Decline {
 		trace.addf("R-13", "no server identifier: add a server_id line")
 		return d.silent("R-13", ReasonNoServerID)
 	}

@@ -238,7 +238,7 @@ func hasStep(trace *Trace, rule string) bool {
 func TestDecideIsPure(t *testing.T) {
 	r := newRig(t, newMemStore(bound("10.0.0.12", alice, time.Hour)), snapshot(t, worldOptions, office()...))
 	for _, row := range decisionTable {
-		first, second := Decide(r.facts, row.message, r.now, nil), Decide(r.facts, row.message, r.now, new(Trace))
+		first, second := Decide(&r.facts, &row.message, r.now, nil), Decide(&r.facts, &row.message, r.now, new(Trace))
 		if diff := cmp.Diff(first, second, cmp.Comparer(func(a, b Decision) bool { return a == b })); diff != "" {
 			t.Errorf("%s: %s", row.name, diff)
 		}

@@ -47,7 +47,7 @@ func (e *echoes) quiet(addr netip.Addr, now time.Time) bool {
 // which a lost lease may run, may be offered only after a request that was sent
 // (A-8, H-6). It reports whether the address may be offered. An offer that is not
 // made holds no address.
-func (e *Engine) probe(ctx context.Context, m ClientMessage, decision Decision, trace *Trace) (bool, error) {
+func (e *Engine) probe(ctx context.Context, m *ClientMessage, decision Decision, trace *Trace) (bool, error) {
 	addr, rests, must := decision.Addr.Addr(), decision.effect.rested, decision.effect.mustProbe
 	e.mu.Lock()
 	quiet := e.echoes.quiet(addr, e.lookAtClock(e.config.Now())) && !rests
@@ -98,9 +98,9 @@ func (e *Engine) ask(ctx context.Context, addr netip.Addr) (answered bool, err e
 }
 
 // setAside puts an address in quarantine that an unknown host uses.
-func (e *Engine) setAside(ctx context.Context, m ClientMessage, addr netip.Addr) error {
+func (e *Engine) setAside(ctx context.Context, m *ClientMessage, addr netip.Addr) error {
 	e.mu.Lock()
-	d := decider{f: &e.facts, s: e.facts.Snapshot, l: e.facts.Leases, m: &m, now: e.judged(e.config.Now())}
+	d := decider{f: &e.facts, s: e.facts.Snapshot, l: e.facts.Leases, m: m, now: e.judged(e.config.Now())}
 	next := d.quarantined(addr)
 	revision := e.facts.Leases.stored[addr].revision
 	e.facts.Leases.inWork[addr] = m.Client

@@ -179,7 +179,10 @@ func (e *Engine) locked(fn func()) {
 // An error means trouble on our side; the Decision is then Silent (H-3), or
 // promises no more than was durable before (H-4).
 func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Decision, error) {
-	m = e.config.Policy.identified(m)
+	return e.handle(ctx, e.config.Policy.identified(&m), trace)
+}
+
+func (e *Engine) handle(ctx context.Context, m *ClientMessage, trace *Trace) (Decision, error) {
 	if !e.begin(m) {
 		trace.addf("D-28", "an earlier message of this client is still in work")
 		return Decision{Rule: "D-28", Reason: ReasonBusy}, nil
@@ -193,7 +196,7 @@ func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Dec
 		case errors.Is(err, errUnprobed):
 			trace.addf("A-8", "%v: %s is not offered", err, decision.Addr)
 			return Decision{Rule: "D-2", Reason: ReasonPoolEmpty}, nil
-		case err != nil && needsNoStore(&m, decision):
+		case err != nil && needsNoStore(m, decision):
 			return decision, nil
 		}
 		if err != nil {
@@ -209,7 +212,7 @@ func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Dec
 }
 
 // begin marks the client as in work (D-28, S-7).
-func (e *Engine) begin(m ClientMessage) bool {
+func (e *Engine) begin(m *ClientMessage) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.busy[m.Client] {
@@ -244,7 +247,7 @@ func (e *Engine) SetOwn(own map[netip.Addr]bool) {
 
 // end takes the mark away and remembers what was said, for what the client may
 // say next (D-32).
-func (e *Engine) end(m ClientMessage, said answer) {
+func (e *Engine) end(m *ClientMessage, said answer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.busy, m.Client)
@@ -255,14 +258,14 @@ func (e *Engine) end(m ClientMessage, said answer) {
 
 // decide runs Decide and its effects on memory; an address with a change to
 // commit is marked as in work.
-func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
+func (e *Engine) decide(m *ClientMessage, trace *Trace) Decision {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now, l := e.config.Now(), e.facts.Leases
 	judged := e.judged(now)
 	steady := e.facts.Steady
 	l.sweep(steady, judged)
-	decision := Decide(e.facts, m, now, trace)
+	decision := Decide(&e.facts, m, now, trace)
 	effect := &decision.effect
 	if effect.claims.IsValid() {
 		l.claims[effect.claims] = steady.Add(cmp.Or(decision.Time, e.config.Policy.LeaseTime))
@@ -289,7 +292,7 @@ func (e *Engine) decide(m ClientMessage, trace *Trace) Decision {
 
 // carryOut does what takes time. It reports false if the message has to be
 // decided anew.
-func (e *Engine) carryOut(ctx context.Context, m ClientMessage, decision Decision, trace *Trace) (bool, error) {
+func (e *Engine) carryOut(ctx context.Context, m *ClientMessage, decision Decision, trace *Trace) (bool, error) {
 	effect := decision.effect
 	if effect.change.Addr.IsValid() {
 		err := e.promise(ctx, m.Client, effect.change, effect.revision)
@@ -312,7 +315,7 @@ const minRemaining = time.Minute
 // except that a client which renews keeps its running lease for the time that is
 // left, since that needs no write. Clients in other states may have lost the
 // address to another server's client unseen (H-3, H-4, B-9).
-func (e *Engine) troubled(m ClientMessage, decision Decision, err error, trace *Trace) Decision {
+func (e *Engine) troubled(m *ClientMessage, decision Decision, err error, trace *Trace) Decision {
 	silent := Decision{Rule: "H-3", Reason: ReasonStoreFailed}
 	if errors.Is(err, ErrCrowded) {
 		silent = Decision{Rule: "B-9", Reason: ReasonCrowded}
@@ -327,7 +330,7 @@ func (e *Engine) troubled(m ClientMessage, decision Decision, err error, trace *
 	if a == nil {
 		return silent
 	}
-	b := e.facts.Leases.bindingFor(&m, a, now, e.facts.Steady)
+	b := e.facts.Leases.bindingFor(m, a, now, e.facts.Steady)
 	left := min(b.Expires.Sub(now).Truncate(time.Second), decision.Time)
 	if b.Client != m.Client || !b.running(now) || left < minRemaining {
 		return silent

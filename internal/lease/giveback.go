@@ -97,5 +97,5 @@ func (d *decider) offered(a *ipam.Address) bool {
 // none.
 func (d *decider) addressedToUs() bool {
 	s := d.m.ServerID
-	return !s.IsValid() || s == d.m.Identifier || s == d.m.Override
+	return !s.IsValid() || s == d.m.Identifier || s == d.override
 }

@@ -284,7 +284,7 @@ func (d *decider) offeredLately(s section, others bool) choice {
 // again.
 func (d *decider) theirs(addr netip.Addr) bool {
 	m := d.m
-	return addr == d.avoid || addr == m.Relay || addr == m.Override || addr == m.Identifier || slices.Contains(m.InterfaceAddrs, addr)
+	return addr == d.avoid || addr == m.Relay || addr == d.override || addr == m.Identifier || slices.Contains(m.InterfaceAddrs, addr)
 }
 
 // firstOf searches one tree of the pool, without the nested networks.

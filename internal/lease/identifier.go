@@ -22,15 +22,17 @@ const (
 )
 
 // identified is m with the client key that the settings want: the identifier, if
-// one is sent that does not just repeat the hardware address (I-11).
-func (p *Policy) identified(m ClientMessage) ClientMessage {
+// one is sent that does not just repeat the hardware address (I-11). It is m itself,
+// or a copy that differs.
+func (p *Policy) identified(m *ClientMessage) *ClientMessage {
 	id := m.ClientIdentifier
 	if !p.ByIdentifier || m.Hardware != "" || m.Client == "" || len(id) < minIdentifier || len(id) > maxIdentifier ||
 		m.HasMAC && id[0] == 1 && bytes.Equal(id[1:], m.MAC[:]) {
 		return m
 	}
-	m.Hardware, m.Client = m.Client, ClientID(identifierPrefix+strings.ToUpper(net.HardwareAddr(id).String()))
-	return m
+	own := *m
+	own.Hardware, own.Client = m.Client, ClientID(identifierPrefix+strings.ToUpper(net.HardwareAddr(id).String()))
+	return &own
 }
 
 // shown is the client as NetBox shows it (I-13).

@@ -49,7 +49,8 @@ func TestWhatNamesAClient(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := Policy{ByIdentifier: c.by}
-			got := p.identified(message(Discover, c.client, sends(c.sent)))
+			m := message(Discover, c.client, sends(c.sent))
+			got := p.identified(&m)
 			want, hardware := c.client, ClientID("")
 			if c.want != "" {
 				want, hardware = c.want, c.client

@@ -21,8 +21,8 @@ func (d *decider) evidence() (addrs []netip.Addr, source string) {
 	switch {
 	case m.LinkSelection.IsValid():
 		return []netip.Addr{m.LinkSelection}, "relay's link selection"
-	case m.SubnetSelection.IsValid():
-		return []netip.Addr{m.SubnetSelection}, "subnet selection option"
+	case d.selected.IsValid():
+		return []netip.Addr{d.selected}, "subnet selection option"
 	case m.Relay.IsValid():
 		return []netip.Addr{m.Relay}, "relay address"
 	case m.ClientAddr.IsValid() && (m.Type == Inform || renewing):

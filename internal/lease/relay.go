@@ -2,14 +2,15 @@ package lease
 
 import "net/netip"
 
-// admit asks whether the relay of the message may speak for clients (N-10), and
-// leaves of the message what the relay's word proves (N-11). It reports why the
+// admit asks whether the relay of the message may speak for clients (N-10), and what
+// counts of its word (N-11, N-12). It reports why the
 // message is not answered at all, or "".
 func (d *decider) admit() Reason {
 	m := d.m
+	d.override, d.selected = m.Override, m.SubnetSelection
 	if !d.s.ListedRelay(m.Source) && m.SubnetSelection.IsValid() {
 		d.trace.addf("N-12", "the subnet selection option does not count: any client can send it, and the sender is not listed in network.relays")
-		m.SubnetSelection, d.relayed.Ignored = netip.Addr{}, true
+		d.selected, d.relayed.Ignored = netip.Addr{}, true
 	}
 	if !m.Relay.IsValid() {
 		return ""
@@ -27,7 +28,7 @@ func (d *decider) admit() Reason {
 		}
 		d.relayed.Ignored, d.hearsay = true, m.LinkSelection.IsValid()
 	}
-	m.Override = netip.Addr{}
+	d.override = netip.Addr{}
 	return ""
 }
 

@@ -52,7 +52,7 @@ func (d *decider) fromQuarantine(c client, w wire, none choice) (choice, *ipam.S
 
 // wakes ends the quarantine of an address that did not answer, so that the client
 // it is held for can accept it.
-func (e *Engine) wakes(ctx context.Context, m ClientMessage, addr netip.Addr) (bool, error) {
+func (e *Engine) wakes(ctx context.Context, m *ClientMessage, addr netip.Addr) (bool, error) {
 	e.mu.Lock()
 	next, revision, err := e.facts.Leases.unrested(addr, e.judged(e.config.Now()))
 	if err == nil {

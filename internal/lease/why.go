@@ -11,7 +11,7 @@ func (e *Engine) Why(m ClientMessage) *Trace {
 	now := e.config.Now()
 	judged := e.judged(now)
 	e.facts.Leases.sweep(e.facts.Steady, judged)
-	Decide(e.facts, m, now, trace)
+	Decide(&e.facts, &m, now, trace)
 	return trace
 }
 
@@ -23,11 +23,11 @@ func (e *Engine) Rehearse(m ClientMessage, trace *Trace) Decision {
 	e.mu.Lock()
 	now := e.config.Now()
 	e.lookAtClock(now)
-	decision := Decide(e.facts, m, now, trace)
+	decision := Decide(&e.facts, &m, now, trace)
 	storeless := e.store == nil
 	e.mu.Unlock()
 	if storeless && decision.effect.change.Addr.IsValid() {
-		return e.troubled(m, decision, ErrNoStore, trace)
+		return e.troubled(&m, decision, ErrNoStore, trace)
 	}
 	return decision
 }

@@ -333,7 +333,7 @@ func (e *Engine) Explain(m ClientMessage) (Decision, *Trace) {
 	judged := e.judged(now)
 	e.facts.Leases.sweep(e.facts.Steady, judged)
 	trace := new(Trace)
-	return Decide(e.facts, m, now, trace), trace
+	return Decide(&e.facts, &m, now, trace), trace
 }
 
 // answered says that the client was just sent the address that m declines, by the
