@@ -209,7 +209,8 @@ func (s *session) report(run *mirror.Run) {
 }
 
 func logNotes(log logrus.FieldLogger, notes []plan.Note) {
-	for _, n := range notes {
+	for _, alike := range report.Together(notes) {
+		n := alike.Common()
 		entry := log.WithField("note", string(n.Level))
 		for key, value := range map[string]string{"server": n.Server, "rule": n.Rule} {
 			if value != "" {
@@ -221,6 +222,9 @@ func logNotes(log logrus.FieldLogger, notes []plan.Note) {
 		}
 		if n.Addr.IsValid() {
 			entry = entry.WithField("addr", n.Addr)
+		}
+		if len(alike) > 1 {
+			entry = entry.WithFields(logrus.Fields{"notes": len(alike), "such_as": strings.Join(alike.Examples(), ", ")})
 		}
 		switch n.Level {
 		case plan.Failure, plan.Guard:
