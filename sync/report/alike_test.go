@@ -13,7 +13,7 @@ import (
 func TestEqualNotesAreOneLineWithACount(t *testing.T) {
 	lab, guest := netip.MustParsePrefix("10.8.4.0/24"), netip.MustParsePrefix("10.8.6.0/25")
 	of := func(server string, scope netip.Prefix, addr string) plan.Note {
-		n := plan.Note{Level: plan.Warning, Server: server, Scope: scope, Rule: "3.5 row 11", Text: "taken over"}
+		n := plan.Note{Level: plan.Warning, Server: server, Scope: scope, Rule: "3.8 point 23", Text: "taken over"}
 		if addr != "" {
 			n.Addr = netip.MustParseAddr(addr)
 		}
@@ -31,15 +31,15 @@ func TestEqualNotesAreOneLineWithACount(t *testing.T) {
 		notes []plan.Note
 		want  string
 	}{
-		"one":                {many[:1], "dh1 10.8.4.0/24 10.8.4.100: taken over [3.5 row 11]"},
-		"two":                {many[:2], "dh1 10.8.4.0/24 10.8.4.100, 10.8.4.101: taken over [3.5 row 11]"},
-		"three":              {many[:3], "dh1 10.8.4.0/24 10.8.4.100, 10.8.4.101, 10.8.4.102: taken over [3.5 row 11]"},
-		"many":               {many, "dh1 10.8.4.0/24 10.8.4.100, 10.8.4.101, 10.8.4.102 and 22 more: taken over [3.5 row 11]"},
-		"of two scopes":      {[]plan.Note{of("dh1", lab, ""), of("dh1", guest, "")}, "dh1 10.8.4.0/24, 10.8.6.0/25: taken over [3.5 row 11]"},
-		"of two servers":     {[]plan.Note{of("dh1", lab, ""), of("dh2", guest, "")}, "dh1 10.8.4.0/24, dh2 10.8.6.0/25: taken over [3.5 row 11]"},
-		"of one place":       {[]plan.Note{of("dh1", lab, ""), of("dh1", lab, "")}, "dh1 10.8.4.0/24 (2 times): taken over [3.5 row 11]"},
-		"of no place":        {[]plan.Note{of("", netip.Prefix{}, ""), of("", netip.Prefix{}, "")}, "(2 times): taken over [3.5 row 11]"},
-		"another in between": {[]plan.Note{many[0], other, many[1]}, "dh1 10.8.4.0/24 10.8.4.100, 10.8.4.101: taken over [3.5 row 11]\n  ! dh1 10.8.4.0/24 10.8.4.100: something else [3.5 row 11]"},
+		"one":                {many[:1], "dh1 10.8.4.0/24 10.8.4.100: taken over [3.8 point 23]"},
+		"two":                {many[:2], "dh1 10.8.4.0/24 10.8.4.100, 10.8.4.101: taken over [3.8 point 23]"},
+		"three":              {many[:3], "dh1 10.8.4.0/24 10.8.4.100, 10.8.4.101, 10.8.4.102: taken over [3.8 point 23]"},
+		"many":               {many, "dh1 10.8.4.0/24 10.8.4.100, 10.8.4.101, 10.8.4.102 and 22 more: taken over [3.8 point 23]"},
+		"of two scopes":      {[]plan.Note{of("dh1", lab, ""), of("dh1", guest, "")}, "dh1 10.8.4.0/24, 10.8.6.0/25: taken over [3.8 point 23]"},
+		"of two servers":     {[]plan.Note{of("dh1", lab, ""), of("dh2", guest, "")}, "dh1 10.8.4.0/24, dh2 10.8.6.0/25: taken over [3.8 point 23]"},
+		"of one place":       {[]plan.Note{of("dh1", lab, ""), of("dh1", lab, "")}, "dh1 10.8.4.0/24 (2 times): taken over [3.8 point 23]"},
+		"of no place":        {[]plan.Note{of("", netip.Prefix{}, ""), of("", netip.Prefix{}, "")}, "(2 times): taken over [3.8 point 23]"},
+		"another in between": {[]plan.Note{many[0], other, many[1]}, "dh1 10.8.4.0/24 10.8.4.100, 10.8.4.101: taken over [3.8 point 23]\n  ! dh1 10.8.4.0/24 10.8.4.100: something else [3.8 point 23]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &plan.Plan{Notes: c.notes}
