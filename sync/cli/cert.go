@@ -129,7 +129,11 @@ line or settings.`,
 				return err
 			}
 			if !p.quiet {
-				fmt.Fprintf(p.stdout, "%s: trusted until %s, and no other certificate\n", s.Host, c.NotAfter.UTC().Format(time.DateOnly))
+				until := "without end"
+				if !c.NotAfter.IsZero() {
+					until = "until " + c.NotAfter.UTC().Format(time.DateOnly)
+				}
+				fmt.Fprintf(p.stdout, "%s: trusted %s, and no other certificate\n", s.Host, until)
 			}
 			return nil
 		},
@@ -259,7 +263,7 @@ func (p *program) printCertificates(list []hostCertificate, asJSON bool) error {
 		}
 		for _, row := range [][2]string{
 			{"subject", c.Subject}, {"issuer", c.Issuer}, {"DNS names", strings.Join(c.DNSNames, ", ")}, {"addresses", strings.Join(c.addresses(), ", ")},
-			{"self-signed", yesNo(c.SelfSigned)}, {"authority", yesNo(c.Authority)}, {"ends", c.NotAfter.UTC().Format(time.RFC3339)}, {"fingerprint", c.Fingerprint()},
+			{"self-signed", yesNo(c.SelfSigned)}, {"authority", yesNo(c.Authority)}, {"ends", endText(c.NotAfter)}, {"fingerprint", c.Fingerprint()},
 		} {
 			if row[1] != "" {
 				fmt.Fprintf(t, "%s\t%s\n", row[0], printable.Text(row[1]))
@@ -275,6 +279,14 @@ func (c hostCertificate) addresses() []string {
 		list = append(list, ip.String())
 	}
 	return list
+}
+
+// endText is when a certificate ends.
+func endText(at time.Time) string {
+	if at.IsZero() {
+		return "never"
+	}
+	return at.UTC().Format(time.RFC3339)
 }
 
 func yesNo(b bool) string {

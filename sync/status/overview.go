@@ -77,7 +77,7 @@ const (
 // pinned is a certificate that an operator trusted.
 type pinned struct {
 	Subject     string    `json:"subject"`
-	NotAfter    time.Time `json:"not_after"`
+	NotAfter    time.Time `json:"not_after,omitzero"` // zero: never
 	Fingerprint string    `json:"sha256"`
 }
 
