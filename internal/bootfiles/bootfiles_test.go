@@ -262,8 +262,9 @@ func TestManyClientsAtOnce(t *testing.T) {
 }
 
 func TestTheEndLetsFinishWhatMovesAndCutsWhatDoesNot(t *testing.T) {
+	t.Parallel() // it waits
 	content := noise(5000)
-	r := serveAt(t, pace{second: 10 * time.Second, drain: 3 * time.Second}, map[string][]byte{"a": content}, func(c *Config) { c.HTTPListen = "" })
+	r := serveAt(t, pace{second: 10 * time.Second, drain: patience / 2}, map[string][]byte{"a": content}, func(c *Config) { c.HTTPListen = "" })
 	moving, stuck := newClient(t, r.TFTPAddr(), ""), newClient(t, r.TFTPAddr(), "")
 	for _, c := range []*client{moving, stuck} {
 		c.ask("a", "octet")

@@ -29,6 +29,8 @@ type client struct {
 	lose func(block uint16, before int) bool
 	// echo says how often each acknowledgement is sent, 1 if 0.
 	echo int
+	// before, if not nil, runs before each packet that is sent.
+	before func()
 
 	received int // DATA packets, lost ones included
 }
@@ -72,6 +74,9 @@ func packet(op byte, texts ...string) []byte {
 
 func (c *client) write(to netip.AddrPort, b []byte) {
 	c.t.Helper()
+	if c.before != nil {
+		c.before()
+	}
 	if _, err := c.conn.WriteToUDPAddrPort(b, to); err != nil {
 		c.t.Fatal(err)
 	}
@@ -112,35 +117,55 @@ func (c *client) hear(wait time.Duration) (datagram, error) {
 	return d, nil
 }
 
-// get fetches a file. It returns what the server accepted of the options.
-func (c *client) get(name, mode string, options ...string) ([]byte, map[string]string, error) {
+// errOnlyBegun says that the server fell silent after its first packet: it gives
+// up a client whose acknowledgement comes too late, as on a machine under load.
+var errOnlyBegun = fmt.Errorf("nothing after the first packet: %w", os.ErrDeadlineExceeded)
+
+// get fetches a file, and begins anew, as firmware does, where the server fell silent
+// after its first packet. It returns what the server accepted of the options.
+func (c *client) get(name, mode string, options ...string) (data []byte, accepted map[string]string, err error) {
 	c.t.Helper()
+	for range 4 {
+		if data, accepted, err = c.try(name, mode, options...); !errors.Is(err, errOnlyBegun) {
+			break
+		}
+	}
+	return data, accepted, err
+}
+
+func (c *client) try(name, mode string, options ...string) ([]byte, map[string]string, error) {
+	c.t.Helper()
+	old := c.peer // of a transfer before, which may have packets under way
 	c.ask(name, mode, options...)
 	var data []byte
 	accepted, sent := map[string]string{}, map[uint16]int{}
 	block, window := 512, 1
 	next, unacked := uint16(1), 0
 	var peer netip.AddrPort
+	heard, wait := 0, 200*time.Millisecond
 	for asked := 1; ; {
-		wait := patience
-		if c.peer == (netip.AddrPort{}) {
-			wait = 200 * time.Millisecond
-		}
 		d, err := c.hear(wait)
-		if errors.Is(err, os.ErrDeadlineExceeded) && wait != patience && asked < 100 { // as every client does
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && heard == 0 && asked < 100: // as every client does
 			c.ask(name, mode, options...)
 			asked++
 			continue
-		}
-		if err != nil {
+		case errors.Is(err, os.ErrDeadlineExceeded) && heard == 1:
+			return data, accepted, errOnlyBegun
+		case err != nil:
 			return data, accepted, err
-		}
-		if peer.IsValid() && c.peer != peer { // the answer to a request that was repeated: RFC 1350 section 4
+		case c.peer == old:
+			continue
+		case peer.IsValid() && c.peer != peer: // the answer to a request that was repeated: RFC 1350 section 4
 			c.write(c.peer, packet(opError, "\x00\x05unknown transfer ID"))
 			c.peer = peer
 			continue
 		}
 		peer = c.peer
+		heard++
+		if wait = patience; heard == 1 {
+			wait = patience / 4
+		}
 		switch d.op {
 		case opError:
 			return data, accepted, refused{d.number, string(bytes.TrimSuffix(d.rest, []byte{0}))}
