@@ -44,7 +44,7 @@ type handshake struct {
 	request readRequest
 	raw     []byte // the request as received
 	client  netip.AddrPort
-	picture picture
+	file    fileState
 	terms   terms
 	packet  []byte // what it was answered with
 	began   time.Time
@@ -327,7 +327,7 @@ func (s *handshake) first() ([]byte, error) {
 	if len(s.terms.accepted) > 0 {
 		return oack(s.terms.accepted), nil
 	}
-	var source io.Reader = bytes.NewReader(s.picture.head)
+	var source io.Reader = bytes.NewReader(s.file.head)
 	if s.request.ascii {
 		source = netascii.ToReader(source)
 	}
