@@ -152,7 +152,7 @@ func (i *Instance) serveInventory() error {
 	for _, p := range problems {
 		i.Log.WithField("object", p.Object).Warn(p.Text)
 	}
-	i.publish(snapshot, problems)
+	i.publish(snapshot)
 	return nil
 }
 
@@ -176,9 +176,8 @@ func options(s settings.NetBox) ipam.Options {
 		Relays: s.Network.RelayPrefixes()}
 }
 
-// publish makes s the snapshot that answers are given from. Problems in it were
-// logged when it was read.
-func (i *Instance) publish(s *ipam.Snapshot, _ []ipam.Problem) {
+// publish makes s the snapshot that answers are given from.
+func (i *Instance) publish(s *ipam.Snapshot) {
 	i.Engine.SetSnapshot(s)
 	i.snapshot.Store(s)
 	o := s.Objects()
