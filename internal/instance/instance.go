@@ -45,10 +45,10 @@ type Instance struct {
 	restsOn       []string                // of a rehearsal
 	// storeOpen is the store on disk; nil while there is none (H-5).
 	storeOpen atomic.Pointer[pebblestore.Store]
-	copyLeft  chan struct{} // closed when the copy is written no more; nil: there is none
-	copyHeld  atomic.Bool   // the folder of the second copy is this server's (H-10)
+	copyHeld  atomic.Bool // the folder of the second copy is this server's (H-10)
 	stop      context.CancelFunc
 	running   sync.WaitGroup
+	disks     sync.WaitGroup // work on disks, which may hang: nothing waits long for it
 }
 
 // StoreError says that the lease store cannot be opened. It is trouble of this
@@ -198,7 +198,7 @@ func (i *Instance) Snapshot() *ipam.Snapshot { return i.snapshot.Load() }
 func (i *Instance) Close() error {
 	i.stop()
 	i.running.Wait()
-	i.leaveCopy()
+	i.leaveDisks()
 	if i.store != nil {
 		return i.store.Close()
 	}
@@ -206,6 +206,23 @@ func (i *Instance) Close() error {
 		return store.Close()
 	}
 	return nil
+}
+
+// diskPatience is how long the end waits for work on disks.
+const diskPatience = time.Second
+
+// leaveDisks waits a little, after the end of its context, for work on disks. A
+// disk that hangs may hold it for ever.
+func (i *Instance) leaveDisks() {
+	ended := make(chan struct{})
+	go func() {
+		i.disks.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(diskPatience):
+	}
 }
 
 // policy is the part of the settings that decides about leases.
