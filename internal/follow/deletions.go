@@ -79,7 +79,8 @@ func (f *Follower) deletions(ctx context.Context) ([]object, time.Time, error) {
 		}
 		return change.ID, nil
 	})
-	// The cause of an end of ctx is the failure of another question.
+	// ctx also ends when another question of the poll fails. err is that failure
+	// then, and says nothing about the change log.
 	if ctx.Err() == nil && f.mustSweep(err) {
 		return nil, old, nil
 	}

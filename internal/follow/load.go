@@ -70,8 +70,8 @@ func (r *reader) load(ctx context.Context) (*tables, error) {
 	if _, err := r.client.Version(ctx); err != nil {
 		return nil, err
 	}
-	p := newTables()
-	if err := r.readMarks(ctx, p); err != nil {
+	t := newTables()
+	if err := r.readMarks(ctx, t); err != nil {
 		return nil, err
 	}
 	small := newTables()
@@ -84,7 +84,7 @@ func (r *reader) load(ctx context.Context) (*tables, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				row := r.decode.row(e, raw)
-				p.put(e, row)
+				t.put(e, row)
 				return row.id, nil
 			})
 		})
@@ -92,15 +92,15 @@ func (r *reader) load(ctx context.Context) (*tables, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	p.adoptSmall(small, smallTables())
-	if err := r.complete(ctx, p); err != nil {
+	t.adoptSmall(small, smallTables())
+	if err := r.complete(ctx, t); err != nil {
 		return nil, err
 	}
-	return p, nil
+	return t, nil
 }
 
 // readMarks notes how new the newest row of each followed table is.
-func (r *reader) readMarks(ctx context.Context, p *tables) error {
+func (r *reader) readMarks(ctx context.Context, t *tables) error {
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	for _, e := range followedTables() {
@@ -117,7 +117,7 @@ func (r *reader) readMarks(ctx context.Context, p *tables) error {
 			row := r.decode.head(page[0])
 			mu.Lock()
 			defer mu.Unlock()
-			p.marks[e] = notAhead(r.client, row.stamp)
+			t.marks[e] = notAhead(r.client, row.stamp)
 			return nil
 		})
 	}
@@ -125,12 +125,12 @@ func (r *reader) readMarks(ctx context.Context, p *tables) error {
 }
 
 // readSmall reads the small tables whole.
-func (r *reader) readSmall(ctx context.Context, p *tables) error {
+func (r *reader) readSmall(ctx context.Context, t *tables) error {
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	for _, e := range smallTables() {
 		if e == netbox.Contexts {
-			group.Go(func() error { return r.readContexts(ctx, &mu, p) })
+			group.Go(func() error { return r.readContexts(ctx, &mu, t) })
 			continue
 		}
 		group.Go(func() error {
@@ -138,7 +138,7 @@ func (r *reader) readSmall(ctx context.Context, p *tables) error {
 				mu.Lock()
 				defer mu.Unlock()
 				row := r.decode.row(e, raw)
-				p.put(e, row)
+				t.put(e, row)
 				return row.id, nil
 			})
 		})
@@ -148,7 +148,7 @@ func (r *reader) readSmall(ctx context.Context, p *tables) error {
 
 // readContexts reads the config contexts in NetBox's own order, which paging
 // by id would lose. A list that changes between two pages is read again.
-func (r *reader) readContexts(ctx context.Context, mu *sync.Mutex, p *tables) error {
+func (r *reader) readContexts(ctx context.Context, mu *sync.Mutex, t *tables) error {
 	rows, err := r.client.ListInOrder(ctx, netbox.Contexts, selection(netbox.Contexts))
 	if err != nil {
 		return err
@@ -158,9 +158,9 @@ func (r *reader) readContexts(ctx context.Context, mu *sync.Mutex, p *tables) er
 	defer mu.Unlock()
 	for _, raw := range rows {
 		fmt.Fprintf(sum, "%d %s", len(raw), raw)
-		p.put(netbox.Contexts, r.decode.row(netbox.Contexts, raw))
+		t.put(netbox.Contexts, r.decode.row(netbox.Contexts, raw))
 	}
-	sum.Sum(p.contexts[:0])
+	sum.Sum(t.contexts[:0])
 	return nil
 }
 
@@ -168,25 +168,25 @@ func (r *reader) readContexts(ctx context.Context, mu *sync.Mutex, p *tables) er
 // the aggregates, bridges and parents of those, the ports in their bridges, and
 // the machines behind them. What NetBox does not show is asked for again next
 // time.
-func (r *reader) complete(ctx context.Context, p *tables) error {
+func (r *reader) complete(ctx context.Context, t *tables) error {
 	for _, kind := range []ipam.Kind{ipam.Device, ipam.VirtualMachine} {
 		// Each round reads what the one before leads to, until nothing is missing
 		// but what NetBox does not show.
 		var before []int64
 		for range maxLinks {
-			missing := p.missingInterfaces(kind)
+			missing := t.missingInterfaces(kind)
 			if slices.Equal(missing, before) {
 				break
 			}
 			before = missing
-			if err := r.fetch(ctx, p, InterfacesOf(kind), missing); err != nil {
+			if err := r.fetch(ctx, t, InterfacesOf(kind), missing); err != nil {
 				return err
 			}
-			if err := r.bridged(ctx, p, kind, missing); err != nil {
+			if err := r.bridged(ctx, t, kind, missing); err != nil {
 				return err
 			}
 		}
-		if err := r.fetch(ctx, p, machinesOf(kind), p.missingMachines(kind)); err != nil {
+		if err := r.fetch(ctx, t, machinesOf(kind), t.missingMachines(kind)); err != nil {
 			return err
 		}
 	}
@@ -232,8 +232,8 @@ const maxLinks = 8
 
 // bridged reads the ports in those of the given interfaces that have addresses:
 // such a port may have neither MAC nor address, and lead to one that has.
-func (r *reader) bridged(ctx context.Context, p *tables, kind ipam.Kind, ids []int64) error {
-	bridges := p.withoutMAC(kind, ids)
+func (r *reader) bridged(ctx context.Context, t *tables, kind ipam.Kind, ids []int64) error {
+	bridges := t.withoutMAC(kind, ids)
 	e := InterfacesOf(kind)
 	for batch := range slices.Chunk(bridges, bridgesAtATime) {
 		q := selection(e)
@@ -245,7 +245,7 @@ func (r *reader) bridged(ctx context.Context, p *tables, kind ipam.Kind, ids []i
 			if port, ok := row.value.(*ipam.Interface); ok && !slices.Contains(batch, port.Bridge) {
 				return row.id, netbox.Contradiction(e, "interface id %d is in none of the bridges asked for: the filter was ignored", row.id)
 			}
-			p.put(e, row)
+			t.put(e, row)
 			return row.id, nil
 		})
 		if err != nil {
@@ -260,7 +260,7 @@ const bridgesAtATime = 100
 
 // fetch reads the rows of e with the given ids. Those that NetBox does not
 // have any more are removed.
-func (r *reader) fetch(ctx context.Context, p *tables, e netbox.Table, ids []int64) error {
+func (r *reader) fetch(ctx context.Context, t *tables, e netbox.Table, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -275,9 +275,9 @@ func (r *reader) fetch(ctx context.Context, p *tables, e netbox.Table, ids []int
 	}
 	for _, id := range ids {
 		if row, ok := rows[id]; ok {
-			p.put(e, row)
+			t.put(e, row)
 		} else {
-			p.remove(e, id)
+			t.remove(e, id)
 		}
 	}
 	return nil
