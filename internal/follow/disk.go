@@ -195,8 +195,8 @@ func (d *diskCopy) copyOf(t *tables, confirmed time.Time) ipam.Disk {
 		URL: d.url, Key: d.key, Taken: confirmed, Objects: &objects, Marks: make(map[string]time.Time),
 		Lost: d.guard.lost.toDisk(), Held: d.guard.held.toDisk(), Followed: maps.Clone(d.guard.followed),
 	}
-	for e, mark := range t.marks {
-		disk.Marks[string(e)] = mark
+	for table, mark := range t.marks {
+		disk.Marks[string(table)] = mark
 	}
 	return disk
 }

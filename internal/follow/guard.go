@@ -82,8 +82,8 @@ type moment struct {
 // now.
 func (g *guard) look(before, next *tables, deleted deletedObjects, at moment) (changed bool) {
 	if before != nil && next.changed {
-		for _, e := range guardedTables() {
-			changed = g.compare(e, before, next, deleted, at) || changed
+		for _, table := range guardedTables() {
+			changed = g.compare(table, before, next, deleted, at) || changed
 		}
 	}
 	for row, kept := range g.lost {
@@ -117,12 +117,12 @@ func (g *guard) look(before, next *tables, deleted deletedObjects, at moment) (c
 }
 
 // compare finds what vanished from one table, was deleted or edited.
-func (g *guard) compare(e netbox.Table, before, next *tables, deleted deletedObjects, at moment) (changed bool) {
-	rows := rowsOf(e)
+func (g *guard) compare(table netbox.Table, before, next *tables, deleted deletedObjects, at moment) (changed bool) {
+	rows := rowsOf(table)
 	var order *neighbours
 	var wanted map[object]bool
 	rows.each(&before.objects, func(id int64, old any) {
-		row := object{e, id}
+		row := object{table, id}
 		value, there := rows.get(&next.objects, id)
 		if there {
 			if matters(old, value) {
@@ -130,18 +130,18 @@ func (g *guard) compare(e netbox.Table, before, next *tables, deleted deletedObj
 			}
 			return
 		}
-		if wanted == nil && isPointedAt(e) {
-			wanted = g.pointedAt(e, before, next)
+		if wanted == nil && isPointedAt(table) {
+			wanted = g.pointedAt(table, before, next)
 		}
 		switch {
-		case next.shows(row), deleted.has(row), isPointedAt(e) && !wanted[row]:
+		case next.shows(row), deleted.has(row), isPointedAt(table) && !wanted[row]:
 			g.note(row, old, at)
 		default:
 			kept := keptRow{value: old, since: at.now, seen: at.seen}
 			if order == nil {
-				order = neighboursOf(e, before)
+				order = neighboursOf(table, before)
 			}
-			if at.blind && ages(e) && order.shown(id, next) {
+			if at.blind && ages(table) && order.shown(id, next) {
 				kept.until = at.now.Add(g.doubt)
 			}
 			g.lost[row] = kept
@@ -161,7 +161,7 @@ func (g *guard) note(row object, old any, at moment) {
 
 // pointedAt are the interfaces or machines that something points at. They are
 // only read because of that: others are no loss.
-func (g *guard) pointedAt(e netbox.Table, before, next *tables) map[object]bool {
+func (g *guard) pointedAt(table netbox.Table, before, next *tables) map[object]bool {
 	at := make(map[object]bool)
 	point := func(_ int64, value any) {
 		for _, to := range pointers(value) {
@@ -177,10 +177,10 @@ func (g *guard) pointedAt(e netbox.Table, before, next *tables) map[object]bool 
 		}
 	}
 	// Aggregates and bridges may be missing together with their ports.
-	rowsOf(e).each(&before.objects, func(id int64, value any) {
+	rowsOf(table).each(&before.objects, func(id int64, value any) {
 		port, ok := value.(*ipam.Interface)
-		if ok && (at[object{e, id}] || port.Bridge != 0 && at[object{e, port.Bridge}]) {
-			at[object{e, id}] = true
+		if ok && (at[object{table, id}] || port.Bridge != 0 && at[object{table, port.Bridge}]) {
+			at[object{table, id}] = true
 			point(id, value)
 		}
 	})
@@ -195,16 +195,16 @@ func pointers(value any) []object {
 	case *ipam.MACAddress:
 		return []object{{InterfacesOf(v.Interface.Kind), v.Interface.ID}}
 	case *ipam.Interface:
-		e := InterfacesOf(v.ID.Kind)
-		return []object{{e, v.LAG}, {e, v.Bridge}, {e, v.Parent}, {machinesOf(v.Machine.Kind), v.Machine.ID}}
+		table := InterfacesOf(v.ID.Kind)
+		return []object{{table, v.LAG}, {table, v.Bridge}, {table, v.Parent}, {machinesOf(v.Machine.Kind), v.Machine.ID}}
 	}
 	return nil
 }
 
 // isPointedAt says whether rows of a table are only read where something points
 // at them.
-func isPointedAt(e netbox.Table) bool {
-	return slices.Contains([]netbox.Table{netbox.Interfaces, netbox.VMInterfaces, netbox.Devices, netbox.VMs}, e)
+func isPointedAt(table netbox.Table) bool {
+	return slices.Contains([]netbox.Table{netbox.Interfaces, netbox.VMInterfaces, netbox.Devices, netbox.VMs}, table)
 }
 
 // matters reports whether an edit can refuse or move a client. Names can not:
@@ -232,7 +232,7 @@ func matters(old, value any) bool {
 
 // ages says whether a row that is not shown to a token without the change log
 // ends by itself. Too much hangs on a tag or VRF.
-func ages(e netbox.Table) bool { return e != netbox.Tags && e != netbox.VRFs }
+func ages(table netbox.Table) bool { return table != netbox.Tags && table != netbox.VRFs }
 
 // neighbours are the ids of a table in order. A permission that was narrowed
 // hides many rows; a row that is missing between two that are shown was most
@@ -242,9 +242,9 @@ type neighbours struct {
 	ids   []int64
 }
 
-func neighboursOf(e netbox.Table, before *tables) *neighbours {
-	n := &neighbours{table: e}
-	rowsOf(e).each(&before.objects, func(id int64, _ any) { n.ids = append(n.ids, id) })
+func neighboursOf(table netbox.Table, before *tables) *neighbours {
+	n := &neighbours{table: table}
+	rowsOf(table).each(&before.objects, func(id int64, _ any) { n.ids = append(n.ids, id) })
 	slices.Sort(n.ids)
 	return n
 }
@@ -266,15 +266,15 @@ func (g *guard) tell(now time.Time, shown *tables) {
 			count[row.table]++
 		}
 	}
-	for _, e := range guardedTables() {
-		log := g.log.WithFields(logrus.Fields{"objects": e.Nouns(), "lost": count[e], "shown": rowsOf(e).size(&shown.objects)})
+	for _, table := range guardedTables() {
+		log := g.log.WithFields(logrus.Fields{"objects": table.Nouns(), "lost": count[table], "shown": rowsOf(table).size(&shown.objects)})
 		switch {
-		case count[e] > g.told[e]:
+		case count[table] > g.told[table]:
 			log.Error("objects vanished from NetBox without being deleted; they serve the clients they served, and give no new leases. Check the token's permissions and their constraints")
-		case count[e] == 0 && g.told[e] > 0:
+		case count[table] == 0 && g.told[table] > 0:
 			log.Info("no object of this kind is missing from NetBox any more")
 		}
-		g.told[e] = count[e]
+		g.told[table] = count[table]
 	}
 }
 

@@ -32,16 +32,16 @@ func newReader(c *netbox.Client, config Config) *reader {
 }
 
 // selection is what is asked of a table: its columns, and which rows.
-func selection(e netbox.Table) url.Values {
-	q := filter(e)
-	q.Set("fields", columns(e))
+func selection(table netbox.Table) url.Values {
+	q := filter(table)
+	q.Set("fields", columns(table))
 	return q
 }
 
 // filter leaves out rows that never concern us. It names only parameters that
 // every supported NetBox knows: an unknown one is ignored (NB-1.5).
-func filter(e netbox.Table) url.Values {
-	switch e {
+func filter(table netbox.Table) url.Values {
+	switch table {
 	case netbox.Addresses, netbox.Prefixes, netbox.Ranges:
 		return url.Values{"family": {"4"}}
 	case netbox.Contexts:
@@ -52,10 +52,10 @@ func filter(e netbox.Table) url.Values {
 
 // heads is what is asked of a table to learn only which rows there are, and
 // when they changed.
-func heads(e netbox.Table) url.Values {
-	q := filter(e)
+func heads(table netbox.Table) url.Values {
+	q := filter(table)
 	q.Set("fields", "id,last_updated")
-	if e == netbox.Devices || e == netbox.VMs {
+	if table == netbox.Devices || table == netbox.VMs {
 		// Old servers compute the context of each row in spite of fields=,
 		// unless exclude= or omit= forbids it (NB-1.4).
 		q.Set("exclude", "config_context")
@@ -78,13 +78,13 @@ func (r *reader) load(ctx context.Context) (*tables, error) {
 	group, loadCtx := errgroup.WithContext(ctx)
 	group.Go(func() error { return r.readSmall(loadCtx, small) })
 	var mu sync.Mutex
-	for _, e := range []netbox.Table{netbox.Addresses, netbox.MACs} {
+	for _, table := range []netbox.Table{netbox.Addresses, netbox.MACs} {
 		group.Go(func() error {
-			return r.client.ListLarge(loadCtx, e, selection(e), func(raw json.RawMessage) (int64, error) {
+			return r.client.ListLarge(loadCtx, table, selection(table), func(raw json.RawMessage) (int64, error) {
 				mu.Lock()
 				defer mu.Unlock()
-				row := r.decode.row(e, raw)
-				t.put(e, row)
+				row := r.decode.row(table, raw)
+				t.put(table, row)
 				return row.id, nil
 			})
 		})
@@ -103,21 +103,21 @@ func (r *reader) load(ctx context.Context) (*tables, error) {
 func (r *reader) readMarks(ctx context.Context, t *tables) error {
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
-	for _, e := range followedTables() {
+	for _, table := range followedTables() {
 		group.Go(func() error {
 			// Rows without last_updated would be sorted first.
-			q := heads(e)
+			q := heads(table)
 			q.Set("ordering", "-last_updated")
 			q.Set("limit", "1")
 			q.Set("last_updated__gte", netbox.FilterTime(time.Unix(0, 0)))
-			page, err := r.client.FirstPage(ctx, e, q)
+			page, err := r.client.FirstPage(ctx, table, q)
 			if err != nil || len(page) == 0 {
 				return err
 			}
 			row := r.decode.head(page[0])
 			mu.Lock()
 			defer mu.Unlock()
-			t.marks[e] = notAhead(r.client, row.stamp)
+			t.marks[table] = notAhead(r.client, row.stamp)
 			return nil
 		})
 	}
@@ -128,17 +128,17 @@ func (r *reader) readMarks(ctx context.Context, t *tables) error {
 func (r *reader) readSmall(ctx context.Context, t *tables) error {
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
-	for _, e := range smallTables() {
-		if e == netbox.Contexts {
+	for _, table := range smallTables() {
+		if table == netbox.Contexts {
 			group.Go(func() error { return r.readContexts(ctx, &mu, t) })
 			continue
 		}
 		group.Go(func() error {
-			return r.client.List(ctx, e, selection(e), func(raw json.RawMessage) (int64, error) {
+			return r.client.List(ctx, table, selection(table), func(raw json.RawMessage) (int64, error) {
 				mu.Lock()
 				defer mu.Unlock()
-				row := r.decode.row(e, raw)
-				t.put(e, row)
+				row := r.decode.row(table, raw)
+				t.put(table, row)
 				return row.id, nil
 			})
 		})
@@ -197,9 +197,9 @@ func (r *reader) complete(ctx context.Context, t *tables) error {
 // vanished: they may be shown still.
 func (f *Follower) askBehindLost(ctx context.Context, r *reader, next *tables) error {
 	ids := map[netbox.Table]map[int64]bool{netbox.Interfaces: {}, netbox.VMInterfaces: {}}
-	for _, e := range []netbox.Table{netbox.Addresses, netbox.MACs} {
+	for _, table := range []netbox.Table{netbox.Addresses, netbox.MACs} {
 		ask := func(id int64, value any) {
-			at := object{e, id}
+			at := object{table, id}
 			if next.shows(at) || f.deleted.has(at) {
 				return
 			}
@@ -209,15 +209,15 @@ func (f *Follower) askBehindLost(ctx context.Context, r *reader, next *tables) e
 				}
 			}
 		}
-		rowsOf(e).each(&f.tables.objects, ask)
+		rowsOf(table).each(&f.tables.objects, ask)
 		for at, kept := range f.guard.lost {
-			if at.table == e {
+			if at.table == table {
 				ask(at.id, kept.value)
 			}
 		}
 	}
-	for e, list := range ids {
-		if err := r.fetch(ctx, next, e, slices.Sorted(maps.Keys(list))); err != nil {
+	for table, list := range ids {
+		if err := r.fetch(ctx, next, table, slices.Sorted(maps.Keys(list))); err != nil {
 			return err
 		}
 	}
@@ -234,18 +234,18 @@ const maxLinks = 8
 // such a port may have neither MAC nor address, and lead to one that has.
 func (r *reader) bridged(ctx context.Context, t *tables, kind ipam.Kind, ids []int64) error {
 	bridges := t.withoutMAC(kind, ids)
-	e := InterfacesOf(kind)
+	table := InterfacesOf(kind)
 	for batch := range slices.Chunk(bridges, bridgesAtATime) {
-		q := selection(e)
+		q := selection(table)
 		for _, id := range batch {
 			q.Add("bridge_id", strconv.FormatInt(id, 10))
 		}
-		err := r.client.List(ctx, e, q, func(raw json.RawMessage) (int64, error) {
-			row := r.decode.row(e, raw)
+		err := r.client.List(ctx, table, q, func(raw json.RawMessage) (int64, error) {
+			row := r.decode.row(table, raw)
 			if port, ok := row.value.(*ipam.Interface); ok && !slices.Contains(batch, port.Bridge) {
-				return row.id, netbox.Contradiction(e, "interface id %d is in none of the bridges asked for: the filter was ignored", row.id)
+				return row.id, netbox.Contradiction(table, "interface id %d is in none of the bridges asked for: the filter was ignored", row.id)
 			}
-			t.put(e, row)
+			t.put(table, row)
 			return row.id, nil
 		})
 		if err != nil {
@@ -258,15 +258,15 @@ func (r *reader) bridged(ctx context.Context, t *tables, kind ipam.Kind, ids []i
 // bridgesAtATime bounds the length of a URL.
 const bridgesAtATime = 100
 
-// fetch reads the rows of e with the given ids. Those that NetBox does not
+// fetch reads the rows of a table with the given ids. Those that NetBox does not
 // have any more are removed.
-func (r *reader) fetch(ctx context.Context, t *tables, e netbox.Table, ids []int64) error {
+func (r *reader) fetch(ctx context.Context, t *tables, table netbox.Table, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
 	rows := make(map[int64]row, len(ids))
-	err := r.client.ListByID(ctx, e, selection(e), ids, func(raw json.RawMessage) (int64, error) {
-		row := r.decode.row(e, raw)
+	err := r.client.ListByID(ctx, table, selection(table), ids, func(raw json.RawMessage) (int64, error) {
+		row := r.decode.row(table, raw)
 		rows[row.id] = row
 		return row.id, nil
 	})
@@ -275,9 +275,9 @@ func (r *reader) fetch(ctx context.Context, t *tables, e netbox.Table, ids []int
 	}
 	for _, id := range ids {
 		if row, ok := rows[id]; ok {
-			t.put(e, row)
+			t.put(table, row)
 		} else {
-			t.remove(e, id)
+			t.remove(table, id)
 		}
 	}
 	return nil

@@ -45,12 +45,12 @@ func newTables() *tables {
 		marks:  make(map[netbox.Table]time.Time),
 		owned:  make(map[netbox.Table]bool),
 	}
-	for _, e := range followedTables() {
-		t.stamps[e] = make(map[int64]time.Time)
-		t.owned[e] = true
+	for _, table := range followedTables() {
+		t.stamps[table] = make(map[int64]time.Time)
+		t.owned[table] = true
 	}
-	for _, e := range smallTables() {
-		t.owned[e] = true
+	for _, table := range smallTables() {
+		t.owned[table] = true
 	}
 	return t
 }
@@ -67,34 +67,34 @@ func (t *tables) copy() *tables {
 	}
 }
 
-// own makes table e changeable. The two kinds of interfaces share a table, and
+// own makes a table changeable. The two kinds of interfaces share a table, and
 // so do the two kinds of machines.
-func (t *tables) own(e netbox.Table) {
-	if t.owned[e] {
+func (t *tables) own(table netbox.Table) {
+	if t.owned[table] {
 		return
 	}
-	t.owned[e] = true
-	t.stamps[e] = maps.Clone(t.stamps[e])
-	if other := twin(e); other == "" || !t.owned[other] {
-		rowsOf(e).own(&t.objects)
+	t.owned[table] = true
+	t.stamps[table] = maps.Clone(t.stamps[table])
+	if other := twin(table); other == "" || !t.owned[other] {
+		rowsOf(table).own(&t.objects)
 	}
 }
 
 // put takes in a row.
-func (t *tables) put(e netbox.Table, r row) {
-	t.own(e)
-	if stamps := t.stamps[e]; stamps != nil && r.id != 0 {
+func (t *tables) put(table netbox.Table, r row) {
+	t.own(table)
+	if stamps := t.stamps[table]; stamps != nil && r.id != 0 {
 		stamps[r.id] = r.stamp
 	}
-	t.note(e, r)
-	if rowsOf(e).put(&t.objects, r.id, r.value) {
+	t.note(table, r)
+	if rowsOf(table).put(&t.objects, r.id, r.value) {
 		t.changed = true
 	}
 }
 
 // note remembers or forgets why a row cannot be used.
-func (t *tables) note(e netbox.Table, r row) {
-	at, why := object{e, r.id}, ""
+func (t *tables) note(table netbox.Table, r row) {
+	at, why := object{table, r.id}, ""
 	if r.reason != nil {
 		why = r.reason.Error()
 	}
@@ -109,20 +109,20 @@ func (t *tables) note(e netbox.Table, r row) {
 
 // remove takes out an object that NetBox no longer has. Objects that were
 // never read are passed over.
-func (t *tables) remove(e netbox.Table, id int64) {
-	if _, known := t.stamps[e][id]; !known {
+func (t *tables) remove(table netbox.Table, id int64) {
+	if _, known := t.stamps[table][id]; !known {
 		return
 	}
-	t.own(e)
-	delete(t.stamps[e], id)
-	delete(t.bad, object{e, id})
-	rowsOf(e).put(&t.objects, id, nil)
+	t.own(table)
+	delete(t.stamps[table], id)
+	delete(t.bad, object{table, id})
+	rowsOf(table).put(&t.objects, id, nil)
 	t.changed = true
 }
 
 // has reports whether the row was read, usable or not.
-func (t *tables) has(e netbox.Table, id int64) bool {
-	_, ok := t.stamps[e][id]
+func (t *tables) has(table netbox.Table, id int64) bool {
+	_, ok := t.stamps[table][id]
 	return ok
 }
 
@@ -138,21 +138,21 @@ func (t *tables) shows(at object) bool {
 // missingInterfaces lists interfaces of one kind that were not read yet and own
 // a MAC or an address, or are the aggregate, bridge or parent of one that was.
 func (t *tables) missingInterfaces(kind ipam.Kind) []int64 {
-	e := InterfacesOf(kind)
+	table := InterfacesOf(kind)
 	missing := make(map[int64]bool)
 	for _, mac := range t.objects.MACs {
-		if mac.Interface.Kind == kind && !t.has(e, mac.Interface.ID) {
+		if mac.Interface.Kind == kind && !t.has(table, mac.Interface.ID) {
 			missing[mac.Interface.ID] = true
 		}
 	}
 	for _, a := range t.objects.Addresses {
-		if a.Interface.Kind == kind && !t.has(e, a.Interface.ID) {
+		if a.Interface.Kind == kind && !t.has(table, a.Interface.ID) {
 			missing[a.Interface.ID] = true
 		}
 	}
 	for _, port := range t.objects.Interfaces {
 		for _, id := range []int64{port.LAG, port.Bridge, port.Parent} {
-			if port.ID.Kind == kind && id != 0 && !t.has(e, id) {
+			if port.ID.Kind == kind && id != 0 && !t.has(table, id) {
 				missing[id] = true
 			}
 		}
@@ -218,33 +218,33 @@ func (t *tables) equal(other *tables) bool {
 // adoptSmall takes over small tables that were read aside, and tells which of
 // them differ.
 func (t *tables) adoptSmall(small *tables, list []netbox.Table) (changed []netbox.Table) {
-	for _, e := range list {
-		t.adoptProblems(small, e)
-		differs := rowsOf(e).adopt(&t.objects, &small.objects)
-		if e == netbox.Prefixes && t.objects.NoVLANs {
+	for _, table := range list {
+		t.adoptProblems(small, table)
+		differs := rowsOf(table).adopt(&t.objects, &small.objects)
+		if table == netbox.Prefixes && t.objects.NoVLANs {
 			t.objects.NoVLANs, differs = false, true
 		}
 		t.changed = t.changed || differs
-		if e == netbox.Contexts {
+		if table == netbox.Contexts {
 			differs = differs || t.contexts != small.contexts
 			t.contexts = small.contexts
 		}
 		if differs {
-			changed = append(changed, e)
+			changed = append(changed, table)
 		}
 	}
 	return changed
 }
 
-func (t *tables) adoptProblems(small *tables, e netbox.Table) {
+func (t *tables) adoptProblems(small *tables, table netbox.Table) {
 	for at := range t.bad {
-		if _, still := small.bad[at]; at.table == e && !still {
+		if _, still := small.bad[at]; at.table == table && !still {
 			delete(t.bad, at)
 			t.changed = true
 		}
 	}
 	for at, why := range small.bad {
-		if at.table == e && t.bad[at] != why {
+		if at.table == table && t.bad[at] != why {
 			t.bad[at] = why
 			t.changed = true
 		}
