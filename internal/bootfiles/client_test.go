@@ -137,10 +137,7 @@ func (c *client) try(name, mode string, options ...string) ([]byte, map[string]s
 	c.t.Helper()
 	old := c.peer // of a transfer before, which may have packets under way
 	c.ask(name, mode, options...)
-	var data []byte
-	accepted, sent := map[string]string{}, map[uint16]int{}
-	block, window := 512, 1
-	next, unacked := uint16(1), 0
+	x := newTransferred()
 	var peer netip.AddrPort
 	heard, wait := 0, 200*time.Millisecond
 	for asked := 1; ; {
@@ -151,9 +148,9 @@ func (c *client) try(name, mode string, options ...string) ([]byte, map[string]s
 			asked++
 			continue
 		case errors.Is(err, os.ErrDeadlineExceeded) && heard == 1:
-			return data, accepted, errOnlyBegun
+			return x.data, x.accepted, errOnlyBegun
 		case err != nil:
-			return data, accepted, err
+			return x.data, x.accepted, err
 		case c.peer == old:
 			continue
 		case peer.IsValid() && c.peer != peer: // the answer to a request that was repeated: RFC 1350 section 4
@@ -166,47 +163,65 @@ func (c *client) try(name, mode string, options ...string) ([]byte, map[string]s
 		if wait = patience; heard == 1 {
 			wait = patience / 4
 		}
-		switch d.op {
-		case opError:
-			return data, accepted, refused{d.number, string(bytes.TrimSuffix(d.rest, []byte{0}))}
-		case opOack:
-			fields := bytes.Split(bytes.TrimSuffix(d.rest, []byte{0}), []byte{0})
-			if len(fields)%2 != 0 {
-				return data, accepted, fmt.Errorf("odd OACK %q", d.rest)
-			}
-			for i := 0; i < len(fields); i += 2 {
-				accepted[string(fields[i])] = string(fields[i+1])
-			}
-			block, window = number(accepted["blksize"], block), number(accepted["windowsize"], window)
-			c.ack(0)
-		case opData:
-			c.received++
-			before := sent[d.number]
-			sent[d.number]++
-			if c.lose != nil && c.lose(d.number, before) {
-				continue
-			}
-			if d.number != next {
-				c.ack(next - 1) // RFC 7440 section 4: the last in order
-				unacked = 0
-				continue
-			}
-			data = append(data, d.rest...)
-			next++
-			last := len(d.rest) < block
-			if unacked++; unacked == window || last {
-				c.ack(d.number)
-				unacked = 0
-			}
-			if len(d.rest) > block {
-				return data, accepted, errors.New("a block is too big")
-			}
-			delete(sent, d.number-1000) // numbers come again in a long transfer
-			if last {
-				return data, accepted, nil
-			}
+		if done, err := x.take(c, d); done || err != nil {
+			return x.data, x.accepted, err
 		}
 	}
+}
+
+// transferred is what a client has of a file.
+type transferred struct {
+	data          []byte
+	accepted      map[string]string
+	sent          map[uint16]int // how often each block came
+	block, window int
+	next          uint16
+	unacked       int
+}
+
+func newTransferred() *transferred {
+	return &transferred{accepted: map[string]string{}, sent: map[uint16]int{}, block: 512, window: 1, next: 1}
+}
+
+// take takes a packet of the server and answers it. done: it was the last.
+func (x *transferred) take(c *client, d datagram) (done bool, err error) {
+	switch d.op {
+	case opError:
+		return false, refused{d.number, string(bytes.TrimSuffix(d.rest, []byte{0}))}
+	case opOack:
+		fields := bytes.Split(bytes.TrimSuffix(d.rest, []byte{0}), []byte{0})
+		if len(fields)%2 != 0 {
+			return false, fmt.Errorf("odd OACK %q", d.rest)
+		}
+		for i := 0; i < len(fields); i += 2 {
+			x.accepted[string(fields[i])] = string(fields[i+1])
+		}
+		x.block, x.window = number(x.accepted["blksize"], x.block), number(x.accepted["windowsize"], x.window)
+		c.ack(0)
+	case opData:
+		c.received++
+		before := x.sent[d.number]
+		x.sent[d.number]++
+		switch {
+		case c.lose != nil && c.lose(d.number, before):
+			return false, nil
+		case d.number != x.next:
+			c.ack(x.next - 1) // RFC 7440 section 4: the last in order
+			x.unacked = 0
+			return false, nil
+		case len(d.rest) > x.block:
+			return false, errors.New("a block is too big")
+		}
+		x.data = append(x.data, d.rest...)
+		x.next++
+		done = len(d.rest) < x.block
+		if x.unacked++; x.unacked == x.window || done {
+			c.ack(d.number)
+			x.unacked = 0
+		}
+		delete(x.sent, d.number-1000) // numbers come again in a long transfer
+	}
+	return done, nil
 }
 
 func number(text string, otherwise int) int {

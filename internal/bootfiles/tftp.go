@@ -87,10 +87,12 @@ func (s *tftpServer) serve(ctx context.Context, p pace) {
 	defer context.AfterFunc(ctx, func() {
 		_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // fails only if closed, which ends reading too
 	})()
+	requests, noMore := context.WithCancel(transfers)
 	s.all.Go(func() {
-		s.handshakes.wait(ctx, transfers, s.second, func(h *handshake) bool { return s.begin(transfers, h) })
+		s.handshakes.wait(requests, transfers, s.second, func(h *handshake) bool { return s.begin(transfers, h) })
 	})
 	s.read(ctx)
+	noMore()
 	late := time.AfterFunc(p.drain, func() { cut(errStopped) })
 	defer late.Stop()
 	s.all.Wait()

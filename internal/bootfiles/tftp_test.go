@@ -361,15 +361,13 @@ func TestTFTPAClientThatFallsSilentIsGivenUp(t *testing.T) {
 	}
 	c.ack(0)
 	r.ended(t, "tftp", timedOut, 1)
-	sent := 0
-	for {
-		if _, err := c.hear(10 * time.Millisecond); err != nil {
-			break
+	for n := range 5 { // RFC 2349: at the interval the client named
+		if d, err := c.hear(patience); err != nil || d.op != opData || d.number != 1 {
+			t.Fatalf("%d packets, then %+v, %v", n, d, err)
 		}
-		sent++
 	}
-	if sent != 5 { // RFC 2349: at the interval the client named
-		t.Errorf("the first block was sent %d times", sent)
+	if d, err := c.hear(10 * time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a sixth packet: %+v, %v", d, err)
 	}
 }
 
