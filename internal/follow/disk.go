@@ -176,7 +176,7 @@ func (d *diskCopy) begin(now time.Time, t *tables, confirmed time.Time) {
 		return
 	}
 	d.lastSave, d.written, d.changed = now, confirmed, false
-	disk, ended := d.picture(t, confirmed), make(chan error, 1)
+	disk, ended := d.copyOf(t, confirmed), make(chan error, 1)
 	d.writing = ended
 	go func() {
 		err := d.write(d.path, disk)
@@ -187,16 +187,16 @@ func (d *diskCopy) begin(now time.Time, t *tables, confirmed time.Time) {
 	}()
 }
 
-// picture is what a copy of t holds. Tables that are in use never change, so it
-// can be encoded beside the polls.
-func (d *diskCopy) picture(t *tables, confirmed time.Time) ipam.Disk {
+// copyOf is t as it is written. Tables that are in use never change, so it can be
+// encoded beside the polls.
+func (d *diskCopy) copyOf(t *tables, confirmed time.Time) ipam.Disk {
 	objects := t.objects
 	disk := ipam.Disk{
 		URL: d.url, Key: d.key, Taken: confirmed, Objects: &objects, Marks: make(map[string]time.Time),
 		Lost: d.guard.lost.toDisk(), Held: d.guard.held.toDisk(), Followed: maps.Clone(d.guard.followed),
 	}
-	for e, mark := range t.marks {
-		disk.Marks[string(e)] = mark
+	for table, mark := range t.marks {
+		disk.Marks[string(table)] = mark
 	}
 	return disk
 }

@@ -25,33 +25,17 @@ const (
 )
 
 // startCopy takes the second copy of marks and leases, and begins to renew it
-// (H-10). It waits a little, so that the copy is known before the store. A disk
-// that hangs may hold the work for ever, so nothing waits long for its end.
+// (H-10). It waits a little, so that the copy is known before the store.
 func (i *Instance) startCopy(ctx context.Context) {
 	if i.Settings.Store.Copy == "" || i.pool.Rehearse {
 		return
 	}
 	known := make(chan struct{})
-	i.copyLeft = make(chan struct{})
-	go func() {
-		defer close(i.copyLeft)
-		i.keepCopy(ctx, known)
-	}()
+	i.disks.Go(func() { i.keepCopy(ctx, known) })
 	select {
 	case <-known:
 	case <-time.After(copyPatience):
 		i.Log.Warn("the second copy of the leases takes too long to be read: the start goes on without it")
-	}
-}
-
-// leaveCopy waits a little, after the end of startCopy's context, for the last copy.
-func (i *Instance) leaveCopy() {
-	if i.copyLeft == nil {
-		return
-	}
-	select {
-	case <-i.copyLeft:
-	case <-time.After(copyPatience):
 	}
 }
 

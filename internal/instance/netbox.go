@@ -86,7 +86,8 @@ func (i *Instance) followConfig(disk string) follow.Config {
 	clocks := clockWatch{log: i.Log}
 	c := readConfig(s, disk, i.Log)
 	c.Interval, c.Doubt, c.Leased = s.Poll.Interval, s.Poll.Doubt, i.Engine.Leased
-	c.DiskCopy, c.OnSnapshot = i.secondSnapshot(), i.publish
+	c.DiskCopy = i.secondSnapshot()
+	c.OnSnapshot = func(s *ipam.Snapshot, _ []ipam.Problem) { i.publish(s) } // the follower logs the problems
 	c.OnConfirm = func(at time.Time, skew time.Duration) {
 		i.confirm(at, skew)
 		clocks.compared(at, skew)
@@ -147,8 +148,8 @@ func (i *Instance) loadOnce(ctx context.Context) error {
 	defer cancel()
 	loaded := make(chan struct{})
 	config := i.followConfig("")
-	config.OnSnapshot = func(s *ipam.Snapshot, problems []ipam.Problem) {
-		i.publish(s, problems)
+	config.OnSnapshot = func(s *ipam.Snapshot, _ []ipam.Problem) {
+		i.publish(s)
 		close(loaded)
 		cancel()
 	}

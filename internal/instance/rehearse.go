@@ -58,7 +58,7 @@ func (i *Instance) rehearseNetBox(ctx context.Context) error {
 	if !i.pool.Anew {
 		snapshot, taken, err := fromDisk(i.Settings)
 		if err == nil {
-			i.publish(snapshot, nil)
+			i.publish(snapshot)
 			i.rest("NetBox: as it was at %s, by the copy on disk", taken.UTC().Format(time.RFC3339))
 			return nil
 		}

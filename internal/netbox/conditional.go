@@ -213,8 +213,8 @@ const NotWritable = "NetBox passed the row over: the token may see it but not ch
 
 // readOne reads an object and the header that makes a write depend on its
 // state; nil for one that is gone.
-func (c *Client) readOne(ctx context.Context, e Table, object string) (json.RawMessage, http.Header, error) {
-	got, err := c.get(ctx, e, object, nil)
+func (c *Client) readOne(ctx context.Context, t Table, object string) (json.RawMessage, http.Header, error) {
+	got, err := c.get(ctx, t, object, nil)
 	if KindOf(err) == NotFound {
 		return nil, nil, nil
 	}

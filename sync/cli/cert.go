@@ -30,12 +30,7 @@ sent to another one. Certificates are kept below sync.state_dir.
 On the server itself, in PowerShell, the fingerprint is
   Get-ChildItem Cert:\LocalMachine\My |
     ForEach-Object { $_.Subject + ' ' + $_.GetCertHashString('SHA256') }`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usagef("unknown command %q; see %s --help", args[0], cmd.CommandPath())
-			}
-			return nil
-		},
+		Args: noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(p.certFetchCommand(), p.certTrustCommand(), p.certShowCommand(), p.certRemoveCommand())
