@@ -74,9 +74,8 @@ func (d *decider) marked(decision Decision, a *ipam.Address, c client) Decision 
 		return decision
 	}
 	addr := a.Address.Addr()
-	decision.effect.change = Lease{
-		Addr: addr, Client: c.id, Hardware: d.m.Hardware, State: Bound, Expires: d.durableUntil(a, c, decision.Time), Hostname: d.m.Hostname,
-	}
+	next := Lease{Addr: addr, Client: c.id, Hardware: d.m.Hardware, State: Bound, Expires: d.durableUntil(a, c, decision.Time), Hostname: d.m.Hostname}
+	decision.effect.change = next.superseding(a, d.now)
 	decision.effect.revision = d.l.stored[addr].revision
 	return decision
 }

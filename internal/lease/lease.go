@@ -68,8 +68,9 @@ type Lease struct {
 	// seen to agree with this lease. A record that is empty at a later time
 	// was emptied by an operator (S-5).
 	SyncedAt time.Time
-	// ToldClient and ToldExpires are what NetBox was told last. A running record
-	// that says something else was written by another program (S-12).
+	// ToldClient and ToldExpires are what NetBox was told last, or what it showed of
+	// another client when the lease was given. A running record that says something
+	// else was written by another program (S-12).
 	ToldClient  ClientID
 	ToldExpires time.Time
 }
