@@ -116,7 +116,7 @@ func New(client *netbox.Client, config Config) *Follower {
 		waits:      waits,
 		difference: make(map[netbox.Table]int64), mostChanged: mostChanged,
 	}
-	f.disk = diskCopy{guard: f.guard, path: config.DiskPath, second: config.DiskCopy, url: client.URL(), key: config.fingerprint(), log: config.Log, once: once, write: ipam.WriteDiskFile}
+	f.disk = copiesFor(client.URL(), config, f.guard)
 	return f
 }
 

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
 const (
@@ -121,11 +122,19 @@ func (i *Instance) writeCopy(path string, before []byte) []byte {
 	return text
 }
 
-// secondSnapshot is where the second copy of the snapshot of NetBox is kept; empty:
-// nowhere.
+// secondSnapshot is where this server keeps the second copy of the snapshot of
+// NetBox; empty: nowhere.
 func (i *Instance) secondSnapshot() string {
 	if !i.copyHeld.Load() {
 		return ""
 	}
-	return filepath.Join(i.Settings.Store.Copy, "netbox.snapshot")
+	return secondCopy(i.Settings)
+}
+
+// secondCopy is where the second copy of the snapshot is; empty: nowhere.
+func secondCopy(s settings.NetBox) string {
+	if s.Store.Copy == "" {
+		return ""
+	}
+	return filepath.Join(s.Store.Copy, "netbox.snapshot")
 }

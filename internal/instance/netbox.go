@@ -116,21 +116,27 @@ func (i *Instance) confirm(at time.Time, skew time.Duration) {
 func diskCopy(s settings.NetBox) string { return filepath.Join(s.Store.Path, "netbox.snapshot") }
 
 // StoredSnapshot returns what is known without asking NetBox: the inventory, or
-// the copy that a server with these settings keeps on disk. The error wraps
-// fs.ErrNotExist where no server has run yet.
+// the copy that a server with these settings would start from. The error wraps
+// fs.ErrNotExist where no server has run yet, follow.ErrForeign where one ran for
+// another NetBox or with other settings.
 func StoredSnapshot(s settings.NetBox) (*ipam.Snapshot, error) {
 	if s.Inventory != "" {
 		snapshot, _, err := Inventory(s)
 		return snapshot, err
 	}
-	snapshot, _, err := fromDisk(s)
-	return snapshot, err
+	copied, err := fromDisk(s)
+	return copied.Snapshot, err
 }
 
-// fromDisk returns what a server with these settings would serve from its copy, and
-// when the copy was true.
-func fromDisk(s settings.NetBox) (*ipam.Snapshot, time.Time, error) {
-	return follow.Stored(readConfig(s, diskCopy(s), nil))
+// fromDisk returns what a server with these settings would serve from its copies.
+func fromDisk(s settings.NetBox) (follow.Copied, error) {
+	url, err := netbox.BaseURL(s.URL)
+	if err != nil {
+		return follow.Copied{}, err
+	}
+	config := readConfig(s, diskCopy(s), nil)
+	config.DiskCopy = secondCopy(s)
+	return follow.Stored(url, config)
 }
 
 // loadOnce reads NetBox as it is now, for a rehearsal.
