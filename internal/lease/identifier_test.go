@@ -201,6 +201,22 @@ func TestALeaseThatIsNotExtendedGoesToOneIdentifier(t *testing.T) {
 	}
 }
 
+// I-12: what another server gave the MAC after the identifier gave the address back
+// is no lease of that identifier: the one that asks has it.
+func TestARecordAfterALeaseThatWasGivenBack(t *testing.T) {
+	given := synced(released("10.0.0.10", keyA, time.Minute), start.Add(-time.Minute))
+	given.Hardware = alice
+	for name, sent := range map[string]string{"firmware": "", "the same": boxA, "another": boxB} {
+		t.Run(name, func(t *testing.T) {
+			parts := append(office()[:1:1], dynamic("10.0.0.10/24", record(alice, time.Hour), seen(start)), dynamic("10.0.0.11/24"))
+			r := newRig(t, newMemStore(given), snapshot(t, worldOptions, parts...), policy(byIdentifier))
+			r.SetAuthority(Authoritative)
+			r.expect(request(alice, wants("10.0.0.10"), sends(sent)), "ACK D-8 10.0.0.10/24 bound")
+			r.expect(request(bob, wants("10.0.0.10")), "NAK D-10")
+		})
+	}
+}
+
 // I-13: records of NetBox show the MAC and are compared by it.
 func TestARecordOfAnIdentifierIsItsMAC(t *testing.T) {
 	stored := synced(bound("10.0.0.10", keyA, time.Hour), start)

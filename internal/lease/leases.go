@@ -291,7 +291,9 @@ func (l *Leases) binding(a *ipam.Address, now time.Time) Binding {
 		}
 		return own
 	case record.Client == stored.Shown():
-		record.Client = own.Client
+		if own.State == Bound { // else the record is known by its MAC alone (I-12)
+			record.Client = own.Client
+		}
 		ended := own.State != Bound && (stored.Unsynced || stored.SyncedAt.IsZero()) // the record is not told yet
 		if ended || !record.Expires.After(own.Expires) {
 			return own

@@ -439,14 +439,14 @@ func (s *story) restart(t *rapid.T) {
 		verdict Verdict
 		addr    netip.Prefix
 	}
-	claimed, steady := make(map[netip.Addr]bool), s.lookAtClock(s.now) // the next renewal makes claims anew (I-14)
-	for host, until := range s.facts.Leases.claims {
-		claimed[host] = until.After(steady)
+	claimed, steady := false, s.lookAtClock(s.now) // the host itself claims its address anew by its next renewal (I-14)
+	for _, until := range s.facts.Leases.claims {
+		claimed = claimed || until.After(steady)
 	}
 	ask := func() map[netip.Addr]answer {
 		answers := make(map[netip.Addr]answer)
 		for host, p := range s.promises {
-			if !claimed[host] && !p.untold {
+			if !p.short && (!claimed || p.by.mac != web) {
 				d, _ := s.Explain(p.by.says(Request, wants(host.String())))
 				answers[host] = answer{d.Verdict, d.Addr}
 			}
@@ -458,7 +458,7 @@ func (s *story) restart(t *rapid.T) {
 	s.begin(s.t, s.store, Kept{}, facts)
 	after := ask()
 	for host, a := range after { // how far the clock was set is not known any more (S-14)
-		if s.facts.Distrusted && (a.verdict == Silent && before[host].verdict == Ack || a.verdict == Ack && before[host].verdict != Ack) {
+		if s.facts.Distrusted && (a.verdict == Silent || a.verdict == Ack && before[host].verdict != Ack) {
 			after[host] = before[host]
 		}
 	}
