@@ -145,22 +145,22 @@ func (e *Error) entries() []entryError {
 	return list
 }
 
-// gone reports whether the object is not there: what NetBox finds fault with is its
-// id.
-func (e *entryError) gone() bool {
+// unseen reports whether NetBox finds fault with the id: the object is not there, or
+// the token may not write it.
+func (e *entryError) unseen() bool {
 	var fields map[string]json.RawMessage
 	return json.Unmarshal(e.Errors, &fields) == nil && fields["id"] != nil
 }
 
 // takeOut refuses the entries that NetBox names as bad and gives the rest.
 func (b bulk) takeOut(sent []int, e *Error) (rest []int, found bool) {
-	byID, byIndex, gone := make(map[string]string), make(map[int]string), make(map[string]bool)
+	byID, byIndex, byUnseen := make(map[string]string), make(map[int]string), make(map[string]bool)
 	for _, entry := range e.entries() {
 		why := message(&answer{body: entry.Errors, header: jsonHeader()})
 		if entry.Index != nil {
 			byIndex[*entry.Index] = why
 		} else {
-			byID[entry.ID.String()], gone[entry.ID.String()] = why, entry.gone()
+			byID[entry.ID.String()], byUnseen[entry.ID.String()] = why, entry.unseen()
 		}
 	}
 	for at, i := range sent {
@@ -169,11 +169,8 @@ func (b bulk) takeOut(sent []int, e *Error) (rest []int, found bool) {
 			why, bad = byID[number(b.id(i))]
 		}
 		found = found || bad
-		kind := e.Kind
-		if b.id != nil && gone[number(b.id(i))] {
-			kind = NotFound
-		}
-		if !bad || b.refuse(i, &Error{Kind: kind, Op: e.Op, Status: e.Status, Message: why, permission: e.permission}) {
+		unseen := b.id != nil && byUnseen[number(b.id(i))]
+		if !bad || b.refuse(i, &Error{Kind: e.Kind, Op: e.Op, Status: e.Status, Message: why, permission: e.permission, unseen: unseen}) {
 			rest = append(rest, i)
 		}
 	}

@@ -80,16 +80,18 @@ func (w *conditionalWriter) write(ctx context.Context, batch []int) error {
 	return w.client.send(ctx, bulk{
 		method: w.method, table: w.table, id: w.job.ID,
 		body:   func(i int) any { return w.job.Look(i, rows[w.job.ID(i)]) },
-		refuse: w.refuse,
+		refuse: func(i int, err *Error) bool { return w.refuse(ctx, i, err) },
 		accept: func(sent []int, rows []json.RawMessage) error { return w.accept(ctx, sent, rows) },
 	}, batch)
 }
 
-// refuse takes a row out that NetBox does not take. One that went since it was read is
-// looked at once more, as one that is not there.
-func (w *conditionalWriter) refuse(i int, err *Error) (again bool) {
-	if err.Kind == NotFound {
-		return w.job.Look(i, nil) != nil
+// refuse takes a row out that NetBox does not take. One that is not found is read once
+// more: it went since, or the token may see it and not write it.
+func (w *conditionalWriter) refuse(ctx context.Context, i int, err *Error) (again bool) {
+	if err.unseen {
+		if row, _, readErr := w.client.readOne(ctx, w.table, number(w.job.ID(i))+"/"); readErr == nil && row == nil {
+			return w.job.Look(i, nil) != nil
+		}
 	}
 	return w.job.Refuse(i, err)
 }

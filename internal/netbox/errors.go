@@ -43,6 +43,7 @@ type Error struct {
 
 	permission string // the object permission that the request needs
 	body       []byte // of a refusal, to find the rows at fault
+	unseen     bool   // of a row: NetBox does not find it among those that the token may write
 }
 
 // Error says what was tried, what came back and what to do about it.

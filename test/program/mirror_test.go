@@ -48,7 +48,7 @@ func (m *mirrored) command(args ...string) *exec.Cmd {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	cmd := exec.Command(binary, append([]string{"--conf", filepath.Join(m.Folder, "config.yml")}, args...)...) //nolint:gosec // G204: built above
+	cmd := exec.Command(binary, append([]string{"--conf", filepath.Join(m.Folder, "config.yml")}, args...)...)
 	cmd.Env = []string{"HOME=" + m.Folder}
 	return cmd
 }
