@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,6 +17,7 @@ import (
 	"github.com/coredhcp/coredhcp/handler"
 	"github.com/coredhcp/coredhcp/plugins"
 	"github.com/coredhcp/coredhcp/server"
+	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -53,6 +55,8 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	if err != nil {
 		return err
 	}
+	queue, closeLog := queueLog(log)
+	defer closeLog()
 	pool := instance.Default
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	conf, handlers, err := a.loadChain(pool, file.Path, nil)
@@ -62,6 +66,9 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	registry, err := metricsOf(pool)
 	if err != nil {
 		return err
+	}
+	if err := registry.Register(lostLines(queue)); err != nil {
+		return fmt.Errorf("register the metrics of the log: %w", err)
 	}
 	ctx, stop := context.WithCancel(ctx)
 	var reloading sync.WaitGroup
@@ -188,11 +195,28 @@ func chainOf(pool *instance.Pool, file *settings.File, handlers []handler.Handle
 		return chain, err
 	}
 	chain.Own = i.Engine.SetOwn
+	if promptPlugins(file.Chain) {
+		chain.Prompt = func(req *dhcpv4.DHCPv4) bool { return !i.MayWait(req) }
+	}
 	if len(file.NetBox.PXE.ProxyDHCP) == 0 {
 		return chain, nil
 	}
 	chain.Proxy = receive.Proxy{Interfaces: file.NetBox.PXE.ProxyDHCP, Handler: i.Proxy()}
 	return chain, chain.Proxy.Check()
+}
+
+// promptPlugins reports whether all plugins of the chain are known to wait for
+// nothing, or to say so (B-14). One that another program brings along may do
+// anything.
+func promptPlugins(chain settings.Chain) bool {
+	return !slices.ContainsFunc(chain.Plugins, func(p settings.Plugin) bool {
+		switch p.Name {
+		case settings.PluginNetBox, settings.PluginGateway, settings.PluginDNS, settings.PluginPXE, settings.PluginNak,
+			"server_id", "dns", "router", "netmask", "lease_time", "mtu", "searchdomains", "staticroute", "ipv6only", "autoconfigure", "nbp":
+			return false
+		}
+		return true
+	})
 }
 
 // loadChain registers the plugins and sets up the handlers of the chain: of all
