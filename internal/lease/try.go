@@ -1,12 +1,10 @@
 package lease
 
 // Try is Handle for a caller that must not wait. It reports false, and has done
-// nothing, where carrying the decision out would take time; Handle does it then.
-func (e *Engine) Try(m ClientMessage, trace *Trace) (Decision, bool) {
-	return e.try(e.config.Policy.identified(&m), trace)
-}
-
-func (e *Engine) try(m *ClientMessage, trace *Trace) (Decision, bool) {
+// nothing, where carrying the decision out would take time; Handle does it then. It
+// neither changes nor keeps m.
+func (e *Engine) Try(m *ClientMessage, trace *Trace) (Decision, bool) {
+	m = e.config.Policy.identified(m)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.busy[m.Client] {

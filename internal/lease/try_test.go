@@ -16,7 +16,7 @@ func TestTryDecidesWhatWaitsForNothing(t *testing.T) {
 	for _, row := range decisionTable {
 		tried, handled := row.rig(t, s, Authoritative), row.rig(t, s, Authoritative)
 		writes, holds := tried.store.written(), len(tried.facts.Leases.holds)
-		got, done := tried.Try(row.message, nil)
+		got, done := tried.Try(&row.message, nil)
 		if !done {
 			if got != (Decision{}) || tried.store.written() != writes || len(tried.facts.Leases.holds) != holds || len(tried.busy)+len(tried.facts.Leases.inWork) != 0 {
 				t.Errorf("%s: Try has done something", row.name)
@@ -64,11 +64,12 @@ func TestTryDoesNotWaitForADiskThatHangs(t *testing.T) {
 		{discover(bob), "OFFER D-1 10.0.0.11/24 new"},
 		{discover(alice), "silent D-28 busy"},
 	} {
-		if d, done := r.Try(c.message, nil); !done || brief(d) != c.want {
+		if d, done := r.Try(&c.message, nil); !done || brief(d) != c.want {
 			t.Errorf("%s of %s: %s, done %v; want %s", c.message.Type, c.message.Client, brief(d), done, c.want)
 		}
 	}
-	if _, done := r.Try(selecting(bob, "10.0.0.11"), nil); done {
+	wanted := selecting(bob, "10.0.0.11")
+	if _, done := r.Try(&wanted, nil); done {
 		t.Error("a lease is acknowledged that nothing has stored")
 	}
 	close(commit)
@@ -82,10 +83,11 @@ func TestTryDoesNotProbe(t *testing.T) {
 	r := newRig(t, newMemStore(bound("10.0.0.12", bob, time.Hour)), snapshot(t, worldOptions, office()...), func(c *Config) {
 		c.Probe = func(context.Context, netip.Addr, time.Duration) (bool, error) { panic("an echo request") }
 	})
-	if d, done := r.Try(discover(alice), nil); done || len(r.facts.Leases.holds) != 0 {
+	stranger, own := discover(alice), discover(bob)
+	if d, done := r.Try(&stranger, nil); done || len(r.facts.Leases.holds) != 0 {
 		t.Errorf("an address is offered without a probe: %s", brief(d))
 	}
-	if d, done := r.Try(discover(bob), nil); !done || d.Verdict != Offer {
+	if d, done := r.Try(&own, nil); !done || d.Verdict != Offer {
 		t.Errorf("the client's own address needs no probe: %s, done %v", brief(d), done)
 	}
 }

@@ -373,7 +373,7 @@ func (r *rig) handle(m ClientMessage) Decision {
 	trace := new(Trace)
 	got, done := Decision{}, false
 	if r.handled++; r.handled%2 == 0 {
-		got, done = r.Try(m, new(Trace))
+		got, done = r.Try(&m, new(Trace))
 	}
 	if !done {
 		var err error

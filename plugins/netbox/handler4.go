@@ -43,7 +43,7 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		x.Decision = h.Engine.Rehearse(m, x.Trace)
 		return h.speak(req, resp, x)
 	}
-	d, err := h.decide(m, x)
+	d, err := h.decide(x)
 	if x.Waits {
 		return nil, true
 	}
@@ -53,20 +53,20 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 }
 
 // decide asks the engine and tells the metrics.
-func (h *handler) decide(m lease.ClientMessage, x *dhcp4.Exchange) (d lease.Decision, err error) {
+func (h *handler) decide(x *dhcp4.Exchange) (d lease.Decision, err error) {
 	start := h.now()
 	if x.Prompt {
 		var done bool
-		if d, done = h.Engine.Try(m, x.Trace); !done {
+		if d, done = h.Engine.Try(&x.Message, x.Trace); !done {
 			x.Waits = true
 			return d, nil
 		}
 	} else {
 		ctx, cancel := context.WithTimeout(context.Background(), packetTime)
 		defer cancel()
-		d, err = h.Engine.Handle(ctx, m, x.Trace)
+		d, err = h.Engine.Handle(ctx, x.Message, x.Trace)
 	}
-	h.Metrics.Decided(m.Type, d, h.now().Sub(start))
+	h.Metrics.Decided(x.Message.Type, d, h.now().Sub(start))
 	return d, err
 }
 
