@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/bootfiles"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
@@ -33,8 +34,8 @@ func checkBootFiles(out io.Writer, s settings.NetBox) error {
 		return errReported
 	}
 	snapshot, err := instance.StoredSnapshot(s)
-	if errors.Is(err, fs.ErrNotExist) {
-		fmt.Fprintf(out, "%s: is there; the files machines are told to load are checked once the server has run\n", folder)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, follow.ErrForeign) {
+		fmt.Fprintf(out, "%s: is there; the files machines are told to load are checked once the server has run with these settings\n", folder)
 		return nil
 	}
 	if err != nil {

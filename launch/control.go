@@ -35,12 +35,12 @@ func askServer(ctx context.Context, file *settings.File, command string, questio
 	return control.Ask(ctx, path, command, question, answer)
 }
 
-// serveControl lets commands ask this server. Without the socket the server serves
-// all the same, and a line in the log says so (C-3).
-func serveControl(pool *instance.Pool, file *settings.File, chain receive.Chain, log *logrus.Entry) (stop func(), err error) {
-	i, err := pool.Joined("")
-	if err != nil || i == nil {
-		return func() {}, err
+// serveControl lets commands ask this server; one without our plugins cannot be
+// asked. Without the socket the server serves all the same, and a line in the log
+// says so (C-3).
+func serveControl(i *instance.Instance, file *settings.File, chain receive.Chain, log *logrus.Entry) (stop func(), err error) {
+	if i == nil {
+		return func() {}, nil
 	}
 	chain.Handlers = harmlessOf(file.Chain, chain.Handlers)
 	path, err := socketOf(file)

@@ -162,7 +162,7 @@ func (a *app) explainFromFiles(cmd *cobra.Command, file *settings.File, what ask
 	if err != nil {
 		return answer{}, err
 	}
-	chain, err := chainOf(pool, file, handlers)
+	chain, err := chainOf(&pool.Exchanges, i, file, handlers)
 	if err != nil {
 		return answer{}, err
 	}

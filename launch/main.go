@@ -102,12 +102,7 @@ Start with:
   coredhcp-netbox explain   --conf config.yml --mac 52:54:00:12:34:56 --relay 10.0.0.1
   coredhcp-netbox serve     --conf config.yml
   coredhcp-netbox leases    --conf config.yml`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return usageError{fmt.Errorf("unknown command %q; see %s --help", args[0], cmd.Name())}
-		},
+		Args:          noSuchCommand,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -78,7 +78,8 @@ func neverWritten(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, ipam.ErrDiskFormat)
 }
 
-// unreadable tells of the rights of the user who checks, or of a damaged copy.
+// unreadable says that the copy on disk cannot be read: the user who checks has no
+// right to, or it is damaged.
 func unreadable(out io.Writer, err error) {
 	fmt.Fprintf(out, "notice   what the server last saw cannot be read: %v\n", err)
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
@@ -65,7 +66,7 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	if err != nil {
 		return err
 	}
-	registry, err := metricsOf(pool)
+	i, err := pool.Joined("") // nil: a chain without our plugins
 	if err != nil {
 		return err
 	}
@@ -74,24 +75,15 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	var reloading sync.WaitGroup
-	reloading.Go(func() { a.reloads(ctx, hangups, pool, log) })
+	reloading.Go(func() { a.reloads(ctx, hangups, i, log) })
 	defer reloading.Wait()
 	defer stop()
-	if conf.Server6 != nil {
-		upstream, err := server.Start(&config.Config{Server6: conf.Server6})
-		if err != nil {
-			return fmt.Errorf("start DHCPv6: %w", err)
-		}
-		defer upstream.Close()
-	}
-	i, err := pool.Joined("")
+	stopDHCPv6, err := serveDHCPv6(conf.Server6)
 	if err != nil {
 		return err
 	}
-	notReady := func() []string { return nil }
-	if i != nil {
-		notReady = i.NotReady
-	}
+	defer stopDHCPv6()
+	registry, notReady := stateOf(i)
 	stopStatus, err := a.serveStatus(notReady, file, registry, log)
 	if err != nil {
 		return err
@@ -102,11 +94,11 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 		return err
 	}
 	defer stopBootFiles()
-	chain, err := chainOf(pool, file, handlers)
+	chain, err := chainOf(&pool.Exchanges, i, file, handlers)
 	if err != nil {
 		return err
 	}
-	stopControl, err := serveControl(pool, file, chain, log)
+	stopControl, err := serveControl(i, file, chain, log)
 	if err != nil {
 		return err
 	}
@@ -121,6 +113,27 @@ func useTwoThreads() {
 	if runtime.GOMAXPROCS(0) < 2 {
 		runtime.GOMAXPROCS(2)
 	}
+}
+
+// serveDHCPv6 runs CoreDHCP's own server for DHCPv6, where the settings have one.
+func serveDHCPv6(conf *config.ServerConfig) (stop func(), err error) {
+	if conf == nil {
+		return func() {}, nil
+	}
+	upstream, err := server.Start(&config.Config{Server6: conf})
+	if err != nil {
+		return nil, fmt.Errorf("start DHCPv6: %w", err)
+	}
+	return upstream.Close, nil
+}
+
+// stateOf is what is told of an instance: its metrics, and why it is not ready. nil
+// has neither.
+func stateOf(i *instance.Instance) (registry *prometheus.Registry, notReady func() []string) {
+	if i == nil {
+		return prometheus.NewRegistry(), func() []string { return nil }
+	}
+	return i.Registry, i.NotReady
 }
 
 // serveStatus offers metrics and health where the command line or the settings
@@ -192,18 +205,18 @@ func tellReady(ctx context.Context, notReady func() []string, log *logrus.Entry)
 	}
 }
 
-// chainOf is how the receive loop answers with these settings. Interfaces
-// without leases are for the plugin that knows boot data.
-func chainOf(pool *instance.Pool, file *settings.File, handlers []handler.Handler4) (receive.Chain, error) {
+// chainOf is how the receive loop answers with these settings; i is nil for a
+// chain without our plugins. Interfaces without leases are for the plugin that
+// knows boot data.
+func chainOf(exchanges *dhcp4.Exchanges, i *instance.Instance, file *settings.File, handlers []handler.Handler4) (receive.Chain, error) {
 	chain := receive.Chain{
 		Handlers:       handlers,
-		Exchanges:      &pool.Exchanges,
+		Exchanges:      exchanges,
 		OwnsDecline:    file.Chain.Has(settings.PluginNetBox),
 		SupplyServerID: !file.Chain.Has("server_id"),
 	}
-	i, err := pool.Joined("")
-	if err != nil || i == nil {
-		return chain, err
+	if i == nil {
+		return chain, nil
 	}
 	chain.Own = i.Engine.SetOwn
 	if promptPlugins(file.Chain) {
@@ -267,16 +280,6 @@ func configError(err error) error {
 		return err
 	}
 	return usageError{err}
-}
-
-// metricsOf returns the metrics of the chain's instance, none for a chain
-// without our plugins.
-func metricsOf(pool *instance.Pool) (*prometheus.Registry, error) {
-	i, err := pool.Joined("")
-	if err != nil || i == nil {
-		return prometheus.NewRegistry(), err
-	}
-	return i.Registry, nil
 }
 
 // settingsPath finds the file as CoreDHCP does, which does not tell which one

@@ -76,27 +76,27 @@ func hangups() (signals <-chan os.Signal, stop func()) {
 }
 
 // reloads reads anew what can be, at each SIGHUP until ctx ends.
-func (a *app) reloads(ctx context.Context, signals <-chan os.Signal, pool *instance.Pool, log *logrus.Entry) {
+func (a *app) reloads(ctx context.Context, signals <-chan os.Signal, i *instance.Instance, log *logrus.Entry) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-signals:
-			a.reload(pool, log)
+			a.reload(i, log)
 		}
 	}
 }
 
 // reload opens the log file anew and reads an inventory and the token again. A
 // file that is wrong changes nothing. Other settings need a restart (REC-4).
-func (a *app) reload(pool *instance.Pool, log *logrus.Entry) {
+func (a *app) reload(i *instance.Instance, log *logrus.Entry) {
 	if a.logTo != nil {
 		if err := a.logTo.Reopen(); err != nil {
 			log.WithError(err).Error("the log file cannot be opened anew, the old one is kept")
 		}
 	}
-	i, err := pool.Joined("")
-	if err == nil && i != nil {
+	var err error
+	if i != nil {
 		err = i.Reload()
 	}
 	if err != nil {

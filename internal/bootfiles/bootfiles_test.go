@@ -262,30 +262,38 @@ func TestManyClientsAtOnce(t *testing.T) {
 }
 
 func TestTheEndLetsFinishWhatMovesAndCutsWhatDoesNot(t *testing.T) {
+	t.Parallel() // it waits
 	content := noise(5000)
-	r := serveAt(t, pace{second: 10 * time.Second, drain: 3 * time.Second}, map[string][]byte{"a": content}, func(c *Config) { c.HTTPListen = "" })
+	r := serveAt(t, pace{second: 10 * time.Second, drain: patience / 2}, map[string][]byte{"a": content}, func(c *Config) { c.HTTPListen = "" })
 	moving, stuck := newClient(t, r.TFTPAddr(), ""), newClient(t, r.TFTPAddr(), "")
-	for _, c := range []*client{moving, stuck} {
-		c.ask("a", "octet")
-		if _, err := c.hear(patience); err != nil {
-			t.Fatal(err)
-		}
+	stuck.ask("a", "octet")
+	if _, err := stuck.hear(patience); err != nil {
+		t.Fatal(err)
 	}
 	stuck.ack(1)
+	moving.ask("a", "octet")
+	d, err := moving.hear(patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the transfer that will be cut off", func() bool { return value(r.meter.running.WithLabelValues("tftp")) == 1 })
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		r.stop()
 	}()
-	until(t, "the last packet of a moving transfer", func() bool {
-		for n := uint16(1); ; n++ {
-			moving.ack(n)
-			if d, err := moving.hear(patience); err != nil || len(d.rest) < 512 {
-				moving.ack(d.number)
-				return err == nil && d.op == opData
-			}
+	x := newTransferred()
+	for done := false; !done; {
+		if done, err = x.take(moving, d); err == nil && !done {
+			d, err = moving.hear(patience)
 		}
-	})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(x.data, content) {
+		t.Errorf("%d bytes", len(x.data))
+	}
 	<-ended
 	if r.count("tftp", complete) != 1 || r.count("tftp", stopped) != 1 {
 		t.Errorf("%d complete, %d stopped", r.count("tftp", complete), r.count("tftp", stopped))
@@ -298,5 +306,41 @@ func TestTheEndLetsFinishWhatMovesAndCutsWhatDoesNot(t *testing.T) {
 		if d.op == opError {
 			return
 		}
+	}
+}
+
+// A request that is being answered when the service ends is served like those
+// that were answered before.
+func TestTheEndWaitsForTheRequestInHand(t *testing.T) {
+	content := noise(5000)
+	r := serveAt(t, pace{second: 10 * time.Second, drain: patience}, map[string][]byte{"a": content}, func(c *Config) { c.HTTPListen = "" })
+	r.tftp.mu.Lock() // the answer stops here
+	c := newClient(t, r.TFTPAddr(), "")
+	c.ask("a", "octet")
+	until(t, "the request to be taken", func() bool {
+		r.tftp.handshakes.mu.Lock()
+		defer r.tftp.handshakes.mu.Unlock()
+		return !r.tftp.handshakes.filled.IsZero()
+	})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.stop()
+	}()
+	time.Sleep(700 * time.Millisecond) // longer than between two looks for what waits
+	r.tftp.mu.Unlock()
+	x := newTransferred()
+	for done := false; !done; {
+		d, err := c.hear(patience)
+		if err == nil {
+			done, err = x.take(c, d)
+		}
+		if err != nil {
+			t.Fatalf("%d bytes: %v", len(x.data), err)
+		}
+	}
+	<-ended
+	if r.count("tftp", complete) != 1 || !bytes.Equal(x.data, content) {
+		t.Errorf("%d complete, %d bytes", r.count("tftp", complete), len(x.data))
 	}
 }

@@ -29,6 +29,8 @@ type client struct {
 	lose func(block uint16, before int) bool
 	// echo says how often each acknowledgement is sent, 1 if 0.
 	echo int
+	// before, if not nil, runs before each packet that is sent.
+	before func()
 
 	received int // DATA packets, lost ones included
 }
@@ -72,6 +74,9 @@ func packet(op byte, texts ...string) []byte {
 
 func (c *client) write(to netip.AddrPort, b []byte) {
 	c.t.Helper()
+	if c.before != nil {
+		c.before()
+	}
 	if _, err := c.conn.WriteToUDPAddrPort(b, to); err != nil {
 		c.t.Fatal(err)
 	}
@@ -112,76 +117,111 @@ func (c *client) hear(wait time.Duration) (datagram, error) {
 	return d, nil
 }
 
-// get fetches a file. It returns what the server accepted of the options.
-func (c *client) get(name, mode string, options ...string) ([]byte, map[string]string, error) {
+// errOnlyBegun says that the server fell silent after its first packet: it gives
+// up a client whose acknowledgement comes too late, as on a machine under load.
+var errOnlyBegun = fmt.Errorf("nothing after the first packet: %w", os.ErrDeadlineExceeded)
+
+// get fetches a file, and begins anew, as firmware does, where the server fell silent
+// after its first packet. It returns what the server accepted of the options.
+func (c *client) get(name, mode string, options ...string) (data []byte, accepted map[string]string, err error) {
 	c.t.Helper()
-	c.ask(name, mode, options...)
-	var data []byte
-	accepted, sent := map[string]string{}, map[uint16]int{}
-	block, window := 512, 1
-	next, unacked := uint16(1), 0
-	var peer netip.AddrPort
-	for asked := 1; ; {
-		wait := patience
-		if c.peer == (netip.AddrPort{}) {
-			wait = 200 * time.Millisecond
+	for range 4 {
+		if data, accepted, err = c.try(name, mode, options...); !errors.Is(err, errOnlyBegun) {
+			break
 		}
+	}
+	return data, accepted, err
+}
+
+func (c *client) try(name, mode string, options ...string) ([]byte, map[string]string, error) {
+	c.t.Helper()
+	old := c.peer // of a transfer before, which may have packets under way
+	c.ask(name, mode, options...)
+	x := newTransferred()
+	var peer netip.AddrPort
+	heard, wait := 0, 200*time.Millisecond
+	for asked := 1; ; {
 		d, err := c.hear(wait)
-		if errors.Is(err, os.ErrDeadlineExceeded) && wait != patience && asked < 100 { // as every client does
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && heard == 0 && asked < 100: // as every client does
 			c.ask(name, mode, options...)
 			asked++
 			continue
-		}
-		if err != nil {
-			return data, accepted, err
-		}
-		if peer.IsValid() && c.peer != peer { // the answer to a request that was repeated: RFC 1350 section 4
+		case errors.Is(err, os.ErrDeadlineExceeded) && heard == 1:
+			return x.data, x.accepted, errOnlyBegun
+		case err != nil:
+			return x.data, x.accepted, err
+		case c.peer == old:
+			continue
+		case peer.IsValid() && c.peer != peer: // the answer to a request that was repeated: RFC 1350 section 4
 			c.write(c.peer, packet(opError, "\x00\x05unknown transfer ID"))
 			c.peer = peer
 			continue
 		}
 		peer = c.peer
-		switch d.op {
-		case opError:
-			return data, accepted, refused{d.number, string(bytes.TrimSuffix(d.rest, []byte{0}))}
-		case opOack:
-			fields := bytes.Split(bytes.TrimSuffix(d.rest, []byte{0}), []byte{0})
-			if len(fields)%2 != 0 {
-				return data, accepted, fmt.Errorf("odd OACK %q", d.rest)
-			}
-			for i := 0; i < len(fields); i += 2 {
-				accepted[string(fields[i])] = string(fields[i+1])
-			}
-			block, window = number(accepted["blksize"], block), number(accepted["windowsize"], window)
-			c.ack(0)
-		case opData:
-			c.received++
-			before := sent[d.number]
-			sent[d.number]++
-			if c.lose != nil && c.lose(d.number, before) {
-				continue
-			}
-			if d.number != next {
-				c.ack(next - 1) // RFC 7440 section 4: the last in order
-				unacked = 0
-				continue
-			}
-			data = append(data, d.rest...)
-			next++
-			last := len(d.rest) < block
-			if unacked++; unacked == window || last {
-				c.ack(d.number)
-				unacked = 0
-			}
-			if len(d.rest) > block {
-				return data, accepted, errors.New("a block is too big")
-			}
-			delete(sent, d.number-1000) // numbers come again in a long transfer
-			if last {
-				return data, accepted, nil
-			}
+		heard++
+		if wait = patience; heard == 1 {
+			wait = patience / 4
+		}
+		if done, err := x.take(c, d); done || err != nil {
+			return x.data, x.accepted, err
 		}
 	}
+}
+
+// transferred is what a client has of a file.
+type transferred struct {
+	data          []byte
+	accepted      map[string]string
+	sent          map[uint16]int // how often each block came
+	block, window int
+	next          uint16
+	unacked       int
+}
+
+func newTransferred() *transferred {
+	return &transferred{accepted: map[string]string{}, sent: map[uint16]int{}, block: 512, window: 1, next: 1}
+}
+
+// take takes a packet of the server and answers it. done: it was the last.
+func (x *transferred) take(c *client, d datagram) (done bool, err error) {
+	switch d.op {
+	case opError:
+		return false, refused{d.number, string(bytes.TrimSuffix(d.rest, []byte{0}))}
+	case opOack:
+		fields := bytes.Split(bytes.TrimSuffix(d.rest, []byte{0}), []byte{0})
+		if len(fields)%2 != 0 {
+			return false, fmt.Errorf("odd OACK %q", d.rest)
+		}
+		for i := 0; i < len(fields); i += 2 {
+			x.accepted[string(fields[i])] = string(fields[i+1])
+		}
+		x.block, x.window = number(x.accepted["blksize"], x.block), number(x.accepted["windowsize"], x.window)
+		c.ack(0)
+	case opData:
+		c.received++
+		before := x.sent[d.number]
+		x.sent[d.number]++
+		switch {
+		case c.lose != nil && c.lose(d.number, before):
+			return false, nil
+		case d.number != x.next:
+			c.ack(x.next - 1) // RFC 7440 section 4: the last in order
+			x.unacked = 0
+			return false, nil
+		case len(d.rest) > x.block:
+			return false, errors.New("a block is too big")
+		}
+		x.data = append(x.data, d.rest...)
+		x.next++
+		done = len(d.rest) < x.block
+		if x.unacked++; x.unacked == x.window || done {
+			c.ack(d.number)
+			x.unacked = 0
+		}
+		delete(x.sent, d.number-1000) // numbers come again in a long transfer
+	}
+	return done, nil
 }
 
 func number(text string, otherwise int) int {

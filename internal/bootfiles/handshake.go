@@ -44,7 +44,7 @@ type handshake struct {
 	request readRequest
 	raw     []byte // the request as received
 	client  netip.AddrPort
-	picture picture
+	file    fileState
 	terms   terms
 	packet  []byte // what it was answered with
 	began   time.Time
@@ -240,9 +240,9 @@ func (h *handshakes) forget(s *handshake) {
 }
 
 // wait hands each handshake that was acknowledged to proved, which reports
-// whether it took it over, socket included. It returns when ctx has ended and
-// nothing waits any more, or when cut has ended.
-func (h *handshakes) wait(ctx, cut context.Context, second time.Duration, proved func(*handshake) bool) {
+// whether it took it over, socket included. It returns when no more requests come
+// and nothing waits any more, or when cut has ended.
+func (h *handshakes) wait(requests, cut context.Context, second time.Duration, proved func(*handshake) bool) {
 	events := make([]unix.EpollEvent, 128)
 	for cut.Err() == nil {
 		n, err := unix.EpollWait(h.epoll, events, max(1, int(second/20/time.Millisecond)))
@@ -253,11 +253,11 @@ func (h *handshakes) wait(ctx, cut context.Context, second time.Duration, proved
 		for _, e := range events[:max(0, n)] {
 			h.hear(uint64(uint32(e.Fd))|uint64(uint32(e.Pad))<<32, proved) //nolint:gosec // G115: the halves of an id
 		}
-		patience := 5 * second
-		if ctx.Err() != nil {
+		patience, last := 5*second, requests.Err() != nil
+		if last {
 			patience = second // a client that is there needs no longer
 		}
-		if h.expire(time.Now().Add(-patience)) == 0 && ctx.Err() != nil {
+		if h.expire(time.Now().Add(-patience)) == 0 && last {
 			return
 		}
 	}
@@ -327,7 +327,7 @@ func (s *handshake) first() ([]byte, error) {
 	if len(s.terms.accepted) > 0 {
 		return oack(s.terms.accepted), nil
 	}
-	var source io.Reader = bytes.NewReader(s.picture.head)
+	var source io.Reader = bytes.NewReader(s.file.head)
 	if s.request.ascii {
 		source = netascii.ToReader(source)
 	}

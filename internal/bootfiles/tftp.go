@@ -38,15 +38,15 @@ var (
 // port, of its own, connected to the client: the kernel keeps strangers out and
 // tells when the client's port is closed.
 type tftpServer struct {
-	conn   *net.UDPConn
-	socket *ipv4.PacketConn // conn, with destination addresses
-	folder Folder
-	slots  *slots // of transfers
-	hands  *handshakes
-	looks  pictures
-	rate   rate
-	meter  *meter
-	second time.Duration
+	conn       *net.UDPConn
+	socket     *ipv4.PacketConn // conn, with destination addresses
+	folder     Folder
+	slots      *slots // of transfers
+	handshakes *handshakes
+	files      fileCache
+	rate       rate
+	meter      *meter
+	second     time.Duration
 
 	mu      sync.Mutex
 	running map[netip.AddrPort]*transfer
@@ -65,18 +65,18 @@ func listenTFTP(address string, folder Folder, slots *slots, m *meter) (*tftpSer
 	if err := errors.Join(conn.SetReadBuffer(requestBuffer), socket.SetControlMessage(ipv4.FlagDst, true)); err != nil {
 		return nil, errors.Join(listenError("TFTP", address, err), conn.Close())
 	}
-	hands, err := newHandshakes(slots.total, m)
+	pending, err := newHandshakes(slots.total, m)
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return &tftpServer{
-		conn: conn, socket: socket, folder: folder, slots: slots, hands: hands, looks: pictures{folder: folder}, meter: m,
+		conn: conn, socket: socket, folder: folder, slots: slots, handshakes: pending, files: fileCache{folder: folder}, meter: m,
 		running: make(map[netip.AddrPort]*transfer),
 	}, nil
 }
 
 func (s *tftpServer) close() error {
-	return errors.Join(ignoreClosed(s.conn.Close()), s.hands.close())
+	return errors.Join(ignoreClosed(s.conn.Close()), s.handshakes.close())
 }
 
 // serve answers requests until ctx ends, and returns when all transfers have.
@@ -87,10 +87,12 @@ func (s *tftpServer) serve(ctx context.Context, p pace) {
 	defer context.AfterFunc(ctx, func() {
 		_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // fails only if closed, which ends reading too
 	})()
+	requests, noMore := context.WithCancel(transfers)
 	s.all.Go(func() {
-		s.hands.wait(ctx, transfers, s.second, func(h *handshake) bool { return s.begin(transfers, h) })
+		s.handshakes.wait(requests, transfers, s.second, func(h *handshake) bool { return s.begin(transfers, h) })
 	})
 	s.read(ctx)
+	noMore()
 	late := time.AfterFunc(p.drain, func() { cut(errStopped) })
 	defer late.Stop()
 	s.all.Wait()
@@ -140,7 +142,7 @@ func (s *tftpServer) receive(b []byte, source netip.AddrPort, local net.IP) {
 		s.meter.refused(asked, surplus, nil)
 		return
 	}
-	s.hands.received(len(b), now)
+	s.handshakes.received(len(b), now)
 	switch {
 	case r.write:
 		s.refuse(asked, source, local, noWriting, nil, errorPacket(codeAccess, "read only"))
@@ -154,8 +156,8 @@ func (s *tftpServer) receive(b []byte, source netip.AddrPort, local net.IP) {
 // answer sends the first packet of a file, or silence where there are too many
 // requests: the client will ask again.
 func (s *tftpServer) answer(h *handshake, raw []byte, local net.IP) {
-	known, waiting := s.hands.of(h.client)
-	if known != nil && s.hands.again(known, raw, h.began, s.second/4) {
+	known, waiting := s.handshakes.of(h.client)
+	if known != nil && s.handshakes.again(known, raw, h.began, s.second/4) {
 		return
 	}
 	s.mu.Lock()
@@ -165,23 +167,23 @@ func (s *tftpServer) answer(h *handshake, raw []byte, local net.IP) {
 		s.meter.refused(h.asked, surplus, nil)
 		return
 	}
-	h.picture = s.looks.look(h.request.name, h.began)
-	if h.picture.err != nil {
-		o, packet := refusal(h.picture.err)
-		s.refuse(h.asked, h.client, local, o, h.picture.err, packet)
+	h.file = s.files.look(h.request.name, h.began)
+	if h.file.err != nil {
+		o, packet := refusal(h.file.err)
+		s.refuse(h.asked, h.client, local, o, h.file.err, packet)
 		return
 	}
-	h.raw, h.terms = bytes.Clone(raw), h.request.agree(h.picture.info.Size())
+	h.raw, h.terms = bytes.Clone(raw), h.request.agree(h.file.info.Size())
 	var err error
 	if h.packet, err = h.first(); err != nil {
 		s.meter.refused(h.asked, failed, err)
 		return
 	}
-	if !s.hands.afford(h.packet, 0) {
+	if !s.handshakes.afford(h.packet, 0) {
 		s.meter.refused(h.asked, surplus, nil)
 		return
 	}
-	if err := s.hands.add(h, local.To4()); errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+	if err := s.handshakes.add(h, local.To4()); errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
 		s.meter.refused(h.asked, failed, err)
 	} else if err != nil {
 		// A broadcast request ends here too, as RFC 1123 section 4.2.3.4 wants it.
@@ -200,7 +202,7 @@ func (s *tftpServer) begin(ctx context.Context, h *handshake) bool {
 	}
 	t := &transfer{
 		asked: h.asked, request: h.request, client: h.client, second: s.second,
-		picture: h.picture, terms: h.terms, begun: h.number() == 1,
+		file: h.file, terms: h.terms, begun: h.number() == 1,
 	}
 	ctx, t.cancel = context.WithCancelCause(ctx)
 	if before := s.running[h.client]; before != nil {
@@ -286,7 +288,7 @@ func refusal(err error) (outcome, []byte) {
 // refuse counts a request that gets no transfer, and tells its sender.
 func (s *tftpServer) refuse(asked request, to netip.AddrPort, local net.IP, o outcome, cause error, packet []byte) {
 	s.meter.refused(asked, o, cause)
-	if s.hands.afford(packet, burst/2) {
+	if s.handshakes.afford(packet, burst/2) {
 		s.complain(to, local, packet)
 	}
 }

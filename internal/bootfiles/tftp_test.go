@@ -55,7 +55,7 @@ func TestTFTPSendsMoreThan65535Blocks(t *testing.T) {
 // RFC 7440 section 4: what is lost is sent again, and the rest of its window.
 func TestTFTPLossesAreMadeGood(t *testing.T) {
 	content := noise(30_000)
-	r := serveFast(t, map[string][]byte{"a": content}, nil)
+	r := serveAt(t, pace{second: 400 * time.Millisecond, drain: patience}, map[string][]byte{"a": content}, nil)
 	for name, lose := range map[string]func(uint16, int) bool{
 		"the first block":             func(n uint16, before int) bool { return n == 1 && before == 0 },
 		"the last block":              func(n uint16, before int) bool { return n == 59 && before == 0 },
@@ -235,9 +235,10 @@ func TestTFTPForgedSendersGetLittle(t *testing.T) {
 	r := serveFast(t, map[string][]byte{"a": noise(100_000)}, func(c *Config) { c.MaxPerClient = each })
 	var victims []*client
 	for range requests {
-		c := newClient(t, r.TFTPAddr(), "127.0.8.1")
+		victims = append(victims, newClient(t, r.TFTPAddr(), "127.0.8.1"))
+	}
+	for _, c := range victims {
 		c.ask("a", "octet", "blksize", "65464", "windowsize", "65535")
-		victims = append(victims, c)
 	}
 	r.ended(t, "tftp", unproved, each)
 	until(t, "the end of all transfers", func() bool { return r.tftp.slots.inUse() == 0 })
@@ -319,7 +320,7 @@ func TestTFTPAThousandHalfOpenTransfers(t *testing.T) {
 // Clients that have shown they are there keep their places.
 func TestTFTPRealTransfersAreNotGivenUp(t *testing.T) {
 	content := noise(20_000)
-	r := serveFast(t, map[string][]byte{"a": content}, func(c *Config) { c.MaxTransfers, c.MaxPerClient = 4, 4 })
+	r := serve(t, map[string][]byte{"a": content}, func(c *Config) { c.MaxTransfers, c.MaxPerClient = 4, 4 })
 	steady := newClient(t, r.TFTPAddr(), "")
 	late := newClient(t, r.TFTPAddr(), "127.0.8.1")
 	steady.lose = func(n uint16, _ int) bool { // with every block but the first comes a flood
@@ -338,7 +339,7 @@ func TestTFTPRealTransfersAreNotGivenUp(t *testing.T) {
 }
 
 func TestTFTPAClientThatIsGoneEndsItsTransfer(t *testing.T) {
-	r := serveFast(t, map[string][]byte{"a": noise(5000)}, nil)
+	r := serve(t, map[string][]byte{"a": noise(5000)}, nil)
 	c := newClient(t, r.TFTPAddr(), "")
 	c.ask("a", "octet")
 	if _, err := c.hear(patience); err != nil {
@@ -352,23 +353,21 @@ func TestTFTPAClientThatIsGoneEndsItsTransfer(t *testing.T) {
 }
 
 func TestTFTPAClientThatFallsSilentIsGivenUp(t *testing.T) {
-	r := serveFast(t, map[string][]byte{"a": noise(5000)}, nil)
+	r := serveAt(t, pace{second: 500 * time.Millisecond, drain: patience}, map[string][]byte{"a": noise(5000)}, nil)
 	c := newClient(t, r.TFTPAddr(), "")
-	c.ask("a", "octet", "timeout", "2")
+	c.ask("a", "octet", "timeout", "1")
 	if d, err := c.hear(patience); err != nil || d.op != opOack {
 		t.Fatal(d, err)
 	}
 	c.ack(0)
 	r.ended(t, "tftp", timedOut, 1)
-	sent := 0
-	for {
-		if _, err := c.hear(10 * time.Millisecond); err != nil {
-			break
+	for n := range 5 { // RFC 2349: at the interval the client named
+		if d, err := c.hear(patience); err != nil || d.op != opData || d.number != 1 {
+			t.Fatalf("%d packets, then %+v, %v", n, d, err)
 		}
-		sent++
 	}
-	if sent != 5 { // RFC 2349: at the interval the client named
-		t.Errorf("the first block was sent %d times", sent)
+	if d, err := c.hear(10 * time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a sixth packet: %+v, %v", d, err)
 	}
 }
 

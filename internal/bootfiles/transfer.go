@@ -43,11 +43,11 @@ type transfer struct {
 	slot    *slot
 	cancel  context.CancelCauseFunc
 
-	conn    *net.UDPConn
-	picture picture // the file as the client was promised it
-	terms   terms
-	begun   bool  // the first packet was the first block, and the client has it
-	taken   int64 // bytes of the file it has acknowledged
+	conn  *net.UDPConn
+	file  fileState // the file as the client was promised it
+	terms terms
+	begun bool  // the first packet was the first block, and the client has it
+	taken int64 // bytes of the file it has acknowledged
 }
 
 // send sends the file; it returns when the client has all of it or the transfer
@@ -63,7 +63,7 @@ func (t *transfer) send(ctx context.Context, file *content) (outcome, error) {
 		source = netascii.ToReader(file)
 	}
 	err := errChanged
-	if t.picture.same(file) {
+	if t.file.same(file) {
 		err = t.blocks(ctx, source)
 	}
 	o := t.outcome(err)

@@ -140,7 +140,11 @@ func TestConnectionsAreBounded(t *testing.T) {
 	var most, now atomic.Int32
 	release := make(chan struct{})
 	serve(t, path, map[string]Command{"wait": {Do: func(context.Context, []byte) (any, error) {
-		most.Store(max(most.Load(), now.Add(1)))
+		for n := now.Add(1); ; {
+			if before := most.Load(); n <= before || most.CompareAndSwap(before, n) {
+				break
+			}
+		}
 		defer now.Add(-1)
 		<-release
 		return "done", nil

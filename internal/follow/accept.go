@@ -10,7 +10,7 @@ import "context"
 func (f *Follower) Accept(ctx context.Context) (rows int, err error) {
 	answer := make(chan int, 1)
 	select {
-	case f.words <- answer:
+	case f.accepts <- answer:
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	}

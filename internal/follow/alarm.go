@@ -18,9 +18,9 @@ type alarm struct {
 // Shrunk if any of them shrank suspiciously for the first time.
 func (a *alarm) accept(before, next *tables, deleted deletedObjects) error {
 	var shrunk netbox.Table
-	for _, e := range unguardedTables() {
-		if a.smallShrank(e, before, next, deleted) {
-			shrunk = e
+	for _, table := range unguardedTables() {
+		if a.smallShrank(table, before, next, deleted) {
+			shrunk = table
 		}
 	}
 	if shrunk == "" {
@@ -30,27 +30,27 @@ func (a *alarm) accept(before, next *tables, deleted deletedObjects) error {
 }
 
 // smallShrank is shrank for a table that is read whole in every poll.
-func (a *alarm) smallShrank(e netbox.Table, before, next *tables, deleted deletedObjects) bool {
-	was, is := rowsOf(e).size(&before.objects), rowsOf(e).size(&next.objects)
-	return a.shrank(e, was, was-is-deleted.count(e))
+func (a *alarm) smallShrank(table netbox.Table, before, next *tables, deleted deletedObjects) bool {
+	was, is := rowsOf(table).size(&before.objects), rowsOf(table).size(&next.objects)
+	return a.shrank(table, was, was-is-deleted.count(table))
 }
 
 // shrank reports whether a table lost suspiciously many rows for the first
 // time: more than ten, and more than a fifth. It logs both the first and the
 // second time.
-func (a *alarm) shrank(e netbox.Table, before, lost int) bool {
+func (a *alarm) shrank(table netbox.Table, before, lost int) bool {
 	if lost <= 10 || lost*5 <= before {
-		delete(a.suspect, e)
+		delete(a.suspect, table)
 		return false
 	}
-	first := !a.suspect[e]
-	a.suspect[e] = true
-	log := a.log.WithFields(logrus.Fields{"objects": e.Noun(), "before": before, "lost": lost})
+	first := !a.suspect[table]
+	a.suspect[table] = true
+	log := a.log.WithFields(logrus.Fields{"objects": table.Noun(), "before": before, "lost": lost})
 	if first {
 		log.Error("objects vanished from NetBox without being deleted; the old ones are kept until it says so again. Check the token's permissions and their constraints")
 	} else {
 		log.Error("objects vanished from NetBox without being deleted, and it says so again: they are gone")
-		delete(a.suspect, e)
+		delete(a.suspect, table)
 	}
 	return first
 }

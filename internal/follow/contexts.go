@@ -20,10 +20,10 @@ func (s staleContexts) addAll(t *tables) {
 }
 
 // of lists the ids of one table, sorted.
-func (s staleContexts) of(e netbox.Table) []int64 {
+func (s staleContexts) of(table netbox.Table) []int64 {
 	var ids []int64
 	for at := range s {
-		if at.table == e {
+		if at.table == table {
 			ids = append(ids, at.id)
 		}
 	}
@@ -41,14 +41,14 @@ func (f *Follower) refreshContexts(ctx context.Context) error {
 	if !f.config.Now().Before(f.nextFull) {
 		return nil
 	}
-	for _, e := range []netbox.Table{netbox.Devices, netbox.VMs} {
-		for batch := range slices.Chunk(f.stale.of(e), contextsAtATime) {
+	for _, table := range []netbox.Table{netbox.Devices, netbox.VMs} {
+		for batch := range slices.Chunk(f.stale.of(table), contextsAtATime) {
 			next := f.tables.copy()
-			if err := f.reader.fetch(ctx, next, e, batch); err != nil {
+			if err := f.reader.fetch(ctx, next, table, batch); err != nil {
 				return fmt.Errorf("refresh contexts: %w", err)
 			}
 			for _, id := range batch {
-				delete(f.stale, object{e, id})
+				delete(f.stale, object{table, id})
 			}
 			f.adopt(next)
 		}

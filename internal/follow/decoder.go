@@ -57,9 +57,9 @@ func (d *decoder) share(context json.RawMessage) json.RawMessage {
 	return context
 }
 
-// row decodes one row of table e. It never fails: what is wrong is in the row.
-func (d *decoder) row(e netbox.Table, raw json.RawMessage) row {
-	into := newShape(e)
+// row decodes one row of a table. It never fails: what is wrong is in the row.
+func (d *decoder) row(table netbox.Table, raw json.RawMessage) row {
+	into := newShape(table)
 	err := json.Unmarshal(raw, into)
 	head := into.Head()
 	out := row{id: max(0, head.ID), stamp: head.LastUpdated.Time}

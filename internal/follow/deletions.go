@@ -60,8 +60,8 @@ func (f *Follower) deletions(ctx context.Context) ([]object, time.Time, error) {
 		q.Set("time_after", netbox.FilterTime(old.Add(-overlap)))
 	}
 	tables := make(map[string]netbox.Table)
-	for _, e := range Tables() {
-		tables[e.Model()] = e
+	for _, table := range Tables() {
+		tables[table.Model()] = table
 	}
 	mark := old
 	var gone []object
@@ -71,15 +71,16 @@ func (f *Follower) deletions(ctx context.Context) ([]object, time.Time, error) {
 			return 0, nil
 		}
 		// A filter that was ignored must not delete anything (NB-1.5).
-		if e, ok := tables[change.Type]; ok && change.Action == "delete" && change.ObjectID > 0 {
-			gone = append(gone, object{e, change.ObjectID})
+		if table, ok := tables[change.Type]; ok && change.Action == "delete" && change.ObjectID > 0 {
+			gone = append(gone, object{table, change.ObjectID})
 		}
 		if change.Time.After(mark) {
 			mark = change.Time.Time
 		}
 		return change.ID, nil
 	})
-	// The cause of an end of ctx is the failure of another question.
+	// ctx also ends when another question of the poll fails. err is that failure
+	// then, and says nothing about the change log.
 	if ctx.Err() == nil && f.mustSweep(err) {
 		return nil, old, nil
 	}
@@ -111,10 +112,10 @@ func (d deletedObjects) has(at object) bool {
 }
 
 // count tells how many objects of a table were deleted of late.
-func (d deletedObjects) count(e netbox.Table) int {
+func (d deletedObjects) count(table netbox.Table) int {
 	n := 0
 	for at := range d {
-		if at.table == e {
+		if at.table == table {
 			n++
 		}
 	}

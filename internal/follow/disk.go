@@ -1,7 +1,6 @@
 package follow
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -40,7 +39,17 @@ type diskCopy struct {
 	write    func(path string, d ipam.Disk) error // ipam.WriteDiskFile
 	writing  chan error                           // the outcome of the write under way; nil: none
 	written  time.Time                            // of what is being written
-	unusable error                                // why a start could not use the copy, or the first of two; fs.ErrNotExist: there is none
+	unusable error                                // why a start could use none of the copies; fs.ErrNotExist: there is none
+	used     string                               // the path that a start used
+	passed   error                                // why it did not use the first one; nil: it did
+}
+
+// copiesFor are the copies that config names, of the NetBox at url.
+func copiesFor(url string, config Config, g *guard) diskCopy {
+	return diskCopy{
+		guard: g, path: config.DiskPath, second: config.DiskCopy, url: url, key: config.fingerprint(), log: config.Log,
+		once: quiet.New(config.Log, time.Minute, config.Now), write: ipam.WriteDiskFile,
+	}
 }
 
 // fingerprint is a text that differs if settings differ that shape the tables.
@@ -52,8 +61,8 @@ func (c Config) fingerprint() string {
 	return string(key)
 }
 
-// errForeign says that a copy is of no use here.
-var errForeign = errors.New("the copy is of another NetBox or of other settings")
+// ErrForeign says that a copy is of no use here.
+var ErrForeign = errors.New("the copy is of another NetBox or of other settings")
 
 // restore reads the copy, or the second one where the first cannot be used, and
 // tells when it was true; nil: there is none that can be used, and unusable says why.
@@ -61,10 +70,12 @@ func (d *diskCopy) restore() (*tables, time.Time) {
 	for _, path := range []string{d.path, d.second} {
 		t, taken, err := d.restoreFrom(path)
 		if err == nil {
-			d.unusable = nil
+			d.used, d.passed, d.unusable = path, d.unusable, nil
 			return t, taken
 		}
-		d.unusable = cmp.Or(d.unusable, err)
+		if d.unusable == nil || errors.Is(d.unusable, fs.ErrNotExist) {
+			d.unusable = err
+		}
 	}
 	return nil, time.Time{}
 }
@@ -76,7 +87,7 @@ func (d *diskCopy) restoreFrom(path string) (*tables, time.Time, error) {
 	disk, err := ipam.ReadDiskFile(path)
 	if err == nil && (disk.URL != d.url || disk.Key != d.key) {
 		d.log.WithField("url", disk.URL).Warn("the disk copy is of another NetBox or other settings and is not used")
-		return nil, time.Time{}, errForeign
+		return nil, time.Time{}, ErrForeign
 	}
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -176,7 +187,7 @@ func (d *diskCopy) begin(now time.Time, t *tables, confirmed time.Time) {
 		return
 	}
 	d.lastSave, d.written, d.changed = now, confirmed, false
-	disk, ended := d.picture(t, confirmed), make(chan error, 1)
+	disk, ended := d.copyOf(t, confirmed), make(chan error, 1)
 	d.writing = ended
 	go func() {
 		err := d.write(d.path, disk)
@@ -187,16 +198,16 @@ func (d *diskCopy) begin(now time.Time, t *tables, confirmed time.Time) {
 	}()
 }
 
-// picture is what a copy of t holds. Tables that are in use never change, so it
-// can be encoded beside the polls.
-func (d *diskCopy) picture(t *tables, confirmed time.Time) ipam.Disk {
+// copyOf is t as it is written. Tables that are in use never change, so it can be
+// encoded beside the polls.
+func (d *diskCopy) copyOf(t *tables, confirmed time.Time) ipam.Disk {
 	objects := t.objects
 	disk := ipam.Disk{
 		URL: d.url, Key: d.key, Taken: confirmed, Objects: &objects, Marks: make(map[string]time.Time),
 		Lost: d.guard.lost.toDisk(), Held: d.guard.held.toDisk(), Followed: maps.Clone(d.guard.followed),
 	}
-	for e, mark := range t.marks {
-		disk.Marks[string(e)] = mark
+	for table, mark := range t.marks {
+		disk.Marks[string(table)] = mark
 	}
 	return disk
 }

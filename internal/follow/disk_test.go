@@ -2,6 +2,7 @@ package follow
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -86,6 +87,7 @@ func TestTheDiskCopyIsRenewedWithNewsAndOnceAnHourWithout(t *testing.T) {
 	}
 }
 
+// H-1, C-7: not by a server, and not by a command that reads its files.
 func TestADiskCopyOfSomethingElseIsNotUsed(t *testing.T) {
 	s, _ := netboxtest.ServeOffice(t, netboxtest.V47)
 	path := filepath.Join(t.TempDir(), "netbox.copy")
@@ -103,12 +105,18 @@ func TestADiskCopyOfSomethingElseIsNotUsed(t *testing.T) {
 		if w.snapshot != nil {
 			t.Errorf("%s: the copy was used", name)
 		}
+		if _, err := Stored(s.URL(), w.config); err == nil || err.Error() != w.disk.unusable.Error() {
+			t.Errorf("%s: without the server: %v, want %v", name, err, w.disk.unusable)
+		}
 	}
 	other, _ := netboxtest.ServeOffice(t, netboxtest.V47)
 	w := follow(t, other, other.TokenV2(), func(c *Config) { c.DiskPath = path })
 	w.restore()
 	if w.snapshot != nil {
 		t.Error("the copy of another NetBox was used")
+	}
+	if _, err := Stored(other.URL(), w.config); !errors.Is(err, ErrForeign) {
+		t.Errorf("without the server: %v", err)
 	}
 }
 
@@ -204,7 +212,8 @@ func TestADiskThatHangsDoesNotStopThePolls(t *testing.T) {
 	}
 }
 
-// H-10: without the first copy, or with a damaged one, the second serves.
+// H-10, C-7: without the first copy, or with one that is damaged or of something
+// else, the second serves, and says so to a command that reads the files.
 func TestASecondDiskCopyServesWithoutTheFirst(t *testing.T) {
 	s, _ := netboxtest.ServeOffice(t, netboxtest.V47)
 	path, second := filepath.Join(t.TempDir(), "netbox.copy"), filepath.Join(t.TempDir(), "netbox.copy")
@@ -213,18 +222,36 @@ func TestASecondDiskCopyServesWithoutTheFirst(t *testing.T) {
 	first.must(t)
 	first.disk.save(first.clock, first.tables, first.confirmed, time.Minute)
 	s.Down()
-	for _, harm := range []func(string) error{
-		func(string) error { return nil },
-		func(p string) error { return os.WriteFile(p, []byte("damaged"), 0o600) },
-		os.Remove,
+	for _, c := range []struct {
+		name string
+		harm func(string) error
+		used string
+		why  error // of the first copy
+	}{
+		{"both are there", func(string) error { return nil }, path, nil},
+		{"the first is of another NetBox", func(p string) error {
+			return ipam.WriteDiskFile(p, ipam.Disk{URL: "https://other.example.org", Objects: new(ipam.Objects)})
+		}, second, ErrForeign},
+		{"the first is damaged", func(p string) error { return os.WriteFile(p, []byte("damaged"), 0o600) }, second, ipam.ErrDiskFormat},
+		{"there is no first", os.Remove, second, fs.ErrNotExist},
 	} {
-		if err := harm(path); err != nil {
+		if err := c.harm(path); err != nil {
 			t.Fatal(err)
 		}
 		w := follow(t, s, s.TokenV2(), both)
 		w.restore()
 		if w.snapshot == nil || w.address("10.0.0.5") == nil {
-			t.Error("nothing came from the second copy")
+			t.Errorf("%s: nothing came from the copies", c.name)
 		}
+		stored, err := Stored(s.URL(), w.config)
+		if err != nil || stored.Path != c.used || !errors.Is(stored.Passed, c.why) || !stored.Taken.Equal(first.confirmed) {
+			t.Errorf("%s: without the server: %+v, %v; want %s, %v", c.name, stored, err, c.used, c.why)
+		}
+	}
+	if err := os.WriteFile(second, []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Stored(s.URL(), first.config); !errors.Is(err, ipam.ErrDiskFormat) {
+		t.Errorf("no copy is of use: %v", err)
 	}
 }

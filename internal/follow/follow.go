@@ -72,7 +72,7 @@ type Follower struct {
 	outage   outage
 	problems problemLog
 	hints    hintQueue
-	words    chan chan int // calls of Accept
+	accepts  chan chan int // calls of Accept, by where their answers go
 
 	confirmed time.Time // when the tables were last known to be true
 	waits     *backoff.ExponentialBackOff
@@ -112,11 +112,11 @@ func New(client *netbox.Client, config Config) *Follower {
 		outage:     outage{log: config.Log, once: once},
 		problems:   problemLog{log: config.Log},
 		hints:      newHintQueue(),
-		words:      make(chan chan int),
+		accepts:    make(chan chan int),
 		waits:      waits,
 		difference: make(map[netbox.Table]int64), mostChanged: mostChanged,
 	}
-	f.disk = diskCopy{guard: f.guard, path: config.DiskPath, second: config.DiskCopy, url: client.URL(), key: config.fingerprint(), log: config.Log, once: once, write: ipam.WriteDiskFile}
+	f.disk = copiesFor(client.URL(), config, f.guard)
 	return f
 }
 
@@ -259,7 +259,7 @@ func (f *Follower) rest(ctx context.Context, wait time.Duration) {
 			return
 		case <-timer.C:
 			return
-		case answer := <-f.words:
+		case answer := <-f.accepts:
 			answer <- f.accept()
 			return
 		case <-f.hints.wake:

@@ -32,12 +32,6 @@ type guard struct {
 	told   map[netbox.Table]int // lost rows that the log has
 }
 
-// harm is that a client would be refused or moved.
-type harm struct {
-	at     time.Time
-	before ipam.Claimants
-}
-
 func newGuard(config Config) *guard {
 	return &guard{
 		log: config.Log, doubt: config.Doubt, leased: config.Leased,
@@ -88,8 +82,8 @@ type moment struct {
 // now.
 func (g *guard) look(before, next *tables, deleted deletedObjects, at moment) (changed bool) {
 	if before != nil && next.changed {
-		for _, e := range guardedTables() {
-			changed = g.compare(e, before, next, deleted, at) || changed
+		for _, table := range guardedTables() {
+			changed = g.compare(table, before, next, deleted, at) || changed
 		}
 	}
 	for row, kept := range g.lost {
@@ -123,12 +117,12 @@ func (g *guard) look(before, next *tables, deleted deletedObjects, at moment) (c
 }
 
 // compare finds what vanished from one table, was deleted or edited.
-func (g *guard) compare(e netbox.Table, before, next *tables, deleted deletedObjects, at moment) (changed bool) {
-	rows := rowsOf(e)
+func (g *guard) compare(table netbox.Table, before, next *tables, deleted deletedObjects, at moment) (changed bool) {
+	rows := rowsOf(table)
 	var order *neighbours
 	var wanted map[object]bool
 	rows.each(&before.objects, func(id int64, old any) {
-		row := object{e, id}
+		row := object{table, id}
 		value, there := rows.get(&next.objects, id)
 		if there {
 			if matters(old, value) {
@@ -136,18 +130,18 @@ func (g *guard) compare(e netbox.Table, before, next *tables, deleted deletedObj
 			}
 			return
 		}
-		if wanted == nil && isPointedAt(e) {
-			wanted = g.pointedAt(e, before, next)
+		if wanted == nil && isPointedAt(table) {
+			wanted = g.pointedAt(table, before, next)
 		}
 		switch {
-		case next.shows(row), deleted.has(row), isPointedAt(e) && !wanted[row]:
+		case next.shows(row), deleted.has(row), isPointedAt(table) && !wanted[row]:
 			g.note(row, old, at)
 		default:
 			kept := keptRow{value: old, since: at.now, seen: at.seen}
 			if order == nil {
-				order = neighboursOf(e, before)
+				order = neighboursOf(table, before)
 			}
-			if at.blind && ages(e) && order.shown(id, next) {
+			if at.blind && ages(table) && order.shown(id, next) {
 				kept.until = at.now.Add(g.doubt)
 			}
 			g.lost[row] = kept
@@ -167,7 +161,7 @@ func (g *guard) note(row object, old any, at moment) {
 
 // pointedAt are the interfaces or machines that something points at. They are
 // only read because of that: others are no loss.
-func (g *guard) pointedAt(e netbox.Table, before, next *tables) map[object]bool {
+func (g *guard) pointedAt(table netbox.Table, before, next *tables) map[object]bool {
 	at := make(map[object]bool)
 	point := func(_ int64, value any) {
 		for _, to := range pointers(value) {
@@ -183,10 +177,10 @@ func (g *guard) pointedAt(e netbox.Table, before, next *tables) map[object]bool 
 		}
 	}
 	// Aggregates and bridges may be missing together with their ports.
-	rowsOf(e).each(&before.objects, func(id int64, value any) {
+	rowsOf(table).each(&before.objects, func(id int64, value any) {
 		port, ok := value.(*ipam.Interface)
-		if ok && (at[object{e, id}] || port.Bridge != 0 && at[object{e, port.Bridge}]) {
-			at[object{e, id}] = true
+		if ok && (at[object{table, id}] || port.Bridge != 0 && at[object{table, port.Bridge}]) {
+			at[object{table, id}] = true
 			point(id, value)
 		}
 	})
@@ -201,16 +195,16 @@ func pointers(value any) []object {
 	case *ipam.MACAddress:
 		return []object{{InterfacesOf(v.Interface.Kind), v.Interface.ID}}
 	case *ipam.Interface:
-		e := InterfacesOf(v.ID.Kind)
-		return []object{{e, v.LAG}, {e, v.Bridge}, {e, v.Parent}, {machinesOf(v.Machine.Kind), v.Machine.ID}}
+		table := InterfacesOf(v.ID.Kind)
+		return []object{{table, v.LAG}, {table, v.Bridge}, {table, v.Parent}, {machinesOf(v.Machine.Kind), v.Machine.ID}}
 	}
 	return nil
 }
 
 // isPointedAt says whether rows of a table are only read where something points
 // at them.
-func isPointedAt(e netbox.Table) bool {
-	return slices.Contains([]netbox.Table{netbox.Interfaces, netbox.VMInterfaces, netbox.Devices, netbox.VMs}, e)
+func isPointedAt(table netbox.Table) bool {
+	return slices.Contains([]netbox.Table{netbox.Interfaces, netbox.VMInterfaces, netbox.Devices, netbox.VMs}, table)
 }
 
 // matters reports whether an edit can refuse or move a client. Names can not:
@@ -238,7 +232,7 @@ func matters(old, value any) bool {
 
 // ages says whether a row that is not shown to a token without the change log
 // ends by itself. Too much hangs on a tag or VRF.
-func ages(e netbox.Table) bool { return e != netbox.Tags && e != netbox.VRFs }
+func ages(table netbox.Table) bool { return table != netbox.Tags && table != netbox.VRFs }
 
 // neighbours are the ids of a table in order. A permission that was narrowed
 // hides many rows; a row that is missing between two that are shown was most
@@ -248,9 +242,9 @@ type neighbours struct {
 	ids   []int64
 }
 
-func neighboursOf(e netbox.Table, before *tables) *neighbours {
-	n := &neighbours{table: e}
-	rowsOf(e).each(&before.objects, func(id int64, _ any) { n.ids = append(n.ids, id) })
+func neighboursOf(table netbox.Table, before *tables) *neighbours {
+	n := &neighbours{table: table}
+	rowsOf(table).each(&before.objects, func(id int64, _ any) { n.ids = append(n.ids, id) })
 	slices.Sort(n.ids)
 	return n
 }
@@ -263,75 +257,6 @@ func (n *neighbours) shown(id int64, next *tables) bool {
 	return len(n.ids) > 1 && low && high
 }
 
-// judge looks at a snapshot without held rows. If the changes since the last
-// doubt would together refuse or move too many clients, their old rows are held
-// (T-4).
-func (g *guard) judge(plain *ipam.Snapshot, now time.Time) {
-	before := g.plain
-	g.plain = plain
-	fresh := g.fresh
-	g.fresh = false
-	if !fresh || before == nil || g.doubt <= 0 {
-		return
-	}
-	var leased map[netip.Addr]bool
-	if g.leased != nil {
-		leased = g.leased()
-	}
-	was, is := before.Claims(leased, now), plain.Claims(leased, now)
-	maps.DeleteFunc(g.harmed, func(c ipam.Claim, h harm) bool {
-		return is[c].Meets(h.before) || now.Sub(h.at) >= g.doubt
-	})
-	for claim, before := range was {
-		if _, known := g.harmed[claim]; !known && !is[claim].Meets(before) {
-			g.harmed[claim] = harm{now, before}
-		}
-	}
-	if hurt, of := g.worst(was); hurt > 0 {
-		g.hold(now, hurt, of)
-	}
-}
-
-// worst returns how many clients of how many would be refused or moved, of all
-// or of the first prefix where that is too many; 0: nowhere.
-func (g *guard) worst(was map[ipam.Claim]ipam.Claimants) (hurt, of int) {
-	all, harmed := make(map[netip.Prefix]int), make(map[netip.Prefix]int)
-	var everywhere netip.Prefix
-	for claim, c := range was {
-		if _, known := g.harmed[claim]; !known {
-			all[c.Prefix]++
-			all[everywhere]++
-		}
-	}
-	for _, h := range g.harmed {
-		for _, p := range []netip.Prefix{h.before.Prefix, everywhere} {
-			all[p]++
-			harmed[p]++
-		}
-	}
-	for p, n := range harmed {
-		if n >= 4 && n*5 > all[p] && n > hurt {
-			hurt, of = n, all[p]
-		}
-	}
-	return hurt, of
-}
-
-// hold lets the old rows serve.
-func (g *guard) hold(now time.Time, hurt, of int) {
-	held := len(g.held)
-	for row, kept := range g.recent {
-		if _, already := g.held[row]; !already {
-			kept.until = kept.since.Add(g.doubt)
-			g.held[row] = kept
-		}
-	}
-	if len(g.held) > held {
-		g.log.WithFields(logrus.Fields{"clients": hurt, "of": of, "rows": len(g.held), "until": now.Add(g.doubt).UTC().Format(time.RFC3339)}).
-			Error("NetBox changed so much within poll.doubt that clients would lose their addresses; the old rows serve until then, unless the changes are accepted or undone")
-	}
-}
-
 // tell logs what is lost, once it was missing at two looks: a deletion may be
 // seen before its record.
 func (g *guard) tell(now time.Time, shown *tables) {
@@ -341,15 +266,15 @@ func (g *guard) tell(now time.Time, shown *tables) {
 			count[row.table]++
 		}
 	}
-	for _, e := range guardedTables() {
-		log := g.log.WithFields(logrus.Fields{"objects": e.Nouns(), "lost": count[e], "shown": rowsOf(e).size(&shown.objects)})
+	for _, table := range guardedTables() {
+		log := g.log.WithFields(logrus.Fields{"objects": table.Nouns(), "lost": count[table], "shown": rowsOf(table).size(&shown.objects)})
 		switch {
-		case count[e] > g.told[e]:
+		case count[table] > g.told[table]:
 			log.Error("objects vanished from NetBox without being deleted; they serve the clients they served, and give no new leases. Check the token's permissions and their constraints")
-		case count[e] == 0 && g.told[e] > 0:
+		case count[table] == 0 && g.told[table] > 0:
 			log.Info("no object of this kind is missing from NetBox any more")
 		}
-		g.told[e] = count[e]
+		g.told[table] = count[table]
 	}
 }
 

@@ -19,7 +19,7 @@ func narrow(s *netboxtest.Server, withLog bool, ids []int64, hidden ...netbox.Ta
 		grants = append(grants, netboxtest.Grant{Object: "core.objectchange"})
 	}
 	for i := range grants {
-		if slices.ContainsFunc(hidden, func(e netbox.Table) bool { return e.Model() == grants[i].Object }) {
+		if slices.ContainsFunc(hidden, func(table netbox.Table) bool { return table.Model() == grants[i].Object }) {
 			grants[i].IDs = ids
 		}
 	}
@@ -29,9 +29,9 @@ func narrow(s *netboxtest.Server, withLog bool, ids []int64, hidden ...netbox.Ta
 var nothing = []int64{1 << 40}
 
 // shown are the rows of one table in a snapshot, by their loss.
-func (w *watch) shown(e netbox.Table) map[ipam.Loss]int {
+func (w *watch) shown(table netbox.Table) map[ipam.Loss]int {
 	n := make(map[ipam.Loss]int)
-	rowsOf(e).each(w.snapshot.Objects(), func(_ int64, value any) {
+	rowsOf(table).each(w.snapshot.Objects(), func(_ int64, value any) {
 		switch v := value.(type) {
 		case *ipam.VRF:
 			n[v.Loss]++

@@ -17,21 +17,21 @@ import (
 // T-1: whatever way a table disappears by, its rows serve on; and they are as
 // before once they are shown again.
 func TestWhatVanishesIsKept(t *testing.T) {
-	for _, e := range guardedTables() {
+	for _, table := range guardedTables() {
 		for _, withLog := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s, change log %v", e, withLog), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, change log %v", table, withLog), func(t *testing.T) {
 				t.Parallel()
 				s, _ := netboxtest.ServeOffice(t, netboxtest.V47)
 				narrow(s, withLog, nil)
 				w := follow(t, s, limited)
 				w.must(t)
-				before := w.shown(e)[ipam.Present]
+				before := w.shown(table)[ipam.Present]
 				if before == 0 {
 					t.Fatal("there is nothing to lose")
 				}
-				narrow(s, withLog, nothing, e)
+				narrow(s, withLog, nothing, table)
 				w.pass(t, 8*time.Hour, 30*time.Minute)
-				if got := w.shown(e); got[ipam.Lost] != before || len(got) != 1 {
+				if got := w.shown(table); got[ipam.Lost] != before || len(got) != 1 {
 					t.Errorf("%v, want %d lost", got, before)
 				}
 				alarms := strings.Join(w.lines(logrus.ErrorLevel), "\n")
@@ -43,7 +43,7 @@ func TestWhatVanishesIsKept(t *testing.T) {
 				}
 				narrow(s, withLog, nil)
 				w.pass(t, time.Hour, 20*time.Minute)
-				if got := w.shown(e); got[ipam.Present] != before || len(got) != 1 {
+				if got := w.shown(table); got[ipam.Present] != before || len(got) != 1 {
 					t.Errorf("%v after all is shown again, want %d", got, before)
 				}
 			})

@@ -41,7 +41,7 @@ func (q *hintQueue) take() map[object]bool {
 // are passed over.
 func (f *Follower) Hint(objectType string, id int64) {
 	all := Tables()
-	i := slices.IndexFunc(all, func(e netbox.Table) bool { return e.Model() == objectType })
+	i := slices.IndexFunc(all, func(table netbox.Table) bool { return table.Model() == objectType })
 	if i < 0 || id <= 0 {
 		return
 	}

@@ -78,9 +78,9 @@ func (k keptRows) dropReplaced(o *ipam.Objects) (dropped bool) {
 			live[key] = at
 		}
 	}
-	for e, rows := range k.byTable() {
-		rowsOf(e).each(o, func(id int64, value any) {
-			if _, kept := k[object{e, id}]; !kept {
+	for table, rows := range k.byTable() {
+		rowsOf(table).each(o, func(id int64, value any) {
+			if _, kept := k[object{table, id}]; !kept {
 				if key, at := identity(value); key != nil {
 					note(key, at)
 				}
@@ -145,12 +145,12 @@ func (k keptRows) toDisk() ipam.Kept {
 func fromDisk(kept ipam.Kept) keptRows {
 	k := make(keptRows)
 	for _, mark := range kept.Marks {
-		e := netbox.Table(mark.Table)
-		if kept.Rows == nil || !slices.Contains(guardedTables(), e) {
+		table := netbox.Table(mark.Table)
+		if kept.Rows == nil || !slices.Contains(guardedTables(), table) {
 			continue
 		}
-		if value, ok := rowsOf(e).get(kept.Rows, mark.ID); ok {
-			k[object{e, mark.ID}] = keptRow{value: value, since: mark.Since, seen: mark.Seen, until: mark.Until}
+		if value, ok := rowsOf(table).get(kept.Rows, mark.ID); ok {
+			k[object{table, mark.ID}] = keptRow{value: value, since: mark.Since, seen: mark.Seen, until: mark.Until}
 		}
 	}
 	return k

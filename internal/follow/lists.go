@@ -18,7 +18,7 @@ func smallTables() []netbox.Table {
 
 // unguardedTables are small tables that no refusal rests on.
 func unguardedTables() []netbox.Table {
-	return slices.DeleteFunc(smallTables(), func(e netbox.Table) bool { return slices.Contains(guardedTables(), e) })
+	return slices.DeleteFunc(smallTables(), func(table netbox.Table) bool { return slices.Contains(guardedTables(), table) })
 }
 
 // followedTables are refreshed by asking what changed.
@@ -28,8 +28,8 @@ func followedTables() []netbox.Table {
 
 // shapesContexts says whether a change of the table can change the rendered
 // config context of a machine whose own row stays as it is.
-func shapesContexts(e netbox.Table) bool {
-	switch e {
+func shapesContexts(table netbox.Table) bool {
+	switch table {
 	case netbox.Tags, netbox.Regions, netbox.SiteGroups, netbox.Sites, netbox.Locations, netbox.Tenants, netbox.Contexts:
 		return true
 	}
@@ -52,8 +52,8 @@ func machinesOf(k ipam.Kind) netbox.Table {
 }
 
 // twin is the list that fills the same table; empty: none.
-func twin(e netbox.Table) netbox.Table {
-	switch e {
+func twin(table netbox.Table) netbox.Table {
+	switch table {
 	case netbox.Interfaces:
 		return netbox.VMInterfaces
 	case netbox.VMInterfaces:

@@ -32,16 +32,16 @@ func newReader(c *netbox.Client, config Config) *reader {
 }
 
 // selection is what is asked of a table: its columns, and which rows.
-func selection(e netbox.Table) url.Values {
-	q := filter(e)
-	q.Set("fields", columns(e))
+func selection(table netbox.Table) url.Values {
+	q := filter(table)
+	q.Set("fields", columns(table))
 	return q
 }
 
 // filter leaves out rows that never concern us. It names only parameters that
 // every supported NetBox knows: an unknown one is ignored (NB-1.5).
-func filter(e netbox.Table) url.Values {
-	switch e {
+func filter(table netbox.Table) url.Values {
+	switch table {
 	case netbox.Addresses, netbox.Prefixes, netbox.Ranges:
 		return url.Values{"family": {"4"}}
 	case netbox.Contexts:
@@ -52,10 +52,10 @@ func filter(e netbox.Table) url.Values {
 
 // heads is what is asked of a table to learn only which rows there are, and
 // when they changed.
-func heads(e netbox.Table) url.Values {
-	q := filter(e)
+func heads(table netbox.Table) url.Values {
+	q := filter(table)
 	q.Set("fields", "id,last_updated")
-	if e == netbox.Devices || e == netbox.VMs {
+	if table == netbox.Devices || table == netbox.VMs {
 		// Old servers compute the context of each row in spite of fields=,
 		// unless exclude= or omit= forbids it (NB-1.4).
 		q.Set("exclude", "config_context")
@@ -70,21 +70,21 @@ func (r *reader) load(ctx context.Context) (*tables, error) {
 	if _, err := r.client.Version(ctx); err != nil {
 		return nil, err
 	}
-	p := newTables()
-	if err := r.readMarks(ctx, p); err != nil {
+	t := newTables()
+	if err := r.readMarks(ctx, t); err != nil {
 		return nil, err
 	}
 	small := newTables()
 	group, loadCtx := errgroup.WithContext(ctx)
 	group.Go(func() error { return r.readSmall(loadCtx, small) })
 	var mu sync.Mutex
-	for _, e := range []netbox.Table{netbox.Addresses, netbox.MACs} {
+	for _, table := range []netbox.Table{netbox.Addresses, netbox.MACs} {
 		group.Go(func() error {
-			return r.client.ListLarge(loadCtx, e, selection(e), func(raw json.RawMessage) (int64, error) {
+			return r.client.ListLarge(loadCtx, table, selection(table), func(raw json.RawMessage) (int64, error) {
 				mu.Lock()
 				defer mu.Unlock()
-				row := r.decode.row(e, raw)
-				p.put(e, row)
+				row := r.decode.row(table, raw)
+				t.put(table, row)
 				return row.id, nil
 			})
 		})
@@ -92,32 +92,32 @@ func (r *reader) load(ctx context.Context) (*tables, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	p.adoptSmall(small, smallTables())
-	if err := r.complete(ctx, p); err != nil {
+	t.adoptSmall(small, smallTables())
+	if err := r.complete(ctx, t); err != nil {
 		return nil, err
 	}
-	return p, nil
+	return t, nil
 }
 
 // readMarks notes how new the newest row of each followed table is.
-func (r *reader) readMarks(ctx context.Context, p *tables) error {
+func (r *reader) readMarks(ctx context.Context, t *tables) error {
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
-	for _, e := range followedTables() {
+	for _, table := range followedTables() {
 		group.Go(func() error {
 			// Rows without last_updated would be sorted first.
-			q := heads(e)
+			q := heads(table)
 			q.Set("ordering", "-last_updated")
 			q.Set("limit", "1")
 			q.Set("last_updated__gte", netbox.FilterTime(time.Unix(0, 0)))
-			page, err := r.client.FirstPage(ctx, e, q)
+			page, err := r.client.FirstPage(ctx, table, q)
 			if err != nil || len(page) == 0 {
 				return err
 			}
 			row := r.decode.head(page[0])
 			mu.Lock()
 			defer mu.Unlock()
-			p.marks[e] = notAhead(r.client, row.stamp)
+			t.marks[table] = notAhead(r.client, row.stamp)
 			return nil
 		})
 	}
@@ -125,20 +125,20 @@ func (r *reader) readMarks(ctx context.Context, p *tables) error {
 }
 
 // readSmall reads the small tables whole.
-func (r *reader) readSmall(ctx context.Context, p *tables) error {
+func (r *reader) readSmall(ctx context.Context, t *tables) error {
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
-	for _, e := range smallTables() {
-		if e == netbox.Contexts {
-			group.Go(func() error { return r.readContexts(ctx, &mu, p) })
+	for _, table := range smallTables() {
+		if table == netbox.Contexts {
+			group.Go(func() error { return r.readContexts(ctx, &mu, t) })
 			continue
 		}
 		group.Go(func() error {
-			return r.client.List(ctx, e, selection(e), func(raw json.RawMessage) (int64, error) {
+			return r.client.List(ctx, table, selection(table), func(raw json.RawMessage) (int64, error) {
 				mu.Lock()
 				defer mu.Unlock()
-				row := r.decode.row(e, raw)
-				p.put(e, row)
+				row := r.decode.row(table, raw)
+				t.put(table, row)
 				return row.id, nil
 			})
 		})
@@ -148,7 +148,7 @@ func (r *reader) readSmall(ctx context.Context, p *tables) error {
 
 // readContexts reads the config contexts in NetBox's own order, which paging
 // by id would lose. A list that changes between two pages is read again.
-func (r *reader) readContexts(ctx context.Context, mu *sync.Mutex, p *tables) error {
+func (r *reader) readContexts(ctx context.Context, mu *sync.Mutex, t *tables) error {
 	rows, err := r.client.ListInOrder(ctx, netbox.Contexts, selection(netbox.Contexts))
 	if err != nil {
 		return err
@@ -158,9 +158,9 @@ func (r *reader) readContexts(ctx context.Context, mu *sync.Mutex, p *tables) er
 	defer mu.Unlock()
 	for _, raw := range rows {
 		fmt.Fprintf(sum, "%d %s", len(raw), raw)
-		p.put(netbox.Contexts, r.decode.row(netbox.Contexts, raw))
+		t.put(netbox.Contexts, r.decode.row(netbox.Contexts, raw))
 	}
-	sum.Sum(p.contexts[:0])
+	sum.Sum(t.contexts[:0])
 	return nil
 }
 
@@ -168,25 +168,25 @@ func (r *reader) readContexts(ctx context.Context, mu *sync.Mutex, p *tables) er
 // the aggregates, bridges and parents of those, the ports in their bridges, and
 // the machines behind them. What NetBox does not show is asked for again next
 // time.
-func (r *reader) complete(ctx context.Context, p *tables) error {
+func (r *reader) complete(ctx context.Context, t *tables) error {
 	for _, kind := range []ipam.Kind{ipam.Device, ipam.VirtualMachine} {
 		// Each round reads what the one before leads to, until nothing is missing
 		// but what NetBox does not show.
 		var before []int64
 		for range maxLinks {
-			missing := p.missingInterfaces(kind)
+			missing := t.missingInterfaces(kind)
 			if slices.Equal(missing, before) {
 				break
 			}
 			before = missing
-			if err := r.fetch(ctx, p, InterfacesOf(kind), missing); err != nil {
+			if err := r.fetch(ctx, t, InterfacesOf(kind), missing); err != nil {
 				return err
 			}
-			if err := r.bridged(ctx, p, kind, missing); err != nil {
+			if err := r.bridged(ctx, t, kind, missing); err != nil {
 				return err
 			}
 		}
-		if err := r.fetch(ctx, p, machinesOf(kind), p.missingMachines(kind)); err != nil {
+		if err := r.fetch(ctx, t, machinesOf(kind), t.missingMachines(kind)); err != nil {
 			return err
 		}
 	}
@@ -197,9 +197,9 @@ func (r *reader) complete(ctx context.Context, p *tables) error {
 // vanished: they may be shown still.
 func (f *Follower) askBehindLost(ctx context.Context, r *reader, next *tables) error {
 	ids := map[netbox.Table]map[int64]bool{netbox.Interfaces: {}, netbox.VMInterfaces: {}}
-	for _, e := range []netbox.Table{netbox.Addresses, netbox.MACs} {
+	for _, table := range []netbox.Table{netbox.Addresses, netbox.MACs} {
 		ask := func(id int64, value any) {
-			at := object{e, id}
+			at := object{table, id}
 			if next.shows(at) || f.deleted.has(at) {
 				return
 			}
@@ -209,15 +209,15 @@ func (f *Follower) askBehindLost(ctx context.Context, r *reader, next *tables) e
 				}
 			}
 		}
-		rowsOf(e).each(&f.tables.objects, ask)
+		rowsOf(table).each(&f.tables.objects, ask)
 		for at, kept := range f.guard.lost {
-			if at.table == e {
+			if at.table == table {
 				ask(at.id, kept.value)
 			}
 		}
 	}
-	for e, list := range ids {
-		if err := r.fetch(ctx, next, e, slices.Sorted(maps.Keys(list))); err != nil {
+	for table, list := range ids {
+		if err := r.fetch(ctx, next, table, slices.Sorted(maps.Keys(list))); err != nil {
 			return err
 		}
 	}
@@ -232,20 +232,20 @@ const maxLinks = 8
 
 // bridged reads the ports in those of the given interfaces that have addresses:
 // such a port may have neither MAC nor address, and lead to one that has.
-func (r *reader) bridged(ctx context.Context, p *tables, kind ipam.Kind, ids []int64) error {
-	bridges := p.withoutMAC(kind, ids)
-	e := InterfacesOf(kind)
+func (r *reader) bridged(ctx context.Context, t *tables, kind ipam.Kind, ids []int64) error {
+	bridges := t.withoutMAC(kind, ids)
+	table := InterfacesOf(kind)
 	for batch := range slices.Chunk(bridges, bridgesAtATime) {
-		q := selection(e)
+		q := selection(table)
 		for _, id := range batch {
 			q.Add("bridge_id", strconv.FormatInt(id, 10))
 		}
-		err := r.client.List(ctx, e, q, func(raw json.RawMessage) (int64, error) {
-			row := r.decode.row(e, raw)
+		err := r.client.List(ctx, table, q, func(raw json.RawMessage) (int64, error) {
+			row := r.decode.row(table, raw)
 			if port, ok := row.value.(*ipam.Interface); ok && !slices.Contains(batch, port.Bridge) {
-				return row.id, netbox.Contradiction(e, "interface id %d is in none of the bridges asked for: the filter was ignored", row.id)
+				return row.id, netbox.Contradiction(table, "interface id %d is in none of the bridges asked for: the filter was ignored", row.id)
 			}
-			p.put(e, row)
+			t.put(table, row)
 			return row.id, nil
 		})
 		if err != nil {
@@ -258,15 +258,15 @@ func (r *reader) bridged(ctx context.Context, p *tables, kind ipam.Kind, ids []i
 // bridgesAtATime bounds the length of a URL.
 const bridgesAtATime = 100
 
-// fetch reads the rows of e with the given ids. Those that NetBox does not
+// fetch reads the rows of a table with the given ids. Those that NetBox does not
 // have any more are removed.
-func (r *reader) fetch(ctx context.Context, p *tables, e netbox.Table, ids []int64) error {
+func (r *reader) fetch(ctx context.Context, t *tables, table netbox.Table, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
 	rows := make(map[int64]row, len(ids))
-	err := r.client.ListByID(ctx, e, selection(e), ids, func(raw json.RawMessage) (int64, error) {
-		row := r.decode.row(e, raw)
+	err := r.client.ListByID(ctx, table, selection(table), ids, func(raw json.RawMessage) (int64, error) {
+		row := r.decode.row(table, raw)
 		rows[row.id] = row
 		return row.id, nil
 	})
@@ -275,9 +275,9 @@ func (r *reader) fetch(ctx context.Context, p *tables, e netbox.Table, ids []int
 	}
 	for _, id := range ids {
 		if row, ok := rows[id]; ok {
-			p.put(e, row)
+			t.put(table, row)
 		} else {
-			p.remove(e, id)
+			t.remove(table, id)
 		}
 	}
 	return nil

@@ -2,7 +2,10 @@ package follow
 
 import (
 	"context"
+	"io"
 	"time"
+
+	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
@@ -45,23 +48,34 @@ func Look(ctx context.Context, client *netbox.Client, config Config) (Seen, erro
 	return now, nil
 }
 
-// Stored returns the snapshot that a server which starts from the disk copy at
-// config.DiskPath would serve: with the rows that vanished or whose change is
+// Copied is what a server would serve that starts from a disk copy.
+type Copied struct {
+	Snapshot *ipam.Snapshot
+	Taken    time.Time // when the copy was true
+	Path     string    // which of the two copies it is
+	Passed   error     // why it is not the first one; nil: it is
+}
+
+// Stored returns what a server which starts now from the disk copies of config, of
+// the NetBox at url, would serve: with the rows that vanished or whose change is
 // doubted, and with names followed by their ids. NetBox is not asked, and nothing
-// is logged. taken is when the copy was true. The error wraps fs.ErrNotExist where
-// there is no copy, ipam.ErrDiskFormat where it cannot be used (C-7).
-func Stored(config Config) (s *ipam.Snapshot, taken time.Time, err error) {
-	disk, err := ipam.ReadDiskFile(config.DiskPath)
-	if err != nil {
-		return nil, time.Time{}, err
+// is logged. The error says why no copy can be used: it wraps fs.ErrNotExist where
+// there is none, ErrForeign where it is of something else, and ipam.ErrDiskFormat
+// where it is damaged (C-7, H-10).
+func Stored(url string, config Config) (Copied, error) {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	config.Log = log
+	if config.Now == nil {
+		config.Now = time.Now
 	}
-	now := time.Now()
-	if config.Now != nil {
-		now = config.Now()
+	g, now := newGuard(config), config.Now()
+	disk := copiesFor(url, config, g)
+	t, taken := disk.restore()
+	if t == nil {
+		return Copied{}, disk.unusable
 	}
-	g, t := newGuard(config), restored(disk)
-	g.restore(disk)
 	g.look(nil, t, nil, moment{now: now})
-	s, _ = g.build(&t.objects, config.Options, now)
-	return s, disk.Taken, nil
+	s, _ := g.build(&t.objects, config.Options, now)
+	return Copied{Snapshot: s, Taken: taken, Path: disk.used, Passed: disk.passed}, nil
 }

@@ -15,9 +15,9 @@ import (
 // result. It asks once, without waiting for a slot, and ends with ctx: a DHCP
 // client waits for the answer.
 func MachineFields(ctx context.Context, c *netbox.Client, id ipam.MachineID, names []string) (map[string]json.RawMessage, error) {
-	e := machinesOf(id.Kind)
+	table := machinesOf(id.Kind)
 	query := url.Values{"fields": {"id,custom_fields"}, "exclude": {"config_context"}, "omit": {"config_context"}}
-	raw, err := c.ReadNow(ctx, e, id.ID, query)
+	raw, err := c.ReadNow(ctx, table, id.ID, query)
 	if err != nil {
 		return nil, fmt.Errorf("read custom fields of %s %d: %w", id.Kind, id.ID, err)
 	}
@@ -25,7 +25,7 @@ func MachineFields(ctx context.Context, c *netbox.Client, id ipam.MachineID, nam
 		CustomFields map[string]json.RawMessage `json:"custom_fields"`
 	}
 	if err := json.Unmarshal(raw, &machine); err != nil || machine.CustomFields == nil {
-		return nil, fmt.Errorf("read custom fields of %s %d: %w", id.Kind, id.ID, &netbox.Error{Kind: netbox.NotNetBox, Op: "read " + string(e), Message: "the answer has no custom fields"})
+		return nil, fmt.Errorf("read custom fields of %s %d: %w", id.Kind, id.ID, &netbox.Error{Kind: netbox.NotNetBox, Op: "read " + string(table), Message: "the answer has no custom fields"})
 	}
 	return pick(machine.CustomFields, names), nil
 }

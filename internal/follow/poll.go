@@ -73,15 +73,15 @@ func (f *Follower) ask(ctx context.Context) (*news, error) {
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return f.reader.readSmall(ctx, n.small) })
-	for _, e := range followedTables() {
+	for _, table := range followedTables() {
 		group.Go(func() error {
-			ids, mark, err := f.changedIn(ctx, e)
+			ids, mark, err := f.changedIn(ctx, table)
 			mu.Lock()
 			defer mu.Unlock()
 			if errors.Is(err, errTooMany) {
 				n.tooMany, err = true, nil
 			}
-			n.changed[e], n.marks[e] = ids, mark
+			n.changed[table], n.marks[table] = ids, mark
 			return err
 		})
 	}
@@ -99,26 +99,26 @@ func (f *Follower) ask(ctx context.Context) (*news, error) {
 // and machines only those in the tables matter, so nothing is asked where there are
 // none: rows that something will point at are read whole then. The mark of a list
 // that was cut short stays where it was.
-func (f *Follower) changedIn(ctx context.Context, e netbox.Table) (ids []int64, mark time.Time, err error) {
-	held := f.tables.stamps[e]
-	if len(held) == 0 && isPointedAt(e) {
+func (f *Follower) changedIn(ctx context.Context, table netbox.Table) (ids []int64, mark time.Time, err error) {
+	held := f.tables.stamps[table]
+	if len(held) == 0 && isPointedAt(table) {
 		return nil, notAhead(f.client, f.config.Now().Add(f.client.Skew())), nil
 	}
-	old := f.tables.marks[e]
+	old := f.tables.marks[table]
 	mark = old
-	q := heads(e)
+	q := heads(table)
 	if !old.IsZero() {
 		q.Set("last_updated__gte", netbox.FilterTime(old.Add(-overlap)))
 	}
 	rows := 0
-	err = f.client.ListUnchecked(ctx, e, q, func(raw json.RawMessage) (int64, error) {
+	err = f.client.ListUnchecked(ctx, table, q, func(raw json.RawMessage) (int64, error) {
 		if rows++; rows > f.mostChanged {
 			return 0, errTooMany
 		}
 		row := f.reader.decode.head(raw)
 		stamp, known := held[row.id]
-		deleted := f.deleted.has(object{e, row.id})
-		wanted := known || e == netbox.Addresses || e == netbox.MACs
+		deleted := f.deleted.has(object{table, row.id})
+		wanted := known || table == netbox.Addresses || table == netbox.MACs
 		if row.id != 0 && wanted && !deleted && (!known || !stamp.Equal(row.stamp)) {
 			ids = append(ids, row.id)
 		}
@@ -135,8 +135,8 @@ func (f *Follower) changedIn(ctx context.Context, e netbox.Table) (ids []int64, 
 
 // readChanged reads rows again, and the rows that they lead to.
 func (f *Follower) readChanged(ctx context.Context, next *tables, changed map[netbox.Table][]int64) error {
-	for _, e := range followedTables() {
-		if err := f.reader.fetch(ctx, next, e, changed[e]); err != nil {
+	for _, table := range followedTables() {
+		if err := f.reader.fetch(ctx, next, table, changed[table]); err != nil {
 			return err
 		}
 	}
@@ -147,9 +147,9 @@ func (f *Follower) readChanged(ctx context.Context, next *tables, changed map[ne
 // suspiciously, and tells whether contexts of machines may be stale.
 func (f *Follower) adoptSmall(next, small *tables) (stale bool) {
 	var sound []netbox.Table
-	for _, e := range smallTables() {
-		if slices.Contains(guardedTables(), e) || !f.alarm.smallShrank(e, next, small, f.deleted) {
-			sound = append(sound, e)
+	for _, table := range smallTables() {
+		if slices.Contains(guardedTables(), table) || !f.alarm.smallShrank(table, next, small, f.deleted) {
+			sound = append(sound, table)
 		}
 	}
 	return slices.ContainsFunc(next.adoptSmall(small, sound), shapesContexts)

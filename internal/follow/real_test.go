@@ -82,9 +82,9 @@ func realFollowing(t *testing.T, c *netbox.Client, seeded *netboxtest.Seeded) {
 			t.Fatal(err)
 		}
 	}
-	edit := func(method string, e netbox.Table, id int64, body any) {
+	edit := func(method string, table netbox.Table, id int64, body any) {
 		t.Helper()
-		editReal(t, c, method, e, id, body)
+		editReal(t, c, method, table, id, body)
 	}
 	poll()
 	first := snapshot

@@ -5,10 +5,10 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
-// newShape gives an empty row of table e. The fields asked for are those of
+// newShape gives an empty row of a table. The fields asked for are those of
 // the shape, see columns.
-func newShape(e netbox.Table) shape {
-	switch e {
+func newShape(table netbox.Table) shape {
+	switch table {
 	case netbox.VRFs:
 		return new(vrfRow)
 	case netbox.Prefixes:
@@ -43,10 +43,10 @@ func newShape(e netbox.Table) shape {
 	return new(bareRow)
 }
 
-// columns lists what is asked of table e. Nested objects that NetBox does not
+// columns lists what is asked of a table. Nested objects that NetBox does not
 // prefetch cost a query a row and are left out (NB-1.7).
-func columns(e netbox.Table) string {
-	switch e {
+func columns(table netbox.Table) string {
+	switch table {
 	case netbox.VRFs:
 		return "id,name,rd"
 	case netbox.Prefixes:

@@ -137,8 +137,8 @@ func AssignedTo(kind string, id int64) ipam.InterfaceID {
 	return ipam.InterfaceID{}
 }
 
-// noteExpiry keeps the beginning of an expiry that is no time, for people who
-// look for it (P-17). A mistake has about the length of a time.
+// noteExpiry keeps an expiry that is no time, for the problem that names it
+// (P-17). More than 60 characters are cut off.
 func (d *decoder) noteExpiry(id int64, record ipam.Record, have map[string]json.RawMessage) {
 	if !record.Unreadable || d.expiries == nil {
 		delete(d.expiries, id)

@@ -13,16 +13,16 @@ import (
 // change that left no trace: made in the database itself, or in a change log
 // that was cut.
 func (f *Follower) compareCounts(ctx context.Context, next *tables) error {
-	for _, e := range []netbox.Table{netbox.Addresses, netbox.MACs} {
-		count, err := f.client.Count(ctx, e, filter(e))
+	for _, table := range []netbox.Table{netbox.Addresses, netbox.MACs} {
+		count, err := f.client.Count(ctx, table, filter(table))
 		if err != nil {
 			return err
 		}
-		difference := count - int64(len(next.stamps[e]))
-		if difference != 0 && difference == f.difference[e] {
+		difference := count - int64(len(next.stamps[table]))
+		if difference != 0 && difference == f.difference[table] {
 			f.askFull("NetBox counts other numbers of objects")
 		}
-		f.difference[e] = difference
+		f.difference[table] = difference
 	}
 	return nil
 }
@@ -34,9 +34,9 @@ func (f *Follower) sweep(ctx context.Context, next *tables) error {
 	if !f.sweeping || now.Before(f.nextSweep) {
 		return nil
 	}
-	for _, e := range followedTables() {
+	for _, table := range followedTables() {
 		there := make(map[int64]bool)
-		q := heads(e)
+		q := heads(table)
 		q.Set("fields", "id")
 		note := func(raw json.RawMessage) (int64, error) {
 			row := f.reader.decode.head(raw)
@@ -44,17 +44,17 @@ func (f *Follower) sweep(ctx context.Context, next *tables) error {
 			return row.id, nil
 		}
 		var err error
-		if e == netbox.Addresses || e == netbox.MACs {
-			err = f.client.ListLarge(ctx, e, q, note)
+		if table == netbox.Addresses || table == netbox.MACs {
+			err = f.client.ListLarge(ctx, table, q, note)
 		} else {
-			err = f.client.ListByID(ctx, e, q, slices.Collect(maps.Keys(next.stamps[e])), note)
+			err = f.client.ListByID(ctx, table, q, slices.Collect(maps.Keys(next.stamps[table])), note)
 		}
 		if err != nil {
 			return err
 		}
-		for _, id := range slices.Collect(maps.Keys(next.stamps[e])) {
+		for _, id := range slices.Collect(maps.Keys(next.stamps[table])) {
 			if !there[id] {
-				next.remove(e, id)
+				next.remove(table, id)
 			}
 		}
 	}

@@ -24,9 +24,9 @@ type tableRows interface {
 	each(o *ipam.Objects, fn func(id int64, value any))
 }
 
-// rowsOf finds the part of ipam.Objects that list e fills.
-func rowsOf(e netbox.Table) tableRows {
-	switch e {
+// rowsOf finds the part of ipam.Objects that a list fills.
+func rowsOf(table netbox.Table) tableRows {
+	switch table {
 	case netbox.VRFs:
 		return byID(func(o *ipam.Objects) *map[int64]*ipam.VRF { return &o.VRFs })
 	case netbox.Prefixes:

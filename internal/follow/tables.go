@@ -39,120 +39,120 @@ type tables struct {
 }
 
 func newTables() *tables {
-	p := &tables{
+	t := &tables{
 		stamps: make(map[netbox.Table]map[int64]time.Time),
 		bad:    make(map[object]string),
 		marks:  make(map[netbox.Table]time.Time),
 		owned:  make(map[netbox.Table]bool),
 	}
-	for _, e := range followedTables() {
-		p.stamps[e] = make(map[int64]time.Time)
-		p.owned[e] = true
+	for _, table := range followedTables() {
+		t.stamps[table] = make(map[int64]time.Time)
+		t.owned[table] = true
 	}
-	for _, e := range smallTables() {
-		p.owned[e] = true
+	for _, table := range smallTables() {
+		t.owned[table] = true
 	}
-	return p
+	return t
 }
 
 // copy gives tables to change.
-func (p *tables) copy() *tables {
+func (t *tables) copy() *tables {
 	return &tables{
-		objects:  p.objects,
-		stamps:   maps.Clone(p.stamps),
-		bad:      maps.Clone(p.bad),
-		contexts: p.contexts,
-		marks:    maps.Clone(p.marks),
+		objects:  t.objects,
+		stamps:   maps.Clone(t.stamps),
+		bad:      maps.Clone(t.bad),
+		contexts: t.contexts,
+		marks:    maps.Clone(t.marks),
 		owned:    make(map[netbox.Table]bool),
 	}
 }
 
-// own makes table e changeable. The two kinds of interfaces share a table, and
+// own makes a table changeable. The two kinds of interfaces share a table, and
 // so do the two kinds of machines.
-func (p *tables) own(e netbox.Table) {
-	if p.owned[e] {
+func (t *tables) own(table netbox.Table) {
+	if t.owned[table] {
 		return
 	}
-	p.owned[e] = true
-	p.stamps[e] = maps.Clone(p.stamps[e])
-	if other := twin(e); other == "" || !p.owned[other] {
-		rowsOf(e).own(&p.objects)
+	t.owned[table] = true
+	t.stamps[table] = maps.Clone(t.stamps[table])
+	if other := twin(table); other == "" || !t.owned[other] {
+		rowsOf(table).own(&t.objects)
 	}
 }
 
 // put takes in a row.
-func (p *tables) put(e netbox.Table, r row) {
-	p.own(e)
-	if stamps := p.stamps[e]; stamps != nil && r.id != 0 {
+func (t *tables) put(table netbox.Table, r row) {
+	t.own(table)
+	if stamps := t.stamps[table]; stamps != nil && r.id != 0 {
 		stamps[r.id] = r.stamp
 	}
-	p.note(e, r)
-	if rowsOf(e).put(&p.objects, r.id, r.value) {
-		p.changed = true
+	t.note(table, r)
+	if rowsOf(table).put(&t.objects, r.id, r.value) {
+		t.changed = true
 	}
 }
 
 // note remembers or forgets why a row cannot be used.
-func (p *tables) note(e netbox.Table, r row) {
-	at, why := object{e, r.id}, ""
+func (t *tables) note(table netbox.Table, r row) {
+	at, why := object{table, r.id}, ""
 	if r.reason != nil {
 		why = r.reason.Error()
 	}
-	if p.bad[at] == why {
+	if t.bad[at] == why {
 		return
 	}
-	p.changed = true
-	if p.bad[at] = why; why == "" {
-		delete(p.bad, at)
+	t.changed = true
+	if t.bad[at] = why; why == "" {
+		delete(t.bad, at)
 	}
 }
 
 // remove takes out an object that NetBox no longer has. Objects that were
 // never read are passed over.
-func (p *tables) remove(e netbox.Table, id int64) {
-	if _, known := p.stamps[e][id]; !known {
+func (t *tables) remove(table netbox.Table, id int64) {
+	if _, known := t.stamps[table][id]; !known {
 		return
 	}
-	p.own(e)
-	delete(p.stamps[e], id)
-	delete(p.bad, object{e, id})
-	rowsOf(e).put(&p.objects, id, nil)
-	p.changed = true
+	t.own(table)
+	delete(t.stamps[table], id)
+	delete(t.bad, object{table, id})
+	rowsOf(table).put(&t.objects, id, nil)
+	t.changed = true
 }
 
 // has reports whether the row was read, usable or not.
-func (p *tables) has(e netbox.Table, id int64) bool {
-	_, ok := p.stamps[e][id]
+func (t *tables) has(table netbox.Table, id int64) bool {
+	_, ok := t.stamps[table][id]
 	return ok
 }
 
 // shows reports whether NetBox has the row, usable or not.
-func (p *tables) shows(at object) bool {
-	if p.has(at.table, at.id) || p.bad[at] != "" {
+func (t *tables) shows(at object) bool {
+	if t.has(at.table, at.id) || t.bad[at] != "" {
 		return true
 	}
-	_, ok := rowsOf(at.table).get(&p.objects, at.id)
+	_, ok := rowsOf(at.table).get(&t.objects, at.id)
 	return ok
 }
 
 // missingInterfaces lists interfaces of one kind that were not read yet and own
 // a MAC or an address, or are the aggregate, bridge or parent of one that was.
-func (p *tables) missingInterfaces(kind ipam.Kind) []int64 {
-	e := InterfacesOf(kind)
+func (t *tables) missingInterfaces(kind ipam.Kind) []int64 {
+	table := InterfacesOf(kind)
 	missing := make(map[int64]bool)
-	for _, mac := range p.objects.MACs {
-		if mac.Interface.Kind == kind && !p.has(e, mac.Interface.ID) {
+	for _, mac := range t.objects.MACs {
+		if mac.Interface.Kind == kind && !t.has(table, mac.Interface.ID) {
 			missing[mac.Interface.ID] = true
 		}
 	}
-	for _, a := range p.objects.Addresses {
-		if a.Interface.Kind == kind && !p.has(e, a.Interface.ID) {
+	for _, a := range t.objects.Addresses {
+		if a.Interface.Kind == kind && !t.has(table, a.Interface.ID) {
 			missing[a.Interface.ID] = true
 		}
 	}
-	for _, port := range p.objects.Interfaces {
+	for _, port := range t.objects.Interfaces {
 		for _, id := range []int64{port.LAG, port.Bridge, port.Parent} {
-			if port.ID.Kind == kind && id != 0 && !p.has(e, id) {
+			if port.ID.Kind == kind && id != 0 && !t.has(table, id) {
 				missing[id] = true
 			}
 		}
@@ -162,19 +162,19 @@ func (p *tables) missingInterfaces(kind ipam.Kind) []int64 {
 
 // withoutMAC lists those of the given interfaces that have an address and no
 // MAC: bridges, most often.
-func (p *tables) withoutMAC(kind ipam.Kind, ids []int64) []int64 {
+func (t *tables) withoutMAC(kind ipam.Kind, ids []int64) []int64 {
 	wanted := make(map[int64]bool, len(ids))
 	for _, id := range ids {
-		if p.has(InterfacesOf(kind), id) { // NetBox refuses a filter by an id that it does not have
+		if t.has(InterfacesOf(kind), id) { // NetBox refuses a filter by an id that it does not have
 			wanted[id] = false
 		}
 	}
-	for _, a := range p.objects.Addresses {
+	for _, a := range t.objects.Addresses {
 		if _, asked := wanted[a.Interface.ID]; asked && a.Interface.Kind == kind {
 			wanted[a.Interface.ID] = true
 		}
 	}
-	for _, mac := range p.objects.MACs {
+	for _, mac := range t.objects.MACs {
 		if mac.Interface.Kind == kind {
 			delete(wanted, mac.Interface.ID)
 		}
@@ -184,10 +184,10 @@ func (p *tables) withoutMAC(kind ipam.Kind, ids []int64) []int64 {
 }
 
 // missingMachines lists owners of interfaces that were not read yet.
-func (p *tables) missingMachines(kind ipam.Kind) []int64 {
+func (t *tables) missingMachines(kind ipam.Kind) []int64 {
 	missing := make(map[int64]bool)
-	for _, port := range p.objects.Interfaces {
-		if port.Machine.Kind == kind && !p.has(machinesOf(kind), port.Machine.ID) {
+	for _, port := range t.objects.Interfaces {
+		if port.Machine.Kind == kind && !t.has(machinesOf(kind), port.Machine.ID) {
 			missing[port.Machine.ID] = true
 		}
 	}
@@ -195,9 +195,9 @@ func (p *tables) missingMachines(kind ipam.Kind) []int64 {
 }
 
 // problems reports the rows that cannot be used, in a stable order.
-func (p *tables) problems() []ipam.Problem {
+func (t *tables) problems() []ipam.Problem {
 	var all []ipam.Problem
-	for at, reason := range p.bad {
+	for at, reason := range t.bad {
 		object := at.table.Noun()
 		if at.id != 0 {
 			object = fmt.Sprintf("%s (id %d)", object, at.id)
@@ -211,42 +211,42 @@ func (p *tables) problems() []ipam.Problem {
 }
 
 // equal reports whether two tables hold the same.
-func (p *tables) equal(other *tables) bool {
-	return reflect.DeepEqual(p.objects, other.objects) && reflect.DeepEqual(p.bad, other.bad)
+func (t *tables) equal(other *tables) bool {
+	return reflect.DeepEqual(t.objects, other.objects) && reflect.DeepEqual(t.bad, other.bad)
 }
 
 // adoptSmall takes over small tables that were read aside, and tells which of
 // them differ.
-func (p *tables) adoptSmall(small *tables, list []netbox.Table) (changed []netbox.Table) {
-	for _, e := range list {
-		p.adoptProblems(small, e)
-		differs := rowsOf(e).adopt(&p.objects, &small.objects)
-		if e == netbox.Prefixes && p.objects.NoVLANs {
-			p.objects.NoVLANs, differs = false, true
+func (t *tables) adoptSmall(small *tables, list []netbox.Table) (changed []netbox.Table) {
+	for _, table := range list {
+		t.adoptProblems(small, table)
+		differs := rowsOf(table).adopt(&t.objects, &small.objects)
+		if table == netbox.Prefixes && t.objects.NoVLANs {
+			t.objects.NoVLANs, differs = false, true
 		}
-		p.changed = p.changed || differs
-		if e == netbox.Contexts {
-			differs = differs || p.contexts != small.contexts
-			p.contexts = small.contexts
+		t.changed = t.changed || differs
+		if table == netbox.Contexts {
+			differs = differs || t.contexts != small.contexts
+			t.contexts = small.contexts
 		}
 		if differs {
-			changed = append(changed, e)
+			changed = append(changed, table)
 		}
 	}
 	return changed
 }
 
-func (p *tables) adoptProblems(small *tables, e netbox.Table) {
-	for at := range p.bad {
-		if _, still := small.bad[at]; at.table == e && !still {
-			delete(p.bad, at)
-			p.changed = true
+func (t *tables) adoptProblems(small *tables, table netbox.Table) {
+	for at := range t.bad {
+		if _, still := small.bad[at]; at.table == table && !still {
+			delete(t.bad, at)
+			t.changed = true
 		}
 	}
 	for at, why := range small.bad {
-		if at.table == e && p.bad[at] != why {
-			p.bad[at] = why
-			p.changed = true
+		if at.table == table && t.bad[at] != why {
+			t.bad[at] = why
+			t.changed = true
 		}
 	}
 }

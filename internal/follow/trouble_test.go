@@ -202,10 +202,10 @@ func TestAListThatEndsTooEarlyCostsNothing(t *testing.T) {
 					t.Errorf("got %v, want an incomplete list reported", err)
 				}
 			}
-			for _, e := range Tables() {
+			for _, table := range Tables() {
 				o := w.snapshot.Objects()
-				if rowsOf(e).size(o) != rowsOf(e).size(before.Objects()) {
-					t.Errorf("%d %s, want %d", rowsOf(e).size(o), e, rowsOf(e).size(before.Objects()))
+				if rowsOf(table).size(o) != rowsOf(table).size(before.Objects()) {
+					t.Errorf("%d %s, want %d", rowsOf(table).size(o), table, rowsOf(table).size(before.Objects()))
 				}
 			}
 			s.ClearFaults()

@@ -75,8 +75,8 @@ func (w *watch) address(host string) *ipam.Address {
 // reading is what a token needs to follow, the change log excepted.
 func reading() []netboxtest.Grant {
 	var grants []netboxtest.Grant
-	for _, e := range Tables() {
-		grants = append(grants, netboxtest.Grant{Object: e.Model(), Actions: []string{"view"}})
+	for _, table := range Tables() {
+		grants = append(grants, netboxtest.Grant{Object: table.Model(), Actions: []string{"view"}})
 	}
 	return grants
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
 const (
@@ -25,33 +26,17 @@ const (
 )
 
 // startCopy takes the second copy of marks and leases, and begins to renew it
-// (H-10). It waits a little, so that the copy is known before the store. A disk
-// that hangs may hold the work for ever, so nothing waits long for its end.
+// (H-10). It waits a little, so that the copy is known before the store.
 func (i *Instance) startCopy(ctx context.Context) {
 	if i.Settings.Store.Copy == "" || i.pool.Rehearse {
 		return
 	}
 	known := make(chan struct{})
-	i.copyLeft = make(chan struct{})
-	go func() {
-		defer close(i.copyLeft)
-		i.keepCopy(ctx, known)
-	}()
+	i.disks.Go(func() { i.keepCopy(ctx, known) })
 	select {
 	case <-known:
 	case <-time.After(copyPatience):
 		i.Log.Warn("the second copy of the leases takes too long to be read: the start goes on without it")
-	}
-}
-
-// leaveCopy waits a little, after the end of startCopy's context, for the last copy.
-func (i *Instance) leaveCopy() {
-	if i.copyLeft == nil {
-		return
-	}
-	select {
-	case <-i.copyLeft:
-	case <-time.After(copyPatience):
 	}
 }
 
@@ -137,11 +122,19 @@ func (i *Instance) writeCopy(path string, before []byte) []byte {
 	return text
 }
 
-// secondSnapshot is where the second copy of the snapshot of NetBox is kept; empty:
-// nowhere.
+// secondSnapshot is where this server keeps the second copy of the snapshot of
+// NetBox; empty: nowhere.
 func (i *Instance) secondSnapshot() string {
 	if !i.copyHeld.Load() {
 		return ""
 	}
-	return filepath.Join(i.Settings.Store.Copy, "netbox.snapshot")
+	return secondCopy(i.Settings)
+}
+
+// secondCopy is where the second copy of the snapshot is; empty: nowhere.
+func secondCopy(s settings.NetBox) string {
+	if s.Store.Copy == "" {
+		return ""
+	}
+	return filepath.Join(s.Store.Copy, "netbox.snapshot")
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sys/unix"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
@@ -76,11 +75,7 @@ func (i *Instance) healthMetrics() []prometheus.Collector {
 		}),
 		gauge("store_failed", "1 if the lease store can no longer write.", func() float64 { return number(i.storeFailed()) }),
 		gauge("store_free_bytes", "Free space of the disk under the lease store; -1 if it cannot be told.", func() float64 {
-			var fs unix.Statfs_t
-			if unix.Statfs(i.Settings.Store.Path, &fs) != nil {
-				return -1
-			}
-			return float64(fs.Bavail) * float64(fs.Bsize)
+			return float64(freeBytes(i.Settings.Store.Path))
 		}),
 		gauge("ready", "1 if clients are served as NetBox has them now; /readyz has the reasons.", func() float64 { return number(len(i.NotReady()) == 0) }),
 	}

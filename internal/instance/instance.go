@@ -47,10 +47,10 @@ type Instance struct {
 	restsOn       []string                // of a rehearsal
 	// storeOpen is the store on disk; nil while there is none (H-5).
 	storeOpen atomic.Pointer[pebblestore.Store]
-	copyLeft  chan struct{} // closed when the copy is written no more; nil: there is none
-	copyHeld  atomic.Bool   // the folder of the second copy is this server's (H-10)
+	copyHeld  atomic.Bool // the folder of the second copy is this server's (H-10)
 	stop      context.CancelFunc
 	running   sync.WaitGroup
+	disks     sync.WaitGroup // work on disks, which may hang: nothing waits long for it
 }
 
 // StoreError says that the lease store cannot be opened. It is trouble of this
@@ -164,7 +164,7 @@ func (i *Instance) serveInventory() error {
 	for _, p := range problems {
 		i.Log.WithField("object", p.Object).Warn(p.Text)
 	}
-	i.publish(snapshot, problems)
+	i.publish(snapshot)
 	return nil
 }
 
@@ -188,9 +188,8 @@ func options(s settings.NetBox) ipam.Options {
 		Relays: s.Network.RelayPrefixes()}
 }
 
-// publish makes s the snapshot that answers are given from. Problems in it were
-// logged when it was read.
-func (i *Instance) publish(s *ipam.Snapshot, _ []ipam.Problem) {
+// publish makes s the snapshot that answers are given from.
+func (i *Instance) publish(s *ipam.Snapshot) {
 	i.Engine.SetSnapshot(s)
 	i.snapshot.Store(s)
 	o := s.Objects()
@@ -211,7 +210,7 @@ func (i *Instance) Snapshot() *ipam.Snapshot { return i.snapshot.Load() }
 func (i *Instance) Close() error {
 	i.stop()
 	i.running.Wait()
-	i.leaveCopy()
+	i.leaveDisks()
 	if i.store != nil {
 		return i.store.Close()
 	}
@@ -219,6 +218,23 @@ func (i *Instance) Close() error {
 		return store.Close()
 	}
 	return nil
+}
+
+// diskPatience is how long the end waits for work on disks.
+const diskPatience = time.Second
+
+// leaveDisks waits a little, after the end of its context, for work on disks. A
+// disk that hangs may hold it for ever.
+func (i *Instance) leaveDisks() {
+	ended := make(chan struct{})
+	go func() {
+		i.disks.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(diskPatience):
+	}
 }
 
 // policy is the part of the settings that decides about leases.

@@ -86,7 +86,8 @@ func (i *Instance) followConfig(disk string) follow.Config {
 	clocks := clockWatch{log: i.Log}
 	c := readConfig(s, disk, i.Log)
 	c.Interval, c.Doubt, c.Leased = s.Poll.Interval, s.Poll.Doubt, i.Engine.Leased
-	c.DiskCopy, c.OnSnapshot = i.secondSnapshot(), i.publish
+	c.DiskCopy = i.secondSnapshot()
+	c.OnSnapshot = func(s *ipam.Snapshot, _ []ipam.Problem) { i.publish(s) } // the follower logs the problems
 	c.OnConfirm = func(at time.Time, skew time.Duration) {
 		i.confirm(at, skew)
 		clocks.compared(at, skew)
@@ -115,21 +116,27 @@ func (i *Instance) confirm(at time.Time, skew time.Duration) {
 func diskCopy(s settings.NetBox) string { return filepath.Join(s.Store.Path, "netbox.snapshot") }
 
 // StoredSnapshot returns what is known without asking NetBox: the inventory, or
-// the copy that a server with these settings keeps on disk. The error wraps
-// fs.ErrNotExist where no server has run yet.
+// the copy that a server with these settings would start from. The error wraps
+// fs.ErrNotExist where no server has run yet, follow.ErrForeign where one ran for
+// another NetBox or with other settings.
 func StoredSnapshot(s settings.NetBox) (*ipam.Snapshot, error) {
 	if s.Inventory != "" {
 		snapshot, _, err := Inventory(s)
 		return snapshot, err
 	}
-	snapshot, _, err := fromDisk(s)
-	return snapshot, err
+	copied, err := fromDisk(s)
+	return copied.Snapshot, err
 }
 
-// fromDisk returns what a server with these settings would serve from its copy, and
-// when the copy was true.
-func fromDisk(s settings.NetBox) (*ipam.Snapshot, time.Time, error) {
-	return follow.Stored(readConfig(s, diskCopy(s), nil))
+// fromDisk returns what a server with these settings would serve from its copies.
+func fromDisk(s settings.NetBox) (follow.Copied, error) {
+	url, err := netbox.BaseURL(s.URL)
+	if err != nil {
+		return follow.Copied{}, err
+	}
+	config := readConfig(s, diskCopy(s), nil)
+	config.DiskCopy = secondCopy(s)
+	return follow.Stored(url, config)
 }
 
 // loadOnce reads NetBox as it is now, for a rehearsal.
@@ -147,8 +154,8 @@ func (i *Instance) loadOnce(ctx context.Context) error {
 	defer cancel()
 	loaded := make(chan struct{})
 	config := i.followConfig("")
-	config.OnSnapshot = func(s *ipam.Snapshot, problems []ipam.Problem) {
-		i.publish(s, problems)
+	config.OnSnapshot = func(s *ipam.Snapshot, _ []ipam.Problem) {
+		i.publish(s)
 		close(loaded)
 		cancel()
 	}

@@ -31,15 +31,23 @@ func (i *Instance) rest(format string, args ...any) {
 }
 
 // rehearsalStore returns a store in memory with what is on the disk now. A store
-// that cannot be read is no trouble: its leases are then known from the records in
-// NetBox.
+// that cannot be read is no trouble: its leases are then known from the second copy,
+// if there is one, and from the records in NetBox.
 func (i *Instance) rehearsalStore(ctx context.Context) (lease.Store, error) {
 	leases, notes, err := StoredLeases(ctx, i.Settings)
+	copied := ""
+	if i.Settings.Store.Copy != "" {
+		if path, text := i.restoreCopy(); text != nil {
+			copied = "; those of the second copy, " + path + ", count"
+		}
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		i.rest("leases: none are stored in %s", leaseFolder(i.Settings))
+		i.rest("leases: none are stored in %s%s", leaseFolder(i.Settings), copied)
 	case err != nil:
-		i.rest("leases: as the records in NetBox have them, since the store cannot be read: %v", err)
+		i.rest("leases: as the records in NetBox have them, since the store cannot be read: %v%s", err, copied)
+	case len(leases) == 0:
+		i.rest("leases: none, as stored in %s%s", leaseFolder(i.Settings), copied)
 	default:
 		i.rest("leases: as stored in %s", leaseFolder(i.Settings))
 	}
@@ -52,20 +60,28 @@ func (i *Instance) rehearsalStore(ctx context.Context) (lease.Store, error) {
 	return store, nil
 }
 
-// rehearseNetBox takes the snapshot from the copy that a server keeps on disk. Where
-// there is none, and where the operator asks for it, NetBox is read now.
+// rehearseNetBox takes the snapshot from the copies that a server keeps on disk.
+// Where none can be used, and where the operator asks for it, NetBox is read now.
 func (i *Instance) rehearseNetBox(ctx context.Context) error {
+	var useless error
 	if !i.pool.Anew {
-		snapshot, taken, err := fromDisk(i.Settings)
+		copied, err := fromDisk(i.Settings)
 		if err == nil {
-			i.publish(snapshot, nil)
-			i.rest("NetBox: as it was at %s, by the copy on disk", taken.UTC().Format(time.RFC3339))
+			i.publish(copied.Snapshot)
+			i.rest("NetBox: as it was at %s, by the copy on disk, %s", copied.Taken.UTC().Format(time.RFC3339), copied.Path)
+			if copied.Passed != nil {
+				i.rest("the first copy, %s, is of no use: %v", diskCopy(i.Settings), copied.Passed)
+			}
 			return nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			i.rest("the copy of NetBox on disk is of no use: %v", err)
+			useless = fmt.Errorf("the copy of NetBox on disk is of no use: %w", err)
+			i.rest("%v", useless)
 		}
 	}
 	i.rest("NetBox: as it is now")
-	return i.loadOnce(ctx)
+	if err := i.loadOnce(ctx); err != nil {
+		return errors.Join(err, useless)
+	}
+	return nil
 }

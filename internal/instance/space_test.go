@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // H-7: the reserve is there with its whole size, and is made again when it is
@@ -35,4 +37,27 @@ func TestNoReserveWhereThereIsNoFolder(t *testing.T) {
 	if n := freeBytes(path); n != -1 {
 		t.Errorf("%d bytes are free nowhere", n)
 	}
+}
+
+// The end of a server waits for work on its disks, since a folder may be removed
+// or used by another server then. A disk that hangs does not hold it for long.
+func TestTheEndWaitsALittleForDisks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		written := false
+		i := &Instance{stop: func() {}}
+		i.disks.Go(func() {
+			time.Sleep(diskPatience / 2)
+			written = true
+		})
+		if err := i.Close(); err != nil || !written {
+			t.Errorf("ended before the disk was written: %v", err)
+		}
+		i.disks.Go(func() { time.Sleep(time.Hour) })
+		began := time.Now()
+		if err := i.Close(); err != nil || time.Since(began) != diskPatience {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		i.disks.Wait() // time goes on in here only
+		synctest.Wait()
+	})
 }

@@ -38,7 +38,7 @@ func (i *Instance) openStore(ctx context.Context) error {
 	}
 	first := make(chan error, 1)
 	i.running.Go(func() { i.keepStore(ctx, dir, first) })
-	go i.watchSpace(ctx) // a disk that hangs may hold it for ever
+	i.disks.Go(func() { i.watchSpace(ctx) })
 	select {
 	case err := <-first:
 		if errors.Is(err, syscall.EAGAIN) {
@@ -90,7 +90,7 @@ func (i *Instance) attachStore(ctx context.Context, dir string) (*pebblestore.St
 		err   error
 	}
 	ended := make(chan outcome)
-	go func() {
+	i.disks.Go(func() {
 		i.freeReserve()
 		store, err := pebblestore.Open(dir, i.Log)
 		if err == nil {
@@ -105,7 +105,7 @@ func (i *Instance) attachStore(ctx context.Context, dir string) (*pebblestore.St
 				_ = store.Close() // the server ends; nothing was promised on this store
 			}
 		}
-	}()
+	})
 	select {
 	case got := <-ended:
 		if got.err != nil {
@@ -124,12 +124,12 @@ func (i *Instance) leaveStore(ctx context.Context, store *pebblestore.Store) {
 	i.Engine.Detach()
 	i.storeOpen.Store(nil)
 	free := make(chan struct{})
-	go func() {
+	i.disks.Go(func() {
 		if err := store.Abandon(); err != nil {
 			i.Log.WithError(err).Warn("the folder of the failed lease store may still be locked")
 		}
 		close(free)
-	}()
+	})
 	select {
 	case <-free:
 	case <-ctx.Done():

@@ -66,6 +66,7 @@ func (e *Engine) begun(store Store, held map[netip.Addr]storedLease, lost []stor
 	}
 	for _, l := range lost {
 		e.facts.Leases.replace(l.Lease, held[l.Addr].revision+1)
+		e.queue(l.Addr)
 		delete(held, l.Addr)
 	}
 	for _, l := range held {

@@ -106,11 +106,13 @@ func (e *Engine) setAside(ctx context.Context, m *ClientMessage, addr netip.Addr
 	e.facts.Leases.inWork[addr] = m.Client
 	e.mu.Unlock()
 	err := e.promise(ctx, m.Client, next, revision)
-	if err == nil {
+	switch {
+	case err == nil:
 		e.locked(func() { e.heard(addr) })
+		return nil
+	case errors.Is(err, ErrConflict): // it is decided anew
+		err = nil
 	}
-	if !errors.Is(err, ErrConflict) {
-		return err
-	}
-	return nil
+	e.locked(func() { e.facts.Leases.dropHold(m.Client) })
+	return err
 }

@@ -414,15 +414,19 @@ func reread(ctx context.Context, store Store, addr netip.Addr) (Lease, Revision,
 // learn takes over what the store holds for one address.
 func (e *Engine) learn(l Lease, revision Revision) {
 	e.facts.Leases.put(l, revision)
-	// Not l: a later change may have been learned before this one.
-	unsynced := e.facts.Leases.stored[l.Addr].Unsynced
+	e.queue(l.Addr) // not l: a later change may have been learned before this one
+}
+
+// queue lists what is known of addr for NetBox, or takes it off the list.
+func (e *Engine) queue(addr netip.Addr) {
+	unsynced := e.facts.Leases.stored[addr].Unsynced
 	switch {
-	case !unsynced && e.queued[l.Addr]:
-		delete(e.queued, l.Addr)
-		e.unsynced = remove(e.unsynced, l.Addr)
-	case unsynced && !e.queued[l.Addr]:
-		e.queued[l.Addr] = true
-		e.unsynced = append(e.unsynced, l.Addr)
+	case !unsynced && e.queued[addr]:
+		delete(e.queued, addr)
+		e.unsynced = remove(e.unsynced, addr)
+	case unsynced && !e.queued[addr]:
+		e.queued[addr] = true
+		e.unsynced = append(e.unsynced, addr)
 	}
 	if !unsynced {
 		return

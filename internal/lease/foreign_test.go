@@ -67,3 +67,53 @@ func TestAForeignRecordEndsOurLease(t *testing.T) {
 	r.expect(renewing(alice, "10.0.0.10"), "NAK D-13")
 	r.expect(request(bob, wants("10.0.0.10")), "ACK D-8")
 }
+
+// S-12, S-14, S-15: a record that our own later lease has followed is no news. It
+// does not stand against that lease once the clock is not trusted, as one does that
+// was written since.
+func TestARecordThatWasSupersededIsNoNews(t *testing.T) {
+	old := seen(start.Add(-2 * time.Minute))
+	for _, c := range []struct {
+		name   string
+		held   []Lease
+		before []edit // the row when alice gets the address
+		after  []edit // the row at the restart
+		alice  string
+		bob    string
+	}{
+		{"of another server", nil, []edit{record(bob, -time.Minute), old}, []edit{record(bob, -time.Minute), old},
+			"ACK D-12 10.0.0.10/24 bound", "silent D-16 clock_skew"},
+		{"the row changed since, the record did not", nil, []edit{record(bob, -time.Minute), old}, []edit{record(bob, -time.Minute), seen(start.Add(time.Minute))},
+			"ACK D-12 10.0.0.10/24 bound", "silent D-16 clock_skew"},
+		{"after a lease of ours that NetBox was told", []Lease{synced(released("10.0.0.10", carol, time.Hour), start.Add(-time.Hour))},
+			[]edit{record(bob, -time.Minute), old}, []edit{record(bob, -time.Minute), old}, "ACK D-12 10.0.0.10/24 bound", "silent D-16 clock_skew"},
+		{"written since", nil, []edit{record(bob, -time.Minute), old}, []edit{record(bob, 30*time.Minute), seen(start.Add(time.Minute))},
+			"silent D-16 clock_skew", "ACK D-8 10.0.0.10/24 bound"},
+		{"written since, and there was none", nil, nil, []edit{record(bob, 30*time.Minute), seen(start.Add(time.Minute))},
+			"silent D-16 clock_skew", "ACK D-8 10.0.0.10/24 bound"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			clock, parts := newSteps(), func(edits []edit) []part { return append(office()[:1:1], dynamic("10.0.0.10/24", edits...)) }
+			r := newRig(t, newMemStore(c.held...), snapshot(t, worldOptions, parts(c.before)...), policy(shortLeases), clock.on)
+			r.expect(selecting(alice, "10.0.0.10"), "ACK D-4 10.0.0.10/24 new")
+			clock.run(90 * time.Minute)
+			clock.synced = false
+			r = restarted(t, r, clock, parts(c.after))
+			r.expect(renewing(alice, "10.0.0.10"), c.alice)
+			r.expect(request(bob, wants("10.0.0.10")), c.bob)
+		})
+	}
+}
+
+// I-14, S-12: that holds for a static address that an identifier has, too.
+func TestAnEndedRecordIsNoNewsForAStaticAddress(t *testing.T) {
+	clock := newSteps()
+	parts := append(office()[:1:1], device("web1", port("eth0", string(web), on("10.0.0.5/24", record(bob, -time.Minute), seen(start.Add(-time.Minute))))))
+	r := newRig(t, newMemStore(), snapshot(t, worldOptions, parts...), policy(shortLeases), policy(byIdentifier), clock.on)
+	r.expect(selecting(web, "10.0.0.5", sends(duid)), "ACK D-4 10.0.0.5/24 static")
+	clock.run(90 * time.Minute)
+	clock.synced = false
+	r = restarted(t, r, clock, parts)
+	r.expect(message(Release, bob, has("10.0.0.5")), "silent D-20")
+	r.expect(request(bob, wants("10.0.0.5")), "silent")
+}

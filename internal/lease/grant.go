@@ -42,7 +42,7 @@ func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ip
 	if d.m.Hostname != "" {
 		next.Hostname = d.m.Hostname
 	}
-	decision.effect.change = next
+	decision.effect.change = next.superseding(a, d.now)
 	decision.effect.revision = d.l.stored[next.Addr].revision
 	return decision
 }

@@ -59,11 +59,40 @@ func (l *Leases) clientOf(stored Lease) ClientID {
 // lease was given before identifiers counted (I-12). What the host itself uses stays
 // its own (I-14). now is what leases are judged by, steady is time that runs.
 func (l *Leases) bindingFor(m *ClientMessage, a *ipam.Address, now, steady time.Time) Binding {
-	b := l.binding(a, now)
-	if host := a.Address.Addr(); m.Hardware != "" && b.Client == m.Hardware && (host == m.RequestedAddr || host == m.ClientAddr) && !l.claims[host].After(steady) {
+	return l.askedFor(m, a.Address.Addr(), l.binding(a, now), steady)
+}
+
+// askedFor is the binding b of host as it concerns the client of m.
+func (l *Leases) askedFor(m *ClientMessage, host netip.Addr, b Binding, steady time.Time) Binding {
+	if m.Hardware != "" && b.Client == m.Hardware && (host == m.RequestedAddr || host == m.ClientAddr) && !l.claims[host].After(steady) {
 		b.Client = m.Client
 	}
 	return b
+}
+
+// takenOver makes durable that the client has what is left of the lease b, if that
+// was known by its hardware address alone: no other identifier is confirmed there
+// then (I-12).
+func (d *decider) takenOver(decision Decision, a *ipam.Address, b Binding) Decision {
+	addr := a.Address.Addr()
+	stored := d.l.stored[addr]
+	if d.m.Hardware == "" || stored.Client == d.m.Client {
+		return decision
+	}
+	if worker := d.l.inWork[addr]; worker != "" && worker != d.m.Client {
+		return d.silent("D-16", ReasonBusy)
+	}
+	next, until := stored.Lease, b.Expires
+	if stored.Shown() != d.m.Hardware { // NetBox alone shows it
+		next = Lease{SyncedAt: a.LastUpdated, ToldClient: d.m.Hardware, ToldExpires: recorded(a).Expires}
+	}
+	if until.Equal(forever()) {
+		until = d.wall().Add(decision.Time)
+	}
+	next.Addr, next.Client, next.Hardware, next.State = addr, d.m.Client, d.m.Hardware, Bound
+	next.Expires = seconds(until.Add(time.Second - 1)) // rounded up
+	decision.effect.change, decision.effect.revision = next, stored.revision
+	return decision
 }
 
 // marked keeps which identifier has a static address, so that it goes to one of a
@@ -74,9 +103,8 @@ func (d *decider) marked(decision Decision, a *ipam.Address, c client) Decision 
 		return decision
 	}
 	addr := a.Address.Addr()
-	decision.effect.change = Lease{
-		Addr: addr, Client: c.id, Hardware: d.m.Hardware, State: Bound, Expires: d.durableUntil(a, c, decision.Time), Hostname: d.m.Hostname,
-	}
+	next := Lease{Addr: addr, Client: c.id, Hardware: d.m.Hardware, State: Bound, Expires: d.durableUntil(a, c, decision.Time), Hostname: d.m.Hostname}
+	decision.effect.change = next.superseding(a, d.now)
 	decision.effect.revision = d.l.stored[addr].revision
 	return decision
 }

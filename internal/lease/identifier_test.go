@@ -162,6 +162,45 @@ func TestALeaseOfAMACGoesToTheIdentifierThatAsks(t *testing.T) {
 	}
 }
 
+// I-12, S-11, S-12: where a lease of the MAC is confirmed for what is left of it,
+// too, the identifier that asks has it from then on, after a restart as well.
+func TestALeaseThatIsNotExtendedGoesToOneIdentifier(t *testing.T) {
+	told := start.Add(-time.Minute)
+	running := synced(bound("10.0.0.10", alice, time.Hour), told)
+	for name, c := range map[string]struct {
+		held []Lease
+		part part
+		want string
+	}{
+		"the tag is gone":                  {[]Lease{running}, address("10.0.0.10/24", record(alice, time.Hour), seen(told)), "taken_away"},
+		"the address is gone":              {[]Lease{running}, address("10.0.0.9/24"), "taken_away"},
+		"the tag is gone, NetBox alone":    {nil, address("10.0.0.10/24", record(alice, time.Hour)), "taken_away"},
+		"another client had it before":     {[]Lease{synced(released("10.0.0.10", bob, time.Hour), told)}, address("10.0.0.10/24", record(alice, time.Hour), seen(start)), "taken_away"},
+		"another server gave it away, too": {[]Lease{running}, dynamic("10.0.0.10/24", record(bob, 2*time.Hour), seen(start)), "foreign_record"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parts := append(office()[:1:1], c.part, dynamic("10.0.0.11-10.0.0.12/24"))
+			store := newMemStore(c.held...)
+			r := newRig(t, store, snapshot(t, worldOptions, parts...), policy(byIdentifier))
+			r.SetAuthority(Authoritative)
+			if d := r.expect(renewing(alice, "10.0.0.10", sends(boxA)), "ACK D-12 10.0.0.10/24 "+c.want); d.Time != time.Hour-time.Second {
+				t.Errorf("confirmed for %s", d.Time)
+			}
+			l := store.get("10.0.0.10")
+			if l.Client != keyA || l.Shown() != alice || l.Unsynced || !l.Expires.Equal(running.Expires) {
+				t.Errorf("stored is %+v", l)
+			}
+			for range 2 {
+				r.expect(renewing(alice, "10.0.0.10", sends(boxB)), "NAK D-13")
+				r.expect(renewing(alice, "10.0.0.10"), "NAK D-13")
+				r.expect(renewing(alice, "10.0.0.10", sends(boxA)), "ACK D-12 10.0.0.10/24 "+c.want)
+				r = newRig(t, store, snapshot(t, worldOptions, parts...), policy(byIdentifier))
+				r.SetAuthority(Authoritative)
+			}
+		})
+	}
+}
+
 // I-13: records of NetBox show the MAC and are compared by it.
 func TestARecordOfAnIdentifierIsItsMAC(t *testing.T) {
 	stored := synced(bound("10.0.0.10", keyA, time.Hour), start)

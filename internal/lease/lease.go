@@ -68,17 +68,30 @@ type Lease struct {
 	// seen to agree with this lease. A record that is empty at a later time
 	// was emptied by an operator (S-5).
 	SyncedAt time.Time
-	// ToldClient and ToldExpires are what NetBox was told last. A running record
-	// that says something else was written by another program (S-12).
+	// ToldClient and ToldExpires are what NetBox was told last, or what it showed of
+	// another client when the lease was given. A running record that says something
+	// else was written by another program (S-12).
 	ToldClient  ClientID
 	ToldExpires time.Time
 }
 
-// Foreign reports whether a running lease of another client in NetBox, in a row
-// of the time given, was written by another program than this one.
+// Foreign reports whether a running lease of another client in NetBox, in a row of
+// the time given, was written by another program than this one.
 func (l Lease) Foreign(client ClientID, expires, updated time.Time) bool {
+	return client != l.Shown() && l.news(client, expires, updated)
+}
+
+// Outlived reports whether a lease of the same client in NetBox ends later, in a row
+// of the time given, and was written by another program: that end counts (S-5).
+func (l Lease) Outlived(client ClientID, expires, updated time.Time) bool {
+	return client == l.Shown() && l.State == Bound && seconds(expires).After(l.Expires) && l.news(client, expires, updated)
+}
+
+// news reports whether a record, in a row of the time given, is not what NetBox was
+// told last, nor an older one.
+func (l Lease) news(client ClientID, expires, updated time.Time) bool {
 	told := l.ToldClient != "" && client == l.ToldClient && expires.Equal(l.ToldExpires)
-	return client != l.Shown() && !told && (l.SyncedAt.IsZero() || updated.After(l.SyncedAt))
+	return !told && (l.SyncedAt.IsZero() || updated.After(l.SyncedAt))
 }
 
 // Shown is the client as NetBox shows it: by its hardware address (I-13).

@@ -320,6 +320,16 @@ func (l *Leases) foreignNews(a *ipam.Address) (Binding, bool) {
 	return record, true
 }
 
+// superseding is l, which is given now, where NetBox shows a lease of another client
+// that has ended: l follows that one, so its record is no news (S-12).
+func (l Lease) superseding(a *ipam.Address, now time.Time) Lease {
+	record := recorded(a)
+	if record.State == Bound && !record.running(now) && l.Foreign(record.Client, record.Expires, a.LastUpdated) {
+		l.ToldClient, l.ToldExpires = record.Client, record.Expires
+	}
+	return l
+}
+
 // recorded is the binding the NetBox record alone shows.
 func recorded(a *ipam.Address) Binding {
 	r := a.Record

@@ -109,8 +109,8 @@ func (l *Leases) verify() error {
 		}
 	}
 	for addr, stored := range l.stored {
-		if !slices.Contains(l.byClient[stored.Client], addr) {
-			return fmt.Errorf("%s is not listed under %s", addr, stored.Client)
+		if client := l.clientOf(stored.Lease); !slices.Contains(l.byClient[client], addr) {
+			return fmt.Errorf("%s is not listed under %s", addr, client)
 		}
 	}
 	return nil

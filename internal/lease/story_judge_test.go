@@ -12,6 +12,8 @@ import (
 // send gives one message to the engine, perhaps while the store is in trouble,
 // and judges the answer.
 func (s *story) send(t *rapid.T, m ClientMessage) Decision {
+	c := speaker{m.Client, string(m.ClientIdentifier)}
+	m = s.config.Policy.identified(m)
 	fail := func(Lease) error { return errDisk }
 	switch rapid.SampledFrom([]string{"", "", "", "", "", "before", "after", "read"}).Draw(t, "trouble") {
 	case "before":
@@ -23,12 +25,17 @@ func (s *story) send(t *rapid.T, m ClientMessage) Decision {
 	}
 	defer func() { s.store.before, s.store.after, s.store.read = nil, nil, nil }()
 	explained, trace := s.Explain(m)
-	current, written := s.current(), s.store.written()
+	current, written, probes := s.current(), s.store.written(), s.probes
 	d, err := s.Handle(s.t.Context(), m, nil)
-	if err == nil && brief(d) != brief(explained) && current {
+	if err == nil && brief(d) != brief(explained) && current && s.probes == probes {
 		t.Fatalf("%s from %s: explained as %s, handled as %s\n%s", m.Type, m.Client, brief(explained), brief(d), trace)
 	}
-	if (d.Static || d.Verdict == Nak || d.Verdict == Offer) && s.store.written() != written {
+	if p, ok := s.promises[m.Asked()]; ok && p.client == m.Hardware && s.store.get(m.Asked().String()).Client == m.Client {
+		p.client, p.by = m.Client, c // taken over, answered or not (I-12)
+		s.promises[m.Asked()] = p
+	}
+	marks := s.byID && d.Static && d.Verdict == Ack // (I-14)
+	if (d.Static || d.Verdict == Nak || d.Verdict == Offer) && s.store.written() != written && !marks && s.probes == probes {
 		t.Fatalf("%s from %s: something was written for %s", m.Type, m.Client, brief(d))
 	}
 	if d.Verdict == Nak && err != nil {
@@ -37,11 +44,14 @@ func (s *story) send(t *rapid.T, m ClientMessage) Decision {
 	if d.Verdict == Nak {
 		s.refused(t, m, trace)
 	}
-	if p := s.promises[d.Addr.Addr()]; d.Verdict == Ack && d.Static && p.client != m.Client && p.until.After(s.runs) {
+	switch p := s.promises[d.Addr.Addr()]; {
+	case d.Verdict != Ack:
+	case !d.Static:
+		s.acknowledged(t, c, m, d, trace)
+	case p.until.After(s.runs) && !p.short && !s.takes(c, p):
 		t.Fatalf("%s is the static address of %s, but %s has it until %s\n%s", d.Addr, m.Client, p.client, p.until, trace)
-	}
-	if d.Verdict == Ack && !d.Static {
-		s.acknowledged(t, m, d, trace)
+	case marks && s.store.get(d.Addr.Addr().String()).Client == m.Client:
+		s.promises[d.Addr.Addr()] = promise{client: m.Client, by: c, until: s.runs.Add(d.Time)}
 	}
 	return d
 }
@@ -67,14 +77,21 @@ func (s *story) refused(t *rapid.T, m ClientMessage, trace *Trace) {
 	static := false
 	for _, host := range s.hosts {
 		a := s.seen.Address(0, host)
-		if _, waits := s.decider(m).leasedToOther(a, s.seen.Interface(s.port)); m.Client == web && a.Interface == s.port && !s.seen.IsDynamic(a) && !waits {
+		_, waits := s.decider(m).leasedToOther(a, s.seen.Interface(s.port))
+		waits = waits || m.Hardware != "" && s.facts.Leases.claims[host].After(s.facts.Steady)
+		if m.shown() == web && a.Interface == s.port && !s.seen.IsDynamic(a) && !waits {
 			static = true
 			if host == asked {
 				t.Fatalf("%s is refused its static address %s\n%s", m.Client, asked, trace)
 			}
 		}
 	}
-	if p, ok := s.promises[asked]; ok && p.client == m.Client && p.until.After(s.runs) && !static {
+	p, ok := s.promises[asked]
+	if a := s.seen.Address(0, asked); ok && p.short { // an empty store does not tell that it runs
+		other := s.facts.Leases.binding(a, s.now).Client
+		ok = s.seen.Leasable(a) && !reserved(a) && (other == "" || other == m.Client) // else another client is known there (H-6)
+	}
+	if ok && p.client == m.Client && p.until.After(s.runs) && !static {
 		t.Fatalf("%s is refused %s, which it has until %s\n%s", m.Client, asked, p.until, trace)
 	}
 }
@@ -85,24 +102,29 @@ func (s *story) decider(m ClientMessage) *decider {
 }
 
 // acknowledged checks an ACK against store and model.
-func (s *story) acknowledged(t *rapid.T, m ClientMessage, d Decision, trace *Trace) {
+func (s *story) acknowledged(t *rapid.T, c speaker, m ClientMessage, d Decision, trace *Trace) {
 	host, until := d.Addr.Addr(), s.now.Add(d.Time)
-	if p, ok := s.promises[host]; ok && p.client != m.Client {
+	p, ok := s.promises[host]
+	if ok && !s.takes(c, p) {
 		t.Fatalf("%s is acknowledged to %s, but %s has it until %s\n%s", host, m.Client, p.client, p.until, trace)
 	}
 	// H-4 and S-11 promise nothing new.
 	old := d.Rule == "H-4" || d.Reason == ReasonTakenAway || d.Reason == ReasonForeign
+	durable := s.store.get(host.String())
+	client := s.facts.Leases.clientOf(durable)
 	if !old {
-		s.promises[host] = promise{m.Client, s.runs.Add(d.Time)}
+		s.promises[host] = promise{client: m.Client, by: c, until: s.runs.Add(d.Time)}
 	} else {
 		until = until.Add(-s.facts.Jump) // the lease was stored before the step
 	}
-	durable := s.store.get(host.String())
-	if durable.Client == m.Client && durable.State == Bound && !durable.Expires.Before(until) {
+	if d.Rule == "H-4" && client == m.Hardware {
+		client = m.Client // what a store that fails cannot say (I-12)
+	}
+	if client == m.Client && durable.State == Bound && !durable.Expires.Before(until) {
 		return
 	}
 	record := s.seen.Address(0, host).Record // without the store: what NetBox showed
-	if !old || record.Client != string(m.Client) || record.Expires.Before(until) {
+	if !old || record.Client != string(m.shown()) || record.Expires.Before(until) {
 		t.Fatalf("%s is acknowledged to %s until %s, stored is %+v\n%s", host, m.Client, until, durable, trace)
 	}
 }
@@ -128,14 +150,14 @@ func (s *story) check(t *rapid.T) {
 		}
 	}
 	for host, p := range s.promises {
-		if !s.seen.Leasable(s.seen.Address(0, host)) {
+		if !s.seen.Leasable(s.seen.Address(0, host)) || p.untold {
 			continue
 		}
 		for _, c := range s.clients {
 			s.facts.Started = s.now.AddDate(100, 0, 0) // as if it had been offered something (D-30)
-			d, trace := s.Explain(selecting(c, host.String()))
-			if d.Verdict == Ack && !d.Static && c != p.client {
-				t.Fatalf("%s would get %s, which %s has until %s\n%s", c, host, p.client, p.until, trace)
+			d, trace := s.Explain(c.selects(host))
+			if d.Verdict == Ack && !d.Static && !s.takes(c, p) {
+				t.Fatalf("%q would get %s, which %s has until %s\n%s", c, host, p.client, p.until, trace)
 			}
 		}
 	}

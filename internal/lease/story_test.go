@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -37,14 +38,32 @@ func TestStories(t *testing.T) {
 			"empty record":   s.emptyRecord,
 			"foreign server": s.foreignServer,
 			"restart":        s.restart,
+			"identify":       s.identify,
+			"store is lost":  s.loseStore,
 		})
 	})
 }
 
+// speaker is software on a machine, by what it sends: firmware without an
+// identifier, a loader, a system, a container.
+type speaker struct {
+	mac  ClientID
+	sent string // option 61
+}
+
+// says makes a message of the speaker.
+func (c speaker) says(kind MessageType, fields ...field) ClientMessage {
+	return message(kind, c.mac, append(fields, sends(c.sent))...)
+}
+
 // promise is what an ACK said: until is by time that runs, which clients go by.
 type promise struct {
-	client ClientID
+	client ClientID // by the settings of now
+	by     speaker  // who has it
 	until  time.Time
+	// untold says that a lost store took all knowledge of it with it, short that
+	// what is known of it ends too early.
+	untold, short bool
 }
 
 type story struct {
@@ -57,7 +76,9 @@ type story struct {
 	clock     time.Time // of NetBox's rows
 	hosts     []netip.Addr
 	port      ipam.InterfaceID // of web
-	clients   []ClientID
+	clients   []speaker
+	byID      bool // the settings of now: lease.identify
+	probes    int
 	offers    map[ClientID]netip.Addr
 	promises  map[netip.Addr]promise
 	restSince map[netip.Addr]time.Time // when the last quarantine began, by time that runs
@@ -71,10 +92,13 @@ func newStory(t *testing.T, rt *rapid.T) *story {
 			address("10.0.0.1/24", gateway()), address("10.20.0.1/24", gateway()),
 			dynamic("10.0.0.10-10.0.0.13/24"), dynamic("10.20.0.14-10.20.0.15/24"),
 			device("web1", port("eth0", string(web)))),
-		now:       start,
-		runs:      start,
-		clock:     start,
-		clients:   []ClientID{alice, bob, carol, web, nth(1)},
+		now:   start,
+		runs:  start,
+		clock: start,
+		clients: []speaker{
+			{mac: alice}, {alice, loader}, {alice, duid}, {alice, boxA}, {alice, boxB}, {mac: bob}, {bob, "\x00box of bob"}, {mac: carol},
+			{mac: web}, {web, "\x01\x52\x54\x00\x00\x00\xeb"}, {web, "\xffweb \x00\x02\x00\x00\xab\x11"}, {nth(1), "free text"},
+		},
 		offers:    make(map[ClientID]netip.Addr),
 		promises:  make(map[netip.Addr]promise),
 		restSince: make(map[netip.Addr]time.Time),
@@ -88,17 +112,39 @@ func newStory(t *testing.T, rt *rapid.T) *story {
 	}
 	grace := rapid.SampledFrom([]time.Duration{0, 10 * time.Second}).Draw(rt, "grace")
 	pick := rapid.SampledFrom([]Pick{Lowest, Hash}).Draw(rt, "pick")
+	s.byID = rapid.Bool().Draw(rt, "by identifier")
 	s.setups = []setup{policy(func(p *Policy) {
-		p.MinTime, p.DeclineTime, p.ReclaimGrace, p.Pick = time.Minute, time.Hour, grace, pick
+		p.MinTime, p.DeclineTime, p.ReclaimGrace, p.Pick, p.ByIdentifier = time.Minute, time.Hour, grace, pick, s.byID
 	}), func(c *Config) {
+		c.Store, c.ProbeWait, c.Probe = nil, 0, s.echo // the store comes by Attach, as that of a server does
 		c.Now = func() time.Time { return s.now }
 		c.Clock = Clock{Steady: func(time.Time) time.Duration { return s.runs.Sub(start) }, Synced: func() bool { return true }}
 	}}
-	s.rig = newRig(t, newMemStore(), nil, s.setups...)
-	s.SetAuthority(rapid.SampledFrom([]Authority{Authoritative, Own, Off}).Draw(rt, "authority"))
-	s.poll(rt)
+	s.seen, _ = ipam.Build(s.netbox, worldOptions)
+	s.begin(t, newMemStore(), Kept{}, Facts{Fresh: s.now, Authority: rapid.SampledFrom([]Authority{Authoritative, Own, Off}).Draw(rt, "authority")})
 	return s
 }
+
+// begin is a start of the server with what it finds: a store and a copy.
+func (s *story) begin(t testing.TB, store *memStore, kept Kept, before Facts) {
+	s.rig = newRig(t, store, s.seen, s.setups...)
+	s.SetAuthority(before.Authority)
+	s.Confirm(before.Fresh, before.Skew)
+	s.Restore(kept)
+	if err := s.Attach(t.Context(), store); err != nil {
+		t.Fatal(err)
+	}
+	clear(s.offers)
+}
+
+// echo is answered where a client has an address.
+func (s *story) echo(_ context.Context, addr netip.Addr, _ time.Duration) (bool, error) {
+	s.probes++
+	return s.promises[addr].until.After(s.runs), nil
+}
+
+// key is the client that c is by the settings of now.
+func (s *story) key(c speaker) ClientID { return s.config.Policy.identified(c.says(Discover)).Client }
 
 // address finds the row of a host.
 func (s *story) address(host netip.Addr) *ipam.Address {
@@ -121,15 +167,15 @@ func (s *story) edit(host netip.Addr, change edit) time.Time {
 	return s.clock
 }
 
-func (s *story) client(t *rapid.T) ClientID { return rapid.SampledFrom(s.clients).Draw(t, "client") }
+func (s *story) client(t *rapid.T) speaker { return rapid.SampledFrom(s.clients).Draw(t, "client") }
 func (s *story) host(t *rapid.T) string {
 	return rapid.SampledFrom(s.hosts).Draw(t, "host").String()
 }
 
 // mine is most often an address of the client, else any.
-func (s *story) mine(t *rapid.T, c ClientID) string {
+func (s *story) mine(t *rapid.T, c speaker) string {
 	for _, host := range s.hosts {
-		if s.promises[host].client == c && rapid.IntRange(0, 9).Draw(t, "stray") > 0 {
+		if s.promises[host].by == c && rapid.IntRange(0, 9).Draw(t, "stray") > 0 {
 			return host.String()
 		}
 	}
@@ -138,34 +184,48 @@ func (s *story) mine(t *rapid.T, c ClientID) string {
 
 func (s *story) discover(t *rapid.T) {
 	c := s.client(t)
-	m := discover(c, s.way(t))
+	m := c.says(Discover, s.way(t))
 	if rapid.Bool().Draw(t, "wish") {
 		m.RequestedAddr = netip.MustParseAddr(s.host(t))
 	}
 	d := s.send(t, m)
 	switch {
 	case d.Verdict == Offer:
-		s.offers[c] = d.Addr.Addr()
-		if accepted, trace := s.Explain(selecting(c, d.Addr.Addr().String(), via(m.Relay.String()))); accepted.Verdict != Ack {
-			t.Fatalf("%s was offered %s, which it may not have: %s\n%s", c, d.Addr, brief(accepted), trace)
+		s.offers[s.key(c)] = d.Addr.Addr()
+		if accepted, trace := s.Explain(c.selects(d.Addr.Addr(), via(m.Relay.String()))); accepted.Verdict != Ack {
+			t.Fatalf("%q was offered %s, which it may not have: %s\n%s", c, d.Addr, brief(accepted), trace)
 		}
 	case d.Reason == ReasonPoolEmpty:
 		for _, host := range s.hosts {
-			if accepted, trace := s.Explain(selecting(c, host.String())); accepted.Verdict == Ack && accepted.Reason != ReasonTakenAway && accepted.Reason != ReasonForeign {
+			if s.ofMAC(c, host) {
+				continue // it did not ask for that address (I-12)
+			}
+			if accepted, trace := s.Explain(c.selects(host)); accepted.Verdict == Ack && accepted.Reason != ReasonTakenAway && accepted.Reason != ReasonForeign {
 				_, why := s.Explain(m)
-				t.Fatalf("%s was offered nothing, but may have %s: %s\n%s\nit was offered nothing, since:\n%s", c, host, brief(accepted), trace, why)
+				t.Fatalf("%q was offered nothing, but may have %s: %s\n%s\nit was offered nothing, since:\n%s", c, host, brief(accepted), trace, why)
 			}
 		}
 	}
 }
 
+// selects is what c sends to accept an offer of host.
+func (c speaker) selects(host netip.Addr, fields ...field) ClientMessage {
+	return c.says(Request, append([]field{to(serverAddr), wants(host.String())}, fields...)...)
+}
+
+// ofMAC reports whether what is known at host is a lease of the MAC of c, which is
+// told by its identifier.
+func (s *story) ofMAC(c speaker, host netip.Addr) bool {
+	return s.key(c) != c.mac && s.facts.Leases.binding(s.seen.Address(0, host), s.now).Client == c.mac
+}
+
 func (s *story) accept(t *rapid.T) {
 	c := s.client(t)
 	host := s.host(t)
-	if offered, ok := s.offers[c]; ok && rapid.IntRange(0, 9).Draw(t, "stray") > 0 {
+	if offered, ok := s.offers[s.key(c)]; ok && rapid.IntRange(0, 9).Draw(t, "stray") > 0 {
 		host = offered.String()
 	}
-	s.send(t, selecting(c, host, s.way(t), s.wish(t)))
+	s.send(t, c.selects(netip.MustParseAddr(host), s.way(t), s.wish(t)))
 }
 
 // way is the way a message comes: a relay uses either of its addresses.
@@ -179,35 +239,51 @@ func (s *story) wish(t *rapid.T) field {
 
 func (s *story) reboot(t *rapid.T) {
 	c := s.client(t)
-	s.send(t, request(c, wants(s.mine(t, c)), s.way(t), s.wish(t)))
+	s.send(t, c.says(Request, wants(s.mine(t, c)), s.way(t), s.wish(t)))
 }
 
 func (s *story) renew(t *rapid.T) {
 	c := s.client(t)
-	s.send(t, renewing(c, s.mine(t, c), s.wish(t)))
+	s.send(t, c.says(Request, has(s.mine(t, c)), unicast(), s.wish(t)))
 }
 
 func (s *story) rebind(t *rapid.T) {
 	c := s.client(t)
-	s.send(t, request(c, has(s.mine(t, c)), s.way(t), s.wish(t)))
+	s.send(t, c.says(Request, has(s.mine(t, c)), s.way(t), s.wish(t)))
 }
 
 func (s *story) release(t *rapid.T) {
 	c := s.client(t)
 	forged, who := s.forged(t)
-	m := message(Release, c, has(s.mine(t, c)), who)
-	if d := s.send(t, m); forged && d.Verdict != Silent {
+	m := c.says(Release, has(s.mine(t, c)), who)
+	d := s.send(t, m)
+	if forged && d.Verdict != Silent {
 		t.Fatalf("a forged RELEASE: %s", brief(d))
 	}
-	if !forged && s.promises[m.ClientAddr].client == c { // heard or not, the client is gone
-		delete(s.promises, m.ClientAddr)
+	s.gone(t, c, m.ClientAddr, forged, d)
+}
+
+// gone ends the promise of a client that gave an address back, heard or not.
+func (s *story) gone(t *rapid.T, c speaker, host netip.Addr, forged bool, d Decision) {
+	p, ok := s.promises[host]
+	if ok && d.Verdict == Taken && !s.takes(c, p) {
+		t.Fatalf("%q gave back %s, which %s has until %s", c, host, p.client, p.until)
 	}
+	if !forged && (p.client == s.key(c) || p.client == c.mac) || d.Verdict == Taken {
+		delete(s.promises, host)
+	}
+}
+
+// takes reports whether c has what was promised, or takes it over from its MAC
+// (I-12). What no store and no record tells cannot be kept from it.
+func (s *story) takes(c speaker, p promise) bool {
+	return p.untold || p.client == s.key(c) || p.client == c.mac
 }
 
 func (s *story) decline(t *rapid.T) {
 	c := s.client(t)
 	forged, who := s.forged(t)
-	m := message(Decline, c, wants(s.mine(t, c)), who)
+	m := c.says(Decline, wants(s.mine(t, c)), who)
 	d := s.send(t, m)
 	if forged && d.Verdict != Silent {
 		t.Fatalf("a forged DECLINE: %s", brief(d))
@@ -215,9 +291,7 @@ func (s *story) decline(t *rapid.T) {
 	if d.Verdict == Taken {
 		s.restSince[m.RequestedAddr] = s.runs
 	}
-	if !forged && s.promises[m.RequestedAddr].client == c {
-		delete(s.promises, m.RequestedAddr)
-	}
+	s.gone(t, c, m.RequestedAddr, forged, d)
 }
 
 // forged says who sends a message in the name of a client: now and then a stranger,
@@ -253,19 +327,21 @@ func (s *story) poll(t *rapid.T) {
 	s.Confirm(s.now, rapid.SampledFrom([]time.Duration{0, 0, 0, time.Hour}).Draw(t, "skew"))
 }
 
-// tellNetBox writes back. A lease that has ended does not replace a running one
-// that a foreign server wrote (S-5).
+// tellNetBox writes back. A running lease that a foreign server wrote is kept (S-12);
+// of the same client, if it ends later (S-5).
 func (s *story) tellNetBox(t *rapid.T) {
-	for _, l := range s.Unsynced(rapid.IntRange(1, 4).Draw(t, "many")) {
+	queue := s.Unsynced(-1)
+	slices.SortFunc(queue, func(a, b Lease) int { return a.Addr.Compare(b.Addr) }) // a start reads it in any order
+	for _, l := range queue[:min(len(queue), rapid.IntRange(1, 4).Draw(t, "many"))] {
 		var at time.Time // zero: there is no row to show it
 		if a := s.address(l.Addr); s.seen.IsDynamic(a) {
-			foreign := a.LastUpdated.After(l.SyncedAt) && (a.Record.Expires.After(s.now) || s.facts.Distrusted && !a.Record.Expires.IsZero())
-			ended := l.State == Released || !l.Expires.After(s.now)
-			if released := l.State == Released && a.Record.Client == string(l.Client); foreign && ended && !released {
+			r := a.Record
+			foreign := l.Foreign(ClientID(r.Client), r.Expires, a.LastUpdated) || l.Outlived(ClientID(r.Client), r.Expires, a.LastUpdated)
+			if r.Client != "" && foreign && (s.Running(r.Expires) || !r.Expires.IsZero() && s.ReclaimPause() > 0) {
 				continue
 			}
 			at = s.edit(l.Addr, func(a *ipam.Address) {
-				a.Record = ipam.Record{Client: string(l.Client), Expires: l.Expires, Hostname: l.Hostname}
+				a.Record = ipam.Record{Client: string(l.Shown()), Expires: l.Expires, Hostname: l.Hostname}
 			})
 		}
 		current := s.current()
@@ -344,8 +420,9 @@ func (s *story) foreignServer(t *rapid.T) {
 		return
 	}
 	ends := s.now.Add(time.Hour).Truncate(time.Second)
-	p := promise{s.client(t), s.runs.Add(ends.Sub(s.now))}
-	if stored.State == Released && stored.Client == p.client && (stored.Unsynced || stored.SyncedAt.IsZero()) {
+	c := s.client(t)
+	p := promise{client: c.mac, by: c, until: s.runs.Add(ends.Sub(s.now))}
+	if stored.State == Released && stored.Shown() == p.client && (stored.Unsynced || stored.SyncedAt.IsZero()) {
 		return // its record cannot be told from the one that was released
 	}
 	s.edit(host, func(a *ipam.Address) { a.Record = ipam.Record{Client: string(p.client), Expires: ends} })
@@ -359,19 +436,23 @@ func (s *story) restart(t *rapid.T) {
 		verdict Verdict
 		addr    netip.Prefix
 	}
+	claimed, steady := make(map[netip.Addr]bool), s.lookAtClock(s.now) // the next renewal makes claims anew (I-14)
+	for host, until := range s.facts.Leases.claims {
+		claimed[host] = until.After(steady)
+	}
 	ask := func() map[netip.Addr]answer {
 		answers := make(map[netip.Addr]answer)
 		for host, p := range s.promises {
-			d, _ := s.Explain(request(p.client, wants(host.String())))
-			answers[host] = answer{d.Verdict, d.Addr}
+			if !claimed[host] && !p.untold {
+				d, _ := s.Explain(p.by.says(Request, wants(host.String())))
+				answers[host] = answer{d.Verdict, d.Addr}
+			}
 		}
 		return answers
 	}
 	before, facts := ask(), s.facts
 	unread := len(s.facts.Leases.unread) > 0 // a start reads what the store did not tell, which may free an address
-	s.rig = newRig(s.t, s.store, s.seen, s.setups...)
-	s.SetAuthority(facts.Authority)
-	s.Confirm(facts.Fresh, facts.Skew)
+	s.begin(s.t, s.store, Kept{}, facts)
 	after := ask()
 	for host, a := range after { // how far the clock was set is not known any more (S-14)
 		if s.facts.Distrusted && (a.verdict == Silent && before[host].verdict == Ack || a.verdict == Ack && before[host].verdict != Ack) {
@@ -381,5 +462,49 @@ func (s *story) restart(t *rapid.T) {
 	if !unread && !maps.Equal(before, after) {
 		t.Fatalf("before the restart %v, after it %v", before, after)
 	}
-	clear(s.offers)
+}
+
+// identify is a restart with another lease.identify. Leases that were given by MAC
+// are those of the identifier that asks for them, and leases of identifiers those of
+// their MAC (I-12).
+func (s *story) identify(*rapid.T) {
+	s.byID = !s.byID
+	for host, p := range s.promises {
+		switch stored := s.store.get(host.String()); {
+		case !s.byID:
+			p.client = p.by.mac
+		case stored.Hardware == p.client: // no longer only that of the MAC
+			p.client = stored.Client
+		}
+		s.promises[host] = p
+	}
+	s.begin(s.t, s.store, Kept{}, s.facts)
+}
+
+// loseStore is a restart with an empty store. What NetBox shows of leases is left,
+// what the clients know, and perhaps a second copy (H-6, H-10).
+func (s *story) loseStore(t *rapid.T) {
+	s.poll(t)
+	var kept Kept
+	if s.current() && rapid.Bool().Draw(t, "copy") {
+		kept, _ = s.Keep()
+	}
+	if len(kept.Leases) == 0 && !recordsLeases(s.seen) {
+		clear(s.promises) // nothing tells that it is no first start
+	}
+	for host, p := range s.promises {
+		ends, record := time.Time{}, s.seen.Address(0, host).Record // when by what is left
+		copied := slices.IndexFunc(kept.Leases, func(l Lease) bool { return l.Addr == host && s.facts.Leases.clientOf(l) == p.client })
+		switch {
+		case copied >= 0:
+			ends = kept.Leases[copied].Expires
+		case record.Client == string(p.by.mac):
+			ends, p.client = record.Expires, p.by.mac
+		default:
+			p.untold = true
+		}
+		p.short = ends.Sub(s.now) < p.until.Sub(s.runs)
+		s.promises[host] = p
+	}
+	s.begin(s.t, newMemStore(), kept, s.facts)
 }

@@ -100,7 +100,7 @@ func (d *decider) lastTime(rule string, addr netip.Addr, n *ipam.Subnet, c clien
 	d.atMost = left
 	decision := d.grant(rule, Ack, reason, a, n, c)
 	decision.effect.dropHold = true
-	return decision, true
+	return d.takenOver(decision, a, b), true
 }
 
 // leaseOn is the binding of an address, also of one that NetBox has no more.
@@ -109,7 +109,8 @@ func (d *decider) leaseOn(a *ipam.Address, addr netip.Addr) Binding {
 		return d.binding(a)
 	}
 	stored := d.l.stored[addr]
-	return Binding{Client: d.l.clientOf(stored.Lease), Expires: stored.Expires, State: stored.State}
+	b := Binding{Client: d.l.clientOf(stored.Lease), Expires: stored.Expires, State: stored.State}
+	return d.l.askedFor(d.m, addr, b, d.steady)
 }
 
 // ending says why a lease on a is not extended any more, "" if it may be.

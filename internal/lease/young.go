@@ -165,8 +165,11 @@ func (e *Engine) hadLeases(s *ipam.Snapshot) bool {
 	return restored || recordsLeases(s)
 }
 
-// young reports whether leases may run that the store has lost (H-6).
-func (d *decider) young() bool { return d.now.Before(d.f.YoungUntil) }
+// young reports whether leases may run that the store has lost (H-6). A clock that
+// is not trusted does not end that (S-14).
+func (d *decider) young() bool {
+	return d.now.Before(d.f.YoungUntil) || d.f.Distrusted && !d.f.YoungUntil.IsZero()
+}
 
 // mayBeLost reports whether addr may be the client's by a lease that was lost:
 // no other client is known there.

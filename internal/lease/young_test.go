@@ -159,7 +159,65 @@ func TestAnEndedLeaseIsProbedWhileTheStoreIsYoung(t *testing.T) {
 	}
 }
 
-// H-10: what a copy knows is given to an empty store, and to no other.
+// H-6, S-14, S-15: a clock that was set forward, or that nothing confirms, does not
+// make a store that may lack leases complete, after a restart as little as before.
+func TestAClockDoesNotMakeAStoreComplete(t *testing.T) {
+	parts := append(office(), dynamic("10.0.0.30/24", record(carol, 20*time.Minute)))
+	for name, doubt := range map[string]func(*rig, *steps){
+		"it was set forward":                  func(r *rig, c *steps) { c.set(25 * time.Hour); r.noteClock(t.Context()) },
+		"nothing confirms it after the start": func(_ *rig, c *steps) { c.set(25 * time.Hour); c.synced = false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, store := newSteps(), newMemStore()
+			begin := func() *rig {
+				r := newRig(t, store, snapshot(t, worldOptions, parts...), policy(shortLeases), c.on, func(config *Config) { config.Store = nil })
+				r.SetAuthority(Authoritative)
+				if err := r.Attach(t.Context(), store); err != nil {
+					t.Fatal(err)
+				}
+				return r
+			}
+			doubt(begin(), c)
+			r := begin()
+			r.expect(renewing(carol, "10.0.0.30"), "ACK D-12 10.0.0.30/24 bound")
+			r.expect(renewing(bob, "10.0.0.30"), "silent H-6")
+			r.expect(renewing(bob, "10.0.0.11"), "ACK D-12 10.0.0.11/24 new")
+			c.run(time.Hour)
+			r.expect(renewing(alice, "10.0.0.12"), "NAK D-13")
+		})
+	}
+}
+
+// A-7, H-6: an address at which a host answered is held for nobody, although its
+// quarantine could not be stored.
+func TestAnAddressWhoseHostAnsweredIsNotHeld(t *testing.T) {
+	for name, young := range map[string]bool{"an empty store": true, "lease.probe is set": false} {
+		t.Run(name, func(t *testing.T) {
+			store := newMemStore()
+			r := newRig(t, store, snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.31/24", record(carol, -time.Hour))), func(config *Config) {
+				if young {
+					config.Store, config.ProbeWait = nil, 0
+				}
+				config.Probe = func(context.Context, netip.Addr, time.Duration) (bool, error) { return true, nil }
+			})
+			if young {
+				if err := r.Attach(t.Context(), store); err != nil {
+					t.Fatal(err)
+				}
+			}
+			store.before = func(Lease) error { return errDisk }
+			if d, err := r.Handle(t.Context(), discover(bob), nil); d.Verdict != Silent || err == nil {
+				t.Errorf("%s, %v", brief(d), err)
+			}
+			if holder := r.facts.Leases.holds[netip.MustParseAddr("10.0.0.31")].client; holder != "" {
+				t.Errorf("it is held for %s", holder)
+			}
+		})
+	}
+}
+
+// H-10, S-4: what a copy knows is given to an empty store, and to no other, and
+// NetBox is told what it does not know of it.
 func TestACopyFillsAnEmptyStoreOnly(t *testing.T) {
 	old := newRig(t, newMemStore(bound("10.0.0.12", alice, time.Hour), bound("10.0.0.13", bob, -time.Hour)), snapshot(t, worldOptions, office()...))
 	kept, ok := old.Keep()
@@ -188,6 +246,9 @@ func TestACopyFillsAnEmptyStoreOnly(t *testing.T) {
 			}
 			if held := store.get("10.0.0.12").Client == alice; held != (c.held == nil) {
 				t.Errorf("the lease of the copy is in the store: %v", held)
+			}
+			if queued := len(r.Unsynced(-1)); queued != 1 {
+				t.Errorf("NetBox is to be told of %d leases, want the one in the store", queued)
 			}
 			r.expect(renewing(alice, "10.0.0.12"), c.want)
 			r.expect(renewing(carol, "10.0.0.15"), c.late)

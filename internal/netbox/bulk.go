@@ -145,15 +145,22 @@ func (e *Error) entries() []entryError {
 	return list
 }
 
+// gone reports whether the object is not there: what NetBox finds fault with is its
+// id.
+func (e *entryError) gone() bool {
+	var fields map[string]json.RawMessage
+	return json.Unmarshal(e.Errors, &fields) == nil && fields["id"] != nil
+}
+
 // takeOut refuses the entries that NetBox names as bad and gives the rest.
 func (b bulk) takeOut(sent []int, e *Error) (rest []int, found bool) {
-	byID, byIndex := make(map[string]string), make(map[int]string)
+	byID, byIndex, gone := make(map[string]string), make(map[int]string), make(map[string]bool)
 	for _, entry := range e.entries() {
 		why := message(&answer{body: entry.Errors, header: jsonHeader()})
 		if entry.Index != nil {
 			byIndex[*entry.Index] = why
 		} else {
-			byID[entry.ID.String()] = why
+			byID[entry.ID.String()], gone[entry.ID.String()] = why, entry.gone()
 		}
 	}
 	for at, i := range sent {
@@ -162,7 +169,11 @@ func (b bulk) takeOut(sent []int, e *Error) (rest []int, found bool) {
 			why, bad = byID[number(b.id(i))]
 		}
 		found = found || bad
-		if !bad || b.refuse(i, &Error{Kind: e.Kind, Op: e.Op, Status: e.Status, Message: why, permission: e.permission}) {
+		kind := e.Kind
+		if b.id != nil && gone[number(b.id(i))] {
+			kind = NotFound
+		}
+		if !bad || b.refuse(i, &Error{Kind: kind, Op: e.Op, Status: e.Status, Message: why, permission: e.permission}) {
 			rest = append(rest, i)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 // transportError classifies a request that got no usable answer.
-func transportError(ctx context.Context, err error, method string, e Table) *Error {
-	out := &Error{Op: operation(method, e)}
+func transportError(ctx context.Context, err error, method string, t Table) *Error {
+	out := &Error{Op: operation(method, t)}
 	out.Kind, out.Err = rest.Classify(err)
 	if ctx.Err() != nil {
 		out.Kind, out.Err = TimedOut, context.Cause(ctx)
@@ -20,8 +20,8 @@ func transportError(ctx context.Context, err error, method string, e Table) *Err
 }
 
 // statusError classifies an answer that is no success.
-func statusError(a *answer, method string, e Table) *Error {
-	out := &Error{Op: operation(method, e), Status: a.status, Message: message(a), permission: permission(method, e)}
+func statusError(a *answer, method string, t Table) *Error {
+	out := &Error{Op: operation(method, t), Status: a.status, Message: message(a), permission: permission(method, t)}
 	switch s := a.status; {
 	case s >= 300 && s < 400:
 		out.Kind = Redirected
@@ -58,23 +58,23 @@ func refusedByNetBox(body []byte) bool {
 	return json.Unmarshal(body, &said) != nil || said["detail"] != nil || said["errors"] != nil
 }
 
-func notNetBox(a *answer, method string, e Table) *Error {
-	return &Error{Kind: NotNetBox, Op: operation(method, e), Status: a.status, Message: message(a)}
+func notNetBox(a *answer, method string, t Table) *Error {
+	return &Error{Kind: NotNetBox, Op: operation(method, t), Status: a.status, Message: message(a)}
 }
 
-func operation(method string, e Table) string {
+func operation(method string, t Table) string {
 	if method == http.MethodGet || method == http.MethodOptions {
-		return "read " + string(e)
+		return "read " + string(t)
 	}
-	return "write " + string(e)
+	return "write " + string(t)
 }
 
-func permission(method string, e Table) string {
+func permission(method string, t Table) string {
 	action := map[string]string{http.MethodPost: "add", http.MethodPatch: "change", http.MethodDelete: "delete"}[method]
 	if action == "" {
 		action = "view"
 	}
-	return action + " on " + e.Model()
+	return action + " on " + t.Model()
 }
 
 // aboutToken tells a 403 about the token from one about permissions.

@@ -124,6 +124,15 @@ func (c *Client) Dated() bool { return c.dated.Load() }
 // writes by rules of their own.
 func (c *Client) FirstRetry() time.Duration { return c.firstRetry }
 
+// BaseURL is the URL of Client.URL for what people wrote as the address.
+func BaseURL(address string) (string, error) {
+	base, err := parseBase(address)
+	if err != nil {
+		return "", err
+	}
+	return base.String(), nil
+}
+
 // parseBase accepts what people paste: with or without trailing slash and /api.
 func parseBase(text string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(text))

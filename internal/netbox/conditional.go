@@ -80,9 +80,18 @@ func (w *conditionalWriter) write(ctx context.Context, batch []int) error {
 	return w.client.send(ctx, bulk{
 		method: w.method, table: w.table, id: w.job.ID,
 		body:   func(i int) any { return w.job.Look(i, rows[w.job.ID(i)]) },
-		refuse: w.job.Refuse,
+		refuse: w.refuse,
 		accept: func(sent []int, rows []json.RawMessage) error { return w.accept(ctx, sent, rows) },
 	}, batch)
+}
+
+// refuse takes a row out that NetBox does not take. One that went since it was read is
+// looked at once more, as one that is not there.
+func (w *conditionalWriter) refuse(i int, err *Error) (again bool) {
+	if err.Kind == NotFound {
+		return w.job.Look(i, nil) != nil
+	}
+	return w.job.Refuse(i, err)
 }
 
 // ReadError is trouble before anything was written; reads have been repeated
@@ -204,8 +213,8 @@ const NotWritable = "NetBox passed the row over: the token may see it but not ch
 
 // readOne reads an object and the header that makes a write depend on its
 // state; nil for one that is gone.
-func (c *Client) readOne(ctx context.Context, e Table, object string) (json.RawMessage, http.Header, error) {
-	got, err := c.get(ctx, e, object, nil)
+func (c *Client) readOne(ctx context.Context, t Table, object string) (json.RawMessage, http.Header, error) {
+	got, err := c.get(ctx, t, object, nil)
 	if KindOf(err) == NotFound {
 		return nil, nil, nil
 	}

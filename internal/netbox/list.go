@@ -39,14 +39,14 @@ func decodeEnvelope(body []byte) (*envelope, error) {
 }
 
 // page reads one page of a list.
-func (c *Client) page(ctx context.Context, e Table, query url.Values) (*envelope, error) {
-	got, err := c.get(ctx, e, "", query)
+func (c *Client) page(ctx context.Context, t Table, query url.Values) (*envelope, error) {
+	got, err := c.get(ctx, t, "", query)
 	if err != nil {
 		return nil, err
 	}
 	page, err := decodeEnvelope(got.body)
 	if err != nil {
-		return nil, &Error{Kind: NotNetBox, Op: operation(http.MethodGet, e), Status: got.status, Err: err}
+		return nil, &Error{Kind: NotNetBox, Op: operation(http.MethodGet, t), Status: got.status, Err: err}
 	}
 	c.notePageSize(page)
 	return page, nil
@@ -92,17 +92,17 @@ type RowFunc func(json.RawMessage) (int64, error)
 // rows that come and go between two pages shift nothing (NB-1.4). It pages in
 // the cheapest way, without a count, and does not notice a list that ends early:
 // it is for lists whose end is checked otherwise.
-func (c *Client) ListUnchecked(ctx context.Context, e Table, query url.Values, fn RowFunc) error {
+func (c *Client) ListUnchecked(ctx context.Context, t Table, query url.Values, fn RowFunc) error {
 	version, err := c.Version(ctx)
 	if err != nil {
 		return err
 	}
 	if !version.AtLeast(4, 6) || c.noCursor.Load() {
-		return c.List(ctx, e, query, fn)
+		return c.List(ctx, t, query, fn)
 	}
 	for last := int64(0); ; {
 		// start= is inclusive, and refused beside ordering=.
-		page, err := c.page(ctx, e, with(query, "limit", number(pageSize), "start", number(last+1)))
+		page, err := c.page(ctx, t, with(query, "limit", number(pageSize), "start", number(last+1)))
 		if err != nil {
 			return err
 		}
@@ -110,14 +110,14 @@ func (c *Client) ListUnchecked(ctx context.Context, e Table, query url.Values, f
 			// start= was ignored: this is the first page in the list's own
 			// order, and would be for ever.
 			c.noCursor.Store(true)
-			return c.List(ctx, e, with(query, "id__gt", number(last)), fn)
+			return c.List(ctx, t, with(query, "id__gt", number(last)), fn)
 		}
 		before := last
-		if last, err = take(e, page, last, fn); err != nil || page.Next == nil {
+		if last, err = take(t, page, last, fn); err != nil || page.Next == nil {
 			return err
 		}
 		if last == before {
-			return Contradiction(e, "a page between others has no usable row")
+			return Contradiction(t, "a page between others has no usable row")
 		}
 	}
 }
@@ -125,25 +125,25 @@ func (c *Client) ListUnchecked(ctx context.Context, e Table, query url.Values, f
 // List calls fn with every row of a list that matches query, in the order of
 // ids. NetBox counts the rows for each page, and a list that ends before all
 // have come is an error of kind Incomplete.
-func (c *Client) List(ctx context.Context, e Table, query url.Values, fn RowFunc) error {
-	return c.ListWithProgress(ctx, e, query, nil, fn)
+func (c *Client) List(ctx context.Context, t Table, query url.Values, fn RowFunc) error {
+	return c.ListWithProgress(ctx, t, query, nil, fn)
 }
 
 // ListWithProgress is List with a report after every page: how many rows have
 // come, and how many there are now.
-func (c *Client) ListWithProgress(ctx context.Context, e Table, query url.Values, report func(done, total int), fn RowFunc) error {
+func (c *Client) ListWithProgress(ctx context.Context, t Table, query url.Values, report func(done, total int), fn RowFunc) error {
 	if _, err := c.Version(ctx); err != nil {
 		return err
 	}
 	query = with(query, "limit", number(pageSize), "ordering", "id")
 	done := 0
 	for last := int64(0); ; {
-		page, err := c.page(ctx, e, query)
+		page, err := c.page(ctx, t, query)
 		if err != nil {
 			return err
 		}
 		before := last
-		if last, err = take(e, page, last, fn); err != nil {
+		if last, err = take(t, page, last, fn); err != nil {
 			return err
 		}
 		if report != nil && page.Count != nil {
@@ -154,27 +154,27 @@ func (c *Client) ListWithProgress(ctx context.Context, e Table, query url.Values
 		}
 		switch {
 		case page.Count == nil:
-			return Contradiction(e, "the answer has no count")
+			return Contradiction(t, "the answer has no count")
 		case page.Next == nil && *page.Count > int64(len(page.Results)):
-			return Contradiction(e, "the last page has %d rows of %d", len(page.Results), *page.Count)
+			return Contradiction(t, "the last page has %d rows of %d", len(page.Results), *page.Count)
 		case page.Next == nil:
 			return nil
 		case last == before:
-			return Contradiction(e, "a page between others has no usable row")
+			return Contradiction(t, "a page between others has no usable row")
 		}
 		query.Set("id__gt", number(last))
 	}
 }
 
 // take hands the rows of a page on and returns the last id.
-func take(e Table, page *envelope, last int64, fn RowFunc) (int64, error) {
+func take(t Table, page *envelope, last int64, fn RowFunc) (int64, error) {
 	for _, row := range page.Results {
 		id, err := fn(row)
 		if err != nil {
 			return last, err
 		}
 		if id != 0 && id <= last {
-			return last, Contradiction(e, "a page repeats id %d or is not ordered by id", id)
+			return last, Contradiction(t, "a page repeats id %d or is not ordered by id", id)
 		}
 		last = max(last, id)
 	}
@@ -195,18 +195,18 @@ func number(n int64) string { return strconv.FormatInt(n, 10) }
 
 // Contradiction is the error of kind Incomplete of a list that cannot be what
 // was asked for.
-func Contradiction(e Table, format string, args ...any) *Error {
-	return &Error{Kind: Incomplete, Op: operation(http.MethodGet, e), Message: fmt.Sprintf(format, args...)}
+func Contradiction(t Table, format string, args ...any) *Error {
+	return &Error{Kind: Incomplete, Op: operation(http.MethodGet, t), Message: fmt.Sprintf(format, args...)}
 }
 
 // Count asks how many rows match query.
-func (c *Client) Count(ctx context.Context, e Table, query url.Values) (int64, error) {
-	page, err := c.page(ctx, e, with(query, "limit", "1", "fields", "id"))
+func (c *Client) Count(ctx context.Context, t Table, query url.Values) (int64, error) {
+	page, err := c.page(ctx, t, with(query, "limit", "1", "fields", "id"))
 	if err != nil {
 		return 0, err
 	}
 	if page.Count == nil {
-		return 0, Contradiction(e, "the answer has no count")
+		return 0, Contradiction(t, "the answer has no count")
 	}
 	return *page.Count, nil
 }
@@ -215,12 +215,12 @@ func (c *Client) Count(ctx context.Context, e Table, query url.Values) (int64, e
 // time. NetBox is asked for the number of rows before and after, and a list
 // shorter than both is an error of kind Incomplete. fn may be called from
 // several goroutines, but never at the same time. The rows come in no order.
-func (c *Client) ListLarge(ctx context.Context, e Table, query url.Values, fn RowFunc) error {
-	before, err := c.Count(ctx, e, query)
+func (c *Client) ListLarge(ctx context.Context, t Table, query url.Values, fn RowFunc) error {
+	before, err := c.Count(ctx, t, query)
 	if err != nil {
 		return err
 	}
-	spans, err := c.spans(ctx, e, query, before)
+	spans, err := c.spans(ctx, t, query, before)
 	if err != nil {
 		return err
 	}
@@ -229,7 +229,7 @@ func (c *Client) ListLarge(ctx context.Context, e Table, query url.Values, fn Ro
 	group, spanCtx := errgroup.WithContext(ctx)
 	for _, span := range spans {
 		group.Go(func() error {
-			return c.ListUnchecked(spanCtx, e, span, func(row json.RawMessage) (int64, error) {
+			return c.ListUnchecked(spanCtx, t, span, func(row json.RawMessage) (int64, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				rows++
@@ -243,22 +243,22 @@ func (c *Client) ListLarge(ctx context.Context, e Table, query url.Values, fn Ro
 	if rows >= before {
 		return nil
 	}
-	after, err := c.Count(ctx, e, query)
+	after, err := c.Count(ctx, t, query)
 	if err != nil {
 		return err
 	}
 	if rows < min(before, after) {
-		return Contradiction(e, "the list has %d rows, NetBox counts %d", rows, after)
+		return Contradiction(t, "the list has %d rows, NetBox counts %d", rows, after)
 	}
 	return nil
 }
 
 // spans cuts a large table into spans of ids to be read at the same time.
-func (c *Client) spans(ctx context.Context, e Table, query url.Values, rows int64) ([]url.Values, error) {
+func (c *Client) spans(ctx context.Context, t Table, query url.Values, rows int64) ([]url.Values, error) {
 	if rows <= 2*pageSize {
 		return []url.Values{query}, nil
 	}
-	page, err := c.page(ctx, e, with(query, "ordering", "-id", "limit", "1", "fields", "id"))
+	page, err := c.page(ctx, t, with(query, "ordering", "-id", "limit", "1", "fields", "id"))
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +279,7 @@ func (c *Client) spans(ctx context.Context, e Table, query url.Values, rows int6
 // ListByID reads the rows with the given ids, 200 to a request and several
 // requests at a time. fn is never called at the same time. Ids that NetBox does
 // not have, or does not show to the token, are not among the rows.
-func (c *Client) ListByID(ctx context.Context, e Table, query url.Values, ids []int64, fn RowFunc) error {
+func (c *Client) ListByID(ctx context.Context, t Table, query url.Values, ids []int64, fn RowFunc) error {
 	var mu sync.Mutex
 	group, batchCtx := errgroup.WithContext(ctx)
 	group.SetLimit(readsInFlight)
@@ -289,12 +289,12 @@ func (c *Client) ListByID(ctx context.Context, e Table, query url.Values, ids []
 			q.Add("id", number(id))
 		}
 		group.Go(func() error {
-			return c.List(batchCtx, e, q, func(row json.RawMessage) (int64, error) {
+			return c.List(batchCtx, t, q, func(row json.RawMessage) (int64, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				id, err := fn(row)
 				if err == nil && id != 0 && !slices.Contains(batch, id) {
-					return id, Contradiction(e, "id %d was not asked for: the filter was ignored", id)
+					return id, Contradiction(t, "id %d was not asked for: the filter was ignored", id)
 				}
 				return id, err
 			})
@@ -319,21 +319,21 @@ func (c *Client) ReadNow(ctx context.Context, t Table, id int64, query url.Value
 // ListInOrder reads a list in NetBox's own order, by offset. Rows that come or
 // go between two pages show in the count, or as an id seen twice: an error of
 // kind Incomplete.
-func (c *Client) ListInOrder(ctx context.Context, e Table, query url.Values) ([]json.RawMessage, error) {
+func (c *Client) ListInOrder(ctx context.Context, t Table, query url.Values) ([]json.RawMessage, error) {
 	if _, err := c.Version(ctx); err != nil {
 		return nil, err
 	}
 	var all []json.RawMessage
 	var seen []int64
 	for {
-		page, err := c.page(ctx, e, with(query, "limit", number(pageSize), "offset", number(int64(len(all)))))
+		page, err := c.page(ctx, t, with(query, "limit", number(pageSize), "offset", number(int64(len(all)))))
 		if err != nil {
 			return nil, err
 		}
 		for _, raw := range page.Results {
 			var head RowHead
 			if json.Unmarshal(raw, &head) == nil && head.ID != 0 && slices.Contains(seen, head.ID) {
-				return nil, Contradiction(e, "id %d is on two pages", head.ID)
+				return nil, Contradiction(t, "id %d is on two pages", head.ID)
 			}
 			seen = append(seen, head.ID)
 		}
@@ -341,7 +341,7 @@ func (c *Client) ListInOrder(ctx context.Context, e Table, query url.Values) ([]
 		switch {
 		case page.Next != nil && len(page.Results) > 0:
 		case page.Count == nil || *page.Count != int64(len(all)):
-			return nil, Contradiction(e, "the list has %d rows and another count", len(all))
+			return nil, Contradiction(t, "the list has %d rows and another count", len(all))
 		default:
 			return all, nil
 		}

@@ -44,19 +44,21 @@ func TestListsAreReadWholeWhateverThePageSize(t *testing.T) {
 				s := netboxtest.New(t, netboxtest.Config{Version: v, MaxPageSize: size, NextBase: "http://inner.invalid:1"})
 				c := connect(t, s.URL(), s.TokenV1(), silent())
 				want := addTags(t, s, 25)
-				got, err := tagIDs(t, func(e Table, q url.Values, fn RowFunc) error { return c.ListUnchecked(t.Context(), e, q, fn) })
+				got, err := tagIDs(t, func(table Table, q url.Values, fn RowFunc) error { return c.ListUnchecked(t.Context(), table, q, fn) })
 				if err != nil || !slices.Equal(got, want) {
 					t.Errorf("each gave %v, %v; want %v", got, err, want)
 				}
-				got, err = tagIDs(t, func(e Table, q url.Values, fn RowFunc) error { return c.List(t.Context(), e, q, fn) })
+				got, err = tagIDs(t, func(table Table, q url.Values, fn RowFunc) error { return c.List(t.Context(), table, q, fn) })
 				if err != nil || !slices.Equal(got, want) {
 					t.Errorf("counted gave %v, %v; want %v", got, err, want)
 				}
-				got, err = tagIDs(t, func(e Table, q url.Values, fn RowFunc) error { return c.ListLarge(t.Context(), e, q, fn) })
+				got, err = tagIDs(t, func(table Table, q url.Values, fn RowFunc) error { return c.ListLarge(t.Context(), table, q, fn) })
 				if err != nil || !slices.Equal(got, want) {
 					t.Errorf("all gave %v, %v; want %v", got, err, want)
 				}
-				got, err = tagIDs(t, func(e Table, q url.Values, fn RowFunc) error { return c.ListByID(t.Context(), e, q, want[3:9], fn) })
+				got, err = tagIDs(t, func(table Table, q url.Values, fn RowFunc) error {
+					return c.ListByID(t.Context(), table, q, want[3:9], fn)
+				})
 				if err != nil || !slices.Equal(got, want[3:9]) {
 					t.Errorf("byID gave %v, %v; want %v", got, err, want[3:9])
 				}
@@ -82,7 +84,9 @@ func TestALargeTableIsReadInSpansThatMissNothing(t *testing.T) {
 			}
 			var got []int64
 			for _, span := range spans {
-				part, err := tagIDs(t, func(e Table, _ url.Values, fn RowFunc) error { return c.ListUnchecked(t.Context(), e, span, fn) })
+				part, err := tagIDs(t, func(table Table, _ url.Values, fn RowFunc) error {
+					return c.ListUnchecked(t.Context(), table, span, fn)
+				})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -118,7 +122,7 @@ func TestAListThatContradictsItselfIsAnError(t *testing.T) {
 				made := addTags(t, s, 35)
 				// The count that all asks for first is let through.
 				s.Fail(netboxtest.Fault{Kind: tt.fault, Path: "/api/extras/tags/", After: 2})
-				got, err := tagIDs(t, func(e Table, q url.Values, fn RowFunc) error { return c.ListLarge(t.Context(), e, q, fn) })
+				got, err := tagIDs(t, func(table Table, q url.Values, fn RowFunc) error { return c.ListLarge(t.Context(), table, q, fn) })
 				want := tt.kind
 				if tt.fault == netboxtest.RepeatedPage && v == netboxtest.V45 {
 					want = "" // a filter by id leads to the right page all the same
@@ -143,7 +147,7 @@ func TestAServerThatIgnoresTheCursorIsPagedByID(t *testing.T) {
 	}))
 	t.Cleanup(front.Close)
 	c := connect(t, front.URL, s.TokenV1(), silent())
-	got, err := tagIDs(t, func(e Table, q url.Values, fn RowFunc) error { return c.ListUnchecked(t.Context(), e, q, fn) })
+	got, err := tagIDs(t, func(table Table, q url.Values, fn RowFunc) error { return c.ListUnchecked(t.Context(), table, q, fn) })
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
@@ -176,14 +180,16 @@ func TestIgnoredFiltersAreNoticed(t *testing.T) {
 		if c.version.Store(&Version{4, 7}); name == "id__gt" {
 			c.version.Store(&Version{4, 5})
 		}
-		_, err := tagIDs(t, func(e Table, q url.Values, fn RowFunc) error { return c.ListUnchecked(t.Context(), e, q, fn) })
+		_, err := tagIDs(t, func(table Table, q url.Values, fn RowFunc) error { return c.ListUnchecked(t.Context(), table, q, fn) })
 		if KindOf(err) != Incomplete {
 			t.Errorf("%s ignored: got %v, want a contradiction reported", name, err)
 		}
 	}
 	c := always(t, "4.7", `{"count":3,"next":null,`+rows)
 	c.version.Store(&Version{4, 7})
-	_, err := tagIDs(t, func(e Table, q url.Values, fn RowFunc) error { return c.ListByID(t.Context(), e, q, []int64{2}, fn) })
+	_, err := tagIDs(t, func(table Table, q url.Values, fn RowFunc) error {
+		return c.ListByID(t.Context(), table, q, []int64{2}, fn)
+	})
 	if KindOf(err) != Incomplete {
 		t.Errorf("id ignored: got %v, want a contradiction reported", err)
 	}

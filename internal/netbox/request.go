@@ -14,19 +14,19 @@ import (
 // get reads a list, or one object of it where object is its id followed by a
 // slash. It takes a slot for background reads and repeats what may help to be
 // repeated.
-func (c *Client) get(ctx context.Context, e Table, object string, query url.Values) (*answer, error) {
-	return c.read(ctx, http.MethodGet, e, object, query)
+func (c *Client) get(ctx context.Context, t Table, object string, query url.Values) (*answer, error) {
+	return c.read(ctx, http.MethodGet, t, object, query)
 }
 
 // read is get for any method that changes nothing.
-func (c *Client) read(ctx context.Context, method string, e Table, object string, query url.Values) (*answer, error) {
+func (c *Client) read(ctx context.Context, method string, t Table, object string, query url.Values) (*answer, error) {
 	if err := c.slots.Take(ctx); err != nil {
 		return nil, err
 	}
 	defer c.slots.Free()
 	retries := rest.Retries{First: c.firstRetry, Tries: readTries, Total: 5 * time.Minute, Again: repeatable}
 	return rest.Retry(ctx, retries, func() (*answer, error) {
-		return c.once(ctx, method, e, object, query, nil, nil)
+		return c.once(ctx, method, t, object, query, nil, nil)
 	})
 }
 
@@ -50,8 +50,8 @@ func repeatable(err error) (bool, time.Duration) {
 
 // once sends one request and reads the whole answer. Anything but a 2xx answer
 // in JSON (or without body) is an *Error.
-func (c *Client) once(ctx context.Context, method string, e Table, object string, query url.Values, body any, header http.Header) (*answer, error) {
-	request, err := c.request(ctx, method, e, object, query, body)
+func (c *Client) once(ctx context.Context, method string, t Table, object string, query url.Values, body any, header http.Header) (*answer, error) {
+	request, err := c.request(ctx, method, t, object, query, body)
 	if err != nil {
 		return nil, err
 	}
@@ -62,25 +62,25 @@ func (c *Client) once(ctx context.Context, method string, e Table, object string
 	c.noteVersion(came.Header)
 	c.noteClock(came)
 	if err != nil {
-		return nil, transportError(ctx, err, method, e)
+		return nil, transportError(ctx, err, method, t)
 	}
 	got := &answer{status: came.Status, header: came.Header, body: came.Body, sent: came}
 	if got.status < 200 || got.status > 299 {
-		return nil, statusError(got, method, e)
+		return nil, statusError(got, method, t)
 	}
 	if len(got.body) > 0 && !got.json() {
-		return nil, notNetBox(got, method, e)
+		return nil, notNetBox(got, method, t)
 	}
 	return got, nil
 }
 
-func (c *Client) request(ctx context.Context, method string, e Table, object string, query url.Values, body any) (*http.Request, error) {
+func (c *Client) request(ctx context.Context, method string, t Table, object string, query url.Values, body any) (*http.Request, error) {
 	authorization, err := c.authorization()
 	if err != nil {
 		return nil, err
 	}
 	target := *c.base
-	target.Path += "/api/" + string(e) + "/" + object
+	target.Path += "/api/" + string(t) + "/" + object
 	// Never a query on a write: fields= and omit= shape the input serializer
 	// too, and the write would change nothing.
 	if method == http.MethodGet {
@@ -88,7 +88,7 @@ func (c *Client) request(ctx context.Context, method string, e Table, object str
 	}
 	request, err := rest.NewRequest(ctx, method, target.String(), body)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", operation(method, e), err)
+		return nil, fmt.Errorf("%s: %w", operation(method, t), err)
 	}
 	request.Header.Set("Authorization", authorization)
 	request.Header.Set("Accept-Language", "en-US") // labels and messages are translated

@@ -56,8 +56,8 @@ func (c *Client) TokenExpiry(ctx context.Context) (expires time.Time, ok bool) {
 
 // mayWrite gives the methods that NetBox describes to the token, with what it
 // says of each.
-func (c *Client) mayWrite(ctx context.Context, e Table) (map[string]json.RawMessage, error) {
-	got, err := c.read(ctx, http.MethodOptions, e, "", nil)
+func (c *Client) mayWrite(ctx context.Context, t Table) (map[string]json.RawMessage, error) {
+	got, err := c.read(ctx, http.MethodOptions, t, "", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (c *Client) mayWrite(ctx context.Context, e Table) (map[string]json.RawMess
 		Actions map[string]json.RawMessage `json:"actions"`
 	}{Actions: make(map[string]json.RawMessage)}
 	if err := json.Unmarshal(got.body, &options); err != nil {
-		return nil, notNetBox(got, http.MethodOptions, e)
+		return nil, notNetBox(got, http.MethodOptions, t)
 	}
 	return options.Actions, nil
 }

@@ -64,7 +64,7 @@ func TestTheHandlersOfAChainShareAnExchange(t *testing.T) {
 		packets.known.Range(func(any, any) bool { n++; return true })
 		return n
 	}
-	for end := time.Now().Add(10 * time.Second); left() > 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); left() > 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		runtime.GC()
 	}
 	if n := left(); n > 0 {

@@ -16,7 +16,7 @@ var (
 	errNoAddress  = errors.New("NetBox has no IP address for it any more")
 	errNotDynamic = errors.New("its IP address in NetBox is not dynamic any more")
 	errVanished   = errors.New("its IP address vanished from NetBox, or a change of it is doubted")
-	errSuperseded = errors.New("it has ended, and NetBox shows a running lease of another client there")
+	errSuperseded = errors.New("it has ended, and NetBox shows a running lease there that another program wrote")
 )
 
 // change is what has to be in NetBox for l: key and expiry are the
@@ -44,10 +44,12 @@ func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (RecordChange, error) {
 }
 
 // foreign reports whether a record, found in a row of the time given, shows a
-// running lease of another client that another program wrote (S-12). A clock that
-// is not trusted does not tell that it has ended (S-14).
+// running lease that another program wrote, of another client (S-12), or of the same
+// one until later (S-5). A clock that is not trusted does not tell that it has ended
+// (S-14).
 func (w *Writer) foreign(l lease.Lease, r ipam.Record, updated time.Time) bool {
-	if r.Client == "" || !l.Foreign(lease.ClientID(r.Client), r.Expires, updated) {
+	client := lease.ClientID(r.Client)
+	if client == "" || !l.Foreign(client, r.Expires, updated) && !l.Outlived(client, r.Expires, updated) {
 		return false
 	}
 	return r.Unreadable || w.config.Running(r.Expires) || !r.Expires.IsZero() && w.config.ReclaimPause != nil && w.config.ReclaimPause() > 0

@@ -179,6 +179,8 @@ func TestWhichRecordsAreKept(t *testing.T) {
 		{"the row changed, the record is what we told", carol, hour, now, false},
 		{"the client that we told, for another time", carol, hour.Add(time.Minute), now, true},
 		{"it is the same client's", alice, hour, now, false},
+		{"it is the same client's, and ends later", alice, hour.Add(time.Hour), now, true},
+		{"it is the same client's, ends later, and is an old picture", alice, hour.Add(time.Hour), now.Add(-time.Hour), false},
 		{"the record is empty", "", time.Time{}, now, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -263,7 +265,7 @@ func TestAStepOfTheClockUnbindsNothing(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		runs   bool
-		record lease.ClientID // a running one, of another program if it is bob's
+		record lease.ClientID // a running one of another program, or our own
 		bind   ipam.InterfaceID
 		unbind ipam.InterfaceID
 		want   error
@@ -280,6 +282,8 @@ func TestAStepOfTheClockUnbindsNothing(t *testing.T) {
 				a.Record, a.LastUpdated = ipam.Record{Client: string(c.record), Expires: now.Add(48 * time.Hour)}, now
 				if a.Interface = portOfAlice; c.record == bob {
 					a.Interface = ipam.InterfaceID{Kind: ipam.Device, ID: 99}
+				} else {
+					a.Record.Expires = now.Add(-time.Hour) // as we told
 				}
 			})
 			l := bound(1)
@@ -304,9 +308,9 @@ func TestTheRecordOfAnIdentifierIsItsMAC(t *testing.T) {
 		a.Record, a.LastUpdated = ipam.Record{Client: string(alice), Expires: now.Add(time.Hour)}, now
 	})
 	l := bound(1)
-	l.Client, l.Hardware, l.Expires = "id/00:63:2D:61", alice, now.Add(-time.Minute)
+	l.Client, l.Hardware, l.Expires = "id/00:63:2D:61", alice, now.Add(2*time.Hour)
 	got, err := New(Config{Log: log}).change(s, l)
-	if err != nil || got.Record.Client != string(alice) {
-		t.Errorf("record of %q, %v", got.Record.Client, err)
+	if err != nil || got.Record.Client != string(alice) || got.Keep(s.Objects().Addresses[1001].Record, now) {
+		t.Errorf("record of %q, %v, and that of the MAC is not written over", got.Record.Client, err)
 	}
 }

@@ -118,7 +118,7 @@ func (w *Writer) settle(ctx context.Context, l lease.Lease, c RecordChange, resu
 		w.synced(ctx, l, result.LastUpdated)
 	case netbox.Changed:
 		w.deferred[l.Addr] = time.Now().Add(later)
-		w.quiet.Error("foreign "+l.Addr.String(), "NetBox shows a running lease of another client that another program wrote; it is kept. Does another DHCP server lease this pool?", logrus.Fields{
+		w.quiet.Error("foreign "+l.Addr.String(), "NetBox shows a running lease that another program wrote; it is kept. Does another DHCP server lease this pool?", logrus.Fields{
 			"addr": l.Addr, "mac": l.Client, "id": c.ID,
 		})
 	case netbox.Gone:

@@ -35,6 +35,7 @@ const (
 	Null200                          // null
 	Swallowed                        // a write is answered as done, and is not: a script that hides the error of a cmdlet
 	TextsAsTimes                     // a write is carried out with its name and description rewritten, as PowerShell does with times
+	OtherClients                     // a write is carried out for other clients than it says, also in a list
 	Text200                          // neither JSON nor HTML
 	OtherObject                      // {"status":"ok"} instead of the list
 	EchoToken                        // a page with the token in its title
@@ -100,7 +101,19 @@ func (s *Server) withFault(r *http.Request, body []byte, f *Fault) reply {
 	case Drop:
 		panic(http.ErrAbortHandler)
 	case TextsAsTimes:
-		body = rewritten(body)
+		body = rewritten(body, func(in map[string]any) {
+			for _, key := range []string{"name", "description"} {
+				if text, ok := in[key].(string); ok && text != "" {
+					in[key] = "11/28/2026 10:00:00"
+				}
+			}
+		})
+	case OtherClients:
+		body = rewritten(body, func(in map[string]any) {
+			if id, ok := in["client_id"].(string); ok && id != "" {
+				in["client_id"] = "01-" + id // as a client says it in option 61
+			}
+		})
 	}
 	if out, ok := f.instead(r.Header.Get("Authorization")); ok {
 		return out
@@ -108,16 +121,24 @@ func (s *Server) withFault(r *http.Request, body []byte, f *Fault) reply {
 	return s.answer(r, body, f)
 }
 
-// rewritten has another name and description.
-func rewritten(body []byte) []byte {
-	var in map[string]any
-	if json.Unmarshal(body, &in) != nil {
-		return body
-	}
-	for _, key := range []string{"name", "description"} {
-		if text, ok := in[key].(string); ok && text != "" {
-			in[key] = "11/28/2026 10:00:00"
+// rewritten is a body whose object, or each of its list, was changed.
+func rewritten(body []byte, change func(map[string]any)) []byte {
+	var (
+		one  map[string]any
+		list []map[string]any
+		in   any
+	)
+	switch {
+	case json.Unmarshal(body, &one) == nil:
+		change(one)
+		in = one
+	case json.Unmarshal(body, &list) == nil:
+		for _, entry := range list {
+			change(entry)
 		}
+		in = list
+	default:
+		return body
 	}
 	out, err := json.Marshal(in)
 	if err != nil {

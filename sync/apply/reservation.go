@@ -232,7 +232,7 @@ func (s *server) replaceReservation(ctx context.Context, step *plan.Step, have *
 	}
 	err := s.post(ctx, scope, after)
 	if err == nil {
-		err = s.kept(ctx, scope, after)
+		err = s.kept(ctx, scope, old, after)
 	}
 	if err == nil {
 		return netboxio.Done, nil

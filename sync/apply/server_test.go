@@ -456,6 +456,8 @@ func TestAWriteIsDoneIfTheServerShowsIt(t *testing.T) {
 		{"a new reservation that is not there", "POST", psutest.Swallowed, reserve("10.8.4.70", pc), netboxio.Refused, "shows no reservation", ""},
 		{"a name that was rewritten", "PUT", psutest.TextsAsTimes, rename("10.8.4.60", mfp, "mfp-2", "mfp-9"), netboxio.Refused, `the server keeps name "11/28/2026 10:00:00" instead of "mfp-9"`, "name"},
 		{"a name that was rewritten at once", "POST", psutest.TextsAsTimes, reserve("10.8.4.70", pc), netboxio.Refused, "11/28/2026", "name"},
+		{"a client id that was rewritten", "POST", psutest.OtherClients, reserve("10.8.4.70", pc), netboxio.Refused, "the server keeps client_id \"01-" + pc + "\" instead of \"" + pc, "client_id"},
+		{"a client id that was rewritten in place of another", "POST", psutest.OtherClients, replace("10.8.4.61", cam, pc), netboxio.Refused, `the server keeps client_id "01-`, "client_id"},
 		{"a name that did not change", "PUT", psutest.Swallowed, rename("10.8.4.60", mfp, "mfp-2", "mfp-9"), netboxio.Refused, `the server keeps name "mfp-2"`, "name"},
 		{"a reservation that is still there", "DELETE", psutest.Swallowed, withdraw("10.8.4.60", mfp), netboxio.Refused, "still shows the reservation", ""},
 		{"a router that did not change", "PUT", psutest.Swallowed, adjust(change("router", "10.8.4.1", "10.8.4.254")), netboxio.Refused, `router "10.8.4.1"`, "router"},
@@ -475,6 +477,27 @@ func TestAWriteIsDoneIfTheServerShowsIt(t *testing.T) {
 				t.Errorf("answers %v, want %q", got.Answers, c.field)
 			}
 		})
+	}
+}
+
+// rule 3.8 point 25: reservations that were made with one request are looked at each.
+func TestReservationsMadeInAListAreReadBack(t *testing.T) {
+	for _, script := range []string{psutest.Lists, psutest.Own} {
+		for kind, field := range map[psutest.FaultKind]string{psutest.OtherClients: "client_id", psutest.TextsAsTimes: "name"} {
+			l := newLab(t)
+			l.dh1.Configure(func(c *psutest.Config) { c.Script = script })
+			if _, err := l.targets.Servers[dh1].Health(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			l.dh1.Fail(psutest.Fault{Method: "POST", Path: "reservations", Kind: kind})
+			r := l.run(reserve("10.8.4.70", pc), reserve("10.8.4.71", "3c-52-82-0a-1b-78"))
+			l.wantWrites("POST reservations")
+			for i, got := range r.Results {
+				if _, kept := got.Answers[field]; got.Outcome != netboxio.Refused || !kept || len(got.Answers) != 1 {
+					t.Errorf("script %s, step %d: %s: %s, answers %v, want one of %s", script, i, got.Outcome, got.Error, got.Answers, field)
+				}
+			}
+		}
 	}
 }
 

@@ -87,12 +87,14 @@ func (r *Result) compareReservation(have *windhcp.Reservation) {
 	case have == nil:
 		r.refuse("the server said that it was done, and shows no reservation")
 		return
-	case id != "" && windhcp.ParseClientID(id) != have.ClientID:
+	case newText(r.Step.Changes, "client_id") == "" && id != "" && windhcp.ParseClientID(id) != have.ClientID:
 		r.refuse(fmt.Sprintf("the server said that it was done, and shows a reservation for client id %s", have.ClientID))
 		return
 	}
 	for _, c := range r.Step.Changes {
 		switch sent := text(c.New); c.Field {
+		case "client_id":
+			r.compare(c, string(have.ClientID), windhcp.ParseClientID(sent) == have.ClientID)
 		case "name":
 			r.compare(c, have.Name, sent == "" || windhcp.SameName(sent, have.Name))
 		case "description":
@@ -138,10 +140,12 @@ func oldText(changes []plan.Change, field string) string {
 	return ""
 }
 
-// kept makes sure that a reservation which took the place of a deleted one is there.
-func (s *server) kept(ctx context.Context, scope netip.Addr, want windhcp.Reservation) error {
+// kept makes sure that a reservation is there which took the place of a deleted one.
+// verify tells of one whose client id the server keeps otherwise: to make it anew
+// would give the same.
+func (s *server) kept(ctx context.Context, scope netip.Addr, before windhcp.ClientID, want windhcp.Reservation) error {
 	have, err := s.again(ctx, scope, want.Addr)
-	if err == nil && (have == nil || have.ClientID != want.ClientID) {
+	if err == nil && (have == nil || have.ClientID == before) {
 		return fmt.Errorf("the server said that it reserved the address for %s, and does not show that", want.ClientID)
 	}
 	return nil // what cannot be read is not undone

@@ -30,12 +30,7 @@ sent to another one. Certificates are kept below sync.state_dir.
 On the server itself, in PowerShell, the fingerprint is
   Get-ChildItem Cert:\LocalMachine\My |
     ForEach-Object { $_.Subject + ' ' + $_.GetCertHashString('SHA256') }`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usagef("unknown command %q; see %s --help", args[0], cmd.CommandPath())
-			}
-			return nil
-		},
+		Args: noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(p.certFetchCommand(), p.certTrustCommand(), p.certShowCommand(), p.certRemoveCommand())
@@ -129,7 +124,11 @@ line or settings.`,
 				return err
 			}
 			if !p.quiet {
-				fmt.Fprintf(p.stdout, "%s: trusted until %s, and no other certificate\n", s.Host, c.NotAfter.UTC().Format(time.DateOnly))
+				until := "without end"
+				if !c.NotAfter.IsZero() {
+					until = "until " + c.NotAfter.UTC().Format(time.DateOnly)
+				}
+				fmt.Fprintf(p.stdout, "%s: trusted %s, and no other certificate\n", s.Host, until)
 			}
 			return nil
 		},
@@ -259,7 +258,7 @@ func (p *program) printCertificates(list []hostCertificate, asJSON bool) error {
 		}
 		for _, row := range [][2]string{
 			{"subject", c.Subject}, {"issuer", c.Issuer}, {"DNS names", strings.Join(c.DNSNames, ", ")}, {"addresses", strings.Join(c.addresses(), ", ")},
-			{"self-signed", yesNo(c.SelfSigned)}, {"authority", yesNo(c.Authority)}, {"ends", c.NotAfter.UTC().Format(time.RFC3339)}, {"fingerprint", c.Fingerprint()},
+			{"self-signed", yesNo(c.SelfSigned)}, {"authority", yesNo(c.Authority)}, {"ends", endText(c.NotAfter)}, {"fingerprint", c.Fingerprint()},
 		} {
 			if row[1] != "" {
 				fmt.Fprintf(t, "%s\t%s\n", row[0], printable.Text(row[1]))
@@ -275,6 +274,14 @@ func (c hostCertificate) addresses() []string {
 		list = append(list, ip.String())
 	}
 	return list
+}
+
+// endText is when a certificate ends.
+func endText(at time.Time) string {
+	if at.IsZero() {
+		return "never"
+	}
+	return at.UTC().Format(time.RFC3339)
 }
 
 func yesNo(b bool) string {

@@ -31,8 +31,9 @@ out if it is still the same. -v shows everything: each entry, what is left alone
 the scopes.
 
 Exit codes: 0 planned; 1 something could not be read or decided; 2 there are
-differences (only with --detailed-exitcode); 4 a guard would refuse, see
---allow-deletes; 64 command line, settings, or NetBox not prepared.`,
+differences (only with --detailed-exitcode); 4 a guard holds back what a person
+has to decide, and says what to do; 64 command line, settings, or NetBox not
+prepared.`,
 		Example: `  netbox-dhcp-sync plan
   netbox-dhcp-sync plan --server dh1 --out monday.plan && less monday.plan
   netbox-dhcp-sync plan --json | jq '.steps[] | select(.action == "delete")'`,

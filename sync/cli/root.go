@@ -39,12 +39,7 @@ Exit codes of all commands:
    3  another run holds the lock
    4  losses wait for a person: see --allow-deletes
   64  the command line or the settings are wrong, or NetBox is not prepared`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return usagef("unknown command %q; see %s --help", args[0], cmd.Name())
-		},
+		Args:          noSuchCommand,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -58,6 +53,14 @@ Exit codes of all commands:
 	root.AddCommand(p.syncCommand(), p.planCommand(), p.applyCommand(), p.importCommand(), p.migrateCommand(), p.retireCommand(),
 		p.driftCommand(), p.doctorCommand(), p.bootstrapCommand(), p.certCommand(), p.validateCommand(), p.configCommand(), p.ruleCommand(), p.versionCommand())
 	return root
+}
+
+// noSuchCommand refuses words that are no command.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usagef("unknown command %q; see %s --help", args[0], cmd.CommandPath())
 }
 
 // noArguments refuses arguments as what they are: a mistake on the command

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -92,6 +93,37 @@ func TestOneCauseIsOneLineWithACount(t *testing.T) {
 	for _, want := range []string{"steps failed", "steps=", "such_as=", "10.8.4.100"} {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("no %q in\n%s", want, stderr)
+		}
+	}
+}
+
+// rule 3.8 point 23: notes that say the same are one line of the log and of the plan;
+// JSON has each.
+func TestEqualNotesAreOneLine(t *testing.T) {
+	s := open(t, syncs+"adopt: report\n")
+	s.expect(exit.OK, "import", "--quiet")
+	const claimed = 5
+	for i := range claimed {
+		s.Create("ipam/ip-addresses", map[string]any{"address": fmt.Sprintf("10.8.4.10%d/24", i), "status": "active"})
+	}
+	stdout := s.expect(exit.OK, "plan")
+	if strings.Count(stdout, "adopt: report") != 1 || !strings.Contains(stdout, "10.8.4.100, 10.8.4.101, 10.8.4.102 and 2 more: ") {
+		t.Errorf("the plan:\n%s", stdout)
+	}
+	if stdout := s.expect(exit.OK, "plan", "-v"); strings.Count(stdout, "adopt: report") != claimed {
+		t.Errorf("the plan with everything:\n%s", stdout)
+	}
+	var made plan.Plan
+	if err := json.Unmarshal([]byte(s.expect(exit.OK, "plan", "--json")), &made); err != nil || len(made.Notes) < claimed {
+		t.Errorf("%v, notes %+v", err, made.Notes)
+	}
+	_, stderr, _ := s.run("sync", "--quiet")
+	if strings.Count(stderr, "adopt: report") != 1 {
+		t.Errorf("the log:\n%s", stderr)
+	}
+	for _, want := range []string{"notes=5", `such_as="10.8.4.100, 10.8.4.101, 10.8.4.102"`, "subnet=10.8.4.0/24"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("no %s in\n%s", want, stderr)
 		}
 	}
 }

@@ -2,11 +2,14 @@ package cli
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
@@ -76,6 +79,25 @@ func TestCertificates(t *testing.T) {
 		t.Errorf("shown as\n%s", text)
 	}
 	s.expect(exit.Usage, "cert", "trust", "dh1.corp.example", "--file", s.conf)
+}
+
+// rule 6 point 4.
+func TestACertificateWithoutAnEndIsShownSo(t *testing.T) {
+	s := secured(t, imported(t, syncs))
+	made, err := psutest.NewCertificate(psutest.CertificateConfig{Names: []string{"Example CA"}, CA: true, NotAfter: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := s.File("root.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]})))
+	if text := s.expect(exit.OK, "cert", "trust", "dh1.corp.example", "--file", file); !strings.Contains(text, "trusted without end,") {
+		t.Errorf("trusted: %s", text)
+	}
+	if text := s.expect(exit.OK, "cert", "show"); !regexp.MustCompile(`ends +never`).MatchString(text) {
+		t.Errorf("shown as\n%s", text)
+	}
+	if text := s.expect(exit.OK, "cert", "show", "--json"); strings.Contains(text, `"ends"`) || !strings.Contains(text, "Example CA") {
+		t.Errorf("as JSON\n%s", text)
+	}
 }
 
 // rules 9 row 21 and 9 row 24.

@@ -38,8 +38,8 @@ With --every or --service it stays and runs again and again, counted from the
 start, until SIGTERM. The status page is served if sync.status.listen is set.
 
 Exit codes: 0 done, or nothing to do; 1 finished with errors; 3 another run
-holds the lock; 4 losses wait for a person, see --allow-deletes; 64 command line,
-settings, or NetBox not prepared. A service ends with 0.`,
+holds the lock; 4 a guard held back what a person has to decide, and says what to
+do; 64 command line, settings, or NetBox not prepared. A service ends with 0.`,
 		Example: `  netbox-dhcp-sync sync --quiet
   netbox-dhcp-sync sync --server dh1 --scope 10.8.4.0/24 --dry-run
   netbox-dhcp-sync sync --every 30m`,
@@ -209,7 +209,8 @@ func (s *session) report(run *mirror.Run) {
 }
 
 func logNotes(log logrus.FieldLogger, notes []plan.Note) {
-	for _, n := range notes {
+	for _, alike := range report.Together(notes) {
+		n := alike.Common()
 		entry := log.WithField("note", string(n.Level))
 		for key, value := range map[string]string{"server": n.Server, "rule": n.Rule} {
 			if value != "" {
@@ -221,6 +222,9 @@ func logNotes(log logrus.FieldLogger, notes []plan.Note) {
 		}
 		if n.Addr.IsValid() {
 			entry = entry.WithField("addr", n.Addr)
+		}
+		if len(alike) > 1 {
+			entry = entry.WithFields(logrus.Fields{"notes": len(alike), "such_as": strings.Join(alike.Examples(), ", ")})
 		}
 		switch n.Level {
 		case plan.Failure, plan.Guard:

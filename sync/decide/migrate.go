@@ -95,11 +95,8 @@ func (mi *migrating) leftBehind(x *sighting) {
 		return
 	}
 	for place, list := range mi.addresses {
-		if mi.served(place.Addr) {
-			continue
-		}
 		moved := mi.done[plan.Place{VRF: x.vrf, Addr: place.Addr}] && mi.addresses.at(plan.Place{VRF: x.vrf, Addr: place.Addr}) == nil
-		if place.VRF != 0 || moved || !x.scope.Subnet.Contains(place.Addr) || list[0].ClientID == "" || !mi.p.OwnStatus(list[0].Status) {
+		if moved || !mi.strayed(place, list[0], x.scope.Subnet) {
 			continue
 		}
 		id := subnetKey{x.vrf, x.scope.Subnet}
@@ -119,10 +116,62 @@ func (mi *migrating) leftBehind(x *sighting) {
 	}
 }
 
+// strayed reports whether an address is in the global table and looks like the
+// plugin's for a scope that is in a VRF.
+func (r *Roster) strayed(place plan.Place, x *state.Address, subnet netip.Prefix) bool {
+	return place.VRF == 0 && subnet.Contains(place.Addr) && x.ClientID != "" && r.in.Policy.OwnStatus(x.Status) && !r.served(place.Addr)
+}
+
 // served reports whether a scope of the global table has an address: it is that
 // scope's there.
-func (mi *migrating) served(addr netip.Addr) bool {
-	return slices.ContainsFunc(mi.records, func(rec *record) bool { return rec.VRF == 0 && rec.Subnet.Contains(addr) })
+func (r *Roster) served(addr netip.Addr) bool {
+	return slices.ContainsFunc(r.records, func(rec *record) bool { return rec.VRF == 0 && rec.Subnet.Contains(addr) })
+}
+
+// inVRFs are the subnets of scopes that are in a VRF, recorded or listed, in order.
+func (r *Roster) inVRFs() []subnetKey {
+	found := make(map[subnetKey]bool)
+	for _, rec := range r.records {
+		found[subnetKey{rec.VRF, rec.Subnet}] = rec.VRF != 0
+	}
+	for i := range r.in.Windows {
+		for _, scope := range r.in.Windows[i].Scopes.Items {
+			vrf := r.decide(r.serverOf(r.in.Windows[i].Host), scope).vrf
+			found[subnetKey{vrf, scope.Subnet}] = vrf != 0
+		}
+	}
+	maps.DeleteFunc(found, func(_ subnetKey, in bool) bool { return !in })
+	return slices.SortedFunc(maps.Keys(found), subnetKey.compare)
+}
+
+// InVRFs lists the subnets of scopes that are in a VRF: what Strayed has to know of
+// NetBox's addresses.
+func (r *Roster) InVRFs() []netip.Prefix {
+	var subnets []netip.Prefix
+	for _, id := range r.inVRFs() {
+		subnets = append(subnets, id.subnet)
+	}
+	return subnets
+}
+
+// Strayed tells of addresses that the plugin left in the global table while their
+// scope is in a VRF. A run would make them there a second time (rule 3.4 point 1).
+func (r *Roster) Strayed(addresses []state.Address) []plan.Note {
+	var notes []plan.Note
+	for _, id := range r.inVRFs() {
+		n := 0
+		for i := range addresses {
+			if r.strayed(placeOf(&addresses[i]), &addresses[i], id.subnet) {
+				n++
+			}
+		}
+		if n > 0 {
+			notes = append(notes, plan.Note{Level: plan.Warning, Scope: id.subnet, Cause: plan.CauseOtherVRF,
+				Text: fmt.Sprintf("%s of it in the global table with a client and a status of the mirror, as the plugin left them, while the scope is in %s, where a run makes them anew",
+					printable.Count(n, "address", "addresses"), r.vrfName(id.vrf))})
+		}
+	}
+	return notes
 }
 
 func (mi *migrating) noteStrays() {

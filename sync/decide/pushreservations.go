@@ -54,6 +54,7 @@ type reservationPush struct {
 //	nothing                      create; wait while another address of the scope has the client id
 //	same client, same texts      none
 //	same client, other texts     update the name and description that NetBox has
+//	what it made of this client  as the same client
 //	other client id              conflict; replace with push.replace_client_id
 //	address NetBox has not       none; delete with push.delete_removed and proof (rule 5.4)
 func pushReservations(in *recorded, c *clients, targets []*unit, withdrawn *withdrawal, addresses book, pushed map[plan.PushedKey]plan.Pushed) work {
@@ -210,6 +211,12 @@ func (rp *reservationPush) pushReservation(u *unit, x *state.Address, on *reserv
 		if len(step.Changes) == 0 || !rp.free(u, r) {
 			return plan.Step{}, false
 		}
+	case rp.told(&step, id, r.ClientID): // settled takes the client id out of the step again
+		step.Observed = []plan.Change{{Field: "client_id", Old: string(r.ClientID)}}
+		step.Changes = []plan.Change{{Field: "client_id", Old: string(r.ClientID), New: string(id)}}
+		if texts := reservationChanges(x, r); len(texts) > 0 && rp.free(u, r) {
+			step.Changes = append(step.Changes, texts...)
+		}
 	case !rp.replaces(u, x, r):
 		return plan.Step{}, false
 	default:
@@ -221,6 +228,13 @@ func (rp *reservationPush) pushReservation(u *unit, x *state.Address, on *reserv
 		on.put(made)
 	}
 	return step, false
+}
+
+// told reports whether the server made its client id of the one that NetBox has, as
+// an earlier run told: it is no other client's then (rule 3.8 point 25).
+func (rp *reservationPush) told(step *plan.Step, sent, came windhcp.ClientID) bool {
+	answer, known := rp.memory.Answers[step.Answer("client_id")]
+	return known && answer == plan.AnswerOf(string(sent), string(came))
 }
 
 // reservationChanges are name and description where they differ. What NetBox

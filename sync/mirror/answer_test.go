@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
@@ -65,4 +66,58 @@ func TestWhatAServerKeepsOtherwiseIsToldOnce(t *testing.T) {
 			t.Errorf("the server has %q", name)
 		}
 	})
+}
+
+// rule 3.8 point 25: a client id that the server keeps otherwise is no other client's,
+// so nothing is told, replaced or made a second time because of it.
+func TestAClientThatAServerKeepsOtherwiseIsToldOnce(t *testing.T) {
+	for _, script := range []string{"1.0.2", psutest.Lists, psutest.Own} {
+		for _, push := range []string{"", "push: {replace_client_id: true}\n", "push: {delete_removed: true}\n"} {
+			t.Run(script+" "+push, func(t *testing.T) {
+				l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
+				dh1 := l.Add(psutest.Example("dh1.corp.example"))
+				dh1.Configure(func(c *psutest.Config) { c.Script = script })
+				m := l.Open("sync_ips_from_dhcp: true\npush_reservations: true\n"+push, nil)
+				run(t, m, mirror.Options{Mode: plan.Import})
+				run(t, m, mirror.Options{})
+				dh1.Fail(psutest.Fault{Method: "POST", Kind: psutest.OtherClients})
+				door := func(host, client string) float64 {
+					return float64(l.Create("ipam/ip-addresses", map[string]any{"address": host + "/24", "status": "reserved", "dns_name": "door", "custom_fields": map[string]any{"dhcp_client_id": client}}))
+				}
+				first := door("10.8.4.70", "3c-52-82-0a-30-00")
+				door("10.8.4.71", "3c-52-82-0a-30-01")
+				expect := func(what string, failed, writes int) {
+					t.Helper()
+					dh1.ForgetRequests()
+					r, err := m.Sync(t.Context(), mirror.Options{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if r.Report.Failed() != failed || len(dh1.Writes()) != writes {
+						t.Errorf("%s: %d failed, %d writes, want %d and %d: %s %+v", what, r.Report.Failed(), len(dh1.Writes()), failed, writes, r.Summary, r.Report.Results)
+					}
+					if writes == 0 && (r.Outcome != mirror.Clean || !r.Plan.Empty() || slices.ContainsFunc(r.Plan.Notes, func(n plan.Note) bool { return n.Level == plan.Conflict })) {
+						t.Errorf("%s: %s %+v", what, r.Summary, r.Plan.Notes)
+					}
+				}
+				made := 1
+				if script == "1.0.2" {
+					made = 2
+				}
+				expect("sent and rewritten", 2, made)
+				expect("told already", 0, 0)
+				expect("and again", 0, 0)
+				l.Patch("ipam/ip-addresses", first, map[string]any{"dns_name": "gate"})
+				expect("another name", 0, 1)
+				dh1.Edit(func(w *psutest.World) {
+					for _, r := range w.Scope("10.8.4.0").Reservations {
+						if r.IP == "10.8.4.70" && (r.Name != "gate" || r.ClientID != "01-3c-52-82-0a-30-00") {
+							t.Errorf("the server has %+v", *r)
+						}
+					}
+				})
+				expect("nothing is left", 0, 0)
+			})
+		}
+	}
 }

@@ -42,13 +42,14 @@ func (m *Mirror) Doctor(ctx context.Context, o Options) []prepare.Finding {
 	for _, s := range m.File.Sync.Servers {
 		findings = append(findings, m.examine(ctx, s.Host)...)
 	}
-	return append(findings, m.stopped(ctx, o)...)
+	return append(findings, m.compare(ctx, o)...)
 }
 
-// stopped finds scopes that NetBox records and a run would not mirror, although
-// no switch says so (rule 3.2 point 1). What keeps both sides from being read is
+// compare looks at both sides together: for scopes that NetBox records and a run
+// would not mirror, although no switch says so (rule 3.2 point 1), and for addresses
+// that the plugin left (rule 3.4 point 1). What keeps both sides from being read is
 // among the other findings.
-func (m *Mirror) stopped(ctx context.Context, o Options) []prepare.Finding {
+func (m *Mirror) compare(ctx context.Context, o Options) []prepare.Finding {
 	policy, err := m.policy(o)
 	if err != nil {
 		return nil
@@ -58,12 +59,27 @@ func (m *Mirror) stopped(ctx context.Context, o Options) []prepare.Finding {
 		return nil
 	}
 	in := &plan.Input{NetBox: held, Policy: policy, Now: m.now().UTC()}
-	if _, err := m.readServers(ctx, in, o); err != nil {
+	roster, err := m.readServers(ctx, in, o)
+	if err != nil {
 		return nil
 	}
+	findings := findingsOf(decide.Stopped(in), "")
+	subnets := roster.InVRFs()
+	if len(subnets) == 0 {
+		return findings
+	}
+	addresses, err := netboxio.ReadAddresses(ctx, m.NetBox, subnets, nil)
+	if err != nil {
+		return append(findings, prepare.Finding{Severity: prepare.Failure, Object: "mirror", Problem: err.Error()})
+	}
+	return append(findings, findingsOf(roster.Strayed(addresses), "before the next sync: netbox-dhcp-sync migrate --dry-run, then migrate")...)
+}
+
+// findingsOf makes findings of notes, each with the same fix.
+func findingsOf(notes []plan.Note, fix string) []prepare.Finding {
 	var findings []prepare.Finding
-	for _, n := range decide.Stopped(in) {
-		f := prepare.Finding{Severity: prepare.Failure, Object: "mirror", Problem: n.Text}
+	for _, n := range notes {
+		f := prepare.Finding{Severity: prepare.Failure, Object: "mirror", Problem: n.Text, Fix: fix}
 		if where := report.Where(n); where != "" {
 			f.Object = where
 		}

@@ -273,3 +273,52 @@ func TestTheDoctorNamesScopesThatStoppedBeingMirrored(t *testing.T) {
 		t.Errorf("findings: %v", texts)
 	}
 }
+
+// rule 3.4 point 1: what the plugin left in the global table is counted before a run
+// makes it anew in the VRF.
+func TestTheDoctorCountsWhatThePluginLeftInTheGlobalTable(t *testing.T) {
+	address := func(l *mirrortest.Lab, host, status, client string, more map[string]any) {
+		body := map[string]any{"address": host + "/24", "status": status, "custom_fields": map[string]any{"dhcp_client_id": client}}
+		for key, value := range more {
+			body[key] = value
+		}
+		l.Create("ipam/ip-addresses", body)
+	}
+	left := func(m *mirror.Mirror) string {
+		var out []string
+		for _, f := range m.Doctor(t.Context(), mirror.Options{}) {
+			if strings.Contains(f.Fix, "migrate") {
+				out = append(out, fmt.Sprintf("%s %s: %.40s", f.Severity, f.Object, f.Problem))
+			}
+		}
+		return strings.Join(out, "; ")
+	}
+	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
+	l.Add(psutest.Example("dh1.corp.example"))
+	red := l.Create("ipam/vrfs", map[string]any{"name": "red"})
+	l.Create("ipam/prefixes", map[string]any{"prefix": "10.8.4.0/24", "vrf": red})
+	l.Create("ipam/prefixes", map[string]any{"prefix": "10.8.6.0/25"})
+	m := l.Open("sync_ips_from_dhcp: true\n", nil)
+	if got := left(m); got != "" {
+		t.Errorf("nothing is left: %s", got)
+	}
+	address(l, "10.8.4.60", "reserved", "3c-52-82-0a-1b-60", nil)
+	address(l, "10.8.4.105", "dhcp", "3c-52-82-0a-1c-05", nil)
+	address(l, "10.8.4.222", "dhcp", "3c-52-82-0a-1c-99", nil)
+	address(l, "10.8.4.5", "active", "3c-52-82-0a-1c-06", nil) // people's own
+	address(l, "10.8.4.7", "dhcp", "", nil)                    // without a client
+	address(l, "10.8.4.8", "dhcp", "3c-52-82-0a-1c-08", map[string]any{"vrf": red})
+	address(l, "10.8.6.10", "dhcp", "02-00-5e-10-00-01", nil) // of a scope in the global table
+	const want = "warning 10.8.4.0/24: 3 addresses of it in the global table wi"
+	if got := left(m); got != want {
+		t.Errorf("before import: %q, want %q", got, want)
+	}
+	run(t, m, mirror.Options{Mode: plan.Import})
+	if got := left(m); got != want {
+		t.Errorf("after import: %q, want %q", got, want)
+	}
+	run(t, m, mirror.Options{Mode: plan.Migrate})
+	if got := left(m); got != "warning 10.8.4.0/24: 1 address of it in the global table with" {
+		t.Errorf("after migrate: %q", got) // no server knows .222
+	}
+}

@@ -265,76 +265,93 @@ func (m *Mirror) readLists(ctx context.Context, in *plan.Input, roster *decide.R
 	return s
 }
 
-// readParts reads the content of the scopes that take part. Reservations come
-// last: one that is made meanwhile keeps an address, one that is missed does
-// not cost it (rule 10).
+// readParts reads the content of the scopes of one server that take part.
 func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *decide.Roster, s *windhcp.Server, o Options) {
-	var all, pushed, leased []netip.Addr
+	r := partsReader{client: m.servers[s.Host], policy: &in.Policy, known: s.Options, parts: make(map[netip.Addr]*windhcp.Part)}
 	for _, scope := range s.Scopes.Items {
 		whole, some := roster.Reads(s.Host, scope)
 		if whole || roster.Witnesses(s.Host, scope) {
-			leased = append(leased, scope.ID())
+			r.leases = append(r.leases, scope.ID())
 		}
 		if whole {
-			all = append(all, scope.ID())
+			r.options = append(r.options, scope.ID())
 		}
-		if some {
-			pushed = append(pushed, scope.ID())
-		}
-	}
-	s.Parts = make(map[netip.Addr]windhcp.Part)
-	client, p := m.servers[s.Host], &in.Policy
-	var leases psu.ByScope[windhcp.Lease]
-	if len(leased) > 0 && p.ReadsLeases() {
-		leases = client.AllLeases(ctx, leased)
-		for _, id := range leased {
-			part := windhcp.Unread()
-			part.Leases = leases.Of(id)
-			s.Parts[id] = part
+		if some && r.parts[scope.ID()] == nil { // a list may have a scope twice
+			r.part(scope.ID())
+			r.others = append(r.others, scope.ID())
 		}
 	}
-	if len(pushed) == 0 {
-		s.Date = client.Date()
-		return
+	r.read(ctx, func(done int) { o.progress("reading scopes of "+s.Host, done, len(r.others)) })
+	s.Parts = make(map[netip.Addr]windhcp.Part, len(r.parts))
+	for id, part := range r.parts {
+		s.Parts[id] = *part
 	}
-	parts := make([]windhcp.Part, len(pushed))
-	for i := range parts {
-		parts[i] = windhcp.Unread()
-	}
-	m.readScopes(ctx, client, p, s.Options, all, pushed, parts, func(done int) { o.progress("reading scopes of "+s.Host, done, len(pushed)) })
-	if p.ReadsLeases() {
-		reservations := client.AllReservations(ctx, pushed)
-		for i, id := range pushed {
-			if slices.Contains(leased, id) {
-				parts[i].Leases = leases.Of(id)
-			}
-			parts[i].Reservations = reservations.Of(id)
-		}
-	}
-	for i, id := range pushed {
-		s.Parts[id] = parts[i]
-	}
-	s.Date = client.Date()
+	s.Date = r.client.Date()
 }
 
-// readScopes reads what older scripts have to be asked for scope by scope.
-func (m *Mirror) readScopes(ctx context.Context, client *psu.Client, p *plan.Policy, had map[netip.Addr]windhcp.List[windhcp.Option], all, pushed []netip.Addr, parts []windhcp.Part, progress func(done int)) {
-	if p.Mode == plan.Migrate || p.Mode == plan.Retire {
+// partsReader reads the content of scopes of one server. Scopes go by their network
+// address.
+type partsReader struct {
+	client *psu.Client
+	policy *plan.Policy
+	known  map[netip.Addr]windhcp.List[windhcp.Option] // options that came with the scopes (rule 1.9); nil: none did
+
+	leases  []netip.Addr // scopes whose leases are read
+	options []netip.Addr // those whose options are
+	others  []netip.Addr // those whose exclusions and reservations are
+
+	parts map[netip.Addr]*windhcp.Part
+}
+
+// part is what is known of a scope.
+func (r *partsReader) part(id netip.Addr) *windhcp.Part {
+	if r.parts[id] == nil {
+		part := windhcp.Unread()
+		r.parts[id] = &part
+	}
+	return r.parts[id]
+}
+
+// read reads all of it. Reservations come last: one that is made meanwhile keeps an
+// address, one that is missed does not cost it (rule 10).
+func (r *partsReader) read(ctx context.Context, progress func(done int)) {
+	if len(r.leases) > 0 && r.policy.ReadsLeases() {
+		leases := r.client.AllLeases(ctx, r.leases)
+		for _, id := range r.leases {
+			r.part(id).Leases = leases.Of(id)
+		}
+	}
+	if len(r.others) == 0 {
 		return
 	}
-	if client.Lists() {
-		readScopesAtOnce(ctx, client, p, had, all, pushed, parts)
-		progress(len(pushed))
+	if r.policy.Mode != plan.Migrate && r.policy.Mode != plan.Retire {
+		r.readSettings(ctx, progress)
+	}
+	if r.policy.ReadsLeases() {
+		reservations := r.client.AllReservations(ctx, r.others)
+		for _, id := range r.others {
+			r.part(id).Reservations = reservations.Of(id)
+		}
+	}
+}
+
+// readSettings reads exclusions and options: in a request for each kind of list, or
+// scope by scope where the script is an older one.
+func (r *partsReader) readSettings(ctx context.Context, progress func(done int)) {
+	if r.client.Lists() {
+		r.readSettingsAtOnce(ctx)
+		progress(len(r.others))
 		return
 	}
 	var group errgroup.Group
 	group.SetLimit(8) // the client itself limits what is in flight
 	var done atomic.Int64
-	for i, id := range pushed {
+	for _, id := range r.others {
+		part := r.part(id)
 		group.Go(func() error {
-			parts[i].Exclusions = client.Exclusions(ctx, id)
-			if p.ReadsOptions() && slices.Contains(all, id) {
-				parts[i].Options = client.ScopeOptions(ctx, id)
+			part.Exclusions = r.client.Exclusions(ctx, id)
+			if r.readsOptions(id) {
+				part.Options = r.client.ScopeOptions(ctx, id)
 			}
 			progress(int(done.Add(1)))
 			return nil
@@ -343,24 +360,27 @@ func (m *Mirror) readScopes(ctx context.Context, client *psu.Client, p *plan.Pol
 	_ = group.Wait()
 }
 
-// readScopesAtOnce reads the same with a request for each kind of list; had are
-// options that were read with the scopes (rule 1.9).
-func readScopesAtOnce(ctx context.Context, client *psu.Client, p *plan.Policy, had map[netip.Addr]windhcp.List[windhcp.Option], all, pushed []netip.Addr, parts []windhcp.Part) {
-	exclusions := client.AllExclusions(ctx, pushed)
+func (r *partsReader) readSettingsAtOnce(ctx context.Context) {
+	exclusions := r.client.AllExclusions(ctx, r.others)
 	var options psu.ByScope[windhcp.Option]
-	if p.ReadsOptions() && len(all) > 0 && had == nil {
-		options = client.AllOptions(ctx, all)
+	if r.policy.ReadsOptions() && len(r.options) > 0 && r.known == nil {
+		options = r.client.AllOptions(ctx, r.options)
 	}
-	for i, id := range pushed {
-		parts[i].Exclusions = exclusions.Of(id)
+	for _, id := range r.others {
+		part := r.part(id)
+		part.Exclusions = exclusions.Of(id)
 		switch {
-		case !p.ReadsOptions() || !slices.Contains(all, id):
-		case had != nil:
-			parts[i].Options = had[id]
+		case !r.readsOptions(id):
+		case r.known != nil:
+			part.Options = r.known[id]
 		default:
-			parts[i].Options = options.Of(id)
+			part.Options = options.Of(id)
 		}
 	}
+}
+
+func (r *partsReader) readsOptions(id netip.Addr) bool {
+	return r.policy.ReadsOptions() && slices.Contains(r.options, id)
 }
 
 // checkServer reads one server and says in words whether it can be used, for doctor.

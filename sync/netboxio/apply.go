@@ -240,9 +240,9 @@ func (w *writer) columns(batch []int, more ...string) string {
 // tableFor is the list that objects of a kind are in; empty for kinds the
 // mirror has nothing to do with.
 func tableFor(k state.Kind) netbox.Table {
-	for _, e := range []netbox.Table{netbox.Addresses, netbox.Ranges, netbox.Prefixes, netbox.Contexts, netbox.Journal} {
-		if e.Model() == string(k) {
-			return e
+	for _, table := range []netbox.Table{netbox.Addresses, netbox.Ranges, netbox.Prefixes, netbox.Contexts, netbox.Journal} {
+		if table.Model() == string(k) {
+			return table
 		}
 	}
 	return ""

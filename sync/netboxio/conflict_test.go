@@ -79,6 +79,38 @@ func TestAnAddressMadeBetweenLookingAndMakingIsSeenAfterwards(t *testing.T) {
 	}
 }
 
+// rule 3.7 guard d: an object that went between reading and writing is gone, and
+// holds up no other.
+func TestWhatWentBetweenLookingAndWritingIsGone(t *testing.T) {
+	for _, v := range supportedVersions() {
+		for _, method := range []string{"PATCH", "DELETE"} {
+			t.Run("NetBox "+string(v)+" "+method, func(t *testing.T) {
+				t.Parallel()
+				s, seeded, c := serveScopes(t, v)
+				hold := make(chan struct{})
+				s.Fail(netboxtest.Fault{Kind: netboxtest.Slow, Method: method, Times: 1, Until: hold})
+				one, two := update(t, seeded), update(t, seeded)
+				two.ID, two.Before, two.Host = seeded.ID(t, "ipam/ip-addresses", "10.9.9.9/24"), nil, netip.MustParseAddr("10.9.9.9")
+				writes, want := []Write{one, two}, []Outcome{Gone, Done}
+				if method == "DELETE" {
+					writes, want = []Write{remove(t, seeded, "10.8.4.60/32", nil), remove(t, seeded, "red 10.8.6.9/24", nil)}, []Outcome{Unchanged, Done}
+					if v != netboxtest.V47 { // which does not tell
+						want[0] = Done
+					}
+				} else if v != netboxtest.V47 { // which passes over what is not there
+					want[0] = Refused
+				}
+				done := make(chan []Result, 1)
+				go func() { done <- Apply(t.Context(), c, writes, nil) }()
+				netboxtest.AwaitWrite(t, s)
+				s.Delete(t, "ipam/ip-addresses", writes[0].ID)
+				close(hold)
+				wantResults(t, <-done, want...)
+			})
+		}
+	}
+}
+
 func TestASingleWriteIsConditionalInNetBoxItself(t *testing.T) { // rule 10, races
 	s, seeded, c := serveScopes(t, netboxtest.V46)
 	hold := make(chan struct{})

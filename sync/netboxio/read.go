@@ -196,10 +196,10 @@ type listRow interface {
 func rowsOf[R any, T any, P interface {
 	*R
 	listRow
-}](ctx context.Context, c *netbox.Client, e netbox.Table, query url.Values, object func(P) (T, error), progress func(done, total int)) ([]T, error) {
+}](ctx context.Context, c *netbox.Client, table netbox.Table, query url.Values, object func(P) (T, error), progress func(done, total int)) ([]T, error) {
 	var list []T
 	query = withFields(query, P(new(R)).columns())
-	err := c.ListWithProgress(ctx, e, query, progress, func(raw json.RawMessage) (int64, error) {
+	err := c.ListWithProgress(ctx, table, query, progress, func(raw json.RawMessage) (int64, error) {
 		row := P(new(R))
 		err := json.Unmarshal(raw, row)
 		if err == nil && row.Head().ID <= 0 {
@@ -210,7 +210,7 @@ func rowsOf[R any, T any, P interface {
 			value, err = object(row)
 		}
 		if err != nil {
-			return 0, fmt.Errorf("read %s %d: %w", e.Noun(), row.Head().ID, err)
+			return 0, fmt.Errorf("read %s %d: %w", table.Noun(), row.Head().ID, err)
 		}
 		list = append(list, value)
 		return row.Head().ID, nil
@@ -220,15 +220,15 @@ func rowsOf[R any, T any, P interface {
 
 // slugs reads the ids of a list by their slugs, and how many objects carry
 // TagInvalid if that is among them.
-func slugs(ctx context.Context, c *netbox.Client, e netbox.Table, query url.Values, into map[string]int64) (invalid int, err error) {
-	err = c.List(ctx, e, withFields(query, "id,slug,tagged_items"), func(raw json.RawMessage) (int64, error) {
+func slugs(ctx context.Context, c *netbox.Client, table netbox.Table, query url.Values, into map[string]int64) (invalid int, err error) {
+	err = c.List(ctx, table, withFields(query, "id,slug,tagged_items"), func(raw json.RawMessage) (int64, error) {
 		var row struct {
 			ID     int64  `json:"id"`
 			Slug   string `json:"slug"`
 			Tagged int    `json:"tagged_items"`
 		}
 		if err := json.Unmarshal(raw, &row); err != nil {
-			return 0, fmt.Errorf("read %s %.60s: %w", e.Noun(), raw, err)
+			return 0, fmt.Errorf("read %s %.60s: %w", table.Noun(), raw, err)
 		}
 		into[row.Slug] = row.ID
 		if row.Slug == state.TagInvalid {
@@ -265,8 +265,8 @@ func customFieldsByKind(ctx context.Context, c *netbox.Client) (map[state.Kind][
 	if netbox.KindOf(err) != netbox.Forbidden {
 		return fields, err
 	}
-	for _, e := range []netbox.Table{netbox.Addresses, netbox.Ranges, netbox.Prefixes} {
-		page, pageErr := c.FirstPage(ctx, e, url.Values{"limit": {"1"}, "fields": {"id,custom_fields"}})
+	for _, table := range []netbox.Table{netbox.Addresses, netbox.Ranges, netbox.Prefixes} {
+		page, pageErr := c.FirstPage(ctx, table, url.Values{"limit": {"1"}, "fields": {"id,custom_fields"}})
 		if pageErr != nil {
 			return nil, pageErr
 		}
@@ -279,7 +279,7 @@ func customFieldsByKind(ctx context.Context, c *netbox.Client) (map[state.Kind][
 		if json.Unmarshal(page[0], &row) != nil {
 			return nil, err
 		}
-		fields[state.Kind(e.Model())] = slices.Sorted(maps.Keys(row.CustomFields))
+		fields[state.Kind(table.Model())] = slices.Sorted(maps.Keys(row.CustomFields))
 	}
 	return fields, nil
 }

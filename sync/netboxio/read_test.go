@@ -193,8 +193,8 @@ func TestATokenThatMayNotSeeFieldDefinitionsLearnsThemFromRows(t *testing.T) {
 	s, _, _ := serveScopes(t, netboxtest.V47)
 	const token = "mirror00000000000000000000000000000000000"
 	var grants []netboxtest.Grant
-	for _, e := range []netbox.Table{netbox.VRFs, netbox.Prefixes, netbox.Ranges, netbox.Addresses, netbox.Tags, netbox.Roles, netbox.Contexts} {
-		grants = append(grants, netboxtest.Grant{Object: e.Model(), Actions: []string{"view"}})
+	for _, table := range []netbox.Table{netbox.VRFs, netbox.Prefixes, netbox.Ranges, netbox.Addresses, netbox.Tags, netbox.Roles, netbox.Contexts} {
+		grants = append(grants, netboxtest.Grant{Object: table.Model(), Actions: []string{"view"}})
 	}
 	s.Permit(token, grants...)
 	c := clienttest.Connect(t, s.URL(), token, clienttest.Silent())

@@ -31,7 +31,7 @@ type Certificate struct {
 	Issuer     string // common name
 	DNSNames   []string
 	IPs        []netip.Addr
-	NotAfter   time.Time
+	NotAfter   time.Time // zero: it never ends
 	SelfSigned bool
 	Authority  bool // it may sign others: servers are trusted by chain and name
 
@@ -62,7 +62,7 @@ func describe(c *x509.Certificate) Certificate {
 		Subject:    c.Subject.CommonName,
 		Issuer:     c.Issuer.CommonName,
 		DNSNames:   c.DNSNames,
-		NotAfter:   c.NotAfter,
+		NotAfter:   end(c.NotAfter),
 		SelfSigned: c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil,
 		Authority:  c.IsCA,
 		parsed:     c,
@@ -95,7 +95,7 @@ func fingerprint(c *x509.Certificate) string {
 
 // current says whether c is still within its time.
 func (c *Certificate) current(now time.Time) error {
-	if now.After(c.NotAfter) {
+	if !c.NotAfter.IsZero() && now.After(c.NotAfter) {
 		return fmt.Errorf("%w on %s", errExpired, c.NotAfter.UTC().Format(time.DateOnly))
 	}
 	return nil

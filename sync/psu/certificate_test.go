@@ -261,6 +261,25 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// rule 6 point 4: a certificate until the year 9999 has no end (RFC 5280 section 4.1.2.5).
+func TestACertificateWithoutAnEndNeverEnds(t *testing.T) {
+	for end, want := range map[time.Time]bool{
+		time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC): false, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC): false, time.Date(9998, 12, 31, 23, 59, 59, 0, time.UTC): true,
+	} {
+		cert := issue(t, psutest.CertificateConfig{Names: []string{"localhost"}, NotAfter: end})
+		srv := secure(t, cert)
+		pin := fetch(t, srv)
+		if !pin.NotAfter.IsZero() != want || want && !pin.NotAfter.Equal(end) {
+			t.Errorf("a certificate until %s ends %s", end, pin.NotAfter)
+		}
+		trusting := client(t, srv, func(c *psu.Config) { c.Pin = &pin })
+		complete(t, trusting.Scopes(t.Context(), false))
+		if have := strings.Join(trusting.Warnings(), "; "); have != "" {
+			t.Errorf("a certificate until %s: %s", end, have)
+		}
+	}
+}
+
 // rule 6 point 4: a trusted authority does not say how long
 // the server's own certificate lasts.
 func TestTheEndOfAnUnpinnedCertificateIsSeenAtTheConnection(t *testing.T) {

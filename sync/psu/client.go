@@ -177,8 +177,8 @@ func (c *Client) Warnings() []string {
 		return append(out, "no token is sent")
 	}
 	if token, err := c.config.Token(); err == nil {
-		if end, ok := TokenExpiry(token); ok {
-			out = c.warnEnd(out, "the token", end, tokenWarnDays)
+		if ends, ok := TokenExpiry(token); ok {
+			out = c.warnEnd(out, "the token", ends, tokenWarnDays)
 		}
 	}
 	return out
@@ -200,12 +200,13 @@ func (c *Client) warnCertificates(out []string) []string {
 	return out
 }
 
-func (c *Client) warnEnd(out []string, what string, end time.Time, days int) []string {
-	switch left := end.Sub(c.config.Now()); {
+func (c *Client) warnEnd(out []string, what string, at time.Time, days int) []string {
+	switch left := at.Sub(c.config.Now()); {
+	case end(at).IsZero():
 	case left <= 0:
-		return append(out, fmt.Sprintf("%s expired on %s", what, end.UTC().Format(time.DateOnly)))
+		return append(out, fmt.Sprintf("%s expired on %s", what, at.UTC().Format(time.DateOnly)))
 	case left <= time.Duration(days)*24*time.Hour:
-		return append(out, fmt.Sprintf("%s expires on %s", what, end.UTC().Format(time.DateOnly)))
+		return append(out, fmt.Sprintf("%s expires on %s", what, at.UTC().Format(time.DateOnly)))
 	}
 	return out
 }

@@ -1,7 +1,10 @@
 package psu
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"math"
 	"net/netip"
 	"strings"
 	"testing"
@@ -175,6 +178,56 @@ func TestTokenExpiry(t *testing.T) {
 	for _, token := range []string{"", "opaque", "a.b", "e30.e30.x", "e30.!!!.x", "e30.eyJleHAiOm51bGx9.x"} {
 		if end, ok := TokenExpiry(token); ok {
 			t.Errorf("%q: %s", token, end)
+		}
+	}
+}
+
+// rule 1.3: the first and the last moment that .NET knows are no times.
+func TestATimeThatStandsForNoneIsNone(t *testing.T) {
+	const last = int64(253402300799) // 9999-12-31T23:59:59Z
+	for expiry, want := range map[string]string{
+		`"9999-12-31T23:59:59Z"`:         "",
+		`"9999-12-31T23:59:59.9999999Z"`: "",
+		`"9999-12-31T23:59:59"`:          "",
+		`"9999-12-31T23:59:59-08:00"`:    "", // the year 10000 in UTC
+		`"9999-12-31T23:59:59+02:00"`:    "",
+		`"9999-01-01T00:00:00Z"`:         "",
+		`"\/Date(253402300799999)\/"`:    "",
+		`"\/Date(253402329599999)\/"`:    "",
+		`"0001-01-01T00:00:00"`:          "",
+		`"0001-01-01T00:00:00+02:00"`:    "",
+		`"1601-01-01T00:00:00Z"`:         "", // the zero of file times
+		`"\/Date(-62135596800000)\/"`:    "",
+		`"\/Date(0)\/"`:                  "",
+		`null`:                           "",
+		`"Unlimited"`:                    "",
+		`"9998-12-31T23:59:59Z"`:         "9998-12-31T23:59:59Z",
+		`"2026-07-01T11:30:00+02:00"`:    "2026-07-01T09:30:00Z",
+	} {
+		body := `[{"ip_address":"10.8.4.33","client_id":"3c-52","scope_id":"10.8.4.0","lease_expiry":` + expiry + `}]`
+		list := decodeList([]byte(body), []string{"ip_address"}, decodeLease)
+		if !list.Complete() || len(list.Items) != 1 {
+			t.Errorf("%s: %+v", expiry, list)
+			continue
+		}
+		got := ""
+		if at := list.Items[0].Expires; !at.IsZero() {
+			got = at.Format(time.RFC3339)
+		}
+		if got != want {
+			t.Errorf("%s is read as %q, want %q", expiry, got, want)
+		}
+	}
+	for exp, want := range map[int64]bool{last - 365*86400: true, last - 364*86400: false, last: false, last + 1: false, last + 86400*365: false, math.MaxInt64: false} {
+		token := "e30." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"exp":%d}`, exp)) + ".x"
+		if end, ok := TokenExpiry(token); ok != want || ok && end.Unix() != exp {
+			t.Errorf("a token until %d ends %s, %v", exp, end, ok)
+		}
+	}
+	for text, want := range map[string]int64{"10675199.02:48:05.4775807": windhcp.Unlimited, "4294967295": windhcp.Unlimited, "-00:00:01": windhcp.Unlimited, "49710.06:28:14": windhcp.Unlimited - 1} {
+		body := `[{"scope_id":"10.8.4.0","subnet_mask":"255.255.255.0","start_ip":"10.8.4.1","end_ip":"10.8.4.9","lease_duration_seconds":"` + text + `"}]`
+		if list := decodeList([]byte(body), []string{"scope_id"}, decodeScope); len(list.Items) != 1 || list.Items[0].LeaseSeconds != want {
+			t.Errorf("a lease time of %s: %+v, want %d", text, list, want)
 		}
 	}
 }

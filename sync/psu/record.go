@@ -235,14 +235,20 @@ func parseTimespan(text string) (int64, bool) {
 // (rule 3.9).
 func (r *record) moment(names ...string) time.Time {
 	at := r.point(names)
-	if at.Year() >= endOfTime {
+	if at.Unix() <= 0 { // .NET's first moment, or the zero of Windows' file times
+		return time.Time{}
+	}
+	return end(at)
+}
+
+// end is when something ends; zero: never. The year of .NET's last moment means that,
+// and so it does in a certificate (RFC 5280 section 4.1.2.5).
+func end(at time.Time) time.Time {
+	if at.UTC().Year() >= 9999 {
 		return time.Time{}
 	}
 	return at
 }
-
-// endOfTime is the year of .NET's last moment, which means that there is no end.
-const endOfTime = 9999
 
 func (r *record) point(names []string) time.Time {
 	text, err := scalar(r.orEmpty(names))

@@ -25,8 +25,9 @@ func TokenExpiry(token string) (time.Time, bool) {
 	if json.Unmarshal(payload, &claims) != nil || claims.Exp == nil {
 		return time.Time{}, false
 	}
-	if *claims.Exp <= 0 || *claims.Exp > math.MaxUint32*64 {
+	if *claims.Exp <= 0 || *claims.Exp > math.MaxInt32*128 { // beyond the year 9999
 		return time.Time{}, false
 	}
-	return time.Unix(int64(*claims.Exp), 0).UTC(), true
+	at := end(time.Unix(int64(*claims.Exp), 0).UTC())
+	return at, !at.IsZero()
 }

@@ -35,6 +35,9 @@ func Differences(s *plan.Step) []Difference {
 		}
 	}
 	for _, c := range changes {
+		if c.Field == "role" && s.Kind == state.IPRange && c.New != nil {
+			c.New = state.RoleScope // sent by its id; steps give no other
+		}
 		field := strings.TrimPrefix(c.Field, plan.CustomField(""))
 		found := differ(field, c.Old, c.New)
 		if d := (Difference{Field: field, Old: display(decoded(c.Old)), New: display(decoded(c.New))}); len(found) == 0 && d.Old != "" && !plan.SameValue(c.Old, c.New) {

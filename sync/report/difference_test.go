@@ -52,3 +52,13 @@ func TestADeleteTellsWhatGoes(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
+
+// The role is sent by its id, which tells people nothing.
+func TestTheRoleOfAScopeIsToldByItsName(t *testing.T) {
+	for old, change := range map[string]plan.Change{"": {Field: "role", New: int64(7)}, "Pool": {Field: "role", Old: "Pool", New: int64(7)}} {
+		s := &plan.Step{Kind: state.IPRange, Changes: []plan.Change{change}}
+		if diff := cmp.Diff([]Difference{{Field: "role", Old: old, New: "dhcp-scope"}}, Differences(s)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}

@@ -290,8 +290,12 @@ func (r *renderer) notes(notes []plan.Note) {
 			continue
 		}
 		r.line(0, bold, levelTitle(level))
-		for _, n := range of {
-			r.wrapped("  ", mark, levelColour(level), noteLine(n))
+		for _, alike := range r.together(of) {
+			text := because(alike[0].Text, alike[0].Rule)
+			if where := alike.where(); where != "" {
+				text = where + ": " + text
+			}
+			r.wrapped("  ", mark, levelColour(level), text)
 		}
 		r.out.WriteString("\n")
 	}
@@ -307,12 +311,16 @@ func levelColour(level plan.Level) string {
 	return dim
 }
 
-func noteLine(n plan.Note) string {
-	text := because(n.Text, n.Rule)
-	if where := Where(n); where != "" {
-		return where + ": " + text
+// together puts equal notes into one line, unless everything is asked for.
+func (r *renderer) together(notes []plan.Note) []Alike {
+	if !r.opts.Verbose {
+		return Together(notes)
 	}
-	return text
+	var list []Alike
+	for _, n := range notes {
+		list = append(list, Alike{n})
+	}
+	return list
 }
 
 func (r *renderer) scopes(scopes []plan.ScopeSeen) {

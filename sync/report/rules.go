@@ -81,7 +81,7 @@ func ruleHTML(markdown string) (template.HTML, error) {
 	if err := goldmark.New(goldmark.WithExtensions(extension.Table)).Convert([]byte(text), &out); err != nil {
 		return "", fmt.Errorf("text of a rule: %w", err)
 	}
-	// Readers without eyes rely on captions and on what a heading is for.
+	// Screen readers need captions, and what a heading is for.
 	tables := strings.NewReplacer("<th>", `<th scope="col">`, "<table>", `<table><caption class="hidden">Table of this rule</caption>`)
 	return template.HTML(tables.Replace(out.String())), nil //nolint:gosec // G203: embedded, not input
 }

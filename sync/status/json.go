@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -52,30 +53,40 @@ func (s *site) statusJSON(w http.ResponseWriter, _ *http.Request) {
 	s.writeJSON(w, http.StatusOK, o)
 }
 
-// leasesJSON answers q, scope, state, server, limit and offset.
-func (s *site) leasesJSON(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
+// asked finds the leases that match q, scope, state and server, or answers why it
+// does not.
+func (s *site) asked(w http.ResponseWriter, q url.Values) (found []lease, ok bool) {
 	want, ok := newWanted(q.Get("q"))
 	if !ok {
 		s.refuseJSON(w, "q: want text of at most 200 bytes")
-		return
+		return nil, false
 	}
 	if err := want.filter(q); err != nil {
 		s.refuseJSON(w, err.Error())
-		return
+		return nil, false
 	}
+	all, err := s.leases.all(s.m)
+	if err != nil {
+		s.brokenJSON(w, err)
+		return nil, false
+	}
+	return find(all, want), true
+}
+
+// leasesJSON answers q, scope, state, server, limit and offset.
+func (s *site) leasesJSON(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
 	limit, okLimit := number(q.Get("limit"), defaultLeases)
 	offset, okOffset := number(q.Get("offset"), 0)
 	if !okLimit || !okOffset || limit < 1 || limit > mostLeases {
 		s.refuseJSON(w, "want limit 1 to 1000 and offset from 0")
 		return
 	}
-	all, err := s.leases.all(s.m)
-	if err != nil {
-		s.brokenJSON(w, err)
+	found, ok := s.asked(w, q)
+	if !ok {
 		return
 	}
-	found, names := find(all, want), vrfNames(s.m.Known())
+	names := vrfNames(s.m.Known())
 	answer := struct {
 		Count   int         `json:"count"` // of all that match
 		Offset  int         `json:"offset"`
@@ -90,22 +101,11 @@ func (s *site) leasesJSON(w http.ResponseWriter, r *http.Request) {
 // leasesCSV gives all leases that match q, scope, state and server, for a
 // spreadsheet.
 func (s *site) leasesCSV(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	want, ok := newWanted(q.Get("q"))
+	found, ok := s.asked(w, r.URL.Query())
 	if !ok {
-		s.refuseJSON(w, "q: want text of at most 200 bytes")
 		return
 	}
-	if err := want.filter(q); err != nil {
-		s.refuseJSON(w, err.Error())
-		return
-	}
-	all, err := s.leases.all(s.m)
-	if err != nil {
-		s.brokenJSON(w, err)
-		return
-	}
-	found, names := find(all, want), vrfNames(s.m.Known())
+	names := vrfNames(s.m.Known())
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="leases.csv"`)
 	out := csv.NewWriter(w)

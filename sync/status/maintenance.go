@@ -11,8 +11,8 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
 
-// upkeep is the maintenance of a server or of a relationship.
-type upkeep struct {
+// maintenanceView is the maintenance of a server or of a relationship.
+type maintenanceView struct {
 	Settings bool      `json:"in_settings,omitempty"`
 	Button   bool      `json:"by_button,omitempty"`
 	Note     string    `json:"note,omitempty"`
@@ -20,16 +20,16 @@ type upkeep struct {
 	Until    time.Time `json:"until,omitzero"`
 }
 
-func upkeepOf(settings bool, x mirror.Maintenance, button bool) upkeep {
-	return upkeep{Settings: settings, Button: button, Note: x.Note, Since: x.Since, Until: x.Until}
+func newMaintenanceView(settings bool, x mirror.Maintenance, button bool) maintenanceView {
+	return maintenanceView{Settings: settings, Button: button, Note: x.Note, Since: x.Since, Until: x.Until}
 }
 
 // relationship is a failover relationship of which the last run knew, or that is in
 // maintenance.
 type relationship struct {
-	Name   string `json:"name"`
-	Scopes int    `json:"scopes"`
-	Upkeep upkeep `json:"maintenance"`
+	Name        string          `json:"name"`
+	Scopes      int             `json:"scopes"`
+	Maintenance maintenanceView `json:"maintenance"`
 }
 
 // relationships lists those that have scopes, and those in maintenance, by name.
@@ -56,20 +56,20 @@ func (s *site) relationships(known mirror.Known, in mirror.Maintenances) []relat
 		for set, f := range s.m.File.Sync.Failover {
 			settings = settings || f.Maintenance && strings.EqualFold(set, name)
 		}
-		list = append(list, relationship{Name: name, Scopes: n, Upkeep: upkeepOf(settings, x, button)})
+		list = append(list, relationship{Name: name, Scopes: n, Maintenance: newMaintenanceView(settings, x, button)})
 	}
 	slices.SortFunc(list, func(a, b relationship) int { return strings.Compare(a.Name, b.Name) })
 	return list
 }
 
-// upkeepForm is what the page shows of a maintenance, with its buttons.
-type upkeepForm struct {
-	upkeep
+// maintenanceForm is what the page shows of a maintenance, with its buttons.
+type maintenanceForm struct {
+	maintenanceView
 	Root, Kind, Name string
 }
 
-func newUpkeepForm(root, kind, name string, x upkeep) upkeepForm {
-	return upkeepForm{upkeep: x, Root: root, Kind: kind, Name: name}
+func newMaintenanceForm(root, kind, name string, x maintenanceView) maintenanceForm {
+	return maintenanceForm{maintenanceView: x, Root: root, Kind: kind, Name: name}
 }
 
 // longestNote is how many characters a note of a maintenance may have.

@@ -68,7 +68,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		case noAnswer:
 			send(g.up, 0, s.Host)
 		}
-		if s.Certificate != nil {
+		if s.Certificate != nil && !s.Certificate.NotAfter.IsZero() {
 			send(g.expiry, float64(s.Certificate.NotAfter.Unix()), s.Host)
 		}
 	}

@@ -51,20 +51,20 @@ type forced struct {
 }
 
 type server struct {
-	Host        string    `json:"host"`
-	URL         string    `json:"url"`
-	State       string    `json:"state"`          // answered, no answer, not asked
-	Why         string    `json:"why,omitempty"`  // it is not answered
-	Asked       time.Time `json:"asked,omitzero"` // begin of the last run that asked it
-	Answered    time.Time `json:"answered,omitzero"`
-	Script      string    `json:"script_version,omitempty"`
-	Listed      int       `json:"scopes_listed"`
-	Read        int       `json:"scopes_read"`
-	Trust       string    `json:"trust"` // in words
-	Certificate *pinned   `json:"trusted_certificate,omitempty"`
-	Warnings    []string  `json:"warnings,omitempty"`
-	Maintenance bool      `json:"maintenance"`
-	Upkeep      upkeep    `json:"maintenance_details"`
+	Host        string          `json:"host"`
+	URL         string          `json:"url"`
+	State       string          `json:"state"`          // answered, no answer, not asked
+	Why         string          `json:"why,omitempty"`  // it is not answered
+	Asked       time.Time       `json:"asked,omitzero"` // begin of the last run that asked it
+	Answered    time.Time       `json:"answered,omitzero"`
+	Script      string          `json:"script_version,omitempty"`
+	Listed      int             `json:"scopes_listed"`
+	Read        int             `json:"scopes_read"`
+	Trust       string          `json:"trust"` // in words
+	Certificate *pinned         `json:"trusted_certificate,omitempty"`
+	Warnings    []string        `json:"warnings,omitempty"`
+	Maintenance bool            `json:"maintenance"`
+	Details     maintenanceView `json:"maintenance_details"`
 }
 
 // The states of a server.
@@ -77,7 +77,7 @@ const (
 // pinned is a certificate that an operator trusted.
 type pinned struct {
 	Subject     string    `json:"subject"`
-	NotAfter    time.Time `json:"not_after"`
+	NotAfter    time.Time `json:"not_after,omitzero"` // zero: never
 	Fingerprint string    `json:"sha256"`
 }
 
@@ -135,7 +135,7 @@ func (s *site) overview() (*overview, error) {
 	for _, seen := range known.Servers {
 		row := s.server(seen)
 		x, button := in.Servers[seen.Host]
-		row.Upkeep = upkeepOf(row.Maintenance, x, button)
+		row.Details = newMaintenanceView(row.Maintenance, x, button)
 		row.Maintenance = row.Maintenance || button
 		o.Servers = append(o.Servers, row)
 		o.Scopes = append(o.Scopes, scopesOf(seen, names)...)

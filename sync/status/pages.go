@@ -27,9 +27,9 @@ var pagesCSS string
 func parsePages() (*report.Page, error) {
 	return report.NewPage(pagesHTML, pagesCSS, template.FuncMap{
 		"stamp": stamp, "short": shortStamp, "took": took, "meaning": meaning, "mood": mood,
-		"upkeepForm": newUpkeepForm,
-		"ended":      func(r mirror.Run) time.Time { return r.Started.Add(r.Took) },
-		"iso":        func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"maintenanceForm": newMaintenanceForm,
+		"ended":           func(r mirror.Run) time.Time { return r.Started.Add(r.Took) },
+		"iso":             func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	})
 }
 

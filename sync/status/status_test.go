@@ -305,10 +305,9 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// rules 6 point 4 and 9 row 25
-func TestTheTrustedCertificateIsShown(t *testing.T) {
-	l := newLab(t, "", nil)
-	made, err := psutest.SelfSigned("localhost")
+func selfSigned(t *testing.T, end time.Time) psu.Certificate {
+	t.Helper()
+	made, err := psutest.NewCertificate(psutest.CertificateConfig{Names: []string{"localhost"}, NotAfter: end})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,6 +315,13 @@ func TestTheTrustedCertificateIsShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return cert
+}
+
+// rules 6 point 4 and 9 row 25
+func TestTheTrustedCertificateIsShown(t *testing.T) {
+	l := newLab(t, "", nil)
+	cert := selfSigned(t, time.Now().AddDate(1, 0, 0))
 	l.m.File.Sync.Servers[0].HTTPS = true
 	if s := rows(l.page("/"), "2 servers")[0]; !strings.Contains(s, "by the authorities of this machine") {
 		t.Errorf("nothing stored: %q", s)
@@ -329,8 +335,18 @@ func TestTheTrustedCertificateIsShown(t *testing.T) {
 			t.Errorf("%q does not say %q", s, want)
 		}
 	}
+	endless := selfSigned(t, time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC))
+	if err := l.m.Trust.Put(l.Host(0), endless); err != nil {
+		t.Fatal(err)
+	}
+	if s := rows(l.page("/"), "2 servers")[0]; !strings.Contains(s, "never ends") {
+		t.Errorf("without an end: %q", s)
+	}
+	if got := l.get("/metrics").Body.String(); strings.Contains(got, "certificate_expiry_timestamp_seconds{") {
+		t.Errorf("a certificate without an end has one in the metrics:\n%s", got)
+	}
 	l.m.File.Sync.Servers[0].Verify = false
-	if s := rows(l.page("/"), "2 servers")[0]; !strings.Contains(s, "not verified") || strings.Contains(s, cert.Fingerprint()) {
+	if s := rows(l.page("/"), "2 servers")[0]; !strings.Contains(s, "not verified") || strings.Contains(s, endless.Fingerprint()) {
 		t.Errorf("not verified: %q", s)
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -108,6 +110,62 @@ func TestFilesExplainAlike(t *testing.T) {
 				if !reflect.DeepEqual(files, server[i]) {
 					t.Errorf("question %d: the files say\n%+v\nthe server said\n%+v", i, files, server[i])
 				}
+			}
+		})
+	}
+}
+
+// C-7, H-10: what the files say when the copy of NetBox is not as the server left
+// it: the second copy counts where the first cannot be used, and a copy of another
+// NetBox, or of other settings, does not count at all, as at a start.
+func TestFilesThatAServerWouldNotUse(t *testing.T) {
+	damage := func(o *office) {
+		write(o.t, filepath.Join(filepath.Dir(o.conf), "state", "netbox.snapshot"), "damaged")
+	}
+	settings := func(from, to string) func(*office) {
+		return func(o *office) {
+			text, err := os.ReadFile(o.conf)
+			if err != nil || !strings.Contains(string(text), from) {
+				o.t.Fatalf("no %q in the settings: %v", from, err)
+			}
+			write(o.t, o.conf, strings.Replace(string(text), from, to, 1))
+		}
+	}
+	const foreign = "the copy of NetBox on disk is of no use: the copy is of another NetBox or of other settings; NetBox: as it is now"
+	for name, c := range map[string]struct {
+		change func(*office)
+		want   []string
+	}{
+		"as the server left it": {func(*office) {}, []string{"by the copy on disk, ", "state/netbox.snapshot"}},
+		"the first is damaged":  {damage, []string{"by the copy on disk, ", "cache/netbox.snapshot", "the first copy, ", "is of no use"}},
+		"another URL": {func(o *office) {
+			settings("url: "+o.netbox.URL(), "url: "+strings.Replace(o.netbox.URL(), "127.0.0.1", "localhost", 1))(o)
+		}, []string{foreign}},
+		"the same URL, otherwise": {func(o *office) { settings("url: "+o.netbox.URL(), "url: "+o.netbox.URL()+"/api/")(o) }, []string{"by the copy on disk, ", "state/netbox.snapshot"}},
+		"another field":           {settings("vrf: lab", "vrf: lab\n  pxe: {redeploy_field: again}"), []string{foreign}},
+		"the store is lost": {func(o *office) {
+			if err := os.RemoveAll(filepath.Join(filepath.Dir(o.conf), "state")); err != nil {
+				o.t.Fatal(err)
+			}
+		}, []string{"cache/netbox.snapshot", "none are stored in", "those of the second copy, ", "cache/leases.json, count"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			settings("path: state", "path: state\n    copy: cache")(o)
+			o.restart("NetBox read")
+			o.acquire(mac(7))
+			before, _ := o.explains(mac(7))
+			o.stop()
+			c.change(o)
+			after, restsOn := o.explains(mac(7))
+			for _, want := range c.want {
+				if !strings.Contains(restsOn, want) {
+					t.Errorf("it rests on %s; want %s", restsOn, want)
+				}
+			}
+			if after.Address != before.Address || after.Reason != before.Reason {
+				t.Errorf("the files say %+v, the server said %+v", after, before)
 			}
 		})
 	}

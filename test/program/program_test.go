@@ -1,5 +1,5 @@
-// Package program tests coredhcp-netbox as its users meet it: the built binary,
-// its exit codes, signals and files. What goes on inside is for the packages'
+// Package program tests the programs as their users meet them: the built binaries,
+// their exit codes, signals and files. What goes on inside is for the packages'
 // own tests.
 package program
 
@@ -21,23 +21,33 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/relay"
 )
 
-// binary is built once for all tests.
-var binary string
+var (
+	binaries string // the folder of what is built
+	binary   string // coredhcp-netbox, built once for all tests
+)
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "coredhcp-netbox-program-")
-	if err != nil {
+	var err error
+	if binaries, err = os.MkdirTemp("", "coredhcp-netbox-program-"); err != nil {
 		panic(err)
 	}
-	binary = filepath.Join(dir, "coredhcp-netbox")
-	build := exec.Command("go", "build", "-o", binary, "../../cmd/coredhcp-netbox")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		panic(fmt.Sprintf("%v\n%s", err, out))
+	if binary, err = build("coredhcp-netbox"); err != nil {
+		panic(err)
 	}
 	code := m.Run()
-	_ = os.RemoveAll(dir)
+	_ = os.RemoveAll(binaries)
 	os.Exit(code)
+}
+
+// build builds a program and returns its path.
+func build(name string) (string, error) {
+	path := filepath.Join(binaries, name)
+	cmd := exec.Command("go", "build", "-o", path, "../../cmd/"+name)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
+	}
+	return path, nil
 }
 
 // run runs a command to its end and returns what it printed and its exit code.

@@ -135,6 +135,13 @@ func (f *Front) CarryOut() {
 	}
 }
 
+// Held reports whether a request is late and not carried out yet.
+func (f *Front) Held() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.late != nil
+}
+
 // Before decides about every request from now on; nil: all pass.
 func (f *Front) Before(decide func(Request) Break) {
 	f.mu.Lock()
