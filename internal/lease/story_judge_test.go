@@ -13,7 +13,7 @@ import (
 // and judges the answer.
 func (s *story) send(t *rapid.T, m ClientMessage) Decision {
 	c := speaker{m.Client, string(m.ClientIdentifier)}
-	m = s.config.Policy.identified(m)
+	m = *s.config.Policy.identified(&m)
 	fail := func(Lease) error { return errDisk }
 	switch rapid.SampledFrom([]string{"", "", "", "", "", "before", "after", "read"}).Draw(t, "trouble") {
 	case "before":

@@ -144,7 +144,10 @@ func (s *story) echo(_ context.Context, addr netip.Addr, _ time.Duration) (bool,
 }
 
 // key is the client that c is by the settings of now.
-func (s *story) key(c speaker) ClientID { return s.config.Policy.identified(c.says(Discover)).Client }
+func (s *story) key(c speaker) ClientID {
+	m := c.says(Discover)
+	return s.config.Policy.identified(&m).Client
+}
 
 // address finds the row of a host.
 func (s *story) address(host netip.Addr) *ipam.Address {
