@@ -70,9 +70,6 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := registry.Register(lostLines(queue)); err != nil {
-		return fmt.Errorf("register the metrics of the log: %w", err)
-	}
 	ctx, stop := context.WithCancel(ctx)
 	var reloading sync.WaitGroup
 	reloading.Go(func() { a.reloads(ctx, hangups, i, log) })
@@ -84,6 +81,9 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	}
 	defer stopDHCPv6()
 	registry, notReady := stateOf(i)
+	if err := registry.Register(lostLines(queue)); err != nil {
+		return fmt.Errorf("register the metrics of the log: %w", err)
+	}
 	stopStatus, err := a.serveStatus(notReady, file, registry, log)
 	if err != nil {
 		return err
