@@ -73,7 +73,7 @@ devices:
 		t.Error(diff)
 	}
 	write("boot/gone", "")
-	s.Inventory, s.Store.Path = "", dir
+	s.Inventory, s.URL, s.Store.Path = "", "https://netbox.example.org", dir
 	out.Reset()
 	if err := checkBootFiles(&out, s); err != nil || !strings.Contains(out.String(), "once the server has run") {
 		t.Errorf("nothing known yet: %v, %s", err, out.String())
