@@ -94,7 +94,12 @@ func TestAMessageThatHasToWaitMayFindNoPlace(t *testing.T) {
 	for range 1 + waitingRoom {
 		r.receive()
 	}
-	r.exchange(numbered(waitingRoom + more))
+	for i := range more { // which were dropped before
+		last := numbered(1 + waitingRoom + i)
+		if got := r.exchange(last); got.ClientHWAddr.String() != last.ClientHWAddr.String() || got.TransactionID != last.TransactionID {
+			t.Errorf("the answer to %s is %s", last.Summary(), got.Summary())
+		}
+	}
 }
 
 // B-3: a panic costs one packet, in the reader, too.

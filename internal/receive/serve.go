@@ -227,7 +227,7 @@ func (s *Server) read(ctx context.Context, l *listener) {
 		now := time.Now()
 		for i := range n {
 			p := in.packets[i]
-			p.via, p.at = l, now
+			p.via, p.at, p.req = l, now, nil
 			if p.lost != 0 && p.lost != l.lost {
 				s.meter.lostInKernel(p.lost - l.lost)
 				l.lost = p.lost
@@ -294,7 +294,6 @@ func (s *Server) handle(p *packet, out *outbox) (waits bool) {
 	defer func() {
 		s.meter.inWork.Dec()
 		if !waits {
-			p.req = nil
 			s.working.end(p)
 		}
 		if cause := recover(); cause != nil {
