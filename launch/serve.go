@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,6 +18,7 @@ import (
 	"github.com/coredhcp/coredhcp/handler"
 	"github.com/coredhcp/coredhcp/plugins"
 	"github.com/coredhcp/coredhcp/server"
+	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -54,6 +57,9 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	if err != nil {
 		return err
 	}
+	useTwoThreads()
+	queue, closeLog := queueLog(log)
+	defer closeLog()
 	pool := instance.Default
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	conf, handlers, err := a.loadChain(pool, file.Path, nil)
@@ -75,6 +81,9 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	}
 	defer stopDHCPv6()
 	registry, notReady := stateOf(i)
+	if err := registry.Register(lostLines(queue)); err != nil {
+		return fmt.Errorf("register the metrics of the log: %w", err)
+	}
 	stopStatus, err := a.serveStatus(notReady, file, registry, log)
 	if err != nil {
 		return err
@@ -95,6 +104,15 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	}
 	defer stopControl()
 	return serve4(ctx, conf, chain, registry, log, notReady)
+}
+
+// useTwoThreads lets packets be read while a commit waits for the disk, on one
+// processor too: Go would leave its only place to the waiting system call for a
+// while, and no second lease would join the first.
+func useTwoThreads() {
+	if runtime.GOMAXPROCS(0) < 2 {
+		runtime.GOMAXPROCS(2)
+	}
 }
 
 // serveDHCPv6 runs CoreDHCP's own server for DHCPv6, where the settings have one.
@@ -201,11 +219,28 @@ func chainOf(exchanges *dhcp4.Exchanges, i *instance.Instance, file *settings.Fi
 		return chain, nil
 	}
 	chain.Own = i.Engine.SetOwn
+	if promptPlugins(file.Chain) {
+		chain.Prompt = func(req *dhcpv4.DHCPv4) bool { return !i.MayWait(req) }
+	}
 	if len(file.NetBox.PXE.ProxyDHCP) == 0 {
 		return chain, nil
 	}
 	chain.Proxy = receive.Proxy{Interfaces: file.NetBox.PXE.ProxyDHCP, Handler: i.Proxy()}
 	return chain, chain.Proxy.Check()
+}
+
+// promptPlugins reports whether all plugins of the chain are known to wait for
+// nothing, or to say so (B-14). One that another program brings along may do
+// anything.
+func promptPlugins(chain settings.Chain) bool {
+	return !slices.ContainsFunc(chain.Plugins, func(p settings.Plugin) bool {
+		switch p.Name {
+		case settings.PluginNetBox, settings.PluginGateway, settings.PluginDNS, settings.PluginPXE, settings.PluginNak,
+			"server_id", "dns", "router", "netmask", "lease_time", "mtu", "searchdomains", "staticroute", "ipv6only", "autoconfigure", "nbp":
+			return false
+		}
+		return true
+	})
 }
 
 // loadChain registers the plugins and sets up the handlers of the chain: of all

@@ -97,6 +97,9 @@ func metricsThatExist(t *testing.T) map[string]string {
 	}
 	log := logrus.New()
 	log.SetOutput(io.Discard)
+	queue, end := queueLog(log.WithFields(nil))
+	defer end()
+	opened.Registry.MustRegister(lostLines(queue))
 	loop, err := receive.Listen([]net.UDPAddr{{IP: net.IPv4(127, 0, 0, 1)}}, receive.Chain{Exchanges: &opened.Pool.Exchanges}, receive.Options{Log: log, Registerer: opened.Registry})
 	if err != nil {
 		t.Fatal(err)

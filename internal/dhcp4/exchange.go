@@ -26,6 +26,10 @@ type Exchange struct {
 	// Rehearsal says that nothing may come of this message but its answer: it was
 	// made up for explain (C-1).
 	Rehearsal bool
+	// Prompt says that handlers must not wait: one that would have to sets Waits
+	// and stops the chain without a reply. Nothing has come of the message then, and
+	// it runs through the chain once more.
+	Prompt, Waits bool
 	// Note is why boot data were kept back, for explain.
 	Note string
 }

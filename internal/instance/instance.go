@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/coredhcp/coredhcp/handler"
+	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
@@ -36,6 +37,7 @@ type Instance struct {
 
 	pool          *Pool
 	proxy         handler.Handler4
+	boots         func(*dhcpv4.DHCPv4) bool // nil without netbox_pxe
 	snapshot      atomic.Pointer[ipam.Snapshot]
 	client        *netbox.Client          // nil with an inventory
 	follower      *follow.Follower        // nil with an inventory, and in a rehearsal
@@ -109,6 +111,16 @@ func (i *Instance) open(ctx context.Context) error {
 		return i.rehearseNetBox(ctx)
 	}
 	return i.followNetBox(ctx)
+}
+
+// SetBoots says which requests may wait for the redeploy switch. The
+// netbox_pxe plugin calls it at setup.
+func (i *Instance) SetBoots(boots func(req *dhcpv4.DHCPv4) bool) { i.boots = boots }
+
+// MayWait reports whether a handler of ours may wait for NetBox while it works on
+// req.
+func (i *Instance) MayWait(req *dhcpv4.DHCPv4) bool {
+	return i.switches != nil && i.boots != nil && i.boots(req)
 }
 
 // SetProxy makes h answer boot clients on the interfaces of pxe.proxy_dhcp

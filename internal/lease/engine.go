@@ -184,8 +184,7 @@ func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Dec
 
 func (e *Engine) handle(ctx context.Context, m *ClientMessage, trace *Trace) (Decision, error) {
 	if !e.begin(m) {
-		trace.addf("D-28", "an earlier message of this client is still in work")
-		return Decision{Rule: "D-28", Reason: ReasonBusy}, nil
+		return inWork(trace), nil
 	}
 	var said answer
 	defer func() { e.end(m, said) }()
@@ -219,13 +218,20 @@ func (e *Engine) begin(m *ClientMessage) bool {
 		return false
 	}
 	e.busy[m.Client] = true
-	if !e.toldOwn {
-		e.facts.Leases.exclude(m.Identifier)
-		for _, own := range m.InterfaceAddrs {
-			e.facts.Leases.exclude(own)
-		}
-	}
+	e.keepOut(m)
 	return true
+}
+
+// keepOut keeps this machine's own addresses, as far as m tells them, out of the
+// pools (N-5).
+func (e *Engine) keepOut(m *ClientMessage) {
+	if e.toldOwn {
+		return
+	}
+	e.facts.Leases.exclude(m.Identifier)
+	for _, own := range m.InterfaceAddrs {
+		e.facts.Leases.exclude(own)
+	}
 }
 
 // SetOwn says which addresses this machine has now: those, and no others, stay out
@@ -261,12 +267,22 @@ func (e *Engine) end(m *ClientMessage, said answer) {
 func (e *Engine) decide(m *ClientMessage, trace *Trace) Decision {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now, l := e.config.Now(), e.facts.Leases
+	decision, judged := e.decideNow(m, trace)
+	e.remember(m, &decision, judged)
+	return decision
+}
+
+// decideNow runs Decide, and returns the time that leases were judged by (S-14).
+func (e *Engine) decideNow(m *ClientMessage, trace *Trace) (Decision, time.Time) {
+	now := e.config.Now()
 	judged := e.judged(now)
-	steady := e.facts.Steady
-	l.sweep(steady, judged)
-	decision := Decide(&e.facts, m, now, trace)
-	effect := &decision.effect
+	e.facts.Leases.sweep(e.facts.Steady, judged)
+	return Decide(&e.facts, m, now, trace), judged
+}
+
+// remember has the effects of a decision on memory.
+func (e *Engine) remember(m *ClientMessage, decision *Decision, judged time.Time) {
+	l, steady, effect := e.facts.Leases, e.facts.Steady, &decision.effect
 	if effect.claims.IsValid() {
 		l.claims[effect.claims] = steady.Add(cmp.Or(decision.Time, e.config.Policy.LeaseTime))
 	}
@@ -287,7 +303,6 @@ func (e *Engine) decide(m *ClientMessage, trace *Trace) Decision {
 	} else if effect.dropHold {
 		l.dropHold(m.Client)
 	}
-	return decision
 }
 
 // carryOut does what takes time. It reports false if the message has to be
@@ -302,7 +317,7 @@ func (e *Engine) carryOut(ctx context.Context, m *ClientMessage, decision Decisi
 		}
 		return err == nil, err
 	}
-	if decision.Verdict == Offer && (effect.mustProbe || effect.probe && e.config.probes()) {
+	if e.toBeProbed(&decision) {
 		return e.probe(ctx, m, decision, trace)
 	}
 	return true, nil

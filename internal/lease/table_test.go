@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
 // office is the network of most tests: web has a static address, ten addresses
@@ -278,22 +280,32 @@ func leasesOf(c ClientID, base string, n int) []Lease {
 	return list
 }
 
-func TestDecisionTable(t *testing.T) {
-	parts := append(office(),
+// tableNetwork is the network of the decision table.
+func tableNetwork(t *testing.T) *ipam.Snapshot {
+	return snapshot(t, worldOptions, append(office(),
 		device("twin1", port("eth0", string(carol), on("10.0.0.6/24"))),
-		device("twin2", port("eth0", string(carol), on("10.0.0.7/24"))))
-	s := snapshot(t, worldOptions, parts...)
+		device("twin2", port("eth0", string(carol), on("10.0.0.7/24"))))...)
+}
+
+// rig is the server before the message of the row.
+func (row tableRow) rig(t *testing.T, s *ipam.Snapshot, a Authority) *rig {
+	r := newRig(t, newMemStore(row.leases...), s)
+	r.SetAuthority(a)
+	for _, m := range row.before {
+		r.handle(m)
+	}
+	return r
+}
+
+func TestDecisionTable(t *testing.T) {
+	s := tableNetwork(t)
 	for _, row := range decisionTable {
 		t.Run(row.name, func(t *testing.T) {
 			if row.own == "" {
 				row.own = row.off
 			}
 			for authority, want := range map[Authority]string{Authoritative: row.auth, Own: row.own, Off: row.off} {
-				r := newRig(t, newMemStore(row.leases...), s)
-				r.SetAuthority(authority)
-				for _, m := range row.before {
-					r.handle(m)
-				}
+				r := row.rig(t, s, authority)
 				if got := brief(r.handle(row.message)); got != want {
 					_, trace := r.Explain(row.message)
 					t.Errorf("authority %d: %s, want %s\nafterwards:\n%s", authority, got, want, trace)

@@ -26,6 +26,10 @@ type Chain struct {
 	SupplyServerID bool
 	// Proxy names interfaces without leases; the zero value: none.
 	Proxy Proxy
+	// Prompt reports whether no handler waits for anything while it works on req,
+	// other than one that says so by the Exchange. nil: any handler may wait, so
+	// workers run the chain (B-14).
+	Prompt func(req *dhcpv4.DHCPv4) bool
 	// Own hears which addresses this machine has, before the first message and after
 	// each change; it must not change them, and return soon. nil: nothing asks.
 	Own func(addrs map[netip.Addr]bool)
@@ -42,6 +46,7 @@ type Outcome struct {
 	Exchange *dhcp4.Exchange
 
 	rehearsal bool                // nothing may come of it but the answer
+	prompt    bool                // the handlers must not wait
 	leftOut   []dhcpv4.OptionCode // of a reply that was too big for the client
 	fits      bool
 	running   int // index of the handler at work, for a panic
@@ -58,6 +63,19 @@ func (c *Chain) Answer(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Ad
 	return out
 }
 
+// waits reports whether a handler would have had to wait.
+func (o *Outcome) waits() bool { return o.Exchange != nil && o.Exchange.Waits }
+
+// prompt reports whether the chain can be run where nothing may wait.
+func (c *Chain) prompt(req *dhcpv4.DHCPv4, in dhcp4.Ingress) bool {
+	return c.Prompt != nil && !c.proxied(in) && c.Prompt(req)
+}
+
+// proxied says that another server gives addresses where the message arrived.
+func (c *Chain) proxied(in dhcp4.Ingress) bool {
+	return in.BootPort || slices.Contains(c.Proxy.Interfaces, in.Interface)
+}
+
 // vouched reports whether the relay in giaddr itself sent the message: from that
 // address, or as far as NetBox and the settings prove it (N-11).
 func (o *Outcome) vouched(req *dhcpv4.DHCPv4, source netip.AddrPort) bool {
@@ -67,14 +85,14 @@ func (o *Outcome) vouched(req *dhcpv4.DHCPv4, source netip.AddrPort) bool {
 // answer is what the receive loop and Answer share. out has the outcome so far
 // when a handler panics.
 func (c *Chain) answer(out *Outcome, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr, trace *lease.Trace) {
-	out.Proxied = in.BootPort || slices.Contains(c.Proxy.Interfaces, in.Interface)
+	out.Proxied = c.proxied(in)
 	resp, why := c.prepared(req, in, identifier, out.Proxied)
 	if why != "" {
 		out.Drop = why
 		return
 	}
 	out.Exchange = c.Exchanges.Open(req, in)
-	out.Exchange.Trace, out.Exchange.Rehearsal = trace, out.rehearsal
+	out.Exchange.Trace, out.Exchange.Rehearsal, out.Exchange.Prompt = trace, out.rehearsal, out.prompt
 	defer c.Exchanges.Close(req)
 	if out.Proxied {
 		out.running = proxyHandler

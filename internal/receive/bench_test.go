@@ -35,8 +35,12 @@ func BenchmarkExchange(b *testing.B) {
 		})
 		exchangeInParallel(b, conn.LocalAddr().(*net.UDPAddr).AddrPort())
 	})
-	b.Run("loop", func(b *testing.B) {
+	b.Run("workers", func(b *testing.B) {
 		s := startServer(b, Chain{SupplyServerID: true}, Options{}, grant)
+		exchangeInParallel(b, s.Addrs()[0])
+	})
+	b.Run("reader", func(b *testing.B) {
+		s := startServer(b, Chain{SupplyServerID: true, Prompt: always}, Options{}, grant)
 		exchangeInParallel(b, s.Addrs()[0])
 	})
 }

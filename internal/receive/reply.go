@@ -34,6 +34,15 @@ type destination struct {
 	path path
 }
 
+// control is what the kernel is asked for: the source address and, where it matters,
+// the interface to leave by.
+func (d destination) control(source netip.Addr, in arrivedBy) []byte {
+	if d.path == onInterface {
+		return sendControl(source, in.ifindex)
+	}
+	return sendControl(source, 0)
+}
+
 // destinationOf chooses by RFC 2131 section 4.1. The fields are the
 // request's, so that a handler can force a broadcast by setting the flag there;
 // only the type NAK is looked up in the reply (K-2). Without frames no reply goes

@@ -14,7 +14,6 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
-	"golang.org/x/sys/unix"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
@@ -81,8 +80,11 @@ type packet struct {
 	part   int    // which share of senders that are no relay it counts against (N-13); 0: none
 	client client // whose message this one is while it is in work (D-28)
 	arrival
-	n   int
-	buf [maxDatagram + 1]byte // one more for the END that decode may add
+	cut  bool           // it was longer than what is kept
+	lost uint32         // the kernel's count of packets it had no room for; 0: it said nothing
+	req  *dhcpv4.DHCPv4 // the message, once it is decoded
+	n    int
+	buf  [maxDatagram + 1]byte // one more for the END that decode may add
 }
 
 func (p *packet) bytes() []byte { return p.buf[:p.n] }
@@ -199,16 +201,18 @@ func (s *Server) followDevices(t *interfaceTable) {
 	}
 }
 
-// read hands packets of one socket to the workers until the socket is closed, or
-// its read deadline passes at the end.
+// read answers what one socket receives, or hands it to the workers, until the
+// socket is closed, or its read deadline passes at the end.
 func (s *Server) read(ctx context.Context, l *listener) {
-	oob := controlBytes()
+	conn, err := l.conn.SyscallConn()
+	if err != nil { // it is closed
+		return
+	}
+	in, out := newInbox(conn), &outbox{conn: conn, meter: s.meter}
 	for {
-		p := s.packets.Get().(*packet)
-		n, oobn, flags, source, err := l.conn.ReadMsgUDPAddrPort(p.buf[:maxDatagram], oob)
+		n, err := in.receive(s.packet)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded) && l.readsOn(ctx):
-			s.packets.Put(p)
 			continue
 		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 			return
@@ -220,35 +224,52 @@ func (s *Server) read(ctx context.Context, l *listener) {
 			}
 			continue
 		}
-		var lost uint32
-		p.via, p.at, p.n, p.source = l, time.Now(), n, source
-		p.arrival, lost = parseControl(oob[:oobn])
-		if lost != 0 && lost != l.lost {
-			s.meter.lostInKernel(lost - l.lost)
-			l.lost = lost
-		}
-		why := s.admit(p, flags&unix.MSG_TRUNC != 0)
-		if why == "" {
-			select {
-			case s.jobs <- p:
-				s.begun.Add(1)
-				s.relieve()
-				continue
-			default:
-				why = dropSurplus
-				s.working.end(p)
-				s.senders.end(p)
+		now := time.Now()
+		for i := range n {
+			p := in.packets[i]
+			p.via, p.at, p.req = l, now, nil
+			if p.lost != 0 && p.lost != l.lost {
+				s.meter.lostInKernel(p.lost - l.lost)
+				l.lost = p.lost
+			}
+			if !s.take(p, out) {
+				in.packets[i] = nil
 			}
 		}
-		s.meter.drop(why, p.source)
-		s.packets.Put(p)
+		out.flush()
 	}
+}
+
+func (s *Server) packet() *packet { return s.packets.Get().(*packet) }
+
+// take answers a packet at once, or gives it to a worker; it reports whether p may
+// be used again.
+func (s *Server) take(p *packet, out *outbox) bool {
+	why := s.admit(p)
+	if why == "" {
+		if !s.handle(p, out) {
+			s.senders.end(p)
+			return true
+		}
+		select {
+		case s.jobs <- p:
+			s.begun.Add(1)
+			s.relieve()
+			return false
+		default:
+			why = dropSurplus
+			s.working.end(p)
+			s.senders.end(p)
+		}
+	}
+	s.meter.drop(why, p.source)
+	return true
 }
 
 // admit says why a packet is not worth a worker, or notes that its client has a
 // message in work.
-func (s *Server) admit(p *packet, cut bool) Drop {
-	if cut {
+func (s *Server) admit(p *packet) Drop {
+	if p.cut {
 		return dropMalformed
 	}
 	if ifc := s.interfaces.table.Load().byIndex[p.ifindex]; ifc != nil && p.via.yields[ifc.name] {
@@ -264,38 +285,75 @@ func (s *Server) admit(p *packet, cut bool) Drop {
 	return ""
 }
 
-// handle does all for one packet. A panic of a handler costs that packet only
-// (B-3, L-7).
-func (s *Server) handle(p *packet) {
-	out := Outcome{running: noHandler}
+// handle does all for one packet: a worker's without out, and with it the
+// reader's, who must not wait. It reports true if p is for a worker, and nothing
+// has come of it yet. A panic of a handler costs that packet only (B-3, L-7).
+func (s *Server) handle(p *packet, out *outbox) (waits bool) {
+	o := Outcome{running: noHandler, prompt: out != nil}
 	s.meter.inWork.Inc()
 	defer func() {
 		s.meter.inWork.Dec()
-		s.working.end(p)
+		if !waits {
+			s.working.end(p)
+		}
 		if cause := recover(); cause != nil {
-			s.meter.panicked(cause, out.running, p.bytes())
+			s.meter.panicked(cause, o.running, p.bytes())
 		}
 	}()
+	if p.req == nil {
+		req, why := decode(p.bytes())
+		if why != "" {
+			s.meter.drop(why, p.source)
+			return false
+		}
+		s.meter.receive(req)
+		p.req = req
+	}
 	table := s.interfaces.table.Load()
 	in := arrivedBy{arrival: p.arrival, source: p.source, ifc: table.byIndex[p.ifindex]}
-	req, why := decode(p.bytes())
-	if why != "" {
-		s.meter.drop(why, p.source)
-		return
+	ingress := in.ingress(p.via.proxy)
+	if o.prompt && !s.chain.prompt(p.req, ingress) {
+		return true
 	}
-	s.meter.receive(req)
-	s.chain.answer(&out, req, in.ingress(p.via.proxy), serverIdentifier(req, in, table.local), nil)
+	s.chain.answer(&o, p.req, ingress, serverIdentifier(p.req, in, table.local), nil)
+	if o.prompt && o.waits() {
+		return true
+	}
+	s.conclude(p, &o, in, table.local, out)
+	return false
+}
+
+// conclude counts what came of a packet, and sends the reply if there is one.
+func (s *Server) conclude(p *packet, o *Outcome, in arrivedBy, local map[netip.Addr]bool, out *outbox) {
+	req := p.req
 	s.working.end(p) // before the reply: the client may send again at once
-	if out.Drop != "" {
-		s.meter.dropMessage(out.Drop, req)
+	if o.Drop != "" {
+		s.meter.dropMessage(o.Drop, req)
 		return
 	}
-	in.vouched = out.vouched(req, p.source)
-	if len(out.leftOut) > 0 || !out.fits {
-		s.meter.trimmed(req, out.leftOut, out.fits)
+	in.vouched = o.vouched(req, p.source)
+	if len(o.leftOut) > 0 || !o.fits {
+		s.meter.trimmed(req, o.leftOut, o.fits)
 	}
-	name, err := s.reply(p, req, &out, in, table.local)
-	s.meter.sent(out.Reply, name, err, time.Since(p.at))
+	if out != nil && !o.Proxied {
+		if r := s.queued(p, o.Reply, in, local); r.row != "" {
+			out.add(r)
+			return
+		}
+	}
+	name, err := s.reply(p, req, o, in, local)
+	s.meter.sent(o.Reply, name, err, time.Since(p.at))
+}
+
+// queued is a reply that leaves through the socket, for the outbox. Without a row
+// it is one that leaves in a frame.
+func (s *Server) queued(p *packet, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) outgoing {
+	source := sourceAddress(resp, in, local)
+	d := destinationOf(p.req, resp, in, s.frames != nil && source.IsValid())
+	if d.path == byHardware {
+		return outgoing{}
+	}
+	return outgoing{reply: resp, row: d.name, at: p.at, wire: resp.ToBytes(), control: d.control(source, in), to: d.to}
 }
 
 // reply sends what came of a message. ProxyDHCP's ACK goes back to where the
@@ -333,10 +391,6 @@ func (s *Server) send(l *listener, req, resp *dhcpv4.DHCPv4, in arrivedBy, local
 		s.meter.frameFailed(err)
 		d = destinationOf(req, resp, in, false)
 	}
-	ifindex := 0
-	if d.path == onInterface {
-		ifindex = in.ifindex
-	}
-	_, _, err := l.conn.WriteMsgUDPAddrPort(wire, sendControl(source, ifindex), d.to)
+	_, _, err := l.conn.WriteMsgUDPAddrPort(wire, d.control(source, in), d.to)
 	return d.name, err
 }

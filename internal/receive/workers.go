@@ -8,7 +8,7 @@ import (
 
 // work does all for one packet, and gives back what it held.
 func (s *Server) work(p *packet) {
-	s.handle(p)
+	s.handle(p, nil)
 	s.senders.end(p)
 	s.packets.Put(p)
 	s.finished.Add(1)

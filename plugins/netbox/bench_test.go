@@ -30,7 +30,7 @@ func BenchmarkHandler(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				resp := dhcp4test.Prepared(b, req)
-				o.Pool.Exchanges.Open(req, dhcp4.Ingress{})
+				o.Pool.Exchanges.Open(req, dhcp4.Ingress{}).Prompt = true
 				if resp, _ := h(req, resp); resp == nil {
 					b.Fatal("no reply")
 				}

@@ -43,19 +43,30 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		x.Decision = h.Engine.Rehearse(m, x.Trace)
 		return h.speak(req, resp, x)
 	}
-	d, err := h.decide(m, x.Trace)
+	d, err := h.decide(x)
+	if x.Waits {
+		return nil, true
+	}
 	x.Decision = d
 	h.report(x, err)
 	return h.speak(req, resp, x)
 }
 
 // decide asks the engine and tells the metrics.
-func (h *handler) decide(m lease.ClientMessage, trace *lease.Trace) (lease.Decision, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), packetTime)
-	defer cancel()
+func (h *handler) decide(x *dhcp4.Exchange) (d lease.Decision, err error) {
 	start := h.now()
-	d, err := h.Engine.Handle(ctx, m, trace)
-	h.Metrics.Decided(m.Type, d, h.now().Sub(start))
+	if x.Prompt {
+		var done bool
+		if d, done = h.Engine.Try(&x.Message, x.Trace); !done {
+			x.Waits = true
+			return d, nil
+		}
+	} else {
+		ctx, cancel := context.WithTimeout(context.Background(), packetTime)
+		defer cancel()
+		d, err = h.Engine.Handle(ctx, x.Message, x.Trace)
+	}
+	h.Metrics.Decided(x.Message.Type, d, h.now().Sub(start))
 	return d, err
 }
 

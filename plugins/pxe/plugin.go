@@ -37,6 +37,7 @@ func setup(pool *instance.Pool, args []string) (chain.Handler4, error) {
 		return nil, err
 	}
 	h := &handler{Instance: i, exchanges: &pool.Exchanges, redeploy: i.Redeploy}
+	i.SetBoots(asks)
 	i.SetProxy(h.proxy4)
 	return pool.Handler(stock.Plugin{Name: "netbox_pxe", Log: i.Quiet}, h.handle4), nil
 }
