@@ -35,7 +35,7 @@ func (s *server) scope(ctx context.Context, step *plan.Step) (netboxio.Outcome, 
 	if !found {
 		return outcome(fmt.Errorf("%w: there is no such scope", errMoved))
 	}
-	if off := find(step.Changes, "state"); off != nil && off.New == "Inactive" {
+	if off := find(step.Changes, "state"); off != nil && off.New == "Inactive" && step.Record > 0 {
 		if err := s.unused(ctx, step.Scope.Addr()); err != nil {
 			return outcome(err)
 		}
@@ -50,6 +50,9 @@ func (s *server) scope(ctx context.Context, step *plan.Step) (netboxio.Outcome, 
 	}
 	if done {
 		return netboxio.Unchanged, nil
+	}
+	if err := s.partnerReady(ctx, step); err != nil {
+		return outcome(err)
 	}
 	change := scopeChange(step.Changes)
 	s.scopes = nil

@@ -29,7 +29,7 @@ func (r *runner) server(ctx context.Context, from, to int) {
 		r.giveUp(from, to, fmt.Errorf("no server %s is configured", host))
 		return
 	}
-	s := &server{client: client, barred: make(map[way]error), strikes: make(map[way]int)}
+	s := &server{client: client, others: r.targets.Servers, barred: make(map[way]error), strikes: make(map[way]int)}
 	r.push(ctx, s, from, to)
 	if ctx.Err() == nil {
 		r.verify(ctx, s, from, to)
@@ -163,6 +163,7 @@ func (s *server) open(ways ...way) error {
 // server is one server while it is written to.
 type server struct {
 	client       *psu.Client
+	others       map[string]*psu.Client // all servers, by host
 	scopes       *windhcp.List[windhcp.Scope]
 	reservations map[netip.Addr][]windhcp.Reservation // by scope id; nil: not read
 	unreadable   error                                // why reservations could not be read

@@ -27,6 +27,7 @@ type comparison struct {
 	stay, hold []windhcp.Exclusion
 	removed    []windhcp.Exclusion // from the server
 	router     bool                // NetBox's router goes to the server
+	state      bool                // NetBox's state goes to the server, and to its partner
 	pushes     bool                // what goes to the server does so in this run
 	notes      []plan.Note
 }
@@ -211,6 +212,9 @@ func (c *comparison) keepRemoved(but []windhcp.Exclusion) {
 func (c *comparison) settle(want *record, list windhcp.List[windhcp.Exclusion]) {
 	if c.router && c.pushes {
 		c.after.Router = &c.rec.Router
+	}
+	if c.state && c.pushes {
+		c.after.State = &c.rec.State
 	}
 	if !list.Complete() {
 		return

@@ -246,10 +246,9 @@ func TestWhatIsNotPushedFollowsTheServer(t *testing.T) {
 	})
 	t.Run("edited in NetBox: kept, told once, and not pushed", func(t *testing.T) {
 		l, r := start(t)
-		r.ScopeState, r.Options = "Inactive", json.RawMessage(edited)
+		r.Options = json.RawMessage(edited)
 		p := l.run()
 		wantSteps(t, p, func(s plan.Step) bool { return onServers(s) || onRanges(s) })
-		wantNote(t, p, plan.Warning, "5.6", "the state of the scope was changed in NetBox and cannot be pushed")
 		wantNote(t, p, plan.Warning, "5.6", "the options of the scope were")
 		l.w.hoursLater(3)
 		p = l.run()
@@ -257,7 +256,7 @@ func TestWhatIsNotPushedFollowsTheServer(t *testing.T) {
 		if hasNote(p, plan.Warning, "5.6", "") {
 			t.Errorf("told again\n%s", describe(p))
 		}
-		r.ScopeState, r.Options = "Active", json.RawMessage(`[{"code":6,"value":"10.1.1.1"}]`) // taken back
+		r.Options = json.RawMessage(`[{"code":6,"value":"10.1.1.1"}]`) // taken back
 		l.run()
 		l.scope.State = "Inactive"
 		l.run()
@@ -287,7 +286,7 @@ func TestWhatIsNotPushedFollowsTheServer(t *testing.T) {
 		l.w.memory = plan.Memory{}
 		r.ScopeState, r.Options = "Inactive", json.RawMessage(edited)
 		p := l.run()
-		wantNote(t, p, plan.Warning, "5.6", "Inactive becomes Active")
+		wantNote(t, p, plan.Warning, "5.6", "the state of the scope becomes Active, as the server has it, instead of Inactive")
 		wantNote(t, p, plan.Warning, "5.6", "10.9.9.9")
 	})
 }

@@ -33,6 +33,10 @@ func pushScopes(in *recorded) ([]*unit, work) {
 		if u.compared != nil {
 			u.compared.pushes = in.brake(u.server) == ""
 		}
+		early := u.wakes() && (u.want.Start != u.scope.Start || u.want.End != u.scope.End)
+		if early { // Windows takes another range for an active scope only
+			sp.pushState(u)
+		}
 		sp.pushScope(u)
 		sp.pushExclusions(u.compared, u.server, u.want, u.part.Exclusions)
 		for _, twin := range in.twins(u) {
@@ -40,6 +44,9 @@ func pushScopes(in *recorded) ([]*unit, work) {
 				continue
 			}
 			sp.pushExclusions(in.compareTwin(u, twin), twin.server, u.want, twin.part.Exclusions)
+		}
+		if !early {
+			sp.pushState(u)
 		}
 	}
 	for _, rec := range in.records {
@@ -51,7 +58,7 @@ func pushScopes(in *recorded) ([]*unit, work) {
 }
 
 // twins are the same scope on the partner, where that is written to as well.
-func (r *recorded) twins(u *unit) []*sighting {
+func (r *surveyed) twins(u *unit) []*sighting {
 	var out []*sighting
 	for _, x := range r.partners {
 		if x.scope.Subnet == u.scope.Subnet && x.source == u.source {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -187,14 +186,7 @@ func (sc *scoping) compareRecord(u *unit, want *record) {
 	c := u.compared
 	want.Router = c.compareRouter(true)
 	want.Exclusions = c.pushExclusions(u.part.Exclusions, true)
-	woken := !sc.memory.Records[c.key()].Off.IsZero() // the mirror deactivated it, and its record is back
-	if u.scope.State != "" && !woken {
-		server := u.scope.State
-		if strings.EqualFold(server, u.rec.State) { // scripts differ in how they spell InActive
-			server = u.rec.State
-		}
-		want.State = c.followed("the state of the scope was", &c.after.State, u.rec.State, server)
-	}
+	sc.compareState(u, want)
 	if !sc.p.RefreshOptions || !u.part.Options.Complete() {
 		return
 	}

@@ -87,7 +87,7 @@ func (s *wscope) check() error {
 func (s *wscope) change(step *plan.Step) error {
 	have := map[string]any{
 		"name": s.Name, "start_ip": s.Start.String(), "end_ip": s.End.String(), "description": s.Description,
-		"lease_duration_seconds": s.LeaseSeconds, "router": "", "state": s.State,
+		"lease_duration_seconds": s.LeaseSeconds, "router": "", "state": stateWord(s.State),
 	}
 	if s.Router.IsValid() {
 		have["router"] = s.Router.String()

@@ -239,6 +239,8 @@ func (p *Policy) allowedOnServer(s *Step) error {
 			fields = append(fields, "scope_id", "subnet_mask", "state")
 		} else if s.Record > 0 && p.DeleteScopes { // on its way out, or back
 			fields = []string{"state"}
+		} else if now, turns := s.becomes("state"); turns && s.Record == 0 && (now == "Inactive" || now == "Active" && p.ActivateScopes) {
+			fields = []string{"state"}
 		}
 	case WindowsExclusion:
 		on = p.PushScopeInfo

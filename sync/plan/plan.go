@@ -129,6 +129,10 @@ type Step struct {
 	// only if it still holds.
 	Observed []Change `json:"observed,omitempty"`
 
+	// With is the partner's host, where the state of a scope goes to both servers of
+	// its relationship or to neither (rule 5.6).
+	With string `json:"with,omitempty"`
+
 	// Record is the change record of NetBox on which a delete on a server rests
 	// (rule 5.4).
 	Record int64 `json:"record,omitempty"`
