@@ -122,6 +122,7 @@ const (
 	deleteReservation way = "delete a reservation"
 	createExclusion   way = "create an exclusion"
 	deleteExclusion   way = "delete an exclusion"
+	changeOptions     way = "change options"
 )
 
 // strikesAtMost is how many calls of one kind may be dropped, or answered with a
@@ -182,6 +183,8 @@ func (s *server) do(ctx context.Context, step *plan.Step) (netboxio.Outcome, err
 		return s.reservation(ctx, step)
 	case plan.WindowsExclusion:
 		return s.exclusion(ctx, step)
+	case plan.WindowsOption:
+		return s.options(ctx, step)
 	}
 	return netboxio.Refused, fmt.Errorf("no such kind of step: %s", step.Kind)
 }

@@ -45,6 +45,7 @@ func pushScopes(in *recorded) ([]*unit, work) {
 			}
 			sp.pushExclusions(in.compareTwin(u, twin), twin.server, u.want, twin.part.Exclusions)
 		}
+		sp.pushOptions(u)
 		if !early {
 			sp.pushState(u)
 		}
@@ -201,6 +202,10 @@ func (sp *scopePush) createScope(server int, rec *record) {
 	if rec.Router != "" {
 		changes = append(changes, plan.Change{Field: "router", New: rec.Router})
 	}
+	options, agreed := sp.newOptions(server, rec)
+	if len(options) > 0 {
+		changes = append(changes, plan.Change{Field: "options", New: optionsSent(options)})
+	}
 	told := "created active: the server answers in it at once; it belongs to no failover relationship"
 	if inactive {
 		changes = append(changes, plan.Change{Field: "state", New: "Inactive"})
@@ -212,6 +217,7 @@ func (sp *scopePush) createScope(server int, rec *record) {
 	})
 	sp.note(plan.Note{Level: plan.Warning, Server: s.Host, Scope: rec.Subnet, Cause: plan.CauseScopePush, Text: told})
 	sp.pushExclusions(nil, server, rec, windhcp.List[windhcp.Exclusion]{})
+	sp.agreeNew(server, rec, agreed)
 	sp.made = append(sp.made, &unit{
 		sighting: &sighting{
 			verdict: verdict{source: rec.Source, vrf: rec.VRF, rec: rec}, server: server,
@@ -219,6 +225,22 @@ func (sp *scopePush) createScope(server int, rec *record) {
 		},
 		want: rec,
 	})
+}
+
+// agreeNew takes what a scope is made with for agreed (rule 5.6).
+func (sp *scopePush) agreeNew(server int, rec *record, options []optionValue) {
+	if sp.brake(server) != "" || sp.strange != "" {
+		return
+	}
+	router, text, now := rec.Router, optionsText(options), stateActive
+	if stateWord(rec.State) == stateInactive {
+		now = stateInactive
+	}
+	agreed := plan.Agreement{Exclusions: union(nil, rec.Exclusions), Whole: true, Router: &router, Options: &text, State: &now}
+	if rec.holder != nil {
+		agreed.Edited = rec.holder.LastUpdated
+	}
+	sp.born[plan.ScopeKey{Server: sp.host(server), Subnet: rec.Subnet}] = agreed
 }
 
 // exclusionValue is an exclusion as the server's API has it.

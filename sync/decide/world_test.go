@@ -52,6 +52,7 @@ type machine struct {
 	computer      string
 	readsOnly     bool
 	oldScript     bool
+	noOptions     bool // its script cannot set options
 	malformed     bool // its list of scopes has an entry that cannot be understood
 
 	failoversMalformed bool // the same of its relationships
@@ -273,7 +274,7 @@ func (w *world) removeRange(i int) {
 func (w *world) hoursLater(n int) { w.now = w.now.Add(time.Duration(n) * time.Hour) }
 
 func (m *machine) lists(now time.Time) windhcp.Server {
-	s := windhcp.Server{Host: m.host, Date: now, Computer: m.computer, ReadsOnly: m.readsOnly, Lists: !m.oldScript, Parts: make(map[netip.Addr]windhcp.Part)}
+	s := windhcp.Server{Host: m.host, Date: now, Computer: m.computer, ReadsOnly: m.readsOnly, Lists: !m.oldScript, SetsOptions: !m.oldScript && !m.noOptions, Parts: make(map[netip.Addr]windhcp.Part)}
 	if m.down {
 		s.Scopes.Err, s.Failovers.Err = errTrouble, errTrouble
 		return s

@@ -61,12 +61,21 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 	wake := Step{Target: host1, Action: state.Update, Kind: WindowsScope, Scope: subnet, Changes: becomes("state", "Active")}
 	gone := Step{Target: host1, Action: state.Delete, Kind: WindowsScope, Scope: subnet, Observed: observed("state", "Inactive"), Record: 7}
 	exclude := Step{Target: host1, Action: state.Create, Kind: WindowsExclusion, Scope: subnet, Changes: becomes("exclusions", json.RawMessage(`[]`))}
+	option := Step{Target: host1, Action: state.Update, Kind: WindowsOption, Scope: subnet, Changes: becomes("option_6", json.RawMessage(`["10.1.1.1"]`))}
 	for _, c := range []struct {
 		name   string
 		step   Step
 		edit   func(*Step)
 		policy func(*Policy)
 	}{
+		{"set an option with push_scope_info off", option, nil, func(p *Policy) { p.PushScopeInfo = false }},
+		{"delete options", option, func(s *Step) { s.Action = state.Delete }, nil},
+		{"take an option away", option, func(s *Step) { s.Changes = becomes("option_6", nil) }, nil},
+		{"set an option to no value", option, func(s *Step) { s.Changes = becomes("option_6", json.RawMessage(`[]`)) }, nil},
+		{"set the router as an option", option, func(s *Step) { s.Changes = becomes("option_3", json.RawMessage(`["10.8.4.1"]`)) }, nil},
+		{"set the lease time as an option", option, func(s *Step) { s.Changes = becomes("option_51", json.RawMessage(`["60"]`)) }, nil},
+		{"set what is no option", option, func(s *Step) { s.Changes = becomes("name", json.RawMessage(`["x"]`)) }, nil},
+		{"set options of a server that wins", option, nil, func(p *Policy) { p.Servers[0].NoPush = true }},
 		{"delete an address with a foreign status", remove, func(s *Step) { s.Observed[0].Old = "active" }, nil},
 		{"delete an address of which no status was seen", remove, func(s *Step) { s.Observed = s.Observed[1:] }, nil},
 		{"delete a reservation made by hand", remove, func(s *Step) { s.Observed = observed("status", "reserved") }, nil},

@@ -28,6 +28,7 @@ const (
 	WindowsScope       state.Kind = "dhcp.scope"
 	WindowsReservation state.Kind = "dhcp.reservation"
 	WindowsExclusion   state.Kind = "dhcp.exclusion"
+	WindowsOption      state.Kind = "dhcp.option"
 )
 
 // Plan is what a run would do, and what it leaves alone and why.
