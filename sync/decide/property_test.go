@@ -49,6 +49,7 @@ type story struct {
 	vrfs bool // dh3 is in VRF red, the others in VRF blue
 
 	agreed        map[string]agreedOn // what both sides agreed on, by server and scope
+	wrote         map[int64]string    // descriptions that runs gave addresses
 	changedNetBox *state.State        // NetBox before the run that is judged
 	changedBefore map[string]*machine // the servers before the run that is judged
 	*floors
@@ -78,7 +79,7 @@ func (s *story) vrf(host string, _ netip.Prefix) int64 {
 func storyNets() []string { return []string{"10.0.0.0/28", "10.0.0.16/28", "10.0.1.0/28"} }
 
 func newStory(t *rapid.T) *story {
-	s := &story{T: t, w: newWorld(), p: defaults(dh1, dh2, dh3), floors: newFloors(), agreed: make(map[string]agreedOn)}
+	s := &story{T: t, w: newWorld(), p: defaults(dh1, dh2, dh3), floors: newFloors(), agreed: make(map[string]agreedOn), wrote: make(map[int64]string)}
 	p := &s.p
 	p.MaxDeleteCount, p.MaxDeletePercent = s.pick("count", 4), []int{0, 50, 80}[s.pick("percent", 3)]
 	p.PreviousLease, p.PreviousReservation = []string{"old-dhcp"}, []string{"old-reserved"}
@@ -167,10 +168,14 @@ func (s *story) newLease(scope *wscope) {
 }
 
 func (s *story) newReservation(scope *wscope) {
-	r := windhcp.Reservation{Addr: s.host(scope), ClientID: s.client(), Name: s.name(), Type: "Both"}
+	r := windhcp.Reservation{Addr: s.host(scope), ClientID: s.client(), Name: s.name(), Type: "Both", Description: s.description()}
 	if r.ClientID != "" && !slices.ContainsFunc(scope.reservations, func(o windhcp.Reservation) bool { return o.Addr == r.Addr || o.ClientID == r.ClientID }) {
 		scope.reservations = append(scope.reservations, r)
 	}
+}
+
+func (s *story) description() string {
+	return []string{"", "", "desk", "door", strings.Repeat("long ", 60), " blanks "}[s.pick("description", 6)]
 }
 
 func (s *story) newExclusion(scope *wscope) {
@@ -211,7 +216,7 @@ func (s *story) round() *plan.Plan {
 	if problem := s.judge(&reading{s, in, before, s.w.nb, facts}); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
-	if problem := firstOf(serverTouch(windows, s.w.servers, &s.p), s.unproved(windows, made), s.exclusionsLost(windows, before), s.braked(windows), s.overwritten(windows, before)); problem != "" {
+	if problem := firstOf(serverTouch(windows, s.w.servers, &s.p), s.unproved(windows, made), s.exclusionsLost(windows, before), s.braked(windows), s.overwritten(windows, before), s.misdescribed(before)); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
 	s.observeAgreement(&in, made)
@@ -428,6 +433,11 @@ func (s *story) events() []func() {
 		}
 	}
 	return append(s.edits(anyScope), []func(){
+		func() {
+			if x := anyScope(); len(x.reservations) > 0 {
+				x.reservations[0].Description = s.description()
+			}
+		},
 		func() { s.newLease(anyScope()) },
 		func() { s.newReservation(anyScope()) },
 		func() { s.newExclusion(anyScope()) },

@@ -215,6 +215,28 @@ func (s *story) agree(host string, scope *wscope, options bool) {
 	s.agreed[k] = a
 }
 
+// misdescribed finds a description that a run changed although people wrote it, or gave
+// an address that is no reservation (rule 3.6).
+func (s *story) misdescribed(before *state.State) string {
+	had := make(map[int64]state.Address)
+	for _, x := range before.Addresses {
+		had[x.ID] = x
+	}
+	for _, y := range s.w.nb.Addresses {
+		x := had[y.ID]
+		switch {
+		case x.Description == y.Description:
+			continue
+		case !s.p.SyncIPs || s.p.Mode == plan.Import:
+			return fmt.Sprintf("%s got description %q although addresses are not synced", y.Address, y.Description)
+		case x.Description != "" && s.wrote[y.ID] != x.Description:
+			return fmt.Sprintf("description %q of %s, which people wrote, became %q", x.Description, y.Address, y.Description)
+		}
+		s.wrote[y.ID] = y.Description
+	}
+	return ""
+}
+
 // edits are what people do to states and options on both sides.
 func (s *story) edits(anyScope func() *wscope) []func() {
 	value := func(code int) []string {

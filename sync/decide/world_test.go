@@ -489,6 +489,8 @@ func (w *world) setAddress(x *state.Address, s *plan.Step) error {
 			x.Status = str
 		case field == "dns_name" && (str == "" || dnsNameFits.MatchString(str) && len(str) <= 255 && str == strings.ToLower(str)):
 			x.DNSName = str
+		case field == "description" && len([]rune(str)) <= 200:
+			x.Description = str
 		case field == "custom_fields.dhcp_client_id" && str != "":
 			x.ClientID = str
 		case field == "custom_fields.dhcp_managed" && str != "":

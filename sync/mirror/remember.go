@@ -26,6 +26,9 @@ func remembered(before plan.Memory, p *plan.Plan, report *apply.Report) plan.Mem
 		if r.Outcome == netboxio.Done || r.Outcome == netboxio.Unchanged {
 			continue
 		}
+		if s.Kind == state.IPAddress && len(s.AddTags)+len(s.RemoveTags) == 0 {
+			restore(after.Described, before.Described, plan.Place{VRF: s.VRF, Addr: s.Addr})
+		}
 		switch {
 		case s.Kind == plan.WindowsReservation && s.Action != state.Update:
 			restore(after.Pushed, before.Pushed, plan.PushedKey{Server: s.Target, Addr: s.Addr})
