@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // rule 5.6: the state of a scope, three ways. Each side changes after both agreed;
@@ -146,6 +147,25 @@ func TestAStateGoesToBothPartnersOrToNeither(t *testing.T) {
 				t.Errorf("NetBox's edit is %s now", l.w.nb.Ranges[0].ScopeState)
 			}
 		})
+	}
+}
+
+// rules 5.6 and 3.8 point 25: a state that one partner once kept otherwise does not go to
+// the other alone.
+func TestAStateThatAPartnerKeptOtherwiseGoesToBoth(t *testing.T) {
+	l := newLab(t)
+	l.p = defaults(dh1, dh2)
+	l.w.pair("east", dh1, dh2, "10.8.4.0")
+	l.importAll()
+	l.p.PushScopeInfo, l.p.PushToPartner = true, true
+	l.run()
+	l.w.nb.Ranges[0].ScopeState = "Inactive"
+	l.w.memory.Answers = map[plan.AnswerKey]plan.Answer{
+		{Server: dh2, Kind: plan.WindowsScope, Addr: l.scope.ID(), Field: "state"}: {Sent: "Inactive", Came: "Active"},
+	}
+	p := l.plan()
+	if p.Count(dh1, state.Update) != 1 || p.Count(dh2, state.Update) != 1 {
+		t.Errorf("the state goes to one partner alone\n%s", describe(p))
 	}
 }
 
