@@ -106,7 +106,7 @@ func (ad *addressing) serve(place plan.Place, x *state.Address, f *facts, n *net
 		return false
 	}
 	ad.metadata(&o.want, x, f, n)
-	ad.describe(place, x, &o, f)
+	ad.describe(x, &o, f)
 	if x == nil && f.waits {
 		return false
 	}

@@ -14,7 +14,7 @@ import (
 //	text         nothing, or the last    the text
 //	blank        the last                blank
 //	none, and the address is a lease's   blank, if it is the last
-func (ad *addressing) describe(place plan.Place, x *state.Address, o *outcome, f *facts) {
+func (ad *addressing) describe(x *state.Address, o *outcome, f *facts) {
 	if o.cause == plan.CauseProtected || o.cause == plan.CauseShielded {
 		return
 	}

@@ -2,6 +2,7 @@ package decide
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -176,7 +177,7 @@ func (s *story) observeAgreement(in *plan.Input, made *plan.Plan) {
 		w := &in.Windows[i]
 		for id, part := range w.Parts {
 			scope := s.w.servers[w.Host].scopes[id]
-			if scope != nil && part.Options.Err != windhcp.ErrNotRead && speaks(w.Host, scope) == w.Host {
+			if scope != nil && !errors.Is(part.Options.Err, windhcp.ErrNotRead) && speaks(w.Host, scope) == w.Host {
 				s.agree(w.Host, scope, part.Options.Err == nil && (s.p.RefreshOptions || s.p.Mode == plan.Import))
 			}
 		}
