@@ -184,8 +184,10 @@ func (s *story) observeAgreement(in *plan.Input, made *plan.Plan) {
 	}
 	for i := range made.Steps {
 		if x := &made.Steps[i]; x.Kind == plan.WindowsScope && x.Action == state.Create {
-			s.agreed[scopeText(x.Target, x.Scope.Addr())] = agreedOn{listed: true} // of a scope that was there before, nothing counts
-			s.agree(x.Target, s.w.servers[x.Target].scopes[x.Scope.Addr()], true)
+			// What it was made with is agreed on; of a scope that was there before, nothing is.
+			scope := s.w.servers[x.Target].scopes[x.Scope.Addr()]
+			s.agreed[scopeText(x.Target, scope.ID())] = agreedOn{listed: true, state: stateWord(scope.State)}
+			s.agree(x.Target, scope, true)
 		}
 	}
 }
