@@ -213,3 +213,22 @@ func TestTheRouterIsComparedThreeWays(t *testing.T) {
 		wantNote(t, p, plan.Warning, "5.6", "router 10.8.4.2 of NetBox gives way to 10.8.4.3")
 	})
 }
+
+// rule 5.6: an exclusion that only the partner has left stays there, and a new one that
+// overlaps it is not made there (rapid seed 1143).
+func TestAnExclusionOfThePartnerAloneIsNotOverlapped(t *testing.T) {
+	l := newLab(t)
+	l.p = defaults(dh1, dh2)
+	l.scope.exclusions = spansOf(t, "30-39 60-60")
+	l.w.pair("east", dh1, dh2, "10.8.4.0")
+	l.importAll()
+	l.p.PushScopeInfo, l.p.PushToPartner = true, true
+	l.run()
+	l.scope.exclusions = spansOf(t, "60-60")
+	l.w.nb.Ranges[0].Exclusions = exclusionsField(spansOf(t, "30-30 30-39 60-60"))
+	l.run()
+	partner := l.w.server(dh2).scopes[l.scope.ID()]
+	if got, there := spansText(union(nil, l.scope.exclusions)), spansText(union(nil, partner.exclusions)); got != "30-30 60-60" || there != "30-39 60-60" || l.recordedSpans() != "30-30 60-60" {
+		t.Errorf("the server has %s, its partner %s, NetBox %s", got, there, l.recordedSpans())
+	}
+}

@@ -74,10 +74,7 @@ func (r *surveyed) twins(u *unit) []*sighting {
 // goes from that one goes from the partner too.
 func (r *recorded) compareTwin(u *unit, twin *sighting) *comparison {
 	if r.compared[twin] == nil {
-		c := r.compare(twin.server, u.rec, twin.scope)
-		if u.rec == nil {
-			c.rec = u.want
-		}
+		c := r.compare(twin.server, u.want, twin.scope)
 		c.pushExclusions(twin.part.Exclusions, false)
 		if u.compared != nil {
 			c.keepRemoved(u.compared.removed)
