@@ -25,7 +25,7 @@ $Common = {
     $WarningPreference = 'SilentlyContinue'
     $PSDefaultParameterValues = @{}
     $ScriptName = 'netbox-dhcp-sync'
-    $ScriptVersion = '2026.11.0'
+    $ScriptVersion = '2026.11.1'
 
     # A preference does not reach the functions of a module, so each call of a
     # cmdlet says -ErrorAction Stop itself, and those that change something
@@ -183,6 +183,20 @@ $Common = {
             Stop-Input $Name "$Name is not a text"
         }
         return $value.Substring(1)
+    }
+
+    # A list of texts exactly as they were sent, at least one and none empty.
+    function Get-TextList {
+        param($Fields, [string] $Name)
+        $list = $null
+        if (Test-Key $Fields $Name) { $list = $Fields.PSObject.Properties["_$Name"].Value }
+        if ($list -isnot [array] -or $list.Count -eq 0) { Stop-Input $Name "$Name is not a list of texts" }
+        foreach ($value in $list) {
+            if ($value -isnot [string] -or $value.Length -lt 2 -or -not $value.StartsWith('_', [System.StringComparison]::Ordinal)) {
+                Stop-Input $Name "$Name is not a list of texts"
+            }
+            $value.Substring(1)
+        }
     }
 
     # Checks the keys that are read, before anything is done.
@@ -448,18 +462,18 @@ $Common = {
 
     # ---- changes of scopes ----
 
-    # Does the parts of a change one after the other. If one fails, those before it
+    # Does the parts of a change one after the other, each with itself as argument. If one fails, those before it
     # are taken back, so that the change is whole or not at all.
     function Invoke-Whole {
         param($Parts)
         $done = New-Object System.Collections.ArrayList
         foreach ($part in $Parts) {
-            try { [void] (& $part.Act) }
+            try { [void] (& $part.Act $part) }
             catch {
                 $cause = $_
                 $left = @()
                 for ($back = $done.Count - 1; $back -ge 0; $back--) {
-                    try { [void] (& $done[$back].Undo) } catch { $left += $done[$back].Name }
+                    try { [void] (& $done[$back].Undo $done[$back]) } catch { $left += $done[$back].Name }
                 }
                 if ($left.Count -gt 0) {
                     Stop-Request 500 'half_done' ($left -join ', ') "$($cause.Exception.Message) What was changed before could not be taken back: $($left -join ', ')"
@@ -509,6 +523,106 @@ $Common = {
         if (@(Get-Router $Id).Count -gt 0) {
             Remove-DhcpServerv4OptionValue -ScopeId $Id -OptionId 3 -ErrorAction Stop -WhatIf:$false -Confirm:$false
         }
+    }
+
+    # ---- changes of options ----
+
+    # A value of a definition that comes back as it is sent, or as the same number.
+    function Test-OptionValue {
+        param([string] $Type, [string] $Text)
+        if ($Type -eq 'IPv4Address') { return Test-IPv4 $Text }
+        if ($Type -eq 'String') { return $Text -match '\A[ -~]{1,255}\z' }
+        $most = @{ Byte = 255; Word = 65535; DWord = 4294967295 }[$Type]
+        return $Text -match '\A[0-9]{1,10}\z' -and [int64] $Text -le $most
+    }
+
+    # The options that a list asks for, each checked before anything is done. Router
+    # and lease time belong to the scope; types whose values may come back otherwise
+    # are not set.
+    function Read-OptionList {
+        param($List)
+        if ($List -isnot [array] -or $List.Count -eq 0) { Stop-Input 'options' 'the options are not a list with something in it' }
+        $seen = @()
+        foreach ($item in $List) {
+            if ($item -isnot [System.Management.Automation.PSCustomObject]) { Stop-Input 'options' 'an option is not a JSON object' }
+            $code = $null
+            if (Test-Key $item 'code') { $code = $item.PSObject.Properties['_code'].Value }
+            if (($code -isnot [int] -and $code -isnot [long]) -or $code -lt 1 -or $code -gt 254 -or $code -eq 3 -or $code -eq 51 -or $seen -contains $code) {
+                Stop-Input 'code' 'code is not that of an option to set, or is there twice'
+            }
+            $seen += $code
+            $values = @(Get-TextList $item 'value')
+            $definition = Get-DhcpServerv4OptionDefinition -OptionId $code -ErrorAction Stop
+            $type = [string] $definition.Type
+            if ($type -notin 'Byte', 'Word', 'DWord', 'IPv4Address', 'String') { Stop-Input 'code' "option $code is of type $type, which is not set here" }
+            if ($values.Count -gt 1 -and -not $definition.MultiValued) { Stop-Input 'value' "option $code takes one value" }
+            foreach ($value in $values) {
+                if (-not (Test-OptionValue $type $value)) { Stop-Input 'value' "option ${code}: value is not of type $type" }
+            }
+            @{ Code = [int] $code; Type = $type; To = $values }
+        }
+    }
+
+    # The values of an option that every client of a scope gets. Where it has values
+    # for a class or a policy too, which of them is meant is not for a request to say.
+    function Get-OwnValue {
+        param([string] $Id, [int] $Code)
+        $all = @(Get-ScopeOption $Id | Where-Object { $_.OptionId -eq $Code -and -not $_.VendorClass })
+        if (@($all | Where-Object { $_.UserClass -or $_.PolicyName }).Count -gt 0) {
+            Stop-Request 500 'classes' 'code' "option $Code has values for a user class or a policy"
+        }
+        return @($all | ForEach-Object { $_.Value } | Where-Object { $null -ne $_ } | ForEach-Object { [string] $_ })
+    }
+
+    function Set-OwnValue {
+        param([string] $Id, [int] $Code, [string[]] $Values)
+        if ($Values.Count -gt 0) {
+            Set-DhcpServerv4OptionValue -ScopeId $Id -OptionId $Code -Value $Values -Force -ErrorAction Stop -WhatIf:$false -Confirm:$false
+            return
+        }
+        Remove-DhcpServerv4OptionValue -ScopeId $Id -OptionId $Code -ErrorAction Stop -WhatIf:$false -Confirm:$false
+    }
+
+    # Windows shows some numbers in hexadecimal.
+    function Test-SameValue {
+        param([string] $Type, [string[]] $Sent, [string[]] $Came)
+        if ($Sent.Count -ne $Came.Count) { return $false }
+        for ($i = 0; $i -lt $Sent.Count; $i++) {
+            $is = $Came[$i]
+            $asked = $Sent[$i]
+            if ($Type -in 'Byte', 'Word', 'DWord') {
+                $asked = [string] [int64] $asked
+                if ($is -match '\A0x[0-9A-Fa-f]{1,8}\z') { $is = [string] [Convert]::ToInt64($is.Substring(2), 16) }
+            }
+            if ($is -cne $asked) { return $false }
+        }
+        return $true
+    }
+
+    # Sets options of a scope, all of them or none, and reads them back.
+    function Set-OptionList {
+        param([string] $Id, $Wanted)
+        $plan = @()
+        foreach ($want in $Wanted) {
+            $plan += @{
+                Name = "option $($want.Code)"; Scope = $Id; Code = $want.Code; To = $want.To; From = @(Get-OwnValue $Id $want.Code)
+                Act  = { param($Part) Set-OwnValue $Part.Scope $Part.Code $Part.To }
+                Undo = { param($Part) Set-OwnValue $Part.Scope $Part.Code $Part.From }
+            }
+        }
+        $plan += @{
+            Name = 'reading back'; Scope = $Id; All = @($Wanted)
+            Act  = {
+                param($Part)
+                foreach ($want in $Part.All) {
+                    if (-not (Test-SameValue $want.Type $want.To @(Get-OwnValue $Part.Scope $want.Code))) {
+                        Stop-Request 500 'half_done' 'value' "Windows keeps another value of option $($want.Code) than was sent"
+                    }
+                }
+            }
+            Undo = { param($Part) }
+        }
+        Invoke-Whole $plan
     }
 
     # What Set-DhcpServerv4Scope is given besides the range, and what takes it back.
@@ -587,9 +701,12 @@ $Common = {
         $state = Get-Choice $Fields 'state' @('Active', 'InActive')
         if (-not $state) { $state = 'Active' }
         $router = Get-Text $Fields 'router'
+        $options = @()
+        if (Test-Key $Fields 'options') { $options = @(Read-OptionList $Fields.PSObject.Properties['_options'].Value) }
         [void] (Add-DhcpServerv4Scope -StartRange (Get-Text $Fields 'start_ip') -EndRange (Get-Text $Fields 'end_ip') -SubnetMask (Get-Text $Fields 'subnet_mask') -State InActive @new -ErrorAction Stop -WhatIf:$false -Confirm:$false)
         try {
             if ($router) { Set-Router $id @($router) }
+            if ($options.Count -gt 0) { Set-OptionList $id $options }
             $lacks = Get-Difference $Fields (ConvertTo-Scope (Get-OneScope $id 500))
             if ($lacks) { Stop-Request 500 'half_done' $lacks "the new scope has another $lacks than was asked for" }
             if ($state -eq 'Active') { Set-State $id 'Active' }
@@ -727,9 +844,10 @@ function Add-DhcpEndpoint {
 }
 
 # Says whose script this is, which computer it runs on, and what it may do there:
-# an account that Windows denies everything has no rights.
+# an account that Windows denies everything has no rights. calls names what not each
+# version of this script can.
 Add-DhcpEndpoint GET 'health' Read @() {
-    $out = [ordered]@{ status = 'ok'; script = $ScriptName; version = $ScriptVersion; computer = [Environment]::MachineName; rights = $ScriptRights }
+    $out = [ordered]@{ status = 'ok'; script = $ScriptName; version = $ScriptVersion; computer = [Environment]::MachineName; rights = $ScriptRights; calls = @('options') }
     try { [void] @(Get-DhcpServerv4Scope -ErrorAction Stop) }
     catch {
         if ((Get-ErrorNumber $_) -ne 'WIN32 5') { throw }
@@ -866,6 +984,14 @@ Add-DhcpEndpoint GET 'options/server' Read @() {
 
 Add-DhcpEndpoint GET 'options/scope/:scope_id' Read @('scope_id') {
     [void] (Get-OneScope $scope_id)
+    Send-List @(Get-ScopeOption $scope_id | ForEach-Object { ConvertTo-Option $_ })
+}
+
+# Sets values that every client of the scope gets: a list of code and value, all of
+# it or nothing. Other options stay. The answer has all options of the scope.
+Add-DhcpEndpoint PUT 'options/scope/:scope_id' Write @('scope_id') {
+    [void] (Get-OneScope $scope_id)
+    Set-OptionList $scope_id @(Read-OptionList (Read-Json $Body))
     Send-List @(Get-ScopeOption $scope_id | ForEach-Object { ConvertTo-Option $_ })
 }
 

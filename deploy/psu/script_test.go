@@ -34,7 +34,7 @@ func contract() []string {
 		"GET reservations Read", "POST reservations Write", "PUT reservations/:client_id Write", "DELETE reservations/:client_id Write",
 		"PUT reservations Write", "DELETE reservations Write",
 		"GET failover Read", "POST failover Write",
-		"GET options Read", "GET options/server Read", "GET options/scope/:scope_id Read",
+		"GET options Read", "GET options/server Read", "GET options/scope/:scope_id Read", "PUT options/scope/:scope_id Write",
 		"GET exclusions Read", "POST exclusions Write", "DELETE exclusions Write",
 		"GET health Read", "POST health Write",
 	}
@@ -136,6 +136,7 @@ func TestTheMandatoryInputsAreThoseOfTheContract(t *testing.T) {
 		"PUT 'reservations/:client_id'": "$in = Read-Input $Body @()\n",
 		"POST 'exclusions'":             "$in = Read-Input $Body 'scope_id', 'start_ip', 'end_ip'\n",
 		"DELETE 'exclusions'":           "$in = Read-Input $Body 'scope_id', 'start_ip', 'end_ip'\n",
+		"PUT 'options/scope/:scope_id'": "@(Read-OptionList (Read-Json $Body))\n",
 		"POST 'failover'":               "$in = Read-Input $Body 'name', 'secondary_server'\n",
 	} {
 		_, body, ok := strings.Cut(text, fmt.Sprintf("Add-DhcpEndpoint %s Write @(", route))

@@ -38,7 +38,8 @@ type group struct {
 
 // Contract checks that a server does what clients of the endpoint script rely
 // on. On a real server it changes nothing but the scratch scope, and leaves
-// that as it was.
+// that as it was; for options it makes an inactive scope 198.51.100.0, and removes
+// it.
 func Contract(t *testing.T, target Target) {
 	t.Helper()
 	speaks := (&contract{T: t, ctx: t.Context(), target: target}).dialect()

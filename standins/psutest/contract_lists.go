@@ -77,6 +77,52 @@ func wholeFacts() group {
 		{name: "an unknown scope cannot be deleted", of: lists | own, check: func(c *contract) {
 			c.refused(c.do("DELETE", "scopes/"+nowhere, nil))
 		}},
+		{name: "values of options are set together, and the others stay", writes: true, of: own, check: func(c *contract) {
+			c.passing(option(6, "10.1.1.1"), option(15, "contract.example"))
+			before := c.list("options/scope/" + passing)
+			a := c.do("PUT", "options/scope/"+passing, []any{option(6, "10.1.1.1", "10.1.1.2"), option(46, "8")})
+			c.want(a, http.StatusOK)
+			var out []map[string]any
+			if err := json.Unmarshal(a.body, &out); err != nil {
+				c.Fatalf("no list of options: %v, %.300s", err, a.body)
+			}
+			after := c.list("options/scope/" + passing)
+			c.same(passing, out, after)
+			if len(after) != len(before)+1 {
+				c.Errorf("%d options, before %d", len(after), len(before))
+			}
+			for code, want := range map[float64]string{6: `["10.1.1.1","10.1.1.2"]`, 15: `["contract.example"]`} {
+				if have := values(after, code); have != want {
+					c.Errorf("option %v is %s, want %s", code, have, want)
+				}
+			}
+			if have := values(after, 46); have != `["8"]` && have != `["0x8"]` {
+				c.Errorf("option 46 is %s", have)
+			}
+		}},
+		{name: "one option that is refused sets none, and makes no scope", writes: true, of: own, check: func(c *contract) {
+			bad := map[string]any{
+				"an address that is none": option(42, "ntp.corp.example"), "the router": option(3, "10.1.1.1"), "the lease time": option(51, "3600"), "no value": option(42),
+				"a number as value": map[string]any{"code": 46, "value": []any{8}}, "no code": map[string]any{"value": []any{"x"}}, "the same again": option(15, "other.example"),
+				"binary": option(43, "0x01"), "too large": option(46, "256"), "no object": "x",
+			}
+			for what, one := range bad {
+				c.want(c.do("POST", "scopes", newPassing(option(15, "contract.example"), one)), http.StatusBadRequest)
+				if a := c.do("GET", "scopes/"+passing, nil); a.status != http.StatusNotFound {
+					c.Fatalf("%s: the scope is there: %d, %.300s", what, a.status, a.body)
+				}
+			}
+			c.passing(option(15, "contract.example"))
+			before := c.list("options/scope/" + passing)
+			for what, one := range bad {
+				if a := c.do("PUT", "options/scope/"+passing, []any{option(15, "changed.example"), one}); a.status != http.StatusBadRequest {
+					c.Errorf("%s: status %d, %.300s", what, a.status, a.body)
+				}
+			}
+			c.refused(c.do("PUT", "options/scope/"+passing, []any{}))
+			c.refused(c.do("PUT", "options/scope/"+nowhere, []any{option(15, "changed.example")}))
+			c.same(passing, c.list("options/scope/"+passing), before)
+		}},
 		{name: "scripts without lists know none of these", of: single, check: func(c *contract) {
 			unknown := []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed}
 			c.want(c.do("GET", "options", nil), unknown...)
@@ -85,6 +131,40 @@ func wholeFacts() group {
 			c.want(c.do("DELETE", "scopes/"+nowhere, nil), unknown...)
 		}},
 	}}
+}
+
+func option(code int, value ...any) map[string]any {
+	if value == nil {
+		value = []any{}
+	}
+	return map[string]any{"code": code, "value": value}
+}
+
+// values are those of an option that every client gets, as JSON.
+func values(options []map[string]any, code float64) string {
+	for _, o := range options {
+		if o["code"] == code && o["vendor_class"] == "" && o["user_class"] == "" && o["policy"] == "" {
+			return string(marshal(o["value"]))
+		}
+	}
+	return ""
+}
+
+// passing is the id of a scope that a fact makes, inactive, and that goes with it:
+// there is no call that takes an option away again.
+const passing = "198.51.100.0"
+
+func newPassing(options ...any) map[string]any {
+	return map[string]any{
+		"scope_id": passing, "subnet_mask": "255.255.255.0", "start_ip": "198.51.100.10", "end_ip": "198.51.100.20", "name": "contract", "state": "InActive", "options": options,
+	}
+}
+
+// passing makes that scope, until the fact ends.
+func (c *contract) passing(options ...any) {
+	c.Helper()
+	c.want(c.do("POST", "scopes", newPassing(options...)), http.StatusCreated)
+	c.Cleanup(func() { c.detached().do("DELETE", "scopes/"+passing, nil) })
 }
 
 // results sends a list and gives the statuses of its results.
@@ -183,7 +263,7 @@ func exactFacts() group {
 	return group{"exact", "1.6 to 1.8", []fact{
 		{name: "health tells whose script it is, on which computer, with which rights", of: own, check: func(c *contract) {
 			out := c.object(c.do("GET", "health", nil), http.StatusOK)
-			c.keys(out, "status", "script", "version", "computer", "rights")
+			c.keys(out, "status", "script", "version", "computer", "rights", "calls")
 			if out["computer"] == "" || out["rights"] == "" {
 				c.Errorf("got %v", out)
 			}

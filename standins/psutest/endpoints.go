@@ -59,6 +59,7 @@ func endpoints() []endpoint {
 		{"GET", "options", false, (*request).allOptions, lists | own},
 		{"GET", "options/server", false, (*request).serverOptions, 0},
 		{"GET", "options/scope/*", false, (*request).scopeOptions, 0},
+		{"PUT", "options/scope/*", true, (*request).setOptions, own},
 		{"GET", "exclusions", false, (*request).listExclusions, 0},
 		{"POST", "exclusions", true, (*request).createExclusion, 0},
 		{"DELETE", "exclusions", true, (*request).deleteExclusion, 0},
@@ -70,7 +71,7 @@ func endpoints() []endpoint {
 // route finds the endpoint of a path, and its parameter; nil if there is none.
 func (s *Server) route(path, method string) (*endpoint, string) {
 	for _, e := range endpoints() {
-		if e.method != method || e.in != 0 && e.in&s.dialect() == 0 || e.write && s.own() && s.config.Rights == "read" {
+		if e.method != method || e.in != 0 && e.in&s.dialect() == 0 || e.write && s.own() && s.config.Rights == "read" || e.method == http.MethodPut && e.path == "options/scope/*" && !s.setsOptions() {
 			continue
 		}
 		if front, ok := strings.CutSuffix(e.path, "*"); ok {
@@ -88,6 +89,9 @@ func (c *request) health() reply {
 	out := map[string]any{"status": "ok", "version": c.script()}
 	if c.own() {
 		out["script"], out["computer"], out["rights"] = "netbox-dhcp-sync", cmp.Or(c.config.Computer, "DH1"), cmp.Or(c.config.Rights, "write")
+		if c.setsOptions() {
+			out["calls"] = []any{"options"}
+		}
 		if c.config.Rights == "none" {
 			out["status"], out["error"], out["error_id"], out["reason"] = "denied", "Failed to enumerate on DHCP server.", "WIN32 5", "Access is denied."
 		}
@@ -253,6 +257,9 @@ func (c *request) createScope() reply {
 	s.State = "Active"
 	if c.dialect() != single {
 		s.State = state(c.text("state"))
+	}
+	if out, ok := c.newOptions(s); !ok {
+		return out
 	}
 	c.w.Scopes = append(c.w.Scopes, s)
 	slices.SortStableFunc(c.w.Scopes, func(a, b *Scope) int {

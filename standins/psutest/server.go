@@ -33,9 +33,11 @@ const NoVersion = "none"
 
 // Own is the version of the script of deploy/psu, which says whose it is and
 // refuses what is not exact; Lists is a script of the plugin with the calls of
-// rule 1.9.
+// rule 1.9. OwnBefore is the script of deploy/psu before it could set options.
 const (
-	Own   = "2026.11.0"
+	OwnBefore = "2026.11.0"
+
+	Own   = "2026.11.1"
 	Lists = "2.0.1"
 )
 

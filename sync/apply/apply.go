@@ -79,6 +79,7 @@ func Run(ctx context.Context, p *plan.Plan, targets Targets, o Options) *Report 
 		}
 		from = to
 	}
+	r.bothOrNeither(ctx)
 	r.journal(ctx, journal)
 	for i := range r.report.Results {
 		if err := r.report.Results[i].err; err != nil {

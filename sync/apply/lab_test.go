@@ -62,7 +62,7 @@ func everything() plan.Policy {
 		return plan.Server{ServerName: windhcp.ServerName{Host: host}, Selected: true, Standalone: true}
 	}
 	return plan.Policy{
-		Mode: plan.Sync, SyncIPs: true, PushReservations: true, PushScopeInfo: true, DeleteRemoved: true, DeleteScopes: true, ReplaceClientID: true,
+		Mode: plan.Sync, SyncIPs: true, PushReservations: true, PushScopeInfo: true, DeleteRemoved: true, DeleteScopes: true, ActivateScopes: true, ReplaceClientID: true,
 		LeaseStatus: "dhcp", ReservationStatus: "reserved", Servers: []plan.Server{server(dh1), server(dh2)},
 	}
 }

@@ -35,7 +35,7 @@ func (s *server) scope(ctx context.Context, step *plan.Step) (netboxio.Outcome, 
 	if !found {
 		return outcome(fmt.Errorf("%w: there is no such scope", errMoved))
 	}
-	if off := find(step.Changes, "state"); off != nil && off.New == "Inactive" {
+	if off := find(step.Changes, "state"); off != nil && off.New == "Inactive" && step.Record > 0 {
 		if err := s.unused(ctx, step.Scope.Addr()); err != nil {
 			return outcome(err)
 		}
@@ -50,6 +50,9 @@ func (s *server) scope(ctx context.Context, step *plan.Step) (netboxio.Outcome, 
 	}
 	if done {
 		return netboxio.Unchanged, nil
+	}
+	if err := s.partnerReady(ctx, step); err != nil {
+		return outcome(err)
 	}
 	change := scopeChange(step.Changes)
 	s.scopes = nil
@@ -104,7 +107,7 @@ func (s *server) unused(ctx context.Context, scope netip.Addr) error {
 func unlikeStep(have windhcp.Scope, step *plan.Step) string {
 	for _, c := range step.Changes {
 		switch value := scopeValue(have, c.Field); {
-		case c.Field == "lease_duration_seconds" && have.LeaseSeconds == 0:
+		case c.Field == "lease_duration_seconds" && have.LeaseSeconds == 0, c.Field == "options": // those are asked for apart
 		case value != c.New:
 			return c.Field
 		}
@@ -136,8 +139,12 @@ func (s *server) createScope(ctx context.Context, step *plan.Step) (netboxio.Out
 	if lease := find(c, "lease_duration_seconds"); lease != nil {
 		want.LeaseSeconds = number(lease.New)
 	}
+	options, err := newOptions(c)
+	if err != nil {
+		return netboxio.Refused, err
+	}
 	s.scopes = nil
-	err := s.twice(ctx, createScope, func() error { return s.client.CreateScope(ctx, want) }, func() (bool, error) {
+	err = s.twice(ctx, createScope, func() error { return s.client.CreateScope(ctx, want, options...) }, func() (bool, error) {
 		_, found, err := s.findScope(ctx, step.Scope)
 		return found, err
 	})
@@ -155,6 +162,12 @@ func (s *server) createScope(ctx context.Context, step *plan.Step) (netboxio.Out
 	if unlike := unlikeStep(made, step); unlike != "" {
 		return netboxio.Done, fmt.Errorf("created with %s %v instead of %v: the next run tries to set it",
 			unlike, scopeValue(made, unlike), find(c, unlike).New)
+	}
+	switch unlike, err := s.unlikeOptions(ctx, step, options); {
+	case err != nil:
+		return netboxio.Done, fmt.Errorf("created, but its options could not be read afterwards: %w", err)
+	case unlike != "":
+		return netboxio.Done, fmt.Errorf("created with another %s than was sent", unlike)
 	}
 	return netboxio.Done, nil
 }

@@ -29,7 +29,7 @@ func (r *runner) server(ctx context.Context, from, to int) {
 		r.giveUp(from, to, fmt.Errorf("no server %s is configured", host))
 		return
 	}
-	s := &server{client: client, barred: make(map[way]error), strikes: make(map[way]int)}
+	s := &server{client: client, others: r.targets.Servers, barred: make(map[way]error), strikes: make(map[way]int)}
 	r.push(ctx, s, from, to)
 	if ctx.Err() == nil {
 		r.verify(ctx, s, from, to)
@@ -122,6 +122,7 @@ const (
 	deleteReservation way = "delete a reservation"
 	createExclusion   way = "create an exclusion"
 	deleteExclusion   way = "delete an exclusion"
+	changeOptions     way = "change options"
 )
 
 // strikesAtMost is how many calls of one kind may be dropped, or answered with a
@@ -163,6 +164,7 @@ func (s *server) open(ways ...way) error {
 // server is one server while it is written to.
 type server struct {
 	client       *psu.Client
+	others       map[string]*psu.Client // all servers, by host
 	scopes       *windhcp.List[windhcp.Scope]
 	reservations map[netip.Addr][]windhcp.Reservation // by scope id; nil: not read
 	unreadable   error                                // why reservations could not be read
@@ -181,6 +183,8 @@ func (s *server) do(ctx context.Context, step *plan.Step) (netboxio.Outcome, err
 		return s.reservation(ctx, step)
 	case plan.WindowsExclusion:
 		return s.exclusion(ctx, step)
+	case plan.WindowsOption:
+		return s.options(ctx, step)
 	}
 	return netboxio.Refused, fmt.Errorf("no such kind of step: %s", step.Kind)
 }

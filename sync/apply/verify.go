@@ -44,6 +44,7 @@ func (r *runner) verify(ctx context.Context, s *server, from, to int) {
 			result.compareScope(have)
 		}
 	}
+	s.readBackOptions(ctx, done(plan.WindowsOption))
 	exclusions := make(map[netip.Addr]windhcp.List[windhcp.Exclusion])
 	for _, result := range done(plan.WindowsExclusion) {
 		scope := result.Step.Scope.Addr()
@@ -52,6 +53,15 @@ func (r *runner) verify(ctx context.Context, s *server, from, to int) {
 		}
 		if list := exclusions[scope]; list.Complete() {
 			result.compareExclusions(list.Items)
+		}
+	}
+}
+
+// readBackOptions looks at the options that steps set.
+func (s *server) readBackOptions(ctx context.Context, results []*Result) {
+	for _, result := range results {
+		if list := s.client.ScopeOptions(ctx, result.Step.Scope.Addr()); list.Complete() {
+			result.compareOptions(list.Items)
 		}
 	}
 }
@@ -125,8 +135,9 @@ func (r *Result) compare(c plan.Change, came any, same bool) {
 	if r.Answers == nil {
 		r.Answers = make(map[string]plan.Answer)
 	}
-	r.Answers[c.Field] = plan.AnswerOf(c.New, came)
-	r.refuse(fmt.Sprintf("the server keeps %s %q instead of %q: it is not sent again until one side changes", c.Field, fmt.Sprint(came), fmt.Sprint(c.New)))
+	answer := plan.AnswerOf(c.New, came)
+	r.Answers[c.Field] = answer
+	r.refuse(fmt.Sprintf("the server keeps %s %q instead of %q: it is not sent again until one side changes", c.Field, answer.Came, answer.Sent))
 }
 
 func (r *Result) refuse(why string) {

@@ -23,10 +23,11 @@ type addressing struct {
 	heldBack   map[subnetKey]*heldBack
 	leases     map[plan.Place]plan.LeaseInfo // what is remembered
 	before     map[int64]plan.Before
-	overwrites int                  // statuses of people that this run would overwrite
-	hidden     map[subnetKey]bool   // where nothing is created
-	exempted   map[netip.Prefix]int // leases on addresses that are never written
-	shielded   map[netip.Prefix]int // addresses that were told to be assigned or shared
+	described  map[plan.Place]string // what is remembered
+	overwrites int                   // statuses of people that this run would overwrite
+	hidden     map[subnetKey]bool    // where nothing is created
+	exempted   map[netip.Prefix]int  // leases on addresses that are never written
+	shielded   map[netip.Prefix]int  // addresses that were told to be assigned or shared
 }
 
 // syncAddresses goes through every address that the servers or NetBox know in
@@ -35,7 +36,7 @@ type addressing struct {
 func syncAddresses(in *recorded, known *merged, addresses book, memory *plan.Memory) work {
 	ad := &addressing{
 		recorded: in, merged: known, addresses: addresses, populated: make(map[int64]int), losses: newLosses(in.view),
-		heldBack: make(map[subnetKey]*heldBack), leases: memory.Leases, before: memory.Before,
+		heldBack: make(map[subnetKey]*heldBack), leases: memory.Leases, before: memory.Before, described: memory.Described,
 		shielded: make(map[netip.Prefix]int), exempted: make(map[netip.Prefix]int), hidden: make(map[subnetKey]bool),
 	}
 	for id := range known.networks {
@@ -71,6 +72,7 @@ func syncAddresses(in *recorded, known *merged, addresses book, memory *plan.Mem
 		}
 	}
 	ad.forget(made)
+	ad.forgetDescriptions(made)
 	ad.notePopulated()
 	ad.noteOtherVRFs()
 	ad.noteHeldBack()
@@ -104,12 +106,14 @@ func (ad *addressing) serve(place plan.Place, x *state.Address, f *facts, n *net
 		return false
 	}
 	ad.metadata(&o.want, x, f, n)
+	ad.describe(x, &o, f)
 	if x == nil && f.waits {
 		return false
 	}
 	if x != nil {
 		ad.keepBefore(place, x, &o)
 		ad.update(place, x, &o, n)
+		ad.rememberDescription(place, x, &o.want)
 		return false
 	}
 	if ad.hidden[n.subnetKey] {
@@ -120,6 +124,7 @@ func (ad *addressing) serve(place plan.Place, x *state.Address, f *facts, n *net
 		return false
 	}
 	ad.create(place, &o, n)
+	ad.rememberDescription(place, nil, &o.want)
 	return true
 }
 
@@ -173,7 +178,7 @@ func (ad *addressing) update(place plan.Place, x *state.Address, o *outcome, n *
 // sameFields is the short way out for the many addresses that stay as they are.
 func sameFields(x, y *state.Address) bool {
 	active := x.LeaseActive == y.LeaseActive || x.LeaseActive != nil && y.LeaseActive != nil && *x.LeaseActive == *y.LeaseActive
-	return active && x.Status == y.Status && x.DNSName == y.DNSName && x.ClientID == y.ClientID && x.Managed == y.Managed &&
+	return active && x.Status == y.Status && x.DNSName == y.DNSName && x.Description == y.Description && x.ClientID == y.ClientID && x.Managed == y.Managed &&
 		x.LeaseHostname == y.LeaseHostname && x.LeaseExpires.Equal(y.LeaseExpires)
 }
 

@@ -42,6 +42,9 @@ func (ad *addressing) givenBack(place plan.Place, x *state.Address) (was state.A
 		return was, false
 	}
 	was.Status, was.DNSName = before.Status, before.DNSName
+	if ad.wrote(x) {
+		was.Description = ""
+	}
 	return was, was.Status != x.Status || was.DNSName != x.DNSName
 }
 

@@ -27,6 +27,8 @@ type comparison struct {
 	stay, hold []windhcp.Exclusion
 	removed    []windhcp.Exclusion // from the server
 	router     bool                // NetBox's router goes to the server
+	state      bool                // NetBox's state goes to the server, and to its partner
+	options    []optionPush        // NetBox's that go to the server
 	pushes     bool                // what goes to the server does so in this run
 	notes      []plan.Note
 }
@@ -212,6 +214,12 @@ func (c *comparison) settle(want *record, list windhcp.List[windhcp.Exclusion]) 
 	if c.router && c.pushes {
 		c.after.Router = &c.rec.Router
 	}
+	if c.state && c.pushes {
+		c.after.State = &c.rec.State
+	}
+	if c.pushes {
+		c.settleOptions()
+	}
 	if !list.Complete() {
 		return
 	}
@@ -262,29 +270,6 @@ func orNone(s string) string {
 		return "none"
 	}
 	return s
-}
-
-// followed is a value that is never pushed: it follows the server. An edit in NetBox
-// stays, and is told, until either side changes it. base is what both said.
-func (c *comparison) followed(what string, base **string, netbox, server string) string {
-	switch changeOf(*base, netbox, server) {
-	case neitherChanged:
-		*base = &server
-	case netboxChanged:
-		c.tell(plan.Warning, "%s changed in NetBox and cannot be pushed: change it on Windows, or take the change back", what)
-		return netbox
-	case bothChanged:
-		c.tell(plan.Conflict, "%s changed on both sides, and cannot be pushed: take over what the server has", what)
-		return netbox
-	case neverAgreed:
-		if netbox != "" {
-			c.tell(plan.Warning, "%s changed to the server's, since it is not known which side is newer: %s becomes %s", what, clipped(netbox), clipped(server))
-		}
-		*base = &server
-	case serverChanged:
-		*base = &server
-	}
-	return server
 }
 
 func clipped(s string) string {
@@ -344,6 +329,9 @@ func guardExclusions(in *recorded) {
 
 // agree remembers what both sides of each scope agree on when the run is done.
 func agree(in *recorded, scopes map[plan.ScopeKey]plan.Agreement) (w work) {
+	for key, agreed := range in.born {
+		scopes[key] = agreed
+	}
 	for _, u := range in.units {
 		c := u.compared
 		if c == nil {

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -215,79 +214,21 @@ func TestTheRouterIsComparedThreeWays(t *testing.T) {
 	})
 }
 
-// rule 5.6: state and options are never pushed, so they follow the server also where
-// NetBox is the truth for the rest; an edit in NetBox is kept, and told once.
-func TestWhatIsNotPushedFollowsTheServer(t *testing.T) {
-	dns := func(addr string) []windhcp.Option { return []windhcp.Option{{Code: 6, Values: []string{addr}}} }
-	const edited = `[{"code":6,"value":"10.9.9.9"}]`
-	start := func(t *testing.T) (*lab, *state.Range) {
-		l := newLab(t)
-		l.scope.options = dns("10.1.1.1")
-		l.run()
-		l.p.PushScopeInfo = true
-		l.run()
-		return l, &l.w.nb.Ranges[0]
+// rule 5.6: an exclusion that only the partner has left stays there, and a new one that
+// overlaps it is not made there (rapid seed 1143).
+func TestAnExclusionOfThePartnerAloneIsNotOverlapped(t *testing.T) {
+	l := newLab(t)
+	l.p = defaults(dh1, dh2)
+	l.scope.exclusions = spansOf(t, "30-39 60-60")
+	l.w.pair("east", dh1, dh2, "10.8.4.0")
+	l.importAll()
+	l.p.PushScopeInfo, l.p.PushToPartner = true, true
+	l.run()
+	l.scope.exclusions = spansOf(t, "60-60")
+	l.w.nb.Ranges[0].Exclusions = exclusionsField(spansOf(t, "30-30 30-39 60-60"))
+	l.run()
+	partner := l.w.server(dh2).scopes[l.scope.ID()]
+	if got, there := spansText(union(nil, l.scope.exclusions)), spansText(union(nil, partner.exclusions)); got != "30-30 60-60" || there != "30-39 60-60" || l.recordedSpans() != "30-30 60-60" {
+		t.Errorf("the server has %s, its partner %s, NetBox %s", got, there, l.recordedSpans())
 	}
-	t.Run("changed on Windows: NetBox follows", func(t *testing.T) {
-		l, r := start(t)
-		l.scope.State, l.scope.options = "Inactive", dns("10.1.1.2")
-		wantSteps(t, l.run(), onServers)
-		if r.ScopeState != "Inactive" || string(r.Options) != `[{"code":6,"value":"10.1.1.2"}]` {
-			t.Errorf("NetBox has %s and %s", r.ScopeState, r.Options)
-		}
-	})
-	t.Run("options gone on Windows", func(t *testing.T) {
-		l, r := start(t)
-		l.scope.options = nil
-		l.run()
-		if len(r.Options) > 0 {
-			t.Errorf("NetBox has %s", r.Options)
-		}
-	})
-	t.Run("edited in NetBox: kept, told once, and not pushed", func(t *testing.T) {
-		l, r := start(t)
-		r.ScopeState, r.Options = "Inactive", json.RawMessage(edited)
-		p := l.run()
-		wantSteps(t, p, func(s plan.Step) bool { return onServers(s) || onRanges(s) })
-		wantNote(t, p, plan.Warning, "5.6", "the state of the scope was changed in NetBox and cannot be pushed")
-		wantNote(t, p, plan.Warning, "5.6", "the options of the scope were")
-		l.w.hoursLater(3)
-		p = l.run()
-		wantSteps(t, p, anyStep)
-		if hasNote(p, plan.Warning, "5.6", "") {
-			t.Errorf("told again\n%s", describe(p))
-		}
-		r.ScopeState, r.Options = "Active", json.RawMessage(`[{"code":6,"value":"10.1.1.1"}]`) // taken back
-		l.run()
-		l.scope.State = "Inactive"
-		l.run()
-		if r.ScopeState != "Inactive" {
-			t.Errorf("NetBox has %s", r.ScopeState)
-		}
-	})
-	t.Run("changed on both sides: kept, and a conflict", func(t *testing.T) {
-		l, r := start(t)
-		r.Options, l.scope.options = json.RawMessage(edited), dns("10.1.1.2")
-		p := l.run()
-		wantNote(t, p, plan.Conflict, "5.6", "on both sides")
-		if string(r.Options) != edited {
-			t.Errorf("NetBox has %s", r.Options)
-		}
-	})
-	t.Run("options that cannot be read change nothing", func(t *testing.T) {
-		l, r := start(t)
-		l.scope.optionsFail = true
-		l.run()
-		if len(r.Options) == 0 {
-			t.Error("the recorded options are gone")
-		}
-	})
-	t.Run("without a memory the server wins, and each value is named", func(t *testing.T) {
-		l, r := start(t)
-		l.w.memory = plan.Memory{}
-		r.ScopeState, r.Options = "Inactive", json.RawMessage(edited)
-		p := l.run()
-		wantNote(t, p, plan.Warning, "5.6", "Inactive becomes Active")
-		wantNote(t, p, plan.Warning, "5.6", "10.9.9.9")
-	})
 }

@@ -12,9 +12,10 @@ import (
 
 // settled takes out of a step for a server what was sent before and came back
 // otherwise, as long as both are as they were: it would come back otherwise again
-// (rule 3.8 point 25). It returns how many values that are, and whether anything is left.
+// (rule 3.8 point 25). A step that goes together with one on the partner stays whole.
+// It returns how many values that are, and whether anything is left.
 func (d *draft) settled(step plan.Step) (rest plan.Step, values int, left bool) {
-	if step.Target == plan.NetBox || step.Action != state.Update {
+	if step.Target == plan.NetBox || step.Action != state.Update || step.With != "" {
 		return step, 0, true
 	}
 	known := func(c plan.Change) bool {

@@ -17,7 +17,8 @@ import (
 type floors struct {
 	addresses map[int64]*watch
 	scopes    map[string]*watch
-	was       map[int64]state.Address // adopted addresses as people had them
+	was       map[int64]state.Address  // adopted addresses as people had them
+	ends      map[plan.Place]time.Time // of the lease that the run before listed
 }
 
 // watch is one object of NetBox over the runs.
@@ -29,7 +30,7 @@ type watch struct {
 }
 
 func newFloors() *floors {
-	return &floors{addresses: make(map[int64]*watch), scopes: make(map[string]*watch), was: make(map[int64]state.Address)}
+	return &floors{addresses: make(map[int64]*watch), scopes: make(map[string]*watch), was: make(map[int64]state.Address), ends: make(map[plan.Place]time.Time)}
 }
 
 // reading is one run as the judge sees it.
@@ -85,7 +86,8 @@ func (f *floors) observe(r *reading) {
 		x := &r.after.Addresses[i]
 		w := f.addresses[x.ID]
 		if w == nil {
-			w = &watch{mirror: make(map[string]time.Time)}
+			// A second object of a host has the lease that was on it, too.
+			w = &watch{mirror: make(map[string]time.Time), ends: f.ends[placeOf(x)]}
 			f.addresses[x.ID] = w
 		}
 		entry, reserved := false, false
@@ -102,6 +104,22 @@ func (f *floors) observe(r *reading) {
 		}
 		w.note(r, "unlisted", &w.unlisted, entry, r.shaky[placeOf(x)])
 		w.note(r, "unreserved", &w.unreserved, reserved, r.shaky[placeOf(x)])
+	}
+}
+
+// observeLeases keeps the leases that this run saw for the next one.
+func (f *floors) observeLeases(r *reading) {
+	for place := range f.ends {
+		if !r.shaky[place] {
+			delete(f.ends, place)
+		}
+	}
+	for _, l := range r.listed() {
+		for _, lease := range l.Leases.Items {
+			if place := (plan.Place{VRF: l.vrf, Addr: lease.Addr}); lease.Active() && f.ends[place].Before(lease.Expires) {
+				f.ends[place] = lease.Expires
+			}
+		}
 	}
 }
 
@@ -127,7 +145,10 @@ func (w *watch) over(r *reading, later time.Duration) bool {
 
 // judge says what is wrong with the losses of a run; empty: nothing.
 func (f *floors) judge(r *reading) string {
-	defer f.observe(r)
+	defer func() {
+		f.observe(r)
+		f.observeLeases(r)
+	}()
 	if r.p.Mode != plan.Sync {
 		return ""
 	}

@@ -80,6 +80,11 @@ func (sc *scoping) recordOptions() {
 		for _, o := range u.part.Options.Items {
 			codes.define(o)
 		}
+		if u.compared != nil {
+			for _, o := range u.compared.options {
+				codes.define(sc.optionShown(u, o.value.key()))
+			}
+		}
 		for _, v := range u.want.Options {
 			values.keep(v)
 		}

@@ -155,7 +155,7 @@ func deletable(nb *state.State, x *state.Address, p *plan.Policy, t truth) strin
 func changeable(nb *state.State, x, y *state.Address, p *plan.Policy, t truth) string {
 	place := plan.Place{VRF: x.VRF, Addr: x.Address.Addr()}
 	meta := cmpopts.IgnoreFields(state.Address{}, "LeaseHostname", "LeaseActive", "LeaseExpires", "Tags")
-	own := cmpopts.IgnoreFields(state.Address{}, "Status", "DNSName", "ClientID", "Managed")
+	own := cmpopts.IgnoreFields(state.Address{}, "Status", "DNSName", "ClientID", "Managed", "Description")
 	plain := cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
 	minusInvalid := func(tags []string) []string {
 		return slices.DeleteFunc(slices.Clone(tags), func(s string) bool { return s == state.TagInvalid })
@@ -165,7 +165,10 @@ func changeable(nb *state.State, x, y *state.Address, p *plan.Policy, t truth) s
 		migrated.Status = p.ReservationStatus
 	}
 	isOwn := x.Managed == state.Created || x.Managed == state.Adopted
-	switch diff := cmp.Diff(x, y, meta, plain); {
+	migrated.Description = y.Description
+	undescribed := *y
+	undescribed.Description = x.Description // judged by described
+	switch diff := cmp.Diff(x, &undescribed, meta, plain); {
 	case !slices.Equal(minusInvalid(x.Tags), minusInvalid(y.Tags)):
 		return "tags changed that are not the mirror's"
 	case cmp.Diff(x, y, meta, own, plain) != "":

@@ -47,6 +47,11 @@ type story struct {
 	w    *world
 	p    plan.Policy
 	vrfs bool // dh3 is in VRF red, the others in VRF blue
+
+	agreed        map[string]agreedOn // what both sides agreed on, by server and scope
+	wrote         map[int64]string    // descriptions that runs gave addresses
+	changedNetBox *state.State        // NetBox before the run that is judged
+	changedBefore map[string]*machine // the servers before the run that is judged
 	*floors
 }
 
@@ -74,7 +79,7 @@ func (s *story) vrf(host string, _ netip.Prefix) int64 {
 func storyNets() []string { return []string{"10.0.0.0/28", "10.0.0.16/28", "10.0.1.0/28"} }
 
 func newStory(t *rapid.T) *story {
-	s := &story{T: t, w: newWorld(), p: defaults(dh1, dh2, dh3), floors: newFloors()}
+	s := &story{T: t, w: newWorld(), p: defaults(dh1, dh2, dh3), floors: newFloors(), agreed: make(map[string]agreedOn), wrote: make(map[int64]string)}
 	p := &s.p
 	p.MaxDeleteCount, p.MaxDeletePercent = s.pick("count", 4), []int{0, 50, 80}[s.pick("percent", 3)]
 	p.PreviousLease, p.PreviousReservation = []string{"old-dhcp"}, []string{"old-reserved"}
@@ -106,6 +111,7 @@ func newStory(t *rapid.T) *story {
 	}
 	p.PushReservations, p.PushScopeInfo = s.one("push reservations", 2), s.one("push scopes", 3)
 	p.ReplaceClientID, p.DeleteRemoved, p.PushToPartner = s.one("replace", 2), s.one("delete removed", 2), s.one("partner", 2)
+	p.ActivateScopes = s.one("activate scopes", 2)
 	p.ExemptTag = []string{"dhcp-dynamic", ""}[s.pick("exempt", 2)]
 	p.UpdateClientID, p.ExpiryInNetBox = s.one("update client id", 2), s.one("expiry", 2)
 	if s.one("a range made by hand", 6) {
@@ -124,7 +130,7 @@ func (s *story) fill(scope *wscope) {
 	}
 	s.newExclusion(scope)
 	if s.one("options", 2) {
-		scope.options = []windhcp.Option{{Code: 6, Values: []string{"10.1.1.1"}}, {Code: 3, Values: []string{"10.0.0.1"}}, {Code: 200 + s.pick("option", 3), Name: "Odd", Values: []string{"x"}, VendorClass: "v"}}
+		scope.options = []windhcp.Option{{Code: 6, Type: "IPv4Address", Values: []string{"10.1.1.1"}, ClassesTold: true}, {Code: 3, Values: []string{"10.0.0.1"}}, {Code: 200 + s.pick("option", 3), Name: "Odd", Values: []string{"x"}, VendorClass: "v"}}
 	}
 }
 
@@ -162,10 +168,14 @@ func (s *story) newLease(scope *wscope) {
 }
 
 func (s *story) newReservation(scope *wscope) {
-	r := windhcp.Reservation{Addr: s.host(scope), ClientID: s.client(), Name: s.name(), Type: "Both"}
+	r := windhcp.Reservation{Addr: s.host(scope), ClientID: s.client(), Name: s.name(), Type: "Both", Description: s.description()}
 	if r.ClientID != "" && !slices.ContainsFunc(scope.reservations, func(o windhcp.Reservation) bool { return o.Addr == r.Addr || o.ClientID == r.ClientID }) {
 		scope.reservations = append(scope.reservations, r)
 	}
+}
+
+func (s *story) description() string {
+	return []string{"", "", "desk", "door", strings.Repeat("long ", 60), " blanks "}[s.pick("description", 6)]
 }
 
 func (s *story) newExclusion(scope *wscope) {
@@ -192,6 +202,7 @@ func (s *story) round() *plan.Plan {
 	in := s.w.read(s.p)
 	made := s.build(in)
 	before, windows := s.w.copyNetBox(), s.w.copyServers()
+	s.changedBefore, s.changedNetBox = windows, before
 	facts := s.w.truth(s.vrf, &s.p)
 	if err := s.w.apply(made); err != nil {
 		s.Fatalf("%v\n%s", err, describe(made))
@@ -205,9 +216,10 @@ func (s *story) round() *plan.Plan {
 	if problem := s.judge(&reading{s, in, before, s.w.nb, facts}); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
-	if problem := firstOf(serverTouch(windows, s.w.servers, &s.p), s.unproved(windows, made), s.exclusionsLost(windows, before), s.braked(windows)); problem != "" {
+	if problem := firstOf(serverTouch(windows, s.w.servers, &s.p), s.unproved(windows, made), s.exclusionsLost(windows, before), s.braked(windows), s.overwritten(windows, before), s.misdescribed(before)); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
+	s.observeAgreement(&in, made)
 	scopeMade := func(x plan.Step) bool { return x.Kind == plan.WindowsScope && x.Action == state.Create }
 	if slices.ContainsFunc(made.Steps, scopeMade) {
 		return s.round() // a scope made on a server is read the next time only
@@ -275,6 +287,9 @@ func (s *story) scopeLost(host string, was, now *wscope) string {
 		return d.Kind == state.IPRange && d.Message == "" && d.Range.VRF == vrf && d.Range.Subnet() == was.Subnet && (now != nil && waited >= s.p.ScopeGrace || waited >= 2*s.p.ScopeGrace)
 	})
 	running := slices.ContainsFunc(was.leases, windhcp.Lease.Active)
+	if now != nil && len(recordsFor(s.changedNetBox, host, was)) > 0 {
+		return "" // judged by overwritten
+	}
 	switch {
 	case !s.p.DeleteScopes || !proved || s.w.logFails || s.w.restored:
 		return fmt.Sprintf("scope %s of %s was deactivated or deleted without proof", was.Subnet, host)
@@ -417,7 +432,12 @@ func (s *story) events() []func() {
 			do(&w.nb.Addresses[s.pick("address", n)])
 		}
 	}
-	return []func(){
+	return append(s.edits(anyScope), []func(){
+		func() {
+			if x := anyScope(); len(x.reservations) > 0 {
+				x.reservations[0].Description = s.description()
+			}
+		},
 		func() { s.newLease(anyScope()) },
 		func() { s.newReservation(anyScope()) },
 		func() { s.newExclusion(anyScope()) },
@@ -526,8 +546,8 @@ func (s *story) events() []func() {
 			}
 		},
 		func() { s.operator() },
-		func() { w.memory = plan.Memory{} },
-	}
+		func() { w.memory, s.agreed = plan.Memory{}, make(map[string]agreedOn) },
+	}...)
 }
 
 // trouble makes one thing fail, or work again.
@@ -560,7 +580,7 @@ func (s *story) newAddress() {
 func (s *story) operator() {
 	p := &s.p
 	flip := []*bool{&p.SyncIPs, &p.PushReservations, &p.PushScopeInfo, &p.ReadOnly, &p.ActiveScopesOnly, &p.AutoImport, &p.RefreshOptions, &p.SkipRAS,
-		&p.ExpiryInNetBox, &p.UpdateClientID, &p.KeepAssigned, &p.AllowDeletes, &p.ReplaceClientID, &p.DeleteRemoved, &p.PushToPartner,
+		&p.ExpiryInNetBox, &p.UpdateClientID, &p.KeepAssigned, &p.AllowDeletes, &p.ReplaceClientID, &p.DeleteRemoved, &p.PushToPartner, &p.ActivateScopes,
 		&p.Servers[0].Maintenance, &p.Servers[2].Standalone, &p.Servers[1].Selected, &p.DeleteScopes, &p.Servers[0].NoPush, &p.Servers[2].NoPush, &p.Servers[0].ReadOnly}
 	for range 1 + s.pick("switches", 3) {
 		b := flip[s.pick("switch", len(flip))]

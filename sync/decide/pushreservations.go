@@ -207,7 +207,7 @@ func (rp *reservationPush) pushReservation(u *unit, x *state.Address, on *reserv
 		on.put(windhcp.Reservation{Addr: addr, ClientID: id, Name: x.DNSName, Description: x.Description, Type: "Dhcp"})
 	case r.ClientID == id:
 		step.Observed = []plan.Change{{Field: "client_id", Old: string(r.ClientID)}}
-		step.Changes = reservationChanges(x, r)
+		step.Changes = rp.reservationChanges(x, r)
 		if len(step.Changes) == 0 || !rp.free(u, r) {
 			return plan.Step{}, false
 		}
@@ -221,7 +221,7 @@ func (rp *reservationPush) pushReservation(u *unit, x *state.Address, on *reserv
 		return plan.Step{}, false
 	default:
 		step.Why = "reserved for another client id, and push.replace_client_id is on"
-		step.Changes = append([]plan.Change{{Field: "client_id", Old: string(r.ClientID), New: string(id)}}, reservationChanges(x, r)...)
+		step.Changes = append([]plan.Change{{Field: "client_id", Old: string(r.ClientID), New: string(id)}}, rp.reservationChanges(x, r)...)
 		step.Observed = []plan.Change{{Field: "type", Old: r.Type}}
 		made := *r
 		made.ClientID = id
@@ -238,12 +238,13 @@ func (rp *reservationPush) told(step *plan.Step, sent, came windhcp.ClientID) bo
 }
 
 // reservationChanges are name and description where they differ. What NetBox
-// leaves empty stays.
-func reservationChanges(x *state.Address, r *windhcp.Reservation) (changes []plan.Change) {
+// leaves empty stays, and so does a description of the server's own that the mirror
+// gave NetBox: only the server's has changed since.
+func (rp *reservationPush) reservationChanges(x *state.Address, r *windhcp.Reservation) (changes []plan.Change) {
 	if x.DNSName != "" && !sameHostName(x.DNSName, r.Name) {
 		changes = append(changes, plan.Change{Field: "name", Old: r.Name, New: x.DNSName})
 	}
-	if x.Description != "" && x.Description != keptDescription(r.Description) {
+	if x.Description != "" && x.Description != keptDescription(r.Description) && !rp.wrote(x) {
 		changes = append(changes, plan.Change{Field: "description", Old: r.Description, New: x.Description})
 	}
 	return changes

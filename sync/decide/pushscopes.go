@@ -33,6 +33,10 @@ func pushScopes(in *recorded) ([]*unit, work) {
 		if u.compared != nil {
 			u.compared.pushes = in.brake(u.server) == ""
 		}
+		early := u.wakes() && (u.want.Start != u.scope.Start || u.want.End != u.scope.End)
+		if early { // Windows takes another range for an active scope only
+			sp.pushState(u)
+		}
 		sp.pushScope(u)
 		sp.pushExclusions(u.compared, u.server, u.want, u.part.Exclusions)
 		for _, twin := range in.twins(u) {
@@ -40,6 +44,10 @@ func pushScopes(in *recorded) ([]*unit, work) {
 				continue
 			}
 			sp.pushExclusions(in.compareTwin(u, twin), twin.server, u.want, twin.part.Exclusions)
+		}
+		sp.pushOptions(u)
+		if !early {
+			sp.pushState(u)
 		}
 	}
 	for _, rec := range in.records {
@@ -51,7 +59,7 @@ func pushScopes(in *recorded) ([]*unit, work) {
 }
 
 // twins are the same scope on the partner, where that is written to as well.
-func (r *recorded) twins(u *unit) []*sighting {
+func (r *surveyed) twins(u *unit) []*sighting {
 	var out []*sighting
 	for _, x := range r.partners {
 		if x.scope.Subnet == u.scope.Subnet && x.source == u.source {
@@ -66,10 +74,7 @@ func (r *recorded) twins(u *unit) []*sighting {
 // goes from that one goes from the partner too.
 func (r *recorded) compareTwin(u *unit, twin *sighting) *comparison {
 	if r.compared[twin] == nil {
-		c := r.compare(twin.server, u.rec, twin.scope)
-		if u.rec == nil {
-			c.rec = u.want
-		}
+		c := r.compare(twin.server, u.want, twin.scope)
 		c.pushExclusions(twin.part.Exclusions, false)
 		if u.compared != nil {
 			c.keepRemoved(u.compared.removed)
@@ -194,6 +199,10 @@ func (sp *scopePush) createScope(server int, rec *record) {
 	if rec.Router != "" {
 		changes = append(changes, plan.Change{Field: "router", New: rec.Router})
 	}
+	options, agreed := sp.newOptions(server, rec)
+	if len(options) > 0 {
+		changes = append(changes, plan.Change{Field: "options", New: optionsSent(options)})
+	}
 	told := "created active: the server answers in it at once; it belongs to no failover relationship"
 	if inactive {
 		changes = append(changes, plan.Change{Field: "state", New: "Inactive"})
@@ -205,6 +214,7 @@ func (sp *scopePush) createScope(server int, rec *record) {
 	})
 	sp.note(plan.Note{Level: plan.Warning, Server: s.Host, Scope: rec.Subnet, Cause: plan.CauseScopePush, Text: told})
 	sp.pushExclusions(nil, server, rec, windhcp.List[windhcp.Exclusion]{})
+	sp.agreeNew(server, rec, agreed)
 	sp.made = append(sp.made, &unit{
 		sighting: &sighting{
 			verdict: verdict{source: rec.Source, vrf: rec.VRF, rec: rec}, server: server,
@@ -212,6 +222,22 @@ func (sp *scopePush) createScope(server int, rec *record) {
 		},
 		want: rec,
 	})
+}
+
+// agreeNew takes what a scope is made with for agreed (rule 5.6).
+func (sp *scopePush) agreeNew(server int, rec *record, options []optionValue) {
+	if sp.brake(server) != "" || sp.strange != "" {
+		return
+	}
+	router, text, now := rec.Router, optionsText(options), stateActive
+	if stateWord(rec.State) == stateInactive {
+		now = stateInactive
+	}
+	agreed := plan.Agreement{Exclusions: union(nil, rec.Exclusions), Whole: true, Router: &router, Options: &text, State: &now}
+	if rec.holder != nil {
+		agreed.Edited = rec.holder.LastUpdated
+	}
+	sp.born[plan.ScopeKey{Server: sp.host(server), Subnet: rec.Subnet}] = agreed
 }
 
 // exclusionValue is an exclusion as the server's API has it.

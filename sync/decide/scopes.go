@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -34,8 +33,9 @@ type recorded struct {
 	// writes tells which step writes a record, by its index in the work of this
 	// stage; a record without a step is as NetBox has it.
 	writes   map[*record]int
-	prefixes map[subnetKey]int         // the steps that make a prefix, by the same index
-	compared map[*sighting]*comparison // of scopes on partners that are written to
+	prefixes map[subnetKey]int                // the steps that make a prefix, by the same index
+	compared map[*sighting]*comparison        // of scopes on partners that are written to
+	born     map[plan.ScopeKey]plan.Agreement // of scopes that servers get in this run
 }
 
 // scoping is the second stage at work.
@@ -66,7 +66,7 @@ type scoping struct {
 //	not known             yes                any                 keep
 func recordScopes(in *surveyed, memory *plan.Memory) (*recorded, work) {
 	sc := &scoping{surveyed: in, missing: memory.Missing, unplaced: make(map[*record]string), writes: make(map[*record]int), prefixes: make(map[subnetKey]int)}
-	out := &recorded{surveyed: in, refused: make(map[*sighting]string), writes: sc.writes, prefixes: sc.prefixes, compared: make(map[*sighting]*comparison)}
+	out := &recorded{surveyed: in, refused: make(map[*sighting]string), writes: sc.writes, prefixes: sc.prefixes, compared: make(map[*sighting]*comparison), born: make(map[plan.ScopeKey]plan.Agreement)}
 	replaced := make(map[*record]*record)
 	var added []*record
 	for _, x := range in.all {
@@ -182,25 +182,14 @@ func (sc *scoping) wantedRecord(u *unit) *record {
 }
 
 // compareRecord takes over what the server has changed where NetBox is the truth for
-// the rest, and what is never pushed (rule 5.6).
+// the rest (rule 5.6).
 func (sc *scoping) compareRecord(u *unit, want *record) {
 	c := u.compared
 	want.Router = c.compareRouter(true)
 	want.Exclusions = c.pushExclusions(u.part.Exclusions, true)
-	woken := !sc.memory.Records[c.key()].Off.IsZero() // the mirror deactivated it, and its record is back
-	if u.scope.State != "" && !woken {
-		server := u.scope.State
-		if strings.EqualFold(server, u.rec.State) { // scripts differ in how they spell InActive
-			server = u.rec.State
-		}
-		want.State = c.followed("the state of the scope was", &c.after.State, u.rec.State, server)
-	}
-	if !sc.p.RefreshOptions || !u.part.Options.Complete() {
-		return
-	}
-	options := sc.optionsOf(u)
-	if onServer := optionsText(options); c.followed("the options of the scope were", &c.after.Options, optionsText(u.rec.Options), onServer) == onServer {
-		want.Options, u.options = options, true
+	sc.compareState(u, want)
+	if sc.p.RefreshOptions && u.part.Options.Complete() {
+		sc.compareOptions(u, want)
 	}
 }
 

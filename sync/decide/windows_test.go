@@ -41,6 +41,8 @@ func (w *world) onServer(s *plan.Step) error {
 		return nil
 	case s.Kind == plan.WindowsExclusion:
 		return scope.changeExclusion(s)
+	case s.Kind == plan.WindowsOption && s.Action == state.Update && !m.oldScript && !m.noOptions:
+		return scope.changeOptions(s)
 	case s.Kind == plan.WindowsReservation && s.Action == state.Create:
 		return scope.addReservation(s)
 	case s.Kind == plan.WindowsReservation:
@@ -74,7 +76,65 @@ func (m *machine) createScope(s *plan.Step) error {
 		Start: netip.MustParseAddr(textOf(v["start_ip"])), End: netip.MustParseAddr(textOf(v["end_ip"])),
 	}}
 	m.scopes[id] = scope
+	var sent []struct {
+		Code  int      `json:"code"`
+		Value []string `json:"value"`
+	}
+	if raw, ok := v["options"].(json.RawMessage); ok {
+		if err := json.Unmarshal(raw, &sent); err != nil || m.oldScript || m.noOptions {
+			return fmt.Errorf("400: no options are set with a new scope here: %w", err)
+		}
+	}
+	for _, o := range sent {
+		scope.setOption(o.Code, o.Value)
+	}
 	return scope.check()
+}
+
+// changeOptions sets options as the script does: all of them or none, and none of a
+// class or a policy.
+func (s *wscope) changeOptions(step *plan.Step) error {
+	for _, c := range step.Changes {
+		code, ok := plan.OptionCode(c.Field)
+		if !ok || len(plan.OptionValues(c.New)) == 0 {
+			return fmt.Errorf("400: %s is not set", c.Field)
+		}
+		var have []string
+		for _, o := range s.options {
+			if o.Code == code && o.VendorClass == "" && (o.UserClass != "" || o.Policy != "") {
+				return fmt.Errorf("500: option %d has values for a user class or a policy", code)
+			}
+			if o.Code == code && o.VendorClass == "" {
+				have = o.Values
+			}
+		}
+		if !slices.Equal(have, plan.OptionValues(c.Old)) {
+			return fmt.Errorf("option %d is %q, not %v", code, have, asText(c.Old))
+		}
+	}
+	for _, c := range step.Changes {
+		code, _ := plan.OptionCode(c.Field)
+		s.setOption(code, plan.OptionValues(c.New))
+	}
+	return nil
+}
+
+// optionKinds are the types of the options that tests use.
+var optionKinds = map[int]string{6: "IPv4Address", 15: "String", 42: "IPv4Address", 43: "BinaryData", 46: "Byte", 66: "String"}
+
+// setOption keeps a value as Windows does: a byte in hexadecimal.
+func (s *wscope) setOption(code int, values []string) {
+	o := windhcp.Option{Code: code, Type: optionKinds[code], Values: slices.Clone(values), ClassesTold: true}
+	if o.Type == "Byte" {
+		for i, v := range o.Values {
+			var n int
+			if _, err := fmt.Sscan(v, &n); err == nil {
+				o.Values[i] = fmt.Sprintf("0x%x", n)
+			}
+		}
+	}
+	s.options = slices.DeleteFunc(slices.Clone(s.options), func(x windhcp.Option) bool { return x.Code == code && x.VendorClass == "" && x.ForAll() })
+	s.options = append(s.options, o)
 }
 
 func (s *wscope) check() error {
@@ -87,7 +147,7 @@ func (s *wscope) check() error {
 func (s *wscope) change(step *plan.Step) error {
 	have := map[string]any{
 		"name": s.Name, "start_ip": s.Start.String(), "end_ip": s.End.String(), "description": s.Description,
-		"lease_duration_seconds": s.LeaseSeconds, "router": "", "state": s.State,
+		"lease_duration_seconds": s.LeaseSeconds, "router": "", "state": stateWord(s.State),
 	}
 	if s.Router.IsValid() {
 		have["router"] = s.Router.String()

@@ -52,6 +52,7 @@ type machine struct {
 	computer      string
 	readsOnly     bool
 	oldScript     bool
+	noOptions     bool // its script cannot set options
 	malformed     bool // its list of scopes has an entry that cannot be understood
 
 	failoversMalformed bool // the same of its relationships
@@ -273,7 +274,7 @@ func (w *world) removeRange(i int) {
 func (w *world) hoursLater(n int) { w.now = w.now.Add(time.Duration(n) * time.Hour) }
 
 func (m *machine) lists(now time.Time) windhcp.Server {
-	s := windhcp.Server{Host: m.host, Date: now, Computer: m.computer, ReadsOnly: m.readsOnly, Lists: !m.oldScript, Parts: make(map[netip.Addr]windhcp.Part)}
+	s := windhcp.Server{Host: m.host, Date: now, Computer: m.computer, ReadsOnly: m.readsOnly, Lists: !m.oldScript, SetsOptions: !m.oldScript && !m.noOptions, Parts: make(map[netip.Addr]windhcp.Part)}
 	if m.down {
 		s.Scopes.Err, s.Failovers.Err = errTrouble, errTrouble
 		return s
@@ -488,6 +489,8 @@ func (w *world) setAddress(x *state.Address, s *plan.Step) error {
 			x.Status = str
 		case field == "dns_name" && (str == "" || dnsNameFits.MatchString(str) && len(str) <= 255 && str == strings.ToLower(str)):
 			x.DNSName = str
+		case field == "description" && len([]rune(str)) <= 200:
+			x.Description = str
 		case field == "custom_fields.dhcp_client_id" && str != "":
 			x.ClientID = str
 		case field == "custom_fields.dhcp_managed" && str != "":

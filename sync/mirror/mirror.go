@@ -188,7 +188,7 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 		MaxDeletePercent: s.Guards.MaxDeletePercent, MaxDeleteCount: s.Guards.MaxDeleteCount, KeepAssigned: s.Guards.KeepAssigned,
 		ConfirmAfter: s.Guards.ConfirmAfter, AllowDeletes: o.AllowDeletes, AllowOverwrites: o.AllowOverwrites, CreateMissingPrefixes: s.Import.CreateMissingPrefixes,
 		ReplaceClientID: s.Push.ReplaceClientID, DeleteRemoved: s.Push.DeleteRemoved, PushToPartner: s.Push.PushToPartner,
-		DeleteScopes: s.Push.DeleteScopes, ScopeGrace: s.Push.ScopeGrace,
+		ActivateScopes: s.Push.ActivateScopes, DeleteScopes: s.Push.DeleteScopes, ScopeGrace: s.Push.ScopeGrace,
 		MaintenanceScopes: s.MaintenanceScopes, OnlyScopes: o.Scopes, Failovers: make(map[string]plan.Failover),
 	}
 	if p.Mode == "" {

@@ -245,7 +245,7 @@ func (m *Mirror) readLists(ctx context.Context, in *plan.Input, roster *decide.R
 		return s
 	}
 	s.Version, s.Computer = health.Version, health.Computer
-	s.Lists = health.Lists()
+	s.Lists, s.SetsOptions = health.Lists(), health.SetsOptions()
 	s.ReadsOnly = health.Rights != "" && health.Rights != psu.RightsWrite
 	scopes := func(activeOnly bool) {
 		if in.Policy.ReadsOptions() {

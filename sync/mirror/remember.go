@@ -18,14 +18,27 @@ func remembered(before plan.Memory, p *plan.Plan, report *apply.Report) plan.Mem
 		for field, answer := range r.Answers {
 			after.Answers[r.Step.Answer(field)] = answer
 		}
+		s := &r.Step
+		if key := (plan.ScopeKey{Server: s.Target, Subnet: s.Scope}); r.Outcome == netboxio.Done && r.Error != "" && s.Kind == plan.WindowsScope && s.Action == state.Create {
+			none := "" // it was made, and not as it was sent
+			after.Scopes[key] = plan.Agreement{Options: &none}
+		}
 		if r.Outcome == netboxio.Done || r.Outcome == netboxio.Unchanged {
 			continue
 		}
-		s := &r.Step
+		if s.Kind == state.IPAddress && len(s.AddTags)+len(s.RemoveTags) == 0 {
+			restore(after.Described, before.Described, plan.Place{VRF: s.VRF, Addr: s.Addr})
+		}
 		switch {
 		case s.Kind == plan.WindowsReservation && s.Action != state.Update:
 			restore(after.Pushed, before.Pushed, plan.PushedKey{Server: s.Target, Addr: s.Addr})
-		case s.Kind == plan.WindowsScope || s.Kind == plan.WindowsExclusion || s.Kind == state.IPRange:
+		case s.Kind == plan.WindowsExclusion || s.Kind == plan.WindowsOption:
+			for key, agreed := range after.Scopes {
+				if key.Subnet == s.Scope {
+					after.Scopes[key] = agreed.Without(s.Kind, before.Scopes[key])
+				}
+			}
+		case s.Kind == plan.WindowsScope || s.Kind == state.IPRange:
 			// What a scope would have agreed on is not known then.
 			if s.Kind == plan.WindowsScope {
 				restore(after.Records, before.Records, plan.ScopeKey{Server: s.Target, Subnet: s.Scope})

@@ -27,6 +27,7 @@ func stories() map[string]func(*testing.T, mirrortest.Target) {
 		"ranges marked as populated":                   storyPopulated,
 		"pushing":                                      storyPush,
 		"a scope is deleted in NetBox":                 storyScopeDeleted,
+		"states and options both ways":                 storyBothWays,
 		"split scopes":                                 storySplit,
 		"a failover pair whose primary fails":          storyFailover,
 		"addresses that people made":                   storyPeople,

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -30,6 +31,17 @@ func (k *ScopeKey) UnmarshalText(text []byte) error {
 	k.Server = server
 	k.Subnet, err = netip.ParsePrefix(subnet)
 	return err
+}
+
+// Without is an agreement after a step on exclusions or options failed: what both
+// sides agree on about these is what it was before.
+func (a Agreement) Without(kind state.Kind, before Agreement) Agreement {
+	if kind == WindowsOption {
+		a.Options = before.Options
+		return a
+	}
+	a.Exclusions, a.Whole, a.Edited, a.NoExclusions = before.Exclusions, before.Whole, before.Edited, before.NoExclusions
+	return a
 }
 
 // Agreement is what NetBox and a server said of a scope when they last agreed, by

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -34,7 +35,14 @@ func (s *Step) Answer(field string) AnswerKey {
 }
 
 // AnswerOf is what a change sends and what the server shows instead.
-func AnswerOf(sent, came any) Answer { return Answer{Sent: fmt.Sprint(sent), Came: fmt.Sprint(came)} }
+func AnswerOf(sent, came any) Answer { return Answer{Sent: inWords(sent), Came: inWords(came)} }
+
+func inWords(v any) string {
+	if raw, ok := v.(json.RawMessage); ok {
+		return string(raw)
+	}
+	return fmt.Sprint(v)
+}
 
 // MarshalText writes "address kind field server", for keys of the memory.
 func (k AnswerKey) MarshalText() ([]byte, error) {

@@ -40,6 +40,7 @@ func addressFields() []field[state.Address] {
 		{"tenant", func(x *address) any { return IDOrNil(x.Tenant) }, func(x *address, v any) { x.Tenant = numberOf(v) }},
 		{"status", func(x *address) any { return TextOrNil(x.Status) }, func(x *address, v any) { x.Status = textOf(v) }},
 		{"dns_name", func(x *address) any { return x.DNSName }, func(x *address, v any) { x.DNSName = textOf(v) }},
+		{"description", func(x *address) any { return x.Description }, func(x *address, v any) { x.Description = textOf(v) }},
 		{
 			CustomField(state.FieldClientID),
 			func(x *address) any { return TextOrNil(x.ClientID) }, func(x *address, v any) { x.ClientID = textOf(v) },

@@ -28,6 +28,8 @@ type Memory struct {
 	Missing map[MissingKey]Sight `json:"missing,omitempty"`
 	// Before holds what an address was before the mirror adopted it, by id.
 	Before map[int64]Before `json:"before,omitempty"`
+	// Described are the descriptions that the mirror gave addresses.
+	Described map[Place]string `json:"described,omitempty"`
 	// Objects are the address objects that NetBox showed in the scopes that were synced.
 	Objects map[Place]Object `json:"objects,omitempty"`
 	// Statuses are those that leases and reservations had in any run.
@@ -148,7 +150,7 @@ type Recorded struct {
 // Clone is a copy that can be changed; no map of it is nil.
 func (m Memory) Clone() Memory {
 	out := Memory{
-		Leases: clone(m.Leases), Pushed: clone(m.Pushed), Scopes: clone(m.Scopes), Missing: clone(m.Missing), Before: clone(m.Before), Statuses: clone(m.Statuses), Objects: clone(m.Objects),
+		Leases: clone(m.Leases), Pushed: clone(m.Pushed), Scopes: clone(m.Scopes), Missing: clone(m.Missing), Before: clone(m.Before), Described: clone(m.Described), Statuses: clone(m.Statuses), Objects: clone(m.Objects),
 		Records: clone(m.Records), Computers: clone(m.Computers), NetBox: m.NetBox, Newest: m.Newest, Deleting: clone(m.Deleting), Told: clone(m.Told), Said: clone(m.Said), Answers: clone(m.Answers), Invalid: clone(m.Invalid),
 	}
 	delete(out.Told, Told{}) // what another version of the program told

@@ -219,6 +219,16 @@ func (s *Step) allowedContext() error {
 	return s.touches("name", "is_active", "tags", "data")
 }
 
+// optionFields are the options that a step may set: none is taken away (rule 5.6).
+func (s *Step) optionFields() (fields []string) {
+	for _, c := range s.Changes {
+		if _, ok := OptionCode(c.Field); ok && len(OptionValues(c.New)) > 0 {
+			fields = append(fields, c.Field)
+		}
+	}
+	return fields
+}
+
 // allowedOnServer goes by rule 5.
 func (p *Policy) allowedOnServer(s *Step) error {
 	on := false
@@ -236,13 +246,18 @@ func (p *Policy) allowedOnServer(s *Step) error {
 		on = p.PushScopeInfo && (s.Action != state.Delete || p.DeleteScopes)
 		fields = []string{"name", "start_ip", "end_ip", "description", "router", "lease_duration_seconds"}
 		if s.Action == state.Create {
-			fields = append(fields, "scope_id", "subnet_mask", "state")
+			fields = append(fields, "scope_id", "subnet_mask", "state", "options")
 		} else if s.Record > 0 && p.DeleteScopes { // on its way out, or back
+			fields = []string{"state"}
+		} else if now, turns := s.becomes("state"); turns && s.Record == 0 && (now == "Inactive" || now == "Active" && p.ActivateScopes) {
 			fields = []string{"state"}
 		}
 	case WindowsExclusion:
 		on = p.PushScopeInfo
 		fields = []string{"exclusions"}
+	case WindowsOption:
+		on = p.PushScopeInfo && s.Action == state.Update
+		fields = s.optionFields()
 	}
 	i := slices.IndexFunc(p.Servers, func(c Server) bool { return c.Host == s.Target })
 	switch {

@@ -25,7 +25,7 @@ func pushingAll() Policy {
 		Mode: Sync, SyncIPs: true, RefreshOptions: true, InheritTenant: true, Adopt: Overwrite,
 		LeaseStatus: "dhcp", ReservationStatus: "reserved", ProtectTag: "dhcp-protect",
 		MaxDeletePercent: 50, MaxDeleteCount: 3, KeepAssigned: true, CreateMissingPrefixes: true,
-		PushReservations: true, PushScopeInfo: true, DeleteRemoved: true, DeleteScopes: true, ReplaceClientID: true,
+		PushReservations: true, PushScopeInfo: true, DeleteRemoved: true, DeleteScopes: true, ActivateScopes: true, ReplaceClientID: true,
 		Servers: []Server{{ServerName: windhcp.ServerName{Host: host1}, Selected: true, Standalone: true}},
 	}
 }
@@ -58,14 +58,24 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 	withdraw := Step{Target: host1, Action: state.Delete, Kind: WindowsReservation, Scope: subnet, Addr: addr, Observed: observed("client_id", clientA), Record: 7}
 	window := Step{Target: host1, Action: state.Update, Kind: WindowsScope, Scope: subnet, Changes: becomes("router", "10.8.4.1")}
 	out := Step{Target: host1, Action: state.Update, Kind: WindowsScope, Scope: subnet, Changes: []Change{{Field: "state", Old: "Active", New: "Inactive"}}, Record: 7}
+	wake := Step{Target: host1, Action: state.Update, Kind: WindowsScope, Scope: subnet, Changes: becomes("state", "Active")}
 	gone := Step{Target: host1, Action: state.Delete, Kind: WindowsScope, Scope: subnet, Observed: observed("state", "Inactive"), Record: 7}
 	exclude := Step{Target: host1, Action: state.Create, Kind: WindowsExclusion, Scope: subnet, Changes: becomes("exclusions", json.RawMessage(`[]`))}
+	option := Step{Target: host1, Action: state.Update, Kind: WindowsOption, Scope: subnet, Changes: becomes("option_6", json.RawMessage(`["10.1.1.1"]`))}
 	for _, c := range []struct {
 		name   string
 		step   Step
 		edit   func(*Step)
 		policy func(*Policy)
 	}{
+		{"set an option with push_scope_info off", option, nil, func(p *Policy) { p.PushScopeInfo = false }},
+		{"delete options", option, func(s *Step) { s.Action = state.Delete }, nil},
+		{"take an option away", option, func(s *Step) { s.Changes = becomes("option_6", nil) }, nil},
+		{"set an option to no value", option, func(s *Step) { s.Changes = becomes("option_6", json.RawMessage(`[]`)) }, nil},
+		{"set the router as an option", option, func(s *Step) { s.Changes = becomes("option_3", json.RawMessage(`["10.8.4.1"]`)) }, nil},
+		{"set the lease time as an option", option, func(s *Step) { s.Changes = becomes("option_51", json.RawMessage(`["60"]`)) }, nil},
+		{"set what is no option", option, func(s *Step) { s.Changes = becomes("name", json.RawMessage(`["x"]`)) }, nil},
+		{"set options of a server that wins", option, nil, func(p *Policy) { p.Servers[0].NoPush = true }},
 		{"delete an address with a foreign status", remove, func(s *Step) { s.Observed[0].Old = "active" }, nil},
 		{"delete an address of which no status was seen", remove, func(s *Step) { s.Observed = s.Observed[1:] }, nil},
 		{"delete a reservation made by hand", remove, func(s *Step) { s.Observed = observed("status", "reserved") }, nil},
@@ -81,7 +91,8 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 		{"delete an address in an import", remove, nil, func(p *Policy) { p.Mode = Import }},
 		{"delete an address in a migration", remove, nil, func(p *Policy) { p.Mode = Migrate }},
 		{"delete an address while addresses are not synced", remove, nil, func(p *Policy) { p.SyncIPs = false }},
-		{"change the description of an address", change, func(s *Step) { s.Changes = becomes("description", "mine") }, nil},
+		{"change the comments of an address", change, func(s *Step) { s.Changes = becomes("comments", "mine") }, nil},
+		{"change the description of an address in a migration", change, func(s *Step) { s.Changes = becomes("description", "mine") }, func(p *Policy) { p.Mode = Migrate }},
 		{"move an address to another VRF", change, func(s *Step) { s.Changes = becomes("vrf", int64(2)) }, nil},
 		{"renumber an address", change, func(s *Step) { s.Changes = becomes("address", "10.8.4.34/24") }, nil},
 		{"give an address to another tenant", change, func(s *Step) { s.Changes = becomes("tenant", int64(2)) }, nil},
@@ -136,13 +147,15 @@ func TestAnEditedPlanIsRefused(t *testing.T) {
 		{"delete a scope on a server without a record of its deletion in NetBox", gone, func(s *Step) { s.Record = 0 }, nil},
 		{"delete a scope that may be active", gone, func(s *Step) { s.Observed = nil }, nil},
 		{"change more than the state of a scope on its way out", out, func(s *Step) { s.Changes = append(s.Changes, becomes("name", "x")...) }, nil},
-		{"switch a scope off without a record", out, func(s *Step) { s.Record = 0 }, nil},
+		{"switch a scope to neither state", out, func(s *Step) { s.Record, s.Changes = 0, becomes("state", "Off") }, nil},
+		{"wake a scope without the setting", wake, nil, func(p *Policy) { p.ActivateScopes = false }},
+		{"change more than the state of a scope that is woken", wake, func(s *Step) { s.Changes = append(s.Changes, becomes("name", "x")...) }, nil},
 		{"switch a scope off without the setting", out, nil, func(p *Policy) { p.DeleteScopes = false }},
 		{"write to a server that wins", window, nil, func(p *Policy) { p.Servers[0].NoPush = true }},
 		{"write to a server with a brake", window, nil, func(p *Policy) { p.Servers[0].ReadOnly = true }},
 		{"delete a scope on a server", window, func(s *Step) { s.Action, s.Changes = state.Delete, nil }, nil},
 		{"write a scope with push_scope_info off", window, nil, func(p *Policy) { p.PushScopeInfo = false }},
-		{"switch a scope on", window, func(s *Step) { s.Changes = becomes("state", "Active") }, nil},
+		{"switch a scope on", window, func(s *Step) { s.Changes = becomes("state", "Active") }, func(p *Policy) { p.ActivateScopes = false }},
 		{"change the mask of a scope", window, func(s *Step) { s.Changes = becomes("subnet_mask", "255.255.0.0") }, nil},
 		{"write exclusions with push_scope_info off", exclude, nil, func(p *Policy) { p.PushScopeInfo = false }},
 		{"tag something on a server", exclude, func(s *Step) { s.AddTags = []string{state.TagScope} }, nil},

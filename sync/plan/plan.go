@@ -28,6 +28,7 @@ const (
 	WindowsScope       state.Kind = "dhcp.scope"
 	WindowsReservation state.Kind = "dhcp.reservation"
 	WindowsExclusion   state.Kind = "dhcp.exclusion"
+	WindowsOption      state.Kind = "dhcp.option"
 )
 
 // Plan is what a run would do, and what it leaves alone and why.
@@ -128,6 +129,10 @@ type Step struct {
 	// Observed is what else the decision rested on: a delete is carried out
 	// only if it still holds.
 	Observed []Change `json:"observed,omitempty"`
+
+	// With is the partner's host, where the state of a scope goes to both servers of
+	// its relationship or to neither (rule 5.6).
+	With string `json:"with,omitempty"`
 
 	// Record is the change record of NetBox on which a delete on a server rests
 	// (rule 5.4).

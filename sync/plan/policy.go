@@ -75,6 +75,7 @@ type Policy struct {
 	ReplaceClientID       bool
 	DeleteRemoved         bool
 	PushToPartner         bool
+	ActivateScopes        bool          // inactive ones on servers, where NetBox says so
 	DeleteScopes          bool          // that were deleted in NetBox, on servers
 	ScopeGrace            time.Duration // before a scope is deactivated, and before it is deleted
 

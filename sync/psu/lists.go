@@ -48,6 +48,9 @@ func health(r *record, words func(string) string) Health {
 		Version: words(r.text("version")), Script: words(r.text("script")), Computer: words(r.text("computer")),
 		Rights: Rights(words(r.text("rights"))), Trouble: words(r.text("error")),
 	}
+	for _, name := range r.texts("calls") {
+		out.Calls = append(out.Calls, words(name))
+	}
 	if id := words(r.text("error_id")); id != "" && out.Trouble != "" {
 		out.Trouble += " (" + id + ")"
 	}

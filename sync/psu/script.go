@@ -3,6 +3,7 @@ package psu
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -10,7 +11,7 @@ import (
 // The endpoint script of deploy/psu says that it is this one (rule 1.6).
 const (
 	ScriptName    = "netbox-dhcp-sync"
-	ScriptVersion = "2026.11.0"
+	ScriptVersion = "2026.11.1"
 )
 
 // Rights are what a server's script may do there.
@@ -30,6 +31,8 @@ type Health struct {
 	Computer string // name of the Windows computer; empty: not told
 	Rights   Rights // empty: not told
 	Trouble  string // what Windows said to the script's own look at it; empty: nothing
+	// Calls are those that not each version of our script has (rule 1.6).
+	Calls []string
 }
 
 // Ours reports whether the script is that of deploy/psu, which says so since
@@ -45,6 +48,20 @@ func (h Health) Lists() bool {
 	major, _, _ := strings.Cut(h.Version, ".")
 	n, err := strconv.Atoi(major)
 	return err == nil && n >= 2
+}
+
+// callOptions is the call that sets options of scopes, as the script names it.
+const callOptions = "options"
+
+// SetsOptions reports whether the script can set options of scopes (rule 1.9). That
+// of the plugin is not asked to: it does not tell options of classes and policies
+// apart, and hides it where one could not be set.
+func (h Health) SetsOptions() bool { return h.Ours() && slices.Contains(h.Calls, callOptions) }
+
+// SetsOptions reports whether the server said at the last Health that it can.
+func (c *Client) SetsOptions() bool {
+	said := c.said.Load()
+	return said != nil && said.SetsOptions()
 }
 
 // Lists reports whether the server said at the last Health that it has the

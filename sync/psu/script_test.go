@@ -56,11 +56,13 @@ func TestHealthSaysWhoseScriptItIs(t *testing.T) {
 		{"the plugin's 2.0.1", func(c *psutest.Config) { c.Script = psutest.Lists }, psu.Health{Version: "2.0.1"}, false, true},
 		{"one of the plugin to come", func(c *psutest.Config) { c.Script = "2.10.0" }, psu.Health{Version: "2.10.0"}, false, true},
 		{"ours", func(c *psutest.Config) { c.Script, c.Computer = psutest.Own, "DH7" },
-			psu.Health{Version: psu.ScriptVersion, Script: psu.ScriptName, Computer: "DH7", Rights: psu.RightsWrite}, true, true},
+			psu.Health{Version: psu.ScriptVersion, Script: psu.ScriptName, Computer: "DH7", Rights: psu.RightsWrite, Calls: []string{"options"}}, true, true},
+		{"ours before it could set options", func(c *psutest.Config) { c.Script = psutest.OwnBefore },
+			psu.Health{Version: psutest.OwnBefore, Script: psu.ScriptName, Computer: "DH1", Rights: psu.RightsWrite}, true, true},
 		{"ours that only reads", func(c *psutest.Config) { c.Script, c.Rights = psutest.Own, "read" },
-			psu.Health{Version: psu.ScriptVersion, Script: psu.ScriptName, Computer: "DH1", Rights: psu.RightsRead}, true, true},
+			psu.Health{Version: psu.ScriptVersion, Script: psu.ScriptName, Computer: "DH1", Rights: psu.RightsRead, Calls: []string{"options"}}, true, true},
 		{"ours that Windows denies everything", func(c *psutest.Config) { c.Script, c.Rights = psutest.Own, "none" },
-			psu.Health{Version: psu.ScriptVersion, Script: psu.ScriptName, Computer: "DH1", Rights: psu.RightsNone, Trouble: "Failed to enumerate on DHCP server. (WIN32 5)"}, true, true},
+			psu.Health{Version: psu.ScriptVersion, Script: psu.ScriptName, Computer: "DH1", Rights: psu.RightsNone, Calls: []string{"options"}, Trouble: "Failed to enumerate on DHCP server. (WIN32 5)"}, true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			srv := example(t)
@@ -450,5 +452,71 @@ func TestNewReservationsGoInOneRequest(t *testing.T) {
 	_, err := c.CreateReservations(t.Context(), []psu.NewReservation{entry("10.8.4.70", "02-00")})
 	if wantKind(t, err, psu.Invalid); len(srv.Requests()) > 0 {
 		t.Errorf("sent %q", sent(srv))
+	}
+}
+
+// rules 1.9 and 5.6: options are set where the script says that it can, and nothing is
+// sent to any other.
+func TestOptionsAreSetWhereTheScriptCan(t *testing.T) {
+	wanted := []windhcp.OptionValue{{Code: 6, Values: []string{"10.1.1.7"}}, {Code: 46, Values: []string{"8"}}}
+	for _, script := range []string{"1.0.2", psutest.Lists, psutest.OwnBefore, psutest.Own} {
+		t.Run(script, func(t *testing.T) {
+			srv, c := speaking(t, script, true)
+			have, err := c.SetOptions(t.Context(), office, wanted)
+			made := c.CreateScope(t.Context(), newScope(), wanted...)
+			if script != psutest.Own {
+				wantKind(t, err, psu.Invalid)
+				wantKind(t, made, psu.Invalid)
+				if n := len(srv.Requests()); n != 0 {
+					t.Errorf("%d requests", n)
+				}
+				return
+			}
+			if err != nil || made != nil || !have.Complete() {
+				t.Fatal(err, made, have)
+			}
+			for _, scope := range []string{"10.8.4.0", "10.8.7.0"} {
+				var got []string
+				srv.Edit(func(w *psutest.World) {
+					for _, o := range w.Scope(scope).Options {
+						got = append(got, fmt.Sprintf("%d%s", o.Code, o.Values))
+					}
+				})
+				want := []string{"6[10.1.1.7]", "46[0x8]"}
+				if scope == "10.8.4.0" {
+					want = []string{"6[10.1.1.7]", "15[corp.example]", "1[2]", "46[0x8]"}
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%s: %s", scope, diff)
+				}
+			}
+		})
+	}
+}
+
+// rule 5.6: what cannot be meant is not sent, and an answer that is no list of options
+// is no success.
+func TestImpossibleOptionsAreNotSent(t *testing.T) {
+	srv, c := speaking(t, psutest.Own, true)
+	one := func(code int, values ...string) []windhcp.OptionValue {
+		return []windhcp.OptionValue{{Code: code, Values: values}}
+	}
+	for name, list := range map[string][]windhcp.OptionValue{
+		"none": nil, "no code": one(0, "x"), "too large": one(255, "x"), "the router": one(3, "10.8.4.1"), "the lease time": one(51, "60"),
+		"no value": one(6), "an empty value": one(6, ""), "twice": append(one(6, "10.1.1.1"), one(6, "10.1.1.2")...),
+	} {
+		_, err := c.SetOptions(t.Context(), office, list)
+		if psu.KindOf(err) != psu.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n := len(srv.Requests()); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+	for _, kind := range []psutest.FaultKind{psutest.Blank200, psutest.OtherObject, psutest.HTML200} {
+		srv.Fail(psutest.Fault{Method: "PUT", Kind: kind, Times: 1})
+		if _, err := c.SetOptions(t.Context(), office, one(6, "10.1.1.7")); err == nil {
+			t.Errorf("fault %d is taken for success", kind)
+		}
 	}
 }

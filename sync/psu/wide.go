@@ -303,7 +303,10 @@ func routerOf(options windhcp.List[windhcp.Option]) (router netip.Addr, known bo
 	return router, true
 }
 
-const optionRouter = 3
+const (
+	optionRouter    = 3
+	optionLeaseTime = 51
+)
 
 // takeApart reads {"10.8.4.0":[...]}, which may stand below scope_options. An
 // entry that says it is another scope's spoils the list it is in.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
@@ -34,8 +35,9 @@ type ReservationChange struct {
 // CreateScope makes a scope. It is active, unless its State says otherwise and
 // the server has the calls of rule 1.9; without them such a scope is not sent.
 // The server joins it to no relationship, and may hide errors of the lease time
-// and the router: read the scope again afterwards.
-func (c *Client) CreateScope(ctx context.Context, s windhcp.Scope) error {
+// and the router: read the scope again afterwards. Options are sent along, to a
+// server that SetsOptions.
+func (c *Client) CreateScope(ctx context.Context, s windhcp.Scope, options ...windhcp.OptionValue) error {
 	k := call{op: "create scope " + s.Subnet.String(), method: http.MethodPost, path: "scopes", class: "scopes"}
 	if err := checkScope(s); err != nil {
 		return k.invalid(err)
@@ -59,8 +61,58 @@ func (c *Client) CreateScope(ctx context.Context, s windhcp.Scope) error {
 		}
 		body["state"] = stateInactive
 	}
+	if len(options) > 0 {
+		list, err := c.optionList(options)
+		if err != nil {
+			return k.invalid(err)
+		}
+		body["options"] = list
+	}
 	k.body = body
 	return c.write(ctx, k)
+}
+
+// SetOptions sets values of a scope that every client gets, all of them or none, and
+// gives the options that the scope has then. Other options of the scope stay.
+func (c *Client) SetOptions(ctx context.Context, scope netip.Addr, options []windhcp.OptionValue) (windhcp.List[windhcp.Option], error) {
+	k := call{op: "set options of scope " + scope.String(), method: http.MethodPut, path: "options/scope/" + scope.String(), class: "options/scope/:scope_id"}
+	list, err := c.optionList(options)
+	if err := errors.Join(err, needIPv4("scope", scope)); err != nil {
+		return windhcp.List[windhcp.Option]{}, k.invalid(err)
+	}
+	k.body = list
+	got, err := c.once(ctx, k)
+	if err != nil {
+		return windhcp.List[windhcp.Option]{}, err
+	}
+	have := decodeList(got.Body, optionIdentity(), within(scope, decodeOption))
+	if have.Err != nil {
+		return have, decoding(have.Err, k, got)
+	}
+	return have, nil
+}
+
+// optionList is what is sent of options. Router and lease time belong to the scope.
+func (c *Client) optionList(options []windhcp.OptionValue) (list []any, err error) {
+	if !c.SetsOptions() {
+		return nil, errors.New("the endpoint script of this server cannot set options: that takes ours, 2026.11.1 or newer")
+	}
+	for i, o := range options {
+		same := func(p windhcp.OptionValue) bool { return p.Code == o.Code }
+		switch {
+		case o.Code < 1 || o.Code > 254 || o.Code == optionRouter || o.Code == optionLeaseTime:
+			return nil, fmt.Errorf("option %d is not set in this way", o.Code)
+		case len(o.Values) == 0 || slices.Contains(o.Values, ""):
+			return nil, fmt.Errorf("option %d has no value", o.Code)
+		case slices.ContainsFunc(options[:i], same):
+			return nil, fmt.Errorf("option %d is there twice", o.Code)
+		}
+		list = append(list, map[string]any{"code": o.Code, "value": o.Values})
+	}
+	if len(list) == 0 {
+		return nil, errNothing
+	}
+	return list, nil
 }
 
 // DeleteScope removes a scope. Windows refuses one that has leases. Only scripts

@@ -95,6 +95,8 @@ func kindTitle(kind state.Kind) string {
 		return "reservation"
 	case plan.WindowsExclusion:
 		return "exclusion"
+	case plan.WindowsOption:
+		return "option"
 	}
 	return string(kind)
 }

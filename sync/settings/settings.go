@@ -80,6 +80,8 @@ type Push struct {
 	ReplaceClientID bool `yaml:"replace_client_id"`
 	DeleteRemoved   bool `yaml:"delete_removed"`
 	PushToPartner   bool `yaml:"push_to_partner"`
+	// ActivateScopes lets an edit in NetBox wake an inactive scope (rule 5.6).
+	ActivateScopes bool `yaml:"activate_scopes"`
 	// DeleteScopes takes scopes that were deleted in NetBox off their servers (rule 5.8).
 	DeleteScopes bool          `yaml:"delete_scopes"`
 	ScopeGrace   time.Duration `yaml:"scope_grace"` // before each of the two steps: 1h to 720h

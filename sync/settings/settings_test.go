@@ -102,7 +102,7 @@ sync:
   protect: {tag: dhcp-protect, update_client_id: true}
   guards: {max_delete_percent: 0, max_delete_count: 0, confirm_after: 4h, keep_assigned: false}
   import: {create_missing_prefixes: false}
-  push: {replace_client_id: true, delete_removed: true, push_to_partner: true, delete_scopes: true, scope_grace: 48h}
+  push: {replace_client_id: true, delete_removed: true, push_to_partner: true, activate_scopes: true, delete_scopes: true, scope_grace: 48h}
   psu: {timeout: 90s, parallel: 8}
   certificates: {warn_days: 0}
   status: {listen: '127.0.0.1:8067', url: 'https://sync.example.org/dhcp/', token_file: page.token, certificate_file: page.pem, key_file: /k/page.key, probes: '10.1.1.9:9067'}
@@ -137,7 +137,7 @@ sync:
 		Statuses:     Statuses{"leased", "kept", []string{"dhcp"}, []string{"reserved"}},
 		Protect:      Protect{"dhcp-protect", true},
 		Guards:       Guards{ConfirmAfter: 4 * time.Hour},
-		Push:         Push{true, true, true, true, 48 * time.Hour},
+		Push:         Push{true, true, true, true, true, 48 * time.Hour},
 		PSU:          PSU{90 * time.Second, 8},
 		Certificates: Certificates{0},
 		Status:       Status{Listen: "127.0.0.1:8067", URL: "https://sync.example.org/dhcp", TokenFile: "/etc/c/page.token", CertificateFile: "/etc/c/page.pem", KeyFile: "/k/page.key", Probes: "10.1.1.9:9067"},

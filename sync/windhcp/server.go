@@ -12,14 +12,15 @@ var ErrNotRead = errors.New("not read")
 
 // Server is what one run learnt from one server.
 type Server struct {
-	Host      string    // as configured
-	Computer  string    // name of the Windows computer; empty: not told
-	Lists     bool      // the script has the calls with lists, and those about the state of scopes (rule 1.9)
-	ReadsOnly bool      // the script says that it may only read
-	Date      time.Time // by its own clock, of its last answer; zero: not told
-	Version   string    // of the endpoint script; empty: not known
-	Scopes    List[Scope]
-	Failovers List[Failover]
+	Host        string    // as configured
+	Computer    string    // name of the Windows computer; empty: not told
+	Lists       bool      // the script has the calls with lists, and those about the state of scopes (rule 1.9)
+	SetsOptions bool      // the script can set options of scopes (rule 1.9)
+	ReadsOnly   bool      // the script says that it may only read
+	Date        time.Time // by its own clock, of its last answer; zero: not told
+	Version     string    // of the endpoint script; empty: not known
+	Scopes      List[Scope]
+	Failovers   List[Failover]
 	// Options are those that were read with the scopes, by scope id; nil: not yet.
 	Options map[netip.Addr]List[Option]
 	Parts   map[netip.Addr]Part // by scope id; only scopes that were read
