@@ -476,7 +476,7 @@ func (s *story) identify(*rapid.T) {
 		switch stored := s.store.get(host.String()); {
 		case !s.byID:
 			p.client = p.by.mac
-		case stored.Hardware == p.client: // no longer only that of the MAC
+		case stored.Hardware == p.client && stored.State == Bound: // no longer only that of the MAC
 			p.client = stored.Client
 		}
 		s.promises[host] = p
