@@ -214,7 +214,7 @@ func (rp *reservationPush) pushReservation(u *unit, x *state.Address, on *reserv
 	case rp.told(&step, id, r.ClientID): // settled takes the client id out of the step again
 		step.Observed = []plan.Change{{Field: "client_id", Old: string(r.ClientID)}}
 		step.Changes = []plan.Change{{Field: "client_id", Old: string(r.ClientID), New: string(id)}}
-		if texts := reservationChanges(x, r); len(texts) > 0 && rp.free(u, r) {
+		if texts := rp.reservationChanges(x, r); len(texts) > 0 && rp.free(u, r) {
 			step.Changes = append(step.Changes, texts...)
 		}
 	case !rp.replaces(u, x, r):
