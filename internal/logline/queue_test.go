@@ -38,8 +38,8 @@ func TestAStuckLogCostsLinesAndNoTime(t *testing.T) {
 	if want := fmt.Sprintf("line 0\n%d lost\nline 1\n", lost); !strings.HasPrefix(text, want) {
 		t.Errorf("got %.60q, want %q", text, want)
 	}
-	if n := strings.Count(text, "line "); n != lines-int(lost) { //nolint:gosec // G115: below 2000
-		t.Errorf("%d lines are written, %d were not lost", n, lines-int(lost)) //nolint:gosec // G115: the same
+	if n := strings.Count(text, "line "); n != lines-int(lost) {
+		t.Errorf("%d lines are written, %d were not lost", n, lines-int(lost))
 	}
 }
 

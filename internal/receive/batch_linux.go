@@ -36,13 +36,13 @@ type vector struct {
 // zero, its destination.
 func (v *vector) set(i int, data, control []byte, to netip.AddrPort) {
 	h := &v.heads[i].header
-	v.parts[i].Base = unsafe.SliceData(data)
+	v.parts[i].Base = unsafe.SliceData(data) //nolint:gosec // G103: kept alive by v
 	v.parts[i].SetLen(len(data))
 	h.Iov = &v.parts[i]
 	h.SetIovlen(1)
-	h.Name = (*byte)(unsafe.Pointer(&v.names[i]))
+	h.Name = (*byte)(unsafe.Pointer(&v.names[i])) //nolint:gosec // G103: the kernel's struct sockaddr_in
 	h.Namelen = unix.SizeofSockaddrInet4
-	h.Control = unsafe.SliceData(control)
+	h.Control = unsafe.SliceData(control) //nolint:gosec // G103: kept alive by v
 	h.SetControllen(len(control))
 	if to.IsValid() {
 		v.names[i] = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: networkOrder(to.Port()), Addr: to.Addr().As4()}
@@ -59,7 +59,7 @@ func (v *vector) source(i int) netip.AddrPort {
 // to. It does not block, and so need not tell the scheduler.
 func (v *vector) call(number, fd uintptr, from, to int) (done int, err syscall.Errno) {
 	for {
-		n, _, err := syscall.RawSyscall6(number, fd, uintptr(unsafe.Pointer(&v.heads[from])), uintptr(to-from), unix.MSG_DONTWAIT, 0, 0)
+		n, _, err := syscall.RawSyscall6(number, fd, uintptr(unsafe.Pointer(&v.heads[from])), uintptr(to-from), unix.MSG_DONTWAIT, 0, 0) //nolint:gosec // G103: as unsafe.Pointer allows for system calls
 		if err != unix.EINTR {
 			return int(n), err
 		}
