@@ -1,6 +1,10 @@
 package lease
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+)
 
 // request serves DHCPREQUEST in its four states (RFC 2131 section 4.3.2).
 func (d *decider) request() Decision {
@@ -181,22 +185,7 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 		}
 	}
 	if a != nil && d.binding(a).Client == c.id {
-		switch reason, _ := d.mayHave(a, n, c); reason {
-		case "":
-			if doubt, why := d.onlyRunning(c); doubt != "" && !d.uses(a) {
-				return d.silent(doubt, why)
-			}
-			return d.acknowledge(granted, ReasonBound, a, n, c)
-		case ReasonBusy:
-			return d.silent("D-16", reason)
-		case ReasonOffered:
-			return d.silent("D-34", reason)
-		default:
-			if d.waits(a) {
-				reason = ReasonTaken
-			}
-			return d.refuse(none, reason, n, c)
-		}
+		return d.confirmBound(granted, none, a, n, c)
 	}
 	if d.tookByClock(a, c) {
 		return d.silent("D-16", ReasonClockSkew)
@@ -205,7 +194,7 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 		d.trace.addf("H-6", "the store is new and %s may be the client's: no other client is known there", addr)
 		return d.acknowledge(granted, ReasonNew, a, n, c)
 	}
-	if own, _ := d.runningBinding(c, w); own != nil {
+	if own, _ := d.runningBinding(c, w); own != nil && !d.young() {
 		d.trace.addf(other, "the client is bound to %s", own.Address.Addr())
 		return d.refuse(other, ReasonWrongAddress, n, c)
 	}
@@ -221,4 +210,25 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 		return d.silent("H-6", ReasonStoreFailed)
 	}
 	return d.refuse(none, ReasonNoBinding, n, c)
+}
+
+// confirmBound acknowledges an address that was bound to the client last, if it may
+// still have it.
+func (d *decider) confirmBound(granted, none string, a *ipam.Address, n *ipam.Subnet, c client) Decision {
+	switch reason, _ := d.mayHave(a, n, c); reason {
+	case "":
+		if doubt, why := d.onlyRunning(c); doubt != "" && !d.uses(a) {
+			return d.silent(doubt, why)
+		}
+		return d.acknowledge(granted, ReasonBound, a, n, c)
+	case ReasonBusy:
+		return d.silent("D-16", reason)
+	case ReasonOffered:
+		return d.silent("D-34", reason)
+	default:
+		if d.waits(a) {
+			reason = ReasonTaken
+		}
+		return d.refuse(none, reason, n, c)
+	}
 }

@@ -59,6 +59,28 @@ func TestAnEmptyStoreBesideRecordsRefusesNobodyForWantOfABinding(t *testing.T) {
 	}
 }
 
+// H-6: a client that has a lease is not refused another one either, which the store
+// may have lost; the address may be on offer to another client by now.
+func TestALostLeaseIsNotRefusedForTheSakeOfAnother(t *testing.T) {
+	for name, m := range map[string]ClientMessage{
+		"renews":     renewing(carol, "10.0.0.11"),
+		"comes back": request(carol, wants("10.0.0.11")),
+	} {
+		store := newMemStore()
+		s := snapshot(t, worldOptions, append(office(), dynamic("10.0.0.30/24", record(carol, 20*time.Minute)))...)
+		r := newRig(t, store, s, func(config *Config) { config.Store = nil })
+		r.SetAuthority(Authoritative)
+		if err := r.Attach(t.Context(), store); err != nil {
+			t.Fatal(err)
+		}
+		r.expect(discover(bob, wants("10.0.0.11")), "OFFER D-1 10.0.0.11/24")
+		if got := brief(r.handle(m)); got != "silent H-6 store_failed" {
+			t.Errorf("%s: %s", name, got)
+		}
+		r.expect(renewing(carol, "10.0.0.200"), "NAK D-13") // not dynamic
+	}
+}
+
 // H-6: at a start the snapshot comes after the store. It tells whether the empty
 // store has lost leases; those of NetBox are in it before a dynamic client is
 // answered, and the longest of them counts.
