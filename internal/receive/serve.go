@@ -247,7 +247,7 @@ func (s *Server) packet() *packet { return s.packets.Get().(*packet) }
 func (s *Server) take(p *packet, out *outbox) bool {
 	why := s.admit(p)
 	if why == "" {
-		if !s.handle(p, out) {
+		if s.chain.Prompt != nil && !s.handle(p, out) {
 			s.senders.end(p)
 			return true
 		}
