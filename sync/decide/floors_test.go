@@ -67,6 +67,10 @@ func (r *reading) around(x *state.Address) []listed {
 	return slices.DeleteFunc(r.listed(), func(l listed) bool { return l.vrf != x.VRF || !l.Subnet.Contains(x.Address.Addr()) })
 }
 
+// alone reports whether a list is of a server for whose scope its partner speaks: its
+// leases keep an address, and nothing else of it counts (rule 3.7 guard n).
+func (l *listed) alone() bool { return speaks(l.host, l.Failover) != l.host }
+
 // says tells what a list has for an address.
 func (l *listed) says(addr netip.Addr) (entry, reserved bool, leases []windhcp.Lease) {
 	for _, lease := range l.Leases.Items {
@@ -77,7 +81,7 @@ func (l *listed) says(addr netip.Addr) (entry, reserved bool, leases []windhcp.L
 			}
 		}
 	}
-	reserved = slices.ContainsFunc(l.Reservations.Items, func(x windhcp.Reservation) bool { return x.Addr == addr })
+	reserved = !l.alone() && slices.ContainsFunc(l.Reservations.Items, func(x windhcp.Reservation) bool { return x.Addr == addr })
 	return entry || reserved, reserved, leases
 }
 
@@ -154,6 +158,8 @@ func (w *watch) note(r *reading, what string, since *time.Time, there, shaky boo
 		delete(w.mirror, what)
 	case since.IsZero() && !shaky:
 		*since, w.mirror[what] = r.w.now, r.in.Now
+	case w.mirror[what].After(r.in.Now) && !shaky:
+		w.mirror[what] = r.in.Now // the mirror's clock went back: by it the time begins with this run
 	}
 }
 
@@ -235,7 +241,7 @@ func (f *floors) loss(r *reading, x *state.Address, kind string) (problem string
 	inPool, named, others := false, false, false
 	for _, l := range r.around(x) {
 		inPool = inPool || l.Start.Compare(x.Address.Addr()) <= 0 && x.Address.Addr().Compare(l.End) <= 0
-		named = named || kind == "lease" && running(l.Leases) > 0 || kind == "reservation" && len(l.Reservations.Items) > 0
+		named = named || !l.alone() && (kind == "lease" && running(l.Leases) > 0 || kind == "reservation" && len(l.Reservations.Items) > 0)
 	}
 	for _, l := range r.listed() {
 		others = others || running(l.Leases) > 0

@@ -59,6 +59,25 @@ func TestWhatThePartnerAloneHasIsNotRecorded(t *testing.T) {
 	wantSteps(t, l.run(), onAddresses)
 }
 
+// Rule 3.7 guard n: also where the partner's reservations are read, since it is written
+// to, they keep no address, and prove no loss.
+func TestAReservationOfThePartnerAloneKeepsNothing(t *testing.T) {
+	l := paired(t)
+	l.p.PushScopeInfo, l.p.PushToPartner = true, true
+	l.scope.reserve("10.8.4.60", pc, "goes")
+	l.scope.reserve("10.8.4.61", mfp, "stays")
+	l.twin().reservations = slices.Clone(l.scope.reservations)
+	l.run()
+	l.scope.reservations = l.scope.reservations[1:]
+	wantSteps(t, l.run(), onAddresses)
+	wantSteps(t, l.after(l.p.ConfirmAfter), onAddresses, "delete 10.8.4.60/24 [3.7 delete]")
+	l.scope.reservations = nil
+	l.run()
+	p := l.after(1000 * time.Hour)
+	wantSteps(t, p, onAddresses)
+	wantNote(t, p, plan.Guard, "3.7 guard c", "only by a run with --allow-deletes")
+}
+
 // Rule 3.3: failover does not copy reservations, so those of a secondary that stands
 // in are not taken over, and nothing is taken away by them.
 func TestASecondaryThatStandsInGivesLeasesAlone(t *testing.T) {
