@@ -54,8 +54,9 @@ func (r *reading) listed() (all []listed) {
 	for i := range r.in.Windows {
 		s := &r.in.Windows[i]
 		for _, scope := range s.Scopes.Items {
-			if part, read := s.Parts[scope.ID()]; read && part.Leases.Err == nil && part.Reservations.Err == nil {
-				all = append(all, listed{s.Host, r.vrf(s.Host, scope.Subnet), scope, part})
+			l := listed{s.Host, r.vrf(s.Host, scope.Subnet), scope, s.Parts[scope.ID()]}
+			if _, read := s.Parts[scope.ID()]; read && l.Leases.Err == nil && (l.Reservations.Err == nil || l.alone()) {
+				all = append(all, l)
 			}
 		}
 	}
@@ -92,13 +93,22 @@ func (f *floors) observe(r *reading) {
 		w := f.watchOf(x)
 		f.addresses[x.ID] = w
 		entry, reserved := false, false
-		var leases []windhcp.Lease
+		var leases, partners []windhcp.Lease
 		for _, l := range r.around(x) {
 			has, kept, running := l.says(x.Address.Addr())
-			entry, reserved, leases = entry || has, reserved || kept, append(leases, running...)
+			entry, reserved = entry || has, reserved || kept
+			if l.alone() {
+				partners = append(partners, running...)
+			} else {
+				leases = append(leases, running...)
+			}
 		}
-		if his := ofClient(x, leases); len(his) > 0 {
+		his := ofClient(x, leases)
+		switch {
+		case len(his) > 0:
 			w.ends = endOf(his)
+		case len(leases) == 0 && len(partners) > 0 && !w.ends.IsZero():
+			w.ends = endOf(append(partners, windhcp.Lease{Expires: w.ends}))
 		}
 		w.note(r, "unlisted", &w.unlisted, entry, r.shaky[placeOf(x)])
 		w.note(r, "unreserved", &w.unreserved, reserved, r.shaky[placeOf(x)])
@@ -142,7 +152,7 @@ func (f *floors) observeLeases(r *reading) {
 	seen := make(map[plan.Place][]windhcp.Lease)
 	for _, l := range r.listed() {
 		for _, lease := range l.Leases.Items {
-			if place := (plan.Place{VRF: l.vrf, Addr: lease.Addr}); lease.Active() {
+			if place := (plan.Place{VRF: l.vrf, Addr: lease.Addr}); lease.Active() && !l.alone() {
 				seen[place] = append(seen[place], lease)
 			}
 		}
@@ -244,7 +254,7 @@ func (f *floors) loss(r *reading, x *state.Address, kind string) (problem string
 		named = named || !l.alone() && (kind == "lease" && running(l.Leases) > 0 || kind == "reservation" && len(l.Reservations.Items) > 0)
 	}
 	for _, l := range r.listed() {
-		others = others || running(l.Leases) > 0
+		others = others || !l.alone() && running(l.Leases) > 0
 	}
 	day := time.Duration(0)
 	if !named && !others {
