@@ -72,8 +72,8 @@ func (ad *addressing) weighOne(place plan.Place, x *state.Address, f *facts, n *
 	info := ad.memory.Leases[place]
 	lost := &loss{key: missingKey(list, x), scope: n.subnetKey, servers: from.servers, empty: from.empty, alone: from.empty && from.alone,
 		endless: list == plan.ListReservations || handMade(x)}
-	if info.Active {
-		lost.ends = info.Expires
+	if info.Active && (info.ClientID == "" || string(info.ClientID) == x.ClientID) {
+		lost.ends = info.Expires // of another client's lease on this host it is not known
 	}
 	ad.losses.lose(lost)
 }

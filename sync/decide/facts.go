@@ -22,7 +22,8 @@ type facts struct {
 	// elsewhere is set where only a server that does not speak for the scope has a
 	// record: its partner, or a secondary that stands in (rules 3.7 guard n and 3.3).
 	elsewhere bool
-	waits     bool // its deletion in NetBox waits to be carried out: it is not made anew (rule 5.4)
+	heard     *windhcp.Lease // what the partner alone has, if that is a lease that runs
+	waits     bool           // its deletion in NetBox waits to be carried out: it is not made anew (rule 5.4)
 }
 
 // served reports whether a server has a record of the address.
@@ -178,7 +179,7 @@ func (m *merging) mergeLease(f *facts, u *unit, l *windhcp.Lease) {
 	}
 	m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: l.Addr, Cause: plan.CauseTwice,
 		Text: fmt.Sprintf("leased twice: to %s and to %s; the lease that ends later counts", f.lease.ClientID, l.ClientID)})
-	if l.Expires.IsZero() || !f.lease.Expires.IsZero() && l.Expires.After(f.lease.Expires) {
+	if outlasts(l.Expires, f.lease.Expires) {
 		f.lease = l
 		if f.reservation == nil {
 			f.unit = u

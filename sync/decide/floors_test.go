@@ -2,6 +2,7 @@ package decide
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -17,8 +18,8 @@ import (
 type floors struct {
 	addresses map[int64]*watch
 	scopes    map[string]*watch
-	was       map[int64]state.Address  // adopted addresses as people had them
-	ends      map[plan.Place]time.Time // of the lease that the run before listed
+	was       map[int64]state.Address        // adopted addresses as people had them
+	last      map[plan.Place][]windhcp.Lease // the leases that the run before listed
 }
 
 // watch is one object of NetBox over the runs.
@@ -30,7 +31,7 @@ type watch struct {
 }
 
 func newFloors() *floors {
-	return &floors{addresses: make(map[int64]*watch), scopes: make(map[string]*watch), was: make(map[int64]state.Address), ends: make(map[plan.Place]time.Time)}
+	return &floors{addresses: make(map[int64]*watch), scopes: make(map[string]*watch), was: make(map[int64]state.Address), last: make(map[plan.Place][]windhcp.Lease)}
 }
 
 // reading is one run as the judge sees it.
@@ -53,8 +54,9 @@ func (r *reading) listed() (all []listed) {
 	for i := range r.in.Windows {
 		s := &r.in.Windows[i]
 		for _, scope := range s.Scopes.Items {
-			if part, read := s.Parts[scope.ID()]; read && part.Leases.Err == nil && part.Reservations.Err == nil {
-				all = append(all, listed{s.Host, r.vrf(s.Host, scope.Subnet), scope, part})
+			l := listed{s.Host, r.vrf(s.Host, scope.Subnet), scope, s.Parts[scope.ID()]}
+			if _, read := s.Parts[scope.ID()]; read && l.Leases.Err == nil && (l.Reservations.Err == nil || l.alone()) {
+				all = append(all, l)
 			}
 		}
 	}
@@ -66,61 +68,96 @@ func (r *reading) around(x *state.Address) []listed {
 	return slices.DeleteFunc(r.listed(), func(l listed) bool { return l.vrf != x.VRF || !l.Subnet.Contains(x.Address.Addr()) })
 }
 
+// alone reports whether a list is of a server for whose scope its partner speaks: its
+// leases keep an address, and nothing else of it counts (rule 3.7 guard n).
+func (l *listed) alone() bool { return speaks(l.host, l.Failover) != l.host }
+
 // says tells what a list has for an address.
-func (l *listed) says(addr netip.Addr) (entry, reserved bool, ends []time.Time) {
+func (l *listed) says(addr netip.Addr) (entry, reserved bool, leases []windhcp.Lease) {
 	for _, lease := range l.Leases.Items {
 		if lease.Addr == addr {
 			entry = true
 			if lease.Active() {
-				ends = append(ends, lease.Expires)
+				leases = append(leases, lease)
 			}
 		}
 	}
-	reserved = slices.ContainsFunc(l.Reservations.Items, func(x windhcp.Reservation) bool { return x.Addr == addr })
-	return entry || reserved, reserved, ends
+	reserved = !l.alone() && slices.ContainsFunc(l.Reservations.Items, func(x windhcp.Reservation) bool { return x.Addr == addr })
+	return entry || reserved, reserved, leases
 }
 
 // observe keeps what this run saw.
 func (f *floors) observe(r *reading) {
 	for i := range r.after.Addresses {
 		x := &r.after.Addresses[i]
-		w := f.addresses[x.ID]
-		if w == nil {
-			// A second object of a host has the lease that was on it, too.
-			w = &watch{mirror: make(map[string]time.Time), ends: f.ends[placeOf(x)]}
-			f.addresses[x.ID] = w
-		}
+		w := f.watchOf(x)
+		f.addresses[x.ID] = w
 		entry, reserved := false, false
-		var leases []time.Time
+		var leases, partners []windhcp.Lease
 		for _, l := range r.around(x) {
-			has, kept, ends := l.says(x.Address.Addr())
-			entry, reserved, leases = entry || has, reserved || kept, append(leases, ends...)
+			has, kept, running := l.says(x.Address.Addr())
+			entry, reserved = entry || has, reserved || kept
+			if l.alone() {
+				partners = append(partners, running...)
+			} else {
+				leases = append(leases, running...)
+			}
 		}
-		if len(leases) > 0 {
-			w.ends = slices.MaxFunc(leases, time.Time.Compare)
-		}
-		if slices.ContainsFunc(leases, time.Time.IsZero) {
-			w.ends = time.Time{} // one that does not end ends last
+		his := ofClient(x, leases)
+		switch {
+		case len(his) > 0:
+			w.ends = endOf(his)
+		case len(leases) == 0 && len(partners) > 0 && !w.ends.IsZero():
+			w.ends = endOf(append(partners, windhcp.Lease{Expires: w.ends}))
 		}
 		w.note(r, "unlisted", &w.unlisted, entry, r.shaky[placeOf(x)])
 		w.note(r, "unreserved", &w.unreserved, reserved, r.shaky[placeOf(x)])
 	}
 }
 
-// observeLeases keeps the leases that this run saw for the next one.
-func (f *floors) observeLeases(r *reading) {
-	for place := range f.ends {
-		if !r.shaky[place] {
-			delete(f.ends, place)
+// watchOf is what was seen of an object. One that is new has the lease that the run
+// before listed on its host, if it is that client's.
+func (f *floors) watchOf(x *state.Address) *watch {
+	if w := f.addresses[x.ID]; w != nil {
+		return w
+	}
+	return &watch{mirror: make(map[string]time.Time), ends: endOf(ofClient(x, f.last[placeOf(x)]))}
+}
+
+// ofClient are the leases on the host of an object that are not another client's.
+func ofClient(x *state.Address, leases []windhcp.Lease) []windhcp.Lease {
+	return slices.DeleteFunc(slices.Clone(leases), func(l windhcp.Lease) bool { return l.ClientID != "" && string(l.ClientID) != x.ClientID })
+}
+
+// endOf is the end of the last of some leases; zero: there is none, or it does not end.
+func endOf(leases []windhcp.Lease) (end time.Time) {
+	for _, l := range leases {
+		if l.Expires.IsZero() {
+			return time.Time{}
+		}
+		if end.Before(l.Expires) {
+			end = l.Expires
 		}
 	}
+	return end
+}
+
+// observeLeases keeps the leases that this run saw for the next one.
+func (f *floors) observeLeases(r *reading) {
+	for place := range f.last {
+		if !r.shaky[place] {
+			delete(f.last, place)
+		}
+	}
+	seen := make(map[plan.Place][]windhcp.Lease)
 	for _, l := range r.listed() {
 		for _, lease := range l.Leases.Items {
-			if place := (plan.Place{VRF: l.vrf, Addr: lease.Addr}); lease.Active() && f.ends[place].Before(lease.Expires) {
-				f.ends[place] = lease.Expires
+			if place := (plan.Place{VRF: l.vrf, Addr: lease.Addr}); lease.Active() && !l.alone() {
+				seen[place] = append(seen[place], lease)
 			}
 		}
 	}
+	maps.Copy(f.last, seen)
 }
 
 // note begins a time without an entry, or ends it.
@@ -131,6 +168,8 @@ func (w *watch) note(r *reading, what string, since *time.Time, there, shaky boo
 		delete(w.mirror, what)
 	case since.IsZero() && !shaky:
 		*since, w.mirror[what] = r.w.now, r.in.Now
+	case w.mirror[what].After(r.in.Now) && !shaky:
+		w.mirror[what] = r.in.Now // the mirror's clock went back: by it the time begins with this run
 	}
 }
 
@@ -207,18 +246,15 @@ func (r *reading) groups(x *state.Address, kind string) []string {
 
 // loss judges one address by itself.
 func (f *floors) loss(r *reading, x *state.Address, kind string) (problem string, proved bool) {
-	w := f.addresses[x.ID]
-	if w == nil {
-		w = new(watch) // never seen before
-	}
+	w := f.watchOf(x)
 	hand := x.Managed == state.Untouched || x.Managed == state.Prestaged
 	inPool, named, others := false, false, false
 	for _, l := range r.around(x) {
 		inPool = inPool || l.Start.Compare(x.Address.Addr()) <= 0 && x.Address.Addr().Compare(l.End) <= 0
-		named = named || kind == "lease" && running(l.Leases) > 0 || kind == "reservation" && len(l.Reservations.Items) > 0
+		named = named || !l.alone() && (kind == "lease" && running(l.Leases) > 0 || kind == "reservation" && len(l.Reservations.Items) > 0)
 	}
 	for _, l := range r.listed() {
-		others = others || running(l.Leases) > 0
+		others = others || !l.alone() && running(l.Leases) > 0
 	}
 	day := time.Duration(0)
 	if !named && !others {

@@ -59,6 +59,10 @@ func (ad *addressing) remember(place plan.Place, f *facts) {
 func (ad *addressing) forget(made map[plan.Place]bool) {
 	for place, info := range ad.leases {
 		n, f := ad.networkOf(place), ad.facts[place]
+		if f != nil && f.lease == nil && f.heard != nil && info.Active && outlasts(f.heard.Expires, info.Expires) {
+			info.Expires = f.heard.Expires // it ends when neither partner has it (rule 3.7 guard n)
+			ad.leases[place] = info
+		}
 		if n == nil || n.unsure != "" || f != nil && (f.lease != nil || f.doubtful || f.elsewhere) {
 			continue
 		}
@@ -72,4 +76,10 @@ func (ad *addressing) forget(made map[plan.Place]bool) {
 		info.Active, info.Expires = false, time.Time{}
 		ad.leases[place] = info
 	}
+}
+
+// outlasts reports whether a lease that ends then ends later than another; zero: it
+// does not end.
+func outlasts(end, other time.Time) bool {
+	return end.IsZero() || !other.IsZero() && end.After(other)
 }

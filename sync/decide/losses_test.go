@@ -394,6 +394,40 @@ func TestAnAddressThatWasMadeAnewIsMissingAnew(t *testing.T) {
 	}
 }
 
+// Rule 3.7 guard g: the lease of one client says nothing of the end of another's.
+func TestTheLeaseOfAnotherClientIsNoEnd(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		client string // of a second object of the host of the first lease
+		change func(*lab)
+		after  []int // addresses left after the first look, after two, and in the end
+	}{
+		{"3.7 guard g: the same client, within the limits", "00-00-5e-00-53-10", func(l *lab) { l.drop(1) }, []int{3, 3, 3}},
+		{"3.7 guard g: another client, within the limits", mfp, func(l *lab) { l.drop(1) }, []int{4, 3, 3}},
+		{"3.7 guard g: no client, within the limits", "", func(l *lab) { l.drop(1) }, []int{4, 3, 3}},
+		{"3.7 guard g: another client, by an empty list", mfp, func(l *lab) { l.scope.leases = nil }, []int{5, 5, 1}},
+		{"3.7 guard g: the same client, by an empty list", "00-00-5e-00-53-10", func(l *lab) { l.scope.leases = nil }, []int{5, 5, 0}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := leased(t, 4)
+			second := *l.w.address(leaseAddr(0))
+			second.ClientID = c.client
+			l.add(second)
+			c.change(l)
+			l.wantLeft(c.after[0], l.run())
+			l.wantLeft(c.after[1], l.after(time.Hour))
+			l.wantLeft(c.after[2], l.after(100*time.Hour))
+		})
+	}
+	t.Run("3.7 guard g: a lease that told no client is whose the address is", func(t *testing.T) {
+		l := leased(t, 4)
+		l.scope.leases[0].ClientID = ""
+		l.run()
+		l.drop(1)
+		l.wantLeft(3, l.run())
+	})
+}
+
 // Rule 3.7 guard h.
 func TestHandMadeAddresses(t *testing.T) {
 	l := leased(t, 4)

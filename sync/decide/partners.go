@@ -67,11 +67,14 @@ func (m *merging) hear(u *unit, n *network, get func(*windhcp.Lease) *facts) {
 	alone := 0
 	for i := range leases.Items {
 		l := &leases.Items[i]
-		if !u.scope.Subnet.Contains(l.Addr) || m.p.SkipRAS && l.ClientID.RAS() {
+		if !u.scope.Subnet.Contains(l.Addr) {
 			continue
 		}
 		if f := get(l); f.lease == nil && !f.doubtful {
 			f.elsewhere = true
+			if l.Active() && (f.heard == nil || outlasts(l.Expires, f.heard.Expires)) {
+				f.heard = l
+			}
 			alone++
 		}
 	}

@@ -18,6 +18,9 @@ func TestALeaseOfARelationshipEndsWhenNeitherServerHasIt(t *testing.T) {
 		{"3.7 guard n: neither has it", func(l *lab) { l.twin().leases = l.twin().leases[:1] }, true},
 		{"3.7 guard n: the partner still has it", func(*lab) {}, false},
 		{"3.7 guard n: the partner holds the address back", func(l *lab) { l.twin().leases[1].State = "Declined" }, false},
+		{"3.7 guard n: the partner has it for a remote access server, whose leases are ignored", func(l *lab) {
+			l.twin().leases[1].ClientID, l.p.SkipRAS = "52-41-53-20-00-00-00-00-00-00-00-00-00-00-00-01", true
+		}, false},
 		{"3.7 guard n: the partner did not answer", func(l *lab) { l.twin().leases = nil; l.w.server(dh2).down = true }, false},
 		{"3.7 guard n: the partner's leases could not be read", func(l *lab) { l.twin().leases = nil; l.twin().leasesFail = true }, false},
 		{"3.7 guard n: the partner's leases could not be understood", func(l *lab) { l.twin().leases = l.twin().leases[:1]; l.twin().malformed = true }, false},
@@ -57,6 +60,57 @@ func TestWhatThePartnerAloneHasIsNotRecorded(t *testing.T) {
 	l.twin().lease("10.8.4.50", pc, "partner")
 	l.twin().reserve("10.8.4.51", mfp, "partner")
 	wantSteps(t, l.run(), onAddresses)
+}
+
+// Rule 3.7 guard n: a lease that the partner alone had is over at the end it had there.
+func TestALeaseOfThePartnerAloneLastsUntilItsEndThere(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		hours int // until the lease on the partner ends; 0: it does not
+		left  bool
+	}{
+		{"3.7 guard n: it ended on both", 2, false},
+		{"3.7 guard n: it runs on the partner", 100, true},
+		{"3.7 guard n: it does not end on the partner", 0, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := paired(t)
+			l.scope.lease("10.8.4.41", mfp, "laptop").Expires = l.w.now.Add(5 * time.Hour)
+			l.twin().leases = slices.Clone(l.scope.leases)
+			l.run()
+			l.twin().leases[0].Expires = time.Time{}
+			if c.hours > 0 {
+				l.twin().leases[0].Expires = l.w.now.Add(time.Duration(c.hours) * time.Hour)
+			}
+			l.scope.leases = nil
+			l.run()
+			l.twin().leases = nil // as the scripts tell a list that failed
+			l.run()
+			p := l.after(48 * time.Hour)
+			if left := l.w.address("10.8.4.41") != nil; left != c.left {
+				t.Errorf("left: %t\n%s", left, describe(p))
+			}
+		})
+	}
+}
+
+// Rule 3.7 guard n: also where the partner's reservations are read, since it is written
+// to, they keep no address, and prove no loss.
+func TestAReservationOfThePartnerAloneKeepsNothing(t *testing.T) {
+	l := paired(t)
+	l.p.PushScopeInfo, l.p.PushToPartner = true, true
+	l.scope.reserve("10.8.4.60", pc, "goes")
+	l.scope.reserve("10.8.4.61", mfp, "stays")
+	l.twin().reservations = slices.Clone(l.scope.reservations)
+	l.run()
+	l.scope.reservations = l.scope.reservations[1:]
+	wantSteps(t, l.run(), onAddresses)
+	wantSteps(t, l.after(l.p.ConfirmAfter), onAddresses, "delete 10.8.4.60/24 [3.7 delete]")
+	l.scope.reservations = nil
+	l.run()
+	p := l.after(1000 * time.Hour)
+	wantSteps(t, p, onAddresses)
+	wantNote(t, p, plan.Guard, "3.7 guard c", "only by a run with --allow-deletes")
 }
 
 // Rule 3.3: failover does not copy reservations, so those of a secondary that stands

@@ -68,8 +68,8 @@ func (r *record) standardOptions() map[int]string {
 }
 
 // speaks is the server whose agreement counts for a scope: of partners, the first.
-func speaks(host string, scope *wscope) string {
-	if scope.Failover != "" {
+func speaks(host, failover string) string {
+	if failover != "" {
 		return dh1
 	}
 	return host
@@ -85,7 +85,7 @@ func (s *story) overwritten(before map[string]*machine, nb *state.State) string 
 			if now == nil {
 				continue // judged by scopeLost
 			}
-			agreed := s.agreed[scopeText(speaks(host, was), id)]
+			agreed := s.agreed[scopeText(speaks(host, was.Failover), id)]
 			if problem := firstOf(s.stateOverwritten(host, was, now, agreed, recordsFor(nb, host, was)), s.optionsOverwritten(was, now, agreed, recordsFor(nb, host, was))); problem != "" {
 				return fmt.Sprintf("scope %s of %s: %s", id, host, problem)
 			}
@@ -177,7 +177,7 @@ func (s *story) observeAgreement(in *plan.Input, made *plan.Plan) {
 		w := &in.Windows[i]
 		for id, part := range w.Parts {
 			scope := s.w.servers[w.Host].scopes[id]
-			if scope != nil && !errors.Is(part.Options.Err, windhcp.ErrNotRead) && speaks(w.Host, scope) == w.Host {
+			if scope != nil && !errors.Is(part.Options.Err, windhcp.ErrNotRead) && speaks(w.Host, scope.Failover) == w.Host {
 				s.agree(w.Host, scope, part.Options.Err == nil && (s.p.RefreshOptions || s.p.Mode == plan.Import))
 			}
 		}
