@@ -13,6 +13,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
@@ -127,8 +128,8 @@ func TestSettingsAreShownWithTheirOriginAndWithoutSecrets(t *testing.T) {
 	}
 }
 
-// rule 9 row 24: no message of any level has a
-// token is in it.
+// rule 9 row 24: no message of any level has a token in it, also where a server or
+// NetBox repeats its own.
 func TestNoTokenIsSaidAnywhere(t *testing.T) {
 	s := open(t, syncs+"push_reservations: true\npush_scope_info: true\n")
 	tokens := []string{s.Token(), s.dh1.Writer(), s.dh1.Reader()}
@@ -150,6 +151,27 @@ func TestNoTokenIsSaidAnywhere(t *testing.T) {
 	s.dh1.ClearFaults()
 	s.dh1.Fail(psutest.Fault{Method: "GET", Kind: psutest.Drop, Times: 1})
 	all()
+	for _, echo := range []mirrortest.Break{mirrortest.Echo, mirrortest.EchoPage} {
+		for _, repeats := range []func(mirrortest.Request) bool{
+			mirrortest.Request.Write,
+			func(r mirrortest.Request) bool { return strings.HasPrefix(r.Path, "ipam/ip-addresses") },
+			func(mirrortest.Request) bool { return true },
+		} {
+			s.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases[3].Hostname += "x" }) // so that there is something to write
+			before := said.Len()
+			s.Front.Before(func(r mirrortest.Request) mirrortest.Break {
+				if repeats(r) {
+					return echo
+				}
+				return mirrortest.None
+			})
+			all()
+			if !strings.Contains(said.String()[before:], "[redacted]") {
+				t.Errorf("NetBox repeated its token, and nothing that was said shows where")
+			}
+		}
+	}
+	s.Front.Before(nil)
 	if err := filepath.WalkDir(s.Folder, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasSuffix(path, ".token") {
 			return err
