@@ -82,6 +82,35 @@ func TestCertificates(t *testing.T) {
 	s.expect(exit.Usage, "cert", "trust", "dh1.corp.example", "--file", s.conf)
 }
 
+// rule 3.7 guard o: another computer under the name of a server is written to again
+// after its certificate was trusted, and a refused fingerprint trusts nothing.
+func TestTrustingACertificateTrustsItsComputer(t *testing.T) {
+	s := secured(t, open(t, "push_scope_info: true\n"))
+	s.dh1.Configure(func(c *psutest.Config) { c.Script = psutest.Own })
+	s.expect(exit.OK, "import", "--quiet")
+	s.expect(exit.OK, "sync")
+	office := s.Get("ipam/ip-ranges", "start_address=10.8.4.20")[0]
+	s.Patch("ipam/ip-ranges", office["id"], map[string]any{"custom_fields": map[string]any{"dhcp_scope_name": "edited"}})
+	s.dh1.Configure(func(c *psutest.Config) { c.Computer = "OTHER" })
+	fetched := s.expect(exit.OK, "cert", "fetch", "dh1.corp.example")
+	_, fingerprint, _ := strings.Cut(fetched, "--fingerprint ")
+	fingerprint = strings.TrimSpace(fingerprint)
+
+	s.expect(exit.Guard, "sync")
+	s.expect(exit.Failed, "cert", "trust", "dh1.corp.example", "--fingerprint", strings.Repeat("00:", 31)+"00")
+	s.expect(exit.Guard, "sync")
+	if writes := s.dh1.Writes(); len(writes) > 0 {
+		t.Errorf("written to another computer: %v", writes)
+	}
+	s.expect(exit.OK, "cert", "trust", "dh1.corp.example", "--fingerprint", fingerprint)
+	s.expect(exit.OK, "sync")
+	s.dh1.Edit(func(w *psutest.World) {
+		if name := w.Scope("10.8.4.0").Name; name != "edited" {
+			t.Errorf("the server has %q", name)
+		}
+	})
+}
+
 // rule 6 point 4.
 func TestACertificateWithoutAnEndIsShownSo(t *testing.T) {
 	s := secured(t, imported(t, syncs))

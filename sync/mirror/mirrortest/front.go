@@ -39,16 +39,16 @@ type Break int
 
 // The ways.
 const (
-	None   Break = iota
-	Lost         // it never arrives
-	Unsaid       // it is carried out, but the answer is lost
-	Down         // 502
-	Busy         // 429
-	Denied       // 403
-	Error        // 500
-	Echo         // 500 with the token of the request in its words
-	EchoPage     // a page of a proxy, 403, with the token of the request in its title
-	Late         // the answer is lost at once, and it is carried out when CarryOut says so
+	None     Break = iota
+	Lost           // it never arrives
+	Unsaid         // it is carried out, but the answer is lost
+	Down           // 502
+	Busy           // 429
+	Denied         // 403
+	Error          // 500
+	Echo           // 500 with the token of the request in its words
+	EchoPage       // a page of a proxy, 403, with the token of the request in its title
+	Late           // the answer is lost at once, and it is carried out when CarryOut says so
 )
 
 func newFront(tb testing.TB, target string) *Front {
