@@ -243,6 +243,37 @@ func TestExitCodes(t *testing.T) {
 	s.expect(exit.OK, "doctor")
 }
 
+// rule 3.8: where a person must act and something failed in the same run, the code is
+// that of the guard; once the guard is released, that of the failure.
+func TestAGuardGoesBeforeAFailure(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		fail func(*shell)
+		code int // of a plan after the release
+	}{
+		{"a list that cannot be read", func(s *shell) { s.dh1.Fail(psutest.Fault{Path: "exclusions", Kind: psutest.Error500}) }, exit.Failed},
+		{"a step that NetBox refuses", func(s *shell) {
+			s.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.6.0").Leases[0].Hostname = "renamed" })
+			s.Front.Before(func(r mirrortest.Request) mirrortest.Break {
+				if r.Write() && strings.Contains(r.Body, "renamed") {
+					return mirrortest.Denied
+				}
+				return mirrortest.None
+			})
+		}, exit.OK},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := imported(t, syncs+"guards: {max_delete_percent: 10, max_delete_count: 1}\n")
+			s.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases, w.Scope("10.8.4.0").Reservations = nil, nil })
+			c.fail(s)
+			s.expect(exit.Guard, "plan")
+			s.expect(exit.Guard, "sync")
+			s.expect(exit.Failed, "sync", "--allow-deletes")
+			s.expect(c.code, "plan")
+		})
+	}
+}
+
 func TestUnpreparedNetBoxEndsWith64AndBootstrapMakesItReady(t *testing.T) {
 	noEnvironment(t)
 	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})

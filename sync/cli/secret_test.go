@@ -13,6 +13,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
@@ -81,6 +82,35 @@ func TestCertificates(t *testing.T) {
 	s.expect(exit.Usage, "cert", "trust", "dh1.corp.example", "--file", s.conf)
 }
 
+// rule 3.7 guard o: another computer under the name of a server is written to again
+// after its certificate was trusted, and a refused fingerprint trusts nothing.
+func TestTrustingACertificateTrustsItsComputer(t *testing.T) {
+	s := secured(t, open(t, "push_scope_info: true\n"))
+	s.dh1.Configure(func(c *psutest.Config) { c.Script = psutest.Own })
+	s.expect(exit.OK, "import", "--quiet")
+	s.expect(exit.OK, "sync")
+	office := s.Get("ipam/ip-ranges", "start_address=10.8.4.20")[0]
+	s.Patch("ipam/ip-ranges", office["id"], map[string]any{"custom_fields": map[string]any{"dhcp_scope_name": "edited"}})
+	s.dh1.Configure(func(c *psutest.Config) { c.Computer = "OTHER" })
+	fetched := s.expect(exit.OK, "cert", "fetch", "dh1.corp.example")
+	_, fingerprint, _ := strings.Cut(fetched, "--fingerprint ")
+	fingerprint = strings.TrimSpace(fingerprint)
+
+	s.expect(exit.Guard, "sync")
+	s.expect(exit.Failed, "cert", "trust", "dh1.corp.example", "--fingerprint", strings.Repeat("00:", 31)+"00")
+	s.expect(exit.Guard, "sync")
+	if writes := s.dh1.Writes(); len(writes) > 0 {
+		t.Errorf("written to another computer: %v", writes)
+	}
+	s.expect(exit.OK, "cert", "trust", "dh1.corp.example", "--fingerprint", fingerprint)
+	s.expect(exit.OK, "sync")
+	s.dh1.Edit(func(w *psutest.World) {
+		if name := w.Scope("10.8.4.0").Name; name != "edited" {
+			t.Errorf("the server has %q", name)
+		}
+	})
+}
+
 // rule 6 point 4.
 func TestACertificateWithoutAnEndIsShownSo(t *testing.T) {
 	s := secured(t, imported(t, syncs))
@@ -127,8 +157,8 @@ func TestSettingsAreShownWithTheirOriginAndWithoutSecrets(t *testing.T) {
 	}
 }
 
-// rule 9 row 24: no message of any level has a
-// token is in it.
+// rule 9 row 24: no message of any level has a token in it, also where a server or
+// NetBox repeats its own.
 func TestNoTokenIsSaidAnywhere(t *testing.T) {
 	s := open(t, syncs+"push_reservations: true\npush_scope_info: true\n")
 	tokens := []string{s.Token(), s.dh1.Writer(), s.dh1.Reader()}
@@ -150,6 +180,27 @@ func TestNoTokenIsSaidAnywhere(t *testing.T) {
 	s.dh1.ClearFaults()
 	s.dh1.Fail(psutest.Fault{Method: "GET", Kind: psutest.Drop, Times: 1})
 	all()
+	for _, echo := range []mirrortest.Break{mirrortest.Echo, mirrortest.EchoPage} {
+		for _, repeats := range []func(mirrortest.Request) bool{
+			mirrortest.Request.Write,
+			func(r mirrortest.Request) bool { return strings.HasPrefix(r.Path, "ipam/ip-addresses") },
+			func(mirrortest.Request) bool { return true },
+		} {
+			s.dh1.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Leases[3].Hostname += "x" }) // so that there is something to write
+			before := said.Len()
+			s.Front.Before(func(r mirrortest.Request) mirrortest.Break {
+				if repeats(r) {
+					return echo
+				}
+				return mirrortest.None
+			})
+			all()
+			if !strings.Contains(said.String()[before:], "[redacted]") {
+				t.Errorf("NetBox repeated its token, and nothing that was said shows where")
+			}
+		}
+	}
+	s.Front.Before(nil)
 	if err := filepath.WalkDir(s.Folder, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasSuffix(path, ".token") {
 			return err

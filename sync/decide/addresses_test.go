@@ -2,9 +2,12 @@ package decide
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -284,6 +287,54 @@ func TestTheExpiryIsWrittenOnlyWhenItMoves(t *testing.T) { // rule 9 row 33
 	wantSteps(t, p, anyStep)
 	if got := p.Memory.Leases[plan.Place{VRF: 0, Addr: netip.MustParseAddr("10.8.4.33")}].Expires; !got.Equal(lease.Expires) {
 		t.Errorf("remembered %s", got)
+	}
+}
+
+// rules 3.5 row 1 and 3.4: of a protected address, or one in a protected prefix, the
+// fields of its lease are written and no others, from its beginning to its end.
+func TestAProtectedAddressShowsItsLeaseAlone(t *testing.T) {
+	name, active, expires := plan.CustomField(state.FieldLeaseHostname), plan.CustomField(state.FieldLeaseActive), plan.CustomField(state.FieldLeaseExpires)
+	client := plan.CustomField(state.FieldClientID)
+	for _, c := range []struct {
+		name                 string
+		change               func(*lab)
+		starts, moves, ended []string // fields written when a lease begins, when another client has it, and when it ends
+	}{
+		{"a protected address", func(l *lab) { l.w.nb.Addresses[0].Tags = []string{"dhcp-protect"} }, []string{active, name}, []string{name}, []string{active}},
+		{"a protected prefix", func(l *lab) { l.w.nb.Prefixes[0].Tags = []string{"dhcp-protect"} }, []string{active, name}, []string{name}, []string{active}},
+		{"with expiry_in_netbox", func(l *lab) {
+			l.w.nb.Addresses[0].Tags, l.p.ExpiryInNetBox = []string{"dhcp-protect"}, true
+		}, []string{active, expires, name}, []string{expires, name}, []string{active, expires}},
+		{"with protect.update_client_id", func(l *lab) {
+			l.w.nb.Addresses[0].Tags, l.p.UpdateClientID = []string{"dhcp-protect"}, true
+		}, []string{active, name}, []string{client, name}, []string{active}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t).trust()
+			l.add(state.Address{Status: "active", DNSName: "kept", ClientID: pc})
+			c.change(l)
+			written := func(when string, want []string) {
+				t.Helper()
+				var fields []string
+				for _, s := range l.run().Steps {
+					if onAddresses(s) {
+						for _, change := range s.Changes {
+							fields = append(fields, change.Field)
+						}
+					}
+				}
+				slices.Sort(fields)
+				if diff := cmp.Diff(want, fields); diff != "" {
+					t.Errorf("%s (-want +have):\n%s", when, diff)
+				}
+			}
+			lease := l.scope.lease("10.8.4.33", pc, "PC-17")
+			written("a lease", c.starts)
+			lease.ClientID, lease.Hostname, lease.Expires = mfp, "MFP-2", lease.Expires.Add(490*time.Hour)
+			written("another client's", c.moves)
+			l.scope.leases = nil
+			written("none", c.ended)
+		})
 	}
 }
 

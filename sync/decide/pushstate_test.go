@@ -33,6 +33,8 @@ func TestTheStateIsComparedThreeWays(t *testing.T) {
 		{"the relationships are not read", "Active", "Inactive", "Active", func(l *lab) { l.w.server(dh1).failoversFail = true }, "Inactive", "Active", "could not be read"},
 		{"the server wins", "Active", "Inactive", "Active", func(l *lab) { l.p.Servers[0].NoPush = true }, "Active", "Active", ""},
 		{"a brake", "Active", "Inactive", "Active", func(l *lab) { l.p.Servers[0].ReadOnly = true }, "Inactive", "Active", "1 change"},
+		{"the memory is lost: the server's counts, and NetBox's is named", "Active", "Inactive", "Active", func(l *lab) { l.w.memory = plan.Memory{} }, "Active", "Active", "becomes Active, as the server has it, instead of Inactive"},
+		{"the memory is lost, and both agree", "Active", "InActive", "InActive", func(l *lab) { l.w.memory = plan.Memory{} }, "InActive", "InActive", ""},
 		{"the scope is not fit to be pushed", "Active", "Inactive", "Active", func(l *lab) { l.w.nb.Ranges[0].Router = "none" }, "Inactive", "Active", "is no IPv4 address"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -46,6 +46,20 @@ func TestWhatStopsBeingMirroredIsAnError(t *testing.T) {
 		{"3.2 point 1: the server has another name", alone, func(l *lab) { l.w.nb.Ranges[0].Server = "dh9.corp.example" }, "recorded as dh9.corp.example's, which is not known here, and left alone; listed now by dh1"},
 		{"3.2 point 1: the settings name another VRF", alone, func(l *lab) { l.p.Servers[0].VRF = "red" }, "recorded in the global table, but the settings of this server say VRF red"},
 		{"3.2 point 1: the settings name a VRF that is gone", alone, func(l *lab) { l.p.Servers[0].VRF = "nosuch" }, "no such VRF"},
+		{"3.2 point 1: a second record in another VRF: the prefix says which one counts", alone, func(l *lab) { l.recordAgain(7) }, ""},
+		{"3.2 point 1: a second record in another VRF, with a prefix there too", alone, func(l *lab) { l.recordAgain(7); l.w.addPrefix("10.8.4.0/24", 7) }, "is in several VRFs"},
+		{"3.2 point 1: two records in VRFs, and a prefix in neither", alone, func(l *lab) {
+			l.recordAgain(8)
+			l.w.nb.Ranges[0].VRF = 7
+		}, "recorded in VRF red"},
+		{"3.2 point 1: a second record in another VRF, and the settings name one", alone, func(l *lab) {
+			l.recordAgain(7)
+			l.w.addPrefix("10.8.4.0/24", 7)
+			l.p.Servers[0].VRF = "red"
+		}, ""},
+		{"3.2 point 1: a prefix of the same network in another VRF", alone, func(l *lab) { l.w.addPrefix("10.8.4.0/24", 7) }, ""},
+		{"3.2 point 1: the prefix only in another VRF", alone, func(l *lab) { l.w.nb.Prefixes[0].VRF = 7 }, ""},
+		{"3.2 point 1: a prefix in another VRF of a scope that had none", paired, func(l *lab) { l.w.addPrefix("10.8.4.0/24", 7) }, ""},
 		{"3.2 point 1: the record cannot be read", alone, func(l *lab) { l.w.nb.Ranges[0].Exclusions = json.RawMessage(`"x"`) }, "it is left alone"},
 		{"3.2 point 1: only the secondary lists the scope", paired, func(l *lab) { delete(l.w.server(dh1).scopes, l.scope.ID()) }, "does not list the scope, but its partner does"},
 		{"3.2 point 1: a range is in the way of a scope that is not recorded", alone, func(l *lab) {
@@ -84,6 +98,38 @@ func TestWhatStopsBeingMirroredIsAnError(t *testing.T) {
 			}
 		})
 	}
+}
+
+// rule 3.6 vrf: what people add in another VRF does not move a recorded scope there.
+func TestARecordedScopeStaysInTheVRFOfItsRecord(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		lab    func(*testing.T) *lab
+		change func(*lab)
+	}{
+		{"a prefix in a second VRF", newLab, func(l *lab) { l.w.addPrefix("10.8.4.0/24", 7) }},
+		{"the prefix is in another VRF now", newLab, func(l *lab) { l.w.nb.Prefixes[0].VRF = 7 }},
+		{"a prefix in a VRF, of a scope that had none", paired, func(l *lab) { l.w.addPrefix("10.8.4.0/24", 7) }},
+		{"a second record in another VRF", newLab, func(l *lab) { l.recordAgain(7) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := c.lab(t)
+			c.change(l)
+			l.scope.lease("10.8.4.40", pc, "pc")
+			p := l.run()
+			wantSteps(t, p, onAddresses, "create 10.8.4.40/24 [3.5 row 4]")
+			if x := l.w.address("10.8.4.40"); x == nil || p.Failed() {
+				t.Errorf("not in the VRF of its record\n%s", describe(p))
+			}
+		})
+	}
+}
+
+// recordAgain records the lab's scope in another VRF too.
+func (l *lab) recordAgain(vrf int64) {
+	again := l.w.nb.Ranges[0]
+	again.ID, again.VRF = l.w.id(), vrf
+	l.w.nb.Ranges = append(l.w.nb.Ranges, again)
 }
 
 func TestRecordsOfAServerThatIsGoneAreToldOnceForTheServer(t *testing.T) { // rule 3.2 point 1

@@ -39,14 +39,16 @@ type Break int
 
 // The ways.
 const (
-	None   Break = iota
-	Lost         // it never arrives
-	Unsaid       // it is carried out, but the answer is lost
-	Down         // 502
-	Busy         // 429
-	Denied       // 403
-	Error        // 500
-	Late         // the answer is lost at once, and it is carried out when CarryOut says so
+	None     Break = iota
+	Lost           // it never arrives
+	Unsaid         // it is carried out, but the answer is lost
+	Down           // 502
+	Busy           // 429
+	Denied         // 403
+	Error          // 500
+	Echo           // 500 with the token of the request in its words
+	EchoPage       // a page of a proxy, 403, with the token of the request in its title
+	Late           // the answer is lost at once, and it is carried out when CarryOut says so
 )
 
 func newFront(tb testing.TB, target string) *Front {
@@ -118,6 +120,12 @@ func (f *Front) serve(w http.ResponseWriter, r *http.Request, proxy http.Handler
 		refuse(http.StatusForbidden, `{"detail":"You do not have permission to perform this action."}`)
 	case Error:
 		refuse(http.StatusInternalServerError, `{"error":"broken","exception":"OperationalError"}`)
+	case Echo:
+		refuse(http.StatusInternalServerError, `{"error":"broken by `+r.Header.Get("Authorization")+`","exception":"OperationalError"}`)
+	case EchoPage:
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, "<html><head><title>403 "+r.Header.Get("Authorization")+"</title></head></html>")
 	}
 }
 
