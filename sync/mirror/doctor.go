@@ -74,8 +74,11 @@ func (m *Mirror) compare(ctx context.Context, o Options) []prepare.Finding {
 		return append(findings, prepare.Finding{Severity: prepare.Failure, Object: "mirror", Problem: err.Error()})
 	}
 	findings = append(findings, findingsOf(roster.Strayed(held.Addresses), "before the next sync: netbox-dhcp-sync migrate --dry-run, then migrate")...)
-	m.readHidden(ctx, in, roster)
-	return append(findings, findingsOf(roster.Hides(), "")...)
+	if policy.SyncIPs {
+		m.readHidden(ctx, in, roster)
+		findings = append(findings, findingsOf(roster.Hides(), "")...)
+	}
+	return findings
 }
 
 // findingsOf makes findings of notes, each with the same fix.

@@ -358,4 +358,7 @@ func TestTheDoctorTellsWhereNetBoxHidesAddresses(t *testing.T) {
 	if n := hidden(m); n != 1 {
 		t.Errorf("%d scopes hide addresses, want 1", n)
 	}
+	if n := hidden(l.Open("sync_ips_from_dhcp: false\n", nil)); n != 0 {
+		t.Errorf("%d scopes hide addresses, and none are synced", n)
+	}
 }
