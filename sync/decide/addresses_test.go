@@ -390,6 +390,9 @@ func TestEdgeCases(t *testing.T) {
 			p := l.run()
 			wantSteps(t, p, anyStep)
 			wantNote(t, p, plan.Skip, "3.9", "kept")
+			if told := hasNote(p, plan.Warning, "3.9", `state that this program does not know (the first is "Unheard-of")`); told != (leaseState == "Unheard-of") {
+				t.Errorf("%s: told %v\n%s", leaseState, told, describe(p))
+			}
 		}
 	})
 	t.Run("3.9 an expiry in the past does not end a lease", func(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/canonjson"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
@@ -30,6 +29,7 @@ type comparison struct {
 	state      bool                // NetBox's state goes to the server, and to its partner
 	options    []optionPush        // NetBox's that go to the server
 	pushes     bool                // what goes to the server does so in this run
+	over       bool                // the server or the run lacks more exclusions than guard c allows
 	notes      []plan.Note
 }
 
@@ -86,16 +86,58 @@ func (c *comparison) tell(level plan.Level, format string, args ...any) {
 	c.notes = append(c.notes, n)
 }
 
-// since keeps the time from which on a server lists none of something, and reports
-// whether that is to be believed: it is when two reads an hour apart say so.
-func (c *comparison) since(first *time.Time, none bool) (believed bool) {
-	switch {
-	case !none:
-		*first = time.Time{}
-	case first.IsZero() || first.After(c.in.Now):
-		*first = c.in.Now
+// since keeps the time from which on a server lacks something, and reports whether
+// that is to be believed: it is when two reads an hour apart say so, by both clocks.
+func (c *comparison) since(gone *plan.Absence, missing bool) (believed bool) {
+	if !missing {
+		*gone = plan.Absence{}
+		return false
 	}
-	return none && (c.p.AllowDeletes || c.in.Now.Sub(*first) >= c.p.ConfirmAfter && *first != c.in.Now)
+	now, date := c.in.Now, c.date([]int{c.server})
+	if gone.First.IsZero() || gone.First.After(now) {
+		gone.First = now
+	}
+	if gone.Dated.IsZero() || gone.Dated.After(date) {
+		gone.Dated = date
+	}
+	return c.p.AllowDeletes || gone.First != now && !gone.Dated.IsZero() &&
+		now.Sub(gone.First) >= c.p.ConfirmAfter && date.Sub(gone.Dated) >= c.p.ConfirmAfter
+}
+
+// lacks lists the exclusions that NetBox would lose by a server's list.
+func (c *comparison) lacks(listed []windhcp.Exclusion) (missing []windhcp.Exclusion) {
+	push := c.pushesScopes(c.server)
+	for _, x := range union(nil, c.rec.Exclusions) {
+		if !slices.Contains(listed, x) && (!push || slices.Contains(c.before.Exclusions, x)) {
+			missing = append(missing, x)
+		}
+	}
+	return missing
+}
+
+// believes reports whether NetBox may lose what a server's list of exclusions lacks.
+// A list that is empty, or lacks more than guard c allows, has to lack the same in
+// two reads an hour apart. What was in doubt stays so until it is listed again.
+func (c *comparison) believes(listed []windhcp.Exclusion) bool {
+	missing, of := c.lacks(listed), len(c.rec.Exclusions)
+	none := len(listed) == 0 && of > 0 && (!c.pushesScopes(c.server) || len(c.before.Exclusions) > 0)
+	doubt := &c.after.FewExclusions
+	few := none || len(missing) > 0 && (c.over || c.tooMany(len(missing), of) || !doubt.First.IsZero())
+	if slices.ContainsFunc(missing, func(x windhcp.Exclusion) bool { return !slices.Contains(doubt.Exclusions, x) }) {
+		*doubt = plan.Absence{}
+	}
+	believed := c.since(doubt, few)
+	switch {
+	case !few:
+		return true
+	case !believed && none:
+		c.tell(plan.Info, "the server lists no exclusion: the %s stay until a read in an hour or later says so too", printable.Count(of, "recorded one", "recorded ones"))
+	case !believed:
+		c.tell(plan.Info, "the server lacks %d of %s: they stay until a read in an hour or later says so too, or a run with --allow-deletes",
+			len(missing), printable.Count(of, "recorded exclusion", "recorded exclusions"))
+	}
+	doubt.Exclusions = missing
+	return believed
 }
 
 // pullExclusions are the exclusions that NetBox is to have while it follows the
@@ -104,9 +146,7 @@ func (c *comparison) pullExclusions(list windhcp.List[windhcp.Exclusion]) []wind
 	if !list.Complete() {
 		return c.rec.Exclusions
 	}
-	none := len(list.Items) == 0 && len(c.rec.Exclusions) > 0
-	if believed := c.since(&c.after.NoExclusions, none); none && !believed {
-		c.tell(plan.Info, "the server lists no exclusion: the %s stay until a read in an hour or later says so too", printable.Count(len(c.rec.Exclusions), "recorded one", "recorded ones"))
+	if !c.believes(list.Items) {
 		return c.rec.Exclusions
 	}
 	c.agreeExclusions(list.Items, list.Items)
@@ -138,8 +178,8 @@ func (c *comparison) agreeExclusions(netbox, server []windhcp.Exclusion) {
 //	NetBox  server  both had it  outcome
 //	yes     yes                  none
 //	yes     no      no           made on the server, unless it overlaps one that stays, or the
-//	                             list is empty and not believed yet
-//	yes     no      yes          NetBox follows, if the list is not empty or was so twice
+//	                             list is not believed yet
+//	yes     no      yes          NetBox follows, once the list is believed
 //	no      yes     no           NetBox takes it over, unless it overlaps one made there
 //	no      yes     yes          deleted on the server, if NetBox's record was edited since
 //	                             and has any; else it stays, told
@@ -148,8 +188,7 @@ func (c *comparison) pushExclusions(list windhcp.List[windhcp.Exclusion], takeOv
 		return c.rec.Exclusions
 	}
 	netbox, server := union(nil, c.rec.Exclusions), union(nil, list.Items)
-	none := len(server) == 0 && len(netbox) > 0 && len(c.before.Exclusions) > 0
-	believed := c.since(&c.after.NoExclusions, none) || !none
+	believed := c.believes(server)
 	had := func(x windhcp.Exclusion) bool { return slices.Contains(c.before.Exclusions, x) }
 	want := slices.DeleteFunc(slices.Clone(netbox), func(x windhcp.Exclusion) bool {
 		return had(x) && !slices.Contains(server, x) && believed
@@ -178,9 +217,6 @@ func (c *comparison) pushExclusions(list windhcp.List[windhcp.Exclusion], takeOv
 	if len(lost) > 0 {
 		c.tell(plan.Warning, "%s gone from NetBox (the first is %s-%s), where the list is empty or was not edited: remove on Windows by hand what is not wanted there, or record it again",
 			printable.Count(len(lost), "exclusion is", "exclusions are"), lost[0].Start, lost[0].End)
-	}
-	if none && !believed {
-		c.tell(plan.Info, "the server lists no exclusion: the %s stay until a read in an hour or later says so too", printable.Count(len(netbox), "recorded one", "recorded ones"))
 	}
 	for _, y := range netbox {
 		if !slices.Contains(server, y) && (had(y) || !believed || slices.ContainsFunc(c.stay, y.Overlaps)) {
@@ -239,7 +275,7 @@ func (c *comparison) settle(want *record, list windhcp.List[windhcp.Exclusion]) 
 func (c *comparison) compareRouter(push bool) string {
 	netbox, server := c.rec.Router, routerText(c.scope)
 	none := server == "" && netbox != ""
-	believed := c.since(&c.after.NoRouter, none)
+	believed := c.since(&c.after.RouterGone, none)
 	which := changeOf(c.before.Router, netbox, server)
 	if !push && which != neitherChanged {
 		which = serverChanged
@@ -297,6 +333,31 @@ func optionsText(options []optionValue) string {
 		return ""
 	}
 	return string(canonjson.Of(options))
+}
+
+// weighExclusions counts what NetBox would lose of exclusions, by server, and by -1
+// for the run (rule 3.7 guard c).
+func (sc *scoping) weighExclusions() {
+	for _, x := range sc.all {
+		if !x.read || x.fallback || x.rec == nil || !x.part.Exclusions.Complete() || sc.p.Mode == plan.Import {
+			continue
+		}
+		lost := len(sc.compare(x.server, x.rec, x.scope).lacks(x.part.Exclusions.Items))
+		for _, server := range []int{x.server, -1} {
+			n := sc.exclusions[server]
+			sc.exclusions[server] = tally{n.lost + lost, n.of + len(x.rec.Exclusions)}
+		}
+	}
+}
+
+// tally is how much of something would be lost.
+type tally struct{ lost, of int }
+
+// manyExclusions reports whether a server, or the run, lacks more exclusions than
+// guard c allows.
+func (sc *scoping) manyExclusions(server int) bool {
+	one, run := sc.exclusions[server], sc.exclusions[-1]
+	return sc.tooMany(one.lost, one.of) || sc.tooMany(run.lost, run.of)
 }
 
 // guardExclusions holds back the deletes of exclusions on servers where a scope, a

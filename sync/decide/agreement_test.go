@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
@@ -230,5 +231,135 @@ func TestAnExclusionOfThePartnerAloneIsNotOverlapped(t *testing.T) {
 	partner := l.w.server(dh2).scopes[l.scope.ID()]
 	if got, there := spansText(union(nil, l.scope.exclusions)), spansText(union(nil, partner.exclusions)); got != "30-30 60-60" || there != "30-39 60-60" || l.recordedSpans() != "30-30 60-60" {
 		t.Errorf("the server has %s, its partner %s, NetBox %s", got, there, l.recordedSpans())
+	}
+}
+
+// rules 3.7 guard c and 5.6: exclusions that a server lacks all at once go after two
+// reads, by both clocks, in a scope, on a server and in a run.
+func TestManyMissingExclusionsAreReadTwice(t *testing.T) {
+	const all, few, fewer = "30-31 40-41 50-51 60-61 70-71", "30-31", "30-31 40-41"
+	for _, push := range []bool{false, true} {
+		agreed := func(t *testing.T) *lab {
+			l := newLab(t)
+			l.scope.exclusions = spansOf(t, all)
+			l.run()
+			l.p.PushScopeInfo = push
+			l.run()
+			return l
+		}
+		check := func(l *lab, spans string) {
+			l.Helper()
+			if p := l.run(); l.recordedSpans() != spans {
+				l.Errorf("push %v: recorded %q, want %q:\n%s", push, l.recordedSpans(), spans, describe(p))
+			}
+		}
+		t.Run("3.7 guard c: within the limits at once", func(t *testing.T) {
+			l := agreed(t)
+			l.scope.exclusions = spansOf(t, fewer)
+			check(l, fewer)
+		})
+		t.Run("3.7 guard c: above the limits after an hour", func(t *testing.T) {
+			l := agreed(t)
+			l.scope.exclusions = spansOf(t, few)
+			wantNote(t, l.run(), plan.Info, "5.6", "lacks 4 of 5 recorded exclusions")
+			check(l, all)
+			l.w.hoursLater(1)
+			check(l, few)
+		})
+		t.Run("3.7 guard c: above the limits in one scope of a server that has many", func(t *testing.T) {
+			l := agreed(t)
+			l.p.PushScopeInfo = false
+			more := l.w.server(dh1).addScope("10.8.6.0/24", "10.8.6.20", "10.8.6.250")
+			l.w.addPrefix("10.8.6.0/24", 0)
+			for i := byte(30); i < 60; i += 2 {
+				at := netip.AddrFrom4([4]byte{10, 8, 6, i})
+				more.exclusions = append(more.exclusions, windhcp.Exclusion{Start: at, End: at})
+			}
+			l.importAll()
+			l.run()
+			l.p.PushScopeInfo = push
+			l.scope.exclusions = spansOf(t, few)
+			check(l, all)
+		})
+		t.Run("3.7 guard c: new ones do not make the loss small", func(t *testing.T) {
+			l := agreed(t)
+			l.scope.exclusions = spansOf(t, few)
+			l.run()
+			l.scope.exclusions = spansOf(t, few+" 100-101 110-111 120-121 130-131 140-141 150-151")
+			l.run()
+			l.run()
+			if !strings.Contains(l.recordedSpans(), "70-71") {
+				t.Errorf("recorded %s", l.recordedSpans())
+			}
+		})
+		t.Run("3.7 guard c: listed again in between, waiting begins anew", func(t *testing.T) {
+			l := agreed(t)
+			l.scope.exclusions = spansOf(t, few)
+			check(l, all)
+			l.w.now = l.w.now.Add(50 * time.Minute)
+			l.scope.exclusions = spansOf(t, "30-31 40-41 50-51 60-61")
+			check(l, all)
+			l.w.now = l.w.now.Add(20 * time.Minute)
+			l.scope.exclusions = spansOf(t, few)
+			check(l, all)
+			l.w.hoursLater(1)
+			check(l, few)
+		})
+		for name, jump := range map[string]func(*lab){
+			"3.7 guard g: the mirror's clock jumps ahead": func(l *lab) { l.w.fast = 365 * 24 * time.Hour },
+			"3.7 guard g: the other side's clock does":    func(l *lab) { l.w.fast, l.w.now = time.Minute-365*24*time.Hour, l.w.now.AddDate(1, 0, 0) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				l := agreed(t)
+				l.scope.exclusions = spansOf(t, few)
+				check(l, all)
+				jump(l)
+				check(l, all)
+			})
+		}
+		t.Run("3.7 guard c: a word of the operator", func(t *testing.T) {
+			l := agreed(t)
+			l.p.AllowDeletes = true
+			l.scope.exclusions = spansOf(t, few)
+			check(l, few)
+		})
+		t.Run("3.7 guard c: two of three on each of several scopes", func(t *testing.T) {
+			l := agreed(t)
+			l.p.PushScopeInfo = false
+			more := l.w.server(dh1).addScope("10.8.6.0/24", "10.8.6.20", "10.8.6.250")
+			l.w.addPrefix("10.8.6.0/24", 0)
+			more.exclusions = []windhcp.Exclusion{span("10.8.6.30", "10.8.6.31"), span("10.8.6.40", "10.8.6.41"), span("10.8.6.50", "10.8.6.51")}
+			l.scope.exclusions = spansOf(t, "30-31 40-41 50-51")
+			l.importAll()
+			l.runLater()
+			l.run()
+			l.p.PushScopeInfo = push
+			l.run()
+			l.scope.exclusions, more.exclusions = spansOf(t, few), more.exclusions[:1]
+			check(l, "30-31 40-41 50-51")
+			l.w.hoursLater(1)
+			check(l, few)
+		})
+	}
+}
+
+// rule 5.6: an empty list, or no router, is counted by both clocks.
+func TestAnEmptyListIsReadTwiceByBothClocks(t *testing.T) {
+	for name, jump := range map[string]func(*lab){
+		"5.6: the mirror's clock jumps ahead": func(l *lab) { l.w.fast = 365 * 24 * time.Hour },
+		"5.6: the other side's clock does":    func(l *lab) { l.w.fast, l.w.now = time.Minute-365*24*time.Hour, l.w.now.AddDate(1, 0, 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			l.scope.exclusions, l.scope.Router = spansOf(t, "30-39"), netip.MustParseAddr("10.8.4.1")
+			l.run()
+			l.scope.exclusions, l.scope.Router = nil, netip.Addr{}
+			l.run()
+			jump(l)
+			l.run()
+			if l.recordedSpans() != "30-39" || l.w.nb.Ranges[0].Router != "10.8.4.1" {
+				t.Errorf("recorded %q and router %q", l.recordedSpans(), l.w.nb.Ranges[0].Router)
+			}
+		})
 	}
 }

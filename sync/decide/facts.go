@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
@@ -110,6 +109,7 @@ func (m *merging) gather(u *unit, n *network) {
 		return m.facts[place]
 	}
 	var outside []netip.Addr
+	var unknown []*windhcp.Lease
 	bad := 0
 	for i := range u.part.Reservations.Items {
 		r := &u.part.Reservations.Items[i]
@@ -134,8 +134,11 @@ func (m *merging) gather(u *unit, n *network) {
 		switch {
 		case !u.scope.Subnet.Contains(l.Addr):
 			outside = append(outside, l.Addr)
-		case m.p.SkipRAS && l.ClientID.RAS(), !l.Active() && !strings.EqualFold(l.State, "InactiveReservation"):
-			get(l.Addr).doubtful = true // also a state that the mirror does not know
+		case l.Unknown():
+			get(l.Addr).doubtful = true
+			unknown = append(unknown, l)
+		case m.p.SkipRAS && l.ClientID.RAS(), l.Doubtful():
+			get(l.Addr).doubtful = true
 			bad++
 		case l.Active():
 			m.mergeLease(get(l.Addr), u, l)
@@ -146,6 +149,11 @@ func (m *merging) gather(u *unit, n *network) {
 		n.unsure = "the server lists addresses outside of it"
 		m.note(plan.Note{Level: plan.Failure, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: outside[0], Cause: plan.CauseOutside,
 			Text: printable.Count(len(outside), "entry", "entries") + " outside the subnet: ignored, and nothing is removed here"})
+	}
+	if len(unknown) > 0 {
+		m.note(plan.Note{Level: plan.Warning, Server: m.host(u.server), Scope: u.scope.Subnet, Addr: unknown[0].Addr, Cause: plan.CauseNoLease,
+			Text: fmt.Sprintf("%s that this program does not know (the first is %q): nothing is created or deleted for it",
+				printable.Count(len(unknown), "lease has a state", "leases have a state"), cutRunes(unknown[0].State, 40))})
 	}
 	if bad > 0 {
 		m.note(plan.Note{Level: plan.Info, Server: m.host(u.server), Scope: u.scope.Subnet, Cause: plan.CauseNoLease,

@@ -80,10 +80,26 @@ func (ad *addressing) noteHidden() {
 			continue
 		}
 		ad.hidden[id] = true
-		ad.note(plan.Note{Level: plan.Guard, Scope: id.subnet, Cause: plan.CauseHidden,
-			Text: fmt.Sprintf("NetBox shows %d of %d addresses that it had here, and its change log has no deletion of the others: nothing is created, since the token may not see all; "+
-				"if they are gone, run once with --allow-overwrites", s.shown, s.known)})
+		ad.note(s.note(plan.Guard, id))
 	}
+}
+
+// Hides tells of scopes where NetBox shows too few of the addresses it had, before a
+// run does.
+func (r *Roster) Hides() (notes []plan.Note) {
+	showings := r.showings()
+	for _, id := range slices.SortedFunc(maps.Keys(showings), subnetKey.compare) {
+		if s := showings[id]; s.hides(r.in.Deleted) {
+			notes = append(notes, s.note(plan.Warning, id))
+		}
+	}
+	return notes
+}
+
+func (s *showing) note(level plan.Level, id subnetKey) plan.Note {
+	return plan.Note{Level: level, Scope: id.subnet, Cause: plan.CauseHidden,
+		Text: fmt.Sprintf("NetBox shows %d of %d addresses that it had here, and its change log has no deletion of the others: nothing is created, since the token may not see all; "+
+			"if they are gone, run once with --allow-overwrites", s.shown, s.known)}
 }
 
 // rememberObjects keeps which address objects NetBox shows, but not where it hides

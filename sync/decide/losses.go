@@ -147,14 +147,14 @@ func (ls *losses) fateOf(x *loss, s plan.Sight, known bool) fate {
 
 // date is the time by the clocks of the other side: the slowest of the servers that
 // told it, else NetBox's; zero: nothing told it.
-func (ls *losses) date(servers []int) (date time.Time) {
+func (v *view) date(servers []int) (date time.Time) {
 	for _, server := range servers {
-		if s := ls.asked(server); s != nil && !s.Date.IsZero() && (date.IsZero() || s.Date.Before(date)) {
+		if s := v.asked(server); s != nil && !s.Date.IsZero() && (date.IsZero() || s.Date.Before(date)) {
 			date = s.Date
 		}
 	}
 	if date.IsZero() {
-		date = ls.nb.Date
+		date = v.nb.Date
 	}
 	return date
 }

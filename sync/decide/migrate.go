@@ -119,7 +119,7 @@ func (mi *migrating) leftBehind(x *sighting) {
 // strayed reports whether an address is in the global table and looks like the
 // plugin's for a scope that is in a VRF.
 func (r *Roster) strayed(place plan.Place, x *state.Address, subnet netip.Prefix) bool {
-	return place.VRF == 0 && subnet.Contains(place.Addr) && x.ClientID != "" && r.in.Policy.OwnStatus(x.Status) && !r.served(place.Addr)
+	return place.VRF == 0 && subnet.Contains(place.Addr) && x.ClientID != "" && r.in.Policy.OwnStatus(x.Status) && !r.served(place.Addr) && !r.untouchable(x)
 }
 
 // served reports whether a scope of the global table has an address: it is that

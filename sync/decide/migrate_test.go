@@ -69,6 +69,22 @@ func TestMigrateMovesWhatThePluginLeftInTheGlobalTable(t *testing.T) {
 		in(l, 7, "10.8.4.60", 12)
 		in(l, 7, "10.8.4.222", 0)
 	})
+	t.Run("3.7 guard j: what the exempt tag marks is another DHCP server's, and is not counted", func(t *testing.T) {
+		l := fromThePlugin(t)
+		l.p.ExemptTag = "pool"
+		for i := range l.w.nb.Addresses {
+			l.w.nb.Addresses[i].Tags = []string{"pool"}
+		}
+		in := l.w.read(l.p)
+		if left := NewRoster(&in).Strayed(in.NetBox.Addresses); len(left) > 0 {
+			t.Errorf("the doctor counts %+v", left)
+		}
+		p := l.migrate()
+		wantSteps(t, p, anyStep)
+		if hasNote(p, plan.Warning, "3.9", "in the global table") {
+			t.Errorf("counted as the plugin's:\n%s", describe(p))
+		}
+	})
 	t.Run("3.4 point 1: no tenant with inherit_tenant off", func(t *testing.T) {
 		l := fromThePlugin(t)
 		l.p.InheritTenant = false

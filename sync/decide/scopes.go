@@ -50,6 +50,8 @@ type scoping struct {
 	missing  map[plan.MissingKey]plan.Sight
 	writes   map[*record]int
 	prefixes map[subnetKey]int
+	// exclusions are counted by weighExclusions.
+	exclusions map[int]tally
 }
 
 // recordScopes brings the scope records up to date: what the servers say is
@@ -65,7 +67,8 @@ type scoping struct {
 //	no                    yes                push_scope_info     keep; pushScopes makes the scope on the server
 //	not known             yes                any                 keep
 func recordScopes(in *surveyed, memory *plan.Memory) (*recorded, work) {
-	sc := &scoping{surveyed: in, missing: memory.Missing, unplaced: make(map[*record]string), writes: make(map[*record]int), prefixes: make(map[subnetKey]int)}
+	sc := &scoping{surveyed: in, missing: memory.Missing, unplaced: make(map[*record]string), writes: make(map[*record]int), prefixes: make(map[subnetKey]int), exclusions: make(map[int]tally)}
+	sc.weighExclusions()
 	out := &recorded{surveyed: in, refused: make(map[*sighting]string), writes: sc.writes, prefixes: sc.prefixes, compared: make(map[*sighting]*comparison), born: make(map[plan.ScopeKey]plan.Agreement)}
 	replaced := make(map[*record]*record)
 	var added []*record
@@ -155,13 +158,14 @@ func (sc *scoping) wantedRecord(u *unit) *record {
 		return &want
 	case u.fallback:
 		return &want // failover does not replicate configuration: the secondary's may be old
-	case sc.pushesScopes(u.server):
+	}
+	u.compared = sc.compare(u.server, u.rec, u.scope)
+	u.compared.over = sc.manyExclusions(u.server)
+	if sc.pushesScopes(u.server) {
 		want.LeaseSeconds = lifetime(u.rec, u.scope.LeaseSeconds)
-		u.compared = sc.compare(u.server, u.rec, u.scope)
 		sc.compareRecord(u, &want)
 		return &want
 	}
-	u.compared = sc.compare(u.server, u.rec, u.scope)
 	want.State = u.scope.State
 	want.Name = cmp.Or(u.scope.Name, want.Name)
 	want.Description = keptDescription(u.scope.Description)

@@ -47,7 +47,7 @@ func (m *Mirror) Doctor(ctx context.Context, o Options) []prepare.Finding {
 
 // compare looks at both sides together: for scopes that NetBox records and a run
 // would not mirror, although no switch says so (rule 3.2 point 1), and for addresses
-// that the plugin left (rule 3.4 point 1). What keeps both sides from being read is
+// that the plugin left (rule 3.4 point 1), or that NetBox hides (rule 3.7 guard m). What keeps both sides from being read is
 // among the other findings.
 func (m *Mirror) compare(ctx context.Context, o Options) []prepare.Finding {
 	policy, err := m.policy(o)
@@ -58,21 +58,27 @@ func (m *Mirror) compare(ctx context.Context, o Options) []prepare.Finding {
 	if err != nil || m.prepared(held, &policy, o) != nil {
 		return nil
 	}
-	in := &plan.Input{NetBox: held, Policy: policy, Now: m.now().UTC()}
+	memory, err := m.state.memory()
+	if err != nil {
+		return []prepare.Finding{{Severity: prepare.Failure, Object: "mirror", Problem: err.Error()}}
+	}
+	policy.ExemptTag = m.exemptTag(held)
+	in := &plan.Input{NetBox: held, Policy: policy, Memory: memory, Here: m.here, Now: m.now().UTC()}
 	roster, err := m.readServers(ctx, in, o)
 	if err != nil {
 		return nil
 	}
 	findings := findingsOf(decide.Stopped(in), "")
-	subnets := roster.InVRFs()
-	if len(subnets) == 0 {
-		return findings
-	}
-	addresses, err := netboxio.ReadAddresses(ctx, m.NetBox, subnets, nil)
+	held.Addresses, err = netboxio.ReadAddresses(ctx, m.NetBox, append(roster.Subnets(), roster.InVRFs()...), nil)
 	if err != nil {
 		return append(findings, prepare.Finding{Severity: prepare.Failure, Object: "mirror", Problem: err.Error()})
 	}
-	return append(findings, findingsOf(roster.Strayed(addresses), "before the next sync: netbox-dhcp-sync migrate --dry-run, then migrate")...)
+	findings = append(findings, findingsOf(roster.Strayed(held.Addresses), "before the next sync: netbox-dhcp-sync migrate --dry-run, then migrate")...)
+	if policy.SyncIPs {
+		m.readHidden(ctx, in, roster)
+		findings = append(findings, findingsOf(roster.Hides(), "")...)
+	}
+	return findings
 }
 
 // findingsOf makes findings of notes, each with the same fix.

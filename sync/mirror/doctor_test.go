@@ -298,7 +298,7 @@ func TestTheDoctorCountsWhatThePluginLeftInTheGlobalTable(t *testing.T) {
 	red := l.Create("ipam/vrfs", map[string]any{"name": "red"})
 	l.Create("ipam/prefixes", map[string]any{"prefix": "10.8.4.0/24", "vrf": red})
 	l.Create("ipam/prefixes", map[string]any{"prefix": "10.8.6.0/25"})
-	m := l.Open("sync_ips_from_dhcp: true\n", nil)
+	m := l.Open("sync_ips_from_dhcp: true\nexempt_tag: pool\n", nil)
 	if got := left(m); got != "" {
 		t.Errorf("nothing is left: %s", got)
 	}
@@ -309,6 +309,8 @@ func TestTheDoctorCountsWhatThePluginLeftInTheGlobalTable(t *testing.T) {
 	address(l, "10.8.4.7", "dhcp", "", nil)                    // without a client
 	address(l, "10.8.4.8", "dhcp", "3c-52-82-0a-1c-08", map[string]any{"vrf": red})
 	address(l, "10.8.6.10", "dhcp", "02-00-5e-10-00-01", nil) // of a scope in the global table
+	pool := l.Create("extras/tags", map[string]any{"name": "pool", "slug": "pool"})
+	address(l, "10.8.4.9", "dhcp", "3c-52-82-0a-1c-07", map[string]any{"tags": []any{pool}}) // another DHCP server's (rule 3.7 guard j)
 	const want = "warning 10.8.4.0/24: 3 addresses of it in the global table wi"
 	if got := left(m); got != want {
 		t.Errorf("before import: %q, want %q", got, want)
@@ -320,5 +322,43 @@ func TestTheDoctorCountsWhatThePluginLeftInTheGlobalTable(t *testing.T) {
 	run(t, m, mirror.Options{Mode: plan.Migrate})
 	if got := left(m); got != "warning 10.8.4.0/24: 1 address of it in the global table with" {
 		t.Errorf("after migrate: %q", got) // no server knows .222
+	}
+}
+
+// rule 3.7 guard m
+func TestTheDoctorTellsWhereNetBoxHidesAddresses(t *testing.T) {
+	hidden := func(m *mirror.Mirror) (n int) {
+		for _, f := range m.Doctor(t.Context(), mirror.Options{}) {
+			if f.Severity == prepare.Warning && strings.Contains(f.Problem, "NetBox shows 0 of ") {
+				n++
+			}
+		}
+		return n
+	}
+	box := netboxtest.New(t, netboxtest.Config{})
+	l, m := imported(t, mirrortest.Target{URL: box.URL(), Token: box.TokenV1()}, netboxtest.World{}, "sync_ips_from_dhcp: true\n")
+	editOffice(l, func(s *psutest.Scope) {
+		for i := range 8 {
+			s.Leases = append(s.Leases, &psutest.Lease{IP: fmt.Sprintf("10.8.4.%d", 130+i), ClientID: fmt.Sprintf("02-00-5e-10-00-%02x", i)})
+		}
+	})
+	for range 2 { // the second sees what the first made
+		run(t, m, mirror.Options{})
+	}
+	if n := hidden(m); n != 0 {
+		t.Errorf("%d scopes hide addresses, and all show", n)
+	}
+	for _, row := range l.Get("ipam/ip-addresses", "parent=10.8.4.0/24") {
+		l.Remove("ipam/ip-addresses", row["id"])
+	}
+	if n := hidden(m); n != 0 {
+		t.Errorf("%d scopes hide addresses, and the change log has their deletion", n)
+	}
+	box.ForgetChanges(time.Now().Add(time.Hour))
+	if n := hidden(m); n != 1 {
+		t.Errorf("%d scopes hide addresses, want 1", n)
+	}
+	if n := hidden(l.Open("sync_ips_from_dhcp: false\n", nil)); n != 0 {
+		t.Errorf("%d scopes hide addresses, and none are synced", n)
 	}
 }

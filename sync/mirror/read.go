@@ -86,15 +86,24 @@ func (m *Mirror) read(ctx context.Context, o Options) (*plan.Input, *decide.Rost
 	if err != nil || policy.Mode != plan.Sync {
 		return in, roster, err
 	}
-	if hidden := roster.Hidden(); len(hidden) > 0 {
-		if in.Deleted, err = netboxio.ReadDeletions(ctx, m.NetBox, hidden); err != nil {
-			m.log.WithError(err).Warn("deletions of addresses in NetBox are not known")
-		}
-	}
+	m.readHidden(ctx, in, roster)
 	if gone := decide.Gone(in); len(gone) > 0 && held.Log.Err == nil {
 		held.Log.Deleted, held.Log.Err = netboxio.ReadDeletions(ctx, m.NetBox, gone)
 	}
 	return in, roster, m.readSuspects(ctx, in)
+}
+
+// readHidden looks for the deletions of addresses that NetBox does not show any more
+// (rule 3.7 guard m).
+func (m *Mirror) readHidden(ctx context.Context, in *plan.Input, roster *decide.Roster) {
+	hidden := roster.Hidden()
+	if len(hidden) == 0 {
+		return
+	}
+	var err error
+	if in.Deleted, err = netboxio.ReadDeletions(ctx, m.NetBox, hidden); err != nil {
+		m.log.WithError(err).Warn("deletions of addresses in NetBox are not known")
+	}
 }
 
 // exemptTag is the tag of addresses that are never written: as the settings have it,

@@ -40,8 +40,15 @@ func (a Agreement) Without(kind state.Kind, before Agreement) Agreement {
 		a.Options = before.Options
 		return a
 	}
-	a.Exclusions, a.Whole, a.Edited, a.NoExclusions = before.Exclusions, before.Whole, before.Edited, before.NoExclusions
+	a.Exclusions, a.Whole, a.Edited, a.FewExclusions = before.Exclusions, before.Whole, before.Edited, before.FewExclusions
 	return a
+}
+
+// Absence is since when a server lacks something, by two clocks.
+type Absence struct {
+	First      time.Time           `json:"first,omitzero"` // by the mirror's
+	Dated      time.Time           `json:"dated,omitzero"` // by the server's, else NetBox's; zero: not known
+	Exclusions []windhcp.Exclusion `json:"exclusions,omitempty"`
 }
 
 // Agreement is what NetBox and a server said of a scope when they last agreed, by
@@ -55,10 +62,10 @@ type Agreement struct {
 	Router  *string `json:"router,omitempty"`
 	State   *string `json:"state,omitempty"`
 	Options *string `json:"options,omitempty"` // as JSON
-	// NoExclusions and NoRouter tell since when the server lists none although
-	// NetBox has some; zero: it lists some.
-	NoExclusions time.Time `json:"no_exclusions,omitzero"`
-	NoRouter     time.Time `json:"no_router,omitzero"`
+	// FewExclusions and RouterGone tell since when the server lacks what NetBox has,
+	// in a way that one read does not prove; zero: it does not.
+	FewExclusions Absence `json:"few_exclusions,omitzero"`
+	RouterGone    Absence `json:"router_gone,omitzero"`
 	// Pulled is what NetBox was given of the scope's attributes, in words, by name.
 	Pulled map[string]string `json:"pulled,omitempty"`
 	// Told are the warnings of the last run, which the next one does not repeat.

@@ -200,9 +200,15 @@ func TestATimeThatStandsForNoneIsNone(t *testing.T) {
 		`"\/Date(-62135596800000)\/"`:    "",
 		`"\/Date(0)\/"`:                  "",
 		`null`:                           "",
-		`"Unlimited"`:                    "",
-		`"9998-12-31T23:59:59Z"`:         "9998-12-31T23:59:59Z",
-		`"2026-07-01T11:30:00+02:00"`:    "2026-07-01T09:30:00Z",
+		`{"DisplayHint":2}`:              "",
+		`{"value":null}`:                 "",
+		`{"value":"\/Date(253402300799999)\/","DisplayHint":2,"DateTime":"Friday"}`:               "",
+		`{"value":"\/Date(1782898200000)\/","DisplayHint":2,"DateTime":"1 July 2026 09:30:00"}`:   "2026-07-01T09:30:00Z",
+		`{"value":"2026-07-01T11:30:00+02:00","DisplayHint":2,"DateTime":"1 July 2026 11:30:00"}`: "2026-07-01T09:30:00Z",
+		`{"DateTime":"1 July 2026 09:30:00","DisplayHint":0,"Value":"\/Date(1782898200000)\/"}`:   "2026-07-01T09:30:00Z",
+		`"Unlimited"`:                 "",
+		`"9998-12-31T23:59:59Z"`:      "9998-12-31T23:59:59Z",
+		`"2026-07-01T11:30:00+02:00"`: "2026-07-01T09:30:00Z",
 	} {
 		body := `[{"ip_address":"10.8.4.33","client_id":"3c-52","scope_id":"10.8.4.0","lease_expiry":` + expiry + `}]`
 		list := decodeList([]byte(body), []string{"ip_address"}, decodeLease)

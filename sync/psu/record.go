@@ -251,7 +251,12 @@ func end(at time.Time) time.Time {
 }
 
 func (r *record) point(names []string) time.Time {
-	text, err := scalar(r.orEmpty(names))
+	raw := r.orEmpty(names)
+	var noted struct{ Value json.RawMessage } // a time with notes of PowerShell beside it, such as DisplayHint
+	if json.Unmarshal(raw, &noted) == nil && len(noted.Value) > 0 {
+		raw = noted.Value
+	}
+	text, err := scalar(raw)
 	if err != nil {
 		return time.Time{}
 	}

@@ -55,6 +55,11 @@ func (l Lease) Doubtful() bool {
 	return strings.EqualFold(l.Hostname, "BAD_ADDRESS")
 }
 
+// Unknown reports whether the state is none that Windows is known to tell (rule 3.9).
+func (l Lease) Unknown() bool {
+	return !l.Active() && !l.Doubtful() && !strings.EqualFold(l.State, "InactiveReservation")
+}
+
 // Reservation is an address kept for one client.
 type Reservation struct {
 	Addr        netip.Addr
