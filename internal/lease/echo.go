@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+
+	"github.com/sirupsen/logrus"
 )
 
 // probeWait is how long an answer is waited for where the settings ask for no
@@ -78,7 +80,7 @@ func (e *Engine) probe(ctx context.Context, m *ClientMessage, decision Decision,
 		return true, nil
 	}
 	trace.addf("A-7", "%s answers an echo request: quarantined", addr)
-	e.config.Log.WithField("addr", addr).Warn("address is in use by an unknown host: quarantined")
+	e.quiet.Warn("in_use "+addr.String(), "address is in use by an unknown host: quarantined", logrus.Fields{"addr": addr})
 	return false, e.setAside(ctx, m, addr)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
 )
 
 // Config is what an Engine works with.
@@ -55,9 +56,10 @@ type Engine struct {
 	Disk, Echo *Places
 
 	config   Config
-	swapping sync.Mutex // one SetSnapshot at a time
-	noting   sync.Mutex // one write of a note at a time
-	judging  sync.Mutex // one judgement of an empty store at a time
+	quiet    *quiet.Logger // for what packets can cause without end (B-2)
+	swapping sync.Mutex    // one SetSnapshot at a time
+	noting   sync.Mutex    // one write of a note at a time
+	judging  sync.Mutex    // one judgement of an empty store at a time
 	beside   sync.WaitGroup
 
 	mu        sync.Mutex
@@ -90,6 +92,7 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		Disk:      NewPlaces(DiskPlaces),
 		Echo:      NewPlaces(EchoPlaces),
 		config:    config,
+		quiet:     quiet.New(config.Log, time.Minute, time.Now),
 		notes:     make(map[string][]byte),
 		unsaved:   make(map[string]bool),
 		busy:      make(map[ClientID]bool),
