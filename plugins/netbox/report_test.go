@@ -206,6 +206,40 @@ func TestFloodsLeaveFewLines(t *testing.T) {
 	}
 }
 
+// B-2: of clients that decline what they are offered, each for another address, some
+// leave a line and the others a count.
+func TestDeclinesThatCountLeaveFewLines(t *testing.T) {
+	const pairs = 97 // of 400 addresses a quarter can be declined (A-9)
+	o, h := newHandlerOn(t, "", `
+prefixes: [{prefix: 10.0.0.0/22}]
+ip_addresses: [{address: 10.0.1.1-10.0.2.144/22, tags: [DHCP]}]
+`)
+	o.Log.(*logrus.Logger).SetLevel(logrus.InfoLevel) // as servers run, without a trace of each message
+	before := len(o.Logs.AllEntries())
+	for i := range pairs {
+		req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, madeUp(i))
+		offer, _ := h(req, dhcp4test.Prepared(t, req))
+		if offer == nil {
+			t.Fatalf("client %d gets no offer", i)
+		}
+		req = dhcp4test.Request(t, dhcpv4.MessageTypeDecline, madeUp(i), dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(offer.YourIPAddr)))
+		h(req, dhcp4test.Prepared(t, req))
+	}
+	resting := 0
+	for _, l := range o.Engine.Leases() {
+		if l.State == lease.Quarantined {
+			resting++
+		}
+	}
+	lines := o.Logs.AllEntries()[before:]
+	if resting != pairs || len(lines) > 20 || len(lines) == 0 {
+		t.Fatalf("%d addresses in quarantine, %d lines; want %d and 1 to 20", resting, len(lines), pairs)
+	}
+	if first := lines[0]; first.Message != "address declined: quarantined" || first.Level != logrus.WarnLevel {
+		t.Errorf("%s %s", first.Level, first.Message)
+	}
+}
+
 func madeUp(i int) dhcpv4.Modifier {
 	return dhcpv4.WithHwAddr([]byte{0x52, 0x54, 1, 0, byte(i >> 8), byte(i)})
 }
