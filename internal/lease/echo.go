@@ -12,7 +12,7 @@ import (
 )
 
 // probeWait is how long an answer is waited for where the settings ask for no
-// probe and one has to be made (H-6).
+// probe and one has to be made (A-8, H-6).
 const probeWait = 500 * time.Millisecond
 
 // echoes remembers which addresses did not answer an echo request lately, so
@@ -59,7 +59,7 @@ func (e *Engine) probe(ctx context.Context, m *ClientMessage, decision Decision,
 		return true, nil
 	}
 	answered, err := e.ask(ctx, addr)
-	if errors.Is(err, errUnprobed) && !rests && !must {
+	if errors.Is(err, errUnprobed) && !must {
 		return true, nil // as without lease.probe
 	}
 	e.mu.Lock()

@@ -33,7 +33,7 @@ type Config struct {
 	// that addr is on none, or that it could not be asked. nil: no host can be asked.
 	ARP func(ctx context.Context, addr netip.Addr) (bool, error)
 	// ProbeWait is how long an answer is waited for; 0: only addresses are probed
-	// that a lost lease may be running at (H-6).
+	// that a lost lease may be running at (H-6), or that have to leave quarantine.
 	ProbeWait time.Duration
 	// Committed hears how long each write to the store took and how it ended;
 	// a lost comparison is ErrConflict. nil: it is not measured. It must return soon.
@@ -105,7 +105,7 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		e.config.Now = time.Now
 	}
 	e.clock = newClockWatch(config.Clock, e.config.Now())
-	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true, Started: e.config.Now(), Probes: config.probes()}
+	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true, Started: e.config.Now(), CanProbe: config.Probe != nil}
 	if config.Store == nil {
 		return e, nil
 	}
