@@ -168,13 +168,18 @@ func (d *decider) mine(addr netip.Addr) bool {
 	if !d.m.HasMAC {
 		return false
 	}
-	is := func(a *ipam.Address) bool { return a.Address.Addr() == addr }
-	for _, port := range d.s.InterfacesWithMAC(d.m.MAC) {
+	return hasByMAC(d.s, d.m.MAC, func(a *ipam.Address) bool { return a.Address.Addr() == addr })
+}
+
+// hasByMAC reports whether an address that is meant is assigned to a port with the
+// MAC, is its by a link, or is of its aggregate.
+func hasByMAC(s *ipam.Snapshot, mac ipam.MAC, is func(*ipam.Address) bool) bool {
+	for _, port := range s.InterfacesWithMAC(mac) {
 		lag := ipam.InterfaceID{Kind: port.ID.Kind, ID: port.LAG}
-		if slices.ContainsFunc(d.s.Assigned(port.ID), is) || slices.ContainsFunc(d.s.Linked(port.ID), is) {
+		if slices.ContainsFunc(s.Assigned(port.ID), is) || slices.ContainsFunc(s.Linked(port.ID), is) {
 			return true
 		}
-		if port.LAG != 0 && (slices.ContainsFunc(d.s.Assigned(lag), is) || slices.ContainsFunc(d.s.Linked(lag), is)) {
+		if port.LAG != 0 && (slices.ContainsFunc(s.Assigned(lag), is) || slices.ContainsFunc(s.Linked(lag), is)) {
 			return true
 		}
 	}
