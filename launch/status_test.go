@@ -57,6 +57,56 @@ func TestStatusSaysWhatAnOperatorRaisesAlarmsOn(t *testing.T) {
 	}
 }
 
+// slowMetrics is a collector that says when it is asked, and waits.
+type slowMetrics struct{ asked, free chan struct{} }
+
+func (slowMetrics) Describe(chan<- *prometheus.Desc) {}
+
+func (s slowMetrics) Collect(chan<- prometheus.Metric) {
+	s.asked <- struct{}{}
+	<-s.free
+}
+
+// B-8: who asks for metrics again and again, while they are counted, takes a known part
+// of the machine, and health is told meanwhile.
+func TestFewRequestsForMetricsAreInFlight(t *testing.T) {
+	const most = 4
+	slow := slowMetrics{make(chan struct{}), make(chan struct{})}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(slow)
+	handler := statusHandler(registry, func() []string { return nil })
+	get := func(path string) int {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		return w.Code
+	}
+	codes := make(chan int, most)
+	for range most {
+		go func() { codes <- get("/metrics") }()
+		<-slow.asked
+	}
+	if code := get("/metrics"); code != 503 {
+		t.Errorf("one more: %d", code)
+	}
+	if ready, alive := get("/readyz"), get("/healthz"); ready != 200 || alive != 200 {
+		t.Errorf("/readyz %d, /healthz %d", ready, alive)
+	}
+	close(slow.free)
+	for range most {
+		<-codes // 503 where a busy machine took longer than a request may
+	}
+	go func() {
+		for range slow.asked {
+		}
+	}()
+	for get("/metrics") != 200 { // until the last of them has given its place back
+		if t.Context().Err() != nil {
+			t.Fatal("metrics are not served again")
+		}
+	}
+	close(slow.asked)
+}
+
 // B-8, B-13: the page of operators names each metric there is, and no other, with
 // its labels; so do the alarms.
 func TestThePageOfOperatorsAndTheMetricsAgree(t *testing.T) {

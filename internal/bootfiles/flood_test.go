@@ -105,8 +105,8 @@ func stranger() netip.Addr {
 	return netip.AddrFrom4(b)
 }
 
-// BF-1: requests of forged senders keep no real client from its file, and send
-// little to the forged addresses.
+// BF-1, B-2: requests of forged senders keep no real client from its file, send
+// little to the forged addresses, and leave few lines.
 func TestTFTPServesRealClientsWhileForgedRequestsFlood(t *testing.T) {
 	content := noise(30_000)
 	many := [20000]netip.Addr{}
@@ -153,6 +153,7 @@ func TestTFTPServesRealClientsWhileForgedRequestsFlood(t *testing.T) {
 			}
 			f.stop()
 			t.Logf("sent %d (%d/s), answers %d, bytes %d to %d", f.sent.Load(), int(float64(f.sent.Load())/time.Since(began).Seconds()), f.got.Load(), f.sentBytes.Load(), f.gotBytes.Load())
+			r.fewLines(t, began)
 			allowed := f.sentBytes.Load() + burst + int64(time.Since(began).Seconds()+1)*trickle
 			if f.gotBytes.Load() > allowed || f.got.Load() > f.sent.Load() {
 				t.Errorf("%d bytes in %d packets drew %d in %d", f.sentBytes.Load(), f.sent.Load(), f.gotBytes.Load(), f.got.Load())
@@ -161,8 +162,8 @@ func TestTFTPServesRealClientsWhileForgedRequestsFlood(t *testing.T) {
 	}
 }
 
-// BF-1: what one port asks for before it proved itself draws three packets,
-// whatever it asks for.
+// BF-1, B-2: what one port asks for before it proved itself draws three packets and
+// few lines, whatever it asks for.
 func TestTFTPOneForgedPortDrawsLittle(t *testing.T) {
 	for name, nth := range map[string]func(n int) string{
 		"one name":          func(int) string { return "a" },
@@ -175,7 +176,7 @@ func TestTFTPOneForgedPortDrawsLittle(t *testing.T) {
 				for i := range 50 {
 					files[fmt.Sprint(i)] = noise(5000)
 				}
-				r := serveFast(t, files, nil)
+				r, began := serveFast(t, files, nil), time.Now()
 				c := newClient(t, r.TFTPAddr(), "")
 				for n := range 280 {
 					c.ask(nth(n), "octet", options...)
@@ -199,6 +200,7 @@ func TestTFTPOneForgedPortDrawsLittle(t *testing.T) {
 				if d, err := c.hear(300 * time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
 					t.Errorf("unasked: %v, %v", d, err)
 				}
+				r.fewLines(t, began)
 			})
 		}
 	}

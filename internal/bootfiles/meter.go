@@ -35,7 +35,6 @@ const (
 
 // meter counts and logs transfers.
 type meter struct {
-	log        logrus.FieldLogger
 	quiet      *quiet.Logger
 	registerer prometheus.Registerer
 	transfers  *prometheus.CounterVec
@@ -46,7 +45,6 @@ type meter struct {
 
 func newMeter(reg prometheus.Registerer, log logrus.FieldLogger) (*meter, error) {
 	m := &meter{
-		log:        log,
 		quiet:      quiet.New(log, time.Minute, time.Now),
 		registerer: reg,
 		transfers: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -99,8 +97,9 @@ type request struct {
 	file     string // as the client wrote it
 }
 
-// ended counts and logs a transfer that took a slot: one line each for those
-// that got somewhere.
+// ended counts and logs a transfer that took a slot. Those that got somewhere are
+// a journal; how many there are is the client's choice, so a flood is cut short
+// (B-2).
 func (m *meter) ended(r request, o outcome, bytes int64, took time.Duration, err error) {
 	m.transfers.WithLabelValues(r.protocol, string(o)).Inc()
 	m.bytes.WithLabelValues(r.protocol).Add(float64(bytes))
@@ -113,9 +112,9 @@ func (m *meter) ended(r request, o outcome, bytes int64, took time.Duration, err
 	case replaced: // as often as a client likes
 		m.quiet.Info(string(o)+" "+r.client.String(), "boot file transfer", fields)
 	case complete, aborted, stopped:
-		m.log.WithFields(fields).Info("boot file transfer")
+		m.quiet.Event(string(o), "boot file transfer", fields)
 	case timedOut:
-		m.log.WithFields(fields).Warn("boot file transfer")
+		m.quiet.Warn(string(o)+" "+r.client.String(), "boot file transfer", fields)
 	case unproved:
 		m.quiet.Warn(string(o), "boot file transfer", fields)
 	default:

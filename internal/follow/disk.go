@@ -38,6 +38,7 @@ type diskCopy struct {
 	saved    time.Time                            // when the tables on disk were known to be true
 	write    func(path string, d ipam.Disk) error // ipam.WriteDiskFile
 	writing  chan error                           // the outcome of the write under way; nil: none
+	told     func(error)                          // hears how each write ended; may be nil
 	written  time.Time                            // of what is being written
 	unusable error                                // why a start could use none of the copies; fs.ErrNotExist: there is none
 	used     string                               // the path that a start used
@@ -48,7 +49,7 @@ type diskCopy struct {
 func copiesFor(url string, config Config, g *guard) diskCopy {
 	return diskCopy{
 		guard: g, path: config.DiskPath, second: config.DiskCopy, url: url, key: config.fingerprint(), log: config.Log,
-		once: quiet.New(config.Log, time.Minute, config.Now), write: ipam.WriteDiskFile,
+		once: quiet.New(config.Log, time.Minute, config.Now), write: ipam.WriteDiskFile, told: config.OnCopy,
 	}
 }
 
@@ -172,6 +173,9 @@ func (d *diskCopy) settle() {
 
 func (d *diskCopy) ended(err error) {
 	d.writing = nil
+	if d.told != nil {
+		d.told(err)
+	}
 	if err != nil {
 		d.changed = true
 		d.once.Warn("disk", "the disk copy of NetBox cannot be written", logrus.Fields{logrus.ErrorKey: err})

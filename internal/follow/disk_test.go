@@ -179,7 +179,10 @@ func TestADiskCopyWithoutLinksIsCaughtUp(t *testing.T) {
 // afterwards is the newest.
 func TestADiskThatHangsDoesNotStopThePolls(t *testing.T) {
 	s, _ := netboxtest.ServeOffice(t, netboxtest.V47)
-	w := follow(t, s, s.TokenV2(), func(c *Config) { c.DiskPath = filepath.Join(t.TempDir(), "netbox.copy") })
+	var told []error
+	w := follow(t, s, s.TokenV2(), func(c *Config) {
+		c.DiskPath, c.OnCopy = filepath.Join(t.TempDir(), "netbox.copy"), func(err error) { told = append(told, err) }
+	})
 	hung, began := make(chan error), make(chan time.Time, 8)
 	w.disk.write = func(_ string, d ipam.Disk) error {
 		began <- d.Taken
@@ -209,6 +212,9 @@ func TestADiskThatHangsDoesNotStopThePolls(t *testing.T) {
 	hung <- nil
 	if !w.disk.await(time.After(time.Minute)) || !w.disk.saved.Equal(w.confirmed) {
 		t.Errorf("saved %v, want %v", w.disk.saved, w.confirmed)
+	}
+	if len(told) != 2 || told[0] == nil || told[1] != nil {
+		t.Errorf("told of the writes: %v", told)
 	}
 }
 

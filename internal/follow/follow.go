@@ -51,8 +51,10 @@ type Config struct {
 	// OnConfirm says that the last snapshot was true at a time, and how far
 	// NetBox's clock is ahead of ours.
 	OnConfirm func(at time.Time, skew time.Duration)
-	Log       logrus.FieldLogger // required
-	Now       func() time.Time   // nil means time.Now
+	// OnCopy says how a write of the copies on disk ended; nil: nobody asks.
+	OnCopy func(err error)
+	Log    logrus.FieldLogger // required
+	Now    func() time.Time   // nil means time.Now
 }
 
 // Follower keeps a snapshot of NetBox fresh: it reads everything once, then

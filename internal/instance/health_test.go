@@ -5,9 +5,29 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sirupsen/logrus/hooks/test"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
+
+// H-4, B-8: the last answer of NetBox counts for three polls, and for the time that the
+// answer to the third may take: else a NetBox that answers slowly, but within its time,
+// would be out of reach between two polls.
+func TestAnAnswerCountsForThreePollsAndATimeout(t *testing.T) {
+	for _, c := range []struct{ interval, timeout, want time.Duration }{
+		{30 * time.Second, 10 * time.Second, 100 * time.Second},
+		{time.Second, 10 * time.Second, 13 * time.Second},
+		{5 * time.Minute, time.Second, 15*time.Minute + time.Second},
+	} {
+		s := settings.NetBox{Timeout: c.timeout}
+		s.Poll.Interval = c.interval
+		if got := confirmedWithin(s); got != c.want || policy(s).RefuseWithin != c.want {
+			t.Errorf("a poll each %s, a time-out of %s: %s and %s, want %s", c.interval, c.timeout, got, policy(s).RefuseWithin, c.want)
+		}
+	}
+}
 
 // B-8
 func TestAServerThatKnowsNothingYetIsNotReady(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/writeback"
 )
 
 // Metrics are the instance's own counters. Names start with coredhcp_netbox_.
@@ -14,6 +16,8 @@ type Metrics struct {
 	decisions *prometheus.CounterVec
 	duration  prometheus.Histogram
 	commits   *prometheus.HistogramVec
+	records   *prometheus.CounterVec
+	copies    *prometheus.CounterVec
 }
 
 func newMetrics(i *Instance) *Metrics {
@@ -32,11 +36,17 @@ func newMetrics(i *Instance) *Metrics {
 			Help:    "Time to make one change of a lease durable, by how it ended: done, contested (another change came first) or failed.",
 			Buckets: []float64{100e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3, 500e-3, 1, 5},
 		}, []string{"outcome"}),
+		records: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "coredhcp_netbox_records_total",
+			Help: "Writes of lease records to NetBox, by how they ended.",
+		}, []string{"outcome"}),
+		copies: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "coredhcp_netbox_snapshot_copies_total",
+			Help: "Writes of the disk copy of NetBox, by how they ended: done or failed.",
+		}, []string{"outcome"}),
 	}
-	for _, outcome := range []string{"done", "contested", "failed"} { // shown as 0 before the first one
-		m.commits.WithLabelValues(outcome)
-	}
-	i.Registry.MustRegister(m.decisions, m.duration, m.commits, newPoolMetrics(i),
+	m.showZeros()
+	i.Registry.MustRegister(m.decisions, m.duration, m.commits, m.records, m.copies, newPoolMetrics(i),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "coredhcp_netbox_unsynced_leases",
 			Help: "Leases NetBox has not been told of yet.",
@@ -66,6 +76,36 @@ func newMetrics(i *Instance) *Metrics {
 func (m *Metrics) Decided(kind lease.MessageType, d lease.Decision, took time.Duration) {
 	m.decisions.WithLabelValues(kind.String(), d.Verdict.String(), string(d.Reason)).Inc()
 	m.duration.Observe(took.Seconds())
+}
+
+// showZeros shows outcomes before the first of their kind, so that an increase is
+// seen.
+func (m *Metrics) showZeros() {
+	for _, outcome := range []string{"done", "contested", "failed"} {
+		m.commits.WithLabelValues(outcome)
+	}
+	for _, outcome := range []netbox.Outcome{netbox.Done, netbox.Unchanged, netbox.Changed, netbox.Gone, netbox.Refused, netbox.Failed} {
+		m.records.WithLabelValues(string(outcome))
+	}
+	for _, outcome := range []string{"done", "failed"} {
+		m.copies.WithLabelValues(outcome)
+	}
+}
+
+// recorded counts what NetBox was told of leases.
+func (m *Metrics) recorded(results []writeback.RecordResult) {
+	for _, r := range results {
+		m.records.WithLabelValues(string(r.Outcome)).Inc()
+	}
+}
+
+// copied counts one write of the disk copy of NetBox.
+func (m *Metrics) copied(err error) {
+	outcome := "done"
+	if err != nil {
+		outcome = "failed"
+	}
+	m.copies.WithLabelValues(outcome).Inc()
 }
 
 // committed measures one write to the lease store.

@@ -72,7 +72,9 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 		Running:      i.Engine.Running,
 		Snapshot:     i.Snapshot,
 		Write: func(ctx context.Context, changes []writeback.RecordChange) []writeback.RecordResult {
-			return writeback.WriteRecords(ctx, client, recordFields(i.Settings), changes)
+			results := writeback.WriteRecords(ctx, client, recordFields(i.Settings), changes)
+			i.Metrics.recorded(results)
+			return results
 		},
 		BindInterface: i.Settings.Clients.BindInterface,
 		Log:           i.Log,
@@ -86,7 +88,7 @@ func (i *Instance) followConfig(disk string) follow.Config {
 	clocks := clockWatch{log: i.Log}
 	c := readConfig(s, disk, i.Log)
 	c.Interval, c.Doubt, c.Leased = s.Poll.Interval, s.Poll.Doubt, i.Engine.Leased
-	c.DiskCopy = i.secondSnapshot()
+	c.DiskCopy, c.OnCopy = i.secondSnapshot(), i.Metrics.copied
 	c.OnSnapshot = func(s *ipam.Snapshot, _ []ipam.Problem) { i.publish(s) } // the follower logs the problems
 	c.OnConfirm = func(at time.Time, skew time.Duration) {
 		i.confirm(at, skew)

@@ -31,8 +31,9 @@ type Facts struct {
 	Storeless bool
 	// YoungUntil is until when the store may lack leases that still run (H-6).
 	YoungUntil time.Time
-	// Probes says that echo requests are sent.
-	Probes bool
+	// CanProbe says that there is a way to send an echo request, whatever lease.probe
+	// is.
+	CanProbe bool
 	// Started is when this server started, which is when it last knew no offers.
 	Started time.Time
 	// Steady is now by time that runs, which holds and answers are measured with.
@@ -53,9 +54,9 @@ type effect struct {
 	change   Lease    // to be durable before the reply; no Addr: none
 	revision Revision // expected by change
 	probe    bool     // the address was never this client's: worth an echo request
-	rested   bool     // it is in quarantine, and only an unanswered echo request ends that
+	rested   bool     // it is in quarantine, which the offer ends
 	// mustProbe says that only an unanswered echo request lets the client have the
-	// address (H-6).
+	// address (A-8, H-6).
 	mustProbe bool
 	claims    netip.Addr // static address that other identifiers of the MAC do not get meanwhile (I-14)
 	answer    answer     // to be remembered once it is sent; no time: none

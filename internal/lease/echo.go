@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+
+	"github.com/sirupsen/logrus"
 )
 
 // probeWait is how long an answer is waited for where the settings ask for no
-// probe and one has to be made (H-6).
+// probe and one has to be made (A-8, H-6).
 const probeWait = 500 * time.Millisecond
 
 // echoes remembers which addresses did not answer an echo request lately, so
@@ -57,7 +59,7 @@ func (e *Engine) probe(ctx context.Context, m *ClientMessage, decision Decision,
 		return true, nil
 	}
 	answered, err := e.ask(ctx, addr)
-	if errors.Is(err, errUnprobed) && !rests && !must {
+	if errors.Is(err, errUnprobed) && !must {
 		return true, nil // as without lease.probe
 	}
 	e.mu.Lock()
@@ -78,7 +80,7 @@ func (e *Engine) probe(ctx context.Context, m *ClientMessage, decision Decision,
 		return true, nil
 	}
 	trace.addf("A-7", "%s answers an echo request: quarantined", addr)
-	e.config.Log.WithField("addr", addr).Warn("address is in use by an unknown host: quarantined")
+	e.quiet.Warn("in_use "+addr.String(), "address is in use by an unknown host: quarantined", logrus.Fields{"addr": addr})
 	return false, e.setAside(ctx, m, addr)
 }
 

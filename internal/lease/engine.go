@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
 )
 
 // Config is what an Engine works with.
@@ -32,7 +33,7 @@ type Config struct {
 	// that addr is on none, or that it could not be asked. nil: no host can be asked.
 	ARP func(ctx context.Context, addr netip.Addr) (bool, error)
 	// ProbeWait is how long an answer is waited for; 0: only addresses are probed
-	// that a lost lease may be running at (H-6).
+	// that a lost lease may be running at (H-6), or that have to leave quarantine.
 	ProbeWait time.Duration
 	// Committed hears how long each write to the store took and how it ended;
 	// a lost comparison is ErrConflict. nil: it is not measured. It must return soon.
@@ -55,9 +56,10 @@ type Engine struct {
 	Disk, Echo *Places
 
 	config   Config
-	swapping sync.Mutex // one SetSnapshot at a time
-	noting   sync.Mutex // one write of a note at a time
-	judging  sync.Mutex // one judgement of an empty store at a time
+	quiet    *quiet.Logger // for what packets can cause without end (B-2)
+	swapping sync.Mutex    // one SetSnapshot at a time
+	noting   sync.Mutex    // one write of a note at a time
+	judging  sync.Mutex    // one judgement of an empty store at a time
 	beside   sync.WaitGroup
 
 	mu        sync.Mutex
@@ -90,6 +92,7 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		Disk:      NewPlaces(DiskPlaces),
 		Echo:      NewPlaces(EchoPlaces),
 		config:    config,
+		quiet:     quiet.New(config.Log, time.Minute, time.Now),
 		notes:     make(map[string][]byte),
 		unsaved:   make(map[string]bool),
 		busy:      make(map[ClientID]bool),
@@ -102,7 +105,7 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		e.config.Now = time.Now
 	}
 	e.clock = newClockWatch(config.Clock, e.config.Now())
-	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true, Started: e.config.Now(), Probes: config.probes()}
+	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true, Started: e.config.Now(), CanProbe: config.Probe != nil}
 	if config.Store == nil {
 		return e, nil
 	}

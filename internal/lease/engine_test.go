@@ -5,7 +5,11 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/sirupsen/logrus"
+	"github.com/sirupsen/logrus/hooks/test"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
@@ -60,6 +64,35 @@ func TestAckWaitsForTheStore(t *testing.T) {
 	if err := r.facts.Leases.verify(); err != nil {
 		t.Error(err)
 	}
+}
+
+// A-7, B-2: where hosts of others fill a pool, each DISCOVER finds three of them, but
+// leaves no line for each.
+func TestAddressesInUseLeaveFewLines(t *testing.T) {
+	const packets = 60
+	synctest.Test(t, func(t *testing.T) { // within one minute
+		log, hook := test.NewNullLogger()
+		store := newMemStore()
+		r := newRig(t, store, snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.250/24")), func(c *Config) {
+			c.Log = log
+			c.Probe = func(context.Context, netip.Addr, time.Duration) (bool, error) { return true, nil }
+		})
+		for i := range packets {
+			if _, err := r.Handle(t.Context(), discover(stranger(i)), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if set := len(r.facts.Leases.resting); set != packets*attempts {
+			t.Errorf("%d addresses in quarantine", set)
+		}
+		lines := hook.AllEntries()
+		if len(lines) != 20 {
+			t.Fatalf("%d lines, want 20", len(lines))
+		}
+		if first := lines[0]; first.Data["addr"] != netip.MustParseAddr("10.0.0.10") || first.Level != logrus.WarnLevel {
+			t.Errorf("%s %v", first.Level, first.Data)
+		}
+	})
 }
 
 // what answers an echo request is quarantined and the next one tried.

@@ -13,11 +13,6 @@ import (
 // several.
 func (d *decider) evidence() (addrs []netip.Addr, source string) {
 	m := d.m
-	// REBINDING is broadcast or relayed; ciaddr is then a claim to be checked,
-	// not evidence. The stock server cannot tell (D-26). A server identifier is
-	// an error that renewing clients are forgiven (D-6). In other states ciaddr
-	// is a leftover (D-6).
-	renewing := d.state == Renewing && m.Delivery != DeliveryBroadcast
 	switch {
 	case m.LinkSelection.IsValid():
 		return []netip.Addr{m.LinkSelection}, "relay's link selection"
@@ -25,7 +20,7 @@ func (d *decider) evidence() (addrs []netip.Addr, source string) {
 		return []netip.Addr{d.selected}, "subnet selection option"
 	case m.Relay.IsValid():
 		return []netip.Addr{m.Relay}, "relay address"
-	case m.ClientAddr.IsValid() && (m.Type == Inform || renewing):
+	case m.SaysWhere(d.state):
 		return []netip.Addr{m.ClientAddr}, "client's own address"
 	case d.f.Policy.Subnet.IsValid():
 		return []netip.Addr{d.f.Policy.Subnet}, "setting network.subnet"
@@ -38,6 +33,15 @@ func (d *decider) evidence() (addrs []netip.Addr, source string) {
 		return []netip.Addr{m.Identifier}, "server identifier"
 	}
 	return nil, ""
+}
+
+// SaysWhere reports whether ciaddr is evidence of where the client is, if nothing
+// that a relay or a listed sender says comes before it (N-1). REBINDING is broadcast
+// or relayed; ciaddr is then a claim to be checked, not evidence. The stock server
+// cannot tell (D-26). A server identifier is an error that renewing clients are
+// forgiven (D-6). In other states ciaddr is a leftover (D-6).
+func (m *ClientMessage) SaysWhere(state ClientState) bool {
+	return m.ClientAddr.IsValid() && (m.Type == Inform || state == Renewing && m.Delivery != DeliveryBroadcast)
 }
 
 // wire is what lies on the client's wire: its own networks, which the evidence
@@ -164,13 +168,18 @@ func (d *decider) mine(addr netip.Addr) bool {
 	if !d.m.HasMAC {
 		return false
 	}
-	is := func(a *ipam.Address) bool { return a.Address.Addr() == addr }
-	for _, port := range d.s.InterfacesWithMAC(d.m.MAC) {
+	return hasByMAC(d.s, d.m.MAC, func(a *ipam.Address) bool { return a.Address.Addr() == addr })
+}
+
+// hasByMAC reports whether an address that is meant is assigned to a port with the
+// MAC, is its by a link, or is of its aggregate.
+func hasByMAC(s *ipam.Snapshot, mac ipam.MAC, is func(*ipam.Address) bool) bool {
+	for _, port := range s.InterfacesWithMAC(mac) {
 		lag := ipam.InterfaceID{Kind: port.ID.Kind, ID: port.LAG}
-		if slices.ContainsFunc(d.s.Assigned(port.ID), is) || slices.ContainsFunc(d.s.Linked(port.ID), is) {
+		if slices.ContainsFunc(s.Assigned(port.ID), is) || slices.ContainsFunc(s.Linked(port.ID), is) {
 			return true
 		}
-		if port.LAG != 0 && (slices.ContainsFunc(d.s.Assigned(lag), is) || slices.ContainsFunc(d.s.Linked(lag), is)) {
+		if port.LAG != 0 && (slices.ContainsFunc(s.Assigned(lag), is) || slices.ContainsFunc(s.Linked(lag), is)) {
 			return true
 		}
 	}

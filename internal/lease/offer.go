@@ -40,7 +40,7 @@ func (d *decider) discover() Decision {
 	}
 	decision := d.grant("D-1", Offer, choice.reason, choice.address, n, c)
 	decision.effect = effect{hold: choice.address.Address.Addr(), probe: !choice.own, share: choice.share, ends: choice.ends,
-		rested: choice.rested, mustProbe: d.mayBeUsed(choice.address, c)}
+		rested: choice.rested, mustProbe: choice.rested || d.mayBeUsed(choice.address, c)}
 	return decision
 }
 

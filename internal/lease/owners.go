@@ -66,7 +66,8 @@ func markOf(marks []Mark, vrf int64, host netip.Addr) *Mark {
 
 // settleOwners decides who is served each address with several owners in next:
 // the one with the mark of the store, else the one marked in memory, else the
-// only one that had it before, else the one with the lowest object id (I-9).
+// only one that had it before, else without a store the one whose lease a record
+// shows, else the one with the lowest object id (I-9).
 func (e *Engine) settleOwners(next, before *ipam.Snapshot) {
 	l := e.facts.Leases
 	var kept []Mark
@@ -75,7 +76,7 @@ func (e *Engine) settleOwners(next, before *ipam.Snapshot) {
 	l.losers = nil
 	for _, c := range next.Contests() {
 		winner := c.Owners[0]
-		for _, found := range []*ipam.Address{marked(c, kept), marked(c, l.marks), hadBefore(c, before)} {
+		for _, found := range []*ipam.Address{marked(c, kept), marked(c, l.marks), hadBefore(c, before), e.leasedBy(next, c)} {
 			if found != nil {
 				winner = found
 				break
@@ -141,6 +142,28 @@ func hadBefore(c ipam.Contest, before *ipam.Snapshot) *ipam.Address {
 		found = a
 	}
 	return found
+}
+
+// leasedBy returns the owner whose running lease a record of the address shows, where
+// no store tells: a mark there would have followed that lease (I-9). nil: none, or
+// the store tells.
+func (e *Engine) leasedBy(s *ipam.Snapshot, c ipam.Contest) *ipam.Address {
+	if !e.facts.Storeless {
+		return nil
+	}
+	now := e.judged(e.config.Now())
+	for _, shown := range c.Owners {
+		mac, err := ipam.ParseMAC(shown.Record.Client)
+		if err != nil || !shown.Record.Running(now) {
+			continue
+		}
+		for _, a := range c.Owners {
+			if hasByMAC(s, mac, func(its *ipam.Address) bool { return its == a }) {
+				return a
+			}
+		}
+	}
+	return nil
 }
 
 // attachMarks lets the marks of a store count that comes while the engine works.

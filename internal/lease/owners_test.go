@@ -117,6 +117,57 @@ func TestTheMarkDecidesBetweenOwners(t *testing.T) {
 	served(r, web, "the mark ended with the contest")
 }
 
+// I-9: without a store, and without a mark, a running record in NetBox says which of
+// two owners goes on being served.
+func TestARunningRecordDecidesBetweenOwnersWithoutAStore(t *testing.T) {
+	for name, c := range map[string]struct {
+		first, second []edit // of the address of web, and of that of bob
+		store         bool
+		want          ClientID
+	}{
+		"no record":                           {nil, nil, false, web},
+		"of the second, at its own":           {nil, []edit{record(bob, time.Hour)}, false, bob},
+		"of the second, at the first":         {[]edit{record(bob, time.Hour)}, nil, false, bob},
+		"of the first":                        {nil, []edit{record(web, time.Hour)}, false, web},
+		"of the second, ended":                {nil, []edit{record(bob, -time.Hour)}, false, web},
+		"of the second, released":             {nil, []edit{record(bob)}, false, web},
+		"of nobody of them":                   {nil, []edit{record(alice, time.Hour)}, false, web},
+		"of both: the lower id":               {[]edit{record(web, time.Hour)}, []edit{record(bob, time.Hour)}, false, web},
+		"of what is no MAC":                   {nil, []edit{record("someone", time.Hour)}, false, web},
+		"of the second, but a store is there": {nil, []edit{record(bob, time.Hour)}, true, web},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := snapshot(t, worldOptions, lan(
+				device("a", port("eth0", string(web), on("10.0.0.5/24", c.first...))), device("b", port("eth0", string(bob), on("10.0.0.5/24", c.second...))))...)
+			r := newRig(t, newMemStore(), s, func(config *Config) {
+				if !c.store {
+					config.Store = nil
+				}
+			})
+			marks := r.Marks()
+			if len(marks) != 1 {
+				t.Fatalf("marks %v", marks)
+			}
+			mac, err := ipam.ParseMAC(string(c.want))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.InterfacesWithMAC(mac)[0].ID; marks[0].port() != got {
+				t.Errorf("%v is served, want %v", marks[0].port(), got)
+			}
+			if c.store {
+				return
+			}
+			if err := r.Attach(t.Context(), newMemStore()); err != nil {
+				t.Fatal(err)
+			}
+			if again := r.Marks(); again[0] != marks[0] {
+				t.Errorf("with a store that comes and knows nothing: %v, then %v", marks[0], again[0])
+			}
+		})
+	}
+}
+
 // I-9: leases are not touched by marks, and a mark not by a failing store.
 func TestMarksOutliveAStoreThatFails(t *testing.T) {
 	both := snapshot(t, worldOptions, lan(machineWith("a", web, 900), machineWith("b", bob, 901))...)

@@ -19,7 +19,7 @@ var errUnprobed = errors.New("no echo request could be sent")
 // nothing else is left; it is offered if an echo request stays unanswered.
 // none is the choice without it.
 func (d *decider) fromQuarantine(c client, w wire, none choice) (choice, *ipam.Subnet) {
-	if !d.f.Probes || d.skewed() {
+	if !d.f.CanProbe || d.skewed() {
 		return none, nil
 	}
 	one, network, ends := none, (*ipam.Subnet)(nil), time.Time{}

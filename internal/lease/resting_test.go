@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -9,7 +10,8 @@ import (
 )
 
 // where a pool is otherwise empty, the address that rests longest is offered, not
-// within ten minutes, and only after an echo request that was sent and not answered.
+// within ten minutes, and only after an echo request that was sent and not answered,
+// whatever lease.probe is.
 func TestQuarantineGivesWay(t *testing.T) {
 	rests := func(addr string, since time.Duration) Lease { return quarantined(addr, 24*time.Hour-since) }
 	older, newer, young := rests("10.0.0.11", 2*time.Hour), rests("10.0.0.10", time.Hour), rests("10.0.0.10", 10*time.Minute-2*time.Second)
@@ -18,7 +20,8 @@ func TestQuarantineGivesWay(t *testing.T) {
 		leases  []Lease
 		used    string
 		failure error
-		noProbe bool
+		wait    time.Duration // lease.probe; 0: as it is by default
+		noProbe bool          // there is no way to send one
 		message ClientMessage
 		want    string
 	}{
@@ -29,7 +32,10 @@ func TestQuarantineGivesWay(t *testing.T) {
 		"the only one answers":         {leases: []Lease{newer, bound("10.0.0.11", bob, time.Hour)}, used: "10.0.0.10", message: discover(alice), want: "silent D-2 pool_empty"},
 		"no request can be sent":       {leases: []Lease{newer, older}, failure: unsent, message: discover(alice), want: "silent D-2 pool_empty"},
 		"no request can be sent, free": {leases: []Lease{older}, failure: unsent, message: discover(alice), want: "OFFER D-1 10.0.0.10/24 new"},
-		"without lease.probe":          {leases: []Lease{newer, older}, noProbe: true, message: discover(alice), want: "silent D-2 pool_empty"},
+		"with lease.probe":             {leases: []Lease{newer, older}, wait: 300 * time.Millisecond, message: discover(alice), want: "OFFER D-1 10.0.0.11/24 new"},
+		"with it, the oldest answers":  {leases: []Lease{newer, older}, wait: 300 * time.Millisecond, used: "10.0.0.11", message: discover(alice), want: "OFFER D-1 10.0.0.10/24 new"},
+		"there is no way to ask":       {leases: []Lease{newer, older}, noProbe: true, message: discover(alice), want: "silent D-2 pool_empty"},
+		"no way to ask, free":          {leases: []Lease{older}, noProbe: true, message: discover(alice), want: "OFFER D-1 10.0.0.10/24 new"},
 		"asked for in option 50":       {leases: []Lease{newer, older}, message: discover(alice, wants("10.0.0.10")), want: "OFFER D-1 10.0.0.11/24 new"},
 		"a REQUEST takes nothing":      {leases: []Lease{newer, older}, message: selecting(alice, "10.0.0.11"), want: "silent D-5 taken"},
 		"the pool of another network":  {leases: []Lease{newer, older}, message: discover(alice, via("10.9.0.1")), want: "silent D-2 pool_empty"},
@@ -38,8 +44,12 @@ func TestQuarantineGivesWay(t *testing.T) {
 			store := newMemStore(c.leases...)
 			s := snapshot(t, worldOptions, prefix("10.0.0.0/24"), prefix("10.9.0.0/24"), dynamic("10.0.0.10-10.0.0.11/24"))
 			r := newRig(t, store, s, func(config *Config) {
+				config.ProbeWait = c.wait
 				if !c.noProbe {
-					config.Probe = func(_ context.Context, addr netip.Addr, _ time.Duration) (bool, error) {
+					config.Probe = func(_ context.Context, addr netip.Addr, wait time.Duration) (bool, error) {
+						if wait != cmp.Or(c.wait, 500*time.Millisecond) {
+							t.Errorf("it is waited %s", wait)
+						}
 						return addr.String() == c.used, c.failure
 					}
 				}

@@ -68,10 +68,10 @@ func (h *handler) unanswered(x *dhcp4.Exchange) {
 	case lease.ReasonSenderUnlisted:
 		h.explained(logrus.WarnLevel, string(r)+" "+x.Message.Source.String(), msg, x)
 	case lease.ReasonAmbiguousVRF:
-		h.explained(logrus.ErrorLevel, string(r)+" "+h.evidence(x.Message, x.Decision.Relayed), msg, x)
+		h.explained(logrus.ErrorLevel, string(r)+" "+h.evidence(&x.Message, &x.Decision), msg, x)
 	case lease.ReasonNoEvidence, lease.ReasonNoSubnet, lease.ReasonRelayUnknown, lease.ReasonRelayUnlisted, lease.ReasonNoSnapshot, lease.ReasonStale, lease.ReasonClockSkew,
 		lease.ReasonNoServerID, lease.ReasonStoreFailed:
-		h.explained(logrus.WarnLevel, string(r)+" "+h.evidence(x.Message, x.Decision.Relayed), msg, x)
+		h.explained(logrus.WarnLevel, string(r)+" "+h.evidence(&x.Message, &x.Decision), msg, x)
 	case lease.ReasonPoolEmpty:
 		h.explained(logrus.WarnLevel, string(r)+" "+network(x.Decision), msg, x)
 	case lease.ReasonMalformed, lease.ReasonLAGMember:
@@ -112,7 +112,7 @@ func (h *handler) explained(level logrus.Level, key, msg string, x *dhcp4.Exchan
 			trace = h.Engine.Why(m)
 		}
 		f["why"] = oneLine(trace)
-		if where := h.evidence(m, x.Decision.Relayed); where != "" {
+		if where := h.evidence(&x.Message, &x.Decision); where != "" {
 			f["evidence"] = where
 		}
 		if m.RequestedAddr.IsValid() {
@@ -138,14 +138,19 @@ func (h *handler) sender(x *dhcp4.Exchange) logrus.Fields {
 }
 
 // evidence says in words what tells where the client is (N-1).
-func (h *handler) evidence(m lease.ClientMessage, relayed lease.Relayed) string {
+func (h *handler) evidence(m *lease.ClientMessage, d *lease.Decision) string {
+	var own netip.Addr
+	if m.SaysWhere(d.State) {
+		own = m.ClientAddr
+	}
 	for _, e := range []struct {
 		source string
 		addr   netip.Addr
 	}{
 		{"link selection", m.LinkSelection},
-		{"subnet selection", relayed.Subnet},
+		{"subnet selection", d.Relayed.Subnet},
 		{"relay", m.Relay},
+		{"ciaddr", own},
 		{"network.subnet", h.Settings.Network.Subnet.Addr()},
 	} {
 		if e.addr.IsValid() {

@@ -56,6 +56,14 @@ func TestALineSaysWhoAskedForWhatWhereAndWhyNot(t *testing.T) {
 			"warning", "what a relay says is not proved", map[string]string{"subnet_selection": "198.51.100.0", "fix": "network.relays"}},
 		"a stranger where only known clients are served": {"dynamic:\n  allow_unknown: false", inventory, lease.Off, dhcpv4.MessageTypeDiscover, []dhcpv4.Modifier{stranger(1)},
 			"info", "no answer", map[string]string{"reason": "unknown_client", "evidence": "10.0.0.2"}},
+		"a renewal in no prefix": {"", inventory, lease.Off, dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{dhcp4test.ClientAddr("192.0.2.50")},
+			"warning", "no answer", map[string]string{"reason": "no_subnet", "evidence": "ciaddr 192.0.2.50", "ciaddr": "192.0.2.50", "why": "192.0.2.50"}},
+		"a renewal through a relay": {"", known, lease.Off, dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{dhcp4test.ClientAddr("10.0.0.50"), dhcp4test.Relayed("192.0.2.1")},
+			"warning", "no answer", map[string]string{"reason": "no_subnet", "evidence": "relay 192.0.2.1", "ciaddr": "10.0.0.50"}},
+		"an INFORM in no prefix": {"", inventory, lease.Off, dhcpv4.MessageTypeInform, []dhcpv4.Modifier{dhcp4test.ClientAddr("192.0.2.50")},
+			"warning", "no answer", map[string]string{"reason": "no_subnet", "evidence": "ciaddr 192.0.2.50", "ciaddr": "192.0.2.50", "why": "192.0.2.50"}},
+		"a DISCOVER with an address of before": {"dynamic:\n  allow_unknown: false", inventory, lease.Off, dhcpv4.MessageTypeDiscover, []dhcpv4.Modifier{stranger(1), dhcp4test.ClientAddr("192.0.2.50")},
+			"info", "no answer", map[string]string{"reason": "unknown_client", "evidence": "10.0.0.2", "ciaddr": "192.0.2.50"}},
 		"an option that cannot be read": {"", inventory, lease.Off, dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{dhcp4test.Raw(50, 10, 0)},
 			"warning", "no answer", map[string]string{"reason": "malformed", "why": "malformed: "}},
 		"one MAC on two machines": {"", twice, lease.Off, dhcpv4.MessageTypeDiscover, nil,
@@ -195,6 +203,40 @@ func TestFloodsLeaveFewLines(t *testing.T) {
 				t.Errorf("%d lines for %d packets, want 1 to %d", lines, packets, c.most)
 			}
 		})
+	}
+}
+
+// B-2: of clients that decline what they are offered, each for another address, some
+// leave a line and the others a count.
+func TestDeclinesThatCountLeaveFewLines(t *testing.T) {
+	const pairs = 97 // of 400 addresses a quarter can be declined (A-9)
+	o, h := newHandlerOn(t, "", `
+prefixes: [{prefix: 10.0.0.0/22}]
+ip_addresses: [{address: 10.0.1.1-10.0.2.144/22, tags: [DHCP]}]
+`)
+	o.Log.(*logrus.Logger).SetLevel(logrus.InfoLevel) // as servers run, without a trace of each message
+	before := len(o.Logs.AllEntries())
+	for i := range pairs {
+		req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, madeUp(i))
+		offer, _ := h(req, dhcp4test.Prepared(t, req))
+		if offer == nil {
+			t.Fatalf("client %d gets no offer", i)
+		}
+		req = dhcp4test.Request(t, dhcpv4.MessageTypeDecline, madeUp(i), dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(offer.YourIPAddr)))
+		h(req, dhcp4test.Prepared(t, req))
+	}
+	resting := 0
+	for _, l := range o.Engine.Leases() {
+		if l.State == lease.Quarantined {
+			resting++
+		}
+	}
+	lines := o.Logs.AllEntries()[before:]
+	if resting != pairs || len(lines) > 20 || len(lines) == 0 {
+		t.Fatalf("%d addresses in quarantine, %d lines; want %d and 1 to 20", resting, len(lines), pairs)
+	}
+	if first := lines[0]; first.Message != "address declined: quarantined" || first.Level != logrus.WarnLevel {
+		t.Errorf("%s %s", first.Level, first.Message)
 	}
 }
 
