@@ -1,6 +1,7 @@
 package program
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -137,6 +138,30 @@ func TestAKeyOfAContextThatNothingReadsIsToldByBoth(t *testing.T) {
 	out, code := o.check()
 	if code != 0 || !strings.Contains(out, "warning  ") || !strings.Contains(out, want) || !strings.Contains(out, "web0") {
 		t.Errorf("check: exit code %d\n%s", code, out)
+	}
+	o.allAreServed("beside it")
+}
+
+// N-9, R-2, B-4: check of a NetBox prints what contradicts itself there, and serve logs
+// it. Clients are served as before.
+func TestNetworksThatContradictEachOtherAreToldByBoth(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	vrf, site := o.seeded.ID(t, "ipam/vrfs", "lab"), o.netbox.Add(t, "dcim/sites", map[string]any{"name": "Branch", "slug": "branch"})
+	vlan := o.netbox.Add(t, "ipam/vlans", map[string]any{"name": "clients", "vid": 5})
+	for prefix, site := range map[string]int64{"10.78.0.0/24": o.seeded.ID(t, "dcim/sites", "HQ"), "10.79.0.0/24": site} {
+		o.netbox.Add(t, "ipam/prefixes", map[string]any{"prefix": prefix, "vrf": vrf, "vlan": vlan, "scope_type": "dcim.site", "scope_id": site})
+	}
+	o.netbox.Add(t, "ipam/ip-addresses", map[string]any{"address": "10.77.0.99/27", "vrf": vrf, "tags": o.ids("extras/tags", "DHCP")})
+	out, code := o.check()
+	for _, want := range []string{fmt.Sprintf("on the same VLAN (id %d) as prefix 10.7", vlan), "10.77.0.99/27"} {
+		o.server.await(t, want)
+		if line := o.server.lines(want)[0]; !strings.Contains(line, "level=warning") {
+			t.Errorf("the log says %s", line)
+		}
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("check: exit code %d, want %q in\n%s", code, want, out)
+		}
 	}
 	o.allAreServed("beside it")
 }
