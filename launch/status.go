@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -59,7 +60,10 @@ func serveStatus(key, address string, handler http.Handler, log *logrus.Entry) (
 	if address == "" {
 		return func() {}, nil
 	}
-	listener, err := net.Listen("tcp", address) //nolint:noctx // lives as long as the process
+	listener, err := net.Listen("tcp", address)                     //nolint:noctx // lives as long as the process
+	if system := (*os.SyscallError)(nil); errors.As(err, &system) { // a restart may find the port free (E-1)
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
 	if err != nil {
 		return nil, usageError{fmt.Errorf("%s: %w", key, err)}
 	}

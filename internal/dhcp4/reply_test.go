@@ -1,6 +1,7 @@
 package dhcp4
 
 import (
+	"bytes"
 	"net"
 	"strings"
 	"testing"
@@ -234,13 +235,17 @@ func TestTimesOutOfRangeDoNotWrap(t *testing.T) {
 	}
 }
 
+// networks without a broadcast address have a mask.
 func TestNoBroadcastAddressWhereThereIsNone(t *testing.T) {
-	for _, cidr := range []string{"10.0.0.77/31", "10.0.0.77/32"} {
+	for cidr, mask := range map[string]net.IPMask{"10.0.0.77/31": {255, 255, 255, 254}, "10.0.0.77/32": {255, 255, 255, 255}} {
 		d := granted(lease.Ack)
 		d.Addr = prefix(cidr)
 		resp := answer(t, dhcp4test.Request(t, dhcpv4.MessageTypeRequest), d, Extra{})
 		if resp.Options.Has(dhcpv4.OptionBroadcastAddress) {
 			t.Errorf("%s: option 28 is %v", cidr, resp.BroadcastAddress())
+		}
+		if got := resp.Options.Get(dhcpv4.OptionSubnetMask); !bytes.Equal(got, mask) {
+			t.Errorf("%s: option 1 is %v, want %v", cidr, got, mask)
 		}
 	}
 }

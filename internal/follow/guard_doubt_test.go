@@ -19,7 +19,7 @@ func crowd(t *testing.T) (*netboxtest.Server, *watch, func(addr string) int64) {
 		Tags: []netboxtest.Tag{{Name: "DHCP"}, {Name: "Gateway"}}, VRFs: []netboxtest.VRF{{Name: "blue"}},
 		CustomFields: netboxtest.Office().CustomFields,
 		Sites:        []netboxtest.Site{{Name: "HQ"}}, Clusters: []netboxtest.Cluster{{Name: "c1"}},
-		Prefixes: []netboxtest.Prefix{{Prefix: "10.0.1.0/24", Status: "active"}, {Prefix: "10.0.2.0/24", Status: "active"}},
+		Prefixes: []netboxtest.Prefix{{Prefix: "10.0.1.0/24", Status: "active", Site: "HQ"}, {Prefix: "10.0.2.0/24", Status: "active"}},
 	}
 	for i := range 10 {
 		world.VMs = append(world.VMs, netboxtest.VM{Name: fmt.Sprintf("vm%d", i), Cluster: "c1", Interfaces: []netboxtest.Interface{
@@ -34,7 +34,7 @@ func crowd(t *testing.T) (*netboxtest.Server, *watch, func(addr string) int64) {
 	w := follow(t, s, s.TokenV2())
 	w.must(t)
 	return s, w, func(name string) int64 {
-		for _, path := range []string{"ipam/ip-addresses", "ipam/prefixes", "extras/tags", "virtualization/virtual-machines", "virtualization/interfaces"} {
+		for _, path := range []string{"ipam/ip-addresses", "ipam/prefixes", "extras/tags", "virtualization/virtual-machines", "virtualization/interfaces", "dcim/mac-addresses", "dcim/sites"} {
 			if id, ok := seeded.IDs(path)[name]; ok {
 				return id
 			}
@@ -49,6 +49,16 @@ func TestTooManyChangesAtOnceAreDoubted(t *testing.T) {
 	hosts := func(s *netboxtest.Server, t *testing.T, id func(string) int64, n int) {
 		for i := range n {
 			s.Delete(t, "ipam/ip-addresses", id(fmt.Sprintf("10.0.1.%d/24", 10+i)))
+		}
+	}
+	macs := func(s *netboxtest.Server, t *testing.T, id func(string) int64, n int, edit func(i int) map[string]any) {
+		for i := range n {
+			mac := id(fmt.Sprintf("vm%d eth0 52:54:00:00:01:%02x", i, i))
+			if edit == nil {
+				s.Delete(t, "dcim/mac-addresses", mac)
+				continue
+			}
+			s.Edit(t, "dcim/mac-addresses", mac, edit(i))
 		}
 	}
 	for name, c := range map[string]struct {
@@ -79,6 +89,24 @@ func TestTooManyChangesAtOnceAreDoubted(t *testing.T) {
 				s.Delete(t, "virtualization/virtual-machines", id(fmt.Sprintf("vm%d", i)))
 			}
 		}, true},
+		"4 interfaces deleted": {func(s *netboxtest.Server, t *testing.T, id func(string) int64) {
+			for i := range 4 {
+				s.Delete(t, "virtualization/interfaces", id(fmt.Sprintf("vm%d eth0", i)))
+			}
+		}, true},
+		"3 MAC addresses deleted": {func(s *netboxtest.Server, t *testing.T, id func(string) int64) { macs(s, t, id, 3, nil) }, false},
+		"4 MAC addresses deleted": {func(s *netboxtest.Server, t *testing.T, id func(string) int64) { macs(s, t, id, 4, nil) }, true},
+		"4 MAC addresses edited": {func(s *netboxtest.Server, t *testing.T, id func(string) int64) {
+			macs(s, t, id, 4, func(i int) map[string]any {
+				return map[string]any{"mac_address": fmt.Sprintf("52:54:00:00:03:%02x", i)}
+			})
+		}, true},
+		"4 MAC addresses moved to another machine": {func(s *netboxtest.Server, t *testing.T, id func(string) int64) {
+			macs(s, t, id, 4, func(i int) map[string]any {
+				return map[string]any{"assigned_object_type": "virtualization.vminterface", "assigned_object_id": id(fmt.Sprintf("vm%d eth0", (i+1)%4))}
+			})
+		}, true},
+		"the site of the hosts' prefix deleted": {func(s *netboxtest.Server, t *testing.T, id func(string) int64) { s.Delete(t, "dcim/sites", id("HQ")) }, true}, // NetBox deletes the prefix with it
 		"hosts deprecated": {func(s *netboxtest.Server, t *testing.T, id func(string) int64) {
 			for i := range 5 {
 				s.Edit(t, "ipam/ip-addresses", id(fmt.Sprintf("10.0.1.%d/24", 10+i)), map[string]any{"status": "deprecated"})

@@ -81,6 +81,7 @@ func TestParseConfig(t *testing.T) {
 		{"a negative wait", `{"ipv6_only_wait": -1}`, Config{}, []string{"ipv6_only_wait: "}},
 		{"routes as text and as objects (G-4)", `{"static_routes": ["10.1.0.0/16,10.0.0.1", " 10.2.0.0/16 , 10.0.0.2 ", {"destination": "0.0.0.0/0", "gateway": "10.0.0.3"}]}`,
 			Config{StaticRoutes: []Route{route("10.1.0.0/16", "10.0.0.1"), route("10.2.0.0/16", "10.0.0.2"), route("0.0.0.0/0", "10.0.0.3")}}, nil},
+		{"a next hop of 0.0.0.0: the host is on the link (RFC 3442)", `{"static_routes": ["172.31.1.1/32,0.0.0.0"]}`, Config{StaticRoutes: []Route{route("172.31.1.1/32", "0.0.0.0")}}, nil},
 		{"host bits of a destination are cleared", `{"static_routes": ["10.1.2.3/16,10.0.0.1"]}`, Config{StaticRoutes: []Route{route("10.1.0.0/16", "10.0.0.1")}}, nil},
 		{"routes that are none (G-4)", `{"static_routes": ["10.1.0.0/16", "10.1.0.0,10.0.0.1", "2001:db8::/32,10.0.0.1", "10.1.0.0/16,fe80::1", {"destination": "10.1.0.0/16"}, {"destination": 5}, 7, null, "10.9.0.0/16,10.0.0.9"]}`,
 			Config{StaticRoutes: []Route{route("10.9.0.0/16", "10.0.0.9")}},

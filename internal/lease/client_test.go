@@ -55,7 +55,7 @@ func TestClientIsTheInterfaceWithItsMAC(t *testing.T) {
 			"silent D-2 conflict", "", ""},
 		{"two ports of one device with an address each", lan(device("web1",
 			port("eth0", string(web), on("10.0.0.5/24")), port("eth1", string(web), on("10.0.0.6/24")))),
-			"silent D-2 conflict", "", ""},
+			"silent D-2 conflict", "web1", ""},
 		{"the port's machine is not loaded yet", lan(device("web1", port("eth0", string(web), on("10.0.0.5/24"))), forgetMachines()),
 			static5, "", "eth0"},
 	} {

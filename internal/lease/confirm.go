@@ -74,7 +74,7 @@ func (d *decider) locate() (wire, client, Decision) {
 	}
 	c := d.identify(w)
 	if c.refused != "" {
-		return wire{}, client{}, d.silent("D-16", c.refused)
+		return wire{}, client{}, d.turnedAway("D-16", c)
 	}
 	return w, c, Decision{}
 }

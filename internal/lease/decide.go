@@ -155,6 +155,13 @@ func (d *decider) silent(rule string, reason Reason) Decision {
 	return Decision{Verdict: Silent, Rule: rule, State: d.state, Reason: reason}
 }
 
+// turnedAway is silence to a client that NetBox knows and cannot serve.
+func (d *decider) turnedAway(rule string, c client) Decision {
+	decision := d.silent(rule, c.refused)
+	decision.Machine = c.machine
+	return decision
+}
+
 // uses reports whether a is bound to the client that sent the message.
 func (d *decider) uses(a *ipam.Address) bool {
 	b := d.binding(a)
@@ -181,7 +188,7 @@ func (d *decider) inform() Decision {
 	}
 	c := d.identify(w)
 	if c.refused != "" {
-		return d.silent("D-22", c.refused)
+		return d.turnedAway("D-22", c)
 	}
 	n := d.networkOf(d.m.ClientAddr, w.all)
 	if d.hearsay && !c.known() && !d.usesIn(n, d.m.ClientAddr) {

@@ -197,7 +197,7 @@ func (e *Engine) handle(ctx context.Context, m *ClientMessage, trace *Trace) (De
 		switch {
 		case errors.Is(err, errUnprobed):
 			trace.addf("A-8", "%v: %s is not offered", err, decision.Addr)
-			return Decision{Rule: "D-2", Reason: ReasonPoolEmpty}, nil
+			return Decision{Rule: "D-2", Reason: ReasonPoolEmpty, Subnet: decision.Subnet, Machine: decision.Machine}, nil
 		case err != nil && needsNoStore(m, decision):
 			return decision, nil
 		}

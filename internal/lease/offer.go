@@ -12,7 +12,7 @@ func (d *decider) discover() Decision {
 	}
 	c := d.identify(w)
 	if c.refused != "" {
-		return d.silent("D-2", c.refused)
+		return d.turnedAway("D-2", c)
 	}
 	if len(c.statics) > 0 {
 		return d.offerStatic(c, w)
@@ -36,7 +36,9 @@ func (d *decider) discover() Decision {
 		if choice.skewed {
 			reason = ReasonClockSkew
 		}
-		return d.silent("D-2", reason)
+		empty := d.silent("D-2", reason)
+		empty.Subnet, empty.Machine = w.first(), c.machine
+		return empty
 	}
 	decision := d.grant("D-1", Offer, choice.reason, choice.address, n, c)
 	decision.effect = effect{hold: choice.address.Address.Addr(), probe: !choice.own, share: choice.share, ends: choice.ends,

@@ -148,12 +148,18 @@ func TestDecode(t *testing.T) {
 		want Drop
 		// what option 53 is, if decoded
 		typ dhcpv4.MessageType
+		// what option 55 is, if decoded and looked at
+		list []byte
 	}{
 		{name: "a whole message", in: wire(t), typ: dhcpv4.MessageTypeDiscover},
 		{name: "no END", in: options(t, 53, 1, 1), typ: dhcpv4.MessageTypeDiscover},                        // F-29
 		{name: "no END after padding", in: options(t, 53, 1, 1, 0, 0, 0), typ: dhcpv4.MessageTypeDiscover}, // F-29
 		{name: "a cookie and nothing else", in: options(t)},
 		{name: "bytes after END", in: options(t, 53, 1, 1, 255, 61, 200), typ: dhcpv4.MessageTypeDiscover},
+		{name: "padding of 0xff after END", in: append(options(t, 53, 1, 1, 255), bytes.Repeat([]byte{255}, 60)...), typ: dhcpv4.MessageTypeDiscover},
+		{name: "option 55 in two parts", in: options(t, 53, 1, 1, 55, 2, 1, 3, 55, 1, 6, 255), typ: dhcpv4.MessageTypeDiscover, list: []byte{1, 3, 6}}, // RFC 3396
+		{name: "option 55 in two parts, another between", in: options(t, 55, 2, 1, 3, 53, 1, 1, 55, 1, 6, 255), typ: dhcpv4.MessageTypeDiscover, list: []byte{1, 3, 6}},
+		{name: "244 bytes, shorter than BOOTP", in: options(t, 53, 1, 1, 255), typ: dhcpv4.MessageTypeDiscover},
 		{name: "an option cut in its value", in: options(t, 53, 1, 1, 61, 7, 1, 2), want: dropMalformed},
 		{name: "an option cut after its code", in: options(t, 53, 1, 1, 61), want: dropMalformed},
 		{name: "BOOTP with a vendor area of zeros", in: make300(t, 0, 0, 0, 0)},          // RFC 951
@@ -178,6 +184,9 @@ func TestDecode(t *testing.T) {
 			}
 			if why == "" && (req.MessageType() != tt.typ || req.TransactionID != discover(t, 1).TransactionID) {
 				t.Errorf("got %s", req.Summary())
+			}
+			if tt.list != nil && !bytes.Equal(req.Options.Get(dhcpv4.OptionParameterRequestList), tt.list) {
+				t.Errorf("option 55 is %v, want %v", req.Options.Get(dhcpv4.OptionParameterRequestList), tt.list)
 			}
 		})
 	}

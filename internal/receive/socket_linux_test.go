@@ -3,8 +3,10 @@ package receive
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -206,5 +208,16 @@ func TestASmallReceiveBufferIsWarnedOf(t *testing.T) {
 	warnOfSmallBuffers([]*listener{l, l}, log)
 	if len(hook.AllEntries()) != 1 || hook.LastEntry().Level != logrus.WarnLevel {
 		t.Errorf("%d lines, want one warning", len(hook.AllEntries()))
+	}
+}
+
+// REC-5: the file for the kernel's settings asks for what the sockets ask for.
+func TestTheFileForTheKernelHasTheNumberOfTheSockets(t *testing.T) {
+	text, err := os.ReadFile("../../deploy/server/90-coredhcp-netbox.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("\nnet.core.rmem_max = %d\n", receiveBuffer); !strings.Contains(string(text), want) {
+		t.Errorf("no %q in\n%s", want, text)
 	}
 }

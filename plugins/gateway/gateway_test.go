@@ -57,6 +57,9 @@ func TestFill(t *testing.T) {
 		"G-4 a configured default route stays the only one": {asks(121), two,
 			&ipam.Config{StaticRoutes: []ipam.Route{via("0.0.0.0/0", "10.0.0.9")}}, settings.Gateway{},
 			map[uint8][]byte{121: {0, 10, 0, 0, 9}}, addr("10.0.0.254")},
+		"G-4 next hop 0.0.0.0, the host is on the link": {asks(121), nil, // RFC 3442
+			&ipam.Config{StaticRoutes: []ipam.Route{via("172.31.1.1/32", "0.0.0.0"), via("0.0.0.0/0", "172.31.1.1")}}, settings.Gateway{},
+			map[uint8][]byte{121: {32, 172, 31, 1, 1, 0, 0, 0, 0, 0, 172, 31, 1, 1}}, netip.Addr{}},
 		"G-3 no route through the client itself": {asks(121), two,
 			&ipam.Config{StaticRoutes: []ipam.Route{via("10.1.0.0/16", "10.0.0.77")}}, settings.Gateway{},
 			map[uint8][]byte{}, addr("10.0.0.254")},

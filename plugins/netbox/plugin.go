@@ -26,6 +26,10 @@ func setup4(args ...string) (chain.Handler4, error) { return setup(instance.Defa
 // setup joins the instance of the settings file, which a stock build names as
 // the only argument.
 func setup(pool *instance.Pool, args []string) (chain.Handler4, error) {
+	return setupAt(pool, args, time.Now)
+}
+
+func setupAt(pool *instance.Pool, args []string, now func() time.Time) (chain.Handler4, error) {
 	path, args := instance.SplitArguments(args, false)
 	if len(args) > 0 {
 		return nil, errors.New("netbox: takes no argument, or in a stock CoreDHCP build the path of the settings file; settings go into its netbox: section")
@@ -34,6 +38,6 @@ func setup(pool *instance.Pool, args []string) (chain.Handler4, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &handler{Instance: i, exchanges: &pool.Exchanges, now: time.Now, sharers: sharers{seed: maphash.MakeSeed()}, daily: quiet.New(i.Log, 24*time.Hour, time.Now)}
+	h := &handler{Instance: i, exchanges: &pool.Exchanges, now: now, sharers: sharers{seed: maphash.MakeSeed()}, daily: quiet.New(i.Log, 24*time.Hour, now)}
 	return pool.Handler(stock.Plugin{Name: "netbox", Log: i.Quiet, Limit: maxWorking}, h.handle4), nil
 }

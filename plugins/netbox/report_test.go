@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/sirupsen/logrus"
@@ -27,6 +28,22 @@ ip_addresses: [{address: 10.0.0.100/24, tags: [DHCP]}]
 devices:
   - {name: web1, interfaces: [{name: eth0, mac_address: "02:ab:00:00:00:01", ip_addresses: [{address: 10.0.0.10/24}]}]}
   - {name: web2, interfaces: [{name: eth7, mac_address: "02:ab:00:00:00:01", ip_addresses: [{address: 10.0.0.11/24}]}]}
+`
+
+// views has one network in two VRFs.
+const views = `
+vrfs: [{name: red}, {name: blue}]
+prefixes: [{prefix: 10.0.0.0/24, vrf: red}, {prefix: 10.0.0.0/24, vrf: blue}]
+`
+
+// aggregate has a member whose MAC is not the aggregate's.
+const aggregate = `
+prefixes: [{prefix: 10.0.0.0/24}]
+devices:
+  - name: sw1
+    interfaces:
+      - {name: bond0, mac_address: "02:ab:00:00:00:99", ip_addresses: [{address: 10.0.0.10/24}]}
+      - {name: eth0, mac_address: "02:ab:00:00:00:01", lag: bond0}
 `
 
 // B-2: a line says what the operator needs to act on it.
@@ -64,6 +81,14 @@ func TestALineSaysWhoAskedForWhatWhereAndWhyNot(t *testing.T) {
 			"warning", "no answer", map[string]string{"reason": "no_subnet", "evidence": "ciaddr 192.0.2.50", "ciaddr": "192.0.2.50", "why": "192.0.2.50"}},
 		"a DISCOVER with an address of before": {"dynamic:\n  allow_unknown: false", inventory, lease.Off, dhcpv4.MessageTypeDiscover, []dhcpv4.Modifier{stranger(1), dhcp4test.ClientAddr("192.0.2.50")},
 			"info", "no answer", map[string]string{"reason": "unknown_client", "evidence": "10.0.0.2", "ciaddr": "192.0.2.50"}},
+		"a network in several VRFs": {"", views, lease.Off, dhcpv4.MessageTypeDiscover, nil,
+			"error", "no answer", map[string]string{"reason": "ambiguous_vrf", "evidence": "10.0.0.2", "why": "blue"}},
+		"and the other VRF": {"", views, lease.Off, dhcpv4.MessageTypeDiscover, nil,
+			"error", "no answer", map[string]string{"why": "red"}},
+		"a member of an aggregate": {"", aggregate, lease.Off, dhcpv4.MessageTypeDiscover, nil,
+			"warning", "no answer", map[string]string{"reason": "lag_member", "why": "bond0", "machine": "sw1"}},
+		"a network without a free address": {"", "prefixes: [{prefix: 10.0.0.0/24}]", lease.Off, dhcpv4.MessageTypeDiscover, []dhcpv4.Modifier{stranger(1)},
+			"warning", "no answer", map[string]string{"reason": "pool_empty", "subnet": "10.0.0.0/24", "evidence": "10.0.0.2"}},
 		"an option that cannot be read": {"", inventory, lease.Off, dhcpv4.MessageTypeRequest, []dhcpv4.Modifier{dhcp4test.Raw(50, 10, 0)},
 			"warning", "no answer", map[string]string{"reason": "malformed", "why": "malformed: "}},
 		"one MAC on two machines": {"", twice, lease.Off, dhcpv4.MessageTypeDiscover, nil,
@@ -93,6 +118,120 @@ func TestALineSaysWhoAskedForWhatWhereAndWhyNot(t *testing.T) {
 	}
 }
 
+// fromSenders sets the plugin up as in our own binary, which knows the sender of a
+// message, and returns what sends one of a stranger.
+func fromSenders(t *testing.T, o instancetest.Opened, now func() time.Time) func(source string, kind dhcpv4.MessageType, mods ...dhcpv4.Modifier) {
+	t.Helper()
+	if err := o.Pool.UseFile(o.Path); err != nil {
+		t.Fatal(err)
+	}
+	h, err := setupAt(o.Pool, nil, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Log.(*logrus.Logger).SetLevel(logrus.InfoLevel) // as servers run, without a trace of each message
+	return func(source string, kind dhcpv4.MessageType, mods ...dhcpv4.Modifier) {
+		req := dhcp4test.Request(t, kind, append([]dhcpv4.Modifier{stranger(1)}, mods...)...)
+		o.Pool.Exchanges.Open(req, dhcp4.Ingress{Interface: "eth0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.2")}, Source: netip.AddrPortFrom(netip.MustParseAddr(source), 68)})
+		defer o.Pool.Exchanges.Close(req)
+		h(req, dhcp4test.Prepared(t, req))
+	}
+}
+
+// D-32, B-2: a DECLINE in vain leaves one line that says who sent it, of what, and why
+// it does not count.
+func TestADeclineThatDoesNotCountLeavesALine(t *testing.T) {
+	for name, c := range map[string]struct {
+		declined byte
+		mods     []dhcpv4.Modifier
+		want     map[string]string // field -> part of its value
+	}{
+		"of an address that is not the sender's": {50, nil, map[string]string{"requested": "10.0.0.50"}},
+		"of a known host's address":              {10, nil, map[string]string{"requested": "10.0.0.10"}},
+		"by a relay":                             {50, []dhcpv4.Modifier{dhcp4test.Relayed("10.0.0.1")}, map[string]string{"requested": "10.0.0.50", "giaddr": "10.0.0.1", "evidence": "relay 10.0.0.1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := instancetest.Open(t, "", inventory)
+			send := fromSenders(t, o, time.Now)
+			for range 3 {
+				send("10.0.0.66", dhcpv4.MessageTypeDecline, append([]dhcpv4.Modifier{dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress([]byte{10, 0, 0, c.declined}))}, c.mods...)...)
+			}
+			lines := 0
+			for _, e := range o.Logs.AllEntries() {
+				if e.Message != "DECLINE ignored" {
+					continue
+				}
+				lines++
+				if e.Level != logrus.WarnLevel {
+					t.Errorf("it is a line of level %s", e.Level)
+				}
+				c.want["source"], c.want["client_id"], c.want["interface"], c.want["why"] = "10.0.0.66", "52:54:00:00:00:01", "eth0", "neither bound nor offered to the client"
+				for field, part := range c.want {
+					if got := fmt.Sprint(e.Data[field]); !strings.Contains(got, part) {
+						t.Errorf("%s is %q, want %q in it", field, got, part)
+					}
+				}
+			}
+			if lines != 1 {
+				t.Errorf("%d lines of DECLINEs ignored, want 1 of 3", lines)
+			}
+		})
+	}
+}
+
+// N-11, N-12: what a relay or an option says in vain is told once a day for each
+// relay and sender, with what it said and what to do.
+func TestWhatIsNotProvedIsToldOnceADay(t *testing.T) {
+	clock := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		mods  []dhcpv4.Modifier
+		field string
+		value string
+	}{
+		"link selection, 5":     {[]dhcpv4.Modifier{dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(5, 10, 0, 0, 0))}, "link_selection", "10.0.0.0"},
+		"link selection, 150":   {[]dhcpv4.Modifier{dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(150, 10, 0, 0, 0))}, "link_selection", "10.0.0.0"},
+		"server override, 11":   {[]dhcpv4.Modifier{dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(11, 10, 0, 0, 9))}, "server_override", "10.0.0.9"},
+		"server override, 152":  {[]dhcpv4.Modifier{dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(152, 10, 0, 0, 9))}, "server_override", "10.0.0.9"},
+		"subnet selection, 118": {[]dhcpv4.Modifier{dhcp4test.Raw(118, 198, 51, 100, 0)}, "subnet_selection", "198.51.100.0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := instancetest.Open(t, "network: {server_id_override: true}", inventory)
+			send := fromSenders(t, o, func() time.Time { return clock })
+			told := func() (lines int) {
+				for _, e := range o.Logs.AllEntries() {
+					if e.Message != "what a relay says is not proved" {
+						continue
+					}
+					lines++
+					for field, part := range map[string]string{c.field: c.value, "fix": "network.relays", "source": "10.0.0.6"} {
+						if got := fmt.Sprint(e.Data[field]); !strings.Contains(got, part) || e.Level != logrus.WarnLevel {
+							t.Errorf("%s: %s is %q, want %q in it", e.Level, field, got, part)
+						}
+					}
+				}
+				return lines
+			}
+			for _, step := range []struct {
+				sender string
+				later  time.Duration
+				lines  int // from the start
+			}{
+				{"10.0.0.66", 0, 1},
+				{"10.0.0.66", 23 * time.Hour, 1},
+				{"10.0.0.67", 0, 2},
+				{"10.0.0.66", time.Hour, 3},
+				{"10.0.0.66", 0, 3},
+			} {
+				clock = clock.Add(step.later)
+				send(step.sender, dhcpv4.MessageTypeDiscover, c.mods...)
+				if got := told(); got != step.lines {
+					t.Fatalf("%d lines, want %d", got, step.lines)
+				}
+			}
+		})
+	}
+}
+
 // D-31, B-2: a RELEASE that does not come from the address itself leaves one line a
 // minute that says who sent it and why it does not count; one that does leaves none.
 func TestAReleaseThatDoesNotCountLeavesALine(t *testing.T) {
@@ -110,20 +249,7 @@ func TestAReleaseThatDoesNotCountLeavesALine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := instancetest.Open(t, "", inventory)
-			if err := o.Pool.UseFile(o.Path); err != nil { // as in our own binary, which knows the sender
-				t.Fatal(err)
-			}
-			h, err := setup(o.Pool, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			o.Log.(*logrus.Logger).SetLevel(logrus.InfoLevel) // as servers run, without a trace of each message
-			send := func(source string, kind dhcpv4.MessageType, mods ...dhcpv4.Modifier) {
-				req := dhcp4test.Request(t, kind, append([]dhcpv4.Modifier{stranger(1)}, mods...)...)
-				o.Pool.Exchanges.Open(req, dhcp4.Ingress{Interface: "eth0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.2")}, Source: netip.AddrPortFrom(netip.MustParseAddr(source), 68)})
-				defer o.Pool.Exchanges.Close(req)
-				h(req, dhcp4test.Prepared(t, req))
-			}
+			send := fromSenders(t, o, time.Now)
 			wish := dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress([]byte{10, 0, 0, 100}))
 			send("0.0.0.0", dhcpv4.MessageTypeDiscover, wish)
 			send("0.0.0.0", dhcpv4.MessageTypeRequest, wish, dhcpv4.WithOption(dhcpv4.OptServerIdentifier([]byte{10, 0, 0, 2})))

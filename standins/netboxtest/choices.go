@@ -15,6 +15,7 @@ func choiceSets() map[string][]option {
 		"IPAddress.role": {{"loopback", "Loopback"}, {"secondary", "Secondary"}, {"anycast", "Anycast"}, {"vip", "VIP"}, {"vrrp", "VRRP"},
 			{"hsrp", "HSRP"}, {"glbp", "GLBP"}, {"carp", "CARP"}},
 		"IPRange.status": {{"active", "Active"}, {"reserved", "Reserved"}, {"deprecated", "Deprecated"}},
+		"VLAN.status":    {{"active", "Active"}, {"reserved", "Reserved"}, {"deprecated", "Deprecated"}},
 		"Prefix.status":  {{"container", "Container"}, {"active", "Active"}, {"reserved", "Reserved"}, {"deprecated", "Deprecated"}},
 		"Site.status": {{"planned", "Planned"}, {"staging", "Staging"}, {"active", "Active"}, {"decommissioning", "Decommissioning"},
 			{"retired", "Retired"}},

@@ -53,6 +53,16 @@ func shapeFacts() []fact {
 			path := prefixesPath + "/?prefix=10.1.2.0/24&fields=id,prefix,vrf,status,scope_type,scope_id,tenant,vlan,last_updated"
 			expect(t, c.call(t, http.MethodGet, path, nil), http.StatusOK, map[string]any{"count": 1, "results.0.vlan": nil, "results.0.prefix": "10.1.2.0/24"})
 		}},
+		{"a prefix nests its VLAN, which cannot be deleted then", 0, func(t *testing.T, c *contract) {
+			vlan, net := c.id(t, vlansPath, "clients"), c.subnet()
+			made := c.create(t, prefixesPath, object{"prefix": net.String(), "vlan": vlan})
+			expect(t, made, http.StatusCreated, map[string]any{"vlan.id": vlan, "vlan.vid": 5, "vlan.name": "clients", "vlan.display": "clients (5)"})
+			path := prefixesPath + "/?prefix=" + net.String() + "&fields=id,vlan"
+			expect(t, c.call(t, http.MethodGet, path, nil), http.StatusOK, map[string]any{"count": 1, "results.0.vlan.id": vlan})
+			expect(t, c.call(t, http.MethodDelete, detailPath(vlansPath, vlan), nil), http.StatusConflict, nil)
+			g := c.call(t, http.MethodPatch, detailPath(prefixesPath, made.id()), object{"vlan": nil})
+			expect(t, g, http.StatusOK, map[string]any{"vlan": nil})
+		}},
 		{"a range has a size and a short name", 0, func(t *testing.T, c *contract) {
 			g := c.call(t, http.MethodGet, detailPath(rangesPath, c.id(t, rangesPath, "10.1.1.100/24-10.1.1.120/24")), nil)
 			expect(t, g, http.StatusOK, map[string]any{"start_address": "10.1.1.100/24", "end_address": "10.1.1.120/24", "size": 21, "vrf": nil,

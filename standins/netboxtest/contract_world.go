@@ -25,6 +25,7 @@ func contractWorld() World {
 		Sites:        []Site{{Name: "Berlin", Region: "Germany", Group: "Small offices"}, {Name: "Nowhere"}},
 		Locations:    []Location{{Name: "Floor 1", Site: "Berlin"}, {Name: "Room 1", Site: "Berlin", Parent: "Floor 1"}},
 		VRFs:         []VRF{{Name: "strict", RD: "65000:1"}, {Name: "loose", DuplicatesLegal: true}},
+		VLANs:        []VLAN{{Name: "clients", VID: 5, Site: "Berlin"}},
 		Prefixes: []Prefix{{Prefix: "10.1.0.0/16", Region: "Europe"}, {Prefix: "10.1.1.0/24", Site: "Berlin"}, {Prefix: "10.1.2.0/24", Location: "Room 1"},
 			{Prefix: "10.1.1.128/32"}, {Prefix: "10.1.1.0/24", VRF: "strict"}, {Prefix: "10.9.0.0/24", SiteGroup: "Offices", Status: "reserved"}},
 		Ranges: []Range{{Start: "10.1.1.100/24", End: "10.1.1.120/24"}, {Start: "10.1.2.10/24", End: "10.1.2.20/24", Populated: true}},

@@ -14,6 +14,7 @@ const (
 	rangesPath    = "ipam/ip-ranges"
 	addressesPath = "ipam/ip-addresses"
 	ipRolesPath   = "ipam/roles"
+	vlansPath     = "ipam/vlans"
 )
 
 // commonFields are the columns most models end with.
@@ -30,7 +31,7 @@ func ownerOf(t *txn, _ *row) any {
 }
 
 func ipamModels() []*model {
-	return []*model{vrfModel(), ipRoleModel(), prefixModel(), rangeModel(), addressModel(), fhrpGroupModel()}
+	return []*model{vrfModel(), ipRoleModel(), vlanModel(), prefixModel(), rangeModel(), addressModel(), fhrpGroupModel()}
 }
 
 func vrfModel() *model {
@@ -50,6 +51,22 @@ func vrfModel() *model {
 			return cmp.Or(cmp.Compare(a.str("name"), b.str("name")), compareValues(a.cols["rd"], b.cols["rd"]))
 		},
 		search: []string{"name", "rd", "description"},
+	}
+}
+
+// vlanModel is as much of a VLAN as prefixes need; groups are not modelled.
+func vlanModel() *model {
+	return &model{path: vlansPath, label: "ipam.vlan", class: "VLAN", verbose: "VLAN",
+		fields: commonFields(refField("site", sitesPath).on(protect), field{name: "vid", kind: integer, required: true}, textField("name", 64).must(),
+			refField("tenant", tenantsPath).on(protect), choiceField("status", "VLAN.status", "active"), refField("role", ipRolesPath)),
+		brief:    []string{"vid", "name", "description"},
+		display:  func(_ *txn, r *row) string { return fmt.Sprintf("%s (%v)", r.str("name"), r.cols["vid"]) },
+		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "prefix_count": countOf(prefixesPath, "vlan")},
+		fixed:    fixedValues(map[string]any{}, "group", "qinq_role", "qinq_svlan", "l2vpn_termination"),
+		order: func(_ *txn, a, b *row) int {
+			return cmp.Or(cmp.Compare(a.ref("site"), b.ref("site")), compareValues(a.cols["vid"], b.cols["vid"]))
+		},
+		search: []string{"name", "description"},
 	}
 }
 

@@ -10,13 +10,14 @@ import (
 
 func prefixModel() *model {
 	fields := []field{{name: "prefix", kind: network, required: true}, refField("vrf", vrfsPath).on(protect), refField("tenant", tenantsPath).on(protect),
+		refField("vlan", vlansPath).on(protect),
 		choiceField("status", "Prefix.status", "active"), refField("role", ipRolesPath), flagField("is_pool", false), flagField("mark_utilized", false)}
 	fields = append(fields, genericFields("scope", cascade, "dcim.region", "dcim.sitegroup", "dcim.site", "dcim.location")...)
 	return &model{path: prefixesPath, label: "ipam.prefix", class: "Prefix", verbose: "prefix", fields: commonFields(fields...),
 		brief:   []string{"family", "prefix", "description", "_depth"},
 		display: func(_ *txn, r *row) string { return r.prefix("prefix").String() },
 		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "family": familyOf("prefix"), "scope": func(t *txn, r *row) any { return t.generic(r, "scope") },
-			"vlan": func(*txn, *row) any { return nil }, "children": prefixChildren, "_depth": prefixDepth},
+			"children": prefixChildren, "_depth": prefixDepth},
 		filters: map[string]filterFunc{
 			"family": familyFilter("prefix"), "q": searchPrefixes, "depth": countFilter(prefixDepth), "children": countFilter(prefixChildren),
 			"mask_length": maskFilter("prefix", ""), "mask_length__gte": maskFilter("prefix", "gte"), "mask_length__lte": maskFilter("prefix", "lte"),

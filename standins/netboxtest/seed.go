@@ -192,6 +192,11 @@ func (s *Seeded) spaces(t testing.TB, w World) {
 		put(f, "rd", v.RD)
 		s.make(t, vrfsPath, v.Name, f)
 	}
+	for _, v := range w.VLANs {
+		f := object{"name": v.Name, "vid": v.VID}
+		s.ref(t, f, "site", sitesPath, v.Site)
+		s.make(t, vlansPath, v.Name, f)
+	}
 	for _, name := range w.IPRoles {
 		s.make(t, ipRolesPath, name, object{"name": name, "slug": slugOf(name)})
 	}
@@ -201,6 +206,7 @@ func (s *Seeded) spaces(t testing.TB, w World) {
 		f := object{"prefix": p.Prefix, "is_pool": p.IsPool}
 		put(f, "status", p.Status)
 		s.ref(t, f, "vrf", vrfsPath, p.VRF)
+		s.ref(t, f, "vlan", vlansPath, p.VLAN)
 		s.ref(t, f, "tenant", tenantsPath, p.Tenant)
 		for label, scope := range map[string][2]string{"dcim.site": {sitesPath, p.Site}, "dcim.location": {locationsPath, p.Location},
 			"dcim.region": {regionsPath, p.Region}, "dcim.sitegroup": {siteGroupsPath, p.SiteGroup}} {

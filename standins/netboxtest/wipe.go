@@ -53,7 +53,7 @@ func Wipe(t testing.TB, baseURL, token string) {
 
 func wipeOrder() []string {
 	return []string{journalPath, savedFiltersPath, customLinksPath, tableConfigsPath, contextsPath, machinesPath, clustersPath, clusterTypesPath, devicesPath, typesPath, "dcim/manufacturers", rolesPath, platformsPath,
-		macsPath, addressesPath, rangesPath, prefixesPath, ipRolesPath, vrfsPath, locationsPath, sitesPath, regionsPath, siteGroupsPath, tenantsPath,
+		macsPath, addressesPath, rangesPath, prefixesPath, vlansPath, ipRolesPath, vrfsPath, locationsPath, sitesPath, regionsPath, siteGroupsPath, tenantsPath,
 		"tenancy/tenant-groups", customFieldsPath, choiceSetsPath, "extras/tags"}
 }
 

@@ -14,6 +14,7 @@ type World struct {
 	Sites        []Site
 	Locations    []Location
 	VRFs         []VRF
+	VLANs        []VLAN
 	IPRoles      []string // roles of prefixes and ranges
 	Prefixes     []Prefix
 	Ranges       []Range
@@ -64,9 +65,15 @@ type VRF struct {
 	DuplicatesLegal bool
 }
 
+// VLAN is a VLAN.
+type VLAN struct {
+	Name, Site string
+	VID        int
+}
+
 // Prefix is a prefix. At most one of Site, Location, Region and SiteGroup becomes its scope.
 type Prefix struct {
-	Prefix, VRF, Status, Tenant       string
+	Prefix, VRF, VLAN, Status, Tenant string
 	Site, Location, Region, SiteGroup string
 	IsPool                            bool
 	Tags                              []string

@@ -2,11 +2,18 @@ package program
 
 import (
 	"encoding/json"
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/relay"
 )
 
 // leased gives a client of the lab a lease and returns its address.
@@ -107,6 +114,98 @@ func TestTheOperatorTellsTheServer(t *testing.T) {
 		if code != c.code || !strings.Contains(stdout+stderr, c.want) {
 			t.Errorf("%s: exit code %d, want %d; want %q in\n%s%s", name, code, c.code, c.want, stdout, stderr)
 		}
+	}
+}
+
+// C-4, A-9: a client declines its address, and the operator ends the quarantine. The
+// address is leased again.
+func TestTheOperatorEndsAQuarantine(t *testing.T) {
+	conf, addr := lab(t, strings.Replace(pool, "10.77.1.0-10.77.3.255/20", "10.77.1.0/20", 1)) // one address
+	serve(t, conf)
+	a, got := agent(t, addr), leased(t, addr, 9)
+	decline, err := dhcpv4.New(dhcpv4.WithHwAddr(mac(9)), dhcpv4.WithMessageType(dhcpv4.MessageTypeDecline),
+		dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(net.ParseIP(got))))
+	if err := errors.Join(err, a.Send(decline)); err != nil {
+		t.Fatal(err)
+	}
+	quarantined := func() string {
+		stdout, _, _ := run(t, "leases", "--conf", conf, "--state", "quarantined")
+		return stdout
+	}
+	waitUntil(t, got+" is in quarantine", func() bool { return strings.Contains(quarantined(), got) })
+	if reply, err := a.Acquire(mac(10)); !errors.Is(err, relay.ErrSilence) {
+		t.Errorf("another client got %v, %v in the quarantine", reply, err)
+	}
+	if stdout, stderr, code := run(t, "quarantine", "end", got, "--conf", conf); code != 0 || stdout != got+": the quarantine has ended\n" {
+		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	if list := quarantined(); strings.Contains(list, got) {
+		t.Errorf("still in quarantine: %s", list)
+	}
+	if again := leased(t, addr, 10); again != got {
+		t.Errorf("another client got %s, want %s", again, got)
+	}
+	if _, stderr, code := run(t, "quarantine", "end", got, "--conf", conf); code != 1 || !strings.Contains(stderr, "not in quarantine") {
+		t.Errorf("a second time: exit code %d: %s", code, stderr)
+	}
+}
+
+// B-13, N-10: the page of metrics counts decisions by message, verdict and reason. The
+// alarms of docs/operations.md ask for verdicts that are counted.
+func TestDecisionsAreCountedByReason(t *testing.T) {
+	conf, addr := lab(t, pool)
+	status := freePort(t)
+	launch(t, nil, binary, "serve", "--conf", conf, "--metrics", status)
+	server, err := net.ResolveUDPAddr("udp4", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.DialUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}, server) // a listed sender
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	send := func(giaddr string, times int, kind dhcpv4.MessageType, mods ...dhcpv4.Modifier) {
+		t.Helper()
+		for n := range times {
+			m, err := dhcpv4.New(append(mods, dhcpv4.WithHwAddr(mac(n)), dhcpv4.WithMessageType(kind), dhcpv4.WithRelay(net.ParseIP(giaddr)))...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := conn.Write(m.ToBytes()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	leased(t, addr, 1)
+	send("192.0.2.1", 3, dhcpv4.MessageTypeDiscover)
+	send("10.77.0.1", 2, dhcpv4.MessageTypeRequest, dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(net.IPv4(198, 51, 100, 7))))
+	send("10.77.0.1", 1, dhcpv4.MessageTypeDecline, dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(net.IPv4(10, 77, 1, 9))))
+	var page string
+	for _, want := range []string{
+		`{message="DHCPDISCOVER",reason="new",verdict="OFFER"} 1`,
+		`{message="DHCPREQUEST",reason="new",verdict="ACK"} 1`,
+		`{message="DHCPDISCOVER",reason="relay_unlisted",verdict="silent"} 3`,
+		`{message="DHCPREQUEST",reason="wrong_network",verdict="NAK"} 2`,
+		`{message="DHCPDECLINE",reason="nothing_to_do",verdict="silent"} 1`,
+	} {
+		waitUntil(t, want, func() bool {
+			page = get(t, "http://"+status+"/metrics")
+			return strings.Contains(page, "coredhcp_netbox_decisions_total"+want+"\n")
+		})
+	}
+	alarms, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdicts := regexp.MustCompile(`verdict="[^"]*"`).FindAllString(string(alarms), -1)
+	for _, verdict := range verdicts {
+		if !strings.Contains(page, verdict) {
+			t.Errorf("an alarm asks for %s, which nothing counts", verdict)
+		}
+	}
+	if len(verdicts) == 0 {
+		t.Error("no alarm asks for a verdict")
 	}
 }
 

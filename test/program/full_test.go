@@ -3,9 +3,11 @@ package program
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -17,18 +19,8 @@ import (
 // are served, SIGTERM works, the log stays small, the reserve lets the store be
 // opened, and all is well when there is room.
 func TestAFullDisk(t *testing.T) {
-	netns.Require(t, "unshare")
 	conf, addr := lab(t, pool)
-	state, outside := filepath.Join(filepath.Dir(conf), "state"), t.TempDir()
-	if err := os.Mkdir(state, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	// A process that lives as long as the test keeps the disk over restarts.
-	keeper := launchKeeper(t, state, outside)
-	disk := fmt.Sprintf("/proc/%d/root%s", keeper, state)
-	start := func() *server {
-		return launch(t, nil, "nsenter", "--mount", fmt.Sprintf("--target=%d", keeper), binary, "serve", "--conf", conf)
-	}
+	disk, start := smallDisk(t, conf)
 	s := start()
 	waitUntil(t, "the reserve is made", func() bool { _, err := os.Stat(disk + "/reserve"); return err == nil })
 	fill(t, disk)
@@ -68,6 +60,60 @@ func TestAFullDisk(t *testing.T) {
 	}
 	if err := s.Wait(); err != nil {
 		t.Errorf("SIGTERM: %v", err)
+	}
+}
+
+// H-5, H-7: the reserve makes room on a full disk for the log of a server that was
+// killed to be read back: what it leased is known. SIGTERM works.
+func TestAStartOnAFullDisk(t *testing.T) {
+	conf, addr := lab(t, pool)
+	disk, start := smallDisk(t, conf)
+	s := start()
+	waitUntil(t, "the reserve is made", func() bool { _, err := os.Stat(disk + "/reserve"); return err == nil })
+	before := leased(t, addr, 1)
+	_ = s.Process.Kill()
+	_ = s.Wait() // it was killed
+	fill(t, disk)
+	s = start()
+	s.await(t, "the reserve was given to it")
+	s.await(t, "lease store opened")
+	if _, err := os.Stat(disk + "/reserve"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the reserve on a full disk: %v", err)
+	}
+	stdout, stderr, code := run(t, "leases", "--conf", conf, "--mac", mac(1).String())
+	if code != 0 || !strings.Contains(stdout, before) || !strings.Contains(stdout, "running") {
+		t.Errorf("the lease of before: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	knownHostIsServed(t, addr)
+	if err := errors.Join(s.Process.Signal(syscall.SIGTERM), s.Wait()); err != nil {
+		t.Errorf("SIGTERM to a server that started on a full disk: %v", err)
+	}
+	if err := os.Remove(disk + "/filler"); err != nil {
+		t.Fatal(err)
+	}
+	s = start()
+	waitUntil(t, "the reserve is made anew", func() bool { _, err := os.Stat(disk + "/reserve"); return err == nil })
+	if again := leased(t, addr, 1); again != before {
+		t.Errorf("who had %s got %s", before, again)
+	}
+	if err := errors.Join(s.Process.Signal(syscall.SIGTERM), s.Wait()); err != nil {
+		t.Errorf("SIGTERM: %v", err)
+	}
+}
+
+// smallDisk puts the state of a lab on a small disk, which outlives its servers. It
+// returns the disk's folder and what starts a server there.
+func smallDisk(t *testing.T, conf string) (disk string, start func() *server) {
+	t.Helper()
+	netns.Require(t, "unshare")
+	state, outside := filepath.Join(filepath.Dir(conf), "state"), t.TempDir()
+	if err := os.Mkdir(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// A process that lives as long as the test keeps the disk over restarts.
+	keeper := launchKeeper(t, state, outside)
+	return fmt.Sprintf("/proc/%d/root%s", keeper, state), func() *server {
+		return launch(t, nil, "nsenter", "--mount", fmt.Sprintf("--target=%d", keeper), binary, "serve", "--conf", conf)
 	}
 }
 

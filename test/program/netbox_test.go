@@ -27,6 +27,7 @@ type office struct {
 	netbox     *netboxtest.Server
 	seeded     *netboxtest.Seeded
 	conf, addr string
+	env        []string // of the server
 	server     *server
 	agent      *relay.Agent
 	served     map[string]net.IP // what each client has, by its MAC
@@ -69,7 +70,13 @@ func world() netboxtest.World {
 // further lines of the section netbox.
 func newOffice(t *testing.T, settings ...string) *office {
 	t.Helper()
-	o := &office{t: t, netbox: netboxtest.New(t, netboxtest.Config{}), served: make(map[string]net.IP)}
+	return newOfficeAs(t, []string{"NETBOX_TOKEN=" + limitedToken}, settings...)
+}
+
+// newOfficeAs is newOffice with an environment.
+func newOfficeAs(t *testing.T, env []string, settings ...string) *office {
+	t.Helper()
+	o := &office{t: t, env: env, netbox: netboxtest.New(t, netboxtest.Config{}), served: make(map[string]net.IP)}
 	o.seeded = netboxtest.Seed(t, o.netbox.URL(), o.netbox.TokenV1(), world())
 	o.see(nil)
 	o.conf, o.addr = lab(t, pool)
@@ -111,7 +118,7 @@ func (o *office) ids(path string, names ...string) []int64 {
 
 func (o *office) start(sign string) {
 	o.t.Helper()
-	o.server = launch(o.t, []string{"NETBOX_TOKEN=" + limitedToken}, binary, "serve", "--conf", o.conf)
+	o.server = launch(o.t, o.env, binary, "serve", "--conf", o.conf)
 	o.server.await(o.t, sign)
 }
 
