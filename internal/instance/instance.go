@@ -143,7 +143,7 @@ func (i *Instance) engineConfig() lease.Config {
 	if !i.pool.Rehearse { // which would doubt the clock of the server that runs
 		c.Clock = machineClock()
 	}
-	c.Probe, c.ARP = i.echo, i.arp
+	c.Probe, c.ARP, c.InUse = i.echo, i.arp, i.inUse
 	if i.pool.Rehearse { // which sends nothing
 		c.ARP = nil
 		c.Probe = func(context.Context, netip.Addr, time.Duration) (bool, error) { return false, nil }

@@ -28,3 +28,9 @@ func (i *Instance) echo(ctx context.Context, addr netip.Addr, wait time.Duration
 	}
 	return seen.PacketsRecv > 0, nil
 }
+
+// inUse says that an unknown host uses addr. Where hosts fill a pool, each DISCOVER
+// finds up to three of them (A-7, B-2).
+func (i *Instance) inUse(addr netip.Addr) {
+	i.Quiet.Warn("in_use "+addr.String(), "address is in use by an unknown host: quarantined", logrus.Fields{"addr": addr})
+}

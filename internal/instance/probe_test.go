@@ -5,9 +5,11 @@ import (
 	"net/netip"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sirupsen/logrus"
+	"github.com/sirupsen/logrus/hooks/test"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/netns"
@@ -69,4 +71,24 @@ func TestAHostIsAskedByARP(t *testing.T) {
 	if answered, err := ask("10.0.0.50"); answered || err == nil {
 		t.Errorf("while the interface is down: answered %v, %v, want an error", answered, err)
 	}
+}
+
+// A-7, B-2: where hosts of others fill a pool, not each of them leaves a line.
+func TestAddressesInUseLeaveFewLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // within one minute
+		log, hook := test.NewNullLogger()
+		i := &Instance{Quiet: quiet.New(log, time.Minute, time.Now), pool: new(Pool), Metrics: new(Metrics), Log: log}
+		c := i.engineConfig()
+		for n := range 100 {
+			c.InUse(netip.AddrFrom4([4]byte{10, 0, 0, byte(n)}))
+			c.InUse(netip.AddrFrom4([4]byte{10, 0, 0, byte(n)}))
+		}
+		lines := hook.AllEntries()
+		if len(lines) != 20 {
+			t.Fatalf("%d lines, want 20", len(lines))
+		}
+		if first := lines[0]; first.Data["addr"] != netip.MustParseAddr("10.0.0.0") || first.Level != logrus.WarnLevel {
+			t.Errorf("%s %v", first.Level, first.Data)
+		}
+	})
 }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
-
-	"github.com/sirupsen/logrus"
 )
 
 // probeWait is how long an answer is waited for where the settings ask for no
@@ -80,7 +78,9 @@ func (e *Engine) probe(ctx context.Context, m *ClientMessage, decision Decision,
 		return true, nil
 	}
 	trace.addf("A-7", "%s answers an echo request: quarantined", addr)
-	e.quiet.Warn("in_use "+addr.String(), "address is in use by an unknown host: quarantined", logrus.Fields{"addr": addr})
+	if e.config.InUse != nil {
+		e.config.InUse(addr)
+	}
 	return false, e.setAside(ctx, m, addr)
 }
 

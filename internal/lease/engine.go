@@ -12,7 +12,6 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
 )
 
 // Config is what an Engine works with.
@@ -35,6 +34,9 @@ type Config struct {
 	// ProbeWait is how long an answer is waited for; 0: only addresses are probed
 	// that a lost lease may be running at (H-6), or that have to leave quarantine.
 	ProbeWait time.Duration
+	// InUse hears of each address that an unknown host was found to use, as often as
+	// packets make the engine look. nil: nobody is told.
+	InUse func(addr netip.Addr)
 	// Committed hears how long each write to the store took and how it ended;
 	// a lost comparison is ErrConflict. nil: it is not measured. It must return soon.
 	Committed func(took time.Duration, err error)
@@ -56,10 +58,9 @@ type Engine struct {
 	Disk, Echo *Places
 
 	config   Config
-	quiet    *quiet.Logger // for what packets can cause without end (B-2)
-	swapping sync.Mutex    // one SetSnapshot at a time
-	noting   sync.Mutex    // one write of a note at a time
-	judging  sync.Mutex    // one judgement of an empty store at a time
+	swapping sync.Mutex // one SetSnapshot at a time
+	noting   sync.Mutex // one write of a note at a time
+	judging  sync.Mutex // one judgement of an empty store at a time
 	beside   sync.WaitGroup
 
 	mu        sync.Mutex
@@ -92,7 +93,6 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		Disk:      NewPlaces(DiskPlaces),
 		Echo:      NewPlaces(EchoPlaces),
 		config:    config,
-		quiet:     quiet.New(config.Log, time.Minute, time.Now),
 		notes:     make(map[string][]byte),
 		unsaved:   make(map[string]bool),
 		busy:      make(map[ClientID]bool),

@@ -5,11 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"github.com/sirupsen/logrus"
-	"github.com/sirupsen/logrus/hooks/test"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
@@ -66,43 +62,15 @@ func TestAckWaitsForTheStore(t *testing.T) {
 	}
 }
 
-// A-7, B-2: where hosts of others fill a pool, each DISCOVER finds three of them, but
-// leaves no line for each.
-func TestAddressesInUseLeaveFewLines(t *testing.T) {
-	const packets = 60
-	synctest.Test(t, func(t *testing.T) { // within one minute
-		log, hook := test.NewNullLogger()
-		store := newMemStore()
-		r := newRig(t, store, snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.250/24")), func(c *Config) {
-			c.Log = log
-			c.Probe = func(context.Context, netip.Addr, time.Duration) (bool, error) { return true, nil }
-		})
-		for i := range packets {
-			if _, err := r.Handle(t.Context(), discover(stranger(i)), nil); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if set := len(r.facts.Leases.resting); set != packets*attempts {
-			t.Errorf("%d addresses in quarantine", set)
-		}
-		lines := hook.AllEntries()
-		if len(lines) != 20 {
-			t.Fatalf("%d lines, want 20", len(lines))
-		}
-		if first := lines[0]; first.Data["addr"] != netip.MustParseAddr("10.0.0.10") || first.Level != logrus.WarnLevel {
-			t.Errorf("%s %v", first.Level, first.Data)
-		}
-	})
-}
-
 // what answers an echo request is quarantined and the next one tried.
 func TestProbeBeforeOffering(t *testing.T) {
 	s := snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.19/24"),
 		device("web1", port("eth0", string(web), on("10.0.0.5/24"))))
-	var probed []string
+	var probed, told []string
 	used := make(map[string]bool)
 	probing := func(c *Config) {
 		c.ProbeWait = time.Second
+		c.InUse = func(addr netip.Addr) { told = append(told, addr.String()) }
 		c.Probe = func(_ context.Context, addr netip.Addr, wait time.Duration) (bool, error) {
 			if wait != time.Second {
 				t.Errorf("probe waits %s", wait)
@@ -127,7 +95,7 @@ func TestProbeBeforeOffering(t *testing.T) {
 		{"requests are not probed", []string{"10.0.0.10"}, selecting(alice, "10.0.0.10"), "ACK D-4", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			probed, used = nil, make(map[string]bool)
+			probed, told, used = nil, nil, make(map[string]bool)
 			for _, a := range c.used {
 				used[a] = true
 			}
@@ -139,6 +107,9 @@ func TestProbeBeforeOffering(t *testing.T) {
 			}
 			if !slices.Equal(probed, c.probed) {
 				t.Errorf("probed %v, want %v", probed, c.probed)
+			}
+			if answered := slices.DeleteFunc(slices.Clone(probed), func(a string) bool { return !used[a] }); !slices.Equal(told, answered) {
+				t.Errorf("told of %v, want %v", told, answered)
 			}
 			for _, a := range probed {
 				if l := store.get(a); used[a] != (l.State == Quarantined && l.Client == Declined && l.Unsynced) {
