@@ -39,7 +39,7 @@ type withdrawing struct {
 //	has another address now                                    keep, told: a move is no deletion
 //	is gone                  none, or none that counts         keep, told; NetBox gets it anew
 //	is gone                  seen in this run first            keep; NetBox does not get it anew
-//	is gone                  seen an hour ago or more          delete, unless guard c objects
+//	is gone                  seen an hour ago, by both clocks  delete, unless guard c objects
 func findWithdrawn(in *recorded, c *clients, targets []*unit, addresses book, pushed map[plan.PushedKey]plan.Pushed) (*withdrawal, work) {
 	wi := &withdrawing{recorded: in, clients: c, addresses: addresses, pushed: pushed, objects: make(map[int64]*state.Address),
 		withdrawal: &withdrawal{deletes: make(map[plan.PushedKey]int64), waits: make(map[plan.PushedKey]bool)}}
@@ -82,12 +82,10 @@ func (wi *withdrawing) lost(u *unit) map[plan.PushedKey]int64 {
 			wi.pushed[k] = known
 			continue
 		}
-		if known.Record != d.Record {
-			known.Record, known.First = d.Record, wi.in.Now
-			wi.pushed[k] = known
-		}
+		wi.found(&known.Known, d.Record)
+		wi.pushed[k] = known
 		wi.waits[k] = true
-		if wi.in.Now.Sub(known.First) < later {
+		if !wi.waited(known.First, known.Dated, later) {
 			young++
 		} else if problem := wi.clients.elsewhere(u, r); problem != "" {
 			wi.note(pushNote(wi.view, u, r.Addr, plan.Conflict, problem))

@@ -3,6 +3,7 @@ package decide
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
@@ -97,8 +98,9 @@ func (sw *scopeWithdrawal) leave(x *sighting, k plan.ScopeKey, known plan.Record
 		sw.tell(x, plan.Warning, left+"it is kept, since "+why)
 		return
 	}
-	if known.Record != d.Record {
-		known.Record, known.First = d.Record, sw.in.Now
+	sw.found(&known.Known, d.Record)
+	if x.scope.Active() {
+		known.Idle, known.IdleDated = time.Time{}, time.Time{}
 	}
 	sw.records[k] = known
 	if obstacle := sw.obstacle(x); obstacle != "" {
@@ -109,22 +111,25 @@ func (sw *scopeWithdrawal) leave(x *sighting, k plan.ScopeKey, known plan.Record
 	switch {
 	case x.scope.Active() && !known.Off.IsZero():
 		sw.tell(x, plan.Warning, left+"it is kept, since it was activated again on Windows")
-	case x.scope.Active() && sw.in.Now.Sub(known.First) < grace:
-		sw.tell(x, plan.Warning, fmt.Sprintf("%sit was deleted in NetBox, and is to be deactivated after %s", left, known.First.Add(grace).Format("2006-01-02 15:04")))
+	case x.scope.Active() && !sw.waited(known.First, known.Dated, grace):
+		sw.tell(x, plan.Warning, fmt.Sprintf("%sit was deleted in NetBox, and is to be deactivated after %s", left, minute(sw.due(known.First, known.Dated, grace))))
 	case x.scope.Active():
-		known.Off, known.Idle = sw.in.Now, sw.in.Now
+		known.Off = sw.in.Now
+		sw.begin(&known.Idle, &known.IdleDated)
 		sw.records[k] = known
 		sw.step(sw.turn(x, d.Record, "Active", "Inactive", "it was deleted in NetBox (push.delete_scopes)"))
-	case known.Idle.IsZero():
-		known.Idle = sw.in.Now
-		sw.records[k] = known
-		fallthrough
-	case sw.in.Now.Sub(known.Idle) < grace:
-		sw.tell(x, plan.Warning, fmt.Sprintf("%sit is inactive, and is to be deleted after %s", left, known.Idle.Add(grace).Format("2006-01-02 15:04")))
 	default:
-		sw.remove(x, d.Record)
+		sw.begin(&known.Idle, &known.IdleDated)
+		sw.records[k] = known
+		if sw.waited(known.Idle, known.IdleDated, grace) {
+			sw.remove(x, d.Record)
+			return
+		}
+		sw.tell(x, plan.Warning, fmt.Sprintf("%sit is inactive, and is to be deleted after %s", left, minute(sw.due(known.Idle, known.IdleDated, grace))))
 	}
 }
+
+func minute(t time.Time) string { return t.Format("2006-01-02 15:04") }
 
 // obstacle says why a scope is not deactivated or deleted now; empty: nothing.
 func (sw *scopeWithdrawal) obstacle(x *sighting) string {

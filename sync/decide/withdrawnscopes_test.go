@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -213,4 +214,40 @@ func TestAnInactiveScopeIsMadeInactive(t *testing.T) {
 			t.Errorf("made %+v", made)
 		}
 	}
+}
+
+// rule 5.8: both waits count by the mirror's clock and by NetBox's. One that jumps
+// takes no step, and the next comes when both clocks say so.
+func TestOneWrongClockTakesNoScopeOffItsServer(t *testing.T) {
+	for _, jump := range []time.Duration{400 * 24 * time.Hour, -50 * time.Hour} {
+		l := scopeGone(t)
+		wantSteps(t, l.run(), onServers)
+		for _, step := range []string{turned, dropped} {
+			l.w.fast = jump
+			for range 2 {
+				l.w.hoursLater(1)
+				wantSteps(t, l.run(), onServers)
+			}
+			l.w.fast = 0
+			l.w.hoursLater(25)
+			wantSteps(t, l.run(), onServers, step)
+		}
+	}
+}
+
+// rule 5.8: a scope that people activate and deactivate meanwhile is idle anew.
+func TestAScopeIsDeletedOnlyAfterItWasInactiveAllTheTime(t *testing.T) {
+	l := scopeGone(t)
+	l.scope.State = "Inactive"
+	l.run()
+	l.w.hoursLater(12)
+	l.scope.State = "Active"
+	l.run()
+	l.w.hoursLater(11)
+	l.scope.State = "Inactive"
+	for range 2 {
+		l.run()
+		l.w.hoursLater(12)
+	}
+	wantSteps(t, l.run(), onServers, dropped)
 }
