@@ -213,6 +213,31 @@ func TestManyRemovedReservationsAreHeldBack(t *testing.T) {
 			p := l.run()
 			wantSteps(t, p, anyStep)
 			wantNote(t, p, plan.Guard, "5.2", "nothing is deleted here")
+			for i := range 20 { // what is made meanwhile makes the loss look small
+				for j := range 2 * c.each {
+					net := func(last int) string { return fmt.Sprintf("10.10.%d.%d", i, last) }
+					scope := l.w.server(hosts[i%c.servers]).scopes[netip.MustParseAddr(net(0))]
+					if scope == nil {
+						scope = l.w.server(hosts[i%c.servers]).addScope(net(0)+"/24", net(20), net(250))
+					}
+					scope.reserve(net(30+j), fmt.Sprintf("00-00-5e-01-%02x-%02x", i, j), "y")
+				}
+			}
+			for id, scope := range l.w.server(hosts[0]).scopes {
+				if id.As4()[1] == 9 {
+					for j := range 2 * c.each {
+						scope.reserve(netip.AddrFrom4([4]byte{10, 9, id.As4()[2], byte(130 + j)}).String(), fmt.Sprintf("00-00-5e-02-%02x-%02x", id.As4()[2], j), "z")
+					}
+				}
+			}
+			l.p.AutoImport = true
+			for range 2 {
+				p = l.run()
+				wantSteps(t, p, func(s plan.Step) bool { return onServers(s) && s.Action == state.Delete })
+				if !p.Refused() {
+					t.Error("what was held back is told no more")
+				}
+			}
 			l.p.AllowDeletes = true
 			if n := l.run().Count(hosts[0], state.Delete); n != c.scopes*c.each/c.servers {
 				t.Errorf("%d deleted on %s after --allow-deletes", n, hosts[0])

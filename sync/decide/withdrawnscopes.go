@@ -16,6 +16,14 @@ type scopeWithdrawal struct {
 	*recorded
 	work
 	records map[plan.ScopeKey]plan.Recorded // what is remembered
+	leaving []leavingScope
+}
+
+// leavingScope is a scope that may be deleted on its server now.
+type leavingScope struct {
+	*sighting
+	key    plan.ScopeKey
+	record int64 // of the deletion in NetBox
 }
 
 // withdrawScopes finds scopes whose record was deleted in NetBox and that their server
@@ -27,9 +35,12 @@ type scopeWithdrawal struct {
 //	found                         with leases                 kept, told: nobody is cut off
 //	for less than the grace       any                         kept, told
 //	for longer                    active                      deactivated
-//	deactivated for the grace     inactive                    deleted
+//	deactivated for the grace     inactive                    deleted, unless guard c objects
 //	its record is back            deactivated by the mirror   activated
-func withdrawScopes(in *recorded, records map[plan.ScopeKey]plan.Recorded) work {
+//
+// The scopes to delete are counted in t, with their reservations, and are left to
+// removeScopes: other stages may count reservations of the same server.
+func withdrawScopes(in *recorded, t *toll, records map[plan.ScopeKey]plan.Recorded) ([]leavingScope, work) {
 	sw := &scopeWithdrawal{recorded: in, records: records}
 	listed := make(map[plan.ScopeKey]bool)
 	for _, x := range in.all {
@@ -49,7 +60,11 @@ func withdrawScopes(in *recorded, records map[plan.ScopeKey]plan.Recorded) work 
 			delete(records, k)
 		}
 	}
-	return sw.work
+	for _, x := range sw.leaving {
+		t.lose(plan.ListScopes, x.sighting, 1)
+		t.lose(plan.ListReservations, x.sighting, len(x.part.Reservations.Items))
+	}
+	return sw.leaving, sw.work
 }
 
 // leftOut reports whether a scope is not part of this run, or in maintenance.
@@ -122,7 +137,7 @@ func (sw *scopeWithdrawal) leave(x *sighting, k plan.ScopeKey, known plan.Record
 		sw.begin(&known.Idle, &known.IdleDated)
 		sw.records[k] = known
 		if sw.waited(known.Idle, known.IdleDated, grace) {
-			sw.remove(x, d.Record)
+			sw.leaving = append(sw.leaving, leavingScope{x, k, d.Record})
 			return
 		}
 		sw.tell(x, plan.Warning, fmt.Sprintf("%sit is inactive, and is to be deleted after %s", left, minute(sw.due(known.Idle, known.IdleDated, grace))))
@@ -149,16 +164,26 @@ func (sw *scopeWithdrawal) obstacle(x *sighting) string {
 	return ""
 }
 
-// remove deletes a scope. Its reservations are lost with it, so the limit of guard c
-// holds for them.
-func (sw *scopeWithdrawal) remove(x *sighting, record int64) {
-	if n := len(x.part.Reservations.Items); sw.tooMany(n, n) {
-		sw.tell(x, plan.Guard, fmt.Sprintf("would be deleted with its %s: if it is right, run once with --allow-deletes", printable.Count(n, "reservation", "reservations")))
-		return
+// removeScopes deletes scopes on their servers. Their reservations are lost with them,
+// so the limits hold for both, and what they held back once goes only by an operator's
+// word (rule 3.7 guard c).
+func removeScopes(in *recorded, leaving []leavingScope, t *toll, records map[plan.ScopeKey]plan.Recorded) work {
+	sw := &scopeWithdrawal{recorded: in, records: records}
+	for _, x := range leaving {
+		known := records[x.key]
+		if t.tooMuch(plan.ListScopes, x.sighting) || t.tooMuch(plan.ListReservations, x.sighting) || known.Held && !in.p.AllowDeletes {
+			known.Held = true
+			records[x.key] = known
+			sw.tell(x.sighting, plan.Guard, fmt.Sprintf("would be deleted with its %s (scopes: %s; reservations: %s): if it is right, run once with --allow-deletes",
+				printable.Count(len(x.part.Reservations.Items), "reservation", "reservations"),
+				t.text(plan.ListScopes, x.sighting, "scope", "scopes"), t.text(plan.ListReservations, x.sighting, "reservation", "reservations")))
+			continue
+		}
+		step := sw.turn(x.sighting, x.record, "", "", "it was deleted in NetBox (push.delete_scopes)")
+		step.Action, step.Changes, step.Observed = state.Delete, nil, []plan.Change{{Field: "state", Old: "Inactive"}}
+		sw.step(step)
 	}
-	step := sw.turn(x, record, "", "", "it was deleted in NetBox (push.delete_scopes)")
-	step.Action, step.Changes, step.Observed = state.Delete, nil, []plan.Change{{Field: "state", Old: "Inactive"}}
-	sw.step(step)
+	return sw.work
 }
 
 // turn is a step that changes the state of a scope.
