@@ -29,6 +29,7 @@ func TestNothingIsDeletedOnServersWithoutProof(t *testing.T) {
 				events[s.pick("event", len(events))]()
 			}
 			s.w.hoursLater([]int{0, 1, 25}[s.pick("hours", 3)])
+			s.w.fast = []time.Duration{0, 0, 400 * 24 * time.Hour, -2 * time.Hour}[s.pick("clock", 4)]
 			s.round()
 		}
 	})
@@ -66,7 +67,6 @@ func (s *story) vanishings() []func() {
 			}
 		},
 		func() { s.newReservation(s.scopes()[0]) },
-		func() { w.fast = []time.Duration{0, 400 * 24 * time.Hour, -2 * time.Hour}[s.pick("clock", 3)] },
 		func() { s.p.AllowDeletes = s.one("--allow-deletes", 3) },
 	}
 }
