@@ -2,7 +2,10 @@ package decide
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
+	"testing"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
@@ -90,4 +93,57 @@ func (s *story) beyondLimits(before map[string]*machine) string {
 		}
 	}
 	return ""
+}
+
+// rule 3.7 guard c: the judge of the stories finds what is beyond the limits, of each
+// kind of thing that goes from servers, and of scope records.
+func TestTheJudgeOfStoriesKnowsTheLimits(t *testing.T) {
+	four := func() *story {
+		s := &story{w: newWorld(), p: defaults(dh1), floors: newFloors()}
+		for i := range byte(4) {
+			at := func(last byte) netip.Addr { return netip.AddrFrom4([4]byte{10, 9, i, last}) }
+			scope := s.w.server(dh1).addScope(at(0).String()+"/24", at(20).String(), at(250).String())
+			scope.reserve(at(30).String(), fmt.Sprintf("00-00-5e-00-53-%02x", i), "x")
+			scope.exclusions = []windhcp.Exclusion{{Start: at(40), End: at(41)}}
+		}
+		return s
+	}
+	for what, take := range map[string]func(*wscope){
+		"reservations": func(x *wscope) { x.reservations = nil },
+		"exclusions":   func(x *wscope) { x.exclusions = nil },
+		"scopes":       nil,
+	} {
+		s := four()
+		before, n := s.w.copyServers(), 0
+		for id, scope := range s.w.server(dh1).scopes {
+			if take != nil {
+				take(scope)
+			} else {
+				delete(s.w.server(dh1).scopes, id)
+			}
+			problem := s.beyondLimits(before)
+			if n++; (n > s.p.MaxDeleteCount) != strings.Contains(problem, what) {
+				t.Errorf("%d of 4 %s: %q", n, what, problem)
+			}
+		}
+	}
+	s := four()
+	l := &lab{T: t, w: s.w, p: s.p}
+	l.importAll()
+	before := s.w.copyNetBox()
+	list := l.w.read(s.p).Windows
+	list[0].Scopes.Items = []windhcp.Scope{{Subnet: netip.MustParsePrefix("10.10.0.0/24")}}
+	judge := func() string {
+		return s.records(&reading{story: s, in: plan.Input{Policy: s.p, Windows: list, Now: s.w.now}, before: before, after: s.w.nb})
+	}
+	if problem := judge(); problem != "" { // all missing, none lost
+		t.Errorf("nothing is lost: %q", problem)
+	}
+	s.w.hoursLater(2)
+	for n := 1; len(s.w.nb.Ranges) > 0; n++ {
+		s.w.nb.Ranges = s.w.nb.Ranges[1:]
+		if problem := judge(); (n > s.p.MaxDeleteCount) != strings.Contains(problem, "4 of 4 records") {
+			t.Errorf("%d of 4 records: %q", n, problem)
+		}
+	}
 }

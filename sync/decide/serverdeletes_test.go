@@ -59,6 +59,11 @@ func (s *story) vanishings() []func() {
 		func() { scope(w.removeRange) },
 		func() { scope(func(i int) { w.nb.Ranges = slices.Delete(w.nb.Ranges, i, i+1) }) },
 		func() { scope(func(i int) { w.nb.Ranges[i].Exclusions = nil }) },
+		func() {
+			for len(w.nb.Addresses) > 0 {
+				w.remove(0)
+			}
+		},
 		func() { w.logFails = !w.logFails },
 		func() { w.restored = !w.restored },
 		func() {
