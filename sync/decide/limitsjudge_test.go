@@ -87,12 +87,14 @@ func (s *story) beyondLimits(before map[string]*machine) string {
 			count("scopes", host, id.String(), 0, 1)
 		}
 	}
+	var problems []string
 	for g, n := range lost {
 		if n > s.p.MaxDeleteCount && n*100 > of[g]*s.p.MaxDeletePercent {
-			return fmt.Sprintf("%d of %d %s were deleted on servers", n, of[g], g)
+			problems = append(problems, fmt.Sprintf("%d of %d %s were deleted on servers", n, of[g], g))
 		}
 	}
-	return ""
+	slices.Sort(problems)
+	return firstOf(problems...)
 }
 
 // rule 3.7 guard c: the judge of the stories finds what is beyond the limits, of each
