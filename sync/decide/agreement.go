@@ -361,31 +361,57 @@ func (sc *scoping) manyExclusions(server int) bool {
 }
 
 // guardExclusions holds back the deletes of exclusions on servers where a scope, a
-// server or the run would lose more than the operator allows (rule 3.7 guard c).
-func guardExclusions(in *recorded) {
-	type count struct{ lost, of int }
-	var run count
-	servers := make(map[int]*count)
+// server or the run would lose more than the operator allows, and what was held back
+// before (rule 3.7 guard c). What goes from an acting primary goes from its partner
+// too, and counts there.
+func guardExclusions(in *recorded, t *toll) {
+	var all []*unit
 	for _, u := range in.units {
-		if servers[u.server] == nil {
-			servers[u.server] = new(count)
-		}
-		if s := servers[u.server]; u.compared != nil {
-			lost, of := len(u.compared.removed), len(u.part.Exclusions.Items)
-			s.lost, s.of, run.lost, run.of = s.lost+lost, s.of+of, run.lost+lost, run.of+of
-		}
-	}
-	for _, u := range in.units {
-		c, s := u.compared, servers[u.server]
-		if c == nil || len(c.removed) == 0 {
+		if u.compared == nil {
 			continue
 		}
-		if of := len(u.part.Exclusions.Items); in.tooMany(len(c.removed), of) || in.tooMany(s.lost, s.of) || in.tooMany(run.lost, run.of) {
-			c.tell(plan.Guard, "would delete %d of %s here, %d of %d on the server and %d of %d in this run: none is deleted here; if it is right, run once with --allow-deletes",
-				len(c.removed), printable.Count(of, "exclusion", "exclusions"), s.lost, s.of, run.lost, run.of)
+		all = append(all, u)
+		t.lose(plan.ListExclusions, u.sighting, len(u.compared.removed))
+		for _, twin := range in.writtenTwins(u) {
+			t.lose(plan.ListExclusions, twin, countOf(twin.part.Exclusions.Items, u.compared.removed))
+		}
+	}
+	for _, u := range all {
+		c, over := u.compared, u.sighting
+		if !u.part.Exclusions.Complete() {
+			continue
+		}
+		held := !in.p.AllowDeletes && countOf(c.removed, c.before.Held) > 0
+		if c.after.Held = nil; len(c.removed) == 0 {
+			continue
+		}
+		tooMuch := t.tooMuch(plan.ListExclusions, over)
+		for _, twin := range in.writtenTwins(u) {
+			if !tooMuch && t.tooMuch(plan.ListExclusions, twin) {
+				tooMuch, over = true, twin
+			}
+		}
+		if tooMuch || held {
+			c.tell(plan.Guard, "would delete %s: none is deleted here; if it is right, run once with --allow-deletes", t.text(plan.ListExclusions, over, "exclusion", "exclusions"))
+			c.after.Held = c.removed
 			c.keepRemoved(nil)
 		}
 	}
+}
+
+// writtenTwins are the twins of a scope on servers whose scopes are written to.
+func (r *recorded) writtenTwins(u *unit) []*sighting {
+	return slices.DeleteFunc(r.twins(u), func(x *sighting) bool { return !r.pushesScopes(x.server) })
+}
+
+// countOf counts the exclusions of a list that another one has too.
+func countOf(list, other []windhcp.Exclusion) (n int) {
+	for _, x := range list {
+		if slices.Contains(other, x) {
+			n++
+		}
+	}
+	return n
 }
 
 // agree remembers what both sides of each scope agree on when the run is done.

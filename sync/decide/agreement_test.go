@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -157,6 +158,129 @@ func TestManyExclusionsAreHeldBack(t *testing.T) {
 	l.run()
 	if got := spansText(union(nil, l.scope.exclusions)); got != "21-21 24-30" {
 		t.Errorf("the server has %s", got)
+	}
+}
+
+// manyExclusions is a lab with scopes on servers, by turns, and exclusions in each, on
+// which both sides agree. Then NetBox lacks the first ones of each.
+func manyExclusions(t *testing.T, servers, scopes, each, gone int) *lab {
+	l := &lab{T: t, w: newWorld()}
+	var hosts []string
+	for i := range servers {
+		hosts = append(hosts, fmt.Sprintf("dh%d.corp.example", i+1))
+	}
+	l.p = defaults(hosts...)
+	at := func(i, last int) netip.Addr { return netip.AddrFrom4([4]byte{10, 9, byte(i), byte(last)}) }
+	for i := range scopes {
+		scope := l.w.server(hosts[i%servers]).addScope(at(i, 0).String()+"/24", at(i, 20).String(), at(i, 250).String())
+		for j := range each {
+			scope.exclusions = append(scope.exclusions, windhcp.Exclusion{Start: at(i, 30+2*j), End: at(i, 30+2*j)})
+		}
+	}
+	l.importAll()
+	l.p.PushScopeInfo = true
+	l.run()
+	for i := range l.w.nb.Ranges {
+		list, err := exclusionsOf(l.w.nb.Ranges[i].Exclusions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list) > gone {
+			l.w.nb.Ranges[i].Exclusions = exclusionsField(list[gone:])
+		}
+	}
+	return l
+}
+
+func dropsExclusions(p *plan.Plan) (n int) {
+	for _, s := range p.Steps {
+		if s.Kind == plan.WindowsExclusion && s.Action == state.Delete {
+			n++
+		}
+	}
+	return n
+}
+
+// rules 5.6 and 3.7 guard c: exclusions count for their server and the run too, and
+// what was held back once goes by a person's word only, whatever is made meanwhile.
+func TestManyExclusionsOfAServerOrARunAreHeldBack(t *testing.T) {
+	for _, c := range []struct {
+		name                        string
+		servers, scopes, each, gone int
+		note                        string
+	}{
+		{"a scope", 1, 1, 6, 5, "would delete 5 of 6 exclusions here"},
+		{"a server", 1, 2, 3, 2, "4 of 6 on dh1.corp.example"},
+		{"the run", 4, 4, 3, 2, "8 of 12 in this run"},
+		{"no more than half of each", 4, 4, 4, 2, ""},
+		{"no more than three", 1, 1, 4, 3, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := manyExclusions(t, c.servers, c.scopes, c.each, c.gone)
+			p := l.run()
+			if c.note == "" {
+				if dropsExclusions(p) != c.gone*c.scopes {
+					t.Errorf("not deleted\n%s", describe(p))
+				}
+				return
+			}
+			wantSteps(t, p, onServers)
+			wantNote(t, p, plan.Guard, "5.6", c.note)
+			for _, m := range l.w.servers {
+				for _, scope := range m.scopes {
+					for last := range 40 {
+						addr := netip.AddrFrom4([4]byte{10, 9, scope.Subnet.Addr().As4()[2], byte(150 + 2*last)})
+						scope.exclusions = append(scope.exclusions, windhcp.Exclusion{Start: addr, End: addr})
+					}
+				}
+			}
+			for range 3 {
+				p := l.run()
+				wantSteps(t, p, onServers)
+				wantNote(t, p, plan.Guard, "5.6", "none is deleted here")
+				l.w.hoursLater(2)
+			}
+			l.p.AllowDeletes = true
+			if p := l.run(); dropsExclusions(p) != c.gone*c.scopes {
+				t.Errorf("not deleted after --allow-deletes\n%s", describe(p))
+			}
+		})
+	}
+}
+
+// rule 5.6: exclusions that both have again were not lost, and are not held back later.
+func TestHeldExclusionsThatAreRecordedAgainAreHeldNoMore(t *testing.T) {
+	l := manyExclusions(t, 1, 1, 6, 5)
+	less := l.w.nb.Ranges[0].Exclusions
+	wantSteps(t, l.run(), onServers)
+	all := l.w.server(dh1).scopes[netip.MustParseAddr("10.9.0.0")].exclusions
+	l.w.nb.Ranges[0].Exclusions = exclusionsField(all)
+	l.run()
+	l.w.nb.Ranges[0].Exclusions = exclusionsField(all[1:])
+	if p := l.run(); dropsExclusions(p) != 1 {
+		t.Errorf("one of six is not deleted\n%s", describe(p))
+	}
+	l.w.nb.Ranges[0].Exclusions = less
+	wantSteps(t, l.run(), onServers)
+}
+
+// rules 5.6 and 3.7 guard c: what goes from a partner too counts for that server.
+func TestExclusionsOfAPartnerCountForIt(t *testing.T) {
+	l := newLab(t)
+	l.p = defaults(dh1, dh2)
+	l.scope.exclusions = spansOf(t, "30-30 32-32 34-34 36-36 38-38 40-40 42-42 44-44 46-46 48-48 50-50 52-52")
+	l.w.pair("east", dh1, dh2, "10.8.4.0")
+	partner := l.w.server(dh2).scopes[l.scope.ID()]
+	partner.exclusions = spansOf(t, "30-30 32-32 34-34 36-36 44-44")
+	l.importAll()
+	l.p.PushScopeInfo, l.p.PushToPartner = true, true
+	l.run()
+	partner.exclusions = spansOf(t, "30-30 32-32 34-34 36-36 44-44")
+	l.w.nb.Ranges[0].Exclusions = exclusionsField(spansOf(t, "38-38 40-40 42-42 44-44 46-46 48-48 50-50 52-52"))
+	p := l.run()
+	wantNote(t, p, plan.Guard, "5.6", "4 of 5 on dh2.corp.example")
+	if dropsExclusions(p) > 0 {
+		t.Errorf("deleted\n%s", describe(p))
 	}
 }
 

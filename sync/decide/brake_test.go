@@ -19,7 +19,7 @@ func everythingToPush(t *testing.T) *lab {
 	l.run()
 	l.w.remove(0)
 	l.w.memory.Pushed[plan.PushedKey{Server: dh1, Addr: netip.MustParseAddr("10.8.4.33")}] = plan.Pushed{ClientID: pc,
-		Known: plan.Known{Object: l.w.log[0].Object, Seen: state.Mark{Record: l.w.log[0].Record - 1, Time: l.w.now}, Record: l.w.log[0].Record, First: l.w.now.Add(-2 * later)}}
+		Known: plan.Known{Object: l.w.log[0].Object, Seen: state.Mark{Record: l.w.log[0].Record - 1, Time: l.w.now}, Record: l.w.log[0].Record, First: l.w.now.Add(-2 * later), Dated: l.w.now.Add(-2 * later)}}
 	l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.50/24"), Status: "reserved", ClientID: mfp})
 	l.w.nb.Ranges[0].ScopeName, l.w.nb.Ranges[0].Exclusions = "edited", json.RawMessage(`[{"start":"10.8.4.30","end":"10.8.4.31"}]`)
 	l.w.addPrefix("10.8.9.0/24", 0)

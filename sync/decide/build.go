@@ -40,8 +40,9 @@ func Build(in plan.Input) *plan.Plan {
 	contextsAt := d.add(w)
 	scopes, w := recordScopes(found, &d.plan.Memory)
 	scopesAt := d.add(w)
+	limits := newToll(found)
 	if in.Policy.Mode == plan.Sync {
-		guardExclusions(scopes)
+		guardExclusions(scopes, limits)
 	}
 	var made []*unit
 	if in.Policy.Mode == plan.Sync && in.Policy.PushScopeInfo {
@@ -49,14 +50,17 @@ func Build(in plan.Input) *plan.Plan {
 		d.add(w)
 	}
 	d.add(agree(scopes, d.plan.Memory.Scopes))
+	var leaving []leavingScope
 	if in.Policy.Mode == plan.Sync && in.Policy.PushScopeInfo {
-		d.add(withdrawScopes(scopes, d.plan.Memory.Records))
+		leaving, w = withdrawScopes(scopes, limits, d.plan.Memory.Records)
+		d.add(w)
 	}
 	if problem := statusSettingsProblem(&in.Policy, in.NetBox.Statuses); problem != "" {
 		d.note(plan.Note{Level: plan.Failure, Cause: plan.CauseStatuses, Text: problem + "; no address is touched"})
 	} else if in.Policy.Mode == plan.Sync {
-		d.addresses(scopes, made)
+		d.addresses(scopes, made, limits)
 	}
+	d.add(removeScopes(scopes, leaving, limits, d.plan.Memory.Records))
 	d.add(reflectScopes(scopes))
 	done := d.finish(v)
 	if in.Policy.Mode == plan.Import {
@@ -81,11 +85,11 @@ func (d *draft) add(w work) (at int) {
 }
 
 // addresses runs the stages that are about addresses and reservations.
-func (d *draft) addresses(scopes *recorded, made []*unit) {
+func (d *draft) addresses(scopes *recorded, made []*unit, limits *toll) {
 	p, before := scopes.p, newBook(scopes.p, scopes.nb.Addresses)
 	d.plan.Memory.Statuses[p.LeaseStatus], d.plan.Memory.Statuses[p.ReservationStatus] = plan.ListLeases, plan.ListReservations
 	clients, targets := newClients(scopes.view), pushTargets(scopes, made)
-	withdrawn, w := findWithdrawn(scopes, clients, targets, before, d.plan.Memory.Pushed)
+	withdrawn, w := findWithdrawn(scopes, clients, targets, before, limits, d.plan.Memory.Pushed)
 	d.add(w)
 	after, book := scopes.nb, before
 	if p.SyncIPs {

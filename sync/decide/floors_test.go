@@ -297,6 +297,7 @@ func (f *floors) records(r *reading) string {
 	before, _ := recordsOf(r.before.Ranges)
 	after, _ := recordsOf(r.after.Ranges)
 	problem := ""
+	lost, of := make(map[string]int), make(map[string]int)
 	for _, rec := range before {
 		name := rec.Source.String() + " " + rec.Subnet.String()
 		w := f.scopes[name]
@@ -328,7 +329,18 @@ func (f *floors) records(r *reading) string {
 		if gone && !r.p.AllowDeletes && (!w.twice(r, "unlisted", w.unlisted) || len(r.in.Windows[i].Scopes.Items) == 0) {
 			problem = fmt.Sprintf("the record of %s is lost by one look, or by an empty list", name)
 		}
+		for _, g := range []string{"records of " + host, "records of the run"} {
+			of[g]++
+			if gone {
+				lost[g]++
+			}
+		}
 		w.note(r, "unlisted", &w.unlisted, lists, false)
+	}
+	for g, n := range lost {
+		if n > r.p.MaxDeleteCount && n*100 > of[g]*r.p.MaxDeletePercent && !r.p.AllowDeletes {
+			problem = fmt.Sprintf("%d of %d %s are lost", n, of[g], g)
+		}
 	}
 	return problem
 }

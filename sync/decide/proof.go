@@ -17,6 +17,37 @@ import (
 // a server: a run in between can see an operator undo it (rule 5.4).
 const later = time.Hour
 
+// begin keeps the time, by the mirror's clock and by NetBox's, from which a delete on
+// a server waits. A time in the future was taken by a clock that was wrong: waiting
+// begins anew.
+func (v *view) begin(first, dated *time.Time) {
+	if first.IsZero() || first.After(v.in.Now) {
+		*first = v.in.Now
+	}
+	if date := v.nb.Date; !date.IsZero() && (dated.IsZero() || dated.After(date)) {
+		*dated = date
+	}
+}
+
+// due is the time by the mirror's clock at which a wait is over by both clocks, as
+// far as NetBox's tells.
+func (v *view) due(first, dated time.Time, wait time.Duration) time.Time {
+	left := wait
+	if !dated.IsZero() && !v.nb.Date.IsZero() {
+		left -= v.nb.Date.Sub(dated)
+	}
+	if byNetBox := v.in.Now.Add(left); byNetBox.After(first.Add(wait)) {
+		return byNetBox
+	}
+	return first.Add(wait)
+}
+
+// waited reports whether a wait is over by both clocks, so that one wrong clock
+// deletes nothing (rule 5.4).
+func (v *view) waited(first, dated time.Time, wait time.Duration) bool {
+	return !v.in.Now.Before(v.due(first, dated, wait))
+}
+
 // Gone lists what the mirror remembers, NetBox does not show any more, and a server
 // still has: only for these a record of the deletion is looked for (rule 5.4).
 func Gone(in *plan.Input) []state.Gone {
@@ -132,6 +163,14 @@ func (v *view) deleted(kind state.Kind, known *plan.Known) (d *state.Deletion, w
 		return nil, "it was deleted before deleting on servers was switched on"
 	}
 	return d, ""
+}
+
+// found remembers since when the record of an object's deletion is known.
+func (v *view) found(known *plan.Known, record int64) {
+	if known.Record != record {
+		known.Record, known.First, known.Dated = record, time.Time{}, time.Time{}
+	}
+	v.begin(&known.First, &known.Dated)
 }
 
 // knows is what is remembered of an object that NetBox shows now.

@@ -52,6 +52,9 @@ type story struct {
 	wrote         map[int64]string    // descriptions that runs gave addresses
 	changedNetBox *state.State        // NetBox before the run that is judged
 	changedBefore map[string]*machine // the servers before the run that is judged
+	mirror        time.Time           // the mirror's clock in that run
+	sighted       map[int64]*moment   // records of deletions, by id
+	idle          map[string]*moment  // inactive scopes, by server and scope
 	*floors
 }
 
@@ -79,7 +82,8 @@ func (s *story) vrf(host string, _ netip.Prefix) int64 {
 func storyNets() []string { return []string{"10.0.0.0/28", "10.0.0.16/28", "10.0.1.0/28"} }
 
 func newStory(t *rapid.T) *story {
-	s := &story{T: t, w: newWorld(), p: defaults(dh1, dh2, dh3), floors: newFloors(), agreed: make(map[string]agreedOn), wrote: make(map[int64]string)}
+	s := &story{T: t, w: newWorld(), p: defaults(dh1, dh2, dh3), floors: newFloors(), agreed: make(map[string]agreedOn), wrote: make(map[int64]string),
+		sighted: make(map[int64]*moment), idle: make(map[string]*moment)}
 	p := &s.p
 	p.MaxDeleteCount, p.MaxDeletePercent = s.pick("count", 4), []int{0, 50, 80}[s.pick("percent", 3)]
 	p.PreviousLease, p.PreviousReservation = []string{"old-dhcp"}, []string{"old-reserved"}
@@ -200,6 +204,7 @@ func (s *story) scopes() (out []*wscope) {
 // checks that nothing is left to do.
 func (s *story) round() *plan.Plan {
 	in := s.w.read(s.p)
+	s.see(&in)
 	made := s.build(in)
 	before, windows := s.w.copyNetBox(), s.w.copyServers()
 	s.changedBefore, s.changedNetBox = windows, before
@@ -207,6 +212,7 @@ func (s *story) round() *plan.Plan {
 	if err := s.w.apply(made); err != nil {
 		s.Fatalf("%v\n%s", err, describe(made))
 	}
+	s.seeIdle()
 	if diff := notAsForetold(before, s.w.nb, made.Steps); diff != "" && s.w.refused == 0 {
 		s.Fatalf("the steps leave something else than plan.After says (-foretold +found):\n%s\n%s", diff, describe(made))
 	}
@@ -216,7 +222,7 @@ func (s *story) round() *plan.Plan {
 	if problem := s.judge(&reading{s, in, before, s.w.nb, facts}); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
-	if problem := firstOf(serverTouch(windows, s.w.servers, &s.p), s.unproved(windows, made), s.exclusionsLost(windows, before), s.braked(windows), s.overwritten(windows, before), s.misdescribed(before)); problem != "" {
+	if problem := firstOf(serverTouch(windows, s.w.servers, &s.p), s.unproved(windows, made), s.beyondLimits(windows), s.exclusionsLost(windows, before), s.braked(windows), s.overwritten(windows, before), s.misdescribed(before)); problem != "" {
 		s.Fatalf("%s\n%s", problem, describe(made))
 	}
 	s.observeAgreement(&in, made)
@@ -283,8 +289,8 @@ func (s *story) scopeLost(host string, was, now *wscope) string {
 	}
 	vrf := s.vrf(host, was.Subnet)
 	proved := slices.ContainsFunc(s.w.log, func(d state.Deletion) bool {
-		waited := s.w.now.Sub(d.Time)
-		return d.Kind == state.IPRange && d.Message == "" && d.Range.VRF == vrf && d.Range.Subnet() == was.Subnet && (now != nil && waited >= s.p.ScopeGrace || waited >= 2*s.p.ScopeGrace)
+		return d.Kind == state.IPRange && d.Message == "" && d.Range.VRF == vrf && d.Range.Subnet() == was.Subnet && s.sighted[d.Record].ago(s, s.p.ScopeGrace) &&
+			(now != nil || s.idle[scopeText(host, was.ID())].ago(s, s.p.ScopeGrace))
 	})
 	running := slices.ContainsFunc(was.leases, windhcp.Lease.Active)
 	if now != nil && len(recordsFor(s.changedNetBox, host, was)) > 0 {
@@ -312,7 +318,7 @@ func (s *story) unproved(before map[string]*machine, made *plan.Plan) string {
 				vrf := s.vrf(host, scope.Subnet)
 				proved := slices.ContainsFunc(s.w.log, func(d state.Deletion) bool {
 					return d.Message == "" && d.Address.Address.Addr() == r.Addr && d.Address.VRF == vrf && windhcp.ParseClientID(d.Address.ClientID) == r.ClientID &&
-						s.w.now.Sub(d.Time) >= time.Hour
+						s.sighted[d.Record].ago(s, time.Hour)
 				})
 				if !kept && (!proved || s.w.logFails || s.w.restored || string(s.w.homeContext().Data) != string(Home{ID: made.Memory.NetBox.ID, Keeper: here().Keeper}.Data())) {
 					return fmt.Sprintf("reservation %s for %s was deleted on %s without proof", r.Addr, r.ClientID, host)

@@ -39,10 +39,7 @@ func pushScopes(in *recorded) ([]*unit, work) {
 		}
 		sp.pushScope(u)
 		sp.pushExclusions(u.compared, u.server, u.want, u.part.Exclusions)
-		for _, twin := range in.twins(u) {
-			if !in.pushesScopes(twin.server) {
-				continue
-			}
+		for _, twin := range in.writtenTwins(u) {
 			sp.pushExclusions(in.compareTwin(u, twin), twin.server, u.want, twin.part.Exclusions)
 		}
 		sp.pushOptions(u)

@@ -3,6 +3,7 @@ package decide
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -11,7 +12,7 @@ import (
 
 // rules 5.4, 5.5, 5.6 and 5.8: with every mode on that deletes on servers, things go
 // from NetBox by hand, by a restore or by a narrowed view, and time passes. Each
-// round is judged by the world: see unproved, scopeLost and exclusionsLost.
+// round is judged by the world: see unproved, scopeLost, exclusionsLost and beyondLimits.
 func TestNothingIsDeletedOnServersWithoutProof(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newStory(t)
@@ -19,7 +20,7 @@ func TestNothingIsDeletedOnServersWithoutProof(t *testing.T) {
 		s.round()
 		s.p.Mode = plan.Sync
 		s.p.PushReservations, s.p.DeleteRemoved, s.p.PushScopeInfo, s.p.DeleteScopes = true, true, true, true
-		s.p.MaxDeleteCount = 100
+		s.p.MaxDeleteCount = []int{100, 100, 1, 2}[s.pick("limit", 4)]
 		s.round()
 		s.round() // what was made is seen
 		events := s.vanishings()
@@ -28,6 +29,7 @@ func TestNothingIsDeletedOnServersWithoutProof(t *testing.T) {
 				events[s.pick("event", len(events))]()
 			}
 			s.w.hoursLater([]int{0, 1, 25}[s.pick("hours", 3)])
+			s.w.fast = []time.Duration{0, 0, 400 * 24 * time.Hour, -2 * time.Hour}[s.pick("clock", 4)]
 			s.round()
 		}
 	})
@@ -57,6 +59,11 @@ func (s *story) vanishings() []func() {
 		func() { scope(w.removeRange) },
 		func() { scope(func(i int) { w.nb.Ranges = slices.Delete(w.nb.Ranges, i, i+1) }) },
 		func() { scope(func(i int) { w.nb.Ranges[i].Exclusions = nil }) },
+		func() {
+			for len(w.nb.Addresses) > 0 {
+				w.remove(0)
+			}
+		},
 		func() { w.logFails = !w.logFails },
 		func() { w.restored = !w.restored },
 		func() {
@@ -65,5 +72,6 @@ func (s *story) vanishings() []func() {
 			}
 		},
 		func() { s.newReservation(s.scopes()[0]) },
+		func() { s.p.AllowDeletes = s.one("--allow-deletes", 3) },
 	}
 }

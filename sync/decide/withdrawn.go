@@ -31,16 +31,16 @@ type withdrawing struct {
 
 // findWithdrawn finds the reservations that an operator deleted in NetBox, by the
 // object that the mirror remembers and the record of its deletion
-// (push.delete_removed). addresses is NetBox as it was read; pushed is the part of
-// the memory that says what was found.
+// (push.delete_removed). addresses is NetBox as it was read; t has what the scopes that
+// go take with them; pushed is the part of the memory that says what was found.
 //
 //	the object in NetBox     its deletion in the log           outcome (rule 5.4)
 //	is there                                                   none
 //	has another address now                                    keep, told: a move is no deletion
 //	is gone                  none, or none that counts         keep, told; NetBox gets it anew
 //	is gone                  seen in this run first            keep; NetBox does not get it anew
-//	is gone                  seen an hour ago or more          delete, unless guard c objects
-func findWithdrawn(in *recorded, c *clients, targets []*unit, addresses book, pushed map[plan.PushedKey]plan.Pushed) (*withdrawal, work) {
+//	is gone                  seen an hour ago, by both clocks  delete, unless guard c objects
+func findWithdrawn(in *recorded, c *clients, targets []*unit, addresses book, t *toll, pushed map[plan.PushedKey]plan.Pushed) (*withdrawal, work) {
 	wi := &withdrawing{recorded: in, clients: c, addresses: addresses, pushed: pushed, objects: make(map[int64]*state.Address),
 		withdrawal: &withdrawal{deletes: make(map[plan.PushedKey]int64), waits: make(map[plan.PushedKey]bool)}}
 	if !in.p.Withdraws() || in.strange != "" || in.nb.Log.Broken {
@@ -53,7 +53,7 @@ func findWithdrawn(in *recorded, c *clients, targets []*unit, addresses book, pu
 	for _, u := range targets {
 		lost[u] = wi.lost(u)
 	}
-	wi.guard(targets, lost)
+	wi.guard(targets, lost, t)
 	return wi.withdrawal, wi.work
 }
 
@@ -82,12 +82,10 @@ func (wi *withdrawing) lost(u *unit) map[plan.PushedKey]int64 {
 			wi.pushed[k] = known
 			continue
 		}
-		if known.Record != d.Record {
-			known.Record, known.First = d.Record, wi.in.Now
-			wi.pushed[k] = known
-		}
+		wi.found(&known.Known, d.Record)
+		wi.pushed[k] = known
 		wi.waits[k] = true
-		if wi.in.Now.Sub(known.First) < later {
+		if !wi.waited(known.First, known.Dated, later) {
 			young++
 		} else if problem := wi.clients.elsewhere(u, r); problem != "" {
 			wi.note(pushNote(wi.view, u, r.Addr, plan.Conflict, problem))
@@ -123,32 +121,22 @@ func (wi *withdrawing) present(u *unit, r *windhcp.Reservation, known *plan.Know
 
 // guard lets the losses through, or none of a scope, server or run that would lose
 // more than the operator allows at once (rule 3.7 guard c).
-func (wi *withdrawing) guard(targets []*unit, lost map[*unit]map[plan.PushedKey]int64) {
-	type count struct{ lost, of int }
-	var run count
-	servers := make(map[int]*count)
+func (wi *withdrawing) guard(targets []*unit, lost map[*unit]map[plan.PushedKey]int64, t *toll) {
 	for _, u := range targets {
-		s := servers[u.server]
-		if s == nil {
-			s = new(count)
-			servers[u.server] = s
-		}
-		n, of := len(lost[u]), len(u.part.Reservations.Items)
-		s.lost, s.of, run.lost, run.of = s.lost+n, s.of+of, run.lost+n, run.of+of
+		t.lose(plan.ListReservations, u.sighting, len(lost[u]))
 	}
 	for _, u := range targets {
-		if wi.brake(u.server) != "" {
+		if len(lost[u]) == 0 || wi.brake(u.server) != "" {
 			continue // they wait
 		}
-		n, of, s := len(lost[u]), len(u.part.Reservations.Items), servers[u.server]
-		if n > 0 && (wi.tooMany(n, of) || wi.tooMany(s.lost, s.of) || wi.tooMany(run.lost, run.of) || wi.held(lost[u])) {
+		if t.tooMuch(plan.ListReservations, u.sighting) || wi.held(lost[u]) {
 			for k := range lost[u] {
 				known := wi.pushed[k]
 				known.Held = true
 				wi.pushed[k] = known
 			}
-			note := pushNote(wi.view, u, netip.Addr{}, plan.Guard, fmt.Sprintf("would delete %d of %s here, %d of %d on the server and %d of %d in this run: nothing is deleted here; if it is right, run once with --allow-deletes",
-				n, printable.Count(of, "reservation", "reservations"), s.lost, s.of, run.lost, run.of))
+			note := pushNote(wi.view, u, netip.Addr{}, plan.Guard, fmt.Sprintf("would delete %s: nothing is deleted here; if it is right, run once with --allow-deletes",
+				t.text(plan.ListReservations, u.sighting, "reservation", "reservations")))
 			note.Cause = plan.CauseReservationsLost
 			wi.note(note)
 			continue

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -212,10 +213,89 @@ func TestManyRemovedReservationsAreHeldBack(t *testing.T) {
 			p := l.run()
 			wantSteps(t, p, anyStep)
 			wantNote(t, p, plan.Guard, "5.2", "nothing is deleted here")
+			for i := range 20 { // what is made meanwhile makes the loss look small
+				for j := range 2 * c.each {
+					net := func(last int) string { return fmt.Sprintf("10.10.%d.%d", i, last) }
+					scope := l.w.server(hosts[i%c.servers]).scopes[netip.MustParseAddr(net(0))]
+					if scope == nil {
+						scope = l.w.server(hosts[i%c.servers]).addScope(net(0)+"/24", net(20), net(250))
+					}
+					scope.reserve(net(30+j), fmt.Sprintf("00-00-5e-01-%02x-%02x", i, j), "y")
+				}
+			}
+			for id, scope := range l.w.server(hosts[0]).scopes {
+				if id.As4()[1] == 9 {
+					for j := range 2 * c.each {
+						scope.reserve(netip.AddrFrom4([4]byte{10, 9, id.As4()[2], byte(130 + j)}).String(), fmt.Sprintf("00-00-5e-02-%02x-%02x", id.As4()[2], j), "z")
+					}
+				}
+			}
+			l.p.AutoImport = true
+			for range 2 {
+				p = l.run()
+				wantSteps(t, p, func(s plan.Step) bool { return onServers(s) && s.Action == state.Delete })
+				if !p.Refused() {
+					t.Error("what was held back is told no more")
+				}
+			}
 			l.p.AllowDeletes = true
 			if n := l.run().Count(hosts[0], state.Delete); n != c.scopes*c.each/c.servers {
 				t.Errorf("%d deleted on %s after --allow-deletes", n, hosts[0])
 			}
 		})
+	}
+}
+
+// rule 5.4: the hour counts by the mirror's clock and by NetBox's. One that jumps, or
+// was wrong when the deletion was seen, ends no wait, and a memory without NetBox's
+// time waits anew.
+func TestOneWrongClockDeletesNothingOnAServer(t *testing.T) {
+	known := plan.PushedKey{Server: dh1, Addr: netip.MustParseAddr("10.8.4.33")}
+	for _, c := range []struct {
+		name   string
+		before time.Duration // how far the mirror's clock is ahead when it sees the deletion
+		after  time.Duration // and later
+		hours  int           // that pass by the other clocks
+		forget func(*plan.Pushed)
+		goes   bool
+	}{
+		{"both right", 0, 0, 1, nil, true},
+		{"it jumps ahead", 0, 400 * 24 * time.Hour, 0, nil, false},
+		{"it jumps back", 0, -2 * time.Hour, 2, nil, false},
+		{"it was ahead and is right again", 400 * 24 * time.Hour, 0, 2, nil, false},
+		{"ahead all the time", 400 * 24 * time.Hour, 400 * 24 * time.Hour, 1, nil, true},
+		{"a memory of before, without NetBox's time", 0, 0, 2, func(p *plan.Pushed) { p.Dated = time.Time{} }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := removed(t)
+			l.w.fast = c.before
+			wantSteps(t, l.run(), anyStep)
+			if remembered := l.w.memory.Pushed[known]; c.forget != nil {
+				c.forget(&remembered)
+				l.w.memory.Pushed[known] = remembered
+			}
+			l.w.fast = c.after
+			l.w.hoursLater(c.hours)
+			if c.goes {
+				wantSteps(t, l.run(), anyStep, withdrawn)
+				return
+			}
+			wantSteps(t, l.run(), anyStep)
+			l.w.hoursLater(3) // by both clocks
+			wantSteps(t, l.run(), anyStep, withdrawn)
+		})
+	}
+}
+
+// rule 5.4: where NetBox does not tell the time nothing is deleted on a server.
+func TestWithoutTheTimeOfNetBoxNothingIsDeletedOnAServer(t *testing.T) {
+	l := removed(t)
+	for range 3 {
+		in := l.w.read(l.p)
+		in.NetBox.Date = time.Time{}
+		p := Build(in)
+		wantSteps(t, p, anyStep)
+		l.w.memory = p.Memory
+		l.w.hoursLater(2)
 	}
 }

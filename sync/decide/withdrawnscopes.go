@@ -3,6 +3,7 @@ package decide
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
@@ -15,6 +16,14 @@ type scopeWithdrawal struct {
 	*recorded
 	work
 	records map[plan.ScopeKey]plan.Recorded // what is remembered
+	leaving []leavingScope
+}
+
+// leavingScope is a scope that may be deleted on its server now.
+type leavingScope struct {
+	*sighting
+	key    plan.ScopeKey
+	record int64 // of the deletion in NetBox
 }
 
 // withdrawScopes finds scopes whose record was deleted in NetBox and that their server
@@ -26,9 +35,12 @@ type scopeWithdrawal struct {
 //	found                         with leases                 kept, told: nobody is cut off
 //	for less than the grace       any                         kept, told
 //	for longer                    active                      deactivated
-//	deactivated for the grace     inactive                    deleted
+//	deactivated for the grace     inactive                    deleted, unless guard c objects
 //	its record is back            deactivated by the mirror   activated
-func withdrawScopes(in *recorded, records map[plan.ScopeKey]plan.Recorded) work {
+//
+// The scopes to delete are counted in t, with their reservations, and are left to
+// removeScopes: other stages may count reservations of the same server.
+func withdrawScopes(in *recorded, t *toll, records map[plan.ScopeKey]plan.Recorded) ([]leavingScope, work) {
 	sw := &scopeWithdrawal{recorded: in, records: records}
 	listed := make(map[plan.ScopeKey]bool)
 	for _, x := range in.all {
@@ -48,7 +60,11 @@ func withdrawScopes(in *recorded, records map[plan.ScopeKey]plan.Recorded) work 
 			delete(records, k)
 		}
 	}
-	return sw.work
+	for _, x := range sw.leaving {
+		t.lose(plan.ListScopes, x.sighting, 1)
+		t.lose(plan.ListReservations, x.sighting, len(x.part.Reservations.Items))
+	}
+	return sw.leaving, sw.work
 }
 
 // leftOut reports whether a scope is not part of this run, or in maintenance.
@@ -97,8 +113,9 @@ func (sw *scopeWithdrawal) leave(x *sighting, k plan.ScopeKey, known plan.Record
 		sw.tell(x, plan.Warning, left+"it is kept, since "+why)
 		return
 	}
-	if known.Record != d.Record {
-		known.Record, known.First = d.Record, sw.in.Now
+	sw.found(&known.Known, d.Record)
+	if x.scope.Active() {
+		known.Idle, known.IdleDated = time.Time{}, time.Time{}
 	}
 	sw.records[k] = known
 	if obstacle := sw.obstacle(x); obstacle != "" {
@@ -109,22 +126,25 @@ func (sw *scopeWithdrawal) leave(x *sighting, k plan.ScopeKey, known plan.Record
 	switch {
 	case x.scope.Active() && !known.Off.IsZero():
 		sw.tell(x, plan.Warning, left+"it is kept, since it was activated again on Windows")
-	case x.scope.Active() && sw.in.Now.Sub(known.First) < grace:
-		sw.tell(x, plan.Warning, fmt.Sprintf("%sit was deleted in NetBox, and is to be deactivated after %s", left, known.First.Add(grace).Format("2006-01-02 15:04")))
+	case x.scope.Active() && !sw.waited(known.First, known.Dated, grace):
+		sw.tell(x, plan.Warning, fmt.Sprintf("%sit was deleted in NetBox, and is to be deactivated after %s", left, minute(sw.due(known.First, known.Dated, grace))))
 	case x.scope.Active():
-		known.Off, known.Idle = sw.in.Now, sw.in.Now
+		known.Off = sw.in.Now
+		sw.begin(&known.Idle, &known.IdleDated)
 		sw.records[k] = known
 		sw.step(sw.turn(x, d.Record, "Active", "Inactive", "it was deleted in NetBox (push.delete_scopes)"))
-	case known.Idle.IsZero():
-		known.Idle = sw.in.Now
-		sw.records[k] = known
-		fallthrough
-	case sw.in.Now.Sub(known.Idle) < grace:
-		sw.tell(x, plan.Warning, fmt.Sprintf("%sit is inactive, and is to be deleted after %s", left, known.Idle.Add(grace).Format("2006-01-02 15:04")))
 	default:
-		sw.remove(x, d.Record)
+		sw.begin(&known.Idle, &known.IdleDated)
+		sw.records[k] = known
+		if sw.waited(known.Idle, known.IdleDated, grace) {
+			sw.leaving = append(sw.leaving, leavingScope{x, k, d.Record})
+			return
+		}
+		sw.tell(x, plan.Warning, fmt.Sprintf("%sit is inactive, and is to be deleted after %s", left, minute(sw.due(known.Idle, known.IdleDated, grace))))
 	}
 }
+
+func minute(t time.Time) string { return t.Format("2006-01-02 15:04") }
 
 // obstacle says why a scope is not deactivated or deleted now; empty: nothing.
 func (sw *scopeWithdrawal) obstacle(x *sighting) string {
@@ -144,16 +164,26 @@ func (sw *scopeWithdrawal) obstacle(x *sighting) string {
 	return ""
 }
 
-// remove deletes a scope. Its reservations are lost with it, so the limit of guard c
-// holds for them.
-func (sw *scopeWithdrawal) remove(x *sighting, record int64) {
-	if n := len(x.part.Reservations.Items); sw.tooMany(n, n) {
-		sw.tell(x, plan.Guard, fmt.Sprintf("would be deleted with its %s: if it is right, run once with --allow-deletes", printable.Count(n, "reservation", "reservations")))
-		return
+// removeScopes deletes scopes on their servers. Their reservations are lost with them,
+// so the limits hold for both, and what they held back once goes only by an operator's
+// word (rule 3.7 guard c).
+func removeScopes(in *recorded, leaving []leavingScope, t *toll, records map[plan.ScopeKey]plan.Recorded) work {
+	sw := &scopeWithdrawal{recorded: in, records: records}
+	for _, x := range leaving {
+		known := records[x.key]
+		if t.tooMuch(plan.ListScopes, x.sighting) || t.tooMuch(plan.ListReservations, x.sighting) || known.Held && !in.p.AllowDeletes {
+			known.Held = true
+			records[x.key] = known
+			sw.tell(x.sighting, plan.Guard, fmt.Sprintf("would be deleted with its %s (scopes: %s; reservations: %s): if it is right, run once with --allow-deletes",
+				printable.Count(len(x.part.Reservations.Items), "reservation", "reservations"),
+				t.text(plan.ListScopes, x.sighting, "scope", "scopes"), t.text(plan.ListReservations, x.sighting, "reservation", "reservations")))
+			continue
+		}
+		step := sw.turn(x.sighting, x.record, "", "", "it was deleted in NetBox (push.delete_scopes)")
+		step.Action, step.Changes, step.Observed = state.Delete, nil, []plan.Change{{Field: "state", Old: "Inactive"}}
+		sw.step(step)
 	}
-	step := sw.turn(x, record, "", "", "it was deleted in NetBox (push.delete_scopes)")
-	step.Action, step.Changes, step.Observed = state.Delete, nil, []plan.Change{{Field: "state", Old: "Inactive"}}
-	sw.step(step)
+	return sw.work
 }
 
 // turn is a step that changes the state of a scope.

@@ -1,9 +1,12 @@
 package decide
 
 import (
+	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -169,6 +172,127 @@ func TestAScopeWithManyReservationsIsHeldBack(t *testing.T) {
 	wantSteps(t, l.run(), onServers, dropped)
 }
 
+// scopesGone is a lab with scopes on servers, and reservations in each. Records of the
+// first scopes are deleted, and the scopes are deactivated and due.
+func scopesGone(t *testing.T, servers, each, reservations, gone int) *lab {
+	l := &lab{T: t, w: newWorld()}
+	var hosts []string
+	for i := range servers {
+		hosts = append(hosts, fmt.Sprintf("dh%d.corp.example", i+1))
+	}
+	l.p = defaults(hosts...)
+	for i := range servers * each {
+		scope := l.w.server(hosts[i%servers]).addScope(fmt.Sprintf("10.9.%d.0/24", i), fmt.Sprintf("10.9.%d.20", i), fmt.Sprintf("10.9.%d.250", i))
+		for j := range reservations {
+			scope.reserve(fmt.Sprintf("10.9.%d.%d", i, 30+j), fmt.Sprintf("00-00-5e-00-%02x-%02x", i, j), "x")
+		}
+	}
+	l.importAll()
+	l.p.PushScopeInfo, l.p.DeleteScopes, l.p.PushReservations, l.p.DeleteRemoved = true, true, true, true
+	l.run()
+	l.run()
+	for range gone {
+		l.w.removeRange(slices.IndexFunc(l.w.nb.Ranges, func(r state.Range) bool { return r.Role == state.RoleScope }))
+	}
+	l.run()
+	l.w.hoursLater(25)
+	l.run()
+	return l
+}
+
+// recordMore records scopes of dh1 that the server gets, with three reservations each.
+func (l *lab) recordMore(n int) {
+	l.Helper()
+	for i := range n {
+		l.w.addPrefix(fmt.Sprintf("10.10.%d.0/24", i), 0)
+		l.w.nb.Ranges = append(l.w.nb.Ranges, state.Range{ID: l.w.id(), Start: netip.AddrFrom4([4]byte{10, 10, byte(i), 20}), End: netip.AddrFrom4([4]byte{10, 10, byte(i), 99}),
+			Bits: 24, Role: state.RoleScope, Server: dh1, ScopeName: "more", ScopeState: "Active", LeaseSeconds: 3600})
+	}
+	if err := l.w.apply(l.plan()); err != nil {
+		l.Fatal(err)
+	}
+	for id, scope := range l.w.server(dh1).scopes {
+		for j := range 3 {
+			if a := id.As4(); a[1] == 10 {
+				scope.reserve(netip.AddrFrom4([4]byte{10, 10, a[2], byte(30 + j)}).String(), fmt.Sprintf("00-00-5e-01-%02x-%02x", a[2], j), "y")
+			}
+		}
+	}
+	l.run()
+}
+
+// dropsScopes counts the scopes that a plan deletes on servers.
+func dropsScopes(p *plan.Plan) (n int) {
+	for _, s := range p.Steps {
+		if s.Kind == plan.WindowsScope && s.Action == state.Delete {
+			n++
+		}
+	}
+	return n
+}
+
+// rules 5.8 and 3.7 guard c: scopes, and the reservations that are lost with them, count
+// for their server and the run too. What was held back once stays so.
+func TestManyScopesAreHeldBack(t *testing.T) {
+	for _, c := range []struct {
+		name                              string
+		servers, each, reservations, gone int
+		held                              bool
+		note                              string
+	}{
+		{"three of six", 1, 6, 0, 3, false, ""},
+		{"four of eight: no more than half", 1, 8, 0, 4, false, ""},
+		{"four of six on a server", 1, 6, 0, 4, true, "4 of 6 on dh1.corp.example"},
+		{"forty of three reservations", 1, 41, 3, 40, true, "120 of 123 on dh1.corp.example"},
+		{"three, with six of eight reservations of a server", 1, 4, 2, 3, true, "6 of 8 on dh1.corp.example"},
+		{"one on each of four servers", 4, 1, 0, 4, true, "4 of 4 in this run"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := scopesGone(t, c.servers, c.each, c.reservations, c.gone)
+			l.w.hoursLater(25)
+			p := l.run()
+			if !c.held {
+				if dropsScopes(p) != c.gone {
+					t.Errorf("not deleted\n%s", describe(p))
+				}
+				return
+			}
+			wantNote(t, p, plan.Guard, "5.8", c.note)
+			l.recordMore(60) // what is made meanwhile makes the loss look small
+			for _, p := range []*plan.Plan{p, l.run(), l.run()} {
+				if !p.Refused() || dropsScopes(p) > 0 {
+					t.Errorf("not held back\n%s", describe(p))
+				}
+			}
+			l.p.AllowDeletes = true
+			if p := l.run(); dropsScopes(p) != c.gone {
+				t.Errorf("not deleted after --allow-deletes\n%s", describe(p))
+			}
+		})
+	}
+}
+
+// rules 5.4, 5.8 and 3.7 guard c: reservations that are deleted by themselves and those
+// that go with a scope are one loss of their server.
+func TestReservationsOfScopesCountWithThoseDeletedAlone(t *testing.T) {
+	l := scopesGone(t, 1, 2, 2, 1)
+	for i := len(l.w.nb.Addresses) - 1; i >= 0; i-- {
+		if l.w.nb.Addresses[i].Address.Addr().As4()[2] == 1 {
+			l.w.remove(i)
+		}
+	}
+	l.run()
+	l.w.hoursLater(25)
+	p := l.run()
+	wantSteps(t, p, func(s plan.Step) bool { return onServers(s) && s.Action == state.Delete })
+	wantNote(t, p, plan.Guard, "5.8", "4 of 4 on dh1.corp.example")
+	wantNote(t, p, plan.Guard, "5.2", "4 of 4 on dh1.corp.example")
+	l.p.AllowDeletes = true
+	if p := l.run(); p.Count(dh1, state.Delete) != 3 {
+		t.Errorf("not deleted after --allow-deletes\n%s", describe(p))
+	}
+}
+
 // rule 5.8: an entry of another record has no record of its own in the change log.
 func TestAnEntryOfAnotherRangeIsNoProof(t *testing.T) {
 	l := newLab(t)
@@ -213,4 +337,40 @@ func TestAnInactiveScopeIsMadeInactive(t *testing.T) {
 			t.Errorf("made %+v", made)
 		}
 	}
+}
+
+// rule 5.8: both waits count by the mirror's clock and by NetBox's. One that jumps
+// takes no step, and the next comes when both clocks say so.
+func TestOneWrongClockTakesNoScopeOffItsServer(t *testing.T) {
+	for _, jump := range []time.Duration{400 * 24 * time.Hour, -50 * time.Hour} {
+		l := scopeGone(t)
+		wantSteps(t, l.run(), onServers)
+		for _, step := range []string{turned, dropped} {
+			l.w.fast = jump
+			for range 2 {
+				l.w.hoursLater(1)
+				wantSteps(t, l.run(), onServers)
+			}
+			l.w.fast = 0
+			l.w.hoursLater(25)
+			wantSteps(t, l.run(), onServers, step)
+		}
+	}
+}
+
+// rule 5.8: a scope that people activate and deactivate meanwhile is idle anew.
+func TestAScopeIsDeletedOnlyAfterItWasInactiveAllTheTime(t *testing.T) {
+	l := scopeGone(t)
+	l.scope.State = "Inactive"
+	l.run()
+	l.w.hoursLater(12)
+	l.scope.State = "Active"
+	l.run()
+	l.w.hoursLater(11)
+	l.scope.State = "Inactive"
+	for range 2 {
+		l.run()
+		l.w.hoursLater(12)
+	}
+	wantSteps(t, l.run(), onServers, dropped)
 }

@@ -54,7 +54,7 @@ func TestAReservationTheServerRefusedWasNotPushed(t *testing.T) {
 }
 
 // anHourLater makes what a state folder remembers of deletions in NetBox an hour
-// older.
+// older, and a minute, since NetBox tells its time in whole seconds.
 func anHourLater(t *testing.T, l *mirrortest.Lab) {
 	t.Helper()
 	path := filepath.Join(l.Folder, l.StateDir, "memory.json")
@@ -68,7 +68,7 @@ func anHourLater(t *testing.T, l *mirrortest.Lab) {
 	}
 	for k, known := range memory.Pushed {
 		if !known.First.IsZero() {
-			known.First = known.First.Add(-time.Hour)
+			known.First, known.Dated = known.First.Add(-61*time.Minute), known.Dated.Add(-61*time.Minute)
 			memory.Pushed[k] = known
 		}
 	}

@@ -15,7 +15,8 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
 
-// aDayLater makes what a state folder remembers of deleted scopes a day older.
+// aDayLater makes what a state folder remembers of deleted scopes a day older, and a
+// minute, since NetBox tells its time in whole seconds.
 func aDayLater(t *testing.T, l *mirrortest.Lab) {
 	t.Helper()
 	path := filepath.Join(l.Folder, l.StateDir, "memory.json")
@@ -28,9 +29,9 @@ func aDayLater(t *testing.T, l *mirrortest.Lab) {
 		t.Fatal(err)
 	}
 	for k, known := range memory.Records {
-		for _, at := range []*time.Time{&known.First, &known.Off, &known.Idle} {
+		for _, at := range []*time.Time{&known.First, &known.Dated, &known.Off, &known.Idle, &known.IdleDated} {
 			if !at.IsZero() {
-				*at = at.Add(-24 * time.Hour)
+				*at = at.Add(-24*time.Hour - time.Minute)
 			}
 		}
 		memory.Records[k] = known

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ func (a Agreement) Without(kind state.Kind, before Agreement) Agreement {
 		a.Options = before.Options
 		return a
 	}
+	a.Held = append(slices.Clone(before.Held), a.Held...)
 	a.Exclusions, a.Whole, a.Edited, a.FewExclusions = before.Exclusions, before.Whole, before.Edited, before.FewExclusions
 	return a
 }
@@ -58,6 +60,9 @@ type Agreement struct {
 	// Exclusions are those that both had. Whole is set once they were read whole.
 	Exclusions []windhcp.Exclusion `json:"exclusions,omitempty"`
 	Whole      bool                `json:"whole,omitempty"`
+	// Held are exclusions that guard c did not let go from the server: only a person's
+	// word does.
+	Held []windhcp.Exclusion `json:"held,omitempty"`
 	// The other values are nil until both sides had the same.
 	Router  *string `json:"router,omitempty"`
 	State   *string `json:"state,omitempty"`

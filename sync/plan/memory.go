@@ -132,6 +132,7 @@ type Known struct {
 	Sought state.Mark `json:"sought,omitzero"`  // up to where its deletion was looked for in vain
 	Record int64      `json:"record,omitempty"` // of its deletion; 0: not found
 	First  time.Time  `json:"first,omitzero"`   // when a run saw that record first
+	Dated  time.Time  `json:"dated,omitzero"`   // the same by NetBox's clock; zero: not known, so that waiting begins anew
 	Held   bool       `json:"held,omitempty"`   // guard c held its deletion on a server back: only a person's word lets it go
 }
 
@@ -142,9 +143,10 @@ type Recorded struct {
 	End    netip.Addr `json:"end"`
 	Known
 	// Off is when the mirror deactivated it on the server, and Idle since when it is
-	// inactive there; zero: it did not, or is not.
-	Off  time.Time `json:"off,omitzero"`
-	Idle time.Time `json:"idle,omitzero"`
+	// inactive there; zero: it did not, or is not. IdleDated is Idle by NetBox's clock.
+	Off       time.Time `json:"off,omitzero"`
+	Idle      time.Time `json:"idle,omitzero"`
+	IdleDated time.Time `json:"idle_dated,omitzero"`
 }
 
 // Clone is a copy that can be changed; no map of it is nil.
