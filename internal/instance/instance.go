@@ -108,7 +108,9 @@ func (i *Instance) open(ctx context.Context) error {
 		}
 		return nil
 	case i.pool.Rehearse:
-		return i.rehearseNetBox(ctx)
+		err := i.rehearseNetBox(ctx)
+		i.Engine.AwaitStore()
+		return err
 	}
 	return i.followNetBox(ctx)
 }

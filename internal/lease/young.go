@@ -93,6 +93,10 @@ func (e *Engine) judgeBeside(s *ipam.Snapshot) {
 	})
 }
 
+// AwaitStore returns when the store was judged by the snapshots so far (H-6), for a
+// rehearsal, whose store does not hang.
+func (e *Engine) AwaitStore() { e.beside.Wait() }
+
 // seed makes durable what NetBox shows of leases, running or ended.
 func (e *Engine) seed(ctx context.Context, store Store, s *ipam.Snapshot) error {
 	group, ctx := errgroup.WithContext(ctx)

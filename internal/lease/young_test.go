@@ -99,7 +99,7 @@ func TestAnEmptyStoreIsJudgedByTheFirstSnapshot(t *testing.T) {
 	r.expect(renewing(bob, "10.0.0.11"), "silent H-5 store_failed")
 	r.expect(discover(web), "OFFER D-1 10.0.0.5/24 static")
 	close(slow)
-	r.beside.Wait()
+	r.AwaitStore()
 	for addr, want := range map[string]ClientID{"10.0.0.30": carol, "10.0.0.31": alice} {
 		if l := store.get(addr); l.Client != want || l.Unsynced || l.ToldClient != want {
 			t.Errorf("the store holds %+v for %s, want the lease of %s", l, addr, want)
