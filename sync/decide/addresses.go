@@ -98,7 +98,8 @@ func (ad *addressing) places() []plan.Place {
 // it makes one.
 func (ad *addressing) serve(place plan.Place, x *state.Address, f *facts, n *network) (made bool) {
 	lost := ad.lossOf(x)
-	o := ad.outcomeOf(&situation{place: place, x: x, facts: f, unsure: n.unsure != "" || lost != nil && lost.fate != goes, crowd: ad.crowded()})
+	stays := n.unsure != "" || ad.pushesTo(n) || lost != nil && lost.fate != goes
+	o := ad.outcomeOf(&situation{place: place, x: x, facts: f, stays: stays, crowd: ad.crowded()})
 	ad.held(n, lost)
 	ad.tell(place, &o, f, n)
 	ad.remember(place, f)

@@ -96,6 +96,27 @@ func TestOneServerMayWin(t *testing.T) {
 	}
 }
 
+// rule 5.7, rule 3.7 guard c: where one of two servers of a network wins and the other
+// is pushed to, a reservation that the winner suddenly lacks becomes no lease: NetBox is
+// the truth for the other one.
+func TestAServerThatWinsBesideOneThatIsPushedTo(t *testing.T) {
+	l := newLab(t)
+	l.p = defaults(dh1, dh2)
+	l.w.server(dh2).addScope("10.8.4.0/24", "10.8.4.20", "10.8.4.250")
+	l.importAll()
+	l.scope.reserve("10.8.4.60", cam, "cam")
+	l.run()
+	l.p.PushReservations, l.p.Servers[0].NoPush = true, true
+	l.scope.reservations = nil
+	l.scope.lease("10.8.4.60", "00-00-5e-00-53-08", "visitor")
+	for range 2 {
+		l.run()
+		if x := l.w.address("10.8.4.60"); x == nil || x.Status != "reserved" || x.ClientID != cam {
+			t.Fatalf("NetBox has %+v", x)
+		}
+	}
+}
+
 // rule 3.7 guard o: while another computer answers under a server's name, nothing is
 // pushed, and nothing is deleted on either side.
 func TestAnotherComputerUnderTheName(t *testing.T) {

@@ -12,11 +12,11 @@ import (
 
 // situation is one address: what NetBox has there and what the servers say.
 type situation struct {
-	place  plan.Place
-	x      *state.Address // nil: NetBox has none
-	facts  *facts
-	unsure bool // a server that may know more was not read or not understood
-	crowd  bool // too many statuses of people would be overwritten in this run
+	place plan.Place
+	x     *state.Address // nil: NetBox has none
+	facts *facts
+	stays bool // a reservation that its server lacks: by a guard, or since NetBox is the truth
+	crowd bool // too many statuses of people would be overwritten in this run
 }
 
 // outcome is what the table says about one address.
@@ -86,7 +86,7 @@ func (v *view) outcomeOf(s *situation) outcome {
 	case c == plan.ClassReservation && x.ClientID == "":
 		o.cause, o.why = plan.CauseLeaseFills, "the lease tells the client id of a record made ahead of it"
 		o.want.ClientID, o.want.Managed = string(l.ClientID), state.Prestaged
-	case c == plan.ClassReservation && plan.Managed(x) && !v.pushesReservations(s.facts.unit.server) && !s.unsure:
+	case c == plan.ClassReservation && plan.Managed(x) && !s.stays:
 		o.cause, o.why = plan.CauseDowngrade, "no reservation on the server any more, but a lease"
 		o = v.overwrite(s, o, claim{v.p.LeaseStatus, l.Hostname, l.ClientID})
 	case c == plan.ClassReservation:

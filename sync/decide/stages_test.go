@@ -49,7 +49,7 @@ func TestTheFirstRowThatFitsDecides(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in.Policy.PushReservations = c.push
-			if got := newView(&in).outcomeOf(&situation{place: place, x: c.x, facts: c.facts, unsure: c.unsure}).cause; got != c.want {
+			if got := newView(&in).outcomeOf(&situation{place: place, x: c.x, facts: c.facts, stays: c.unsure || c.push}).cause; got != c.want {
 				t.Errorf("rule %s, want %s", got.Rule(), c.want.Rule())
 			}
 		})
