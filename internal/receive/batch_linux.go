@@ -127,6 +127,9 @@ type outgoing struct {
 	to            netip.AddrPort
 }
 
+// told counts the reply once it has left, or could not.
+func (r *outgoing) told(m *meter, err error) { m.sent(r.reply, r.row, err, time.Since(r.at)) }
+
 func (o *outbox) add(r outgoing) {
 	o.replies = append(o.replies, r)
 	if len(o.replies) == maxSend {
@@ -143,21 +146,16 @@ func (o *outbox) flush() {
 	for next := 0; next < len(o.replies); {
 		n, err := o.send(next)
 		for ; n > 0; n-- {
-			o.told(next, nil)
+			o.replies[next].told(o.meter, nil)
 			next++
 		}
 		if err != nil {
-			o.told(next, err)
+			o.replies[next].told(o.meter, err)
 			next++
 		}
 	}
 	clear(o.replies)
 	o.replies = o.replies[:0]
-}
-
-func (o *outbox) told(i int, err error) {
-	r := &o.replies[i]
-	o.meter.sent(r.reply, r.row, err, time.Since(r.at))
 }
 
 // send sends from the given reply on. It returns how many left, or the error of the

@@ -168,11 +168,11 @@ func leases(resp *dhcpv4.DHCPv4) bool {
 
 // sendProxy sends an OFFER as a server does to a client without an address, and
 // an ACK back to where the REQUEST came from.
-func (s *Server) sendProxy(p *packet, req, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) (string, error) {
+func (s *Server) sendProxy(p *packet, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) {
 	to := netip.AddrPortFrom(in.source.Addr().Unmap(), in.source.Port())
 	if !p.via.proxy || to.Addr().IsUnspecified() || !replyable(to.Addr().AsSlice()) {
-		return s.send(p.via, req, resp, in, local)
+		s.send(p, resp, in, local, nil)
+		return
 	}
-	_, _, err := p.via.conn.WriteMsgUDPAddrPort(resp.ToBytes(), sendControl(sourceAddress(resp, in, local), 0), to)
-	return "source", err
+	s.write(p.via, outgoing{reply: resp, row: "source", at: p.at, wire: resp.ToBytes(), control: sendControl(sourceAddress(resp, in, local), 0), to: to})
 }

@@ -335,34 +335,11 @@ func (s *Server) conclude(p *packet, o *Outcome, in arrivedBy, local map[netip.A
 	if len(o.leftOut) > 0 || !o.fits {
 		s.meter.trimmed(req, o.leftOut, o.fits)
 	}
-	if out != nil && !o.Proxied {
-		if r := s.queued(p, o.Reply, in, local); r.row != "" {
-			out.add(r)
-			return
-		}
+	if o.Proxied {
+		s.sendProxy(p, o.Reply, in, local)
+		return
 	}
-	name, err := s.reply(p, req, o, in, local)
-	s.meter.sent(o.Reply, name, err, time.Since(p.at))
-}
-
-// queued is a reply that leaves through the socket, for the outbox. Without a row
-// it is one that leaves in a frame.
-func (s *Server) queued(p *packet, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) outgoing {
-	source := sourceAddress(resp, in, local)
-	d := destinationOf(p.req, resp, in, s.frames != nil && source.IsValid())
-	if d.path == byHardware {
-		return outgoing{}
-	}
-	return outgoing{reply: resp, row: d.name, at: p.at, wire: resp.ToBytes(), control: d.control(source, in), to: d.to}
-}
-
-// reply sends what came of a message. ProxyDHCP's ACK goes back to where the
-// REQUEST came from, everything else as RFC 2131 section 4.1 says.
-func (s *Server) reply(p *packet, req *dhcpv4.DHCPv4, out *Outcome, in arrivedBy, local map[netip.Addr]bool) (string, error) {
-	if out.Proxied {
-		return s.sendProxy(p, req, out.Reply, in, local)
-	}
-	return s.send(p.via, req, out.Reply, in, local)
+	s.send(p, o.Reply, in, local, out)
 }
 
 // ingress is the way in as the handlers get to know it.
@@ -377,20 +354,32 @@ func (in arrivedBy) ingress(bootPort bool) dhcp4.Ingress {
 	return g
 }
 
-// send encodes and sends the reply, and returns the name of the row of the
-// address table that it followed.
-func (s *Server) send(l *listener, req, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) (string, error) {
+// send encodes and sends the reply as RFC 2131 section 4.1 says. With an outbox one
+// that leaves through the socket waits there for the others.
+func (s *Server) send(p *packet, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool, out *outbox) {
 	source := sourceAddress(resp, in, local)
-	d := destinationOf(req, resp, in, s.frames != nil && source.IsValid())
-	wire := resp.ToBytes()
+	d := destinationOf(p.req, resp, in, s.frames != nil && source.IsValid())
+	r := outgoing{reply: resp, row: d.name, at: p.at, wire: resp.ToBytes()}
 	if d.path == byHardware {
-		err := s.frames.send(in.ifindex, resp.ClientHWAddr, netip.AddrPortFrom(source, l.port), d.to, wire)
+		err := s.frames.send(in.ifindex, resp.ClientHWAddr, netip.AddrPortFrom(source, p.via.port), d.to, r.wire)
 		if err == nil {
-			return d.name, nil
+			r.told(s.meter, nil)
+			return
 		}
 		s.meter.frameFailed(err)
-		d = destinationOf(req, resp, in, false)
+		d = destinationOf(p.req, resp, in, false)
+		r.row = d.name
 	}
-	_, _, err := l.conn.WriteMsgUDPAddrPort(wire, d.control(source, in), d.to)
-	return d.name, err
+	r.control, r.to = d.control(source, in), d.to
+	if out != nil {
+		out.add(r)
+		return
+	}
+	s.write(p.via, r)
+}
+
+// write sends one reply through the socket.
+func (s *Server) write(l *listener, r outgoing) {
+	_, _, err := l.conn.WriteMsgUDPAddrPort(r.wire, r.control, r.to)
+	r.told(s.meter, err)
 }
