@@ -181,11 +181,8 @@ func (e *Engine) locked(fn func()) {
 // returns a Decision with Verdict Ack the lease is durable. trace may be nil.
 // An error means trouble on our side; the Decision is then Silent (H-3), or
 // promises no more than was durable before (H-4).
-func (e *Engine) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Decision, error) {
-	return e.handle(ctx, e.config.Policy.identified(&m), trace)
-}
-
-func (e *Engine) handle(ctx context.Context, m *ClientMessage, trace *Trace) (Decision, error) {
+func (e *Engine) Handle(ctx context.Context, message ClientMessage, trace *Trace) (Decision, error) {
+	m := e.config.Policy.identified(&message)
 	if !e.begin(m) {
 		return inWork(trace), nil
 	}
