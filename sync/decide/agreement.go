@@ -93,15 +93,9 @@ func (c *comparison) since(gone *plan.Absence, missing bool) (believed bool) {
 		*gone = plan.Absence{}
 		return false
 	}
-	now, date := c.in.Now, c.date([]int{c.server})
-	if gone.First.IsZero() || gone.First.After(now) {
-		gone.First = now
-	}
-	if gone.Dated.IsZero() || gone.Dated.After(date) {
-		gone.Dated = date
-	}
-	return c.p.AllowDeletes || gone.First != now && !gone.Dated.IsZero() &&
-		now.Sub(gone.First) >= c.p.ConfirmAfter && date.Sub(gone.Dated) >= c.p.ConfirmAfter
+	date := c.date([]int{c.server})
+	c.beginAt(&gone.First, &gone.Dated, date)
+	return c.p.AllowDeletes || gone.First != c.in.Now && c.confirmed(gone.First, gone.Dated, date)
 }
 
 // lacks lists the exclusions that NetBox would lose by a server's list.

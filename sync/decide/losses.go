@@ -101,22 +101,15 @@ func (ls *losses) judge(missing map[plan.MissingKey]plan.Sight) {
 	}
 }
 
-// sighted is a sight after this run has missed the thing too. A time in the future
-// was taken by a clock that was wrong: waiting begins anew.
+// sighted is a sight after this run has missed the thing too.
 func (ls *losses) sighted(s plan.Sight, known bool, x *loss) plan.Sight {
-	date := ls.date(x.servers)
 	if !known {
 		s.Ends = x.ends
 	}
 	if x.endless {
 		s.Ends = time.Time{}
 	}
-	if !known || s.First.After(ls.in.Now) {
-		s.First = ls.in.Now
-	}
-	if s.Dated.IsZero() || s.Dated.After(date) {
-		s.Dated = date
-	}
+	ls.beginAt(&s.First, &s.Dated, ls.date(x.servers))
 	return s
 }
 
@@ -129,8 +122,7 @@ func (ls *losses) sighted(s plan.Sight, known bool, x *loss) plan.Sight {
 //	within the limits, none      goes after two reads
 func (ls *losses) fateOf(x *loss, s plan.Sight, known bool) fate {
 	date := ls.date(x.servers)
-	twice := known && !s.Dated.IsZero() && !date.IsZero() &&
-		ls.in.Now.Sub(s.First) >= ls.p.ConfirmAfter && date.Sub(s.Dated) >= ls.p.ConfirmAfter
+	twice := known && ls.confirmed(s.First, s.Dated, date)
 	end := s.Ends
 	if x.alone {
 		end = end.Add(24 * time.Hour)

@@ -18,15 +18,27 @@ import (
 const later = time.Hour
 
 // begin keeps the time, by the mirror's clock and by NetBox's, from which a delete on
-// a server waits. A time in the future was taken by a clock that was wrong: waiting
-// begins anew.
+// a server waits.
 func (v *view) begin(first, dated *time.Time) {
+	v.beginAt(first, dated, cmp.Or(v.nb.Date, *dated))
+}
+
+// beginAt keeps the time, by the mirror's clock and by that of another side, from which
+// something waits. A time in the future was taken by a clock that was wrong: waiting
+// begins anew.
+func (v *view) beginAt(first, dated *time.Time, date time.Time) {
 	if first.IsZero() || first.After(v.in.Now) {
 		*first = v.in.Now
 	}
-	if date := v.nb.Date; !date.IsZero() && (dated.IsZero() || dated.After(date)) {
+	if dated.IsZero() || dated.After(date) {
 		*dated = date
 	}
+}
+
+// confirmed reports whether something was seen guards.confirm_after ago or earlier, by
+// both clocks. One that is not known confirms nothing.
+func (v *view) confirmed(first, dated, date time.Time) bool {
+	return !dated.IsZero() && !date.IsZero() && v.in.Now.Sub(first) >= v.p.ConfirmAfter && date.Sub(dated) >= v.p.ConfirmAfter
 }
 
 // due is the time by the mirror's clock at which a wait is over by both clocks, as
