@@ -99,18 +99,11 @@ func newOptions(changes []plan.Change) ([]windhcp.OptionValue, error) {
 		return nil, nil
 	}
 	raw, _ := c.New.(json.RawMessage)
-	var list []struct {
-		Code   int      `json:"code"`
-		Values []string `json:"value"`
-	}
+	var list []windhcp.OptionValue
 	if err := json.Unmarshal(raw, &list); err != nil {
 		return nil, fmt.Errorf("the step's options cannot be read: %w", err)
 	}
-	var out []windhcp.OptionValue
-	for _, o := range list {
-		out = append(out, windhcp.OptionValue(o))
-	}
-	return out, nil
+	return list, nil
 }
 
 // unlikeOptions names an option of a new scope that is not as it was sent; empty: none.

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/canonjson"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
@@ -247,19 +246,6 @@ func (c *comparison) settleOptions() {
 	slices.SortFunc(agreed, optionValue.compare)
 	text := optionsText(agreed)
 	c.after.Options = &text
-}
-
-// optionsSent are options as a plan writes them for a new scope.
-func optionsSent(options []windhcp.OptionValue) json.RawMessage {
-	type one struct {
-		Code   int      `json:"code"`
-		Values []string `json:"value"`
-	}
-	var list []one
-	for _, o := range options {
-		list = append(list, one(o))
-	}
-	return canonjson.Of(list)
 }
 
 // newOptions are the options that a scope is made with on a server. What cannot be set

@@ -198,7 +198,7 @@ func (sp *scopePush) createScope(server int, rec *record) {
 	}
 	options, agreed := sp.newOptions(server, rec)
 	if len(options) > 0 {
-		changes = append(changes, plan.Change{Field: "options", New: optionsSent(options)})
+		changes = append(changes, plan.Change{Field: "options", New: canonjson.Of(options)})
 	}
 	told := "created active: the server answers in it at once; it belongs to no failover relationship"
 	if inactive {

@@ -8,10 +8,11 @@ import (
 	"strings"
 )
 
-// OptionValue is a value of a standard option that every client gets.
+// OptionValue is a value of a standard option that every client gets, as plans write
+// it.
 type OptionValue struct {
-	Code   int
-	Values []string
+	Code   int      `json:"code"`
+	Values []string `json:"value"`
 }
 
 // Types of options whose values come back as they were sent, or as the same number
