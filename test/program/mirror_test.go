@@ -68,7 +68,7 @@ func (m *mirrored) run(args ...string) string {
 func (m *mirrored) killed(n int, method, path string, way mirrortest.Break, args ...string) {
 	m.t.Helper()
 	cmd := m.command(args...)
-	dead := make(chan struct{})
+	started, dead := make(chan struct{}), make(chan struct{})
 	killed, seen := false, 0
 	m.Front.Before(func(r mirrortest.Request) mirrortest.Break {
 		switch {
@@ -80,6 +80,7 @@ func (m *mirrored) killed(n int, method, path string, way mirrortest.Break, args
 		if seen++; seen < n {
 			return mirrortest.None
 		}
+		<-started
 		_ = cmd.Process.Kill() // fails if it has ended
 		<-dead
 		killed = true
@@ -88,6 +89,7 @@ func (m *mirrored) killed(n int, method, path string, way mirrortest.Break, args
 	if err := cmd.Start(); err != nil {
 		m.t.Fatal(err)
 	}
+	close(started)
 	_ = cmd.Wait() // says that it was killed
 	close(dead)
 	if cmd.ProcessState.Exited() {
