@@ -27,7 +27,7 @@ func (e *Engine) promise(ctx context.Context, client ClientID, next Lease, expec
 func (e *Engine) commit(ctx context.Context, client ClientID, next Lease, expected Revision) error {
 	next.Unsynced = next.Unsynced && e.config.WriteBack
 	store, began := e.current(), time.Now()
-	revision, err := store.CompareAndSwap(ctx, next, expected)
+	revision, err := CompareAndSwap(ctx, store, next, expected)
 	if e.config.Committed != nil {
 		e.config.Committed(time.Since(began), err)
 	}
