@@ -199,15 +199,28 @@ func (e *Engine) Handle(ctx context.Context, message ClientMessage, trace *Trace
 			return decision, nil
 		}
 		if err != nil {
-			return e.troubled(m, decision, err, trace), fmt.Errorf("%s from %s: %w", m.Type, m.Client, err)
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			return e.troubled(m, decision, err, trace)
 		}
 		if done {
 			said = decision.effect.answer
 			return decision, nil
 		}
 	}
+	return contested(trace), nil
+}
+
+// inWork is the answer to a message whose client has an earlier one in work (D-28).
+func inWork(trace *Trace) Decision {
+	trace.addf("D-28", "an earlier message of this client is still in work")
+	return Decision{Rule: "D-28", Reason: ReasonBusy}
+}
+
+// contested is the answer to a message that lost each comparison (D-16).
+func contested(trace *Trace) Decision {
 	trace.addf("D-16", "still contested after %d attempts", attempts)
-	return Decision{Rule: "D-16", Reason: ReasonBusy}, nil
+	return Decision{Rule: "D-16", Reason: ReasonBusy}
 }
 
 // begin marks the client as in work (D-28, S-7).
@@ -257,9 +270,20 @@ func (e *Engine) end(m *ClientMessage, said answer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.busy, m.Client)
-	if !said.at.IsZero() {
-		e.facts.Leases.answered(m.Client, said)
+	e.said(m, said)
+}
+
+// said remembers what a client was told, if anything.
+func (e *Engine) said(m *ClientMessage, a answer) {
+	if !a.at.IsZero() {
+		e.facts.Leases.answered(m.Client, a)
 	}
+}
+
+// toBeProbed reports whether an offer waits for an echo request.
+func (e *Engine) toBeProbed(decision *Decision) bool {
+	effect := &decision.effect
+	return decision.Verdict == Offer && (effect.mustProbe || effect.probe && e.config.probes())
 }
 
 // decide runs Decide and its effects on memory; an address with a change to

@@ -47,6 +47,7 @@ type Outcome struct {
 
 	rehearsal bool                // nothing may come of it but the answer
 	prompt    bool                // the handlers must not wait
+	promise   *lease.Promise      // of the run before, which was not kept
 	leftOut   []dhcpv4.OptionCode // of a reply that was too big for the client
 	fits      bool
 	running   int // index of the handler at work, for a panic
@@ -65,6 +66,21 @@ func (c *Chain) Answer(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Ad
 
 // waits reports whether a handler would have had to wait.
 func (o *Outcome) waits() bool { return o.Exchange != nil && o.Exchange.Waits }
+
+// promises reports whether the reply rests on a change that is still to be stored.
+func (o *Outcome) promises() bool {
+	return o.Exchange != nil && o.Exchange.Promise != nil && o.Exchange.Promise != o.promise
+}
+
+// dropPromise ends the promise of a message that comes to nothing, or begins anew.
+func (o *Outcome) dropPromise() {
+	if o.promise != nil {
+		o.promise.Drop()
+	}
+	if o.promises() {
+		o.Exchange.Promise.Drop()
+	}
+}
 
 // prompt reports whether the chain can be run where nothing may wait.
 func (c *Chain) prompt(req *dhcpv4.DHCPv4, in dhcp4.Ingress) bool {
@@ -93,6 +109,7 @@ func (c *Chain) answer(out *Outcome, req *dhcpv4.DHCPv4, in dhcp4.Ingress, ident
 	}
 	out.Exchange = c.Exchanges.Open(req, in)
 	out.Exchange.Trace, out.Exchange.Rehearsal, out.Exchange.Prompt = trace, out.rehearsal, out.prompt
+	out.Exchange.Parks, out.Exchange.Promise = c.Prompt != nil && !out.rehearsal, out.promise
 	defer c.Exchanges.Close(req)
 	if out.Proxied {
 		out.running = proxyHandler
