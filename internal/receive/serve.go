@@ -83,11 +83,19 @@ type packet struct {
 	cut  bool           // it was longer than what is kept
 	lost uint32         // the kernel's count of packets it had no room for; 0: it said nothing
 	req  *dhcpv4.DHCPv4 // the message, once it is decoded
+	wire []byte         // the reply, until it has left; the next packet's reply takes its memory
 	n    int
 	buf  [maxDatagram + 1]byte // one more for the END that decode may add
 }
 
 func (p *packet) bytes() []byte { return p.buf[:p.n] }
+
+// encode writes the reply into memory that stays with the packet. A packet is used
+// again once its reply has left.
+func (p *packet) encode(reply *dhcpv4.DHCPv4) []byte {
+	p.wire = dhcp4.AppendMessage(p.wire[:0], reply)
+	return p.wire
+}
 
 // Listen binds the addresses and opens everything that needs privileges; after
 // it the process may give them up. An address without IP is the wildcard, its
@@ -359,7 +367,7 @@ func (in arrivedBy) ingress(bootPort bool) dhcp4.Ingress {
 func (s *Server) send(p *packet, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool, out *outbox) {
 	source := sourceAddress(resp, in, local)
 	d := destinationOf(p.req, resp, in, s.frames != nil && source.IsValid())
-	r := outgoing{reply: resp, row: d.name, at: p.at, wire: resp.ToBytes()}
+	r := outgoing{reply: resp, row: d.name, at: p.at, wire: p.encode(resp)}
 	if d.path == byHardware {
 		err := s.frames.send(in.ifindex, resp.ClientHWAddr, netip.AddrPortFrom(source, p.via.port), d.to, r.wire)
 		if err == nil {
