@@ -20,7 +20,7 @@ const (
 // where an address of the header is set and not IPv4.
 func AppendMessage(dst []byte, m *dhcpv4.DHCPv4) []byte {
 	start := len(dst)
-	dst = append(dst, byte(m.OpCode), byte(m.HWType), byte(len(m.ClientHWAddr)), m.HopCount)
+	dst = append(dst, byte(m.OpCode), byte(m.HWType), byte(len(m.ClientHWAddr)), m.HopCount) //nolint:gosec // G115: cut as by the library
 	dst = append(dst, m.TransactionID[:]...)
 	dst = binary.BigEndian.AppendUint16(dst, m.NumSeconds)
 	dst = binary.BigEndian.AppendUint16(dst, m.Flags)
@@ -81,5 +81,5 @@ func appendOption(dst []byte, code uint8, value []byte) []byte {
 		dst = append(append(dst, code, optionLength), value[:optionLength]...)
 		value = value[optionLength:]
 	}
-	return append(append(dst, code, byte(len(value))), value...)
+	return append(append(dst, code, byte(len(value))), value...) //nolint:gosec // G115: at most 255
 }

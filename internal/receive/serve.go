@@ -80,22 +80,16 @@ type packet struct {
 	part   int    // which share of senders that are no relay it counts against (N-13); 0: none
 	client client // whose message this one is while it is in work (D-28)
 	arrival
-	cut  bool           // it was longer than what is kept
-	lost uint32         // the kernel's count of packets it had no room for; 0: it said nothing
-	req  *dhcpv4.DHCPv4 // the message, once it is decoded
-	wire []byte         // the reply, until it has left; the next packet's reply takes its memory
-	n    int
-	buf  [maxDatagram + 1]byte // one more for the END that decode may add
+	cut    bool           // it was longer than what is kept
+	lost   uint32         // the kernel's count of packets it had no room for; 0: it said nothing
+	req    *dhcpv4.DHCPv4 // the message, once it is decoded
+	memory *memory        // where it lies; nil: handlers may have kept it
+	wire   []byte         // the reply, until it has left; that of the next packet takes its place
+	n      int
+	buf    [maxDatagram]byte
 }
 
 func (p *packet) bytes() []byte { return p.buf[:p.n] }
-
-// encode writes the reply into memory that stays with the packet. A packet is used
-// again once its reply has left.
-func (p *packet) encode(reply *dhcpv4.DHCPv4) []byte {
-	p.wire = dhcp4.AppendMessage(p.wire[:0], reply)
-	return p.wire
-}
 
 // Listen binds the addresses and opens everything that needs privileges; after
 // it the process may give them up. An address without IP is the wildcard, its
@@ -298,18 +292,23 @@ func (s *Server) admit(p *packet) Drop {
 // has come of it yet. A panic of a handler costs that packet only (B-3, L-7).
 func (s *Server) handle(p *packet, out *outbox) (waits bool) {
 	o := Outcome{running: noHandler, prompt: out != nil}
+	if p.req == nil {
+		p.begin(&s.chain)
+	}
+	o.memory = p.memory
 	s.meter.inWork.Inc()
 	defer func() {
 		s.meter.inWork.Dec()
 		if !waits {
 			s.working.end(p)
+			p.end(&s.chain)
 		}
 		if cause := recover(); cause != nil {
 			s.meter.panicked(cause, o.running, p.bytes())
 		}
 	}()
 	if p.req == nil {
-		req, why := decode(p.bytes())
+		req, why := decode(p.memory, p.bytes())
 		if why != "" {
 			s.meter.drop(why, p.source)
 			return false
