@@ -220,6 +220,7 @@ func chainOf(exchanges *dhcp4.Exchanges, i *instance.Instance, file *settings.Fi
 	}
 	chain.Own = i.Engine.SetOwn
 	if promptPlugins(file.Chain) {
+		chain.Reuse = true
 		chain.Prompt = func(req *dhcpv4.DHCPv4) bool { return !i.MayWait(req) }
 	}
 	if len(file.NetBox.PXE.ProxyDHCP) == 0 {
@@ -230,8 +231,8 @@ func chainOf(exchanges *dhcp4.Exchanges, i *instance.Instance, file *settings.Fi
 }
 
 // promptPlugins reports whether all plugins of the chain are known to wait for
-// nothing, or to say so (B-14). One that another program brings along may do
-// anything.
+// nothing, or to say so (B-14), and to keep nothing of a packet (B-16). One that
+// another program brings along may do anything.
 func promptPlugins(chain settings.Chain) bool {
 	return !slices.ContainsFunc(chain.Plugins, func(p settings.Plugin) bool {
 		switch p.Name {

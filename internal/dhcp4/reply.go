@@ -149,11 +149,11 @@ func fillIPv6Only(req, resp *dhcpv4.DHCPv4, c *ipam.Config) {
 // address. The option plugins hand on all other replies unchanged (G-1).
 func Configures(req, resp *dhcpv4.DHCPv4) bool {
 	granted := HeaderAddr(resp.YourIPAddr).IsValid()
-	switch resp.MessageType() {
+	switch TypeOf(resp) {
 	case dhcpv4.MessageTypeOffer:
 		return granted
 	case dhcpv4.MessageTypeAck:
-		return granted || req.MessageType() == dhcpv4.MessageTypeInform
+		return granted || TypeOf(req) == dhcpv4.MessageTypeInform
 	}
 	return granted && messageType(req) == lease.BOOTP && !resp.Options.Has(dhcpv4.OptionDHCPMessageType)
 }

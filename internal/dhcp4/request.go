@@ -67,7 +67,7 @@ func messageType(req *dhcpv4.DHCPv4) lease.MessageType {
 	if !req.Options.Has(dhcpv4.OptionDHCPMessageType) {
 		return lease.BOOTP
 	}
-	if t := req.MessageType(); t != dhcpv4.MessageTypeNone {
+	if t := TypeOf(req); t != dhcpv4.MessageTypeNone {
 		return lease.MessageType(t)
 	}
 	return messageUnreadable

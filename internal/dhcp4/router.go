@@ -58,7 +58,7 @@ func roleRank(a *ipam.Address) int {
 // without an address it is invalid.
 func ClientPrefix(req, resp *dhcpv4.DHCPv4) netip.Prefix {
 	addr := HeaderAddr(resp.YourIPAddr)
-	if req.MessageType() == dhcpv4.MessageTypeInform {
+	if TypeOf(req) == dhcpv4.MessageTypeInform {
 		addr = HeaderAddr(req.ClientIPAddr)
 	}
 	if !addr.IsValid() {

@@ -270,13 +270,13 @@ func (e *Engine) end(m *ClientMessage, said answer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.busy, m.Client)
-	e.said(m, said)
+	e.said(m.Client, said)
 }
 
 // said remembers what a client was told, if anything.
-func (e *Engine) said(m *ClientMessage, a answer) {
+func (e *Engine) said(to ClientID, a answer) {
 	if !a.at.IsZero() {
-		e.facts.Leases.answered(m.Client, a)
+		e.facts.Leases.answered(to, a)
 	}
 }
 

@@ -23,7 +23,8 @@ var ErrWaits = errors.New("the decision has to wait for something")
 // or Drop.
 type Promise struct {
 	engine   *Engine
-	message  *ClientMessage
+	client   ClientID
+	static   bool // its reply may leave although nothing was stored
 	decision Decision
 	began    time.Time
 	left     int   // attempts, this one included
@@ -35,8 +36,7 @@ type Promise struct {
 
 // Start is Handle for a caller that must not wait. Where the decision rests on a
 // change of the store it comes with a Promise. ErrWaits says that nothing was done,
-// and Handle is to be asked; other errors are those of Handle. m must not change
-// until the promise has ended.
+// and Handle is to be asked; other errors are those of Handle. It does not keep m.
 func (e *Engine) Start(m *ClientMessage, trace *Trace) (Decision, *Promise, error) {
 	m = e.config.Policy.identified(m)
 	e.mu.Lock()
@@ -50,8 +50,9 @@ func (e *Engine) Start(m *ClientMessage, trace *Trace) (Decision, *Promise, erro
 
 // Again decides the message of a promise anew, as Start does, that was not kept: the
 // lease had changed meanwhile, or the store failed.
-func (p *Promise) Again(trace *Trace) (Decision, *Promise, error) {
-	e, m := p.engine, p.message
+func (p *Promise) Again(m *ClientMessage, trace *Trace) (Decision, *Promise, error) {
+	e := p.engine
+	m = e.config.Policy.identified(m)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	p.end()
@@ -80,11 +81,11 @@ func (e *Engine) start(m *ClientMessage, left int, trace *Trace) (Decision, *Pro
 	}
 	e.remember(m, &decision, judged)
 	if !change {
-		e.said(m, decision.effect.answer)
+		e.said(m.Client, decision.effect.answer)
 		return decision, nil, nil
 	}
 	e.busy[m.Client] = true
-	return decision, &Promise{engine: e, message: m, decision: decision, began: time.Now(), left: left, open: true}, nil
+	return decision, &Promise{engine: e, client: m.Client, static: needsNoStore(m, decision), decision: decision, began: time.Now(), left: left, open: true}, nil
 }
 
 // Began is when the decision was made.
@@ -118,7 +119,7 @@ func (p *Promise) close() {
 func (p *Promise) end() {
 	if !p.ended {
 		p.ended = true
-		delete(p.engine.busy, p.message.Client)
+		delete(p.engine.busy, p.client)
 	}
 }
 
@@ -148,7 +149,7 @@ func (e *Engine) keep(group []*Promise) {
 	changes, writes := make([]Change, len(group)), make([]write, len(group))
 	for i, p := range group {
 		changes[i] = Change{p.decision.effect.change, p.decision.effect.revision}
-		writes[i].client = p.message.Client
+		writes[i].client = p.client
 	}
 	e.write(ctx, changes, writes)
 	e.mu.Lock()
@@ -157,13 +158,13 @@ func (e *Engine) keep(group []*Promise) {
 		e.settle(&changes[i], &writes[i])
 		p.close()
 		p.err = writes[i].err
-		if p.err != nil && (errors.Is(p.err, ErrConflict) || !needsNoStore(p.message, p.decision)) {
+		if p.err != nil && (errors.Is(p.err, ErrConflict) || !p.static) {
 			continue
 		}
 		p.stands = true
 		p.end()
 		if p.err == nil {
-			e.said(p.message, p.decision.effect.answer)
+			e.said(p.client, p.decision.effect.answer)
 		}
 	}
 }

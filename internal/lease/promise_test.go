@@ -141,7 +141,7 @@ func TestALostComparisonCostsNoOtherOfItsGroup(t *testing.T) {
 	if d, _, _ := r.Start(&waiting, nil); brief(d) != "silent D-28 busy" {
 		t.Errorf("the client's message is not decided yet, and the next one is: %s", brief(d))
 	}
-	d, again, err := group[1].Again(nil)
+	d, again, err := group[1].Again(&waiting, nil)
 	if brief(d) != "NAK D-5 taken" || again != nil || err != nil {
 		t.Errorf("anew: %s, %v", brief(d), err)
 	}
@@ -167,17 +167,18 @@ func TestAMessageLosesThreeComparisons(t *testing.T) {
 	store := newMemStore()
 	r := newRig(t, store, snapshot(t, worldOptions, office()...))
 	store.before = func(Lease) error { return ErrConflict }
-	group := r.started(selecting(alice, "10.0.0.10"))
+	m := selecting(alice, "10.0.0.10")
+	group := r.started(m)
 	for range attempts - 1 {
 		Keep(group)
-		_, again, err := group[0].Again(nil)
+		_, again, err := group[0].Again(&m, nil)
 		if again == nil || err != nil {
 			t.Fatalf("it is given up early: %v", err)
 		}
 		group[0] = again
 	}
 	Keep(group)
-	if d, again, err := group[0].Again(nil); brief(d) != "silent D-16 busy" || again != nil || err != nil {
+	if d, again, err := group[0].Again(&m, nil); brief(d) != "silent D-16 busy" || again != nil || err != nil {
 		t.Errorf("%s, %v", brief(d), err)
 	}
 	r.idle()
@@ -188,14 +189,15 @@ func TestAMessageLosesThreeComparisons(t *testing.T) {
 func TestAGroupThatIsNotStored(t *testing.T) {
 	store := newMemStore(bound("10.0.0.12", carol, time.Hour), bound("10.0.0.13", bob, time.Hour))
 	r := newRig(t, store, snapshot(t, worldOptions, office()...))
-	group := r.started(selecting(alice, "10.0.0.10"), renewing(carol, "10.0.0.12"), message(Release, bob, has("10.0.0.13"), unicast()))
+	messages := []ClientMessage{selecting(alice, "10.0.0.10"), renewing(carol, "10.0.0.12"), message(Release, bob, has("10.0.0.13"), unicast())}
+	group := r.started(messages...)
 	store.before = func(Lease) error { return errDisk }
 	Keep(group)
 	for i, want := range []string{"silent H-3 store_failed", "ACK H-4 10.0.0.12/24 bound", "silent H-3 store_failed"} {
 		if group[i].Kept() {
 			t.Fatalf("message %d is kept", i)
 		}
-		if d, again, err := group[i].Again(nil); brief(d) != want || again != nil || !errors.Is(err, errDisk) {
+		if d, again, err := group[i].Again(&messages[i], nil); brief(d) != want || again != nil || !errors.Is(err, errDisk) {
 			t.Errorf("message %d: %s, %v; want %s", i, brief(d), err, want)
 		}
 	}

@@ -379,7 +379,7 @@ func (r *rig) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Decisi
 		if Keep([]*Promise{promise}); promise.Kept() {
 			return d, nil
 		}
-		d, promise, err = promise.Again(trace)
+		d, promise, err = promise.Again(&m, trace)
 	}
 	if errors.Is(err, ErrWaits) {
 		return r.Engine.Handle(ctx, m, trace)

@@ -30,6 +30,10 @@ type Chain struct {
 	// other than one that says so by the Exchange. nil: any handler may wait, so
 	// workers run the chain (B-14).
 	Prompt func(req *dhcpv4.DHCPv4) bool
+	// Reuse says that no handler keeps a message, a reply or an Exchange, or anything
+	// that they refer to, once the chain has run, so that the next packet takes over
+	// their memory (B-17).
+	Reuse bool
 	// Own hears which addresses this machine has, before the first message and after
 	// each change; it must not change them, and return soon. nil: nothing asks.
 	Own func(addrs map[netip.Addr]bool)
@@ -45,6 +49,7 @@ type Outcome struct {
 	// Exchange is what the handlers found out; nil where no handler was asked.
 	Exchange *dhcp4.Exchange
 
+	memory    *memory             // of reply and Exchange
 	rehearsal bool                // nothing may come of it but the answer
 	prompt    bool                // the handlers must not wait
 	promise   *lease.Promise      // of the run before, which was not kept
@@ -59,7 +64,7 @@ type Outcome struct {
 // server by; the zero Addr if there is none. trace takes the reasons of the lease
 // decision and may be nil.
 func (c *Chain) Answer(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr, trace *lease.Trace) Outcome {
-	out := Outcome{rehearsal: true}
+	out := Outcome{memory: new(memory), rehearsal: true}
 	c.answer(&out, req, in, identifier, trace)
 	return out
 }
@@ -102,14 +107,15 @@ func (o *Outcome) vouched(req *dhcpv4.DHCPv4, source netip.AddrPort) bool {
 // when a handler panics.
 func (c *Chain) answer(out *Outcome, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr, trace *lease.Trace) {
 	out.Proxied = c.proxied(in)
-	resp, why := c.prepared(req, in, identifier, out.Proxied)
+	resp, why := c.prepared(out.memory, req, in, identifier, out.Proxied)
 	if why != "" {
 		out.Drop = why
 		return
 	}
-	out.Exchange = c.Exchanges.Open(req, in)
+	out.Exchange = out.memory.share(in)
 	out.Exchange.Trace, out.Exchange.Rehearsal, out.Exchange.Prompt = trace, out.rehearsal, out.prompt
 	out.Exchange.Parks, out.Exchange.Promise = c.Prompt != nil && !out.rehearsal, out.promise
+	c.Exchanges.Put(req, out.Exchange)
 	defer c.Exchanges.Close(req)
 	if out.Proxied {
 		out.running = proxyHandler
@@ -129,9 +135,9 @@ func (c *Chain) answer(out *Outcome, req *dhcpv4.DHCPv4, in dhcp4.Ingress, ident
 }
 
 // prepared makes the reply that the handlers start from.
-func (c *Chain) prepared(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr, proxied bool) (*dhcpv4.DHCPv4, Drop) {
+func (c *Chain) prepared(m *memory, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr, proxied bool) (*dhcpv4.DHCPv4, Drop) {
 	if proxied {
-		resp := prepareProxy(req, in, identifier)
+		resp := prepareProxy(m, req, in, identifier)
 		switch {
 		case resp == nil:
 			return nil, DropUnhandled
@@ -140,7 +146,7 @@ func (c *Chain) prepared(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.
 		}
 		return resp, ""
 	}
-	resp := prepare(req, c.OwnsDecline)
+	resp := prepare(m, req, c.OwnsDecline)
 	if resp == nil {
 		return nil, DropUnhandled
 	}

@@ -1,6 +1,7 @@
 package receive
 
 import (
+	"bytes"
 	"net"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -15,19 +16,16 @@ const (
 	cookie     = "\x63\x82\x53\x63" // opens the option area, RFC 2131 section 3
 )
 
-// Decode parses a datagram as the receive loop does, for explain. b may be written
-// to, up to its capacity; the result does not refer to it. Without a message the
-// reason for dropping it is returned.
-func Decode(b []byte) (*dhcpv4.DHCPv4, Drop) { return decode(b) }
+// Decode parses a datagram as the receive loop does, for explain. The result does
+// not refer to b. Without a message the reason for dropping it is returned.
+func Decode(b []byte) (*dhcpv4.DHCPv4, Drop) { return decode(new(memory), b) }
 
-// decode parses a datagram. It takes in three kinds of message that the library
-// refuses (F-29) and one that it would cut (raw hlen over 16, I-2): an option
-// area without END or with its last option cut off (D-0), a vendor area that is
-// not RFC 1497's, and none at all. The latter two become a message without
+// decode parses a datagram into m. It takes in three kinds of message that the
+// library refuses (F-29) and one that it would cut (raw hlen over 16, I-2): an
+// option area without END or with its last option cut off (D-0), a vendor area that
+// is not RFC 1497's, and none at all. The latter two become a message without
 // options, that is plain BOOTP.
-//
-// b may be written to, up to its capacity. The result does not refer to it.
-func decode(b []byte) (*dhcpv4.DHCPv4, Drop) {
+func decode(m *memory, b []byte) (*dhcpv4.DHCPv4, Drop) {
 	if len(b) < headerLen {
 		return nil, dropMalformed
 	}
@@ -37,16 +35,19 @@ func decode(b []byte) (*dhcpv4.DHCPv4, Drop) {
 	if b[2] > maxHardLen {
 		return nil, dropHardwareLength
 	}
+	var options []byte
 	cut := false
-	const area = headerLen + len(cookie)
-	if len(b) < area || string(b[headerLen:area]) != cookie {
-		b = append(append(b[:headerLen], cookie...), dhcpv4.OptionEnd.Code())
-	} else if whole, ended := scanOptions(b[area:]); !ended {
-		cut = area+whole < len(b)
-		b = append(b[:area+whole], dhcpv4.OptionEnd.Code())
+	if area, tagged := bytes.CutPrefix(b[headerLen:], []byte(cookie)); tagged {
+		whole, ended := scanOptions(area)
+		options, cut = area[:whole], !ended && whole < len(area)
 	}
-	req, err := dhcpv4.FromBytes(b)
-	if err != nil || cut && !clearWithoutRest(req) {
+	return settle(m.read(b, options), cut)
+}
+
+// settle drops a message that means nothing, or may mean something else with the
+// option that is cut off, and mends what can be mended in others.
+func settle(req *dhcpv4.DHCPv4, cut bool) (*dhcpv4.DHCPv4, Drop) {
+	if cut && !clearWithoutRest(req) {
 		return nil, dropMalformed
 	}
 	mend(req)
@@ -86,7 +87,7 @@ func clearWithoutRest(req *dhcpv4.DHCPv4) bool {
 	if !addr4(req.GatewayIPAddr).IsUnspecified() {
 		return false
 	}
-	switch req.MessageType() {
+	switch dhcp4.TypeOf(req) {
 	case dhcpv4.MessageTypeDiscover, dhcpv4.MessageTypeInform:
 		return true
 	case dhcpv4.MessageTypeRequest:
@@ -117,7 +118,7 @@ func mend(req *dhcpv4.DHCPv4) {
 // namesServer reports whether option 54 of such a message says which server is
 // meant.
 func namesServer(req *dhcpv4.DHCPv4) bool {
-	switch req.MessageType() {
+	switch dhcp4.TypeOf(req) {
 	case dhcpv4.MessageTypeDiscover, dhcpv4.MessageTypeInform:
 		return false
 	}
@@ -131,15 +132,15 @@ func replyable(ip net.IP) bool {
 	return ip.IsUnspecified() || ip[0] != 0 && ip[0] < 224
 }
 
-// prepare makes the reply the chain starts from (F-15, F-16), or nil for a
-// message that no plugin sees. It fills in what dhcpv4.NewReplyFromRequest does,
+// prepare makes the reply of m that the chain starts from (F-15, F-16), or nil for
+// a message that no plugin sees. It fills in what dhcpv4.NewReplyFromRequest does,
 // without that function's random transaction id, which is only overwritten.
 //
 // DECLINE and BOOTP get a reply without option 53 only with ownsDecline: lease
 // plugins other than netbox would allocate for them (REC-3).
-func prepare(req *dhcpv4.DHCPv4, ownsDecline bool) *dhcpv4.DHCPv4 {
+func prepare(m *memory, req *dhcpv4.DHCPv4, ownsDecline bool) *dhcpv4.DHCPv4 {
 	var answer dhcpv4.MessageType
-	switch req.MessageType() {
+	switch dhcp4.TypeOf(req) {
 	case dhcpv4.MessageTypeDiscover:
 		answer = dhcpv4.MessageTypeOffer
 	case dhcpv4.MessageTypeRequest, dhcpv4.MessageTypeInform:
@@ -157,25 +158,17 @@ func prepare(req *dhcpv4.DHCPv4, ownsDecline bool) *dhcpv4.DHCPv4 {
 	default:
 		return nil
 	}
-	resp := &dhcpv4.DHCPv4{
-		OpCode:        dhcpv4.OpcodeBootReply,
-		HWType:        req.HWType,
-		TransactionID: req.TransactionID,
-		Flags:         req.Flags,
-		ClientIPAddr:  net.IPv4zero,
-		YourIPAddr:    net.IPv4zero,
-		ServerIPAddr:  net.IPv4zero,
-		GatewayIPAddr: req.GatewayIPAddr,
-		ClientHWAddr:  req.ClientHWAddr,
-		Options:       make(dhcpv4.Options, 14), // about as many as an ACK has
-	}
-	for _, code := range []dhcpv4.OptionCode{dhcpv4.OptionRelayAgentInformation, dhcpv4.OptionClientIdentifier} {
-		if v := req.Options.Get(code); v != nil {
-			resp.Options[code.Code()] = v
+	resp := m.answer()
+	resp.OpCode, resp.HWType, resp.ClientHWAddr = dhcpv4.OpcodeBootReply, req.HWType, req.ClientHWAddr
+	resp.TransactionID, resp.Flags, resp.GatewayIPAddr = req.TransactionID, req.Flags, req.GatewayIPAddr
+	resp.ClientIPAddr, resp.YourIPAddr, resp.ServerIPAddr = net.IPv4zero, net.IPv4zero, net.IPv4zero
+	for _, code := range [...]uint8{dhcpv4.OptionRelayAgentInformation.Code(), dhcpv4.OptionClientIdentifier.Code()} {
+		if v := req.Options[code]; v != nil {
+			resp.Options[code] = v
 		}
 	}
 	if answer != dhcpv4.MessageTypeNone {
-		resp.UpdateOption(dhcpv4.OptMessageType(answer))
+		dhcp4.SetType(resp, answer)
 	}
 	return resp
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
 )
 
@@ -203,7 +204,7 @@ func (m *meter) line(r Drop, fields logrus.Fields) {
 
 // messageName is a label: strangers must not be able to make up values.
 func messageName(p *dhcpv4.DHCPv4) string {
-	switch t := p.MessageType(); {
+	switch t := dhcp4.TypeOf(p); {
 	case !p.Options.Has(dhcpv4.OptionDHCPMessageType):
 		return "BOOTP"
 	case t >= dhcpv4.MessageTypeDiscover && t <= dhcpv4.MessageTypeInform:

@@ -52,16 +52,16 @@ func (l *parkingLot) take(spare []parked) []parked {
 	return group
 }
 
-// keeper has changes made durable, as many at once as have come during the write
+// replyKeeper has changes made durable, as many at once as have come during the write
 // before, and sends the replies that rest on them (B-16).
-type keeper struct {
+type replyKeeper struct {
 	*Server
 	outs map[*listener]*outbox
 }
 
 // keep is the keeper's work until stop.
 func (s *Server) keep(stop <-chan struct{}) {
-	k := keeper{s, make(map[*listener]*outbox)}
+	k := replyKeeper{s, make(map[*listener]*outbox)}
 	for _, l := range s.listeners {
 		k.outs[l] = newOutbox(l, s.meter)
 	}
@@ -80,7 +80,7 @@ func (s *Server) keep(stop <-chan struct{}) {
 }
 
 // keepGroup keeps the promises of a group, and ends its packets.
-func (k *keeper) keepGroup(group []parked) {
+func (k *replyKeeper) keepGroup(group []parked) {
 	if len(group) == 0 {
 		return
 	}
@@ -89,17 +89,24 @@ func (k *keeper) keepGroup(group []parked) {
 		promises[i] = group[i].outcome.Exchange.Promise
 	}
 	tried := k.guarded(group[0].packet, func() { lease.Keep(promises) })
+	done := make([]*packet, 0, len(group))
 	for i := range group {
-		k.end(&group[i], tried)
+		if k.end(&group[i], tried) {
+			done = append(done, group[i].packet)
+		}
 	}
 	for _, out := range k.outs {
 		out.flush()
 	}
+	for _, p := range done { // whose replies have left
+		k.finish(p)
+	}
 	k.parked.wake() // of those that were decided anew
 }
 
-// end answers a packet whose promise was kept, and decides about another one anew.
-func (k *keeper) end(of *parked, tried bool) {
+// end answers a packet whose promise was kept, and decides about another one anew. It
+// reports whether the packet is done with, but for its reply.
+func (k *replyKeeper) end(of *parked, tried bool) bool {
 	p, promise, done := of.packet, of.outcome.Exchange.Promise, true
 	ok := k.guarded(p, func() {
 		switch {
@@ -115,13 +122,11 @@ func (k *keeper) end(of *parked, tried bool) {
 		promise.Drop()
 		k.working.end(p)
 	}
-	if done {
-		k.finish(p)
-	}
+	return done
 }
 
 // guarded runs fn, which is about p, and reports whether it did not panic (B-3).
-func (k *keeper) guarded(p *packet, fn func()) (ok bool) {
+func (k *replyKeeper) guarded(p *packet, fn func()) (ok bool) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			k.meter.panicked(cause, noHandler, p.bytes())

@@ -88,7 +88,7 @@ func (r *renewals) renew(x *dhcp4.Exchange, req, resp *dhcpv4.DHCPv4) (*dhcpv4.D
 	var err error
 	switch {
 	case x.Promise != nil:
-		x.Decision, x.Promise, err = x.Promise.Again(nil)
+		x.Decision, x.Promise, err = x.Promise.Again(&x.Message, nil)
 	case x.Parks:
 		x.Decision, x.Promise, err = r.engine.Start(&x.Message, nil)
 	default:

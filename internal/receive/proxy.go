@@ -143,8 +143,8 @@ func overlap(a, b []netip.Prefix) (netip.Prefix, bool) {
 // another server has to answer: on port 67 everything but DISCOVER, on port
 // 4011 everything but a REQUEST that was sent to this machine and names no
 // other server.
-func prepareProxy(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr) *dhcpv4.DHCPv4 {
-	switch kind := req.MessageType(); {
+func prepareProxy(m *memory, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr) *dhcpv4.DHCPv4 {
+	switch kind := dhcp4.TypeOf(req); {
 	case !in.BootPort && kind == dhcpv4.MessageTypeDiscover:
 	case in.BootPort && kind == dhcpv4.MessageTypeRequest && in.Delivery == lease.DeliveryUnicast && in.Source.Port() != 0:
 		if req.Options.Has(dhcpv4.OptionServerIdentifier) && addr4(req.ServerIdentifier()) != identifier {
@@ -153,7 +153,7 @@ func prepareProxy(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr) *
 	default:
 		return nil
 	}
-	resp := prepare(req, false)
+	resp := prepare(m, req, false)
 	if identifier.IsValid() {
 		resp.UpdateOption(dhcpv4.OptServerIdentifier(identifier.AsSlice()))
 	}
@@ -174,5 +174,5 @@ func (s *Server) sendProxy(p *packet, resp *dhcpv4.DHCPv4, in arrivedBy, local m
 		s.send(p, resp, in, local, nil)
 		return
 	}
-	s.write(p.via, outgoing{reply: resp, row: "source", at: p.at, wire: resp.ToBytes(), control: sendControl(sourceAddress(resp, in, local), 0), to: to})
+	s.write(p.via, outgoing{reply: resp, row: "source", at: p.at, wire: p.encode(resp), control: sendControl(sourceAddress(resp, in, local), 0), to: to})
 }

@@ -172,13 +172,13 @@ func FuzzProxyDHCP(f *testing.F) {
 	own := netip.AddrFrom4([4]byte{10, 0, 0, 2})
 	local := map[netip.Addr]bool{own: true}
 	f.Fuzz(func(t *testing.T, b []byte, second, unicast bool) {
-		req, why := decode(append(make([]byte, 0, len(b)+8), b...))
+		req, why := decode(new(memory), append(make([]byte, 0, len(b)+8), b...))
 		if why != "" {
 			return
 		}
 		in := arrivedBy{arrival: arrival{to: own, unicast: unicast}, source: netip.MustParseAddrPort("10.0.0.9:68"),
 			ifc: &netInterface{name: "eth1", addrs: []netip.Addr{own}}}
-		resp := prepareProxy(req, in.ingress(second), serverIdentifier(req, in, local))
+		resp := prepareProxy(new(memory), req, in.ingress(second), serverIdentifier(req, in, local))
 		if resp == nil {
 			return
 		}

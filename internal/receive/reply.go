@@ -68,7 +68,7 @@ func destinationOf(req, resp *dhcpv4.DHCPv4, in arrivedBy, frames bool) destinat
 		path    path
 	}{
 		{"relay", !giaddr.IsUnspecified(), giaddr, relayPort(req, in), routed},
-		{"nak", resp.MessageType() == dhcpv4.MessageTypeNak, broadcast, dhcpv4.ClientPort, onInterface},
+		{"nak", dhcp4.TypeOf(resp) == dhcpv4.MessageTypeNak, broadcast, dhcpv4.ClientPort, onInterface},
 		{"ciaddr", answersAt(req, in), ciaddr, dhcpv4.ClientPort, toClient},
 		{"broadcast", req.IsBroadcast(), broadcast, dhcpv4.ClientPort, onInterface},
 		{"hardware", framed && !yiaddr.IsUnspecified(), yiaddr, dhcpv4.ClientPort, byHardware},
@@ -96,9 +96,9 @@ func answersAt(req *dhcpv4.DHCPv4, in arrivedBy) bool {
 	case ciaddr.IsUnspecified():
 		return false
 	case dhcp4.HasAddress(req):
-		return !source.IsUnspecified() || req.MessageType() == dhcpv4.MessageTypeInform
+		return !source.IsUnspecified() || dhcp4.TypeOf(req) == dhcpv4.MessageTypeInform
 	}
-	return req.MessageType() == dhcpv4.MessageTypeRequest && in.unicast && source == ciaddr
+	return dhcp4.TypeOf(req) == dhcpv4.MessageTypeRequest && in.unicast && source == ciaddr
 }
 
 // relayPort is the port a relay listens on: 67, or the one it sent from if it
@@ -128,11 +128,11 @@ func withheld(req, resp *dhcpv4.DHCPv4) Drop {
 	if resp == nil {
 		return dropNoReply
 	}
-	switch req.MessageType() {
+	switch dhcp4.TypeOf(req) {
 	case dhcpv4.MessageTypeRelease, dhcpv4.MessageTypeDecline:
 		return dropNeverAnswered // REC-2, RFC 2131 sections 4.3.3 and 4.3.4
 	}
-	if resp.MessageType() != dhcpv4.MessageTypeNone && resp.ServerIdentifier() == nil {
+	if dhcp4.TypeOf(resp) != dhcpv4.MessageTypeNone && resp.ServerIdentifier() == nil {
 		return dropNoServerID
 	}
 	if addr4(resp.YourIPAddr).IsUnspecified() && !mayLackAddress(req, resp) {
@@ -146,11 +146,11 @@ func withheld(req, resp *dhcpv4.DHCPv4) Drop {
 // OFFER that tells the client to do without, by RFC 2563 (116, upstream
 // autoconfigure) or RFC 8925 (108).
 func mayLackAddress(req, resp *dhcpv4.DHCPv4) bool {
-	switch resp.MessageType() {
+	switch dhcp4.TypeOf(resp) {
 	case dhcpv4.MessageTypeNak:
 		return true
 	case dhcpv4.MessageTypeAck:
-		return req.MessageType() == dhcpv4.MessageTypeInform
+		return dhcp4.TypeOf(req) == dhcpv4.MessageTypeInform
 	case dhcpv4.MessageTypeOffer:
 		return resp.Options.Has(dhcpv4.OptionAutoConfigure) || resp.Options.Has(dhcpv4.OptionIPv6OnlyPreferred)
 	}

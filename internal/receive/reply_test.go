@@ -76,7 +76,7 @@ func TestWhereRepliesGo(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			req := message(t, 1, append([]dhcpv4.Modifier{dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest)}, tt.req...)...)
-			resp := prepare(req, true)
+			resp := prepare(new(memory), req, true)
 			for _, mod := range tt.resp {
 				mod(resp)
 			}
@@ -134,7 +134,7 @@ func TestRepliesWithoutAddress(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			req := message(t, 1, dhcpv4.WithMessageType(tt.typ))
-			resp := prepare(req, false)
+			resp := prepare(new(memory), req, false)
 			resp.UpdateOption(dhcpv4.OptServerIdentifier(net.IPv4(10, 0, 0, 2)))
 			if tt.option != nil {
 				resp.UpdateOption(dhcpv4.OptGeneric(tt.option, []byte{0}))
@@ -165,7 +165,7 @@ func TestTheSourceOfReplies(t *testing.T) {
 		{"the kernel's choice on an interface just gone", foreign, arrivedBy{arrival: arrival{to: allHosts}}, netip.Addr{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			resp := prepare(discover(t, 1), false)
+			resp := prepare(new(memory), discover(t, 1), false)
 			resp.UpdateOption(dhcpv4.OptServerIdentifier(tt.id.AsSlice()))
 			if got := sourceAddress(resp, tt.in, local); got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)

@@ -82,14 +82,16 @@ type packet struct {
 	part   int    // which share of senders that are no relay it counts against (N-13); 0: none
 	client client // whose message this one is while it is in work (D-28)
 	arrival
-	cut  bool           // it was longer than what is kept
-	lost uint32         // the kernel's count of packets it had no room for; 0: it said nothing
-	req  *dhcpv4.DHCPv4 // the message, once it is decoded
+	cut    bool           // it was longer than what is kept
+	lost   uint32         // the kernel's count of packets it had no room for; 0: it said nothing
+	req    *dhcpv4.DHCPv4 // the message, once it is decoded
+	memory *memory        // where it lies; nil: handlers may have kept it
+	wire   []byte         // the reply, until it has left; that of the next packet takes its place
 	// promise is what its last run rested on, and was not kept (B-16).
 	promise *lease.Promise
 	away    bool // its reader has given it away
 	n       int
-	buf     [maxDatagram + 1]byte // one more for the END that decode may add
+	buf     [maxDatagram]byte
 }
 
 func (p *packet) bytes() []byte { return p.buf[:p.n] }
@@ -262,6 +264,7 @@ func (s *Server) take(p *packet, out *outbox) bool {
 		return false
 	}
 	s.senders.end(p)
+	p.end(&s.chain)
 	return true
 }
 
@@ -309,6 +312,7 @@ func (s *Server) takeBack(p *packet) {
 // finish gives back what a packet held that its reader gave away.
 func (s *Server) finish(p *packet) {
 	s.senders.end(p)
+	p.end(&s.chain)
 	s.takeBack(p)
 	s.packets.Put(p)
 }
@@ -347,6 +351,10 @@ const (
 func (s *Server) handle(p *packet, out *outbox) (f fate) {
 	o := Outcome{running: noHandler, prompt: out != nil, promise: p.promise}
 	p.promise = nil
+	if p.req == nil {
+		p.begin(&s.chain)
+	}
+	o.memory = p.memory
 	s.meter.inWork.Inc()
 	defer func() {
 		s.meter.inWork.Dec()
@@ -362,7 +370,7 @@ func (s *Server) handle(p *packet, out *outbox) (f fate) {
 		}
 	}()
 	if p.req == nil {
-		req, why := decode(p.bytes())
+		req, why := decode(p.memory, p.bytes())
 		if why != "" {
 			s.meter.drop(why, p.source)
 			return answered
@@ -425,7 +433,7 @@ func (in arrivedBy) ingress(bootPort bool) dhcp4.Ingress {
 func (s *Server) send(p *packet, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool, out *outbox) {
 	source := sourceAddress(resp, in, local)
 	d := destinationOf(p.req, resp, in, s.frames != nil && source.IsValid())
-	r := outgoing{reply: resp, row: d.name, at: p.at, wire: resp.ToBytes()}
+	r := outgoing{reply: resp, row: d.name, at: p.at, wire: p.encode(resp)}
 	if d.path == byHardware {
 		err := s.frames.send(in.ifindex, resp.ClientHWAddr, netip.AddrPortFrom(source, p.via.port), d.to, r.wire)
 		if err == nil {

@@ -68,7 +68,7 @@ type handler struct {
 func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 	x := h.exchanges.Find(req)
 	switch {
-	case resp.MessageType() == dhcpv4.MessageTypeNak:
+	case dhcp4.TypeOf(resp) == dhcpv4.MessageTypeNak:
 		return h.refuse(req, dhcp4.Identifier(resp), x.Decision.Reason)
 	case x.Decided: // the netbox plugin checks everything itself
 		return resp, false

@@ -80,7 +80,7 @@ func (h *handler) decide(x *dhcp4.Exchange) (lease.Decision, error) {
 func (h *handler) start(x *dhcp4.Exchange) (d lease.Decision, err error) {
 	switch {
 	case x.Promise != nil: // it was not kept
-		d, x.Promise, err = x.Promise.Again(x.Trace)
+		d, x.Promise, err = x.Promise.Again(&x.Message, x.Trace)
 	case x.Parks:
 		d, x.Promise, err = h.Engine.Start(&x.Message, x.Trace)
 	default:

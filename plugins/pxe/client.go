@@ -10,6 +10,7 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/iana"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
@@ -47,7 +48,7 @@ type client struct {
 // asks reports whether req may be of a boot client, before anything is looked
 // up for it: X-1 but for the architecture.
 func asks(req *dhcpv4.DHCPv4) bool {
-	switch req.MessageType() {
+	switch dhcp4.TypeOf(req) {
 	case dhcpv4.MessageTypeDiscover, dhcpv4.MessageTypeRequest:
 	default:
 		return false

@@ -2,6 +2,7 @@ package program
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -94,10 +95,14 @@ config_contexts:
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveChain(t, addr, receive.Chain{Handlers: handlers, Exchanges: &instance.Default.Exchanges, OwnsDecline: true})
+}
+
+// serveChain answers with a chain in this process until the test ends.
+func serveChain(t *testing.T, addr string, chain receive.Chain) *relay.Agent {
+	t.Helper()
 	log, _ := test.NewNullLogger()
-	loop, err := receive.Listen(conf.Server4.Addresses, receive.Chain{
-		Handlers: handlers, Exchanges: &instance.Default.Exchanges, OwnsDecline: true,
-	}, receive.Options{Log: log})
+	loop, err := receive.Listen([]net.UDPAddr{*net.UDPAddrFromAddrPort(netip.MustParseAddrPort(addr))}, chain, receive.Options{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

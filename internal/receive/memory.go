@@ -1,0 +1,154 @@
+package receive
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+	"github.com/insomniacslk/dhcp/iana"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+)
+
+// memory is what one packet needs on its way through the chain: the message with
+// all its bytes, the reply, and what handlers share of it. Where the handlers keep
+// nothing, the next packet takes it over (B-17).
+type memory struct {
+	req      dhcpv4.DHCPv4
+	resp     dhcpv4.DHCPv4
+	exchange dhcp4.Exchange
+
+	sent, said dhcpv4.Options // of req and resp, whatever handlers made of them
+	header     [maxHeaderBytes]byte
+	values     []byte // of the options in sent
+}
+
+// maxHeaderBytes is what a message refers to of the fixed part: four addresses and
+// chaddr.
+const maxHeaderBytes = 4*net.IPv4len + maxHardLen
+
+// Option tables are made for as many as a message has most often.
+const usualOptions = 14
+
+// read makes req the message of a datagram whose options, all of them whole, are
+// given without END. It reads as FromBytes of the library does. Nothing refers to
+// b afterwards.
+func (m *memory) read(b, options []byte) *dhcpv4.DHCPv4 {
+	m.sent = emptied(m.sent)
+	m.req = dhcpv4.DHCPv4{
+		OpCode:         dhcpv4.OpcodeType(b[0]),
+		HWType:         iana.HWType(b[1]),
+		HopCount:       b[3],
+		TransactionID:  dhcpv4.TransactionID(b[4:8]),
+		NumSeconds:     binary.BigEndian.Uint16(b[8:]),
+		Flags:          binary.BigEndian.Uint16(b[10:]),
+		ServerHostName: upToNUL(b[44:108]),
+		BootFileName:   upToNUL(b[108:236]),
+		Options:        m.sent,
+	}
+	copy(m.header[:], b[12:44])
+	for i, ip := range [...]*net.IP{&m.req.ClientIPAddr, &m.req.YourIPAddr, &m.req.ServerIPAddr, &m.req.GatewayIPAddr} {
+		*ip = m.header[4*i : 4*i+4 : 4*i+4]
+	}
+	m.req.ClientHWAddr = m.header[16 : 16+b[2] : maxHeaderBytes]
+	m.values = append(m.values[:0], options...)
+	tabulate(m.sent, m.values)
+	return &m.req
+}
+
+// tabulate lists options that are whole. The values of one that comes again are
+// joined (RFC 3396); all others lie in area.
+func tabulate(table dhcpv4.Options, area []byte) {
+	for i := 0; i < len(area); {
+		code := area[i]
+		if code == dhcpv4.OptionPad.Code() {
+			i++
+			continue
+		}
+		from, to := i+2, i+2+int(area[i+1])
+		switch before := table[code]; {
+		case len(before) > 0:
+			table[code] = append(before, area[from:to]...)
+		case from == to:
+			table[code] = nil
+		default:
+			table[code] = area[from:to:to]
+		}
+		i = to
+	}
+}
+
+// answer makes resp an empty reply.
+func (m *memory) answer() *dhcpv4.DHCPv4 {
+	m.said = emptied(m.said)
+	m.resp = dhcpv4.DHCPv4{Options: m.said}
+	return &m.resp
+}
+
+// share makes exchange an empty one.
+func (m *memory) share(in dhcp4.Ingress) *dhcp4.Exchange {
+	m.exchange = dhcp4.Exchange{Ingress: in}
+	return &m.exchange
+}
+
+// begin gives p memory for one more message.
+func (p *packet) begin(c *Chain) {
+	if used := p.memory; used != nil && c.Reuse {
+		if !c.Exchanges.Poison {
+			return
+		}
+		used.poison()
+	}
+	p.memory = new(memory)
+}
+
+// end takes from p what its message needed. The reply may be on its way out still:
+// it stays as it is until p is used again.
+func (p *packet) end(c *Chain) {
+	if !c.Reuse {
+		p.req, p.memory = nil, nil
+		return
+	}
+	if p.memory != nil {
+		p.memory.exchange = dhcp4.Exchange{} // not to keep a snapshot of NetBox
+	}
+}
+
+// encode writes the reply into memory that stays with the packet. A packet is used
+// again once its reply has left.
+func (p *packet) encode(reply *dhcpv4.DHCPv4) []byte {
+	p.wire = dhcp4.AppendMessage(p.wire[:0], reply)
+	return p.wire
+}
+
+// poison makes memory useless to whoever kept it.
+func (m *memory) poison() {
+	const bad = 0xdb
+	for _, b := range [][]byte{m.header[:], m.values} {
+		for i := range b {
+			b[i] = bad
+		}
+	}
+	clear(m.sent)
+	clear(m.said)
+	spoilt := dhcpv4.DHCPv4{OpCode: bad, HopCount: bad, TransactionID: dhcpv4.TransactionID{bad, bad, bad, bad}}
+	m.req, m.resp = spoilt, spoilt
+	m.exchange = dhcp4.Exchange{Message: lease.ClientMessage{Type: bad, Client: "poisoned", Malformed: "poisoned"}}
+}
+
+func emptied(table dhcpv4.Options) dhcpv4.Options {
+	if table == nil {
+		return make(dhcpv4.Options, usualOptions)
+	}
+	clear(table)
+	return table
+}
+
+func upToNUL(field []byte) string {
+	if end := bytes.IndexByte(field, 0); end >= 0 {
+		field = field[:end]
+	}
+	return string(field)
+}
