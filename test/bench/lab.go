@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/bench/load"
+)
+
+// lab is two hosts with a cable, on processors of their own.
+type lab struct {
+	binary     string // of this project
+	self       string // the bench, which is also the stubs and CoreDHCP
+	folder     string
+	server     *host
+	relay      *host
+	socket     *load.Relay
+	serverAt   []int // processors, for one and for several
+	nice       int   // of servers and load
+	niceBefore int   // of the session that the bench is in
+	progress   io.Writer
+}
+
+// listenAt is where every server listens.
+func listenAt() netip.AddrPort { return netip.AddrPortFrom(labAddresses().server.Addr(), 67) }
+
+// newLab builds the lab. The load has the first processor, the server the last.
+func newLab(binary string, nice int, progress io.Writer) (l *lab, err error) {
+	l = &lab{nice: nice, progress: progress, serverAt: []int{runtime.NumCPU() - 1, 0}}
+	if l.binary, err = filepath.Abs(binary); err != nil {
+		return nil, err
+	}
+	if l.self, err = os.Executable(); err != nil {
+		return nil, err
+	}
+	if l.folder, err = os.MkdirTemp("/var/tmp", "coredhcp-netbox-bench-"); err != nil { // /tmp may be no disk
+		return nil, err
+	}
+	if err := l.build(); err != nil {
+		return nil, errors.Join(err, l.close())
+	}
+	return l, nil
+}
+
+func (l *lab) build() (err error) {
+	before, err := niceSession(os.Getpid(), l.nice)
+	if err := errors.Join(err, claimSelf(l.nice, 0)); err != nil {
+		return err
+	}
+	l.niceBefore = before
+	if l.server, err = newHost(l.nice); err != nil {
+		return err
+	}
+	if l.relay, err = newHost(l.nice); err != nil {
+		return err
+	}
+	a := labAddresses()
+	if err := connect(l.server, l.relay, a); err != nil {
+		return err
+	}
+	return l.relay.do(func() error {
+		l.socket, err = load.Dial(listenAt(), netip.AddrPortFrom(a.giaddr.Addr(), 67))
+		return err
+	})
+}
+
+func (l *lab) close() error {
+	if l.socket != nil {
+		_ = l.socket.Close() // it was only measured with
+	}
+	for _, h := range []*host{l.server, l.relay} {
+		if h != nil {
+			h.close()
+		}
+	}
+	_, err := niceSession(os.Getpid(), l.niceBefore)
+	return errors.Join(err, os.RemoveAll(l.folder))
+}
+
+// setting is what a server is started with.
+type setting struct {
+	cpus   int
+	size   int      // addresses of the pool, or known hosts
+	tracer []string // command that runs the server's
+}
+
+// session is one fresh server that answers.
+type session struct {
+	lab     *lab
+	peer    *peer
+	process *process
+	clients load.Clients
+	folder  string
+	setting setting
+}
+
+// with starts a peer with nothing in its store, waits until it answers, and
+// ends it after f.
+func (l *lab) with(ctx context.Context, p *peer, s setting, f func(*session) error) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%s: %w", p.name, err)
+		}
+	}()
+	folder, err := os.MkdirTemp(l.folder, p.name+"-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	w := &world{
+		Binary: l.binary, Bench: l.self, Folder: folder, Interface: serverSide, Server: listenAt().Addr(),
+		Size: s.size, Known: p.known, CPUs: s.cpus,
+	}
+	command, err := p.prepare(w)
+	if err != nil {
+		return err
+	}
+	if err := l.server.claim(l.serverAt[:s.cpus]...); err != nil {
+		return err
+	}
+	process, err := l.server.start(folder, append(s.tracer, command...))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, process.end()) }()
+	n := &session{lab: l, peer: p, process: process, clients: w.clients(), folder: folder, setting: s}
+	if err := n.ready(ctx, w.probe()); err != nil {
+		return err
+	}
+	return f(n)
+}
+
+// ready asks until the server answers.
+func (n *session) ready(ctx context.Context, probe load.Clients) error {
+	const most = time.Minute
+	for begin := time.Now(); time.Since(begin) < most; {
+		result, err := n.lab.socket.Closed(ctx, probe, 1, 1, time.Second)
+		if err != nil {
+			return err
+		}
+		if err := result.Err(); err != nil {
+			return err
+		}
+		if result.Done() == 1 {
+			return nil
+		}
+		if err := errors.Join(n.process.alive(), pause(ctx, 20*time.Millisecond)); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("no answer within %v%s", most, n.process.printed())
+}
+
+// measure puts one load on the server and says what it cost. A load of which
+// nothing was served, or something wrongly, is an error.
+func (n *session) measure(part string, shoot func() (*load.Result, error)) (f figure, err error) {
+	before, err := n.process.usage()
+	if err != nil {
+		return f, err
+	}
+	result, err := shoot()
+	if err != nil {
+		return f, err
+	}
+	after, err := n.process.usage()
+	if err != nil {
+		return f, errors.Join(err, n.process.alive())
+	}
+	if err := errors.Join(result.Err(), n.process.alive()); err != nil {
+		return f, err
+	}
+	if result.Done() == 0 {
+		return f, fmt.Errorf("%s: none of %d exchanges was served", part, result.Started)
+	}
+	wall, ran := after.at.Sub(before.at), after.ran-before.ran
+	return figure{
+		Peer: n.peer.name, Part: part, CPUs: n.setting.cpus, Size: n.setting.size,
+		Rate: result.Rate(), Loss: result.Loss(), Refused: float64(result.Naks), Repeated: float64(result.Repeated),
+		OfferP50: milliseconds(result.Offer(0.5)), OfferP99: milliseconds(result.Offer(0.99)),
+		P50: milliseconds(result.Whole(0.5)), P99: milliseconds(result.Whole(0.99)),
+		CPU:  float64(ran) / 1e3 / float64(result.Done()),
+		Busy: 100 * float64(ran) / float64(wall), Delayed: 100 * float64(after.waited-before.waited) / float64(wall),
+		ResidentMB: after.rssKB / 1024, PeakMB: after.peakKB / 1024,
+	}, nil
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }
+
+// say tells how far the bench is.
+func (l *lab) say(f *figure) {
+	fmt.Fprintf(l.progress, "%-8s %-14s %d cpu %7d: %7.0f DORA/s, lost %.2f %%, offer %.2f/%.2f, p50/p99 %.2f/%.2f ms, CPU %.1f us, busy %.0f %% waiting %.0f %%, %.0f MB (peak %.0f)",
+		f.Part, f.Peer, f.CPUs, f.Size, f.Rate, 100*f.Loss, f.OfferP50, f.OfferP99, f.P50, f.P99, f.CPU, f.Busy, f.Delayed, f.ResidentMB, f.PeakMB)
+	var more []string
+	for name, value := range map[string]float64{"syncs": f.Syncs, "refused": f.Refused, "repeated": f.Repeated} {
+		if value != 0 {
+			more = append(more, fmt.Sprintf(", %s %.0f", name, value))
+		}
+	}
+	fmt.Fprintln(l.progress, strings.Join(more, ""))
+}
