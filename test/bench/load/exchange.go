@@ -38,6 +38,7 @@ type run struct {
 	clients  Clients
 	giaddr   uint32
 	first    uint32 // transaction id of the first exchange
+	patience time.Duration
 	begin    time.Time
 	began    atomic.Int64
 	lastSent atomic.Int64 // when the last exchange was started
@@ -56,7 +57,7 @@ func newRun(clients Clients, giaddr netip.Addr, first uint32, most int) *run {
 	}
 	raw := giaddr.As4()
 	return &run{
-		clients: clients, giaddr: binary.BigEndian.Uint32(raw[:]), first: first, begin: time.Now(),
+		clients: clients, giaddr: binary.BigEndian.Uint32(raw[:]), first: first, patience: Patience, begin: time.Now(),
 		exchanges: make([]exchange, most), owners: make(map[[4]byte]uint32, most),
 	}
 }
@@ -150,7 +151,7 @@ func (r *run) expire(oldest int) (next, given int) {
 		if e.acked != 0 {
 			continue
 		}
-		if now-e.started < Patience {
+		if now-e.started < r.patience {
 			break
 		}
 		e.acked = lost
@@ -167,7 +168,7 @@ func (r *run) result() *Result {
 		Took: time.Duration(r.lastSent.Load()),
 	}
 	for _, e := range began {
-		if e.acked <= 0 || e.acked-e.started > Patience {
+		if e.acked <= 0 || e.acked-e.started > r.patience {
 			continue
 		}
 		s.Took = max(s.Took, e.acked)

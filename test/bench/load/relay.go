@@ -23,6 +23,8 @@ type Relay struct {
 	server *net.UDPAddr
 	giaddr netip.Addr
 	next   uint32 // transaction id
+
+	patience time.Duration // in place of Patience; tests have more
 }
 
 // batchSize is how many messages one system call moves at most.
@@ -34,13 +36,18 @@ func Dial(server, giaddr netip.AddrPort) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Relay{conn: conn, batch: ipv4.NewPacketConn(conn), server: net.UDPAddrFromAddrPort(server), giaddr: giaddr.Addr(), next: 1}
-	return r, errors.Join(err, r.roomForBursts())
+	if err := roomForBursts(conn); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return &Relay{
+		conn: conn, batch: ipv4.NewPacketConn(conn), server: net.UDPAddrFromAddrPort(server), giaddr: giaddr.Addr(), next: 1, patience: Patience,
+	}, nil
 }
 
-// roomForBursts keeps losses of the load's own out of the figures.
-func (r *Relay) roomForBursts() error {
-	raw, err := r.conn.SyscallConn()
+// roomForBursts keeps losses of the load's own out of the figures. Only root
+// gets more than the system's limit.
+func roomForBursts(conn *net.UDPConn) error {
+	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err
 	}
@@ -50,6 +57,9 @@ func (r *Relay) roomForBursts() error {
 			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size),
 			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, size))
 	})
+	if errors.Is(err, unix.EPERM) {
+		err = errors.Join(conn.SetReadBuffer(size), conn.SetWriteBuffer(size))
+	}
 	return errors.Join(inner, err)
 }
 
@@ -58,6 +68,7 @@ func (r *Relay) Close() error { return r.conn.Close() }
 
 func (r *Relay) run(clients Clients, most int) *run {
 	n := newRun(clients, r.giaddr, r.next, most)
+	n.patience = r.patience
 	r.next += uint32(len(n.exchanges))
 	runtime.GC() // not later, while time counts
 	n.begin = time.Now()
@@ -110,7 +121,7 @@ func (r *Relay) Open(ctx context.Context, clients Clients, rate float64, during 
 			}
 		default:
 		}
-		if last := time.Duration(n.lastSent.Load()); !sending && n.now() > last+Patience {
+		if last := time.Duration(n.lastSent.Load()); !sending && n.now() > last+n.patience {
 			break
 		}
 		ended, err := r.receive(n, in, out, time.Now().Add(20*time.Millisecond))
