@@ -159,8 +159,19 @@ func (n *session) ready(ctx context.Context, probe load.Clients) error {
 	return fmt.Errorf("no answer within %v%s", most, n.process.printed())
 }
 
-// measure puts one load on the server and says what it cost. A load of which
-// nothing was served, or something wrongly, is an error.
+// judge is an error if a load was served wrongly or not at all.
+func (n *session) judge(result *load.Result) error {
+	err := errors.Join(result.Err(), n.process.alive())
+	if result.Naks > 0 && !n.peer.refuses {
+		err = errors.Join(err, fmt.Errorf("%d times an address was offered and then refused", result.Naks))
+	}
+	if result.Done() == 0 {
+		err = errors.Join(err, fmt.Errorf("none of %d exchanges was served", result.Started))
+	}
+	return err
+}
+
+// measure puts one load on the server and says what it cost.
 func (n *session) measure(part string, shoot func() (*load.Result, error)) (f figure, err error) {
 	before, err := n.process.usage()
 	if err != nil {
@@ -174,11 +185,8 @@ func (n *session) measure(part string, shoot func() (*load.Result, error)) (f fi
 	if err != nil {
 		return f, errors.Join(err, n.process.alive())
 	}
-	if err := errors.Join(result.Err(), n.process.alive()); err != nil {
-		return f, err
-	}
-	if result.Done() == 0 {
-		return f, fmt.Errorf("%s: none of %d exchanges was served", part, result.Started)
+	if err := n.judge(result); err != nil {
+		return f, fmt.Errorf("%s: %w", part, err)
 	}
 	wall, ran := after.at.Sub(before.at), after.ran-before.ran
 	return figure{

@@ -54,6 +54,7 @@ type options struct {
 	binary   string
 	chosen   []peer
 	list     bool
+	short    bool
 	require  bool
 	nice     int
 	json     bool
@@ -68,7 +69,7 @@ func parse(args []string, progress io.Writer) (*options, error) {
 	set.BoolVar(&o.list, "peers", false, "list the servers that can be measured, and leave it at that")
 	names := set.String("peer", "", "measure only these peers, with commas between them")
 	parts := set.String("part", strings.Join(allParts(), ","), "measure only these parts")
-	short := set.Bool("short", false, "every server answers a few hundred exchanges; only an error fails")
+	set.BoolVar(&o.short, "short", false, "every server answers a few hundred exchanges; only an error fails")
 	set.BoolVar(&o.require, "require", false, "a peer that is not installed is an error")
 	set.IntVar(&o.rounds, "rounds", 3, "rounds; medians are reported")
 	set.DurationVar(&o.time, "time", 2500*time.Millisecond, "length of one load")
@@ -81,7 +82,7 @@ func parse(args []string, progress io.Writer) (*options, error) {
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}
-	if *short {
+	if o.short {
 		*parts, o.rounds, o.time, o.hosts = partClosed+","+partSyncs+","+partSlow, 1, 300*time.Millisecond, 1000
 	}
 	var err error
@@ -161,6 +162,9 @@ func (o *options) bench(ctx context.Context, out, progress io.Writer) (failed er
 		return err
 	}
 	defer func() { failed = errors.Join(failed, l.close()) }()
+	if o.short {
+		l.socket.Patience = 10 * time.Second // a busy machine is no error
+	}
 	var each figures
 	for range o.rounds {
 		o.chosen = slices.DeleteFunc(o.chosen, func(p peer) bool {
@@ -174,6 +178,10 @@ func (o *options) bench(ctx context.Context, out, progress io.Writer) (failed er
 		if ctx.Err() != nil {
 			return failed
 		}
+	}
+	if o.short {
+		fmt.Fprintf(out, "%d servers answered rightly; skipped: %s\n", len(o.chosen), strings.Join(append(skipped, "nothing else"), ", "))
+		return failed
 	}
 	return errors.Join(o.tell(newReport(&o.plan, skipped, each), out), failed)
 }

@@ -24,8 +24,9 @@ type peer struct {
 	command string
 	files   []string // in conf/
 	known   bool     // it knows its clients; else it leases from a pool
-	most    int      // size of its pool or list, if it can bear only so much
+	most    int      // size of its pool, if its lists are too slow for more
 	durable bool     // it syncs before it acknowledges
+	refuses bool     // it may offer one address to two clients and refuse the second
 }
 
 func peers() []peer {
@@ -39,7 +40,7 @@ func peers() []peer {
 		{name: keaDyn, about: "Kea, memfile (no sync), pool", command: kea, files: []string{"kea.json"}},
 		{name: keaKnown, about: "Kea, memfile (no sync), reservations", command: kea, files: []string{"kea.json"}, known: true},
 		{name: coreDHCPFile, about: "CoreDHCP with its plugin file", command: "{{.Bench}} coredhcp {{.Folder}}/coredhcp.yml", files: []string{"coredhcp.yml", "hosts.txt"}, known: true},
-		{name: "dnsmasq_dyn", about: "dnsmasq, pool", command: "dnsmasq -k -C {{.Folder}}/dnsmasq.conf -x {{.Folder}}/pid", files: []string{"dnsmasq.conf"}},
+		{name: "dnsmasq_dyn", about: "dnsmasq, pool", command: "dnsmasq -k -C {{.Folder}}/dnsmasq.conf -x {{.Folder}}/pid", files: []string{"dnsmasq.conf"}, most: 8192, refuses: true},
 		{name: "dhcpd_dyn", about: "ISC dhcpd, pool", command: "dhcpd -4 -f -q -cf {{.Folder}}/dhcpd.conf -lf {{.Folder}}/dhcpd.leases -pf {{.Folder}}/pid {{.Interface}}",
 			files: []string{"dhcpd.conf", "dhcpd.leases"}, most: 8192, durable: true},
 	}

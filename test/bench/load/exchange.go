@@ -28,17 +28,13 @@ type exchange struct {
 
 const lost = -1
 
-// Patience is how long an exchange may take; later it counts as lost. Nothing
-// is sent twice, so that a loss is a loss.
-const Patience = time.Second
-
 // run is the state of one load. The sender appends exchanges and publishes
 // their number; the receiver writes the rest.
 type run struct {
 	clients  Clients
 	giaddr   uint32
-	first    uint32 // transaction id of the first exchange
-	patience time.Duration
+	first    uint32        // transaction id of the first exchange
+	patience time.Duration // of the relay
 	begin    time.Time
 	began    atomic.Int64
 	lastSent atomic.Int64 // when the last exchange was started
@@ -57,7 +53,7 @@ func newRun(clients Clients, giaddr netip.Addr, first uint32, most int) *run {
 	}
 	raw := giaddr.As4()
 	return &run{
-		clients: clients, giaddr: binary.BigEndian.Uint32(raw[:]), first: first, patience: Patience, begin: time.Now(),
+		clients: clients, giaddr: binary.BigEndian.Uint32(raw[:]), first: first, begin: time.Now(),
 		exchanges: make([]exchange, most), owners: make(map[[4]byte]uint32, most),
 	}
 }

@@ -24,9 +24,12 @@ func known(count int) Clients {
 
 var giaddr = netip.MustParseAddr("10.0.0.1")
 
+const patience = time.Second
+
 // begun is a run of which so many exchanges were started.
 func begun(clients Clients, count int) *run {
 	r := newRun(clients, giaddr, 100, count)
+	r.patience = patience
 	for i := range count {
 		r.discover(make([]byte, mtu), i, 1)
 		r.began.Add(1)
@@ -154,7 +157,7 @@ func TestRepliesThatMeanNothingAnyMore(t *testing.T) {
 	if n, ended := r.take(answer(t, old, 0, dhcpv4.MessageTypeOffer, address(1)), next); n != 0 || ended {
 		t.Errorf("an OFFER of the run before: %d bytes to send, ended %v", n, ended)
 	}
-	r.exchanges[2].started = -2 * Patience
+	r.exchanges[2].started = -2 * patience
 	if oldest, given := r.expire(2); oldest != 3 || given != 1 {
 		t.Fatalf("given up to %d: %d", oldest, given)
 	}
@@ -168,7 +171,7 @@ func TestRepliesThatMeanNothingAnyMore(t *testing.T) {
 
 func TestExpireStopsAtTheFirstThatMayStillEnd(t *testing.T) {
 	r := begun(known(4), 4)
-	for i, started := range []time.Duration{-2 * Patience, -2 * Patience, time.Hour, -2 * Patience} {
+	for i, started := range []time.Duration{-2 * patience, -2 * patience, time.Hour, -2 * patience} {
 		r.exchanges[i].started = started
 	}
 	r.exchanges[0].acked = 1
@@ -179,7 +182,7 @@ func TestExpireStopsAtTheFirstThatMayStillEnd(t *testing.T) {
 
 func TestLateAckIsALoss(t *testing.T) {
 	r := begun(known(2), 2)
-	r.exchanges[0].acked, r.exchanges[1].acked = 1+Patience, 2+Patience
+	r.exchanges[0].acked, r.exchanges[1].acked = 1+patience, 2+patience
 	if s := r.result(); s.Done() != 1 || s.Loss() != 0.5 {
 		t.Errorf("%d of %d done", s.Done(), s.Started)
 	}

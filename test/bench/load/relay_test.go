@@ -67,7 +67,7 @@ func dial(t *testing.T, silent func(client uint32) bool) *Relay {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.Close() })
-	r.patience = time.Minute // a busy machine is no loss
+	r.Patience = time.Minute // a busy machine is no loss
 	return r
 }
 
@@ -99,7 +99,7 @@ const manyMore = 1 << 20
 
 func TestClosedLoopGoesOnPastThoseThatGetNoAnswer(t *testing.T) {
 	r := dial(t, func(client uint32) bool { return client%10 == 0 })
-	r.patience = 200 * time.Millisecond
+	r.Patience = 200 * time.Millisecond
 	result, err := r.Closed(t.Context(), known(100), 8, 100, time.Minute)
 	if err != nil || result.Err() != nil || result.Started != 100 || result.Done() > 90 {
 		t.Errorf("%v: %+v, %d done", err, result, result.Done())
@@ -118,7 +118,7 @@ func TestOpenLoopKeepsItsRate(t *testing.T) {
 
 func TestOpenLoopDoesNotWaitForAnswers(t *testing.T) {
 	r := dial(t, func(client uint32) bool { return client > 10 })
-	r.patience = 200 * time.Millisecond
+	r.Patience = 200 * time.Millisecond
 	result, err := r.Open(t.Context(), known(100), 1000, 100*time.Millisecond)
 	if err != nil || result.Err() != nil || result.Started != 100 || result.Done() > 10 || result.Sustained(1000) {
 		t.Errorf("%v: %+v, %d done", err, result, result.Done())
