@@ -172,6 +172,9 @@ func (o *options) bench(ctx context.Context, out, progress io.Writer) (failed er
 				l.say(&f)
 				each = append(each, f)
 			})
+			if err != nil {
+				fmt.Fprintf(progress, "%s is left out from now on: %v\n", p.name, err)
+			}
 			failed = errors.Join(failed, err)
 			return err != nil
 		})

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/bench/load"
@@ -103,6 +102,9 @@ func (l *lab) saturated(ctx context.Context, pl *plan, p *peer, s setting, tell 
 	var best figure
 	highest, err := load.Search(0.3*f.Rate, 1.35*f.Rate, func(rate float64) (bool, error) {
 		g, ok, err := l.open(ctx, pl, p, s, partHighest, rate)
+		if err == nil && !ok { // perhaps another program had the processor
+			g, ok, err = l.open(ctx, pl, p, s, partHighest, rate)
+		}
 		if ok {
 			best = g
 		}
@@ -146,7 +148,7 @@ var syncCall = regexp.MustCompile(`\b(fsync|fdatasync|msync|sync_file_range)\(`)
 
 // syncs counts how often the server syncs for 200 exchanges.
 func (l *lab) syncs(ctx context.Context, pl *plan, p *peer, s setting, tell func(figure)) error {
-	if !p.durable || p.known && p.name != stubGroup {
+	if !p.durable {
 		return nil
 	}
 	record := filepath.Join(l.folder, "syncs")
@@ -208,17 +210,10 @@ func (l *lab) leases(ctx context.Context, pl *plan, p *peer, tell func(figure)) 
 	for _, count := range pl.curve {
 		s := setting{cpus: 1, size: count + room + spare}
 		err := l.with(ctx, p, s, func(n *session) error {
-			old, fresh := n.clients, n.clients
-			old.Count, fresh.First, fresh.Count = count, n.clients.First+uint32(count), room
-			filled, err := l.socket.Closed(ctx, old, pl.window, count, time.Hour)
-			if err != nil {
-				return err
+			f, err := l.fill(ctx, pl, n, count)
+			if err == nil {
+				tell(f)
 			}
-			f, err := n.measure(partLeases, func() (*load.Result, error) {
-				return l.socket.Closed(ctx, fresh, pl.window, room, pl.time)
-			})
-			f.Leases = filled.Done()
-			tell(f)
 			return err
 		})
 		if err != nil {
@@ -228,9 +223,25 @@ func (l *lab) leases(ctx context.Context, pl *plan, p *peer, tell func(figure)) 
 	return nil
 }
 
+// fill gives out leases, and then measures clients beside them.
+func (l *lab) fill(ctx context.Context, pl *plan, n *session, count int) (f figure, err error) {
+	old, fresh := n.clients, n.clients
+	old.Count, fresh.First, fresh.Count = count, n.clients.First+uint32(count), room
+	filled, err := l.socket.Closed(ctx, old, pl.window, count, time.Hour)
+	if err == nil {
+		err = n.judge(filled)
+	}
+	if err != nil {
+		return f, err
+	}
+	f, err = n.measure(partLeases, func() (*load.Result, error) { return l.socket.Closed(ctx, fresh, pl.window, room, pl.time) })
+	f.Leases = count
+	return f, err
+}
+
 // hosts measures lists of known hosts of several lengths.
 func (l *lab) hosts(ctx context.Context, pl *plan, p *peer, tell func(figure)) error {
-	if !p.known || strings.HasPrefix(p.name, stubPlain) {
+	if !p.known || p.bare {
 		return nil
 	}
 	for _, count := range pl.curve {

@@ -26,6 +26,7 @@ type peer struct {
 	known   bool     // it knows its clients; else it leases from a pool
 	most    int      // size of its pool, if its lists are too slow for more
 	durable bool     // it syncs before it acknowledges
+	bare    bool     // it knows nothing, so that no curve is of interest
 	refuses bool     // it may offer one address to two clients and refuse the second
 }
 
@@ -35,8 +36,8 @@ func peers() []peer {
 	return []peer{
 		{name: oursDyn, about: "this project, dynamic leases", command: ours, files: []string{"ours.yml", "inventory.yml"}, durable: true},
 		{name: oursKnown, about: "this project, known hosts", command: ours, files: []string{"ours.yml", "inventory.yml"}, known: true},
-		{name: stubPlain, about: "reads a request and writes a reply over it, knows nothing", command: "{{.Bench}} stub", known: true},
-		{name: stubGroup, about: "the same, and syncs a record of each ACK, many at once", command: "{{.Bench}} stub {{.Folder}}/log", known: true, durable: true},
+		{name: stubPlain, about: "reads a request and writes a reply over it, knows nothing", command: "{{.Bench}} stub", known: true, bare: true},
+		{name: stubGroup, about: "the same, and syncs a record of each ACK, many at once", command: "{{.Bench}} stub {{.Folder}}/log", known: true, bare: true, durable: true},
 		{name: keaDyn, about: "Kea, memfile (no sync), pool", command: kea, files: []string{"kea.json"}},
 		{name: keaKnown, about: "Kea, memfile (no sync), reservations", command: kea, files: []string{"kea.json"}, known: true},
 		{name: coreDHCPFile, about: "CoreDHCP with its plugin file", command: "{{.Bench}} coredhcp {{.Folder}}/coredhcp.yml", files: []string{"coredhcp.yml", "hosts.txt"}, known: true},
@@ -101,6 +102,18 @@ func (w *world) First() netip.Addr { return clientAddress(1) }
 
 // Last is the highest address for clients.
 func (w *world) Last() netip.Addr { return clientAddress(uint32(w.Size)) }
+
+// Ranges are the addresses for clients in pieces, since an inventory of this
+// project bounds each.
+func (w *world) Ranges() (list []addressRange) {
+	const most = 1 << 16
+	for first := 1; first <= w.Size; first += most {
+		list = append(list, addressRange{clientAddress(uint32(first)), clientAddress(uint32(min(first+most-1, w.Size)))})
+	}
+	return list
+}
+
+type addressRange struct{ First, Last netip.Addr }
 
 // Hosts are the known clients.
 func (w *world) Hosts() []knownHost {

@@ -45,7 +45,7 @@ func (p *process) alive() error {
 	select {
 	case err := <-p.done:
 		p.done <- err
-		return fmt.Errorf("the server ended (%v)%s", err, p.printed())
+		return errors.Join(errors.New("the server ended"+p.printed()), err)
 	default:
 		return nil
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -99,7 +98,7 @@ func replaceSection(page []byte, text string) ([]byte, error) {
 	before, rest, begun := bytes.Cut(page, []byte(sectionBegin))
 	_, after, ended := bytes.Cut(rest, []byte(sectionEnd))
 	if !begun || !ended {
-		return nil, errors.New("the page lacks the lines between which the bench writes:\n" + sectionBegin + sectionEnd)
+		return nil, fmt.Errorf("the page lacks the lines between which the bench writes, %q and %q", sectionBegin, sectionEnd)
 	}
 	return bytes.Join([][]byte{before, []byte(sectionBegin + "\n" + text + "\n" + sectionEnd), after}, nil), nil
 }

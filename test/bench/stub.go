@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/bench/load"
 )
 
 // stub is the most that a server in Go could reach here: it looks at the
@@ -17,6 +19,9 @@ import (
 func stub(file string) error {
 	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(listenAt()))
 	if err != nil {
+		return err
+	}
+	if err := load.RoomForBursts(conn); err != nil {
 		return err
 	}
 	s := stubServer{batch: ipv4.NewPacketConn(conn), in: make([]ipv4.Message, 256)}

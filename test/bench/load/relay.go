@@ -38,7 +38,7 @@ func Dial(server, giaddr netip.AddrPort) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := roomForBursts(conn); err != nil {
+	if err := RoomForBursts(conn); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return &Relay{
@@ -46,9 +46,9 @@ func Dial(server, giaddr netip.AddrPort) (*Relay, error) {
 	}, nil
 }
 
-// roomForBursts keeps losses of the load's own out of the figures. Only root
-// gets more than the system's limit.
-func roomForBursts(conn *net.UDPConn) error {
+// RoomForBursts gives a socket large buffers, so that a moment without a
+// processor is no loss. Only root gets more than the system's limit.
+func RoomForBursts(conn *net.UDPConn) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err
