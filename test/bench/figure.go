@@ -23,6 +23,7 @@ type figure struct {
 	ResidentMB float64 `json:"resident_mb"`
 	PeakMB     float64 `json:"peak_mb"`
 	Syncs      float64 `json:"syncs"`
+	Start      float64 `json:"start_s"` // until the first answer, to a fifth of a second
 }
 
 // Parts of the bench.
@@ -45,7 +46,7 @@ func allParts() []string {
 func (f *figure) values() []*float64 {
 	return []*float64{
 		&f.Rate, &f.Loss, &f.Refused, &f.Repeated, &f.OfferP50, &f.OfferP99, &f.P50, &f.P99,
-		&f.CPU, &f.Busy, &f.Delayed, &f.ResidentMB, &f.PeakMB, &f.Syncs,
+		&f.CPU, &f.Busy, &f.Delayed, &f.ResidentMB, &f.PeakMB, &f.Syncs, &f.Start,
 	}
 }
 

@@ -32,9 +32,10 @@ type lab struct {
 // listenAt is where every server listens.
 func listenAt() netip.AddrPort { return netip.AddrPortFrom(labAddresses().server.Addr(), 67) }
 
-// newLab builds the lab. The load has the first processor, the server the last.
+// newLab builds the lab. The load has the first processor, the server the last,
+// and the one before it where it gets two.
 func newLab(binary string, nice int, progress io.Writer) (l *lab, err error) {
-	l = &lab{nice: nice, progress: progress, serverAt: []int{runtime.NumCPU() - 1, 0}}
+	l = &lab{nice: nice, progress: progress, serverAt: []int{runtime.NumCPU() - 1, max(0, runtime.NumCPU()-2)}}
 	if l.binary, err = filepath.Abs(binary); err != nil {
 		return nil, err
 	}
@@ -100,6 +101,7 @@ type session struct {
 	clients load.Clients
 	folder  string
 	setting setting
+	started time.Duration // until it answered
 }
 
 // with starts a peer with nothing in its store, waits until it answers, and
@@ -140,15 +142,19 @@ func (l *lab) with(ctx context.Context, p *peer, s setting, f func(*session) err
 
 // ready asks until the server answers.
 func (n *session) ready(ctx context.Context, probe load.Clients) error {
+	socket, patience := n.lab.socket, n.lab.socket.Patience
+	defer func() { socket.Patience = patience }()
+	socket.Patience = 200 * time.Millisecond // and then asks again
 	const most = time.Minute
-	for begin := time.Now(); time.Since(begin) < most; {
-		result, err := n.lab.socket.Closed(ctx, probe, 1, 1, time.Second)
+	for begin := time.Now(); n.started < most; {
+		result, err := socket.Closed(ctx, probe, 1, 1, time.Second)
 		if err != nil {
 			return err
 		}
 		if err := result.Err(); err != nil {
 			return err
 		}
+		n.started = time.Since(begin)
 		if result.Done() == 1 {
 			return nil
 		}
@@ -190,7 +196,8 @@ func (n *session) measure(part string, shoot func() (*load.Result, error)) (f fi
 	}
 	wall, ran := after.at.Sub(before.at), after.ran-before.ran
 	return figure{
-		Peer: n.peer.name, Part: part, CPUs: n.setting.cpus, Size: n.setting.size,
+		Start: n.started.Seconds(),
+		Peer:  n.peer.name, Part: part, CPUs: n.setting.cpus, Size: n.setting.size,
 		Rate: result.Rate(), Loss: result.Loss(), Refused: float64(result.Naks), Repeated: float64(result.Repeated),
 		OfferP50: milliseconds(result.Offer(0.5)), OfferP99: milliseconds(result.Offer(0.99)),
 		P50: milliseconds(result.Whole(0.5)), P99: milliseconds(result.Whole(0.99)),

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,8 +43,17 @@ func dispatch(ctx context.Context, args []string, out, progress io.Writer) error
 	if err != nil {
 		return err
 	}
-	if o.list {
+	switch {
+	case o.list:
 		return listPeers(out)
+	case o.from != "":
+		r, err := readReport(o.from)
+		if err != nil {
+			return err
+		}
+		return o.tell(r, out)
+	case runtime.NumCPU() < 2 && !o.short:
+		return errors.New("two processors are needed, one for the server and one for the load")
 	}
 	return o.bench(ctx, out, progress)
 }
@@ -57,6 +67,7 @@ type options struct {
 	short    bool
 	require  bool
 	nice     int
+	from     string
 	json     bool
 	markdown string
 }
@@ -77,6 +88,7 @@ func parse(args []string, progress io.Writer) (*options, error) {
 	set.IntVar(&o.hosts, "hosts", 10_000, "known hosts")
 	curve := set.String("curve", "1000,10000,100000", "leases and hosts of the curves")
 	set.IntVar(&o.nice, "nice", 0, "niceness of servers and load: below 0 where others use the machine, too")
+	set.StringVar(&o.from, "from", "", "measure nothing and show what -json printed into this file")
 	set.BoolVar(&o.json, "json", false, "print JSON instead of tables")
 	set.StringVar(&o.markdown, "markdown", "", "write the tables also into this page, between its two marks")
 	if err := set.Parse(args); err != nil {

@@ -35,6 +35,19 @@ func (r *report) writeJSON(w io.Writer) error {
 	return e.Encode(r)
 }
 
+// readReport reads what writeJSON wrote.
+func readReport(path string) (*report, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	r := new(report)
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return r, nil
+}
+
 // table is one part of the report for people.
 type table struct {
 	title string
@@ -197,10 +210,10 @@ func (r *report) leases() table {
 }
 
 func (r *report) hosts() table {
-	t := table{title: "So many known hosts", head: []string{"peer", "hosts", "exchanges/s", "CPU us", "busy + waiting", "MB (peak)"}}
+	t := table{title: "So many known hosts", head: []string{"peer", "hosts", "exchanges/s", "CPU us", "busy + waiting", "MB (peak)", "answers after s"}}
 	for _, f := range r.Medians {
 		if f.Part == partHosts {
-			t.rows = append(t.rows, []string{f.Peer, fmt.Sprint(f.Size), number(f.Rate), number(f.CPU), f.load(), f.memory()})
+			t.rows = append(t.rows, []string{f.Peer, fmt.Sprint(f.Size), number(f.Rate), number(f.CPU), f.load(), f.memory(), number(f.Start)})
 		}
 	}
 	return t
