@@ -17,9 +17,10 @@ type figure struct {
 	OfferP99   float64 `json:"offer_p99_ms"`
 	P50        float64 `json:"p50_ms"`
 	P99        float64 `json:"p99_ms"`
-	CPU        float64 `json:"cpu_us"`          // of the server, for one exchange
-	Busy       float64 `json:"busy_percent"`    // the server's threads on a processor
-	Delayed    float64 `json:"delayed_percent"` // ready, but without a processor
+	CPU        float64 `json:"cpu_us"`            // of the server, for one exchange
+	Busy       float64 `json:"busy_percent"`      // the server's threads on a processor
+	Delayed    float64 `json:"delayed_percent"`   // ready, but without a processor
+	LoadBusy   float64 `json:"load_busy_percent"` // the load on its own processor
 	ResidentMB float64 `json:"resident_mb"`
 	PeakMB     float64 `json:"peak_mb"`
 	Syncs      float64 `json:"syncs"`
@@ -46,7 +47,7 @@ func allParts() []string {
 func (f *figure) values() []*float64 {
 	return []*float64{
 		&f.Rate, &f.Loss, &f.Refused, &f.Repeated, &f.OfferP50, &f.OfferP99, &f.P50, &f.P99,
-		&f.CPU, &f.Busy, &f.Delayed, &f.ResidentMB, &f.PeakMB, &f.Syncs, &f.Start,
+		&f.CPU, &f.Busy, &f.Delayed, &f.LoadBusy, &f.ResidentMB, &f.PeakMB, &f.Syncs, &f.Start,
 	}
 }
 

@@ -179,40 +179,54 @@ func (n *session) judge(result *load.Result) error {
 
 // measure puts one load on the server and says what it cost.
 func (n *session) measure(part string, shoot func() (*load.Result, error)) (f figure, err error) {
-	before, err := n.process.usage()
-	if err != nil {
+	server, self := n.process.cmd.Process.Pid, os.Getpid()
+	before, err := usageOf(server)
+	ownBefore, ownErr := usageOf(self)
+	if err := errors.Join(err, ownErr); err != nil {
 		return f, err
 	}
 	result, err := shoot()
 	if err != nil {
 		return f, err
 	}
-	after, err := n.process.usage()
-	if err != nil {
-		return f, errors.Join(err, n.process.alive())
-	}
 	if err := n.judge(result); err != nil {
 		return f, fmt.Errorf("%s: %w", part, err)
 	}
-	wall, ran := after.at.Sub(before.at), after.ran-before.ran
-	return figure{
-		Start: n.started.Seconds(),
-		Peer:  n.peer.name, Part: part, CPUs: n.setting.cpus, Size: n.setting.size,
-		Rate: result.Rate(), Loss: result.Loss(), Refused: float64(result.Naks), Repeated: float64(result.Repeated),
-		OfferP50: milliseconds(result.Offer(0.5)), OfferP99: milliseconds(result.Offer(0.99)),
-		P50: milliseconds(result.Whole(0.5)), P99: milliseconds(result.Whole(0.99)),
-		CPU:  float64(ran) / 1e3 / float64(result.Done()),
-		Busy: 100 * float64(ran) / float64(wall), Delayed: 100 * float64(after.waited-before.waited) / float64(wall),
-		ResidentMB: after.rssKB / 1024, PeakMB: after.peakKB / 1024,
-	}, nil
+	after, err := usageOf(server)
+	own, ownErr := usageOf(self)
+	if err := errors.Join(err, ownErr); err != nil {
+		return f, err
+	}
+	f = figure{Part: part, Peer: n.peer.name, CPUs: n.setting.cpus, Size: n.setting.size, Start: n.started.Seconds()}
+	f.served(result)
+	f.used(before, after, result.Done())
+	f.LoadBusy = percent(own.ran-ownBefore.ran, own.at.Sub(ownBefore.at))
+	return f, nil
 }
+
+// served takes over how a load was served.
+func (f *figure) served(r *load.Result) {
+	f.Rate, f.Loss, f.Refused, f.Repeated = r.Rate(), r.Loss(), float64(r.Naks), float64(r.Repeated)
+	f.OfferP50, f.OfferP99 = milliseconds(r.Offer(0.5)), milliseconds(r.Offer(0.99))
+	f.P50, f.P99 = milliseconds(r.Whole(0.5)), milliseconds(r.Whole(0.99))
+}
+
+// used takes over what the server needed for so many exchanges.
+func (f *figure) used(before, after usage, exchanges int) {
+	wall, ran := after.at.Sub(before.at), after.ran-before.ran
+	f.CPU = float64(ran.Nanoseconds()) / 1e3 / float64(exchanges)
+	f.Busy, f.Delayed = percent(ran, wall), percent(after.waited-before.waited, wall)
+	f.ResidentMB, f.PeakMB = after.rssKB/1024, after.peakKB/1024
+}
+
+func percent(part, whole time.Duration) float64 { return 100 * float64(part) / float64(whole) }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }
 
 // say tells how far the bench is.
 func (l *lab) say(f *figure) {
-	fmt.Fprintf(l.progress, "%-8s %-14s %d cpu %7d: %7.0f DORA/s, lost %.2f %%, offer %.2f/%.2f, p50/p99 %.2f/%.2f ms, CPU %.1f us, busy %.0f %% waiting %.0f %%, %.0f MB (peak %.0f)",
-		f.Part, f.Peer, f.CPUs, f.Size, f.Rate, 100*f.Loss, f.OfferP50, f.OfferP99, f.P50, f.P99, f.CPU, f.Busy, f.Delayed, f.ResidentMB, f.PeakMB)
+	fmt.Fprintf(l.progress, "%-8s %-14s %d cpu %7d: %7.0f DORA/s, lost %.2f %%, offer %.2f/%.2f, p50/p99 %.2f/%.2f ms, CPU %.1f us, busy %.0f %% waiting %.0f %%, load busy %.0f %%, %.0f MB (peak %.0f)",
+		f.Part, f.Peer, f.CPUs, f.Size, f.Rate, 100*f.Loss, f.OfferP50, f.OfferP99, f.P50, f.P99, f.CPU, f.Busy, f.Delayed, f.LoadBusy, f.ResidentMB, f.PeakMB)
 	var more []string
 	for name, value := range map[string]float64{"syncs": f.Syncs, "refused": f.Refused, "repeated": f.Repeated} {
 		if value != 0 {

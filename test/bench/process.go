@@ -71,15 +71,15 @@ func (p *process) end() error {
 	}
 }
 
-// usage is what a server has used of its processors and of memory.
+// usage is what a program has used of its processors and of memory.
 type usage struct {
 	at            time.Time
 	ran, waited   time.Duration // of all threads: on a processor, and ready but without one
 	rssKB, peakKB float64
 }
 
-func (p *process) usage() (u usage, err error) {
-	folder := fmt.Sprintf("/proc/%d", p.cmd.Process.Pid)
+func usageOf(pid int) (u usage, err error) {
+	folder := fmt.Sprintf("/proc/%d", pid)
 	files, err := filepath.Glob(folder + "/task/*/schedstat")
 	if err != nil {
 		return u, err

@@ -131,7 +131,7 @@ func (r *report) writeMarkdown(path string) error {
 func (r *report) rates() table {
 	t := table{
 		title: "One processor, relayed DORA. Highest: steady rate with under 1 % loss; half: at half of it. Busy and waiting are percent of the time, of all threads of the server",
-		head: []string{"peer", "closed loop/s", "of stub", "of stub_group", "CPU us", "busy + waiting", "highest/s", "p50 / p99 ms at half", "CPU us at half",
+		head: []string{"peer", "closed loop/s", "of stub", "of stub_group", "CPU us", "busy + waiting", "load busy", "highest/s", "p50 / p99 ms at half", "CPU us at half",
 			"busy + waiting at half", "MB (peak)"},
 	}
 	ms := r.Medians
@@ -139,12 +139,12 @@ func (r *report) rates() table {
 		if f.Part != partClosed {
 			continue
 		}
-		row := []string{f.Peer, number(f.Rate), ms.share(f.Rate, stubPlain), ms.share(f.Rate, stubGroup), number(f.CPU), f.load(), "", "", "", "", f.memory()}
+		row := []string{f.Peer, number(f.Rate), ms.share(f.Rate, stubPlain), ms.share(f.Rate, stubGroup), number(f.CPU), f.load(), number(f.LoadBusy), "", "", "", "", f.memory()}
 		if g, ok := ms.find(partHighest, f.Peer); ok {
-			row[6] = number(g.Rate)
+			row[7] = number(g.Rate)
 		}
 		if g, ok := ms.find(partHalf, f.Peer); ok {
-			row[7], row[8], row[9] = fmt.Sprintf("%.2f / %.2f", g.P50, g.P99), number(g.CPU), g.load()
+			row[8], row[9], row[10] = fmt.Sprintf("%.2f / %.2f", g.P50, g.P99), number(g.CPU), g.load()
 		}
 		t.rows = append(t.rows, row)
 	}
@@ -187,12 +187,12 @@ func (r *report) disk() table {
 		head:  []string{"peer", "syncs", "slow disk: OFFER p50 / p99 ms", "whole p50 / p99 ms", "busy + waiting"},
 	}
 	for _, f := range r.Medians {
-		if f.Part != partSlow {
+		if f.Part != partSyncs {
 			continue
 		}
-		row := []string{f.Peer, "", fmt.Sprintf("%.2f / %.2f", f.OfferP50, f.OfferP99), fmt.Sprintf("%.2f / %.2f", f.P50, f.P99), f.load()}
-		if g, ok := r.Medians.find(partSyncs, f.Peer); ok {
-			row[1] = number(g.Syncs)
+		row := []string{f.Peer, number(f.Syncs), "", "", ""}
+		if g, ok := r.Medians.find(partSlow, f.Peer); ok {
+			row[2], row[3], row[4] = fmt.Sprintf("%.2f / %.2f", g.OfferP50, g.OfferP99), fmt.Sprintf("%.2f / %.2f", g.P50, g.P99), g.load()
 		}
 		t.rows = append(t.rows, row)
 	}
