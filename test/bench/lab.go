@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/bench/load"
@@ -24,7 +23,7 @@ type lab struct {
 	relay      *host
 	socket     *load.Relay
 	serverAt   []int // processors, for one and for several
-	nice       int   // of servers and load
+	nice       int   // of servers and load; 0 is as they come
 	niceBefore int   // of the session that the bench is in
 	progress   io.Writer
 }
@@ -52,11 +51,14 @@ func newLab(binary string, nice int, progress io.Writer) (l *lab, err error) {
 }
 
 func (l *lab) build() (err error) {
-	before, err := niceSession(os.Getpid(), l.nice)
-	if err := errors.Join(err, claimSelf(l.nice, 0)); err != nil {
+	if err := claimSelf(l.nice, 0); err != nil {
 		return err
 	}
-	l.niceBefore = before
+	if l.nice != 0 {
+		if l.niceBefore, err = niceSession(os.Getpid(), l.nice); err != nil {
+			return err
+		}
+	}
 	if l.server, err = newHost(l.nice); err != nil {
 		return err
 	}
@@ -82,8 +84,12 @@ func (l *lab) close() error {
 			h.close()
 		}
 	}
-	_, err := niceSession(os.Getpid(), l.niceBefore)
-	return errors.Join(err, os.RemoveAll(l.folder))
+	err := os.RemoveAll(l.folder)
+	if l.nice != 0 {
+		_, niceErr := niceSession(os.Getpid(), l.niceBefore)
+		err = errors.Join(err, niceErr)
+	}
+	return err
 }
 
 // setting is what a server is started with.
@@ -225,13 +231,15 @@ func milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }
 
 // say tells how far the bench is.
 func (l *lab) say(f *figure) {
-	fmt.Fprintf(l.progress, "%-8s %-14s %d cpu %7d: %7.0f DORA/s, lost %.2f %%, offer %.2f/%.2f, p50/p99 %.2f/%.2f ms, CPU %.1f us, busy %.0f %% waiting %.0f %%, load busy %.0f %%, %.0f MB (peak %.0f)",
-		f.Part, f.Peer, f.CPUs, f.Size, f.Rate, 100*f.Loss, f.OfferP50, f.OfferP99, f.P50, f.P99, f.CPU, f.Busy, f.Delayed, f.LoadBusy, f.ResidentMB, f.PeakMB)
-	var more []string
-	for name, value := range map[string]float64{"syncs": f.Syncs, "refused": f.Refused, "repeated": f.Repeated} {
-		if value != 0 {
-			more = append(more, fmt.Sprintf(", %s %.0f", name, value))
-		}
+	fmt.Fprintf(l.progress, "%-8s %-14s %d cpu %7d: %7.0f DORA/s, lost %.2f %%, OFFER p50/p99 %.2f/%.2f ms, whole %.2f/%.2f ms, "+
+		"CPU %.1f us, busy %.0f %% waiting %.0f %%, load busy %.0f %%, %.0f MB (peak %.0f)",
+		f.Part, f.Peer, f.CPUs, f.Size, f.Rate, 100*f.Loss, f.OfferP50, f.OfferP99, f.P50, f.P99,
+		f.CPU, f.Busy, f.Delayed, f.LoadBusy, f.ResidentMB, f.PeakMB)
+	if f.Part == partSyncs {
+		fmt.Fprintf(l.progress, ", %.0f syncs", f.Syncs)
 	}
-	fmt.Fprintln(l.progress, strings.Join(more, ""))
+	if f.Refused+f.Repeated > 0 {
+		fmt.Fprintf(l.progress, ", %.0f refused, %.0f answered twice", f.Refused, f.Repeated)
+	}
+	fmt.Fprintln(l.progress)
 }

@@ -87,7 +87,10 @@ func claimThread(tid, nice int, cpus ...int) error {
 	for _, cpu := range cpus {
 		set.Set(cpu)
 	}
-	return errors.Join(unix.SchedSetaffinity(tid, &set), unix.Setpriority(unix.PRIO_PROCESS, tid, nice))
+	if err := unix.SchedSetaffinity(tid, &set); err != nil || nice == 0 {
+		return err
+	}
+	return unix.Setpriority(unix.PRIO_PROCESS, tid, nice)
 }
 
 // connect joins two hosts by a cable and gives them their addresses.

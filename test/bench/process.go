@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // process is a server under load.
@@ -36,8 +38,12 @@ func (h *host) start(folder string, command []string) (*process, error) {
 		return nil, err
 	}
 	go func() { p.done <- p.cmd.Wait() }()
-	_, err = niceSession(p.cmd.Process.Pid, h.nice)
-	return p, err
+	if h.nice != 0 {
+		if _, err := niceSession(p.cmd.Process.Pid, h.nice); err != nil {
+			return nil, errors.Join(err, p.end())
+		}
+	}
+	return p, nil
 }
 
 // alive is an error once the server has ended.
@@ -85,16 +91,19 @@ func usageOf(pid int) (u usage, err error) {
 		return u, err
 	}
 	u.at = time.Now()
+	if u.ran, err = processClock(pid); err != nil {
+		return u, err
+	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			continue // the thread has ended
 		}
-		ran, waited, err := parseSchedstat(string(text))
+		waited, err := parseSchedstat(string(text))
 		if err != nil {
 			return u, fmt.Errorf("%s: %w", file, err)
 		}
-		u.ran, u.waited = u.ran+ran, u.waited+waited
+		u.waited += waited
 	}
 	status, err := os.ReadFile(folder + "/status")
 	if err != nil {
@@ -104,11 +113,23 @@ func usageOf(pid int) (u usage, err error) {
 	return u, nil
 }
 
-// parseSchedstat reads nanoseconds run, nanoseconds waited and a count.
-func parseSchedstat(text string) (ran, waited time.Duration, err error) {
-	var slices int64
-	_, err = fmt.Sscan(text, (*int64)(&ran), (*int64)(&waited), &slices)
-	return ran, waited, err
+// processClock is the exact processor time of all threads of a process, also of
+// those that have ended: the sum of what schedstat tells of each.
+func processClock(pid int) (time.Duration, error) {
+	const exact = 2 // CPUCLOCK_SCHED, as in clock_getcpuclockid(3)
+	var ts unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<3|exact), &ts); err != nil {
+		return 0, fmt.Errorf("processor time of process %d: %w", pid, err)
+	}
+	return time.Duration(ts.Nano()), nil
+}
+
+// parseSchedstat reads how long a thread was ready without a processor: the
+// second of three numbers, in nanoseconds.
+func parseSchedstat(text string) (waited time.Duration, err error) {
+	var ran, slices int64
+	_, err = fmt.Sscan(text, &ran, (*int64)(&waited), &slices)
+	return waited, err
 }
 
 // statusKB reads one line of a process's status; 0 if it has none.
