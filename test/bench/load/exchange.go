@@ -54,7 +54,7 @@ func newRun(clients Clients, giaddr netip.Addr, first uint32, most int) *run {
 	raw := giaddr.As4()
 	return &run{
 		clients: clients, giaddr: binary.BigEndian.Uint32(raw[:]), first: first, begin: time.Now(),
-		exchanges: make([]exchange, most), owners: make(map[[4]byte]uint32, most),
+		exchanges: make([]exchange, most), owners: make(map[[4]byte]uint32, min(most, clients.Count)),
 	}
 }
 
