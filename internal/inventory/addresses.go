@@ -73,7 +73,7 @@ func (b *builder) ranges() {
 }
 
 func (b *builder) unassigned() {
-	for i, a := range b.file.Addresses {
+	for i, a := range b.file.Addresses.All() {
 		b.address(fmt.Sprintf("ip_addresses[%d]", i), a, ipam.InterfaceID{})
 	}
 }

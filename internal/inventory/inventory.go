@@ -38,6 +38,19 @@ func Load(path string, opt Options) (*ipam.Objects, error) {
 func Parse(path string, data []byte, opt Options) (*ipam.Objects, error) {
 	b := newBuilder(opt)
 	b.report = strictyaml.Decode(path, data, &b.file)
+	b.build()
+	if b.report.Torn() {
+		b = newBuilder(opt)
+		b.report = strictyaml.DecodeWhole(path, data, &b.file)
+		b.build()
+	}
+	if err := b.report.Err(); err != nil {
+		return nil, err
+	}
+	return b.out, nil
+}
+
+func (b *builder) build() {
 	b.tags()
 	b.places()
 	b.vrfs()
@@ -47,10 +60,6 @@ func Parse(path string, data []byte, opt Options) (*ipam.Objects, error) {
 	b.devices()
 	b.virtualMachines()
 	b.contexts()
-	if err := b.report.Err(); err != nil {
-		return nil, err
-	}
-	return b.out, nil
 }
 
 // builder turns the file into tables.

@@ -18,12 +18,12 @@ type expander struct {
 	copies  int                 // nodes made below aliases
 }
 
-// expand returns the tree under n without aliases and merge keys, reporting
+// expand returns the tree under n, which stands at path, without aliases and merge keys, reporting
 // repeated keys, keys that are no plain text, and aliases without end. The
 // parsed tree is left alone.
-func (r *Report) expand(n *yaml.Node) *yaml.Node {
+func (r *Report) expand(path string, n *yaml.Node) *yaml.Node {
 	e := &expander{report: r, open: make(map[*yaml.Node]bool)}
-	return e.node("", n)
+	return e.node(path, n)
 }
 
 func (e *expander) node(path string, n *yaml.Node) *yaml.Node {
