@@ -71,6 +71,7 @@ type builder struct {
 
 	vrf, region, siteGroup, site, location, tenant, tenantGroup *names
 
+	same   ipam.Sharer
 	tag    map[string]int64 // by lower-case name and slug
 	vlan   map[string]int64 // by name
 	taken  map[hostKey]*ipam.Address

@@ -58,7 +58,7 @@ func (b *builder) interfaces(path string, of ipam.MachineID, list []port) map[ne
 	for i, p := range list {
 		b.counts[of.Kind]++
 		id := ipam.InterfaceID{Kind: of.Kind, ID: b.counts[of.Kind]}
-		ports[i] = &ipam.Interface{ID: id, Name: p.Name, Machine: of}
+		ports[i] = &ipam.Interface{ID: id, Name: b.same.Text(p.Name), Machine: of}
 		b.out.Interfaces[id] = ports[i]
 		b.declare(known, fmt.Sprintf("%s.interfaces[%d]", path, i), p.Name, id.ID)
 	}
