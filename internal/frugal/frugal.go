@@ -12,7 +12,7 @@ import (
 // and not to the double. It costs some processor time.
 const percent = 50
 
-var state struct {
+var state struct { //nolint:gochecknoglobals // GOGC is one of the process, too
 	mu     sync.Mutex
 	users  int
 	before int // GOGC without users

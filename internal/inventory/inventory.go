@@ -36,13 +36,9 @@ func Load(path string, opt Options) (*ipam.Objects, error) {
 // the order of the file, each table from 1, so that the same file gives the
 // same ids.
 func Parse(path string, data []byte, opt Options) (*ipam.Objects, error) {
-	b := newBuilder(opt)
-	b.report = strictyaml.Decode(path, data, &b.file)
-	b.build()
+	b := read(strictyaml.Decode, path, data, opt)
 	if b.report.Torn() {
-		b = newBuilder(opt)
-		b.report = strictyaml.DecodeWhole(path, data, &b.file)
-		b.build()
+		b = read(strictyaml.DecodeWhole, path, data, opt)
 	}
 	if err := b.report.Err(); err != nil {
 		return nil, err
@@ -50,7 +46,10 @@ func Parse(path string, data []byte, opt Options) (*ipam.Objects, error) {
 	return b.out, nil
 }
 
-func (b *builder) build() {
+// read builds the tables of a file that decode reads.
+func read(decode func(file string, data []byte, out any) *strictyaml.Report, path string, data []byte, opt Options) *builder {
+	b := newBuilder(opt)
+	b.report = decode(path, data, &b.file)
 	b.tags()
 	b.places()
 	b.vrfs()
@@ -60,6 +59,7 @@ func (b *builder) build() {
 	b.devices()
 	b.virtualMachines()
 	b.contexts()
+	return b
 }
 
 // builder turns the file into tables.
