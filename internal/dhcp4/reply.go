@@ -108,10 +108,10 @@ func fillTimes(resp *dhcpv4.DHCPv4, d lease.Decision, w *words) {
 		return
 	}
 	// What does not fit in 32 bits of seconds stands for ever (F-33).
-	seconds := uint32(min(max(0, d.Time/time.Second), math.MaxUint32)) //nolint:gosec // G115: within 32 bits
+	seconds := uint32(min(max(0, d.Time/time.Second), math.MaxUint32))
 	resp.Options[dhcpv4.OptionIPAddressLeaseTime.Code()] = w.number(seconds)
 	resp.Options[dhcpv4.OptionRenewTimeValue.Code()] = w.number(seconds / 2)
-	resp.Options[dhcpv4.OptionRebindingTimeValue.Code()] = w.number(uint32(uint64(seconds) * 7 / 8)) //nolint:gosec // G115: less than seconds
+	resp.Options[dhcpv4.OptionRebindingTimeValue.Code()] = w.number(uint32(uint64(seconds) * 7 / 8))
 }
 
 // fillNetwork sets the mask, and the broadcast address if wanted. For
