@@ -112,7 +112,7 @@ func (m *meter) ended(r request, o outcome, bytes int64, took time.Duration, err
 	case replaced: // as often as a client likes
 		m.quiet.Info(string(o)+" "+r.client.String(), "boot file transfer", fields)
 	case complete, aborted, stopped:
-		m.quiet.Event(string(o), "boot file transfer", fields)
+		m.quiet.Event(string(o), "boot file transfer", func() logrus.Fields { return fields })
 	case timedOut:
 		m.quiet.Warn(string(o)+" "+r.client.String(), "boot file transfer", fields)
 	case unproved:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
@@ -20,6 +21,8 @@ type Exchange struct {
 	// Decided says that the reply follows Decision. It is false after Asked
 	// where the message is left to the next lease plugin.
 	Decided bool
+	// Config is the context of the machine decided about, once a plugin asked for it.
+	Config *ipam.Config
 	// Booted says that the reply has boot data of ours.
 	Booted bool
 	// Trace takes the reasons of the decision; nil where the server needs none.

@@ -1,6 +1,10 @@
 package dhcp4
 
-import "github.com/insomniacslk/dhcp/dhcpv4"
+import (
+	"net/netip"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+)
 
 // TypeOf is m.MessageType() without the memory that it takes each time.
 func TypeOf(m *dhcpv4.DHCPv4) dhcpv4.MessageType {
@@ -12,5 +16,18 @@ func TypeOf(m *dhcpv4.DHCPv4) dhcpv4.MessageType {
 
 // SetType sets option 53 of m, which has options.
 func SetType(m *dhcpv4.DHCPv4, t dhcpv4.MessageType) {
-	m.Options[dhcpv4.OptionDHCPMessageType.Code()] = []byte{byte(t)}
+	code := dhcpv4.OptionDHCPMessageType.Code()
+	if v := m.Options[code]; len(v) != 1 || v[0] != byte(t) {
+		m.Options[code] = []byte{byte(t)}
+	}
+}
+
+// SetAddrs sets an option of m, which has options, to IPv4 addresses.
+func SetAddrs(m *dhcpv4.DHCPv4, code dhcpv4.OptionCode, addrs ...netip.Addr) {
+	value := make([]byte, 0, len(addrs)*wordLen)
+	for _, addr := range addrs {
+		octets := addr.As4()
+		value = append(value, octets[:]...)
+	}
+	m.Options[code.Code()] = value
 }

@@ -1,10 +1,12 @@
 package dhcp4
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 	"net"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -26,16 +28,19 @@ type Extra struct {
 // options stay. It fails, with resp unfit to be sent, for a decision that is
 // not spoken or grants no IPv4 address.
 func Fill(req, resp *dhcpv4.DHCPv4, d lease.Decision, x Extra) error {
+	if resp.Options == nil {
+		resp.Options = make(dhcpv4.Options)
+	}
 	if d.Override.Is4() {
-		resp.UpdateOption(dhcpv4.OptServerIdentifier(d.Override.AsSlice()))
+		SetAddrs(resp, dhcpv4.OptionServerIdentifier, d.Override)
 	}
 	switch d.Verdict {
 	case lease.Offer:
-		resp.UpdateOption(dhcpv4.OptMessageType(dhcpv4.MessageTypeOffer))
+		SetType(resp, dhcpv4.MessageTypeOffer)
 	case lease.Ack, lease.Informed:
-		resp.UpdateOption(dhcpv4.OptMessageType(dhcpv4.MessageTypeAck))
+		SetType(resp, dhcpv4.MessageTypeAck)
 	case lease.Nak:
-		resp.UpdateOption(dhcpv4.OptMessageType(dhcpv4.MessageTypeNak))
+		SetType(resp, dhcpv4.MessageTypeNak)
 		return nil
 	case lease.BootReply:
 		resp.DeleteOption(dhcpv4.OptionDHCPMessageType)
@@ -43,11 +48,12 @@ func Fill(req, resp *dhcpv4.DHCPv4, d lease.Decision, x Extra) error {
 	default:
 		return fmt.Errorf("fill reply: %s is no reply", d.Verdict)
 	}
-	if err := fillAddress(resp, d); err != nil {
+	w := make(words, 0, 6*wordLen)
+	if err := fillAddress(resp, d, &w); err != nil {
 		return err
 	}
-	fillTimes(resp, d)
-	fillNetwork(req, resp, d)
+	fillTimes(resp, d, &w)
+	fillNetwork(req, resp, d, &w)
 	fillEchoes(req, resp, d)
 	if d.Verdict != lease.BootReply {
 		fillName(req, resp, d, x.SendHostname)
@@ -58,8 +64,30 @@ func Fill(req, resp *dhcpv4.DHCPv4, d lease.Decision, x Extra) error {
 	return nil
 }
 
+// wordLen is the length of a number or an address in an option.
+const wordLen = 4
+
+// words is memory that several option values of one reply lie in.
+type words []byte
+
+func (w *words) number(n uint32) []byte {
+	*w = binary.BigEndian.AppendUint32(*w, n)
+	return w.last()
+}
+
+func (w *words) addr(a netip.Addr) []byte {
+	octets := a.As4()
+	*w = append(*w, octets[:]...)
+	return w.last()
+}
+
+func (w *words) last() []byte {
+	n := len(*w)
+	return (*w)[n-wordLen : n : n]
+}
+
 // fillAddress sets yiaddr; an INFORM is answered without one (D-21).
-func fillAddress(resp *dhcpv4.DHCPv4, d lease.Decision) error {
+func fillAddress(resp *dhcpv4.DHCPv4, d lease.Decision, w *words) error {
 	if d.Verdict == lease.Informed {
 		resp.YourIPAddr = net.IPv4zero.To4()
 		return nil
@@ -67,28 +95,28 @@ func fillAddress(resp *dhcpv4.DHCPv4, d lease.Decision) error {
 	if !d.Addr.Addr().Is4() || d.Addr.Addr().IsUnspecified() {
 		return errors.New("fill reply: decision grants no IPv4 address")
 	}
-	resp.YourIPAddr = d.Addr.Addr().AsSlice()
+	resp.YourIPAddr = w.addr(d.Addr.Addr())
 	return nil
 }
 
 // fillTimes sets lease time, T1 and T2 where there is a lease.
-func fillTimes(resp *dhcpv4.DHCPv4, d lease.Decision) {
+func fillTimes(resp *dhcpv4.DHCPv4, d lease.Decision, w *words) {
 	if d.Verdict != lease.Offer && d.Verdict != lease.Ack {
 		resp.DeleteOption(dhcpv4.OptionIPAddressLeaseTime)
 		resp.DeleteOption(dhcpv4.OptionRenewTimeValue)
 		resp.DeleteOption(dhcpv4.OptionRebindingTimeValue)
 		return
 	}
-	// The library would wrap what does not fit in 32 bits of seconds (F-33).
-	seconds := min(max(0, d.Time/time.Second), math.MaxUint32)
-	resp.UpdateOption(dhcpv4.OptIPAddressLeaseTime(seconds * time.Second))
-	resp.UpdateOption(dhcpv4.OptRenewTimeValue(seconds / 2 * time.Second))
-	resp.UpdateOption(dhcpv4.OptRebindingTimeValue(seconds * 7 / 8 * time.Second))
+	// What does not fit in 32 bits of seconds stands for ever (F-33).
+	seconds := uint32(min(max(0, d.Time/time.Second), math.MaxUint32))
+	resp.Options[dhcpv4.OptionIPAddressLeaseTime.Code()] = w.number(seconds)
+	resp.Options[dhcpv4.OptionRenewTimeValue.Code()] = w.number(seconds / 2)
+	resp.Options[dhcpv4.OptionRebindingTimeValue.Code()] = w.number(uint32(uint64(seconds) * 7 / 8))
 }
 
 // fillNetwork sets the mask, and the broadcast address if wanted. For
 // an INFORM whose address NetBox does not have it is that of N.
-func fillNetwork(req, resp *dhcpv4.DHCPv4, d lease.Decision) {
+func fillNetwork(req, resp *dhcpv4.DHCPv4, d lease.Decision, w *words) {
 	network := d.Addr.Masked()
 	if !network.IsValid() && d.Subnet != nil && d.Subnet.Prefix != nil {
 		network = d.Subnet.Prefix.Prefix.Masked()
@@ -96,10 +124,10 @@ func fillNetwork(req, resp *dhcpv4.DHCPv4, d lease.Decision) {
 	if !network.IsValid() || !network.Addr().Is4() {
 		return
 	}
-	resp.UpdateOption(dhcpv4.OptSubnetMask(net.CIDRMask(network.Bits(), 32)))
+	resp.Options[dhcpv4.OptionSubnetMask.Code()] = w.number(^uint32(0) << (32 - network.Bits()))
 	// RFC 3021: a /31 has no broadcast address, and neither has a host.
 	if network.Bits() < 31 && Wanted(req, dhcpv4.OptionBroadcastAddress) {
-		resp.UpdateOption(dhcpv4.OptBroadcastAddress(ipam.LastAddr(network).AsSlice()))
+		resp.Options[dhcpv4.OptionBroadcastAddress.Code()] = w.addr(ipam.LastAddr(network))
 	}
 }
 
@@ -108,16 +136,18 @@ func fillNetwork(req, resp *dhcpv4.DHCPv4, d lease.Decision) {
 // without which a client that sent it discards the reply (RFC 3011 section 2.1,
 // N-2).
 func fillEchoes(req, resp *dhcpv4.DHCPv4, d lease.Decision) {
-	echoes := []dhcpv4.OptionCode{dhcpv4.OptionClientIdentifier, dhcpv4.OptionRelayAgentInformation}
+	echo(req, resp, dhcpv4.OptionClientIdentifier)
+	echo(req, resp, dhcpv4.OptionRelayAgentInformation)
 	if d.Relayed.Subnet.IsValid() {
-		echoes = append(echoes, dhcpv4.OptionSubnetSelection)
+		echo(req, resp, dhcpv4.OptionSubnetSelection)
 	}
-	for _, code := range echoes {
-		if req.Options.Has(code) {
-			resp.UpdateOption(dhcpv4.OptGeneric(code, req.Options.Get(code)))
-		} else {
-			resp.DeleteOption(code)
-		}
+}
+
+func echo(req, resp *dhcpv4.DHCPv4, code dhcpv4.OptionCode) {
+	if value, sent := req.Options[code.Code()]; sent {
+		resp.Options[code.Code()] = value
+	} else {
+		delete(resp.Options, code.Code())
 	}
 }
 

@@ -1,9 +1,9 @@
 package dhcp4
 
 import (
+	"encoding/binary"
 	"net"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -43,7 +43,7 @@ func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) l
 		InterfaceAddrs:  in.Addrs,
 		InterfaceBits:   in.Bits,
 		Delivery:        in.Delivery,
-		LeaseTime:       max(0, req.IPAddressLeaseTime(0)),
+		LeaseTime:       leaseTime(req),
 		Hostname:        clientName(req),
 		Waited:          time.Duration(req.NumSeconds) * time.Second,
 		Malformed:       malformedOption(req),
@@ -51,11 +51,11 @@ func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) l
 	if resp != nil {
 		m.Identifier = Identifier(resp)
 	}
-	if relay := req.RelayAgentInfo(); relay != nil {
-		m.LinkSelection = subOptionAddr(relay.Options, dhcpv4.LinkSelectionSubOption, olderLinkSelection)
-		m.Circuit = relay.Get(dhcpv4.AgentCircuitIDSubOption)
+	if relay := req.Options.Get(dhcpv4.OptionRelayAgentInformation); wholeSubOptions(relay) {
+		m.LinkSelection = subOptionAddr(relay, dhcpv4.LinkSelectionSubOption, olderLinkSelection)
+		m.Circuit, _ = subOption(relay, dhcpv4.AgentCircuitIDSubOption)
 		if serverIDOverride && m.Relay.IsValid() {
-			m.Override = subOptionAddr(relay.Options, dhcpv4.ServerIdentifierOverrideSubOption, olderServerOverride)
+			m.Override = subOptionAddr(relay, dhcpv4.ServerIdentifierOverrideSubOption, olderServerOverride)
 		}
 	}
 	identify(&m, req, in)
@@ -79,25 +79,30 @@ func messageType(req *dhcpv4.DHCPv4) lease.MessageType {
 // double length (F-30). Option 55 has no wrong length; an empty one counts as
 // absent.
 func malformedOption(req *dhcpv4.DHCPv4) string {
-	lengths := []struct {
-		code     dhcpv4.OptionCode
-		name     string
-		min, max int
-	}{
-		{dhcpv4.OptionDHCPMessageType, "option 53", 1, 1},
-		{dhcpv4.OptionRequestedIPAddress, "option 50", 4, 4},
-		{dhcpv4.OptionServerIdentifier, "option 54", 4, 4},
-	}
-	for _, want := range lengths {
-		n := len(req.Options.Get(want.code))
-		if req.Options.Has(want.code) && (n < want.min || n > want.max) {
-			return want.name
-		}
-	}
-	if messageType(req) == messageUnreadable {
+	switch {
+	case wrongLength(req, dhcpv4.OptionDHCPMessageType, 1):
+		return "option 53"
+	case wrongLength(req, dhcpv4.OptionRequestedIPAddress, net.IPv4len):
+		return "option 50"
+	case wrongLength(req, dhcpv4.OptionServerIdentifier, net.IPv4len):
+		return "option 54"
+	case messageType(req) == messageUnreadable:
 		return "option 53"
 	}
 	return ""
+}
+
+func wrongLength(req *dhcpv4.DHCPv4, code dhcpv4.OptionCode, want int) bool {
+	value, sent := req.Options[code.Code()]
+	return sent && len(value) != want
+}
+
+// leaseTime is option 51; 0 where there is none, or it has the wrong length.
+func leaseTime(req *dhcpv4.DHCPv4) time.Duration {
+	if v := req.Options.Get(dhcpv4.OptionIPAddressLeaseTime); len(v) == 4 {
+		return time.Duration(binary.BigEndian.Uint32(v)) * time.Second
+	}
+	return 0
 }
 
 // identify sets the client key (I-1, I-2) and, for an Ethernet address, the MAC
@@ -156,7 +161,16 @@ func HasAddress(req *dhcpv4.DHCPv4) bool {
 
 // clientKey renders bytes as NetBox renders a MAC.
 func clientKey(b []byte) lease.ClientID {
-	return lease.ClientID(strings.ToUpper(net.HardwareAddr(b).String()))
+	const digits = "0123456789ABCDEF"
+	var room [3 * lenChaddr]byte
+	text := room[:0]
+	for i, octet := range b {
+		if i > 0 {
+			text = append(text, ':')
+		}
+		text = append(text, digits[octet>>4], digits[octet&0xf])
+	}
+	return lease.ClientID(text)
 }
 
 // individual reports whether a hardware address can name one client: not all
@@ -182,11 +196,15 @@ func optionAddr(options dhcpv4.Options, code dhcpv4.OptionCode) netip.Addr {
 
 // subOptionAddr returns the address in a relay's sub-option; where that is not
 // sent, in the older one.
-func subOptionAddr(options dhcpv4.Options, code, older dhcpv4.OptionCode) netip.Addr {
-	if !options.Has(code) {
-		code = older
+func subOptionAddr(info []byte, code, older dhcpv4.OptionCode) netip.Addr {
+	value, sent := subOption(info, code)
+	if !sent {
+		value, _ = subOption(info, older)
 	}
-	return optionAddr(options, code)
+	if len(value) == net.IPv4len {
+		return HeaderAddr(value)
+	}
+	return netip.Addr{}
 }
 
 // Identifier returns option 54 of a reply, by which its client knows this

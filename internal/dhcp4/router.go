@@ -11,14 +11,18 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
-// Routers returns the gateways of N in the order a client should prefer them
-// (G-2): inside its own subnet first, then addresses that routers share, then
+// Routers appends to list the gateways of N in the order a client should prefer
+// them (G-2): inside its own subnet first, then addresses that routers share, then
 // the lowest. client is the client's address with the mask it was sent; it is
 // never its own gateway (G-3). Without any gateway it is fallback, if valid.
-func Routers(gateways []*ipam.Address, client netip.Prefix, fallback netip.Addr) []netip.Addr {
-	ranked := slices.DeleteFunc(slices.Clone(gateways), func(a *ipam.Address) bool {
-		return !a.Address.Addr().Is4() || a.Address.Addr() == client.Addr()
-	})
+func Routers(list []netip.Addr, gateways []*ipam.Address, client netip.Prefix, fallback netip.Addr) []netip.Addr {
+	var room [8]*ipam.Address
+	ranked := room[:0]
+	for _, a := range gateways {
+		if a.Address.Addr().Is4() && a.Address.Addr() != client.Addr() {
+			ranked = append(ranked, a)
+		}
+	}
 	slices.SortStableFunc(ranked, func(a, b *ipam.Address) int {
 		return cmp.Or(
 			cmp.Compare(outside(client, a), outside(client, b)),
@@ -26,14 +30,13 @@ func Routers(gateways []*ipam.Address, client netip.Prefix, fallback netip.Addr)
 			a.Address.Addr().Compare(b.Address.Addr()),
 		)
 	})
-	var routers []netip.Addr
 	for _, a := range ranked {
-		routers = append(routers, a.Address.Addr())
+		list = append(list, a.Address.Addr())
 	}
-	if len(routers) == 0 && fallback.Is4() && fallback != client.Addr() {
-		routers = append(routers, fallback)
+	if len(list) == 0 && fallback.Is4() && fallback != client.Addr() {
+		list = append(list, fallback)
 	}
-	return slices.Compact(routers)
+	return slices.Compact(list)
 }
 
 func outside(client netip.Prefix, a *ipam.Address) int {

@@ -54,7 +54,7 @@ func TestRouters(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, Routers(tt.gateways, tt.client, tt.fallback), equalAddrs); diff != "" {
+			if diff := cmp.Diff(tt.want, Routers(nil, tt.gateways, tt.client, tt.fallback), equalAddrs); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -41,7 +41,10 @@ func (i *Instance) Facts(req, resp *dhcpv4.DHCPv4) Facts {
 	f.Known = true
 	f.Config = f.Subnet.Config
 	if f.Machine != nil {
-		f.Config = f.Snapshot.MachineConfig(f.Machine)
+		if x.Config == nil || !x.Decided {
+			x.Config = f.Snapshot.MachineConfig(f.Machine)
+		}
+		f.Config = x.Config
 	}
 	return f
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/counted"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/writeback"
@@ -13,19 +14,28 @@ import (
 
 // Metrics are the instance's own counters. Names start with coredhcp_netbox_.
 type Metrics struct {
-	decisions *prometheus.CounterVec
+	decisions *counted.Vec[decided]
 	duration  prometheus.Histogram
 	commits   *prometheus.HistogramVec
 	records   *prometheus.CounterVec
 	copies    *prometheus.CounterVec
 }
 
+// decided is what a decision is counted by.
+type decided struct {
+	kind    lease.MessageType
+	verdict lease.Verdict
+	reason  lease.Reason
+}
+
 func newMetrics(i *Instance) *Metrics {
 	m := &Metrics{
-		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+		decisions: counted.New(prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "coredhcp_netbox_decisions_total",
 			Help: "DHCP messages by kind, by what was answered and why.",
-		}, []string{"message", "verdict", "reason"}),
+		}, []string{"message", "verdict", "reason"}), func(d decided) []string {
+			return []string{d.kind.String(), d.verdict.String(), string(d.reason)}
+		}),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "coredhcp_netbox_decision_seconds",
 			Help:    "Time from parsed message to durable decision.",
@@ -74,7 +84,7 @@ func newMetrics(i *Instance) *Metrics {
 
 // Decided counts one decision and the time it took.
 func (m *Metrics) Decided(kind lease.MessageType, d lease.Decision, took time.Duration) {
-	m.decisions.WithLabelValues(kind.String(), d.Verdict.String(), string(d.Reason)).Inc()
+	m.decisions.Of(decided{kind, d.Verdict, d.Reason}).Inc()
 	m.duration.Observe(took.Seconds())
 }
 

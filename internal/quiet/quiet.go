@@ -85,13 +85,14 @@ func (l *Logger) Func(level logrus.Level, key, msg string, fields func() logrus.
 }
 
 // Event logs msg at info level. It is for a journal in which each line counts,
-// such as of leases: a key is a cause alone, and only a flood is cut short.
-func (l *Logger) Event(key, msg string, fields logrus.Fields) {
+// such as of leases: a key is a cause alone, and only a flood is cut short. The
+// fields are asked for only if the line is written.
+func (l *Logger) Event(key, msg string, fields func() logrus.Fields) {
 	l.mu.Lock()
 	due := l.admit(logrus.InfoLevel, key, msg, l.now(), eventsPerCause)
 	l.mu.Unlock()
 	if due {
-		l.log.WithFields(fields).Info(msg)
+		l.log.WithFields(fields()).Info(msg)
 	}
 }
 

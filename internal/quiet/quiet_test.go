@@ -142,13 +142,13 @@ func TestEventsAreAllWrittenButInAFlood(t *testing.T) {
 		log, hook := test.NewNullLogger()
 		l := New(log, time.Minute, time.Now)
 		for range eventsPerCause {
-			l.Event("lease", "lease made", nil)
+			l.Event("lease", "lease made", func() logrus.Fields { return nil })
 		}
 		if got := len(hook.AllEntries()); got != eventsPerCause {
 			t.Fatalf("%d of %d events written", got, eventsPerCause)
 		}
 		for range 9000 {
-			l.Event("lease", "lease made", nil)
+			l.Event("lease", "lease made", func() logrus.Fields { return nil })
 		}
 		<-time.After(time.Minute + time.Second)
 		synctest.Wait() // for the line that a timer writes

@@ -150,8 +150,8 @@ func (c *Chain) prepared(m *memory, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identi
 	if resp == nil {
 		return nil, DropUnhandled
 	}
-	if c.SupplyServerID && identifier.IsValid() {
-		resp.UpdateOption(dhcpv4.OptServerIdentifier(identifier.AsSlice()))
+	if c.SupplyServerID && identifier.Is4() {
+		dhcp4.SetAddrs(resp, dhcpv4.OptionServerIdentifier, identifier)
 	}
 	return resp, ""
 }

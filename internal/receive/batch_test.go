@@ -158,7 +158,7 @@ func TestOneReplyThatCannotLeaveCostsNoOther(t *testing.T) {
 			want[i%len(receivers)]++
 		}
 		reply := discover(t, byte(i))
-		out.add(outgoing{reply: reply, row: "relay", wire: reply.ToBytes(), control: sendControl(netip.Addr{}, 0), to: to})
+		out.add(outgoing{reply: reply, row: "relay", wire: reply.ToBytes(), control: sendControl(nil, netip.Addr{}, 0), to: to})
 	}
 	out.flush()
 	out.flush() // with nothing left

@@ -43,6 +43,10 @@ func BenchmarkExchange(b *testing.B) {
 		s := startServer(b, Chain{SupplyServerID: true, Prompt: always}, Options{}, grant)
 		exchangeInParallel(b, s.Addrs()[0])
 	})
+	b.Run("reader, memory used again", func(b *testing.B) {
+		s := startServer(b, Chain{SupplyServerID: true, Prompt: always, Reuse: true}, Options{}, grant)
+		exchangeInParallel(b, s.Addrs()[0])
+	})
 }
 
 // echo answers every DISCOVER with an OFFER until reading fails.

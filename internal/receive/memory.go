@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net"
+	"net/netip"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/iana"
@@ -121,6 +122,13 @@ func (p *packet) end(c *Chain) {
 func (p *packet) encode(reply *dhcpv4.DHCPv4) []byte {
 	p.wire = dhcp4.AppendMessage(p.wire[:0], reply)
 	return p.wire
+}
+
+// ask is what the kernel is asked for with the reply. The bytes stay with the
+// packet as those of encode do.
+func (p *packet) ask(source netip.Addr, ifindex int) []byte {
+	p.asked = sendControl(p.asked, source, ifindex)
+	return p.asked
 }
 
 // poison makes memory useless to whoever kept it.

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/counted"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
 )
@@ -61,30 +62,33 @@ type meter struct {
 	log        logrus.FieldLogger
 	quiet      *quiet.Logger
 	registerer prometheus.Registerer
-	received   *prometheus.CounterVec
-	replies    *prometheus.CounterVec
-	dropped    *prometheus.CounterVec
+	received   *counted.Vec[string]
+	replies    *counted.Vec[sentTo]
+	dropped    *counted.Vec[Drop]
 	inWork     prometheus.Gauge
 	seconds    prometheus.Histogram
 }
+
+// sentTo is what a reply is counted by.
+type sentTo struct{ message, destination string }
 
 func newMeter(reg prometheus.Registerer, log logrus.FieldLogger) (*meter, error) {
 	m := &meter{
 		log:        log,
 		quiet:      quiet.New(log, logInterval, time.Now),
 		registerer: reg,
-		received: prometheus.NewCounterVec(prometheus.CounterOpts{
+		received: counted.New(prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "coredhcp_netbox_dhcp4_received_total",
 			Help: "Well-formed DHCPv4 messages received, by message type.",
-		}, []string{"message"}),
-		replies: prometheus.NewCounterVec(prometheus.CounterOpts{
+		}, []string{"message"}), func(message string) []string { return []string{message} }),
+		replies: counted.New(prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "coredhcp_netbox_dhcp4_replies_total",
 			Help: "DHCPv4 replies sent, by message type and by what decided their destination.",
-		}, []string{"message", "destination"}),
-		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+		}, []string{"message", "destination"}), func(s sentTo) []string { return []string{s.message, s.destination} }),
+		dropped: counted.New(prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "coredhcp_netbox_dhcp4_dropped_total",
 			Help: "DHCPv4 packets that got no reply, by reason.",
-		}, []string{"reason"}),
+		}, []string{"reason"}), func(r Drop) []string { return []string{string(r)} }),
 		inWork: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "coredhcp_netbox_dhcp4_in_work",
 			Help: "DHCPv4 packets in the handler chain now.",
@@ -121,31 +125,36 @@ func (m *meter) close() {
 }
 
 func (m *meter) receive(req *dhcpv4.DHCPv4) {
-	m.received.WithLabelValues(messageName(req)).Inc()
+	m.received.Of(messageName(req)).Inc()
 }
 
 // drop counts a packet that never became a message.
 func (m *meter) drop(r Drop, source netip.AddrPort) {
-	m.dropped.WithLabelValues(string(r)).Inc()
-	m.line(r, logrus.Fields{"source": source})
+	m.dropped.Of(r).Inc()
+	if m.tells(r) {
+		m.line(r, logrus.Fields{"source": source})
+	}
 }
 
 // dropMessage counts a message that gets no reply.
 func (m *meter) dropMessage(r Drop, req *dhcpv4.DHCPv4) {
-	m.dropped.WithLabelValues(string(r)).Inc()
-	if r.level() != logrus.DebugLevel || quiet.Debugging(m.log) {
+	m.dropped.Of(r).Inc()
+	if m.tells(r) {
 		m.line(r, messageFields(req))
 	}
 }
 
+// tells reports whether a line about r may be written.
+func (m *meter) tells(r Drop) bool { return r.level() != logrus.DebugLevel || quiet.Debugging(m.log) }
+
 func (m *meter) receiveFailed(err error) {
-	m.dropped.WithLabelValues(string(dropReceive)).Inc()
+	m.dropped.Of(dropReceive).Inc()
 	m.line(dropReceive, logrus.Fields{logrus.ErrorKey: err})
 }
 
 // lostInKernel counts packets that found the socket's buffer full.
 func (m *meter) lostInKernel(n uint32) {
-	m.dropped.WithLabelValues(string(dropKernel)).Add(float64(n))
+	m.dropped.Of(dropKernel).Add(float64(n))
 	m.line(dropKernel, logrus.Fields{"packets": n})
 }
 
@@ -153,7 +162,7 @@ func (m *meter) lostInKernel(n uint32) {
 // (noHandler: of the loop itself). It must be called while the panic is being
 // recovered. The packet is only shown at debug level.
 func (m *meter) panicked(cause any, handler int, packet []byte) {
-	m.dropped.WithLabelValues(string(dropPanic)).Inc()
+	m.dropped.Of(dropPanic).Inc()
 	m.line(dropPanic, logrus.Fields{"handler": handler, "panic": fmt.Sprint(cause), "stack": string(debug.Stack())})
 	m.log.WithField("packet", hex.EncodeToString(packet)).Debug("the packet whose handler panicked")
 }
@@ -173,13 +182,13 @@ func (m *meter) trimmed(req *dhcpv4.DHCPv4, left []dhcpv4.OptionCode, fits bool)
 // sent counts one reply, or the failure to send it.
 func (m *meter) sent(resp *dhcpv4.DHCPv4, destination string, err error, took time.Duration) {
 	if err != nil {
-		m.dropped.WithLabelValues(string(dropSend)).Inc()
+		m.dropped.Of(dropSend).Inc()
 		fields := messageFields(resp)
 		fields["destination"], fields[logrus.ErrorKey] = destination, err
 		m.line(dropSend, fields)
 		return
 	}
-	m.replies.WithLabelValues(messageName(resp), destination).Inc()
+	m.replies.Of(sentTo{messageName(resp), destination}).Inc()
 	m.seconds.Observe(took.Seconds())
 	if quiet.Debugging(m.log) {
 		fields := messageFields(resp)

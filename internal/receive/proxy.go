@@ -174,5 +174,5 @@ func (s *Server) sendProxy(p *packet, resp *dhcpv4.DHCPv4, in arrivedBy, local m
 		s.send(p, resp, in, local, nil)
 		return
 	}
-	s.write(p.via, outgoing{reply: resp, row: "source", at: p.at, wire: p.encode(resp), control: sendControl(sourceAddress(resp, in, local), 0), to: to})
+	s.write(p.via, outgoing{reply: resp, row: "source", at: p.at, wire: p.encode(resp), control: p.ask(sourceAddress(resp, in, local), 0), to: to})
 }

@@ -1,6 +1,7 @@
 package receive
 
 import (
+	"net"
 	"net/netip"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -34,13 +35,13 @@ type destination struct {
 	path path
 }
 
-// control is what the kernel is asked for: the source address and, where it matters,
-// the interface to leave by.
-func (d destination) control(source netip.Addr, in arrivedBy) []byte {
+// leaveBy is what the kernel is asked for: the interface to leave by, where it
+// matters, or 0.
+func (d destination) leaveBy(in arrivedBy) int {
 	if d.path == onInterface {
-		return sendControl(source, in.ifindex)
+		return in.ifindex
 	}
-	return sendControl(source, 0)
+	return 0
 }
 
 // destinationOf chooses by RFC 2131 section 4.1. The fields are the
@@ -132,7 +133,7 @@ func withheld(req, resp *dhcpv4.DHCPv4) Drop {
 	case dhcpv4.MessageTypeRelease, dhcpv4.MessageTypeDecline:
 		return dropNeverAnswered // REC-2, RFC 2131 sections 4.3.3 and 4.3.4
 	}
-	if dhcp4.TypeOf(resp) != dhcpv4.MessageTypeNone && resp.ServerIdentifier() == nil {
+	if dhcp4.TypeOf(resp) != dhcpv4.MessageTypeNone && len(resp.Options.Get(dhcpv4.OptionServerIdentifier)) != net.IPv4len {
 		return dropNoServerID
 	}
 	if addr4(resp.YourIPAddr).IsUnspecified() && !mayLackAddress(req, resp) {
@@ -162,7 +163,7 @@ func mayLackAddress(req, resp *dhcpv4.DHCPv4) bool {
 // relay reached us by, else the receiving interface's first. The zero Addr if
 // there is none.
 func serverIdentifier(req *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) netip.Addr {
-	if chosen := addr4(req.ServerIdentifier()); local[chosen] {
+	if chosen := dhcp4.Identifier(req); local[chosen] {
 		return chosen
 	}
 	return ownAddress(in)
@@ -173,7 +174,7 @@ func serverIdentifier(req *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]boo
 // was sent to, else the receiving interface's first. The zero Addr leaves the
 // choice to the kernel.
 func sourceAddress(resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) netip.Addr {
-	if id := addr4(resp.ServerIdentifier()); local[id] {
+	if id := dhcp4.Identifier(resp); local[id] {
 		return id
 	}
 	return ownAddress(in)

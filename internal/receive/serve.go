@@ -87,6 +87,7 @@ type packet struct {
 	req    *dhcpv4.DHCPv4 // the message, once it is decoded
 	memory *memory        // where it lies; nil: handlers may have kept it
 	wire   []byte         // the reply, until it has left; that of the next packet takes its place
+	asked  []byte         // the control message that goes with it
 	// promise is what its last run rested on, and was not kept (B-16).
 	promise *lease.Promise
 	away    bool // its reader has given it away
@@ -444,7 +445,7 @@ func (s *Server) send(p *packet, resp *dhcpv4.DHCPv4, in arrivedBy, local map[ne
 		d = destinationOf(p.req, resp, in, false)
 		r.row = d.name
 	}
-	r.control, r.to = d.control(source, in), d.to
+	r.control, r.to = p.ask(source, d.leaveBy(in)), d.to
 	if out != nil {
 		out.add(r)
 		return

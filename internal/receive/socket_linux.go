@@ -337,11 +337,18 @@ func controlBytes() []byte {
 }
 
 // sendControl asks the kernel for a source address and, with ifindex not 0, for
-// an interface to leave by, instead of the routing table's choice.
-func sendControl(source netip.Addr, ifindex int) []byte {
-	info := unix.Inet4Pktinfo{Ifindex: int32(ifindex)} //nolint:gosec // G115: the kernel counts interfaces in 32 bits
-	if source.Is4() {
-		info.Spec_dst = source.As4()
+// an interface to leave by, instead of the routing table's choice. It writes to
+// what an earlier call returned, unless that is nil.
+func sendControl(used []byte, source netip.Addr, ifindex int) []byte {
+	if used == nil {
+		used = unix.PktInfo4(new(unix.Inet4Pktinfo))
 	}
-	return unix.PktInfo4(&info)
+	info := used[unix.CmsgLen(0):]                       // struct in_pktinfo, ip(7)
+	binary.NativeEndian.PutUint32(info, uint32(ifindex)) //nolint:gosec // G115: the kernel counts interfaces in 32 bits
+	var octets [4]byte
+	if source.Is4() {
+		octets = source.As4()
+	}
+	copy(info[4:], octets[:])
+	return used
 }

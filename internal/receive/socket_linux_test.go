@@ -1,6 +1,7 @@
 package receive
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -219,5 +220,18 @@ func TestTheFileForTheKernelHasTheNumberOfTheSockets(t *testing.T) {
 	}
 	if want := fmt.Sprintf("\nnet.core.rmem_max = %d\n", receiveBuffer); !strings.Contains(string(text), want) {
 		t.Errorf("no %q in\n%s", want, text)
+	}
+}
+
+func TestControlBytesAreUsedAgain(t *testing.T) {
+	var used []byte
+	for _, want := range []unix.Inet4Pktinfo{{Ifindex: 3, Spec_dst: [4]byte{10, 0, 0, 1}}, {}, {Ifindex: 1 << 20}, {Spec_dst: [4]byte{10, 0, 0, 2}}} {
+		source := netip.Addr{}
+		if want.Spec_dst != [4]byte{} {
+			source = netip.AddrFrom4(want.Spec_dst)
+		}
+		if used = sendControl(used, source, int(want.Ifindex)); !bytes.Equal(used, unix.PktInfo4(&want)) {
+			t.Errorf("%+v is written as %x", want, used)
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package dns
 
 import (
-	"net"
 	"net/netip"
 	"strings"
 
@@ -38,7 +37,7 @@ func fill(req, resp *dhcpv4.DHCPv4, config *ipam.Config, fallback []netip.Addr) 
 	case !printable(name):
 		unusable = append(unusable, name)
 	case dhcp4.Wanted(req, dhcpv4.OptionDomainName):
-		resp.UpdateOption(dhcpv4.OptDomainName(name))
+		resp.UpdateOption(dhcpv4.OptGeneric(dhcpv4.OptionDomainName, []byte(name)))
 	}
 	search, bad := domainNames(config.DomainSearch)
 	if len(search) > 0 && dhcp4.Wanted(req, dhcpv4.OptionDNSDomainSearchList) {
@@ -49,14 +48,18 @@ func fill(req, resp *dhcpv4.DHCPv4, config *ipam.Config, fallback []netip.Addr) 
 
 // setAddrs sets an option that lists IPv4 addresses, at most limit of them.
 func setAddrs(req, resp *dhcpv4.DHCPv4, code dhcpv4.OptionCode, addrs []netip.Addr, limit int) {
-	var list dhcpv4.IPs
+	if !dhcp4.Wanted(req, code) {
+		return
+	}
+	var room [maxServers]netip.Addr
+	list := room[:0]
 	for _, a := range addrs {
 		if a.Is4() && len(list) < limit {
-			list = append(list, net.IP(a.AsSlice()))
+			list = append(list, a)
 		}
 	}
-	if len(list) > 0 && dhcp4.Wanted(req, code) {
-		resp.UpdateOption(dhcpv4.Option{Code: code, Value: list})
+	if len(list) > 0 {
+		dhcp4.SetAddrs(resp, code, list...)
 	}
 }
 

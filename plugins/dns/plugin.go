@@ -69,6 +69,6 @@ func gateway(req, resp *dhcpv4.DHCPv4, facts instance.Facts, fallback netip.Addr
 			return []netip.Addr{addr}
 		}
 	}
-	routers := dhcp4.Routers(facts.Gateways(), dhcp4.ClientPrefix(req, resp), fallback)
+	routers := dhcp4.Routers(nil, facts.Gateways(), dhcp4.ClientPrefix(req, resp), fallback)
 	return routers[:min(1, len(routers))]
 }

@@ -25,13 +25,14 @@ const maxRouters = 255 / net.IPv4len
 // Addr.
 func fill(req, resp *dhcpv4.DHCPv4, gateways []*ipam.Address, config *ipam.Config, s settings.Gateway) netip.Addr {
 	client := dhcp4.ClientPrefix(req, resp)
-	routers := dhcp4.Routers(gateways, client, s.Fallback)
+	var room [4]netip.Addr
+	routers := dhcp4.Routers(room[:0], gateways, client, s.Fallback)
 	if !s.All {
 		routers = routers[:min(1, len(routers))] // G-2
 	}
 	routers = routers[:min(maxRouters, len(routers))]
 	if len(routers) > 0 && dhcp4.Wanted(req, dhcpv4.OptionRouter) {
-		resp.UpdateOption(dhcpv4.OptRouter(ips(routers)...))
+		dhcp4.SetAddrs(resp, dhcpv4.OptionRouter, routers...)
 	}
 	var best netip.Addr
 	if len(routers) > 0 {
@@ -80,12 +81,4 @@ func route(destination netip.Prefix, gateway netip.Addr) *dhcpv4.Route {
 		Dest:   &net.IPNet{IP: destination.Addr().AsSlice(), Mask: net.CIDRMask(destination.Bits(), 32)},
 		Router: gateway.AsSlice(),
 	}
-}
-
-func ips(addrs []netip.Addr) []net.IP {
-	list := make([]net.IP, len(addrs))
-	for i, a := range addrs {
-		list[i] = a.AsSlice()
-	}
-	return list
 }

@@ -14,16 +14,16 @@ import (
 // ended, a refusal, a message that got nothing, trouble. All that packets can
 // cause is bounded (B-2); a debug log has a line for each message.
 func (h *handler) report(x *dhcp4.Exchange, err error) {
-	m, d := x.Message, x.Decision
+	m, d := &x.Message, &x.Decision
 	if x.Trace != nil {
-		h.Log.WithFields(fields(m, d)).WithField("why", oneLine(x.Trace)).Debug("message decided")
+		h.Log.WithFields(fields(*m, *d)).WithField("why", oneLine(x.Trace)).Debug("message decided")
 	}
 	h.passedOver(x)
 	if d.Relayed.Ignored {
 		h.unproved(x)
 	}
 	if err != nil {
-		h.Quiet.Error(string(d.Reason), "no answer: trouble on our side", withError(fields(m, d), err))
+		h.Quiet.Error(string(d.Reason), "no answer: trouble on our side", withError(fields(*m, *d), err))
 		return
 	}
 	switch {
@@ -32,9 +32,9 @@ func (h *handler) report(x *dhcp4.Exchange, err error) {
 	case d.Reason == lease.ReasonTakenAway:
 		h.explained(logrus.WarnLevel, "not_extended "+m.Asked().String(), "a lease is not extended: NetBox took its address away", x)
 	case d.Verdict == lease.Ack && d.Reason == lease.ReasonNew:
-		h.Quiet.Event("lease", "lease made", fields(m, d))
+		h.Quiet.Event("lease", "lease made", func() logrus.Fields { return fields(*m, *d) })
 	case d.Reason == lease.ReasonReleased:
-		h.Quiet.Event("release", "lease released", fields(m, d))
+		h.Quiet.Event("release", "lease released", func() logrus.Fields { return fields(*m, *d) })
 	case d.Reason == lease.ReasonDeclined && d.Static:
 		h.Quiet.Error("declined_static "+d.Addr.Addr().String(), "static address declined: another host uses it", h.sender(x))
 	case d.Reason == lease.ReasonDeclined:
@@ -53,7 +53,7 @@ func (h *handler) report(x *dhcp4.Exchange, err error) {
 }
 
 // passedOn says that the next lease plugin is asked.
-func (h *handler) passedOn(m lease.ClientMessage, d lease.Decision) bool {
+func (h *handler) passedOn(m *lease.ClientMessage, d *lease.Decision) bool {
 	return h.Settings.Lease.Fallthrough && fallsThrough(m.Type, d.Reason)
 }
 
