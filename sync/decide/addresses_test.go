@@ -395,6 +395,35 @@ func TestEdgeCases(t *testing.T) {
 			}
 		}
 	})
+	t.Run("3.9 an inactive reservation that the list of reservations lacks keeps its address", func(t *testing.T) {
+		l := newLab(t)
+		l.add(state.Address{Status: "reserved", ClientID: pc, Managed: state.Created})
+		l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.34/24"), Status: "dhcp", ClientID: mfp, Managed: state.Created})
+		leaseInState(l, "InactiveReservation", "pc")
+		l.scope.lease("10.8.4.34", mfp, "mfp").State = "inactivereservation"
+		l.scope.lease("10.8.4.50", cam, "cam")
+		l.scope.reserve("10.8.4.51", "00-00-5e-00-53-51", "lamp")
+		l.run()
+		for range 3 { // as where the list of reservations failed without a word
+			p := l.run()
+			wantSteps(t, p, anyStep)
+			wantNote(t, p, plan.Skip, "3.9", "kept")
+			l.w.hoursLater(1)
+		}
+		l.scope.leases = nil // it has to be missing twice from now on
+		wantSteps(t, l.run(), anyStep)
+	})
+	t.Run("3.9 of an inactive reservation the list of reservations decides", func(t *testing.T) {
+		l := newLab(t)
+		l.scope.lease("10.8.4.33", pc, "pc")
+		l.scope.reserve("10.8.4.33", pc, "pc")
+		l.run()
+		l.scope.leases[0].State = "InactiveReservation"
+		l.run()
+		if x := l.w.address("10.8.4.33"); x == nil || x.Status != "reserved" || *x.LeaseActive {
+			t.Errorf("left: %+v", x)
+		}
+	})
 	t.Run("3.9 an expiry in the past does not end a lease", func(t *testing.T) {
 		l := newLab(t)
 		l.scope.lease("10.8.4.33", pc, "pc").Expires = time.Unix(0, 0)
