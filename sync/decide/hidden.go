@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -87,7 +88,8 @@ func (r *Roster) Hidden() (gone []state.Gone) {
 			gone = append(gone, state.Gone{Kind: state.IPAddress, Object: x.ID, After: state.Mark{Time: x.Seen}})
 		}
 	}
-	return gone
+	slices.SortFunc(gone, func(a, b state.Gone) int { return cmp.Compare(a.Object, b.Object) })
+	return slices.CompactFunc(gone, func(a, b state.Gone) bool { return a.Object == b.Object }) // scopes overlap
 }
 
 // noteHidden finds scopes where nothing is created, since NetBox hides what it has
