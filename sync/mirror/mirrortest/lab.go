@@ -57,6 +57,9 @@ func Real(tb testing.TB) Target {
 	return Target{URL: url, Token: token, kept: make(map[string][]int64)}
 }
 
+// IsReal reports whether the NetBox is no stand-in, and slow.
+func (t Target) IsReal() bool { return t.kept != nil }
+
 // StandIn starts a stand-in of a NetBox.
 func StandIn(tb testing.TB, c netboxtest.Config) Target {
 	tb.Helper()
@@ -155,7 +158,7 @@ func (l *Lab) Open(sync string, perServer map[string]string) *mirror.Mirror {
 // definitions are those of a real NetBox.
 func (l *Lab) definitions() map[string][]int64 {
 	l.tb.Helper()
-	if l.target.kept == nil {
+	if !l.target.IsReal() {
 		return nil
 	}
 	return netboxtest.Definitions(l.tb, l.target.URL, l.target.Token)
