@@ -308,6 +308,14 @@ func TestAProtectedAddressShowsItsLeaseAlone(t *testing.T) {
 		{"with protect.update_client_id", func(l *lab) {
 			l.w.nb.Addresses[0].Tags, l.p.UpdateClientID = []string{"dhcp-protect"}, true
 		}, []string{active, name}, []string{client, name}, []string{active}},
+		{"without protect.show_lease", func(l *lab) { l.w.nb.Addresses[0].Tags, l.p.HidesLease = []string{"dhcp-protect"}, true }, nil, nil, nil},
+		{"without it in a protected prefix, with expiry_in_netbox and protect.update_client_id", func(l *lab) {
+			l.w.nb.Prefixes[0].Tags, l.p.HidesLease, l.p.ExpiryInNetBox, l.p.UpdateClientID = []string{"dhcp-protect"}, true, true, true
+		}, nil, []string{client}, nil},
+		{"without it, and not protected", func(l *lab) {
+			l.w.nb.Addresses[0].Status, l.w.nb.Addresses[0].Shared, l.p.HidesLease = "active", true, true
+		},
+			[]string{active, name}, []string{name}, []string{active}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLab(t).trust()

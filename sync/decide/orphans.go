@@ -44,7 +44,7 @@ func orphans(in *recorded) work {
 func (w *work) leaseOver(in *recorded, x *state.Address) {
 	over, active := *x, false
 	over.LeaseActive, over.LeaseExpires = &active, time.Time{}
-	if changes := plan.AddressChanges(x, &over, in.written); len(changes) > 0 {
+	if changes := plan.AddressChanges(x, &over, in.writtenOn(placeOf(x), x)); len(changes) > 0 {
 		w.step(plan.Step{
 			Phase: plan.Addresses, Target: plan.NetBox, Action: state.Update, Kind: state.IPAddress, ID: x.ID, Name: x.Address.String(),
 			Scope: x.Address.Masked(), Addr: x.Address.Addr(), VRF: x.VRF, Rule: plan.CauseOrphans.Rule(), Why: "its scope is gone from the server",

@@ -586,7 +586,7 @@ func (s *story) newAddress() {
 func (s *story) operator() {
 	p := &s.p
 	flip := []*bool{&p.SyncIPs, &p.PushReservations, &p.PushScopeInfo, &p.ReadOnly, &p.ActiveScopesOnly, &p.AutoImport, &p.RefreshOptions, &p.SkipRAS,
-		&p.ExpiryInNetBox, &p.UpdateClientID, &p.KeepAssigned, &p.AllowDeletes, &p.ReplaceClientID, &p.DeleteRemoved, &p.PushToPartner, &p.ActivateScopes,
+		&p.ExpiryInNetBox, &p.UpdateClientID, &p.HidesLease, &p.KeepAssigned, &p.AllowDeletes, &p.ReplaceClientID, &p.DeleteRemoved, &p.PushToPartner, &p.ActivateScopes,
 		&p.Servers[0].Maintenance, &p.Servers[2].Standalone, &p.Servers[1].Selected, &p.DeleteScopes, &p.Servers[0].NoPush, &p.Servers[2].NoPush, &p.Servers[0].ReadOnly}
 	for range 1 + s.pick("switches", 3) {
 		b := flip[s.pick("switch", len(flip))]
