@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,7 +19,6 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/sirupsen/logrus"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
@@ -254,15 +254,16 @@ func writeCampusLeases(b *testing.B, s settings.NetBox) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var group errgroup.Group
-	group.SetLimit(256)
-	for i := range campusHalf {
-		group.Go(func() error {
-			_, err := store.CompareAndSwap(b.Context(), campusLease(i), 0)
-			return err
-		})
+	group := make([]lease.Change, campusHalf)
+	for i := range group {
+		group[i].Next = campusLease(i)
 	}
-	if err := errors.Join(group.Wait(), store.Close()); err != nil {
+	for part := range slices.Chunk(group, 256) {
+		if err := errors.Join(store.CommitGroup(b.Context(), part)...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := store.Close(); err != nil {
 		b.Fatal(err)
 	}
 }
