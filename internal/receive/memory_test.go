@@ -32,7 +32,7 @@ func (k *keeper) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 func (k *keeper) exchange(t *testing.T, reuse bool) []kept {
 	const clients = 20
 	k.kept = make(chan kept, clients)
-	s := startServer(t, Chain{SupplyServerID: true, Exchanges: &k.exchanges, Prompt: always, Reuse: reuse}, Options{}, k.handle4)
+	s := startServer(t, Chain{SupplyServerID: true, Exchanges: &k.exchanges, Prompt: always, Reuse: reuse}, Options{Readers: 1}, k.handle4)
 	r := newRelay(t, s)
 	var all []kept
 	for i := range byte(clients) {

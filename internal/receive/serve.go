@@ -6,7 +6,6 @@ import (
 	"hash/maphash"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,6 +47,9 @@ type Options struct {
 	// many more workers start when they are needed, so that the others never wait
 	// for them (B-9).
 	Waiting int
+	// Readers is how many goroutines read from one socket at most; 0: one for each
+	// processor, up to 4.
+	Readers int
 	Log     logrus.FieldLogger // required
 	// Registerer takes the metrics of the loop; nil: they are not published.
 	Registerer prometheus.Registerer
@@ -59,6 +61,7 @@ type Server struct {
 	chain      Chain
 	opt        Options
 	listeners  []*listener
+	readers    []*reader
 	interfaces *interfaces
 	frames     *frameSender // nil without CAP_NET_RAW
 	meter      *meter
@@ -81,6 +84,7 @@ type packet struct {
 	source netip.AddrPort
 	part   int    // which share of senders that are no relay it counts against (N-13); 0: none
 	client client // whose message this one is while it is in work (D-28)
+	turn   turn
 	arrival
 	cut    bool           // it was longer than what is kept
 	lost   uint32         // the kernel's count of packets it had no room for; 0: it said nothing
@@ -122,6 +126,7 @@ func Listen(addrs []net.UDPAddr, chain Chain, opt Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.readers = s.newReaders()
 	warnOfSmallBuffers(s.listeners, opt.Log)
 	if s.interfaces, err = openInterfaces(); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -166,8 +171,8 @@ func (s *Server) Serve(ctx context.Context) error {
 	})()
 	stop := make(chan struct{})
 	s.workers.Go(func() { s.keep(stop) })
-	for _, l := range s.listeners {
-		readers.Go(func() { s.read(ctx, l) })
+	for _, r := range s.readers {
+		readers.Go(func() { r.read(ctx) })
 	}
 	readers.Wait()
 	if err := awaitEnd(&s.open, drainTime); err != nil {
@@ -216,48 +221,13 @@ func (s *Server) followDevices(t *interfaceTable) {
 	}
 }
 
-// read answers what one socket receives, or hands it to the workers, until the
-// socket is closed, or its read deadline passes at the end.
-func (s *Server) read(ctx context.Context, l *listener) {
-	in, out := newInbox(l.raw), newOutbox(l, s.meter)
-	for {
-		n, err := in.receive(s.packet)
-		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded) && l.readsOn(ctx):
-			continue
-		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
-			return
-		case err != nil:
-			s.meter.receiveFailed(err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(readPause):
-			}
-			continue
-		}
-		now := time.Now()
-		for i := range n {
-			p := in.packets[i]
-			p.via, p.at, p.req = l, now, nil
-			if p.lost != 0 && p.lost != l.lost {
-				s.meter.lostInKernel(p.lost - l.lost)
-				l.lost = p.lost
-			}
-			if !s.take(p, out) {
-				in.packets[i] = nil
-			}
-		}
-		out.flush()
-		s.parked.wake()
-	}
-}
-
 func (s *Server) packet() *packet { return s.packets.Get().(*packet) }
 
 // take answers a packet at once, or gives it away; it reports whether p may be used
 // again.
 func (s *Server) take(p *packet, out *outbox) bool {
 	if why := s.admit(p); why != "" {
+		s.working.end(p)
 		s.meter.drop(why, p.source)
 		return true
 	}
@@ -300,6 +270,7 @@ func (s *Server) giveAway(p *packet) {
 	if !p.away {
 		p.away = true
 		s.open.Add(1)
+		s.working.handOn(p)
 	}
 }
 
@@ -318,8 +289,7 @@ func (s *Server) finish(p *packet) {
 	s.packets.Put(p)
 }
 
-// admit says why a packet is not worth a worker, or notes that its client has a
-// message in work.
+// admit says why a packet whose turn has come is not to be handled.
 func (s *Server) admit(p *packet) Drop {
 	if p.cut {
 		return dropMalformed
@@ -327,11 +297,10 @@ func (s *Server) admit(p *packet) Drop {
 	if ifc := s.interfaces.table.Load().byIndex[p.ifindex]; ifc != nil && p.via.yields[ifc.name] {
 		return dropCopy
 	}
-	if !s.working.begin(p) {
+	if p.turn == turnNever {
 		return dropBusy
 	}
 	if !s.senders.begin(p, len(s.jobs) >= waitingRoom/2, (s.opt.Workers+waitingRoom)/2) {
-		s.working.end(p)
 		return dropSender
 	}
 	return ""

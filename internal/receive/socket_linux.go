@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/sirupsen/logrus"
@@ -82,8 +83,10 @@ type listener struct {
 	yields map[string]bool
 	// proxy marks the second port of ProxyDHCP.
 	proxy bool
-	// lost is the kernel's count of packets it had no room for, as last seen.
-	lost uint32
+	// intake is held by the reader that takes in packets, and guards lost, the kernel's
+	// count of packets it had no room for, as last seen.
+	intake sync.Mutex
+	lost   uint32
 	// turned has a value once the reader was woken and reads on (Turn).
 	turned chan struct{}
 }

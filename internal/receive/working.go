@@ -2,6 +2,7 @@ package receive
 
 import (
 	"net/netip"
+	"runtime"
 	"sync"
 )
 
@@ -19,9 +20,26 @@ const (
 type working struct {
 	shards [64]struct {
 		sync.Mutex
-		clients map[client]struct{}
+		clients map[client]hands
 	}
 }
+
+// hands is who works on the message of a client.
+type hands uint8
+
+const (
+	ofReader hands = iota // who will have answered in a moment
+	ofOther               // a worker, or the keeper: it may wait for something
+)
+
+// turn is when a packet is to be handled.
+type turn uint8
+
+const (
+	turnNow   turn = iota
+	turnLater      // a reader is at an earlier message of the client
+	turnNever      // an earlier message of the client waits for something (D-28)
+)
 
 // client is what a datagram says of its client before it is decoded; the zero
 // value: nothing.
@@ -46,25 +64,50 @@ func clientOf(datagram []byte, source netip.AddrPort) client {
 
 func (w *working) shard(c client) int { return int(c.chaddr[5]^c.chaddr[4]) % len(w.shards) }
 
-// begin reports whether no other message of the client is in work; then p is,
-// until end.
-func (w *working) begin(p *packet) bool {
+// begin says when p is to be handled. If that is now, p is its client's message in
+// work until end.
+func (w *working) begin(p *packet) turn {
 	c := clientOf(p.bytes(), p.source)
 	if c == (client{}) {
-		return true
+		return turnNow
 	}
 	s := &w.shards[w.shard(c)]
 	s.Lock()
 	defer s.Unlock()
-	if _, busy := s.clients[c]; busy {
-		return false
+	switch of, busy := s.clients[c]; {
+	case busy && of == ofReader:
+		return turnLater
+	case busy:
+		return turnNever
 	}
 	if s.clients == nil {
-		s.clients = make(map[client]struct{})
+		s.clients = make(map[client]hands)
 	}
-	s.clients[c] = struct{}{}
+	s.clients[c] = ofReader
 	p.client = c
-	return true
+	return turnNow
+}
+
+// await is begin for a packet whose turn is later. A reader that has no other packet
+// in hand calls it, and the other reader is soon done.
+func (w *working) await(p *packet) turn {
+	for {
+		if t := w.begin(p); t != turnLater {
+			return t
+		}
+		runtime.Gosched()
+	}
+}
+
+// handOn notes that p goes to who may wait.
+func (w *working) handOn(p *packet) {
+	if p.client == (client{}) {
+		return
+	}
+	s := &w.shards[w.shard(p.client)]
+	s.Lock()
+	defer s.Unlock()
+	s.clients[p.client] = ofOther
 }
 
 // end lets the next message of the client in; a second call does nothing.

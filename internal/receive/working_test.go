@@ -82,17 +82,22 @@ func TestWhoAClientIsBeforeItsMessageIsDecoded(t *testing.T) {
 				t.Errorf("same %v, none %v", first == second, second == client{})
 			}
 			var w working
-			if !w.begin(from) || w.begin(other) == c.same {
+			if w.begin(from) != turnNow || (w.begin(other) == turnNow) == c.same {
 				t.Error("begin does not go by the client")
 			}
 			w.end(from)
 			w.end(other)
-			if !w.begin(other) {
+			if w.begin(other) != turnNow {
 				t.Error("the client is still in work")
 			}
 			w.end(from) // a second time: the other one's mark stays
-			if w.begin(newPacket(t, other.bytes())) != c.none {
+			w.handOn(from)
+			if again := w.begin(newPacket(t, other.bytes())); (again == turnNow) != c.none || again == turnNever {
 				t.Error("the mark of another packet was taken away")
+			}
+			w.handOn(other)
+			if again := w.begin(newPacket(t, other.bytes())); (again == turnNow) != c.none || again == turnLater {
+				t.Error("a worker has it, and it is taken for a reader's")
 			}
 			w.end(other)
 		})
