@@ -34,9 +34,15 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 	@./test/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: build ## DORA/s beside a bare decode-encode stub, as ratios of one run
-	go run ./test/bench -server $(BIN)/coredhcp-netbox
+bench: build ## Linux, root: DORA/s beside other DHCP servers and two stubs, as ratios of one run (BENCH=flags)
+	go build -o $(BIN)/bench ./test/bench
+	$(BIN)/bench -server $(BIN)/coredhcp-netbox $(BENCH)
 	go run ./test/mirrordemo -bench $(BIN)/netbox-dhcp-sync
+
+.PHONY: bench-short
+bench-short: build ## the same servers answer a few hundred exchanges; fails only on an error
+	go build -o $(BIN)/bench ./test/bench
+	$(BIN)/bench -server $(BIN)/coredhcp-netbox -short $(BENCH)
 
 .PHONY: lint
 lint: ## gofmt, go mod tidy, go vet, golangci-lint

@@ -26,10 +26,13 @@ export INTEGRATION=1 REQUIRE_INTEGRATION=1
 go build -o bin/ ./cmd/...
 go test -count=1 -timeout 30m ${GOTESTFLAGS:-} -p 1 \
   ./standins/netboxtest ./internal/netbox/... ./internal/follow ./internal/writeback ./sync/netboxio ./internal/receive ./deploy/server ./deploy/sync \
-  ./test/netns/... ./test/wire/... ./test/hostile/... ./test/scenario/... ./test/boot/... ./test/program/...
+  ./test/netns/... ./test/wire/... ./test/hostile/... ./test/scenario/... ./test/boot/... ./test/program/... ./test/bench/...
 # Its other tests are about settings that name no NetBox.
 env -u NETBOX_URL -u NETBOX_TOKEN_FILE \
   go test -count=1 ${GOTESTFLAGS:-} -run 'CannotBeSent$|CannotBeSentTellsNothing$|IsAskedByARP$' ./internal/instance
+
+say 'servers side by side'
+make bench-short BENCH=-require
 
 # Last, and in a NetBox that is thrown away: it takes minutes to delete
 # ten thousand addresses again.

@@ -31,9 +31,15 @@ type Exchange struct {
 	// made up for explain (C-1).
 	Rehearsal bool
 	// Prompt says that handlers must not wait: one that would have to sets Waits
-	// and stops the chain without a reply. Nothing has come of the message then, and
-	// it runs through the chain once more.
+	// and stops the chain without a reply. The message then runs through the chain once
+	// more, where handlers may wait; a Promise was dropped.
 	Prompt, Waits bool
+	// Parks says that the reply can wait outside of the chain: a handler that makes a
+	// Promise leaves it here, and the reply leaves once it is kept (B-16). Promised then
+	// hears of it, in place of what the handler would have told.
+	Parks    bool
+	Promise  *lease.Promise
+	Promised func(x *Exchange)
 	// Note is why boot data were kept back, for explain.
 	Note string
 }
@@ -43,7 +49,7 @@ type Exchange struct {
 // long as a handler of ours runs: the receive loop opens and closes it, or
 // package stock does. Safe for concurrent use; the zero value is ready.
 type Exchanges struct {
-	// Poison is for tests: memory that the next packet would take over (B-16) is made
+	// Poison is for tests: memory that the next packet would take over (B-17) is made
 	// useless instead, so that a handler which kept it is noticed.
 	Poison bool
 

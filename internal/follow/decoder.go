@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 )
 
@@ -37,6 +38,9 @@ type decoder struct {
 	// contexts lets machines with equal contexts share one text, as most
 	// machines of a site do.
 	contexts map[string]json.RawMessage
+	// same is for what many addresses and interfaces have. The lists of both are
+	// decoded one row at a time.
+	same ipam.Sharer
 }
 
 // head decodes only what every row has.

@@ -112,19 +112,33 @@ func restored(disk ipam.Disk) *tables {
 	for name, mark := range disk.Marks {
 		t.marks[netbox.Table(name)] = mark
 	}
-	for id, a := range t.objects.Addresses {
-		t.stamps[netbox.Addresses][id] = a.LastUpdated
-	}
-	for id, m := range t.objects.MACs {
-		t.stamps[netbox.MACs][id] = m.LastUpdated
-	}
-	for id, i := range t.objects.Interfaces {
-		t.stamps[InterfacesOf(id.Kind)][id.ID] = i.LastUpdated
-	}
-	for id, m := range t.objects.Machines {
-		t.stamps[machinesOf(id.Kind)][id.ID] = m.LastUpdated
+	for _, table := range followedTables() {
+		t.stamps[table] = stampsOf(table, &t.objects)
 	}
 	return t
+}
+
+// stampsOf are the stamps of the rows of one list.
+func stampsOf(table netbox.Table, o *ipam.Objects) map[int64]stamp {
+	rows := rowsOf(table)
+	stamps := make(map[int64]stamp, rows.size(o))
+	rows.each(o, func(id int64, value any) { stamps[id] = stampOf(updated(value)) })
+	return stamps
+}
+
+// updated is last_updated of a row of a followed list.
+func updated(value any) time.Time {
+	switch v := value.(type) {
+	case *ipam.Address:
+		return v.LastUpdated
+	case *ipam.MACAddress:
+		return v.LastUpdated
+	case *ipam.Interface:
+		return v.LastUpdated
+	case *ipam.Machine:
+		return v.LastUpdated
+	}
+	return time.Time{}
 }
 
 // saveIfDue begins to write the copy if it is time to. It does not wait: a disk

@@ -14,6 +14,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/frugal"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
@@ -194,6 +195,7 @@ func (f *Follower) askFull(reason string) {
 
 // full reads everything and replaces the tables by it.
 func (f *Follower) full(ctx context.Context) error {
+	defer frugal.Begin()() // two sets of tables are there at a time
 	began := f.config.Now()
 	version, err := f.client.Version(ctx)
 	if err != nil {

@@ -116,10 +116,10 @@ func (f *Follower) changedIn(ctx context.Context, table netbox.Table) (ids []int
 			return 0, errTooMany
 		}
 		row := f.reader.decode.head(raw)
-		stamp, known := held[row.id]
+		before, known := held[row.id]
 		deleted := f.deleted.has(object{table, row.id})
 		wanted := known || table == netbox.Addresses || table == netbox.MACs
-		if row.id != 0 && wanted && !deleted && (!known || !stamp.Equal(row.stamp)) {
+		if row.id != 0 && wanted && !deleted && (!known || before != stampOf(row.stamp)) {
 			ids = append(ids, row.id)
 		}
 		if row.stamp.After(mark) {

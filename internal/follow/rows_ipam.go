@@ -114,7 +114,7 @@ func (r *addressRow) value(d *decoder) (any, error) {
 	record := d.fields.Record(r.CustomFields)
 	d.noteExpiry(r.ID, record, r.CustomFields)
 	return &ipam.Address{
-		ID: r.ID, Address: address, VRF: int64(r.VRF), Status: string(r.Status), Role: string(r.Role), Tags: netbox.IDs(r.Tags),
+		ID: r.ID, Address: address, VRF: int64(r.VRF), Status: d.same.Text(string(r.Status)), Role: d.same.Text(string(r.Role)), Tags: d.same.IDs(netbox.IDs(r.Tags)),
 		Interface: AssignedTo(r.AssignedType, r.AssignedID), Managed: managed, Record: record,
 		LastUpdated: r.LastUpdated.Time, Created: r.Created.Time,
 	}, nil

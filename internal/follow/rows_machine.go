@@ -18,12 +18,12 @@ type interfaceRow struct {
 	Parent netbox.Ref `json:"parent"`
 }
 
-func (r *interfaceRow) value(*decoder) (any, error) {
+func (r *interfaceRow) value(d *decoder) (any, error) {
 	if r.Device == 0 {
 		return nil, errors.New("it belongs to no device")
 	}
 	return &ipam.Interface{
-		ID: ipam.InterfaceID{Kind: ipam.Device, ID: r.ID}, Name: r.Name,
+		ID: ipam.InterfaceID{Kind: ipam.Device, ID: r.ID}, Name: d.same.Text(r.Name),
 		Machine: ipam.MachineID{Kind: ipam.Device, ID: int64(r.Device)}, LAG: int64(r.LAG), Bridge: int64(r.Bridge), Parent: int64(r.Parent),
 		LastUpdated: r.LastUpdated.Time,
 	}, nil
@@ -37,12 +37,12 @@ type vmInterfaceRow struct {
 	Parent         netbox.Ref `json:"parent"`
 }
 
-func (r *vmInterfaceRow) value(*decoder) (any, error) {
+func (r *vmInterfaceRow) value(d *decoder) (any, error) {
 	if r.VirtualMachine == 0 {
 		return nil, errors.New("it belongs to no virtual machine")
 	}
 	return &ipam.Interface{
-		ID: ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: r.ID}, Name: r.Name,
+		ID: ipam.InterfaceID{Kind: ipam.VirtualMachine, ID: r.ID}, Name: d.same.Text(r.Name),
 		Machine: ipam.MachineID{Kind: ipam.VirtualMachine, ID: int64(r.VirtualMachine)},
 		Bridge:  int64(r.Bridge), Parent: int64(r.Parent), LastUpdated: r.LastUpdated.Time,
 	}, nil

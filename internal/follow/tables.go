@@ -20,6 +20,12 @@ type object struct {
 	id    int64
 }
 
+// stamp is a last_updated in µs of Unix time, which is as exact as NetBox is. There is
+// one for each row, so it is small.
+type stamp int64
+
+func stampOf(t time.Time) stamp { return stamp(t.UnixMicro()) }
+
 // tables are what was read of NetBox. A refresh works on a copy, which shares
 // every table with the original until it is about to change it: tables that
 // were published never change.
@@ -27,7 +33,7 @@ type tables struct {
 	objects ipam.Objects
 	// stamps holds last_updated of each row of the followed tables, rows that
 	// cannot be used included.
-	stamps map[netbox.Table]map[int64]time.Time
+	stamps map[netbox.Table]map[int64]stamp
 	bad    map[object]string // why rows cannot be used
 	// contexts is a fingerprint of all rows of the config-context list. It
 	// changes when any criterion does, also those not kept in objects.
@@ -40,13 +46,13 @@ type tables struct {
 
 func newTables() *tables {
 	t := &tables{
-		stamps: make(map[netbox.Table]map[int64]time.Time),
+		stamps: make(map[netbox.Table]map[int64]stamp),
 		bad:    make(map[object]string),
 		marks:  make(map[netbox.Table]time.Time),
 		owned:  make(map[netbox.Table]bool),
 	}
 	for _, table := range followedTables() {
-		t.stamps[table] = make(map[int64]time.Time)
+		t.stamps[table] = make(map[int64]stamp)
 		t.owned[table] = true
 	}
 	for _, table := range smallTables() {
@@ -84,7 +90,7 @@ func (t *tables) own(table netbox.Table) {
 func (t *tables) put(table netbox.Table, r row) {
 	t.own(table)
 	if stamps := t.stamps[table]; stamps != nil && r.id != 0 {
-		stamps[r.id] = r.stamp
+		stamps[r.id] = stampOf(r.stamp)
 	}
 	t.note(table, r)
 	if rowsOf(table).put(&t.objects, r.id, r.value) {

@@ -14,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/frugal"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/inventory"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
@@ -172,6 +173,7 @@ func (i *Instance) serveInventory() error {
 
 // Inventory reads the file that stands in for NetBox.
 func Inventory(s settings.NetBox) (*ipam.Snapshot, []ipam.Problem, error) {
+	defer frugal.Begin()()
 	objects, err := inventory.Load(s.Inventory, inventory.Options{
 		ContextKey: s.ContextKey,
 		Fields:     s.Fields,

@@ -73,7 +73,7 @@ func (b *builder) ranges() {
 }
 
 func (b *builder) unassigned() {
-	for i, a := range b.file.Addresses {
+	for i, a := range b.file.Addresses.All() {
 		b.address(fmt.Sprintf("ip_addresses[%d]", i), a, ipam.InterfaceID{})
 	}
 }
@@ -102,9 +102,9 @@ func (b *builder) address(path string, a address, to ipam.InterfaceID) {
 	}
 	object := ipam.Address{
 		VRF:       b.find(b.vrf, path+".vrf", a.VRF),
-		Status:    b.status(path+".status", a.Status, "active", "reserved", "deprecated", "dhcp", "slaac"),
-		Role:      a.Role,
-		Tags:      b.tagIDs(path+".tags", a.Tags),
+		Status:    b.same.Text(b.status(path+".status", a.Status, "active", "reserved", "deprecated", "dhcp", "slaac")),
+		Role:      b.same.Text(a.Role),
+		Tags:      b.same.IDs(b.tagIDs(path+".tags", a.Tags)),
 		Interface: to,
 		Record:    b.record(path+".custom_fields", a.CustomFields),
 	}

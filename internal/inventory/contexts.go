@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"cmp"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -70,12 +71,22 @@ func (b *builder) contexts() {
 	shared := make(map[string]json.RawMessage)
 	for id, machine := range b.out.Machines {
 		t := b.traits[id]
-		text := ipam.MergeConfig(b.render(active, t), t.own)
-		if shared[string(text)] == nil {
-			shared[string(text)] = text
+		chosen := slices.DeleteFunc(slices.Clone(active), func(c ruled) bool { return !b.applies(c, t) })
+		key := madeOf(chosen, t.own)
+		if _, known := shared[key]; !known {
+			shared[key] = ipam.MergeConfig(render(chosen), t.own)
 		}
-		machine.Context = shared[string(text)]
+		machine.Context = shared[key]
 	}
+}
+
+// madeOf is a text that differs where contexts or what is laid over them do.
+func madeOf(chosen []ruled, own json.RawMessage) string {
+	var key []byte
+	for _, c := range chosen {
+		key = binary.AppendUvarint(key, uint64(c.ID)) //nolint:gosec // G115: ids count from 1
+	}
+	return string(append(append(key, 0), own...))
 }
 
 func (b *builder) context(path string, id int64, c configContext) ruled {
@@ -128,13 +139,11 @@ func (b *builder) ours(path string, document json.RawMessage) json.RawMessage {
 	return nil
 }
 
-// render merges the contexts that apply to a machine, lowest weight first.
-func (b *builder) render(active []ruled, t traits) json.RawMessage {
+// render merges contexts, lowest weight first.
+func render(chosen []ruled) json.RawMessage {
 	var merged json.RawMessage
-	for _, c := range active {
-		if b.applies(c, t) {
-			merged = ipam.MergeConfig(merged, c.Data)
-		}
+	for _, c := range chosen {
+		merged = ipam.MergeConfig(merged, c.Data)
 	}
 	return merged
 }

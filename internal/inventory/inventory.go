@@ -36,8 +36,20 @@ func Load(path string, opt Options) (*ipam.Objects, error) {
 // the order of the file, each table from 1, so that the same file gives the
 // same ids.
 func Parse(path string, data []byte, opt Options) (*ipam.Objects, error) {
+	b := read(strictyaml.Decode, path, data, opt)
+	if b.report.Torn() {
+		b = read(strictyaml.DecodeWhole, path, data, opt)
+	}
+	if err := b.report.Err(); err != nil {
+		return nil, err
+	}
+	return b.out, nil
+}
+
+// read builds the tables of a file that decode reads.
+func read(decode func(file string, data []byte, out any) *strictyaml.Report, path string, data []byte, opt Options) *builder {
 	b := newBuilder(opt)
-	b.report = strictyaml.Decode(path, data, &b.file)
+	b.report = decode(path, data, &b.file)
 	b.tags()
 	b.places()
 	b.vrfs()
@@ -47,10 +59,7 @@ func Parse(path string, data []byte, opt Options) (*ipam.Objects, error) {
 	b.devices()
 	b.virtualMachines()
 	b.contexts()
-	if err := b.report.Err(); err != nil {
-		return nil, err
-	}
-	return b.out, nil
+	return b
 }
 
 // builder turns the file into tables.
@@ -62,6 +71,7 @@ type builder struct {
 
 	vrf, region, siteGroup, site, location, tenant, tenantGroup *names
 
+	same   ipam.Sharer
 	tag    map[string]int64 // by lower-case name and slug
 	vlan   map[string]int64 // by name
 	taken  map[hostKey]*ipam.Address

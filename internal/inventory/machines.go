@@ -8,17 +8,18 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/nearest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
 )
 
-func (b *builder) devices() { b.machines(ipam.Device, "devices", b.file.Devices) }
+func (b *builder) devices() { b.machines(ipam.Device, "devices", &b.file.Devices) }
 
 func (b *builder) virtualMachines() {
-	b.machines(ipam.VirtualMachine, "virtual_machines", b.file.VirtualMachines)
+	b.machines(ipam.VirtualMachine, "virtual_machines", &b.file.VirtualMachines)
 }
 
-func (b *builder) machines(kind ipam.Kind, section string, list []machine) {
+func (b *builder) machines(kind ipam.Kind, section string, list *strictyaml.List[machine]) {
 	known := newNames(kind.String())
-	for i, m := range list {
+	for i, m := range list.All() {
 		path := fmt.Sprintf("%s[%d]", section, i)
 		id := ipam.MachineID{Kind: kind, ID: int64(i + 1)}
 		b.declare(known, path, m.Name, id.ID)
@@ -57,7 +58,7 @@ func (b *builder) interfaces(path string, of ipam.MachineID, list []port) map[ne
 	for i, p := range list {
 		b.counts[of.Kind]++
 		id := ipam.InterfaceID{Kind: of.Kind, ID: b.counts[of.Kind]}
-		ports[i] = &ipam.Interface{ID: id, Name: p.Name, Machine: of}
+		ports[i] = &ipam.Interface{ID: id, Name: b.same.Text(p.Name), Machine: of}
 		b.out.Interfaces[id] = ports[i]
 		b.declare(known, fmt.Sprintf("%s.interfaces[%d]", path, i), p.Name, id.ID)
 	}

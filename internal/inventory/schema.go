@@ -9,25 +9,26 @@ import (
 	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
 )
 
 // document is the file. Keys are NetBox's. Objects refer to others by name, and
 // sections may stand in any order.
 type document struct {
-	Tags            []tag           `yaml:"tags"`
-	Regions         []nested        `yaml:"regions"`
-	SiteGroups      []nested        `yaml:"site_groups"`
-	TenantGroups    []nested        `yaml:"tenant_groups"`
-	Tenants         []tenant        `yaml:"tenants"`
-	Sites           []site          `yaml:"sites"`
-	Locations       []location      `yaml:"locations"`
-	VRFs            []vrf           `yaml:"vrfs"`
-	Prefixes        []prefix        `yaml:"prefixes"`
-	Ranges          []ipRange       `yaml:"ip_ranges"`
-	Addresses       []address       `yaml:"ip_addresses"`
-	Devices         []machine       `yaml:"devices"`
-	VirtualMachines []machine       `yaml:"virtual_machines"`
-	Contexts        []configContext `yaml:"config_contexts"`
+	Tags            []tag                    `yaml:"tags"`
+	Regions         []nested                 `yaml:"regions"`
+	SiteGroups      []nested                 `yaml:"site_groups"`
+	TenantGroups    []nested                 `yaml:"tenant_groups"`
+	Tenants         []tenant                 `yaml:"tenants"`
+	Sites           []site                   `yaml:"sites"`
+	Locations       []location               `yaml:"locations"`
+	VRFs            []vrf                    `yaml:"vrfs"`
+	Prefixes        []prefix                 `yaml:"prefixes"`
+	Ranges          []ipRange                `yaml:"ip_ranges"`
+	Addresses       strictyaml.List[address] `yaml:"ip_addresses"`
+	Devices         strictyaml.List[machine] `yaml:"devices"`
+	VirtualMachines strictyaml.List[machine] `yaml:"virtual_machines"`
+	Contexts        []configContext          `yaml:"config_contexts"`
 }
 
 // tag declares a tag whose slug is not the obvious one; others need no

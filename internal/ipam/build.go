@@ -68,7 +68,7 @@ func lossOf(m *Machine) Loss {
 // indexAddresses returns the addresses whose host has an object with a lower id.
 func (b *builder) indexAddresses() (others []*Address) {
 	s := b.s
-	s.assigned = make(map[InterfaceID][]*Address)
+	s.assigned = make(map[InterfaceID][]*Address, len(s.objects.MACs))
 	s.byHost = make(map[hostKey]*Address, len(s.objects.Addresses))
 	s.recorded = make(map[string][]*Address)
 	s.dynamic = make(map[int64][]*Address)

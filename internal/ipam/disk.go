@@ -114,13 +114,20 @@ func DecodeDisk(r io.Reader) (Disk, error) {
 		return Disk{}, fmt.Errorf("decode disk copy: no objects: %w", ErrDiskFormat)
 	}
 	d.Objects.NoLinks = d.Objects.NoLinks || bytes.HasPrefix(all, []byte(diskHeaderNoLinks))
-	d.Objects.shareContexts()
+	d.Objects.share()
 	return d, nil
 }
 
-// shareContexts lets machines with the same rendered context share one copy of
-// its text, as most machines of a site do.
-func (o *Objects) shareContexts() {
+// share gives one copy of what many objects have: the rendered context of the machines
+// of a site most of all.
+func (o *Objects) share() {
+	var same Sharer
+	for _, a := range o.Addresses {
+		a.Status, a.Role, a.Tags = same.Text(a.Status), same.Text(a.Role), same.IDs(a.Tags)
+	}
+	for _, port := range o.Interfaces {
+		port.Name = same.Text(port.Name)
+	}
 	known := make(map[string]json.RawMessage)
 	for _, m := range o.Machines {
 		if first, ok := known[string(m.Context)]; ok {

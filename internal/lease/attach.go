@@ -2,17 +2,16 @@ package lease
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
-// writesAtOnce is how many leases a store is given back at a time.
-const writesAtOnce = 64
+// writesAtOnce is how many leases a store is given back with one write.
+const writesAtOnce = 256
 
 // Attach makes store the one that leases are kept in from now on, and learns
 // what it holds. What the engine promised and the store has lost is written to
@@ -95,16 +94,14 @@ func (e *Engine) lost(held map[netip.Addr]storedLease) []storedLease {
 }
 
 func giveBack(ctx context.Context, store Store, held map[netip.Addr]storedLease, lost []storedLease) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(writesAtOnce)
-	for _, l := range lost {
-		group.Go(func() error {
-			_, err := store.CompareAndSwap(ctx, l.Lease, held[l.Addr].revision)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return fmt.Errorf("give the store back what it has lost: %w", err)
+	for some := range slices.Chunk(lost, writesAtOnce) {
+		group := make([]Change, len(some))
+		for i, l := range some {
+			group[i] = Change{l.Lease, held[l.Addr].revision}
+		}
+		if err := errors.Join(store.CommitGroup(ctx, group)...); err != nil {
+			return fmt.Errorf("give the store back what it has lost: %w", err)
+		}
 	}
 	return nil
 }
@@ -136,8 +133,8 @@ func (noStore) Lease(context.Context, netip.Addr) (Lease, Revision, error) {
 
 func (noStore) Each(context.Context, func(Lease, Revision) error) error { return ErrNoStore }
 
-func (noStore) CompareAndSwap(context.Context, Lease, Revision) (Revision, error) {
-	return 0, ErrNoStore
+func (noStore) CommitGroup(_ context.Context, group []Change) []error {
+	return slices.Repeat([]error{ErrNoStore}, len(group))
 }
 
 func (noStore) Notes(context.Context) (map[string][]byte, error) { return nil, ErrNoStore }

@@ -199,15 +199,28 @@ func (e *Engine) Handle(ctx context.Context, message ClientMessage, trace *Trace
 			return decision, nil
 		}
 		if err != nil {
-			return e.troubled(m, decision, err, trace), fmt.Errorf("%s from %s: %w", m.Type, m.Client, err)
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			return e.troubled(m, decision, err, trace)
 		}
 		if done {
 			said = decision.effect.answer
 			return decision, nil
 		}
 	}
+	return contested(trace), nil
+}
+
+// inWork is the answer to a message whose client has an earlier one in work (D-28).
+func inWork(trace *Trace) Decision {
+	trace.addf("D-28", "an earlier message of this client is still in work")
+	return Decision{Rule: "D-28", Reason: ReasonBusy}
+}
+
+// contested is the answer to a message that lost each comparison (D-16).
+func contested(trace *Trace) Decision {
 	trace.addf("D-16", "still contested after %d attempts", attempts)
-	return Decision{Rule: "D-16", Reason: ReasonBusy}, nil
+	return Decision{Rule: "D-16", Reason: ReasonBusy}
 }
 
 // begin marks the client as in work (D-28, S-7).
@@ -257,9 +270,20 @@ func (e *Engine) end(m *ClientMessage, said answer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.busy, m.Client)
-	if !said.at.IsZero() {
-		e.facts.Leases.answered(m.Client, said)
+	e.said(m.Client, said)
+}
+
+// said remembers what a client was told, if anything.
+func (e *Engine) said(to ClientID, a answer) {
+	if !a.at.IsZero() {
+		e.facts.Leases.answered(to, a)
 	}
+}
+
+// toBeProbed reports whether an offer waits for an echo request.
+func (e *Engine) toBeProbed(decision *Decision) bool {
+	effect := &decision.effect
+	return decision.Verdict == Offer && (effect.mustProbe || effect.probe && e.config.probes())
 }
 
 // decide runs Decide and its effects on memory; an address with a change to
@@ -321,100 +345,6 @@ func (e *Engine) carryOut(ctx context.Context, m *ClientMessage, decision Decisi
 		return e.probe(ctx, m, decision, trace)
 	}
 	return true, nil
-}
-
-// minRemaining is the shortest time worth acknowledging without the store.
-const minRemaining = time.Minute
-
-// troubled is the answer when a wait ended badly, or found no place: silence,
-// except that a client which renews keeps its running lease for the time that is
-// left, since that needs no write. Clients in other states may have lost the
-// address to another server's client unseen (H-3, H-4, B-9).
-func (e *Engine) troubled(m *ClientMessage, decision Decision, err error, trace *Trace) Decision {
-	silent := Decision{Rule: "H-3", Reason: ReasonStoreFailed}
-	if errors.Is(err, ErrCrowded) {
-		silent = Decision{Rule: "B-9", Reason: ReasonCrowded}
-	}
-	if decision.Verdict != Ack || decision.State != Renewing {
-		return silent
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	now := e.judged(e.config.Now())
-	a := e.facts.Snapshot.Address(decision.Subnet.VRF, decision.Addr.Addr())
-	if a == nil {
-		return silent
-	}
-	b := e.facts.Leases.bindingFor(m, a, now, e.facts.Steady)
-	left := min(b.Expires.Sub(now).Truncate(time.Second), decision.Time)
-	if b.Client != m.Client || !b.running(now) || left < minRemaining {
-		return silent
-	}
-	trace.addf("H-4", "the store failed: acknowledged for the %s that are left", left)
-	decision.Rule, decision.Time = "H-4", left
-	return decision
-}
-
-// promise is commit for a message, which waits for the disk only if there is a
-// place (B-9).
-func (e *Engine) promise(ctx context.Context, client ClientID, next Lease, expected Revision) error {
-	if e.Disk.Take() {
-		defer e.Disk.Leave()
-		return e.commit(ctx, client, next, expected)
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.facts.Leases.inWork, next.Addr)
-	e.facts.Leases.touch(next.Addr)
-	return fmt.Errorf("store lease of %s: %w", next.Addr, ErrCrowded)
-}
-
-// commit makes one change durable and then known (S-1, S-2), which ends the
-// hold of the client it was for, if any.
-func (e *Engine) commit(ctx context.Context, client ClientID, next Lease, expected Revision) error {
-	next.Unsynced = next.Unsynced && e.config.WriteBack
-	store, began := e.current(), time.Now()
-	revision, err := store.CompareAndSwap(ctx, next, expected)
-	if e.config.Committed != nil {
-		e.config.Committed(time.Since(began), err)
-	}
-	read := true
-	if err != nil {
-		next, revision, read = reread(ctx, store, next.Addr)
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	l := e.facts.Leases
-	delete(l.inWork, next.Addr)
-	if err == nil {
-		l.dropHold(client)
-		delete(e.echoes.silent, next.Addr)
-	}
-	if !read {
-		l.unread[next.Addr] = true
-	}
-	if revision != 0 {
-		e.learn(next, revision)
-	} else {
-		l.touch(next.Addr)
-	}
-	return err
-}
-
-// reread learns what the store holds after a comparison was lost or a write
-// failed with unknown outcome (H-3). It reports false if the store did not tell.
-func reread(ctx context.Context, store Store, addr netip.Addr) (Lease, Revision, bool) {
-	stored, revision, err := store.Lease(ctx, addr)
-	if err != nil {
-		return Lease{Addr: addr}, 0, errors.Is(err, ErrNotFound)
-	}
-	return stored, revision, true
-}
-
-// learn takes over what the store holds for one address.
-func (e *Engine) learn(l Lease, revision Revision) {
-	e.facts.Leases.put(l, revision)
-	e.queue(l.Addr) // not l: a later change may have been learned before this one
 }
 
 // queue lists what is known of addr for NetBox, or takes it off the list.

@@ -136,6 +136,21 @@ func CheckNote(name string, value []byte) error {
 	return nil
 }
 
+// Change is a lease that is to be stored if the revision stored for its address is
+// still the expected one; 0 expects none.
+type Change struct {
+	Next     Lease
+	Expected Revision
+}
+
+// CompareAndSwap is CommitGroup for one change; it returns the new revision.
+func CompareAndSwap(ctx context.Context, s Store, next Lease, expected Revision) (Revision, error) {
+	if err := s.CommitGroup(ctx, []Change{{next, expected}})[0]; err != nil {
+		return 0, err
+	}
+	return expected + 1, nil
+}
+
 // Store keeps leases durably. It holds no policy. Implementations are safe for
 // concurrent use and pass leasetest.Contract.
 type Store interface {
@@ -144,10 +159,13 @@ type Store interface {
 	// Each calls fn for every stored lease in address order and stops at the
 	// first error, which it returns.
 	Each(ctx context.Context, fn func(Lease, Revision) error) error
-	// CompareAndSwap stores next if the revision stored for next.Addr is still
-	// rev, else it returns ErrConflict. When it returns nil the lease is
-	// durable. Any other error leaves the outcome unknown: read again.
-	CompareAndSwap(ctx context.Context, next Lease, rev Revision) (Revision, error)
+	// CommitGroup makes the changes of a group durable with one write, and returns the
+	// error of each, in their order. nil says that the lease is durable, one revision
+	// above the expected one. ErrConflict says that the stored revision is not the
+	// expected one: that change is left out, and costs no other anything. Any other
+	// error leaves the outcome unknown: read again. Changes of one address count one
+	// after another. The group is the caller's again when the call returns.
+	CommitGroup(ctx context.Context, group []Change) []error
 	// Notes returns all notes by name: what the engine has to know after a
 	// restart beside the leases.
 	Notes(ctx context.Context) (map[string][]byte, error)

@@ -53,18 +53,22 @@ func (s *MemoryStore) Each(ctx context.Context, fn func(Lease, Revision) error) 
 	return nil
 }
 
-// CompareAndSwap implements Store.
-func (s *MemoryStore) CompareAndSwap(ctx context.Context, next Lease, rev Revision) (Revision, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
+// CommitGroup implements Store.
+func (s *MemoryStore) CommitGroup(ctx context.Context, group []Change) []error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.leases[next.Addr].revision != rev {
-		return 0, ErrConflict
+	errs := make([]error, len(group))
+	for i, c := range group {
+		switch err := ctx.Err(); {
+		case err != nil:
+			errs[i] = err
+		case s.leases[c.Next.Addr].revision != c.Expected:
+			errs[i] = ErrConflict
+		default:
+			s.leases[c.Next.Addr] = storedLease{c.Next, c.Expected + 1}
+		}
 	}
-	s.leases[next.Addr] = storedLease{next, rev + 1}
-	return rev + 1, nil
+	return errs
 }
 
 // Notes implements Store.

@@ -16,7 +16,7 @@ type memStore struct {
 	mu     sync.Mutex
 	leases map[netip.Addr]storedLease
 	writes []Lease // every change that was stored, in order
-	// before runs ahead of each CompareAndSwap, without the lock; its error is
+	// before runs ahead of each change, without the lock; its error is
 	// the outcome, and nothing is stored.
 	before func(Lease) error
 	// after runs once a change is stored; its error is the outcome although
@@ -59,29 +59,35 @@ func (s *memStore) Each(_ context.Context, fn func(Lease, Revision) error) error
 	return nil
 }
 
-func (s *memStore) CompareAndSwap(ctx context.Context, next Lease, rev Revision) (Revision, error) {
+func (s *memStore) CommitGroup(ctx context.Context, group []Change) []error {
+	errs := make([]error, len(group))
+	for i, c := range group {
+		errs[i] = s.swap(ctx, c.Next, c.Expected)
+	}
+	return errs
+}
+
+func (s *memStore) swap(ctx context.Context, next Lease, rev Revision) error {
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return err
 	}
 	if s.before != nil {
 		if err := s.before(next); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	s.mu.Lock()
 	if s.leases[next.Addr].revision != rev {
 		s.mu.Unlock()
-		return 0, ErrConflict
+		return ErrConflict
 	}
 	s.leases[next.Addr] = storedLease{next, rev + 1}
 	s.writes = append(s.writes, next)
 	s.mu.Unlock()
 	if s.after != nil {
-		if err := s.after(next); err != nil {
-			return 0, err
-		}
+		return s.after(next)
 	}
-	return rev + 1, nil
+	return nil
 }
 
 func (s *memStore) Close() error { return nil }

@@ -103,7 +103,7 @@ func TestCancelledPacketIsSilence(t *testing.T) {
 	r := newRig(t, newMemStore(), small(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if d, err := r.Handle(ctx, selecting(alice, "10.0.0.10"), nil); d.Verdict != Silent || !errors.Is(err, context.Canceled) {
+	if d, err := r.Engine.Handle(ctx, selecting(alice, "10.0.0.10"), nil); d.Verdict != Silent || !errors.Is(err, context.Canceled) {
 		t.Errorf("%s, %v", brief(d), err)
 	}
 	r.expect(selecting(alice, "10.0.0.10"), "ACK D-4")

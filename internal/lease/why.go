@@ -21,13 +21,12 @@ func (e *Engine) Why(m ClientMessage) *Trace {
 // be nil.
 func (e *Engine) Rehearse(m ClientMessage, trace *Trace) Decision {
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	now := e.config.Now()
 	e.lookAtClock(now)
 	decision := Decide(&e.facts, &m, now, trace)
-	storeless := e.store == nil
-	e.mu.Unlock()
-	if storeless && decision.effect.change.Addr.IsValid() {
-		return e.troubled(&m, decision, ErrNoStore, trace)
+	if e.store == nil && decision.effect.change.Addr.IsValid() {
+		decision, _ = e.troubled(&m, decision, ErrNoStore, trace) // a rehearsal is in no trouble
 	}
 	return decision
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
@@ -99,23 +99,20 @@ func (e *Engine) AwaitStore() { e.beside.Wait() }
 
 // seed makes durable what NetBox shows of leases, running or ended.
 func (e *Engine) seed(ctx context.Context, store Store, s *ipam.Snapshot) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(writesAtOnce)
-	for _, l := range e.seeds(s) {
-		group.Go(func() error {
-			revision, err := store.CompareAndSwap(ctx, l, 0)
+	for some := range slices.Chunk(slices.Collect(maps.Values(e.seeds(s))), writesAtOnce) {
+		group := make([]Change, len(some))
+		for i, l := range some {
+			group[i] = Change{Next: l}
+		}
+		for i, err := range store.CommitGroup(ctx, group) {
 			switch {
 			case errors.Is(err, ErrConflict): // an earlier attempt got this far
-				return nil
 			case err != nil:
-				return err
+				return fmt.Errorf("give an empty store the leases of NetBox: %w", err)
+			default:
+				e.locked(func() { e.learn(some[i], 1) })
 			}
-			e.locked(func() { e.learn(l, revision) })
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return fmt.Errorf("give an empty store the leases of NetBox: %w", err)
+		}
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ type Chain struct {
 	Prompt func(req *dhcpv4.DHCPv4) bool
 	// Reuse says that no handler keeps a message, a reply or an Exchange, or anything
 	// that they refer to, once the chain has run, so that the next packet takes over
-	// their memory (B-16).
+	// their memory (B-17).
 	Reuse bool
 	// Own hears which addresses this machine has, before the first message and after
 	// each change; it must not change them, and return soon. nil: nothing asks.
@@ -52,6 +52,7 @@ type Outcome struct {
 	memory    *memory             // of reply and Exchange
 	rehearsal bool                // nothing may come of it but the answer
 	prompt    bool                // the handlers must not wait
+	promise   *lease.Promise      // of the run before, which was not kept
 	leftOut   []dhcpv4.OptionCode // of a reply that was too big for the client
 	fits      bool
 	running   int // index of the handler at work, for a panic
@@ -70,6 +71,21 @@ func (c *Chain) Answer(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Ad
 
 // waits reports whether a handler would have had to wait.
 func (o *Outcome) waits() bool { return o.Exchange != nil && o.Exchange.Waits }
+
+// promises reports whether the reply rests on a change that is still to be stored.
+func (o *Outcome) promises() bool {
+	return o.Exchange != nil && o.Exchange.Promise != nil && o.Exchange.Promise != o.promise
+}
+
+// dropPromise ends the promise of a message that comes to nothing, or begins anew.
+func (o *Outcome) dropPromise() {
+	if o.promise != nil {
+		o.promise.Drop()
+	}
+	if o.promises() {
+		o.Exchange.Promise.Drop()
+	}
+}
 
 // prompt reports whether the chain can be run where nothing may wait.
 func (c *Chain) prompt(req *dhcpv4.DHCPv4, in dhcp4.Ingress) bool {
@@ -98,6 +114,7 @@ func (c *Chain) answer(out *Outcome, req *dhcpv4.DHCPv4, in dhcp4.Ingress, ident
 	}
 	out.Exchange = out.memory.share(in)
 	out.Exchange.Trace, out.Exchange.Rehearsal, out.Exchange.Prompt = trace, out.rehearsal, out.prompt
+	out.Exchange.Parks, out.Exchange.Promise = c.Prompt != nil && !out.rehearsal, out.promise
 	c.Exchanges.Put(req, out.Exchange)
 	defer c.Exchanges.Close(req)
 	if out.Proxied {

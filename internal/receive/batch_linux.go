@@ -130,6 +130,9 @@ type outgoing struct {
 // told counts the reply once it has left, or could not.
 func (r *outgoing) told(m *meter, err error) { m.sent(r.reply, r.row, err, time.Since(r.at)) }
 
+// newOutbox sends through the socket of l.
+func newOutbox(l *listener, m *meter) *outbox { return &outbox{conn: l.raw, meter: m} }
+
 func (o *outbox) add(r outgoing) {
 	o.replies = append(o.replies, r)
 	if len(o.replies) == maxSend {

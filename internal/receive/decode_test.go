@@ -259,7 +259,7 @@ func decodeByLibrary(t *testing.T, b []byte) (*dhcpv4.DHCPv4, Drop) {
 	return settle(req, cut)
 }
 
-// FuzzDecode reads two datagrams into the same memory. D-0, B-16
+// FuzzDecode reads two datagrams into the same memory. D-0, B-17
 func FuzzDecode(f *testing.F) {
 	first := wire(f, dhcpv4.WithGatewayIP(net.IPv4(10, 0, 0, 1)), dhcpv4.WithOption(dhcpv4.OptHostName("first")))
 	f.Add(first, wire(f))

@@ -15,7 +15,7 @@ import (
 
 // memory is what one packet needs on its way through the chain: the message with
 // all its bytes, the reply, and what handlers share of it. Where the handlers keep
-// nothing, the next packet takes it over (B-16).
+// nothing, the next packet takes it over (B-17).
 type memory struct {
 	req      dhcpv4.DHCPv4
 	resp     dhcpv4.DHCPv4
@@ -112,7 +112,9 @@ func (p *packet) end(c *Chain) {
 		p.req, p.memory = nil, nil
 		return
 	}
-	p.memory.exchange = dhcp4.Exchange{} // not to keep a snapshot of NetBox
+	if p.memory != nil {
+		p.memory.exchange = dhcp4.Exchange{} // not to keep a snapshot of NetBox
+	}
 }
 
 // encode writes the reply into memory that stays with the packet. A packet is used

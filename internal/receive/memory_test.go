@@ -47,7 +47,7 @@ func (k *keeper) exchange(t *testing.T, reuse bool) []kept {
 	return all[:clients-1]
 }
 
-// B-16
+// B-17
 func TestThePacketsOfOneReaderTakeTurnsInOneMemory(t *testing.T) {
 	all := new(keeper).exchange(t, true)
 	for _, other := range all[1:] {
@@ -57,7 +57,7 @@ func TestThePacketsOfOneReaderTakeTurnsInOneMemory(t *testing.T) {
 	}
 }
 
-// B-16: a handler that is not known may keep what it was handed.
+// B-17: a handler that is not known may keep what it was handed.
 func TestWhatAHandlerMayKeepStaysAsItIs(t *testing.T) {
 	for i, kept := range new(keeper).exchange(t, false) {
 		want := discover(t, byte(i)).ClientHWAddr
@@ -70,7 +70,7 @@ func TestWhatAHandlerMayKeepStaysAsItIs(t *testing.T) {
 	}
 }
 
-// B-16: with Poison, as tests run the plugins, what is kept is of no use.
+// B-17: with Poison, as tests run the plugins, what is kept is of no use.
 func TestPoisonShowsWhatIsKept(t *testing.T) {
 	k := &keeper{exchanges: dhcp4.Exchanges{Poison: true}}
 	for i, kept := range k.exchange(t, true) {

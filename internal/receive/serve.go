@@ -62,12 +62,14 @@ type Server struct {
 	interfaces *interfaces
 	frames     *frameSender // nil without CAP_NET_RAW
 	meter      *meter
+	parked     parkingLot
 	packets    sync.Pool // of *packet
 	working    working
 	senders    senders
-	jobs       chan *packet  // packets that wait for a worker
-	begun      atomic.Uint64 // packets given to the workers
-	finished   atomic.Uint64 // packets that a worker is done with
+	jobs       chan *packet   // packets that wait for a worker
+	begun      atomic.Uint64  // packets given to the workers
+	finished   atomic.Uint64  // packets that a worker is done with
+	open       sync.WaitGroup // packets that a reader has given away
 	workers    sync.WaitGroup
 	helpers    atomic.Int64 // workers besides opt.Workers
 }
@@ -86,8 +88,11 @@ type packet struct {
 	memory *memory        // where it lies; nil: handlers may have kept it
 	wire   []byte         // the reply, until it has left; that of the next packet takes its place
 	asked  []byte         // the control message that goes with it
-	n      int
-	buf    [maxDatagram]byte
+	// promise is what its last run rested on, and was not kept (B-16).
+	promise *lease.Promise
+	away    bool // its reader has given it away
+	n       int
+	buf     [maxDatagram]byte
 }
 
 func (p *packet) bytes() []byte { return p.buf[:p.n] }
@@ -106,7 +111,7 @@ func Listen(addrs []net.UDPAddr, chain Chain, opt Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{chain: chain, opt: opt, meter: m, jobs: make(chan *packet, waitingRoom)}
+	s := &Server{chain: chain, opt: opt, meter: m, jobs: make(chan *packet, waitingRoom), parked: parkingLot{came: make(chan struct{}, 1)}}
 	s.senders.seed = maphash.MakeSeed()
 	s.packets.New = func() any { return new(packet) }
 	if s.listeners, err = openListeners(addrs); err != nil {
@@ -159,12 +164,19 @@ func (s *Server) Serve(ctx context.Context) error {
 			_ = l.conn.SetReadDeadline(time.Unix(1, 0)) // fails only if closed, which ends reading too
 		}
 	})()
+	stop := make(chan struct{})
+	s.workers.Go(func() { s.keep(stop) })
 	for _, l := range s.listeners {
 		readers.Go(func() { s.read(ctx, l) })
 	}
 	readers.Wait()
+	if err := awaitEnd(&s.open, drainTime); err != nil {
+		return err
+	}
 	close(s.jobs)
-	return awaitEnd(&s.workers, drainTime)
+	close(stop)
+	s.workers.Wait()
+	return nil
 }
 
 // Close releases the sockets. It is for after Serve, or instead of it.
@@ -207,11 +219,7 @@ func (s *Server) followDevices(t *interfaceTable) {
 // read answers what one socket receives, or hands it to the workers, until the
 // socket is closed, or its read deadline passes at the end.
 func (s *Server) read(ctx context.Context, l *listener) {
-	conn, err := l.conn.SyscallConn()
-	if err != nil { // it is closed
-		return
-	}
-	in, out := newInbox(conn), &outbox{conn: conn, meter: s.meter}
+	in, out := newInbox(l.raw), newOutbox(l, s.meter)
 	for {
 		n, err := in.receive(s.packet)
 		switch {
@@ -240,33 +248,74 @@ func (s *Server) read(ctx context.Context, l *listener) {
 			}
 		}
 		out.flush()
+		s.parked.wake()
 	}
 }
 
 func (s *Server) packet() *packet { return s.packets.Get().(*packet) }
 
-// take answers a packet at once, or gives it to a worker; it reports whether p may
-// be used again.
+// take answers a packet at once, or gives it away; it reports whether p may be used
+// again.
 func (s *Server) take(p *packet, out *outbox) bool {
-	why := s.admit(p)
-	if why == "" {
-		if s.chain.Prompt != nil && !s.handle(p, out) {
-			s.senders.end(p)
+	if why := s.admit(p); why != "" {
+		s.meter.drop(why, p.source)
+		return true
+	}
+	if !s.attend(p, out) {
+		return false
+	}
+	s.senders.end(p)
+	p.end(&s.chain)
+	return true
+}
+
+// attend runs the chain if nothing in it waits, and gives a worker what has to wait.
+// It reports whether p is done with.
+func (s *Server) attend(p *packet, out *outbox) bool {
+	if s.chain.Prompt != nil {
+		switch s.handle(p, out) {
+		case answered:
 			return true
-		}
-		select {
-		case s.jobs <- p:
-			s.begun.Add(1)
-			s.relieve()
+		case parks:
 			return false
-		default:
-			why = dropSurplus
-			s.working.end(p)
-			s.senders.end(p)
+		case waits:
 		}
 	}
-	s.meter.drop(why, p.source)
+	s.giveAway(p)
+	select {
+	case s.jobs <- p:
+		s.begun.Add(1)
+		s.relieve()
+		return false
+	default:
+	}
+	s.meter.drop(dropSurplus, p.source)
+	s.working.end(p)
+	s.takeBack(p)
 	return true
+}
+
+// giveAway notes that p is in other hands than its reader's, for the end to wait for.
+func (s *Server) giveAway(p *packet) {
+	if !p.away {
+		p.away = true
+		s.open.Add(1)
+	}
+}
+
+func (s *Server) takeBack(p *packet) {
+	if p.away {
+		p.away = false
+		s.open.Done()
+	}
+}
+
+// finish gives back what a packet held that its reader gave away.
+func (s *Server) finish(p *packet) {
+	s.senders.end(p)
+	p.end(&s.chain)
+	s.takeBack(p)
+	s.packets.Put(p)
 }
 
 // admit says why a packet is not worth a worker, or notes that its client has a
@@ -288,11 +337,21 @@ func (s *Server) admit(p *packet) Drop {
 	return ""
 }
 
-// handle does all for one packet: a worker's without out, and with it the
-// reader's, who must not wait. It reports true if p is for a worker, and nothing
-// has come of it yet. A panic of a handler costs that packet only (B-3, L-7).
-func (s *Server) handle(p *packet, out *outbox) (waits bool) {
-	o := Outcome{running: noHandler, prompt: out != nil}
+// fate is what has become of a packet.
+type fate uint8
+
+const (
+	answered fate = iota // or dropped: it is done with
+	waits                // nothing has come of it, and a worker has to see it
+	parks                // its reply waits for the disk
+)
+
+// handle does all for one packet: a worker's without out, and with it that of a
+// reader or the keeper, who must not wait. A panic of a handler costs that packet
+// only (B-3, L-7).
+func (s *Server) handle(p *packet, out *outbox) (f fate) {
+	o := Outcome{running: noHandler, prompt: out != nil, promise: p.promise}
+	p.promise = nil
 	if p.req == nil {
 		p.begin(&s.chain)
 	}
@@ -300,19 +359,22 @@ func (s *Server) handle(p *packet, out *outbox) (waits bool) {
 	s.meter.inWork.Inc()
 	defer func() {
 		s.meter.inWork.Dec()
-		if !waits {
-			s.working.end(p)
-			p.end(&s.chain)
-		}
 		if cause := recover(); cause != nil {
+			f = answered
 			s.meter.panicked(cause, o.running, p.bytes())
+		}
+		if f != parks {
+			o.dropPromise()
+		}
+		if f == answered {
+			s.working.end(p)
 		}
 	}()
 	if p.req == nil {
 		req, why := decode(p.memory, p.bytes())
 		if why != "" {
 			s.meter.drop(why, p.source)
-			return false
+			return answered
 		}
 		s.meter.receive(req)
 		p.req = req
@@ -321,14 +383,19 @@ func (s *Server) handle(p *packet, out *outbox) (waits bool) {
 	in := arrivedBy{arrival: p.arrival, source: p.source, ifc: table.byIndex[p.ifindex]}
 	ingress := in.ingress(p.via.proxy)
 	if o.prompt && !s.chain.prompt(p.req, ingress) {
-		return true
+		return waits
 	}
 	s.chain.answer(&o, p.req, ingress, serverIdentifier(p.req, in, table.local), nil)
-	if o.prompt && o.waits() {
-		return true
+	switch {
+	case o.prompt && o.waits():
+		return waits
+	case o.promises():
+		s.giveAway(p)
+		s.parked.add(parked{p, o, in, table.local})
+		return parks
 	}
 	s.conclude(p, &o, in, table.local, out)
-	return false
+	return answered
 }
 
 // conclude counts what came of a packet, and sends the reply if there is one.

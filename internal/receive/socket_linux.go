@@ -71,6 +71,7 @@ func warnOfSmallBuffers(listeners []*listener, log logrus.FieldLogger) {
 // listener is one bound UDP socket.
 type listener struct {
 	conn *net.UDPConn
+	raw  syscall.RawConn // of conn
 	port uint16
 	// device is the interface the socket is bound to, "" for all of them, and
 	// index the kernel's number of it when it was bound.
@@ -187,8 +188,12 @@ func openListener(a net.UDPAddr, reuse bool) (*listener, error) {
 		return nil, fmt.Errorf("listen on %s: %w%s", &a, err, bindHint(err))
 	}
 	conn := pc.(*net.UDPConn)
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listen on %s: %w", &a, err), conn.Close())
+	}
 	l := &listener{
-		conn: conn, device: a.Zone, port: conn.LocalAddr().(*net.UDPAddr).AddrPort().Port(), turned: make(chan struct{}, 1),
+		conn: conn, raw: raw, device: a.Zone, port: conn.LocalAddr().(*net.UDPAddr).AddrPort().Port(), turned: make(chan struct{}, 1),
 	}
 	if a.Zone != "" {
 		ifi, err := net.InterfaceByName(a.Zone)

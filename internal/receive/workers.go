@@ -6,11 +6,13 @@ import (
 	"time"
 )
 
-// work does all for one packet, and gives back what it held.
+// work does all for one packet that may wait.
 func (s *Server) work(p *packet) {
-	s.handle(p, nil)
-	s.senders.end(p)
-	s.packets.Put(p)
+	if s.handle(p, nil) == answered {
+		s.finish(p)
+	} else {
+		s.parked.wake()
+	}
 	s.finished.Add(1)
 }
 

@@ -39,6 +39,9 @@ func (r *Report) value(path string, n *yaml.Node, v reflect.Value) {
 	case *netip.Prefix:
 		r.notation(path, n, "a prefix such as 10.0.0.0/24", out)
 		return
+	case walked:
+		r.list(path, n, out)
+		return
 	case encoding.TextUnmarshaler:
 		r.text(path, n, out)
 		return
@@ -125,14 +128,18 @@ func (r *Report) slice(path string, n *yaml.Node, v reflect.Value) {
 	}
 	list := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
 	for i, child := range n.Content {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		if child.ShortTag() == "!!null" {
-			r.add(child.Line, at, "an empty entry")
-		}
-		preset(list.Index(i))
-		r.value(at, child, list.Index(i))
+		r.entry(fmt.Sprintf("%s[%d]", path, i), child, list.Index(i))
 	}
 	v.Set(list)
+}
+
+// entry reads an entry of a list.
+func (r *Report) entry(path string, n *yaml.Node, v reflect.Value) {
+	if n.ShortTag() == "!!null" {
+		r.add(n.Line, path, "an empty entry")
+	}
+	preset(v)
+	r.value(path, n, v)
 }
 
 func (r *Report) mapping(path string, n *yaml.Node, v reflect.Value) {

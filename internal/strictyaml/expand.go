@@ -18,16 +18,18 @@ type expander struct {
 	copies  int                 // nodes made below aliases
 }
 
-// expand returns the tree under n without aliases and merge keys, reporting
+// expand returns the tree under n, which stands at path, without aliases and merge keys, reporting
 // repeated keys, keys that are no plain text, and aliases without end. The
 // parsed tree is left alone.
-func (r *Report) expand(n *yaml.Node) *yaml.Node {
+func (r *Report) expand(path string, n *yaml.Node) *yaml.Node {
 	e := &expander{report: r, open: make(map[*yaml.Node]bool)}
-	return e.node("", n)
+	return e.node(path, n)
 }
 
 func (e *expander) node(path string, n *yaml.Node) *yaml.Node {
-	null := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: n.Line}
+	if n.Kind == yaml.ScalarNode && e.aliases == 0 && e.copies <= maxCopies {
+		return n
+	}
 	if e.aliases > 0 && e.copies <= maxCopies {
 		e.copies++
 		if e.copies > maxCopies {
@@ -35,7 +37,7 @@ func (e *expander) node(path string, n *yaml.Node) *yaml.Node {
 		}
 	}
 	if e.copies > maxCopies {
-		return null
+		return nothing(n)
 	}
 	e.open[n] = true
 	defer delete(e.open, n)
@@ -43,7 +45,7 @@ func (e *expander) node(path string, n *yaml.Node) *yaml.Node {
 	case yaml.AliasNode:
 		if e.open[n.Alias] {
 			e.report.add(n.Line, path, fmt.Sprintf("alias *%s contains itself", n.Value))
-			return null
+			return nothing(n)
 		}
 		e.aliases++
 		defer func() { e.aliases-- }()
@@ -61,12 +63,17 @@ func (e *expander) node(path string, n *yaml.Node) *yaml.Node {
 	return n
 }
 
+// nothing stands where n cannot be unfolded.
+func nothing(n *yaml.Node) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: n.Line}
+}
+
 // mapping unfolds the values of a mapping. Keys of its own win over merged
 // ones, earlier merged ones over later.
 func (e *expander) mapping(path string, n *yaml.Node) *yaml.Node {
 	result := *n
-	result.Content = nil
-	seen := make(map[string]int)
+	result.Content = make([]*yaml.Node, 0, len(n.Content))
+	seen := make(map[string]int, len(n.Content)/2)
 	var merged []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]

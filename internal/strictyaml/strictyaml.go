@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,11 @@ type Report struct {
 	root     *yaml.Node // nil: empty or unreadable
 	problems Problems
 	failed   map[string]bool
+
+	parts    map[*yaml.Node][]part // of lists that were cut out, by what is in their place
+	torn     bool                  // one of them cannot be read in parts
+	looked   *part                 // the one that find looked at last
+	lookedAt []*yaml.Node          // its entries
 }
 
 // Decode reads the one YAML document in data into out, a pointer to a struct,
@@ -35,20 +41,48 @@ type Report struct {
 // time.Duration (Go's notation, and d for days), netip.Addr and netip.Prefix
 // ("" is the zero value), encoding.TextUnmarshaler, slices, structs, pointers
 // (nil for what is absent), json.RawMessage (any YAML value, as JSON),
-// yaml.Node (the value without aliases), maps with keys of text, netip.Addr or
+// yaml.Node (the value without aliases), List at the top of the file, maps with keys of text, netip.Addr or
 // netip.Prefix, and one map tagged ",inline" in a struct, which takes the keys no
 // field names. Without it they are mistakes. A key with a tag refuse:"why" is a
 // mistake too, reported with that text and never with its value.
 func Decode(file string, data []byte, out any) *Report {
+	return decodeInParts(file, data, out, partSize)
+}
+
+// DecodeWhole is Decode for a file with a List that turned out to be Torn.
+func DecodeWhole(file string, data []byte, out any) *Report {
 	r := &Report{file: file, failed: make(map[string]bool)}
+	if r.read(data) {
+		r.decode("", r.root, out)
+	}
+	return r
+}
+
+// decodeInParts takes lists of more entries than size out of the document.
+func decodeInParts(file string, data []byte, out any, size int) *Report {
+	v := reflect.ValueOf(out).Elem()
+	rest, lists := cut(data, walkedKeys(v), size)
+	if len(lists) == 0 {
+		return DecodeWhole(file, data, out)
+	}
+	r := &Report{file: file, failed: make(map[string]bool)}
+	if !r.read(rest) || !r.attach(lists, v) {
+		return DecodeWhole(file, data, out)
+	}
+	r.decode("", r.root, out)
+	return r
+}
+
+// read parses the one document in data; false: there is nothing to decode.
+func (r *Report) read(data []byte) bool {
 	documents := yaml.NewDecoder(bytes.NewReader(data))
 	var document, more yaml.Node
 	switch err := documents.Decode(&document); {
 	case errors.Is(err, io.EOF):
-		return r
+		return false
 	case err != nil:
 		r.syntax(err)
-		return r
+		return false
 	}
 	switch err := documents.Decode(&more); {
 	case err == nil:
@@ -57,11 +91,10 @@ func Decode(file string, data []byte, out any) *Report {
 		r.syntax(err)
 	}
 	if len(document.Content) == 0 {
-		return r
+		return false
 	}
-	r.root = r.expand(document.Content[0])
-	r.decode("", r.root, out)
-	return r
+	r.root = r.expand("", document.Content[0])
+	return true
 }
 
 // Addf reports a mistake at the line of path, or of the nearest key above it
@@ -89,8 +122,13 @@ func (r *Report) Failed(path string) bool {
 // Has says that path stands in the file with a value that is not null.
 func (r *Report) Has(path string) bool {
 	_, value := r.find(path)
-	return value != nil && value.ShortTag() != "!!null"
+	return value != nil && (value.ShortTag() != "!!null" || r.parts[value] != nil)
 }
+
+// Torn says that a List could not be walked to its end, since it cannot be read
+// without what is around it. What was read is to be thrown away, and the file to be
+// read by DecodeWhole.
+func (r *Report) Torn() bool { return r.torn }
 
 // Problems returns what was reported, by line; empty if the file is right.
 func (r *Report) Problems() Problems {
@@ -146,7 +184,7 @@ func (r *Report) find(path string) (line int, value *yaml.Node) {
 		if path[0] == '[' {
 			var number string
 			number, path, _ = strings.Cut(path[1:], "]")
-			key = item(value, number)
+			key = r.item(value, number)
 			value = key
 		} else {
 			key, value, path = entry(value, strings.TrimPrefix(path, "."))
@@ -159,8 +197,11 @@ func (r *Report) find(path string) (line int, value *yaml.Node) {
 }
 
 // item returns the entry at a position of a list, nil if there is none.
-func item(list *yaml.Node, number string) *yaml.Node {
+func (r *Report) item(list *yaml.Node, number string) *yaml.Node {
 	i, err := strconv.Atoi(number)
+	if parts := r.parts[list]; parts != nil && err == nil && i >= 0 {
+		return r.itemOf(parts, i)
+	}
 	if err != nil || list.Kind != yaml.SequenceNode || i < 0 || i >= len(list.Content) {
 		return nil
 	}

@@ -89,7 +89,7 @@ func grant(t *testing.T, dir string, addrs ...string) {
 		t.Fatal(err)
 	}
 	for _, addr := range addrs {
-		if _, err := store.CompareAndSwap(t.Context(), granted(addr), 0); err != nil {
+		if _, err := lease.CompareAndSwap(t.Context(), store, granted(addr), 0); err != nil {
 			t.Fatal(err)
 		}
 	}

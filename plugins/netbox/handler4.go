@@ -2,6 +2,7 @@ package netbox
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -44,30 +45,54 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		return h.speak(req, resp, x)
 	}
 	d, err := h.decide(x)
-	if x.Waits {
+	switch {
+	case errors.Is(err, lease.ErrWaits):
+		x.Waits = true
 		return nil, true
+	case x.Promise != nil:
+		x.Decision, x.Promised = d, h.promised
+	default:
+		x.Decision = d
+		h.report(x, err)
 	}
-	x.Decision = d
-	h.report(x, err)
 	return h.speak(req, resp, x)
 }
 
-// decide asks the engine and tells the metrics.
-func (h *handler) decide(x *dhcp4.Exchange) (d lease.Decision, err error) {
+// decide asks the engine and tells the metrics. ErrWaits says that a worker has to.
+func (h *handler) decide(x *dhcp4.Exchange) (lease.Decision, error) {
 	start := h.now()
-	if x.Prompt {
-		var done bool
-		if d, done = h.Engine.Try(&x.Message, x.Trace); !done {
-			x.Waits = true
-			return d, nil
+	d, err := h.start(x)
+	if errors.Is(err, lease.ErrWaits) {
+		if x.Prompt {
+			return d, err
 		}
-	} else {
 		ctx, cancel := context.WithTimeout(context.Background(), packetTime)
 		defer cancel()
 		d, err = h.Engine.Handle(ctx, x.Message, x.Trace)
 	}
-	h.Metrics.Decided(x.Message.Type, d, h.now().Sub(start))
+	if x.Promise == nil {
+		h.Metrics.Decided(x.Message.Type, d, h.now().Sub(start))
+	}
 	return d, err
+}
+
+// start decides where no wait is needed, and where the reply can wait (B-16).
+func (h *handler) start(x *dhcp4.Exchange) (d lease.Decision, err error) {
+	switch {
+	case x.Promise != nil: // it was not kept
+		d, x.Promise, err = x.Promise.Again(&x.Message, x.Trace)
+	case x.Parks:
+		d, x.Promise, err = h.Engine.Start(&x.Message, x.Trace)
+	default:
+		err = lease.ErrWaits
+	}
+	return d, err
+}
+
+// promised tells of a decision whose change is durable now.
+func (h *handler) promised(x *dhcp4.Exchange) {
+	h.Metrics.Decided(x.Message.Type, x.Decision, time.Since(x.Promise.Began()))
+	h.report(x, nil)
 }
 
 // speak turns the decision into the reply, or into silence (K-5).

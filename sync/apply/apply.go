@@ -98,8 +98,10 @@ type runner struct {
 	options Options
 	report  *Report
 	done    int
-	blocked int   // writes in a row that something in front of NetBox stopped
-	stopped error // why nothing more is done
+	// How many writes in a row something in front of NetBox stopped, and NetBox has an
+	// exception for.
+	blocked, exceptions int
+	stopped             error // why nothing more is done
 }
 
 func (r *runner) decide(i int, outcome netboxio.Outcome, err error) {

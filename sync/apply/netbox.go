@@ -54,7 +54,7 @@ func (r *runner) writeSome(ctx context.Context, index []int, writes []netboxio.W
 			journal = append(journal, journalEntry(s, result.ID))
 		}
 	}
-	if err := outOfReach(results); err != nil {
+	if err := r.outOfReach(results); err != nil {
 		r.stopped = fmt.Errorf("NetBox is out of reach: %w", err)
 	}
 	if r.blocked = blocked(r.blocked, results); r.blocked >= mostBlocked {
@@ -81,32 +81,25 @@ func blocked(before int, results []netboxio.Result) int {
 	return before
 }
 
-// fewExceptions is how many writes NetBox may answer with status 500, while it
-// takes others, before NetBox as a whole is taken to be in trouble.
-const fewExceptions = 3
-
 // outOfReach is what is wrong with NetBox as a whole; nil: nothing. Without a
-// right for one kind of write the others go on, and so they do if NetBox has an
-// exception for an object or two while it takes others (rule 3.8).
-func outOfReach(results []netboxio.Result) error {
-	exceptions, answered := 0, 0
-	var last error
+// right for one kind of write the others go on, and so they do where NetBox has an
+// exception for some objects, but not for many in a row (rule 3.8).
+func (r *runner) outOfReach(results []netboxio.Result) error {
 	for _, result := range results {
-		if result.Outcome != netboxio.Failed {
-			answered++
-			continue
-		}
+		_, reading := errors.AsType[*netbox.ReadError](result.Err)
 		switch e, ok := errors.AsType[*netbox.Error](result.Err); {
+		case result.Outcome != netboxio.Failed:
+			r.exceptions = 0
+		case reading:
+			return result.Err
 		case ok && e.Kind == netbox.Forbidden:
 		case ok && e.Status == http.StatusInternalServerError:
-			exceptions++
-			last = result.Err
+			if r.exceptions++; r.exceptions >= netboxio.MostExceptions {
+				return result.Err
+			}
 		default:
 			return result.Err
 		}
-	}
-	if exceptions >= fewExceptions || answered == 0 {
-		return last
 	}
 	return nil
 }

@@ -155,6 +155,21 @@ func (v *view) written(field string) bool {
 	return true
 }
 
+// writtenOn is written of one address: on a protected one the fields of its lease
+// stay too where the operator wants it.
+func (v *view) writtenOn(place plan.Place, x *state.Address) func(field string) bool {
+	if !v.p.HidesLease || !v.protected(place, x) {
+		return v.written
+	}
+	return func(field string) bool {
+		switch field {
+		case plan.CustomField(state.FieldLeaseHostname), plan.CustomField(state.FieldLeaseActive), plan.CustomField(state.FieldLeaseExpires):
+			return false
+		}
+		return true
+	}
+}
+
 func (ad *addressing) create(place plan.Place, o *outcome, n *network) {
 	ad.step(plan.Step{
 		Phase: plan.Addresses, Target: plan.NetBox, Action: state.Create, Kind: state.IPAddress, Name: o.want.Address.String(),
@@ -166,7 +181,7 @@ func (ad *addressing) update(place plan.Place, x *state.Address, o *outcome, n *
 	if sameFields(x, &o.want) {
 		return
 	}
-	changes := plan.AddressChanges(x, &o.want, ad.written)
+	changes := plan.AddressChanges(x, &o.want, ad.writtenOn(place, x))
 	if len(changes) == 0 {
 		return
 	}

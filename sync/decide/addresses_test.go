@@ -308,6 +308,14 @@ func TestAProtectedAddressShowsItsLeaseAlone(t *testing.T) {
 		{"with protect.update_client_id", func(l *lab) {
 			l.w.nb.Addresses[0].Tags, l.p.UpdateClientID = []string{"dhcp-protect"}, true
 		}, []string{active, name}, []string{client, name}, []string{active}},
+		{"without protect.show_lease", func(l *lab) { l.w.nb.Addresses[0].Tags, l.p.HidesLease = []string{"dhcp-protect"}, true }, nil, nil, nil},
+		{"without it in a protected prefix, with expiry_in_netbox and protect.update_client_id", func(l *lab) {
+			l.w.nb.Prefixes[0].Tags, l.p.HidesLease, l.p.ExpiryInNetBox, l.p.UpdateClientID = []string{"dhcp-protect"}, true, true, true
+		}, nil, []string{client}, nil},
+		{"without it, and not protected", func(l *lab) {
+			l.w.nb.Addresses[0].Status, l.w.nb.Addresses[0].Shared, l.p.HidesLease = "active", true, true
+		},
+			[]string{active, name}, []string{name}, []string{active}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLab(t).trust()
@@ -393,6 +401,35 @@ func TestEdgeCases(t *testing.T) {
 			if told := hasNote(p, plan.Warning, "3.9", `state that this program does not know (the first is "Unheard-of")`); told != (leaseState == "Unheard-of") {
 				t.Errorf("%s: told %v\n%s", leaseState, told, describe(p))
 			}
+		}
+	})
+	t.Run("3.9 an inactive reservation that the list of reservations lacks keeps its address", func(t *testing.T) {
+		l := newLab(t)
+		l.add(state.Address{Status: "reserved", ClientID: pc, Managed: state.Created})
+		l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.34/24"), Status: "dhcp", ClientID: mfp, Managed: state.Created})
+		leaseInState(l, "InactiveReservation", "pc")
+		l.scope.lease("10.8.4.34", mfp, "mfp").State = "inactivereservation"
+		l.scope.lease("10.8.4.50", cam, "cam")
+		l.scope.reserve("10.8.4.51", "00-00-5e-00-53-51", "lamp")
+		l.run()
+		for range 3 { // as where the list of reservations failed without a word
+			p := l.run()
+			wantSteps(t, p, anyStep)
+			wantNote(t, p, plan.Skip, "3.9", "kept")
+			l.w.hoursLater(1)
+		}
+		l.scope.leases = nil // it has to be missing twice from now on
+		wantSteps(t, l.run(), anyStep)
+	})
+	t.Run("3.9 of an inactive reservation the list of reservations decides", func(t *testing.T) {
+		l := newLab(t)
+		l.scope.lease("10.8.4.33", pc, "pc")
+		l.scope.reserve("10.8.4.33", pc, "pc")
+		l.run()
+		l.scope.leases[0].State = "InactiveReservation"
+		l.run()
+		if x := l.w.address("10.8.4.33"); x == nil || x.Status != "reserved" || *x.LeaseActive {
+			t.Errorf("left: %+v", x)
 		}
 	})
 	t.Run("3.9 an expiry in the past does not end a lease", func(t *testing.T) {

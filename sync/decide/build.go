@@ -161,10 +161,10 @@ func (d *draft) noteHeldBack(v *view, heldBack map[string]int) {
 }
 
 // tellOnce makes information of warnings that an earlier run showed, and marks what
-// a run of the last day told: only what changed is news. A run over a part knows
-// nothing of the rest, and leaves what was said of it.
+// a run of the last day told: only what changed is news. A run over a part, and one
+// that is no sync, knows nothing of the rest, and leaves what was said of it.
 func (d *draft) tellOnce(v *view) {
-	if v.everyServerSelected() && len(v.p.OnlyScopes) == 0 {
+	if v.p.Mode == plan.Sync && v.everyServerSelected() && len(v.p.OnlyScopes) == 0 {
 		clear(d.plan.Memory.Said)
 	}
 	for i := range d.plan.Notes {

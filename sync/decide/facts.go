@@ -137,6 +137,9 @@ func (m *merging) gather(u *unit, n *network) {
 		case l.Unknown():
 			get(l.Addr).doubtful = true
 			unknown = append(unknown, l)
+		case l.InactiveReservation():
+			f := get(l.Addr)
+			f.doubtful = f.doubtful || f.reservation == nil // the two lists contradict each other
 		case m.p.SkipRAS && l.ClientID.RAS(), l.Doubtful():
 			get(l.Addr).doubtful = true
 			bad++

@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,10 +10,10 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
-// minKnown is of how many addresses on a scope may be said to be hidden.
+// minKnown is of how many addresses on some may be said to be hidden.
 const minKnown = 8
 
-// showing is what NetBox shows of the addresses that it had in a scope.
+// showing is what NetBox shows of the addresses that it had in a scope, or in all.
 type showing struct {
 	known, shown int
 	lost         []plan.Object
@@ -20,78 +21,98 @@ type showing struct {
 
 // hides reports whether too few are shown, but for those of which a deletion is known.
 func (s *showing) hides(deleted []state.Deletion) bool {
-	explained := 0
-	for _, x := range s.lost {
-		if slices.ContainsFunc(deleted, func(d state.Deletion) bool { return d.Object == x.ID }) {
-			explained++
-		}
-	}
-	return s.known >= minKnown && (s.shown+explained)*2 < s.known
+	return s.known >= minKnown && (s.known-s.missing(deleted))*2 < s.known
 }
 
-// showings compares what NetBox shows with what the memory knows, by scope record.
-func (r *Roster) showings() map[subnetKey]*showing {
+// missing counts those that are not shown and of which no deletion is known.
+func (s *showing) missing(deleted []state.Deletion) (n int) {
+	for _, x := range s.lost {
+		if !slices.ContainsFunc(deleted, func(d state.Deletion) bool { return d.Object == x.ID }) {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *showing) add(object plan.Object, shown bool) {
+	if s.known++; shown {
+		s.shown++
+	} else {
+		s.lost = append(s.lost, object)
+	}
+}
+
+// showings compares what NetBox shows with what the memory knows, by scope record and
+// for all of them.
+func (r *Roster) showings() (scopes map[subnetKey]*showing, all showing) {
 	shown := make(map[int64]bool, len(r.in.NetBox.Addresses))
 	at := make(map[plan.Place]bool, len(r.in.NetBox.Addresses))
 	for i := range r.in.NetBox.Addresses {
 		x := &r.in.NetBox.Addresses[i]
 		shown[x.ID], at[placeOf(x)] = true, true
 	}
-	out := make(map[subnetKey]*showing)
+	scopes = make(map[subnetKey]*showing)
 	for _, rec := range r.records {
-		out[rec.subnetKey()] = new(showing)
+		scopes[rec.subnetKey()] = new(showing)
 	}
 	for place, object := range r.in.Memory.Objects {
-		for id, s := range out {
-			if id.vrf != place.VRF || !id.subnet.Contains(place.Addr) {
-				continue
-			}
-			if s.known++; shown[object.ID] || at[place] {
-				s.shown++
-			} else {
-				s.lost = append(s.lost, object)
+		there, ours := shown[object.ID] || at[place], false
+		for id, s := range scopes {
+			if id.vrf == place.VRF && id.subnet.Contains(place.Addr) {
+				s.add(object, there)
+				ours = true
 			}
 		}
+		if ours {
+			all.add(object, there)
+		}
 	}
-	return out
+	return scopes, all
+}
+
+// hiding are the scopes where NetBox shows too few of the addresses it had there, or
+// lacks some while it shows too few of all.
+func (r *Roster) hiding(deleted []state.Deletion) map[subnetKey]*showing {
+	scopes, all := r.showings()
+	maps.DeleteFunc(scopes, func(_ subnetKey, s *showing) bool {
+		return !s.hides(deleted) && (s.missing(deleted) == 0 || !all.hides(deleted))
+	})
+	return scopes
 }
 
 // Hidden lists the addresses whose deletion has to be looked for: NetBox shows too
-// few of those it had in a scope.
+// few of those it had.
 func (r *Roster) Hidden() (gone []state.Gone) {
-	for _, s := range r.showings() {
-		if !s.hides(nil) {
-			continue
-		}
+	for _, s := range r.hiding(nil) {
 		for _, x := range s.lost {
 			gone = append(gone, state.Gone{Kind: state.IPAddress, Object: x.ID, After: state.Mark{Time: x.Seen}})
 		}
 	}
-	return gone
+	slices.SortFunc(gone, func(a, b state.Gone) int { return cmp.Compare(a.Object, b.Object) })
+	return slices.CompactFunc(gone, func(a, b state.Gone) bool { return a.Object == b.Object }) // scopes overlap
 }
 
 // noteHidden finds scopes where nothing is created, since NetBox hides what it has
 // there (rule 3.7 guard m).
 func (ad *addressing) noteHidden() {
-	showings := ad.showings()
-	for _, id := range slices.SortedFunc(maps.Keys(showings), subnetKey.compare) {
-		s := showings[id]
-		if ad.networks[id] == nil || ad.p.AllowOverwrites || !s.hides(ad.in.Deleted) {
-			continue
+	if ad.p.AllowOverwrites {
+		return
+	}
+	hiding := ad.hiding(ad.in.Deleted)
+	for _, id := range slices.SortedFunc(maps.Keys(hiding), subnetKey.compare) {
+		if ad.networks[id] != nil {
+			ad.hidden[id] = true
+			ad.note(hiding[id].note(plan.Guard, id))
 		}
-		ad.hidden[id] = true
-		ad.note(s.note(plan.Guard, id))
 	}
 }
 
 // Hides tells of scopes where NetBox shows too few of the addresses it had, before a
 // run does.
 func (r *Roster) Hides() (notes []plan.Note) {
-	showings := r.showings()
-	for _, id := range slices.SortedFunc(maps.Keys(showings), subnetKey.compare) {
-		if s := showings[id]; s.hides(r.in.Deleted) {
-			notes = append(notes, s.note(plan.Warning, id))
-		}
+	hiding := r.hiding(r.in.Deleted)
+	for _, id := range slices.SortedFunc(maps.Keys(hiding), subnetKey.compare) {
+		notes = append(notes, hiding[id].note(plan.Warning, id))
 	}
 	return notes
 }

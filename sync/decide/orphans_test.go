@@ -38,6 +38,27 @@ func TestAddressesOfAScopeThatIsGoneStayReported(t *testing.T) {
 			t.Errorf("left: %+v", x)
 		}
 	})
+	t.Run("3.7 scope cleanup: the lease on an address that keeps everything else is over, too", func(t *testing.T) {
+		l := left(t)
+		for i, x := range []state.Address{
+			{Status: "dhcp", Managed: state.Created, Tags: []string{"dhcp-protect"}}, {Status: "active", Tags: []string{"dhcp-protect"}},
+			{Status: "active", Assigned: true, InUse: "assigned to an interface"}, {Status: "active", Shared: true},
+		} {
+			x.Address, x.LeaseActive = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 8, 4, byte(60 + i)}), 24), yes()
+			l.add(x)
+		}
+		exempt := l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.70/24"), Status: "dhcp", Tags: []string{"dhcp-dynamic"}, LeaseActive: yes()})
+		l.p.ExemptTag = "dhcp-dynamic"
+		l.runLater()
+		for i := range l.w.nb.Addresses {
+			if x := &l.w.nb.Addresses[i]; x.LeaseActive != nil && *x.LeaseActive != (x.ID == exempt) {
+				t.Errorf("left: %+v", x)
+			}
+		}
+		if x := l.w.address("10.8.4.61"); x.Status != "active" || x.Managed != state.Untouched {
+			t.Errorf("left: %+v", x)
+		}
+	})
 	t.Run("3.7 scope cleanup: they are not touched while a server does not answer", func(t *testing.T) {
 		l := left(t)
 		l.p.Servers = append(l.p.Servers, defaults(dh2).Servers...)

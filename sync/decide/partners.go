@@ -2,9 +2,12 @@ package decide
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -60,6 +63,7 @@ func (m *merging) hear(u *unit, n *network, get func(*windhcp.Lease) *facts) {
 	case !listed || !m.Witnesses(s.Host, twin):
 		return
 	}
+	m.hearReservations(u, s, twin)
 	leases := partOf(s, twin).Leases
 	if !leases.Complete() {
 		n.unsure = fmt.Sprintf("the leases of its partner %s could not be read or understood", m.host(partner))
@@ -82,4 +86,36 @@ func (m *merging) hear(u *unit, n *network, get func(*windhcp.Lease) *facts) {
 		m.note(plan.Note{Level: plan.Info, Server: m.host(partner), Scope: u.scope.Subnet, Cause: plan.CausePartner,
 			Text: printable.Count(alone, "lease is", "leases are") + " on this server and not on the one that speaks for the scope: their addresses stay as they are"})
 	}
+}
+
+// hearReservations tells of reservations that the partner alone has, where they are
+// read: failover does not copy them, and they keep no address. Those that NetBox will
+// push are on both soon, and those whose deletion there waits on neither.
+func (m *merging) hearReservations(u *unit, partner *windhcp.Server, twin windhcp.Scope) {
+	reservations := partOf(partner, twin).Reservations
+	if reservations.Err != nil || !u.part.Reservations.Complete() {
+		return
+	}
+	var alone []netip.Addr
+	for _, r := range reservations.Items {
+		k := plan.PushedKey{Server: partner.Host, Addr: r.Addr}
+		_, leaves := m.withdrawn.deletes[k]
+		same := func(o windhcp.Reservation) bool { return o.Addr == r.Addr }
+		if !leaves && !m.withdrawn.waits[k] && !slices.ContainsFunc(u.part.Reservations.Items, same) && !m.pushes(u, r.Addr) {
+			alone = append(alone, r.Addr)
+		}
+	}
+	if len(alone) > 0 {
+		m.note(plan.Note{Level: plan.Warning, Server: partner.Host, Scope: u.scope.Subnet, Cause: plan.CausePartner,
+			Text: fmt.Sprintf("%s on this server and not on %s, which speaks for the scope (the first is %s): it keeps no address in NetBox; replicate the relationship on Windows, or remove it there",
+				printable.Count(len(alone), "reservation is", "reservations are"), m.host(u.server), slices.MinFunc(alone, netip.Addr.Compare))})
+	}
+}
+
+// pushes reports whether NetBox has a reservation that goes to the server of a unit.
+func (m *merging) pushes(u *unit, addr netip.Addr) bool {
+	return m.pushesReservations(u.server) && slices.ContainsFunc(m.nb.Addresses, func(x state.Address) bool {
+		c, _ := m.p.ClassOf(&x)
+		return c == plan.ClassReservation && placeOf(&x) == plan.Place{VRF: u.vrf, Addr: addr}
+	})
 }

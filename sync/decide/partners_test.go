@@ -1,11 +1,13 @@
 package decide
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
 // Rule 3.7 guard n: a lease of a relationship ends when neither server has it.
@@ -95,22 +97,53 @@ func TestALeaseOfThePartnerAloneLastsUntilItsEndThere(t *testing.T) {
 }
 
 // Rule 3.7 guard n: also where the partner's reservations are read, since it is written
-// to, they keep no address, and prove no loss.
+// to, they keep no address, and prove no loss. They are told.
 func TestAReservationOfThePartnerAloneKeepsNothing(t *testing.T) {
 	l := paired(t)
 	l.p.PushScopeInfo, l.p.PushToPartner = true, true
 	l.scope.reserve("10.8.4.60", pc, "goes")
 	l.scope.reserve("10.8.4.61", mfp, "stays")
 	l.twin().reservations = slices.Clone(l.scope.reservations)
-	l.run()
+	alone := "1 reservation is on this server and not on dh1.corp.example"
+	if p := l.run(); hasNote(p, plan.Warning, "3.7 guard n", "") {
+		t.Errorf("both have all of them\n%s", describe(p))
+	}
 	l.scope.reservations = l.scope.reservations[1:]
-	wantSteps(t, l.run(), onAddresses)
+	p := l.run()
+	wantSteps(t, p, onAddresses)
+	wantNote(t, p, plan.Warning, "3.7 guard n", alone)
 	wantSteps(t, l.after(l.p.ConfirmAfter), onAddresses, "delete 10.8.4.60/24 [3.7 delete]")
+	wantNote(t, l.run(), plan.Warning, "3.7 guard n", alone)
 	l.scope.reservations = nil
 	l.run()
-	p := l.after(1000 * time.Hour)
+	p = l.after(1000 * time.Hour)
 	wantSteps(t, p, onAddresses)
 	wantNote(t, p, plan.Guard, "3.7 guard c", "only by a run with --allow-deletes")
+}
+
+// Rule 3.7 guard n: with push_reservations on, what NetBox has goes to both, and only
+// what it lacks is told.
+func TestAReservationOfThePartnerAloneIsToldWhereNetBoxLacksIt(t *testing.T) {
+	l := paired(t)
+	l.p.PushReservations, l.p.PushToPartner = true, true
+	l.add(state.Address{Address: netip.MustParsePrefix("10.8.4.60/24"), Status: "reserved", ClientID: pc})
+	l.twin().reserve("10.8.4.60", pc, "first on the partner")
+	if p := l.run(); hasNote(p, plan.Warning, "3.7 guard n", "") {
+		t.Errorf("the server that speaks gets it\n%s", describe(p))
+	}
+	l.twin().reserve("10.8.4.61", mfp, "nobody knows it")
+	wantNote(t, l.run(), plan.Warning, "3.7 guard n", "(the first is 10.8.4.61)")
+	l.scope.reserve("10.8.4.61", mfp, "nobody knows it")
+	l.p.DeleteRemoved = true
+	l.run()
+	l.run()
+	l.w.remove(slices.IndexFunc(l.w.nb.Addresses, func(x state.Address) bool { return x.Address.Addr().String() == "10.8.4.61" }))
+	for range 2 { // it is seen, and then goes from both
+		if p := l.run(); hasNote(p, plan.Warning, "3.7 guard n", "") {
+			t.Errorf("its deletion waits\n%s", describe(p))
+		}
+		l.w.hoursLater(1)
+	}
 }
 
 // Rule 3.3: failover does not copy reservations, so those of a secondary that stands

@@ -121,8 +121,12 @@ func reservationsHeld(servers []windhcp.Server) map[plan.PushedKey]windhcp.Clien
 // checkLog keeps up what the memory knows of NetBox's change log, and notes a log on
 // which no delete can rest. A log whose newest record is gone is that of a NetBox
 // that was restored: what is missing there was not deleted by people
-// (rule 3.7 guard l).
+// (rule 3.7 guard l). A run that is no sync did not read the log, and leaves what is
+// remembered of it.
 func checkLog(v *view, memory *plan.Memory) (w work) {
+	if v.p.Mode != plan.Sync {
+		return w
+	}
 	log, usable := &v.nb.Log, v.logUsable()
 	wanted := map[state.Kind]bool{state.IPAddress: v.p.Withdraws(), state.IPRange: v.p.WithdrawsScopes()}
 	for kind, on := range wanted {

@@ -183,6 +183,35 @@ func TestARestoreHoldsDeletesBackUntilTheOperatorsWord(t *testing.T) {
 	wantSteps(t, l.run(), anyStep, withdrawn)
 }
 
+// rules 5.4 and 3.7 guard l: an import knows nothing of deletes on servers, so it
+// neither ends a wait nor hides that NetBox was restored.
+func TestAnImportInBetweenChangesNoDeleteOnAServer(t *testing.T) {
+	t.Run("5.4 a deletion that waits goes on waiting", func(t *testing.T) {
+		l := removed(t)
+		l.run()
+		l.importAll()
+		l.w.hoursLater(1)
+		wantSteps(t, l.run(), anyStep, withdrawn)
+	})
+	t.Run("5.4 one that was seen by nothing yet counts too", func(t *testing.T) {
+		l := removed(t)
+		l.importAll()
+		wantSteps(t, l.run(), anyStep)
+		l.w.hoursLater(1)
+		wantSteps(t, l.run(), anyStep, withdrawn)
+	})
+	t.Run("3.7 guard l a restore before it holds all deletes back", func(t *testing.T) {
+		l := bothHave(t)
+		l.w.restored = true
+		l.importAll()
+		p := l.run()
+		wantNote(t, p, plan.Guard, "3.7 guard l", "NetBox was restored")
+		if !p.Refused() {
+			t.Error("a restore is no reason to act")
+		}
+	})
+}
+
 // rule 3.7 guard c holds for reservations on servers too: for a scope, a server and a
 // run, however small the scopes are. What is held back is not made anew in NetBox.
 func TestManyRemovedReservationsAreHeldBack(t *testing.T) {

@@ -221,6 +221,13 @@ func (w *world) read(p plan.Policy) plan.Input {
 		}
 	}
 	in.NetBox.Log = w.changeLog()
+	for _, g := range roster.Hidden() {
+		for _, d := range w.log {
+			if d.Kind == g.Kind && d.Object == g.Object && !w.logFails {
+				in.Deleted = append(in.Deleted, d)
+			}
+		}
+	}
 	for _, g := range Gone(&in) {
 		for _, d := range w.log {
 			if d.Kind == g.Kind && d.Object == g.Object && in.NetBox.Log.Err == nil && (d.Record == g.Record || g.Record == 0 && d.Record > g.After.Record) {

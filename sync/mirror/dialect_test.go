@@ -38,7 +38,7 @@ func TestTheSameServersGiveTheSameNetBoxInEachDialect(t *testing.T) {
 func TestTheSameServersGiveTheSameRealNetBoxInEachDialect(t *testing.T) {
 	target := mirrortest.Real(t)
 	var want []string
-	for _, script := range []string{"1.0.2", psutest.Lists, psutest.Own} {
+	for _, script := range []string{"1.0.2", psutest.Lists} { // what ours adds to the lists differs on the servers alone
 		got := dialectStory(t, target, script)
 		if want == nil {
 			want = got

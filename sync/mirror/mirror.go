@@ -184,7 +184,7 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 		SkipRAS: s.SkipRAS, ExpiryInNetBox: s.ExpiryInNetBox, Adopt: plan.Adopt(s.Adopt),
 		LeaseStatus: s.Statuses.Lease, ReservationStatus: s.Statuses.Reservation,
 		PreviousLease: s.Statuses.PreviousLease, PreviousReservation: s.Statuses.PreviousReservation,
-		ProtectTag: s.Protect.Tag, UpdateClientID: s.Protect.UpdateClientID,
+		ProtectTag: s.Protect.Tag, UpdateClientID: s.Protect.UpdateClientID, HidesLease: !s.Protect.ShowLease,
 		MaxDeletePercent: s.Guards.MaxDeletePercent, MaxDeleteCount: s.Guards.MaxDeleteCount, KeepAssigned: s.Guards.KeepAssigned,
 		ConfirmAfter: s.Guards.ConfirmAfter, AllowDeletes: o.AllowDeletes, AllowOverwrites: o.AllowOverwrites, CreateMissingPrefixes: s.Import.CreateMissingPrefixes,
 		ReplaceClientID: s.Push.ReplaceClientID, DeleteRemoved: s.Push.DeleteRemoved, PushToPartner: s.Push.PushToPartner,

@@ -23,6 +23,9 @@ func storyBothWays(t *testing.T, target mirrortest.Target) {
 		{psutest.Lists, "inactive 10.1.1.1,10.1.1.2", "inactive inactive", "inactive ", "active 10.1.1.1,10.1.1.2"},
 		{"1.0.2", "active 10.1.1.1,10.1.1.2", "active active", "none", "active 10.1.1.1,10.1.1.2"},
 	} {
+		if target.IsReal() && (c.script == psutest.OwnBefore || c.script == psutest.Lists) {
+			continue // what differs is on the servers, and a real NetBox takes a minute for each
+		}
 		t.Run(c.script, func(t *testing.T) {
 			l, m := pairInStep(t, target, c.script)
 			edit := func(start string, fields map[string]any) {

@@ -32,7 +32,7 @@ func Apply(ctx context.Context, c *netbox.Client, writes []Write, progress func(
 func ApplyNoting(ctx context.Context, c *netbox.Client, writes []Write, progress func(done int), note func(*Making)) []Result {
 	w := &writer{client: c, writes: writes, results: make([]Result, len(writes)), denied: make(map[kindAction]error), alone: none, note: note}
 	if err := w.prepare(ctx); err != nil {
-		w.fail(w.undecided(0, len(writes)), err)
+		w.fail(w.undecided(0, len(writes)), &netbox.ReadError{Err: err})
 		return w.results
 	}
 	for from := 0; from < len(writes); {
@@ -67,7 +67,8 @@ type writer struct {
 	tags    map[string]int64 // ids by slug, of the tags that occur
 	denied  map[kindAction]error
 	note    func(*Making)
-	alone   int // the write that was given up last, while none was decided since; none: there is no such
+	passed  []int // that NetBox passed over in the last batch
+	alone   int   // the write that was given up last, while none was decided since; none: there is no such
 }
 
 // none is no index of a write.
@@ -146,7 +147,7 @@ func (w *writer) run(ctx context.Context, k kindAction, from, to int, progress f
 			}
 		case aboutContent(e):
 			w.fail(batch, err)
-			if exceptions++; exceptions == mostExceptions {
+			if exceptions++; exceptions == MostExceptions {
 				return err
 			}
 			tries = 0
@@ -218,10 +219,13 @@ func (w *writer) step(ctx context.Context, k kindAction, batch []int) error {
 	if k.action == state.Create {
 		return w.create(ctx, table, batch)
 	}
-	return w.client.WriteIf(ctx, netbox.Conditional{
+	w.passed = nil
+	err := w.client.WriteIf(ctx, netbox.Conditional{
 		Table: table, Delete: k.action == state.Delete, Job: updateJob{w},
 		Columns: w.columns(batch, "id", "address", "vrf", "tags", "last_updated"),
 	}, batch)
+	w.lookForPassed(ctx, table)
+	return err
 }
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }

@@ -12,10 +12,13 @@ import (
 )
 
 const (
-	writeTries     = 8               // of one batch, which a failing one halves each time
-	longestWait    = 5 * time.Minute // that NetBox may ask for with Retry-After
-	mostExceptions = 3               // single rows in a row that NetBox answers with 500; then it is taken to be down
+	writeTries  = 8               // of one batch, which a failing one halves each time
+	longestWait = 5 * time.Minute // that NetBox may ask for with Retry-After
 )
+
+// MostExceptions is how many single rows in a row NetBox may answer with status 500
+// before it is taken to be in trouble as a whole.
+const MostExceptions = 10
 
 // aboutContent reports whether one of the rows sent may be the cause: NetBox
 // answers some rows with an exception (500) that it should refuse.

@@ -1,9 +1,11 @@
 package netboxio
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
@@ -170,7 +172,35 @@ func (w *writer) shows(i int, row *netbox.Shown) bool {
 	return !slices.ContainsFunc(write.RemoveTags, func(slug string) bool { return slices.Contains(have, slug) })
 }
 
-func (j updateJob) PassedOver(i int) { j.refused(i, netbox.NotWritable) }
+func (j updateJob) PassedOver(i int) {
+	j.refused(i, netbox.NotWritable)
+	j.passed = append(j.passed, i)
+}
+
+// lookForPassed tells rows that went since they were read from those that the token
+// may not write: before 4.7 NetBox passes over both without a word.
+func (w *writer) lookForPassed(ctx context.Context, table netbox.Table) {
+	if len(w.passed) == 0 {
+		return
+	}
+	ids, there := make([]int64, len(w.passed)), make(map[int64]bool)
+	for n, i := range w.passed {
+		ids[n] = w.writes[i].ID
+	}
+	err := w.client.ListByID(ctx, table, url.Values{"fields": {"id"}}, ids, func(raw json.RawMessage) (int64, error) {
+		id := netbox.IDOf(raw)
+		there[id] = true
+		return id, nil
+	})
+	if err != nil {
+		return // they stay refused
+	}
+	for n, i := range w.passed {
+		if !there[ids[n]] {
+			w.results[i] = Result{Outcome: Gone, ID: ids[n]}
+		}
+	}
+}
 
 func (j updateJob) Contested(i int, err *netbox.Error) {
 	j.results[i] = Result{Outcome: Changed, ID: j.writes[i].ID, Err: fmt.Errorf("%s: %w", j.what(i), err)}

@@ -60,8 +60,10 @@ type Policy struct {
 
 	ProtectTag     string // slug; empty: off
 	UpdateClientID bool
-	ExemptTags     []string // slugs of addresses the status check passes over: another DHCP server's
-	ExemptTag      string   // slug of addresses that are never written; empty: none
+	// HidesLease leaves the fields of the lease on a protected address alone, too.
+	HidesLease bool
+	ExemptTags []string // slugs of addresses the status check passes over: another DHCP server's
+	ExemptTag  string   // slug of addresses that are never written; empty: none
 
 	MaxDeletePercent int // 0 to 100
 	MaxDeleteCount   int

@@ -59,6 +59,7 @@ type Statuses struct {
 type Protect struct {
 	Tag            string `yaml:"tag"` // slug; empty: nothing is protected
 	UpdateClientID bool   `yaml:"update_client_id"`
+	ShowLease      bool   `yaml:"show_lease"`
 }
 
 // Guards is sync.guards (rules 3.7 guard c, 3.7 guard e and 3.7 guard g). What a
@@ -198,6 +199,7 @@ func Defaults() Sync {
 		Adopt:          "overwrite",
 		InheritTenant:  true,
 		Statuses:       Statuses{Lease: "dhcp", Reservation: "reserved"},
+		Protect:        Protect{ShowLease: true},
 		Guards:         Guards{MaxDeletePercent: 50, MaxDeleteCount: 3, ConfirmAfter: time.Hour, KeepAssigned: true},
 		Import:         Import{CreateMissingPrefixes: true},
 		Push:           Push{ScopeGrace: 24 * time.Hour},

@@ -99,7 +99,7 @@ sync:
   maintenance_scopes: [10.8.4.0/24]
   exempt_tag: pool
   statuses: {lease: leased, reservation: kept, previous_lease: [dhcp], previous_reservation: [reserved]}
-  protect: {tag: dhcp-protect, update_client_id: true}
+  protect: {tag: dhcp-protect, update_client_id: true, show_lease: false}
   guards: {max_delete_percent: 0, max_delete_count: 0, confirm_after: 4h, keep_assigned: false}
   import: {create_missing_prefixes: false}
   push: {replace_client_id: true, delete_removed: true, push_to_partner: true, activate_scopes: true, delete_scopes: true, scope_grace: 48h}
@@ -135,7 +135,7 @@ sync:
 		SyncIPs: true, PushReservations: true, PushScopeInfo: true, ReadOnly: true, DryRun: true, ActiveScopesOnly: true, AutoImport: true,
 		Adopt: "report", SkipRAS: true, ExpiryInNetBox: true, MaintenanceScopes: []netip.Prefix{prefix("10.8.4.0/24")},
 		Statuses:     Statuses{"leased", "kept", []string{"dhcp"}, []string{"reserved"}},
-		Protect:      Protect{"dhcp-protect", true},
+		Protect:      Protect{"dhcp-protect", true, false},
 		Guards:       Guards{ConfirmAfter: 4 * time.Hour},
 		Push:         Push{true, true, true, true, true, 48 * time.Hour},
 		PSU:          PSU{90 * time.Second, 8},

@@ -57,8 +57,12 @@ func (l Lease) Doubtful() bool {
 
 // Unknown reports whether the state is none that Windows is known to tell (rule 3.9).
 func (l Lease) Unknown() bool {
-	return !l.Active() && !l.Doubtful() && !strings.EqualFold(l.State, "InactiveReservation")
+	return !l.Active() && !l.Doubtful() && !l.InactiveReservation()
 }
+
+// InactiveReservation reports whether the entry tells of a reservation whose client
+// is not there. The list of reservations should have it.
+func (l Lease) InactiveReservation() bool { return strings.EqualFold(l.State, "InactiveReservation") }
 
 // Reservation is an address kept for one client.
 type Reservation struct {

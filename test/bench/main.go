@@ -1,7 +1,7 @@
-// Command bench measures DISCOVER-to-ACK exchanges a second of the real
-// program beside two stand-ins that do nothing but decode and encode, all in
-// one run on one machine: the server on one core, the load on another. Only
-// the ratios mean anything, and differences below a quarter do not.
+// Command bench measures DHCP servers side by side in one run on one machine:
+// this project, other servers as far as they are installed, and two stubs that
+// show what the machine can do. Only the ratios mean anything, and differences
+// below a quarter do not.
 package main
 
 import (
@@ -12,135 +12,202 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"text/tabwriter"
+	"strconv"
+	"strings"
 	"time"
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "stub" {
-		if err := stub(os.Args[2:]); err != nil {
-			fmt.Fprintln(os.Stderr, "stub:", err)
-			os.Exit(1)
-		}
-		return
-	}
-	server := flag.String("server", "", "path of coredhcp-netbox")
-	hosts := flag.Int("hosts", 100_000, "known hosts in the inventory")
-	rounds := flag.Int("rounds", 3, "rounds; medians are reported")
-	window := flag.Duration("window", 2*time.Second, "length of one measurement")
-	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	b := bench{binary: *server, hosts: *hosts, rounds: *rounds, window: *window, out: os.Stdout, progress: os.Stderr}
-	if err := b.run(ctx); err != nil {
+	if err := dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-type bench struct {
-	binary   string
-	hosts    int
-	rounds   int
-	window   time.Duration
-	out      io.Writer
-	progress io.Writer
-	folder   string
-}
-
-// subject is one program under load.
-type subject struct {
-	name  string
-	start func(ctx context.Context) (*process, error)
-	// clients is how many different clients the load cycles through.
-	clients int
-}
-
-// result is what was measured of one subject.
-type result struct {
-	rates     []float64 // highest rate under 1 % loss, DORA/s, one a round
-	p50, p99  time.Duration
-	cpu       time.Duration // of the server, per DORA
-	residentK int64
-}
-
-func (b *bench) run(ctx context.Context) (err error) {
-	if runtime.NumCPU() < 2 {
-		return fmt.Errorf("two cores are needed, one for the server and one for the load")
+// dispatch is the bench, or one of the servers that it brings along.
+func dispatch(ctx context.Context, args []string, out, progress io.Writer) error {
+	switch {
+	case len(args) > 0 && args[0] == "stub":
+		return stub(strings.Join(args[1:], ""))
+	case len(args) == 2 && args[0] == "coredhcp":
+		return coreDHCP(args[1])
 	}
-	if b.folder, err = os.MkdirTemp("", "coredhcp-netbox-bench-"); err != nil {
+	o, err := parse(args, progress)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(b.folder) }()
-	if err := pin(0, 1); err != nil {
-		return err
-	}
-	subjects := []subject{
-		{"decode-encode stub", b.stub(""), b.hosts},
-		{"stub with grouped fdatasync", b.stub(filepath.Join(b.folder, "stub.log")), b.hosts},
-		{"static leases", b.server("static"), b.hosts},
-		{"dynamic leases, durable", b.server("dynamic"), 50_000},
-	}
-	results := make([]result, len(subjects))
-	for i, s := range subjects {
-		if results[i], err = b.measure(ctx, s); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-	}
-	return b.report(subjects, results)
-}
-
-// measure starts the subject and finds its highest rate several times, then
-// looks at half of it closely.
-func (b *bench) measure(ctx context.Context, s subject) (r result, err error) {
-	p, err := s.start(ctx)
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, p.end()) }()
-	l, err := newLoad(p.addr, s.clients)
-	if err != nil {
-		return r, err
-	}
-	defer l.close()
-	if err := l.warmUp(ctx); err != nil {
-		return r, err
-	}
-	for round := range b.rounds {
-		rate, err := l.search(ctx, b.window)
+	switch {
+	case o.list:
+		return listPeers(out)
+	case o.from != "":
+		r, err := readReport(o.from)
 		if err != nil {
-			return r, err
+			return err
 		}
-		fmt.Fprintf(b.progress, "%s: round %d: %.0f DORA/s\n", s.name, round+1, rate)
-		r.rates = append(r.rates, rate)
+		return o.tell(r, out)
+	case runtime.NumCPU() < 2 && !o.short:
+		return errors.New("two processors are needed, one for the server and one for the load")
 	}
-	before := p.cpu()
-	half, err := l.shoot(ctx, median(r.rates)/2, b.window)
+	return o.bench(ctx, out, progress)
+}
+
+// options are what the command line asks for.
+type options struct {
+	plan
+	binary   string
+	chosen   []peer
+	list     bool
+	short    bool
+	require  bool
+	nice     int
+	from     string
+	json     bool
+	markdown string
+}
+
+func parse(args []string, progress io.Writer) (*options, error) {
+	var o options
+	set := flag.NewFlagSet("bench", flag.ContinueOnError)
+	set.SetOutput(progress)
+	set.StringVar(&o.binary, "server", "bin/coredhcp-netbox", "path of this project's server")
+	set.BoolVar(&o.list, "peers", false, "list the servers that can be measured, and leave it at that")
+	names := set.String("peer", "", "measure only these peers, with commas between them")
+	parts := set.String("part", strings.Join(allParts(), ","), "measure only these parts")
+	set.BoolVar(&o.short, "short", false, "every server answers a few hundred exchanges; only an error fails")
+	set.BoolVar(&o.require, "require", false, "a peer that is not installed is an error")
+	set.IntVar(&o.rounds, "rounds", 3, "rounds; medians are reported")
+	set.DurationVar(&o.time, "time", 2500*time.Millisecond, "length of one load")
+	set.IntVar(&o.window, "window", 64, "exchanges under way in the closed loop")
+	set.IntVar(&o.hosts, "hosts", 10_000, "known hosts")
+	curve := set.String("curve", "1000,10000,100000", "leases and hosts of the curves")
+	set.IntVar(&o.nice, "nice", 0, "niceness of servers and load: below 0 where others use the machine, too")
+	set.StringVar(&o.from, "from", "", "measure nothing and show what -json printed into this file")
+	set.BoolVar(&o.json, "json", false, "print JSON instead of tables")
+	set.StringVar(&o.markdown, "markdown", "", "write the tables also into this page, between its two marks")
+	if err := set.Parse(args); err != nil {
+		return nil, err
+	}
+	if o.short {
+		*parts, o.rounds, o.time, o.hosts = partClosed+","+partSyncs+","+partSlow, 1, 300*time.Millisecond, 1000
+	}
+	var err error
+	o.chosen, err = choose(*names)
+	return &o, errors.Join(err, o.setParts(*parts), o.setCurve(*curve))
+}
+
+func (o *options) setParts(names string) error {
+	o.parts = make(map[string]bool)
+	for name := range strings.SplitSeq(names, ",") {
+		if !slices.Contains(allParts(), name) {
+			return fmt.Errorf("no part is named %s; there are %s", name, strings.Join(allParts(), ", "))
+		}
+		o.parts[name] = true
+	}
+	o.parts[partClosed] = o.parts[partClosed] || o.parts[partHighest] // which is searched around it
+	return nil
+}
+
+func (o *options) setCurve(sizes string) error {
+	for text := range strings.SplitSeq(sizes, ",") {
+		size, err := strconv.Atoi(text)
+		if err != nil || size < 1 || size > 10_000_000 {
+			return fmt.Errorf("-curve: %q is no number from 1 to 10000000", text)
+		}
+		o.curve = append(o.curve, size)
+	}
+	return nil
+}
+
+func listPeers(out io.Writer) error {
+	for _, p := range peers() {
+		note := ""
+		if program := p.missing(); program != "" {
+			note = fmt.Sprintf(" (skipped: %s is not installed)", program)
+		}
+		if _, err := fmt.Fprintf(out, "%-14s %s%s\n", p.name, p.about, note); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// installed leaves out what cannot run and names it.
+func (o *options) installed(progress io.Writer) (skipped []string, err error) {
+	var present []peer
+	for _, p := range o.chosen {
+		program := p.missing()
+		if program == "" {
+			present = append(present, p)
+			continue
+		}
+		skipped = append(skipped, p.name)
+		fmt.Fprintf(progress, "%s: skipped, %s is not installed\n", p.name, program)
+	}
+	if lookPath("strace") == "strace" && (o.parts[partSyncs] || o.parts[partSlow]) {
+		skipped = append(skipped, partSyncs, partSlow)
+		o.parts[partSyncs], o.parts[partSlow] = false, false
+		fmt.Fprintf(progress, "%s and %s: skipped, strace is not installed\n", partSyncs, partSlow)
+	}
+	o.chosen = present
+	if o.require && len(skipped) > 0 {
+		return nil, errors.New("not installed, but required: " + strings.Join(skipped, ", "))
+	}
+	return skipped, nil
+}
+
+// bench measures the peers in turn, round by round. A peer that fails is left
+// out from then on, and the bench fails at its end.
+func (o *options) bench(ctx context.Context, out, progress io.Writer) (failed error) {
+	skipped, err := o.installed(progress)
 	if err != nil {
-		return r, err
+		return err
 	}
-	r.p50, r.p99 = half.quantile(0.5), half.quantile(0.99)
-	r.cpu = (p.cpu() - before) / time.Duration(max(1, half.done))
-	r.residentK = p.residentK()
-	return r, nil
+	l, err := newLab(o.binary, o.nice, progress)
+	if err != nil {
+		return err
+	}
+	defer func() { failed = errors.Join(failed, l.close()) }()
+	if o.short {
+		l.socket.Patience = 10 * time.Second // a busy machine is no error
+	}
+	var each figures
+	for range o.rounds {
+		o.chosen = slices.DeleteFunc(o.chosen, func(p peer) bool {
+			err := l.round(ctx, &o.plan, &p, func(f figure) {
+				l.say(&f)
+				each = append(each, f)
+			})
+			if err != nil {
+				fmt.Fprintf(progress, "%s is left out from now on: %v\n", p.name, err)
+			}
+			failed = errors.Join(failed, err)
+			return err != nil
+		})
+		if ctx.Err() != nil {
+			return failed
+		}
+	}
+	if o.short {
+		fmt.Fprintf(out, "%d servers answered rightly, %d skipped: %s\n", len(o.chosen), len(skipped), strings.Join(skipped, ", "))
+		return failed
+	}
+	return errors.Join(o.tell(newReport(&o.plan, skipped, each), out), failed)
 }
 
-func (b *bench) report(subjects []subject, results []result) error {
-	t := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\t DORA/s\t of stub\t of synced stub\t p50 ms\t p99 ms\t CPU us\t MB\t")
-	for i, r := range results {
-		rate := median(r.rates)
-		fmt.Fprintf(t, "%s\t %.0f\t %.2f\t %.2f\t %.2f\t %.2f\t %.0f\t %d\t\n", subjects[i].name, rate,
-			rate/median(results[0].rates), rate/median(results[1].rates),
-			r.p50.Seconds()*1e3, r.p99.Seconds()*1e3, float64(r.cpu.Nanoseconds())/1e3, r.residentK/1024)
+func (o *options) tell(r *report, out io.Writer) error {
+	var err error
+	if o.markdown != "" {
+		err = r.writeMarkdown(o.markdown)
 	}
-	return t.Flush()
-}
-
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
+	if o.json {
+		return errors.Join(err, r.writeJSON(out))
+	}
+	return errors.Join(err, r.writeText(out))
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,21 +15,154 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process is a server under load, on a core of its own.
+// process is a server under load.
 type process struct {
 	cmd  *exec.Cmd
-	addr string
-	log  string
+	out  string // file of what it printed
 	done chan error
 }
 
-// pin ties a process (0: this one) to one processor.
-func pin(pid, cpu int) error {
-	var set unix.CPUSet
-	set.Set(cpu)
-	if pid != 0 {
-		return unix.SchedSetaffinity(pid, &set)
+// start runs a command on the host. What it prints goes to a file in folder.
+func (h *host) start(folder string, command []string) (*process, error) {
+	p := &process{out: filepath.Join(folder, "out"), done: make(chan error, 1)}
+	file, err := os.Create(p.out)
+	if err != nil {
+		return nil, err
 	}
+	defer func() { _ = file.Close() }() // the server has its own copy
+	p.cmd = exec.Command(command[0], command[1:]...)
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = folder, file, file
+	p.cmd.Env = append(os.Environ(), "KEA_PIDFILE_DIR="+folder, "KEA_LOCKFILE_DIR="+folder)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
+	if err := h.do(p.cmd.Start); err != nil {
+		return nil, err
+	}
+	go func() { p.done <- p.cmd.Wait() }()
+	if h.nice != 0 {
+		if _, err := niceSession(p.cmd.Process.Pid, h.nice); err != nil {
+			return nil, errors.Join(err, p.end())
+		}
+	}
+	return p, nil
+}
+
+// alive is an error once the server has ended.
+func (p *process) alive() error {
+	select {
+	case err := <-p.done:
+		p.done <- err
+		return errors.Join(errors.New("the server ended"+p.printed()), err)
+	default:
+		return nil
+	}
+}
+
+// printed is the end of what the server said.
+func (p *process) printed() string {
+	text, err := os.ReadFile(p.out)
+	if err != nil || len(text) == 0 {
+		return ""
+	}
+	return ":\n" + string(text[max(0, len(text)-2000):])
+}
+
+// end stops the server. Not all servers call an asked-for end a success.
+func (p *process) end() error {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails only if it has ended
+	select {
+	case <-p.done:
+		return nil
+	case <-time.After(10 * time.Second):
+		return errors.Join(errors.New("the server did not stop within 10 s"), p.cmd.Process.Kill())
+	}
+}
+
+// usage is what a program has used of its processors and of memory.
+type usage struct {
+	at            time.Time
+	ran, waited   time.Duration // of all threads: on a processor, and ready but without one
+	rssKB, peakKB float64
+}
+
+func usageOf(pid int) (u usage, err error) {
+	folder := fmt.Sprintf("/proc/%d", pid)
+	files, err := filepath.Glob(folder + "/task/*/schedstat")
+	if err != nil {
+		return u, err
+	}
+	u.at = time.Now()
+	if u.ran, err = processClock(pid); err != nil {
+		return u, err
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // the thread has ended
+		}
+		waited, err := parseSchedstat(string(text))
+		if err != nil {
+			return u, fmt.Errorf("%s: %w", file, err)
+		}
+		u.waited += waited
+	}
+	status, err := os.ReadFile(folder + "/status")
+	if err != nil {
+		return u, err
+	}
+	u.rssKB, u.peakKB = statusKB(string(status), "VmRSS:"), statusKB(string(status), "VmHWM:")
+	return u, nil
+}
+
+// processClock is the exact processor time of all threads of a process, also of
+// those that have ended: the sum of what schedstat tells of each.
+func processClock(pid int) (time.Duration, error) {
+	const exact = 2 // CPUCLOCK_SCHED, as in clock_getcpuclockid(3)
+	var ts unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<3|exact), &ts); err != nil {
+		return 0, fmt.Errorf("processor time of process %d: %w", pid, err)
+	}
+	return time.Duration(ts.Nano()), nil
+}
+
+// parseSchedstat reads how long a thread was ready without a processor: the
+// second of three numbers, in nanoseconds.
+func parseSchedstat(text string) (waited time.Duration, err error) {
+	var ran, slices int64
+	_, err = fmt.Sscan(text, &ran, (*int64)(&waited), &slices)
+	return waited, err
+}
+
+// statusKB reads one line of a process's status; 0 if it has none.
+func statusKB(status, name string) float64 {
+	for line := range strings.Lines(status) {
+		if value, ok := strings.CutPrefix(line, name); ok {
+			kb, _ := strconv.ParseFloat(strings.Fields(value)[0], 64) // the kernel's own number
+			return kb
+		}
+	}
+	return 0
+}
+
+// niceSession sets the niceness of the session of a process and returns what
+// it was. The kernel shares processors between sessions first (sched(7),
+// autogroup), and looks at single processes only within each.
+func niceSession(pid, nice int) (before int, err error) {
+	path := fmt.Sprintf("/proc/%d/autogroup", pid)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil // it shares between processes alone
+	}
+	if err != nil {
+		return 0, err
+	}
+	if fields := strings.Fields(string(text)); len(fields) == 3 {
+		before, err = strconv.Atoi(fields[2])
+	}
+	return before, errors.Join(err, os.WriteFile(path, []byte(strconv.Itoa(nice)), 0))
+}
+
+// claimSelf ties all threads of this process to one processor.
+func claimSelf(nice, cpu int) error {
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		return err
@@ -40,94 +172,19 @@ func pin(pid, cpu int) error {
 		if err != nil {
 			return err
 		}
-		if err := unix.SchedSetaffinity(tid, &set); err != nil && !errors.Is(err, unix.ESRCH) {
+		if err := claimThread(tid, nice, cpu); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return err
 		}
 	}
 	return nil
 }
 
-// startProcess runs a server on core 0 and waits until it says that it serves.
-func startProcess(ctx context.Context, folder, name, addr string, command ...string) (*process, error) {
-	log := filepath.Join(folder, name+".out")
-	file, err := os.Create(log)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	cmd := exec.Command("taskset", append([]string{"-c", "0"}, command...)...) // ended by end
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
-	cmd.Stdout, cmd.Stderr = file, file
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	p := &process{cmd: cmd, addr: addr, log: log, done: make(chan error, 1)}
-	go func() { p.done <- cmd.Wait() }()
-	return p, p.ready(ctx)
-}
-
-// ready asks until the server answers.
-func (p *process) ready(ctx context.Context) error {
-	l, err := newLoad(p.addr, 1)
-	if err != nil {
-		return err
-	}
-	defer l.close()
-	for {
-		s, err := l.shoot(ctx, 20, 100*time.Millisecond)
-		if err != nil {
-			return err
-		}
-		if s.done > 0 {
-			return nil
-		}
-		select {
-		case err := <-p.done:
-			p.done <- err
-			text, _ := os.ReadFile(p.log) // says why; may be missing
-			return fmt.Errorf("did not start (%w):\n%s", err, text)
-		default:
-		}
-	}
-}
-
-// end stops the server.
-func (p *process) end() error {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails only if it has ended
+// pause waits a moment unless the bench is to end.
+func pause(ctx context.Context, d time.Duration) error {
 	select {
-	case err := <-p.done:
-		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && !exit.Exited() {
-			return nil // the stub has no orderly end
-		}
-		return err
-	case <-time.After(10 * time.Second):
-		return errors.Join(errors.New("did not stop within 10 s"), p.cmd.Process.Kill())
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
 	}
-}
-
-// cpu is the processor time used so far, in ticks of 10 ms.
-func (p *process) cpu() time.Duration {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	user, _ := strconv.ParseInt(fields[11], 10, 64)   // the kernel's own number
-	system, _ := strconv.ParseInt(fields[12], 10, 64) // the kernel's own number
-	return time.Duration(user+system) * 10 * time.Millisecond
-}
-
-// residentK is the memory in use, in KiB.
-func (p *process) residentK() int64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			k, _ := strconv.ParseInt(strings.Fields(value)[0], 10, 64) // the kernel's own number
-			return k
-		}
-	}
-	return 0
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real DHCP clients and relays that package netns runs in network namespaces, and the
-# virtual computers with the firmware and boot programs of the network boot suite (Debian, root). Quick when they are there already. No service of theirs is started on the machine itself.
+# virtual computers with the firmware and boot programs of the network boot suite, and the servers that
+# test/bench measures (Debian, root). Quick when they are there already. No service of theirs is started on the machine itself.
 set -euo pipefail
 
 # program or file=package
@@ -13,6 +14,9 @@ readonly needed=(
   systemd-analyze=systemd
   dhcrelay=isc-dhcp-relay
   dnsmasq=dnsmasq-base
+  kea-dhcp4=kea-dhcp4-server
+  dhcpd=isc-dhcp-server
+  strace=strace
   ethtool=ethtool
   setpriv=util-linux
   qemu-system-x86_64=qemu-system-x86
@@ -32,7 +36,7 @@ for entry in "${needed[@]}"; do
   command -v "${entry%%=*}" >/dev/null || [[ -e ${entry%%=*} ]] || missing+=("${entry##*=}")
 done
 if ((${#missing[@]} == 0)); then
-  echo "DHCP clients, relays and virtual computers are installed" >&2
+  echo "DHCP clients, relays, servers and virtual computers are installed" >&2
   exit 0
 fi
 [[ $(id -u) == 0 ]] || { echo "missing ${missing[*]}: run $0 as root" >&2; exit 1; }
@@ -46,4 +50,8 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get -q -o Acquire::Retries=3 update >&2
 apt-get -q -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}" >&2
+# Nor at the next start of the machine.
+for package in kea-dhcp4-server isc-dhcp-server; do
+  if [[ " ${missing[*]} " == *" $package "* ]]; then systemctl --quiet disable "$package" >&2; fi
+done
 echo "installed ${missing[*]} in $((SECONDS - began)) s" >&2

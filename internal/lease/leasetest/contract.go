@@ -29,6 +29,9 @@ func Contract(t *testing.T, open OpenFunc) {
 	}{
 		{"a lease is stored only over the revision that is there", testCompare},
 		{"a lost comparison changes nothing", testConflictKeeps},
+		{"a change of a group that loses costs no other anything", testGroup},
+		{"a group is the caller's again after the call", testGroupIsTheCallers},
+		{"a group survives close and reopen", testGroupReopen},
 		{"revisions of an address only grow", testMonotone},
 		{"an address with nothing stored is ErrNotFound", testNotFound},
 		{"an address that cannot be leased is refused", testRefusedAddress},
@@ -94,7 +97,7 @@ func host(n int) netip.Addr {
 // put stores l over rev and ends the test if that fails.
 func put(t *testing.T, s lease.Store, l lease.Lease, rev lease.Revision) lease.Revision {
 	t.Helper()
-	got, err := s.CompareAndSwap(t.Context(), l, rev)
+	got, err := lease.CompareAndSwap(t.Context(), s, l, rev)
 	if err != nil {
 		t.Fatalf("store %s over revision %d: %v", l.Addr, rev, err)
 	}
@@ -127,12 +130,12 @@ func diff(want, got any) string {
 func testCompare(t *testing.T, open OpenFunc) {
 	s := start(t, open)
 	l := sample(ip("10.0.0.5"), 1)
-	if _, err := s.CompareAndSwap(t.Context(), l, 7); !errors.Is(err, lease.ErrConflict) {
+	if _, err := lease.CompareAndSwap(t.Context(), s, l, 7); !errors.Is(err, lease.ErrConflict) {
 		t.Errorf("revision 7 of nothing: %v, want ErrConflict", err)
 	}
 	rev := put(t, s, l, 0)
 	for _, stale := range []lease.Revision{0, rev - 1, rev + 1, rev + 1000} {
-		if _, err := s.CompareAndSwap(t.Context(), l, stale); !errors.Is(err, lease.ErrConflict) {
+		if _, err := lease.CompareAndSwap(t.Context(), s, l, stale); !errors.Is(err, lease.ErrConflict) {
 			t.Errorf("revision %d of %d: %v, want ErrConflict", stale, rev, err)
 		}
 	}
@@ -142,14 +145,14 @@ func testCompare(t *testing.T, open OpenFunc) {
 func testConflictKeeps(t *testing.T, open OpenFunc) {
 	s := start(t, open)
 	first, other := sample(ip("10.0.0.5"), 1), sample(ip("10.0.0.5"), 2)
-	if _, err := s.CompareAndSwap(t.Context(), other, 3); !errors.Is(err, lease.ErrConflict) {
+	if _, err := lease.CompareAndSwap(t.Context(), s, other, 3); !errors.Is(err, lease.ErrConflict) {
 		t.Fatalf("revision 3 of nothing: %v, want ErrConflict", err)
 	}
 	if _, _, err := s.Lease(t.Context(), other.Addr); !errors.Is(err, lease.ErrNotFound) {
 		t.Errorf("after a lost comparison: %v, want ErrNotFound", err)
 	}
 	rev := put(t, s, first, 0)
-	if _, err := s.CompareAndSwap(t.Context(), other, 0); !errors.Is(err, lease.ErrConflict) {
+	if _, err := lease.CompareAndSwap(t.Context(), s, other, 0); !errors.Is(err, lease.ErrConflict) {
 		t.Fatalf("revision 0 of %d: %v, want ErrConflict", rev, err)
 	}
 	want(t, s, first, rev)
@@ -184,7 +187,7 @@ func testNotFound(t *testing.T, open OpenFunc) {
 func testRefusedAddress(t *testing.T, open OpenFunc) {
 	s := start(t, open)
 	for _, addr := range []netip.Addr{{}, ip("fe80::1%eth0"), ip("::ffff:10.0.0.5")} {
-		if _, err := s.CompareAndSwap(t.Context(), sample(addr, 1), 0); err == nil {
+		if _, err := lease.CompareAndSwap(t.Context(), s, sample(addr, 1), 0); err == nil {
 			t.Errorf("store %v: accepted", addr)
 		}
 	}
@@ -330,8 +333,10 @@ func testCancelled(t *testing.T, open OpenFunc) {
 	if _, _, err := s.Lease(ctx, ip("10.0.0.5")); !errors.Is(err, context.Canceled) {
 		t.Errorf("read: %v, want context.Canceled", err)
 	}
-	if _, err := s.CompareAndSwap(ctx, sample(ip("10.0.0.5"), 2), rev); !errors.Is(err, context.Canceled) {
-		t.Errorf("store: %v, want context.Canceled", err)
+	for _, err := range s.CommitGroup(ctx, []lease.Change{{Next: sample(ip("10.0.0.5"), 2), Expected: rev}, {Next: sample(ip("10.0.0.7"), 2)}}) {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("store: %v, want context.Canceled", err)
+		}
 	}
 	// A call that never began leaves nothing behind.
 	want(t, s, sample(ip("10.0.0.5"), 1), rev)

@@ -30,7 +30,7 @@ func testModel(t *testing.T, open OpenFunc) {
 		rt.Repeat(map[string]func(*rapid.T){
 			"store over what is there": func(rt *rapid.T) {
 				l := drawLease(rt)
-				rev, err := s.CompareAndSwap(t.Context(), l, m[l.Addr].Rev)
+				rev, err := lease.CompareAndSwap(t.Context(), s, l, m[l.Addr].Rev)
 				if err != nil || rev <= m[l.Addr].Rev {
 					rt.Fatalf("store %s over %d: revision %d, %v", l.Addr, m[l.Addr].Rev, rev, err)
 				}
@@ -42,10 +42,11 @@ func testModel(t *testing.T, open OpenFunc) {
 				if rev == m[l.Addr].Rev {
 					rev++
 				}
-				if _, err := s.CompareAndSwap(t.Context(), l, rev); !errors.Is(err, lease.ErrConflict) {
+				if _, err := lease.CompareAndSwap(t.Context(), s, l, rev); !errors.Is(err, lease.ErrConflict) {
 					rt.Fatalf("store %s over %d of %d: %v, want ErrConflict", l.Addr, rev, m[l.Addr].Rev, err)
 				}
 			},
+			"store a group": func(rt *rapid.T) { m.group(t, rt, s) },
 			"read": func(rt *rapid.T) {
 				addr := drawAddr(rt)
 				l, rev, err := s.Lease(t.Context(), addr)
@@ -66,6 +67,33 @@ func testModel(t *testing.T, open OpenFunc) {
 			"": func(rt *rapid.T) { m.compare(t, rt, s) },
 		})
 	})
+}
+
+// group stores several leases with one call, some of them over a revision that is
+// not there, and some of one address.
+func (m model) group(t *testing.T, rt *rapid.T, s lease.Store) {
+	var group []lease.Change
+	var wins []bool
+	for range rapid.IntRange(0, 8).Draw(rt, "changes") {
+		c := lease.Change{Next: drawLease(rt), Expected: lease.Revision(rapid.Uint64Range(0, 3).Draw(rt, "revision"))}
+		if rapid.Bool().Draw(rt, "over what is there") {
+			c.Expected = m[c.Next.Addr].Rev
+		}
+		won := c.Expected == m[c.Next.Addr].Rev
+		if won {
+			m[c.Next.Addr] = stored{c.Next, c.Expected + 1}
+		}
+		group, wins = append(group, c), append(wins, won)
+	}
+	errs := s.CommitGroup(t.Context(), group)
+	if len(errs) != len(group) {
+		rt.Fatalf("%d errors of %d changes", len(errs), len(group))
+	}
+	for i, err := range errs {
+		if wins[i] != (err == nil) || !wins[i] && !errors.Is(err, lease.ErrConflict) {
+			rt.Fatalf("change %d, over %d of %s: %v, in the model it wins: %v", i, group[i].Expected, group[i].Next.Addr, err, wins[i])
+		}
+	}
 }
 
 // compare checks that Each shows the model's leases in address order.

@@ -18,7 +18,7 @@ func testOneWinner(t *testing.T, open OpenFunc) {
 	for round := range rounds {
 		var won [writers]lease.Revision // 0: lost
 		parallel(writers, func(w int) {
-			got, err := s.CompareAndSwap(t.Context(), sample(ip("10.0.0.5"), w), rev)
+			got, err := lease.CompareAndSwap(t.Context(), s, sample(ip("10.0.0.5"), w), rev)
 			if won[w] = got; err != nil && !errors.Is(err, lease.ErrConflict) {
 				t.Errorf("writer %d: %v", w, err)
 			}
@@ -46,7 +46,7 @@ func testParallel(t *testing.T, open OpenFunc) {
 			addr := host(w*each + n)
 			var rev lease.Revision
 			for i := range writes {
-				got, err := s.CompareAndSwap(t.Context(), sample(addr, i), rev)
+				got, err := lease.CompareAndSwap(t.Context(), s, sample(addr, i), rev)
 				if err != nil {
 					t.Errorf("store %s: %v", addr, err)
 					return
@@ -74,7 +74,7 @@ func testReadYourWrites(t *testing.T, open OpenFunc) {
 		addr := host(w)
 		var rev lease.Revision
 		for i := range 30 {
-			got, err := s.CompareAndSwap(t.Context(), sample(addr, i), rev)
+			got, err := lease.CompareAndSwap(t.Context(), s, sample(addr, i), rev)
 			if err != nil {
 				t.Errorf("store %s: %v", addr, err)
 				return
@@ -103,7 +103,7 @@ func testCloseWaits(t *testing.T, open OpenFunc) {
 		done.Go(func() {
 			for n := 0; ; n++ {
 				addr := host(w<<16 | n)
-				rev, err := s.CompareAndSwap(t.Context(), sample(addr, n), 0)
+				rev, err := lease.CompareAndSwap(t.Context(), s, sample(addr, n), 0)
 				if err != nil {
 					if n == 0 {
 						t.Errorf("store %s: %v", addr, err)
@@ -136,7 +136,7 @@ func testClosed(t *testing.T, open OpenFunc) {
 	rev := put(t, s, sample(ip("10.0.0.5"), 1), 0)
 	reclose(t, s)
 	_, _, readErr := s.Lease(t.Context(), ip("10.0.0.5"))
-	_, casErr := s.CompareAndSwap(t.Context(), sample(ip("10.0.0.5"), 2), rev)
+	_, casErr := lease.CompareAndSwap(t.Context(), s, sample(ip("10.0.0.5"), 2), rev)
 	eachErr := s.Each(t.Context(), func(lease.Lease, lease.Revision) error {
 		t.Error("each called its function")
 		return nil

@@ -28,7 +28,7 @@ func BenchmarkCompareAndSwap(b *testing.B) {
 				next := lease.Lease{Addr: hostOf(caller, n), Client: "52:54:00:AA:BB:CC", State: lease.Bound,
 					Expires: time.Unix(1893553445, 0), Hostname: "printer", Unsynced: true}
 				// Every caller goes over its 1024 addresses again and again.
-				_, err := s.CompareAndSwap(b.Context(), next, lease.Revision(n/1024))
+				_, err := lease.CompareAndSwap(b.Context(), s, next, lease.Revision(n/1024))
 				return err
 			})
 		})
@@ -47,7 +47,7 @@ func BenchmarkOpen(b *testing.B) {
 	for caller := range 100 {
 		wg.Go(func() {
 			for n := range 1000 {
-				if _, err := s.CompareAndSwap(b.Context(), crashLease(hostOf(caller, n), 1), 0); err != nil {
+				if _, err := lease.CompareAndSwap(b.Context(), s, crashLease(hostOf(caller, n), 1), 0); err != nil {
 					b.Error(err)
 				}
 			}

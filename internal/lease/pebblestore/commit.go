@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -11,69 +12,88 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
-// maxRound bounds the leases in one commit.
+// maxRound is how many writes a commit has when no further request joins it.
 const maxRound = 256
 
-// request is one CompareAndSwap, or one SetNote, on its way through the
-// committer.
+// request is one call that writes, on its way through the committer.
 type request struct {
-	ctx   context.Context
-	lease lease.Lease
-	key   []byte
-	rev   lease.Revision
-	note  *note      // nil for a lease
-	reply chan reply // holds one, so that the committer never waits for a caller that left
+	ctx     context.Context
+	changes []change
+	reply   chan []error // holds one, so that the committer never waits for a caller that left
 }
 
-type reply struct {
-	rev lease.Revision
-	err error
+// change is one key that a request changes. It has all that the committer needs, so
+// that a caller may leave and use its leases again.
+type change struct {
+	key, value []byte     // no value removes the key
+	addr       netip.Addr // of a lease; not valid: a note, which is compared with nothing
+	expected   lease.Revision
+	err        error // why it cannot be carried out
 }
 
 // round is one commit: everything that was asked for while the one before it
 // was being synced.
 type round struct {
-	batch *pebble.Batch
-	won   []*request
-	done  chan struct{} // closed when the commit is on the disk
+	batch    *pebble.Batch
+	requests []*request
+	errs     [][]error // of each request
+	won      int       // writes in batch
+	done     chan struct{}
 }
 
-// CompareAndSwap implements lease.Store. A context that ends while the lease
-// is being synced leaves the outcome unknown.
-func (s *Store) CompareAndSwap(ctx context.Context, next lease.Lease, rev lease.Revision) (lease.Revision, error) {
-	if err := s.begin(ctx); err != nil {
-		return 0, fmt.Errorf("store lease of %s: %w", next.Addr, err)
+// CommitGroup implements lease.Store. A context that ends while the group is being
+// synced leaves the outcome of each change unknown.
+func (s *Store) CommitGroup(ctx context.Context, group []lease.Change) []error {
+	errs := make([]error, len(group))
+	err := s.begin(ctx)
+	if err == nil {
+		defer s.calls.Done()
+		errs, err = s.ask(&request{ctx: ctx, changes: changesOf(group), reply: make(chan []error, 1)})
 	}
-	defer s.calls.Done()
-	key, err := encodeKey(next.Addr)
 	if err != nil {
-		return 0, fmt.Errorf("store lease: %w", err)
+		errs = make([]error, len(group))
 	}
-	req := &request{ctx: ctx, lease: next, key: key, rev: rev, reply: make(chan reply, 1)}
-	got := s.ask(req)
-	if got.err != nil {
-		return 0, fmt.Errorf("store lease of %s: %w", next.Addr, got.err)
+	for i := range group {
+		if cause := errs[i]; cause != nil || err != nil {
+			errs[i] = fmt.Errorf("store lease of %s: %w", group[i].Next.Addr, cmp.Or(cause, err))
+		}
 	}
-	return got.rev, nil
+	return errs
+}
+
+// changesOf encodes a group.
+func changesOf(group []lease.Change) []change {
+	changes := make([]change, len(group))
+	var buf []byte
+	for i := range group {
+		c, next := &changes[i], &group[i].Next
+		c.addr, c.expected = next.Addr, group[i].Expected
+		if c.key, c.err = encodeKey(next.Addr); c.err == nil {
+			begin := len(buf)
+			buf = appendValue(buf, c.key, *next, c.expected+1)
+			c.value = buf[begin:len(buf):len(buf)]
+		}
+	}
+	return changes
 }
 
 // ask hands req to the committer and waits for its reply. A stuck disk holds
 // callers no longer than their context.
-func (s *Store) ask(req *request) reply {
+func (s *Store) ask(req *request) ([]error, error) {
 	select {
 	case s.requests <- req:
 	case <-s.failed:
-		return reply{err: s.failure}
+		return nil, s.failure
 	case <-req.ctx.Done():
-		return reply{err: req.ctx.Err()}
+		return nil, req.ctx.Err()
 	}
 	select {
-	case got := <-req.reply:
-		return got
+	case errs := <-req.reply:
+		return errs, nil
 	case <-s.failed:
-		return reply{err: s.failure}
+		return nil, s.failure
 	case <-req.ctx.Done():
-		return reply{err: req.ctx.Err()}
+		return nil, req.ctx.Err()
 	}
 }
 
@@ -89,71 +109,66 @@ func (s *Store) commit(revs map[netip.Addr]lease.Revision) {
 	}()
 	for first := range s.requests {
 		r := s.gather(first, revs)
-		if len(r.won) == 0 {
-			continue
+		if r.won > 0 {
+			s.syncing.Store(r)
+			if err := r.batch.Commit(pebble.Sync); err != nil {
+				s.fail(fmt.Errorf("commit: %w", err))
+			}
+			if s.Err() != nil {
+				return
+			}
+			s.syncing.Store(nil)
 		}
-		s.syncing.Store(r)
-		if err := r.batch.Commit(pebble.Sync); err != nil {
-			s.fail(fmt.Errorf("commit: %w", err))
-		}
-		if s.Err() != nil {
-			return
-		}
-		s.syncing.Store(nil)
 		close(r.done)
-		for _, req := range r.won {
-			req.reply <- reply{rev: req.rev + 1}
+		for i, req := range r.requests {
+			req.reply <- r.errs[i]
 		}
 		_ = r.batch.Close() // gives the memory back; the error is that of Commit
 	}
 }
 
-// gather compares first and all else that has been asked for by now, answers
-// the losers and collects the winners for one commit.
+// gather compares first and all else that has been asked for by now, and collects
+// what wins for one commit.
 func (s *Store) gather(first *request, revs map[netip.Addr]lease.Revision) *round {
 	r := &round{batch: s.db.NewBatch(), done: make(chan struct{})}
-	var value []byte
-	for req := first; req != nil; req = s.next(len(r.won)) {
-		if err := req.ctx.Err(); err != nil {
-			req.reply <- reply{err: err}
-			continue
+	for req := first; req != nil; req = s.next(r.won) {
+		errs := make([]error, len(req.changes))
+		late := req.ctx.Err()
+		for i := range req.changes {
+			c := &req.changes[i]
+			if errs[i] = cmp.Or(late, c.err); errs[i] == nil {
+				errs[i] = r.add(c, revs)
+			}
 		}
-		if req.note != nil {
-			r.write(req, req.note.value(req.key))
-			continue
-		}
-		if revs[req.lease.Addr] != req.rev {
-			req.reply <- reply{err: lease.ErrConflict}
-			continue
-		}
-		value = appendValue(value[:0], req.key, req.lease, req.rev+1)
-		if r.write(req, value) {
-			revs[req.lease.Addr] = req.rev + 1
-		}
+		r.requests, r.errs = append(r.requests, req), append(r.errs, errs)
 	}
 	return r
 }
 
-// write makes the change of req part of the commit; no value removes the key.
-func (r *round) write(req *request, value []byte) bool {
-	var err error
-	if value == nil {
-		err = r.batch.Delete(req.key, nil)
-	} else {
-		err = r.batch.Set(req.key, value, nil)
+// add makes c part of the commit, unless its comparison is lost.
+func (r *round) add(c *change, revs map[netip.Addr]lease.Revision) (err error) {
+	switch {
+	case c.addr.IsValid() && revs[c.addr] != c.expected:
+		return lease.ErrConflict
+	case c.value == nil:
+		err = r.batch.Delete(c.key, nil)
+	default:
+		err = r.batch.Set(c.key, c.value, nil)
 	}
 	if err != nil {
-		req.reply <- reply{err: err}
-		return false
+		return err
 	}
-	r.won = append(r.won, req)
-	return true
+	r.won++
+	if c.addr.IsValid() {
+		revs[c.addr] = c.expected + 1
+	}
+	return nil
 }
 
 // next is the next request that waits, or nil if none does or the round is
 // full.
 func (s *Store) next(gathered int) *request {
-	if gathered == maxRound {
+	if gathered >= maxRound {
 		return nil
 	}
 	select {

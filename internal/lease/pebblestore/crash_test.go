@@ -3,6 +3,7 @@ package pebblestore
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -40,15 +41,21 @@ func write(ctx context.Context, s *Store, acked func(netip.Addr, lease.Revision)
 			for i := range revs {
 				_, revs[i], _ = s.Lease(ctx, hostOf(w, i)) // 0 where there is none
 			}
-			for n := 0; ; n++ {
-				i := n % crashAddrs
-				addr := hostOf(w, i)
-				rev, err := s.CompareAndSwap(ctx, crashLease(addr, revs[i]+1), revs[i])
-				if err != nil {
+			// Some write one lease at a time, and some a group.
+			atOnce := 1 + w%2*(crashAddrs-1)
+			for n := 0; ; n += atOnce {
+				var group []lease.Change
+				for i := range atOnce {
+					at := (n + i) % crashAddrs
+					group = append(group, lease.Change{Next: crashLease(hostOf(w, at), revs[at]+1), Expected: revs[at]})
+				}
+				if errors.Join(s.CommitGroup(ctx, group)...) != nil {
 					return
 				}
-				revs[i] = rev
-				acked(addr, rev)
+				for i, c := range group {
+					revs[(n+i)%crashAddrs]++
+					acked(c.Next.Addr, c.Expected+1)
+				}
 			}
 		})
 	}

@@ -20,7 +20,7 @@ func writtenLog(t *testing.T, n int) (files map[string][]byte, log string) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir, vfs.Default)
 	for i := range n {
-		if _, err := s.CompareAndSwap(t.Context(), crashLease(hostOf(i>>10, i), 1), 0); err != nil {
+		if _, err := lease.CompareAndSwap(t.Context(), s, crashLease(hostOf(i>>10, i), 1), 0); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -71,7 +71,7 @@ func TestAFailedDiskEndsAllService(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			rev, err := s.CompareAndSwap(t.Context(), crashLease(addr(5), 1), 0)
+			rev, err := lease.CompareAndSwap(t.Context(), s, crashLease(addr(5), 1), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +79,7 @@ func TestAFailedDiskEndsAllService(t *testing.T) {
 				t.Errorf("failed before the disk did: %v", err)
 			}
 			broken.Store(true)
-			_, err = s.CompareAndSwap(t.Context(), crashLease(addr(5), 2), rev)
+			_, err = lease.CompareAndSwap(t.Context(), s, crashLease(addr(5), 2), rev)
 			wantFailed(t, "the write itself", err)
 			select {
 			case <-s.Failed():
@@ -88,7 +88,7 @@ func TestAFailedDiskEndsAllService(t *testing.T) {
 			}
 			broken.Store(false) // a disk that works again proves nothing
 
-			_, err = s.CompareAndSwap(t.Context(), crashLease(addr(6), 1), 0)
+			_, err = lease.CompareAndSwap(t.Context(), s, crashLease(addr(6), 1), 0)
 			wantFailed(t, "a later write", err)
 			_, _, err = s.Lease(t.Context(), addr(5))
 			wantFailed(t, "a later read", err)
@@ -144,14 +144,14 @@ func TestAStuckDiskHoldsNobody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.CompareAndSwap(t.Context(), crashLease(addr(5), 1), 0); err != nil {
+		if _, err := lease.CompareAndSwap(t.Context(), s, crashLease(addr(5), 1), 0); err != nil {
 			t.Fatal(err)
 		}
 		stuck.Store(true)
 		ctx, cancel := context.WithCancel(t.Context())
 		errs := make(chan error, 4)
 		go func() {
-			_, err := s.CompareAndSwap(ctx, crashLease(addr(5), 2), 1)
+			_, err := lease.CompareAndSwap(ctx, s, crashLease(addr(5), 2), 1)
 			errs <- err
 		}()
 		synctest.Wait() // visible to Pebble by now, but not durable
@@ -163,7 +163,7 @@ func TestAStuckDiskHoldsNobody(t *testing.T) {
 			errs <- s.Each(ctx, func(lease.Lease, lease.Revision) error { return nil })
 		}()
 		go func() {
-			_, err := s.CompareAndSwap(ctx, crashLease(addr(6), 1), 0)
+			_, err := lease.CompareAndSwap(ctx, s, crashLease(addr(6), 1), 0)
 			errs <- err
 		}()
 		synctest.Wait()

@@ -15,6 +15,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/sirupsen/logrus"
 	"github.com/sirupsen/logrus/hooks/test"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
 // H-5: a failed store is abandoned and its folder opened again by the same
@@ -65,13 +67,13 @@ func TestAFailedStoreIsOpenedAgain(t *testing.T) {
 				if err != nil {
 					now = 0
 				}
-				next, err := s.CompareAndSwap(t.Context(), kept, now)
+				next, err := lease.CompareAndSwap(t.Context(), s, kept, now)
 				if err != nil {
 					t.Fatal(err)
 				}
 				rev = uint64(next)
 				broken.Store(true)
-				_, err = s.CompareAndSwap(t.Context(), kept, next)
+				_, err = lease.CompareAndSwap(t.Context(), s, kept, next)
 				wantFailed(t, "the write itself", err)
 				broken.Store(false)
 				if err := s.Abandon(); err != nil {
@@ -140,7 +142,7 @@ func TestAFullDiskIsTriedWithPauses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := before.CompareAndSwap(t.Context(), crashLease(addr(5), 1), 0); err != nil {
+			if _, err := lease.CompareAndSwap(t.Context(), before, crashLease(addr(5), 1), 0); err != nil {
 				t.Fatal(err)
 			}
 			var full atomic.Bool

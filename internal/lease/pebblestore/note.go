@@ -20,18 +20,12 @@ const (
 	noteFormat = 1
 )
 
-// note is the new text of a note; absent removes it.
-type note struct {
-	text   []byte
-	absent bool
-}
-
-// value encodes the note; nil removes it.
-func (n *note) value(key []byte) []byte {
-	if n.absent {
+// encodeNote encodes the text of a note; nil removes it.
+func encodeNote(key, text []byte) []byte {
+	if text == nil {
 		return nil
 	}
-	value := append([]byte{noteFormat}, n.text...)
+	value := append([]byte{noteFormat}, text...)
 	return binary.BigEndian.AppendUint32(value, checksum(key, value))
 }
 
@@ -61,9 +55,12 @@ func (s *Store) SetNote(ctx context.Context, name string, value []byte) error {
 	}
 	defer s.calls.Done()
 	key := append([]byte{notePrefix}, name...)
-	req := &request{ctx: ctx, key: key, note: &note{value, value == nil}, reply: make(chan reply, 1)}
-	if got := s.ask(req); got.err != nil {
-		return fmt.Errorf("store note %q: %w", name, got.err)
+	errs, err := s.ask(&request{ctx: ctx, changes: []change{{key: key, value: encodeNote(key, value)}}, reply: make(chan []error, 1)})
+	if err == nil {
+		err = errs[0]
+	}
+	if err != nil {
+		return fmt.Errorf("store note %q: %w", name, err)
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 func TestADamagedNoteIsNoticed(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir, vfs.Default)
-	good := (&note{text: []byte("x")}).value([]byte("nb"))
+	good := encodeNote([]byte("nb"), []byte("x"))
 	for name, value := range map[string][]byte{"a flipped byte": flip(good), "another name's": good, "nothing": {}} {
 		if err := s.db.Set([]byte("na"), value, pebble.Sync); err != nil {
 			t.Fatal(err)
@@ -23,7 +23,7 @@ func TestADamagedNoteIsNoticed(t *testing.T) {
 }
 
 func FuzzNote(f *testing.F) {
-	f.Add([]byte("na"), (&note{text: []byte("x")}).value([]byte("na")))
+	f.Add([]byte("na"), encodeNote([]byte("na"), []byte("x")))
 	f.Add([]byte("n"), []byte{})
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		if len(key) == 0 {
@@ -33,7 +33,7 @@ func FuzzNote(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again := (&note{text: text}).value(key); string(again) != string(value) {
+		if again := encodeNote(key, text); string(again) != string(value) {
 			t.Errorf("%x was read and is written as %x", value, again)
 		}
 	})

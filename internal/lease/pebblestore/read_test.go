@@ -60,7 +60,7 @@ func TestReadChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := bound("10.0.0.9")
-	if _, err := s.CompareAndSwap(t.Context(), want, 0); err != nil {
+	if _, err := lease.CompareAndSwap(t.Context(), s, want, 0); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.SetNote(t.Context(), "ban", []byte("until then")); err != nil {
@@ -102,7 +102,7 @@ func TestReadBesideAnOpenServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := bound("10.0.0.9")
-	if _, err := s.CompareAndSwap(t.Context(), want, 0); err != nil {
+	if _, err := lease.CompareAndSwap(t.Context(), s, want, 0); err != nil {
 		t.Fatal(err)
 	}
 	leases, _, err := Read(t.Context(), dir)
@@ -112,7 +112,7 @@ func TestReadBesideAnOpenServer(t *testing.T) {
 	if err != nil || len(leases) != 1 || !reflect.DeepEqual(leases[0], want) {
 		t.Errorf("%v, %v", leases, err)
 	}
-	if _, err := s.CompareAndSwap(t.Context(), bound("10.0.0.10"), 0); err != nil {
+	if _, err := lease.CompareAndSwap(t.Context(), s, bound("10.0.0.10"), 0); err != nil {
 		t.Errorf("the server suffers: %v", err)
 	}
 	if err := s.Close(); err != nil {
@@ -137,7 +137,7 @@ func TestReadSaysWhatIsDamaged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.CompareAndSwap(t.Context(), bound("10.0.0.9"), 0); err != nil {
+	if _, err := lease.CompareAndSwap(t.Context(), s, bound("10.0.0.9"), 0); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,21 +37,28 @@ type Lab struct {
 	target Target
 }
 
-// Target is the NetBox of a lab. A real one is emptied before, and after
-// unless NETBOX_DISPOSABLE=1 says that it is thrown away: NetBox deletes thirty
-// addresses a second.
+// Target is the NetBox of a lab. A real one is emptied before each lab, but for what
+// Bootstrap made.
 type Target struct {
 	URL, Token string
 
-	real bool
+	kept map[string][]int64 // definitions that Bootstrap made, by list; nil: it is a stand-in
 }
 
-// Real is the real NetBox of the environment: see netboxtest.Real.
+// Real is the real NetBox of the environment: see netboxtest.Real. It is emptied in the
+// end unless NETBOX_DISPOSABLE=1 says that it is thrown away: NetBox deletes thirty
+// addresses a second.
 func Real(tb testing.TB) Target {
 	tb.Helper()
 	url, token := netboxtest.Real(tb)
-	return Target{URL: url, Token: token, real: true}
+	if os.Getenv("NETBOX_DISPOSABLE") != "1" {
+		tb.Cleanup(func() { netboxtest.Wipe(tb, url, token) })
+	}
+	return Target{URL: url, Token: token, kept: make(map[string][]int64)}
 }
+
+// IsReal reports whether the NetBox is no stand-in, and slow.
+func (t Target) IsReal() bool { return t.kept != nil }
 
 // StandIn starts a stand-in of a NetBox.
 func StandIn(tb testing.TB, c netboxtest.Config) Target {
@@ -64,10 +72,7 @@ func New(tb testing.TB, target Target, world netboxtest.World) *Lab {
 	tb.Helper()
 	l := &Lab{tb: tb, target: target, Log: &bytes.Buffer{}, Folder: tb.TempDir(), StateDir: "state"}
 	tb.Cleanup(http.DefaultClient.CloseIdleConnections) // of the lab's own requests; last
-	netboxtest.Wipe(tb, target.URL, target.Token)
-	if target.real && os.Getenv("NETBOX_DISPOSABLE") != "1" {
-		tb.Cleanup(func() { netboxtest.Wipe(tb, target.URL, target.Token) })
-	}
+	netboxtest.WipeBut(tb, target.URL, target.Token, target.kept)
 	netboxtest.Seed(tb, target.URL, target.Token, world)
 	l.Front = newFront(tb, target.URL)
 	l.File("netbox.token", target.Token)
@@ -138,10 +143,25 @@ func (l *Lab) Open(sync string, perServer map[string]string) *mirror.Mirror {
 	if err != nil {
 		l.tb.Fatal(err)
 	}
+	others := l.definitions()
 	if err := p.Apply(l.tb.Context(), m.NetBox, l.logger()); err != nil {
 		l.tb.Fatal(err)
 	}
+	for path, ids := range l.definitions() {
+		l.target.kept[path] = slices.DeleteFunc(ids, func(id int64) bool {
+			return slices.Contains(others[path], id) && !slices.Contains(l.target.kept[path], id)
+		})
+	}
 	return m
+}
+
+// definitions are those of a real NetBox.
+func (l *Lab) definitions() map[string][]int64 {
+	l.tb.Helper()
+	if !l.target.IsReal() {
+		return nil
+	}
+	return netboxtest.Definitions(l.tb, l.target.URL, l.target.Token)
 }
 
 // OpenUnprepared makes a mirror of the settings.
