@@ -49,6 +49,9 @@ type walked interface {
 // walkedKeys are the keys of a struct whose fields are Lists.
 func walkedKeys(v reflect.Value) (keys []string) {
 	for i := range v.NumField() {
+		if !v.Type().Field(i).IsExported() {
+			continue
+		}
 		if _, ok := v.Field(i).Addr().Interface().(walked); ok {
 			keys = append(keys, v.Type().Field(i).Tag.Get("yaml"))
 		}

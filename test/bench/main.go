@@ -195,10 +195,10 @@ func (o *options) bench(ctx context.Context, out, progress io.Writer) (failed er
 		}
 	}
 	if o.short {
-		fmt.Fprintf(out, "%d servers answered rightly, %d skipped: %s\n", len(o.chosen), len(skipped), strings.Join(skipped, ", "))
+		fmt.Fprintf(out, "%d servers answered rightly; skipped: %q\n", len(o.chosen), skipped)
 		return failed
 	}
-	return errors.Join(o.tell(newReport(&o.plan, skipped, each), out), failed)
+	return errors.Join(o.tell(newReport(o, skipped, each), out), failed)
 }
 
 func (o *options) tell(r *report, out io.Writer) error {

@@ -105,7 +105,10 @@ func filled() *report {
 	r := &report{Date: "2026-01-02", CPUs: 2, Rounds: 3, Skipped: []string{"dhcpd_dyn"}}
 	for i, name := range []string{oursDyn, oursKnown, stubPlain, stubGroup, keaDyn, keaKnown, coreDHCPFile} {
 		for _, part := range append(allParts(), partHalf) {
-			r.Medians = append(r.Medians, figure{Part: part, Peer: name, CPUs: 1, Rate: 1000 * float64(1+i), CPU: 10, P50: 0.1, P99: 3, OfferP50: 0.7, Syncs: 12, Size: 5, Leases: 6})
+			r.Medians = append(r.Medians, figure{
+				Part: part, Peer: name, CPUs: 1, Size: 100_000, Leases: 6, Rate: 1000 * float64(1+i), CPU: 10,
+				P50: 0.1, P99: 3, OfferP50: 0.7, Syncs: 12, ResidentMB: 251, Start: 2,
+			})
 		}
 	}
 	return r

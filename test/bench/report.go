@@ -17,14 +17,16 @@ type report struct {
 	Date    string   `json:"date"`
 	CPUs    int      `json:"cpus"`
 	Rounds  int      `json:"rounds"`
+	Seconds float64  `json:"seconds"` // of a load
+	Nice    int      `json:"nice"`
 	Skipped []string `json:"skipped"` // peers that are not installed
 	Medians figures  `json:"medians"`
 	Each    figures  `json:"each"` // round
 }
 
-func newReport(pl *plan, skipped []string, each figures) *report {
+func newReport(o *options, skipped []string, each figures) *report {
 	return &report{
-		Date: time.Now().UTC().Format(time.DateOnly), CPUs: runtime.NumCPU(), Rounds: pl.rounds,
+		Date: time.Now().UTC().Format(time.DateOnly), CPUs: runtime.NumCPU(), Rounds: o.rounds, Seconds: o.time.Seconds(), Nice: o.nice,
 		Skipped: skipped, Medians: medians(each), Each: each,
 	}
 }
@@ -66,7 +68,7 @@ func (r *report) tables() []table {
 }
 
 func (r *report) introduction() string {
-	s := fmt.Sprintf("Run of %s on %d processors, medians of %d rounds.", r.Date, r.CPUs, r.Rounds)
+	s := fmt.Sprintf("Run of %s on %d processors, medians of %d rounds, loads of %.1f s, niceness %d.", r.Date, r.CPUs, r.Rounds, r.Seconds, r.Nice)
 	if len(r.Skipped) > 0 {
 		s += " Skipped, since not installed: " + strings.Join(r.Skipped, ", ") + "."
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,7 +19,6 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/sirupsen/logrus"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
@@ -78,12 +78,12 @@ netbox:
 
 // footprint is what one start took.
 type footprint struct {
-	known, leasing time.Duration // to the first answer
-	peakK, restK   int64         // resident at most, and some seconds after the start
+	known, leasing, used time.Duration // to the first answers, and processor time by then
+	peakK, restK         int64         // resident at most, and some seconds after the start
 }
 
 func (f footprint) plus(g footprint) footprint {
-	return footprint{f.known + g.known, f.leasing + g.leasing, max(f.peakK, g.peakK), max(f.restK, g.restK)}
+	return footprint{f.known + g.known, f.leasing + g.leasing, f.used + g.used, max(f.peakK, g.peakK), max(f.restK, g.restK)}
 }
 
 func (f footprint) report(b *testing.B) {
@@ -91,6 +91,7 @@ func (f footprint) report(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(f.known.Seconds()/float64(b.N), "s-to-known-host")
 	b.ReportMetric(f.leasing.Seconds()/float64(b.N), "s-to-lease")
+	b.ReportMetric(f.used.Seconds()/float64(b.N), "cpu-s-to-lease")
 	b.ReportMetric(float64(f.peakK)/1000, "peak-MB")
 	b.ReportMetric(float64(f.restK)/1000, "rest-MB")
 }
@@ -108,6 +109,7 @@ func footprintOf(b *testing.B, conf, addr string) (f footprint) {
 	defer func() { _ = cmd.Process.Kill() }() // fails if it has ended
 	f.known = firstAnswer(b, addr, "10.2.0.1", campusHost(40_000)).Sub(began)
 	f.leasing = firstAnswer(b, addr, "10.1.0.1", campusClient(40_000)).Sub(began)
+	f.used = processorTime(b, cmd.Process.Pid)
 	time.Sleep(5 * time.Second) // for what the start leaves behind
 	f.peakK, f.restK = memoryOf(b, cmd.Process.Pid, "VmHWM:"), memoryOf(b, cmd.Process.Pid, "VmRSS:")
 	if err := errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait()); err != nil {
@@ -136,6 +138,19 @@ func firstAnswer(b *testing.B, addr, link string, mac net.HardwareAddr) time.Tim
 	}
 	b.Fatal("no answer within a minute")
 	return time.Time{}
+}
+
+// processorTime is what a process has used so far.
+func processorTime(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	user, _ := strconv.ParseInt(fields[11], 10, 64)           // the kernel's own number
+	system, _ := strconv.ParseInt(fields[12], 10, 64)         // the kernel's own number
+	return time.Duration(user+system) * 10 * time.Millisecond // its ticks
 }
 
 // memoryOf reads a line of a process's status, in KiB.
@@ -254,15 +269,16 @@ func writeCampusLeases(b *testing.B, s settings.NetBox) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var group errgroup.Group
-	group.SetLimit(256)
-	for i := range campusHalf {
-		group.Go(func() error {
-			_, err := store.CompareAndSwap(b.Context(), campusLease(i), 0)
-			return err
-		})
+	group := make([]lease.Change, campusHalf)
+	for i := range group {
+		group[i].Next = campusLease(i)
 	}
-	if err := errors.Join(group.Wait(), store.Close()); err != nil {
+	for part := range slices.Chunk(group, 256) {
+		if err := errors.Join(store.CommitGroup(b.Context(), part)...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := store.Close(); err != nil {
 		b.Fatal(err)
 	}
 }
