@@ -2,7 +2,6 @@ package dhcp4
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"net"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -56,19 +55,23 @@ func appendField[T string | []byte | net.HardwareAddr](dst []byte, value T, leng
 // appendOptions appends options in the order of their codes, but 82 as the last
 // (RFC 3046 section 2.1). One that is too long is split (RFC 3396).
 func appendOptions(dst []byte, options dhcpv4.Options) []byte {
-	var codes [4]uint64
-	for code := range options {
-		codes[code/64] |= 1 << (code % 64)
+	type option struct {
+		code  uint8
+		value []byte
 	}
-	last := dhcpv4.OptionRelayAgentInformation.Code()
-	for _, unwritten := range [...]uint8{dhcpv4.OptionPad.Code(), dhcpv4.OptionEnd.Code(), last} {
-		codes[unwritten/64] &^= 1 << (unwritten % 64)
-	}
-	for i, word := range codes {
-		for ; word != 0; word &= word - 1 {
-			code := uint8(64*i + bits.TrailingZeros64(word)) //nolint:gosec // G115: below 256
-			dst = appendOption(dst, code, options[code])
+	var room [24]option
+	sorted, last := room[:0], dhcpv4.OptionRelayAgentInformation.Code()
+	for code, value := range options {
+		if code == dhcpv4.OptionPad.Code() || code == dhcpv4.OptionEnd.Code() || code == last {
+			continue // the first two are never written
 		}
+		sorted = append(sorted, option{code, value})
+		for i := len(sorted) - 1; i > 0 && sorted[i-1].code > code; i-- {
+			sorted[i-1], sorted[i] = sorted[i], sorted[i-1]
+		}
+	}
+	for _, o := range sorted {
+		dst = appendOption(dst, o.code, o.value)
 	}
 	if info, sent := options[last]; sent {
 		dst = appendOption(dst, last, info)
