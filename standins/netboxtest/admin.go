@@ -65,15 +65,4 @@ func (a *admin) do(t testing.TB, method, path string, body any) (int, []byte) {
 	return resp.StatusCode, out
 }
 
-func (a *admin) get(t testing.TB, path string, into any) {
-	t.Helper()
-	status, body := a.do(t, http.MethodGet, path, nil)
-	if status != http.StatusOK {
-		t.Fatalf("GET %s: %d %s", path, status, body)
-	}
-	if err := json.Unmarshal(body, into); err != nil {
-		t.Fatalf("GET %s: %v", path, err)
-	}
-}
-
 type object = map[string]any

@@ -95,8 +95,10 @@ func (m *mirrored) killed(n int, method, path string, way mirrortest.Break, args
 	if cmd.ProcessState.Exited() {
 		m.t.Fatalf("%v ended by itself before request %d of %s %s: %v", args, n, method, path, cmd.ProcessState)
 	}
-	for way == mirrortest.Late && !m.Front.Held() {
-		time.Sleep(time.Millisecond)
+	if way == mirrortest.Late {
+		if err := m.Front.AwaitLate(m.t.Context()); err != nil {
+			m.t.Fatal(err)
+		}
 	}
 	m.Front.Before(nil)
 }

@@ -24,6 +24,7 @@ type Front struct {
 	requests []Request
 	before   func(Request) Break
 	late     func()
+	arrived  chan struct{} // one is told for each request that is late
 }
 
 // Request is one request to NetBox.
@@ -57,7 +58,7 @@ func newFront(tb testing.TB, target string) *Front {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	f := &Front{}
+	f := &Front{arrived: make(chan struct{}, 1)}
 	proxy := &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(base) },
 		Transport: &http.Transport{},
@@ -110,6 +111,10 @@ func (f *Front) serve(w http.ResponseWriter, r *http.Request, proxy http.Handler
 		f.mu.Lock()
 		f.late = func() { proxy.ServeHTTP(httptest.NewRecorder(), kept) }
 		f.mu.Unlock()
+		select {
+		case f.arrived <- struct{}{}:
+		default: // nobody waited for the one before
+		}
 		panic(http.ErrAbortHandler)
 	case Down:
 		w.WriteHeader(http.StatusBadGateway)
@@ -143,11 +148,14 @@ func (f *Front) CarryOut() {
 	}
 }
 
-// Held reports whether a request is late and not carried out yet.
-func (f *Front) Held() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.late != nil
+// AwaitLate returns once a request is late.
+func (f *Front) AwaitLate(ctx context.Context) error {
+	select {
+	case <-f.arrived:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // Before decides about every request from now on; nil: all pass.
