@@ -1,87 +1,106 @@
 package program
 
 import (
-	"fmt"
+	"encoding/json"
+	"errors"
 	"net"
+	"net/netip"
+	"os"
 	"os/exec"
-	"sync"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/insomniacslk/dhcp/dhcpv4"
-
-	"github.com/coredhcp-netbox/coredhcp-netbox/test/relay"
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/bench/load"
 )
 
-// TestKillAtTheMomentOfTheACK kills the server without warning as soon as a
-// client hears its ACK, while others are in the middle of theirs, fifty times
-// over one store. No acknowledged address may ever go to another client, and
-// every client keeps what it was told (S-1, S-2, A-3).
-func TestKillAtTheMomentOfTheACK(t *testing.T) {
-	const rounds, clients = 50, 8
-	conf, addr := lab(t, pool)
-	acknowledged := make(map[string]int) // address -> client
-	for round := range rounds {
-		server := serve(t, conf)
-		for _, got := range acquireUntilKilled(t, server, addr, round*clients, clients) {
-			if owner, taken := acknowledged[got.address]; taken && owner != got.client {
-				t.Fatalf("round %d: %s was acknowledged to client %d and then to client %d", round, got.address, owner, got.client)
+// manyAddresses is a pool that fifty rounds of new clients do not use up. The relay of
+// the load is in its network.
+const manyAddresses = `prefixes:
+  - {prefix: 127.64.0.0/10}
+ip_addresses:
+  - {address: 127.65.0.0-127.65.255.255/10, tags: [DHCP]}
+  - {address: 127.66.0.0-127.66.255.255/10, tags: [DHCP]}
+`
+
+// TestKillUnderLoad kills the server without warning in the middle of a load of new
+// clients, of which 64 are under way at any time, fifty times over one store. No
+// acknowledged lease may be lost, and none given to a second client (S-1, S-2, A-3,
+// B-16).
+func TestKillUnderLoad(t *testing.T) {
+	const rounds, most = 50, 2000
+	conf, addr := lab(t, manyAddresses)
+	settings, err := os.ReadFile(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, conf, strings.Replace(string(settings), "relays: [127.0.0.2, 10.77.0.0/20]", "relays: [127.64.0.2]", 1))
+	given := make(map[netip.Addr]uint32)
+	var took time.Duration
+	for round := range uint32(rounds) {
+		result := loadUntilKilled(t, serve(t, conf), addr, 1+round*most, most, time.Duration(30+round)*time.Millisecond)
+		for address, client := range result.Given {
+			if owner, taken := given[address]; taken && owner != client {
+				t.Fatalf("round %d: %s was given to client %d and then to client %d", round, address, owner, client)
 			}
-			acknowledged[got.address] = got.client
+			given[address] = client
 		}
+		took += result.Took
 	}
-	if len(acknowledged) < rounds {
-		t.Fatalf("only %d addresses were acknowledged in %d rounds", len(acknowledged), rounds)
+	if len(given) < rounds {
+		t.Fatalf("only %d addresses were given in %d rounds", len(given), rounds)
 	}
-	serve(t, conf)
-	a := agent(t, addr)
-	for address, client := range acknowledged { // D-8
-		reply, err := a.Reclaim(mac(client), net.ParseIP(address).To4())
-		if err != nil || reply.MessageType() != dhcpv4.MessageTypeAck {
-			t.Errorf("client %d asks for %s again: %v, %v", client, address, reply, err)
+	t.Logf("%d leases, %.0f a second", len(given), float64(len(given))/took.Seconds())
+	stored := leases(t, conf)
+	for address, client := range given {
+		if want := strings.ToUpper(hardware(client)); stored[address] != want {
+			t.Errorf("%s was given to %s, and is now of %q", address, want, stored[address])
 		}
 	}
 }
 
-type acknowledgement struct {
-	client  int
-	address string
+func hardware(client uint32) string {
+	mac := load.MAC(client)
+	return net.HardwareAddr(mac[:]).String()
 }
 
-// acquireUntilKilled lets new clients get leases at the same time and kills
-// the server at the first ACK.
-func acquireUntilKilled(t *testing.T, server *exec.Cmd, addr string, first, count int) []acknowledgement {
+// loadUntilKilled has new clients ask for leases, and kills the server after a while.
+func loadUntilKilled(t *testing.T, server *exec.Cmd, addr string, first uint32, most int, after time.Duration) *load.Result {
 	t.Helper()
-	var (
-		mu   sync.Mutex
-		all  []acknowledgement
-		kill sync.Once
-		done sync.WaitGroup
-	)
-	agents := make([]*relay.Agent, count)
-	for i := range agents {
-		agents[i] = agent(t, addr)
+	relay, err := load.Dial(netip.MustParseAddrPort(addr), netip.MustParseAddrPort("127.64.0.2:0"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	for i, a := range agents {
-		client := first + i
-		done.Go(func() {
-			reply, err := a.Acquire(mac(client))
-			if err != nil || reply.MessageType() != dhcpv4.MessageTypeAck {
-				return // killed in the middle of it
-			}
-			mu.Lock()
-			all = append(all, acknowledgement{client, reply.YourIPAddr.String()})
-			mu.Unlock()
-			kill.Do(func() {
-				_ = server.Process.Kill()
-				for _, other := range agents {
-					other.GiveUp(100 * time.Millisecond) // what was sent is here; nothing more will come
-				}
-			})
-		})
+	defer func() { _ = relay.Close() }()
+	relay.Patience = 100 * time.Millisecond // what was sent is here by then
+	killed := time.AfterFunc(after, func() { _ = server.Process.Kill() })
+	defer killed.Stop()
+	anyAddress := func(uint32, netip.Addr) bool { return true }
+	result, err := relay.Closed(t.Context(), load.Clients{First: first, Count: most, Right: anyAddress}, 64, most, 2*after)
+	if err := errors.Join(err, result.Err()); err != nil {
+		t.Fatal(err)
 	}
-	done.Wait()
-	kill.Do(func() { t.Error(fmt.Errorf("no client of %d to %d got an ACK", first, first+count-1)) })
 	_ = server.Wait() // says that it was killed
-	return all
+	return result
+}
+
+// leases reads what the store holds.
+func leases(t *testing.T, conf string) map[netip.Addr]string {
+	t.Helper()
+	stdout, stderr, code := run(t, "leases", "--conf", conf, "--json")
+	if code != 0 {
+		t.Fatal(stderr)
+	}
+	var list []struct {
+		Address netip.Addr
+		Client  string
+	}
+	if err := json.Unmarshal([]byte(stdout), &list); err != nil {
+		t.Fatal(err)
+	}
+	clients := make(map[netip.Addr]string)
+	for _, l := range list {
+		clients[l.Address] = l.Client
+	}
+	return clients
 }

@@ -161,7 +161,10 @@ func (r *run) result() *Result {
 	began := r.exchanges[:r.began.Load()]
 	s := &Result{
 		Started: len(began), Naks: r.naks, Repeated: r.repeated, Wrong: r.wrong, Complaint: r.complaint,
-		Took: time.Duration(r.lastSent.Load()),
+		Took: time.Duration(r.lastSent.Load()), Given: make(map[netip.Addr]uint32, len(r.owners)),
+	}
+	for address, client := range r.owners {
+		s.Given[netip.AddrFrom4(address)] = client
 	}
 	for _, e := range began {
 		if e.acked <= 0 || e.acked-e.started > r.patience {

@@ -18,6 +18,7 @@ const (
 	optionKind   = 53
 	optionServer = 54
 	optionAsked  = 55
+	optionRelay  = 82
 	optionEnd    = 255
 
 	discover = 1
@@ -34,6 +35,9 @@ const shortest = 300
 
 // asked are the options a common client wants.
 var asked = []byte{1, 3, 6, 12, 15, 28, 51}
+
+// sourcePort asks for replies at the port that the relay sent from (RFC 8357).
+var sourcePort = []byte{19, 0}
 
 // writeMessage makes a relayed message of a client in b, which has room for
 // one, and returns its length. A REQUEST carries the address and the server
@@ -57,6 +61,7 @@ func writeMessage(b []byte, kind byte, xid, giaddr, client uint32, wish, server 
 		add(optionServer, server...)
 	}
 	add(optionAsked, asked...)
+	add(optionRelay, sourcePort...)
 	b[n] = optionEnd
 	return max(n+1, shortest)
 }

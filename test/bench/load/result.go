@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"time"
 )
 
@@ -14,6 +15,7 @@ type Result struct {
 	Wrong     int           // answers that no server may give
 	Complaint string        // about the first wrong one
 	Took      time.Duration // from the first start to the last ACK
+	Given     map[netip.Addr]uint32 // the client that each ACK gave an address
 
 	offers, whole []time.Duration // of the exchanges that ended well, sorted
 }
