@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -57,7 +56,6 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	if err != nil {
 		return err
 	}
-	useTwoThreads()
 	queue, closeLog := queueLog(log)
 	defer closeLog()
 	pool := instance.Default
@@ -104,15 +102,6 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	}
 	defer stopControl()
 	return serve4(ctx, conf, chain, registry, log, notReady)
-}
-
-// useTwoThreads lets packets be read while a commit waits for the disk, on one
-// processor too: Go would leave its only place to the waiting system call for a
-// while, and no second lease would join the first.
-func useTwoThreads() {
-	if runtime.GOMAXPROCS(0) < 2 {
-		runtime.GOMAXPROCS(2)
-	}
 }
 
 // serveDHCPv6 runs CoreDHCP's own server for DHCPv6, where the settings have one.
