@@ -10,11 +10,11 @@ import (
 // Result is what one load met.
 type Result struct {
 	Started   int
-	Naks      int           // an address was refused
-	Repeated  int           // answers to what was answered
-	Wrong     int           // answers that no server may give
-	Complaint string        // about the first wrong one
-	Took      time.Duration // from the first start to the last ACK
+	Naks      int                   // an address was refused
+	Repeated  int                   // answers to what was answered
+	Wrong     int                   // answers that no server may give
+	Complaint string                // about the first wrong one
+	Took      time.Duration         // from the first start to the last ACK
 	Given     map[netip.Addr]uint32 // the client that each ACK gave an address
 
 	offers, whole []time.Duration // of the exchanges that ended well, sorted
