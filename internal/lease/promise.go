@@ -76,6 +76,11 @@ func (e *Engine) start(m *ClientMessage, left int, trace *Trace) (Decision, *Pro
 	}
 	change := decision.effect.change.Addr.IsValid()
 	if change && !e.Disk.Take() {
+		if needsNoStore(m, decision) { // H-5
+			e.remember(m, &decision, judged)
+			e.giveUp(decision.effect.change.Addr)
+			return decision, nil, nil
+		}
 		decision, err := e.troubled(m, decision, fmt.Errorf("store lease of %s: %w", decision.effect.change.Addr, ErrCrowded), trace)
 		return decision, nil, err
 	}
