@@ -231,7 +231,7 @@ func chainOf(exchanges *dhcp4.Exchanges, i *instance.Instance, file *settings.Fi
 }
 
 // promptPlugins reports whether all plugins of the chain are known to wait for
-// nothing, or to say so (B-14), and to keep nothing of a packet (B-16). One that
+// nothing, or to say so (B-14), and to keep nothing of a packet (B-17). One that
 // another program brings along may do anything.
 func promptPlugins(chain settings.Chain) bool {
 	return !slices.ContainsFunc(chain.Plugins, func(p settings.Plugin) bool {

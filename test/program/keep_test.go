@@ -19,7 +19,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/plugins/pxe"
 )
 
-// B-16: what a packet leaves is made useless, and yet all clients are answered as
+// B-17: what a packet leaves is made useless, and yet all clients are answered as
 // before, and the leases are theirs: no plugin of ours keeps anything of a packet.
 func TestPluginsOfOursKeepNothingOfAPacket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.yml")
