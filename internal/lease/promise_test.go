@@ -163,6 +163,31 @@ func (r *rig) idle() {
 	}
 }
 
+// S-2, H-5, I-14: a static host needs no store, and yet gives way to an identifier that
+// another server has given its address to meanwhile; if the store only fails, it does
+// not wait for it.
+func TestAStaticHostWhoseChangeIsNotStored(t *testing.T) {
+	store := newMemStore()
+	r := newRig(t, store, snapshot(t, worldOptions, oneStatic()...), policy(byIdentifier))
+	m, other := selecting(web, "10.0.0.5"), bound("10.0.0.5", "id:other", time.Hour)
+	group := r.started(m)
+	store.before = func(Lease) error { return errDisk }
+	if Keep(group); !group[0].Kept() {
+		t.Error("the host waits for a store that fails")
+	}
+	store.before = nil
+	group = r.started(m)
+	other.Hardware = web
+	store.put(other)
+	if Keep(group); group[0].Kept() {
+		t.Fatal("the host is acknowledged what another server gave away")
+	}
+	if d, again, err := group[0].Again(&m, nil); d.Verdict == Ack || again != nil || err != nil {
+		t.Errorf("anew: %s, %v", brief(d), err)
+	}
+	r.idle()
+}
+
 // D-16: three comparisons that are lost are enough, and the client asks again.
 func TestAMessageLosesThreeComparisons(t *testing.T) {
 	store := newMemStore()
@@ -229,7 +254,11 @@ func TestADroppedPromiseLeavesNothing(t *testing.T) {
 		t.Errorf("in work: %v, %v", r.facts.Leases.inWork, r.busy)
 	}
 	Keep(next)
-	next[0].Drop() // does nothing
+	later := r.started(renewing(bob, "10.0.0.10"))
+	if next[0].Drop(); !r.busy[bob] || r.Disk.Waiting() != 1 {
+		t.Error("a promise that was kept ends the next one of its client")
+	}
+	later[0].Drop()
 	r.idle()
 }
 

@@ -29,9 +29,8 @@ type renewals struct {
 	t      *testing.T
 	engine *lease.Engine
 	told   atomic.Int32 // promises that were kept
-	// promised hears of each, and behind is the handler that comes next; nil: none.
-	promised func(*dhcp4.Exchange)
-	behind   handler.Handler4
+	// promised hears of each, behind of each message once it is decided; nil: nobody.
+	promised, behind func(*dhcp4.Exchange)
 	// before runs ahead of each write to the store; its errors, if any, are the outcome.
 	before func(group []lease.Change) []error
 	mu     sync.Mutex
@@ -94,7 +93,10 @@ func newRenewals(t *testing.T, prompt func(*dhcpv4.DHCPv4) bool, before func([]l
 	exchanges := new(dhcp4.Exchanges)
 	handlers := []handler.Handler4{func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) { return r.renew(exchanges.Find(req), req, resp) }}
 	if r.behind != nil {
-		handlers = append(handlers, r.behind)
+		handlers = append(handlers, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+			r.behind(exchanges.Find(req))
+			return resp, true
+		})
 	}
 	chain := Chain{SupplyServerID: true, OwnsDecline: true, Exchanges: exchanges, Prompt: prompt}
 	r.server = startServer(t, chain, Options{}, handlers...)
@@ -379,12 +381,10 @@ func TestAPromiseEndsWithItsMessage(t *testing.T) {
 				}
 			}
 			r := newRenewals(t, always, nil, func(r *renewals) {
-				if r.promised = once; !c.durable {
-					r.promised = nil
-					r.behind = func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
-						once(r.server.chain.Exchanges.Find(req))
-						return resp, true
-					}
+				if c.durable {
+					r.promised = once
+				} else {
+					r.behind = once
 				}
 			})
 			clients := newRelay(t, r.server)
@@ -401,6 +401,9 @@ func TestAPromiseEndsWithItsMessage(t *testing.T) {
 			clients.exchange(extend(t, 3))
 			if c.lost == 0 {
 				clients.exchange(extend(t, 2))
+			}
+			if got := clients.exchange(discover(t, 1)); got.MessageType() != dhcpv4.MessageTypeOffer {
+				t.Errorf("it asks again: %s", got.Summary())
 			}
 			var n int
 			for _, group := range r.written() {
