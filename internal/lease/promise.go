@@ -129,7 +129,7 @@ func (p *Promise) end() {
 }
 
 // Keep makes the changes of a group durable with one write to each store they
-// belong to. It takes as long as the disk does, but not longer than 3 s. Promises
+// belong to. It takes as long as the disk does, but each store not longer than 3 s. Promises
 // that are not kept then are still to be ended.
 func Keep(group []*Promise) {
 	for len(group) > 0 {

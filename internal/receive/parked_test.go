@@ -180,8 +180,8 @@ func TestNoACKLeavesBeforeItsGroupIsDurable(t *testing.T) {
 				t.Errorf("%d leases are written with the second write, want %d", n, more)
 			}
 			for range 1 + more {
-				got, want := clients.receive(), leasedAddr(0)
-				if want = leasedAddr(got.ClientHWAddr[5]); got.MessageType() != dhcpv4.MessageTypeAck || addr4(got.YourIPAddr) != want {
+				got := clients.receive()
+				if want := leasedAddr(got.ClientHWAddr[5]); got.MessageType() != dhcpv4.MessageTypeAck || addr4(got.YourIPAddr) != want {
 					t.Errorf("got %s, want an ACK of %s", got.Summary(), want)
 				}
 			}
@@ -473,7 +473,7 @@ func TestAPacketIsFinishedOnceItsReplyHasLeft(t *testing.T) {
 func TestWhoMayMakeAPromise(t *testing.T) {
 	var x dhcp4.Exchange
 	exchanges := new(dhcp4.Exchanges)
-	look := func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+	look := func(req, _ *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		x = *exchanges.Find(req)
 		return nil, true
 	}
