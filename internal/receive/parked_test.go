@@ -428,20 +428,58 @@ func (w watched) Control(f func(fd uintptr)) error {
 	return w.RawConn.Control(f)
 }
 
+// idle is another server with the chain of r, which reads nothing.
+func (r *renewals) idle() *Server {
+	r.t.Helper()
+	log, _ := logtest.NewNullLogger()
+	s, err := Listen(loopback0, r.server.chain, Options{Log: log})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// extends is a packet of a client that extends its lease, as if s had read it.
+func (r *relay) extends(s *Server, client byte) *packet {
+	r.t.Helper()
+	p := new(packet)
+	p.via, p.source, p.n = s.listeners[0], r.conn.LocalAddr().(*net.UDPAddr).AddrPort(), copy(p.buf[:], extend(r.t, client).ToBytes())
+	p.arrival = arrival{ifindex: s.interfaces.table.Load().byName["lo"].index, to: netip.MustParseAddr("127.0.0.1"), unicast: true}
+	return p
+}
+
+// B-1, B-16: a promise ends with a message that no worker has room for.
+func TestAPromiseOfASurplusMessageIsDropped(t *testing.T) {
+	r := newRenewals(t, readersAndWorkers["workers of a chain"], func(group []lease.Change) []error {
+		return slices.Repeat([]error{lease.ErrConflict}, len(group))
+	})
+	s := r.idle()
+	clients := newRelay(t, s)
+	for range waitingRoom {
+		s.jobs <- nil
+	}
+	for range 2 { // the client is free afterwards
+		p := clients.extends(s, 1)
+		if !s.working.begin(p) || s.handle(p, nil) != parks {
+			t.Fatal("nothing is promised")
+		}
+		k := replyKeeper{s, map[*listener]*outbox{p.via: newOutbox(p.via, s.meter)}}
+		k.keepGroup(s.parked.take(nil))
+	}
+	if n := valueOf(t, s.meter.dropped.WithLabelValues(string(dropSurplus))); n != 2 {
+		t.Errorf("%v messages are dropped", n)
+	}
+	s.open.Wait() // both are finished
+}
+
 // B-16, B-17: a packet is not used again while its reply waits for the others.
 func TestAPacketIsFinishedOnceItsReplyHasLeft(t *testing.T) {
-	log, _ := logtest.NewNullLogger()
-	s, err := Listen(loopback0, newRenewals(t, always, nil).server.chain, Options{Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = s.Close() }()
+	s := newRenewals(t, always, nil).idle()
 	clients := newRelay(t, s)
 	var packets []*packet
 	for i := range byte(3) {
-		p := s.packet()
-		p.via, p.source, p.n = s.listeners[0], clients.conn.LocalAddr().(*net.UDPAddr).AddrPort(), copy(p.buf[:], extend(t, 1+i).ToBytes())
-		p.arrival = arrival{ifindex: s.interfaces.table.Load().byName["lo"].index, to: netip.MustParseAddr("127.0.0.1"), unicast: true}
+		p := clients.extends(s, 1+i)
 		if f := s.handle(p, newOutbox(p.via, s.meter)); f != parks {
 			t.Fatalf("message %d: %v", i, f)
 		}
