@@ -16,9 +16,9 @@ import (
 
 // newInLoop sets the plugin up as a server of ours does, whose receive loop opens
 // the Exchange of each message.
-func newInLoop(t *testing.T) (instancetest.Opened, chain.Handler4) {
+func newInLoop(t *testing.T, settings string) (instancetest.Opened, chain.Handler4) {
 	t.Helper()
-	o := instancetest.Open(t, "", inventory)
+	o := instancetest.Open(t, settings, inventory)
 	if err := o.Pool.UseFile(o.Path); err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestALeaseIsToldOfOnceItIsDurable(t *testing.T) {
 		"a rehearsal":           {dhcp4.Exchange{Rehearsal: true, Parks: true}, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o, h := newInLoop(t)
+			o, h := newInLoop(t, "")
 			req := selects(t)
 			x := &c.x
 			o.Pool.Exchanges.Put(req, x)
@@ -72,7 +72,7 @@ func TestALeaseIsToldOfOnceItIsDurable(t *testing.T) {
 
 // H-3, B-16: a message whose promise was not kept is decided anew, and trouble is told.
 func TestAPromiseThatWasNotKeptIsDecidedAnew(t *testing.T) {
-	o, h := newInLoop(t)
+	o, h := newInLoop(t, "")
 	req := selects(t)
 	first := &dhcp4.Exchange{Parks: true}
 	o.Pool.Exchanges.Put(req, first)
@@ -89,6 +89,18 @@ func TestAPromiseThatWasNotKeptIsDecidedAnew(t *testing.T) {
 	}
 	if !slices.Contains(o.Messages(), "no answer: trouble on our side") || slices.ContainsFunc(o.Logs.AllEntries(), isLeaseMade) {
 		t.Errorf("told of: %v", o.Messages())
+	}
+}
+
+// A-7, B-14: where the handler must not wait it says that it would have to, and does
+// nothing.
+func TestAProbeIsForAWorker(t *testing.T) {
+	o, h := newInLoop(t, "lease:\n  probe: 500ms")
+	req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, stranger(1))
+	x := &dhcp4.Exchange{Prompt: true, Parks: true}
+	o.Pool.Exchanges.Put(req, x)
+	if resp, stop := h(req, dhcp4test.Prepared(t, req)); resp != nil || !stop || !x.Waits || x.Promise != nil {
+		t.Errorf("got %v, stop %v, waits %v, promise %v", resp, stop, x.Waits, x.Promise)
 	}
 }
 
