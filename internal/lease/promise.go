@@ -76,6 +76,11 @@ func (e *Engine) start(m *ClientMessage, left int, trace *Trace) (Decision, *Pro
 	}
 	change := decision.effect.change.Addr.IsValid()
 	if change && !e.Disk.Take() {
+		if needsNoStore(m, decision) { // H-5
+			e.remember(m, &decision, judged)
+			e.giveUp(decision.effect.change.Addr)
+			return decision, nil, nil
+		}
 		decision, err := e.troubled(m, decision, fmt.Errorf("store lease of %s: %w", decision.effect.change.Addr, ErrCrowded), trace)
 		return decision, nil, err
 	}
@@ -124,7 +129,7 @@ func (p *Promise) end() {
 }
 
 // Keep makes the changes of a group durable with one write to each store they
-// belong to. It takes as long as the disk does, but not longer than 3 s. Promises
+// belong to. It takes as long as the disk does, but each store not longer than 3 s. Promises
 // that are not kept then are still to be ended.
 func Keep(group []*Promise) {
 	for len(group) > 0 {

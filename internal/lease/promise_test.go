@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -162,6 +163,31 @@ func (r *rig) idle() {
 	}
 }
 
+// S-2, H-5, I-14: a static host needs no store, and yet gives way to an identifier that
+// another server has given its address to meanwhile; if the store only fails, it does
+// not wait for it.
+func TestAStaticHostWhoseChangeIsNotStored(t *testing.T) {
+	store := newMemStore()
+	r := newRig(t, store, snapshot(t, worldOptions, oneStatic()...), policy(byIdentifier))
+	m, other := selecting(web, "10.0.0.5"), bound("10.0.0.5", "id:other", time.Hour)
+	group := r.started(m)
+	store.before = func(Lease) error { return errDisk }
+	if Keep(group); !group[0].Kept() {
+		t.Error("the host waits for a store that fails")
+	}
+	store.before = nil
+	group = r.started(m)
+	other.Hardware = web
+	store.put(other)
+	if Keep(group); group[0].Kept() {
+		t.Fatal("the host is acknowledged what another server gave away")
+	}
+	if d, again, err := group[0].Again(&m, nil); d.Verdict == Ack || again != nil || err != nil {
+		t.Errorf("anew: %s, %v", brief(d), err)
+	}
+	r.idle()
+}
+
 // D-16: three comparisons that are lost are enough, and the client asks again.
 func TestAMessageLosesThreeComparisons(t *testing.T) {
 	store := newMemStore()
@@ -228,7 +254,11 @@ func TestADroppedPromiseLeavesNothing(t *testing.T) {
 		t.Errorf("in work: %v, %v", r.facts.Leases.inWork, r.busy)
 	}
 	Keep(next)
-	next[0].Drop() // does nothing
+	later := r.started(renewing(bob, "10.0.0.10"))
+	if next[0].Drop(); !r.busy[bob] || r.Disk.Waiting() != 1 {
+		t.Error("a promise that was kept ends the next one of its client")
+	}
+	later[0].Drop()
 	r.idle()
 }
 
@@ -275,4 +305,69 @@ func TestPromisesOfSeveralEngines(t *testing.T) {
 			t.Errorf("message %d is not kept", i)
 		}
 	}
+}
+
+// B-9, H-5, I-14: a static host that is told by its MAC needs no place either, whoever
+// decides; an identifier of it does.
+func TestWithoutAPlaceStartDecidesAsHandleDoes(t *testing.T) {
+	for sent, want := range map[string]string{"": "ACK D-4 10.0.0.5/24 static", duid: "silent B-9 crowded"} {
+		r := newRig(t, newMemStore(), snapshot(t, worldOptions, oneStatic()...), policy(byIdentifier))
+		r.Disk = NewPlaces(0)
+		m := selecting(web, "10.0.0.5", sends(sent))
+		if d, promise, _ := r.Start(&m, nil); brief(d) != want || promise != nil {
+			t.Errorf("%q: Start: %s, want %s", sent, brief(d), want)
+		}
+		if d, _ := r.Engine.Handle(t.Context(), m, nil); brief(d) != want {
+			t.Errorf("%q: Handle: %s, want %s", sent, brief(d), want)
+		}
+		r.idle()
+	}
+	for _, row := range decisionTable {
+		started, handled := row.rig(t, tableNetwork(t), Authoritative), row.rig(t, tableNetwork(t), Authoritative)
+		started.Disk, handled.Disk = NewPlaces(0), NewPlaces(0)
+		got, _, _ := started.Start(&row.message, nil)
+		if want, _ := handled.Engine.Handle(t.Context(), row.message, nil); brief(got) != brief(want) {
+			t.Errorf("%s: Start %s, Handle %s", row.name, brief(got), brief(want))
+		}
+		started.idle()
+	}
+}
+
+// hung is a store whose disk hangs: a caller leaves when its time is up.
+type hung struct{ *memStore }
+
+func (s hung) CommitGroup(ctx context.Context, group []Change) []error {
+	<-ctx.Done()
+	return s.memStore.CommitGroup(ctx, group)
+}
+
+// H-3, H-4, B-16: a store that hangs holds a group for 3 seconds from its first
+// decision on, and one that has waited as long already for half a second. No reply
+// of theirs leaves, but what a client that renews has anyway.
+func TestAStoreThatHangsHoldsAGroupNoLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newMemStore(bound("10.0.0.12", carol, time.Hour), bound("10.0.0.13", bob, time.Hour))
+		r := newRig(t, store, snapshot(t, worldOptions, office()...), func(c *Config) { c.Store = hung{store} })
+		messages := []ClientMessage{selecting(alice, "10.0.0.10"), renewing(carol, "10.0.0.12"), renewing(bob, "10.0.0.13")}
+		want := []string{"silent H-3 store_failed", "ACK H-4 10.0.0.12/24 bound", "ACK H-4 10.0.0.13/24 bound"}
+		group := r.started(messages...)
+		began := time.Now()
+		Keep(group[:2])
+		if took := time.Since(began); took != promiseTime {
+			t.Errorf("the first group is given up after %s", took)
+		}
+		if Keep(group[2:]); time.Since(began) != promiseTime+leastWait {
+			t.Errorf("the second group is given up after %s", time.Since(began))
+		}
+		for i, p := range group {
+			if p.Kept() {
+				t.Errorf("message %d is kept", i)
+				continue
+			}
+			if d, again, err := p.Again(&messages[i], nil); brief(d) != want[i] || again != nil || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("message %d: %s, %v; want %s", i, brief(d), err, want[i])
+			}
+		}
+		r.idle()
+	})
 }

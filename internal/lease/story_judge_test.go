@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"errors"
 	"maps"
 	"net/netip"
 	"slices"
@@ -9,27 +10,114 @@ import (
 	"pgregory.net/rapid"
 )
 
+// sent is a message on its way, and how things stood when it was decided.
+type sent struct {
+	by      speaker
+	m       ClientMessage
+	trace   *Trace
+	written int
+	probes  int
+	promise *Promise // of a message in a crowd
+	first   Decision // which that is a promise of
+}
+
 // send gives one message to the engine, perhaps while the store is in trouble,
-// and judges the answer.
+// and judges the answer. In a crowd, one that rests on a change is judged with all.
 func (s *story) send(t *rapid.T, m ClientMessage) Decision {
 	c := speaker{m.Client, string(m.ClientIdentifier)}
 	m = *s.config.Policy.identified(&m)
+	if !s.crowded {
+		defer s.trouble(t, "before", "after", "read")()
+	}
+	explained, trace := s.Explain(m)
+	current, out := s.current(), sent{by: c, m: m, trace: trace, written: s.store.written(), probes: s.probes}
+	var d Decision
+	var err error
+	if s.crowded {
+		d, out.promise, err = s.Start(&m, nil)
+	}
+	if !s.crowded || errors.Is(err, ErrWaits) {
+		d, err = s.Handle(s.t.Context(), m, nil)
+	}
+	busy := s.crowded && d.Rule == "D-28"
+	if err == nil && brief(d) != brief(explained) && current && s.probes == out.probes && !busy {
+		t.Fatalf("%s from %s: explained as %s, handled as %s\n%s", m.Type, m.Client, brief(explained), brief(d), trace)
+	}
+	if out.first = d; out.promise != nil {
+		s.flying = append(s.flying, out)
+		return d
+	}
+	s.judge(t, out, d, err)
+	return d
+}
+
+// trouble is what the store may be in until the returned function is called.
+func (s *story) trouble(t *rapid.T, kinds ...string) (end func()) {
 	fail := func(Lease) error { return errDisk }
-	switch rapid.SampledFrom([]string{"", "", "", "", "", "before", "after", "read"}).Draw(t, "trouble") {
+	switch rapid.SampledFrom(append(kinds, "", "", "", "", "")).Draw(t, "trouble") {
 	case "before":
 		s.store.before = fail
 	case "after":
 		s.store.after = fail
 	case "read":
 		s.store.after, s.store.read = fail, errDisk
+	case "one before":
+		s.store.before = s.onlyAt(t, 99, errDisk)
+	case "one after":
+		s.store.after = s.onlyAt(t, 99, errDisk)
+	case "conflicts":
+		s.store.before = s.onlyAt(t, rapid.IntRange(1, attempts).Draw(t, "times"), ErrConflict)
 	}
-	defer func() { s.store.before, s.store.after, s.store.read = nil, nil, nil }()
-	explained, trace := s.Explain(m)
-	current, written, probes := s.current(), s.store.written(), s.probes
-	d, err := s.Handle(s.t.Context(), m, nil)
-	if err == nil && brief(d) != brief(explained) && current && s.probes == probes {
-		t.Fatalf("%s from %s: explained as %s, handled as %s\n%s", m.Type, m.Client, brief(explained), brief(d), trace)
+	return func() { s.store.before, s.store.after, s.store.read = nil, nil, nil }
+}
+
+// onlyAt is trouble with one address, a number of times.
+func (s *story) onlyAt(t *rapid.T, times int, trouble error) func(Lease) error {
+	host := s.host(t)
+	return func(l Lease) error {
+		if l.Addr.String() != host || times == 0 {
+			return nil
+		}
+		times--
+		return trouble
 	}
+}
+
+// crowd sends messages that are all decided before the changes of any are stored;
+// one write stores them (B-16). Now and then a message is lost in between.
+func (s *story) crowd(t *rapid.T) {
+	defer s.trouble(t, "before", "after", "read", "one before", "one after", "conflicts", "conflicts")()
+	s.crowded = true
+	for range rapid.IntRange(2, 6).Draw(t, "crowd") {
+		rapid.SampledFrom([]func(*rapid.T){s.accept, s.accept, s.discover, s.reboot, s.renew, s.rebind, s.release, s.decline}).Draw(t, "message")(t)
+	}
+	s.crowded = false
+	var group []*Promise
+	var kept []sent
+	for _, out := range s.flying {
+		if rapid.IntRange(0, 9).Draw(t, "lost") == 0 {
+			out.promise.Drop()
+			continue
+		}
+		group, kept = append(group, out.promise), append(kept, out)
+	}
+	s.flying = nil
+	Keep(group)
+	for _, out := range kept {
+		d, promise, err := out.first, out.promise, error(nil)
+		for promise != nil && !promise.Kept() {
+			if d, promise, err = promise.Again(&out.m, nil); promise != nil {
+				Keep([]*Promise{promise})
+			}
+		}
+		out.written = s.store.written()
+		s.judge(t, out, d, err)
+	}
+}
+
+// judge compares an answer with what was promised.
+func (s *story) judge(t *rapid.T, out sent, d Decision, err error) {
+	c, m, trace, written, probes := out.by, out.m, out.trace, out.written, out.probes
 	if p, ok := s.promises[m.Asked()]; ok && p.client == m.Hardware && s.store.get(m.Asked().String()).Client == m.Client {
 		p.client, p.by = m.Client, c // taken over, answered or not (I-12)
 		s.promises[m.Asked()] = p
@@ -53,7 +141,6 @@ func (s *story) send(t *rapid.T, m ClientMessage) Decision {
 	case marks && s.store.get(d.Addr.Addr().String()).Client == m.Client:
 		s.promises[d.Addr.Addr()] = promise{client: m.Client, by: c, until: s.runs.Add(d.Time)}
 	}
-	return d
 }
 
 // current reports whether memory agrees with the store; after a write of

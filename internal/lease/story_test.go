@@ -27,6 +27,7 @@ func TestStories(t *testing.T) {
 			"rebind":         s.rebind,
 			"release":        s.release,
 			"decline":        s.decline,
+			"crowd":          s.crowd,
 			"time passes":    s.timePasses,
 			"clock is set":   s.clockIsSet,
 			"poll":           s.poll,
@@ -68,6 +69,8 @@ type promise struct {
 
 type story struct {
 	*rig
+	crowded   bool      // messages are in flight together
+	flying    []sent    // those that rest on changes
 	now       time.Time // of the server's clock
 	runs      time.Time // what its clock would be if it had never been set
 	setups    []setup

@@ -15,6 +15,14 @@ type parked struct {
 	local   map[netip.Addr]bool
 }
 
+// dropPromise ends the promise of a packet that no worker has room for.
+func (p *packet) dropPromise() {
+	if p.promise != nil {
+		p.promise.Drop()
+		p.promise = nil
+	}
+}
+
 // parkingLot is where packets wait for the keeper. Their number is bounded by the
 // places of the lease engine (B-9).
 type parkingLot struct {

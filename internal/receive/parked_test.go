@@ -3,14 +3,17 @@ package receive
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/coredhcp/coredhcp/handler"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	logtest "github.com/sirupsen/logrus/hooks/test"
 
@@ -26,6 +29,8 @@ type renewals struct {
 	t      *testing.T
 	engine *lease.Engine
 	told   atomic.Int32 // promises that were kept
+	// promised hears of each, behind of each message once it is decided; nil: nobody.
+	promised, behind func(*dhcp4.Exchange)
 	// before runs ahead of each write to the store; its errors, if any, are the outcome.
 	before func(group []lease.Change) []error
 	mu     sync.Mutex
@@ -46,9 +51,15 @@ func (r *renewals) CommitGroup(ctx context.Context, group []lease.Change) []erro
 	return r.Store.CommitGroup(ctx, group)
 }
 
+// readersAndWorkers are the two who decide about messages that rest on a change.
+var readersAndWorkers = map[string]func(*dhcpv4.DHCPv4) bool{
+	"the reader":         always,
+	"workers of a chain": func(req *dhcpv4.DHCPv4) bool { return req.MessageType() == dhcpv4.MessageTypeDiscover },
+}
+
 func leasedAddr(client byte) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 7, client}) }
 
-func newRenewals(t *testing.T, prompt func(*dhcpv4.DHCPv4) bool, before func([]lease.Change) []error) *renewals {
+func newRenewals(t *testing.T, prompt func(*dhcpv4.DHCPv4) bool, before func([]lease.Change) []error, changes ...func(*renewals)) *renewals {
 	t.Helper()
 	tag := []int64{1}
 	o := &ipam.Objects{
@@ -69,6 +80,9 @@ func newRenewals(t *testing.T, prompt func(*dhcpv4.DHCPv4) bool, before func([]l
 	}
 	log, _ := logtest.NewNullLogger()
 	r := &renewals{t: t, Store: lease.NewMemoryStore(held...), before: before}
+	for _, change := range changes {
+		change(r)
+	}
 	policy := lease.Policy{LeaseTime: 2 * time.Hour, MinTime: time.Minute, MaxTime: 2 * time.Hour, OfferHold: time.Minute, StaleAfter: time.Hour, AllowUnknown: true}
 	var err error
 	if r.engine, err = lease.NewEngine(t.Context(), lease.Config{Policy: policy, Store: r, Log: log}); err != nil {
@@ -77,8 +91,15 @@ func newRenewals(t *testing.T, prompt func(*dhcpv4.DHCPv4) bool, before func([]l
 	r.engine.SetSnapshot(snapshot)
 	r.groups = nil
 	exchanges := new(dhcp4.Exchanges)
-	chain := Chain{SupplyServerID: true, Exchanges: exchanges, Prompt: prompt}
-	r.server = startServer(t, chain, Options{}, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) { return r.renew(exchanges.Find(req), req, resp) })
+	handlers := []handler.Handler4{func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) { return r.renew(exchanges.Find(req), req, resp) }}
+	if r.behind != nil {
+		handlers = append(handlers, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+			r.behind(exchanges.Find(req))
+			return resp, true
+		})
+	}
+	chain := Chain{SupplyServerID: true, OwnsDecline: true, Exchanges: exchanges, Prompt: prompt}
+	r.server = startServer(t, chain, Options{}, handlers...)
 	return r
 }
 
@@ -101,14 +122,18 @@ func (r *renewals) renew(x *dhcp4.Exchange, req, resp *dhcpv4.DHCPv4) (*dhcpv4.D
 		}
 		x.Decision, _ = r.engine.Handle(r.t.Context(), x.Message, nil)
 	}
-	x.Promised = func(*dhcp4.Exchange) { r.told.Add(1) }
-	if x.Decision.Verdict == lease.Silent {
+	x.Promised = func(x *dhcp4.Exchange) {
+		if r.told.Add(1); r.promised != nil {
+			r.promised(x)
+		}
+	}
+	if x.Decision.Verdict == lease.Silent || x.Decision.Verdict == lease.Taken {
 		return nil, true
 	}
 	if err := dhcp4.Fill(req, resp, x.Decision, dhcp4.Extra{}); err != nil {
 		r.t.Error(err)
 	}
-	return resp, true
+	return resp, false
 }
 
 // extend is the REQUEST of a client that extends its lease.
@@ -127,10 +152,7 @@ func (r *renewals) written() [][]lease.Change {
 // answers others, and a second message of a client that waits is dropped (D-28). The
 // messages that come during one write share the next.
 func TestNoACKLeavesBeforeItsGroupIsDurable(t *testing.T) {
-	for name, prompt := range map[string]func(*dhcpv4.DHCPv4) bool{
-		"the reader":         always,
-		"workers of a chain": func(req *dhcpv4.DHCPv4) bool { return req.MessageType() == dhcpv4.MessageTypeDiscover },
-	} {
+	for name, prompt := range readersAndWorkers {
 		t.Run(name, func(t *testing.T) {
 			writing, write := make(chan int), make(chan struct{})
 			r := newRenewals(t, prompt, func(group []lease.Change) []error { writing <- len(group); <-write; return nil })
@@ -176,8 +198,14 @@ func TestNoACKLeavesBeforeItsGroupIsDurable(t *testing.T) {
 // S-2, D-16, B-16: a comparison that is lost costs its own message another turn, and no
 // other anything.
 func TestALostComparisonIsDecidedAnew(t *testing.T) {
+	for name, prompt := range readersAndWorkers {
+		t.Run(name, func(t *testing.T) { testLostComparisons(t, prompt) })
+	}
+}
+
+func testLostComparisons(t *testing.T, prompt func(*dhcpv4.DHCPv4) bool) {
 	var lost atomic.Int32
-	r := newRenewals(t, always, func(group []lease.Change) []error {
+	r := newRenewals(t, prompt, func(group []lease.Change) []error {
 		if group[0].Next.Addr != leasedAddr(1) || lost.Add(1) > 2 {
 			return nil
 		}
@@ -196,7 +224,13 @@ func TestALostComparisonIsDecidedAnew(t *testing.T) {
 
 // H-4, B-16: where the store fails, a client that renews keeps the time that is left.
 func TestAWriteThatFailsLeavesWhatIsLeft(t *testing.T) {
-	r := newRenewals(t, always, func(group []lease.Change) []error {
+	for name, prompt := range readersAndWorkers {
+		t.Run(name, func(t *testing.T) { testAWriteThatFails(t, prompt) })
+	}
+}
+
+func testAWriteThatFails(t *testing.T, prompt func(*dhcpv4.DHCPv4) bool) {
+	r := newRenewals(t, prompt, func(group []lease.Change) []error {
 		return slices.Repeat([]error{errors.New("the disk is gone")}, len(group))
 	})
 	got := newRelay(t, r.server).exchange(extend(t, 1))
@@ -267,6 +301,235 @@ func TestTheEndWaitsForParkedReplies(t *testing.T) {
 	for range 3 {
 		if got := clients.receive(); got.MessageType() != dhcpv4.MessageTypeAck {
 			t.Errorf("got %s", got.Summary())
+		}
+	}
+}
+
+// D-16, B-16: who decides does not matter to how often a message is decided.
+func TestAMessageThatLosesEachComparisonIsGivenUp(t *testing.T) {
+	for name, prompt := range readersAndWorkers {
+		t.Run(name, func(t *testing.T) {
+			r := newRenewals(t, prompt, func(group []lease.Change) []error {
+				if group[0].Next.Addr != leasedAddr(1) {
+					return nil
+				}
+				return slices.Repeat([]error{lease.ErrConflict}, len(group))
+			})
+			clients := newRelay(t, r.server)
+			clients.send(extend(t, 1).ToBytes())
+			silent := r.server.meter.dropped.WithLabelValues(string(dropNoReply))
+			waitFor(t, "the message to be given up", func() bool { return valueOf(t, silent) == 1 })
+			if got := clients.exchange(extend(t, 2)); got.MessageType() != dhcpv4.MessageTypeAck {
+				t.Errorf("another client: %s", got.Summary())
+			}
+			if n := len(r.written()); n != 3+1 {
+				t.Errorf("%d writes, want three and that of the other client", n)
+			}
+		})
+	}
+}
+
+// D-19, B-16: a RELEASE is written although no reply waits for it, and its client is
+// free afterwards.
+func TestAPromiseWithoutAReplyIsKept(t *testing.T) {
+	for name, prompt := range readersAndWorkers {
+		t.Run(name, func(t *testing.T) {
+			r := newRenewals(t, prompt, nil)
+			conn, err := net.DialUDP("udp4", &net.UDPAddr{IP: leasedAddr(1).AsSlice()}, net.UDPAddrFromAddrPort(r.server.Addrs()[0]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			release := message(t, 1, dhcpv4.WithMessageType(dhcpv4.MessageTypeRelease), dhcpv4.WithClientIP(leasedAddr(1).AsSlice()), dhcpv4.WithGatewayIP(net.IPv4zero))
+			if _, err := conn.Write(release.ToBytes()); err != nil {
+				t.Fatal(err)
+			}
+			silent := r.server.meter.dropped.WithLabelValues(string(dropNoReply))
+			waitFor(t, "its end", func() bool { return valueOf(t, silent) == 1 })
+			if stored, _, err := r.Lease(t.Context(), leasedAddr(1)); err != nil || stored.State != lease.Released {
+				t.Errorf("stored: %+v, %v", stored, err)
+			}
+			if n := r.told.Load(); n != 1 {
+				t.Errorf("%d promises are told of", n)
+			}
+			if got := newRelay(t, r.server).exchange(discover(t, 1)); got.MessageType() != dhcpv4.MessageTypeOffer {
+				t.Errorf("the client asks again: %s", got.Summary())
+			}
+		})
+	}
+}
+
+// B-3, B-16: what a handler behind the promise does ends it, and costs nothing but
+// that message: a panic, a wish to wait, which a worker fulfils, and a panic of what
+// hears that the lease is durable.
+func TestAPromiseEndsWithItsMessage(t *testing.T) {
+	broken := func(*dhcp4.Exchange) { panic("broken plugin") }
+	for name, c := range map[string]struct {
+		fault        func(x *dhcp4.Exchange) // of the first message
+		durable      bool                    // it comes once the promise is kept
+		lost, writes int                     // messages without a reply, changes that are stored
+	}{
+		"a handler panics":           {broken, false, 1, 3},
+		"a handler waits":            {func(x *dhcp4.Exchange) { x.Waits = x.Prompt }, false, 0, 3},
+		"a panic once it is durable": {broken, true, 1, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var messages atomic.Int32
+			once := func(x *dhcp4.Exchange) {
+				if messages.Add(1) == 1 {
+					c.fault(x)
+				}
+			}
+			r := newRenewals(t, always, nil, func(r *renewals) {
+				if c.durable {
+					r.promised = once
+				} else {
+					r.behind = once
+				}
+			})
+			clients := newRelay(t, r.server)
+			clients.send(extend(t, 1).ToBytes())
+			if c.lost > 0 {
+				panics := r.server.meter.dropped.WithLabelValues(string(dropPanic))
+				waitFor(t, "the panic", func() bool { return valueOf(t, panics) == 1 })
+				newRelay(t, r.server).exchange(extend(t, 2)) // by now the first one is over
+				clients.send(extend(t, 1).ToBytes())
+			}
+			if got := clients.receive(); got.MessageType() != dhcpv4.MessageTypeAck || got.ClientHWAddr[5] != 1 {
+				t.Errorf("got %s", got.Summary())
+			}
+			clients.exchange(extend(t, 3))
+			if c.lost == 0 {
+				clients.exchange(extend(t, 2))
+			}
+			if got := clients.exchange(discover(t, 1)); got.MessageType() != dhcpv4.MessageTypeOffer {
+				t.Errorf("it asks again: %s", got.Summary())
+			}
+			var n int
+			for _, group := range r.written() {
+				n += len(group)
+			}
+			if n != c.writes {
+				t.Errorf("%d changes are stored, want %d", n, c.writes)
+			}
+			waitFor(t, "all places", func() bool { return r.engine.Disk.Waiting() == 0 })
+		})
+	}
+}
+
+// watched is a socket that tells before it sends.
+type watched struct {
+	syscall.RawConn
+	sends func()
+}
+
+func (w watched) Control(f func(fd uintptr)) error {
+	w.sends()
+	return w.RawConn.Control(f)
+}
+
+// idle is another server with the chain of r, which reads nothing.
+func (r *renewals) idle() *Server {
+	r.t.Helper()
+	log, _ := logtest.NewNullLogger()
+	s, err := Listen(loopback0, r.server.chain, Options{Log: log})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// extends is a packet of a client that extends its lease, as if s had read it.
+func (r *relay) extends(s *Server, client byte) *packet {
+	r.t.Helper()
+	p := new(packet)
+	p.via, p.source, p.n = s.listeners[0], r.conn.LocalAddr().(*net.UDPAddr).AddrPort(), copy(p.buf[:], extend(r.t, client).ToBytes())
+	p.arrival = arrival{ifindex: s.interfaces.table.Load().byName["lo"].index, to: netip.MustParseAddr("127.0.0.1"), unicast: true}
+	return p
+}
+
+// B-1, B-16: a promise ends with a message that no worker has room for.
+func TestAPromiseOfASurplusMessageIsDropped(t *testing.T) {
+	r := newRenewals(t, readersAndWorkers["workers of a chain"], func(group []lease.Change) []error {
+		return slices.Repeat([]error{lease.ErrConflict}, len(group))
+	})
+	s := r.idle()
+	clients := newRelay(t, s)
+	for range waitingRoom {
+		s.jobs <- nil
+	}
+	for range 2 { // the client is free afterwards
+		p := clients.extends(s, 1)
+		if !s.working.begin(p) || s.handle(p, nil) != parks {
+			t.Fatal("nothing is promised")
+		}
+		k := replyKeeper{s, map[*listener]*outbox{p.via: newOutbox(p.via, s.meter)}}
+		k.keepGroup(s.parked.take(nil))
+	}
+	if n := valueOf(t, s.meter.dropped.WithLabelValues(string(dropSurplus))); n != 2 {
+		t.Errorf("%v messages are dropped", n)
+	}
+	s.open.Wait() // both are finished
+}
+
+// B-16, B-17: a packet is not used again while its reply waits for the others.
+func TestAPacketIsFinishedOnceItsReplyHasLeft(t *testing.T) {
+	s := newRenewals(t, always, nil).idle()
+	clients := newRelay(t, s)
+	var packets []*packet
+	for i := range byte(3) {
+		p := clients.extends(s, 1+i)
+		if f := s.handle(p, newOutbox(p.via, s.meter)); f != parks {
+			t.Fatalf("message %d: %v", i, f)
+		}
+		packets = append(packets, p)
+	}
+	sent, l := 0, s.listeners[0]
+	out := newOutbox(l, s.meter)
+	out.conn = watched{l.raw, func() {
+		sent++
+		for i, p := range packets {
+			if !p.away || p.req == nil {
+				t.Errorf("packet %d may be used again before its reply has left", i)
+			}
+		}
+	}}
+	k := replyKeeper{s, map[*listener]*outbox{l: out}}
+	k.keepGroup(s.parked.take(nil))
+	if sent != 1 {
+		t.Errorf("the replies are sent with %d calls", sent)
+	}
+	for range packets {
+		clients.receive()
+	}
+	s.open.Wait() // all are finished
+}
+
+// B-14, B-16, C-1: no promise is asked for where nothing waits for it: in a rehearsal,
+// and in a chain whose handlers may wait.
+func TestWhoMayMakeAPromise(t *testing.T) {
+	var x dhcp4.Exchange
+	exchanges := new(dhcp4.Exchanges)
+	look := func(req, _ *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+		x = *exchanges.Find(req)
+		return nil, true
+	}
+	for name, c := range map[string]struct {
+		prompt          func(*dhcpv4.DHCPv4) bool
+		out             Outcome
+		waiting, parked bool // what the handlers may do
+	}{
+		"the reader":              {always, Outcome{prompt: true}, false, true},
+		"a worker":                {always, Outcome{}, true, true},
+		"a worker, foreign chain": {nil, Outcome{}, true, false},
+		"a rehearsal":             {always, Outcome{rehearsal: true}, true, false},
+	} {
+		chain := Chain{Exchanges: exchanges, Prompt: c.prompt, Handlers: []handler.Handler4{look}}
+		c.out.memory = new(memory)
+		chain.answer(&c.out, discover(t, 1), dhcp4.Ingress{}, netip.Addr{}, nil)
+		if x.Prompt == c.waiting || x.Parks != c.parked || x.Rehearsal != c.out.rehearsal {
+			t.Errorf("%s: prompt %v, parks %v, rehearsal %v", name, x.Prompt, x.Parks, x.Rehearsal)
 		}
 	}
 }

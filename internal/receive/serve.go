@@ -260,6 +260,7 @@ func (s *Server) attend(p *packet, out *outbox) bool {
 	default:
 	}
 	s.meter.drop(dropSurplus, p.source)
+	p.dropPromise()
 	s.working.end(p)
 	s.takeBack(p)
 	return true
@@ -352,6 +353,7 @@ func (s *Server) handle(p *packet, out *outbox) (f fate) {
 	in := arrivedBy{arrival: p.arrival, source: p.source, ifc: table.byIndex[p.ifindex]}
 	ingress := in.ingress(p.via.proxy)
 	if o.prompt && !s.chain.prompt(p.req, ingress) {
+		p.promise, o.promise = o.promise, nil // the worker decides anew
 		return waits
 	}
 	s.chain.answer(&o, p.req, ingress, serverIdentifier(p.req, in, table.local), nil)
