@@ -461,7 +461,7 @@ func TestAPromiseOfASurplusMessageIsDropped(t *testing.T) {
 	}
 	for range 2 { // the client is free afterwards
 		p := clients.extends(s, 1)
-		if !s.working.begin(p) || s.handle(p, nil) != parks {
+		if s.working.begin(p) != turnNow || s.handle(p, nil) != parks {
 			t.Fatal("nothing is promised")
 		}
 		k := replyKeeper{s, map[*listener]*outbox{p.via: newOutbox(p.via, s.meter)}}

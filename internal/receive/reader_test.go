@@ -25,7 +25,7 @@ func TestReadersAnswerOneClientInOrder(t *testing.T) {
 	const messages = 2 // of which each keeps a reader
 	numbered := func(n int) []byte {
 		m := discover(t, 1)
-		m.NumSeconds, m.TransactionID[0] = uint16(n), byte(n) //nolint:gosec // G115: a few
+		m.NumSeconds, m.TransactionID[0] = uint16(n), byte(n)
 		return m.ToBytes()
 	}
 	one.send(numbered(0))

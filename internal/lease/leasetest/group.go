@@ -55,7 +55,7 @@ func testGroupIsTheCallers(t *testing.T, open OpenFunc) {
 		group := make([]lease.Change, 10)
 		for round := range rounds {
 			for i := range group {
-				group[i] = lease.Change{Next: sample(host(w*len(group)+i), round), Expected: lease.Revision(round)} //nolint:gosec // G115: not negative
+				group[i] = lease.Change{Next: sample(host(w*len(group)+i), round), Expected: lease.Revision(round)}
 			}
 			if err := errors.Join(s.CommitGroup(t.Context(), group)...); err != nil {
 				t.Errorf("round %d: %v", round, err)
