@@ -52,7 +52,10 @@ func Real(tb testing.TB) Target {
 	tb.Helper()
 	url, token := netboxtest.Real(tb)
 	if os.Getenv("NETBOX_DISPOSABLE") != "1" {
-		tb.Cleanup(func() { netboxtest.Wipe(tb, url, token) })
+		tb.Cleanup(func() {
+			netboxtest.Wipe(tb, url, token)
+			http.DefaultClient.CloseIdleConnections() // of what wiped it
+		})
 	}
 	return Target{URL: url, Token: token, kept: make(map[string][]int64)}
 }
