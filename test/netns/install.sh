@@ -52,6 +52,8 @@ apt-get -q -o Acquire::Retries=3 update >&2
 apt-get -q -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}" >&2
 # Nor at the next start of the machine.
 for package in kea-dhcp4-server isc-dhcp-server; do
-  if [[ " ${missing[*]} " == *" $package "* ]]; then systemctl --quiet disable "$package" >&2; fi
+  if [[ " ${missing[*]} " == *" $package "* ]]; then
+    systemctl --quiet disable "$package" >&2 || echo "$package starts with the machine: systemctl disable $package" >&2
+  fi
 done
 echo "installed ${missing[*]} in $((SECONDS - began)) s" >&2
