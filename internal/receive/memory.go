@@ -131,7 +131,7 @@ func (p *packet) ask(source netip.Addr, ifindex int) []byte {
 	return p.asked
 }
 
-// poison makes memory useless to whoever kept it.
+// poison makes memory useless to a handler that kept it.
 func (m *memory) poison() {
 	const bad = 0xdb
 	for _, b := range [][]byte{m.header[:], m.values} {

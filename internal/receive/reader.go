@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// maxReaders is how many readers one socket has at most. What they take turns at,
-// taking in and deciding, leaves no more of them anything to do.
+// maxReaders is how many readers one socket has at most. They take in and decide in
+// turn, so that more of them would mostly wait for each other.
 const maxReaders = 4
 
 // reader answers what one socket receives, or hands it on. Several readers of a socket
@@ -102,7 +102,7 @@ func (r *reader) answer(in *inbox, n int, out *outbox) {
 	if !more {
 		return
 	}
-	out.flush() // nobody else waits for another reader
+	out.flush() // these replies need not wait for another reader
 	for i, p := range in.packets[:n] {
 		if p == nil || p.turn != turnLater {
 			continue
