@@ -70,6 +70,7 @@ func (v *vector) call(number, fd uintptr, from, to int) (done int, err syscall.E
 type inbox struct {
 	conn    syscall.RawConn
 	packets [maxBatch]*packet
+	later   []int // which of packets come after others
 	control [maxBatch][]byte
 	vector
 }
@@ -114,6 +115,7 @@ func (in *inbox) receive(fresh func() *packet) (n int, err error) {
 type outbox struct {
 	conn    syscall.RawConn
 	meter   *meter
+	working *working
 	replies []outgoing
 	vector
 }
@@ -125,13 +127,16 @@ type outgoing struct {
 	at            time.Time
 	wire, control []byte
 	to            netip.AddrPort
+	client        client // whose message is in work until the reply has left (D-28)
 }
 
 // told counts the reply once it has left, or could not.
 func (r *outgoing) told(m *meter, err error) { m.sent(r.reply, r.row, err, time.Since(r.at)) }
 
 // newOutbox sends through the socket of l.
-func newOutbox(l *listener, m *meter) *outbox { return &outbox{conn: l.raw, meter: m} }
+func (s *Server) newOutbox(l *listener) *outbox {
+	return &outbox{conn: l.raw, meter: s.meter, working: &s.working}
+}
 
 func (o *outbox) add(r outgoing) {
 	o.replies = append(o.replies, r)
@@ -149,16 +154,22 @@ func (o *outbox) flush() {
 	for next := 0; next < len(o.replies); {
 		n, err := o.send(next)
 		for ; n > 0; n-- {
-			o.replies[next].told(o.meter, nil)
+			o.left(&o.replies[next], nil)
 			next++
 		}
 		if err != nil {
-			o.replies[next].told(o.meter, err)
+			o.left(&o.replies[next], err)
 			next++
 		}
 	}
 	clear(o.replies)
 	o.replies = o.replies[:0]
+}
+
+// left is about a reply that has left, or could not.
+func (o *outbox) left(r *outgoing, err error) {
+	o.working.endOf(r.client)
+	r.told(o.meter, err)
 }
 
 // send sends from the given reply on. It returns how many left, or the error of the

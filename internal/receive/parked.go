@@ -71,7 +71,7 @@ type replyKeeper struct {
 func (s *Server) keep(stop <-chan struct{}) {
 	k := replyKeeper{s, make(map[*listener]*outbox)}
 	for _, l := range s.listeners {
-		k.outs[l] = newOutbox(l, s.meter)
+		k.outs[l] = s.newOutbox(l)
 	}
 	var spare []parked
 	for {

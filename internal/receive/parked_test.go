@@ -461,10 +461,10 @@ func TestAPromiseOfASurplusMessageIsDropped(t *testing.T) {
 	}
 	for range 2 { // the client is free afterwards
 		p := clients.extends(s, 1)
-		if s.working.begin(p) != turnNow || s.handle(p, nil) != parks {
+		if s.working.begin(p); p.turn.Load() != turnNow || s.handle(p, nil) != parks {
 			t.Fatal("nothing is promised")
 		}
-		k := replyKeeper{s, map[*listener]*outbox{p.via: newOutbox(p.via, s.meter)}}
+		k := replyKeeper{s, map[*listener]*outbox{p.via: s.newOutbox(p.via)}}
 		k.keepGroup(s.parked.take(nil))
 	}
 	if n := valueOf(t, s.meter.dropped.WithLabelValues(string(dropSurplus))); n != 2 {
@@ -480,13 +480,13 @@ func TestAPacketIsFinishedOnceItsReplyHasLeft(t *testing.T) {
 	var packets []*packet
 	for i := range byte(3) {
 		p := clients.extends(s, 1+i)
-		if f := s.handle(p, newOutbox(p.via, s.meter)); f != parks {
+		if f := s.handle(p, s.newOutbox(p.via)); f != parks {
 			t.Fatalf("message %d: %v", i, f)
 		}
 		packets = append(packets, p)
 	}
 	sent, l := 0, s.listeners[0]
-	out := newOutbox(l, s.meter)
+	out := s.newOutbox(l)
 	out.conn = watched{l.raw, func() {
 		sent++
 		for i, p := range packets {

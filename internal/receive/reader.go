@@ -44,7 +44,7 @@ func (s *Server) newReaders() []*reader {
 
 // read works until the socket is closed, or its read deadline passes at the end.
 func (r *reader) read(ctx context.Context) {
-	in, out := newInbox(r.l.raw), newOutbox(r.l, r.meter)
+	in, out := newInbox(r.l.raw), r.newOutbox(r.l)
 	for {
 		n, err := r.takeIn(in)
 		switch {
@@ -84,30 +84,26 @@ func (r *reader) takeIn(in *inbox) (n int, err error) {
 			r.meter.lostInKernel(p.lost - l.lost)
 			l.lost = p.lost
 		}
-		p.turn = r.working.begin(p)
+		r.working.begin(p)
 	}
 	return n, nil
 }
 
 // answer handles n packets, and last those that have to come after others.
 func (r *reader) answer(in *inbox, n int, out *outbox) {
-	more := false
+	in.later = in.later[:0]
 	for i, p := range in.packets[:n] {
-		if p.turn == turnLater {
-			more = true
+		if p.turn.Load() == turnLater {
+			in.later = append(in.later, i)
 		} else if !r.take(p, out) {
 			in.packets[i] = nil
 		}
 	}
-	if !more {
-		return
-	}
-	out.flush() // these replies need not wait for another reader
-	for i, p := range in.packets[:n] {
-		if p == nil || p.turn != turnLater {
-			continue
-		}
-		if p.turn = r.working.await(p); !r.take(p, out) {
+	for _, i := range in.later {
+		p := in.packets[i]
+		out.flush() // another reader, or this one, may wait for these replies
+		r.working.await(p)
+		if !r.take(p, out) {
 			in.packets[i] = nil
 		}
 	}

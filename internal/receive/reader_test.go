@@ -14,7 +14,7 @@ import (
 // the order in which they came.
 func TestReadersAnswerOneClientInOrder(t *testing.T) {
 	begun, release := make(chan struct{}), make(chan struct{})
-	s := startServer(t, Chain{SupplyServerID: true, Prompt: always}, Options{Readers: 3}, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+	s := startServer(t, Chain{SupplyServerID: true, Prompt: always}, Options{Readers: 4}, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		if req.ClientHWAddr[5] == 1 && req.NumSeconds == 0 {
 			close(begun)
 			<-release
@@ -22,7 +22,7 @@ func TestReadersAnswerOneClientInOrder(t *testing.T) {
 		return grant(req, resp)
 	})
 	one, others := newRelay(t, s), newRelay(t, s)
-	const messages = 2 // of which each keeps a reader
+	const messages = 3 // of which each keeps a reader
 	numbered := func(n int) []byte {
 		m := discover(t, 1)
 		m.NumSeconds, m.TransactionID[0] = uint16(n), byte(n)

@@ -82,9 +82,9 @@ type packet struct {
 	via    *listener
 	at     time.Time
 	source netip.AddrPort
-	part   int    // which share of senders that are no relay it counts against (N-13); 0: none
-	client client // whose message this one is while it is in work (D-28)
-	turn   turn
+	part   int           // which share of senders that are no relay it counts against (N-13); 0: none
+	client client        // whose message this one is while it is in work (D-28)
+	turn   atomic.Uint32 // when it is to be handled; who ends the message before it changes that
 	arrival
 	cut    bool           // it was longer than what is kept
 	lost   uint32         // the kernel's count of packets it had no room for; 0: it said nothing
@@ -298,7 +298,7 @@ func (s *Server) admit(p *packet) Drop {
 	if ifc := s.interfaces.table.Load().byIndex[p.ifindex]; ifc != nil && p.via.yields[ifc.name] {
 		return dropCopy
 	}
-	if p.turn == turnNever {
+	if p.turn.Load() == turnNever {
 		return dropBusy
 	}
 	if !s.senders.begin(p, len(s.jobs) >= waitingRoom/2, (s.opt.Workers+waitingRoom)/2) {
@@ -372,8 +372,8 @@ func (s *Server) handle(p *packet, out *outbox) (f fate) {
 // conclude counts what came of a packet, and sends the reply if there is one.
 func (s *Server) conclude(p *packet, o *Outcome, in arrivedBy, local map[netip.Addr]bool, out *outbox) {
 	req := p.req
-	s.working.end(p) // before the reply: the client may send again at once
 	if o.Drop != "" {
+		s.working.end(p)
 		s.meter.dropMessage(o.Drop, req)
 		return
 	}
@@ -382,6 +382,7 @@ func (s *Server) conclude(p *packet, o *Outcome, in arrivedBy, local map[netip.A
 		s.meter.trimmed(req, o.leftOut, o.fits)
 	}
 	if o.Proxied {
+		s.working.end(p)
 		s.sendProxy(p, o.Reply, in, local)
 		return
 	}
@@ -401,14 +402,21 @@ func (in arrivedBy) ingress(bootPort bool) dhcp4.Ingress {
 }
 
 // send encodes and sends the reply as RFC 2131 section 4.1 says. With an outbox one
-// that leaves through the socket waits there for the others.
+// that leaves through the socket waits there for the others. The client may send again
+// at once: what it sends waits for a reply in an outbox, and not for other hands.
 func (s *Server) send(p *packet, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool, out *outbox) {
+	if out == nil {
+		s.working.end(p)
+	} else if p.away {
+		s.working.comeBack(p)
+	}
 	source := sourceAddress(resp, in, local)
 	d := destinationOf(p.req, resp, in, s.frames != nil && source.IsValid())
 	r := outgoing{reply: resp, row: d.name, at: p.at, wire: p.encode(resp)}
 	if d.path == byHardware {
 		err := s.frames.send(in.ifindex, resp.ClientHWAddr, netip.AddrPortFrom(source, p.via.port), d.to, r.wire)
 		if err == nil {
+			s.working.end(p)
 			r.told(s.meter, nil)
 			return
 		}
@@ -418,6 +426,7 @@ func (s *Server) send(p *packet, resp *dhcpv4.DHCPv4, in arrivedBy, local map[ne
 	}
 	r.control, r.to = p.ask(source, d.leaveBy(in)), d.to
 	if out != nil {
+		r.client, p.client = p.client, client{}
 		out.add(r)
 		return
 	}

@@ -20,8 +20,14 @@ const (
 type working struct {
 	shards [64]struct {
 		sync.Mutex
-		clients map[client]hands
+		clients map[client]inWork
 	}
+}
+
+// inWork is the message of a client that is in work, and those behind it.
+type inWork struct {
+	of   hands
+	line []*packet // that readers took in meanwhile, in the order in which they came
 }
 
 // hands is who works on the message of a client.
@@ -32,13 +38,11 @@ const (
 	ofOther               // a worker, or the keeper: it may wait for something
 )
 
-// turn is when a packet is to be handled.
-type turn uint8
-
+// When a packet is to be handled.
 const (
-	turnNow   turn = iota
-	turnLater      // a reader is at an earlier message of the client
-	turnNever      // an earlier message of the client waits for something (D-28)
+	turnNow   uint32 = iota
+	turnLater        // a reader is at an earlier message of the client
+	turnNever        // an earlier message of the client waits for something (D-28)
 )
 
 // client is what a datagram says of its client before it is decoded; the zero
@@ -64,61 +68,87 @@ func clientOf(datagram []byte, source netip.AddrPort) client {
 
 func (w *working) shard(c client) int { return int(c.chaddr[5]^c.chaddr[4]) % len(w.shards) }
 
-// begin says when p is to be handled. If that is now, p is its client's message in
-// work until end.
-func (w *working) begin(p *packet) turn {
+// begin notes in the turn of p when p is to be handled. If that is now, p is its client's message in
+// work until end. If it is later, p stands in line.
+func (w *working) begin(p *packet) {
 	c := clientOf(p.bytes(), p.source)
+	p.turn.Store(turnNow)
 	if c == (client{}) {
-		return turnNow
+		return
 	}
 	s := &w.shards[w.shard(c)]
 	s.Lock()
 	defer s.Unlock()
-	switch of, busy := s.clients[c]; {
-	case busy && of == ofReader:
-		return turnLater
-	case busy:
-		return turnNever
+	switch before, busy := s.clients[c]; {
+	case !busy:
+		if s.clients == nil {
+			s.clients = make(map[client]inWork)
+		}
+		s.clients[c] = inWork{}
+		p.client = c
+	case before.of == ofReader:
+		p.turn.Store(turnLater)
+		before.line = append(before.line, p)
+		s.clients[c] = before
+	default:
+		p.turn.Store(turnNever)
 	}
-	if s.clients == nil {
-		s.clients = make(map[client]hands)
-	}
-	s.clients[c] = ofReader
-	p.client = c
-	return turnNow
 }
 
-// await is begin for a packet whose turn is later. A reader that has no other packet
-// in hand calls it, and the other reader is soon done.
-func (w *working) await(p *packet) turn {
-	for {
-		if t := w.begin(p); t != turnLater {
-			return t
-		}
+// await waits until the turn of p is not later. The messages before it were taken in
+// by readers who wait for none that came after it, and are soon done.
+func (w *working) await(p *packet) {
+	for p.turn.Load() == turnLater {
 		runtime.Gosched()
 	}
 }
 
-// handOn notes that p goes to who may wait.
-func (w *working) handOn(p *packet) {
+// handOn notes that p goes to who may wait, and sends away who stands in line.
+func (w *working) handOn(p *packet) { w.change(p, ofOther) }
+
+// comeBack notes that p will have been answered in a moment.
+func (w *working) comeBack(p *packet) { w.change(p, ofReader) }
+
+// change notes who works on p, if it is its client's message in work.
+func (w *working) change(p *packet, of hands) {
 	if p.client == (client{}) {
 		return
 	}
 	s := &w.shards[w.shard(p.client)]
 	s.Lock()
 	defer s.Unlock()
-	s.clients[p.client] = ofOther
+	m := s.clients[p.client]
+	if m.of = of; of == ofOther {
+		for _, next := range m.line {
+			next.turn.Store(turnNever)
+		}
+		m.line = nil
+	}
+	s.clients[p.client] = m
 }
 
 // end lets the next message of the client in; a second call does nothing.
 func (w *working) end(p *packet) {
 	c := p.client
+	p.client = client{}
+	w.endOf(c)
+}
+
+// endOf is end for a packet that has given its client away.
+func (w *working) endOf(c client) {
 	if c == (client{}) {
 		return
 	}
-	p.client = client{}
 	s := &w.shards[w.shard(c)]
 	s.Lock()
 	defer s.Unlock()
-	delete(s.clients, c)
+	m := s.clients[c]
+	if len(m.line) == 0 {
+		delete(s.clients, c)
+		return
+	}
+	next := m.line[0]
+	s.clients[c] = inWork{line: m.line[1:]}
+	next.client = c
+	next.turn.Store(turnNow)
 }

@@ -82,21 +82,25 @@ func TestWhoAClientIsBeforeItsMessageIsDecoded(t *testing.T) {
 				t.Errorf("same %v, none %v", first == second, second == client{})
 			}
 			var w working
-			if w.begin(from) != turnNow || (w.begin(other) == turnNow) == c.same {
+			begin := func(p *packet) uint32 { w.begin(p); return p.turn.Load() }
+			if begin(from) != turnNow || (begin(other) == turnNow) == c.same {
 				t.Error("begin does not go by the client")
 			}
 			w.end(from)
+			if other.turn.Load() != turnNow {
+				t.Error("its turn has not come")
+			}
 			w.end(other)
-			if w.begin(other) != turnNow {
+			if begin(other) != turnNow {
 				t.Error("the client is still in work")
 			}
 			w.end(from) // a second time: the other one's mark stays
 			w.handOn(from)
-			if again := w.begin(newPacket(t, other.bytes())); (again == turnNow) != c.none || again == turnNever {
+			if again := begin(newPacket(t, other.bytes())); (again == turnNow) != c.none || again == turnNever {
 				t.Error("the mark of another packet was taken away")
 			}
 			w.handOn(other)
-			if again := w.begin(newPacket(t, other.bytes())); (again == turnNow) != c.none || again == turnLater {
+			if again := begin(newPacket(t, other.bytes())); (again == turnNow) != c.none || again == turnLater {
 				t.Error("a worker has it, and it is taken for a reader's")
 			}
 			w.end(other)
