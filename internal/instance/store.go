@@ -44,6 +44,9 @@ func (i *Instance) openStore(ctx context.Context) error {
 		if errors.Is(err, syscall.EAGAIN) {
 			return err
 		}
+		if err != nil {
+			i.withoutStore(err) // a start does not end before it has said so
+		}
 	case <-time.After(storePatience):
 		i.withoutStore(fmt.Errorf("it takes longer than %s", storePatience))
 	}
