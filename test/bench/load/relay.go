@@ -108,25 +108,36 @@ func (r *Relay) Closed(ctx context.Context, clients Clients, window, most int, d
 }
 
 // Open starts exchanges at a steady rate whatever the server does. Time counts
-// from when an exchange was due, so that no stall hides waiting.
+// from when an exchange was due, so that no stall hides waiting. One thread does
+// all, since two that share a processor would wait for each other.
 func (r *Relay) Open(ctx context.Context, clients Clients, rate float64, during time.Duration) (*Result, error) {
 	n := r.run(clients, int(rate*during.Seconds()))
-	sent := make(chan error, 1)
-	go func() { sent <- r.pace(ctx, n, rate) }()
-	in, out := r.inbox(), r.outbox()
-	sending, over := true, 0
-	for sending || over < int(n.began.Load()) {
-		select {
-		case err := <-sent:
-			if sending = false; err != nil {
+	due := func(i int) time.Duration { return time.Duration(float64(i)/rate*float64(time.Second)) + 1 }
+	in, out, begin := r.inbox(), r.outbox(), r.outbox()
+	timers, err := exactTimers()
+	if err != nil {
+		return nil, err
+	}
+	defer timers()
+	for over := 0; !n.full() || over < len(n.exchanges); {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		next := time.Duration(n.lastSent.Load()) + n.patience
+		if !n.full() {
+			if _, err := r.start(n, begin, batchSize, func(i int) (time.Duration, bool) { return due(i), due(i) <= n.now() }); err != nil {
 				return nil, err
 			}
-		default:
-		}
-		if last := time.Duration(n.lastSent.Load()); !sending && n.now() > last+n.patience {
+			next = due(int(n.began.Load()))
+		} else if n.now() > next {
 			break
 		}
-		ended, err := r.receive(n, in, out, time.Now().Add(20*time.Millisecond))
+		if came, err := r.await(next - n.now()); err != nil {
+			return nil, err
+		} else if !came {
+			continue
+		}
+		ended, err := r.receive(n, in, out, time.Time{})
 		if err != nil {
 			return nil, err
 		}
@@ -135,28 +146,37 @@ func (r *Relay) Open(ctx context.Context, clients Clients, rate float64, during 
 	return n.result(), nil
 }
 
-// pace starts the exchanges of an open loop when they are due.
-func (r *Relay) pace(ctx context.Context, n *run, rate float64) error {
-	runtime.LockOSThread() // its timers are exact; the thread ends with it
-	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0); err != nil {
-		return err
+// exactTimers lets the kernel wake this goroutine's thread to the microsecond, until
+// the function it returns is called.
+func exactTimers() (undo func(), err error) {
+	runtime.LockOSThread()
+	const exact, usual = 1, 0
+	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, exact, 0, 0, 0); err != nil {
+		runtime.UnlockOSThread()
+		return nil, fmt.Errorf("timers to the microsecond: %w", err)
 	}
-	due := func(i int) time.Duration { return time.Duration(float64(i)/rate*float64(time.Second)) + 1 }
-	begin := r.outbox()
-	for !n.full() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		_, err := r.start(n, begin, batchSize, func(i int) (time.Duration, bool) { return due(i), due(i) <= n.now() })
-		if err != nil {
-			return err
-		}
-		if wait := due(int(n.began.Load())) - n.now(); wait > 0 {
-			ts := unix.NsecToTimespec(int64(min(wait, 100*time.Millisecond)))
-			_ = unix.Nanosleep(&ts, nil) // a signal only shortens it
-		}
+	return func() {
+		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, usual, 0, 0, 0) // as before
+		runtime.UnlockOSThread()
+	}, nil
+}
+
+// await waits for replies, but not longer than a time, and tells whether any came.
+func (r *Relay) await(atMost time.Duration) (came bool, err error) {
+	raw, err := r.conn.SyscallConn()
+	if err != nil {
+		return false, err
 	}
-	return nil
+	timeout := unix.NsecToTimespec(int64(max(0, min(atMost, 20*time.Millisecond))))
+	inner := raw.Control(func(fd uintptr) {
+		var ready int
+		ready, err = unix.Ppoll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, &timeout, nil)
+		came = ready > 0
+	})
+	if errors.Is(err, unix.EINTR) {
+		err = nil // it only shortens the wait
+	}
+	return came, errors.Join(inner, err)
 }
 
 // start begins up to most exchanges that are due and sends them at once.
