@@ -85,7 +85,7 @@ func (e *Engine) lost(held map[netip.Addr]storedLease) []storedLease {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var lost []storedLease
-	for addr, known := range e.facts.Leases.stored {
+	for addr, known := range e.facts.Leases.stored.all() {
 		if held[addr].revision < known.revision || known.revision == restoredRevision && len(held) == 0 {
 			lost = append(lost, known)
 		}

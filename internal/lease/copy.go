@@ -45,10 +45,10 @@ const restoredRevision Revision = 0
 
 // forgetRestored drops the leases of a copy, since a store knows better.
 func (l *Leases) forgetRestored() {
-	for addr, known := range l.stored {
+	for addr, known := range l.stored.all() {
 		if known.revision == restoredRevision {
 			l.unlink(l.clientOf(known.Lease), addr)
-			delete(l.stored, addr)
+			l.stored.remove(addr)
 			l.touch(addr)
 		}
 	}

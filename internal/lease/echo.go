@@ -104,7 +104,7 @@ func (e *Engine) setAside(ctx context.Context, m *ClientMessage, addr netip.Addr
 	e.mu.Lock()
 	d := decider{f: &e.facts, s: e.facts.Snapshot, l: e.facts.Leases, m: m, now: e.judged(e.config.Now())}
 	next := d.quarantined(addr)
-	revision := e.facts.Leases.stored[addr].revision
+	revision := e.facts.Leases.stored.at(addr).revision
 	e.facts.Leases.inWork[addr] = m.Client
 	e.mu.Unlock()
 	err := e.promise(ctx, m.Client, next, revision)

@@ -349,7 +349,7 @@ func (e *Engine) carryOut(ctx context.Context, m *ClientMessage, decision Decisi
 
 // queue lists what is known of addr for NetBox, or takes it off the list.
 func (e *Engine) queue(addr netip.Addr) {
-	unsynced := e.facts.Leases.stored[addr].Unsynced
+	unsynced := e.facts.Leases.stored.at(addr).Unsynced
 	switch {
 	case !unsynced && e.queued[addr]:
 		delete(e.queued, addr)
@@ -385,7 +385,7 @@ func (e *Engine) Unsynced(limit int) []Lease {
 		if len(list) == limit {
 			break
 		}
-		list = append(list, e.facts.Leases.stored[addr].Lease)
+		list = append(list, e.facts.Leases.stored.at(addr).Lease)
 	}
 	return list
 }
@@ -401,7 +401,7 @@ func (e *Engine) UnsyncedCount() int {
 // time. A lease that has changed meanwhile stays in the queue.
 func (e *Engine) Synced(ctx context.Context, l Lease, at time.Time) error {
 	e.mu.Lock()
-	stored := e.facts.Leases.stored[l.Addr]
+	stored := e.facts.Leases.stored.at(l.Addr)
 	current := stored.says(l) && e.facts.Leases.inWork[l.Addr] == ""
 	if current {
 		e.facts.Leases.inWork[l.Addr] = l.Client
@@ -439,7 +439,7 @@ func (e *Engine) Leased() map[netip.Addr]bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now, running := e.judged(e.config.Now()), make(map[netip.Addr]bool)
-	for addr, stored := range e.facts.Leases.stored {
+	for addr, stored := range e.facts.Leases.stored.all() {
 		if stored.State == Bound && stored.Expires.After(now) {
 			running[addr] = true
 		}
@@ -451,8 +451,8 @@ func (e *Engine) Leased() map[netip.Addr]bool {
 func (e *Engine) Leases() []Lease {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	list := make([]Lease, 0, len(e.facts.Leases.stored))
-	for _, stored := range e.facts.Leases.stored {
+	list := make([]Lease, 0, e.facts.Leases.stored.len())
+	for _, stored := range e.facts.Leases.stored.all() {
 		list = append(list, stored.Lease)
 	}
 	return list

@@ -38,7 +38,7 @@ func (d *decider) decline() Decision {
 		return d.inVain("A-9", ReasonTooMany, r)
 	}
 	decision.Addr = d.masked(a, n)
-	decision.effect = effect{dropHold: true, change: d.quarantined(r), revision: d.l.stored[r].revision}
+	decision.effect = effect{dropHold: true, change: d.quarantined(r), revision: d.l.stored.at(r).revision}
 	decision.effect.declined.client = d.m.Client
 	if b := d.l.binding(a, d.now); b.Client == d.m.Client {
 		decision.effect.declined.until = b.Expires
@@ -83,7 +83,7 @@ func (d *decider) release() Decision {
 	next.Client, next.Hardware, next.State, next.Expires = d.m.Client, d.m.Hardware, Released, seconds(d.wall())
 	return Decision{
 		Verdict: Taken, Rule: "D-19", Reason: ReasonReleased, Subnet: n, Addr: d.masked(a, n),
-		effect: effect{dropHold: true, change: next, revision: d.l.stored[addr].revision},
+		effect: effect{dropHold: true, change: next, revision: d.l.stored.at(addr).revision},
 	}
 }
 

@@ -43,7 +43,7 @@ func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ip
 		next.Hostname = d.m.Hostname
 	}
 	decision.effect.change = next.superseding(a, d.now)
-	decision.effect.revision = d.l.stored[next.Addr].revision
+	decision.effect.revision = d.l.stored.at(next.Addr).revision
 	return decision
 }
 
@@ -73,7 +73,7 @@ func (d *decider) durableUntil(a *ipam.Address, c client, promised time.Duration
 
 // nextLease starts the next version of the lease stored for addr.
 func (d *decider) nextLease(addr netip.Addr) Lease {
-	next := d.l.stored[addr].Lease
+	next := d.l.stored.at(addr).Lease
 	next.Addr = addr
 	next.Unsynced = true
 	return next
@@ -418,7 +418,7 @@ func (d *decider) tookByClock(a *ipam.Address, c client) bool {
 	if a == nil || !d.f.Distrusted {
 		return false
 	}
-	stored, shown := d.l.stored[a.Address.Addr()], recorded(a)
+	stored, shown := d.l.stored.at(a.Address.Addr()), recorded(a)
 	return d.l.clientOf(stored.Lease) == c.id && stored.State == Bound || shown.Client == d.m.shown() && shown.State == Bound
 }
 

@@ -75,7 +75,7 @@ func (l *Leases) askedFor(m *ClientMessage, host netip.Addr, b Binding, steady t
 // then (I-12).
 func (d *decider) takenOver(decision Decision, a *ipam.Address, b Binding) Decision {
 	addr := a.Address.Addr()
-	stored := d.l.stored[addr]
+	stored := d.l.stored.at(addr)
 	if d.m.Hardware == "" || stored.Client == d.m.Client {
 		return decision
 	}
@@ -105,7 +105,7 @@ func (d *decider) marked(decision Decision, a *ipam.Address, c client) Decision 
 	addr := a.Address.Addr()
 	next := Lease{Addr: addr, Client: c.id, Hardware: d.m.Hardware, State: Bound, Expires: d.durableUntil(a, c, decision.Time), Hostname: d.m.Hostname}
 	decision.effect.change = next.superseding(a, d.now)
-	decision.effect.revision = d.l.stored[addr].revision
+	decision.effect.revision = d.l.stored.at(addr).revision
 	return decision
 }
 
@@ -119,7 +119,7 @@ func (d *decider) claimed(decision *Decision) netip.Addr {
 	if decision.Static && decision.Verdict == Ack {
 		return decision.Addr.Addr()
 	}
-	if a := d.passed.Address; d.waits(a) && d.l.stored[a.Address.Addr()].Hardware == d.m.Client {
+	if a := d.passed.Address; d.waits(a) && d.l.stored.at(a.Address.Addr()).Hardware == d.m.Client {
 		return a.Address.Addr()
 	}
 	return netip.Addr{}
@@ -129,7 +129,7 @@ func (d *decider) claimed(decision *Decision) netip.Addr {
 // alone, is that of another identifier: it is in the store, so firmware or a
 // host without an identifier has it, and did not ask for it now (I-12, I-14).
 func (d *decider) ofAnother(a *ipam.Address, b Binding) bool {
-	return d.m.Hardware != "" && b.Client == d.m.Hardware && d.l.stored[a.Address.Addr()].Client == b.Client
+	return d.m.Hardware != "" && b.Client == d.m.Hardware && d.l.stored.at(a.Address.Addr()).Client == b.Client
 }
 
 // needsNoStore reports whether m is served although its lease could not be kept:

@@ -15,7 +15,7 @@ type Leases struct {
 	policy   *Policy
 	snapshot *ipam.Snapshot
 
-	stored   map[netip.Addr]storedLease
+	stored   storedLeases
 	byClient map[ClientID][]netip.Addr
 
 	holds      map[netip.Addr]hold
@@ -46,11 +46,6 @@ type Leases struct {
 	pending poolSet // of the snapshot that is about to take over; nil otherwise
 }
 
-type storedLease struct {
-	Lease
-	revision Revision
-}
-
 type hold struct {
 	client   ClientID
 	until    time.Time
@@ -77,7 +72,6 @@ type lapse struct {
 func NewLeases(policy *Policy) *Leases {
 	return &Leases{
 		policy:         policy,
-		stored:         make(map[netip.Addr]storedLease),
 		byClient:       make(map[ClientID][]netip.Addr),
 		holds:          make(map[netip.Addr]hold),
 		ended:          make(map[netip.Addr]endedOffer),
@@ -96,10 +90,13 @@ func NewLeases(policy *Policy) *Leases {
 }
 
 // put notes what the store holds for one address. Changes may arrive out of
-// order: an older revision than the one known is ignored.
+// order: an older revision than the one known is ignored. So is what is not IPv4.
 func (l *Leases) put(next Lease, revision Revision) {
+	if !next.Addr.Is4() {
+		return
+	}
 	delete(l.unread, next.Addr)
-	old, ok := l.stored[next.Addr]
+	old, ok := l.stored.find(next.Addr)
 	if ok && revision < old.revision {
 		l.touch(next.Addr)
 		return
@@ -108,7 +105,7 @@ func (l *Leases) put(next Lease, revision Revision) {
 	if was := l.clientOf(old.Lease); ok && was != client {
 		l.unlink(was, next.Addr)
 	}
-	l.stored[next.Addr] = storedLease{next, revision}
+	l.stored.set(storedLease{next, revision})
 	delete(l.ended, next.Addr)
 	if next.State == Quarantined {
 		l.resting[next.Addr] = true
@@ -125,9 +122,9 @@ func (l *Leases) put(next Lease, revision Revision) {
 // replace is put, but for a store that has lost what is known: the revision
 // counts although it is older.
 func (l *Leases) replace(next Lease, revision Revision) {
-	if old, ok := l.stored[next.Addr]; ok {
+	if old, ok := l.stored.find(next.Addr); ok {
 		old.revision = 0
-		l.stored[next.Addr] = old
+		l.stored.set(old)
 	}
 	l.put(next, revision)
 }
@@ -274,7 +271,7 @@ func (b Binding) running(now time.Time) bool {
 // binding merges store and record (S-5).
 func (l *Leases) binding(a *ipam.Address, now time.Time) Binding {
 	record := recorded(a)
-	stored, ok := l.stored[a.Address.Addr()]
+	stored, ok := l.stored.find(a.Address.Addr())
 	if !ok {
 		return record
 	}
@@ -314,7 +311,7 @@ func (l *Leases) binding(a *ipam.Address, now time.Time) Binding {
 // told. By a clock that is not trusted it may run still, although it seems to have
 // ended before ours (S-14).
 func (l *Leases) foreignNews(a *ipam.Address) (Binding, bool) {
-	stored, ok := l.stored[a.Address.Addr()]
+	stored, ok := l.stored.find(a.Address.Addr())
 	record := recorded(a)
 	if !ok || record.Client == "" || record.State != Bound || !stored.Foreign(record.Client, record.Expires, a.LastUpdated) {
 		return Binding{}, false

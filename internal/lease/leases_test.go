@@ -209,7 +209,7 @@ func TestOlderRevisionsAreIgnored(t *testing.T) {
 	l.put(bound("10.0.0.10", alice, time.Hour), 2)
 	l.put(released("10.0.0.10", alice, 0), 3)
 	l.put(bound("10.0.0.10", alice, time.Hour), 2)
-	if got := l.stored[optionalAddr("10.0.0.10")]; got.State != Released || got.revision != 3 {
+	if got := l.stored.at(optionalAddr("10.0.0.10")); got.State != Released || got.revision != 3 {
 		t.Errorf("%+v", got)
 	}
 	l.put(bound("10.0.0.10", bob, time.Hour), 4)

@@ -27,7 +27,7 @@ func (e *Engine) LongestLease() time.Duration {
 	defer e.mu.Unlock()
 	now := e.config.Now()
 	longest := e.longestPromise(now)
-	for _, l := range e.facts.Leases.stored {
+	for _, l := range e.facts.Leases.stored.all() {
 		if l.State == Bound {
 			longest = max(longest, l.Expires.Sub(now))
 		}

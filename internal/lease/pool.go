@@ -153,7 +153,7 @@ func (l *Leases) freeSince(a *ipam.Address) int64 {
 		return neverUsed
 	}
 	free := b.Expires
-	if stored, ok := l.stored[addr]; ok && stored.Expires.After(free) {
+	if stored, ok := l.stored.find(addr); ok && stored.Expires.After(free) {
 		free = stored.Expires
 	}
 	if b.Rival != "" && a.Record.Expires.After(free) {

@@ -108,7 +108,7 @@ func (l *Leases) verify() error {
 			return fmt.Errorf("share %v: %d holds, %d counted, %d linked", s, n, list.n, linked)
 		}
 	}
-	for addr, stored := range l.stored {
+	for addr, stored := range l.stored.all() {
 		if client := l.clientOf(stored.Lease); !slices.Contains(l.byClient[client], addr) {
 			return fmt.Errorf("%s is not listed under %s", addr, client)
 		}

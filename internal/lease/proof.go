@@ -156,7 +156,7 @@ func (d *decider) overdrawn(n *ipam.Subnet) bool {
 	}
 	resting := 0
 	for addr := range d.l.declined {
-		if stored := d.l.stored[addr]; stored.State == Quarantined && stored.Expires.After(d.now) && n.Contains(addr) {
+		if stored := d.l.stored.at(addr); stored.State == Quarantined && stored.Expires.After(d.now) && n.Contains(addr) {
 			resting++
 		}
 	}

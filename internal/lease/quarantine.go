@@ -45,7 +45,7 @@ func (e *Engine) endRest(ctx context.Context, addr netip.Addr, only Revision) er
 // unrested is what the store has to hold of an address whose quarantine ends now.
 // NetBox may be alone in showing it, from before this server.
 func (l *Leases) unrested(addr netip.Addr, now time.Time) (Lease, Revision, error) {
-	stored := l.stored[addr]
+	stored := l.stored.at(addr)
 	resting := stored.State == Quarantined && stored.Expires.After(now)
 	if l.snapshot != nil {
 		for vrf := range l.pools {

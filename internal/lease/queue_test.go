@@ -162,7 +162,7 @@ func TestReleaseOvertakesSynced(t *testing.T) {
 	if list := r.Unsynced(10); len(list) != 1 || list[0].State != Released {
 		t.Errorf("queue %v, want the release", list)
 	}
-	if got, want := r.facts.Leases.stored[optionalAddr("10.0.0.10")].Lease, store.get("10.0.0.10"); got != want {
+	if got, want := r.facts.Leases.stored.at(optionalAddr("10.0.0.10")).Lease, store.get("10.0.0.10"); got != want {
 		t.Errorf("in memory %+v, stored %+v", got, want)
 	}
 	r.expect(request(bob, wants("10.0.0.10")), "silent D-10")

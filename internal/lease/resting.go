@@ -24,7 +24,7 @@ func (d *decider) fromQuarantine(c client, w wire, none choice) (choice, *ipam.S
 	}
 	one, network, ends := none, (*ipam.Subnet)(nil), time.Time{}
 	for addr := range d.l.resting {
-		stored := d.l.stored[addr]
+		stored := d.l.stored.at(addr)
 		rested := stored.Expires.Add(minRest - d.f.Policy.DeclineTime)
 		older := one.address == nil || stored.Expires.Before(ends) || stored.Expires.Equal(ends) && addr.Less(one.address.Address.Addr())
 		if !older || rested.After(d.now) || !stored.Expires.After(d.now) {

@@ -3,6 +3,7 @@ package lease
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -89,4 +90,34 @@ func BenchmarkLeases(b *testing.B) {
 			costs(b, "DISCOVER in a full pool", func(b *testing.B, _ int) { r.must(b, Silent, discover(bob, relay)) })
 		})
 	}
+}
+
+// BenchmarkStoredLeases compares the memory of a million leases, packed and in a map.
+func BenchmarkStoredLeases(b *testing.B) {
+	const n = 1_000_000
+	fill := func(b *testing.B, set func(storedLease)) {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range n {
+			set(storedLease{Lease{Addr: leasedAddr(i), Client: alice, State: Bound, Expires: time.Unix(1, 0), ToldClient: alice}, 1})
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "B/lease")
+	}
+	b.Run("packed", func(b *testing.B) {
+		for range b.N {
+			var leases storedLeases
+			fill(b, leases.set)
+			runtime.KeepAlive(&leases)
+		}
+	})
+	b.Run("map", func(b *testing.B) {
+		for range b.N {
+			leases := make(map[netip.Addr]storedLease)
+			fill(b, func(l storedLease) { leases[l.Addr] = l })
+			runtime.KeepAlive(leases)
+		}
+	})
 }

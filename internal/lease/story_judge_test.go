@@ -147,7 +147,7 @@ func (s *story) judge(t *rapid.T, out sent, d Decision, err error) {
 // unknown outcome that could not be read it need not.
 func (s *story) current() bool {
 	for _, stored := range s.store.all() {
-		if s.facts.Leases.stored[stored.Addr].revision != stored.revision {
+		if s.facts.Leases.stored.at(stored.Addr).revision != stored.revision {
 			return false
 		}
 	}

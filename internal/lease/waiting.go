@@ -108,7 +108,7 @@ func (d *decider) leaseOn(a *ipam.Address, addr netip.Addr) Binding {
 	if a != nil {
 		return d.binding(a)
 	}
-	stored := d.l.stored[addr]
+	stored := d.l.stored.at(addr)
 	b := Binding{Client: d.l.clientOf(stored.Lease), Expires: stored.Expires, State: stored.State}
 	return d.l.askedFor(d.m, addr, b, d.steady)
 }

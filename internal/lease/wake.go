@@ -69,7 +69,7 @@ func (e *Engine) longestLeftAlone() (addr netip.Addr, chosen rest, found bool) {
 		return addr, chosen, false
 	}
 	for at := range l.resting {
-		stored := l.stored[at]
+		stored := l.stored.at(at)
 		if !stored.Expires.After(now) {
 			continue
 		}
