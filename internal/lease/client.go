@@ -20,15 +20,6 @@ type client struct {
 // known reports whether the MAC resolves to a device or virtual machine.
 func (c client) known() bool { return c.machine != nil || c.port != nil }
 
-// allowed reports whether the client may have a dynamic address at all (P-12).
-func (d *decider) allowed(c client, rule string) bool {
-	if c.known() || d.f.Policy.AllowUnknown {
-		return true
-	}
-	d.trace.addf(rule, "dynamic.allow_unknown is false and NetBox does not know the client")
-	return false
-}
-
 // identify finds the interface behind a MAC (I-4) and its static addresses on
 // the wire (I-5, I-6).
 func (d *decider) identify(w wire) client {

@@ -100,11 +100,8 @@ func (d *decider) selecting(r netip.Addr) Decision {
 		d.trace.addf("D-5", "the client's static address is %s, not %s", c.statics[0].Address.Addr(), r)
 		return d.refuse("D-5", ReasonWrongAddress, n, c)
 	}
-	if !d.allowed(c, "D-5") {
-		return d.refuse("D-5", ReasonUnknownClient, n, c)
-	}
-	if last, ok := d.lastTime("D-4", r, n, c); ok {
-		return last
+	if decision, ok := d.withoutNew("D-5", "D-4", r, n, c); ok {
+		return decision
 	}
 	a := d.s.Address(n.VRF, r)
 	d.elsewhere(r, n)
@@ -172,11 +169,8 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 		d.trace.addf("D-27", "the client now has the static address %s", c.statics[0].Address.Addr())
 		return d.refuse(other, ReasonWrongAddress, n, c)
 	}
-	if !d.allowed(c, none) {
-		return d.refuse(none, ReasonUnknownClient, n, c)
-	}
-	if last, ok := d.lastTime(granted, addr, n, c); ok {
-		return last
+	if decision, ok := d.withoutNew(none, granted, addr, n, c); ok {
+		return decision
 	}
 	a := d.s.Address(n.VRF, addr)
 	if a != nil {
@@ -210,6 +204,22 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 		return d.silent("H-6", ReasonStoreFailed)
 	}
 	return d.refuse(none, ReasonNoBinding, n, c)
+}
+
+// withoutNew answers a client whose lease is not extended, or that may have none: with
+// what is left of it, else with silence or a refusal.
+func (d *decider) withoutNew(none, granted string, addr netip.Addr, n *ipam.Subnet, c client) (Decision, bool) {
+	b := d.barred(n, c)
+	if b.shut() {
+		d.traceBar(b, n)
+	}
+	if b.bySetting() {
+		return d.refuse(none, b.reason, n, c), true
+	}
+	if last, ok := d.lastTime(granted, addr, n, c, b); ok {
+		return last, true
+	}
+	return d.refuse(none, b.reason, n, c), b.shut()
 }
 
 // confirmBound acknowledges an address that was bound to the client last, if it may

@@ -197,6 +197,10 @@ func (d *decider) inform() Decision {
 	if n == nil {
 		n = w.first()
 	}
+	if b := d.barred(n, c); b.silent() && !d.usesIn(n, d.m.ClientAddr) {
+		d.traceBar(b, n)
+		return d.unserved("D-22", b, n)
+	}
 	return Decision{
 		Verdict: Informed, Rule: "D-21", Reason: ReasonInform,
 		Subnet: n, Interface: c.port, Machine: c.machine,

@@ -13,7 +13,7 @@ import (
 func (d *decider) grant(rule string, verdict Verdict, reason Reason, a *ipam.Address, n *ipam.Subnet, c client) Decision {
 	decision := Decision{
 		Verdict: verdict, Rule: rule, State: d.state, Reason: reason,
-		Addr: d.masked(a, n), Static: reason == ReasonStatic, Time: d.leaseTime(),
+		Addr: d.masked(a, n), Static: reason == ReasonStatic, Time: d.leaseTime(n, c),
 		Subnet: n, Interface: c.port, Machine: c.machine,
 	}
 	if d.trace != nil {
@@ -96,11 +96,10 @@ func (d *decider) masked(a *ipam.Address, n *ipam.Subnet) netip.Prefix {
 }
 
 // leaseTime clamps the client's wish.
-func (d *decider) leaseTime() time.Duration {
-	p, wish := d.f.Policy, d.m.LeaseTime
-	granted := p.LeaseTime
-	if wish != 0 {
-		granted = min(max(wish, p.MinTime), p.MaxTime)
+func (d *decider) leaseTime(n *ipam.Subnet, c client) time.Duration {
+	granted, low, high := d.terms(n, c)
+	if wish := d.m.LeaseTime; wish != 0 {
+		granted = min(max(wish, low), high)
 	}
 	if d.atMost > 0 {
 		return min(granted, d.atMost)
@@ -125,7 +124,7 @@ type choice struct {
 // client could not leave its wire by another one (N-8).
 func (d *decider) chooseOnWire(c client, w wire) (choice, *ipam.Subnet) {
 	if len(w.all) > 1 {
-		if a, n := d.runningBinding(c, w); a != nil {
+		if a, n := d.runningBinding(c, w); a != nil && (!d.barred(n, c).shut() || d.leaves(a)) {
 			d.choose("bound to this client", a)
 			return choice{address: a, reason: ReasonBound, own: true}, n
 		}
@@ -136,6 +135,10 @@ func (d *decider) chooseOnWire(c client, w wire) (choice, *ipam.Subnet) {
 			if d.trace != nil {
 				d.trace.addf("N-8", "prefix %s (id %d) has no gateway of its own: no new address from it", n.Prefix.Prefix, n.ID)
 			}
+			continue
+		}
+		if b := d.barred(n, c); b.shut() {
+			d.traceBar(b, n)
 			continue
 		}
 		one := d.chooseDynamic(c, n)
@@ -382,6 +385,9 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Re
 		if c.port == nil || !reserved(a) || c.port.ID != a.Interface {
 			return d.refused(a, ReasonVanished), false
 		}
+	}
+	if b := d.barred(n, c); b.shut() {
+		return d.refused(a, b.reason), false
 	}
 	// An ended binding is still its client's, unless the address was offered
 	// to or reserved for another client meanwhile.

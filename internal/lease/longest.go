@@ -41,9 +41,13 @@ func (e *Engine) LongestLease() time.Duration {
 }
 
 // longestPromise is the longest time that was promised with a lease that may
-// still run at the time given, by the settings of then and before.
+// still run at the time given, by the settings of then and before, and by the contexts of
+// now (CTX-4).
 func (e *Engine) longestPromise(at time.Time) time.Duration {
 	longest := e.config.Policy.longest()
+	if s := e.facts.Snapshot; s != nil {
+		longest = max(longest, s.LongestLease())
+	}
 	for _, t := range terms(e.notes[longestNote]) {
 		if t.Until.IsZero() || t.Until.After(at) {
 			longest = max(longest, t.Time)

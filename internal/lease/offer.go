@@ -17,8 +17,8 @@ func (d *decider) discover() Decision {
 	if len(c.statics) > 0 {
 		return d.offerStatic(c, w)
 	}
-	if !d.allowed(c, "D-2") {
-		return d.silent("D-2", ReasonUnknownClient)
+	if b := d.turnedOut(c, w); b.shut() {
+		return d.offerLast(b, c, w)
 	}
 	if doubt, why := d.doubted(c); doubt != "" {
 		return d.offerRunning(doubt, why, c, w)

@@ -226,6 +226,11 @@ func (d *decider) resumed(granted string, a *ipam.Address, n *ipam.Subnet, c cli
 		return d.silent("D-16", ReasonBusy), true
 	}
 	d.trace.addf("D-33", "%s was declined in the name of the client, which uses it: its quarantine ends", addr)
+	if b := d.barred(n, c); b.shut() {
+		if d.atMost = why.until.Sub(d.now).Truncate(time.Second); d.atMost < minRemaining {
+			return d.unserved("D-33", b, n), true
+		}
+	}
 	decision := d.acknowledge(granted, ReasonBound, a, n, c)
 	if next := &decision.effect.change; next.Expires.Before(why.until) {
 		next.Expires = why.until

@@ -74,6 +74,9 @@ func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c client) D
 	if doubt, why := d.doubted(c); doubt != "" {
 		return d.silent(doubt, why)
 	}
+	if b := d.barred(n, c); b.silent() {
+		return d.unserved(rule, b, n)
+	}
 	if d.hearsay {
 		d.trace.addf("N-11", "no refusal rests on a relay that nothing vouches for")
 		return d.silent("N-11", ReasonHearsay)

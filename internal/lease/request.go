@@ -160,7 +160,7 @@ const (
 	ReasonAmbiguousVRF  Reason = "ambiguous_vrf"  // several VRFs match (N-3)
 	ReasonConflict      Reason = "conflict"       // one MAC, several interfaces (I-4)
 	ReasonPoolEmpty     Reason = "pool_empty"     // no dynamic address left
-	ReasonUnknownClient Reason = "unknown_client" // dynamic.allow_unknown is false
+	ReasonUnknownClient Reason = "unknown_client" // dynamic.allow_unknown, or allow_unknown of a context, is false
 	ReasonLAGMember     Reason = "lag_member"     // P-1
 	ReasonWrongNetwork  Reason = "wrong_network"  // address outside N
 	ReasonWrongAddress  Reason = "wrong_address"  // another address is the client's
@@ -182,14 +182,16 @@ const (
 	ReasonVanished      Reason = "vanished"       // NetBox does not show it any more (T-1, T-3)
 	ReasonUnhandled     Reason = "unhandled"      // message type not served
 
-	ReasonRelayUnknown   Reason = "relay_unknown"   // giaddr is in no prefix of NetBox (N-10)
-	ReasonRelayUnlisted  Reason = "relay_unlisted"  // giaddr is not in network.relays (N-10)
-	ReasonSenderUnlisted Reason = "sender_unlisted" // the sender of a relayed message is not (N-10)
-	ReasonUnproved       Reason = "unproved"        // a RELEASE or DECLINE that anyone could have sent (D-31, D-32)
-	ReasonTooMany        Reason = "too_many"        // more DECLINEs than count
-	ReasonNotOffered     Reason = "not_offered"     // it accepts an offer that was not made (D-30)
-	ReasonOffered        Reason = "offered"         // another client was offered the address and has not answered (D-34)
-	ReasonHearsay        Reason = "relay_unproved"  // the network rests on a relay that nothing vouches for (N-11)
+	ReasonRelayUnknown    Reason = "relay_unknown"      // giaddr is in no prefix of NetBox (N-10)
+	ReasonRelayUnlisted   Reason = "relay_unlisted"     // giaddr is not in network.relays (N-10)
+	ReasonSenderUnlisted  Reason = "sender_unlisted"    // the sender of a relayed message is not (N-10)
+	ReasonUnproved        Reason = "unproved"           // a RELEASE or DECLINE that anyone could have sent (D-31, D-32)
+	ReasonTooMany         Reason = "too_many"           // more DECLINEs than count
+	ReasonNotOffered      Reason = "not_offered"        // it accepts an offer that was not made (D-30)
+	ReasonOffered         Reason = "offered"            // another client was offered the address and has not answered (D-34)
+	ReasonClientsUnserved Reason = "clients_not_served" // serve_clients of a context is false, and NetBox does not know the client (CTX-5)
+	ReasonRandomMAC       Reason = "random_mac"         // random_macs of a context refuses it (CTX-6)
+	ReasonHearsay         Reason = "relay_unproved"     // the network rests on a relay that nothing vouches for (N-11)
 )
 
 // ClientState is what the client of a DHCPREQUEST is doing (RFC 2131 section 4.3.2).

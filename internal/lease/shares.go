@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"cmp"
 	"hash/fnv"
 	"net/netip"
 	"time"
@@ -161,11 +162,13 @@ func (d *decider) ration(one *choice, n *ipam.Subnet, c client) bool {
 	if h, ok := d.l.holds[d.l.heldBy[c.id]]; ok && h.share.pool == one.share.pool {
 		held--
 	}
-	kept := (d.l.size(n)*d.f.Policy.KeepForKnown + 99) / 100
+	percent, source := d.keepForKnown(n)
+	kept := (d.l.size(n)*percent + 99) / 100
 	most := min((room+1)/2, room-kept)
 	if kept > 0 && most <= 0 {
 		if d.trace != nil {
-			d.trace.addf("A-12", "%d addresses of %s are free, and %d are kept for machines that NetBox knows", room, n.Prefix.Prefix, kept)
+			d.trace.addf("A-12", "%d addresses of %s are free, and %d are kept for machines that NetBox knows (%d%% by %s)", room, n.Prefix.Prefix, kept, percent,
+				cmp.Or(source, "dynamic.keep_for_known"))
 		}
 		return false
 	}

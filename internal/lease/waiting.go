@@ -67,9 +67,10 @@ func (d *decider) ofPort(mac ipam.MAC, port *ipam.Interface) bool {
 }
 
 // lastTime confirms a running lease of the client for the time that is left and
-// no longer, where NetBox has taken the address away (S-11). Below a minute it is
+// no longer, where NetBox has taken the address away (S-11), or the client may have no
+// new lease by b (CTX-5). Below a minute it is
 // silence: the client has the address until then, so a refusal would be wrong.
-func (d *decider) lastTime(rule string, addr netip.Addr, n *ipam.Subnet, c client) (Decision, bool) {
+func (d *decider) lastTime(rule string, addr netip.Addr, n *ipam.Subnet, c client, by bar) (Decision, bool) {
 	a := d.s.Address(n.VRF, addr)
 	b := d.leaseOn(a, addr)
 	runs := b.running(d.now)
@@ -79,6 +80,9 @@ func (d *decider) lastTime(rule string, addr netip.Addr, n *ipam.Subnet, c clien
 	reason := d.ending(a)
 	if reason == "" && b.Rival != "" {
 		reason = ReasonForeign // another server gave the address away, too (S-12)
+	}
+	if reason == "" {
+		reason = by.reason
 	}
 	switch {
 	case reason == "":
