@@ -130,7 +130,7 @@ func (c *Chain) answer(out *Outcome, req *dhcpv4.DHCPv4, in dhcp4.Ingress, ident
 	if out.Drop != "" {
 		return
 	}
-	out.leftOut, out.fits = dhcp4.Trim(req, resp)
+	out.leftOut, out.fits = dhcp4.Trim(req, resp, out.Exchange.Options)
 	out.Reply = resp
 }
 
