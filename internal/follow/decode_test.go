@@ -3,6 +3,7 @@ package follow
 import (
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,8 @@ func TestRowsOfUnknownShapeAreReadAsFarAsTheyGo(t *testing.T) {
 			func(v any) bool { p := v.(*ipam.Prefix); return p.VRF == 7 && p.Scope == ipam.Scope{} }},
 		{"prefix on a VLAN", netbox.Prefixes, `{"id":1,"prefix":"10.0.0.0/24","vlan":{"id":12,"vid":5,"name":"office"}}`,
 			func(v any) bool { return v.(*ipam.Prefix).VLAN == 12 }},
+		{"prefix with tags", netbox.Prefixes, `{"id":1,"prefix":"10.0.0.0/24","tags":[{"id":4,"slug":"voice"},{"id":9,"slug":"b"}]}`,
+			func(v any) bool { return slices.Equal(v.(*ipam.Prefix).Tags, []int64{4, 9}) }},
 		{"prefix on no VLAN", netbox.Prefixes, `{"id":1,"prefix":"10.0.0.0/24","vlan":null}`,
 			func(v any) bool { return v.(*ipam.Prefix).VLAN == 0 }},
 		{"prefix with host bits", netbox.Prefixes, `{"id":1,"prefix":"10.0.0.9/24"}`,
@@ -103,7 +106,7 @@ func TestRowsOfUnknownShapeAreReadAsFarAsTheyGo(t *testing.T) {
 		{"context limited by tag slugs", netbox.Contexts, `{"id":1,"name":"x","tags":["a"],"data":{"pydhcp_configuration":{"mtu":9000}}}`,
 			func(v any) bool {
 				c := v.(*ipam.ConfigContext)
-				return c.MachinesOnly && string(c.Data) == `{"mtu":9000}`
+				return !c.MachinesOnly && slices.Equal(c.Tags, []string{"a"}) && string(c.Data) == `{"mtu":9000}`
 			}},
 		{"context with criteria", netbox.Contexts, `{"id":1,"name":"x","regions":[{"id":2}],"tenant_groups":[3],"data":{}}`,
 			func(v any) bool {

@@ -50,7 +50,7 @@ func columns(table netbox.Table) string {
 	case netbox.VRFs:
 		return "id,name,rd"
 	case netbox.Prefixes:
-		return "id,prefix,vrf,status,scope_type,scope_id,tenant,vlan,last_updated"
+		return "id,prefix,vrf,status,scope_type,scope_id,tenant,vlan,tags,last_updated"
 	case netbox.Ranges:
 		return "id,start_address,end_address,vrf,status,tags"
 	case netbox.Addresses:

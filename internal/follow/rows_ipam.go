@@ -28,6 +28,7 @@ type prefixRow struct {
 	ScopeID   int64         `json:"scope_id"`
 	Tenant    netbox.Ref    `json:"tenant"`
 	VLAN      netbox.Ref    `json:"vlan"`
+	Tags      []netbox.Ref  `json:"tags"`
 }
 
 func (r *prefixRow) value(*decoder) (any, error) {
@@ -40,7 +41,7 @@ func (r *prefixRow) value(*decoder) (any, error) {
 	}
 	return &ipam.Prefix{
 		ID: r.ID, Prefix: p.Masked(), VRF: int64(r.VRF), Status: string(r.Status),
-		Scope: scope(r.ScopeType, r.ScopeID), Tenant: int64(r.Tenant), VLAN: int64(r.VLAN),
+		Scope: scope(r.ScopeType, r.ScopeID), Tenant: int64(r.Tenant), VLAN: int64(r.VLAN), Tags: netbox.IDs(r.Tags),
 		LastUpdated: r.LastUpdated.Time,
 	}, nil
 }

@@ -75,14 +75,15 @@ type contextRow struct {
 	Tenants      []netbox.Ref `json:"tenants"`
 	TenantGroups []netbox.Ref `json:"tenant_groups"`
 
-	// Criteria that a bare prefix never meets; only whether there are any.
+	Tags []string `json:"tags"` // slugs, in all versions
+
+	// Criteria that a prefix never meets; only whether there are any.
 	DeviceTypes   []json.RawMessage `json:"device_types"`
 	Roles         []json.RawMessage `json:"roles"`
 	Platforms     []json.RawMessage `json:"platforms"`
 	ClusterTypes  []json.RawMessage `json:"cluster_types"`
 	ClusterGroups []json.RawMessage `json:"cluster_groups"`
 	Clusters      []json.RawMessage `json:"clusters"`
-	Tags          []json.RawMessage `json:"tags"`
 }
 
 func (r *contextRow) value(d *decoder) (any, error) {
@@ -90,11 +91,11 @@ func (r *contextRow) value(d *decoder) (any, error) {
 		return nil, nil
 	}
 	machines := len(r.DeviceTypes) + len(r.Roles) + len(r.Platforms) + len(r.ClusterTypes) +
-		len(r.ClusterGroups) + len(r.Clusters) + len(r.Tags)
+		len(r.ClusterGroups) + len(r.Clusters)
 	return &ipam.ConfigContext{
 		ID: r.ID, Name: r.Name, Weight: r.Weight,
 		Regions: netbox.IDs(r.Regions), SiteGroups: netbox.IDs(r.SiteGroups), Sites: netbox.IDs(r.Sites), Locations: netbox.IDs(r.Locations),
 		Tenants: netbox.IDs(r.Tenants), TenantGroups: netbox.IDs(r.TenantGroups),
-		MachinesOnly: machines > 0, Data: underKey(r.Data, d.contextKey),
+		Tags: r.Tags, MachinesOnly: machines > 0, Data: underKey(r.Data, d.contextKey),
 	}, nil
 }

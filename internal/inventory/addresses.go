@@ -36,6 +36,7 @@ func (b *builder) prefixes() {
 			Scope:  b.scope(path, p),
 			Tenant: b.find(b.tenant, path+".tenant", p.Tenant),
 			VLAN:   b.vlanID(p.VLAN),
+			Tags:   b.tagIDs(path+".tags", p.Tags),
 		}
 	}
 }

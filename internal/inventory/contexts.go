@@ -104,6 +104,9 @@ func (b *builder) context(path string, id int64, c configContext) ruled {
 		criteria: criteria{c.Roles, c.Platforms, c.DeviceTypes, c.Clusters},
 		tags:     b.tagIDs(path+".tags", c.Tags),
 	}
+	for _, id := range rule.tags {
+		rule.Tags = append(rule.Tags, b.out.Tags[id].Slug)
+	}
 	if c.Weight != nil {
 		rule.Weight = *c.Weight
 		if rule.Weight < 0 || rule.Weight > 32767 {
@@ -113,7 +116,7 @@ func (b *builder) context(path string, id int64, c configContext) ruled {
 	if c.Data == nil {
 		b.report.Addf(path+".data", "want a mapping")
 	}
-	rule.MachinesOnly = len(c.Roles)+len(c.Platforms)+len(c.DeviceTypes)+len(c.Clusters)+len(c.Tags) > 0
+	rule.MachinesOnly = len(c.Roles)+len(c.Platforms)+len(c.DeviceTypes)+len(c.Clusters) > 0
 	return rule
 }
 

@@ -76,6 +76,7 @@ type prefix struct {
 	SiteGroup string       `yaml:"site_group"`
 	Tenant    string       `yaml:"tenant"`
 	VLAN      string       `yaml:"vlan"` // name of the VLAN object; the same name is the same VLAN
+	Tags      []string     `yaml:"tags"`
 }
 
 type ipRange struct {

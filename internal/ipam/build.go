@@ -198,7 +198,7 @@ func (b *builder) siteContexts() []*ConfigContext {
 	for _, c := range b.s.objects.Contexts {
 		var keys map[string]json.RawMessage
 		switch {
-		case c.Data == nil || c.MachinesOnly:
+		case c.Data == nil || c.MachinesOnly || len(c.Tags) > 0:
 		case json.Unmarshal(c.Data, &keys) != nil:
 			b.problemf(fmt.Sprintf("config context %s (id %d)", c.Name, c.ID), "want an object, not %.40s: left out", c.Data)
 		default:

@@ -29,7 +29,10 @@ func sampleDisk() Disk {
 		vrf.Loss = Lost
 	}
 	for _, p := range o.Prefixes {
-		p.Loss = Lost
+		p.Loss, p.Tags = Lost, []int64{6}
+	}
+	for _, c := range o.Contexts {
+		c.Tags = []string{"voice"}
 	}
 	for _, a := range o.Addresses {
 		a.Loss, a.Created = Ended, d.Taken.Add(-time.Hour)
@@ -53,7 +56,7 @@ func sampleDisk() Disk {
 	return d
 }
 
-// sampleDiskBefore has a value in every field that the version before knew.
+// sampleDiskBefore has a value in every field that version 3 knew.
 func sampleDiskBefore() Disk {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 890_000_000, time.UTC)
 	port := InterfaceID{Kind: VirtualMachine, ID: 7}
@@ -168,6 +171,7 @@ func TestDiskHeaderNamesTheTypesBelowIt(t *testing.T) {
 		"coredhcp-netbox tables 2\n": "522ea8ea36552474",
 		"coredhcp-netbox tables 3\n": "98fbd0ccc42530cc",
 		"coredhcp-netbox tables 4\n": "a7f2f186a35979e9",
+		"coredhcp-netbox tables 5\n": "2d0a192baf86acab",
 	}
 	sum := sha256.Sum256([]byte(shapeOf(reflect.TypeFor[Disk](), nil)))
 	if got := hex.EncodeToString(sum[:8]); got != shapes[diskHeader] {
@@ -177,9 +181,9 @@ func TestDiskHeaderNamesTheTypesBelowIt(t *testing.T) {
 
 // A server starts from the copy that a version before left. The files were
 // written by those versions: the first knows no bridges and parents (H-1, I-7),
-// the second no lost rows (T-1).
+// the second no lost rows (T-1), the third no tags of prefixes and contexts (CTX-1).
 func TestDiskCopiesOfTheVersionsBeforeAreRead(t *testing.T) {
-	for file, linked := range map[string]bool{"testdata/tables-2.snapshot": false, "testdata/tables-3.snapshot": true} {
+	for file, linked := range map[string]bool{"testdata/tables-2.snapshot": false, "testdata/tables-3.snapshot": true, "testdata/tables-4.snapshot": true} {
 		got, err := ReadDiskFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -91,6 +91,7 @@ type Prefix struct {
 	Scope       Scope
 	Tenant      int64 // 0: none
 	VLAN        int64 // id of the VLAN object; 0: none
+	Tags        []int64
 	LastUpdated time.Time
 	Loss        Loss // whether NetBox still shows it
 }
@@ -234,8 +235,11 @@ type ConfigContext struct {
 	Weight int
 	// The criteria a prefix can meet; an empty list does not restrict.
 	Regions, SiteGroups, Sites, Locations, Tenants, TenantGroups []int64
+	// Tags are the slugs of a criterion that a prefix meets if it carries one of the
+	// tags (CTX-1). G-7 reads no context that has some.
+	Tags []string
 	// MachinesOnly says that a criterion only machines can meet (role,
-	// platform, device type, cluster, tag) is set.
+	// platform, device type, cluster) is set.
 	MachinesOnly bool
 	// Data is the value under the configured key; nil where the key is absent.
 	Data json.RawMessage
