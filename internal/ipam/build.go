@@ -156,10 +156,12 @@ func (b *builder) markDisputed(others []*Address) {
 	}
 }
 
-func (b *builder) indexSubnets() {
+// indexSubnets finds the networks, and what contexts say of each.
+func (b *builder) indexSubnets() *contextBuilder {
 	s := b.s
 	s.subnets = make(map[int64]*bart.Table[*Subnet])
 	places := newPlaces(s.objects, b.siteContexts())
+	contexts := b.newContexts(places)
 	// A prefix that NetBox shows goes before one that vanished.
 	ids := slices.SortedFunc(maps.Keys(s.objects.Prefixes), func(a, b int64) int {
 		return cmp.Or(cmp.Compare(s.objects.Prefixes[a].Loss, s.objects.Prefixes[b].Loss), cmp.Compare(a, b))
@@ -187,8 +189,9 @@ func (b *builder) indexSubnets() {
 		}
 		context := places.context(p)
 		b.config(describePrefix(p)+", site context", context)
-		table.Insert(p.Prefix, &Subnet{Prefix: p, Config: s.configs[string(context)], loss: max(p.Loss, s.lostVRFs[p.VRF])})
+		table.Insert(p.Prefix, &Subnet{Prefix: p, Config: s.configs[string(context)], contexts: contexts.of(p), loss: max(p.Loss, s.lostVRFs[p.VRF])})
 	}
+	return contexts
 }
 
 // siteContexts returns the contexts that say something about sites. An error in
@@ -200,7 +203,7 @@ func (b *builder) siteContexts() []*ConfigContext {
 		switch {
 		case c.Data == nil || c.MachinesOnly || len(c.Tags) > 0:
 		case json.Unmarshal(c.Data, &keys) != nil:
-			b.problemf(fmt.Sprintf("config context %s (id %d)", c.Name, c.ID), "want an object, not %.40s: left out", c.Data)
+			b.problemf(describeContext(c), "want an object, not %.40s: left out", c.Data)
 		default:
 			list = append(list, c)
 		}
@@ -208,7 +211,8 @@ func (b *builder) siteContexts() []*ConfigContext {
 	return list
 }
 
-func (b *builder) parseMachineConfigs() {
+// parseMachineConfigs returns the machines in order.
+func (b *builder) parseMachineConfigs() []MachineID {
 	// In order, so that one mistake in a context that many share is reported
 	// for the same machine each time.
 	ids := slices.SortedFunc(maps.Keys(b.s.objects.Machines), func(a, b MachineID) int {
@@ -217,9 +221,10 @@ func (b *builder) parseMachineConfigs() {
 	for _, id := range ids {
 		m := b.s.objects.Machines[id]
 		if _, known := b.s.configs[string(m.Context)]; !known {
-			b.config(fmt.Sprintf("%s %s (id %d), config context", id.Kind, m.Name, id.ID), m.Context)
+			b.config(describeMachine(m)+", config context", m.Context)
 		}
 	}
+	return ids
 }
 
 // config parses raw once for all objects that share it.

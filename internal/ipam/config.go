@@ -75,12 +75,12 @@ func ParseConfig(raw json.RawMessage) (*Config, []string) {
 	return c, p.warnings
 }
 
-// known are the keys that ParseConfig reads.
+// known are the keys that something reads: ParseConfig, or Data.
 func known() []string {
-	return []string{
+	return append(contextKeys(),
 		"boot_files", "dns_servers", "domain_name", "domain_search", "http_boot_url", "ipv6_only_wait", "ipxe_boot_file", "mtu",
 		"ntp_servers", "pxe_boot_file", "static_routes", "tftp_server", "uefi_boot_file",
-	}
+	)
 }
 
 // unread warns of keys that nothing reads, and of what was probably meant (G-9).

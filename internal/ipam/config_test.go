@@ -59,8 +59,8 @@ func TestParseConfig(t *testing.T) {
 				"mtu: want a whole number", "static_routes: want a list", "ipv6_only_wait: want a whole number", "tftp_server: want a string",
 				"pxe_boot_file: want a string", "uefi_boot_file: want a string", "http_boot_url: want a string", "ipxe_boot_file: want a string", "boot_files: want an object"}},
 		// A misspelt key is no key of others (G-9).
-		{"misspelt keys", `{"dns_server": "10.0.0.1", "Domain_Name": "example.org", "static_route": [], "mtu_size": 5, "lease_time": 60}`, Config{},
-			[]string{`"Domain_Name" is no key that is read: did you mean domain_name?`, "did you mean dns_servers?", `"lease_time" is no key`, `"mtu_size" is no key`, "did you mean static_routes?"}},
+		{"misspelt keys", `{"dns_server": "10.0.0.1", "Domain_Name": "example.org", "static_route": [], "mtu_size": 5, "rental": 60}`, Config{},
+			[]string{`"Domain_Name" is no key that is read: did you mean domain_name?`, "did you mean dns_servers?", `"mtu_size" is no key`, `"rental" is no key`, "did you mean static_routes?"}},
 		// A wrong value costs only itself.
 		{"one wrong key beside a good one", `{"mtu": [], "domain_name": "example.org"}`, Config{DomainName: "example.org"}, []string{"mtu: "}},
 		{"a single name server", `{"dns_servers": "10.0.0.1"}`, Config{DNSServers: addrs("10.0.0.1")}, nil},

@@ -16,6 +16,7 @@ type Subnet struct {
 	// Config is the context of the prefix's place in the world (G-7); never nil.
 	Config *Config
 
+	contexts *contextList   // what config contexts say of its clients; nil: nothing (CTX-1)
 	wider    *Subnet        // the next wider active or reserved prefix of the VRF; nil: none
 	apart    []netip.Prefix // nested networks of their own, by address; none lies in another
 	owned    []netip.Addr   // gateways whose mask is that of the prefix

@@ -74,6 +74,7 @@ type Snapshot struct {
 	gateways      map[int64][]*Address
 	gatewayNets   map[int64]*bart.Table[struct{}] // networks by the masks of gateways
 	configs       map[string]*Config
+	contexts      clientContexts
 
 	followed      map[string]Followed
 	formerTag     int64 // ids that the names led to before; 0: none
@@ -114,12 +115,13 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	others := b.indexAddresses()
 	b.link()
 	b.findContests(others)
-	b.indexSubnets()
+	contexts := b.indexSubnets()
 	b.indexRelays(opt.Relays)
 	b.relateSubnets()
 	b.masks()
 	b.countLosses()
-	b.parseMachineConfigs()
+	machines := b.parseMachineConfigs()
+	contexts.machines(machines)
 	slices.SortFunc(b.problems, func(a, b Problem) int {
 		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Text, b.Text))
 	})
