@@ -26,6 +26,8 @@ type Exchange struct {
 	Config *ipam.Config
 	// Options are those of config contexts that the reply was given (OPT-7).
 	Options []option.Chosen
+	// Sources say where other options come from, for explain; nil unless Rehearsal.
+	Sources []Source
 	// Booted says that the reply has boot data of ours.
 	Booted bool
 	// Trace takes the reasons of the decision; nil where the server needs none.
@@ -45,6 +47,12 @@ type Exchange struct {
 	Promised func(x *Exchange)
 	// Note is why boot data were kept back, for explain.
 	Note string
+}
+
+// Source says where an option of a reply comes from.
+type Source struct {
+	Code uint8
+	Text string
 }
 
 // Exchanges finds the Exchange of a request by the request's identity, since a

@@ -69,6 +69,9 @@ func (c *Chain) Answer(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Ad
 	return out
 }
 
+// LeftOut lists the options that a reply too big for the client lost.
+func (o *Outcome) LeftOut() []dhcpv4.OptionCode { return o.leftOut }
+
 // waits reports whether a handler would have had to wait.
 func (o *Outcome) waits() bool { return o.Exchange != nil && o.Exchange.Waits }
 
