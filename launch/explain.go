@@ -210,6 +210,7 @@ type answer struct {
 	Client  string            `json:"client,omitempty"`
 	Why     []lease.Step      `json:"why"`
 	Reply   map[string]string `json:"reply,omitempty"`
+	Options []explainedOption `json:"options,omitempty"`
 	RestsOn []string          `json:"rests_on,omitempty"`
 }
 
@@ -238,6 +239,7 @@ func rehearse(chain *receive.Chain, i *instance.Instance, req *dhcpv4.DHCPv4, in
 	}
 	if out.Reply != nil {
 		result.Reply = describe(out.Reply)
+		result.Options = explainOptions(out)
 	}
 	return result
 }
@@ -321,6 +323,7 @@ func (r answer) print(w io.Writer) error {
 			fmt.Fprintf(t, "  %s\t%s\n", name, r.Reply[name])
 		}
 	}
+	printOptions(t, r.Options)
 	if len(r.RestsOn) > 0 {
 		fmt.Fprintln(t, "\nrests on\t")
 		for _, line := range r.RestsOn {

@@ -54,6 +54,7 @@ func (a *app) check(ctx context.Context) error {
 	if err := receive.RoomForBursts(); err != nil {
 		fmt.Fprintf(a.stdout, "warning  %v\n", err)
 	}
+	listUnusedClasses(a.stdout, file.NetBox)
 	if err := checkBootFiles(a.stdout, file.NetBox); err != nil {
 		return err
 	}
@@ -90,6 +91,21 @@ func listProblems(out io.Writer, problems []ipam.Problem, when string) {
 	}
 	if more := len(problems) - shownProblems; more > 0 {
 		fmt.Fprintf(out, "warning  and %s in NetBox's data, see the log of the server\n", count(more, "more problem", "more problems"))
+	}
+}
+
+// listUnusedClasses names the classes of config contexts that matched no client for
+// 30 days (OPT-12).
+func listUnusedClasses(out io.Writer, s settings.NetBox) {
+	unused, err := instance.UnusedClasses(s)
+	if err != nil {
+		fmt.Fprintf(out, "notice   when classes of config contexts last matched a client cannot be read: %v\n", err)
+	}
+	for _, name := range unused[:min(len(unused), shownProblems)] {
+		fmt.Fprintf(out, "notice   %s matched no client for 30 days: is the key as clients write it? explain --class TEXT tells\n", name)
+	}
+	if more := len(unused) - shownProblems; more > 0 {
+		fmt.Fprintf(out, "notice   and %s that matched no client for 30 days\n", count(more, "more class", "more classes"))
 	}
 }
 

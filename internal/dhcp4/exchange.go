@@ -8,6 +8,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/option"
 )
 
 // Exchange is what the plugins of one chain share about one packet, beyond what
@@ -23,6 +24,10 @@ type Exchange struct {
 	Decided bool
 	// Config is the context of the machine decided about, once a plugin asked for it.
 	Config *ipam.Config
+	// Options are those of config contexts that the reply was given (OPT-7).
+	Options []option.Chosen
+	// Sources say where other options come from, for explain; nil unless Rehearsal.
+	Sources []Source
 	// Booted says that the reply has boot data of ours.
 	Booted bool
 	// Trace takes the reasons of the decision; nil where the server needs none.
@@ -42,6 +47,12 @@ type Exchange struct {
 	Promised func(x *Exchange)
 	// Note is why boot data were kept back, for explain.
 	Note string
+}
+
+// Source says where an option of a reply comes from.
+type Source struct {
+	Code uint8
+	Text string
 }
 
 // Exchanges finds the Exchange of a request by the request's identity, since a

@@ -47,7 +47,7 @@ func FuzzAnswer(f *testing.F) {
 		if err := Fill(req, resp, d, Extra{Config: config, SendHostname: true}); err != nil {
 			return
 		}
-		_, fits := Trim(req, resp)
+		_, fits := Trim(req, resp, nil)
 		wire := resp.ToBytes()
 		if fits && len(wire) > max(sizeLimit(req), paddedLength) {
 			t.Fatalf("%d bytes are said to fit in %d", len(wire), sizeLimit(req))

@@ -1,9 +1,13 @@
 package dhcp4
 
 import (
+	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/option"
 )
 
 // Sizes in bytes.
@@ -18,11 +22,31 @@ const (
 )
 
 // Trim leaves options out of resp until the client of req can take it, in the
-// order of R-5: 119, 42, 12, 28, 15, 249. It returns what it left out, for the
-// log. fits is false if resp is still too big without all of these. A second
-// call changes nothing.
-func Trim(req, resp *dhcpv4.DHCPv4) (left []dhcpv4.OptionCode, fits bool) {
+// order of R-5: those of added that are not forced, the last one first, then 119,
+// 42, 12, 28, 15, 249, then those that are forced (OPT-10). It returns what it left
+// out, for the log. fits is false if resp is still too big without all of these. A
+// second call changes nothing.
+func Trim(req, resp *dhcpv4.DHCPv4, added []option.Chosen) (left []dhcpv4.OptionCode, fits bool) {
 	limit := sizeLimit(req)
+	over := size(resp) - limit
+	if over <= 0 {
+		return nil, true
+	}
+	leave := func(code dhcpv4.OptionCode) {
+		if over > 0 && resp.Options.Has(code) {
+			resp.DeleteOption(code)
+			left = append(left, code)
+			over = size(resp) - limit
+		}
+	}
+	forced := func(force bool) {
+		for _, c := range slices.Backward(added) {
+			if c.Force == force && bytes.Equal(resp.Options[c.Code], c.Value) { // else another plugin replaced it
+				leave(dhcpv4.GenericOptionCode(c.Code))
+			}
+		}
+	}
+	forced(false)
 	for _, code := range []dhcpv4.OptionCode{
 		dhcpv4.OptionDNSDomainSearchList,
 		dhcpv4.OptionNTPServers,
@@ -31,15 +55,10 @@ func Trim(req, resp *dhcpv4.DHCPv4) (left []dhcpv4.OptionCode, fits bool) {
 		dhcpv4.OptionDomainName,
 		dhcpv4.GenericOptionCode(249),
 	} {
-		if size(resp) <= limit {
-			return left, true
-		}
-		if resp.Options.Has(code) {
-			resp.DeleteOption(code)
-			left = append(left, code)
-		}
+		leave(code)
 	}
-	return left, size(resp) <= limit
+	forced(true)
+	return left, over <= 0
 }
 
 // sizeLimit returns how many bytes of DHCP the client takes in one datagram.

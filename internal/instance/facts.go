@@ -1,11 +1,14 @@
 package instance
 
 import (
+	"fmt"
+
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/option"
 )
 
 // Facts are what the option plugins need to know of the client of one packet.
@@ -20,6 +23,43 @@ type Facts struct {
 	// the client is in none of its prefixes.
 	Known   bool
 	Ingress dhcp4.Ingress
+
+	rehearsal *dhcp4.Exchange // nil but for explain
+}
+
+// Options returns what config contexts say of options for the client; nil: nothing.
+func (f Facts) Options() *option.Set {
+	if !f.Known {
+		return nil
+	}
+	return f.Snapshot.Data(f.Subnet, f.Machine).Options
+}
+
+// Context names what Config comes from.
+func (f Facts) Context() string {
+	switch {
+	case f.Machine != nil:
+		return fmt.Sprintf("the rendered context of %s %q", f.Machine.ID.Kind, f.Machine.Name)
+	case f.Subnet != nil:
+		return fmt.Sprintf("the config contexts for the place of %s", f.Subnet.Prefix.Prefix)
+	}
+	return "no context"
+}
+
+// Explained reports whether it is to be said where options come from (OPT-13). From
+// does nothing else.
+func (f Facts) Explained() bool { return f.rehearsal != nil }
+
+// From says where options of resp come from; it passes over those that resp lacks.
+func (f Facts) From(resp *dhcpv4.DHCPv4, source string, codes ...dhcpv4.OptionCode) {
+	if f.rehearsal == nil {
+		return
+	}
+	for _, code := range codes {
+		if resp.Options.Has(code) {
+			f.rehearsal.Sources = append(f.rehearsal.Sources, dhcp4.Source{Code: code.Code(), Text: source})
+		}
+	}
 }
 
 // Facts returns what the netbox plugin found out about req, or, after another
@@ -27,6 +67,9 @@ type Facts struct {
 func (i *Instance) Facts(req, resp *dhcpv4.DHCPv4) Facts {
 	x := i.pool.Exchanges.Find(req)
 	f := Facts{Snapshot: i.Snapshot(), Ingress: x.Ingress}
+	if x.Rehearsal {
+		f.rehearsal = x
+	}
 	switch {
 	case f.Snapshot == nil:
 		return f

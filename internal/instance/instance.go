@@ -49,6 +49,7 @@ type Instance struct {
 	// storeOpen is the store on disk; nil while there is none (H-5).
 	storeOpen atomic.Pointer[pebblestore.Store]
 	copyHeld  atomic.Bool // the folder of the second copy is this server's (H-10)
+	classes   classes     // of config contexts, and when they matched (OPT-12)
 	stop      context.CancelFunc
 	running   sync.WaitGroup
 	disks     sync.WaitGroup // work on disks, which may hang: nothing waits long for it
@@ -97,6 +98,7 @@ func (i *Instance) open(ctx context.Context) error {
 	if !i.pool.Rehearse {
 		i.running.Go(func() { i.Engine.WatchClock(ctx) })
 		i.running.Go(func() { i.Engine.WatchQuarantine(ctx) })
+		i.disks.Go(func() { i.keepClasses(ctx) })
 	}
 	switch {
 	case i.Settings.Inventory != "":
@@ -196,6 +198,7 @@ func options(s settings.NetBox) ipam.Options {
 func (i *Instance) publish(s *ipam.Snapshot) {
 	i.Engine.SetSnapshot(s)
 	i.snapshot.Store(s)
+	i.knowClasses(s.ClientClasses())
 	o := s.Objects()
 	dynamic := 0
 	for _, vrf := range s.DynamicVRFs() {

@@ -35,12 +35,17 @@ func (s *Snapshot) Data(n *Subnet, m *Machine) *ContextData {
 // something.
 func (s *Snapshot) LongestLease() time.Duration { return s.contexts.longest }
 
+// ClientClasses names the conditions on clients that contexts have, sorted, as
+// option.Set.Matched has them (OPT-12).
+func (s *Snapshot) ClientClasses() []string { return s.contexts.classes }
+
 // clientContexts are the contexts of all networks and machines. Networks at one
 // place with the same tags share a list, and machines a layer if theirs is equal.
 type clientContexts struct {
 	none     contextList
 	machines map[MachineID]*option.Layer // those whose context has keys of contextKeys
 	longest  time.Duration
+	classes  []string
 
 	pairs map[contextPair]*ContextData
 	// late are pairs beyond mostPairs. A machine is seldom in more than one or two
@@ -131,10 +136,12 @@ type contextBuilder struct {
 	lists  map[string]*contextList // by the ids of their contexts
 	at     map[contextPlace]*contextList
 	found  map[string]bool // findings that were reported
+	// classes are the names of the conditions on clients in all layers (OPT-12).
+	classes map[string]bool
 }
 
 func (b *builder) newContexts(p *places) *contextBuilder {
-	c := &contextBuilder{builder: b, places: p, lists: make(map[string]*contextList), at: make(map[contextPlace]*contextList), found: make(map[string]bool)}
+	c := &contextBuilder{builder: b, places: p, lists: make(map[string]*contextList), at: make(map[contextPlace]*contextList), found: make(map[string]bool), classes: make(map[string]bool)}
 	bySlug := make(map[string]int64, len(b.s.objects.Tags))
 	for id, tag := range b.s.objects.Tags {
 		bySlug[tag.Slug] = id
@@ -165,7 +172,10 @@ func describeContext(c *ConfigContext) string {
 // examine reports what cannot be used in one layer. A machine's layer repeats what is
 // wrong in contexts.
 func (c *contextBuilder) examine(object string, layer option.Layer) {
-	_, findings := option.Compile([]option.Layer{layer})
+	set, findings := option.Compile([]option.Layer{layer})
+	for _, name := range set.Classes() {
+		c.classes[name] = true
+	}
 	findings = append(findings, new(LeaseContext).lay(layer)...)
 	for _, f := range findings {
 		text := f.Field + ": " + f.Problem
@@ -247,6 +257,7 @@ func (c *contextBuilder) machines(inOrder []MachineID) {
 			c.s.contexts.machines[id] = layer
 		}
 	}
+	c.s.contexts.classes = slices.Sorted(maps.Keys(c.classes))
 	c.pair(slices.Collect(maps.Values(layers)))
 }
 

@@ -69,6 +69,9 @@ func (c *Chain) Answer(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Ad
 	return out
 }
 
+// LeftOut lists the options that a reply too big for the client lost.
+func (o *Outcome) LeftOut() []dhcpv4.OptionCode { return o.leftOut }
+
 // waits reports whether a handler would have had to wait.
 func (o *Outcome) waits() bool { return o.Exchange != nil && o.Exchange.Waits }
 
@@ -130,7 +133,7 @@ func (c *Chain) answer(out *Outcome, req *dhcpv4.DHCPv4, in dhcp4.Ingress, ident
 	if out.Drop != "" {
 		return
 	}
-	out.leftOut, out.fits = dhcp4.Trim(req, resp)
+	out.leftOut, out.fits = dhcp4.Trim(req, resp, out.Exchange.Options)
 	out.Reply = resp
 }
 

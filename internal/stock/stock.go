@@ -13,6 +13,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/option"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
 )
 
@@ -74,7 +75,7 @@ func (w *wrapper) handle4(req, resp *dhcpv4.DHCPv4) (reply *dhcpv4.DHCPv4, stop 
 		avoidRawFrame(req, reply, x.Ingress)
 	}
 	if w.Last && !stop {
-		w.trim(req, reply)
+		w.trim(req, reply, x.Options)
 	}
 	return reply, stop
 }
@@ -99,8 +100,8 @@ func (w *wrapper) end() {
 }
 
 // trim keeps the reply as small as the client needs it (R-5, L-14).
-func (w *wrapper) trim(req, resp *dhcpv4.DHCPv4) {
-	left, fits := dhcp4.Trim(req, resp)
+func (w *wrapper) trim(req, resp *dhcpv4.DHCPv4, added []option.Chosen) {
+	left, fits := dhcp4.Trim(req, resp, added)
 	if len(left) > 0 {
 		w.Log.Warn("trimmed", "reply too big for the client: options left out", logrus.Fields{
 			"mac": req.ClientHWAddr, "options": left,

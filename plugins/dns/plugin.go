@@ -58,7 +58,25 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 	for _, name := range fill(req, resp, facts.Config, fallback) {
 		h.Quiet.Warn("domain "+name, "domain name left out: it cannot be sent", logrus.Fields{"domain": name})
 	}
+	if facts.Explained() {
+		h.explain(resp, facts)
+	}
 	return resp, false
+}
+
+// explain says where the options come from (OPT-13).
+func (h *handler) explain(resp *dhcpv4.DHCPv4, facts instance.Facts) {
+	servers := "the line of netbox_dns"
+	switch {
+	case facts.Config != nil && len(facts.Config.DNSServers) > 0:
+		servers = "dns_servers of " + facts.Context()
+	case len(h.fallback) == 0:
+		servers = "the gateway (netbox.dns.fallback)"
+	}
+	facts.From(resp, servers, dhcpv4.OptionDomainNameServer)
+	facts.From(resp, "domain_name of "+facts.Context(), dhcpv4.OptionDomainName)
+	facts.From(resp, "domain_search of "+facts.Context(), dhcpv4.OptionDNSDomainSearchList)
+	facts.From(resp, "ntp_servers of "+facts.Context(), dhcpv4.OptionNTPServers)
 }
 
 // gateway returns the client's gateway: what the reply says, or would say if

@@ -5,6 +5,8 @@ package gateway
 
 import (
 	"errors"
+	"fmt"
+	"net/netip"
 
 	chain "github.com/coredhcp/coredhcp/handler"
 	"github.com/coredhcp/coredhcp/logger"
@@ -45,6 +47,9 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 	}
 	facts := h.Facts(req, resp)
 	router := fill(req, resp, facts.Gateways(), facts.Config, h.Settings.Gateway)
+	if facts.Explained() {
+		explain(resp, facts, router)
+	}
 	client := dhcp4.ClientPrefix(req, resp)
 	if router.IsValid() && !client.IsSingleIP() && !client.Contains(router) { // G-3
 		h.Quiet.Warn("gateway outside "+client.Masked().String(), "gateway is outside the client's subnet", logrus.Fields{
@@ -52,4 +57,17 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		})
 	}
 	return resp, false
+}
+
+// explain says where the options come from (OPT-13).
+func explain(resp *dhcpv4.DHCPv4, facts instance.Facts, router netip.Addr) {
+	source := "netbox.gateway.fallback of the settings"
+	for _, a := range facts.Gateways() {
+		if a.Address.Addr() == router {
+			source = fmt.Sprintf("IP address %s (id %d) with the gateway tag", a.Address, a.ID)
+		}
+	}
+	facts.From(resp, source, dhcpv4.OptionRouter)
+	facts.From(resp, "static_routes of "+facts.Context(), dhcpv4.OptionClasslessStaticRoute, microsoftRoutes)
+	facts.From(resp, "mtu of "+facts.Context(), dhcpv4.OptionInterfaceMTU)
 }

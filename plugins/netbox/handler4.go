@@ -111,13 +111,15 @@ func (h *handler) speak(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange) (*dhcpv4.DH
 		}
 	}
 	extra := dhcp4.Extra{SendHostname: h.Settings.Clients.SendHostname}
-	if facts := h.Facts(req, resp); facts.Known {
+	facts := h.Facts(req, resp)
+	if facts.Known {
 		extra.Config = facts.Config
 	}
 	if err := dhcp4.Fill(req, resp, d, extra); err != nil {
 		h.Quiet.Error("fill", "packet dropped", logrus.Fields{"error": err})
 		return nil, true
 	}
+	h.addOptions(req, resp, x, facts)
 	if x.Rehearsal {
 		return resp, false
 	}

@@ -54,7 +54,7 @@ func asks(req *dhcpv4.DHCPv4) bool {
 		return false
 	}
 	list := req.Options.Get(dhcpv4.OptionParameterRequestList)
-	return classOf(req) != otherClass || isIPXE(req) ||
+	return classOf(req) != otherClass || dhcp4.IsIPXE(req) ||
 		slices.Contains(list, dhcpv4.OptionTFTPServerName.Code()) && slices.Contains(list, dhcpv4.OptionBootfileName.Code())
 }
 
@@ -69,7 +69,7 @@ func recognise(req *dhcpv4.DHCPv4, config *ipam.Config, defaultArch string) (cli
 	list := req.Options.Get(dhcpv4.OptionParameterRequestList)
 	c := client{
 		class:     classOf(req),
-		ipxe:      isIPXE(req),
+		ipxe:      dhcp4.IsIPXE(req),
 		arch:      arch,
 		lists66:   len(list) == 0 || slices.Contains(list, dhcpv4.OptionTFTPServerName.Code()),
 		lists67:   len(list) == 0 || slices.Contains(list, dhcpv4.OptionBootfileName.Code()),
@@ -88,12 +88,6 @@ func classOf(req *dhcpv4.DHCPv4) class {
 		return httpClass
 	}
 	return otherClass
-}
-
-// isIPXE recognises iPXE by its own option 175 or by a user class of "iPXE",
-// which it sends without the length that RFC 3004 asks for.
-func isIPXE(req *dhcpv4.DHCPv4) bool {
-	return req.Options.Has(dhcpv4.OptionEtherboot) || slices.Contains(req.UserClass(), "iPXE")
 }
 
 // architecture returns the first known number in option 93, else the number in

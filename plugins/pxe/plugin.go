@@ -62,6 +62,11 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		return resp, false
 	}
 	b.apply(resp)
+	if facts.Explained() {
+		for code := range b.options { // OPT-13
+			facts.From(resp, "boot data of "+facts.Context(), dhcpv4.GenericOptionCode(code))
+		}
+	}
 	h.exchanges.Find(req).Booted = true
 	h.warn(req, resp, facts, c, b)
 	return resp, false
