@@ -48,6 +48,15 @@ func key(addr netip.Addr) uint32 {
 // len is the number of leases.
 func (t *storedLeases) len() int { return len(t.places) }
 
+// has reports whether there is a lease of an address.
+func (t *storedLeases) has(addr netip.Addr) bool {
+	if !addr.Is4() {
+		return false
+	}
+	_, ok := t.places[key(addr)]
+	return ok
+}
+
 // find returns the lease of an address, if there is one.
 func (t *storedLeases) find(addr netip.Addr) (storedLease, bool) {
 	if !addr.Is4() {
