@@ -115,7 +115,7 @@ func (r *addressRow) value(d *decoder) (any, error) {
 	d.noteExpiry(r.ID, record, r.CustomFields)
 	return &ipam.Address{
 		ID: r.ID, Address: address, VRF: int64(r.VRF), Status: d.same.Text(string(r.Status)), Role: d.same.Text(string(r.Role)), Tags: d.same.IDs(netbox.IDs(r.Tags)),
-		Interface: AssignedTo(r.AssignedType, r.AssignedID), Managed: managed, Record: record,
+		Interface: AssignedTo(r.AssignedType, r.AssignedID), Managed: managed, Reserved: d.fields.Reservation(r.CustomFields), Record: record,
 		LastUpdated: r.LastUpdated.Time, Created: r.Created.Time,
 	}, nil
 }

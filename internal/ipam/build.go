@@ -90,6 +90,7 @@ func (b *builder) indexAddresses() (others []*Address) {
 		}
 	}
 	b.markDisputed(others)
+	b.indexReservations(others)
 	for _, a := range s.objects.Addresses {
 		b.indexAddress(a)
 	}

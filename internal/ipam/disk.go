@@ -53,8 +53,9 @@ type KeptMark struct {
 // the versions before are read as well, since a server must be able to start
 // after an upgrade while NetBox cannot be reached (H-1).
 const (
-	diskHeader        = "coredhcp-netbox tables 4\n"
-	diskHeaderBefore  = "coredhcp-netbox tables 3\n" // without lost rows
+	diskHeader        = "coredhcp-netbox tables 5\n"
+	diskHeaderPlain   = "coredhcp-netbox tables 4\n" // without reservations
+	diskHeaderBefore  = "coredhcp-netbox tables 3\n" // without lost rows, too
 	diskHeaderNoLinks = "coredhcp-netbox tables 2\n" // without bridges, parents and interfaces without MACs, too
 )
 
@@ -93,7 +94,7 @@ func DecodeDisk(r io.Reader) (Disk, error) {
 	if err != nil {
 		return Disk{}, fmt.Errorf("read disk copy: %w", err)
 	}
-	known := slices.ContainsFunc([]string{diskHeader, diskHeaderBefore, diskHeaderNoLinks}, func(h string) bool { return bytes.HasPrefix(all, []byte(h)) })
+	known := slices.ContainsFunc([]string{diskHeader, diskHeaderPlain, diskHeaderBefore, diskHeaderNoLinks}, func(h string) bool { return bytes.HasPrefix(all, []byte(h)) })
 	if len(all) < len(diskHeader)+sha256.Size || !known {
 		return Disk{}, fmt.Errorf("decode disk copy: %w", ErrDiskFormat)
 	}

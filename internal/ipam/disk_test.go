@@ -23,6 +23,15 @@ var compareAddrs = cmp.Options{
 
 // sampleDisk has a value in every field of every table.
 func sampleDisk() Disk {
+	d := sampleDiskPlain()
+	for _, a := range d.Objects.Addresses {
+		a.Reserved = &Reservation{MAC: MAC{0x52, 0x54, 0, 0, 0, 2}, Trouble: "none"}
+	}
+	return d
+}
+
+// sampleDiskPlain has a value in every field that version 4 knew.
+func sampleDiskPlain() Disk {
 	d := sampleDiskBefore()
 	o := d.Objects
 	for _, vrf := range o.VRFs {
@@ -53,7 +62,7 @@ func sampleDisk() Disk {
 	return d
 }
 
-// sampleDiskBefore has a value in every field that the version before knew.
+// sampleDiskBefore has a value in every field that version 3 knew.
 func sampleDiskBefore() Disk {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 890_000_000, time.UTC)
 	port := InterfaceID{Kind: VirtualMachine, ID: 7}
@@ -168,6 +177,7 @@ func TestDiskHeaderNamesTheTypesBelowIt(t *testing.T) {
 		"coredhcp-netbox tables 2\n": "522ea8ea36552474",
 		"coredhcp-netbox tables 3\n": "98fbd0ccc42530cc",
 		"coredhcp-netbox tables 4\n": "a7f2f186a35979e9",
+		"coredhcp-netbox tables 5\n": "33c3287586f04056",
 	}
 	sum := sha256.Sum256([]byte(shapeOf(reflect.TypeFor[Disk](), nil)))
 	if got := hex.EncodeToString(sum[:8]); got != shapes[diskHeader] {
@@ -177,14 +187,17 @@ func TestDiskHeaderNamesTheTypesBelowIt(t *testing.T) {
 
 // A server starts from the copy that a version before left. The files were
 // written by those versions: the first knows no bridges and parents (H-1, I-7),
-// the second no lost rows (T-1).
+// the second no lost rows (T-1), the third no reservations (CL-1).
 func TestDiskCopiesOfTheVersionsBeforeAreRead(t *testing.T) {
-	for file, linked := range map[string]bool{"testdata/tables-2.snapshot": false, "testdata/tables-3.snapshot": true} {
+	for file, linked := range map[string]bool{"testdata/tables-2.snapshot": false, "testdata/tables-3.snapshot": true, "testdata/tables-4.snapshot": true} {
 		got, err := ReadDiskFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := sampleDiskBefore()
+		if file == "testdata/tables-4.snapshot" {
+			want = sampleDiskPlain()
+		}
 		want.Objects.NoVLANs, want.Objects.NoLinks = !linked, !linked
 		if port := want.Objects.Interfaces[InterfaceID{VirtualMachine, 7}]; !linked {
 			port.Bridge, port.Parent, want.Objects.Addresses[4].Managed = 0, 0, false

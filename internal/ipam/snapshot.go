@@ -70,6 +70,7 @@ type Snapshot struct {
 	disputed      map[*Address]bool // see markDisputed
 	contests      []Contest
 	recorded      map[string][]*Address
+	reservedMAC   map[MAC][]*Address // see indexReservations
 	dynamic       map[int64][]*Address
 	gateways      map[int64][]*Address
 	gatewayNets   map[int64]*bart.Table[struct{}] // networks by the masks of gateways
@@ -239,8 +240,12 @@ func (s *Snapshot) Serves(a *Address, n *Subnet) bool { return s.sameVRF(a.VRF, 
 func (s *Snapshot) Recorded(client string) []*Address { return s.recorded[client] }
 
 // IsDynamic reports whether an address follows the dynamic rules, by tag or
-// status. See Leasable for whether it can be given to a client.
+// status; one that names a client does not (CL-2). See Leasable for whether it
+// can be given to a client.
 func (s *Snapshot) IsDynamic(a *Address) bool {
+	if a.names() {
+		return false
+	}
 	return s.dynamicTag != 0 && slices.Contains(a.Tags, s.dynamicTag) ||
 		s.formerTag != 0 && slices.Contains(a.Tags, s.formerTag) ||
 		s.dynamicStatus != "" && a.Status == s.dynamicStatus

@@ -134,7 +134,9 @@ type Address struct {
 	// Managed says that the mirror of Windows servers keeps the address
 	// (dhcp_managed).
 	Managed bool
-	Record  Record
+	// Reserved is the client that custom fields name (CL-1); nil: they are empty.
+	Reserved *Reservation
+	Record   Record
 	// LastUpdated and Created are NetBox's time stamps of the row. Created is
 	// zero where it is not known.
 	LastUpdated, Created time.Time
