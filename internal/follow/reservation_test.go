@@ -33,3 +33,21 @@ func TestAReservationIsReadFromItsField(t *testing.T) {
 		})
 	}
 }
+
+// CL-5: the serial number of a device is followed, in all versions.
+func TestTheSerialNumberOfADeviceIsFollowed(t *testing.T) {
+	for _, v := range netboxtest.Versions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded := netboxtest.ServeOffice(t, v)
+			w := follow(t, s, s.TokenV1(), func(c *Config) { c.Options.Serials = true })
+			w.must(t)
+			web1 := seeded.ID(t, "dcim/devices", "web1")
+			s.Edit(t, "dcim/devices", web1, map[string]any{"serial": "FOC2221A0BC"})
+			w.must(t)
+			if m := w.snapshot.DeviceWithSerial("foc2221a0bc"); m == nil || m.ID.ID != web1 {
+				t.Errorf("the serial number leads to %v, want device %d", m, web1)
+			}
+		})
+	}
+}

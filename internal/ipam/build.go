@@ -212,15 +212,17 @@ func (b *builder) siteContexts() []*ConfigContext {
 func (b *builder) parseMachineConfigs() {
 	// In order, so that one mistake in a context that many share is reported
 	// for the same machine each time.
-	ids := slices.SortedFunc(maps.Keys(b.s.objects.Machines), func(a, b MachineID) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
-	})
+	ids := slices.SortedFunc(maps.Keys(b.s.objects.Machines), compareMachines)
 	for _, id := range ids {
 		m := b.s.objects.Machines[id]
 		if _, known := b.s.configs[string(m.Context)]; !known {
 			b.config(fmt.Sprintf("%s %s (id %d), config context", id.Kind, m.Name, id.ID), m.Context)
 		}
 	}
+}
+
+func compareMachines(a, b MachineID) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
 }
 
 // config parses raw once for all objects that share it.

@@ -54,7 +54,7 @@ type KeptMark struct {
 // after an upgrade while NetBox cannot be reached (H-1).
 const (
 	diskHeader        = "coredhcp-netbox tables 5\n"
-	diskHeaderPlain   = "coredhcp-netbox tables 4\n" // without reservations
+	diskHeaderPlain   = "coredhcp-netbox tables 4\n" // without reservations and serial numbers
 	diskHeaderBefore  = "coredhcp-netbox tables 3\n" // without lost rows, too
 	diskHeaderNoLinks = "coredhcp-netbox tables 2\n" // without bridges, parents and interfaces without MACs, too
 )

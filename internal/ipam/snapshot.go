@@ -26,6 +26,8 @@ type Options struct {
 	// Relays are the addresses of network.relays; empty: those in any prefix of
 	// NetBox (N-10).
 	Relays []netip.Prefix
+	// Serials says that devices are looked for by their serial number (CL-5).
+	Serials bool
 }
 
 // Problem is something in the data that costs only the object it names (B-4).
@@ -70,6 +72,7 @@ type Snapshot struct {
 	disputed      map[*Address]bool // see markDisputed
 	contests      []Contest
 	recorded      map[string][]*Address
+	bySerial      map[string]*Machine // nil values: several devices have it
 	reservedMAC   map[MAC][]*Address // see indexReservations
 	dynamic       map[int64][]*Address
 	gateways      map[int64][]*Address
@@ -121,6 +124,9 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	b.masks()
 	b.countLosses()
 	b.parseMachineConfigs()
+	if opt.Serials {
+		b.indexSerials()
+	}
 	slices.SortFunc(b.problems, func(a, b Problem) int {
 		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Text, b.Text))
 	})

@@ -185,7 +185,8 @@ type Interface struct {
 type Machine struct {
 	ID         MachineID
 	Name       string
-	PrimaryIP4 int64 // id of an Address; 0: none
+	Serial     string // of a device; empty: none
+	PrimaryIP4 int64  // id of an Address; 0: none
 	// Context is the part of the rendered config context under the configured
 	// key, as JSON; nil where the key is absent.
 	Context json.RawMessage
