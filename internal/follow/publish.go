@@ -50,10 +50,15 @@ func (f *Follower) confirm(at time.Time) {
 func (f *Follower) undefinedFields() []ipam.Problem {
 	var missing []ipam.Problem
 	for _, name := range slices.Sorted(maps.Keys(f.defined)) {
-		if !f.defined[name] {
-			missing = append(missing, ipam.Problem{Object: "custom field " + name,
-				Text: "not defined for IP addresses: leases cannot be shown in NetBox; create it (the bootstrap command does) or set netbox.fields"})
+		if f.defined[name] {
+			continue
 		}
+		lacks := "leases cannot be shown in NetBox"
+		if name == f.config.Fields.ReservationMAC {
+			lacks = "no address can name the client that it is for"
+		}
+		missing = append(missing, ipam.Problem{Object: "custom field " + name,
+			Text: "not defined for IP addresses: " + lacks + "; create it (the bootstrap command does) or set netbox.fields"})
 	}
 	return missing
 }

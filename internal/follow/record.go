@@ -12,11 +12,14 @@ import (
 // read nor written.
 type Fields struct {
 	MAC, Expire, Hostname string
+	// ReservationMAC names the client that an address without a device is for (CL-1).
+	// An empty name leaves the fingerprint of disk copies as it was.
+	ReservationMAC string `json:",omitempty"`
 }
 
 func (f Fields) names() []string {
 	var names []string
-	for _, name := range []string{f.MAC, f.Expire, f.Hostname} {
+	for _, name := range []string{f.MAC, f.Expire, f.Hostname, f.ReservationMAC} {
 		if name != "" {
 			names = append(names, name)
 		}
@@ -41,6 +44,11 @@ func (f Fields) Record(have map[string]json.RawMessage) ipam.Record {
 	}
 	r.Expires = at
 	return r
+}
+
+// Reservation reads which client an address is for; nil: none is named.
+func (f Fields) Reservation(have map[string]json.RawMessage) *ipam.Reservation {
+	return ipam.ParseReservation(ipam.ReservationField{Name: f.ReservationMAC, Text: netbox.FieldText(have, f.ReservationMAC)})
 }
 
 // ClientKey brings a MAC in any notation into the form of client keys (I-1)

@@ -61,7 +61,9 @@ func columns(table netbox.Table) string {
 		return "id,name,device,lag,bridge,parent,last_updated"
 	case netbox.VMInterfaces:
 		return "id,name,virtual_machine,bridge,parent,last_updated"
-	case netbox.Devices, netbox.VMs:
+	case netbox.Devices:
+		return "id,name,serial,primary_ip4,config_context,custom_fields,last_updated"
+	case netbox.VMs:
 		return "id,name,primary_ip4,config_context,custom_fields,last_updated"
 	case netbox.Tags:
 		return "id,name,slug"

@@ -127,7 +127,7 @@ func (r *addressRow) value(d *decoder) (any, error) {
 	d.noteExpiry(r.ID, record, r.CustomFields)
 	return &ipam.Address{
 		ID: r.ID, Address: address, VRF: int64(r.VRF), Status: d.same.Text(string(r.Status)), Role: d.same.Text(string(r.Role)), Tags: d.same.IDs(netbox.IDs(r.Tags)),
-		Interface: AssignedTo(r.AssignedType, r.AssignedID), Managed: managed,
+		Interface: AssignedTo(r.AssignedType, r.AssignedID), Managed: managed, Reserved: d.fields.Reservation(r.CustomFields),
 		Made: netbox.FieldText(r.CustomFields, MadeField) != "", Record: record,
 		LastUpdated: r.LastUpdated.Time, Created: r.Created.Time,
 	}, nil

@@ -52,6 +52,7 @@ type machineRow struct {
 	netbox.RowHead
 	kind         ipam.Kind
 	Name         string                     `json:"name"` // null for a device without name
+	Serial       string                     `json:"serial"`
 	PrimaryIP4   netbox.Ref                 `json:"primary_ip4"`
 	Context      json.RawMessage            `json:"config_context"`
 	CustomFields map[string]json.RawMessage `json:"custom_fields"`
@@ -59,7 +60,7 @@ type machineRow struct {
 
 func (r *machineRow) value(d *decoder) (any, error) {
 	m := &ipam.Machine{
-		ID: ipam.MachineID{Kind: r.kind, ID: r.ID}, Name: r.Name, PrimaryIP4: int64(r.PrimaryIP4),
+		ID: ipam.MachineID{Kind: r.kind, ID: r.ID}, Name: r.Name, Serial: r.Serial, PrimaryIP4: int64(r.PrimaryIP4),
 		Context: d.share(underKey(r.Context, d.contextKey)), LastUpdated: r.LastUpdated.Time,
 	}
 	m.Gate = pick(r.CustomFields, d.gateFields)

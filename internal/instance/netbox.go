@@ -42,9 +42,10 @@ func inClear(address string) bool {
 	return u.Hostname() != "localhost" && (err != nil || !addr.IsLoopback())
 }
 
-// recordFields are the custom fields that hold lease records.
+// recordFields are the custom fields that hold lease records and reservations.
 func recordFields(s settings.NetBox) follow.Fields {
-	return follow.Fields{MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname}
+	f := s.Fields
+	return follow.Fields{MAC: f.MAC, Expire: f.Expire, Hostname: f.Hostname, ReservationMAC: f.ReservationMAC}
 }
 
 // followNetBox starts to keep the snapshot fresh and to tell NetBox about

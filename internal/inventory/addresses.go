@@ -122,6 +122,7 @@ func (b *builder) address(path string, a address, to ipam.InterfaceID) {
 		Tags:      b.same.IDs(b.tagIDs(path+".tags", a.Tags)),
 		Interface: to,
 		Record:    b.record(path+".custom_fields", a.CustomFields),
+		Reserved:  b.reservation(path+".custom_fields", a.CustomFields),
 	}
 	several := a.Address.first != a.Address.last
 	switch {
@@ -133,6 +134,8 @@ func (b *builder) address(path string, a address, to ipam.InterfaceID) {
 		return
 	case several && object.Record != (ipam.Record{}):
 		b.report.Addf(path+".custom_fields", "a record belongs to one address")
+	case several && object.Reserved != nil:
+		b.report.Addf(path+".custom_fields", "a reservation belongs to one address")
 	}
 	for host := a.Address.first; ; host = host.Next() {
 		one := object
@@ -157,7 +160,7 @@ func (b *builder) addAddress(path string, a *ipam.Address) {
 
 // record reads the mirror of a binding from custom fields.
 func (b *builder) record(path string, fields map[string]string) ipam.Record {
-	known := slices.DeleteFunc([]string{b.opt.Fields.MAC, b.opt.Fields.Expire, b.opt.Fields.Hostname},
+	known := slices.DeleteFunc([]string{b.opt.Fields.MAC, b.opt.Fields.Expire, b.opt.Fields.Hostname, b.opt.Fields.ReservationMAC},
 		func(name string) bool { return name == "" })
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if !slices.Contains(known, name) {
@@ -179,6 +182,19 @@ func (b *builder) record(path string, fields map[string]string) ipam.Record {
 		record.Expires = at
 	}
 	return record
+}
+
+// reservation reads which client an address is for (CL-1).
+func (b *builder) reservation(path string, fields map[string]string) *ipam.Reservation {
+	name := b.opt.Fields.ReservationMAC
+	if name == "" {
+		return nil
+	}
+	r := ipam.ParseReservation(ipam.ReservationField{Name: name, Text: fields[name]})
+	if r != nil && r.Trouble != "" {
+		b.report.Addf(path, "%s", r.Trouble)
+	}
+	return r
 }
 
 // parseTime reads a time; without a zone it is UTC.

@@ -24,7 +24,10 @@ func (b *builder) machines(kind ipam.Kind, section string, list *strictyaml.List
 		id := ipam.MachineID{Kind: kind, ID: int64(i + 1)}
 		b.declare(known, path, m.Name, id.ID)
 		b.traits[id] = b.traitsOf(path, m)
-		object := &ipam.Machine{ID: id, Name: m.Name, Gate: m.CustomFields}
+		object := &ipam.Machine{ID: id, Name: m.Name, Serial: m.Serial, Gate: m.CustomFields}
+		if m.Serial != "" && kind != ipam.Device {
+			b.report.Addf(path+".serial", "only devices have serial numbers here")
+		}
 		b.gate(path+".custom_fields", m)
 		assigned := b.interfaces(path, id, m.Interfaces)
 		if m.PrimaryIP4.IsValid() {

@@ -106,6 +106,7 @@ type machine struct {
 	Role         string                     `yaml:"role"`
 	Platform     string                     `yaml:"platform"`
 	DeviceType   string                     `yaml:"device_type"`
+	Serial       string                     `yaml:"serial"` // of devices
 	Cluster      string                     `yaml:"cluster"`
 	Tags         []string                   `yaml:"tags"`
 	PrimaryIP4   host                       `yaml:"primary_ip4"`

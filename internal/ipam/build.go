@@ -90,6 +90,7 @@ func (b *builder) indexAddresses() (others []*Address) {
 		}
 	}
 	b.markDisputed(others)
+	b.indexReservations(others)
 	for _, a := range s.objects.Addresses {
 		b.indexAddress(a)
 	}
@@ -215,9 +216,7 @@ func (b *builder) siteContexts() []*ConfigContext {
 func (b *builder) parseMachineConfigs() []MachineID {
 	// In order, so that one mistake in a context that many share is reported
 	// for the same machine each time.
-	ids := slices.SortedFunc(maps.Keys(b.s.objects.Machines), func(a, b MachineID) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
-	})
+	ids := slices.SortedFunc(maps.Keys(b.s.objects.Machines), compareMachines)
 	for _, id := range ids {
 		m := b.s.objects.Machines[id]
 		if _, known := b.s.configs[string(m.Context)]; !known {
@@ -225,6 +224,10 @@ func (b *builder) parseMachineConfigs() []MachineID {
 		}
 	}
 	return ids
+}
+
+func compareMachines(a, b MachineID) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
 }
 
 // config parses raw once for all objects that share it.

@@ -73,8 +73,11 @@ func (s *Snapshot) hostsByLink() map[*Address][]MAC {
 }
 
 // hostOf returns the MACs that a static address is given to, of its interface
-// and by links.
+// and by links, or the one that it names.
 func (s *Snapshot) hostOf(a *Address, byLink []MAC) []MAC {
+	if s.IsReserved(a) {
+		return []MAC{a.Reserved.MAC}
+	}
 	if !StaticStatus(a) || !PlainRole(a.Role) || s.Interface(a.Interface) == nil {
 		return nil
 	}

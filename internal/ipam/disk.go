@@ -54,7 +54,7 @@ type KeptMark struct {
 // after an upgrade while NetBox cannot be reached (H-1).
 const (
 	diskHeader        = "coredhcp-netbox tables 5\n"
-	diskHeaderNoTags  = "coredhcp-netbox tables 4\n" // without the tags of prefixes and of contexts, and what makes ranges pools
+	diskHeaderNoTags  = "coredhcp-netbox tables 4\n" // without the tags of prefixes and of contexts, what makes ranges pools, reservations and serial numbers
 	diskHeaderBefore  = "coredhcp-netbox tables 3\n" // without lost rows, too
 	diskHeaderNoLinks = "coredhcp-netbox tables 2\n" // without bridges, parents and interfaces without MACs, too
 )

@@ -20,9 +20,10 @@ type Contest struct {
 func (s *Snapshot) Contests() []Contest { return s.contests }
 
 // IsStatic reports whether an address is the static address of the interface it
-// is assigned to, as far as its network does not say otherwise (I-5).
+// is assigned to, or of the MAC that it names, as far as its network does not say
+// otherwise (I-5, CL-1).
 func (s *Snapshot) IsStatic(a *Address) bool {
-	return a.Interface != (InterfaceID{}) && a.Address.Addr().Is4() && !s.IsDynamic(a) && StaticStatus(a) && PlainRole(a.Role)
+	return (a.Interface != (InterfaceID{}) || s.IsReserved(a)) && a.Address.Addr().Is4() && !s.IsDynamic(a) && StaticStatus(a) && PlainRole(a.Role)
 }
 
 // findContests looks for hosts with several owners among the hosts that have

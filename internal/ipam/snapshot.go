@@ -29,6 +29,8 @@ type Options struct {
 	// Relays are the addresses of network.relays; empty: those in any prefix of
 	// NetBox (N-10).
 	Relays []netip.Prefix
+	// Serials says that devices are looked for by their serial number (CL-5).
+	Serials bool
 }
 
 // Problem is something in the data that costs only the object it names (B-4).
@@ -73,6 +75,8 @@ type Snapshot struct {
 	disputed      map[*Address]bool // see markDisputed
 	contests      []Contest
 	recorded      map[string][]*Address
+	bySerial      map[string]*Machine // nil values: several devices have it
+	reservedMAC   map[MAC][]*Address  // see indexReservations
 	dynamic       map[int64][]*Address
 	pieces        map[int64][]piece  // of ranges that are pools, by VRF and address
 	hosts         map[int64][]uint32 // addresses in pieces that are objects, by VRF, in order
@@ -130,6 +134,9 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	b.countLosses()
 	machines := b.parseMachineConfigs()
 	contexts.machines(machines)
+	if opt.Serials {
+		b.indexSerials()
+	}
 	slices.SortFunc(b.problems, func(a, b Problem) int {
 		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Text, b.Text))
 	})
@@ -262,9 +269,12 @@ func (s *Snapshot) Serves(a *Address, n *Subnet) bool { return s.sameVRF(a.VRF, 
 func (s *Snapshot) Recorded(client string) []*Address { return s.recorded[client] }
 
 // IsDynamic reports whether an address follows the dynamic rules, by tag or
-// status, or because its range is a pool. See Leasable for whether it can be given
-// to a client.
+// status, or because its range is a pool; one that names a client does not (CL-2).
+// See Leasable for whether it can be given to a client.
 func (s *Snapshot) IsDynamic(a *Address) bool {
+	if a.names() {
+		return false
+	}
 	return a.Range != nil || s.dynamicTag != 0 && slices.Contains(a.Tags, s.dynamicTag) ||
 		s.formerTag != 0 && slices.Contains(a.Tags, s.formerTag) ||
 		s.dynamicStatus != "" && a.Status == s.dynamicStatus

@@ -154,8 +154,10 @@ type Address struct {
 	Managed bool
 	// Made says that a server of this program made the object for a lease
 	// (dhcp_made_for_lease), and may delete it.
-	Made   bool
-	Record Record
+	Made bool
+	// Reserved is the client that custom fields name (CL-1); nil: they are empty.
+	Reserved *Reservation
+	Record   Record
 	// LastUpdated and Created are NetBox's time stamps of the row. Created is
 	// zero where it is not known.
 	LastUpdated, Created time.Time
@@ -207,7 +209,8 @@ type Interface struct {
 type Machine struct {
 	ID         MachineID
 	Name       string
-	PrimaryIP4 int64 // id of an Address; 0: none
+	Serial     string // of a device; empty: none
+	PrimaryIP4 int64  // id of an Address; 0: none
 	// Context is the part of the rendered config context under the configured
 	// key, as JSON; nil where the key is absent.
 	Context json.RawMessage

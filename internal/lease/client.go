@@ -14,16 +14,18 @@ type client struct {
 	port    *ipam.Interface // nil: unknown, or several ports of one machine
 	machine *ipam.Machine   // nil: unknown; also set where the client is refused
 	statics []*ipam.Address // eligible static addresses in the client's networks, best first
+	named   bool            // an address without a device names the MAC (CL-1)
 	refused Reason          // not empty: no answer at all
 }
 
-// known reports whether the MAC resolves to a device or virtual machine.
-func (c client) known() bool { return c.machine != nil || c.port != nil }
+// known reports whether the MAC resolves to a device or virtual machine, or an
+// address names it.
+func (c client) known() bool { return c.machine != nil || c.port != nil || c.named }
 
 // identify finds the interface behind a MAC (I-4) and its static addresses on
 // the wire (I-5, I-6).
 func (d *decider) identify(w wire) client {
-	c := d.find(w)
+	c := d.reserved(d.find(w), w)
 	if len(c.statics) > 0 && d.passed.Holder == "" {
 		d.passed = PassedOver{} // the machine has an address that counts
 	}
@@ -273,10 +275,13 @@ func (d *decider) networkOf(addr netip.Addr, networks []*ipam.Subnet) *ipam.Subn
 }
 
 // port names machine and interface for a trace, as NetBox shows them; without a
-// trace it does not take the trouble.
+// trace it does not take the trouble. nil is the place of a reservation.
 func (d *decider) port(i *ipam.Interface) string {
-	if d.trace == nil {
+	switch {
+	case d.trace == nil:
 		return ""
+	case i == nil:
+		return "no device"
 	}
 	return d.s.PortName(i.ID)
 }

@@ -172,8 +172,11 @@ func (d *decider) mine(addr netip.Addr) bool {
 }
 
 // hasByMAC reports whether an address that is meant is assigned to a port with the
-// MAC, is its by a link, or is of its aggregate.
+// MAC, is its by a link, is of its aggregate, or names the MAC.
 func hasByMAC(s *ipam.Snapshot, mac ipam.MAC, is func(*ipam.Address) bool) bool {
+	if slices.ContainsFunc(s.ReservedFor(mac), is) {
+		return true
+	}
 	for _, port := range s.InterfacesWithMAC(mac) {
 		lag := ipam.InterfaceID{Kind: port.ID.Kind, ID: port.LAG}
 		if slices.ContainsFunc(s.Assigned(port.ID), is) || slices.ContainsFunc(s.Linked(port.ID), is) {

@@ -12,7 +12,7 @@ import (
 // machine is on, which is not given to it (I-8).
 type PassedOver struct {
 	Address *ipam.Address   // nil: none
-	Port    *ipam.Interface // whose it is
+	Port    *ipam.Interface // whose it is; nil: it is assigned to none, and names the client (CL-1)
 	Why     PassedReason
 	Owner   *ipam.Interface // the other port that NetBox assigns it to, which is served
 	Holder  ClientID        // who leases it now, until Until

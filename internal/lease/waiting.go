@@ -60,8 +60,12 @@ func (d *decider) leasedToOther(a *ipam.Address, port *ipam.Interface) (Binding,
 	return b, err != nil || !d.ofPort(mac, port) || d.ofAnother(a, b)
 }
 
-// ofPort reports whether mac is one of the port, or of a member of it.
+// ofPort reports whether mac is one of the port, or of a member of it. Without a
+// port it is the client's, whom the address names.
 func (d *decider) ofPort(mac ipam.MAC, port *ipam.Interface) bool {
+	if port == nil {
+		return d.m.HasMAC && mac == d.m.MAC
+	}
 	return slices.Contains(d.s.MACs(port.ID), mac) ||
 		slices.ContainsFunc(d.s.Members(port.ID), func(m *ipam.Interface) bool { return slices.Contains(d.s.MACs(m.ID), mac) })
 }

@@ -10,6 +10,9 @@ type Server struct {
 	// MAC, Expire and Hostname name the custom fields of lease records; an
 	// empty name is not used.
 	MAC, Expire, Hostname string
+	// ReservationMAC names the field of addresses without a device (CL-1); an empty
+	// name is not used.
+	ReservationMAC string
 }
 
 // Needs is the list of what the server needs.
@@ -38,5 +41,6 @@ func (s Server) Needs() []Need {
 	field(s.MAC, "DHCP client", "Hardware address of the last DHCP client", "text", "longtext")
 	field(s.Expire, "DHCP lease expiry", "When the DHCP lease ends or ended", "datetime", "text", "longtext")
 	field(s.Hostname, "DHCP host name", "Name the last DHCP client gave itself", "text", "longtext")
+	field(s.ReservationMAC, "DHCP reservation (MAC)", "MAC of the client that this address is for", "text")
 	return needs
 }

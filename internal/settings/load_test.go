@@ -76,7 +76,7 @@ netbox:
     identify: client_id
     static_at_once: true
   dynamic: {tag: pool, status: dhcp, allow_unknown: false, keep_for_known: 20}
-  fields: {mac: m, expire: e, hostname: h}
+  fields: {mac: m, expire: e, hostname: h, reservation_mac: rm}
   clients: {lag: any, bind_interface: true, send_hostname: true}
   network: {subnet: 10.0.0.0/24, server_id_override: false, relays: [10.0.0.1, 10.1.0.0/16]}
   gateway: {tag: gw, fallback: 10.0.0.1, all: true}
@@ -97,7 +97,7 @@ sync:
 		Lease: Lease{36 * time.Hour, 90 * time.Second, 48 * time.Hour, 30 * time.Second, time.Hour, 0,
 			300 * time.Millisecond, "hash", 4, true, "client_id", true},
 		Dynamic: Dynamic{"pool", "dhcp", false, 20},
-		Fields:  Fields{"m", "e", "h"},
+		Fields:  Fields{"m", "e", "h", "rm"},
 		Clients: Clients{"any", true, true},
 		Gateway: Gateway{Tag: "gw", Fallback: netip4(10, 0, 0, 1), All: true},
 		DNS:     DNS{"gateway"},
@@ -178,6 +178,8 @@ func TestMistakesInTheSection(t *testing.T) {
 		"nothing can be dynamic":         {"dynamic: {tag: ''}", "netbox.dynamic.tag: want a tag or a status; for static addresses only, give no address the tag"},
 		"one tag for both":               {"gateway: {tag: dhcp}", "netbox.gateway.tag: contradicts netbox.dynamic.tag: a gateway is never leased (N-5)"},
 		"no field name":                  {"fields: {mac: 'Last MAC'}", `netbox.fields.mac: want the internal name of a custom field (letters, digits, single _), not "Last MAC"`},
+		"a field of the record (CL-1)":   {"fields: {reservation_mac: pydhcp_mac}", "netbox.fields.reservation_mac: netbox.fields.mac names the same custom field"},
+		"a field of the mirror (CL-1)":   {"fields: {reservation_mac: dhcp_client_id}", "netbox.fields.reservation_mac: the mirror of Windows servers writes the custom field dhcp_client_id: want one of its own (CL-1)"},
 		"one field for two things":       {"fields: {hostname: pydhcp_mac}", "netbox.fields.hostname: netbox.fields.mac names the same custom field"},
 		"gate without a field":           {"pxe: {gate: on, confirm_field: ''}", `netbox.pxe.confirm_field: want the internal name of a custom field (letters, digits, single _), not ""`},
 		"boot service nowhere":           {"boot_service: {folder: boot, tftp_listen: ''}", `netbox.boot_service.folder: want an address in tftp_listen or http_listen to serve it at`},

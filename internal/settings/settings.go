@@ -87,6 +87,10 @@ type Fields struct {
 	MAC      string `yaml:"mac"`
 	Expire   string `yaml:"expire"`
 	Hostname string `yaml:"hostname"` // empty: not written
+
+	// ReservationMAC names the client that an address without a device is for
+	// (CL-1); empty: no address does.
+	ReservationMAC string `yaml:"reservation_mac"`
 }
 
 // Clients is netbox.clients.

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -162,6 +163,7 @@ func validateNames(r *strictyaml.Report, n *NetBox) {
 		{"netbox.fields.mac", n.Fields.MAC, true},
 		{"netbox.fields.expire", n.Fields.Expire, true},
 		{"netbox.fields.hostname", n.Fields.Hostname, false},
+		{"netbox.fields.reservation_mac", n.Fields.ReservationMAC, false},
 		{"netbox.pxe.redeploy_field", n.PXE.RedeployField, gated},
 		{"netbox.pxe.confirm_field", n.PXE.ConfirmField, n.PXE.Gate == "on"},
 	} {
@@ -171,10 +173,18 @@ func validateNames(r *strictyaml.Report, n *NetBox) {
 			r.Addf(f.key, "want the internal name of a custom field (letters, digits, single _), not %.60q", f.name)
 		case used[f.name] != "":
 			r.Addf(f.key, "%s names the same custom field", used[f.name])
+		case strings.HasPrefix(f.key, "netbox.fields.reservation_") && slices.Contains(mirrorFields(), f.name):
+			r.Addf(f.key, "the mirror of Windows servers writes the custom field %s: want one of its own (CL-1)", f.name)
 		default:
 			used[f.name] = f.key
 		}
 	}
+}
+
+// mirrorFields are the custom fields of IP addresses that the mirror of Windows
+// servers writes; their names are fixed.
+func mirrorFields() []string {
+	return []string{"dhcp_client_id", "dhcp_managed", "dhcp_lease_hostname", "dhcp_lease_active", "dhcp_lease_expires"}
 }
 
 // fieldName says that NetBox takes s as the internal name of a custom field.

@@ -36,12 +36,15 @@ func (h *handler) passedOver(x *dhcp4.Exchange) {
 func (h *handler) passedFields(x *dhcp4.Exchange) logrus.Fields {
 	p, s := x.Decision.Passed, h.Snapshot()
 	f := logrus.Fields{
-		"client_id": string(x.Message.Client), "port": p.Port.Name, "why": string(p.Why),
+		"client_id": string(x.Message.Client), "why": string(p.Why),
 		"address": p.Address.Address, "id": p.Address.ID,
 		"status": p.Address.Status, "role": p.Address.Role, "vrf": s.VRFName(p.Address.VRF),
 	}
-	if m := s.Machine(p.Port.Machine); m != nil {
-		f["machine"] = m.Name
+	if p.Port != nil {
+		f["port"] = p.Port.Name
+		if m := s.Machine(p.Port.Machine); m != nil {
+			f["machine"] = m.Name
+		}
 	}
 	if p.Owner != nil {
 		f["served"] = s.PortName(p.Owner.ID)

@@ -1,0 +1,260 @@
+// Package circuit reads what relays write into option 82: the port that a message
+// came in by (circuit-id) and the switch (remote-id), as RFC 3046 leaves to each
+// vendor. It says what the bytes may mean, and which interface name fits; it knows
+// neither NetBox nor packets, and decides nothing.
+package circuit
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Reading is one meaning that a circuit-id may have.
+type Reading struct {
+	Host string // the switch that it names; empty: none
+	port port
+	// anyType says that the bytes tell numbers and no type of interface; slots says
+	// that a zero may stand between module and port, as in 1/0/5.
+	anyType, slots bool
+}
+
+// String is the port as the reading has it, for people.
+func (r Reading) String() string {
+	if r.anyType {
+		return "port " + r.port.numbers
+	}
+	return r.port.String()
+}
+
+// port is an interface name taken apart: ge-0/0/12:3.100 is type ge, numbers
+// 0/0/12, channel 3, unit 100.
+type port struct {
+	kind    string // in full and in lower case; empty: none
+	dash    bool   // a dash stands between type and numbers, as Junos writes it
+	numbers string // without leading zeros
+	channel string // of a port that is split into several
+	unit    string // logical interface
+}
+
+func (p port) String() string {
+	text := p.kind
+	if p.dash {
+		text += "-"
+	}
+	text += p.numbers
+	if p.channel != "" {
+		text += ":" + p.channel
+	}
+	if p.unit != "" {
+		text += "." + p.unit
+	}
+	return text
+}
+
+// longNames are the types that relays and people shorten.
+var longNames = map[string]string{
+	"fa": "fastethernet", "gi": "gigabitethernet", "gig": "gigabitethernet", "gigabiteth": "gigabitethernet",
+	"tw": "twogigabitethernet", "fi": "fivegigabitethernet", "te": "tengigabitethernet", "ten": "tengigabitethernet", "tengige": "tengigabitethernet",
+	"twe": "twentyfivegige", "fo": "fortygigabitethernet", "hu": "hundredgige",
+	"e": "ethernet", "et": "ethernet", "eth": "ethernet", "po": "port-channel", "portchannel": "port-channel", "vl": "vlan",
+}
+
+// maxText bounds what is read of a text; names in NetBox have 64 characters.
+const maxText = 128
+
+// Limits of a VLAN id, which tells a VLAN from other numbers in binary formats.
+const (
+	minVLAN = 1
+	maxVLAN = 4094
+)
+
+// parsePort takes an interface name apart. All of s has to be one.
+func parsePort(s string) (port, bool) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	i := strings.IndexAny(s, "0123456789")
+	if i < 0 || len(s) > maxText {
+		return port{}, false
+	}
+	p := port{kind: strings.TrimRight(s[:i], " ")}
+	if kind, dash := strings.CutSuffix(p.kind, "-"); dash {
+		p.kind, p.dash = kind, true
+	}
+	if strings.ContainsFunc(p.kind, func(r rune) bool { return (r < 'a' || r > 'z') && r != '-' }) || p.dash && p.kind == "" {
+		return port{}, false
+	}
+	if long, short := longNames[p.kind]; short && !p.dash {
+		p.kind = long
+	}
+	rest, unit, hasUnit := strings.Cut(s[i:], ".")
+	rest, channel, hasChannel := strings.Cut(rest, ":")
+	ok := true
+	number := func(text string) string {
+		if text == "" || len(text) > 9 || strings.Trim(text, "0123456789") != "" {
+			ok = false
+			return ""
+		}
+		if short := strings.TrimLeft(text, "0"); short != "" {
+			return short
+		}
+		return "0"
+	}
+	var numbers []string
+	for part := range strings.SplitSeq(rest, "/") {
+		numbers = append(numbers, number(part))
+	}
+	p.numbers = strings.Join(numbers, "/")
+	if hasUnit {
+		p.unit = number(unit)
+	}
+	if hasChannel {
+		p.channel = number(channel)
+	}
+	return p, ok
+}
+
+// Read returns all that a circuit-id may mean; none where no format fits. Formats
+// of the settings come before ours, and ours do not count where one of them fits.
+func Read(id []byte, formats []Format) []Reading {
+	var readings []Reading
+	for _, text := range texts(id) {
+		for _, f := range formats {
+			if r, ok := f.read(text); ok {
+				readings = append(readings, r)
+			}
+		}
+	}
+	if len(readings) > 0 {
+		return readings
+	}
+	for _, text := range texts(id) {
+		readings = append(readings, readText(text)...)
+	}
+	return append(readings, readBinary(id)...)
+}
+
+// texts are the texts that id may hold: all of it, or what follows a byte of type
+// and a byte of length, as Cisco and Arista may write it.
+func texts(id []byte) []string {
+	var list []string
+	if printable(id) {
+		list = append(list, string(id))
+	}
+	if inner, ok := inner(id); ok && printable(inner) {
+		list = append(list, string(inner))
+	}
+	return list
+}
+
+// inner is what follows a byte of type and the byte of its length.
+func inner(id []byte) ([]byte, bool) {
+	if len(id) < 3 || int(id[1]) != len(id)-2 {
+		return nil, false
+	}
+	return id[2:], true
+}
+
+func printable(b []byte) bool {
+	return len(b) > 0 && len(b) <= maxText && !slices.ContainsFunc(b, func(c byte) bool { return c < ' ' || c > '~' })
+}
+
+// readText reads [host:]port[:vlan], as Junos, EOS, NX-OS, IOS and CX write it.
+// What stands behind a port and a colon may be a channel or a VLAN: both are
+// meant, and the names of the switch tell which.
+func readText(text string) []Reading {
+	var readings []Reading
+	add := func(host, name string) {
+		if p, ok := parsePort(name); ok {
+			readings = append(readings, Reading{Host: host, port: p})
+		}
+	}
+	parts := strings.Split(text, ":")
+	add("", text)
+	switch len(parts) {
+	case 2:
+		add("", parts[0])
+		add(parts[0], parts[1])
+	case 3:
+		add("", parts[0]+":"+parts[1])
+		add(parts[0], parts[1])
+		add(parts[0], parts[1]+":"+parts[2])
+	case 4:
+		add(parts[0], parts[1]+":"+parts[2])
+	}
+	return slices.DeleteFunc(readings, func(r Reading) bool { return r.Host == "" && len(parts) > 1 && r.port.kind == "" })
+}
+
+// readBinary reads the forms that are no text: VLAN, module and port of Cisco and
+// those that follow it, the index of NX-OS, and the port number of ProCurve.
+func readBinary(id []byte) []Reading {
+	value, framed := inner(id)
+	if !framed {
+		value = id
+	}
+	switch {
+	case framed && id[0] == 0 && len(value) == 4 && vlan(value[:2]):
+		return []Reading{{port: port{numbers: fmt.Sprintf("%d/%d", value[2], value[3])}, anyType: true, slots: true}}
+	case len(value) == 4 && value[0] == 0x1a && value[2]&0x0f == 0 && value[3] == 0:
+		index := binary.BigEndian.Uint32(value)
+		return []Reading{{port: port{kind: "ethernet", numbers: fmt.Sprintf("%d/%d", index>>19&0x1f+1, index>>12&0x7f+1)}}}
+	case !framed && len(value) == 2 && !printable(value):
+		return []Reading{{port: port{numbers: fmt.Sprint(binary.BigEndian.Uint16(value))}}}
+	}
+	return nil
+}
+
+func vlan(b []byte) bool {
+	id := binary.BigEndian.Uint16(b)
+	return id >= minVLAN && id <= maxVLAN
+}
+
+// Match returns the position of the one name that the readings fit. It reports
+// false for none, and for several: what is ambiguous matches nothing. A name that
+// has the unit comes before the port that the unit is of.
+func Match(readings []Reading, names []string) (int, bool) {
+	ports := make([]port, len(names))
+	usable := make([]bool, len(names))
+	for i, name := range names {
+		ports[i], usable[i] = parsePort(name)
+	}
+	found := make(map[int]bool)
+	for _, r := range readings {
+		exact := matching(r, ports, usable)
+		if len(exact) == 0 && r.port.unit != "" {
+			r.port.unit = ""
+			exact = matching(r, ports, usable)
+		}
+		for _, i := range exact {
+			found[i] = true
+		}
+	}
+	if len(found) != 1 {
+		return 0, false
+	}
+	for i := range found {
+		return i, true
+	}
+	return 0, false
+}
+
+func matching(r Reading, ports []port, usable []bool) []int {
+	var list []int
+	for i, p := range ports {
+		if usable[i] && r.fits(p) {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+func (r Reading) fits(p port) bool {
+	if !r.anyType {
+		return r.port == p
+	}
+	if p.channel != "" || p.unit != "" || p.kind == "vlan" || p.kind == "port-channel" {
+		return false
+	}
+	module, number, _ := strings.Cut(r.port.numbers, "/")
+	return p.numbers == r.port.numbers || r.slots && p.numbers == module+"/0/"+number
+}

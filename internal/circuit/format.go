@@ -1,0 +1,67 @@
+package circuit
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Format is a circuit-id of the settings, such as "{host} eth {port}:{vlan}".
+type Format struct {
+	text    string
+	pattern *regexp.Regexp
+}
+
+// placeholders are the parts of a format and what they stand for.
+var placeholders = map[string]string{
+	"port": `(?P<port>[^ ]+?)`,
+	"host": `(?P<host>[^ :]+)`,
+	"vlan": `[0-9]+`,
+	"any":  `.*?`,
+}
+
+// ParseFormat reads a format: text with the placeholders {port}, {host}, {vlan} and
+// {any}. A format has exactly one {port} and at most one {host}, and a circuit-id
+// has to fit it from its first byte to its last.
+func ParseFormat(text string) (Format, error) {
+	pattern, count, rest := "^", map[string]int{}, text
+	for {
+		before, after, open := strings.Cut(rest, "{")
+		pattern += regexp.QuoteMeta(before)
+		if !open {
+			break
+		}
+		name, left, closed := strings.Cut(after, "}")
+		part, known := placeholders[name]
+		if !closed || !known {
+			return Format{}, fmt.Errorf("want the placeholders {port}, {host}, {vlan} and {any} in a circuit format, not %.60q", text)
+		}
+		pattern, rest = pattern+part, left
+		count[name]++
+	}
+	if count["port"] != 1 || count["host"] > 1 || len(text) > maxText {
+		return Format{}, fmt.Errorf("want one {port}, at most one {host} and at most %d characters in a circuit format, not %.60q", maxText, text)
+	}
+	compiled, err := regexp.Compile(pattern + "$")
+	if err != nil {
+		return Format{}, fmt.Errorf("circuit format %.60q: %w", text, err)
+	}
+	return Format{text: text, pattern: compiled}, nil
+}
+
+// String is the text that the format was read from.
+func (f Format) String() string { return f.text }
+
+func (f Format) read(text string) (Reading, bool) {
+	parts := f.pattern.FindStringSubmatch(text)
+	if parts == nil {
+		return Reading{}, false
+	}
+	r := Reading{}
+	if i := f.pattern.SubexpIndex("host"); i >= 0 {
+		r.Host = parts[i]
+	}
+	p, ok := parsePort(parts[f.pattern.SubexpIndex("port")])
+	r.port = p
+	return r, ok
+}
