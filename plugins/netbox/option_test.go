@@ -167,20 +167,26 @@ func TestExplainNamesWhatIsKeptFromABootClient(t *testing.T) {
 	}
 }
 
-// OPT-1, OPT-2: the context of the README has no mistake.
-func TestTheContextInTheReadme(t *testing.T) {
+// OPT-1, OPT-2: the contexts of the README have no mistake.
+func TestTheContextsInTheReadme(t *testing.T) {
 	page, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, after, _ := strings.Cut(string(page), "```json\n")
-	text, _, found := strings.Cut(after, "```")
-	var data map[string]any
-	if err := json.Unmarshal([]byte(text), &data); err != nil || !found {
-		t.Fatalf("%s: %v", text, err)
+	classes := 0
+	for _, block := range strings.Split(string(page), "```json\n")[1:] {
+		text, _, _ := strings.Cut(block, "```")
+		var data map[string]any
+		if err := json.Unmarshal([]byte(text), &data); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		set, findings := option.Compile([]option.Layer{{Source: "README", Data: data}})
+		if len(findings) != 0 {
+			t.Errorf("%+v", findings)
+		}
+		classes += len(set.Classes())
 	}
-	set, findings := option.Compile([]option.Layer{{Source: "README", Data: data}})
-	if len(findings) != 0 || len(set.Classes()) != 3 {
-		t.Errorf("%+v, %q", findings, set.Classes())
+	if classes < 3 {
+		t.Errorf("the README shows %d classes", classes)
 	}
 }
