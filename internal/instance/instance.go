@@ -189,7 +189,7 @@ func Inventory(s settings.NetBox) (*ipam.Snapshot, []ipam.Problem, error) {
 // options are the names that give NetBox data their meaning.
 func options(s settings.NetBox) ipam.Options {
 	return ipam.Options{VRF: s.VRF, DynamicTag: s.Dynamic.Tag, DynamicStatus: s.Dynamic.Status, GatewayTag: s.Gateway.Tag,
-		Relays: s.Network.RelayPrefixes()}
+		Relays: s.Network.RelayPrefixes(), ServeTag: s.Network.ServeTag}
 }
 
 // publish makes s the snapshot that answers are given from.

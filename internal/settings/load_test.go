@@ -78,7 +78,7 @@ netbox:
   dynamic: {tag: pool, status: dhcp, allow_unknown: false, keep_for_known: 20}
   fields: {mac: m, expire: e, hostname: h}
   clients: {lag: any, bind_interface: true, send_hostname: true}
-  network: {subnet: 10.0.0.0/24, server_id_override: false, relays: [10.0.0.1, 10.1.0.0/16]}
+  network: {subnet: 10.0.0.0/24, server_id_override: false, relays: [10.0.0.1, 10.1.0.0/16], serve: tagged, serve_tag: pilot}
   gateway: {tag: gw, fallback: 10.0.0.1, all: true}
   dns: {fallback: gateway}
   pxe: {gate: on, redeploy_field: r, confirm_field: c, unknown: site, default_arch: bios, proxy_dhcp: [eth1]}
@@ -107,6 +107,7 @@ sync:
 		Control:     Control{"/etc/c/run"},
 	}
 	want.Network.Subnet, want.Network.Relays = prefix("10.0.0.0/24"), []Relays{{prefix("10.0.0.1/32")}, {prefix("10.1.0.0/16")}}
+	want.Network.Serve, want.Network.ServeTag = "tagged", "pilot"
 	if diff := cmp.Diff(want, f.NetBox, plain); diff != "" {
 		t.Error(diff)
 	}
@@ -147,51 +148,54 @@ func TestFiveMistakesGiveFiveErrorsWithLines(t *testing.T) {
 
 func TestMistakesInTheSection(t *testing.T) {
 	for name, tc := range map[string]struct{ section, want string }{
-		"seconds need a unit":            {"timeout: 60", `netbox.timeout: want a duration such as 30s, 90m, 12h or 1d, not "60"; for seconds write 60s`},
-		"section is a list":              {"lease: [1h]", "netbox.lease: want a mapping with time, min, max, offer_hold, decline_time, reclaim_grace, probe, pick, standby_secs, fallthrough, identify, static_at_once, not a list"},
-		"text where a bool belongs":      {"gateway: {all: maybe}", `netbox.gateway.all: want true or false, not "maybe"`},
-		"yes is no bool":                 {"gateway: {all: yes}", `netbox.gateway.all: want true or false, not "yes"`},
-		"bool where text belongs":        {"pxe: {gate: true}", `netbox.pxe.gate: want text: write "true" with the quotes, not "true"`},
-		"number is a fraction":           {"lease: {standby_secs: 1.5}", `netbox.lease.standby_secs: want a whole number, not "1.5"`},
-		"percentage out of range":        {"dynamic: {keep_for_known: 91}", "netbox.dynamic.keep_for_known: want 0 to 90, not 91"},
-		"percentage below zero":          {"dynamic: {keep_for_known: -1}", "netbox.dynamic.keep_for_known: want 0 to 90, not -1"},
-		"number out of range":            {"lease: {standby_secs: 70000}", "netbox.lease.standby_secs: want 0 to 65535, not 70000"},
-		"duration out of range":          {"lease: {probe: 2s}", "netbox.lease.probe: want 0s to 900ms, not 2s"},
-		"negative duration":              {"timeout: -1s", "netbox.timeout: want 1s to 10m, not -1s"},
-		"lease of parts of a second":     {"lease: {time: 90500ms}", "netbox.lease.time: want whole seconds, not 1m30.5s"},
-		"min above max":                  {"lease: {min: 2h, max: 90m}", "netbox.lease.min: 2h is above netbox.lease.time, which is 1h"},
-		"max below the default time":     {"lease: {max: 30m}", "netbox.lease.max: 30m is below netbox.lease.time, which is 1h"},
-		"stale before the next poll":     {"poll: {interval: 1h, stale_after: 30m}", "netbox.poll.stale_after: 30m is below netbox.poll.interval, which is 1h"},
-		"relay is no address":            {"network: {relays: [router]}", `netbox.network.relays[0]: want an IPv4 address or prefix such as 10.0.0.1 or 10.0.0.0/24, not "router"`},
-		"relays are no list":             {"network: {relays: 10.0.0.1}", "netbox.network.relays: want a list, not \"10.0.0.1\""},
-		"relay of the wrong family":      {"network: {relays: ['fe80::1']}", "netbox.network.relays: want IPv4 addresses or prefixes such as 10.0.0.1 or 10.0.0.0/24, not fe80::1/128"},
-		"relays with host bits":          {"network: {relays: [10.0.0.1/24]}", "netbox.network.relays: host bits are set in 10.0.0.1/24; want 10.0.0.0/24 or 10.0.0.1"},
-		"gateway is no address":          {"gateway: {fallback: router}", `netbox.gateway.fallback: want an address such as 10.0.0.1, not "router"`},
-		"gateway of the wrong family":    {"gateway: {fallback: 'fe80::1'}", "netbox.gateway.fallback: want the IPv4 address of a host, not fe80::1"},
-		"subnet without a mask":          {"network: {subnet: 10.0.0.1}", `netbox.network.subnet: want a prefix such as 10.0.0.0/24, not "10.0.0.1"`},
-		"subnet of the wrong family":     {"network: {subnet: '2001:db8::/64'}", "netbox.network.subnet: want an IPv4 prefix such as 10.0.0.0/24, not 2001:db8::/64"},
-		"etcd":                           {"store: {engine: etcd, endpoints: ['10.0.0.9:2379']}", "netbox.store.engine: store.engine: etcd is not in this version; use pebble"},
-		"endpoints of an embedded store": {"store: {endpoints: ['10.0.0.9:2379']}", "netbox.store.endpoints: contradicts store.engine: pebble, which keeps leases on this machine"},
-		"a copy in the store":            {"store: {path: state, copy: ./state/}", "netbox.store.copy: want a folder other than store.path, which the copy is to outlive"},
-		"no store folder":                {"store: {path: ''}", "netbox.store.path: want a folder"},
-		"url and inventory":              {"inventory: lab.yml", "netbox.inventory: contradicts netbox.url: facts come from one of them"},
-		"nothing can be dynamic":         {"dynamic: {tag: ''}", "netbox.dynamic.tag: want a tag or a status; for static addresses only, give no address the tag"},
-		"one tag for both":               {"gateway: {tag: dhcp}", "netbox.gateway.tag: contradicts netbox.dynamic.tag: a gateway is never leased (N-5)"},
-		"no field name":                  {"fields: {mac: 'Last MAC'}", `netbox.fields.mac: want the internal name of a custom field (letters, digits, single _), not "Last MAC"`},
-		"one field for two things":       {"fields: {hostname: pydhcp_mac}", "netbox.fields.hostname: netbox.fields.mac names the same custom field"},
-		"gate without a field":           {"pxe: {gate: on, confirm_field: ''}", `netbox.pxe.confirm_field: want the internal name of a custom field (letters, digits, single _), not ""`},
-		"boot service nowhere":           {"boot_service: {folder: boot, tftp_listen: ''}", `netbox.boot_service.folder: want an address in tftp_listen or http_listen to serve it at`},
-		"boot service without folder":    {"boot_service: {http_listen: ':8069'}", `netbox.boot_service.http_listen: has no effect without netbox.boot_service.folder`},
-		"boot service without port":      {"boot_service: {folder: boot, tftp_listen: 10.0.0.2}", `netbox.boot_service.tftp_listen: want an address and a port, such as :69 or 10.0.0.2:69, not "10.0.0.2"`},
-		"boot service at a strange port": {"boot_service: {folder: boot, tftp_listen: ':tftp'}", `netbox.boot_service.tftp_listen: want a port of 0 to 65535 after the colon, not "tftp"`},
-		"boot service at a name":         {"boot_service: {folder: boot, http_listen: 'boot.example.org:80'}", `netbox.boot_service.http_listen: want an address of this machine before the port, not "boot.example.org"`},
-		"TFTP over IPv6":                 {"boot_service: {folder: boot, tftp_listen: '[2001:db8::1]:69'}", `netbox.boot_service.tftp_listen: want an IPv4 address, not 2001:db8::1`},
-		"no transfers":                   {"boot_service: {max_transfers: 0, folder: boot}", `netbox.boot_service.max_transfers: want 1 to 4096, not 0`},
-		"more per client than in all":    {"boot_service: {max_transfers: 8, folder: boot}", `netbox.boot_service.max_per_client: want 1 to max_transfers, which is 8, not 16`},
-		"ProxyDHCP on everything":        {"pxe: {proxy_dhcp: ['*']}", `netbox.pxe.proxy_dhcp: want names of interfaces such as eth0, not "*"`},
-		"ProxyDHCP twice":                {"pxe: {proxy_dhcp: [eth0, eth0]}", `netbox.pxe.proxy_dhcp: eth0 is listed twice`},
-		"wrong architecture":             {"pxe: {default_arch: uefi}", `netbox.pxe.default_arch: want bios, not "uefi"`},
-		"no context key":                 {"context_key: ''", "netbox.context_key: want the name of a key of the config contexts"},
+		"seconds need a unit":             {"timeout: 60", `netbox.timeout: want a duration such as 30s, 90m, 12h or 1d, not "60"; for seconds write 60s`},
+		"section is a list":               {"lease: [1h]", "netbox.lease: want a mapping with time, min, max, offer_hold, decline_time, reclaim_grace, probe, pick, standby_secs, fallthrough, identify, static_at_once, not a list"},
+		"text where a bool belongs":       {"gateway: {all: maybe}", `netbox.gateway.all: want true or false, not "maybe"`},
+		"yes is no bool":                  {"gateway: {all: yes}", `netbox.gateway.all: want true or false, not "yes"`},
+		"bool where text belongs":         {"pxe: {gate: true}", `netbox.pxe.gate: want text: write "true" with the quotes, not "true"`},
+		"number is a fraction":            {"lease: {standby_secs: 1.5}", `netbox.lease.standby_secs: want a whole number, not "1.5"`},
+		"percentage out of range":         {"dynamic: {keep_for_known: 91}", "netbox.dynamic.keep_for_known: want 0 to 90, not 91"},
+		"percentage below zero":           {"dynamic: {keep_for_known: -1}", "netbox.dynamic.keep_for_known: want 0 to 90, not -1"},
+		"number out of range":             {"lease: {standby_secs: 70000}", "netbox.lease.standby_secs: want 0 to 65535, not 70000"},
+		"duration out of range":           {"lease: {probe: 2s}", "netbox.lease.probe: want 0s to 900ms, not 2s"},
+		"negative duration":               {"timeout: -1s", "netbox.timeout: want 1s to 10m, not -1s"},
+		"lease of parts of a second":      {"lease: {time: 90500ms}", "netbox.lease.time: want whole seconds, not 1m30.5s"},
+		"min above max":                   {"lease: {min: 2h, max: 90m}", "netbox.lease.min: 2h is above netbox.lease.time, which is 1h"},
+		"max below the default time":      {"lease: {max: 30m}", "netbox.lease.max: 30m is below netbox.lease.time, which is 1h"},
+		"stale before the next poll":      {"poll: {interval: 1h, stale_after: 30m}", "netbox.poll.stale_after: 30m is below netbox.poll.interval, which is 1h"},
+		"relay is no address":             {"network: {relays: [router]}", `netbox.network.relays[0]: want an IPv4 address or prefix such as 10.0.0.1 or 10.0.0.0/24, not "router"`},
+		"served by a tag that is missing": {"network: {serve: tagged}", "netbox.network.serve_tag: network.serve: tagged needs the name or slug of a tag; only prefixes that carry it are served"},
+		"a tag that is not asked for":     {"network: {serve_tag: pilot}", "netbox.network.serve_tag: network.serve: all serves prefixes with and without tag; write network.serve: tagged, or leave the tag out"},
+		"served by an unknown word":       {"network: {serve: some}", `netbox.network.serve: want all or tagged, not "some"`},
+		"relays are no list":              {"network: {relays: 10.0.0.1}", "netbox.network.relays: want a list, not \"10.0.0.1\""},
+		"relay of the wrong family":       {"network: {relays: ['fe80::1']}", "netbox.network.relays: want IPv4 addresses or prefixes such as 10.0.0.1 or 10.0.0.0/24, not fe80::1/128"},
+		"relays with host bits":           {"network: {relays: [10.0.0.1/24]}", "netbox.network.relays: host bits are set in 10.0.0.1/24; want 10.0.0.0/24 or 10.0.0.1"},
+		"gateway is no address":           {"gateway: {fallback: router}", `netbox.gateway.fallback: want an address such as 10.0.0.1, not "router"`},
+		"gateway of the wrong family":     {"gateway: {fallback: 'fe80::1'}", "netbox.gateway.fallback: want the IPv4 address of a host, not fe80::1"},
+		"subnet without a mask":           {"network: {subnet: 10.0.0.1}", `netbox.network.subnet: want a prefix such as 10.0.0.0/24, not "10.0.0.1"`},
+		"subnet of the wrong family":      {"network: {subnet: '2001:db8::/64'}", "netbox.network.subnet: want an IPv4 prefix such as 10.0.0.0/24, not 2001:db8::/64"},
+		"etcd":                            {"store: {engine: etcd, endpoints: ['10.0.0.9:2379']}", "netbox.store.engine: store.engine: etcd is not in this version; use pebble"},
+		"endpoints of an embedded store":  {"store: {endpoints: ['10.0.0.9:2379']}", "netbox.store.endpoints: contradicts store.engine: pebble, which keeps leases on this machine"},
+		"a copy in the store":             {"store: {path: state, copy: ./state/}", "netbox.store.copy: want a folder other than store.path, which the copy is to outlive"},
+		"no store folder":                 {"store: {path: ''}", "netbox.store.path: want a folder"},
+		"url and inventory":               {"inventory: lab.yml", "netbox.inventory: contradicts netbox.url: facts come from one of them"},
+		"nothing can be dynamic":          {"dynamic: {tag: ''}", "netbox.dynamic.tag: want a tag or a status; for static addresses only, give no address the tag"},
+		"one tag for both":                {"gateway: {tag: dhcp}", "netbox.gateway.tag: contradicts netbox.dynamic.tag: a gateway is never leased (N-5)"},
+		"no field name":                   {"fields: {mac: 'Last MAC'}", `netbox.fields.mac: want the internal name of a custom field (letters, digits, single _), not "Last MAC"`},
+		"one field for two things":        {"fields: {hostname: pydhcp_mac}", "netbox.fields.hostname: netbox.fields.mac names the same custom field"},
+		"gate without a field":            {"pxe: {gate: on, confirm_field: ''}", `netbox.pxe.confirm_field: want the internal name of a custom field (letters, digits, single _), not ""`},
+		"boot service nowhere":            {"boot_service: {folder: boot, tftp_listen: ''}", `netbox.boot_service.folder: want an address in tftp_listen or http_listen to serve it at`},
+		"boot service without folder":     {"boot_service: {http_listen: ':8069'}", `netbox.boot_service.http_listen: has no effect without netbox.boot_service.folder`},
+		"boot service without port":       {"boot_service: {folder: boot, tftp_listen: 10.0.0.2}", `netbox.boot_service.tftp_listen: want an address and a port, such as :69 or 10.0.0.2:69, not "10.0.0.2"`},
+		"boot service at a strange port":  {"boot_service: {folder: boot, tftp_listen: ':tftp'}", `netbox.boot_service.tftp_listen: want a port of 0 to 65535 after the colon, not "tftp"`},
+		"boot service at a name":          {"boot_service: {folder: boot, http_listen: 'boot.example.org:80'}", `netbox.boot_service.http_listen: want an address of this machine before the port, not "boot.example.org"`},
+		"TFTP over IPv6":                  {"boot_service: {folder: boot, tftp_listen: '[2001:db8::1]:69'}", `netbox.boot_service.tftp_listen: want an IPv4 address, not 2001:db8::1`},
+		"no transfers":                    {"boot_service: {max_transfers: 0, folder: boot}", `netbox.boot_service.max_transfers: want 1 to 4096, not 0`},
+		"more per client than in all":     {"boot_service: {max_transfers: 8, folder: boot}", `netbox.boot_service.max_per_client: want 1 to max_transfers, which is 8, not 16`},
+		"ProxyDHCP on everything":         {"pxe: {proxy_dhcp: ['*']}", `netbox.pxe.proxy_dhcp: want names of interfaces such as eth0, not "*"`},
+		"ProxyDHCP twice":                 {"pxe: {proxy_dhcp: [eth0, eth0]}", `netbox.pxe.proxy_dhcp: eth0 is listed twice`},
+		"wrong architecture":              {"pxe: {default_arch: uefi}", `netbox.pxe.default_arch: want bios, not "uefi"`},
+		"no context key":                  {"context_key: ''", "netbox.context_key: want the name of a key of the config contexts"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := parse(t, chain+"netbox:\n  url: https://netbox.example.org\n  "+tc.section+"\n")
