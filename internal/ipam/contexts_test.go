@@ -273,3 +273,41 @@ func FuzzContextData(f *testing.F) {
 		}
 	})
 }
+
+// CTX-7: what can never apply is named, with the reason.
+func TestContextsThatNeverApplyAreNamed(t *testing.T) {
+	rome := func(c *ConfigContext) { c.Sites = []int64{12} }
+	machines := func(c *ConfigContext) { c.MachinesOnly = true }
+	for name, c := range map[string]struct {
+		context *ConfigContext
+		machine string // context of the only machine
+		want    []string
+	}{
+		"a tag of a prefix":             {says(1, "x", 1000, `{"lease_time": 600}`, tagged("voice")), `{}`, nil},
+		"a tag of no prefix":            {says(1, "x", 1000, `{"lease_time": 600}`, tagged("gateway", "dhcp")), `{}`, []string{"no prefix there carries its tag gateway or dhcp"}},
+		"a tag that a machine has":      {says(1, "x", 1000, `{"lease_time": 600}`, tagged("gateway")), `{"lease_time": 900, "lease_max": 900}`, nil},
+		"a tag that no machine has":     {says(1, "x", 1000, `{"lease_time": 600, "lease_min": 600}`, tagged("gateway")), `{"lease_time": 600}`, []string{"no prefix there carries"}},
+		"a tag at another place":        {says(1, "x", 1000, `{"lease_time": 600}`, tagged("voice"), rome), `{}`, []string{"no prefix there carries its tag voice"}},
+		"a place without prefixes":      {says(1, "x", 1000, `{"lease_time": 600}`, rome), `{}`, []string{"no prefix is at its place"}},
+		"a role that a machine has":     {says(1, "x", 1000, `{"lease_time": 600}`, machines), `{"lease_time": 600}`, nil},
+		"a role that no machine has":    {says(1, "x", 1000, `{"lease_time": 600}`, machines), `{}`, []string{"prefixes never meet conditions on role"}},
+		"strangers by a machine's role": {says(1, "x", 1000, `{"allow_unknown": false}`, machines), `{"allow_unknown": false}`, []string{"allow_unknown: it never applies"}},
+		"only keys of today":            {says(1, "x", 1000, `{"mtu": 9000}`, rome), `{}`, nil},
+		"options":                       {says(1, "x", 1000, `{"options": {"root-path": "a"}}`, rome), `{}`, []string{"no prefix is at its place"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := town(c.context)
+			web := &Machine{ID: MachineID{Device, 1}, Name: "web", Context: json.RawMessage(c.machine)}
+			o.Machines = map[MachineID]*Machine{web.ID: web}
+			_, problems := Build(o, Options{})
+			if len(problems) != len(c.want) {
+				t.Fatalf("problems %v, want %q", problems, c.want)
+			}
+			for i, p := range problems {
+				if p.Object != "config context x (id 1)" || !strings.Contains(p.Text, c.want[i]) {
+					t.Errorf("%s, want %q", p, c.want[i])
+				}
+			}
+		})
+	}
+}
