@@ -36,6 +36,7 @@ type Instance struct {
 	Registry *prometheus.Registry
 	Metrics  *Metrics
 
+	unserved      unservedList
 	pool          *Pool
 	proxy         handler.Handler4
 	boots         func(*dhcpv4.DHCPv4) bool // nil without netbox_pxe
