@@ -217,6 +217,13 @@ func TestWrongLeaseKeysAreFindings(t *testing.T) {
 		"no times": {`{"lease_time": "soon", "lease_min": -5, "lease_max": 1e20, "serve_clients": true}`,
 			[]string{"lease_max: want whole seconds", "lease_min: want whole seconds", `lease_time: want whole seconds, or a time such as 8h, of 60 s to 10 years, not "soon"`},
 			func(l LeaseContext) bool { return l.LeaseTimes == LeaseTimes{} && l.ServeClients.IsSaid() }},
+		"no units": {`{"lease_time": "8", "lease_min": "h", "lease_max": "1d12h"}`, []string{"lease_max: want", "lease_min: want", "lease_time: want"}, func(l LeaseContext) bool {
+			return l.LeaseTimes == LeaseTimes{}
+		}},
+		"every unit": {`{"lease_time": "90m", "lease_min": "61s", "lease_max": "3650d"}`, nil, func(l LeaseContext) bool {
+			return l.Time.Value == 90*time.Minute && l.Min.Value == 61*time.Second && l.Max.Value == longestLease
+		}},
+		"beyond the longest time": {`{"lease_max": "3651d"}`, []string{"lease_max: want"}, func(l LeaseContext) bool { return l.LeaseTimes == LeaseTimes{} }},
 		"wrong types": {`{"allow_unknown": "no", "serve_clients": 0, "keep_for_known": 95, "random_macs": false}`,
 			[]string{"allow_unknown: want true or false", "keep_for_known: want a whole number from 0 to 90", "random_macs: want an object", "serve_clients: want true or false"},
 			func(l LeaseContext) bool { return l == LeaseContext{} }},
