@@ -82,6 +82,9 @@ func commands(i *instance.Instance, file *settings.File, chain *receive.Chain) m
 			result.RestsOn = append([]string{"what the running server knows now"}, notAsked(file.Chain)...)
 			return result, nil
 		}},
+		"unserved": {Do: func(context.Context, []byte) (any, error) {
+			return i.Unserved(time.Now()), nil
+		}},
 		"leases": {Do: func(context.Context, []byte) (any, error) {
 			return leaseList(i.Engine.Leases(), time.Now()), nil
 		}},

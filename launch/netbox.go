@@ -254,7 +254,7 @@ func (a *app) bootstrap(ctx context.Context, yes, example bool) error {
 // needs lists what a server with these settings needs of NetBox.
 func needs(s settings.NetBox) []prepare.Need {
 	return prepare.Server{
-		Reads: follow.Tables(), VRF: s.VRF, Tags: []string{s.Dynamic.Tag, s.Gateway.Tag},
+		Reads: follow.Tables(), VRF: s.VRF, Tags: []string{s.Dynamic.Tag, s.Gateway.Tag}, ServeTag: s.Network.ServeTag,
 		MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname,
 		ReservationMAC: s.Fields.ReservationMAC,
 	}.Needs()

@@ -104,3 +104,27 @@ func TestAMachinesContextFollowsATagOfItsOwn(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 }
+
+// N-20, H-2: the tag of served prefixes takes effect with the next poll, both ways, and
+// keeps its meaning under another name (T-6).
+func TestServedPrefixesFollowTheirTag(t *testing.T) {
+	s := netboxtest.New(t, netboxtest.Config{})
+	seeded := netboxtest.Seed(t, s.URL(), s.TokenV1(), voice())
+	w := follow(t, s, s.TokenV1(), func(c *Config) { c.Options.ServeTag = "Voice" })
+	expect := func(what string, want bool) {
+		t.Helper()
+		w.must(t)
+		n, err := w.snapshot.Subnet(netip.MustParseAddr("10.0.0.9"))
+		if err != nil || w.snapshot.Served(n) != want {
+			t.Errorf("%s: served %v, %v", what, !want, err)
+		}
+	}
+	prefix := seeded.ID(t, "ipam/prefixes", "10.0.0.0/24")
+	expect("without the tag", false)
+	s.Edit(t, "ipam/prefixes", prefix, map[string]any{"tags": []any{map[string]any{"slug": "voice"}}})
+	expect("with the tag", true)
+	s.Edit(t, "extras/tags", seeded.ID(t, "extras/tags", "Voice"), map[string]any{"name": "Phones", "slug": "phones"})
+	expect("under another name", true)
+	s.Edit(t, "ipam/prefixes", prefix, map[string]any{"tags": []any{}})
+	expect("once the tag is gone", false)
+}

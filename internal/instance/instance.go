@@ -36,6 +36,7 @@ type Instance struct {
 	Registry *prometheus.Registry
 	Metrics  *Metrics
 
+	unserved      unservedList
 	pool          *Pool
 	proxy         handler.Handler4
 	boots         func(*dhcpv4.DHCPv4) bool // nil without netbox_pxe
@@ -191,7 +192,7 @@ func Inventory(s settings.NetBox) (*ipam.Snapshot, []ipam.Problem, error) {
 // options are the names that give NetBox data their meaning.
 func options(s settings.NetBox) ipam.Options {
 	return ipam.Options{VRF: s.VRF, DynamicTag: s.Dynamic.Tag, DynamicStatus: s.Dynamic.Status, GatewayTag: s.Gateway.Tag,
-		Relays: s.Network.RelayPrefixes()}
+		Relays: s.Network.RelayPrefixes(), ServeTag: s.Network.ServeTag}
 }
 
 // publish makes s the snapshot that answers are given from.

@@ -77,7 +77,7 @@ func newMetrics(i *Instance) *Metrics {
 		}),
 	)
 	i.Registry.MustRegister(i.healthMetrics()...)
-	i.Registry.MustRegister(newLossMetrics(i))
+	i.Registry.MustRegister(newLossMetrics(i), newUnservedMetrics(i))
 	i.Registry.MustRegister(i.waitingMetrics()...)
 	return m
 }

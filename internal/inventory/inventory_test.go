@@ -158,13 +158,19 @@ func TestExampleServesAsItSays(t *testing.T) {
 	if len(problems) > 0 {
 		t.Errorf("problems: %v", problems)
 	}
-	if n := len(s.Dynamic(0)); n != 101 {
-		t.Errorf("%d dynamic addresses, want 101", n)
+	if n := len(s.Dynamic(0)); n != 151 {
+		t.Errorf("%d dynamic addresses, want 151", n)
 	}
 	for network, dns := range map[string]string{"10.0.0.9": "10.0.0.53", "10.0.1.150": "10.0.0.53"} {
 		n, err := s.Subnet(netip.MustParseAddr(network))
 		if err != nil || len(s.Gateways(n)) != 1 || n.Config.DNSServers[0] != netip.MustParseAddr(dns) {
 			t.Errorf("%s: %+v, %v", network, n, err)
+		}
+	}
+	for network, want := range map[string]time.Duration{"10.0.1.150": 0, "10.0.2.150": 30 * time.Minute} { // CTX-1
+		n, err := s.Subnet(netip.MustParseAddr(network))
+		if err != nil || s.Data(n, nil).Lease.Time.Value != want {
+			t.Errorf("%s: %v", network, err)
 		}
 	}
 	// bond0 and its member own the same MAC.

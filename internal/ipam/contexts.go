@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -258,7 +259,47 @@ func (c *contextBuilder) machines(inOrder []MachineID) {
 		}
 	}
 	c.s.contexts.classes = slices.Sorted(maps.Keys(c.classes))
-	c.pair(slices.Collect(maps.Values(layers)))
+	all := slices.Collect(maps.Values(layers))
+	c.pair(all)
+	for _, r := range c.rules {
+		c.useless(r, all)
+	}
+}
+
+// useless names what can never apply: a context that no prefix meets and no machine
+// has, and keys about strangers where only machines meet the conditions (CTX-7).
+func (c *contextBuilder) useless(r *ruledContext, layers []*option.Layer) {
+	if r.MachinesOnly {
+		for _, key := range strangerKeys() {
+			if _, said := r.Layer.Data[key]; said {
+				c.problemf(describeContext(r.ConfigContext), "%s: it never applies: it is about clients that NetBox does not know, and only machines meet conditions on role, platform, type or "+
+					"cluster; take them off, and use tags of prefixes", key)
+			}
+		}
+	}
+	if r.met || slices.ContainsFunc(layers, r.within) {
+		return
+	}
+	why := "no prefix is at its place or of its tenant"
+	switch {
+	case r.MachinesOnly:
+		why = "prefixes never meet conditions on role, platform, type or cluster"
+	case len(r.Tags) > 0:
+		why = "no prefix there carries its tag " + strings.Join(r.Tags, " or ")
+	}
+	c.problemf(describeContext(r.ConfigContext), "it applies to no client: %s, and no machine that NetBox has with a MAC or an address has it; correct its conditions, tag a prefix, "+
+		"or make it inactive", why)
+}
+
+// within reports whether a machine's layer may contain the context: rendering keeps
+// every key, whatever lies over it.
+func (r *ruledContext) within(layer *option.Layer) bool {
+	for key := range r.Layer.Data {
+		if _, there := layer.Data[key]; !there {
+			return false
+		}
+	}
+	return true
 }
 
 // pair compiles the lists of networks with the layers of machines over them.

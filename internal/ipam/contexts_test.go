@@ -217,6 +217,13 @@ func TestWrongLeaseKeysAreFindings(t *testing.T) {
 		"no times": {`{"lease_time": "soon", "lease_min": -5, "lease_max": 1e20, "serve_clients": true}`,
 			[]string{"lease_max: want whole seconds", "lease_min: want whole seconds", `lease_time: want whole seconds, or a time such as 8h, of 60 s to 10 years, not "soon"`},
 			func(l LeaseContext) bool { return l.LeaseTimes == LeaseTimes{} && l.ServeClients.IsSaid() }},
+		"no units": {`{"lease_time": "8", "lease_min": "h", "lease_max": "1d12h"}`, []string{"lease_max: want", "lease_min: want", "lease_time: want"}, func(l LeaseContext) bool {
+			return l.LeaseTimes == LeaseTimes{}
+		}},
+		"every unit": {`{"lease_time": "90m", "lease_min": "61s", "lease_max": "3650d"}`, nil, func(l LeaseContext) bool {
+			return l.Time.Value == 90*time.Minute && l.Min.Value == 61*time.Second && l.Max.Value == longestLease
+		}},
+		"beyond the longest time": {`{"lease_max": "3651d"}`, []string{"lease_max: want"}, func(l LeaseContext) bool { return l.LeaseTimes == LeaseTimes{} }},
 		"wrong types": {`{"allow_unknown": "no", "serve_clients": 0, "keep_for_known": 95, "random_macs": false}`,
 			[]string{"allow_unknown: want true or false", "keep_for_known: want a whole number from 0 to 90", "random_macs: want an object", "serve_clients: want true or false"},
 			func(l LeaseContext) bool { return l == LeaseContext{} }},
@@ -272,4 +279,42 @@ func FuzzContextData(f *testing.F) {
 			}
 		}
 	})
+}
+
+// CTX-7: what can never apply is named, with the reason.
+func TestContextsThatNeverApplyAreNamed(t *testing.T) {
+	rome := func(c *ConfigContext) { c.Sites = []int64{12} }
+	machines := func(c *ConfigContext) { c.MachinesOnly = true }
+	for name, c := range map[string]struct {
+		context *ConfigContext
+		machine string // context of the only machine
+		want    []string
+	}{
+		"a tag of a prefix":             {says(1, "x", 1000, `{"lease_time": 600}`, tagged("voice")), `{}`, nil},
+		"a tag of no prefix":            {says(1, "x", 1000, `{"lease_time": 600}`, tagged("gateway", "dhcp")), `{}`, []string{"no prefix there carries its tag gateway or dhcp"}},
+		"a tag that a machine has":      {says(1, "x", 1000, `{"lease_time": 600}`, tagged("gateway")), `{"lease_time": 900, "lease_max": 900}`, nil},
+		"a tag that no machine has":     {says(1, "x", 1000, `{"lease_time": 600, "lease_min": 600}`, tagged("gateway")), `{"lease_time": 600}`, []string{"no prefix there carries"}},
+		"a tag at another place":        {says(1, "x", 1000, `{"lease_time": 600}`, tagged("voice"), rome), `{}`, []string{"no prefix there carries its tag voice"}},
+		"a place without prefixes":      {says(1, "x", 1000, `{"lease_time": 600}`, rome), `{}`, []string{"no prefix is at its place"}},
+		"a role that a machine has":     {says(1, "x", 1000, `{"lease_time": 600}`, machines), `{"lease_time": 600}`, nil},
+		"a role that no machine has":    {says(1, "x", 1000, `{"lease_time": 600}`, machines), `{}`, []string{"prefixes never meet conditions on role"}},
+		"strangers by a machine's role": {says(1, "x", 1000, `{"allow_unknown": false}`, machines), `{"allow_unknown": false}`, []string{"allow_unknown: it never applies"}},
+		"only keys of today":            {says(1, "x", 1000, `{"mtu": 9000}`, rome), `{}`, nil},
+		"options":                       {says(1, "x", 1000, `{"options": {"root-path": "a"}}`, rome), `{}`, []string{"no prefix is at its place"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := town(c.context)
+			web := &Machine{ID: MachineID{Device, 1}, Name: "web", Context: json.RawMessage(c.machine)}
+			o.Machines = map[MachineID]*Machine{web.ID: web}
+			_, problems := Build(o, Options{})
+			if len(problems) != len(c.want) {
+				t.Fatalf("problems %v, want %q", problems, c.want)
+			}
+			for i, p := range problems {
+				if p.Object != "config context x (id 1)" || !strings.Contains(p.Text, c.want[i]) {
+					t.Errorf("%s, want %q", p, c.want[i])
+				}
+			}
+		})
+	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/nearest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/option"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
 )
 
 // LeaseContext is what config contexts say of leases (CTX-4).
@@ -144,17 +143,20 @@ func percent(raw any) (value int, wrong string, usable bool) {
 	return 0, "want a whole number from 0 to 90, in percent of the pool, not " + shown(raw), false
 }
 
-// leaseTime reads whole seconds, or a text with units such as 8h or 1d.
+// leaseTime reads whole seconds, or a text of a number and a unit: 45s, 90m, 8h, 1d.
 func leaseTime(raw any) (value time.Duration, wrong string, usable bool) {
+	text, unit := "", time.Second
 	switch v := raw.(type) {
 	case json.Number:
-		n, err := strconv.ParseInt(string(v), 10, 64)
-		usable = err == nil && n >= 0 && n <= int64(longestLease/time.Second)
-		value = time.Duration(n) * time.Second
+		text = string(v)
 	case string:
-		d, err := strictyaml.ParseDuration(v)
-		usable = err == nil && d >= 0 && d <= longestLease && d%time.Second == 0
-		value = d
+		if last := len(v) - 1; last > 0 {
+			text, unit = v[:last], units()[v[last]]
+		}
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err == nil && unit > 0 {
+		value, usable = time.Duration(n)*unit, n <= uint64(longestLease/unit) //nolint:gosec // G115: it has 32 bits
 	}
 	switch {
 	case !usable:
@@ -163,6 +165,10 @@ func leaseTime(raw any) (value time.Duration, wrong string, usable bool) {
 		return ShortestLease, "60 s count, the shortest time of a context, instead of " + shown(raw), true
 	}
 	return value, "", true
+}
+
+func units() map[byte]time.Duration {
+	return map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}
 }
 
 // shown writes a value as it stands in the context, or its beginning.

@@ -28,6 +28,8 @@ func (b *builder) names(opt Options) {
 	b.roles(opt)
 	s.dynamicTag, s.formerTag = dynamic.ID, dynamic.Former
 	s.gatewayTag, s.formerGateway = gateway.ID, gateway.Former
+	serve := b.tag("network.serve_tag", opt.ServeTag, opt)
+	s.serveAll, s.serveTag, s.formerServe = opt.ServeTag == "", serve.ID, serve.Former
 	if tag := s.objects.Tags[s.dynamicTag]; tag != nil {
 		s.lostTag = tag.Loss
 	}

@@ -250,6 +250,22 @@ func (b *builder) share(list []*Subnet) {
 	}
 }
 
+// partlyServed names prefixes that share a wire with one that is served, and are not
+// (N-20).
+func (b *builder) partlyServed() {
+	if b.s.serveAll {
+		return
+	}
+	for _, table := range b.s.subnets {
+		for _, n := range table.All() {
+			if i := slices.IndexFunc(n.wire, b.s.Served); i >= 0 && !b.s.Served(n) {
+				b.problemf(describePrefix(n.Prefix), "it is not served, and shares its VLAN with %s, which is: clients of one wire are not told apart, so they get addresses there; "+
+					"put the tag of network.serve_tag on both, or on none (rule N-20)", describePrefix(n.wire[i].Prefix))
+			}
+		}
+	}
+}
+
 // siteOf is the place that tells wires apart: a location counts as its site.
 func (b *builder) siteOf(scope Scope) Scope {
 	if scope.Kind == ScopeLocation {

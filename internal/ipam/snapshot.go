@@ -21,6 +21,9 @@ type Options struct {
 	// of these roles are pools, too.
 	DynamicRoles []string
 	GatewayTag   string // name or slug, compared without case
+	// ServeTag is the name or slug of the tag of prefixes that are served; empty: all
+	// are (N-20).
+	ServeTag string
 	// Expiries are the texts of expiries that are no time, by the id of the
 	// address, as far as they are known; they only explain problems (P-17).
 	Expiries map[int64]string
@@ -60,31 +63,33 @@ func (e *AmbiguousVRFError) Error() string {
 // the tables of Objects with the look-ups a packet needs. It never changes after
 // Build and is safe for concurrent use. Slices it returns must not be modified.
 type Snapshot struct {
-	objects       *Objects
-	dynamicTag    int64 // 0: no such tag
-	gatewayTag    int64
-	dynamicStatus string
-	vrf           int64 // configured VRF; anyVRF, noVRF
-	subnets       map[int64]*bart.Table[*Subnet]
-	byMAC         map[MAC][]*Interface
-	macsOf        map[InterfaceID][]MAC
-	members       map[InterfaceID][]*Interface
-	assigned      map[InterfaceID][]*Address
-	linked        map[InterfaceID][]*Address // by bridges and sub-interfaces, see link
-	byHost        map[hostKey]*Address
-	disputed      map[*Address]bool // see markDisputed
-	contests      []Contest
-	recorded      map[string][]*Address
-	bySerial      map[string]*Machine // nil values: several devices have it
-	reservedMAC   map[MAC][]*Address  // see indexReservations
-	dynamic       map[int64][]*Address
-	pieces        map[int64][]piece  // of ranges that are pools, by VRF and address
-	hosts         map[int64][]uint32 // addresses in pieces that are objects, by VRF, in order
-	pools         map[int64]*Pool
-	gateways      map[int64][]*Address
-	gatewayNets   map[int64]*bart.Table[struct{}] // networks by the masks of gateways
-	configs       map[string]*Config
-	contexts      clientContexts
+	objects               *Objects
+	dynamicTag            int64 // 0: no such tag
+	gatewayTag            int64
+	dynamicStatus         string
+	vrf                   int64 // configured VRF; anyVRF, noVRF
+	subnets               map[int64]*bart.Table[*Subnet]
+	byMAC                 map[MAC][]*Interface
+	macsOf                map[InterfaceID][]MAC
+	members               map[InterfaceID][]*Interface
+	assigned              map[InterfaceID][]*Address
+	linked                map[InterfaceID][]*Address // by bridges and sub-interfaces, see link
+	byHost                map[hostKey]*Address
+	disputed              map[*Address]bool // see markDisputed
+	contests              []Contest
+	recorded              map[string][]*Address
+	bySerial              map[string]*Machine // nil values: several devices have it
+	reservedMAC           map[MAC][]*Address  // see indexReservations
+	dynamic               map[int64][]*Address
+	pieces                map[int64][]piece  // of ranges that are pools, by VRF and address
+	hosts                 map[int64][]uint32 // addresses in pieces that are objects, by VRF, in order
+	pools                 map[int64]*Pool
+	gateways              map[int64][]*Address
+	gatewayNets           map[int64]*bart.Table[struct{}] // networks by the masks of gateways
+	configs               map[string]*Config
+	contexts              clientContexts
+	serveAll              bool // no tag is asked for (N-20)
+	serveTag, formerServe int64
 
 	followed      map[string]Followed
 	formerTag     int64 // ids that the names led to before; 0: none
@@ -131,6 +136,7 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	b.relateSubnets()
 	b.indexPools()
 	b.masks()
+	b.partlyServed()
 	b.countLosses()
 	machines := b.parseMachineConfigs()
 	contexts.machines(machines)
@@ -187,6 +193,13 @@ func (s *Snapshot) subnetIn(vrf int64, addr netip.Addr) (*Subnet, error) {
 		return n.wider, nil
 	}
 	return n, nil
+}
+
+// Served reports whether clients in n are served: those of a prefix that carries the
+// tag of the settings, where one is named there (N-20).
+func (s *Snapshot) Served(n *Subnet) bool {
+	return s.serveAll || s.serveTag != 0 && slices.Contains(n.Tags, s.serveTag) ||
+		s.formerServe != 0 && slices.Contains(n.Tags, s.formerServe)
 }
 
 // VRFName names a VRF for people.

@@ -78,13 +78,14 @@ type decider struct {
 	stale  bool          // the snapshot is too old for new leases and refusals (H-4)
 	late   bool          // it is too old for refusals
 
-	relayed  Relayed
-	override netip.Addr // the message's, as far as it counts (N-11)
-	selected netip.Addr // by option 118, as far as it counts (N-12)
-	hearsay  bool       // the network rests on a relay that nothing vouches for (N-11)
-	avoid    netip.Addr // not to be offered now (D-32)
-	takes    netip.Addr // offered to a stranger, who has to give way
-	rested   netip.Addr // in quarantine, which has to give way
+	relayed    Relayed
+	override   netip.Addr     // the message's, as far as it counts (N-11)
+	selected   netip.Addr     // by option 118, as far as it counts (N-12)
+	hearsay    bool           // the network rests on a relay that nothing vouches for (N-11)
+	avoid      netip.Addr     // not to be offered now (D-32)
+	takes      netip.Addr     // offered to a stranger, who has to give way
+	rested     netip.Addr     // in quarantine, which has to give way
+	unservedAt []*ipam.Subnet // of the wire, without the tag of network.serve_tag (N-20)
 }
 
 // Decide is the decision table (D-0 to D-28): what this server does

@@ -16,6 +16,9 @@ func (d *decider) decline() Decision {
 	if err != nil {
 		return d.silent("D-18", ReasonNothingToDo)
 	}
+	if !d.served(n) {
+		return d.silent("N-20", ReasonUnserved)
+	}
 	c := d.identify(oneNetwork(n))
 	decision := Decision{Verdict: Taken, Rule: "D-17", Reason: ReasonDeclined, Subnet: n, Interface: c.port, Machine: c.machine}
 	if a := static(c, r); a != nil {
@@ -65,6 +68,9 @@ func (d *decider) release() Decision {
 	n, err := d.s.Network(addr, 0)
 	if err != nil {
 		return d.silent("D-20", ReasonNothingToDo)
+	}
+	if !d.served(n) {
+		return d.silent("N-20", ReasonUnserved)
 	}
 	a := d.s.Address(n.VRF, addr)
 	if a == nil {

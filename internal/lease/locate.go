@@ -7,7 +7,7 @@ import "github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 // asks what Decide asks, but for network.subnet, which is about leases. network
 // is nil where NetBox has none of the client's networks, or only a relay that
 // nothing vouches for names it (N-11), and machine where the client is none in
-// NetBox.
+// NetBox. Both are nil where clients there are not served (N-20, CTX-5).
 func Locate(s *ipam.Snapshot, m ClientMessage) (network *ipam.Subnet, machine *ipam.Machine) {
 	d := decider{f: &Facts{Policy: new(Policy)}, s: s, m: &m}
 	refused := d.admit()
@@ -15,7 +15,14 @@ func Locate(s *ipam.Snapshot, m ClientMessage) (network *ipam.Subnet, machine *i
 		return nil, nil
 	}
 	w, reason := d.networks()
-	machine = d.identify(w).machine
+	if reason == ReasonUnserved {
+		return nil, nil
+	}
+	c := d.identify(w)
+	machine = c.machine
+	if reason == "" && d.barred(w.first(), c).silent() {
+		return nil, nil
+	}
 	if refused == "" && reason == "" && (!d.hearsay || machine != nil) {
 		network = w.first()
 	}

@@ -76,6 +76,7 @@ func (d *decider) networks() (wire, Reason) {
 		return wire{}, ReasonNoEvidence
 	}
 	var w wire
+	none := ReasonNoSubnet
 	for _, addr := range addrs {
 		n, err := d.s.Network(addr, d.kernelMask(addr))
 		if err != nil {
@@ -91,10 +92,14 @@ func (d *decider) networks() (wire, Reason) {
 		if d.trace != nil {
 			d.traceNetwork(source, addr, n)
 		}
+		if !d.served(n) {
+			none = ReasonUnserved
+			continue
+		}
 		w.all = append(w.all, n)
 	}
 	if len(w.all) == 0 {
-		return wire{}, ReasonNoSubnet
+		return wire{}, none
 	}
 	w.own = len(w.all)
 	for _, n := range w.all[:w.own] {
@@ -105,10 +110,25 @@ func (d *decider) networks() (wire, Reason) {
 			if d.trace != nil {
 				d.trace.addf("N-8", "prefix %s (id %d) is on the same VLAN (id %d)", other.Prefix.Prefix, other.ID, other.VLAN)
 			}
+			if !d.served(other) {
+				continue
+			}
 			w.all = append(w.all, other)
 		}
 	}
 	return w, ""
+}
+
+// served reports whether clients in n are served, and notes what is not (N-20).
+func (d *decider) served(n *ipam.Subnet) bool {
+	if d.s.Served(n) {
+		return true
+	}
+	d.unservedAt = append(d.unservedAt, n)
+	if d.trace != nil {
+		d.trace.addf("N-20", "prefix %s (id %d) does not carry the tag of network.serve_tag: it is not served", n.Prefix.Prefix, n.ID)
+	}
+	return false
 }
 
 // kernelMask is the mask of an address of the receiving interface, 0 for other
@@ -135,6 +155,9 @@ func (d *decider) traceNetwork(source string, addr netip.Addr, n *ipam.Subnet) {
 func (d *decider) outside(rule string, addr netip.Addr, w wire, c client) Decision {
 	n := w.first()
 	d.trace.addf(rule, "%s is outside the client's network", addr)
+	if d.networkOf(addr, d.unservedAt) != nil { // another server's, on the same wire
+		return d.silent("N-20", ReasonUnserved)
+	}
 	decision := d.refuse(rule, ReasonWrongNetwork, n, c)
 	if decision.Verdict != Nak {
 		return decision

@@ -189,6 +189,7 @@ const (
 	ReasonTooMany         Reason = "too_many"           // more DECLINEs than count
 	ReasonNotOffered      Reason = "not_offered"        // it accepts an offer that was not made (D-30)
 	ReasonOffered         Reason = "offered"            // another client was offered the address and has not answered (D-34)
+	ReasonUnserved        Reason = "not_served"         // the network has no tag of network.serve_tag (N-20)
 	ReasonClientsUnserved Reason = "clients_not_served" // serve_clients of a context is false, and NetBox does not know the client (CTX-5)
 	ReasonRandomMAC       Reason = "random_mac"         // random_macs of a context refuses it (CTX-6)
 	ReasonHearsay         Reason = "relay_unproved"     // the network rests on a relay that nothing vouches for (N-11)

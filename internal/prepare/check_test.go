@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -270,5 +271,29 @@ func TestABootstrapWithoutPermissionSaysWhichIsMissing(t *testing.T) {
 	}
 	if err := plan.Apply(t.Context(), c, clienttest.Silent()); err == nil || !strings.Contains(err.Error(), "add on extras.tag") {
 		t.Errorf("got %v, want the missing permission named", err)
+	}
+}
+
+// N-20: the tag of the prefixes that are served is made for prefixes, and one that may
+// not be put on them is a failure.
+func TestTheTagOfServedPrefixesIsForPrefixes(t *testing.T) {
+	s := netboxtest.New(t, netboxtest.Config{})
+	netboxtest.Seed(t, s.URL(), s.TokenV1(), netboxtest.World{Tags: []netboxtest.Tag{{Name: "Pilot", ObjectTypes: []string{"ipam.ipaddress"}}}})
+	c := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
+	needs := Server{Reads: follow.Tables(), ServeTag: "pilot"}.Needs()
+	found := func() bool {
+		return slices.ContainsFunc(Check(t.Context(), c, needs), func(f Finding) bool {
+			return f.Severity == Failure && f.Object == "tag pilot" && strings.Contains(f.Fix, "ipam.prefix")
+		})
+	}
+	if !found() {
+		t.Error("the tag may not be put on prefixes, and nothing says so")
+	}
+	plan, err := PlanFor(t.Context(), c, needs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := plan.Apply(t.Context(), c, clienttest.Silent()); err != nil || found() {
+		t.Errorf("after the bootstrap: %v, still found %v", err, found())
 	}
 }

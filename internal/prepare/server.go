@@ -4,9 +4,10 @@ import "github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 
 // Server is what the DHCP server with certain settings uses of its NetBox.
 type Server struct {
-	Reads []netbox.Table // lists that are followed
-	VRF   string         // name or route distinguisher; empty: none is named
-	Tags  []string       // names or slugs, compared without case
+	Reads    []netbox.Table // lists that are followed
+	VRF      string         // name or route distinguisher; empty: none is named
+	Tags     []string       // of addresses: names or slugs, compared without case
+	ServeTag string         // of prefixes, in the same form; empty: none
 	// MAC, Expire and Hostname name the custom fields of lease records; an
 	// empty name is not used.
 	MAC, Expire, Hostname string
@@ -31,6 +32,9 @@ func (s Server) Needs() []Need {
 	}
 	for _, name := range s.Tags {
 		needs = append(needs, Tag{Name: name, On: []netbox.Table{netbox.Addresses}, Chosen: true})
+	}
+	if s.ServeTag != "" {
+		needs = append(needs, Tag{Name: s.ServeTag, On: []netbox.Table{netbox.Prefixes}, Chosen: true})
 	}
 	field := func(name, label, description string, types ...string) {
 		if name != "" {

@@ -28,7 +28,7 @@ func Defaults() NetBox {
 		Dynamic: Dynamic{Tag: "DHCP", AllowUnknown: true},
 		Fields:  Fields{MAC: "pydhcp_mac", Expire: "pydhcp_expire"},
 		Clients: Clients{LAG: "match"},
-		Network: Network{ServerIDOverride: true},
+		Network: Network{ServerIDOverride: true, Serve: "all"},
 		Gateway: Gateway{Tag: "Gateway"},
 		DNS:     DNS{Fallback: "none"},
 		PXE: PXE{

@@ -104,7 +104,9 @@ type Clients struct {
 type Network struct {
 	Subnet           netip.Prefix `yaml:"subnet"` // zero: not set
 	ServerIDOverride bool         `yaml:"server_id_override"`
-	Relays           []Relays     `yaml:"relays"` // empty: those in any prefix of NetBox (N-10)
+	Relays           []Relays     `yaml:"relays"`    // empty: those in any prefix of NetBox (N-10)
+	Serve            string       `yaml:"serve"`     // all or tagged (N-20)
+	ServeTag         string       `yaml:"serve_tag"` // name or slug, compared without case; empty with all
 }
 
 // Gateway is netbox.gateway.

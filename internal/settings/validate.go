@@ -205,8 +205,20 @@ func validateNetwork(r *strictyaml.Report, n *NetBox) {
 		}
 	}
 	validateRelays(r, n.Network.Relays)
+	validateServe(r, n)
 	if gateway := n.Gateway.Fallback; gateway.IsValid() && !hostAddress(gateway) {
 		r.Addf("netbox.gateway.fallback", "want the IPv4 address of a host, not %s", gateway)
+	}
+}
+
+// validateServe reports a tag that is missing, or that nothing asks for (N-20).
+func validateServe(r *strictyaml.Report, n *NetBox) {
+	r.OneOf("netbox.network.serve", n.Network.Serve, "all", "tagged")
+	switch tag := n.Network.ServeTag; {
+	case n.Network.Serve == "tagged" && tag == "":
+		r.Addf("netbox.network.serve_tag", "network.serve: tagged needs the name or slug of a tag; only prefixes that carry it are served")
+	case n.Network.Serve == "all" && tag != "":
+		r.Addf("netbox.network.serve_tag", "network.serve: all serves prefixes with and without tag; write network.serve: tagged, or leave the tag out")
 	}
 }
 

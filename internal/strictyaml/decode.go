@@ -62,7 +62,7 @@ func (r *Report) value(path string, n *yaml.Node, v reflect.Value) {
 }
 
 func (r *Report) duration(path string, n *yaml.Node, out *time.Duration) {
-	d, err := ParseDuration(n.Value)
+	d, err := parseDuration(n.Value)
 	if n.Kind == yaml.ScalarNode && err == nil {
 		*out = d
 		return

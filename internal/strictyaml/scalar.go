@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// ParseDuration reads Go's notation with whole days in front allowed: 1d12h.
-func ParseDuration(s string) (time.Duration, error) {
+// parseDuration reads Go's notation with whole days in front allowed: 1d12h.
+func parseDuration(s string) (time.Duration, error) {
 	days, rest, ok := strings.Cut(s, "d")
 	if !ok {
 		return time.ParseDuration(s)

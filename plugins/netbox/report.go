@@ -15,6 +15,9 @@ import (
 // cause is bounded (B-2); a debug log has a line for each message.
 func (h *handler) report(x *dhcp4.Exchange, err error) {
 	m, d := &x.Message, &x.Decision
+	if !h.passedOn(m, d) {
+		h.Answered(m, d, h.now())
+	}
 	if x.Trace != nil {
 		h.Log.WithFields(fields(*m, *d)).WithField("why", oneLine(x.Trace)).Debug("message decided")
 	}
@@ -65,6 +68,7 @@ func (h *handler) unanswered(x *dhcp4.Exchange) {
 	case lease.ReasonOtherServer, lease.ReasonStandby, lease.ReasonBusy, lease.ReasonNothingToDo, lease.ReasonUnhandled:
 		// everyday: another server's client, or this one's turn comes later
 	case lease.ReasonHearsay: // has its own line
+	case lease.ReasonUnserved: // everyday while one VLAN is tried: counted, and listed (N-21)
 	case lease.ReasonSenderUnlisted:
 		h.explained(logrus.WarnLevel, string(r)+" "+x.Message.Source.String(), msg, x)
 	case lease.ReasonAmbiguousVRF:

@@ -1,0 +1,147 @@
+package instance
+
+import (
+	"cmp"
+	"container/list"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+)
+
+// Unserved is a client that lately got no answer, or a refusal, since it is not
+// served where it is (N-21).
+type Unserved struct {
+	Client    lease.ClientID `json:"client"`
+	Reason    lease.Reason   `json:"reason"`           // of its last message
+	Network   netip.Prefix   `json:"network,omitzero"` // where that is known
+	Relay     netip.Addr     `json:"relay,omitzero"`   // giaddr
+	Interface string         `json:"interface,omitempty"`
+	Messages  int            `json:"messages"`
+	First     time.Time      `json:"first"`
+	Last      time.Time      `json:"last"`
+}
+
+// mostUnserved is how many clients are remembered. A client makes up its MAC, so
+// there is no end of them; those not heard for the longest time are forgotten first.
+const mostUnserved = 1024
+
+// unservedFor is for how long a client counts after its last message.
+const unservedFor = time.Hour
+
+// unservedList remembers clients that are not served.
+type unservedList struct {
+	size   atomic.Int32 // read without the lock, since most servers have none
+	mu     sync.Mutex
+	oldest *list.List // of *Unserved, the one heard last at the end
+	known  map[lease.ClientID]*list.Element
+}
+
+// notServed reports whether a client with this reason is in the list: where it is, or
+// who it is, has no lease. Trouble and protocol errors are no such reasons.
+func notServed(r lease.Reason) bool { return slices.Contains(unservedReasons(), r) }
+
+func unservedReasons() []lease.Reason {
+	return []lease.Reason{
+		lease.ReasonUnserved, lease.ReasonClientsUnserved, lease.ReasonRandomMAC, lease.ReasonUnknownClient, lease.ReasonNoSubnet, lease.ReasonAmbiguousVRF,
+		lease.ReasonPoolEmpty, lease.ReasonConflict, lease.ReasonLAGMember, lease.ReasonRelayUnknown, lease.ReasonRelayUnlisted, lease.ReasonSenderUnlisted,
+	}
+}
+
+// Answered notes a message of a client, for the list of those that are not served.
+func (i *Instance) Answered(m *lease.ClientMessage, d *lease.Decision, now time.Time) {
+	switch {
+	case d.Verdict == lease.Offer, d.Verdict == lease.Ack:
+		i.unserved.forget(m.Client)
+	case (d.Verdict == lease.Silent || d.Verdict == lease.Nak) && notServed(d.Reason):
+		u := Unserved{Client: m.Client, Reason: d.Reason, Relay: m.Relay, Interface: m.Interface}
+		if d.Subnet != nil {
+			u.Network = d.Subnet.Prefix.Prefix
+		}
+		i.unserved.note(u, now.UTC())
+	}
+}
+
+// Unserved returns the clients that were not served within the last hour, the one
+// heard last first (N-21).
+func (i *Instance) Unserved(now time.Time) []Unserved { return i.unserved.since(now.Add(-unservedFor)) }
+
+func (l *unservedList) note(u Unserved, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.oldest == nil {
+		l.oldest, l.known = list.New(), make(map[lease.ClientID]*list.Element)
+	}
+	u.First, u.Last, u.Messages = now, now, 1
+	if e := l.known[u.Client]; e != nil {
+		before := e.Value.(*Unserved)
+		u.First, u.Messages = before.First, before.Messages+1
+		*before = u
+		l.oldest.MoveToBack(e)
+		return
+	}
+	l.size.Add(1)
+	if l.oldest.Len() == mostUnserved {
+		l.size.Add(-1)
+		gone := l.oldest.Remove(l.oldest.Front()).(*Unserved)
+		delete(l.known, gone.Client)
+	}
+	l.known[u.Client] = l.oldest.PushBack(&u)
+}
+
+// forget takes out a client that is served.
+func (l *unservedList) forget(c lease.ClientID) {
+	if l.size.Load() == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e := l.known[c]; e != nil {
+		l.oldest.Remove(e)
+		delete(l.known, c)
+		l.size.Add(-1)
+	}
+}
+
+func (l *unservedList) since(t time.Time) []Unserved {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	found := []Unserved{}
+	for _, e := range l.known {
+		if u := e.Value.(*Unserved); u.Last.After(t) {
+			found = append(found, *u)
+		}
+	}
+	slices.SortFunc(found, func(a, b Unserved) int { return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(a.Client, b.Client)) })
+	return found
+}
+
+// unservedMetrics count the clients of the list by reason.
+type unservedMetrics struct {
+	instance *Instance
+	clients  *prometheus.Desc
+}
+
+func newUnservedMetrics(i *Instance) unservedMetrics {
+	return unservedMetrics{i, prometheus.NewDesc("coredhcp_netbox_unserved_clients",
+		"Clients that were not served within the last hour, by reason; at most 1024.", []string{"reason"}, nil)}
+}
+
+// Describe implements prometheus.Collector.
+func (m unservedMetrics) Describe(c chan<- *prometheus.Desc) { c <- m.clients }
+
+// Collect implements prometheus.Collector.
+func (m unservedMetrics) Collect(c chan<- prometheus.Metric) {
+	counts := make(map[lease.Reason]int)
+	for _, u := range m.instance.Unserved(time.Now()) {
+		counts[u.Reason]++
+	}
+	for _, r := range unservedReasons() {
+		c <- prometheus.MustNewConstMetric(m.clients, prometheus.GaugeValue, float64(counts[r]), string(r))
+	}
+}
