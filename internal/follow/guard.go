@@ -65,7 +65,7 @@ func (g *guard) build(o *ipam.Objects, options ipam.Options, now time.Time) (*ip
 // point at it.
 func guardedTables() []netbox.Table {
 	return []netbox.Table{
-		netbox.Tags, netbox.VRFs, netbox.Prefixes, netbox.Addresses, netbox.MACs,
+		netbox.Tags, netbox.VRFs, netbox.Prefixes, netbox.Ranges, netbox.Addresses, netbox.MACs,
 		netbox.Interfaces, netbox.VMInterfaces, netbox.Devices, netbox.VMs,
 	}
 }
@@ -224,6 +224,10 @@ func matters(old, value any) bool {
 	case *ipam.Prefix:
 		b := value.(*ipam.Prefix)
 		return a.Prefix != b.Prefix || a.VRF != b.VRF || a.Status != b.Status
+	case *ipam.Range:
+		b := *value.(*ipam.Range)
+		b.Bits, b.Populated, b.Role = a.Bits, a.Populated, ipam.Role{ID: b.Role.ID, Name: a.Role.Name, Slug: a.Role.Slug}
+		return !reflect.DeepEqual(*a, b)
 	case *ipam.VRF, *ipam.Tag, *ipam.Machine:
 		return false
 	}

@@ -37,6 +37,8 @@ func (w *watch) shown(table netbox.Table) map[ipam.Loss]int {
 			n[v.Loss]++
 		case *ipam.Prefix:
 			n[v.Loss]++
+		case *ipam.Range:
+			n[v.Loss]++
 		case *ipam.Address:
 			n[v.Loss]++
 		case *ipam.MACAddress:

@@ -44,6 +44,8 @@ func withLoss(value any, loss ipam.Loss) any {
 		return edited(v, func(c *ipam.VRF) { c.Loss = loss })
 	case *ipam.Prefix:
 		return edited(v, func(c *ipam.Prefix) { c.Loss = loss })
+	case *ipam.Range:
+		return edited(v, func(c *ipam.Range) { c.Loss = loss })
 	case *ipam.Address:
 		return edited(v, func(c *ipam.Address) { c.Loss = loss })
 	case *ipam.MACAddress:

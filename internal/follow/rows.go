@@ -52,7 +52,7 @@ func columns(table netbox.Table) string {
 	case netbox.Prefixes:
 		return "id,prefix,vrf,status,scope_type,scope_id,tenant,vlan,tags,last_updated"
 	case netbox.Ranges:
-		return "id,start_address,end_address,vrf,status,tags"
+		return "id,start_address,end_address,vrf,status,role,tags,mark_populated,custom_fields"
 	case netbox.Addresses:
 		return "id,address,vrf,status,role,assigned_object_type,assigned_object_id,tags,custom_fields,created,last_updated"
 	case netbox.MACs:

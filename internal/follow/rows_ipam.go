@@ -68,6 +68,13 @@ type rangeRow struct {
 	VRF    netbox.Ref    `json:"vrf"`
 	Status netbox.Choice `json:"status"`
 	Tags   []netbox.Ref  `json:"tags"`
+	Role   struct {
+		ID   int64  `json:"id"`
+		Name string `json:"name"`
+		Slug string `json:"slug"`
+	} `json:"role"`
+	Populated    bool                       `json:"mark_populated"` // from NetBox 4.3 on
+	CustomFields map[string]json.RawMessage `json:"custom_fields"`
 }
 
 func (r *rangeRow) value(*decoder) (any, error) {
@@ -85,7 +92,11 @@ func (r *rangeRow) value(*decoder) (any, error) {
 	if !start.Addr().Is4() {
 		return nil, nil
 	}
-	return &ipam.Range{ID: r.ID, Start: start.Addr(), End: end.Addr(), VRF: int64(r.VRF), Status: string(r.Status), Tags: netbox.IDs(r.Tags)}, nil
+	managed := netbox.FieldText(r.CustomFields, serverField) != "" || netbox.FieldText(r.CustomFields, failoverField) != ""
+	return &ipam.Range{
+		ID: r.ID, Start: start.Addr(), End: end.Addr(), Bits: start.Bits(), VRF: int64(r.VRF), Status: string(r.Status), Tags: netbox.IDs(r.Tags),
+		Role: ipam.Role(r.Role), Managed: managed, Populated: r.Populated,
+	}, nil
 }
 
 type addressRow struct {
@@ -116,14 +127,22 @@ func (r *addressRow) value(d *decoder) (any, error) {
 	d.noteExpiry(r.ID, record, r.CustomFields)
 	return &ipam.Address{
 		ID: r.ID, Address: address, VRF: int64(r.VRF), Status: d.same.Text(string(r.Status)), Role: d.same.Text(string(r.Role)), Tags: d.same.IDs(netbox.IDs(r.Tags)),
-		Interface: AssignedTo(r.AssignedType, r.AssignedID), Managed: managed, Record: record,
+		Interface: AssignedTo(r.AssignedType, r.AssignedID), Managed: managed,
+		Made: netbox.FieldText(r.CustomFields, MadeField) != "", Record: record,
 		LastUpdated: r.LastUpdated.Time, Created: r.Created.Time,
 	}, nil
 }
 
-// managedField is the custom field of addresses that the mirror of Windows
-// servers keeps; its name is fixed.
-const managedField = "dhcp_managed"
+// Custom fields that the mirror of Windows servers keeps; their names are fixed.
+const (
+	managedField  = "dhcp_managed"  // of addresses
+	serverField   = "dhcp_server"   // of ranges
+	failoverField = "dhcp_failover" // of ranges
+)
+
+// MadeField is the custom field of addresses that says that a server made the
+// object for a lease (S-17); its name is fixed.
+const MadeField = "dhcp_made_for_lease"
 
 // AssignedTo is the interface that an address or MAC address is assigned to, by
 // the type of the object ("dcim.interface") and its id. It is none for an FHRP

@@ -230,6 +230,9 @@ func (t *tables) adoptSmall(small *tables, list []netbox.Table) (changed []netbo
 		if table == netbox.Prefixes && t.objects.NoVLANs {
 			t.objects.NoVLANs, differs = false, true
 		}
+		if table == netbox.Ranges && t.objects.NoPools {
+			t.objects.NoPools, differs = false, true
+		}
 		t.changed = t.changed || differs
 		if table == netbox.Contexts {
 			differs = differs || t.contexts != small.contexts

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -62,15 +63,28 @@ func (b *builder) ranges() {
 		case !r.End.IsValid():
 			b.report.Addf(path+".end_address", "want an address such as 10.0.0.199")
 		case r.End.Less(r.Start.Addr) || r.Start.Is4() != r.End.Is4():
-			b.report.Addf(path+".end_address", "%s is below %s", r.End, r.Start)
+			b.report.Addf(path+".end_address", "%s is below %s", r.End.Addr, r.Start.Addr)
+		case r.Start.bits != 0 && r.End.bits != 0 && r.Start.bits != r.End.bits:
+			b.report.Addf(path+".end_address", "want the mask of start_address, /%d", r.Start.bits)
 		}
 		b.out.Ranges[id] = &ipam.Range{
-			ID: id, Start: r.Start.Addr, End: r.End.Addr,
+			ID: id, Start: r.Start.Addr, End: r.End.Addr, Bits: cmp.Or(r.Start.bits, r.End.bits), Role: b.ipamRole(r.Role), Populated: r.Populated,
 			VRF:    b.find(b.vrf, path+".vrf", r.VRF),
 			Status: b.status(path+".status", r.Status, "active", "reserved", "deprecated"),
 			Tags:   b.tagIDs(path+".tags", r.Tags),
 		}
 	}
+}
+
+// ipamRole is the role of that name. It comes into being where it is named first.
+func (b *builder) ipamRole(name string) ipam.Role {
+	if name == "" {
+		return ipam.Role{}
+	}
+	if b.role[name] == 0 {
+		b.role[name] = int64(len(b.role) + 1)
+	}
+	return ipam.Role{ID: b.role[name], Name: name, Slug: slug(name)}
 }
 
 func (b *builder) unassigned() {

@@ -74,6 +74,7 @@ type builder struct {
 	same   ipam.Sharer
 	tag    map[string]int64 // by lower-case name and slug
 	vlan   map[string]int64 // by name
+	role   map[string]int64 // of ranges, by name
 	taken  map[hostKey]*ipam.Address
 	traits map[ipam.MachineID]traits
 	// counts number interfaces: devices' and virtual machines' separately, as
@@ -103,6 +104,7 @@ func newBuilder(opt Options) *builder {
 		location: newNames("location"), tenant: newNames("tenant"), tenantGroup: newNames("tenant group"),
 		tag:    make(map[string]int64),
 		vlan:   make(map[string]int64),
+		role:   make(map[string]int64),
 		taken:  make(map[hostKey]*ipam.Address),
 		traits: make(map[ipam.MachineID]traits),
 		counts: make(map[ipam.Kind]int64),

@@ -64,7 +64,8 @@ func TestPlacesNetworksAndNames(t *testing.T) {
 		5: {ID: 5, Prefix: prefix("10.0.0.0/24"), VRF: 1, Status: "quarantine"},
 	}, o.Prefixes)
 	equal(t, map[int64]*ipam.Range{1: {
-		ID: 1, Start: netip.MustParseAddr("10.0.0.100"), End: netip.MustParseAddr("10.0.0.199"), VRF: 1, Status: "reserved", Tags: []int64{1},
+		ID: 1, Start: netip.MustParseAddr("10.0.0.100"), End: netip.MustParseAddr("10.0.0.199"), Bits: 24, VRF: 1, Status: "reserved", Tags: []int64{1},
+		Role: ipam.Role{ID: 1, Name: "Phone pool", Slug: "phone-pool"}, Populated: true,
 	}}, o.Ranges)
 }
 

@@ -80,11 +80,13 @@ type prefix struct {
 }
 
 type ipRange struct {
-	Start  host     `yaml:"start_address"`
-	End    host     `yaml:"end_address"`
-	VRF    string   `yaml:"vrf"`
-	Status string   `yaml:"status"` // default: active
-	Tags   []string `yaml:"tags"`
+	Start     bound    `yaml:"start_address"`
+	End       bound    `yaml:"end_address"`
+	VRF       string   `yaml:"vrf"`
+	Status    string   `yaml:"status"` // default: active
+	Role      string   `yaml:"role"`
+	Tags      []string `yaml:"tags"`
+	Populated bool     `yaml:"mark_populated"`
 }
 
 type address struct {
@@ -189,6 +191,24 @@ func (s span) check() error {
 func (s span) steps() uint32 {
 	first, last := s.first.As4(), s.last.As4()
 	return binary.BigEndian.Uint32(last[:]) - binary.BigEndian.Uint32(first[:])
+}
+
+// bound is the first or last address of a range. Without a mask clients are told
+// that of their network.
+type bound struct {
+	host
+	bits int // 0: no mask
+}
+
+// UnmarshalText reads 10.0.0.5/24 and 10.0.0.5.
+func (b *bound) UnmarshalText(text []byte) error {
+	if err := b.host.UnmarshalText(text); err != nil {
+		return err
+	}
+	if p, err := netip.ParsePrefix(string(text)); err == nil {
+		b.bits = p.Bits()
+	}
+	return nil
 }
 
 // host is an address whose mask, if there is one, says nothing.

@@ -49,6 +49,15 @@ func (s *Snapshot) Claims(leased map[netip.Addr]bool, now time.Time) map[Claim]C
 			claims[Claim{a.VRF, addr}] = Claimants{Prefix: n.Prefix.Prefix, MACs: macs}
 		}
 	}
+	for addr := range leased {
+		n, err := s.Subnet(addr)
+		if err != nil {
+			continue
+		}
+		if a := s.Address(n.VRF, addr); a != nil && a.Range != nil && a.Loss != Ended {
+			claims[Claim{a.VRF, addr}] = Claimants{Prefix: n.Prefix.Prefix}
+		}
+	}
 	return claims
 }
 

@@ -54,7 +54,7 @@ type KeptMark struct {
 // after an upgrade while NetBox cannot be reached (H-1).
 const (
 	diskHeader        = "coredhcp-netbox tables 5\n"
-	diskHeaderNoTags  = "coredhcp-netbox tables 4\n" // without the tags of prefixes and of contexts
+	diskHeaderNoPools = "coredhcp-netbox tables 4\n" // without tags of prefixes and contexts, and what makes ranges pools, or forbids it
 	diskHeaderBefore  = "coredhcp-netbox tables 3\n" // without lost rows, too
 	diskHeaderNoLinks = "coredhcp-netbox tables 2\n" // without bridges, parents and interfaces without MACs, too
 )
@@ -94,7 +94,7 @@ func DecodeDisk(r io.Reader) (Disk, error) {
 	if err != nil {
 		return Disk{}, fmt.Errorf("read disk copy: %w", err)
 	}
-	known := slices.ContainsFunc([]string{diskHeader, diskHeaderNoTags, diskHeaderBefore, diskHeaderNoLinks}, func(h string) bool { return bytes.HasPrefix(all, []byte(h)) })
+	known := slices.ContainsFunc([]string{diskHeader, diskHeaderNoPools, diskHeaderBefore, diskHeaderNoLinks}, func(h string) bool { return bytes.HasPrefix(all, []byte(h)) })
 	if len(all) < len(diskHeader)+sha256.Size || !known {
 		return Disk{}, fmt.Errorf("decode disk copy: %w", ErrDiskFormat)
 	}
@@ -115,6 +115,7 @@ func DecodeDisk(r io.Reader) (Disk, error) {
 		return Disk{}, fmt.Errorf("decode disk copy: no objects: %w", ErrDiskFormat)
 	}
 	d.Objects.NoLinks = d.Objects.NoLinks || bytes.HasPrefix(all, []byte(diskHeaderNoLinks))
+	d.Objects.NoPools = d.Objects.NoPools || !bytes.HasPrefix(all, []byte(diskHeader))
 	d.Objects.share()
 	return d, nil
 }

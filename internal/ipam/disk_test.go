@@ -35,8 +35,12 @@ func sampleDisk() Disk {
 		c.Tags = []string{"voice"}
 	}
 	for _, a := range o.Addresses {
-		a.Loss, a.Created = Ended, d.Taken.Add(-time.Hour)
+		a.Loss, a.Created, a.Made, a.Range = Ended, d.Taken.Add(-time.Hour), true, o.Ranges[3]
 	}
+	for _, r := range o.Ranges {
+		r.Loss, r.Bits, r.Role, r.Managed, r.Populated = Lost, 24, Role{ID: 2, Name: "Pool", Slug: "pool"}, true, true
+	}
+	o.NoPools = true
 	for _, m := range o.MACs {
 		m.Loss = Lost
 	}
@@ -171,7 +175,7 @@ func TestDiskHeaderNamesTheTypesBelowIt(t *testing.T) {
 		"coredhcp-netbox tables 2\n": "522ea8ea36552474",
 		"coredhcp-netbox tables 3\n": "98fbd0ccc42530cc",
 		"coredhcp-netbox tables 4\n": "a7f2f186a35979e9",
-		"coredhcp-netbox tables 5\n": "2d0a192baf86acab",
+		"coredhcp-netbox tables 5\n": "f1f74a648f8b36f5",
 	}
 	sum := sha256.Sum256([]byte(shapeOf(reflect.TypeFor[Disk](), nil)))
 	if got := hex.EncodeToString(sum[:8]); got != shapes[diskHeader] {
@@ -181,7 +185,8 @@ func TestDiskHeaderNamesTheTypesBelowIt(t *testing.T) {
 
 // A server starts from the copy that a version before left. The files were
 // written by those versions: the first knows no bridges and parents (H-1, I-7),
-// the second no lost rows (T-1), the third no tags of prefixes and contexts (CTX-1).
+// the second no lost rows (T-1), the third no tags of prefixes and contexts (CTX-1), and
+// none what makes ranges pools (N-14).
 func TestDiskCopiesOfTheVersionsBeforeAreRead(t *testing.T) {
 	for file, linked := range map[string]bool{"testdata/tables-2.snapshot": false, "testdata/tables-3.snapshot": true, "testdata/tables-4.snapshot": true} {
 		got, err := ReadDiskFile(file)
@@ -189,7 +194,7 @@ func TestDiskCopiesOfTheVersionsBeforeAreRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := sampleDiskBefore()
-		want.Objects.NoVLANs, want.Objects.NoLinks = !linked, !linked
+		want.Objects.NoVLANs, want.Objects.NoLinks, want.Objects.NoPools = !linked, !linked, true
 		if port := want.Objects.Interfaces[InterfaceID{VirtualMachine, 7}]; !linked {
 			port.Bridge, port.Parent, want.Objects.Addresses[4].Managed = 0, 0, false
 		}
@@ -197,8 +202,8 @@ func TestDiskCopiesOfTheVersionsBeforeAreRead(t *testing.T) {
 			t.Errorf("%s: (-want +got):\n%s", file, diff)
 		}
 		again, err := DecodeDisk(bytes.NewReader(encodeDisk(t, got)))
-		if err != nil || again.Objects.NoVLANs != !linked || again.Objects.NoLinks != !linked {
-			t.Errorf("%s: written again without knowing more: NoVLANs %v, NoLinks %v, %v", file, again.Objects.NoVLANs, again.Objects.NoLinks, err)
+		if err != nil || again.Objects.NoVLANs != !linked || again.Objects.NoLinks != !linked || !again.Objects.NoPools {
+			t.Errorf("%s: written again without knowing more: NoVLANs %v, NoLinks %v, NoPools %v, %v", file, again.Objects.NoVLANs, again.Objects.NoLinks, again.Objects.NoPools, err)
 		}
 	}
 }

@@ -41,6 +41,7 @@ func (s *Snapshot) Doubtful() bool { return s.doubtful }
 func (s *Snapshot) Loss(a *Address) Loss {
 	loss := max(a.Loss, s.lostVRFs[a.VRF])
 	switch {
+	case a.Range != nil: // its loss says all
 	case s.dynamicTag == 0 || s.dynamicStatus != "" && a.Status == s.dynamicStatus:
 	case slices.Contains(a.Tags, s.dynamicTag):
 		loss = max(loss, s.lostTag)
@@ -85,6 +86,7 @@ func (b *builder) countLosses() {
 		lossesOf("interfaces", o.Interfaces, func(r *Interface) Loss { return r.Loss }),
 		lossesOf("machines", o.Machines, func(r *Machine) Loss { return r.Loss }),
 		lossesOf("prefixes", o.Prefixes, func(r *Prefix) Loss { return r.Loss }),
+		lossesOf("IP ranges", o.Ranges, func(r *Range) Loss { return r.Loss }),
 		lossesOf("VRFs", o.VRFs, func(r *VRF) Loss { return r.Loss }),
 		lossesOf("tags", o.Tags, func(r *Tag) Loss { return r.Loss }),
 	}

@@ -25,6 +25,7 @@ func (b *builder) names(opt Options) {
 	s.followed = make(map[string]Followed)
 	dynamic := b.tag("dynamic.tag", opt.DynamicTag, opt)
 	gateway := b.tag("gateway.tag", opt.GatewayTag, opt)
+	b.roles(opt)
 	s.dynamicTag, s.formerTag = dynamic.ID, dynamic.Former
 	s.gatewayTag, s.formerGateway = gateway.ID, gateway.Former
 	if tag := s.objects.Tags[s.dynamicTag]; tag != nil {
@@ -84,6 +85,41 @@ func (b *builder) tag(setting, name string, opt Options) Followed {
 		b.problemf("tag "+name, "not in NetBox: create it or set netbox.%s", setting)
 	}
 	return f
+}
+
+// roles resolves the roles that make ranges pools. They are known from the ranges
+// that have them: without one there is nothing to follow.
+func (b *builder) roles(opt Options) {
+	roles := make(map[int64]*Role)
+	for _, r := range b.s.objects.Ranges {
+		if r.Role.ID != 0 {
+			roles[r.Role.ID] = &r.Role
+		}
+	}
+	called := func(id int64) string {
+		if role := roles[id]; role != nil {
+			return role.Name
+		}
+		return ""
+	}
+	b.s.poolRoles = make(map[int64]Loss)
+	for _, name := range opt.DynamicRoles {
+		found := named(roles, func(r *Role) bool { return strings.EqualFold(r.Name, name) || strings.EqualFold(r.Slug, name) }, func(*Role) Loss { return Present })
+		key := "dynamic.roles " + strings.ToLower(name)
+		if f, known := opt.Followed[key]; len(found) == 0 && (!known || called(f.ID) == "") {
+			b.problemf("IPAM role "+name, "no IP range has it: give it to the ranges that are pools, or correct netbox.dynamic.roles")
+			if known {
+				b.s.followed[key] = f
+				b.s.poolRoles[f.ID] = Present
+			}
+			continue
+		}
+		f := b.follow("dynamic.roles", "IPAM role", name, found[:min(1, len(found))], opt, called)
+		if _, current := b.s.poolRoles[f.Former]; f.Former != 0 && !current {
+			b.s.poolRoles[f.Former] = Lost
+		}
+		b.s.poolRoles[f.ID] = Present
+	}
 }
 
 // named lists the rows that fit, by id. Rows that vanished count only where

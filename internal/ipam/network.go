@@ -95,7 +95,7 @@ func (s *Snapshot) Network(evidence netip.Addr, kernel int) (*Subnet, error) {
 // holds it, the longest of several. 0 stands for unknown; a /32 says nothing of
 // the wire.
 func (s *Snapshot) maskAt(vrf int64, addr netip.Addr, kernel int) int {
-	if a := s.Address(vrf, addr); a != nil && a.Address.Bits() < 32 && a.Status != "deprecated" {
+	if a := s.object(vrf, addr); a != nil && a.Address.Bits() < 32 && a.Status != "deprecated" {
 		return a.Address.Bits()
 	}
 	if kernel > 0 && kernel < 32 {

@@ -52,7 +52,7 @@ func (s *Snapshot) MayRelay(addr netip.Addr) bool {
 		return true
 	}
 	for _, vrf := range s.addressVRFs {
-		if a := s.Address(vrf, addr); a != nil && s.relayMachines[s.machineOf(a)] {
+		if a := s.object(vrf, addr); a != nil && s.relayMachines[s.machineOf(a)] {
 			return true
 		}
 	}
@@ -63,12 +63,12 @@ func (s *Snapshot) MayRelay(addr netip.Addr) bool {
 // in any VRF.
 func (s *Snapshot) SameMachine(one, other netip.Addr) bool {
 	for _, vrf := range s.addressVRFs {
-		a := s.Address(vrf, one)
+		a := s.object(vrf, one)
 		if a == nil || s.machineOf(a) == (MachineID{}) {
 			continue
 		}
 		for _, vrf := range s.addressVRFs {
-			if b := s.Address(vrf, other); b != nil && s.machineOf(b) == s.machineOf(a) {
+			if b := s.object(vrf, other); b != nil && s.machineOf(b) == s.machineOf(a) {
 				return true
 			}
 		}

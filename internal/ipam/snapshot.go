@@ -17,7 +17,10 @@ type Options struct {
 	VRF           string // name or RD; empty: global table, else the only VRF that matches (N-3)
 	DynamicTag    string // name or slug, compared without case
 	DynamicStatus string // additionally dynamic; empty: none
-	GatewayTag    string // name or slug, compared without case
+	// DynamicRoles are names or slugs of IPAM roles, compared without case: ranges
+	// of these roles are pools, too.
+	DynamicRoles []string
+	GatewayTag   string // name or slug, compared without case
 	// Expiries are the texts of expiries that are no time, by the id of the
 	// address, as far as they are known; they only explain problems (P-17).
 	Expiries map[int64]string
@@ -71,6 +74,9 @@ type Snapshot struct {
 	contests      []Contest
 	recorded      map[string][]*Address
 	dynamic       map[int64][]*Address
+	pieces        map[int64][]piece  // of ranges that are pools, by VRF and address
+	hosts         map[int64][]uint32 // addresses in pieces that are objects, by VRF, in order
+	pools         map[int64]*Pool
 	gateways      map[int64][]*Address
 	gatewayNets   map[int64]*bart.Table[struct{}] // networks by the masks of gateways
 	configs       map[string]*Config
@@ -80,7 +86,8 @@ type Snapshot struct {
 	formerTag     int64 // ids that the names led to before; 0: none
 	formerGateway int64
 	formerVRF     int64
-	lostTag       Loss // of the dynamic tag
+	poolRoles     map[int64]Loss // by id; Lost: a role that the name in the settings has left
+	lostTag       Loss           // of the dynamic tag
 	lostVRFs      map[int64]Loss
 	lostMACs      map[MAC]Loss
 	endedPrefixes []*Prefix
@@ -118,6 +125,7 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	contexts := b.indexSubnets()
 	b.indexRelays(opt.Relays)
 	b.relateSubnets()
+	b.indexPools()
 	b.masks()
 	b.countLosses()
 	machines := b.parseMachineConfigs()
@@ -204,9 +212,22 @@ func (s *Snapshot) MACs(id InterfaceID) []MAC { return s.macsOf[id] }
 // Assigned returns the IPv4 addresses assigned to an interface, by address.
 func (s *Snapshot) Assigned(id InterfaceID) []*Address { return s.assigned[id] }
 
-// Address returns the object for a host address in a VRF, with any mask, or
-// nil. Of several objects for one host it is the one with the lowest id.
+// Address returns the object for a host address in a VRF, with any mask. Of
+// several objects for one host it is the one with the lowest id. Without one it is
+// an address of the range that is a pool there, else nil.
 func (s *Snapshot) Address(vrf int64, host netip.Addr) *Address {
+	if a := s.object(vrf, host); a != nil {
+		return a
+	}
+	a := s.ofRange(vrf, host)
+	if a == nil && s.formerVRF != 0 && vrf == s.vrf {
+		return s.ofRange(s.formerVRF, host)
+	}
+	return a
+}
+
+// object is Address without the addresses of ranges.
+func (s *Snapshot) object(vrf int64, host netip.Addr) *Address {
 	a := s.byHost[hostKey{vrf, host}]
 	if a == nil && s.formerVRF != 0 && vrf == s.vrf {
 		return s.byHost[hostKey{s.formerVRF, host}]
@@ -219,7 +240,7 @@ func (s *Snapshot) Address(vrf int64, host netip.Addr) *Address {
 func (s *Snapshot) VRFsOf(host netip.Addr) []string {
 	var names []string
 	for _, vrf := range append([]int64{0}, slices.Sorted(maps.Keys(s.objects.VRFs))...) {
-		if s.Address(vrf, host) != nil {
+		if s.object(vrf, host) != nil {
 			names = append(names, s.VRFName(vrf))
 		}
 	}
@@ -241,9 +262,10 @@ func (s *Snapshot) Serves(a *Address, n *Subnet) bool { return s.sameVRF(a.VRF, 
 func (s *Snapshot) Recorded(client string) []*Address { return s.recorded[client] }
 
 // IsDynamic reports whether an address follows the dynamic rules, by tag or
-// status. See Leasable for whether it can be given to a client.
+// status, or because its range is a pool. See Leasable for whether it can be given
+// to a client.
 func (s *Snapshot) IsDynamic(a *Address) bool {
-	return s.dynamicTag != 0 && slices.Contains(a.Tags, s.dynamicTag) ||
+	return a.Range != nil || s.dynamicTag != 0 && slices.Contains(a.Tags, s.dynamicTag) ||
 		s.formerTag != 0 && slices.Contains(a.Tags, s.formerTag) ||
 		s.dynamicStatus != "" && a.Status == s.dynamicStatus
 }
@@ -280,12 +302,12 @@ func (s *Snapshot) Leasable(a *Address) bool {
 		a.Status != "deprecated" && PlainRole(a.Role) && !s.disputed[a]
 }
 
-// Dynamic returns the addresses of a VRF that new clients can be given, by
-// address and without duplicates.
+// Dynamic returns the objects of a VRF that new clients can be given, by address
+// and without duplicates. Pool has the addresses of ranges as well.
 func (s *Snapshot) Dynamic(vrf int64) []*Address { return s.dynamic[vrf] }
 
 // DynamicVRFs returns the VRFs that have leasable addresses.
-func (s *Snapshot) DynamicVRFs() []int64 { return slices.Sorted(maps.Keys(s.dynamic)) }
+func (s *Snapshot) DynamicVRFs() []int64 { return slices.Sorted(maps.Keys(s.pools)) }
 
 // Gateways returns the addresses that belong to n and have the gateway tag, by
 // address, deprecated ones left out (G-2).
@@ -296,25 +318,28 @@ func (s *Snapshot) MachineConfig(m *Machine) *Config { return s.configs[string(m
 
 // within cuts the part of list, sorted by address, that lies in p.
 func within(list []*Address, p netip.Prefix) []*Address {
-	low, high := Span(list, p)
-	return list[low:high]
-}
-
-// Span returns the half-open range of positions in list, which is sorted by
-// address, that lie in p.
-func Span(list []*Address, p netip.Prefix) (low, high int) {
-	p = p.Masked()
-	low, _ = slices.BinarySearchFunc(list, p.Addr(), func(a *Address, host netip.Addr) int {
+	first, last := p.Masked().Addr(), LastAddr(p)
+	low, _ := slices.BinarySearchFunc(list, first, func(a *Address, host netip.Addr) int {
 		return a.Address.Addr().Compare(host)
 	})
-	last := LastAddr(p)
 	high, found := slices.BinarySearchFunc(list, last, func(a *Address, host netip.Addr) int {
 		return a.Address.Addr().Compare(host)
 	})
 	if found {
 		high++
 	}
-	return low, high
+	return list[low:high]
+}
+
+// Span returns the half-open range of positions in list, which is sorted by
+// address, that lie in p.
+func Span(list []*Address, p netip.Prefix) (low, high int) {
+	part := within(list, p)
+	if len(part) == 0 {
+		return 0, 0
+	}
+	low = slices.Index(list, part[0])
+	return low, low + len(part)
 }
 
 // LastAddr returns the highest address of an IPv4 prefix, its broadcast

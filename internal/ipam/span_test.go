@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Span, LastAddr and HostIn against looking at every address.
+// within, Pool, LastAddr and HostIn against looking at every address.
 func TestAddressArithmetic(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		bits := rapid.IntRange(20, 32).Draw(t, "bits")
@@ -29,9 +29,24 @@ func TestAddressArithmetic(t *testing.T) {
 				in = append(in, a)
 			}
 		}
-		low, high := Span(list, p)
-		if !slices.Equal(list[low:high], in) {
-			t.Fatalf("span of %s: %s, want %s", p, hosts(list[low:high]), hosts(in))
+		if got := within(list, p); !slices.Equal(got, in) {
+			t.Fatalf("within %s: %s, want %s", p, hosts(got), hosts(in))
+		}
+		var spans []span
+		for _, a := range list {
+			spans = append(spans, span{number(a.Address.Addr()), number(a.Address.Addr())})
+		}
+		pool := newPool(spans)
+		if low, high := pool.Span(p); !slices.Equal(list[low:high], in) {
+			t.Fatalf("span of %s in a pool: %s, want %s", p, hosts(list[low:high]), hosts(in))
+		}
+		for i, a := range list {
+			if position, ok := pool.Find(a.Address.Addr()); !ok || position != i || pool.Addr(i) != a.Address.Addr() {
+				t.Fatalf("%s is at %d, %v; at %d is %s", a.Address, position, ok, i, pool.Addr(i))
+			}
+		}
+		if pool.Len() != len(list) {
+			t.Fatalf("%d addresses, want %d", pool.Len(), len(list))
 		}
 		last := LastAddr(p)
 		if !p.Contains(last) || last.Next().IsValid() && p.Contains(last.Next()) {

@@ -8,7 +8,7 @@ import (
 // tables makes Objects from rows of any kind.
 func tables(rows ...any) *Objects {
 	o := &Objects{
-		VRFs: map[int64]*VRF{}, Prefixes: map[int64]*Prefix{}, Addresses: map[int64]*Address{}, MACs: map[int64]*MACAddress{},
+		VRFs: map[int64]*VRF{}, Prefixes: map[int64]*Prefix{}, Ranges: map[int64]*Range{}, Addresses: map[int64]*Address{}, MACs: map[int64]*MACAddress{},
 		Interfaces: map[InterfaceID]*Interface{}, Machines: map[MachineID]*Machine{},
 		Tags: map[int64]*Tag{1: {ID: 1, Name: "DHCP", Slug: "dhcp"}, 2: {ID: 2, Name: "Gateway", Slug: "gw"}},
 	}
@@ -18,6 +18,8 @@ func tables(rows ...any) *Objects {
 			o.VRFs[r.ID] = r
 		case *Prefix:
 			o.Prefixes[r.ID] = r
+		case *Range:
+			o.Ranges[r.ID] = r
 		case *Address:
 			o.Addresses[r.ID] = r
 		case *MACAddress:

@@ -72,6 +72,9 @@ type Objects struct {
 	// the interfaces without MACs were kept: an address may be a client's by a link
 	// that is not in them.
 	NoLinks bool
+	// NoPools says that the ranges come from a copy of before their masks, roles and
+	// the fields of the mirror were kept: none of them is a pool.
+	NoPools bool
 }
 
 // VRF is a routing table. The global table has id 0 and is not in Objects.
@@ -113,14 +116,28 @@ type Scope struct {
 	ID   int64
 }
 
-// Range is a span of addresses. Nothing is leased from a range: the addresses
-// inside must exist and carry the dynamic tag.
+// Range is a span of addresses. One that is marked as dynamic is a pool, whose
+// addresses need no objects (N-14).
 type Range struct {
 	ID         int64
 	Start, End netip.Addr
-	VRF        int64
+	Bits       int   // of the mask; 32 and 0 say nothing of the wire
+	VRF        int64 // 0: global table
 	Status     string
 	Tags       []int64
+	Role       Role // zero: none
+	// Managed says that the range is the record of a scope of a Windows server
+	// (dhcp_server or dhcp_failover has a value).
+	Managed bool
+	// Populated says that NetBox refuses to make addresses in it (mark_populated).
+	Populated bool
+	Loss      Loss // whether NetBox still shows it
+}
+
+// Role is an IPAM role as its ranges show it.
+type Role struct {
+	ID         int64
+	Name, Slug string
 }
 
 // Address is an IP address object.
@@ -135,11 +152,17 @@ type Address struct {
 	// Managed says that the mirror of Windows servers keeps the address
 	// (dhcp_managed).
 	Managed bool
-	Record  Record
+	// Made says that a server of this program made the object for a lease
+	// (dhcp_made_for_lease), and may delete it.
+	Made   bool
+	Record Record
 	// LastUpdated and Created are NetBox's time stamps of the row. Created is
 	// zero where it is not known.
 	LastUpdated, Created time.Time
 	Loss                 Loss // whether NetBox still shows it
+	// Range is the pool that the address comes from where NetBox has no object for
+	// it; nil: it is an object. Addresses in Objects have none.
+	Range *Range
 }
 
 // Record is the mirror of a binding in the custom fields of an address

@@ -1,0 +1,120 @@
+package follow
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox/clienttest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
+)
+
+// pooled is a NetBox with a range that is a pool, one of a scope of the mirror, and
+// a plain one.
+func pooled(t *testing.T, v netboxtest.Version) (*netboxtest.Server, *netboxtest.Seeded) {
+	t.Helper()
+	s := netboxtest.New(t, netboxtest.Config{Version: v})
+	return s, netboxtest.Seed(t, s.URL(), s.TokenV1(), netboxtest.World{
+		Tags: []netboxtest.Tag{{Name: "DHCP"}}, IPRoles: []string{"Phones"},
+		CustomFields: []netboxtest.CustomField{{Name: "dhcp_server", Type: "text", ObjectTypes: []string{"ipam.iprange"}}},
+		Prefixes:     []netboxtest.Prefix{{Prefix: "10.0.0.0/24", Status: "active"}},
+		Ranges: []netboxtest.Range{
+			{Start: "10.0.0.10/24", End: "10.0.0.99/24", Status: "active", Tags: []string{"DHCP"}, Role: "Phones", Populated: true},
+			{Start: "10.0.0.100/24", End: "10.0.0.149/24", Status: "reserved", CustomFields: map[string]any{"dhcp_server": "dhcp1"}},
+			{Start: "10.0.0.150/24", End: "10.0.0.199/24"},
+		},
+	})
+}
+
+// N-14, N-15, N-17: what makes a range a pool, or forbids it, is read of every version.
+func TestRangesAreReadWhole(t *testing.T) {
+	for _, v := range netboxtest.Versions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded := pooled(t, v)
+			p := load(t, clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent()))
+			addr := netip.MustParseAddr
+			tag := seeded.IDs("extras/tags")["DHCP"]
+			want := map[string]*ipam.Range{
+				"10.0.0.10": {Start: addr("10.0.0.10"), End: addr("10.0.0.99"), Bits: 24, Status: "active", Tags: []int64{tag},
+					Role: ipam.Role{ID: seeded.IDs("ipam/roles")["Phones"], Name: "Phones", Slug: "phones"}, Populated: v != netboxtest.V42},
+				"10.0.0.100": {Start: addr("10.0.0.100"), End: addr("10.0.0.149"), Bits: 24, Status: "reserved", Managed: true},
+				"10.0.0.150": {Start: addr("10.0.0.150"), End: addr("10.0.0.199"), Bits: 24, Status: "active"},
+			}
+			if len(p.objects.Ranges) != len(want) {
+				t.Errorf("%d ranges, want %d", len(p.objects.Ranges), len(want))
+			}
+			for id, got := range p.objects.Ranges {
+				w := *want[got.Start.String()]
+				w.ID = id
+				if diff := cmp.Diff(&w, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+// N-18, T-1, T-4: a range that its clients lose serves them on where that is doubted.
+func TestARangeIsDoubtedLikeItsAddresses(t *testing.T) {
+	for name, change := range map[string]func(s *netboxtest.Server, t *testing.T, id int64){
+		"deleted": func(s *netboxtest.Server, t *testing.T, id int64) { s.Delete(t, "ipam/ip-ranges", id) },
+		"untagged": func(s *netboxtest.Server, t *testing.T, id int64) {
+			s.Edit(t, "ipam/ip-ranges", id, map[string]any{"tags": []any{}})
+		},
+		"reserved": func(s *netboxtest.Server, t *testing.T, id int64) {
+			s.Edit(t, "ipam/ip-ranges", id, map[string]any{"status": "reserved"})
+		},
+		"a scope's": func(s *netboxtest.Server, t *testing.T, id int64) {
+			s.Edit(t, "ipam/ip-ranges", id, map[string]any{"custom_fields": map[string]any{"dhcp_server": "x"}})
+		},
+		"shrunk": func(s *netboxtest.Server, t *testing.T, id int64) {
+			s.Edit(t, "ipam/ip-ranges", id, map[string]any{"end_address": "10.0.0.12/24"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, seeded := pooled(t, netboxtest.V47)
+			leased := make(map[netip.Addr]bool)
+			for i := range 10 {
+				leased[netip.MustParseAddr(fmt.Sprintf("10.0.0.%d", 10+i))] = true
+			}
+			w := follow(t, s, s.TokenV2(), func(c *Config) { c.Leased = func() map[netip.Addr]bool { return leased } })
+			w.must(t)
+			at := netip.MustParseAddr("10.0.0.15")
+			if a := w.snapshot.Address(0, at); a == nil || w.snapshot.Loss(a) != ipam.Present {
+				t.Fatalf("before: %+v", a)
+			}
+			change(s, t, seeded.IDs("ipam/ip-ranges")["10.0.0.10/24-10.0.0.99/24"])
+			w.must(t)
+			if a := w.snapshot.Address(0, at); a == nil || w.snapshot.Loss(a) != ipam.Lost {
+				t.Errorf("while it is doubted the address is %+v", a)
+			}
+			if got := w.lines(logrus.ErrorLevel); len(got) != 1 {
+				t.Errorf("logged %v", got)
+			}
+			w.pass(t, 70*time.Minute, 10*time.Minute)
+			if a := w.snapshot.Address(0, at); a != nil {
+				t.Errorf("after poll.doubt the address is %+v", a)
+			}
+		})
+	}
+}
+
+// N-18: an edit that moves no client is believed at once.
+func TestAnEditOfARangeThatMovesNobody(t *testing.T) {
+	s, seeded := pooled(t, netboxtest.V47)
+	w := follow(t, s, s.TokenV2())
+	w.must(t)
+	s.Edit(t, string(netbox.Ranges), seeded.IDs("ipam/ip-ranges")["10.0.0.10/24-10.0.0.99/24"], map[string]any{"mark_populated": false})
+	w.must(t)
+	if got := w.shown(netbox.Ranges); got[ipam.Present] != 3 || len(w.guard.recent) != 0 {
+		t.Errorf("%v, %d rows are remembered", got, len(w.guard.recent))
+	}
+}
