@@ -50,9 +50,12 @@ func (e *Engine) commit(ctx context.Context, client ClientID, next Lease, expect
 // write has the store carry out a group of changes, and notes in writes how each
 // ended. No lock is held meanwhile.
 func (e *Engine) write(ctx context.Context, group []Change, writes []write) {
-	for i := range group {
-		group[i].Next.Unsynced = group[i].Next.Unsynced && e.config.WriteBack
-	}
+	e.locked(func() {
+		for i := range group {
+			next := &group[i].Next
+			next.Unsynced = next.Unsynced && e.config.WriteBack && (e.config.MakeObjects || !e.facts.Leases.withoutObject(next.Addr))
+		}
+	})
 	store, began := e.current(), time.Now()
 	errs := store.CommitGroup(ctx, group)
 	took := time.Since(began)

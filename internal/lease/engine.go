@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,6 +44,9 @@ type Config struct {
 	// WriteBack says that NetBox is told about leases; without it no change is
 	// marked as unsynced.
 	WriteBack bool
+	// MakeObjects says that an address of a range gets an object in NetBox while it is
+	// leased (S-17); without it no change there is marked as unsynced.
+	MakeObjects bool
 }
 
 // probes reports whether addresses are probed before any offer.
@@ -137,28 +141,21 @@ func (e *Engine) Stale() bool {
 }
 
 // SetSnapshot makes s the snapshot that decisions are made from. The index over
-// its dynamic addresses is built in slices, so that packets never wait long.
+// its pools is built in slices, so that packets never wait long: over the objects, and
+// over the addresses of which the leases tell something.
 func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 	e.swapping.Lock()
 	defer e.swapping.Unlock()
 	l := e.facts.Leases
 	pending := make(poolSet)
 	for _, vrf := range s.DynamicVRFs() {
-		pending[vrf] = newPool(s.Dynamic(vrf))
+		pending[vrf] = newPool(s.Pool(vrf))
 	}
-	e.locked(func() { l.pending = pending })
-	const slice = 1024
-	for _, p := range pending {
-		for from := 0; from < len(p.addrs); from += slice {
-			e.locked(func() { l.fill(p, from, min(from+slice, len(p.addrs))) })
-		}
-	}
+	e.locked(func() { l.pending, l.next = pending, s })
+	e.index(s)
 	judge, records := false, e.awaitsJudgement() && e.hadLeases(s)
 	e.locked(func() {
-		for _, p := range pending {
-			p.free.settle()
-		}
-		l.pools, l.pending, l.snapshot = pending, nil, s
+		l.pools, l.pending, l.snapshot, l.next = pending, nil, s, nil
 		e.settleOwners(s, e.facts.Snapshot)
 		e.facts.Snapshot = s
 		if judge = e.unjudged && e.store != nil; judge && !records {
@@ -169,6 +166,22 @@ func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 	if judge {
 		e.judgeBeside(s)
 	}
+}
+
+// index fills the pools of the snapshot that is about to take over.
+func (e *Engine) index(s *ipam.Snapshot) {
+	l := e.facts.Leases
+	for vrf := range l.pending {
+		for part := range slices.Chunk(s.Dynamic(vrf), slice) {
+			e.locked(func() {
+				for _, a := range part {
+					position, _ := l.pending[vrf].Find(a.Address.Addr())
+					l.pending[vrf].set(position, l.keys(a))
+				}
+			})
+		}
+	}
+	e.eachMarked(func(addr netip.Addr) { l.touchIn(l.pending, s, addr) })
 }
 
 func (e *Engine) locked(fn func()) {

@@ -234,27 +234,34 @@ func (d *decider) fromPool(n *ipam.Subnet) choice {
 	if p == nil || n.Vanished() {
 		return choice{}
 	}
-	low, high := ipam.Span(p.addrs, n.Prefix.Prefix)
-	if low < high && !ipam.HostIn(n.Prefix.Prefix, p.addrs[low].Address.Addr()) {
+	low, high := p.Span(n.Prefix.Prefix)
+	if low < high && !ipam.HostIn(n.Prefix.Prefix, p.Addr(low)) {
 		low++
 	}
-	if low < high && !ipam.HostIn(n.Prefix.Prefix, p.addrs[high-1].Address.Addr()) {
+	if low < high && !ipam.HostIn(n.Prefix.Prefix, p.Addr(high-1)) {
 		high--
 	}
 	s := section{n, p, low, high}
 	position, key := d.firstOf(s, p.free)
 	if key == neverUsed {
-		d.choose("never used", p.addrs[position])
-		return choice{address: p.addrs[position], reason: ReasonNew}
+		return d.fromPosition(s, position, "never used")
 	}
 	ended := key != unavailable && !time.Unix(key, 0).Add(d.f.Policy.ReclaimGrace).After(d.now)
 	if !ended || d.skewed() {
 		return d.offeredLately(s, ended)
 	}
+	why := "free"
 	if d.trace != nil {
-		d.choose("free since "+time.Unix(key, 0).UTC().Format(time.RFC3339), p.addrs[position])
+		why = "free since " + time.Unix(key, 0).UTC().Format(time.RFC3339)
 	}
-	return choice{address: p.addrs[position], reason: ReasonNew}
+	return d.fromPosition(s, position, why)
+}
+
+// fromPosition is the choice of one address of a pool.
+func (d *decider) fromPosition(s section, position int, why string) choice {
+	a := d.s.Address(s.network.VRF, s.pool.Addr(position))
+	d.choose(why, a)
+	return choice{address: a, reason: ReasonNew}
 }
 
 // offeredLately takes the address whose offer ended first, where none is free but
@@ -270,8 +277,7 @@ func (d *decider) offeredLately(s section, others bool) choice {
 	}
 	switch {
 	case key != unavailable:
-		d.choose("an offer of it ended a moment ago, and nothing else is free", p.addrs[position])
-		return choice{address: p.addrs[position], reason: ReasonNew}
+		return d.fromPosition(s, position, "an offer of it ended a moment ago, and nothing else is free")
 	case others && d.skewed():
 		d.traceSkew()
 		return choice{skewed: true}
@@ -288,7 +294,7 @@ func (d *decider) theirs(addr netip.Addr) bool {
 }
 
 // firstOf searches one tree of the pool, without the nested networks.
-func (d *decider) firstOf(s section, t tournament) (position int, key int64) {
+func (d *decider) firstOf(s section, t *tournament) (position int, key int64) {
 	key = unavailable
 	for from, to := range s.pool.parts(s.network, s.low, s.high) {
 		if at, k := d.firstFrom(s.pool, t, from, to); k < key {
@@ -299,7 +305,7 @@ func (d *decider) firstOf(s section, t tournament) (position int, key int64) {
 }
 
 // firstFrom searches [low, high) in the order of lease.pick.
-func (d *decider) firstFrom(p *pool, t tournament, low, high int) (position int, key int64) {
+func (d *decider) firstFrom(p *pool, t *tournament, low, high int) (position int, key int64) {
 	if low >= high {
 		return 0, unavailable
 	}
@@ -322,9 +328,9 @@ func (d *decider) firstFrom(p *pool, t tournament, low, high int) (position int,
 // firstUnlessTheirs is tournament.first over [low, high) without the addresses of the
 // relay that sent the message. They are taken from this one message only: a
 // relay address is a claim, and must not be able to empty a pool for others.
-func (d *decider) firstUnlessTheirs(p *pool, t tournament, low, high int) (position int, key int64) {
+func (d *decider) firstUnlessTheirs(p *pool, t *tournament, low, high int) (position int, key int64) {
 	position, key = t.first(low, high)
-	if key == unavailable || !d.theirs(p.addrs[position].Address.Addr()) {
+	if key == unavailable || !d.theirs(p.Addr(position)) {
 		return position, key
 	}
 	before, earlier := d.firstUnlessTheirs(p, t, low, position)

@@ -43,7 +43,8 @@ type Leases struct {
 	losers map[*ipam.Address]*ipam.Address // of snapshot: to the address that is served instead
 
 	pools   poolSet
-	pending poolSet // of the snapshot that is about to take over; nil otherwise
+	pending poolSet        // of next; nil otherwise
+	next    *ipam.Snapshot // is about to take over; nil: none is
 }
 
 type storedLease struct {
@@ -219,12 +220,12 @@ func (l *Leases) endOffer(client ClientID, steady, judged time.Time) {
 		return
 	}
 	for _, p := range l.pools {
-		position, ok := p.find(addr)
+		position, ok := p.Find(addr)
 		if !ok {
 			continue
 		}
 		// Another server may have leased it since it was offered.
-		if key := p.free.leaves()[position]; key == neverUsed || key != unavailable && !time.Unix(key, 0).Add(l.policy.ReclaimGrace).After(judged) {
+		if key := p.free.at(position); key == neverUsed || key != unavailable && !time.Unix(key, 0).Add(l.policy.ReclaimGrace).After(judged) {
 			l.ended[addr] = endedOffer{at, until, key}
 		}
 	}
@@ -367,12 +368,5 @@ func (l *Leases) exclude(own netip.Addr) {
 	if own.IsValid() && !l.infrastructure[own] {
 		l.infrastructure[own] = true
 		l.touch(own)
-	}
-}
-
-// fill computes the keys of some addresses of a pool that is being built.
-func (l *Leases) fill(p *pool, from, to int) {
-	for position := from; position < to; position++ {
-		p.set(position, l.keys(p.addrs[position]))
 	}
 }

@@ -2,9 +2,7 @@ package lease
 
 import (
 	"iter"
-	"math"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
@@ -17,60 +15,22 @@ type poolSet map[int64]*pool
 // pool is the dynamic addresses of one VRF, sorted by address. Each is in one of its
 // trees at most. So the lowest never-used address, the least recently expired one and
 // the offer that ended first are found in O(log n) in any prefix, however full it is.
+// An address that was never used takes no memory.
 type pool struct {
-	addrs []*ipam.Address
-	free  tournament // keys: neverUsed, or the Unix time since when it is free or will be
+	*ipam.Pool
+	free *tournament // keys: neverUsed, or the Unix time since when it is free or will be
 	// unused and used are the addresses whose client may still accept an offer that
 	// ended, apart by whether the address was never used. Keys: when it ended, in
 	// ns of Unix time.
-	unused, used tournament
+	unused, used *tournament
 }
 
-// tournament is a tree over the keys of a pool: leaves start in the middle, and each
-// node above is the smaller key of its children. tree[1] is the root.
-type tournament []int64
-
-const (
-	neverUsed   int64 = 0
-	unavailable int64 = math.MaxInt64 // not in this tree
-)
-
-// keys are the leaves of one address.
+// keys are the keys of one address.
 type keys struct{ free, unused, used int64 }
 
-func newPool(addrs []*ipam.Address) *pool {
-	p := &pool{addrs: addrs, free: make(tournament, 2*len(addrs))}
-	p.unused, p.used = newTournament(len(addrs)), newTournament(len(addrs))
-	return p
-}
-
-// newTournament has n leaves, all unavailable.
-func newTournament(n int) tournament {
-	t := make(tournament, 2*n)
-	for i := range t {
-		t[i] = unavailable
-	}
-	return t
-}
-
-// leaves are the keys by position.
-func (t tournament) leaves() []int64 { return t[len(t)/2:] }
-
-// settle computes the inner nodes after leaves were set.
-func (t tournament) settle() {
-	for i := len(t)/2 - 1; i > 0; i-- {
-		t[i] = min(t[2*i], t[2*i+1])
-	}
-}
-
-// set changes one leaf and the nodes above it, as far as they change.
-func (t tournament) set(position int, key int64) {
-	for i := position + len(t)/2; i > 0 && t[i] != key; i >>= 1 {
-		t[i] = key
-		if i > 1 {
-			key = min(t[i], t[i^1])
-		}
-	}
+func newPool(addrs *ipam.Pool) *pool {
+	n := addrs.Len()
+	return &pool{Pool: addrs, free: newTournament(n, neverUsed), unused: newTournament(n, unavailable), used: newTournament(n, unavailable)}
 }
 
 // set changes the keys of one address.
@@ -78,53 +38,6 @@ func (p *pool) set(position int, k keys) {
 	p.free.set(position, k.free)
 	p.unused.set(position, k.unused)
 	p.used.set(position, k.used)
-}
-
-// find returns the position of an address, if it is in the pool.
-func (p *pool) find(addr netip.Addr) (int, bool) {
-	return slices.BinarySearchFunc(p.addrs, addr, func(a *ipam.Address, host netip.Addr) int {
-		return a.Address.Addr().Compare(host)
-	})
-}
-
-// first returns the lowest position in [low, high) that has the smallest key
-// there, and that key.
-func (t tournament) first(low, high int) (position int, key int64) {
-	key = unavailable
-	n := len(t) / 2
-	// The nodes that cover [low, high) are met in address order on the left
-	// side and in reverse order on the right side.
-	var best int
-	var right [64]int
-	rights := 0
-	for l, r := low+n, high+n; l < r; l, r = l>>1, r>>1 {
-		if l&1 == 1 {
-			if t[l] < key {
-				best, key = l, t[l]
-			}
-			l++
-		}
-		if r&1 == 1 {
-			r--
-			right[rights] = r
-			rights++
-		}
-	}
-	for _, node := range slices.Backward(right[:rights]) {
-		if t[node] < key {
-			best, key = node, t[node]
-		}
-	}
-	if key == unavailable {
-		return 0, key
-	}
-	for best < n {
-		best *= 2
-		if t[best] != key {
-			best++
-		}
-	}
-	return best - n, key
 }
 
 // keys say how soon an address can be given to a new client.
@@ -170,13 +83,85 @@ func reserved(a *ipam.Address) bool {
 
 // touch recomputes the key of one address after anything about it changed.
 func (l *Leases) touch(addr netip.Addr) {
-	for _, set := range []poolSet{l.pools, l.pending} {
-		for _, p := range set {
-			if position, ok := p.find(addr); ok {
-				p.set(position, l.keys(p.addrs[position]))
+	l.touchIn(l.pools, l.snapshot, addr)
+	l.touchIn(l.pending, l.next, addr)
+}
+
+// touchIn is touch for the pools of one snapshot.
+func (l *Leases) touchIn(pools poolSet, s *ipam.Snapshot, addr netip.Addr) {
+	for vrf, p := range pools {
+		if position, ok := p.Find(addr); ok {
+			p.set(position, l.keys(s.Address(vrf, addr)))
+		}
+	}
+}
+
+// marked are the addresses of which something is known that no row of NetBox tells,
+// each once as long as nothing changes. It may be iterated over in parts while leases
+// change: what comes meanwhile may be missing or come again.
+func (l *Leases) marked() iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		for addr := range l.stored {
+			if !yield(addr) {
+				return
+			}
+		}
+		isStored := func(addr netip.Addr) bool { _, ok := l.stored[addr]; return ok }
+		isHeld := func(addr netip.Addr) bool { _, ok := l.holds[addr]; return ok }
+		for addr := range l.holds {
+			if !isStored(addr) && !yield(addr) {
+				return
+			}
+		}
+		for addr := range l.ended {
+			if !isStored(addr) && !isHeld(addr) && !yield(addr) {
+				return
+			}
+		}
+		for addr := range l.inWork {
+			if _, ended := l.ended[addr]; !ended && !isStored(addr) && !isHeld(addr) && !yield(addr) {
+				return
+			}
+		}
+		for addr := range l.infrastructure {
+			_, ended := l.ended[addr]
+			if !ended && l.inWork[addr] == "" && !isStored(addr) && !isHeld(addr) && !yield(addr) {
+				return
 			}
 		}
 	}
+}
+
+// eachMarked calls fn with the marked addresses, a slice of them under the lock at a
+// time, so that packets never wait long.
+func (e *Engine) eachMarked(fn func(addr netip.Addr)) {
+	next, stop := iter.Pull(e.facts.Leases.marked())
+	defer stop()
+	for more := true; more; {
+		e.locked(func() {
+			for range slice {
+				var addr netip.Addr
+				if addr, more = next(); !more {
+					return
+				}
+				fn(addr)
+			}
+		})
+	}
+}
+
+// slice is how many addresses are looked at before packets have their turn.
+const slice = 1024
+
+// withoutObject reports whether an address is one of a range, for which NetBox has no
+// object.
+func (l *Leases) withoutObject(addr netip.Addr) bool {
+	for vrf := range l.pools {
+		if a := l.snapshot.Address(vrf, addr); a != nil {
+			return a.Range != nil
+		}
+	}
+	return false
 }
 
 // parts are the positions in [low, high) without the nested networks of n, as
@@ -184,7 +169,7 @@ func (l *Leases) touch(addr netip.Addr) {
 func (p *pool) parts(n *ipam.Subnet, low, high int) iter.Seq2[int, int] {
 	return func(yield func(from, to int) bool) {
 		for _, nested := range n.Apart() {
-			from, to := ipam.Span(p.addrs, nested)
+			from, to := p.Span(nested)
 			if from >= to || from >= high {
 				continue
 			}
@@ -205,7 +190,7 @@ func (l *Leases) size(n *ipam.Subnet) (size int) {
 	if p == nil {
 		return 0
 	}
-	low, high := ipam.Span(p.addrs, n.Prefix.Prefix)
+	low, high := p.Span(n.Prefix.Prefix)
 	for from, to := range p.parts(n, low, high) {
 		size += to - from
 	}

@@ -190,28 +190,28 @@ func (d *decider) room(n *ipam.Subnet, o *offers) int {
 	if p == nil {
 		return o.room
 	}
-	low, high := ipam.Span(p.addrs, n.Prefix.Prefix)
+	low, high := p.Span(n.Prefix.Prefix)
 	for from, to := range p.parts(n, low, high) {
 		o.room += d.countFree(p, from, to)
 	}
 	return o.room
 }
 
-// countFree counts the addresses in [low, high) that a new client can get now.
-func (d *decider) countFree(p *pool, low, high int) (n int) {
+// countFree counts the addresses in [low, high) that a new client can get now. What
+// was never used is not looked at.
+func (d *decider) countFree(p *pool, low, high int) int {
 	last := d.now.Add(-d.f.Policy.ReclaimGrace).Unix()
 	if d.skewed() {
 		last = neverUsed
 	}
-	free, unused, used := p.free.leaves(), p.unused.leaves(), p.used.leaves()
-	for position := low; position < high; position++ {
-		key := free[position]
-		if key == unavailable && (unused[position] != unavailable || used[position] != unavailable) {
-			key = d.l.ended[p.addrs[position].Address.Addr()].key
+	n := high - low
+	p.free.each(low, high, func(position int, key int64) {
+		if key == unavailable && (p.unused.at(position) != unavailable || p.used.at(position) != unavailable) {
+			key = d.l.ended[p.Addr(position)].key
 		}
-		if key <= last {
-			n++
+		if key > last {
+			n--
 		}
-	}
+	})
 	return n
 }

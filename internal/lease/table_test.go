@@ -281,10 +281,11 @@ func leasesOf(c ClientID, base string, n int) []Lease {
 }
 
 // tableNetwork is the network of the decision table.
-func tableNetwork(t *testing.T) *ipam.Snapshot {
-	return snapshot(t, worldOptions, append(office(),
+func tableNetwork(t *testing.T, before ...part) *ipam.Snapshot {
+	return snapshot(t, worldOptions, slices.Concat(before, office(), []part{
 		device("twin1", port("eth0", string(carol), on("10.0.0.6/24"))),
-		device("twin2", port("eth0", string(carol), on("10.0.0.7/24"))))...)
+		device("twin2", port("eth0", string(carol), on("10.0.0.7/24"))),
+	})...)
 }
 
 // rig is the server before the message of the row.
@@ -297,8 +298,18 @@ func (row tableRow) rig(t *testing.T, s *ipam.Snapshot, a Authority) *rig {
 	return r
 }
 
-func TestDecisionTable(t *testing.T) {
-	s := tableNetwork(t)
+func TestDecisionTable(t *testing.T) { testDecisionTable(t, tableNetwork(t)) }
+
+// N-14: a range gives the answers that tagged addresses give.
+func TestDecisionTableWithRanges(t *testing.T) {
+	s := tableNetwork(t, asRanges())
+	if len(s.Dynamic(0)) == tableNetwork(t).Pool(0).Len() || s.Pool(0).Len() != tableNetwork(t).Pool(0).Len() {
+		t.Fatalf("%d objects of %d dynamic addresses", len(s.Dynamic(0)), s.Pool(0).Len())
+	}
+	testDecisionTable(t, s)
+}
+
+func testDecisionTable(t *testing.T, s *ipam.Snapshot) {
 	for _, row := range decisionTable {
 		t.Run(row.name, func(t *testing.T) {
 			if row.own == "" {

@@ -1,7 +1,9 @@
 package lease
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
@@ -20,42 +22,73 @@ type Usage struct {
 	Withheld    int // for no new client now: of this server, assigned to an interface, ended within reclaim_grace, or by a clock that is not trusted
 }
 
-// usageSlice is how many addresses are counted before packets have their turn.
-const usageSlice = 1024
-
 // Usage counts what the dynamic addresses of the snapshot are used for, by
-// prefix, in the order of VRF and first address. Packets wait no longer than for
-// a slice of the work; what they change meanwhile may or may not count.
+// prefix, in the order of VRF and prefix. Packets wait no longer than for a slice of
+// the work, which grows with objects and leases, and not with ranges; what they change
+// meanwhile may or may not count.
 func (e *Engine) Usage() []Usage {
 	var s *ipam.Snapshot
 	e.locked(func() { s = e.facts.Snapshot })
 	if s == nil {
 		return nil
 	}
-	var list []Usage
-	for _, vrf := range s.DynamicVRFs() {
-		at := make(map[netip.Prefix]int)
-		addrs := s.Dynamic(vrf)
-		for from := 0; from < len(addrs); from += usageSlice {
-			part := addrs[from:min(from+usageSlice, len(addrs))]
+	c, vrfs := census{at: make(map[poolID]int)}, s.DynamicVRFs()
+	for _, vrf := range vrfs {
+		for part := range slices.Chunk(s.Dynamic(vrf), slice) {
 			e.locked(func() {
 				for _, a := range part {
-					n := s.SubnetOf(a)
-					if n == nil {
-						continue // no client can be in its network (N-4)
+					if u := c.of(vrf, s.SubnetOf(a)); u != nil {
+						e.count(u, a)
 					}
-					position, known := at[n.Prefix.Prefix]
-					if !known {
-						position = len(list)
-						at[n.Prefix.Prefix] = position
-						list = append(list, Usage{Prefix: n.Prefix.Prefix, VRF: vrf})
-					}
-					e.count(&list[position], a)
 				}
 			})
 		}
+		for _, r := range s.RangePools(vrf) {
+			if u := c.of(vrf, r.Subnet); u != nil {
+				u.Free += r.Free
+			}
+		}
 	}
-	return list
+	e.eachMarked(func(addr netip.Addr) { e.countInRanges(&c, s, vrfs, addr) })
+	slices.SortFunc(c.list, func(a, b Usage) int {
+		return cmp.Or(cmp.Compare(a.VRF, b.VRF), a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()))
+	})
+	return c.list
+}
+
+// census is the counts of one call of Usage.
+type census struct {
+	list []Usage
+	at   map[poolID]int // positions in list
+}
+
+// of is the count of a network; nil where no client can be in it (N-4).
+func (c *census) of(vrf int64, n *ipam.Subnet) *Usage {
+	if n == nil {
+		return nil
+	}
+	pool := poolID{vrf, n.Prefix.Prefix}
+	position, known := c.at[pool]
+	if !known {
+		position = len(c.list)
+		c.at[pool] = position
+		c.list = append(c.list, Usage{Prefix: n.Prefix.Prefix, VRF: vrf})
+	}
+	return &c.list[position]
+}
+
+// countInRanges counts an address of a range, which counted as free, by its use.
+func (e *Engine) countInRanges(c *census, s *ipam.Snapshot, vrfs []int64, addr netip.Addr) {
+	for _, vrf := range vrfs {
+		if _, ok := s.Pool(vrf).Find(addr); !ok {
+			continue
+		}
+		a := s.Address(vrf, addr)
+		if u := c.of(vrf, s.SubnetOf(a)); u != nil && a.Range != nil && u.Free > 0 {
+			u.Free--
+			e.count(u, a)
+		}
+	}
 }
 
 // count adds one address to the count it belongs to. Ends of leases are judged

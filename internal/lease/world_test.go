@@ -28,6 +28,8 @@ type world struct {
 	o    *ipam.Objects
 	next int64
 	late []func() // what names parts that may come later
+	// ranges says that several dynamic addresses are a range without objects.
+	ranges bool
 }
 
 const (
@@ -56,6 +58,7 @@ func newWorld(parts ...part) *ipam.Objects {
 			12: {ID: 12, Name: "red", RD: "65000:12"},
 		},
 		Prefixes:   map[int64]*ipam.Prefix{},
+		Ranges:     map[int64]*ipam.Range{},
 		Addresses:  map[int64]*ipam.Address{},
 		MACs:       map[int64]*ipam.MACAddress{},
 		Interfaces: map[ipam.InterfaceID]*ipam.Interface{},
@@ -162,6 +165,9 @@ func (w *world) address(cidr string, edits ...edit) *ipam.Address {
 	return a
 }
 
+// asRanges lets the dynamic addresses that come later be ranges where they can.
+func asRanges() part { return func(w *world) { w.ranges = true } }
+
 // dynamic is one address with the dynamic tag, or with "first-last/bits" all
 // from first to last.
 func dynamic(span string, edits ...edit) part {
@@ -172,6 +178,11 @@ func dynamic(span string, edits ...edit) part {
 			return
 		}
 		last := netip.MustParsePrefix(rest)
+		if w.ranges && len(edits) == 0 {
+			id := w.id()
+			w.o.Ranges[id] = &ipam.Range{ID: id, Start: netip.MustParseAddr(first), End: last.Addr(), Bits: last.Bits(), Status: "active", Tags: []int64{tagDynamic}}
+			return
+		}
 		for host := netip.MustParseAddr(first); host.Compare(last.Addr()) <= 0; host = host.Next() {
 			w.address(fmt.Sprintf("%s/%d", host, last.Bits()), append([]edit{tagged()}, edits...)...)
 		}

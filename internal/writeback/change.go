@@ -15,6 +15,7 @@ import (
 var (
 	errNoAddress  = errors.New("NetBox has no IP address for it any more")
 	errNotDynamic = errors.New("its IP address in NetBox is not dynamic any more")
+	errRange      = errors.New("it is an address of a range, which needs no IP address in NetBox")
 	errVanished   = errors.New("its IP address vanished from NetBox, or a change of it is doubted")
 	errSuperseded = errors.New("it has ended, and NetBox shows a running lease there that another program wrote")
 )
@@ -69,6 +70,8 @@ func address(s *ipam.Snapshot, host netip.Addr) (*ipam.Address, error) {
 		a := s.Address(vrf, host)
 		switch {
 		case a == nil:
+		case a.Range != nil:
+			err = errRange
 		case a.Loss != ipam.Present:
 			err = errVanished
 		case s.IsDynamic(a):

@@ -104,9 +104,11 @@ func (w *Writer) tell(ctx context.Context, s *ipam.Snapshot, due []lease.Lease) 
 // drop clears the mark of a lease that NetBox has no place for any more. There
 // is no row that shows it, hence no time.
 func (w *Writer) drop(ctx context.Context, l lease.Lease, why error) {
-	w.quiet.Warn("no place", "lease is not shown in NetBox", logrus.Fields{
-		"addr": l.Addr, "mac": l.Client, logrus.ErrorKey: why,
-	})
+	if !errors.Is(why, errRange) {
+		w.quiet.Warn("no place", "lease is not shown in NetBox", logrus.Fields{
+			"addr": l.Addr, "mac": l.Client, logrus.ErrorKey: why,
+		})
+	}
 	w.synced(ctx, l, time.Time{})
 }
 
