@@ -81,6 +81,7 @@ type Snapshot struct {
 	gatewayNets   map[int64]*bart.Table[struct{}] // networks by the masks of gateways
 	configs       map[string]*Config
 	contexts      clientContexts
+	poolTags      poolTags
 
 	followed      map[string]Followed
 	formerTag     int64 // ids that the names led to before; 0: none
@@ -130,6 +131,7 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	b.countLosses()
 	machines := b.parseMachineConfigs()
 	contexts.machines(machines)
+	b.indexPoolTags()
 	slices.SortFunc(b.problems, func(a, b Problem) int {
 		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Text, b.Text))
 	})
