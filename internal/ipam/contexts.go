@@ -177,6 +177,9 @@ func (c *contextBuilder) examine(object string, layer option.Layer) {
 	for _, name := range set.Classes() {
 		c.classes[name] = true
 	}
+	for _, name := range set.PoolTags() {
+		c.namePoolTag(object, name)
+	}
 	findings = append(findings, new(LeaseContext).lay(layer)...)
 	for _, f := range findings {
 		text := f.Field + ": " + f.Problem

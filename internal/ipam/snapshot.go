@@ -90,6 +90,7 @@ type Snapshot struct {
 	contexts              clientContexts
 	serveAll              bool // no tag is asked for (N-20)
 	serveTag, formerServe int64
+	poolTags              poolTags
 
 	followed      map[string]Followed
 	formerTag     int64 // ids that the names led to before; 0: none
@@ -143,6 +144,7 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	if opt.Serials {
 		b.indexSerials()
 	}
+	b.indexPoolTags()
 	slices.SortFunc(b.problems, func(a, b Problem) int {
 		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Text, b.Text))
 	})

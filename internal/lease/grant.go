@@ -163,12 +163,13 @@ func (d *decider) runningBinding(c client, w wire) (*ipam.Address, *ipam.Subnet)
 
 // chooseDynamic follows the order of A-1 after static addresses.
 func (d *decider) chooseDynamic(c client, n *ipam.Subnet) choice {
-	if a := d.ownBinding(c, n); a != nil {
+	part := d.poolClass(n, c)
+	if a := d.ownBinding(c, n); a != nil && (part.has(a) || d.binding(a).running(d.now)) {
 		d.choose("last bound to this client", a)
 		return choice{address: a, reason: ReasonBound, own: true}
 	}
 	if addr, ok := d.l.heldBy[c.id]; ok && n.Contains(addr) {
-		if a := d.s.Address(n.VRF, addr); d.available(a, n, c) {
+		if a := d.s.Address(n.VRF, addr); d.available(a, n, c) && part.has(a) {
 			d.choose("already offered to this client", a)
 			return choice{address: a, reason: ReasonNew}
 		}
@@ -182,12 +183,12 @@ func (d *decider) chooseDynamic(c client, n *ipam.Subnet) choice {
 		}
 	}
 	if wish := d.m.RequestedAddr; wish.IsValid() {
-		if a := d.s.Address(n.VRF, wish); d.available(a, n, c) {
+		if a := d.s.Address(n.VRF, wish); d.available(a, n, c) && part.has(a) {
 			d.choose("asked for by the client", a)
 			return choice{address: a, reason: ReasonNew}
 		}
 	}
-	return d.fromPool(n)
+	return d.fromPool(n, part)
 }
 
 // choose notes why a is the address for a DISCOVER.
@@ -227,12 +228,13 @@ func (d *decider) traceSkew() {
 type section struct {
 	network   *ipam.Subnet
 	pool      *pool
+	part      poolClass
 	low, high int
 }
 
 // fromPool takes the lowest never-used address, else the one that has been
 // free longest (A-1, S-8).
-func (d *decider) fromPool(n *ipam.Subnet) choice {
+func (d *decider) fromPool(n *ipam.Subnet, part poolClass) choice {
 	p := d.l.pools[n.VRF]
 	if p == nil || n.Vanished() {
 		return choice{}
@@ -244,7 +246,7 @@ func (d *decider) fromPool(n *ipam.Subnet) choice {
 	if low < high && !ipam.HostIn(n.Prefix.Prefix, p.Addr(high-1)) {
 		high--
 	}
-	s := section{n, p, low, high}
+	s := section{n, p, part, low, high}
 	position, key := d.firstOf(s, p.free)
 	if key == neverUsed {
 		return d.fromPosition(s, position, "never used")
@@ -300,7 +302,8 @@ func (d *decider) theirs(addr netip.Addr) bool {
 func (d *decider) firstOf(s section, t *tournament) (position int, key int64) {
 	key = unavailable
 	for from, to := range s.pool.parts(s.network, s.low, s.high) {
-		if at, k := d.firstFrom(s.pool, t, from, to); k < key {
+		at, k := d.firstOfClass(s, t, from, to)
+		if k < key {
 			position, key = at, k
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/option"
 )
 
 // MessageType is the kind of a client's message (option 53), or BOOTP.
@@ -91,6 +92,10 @@ type ClientMessage struct {
 	// shorter where they are unknown.
 	InterfaceBits []int
 	Delivery      Delivery
+
+	// Sender is what the message says of its client, for conditions in contexts; empty
+	// where no condition names a pool (OPT-14). It refers to the packet, and is untrusted.
+	Sender option.Client
 
 	LeaseTime time.Duration // option 51; 0: absent or zero
 	Hostname  string        // option 81, else 12, cleaned; untrusted text

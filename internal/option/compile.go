@@ -30,13 +30,19 @@ func Compile(layers []Layer) (*Set, []Finding) {
 	s := &Set{}
 	s.base = c.block(c.base, "", true)
 	empty := len(s.base.options) == 0
+	tags := make(map[string]bool)
 	for k := range kinds {
 		for _, key := range slices.Sorted(maps.Keys(c.classes[k])) {
-			s.classes[k] = append(s.classes[k], c.class(k, key))
+			one := c.class(k, key)
+			s.classes[k] = append(s.classes[k], one)
+			if one.tag != "" {
+				tags[one.tag] = true
+			}
 			empty = false
 		}
 		slices.SortStableFunc(s.classes[k], func(a, b class) int { return cmp.Compare(len(b.match), len(a.match)) })
 	}
+	s.poolTags = slices.Sorted(maps.Keys(tags))
 	if empty {
 		s = nil
 	}

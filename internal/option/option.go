@@ -54,6 +54,8 @@ type Chosen struct {
 type Set struct {
 	base    block
 	classes [kinds][]class // the longest key first
+	// poolTags are those of all classes, sorted, each once.
+	poolTags []string
 }
 
 // kind is a kind of condition. Of several that match a client the later one wins.
@@ -214,6 +216,14 @@ func (s *Set) PoolTag(c Client) (tag, source string) {
 		}
 	}
 	return tag, source
+}
+
+// PoolTags lists the tags that classes name, sorted, each once.
+func (s *Set) PoolTags() []string {
+	if s == nil {
+		return nil
+	}
+	return s.poolTags
 }
 
 // Matched appends the names of the client's classes to names, such as

@@ -39,6 +39,9 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 	if x.Trace == nil && quiet.Debugging(h.Log) {
 		x.Trace = new(lease.Trace)
 	}
+	if s := h.Snapshot(); s != nil && s.HasPoolTags() { // OPT-14
+		m.Sender = dhcp4.OptionClient(req)
+	}
 	x.Message, x.Asked, x.Decided = m, true, true
 	if x.Rehearsal {
 		x.Decision = h.Engine.Rehearse(m, x.Trace)

@@ -144,6 +144,24 @@ func seenClasses(t *testing.T, i *instance.Instance) (names []string) {
 	return names
 }
 
+// OPT-14: the class of a message on the wire chooses the pool.
+func TestAClassOnTheWireChoosesThePool(t *testing.T) {
+	_, h := newHandlerOn(t, "", `
+tags: [{name: voice}]
+prefixes: [{prefix: 10.0.0.0/24}]
+ip_addresses:
+  - {address: 10.0.0.100/24, tags: [DHCP]}
+  - {address: 10.0.0.101/24, tags: [DHCP, voice]}
+config_contexts: [{name: all, data: {pydhcp_configuration: {vendor_classes: {yealink: {pool_tag: voice}}}}}]
+`)
+	for i, c := range []struct{ class, want string }{{"yealink", "10.0.0.101"}, {"MSFT 5.0", "10.0.0.100"}} {
+		req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, stranger(byte(i)), dhcp4test.Text(60, c.class))
+		if resp, _ := h(req, dhcp4test.Prepared(t, req)); resp == nil || resp.YourIPAddr.String() != c.want {
+			t.Errorf("%s: %v, want %s", c.class, resp, c.want)
+		}
+	}
+}
+
 // OPT-9: explain says what a boot client is not given.
 func TestExplainNamesWhatIsKeptFromABootClient(t *testing.T) {
 	o, h := newHandlerOn(t, "", phones)
