@@ -75,6 +75,18 @@ func (s *Snapshot) hostOf(a *Address, byLink []MAC) []MAC {
 	return append(s.macsAt(a.Interface), byLink...)
 }
 
+// MACsOf returns the MACs of the ports that a static address is given to, by its
+// interface, an aggregate, bridges or sub-interfaces.
+func (s *Snapshot) MACsOf(a *Address) []MAC {
+	macs := s.macsAt(a.Interface)
+	for port, list := range s.linked {
+		if slices.Contains(list, a) {
+			macs = append(macs, s.macsAt(port)...)
+		}
+	}
+	return macs
+}
+
 // macsAt returns the MACs of an interface and of its members.
 func (s *Snapshot) macsAt(port InterfaceID) []MAC {
 	macs := slices.Clone(s.macsOf[port])

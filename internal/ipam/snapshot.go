@@ -72,7 +72,9 @@ type Snapshot struct {
 	disputed      map[*Address]bool // see markDisputed
 	contests      []Contest
 	recorded      map[string][]*Address
-	bySerial      map[string]*Machine // nil values: several devices have it
+	reservedID    map[string][]*Address // by the bytes of option 61
+	bySerial      map[string]*Machine   // nil values: several devices have it
+	ofDevice      map[MachineID][]*Address
 	reservedMAC   map[MAC][]*Address // see indexReservations
 	dynamic       map[int64][]*Address
 	gateways      map[int64][]*Address

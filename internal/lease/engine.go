@@ -106,6 +106,7 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 	}
 	e.clock = newClockWatch(config.Clock, e.config.Now())
 	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true, Started: e.config.Now(), CanProbe: config.Probe != nil}
+	e.facts.Leases.heard.began = e.config.Now()
 	if config.Store == nil {
 		return e, nil
 	}
@@ -307,6 +308,12 @@ func (e *Engine) decideNow(m *ClientMessage, trace *Trace) (Decision, time.Time)
 // remember has the effects of a decision on memory.
 func (e *Engine) remember(m *ClientMessage, decision *Decision, judged time.Time) {
 	l, steady, effect := e.facts.Leases, e.facts.Steady, &decision.effect
+	if effect.heard {
+		l.heard.hear(m.MAC, e.config.Now())
+	}
+	if effect.occupied.IsValid() {
+		l.occupy(effect.occupied, steady, steady.Add(usedPause))
+	}
 	if effect.claims.IsValid() {
 		l.claims[effect.claims] = steady.Add(cmp.Or(decision.Time, e.config.Policy.LeaseTime))
 	}

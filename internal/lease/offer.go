@@ -17,6 +17,9 @@ func (d *decider) discover() Decision {
 	if len(c.statics) > 0 {
 		return d.offerStatic(c, w)
 	}
+	if decision, ok := d.offerClaimed(c); ok {
+		return decision
+	}
 	if !d.allowed(c, "D-2") {
 		return d.silent("D-2", ReasonUnknownClient)
 	}

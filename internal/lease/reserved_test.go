@@ -10,7 +10,7 @@ import (
 // reservedTo is an address without a device whose field names a MAC.
 func reservedTo(c ClientID) edit {
 	return func(a *ipam.Address) {
-		a.Reserved = ipam.ParseReservation(ipam.ReservationField{Name: "res_mac", Text: string(c)})
+		a.Reserved = ipam.ParseReservation(ipam.ReservationField{Name: "res_mac", Text: string(c)}, ipam.ReservationField{})
 	}
 }
 
