@@ -19,6 +19,7 @@ func (h *handler) report(x *dhcp4.Exchange, err error) {
 		h.Log.WithFields(fields(*m, *d)).WithField("why", oneLine(x.Trace)).Debug("message decided")
 	}
 	h.passedOver(x)
+	h.claimed(x)
 	if d.Relayed.Ignored {
 		h.unproved(x)
 	}
