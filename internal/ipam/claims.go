@@ -78,13 +78,7 @@ func (s *Snapshot) hostOf(a *Address, byLink []MAC) []MAC {
 // MACsOf returns the MACs of the ports that a static address is given to, by its
 // interface, an aggregate, bridges or sub-interfaces.
 func (s *Snapshot) MACsOf(a *Address) []MAC {
-	macs := s.macsAt(a.Interface)
-	for port, list := range s.linked {
-		if slices.Contains(list, a) {
-			macs = append(macs, s.macsAt(port)...)
-		}
-	}
-	return macs
+	return append(s.macsAt(a.Interface), s.linkMACs[a]...)
 }
 
 // macsAt returns the MACs of an interface and of its members.

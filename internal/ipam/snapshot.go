@@ -75,6 +75,7 @@ type Snapshot struct {
 	reservedID    map[string][]*Address // by the bytes of option 61
 	bySerial      map[string]*Machine   // nil values: several devices have it
 	ofDevice      map[MachineID][]*Address
+	linkMACs      map[*Address][]MAC // of the ports that are given an address by links
 	reservedMAC   map[MAC][]*Address // see indexReservations
 	dynamic       map[int64][]*Address
 	gateways      map[int64][]*Address

@@ -192,7 +192,11 @@ func (d *decider) extendClaimed(granted string, addr netip.Addr, n *ipam.Subnet,
 	doubt, _ := d.doubted(c)
 	if c.claim.Address != a || c.claim.Held != "" || doubt != "" {
 		d.trace.addf("CL-9", "the lease of %s, a static address, is not extended", addr)
-		return d.lastTime(granted, addr, n, c)
+		last, ok := d.lastTime(granted, addr, n, c)
+		if last.Reason == ReasonTakenAway {
+			last.Reason = ReasonClaimOver
+		}
+		return last, ok
 	}
 	return d.acknowledge(granted, ReasonClaimed, a, n, c), true
 }

@@ -137,10 +137,41 @@ func TestAClaimedAddressIsLeased(t *testing.T) {
 	r.sends(renews, "ACK D-12 10.0.0.60/24 claimed")
 	r.sends(request(alice, wants("10.0.0.60"), sends(spare)), "ACK D-8 10.0.0.60/24 claimed")
 	r.sends(discover(alice, sends(spare)), "OFFER CL-6 10.0.0.60/24 claimed")
-	r.sends(request(alice, has("10.0.0.60"), unicast()), "ACK D-12 10.0.0.60/24 taken_away") // without the claim (CL-9)
+	r.sends(request(alice, has("10.0.0.60"), unicast()), "ACK D-12 10.0.0.60/24 claim_over") // without the claim (CL-9)
 	r.sends(discover(bob, sends(spare)), "OFFER D-1 10.0.0.10/24 new")
 	r.now = r.now.Add(2 * time.Hour)
 	r.sends(discover(bob, sends(spare)), "OFFER CL-6 10.0.0.60/24 claimed")
+}
+
+// CL-6, I-11: where identifiers are clients, too.
+func TestAClaimOfAnIdentifierThatIsAClient(t *testing.T) {
+	r := newClaimRig(t, newMemStore(), claimSnapshot(t), policy(byIdentifier))
+	r.sends(discover(alice, sends(spare)), "OFFER CL-6 10.0.0.60/24 claimed")
+	r.sends(selecting(alice, "10.0.0.60", sends(spare)), "ACK D-4 10.0.0.60/24 claimed")
+	r.sends(request(alice, has("10.0.0.60"), sends(spare), unicast()), "ACK D-12 10.0.0.60/24 claimed")
+	r.sends(discover(alice), "OFFER D-1 10.0.0.10/24 new") // another client, behind the same MAC
+}
+
+// CL-8, I-7: the owner of an address on a bridge is the port with the MAC.
+func TestTheOwnerOfABridgeIsHeardByItsPort(t *testing.T) {
+	bridge := func(w *world, m *ipam.Machine) {
+		var vmbr0 int64
+		for _, i := range w.o.Interfaces {
+			if i.Machine == m.ID && i.Name == "vmbr0" {
+				vmbr0 = i.ID.ID
+			}
+		}
+		for _, i := range w.o.Interfaces {
+			if i.Machine == m.ID && i.Name == "eno1" {
+				i.Bridge = vmbr0
+			}
+		}
+	}
+	r := newClaimRig(t, newMemStore(), claimSnapshot(t, device("hv1", serialOf("HV000001"), port("vmbr0", "", on("10.0.0.75/24")), port("eno1", string(bob)), bridge)))
+	d := r.sends(discover(alice, says("HV000001")), "OFFER D-1 10.0.0.10/24 new")
+	if d.Claim.Held != HeldOwner || d.Claim.Owner.String() != string(bob) {
+		t.Errorf("claim %+v", d.Claim)
+	}
 }
 
 // CL-8: what is not offered is not accepted, whatever the client claims.
@@ -218,7 +249,7 @@ func TestAnOwnerThatComesBackGetsItsPlace(t *testing.T) {
 	r.sends(renews, "ACK D-12 10.0.0.71/24 claimed")
 	r.sends(discover(carol), "OFFER D-1 10.0.0.10/24 new")
 	r.now = r.now.Add(30 * time.Minute)
-	if d := r.sends(renews, "ACK D-12 10.0.0.71/24 taken_away"); d.Time > 30*time.Minute {
+	if d := r.sends(renews, "ACK D-12 10.0.0.71/24 claim_over"); d.Time > 30*time.Minute {
 		t.Errorf("confirmed for %s, want what is left", d.Time)
 	}
 	r.now = r.now.Add(31 * time.Minute)

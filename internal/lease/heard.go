@@ -97,7 +97,7 @@ func (e *Engine) attachHeard() {
 		h.began = before.Began
 	}
 	for b := range 256 {
-		h.learn(e.notes[heardShard(byte(b))], now) //nolint:gosec // G115: 0 to 255
+		h.learn(e.notes[heardShard(byte(b))], now)
 	}
 }
 

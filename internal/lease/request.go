@@ -170,6 +170,7 @@ const (
 	ReasonNoBinding     Reason = "no_binding"     // nothing known of this client
 	ReasonNotDynamic    Reason = "not_dynamic"    // address is not ours to lease
 	ReasonTakenAway     Reason = "taken_away"     // confirmed for its remaining time: NetBox took the address away (S-11)
+	ReasonClaimOver     Reason = "claim_over"     // confirmed for its remaining time: the claim is not made, or does not count any more (CL-9)
 	ReasonForeign       Reason = "foreign_record" // confirmed for its remaining time: another server gave the address away (S-12)
 	ReasonTwoOwners     Reason = "two_owners"     // another owner of the address is served (I-9)
 	ReasonStandby       Reason = "standby"        // secs below lease.standby_secs

@@ -30,6 +30,8 @@ func (h *handler) report(x *dhcp4.Exchange, err error) {
 	switch {
 	case d.Reason == lease.ReasonForeign:
 		h.explained(logrus.ErrorLevel, "foreign "+m.Asked().String(), "a lease is not extended: another DHCP server gave its address away, too", x)
+	case d.Reason == lease.ReasonClaimOver:
+		h.explained(logrus.WarnLevel, "not_extended "+m.Asked().String(), "a lease by a claim is not extended", x)
 	case d.Reason == lease.ReasonTakenAway:
 		h.explained(logrus.WarnLevel, "not_extended "+m.Asked().String(), "a lease is not extended: NetBox took its address away", x)
 	case d.Verdict == lease.Ack && d.Reason == lease.ReasonNew:
