@@ -153,7 +153,7 @@ func (d *decider) offerClaimed(c client) (Decision, bool) {
 	a := c.claim.Address
 	own := d.uses(a)
 	decision := d.grant("CL-6", Offer, ReasonClaimed, a, c.claim.network, c)
-	decision.effect = effect{hold: a.Address.Addr(), probe: !own, mustProbe: !own, claimed: true}
+	decision.effect = effect{hold: a.Address.Addr(), stranger: true, probe: !own, mustProbe: !own, claimed: true}
 	return decision, true
 }
 

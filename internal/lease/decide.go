@@ -48,6 +48,7 @@ const maxSkew = 2 * time.Minute
 // effect is what has to happen before or with the reply.
 type effect struct {
 	hold     netip.Addr // reserve for the client
+	stranger bool       // NetBox does not know the client that it is for
 	share    share      // what the hold counts against
 	ends     ClientID   // whose unanswered offer ends for it (A-11, D-34); empty: none
 	dropHold bool

@@ -321,8 +321,7 @@ func (e *Engine) remember(m *ClientMessage, decision *Decision, judged time.Time
 		l.endOffer(effect.ends, steady, judged)
 	}
 	if effect.hold.IsValid() && !decision.Static {
-		stranger := decision.Machine == nil && decision.Interface == nil
-		l.hold(effect.hold, hold{client: m.Client, until: steady.Add(e.config.Policy.OfferHold), stranger: stranger, fresh: effect.probe, share: effect.share})
+		l.hold(effect.hold, hold{client: m.Client, until: steady.Add(e.config.Policy.OfferHold), stranger: effect.stranger, fresh: effect.probe, share: effect.share})
 	}
 	if effect.change.Addr.IsValid() {
 		l.inWork[effect.change.Addr] = m.Client
