@@ -256,7 +256,7 @@ func needs(s settings.NetBox) []prepare.Need {
 	return prepare.Server{
 		Reads: follow.Tables(), VRF: s.VRF, Tags: []string{s.Dynamic.Tag, s.Gateway.Tag}, ServeTag: s.Network.ServeTag,
 		MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname,
-		ReservationMAC: s.Fields.ReservationMAC,
+		ReservationMAC: s.Fields.ReservationMAC, ReservationClientID: s.Fields.ReservationClientID,
 	}.Needs()
 }
 

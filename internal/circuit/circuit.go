@@ -53,12 +53,33 @@ func (p port) String() string {
 	return text
 }
 
-// longNames are the types that relays and people shorten.
-var longNames = map[string]string{
-	"fa": "fastethernet", "gi": "gigabitethernet", "gig": "gigabitethernet", "gigabiteth": "gigabitethernet",
-	"tw": "twogigabitethernet", "fi": "fivegigabitethernet", "te": "tengigabitethernet", "ten": "tengigabitethernet", "tengige": "tengigabitethernet",
-	"twe": "twentyfivegige", "fo": "fortygigabitethernet", "hu": "hundredgige",
-	"e": "ethernet", "et": "ethernet", "eth": "ethernet", "po": "port-channel", "portchannel": "port-channel", "vl": "vlan",
+// longName is the type of interface that relays and people shorten; others are long.
+func longName(kind string) string {
+	switch kind {
+	case "fa":
+		return "fastethernet"
+	case "gi", "gig", "gigabiteth":
+		return "gigabitethernet"
+	case "tw":
+		return "twogigabitethernet"
+	case "fi":
+		return "fivegigabitethernet"
+	case "te", "ten", "tengige":
+		return "tengigabitethernet"
+	case "twe":
+		return "twentyfivegige"
+	case "fo":
+		return "fortygigabitethernet"
+	case "hu":
+		return "hundredgige"
+	case "e", "et", "eth":
+		return "ethernet"
+	case "po", "portchannel":
+		return "port-channel"
+	case "vl":
+		return "vlan"
+	}
+	return kind
 }
 
 // maxText bounds what is read of a text; names in NetBox have 64 characters.
@@ -84,8 +105,8 @@ func parsePort(s string) (port, bool) {
 	if strings.ContainsFunc(p.kind, func(r rune) bool { return (r < 'a' || r > 'z') && r != '-' }) || p.dash && p.kind == "" {
 		return port{}, false
 	}
-	if long, short := longNames[p.kind]; short && !p.dash {
-		p.kind = long
+	if !p.dash {
+		p.kind = longName(p.kind)
 	}
 	rest, unit, hasUnit := strings.Cut(s[i:], ".")
 	rest, channel, hasChannel := strings.Cut(rest, ":")

@@ -12,12 +12,19 @@ type Format struct {
 	pattern *regexp.Regexp
 }
 
-// placeholders are the parts of a format and what they stand for.
-var placeholders = map[string]string{
-	"port": `(?P<port>[^ ]+?)`,
-	"host": `(?P<host>[^ :]+)`,
-	"vlan": `[0-9]+`,
-	"any":  `.*?`,
+// placeholder is the pattern that a part of a format stands for; empty: it is none.
+func placeholder(name string) string {
+	switch name {
+	case "port":
+		return `(?P<port>[^ ]+?)`
+	case "host":
+		return `(?P<host>[^ :]+)`
+	case "vlan":
+		return `[0-9]+`
+	case "any":
+		return `.*?`
+	}
+	return ""
 }
 
 // ParseFormat reads a format: text with the placeholders {port}, {host}, {vlan} and
@@ -32,8 +39,8 @@ func ParseFormat(text string) (Format, error) {
 			break
 		}
 		name, left, closed := strings.Cut(after, "}")
-		part, known := placeholders[name]
-		if !closed || !known {
+		part := placeholder(name)
+		if !closed || part == "" {
 			return Format{}, fmt.Errorf("want the placeholders {port}, {host}, {vlan} and {any} in a circuit format, not %.60q", text)
 		}
 		pattern, rest = pattern+part, left

@@ -54,7 +54,7 @@ func (f *Follower) undefinedFields() []ipam.Problem {
 			continue
 		}
 		lacks := "leases cannot be shown in NetBox"
-		if name == f.config.Fields.ReservationMAC {
+		if fields := f.config.Fields; name == fields.ReservationMAC || name == fields.ReservationID {
 			lacks = "no address can name the client that it is for"
 		}
 		missing = append(missing, ipam.Problem{Object: "custom field " + name,

@@ -12,14 +12,15 @@ import (
 // read nor written.
 type Fields struct {
 	MAC, Expire, Hostname string
-	// ReservationMAC names the client that an address without a device is for (CL-1).
-	// An empty name leaves the fingerprint of disk copies as it was.
+	// ReservationMAC and ReservationID name the client that an address without a
+	// device is for (CL-1). Empty names leave the fingerprint of disk copies as it was.
 	ReservationMAC string `json:",omitempty"`
+	ReservationID  string `json:",omitempty"`
 }
 
 func (f Fields) names() []string {
 	var names []string
-	for _, name := range []string{f.MAC, f.Expire, f.Hostname, f.ReservationMAC} {
+	for _, name := range []string{f.MAC, f.Expire, f.Hostname, f.ReservationMAC, f.ReservationID} {
 		if name != "" {
 			names = append(names, name)
 		}
@@ -48,7 +49,10 @@ func (f Fields) Record(have map[string]json.RawMessage) ipam.Record {
 
 // Reservation reads which client an address is for; nil: none is named.
 func (f Fields) Reservation(have map[string]json.RawMessage) *ipam.Reservation {
-	return ipam.ParseReservation(ipam.ReservationField{Name: f.ReservationMAC, Text: netbox.FieldText(have, f.ReservationMAC)})
+	field := func(name string) ipam.ReservationField {
+		return ipam.ReservationField{Name: name, Text: netbox.FieldText(have, name)}
+	}
+	return ipam.ParseReservation(field(f.ReservationMAC), field(f.ReservationID))
 }
 
 // ClientKey brings a MAC in any notation into the form of client keys (I-1)

@@ -100,6 +100,7 @@ func (i *Instance) open(ctx context.Context) error {
 		i.running.Go(func() { i.Engine.WatchClock(ctx) })
 		i.running.Go(func() { i.Engine.WatchQuarantine(ctx) })
 		i.disks.Go(func() { i.keepClasses(ctx) })
+		i.running.Go(func() { i.keepHeard(ctx) })
 	}
 	switch {
 	case i.Settings.Inventory != "":
@@ -192,7 +193,7 @@ func Inventory(s settings.NetBox) (*ipam.Snapshot, []ipam.Problem, error) {
 // options are the names that give NetBox data their meaning.
 func options(s settings.NetBox) ipam.Options {
 	return ipam.Options{VRF: s.VRF, DynamicTag: s.Dynamic.Tag, DynamicStatus: s.Dynamic.Status, GatewayTag: s.Gateway.Tag,
-		Relays: s.Network.RelayPrefixes(), ServeTag: s.Network.ServeTag}
+		Relays: s.Network.RelayPrefixes(), ServeTag: s.Network.ServeTag, Serials: s.Claims.Serial}
 }
 
 // publish makes s the snapshot that answers are given from.
@@ -258,6 +259,7 @@ func policy(s settings.NetBox) lease.Policy {
 		ByIdentifier: s.Lease.Identify == "client_id",
 		StaticAtOnce: s.Lease.StaticAtOnce,
 		Subnet:       firstHost(s.Network.Subnet),
+		Claims:       lease.ClaimPolicy{Prefixes: s.Claims.Prefixes, Serial: s.Claims.Serial, Idle: s.Claims.Idle},
 	}
 	if s.Lease.Pick == "hash" {
 		p.Pick = lease.Hash

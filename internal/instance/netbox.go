@@ -45,7 +45,7 @@ func inClear(address string) bool {
 // recordFields are the custom fields that hold lease records and reservations.
 func recordFields(s settings.NetBox) follow.Fields {
 	f := s.Fields
-	return follow.Fields{MAC: f.MAC, Expire: f.Expire, Hostname: f.Hostname, ReservationMAC: f.ReservationMAC}
+	return follow.Fields{MAC: f.MAC, Expire: f.Expire, Hostname: f.Hostname, ReservationMAC: f.ReservationMAC, ReservationID: f.ReservationClientID}
 }
 
 // followNetBox starts to keep the snapshot fresh and to tell NetBox about

@@ -160,7 +160,7 @@ func (b *builder) addAddress(path string, a *ipam.Address) {
 
 // record reads the mirror of a binding from custom fields.
 func (b *builder) record(path string, fields map[string]string) ipam.Record {
-	known := slices.DeleteFunc([]string{b.opt.Fields.MAC, b.opt.Fields.Expire, b.opt.Fields.Hostname, b.opt.Fields.ReservationMAC},
+	known := slices.DeleteFunc([]string{b.opt.Fields.MAC, b.opt.Fields.Expire, b.opt.Fields.Hostname, b.opt.Fields.ReservationMAC, b.opt.Fields.ReservationClientID},
 		func(name string) bool { return name == "" })
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if !slices.Contains(known, name) {
@@ -186,11 +186,13 @@ func (b *builder) record(path string, fields map[string]string) ipam.Record {
 
 // reservation reads which client an address is for (CL-1).
 func (b *builder) reservation(path string, fields map[string]string) *ipam.Reservation {
-	name := b.opt.Fields.ReservationMAC
-	if name == "" {
-		return nil
+	field := func(name string) ipam.ReservationField {
+		if name == "" {
+			return ipam.ReservationField{}
+		}
+		return ipam.ReservationField{Name: name, Text: fields[name]}
 	}
-	r := ipam.ParseReservation(ipam.ReservationField{Name: name, Text: fields[name]})
+	r := ipam.ParseReservation(field(b.opt.Fields.ReservationMAC), field(b.opt.Fields.ReservationClientID))
 	if r != nil && r.Trouble != "" {
 		b.report.Addf(path, "%s", r.Trouble)
 	}

@@ -84,6 +84,12 @@ func (s *Snapshot) hostOf(a *Address, byLink []MAC) []MAC {
 	return append(s.macsAt(a.Interface), byLink...)
 }
 
+// MACsOf returns the MACs of the ports that a static address is given to, by its
+// interface, an aggregate, bridges or sub-interfaces.
+func (s *Snapshot) MACsOf(a *Address) []MAC {
+	return append(s.macsAt(a.Interface), s.linkMACs[a]...)
+}
+
 // macsAt returns the MACs of an interface and of its members.
 func (s *Snapshot) macsAt(port InterfaceID) []MAC {
 	macs := slices.Clone(s.macsOf[port])

@@ -10,7 +10,7 @@ import (
 // reservedBy is an address without a device whose field has the text given.
 func reservedBy(id int64, cidr, mac string, edits ...func(*Address)) *Address {
 	a := host(id, cidr)
-	a.Reserved = ParseReservation(ReservationField{Name: "res_mac", Text: mac})
+	a.Reserved = ParseReservation(ReservationField{Name: "res_mac", Text: mac}, ReservationField{})
 	for _, edit := range edits {
 		edit(a)
 	}
@@ -35,26 +35,56 @@ func TestWhatTheFieldOfAReservationSays(t *testing.T) {
 		{"ff:ff:ff:ff:ff:ff", MAC{}, true},
 		{"01:00:5e:00:00:01", MAC{}, true}, // a group (I-2)
 	} {
-		r := ParseReservation(ReservationField{"res_mac", c.text})
+		r := ParseReservation(ReservationField{"res_mac", c.text}, ReservationField{"res_id", ""})
 		if r == nil || r.MAC != c.want || (r.Trouble != "") != c.bad || c.bad && !strings.Contains(r.Trouble, "field res_mac: want the MAC") {
 			t.Errorf("%q: %+v", c.text, r)
 		}
 	}
 	for _, empty := range []string{"", "  "} {
-		if r := ParseReservation(ReservationField{"res_mac", empty}); r != nil {
+		if r := ParseReservation(ReservationField{"res_mac", empty}, ReservationField{"res_id", empty}); r != nil {
 			t.Errorf("%q: %+v, want nothing", empty, r)
 		}
 	}
 }
 
-func FuzzParseReservation(f *testing.F) {
-	for _, text := range []string{"", "52:54:00:00:00:0a", "5254.0000.000a", "x"} {
-		f.Add(text)
+// CL-4: option 61 is written as switches and servers show it, type byte included.
+func TestAClientIdentifierInAField(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"01:52:54:00:00:00:0a", "\x01\x52\x54\x00\x00\x00\x0a"},
+		{"0152.5400.0000.0a", "\x01\x52\x54\x00\x00\x00\x0a"},
+		{"01-52-54-00-00-00-0A", "\x01\x52\x54\x00\x00\x00\x0a"},
+		{"0x00632d61", "\x00c-a"},
+		{"ff56504d", "\xffVPM"},
+		{`"c-a"`, "c-a"},
+		{"c-a", ""},
+		{"01", ""},
+		{`"c`, ""},
+		{`"a"b"`, ""},
+		{"012", ""},
+	} {
+		r := ParseReservation(ReservationField{"res_mac", ""}, ReservationField{"res_id", c.text})
+		if r == nil || r.ClientID != c.want || (r.Trouble == "") != (c.want != "") || c.want == "" && !strings.Contains(r.Trouble, "field res_id: want the 2 to 255 bytes") {
+			t.Errorf("%q: %+v, want %q", c.text, r, c.want)
+		}
 	}
-	f.Fuzz(func(t *testing.T, text string) {
-		r := ParseReservation(ReservationField{"res_mac", text})
-		if r != nil && (r.Trouble == "") != r.MAC.Unicast() {
-			t.Errorf("%q: %+v", text, r)
+	both := ParseReservation(ReservationField{"res_mac", "52:54:00:00:00:0a"}, ReservationField{"res_id", "c1c2"})
+	if both.ClientID != "" || !both.MAC.Unicast() {
+		t.Errorf("both fields: %+v, want the MAC alone", both)
+	}
+}
+
+func FuzzParseReservation(f *testing.F) {
+	for _, text := range []string{"", "52:54:00:00:00:0a", "5254.0000.000a", "x", `"container-a"`, "0x00ff"} {
+		f.Add(text, text)
+	}
+	f.Fuzz(func(t *testing.T, mac, id string) {
+		r := ParseReservation(ReservationField{"res_mac", mac}, ReservationField{"res_id", id})
+		if r == nil {
+			return
+		}
+		identified := len(r.ClientID) >= minClientID && len(r.ClientID) <= maxClientID
+		if r.Trouble == "" && r.MAC.Unicast() == identified || r.Trouble != "" && (r.MAC != MAC{} || r.ClientID != "") {
+			t.Errorf("%q, %q: %+v", mac, id, r)
 		}
 	})
 }

@@ -13,6 +13,10 @@ func (s *Snapshot) DeviceWithSerial(serial string) *Machine {
 	return s.bySerial[serialKey(serial)]
 }
 
+// AddressesOf returns the addresses that are assigned to interfaces of a device with
+// a serial number, by address; none where serial numbers do not count.
+func (s *Snapshot) AddressesOf(device MachineID) []*Address { return s.ofDevice[device] }
+
 func serialKey(serial string) string { return strings.ToUpper(strings.TrimSpace(serial)) }
 
 // indexSerials finds devices by serial number. One that several have leads to none
@@ -37,5 +41,15 @@ func (b *builder) indexSerials() {
 		if m.Loss == Present {
 			b.s.bySerial[key] = m
 		}
+	}
+	b.s.linkMACs = b.s.hostsByLink()
+	b.s.ofDevice = make(map[MachineID][]*Address)
+	for port, list := range b.s.assigned {
+		if at := b.s.Interface(port); at != nil && at.Machine.Kind == Device {
+			b.s.ofDevice[at.Machine] = append(b.s.ofDevice[at.Machine], list...)
+		}
+	}
+	for _, list := range b.s.ofDevice {
+		slices.SortFunc(list, compareHosts)
 	}
 }

@@ -91,6 +91,9 @@ type Snapshot struct {
 	serveAll              bool // no tag is asked for (N-20)
 	serveTag, formerServe int64
 	poolTags              poolTags
+	reservedID            map[string][]*Address // by the bytes of option 61
+	ofDevice              map[MachineID][]*Address
+	linkMACs              map[*Address][]MAC // of the ports that are given an address by links
 
 	followed      map[string]Followed
 	formerTag     int64 // ids that the names led to before; 0: none

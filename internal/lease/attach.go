@@ -60,6 +60,7 @@ func (e *Engine) begun(store Store, held map[netip.Addr]storedLease, lost []stor
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.attachClock(e.config.Now(), held)
+	e.attachHeard()
 	if len(held) > 0 {
 		e.facts.Leases.forgetRestored()
 	}

@@ -16,6 +16,7 @@ type client struct {
 	statics []*ipam.Address // eligible static addresses in the client's networks, best first
 	named   bool            // an address without a device names the MAC (CL-1)
 	refused Reason          // not empty: no answer at all
+	claim   Claim           // what an unknown client claims (CL-6)
 }
 
 // known reports whether the MAC resolves to a device or virtual machine, or an
@@ -25,7 +26,7 @@ func (c client) known() bool { return c.machine != nil || c.port != nil || c.nam
 // identify finds the interface behind a MAC (I-4) and its static addresses on
 // the wire (I-5, I-6).
 func (d *decider) identify(w wire) client {
-	c := d.reserved(d.find(w), w)
+	c := d.claim(d.reserved(d.find(w), w), w)
 	if len(c.statics) > 0 && d.passed.Holder == "" {
 		d.passed = PassedOver{} // the machine has an address that counts
 	}

@@ -89,6 +89,9 @@ func (d *decider) selecting(r netip.Addr) Decision {
 	if a := static(c, r); a != nil && n != nil {
 		return d.acknowledge("D-4", ReasonStatic, a, n, c)
 	}
+	if decision, ok := d.acceptClaimed(r, c); ok {
+		return decision
+	}
 	if !d.mayAccept(r) {
 		d.trace.addf("D-30", "the client was offered nothing in the last two minutes, and %s was not its own before", r)
 		return d.silent("D-30", ReasonNotOffered)
@@ -168,6 +171,9 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 	if len(c.statics) > 0 {
 		d.trace.addf("D-27", "the client now has the static address %s", c.statics[0].Address.Addr())
 		return d.refuse(other, ReasonWrongAddress, n, c)
+	}
+	if decision, ok := d.extendClaimed(granted, addr, n, c); ok {
+		return decision
 	}
 	if decision, ok := d.withoutNew(none, granted, addr, n, c); ok {
 		return decision

@@ -48,6 +48,7 @@ const maxSkew = 2 * time.Minute
 // effect is what has to happen before or with the reply.
 type effect struct {
 	hold     netip.Addr // reserve for the client
+	stranger bool       // NetBox does not know the client that it is for
 	share    share      // what the hold counts against
 	ends     ClientID   // whose unanswered offer ends for it (A-11, D-34); empty: none
 	dropHold bool
@@ -61,6 +62,9 @@ type effect struct {
 	claims    netip.Addr // static address that other identifiers of the MAC do not get meanwhile (I-14)
 	answer    answer     // to be remembered once it is sent; no time: none
 	declined  declined   // for whom change puts an address in quarantine
+	claimed   bool       // the offer is of an address that the client claims (CL-6)
+	occupied  netip.Addr // a claimed address that its client declined (CL-8); no Addr: none
+	heard     bool       // NetBox knows the sender's MAC, and when it was heard is to be noted (CL-8)
 }
 
 // decider is one run of Decide.
@@ -73,6 +77,7 @@ type decider struct {
 	steady time.Time // which holds and answers are measured with (S-16)
 	trace  *Trace
 	passed PassedOver    // what of the client's does not count (I-8)
+	claims Claim         // what an unknown client claims (CL-6)
 	state  ClientState   // of a client that sent a REQUEST, once it is known
 	atMost time.Duration // what is left of a lease that is not extended (S-11); 0: no limit
 	stale  bool          // the snapshot is too old for new leases and refusals (H-4)
@@ -98,7 +103,8 @@ func Decide(f *Facts, m *ClientMessage, now time.Time, trace *Trace) Decision {
 		d.steady = now
 	}
 	decision := d.decide()
-	decision.Passed = d.passed
+	decision.Passed, decision.Claim = d.passed, d.claims
+	decision.effect.heard = len(f.Policy.Claims.Prefixes) > 0 && m.HasMAC && f.Snapshot != nil && len(f.Snapshot.InterfacesWithMAC(m.MAC)) > 0
 	decision.Relayed, decision.Override = d.relayed, d.override
 	decision.Relayed.Subnet = d.selected
 	if decision.Verdict == Offer || decision.Verdict == Ack {

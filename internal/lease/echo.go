@@ -57,6 +57,9 @@ func (e *Engine) probe(ctx context.Context, m *ClientMessage, decision Decision,
 		return true, nil
 	}
 	answered, err := e.ask(ctx, addr)
+	if decision.effect.claimed {
+		return e.probedClaim(m, addr, answered, err, trace)
+	}
 	if errors.Is(err, errUnprobed) && !must {
 		return true, nil // as without lease.probe
 	}
@@ -82,6 +85,32 @@ func (e *Engine) probe(ctx context.Context, m *ClientMessage, decision Decision,
 		e.config.InUse(addr)
 	}
 	return false, e.setAside(ctx, m, addr)
+}
+
+// probedClaim reports whether a claimed address may be offered: an echo request was
+// sent, and stayed unanswered (CL-8). Its owner keeps the address in any case, so
+// there is no quarantine, and the message is decided anew without the claim.
+func (e *Engine) probedClaim(m *ClientMessage, addr netip.Addr, answered bool, err error, trace *Trace) (bool, error) {
+	if err != nil && !errors.Is(err, errUnprobed) {
+		e.locked(func() { e.facts.Leases.dropHold(m.Client) })
+		return false, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l, now := e.facts.Leases, e.lookAtClock(e.config.Now())
+	switch {
+	case err != nil:
+		trace.addf("CL-8", "%v: the claim of %s does not count", err, addr)
+		l.occupy(addr, now, now.Add(unprobedPause))
+	case answered:
+		trace.addf("CL-8", "%s answers an echo request: the claim does not count", addr)
+		l.occupy(addr, now, now.Add(usedPause))
+	default:
+		e.echoes.unanswered(addr, now.Add(e.config.Policy.OfferHold))
+		return true, nil
+	}
+	l.dropHold(m.Client)
+	return false, nil
 }
 
 // ask sends an echo request, if there is a place to wait for the answer.

@@ -110,6 +110,7 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 	}
 	e.clock = newClockWatch(config.Clock, e.config.Now())
 	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true, Started: e.config.Now(), CanProbe: config.Probe != nil}
+	e.facts.Leases.heard.began = e.config.Now()
 	if config.Store == nil {
 		return e, nil
 	}
@@ -320,6 +321,12 @@ func (e *Engine) decideNow(m *ClientMessage, trace *Trace) (Decision, time.Time)
 // remember has the effects of a decision on memory.
 func (e *Engine) remember(m *ClientMessage, decision *Decision, judged time.Time) {
 	l, steady, effect := e.facts.Leases, e.facts.Steady, &decision.effect
+	if effect.heard {
+		l.heard.hear(m.MAC, e.config.Now())
+	}
+	if effect.occupied.IsValid() {
+		l.occupy(effect.occupied, steady, steady.Add(usedPause))
+	}
 	if effect.claims.IsValid() {
 		l.claims[effect.claims] = steady.Add(cmp.Or(decision.Time, e.config.Policy.LeaseTime))
 	}
@@ -327,8 +334,7 @@ func (e *Engine) remember(m *ClientMessage, decision *Decision, judged time.Time
 		l.endOffer(effect.ends, steady, judged)
 	}
 	if effect.hold.IsValid() && !decision.Static {
-		stranger := decision.Machine == nil && decision.Interface == nil
-		l.hold(effect.hold, hold{client: m.Client, until: steady.Add(e.config.Policy.OfferHold), stranger: stranger, fresh: effect.probe, share: effect.share})
+		l.hold(effect.hold, hold{client: m.Client, until: steady.Add(e.config.Policy.OfferHold), stranger: effect.stranger, fresh: effect.probe, share: effect.share})
 	}
 	if effect.change.Addr.IsValid() {
 		l.inWork[effect.change.Addr] = m.Client

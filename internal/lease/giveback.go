@@ -30,6 +30,12 @@ func (d *decider) decline() Decision {
 		return decision
 	}
 	a := d.s.Address(n.VRF, r)
+	if a != nil && c.claim.Address == a && d.sentLately(r) {
+		d.trace.addf("CL-8", "the client found a host at %s, which it claims", r)
+		stop := d.silent("CL-8", ReasonDeclined)
+		stop.effect = effect{dropHold: true, occupied: r}
+		return stop
+	}
 	if a == nil || !d.s.IsDynamic(a) || !d.uses(a) && !d.offered(a) {
 		d.trace.addf("D-18", "%s is neither bound nor offered to the client", r)
 		return d.silent("D-18", ReasonNothingToDo)

@@ -37,6 +37,9 @@ func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ip
 		next.Hostname = ""
 	}
 	next.Client, next.Hardware, next.State = c.id, d.m.Hardware, Bound
+	if reason == ReasonClaimed {
+		next.Unsynced = false // NetBox has no place for it (CL-6)
+	}
 	next.Expires = d.durableUntil(a, c, decision.Time)
 	next.InterfaceKind, next.InterfaceID = d.binds(a, c, next)
 	if d.m.Hostname != "" {

@@ -37,7 +37,9 @@ type Leases struct {
 	declines     map[ClientID]int // within an hour of the first
 	declineQueue []clientLapse
 
-	claims map[netip.Addr]time.Time // static addresses that the host itself uses or asks for, until when by time that runs (I-14)
+	claims   map[netip.Addr]time.Time // static addresses that the host itself uses or asks for, until when by time that runs (I-14)
+	occupied map[netip.Addr]time.Time // claimed addresses that a host uses, until when by time that runs (CL-8)
+	heard    heard                    // when owners of addresses were heard (CL-8)
 
 	marks  []Mark                          // who is served where an address has several owners
 	losers map[*ipam.Address]*ipam.Address // of snapshot: to the address that is served instead
@@ -87,6 +89,8 @@ func NewLeases(policy *Policy) *Leases {
 		declined:       make(map[netip.Addr]declined),
 		declines:       make(map[ClientID]int),
 		claims:         make(map[netip.Addr]time.Time),
+		occupied:       make(map[netip.Addr]time.Time),
+		heard:          heard{at: make(map[ipam.MAC]sighting)},
 	}
 }
 

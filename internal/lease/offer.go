@@ -17,6 +17,9 @@ func (d *decider) discover() Decision {
 	if len(c.statics) > 0 {
 		return d.offerStatic(c, w)
 	}
+	if decision, ok := d.offerClaimed(c); ok {
+		return decision
+	}
 	if b := d.turnedOut(c, w); b.shut() {
 		return d.offerLast(b, c, w)
 	}
@@ -41,7 +44,7 @@ func (d *decider) discover() Decision {
 		return empty
 	}
 	decision := d.grant("D-1", Offer, choice.reason, choice.address, n, c)
-	decision.effect = effect{hold: choice.address.Address.Addr(), probe: !choice.own, share: choice.share, ends: choice.ends,
+	decision.effect = effect{hold: choice.address.Address.Addr(), stranger: !c.known(), probe: !choice.own, share: choice.share, ends: choice.ends,
 		rested: choice.rested, mustProbe: choice.rested || d.mayBeUsed(choice.address, c)}
 	return decision
 }
@@ -55,7 +58,7 @@ func (d *decider) offerRunning(doubt string, why Reason, c client, w wire) Decis
 			continue
 		}
 		decision := d.grant("D-1", Offer, ReasonBound, a, n, c)
-		decision.effect.hold = a.Address.Addr()
+		decision.effect.hold, decision.effect.stranger = a.Address.Addr(), !c.known()
 		return decision
 	}
 	return d.silent(doubt, why)

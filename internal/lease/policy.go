@@ -47,4 +47,5 @@ type Policy struct {
 	BindInterface bool       // clients.bind_interface
 	ByIdentifier  bool       // lease.identify: client_id
 	Subnet        netip.Addr // network.subnet, an address inside it
+	Claims        ClaimPolicy
 }

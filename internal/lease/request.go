@@ -98,6 +98,7 @@ type ClientMessage struct {
 	Sender option.Client
 
 	LeaseTime time.Duration // option 51; 0: absent or zero
+	Serial    string        // serial number that the client says it has (CL-11); untrusted text, set where claims by it count
 	Hostname  string        // option 81, else 12, cleaned; untrusted text
 	Waited    time.Duration // header field secs
 	// Malformed names what makes the message unusable: option 50, 54, 55 or 61
@@ -155,6 +156,7 @@ const (
 	ReasonStatic        Reason = "static"         // address from NetBox assignment
 	ReasonBound         Reason = "bound"          // the client's own binding
 	ReasonNew           Reason = "new"            // a dynamic address chosen now
+	ReasonClaimed       Reason = "claimed"        // a static address that the client claims (CL-6)
 	ReasonReleased      Reason = "released"       // RELEASE carried out
 	ReasonDeclined      Reason = "declined"       // DECLINE carried out
 	ReasonInform        Reason = "inform"         // parameters only
@@ -173,6 +175,7 @@ const (
 	ReasonNoBinding     Reason = "no_binding"     // nothing known of this client
 	ReasonNotDynamic    Reason = "not_dynamic"    // address is not ours to lease
 	ReasonTakenAway     Reason = "taken_away"     // confirmed for its remaining time: NetBox took the address away (S-11)
+	ReasonClaimOver     Reason = "claim_over"     // confirmed for its remaining time: the claim is not made, or does not count any more (CL-9)
 	ReasonForeign       Reason = "foreign_record" // confirmed for its remaining time: another server gave the address away (S-12)
 	ReasonTwoOwners     Reason = "two_owners"     // another owner of the address is served (I-9)
 	ReasonStandby       Reason = "standby"        // secs below lease.standby_secs
@@ -243,6 +246,9 @@ type Decision struct {
 
 	// Passed is an address of the machine on this wire that it is not given.
 	Passed PassedOver
+	// Claim is what a client that NetBox does not know says of itself to get the
+	// address of its place, whether it gets it or not (CL-6).
+	Claim Claim
 	// Override replaces Identifier in the reply: what a relay asked for, as far as
 	// it counts (R-7, N-11). Invalid: none.
 	Override netip.Addr

@@ -10,7 +10,7 @@ import (
 // reservedTo is an address without a device whose field names a MAC.
 func reservedTo(c ClientID) edit {
 	return func(a *ipam.Address) {
-		a.Reserved = ipam.ParseReservation(ipam.ReservationField{Name: "res_mac", Text: string(c)})
+		a.Reserved = ipam.ParseReservation(ipam.ReservationField{Name: "res_mac", Text: string(c)}, ipam.ReservationField{})
 	}
 }
 
@@ -65,4 +65,12 @@ func TestAMACThatAnAddressNamesIsKnown(t *testing.T) {
 		policy(func(p *Policy) { p.AllowUnknown = false }))
 	r.expect(message(Discover, alice), "OFFER D-1 10.0.0.10/24 new")
 	r.expect(message(Discover, bob), "silent D-2")
+}
+
+// CL-1, A-10: what such a client was offered elsewhere gives way to no stranger.
+func TestAnOfferToAMACThatAnAddressNamesDoesNotGiveWay(t *testing.T) {
+	r := newRig(t, newMemStore(), snapshot(t, worldOptions, prefix("10.0.0.0/24"), prefix("10.9.0.0/24"), address("10.0.0.1/24", gateway()),
+		dynamic("10.0.0.10/24"), address("10.9.0.60/24", reservedTo(alice))))
+	r.expect(message(Discover, alice), "OFFER D-1 10.0.0.10/24 new")
+	r.expect(message(Discover, bob), "silent D-2 pool_empty")
 }

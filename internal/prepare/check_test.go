@@ -297,3 +297,22 @@ func TestTheTagOfServedPrefixesIsForPrefixes(t *testing.T) {
 		t.Errorf("after the bootstrap: %v, still found %v", err, found())
 	}
 }
+
+// CL-1, CL-4: the fields of reservations are asked for where the settings name them, and
+// can be made.
+func TestACheckNamesTheFieldsOfReservations(t *testing.T) {
+	s, _ := netboxtest.ServeOffice(t, netboxtest.V47)
+	n := needs()
+	n.ReservationMAC, n.ReservationClientID = "res_mac", "res_id"
+	client := clienttest.Connect(t, s.URL(), s.TokenV1(), clienttest.Silent())
+	found := Check(t.Context(), client, n.Needs())
+	if diff := cmp.Diff([]string{"failure custom field res_mac", "failure custom field res_id"}, briefly(found)); diff != "" {
+		t.Error(diff)
+	}
+	for _, name := range []string{"res_mac", "res_id"} {
+		s.Add(t, "extras/custom-fields", map[string]any{"name": name, "type": "text", "object_types": []any{"ipam.ipaddress"}})
+	}
+	if found := Check(t.Context(), client, n.Needs()); len(found) != 0 {
+		t.Errorf("findings once the fields are there: %v", found)
+	}
+}

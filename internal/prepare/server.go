@@ -11,9 +11,9 @@ type Server struct {
 	// MAC, Expire and Hostname name the custom fields of lease records; an
 	// empty name is not used.
 	MAC, Expire, Hostname string
-	// ReservationMAC names the field of addresses without a device (CL-1); an empty
-	// name is not used.
-	ReservationMAC string
+	// ReservationMAC and ReservationClientID name the fields of addresses without a
+	// device (CL-1); an empty name is not used.
+	ReservationMAC, ReservationClientID string
 }
 
 // Needs is the list of what the server needs.
@@ -46,5 +46,6 @@ func (s Server) Needs() []Need {
 	field(s.Expire, "DHCP lease expiry", "When the DHCP lease ends or ended", "datetime", "text", "longtext")
 	field(s.Hostname, "DHCP host name", "Name the last DHCP client gave itself", "text", "longtext")
 	field(s.ReservationMAC, "DHCP reservation (MAC)", "MAC of the client that this address is for", "text")
+	field(s.ReservationClientID, "DHCP reservation (client identifier)", "Option 61 of the client that this address is for", "text")
 	return needs
 }

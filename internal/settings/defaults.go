@@ -29,6 +29,7 @@ func Defaults() NetBox {
 		Fields:  Fields{MAC: "pydhcp_mac", Expire: "pydhcp_expire"},
 		Clients: Clients{LAG: "match"},
 		Network: Network{ServerIDOverride: true, Serve: "all"},
+		Claims:  Claims{Idle: 30 * 24 * time.Hour},
 		Gateway: Gateway{Tag: "Gateway"},
 		DNS:     DNS{Fallback: "none"},
 		PXE: PXE{

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,6 +15,7 @@ func TestExampleLoadsAndShowsTheDefaults(t *testing.T) {
 	want := Defaults()
 	want.URL, want.TokenFile = "https://netbox.example.org", "/etc/coredhcp-netbox/token"
 	want.Store.Endpoints, want.PXE.ProxyDHCP, want.Network.Relays = []string{}, []string{}, []Relays{}
+	want.Claims.Prefixes = []netip.Prefix{}
 	if diff := cmp.Diff(want, f.NetBox, plain); diff != "" {
 		t.Error(diff)
 	}

@@ -76,7 +76,8 @@ netbox:
     identify: client_id
     static_at_once: true
   dynamic: {tag: pool, status: dhcp, allow_unknown: false, keep_for_known: 20}
-  fields: {mac: m, expire: e, hostname: h, reservation_mac: rm}
+  fields: {mac: m, expire: e, hostname: h, reservation_mac: rm, reservation_client_id: ri}
+  claims: {prefixes: [10.0.0.0/24], serial: true, idle: 48h}
   clients: {lag: any, bind_interface: true, send_hostname: true}
   network: {subnet: 10.0.0.0/24, server_id_override: false, relays: [10.0.0.1, 10.1.0.0/16], serve: tagged, serve_tag: pilot}
   gateway: {tag: gw, fallback: 10.0.0.1, all: true}
@@ -97,8 +98,9 @@ sync:
 		Lease: Lease{36 * time.Hour, 90 * time.Second, 48 * time.Hour, 30 * time.Second, time.Hour, 0,
 			300 * time.Millisecond, "hash", 4, true, "client_id", true},
 		Dynamic: Dynamic{"pool", "dhcp", false, 20},
-		Fields:  Fields{"m", "e", "h", "rm"},
+		Fields:  Fields{"m", "e", "h", "rm", "ri"},
 		Clients: Clients{"any", true, true},
+		Claims:  Claims{[]netip.Prefix{prefix("10.0.0.0/24")}, true, 48 * time.Hour},
 		Gateway: Gateway{Tag: "gw", Fallback: netip4(10, 0, 0, 1), All: true},
 		DNS:     DNS{"gateway"},
 		PXE:     PXE{"on", "r", "c", "site", "bios", []string{"eth1"}},
@@ -198,6 +200,9 @@ func TestMistakesInTheSection(t *testing.T) {
 		"served by a tag that is missing": {"network: {serve: tagged}", "netbox.network.serve_tag: network.serve: tagged needs the name or slug of a tag; only prefixes that carry it are served"},
 		"a tag that is not asked for":     {"network: {serve_tag: pilot}", "netbox.network.serve_tag: network.serve: all serves prefixes with and without tag; write network.serve: tagged, or leave the tag out"},
 		"served by an unknown word":       {"network: {serve: some}", `netbox.network.serve: want all or tagged, not "some"`},
+		"serials that count nowhere":      {"claims: {serial: true}", "netbox.claims.serial: want the prefixes where claims count in netbox.claims.prefixes (CL-6)"},
+		"identifiers that count nowhere":  {"fields: {reservation_client_id: x}", "netbox.fields.reservation_client_id: a client identifier is a claim: want the prefixes where claims count in netbox.claims.prefixes (CL-6)"},
+		"claims in a host":                {"claims: {prefixes: [10.0.0.1/24]}", "netbox.claims.prefixes: want IPv4 prefixes without host bits such as 10.0.0.0/24, not 10.0.0.1/24"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := parse(t, chain+"netbox:\n  url: https://netbox.example.org\n  "+tc.section+"\n")

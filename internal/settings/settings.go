@@ -28,6 +28,7 @@ type NetBox struct {
 	Fields     Fields        `yaml:"fields"`
 	Clients    Clients       `yaml:"clients"`
 	Network    Network       `yaml:"network"`
+	Claims     Claims        `yaml:"claims"`
 	Gateway    Gateway       `yaml:"gateway"`
 	DNS        DNS           `yaml:"dns"`
 	PXE        PXE           `yaml:"pxe"`
@@ -88,9 +89,10 @@ type Fields struct {
 	Expire   string `yaml:"expire"`
 	Hostname string `yaml:"hostname"` // empty: not written
 
-	// ReservationMAC names the client that an address without a device is for
-	// (CL-1); empty: no address does.
-	ReservationMAC string `yaml:"reservation_mac"`
+	// ReservationMAC and ReservationClientID name the client that an address without
+	// a device is for (CL-1); empty: no address does.
+	ReservationMAC      string `yaml:"reservation_mac"`
+	ReservationClientID string `yaml:"reservation_client_id"`
 }
 
 // Clients is netbox.clients.
@@ -107,6 +109,14 @@ type Network struct {
 	Relays           []Relays     `yaml:"relays"`    // empty: those in any prefix of NetBox (N-10)
 	Serve            string       `yaml:"serve"`     // all or tagged (N-20)
 	ServeTag         string       `yaml:"serve_tag"` // name or slug, compared without case; empty with all
+}
+
+// Claims is netbox.claims: what clients whose MAC NetBox does not know may say of
+// themselves to get the address of their place.
+type Claims struct {
+	Prefixes []netip.Prefix `yaml:"prefixes"` // where claims count; empty: nowhere
+	Serial   bool           `yaml:"serial"`
+	Idle     time.Duration  `yaml:"idle"` // for how long the owner must not have been heard
 }
 
 // Gateway is netbox.gateway.

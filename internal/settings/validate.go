@@ -20,6 +20,7 @@ func validate(r *strictyaml.Report, n *NetBox) {
 	validateWords(r, n)
 	validateNames(r, n)
 	validateNetwork(r, n)
+	validateClaims(r, n)
 	validateBootService(r, n.BootService)
 	listenAddress(r, "netbox.metrics.listen", n.Metrics.Listen, false)
 }
@@ -97,6 +98,7 @@ func validateTimes(r *strictyaml.Report, n *NetBox) {
 		{"lease.decline_time", l.DeclineTime, time.Second, year, false, false},
 		{"lease.reclaim_grace", l.ReclaimGrace, 0, day, false, false},
 		// Three candidates are probed at most, within the 3 s of a packet.
+		{"claims.idle", n.Claims.Idle, day, year, false, false},
 		{"lease.probe", l.Probe, 0, 900 * time.Millisecond, false, false},
 	} {
 		switch {
@@ -164,6 +166,7 @@ func validateNames(r *strictyaml.Report, n *NetBox) {
 		{"netbox.fields.expire", n.Fields.Expire, true},
 		{"netbox.fields.hostname", n.Fields.Hostname, false},
 		{"netbox.fields.reservation_mac", n.Fields.ReservationMAC, false},
+		{"netbox.fields.reservation_client_id", n.Fields.ReservationClientID, false},
 		{"netbox.pxe.redeploy_field", n.PXE.RedeployField, gated},
 		{"netbox.pxe.confirm_field", n.PXE.ConfirmField, n.PXE.Gate == "on"},
 	} {
@@ -219,6 +222,26 @@ func validateServe(r *strictyaml.Report, n *NetBox) {
 		r.Addf("netbox.network.serve_tag", "network.serve: tagged needs the name or slug of a tag; only prefixes that carry it are served")
 	case n.Network.Serve == "all" && tag != "":
 		r.Addf("netbox.network.serve_tag", "network.serve: all serves prefixes with and without tag; write network.serve: tagged, or leave the tag out")
+	}
+}
+
+// validateClaims reports prefixes that are none, and claims that count nowhere.
+func validateClaims(r *strictyaml.Report, n *NetBox) {
+	for _, p := range n.Claims.Prefixes {
+		switch {
+		case !p.IsValid(): // has its own line
+		case !p.Addr().Is4() || p != p.Masked():
+			r.Addf("netbox.claims.prefixes", "want IPv4 prefixes without host bits such as 10.0.0.0/24, not %s", p)
+		}
+	}
+	if len(n.Claims.Prefixes) > 0 || r.Failed("netbox.claims.prefixes") {
+		return
+	}
+	if n.Claims.Serial {
+		r.Addf("netbox.claims.serial", "want the prefixes where claims count in netbox.claims.prefixes (CL-6)")
+	}
+	if n.Fields.ReservationClientID != "" {
+		r.Addf("netbox.fields.reservation_client_id", "a client identifier is a claim: want the prefixes where claims count in netbox.claims.prefixes (CL-6)")
 	}
 }
 

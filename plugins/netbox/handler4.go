@@ -36,6 +36,9 @@ type handler struct {
 func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 	x := h.exchanges.Find(req)
 	m := dhcp4.ParseRequest(req, resp, x.Ingress, h.Settings.Network.ServerIDOverride)
+	if h.Settings.Claims.Serial {
+		m.Serial = dhcp4.Serial(req)
+	}
 	if x.Trace == nil && quiet.Debugging(h.Log) {
 		x.Trace = new(lease.Trace)
 	}

@@ -22,6 +22,7 @@ func (h *handler) report(x *dhcp4.Exchange, err error) {
 		h.Log.WithFields(fields(*m, *d)).WithField("why", oneLine(x.Trace)).Debug("message decided")
 	}
 	h.passedOver(x)
+	h.claimed(x)
 	if d.Relayed.Ignored {
 		h.unproved(x)
 	}
@@ -32,6 +33,8 @@ func (h *handler) report(x *dhcp4.Exchange, err error) {
 	switch {
 	case d.Reason == lease.ReasonForeign:
 		h.explained(logrus.ErrorLevel, "foreign "+m.Asked().String(), "a lease is not extended: another DHCP server gave its address away, too", x)
+	case d.Reason == lease.ReasonClaimOver:
+		h.explained(logrus.WarnLevel, "not_extended "+m.Asked().String(), "a lease by a claim is not extended", x)
 	case d.Reason == lease.ReasonTakenAway:
 		h.explained(logrus.WarnLevel, "not_extended "+m.Asked().String(), "a lease is not extended: NetBox took its address away", x)
 	case d.Verdict == lease.Ack && d.Reason == lease.ReasonNew:
