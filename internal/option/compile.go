@@ -331,7 +331,7 @@ func (c *compiler) block(r *raw, class string, base bool) block {
 		value, force, err := unwrap(s.value)
 		if err == nil {
 			e.Force = force
-			e.Value, err = encode(registry[code], value)
+			e.Value, err = encode(written(code, value), value)
 		}
 		if err == nil && base {
 			err = needsClass(code, force)

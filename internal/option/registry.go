@@ -84,6 +84,17 @@ var ownKey = map[uint8]string{
 	121: "write static_routes beside options", 249: "write static_routes beside options",
 }
 
+// written says how the value of an option is written. Phones and access points
+// read some options as text, whatever IANA has them for: the proxy of Aruba (148),
+// the provisioning servers of Polycom (150) and Cisco (159). {text: ...} means them.
+func written(code uint8, value any) known {
+	k := registry[code]
+	if named, _, ok := namedForm(value); ok && named == text && (code == 148 || code == 150 || code == 159) {
+		k.form = text
+	}
+	return k
+}
+
 // owned reports whether the server makes the option itself.
 func owned(code uint8) bool {
 	switch code {
