@@ -189,22 +189,24 @@ func (a *app) printFindings(url string, findings []prepare.Finding) error {
 }
 
 func (a *app) bootstrapCommand() *cobra.Command {
-	var yes bool
+	var yes, example bool
 	cmd := &cobra.Command{
 		Use:   "bootstrap",
 		Short: "Create the tags and custom fields the settings name; shows the plan, does it with --yes",
 		Long: `Create the tags and custom fields that the settings name and NetBox lacks.
 Without --yes the plan is shown and nothing is done. A second run finds nothing
-to do. The token needs add and change on tags and custom fields; use one of its
-own for this, in NETBOX_TOKEN_FILE, which here goes before netbox.token_file.`,
+to do. The token needs add and change on tags and custom fields, and with
+--example add and view on config contexts; use one of its own for this, in
+NETBOX_TOKEN_FILE, which here goes before netbox.token_file.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.bootstrap(cmd.Context(), yes) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.bootstrap(cmd.Context(), yes, example) },
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "carry the plan out")
+	cmd.Flags().BoolVar(&example, "example", false, "also create an inactive config context that shows options for phones, and its tag")
 	return cmd
 }
 
-func (a *app) bootstrap(ctx context.Context, yes bool) error {
+func (a *app) bootstrap(ctx context.Context, yes, example bool) error {
 	file, err := a.readSettings()
 	if err != nil {
 		return err
@@ -222,7 +224,11 @@ func (a *app) bootstrap(ctx context.Context, yes bool) error {
 	if err != nil {
 		return err
 	}
-	plan, err := prepare.PlanFor(ctx, client, needs(file.NetBox))
+	all := needs(file.NetBox)
+	if example {
+		all = append(all, prepare.Example(file.NetBox.ContextKey)...)
+	}
+	plan, err := prepare.PlanFor(ctx, client, all)
 	if err != nil {
 		return err
 	}

@@ -3,15 +3,22 @@
 package options
 
 import (
+	"bytes"
 	"encoding/json"
+	"flag"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/option"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
 )
+
+var update = flag.Bool("update", false, "write the example of the bootstrap command anew")
 
 // page has the examples that the goldens rest on.
 const page = "../../docs/options-from-netbox.md"
@@ -95,6 +102,37 @@ func TestExamplesOfThePageAreUnderstood(t *testing.T) {
 	for _, heading := range []string{"Phones", "Access points", "Switches", "Diskless Linux", "Windows"} {
 		if set(t, heading, files[heading], "") == nil {
 			t.Errorf("%s: the example says nothing", heading)
+		}
+	}
+}
+
+// The context that bootstrap --example makes is the first example of the page.
+func TestBootstrapMakesTheExampleOfThePage(t *testing.T) {
+	var e example
+	if err := strictyaml.Decode("Phones", []byte(examples(t)["Phones"]), &e).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		var text bytes.Buffer
+		var keys map[string]json.RawMessage
+		if err := json.Unmarshal(e.Contexts[0].Data, &keys); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Indent(&text, keys[contextKey], "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile("../../internal/prepare/example.json", append(text.Bytes(), '\n'), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	for _, need := range prepare.Example(contextKey) {
+		contexts, ok := need.(prepare.Contexts)
+		if !ok {
+			continue
+		}
+		if diff := cmp.Diff(layer(t, "", e.Contexts[0].Data), layer(t, "", contexts.List[0].Data)); diff != "" {
+			t.Errorf("not the example of the page (-page +made): go test ./test/options -update\n%s", diff)
 		}
 	}
 }

@@ -248,6 +248,7 @@ func TestCommandsSayWhatTheyDo(t *testing.T) {
 		"a rule as JSON":             {[]string{"rule", "rec-2", "--json"}, 0, `"id": "REC-2"`},
 		"no such rule":               {[]string{"rule", "REC-"}, 64, "REC-1, REC-2, REC-3"},
 		"bootstrap of no NetBox":     {[]string{"bootstrap", "--conf", conf}, 64, "inventory"},
+		"bootstrap has an example":   {[]string{"bootstrap", "--help"}, 0, "--example"},
 		"metrics at a wrong address": {[]string{"serve", "--conf", conf, "--metrics", "nowhere"}, 64, "--metrics"},
 	} {
 		t.Run(name, func(t *testing.T) {
