@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,6 +17,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4/dhcp4test"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/option"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
 )
@@ -95,17 +100,36 @@ func (a asked) requested() (codes []byte) {
 	return codes
 }
 
-// client is what the server knows of the device's message.
-func (a asked) client(t *testing.T) option.Client {
+// at is an address of the example's network.
+func at(t *testing.T, heading string, host int) string {
 	t.Helper()
-	c := option.Client{MAC: a.hardware(t), VendorClass: a.vendorClass(t), Requested: a.requested(), HasRequested: a.Asks != nil}
-	if a.UserClassHex != "" {
-		message := dhcpv4.DHCPv4{Options: dhcpv4.Options{77: unhex(t, a.UserClassHex)}}
-		for _, class := range message.UserClass() {
-			c.UserClasses = append(c.UserClasses, []byte(class))
-		}
+	third, ok := map[string]int{"Phones": 20, "Access points": 30, "Switches": 40, "Diskless Linux": 50, "Windows": 60}[heading]
+	if !ok {
+		t.Fatalf("no network of %q", heading)
 	}
-	return c
+	return fmt.Sprintf("10.%d.0.%d", third, host)
+}
+
+// message is what the device sends: DISCOVER, or INFORM from an address of the
+// example's network.
+func (a asked) message(t *testing.T) *dhcpv4.DHCPv4 {
+	t.Helper()
+	mods := []dhcpv4.Modifier{dhcpv4.WithHwAddr(a.hardware(t))}
+	kind := dhcpv4.MessageTypeDiscover
+	if a.Inform {
+		kind = dhcpv4.MessageTypeInform
+		mods = append(mods, dhcp4test.ClientAddr(at(t, a.Page, 150)))
+	}
+	if class := a.vendorClass(t); class != nil {
+		mods = append(mods, dhcp4test.Raw(60, class...))
+	}
+	if a.UserClassHex != "" {
+		mods = append(mods, dhcp4test.Raw(77, unhex(t, a.UserClassHex)...))
+	}
+	if codes := a.requested(); codes != nil {
+		mods = append(mods, dhcp4test.Raw(55, codes...))
+	}
+	return dhcp4test.Request(t, kind, mods...)
 }
 
 // want is what the device gets, in hex by option.
@@ -129,13 +153,24 @@ func (a asked) want(t *testing.T) map[uint8]string {
 	return want
 }
 
-// OPT-2, OPT-5, OPT-6, OPT-7: what devices of many makers are told.
+// OPT-2, OPT-5, OPT-6, OPT-7, CTX-1, CTX-2: what devices of many makers are told.
 func TestDevicesAreToldWhatTheirMakersAskFor(t *testing.T) {
 	files := examples(t)
 	for _, a := range devices(t) {
 		t.Run(a.Device, func(t *testing.T) {
+			snapshot, _ := load(t, files[a.Page])
+			network, err := snapshot.Subnet(netip.MustParseAddr(at(t, a.Page, 2)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var machine *ipam.Machine
+			for _, m := range snapshot.Objects().Machines {
+				if m.Name == a.Known {
+					machine = m
+				}
+			}
 			got := make(map[uint8]string)
-			for _, c := range set(t, a.Page, files[a.Page], a.Known).For(a.client(t)) {
+			for _, c := range snapshot.Data(network, machine).Options.For(dhcp4.OptionClient(a.message(t))) {
 				got[c.Code] = hex.EncodeToString(c.Value)
 			}
 			if diff := cmp.Diff(a.want(t), got); diff != "" {
