@@ -180,6 +180,31 @@ func TestDevicesAreToldWhatTheirMakersAskFor(t *testing.T) {
 	}
 }
 
+// seen matches the rows of the page that tell all of an option 55: device, what it
+// says, the list, source.
+var seen = regexp.MustCompile(`(?m)^\| ([^|]+) \| [^|]* \| ([0-9 ]+) \| [^|]+ \|$`)
+
+// OPT-7: what the page says that devices ask for is what the goldens ask for.
+func TestEachListOfThePageHasAGolden(t *testing.T) {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(map[string]bool)
+	for _, a := range devices(t) {
+		asked[strings.Trim(fmt.Sprint(a.Asks), "[]")] = true
+	}
+	rows := seen.FindAllStringSubmatch(string(text), -1)
+	if len(rows) < 20 {
+		t.Errorf("%d lists on the page", len(rows))
+	}
+	for _, row := range rows {
+		if !asked[row[2]] {
+			t.Errorf("%s: no golden asks for %s", row[1], row[2])
+		}
+	}
+}
+
 // published matches the rows of the page's last table: maker, option, how it is
 // written, and the bytes.
 var published = regexp.MustCompile("(?m)^\\| ([^|]+) \\| ([0-9]+) \\| `(.+?)` \\| ([0-9a-f ]+) \\|")
