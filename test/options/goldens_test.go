@@ -30,7 +30,7 @@ type asked struct {
 	UserClassHex string            `yaml:"user_class_hex"` // option 77 as it is on the wire
 	Architecture string            `yaml:"architecture"`   // option 93, in hex
 	Inform       bool              `yaml:"inform"`
-	Address      string            `yaml:"address"` // that NetBox has for it
+	Address      string            `yaml:"address"` // that it gets; empty: any
 	Asks         []int             `yaml:"asks"`
 	Gets         map[string]string `yaml:"gets"`
 }
@@ -100,7 +100,7 @@ func (a asked) requested() (codes []byte) {
 // at is an address of the example's network.
 func at(t *testing.T, heading string, host int) string {
 	t.Helper()
-	third, ok := map[string]int{"Phones": 20, "Access points": 30, "Switches": 40, "Diskless Linux": 50, "Windows": 60}[heading]
+	third, ok := map[string]int{"Phones": 20, "Phones and computers in one prefix": 70, "Access points": 30, "Switches": 40, "Diskless Linux": 50, "Windows": 60}[heading]
 	if !ok {
 		t.Fatalf("no network of %q", heading)
 	}

@@ -84,7 +84,7 @@ func (a asked) reply(t *testing.T, c *receive.Chain) *dhcpv4.DHCPv4 {
 	return reply
 }
 
-// OPT-2, OPT-5, OPT-6, OPT-7, OPT-9, OPT-11, CTX-1, CTX-2: what devices of many makers
+// OPT-2, OPT-5, OPT-6, OPT-7, OPT-9, OPT-11, OPT-14, CTX-1, CTX-2: what devices of many makers
 // are told, from the inventory file on the page, through all plugins, to the bytes of
 // the reply.
 func TestDevicesAreToldWhatTheirMakersAskFor(t *testing.T) {
