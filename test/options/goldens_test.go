@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,12 +13,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4/dhcp4test"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/option"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/strictyaml"
 )
@@ -32,8 +28,9 @@ type asked struct {
 	Class        string            `yaml:"class"`
 	ClassHex     string            `yaml:"class_hex"`
 	UserClassHex string            `yaml:"user_class_hex"` // option 77 as it is on the wire
+	Architecture string            `yaml:"architecture"`   // option 93, in hex
 	Inform       bool              `yaml:"inform"`
-	Known        string            `yaml:"known"` // the device of the example that it is
+	Address      string            `yaml:"address"` // that it gets; empty: any
 	Asks         []int             `yaml:"asks"`
 	Gets         map[string]string `yaml:"gets"`
 }
@@ -103,7 +100,7 @@ func (a asked) requested() (codes []byte) {
 // at is an address of the example's network.
 func at(t *testing.T, heading string, host int) string {
 	t.Helper()
-	third, ok := map[string]int{"Phones": 20, "Access points": 30, "Switches": 40, "Diskless Linux": 50, "Windows": 60}[heading]
+	third, ok := map[string]int{"Phones": 20, "Phones and computers in one prefix": 70, "Access points": 30, "Switches": 40, "Diskless Linux": 50, "Windows": 60}[heading]
 	if !ok {
 		t.Fatalf("no network of %q", heading)
 	}
@@ -125,6 +122,9 @@ func (a asked) message(t *testing.T) *dhcpv4.DHCPv4 {
 	}
 	if a.UserClassHex != "" {
 		mods = append(mods, dhcp4test.Raw(77, unhex(t, a.UserClassHex)...))
+	}
+	if a.Architecture != "" {
+		mods = append(mods, dhcp4test.Raw(93, unhex(t, a.Architecture)...))
 	}
 	if codes := a.requested(); codes != nil {
 		mods = append(mods, dhcp4test.Raw(55, codes...))
@@ -151,33 +151,6 @@ func (a asked) want(t *testing.T) map[uint8]string {
 		}
 	}
 	return want
-}
-
-// OPT-2, OPT-5, OPT-6, OPT-7, CTX-1, CTX-2: what devices of many makers are told.
-func TestDevicesAreToldWhatTheirMakersAskFor(t *testing.T) {
-	files := examples(t)
-	for _, a := range devices(t) {
-		t.Run(a.Device, func(t *testing.T) {
-			snapshot, _ := load(t, files[a.Page])
-			network, err := snapshot.Subnet(netip.MustParseAddr(at(t, a.Page, 2)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var machine *ipam.Machine
-			for _, m := range snapshot.Objects().Machines {
-				if m.Name == a.Known {
-					machine = m
-				}
-			}
-			got := make(map[uint8]string)
-			for _, c := range snapshot.Data(network, machine).Options.For(dhcp4.OptionClient(a.message(t))) {
-				got[c.Code] = hex.EncodeToString(c.Value)
-			}
-			if diff := cmp.Diff(a.want(t), got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
-		})
-	}
 }
 
 // seen matches the rows of the page that tell all of an option 55: device, what it

@@ -64,7 +64,12 @@ func load(t *testing.T, file string) (*ipam.Snapshot, []ipam.Problem) {
 func TestExamplesOfThePageAreUnderstood(t *testing.T) {
 	files := examples(t)
 	for _, heading := range []string{"Phones", "Access points", "Switches", "Diskless Linux", "Windows"} {
-		snapshot, problems := load(t, files[heading])
+		if files[heading] == "" {
+			t.Errorf("%s: no example", heading)
+		}
+	}
+	for heading, file := range files {
+		snapshot, problems := load(t, file)
 		for _, p := range problems {
 			t.Errorf("%s: %s: %s", heading, p.Object, p.Text)
 		}
