@@ -202,7 +202,7 @@ func (s *Set) each(m matched, do func(e *entry, under []*entry)) {
 func overridden(e *entry, under []*entry) []string {
 	list := slices.Clone(e.Overrides)
 	for _, u := range under {
-		if !u.removed && !(bytes.Equal(u.Value, e.Value) && u.Force == e.Force) {
+		if !u.removed && (u.Force != e.Force || !bytes.Equal(u.Value, e.Value)) {
 			list = append(list, u.words)
 		}
 		list = append(list, u.Overrides...)
