@@ -209,28 +209,28 @@ func (c *compiler) options(r *raw, source, field string, value any, present bool
 }
 
 // under lays the value of a higher layer over what lower ones say.
-func (low *said) under(value any, source, field string) *said {
+func (s *said) under(value any, source, field string) *said {
 	high := &said{value: value, source: source, field: field}
-	if low == nil {
+	if s == nil {
 		return high
 	}
 	over, isObject := value.(map[string]any)
-	base, both := low.value.(map[string]any)
+	base, both := s.value.(map[string]any)
 	switch {
 	case isObject && both && len(over) > 0 && mergeable(base, over):
 		high.value = merge(base, over)
-		high.overrides = low.overrides
+		high.overrides = s.overrides
 		if !reflect.DeepEqual(high.value, value) {
-			high.parts = append([]string{low.source}, low.parts...)
-		} else if !reflect.DeepEqual(low.value, value) {
-			high.overrides = append([]string{low.words()}, low.overrides...)
+			high.parts = append([]string{s.source}, s.parts...)
+		} else if !reflect.DeepEqual(s.value, value) {
+			high.overrides = append([]string{s.words()}, s.overrides...)
 		}
-	case reflect.DeepEqual(low.value, value):
-		high.overrides = low.overrides
-	case low.value == nil:
-		high.overrides = low.overrides
+	case reflect.DeepEqual(s.value, value):
+		high.overrides = s.overrides
+	case s.value == nil:
+		high.overrides = s.overrides
 	default:
-		high.overrides = append([]string{low.words()}, low.overrides...)
+		high.overrides = append([]string{s.words()}, s.overrides...)
 	}
 	return high
 }

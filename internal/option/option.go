@@ -144,7 +144,7 @@ func (s *Set) For(c Client) []Chosen {
 	if s == nil {
 		return nil
 	}
-	var list []Chosen
+	list := make([]Chosen, 0, usual)
 	s.each(s.matches(c), func(e *entry, under []*entry) {
 		if e.Force || c.HasRequested && slices.Contains(c.Requested, e.Code) {
 			chosen := e.Chosen
@@ -154,8 +154,14 @@ func (s *Set) For(c Client) []Chosen {
 			list = append(list, chosen)
 		}
 	})
+	if len(list) == 0 {
+		return nil
+	}
 	return list
 }
+
+// usual is how many options a client is sent most often at most.
+const usual = 8
 
 // each calls do for every option that the base and the matched classes have, in
 // the order of codes, with the entries that it goes before, the nearest first.
@@ -196,7 +202,7 @@ func (s *Set) each(m matched, do func(e *entry, under []*entry)) {
 func overridden(e *entry, under []*entry) []string {
 	list := slices.Clone(e.Overrides)
 	for _, u := range under {
-		if !u.removed && !(bytes.Equal(u.Value, e.Value) && u.Force == e.Force) {
+		if !u.removed && (u.Force != e.Force || !bytes.Equal(u.Value, e.Value)) {
 			list = append(list, u.words)
 		}
 		list = append(list, u.Overrides...)

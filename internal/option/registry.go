@@ -18,7 +18,7 @@ type known struct {
 // registry has the options that IANA's registry "BOOTP Vendor Extensions and DHCP
 // Options" names, and those in wide use that it does not: 160, 239, 249 and 252.
 // Owned options are here for their names.
-var registry = map[uint8]known{
+var registry = map[uint8]known{ //nolint:gochecknoglobals // a table, never changed
 	0: {name: "pad"}, 1: {name: "subnet-mask"}, 2: {"time-offset", int32s, -1 << 31}, 3: {name: "router"},
 	4: {"time-server", addresses, 0}, 5: {"name-server", addresses, 0}, 6: {name: "domain-server"}, 7: {"log-server", addresses, 0},
 	8: {"quotes-server", addresses, 0}, 9: {"lpr-server", addresses, 0}, 10: {"impress-server", addresses, 0}, 11: {"rlp-server", addresses, 0},
@@ -71,13 +71,13 @@ var registry = map[uint8]known{
 }
 
 // alsoKnownAs are names of RFC 2132 and of common use that differ from IANA's.
-var alsoKnownAs = map[string]uint8{
+var alsoKnownAs = map[string]uint8{ //nolint:gochecknoglobals // a table, never changed
 	"vendor-encapsulated-options": 43, "netbios-name-servers": 44, "vendor-class-identifier": 60, "tftp-server-name": 66,
 	"boot-file-name": 67, "captive-portal": 114, "vendor-class": 124, "vendor-options": 125, "capwap-ac": 138,
 }
 
 // ownKey says where the value of an option is set that has a key of its own.
-var ownKey = map[uint8]string{
+var ownKey = map[uint8]string{ //nolint:gochecknoglobals // a table, never changed
 	3: "it is the address with the gateway tag, or netbox.gateway.fallback in the settings", 6: "write dns_servers beside options",
 	12: "set netbox.clients.send_hostname: true in the settings", 15: "write domain_name beside options", 26: "write mtu beside options",
 	42: "write ntp_servers beside options", 108: "write ipv6_only_wait beside options", 119: "write domain_search beside options",
@@ -105,7 +105,7 @@ func owned(code uint8) bool {
 }
 
 // byName finds a code by its name; built once from the registry.
-var byName = func() map[string]uint8 {
+var byName = func() map[string]uint8 { //nolint:gochecknoglobals // a table, never changed
 	names := make(map[string]uint8, len(registry))
 	for code, k := range registry {
 		names[k.name] = code

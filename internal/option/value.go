@@ -44,7 +44,7 @@ const (
 )
 
 // formNames are the forms that a value can name: {address: 10.0.0.1}.
-var formNames = map[string]form{
+var formNames = map[string]form{ //nolint:gochecknoglobals // a table, never changed
 	"address": address, "addresses": addresses, "address_pairs": pairs, "text": text, "boolean": boolean, "uint8": uint8s,
 	"uint16": uint16s, "uint32": uint32s, "int32": int32s, "uint16s": uint16List, "hex": hexBytes, "domain": domain, "domains": domains,
 	"routes": routes, "sub_options": subOptions,
@@ -384,7 +384,7 @@ func appendDomain(b []byte, value any) ([]byte, error) {
 		if label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool { return r <= ' ' || r > '~' }) {
 			return nil, fmt.Errorf("%s is no domain name: each label has 1 to 63 ASCII characters", show(value))
 		}
-		b = append(append(b, byte(len(label))), label...)
+		b = append(append(b, byte(len(label))), label...) //nolint:gosec // G115: at most 63
 	}
 	return append(b, 0), nil
 }
@@ -402,7 +402,7 @@ func encodeRoutes(value any) (b []byte, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("want %s: %w", routes.wants(), err)
 		}
-		b = append(b, byte(prefix.Bits()))
+		b = append(b, byte(prefix.Bits())) //nolint:gosec // G115: at most 32
 		b = append(b, prefix.Masked().Addr().AsSlice()[:(prefix.Bits()+7)/8]...)
 		b = append(b, router.AsSlice()...)
 	}
@@ -427,7 +427,7 @@ func encodeURIs(value any) (b []byte, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("want %s: %w", uriList.wants(), err)
 		}
-		b = binary.BigEndian.AppendUint16(b, uint16(min(len(uri), math.MaxUint16))) //nolint:gosec // G115: longer ones are refused by encode
+		b = binary.BigEndian.AppendUint16(b, uint16(min(len(uri), math.MaxUint16)))
 		b = append(b, uri...)
 	}
 	return b, nil
@@ -453,11 +453,12 @@ func encodeObject(f form, value any, depth int) ([]byte, error) {
 		if err != nil || f == subOptions && n == 255 {
 			return nil, fmt.Errorf("%s is no number of a sub-option (0 to 254) or of an enterprise: want %s", show(key), f.wants())
 		}
-		if _, twice := numbers[uint32(n)]; twice {
+		number := uint32(n) //nolint:gosec // G115: read as such
+		if _, twice := numbers[number]; twice {
 			return nil, fmt.Errorf("%d stands there twice", n)
 		}
 		if v != nil { // null hides that of another context
-			numbers[uint32(n)] = v
+			numbers[number] = v
 		}
 	}
 	var b []byte
@@ -473,7 +474,7 @@ func encodeObject(f form, value any, depth int) ([]byte, error) {
 		case len(v) > maxValue:
 			return nil, fmt.Errorf("%d: the value has %d bytes, and at most %d fit", n, len(v), maxValue)
 		case f == subOptions:
-			b = append(b, byte(n))
+			b = append(b, byte(n)) //nolint:gosec // G115: at most 254
 		default:
 			b = binary.BigEndian.AppendUint32(b, n)
 		}

@@ -14,9 +14,13 @@ import (
 // BenchmarkHandler is the plugin's share of one message, as our receive loop
 // calls it.
 func BenchmarkHandler(b *testing.B) {
-	for name, mods := range map[string][]dhcpv4.Modifier{"static": nil, "dynamic": {stranger(1)}} {
+	phone := []dhcpv4.Modifier{stranger(1), dhcp4test.Raw(55, 1, 3, 6, 15, 66, 150), dhcp4test.Text(60, "Cisco Systems, Inc. IP Phone CP-7911G")}
+	for name, c := range map[string]struct {
+		netbox string
+		mods   []dhcpv4.Modifier
+	}{"static": {inventory, nil}, "dynamic": {inventory, []dhcpv4.Modifier{stranger(1)}}, "a phone without options": {inventory, phone}, "a phone": {phones, phone}} {
 		b.Run(name, func(b *testing.B) {
-			o := instancetest.Open(b, "", inventory)
+			o := instancetest.Open(b, "", c.netbox)
 			o.Logs.Reset()
 			o.Log.(*logrus.Logger).SetLevel(logrus.WarnLevel)
 			if err := o.Pool.UseFile(o.Path); err != nil { // not a stock build
@@ -26,11 +30,12 @@ func BenchmarkHandler(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			req := dhcp4test.Request(b, dhcpv4.MessageTypeDiscover, mods...)
+			req := dhcp4test.Request(b, dhcpv4.MessageTypeDiscover, c.mods...)
 			b.ReportAllocs()
 			for b.Loop() {
 				resp := dhcp4test.Prepared(b, req)
-				o.Pool.Exchanges.Open(req, dhcp4.Ingress{}).Prompt = true
+				x := o.Pool.Exchanges.Open(req, dhcp4.Ingress{})
+				x.Prompt, x.Parks = true, true
 				if resp, _ := h(req, resp); resp == nil {
 					b.Fatal("no reply")
 				}

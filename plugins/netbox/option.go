@@ -40,7 +40,7 @@ func explainOwn(resp *dhcpv4.DHCPv4, facts instance.Facts, d lease.Decision) {
 		a := facts.Snapshot.Address(facts.Subnet.VRF, d.Addr.Addr())
 		mask = fmt.Sprintf("IP address %s (id %d)", a.Address, a.ID)
 	default:
-		mask = fmt.Sprintf("prefix %s (id %d)", facts.Subnet.Prefix.Prefix, facts.Subnet.Prefix.ID)
+		mask = fmt.Sprintf("prefix %s (id %d)", facts.Subnet.Prefix.Prefix, facts.Subnet.ID)
 	}
 	facts.From(resp, mask, dhcpv4.OptionSubnetMask, dhcpv4.OptionBroadcastAddress)
 	if d.Machine != nil {
