@@ -54,6 +54,9 @@ func (a *app) check(ctx context.Context) error {
 	if err := receive.RoomForBursts(); err != nil {
 		fmt.Fprintf(a.stdout, "warning  %v\n", err)
 	}
+	if notice := instance.AboutObjects(file.NetBox); notice != "" {
+		fmt.Fprintf(a.stdout, "notice   %s\n", notice)
+	}
 	if err := checkBootFiles(a.stdout, file.NetBox); err != nil {
 		return err
 	}
@@ -231,10 +234,14 @@ func (a *app) bootstrap(ctx context.Context, yes bool) error {
 
 // needs lists what a server with these settings needs of NetBox.
 func needs(s settings.NetBox) []prepare.Need {
-	return prepare.Server{
+	server := prepare.Server{
 		Reads: follow.Tables(), VRF: s.VRF, Tags: []string{s.Dynamic.Tag, s.Gateway.Tag},
-		MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname,
-	}.Needs()
+		MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname, ReadsOnly: s.Dynamic.WriteBack == "none",
+	}
+	if s.Dynamic.WriteBack == "leased" {
+		server.Made = follow.MadeField
+	}
+	return server.Needs()
 }
 
 // readSettings finds and reads the settings file.

@@ -10,6 +10,10 @@ type Server struct {
 	// MAC, Expire and Hostname name the custom fields of lease records; an
 	// empty name is not used.
 	MAC, Expire, Hostname string
+	// ReadsOnly says that NetBox is told of no lease. Made names the custom field of
+	// objects that are made for leases; empty: none are made.
+	ReadsOnly bool
+	Made      string
 }
 
 // Needs is the list of what the server needs.
@@ -20,9 +24,18 @@ func (s Server) Needs() []Need {
 	}
 	needs = append(needs,
 		Right{Table: netbox.ObjectChanges, Action: "view", Severity: Warning, Object: string(netbox.ObjectChanges),
-			Problem: "deletions cannot be asked for and are found late, by comparing lists"},
-		Right{Table: netbox.Addresses, Action: "change", Severity: Failure, Object: "write-back of leases",
+			Problem: "deletions cannot be asked for and are found late, by comparing lists"})
+	if !s.ReadsOnly {
+		needs = append(needs, Right{Table: netbox.Addresses, Action: "change", Severity: Failure, Object: "write-back of leases",
 			Problem: "the token may not change IP addresses: leases are given, but not shown in NetBox"})
+	}
+	if s.Made != "" {
+		needs = append(needs,
+			Right{Table: netbox.Addresses, Action: "add", Severity: Failure, Object: "write-back of leases",
+				Problem: "the token may not add IP addresses: leases in ranges are given, but not shown in NetBox"},
+			Right{Table: netbox.Addresses, Action: "delete", Severity: Failure, Object: "write-back of leases",
+				Problem: "the token may not delete IP addresses: those that are made for leases stay after them"})
+	}
 	if s.VRF != "" {
 		needs = append(needs, VRF{s.VRF})
 	}
@@ -38,5 +51,6 @@ func (s Server) Needs() []Need {
 	field(s.MAC, "DHCP client", "Hardware address of the last DHCP client", "text", "longtext")
 	field(s.Expire, "DHCP lease expiry", "When the DHCP lease ends or ended", "datetime", "text", "longtext")
 	field(s.Hostname, "DHCP host name", "Name the last DHCP client gave itself", "text", "longtext")
+	field(s.Made, "Made for a DHCP lease", "The DHCP server made this address for a lease, and deletes it afterwards", "text", "longtext")
 	return needs
 }

@@ -75,7 +75,7 @@ netbox:
     fallthrough: true
     identify: client_id
     static_at_once: true
-  dynamic: {tag: pool, status: dhcp, allow_unknown: false, keep_for_known: 20}
+  dynamic: {tag: pool, roles: [phones], status: dhcp, write_back: leased, allow_unknown: false, keep_for_known: 20}
   fields: {mac: m, expire: e, hostname: h}
   clients: {lag: any, bind_interface: true, send_hostname: true}
   network: {subnet: 10.0.0.0/24, server_id_override: false, relays: [10.0.0.1, 10.1.0.0/16]}
@@ -96,7 +96,7 @@ sync:
 		Store: Store{"pebble", "/etc/c/state", []string{}, ""},
 		Lease: Lease{36 * time.Hour, 90 * time.Second, 48 * time.Hour, 30 * time.Second, time.Hour, 0,
 			300 * time.Millisecond, "hash", 4, true, "client_id", true},
-		Dynamic: Dynamic{"pool", "dhcp", false, 20},
+		Dynamic: Dynamic{"pool", []string{"phones"}, "dhcp", "leased", false, 20},
 		Fields:  Fields{"m", "e", "h"},
 		Clients: Clients{"any", true, true},
 		Gateway: Gateway{Tag: "gw", Fallback: netip4(10, 0, 0, 1), All: true},
@@ -154,6 +154,11 @@ func TestMistakesInTheSection(t *testing.T) {
 		"bool where text belongs":        {"pxe: {gate: true}", `netbox.pxe.gate: want text: write "true" with the quotes, not "true"`},
 		"number is a fraction":           {"lease: {standby_secs: 1.5}", `netbox.lease.standby_secs: want a whole number, not "1.5"`},
 		"percentage out of range":        {"dynamic: {keep_for_known: 91}", "netbox.dynamic.keep_for_known: want 0 to 90, not 91"},
+		"a role without a name":          {"dynamic: {roles: [phones, ' ']}", "netbox.dynamic.roles[1]: want the name or slug of an IPAM role"},
+		"the role of the mirror":         {"dynamic: {roles: [DHCP-Scope]}", "netbox.dynamic.roles[0]: this is the role of the scopes of Windows DHCP servers, which are never pools (N-15)"},
+		"a word for write_back":          {"dynamic: {write_back: all}", "netbox.dynamic.write_back: want existing or leased or none, not \"all\""},
+		"a field of the server's own":    {"fields: {mac: dhcp_made_for_lease}", "netbox.fields.mac: dhcp_made_for_lease is the field of objects that the server makes for leases; name another one"},
+		"objects without a tag":          {"dynamic: {write_back: leased, tag: '', status: dhcp}", "netbox.dynamic.write_back: leased needs netbox.dynamic.tag, which the objects get that it makes (S-17)"},
 		"percentage below zero":          {"dynamic: {keep_for_known: -1}", "netbox.dynamic.keep_for_known: want 0 to 90, not -1"},
 		"number out of range":            {"lease: {standby_secs: 70000}", "netbox.lease.standby_secs: want 0 to 65535, not 70000"},
 		"duration out of range":          {"lease: {probe: 2s}", "netbox.lease.probe: want 0s to 900ms, not 2s"},
