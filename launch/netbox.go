@@ -55,6 +55,9 @@ func (a *app) check(ctx context.Context) error {
 		fmt.Fprintf(a.stdout, "warning  %v\n", err)
 	}
 	listUnusedClasses(a.stdout, file.NetBox)
+	if notice := instance.AboutObjects(file.NetBox); notice != "" {
+		fmt.Fprintf(a.stdout, "notice   %s\n", notice)
+	}
 	if err := checkBootFiles(a.stdout, file.NetBox); err != nil {
 		return err
 	}
@@ -253,11 +256,15 @@ func (a *app) bootstrap(ctx context.Context, yes, example bool) error {
 
 // needs lists what a server with these settings needs of NetBox.
 func needs(s settings.NetBox) []prepare.Need {
-	return prepare.Server{
+	server := prepare.Server{
 		Reads: follow.Tables(), VRF: s.VRF, Tags: []string{s.Dynamic.Tag, s.Gateway.Tag}, ServeTag: s.Network.ServeTag,
 		MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname,
-		ReservationMAC: s.Fields.ReservationMAC, ReservationClientID: s.Fields.ReservationClientID,
-	}.Needs()
+		ReservationMAC: s.Fields.ReservationMAC, ReservationClientID: s.Fields.ReservationClientID, ReadsOnly: s.Dynamic.WriteBack == "none",
+	}
+	if s.Dynamic.WriteBack == "leased" {
+		server.Made = follow.MadeField
+	}
+	return server.Needs()
 }
 
 // readSettings finds and reads the settings file.

@@ -134,7 +134,7 @@ func (g *guard) compare(table netbox.Table, before, next *tables, deleted delete
 			wanted = g.pointedAt(table, before, next)
 		}
 		switch {
-		case next.shows(row), deleted.has(row), isPointedAt(table) && !wanted[row]:
+		case next.shows(row), deleted.has(row), isPointedAt(table) && !wanted[row], madeForEnded(old, at.now):
 			g.note(row, old, at)
 		default:
 			kept := keptRow{value: old, since: at.now, seen: at.seen}
@@ -149,6 +149,13 @@ func (g *guard) compare(table netbox.Table, before, next *tables, deleted delete
 		}
 	})
 	return changed
+}
+
+// madeForEnded reports whether a row is an address that a server made for a lease
+// which has ended: that server deletes it, and it is nothing that vanished (S-18).
+func madeForEnded(row any, now time.Time) bool {
+	a, ok := row.(*ipam.Address)
+	return ok && a.Made && !a.Record.Running(now)
 }
 
 // note remembers how a row was before it was deleted or edited.

@@ -118,3 +118,30 @@ func TestAnEditOfARangeThatMovesNobody(t *testing.T) {
 		t.Errorf("%v, %d rows are remembered", got, len(w.guard.recent))
 	}
 }
+
+// S-18: where deletions cannot be asked for, the object of a lease that has ended was
+// deleted by the server that made it; one of a running lease has vanished.
+func TestObjectsOfEndedLeasesDoNotVanish(t *testing.T) {
+	s := netboxtest.New(t, netboxtest.Config{Version: netboxtest.V47})
+	world := netboxtest.World{Tags: []netboxtest.Tag{{Name: "DHCP"}}, CustomFields: netboxtest.Office().CustomFields,
+		Prefixes: []netboxtest.Prefix{{Prefix: "10.0.0.0/24", Status: "active"}}}
+	world.CustomFields = append(world.CustomFields, netboxtest.CustomField{Name: MadeField, Type: "text", ObjectTypes: []string{"ipam.ipaddress"}})
+	for i, made := range []any{"coredhcp-netbox", "coredhcp-netbox", nil} {
+		left := time.Hour * time.Duration(1-2*i) // the first one runs
+		world.IPs = append(world.IPs, netboxtest.IP{Address: fmt.Sprintf("10.0.0.%d/24", 10+i), Tags: []string{"DHCP"}, CustomFields: map[string]any{
+			MadeField: made, "pydhcp_mac": "52:54:00:00:00:01", "pydhcp_expire": time.Now().Add(left).UTC().Format(time.RFC3339)}})
+	}
+	seeded := netboxtest.Seed(t, s.URL(), s.TokenV1(), world)
+	narrow(s, false, nil)
+	w := follow(t, s, limited)
+	w.must(t)
+	for _, name := range []string{"10.0.0.10/24", "10.0.0.11/24", "10.0.0.12/24"} {
+		s.Delete(t, "ipam/ip-addresses", seeded.IDs("ipam/ip-addresses")[name])
+	}
+	w.pass(t, 30*time.Minute, 5*time.Minute)
+	for host, want := range map[string]bool{"10.0.0.10": true, "10.0.0.11": false, "10.0.0.12": true} {
+		if a := w.address(host); (a != nil) != want {
+			t.Errorf("%s is kept: %v, want %v", host, a != nil, want)
+		}
+	}
+}

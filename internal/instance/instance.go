@@ -140,12 +140,13 @@ func (i *Instance) Proxy() handler.Handler4 { return i.proxy }
 
 func (i *Instance) engineConfig() lease.Config {
 	c := lease.Config{
-		Policy:    policy(i.Settings),
-		Now:       timeOfDay,
-		Log:       i.Log,
-		ProbeWait: i.Settings.Lease.Probe,
-		Committed: i.Metrics.committed,
-		WriteBack: i.Settings.Inventory == "" && !i.pool.Rehearse,
+		Policy:      policy(i.Settings),
+		Now:         timeOfDay,
+		Log:         i.Log,
+		ProbeWait:   i.Settings.Lease.Probe,
+		Committed:   i.Metrics.committed,
+		WriteBack:   i.Settings.Inventory == "" && !i.pool.Rehearse && i.Settings.Dynamic.WriteBack != "none",
+		MakeObjects: i.Settings.Dynamic.WriteBack == "leased",
 	}
 	if !i.pool.Rehearse { // which would doubt the clock of the server that runs
 		c.Clock = machineClock()
@@ -192,7 +193,7 @@ func Inventory(s settings.NetBox) (*ipam.Snapshot, []ipam.Problem, error) {
 
 // options are the names that give NetBox data their meaning.
 func options(s settings.NetBox) ipam.Options {
-	return ipam.Options{VRF: s.VRF, DynamicTag: s.Dynamic.Tag, DynamicStatus: s.Dynamic.Status, GatewayTag: s.Gateway.Tag,
+	return ipam.Options{VRF: s.VRF, DynamicTag: s.Dynamic.Tag, DynamicRoles: s.Dynamic.Roles, DynamicStatus: s.Dynamic.Status, GatewayTag: s.Gateway.Tag,
 		Relays: s.Network.RelayPrefixes(), ServeTag: s.Network.ServeTag, Serials: s.Claims.Serial}
 }
 
@@ -204,7 +205,7 @@ func (i *Instance) publish(s *ipam.Snapshot) {
 	o := s.Objects()
 	dynamic := 0
 	for _, vrf := range s.DynamicVRFs() {
-		dynamic += len(s.Dynamic(vrf))
+		dynamic += s.Pool(vrf).Len()
 	}
 	i.Log.WithFields(logrus.Fields{
 		"prefixes": len(o.Prefixes), "addresses": len(o.Addresses), "dynamic": dynamic, "macs": len(o.MACs), "machines": len(o.Machines),

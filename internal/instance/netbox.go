@@ -48,6 +48,17 @@ func recordFields(s settings.NetBox) follow.Fields {
 	return follow.Fields{MAC: f.MAC, Expire: f.Expire, Hostname: f.Hostname, ReservationMAC: f.ReservationMAC, ReservationID: f.ReservationClientID}
 }
 
+// AboutObjects says how long NetBox takes to show leases in ranges; "": it does not
+// show them (S-17).
+func AboutObjects(s settings.NetBox) string {
+	if s.Dynamic.WriteBack != "leased" || s.Inventory != "" {
+		return ""
+	}
+	const burst = 1000
+	return fmt.Sprintf("netbox.dynamic.write_back: leased: NetBox makes some %d IP addresses a second and deletes some %d: of %d new leases at once the last is shown after %d s, and its object is gone %d s after they end",
+		writeback.MadeASecond, writeback.RemovedASecond, burst, burst/writeback.MadeASecond, burst/writeback.RemovedASecond)
+}
+
 // followNetBox starts to keep the snapshot fresh and to tell NetBox about
 // leases.
 func (i *Instance) followNetBox(ctx context.Context) error {
@@ -64,6 +75,9 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 	follower := follow.New(client, i.followConfig(diskCopy(i.Settings)))
 	i.follower = follower
 	i.running.Go(func() { _ = follower.Run(ctx) }) // returns only why ctx ended
+	if i.Settings.Dynamic.WriteBack == "none" {
+		return nil
+	}
 	writer := writeback.New(writeback.Config{
 		Unsynced:  i.Engine.Unsynced,
 		Synced:    i.Engine.Synced,
@@ -78,7 +92,13 @@ func (i *Instance) followNetBox(ctx context.Context) error {
 			return results
 		},
 		BindInterface: i.Settings.Clients.BindInterface,
-		Log:           i.Log,
+		MakeObjects:   i.Settings.Dynamic.WriteBack == "leased",
+		Lease:         i.Engine.Lease,
+		Grace:         i.Settings.Lease.ReclaimGrace,
+		Remove: func(ctx context.Context, removals []writeback.Removal) []writeback.RecordResult {
+			return writeback.RemoveObjects(ctx, client, removals)
+		},
+		Log: i.Log,
 	})
 	i.running.Go(func() { writer.Run(ctx) })
 	return nil

@@ -75,6 +75,15 @@ func (s *Snapshot) ofRange(vrf int64, host netip.Addr) *Address {
 	return &Address{Address: netip.PrefixFrom(host, p.bits), VRF: vrf, Status: "active", Loss: p.loss, Range: p.of}
 }
 
+// OfRange reports whether Address gives an address of a range, without making it.
+func (s *Snapshot) OfRange(vrf int64, host netip.Addr) bool {
+	if len(s.pieces[vrf]) == 0 || !host.Is4() || s.object(vrf, host) != nil {
+		return false
+	}
+	_, ok := s.pieceAt(vrf, number(host))
+	return ok
+}
+
 func (s *Snapshot) pieceAt(vrf int64, n uint32) (piece, bool) {
 	list := s.pieces[vrf]
 	i, _ := slices.BinarySearchFunc(list, n, func(p piece, n uint32) int { return cmp.Compare(p.last, n) })

@@ -211,7 +211,7 @@ func TestPoolsAgainstLookingAtEveryAddress(t *testing.T) {
 // smaller reports whether a prefix has the address and not the whole range.
 func smaller(o *Objects, r *Range, addr netip.Addr) bool {
 	for _, p := range o.Prefixes {
-		if p.Prefix.Contains(addr) && !(p.Prefix.Contains(r.Start) && p.Prefix.Contains(r.End)) {
+		if p.Prefix.Contains(addr) && (!p.Prefix.Contains(r.Start) || !p.Prefix.Contains(r.End)) {
 			return true
 		}
 	}

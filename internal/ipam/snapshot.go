@@ -298,6 +298,9 @@ func (s *Snapshot) IsDynamic(a *Address) bool {
 		s.dynamicStatus != "" && a.Status == s.dynamicStatus
 }
 
+// DynamicTag returns the id of the tag that makes addresses dynamic; 0: none.
+func (s *Snapshot) DynamicTag() int64 { return s.dynamicTag }
+
 // IsGateway reports whether an address carries the gateway tag.
 func (s *Snapshot) IsGateway(a *Address) bool {
 	return s.gatewayTag != 0 && slices.Contains(a.Tags, s.gatewayTag) ||

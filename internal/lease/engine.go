@@ -466,6 +466,15 @@ func (e *Engine) Leased() map[netip.Addr]bool {
 	return running
 }
 
+// Lease returns the stored lease of an address; false: there is none, or a change of
+// it is on its way.
+func (e *Engine) Lease(addr netip.Addr) (Lease, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	stored, ok := e.facts.Leases.stored.at(addr)
+	return stored.Lease, ok && e.facts.Leases.inWork[addr] == ""
+}
+
 // Leases returns a copy of all stored leases in no particular order.
 func (e *Engine) Leases() []Lease {
 	e.mu.Lock()

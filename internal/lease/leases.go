@@ -44,6 +44,7 @@ type Leases struct {
 	marks  []Mark                          // who is served where an address has several owners
 	losers map[*ipam.Address]*ipam.Address // of snapshot: to the address that is served instead
 
+	blank   ipam.Address // room for an address of a range
 	pools   poolSet
 	pending poolSet        // of next; nil otherwise
 	next    *ipam.Snapshot // is about to take over; nil: none is

@@ -90,7 +90,13 @@ func (l *Leases) touch(addr netip.Addr) {
 // touchIn is touch for the pools of one snapshot.
 func (l *Leases) touchIn(pools poolSet, s *ipam.Snapshot, addr netip.Addr) {
 	for vrf, p := range pools {
-		if position, ok := p.Find(addr); ok {
+		position, ok := p.Find(addr)
+		switch {
+		case !ok:
+		case s.OfRange(vrf, addr): // nothing but its number counts
+			l.blank = ipam.Address{Address: netip.PrefixFrom(addr, addr.BitLen())}
+			p.set(position, l.keys(&l.blank))
+		default:
 			p.set(position, l.keys(s.Address(vrf, addr)))
 		}
 	}
@@ -155,12 +161,11 @@ const slice = 1024
 // withoutObject reports whether an address is one of a range, for which NetBox has no
 // object.
 func (l *Leases) withoutObject(addr netip.Addr) bool {
-	for vrf := range l.pools {
-		if a := l.snapshot.Address(vrf, addr); a != nil {
-			return a.Range != nil
-		}
+	if l.snapshot == nil {
+		return false
 	}
-	return false
+	n, err := l.snapshot.Subnet(addr)
+	return err == nil && l.snapshot.OfRange(n.VRF, addr)
 }
 
 // parts are the positions in [low, high) without the nested networks of n, as

@@ -30,7 +30,7 @@ const (
 func newTournament(size int, usual int64) *tournament { return &tournament{usual: usual, size: size} }
 
 // height is how many nodes are above the leaves, at most 63.
-func (t *tournament) height() int { return bits.Len(uint(max(t.size-1, 0))) } //nolint:gosec // G115: not negative
+func (t *tournament) height() int { return bits.Len(uint(max(t.size-1, 0))) }
 
 // at is the key of one position.
 func (t *tournament) at(position int) int64 {

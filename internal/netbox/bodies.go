@@ -2,6 +2,7 @@ package netbox
 
 import (
 	"encoding/json"
+	"net/netip"
 
 	api "github.com/netbox-community/go-netbox/v4"
 )
@@ -35,6 +36,37 @@ func (a AddressPatch) Body() any {
 		r.SetAssignedObjectId(a.ToID)
 	}
 	r.AdditionalProperties = map[string]any{"id": a.ID}
+	if a.Message != "" {
+		r.AdditionalProperties["changelog_message"] = a.Message
+	}
+	return r
+}
+
+// NewAddress is an IP address that is made.
+type NewAddress struct {
+	Address      netip.Prefix
+	VRF          int64 // 0: global table
+	Tag          int64
+	CustomFields map[string]any // by name
+	To           Table          // of the interface that it is assigned to; empty: to none
+	ToID         int64
+	Message      string // for the change log, see Version.ChangelogMessage; empty: none
+}
+
+// Body is the address in go-netbox's words.
+func (a NewAddress) Body() any {
+	r := api.NewWritableIPAddressRequest(a.Address.String())
+	r.SetStatus(api.PATCHEDWRITABLEIPADDRESSREQUESTSTATUS_ACTIVE)
+	r.SetCustomFields(a.CustomFields)
+	if a.To != "" {
+		r.SetAssignedObjectType(a.To.Model())
+		r.SetAssignedObjectId(a.ToID)
+	}
+	// References by id, which go-netbox has no words for in lists.
+	r.AdditionalProperties = map[string]any{"tags": []int64{a.Tag}}
+	if a.VRF != 0 {
+		r.AdditionalProperties["vrf"] = a.VRF
+	}
 	if a.Message != "" {
 		r.AdditionalProperties["changelog_message"] = a.Message
 	}

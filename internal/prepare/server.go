@@ -14,6 +14,10 @@ type Server struct {
 	// ReservationMAC and ReservationClientID name the fields of addresses without a
 	// device (CL-1); an empty name is not used.
 	ReservationMAC, ReservationClientID string
+	// ReadsOnly says that NetBox is told of no lease. Made names the custom field of
+	// objects that are made for leases; empty: none are made.
+	ReadsOnly bool
+	Made      string
 }
 
 // Needs is the list of what the server needs.
@@ -24,9 +28,18 @@ func (s Server) Needs() []Need {
 	}
 	needs = append(needs,
 		Right{Table: netbox.ObjectChanges, Action: "view", Severity: Warning, Object: string(netbox.ObjectChanges),
-			Problem: "deletions cannot be asked for and are found late, by comparing lists"},
-		Right{Table: netbox.Addresses, Action: "change", Severity: Failure, Object: "write-back of leases",
+			Problem: "deletions cannot be asked for and are found late, by comparing lists"})
+	if !s.ReadsOnly {
+		needs = append(needs, Right{Table: netbox.Addresses, Action: "change", Severity: Failure, Object: "write-back of leases",
 			Problem: "the token may not change IP addresses: leases are given, but not shown in NetBox"})
+	}
+	if s.Made != "" {
+		needs = append(needs,
+			Right{Table: netbox.Addresses, Action: "add", Severity: Failure, Object: "write-back of leases",
+				Problem: "the token may not add IP addresses: leases in ranges are given, but not shown in NetBox"},
+			Right{Table: netbox.Addresses, Action: "delete", Severity: Failure, Object: "write-back of leases",
+				Problem: "the token may not delete IP addresses: those that are made for leases stay after them"})
+	}
 	if s.VRF != "" {
 		needs = append(needs, VRF{s.VRF})
 	}
@@ -47,5 +60,6 @@ func (s Server) Needs() []Need {
 	field(s.Hostname, "DHCP host name", "Name the last DHCP client gave itself", "text", "longtext")
 	field(s.ReservationMAC, "DHCP reservation (MAC)", "MAC of the client that this address is for", "text")
 	field(s.ReservationClientID, "DHCP reservation (client identifier)", "Option 61 of the client that this address is for", "text")
+	field(s.Made, "Made for a DHCP lease", "The DHCP server made this address for a lease, and deletes it afterwards", "text", "longtext")
 	return needs
 }

@@ -25,7 +25,7 @@ func Defaults() NetBox {
 			Pick:         "lowest",
 			Identify:     "mac",
 		},
-		Dynamic: Dynamic{Tag: "DHCP", AllowUnknown: true},
+		Dynamic: Dynamic{Tag: "DHCP", WriteBack: "existing", AllowUnknown: true},
 		Fields:  Fields{MAC: "pydhcp_mac", Expire: "pydhcp_expire"},
 		Clients: Clients{LAG: "match"},
 		Network: Network{ServerIDOverride: true, Serve: "all"},

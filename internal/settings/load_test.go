@@ -75,7 +75,7 @@ netbox:
     fallthrough: true
     identify: client_id
     static_at_once: true
-  dynamic: {tag: pool, status: dhcp, allow_unknown: false, keep_for_known: 20}
+  dynamic: {tag: pool, roles: [phones], status: dhcp, write_back: leased, allow_unknown: false, keep_for_known: 20}
   fields: {mac: m, expire: e, hostname: h, reservation_mac: rm, reservation_client_id: ri}
   claims: {prefixes: [10.0.0.0/24], serial: true, idle: 48h}
   clients: {lag: any, bind_interface: true, send_hostname: true}
@@ -97,7 +97,7 @@ sync:
 		Store: Store{"pebble", "/etc/c/state", []string{}, ""},
 		Lease: Lease{36 * time.Hour, 90 * time.Second, 48 * time.Hour, 30 * time.Second, time.Hour, 0,
 			300 * time.Millisecond, "hash", 4, true, "client_id", true},
-		Dynamic: Dynamic{"pool", "dhcp", false, 20},
+		Dynamic: Dynamic{"pool", []string{"phones"}, "dhcp", "leased", false, 20},
 		Fields:  Fields{"m", "e", "h", "rm", "ri"},
 		Clients: Clients{"any", true, true},
 		Claims:  Claims{[]netip.Prefix{prefix("10.0.0.0/24")}, true, 48 * time.Hour},
@@ -203,6 +203,11 @@ func TestMistakesInTheSection(t *testing.T) {
 		"serials that count nowhere":      {"claims: {serial: true}", "netbox.claims.serial: want the prefixes where claims count in netbox.claims.prefixes (CL-6)"},
 		"identifiers that count nowhere":  {"fields: {reservation_client_id: x}", "netbox.fields.reservation_client_id: a client identifier is a claim: want the prefixes where claims count in netbox.claims.prefixes (CL-6)"},
 		"claims in a host":                {"claims: {prefixes: [10.0.0.1/24]}", "netbox.claims.prefixes: want IPv4 prefixes without host bits such as 10.0.0.0/24, not 10.0.0.1/24"},
+		"a role without a name":           {"dynamic: {roles: [phones, ' ']}", "netbox.dynamic.roles[1]: want the name or slug of an IPAM role"},
+		"the role of the mirror":          {"dynamic: {roles: [DHCP-Scope]}", "netbox.dynamic.roles[0]: this is the role of the scopes of Windows DHCP servers, which are never pools (N-15)"},
+		"a word for write_back":           {"dynamic: {write_back: all}", "netbox.dynamic.write_back: want existing or leased or none, not \"all\""},
+		"a field of the server's own":     {"fields: {mac: dhcp_made_for_lease}", "netbox.fields.mac: dhcp_made_for_lease is the field of objects that the server makes for leases; name another one"},
+		"objects without a tag":           {"dynamic: {write_back: leased, tag: '', status: dhcp}", "netbox.dynamic.write_back: leased needs netbox.dynamic.tag, which the objects get that it makes (S-17)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := parse(t, chain+"netbox:\n  url: https://netbox.example.org\n  "+tc.section+"\n")

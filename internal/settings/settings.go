@@ -77,10 +77,12 @@ type Lease struct {
 
 // Dynamic is netbox.dynamic.
 type Dynamic struct {
-	Tag          string `yaml:"tag"` // name or slug, compared without case
-	Status       string `yaml:"status"`
-	AllowUnknown bool   `yaml:"allow_unknown"`
-	KeepForKnown int    `yaml:"keep_for_known"` // percent of each pool, 0 to 90
+	Tag          string   `yaml:"tag"`   // name or slug, compared without case
+	Roles        []string `yaml:"roles"` // names or slugs of IPAM roles, of ranges that are pools
+	Status       string   `yaml:"status"`
+	WriteBack    string   `yaml:"write_back"` // existing, leased or none
+	AllowUnknown bool     `yaml:"allow_unknown"`
+	KeepForKnown int      `yaml:"keep_for_known"` // percent of each pool, 0 to 90
 }
 
 // Fields is netbox.fields: names of custom fields on IP addresses.

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -134,6 +135,7 @@ func ordered(r *strictyaml.Report, low string, a time.Duration, high string, b t
 func validateWords(r *strictyaml.Report, n *NetBox) {
 	r.OneOf("netbox.lease.pick", n.Lease.Pick, "lowest", "hash")
 	r.OneOf("netbox.lease.identify", n.Lease.Identify, "mac", "client_id")
+	r.OneOf("netbox.dynamic.write_back", n.Dynamic.WriteBack, "existing", "leased", "none")
 	r.OneOf("netbox.clients.lag", n.Clients.LAG, "match", "any")
 	r.OneOf("netbox.dns.fallback", n.DNS.Fallback, "none", "gateway")
 	r.OneOf("netbox.pxe.gate", n.PXE.Gate, "auto", "on", "off")
@@ -149,6 +151,17 @@ func validateNames(r *strictyaml.Report, n *NetBox) {
 	}
 	if n.Dynamic.Tag == "" && n.Dynamic.Status == "" {
 		r.Addf("netbox.dynamic.tag", "want a tag or a status; for static addresses only, give no address the tag")
+	}
+	for i, role := range n.Dynamic.Roles {
+		switch key := fmt.Sprintf("netbox.dynamic.roles[%d]", i); {
+		case strings.TrimSpace(role) == "":
+			r.Addf(key, "want the name or slug of an IPAM role")
+		case strings.EqualFold(role, "dhcp-scope"):
+			r.Addf(key, "this is the role of the scopes of Windows DHCP servers, which are never pools (N-15)")
+		}
+	}
+	if n.Dynamic.WriteBack == "leased" && n.Dynamic.Tag == "" {
+		r.Addf("netbox.dynamic.write_back", "leased needs netbox.dynamic.tag, which the objects get that it makes (S-17)")
 	}
 	if keep := n.Dynamic.KeepForKnown; keep < 0 || keep > 90 {
 		r.Addf("netbox.dynamic.keep_for_known", "want 0 to 90, not %d", keep)
@@ -174,6 +187,8 @@ func validateNames(r *strictyaml.Report, n *NetBox) {
 		case f.name == "" && !f.required:
 		case !fieldName(f.name):
 			r.Addf(f.key, "want the internal name of a custom field (letters, digits, single _), not %.60q", f.name)
+		case f.name == "dhcp_made_for_lease":
+			r.Addf(f.key, "%s is the field of objects that the server makes for leases; name another one", f.name)
 		case used[f.name] != "":
 			r.Addf(f.key, "%s names the same custom field", used[f.name])
 		case strings.HasPrefix(f.key, "netbox.fields.reservation_") && slices.Contains(mirrorFields(), f.name):

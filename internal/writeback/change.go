@@ -31,8 +31,13 @@ func (w *Writer) change(s *ipam.Snapshot, l lease.Lease) (RecordChange, error) {
 	if !w.config.Running(l.Expires) && w.foreign(l, a.Record, a.LastUpdated) {
 		return RecordChange{}, errSuperseded
 	}
+	id, object, err := w.home(s, a, l)
+	if err != nil {
+		return RecordChange{}, err
+	}
 	c := RecordChange{
-		ID:      a.ID,
+		ID:      id,
+		Make:    object,
 		Addr:    l.Addr,
 		Record:  ipam.Record{Client: string(l.Shown()), Expires: l.Expires, Hostname: l.Hostname},
 		Keep:    func(have ipam.Record, updated time.Time) bool { return w.foreign(l, have, updated) },
@@ -70,8 +75,6 @@ func address(s *ipam.Snapshot, host netip.Addr) (*ipam.Address, error) {
 		a := s.Address(vrf, host)
 		switch {
 		case a == nil:
-		case a.Range != nil:
-			err = errRange
 		case a.Loss != ipam.Present:
 			err = errVanished
 		case s.IsDynamic(a):

@@ -1,6 +1,7 @@
 package writeback
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -22,10 +23,12 @@ func (w *Writer) pass(ctx context.Context) (again time.Duration, hold bool) {
 		if snapshot == nil {
 			return gather, true
 		}
+		w.seen(snapshot)
 		due := w.due()
 		if len(due) == 0 {
 			return w.nextDeferred(), false
 		}
+		w.backlog()
 		if wait := w.tell(ctx, snapshot, due); wait > 0 {
 			return wait, true
 		}
@@ -33,6 +36,18 @@ func (w *Writer) pass(ctx context.Context) (again time.Duration, hold bool) {
 			// Leases that changed meanwhile, if any, gather again.
 			return gather, true
 		}
+	}
+}
+
+// backlog says how long NetBox takes, where many leases wait for objects.
+func (w *Writer) backlog() {
+	if !w.config.MakeObjects {
+		return
+	}
+	if n := len(w.config.Unsynced(-1)); n > 10*MadeASecond {
+		w.quiet.Warn("backlog", "many leases wait to be shown in NetBox, which makes some 50 IP addresses a second", logrus.Fields{
+			"leases": n, "shown_after": (time.Duration(n/MadeASecond) * time.Second).String(),
+		})
 	}
 }
 
@@ -117,6 +132,9 @@ func (w *Writer) settle(ctx context.Context, l lease.Lease, c RecordChange, resu
 	switch result.Outcome {
 	case netbox.Done, netbox.Unchanged:
 		w.taken(l.Addr)
+		if id := cmp.Or(result.Made, c.ID); c.Make != nil {
+			w.made[l.Addr] = id
+		}
 		w.synced(ctx, l, result.LastUpdated)
 	case netbox.Changed:
 		w.deferred[l.Addr] = time.Now().Add(later)
@@ -124,6 +142,7 @@ func (w *Writer) settle(ctx context.Context, l lease.Lease, c RecordChange, resu
 			"addr": l.Addr, "mac": l.Client, "id": c.ID,
 		})
 	case netbox.Gone:
+		delete(w.made, l.Addr)
 		// A newer snapshot will show whether another object took its place.
 		w.deferred[l.Addr] = time.Now().Add(later)
 		w.quiet.Warn("gone", "NetBox does not show the IP address of a lease as it did before: it was deleted or renumbered, or the token may not see it any more", logrus.Fields{

@@ -12,7 +12,8 @@ import (
 
 // RecordChange says what the record of one address is to become.
 type RecordChange struct {
-	ID   int64      // of the address object
+	ID   int64      // of the address object; 0: there is none
+	Make *Object    // what to make where there is none; nil: there is one
 	Addr netip.Addr // its host address; an object renumbered meanwhile is Gone
 	// Record is written whole, except that an empty Hostname leaves that field
 	// as it is. A zero Expires clears the field.
@@ -37,6 +38,7 @@ type RecordResult struct {
 	// Err is set for Refused and Failed. For Done and Unchanged it says why
 	// only the assignment to an interface was left out.
 	Err         error
+	Made        int64     // id of the object that was made; 0: none was
 	LastUpdated time.Time // of the row, for Done and Unchanged
 }
 
@@ -44,6 +46,7 @@ type RecordResult struct {
 // possible. Every row is read just before, and one that shows the record
 // already is not written. So a caller may always call again with the same
 // changes: nothing is lost, and nothing is written twice. IDs must be distinct.
+// An object that is to be made is looked for first; its id becomes that of the change.
 func WriteRecords(ctx context.Context, c *netbox.Client, fields follow.Fields, changes []RecordChange) []RecordResult {
 	results := make([]RecordResult, len(changes))
 	version, err := c.Version(ctx)
@@ -52,18 +55,22 @@ func WriteRecords(ctx context.Context, c *netbox.Client, fields follow.Fields, c
 	}
 	job := &recordJob{fields: fields, version: version, changes: changes, results: results,
 		unassignable: make(map[int]error), assigning: make(map[int]bool)}
+	if err := job.make(ctx, c); err != nil {
+		return failAll(results, err)
+	}
 	w := netbox.Conditional{Table: netbox.Addresses, Columns: recordColumns, Job: job}
-	for done := 0; done < len(changes); {
-		n := min(c.BatchSize(), len(changes)-done)
-		batch := make([]int, n)
-		for i := range batch {
-			batch[i] = done + i
+	var left []int // those that have an object
+	for i := range changes {
+		if results[i].Outcome == "" {
+			left = append(left, i)
 		}
-		if err := c.WriteIf(ctx, w, batch); err != nil {
-			failAll(results, err)
-			return results
+	}
+	for len(left) > 0 {
+		n := min(c.BatchSize(), len(left))
+		if err := c.WriteIf(ctx, w, left[:n]); err != nil {
+			return failAll(results, err)
 		}
-		done += n
+		left = left[n:]
 	}
 	return results
 }

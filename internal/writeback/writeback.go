@@ -52,7 +52,14 @@ type Config struct {
 	Write func(ctx context.Context, changes []RecordChange) []RecordResult
 	// BindInterface is clients.bind_interface.
 	BindInterface bool
-	Log           logrus.FieldLogger
+	// MakeObjects says that a lease in a range gets an object (S-17), which Remove
+	// deletes after the lease (S-18). The rest is used with it alone: Lease is the
+	// engine's method of this name, and Grace is lease.reclaim_grace.
+	MakeObjects bool
+	Lease       func(addr netip.Addr) (lease.Lease, bool)
+	Grace       time.Duration
+	Remove      func(ctx context.Context, removals []Removal) []RecordResult
+	Log         logrus.FieldLogger
 }
 
 // Writer carries lease changes to NetBox.
@@ -67,6 +74,10 @@ type Writer struct {
 	// deferred holds leases that cannot be told now, until when.
 	deferred map[netip.Addr]time.Time
 	refused  map[netip.Addr]bool // leases that NetBox refused last
+	// made are objects that the snapshot does not show yet, removed those that it
+	// still shows.
+	made    map[netip.Addr]int64
+	removed map[int64]bool
 }
 
 // New returns a Writer; Run makes it work.
@@ -84,6 +95,8 @@ func New(config Config) *Writer {
 		rows:     maxRows,
 		deferred: make(map[netip.Addr]time.Time),
 		refused:  make(map[netip.Addr]bool),
+		made:     make(map[netip.Addr]int64),
+		removed:  make(map[int64]bool),
 	}
 }
 
@@ -94,11 +107,17 @@ func (w *Writer) Run(ctx context.Context) {
 	defer stop()
 	var wake <-chan time.Time // nil while nothing waits
 	news := w.config.UnsyncedC
+	var look <-chan time.Time // for objects to delete; nil: none are made
+	if w.config.MakeObjects {
+		look = time.After(removeEvery)
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			w.flush(work)
 			return
+		case <-look:
+			look = time.After(w.remove(work))
 		case <-news:
 			wake, news = time.After(gather), nil
 		case <-wake:

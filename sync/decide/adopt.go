@@ -29,7 +29,7 @@ func (sc *scoping) adoptRange(p *placed, step *plan.Step) (refusal string) {
 		return "no range has the same span"
 	case !sc.p.AdoptRanges:
 		return "netbox-dhcp-sync import --adopt-ranges takes it over"
-	case slices.ContainsFunc(x.Tags, func(tag string) bool { return slices.Contains(sc.p.ExemptTags, tag) }):
+	case slices.Contains(sc.p.ExemptRoles, x.Role), slices.ContainsFunc(x.Tags, func(tag string) bool { return slices.Contains(sc.p.ExemptTags, tag) }):
 		return "it is another DHCP server's pool, and is not taken over"
 	}
 	adopted := *p

@@ -35,6 +35,7 @@ func TestAnImportAdoptsRangesOfTheSameSpanIfAsked(t *testing.T) {
 	}{
 		{"4 step 6: not without the flag", func(l *lab) { l.p.AdoptRanges = false }, "import --adopt-ranges takes it over"},
 		{"4 step 6: not another DHCP server's pool", func(l *lab) { l.w.nb.Ranges[0].Tags = []string{"dhcp-pool"} }, "another DHCP server's pool"},
+		{"4 step 6: not one of a role of such pools (N-15)", func(l *lab) { l.p.ExemptRoles = []string{"dhcp-pool-by-hand"} }, "another DHCP server's pool"},
 		{"4 step 6: not one of another span", func(l *lab) { l.w.nb.Ranges[0].End = netip.MustParseAddr("10.8.4.251") }, "overlaps IP range"},
 		{"4 step 6: not beside one that is in the way", func(l *lab) {
 			l.w.nb.Ranges = append(l.w.nb.Ranges, state.Range{ID: 901, Start: netip.MustParseAddr("10.8.4.50"), End: netip.MustParseAddr("10.8.4.60"), Bits: 24})

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/sirupsen/logrus"
 
@@ -196,7 +197,10 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 	}
 	p.Retired, p.AdoptRanges = o.Retired, o.AdoptRanges
 	if tag := m.File.NetBox.Dynamic.Tag; tag != "" {
-		p.ExemptTags = []string{strings.ToLower(tag)}
+		p.ExemptTags = slugsOf(tag)
+	}
+	for _, role := range m.File.NetBox.Dynamic.Roles {
+		p.ExemptRoles = append(p.ExemptRoles, slugsOf(role)...)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Failover)) {
 		f := s.Failover[name]
@@ -221,6 +225,13 @@ func (m *Mirror) policy(o Options) (plan.Policy, error) {
 	}
 	err := m.maintain(&p)
 	return p, err
+}
+
+// slugsOf are the slugs that a tag or role of that name may have: the settings name
+// them by either.
+func slugsOf(name string) []string {
+	slug := strings.ToLower(name)
+	return []string{slug, strings.Join(strings.FieldsFunc(slug, func(r rune) bool { return r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }), "-")}
 }
 
 func (m *Mirror) hosts() []string {

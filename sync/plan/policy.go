@@ -63,7 +63,9 @@ type Policy struct {
 	// HidesLease leaves the fields of the lease on a protected address alone, too.
 	HidesLease bool
 	ExemptTags []string // slugs of addresses the status check passes over: another DHCP server's
-	ExemptTag  string   // slug of addresses that are never written; empty: none
+	// ExemptRoles are slugs of roles whose ranges are another DHCP server's pools.
+	ExemptRoles []string
+	ExemptTag   string // slug of addresses that are never written; empty: none
 
 	MaxDeletePercent int // 0 to 100
 	MaxDeleteCount   int
