@@ -471,7 +471,7 @@ func (e *Engine) Leased() map[netip.Addr]bool {
 func (e *Engine) Lease(addr netip.Addr) (Lease, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	stored, ok := e.facts.Leases.stored.at(addr)
+	stored, ok := e.facts.Leases.stored.find(addr)
 	return stored.Lease, ok && e.facts.Leases.inWork[addr] == ""
 }
 
