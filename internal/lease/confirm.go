@@ -225,7 +225,23 @@ func (d *decider) withoutNew(none, granted string, addr netip.Addr, n *ipam.Subn
 	if last, ok := d.lastTime(granted, addr, n, c, b); ok {
 		return last, true
 	}
-	return d.refuse(none, b.reason, n, c), b.shut()
+	if !b.shut() {
+		return Decision{}, false
+	}
+	a := d.s.Address(n.VRF, addr)
+	if a != nil {
+		if decision, ok := d.resumed(granted, a, n, c); ok {
+			return decision, true
+		}
+	}
+	switch {
+	case d.tookByClock(a, c):
+		return d.silent("D-16", ReasonClockSkew), true
+	case d.young():
+		d.trace.addf("H-6", "the store is new and may lack the client's lease")
+		return d.silent("H-6", ReasonStoreFailed), true
+	}
+	return d.refuse(none, b.reason, n, c), true
 }
 
 // confirmBound acknowledges an address that was bound to the client last, if it may

@@ -242,3 +242,35 @@ func TestTheLongestLeaseKnowsContexts(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+// CTX-5, D-33: a lease that was declined in its client's name runs to its end, too.
+func TestADeclinedLeaseOfAStrangerRunsToItsEnd(t *testing.T) {
+	for data, refused := range map[string]string{`{"allow_unknown": false}`: "NAK D-13 unknown_client", `{"random_macs": {"allow": false}}`: "silent CTX-6 random_mac"} {
+		r := newRig(t, newMemStore(), snapshot(t, worldOptions, lounge(`{}`)...))
+		r.SetAuthority(Authoritative)
+		r.expect(discover(phone), "OFFER D-1 10.0.0.10/24")
+		r.expect(selecting(phone, "10.0.0.10"), "ACK D-4")
+		r.expect(message(Decline, phone, wants("10.0.0.10")), "accepted, no reply D-17")
+		r.SetSnapshot(snapshot(t, worldOptions, lounge(data)...))
+		r.now = r.now.Add(50 * time.Minute)
+		if d := r.expect(renewing(phone, "10.0.0.10"), "ACK D-12 10.0.0.10/24 bound"); d.Time > 10*time.Minute+time.Second {
+			t.Errorf("%s: for %s, ten minutes are left", data, d.Time)
+		}
+		r.now = r.now.Add(11 * time.Minute)
+		r.expect(renewing(phone, "10.0.0.10"), refused)
+	}
+}
+
+// CTX-5, H-6: a store that may lack the client's lease proves nothing: silence, and no
+// refusal.
+func TestAYoungStoreRefusesNoStranger(t *testing.T) {
+	parts := append(lounge(`{"allow_unknown": false}`), dynamic("10.0.0.30/24", record(carol, 20*time.Minute)))
+	r := newRig(t, newMemStore(), snapshot(t, worldOptions, parts...), func(config *Config) { config.Store = nil })
+	r.SetAuthority(Authoritative)
+	if err := r.Attach(t.Context(), newMemStore()); err != nil {
+		t.Fatal(err)
+	}
+	r.expect(renewing(phone, "10.0.0.11"), "silent H-6 store_failed")
+	r.now = r.now.Add(13 * time.Hour)
+	r.expect(renewing(phone, "10.0.0.11"), "NAK D-13 unknown_client")
+}
