@@ -242,6 +242,14 @@ func (b *builder) config(object string, raw []byte) {
 	}
 }
 
+// Name says for people what an address is in NetBox: an object, or a part of a range.
+func (a *Address) Name() string {
+	if a.Range != nil {
+		return fmt.Sprintf("%s of %s", a.Address, describeRange(a.Range))
+	}
+	return describeAddress(a)
+}
+
 func describeAddress(a *Address) string {
 	return fmt.Sprintf("IP address %s (id %d)", a.Address, a.ID)
 }

@@ -17,7 +17,7 @@ func (d *decider) grant(rule string, verdict Verdict, reason Reason, a *ipam.Add
 		Subnet: n, Interface: c.port, Machine: c.machine,
 	}
 	if d.trace != nil {
-		d.trace.addf(rule, "%s %s: IP address %s (id %d) for %s", verdict, reason, a.Address, a.ID, decision.Time)
+		d.trace.addf(rule, "%s %s: %s for %s", verdict, reason, a.Name(), decision.Time)
 	}
 	return decision
 }
@@ -93,7 +93,7 @@ func (d *decider) masked(a *ipam.Address, n *ipam.Subnet) netip.Prefix {
 		bits = n.Prefix.Prefix.Bits()
 	}
 	if bits != n.Prefix.Prefix.Bits() && d.trace != nil {
-		d.trace.addf("R-2", "mask /%d of IP address %s (id %d) differs from prefix %s", bits, a.Address, a.ID, n.Prefix.Prefix)
+		d.trace.addf("R-2", "mask /%d of %s differs from prefix %s", bits, a.Name(), n.Prefix.Prefix)
 	}
 	return netip.PrefixFrom(a.Address.Addr(), bits)
 }

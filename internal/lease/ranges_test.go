@@ -2,6 +2,7 @@ package lease
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +25,9 @@ func TestAClientGetsAnAddressOfARange(t *testing.T) {
 	r.expect(renewing(alice, "10.0.0.12"), "ACK D-12 10.0.0.12/24 bound")
 	if err := r.facts.Leases.verify(); err != nil {
 		t.Error(err)
+	}
+	if _, trace := r.Explain(renewing(alice, "10.0.0.12")); !strings.Contains(trace.String(), "10.0.0.12/24 of IP range 10.0.0.10-10.0.0.13 (id 2)") {
+		t.Errorf("explained without the range:\n%s", trace)
 	}
 }
 
