@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -63,10 +64,11 @@ type classFile struct {
 
 func classesPath(s settings.NetBox) string { return filepath.Join(s.Store.Path, "classes.json") }
 
-// readClasses reads the file. One that does not exist is empty.
+// readClasses reads the file. One that does not exist is empty; so is one in a folder
+// that cannot be, which the lease store tells of (H-5).
 func readClasses(s settings.NetBox) (f classFile, err error) {
 	text, err := os.ReadFile(classesPath(s))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return f, nil
 	}
 	if err == nil {
