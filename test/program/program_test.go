@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -88,14 +90,25 @@ func write(t testing.TB, path, content string) {
 	}
 }
 
+// freePort is an address with a port that nothing uses, and below those that the
+// kernel gives to whom names none.
 func freePort(t testing.TB) string {
 	t.Helper()
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		at := net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(12_000)))
+		udp, err := net.ListenPacket("udp4", at)
+		if err != nil {
+			continue
+		}
+		tcp, err := net.Listen("tcp4", at)
+		_ = udp.Close()
+		if err == nil {
+			_ = tcp.Close()
+			return at
+		}
 	}
-	defer func() { _ = conn.Close() }()
-	return conn.LocalAddr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // serve starts the server and waits until it says that it serves.
