@@ -33,8 +33,9 @@ type lab struct {
 }
 
 // TestScenarios runs the stories on one world, two at a time. First, and one by one,
-// run those that take so much from NetBox that every server doubts it: what another
-// story deletes meanwhile would be doubted with it.
+// run the one that needs a NetBox without leases, and those that take so much from
+// NetBox that every server doubts it: what another story deletes meanwhile would be
+// doubted with it.
 func TestScenarios(t *testing.T) {
 	l := newLab(t)
 	for _, story := range []struct {
@@ -42,6 +43,7 @@ func TestScenarios(t *testing.T) {
 		tell  func(*testing.T, *lab)
 		alone bool
 	}{
+		{"a replaced switch gets the address of its place", aReplacedSwitchFindsItsPlace, true},
 		{"un-relayed clients get addresses of the interface they are on", interfacesServeTheirOwnPrefixes, false},
 		{"known machines get the address assigned to their interface", staticClients, false},
 		{"unknown machines lease tagged addresses with every client program, direct and relayed", dynamicClients, false},
@@ -56,6 +58,8 @@ func TestScenarios(t *testing.T) {
 		{"the view of the token is narrowed while clients are served, and widened again", viewIsNarrowed, true},
 		{"all addresses of a prefix are deleted in bulk and made anew", addressesAreMadeAnew, true},
 		{"an administrator prepares NetBox and asks why", administratorsDay, false},
+		{"contexts say more to the clients of a prefix with their tag, and edits of them do", contextsReachTheClient, false},
+		{"a range is a pool, and its leases are shown as the settings say", rangesArePools, false},
 	} {
 		t.Run(story.name, func(t *testing.T) {
 			if !story.alone {

@@ -67,6 +67,8 @@ type plan struct {
 	state  string // folder; empty: a new one
 	poll   string // interval; empty: 5s
 	token  string // file; empty: that of the lab
+	// dynamic is one more setting of that section, and more are lines below netbox.
+	dynamic, more string
 	// metrics has the server show them at metricsAt.
 	metrics bool
 }
@@ -102,7 +104,8 @@ func (s *site) settings(p plan) string {
 	if p.lease != "" {
 		fmt.Fprintf(&text, "  lease: %s\n", p.lease)
 	}
-	fmt.Fprintf(&text, "  dynamic: {tag: %s}\n  gateway: {tag: %s}\n", l.name("DHCP"), l.name("Gateway"))
+	fmt.Fprintf(&text, "  dynamic: {tag: %s, %s}\n  gateway: {tag: %s}\n", l.name("DHCP"), cmp.Or(p.dynamic, "write_back: existing"), l.name("Gateway"))
+	text.WriteString(p.more)
 	fmt.Fprintf(&text, "  fields: {mac: %s, expire: %s}\n", l.field("pydhcp_mac"), l.field("pydhcp_expire"))
 	path := filepath.Join(s.t.TempDir(), "config.yml")
 	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {

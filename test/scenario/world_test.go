@@ -21,7 +21,9 @@ const (
 	netDecline             = 18
 	netQuestion            = 19
 	netNarrow, netBulk     = 20, 21
-	networks               = 22
+	netContext             = 22
+	netRange, netClaim     = 23, 24
+	networks               = 25
 	macWeb, macVM, macBond = 1, 2, 3
 	macTwin, macDesk       = 4, 5
 	macEdited, macOutage   = 6, 7
@@ -38,6 +40,7 @@ func pools() map[int][]int {
 		netHome: {100, 101}, netAway: {100, 101}, netHome2: {100}, netAway2: {100},
 		netEdit: {100}, netOutage: {100, 101}, netKill: {100, 101, 102, 103, 104, 105, 106, 107, 108, 109},
 		netDecline: {100, 101}, netQuestion: {100}, netNarrow: {100, 101}, netBulk: {100, 101},
+		netContext: {100, 101, 102}, netRange: {101}, netClaim: {100},
 	}
 }
 
@@ -53,7 +56,7 @@ func (l *lab) world() netboxtest.World {
 		return []netboxtest.Interface{{Name: "eth0", MACs: []string{l.mac(mac).String()}, IPs: ips}}
 	}
 	w := netboxtest.World{
-		Tags: []netboxtest.Tag{{Name: l.name("DHCP")}, {Name: l.name("Gateway")}},
+		Tags: []netboxtest.Tag{{Name: l.name("DHCP")}, {Name: l.name("Gateway")}, {Name: l.name("voice")}},
 		CustomFields: []netboxtest.CustomField{
 			{Name: l.field("pydhcp_mac"), Type: "text", ObjectTypes: []string{"ipam.ipaddress"}},
 			{Name: l.field("pydhcp_expire"), Type: "datetime", ObjectTypes: []string{"ipam.ipaddress"}},
@@ -66,6 +69,7 @@ func (l *lab) world() netboxtest.World {
 				LocalContext: configuration("192.0.2.53", "desk.example")}),
 			kind(netboxtest.Device{Name: l.name("edited"), Interfaces: one(macEdited, nil)}),
 			kind(netboxtest.Device{Name: l.name("steady"), Interfaces: one(macOutage, static(netOutage, 10))}),
+			kind(netboxtest.Device{Name: l.name("switch"), Interfaces: []netboxtest.Interface{{Name: "Management1", IPs: static(netClaim, 10)}}}),
 			kind(netboxtest.Device{Name: l.name("narrow"), Interfaces: one(macNarrow, static(netNarrow, 10))}),
 			kind(netboxtest.Device{Name: l.name("bulk"), Interfaces: one(macBulk, static(netBulk, 10))}),
 			kind(netboxtest.Device{Name: l.name("bulk1"), Interfaces: one(macBulk+1, static(netBulk, 11))}),
@@ -80,12 +84,20 @@ func (l *lab) world() netboxtest.World {
 		VMs: []netboxtest.VM{
 			{Name: l.name("vm"), Cluster: l.name("cluster"), Interfaces: one(macVM, static(netStatic, 11))},
 		},
-		Contexts: []netboxtest.Context{{Name: l.name("office dns"), Sites: []string{site}, Data: configuration("192.0.2.1", "office.example")}},
+		Contexts: []netboxtest.Context{
+			{Name: l.name("office dns"), Sites: []string{site}, Data: configuration("192.0.2.1", "office.example")},
+			{Name: l.name("voice"), Tags: []string{l.name("voice")}, Data: voice("10.50.22.5", "10m")},
+			{Name: l.name("phones"), Weight: 2000, Tags: []string{l.name("voice")}, Data: voice("10.50.22.6", "20m")},
+		},
+		Ranges: []netboxtest.Range{{Start: ip(netRange, 100).String(), End: ip(netRange, 109).String(), VRF: vrf, Tags: []string{l.name("DHCP")}}},
 	}
 	for n := 1; n < networks; n++ {
 		p := netboxtest.Prefix{Prefix: network(n).String(), VRF: vrf, Site: site}
 		if n == netBare {
 			p.Site = bare
+		}
+		if n == netContext {
+			p.Tags = []string{l.name("voice")}
 		}
 		w.Prefixes = append(w.Prefixes, p)
 	}
