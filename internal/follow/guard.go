@@ -152,10 +152,11 @@ func (g *guard) compare(table netbox.Table, before, next *tables, deleted delete
 }
 
 // madeForEnded reports whether a row is an address that a server made for a lease
-// which has ended: that server deletes it, and it is nothing that vanished (S-18).
+// which has ended: that server deletes it, and it is nothing that vanished (S-18). One
+// that people gave to a host since is not deleted, so it may well have vanished (T-1).
 func madeForEnded(row any, now time.Time) bool {
 	a, ok := row.(*ipam.Address)
-	return ok && a.Made && !a.Record.Running(now)
+	return ok && a.Made && a.Interface == (ipam.InterfaceID{}) && a.Reserved == nil && !a.Record.Running(now)
 }
 
 // note remembers how a row was before it was deleted or edited.
