@@ -222,7 +222,7 @@ func matters(old, value any) bool {
 	case *ipam.Address:
 		b := value.(*ipam.Address)
 		return a.Address != b.Address || a.VRF != b.VRF || a.Status != b.Status || a.Role != b.Role ||
-			a.Interface != b.Interface || !slices.Equal(a.Tags, b.Tags)
+			a.Interface != b.Interface || !slices.Equal(a.Tags, b.Tags) || !reflect.DeepEqual(a.Reserved, b.Reserved)
 	case *ipam.MACAddress:
 		b := value.(*ipam.MACAddress)
 		return a.MAC != b.MAC || a.Interface != b.Interface
