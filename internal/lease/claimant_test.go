@@ -264,6 +264,18 @@ func TestADeclinedClaimIsNotMadeAgain(t *testing.T) {
 	r.sends(selecting(alice, "10.0.0.60", sends(spare)), "ACK D-4 10.0.0.60/24 claimed")
 	r.sends(message(Decline, alice, wants("10.0.0.60"), sends(spare), to(serverAddr)), "silent CL-8 declined")
 	r.sends(discover(alice, sends(spare)), "OFFER D-1 10.0.0.10/24 new")
+
+	claims := says("JPE12221671")
+	for _, accepts := range []bool{true, false} {
+		r := newClaimRig(t, newMemStore(), claimSnapshot(t))
+		r.sends(discover(alice, claims), "OFFER CL-6 10.0.0.72/24 claimed")
+		if accepts {
+			r.sends(selecting(alice, "10.0.0.72", claims), "ACK D-4 10.0.0.72/24 claimed")
+		}
+		r.sends(message(Decline, bob, wants("10.0.0.72"), to(serverAddr)), "silent D-18 nothing_to_do")
+		r.sends(message(Decline, alice, wants("10.0.0.72"), to(serverAddr)), "silent CL-8 declined") // without its vendor class
+		r.sends(discover(alice, claims), "OFFER D-1 10.0.0.10/24 new")
+	}
 }
 
 // CL-6, CL-8: where leases may run that are not known, and where NetBox was not heard,
