@@ -99,6 +99,8 @@ func TestAWireIsServedAsFarAsItHasTheTag(t *testing.T) {
 	r.expect(request(bob, wants("10.44.0.12")), "NAK D-7 wrong_network")
 	r.expect(discover(alice), "OFFER D-1 10.0.0.10/24 new")
 	r.expect(discover(bob, via("10.9.0.1")), "silent D-2 not_served")
+	r.expect(message(Inform, bob, has("10.9.0.12"), via("10.0.0.1")), "silent D-22 not_served")
+	r.expect(message(Inform, bob, has("10.0.0.12"), via("10.0.0.1")), "ACK (inform) D-21 inform")
 }
 
 // N-20, CTX-5, X-17: boot data beside another server are for no client of a network
