@@ -163,7 +163,7 @@ func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 			e.unjudged, e.facts.Storeless, judge = false, false, false // a first start
 		}
 	})
-	e.keepMarksNow()
+	e.keepNow()
 	if judge {
 		e.judgeBeside(s)
 	}
