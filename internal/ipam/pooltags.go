@@ -35,10 +35,7 @@ func (s *Snapshot) HasTag(a *Address, id int64) bool {
 	if slices.Contains(a.Tags, id) {
 		return true
 	}
-	if !a.Made {
-		return false
-	}
-	p, in := s.pieceAt(a.VRF, number(a.Address.Addr()))
+	p, in := s.madeIn(a)
 	return in && slices.Contains(p.of.Tags, id)
 }
 

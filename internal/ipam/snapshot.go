@@ -132,6 +132,7 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	}}
 	b.names(opt)
 	b.indexInterfaces()
+	b.cutRanges()
 	others := b.indexAddresses()
 	b.link()
 	b.findContests(others)
@@ -326,9 +327,15 @@ func StaticStatus(a *Address) bool {
 
 // Leasable reports whether a dynamic address can be given to a client: not a
 // gateway, not deprecated, of a plain role (N-5), and no second object for the
-// same host says otherwise. Whether it is the network or broadcast address
-// depends on N and is the caller's to check.
+// same host says otherwise. One that was made for a lease can only as long as its
+// range is a pool (S-17). Whether it is the network or broadcast address depends on N
+// and is the caller's to check.
 func (s *Snapshot) Leasable(a *Address) bool {
+	if a.Made {
+		if _, in := s.madeIn(a); !in {
+			return false
+		}
+	}
 	return a.Address.Addr().Is4() && s.IsDynamic(a) && !s.IsGateway(a) &&
 		a.Status != "deprecated" && PlainRole(a.Role) && !s.disputed[a]
 }
