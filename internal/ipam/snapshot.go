@@ -201,6 +201,9 @@ func (s *Snapshot) subnetIn(vrf int64, addr netip.Addr) (*Subnet, error) {
 	return n, nil
 }
 
+// ServesAll reports whether the settings name no tag of prefixes that are served (N-20).
+func (s *Snapshot) ServesAll() bool { return s.serveAll }
+
 // Served reports whether clients in n are served: those of a prefix that carries the
 // tag of the settings, where one is named there (N-20).
 func (s *Snapshot) Served(n *Subnet) bool {

@@ -114,6 +114,7 @@ func TestLocateFindsNothingWhereNothingIsServed(t *testing.T) {
 	}{
 		"a machine with the tag":          {discover(web), netip.MustParsePrefix("10.0.0.0/24"), "web1"},
 		"a machine without the tag":       {discover(web, via("10.9.0.1")), netip.Prefix{}, ""},
+		"a machine in no prefix":          {discover(web, via("172.16.0.1")), netip.Prefix{}, ""},
 		"a stranger where none is served": {discover(printer), netip.Prefix{}, ""},
 	} {
 		n, m := Locate(s, c.m)
