@@ -375,6 +375,38 @@ func TestWhenOwnersWereHeardOutlivesARestart(t *testing.T) {
 	again.sends(discover(alice, says(serial)), "OFFER D-1 10.0.0.10/24 new")
 }
 
+// CL-8, S-14: a clock that is set forward makes no owner look absent, also if the start
+// had a wrong one.
+func TestAStepForwardMakesNoOwnerAbsent(t *testing.T) {
+	for name, restart := range map[string]bool{"a server that runs": false, "a start with a clock that is behind": true} {
+		t.Run(name, func(t *testing.T) {
+			c, store := newSteps(), newMemStore()
+			r := newClaimRig(t, store, claimSnapshot(t), policy(shortLeases), c.on)
+			c.run(idle)
+			r.sends(discover(carol), "OFFER D-1 10.0.0.71/24 static")
+			if restart {
+				if err := r.KeepHeard(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				c.set(-20 * 365 * 24 * time.Hour)
+				c.steady = 0
+				r = newClaimRig(t, store, claimSnapshot(t), policy(shortLeases), c.on)
+				c.run(time.Minute)
+				c.set(20 * 365 * 24 * time.Hour)
+			} else {
+				c.set(2 * idle)
+			}
+			r.sends(discover(alice, says(serial)), "OFFER D-1 10.0.0.10/24 new")
+			c.run(2 * time.Hour) // the clock is trusted again
+			if d := r.sends(discover(alice, says(serial)), "OFFER D-1 10.0.0.10/24 new"); d.Claim.Held != HeldOwner {
+				t.Errorf("claim %+v", d.Claim)
+			}
+			c.run(idle)
+			r.sends(discover(bob, says(serial)), "OFFER CL-6 10.0.0.71/24 claimed")
+		})
+	}
+}
+
 func FuzzHeard(f *testing.F) {
 	f.Add([]byte("\x52\x54\x00\x00\x00\x0a\x00\x07\x00\x00"))
 	f.Add([]byte("x"))

@@ -110,7 +110,7 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 	}
 	e.clock = newClockWatch(config.Clock, e.config.Now())
 	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true, Started: e.config.Now(), CanProbe: config.Probe != nil}
-	e.facts.Leases.heard.began = e.config.Now()
+	e.facts.Leases.heard.began = e.config.Now().Round(0)
 	if config.Store == nil {
 		return e, nil
 	}
