@@ -158,7 +158,8 @@ type pooledRange struct {
 
 // cutRanges leaves of each range that is a pool what clients can be given. Where
 // two overlap, the one that NetBox shows comes first, then the one with the lower id.
-func (b *builder) cutRanges() {
+// gateway is an address that no client gets.
+func (b *builder) cutRanges(gateway netip.Addr) {
 	s, children := b.s, b.prefixesByVRF()
 	s.pieces = make(map[int64][]piece)
 	ids := slices.SortedFunc(maps.Keys(s.objects.Ranges), func(a, b int64) int {
@@ -172,6 +173,9 @@ func (b *builder) cutRanges() {
 		}
 		all := span{number(r.Start), number(r.End)}
 		holes := children[r.VRF].inside(all)
+		if gateway.Is4() {
+			holes = append(holes, span{number(gateway), number(gateway)})
+		}
 		list := s.pieces[r.VRF]
 		for i, _ := slices.BinarySearchFunc(list, all.first, func(p piece, n uint32) int { return cmp.Compare(p.last, n) }); i < len(list) && list[i].meets(all); i++ {
 			if r.Loss == Present && list[i].of.Loss == Present {

@@ -21,6 +21,9 @@ type Options struct {
 	// of these roles are pools, too.
 	DynamicRoles []string
 	GatewayTag   string // name or slug, compared without case
+	// Fallback is the gateway of networks without a tagged one, which no range gives to
+	// a client (N-14); the zero Addr: none.
+	Fallback netip.Addr
 	// ServeTag is the name or slug of the tag of prefixes that are served; empty: all
 	// are (N-20).
 	ServeTag string
@@ -132,7 +135,7 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	}}
 	b.names(opt)
 	b.indexInterfaces()
-	b.cutRanges()
+	b.cutRanges(opt.Fallback)
 	others := b.indexAddresses()
 	b.link()
 	b.findContests(others)
