@@ -152,10 +152,11 @@ func (g *guard) compare(table netbox.Table, before, next *tables, deleted delete
 }
 
 // madeForEnded reports whether a row is an address that a server made for a lease
-// which has ended: that server deletes it, and it is nothing that vanished (S-18).
+// which has ended: that server deletes it, and it is nothing that vanished (S-18). One
+// that people gave to a host since is not deleted, so it may well have vanished (T-1).
 func madeForEnded(row any, now time.Time) bool {
 	a, ok := row.(*ipam.Address)
-	return ok && a.Made && !a.Record.Running(now)
+	return ok && a.Made && a.Interface == (ipam.InterfaceID{}) && a.Reserved == nil && !a.Record.Running(now)
 }
 
 // note remembers how a row was before it was deleted or edited.
@@ -221,7 +222,7 @@ func matters(old, value any) bool {
 	case *ipam.Address:
 		b := value.(*ipam.Address)
 		return a.Address != b.Address || a.VRF != b.VRF || a.Status != b.Status || a.Role != b.Role ||
-			a.Interface != b.Interface || !slices.Equal(a.Tags, b.Tags)
+			a.Interface != b.Interface || !slices.Equal(a.Tags, b.Tags) || !reflect.DeepEqual(a.Reserved, b.Reserved)
 	case *ipam.MACAddress:
 		b := value.(*ipam.MACAddress)
 		return a.MAC != b.MAC || a.Interface != b.Interface

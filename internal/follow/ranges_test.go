@@ -2,6 +2,7 @@ package follow
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"testing"
 	"time"
@@ -119,8 +120,9 @@ func TestAnEditOfARangeThatMovesNobody(t *testing.T) {
 	}
 }
 
-// S-18: where deletions cannot be asked for, the object of a lease that has ended was
-// deleted by the server that made it; one of a running lease has vanished.
+// S-18, T-1: where deletions cannot be asked for, the object of a lease that has ended
+// was deleted by the server that made it; one of a running lease has vanished, and so
+// has one that people gave to a host since.
 func TestObjectsOfEndedLeasesDoNotVanish(t *testing.T) {
 	s := netboxtest.New(t, netboxtest.Config{Version: netboxtest.V47})
 	world := netboxtest.World{Tags: []netboxtest.Tag{{Name: "DHCP"}}, CustomFields: netboxtest.Office().CustomFields,
@@ -131,15 +133,23 @@ func TestObjectsOfEndedLeasesDoNotVanish(t *testing.T) {
 		world.IPs = append(world.IPs, netboxtest.IP{Address: fmt.Sprintf("10.0.0.%d/24", 10+i), Tags: []string{"DHCP"}, CustomFields: map[string]any{
 			MadeField: made, "pydhcp_mac": "52:54:00:00:00:01", "pydhcp_expire": time.Now().Add(left).UTC().Format(time.RFC3339)}})
 	}
+	ended := map[string]any{MadeField: "coredhcp-netbox", "pydhcp_mac": "52:54:00:00:00:01", "pydhcp_expire": "2026-01-01T00:00:00Z"}
+	reserved := maps.Clone(ended)
+	reserved["res_mac"] = "52:54:00:00:00:01"
+	world.CustomFields = append(world.CustomFields, netboxtest.CustomField{Name: "res_mac", Type: "text", ObjectTypes: []string{"ipam.ipaddress"}})
+	world.IPs = append(world.IPs, netboxtest.IP{Address: "10.0.0.13/24", CustomFields: reserved})
+	world.Clusters = []netboxtest.Cluster{{Name: "c1"}}
+	world.VMs = []netboxtest.VM{{Name: "vm1", Cluster: "c1", Interfaces: []netboxtest.Interface{
+		{Name: "eth0", MACs: []string{"52:54:00:00:00:02"}, IPs: []netboxtest.IP{{Address: "10.0.0.14/24", CustomFields: ended}}}}}}
 	seeded := netboxtest.Seed(t, s.URL(), s.TokenV1(), world)
 	narrow(s, false, nil)
-	w := follow(t, s, limited)
+	w := follow(t, s, limited, func(c *Config) { c.Fields.ReservationMAC = "res_mac" })
 	w.must(t)
-	for _, name := range []string{"10.0.0.10/24", "10.0.0.11/24", "10.0.0.12/24"} {
+	for _, name := range []string{"10.0.0.10/24", "10.0.0.11/24", "10.0.0.12/24", "10.0.0.13/24", "10.0.0.14/24"} {
 		s.Delete(t, "ipam/ip-addresses", seeded.IDs("ipam/ip-addresses")[name])
 	}
 	w.pass(t, 30*time.Minute, 5*time.Minute)
-	for host, want := range map[string]bool{"10.0.0.10": true, "10.0.0.11": false, "10.0.0.12": true} {
+	for host, want := range map[string]bool{"10.0.0.10": true, "10.0.0.11": false, "10.0.0.12": true, "10.0.0.13": true, "10.0.0.14": true} {
 		if a := w.address(host); (a != nil) != want {
 			t.Errorf("%s is kept: %v, want %v", host, a != nil, want)
 		}

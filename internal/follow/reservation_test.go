@@ -1,9 +1,13 @@
 package follow
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
@@ -70,6 +74,46 @@ func TestTheSerialNumberOfADeviceIsFollowed(t *testing.T) {
 			w.must(t)
 			if m := w.snapshot.DeviceWithSerial("foc2221a0bc"); m == nil || m.ID.ID != web1 {
 				t.Errorf("the serial number leads to %v, want device %d", m, web1)
+			}
+		})
+	}
+}
+
+// T-4, CL-1: fields that are emptied, or that name other clients, take hosts their
+// addresses as much as deletions do.
+func TestTooManyEditsOfReservationsAreDoubted(t *testing.T) {
+	for name, c := range map[string]struct {
+		edits int
+		field func(i int) any
+		held  bool
+	}{
+		"3 of 10 emptied":   {3, func(int) any { return nil }, false},
+		"4 of 10 emptied":   {4, func(int) any { return nil }, true},
+		"4 of 10 exchanged": {4, func(i int) any { return fmt.Sprintf("52:54:00:00:04:%02x", (i+1)%4) }, true},
+		"all written anew":  {10, func(i int) any { return fmt.Sprintf("5254.0000.04%02x", i) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := netboxtest.New(t, netboxtest.Config{Version: netboxtest.V47})
+			world := netboxtest.World{Prefixes: []netboxtest.Prefix{{Prefix: "10.0.0.0/24", Status: "active"}},
+				CustomFields: append(netboxtest.Office().CustomFields, netboxtest.CustomField{Name: "res_mac", Type: "text", ObjectTypes: []string{"ipam.ipaddress"}})}
+			for i := range 10 {
+				world.IPs = append(world.IPs, netboxtest.IP{Address: fmt.Sprintf("10.0.0.%d/24", 10+i), CustomFields: map[string]any{"res_mac": fmt.Sprintf("52:54:00:00:04:%02x", i)}})
+			}
+			seeded := netboxtest.Seed(t, s.URL(), s.TokenV1(), world)
+			w := follow(t, s, s.TokenV2(), func(c *Config) { c.Fields.ReservationMAC = "res_mac" })
+			w.must(t)
+			before := w.snapshot.Claims(nil, w.clock)
+			for i := range c.edits {
+				s.Edit(t, "ipam/ip-addresses", seeded.ID(t, "ipam/ip-addresses", fmt.Sprintf("10.0.0.%d/24", 10+i)), map[string]any{"custom_fields": map[string]any{"res_mac": c.field(i)}})
+			}
+			w.must(t)
+			if got := w.lines(logrus.ErrorLevel); (len(got) == 1) != c.held || len(got) > 1 {
+				t.Errorf("logged %v", got)
+			}
+			kept := maps.EqualFunc(before, w.snapshot.Claims(nil, w.clock), func(a, b ipam.Claimants) bool { return slices.Equal(a.MACs, b.MACs) })
+			if kept != (c.held || c.edits == 10) {
+				t.Errorf("all hosts keep their addresses: %v", kept)
 			}
 		})
 	}

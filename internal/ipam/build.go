@@ -15,6 +15,7 @@ type builder struct {
 	s        *Snapshot
 	problems []Problem
 	expiries map[int64]string
+	pooled   []pooledRange
 }
 
 func (b *builder) problemf(object, format string, args ...any) {

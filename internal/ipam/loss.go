@@ -35,11 +35,14 @@ func (s *Snapshot) Losses() []LossCount { return s.losses }
 // than a fifth of a table, or a tag or VRF that the settings name (T-3).
 func (s *Snapshot) Doubtful() bool { return s.doubtful }
 
-// Loss is the loss that an address stands under: its own, that of its VRF, or
-// that of the tag that makes it dynamic. A tag or VRF that the name in the
+// Loss is the loss that an address stands under: its own, that of its VRF, that of
+// the tag that makes it dynamic, or that of the range which it was made for a lease in. A tag or VRF that the name in the
 // settings has left counts as lost (T-6).
 func (s *Snapshot) Loss(a *Address) Loss {
 	loss := max(a.Loss, s.lostVRFs[a.VRF])
+	if p, in := s.madeIn(a); in {
+		loss = max(loss, p.loss)
+	}
 	switch {
 	case a.Range != nil: // its loss says all
 	case s.dynamicTag == 0 || s.dynamicStatus != "" && a.Status == s.dynamicStatus:

@@ -26,12 +26,17 @@ func (s *Snapshot) PoolTag(name string) int64 { return s.poolTags.ids[name] }
 // name, in order.
 func (s *Snapshot) Tagged(vrf, tag int64) []Positions { return s.poolTags.parts[tag][vrf] }
 
-// HasTag reports whether the address has a tag, or the range that it is one of.
-func (a *Address) HasTag(id int64) bool {
+// HasTag reports whether the address has a tag, or the range that it is one of. An
+// object that was made for a lease is one of its range as before (S-17).
+func (s *Snapshot) HasTag(a *Address, id int64) bool {
 	if a.Range != nil {
 		return slices.Contains(a.Range.Tags, id)
 	}
-	return slices.Contains(a.Tags, id)
+	if slices.Contains(a.Tags, id) {
+		return true
+	}
+	p, in := s.madeIn(a)
+	return in && slices.Contains(p.of.Tags, id)
 }
 
 // namePoolTag finds the tag that a condition names. One that NetBox lacks is reported
@@ -80,7 +85,7 @@ func (s *Snapshot) tagged(vrf int64, p *Pool, tag int64) (list []Positions) {
 		}
 	}
 	for _, a := range s.dynamic[vrf] {
-		if position, ok := p.Find(a.Address.Addr()); ok && slices.Contains(a.Tags, tag) {
+		if position, ok := p.Find(a.Address.Addr()); ok && s.HasTag(a, tag) {
 			list = append(list, Positions{position, position + 1})
 		}
 	}

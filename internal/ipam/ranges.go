@@ -93,11 +93,23 @@ func (s *Snapshot) pieceAt(vrf int64, n uint32) (piece, bool) {
 	return list[i], true
 }
 
-// indexPools finds the ranges that are pools, and orders all that can be leased.
+// madeIn returns the part of a range that a is in, an object that was made for a
+// lease; false: it is none, or its range is no pool any more.
+func (s *Snapshot) madeIn(a *Address) (piece, bool) {
+	if !a.Made || !a.Address.Addr().Is4() {
+		return piece{}, false
+	}
+	return s.pieceAt(a.VRF, number(a.Address.Addr()))
+}
+
+// indexPools orders all that can be leased, of the ranges that are pools and of
+// objects.
 func (b *builder) indexPools() {
 	s := b.s
-	s.pieces, s.hosts, s.pools = make(map[int64][]piece), make(map[int64][]uint32), make(map[int64]*Pool)
-	b.cutRanges()
+	s.hosts, s.pools = make(map[int64][]uint32), make(map[int64]*Pool)
+	for _, p := range b.pooled {
+		b.aboutPool(p.of, p.rest)
+	}
 	for key := range s.byHost {
 		if _, in := s.pieceAt(key.vrf, number(key.host)); in {
 			s.hosts[key.vrf] = append(s.hosts[key.vrf], number(key.host))
@@ -138,10 +150,18 @@ func (p piece) free(hosts []uint32) []span {
 	return p.without(holes)
 }
 
+// pooledRange is a range that is a pool, and what of it can be leased.
+type pooledRange struct {
+	of   *Range
+	rest []span
+}
+
 // cutRanges leaves of each range that is a pool what clients can be given. Where
 // two overlap, the one that NetBox shows comes first, then the one with the lower id.
-func (b *builder) cutRanges() {
+// gateway is an address that no client gets.
+func (b *builder) cutRanges(gateway netip.Addr) {
 	s, children := b.s, b.prefixesByVRF()
+	s.pieces = make(map[int64][]piece)
 	ids := slices.SortedFunc(maps.Keys(s.objects.Ranges), func(a, b int64) int {
 		return cmp.Or(cmp.Compare(s.objects.Ranges[a].Loss, s.objects.Ranges[b].Loss), cmp.Compare(a, b))
 	})
@@ -153,6 +173,9 @@ func (b *builder) cutRanges() {
 		}
 		all := span{number(r.Start), number(r.End)}
 		holes := children[r.VRF].inside(all)
+		if gateway.Is4() {
+			holes = append(holes, span{number(gateway), number(gateway)})
+		}
 		list := s.pieces[r.VRF]
 		for i, _ := slices.BinarySearchFunc(list, all.first, func(p piece, n uint32) int { return cmp.Compare(p.last, n) }); i < len(list) && list[i].meets(all); i++ {
 			if r.Loss == Present && list[i].of.Loss == Present {
@@ -170,7 +193,7 @@ func (b *builder) cutRanges() {
 		}
 		slices.SortFunc(list, func(a, b piece) int { return cmp.Compare(a.first, b.first) })
 		s.pieces[r.VRF] = list
-		b.aboutPool(r, rest)
+		b.pooled = append(b.pooled, pooledRange{r, rest})
 	}
 }
 

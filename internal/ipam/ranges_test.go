@@ -135,6 +135,17 @@ func TestAddressesOfRanges(t *testing.T) {
 	}
 }
 
+// N-14, G-2: the gateway of the settings is no address of a range, also without an
+// object of its own.
+func TestTheFallbackGatewayIsInNoPool(t *testing.T) {
+	options := usual
+	options.Fallback = netip.MustParseAddr("10.0.0.11")
+	s, problems := Build(tables(network(1, "10.0.0.0/24", 0), rangeOf(1, "10.0.0.10", "10.0.0.19", 1)), options)
+	if got := poolText(s, 0); got != "10.0.0.10 10.0.0.12-10.0.0.19" || len(problems) > 0 || s.Address(0, options.Fallback) != nil {
+		t.Errorf("leased %q, problems %v", got, problems)
+	}
+}
+
 // N-18, T-6: ranges of a role that was renamed stay pools, and those of a role that
 // lost its name give no new lease.
 func TestRolesAreFollowed(t *testing.T) {

@@ -21,6 +21,9 @@ type Options struct {
 	// of these roles are pools, too.
 	DynamicRoles []string
 	GatewayTag   string // name or slug, compared without case
+	// Fallback is the gateway of networks without a tagged one, which no range gives to
+	// a client (N-14); the zero Addr: none.
+	Fallback netip.Addr
 	// ServeTag is the name or slug of the tag of prefixes that are served; empty: all
 	// are (N-20).
 	ServeTag string
@@ -132,6 +135,7 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	}}
 	b.names(opt)
 	b.indexInterfaces()
+	b.cutRanges(opt.Fallback)
 	others := b.indexAddresses()
 	b.link()
 	b.findContests(others)
@@ -199,6 +203,9 @@ func (s *Snapshot) subnetIn(vrf int64, addr netip.Addr) (*Subnet, error) {
 	}
 	return n, nil
 }
+
+// ServesAll reports whether the settings name no tag of prefixes that are served (N-20).
+func (s *Snapshot) ServesAll() bool { return s.serveAll }
 
 // Served reports whether clients in n are served: those of a prefix that carries the
 // tag of the settings, where one is named there (N-20).
@@ -326,9 +333,15 @@ func StaticStatus(a *Address) bool {
 
 // Leasable reports whether a dynamic address can be given to a client: not a
 // gateway, not deprecated, of a plain role (N-5), and no second object for the
-// same host says otherwise. Whether it is the network or broadcast address
-// depends on N and is the caller's to check.
+// same host says otherwise. One that was made for a lease can only as long as its
+// range is a pool (S-17). Whether it is the network or broadcast address depends on N
+// and is the caller's to check.
 func (s *Snapshot) Leasable(a *Address) bool {
+	if a.Made {
+		if _, in := s.madeIn(a); !in {
+			return false
+		}
+	}
 	return a.Address.Addr().Is4() && s.IsDynamic(a) && !s.IsGateway(a) &&
 		a.Status != "deprecated" && PlainRole(a.Role) && !s.disputed[a]
 }

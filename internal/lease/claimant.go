@@ -202,6 +202,12 @@ func (d *decider) extendClaimed(granted string, addr netip.Addr, n *ipam.Subnet,
 	return d.acknowledge(granted, ReasonClaimed, a, n, c), true
 }
 
+// hasClaimed reports whether a, a static address, is the client's by a claim that it
+// made: it leases it, or was offered it.
+func (d *decider) hasClaimed(a *ipam.Address, c client) bool {
+	return d.f.Policy.Claims.covers(a.Address.Addr()) && !c.known() && !d.s.IsDynamic(a) && (d.uses(a) || d.offered(a))
+}
+
 // usedPause is how long an address that answered an echo request is not given to
 // claimants, and unprobedPause one that could not be asked.
 const (

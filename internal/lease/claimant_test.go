@@ -264,6 +264,18 @@ func TestADeclinedClaimIsNotMadeAgain(t *testing.T) {
 	r.sends(selecting(alice, "10.0.0.60", sends(spare)), "ACK D-4 10.0.0.60/24 claimed")
 	r.sends(message(Decline, alice, wants("10.0.0.60"), sends(spare), to(serverAddr)), "silent CL-8 declined")
 	r.sends(discover(alice, sends(spare)), "OFFER D-1 10.0.0.10/24 new")
+
+	claims := says("JPE12221671")
+	for _, accepts := range []bool{true, false} {
+		r := newClaimRig(t, newMemStore(), claimSnapshot(t))
+		r.sends(discover(alice, claims), "OFFER CL-6 10.0.0.72/24 claimed")
+		if accepts {
+			r.sends(selecting(alice, "10.0.0.72", claims), "ACK D-4 10.0.0.72/24 claimed")
+		}
+		r.sends(message(Decline, bob, wants("10.0.0.72"), to(serverAddr)), "silent D-18 nothing_to_do")
+		r.sends(message(Decline, alice, wants("10.0.0.72"), to(serverAddr)), "silent CL-8 declined") // without its vendor class
+		r.sends(discover(alice, claims), "OFFER D-1 10.0.0.10/24 new")
+	}
 }
 
 // CL-6, CL-8: where leases may run that are not known, and where NetBox was not heard,
@@ -361,6 +373,38 @@ func TestWhenOwnersWereHeardOutlivesARestart(t *testing.T) {
 	later := r.now.Add(time.Hour)
 	again := newClaimRig(t, store, claimSnapshot(t), func(config *Config) { config.Now = func() time.Time { return later } })
 	again.sends(discover(alice, says(serial)), "OFFER D-1 10.0.0.10/24 new")
+}
+
+// CL-8, S-14: a clock that is set forward makes no owner look absent, also if the start
+// had a wrong one.
+func TestAStepForwardMakesNoOwnerAbsent(t *testing.T) {
+	for name, restart := range map[string]bool{"a server that runs": false, "a start with a clock that is behind": true} {
+		t.Run(name, func(t *testing.T) {
+			c, store := newSteps(), newMemStore()
+			r := newClaimRig(t, store, claimSnapshot(t), policy(shortLeases), c.on)
+			c.run(idle)
+			r.sends(discover(carol), "OFFER D-1 10.0.0.71/24 static")
+			if restart {
+				if err := r.KeepHeard(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				c.set(-20 * 365 * 24 * time.Hour)
+				c.steady = 0
+				r = newClaimRig(t, store, claimSnapshot(t), policy(shortLeases), c.on)
+				c.run(time.Minute)
+				c.set(20 * 365 * 24 * time.Hour)
+			} else {
+				c.set(2 * idle)
+			}
+			r.sends(discover(alice, says(serial)), "OFFER D-1 10.0.0.10/24 new")
+			c.run(2 * time.Hour) // the clock is trusted again
+			if d := r.sends(discover(alice, says(serial)), "OFFER D-1 10.0.0.10/24 new"); d.Claim.Held != HeldOwner {
+				t.Errorf("claim %+v", d.Claim)
+			}
+			c.run(idle)
+			r.sends(discover(bob, says(serial)), "OFFER CL-6 10.0.0.71/24 claimed")
+		})
+	}
 }
 
 func FuzzHeard(f *testing.F) {

@@ -96,6 +96,9 @@ func (e *Engine) lookAtClock(now time.Time) time.Time {
 	ran := w.ran(now)
 	offset := now.Round(0).Sub(w.origin) - ran
 	grace := max(e.config.Policy.ReclaimGrace, clockNoise)
+	if by := offset - w.high; by.Abs() > grace {
+		e.facts.Leases.heard.shift(by)
+	}
 	switch {
 	case offset < w.low: // set back: what is leased from now on is right after the way forward
 		w.low, w.lowSince, w.high = offset, ran, offset

@@ -198,6 +198,9 @@ func (d *decider) inform() Decision {
 		return d.turnedAway("D-22", c)
 	}
 	n := d.networkOf(d.m.ClientAddr, w.all)
+	if n == nil && d.networkOf(d.m.ClientAddr, d.unservedAt) != nil { // another server's, on the same wire
+		return d.silent("D-22", ReasonUnserved)
+	}
 	if d.hearsay && !c.known() && !d.usesIn(n, d.m.ClientAddr) {
 		return d.silent("N-11", ReasonHearsay)
 	}

@@ -110,7 +110,7 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 	}
 	e.clock = newClockWatch(config.Clock, e.config.Now())
 	e.facts = Facts{Policy: &e.config.Policy, Leases: NewLeases(&e.config.Policy), Storeless: true, Started: e.config.Now(), CanProbe: config.Probe != nil}
-	e.facts.Leases.heard.began = e.config.Now()
+	e.facts.Leases.heard.began = e.config.Now().Round(0)
 	if config.Store == nil {
 		return e, nil
 	}
@@ -163,7 +163,7 @@ func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 			e.unjudged, e.facts.Storeless, judge = false, false, false // a first start
 		}
 	})
-	e.keepMarksNow()
+	e.keepNow()
 	if judge {
 		e.judgeBeside(s)
 	}

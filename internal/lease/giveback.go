@@ -30,7 +30,8 @@ func (d *decider) decline() Decision {
 		return decision
 	}
 	a := d.s.Address(n.VRF, r)
-	if a != nil && c.claim.Address == a && d.sentLately(r) {
+	// A DECLINE has no vendor class (RFC 2131 table 5), so it need not make the claim again.
+	if a != nil && (c.claim.Address == a || d.hasClaimed(a, c)) && d.sentLately(r) {
 		d.trace.addf("CL-8", "the client found a host at %s, which it claims", r)
 		stop := d.silent("CL-8", ReasonDeclined)
 		stop.effect = effect{dropHold: true, occupied: r}

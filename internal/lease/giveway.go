@@ -30,7 +30,7 @@ func (d *decider) fromStranger(c client, w wire, none choice) (choice, *ipam.Sub
 		}
 		d.takes = entry.addr
 		a := d.s.Address(n.VRF, entry.addr)
-		if d.available(a, n, c) && d.poolClass(n, c).has(a) {
+		if d.available(a, n, c) && d.offers(d.poolClass(n, c), a) {
 			d.choose("offered to a client that has not answered", a)
 			one := choice{address: a, reason: ReasonNew}
 			if !c.known() {

@@ -167,12 +167,12 @@ func (d *decider) runningBinding(c client, w wire) (*ipam.Address, *ipam.Subnet)
 // chooseDynamic follows the order of A-1 after static addresses.
 func (d *decider) chooseDynamic(c client, n *ipam.Subnet) choice {
 	part := d.poolClass(n, c)
-	if a := d.ownBinding(c, n); a != nil && (part.has(a) || d.binding(a).running(d.now)) {
+	if a := d.ownBinding(c, n); a != nil && (d.offers(part, a) || d.binding(a).running(d.now)) {
 		d.choose("last bound to this client", a)
 		return choice{address: a, reason: ReasonBound, own: true}
 	}
 	if addr, ok := d.l.heldBy[c.id]; ok && n.Contains(addr) {
-		if a := d.s.Address(n.VRF, addr); d.available(a, n, c) && part.has(a) {
+		if a := d.s.Address(n.VRF, addr); d.available(a, n, c) && d.offers(part, a) {
 			d.choose("already offered to this client", a)
 			return choice{address: a, reason: ReasonNew}
 		}
@@ -186,7 +186,7 @@ func (d *decider) chooseDynamic(c client, n *ipam.Subnet) choice {
 		}
 	}
 	if wish := d.m.RequestedAddr; wish.IsValid() {
-		if a := d.s.Address(n.VRF, wish); d.available(a, n, c) && part.has(a) {
+		if a := d.s.Address(n.VRF, wish); d.available(a, n, c) && d.offers(part, a) {
 			d.choose("asked for by the client", a)
 			return choice{address: a, reason: ReasonNew}
 		}

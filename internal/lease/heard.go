@@ -12,7 +12,8 @@ import (
 
 // heard remembers when MACs that NetBox knows were heard last, so that a claim takes
 // no address from an owner that is there (CL-8). It is kept in notes, one for all MACs
-// with the same last byte, and each MAC is written once a day at most.
+// with the same last byte, and each MAC is written once a day at most. Times are times
+// of day: shift moves them when the clock is set.
 type heard struct {
 	began time.Time // since when it is known without a gap
 	at    map[ipam.MAC]sighting
@@ -50,8 +51,18 @@ func (h *heard) last(mac ipam.MAC) time.Time {
 
 func (h *heard) hear(mac ipam.MAC, now time.Time) {
 	s := h.at[mac]
-	s.last = now
+	s.last = now.Round(0)
 	h.at[mac] = s
+}
+
+// shift keeps how long ago MACs were heard where the clock was set: by its new time all
+// of them could seem to be absent (S-14).
+func (h *heard) shift(by time.Duration) {
+	h.began = h.began.Add(by)
+	for mac, s := range h.at {
+		s.last = s.last.Add(by)
+		h.at[mac] = s
+	}
 }
 
 func heardShard(b byte) string { return fmt.Sprintf("%s/%02x", heardNote, b) }
@@ -90,7 +101,7 @@ func (e *Engine) attachHeard() {
 	if len(e.config.Policy.Claims.Prefixes) == 0 {
 		return
 	}
-	h, now := &e.facts.Leases.heard, e.config.Now()
+	h, now := &e.facts.Leases.heard, e.config.Now().Round(0)
 	var before listened
 	if json.Unmarshal(e.notes[heardNote], &before) == nil && !before.Began.IsZero() &&
 		now.Sub(before.Until) < heardGap && before.Began.Before(h.began) && !before.Until.After(now.Add(heardGap)) {

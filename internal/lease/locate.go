@@ -15,7 +15,7 @@ func Locate(s *ipam.Snapshot, m ClientMessage) (network *ipam.Subnet, machine *i
 		return nil, nil
 	}
 	w, reason := d.networks()
-	if reason == ReasonUnserved {
+	if reason == ReasonUnserved || reason != "" && !s.ServesAll() { // N-20
 		return nil, nil
 	}
 	c := d.identify(w)

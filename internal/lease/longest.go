@@ -8,14 +8,15 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
-// longestNote is the name of the note that outlives a change of lease.max.
+// longestNote is the name of the note that outlives a change of lease.max, or of a
+// context.
 const longestNote = "longest lease"
 
-// term is how long leases could be under some settings.
+// term is how long leases could be under some settings and contexts.
 type term struct {
 	Time time.Duration `json:"time"`
-	// Until is when the last lease of that length has ended; zero for the
-	// settings of now.
+	// Until is when the last lease of that length has ended; zero for those of
+	// now.
 	Until time.Time `json:"until,omitzero"`
 }
 
@@ -41,17 +42,22 @@ func (e *Engine) LongestLease() time.Duration {
 }
 
 // longestPromise is the longest time that was promised with a lease that may
-// still run at the time given, by the settings of then and before, and by the contexts of
-// now (CTX-4).
+// still run at the time given, by settings and contexts of then and before.
 func (e *Engine) longestPromise(at time.Time) time.Duration {
-	longest := e.config.Policy.longest()
-	if s := e.facts.Snapshot; s != nil {
-		longest = max(longest, s.LongestLease())
-	}
+	longest := e.longestNow()
 	for _, t := range terms(e.notes[longestNote]) {
 		if t.Until.IsZero() || t.Until.After(at) {
 			longest = max(longest, t.Time)
 		}
+	}
+	return longest
+}
+
+// longestNow is the longest time that settings and contexts give a lease now (CTX-4).
+func (e *Engine) longestNow() time.Duration {
+	longest := e.config.Policy.longest()
+	if s := e.facts.Snapshot; s != nil {
+		longest = max(longest, s.LongestLease())
 	}
 	return longest
 }
@@ -69,12 +75,14 @@ func leftOf(a *ipam.Address, now time.Time) time.Duration {
 func (p *Policy) longest() time.Duration { return max(p.MaxTime, p.LeaseTime) }
 
 // keepLongest notes how long leases can be now, and until when longer ones of
-// earlier settings may run.
+// earlier settings and contexts may run. A start knows no contexts: theirs are then
+// earlier ones, until the first snapshot.
 func (e *Engine) keepLongest(ctx context.Context, store Store) error {
-	current := e.config.Policy.longest()
-	if current == 0 {
+	if e.config.Policy.longest() == 0 {
 		return nil // no settings
 	}
+	var current time.Duration
+	e.locked(func() { current = e.longestNow() })
 	now := e.config.Now().UTC().Round(0)
 	before := e.Note(longestNote)
 	next := []term{{Time: current}}

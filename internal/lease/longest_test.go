@@ -65,3 +65,34 @@ func TestTheLongestLeaseIsSeenInStoreAndRecords(t *testing.T) {
 		})
 	}
 }
+
+// CTX-4, S-14, S-15: the times of contexts are known at a start, before NetBox is, and
+// after an edit that makes them shorter.
+func TestTheLongestLeaseOfContextsOutlivesThem(t *testing.T) {
+	c := newSteps()
+	long, short := lounge(`{"lease_time": "8h"}`), lounge(`{}`)
+	r := newRig(t, newMemStore(), snapshot(t, worldOptions, long...), policy(shortLeases), c.on)
+	r.invite(alice)
+	r.expect(selecting(alice, "10.0.0.10"), "ACK D-4")
+	for _, now := range [][]part{long, short, short} {
+		c.run(time.Minute)
+		r = restarted(t, r, c, now)
+		if pause := r.ReclaimPause(); pause != 0 {
+			t.Fatalf("a lease of now is no sign of a wrong clock: nothing is reclaimed for %s", pause)
+		}
+		if got := r.longestPromise(c.wall); got != 8*time.Hour {
+			t.Errorf("the longest promise is %s", got)
+		}
+	}
+	c.run(time.Minute)
+	c.set(9 * time.Hour)
+	r.expect(discover(bob, wants("10.0.0.10")), "OFFER D-1 10.0.0.11/24 new")
+	if pause := r.ReclaimPause(); pause != 8*time.Hour {
+		t.Errorf("after a step nothing is reclaimed for %s", pause)
+	}
+	c.run(8*time.Hour + time.Minute)
+	r.SetSnapshot(snapshot(t, worldOptions, short...))
+	if got := r.longestPromise(c.wall); got != time.Hour {
+		t.Errorf("the longest promise is %s after all leases of before", got)
+	}
+}

@@ -16,7 +16,7 @@ import (
 // has several owners.
 const ownersNote = "owners"
 
-// markTime bounds the write of the marks, so that a disk that hangs does not keep
+// markTime bounds the write of the marks and of the longest lease, so that a disk that hangs does not keep
 // a new snapshot from its clients.
 const markTime = 3 * time.Second
 
@@ -197,9 +197,9 @@ func (e *Engine) keepMarks(ctx context.Context, store Store) error {
 	return e.noteIn(ctx, store, ownersNote, value)
 }
 
-// keepMarksNow is keepMarks after a new snapshot. What fails is tried again with
-// the next one, and by Attach.
-func (e *Engine) keepMarksNow() {
+// keepNow is keepMarks and keepLongest after a new snapshot. What fails is tried again
+// by Attach.
+func (e *Engine) keepNow() {
 	store := e.current()
 	if _, none := store.(noStore); none {
 		return
@@ -208,6 +208,9 @@ func (e *Engine) keepMarksNow() {
 	defer cancel()
 	if err := e.keepMarks(ctx, store); err != nil {
 		e.config.Log.WithError(err).Warn("who is served where an address has several owners may not outlive a restart")
+	}
+	if err := e.keepLongest(ctx, store); err != nil {
+		e.config.Log.WithError(err).Warn("how long leases can be by contexts may not outlive a restart")
 	}
 }
 

@@ -32,12 +32,13 @@ func (d *decider) poolClass(n *ipam.Subnet, c client) (p poolClass) {
 	return p
 }
 
-// has reports whether the client can be offered a, which is not its own.
-func (p poolClass) has(a *ipam.Address) bool {
+// offers reports whether the client can be offered a, which is not its own, by its
+// class.
+func (d *decider) offers(p poolClass, a *ipam.Address) bool {
 	if p.tag != 0 {
-		return a.HasTag(p.tag)
+		return d.s.HasTag(a, p.tag)
 	}
-	return !slices.ContainsFunc(p.apart, a.HasTag)
+	return !slices.ContainsFunc(p.apart, func(tag int64) bool { return d.s.HasTag(a, tag) })
 }
 
 // firstOfClass searches what the client is offered of [low, high).

@@ -86,6 +86,23 @@ func TestAClassHasPoolsOfItsOwn(t *testing.T) {
 	}
 }
 
+// OPT-14, S-17: an address of a range stays in the pool of its class while NetBox has
+// an object for it that was made for a lease, and after that lease.
+func TestAnObjectThatWasMadeForALeaseLeavesNoPool(t *testing.T) {
+	s := snapshot(t, worldOptions, prefix("10.0.0.0/24"), asRanges(), dynamic("10.0.0.10-10.0.0.10/24"), dynamic("10.0.0.11-10.0.0.12/24"),
+		withTag(tagVoice, "10.0.0.11"), dynamic("10.0.0.11/24", made()), classes)
+	r := newRig(t, newMemStore(bound("10.0.0.11", alice, -2*time.Hour)), s)
+	r.expect(discover(bob), "OFFER D-1 10.0.0.10/24 new")
+	r.expect(selecting(bob, "10.0.0.10"), "ACK D-4 10.0.0.10/24 new")
+	r.expect(discover(carol), "silent D-2 pool_empty")
+	r.expect(of("phone", discover(alice)), "OFFER D-1 10.0.0.11/24 bound")
+	r.expect(of("phone", discover(nth(1))), "OFFER D-1 10.0.0.12/24 new")
+	r.expect(selecting(nth(1), "10.0.0.12"), "ACK D-4 10.0.0.12/24 new")
+	r.now = r.now.Add(5 * time.Minute) // nobody accepted the first one
+	r.Confirm(r.now, 0)
+	r.expect(of("phone", discover(nth(2))), "OFFER D-1 10.0.0.11/24 new")
+}
+
 // OPT-14: a wish, and an unanswered offer that gives way, are of the class's pools as
 // well.
 func TestAClassGetsNothingElse(t *testing.T) {

@@ -143,3 +143,46 @@ func TestHashPickInARange(t *testing.T) {
 		t.Errorf("%d nodes for 50 offers", n)
 	}
 }
+
+// S-17, S-11, N-15, N-16, N-18: an object that was made for a lease is no way around
+// what became of its range: it is leased to nobody else, and its lease is not extended.
+func TestAnObjectThatWasMadeForALeaseGoesWithItsRange(t *testing.T) {
+	ofRange := func(change func(*ipam.Range)) part {
+		return func(w *world) {
+			for _, r := range w.o.Ranges {
+				change(r)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		change part
+		renews string
+	}{
+		"it is a pool":             {ofRange(func(*ipam.Range) {}), "ACK D-12 10.0.0.10/24 bound"},
+		"deleted":                  {func(w *world) { clear(w.o.Ranges) }, "ACK D-12 10.0.0.10/24 taken_away"},
+		"no longer marked":         {ofRange(func(r *ipam.Range) { r.Tags = nil }), "ACK D-12 10.0.0.10/24 taken_away"},
+		"a scope of Windows now":   {ofRange(func(r *ipam.Range) { r.Managed = true }), "ACK D-12 10.0.0.10/24 taken_away"},
+		"smaller prefixes hold it": {func(w *world) { prefix("10.0.0.10/31")(w); prefix("10.0.0.12/30")(w) }, "ACK D-12 10.0.0.10/24 taken_away"},
+		"it vanished":              {ofRange(func(r *ipam.Range) { r.Loss = ipam.Lost }), "ACK D-12 10.0.0.10/24 bound"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := snapshot(t, worldOptions, prefix("10.0.0.0/24"), asRanges(), dynamic("10.0.0.10-10.0.0.12/24"), dynamic("10.0.0.10/24", made()), c.change)
+			r := newRig(t, newMemStore(bound("10.0.0.10", alice, 30*time.Minute)), s)
+			r.SetAuthority(Authoritative)
+			d := r.expect(renewing(alice, "10.0.0.10"), c.renews)
+			if ends := strings.HasSuffix(c.renews, "taken_away"); ends != (d.Time <= 30*time.Minute) {
+				t.Errorf("confirmed for %s", d.Time)
+			}
+			r.now = r.now.Add(3 * time.Hour)
+			r.Confirm(r.now, 0)
+			want := "silent D-2 pool_empty"
+			if name == "it is a pool" {
+				want = "OFFER D-1 10.0.0.10/24 new"
+			}
+			r.expect(discover(bob, wants("10.0.0.10")), want)
+			if err := r.facts.Leases.verify(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

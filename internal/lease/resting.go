@@ -35,7 +35,7 @@ func (d *decider) fromQuarantine(c client, w wire, none choice) (choice, *ipam.S
 			continue
 		}
 		d.rested = addr
-		if a := d.s.Address(n.VRF, addr); d.available(a, n, c) && d.poolClass(n, c).has(a) {
+		if a := d.s.Address(n.VRF, addr); d.available(a, n, c) && d.offers(d.poolClass(n, c), a) {
 			one, network, ends = choice{address: a, reason: ReasonNew, rested: true}, n, stored.Expires
 		}
 	}

@@ -99,6 +99,8 @@ func TestAWireIsServedAsFarAsItHasTheTag(t *testing.T) {
 	r.expect(request(bob, wants("10.44.0.12")), "NAK D-7 wrong_network")
 	r.expect(discover(alice), "OFFER D-1 10.0.0.10/24 new")
 	r.expect(discover(bob, via("10.9.0.1")), "silent D-2 not_served")
+	r.expect(message(Inform, bob, has("10.9.0.12"), via("10.0.0.1")), "silent D-22 not_served")
+	r.expect(message(Inform, bob, has("10.0.0.12"), via("10.0.0.1")), "ACK (inform) D-21 inform")
 }
 
 // N-20, CTX-5, X-17: boot data beside another server are for no client of a network
@@ -112,6 +114,7 @@ func TestLocateFindsNothingWhereNothingIsServed(t *testing.T) {
 	}{
 		"a machine with the tag":          {discover(web), netip.MustParsePrefix("10.0.0.0/24"), "web1"},
 		"a machine without the tag":       {discover(web, via("10.9.0.1")), netip.Prefix{}, ""},
+		"a machine in no prefix":          {discover(web, via("172.16.0.1")), netip.Prefix{}, ""},
 		"a stranger where none is served": {discover(printer), netip.Prefix{}, ""},
 	} {
 		n, m := Locate(s, c.m)

@@ -135,6 +135,7 @@ func inVRF(name string) edit { return func(a *ipam.Address) { a.VRF = vrfID(name
 func gateway() edit          { return func(a *ipam.Address) { a.Tags = append(a.Tags, tagGateway) } }
 func tagged() edit           { return func(a *ipam.Address) { a.Tags = append(a.Tags, tagDynamic) } }
 func managed() edit          { return func(a *ipam.Address) { a.Managed = true } }
+func made() edit             { return func(a *ipam.Address) { a.Made = true } }
 func seen(at time.Time) edit { return func(a *ipam.Address) { a.LastUpdated = at } }
 func unreadable(c string) edit {
 	return func(a *ipam.Address) { a.Record = ipam.Record{Client: c, Unreadable: true} }
