@@ -26,8 +26,8 @@ test: ## all tests that need nothing but Go
 	go test $(GOTESTFLAGS) ./...
 
 .PHONY: race
-race: ## the same under the race detector (needs a C compiler), but for test/program, whose programs are built without it
-	CGO_ENABLED=1 go test -race -timeout 20m $(GOTESTFLAGS) $$(go list ./... | grep -v /test/program$$)
+race: ## the same under the race detector (needs a C compiler), but for what only builds, runs or reads programs
+	CGO_ENABLED=1 go test -race -timeout 20m $(GOTESTFLAGS) $$(go list ./... | grep -vE '/(generator|test/program|test/repository)$$')
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (30s)

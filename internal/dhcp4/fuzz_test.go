@@ -49,8 +49,8 @@ func FuzzAnswer(f *testing.F) {
 		}
 		_, fits := Trim(req, resp, nil)
 		wire := resp.ToBytes()
-		if fits && len(wire) > max(sizeLimit(req), paddedLength) {
-			t.Fatalf("%d bytes are said to fit in %d", len(wire), sizeLimit(req))
+		if fits && len(wire) > max(SizeLimit(req), paddedLength) {
+			t.Fatalf("%d bytes are said to fit in %d", len(wire), SizeLimit(req))
 		}
 		read, err := dhcpv4.FromBytes(wire)
 		if err != nil {

@@ -27,7 +27,7 @@ const (
 // out, for the log. fits is false if resp is still too big without all of these. A
 // second call changes nothing.
 func Trim(req, resp *dhcpv4.DHCPv4, added []option.Chosen) (left []dhcpv4.OptionCode, fits bool) {
-	limit := sizeLimit(req)
+	limit := SizeLimit(req)
 	over := size(resp) - limit
 	if over <= 0 {
 		return nil, true
@@ -61,8 +61,8 @@ func Trim(req, resp *dhcpv4.DHCPv4, added []option.Chosen) (left []dhcpv4.Option
 	return left, over <= 0
 }
 
-// sizeLimit returns how many bytes of DHCP the client takes in one datagram.
-func sizeLimit(req *dhcpv4.DHCPv4) int {
+// SizeLimit returns how many bytes of DHCP the client takes in one datagram.
+func SizeLimit(req *dhcpv4.DHCPv4) int {
 	limit := minMessage
 	if b := req.Options.Get(dhcpv4.OptionMaximumDHCPMessageSize); len(b) == 2 {
 		limit = min(max(minMessage, int(binary.BigEndian.Uint16(b))), maxMessage)

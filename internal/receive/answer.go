@@ -49,6 +49,7 @@ type Outcome struct {
 	// Exchange is what the handlers found out; nil where no handler was asked.
 	Exchange *dhcp4.Exchange
 
+	wire      []byte              // Reply as it is sent
 	memory    *memory             // of reply and Exchange
 	rehearsal bool                // nothing may come of it but the answer
 	prompt    bool                // the handlers must not wait
@@ -133,8 +134,11 @@ func (c *Chain) answer(out *Outcome, req *dhcpv4.DHCPv4, in dhcp4.Ingress, ident
 	if out.Drop != "" {
 		return
 	}
-	out.leftOut, out.fits = dhcp4.Trim(req, resp, out.Exchange.Options)
-	out.Reply = resp
+	out.Reply, out.wire, out.fits = resp, out.memory.encode(resp), true
+	if len(out.wire) > dhcp4.SizeLimit(req) {
+		out.leftOut, out.fits = dhcp4.Trim(req, resp, out.Exchange.Options)
+		out.wire = out.memory.encode(resp)
+	}
 }
 
 // prepared makes the reply that the handlers start from.

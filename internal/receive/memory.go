@@ -24,6 +24,7 @@ type memory struct {
 	sent, said dhcpv4.Options // of req and resp, whatever handlers made of them
 	header     [maxHeaderBytes]byte
 	values     []byte // of the options in sent
+	wire       []byte // the reply, until it has left
 }
 
 // maxHeaderBytes is what a message refers to of the fixed part: four addresses and
@@ -117,11 +118,11 @@ func (p *packet) end(c *Chain) {
 	}
 }
 
-// encode writes the reply into memory that stays with the packet. A packet is used
-// again once its reply has left.
-func (p *packet) encode(reply *dhcpv4.DHCPv4) []byte {
-	p.wire = dhcp4.AppendMessage(p.wire[:0], reply)
-	return p.wire
+// encode writes the reply as it is sent. A packet is used again once its reply has
+// left.
+func (m *memory) encode(reply *dhcpv4.DHCPv4) []byte {
+	m.wire = dhcp4.AppendMessage(m.wire[:0], reply)
+	return m.wire
 }
 
 // ask is what the kernel is asked for with the reply. The bytes stay with the

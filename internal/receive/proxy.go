@@ -168,11 +168,11 @@ func leases(resp *dhcpv4.DHCPv4) bool {
 
 // sendProxy sends an OFFER as a server does to a client without an address, and
 // an ACK back to where the REQUEST came from.
-func (s *Server) sendProxy(p *packet, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) {
+func (s *Server) sendProxy(p *packet, o *Outcome, in arrivedBy, local map[netip.Addr]bool) {
 	to := netip.AddrPortFrom(in.source.Addr().Unmap(), in.source.Port())
 	if !p.via.proxy || to.Addr().IsUnspecified() || !replyable(to.Addr().AsSlice()) {
-		s.send(p, resp, in, local, nil)
+		s.send(p, o, in, local, nil)
 		return
 	}
-	s.write(p.via, outgoing{reply: resp, row: "source", at: p.at, wire: p.encode(resp), control: p.ask(sourceAddress(resp, in, local), 0), to: to})
+	s.write(p.via, outgoing{reply: o.Reply, row: "source", at: p.at, wire: o.wire, control: p.ask(sourceAddress(o.Reply, in, local), 0), to: to})
 }

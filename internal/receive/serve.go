@@ -90,7 +90,6 @@ type packet struct {
 	lost   uint32         // the kernel's count of packets it had no room for; 0: it said nothing
 	req    *dhcpv4.DHCPv4 // the message, once it is decoded
 	memory *memory        // where it lies; nil: handlers may have kept it
-	wire   []byte         // the reply, until it has left; that of the next packet takes its place
 	asked  []byte         // the control message that goes with it
 	// promise is what its last run rested on, and was not kept (B-16).
 	promise *lease.Promise
@@ -383,10 +382,10 @@ func (s *Server) conclude(p *packet, o *Outcome, in arrivedBy, local map[netip.A
 	}
 	if o.Proxied {
 		s.working.end(p)
-		s.sendProxy(p, o.Reply, in, local)
+		s.sendProxy(p, o, in, local)
 		return
 	}
-	s.send(p, o.Reply, in, local, out)
+	s.send(p, o, in, local, out)
 }
 
 // ingress is the way in as the handlers get to know it.
@@ -401,18 +400,19 @@ func (in arrivedBy) ingress(bootPort bool) dhcp4.Ingress {
 	return g
 }
 
-// send encodes and sends the reply as RFC 2131 section 4.1 says. With an outbox one
+// send sends the reply as RFC 2131 section 4.1 says. With an outbox one
 // that leaves through the socket waits there for the others. The client may send again
 // at once: what it sends waits for a reply in an outbox, and not for other hands.
-func (s *Server) send(p *packet, resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool, out *outbox) {
+func (s *Server) send(p *packet, o *Outcome, in arrivedBy, local map[netip.Addr]bool, out *outbox) {
 	if out == nil {
 		s.working.end(p)
 	} else if p.away {
 		s.working.comeBack(p)
 	}
+	resp := o.Reply
 	source := sourceAddress(resp, in, local)
 	d := destinationOf(p.req, resp, in, s.frames != nil && source.IsValid())
-	r := outgoing{reply: resp, row: d.name, at: p.at, wire: p.encode(resp)}
+	r := outgoing{reply: resp, row: d.name, at: p.at, wire: o.wire}
 	if d.path == byHardware {
 		err := s.frames.send(in.ifindex, resp.ClientHWAddr, netip.AddrPortFrom(source, p.via.port), d.to, r.wire)
 		if err == nil {

@@ -45,6 +45,7 @@ func BenchmarkStart(b *testing.B) {
 	}{
 		{"disk copy, NetBox away", "url: http://127.0.0.1:9", writeCampusCopy}, // nobody listens there
 		{"inventory", "inventory: inventory.yml", writeCampusInventory},
+		{"inventory, a range of a million addresses", "inventory: inventory.yml", writeCampusRange},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			addr := freePort(b)
@@ -253,11 +254,26 @@ func writeCampusInventory(b *testing.B, s settings.NetBox) {
 		fmt.Fprintf(&y, "  - {address: %s/16, tags: [DHCP], custom_fields: {%s: \"%s\", %s: \"%s\"}}\n",
 			held.Addr, s.Fields.MAC, held.Client, s.Fields.Expire, held.Expires.Format(time.RFC3339))
 	}
+	writeCampusDevices(&y)
+	write(b, s.Inventory, y.String())
+}
+
+// writeCampusRange writes the devices, and in place of the addresses of the pool one
+// range of a million, which the leases lie in (N-14).
+func writeCampusRange(b *testing.B, s settings.NetBox) {
+	b.Helper()
+	var y strings.Builder
+	y.WriteString("prefixes: [{prefix: 10.0.0.0/12}, {prefix: 10.2.0.0/16}]\n" +
+		"ip_ranges: [{start_address: 10.0.0.2/12, end_address: 10.15.255.254/12, tags: [DHCP]}]\n")
+	writeCampusDevices(&y)
+	write(b, s.Inventory, y.String())
+}
+
+func writeCampusDevices(y *strings.Builder) {
 	y.WriteString("devices:\n")
 	for i := range campusHalf {
-		fmt.Fprintf(&y, "  - name: host%d\n    interfaces:\n      - {name: eth0, mac_address: \"%s\", ip_addresses: [{address: %s/16}]}\n", i, campusHost(i), campusAddr(2, i))
+		fmt.Fprintf(y, "  - name: host%d\n    interfaces:\n      - {name: eth0, mac_address: \"%s\", ip_addresses: [{address: %s/16}]}\n", i, campusHost(i), campusAddr(2, i))
 	}
-	write(b, s.Inventory, y.String())
 }
 
 // writeCampusLeases fills the store.
