@@ -193,7 +193,7 @@ func (d *decider) extendClaimed(granted string, addr netip.Addr, n *ipam.Subnet,
 	doubt, _ := d.doubted(c)
 	if c.claim.Address != a || c.claim.Held != "" || doubt != "" || d.barred(n, c).silent() {
 		d.trace.addf("CL-9", "the lease of %s, a static address, is not extended", addr)
-		last, ok := d.lastTime(granted, addr, n, c, bar{})
+		last, ok := d.lastTime(granted, addr, n, c, bar{reason: ReasonClaimOver})
 		if last.Reason == ReasonTakenAway {
 			last.Reason = ReasonClaimOver
 		}

@@ -143,6 +143,14 @@ func TestAClaimedAddressIsLeased(t *testing.T) {
 	r.sends(discover(bob, sends(spare)), "OFFER CL-6 10.0.0.60/24 claimed")
 }
 
+// CL-9: also where the place is that of an interface, whose owner would get it at once.
+func TestAClaimIsNotRefusedWhileItsLeaseRuns(t *testing.T) {
+	r := newClaimRig(t, newMemStore(), claimSnapshot(t), policy(func(p *Policy) { p.StaticAtOnce = true }))
+	r.sends(discover(alice, says("JPE12221671")), "OFFER CL-6 10.0.0.72/24 claimed")
+	r.sends(selecting(alice, "10.0.0.72", says("JPE12221671")), "ACK D-4 10.0.0.72/24 claimed")
+	r.sends(request(alice, has("10.0.0.72"), unicast()), "ACK D-12 10.0.0.72/24 claim_over")
+}
+
 // CL-6, I-11: where identifiers are clients, too.
 func TestAClaimOfAnIdentifierThatIsAClient(t *testing.T) {
 	r := newClaimRig(t, newMemStore(), claimSnapshot(t), policy(byIdentifier))
