@@ -67,17 +67,33 @@ func (h *heard) shift(by time.Duration) {
 
 func heardShard(b byte) string { return fmt.Sprintf("%s/%02x", heardNote, b) }
 
-// encode is the note of the MACs that end in b, without those that were heard
-// before the time given.
-func (h *heard) encode(b byte, since time.Time) []byte {
-	var value []byte
+// stale are the last bytes of MACs of which the store knows too little.
+func (h *heard) stale() (last [256]bool) {
 	for mac, s := range h.at {
-		if mac[5] == b && s.last.After(since) {
-			value = append(value, mac[:]...)
-			value = binary.BigEndian.AppendUint32(value, uint32(s.last.Unix()/3600)) //nolint:gosec // G115: hours until the year 490000
+		if s.last.Sub(s.kept) >= keptEvery {
+			last[mac[5]] = true
 		}
 	}
-	return value
+	return last
+}
+
+// encode makes the notes of the MACs with the last bytes given, without those that
+// were heard before a time, and counts these MACs as kept. It passes over all MACs
+// once, since packets wait meanwhile.
+func (h *heard) encode(last [256]bool, since time.Time) (notes [256][]byte) {
+	for mac, s := range h.at {
+		b := mac[5]
+		if !last[b] {
+			continue
+		}
+		if s.last.After(since) {
+			notes[b] = append(notes[b], mac[:]...)
+			notes[b] = binary.BigEndian.AppendUint32(notes[b], uint32(s.last.Unix()/3600)) //nolint:gosec // G115: hours until the year 490000
+		}
+		s.kept = s.last
+		h.at[mac] = s
+	}
+	return notes
 }
 
 // learn takes a note in. What is in it may be as old as keptEvery, so it counts as
@@ -122,20 +138,10 @@ func (e *Engine) KeepHeard(ctx context.Context) error {
 			return
 		}
 		h, now := &e.facts.Leases.heard, e.config.Now()
-		since := now.Add(-e.config.Policy.Claims.Idle - keptEvery)
-		stale := make(map[byte]bool)
-		for mac, s := range h.at {
-			if s.last.Sub(s.kept) >= keptEvery {
-				stale[mac[5]] = true
-			}
-		}
-		for b := range stale {
-			values[heardShard(b)] = h.encode(b, since)
-		}
-		for mac, s := range h.at {
-			if stale[mac[5]] {
-				s.kept = s.last
-				h.at[mac] = s
+		stale := h.stale()
+		for b, note := range h.encode(stale, now.Add(-e.config.Policy.Claims.Idle-keptEvery)) {
+			if stale[b] {
+				values[heardShard(byte(b))] = note
 			}
 		}
 		until, err := json.Marshal(listened{h.began, now})
