@@ -76,7 +76,7 @@ func (b *builder) tag(setting, name string, opt Options) Followed {
 		return Followed{}
 	}
 	tags := b.s.objects.Tags
-	found := named(tags, func(t *Tag) bool { return strings.EqualFold(t.Name, name) || strings.EqualFold(t.Slug, name) }, func(t *Tag) Loss { return t.Loss })
+	found := tagsNamed(tags, name)
 	f := b.follow(setting, "tag", name, found[:min(1, len(found))], opt, func(id int64) string {
 		if tag := tags[id]; tag != nil {
 			return tag.Name
@@ -87,6 +87,11 @@ func (b *builder) tag(setting, name string, opt Options) Followed {
 		b.problemf("tag "+name, "not in NetBox: create it or set netbox.%s", setting)
 	}
 	return f
+}
+
+// tagsNamed are the ids of the tags with a name or slug, compared without case.
+func tagsNamed(tags map[int64]*Tag, name string) []int64 {
+	return named(tags, func(t *Tag) bool { return strings.EqualFold(t.Name, name) || strings.EqualFold(t.Slug, name) }, func(t *Tag) Loss { return t.Loss })
 }
 
 // roles resolves the roles that make ranges pools. They are known from the ranges

@@ -2,7 +2,6 @@ package ipam
 
 import (
 	"slices"
-	"strings"
 )
 
 // Positions are the positions of a pool from the first to the one before To.
@@ -42,8 +41,7 @@ func (s *Snapshot) HasTag(a *Address, id int64) bool {
 // namePoolTag finds the tag that a condition names. One that NetBox lacks is reported
 // and does not count, so that a misspelt name takes no address from its clients.
 func (b *builder) namePoolTag(object, name string) {
-	tags := b.s.objects.Tags
-	found := named(tags, func(t *Tag) bool { return strings.EqualFold(t.Name, name) || strings.EqualFold(t.Slug, name) }, func(t *Tag) Loss { return t.Loss })
+	found := tagsNamed(b.s.objects.Tags, name)
 	if len(found) == 0 {
 		b.problemf(object, "pool_tag %q: NetBox has no such tag, so it does not count: create it or correct the name", name)
 		return
