@@ -5,7 +5,6 @@ package gateway
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 
 	chain "github.com/coredhcp/coredhcp/handler"
@@ -64,7 +63,7 @@ func explain(resp *dhcpv4.DHCPv4, facts instance.Facts, router netip.Addr) {
 	source := "netbox.gateway.fallback of the settings"
 	for _, a := range facts.Gateways() {
 		if a.Address.Addr() == router {
-			source = fmt.Sprintf("IP address %s (id %d) with the gateway tag", a.Address, a.ID)
+			source = a.Name() + " with the gateway tag"
 		}
 	}
 	facts.From(resp, source, dhcpv4.OptionRouter)

@@ -34,13 +34,11 @@ func (h *handler) addOptions(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange, facts 
 // explainOwn says where the options that every lease has come from (OPT-13).
 func explainOwn(resp *dhcpv4.DHCPv4, facts instance.Facts, d lease.Decision) {
 	mask := "no prefix"
-	switch {
-	case facts.Subnet == nil:
-	case facts.Snapshot.Address(facts.Subnet.VRF, d.Addr.Addr()) != nil:
-		a := facts.Snapshot.Address(facts.Subnet.VRF, d.Addr.Addr())
-		mask = fmt.Sprintf("IP address %s (id %d)", a.Address, a.ID)
-	default:
-		mask = fmt.Sprintf("prefix %s (id %d)", facts.Subnet.Prefix.Prefix, facts.Subnet.ID)
+	if n := facts.Subnet; n != nil {
+		mask = fmt.Sprintf("prefix %s (id %d)", n.Prefix.Prefix, n.ID)
+		if a := facts.Snapshot.Address(n.VRF, d.Addr.Addr()); a != nil {
+			mask = a.Name()
+		}
 	}
 	facts.From(resp, mask, dhcpv4.OptionSubnetMask, dhcpv4.OptionBroadcastAddress)
 	if d.Machine != nil {
