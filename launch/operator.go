@@ -49,7 +49,7 @@ the server does not run, 64 that the command line or the settings are wrong.`,
 				return usageError{fmt.Errorf("want an IPv4 address, not %q", args[0])}
 			}
 			var done quarantineEnd
-			if err := a.change(cmd.Context(), "quarantine-end", quarantineEnd{addr}, &done); err != nil {
+			if err := a.askRunning(cmd.Context(), "quarantine-end", quarantineEnd{addr}, &done); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(a.stdout, "%s: the quarantine has ended\n", addr)
@@ -81,7 +81,7 @@ NetBox, 64 that the command line or the settings are wrong.`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var done accepted
-			if err := a.change(cmd.Context(), "accept", nil, &done); err != nil {
+			if err := a.askRunning(cmd.Context(), "accept", nil, &done); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintf(a.stdout, "accepted; %s were held against what NetBox shows\n", count(done.Rows, "row", "rows"))
@@ -90,8 +90,8 @@ NetBox, 64 that the command line or the settings are wrong.`,
 	}
 }
 
-// change asks the running server, which alone can do it.
-func (a *app) change(ctx context.Context, command string, question, answer any) error {
+// askRunning asks the running server, which alone can answer or do it.
+func (a *app) askRunning(ctx context.Context, command string, question, answer any) error {
 	file, err := a.readSettings()
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ does not run, 64 that the command line or the settings are wrong.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list []instance.Unserved
-			if err := a.change(cmd.Context(), "unserved", nil, &list); err != nil {
+			if err := a.askRunning(cmd.Context(), "unserved", nil, &list); err != nil {
 				return err
 			}
 			if asJSON {
