@@ -134,17 +134,7 @@ func (i *Instance) SawClient(set *option.Set, client option.Client) {
 // keepClasses reads the file, and renews it until ctx ends and once more then.
 func (i *Instance) keepClasses(ctx context.Context) {
 	i.recallClasses()
-	tick := time.NewTicker(classesEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			i.WriteClasses()
-		case <-ctx.Done():
-			i.WriteClasses()
-			return
-		}
-	}
+	every(ctx, classesEvery, i.WriteClasses)
 }
 
 // recallClasses takes over what the server before this one wrote.

@@ -53,14 +53,19 @@ func (i *Instance) keepCopy(ctx context.Context, known chan<- struct{}) {
 	path, before := i.restoreCopy()
 	i.copyHeld.Store(true)
 	close(known)
-	tick := time.NewTicker(copyEvery)
+	every(ctx, copyEvery, func() { before = i.writeCopy(path, before) })
+}
+
+// every calls do after each pause until ctx ends, and once more then.
+func every(ctx context.Context, pause time.Duration, do func()) {
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			before = i.writeCopy(path, before)
+			do()
 		case <-ctx.Done():
-			i.writeCopy(path, before)
+			do()
 			return
 		}
 	}
