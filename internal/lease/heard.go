@@ -26,7 +26,7 @@ const (
 	// heardNote names the note that tells since when, and until when, owners were
 	// listened for; the others follow it with a slash and the last byte of the MAC.
 	heardNote = "heard"
-	// heardGap is how long nobody may have listened.
+	// heardGap is how long no server may have listened.
 	heardGap = 24 * time.Hour
 	// keptEvery is how old what the store knows of a MAC may be.
 	keptEvery = 24 * time.Hour
@@ -111,7 +111,7 @@ func (h *heard) learn(value []byte, now time.Time) {
 	}
 }
 
-// attachHeard learns from the notes when owners were heard. Where nobody listened for
+// attachHeard learns from the notes when owners were heard. Where no server listened for
 // longer than heardGap, all of them may have been there meanwhile. The lock is held.
 func (e *Engine) attachHeard() {
 	if len(e.config.Policy.Claims.Prefixes) == 0 {
