@@ -47,7 +47,7 @@ func (e *echoes) quiet(addr netip.Addr, now time.Time) bool {
 // which a lost lease may run, may be offered only after a request that was sent
 // (A-8, H-6). It reports whether the address may be offered. An offer that is not
 // made holds no address.
-func (e *Engine) probe(ctx context.Context, m *ClientMessage, decision Decision, trace *Trace) (bool, error) {
+func (e *Engine) probe(ctx context.Context, m *ClientMessage, decision *Decision, trace *Trace) (bool, error) {
 	addr, rests, must := decision.Addr.Addr(), decision.effect.rested, decision.effect.mustProbe
 	e.mu.Lock()
 	quiet := e.echoes.quiet(addr, e.lookAtClock(e.config.Now())) && !rests

@@ -68,6 +68,7 @@ type Engine struct {
 	beside   sync.WaitGroup
 
 	mu        sync.Mutex
+	decider   decider // room for one run
 	store     Store // nil while there is none (H-5)
 	facts     Facts
 	notes     map[string][]byte // nil values are to be removed from the store
@@ -204,18 +205,18 @@ func (e *Engine) Handle(ctx context.Context, message ClientMessage, trace *Trace
 	defer func() { e.end(m, said) }()
 	for range attempts {
 		decision := e.decide(m, trace)
-		done, err := e.carryOut(ctx, m, decision, trace)
+		done, err := e.carryOut(ctx, m, &decision, trace)
 		switch {
 		case errors.Is(err, errUnprobed):
 			trace.addf("A-8", "%v: %s is not offered", err, decision.Addr)
 			return Decision{Rule: "D-2", Reason: ReasonPoolEmpty, Subnet: decision.Subnet, Machine: decision.Machine}, nil
-		case err != nil && needsNoStore(m, decision):
+		case err != nil && needsNoStore(m, &decision):
 			return decision, nil
 		}
 		if err != nil {
 			e.mu.Lock()
 			defer e.mu.Unlock()
-			return e.troubled(m, decision, err, trace)
+			return decision, e.troubled(m, &decision, err, trace)
 		}
 		if done {
 			said = decision.effect.answer
@@ -302,20 +303,22 @@ func (e *Engine) toBeProbed(decision *Decision) bool {
 
 // decide runs Decide and its effects on memory; an address with a change to
 // commit is marked as in work.
-func (e *Engine) decide(m *ClientMessage, trace *Trace) Decision {
+func (e *Engine) decide(m *ClientMessage, trace *Trace) (decision Decision) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	decision, judged := e.decideNow(m, trace)
+	judged := e.decideNow(&decision, m, trace)
 	e.remember(m, &decision, judged)
 	return decision
 }
 
-// decideNow runs Decide, and returns the time that leases were judged by (S-14).
-func (e *Engine) decideNow(m *ClientMessage, trace *Trace) (Decision, time.Time) {
+// decideNow is Decide, and returns the time that leases were judged by (S-14).
+func (e *Engine) decideNow(decision *Decision, m *ClientMessage, trace *Trace) (judged time.Time) {
 	now := e.config.Now()
-	judged := e.judged(now)
+	judged = e.judged(now)
 	e.facts.Leases.sweep(e.facts.Steady, judged)
-	return Decide(&e.facts, m, now, trace), judged
+	e.decider.run(decision, &e.facts, m, now, trace)
+	e.decider = decider{} // not to keep a snapshot of NetBox
+	return judged
 }
 
 // remember has the effects of a decision on memory.
@@ -350,8 +353,8 @@ func (e *Engine) remember(m *ClientMessage, decision *Decision, judged time.Time
 
 // carryOut does what takes time. It reports false if the message has to be
 // decided anew.
-func (e *Engine) carryOut(ctx context.Context, m *ClientMessage, decision Decision, trace *Trace) (bool, error) {
-	effect := decision.effect
+func (e *Engine) carryOut(ctx context.Context, m *ClientMessage, decision *Decision, trace *Trace) (bool, error) {
+	effect := &decision.effect
 	if effect.change.Addr.IsValid() {
 		err := e.promise(ctx, m.Client, effect.change, effect.revision)
 		if errors.Is(err, ErrConflict) {
@@ -360,7 +363,7 @@ func (e *Engine) carryOut(ctx context.Context, m *ClientMessage, decision Decisi
 		}
 		return err == nil, err
 	}
-	if e.toBeProbed(&decision) {
+	if e.toBeProbed(decision) {
 		return e.probe(ctx, m, decision, trace)
 	}
 	return true, nil

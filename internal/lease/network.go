@@ -152,7 +152,7 @@ func (d *decider) traceNetwork(source string, addr netip.Addr, n *ipam.Subnet) {
 
 // outside answers a REQUEST for an address that lies in no network of the
 // client's wire: with a refusal, unless it could be a mistake (D-29, N-9).
-func (d *decider) outside(rule string, addr netip.Addr, w wire, c client) Decision {
+func (d *decider) outside(rule string, addr netip.Addr, w wire, c *client) *Decision {
 	n := w.first()
 	d.trace.addf(rule, "%s is outside the client's network", addr)
 	if d.networkOf(addr, d.unservedAt) != nil { // another server's, on the same wire

@@ -169,7 +169,7 @@ func (d *decider) overdrawn(n *ipam.Subnet) bool {
 
 // inVain is a DECLINE that takes nothing from any client; its own is offered
 // another address next (D-32).
-func (d *decider) inVain(rule string, reason Reason, addr netip.Addr) Decision {
+func (d *decider) inVain(rule string, reason Reason, addr netip.Addr) *Decision {
 	decision := d.silent(rule, reason)
 	decision.effect.answer = answer{at: d.steady, avoid: addr}
 	return decision
@@ -177,7 +177,7 @@ func (d *decider) inVain(rule string, reason Reason, addr netip.Addr) Decision {
 
 // chooseAnother is chooseOnWire without the address that the client declined in
 // vain, unless there is no other.
-func (d *decider) chooseAnother(c client, w wire) (choice, *ipam.Subnet) {
+func (d *decider) chooseAnother(c *client, w wire) (choice, *ipam.Subnet) {
 	if d.avoid = d.l.answers[c.id].avoid; d.avoid.IsValid() {
 		if one, n := d.chooseOnWire(c, w); one.address != nil {
 			return one, n
@@ -209,11 +209,11 @@ func (d *decider) releasable(addr netip.Addr) bool {
 // resumed answers a client that renews, from its address, a lease that was
 // declined in its name: it uses the address, so the DECLINE was not its own, or
 // is over (D-33). It reports false where nothing of the kind is the case.
-func (d *decider) resumed(granted string, a *ipam.Address, n *ipam.Subnet, c client) (Decision, bool) {
+func (d *decider) resumed(granted string, a *ipam.Address, n *ipam.Subnet, c *client) (*Decision, bool) {
 	addr := a.Address.Addr()
 	b := d.l.binding(a, d.now)
 	if d.state != Renewing || b.State != Quarantined || !b.running(d.now) || !d.fromItsAddress() {
-		return Decision{}, false
+		return nil, false
 	}
 	why, known := d.l.declined[addr]
 	switch {
@@ -221,7 +221,7 @@ func (d *decider) resumed(granted string, a *ipam.Address, n *ipam.Subnet, c cli
 		d.trace.addf("D-33", "%s rests, and it is not known for whom: its client may be the one that renews", addr)
 		return d.silent("D-33", ReasonTaken), true
 	case why.client != c.id || !why.until.After(d.now) || !d.s.Leasable(a) || d.l.infrastructure[addr]:
-		return Decision{}, false
+		return nil, false
 	case d.l.inWork[addr] != "" && d.l.inWork[addr] != c.id:
 		return d.silent("D-16", ReasonBusy), true
 	}

@@ -18,7 +18,7 @@ var errUnprobed = errors.New("no echo request could be sent")
 // fromQuarantine takes the address on the wire that has rested longest, where
 // nothing else is left; it is offered if an echo request stays unanswered.
 // none is the choice without it.
-func (d *decider) fromQuarantine(c client, w wire, none choice) (choice, *ipam.Subnet) {
+func (d *decider) fromQuarantine(c *client, w wire, none choice) (choice, *ipam.Subnet) {
 	if !d.f.CanProbe || d.skewed() {
 		return none, nil
 	}

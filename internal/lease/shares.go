@@ -153,7 +153,7 @@ func hashed(b []byte) uint8 {
 
 // ration bounds what strangers are offered. It reports false if all
 // that is free of the pool is kept for machines that NetBox knows.
-func (d *decider) ration(one *choice, n *ipam.Subnet, c client) bool {
+func (d *decider) ration(one *choice, n *ipam.Subnet, c *client) bool {
 	if c.known() || one.own && d.binding(one.address).running(d.now) {
 		return true
 	}

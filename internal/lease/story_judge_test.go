@@ -34,7 +34,7 @@ func (s *story) send(t *rapid.T, m ClientMessage) Decision {
 	var d Decision
 	var err error
 	if s.crowded {
-		d, out.promise, err = s.Start(&m, nil)
+		d, out.promise, err = startAt(s.Engine, &m, nil)
 	}
 	if !s.crowded || errors.Is(err, ErrWaits) {
 		d, err = s.Handle(s.t.Context(), m, nil)
@@ -106,7 +106,7 @@ func (s *story) crowd(t *rapid.T) {
 	for _, out := range kept {
 		d, promise, err := out.first, out.promise, error(nil)
 		for promise != nil && !promise.Kept() {
-			if d, promise, err = promise.Again(&out.m, nil); promise != nil {
+			if d, promise, err = againWith(promise, &out.m, nil); promise != nil {
 				Keep([]*Promise{promise})
 			}
 		}

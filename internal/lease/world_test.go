@@ -386,12 +386,12 @@ func (r *rig) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Decisi
 	if r.handled.Add(1)%2 == 1 {
 		return r.Engine.Handle(ctx, m, trace)
 	}
-	d, promise, err := r.Start(&m, trace)
+	d, promise, err := startAt(r.Engine, &m, trace)
 	for promise != nil {
 		if Keep([]*Promise{promise}); promise.Kept() {
 			return d, nil
 		}
-		d, promise, err = promise.Again(&m, trace)
+		d, promise, err = againWith(promise, &m, trace)
 	}
 	if errors.Is(err, ErrWaits) {
 		return r.Engine.Handle(ctx, m, trace)
