@@ -2,9 +2,11 @@ package ipam
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -389,10 +391,8 @@ func Span(list []*Address, p netip.Prefix) (low, high int) {
 // LastAddr returns the highest address of an IPv4 prefix, its broadcast
 // address where it has one.
 func LastAddr(p netip.Prefix) netip.Addr {
-	b := p.Masked().Addr().As4()
-	for bit := p.Bits(); bit < 32; bit++ {
-		b[bit/8] |= 0x80 >> (bit % 8)
-	}
+	b := p.Addr().As4()
+	binary.BigEndian.PutUint32(b[:], binary.BigEndian.Uint32(b[:])|math.MaxUint32>>p.Bits())
 	return netip.AddrFrom4(b)
 }
 

@@ -83,6 +83,9 @@ type decider struct {
 	stale  bool          // the snapshot is too old for new leases and refusals (H-4)
 	late   bool          // it is too old for refusals
 
+	evident [1]netip.Addr   // room for evidence
+	lying   [4]*ipam.Subnet // room for a wire
+
 	made   *Decision // what is decided, see blank
 	client client    // who sent the message, see identify
 

@@ -69,7 +69,7 @@ type Engine struct {
 
 	mu        sync.Mutex
 	decider   decider // room for one run
-	store     Store // nil while there is none (H-5)
+	store     Store   // nil while there is none (H-5)
 	facts     Facts
 	notes     map[string][]byte // nil values are to be removed from the store
 	unsaved   map[string]bool   // names of notes that the store was not told of

@@ -10,7 +10,7 @@ import (
 // another client got, which NetBox does not know: the address was offered to this
 // one before, lately, or was its own (D-34).
 func (d *decider) outweighs(addr netip.Addr, own bool, c *client) bool {
-	last := d.l.answers[c.id]
+	last := d.l.answerTo(c.id)
 	return d.m.Type == Request && d.l.holds[addr].stranger &&
 		(own || last.addr == addr && last.offered && d.steady.Sub(last.at) < answerMemory)
 }

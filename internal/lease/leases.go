@@ -30,9 +30,9 @@ type Leases struct {
 	unread         map[netip.Addr]bool // the store may hold something else: a write has an unknown outcome
 	infrastructure map[netip.Addr]bool // own addresses (N-5)
 
-	answers      map[ClientID]answer // the last one to each client (D-32)
-	answerQueue  []clientLapse       // an entry for each, about in order of time
-	resting      map[netip.Addr]bool // in quarantine by the store, or were until it ended
+	answers      map[ClientID]*answer // the last one to each client (D-32)
+	answerQueue  []clientLapse        // an entry for each, about in order of time
+	resting      map[netip.Addr]bool  // in quarantine by the store, or were until it ended
 	declined     map[netip.Addr]declined
 	declines     map[ClientID]int // within an hour of the first
 	declineQueue []clientLapse
@@ -85,7 +85,7 @@ func NewLeases(policy *Policy) *Leases {
 		inWork:         make(map[netip.Addr]ClientID),
 		unread:         make(map[netip.Addr]bool),
 		infrastructure: make(map[netip.Addr]bool),
-		answers:        make(map[ClientID]answer),
+		answers:        make(map[ClientID]*answer),
 		resting:        make(map[netip.Addr]bool),
 		declined:       make(map[netip.Addr]declined),
 		declines:       make(map[ClientID]int),
@@ -212,7 +212,7 @@ func (l *Leases) sweep(steady, judged time.Time) {
 // is now by time that runs, judged the time that leases are judged by.
 func (l *Leases) endOffer(client ClientID, steady, judged time.Time) {
 	addr, held := l.heldBy[client]
-	h, last := l.holds[addr], l.answers[client]
+	h, last := l.holds[addr], l.answerTo(client)
 	l.dropHold(client)
 	at, until := steady, last.at.Add(answerMemory)
 	if h.until.Before(at) { // it lapsed, unnoticed

@@ -56,18 +56,25 @@ type clientLapse struct {
 // answered remembers the last answer to a client. Of too many the oldest goes. A
 // DECLINE in vain takes no offer away.
 func (l *Leases) answered(client ClientID, a answer) {
-	last, known := l.answers[client]
-	if a.avoid.IsValid() {
-		a.offered = last.offered
+	if last := l.answers[client]; last != nil {
+		a.offered = a.offered || a.avoid.IsValid() && last.offered
+		*last = a
+		return
 	}
-	if !known {
-		if len(l.answers) >= maxAnswers {
-			delete(l.answers, l.answerQueue[0].client)
-			l.answerQueue = l.answerQueue[1:]
-		}
-		l.answerQueue = append(l.answerQueue, clientLapse{client, a.at.Add(answerMemory)})
+	if len(l.answers) >= maxAnswers {
+		delete(l.answers, l.answerQueue[0].client)
+		l.answerQueue = l.answerQueue[1:]
 	}
-	l.answers[client] = a
+	l.answerQueue = append(l.answerQueue, clientLapse{client, a.at.Add(answerMemory)})
+	l.answers[client] = &a
+}
+
+// answerTo is the last answer to a client; the zero answer: none is remembered.
+func (l *Leases) answerTo(client ClientID) answer {
+	if a := l.answers[client]; a != nil {
+		return *a
+	}
+	return answer{}
 }
 
 // forgetAnswers drops answers, and counts of DECLINEs, that are too old.
@@ -75,7 +82,7 @@ func (l *Leases) forgetAnswers(now time.Time) {
 	for len(l.answerQueue) > 0 && !l.answerQueue[0].at.After(now) {
 		client := l.answerQueue[0].client
 		l.answerQueue = l.answerQueue[1:]
-		if until := l.answers[client].at.Add(answerMemory); until.After(now) { // answered again meanwhile
+		if until := l.answerTo(client).at.Add(answerMemory); until.After(now) { // answered again meanwhile
 			l.answerQueue = append(l.answerQueue, clientLapse{client, until})
 		} else {
 			delete(l.answers, client)
@@ -122,7 +129,7 @@ func (d *decider) answerOf(decision *Decision) answer {
 // sentLately reports whether the client got the address by the way that its
 // DECLINE comes, not more than a minute ago, and may decline it (D-32).
 func (d *decider) sentLately(addr netip.Addr) bool {
-	a := d.l.answers[d.m.Client]
+	a := d.l.answerTo(d.m.Client)
 	by, proved := d.way()
 	switch {
 	case !proved:
@@ -142,7 +149,7 @@ func (d *decider) mayAccept(addr netip.Addr) bool {
 	if _, held := d.l.heldBy[d.m.Client]; held {
 		return true
 	}
-	a := d.l.answers[d.m.Client]
+	a := d.l.answerTo(d.m.Client)
 	return a.offered && d.steady.Sub(a.at) < answerMemory ||
 		d.steady.Before(d.f.Started.Add(d.f.Policy.OfferHold)) || d.had(addr)
 }
@@ -178,7 +185,7 @@ func (d *decider) inVain(rule string, reason Reason, addr netip.Addr) *Decision 
 // chooseAnother is chooseOnWire without the address that the client declined in
 // vain, unless there is no other.
 func (d *decider) chooseAnother(c *client, w wire) (choice, *ipam.Subnet) {
-	if d.avoid = d.l.answers[c.id].avoid; d.avoid.IsValid() {
+	if d.avoid = d.l.answerTo(c.id).avoid; d.avoid.IsValid() {
 		if one, n := d.chooseOnWire(c, w); one.address != nil {
 			return one, n
 		}

@@ -51,20 +51,17 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		x.Decision = h.Engine.Rehearse(*m, x.Trace)
 		return h.speak(req, resp, x)
 	}
-	err := h.decide(x)
-	switch {
-	case errors.Is(err, lease.ErrWaits):
+	if err := h.decide(x); errors.Is(err, lease.ErrWaits) {
 		x.Waits = true
 		return nil, true
-	case x.Promise != nil:
+	}
+	if x.Promise != nil {
 		x.Promised = h.promised
-	default:
-		h.report(x, err)
 	}
 	return h.speak(req, resp, x)
 }
 
-// decide asks the engine and tells the metrics. ErrWaits says that a worker has to.
+// decide asks the engine and tells metrics and log, unless the reply has to wait. ErrWaits says that a worker has to.
 func (h *handler) decide(x *dhcp4.Exchange) error {
 	start := h.now()
 	err := h.start(x)
@@ -77,7 +74,9 @@ func (h *handler) decide(x *dhcp4.Exchange) error {
 		x.Decision, err = h.Engine.Handle(ctx, x.Message, x.Trace)
 	}
 	if x.Promise == nil {
-		h.Metrics.Decided(x.Message.Type, &x.Decision, h.now().Sub(start))
+		now := h.now()
+		h.Metrics.Decided(x.Message.Type, &x.Decision, now.Sub(start))
+		h.report(x, now, err)
 	}
 	return err
 }
@@ -98,7 +97,7 @@ func (h *handler) start(x *dhcp4.Exchange) (err error) {
 // promised tells of a decision whose change is durable now.
 func (h *handler) promised(x *dhcp4.Exchange) {
 	h.Metrics.Decided(x.Message.Type, &x.Decision, time.Since(x.Promise.Began()))
-	h.report(x, nil)
+	h.report(x, h.now(), nil)
 }
 
 // speak turns the decision into the reply, or into silence (K-5).

@@ -3,6 +3,7 @@ package netbox
 import (
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -13,10 +14,10 @@ import (
 // report writes the one line of a message that is worth one: a binding made or
 // ended, a refusal, a message that got nothing, trouble. All that packets can
 // cause is bounded (B-2); a debug log has a line for each message.
-func (h *handler) report(x *dhcp4.Exchange, err error) {
+func (h *handler) report(x *dhcp4.Exchange, now time.Time, err error) {
 	m, d := &x.Message, &x.Decision
 	if !h.passedOn(m, d) {
-		h.Answered(m, d, h.now())
+		h.Answered(m, d, now)
 	}
 	if x.Trace != nil {
 		h.Log.WithFields(fields(m, d)).WithField("why", oneLine(x.Trace)).Debug("message decided")
