@@ -20,12 +20,12 @@ var ErrWaits = errors.New("the decision has to wait for something")
 // Promise is a decision that rests on a change of the store. Until Keep has kept it
 // nothing of it may be told to the client (S-1), whose other messages are not
 // answered meanwhile (D-28). Each ends with Keep if it is kept, and else with Again
-// or Drop.
+// or Drop. The decision must not change before.
 type Promise struct {
 	engine   *Engine
 	client   ClientID
-	static   bool // its reply may leave although nothing was stored
-	decision Decision
+	static   bool      // its reply may leave although nothing was stored
+	decision *Decision // the caller's
 	began    time.Time
 	left     int   // attempts, this one included
 	open     bool  // it has a place in Disk, and its address is in work
@@ -59,7 +59,7 @@ func (p *Promise) Again(decision *Decision, m *ClientMessage, trace *Trace) (*Pr
 	defer e.mu.Unlock()
 	p.end()
 	if !errors.Is(p.err, ErrConflict) {
-		*decision = p.decision
+		*decision = *p.decision
 		return nil, e.troubled(m, decision, p.err, trace)
 	}
 	trace.addf("S-2", "%s changed in the store meanwhile", p.decision.effect.change.Addr)
@@ -92,7 +92,7 @@ func (e *Engine) start(decision *Decision, m *ClientMessage, left int, trace *Tr
 		return nil, nil
 	}
 	e.busy[m.Client] = true
-	return &Promise{engine: e, client: m.Client, static: needsNoStore(m, decision), decision: *decision, began: time.Now(), left: left, open: true}, nil
+	return &Promise{engine: e, client: m.Client, static: needsNoStore(m, decision), decision: decision, began: time.Now(), left: left, open: true}, nil
 }
 
 // Began is when the decision was made.

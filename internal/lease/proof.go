@@ -61,12 +61,16 @@ func (l *Leases) answered(client ClientID, a answer) {
 		*last = a
 		return
 	}
+	room := new(answer)
 	if len(l.answers) >= maxAnswers {
-		delete(l.answers, l.answerQueue[0].client)
+		oldest := l.answerQueue[0].client
+		room = l.answers[oldest]
+		delete(l.answers, oldest)
 		l.answerQueue = l.answerQueue[1:]
 	}
 	l.answerQueue = append(l.answerQueue, clientLapse{client, a.at.Add(answerMemory)})
-	l.answers[client] = &a
+	*room = a
+	l.answers[client] = room
 }
 
 // answerTo is the last answer to a client; the zero answer: none is remembered.
