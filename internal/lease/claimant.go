@@ -119,12 +119,12 @@ func (d *decider) claimHeld(of Claim) (HeldReason, ipam.MAC) {
 	a, addr := of.Address, of.Address.Address.Addr()
 	b := d.binding(a)
 	own := b.Client == d.m.Client && b.State == Bound && b.running(d.now)
-	switch worker := d.l.inWork[addr]; {
+	switch worker := d.l.inWork.at(addr); {
 	case d.s.Loss(a) != ipam.Present, of.network.Vanished():
 		return HeldVanished, ipam.MAC{}
-	case d.l.infrastructure[addr], d.theirs(addr):
+	case d.l.infrastructure.at(addr), d.theirs(addr):
 		return HeldForeigners, ipam.MAC{}
-	case d.l.occupied[addr].After(d.steady), !d.f.CanProbe && !own:
+	case d.l.occupied.at(addr).After(d.steady), !d.f.CanProbe && !own:
 		return HeldUsed, ipam.MAC{}
 	case worker != "" && worker != d.m.Client, d.l.heldByOther(addr, d.m.Client):
 		return HeldOffered, ipam.MAC{}
@@ -217,10 +217,10 @@ const (
 
 // occupy notes that a claimed address is not to be given until the time given.
 func (l *Leases) occupy(addr netip.Addr, now, until time.Time) {
-	for other, at := range l.occupied {
+	for other, at := range l.occupied.all() {
 		if !at.After(now) {
-			delete(l.occupied, other)
+			l.occupied.drop(other)
 		}
 	}
-	l.occupied[addr] = until
+	l.occupied.set(addr, until)
 }

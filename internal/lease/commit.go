@@ -31,7 +31,7 @@ func (e *Engine) promise(ctx context.Context, client ClientID, next Lease, expec
 
 // giveUp takes the mark of work off an address that is not changed after all.
 func (e *Engine) giveUp(addr netip.Addr) {
-	delete(e.facts.Leases.inWork, addr)
+	e.facts.Leases.inWork.drop(addr)
 	e.facts.Leases.touch(addr)
 }
 
@@ -84,15 +84,15 @@ func (w *write) reread(ctx context.Context, store Store, addr netip.Addr) {
 // settle makes known how a change ended.
 func (e *Engine) settle(c *Change, w *write) {
 	l, addr := e.facts.Leases, c.Next.Addr
-	delete(l.inWork, addr)
+	l.inWork.drop(addr)
 	switch {
 	case w.err == nil:
 		l.dropHold(w.client)
-		delete(e.echoes.silent, addr)
+		e.echoes.silent.drop(addr)
 		e.learn(c.Next, c.Expected+1)
 		return
 	case w.unread:
-		l.unread[addr] = true
+		l.unread.set(addr, true)
 	case w.stored != nil && w.stored.revision != 0:
 		e.learn(w.stored.Lease, w.stored.revision)
 		return

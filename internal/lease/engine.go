@@ -78,11 +78,11 @@ type Engine struct {
 	clock     *clockWatch
 	busy      map[ClientID]bool
 	unsynced  []netip.Addr // oldest first; may name leases that are in sync by now
-	queued    map[netip.Addr]bool
+	queued    byAddr[bool]
 	toldOwn   bool // SetOwn was called
 	unsyncedC chan struct{}
 	echoes    echoes
-	rests     map[netip.Addr]rest // what is in quarantine
+	rests     byAddr[rest] // what is in quarantine
 }
 
 // attempts is how often a message is decided anew after a lost comparison or a
@@ -101,10 +101,10 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		notes:     make(map[string][]byte),
 		unsaved:   make(map[string]bool),
 		busy:      make(map[ClientID]bool),
-		queued:    make(map[netip.Addr]bool),
+		queued:    make(byAddr[bool]),
 		unsyncedC: make(chan struct{}, 1),
-		echoes:    echoes{silent: make(map[netip.Addr]time.Time)},
-		rests:     make(map[netip.Addr]rest),
+		echoes:    echoes{silent: make(byAddr[time.Time])},
+		rests:     make(byAddr[rest]),
 	}
 	if config.Now == nil {
 		e.config.Now = time.Now
@@ -264,15 +264,18 @@ func (e *Engine) keepOut(m *ClientMessage) {
 
 // SetOwn says which addresses this machine has now: those, and no others, stay out
 // of the pools (N-5). A server that never calls it learns them from messages, and
-// cannot tell that one was given up. own must not change afterwards.
+// cannot tell that one was given up.
 func (e *Engine) SetOwn(own map[netip.Addr]bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	l, before := e.facts.Leases, e.facts.Leases.infrastructure
-	l.infrastructure, e.toldOwn = own, true
-	for _, addrs := range []map[netip.Addr]bool{before, own} {
-		for addr := range addrs {
-			if before[addr] != own[addr] {
+	l, before, now := e.facts.Leases, e.facts.Leases.infrastructure, make(byAddr[bool], len(own))
+	for addr, is := range own {
+		now.set(addr, is)
+	}
+	l.infrastructure, e.toldOwn = now, true
+	for _, addrs := range []byAddr[bool]{before, now} {
+		for addr := range addrs.all() {
+			if before.at(addr) != now.at(addr) {
 				l.touch(addr)
 			}
 		}
@@ -331,7 +334,7 @@ func (e *Engine) remember(m *ClientMessage, decision *Decision, judged time.Time
 		l.occupy(effect.occupied, steady, steady.Add(usedPause))
 	}
 	if effect.claims.IsValid() {
-		l.claims[effect.claims] = steady.Add(cmp.Or(decision.Time, e.config.Policy.LeaseTime))
+		l.claims.set(effect.claims, steady.Add(cmp.Or(decision.Time, e.config.Policy.LeaseTime)))
 	}
 	if effect.ends != "" {
 		l.endOffer(effect.ends, steady, judged)
@@ -340,7 +343,7 @@ func (e *Engine) remember(m *ClientMessage, decision *Decision, judged time.Time
 		l.hold(effect.hold, hold{client: m.Client, until: steady.Add(e.config.Policy.OfferHold), stranger: effect.stranger, fresh: effect.probe, share: effect.share})
 	}
 	if effect.change.Addr.IsValid() {
-		l.inWork[effect.change.Addr] = m.Client
+		l.inWork.set(effect.change.Addr, m.Client)
 		l.touch(effect.change.Addr)
 		if effect.declined.client != "" {
 			l.declinedBy(effect.change.Addr, effect.declined, steady)
@@ -373,11 +376,11 @@ func (e *Engine) carryOut(ctx context.Context, m *ClientMessage, decision *Decis
 func (e *Engine) queue(addr netip.Addr) {
 	unsynced := e.facts.Leases.stored.at(addr).Unsynced
 	switch {
-	case !unsynced && e.queued[addr]:
-		delete(e.queued, addr)
+	case !unsynced && e.queued.at(addr):
+		e.queued.drop(addr)
 		e.unsynced = remove(e.unsynced, addr)
-	case unsynced && !e.queued[addr]:
-		e.queued[addr] = true
+	case unsynced && !e.queued.at(addr):
+		e.queued.set(addr, true)
 		e.unsynced = append(e.unsynced, addr)
 	}
 	if !unsynced {
@@ -424,9 +427,9 @@ func (e *Engine) UnsyncedCount() int {
 func (e *Engine) Synced(ctx context.Context, l Lease, at time.Time) error {
 	e.mu.Lock()
 	stored := e.facts.Leases.stored.at(l.Addr)
-	current := stored.says(l) && e.facts.Leases.inWork[l.Addr] == ""
+	current := stored.says(l) && e.facts.Leases.inWork.at(l.Addr) == ""
 	if current {
-		e.facts.Leases.inWork[l.Addr] = l.Client
+		e.facts.Leases.inWork.set(l.Addr, l.Client)
 	}
 	e.mu.Unlock()
 	if !current {
@@ -475,7 +478,7 @@ func (e *Engine) Lease(addr netip.Addr) (Lease, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	stored, ok := e.facts.Leases.stored.find(addr)
-	return stored.Lease, ok && e.facts.Leases.inWork[addr] == ""
+	return stored.Lease, ok && e.facts.Leases.inWork.at(addr) == ""
 }
 
 // Leases returns a copy of all stored leases in no particular order.

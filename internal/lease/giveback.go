@@ -106,7 +106,7 @@ func (d *decider) release() *Decision {
 // offered reports whether a is held for the client that sent the message and no
 // client is known to use it.
 func (d *decider) offered(a *ipam.Address) bool {
-	return d.l.holds[a.Address.Addr()].client == d.m.Client && !d.binding(a).running(d.now)
+	return d.l.holds.at(a.Address.Addr()).client == d.m.Client && !d.binding(a).running(d.now)
 }
 
 // addressedToUs reports whether a DECLINE or RELEASE names this server or

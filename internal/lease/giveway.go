@@ -11,7 +11,7 @@ import (
 // one before, lately, or was its own (D-34).
 func (d *decider) outweighs(addr netip.Addr, own bool, c *client) bool {
 	last := d.l.answerTo(c.id)
-	return d.m.Type == Request && d.l.holds[addr].stranger &&
+	return d.m.Type == Request && d.l.holds.at(addr).stranger &&
 		(own || last.addr == addr && last.offered && d.steady.Sub(last.at) < answerMemory)
 }
 
@@ -20,7 +20,7 @@ func (d *decider) outweighs(addr netip.Addr, own bool, c *client) bool {
 // nothing, and must not keep others out. none is the choice without it.
 func (d *decider) fromStranger(c *client, w wire, none choice) (choice, *ipam.Subnet) {
 	for _, entry := range d.l.holdQueue {
-		h, held := d.l.holds[entry.addr]
+		h, held := d.l.holds.find(entry.addr)
 		if !held || !h.stranger || h.client == c.id || !h.until.Equal(entry.at) {
 			continue
 		}

@@ -28,7 +28,7 @@ func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ip
 	if decision.Static {
 		return d.marked(decision, a, c)
 	}
-	if h, held := d.l.holds[a.Address.Addr()]; held && h.client != c.id {
+	if h, held := d.l.holds.find(a.Address.Addr()); held && h.client != c.id {
 		decision.effect.ends = h.client // its offer gave way (D-34)
 	}
 	next := d.nextLease(a.Address.Addr())
@@ -378,10 +378,10 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c *client) (refused R
 		return d.refused(a, ReasonNotDynamic), false
 	}
 	addr := a.Address.Addr()
-	if d.l.infrastructure[addr] || d.theirs(addr) {
+	if d.l.infrastructure.at(addr) || d.theirs(addr) {
 		return d.refused(a, ReasonNotDynamic), false
 	}
-	if worker := d.l.inWork[addr]; worker != "" && worker != c.id {
+	if worker := d.l.inWork.at(addr); worker != "" && worker != c.id {
 		return d.refused(a, ReasonBusy), false
 	}
 	b := d.binding(a)

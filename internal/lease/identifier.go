@@ -64,7 +64,7 @@ func (l *Leases) bindingFor(m *ClientMessage, a *ipam.Address, now, steady time.
 
 // askedFor is the binding b of host as it concerns the client of m.
 func (l *Leases) askedFor(m *ClientMessage, host netip.Addr, b Binding, steady time.Time) Binding {
-	if m.Hardware != "" && b.Client == m.Hardware && (host == m.RequestedAddr || host == m.ClientAddr) && !l.claims[host].After(steady) {
+	if m.Hardware != "" && b.Client == m.Hardware && (host == m.RequestedAddr || host == m.ClientAddr) && !l.claims.at(host).After(steady) {
 		b.Client = m.Client
 	}
 	return b
@@ -79,7 +79,7 @@ func (d *decider) takenOver(decision *Decision, a *ipam.Address, b Binding) *Dec
 	if d.m.Hardware == "" || stored.Client == d.m.Client {
 		return decision
 	}
-	if worker := d.l.inWork[addr]; worker != "" && worker != d.m.Client {
+	if worker := d.l.inWork.at(addr); worker != "" && worker != d.m.Client {
 		return d.silent("D-16", ReasonBusy)
 	}
 	next, until := stored.Lease, b.Expires

@@ -100,7 +100,7 @@ func (l *Leases) forgetAnswers(now time.Time) {
 
 // declinedBy counts a DECLINE and remembers whose address it was.
 func (l *Leases) declinedBy(addr netip.Addr, why declined, now time.Time) {
-	l.declined[addr] = why
+	l.declined.set(addr, why)
 	if l.declines[why.client] == 0 {
 		l.declineQueue = append(l.declineQueue, clientLapse{why.client, now.Add(time.Hour)})
 	}
@@ -166,7 +166,7 @@ func (d *decider) overdrawn(n *ipam.Subnet) bool {
 		return true
 	}
 	resting := 0
-	for addr := range d.l.declined {
+	for addr := range d.l.declined.all() {
 		if stored := d.l.stored.at(addr); stored.State == Quarantined && stored.Expires.After(d.now) && n.Contains(addr) {
 			resting++
 		}
@@ -226,14 +226,14 @@ func (d *decider) resumed(granted string, a *ipam.Address, n *ipam.Subnet, c *cl
 	if d.state != Renewing || b.State != Quarantined || !b.running(d.now) || !d.fromItsAddress() {
 		return nil, false
 	}
-	why, known := d.l.declined[addr]
+	why, known := d.l.declined.find(addr)
 	switch {
 	case !known:
 		d.trace.addf("D-33", "%s rests, and it is not known for whom: its client may be the one that renews", addr)
 		return d.silent("D-33", ReasonTaken), true
-	case why.client != c.id || !why.until.After(d.now) || !d.s.Leasable(a) || d.l.infrastructure[addr]:
+	case why.client != c.id || !why.until.After(d.now) || !d.s.Leasable(a) || d.l.infrastructure.at(addr):
 		return nil, false
-	case d.l.inWork[addr] != "" && d.l.inWork[addr] != c.id:
+	case d.l.inWork.at(addr) != "" && d.l.inWork.at(addr) != c.id:
 		return d.silent("D-16", ReasonBusy), true
 	}
 	d.trace.addf("D-33", "%s was declined in the name of the client, which uses it: its quarantine ends", addr)

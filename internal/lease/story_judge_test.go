@@ -165,7 +165,7 @@ func (s *story) refused(t *rapid.T, m ClientMessage, trace *Trace) {
 	for _, host := range s.hosts {
 		a := s.seen.Address(0, host)
 		_, waits := s.decider(m).leasedToOther(a, s.seen.Interface(s.port))
-		waits = waits || m.Hardware != "" && s.facts.Leases.claims[host].After(s.facts.Steady)
+		waits = waits || m.Hardware != "" && s.facts.Leases.claims.at(host).After(s.facts.Steady)
 		if m.shown() == web && a.Interface == s.port && !s.seen.IsDynamic(a) && !waits {
 			static = true
 			if host == asked {

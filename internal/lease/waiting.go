@@ -16,7 +16,7 @@ func (d *decider) free(statics []*ipam.Address, port *ipam.Interface) []*ipam.Ad
 	}
 	for i, a := range statics {
 		b, leased := d.leasedToOther(a, port)
-		if until := d.l.claims[a.Address.Addr()]; d.m.Hardware != "" && until.After(d.steady) {
+		if until := d.l.claims.at(a.Address.Addr()); d.m.Hardware != "" && until.After(d.steady) {
 			b, leased = Binding{Client: d.m.Hardware, Expires: d.now.Add(until.Sub(d.steady)), State: Bound}, true // of the host itself (I-14)
 		}
 		if leased && d.holdBack(a, port, b) {
@@ -91,7 +91,7 @@ func (d *decider) lastTime(rule string, addr netip.Addr, n *ipam.Subnet, c *clie
 	switch {
 	case reason == "":
 		return nil, false
-	case d.l.unread[addr]: // there is no write that would show it
+	case d.l.unread.at(addr): // there is no write that would show it
 		return d.silent(rule, ReasonStoreFailed), true
 	case !runs: // perhaps only by a clock that was set forward (S-14, S-15)
 		d.traceSkew()

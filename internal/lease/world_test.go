@@ -375,7 +375,7 @@ func (r *rig) exhausted(m ClientMessage) {
 	if d.Verdict == Silent && d.Reason == ReasonPoolEmpty {
 		return
 	}
-	if h := r.facts.Leases.holds[d.Addr.Addr()]; d.Verdict != Offer || !h.stranger || h.client == m.Client {
+	if h := r.facts.Leases.holds.at(d.Addr.Addr()); d.Verdict != Offer || !h.stranger || h.client == m.Client {
 		r.t.Errorf("%s from %s: %s, want nothing but an offer of another client\n%s", m.Type, m.Client, brief(d), trace)
 	}
 }
