@@ -5,10 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
-	"github.com/coredhcp/coredhcp/handler"
-	"github.com/coredhcp/coredhcp/plugins"
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/control"
@@ -42,7 +41,7 @@ func serveControl(i *instance.Instance, file *settings.File, chain receive.Chain
 	if i == nil {
 		return func() {}, nil
 	}
-	chain.Handlers = harmlessOf(file.Chain, chain.Handlers)
+	chain.Handlers = slices.DeleteFunc(slices.Clone(chain.Handlers), func(l receive.Link) bool { return !harmless(l.Plugin) })
 	path, err := socketOf(file)
 	if err != nil {
 		return nil, err
@@ -53,21 +52,6 @@ func serveControl(i *instance.Instance, file *settings.File, chain receive.Chain
 		return func() {}, nil
 	}
 	return func() { _ = server.Close() }, nil // nothing is left to lose
-}
-
-// harmlessOf leaves out the handlers of plugins that may keep what they are told.
-// CoreDHCP made a handler for each plugin of the chain that serves DHCPv4.
-func harmlessOf(chain settings.Chain, handlers []handler.Handler4) (kept []handler.Handler4) {
-	for _, p := range chain.Plugins {
-		if known := plugins.RegisteredPlugins[p.Name]; known == nil || known.Setup4 == nil || len(handlers) == 0 {
-			continue
-		}
-		if harmless(p.Name) {
-			kept = append(kept, handlers[0])
-		}
-		handlers = handlers[1:]
-	}
-	return kept
 }
 
 // commands are what the running server can be asked.

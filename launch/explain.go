@@ -153,7 +153,7 @@ func (a *app) explainFromFiles(cmd *cobra.Command, file *settings.File, what ask
 	}
 	pool := instance.Default
 	pool.Rehearse, pool.Anew = true, anew
-	_, handlers, err := a.loadChain(pool, file.Path, only(harmless))
+	_, links, err := a.loadChain(pool, file.Path, only(harmless))
 	if err != nil {
 		return answer{}, err
 	}
@@ -162,7 +162,7 @@ func (a *app) explainFromFiles(cmd *cobra.Command, file *settings.File, what ask
 	if err != nil {
 		return answer{}, err
 	}
-	chain, err := chainOf(&pool.Exchanges, i, file, handlers)
+	chain, err := chainOf(&pool.Exchanges, i, file, links)
 	if err != nil {
 		return answer{}, err
 	}
@@ -238,7 +238,7 @@ func rehearse(chain *receive.Chain, i *instance.Instance, req *dhcpv4.DHCPv4, in
 		result.Why = append(result.Why, trace.Steps...)
 	}
 	if out.Reply != nil {
-		result.Reply = describe(out.Reply)
+		result.Reply = describe(out.Reply.Library())
 		result.Options = explainOptions(out)
 	}
 	return result
@@ -253,8 +253,8 @@ func explainLease(out receive.Outcome, req *dhcpv4.DHCPv4) answer {
 		result.Reason = lease.Reason(out.Drop)
 		result.Why = []lease.Step{{Text: "the chain ended before the netbox plugin"}}
 		if out.Reply != nil {
-			result.Verdict, result.Reason = strings.ToLower(out.Reply.MessageType().String()), "other_plugin"
-			result.Address = describe(out.Reply)["yiaddr"]
+			result.Verdict, result.Reason = strings.ToLower(dhcp4.TypeOf(out.Reply).String()), "other_plugin"
+			result.Address = describe(out.Reply.Library())["yiaddr"]
 		}
 		return result
 	}

@@ -33,7 +33,7 @@ func explainOptions(out receive.Outcome) []explainedOption {
 	}
 	for _, c := range out.Exchange.Options {
 		e := explainedOption{Code: c.Code, Name: option.Name(c.Code), Source: c.Source, Forced: c.Force, Overrides: c.Overrides, NotSent: lost(out, c.Code)}
-		if value := out.Reply.Options[c.Code]; e.NotSent == "" && !bytes.Equal(value, c.Value) {
+		if value := out.Reply.Options.Get(dhcpv4.GenericOptionCode(c.Code)); e.NotSent == "" && !bytes.Equal(value, c.Value) {
 			e.NotSent = "a later plugin replaced it"
 		}
 		if later, replaced := byCode[c.Code]; replaced && e.NotSent != "" {

@@ -24,13 +24,13 @@ func explainProxy(out receive.Outcome, i *instance.Instance, req *dhcpv4.DHCPv4,
 		why("X-17", "only a DISCOVER, or a REQUEST to port 4011, is answered: see --message "+proxyRequest)
 		return result
 	}
-	facts := i.BootFacts(dhcp4.ParseRequest(req, nil, in, false))
+	facts := i.BootFacts(dhcp4.ParseRequest(dhcp4.Of(req), nil, in, false))
 	result.locate(facts.Subnet, facts.Machine)
 	if out.Reply == nil {
 		result.Reason = "no_boot_data"
 		why("X-6", out.Exchange.Note)
 		return result
 	}
-	result.Verdict, result.Reason = strings.ToLower(out.Reply.MessageType().String()), "boot_data"
+	result.Verdict, result.Reason = strings.ToLower(dhcp4.TypeOf(out.Reply).String()), "boot_data"
 	return result
 }

@@ -6,20 +6,20 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coredhcp/coredhcp/handler"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance/instancetest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
 )
 
 // bootData stands for netbox_pxe: it names a file, to boot clients only.
-func bootData(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
-	if !strings.HasPrefix(req.ClassIdentifier(), "PXEClient") {
+func bootData(_ *dhcp4.Exchange, req, resp *dhcp4.Packet) (*dhcp4.Packet, bool) {
+	if !strings.HasPrefix(string(req.Options.Get(dhcpv4.OptionClassIdentifier)), "PXEClient") {
 		return nil, true
 	}
 	resp.BootFileName = "boot.efi"
-	resp.UpdateOption(dhcpv4.OptClassIdentifier("PXEClient"))
+	resp.Options.Set(dhcpv4.OptionClassIdentifier, []byte("PXEClient"))
 	return resp, true
 }
 
@@ -66,13 +66,13 @@ func TestExplainKnowsAnAnswerOfAnotherPlugin(t *testing.T) {
 		"it answers": {net.IPv4(10, 0, 0, 9), "offer", "other_plugin", "10.0.0.9"},
 		"it drops":   {nil, "silent", "no_reply", ""},
 	} {
-		chain := receive.Chain{Exchanges: &opened.Pool.Exchanges, SupplyServerID: true, Handlers: []handler.Handler4{func(_, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+		chain := receive.Chain{Exchanges: &opened.Pool.Exchanges, SupplyServerID: true, Handlers: []receive.Link{{Theirs: func(_, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 			if tt.address == nil {
 				return nil, true
 			}
 			resp.YourIPAddr = tt.address
 			return resp, true
-		}}}
+		}}}}
 		q := question{message: "discover", mac: "02:ab:00:00:00:01", local: "10.0.0.2", arch: -1}
 		identifier := netip.MustParseAddr("10.0.0.2")
 		req, in, err := q.packet(identifier)

@@ -147,7 +147,7 @@ func (q question) packet(identifier netip.Addr) (*dhcpv4.DHCPv4, dhcp4.Ingress, 
 		return nil, in, errors.Join(b.problems...)
 	}
 	in.Source = netip.AddrPortFrom(netip.IPv4Unspecified(), dhcpv4.ClientPort)
-	if dhcp4.HasAddress(req) {
+	if dhcp4.HasAddress(dhcp4.Of(req)) {
 		in.Source = netip.AddrPortFrom(current, dhcpv4.ClientPort)
 	}
 	if relay.IsValid() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -60,7 +61,7 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 	defer closeLog()
 	pool := instance.Default
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	conf, handlers, err := a.loadChain(pool, file.Path, nil)
+	conf, links, err := a.loadChain(pool, file.Path, nil)
 	if err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 		return err
 	}
 	defer stopBootFiles()
-	chain, err := chainOf(&pool.Exchanges, i, file, handlers)
+	chain, err := chainOf(&pool.Exchanges, i, file, links)
 	if err != nil {
 		return err
 	}
@@ -197,9 +198,9 @@ func tellReady(ctx context.Context, notReady func() []string, log *logrus.Entry)
 // chainOf is how the receive loop answers with these settings; i is nil for a
 // chain without our plugins. Interfaces without leases are for the plugin that
 // knows boot data.
-func chainOf(exchanges *dhcp4.Exchanges, i *instance.Instance, file *settings.File, handlers []handler.Handler4) (receive.Chain, error) {
+func chainOf(exchanges *dhcp4.Exchanges, i *instance.Instance, file *settings.File, links []receive.Link) (receive.Chain, error) {
 	chain := receive.Chain{
-		Handlers:       handlers,
+		Handlers:       links,
 		Exchanges:      exchanges,
 		OwnsDecline:    file.Chain.Has(settings.PluginNetBox),
 		SupplyServerID: !file.Chain.Has("server_id"),
@@ -210,7 +211,7 @@ func chainOf(exchanges *dhcp4.Exchanges, i *instance.Instance, file *settings.Fi
 	chain.Own = i.Engine.SetOwn
 	if promptPlugins(file.Chain) {
 		chain.Reuse = true
-		chain.Prompt = func(req *dhcpv4.DHCPv4) bool { return !i.MayWait(req) }
+		chain.Prompt = func(req *dhcp4.Packet) bool { return !i.MayWait(req) }
 	}
 	if len(file.NetBox.PXE.ProxyDHCP) == 0 {
 		return chain, nil
@@ -235,7 +236,7 @@ func promptPlugins(chain settings.Chain) bool {
 
 // loadChain registers the plugins and sets up the handlers of the chain: of all
 // plugins, or only of those that chosen leaves, with the arguments it gives them.
-func (a *app) loadChain(pool *instance.Pool, path string, chosen func([]config.PluginConfig) []config.PluginConfig) (*config.Config, []handler.Handler4, error) {
+func (a *app) loadChain(pool *instance.Pool, path string, chosen func([]config.PluginConfig) []config.PluginConfig) (*config.Config, []receive.Link, error) {
 	if err := pool.UseFile(path); err != nil {
 		return nil, nil, err
 	}
@@ -255,7 +256,48 @@ func (a *app) loadChain(pool *instance.Pool, path string, chosen func([]config.P
 	if err != nil {
 		return nil, nil, configError(err)
 	}
-	return conf, handlers, nil
+	return conf, linksOf(conf.Server4, handlers, pool.Own()), nil
+}
+
+// linksOf tells which handler is whose. CoreDHCP made one for each plugin of the chain
+// that serves DHCPv4; ours are also those that were made last of own.
+func linksOf(conf *config.ServerConfig, handlers []handler.Handler4, own []dhcp4.Handler) []receive.Link {
+	if conf == nil {
+		return nil
+	}
+	var links []receive.Link
+	for _, p := range conf.Plugins {
+		if known := plugins.RegisteredPlugins[p.Name]; known != nil && known.Setup4 != nil && len(links) < len(handlers) {
+			links = append(links, receive.Link{Plugin: p.Name, Theirs: handlers[len(links)]})
+			if p.Name == "server_id" && len(p.Args) > 0 {
+				links[len(links)-1].Ours = serverID(p.Args[0])
+			}
+		}
+	}
+	for i := len(links) - 1; i >= 0 && len(own) > 0; i-- {
+		if settings.Ours(links[i].Plugin) {
+			links[i].Ours, own = own[len(own)-1], own[:len(own)-1]
+		}
+	}
+	return links
+}
+
+// serverID does what CoreDHCP's server_id does, which has accepted the argument: nearly
+// every chain begins with it, and the options of others are costly to make.
+func serverID(argument string) dhcp4.Handler {
+	id, err := netip.ParseAddr(argument)
+	if err != nil || !id.Unmap().Is4() {
+		return nil
+	}
+	id = id.Unmap()
+	return func(_ *dhcp4.Exchange, req, resp *dhcp4.Packet) (*dhcp4.Packet, bool) {
+		if siaddr := dhcp4.HeaderAddr(req.ServerIPAddr); siaddr.IsValid() && siaddr != id {
+			return nil, true
+		}
+		resp.ServerIPAddr = id.AsSlice()
+		dhcp4.SetAddrs(resp, dhcpv4.OptionServerIdentifier, id)
+		return resp, false
+	}
 }
 
 // configError keeps a list of problems and trouble of the store as they are, and

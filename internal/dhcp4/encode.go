@@ -17,7 +17,7 @@ const (
 // AppendMessage appends m to dst as ToBytes of the library writes it, byte for
 // byte, without the memory that ToBytes takes each time. Like ToBytes it panics
 // where an address of the header is set and not IPv4.
-func AppendMessage(dst []byte, m *dhcpv4.DHCPv4) []byte {
+func AppendMessage(dst []byte, m *Packet) []byte {
 	start := len(dst)
 	dst = append(dst, byte(m.OpCode), byte(m.HWType), byte(len(m.ClientHWAddr)), m.HopCount) //nolint:gosec // G115: cut as by the library
 	dst = append(dst, m.TransactionID[:]...)
@@ -30,7 +30,7 @@ func AppendMessage(dst []byte, m *dhcpv4.DHCPv4) []byte {
 	dst = appendField(dst, m.ServerHostName, lenSname, lenSname-1) // each ends with a NUL
 	dst = appendField(dst, m.BootFileName, lenFile, lenFile-1)
 	dst = append(dst, 99, 130, 83, 99) // the cookie
-	dst = append(appendOptions(dst, m.Options), dhcpv4.OptionEnd.Code())
+	dst = append(appendOptions(dst, &m.Options), dhcpv4.OptionEnd.Code())
 	if n := len(dst) - start; n < paddedLength {
 		dst = append(dst, make([]byte, paddedLength-n)...)
 	}
@@ -54,27 +54,15 @@ func appendField[T string | []byte | net.HardwareAddr](dst []byte, value T, leng
 
 // appendOptions appends options in the order of their codes, but 82 as the last
 // (RFC 3046 section 2.1). One that is too long is split (RFC 3396).
-func appendOptions(dst []byte, options dhcpv4.Options) []byte {
-	type option struct {
-		code  uint8
-		value []byte
-	}
-	var room [24]option
-	sorted, last := room[:0], dhcpv4.OptionRelayAgentInformation.Code()
-	for code, value := range options {
-		if code == dhcpv4.OptionPad.Code() || code == dhcpv4.OptionEnd.Code() || code == last {
-			continue // the first two are never written
-		}
-		sorted = append(sorted, option{code, value})
-		for i := len(sorted) - 1; i > 0 && sorted[i-1].code > code; i-- {
-			sorted[i-1], sorted[i] = sorted[i], sorted[i-1]
+func appendOptions(dst []byte, options *Options) []byte {
+	last := dhcpv4.OptionRelayAgentInformation
+	for code, value := range options.All() {
+		if code != dhcpv4.OptionPad.Code() && code != dhcpv4.OptionEnd.Code() && code != last.Code() { // the first two are never written
+			dst = appendOption(dst, code, value)
 		}
 	}
-	for _, o := range sorted {
-		dst = appendOption(dst, o.code, o.value)
-	}
-	if info, sent := options[last]; sent {
-		dst = appendOption(dst, last, info)
+	if info, sent := options.Sent(last); sent {
+		dst = appendOption(dst, last.Code(), info)
 	}
 	return dst
 }

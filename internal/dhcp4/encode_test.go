@@ -17,11 +17,11 @@ import (
 func encodesAsTheLibrary(t *testing.T, m *dhcpv4.DHCPv4) {
 	t.Helper()
 	want := m.ToBytes()
-	if got := AppendMessage(nil, m); !bytes.Equal(got, want) {
+	if got := AppendMessage(nil, Of(m)); !bytes.Equal(got, want) {
 		t.Fatalf("encoded\n%x, the library says\n%x", got, want)
 	}
 	before := bytes.Repeat([]byte{0xaa}, 5)
-	if got := AppendMessage(append([]byte{}, before...), m); !bytes.Equal(got, append(before, want...)) {
+	if got := AppendMessage(append([]byte{}, before...), Of(m)); !bytes.Equal(got, append(before, want...)) {
 		t.Fatalf("encoded behind other bytes\n%x, the library says\n%x", got, want)
 	}
 }
@@ -63,7 +63,7 @@ func TestAnAddressThatIsNotIPv4IsNotSent(t *testing.T) {
 			t.Error("an IPv6 address was written into the header")
 		}
 	}()
-	AppendMessage(nil, m)
+	AppendMessage(nil, Of(m))
 }
 
 // FuzzAppendMessage makes messages of any header and any options, that need not
@@ -89,7 +89,7 @@ func FuzzAppendMessage(f *testing.F) {
 func offer(tb testing.TB) (req, resp *dhcpv4.DHCPv4) {
 	req = dhcp4test.Request(tb, dhcpv4.MessageTypeDiscover, dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(1, 'p')), dhcp4test.Raw(55, 1, 3, 6, 15, 28, 51, 58, 59))
 	resp = dhcp4test.Prepared(tb, req)
-	if err := Fill(req, resp, granted(lease.Offer), Extra{}); err != nil {
+	if err := fill(req, resp, granted(lease.Offer), Extra{}); err != nil {
 		tb.Fatal(err)
 	}
 	return req, resp
@@ -107,7 +107,7 @@ func BenchmarkEncode(b *testing.B) {
 		var wire []byte
 		b.ReportAllocs()
 		for b.Loop() {
-			wire = AppendMessage(wire[:0], resp)
+			wire = AppendMessage(wire[:0], Of(resp))
 		}
 	})
 }

@@ -50,6 +50,25 @@ type Exchange struct {
 	Note string
 }
 
+// Handler is what a plugin of ours does with a message, as a handler of CoreDHCP does
+// (F-17). Without a reply the client gets no answer.
+type Handler func(x *Exchange, req, resp *Packet) (reply *Packet, stop bool)
+
+// Handler returns h as others call it. A reply that an earlier handler took away ends the
+// chain (B-5).
+func (t *Exchanges) Handler(h Handler) func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+	return func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+		if resp == nil {
+			return nil, true
+		}
+		reply, stop := h(t.Find(req), Of(req), Of(resp))
+		if reply == nil {
+			return nil, stop
+		}
+		return reply.Library(), stop
+	}
+}
+
 // Source says where an option of a reply comes from.
 type Source struct {
 	Code uint8

@@ -35,7 +35,7 @@ func FuzzAnswer(f *testing.F) {
 			return
 		}
 		resp := dhcp4test.Prepared(t, req)
-		m := ParseRequest(req, resp, Ingress{}, true)
+		m := parse(req, resp, Ingress{}, true)
 		checkMessage(t, m)
 		d := &lease.Decision{
 			Verdict: lease.Verdict(verdict % 8),
@@ -44,13 +44,13 @@ func FuzzAnswer(f *testing.F) {
 			Machine: &ipam.Machine{Name: m.Hostname},
 		}
 		config := &ipam.Config{IPv6OnlyWait: d.Time, HasIPv6OnlyWait: true}
-		if err := Fill(req, resp, d, Extra{Config: config, SendHostname: true}); err != nil {
+		if err := fill(req, resp, d, Extra{Config: config, SendHostname: true}); err != nil {
 			return
 		}
-		_, fits := Trim(req, resp, nil)
+		_, fits := trim(req, resp, nil)
 		wire := resp.ToBytes()
-		if fits && len(wire) > max(SizeLimit(req), paddedLength) {
-			t.Fatalf("%d bytes are said to fit in %d", len(wire), SizeLimit(req))
+		if fits && len(wire) > max(SizeLimit(Of(req)), paddedLength) {
+			t.Fatalf("%d bytes are said to fit in %d", len(wire), SizeLimit(Of(req)))
 		}
 		read, err := dhcpv4.FromBytes(wire)
 		if err != nil {

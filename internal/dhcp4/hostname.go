@@ -25,7 +25,7 @@ const fqdnHeader = 3
 
 // clientName returns the name the client gives itself, fit for a log line and a
 // custom field: option 81, else 12. Empty: none.
-func clientName(req *dhcpv4.DHCPv4) string {
+func clientName(req *Packet) string {
 	if b := req.Options.Get(dhcpv4.OptionFQDN); len(b) > fqdnHeader {
 		name := string(b[fqdnHeader:])
 		if b[0]&fqdnEncoded != 0 {

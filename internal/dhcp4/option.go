@@ -13,7 +13,7 @@ import (
 // FillOptions adds to the prepared reply resp what config contexts say for the
 // client of req (OPT-7), and returns what it added. A boot client gets no option
 // that has to do with booting (OPT-9); kept lists those that it would have got.
-func FillOptions(req, resp *dhcpv4.DHCPv4, set *option.Set) (added []option.Chosen, kept []uint8) {
+func FillOptions(req, resp *Packet, set *option.Set) (added []option.Chosen, kept []uint8) {
 	if set == nil || !Configures(req, resp) {
 		return nil, nil
 	}
@@ -25,19 +25,19 @@ func FillOptions(req, resp *dhcpv4.DHCPv4, set *option.Set) (added []option.Chos
 			kept = append(kept, c.Code)
 			continue
 		}
-		resp.Options[c.Code] = c.Value
+		resp.Options.Set(dhcpv4.GenericOptionCode(c.Code), c.Value)
 		added = append(added, c)
 	}
 	return added, kept
 }
 
 // OptionClient returns what req says of its sender. It refers to req.
-func OptionClient(req *dhcpv4.DHCPv4) option.Client {
-	requested := req.Options[dhcpv4.OptionParameterRequestList.Code()]
+func OptionClient(req *Packet) option.Client {
+	requested := req.Options.Get(dhcpv4.OptionParameterRequestList)
 	return option.Client{
-		VendorClass:   req.Options[dhcpv4.OptionClassIdentifier.Code()],
-		UserClasses:   userClasses(req.Options[dhcpv4.OptionUserClassInformation.Code()]),
-		Architectures: architectures(req.Options[dhcpv4.OptionClientSystemArchitectureType.Code()]),
+		VendorClass:   req.Options.Get(dhcpv4.OptionClassIdentifier),
+		UserClasses:   userClasses(req.Options.Get(dhcpv4.OptionUserClassInformation)),
+		Architectures: architectures(req.Options.Get(dhcpv4.OptionClientSystemArchitectureType)),
 		MAC:           req.ClientHWAddr,
 		Requested:     requested,
 		HasRequested:  len(requested) > 0, // an empty list counts as none (D-0)
@@ -72,20 +72,21 @@ func architectures(b []byte) (list []uint16) {
 // Boots reports whether the client of req wants to boot, by its class, as iPXE, or
 // because it sends an architecture and asks for server and file (X-1, OPT-9).
 // pxe.default_arch makes no boot client of one that says nothing of it.
-func Boots(req *dhcpv4.DHCPv4) bool {
-	class := string(req.Options[dhcpv4.OptionClassIdentifier.Code()])
+func Boots(req *Packet) bool {
+	class := string(req.Options.Get(dhcpv4.OptionClassIdentifier))
 	if strings.HasPrefix(class, "PXEClient") || strings.HasPrefix(class, "HTTPClient") || IsIPXE(req) {
 		return true
 	}
-	list := req.Options[dhcpv4.OptionParameterRequestList.Code()]
-	return len(req.Options[dhcpv4.OptionClientSystemArchitectureType.Code()]) > 0 &&
+	list := req.Options.Get(dhcpv4.OptionParameterRequestList)
+	return len(req.Options.Get(dhcpv4.OptionClientSystemArchitectureType)) > 0 &&
 		slices.Contains(list, dhcpv4.OptionTFTPServerName.Code()) && slices.Contains(list, dhcpv4.OptionBootfileName.Code())
 }
 
 // IsIPXE recognises iPXE by its own option 175 or by a user class of "iPXE", which
 // it sends without the length that RFC 3004 asks for.
-func IsIPXE(req *dhcpv4.DHCPv4) bool {
-	return req.Options.Has(dhcpv4.OptionEtherboot) || slices.Contains(req.UserClass(), "iPXE")
+func IsIPXE(req *Packet) bool {
+	return req.Options.Has(dhcpv4.OptionEtherboot) || slices.ContainsFunc(userClasses(req.Options.Get(dhcpv4.OptionUserClassInformation)),
+		func(class []byte) bool { return string(class) == "iPXE" })
 }
 
 // bootOption says that boot clients get the option from netbox_pxe alone (OPT-9).

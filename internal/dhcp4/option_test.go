@@ -76,7 +76,7 @@ func TestFillOptions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			req := dhcp4test.Request(t, c.kind, append(c.mods, dhcp4test.ClientAddr("10.0.0.77"))...)
 			resp := dhcp4test.Granted(t, req, "10.0.0.77/24")
-			added, kept := FillOptions(req, resp, setOf(t, data))
+			added, kept := fillOptions(req, resp, setOf(t, data))
 			resp = dhcp4test.OverTheWire(t, resp)
 			if diff := cmp.Diff(c.want, sent(resp, 17, 43, 44, 60, 66, 67, 150, 209, 252)); diff != "" {
 				t.Error(diff)
@@ -99,7 +99,7 @@ func TestFillOptionsOnlyWhereSomethingIsGranted(t *testing.T) {
 	nak.UpdateOption(dhcpv4.OptMessageType(dhcpv4.MessageTypeNak))
 	discover := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover)
 	for name, pair := range map[string][2]*dhcpv4.DHCPv4{"NAK": {req, nak}, "no address": {discover, dhcp4test.Prepared(t, discover)}} {
-		if added, _ := FillOptions(pair[0], pair[1], set); added != nil || pair[1].Options.Has(dhcpv4.OptionTFTPServerName) {
+		if added, _ := fillOptions(pair[0], pair[1], set); added != nil || pair[1].Options.Has(dhcpv4.OptionTFTPServerName) {
 			t.Errorf("%s: %v", name, added)
 		}
 	}
@@ -133,7 +133,7 @@ func TestTrimLeavesOptionsOfContextsOutFirst(t *testing.T) {
 			if c.replaced {
 				resp.Options[150] = append(value(c.size-1), 'y')
 			}
-			left, fits := Trim(req, resp, added)
+			left, fits := trim(req, resp, added)
 			var codes []uint8
 			for _, code := range left {
 				codes = append(codes, code.Code())
@@ -146,7 +146,7 @@ func TestTrimLeavesOptionsOfContextsOutFirst(t *testing.T) {
 					t.Errorf("option %d is gone", code)
 				}
 			}
-			if again, _ := Trim(req, resp, added); again != nil {
+			if again, _ := trim(req, resp, added); again != nil {
 				t.Errorf("a second call leaves out %v", again)
 			}
 		})
@@ -161,9 +161,9 @@ func FuzzFillOptions(f *testing.F) {
 		req := &dhcpv4.DHCPv4{OpCode: dhcpv4.OpcodeBootRequest, ClientHWAddr: dhcp4test.MAC(), Options: dhcpv4.Options{53: {3}, 55: asked, 60: class, 77: user, 93: arch}}
 		resp := dhcp4test.Prepared(t, req)
 		resp.YourIPAddr = []byte{10, 0, 0, 77}
-		added, _ := FillOptions(req, resp, set)
+		added, _ := fillOptions(req, resp, set)
 		for _, c := range added {
-			if Boots(req) && bootOption(c.Code) || !c.Force && !slices.Contains(asked, c.Code) {
+			if Boots(Of(req)) && bootOption(c.Code) || !c.Force && !slices.Contains(asked, c.Code) {
 				t.Errorf("option %d to class %q", c.Code, class)
 			}
 		}

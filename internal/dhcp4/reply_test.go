@@ -23,7 +23,7 @@ func granted(v lease.Verdict) *lease.Decision {
 func answer(t *testing.T, req *dhcpv4.DHCPv4, d *lease.Decision, x Extra) *dhcpv4.DHCPv4 {
 	t.Helper()
 	resp := dhcp4test.Prepared(t, req)
-	if err := Fill(req, resp, d, x); err != nil {
+	if err := fill(req, resp, d, x); err != nil {
 		t.Fatal(err)
 	}
 	return dhcp4test.OverTheWire(t, resp)
@@ -114,7 +114,7 @@ func TestRelayInformationIsNeverInvented(t *testing.T) {
 	req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover)
 	resp := dhcp4test.Prepared(t, req)
 	resp.UpdateOption(dhcpv4.OptRelayAgentInfo(dhcp4test.SubOption(1, 'x')))
-	if err := Fill(req, resp, granted(lease.Offer), Extra{}); err != nil {
+	if err := fill(req, resp, granted(lease.Offer), Extra{}); err != nil {
 		t.Fatal(err)
 	}
 	if resp.Options.Has(dhcpv4.OptionRelayAgentInformation) {
@@ -213,7 +213,7 @@ func TestFillRefusesWhatCannotBeSent(t *testing.T) {
 	for name, d := range tests {
 		t.Run(name, func(t *testing.T) {
 			req := dhcp4test.Request(t, dhcpv4.MessageTypeRequest)
-			if err := Fill(req, dhcp4test.Prepared(t, req), d, Extra{}); err == nil {
+			if err := fill(req, dhcp4test.Prepared(t, req), d, Extra{}); err == nil {
 				t.Error("filled")
 			}
 		})
@@ -258,13 +258,13 @@ func TestWanted(t *testing.T) {
 	for code := range uint8(255) {
 		option := dhcpv4.GenericOptionCode(code)
 		unasked := map[uint8]bool{1: true, 3: true, 6: true, 15: true, 28: true, 42: true, 51: true, 58: true, 59: true}[code]
-		if got := Wanted(none, option); got != unasked {
+		if got := Wanted(Of(none), option); got != unasked {
 			t.Errorf("option %d without a list: %v", code, got)
 		}
-		if got := Wanted(empty, option); got != unasked {
+		if got := Wanted(Of(empty), option); got != unasked {
 			t.Errorf("option %d with an empty list: %v", code, got)
 		}
-		if got, want := Wanted(listing, option), code == 1 || code == 108; got != want {
+		if got, want := Wanted(Of(listing), option), code == 1 || code == 108; got != want {
 			t.Errorf("option %d with a list: %v", code, got)
 		}
 	}
@@ -300,7 +300,7 @@ func TestConfigures(t *testing.T) {
 			for _, mod := range tt.reply {
 				mod(resp)
 			}
-			if got := Configures(req, resp); got != tt.want {
+			if got := Configures(Of(req), Of(resp)); got != tt.want {
 				t.Errorf("%v, want %v", got, tt.want)
 			}
 		})

@@ -30,19 +30,19 @@ const (
 // serverIDOverride is network.server_id_override. What makes a message
 // unusable is named in Malformed; everything else that is wrong in the packet
 // counts as absent.
-func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) (m lease.ClientMessage) {
+func ParseRequest(req, resp *Packet, in Ingress, serverIDOverride bool) (m lease.ClientMessage) {
 	ReadRequest(&m, req, resp, in, serverIDOverride)
 	return m
 }
 
 // ReadRequest is ParseRequest for a caller that has room for the message.
-func ReadRequest(m *lease.ClientMessage, req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) {
+func ReadRequest(m *lease.ClientMessage, req, resp *Packet, in Ingress, serverIDOverride bool) {
 	*m = lease.ClientMessage{
 		Type:            messageType(req),
 		ClientAddr:      HeaderAddr(req.ClientIPAddr),
 		Relay:           HeaderAddr(req.GatewayIPAddr),
 		Source:          in.Source.Addr().Unmap(),
-		SubnetSelection: optionAddr(req.Options, dhcpv4.OptionSubnetSelection),
+		SubnetSelection: optionAddr(&req.Options, dhcpv4.OptionSubnetSelection),
 		Interface:       in.Interface,
 		InterfaceAddrs:  in.Addrs,
 		InterfaceBits:   in.Bits,
@@ -66,8 +66,8 @@ func ReadRequest(m *lease.ClientMessage, req, resp *dhcpv4.DHCPv4, in Ingress, s
 }
 
 // messageType tells a missing option 53 (BOOTP) from an unreadable one.
-func messageType(req *dhcpv4.DHCPv4) lease.MessageType {
-	value, sent := req.Options[dhcpv4.OptionDHCPMessageType.Code()]
+func messageType(req *Packet) lease.MessageType {
+	value, sent := req.Options.Sent(dhcpv4.OptionDHCPMessageType)
 	switch {
 	case !sent:
 		return lease.BOOTP
@@ -81,16 +81,16 @@ func messageType(req *dhcpv4.DHCPv4) lease.MessageType {
 // be right for the message to be answered at all and is not (D-0). An option of length
 // zero is present (F-31), and two copies of one option arrive as one of double length
 // (F-30). Option 55 has no wrong length; an empty one counts as absent.
-func requiredOptions(m *lease.ClientMessage, req *dhcpv4.DHCPv4) {
+func requiredOptions(m *lease.ClientMessage, req *Packet) {
 	if m.Type == messageUnreadable {
 		reject(m, "option 53")
 	}
-	if value, sent := req.Options[dhcpv4.OptionRequestedIPAddress.Code()]; len(value) == net.IPv4len {
+	if value, sent := req.Options.Sent(dhcpv4.OptionRequestedIPAddress); len(value) == net.IPv4len {
 		m.RequestedAddr = HeaderAddr(value)
 	} else if sent {
 		reject(m, "option 50")
 	}
-	if value, sent := req.Options[dhcpv4.OptionServerIdentifier.Code()]; len(value) == net.IPv4len {
+	if value, sent := req.Options.Sent(dhcpv4.OptionServerIdentifier); len(value) == net.IPv4len {
 		m.ServerID = HeaderAddr(value)
 	} else if sent {
 		reject(m, "option 54")
@@ -98,7 +98,7 @@ func requiredOptions(m *lease.ClientMessage, req *dhcpv4.DHCPv4) {
 }
 
 // leaseTime is option 51; 0 where there is none, or it has the wrong length.
-func leaseTime(req *dhcpv4.DHCPv4) time.Duration {
+func leaseTime(req *Packet) time.Duration {
 	if v := req.Options.Get(dhcpv4.OptionIPAddressLeaseTime); len(v) == 4 {
 		return time.Duration(binary.BigEndian.Uint32(v)) * time.Second
 	}
@@ -109,7 +109,7 @@ func leaseTime(req *dhcpv4.DHCPv4) time.Duration {
 // to look up (I-4). Option 61 is the key only where there is no hardware address,
 // so that firmware, loader and system of one machine share a lease (I-3); beside
 // one it may become the key by a setting (I-11).
-func identify(m *lease.ClientMessage, req *dhcpv4.DHCPv4, in Ingress) {
+func identify(m *lease.ClientMessage, req *Packet, in Ingress) {
 	hardware, identifier := req.ClientHWAddr, req.Options.Get(dhcpv4.OptionClientIdentifier)
 	// The library cuts longer addresses to 16 bytes; our receive loop has
 	// dropped them by then, the stock server hands them on (F-29).
@@ -143,7 +143,7 @@ func identify(m *lease.ClientMessage, req *dhcpv4.DHCPv4, in Ingress) {
 // now, as far as the message itself tells: in INFORM, in BOOTP, and in a REQUEST
 // that neither selects nor asks for another address. In all other messages it
 // may be left from an earlier life, and says nothing (D-6).
-func HasAddress(req *dhcpv4.DHCPv4) bool {
+func HasAddress(req *Packet) bool {
 	ciaddr := HeaderAddr(req.ClientIPAddr)
 	if !ciaddr.IsValid() {
 		return false
@@ -152,8 +152,8 @@ func HasAddress(req *dhcpv4.DHCPv4) bool {
 	case lease.Inform, lease.BOOTP:
 		return true
 	case lease.Request:
-		requested := optionAddr(req.Options, dhcpv4.OptionRequestedIPAddress)
-		selecting := optionAddr(req.Options, dhcpv4.OptionServerIdentifier).IsValid()
+		requested := optionAddr(&req.Options, dhcpv4.OptionRequestedIPAddress)
+		selecting := optionAddr(&req.Options, dhcpv4.OptionServerIdentifier).IsValid()
 		return !requested.IsValid() || requested == ciaddr && !selecting
 	}
 	return false
@@ -187,7 +187,7 @@ func individual(hardware []byte) bool {
 
 // optionAddr returns the IPv4 address in an option or relay sub-option; the
 // zero Addr where there is none, it is 0.0.0.0, or it has the wrong length.
-func optionAddr(options dhcpv4.Options, code dhcpv4.OptionCode) netip.Addr {
+func optionAddr(options *Options, code dhcpv4.OptionCode) netip.Addr {
 	if b := options.Get(code); len(b) == net.IPv4len {
 		return HeaderAddr(b)
 	}
@@ -209,8 +209,8 @@ func subOptionAddr(info []byte, code, older dhcpv4.OptionCode) netip.Addr {
 
 // Identifier returns option 54 of a reply, by which its client knows this
 // server; the zero Addr where there is none.
-func Identifier(resp *dhcpv4.DHCPv4) netip.Addr {
-	return optionAddr(resp.Options, dhcpv4.OptionServerIdentifier)
+func Identifier(resp *Packet) netip.Addr {
+	return optionAddr(&resp.Options, dhcpv4.OptionServerIdentifier)
 }
 
 // HeaderAddr returns a header address; the zero Addr for 0.0.0.0 and for what

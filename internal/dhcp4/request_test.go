@@ -27,7 +27,7 @@ func TestParseRequestReadsEverythingADecisionNeeds(t *testing.T) {
 		func(p *dhcpv4.DHCPv4) { p.NumSeconds = 7; p.ClientIPAddr = net.IP{10, 0, 0, 6} },
 	)
 	in := Ingress{Interface: "eth0", Addrs: []netip.Addr{dhcp4test.Server()}, Bits: []int{24}, Delivery: lease.DeliveryUnicast}
-	got := ParseRequest(req, dhcp4test.Prepared(t, req), in, true)
+	got := parse(req, dhcp4test.Prepared(t, req), in, true)
 	want := lease.ClientMessage{
 		Type:            lease.Request,
 		Client:          "02:AB:00:00:00:01",
@@ -57,7 +57,7 @@ func TestParseRequestReadsEverythingADecisionNeeds(t *testing.T) {
 func TestWhatIsAbsentOrZeroIsTheZeroAddr(t *testing.T) {
 	req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Raw(50, 0, 0, 0, 0),
 		dhcp4test.Relayed("0.0.0.0", dhcp4test.SubOption(5, 0, 0, 0, 0), dhcp4test.SubOption(11, 10, 0, 0, 254)))
-	got := ParseRequest(req, nil, Ingress{}, true)
+	got := parse(req, nil, Ingress{}, true)
 	want := lease.ClientMessage{
 		Type: lease.Discover, Client: "02:AB:00:00:00:01", MAC: ipam.MAC(dhcp4test.MAC()), HasMAC: true,
 		// sub-option 11 counts only when giaddr is set.
@@ -70,11 +70,11 @@ func TestWhatIsAbsentOrZeroIsTheZeroAddr(t *testing.T) {
 //
 func TestServerIdentifierOverrideCanBeSwitchedOff(t *testing.T) {
 	req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(11, 10, 0, 0, 254)))
-	if got := ParseRequest(req, nil, Ingress{}, false).Override; got.IsValid() {
+	if got := parse(req, nil, Ingress{}, false).Override; got.IsValid() {
 		t.Errorf("override %v although switched off", got)
 	}
 	short := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(11, 10, 0, 0)))
-	if got := ParseRequest(short, nil, Ingress{}, true).Override; got.IsValid() {
+	if got := parse(short, nil, Ingress{}, true).Override; got.IsValid() {
 		t.Errorf("override %v from three bytes", got)
 	}
 }
@@ -105,7 +105,7 @@ func TestOlderRelaysNameLinkAndServerByOtherSubOptions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Relayed(tt.relay, tt.subs...))
-			got := ParseRequest(req, nil, Ingress{}, true)
+			got := parse(req, nil, Ingress{}, true)
 			want := func(s string) (a netip.Addr) {
 				if s != "" {
 					a = addr(s)
@@ -115,7 +115,7 @@ func TestOlderRelaysNameLinkAndServerByOtherSubOptions(t *testing.T) {
 			if got.LinkSelection != want(tt.link) || got.Override != want(tt.override) {
 				t.Errorf("link %v, server %v; want %q, %q", got.LinkSelection, got.Override, tt.link, tt.override)
 			}
-			if off := ParseRequest(req, nil, Ingress{}, false); off.Override.IsValid() || off.LinkSelection != got.LinkSelection {
+			if off := parse(req, nil, Ingress{}, false); off.Override.IsValid() || off.LinkSelection != got.LinkSelection {
 				t.Errorf("switched off: link %v, server %v", off.LinkSelection, off.Override)
 			}
 		})
@@ -149,7 +149,7 @@ func TestMalformedOptionsAreToldFromAbsentOnes(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := ParseRequest(dhcp4test.Request(t, dhcpv4.MessageTypeRequest, tt.mods...), nil, Ingress{}, true)
+			got := parse(dhcp4test.Request(t, dhcpv4.MessageTypeRequest, tt.mods...), nil, Ingress{}, true)
 			if got.Malformed != tt.want {
 				t.Errorf("malformed %q, want %q", got.Malformed, tt.want)
 			}
@@ -165,7 +165,7 @@ func TestMalformedOptionsAreToldFromAbsentOnes(t *testing.T) {
 
 func TestOnlyAMissingOption53IsBOOTP(t *testing.T) {
 	req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcpv4.WithoutOption(dhcpv4.OptionDHCPMessageType))
-	if got := ParseRequest(req, nil, Ingress{}, true); got.Type != lease.BOOTP || got.Malformed != "" {
+	if got := parse(req, nil, Ingress{}, true); got.Type != lease.BOOTP || got.Malformed != "" {
 		t.Errorf("type %v, malformed %q", got.Type, got.Malformed)
 	}
 }
@@ -205,7 +205,7 @@ func TestClientKey(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			mods := append([]dhcpv4.Modifier{dhcpv4.WithHwAddr(tt.hardware)}, tt.mods...)
-			got := ParseRequest(dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, mods...), nil, tt.in, true)
+			got := parse(dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, mods...), nil, tt.in, true)
 			if got.Client != tt.key || got.HasMAC != tt.mac || got.Malformed != tt.reject {
 				t.Errorf("key %q MAC %v malformed %q, want %q %v %q",
 					got.Client, got.HasMAC, got.Malformed, tt.key, tt.mac, tt.reject)
@@ -235,7 +235,7 @@ func TestClientName(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := ParseRequest(dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, tt.mods...), nil, Ingress{}, true)
+			got := parse(dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, tt.mods...), nil, Ingress{}, true)
 			if got.Hostname != tt.want {
 				t.Errorf("%q, want %q", got.Hostname, tt.want)
 			}
@@ -247,10 +247,10 @@ func TestClientName(t *testing.T) {
 // that counts.
 func TestTheCircuitOfARelayedMessage(t *testing.T) {
 	req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(1, 'e', '0'), dhcp4test.SubOption(2, 7)))
-	if got := string(ParseRequest(req, nil, Ingress{}, true).Circuit); got != "e0" {
+	if got := string(parse(req, nil, Ingress{}, true).Circuit); got != "e0" {
 		t.Errorf("circuit %q", got)
 	}
-	if got := ParseRequest(dhcp4test.Request(t, dhcpv4.MessageTypeDiscover), nil, Ingress{}, true).Circuit; got != nil {
+	if got := parse(dhcp4test.Request(t, dhcpv4.MessageTypeDiscover), nil, Ingress{}, true).Circuit; got != nil {
 		t.Errorf("circuit %q of a message without a relay", got)
 	}
 }

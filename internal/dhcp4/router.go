@@ -59,7 +59,7 @@ func roleRank(a *ipam.Address) int {
 // ClientPrefix returns the client's address, which is ciaddr for an INFORM,
 // with the mask resp tells it. Without a usable mask it is a single address;
 // without an address it is invalid.
-func ClientPrefix(req, resp *dhcpv4.DHCPv4) netip.Prefix {
+func ClientPrefix(req, resp *Packet) netip.Prefix {
 	addr := HeaderAddr(resp.YourIPAddr)
 	if TypeOf(req) == dhcpv4.MessageTypeInform {
 		addr = HeaderAddr(req.ClientIPAddr)

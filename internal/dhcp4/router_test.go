@@ -82,7 +82,7 @@ func TestClientPrefix(t *testing.T) {
 			for _, mod := range tt.reply {
 				mod(resp)
 			}
-			if got := ClientPrefix(req, resp); got != tt.want {
+			if got := ClientPrefix(Of(req), Of(resp)); got != tt.want {
 				t.Errorf("%v, want %v", got, tt.want)
 			}
 		})

@@ -26,8 +26,8 @@ const (
 // identifier, name or vendor-identifying class (options 60, 61, 12 and 124), in the
 // forms of Arista, Juniper, Cisco, Ciena and ZPE, or in option 125. It is a claim, and
 // untrusted text; empty: none.
-func Serial(req *dhcpv4.DHCPv4) string {
-	if data, err := ztpv4.ParseVendorData(req); err == nil {
+func Serial(req *Packet) string {
+	if data, err := ztpv4.ParseVendorData(req.Library()); err == nil {
 		if serial := cleanSerial(data.Serial); serial != "" {
 			return serial
 		}

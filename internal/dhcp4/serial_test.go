@@ -49,7 +49,7 @@ func TestTheSerialNumberOfAClient(t *testing.T) {
 		{"an identifier alone is none", []dhcpv4.Modifier{text(61, "JMX2525X0BW")}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := Serial(dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, c.sent...)); got != c.want {
+			if got := Serial(Of(dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, c.sent...))); got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
@@ -65,7 +65,7 @@ func FuzzSerial(f *testing.F) {
 		for code, value := range map[uint8][]byte{60: []byte(class), 12: []byte(host), 61: id, 124: classes, 125: specific} {
 			req.Options[code] = value
 		}
-		if s := Serial(req); s != "" && (len(s) < minSerial || len(s) > maxSerial || cleanSerial(s) != s) {
+		if s := Serial(Of(req)); s != "" && (len(s) < minSerial || len(s) > maxSerial || cleanSerial(s) != s) {
 			t.Errorf("%q", s)
 		}
 	})

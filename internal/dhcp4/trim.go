@@ -26,7 +26,7 @@ const (
 // 42, 12, 28, 15, 249, then those that are forced (OPT-10). It returns what it left
 // out, for the log. fits is false if resp is still too big without all of these. A
 // second call changes nothing.
-func Trim(req, resp *dhcpv4.DHCPv4, added []option.Chosen) (left []dhcpv4.OptionCode, fits bool) {
+func Trim(req, resp *Packet, added []option.Chosen) (left []dhcpv4.OptionCode, fits bool) {
 	limit := SizeLimit(req)
 	over := size(resp) - limit
 	if over <= 0 {
@@ -34,14 +34,14 @@ func Trim(req, resp *dhcpv4.DHCPv4, added []option.Chosen) (left []dhcpv4.Option
 	}
 	leave := func(code dhcpv4.OptionCode) {
 		if over > 0 && resp.Options.Has(code) {
-			resp.DeleteOption(code)
+			resp.Options.Delete(code)
 			left = append(left, code)
 			over = size(resp) - limit
 		}
 	}
 	forced := func(force bool) {
 		for _, c := range slices.Backward(added) {
-			if c.Force == force && bytes.Equal(resp.Options[c.Code], c.Value) { // else another plugin replaced it
+			if c.Force == force && bytes.Equal(resp.Options.Get(dhcpv4.GenericOptionCode(c.Code)), c.Value) { // else another plugin replaced it
 				leave(dhcpv4.GenericOptionCode(c.Code))
 			}
 		}
@@ -62,7 +62,7 @@ func Trim(req, resp *dhcpv4.DHCPv4, added []option.Chosen) (left []dhcpv4.Option
 }
 
 // SizeLimit returns how many bytes of DHCP the client takes in one datagram.
-func SizeLimit(req *dhcpv4.DHCPv4) int {
+func SizeLimit(req *Packet) int {
 	limit := minMessage
 	if b := req.Options.Get(dhcpv4.OptionMaximumDHCPMessageSize); len(b) == 2 {
 		limit = min(max(minMessage, int(binary.BigEndian.Uint16(b))), maxMessage)
@@ -71,9 +71,9 @@ func SizeLimit(req *dhcpv4.DHCPv4) int {
 }
 
 // size returns the length of resp on the wire without encoding it.
-func size(resp *dhcpv4.DHCPv4) int {
+func size(resp *Packet) int {
 	n := fixedLength
-	for code, value := range resp.Options {
+	for code, value := range resp.Options.All() {
 		if code == dhcpv4.OptionPad.Code() || code == dhcpv4.OptionEnd.Code() {
 			continue // never written
 		}

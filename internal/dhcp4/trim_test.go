@@ -47,7 +47,7 @@ func TestTrimLeavesOptionsOutInOrder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, tt.mods...)
 			resp := big(t, req, tt.n)
-			left, fits := Trim(req, resp, nil)
+			left, fits := trim(req, resp, nil)
 			var codes []uint8
 			for _, code := range left {
 				codes = append(codes, code.Code())
@@ -58,7 +58,7 @@ func TestTrimLeavesOptionsOutInOrder(t *testing.T) {
 			if diff := cmp.Diff(tt.left, codes); diff != "" || fits != tt.fits {
 				t.Errorf("fits %v, want %v; left out: %s", fits, tt.fits, diff)
 			}
-			if again, _ := Trim(req, resp, nil); again != nil {
+			if again, _ := trim(req, resp, nil); again != nil {
 				t.Errorf("a second time leaves %v out", again)
 			}
 		})
@@ -70,7 +70,7 @@ func TestTrimNeverTouchesTheOthers(t *testing.T) {
 	req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover)
 	resp := dhcp4test.Prepared(t, req)
 	dhcp4test.Raw(121, make([]byte, 400)...)(resp)
-	if left, fits := Trim(req, resp, nil); fits || left != nil || !resp.Options.Has(dhcpv4.OptionClasslessStaticRoute) {
+	if left, fits := trim(req, resp, nil); fits || left != nil || !resp.Options.Has(dhcpv4.OptionClasslessStaticRoute) {
 		t.Errorf("fits %v, left out %v", fits, left)
 	}
 }
@@ -82,7 +82,7 @@ func TestSizeIsThatOfTheEncodedPacket(t *testing.T) {
 			resp := dhcp4test.Prepared(t, req)
 			dhcp4test.Raw(121, make([]byte, n)...)(resp)
 			resp.Options[0], resp.Options[255] = []byte{1}, []byte{2}
-			if got, want := size(resp), len(resp.ToBytes()); got != want {
+			if got, want := size(Of(resp)), len(resp.ToBytes()); got != want {
 				t.Errorf("%d, want %d", got, want)
 			}
 		})

@@ -14,11 +14,11 @@ import (
 func TestRapidCommitAndOverloadAreNotSpoken(t *testing.T) {
 	req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Raw(80), dhcp4test.Raw(52, 3), dhcp4test.Raw(55, 1, 3, 52, 80))
 	resp := dhcp4test.Prepared(t, req)
-	m := ParseRequest(req, resp, Ingress{}, true)
+	m := parse(req, resp, Ingress{}, true)
 	if m.Type != lease.Discover || m.Malformed != "" {
 		t.Fatalf("read as %v, malformed %q", m.Type, m.Malformed)
 	}
-	if err := Fill(req, resp, granted(lease.Offer), Extra{}); err != nil {
+	if err := fill(req, resp, granted(lease.Offer), Extra{}); err != nil {
 		t.Fatal(err)
 	}
 	sent := dhcp4test.OverTheWire(t, resp)

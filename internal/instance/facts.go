@@ -50,7 +50,7 @@ func (f Facts) Context() string {
 func (f Facts) Explained() bool { return f.rehearsal != nil }
 
 // From says where options of resp come from; it passes over those that resp lacks.
-func (f Facts) From(resp *dhcpv4.DHCPv4, source string, codes ...dhcpv4.OptionCode) {
+func (f Facts) From(resp *dhcp4.Packet, source string, codes ...dhcpv4.OptionCode) {
 	if f.rehearsal == nil {
 		return
 	}
@@ -63,8 +63,7 @@ func (f Facts) From(resp *dhcpv4.DHCPv4, source string, codes ...dhcpv4.OptionCo
 
 // Facts returns what the netbox plugin found out about req, or, after another
 // lease plugin, what follows from the address in resp (G-1).
-func (i *Instance) Facts(req, resp *dhcpv4.DHCPv4) Facts {
-	x := i.pool.Exchanges.Find(req)
+func (i *Instance) Facts(x *dhcp4.Exchange, req, resp *dhcp4.Packet) Facts {
 	f := Facts{Snapshot: i.Snapshot()}
 	if x.Rehearsal {
 		f.rehearsal = x
@@ -92,7 +91,7 @@ func (i *Instance) Facts(req, resp *dhcpv4.DHCPv4) Facts {
 }
 
 // derive finds N by the address another plugin granted.
-func (i *Instance) derive(f *Facts, req, resp *dhcpv4.DHCPv4, in dhcp4.Ingress) {
+func (i *Instance) derive(f *Facts, req, resp *dhcp4.Packet, in dhcp4.Ingress) {
 	addr := dhcp4.ClientPrefix(req, resp).Addr()
 	if !addr.IsValid() {
 		return

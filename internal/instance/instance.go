@@ -8,11 +8,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/coredhcp/coredhcp/handler"
-	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/frugal"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/inventory"
@@ -38,8 +37,8 @@ type Instance struct {
 
 	unserved      unservedList
 	pool          *Pool
-	proxy         handler.Handler4
-	boots         func(*dhcpv4.DHCPv4) bool // nil without netbox_pxe
+	proxy         dhcp4.Handler
+	boots         func(*dhcp4.Packet) bool // nil without netbox_pxe
 	snapshot      atomic.Pointer[ipam.Snapshot]
 	client        *netbox.Client          // nil with an inventory
 	follower      *follow.Follower        // nil with an inventory, and in a rehearsal
@@ -122,21 +121,21 @@ func (i *Instance) open(ctx context.Context) error {
 
 // SetBoots says which requests may wait for the redeploy switch. The
 // netbox_pxe plugin calls it at setup.
-func (i *Instance) SetBoots(boots func(req *dhcpv4.DHCPv4) bool) { i.boots = boots }
+func (i *Instance) SetBoots(boots func(req *dhcp4.Packet) bool) { i.boots = boots }
 
 // MayWait reports whether a handler of ours may wait for NetBox while it works on
 // req.
-func (i *Instance) MayWait(req *dhcpv4.DHCPv4) bool {
+func (i *Instance) MayWait(req *dhcp4.Packet) bool {
 	return i.switches != nil && i.boots != nil && i.boots(req)
 }
 
 // SetProxy makes h answer boot clients on the interfaces of pxe.proxy_dhcp
 // . The netbox_pxe plugin calls it at setup.
-func (i *Instance) SetProxy(h handler.Handler4) { i.proxy = h }
+func (i *Instance) SetProxy(h dhcp4.Handler) { i.proxy = h }
 
 // Proxy returns the handler of SetProxy; nil where netbox_pxe is not in the
 // chain.
-func (i *Instance) Proxy() handler.Handler4 { return i.proxy }
+func (i *Instance) Proxy() dhcp4.Handler { return i.proxy }
 
 func (i *Instance) engineConfig() lease.Config {
 	c := lease.Config{

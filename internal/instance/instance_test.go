@@ -184,16 +184,16 @@ func TestFactsAfterAnotherLeasePlugin(t *testing.T) { // G-1, I-4
 	resp := dhcp4test.Prepared(t, req)
 	x := p.Exchanges.Open(req, dhcp4.Ingress{})
 	defer p.Exchanges.Close(req)
-	if f := i.Facts(req, resp); f.Known || f.Gateways() != nil {
+	if f := i.Facts(x, dhcp4.Of(req), dhcp4.Of(resp)); f.Known || f.Gateways() != nil {
 		t.Errorf("facts without an address: %+v", f)
 	}
 	resp.YourIPAddr = netip.MustParseAddr("10.1.0.77").AsSlice()
-	f := i.Facts(req, resp)
+	f := i.Facts(x, dhcp4.Of(req), dhcp4.Of(resp))
 	if !f.Known || f.Machine == nil || f.Machine.Name != "web1" || f.Config.DomainName != "web.example.org" || len(f.Gateways()) != 1 {
 		t.Errorf("facts from yiaddr: %+v", f)
 	}
 	x.Decided = true
-	if f := i.Facts(req, resp); f.Known {
+	if f := i.Facts(x, dhcp4.Of(req), dhcp4.Of(resp)); f.Known {
 		t.Errorf("a decision without network gives facts: %+v", f)
 	}
 }
@@ -269,7 +269,7 @@ func TestAReplyTakenAwayEndsTheChain(t *testing.T) { // B-5
 	for name, p := range map[string]*Pool{"stock": new(Pool), "own receive loop": {loaded: "/etc/config.yml"}} {
 		req, resp := new(dhcpv4.DHCPv4), new(dhcpv4.DHCPv4)
 		called := false
-		pass := p.Handler(stock.Plugin{Name: "netbox_dns", Log: limited}, func(_, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+		pass := p.Handler(stock.Plugin{Name: "netbox_dns", Log: limited}, func(_ *dhcp4.Exchange, _, resp *dhcp4.Packet) (*dhcp4.Packet, bool) {
 			called = true
 			return resp, false
 		})

@@ -14,7 +14,6 @@ import (
 	"sync"
 
 	"github.com/coredhcp/coredhcp/handler"
-	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
@@ -43,6 +42,7 @@ type Pool struct {
 	Anew bool
 
 	mu     sync.Mutex
+	own    []dhcp4.Handler
 	loaded string // absolute path; empty in a stock build
 	open   map[string]*Instance
 }
@@ -60,21 +60,24 @@ func (p *Pool) UseFile(path string) error {
 	return nil
 }
 
-// Handler returns what a chain calls for h. Our own receive loop needs no more
-// than that a reply which an earlier plugin took away ends the chain (B-5); the
-// stock server needs all of package stock.
-func (p *Pool) Handler(plugin stock.Plugin, h handler.Handler4) handler.Handler4 {
+// Handler returns what CoreDHCP calls for h. Our own receive loop takes h itself, by Own;
+// the stock server needs all of package stock.
+func (p *Pool) Handler(plugin stock.Plugin, h dhcp4.Handler) handler.Handler4 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.own = append(p.own, h)
+	called := p.Exchanges.Handler(h)
 	if p.loaded == "" {
-		h = plugin.Handler(h, &p.Exchanges, &p.packets)
+		called = plugin.Handler(called, &p.Exchanges, &p.packets)
 	}
-	return func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
-		if resp == nil {
-			return nil, true
-		}
-		return h(req, resp)
-	}
+	return called
+}
+
+// Own returns the handlers that were asked for so far, in the order of the plugins.
+func (p *Pool) Own() []dhcp4.Handler {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.own)
 }
 
 // SplitArguments takes the path of a settings file, which may stand first, off

@@ -11,11 +11,19 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
+// Link is one handler of a chain.
+type Link struct {
+	Plugin string // whose handler it is
+	// Ours is called if it is not nil, and Theirs, which does the same, if it is.
+	Ours   dhcp4.Handler
+	Theirs handler.Handler4
+}
+
 // Chain is what answers a message: the handlers of the settings file, and what
 // the receive loop does before and after them.
 type Chain struct {
 	// Handlers run in order as CoreDHCP's do (F-17).
-	Handlers []handler.Handler4
+	Handlers []Link
 	// Exchanges is where handlers find what is known of a packet; required.
 	Exchanges *dhcp4.Exchanges
 	// OwnsDecline says that netbox is in the chain: only then DECLINE and BOOTP
@@ -29,7 +37,7 @@ type Chain struct {
 	// Prompt reports whether no handler waits for anything while it works on req,
 	// other than one that says so by the Exchange. nil: any handler may wait, so
 	// workers run the chain (B-14).
-	Prompt func(req *dhcpv4.DHCPv4) bool
+	Prompt func(req *dhcp4.Packet) bool
 	// Reuse says that no handler keeps a message, a reply or an Exchange, or anything
 	// that they refer to, once the chain has run, so that the next packet takes over
 	// their memory (B-17).
@@ -42,7 +50,7 @@ type Chain struct {
 // Outcome is what came of one message.
 type Outcome struct {
 	// Reply is what may be sent; nil for the reason in Drop.
-	Reply *dhcpv4.DHCPv4
+	Reply *dhcp4.Packet
 	Drop  Drop
 	// Proxied says that the message arrived where another server gives addresses.
 	Proxied bool
@@ -66,7 +74,7 @@ type Outcome struct {
 // decision and may be nil.
 func (c *Chain) Answer(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr, trace *lease.Trace) Outcome {
 	out := Outcome{memory: new(memory), rehearsal: true}
-	c.answer(&out, req, in, identifier, trace)
+	c.answer(&out, dhcp4.Of(req), in, identifier, trace)
 	return out
 }
 
@@ -92,7 +100,7 @@ func (o *Outcome) dropPromise() {
 }
 
 // prompt reports whether the chain can be run where nothing may wait.
-func (c *Chain) prompt(req *dhcpv4.DHCPv4, in dhcp4.Ingress) bool {
+func (c *Chain) prompt(req *dhcp4.Packet, in dhcp4.Ingress) bool {
 	return c.Prompt != nil && !c.proxied(in) && c.Prompt(req)
 }
 
@@ -103,13 +111,13 @@ func (c *Chain) proxied(in dhcp4.Ingress) bool {
 
 // vouched reports whether the relay in giaddr itself sent the message: from that
 // address, or as far as NetBox and the settings prove it (N-11).
-func (o *Outcome) vouched(req *dhcpv4.DHCPv4, source netip.AddrPort) bool {
+func (o *Outcome) vouched(req *dhcp4.Packet, source netip.AddrPort) bool {
 	return source.Addr().Unmap() == addr4(req.GatewayIPAddr) || o.Exchange != nil && o.Exchange.Decision.Relayed.Vouched
 }
 
 // answer is what the receive loop and Answer share. out has the outcome so far
 // when a handler panics.
-func (c *Chain) answer(out *Outcome, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr, trace *lease.Trace) {
+func (c *Chain) answer(out *Outcome, req *dhcp4.Packet, in dhcp4.Ingress, identifier netip.Addr, trace *lease.Trace) {
 	out.Proxied = c.proxied(in)
 	resp, why := c.prepared(out.memory, req, in, identifier, out.Proxied)
 	if why != "" {
@@ -119,11 +127,9 @@ func (c *Chain) answer(out *Outcome, req *dhcpv4.DHCPv4, in dhcp4.Ingress, ident
 	out.Exchange = out.memory.share(in, out.promise)
 	out.Exchange.Trace, out.Exchange.Rehearsal, out.Exchange.Prompt = trace, out.rehearsal, out.prompt
 	out.Exchange.Parks = c.Prompt != nil && !out.rehearsal
-	c.Exchanges.Put(req, out.Exchange)
-	defer c.Exchanges.Close(req)
 	if out.Proxied {
 		out.running = proxyHandler
-		if resp, _ = c.Proxy.Handler(req, resp); resp == nil || leases(resp) {
+		if resp, _ = c.Proxy.Handler(out.Exchange, req, resp); resp == nil || leases(resp) {
 			out.Drop = dropNoReply
 		}
 	} else {
@@ -142,7 +148,7 @@ func (c *Chain) answer(out *Outcome, req *dhcpv4.DHCPv4, in dhcp4.Ingress, ident
 }
 
 // prepared makes the reply that the handlers start from.
-func (c *Chain) prepared(m *memory, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr, proxied bool) (*dhcpv4.DHCPv4, Drop) {
+func (c *Chain) prepared(m *memory, req *dhcp4.Packet, in dhcp4.Ingress, identifier netip.Addr, proxied bool) (*dhcp4.Packet, Drop) {
 	if proxied {
 		resp := prepareProxy(m, req, in, identifier)
 		switch {
@@ -163,14 +169,69 @@ func (c *Chain) prepared(m *memory, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identi
 	return resp, ""
 }
 
-// run calls the handlers in order until one of them stops.
-func (c *Chain) run(out *Outcome, req, resp *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
+// run calls the handlers in order until one of them stops. Those of others see the
+// message and the reply as the library has them.
+func (c *Chain) run(out *Outcome, req, resp *dhcp4.Packet) *dhcp4.Packet {
+	theirs := theirView{exchanges: c.Exchanges}
+	defer theirs.close()
 	for i, h := range c.Handlers {
 		var stop bool
 		out.running = i
-		if resp, stop = h(req, resp); stop {
+		if h.Ours != nil {
+			if resp = theirs.leave(req, resp); resp == nil {
+				return nil // an earlier handler took it away (B-5)
+			}
+			resp, stop = h.Ours(out.Exchange, req, resp)
+		} else {
+			theirs.enter(out.Exchange, req, resp)
+			theirs.said, stop = h.Theirs(theirs.sent, theirs.said)
+		}
+		if stop {
 			break
 		}
 	}
+	return theirs.leave(req, resp)
+}
+
+// theirView is a message and its reply while handlers of others work on them.
+type theirView struct {
+	exchanges  *dhcp4.Exchanges
+	sent, said *dhcpv4.DHCPv4 // sent is nil while they do not
+}
+
+// enter writes the options into those of the library, unless they are there.
+func (v *theirView) enter(x *dhcp4.Exchange, req, resp *dhcp4.Packet) {
+	if v.sent != nil {
+		return
+	}
+	v.sent, v.said = req.Library(), nil
+	if resp != nil {
+		v.said = resp.Library()
+	}
+	v.exchanges.Put(v.sent, x) // for handlers of ours that are called as theirs
+}
+
+// leave reads what they made of message and reply, and returns the reply.
+func (v *theirView) leave(req, resp *dhcp4.Packet) *dhcp4.Packet {
+	if v.sent == nil {
+		return resp
+	}
+	req.Load(v.sent)
+	said := v.said
+	v.close()
+	switch {
+	case said == nil:
+		return nil
+	case resp == nil:
+		return dhcp4.Of(said)
+	}
+	resp.Load(said)
 	return resp
+}
+
+func (v *theirView) close() {
+	if v.sent != nil {
+		v.exchanges.Close(v.sent)
+		v.sent = nil
+	}
 }

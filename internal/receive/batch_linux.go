@@ -6,8 +6,9 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/insomniacslk/dhcp/dhcpv4"
 	"golang.org/x/sys/unix"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 )
 
 const (
@@ -122,7 +123,7 @@ type outbox struct {
 
 // outgoing is one reply on its way out.
 type outgoing struct {
-	reply         *dhcpv4.DHCPv4
+	reply         *dhcp4.Packet
 	row           string // of the address table, that it follows
 	at            time.Time
 	wire, control []byte

@@ -11,14 +11,14 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 )
 
-func always(*dhcpv4.DHCPv4) bool { return true }
+func always(*dhcp4.Packet) bool { return true }
 
 // B-14: what waits for nothing is answered while every worker waits, and each place
 // for a packet that waits is taken.
 func TestWhatWaitsForNothingNeedsNoWorker(t *testing.T) {
 	release := make(chan struct{})
 	slow := func(req *dhcpv4.DHCPv4) bool { return req.ClientHWAddr[5] < 100 }
-	s := startServer(t, Chain{SupplyServerID: true, Prompt: func(req *dhcpv4.DHCPv4) bool { return !slow(req) }}, Options{Workers: 1, Waiting: 1},
+	s := startServer(t, Chain{SupplyServerID: true, Prompt: func(req *dhcp4.Packet) bool { return !slow(req.Library()) }}, Options{Workers: 1, Waiting: 1},
 		func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 			if slow(req) {
 				<-release
@@ -74,7 +74,7 @@ func TestAMessageThatHasToWaitRunsAgainInAWorker(t *testing.T) {
 // B-14, B-1: without a place to wait the message is dropped, and its client is free.
 func TestAMessageThatHasToWaitMayFindNoPlace(t *testing.T) {
 	release := make(chan struct{})
-	s := startServer(t, Chain{SupplyServerID: true, Prompt: func(*dhcpv4.DHCPv4) bool { return false }}, Options{Workers: 1}, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+	s := startServer(t, Chain{SupplyServerID: true, Prompt: func(*dhcp4.Packet) bool { return false }}, Options{Workers: 1}, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		<-release
 		return grant(req, resp)
 	})
@@ -158,7 +158,7 @@ func TestOneReplyThatCannotLeaveCostsNoOther(t *testing.T) {
 			want[i%len(receivers)]++
 		}
 		reply := discover(t, byte(i))
-		out.add(outgoing{reply: reply, row: "relay", wire: reply.ToBytes(), control: sendControl(nil, netip.Addr{}, 0), to: to})
+		out.add(outgoing{reply: dhcp4.Of(reply), row: "relay", wire: reply.ToBytes(), control: sendControl(nil, netip.Addr{}, 0), to: to})
 	}
 	out.flush()
 	out.flush() // with nothing left

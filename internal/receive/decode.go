@@ -18,14 +18,20 @@ const (
 
 // Decode parses a datagram as the receive loop does, for explain. The result does
 // not refer to b. Without a message the reason for dropping it is returned.
-func Decode(b []byte) (*dhcpv4.DHCPv4, Drop) { return decode(new(memory), b) }
+func Decode(b []byte) (*dhcpv4.DHCPv4, Drop) {
+	req, why := decode(new(memory), b)
+	if why != "" {
+		return nil, why
+	}
+	return req.Library(), ""
+}
 
 // decode parses a datagram into m. It takes in three kinds of message that the
 // library refuses (F-29) and one that it would cut (raw hlen over 16, I-2): an
 // option area without END or with its last option cut off (D-0), a vendor area that
 // is not RFC 1497's, and none at all. The latter two become a message without
 // options, that is plain BOOTP.
-func decode(m *memory, b []byte) (*dhcpv4.DHCPv4, Drop) {
+func decode(m *memory, b []byte) (*dhcp4.Packet, Drop) {
 	if len(b) < headerLen {
 		return nil, dropMalformed
 	}
@@ -47,7 +53,7 @@ func decode(m *memory, b []byte) (*dhcpv4.DHCPv4, Drop) {
 // settle drops a message that means nothing, or may mean something else with the
 // option that is cut off, and mends what can be mended in others. odd says that there
 // is something to mend.
-func settle(req *dhcpv4.DHCPv4, cut, odd bool) (*dhcpv4.DHCPv4, Drop) {
+func settle(req *dhcp4.Packet, cut, odd bool) (*dhcp4.Packet, Drop) {
 	if cut && !clearWithoutRest(req) {
 		return nil, dropMalformed
 	}
@@ -86,7 +92,7 @@ func scanOptions(area []byte) (whole int, ended bool) {
 // said that is cut off, and those it may have swallowed: not one of a relay, whose
 // option 82 is the last; not one without type, which would pass for BOOTP; and
 // not one that may have chosen another server (D-0).
-func clearWithoutRest(req *dhcpv4.DHCPv4) bool {
+func clearWithoutRest(req *dhcp4.Packet) bool {
 	if !addr4(req.GatewayIPAddr).IsUnspecified() {
 		return false
 	}
@@ -94,7 +100,7 @@ func clearWithoutRest(req *dhcpv4.DHCPv4) bool {
 	case dhcpv4.MessageTypeDiscover, dhcpv4.MessageTypeInform:
 		return true
 	case dhcpv4.MessageTypeRequest:
-		return req.ServerIdentifier() != nil && req.RequestedIPAddress() != nil
+		return len(req.Options.Get(dhcpv4.OptionServerIdentifier)) == net.IPv4len && len(req.Options.Get(dhcpv4.OptionRequestedIPAddress)) == net.IPv4len
 	}
 	return false
 }
@@ -102,25 +108,25 @@ func clearWithoutRest(req *dhcpv4.DHCPv4) bool {
 // mend makes of options that are too long, or sent twice (F-30), what other
 // servers make of them: the first value counts. One that is too short is taken
 // out where the message can do without (D-0).
-func mend(req *dhcpv4.DHCPv4) {
+func mend(req *dhcp4.Packet) {
 	if v := req.Options.Get(dhcpv4.OptionDHCPMessageType); len(v) > 1 {
-		req.Options[dhcpv4.OptionDHCPMessageType.Code()] = v[:1]
+		req.Options.Set(dhcpv4.OptionDHCPMessageType, v[:1])
 	}
-	for _, code := range [...]uint8{dhcpv4.OptionRequestedIPAddress.Code(), dhcpv4.OptionServerIdentifier.Code()} {
-		v, sent := req.Options[code]
+	for _, code := range [...]dhcpv4.OptionCode{dhcpv4.OptionRequestedIPAddress, dhcpv4.OptionServerIdentifier} {
+		v, sent := req.Options.Sent(code)
 		switch {
 		case !sent || len(v) == net.IPv4len:
 		case len(v) > net.IPv4len:
-			req.Options[code] = v[:net.IPv4len]
-		case code == dhcpv4.OptionRequestedIPAddress.Code() || !namesServer(req):
-			delete(req.Options, code)
+			req.Options.Set(code, v[:net.IPv4len])
+		case code == dhcpv4.OptionRequestedIPAddress || !namesServer(req):
+			req.Options.Delete(code)
 		}
 	}
 }
 
 // namesServer reports whether option 54 of such a message says which server is
 // meant.
-func namesServer(req *dhcpv4.DHCPv4) bool {
+func namesServer(req *dhcp4.Packet) bool {
 	switch dhcp4.TypeOf(req) {
 	case dhcpv4.MessageTypeDiscover, dhcpv4.MessageTypeInform:
 		return false
@@ -141,7 +147,7 @@ func replyable(ip net.IP) bool {
 //
 // DECLINE and BOOTP get a reply without option 53 only with ownsDecline: lease
 // plugins other than netbox would allocate for them (REC-3).
-func prepare(m *memory, req *dhcpv4.DHCPv4, ownsDecline bool) *dhcpv4.DHCPv4 {
+func prepare(m *memory, req *dhcp4.Packet, ownsDecline bool) *dhcp4.Packet {
 	var answer dhcpv4.MessageType
 	switch dhcp4.TypeOf(req) {
 	case dhcpv4.MessageTypeDiscover:
@@ -165,9 +171,9 @@ func prepare(m *memory, req *dhcpv4.DHCPv4, ownsDecline bool) *dhcpv4.DHCPv4 {
 	resp.OpCode, resp.HWType, resp.ClientHWAddr = dhcpv4.OpcodeBootReply, req.HWType, req.ClientHWAddr
 	resp.TransactionID, resp.Flags, resp.GatewayIPAddr = req.TransactionID, req.Flags, req.GatewayIPAddr
 	resp.ClientIPAddr, resp.YourIPAddr, resp.ServerIPAddr = net.IPv4zero, net.IPv4zero, net.IPv4zero
-	for _, code := range [...]uint8{dhcpv4.OptionRelayAgentInformation.Code(), dhcpv4.OptionClientIdentifier.Code()} {
-		if v := req.Options[code]; v != nil {
-			resp.Options[code] = v
+	for _, code := range [...]dhcpv4.OptionCode{dhcpv4.OptionRelayAgentInformation, dhcpv4.OptionClientIdentifier} {
+		if v := req.Options.Get(code); v != nil {
+			resp.Options.Set(code, v)
 		}
 	}
 	if answer != dhcpv4.MessageTypeNone {
@@ -178,6 +184,6 @@ func prepare(m *memory, req *dhcpv4.DHCPv4, ownsDecline bool) *dhcpv4.DHCPv4 {
 
 // isEthernet reports whether the client's hardware address can be put into an
 // Ethernet frame. Some clients call their Ethernet IEEE 802 (I-4).
-func isEthernet(m *dhcpv4.DHCPv4) bool {
+func isEthernet(m *dhcp4.Packet) bool {
 	return (m.HWType == iana.HWTypeEthernet || m.HWType == iana.HWTypeIEEE802) && len(m.ClientHWAddr) == 6
 }

@@ -107,14 +107,14 @@ func TestOddMessages(t *testing.T) {
 			if tt.end {
 				area = append(area, 255)
 			}
-			req, why := decode(new(memory), set(options(t, area...), 24, 0, 0, 0, 0))
+			req, why := Decode(set(options(t, area...), 24, 0, 0, 0, 0))
 			if why != tt.drop {
 				t.Fatalf("dropped as %q, want %q", why, tt.drop)
 			}
 			if why != "" {
 				return
 			}
-			m := dhcp4.ParseRequest(req, nil, dhcp4.Ingress{}, false)
+			m := dhcp4.ParseRequest(dhcp4.Of(req), nil, dhcp4.Ingress{}, false)
 			if m.Malformed != tt.bad || !m.HasMAC || m.Client != "02:00:00:00:00:01" {
 				t.Errorf("malformed %q, client %q, MAC %v", m.Malformed, m.Client, m.HasMAC)
 			}
@@ -130,7 +130,7 @@ func TestOddMessages(t *testing.T) {
 			if text(m.RequestedAddr) != tt.wish || text(m.ServerID) != tt.chose {
 				t.Errorf("wants %v, chose %v; want %q, %q", m.RequestedAddr, m.ServerID, tt.wish, tt.chose)
 			}
-			if tt.bad == "" && prepare(new(memory), req, false) == nil {
+			if tt.bad == "" && prepare(new(memory), dhcp4.Of(req), false) == nil {
 				t.Error("reaches no handler")
 			}
 		})
@@ -177,7 +177,7 @@ func TestDecode(t *testing.T) {
 		{name: "giaddr is the broadcast address", in: set(wire(t), 24, 255, 255, 255, 255), want: dropAddress},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			req, why := decode(new(memory), tt.in)
+			req, why := Decode(tt.in)
 			if why != tt.want {
 				t.Fatalf("dropped as %q, want %q", why, tt.want)
 			}
@@ -229,7 +229,7 @@ func TestTheReplyIsPreparedAsByTheLibrary(t *testing.T) {
 			if tt.answer != dhcpv4.MessageTypeNone {
 				want.UpdateOption(dhcpv4.OptMessageType(tt.answer))
 			}
-			if diff := cmp.Diff(want, prepare(new(memory), req, true)); diff != "" {
+			if diff := cmp.Diff(want, prepare(new(memory), dhcp4.Of(req), true).Library()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -256,7 +256,11 @@ func decodeByLibrary(t *testing.T, b []byte) (*dhcpv4.DHCPv4, Drop) {
 	if err != nil {
 		t.Fatalf("what decode takes in is refused by the library: %v", err)
 	}
-	return settle(req, cut, true)
+	settled, why := settle(dhcp4.Of(req), cut, true)
+	if why != "" {
+		return nil, why
+	}
+	return settled.Library(), ""
 }
 
 // FuzzDecode reads two datagrams into the same memory. D-0, B-17
@@ -276,7 +280,11 @@ func FuzzDecode(f *testing.F) {
 		req, why := decode(m, datagram)
 		clear(datagram) // it is used again
 		want, wantWhy := decodeByLibrary(t, bytes.Clone(b))
-		if diff := cmp.Diff(want, req); diff != "" {
+		var read *dhcpv4.DHCPv4
+		if req != nil {
+			read = req.Library()
+		}
+		if diff := cmp.Diff(want, read); diff != "" {
 			t.Fatalf("the library reads it differently (-library +ours):\n%s", diff)
 		}
 		if why != "" {
@@ -286,7 +294,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%q with the library's parser", wantWhy)
 		}
 		if req.OpCode != dhcpv4.OpcodeBootRequest || len(req.ClientHWAddr) > maxHardLen {
-			t.Fatalf("accepted %s", req.Summary())
+			t.Fatalf("accepted %s", read.Summary())
 		}
 		resp := prepare(m, req, true)
 		if resp == nil {
@@ -296,7 +304,7 @@ func FuzzDecode(f *testing.F) {
 		if d.name == "" || !d.to.IsValid() || d.to.Port() == 0 || d.to.Addr().IsMulticast() {
 			t.Fatalf("would be sent to %v", d)
 		}
-		if _, err := dhcpv4.FromBytes(resp.ToBytes()); err != nil {
+		if _, err := dhcpv4.FromBytes(resp.Library().ToBytes()); err != nil {
 			t.Fatalf("the reply is unreadable: %v", err)
 		}
 	})

@@ -17,30 +17,25 @@ import (
 // all its bytes, the reply, and what handlers share of it. Where the handlers keep
 // nothing, the next packet takes it over (B-17).
 type memory struct {
-	req      dhcpv4.DHCPv4
-	resp     dhcpv4.DHCPv4
-	exchange dhcp4.Exchange
+	req, resp  dhcp4.Packet
+	sent, said dhcpv4.DHCPv4 // of req and resp
+	exchange   dhcp4.Exchange
 
-	sent, said dhcpv4.Options // of req and resp, whatever handlers made of them
-	header     [maxHeaderBytes]byte
-	values     []byte // of the options in sent
-	odd        bool   // one of them has a length that has to be mended
-	wire       []byte // the reply, until it has left
+	header [maxHeaderBytes]byte
+	values []byte // of the options in sent
+	odd    bool   // one of them has a length that has to be mended
+	wire   []byte // the reply, until it has left
 }
 
 // maxHeaderBytes is what a message refers to of the fixed part: four addresses and
 // chaddr.
 const maxHeaderBytes = 4*net.IPv4len + maxHardLen
 
-// Option tables are made for as many as a message has most often.
-const usualOptions = 14
-
 // read makes req the message of a datagram whose options, all of them whole, are
 // given without END. It reads as FromBytes of the library does. Nothing refers to
 // b afterwards.
-func (m *memory) read(b, options []byte) *dhcpv4.DHCPv4 {
-	m.sent = emptied(m.sent)
-	m.req = dhcpv4.DHCPv4{
+func (m *memory) read(b, options []byte) *dhcp4.Packet {
+	m.sent = dhcpv4.DHCPv4{
 		OpCode:         dhcpv4.OpcodeType(b[0]),
 		HWType:         iana.HWType(b[1]),
 		HopCount:       b[3],
@@ -49,22 +44,23 @@ func (m *memory) read(b, options []byte) *dhcpv4.DHCPv4 {
 		Flags:          binary.BigEndian.Uint16(b[10:]),
 		ServerHostName: upToNUL(b[44:108]),
 		BootFileName:   upToNUL(b[108:236]),
-		Options:        m.sent,
+		Options:        m.sent.Options,
 	}
 	copy(m.header[:], b[12:44])
-	for i, ip := range [...]*net.IP{&m.req.ClientIPAddr, &m.req.YourIPAddr, &m.req.ServerIPAddr, &m.req.GatewayIPAddr} {
+	for i, ip := range [...]*net.IP{&m.sent.ClientIPAddr, &m.sent.YourIPAddr, &m.sent.ServerIPAddr, &m.sent.GatewayIPAddr} {
 		*ip = m.header[4*i : 4*i+4 : 4*i+4]
 	}
-	m.req.ClientHWAddr = m.header[16 : 16+b[2] : maxHeaderBytes]
+	m.sent.ClientHWAddr = m.header[16 : 16+b[2] : maxHeaderBytes]
 	m.values = append(m.values[:0], options...)
-	m.odd = tabulate(m.sent, m.values)
+	m.req.Begin(&m.sent)
+	m.odd = tabulate(&m.req.Options, m.values)
 	return &m.req
 }
 
 // tabulate lists options that are whole. The values of one that comes again are
 // joined (RFC 3396); all others lie in area. It reports whether the length of one is
 // not as mend leaves it.
-func tabulate(table dhcpv4.Options, area []byte) (odd bool) {
+func tabulate(table *dhcp4.Options, area []byte) (odd bool) {
 	for i := 0; i < len(area); {
 		code := area[i]
 		if code == dhcpv4.OptionPad.Code() {
@@ -75,13 +71,15 @@ func tabulate(table dhcpv4.Options, area []byte) (odd bool) {
 		if usual := fixedLength(code); usual != 0 && to-from != usual {
 			odd = true
 		}
-		switch before := table[code]; {
+		option := dhcpv4.GenericOptionCode(code)
+		switch before := table.Get(option); {
 		case len(before) > 0:
-			table[code], odd = append(before, area[from:to]...), true
+			table.Set(option, append(before, area[from:to]...))
+			odd = true
 		case from == to:
-			table[code] = nil
+			table.Set(option, nil)
 		default:
-			table[code] = area[from:to:to]
+			table.Set(option, area[from:to:to])
 		}
 		i = to
 	}
@@ -100,9 +98,9 @@ func fixedLength(code uint8) int {
 }
 
 // answer makes resp an empty reply.
-func (m *memory) answer() *dhcpv4.DHCPv4 {
-	m.said = emptied(m.said)
-	m.resp = dhcpv4.DHCPv4{Options: m.said}
+func (m *memory) answer() *dhcp4.Packet {
+	m.said = dhcpv4.DHCPv4{Options: m.said.Options}
+	m.resp.Begin(&m.said)
 	return &m.resp
 }
 
@@ -145,7 +143,7 @@ func (p *packet) end(c *Chain) {
 
 // encode writes the reply as it is sent. A packet is used again once its reply has
 // left.
-func (m *memory) encode(reply *dhcpv4.DHCPv4) []byte {
+func (m *memory) encode(reply *dhcp4.Packet) []byte {
 	m.wire = dhcp4.AppendMessage(m.wire[:0], reply)
 	return m.wire
 }
@@ -165,19 +163,13 @@ func (m *memory) poison() {
 			b[i] = bad
 		}
 	}
-	clear(m.sent)
-	clear(m.said)
+	clear(m.sent.Options)
+	clear(m.said.Options)
+	m.req.Options.Clear()
+	m.resp.Options.Clear()
 	spoilt := dhcpv4.DHCPv4{OpCode: bad, HopCount: bad, TransactionID: dhcpv4.TransactionID{bad, bad, bad, bad}}
-	m.req, m.resp = spoilt, spoilt
+	m.sent, m.said = spoilt, spoilt
 	m.exchange = dhcp4.Exchange{Message: lease.ClientMessage{Type: bad, Client: "poisoned", Malformed: "poisoned"}}
-}
-
-func emptied(table dhcpv4.Options) dhcpv4.Options {
-	if table == nil {
-		return make(dhcpv4.Options, usualOptions)
-	}
-	clear(table)
-	return table
 }
 
 func upToNUL(field []byte) string {

@@ -64,7 +64,7 @@ func TestWhatAHandlerMayKeepStaysAsItIs(t *testing.T) {
 		if !bytes.Equal(kept.req.ClientHWAddr, want) || !bytes.Equal(kept.option, []byte{1, byte(i)}) {
 			t.Errorf("message %d has become %s", i, kept.req.Summary())
 		}
-		if !bytes.Equal(kept.resp.ClientHWAddr, want) || dhcp4.TypeOf(kept.resp) != dhcpv4.MessageTypeOffer || kept.x.Ingress.Interface != "lo" {
+		if !bytes.Equal(kept.resp.ClientHWAddr, want) || kept.resp.MessageType() != dhcpv4.MessageTypeOffer || kept.x.Ingress.Interface != "lo" {
 			t.Errorf("reply %d has become %s", i, kept.resp.Summary())
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/counted"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
 )
 
@@ -84,8 +85,8 @@ const (
 	kindOther kind = 255
 )
 
-func kindOf(p *dhcpv4.DHCPv4) kind {
-	value, sent := p.Options[dhcpv4.OptionDHCPMessageType.Code()]
+func kindOf(p *dhcp4.Packet) kind {
+	value, sent := p.Options.Sent(dhcpv4.OptionDHCPMessageType)
 	switch {
 	case !sent:
 		return kindBOOTP
@@ -158,7 +159,7 @@ func (m *meter) close() {
 	}
 }
 
-func (m *meter) receive(req *dhcpv4.DHCPv4) {
+func (m *meter) receive(req *dhcp4.Packet) {
 	m.received.Of(kindOf(req)).Inc()
 }
 
@@ -171,7 +172,7 @@ func (m *meter) drop(r Drop, source netip.AddrPort) {
 }
 
 // dropMessage counts a message that gets no reply.
-func (m *meter) dropMessage(r Drop, req *dhcpv4.DHCPv4) {
+func (m *meter) dropMessage(r Drop, req *dhcp4.Packet) {
 	m.dropped.Of(r).Inc()
 	if m.tells(r) {
 		m.line(r, messageFields(req))
@@ -207,14 +208,14 @@ func (m *meter) frameFailed(err error) {
 }
 
 // trimmed notes a reply that was too big for its client.
-func (m *meter) trimmed(req *dhcpv4.DHCPv4, left []dhcpv4.OptionCode, fits bool) {
+func (m *meter) trimmed(req *dhcp4.Packet, left []dhcpv4.OptionCode, fits bool) {
 	fields := messageFields(req)
 	fields["left_out"], fields["fits"] = fmt.Sprint(left), fits
 	m.quiet.Warn("trimmed", "reply too big for the client", fields)
 }
 
 // sent counts one reply, or the failure to send it.
-func (m *meter) sent(resp *dhcpv4.DHCPv4, destination string, err error, took time.Duration) {
+func (m *meter) sent(resp *dhcp4.Packet, destination string, err error, took time.Duration) {
 	if err != nil {
 		m.dropped.Of(dropSend).Inc()
 		fields := messageFields(resp)
@@ -245,7 +246,7 @@ func (m *meter) line(r Drop, fields logrus.Fields) {
 	}
 }
 
-func messageFields(p *dhcpv4.DHCPv4) logrus.Fields {
+func messageFields(p *dhcp4.Packet) logrus.Fields {
 	f := logrus.Fields{"message": kindOf(p).String(), "mac": p.ClientHWAddr.String(), "xid": p.TransactionID.String()}
 	if giaddr := addr4(p.GatewayIPAddr); !giaddr.IsUnspecified() {
 		f["giaddr"] = giaddr.String()

@@ -54,7 +54,7 @@ func newSiteOf(t *testing.T, chain Chain, listen ...net.UDPAddr) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.loop.chain.Handlers = append(s.loop.chain.Handlers, func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+	s.loop.chain.Handlers = append(s.loop.chain.Handlers, linked(func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		in := exchanges.Find(req).Ingress
 		s.seen <- in
 		if req.MessageType() == dhcpv4.MessageTypeRequest && req.ClientIPAddr.IsUnspecified() && req.RequestedIPAddress() == nil {
@@ -67,7 +67,7 @@ func newSiteOf(t *testing.T, chain Chain, listen ...net.UDPAddr) *site {
 		a := in.Addrs[0].As4()
 		resp.YourIPAddr = net.IP{a[0], a[1], a[2], 10}
 		return resp, true
-	})
+	})...)
 	keepServing(t, s.loop)
 	for i := range s.stations {
 		s.plug(i)

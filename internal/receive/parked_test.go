@@ -52,14 +52,14 @@ func (r *renewals) CommitGroup(ctx context.Context, group []lease.Change) []erro
 }
 
 // readersAndWorkers are the two who decide about messages that rest on a change.
-var readersAndWorkers = map[string]func(*dhcpv4.DHCPv4) bool{
+var readersAndWorkers = map[string]func(*dhcp4.Packet) bool{
 	"the reader":         always,
-	"workers of a chain": func(req *dhcpv4.DHCPv4) bool { return req.MessageType() == dhcpv4.MessageTypeDiscover },
+	"workers of a chain": func(req *dhcp4.Packet) bool { return dhcp4.TypeOf(req) == dhcpv4.MessageTypeDiscover },
 }
 
 func leasedAddr(client byte) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 7, client}) }
 
-func newRenewals(t *testing.T, prompt func(*dhcpv4.DHCPv4) bool, before func([]lease.Change) []error, changes ...func(*renewals)) *renewals {
+func newRenewals(t *testing.T, prompt func(*dhcp4.Packet) bool, before func([]lease.Change) []error, changes ...func(*renewals)) *renewals {
 	t.Helper()
 	tag := []int64{1}
 	o := &ipam.Objects{
@@ -105,7 +105,7 @@ func newRenewals(t *testing.T, prompt func(*dhcpv4.DHCPv4) bool, before func([]l
 
 // renew is what the netbox plugin does with a promise.
 func (r *renewals) renew(x *dhcp4.Exchange, req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
-	x.Message = dhcp4.ParseRequest(req, resp, x.Ingress, false)
+	x.Message = dhcp4.ParseRequest(dhcp4.Of(req), dhcp4.Of(resp), x.Ingress, false)
 	var err error
 	switch {
 	case x.Promise != nil:
@@ -130,10 +130,11 @@ func (r *renewals) renew(x *dhcp4.Exchange, req, resp *dhcpv4.DHCPv4) (*dhcpv4.D
 	if x.Decision.Verdict == lease.Silent || x.Decision.Verdict == lease.Taken {
 		return nil, true
 	}
-	if err := dhcp4.Fill(req, resp, &x.Decision, dhcp4.Extra{}); err != nil {
+	reply := dhcp4.Of(resp)
+	if err := dhcp4.Fill(dhcp4.Of(req), reply, &x.Decision, dhcp4.Extra{}); err != nil {
 		r.t.Error(err)
 	}
-	return resp, false
+	return reply.Library(), false
 }
 
 // extend is the REQUEST of a client that extends its lease.
@@ -203,7 +204,7 @@ func TestALostComparisonIsDecidedAnew(t *testing.T) {
 	}
 }
 
-func testLostComparisons(t *testing.T, prompt func(*dhcpv4.DHCPv4) bool) {
+func testLostComparisons(t *testing.T, prompt func(*dhcp4.Packet) bool) {
 	var lost atomic.Int32
 	r := newRenewals(t, prompt, func(group []lease.Change) []error {
 		if group[0].Next.Addr != leasedAddr(1) || lost.Add(1) > 2 {
@@ -229,7 +230,7 @@ func TestAWriteThatFailsLeavesWhatIsLeft(t *testing.T) {
 	}
 }
 
-func testAWriteThatFails(t *testing.T, prompt func(*dhcpv4.DHCPv4) bool) {
+func testAWriteThatFails(t *testing.T, prompt func(*dhcp4.Packet) bool) {
 	r := newRenewals(t, prompt, func(group []lease.Change) []error {
 		return slices.Repeat([]error{errors.New("the disk is gone")}, len(group))
 	})
@@ -516,7 +517,7 @@ func TestWhoMayMakeAPromise(t *testing.T) {
 		return nil, true
 	}
 	for name, c := range map[string]struct {
-		prompt          func(*dhcpv4.DHCPv4) bool
+		prompt          func(*dhcp4.Packet) bool
 		out             Outcome
 		waiting, parked bool // what the handlers may do
 	}{
@@ -525,9 +526,9 @@ func TestWhoMayMakeAPromise(t *testing.T) {
 		"a worker, foreign chain": {nil, Outcome{}, true, false},
 		"a rehearsal":             {always, Outcome{rehearsal: true}, true, false},
 	} {
-		chain := Chain{Exchanges: exchanges, Prompt: c.prompt, Handlers: []handler.Handler4{look}}
+		chain := Chain{Exchanges: exchanges, Prompt: c.prompt, Handlers: linked(look)}
 		c.out.memory = new(memory)
-		chain.answer(&c.out, discover(t, 1), dhcp4.Ingress{}, netip.Addr{}, nil)
+		chain.answer(&c.out, dhcp4.Of(discover(t, 1)), dhcp4.Ingress{}, netip.Addr{}, nil)
 		if x.Prompt == c.waiting || x.Parks != c.parked || x.Rehearsal != c.out.rehearsal {
 			t.Errorf("%s: prompt %v, parks %v, rehearsal %v", name, x.Prompt, x.Parks, x.Rehearsal)
 		}

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/coredhcp/coredhcp/handler"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
@@ -24,7 +23,7 @@ const proxyPort = 4011
 type Proxy struct {
 	Interfaces []string
 	// Handler completes an OFFER, or an ACK on port 4011, or returns nil.
-	Handler handler.Handler4
+	Handler dhcp4.Handler
 	// Port is 4011 if 0.
 	Port int
 }
@@ -143,11 +142,11 @@ func overlap(a, b []netip.Prefix) (netip.Prefix, bool) {
 // another server has to answer: on port 67 everything but DISCOVER, on port
 // 4011 everything but a REQUEST that was sent to this machine and names no
 // other server.
-func prepareProxy(m *memory, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr) *dhcpv4.DHCPv4 {
+func prepareProxy(m *memory, req *dhcp4.Packet, in dhcp4.Ingress, identifier netip.Addr) *dhcp4.Packet {
 	switch kind := dhcp4.TypeOf(req); {
 	case !in.BootPort && kind == dhcpv4.MessageTypeDiscover:
 	case in.BootPort && kind == dhcpv4.MessageTypeRequest && in.Delivery == lease.DeliveryUnicast && in.Source.Port() != 0:
-		if req.Options.Has(dhcpv4.OptionServerIdentifier) && addr4(req.ServerIdentifier()) != identifier {
+		if req.Options.Has(dhcpv4.OptionServerIdentifier) && addr4(req.Options.Get(dhcpv4.OptionServerIdentifier)) != identifier {
 			return nil
 		}
 	default:
@@ -155,14 +154,14 @@ func prepareProxy(m *memory, req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier ne
 	}
 	resp := prepare(m, req, false)
 	if identifier.IsValid() {
-		resp.UpdateOption(dhcpv4.OptServerIdentifier(identifier.AsSlice()))
+		dhcp4.SetAddrs(resp, dhcpv4.OptionServerIdentifier, identifier)
 	}
 	return resp
 }
 
 // leases reports whether resp gives an address, which no answer of ProxyDHCP
 // may.
-func leases(resp *dhcpv4.DHCPv4) bool {
+func leases(resp *dhcp4.Packet) bool {
 	return !addr4(resp.YourIPAddr).IsUnspecified() || resp.Options.Has(dhcpv4.OptionIPAddressLeaseTime)
 }
 

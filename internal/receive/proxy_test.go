@@ -47,7 +47,7 @@ func startProxy(t *testing.T, handler func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DH
 	if err := free.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s := startServer(t, Chain{SupplyServerID: true, OwnsDecline: true, Proxy: Proxy{Interfaces: []string{"lo"}, Handler: handler, Port: port}}, Options{}, never(t))
+	s := startServer(t, Chain{SupplyServerID: true, OwnsDecline: true, Proxy: Proxy{Interfaces: []string{"lo"}, Handler: asOurs(handler), Port: port}}, Options{}, never(t))
 	return s, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), s.listeners[1].port)
 }
 
@@ -135,12 +135,12 @@ func TestProxyDHCPRefusesWhatCannotBe(t *testing.T) {
 		want  string
 	}{
 		"no plugin":             {Proxy{Interfaces: []string{"lo"}}, wildcard, "needs the plugin netbox_pxe"},
-		"no such interface":     {Proxy{Interfaces: []string{"nowhere0"}, Handler: bootData}, wildcard, "there is no interface nowhere0"},
-		"not listened on":       {Proxy{Interfaces: []string{"lo"}, Handler: bootData}, []net.UDPAddr{{Port: 67, Zone: "eth9"}}, `server4.listen leaves lo out: add "%lo" to it`},
-		"another address":       {Proxy{Interfaces: []string{"lo"}, Handler: bootData}, []net.UDPAddr{{IP: net.IPv4(192, 0, 2, 1), Port: 67}}, "server4.listen leaves lo out"},
-		"the interface itself":  {Proxy{Interfaces: []string{"lo"}, Handler: bootData}, []net.UDPAddr{{Port: 67, Zone: "lo"}}, ""},
-		"all":                   {Proxy{Interfaces: []string{"lo"}, Handler: bootData}, wildcard, ""},
-		"one of its addresses":  {Proxy{Interfaces: []string{"lo"}, Handler: bootData}, local, ""},
+		"no such interface":     {Proxy{Interfaces: []string{"nowhere0"}, Handler: asOurs(bootData)}, wildcard, "there is no interface nowhere0"},
+		"not listened on":       {Proxy{Interfaces: []string{"lo"}, Handler: asOurs(bootData)}, []net.UDPAddr{{Port: 67, Zone: "eth9"}}, `server4.listen leaves lo out: add "%lo" to it`},
+		"another address":       {Proxy{Interfaces: []string{"lo"}, Handler: asOurs(bootData)}, []net.UDPAddr{{IP: net.IPv4(192, 0, 2, 1), Port: 67}}, "server4.listen leaves lo out"},
+		"the interface itself":  {Proxy{Interfaces: []string{"lo"}, Handler: asOurs(bootData)}, []net.UDPAddr{{Port: 67, Zone: "lo"}}, ""},
+		"all":                   {Proxy{Interfaces: []string{"lo"}, Handler: asOurs(bootData)}, wildcard, ""},
+		"one of its addresses":  {Proxy{Interfaces: []string{"lo"}, Handler: asOurs(bootData)}, local, ""},
 		"nothing is to be done": {Proxy{}, wildcard, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -183,11 +183,11 @@ func FuzzProxyDHCP(f *testing.F) {
 			return
 		}
 		want := map[bool]dhcpv4.MessageType{false: dhcpv4.MessageTypeOffer, true: dhcpv4.MessageTypeAck}[second]
-		if resp.MessageType() != want || resp.TransactionID != req.TransactionID || leases(resp) || second && !unicast ||
-			addr4(resp.ServerIdentifier()) != own || resp.OpCode != dhcpv4.OpcodeBootReply {
+		if dhcp4.TypeOf(resp) != want || resp.TransactionID != req.TransactionID || leases(resp) || second && !unicast ||
+			dhcp4.Identifier(resp) != own || resp.OpCode != dhcpv4.OpcodeBootReply {
 			t.Errorf("%v %v", second, resp)
 		}
-		if second && req.Options.Has(dhcpv4.OptionServerIdentifier) && addr4(req.ServerIdentifier()) != own {
+		if second && req.Options.Has(dhcpv4.OptionServerIdentifier) && dhcp4.Identifier(req) != own {
 			t.Error("answered in the place of another server")
 		}
 	})
@@ -231,7 +231,7 @@ func TestProxyDHCPBesideAnotherServer(t *testing.T) {
 	}
 
 	log, _ := debugLogger()
-	proxy := Proxy{Interfaces: []string{"eth1"}, Handler: bootData}
+	proxy := Proxy{Interfaces: []string{"eth1"}, Handler: asOurs(bootData)}
 	var loop *Server
 	err = ours.Do(func() (err error) {
 		loop, err = Listen([]net.UDPAddr{{Port: 67}}, Chain{SupplyServerID: true, Proxy: proxy, Exchanges: new(dhcp4.Exchanges)}, Options{Log: log})
@@ -240,7 +240,7 @@ func TestProxyDHCPBesideAnotherServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	loop.chain.Handlers = append(loop.chain.Handlers, never(t))
+	loop.chain.Handlers = append(loop.chain.Handlers, linked(never(t))...)
 	stop := keepServing(t, loop)
 
 	var station *listener
@@ -267,7 +267,7 @@ func TestProxyDHCPBesideAnotherServer(t *testing.T) {
 	if lease == nil || lease.YourIPAddr.IsUnspecified() || lease.BootFileName != "" {
 		t.Errorf("the other server: %v", lease)
 	}
-	if boot == nil || leases(boot) || boot.BootFileName != "boot.efi" || boot.ClassIdentifier() != "PXEClient" {
+	if boot == nil || leases(dhcp4.Of(boot)) || boot.BootFileName != "boot.efi" || boot.ClassIdentifier() != "PXEClient" {
 		t.Errorf("ours: %v", boot)
 	}
 
@@ -276,7 +276,7 @@ func TestProxyDHCPBesideAnotherServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, _, from, err := s.hear(0, patience)
-	if err != nil || from != netip.MustParseAddrPort("10.3.0.2:4011") || got.MessageType() != dhcpv4.MessageTypeAck || leases(got) || got.BootFileName != "boot.efi" {
+	if err != nil || from != netip.MustParseAddrPort("10.3.0.2:4011") || got.MessageType() != dhcpv4.MessageTypeAck || leases(dhcp4.Of(got)) || got.BootFileName != "boot.efi" {
 		t.Errorf("on port 4011: %v from %v, %v", got, from, err)
 	}
 

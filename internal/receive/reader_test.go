@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 )
 
 // B-14, D-28: several readers answer side by side, and the messages of one client in
@@ -116,7 +118,7 @@ func TestHowManyReadersThereAre(t *testing.T) {
 	want := min(runtime.NumCPU(), runtime.GOMAXPROCS(0), maxReaders)
 	for _, c := range []struct {
 		name   string
-		prompt func(*dhcpv4.DHCPv4) bool
+		prompt func(*dhcp4.Packet) bool
 		asked  int
 		want   int
 	}{

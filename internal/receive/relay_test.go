@@ -37,13 +37,29 @@ var (
 	offered   = net.IPv4(192, 0, 2, 10).To4()
 )
 
+// linked is a chain of handlers of others.
+func linked(handlers ...handler.Handler4) (links []Link) {
+	for _, h := range handlers {
+		links = append(links, Link{Theirs: h})
+	}
+	return links
+}
+
+// asOurs calls h as a handler of ours.
+func asOurs(h handler.Handler4) dhcp4.Handler {
+	return func(_ *dhcp4.Exchange, req, resp *dhcp4.Packet) (*dhcp4.Packet, bool) {
+		reply, stop := h(req.Library(), resp.Library())
+		return dhcp4.Of(reply), stop
+	}
+}
+
 // startServer runs a server on a free port of 127.0.0.1 until the test ends.
 func startServer(t testing.TB, chain Chain, opt Options, handlers ...handler.Handler4) *Server {
 	t.Helper()
 	if opt.Log == nil {
 		opt.Log, _ = logtest.NewNullLogger()
 	}
-	chain.Handlers = handlers
+	chain.Handlers = linked(handlers...)
 	if chain.Exchanges == nil {
 		chain.Exchanges = new(dhcp4.Exchanges)
 	}

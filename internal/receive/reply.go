@@ -48,7 +48,7 @@ func (d destination) leaveBy(in arrivedBy) int {
 // request's, so that a handler can force a broadcast by setting the flag there;
 // only the type NAK is looked up in the reply (K-2). Without frames no reply goes
 // byHardware.
-func destinationOf(req, resp *dhcpv4.DHCPv4, in arrivedBy, frames bool) destination {
+func destinationOf(req, resp *dhcp4.Packet, in arrivedBy, frames bool) destination {
 	giaddr, ciaddr, yiaddr := addr4(req.GatewayIPAddr), addr4(req.ClientIPAddr), addr4(resp.YourIPAddr)
 	broadcast := netip.AddrFrom4([4]byte{255, 255, 255, 255})
 	framed := frames && in.ifc != nil && in.ifc.ethernet && isEthernet(resp)
@@ -86,7 +86,7 @@ func destinationOf(req, resp *dhcpv4.DHCPv4, in arrivedBy, frames bool) destinat
 // there. What is sent from 0.0.0.0 comes from a client without an address, and
 // one that selects may have forgotten to clear the field; it is believed only
 // where it sent this message from ciaddr to this server alone.
-func answersAt(req *dhcpv4.DHCPv4, in arrivedBy) bool {
+func answersAt(req *dhcp4.Packet, in arrivedBy) bool {
 	ciaddr, source := addr4(req.ClientIPAddr), in.source.Addr().Unmap()
 	switch {
 	case ciaddr.IsUnspecified():
@@ -100,7 +100,7 @@ func answersAt(req *dhcpv4.DHCPv4, in arrivedBy) bool {
 // relayPort is the port a relay listens on: 67, or the one it sent from if it
 // says so with the source port sub-option of option 82, RFC 8357 section 5.1. A
 // stranger must not be able to point answers at any port of another machine.
-func relayPort(req *dhcpv4.DHCPv4, in arrivedBy) uint16 {
+func relayPort(req *dhcp4.Packet, in arrivedBy) uint16 {
 	if in.source.Port() == 0 || !in.vouched || !hasSubOption(req.Options.Get(dhcpv4.OptionRelayAgentInformation), dhcpv4.RelaySourcePortSubOption.Code()) {
 		return dhcpv4.ServerPort
 	}
@@ -120,7 +120,7 @@ func hasSubOption(info []byte, code uint8) bool {
 }
 
 // withheld says why a reply must not be sent, "" if it may.
-func withheld(req, resp *dhcpv4.DHCPv4) Drop {
+func withheld(req, resp *dhcp4.Packet) Drop {
 	if resp == nil {
 		return dropNoReply
 	}
@@ -141,7 +141,7 @@ func withheld(req, resp *dhcpv4.DHCPv4) Drop {
 // what no handler filled in (unlike F-18): a refusal, an answer to INFORM, and an
 // OFFER that tells the client to do without, by RFC 2563 (116, upstream
 // autoconfigure) or RFC 8925 (108).
-func mayLackAddress(req, resp *dhcpv4.DHCPv4) bool {
+func mayLackAddress(req, resp *dhcp4.Packet) bool {
 	switch dhcp4.TypeOf(resp) {
 	case dhcpv4.MessageTypeNak:
 		return true
@@ -157,7 +157,7 @@ func mayLackAddress(req, resp *dhcpv4.DHCPv4) bool {
 // server_id line does: the one the client already chose, else the one it or its
 // relay reached us by, else the receiving interface's first. The zero Addr if
 // there is none.
-func serverIdentifier(req *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) netip.Addr {
+func serverIdentifier(req *dhcp4.Packet, in arrivedBy, local map[netip.Addr]bool) netip.Addr {
 	if chosen := dhcp4.Identifier(req); local[chosen] {
 		return chosen
 	}
@@ -168,7 +168,7 @@ func serverIdentifier(req *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]boo
 // this machine (it is not behind NAT, or with RFC 5107), else the one the packet
 // was sent to, else the receiving interface's first. The zero Addr leaves the
 // choice to the kernel.
-func sourceAddress(resp *dhcpv4.DHCPv4, in arrivedBy, local map[netip.Addr]bool) netip.Addr {
+func sourceAddress(resp *dhcp4.Packet, in arrivedBy, local map[netip.Addr]bool) netip.Addr {
 	if id := dhcp4.Identifier(resp); local[id] {
 		return id
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/iana"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 )
 
 // F-19, F-20, R-11, D-6, K-2, RFC 8357
@@ -76,7 +78,7 @@ func TestWhereRepliesGo(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			req := message(t, 1, append([]dhcpv4.Modifier{dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest)}, tt.req...)...)
-			resp := prepare(new(memory), req, true)
+			resp := prepare(new(memory), dhcp4.Of(req), true).Library()
 			for _, mod := range tt.resp {
 				mod(resp)
 			}
@@ -88,7 +90,7 @@ func TestWhereRepliesGo(t *testing.T) {
 				in.ifc = tt.ifc
 			}
 			want := destination{tt.want, netip.MustParseAddrPort(tt.to), tt.path}
-			if got := destinationOf(req, resp, in, !tt.noFrames); got != want {
+			if got := destinationOf(dhcp4.Of(req), dhcp4.Of(resp), in, !tt.noFrames); got != want {
 				t.Errorf("got %v, want %v", got, want)
 			}
 		})
@@ -134,12 +136,12 @@ func TestRepliesWithoutAddress(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			req := message(t, 1, dhcpv4.WithMessageType(tt.typ))
-			resp := prepare(new(memory), req, false)
+			resp := prepare(new(memory), dhcp4.Of(req), false).Library()
 			resp.UpdateOption(dhcpv4.OptServerIdentifier(net.IPv4(10, 0, 0, 2)))
 			if tt.option != nil {
 				resp.UpdateOption(dhcpv4.OptGeneric(tt.option, []byte{0}))
 			}
-			if got := withheld(req, resp); got != tt.want {
+			if got := withheld(dhcp4.Of(req), dhcp4.Of(resp)); got != tt.want {
 				t.Errorf("withheld as %q, want %q", got, tt.want)
 			}
 		})
@@ -165,9 +167,9 @@ func TestTheSourceOfReplies(t *testing.T) {
 		{"the kernel's choice on an interface just gone", foreign, arrivedBy{arrival: arrival{to: allHosts}}, netip.Addr{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			resp := prepare(new(memory), discover(t, 1), false)
+			resp := prepare(new(memory), dhcp4.Of(discover(t, 1)), false).Library()
 			resp.UpdateOption(dhcpv4.OptServerIdentifier(tt.id.AsSlice()))
-			if got := sourceAddress(resp, tt.in, local); got != tt.want {
+			if got := sourceAddress(dhcp4.Of(resp), tt.in, local); got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
@@ -192,7 +194,7 @@ func TestTheIdentifierSupplied(t *testing.T) {
 			if tt.chosen != "" {
 				req.UpdateOption(dhcpv4.OptServerIdentifier(net.ParseIP(tt.chosen)))
 			}
-			if got := serverIdentifier(req, in, local); got != tt.want {
+			if got := serverIdentifier(dhcp4.Of(req), in, local); got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})

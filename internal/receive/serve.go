@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
@@ -86,11 +85,11 @@ type packet struct {
 	client client        // whose message this one is while it is in work (D-28)
 	turn   atomic.Uint32 // when it is to be handled; who ends the message before it changes that
 	arrival
-	cut    bool           // it was longer than what is kept
-	lost   uint32         // the kernel's count of packets it had no room for; 0: it said nothing
-	req    *dhcpv4.DHCPv4 // the message, once it is decoded
-	memory *memory        // where it lies; nil: handlers may have kept it
-	asked  []byte         // the control message that goes with it
+	cut    bool          // it was longer than what is kept
+	lost   uint32        // the kernel's count of packets it had no room for; 0: it said nothing
+	req    *dhcp4.Packet // the message, once it is decoded
+	memory *memory       // where it lies; nil: handlers may have kept it
+	asked  []byte        // the control message that goes with it
 	// promise is what its last run rested on, and was not kept (B-16).
 	promise *lease.Promise
 	away    bool // its reader has given it away

@@ -236,11 +236,11 @@ func TestSurplusIsDroppedAndCounted(t *testing.T) {
 func TestPacketsInWorkAreFinishedBeforeServeReturns(t *testing.T) {
 	begun, release := make(chan struct{}), make(chan struct{})
 	log, _ := debugLogger()
-	s, err := Listen(loopback0, Chain{Exchanges: new(dhcp4.Exchanges), Handlers: []handler.Handler4{func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+	s, err := Listen(loopback0, Chain{Exchanges: new(dhcp4.Exchanges), Handlers: linked(func(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		close(begun)
 		<-release
 		return grant(req, resp)
-	}}, SupplyServerID: true}, Options{Log: log})
+	}), SupplyServerID: true}, Options{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +281,7 @@ func TestTheEndIsNotPutOffForever(t *testing.T) {
 
 func TestPacketsLostInTheKernelAreCounted(t *testing.T) {
 	log, _ := debugLogger()
-	s, err := Listen(loopback0, Chain{Exchanges: new(dhcp4.Exchanges), Handlers: []handler.Handler4{grant}, SupplyServerID: true}, Options{Log: log})
+	s, err := Listen(loopback0, Chain{Exchanges: new(dhcp4.Exchanges), Handlers: linked(grant), SupplyServerID: true}, Options{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

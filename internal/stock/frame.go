@@ -16,12 +16,12 @@ import (
 // The stock server goes by ciaddr before the flag. An address that was left from
 // an earlier life would lead the reply away, so it is cleared (D-6).
 func avoidRawFrame(req, resp *dhcpv4.DHCPv4, in dhcp4.Ingress) {
-	if in.Known() || dhcp4.HeaderAddr(req.GatewayIPAddr).IsValid() || dhcp4.HasAddress(req) {
+	if in.Known() || dhcp4.HeaderAddr(req.GatewayIPAddr).IsValid() || dhcp4.HasAddress(dhcp4.Of(req)) {
 		return
 	}
 	req.ClientIPAddr = net.IPv4zero
 	source := dhcp4.HeaderAddr(resp.ServerIPAddr)
-	if !source.IsValid() || source != dhcp4.Identifier(resp) || len(req.ClientHWAddr) != 6 {
+	if !source.IsValid() || source != dhcp4.Identifier(dhcp4.Of(resp)) || len(req.ClientHWAddr) != 6 {
 		req.SetBroadcast()
 	}
 }

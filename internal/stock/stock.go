@@ -101,7 +101,9 @@ func (w *wrapper) end() {
 
 // trim keeps the reply as small as the client needs it (R-5, L-14).
 func (w *wrapper) trim(req, resp *dhcpv4.DHCPv4, added []option.Chosen) {
-	left, fits := dhcp4.Trim(req, resp, added)
+	reply := dhcp4.Of(resp)
+	left, fits := dhcp4.Trim(dhcp4.Of(req), reply, added)
+	reply.Library()
 	if len(left) > 0 {
 		w.Log.Warn("trimmed", "reply too big for the client: options left out", logrus.Fields{
 			"mac": req.ClientHWAddr, "options": left,

@@ -22,7 +22,7 @@ const (
 // fill sets the options of this plugin that the client wants: 6, 15, 119
 // and 42. config is the client's or its site's and may be nil; fallback is sent
 // where it names no DNS servers (G-6). It returns the names that cannot be sent.
-func fill(req, resp *dhcpv4.DHCPv4, config *ipam.Config, fallback []netip.Addr) (unusable []string) {
+func fill(req, resp *dhcp4.Packet, config *ipam.Config, fallback []netip.Addr) (unusable []string) {
 	if config == nil {
 		config = new(ipam.Config)
 	}
@@ -37,17 +37,17 @@ func fill(req, resp *dhcpv4.DHCPv4, config *ipam.Config, fallback []netip.Addr) 
 	case !printable(name):
 		unusable = append(unusable, name)
 	case dhcp4.Wanted(req, dhcpv4.OptionDomainName):
-		resp.UpdateOption(dhcpv4.OptGeneric(dhcpv4.OptionDomainName, []byte(name)))
+		resp.Options.Set(dhcpv4.OptionDomainName, []byte(name))
 	}
 	search, bad := domainNames(config.DomainSearch)
 	if len(search) > 0 && dhcp4.Wanted(req, dhcpv4.OptionDNSDomainSearchList) {
-		resp.UpdateOption(dhcpv4.OptDomainSearch(&rfc1035label.Labels{Labels: search}))
+		resp.Options.Set(dhcpv4.OptionDNSDomainSearchList, (&rfc1035label.Labels{Labels: search}).ToBytes())
 	}
 	return append(unusable, bad...)
 }
 
 // setAddrs sets an option that lists IPv4 addresses, at most limit of them.
-func setAddrs(req, resp *dhcpv4.DHCPv4, code dhcpv4.OptionCode, addrs []netip.Addr, limit int) {
+func setAddrs(req, resp *dhcp4.Packet, code dhcpv4.OptionCode, addrs []netip.Addr, limit int) {
 	if len(addrs) == 0 || !dhcp4.Wanted(req, code) {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4/dhcp4test"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
@@ -61,11 +62,11 @@ func TestFill(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			req := dhcp4test.Request(t, dhcpv4.MessageTypeRequest, tt.mods...)
-			resp := dhcp4test.Granted(t, req, "10.0.0.77/24")
-			if diff := cmp.Diff(tt.unusable, fill(req, resp, tt.config, tt.fallback)); diff != "" {
+			reply := dhcp4.Of(dhcp4test.Granted(t, req, "10.0.0.77/24"))
+			if diff := cmp.Diff(tt.unusable, fill(dhcp4.Of(req), reply, tt.config, tt.fallback)); diff != "" {
 				t.Errorf("unusable: %s", diff)
 			}
-			resp = dhcp4test.OverTheWire(t, resp)
+			resp := dhcp4test.OverTheWire(t, reply.Library())
 			got := map[uint8]string{}
 			for _, code := range []uint8{6, 15, 42, 119} {
 				if b, ok := resp.Options[code]; ok {

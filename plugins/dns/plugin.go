@@ -5,6 +5,7 @@ package dns
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 
 	chain "github.com/coredhcp/coredhcp/handler"
@@ -46,11 +47,11 @@ type handler struct {
 	fallback []netip.Addr
 }
 
-func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+func (h *handler) handle4(x *dhcp4.Exchange, req, resp *dhcp4.Packet) (*dhcp4.Packet, bool) {
 	if !dhcp4.Configures(req, resp) { // G-1
 		return resp, false
 	}
-	facts := h.Facts(req, resp)
+	facts := h.Facts(x, req, resp)
 	fallback := h.fallback
 	if len(fallback) == 0 && h.Settings.DNS.Fallback == "gateway" { // G-6
 		fallback = gateway(req, resp, facts, h.Settings.Gateway.Fallback)
@@ -65,7 +66,7 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 }
 
 // explain says where the options come from (OPT-13).
-func (h *handler) explain(resp *dhcpv4.DHCPv4, facts instance.Facts) {
+func (h *handler) explain(resp *dhcp4.Packet, facts instance.Facts) {
 	servers := "the line of netbox_dns"
 	switch {
 	case facts.Config != nil && len(facts.Config.DNSServers) > 0:
@@ -81,11 +82,9 @@ func (h *handler) explain(resp *dhcpv4.DHCPv4, facts instance.Facts) {
 
 // gateway returns the client's gateway: what the reply says, or would say if
 // the client had asked for it.
-func gateway(req, resp *dhcpv4.DHCPv4, facts instance.Facts, fallback netip.Addr) []netip.Addr {
-	for _, router := range resp.Router() {
-		if addr, ok := netip.AddrFromSlice(router.To4()); ok {
-			return []netip.Addr{addr}
-		}
+func gateway(req, resp *dhcp4.Packet, facts instance.Facts, fallback netip.Addr) []netip.Addr {
+	if routers := resp.Options.Get(dhcpv4.OptionRouter); len(routers) >= net.IPv4len {
+		return []netip.Addr{netip.AddrFrom4([net.IPv4len]byte(routers))}
 	}
 	routers := dhcp4.Routers(nil, facts.Gateways(), dhcp4.ClientPrefix(req, resp), fallback)
 	return routers[:min(1, len(routers))]

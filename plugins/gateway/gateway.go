@@ -23,7 +23,7 @@ const maxRouters = 255 / net.IPv4len
 // 249 and 26. client is its address with the mask it is told, gateways are those of N,
 // config is the client's or its site's; the last two may be nil. It returns the gateway for the default route, or the zero
 // Addr.
-func fill(req, resp *dhcpv4.DHCPv4, client netip.Prefix, gateways []*ipam.Address, config *ipam.Config, s settings.Gateway) netip.Addr {
+func fill(req, resp *dhcp4.Packet, client netip.Prefix, gateways []*ipam.Address, config *ipam.Config, s settings.Gateway) netip.Addr {
 	var room [4]netip.Addr
 	routers := dhcp4.Routers(room[:0], gateways, client, s.Fallback)
 	if !s.All {
@@ -43,12 +43,12 @@ func fill(req, resp *dhcpv4.DHCPv4, client netip.Prefix, gateways []*ipam.Addres
 	if routes := classless(config.StaticRoutes, best, client.Addr()); len(routes) > 0 {
 		for _, code := range []dhcpv4.OptionCode{dhcpv4.OptionClasslessStaticRoute, microsoftRoutes} {
 			if dhcp4.Wanted(req, code) {
-				resp.UpdateOption(dhcpv4.Option{Code: code, Value: routes})
+				resp.Options.Set(code, routes.ToBytes())
 			}
 		}
 	}
 	if config.MTU > 0 && dhcp4.Wanted(req, dhcpv4.OptionInterfaceMTU) { // G-8
-		resp.UpdateOption(dhcpv4.Option{Code: dhcpv4.OptionInterfaceMTU, Value: dhcpv4.Uint16(config.MTU)}) //nolint:gosec // G115: at most 65535 (ParseConfig)
+		resp.Options.Set(dhcpv4.OptionInterfaceMTU, dhcpv4.Uint16(config.MTU).ToBytes()) //nolint:gosec // G115: at most 65535 (ParseConfig)
 	}
 	return best
 }

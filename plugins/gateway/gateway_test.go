@@ -74,12 +74,12 @@ func TestFill(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			req := dhcp4test.Request(t, dhcpv4.MessageTypeRequest, tt.mods...)
-			resp := dhcp4test.Granted(t, req, "10.0.0.77/24")
-			router := fill(req, resp, dhcp4.ClientPrefix(req, resp), tt.gateways, tt.config, tt.settings)
+			reply := dhcp4.Of(dhcp4test.Granted(t, req, "10.0.0.77/24"))
+			router := fill(dhcp4.Of(req), reply, dhcp4.ClientPrefix(dhcp4.Of(req), reply), tt.gateways, tt.config, tt.settings)
 			if router != tt.router {
 				t.Errorf("gateway %v, want %v", router, tt.router)
 			}
-			resp = dhcp4test.OverTheWire(t, resp)
+			resp := dhcp4test.OverTheWire(t, reply.Library())
 			got := map[uint8][]byte{}
 			for _, code := range []uint8{3, 26, 121, 249} {
 				if b, ok := resp.Options[code]; ok {
@@ -99,9 +99,9 @@ func TestNoMoreGatewaysThanOneOptionHolds(t *testing.T) {
 		gateways = append(gateways, tagged(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(100 + i)}), 24).String(), ""))
 	}
 	req := dhcp4test.Request(t, dhcpv4.MessageTypeRequest)
-	resp := dhcp4test.Granted(t, req, "10.0.0.77/24")
-	fill(req, resp, dhcp4.ClientPrefix(req, resp), gateways, nil, settings.Gateway{All: true})
-	if got := len(resp.Router()); got != 63 {
+	reply := dhcp4.Of(dhcp4test.Granted(t, req, "10.0.0.77/24"))
+	fill(dhcp4.Of(req), reply, dhcp4.ClientPrefix(dhcp4.Of(req), reply), gateways, nil, settings.Gateway{All: true})
+	if got := len(reply.Library().Router()); got != 63 {
 		t.Errorf("%d gateways, want 63", got)
 	}
 }

@@ -40,11 +40,11 @@ func setup(pool *instance.Pool, args []string) (chain.Handler4, error) {
 // handler adds options from one instance.
 type handler struct{ *instance.Instance }
 
-func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+func (h *handler) handle4(x *dhcp4.Exchange, req, resp *dhcp4.Packet) (*dhcp4.Packet, bool) {
 	if !dhcp4.Configures(req, resp) { // G-1
 		return resp, false
 	}
-	facts := h.Facts(req, resp)
+	facts := h.Facts(x, req, resp)
 	client := dhcp4.ClientPrefix(req, resp)
 	router := fill(req, resp, client, facts.Gateways(), facts.Config, h.Settings.Gateway)
 	if facts.Explained() {
@@ -59,7 +59,7 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 }
 
 // explain says where the options come from (OPT-13).
-func explain(resp *dhcpv4.DHCPv4, facts instance.Facts, router netip.Addr) {
+func explain(resp *dhcp4.Packet, facts instance.Facts, router netip.Addr) {
 	source := "netbox.gateway.fallback of the settings"
 	for _, a := range facts.Gateways() {
 		if a.Address.Addr() == router {

@@ -37,7 +37,7 @@ func setup(pool *instance.Pool, args []string) (chain.Handler4, error) {
 		return nil, fmt.Errorf("nak: %w", err)
 	}
 	log := logger.GetLogger("plugins/nak")
-	h := &handler{word: authority(name), exchanges: &pool.Exchanges, log: quiet.New(log, time.Minute, time.Now)}
+	h := &handler{word: authority(name), log: quiet.New(log, time.Minute, time.Now)}
 	i, err := pool.Joined(path)
 	if err != nil {
 		return nil, fmt.Errorf("nak: %w", err)
@@ -60,13 +60,11 @@ func authority(word string) lease.Authority {
 
 // handler finishes the replies of one chain.
 type handler struct {
-	word      lease.Authority
-	exchanges *dhcp4.Exchanges
-	log       *quiet.Logger
+	word lease.Authority
+	log  *quiet.Logger
 }
 
-func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
-	x := h.exchanges.Find(req)
+func (h *handler) handle4(x *dhcp4.Exchange, req, resp *dhcp4.Packet) (*dhcp4.Packet, bool) {
 	switch {
 	case dhcp4.TypeOf(resp) == dhcpv4.MessageTypeNak:
 		return h.refuse(req, dhcp4.Identifier(resp), x.Decision.Reason)
@@ -88,7 +86,7 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 
 // refuse ends the chain with a DHCPNAK. Firmware ignores one without option 54
 // (K-3), and only other plugins know what belongs there.
-func (h *handler) refuse(req *dhcpv4.DHCPv4, identifier netip.Addr, why lease.Reason) (*dhcpv4.DHCPv4, bool) {
+func (h *handler) refuse(req *dhcp4.Packet, identifier netip.Addr, why lease.Reason) (*dhcp4.Packet, bool) {
 	if !identifier.IsValid() {
 		h.log.Error("no option 54", "refusal dropped: no server identifier; put server_id first in the chain", nil)
 		return nil, true

@@ -132,7 +132,7 @@ func TestSetupTellsTheEngine(t *testing.T) {
 			// D-7: INIT-REBOOT with an address outside N.
 			req := dhcp4test.Request(t, dhcpv4.MessageTypeRequest, dhcp4test.Raw(50, 192, 168, 1, 1), dhcp4test.Relayed("10.0.0.1"))
 			resp := dhcp4test.Prepared(t, req)
-			d, err := opened.Engine.Handle(t.Context(), dhcp4.ParseRequest(req, resp, dhcp4.Ingress{}, true), nil)
+			d, err := opened.Engine.Handle(t.Context(), dhcp4.ParseRequest(dhcp4.Of(req), dhcp4.Of(resp), dhcp4.Ingress{}, true), nil)
 			if err != nil || d.Verdict != want {
 				t.Errorf("verdict %v (%v), want %v", d.Verdict, err, want)
 			}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
@@ -52,9 +53,9 @@ func check(m lease.ClientMessage, yiaddr netip.Addr, word lease.Authority) actio
 // type, identifier, echoes and the reason, and nothing of what earlier plugins
 // put into a reply (K-1). RFC 2131 section 4.3.2: a relay has to broadcast it,
 // so the flag is set for one (K-2).
-func refusal(req *dhcpv4.DHCPv4, identifier netip.Addr, text string) *dhcpv4.DHCPv4 {
+func refusal(req *dhcp4.Packet, identifier netip.Addr, text string) *dhcp4.Packet {
 	zero := net.IPv4zero.To4()
-	reply := &dhcpv4.DHCPv4{
+	reply := dhcp4.Of(&dhcpv4.DHCPv4{
 		OpCode:        dhcpv4.OpcodeBootReply,
 		HWType:        req.HWType,
 		ClientHWAddr:  req.ClientHWAddr,
@@ -64,15 +65,13 @@ func refusal(req *dhcpv4.DHCPv4, identifier netip.Addr, text string) *dhcpv4.DHC
 		YourIPAddr:    zero,
 		ServerIPAddr:  zero,
 		GatewayIPAddr: req.GatewayIPAddr,
-		Options: dhcpv4.OptionsFromList(
-			dhcpv4.OptMessageType(dhcpv4.MessageTypeNak),
-			dhcpv4.OptServerIdentifier(identifier.AsSlice()),
-			dhcpv4.OptMessage(text),
-		),
-	}
+	})
+	dhcp4.SetType(reply, dhcpv4.MessageTypeNak)
+	dhcp4.SetAddrs(reply, dhcpv4.OptionServerIdentifier, identifier)
+	reply.Options.Set(dhcpv4.OptionMessage, []byte(text))
 	for _, code := range []dhcpv4.OptionCode{dhcpv4.OptionClientIdentifier, dhcpv4.OptionRelayAgentInformation} {
-		if req.Options.Has(code) {
-			reply.UpdateOption(dhcpv4.OptGeneric(code, req.Options.Get(code)))
+		if value, sent := req.Options.Sent(code); sent {
+			reply.Options.Set(code, value)
 		}
 	}
 	if !req.GatewayIPAddr.IsUnspecified() {

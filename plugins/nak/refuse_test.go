@@ -44,7 +44,7 @@ func TestRefusalHasExactlyTheFieldsOfADHCPNAK(t *testing.T) {
 			mods := append([]dhcpv4.Modifier{dhcp4test.ClientAddr("10.0.0.9"), dhcp4test.Raw(55, 1, 3, 6, 118), dhcp4test.Raw(118, 10, 0, 0, 0),
 				func(p *dhcpv4.DHCPv4) { p.HopCount, p.NumSeconds = 3, 4 }}, tt.mods...)
 			req := dhcp4test.Request(t, dhcpv4.MessageTypeRequest, mods...)
-			got := dhcp4test.OverTheWire(t, refusal(req, dhcp4test.Server(), explain(lease.ReasonWrongNetwork)))
+			got := dhcp4test.OverTheWire(t, refusal(dhcp4.Of(req), dhcp4test.Server(), explain(lease.ReasonWrongNetwork)).Library())
 			want := &dhcpv4.DHCPv4{
 				OpCode: dhcpv4.OpcodeBootReply, HWType: req.HWType, TransactionID: req.TransactionID,
 				Flags: tt.flags, ClientHWAddr: dhcp4test.MAC(), GatewayIPAddr: tt.giaddr,
@@ -115,8 +115,8 @@ func TestCheckAfterAnotherLeasePlugin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			req := dhcp4test.Request(t, tt.kind, tt.mods...)
 			resp := dhcp4test.Granted(t, req, tt.yiaddr+"/24")
-			m := dhcp4.ParseRequest(req, resp, dhcp4.Ingress{}, false)
-			yiaddr := dhcp4.ClientPrefix(req, resp).Addr()
+			m := dhcp4.ParseRequest(dhcp4.Of(req), dhcp4.Of(resp), dhcp4.Ingress{}, false)
+			yiaddr := dhcp4.ClientPrefix(dhcp4.Of(req), dhcp4.Of(resp)).Addr()
 			for word, want := range map[lease.Authority]action{lease.Authoritative: tt.auth, lease.Own: tt.own, lease.Off: pass} {
 				if got := check(m, yiaddr, word); got != want {
 					t.Errorf("authority %v: action %v, want %v", word, got, want)

@@ -25,16 +25,14 @@ const (
 // handler answers packets from one instance.
 type handler struct {
 	*instance.Instance
-	exchanges *dhcp4.Exchanges
-	now       func() time.Time
-	sharers   sharers
-	daily     *quiet.Logger // for what is told once a day
+	now     func() time.Time
+	sharers sharers
+	daily   *quiet.Logger // for what is told once a day
 }
 
 // handle4 is where every error about a packet ends: one log line, one count,
 // and silence to the client (H-3).
-func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
-	x := h.exchanges.Find(req)
+func (h *handler) handle4(x *dhcp4.Exchange, req, resp *dhcp4.Packet) (*dhcp4.Packet, bool) {
 	m := &x.Message
 	dhcp4.ReadRequest(m, req, resp, x.Ingress, h.Settings.Network.ServerIDOverride)
 	if h.Settings.Claims.Serial {
@@ -101,7 +99,7 @@ func (h *handler) promised(x *dhcp4.Exchange) {
 }
 
 // speak turns the decision into the reply, or into silence (K-5).
-func (h *handler) speak(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange) (*dhcpv4.DHCPv4, bool) {
+func (h *handler) speak(req, resp *dhcp4.Packet, x *dhcp4.Exchange) (*dhcp4.Packet, bool) {
 	d := &x.Decision
 	switch d.Verdict {
 	case lease.Taken:
@@ -116,7 +114,7 @@ func (h *handler) speak(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange) (*dhcpv4.DH
 		}
 	}
 	extra := dhcp4.Extra{SendHostname: h.Settings.Clients.SendHostname}
-	facts := h.Facts(req, resp)
+	facts := h.Facts(x, req, resp)
 	if facts.Known {
 		extra.Config = facts.Config
 	}
@@ -139,7 +137,7 @@ func (h *handler) speak(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange) (*dhcpv4.DH
 }
 
 // missHostName says why a client that asked for its name does not get it.
-func (h *handler) missHostName(req, resp *dhcpv4.DHCPv4, d *lease.Decision) {
+func (h *handler) missHostName(req, resp *dhcp4.Packet, d *lease.Decision) {
 	if d.Machine == nil || resp.Options.Has(dhcpv4.OptionHostName) || resp.Options.Has(dhcpv4.OptionFQDN) ||
 		!dhcp4.Wanted(req, dhcpv4.OptionHostName) {
 		return

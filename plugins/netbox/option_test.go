@@ -81,7 +81,7 @@ func TestOptionsOfContextsReachTheWire(t *testing.T) {
 				if resp == nil {
 					t.Fatalf("no reply: %q", o.Messages())
 				}
-				wire := hex.EncodeToString(dhcp4.AppendMessage(nil, resp))
+				wire := hex.EncodeToString(dhcp4.AppendMessage(nil, dhcp4.Of(resp)))
 				for _, want := range c.want {
 					if !strings.Contains(wire, want) {
 						t.Errorf("stock %v: %s lacks %s", stock, wire[480:], want)

@@ -38,6 +38,6 @@ func setupAt(pool *instance.Pool, args []string, now func() time.Time) (chain.Ha
 	if err != nil {
 		return nil, err
 	}
-	h := &handler{Instance: i, exchanges: &pool.Exchanges, now: now, sharers: sharers{seed: maphash.MakeSeed()}, daily: quiet.New(i.Log, 24*time.Hour, now)}
+	h := &handler{Instance: i, now: now, sharers: sharers{seed: maphash.MakeSeed()}, daily: quiet.New(i.Log, 24*time.Hour, now)}
 	return pool.Handler(stock.Plugin{Name: "netbox", Log: i.Quiet, Limit: maxWorking}, h.handle4), nil
 }

@@ -47,7 +47,7 @@ type client struct {
 
 // asks reports whether req may be of a boot client, before anything is looked
 // up for it: X-1 but for the architecture.
-func asks(req *dhcpv4.DHCPv4) bool {
+func asks(req *dhcp4.Packet) bool {
 	switch dhcp4.TypeOf(req) {
 	case dhcpv4.MessageTypeDiscover, dhcpv4.MessageTypeRequest:
 	default:
@@ -61,7 +61,7 @@ func asks(req *dhcpv4.DHCPv4) bool {
 // recognise reads the boot client of a request that asks. It fails for one
 // without a known architecture, to which nothing can be sent. defaultArch
 // is pxe.default_arch.
-func recognise(req *dhcpv4.DHCPv4, config *ipam.Config, defaultArch string) (client, bool) {
+func recognise(req *dhcp4.Packet, config *ipam.Config, defaultArch string) (client, bool) {
 	arch, ok := architecture(req, config)
 	if !ok && defaultArch == "bios" {
 		arch, ok = 0, true
@@ -79,8 +79,8 @@ func recognise(req *dhcpv4.DHCPv4, config *ipam.Config, defaultArch string) (cli
 	return c, ok
 }
 
-func classOf(req *dhcpv4.DHCPv4) class {
-	id := req.ClassIdentifier()
+func classOf(req *dhcp4.Packet) class {
+	id := string(req.Options.Get(dhcpv4.OptionClassIdentifier))
 	switch {
 	case strings.HasPrefix(id, pxeClass.String()):
 		return pxeClass
@@ -93,7 +93,7 @@ func classOf(req *dhcpv4.DHCPv4) class {
 // architecture returns the first known number in option 93, else the number in
 // option 60. A number is known if this plugin or the config context has a
 // file for it.
-func architecture(req *dhcpv4.DHCPv4, config *ipam.Config) (uint16, bool) {
+func architecture(req *dhcp4.Packet, config *ipam.Config) (uint16, bool) {
 	b := req.Options.Get(dhcpv4.OptionClientSystemArchitectureType)
 	if len(b)%2 == 0 {
 		for ; len(b) > 0; b = b[2:] {
@@ -103,7 +103,7 @@ func architecture(req *dhcpv4.DHCPv4, config *ipam.Config) (uint16, bool) {
 			}
 		}
 	}
-	_, after, found := strings.Cut(req.ClassIdentifier(), "Arch:")
+	_, after, found := strings.Cut(string(req.Options.Get(dhcpv4.OptionClassIdentifier)), "Arch:")
 	if !found {
 		return 0, false
 	}
@@ -121,7 +121,7 @@ func architecture(req *dhcpv4.DHCPv4, config *ipam.Config) (uint16, bool) {
 // isRaspberryPi goes by the name that boot ROMs since the fourth model put into
 // option 97, and by the prefixes registered for the boards: the ROM says it is an
 // x86 BIOS, and the option of older models says nothing.
-func isRaspberryPi(req *dhcpv4.DHCPv4, arch uint16) bool {
+func isRaspberryPi(req *dhcp4.Packet, arch uint16) bool {
 	if groupOf(arch) == bios && bytes.HasPrefix(req.Options.Get(dhcpv4.OptionClientMachineIdentifier), []byte("\x00RPi")) {
 		return true
 	}

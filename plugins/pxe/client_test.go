@@ -7,6 +7,7 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4/dhcp4test"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
@@ -35,7 +36,7 @@ func TestWhoAsksToBoot(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := asks(tt.req); got != tt.want {
+			if got := asks(dhcp4.Of(tt.req)); got != tt.want {
 				t.Errorf("%v, want %v", got, tt.want)
 			}
 		})
@@ -70,7 +71,7 @@ func TestArchitecture(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, tt.mods...)
-			c, ok := recognise(req, &ipam.Config{BootFiles: tt.files}, tt.defaultArch)
+			c, ok := recognise(dhcp4.Of(req), &ipam.Config{BootFiles: tt.files}, tt.defaultArch)
 			if c.arch != tt.arch || ok != tt.ok {
 				t.Errorf("%d %v, want %d %v", c.arch, ok, tt.arch, tt.ok)
 			}
@@ -109,7 +110,7 @@ func TestRaspberryPi(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if c, _ := recognise(tt.req, new(ipam.Config), ""); c.pi != tt.want {
+			if c, _ := recognise(dhcp4.Of(tt.req), new(ipam.Config), ""); c.pi != tt.want {
 				t.Errorf("%v, want %v", c.pi, tt.want)
 			}
 		})
@@ -179,12 +180,12 @@ func FuzzAnswer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, datagram []byte, server, file string) {
 		req, err := dhcpv4.FromBytes(datagram)
-		if err != nil || !asks(req) {
+		if err != nil || !asks(dhcp4.Of(req)) {
 			return
 		}
 		config := &ipam.Config{TFTPServer: server, PXEBootFile: file, UEFIBootFile: file, HTTPBootURL: file, IPXEBootFile: file,
 			BootFiles: map[uint16]string{13: file}}
-		c, ok := recognise(req, config, "bios")
+		c, ok := recognise(dhcp4.Of(req), config, "bios")
 		if !ok {
 			t.Fatal("no architecture in spite of a default")
 		}
@@ -193,9 +194,10 @@ func FuzzAnswer(f *testing.F) {
 			return
 		}
 		resp := dhcp4test.Prepared(t, req)
-		b.apply(resp)
+		reply := dhcp4.Of(resp)
+		b.apply(reply)
 		_ = b.needsResolver()
-		read := dhcp4test.OverTheWire(t, resp)
+		read := dhcp4test.OverTheWire(t, reply.Library())
 		if read.BootFileName != b.file || read.ServerHostName != "" {
 			t.Fatalf("header file %q sname %q, want %q", read.BootFileName, read.ServerHostName, b.file)
 		}

@@ -36,7 +36,7 @@ func setup(pool *instance.Pool, args []string) (chain.Handler4, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &handler{Instance: i, exchanges: &pool.Exchanges, redeploy: i.Redeploy}
+	h := &handler{Instance: i, redeploy: i.Redeploy}
 	i.SetBoots(asks)
 	i.SetProxy(h.proxy4)
 	return pool.Handler(stock.Plugin{Name: "netbox_pxe", Log: i.Quiet}, h.handle4), nil
@@ -45,16 +45,15 @@ func setup(pool *instance.Pool, args []string) (chain.Handler4, error) {
 // handler adds boot data from one instance.
 type handler struct {
 	*instance.Instance
-	exchanges *dhcp4.Exchanges
-	redeploy  func(context.Context, *ipam.Machine) (bool, error)
+	redeploy func(context.Context, *ipam.Machine) (bool, error)
 }
 
-func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+func (h *handler) handle4(x *dhcp4.Exchange, req, resp *dhcp4.Packet) (*dhcp4.Packet, bool) {
 	if !asks(req) || !dhcp4.Configures(req, resp) {
 		return resp, false
 	}
-	facts := h.Facts(req, resp)
-	c, b, ok, err := h.bootData(req, facts)
+	facts := h.Facts(x, req, resp)
+	c, b, ok, err := h.bootData(x, req, facts)
 	if err != nil { // without boot data the client would start what is on its disk
 		return nil, true
 	}
@@ -67,7 +66,7 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 			facts.From(resp, "boot data of "+facts.Context(), dhcpv4.GenericOptionCode(code))
 		}
 	}
-	h.exchanges.Find(req).Booted = true
+	x.Booted = true
 	h.warn(req, resp, facts, c, b)
 	return resp, false
 }
@@ -75,13 +74,13 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 // bootData finds what the client of req is to boot. Where ok is false the client
 // gets no boot data; the reason was logged if something is wrong. An error says
 // that it cannot be known now, and the client is to ask again (B-9).
-func (h *handler) bootData(req *dhcpv4.DHCPv4, facts instance.Facts) (c client, b boot, ok bool, err error) {
+func (h *handler) bootData(x *dhcp4.Exchange, req *dhcp4.Packet, facts instance.Facts) (c client, b boot, ok bool, err error) {
 	if !facts.Known || facts.Machine == nil && h.Settings.PXE.Unknown != "site" {
-		h.note(req, "neither the machine nor a place for unknown ones is in NetBox")
+		h.note(x, "neither the machine nor a place for unknown ones is in NetBox")
 		return c, b, false, nil
 	}
 	if c, ok = recognise(req, facts.Config, h.Settings.PXE.DefaultArch); !ok {
-		h.note(req, "the client tells no architecture")
+		h.note(x, "the client tells no architecture")
 		return c, b, false, nil
 	}
 	b, why := c.answer(facts.Config)
@@ -89,11 +88,11 @@ func (h *handler) bootData(req *dhcpv4.DHCPv4, facts instance.Facts) (c client, 
 		open, err := h.allowed(facts)
 		switch {
 		case errors.Is(err, lease.ErrCrowded):
-			h.note(req, err.Error())
+			h.note(x, err.Error())
 			h.Quiet.Warn("crowded", "no answer: too many boot clients wait for NetBox", about(req, facts, c, err.Error()))
 			return c, b, false, err
 		case err != nil: // trouble, which is no fault of the machine
-			h.note(req, string(notRead))
+			h.note(x, string(notRead))
 			f := about(req, facts, c, string(notRead))
 			f[logrus.ErrorKey] = err
 			h.Quiet.Warn("redeploy "+who(req, facts), "no boot data", f)
@@ -103,7 +102,7 @@ func (h *handler) bootData(req *dhcpv4.DHCPv4, facts instance.Facts) (c client, 
 		}
 	}
 	if why != "" {
-		h.note(req, string(why))
+		h.note(x, string(why))
 		h.Quiet.Info(string(why)+" "+who(req, facts), "no boot data", about(req, facts, c, string(why)))
 		return c, b, false, nil
 	}
@@ -120,12 +119,12 @@ func (h *handler) allowed(facts instance.Facts) (bool, error) {
 }
 
 // note leaves why for explain.
-func (h *handler) note(req *dhcpv4.DHCPv4, why string) {
-	h.exchanges.Find(req).Note = why
+func (h *handler) note(x *dhcp4.Exchange, why string) {
+	x.Note = why
 }
 
 // warn logs boot data that will probably not work.
-func (h *handler) warn(req, resp *dhcpv4.DHCPv4, facts instance.Facts, c client, b boot) {
+func (h *handler) warn(req, resp *dhcp4.Packet, facts instance.Facts, c client, b boot) {
 	if b.nameOnly {
 		h.Quiet.Warn("name "+who(req, facts), "boot will hardly work", about(req, facts, c,
 			"tftp_server is a name, and most firmware wants an IPv4 address"))
@@ -137,14 +136,14 @@ func (h *handler) warn(req, resp *dhcpv4.DHCPv4, facts instance.Facts, c client,
 }
 
 // who names the client in keys of rate-limited lines.
-func who(req *dhcpv4.DHCPv4, facts instance.Facts) string {
+func who(req *dhcp4.Packet, facts instance.Facts) string {
 	if facts.Machine != nil {
 		return facts.Machine.Name
 	}
 	return req.ClientHWAddr.String()
 }
 
-func about(req *dhcpv4.DHCPv4, facts instance.Facts, c client, reason string) logrus.Fields {
+func about(req *dhcp4.Packet, facts instance.Facts, c client, reason string) logrus.Fields {
 	f := logrus.Fields{"mac": req.ClientHWAddr.String(), "arch": c.arch, "ipxe": c.ipxe, "reason": reason}
 	if facts.Machine != nil {
 		f["machine"] = facts.Machine.Name

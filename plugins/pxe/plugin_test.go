@@ -131,7 +131,7 @@ func TestTheSwitchMayHaveOtherNames(t *testing.T) {
 func TestTheLineSaysWhetherTheSwitchIsOffOrUnreadable(t *testing.T) {
 	opened := instancetest.Open(t, "", inventory)
 	var trouble error
-	h := &handler{Instance: opened.Instance, exchanges: &opened.Pool.Exchanges, redeploy: func(ctx context.Context, m *ipam.Machine) (bool, error) {
+	h := &handler{Instance: opened.Instance, redeploy: func(ctx context.Context, m *ipam.Machine) (bool, error) {
 		if trouble != nil {
 			return false, trouble
 		}

@@ -9,13 +9,13 @@ import (
 // proxy4 answers a boot client whose address comes from another server:
 // resp becomes an OFFER, or on port 4011 an ACK, with boot data and nothing
 // else. Other clients get no answer here, that is nil.
-func (h *handler) proxy4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
+func (h *handler) proxy4(x *dhcp4.Exchange, req, resp *dhcp4.Packet) (*dhcp4.Packet, bool) {
 	if classOf(req) == otherClass || !asks(req) {
-		h.note(req, "option 60 is neither PXEClient nor HTTPClient")
+		h.note(x, "option 60 is neither PXEClient nor HTTPClient")
 		return nil, true
 	}
-	facts := h.BootFacts(dhcp4.ParseRequest(req, resp, h.exchanges.Find(req).Ingress, false))
-	c, b, ok, err := h.bootData(req, facts)
+	facts := h.BootFacts(dhcp4.ParseRequest(req, resp, x.Ingress, false))
+	c, b, ok, err := h.bootData(x, req, facts)
 	if err != nil || !ok {
 		return nil, true
 	}

@@ -36,16 +36,15 @@ func (s proxyTest) ask(t *testing.T, kind dhcpv4.MessageType, mods ...dhcpv4.Mod
 	req := dhcp4test.Request(t, kind, mods...)
 	resp := dhcp4test.Prepared(t, req)
 	resp.ServerIPAddr = []byte{0, 0, 0, 0} // the receive loop's reply has none
-	s.Pool.Exchanges.Open(req, dhcp4.Ingress{Interface: "eth1", Addrs: []netip.Addr{dhcp4test.Server()}, Delivery: lease.DeliveryBroadcast})
-	defer s.Pool.Exchanges.Close(req)
-	answer, stop := s.Proxy()(req, resp)
+	x := &dhcp4.Exchange{Ingress: dhcp4.Ingress{Interface: "eth1", Addrs: []netip.Addr{dhcp4test.Server()}, Delivery: lease.DeliveryBroadcast}}
+	answer, stop := s.Proxy()(x, dhcp4.Of(req), dhcp4.Of(resp))
 	if !stop {
 		t.Error("the chain may go on")
 	}
 	if answer == nil {
 		return nil
 	}
-	return dhcp4test.OverTheWire(t, answer)
+	return dhcp4test.OverTheWire(t, answer.Library())
 }
 
 type proxyTest struct{ instancetest.Opened }
@@ -147,9 +146,8 @@ func TestProxyDHCPKnowsTheMachines(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newProxyTest(t, tt.settings, inventory)
 			req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, append(append(firmware("a BIOS network card"), mac(tt.mac)), tt.mods...)...)
-			x := s.Pool.Exchanges.Open(req, dhcp4.Ingress{Interface: "eth1", Addrs: []netip.Addr{dhcp4test.Server()}, Delivery: lease.DeliveryBroadcast})
-			defer s.Pool.Exchanges.Close(req)
-			resp, _ := s.Proxy()(req, dhcp4test.Prepared(t, req))
+			x := &dhcp4.Exchange{Ingress: dhcp4.Ingress{Interface: "eth1", Addrs: []netip.Addr{dhcp4test.Server()}, Delivery: lease.DeliveryBroadcast}}
+			resp, _ := s.Proxy()(x, dhcp4.Of(req), dhcp4.Of(dhcp4test.Prepared(t, req)))
 			if got := resp != nil; got != tt.want {
 				t.Fatalf("answered %v (%s), want %v", got, x.Note, tt.want)
 			}

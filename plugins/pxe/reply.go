@@ -7,6 +7,7 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
@@ -157,7 +158,7 @@ func (c client) vendor() []byte {
 
 // apply writes b into resp. What earlier plugins said about booting is taken
 // out, since a machine cannot boot from a mix of two answers.
-func (b boot) apply(resp *dhcpv4.DHCPv4) {
+func (b boot) apply(resp *dhcp4.Packet) {
 	if !b.keepServer {
 		resp.ServerIPAddr = []byte{0, 0, 0, 0}
 		if b.server.IsValid() {
@@ -175,9 +176,9 @@ func (b boot) apply(resp *dhcpv4.DHCPv4) {
 		dhcpv4.OptionEtherboot,
 	} {
 		if b.options.Has(code) {
-			resp.UpdateOption(dhcpv4.OptGeneric(code, b.options.Get(code)))
+			resp.Options.Set(code, b.options.Get(code))
 		} else {
-			resp.DeleteOption(code)
+			resp.Options.Delete(code)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4/dhcp4test"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
@@ -20,7 +21,7 @@ type said struct {
 // bootData runs a request through the plugin's logic and over the wire.
 func bootData(t *testing.T, req *dhcpv4.DHCPv4, config *ipam.Config) (said, obstacle) {
 	t.Helper()
-	c, ok := recognise(req, config, "")
+	c, ok := recognise(dhcp4.Of(req), config, "")
 	if !ok {
 		t.Fatal("no architecture")
 	}
@@ -31,8 +32,9 @@ func bootData(t *testing.T, req *dhcpv4.DHCPv4, config *ipam.Config) (said, obst
 	if why != "" {
 		return said{}, why
 	}
-	b.apply(resp)
-	resp = dhcp4test.OverTheWire(t, resp)
+	reply := dhcp4.Of(resp)
+	b.apply(reply)
+	resp = dhcp4test.OverTheWire(t, reply.Library())
 	if resp.ServerHostName != "" {
 		t.Errorf("sname %q, want none", resp.ServerHostName)
 	}

@@ -53,7 +53,8 @@ func chain(t *testing.T, inventory string) receive.Chain {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Handlers = append(c.Handlers, handle)
+		own := instance.Default.Own()
+		c.Handlers = append(c.Handlers, receive.Link{Ours: own[len(own)-1], Theirs: handle})
 	}
 	return c
 }

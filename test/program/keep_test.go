@@ -6,10 +6,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/coredhcp/coredhcp/handler"
 	"github.com/coredhcp/coredhcp/plugins"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
 	"github.com/coredhcp-netbox/coredhcp-netbox/plugins/dns"
@@ -32,13 +32,14 @@ ip_addresses:
 config_contexts:
   - {name: all, data: {pydhcp_configuration: {dns_servers: [10.77.0.53], tftp_server: 10.77.0.66, pxe_boot_file: pxelinux.0}}}
 `)
-	var handlers []handler.Handler4
+	var handlers []receive.Link
 	for _, p := range []plugins.Plugin{netbox.Plugin, gateway.Plugin, dns.Plugin, pxe.Plugin, nak.Plugin} {
 		h, err := p.Setup4(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		handlers = append(handlers, h)
+		own := instance.Default.Own()
+		handlers = append(handlers, receive.Link{Ours: own[len(own)-1], Theirs: h})
 	}
 	t.Cleanup(func() {
 		if err := instance.Default.Close(); err != nil {
@@ -54,7 +55,7 @@ config_contexts:
 	t.Cleanup(func() { exchanges.Poison = false })
 	a := serveChain(t, addr, receive.Chain{
 		Handlers: handlers, Exchanges: exchanges, OwnsDecline: true, SupplyServerID: true, Reuse: true,
-		Prompt: func(req *dhcpv4.DHCPv4) bool { return !i.MayWait(req) },
+		Prompt: func(req *dhcp4.Packet) bool { return !i.MayWait(req) },
 	})
 
 	const clients = 40

@@ -95,7 +95,11 @@ config_contexts:
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serveChain(t, addr, receive.Chain{Handlers: handlers, Exchanges: &instance.Default.Exchanges, OwnsDecline: true})
+	var links []receive.Link
+	for _, h := range handlers {
+		links = append(links, receive.Link{Theirs: h})
+	}
+	return serveChain(t, addr, receive.Chain{Handlers: links, Exchanges: &instance.Default.Exchanges, OwnsDecline: true})
 }
 
 // serveChain answers with a chain in this process until the test ends.
