@@ -135,13 +135,13 @@ func parsePort(s string) (port, bool) {
 	return p, ok
 }
 
-// Read returns all that a circuit-id may mean; none where no format fits. Formats
-// of the settings come before ours, and ours do not count where one of them fits.
-func Read(id []byte, formats []Format) []Reading {
+// Read returns all that a circuit-id may mean; none where no format fits. Templates
+// come before parsers, which do not count where one of them fits.
+func (f Formats) Read(id []byte) []Reading {
 	var readings []Reading
 	for _, text := range texts(id) {
-		for _, f := range formats {
-			if r, ok := f.read(text); ok {
+		for _, t := range f.templates {
+			if r, ok := t.read(text); ok {
 				readings = append(readings, r)
 			}
 		}
@@ -149,10 +149,15 @@ func Read(id []byte, formats []Format) []Reading {
 	if len(readings) > 0 {
 		return readings
 	}
-	for _, text := range texts(id) {
-		readings = append(readings, readText(text)...)
+	if f.has(ParserText) {
+		for _, text := range texts(id) {
+			readings = append(readings, readText(text)...)
+		}
 	}
-	return append(readings, readBinary(id)...)
+	if r, parser := readBinary(id); parser != "" && f.has(parser) {
+		readings = append(readings, r)
+	}
+	return readings
 }
 
 // texts are the texts that id may hold: all of it, or what follows a byte of type
@@ -206,23 +211,23 @@ func readText(text string) []Reading {
 	return slices.DeleteFunc(readings, func(r Reading) bool { return r.Host == "" && len(parts) > 1 && r.port.kind == "" })
 }
 
-// readBinary reads the forms that are no text: VLAN, module and port of Cisco and
-// those that follow it, the index of NX-OS, and the port number of ProCurve.
-func readBinary(id []byte) []Reading {
+// readBinary reads the forms that are no text, and names the parser of the one that
+// fits; empty: none does.
+func readBinary(id []byte) (r Reading, parser string) {
 	value, framed := inner(id)
 	if !framed {
 		value = id
 	}
 	switch {
 	case framed && id[0] == 0 && len(value) == 4 && vlan(value[:2]):
-		return []Reading{{port: port{numbers: fmt.Sprintf("%d/%d", value[2], value[3])}, anyType: true, slots: true}}
+		return Reading{port: port{numbers: fmt.Sprintf("%d/%d", value[2], value[3])}, anyType: true, slots: true}, ParserCisco
 	case len(value) == 4 && value[0] == 0x1a && value[2]&0x0f == 0 && value[3] == 0:
 		index := binary.BigEndian.Uint32(value)
-		return []Reading{{port: port{kind: "ethernet", numbers: fmt.Sprintf("%d/%d", index>>19&0x1f+1, index>>12&0x7f+1)}}}
+		return Reading{port: port{kind: "ethernet", numbers: fmt.Sprintf("%d/%d", index>>19&0x1f+1, index>>12&0x7f+1)}}, ParserNexus
 	case !framed && len(value) == 2 && !printable(value):
-		return []Reading{{port: port{numbers: fmt.Sprint(binary.BigEndian.Uint16(value))}}}
+		return Reading{port: port{numbers: fmt.Sprint(binary.BigEndian.Uint16(value))}}, ParserProCurve
 	}
-	return nil
+	return Reading{}, ""
 }
 
 func vlan(b []byte) bool {
@@ -230,39 +235,46 @@ func vlan(b []byte) bool {
 	return id >= minVLAN && id <= maxVLAN
 }
 
-// Match returns the position of the one name that the readings fit. It reports
-// false for none, and for several: what is ambiguous matches nothing. A name that
-// has the unit comes before the port that the unit is of.
-func Match(readings []Reading, names []string) (int, bool) {
-	ports := make([]port, len(names))
-	usable := make([]bool, len(names))
-	for i, name := range names {
-		ports[i], usable[i] = parsePort(name)
-	}
-	found := make(map[int]bool)
-	for _, r := range readings {
-		exact := matching(r, ports, usable)
-		if len(exact) == 0 && r.port.unit != "" {
-			r.port.unit = ""
-			exact = matching(r, ports, usable)
-		}
-		for _, i := range exact {
-			found[i] = true
-		}
-	}
-	if len(found) != 1 {
-		return 0, false
-	}
-	for i := range found {
-		return i, true
-	}
-	return 0, false
+// Ports are the names of a switch's interfaces, taken apart once.
+type Ports struct {
+	ports  []port
+	usable []bool
 }
 
-func matching(r Reading, ports []port, usable []bool) []int {
+// NewPorts takes names apart.
+func NewPorts(names []string) *Ports {
+	p := &Ports{ports: make([]port, len(names)), usable: make([]bool, len(names))}
+	for i, name := range names {
+		p.ports[i], p.usable[i] = parsePort(name)
+	}
+	return p
+}
+
+// Match returns the position of the one name that the readings fit. It reports
+// false where none or several fit. A name that has the unit comes before the port
+// that the unit is of.
+func (p *Ports) Match(readings []Reading) (int, bool) {
+	position, found := 0, false
+	for _, r := range readings {
+		exact := p.matching(r)
+		if len(exact) == 0 && r.port.unit != "" {
+			r.port.unit = ""
+			exact = p.matching(r)
+		}
+		for _, i := range exact {
+			if found && i != position {
+				return 0, false
+			}
+			position, found = i, true
+		}
+	}
+	return position, found
+}
+
+func (p *Ports) matching(r Reading) []int {
 	var list []int
-	for i, p := range ports {
-		if usable[i] && r.fits(p) {
+	for i := range p.ports {
+		if p.usable[i] && r.fits(p.ports[i]) {
 			list = append(list, i)
 		}
 	}
