@@ -100,6 +100,7 @@ type Snapshot struct {
 	reservedID            map[string][]*Address // by the bytes of option 61
 	ofDevice              map[MachineID][]*Address
 	portsOf               map[MachineID][]*Interface // without circuits: nil
+	byName, byHostName    map[string]*Machine        // devices, see indexSwitchNames
 	linkMACs              map[*Address][]MAC         // of the ports that are given an address by links
 
 	followed      map[string]Followed
@@ -155,8 +156,12 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	if opt.Serials {
 		b.indexSerials()
 	}
+	if opt.Serials || opt.Circuits {
+		b.s.linkMACs = b.s.hostsByLink()
+	}
 	if opt.Circuits {
 		b.indexPorts()
+		b.indexSwitchNames()
 	}
 	b.indexPoolTags()
 	slices.SortFunc(b.problems, func(a, b Problem) int {
