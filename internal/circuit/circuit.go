@@ -6,6 +6,7 @@ package circuit
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -179,6 +180,17 @@ func inner(id []byte) ([]byte, bool) {
 		return nil, false
 	}
 	return id[2:], true
+}
+
+// Text is a circuit-id or remote-id for people: as text, or as hex: and its bytes.
+func Text(id []byte) string {
+	switch {
+	case len(id) == 0:
+		return "(none)"
+	case printable(id):
+		return string(id)
+	}
+	return "hex:" + hex.EncodeToString(id)
 }
 
 func printable(b []byte) bool {

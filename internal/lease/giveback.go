@@ -61,7 +61,7 @@ func (d *decider) decline() Decision {
 func (d *decider) quarantined(addr netip.Addr) Lease {
 	next := d.nextLease(addr)
 	next.Client, next.Hardware, next.State, next.Hostname = Declined, "", Quarantined, ""
-	next.InterfaceKind, next.InterfaceID = 0, 0
+	next.InterfaceKind, next.InterfaceID, next.ByPort = 0, 0, false
 	next.Expires = seconds(d.wall().Add(d.f.Policy.DeclineTime))
 	return next
 }
@@ -93,6 +93,9 @@ func (d *decider) release() Decision {
 	}
 	next := d.nextLease(addr)
 	next.Unsynced = d.s.IsDynamic(a) // else NetBox has no place for it
+	if next.ByPort {
+		next.InterfaceKind, next.InterfaceID, next.ByPort = 0, 0, false
+	}
 	next.Client, next.Hardware, next.State, next.Expires = d.m.Client, d.m.Hardware, Released, seconds(d.wall())
 	return Decision{
 		Verdict: Taken, Rule: "D-19", Reason: ReasonReleased, Subnet: n, Addr: d.masked(a, n),

@@ -36,6 +36,7 @@ func codecLeases() []lease.Lease {
 		{Addr: addr(7), Client: "id/00:63:2D:61", Hardware: "52:54:00:AA:BB:CC", State: lease.Released, Hostname: "c"},
 		{Addr: addr(8), Client: "52:54:00:AA:BB:CC", State: lease.Bound, ToldClient: "52:54:00:AA:BB:DD", ToldExpires: time.Unix(1893553445, 0).UTC(),
 			Expires: time.Unix(1893553445, 0).UTC(), SyncedAt: time.Unix(1893553445, 123456000).UTC()},
+		{Addr: addr(9), Client: "52:54:00:AA:BB:CC", State: lease.Bound, InterfaceKind: 1, InterfaceID: 300, ByPort: true, Expires: time.Unix(1893553445, 0).UTC()},
 		{Addr: addr(6), InterfaceKind: 2, InterfaceID: math.MinInt64, State: 255, Hostname: "\x00\xff"},
 		{Addr: netip.MustParseAddr("2001:db8::1"), InterfaceID: math.MaxInt64, Expires: time.Unix(0, 999999999).UTC()},
 	}
