@@ -36,7 +36,8 @@ type Instance struct {
 	Registry *prometheus.Registry
 	Metrics  *Metrics
 
-	unserved      unservedList
+	unserved      recent[lease.ClientID, Unserved]
+	circuits      circuits
 	pool          *Pool
 	proxy         handler.Handler4
 	boots         func(*dhcpv4.DHCPv4) bool // nil without netbox_pxe
