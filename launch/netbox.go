@@ -55,6 +55,7 @@ func (a *app) check(ctx context.Context) error {
 		fmt.Fprintf(a.stdout, "warning  %v\n", err)
 	}
 	listUnusedClasses(a.stdout, file.NetBox)
+	listCircuits(ctx, a.stdout, file)
 	if notice := instance.AboutObjects(file.NetBox); notice != "" {
 		fmt.Fprintf(a.stdout, "notice   %s\n", notice)
 	}
