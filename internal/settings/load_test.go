@@ -77,7 +77,7 @@ netbox:
     static_at_once: true
   dynamic: {tag: pool, roles: [phones], status: dhcp, write_back: leased, allow_unknown: false, keep_for_known: 20}
   fields: {mac: m, expire: e, hostname: h, reservation_mac: rm, reservation_client_id: ri}
-  claims: {prefixes: [10.0.0.0/24], serial: true, port: true, idle: 48h}
+  claims: {prefixes: [10.0.0.0/24], serial: true, port: true, boot: true, idle: 48h}
   clients: {lag: any, bind_interface: true, send_hostname: true}
   network: {subnet: 10.0.0.0/24, server_id_override: false, relays: [10.0.0.1, 10.1.0.0/16], serve: tagged, serve_tag: pilot, circuits: {relays: [10.0.0.1], formats: [text, "{host} eth {port}"]}}
   gateway: {tag: gw, fallback: 10.0.0.1, all: true}
@@ -100,7 +100,7 @@ sync:
 		Dynamic: Dynamic{"pool", []string{"phones"}, "dhcp", "leased", false, 20},
 		Fields:  Fields{"m", "e", "h", "rm", "ri"},
 		Clients: Clients{"any", true, true},
-		Claims:  Claims{[]netip.Prefix{prefix("10.0.0.0/24")}, true, true, 48 * time.Hour},
+		Claims:  Claims{[]netip.Prefix{prefix("10.0.0.0/24")}, true, true, true, 48 * time.Hour},
 		Gateway: Gateway{Tag: "gw", Fallback: netip4(10, 0, 0, 1), All: true},
 		DNS:     DNS{"gateway"},
 		PXE:     PXE{"on", "r", "c", "site", "bios", []string{"eth1"}},
@@ -202,6 +202,7 @@ func TestMistakesInTheSection(t *testing.T) {
 		"a tag that is not asked for":     {"network: {serve_tag: pilot}", "netbox.network.serve_tag: network.serve: all serves prefixes with and without tag; write network.serve: tagged, or leave the tag out"},
 		"served by an unknown word":       {"network: {serve: some}", `netbox.network.serve: want all or tagged, not "some"`},
 		"ports that count nowhere":        {"claims: {port: true}\n  network: {circuits: {relays: [10.0.0.1]}}", "netbox.claims.port: want the prefixes where claims count in netbox.claims.prefixes (CL-6)"},
+		"boot data that count nowhere":    {"claims: {boot: true}", "netbox.claims.boot: want the prefixes where claims count in netbox.claims.prefixes (CL-6)"},
 		"ports without relays":            {"claims: {port: true, prefixes: [10.0.0.0/24]}", "netbox.claims.port: want the relays that set or strip option 82 for each client in netbox.network.circuits.relays (CL-13)"},
 		"formats without relays":          {"network: {circuits: {formats: [cisco]}}", "netbox.network.circuits.formats: want the relays that set or strip option 82 for each client in netbox.network.circuits.relays (CL-13)"},
 		"format that is none":             {"network: {circuits: {relays: [10.0.0.1], formats: [text, Junos]}}", `netbox.network.circuits.formats[1]: want text, cisco, nexus, procurve or a template such as "{host} eth {port}:{vlan}", not "Junos"`},

@@ -127,6 +127,7 @@ type Claims struct {
 	Prefixes []netip.Prefix `yaml:"prefixes"` // where claims count; empty: nowhere
 	Serial   bool           `yaml:"serial"`
 	Port     bool           `yaml:"port"` // what network.circuits leads to
+	Boot     bool           `yaml:"boot"` // boot data of the place, too
 	Idle     time.Duration  `yaml:"idle"` // for how long the owner must not have been heard
 }
 

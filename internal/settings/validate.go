@@ -259,6 +259,9 @@ func validateClaims(r *strictyaml.Report, n *NetBox) {
 	if n.Claims.Port {
 		r.Addf("netbox.claims.port", "want the prefixes where claims count in netbox.claims.prefixes (CL-6)")
 	}
+	if n.Claims.Boot {
+		r.Addf("netbox.claims.boot", "want the prefixes where claims count in netbox.claims.prefixes (CL-6)")
+	}
 	if n.Claims.Serial {
 		r.Addf("netbox.claims.serial", "want the prefixes where claims count in netbox.claims.prefixes (CL-6)")
 	}

@@ -53,7 +53,7 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 	if !asks(req) || !dhcp4.Configures(req, resp) {
 		return resp, false
 	}
-	facts := h.Facts(req, resp)
+	facts := h.BootsBy(req, h.Facts(req, resp))
 	c, b, ok, err := h.bootData(req, facts)
 	if err != nil { // without boot data the client would start what is on its disk
 		return nil, true
