@@ -30,8 +30,14 @@ const (
 // serverIDOverride is network.server_id_override. What makes a message
 // unusable is named in Malformed; everything else that is wrong in the packet
 // counts as absent.
-func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) lease.ClientMessage {
-	m := lease.ClientMessage{
+func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) (m lease.ClientMessage) {
+	ReadRequest(&m, req, resp, in, serverIDOverride)
+	return m
+}
+
+// ReadRequest is ParseRequest for a caller that has room for the message.
+func ReadRequest(m *lease.ClientMessage, req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) {
+	*m = lease.ClientMessage{
 		Type:            messageType(req),
 		RequestedAddr:   optionAddr(req.Options, dhcpv4.OptionRequestedIPAddress),
 		ClientAddr:      HeaderAddr(req.ClientIPAddr),
@@ -59,8 +65,7 @@ func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) l
 			m.Override = subOptionAddr(relay, dhcpv4.ServerIdentifierOverrideSubOption, olderServerOverride)
 		}
 	}
-	identify(&m, req, in)
-	return m
+	identify(m, req, in)
 }
 
 // messageType tells a missing option 53 (BOOTP) from an unreadable one.

@@ -89,9 +89,17 @@ func (m *memory) answer() *dhcpv4.DHCPv4 {
 	return &m.resp
 }
 
-// share makes exchange an empty one.
-func (m *memory) share(in dhcp4.Ingress) *dhcp4.Exchange {
-	m.exchange = dhcp4.Exchange{Ingress: in}
+// share makes exchange an empty one, but for the decision of a promise that was not
+// kept, which is decided anew by it.
+func (m *memory) share(in dhcp4.Ingress, broken *lease.Promise) *dhcp4.Exchange {
+	var before lease.Decision
+	if broken != nil {
+		before = m.exchange.Decision
+	}
+	m.exchange = dhcp4.Exchange{Ingress: in, Promise: broken}
+	if broken != nil {
+		m.exchange.Decision = before
+	}
 	return &m.exchange
 }
 
