@@ -2,6 +2,7 @@ package follow
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -316,5 +317,23 @@ func TestCablesAreKeptOnDisk(t *testing.T) {
 	w.must(t)
 	if got := w.farEnd(t, seeded, "sw1 Gi1/0/2"); got != "" {
 		t.Errorf("leads to %q, want nothing", got)
+	}
+}
+
+// A token that does not see the interfaces of hosts gets no places, and a finding that
+// says what it lacks (CL-24).
+func TestHiddenFarEndsAreFound(t *testing.T) {
+	s := netboxtest.New(t, netboxtest.Config{})
+	seeded := netboxtest.Seed(t, s.URL(), s.TokenV1(), cabled())
+	shown := slices.DeleteFunc(slices.Collect(maps.Values(seeded.IDs("dcim/interfaces"))), func(id int64) bool { return id == seeded.ID(t, "dcim/interfaces", "srv3 eth0") })
+	narrow(s, true, shown, netbox.Interfaces)
+	w := follow(t, s, limited, withCircuits)
+	w.must(t)
+	if got := w.farEnd(t, seeded, "sw1 Gi1/0/3"); got != "" {
+		t.Errorf("leads to %q, which is hidden", got)
+	}
+	found := slices.IndexFunc(w.problems, func(p ipam.Problem) bool { return p.Object == "cables" })
+	if found < 0 || !strings.Contains(w.problems[found].Text, "Gi1/0/3 of sw1") {
+		t.Errorf("problems: %v", w.problems)
 	}
 }

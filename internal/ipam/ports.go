@@ -1,6 +1,9 @@
 package ipam
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // FarEnd returns the interface at the other end of the cable path of an interface;
 // nil where there is none, or not exactly one at each end. All of it has to be seen: a
@@ -33,6 +36,7 @@ func (s *Snapshot) PortsOf(id MachineID) []*Interface { return s.portsOf[id] }
 
 // indexPorts sorts the interfaces of devices by their device.
 func (b *builder) indexPorts() {
+	b.hiddenEnds()
 	ports := make(map[MachineID][]*Interface)
 	for _, port := range b.s.objects.Interfaces {
 		if port.ID.Kind == Device && port.Loss != Ended {
@@ -43,4 +47,29 @@ func (b *builder) indexPorts() {
 		slices.SortFunc(list, compareInterfaces)
 	}
 	b.s.portsOf = ports
+}
+
+// hiddenEnds tells of cables that lead to what the source does not show (CL-24).
+func (b *builder) hiddenEnds() {
+	var first *Interface
+	hidden := 0
+	for _, port := range b.s.objects.Interfaces {
+		if port.FarEnd == (InterfaceID{}) || port.Loss != Present {
+			continue
+		}
+		if far := b.s.Interface(port.FarEnd); far != nil && b.s.Machine(far.Machine) != nil {
+			continue
+		}
+		if hidden++; first == nil || compareInterfaces(port, first) < 0 {
+			first = port
+		}
+	}
+	if first == nil {
+		return
+	}
+	of := fmt.Sprintf("device id %d", first.Machine.ID)
+	if m := b.s.Machine(first.Machine); m != nil {
+		of = m.Name
+	}
+	b.problemf("cables", "%d lead to interfaces or devices that NetBox does not show, the first one from %s of %s: they are no places; give the token view on all interfaces and devices (rule CL-24)", hidden, first.Name, of)
 }

@@ -1,6 +1,10 @@
 package ipam
 
-import "testing"
+import (
+	"slices"
+	"strings"
+	"testing"
+)
 
 // cable connects two ports.
 func cable(a, b *Interface) { a.FarEnd, b.FarEnd = b.ID, a.ID }
@@ -65,5 +69,37 @@ func TestPortsOfASwitch(t *testing.T) {
 	s, _ = Build(s.Objects(), Options{})
 	if ports := s.PortsOf(MachineID{Device, 1}); ports != nil {
 		t.Errorf("ports %v, although nothing asks for circuits", ports)
+	}
+}
+
+// Cables to what NetBox does not show are told once, with the first of them; what
+// vanished has alarms of its own (CL-24).
+func TestHiddenFarEndsAreTold(t *testing.T) {
+	told := func(change func(port, nic *Interface, o *Objects)) string {
+		_, problems := Build(patched(change).Objects(), Options{Circuits: true})
+		i := slices.IndexFunc(problems, func(p Problem) bool { return p.Object == "cables" })
+		if i < 0 {
+			return ""
+		}
+		return problems[i].Text
+	}
+	for name, c := range map[string]struct {
+		change func(port, nic *Interface, o *Objects)
+		want   string
+	}{
+		"all is shown":     {func(_, _ *Interface, _ *Objects) {}, ""},
+		"hidden interface": {func(_, nic *Interface, o *Objects) { delete(o.Interfaces, nic.ID) }, "1 lead to interfaces or devices that NetBox does not show, the first one from eth of sw1:"},
+		"hidden device":    {func(_, nic *Interface, o *Objects) { delete(o.Machines, nic.Machine) }, "1 lead to interfaces or devices"},
+		"a vanished end":   {func(_, nic *Interface, _ *Objects) { nic.Loss = Lost }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := told(func(port, nic *Interface, o *Objects) {
+				o.Machines[port.Machine].Name = "sw1"
+				c.change(port, nic, o)
+			})
+			if (got == "") != (c.want == "") || !strings.HasPrefix(got, c.want) {
+				t.Errorf("told %q, want %q", got, c.want)
+			}
+		})
 	}
 }
