@@ -25,6 +25,16 @@ func (s *Snapshot) SwitchAt(addr netip.Addr) *Machine {
 	return found
 }
 
+// InPool reports whether an address is one of a pool, in any VRF: it may be a client's.
+func (s *Snapshot) InPool(addr netip.Addr) bool {
+	for vrf := range s.pools {
+		if a := s.Address(vrf, addr); a != nil && s.IsDynamic(a) {
+			return true
+		}
+	}
+	return false
+}
+
 // SwitchWithMAC returns the device that has a MAC on an interface; nil where none has
 // it, or several.
 func (s *Snapshot) SwitchWithMAC(mac MAC) *Machine {

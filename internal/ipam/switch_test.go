@@ -54,3 +54,17 @@ func TestWhatLeadsToASwitch(t *testing.T) {
 		t.Error("sw1.a is named sw1.b")
 	}
 }
+
+// CL-13: an address of a pool is found in any VRF, with and without an object.
+func TestAddressesOfPools(t *testing.T) {
+	s, _ := Build(tables(network(1, "10.0.0.0/24", 0), network(2, "10.1.0.0/24", 7), host(1, "10.0.0.5/24"), host(2, "10.0.0.6/24", 1),
+		with(host(3, "10.1.0.6/24", 1), func(a *Address) { a.VRF = 7 }), rangeOf(1, "10.0.0.10", "10.0.0.19", 1), &VRF{ID: 7, Name: "v"}), usual)
+	for addr, want := range map[string]bool{"10.0.0.5": false, "10.0.0.6": true, "10.1.0.6": true, "10.0.0.15": true, "10.0.0.20": false, "10.2.0.1": false} {
+		if got := s.InPool(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("%s: %v", addr, got)
+		}
+	}
+	if s.InPool(netip.Addr{}) {
+		t.Error("no address is in a pool")
+	}
+}

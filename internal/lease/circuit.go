@@ -88,6 +88,10 @@ func (d *decider) readCircuit() *Circuit {
 		}
 		return nil
 	}
+	if d.s.InPool(m.Relay) || d.s.InPool(m.Source) {
+		d.trace.addf("CL-13", "option 82 does not count as a circuit: the sender's address, or the relay's, is in a pool, so a client may have it")
+		return nil
+	}
 	if !m.Source.IsValid() || m.Source != m.Relay && !p.lists(m.Source) && !d.s.SameMachine(m.Relay, m.Source) {
 		if d.trace != nil {
 			d.trace.addf("CL-13", "option 82 does not count as a circuit: sender %s is neither relay %s, nor of its device, nor in network.circuits.relays", m.Source, m.Relay)

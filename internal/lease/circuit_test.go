@@ -273,18 +273,19 @@ func TestForgedCircuitsGetWhatAStrangerGets(t *testing.T) {
 		forged []field
 		setups []setup
 	}{
-		"a client without a relay":              {forged: []field{at("eth0", "10.0.0.2")}},
-		"a relay that is not listed":            {forged: []field{via("10.0.0.1")}},
-		"a listed giaddr from the client":       {forged: []field{from("10.0.0.99")}},
-		"a listed giaddr from another relay":    {forged: []field{from("10.9.0.1")}},
-		"a listed giaddr from a client at boot": {forged: []field{from("0.0.0.0")}},
-		"a listed giaddr on a stock server":     {forged: []field{func(m *ClientMessage) { m.Delivery = DeliveryUnknown }}},
-		"a remote-id of another switch":         {forged: []field{byCircuit("Gi1/0/1", "edge1")}},
-		"a circuit of another switch":           {forged: []field{byCircuit("edge1:Gi1/0/1:default")}},
-		"no relay in the list":                  {setups: []setup{off(func(p *Policy) { p.Circuits.Relays = nil })}},
-		"claims by port off":                    {setups: []setup{off(func(p *Policy) { p.Claims.Port = false })}},
-		"no prefix where claims count":          {setups: []setup{off(func(p *Policy) { p.Claims.Prefixes = nil })}},
-		"claims in another prefix":              {setups: []setup{off(func(p *Policy) { p.Claims.Prefixes = []netip.Prefix{netip.MustParsePrefix("10.9.0.0/24")} })}},
+		"a client without a relay":                   {forged: []field{at("eth0", "10.0.0.2")}},
+		"a relay that is not listed":                 {forged: []field{via("10.0.0.1")}},
+		"a listed giaddr from the client":            {forged: []field{from("10.0.0.99")}},
+		"a listed giaddr from another relay":         {forged: []field{from("10.9.0.1")}},
+		"a listed giaddr from a client at boot":      {forged: []field{from("0.0.0.0")}},
+		"a listed giaddr on a stock server":          {forged: []field{func(m *ClientMessage) { m.Delivery = DeliveryUnknown }}},
+		"a client whose address in a pool is listed": {[]field{byCircuit("Gi1/0/1", "access1"), via("10.0.0.10")}, []setup{off(func(p *Policy) { p.Circuits.Relays = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")} })}},
+		"a remote-id of another switch":              {forged: []field{byCircuit("Gi1/0/1", "edge1")}},
+		"a circuit of another switch":                {forged: []field{byCircuit("edge1:Gi1/0/1:default")}},
+		"no relay in the list":                       {setups: []setup{off(func(p *Policy) { p.Circuits.Relays = nil })}},
+		"claims by port off":                         {setups: []setup{off(func(p *Policy) { p.Claims.Port = false })}},
+		"no prefix where claims count":               {setups: []setup{off(func(p *Policy) { p.Claims.Prefixes = nil })}},
+		"claims in another prefix":                   {setups: []setup{off(func(p *Policy) { p.Claims.Prefixes = []netip.Prefix{netip.MustParsePrefix("10.9.0.0/24")} })}},
 		"formats without this one": {setups: []setup{off(func(p *Policy) {
 			p.Circuits.Formats, _ = circuit.ParseFormats([]string{"cisco"})
 		})}},
