@@ -249,15 +249,18 @@ func vlan(b []byte) bool {
 
 // Ports are the names of a switch's interfaces, taken apart once.
 type Ports struct {
-	ports  []port
-	usable []bool
+	ports     []port
+	byNumbers map[string][]int // positions, of names that are ports
 }
 
 // NewPorts takes names apart.
 func NewPorts(names []string) *Ports {
-	p := &Ports{ports: make([]port, len(names)), usable: make([]bool, len(names))}
+	p := &Ports{ports: make([]port, len(names)), byNumbers: make(map[string][]int)}
 	for i, name := range names {
-		p.ports[i], p.usable[i] = parsePort(name)
+		one, ok := parsePort(name)
+		if p.ports[i] = one; ok {
+			p.byNumbers[one.numbers] = append(p.byNumbers[one.numbers], i)
+		}
 	}
 	return p
 }
@@ -285,12 +288,24 @@ func (p *Ports) Match(readings []Reading) (int, bool) {
 
 func (p *Ports) matching(r Reading) []int {
 	var list []int
-	for i := range p.ports {
-		if p.usable[i] && r.fits(p.ports[i]) {
-			list = append(list, i)
+	add := func(numbers string) {
+		for _, i := range p.byNumbers[numbers] {
+			if r.fits(p.ports[i]) {
+				list = append(list, i)
+			}
 		}
 	}
+	add(r.port.numbers)
+	if r.slots {
+		add(r.withSlot())
+	}
 	return list
+}
+
+// withSlot is the numbers with a slot of 0 between module and port.
+func (r Reading) withSlot() string {
+	module, number, _ := strings.Cut(r.port.numbers, "/")
+	return module + "/0/" + number
 }
 
 func (r Reading) fits(p port) bool {
@@ -300,6 +315,5 @@ func (r Reading) fits(p port) bool {
 	if p.channel != "" || p.unit != "" || p.kind == "vlan" || p.kind == "port-channel" {
 		return false
 	}
-	module, number, _ := strings.Cut(r.port.numbers, "/")
-	return p.numbers == r.port.numbers || r.slots && p.numbers == module+"/0/"+number
+	return p.numbers == r.port.numbers || r.slots && p.numbers == r.withSlot()
 }
