@@ -3,7 +3,9 @@
 package counted
 
 import (
+	"maps"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -15,26 +17,27 @@ type Vec[K comparable] struct {
 	*prometheus.CounterVec
 	labels func(K) []string
 
-	mu    sync.RWMutex
-	known map[K]prometheus.Counter
+	mu    sync.Mutex                               // held by who adds to known
+	known atomic.Pointer[map[K]prometheus.Counter] // it does not change
 }
 
 // New returns vec with the labels that a key stands for, in the order of vec.
 func New[K comparable](vec *prometheus.CounterVec, labels func(K) []string) *Vec[K] {
-	return &Vec[K]{CounterVec: vec, labels: labels, known: make(map[K]prometheus.Counter)}
+	v := &Vec[K]{CounterVec: vec, labels: labels}
+	v.known.Store(new(map[K]prometheus.Counter))
+	return v
 }
 
 // Of returns the counter of a key.
 func (v *Vec[K]) Of(key K) prometheus.Counter {
-	v.mu.RLock()
-	c := v.known[key]
-	v.mu.RUnlock()
-	if c != nil {
+	if c := (*v.known.Load())[key]; c != nil {
 		return c
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	c = v.WithLabelValues(v.labels(key)...)
-	v.known[key] = c
-	return c
+	more := make(map[K]prometheus.Counter)
+	maps.Copy(more, *v.known.Load())
+	more[key] = v.WithLabelValues(v.labels(key)...)
+	v.known.Store(&more)
+	return more[key]
 }

@@ -2,6 +2,7 @@ package dhcp4
 
 import (
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -65,14 +66,21 @@ type Exchanges struct {
 	Poison bool
 
 	parts [exchangeParts]struct {
-		sync.Mutex
-		open map[*dhcpv4.DHCPv4]*Exchange
+		one  atomic.Pointer[exchangeOf]
+		mu   sync.Mutex
+		more map[*dhcpv4.DHCPv4]*Exchange // where there are several at once
 	}
 }
 
-// Each part of the table has its own lock, so that processors seldom wait for one
-// another.
-const exchangeParts = 16
+// exchangeParts is far above the readers and the other processors at work, so that a
+// part nearly always has one entry at most, which is found without a lock.
+const exchangeParts = 64
+
+// exchangeOf is an entry. It does not change.
+type exchangeOf struct {
+	req *dhcpv4.DHCPv4
+	x   *Exchange
+}
 
 // Open makes the entry of req. The caller closes it after the chain has run.
 func (t *Exchanges) Open(req *dhcpv4.DHCPv4, in Ingress) *Exchange {
@@ -84,32 +92,44 @@ func (t *Exchanges) Open(req *dhcpv4.DHCPv4, in Ingress) *Exchange {
 // Put makes x the entry of req. The caller closes it.
 func (t *Exchanges) Put(req *dhcpv4.DHCPv4, x *Exchange) {
 	p := &t.parts[part(req)]
-	p.Lock()
-	defer p.Unlock()
-	if p.open == nil {
-		p.open = make(map[*dhcpv4.DHCPv4]*Exchange)
+	before := p.one.Load()
+	if (before == nil || before.req == req) && p.one.CompareAndSwap(before, &exchangeOf{req, x}) {
+		return
 	}
-	p.open[req] = x
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.more == nil {
+		p.more = make(map[*dhcpv4.DHCPv4]*Exchange)
+	}
+	p.more[req] = x
 }
 
 // Close forgets the entry of req.
 func (t *Exchanges) Close(req *dhcpv4.DHCPv4) {
 	p := &t.parts[part(req)]
-	p.Lock()
-	defer p.Unlock()
-	delete(p.open, req)
+	if e := p.one.Load(); e != nil && e.req == req {
+		p.one.Store(nil)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.more, req)
 }
 
 // Find returns the entry of req, or nil. Handlers of ours always find one.
 func (t *Exchanges) Find(req *dhcpv4.DHCPv4) *Exchange {
 	p := &t.parts[part(req)]
-	p.Lock()
-	defer p.Unlock()
-	return p.open[req]
+	if e := p.one.Load(); e != nil && e.req == req {
+		return e.x
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.more[req]
 }
 
-// part goes by where the request lies, which Go does not change; bits that all
-// requests have alike are left out.
-func part(req *dhcpv4.DHCPv4) uintptr {
-	return uintptr(unsafe.Pointer(req)) / unsafe.Sizeof(*req) % exchangeParts //nolint:gosec // G103: only the number counts
+// part goes by where the request lies, which Go does not change. Requests lie at
+// distances that many numbers divide, so its bits are mixed.
+func part(req *dhcpv4.DHCPv4) uint64 {
+	const mix = 0x9e3779b97f4a7c15                                          // 2^64 by the golden ratio
+	return uint64(uintptr(unsafe.Pointer(req))) * mix >> 58 % exchangeParts //nolint:gosec // G103: only the number counts
 }

@@ -37,7 +37,7 @@ func FuzzAnswer(f *testing.F) {
 		resp := dhcp4test.Prepared(t, req)
 		m := ParseRequest(req, resp, Ingress{}, true)
 		checkMessage(t, m)
-		d := lease.Decision{
+		d := &lease.Decision{
 			Verdict: lease.Verdict(verdict % 8),
 			Addr:    netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(yiaddr >> 24), byte(yiaddr >> 16), byte(yiaddr >> 8), byte(yiaddr)}), int(bits%40)),
 			Time:    time.Duration(span),
@@ -81,7 +81,7 @@ func checkMessage(t *testing.T, m lease.ClientMessage) {
 	}
 }
 
-func checkReply(t *testing.T, req, resp *dhcpv4.DHCPv4, d lease.Decision) {
+func checkReply(t *testing.T, req, resp *dhcpv4.DHCPv4, d *lease.Decision) {
 	kind := map[lease.Verdict]dhcpv4.MessageType{
 		lease.Offer: dhcpv4.MessageTypeOffer, lease.Ack: dhcpv4.MessageTypeAck, lease.Nak: dhcpv4.MessageTypeNak,
 		lease.Informed: dhcpv4.MessageTypeAck, lease.BootReply: dhcpv4.MessageTypeNone,

@@ -27,7 +27,7 @@ type Extra struct {
 // type and identifier; plugin nak makes the packet of it (K-5). Other plugins'
 // options stay. It fails, with resp unfit to be sent, for a decision that is
 // not spoken or grants no IPv4 address.
-func Fill(req, resp *dhcpv4.DHCPv4, d lease.Decision, x Extra) error {
+func Fill(req, resp *dhcpv4.DHCPv4, d *lease.Decision, x Extra) error {
 	if resp.Options == nil {
 		resp.Options = make(dhcpv4.Options)
 	}
@@ -87,7 +87,7 @@ func (w *words) last() []byte {
 }
 
 // fillAddress sets yiaddr; an INFORM is answered without one (D-21).
-func fillAddress(resp *dhcpv4.DHCPv4, d lease.Decision, w *words) error {
+func fillAddress(resp *dhcpv4.DHCPv4, d *lease.Decision, w *words) error {
 	if d.Verdict == lease.Informed {
 		resp.YourIPAddr = net.IPv4zero.To4()
 		return nil
@@ -100,7 +100,7 @@ func fillAddress(resp *dhcpv4.DHCPv4, d lease.Decision, w *words) error {
 }
 
 // fillTimes sets lease time, T1 and T2 where there is a lease.
-func fillTimes(resp *dhcpv4.DHCPv4, d lease.Decision, w *words) {
+func fillTimes(resp *dhcpv4.DHCPv4, d *lease.Decision, w *words) {
 	if d.Verdict != lease.Offer && d.Verdict != lease.Ack {
 		resp.DeleteOption(dhcpv4.OptionIPAddressLeaseTime)
 		resp.DeleteOption(dhcpv4.OptionRenewTimeValue)
@@ -116,7 +116,7 @@ func fillTimes(resp *dhcpv4.DHCPv4, d lease.Decision, w *words) {
 
 // fillNetwork sets the mask, and the broadcast address if wanted. For
 // an INFORM whose address NetBox does not have it is that of N.
-func fillNetwork(req, resp *dhcpv4.DHCPv4, d lease.Decision, w *words) {
+func fillNetwork(req, resp *dhcpv4.DHCPv4, d *lease.Decision, w *words) {
 	network := d.Addr.Masked()
 	if !network.IsValid() && d.Subnet != nil && d.Subnet.Prefix != nil {
 		network = d.Subnet.Prefix.Prefix.Masked()
@@ -135,7 +135,7 @@ func fillNetwork(req, resp *dhcpv4.DHCPv4, d lease.Decision, w *words) {
 // option 61 (RFC 6842), 82 whole or not at all, and 118 where it counted,
 // without which a client that sent it discards the reply (RFC 3011 section 2.1,
 // N-2).
-func fillEchoes(req, resp *dhcpv4.DHCPv4, d lease.Decision) {
+func fillEchoes(req, resp *dhcpv4.DHCPv4, d *lease.Decision) {
 	echo(req, resp, dhcpv4.OptionClientIdentifier)
 	echo(req, resp, dhcpv4.OptionRelayAgentInformation)
 	if d.Relayed.Subnet.IsValid() {
@@ -152,7 +152,7 @@ func echo(req, resp *dhcpv4.DHCPv4, code dhcpv4.OptionCode) {
 }
 
 // fillName answers option 81, or else names the client as NetBox does.
-func fillName(req, resp *dhcpv4.DHCPv4, d lease.Decision, send bool) {
+func fillName(req, resp *dhcpv4.DHCPv4, d *lease.Decision, send bool) {
 	if echo := echoFQDN(req.Options.Get(dhcpv4.OptionFQDN)); echo != nil {
 		resp.DeleteOption(dhcpv4.OptionHostName)
 		resp.UpdateOption(dhcpv4.OptGeneric(dhcpv4.OptionFQDN, echo))

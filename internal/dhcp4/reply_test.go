@@ -15,12 +15,12 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
-func granted(v lease.Verdict) lease.Decision {
-	return lease.Decision{Verdict: v, Addr: prefix("10.0.0.77/24"), Time: time.Hour + 900*time.Millisecond}
+func granted(v lease.Verdict) *lease.Decision {
+	return &lease.Decision{Verdict: v, Addr: prefix("10.0.0.77/24"), Time: time.Hour + 900*time.Millisecond}
 }
 
 // answer runs a request through ParseRequest and Fill and over the wire.
-func answer(t *testing.T, req *dhcpv4.DHCPv4, d lease.Decision, x Extra) *dhcpv4.DHCPv4 {
+func answer(t *testing.T, req *dhcpv4.DHCPv4, d *lease.Decision, x Extra) *dhcpv4.DHCPv4 {
 	t.Helper()
 	resp := dhcp4test.Prepared(t, req)
 	if err := Fill(req, resp, d, x); err != nil {
@@ -52,12 +52,12 @@ func TestFillSetsExactlyTheOptionsOfEachVerdict(t *testing.T) {
 		return options
 	}
 	subnet := &ipam.Subnet{Prefix: &ipam.Prefix{Prefix: prefix("10.0.0.0/25")}, Config: new(ipam.Config)}
-	informed := lease.Decision{Verdict: lease.Informed, Subnet: subnet}
+	informed := &lease.Decision{Verdict: lease.Informed, Subnet: subnet}
 	selected := granted(lease.Offer)
 	selected.Relayed.Subnet = addr("10.0.0.0")
 	tests := map[string]struct {
 		kind     dhcpv4.MessageType
-		decision lease.Decision
+		decision *lease.Decision
 		mods     []dhcpv4.Modifier
 		yiaddr   string
 		want     dhcpv4.Options
@@ -78,7 +78,7 @@ func TestFillSetsExactlyTheOptionsOfEachVerdict(t *testing.T) {
 		"D-23 BOOTP": {dhcpv4.MessageTypeNone, granted(lease.BootReply),
 			[]dhcpv4.Modifier{dhcpv4.WithoutOption(dhcpv4.OptionDHCPMessageType)}, "10.0.0.77",
 			with(nil, 51, 53, 54, 58, 59)},
-		"K-5 NAK only gets its type": {dhcpv4.MessageTypeRequest, lease.Decision{Verdict: lease.Nak}, nil, "0.0.0.0",
+		"K-5 NAK only gets its type": {dhcpv4.MessageTypeRequest, &lease.Decision{Verdict: lease.Nak}, nil, "0.0.0.0",
 			dhcpv4.Options{53: {6}, 54: {10, 0, 0, 2}, 61: {1, 2, 3}, 82: agent}},
 	}
 	for name, tt := range tests {
@@ -203,7 +203,7 @@ func TestIPv6OnlyWaitOnlyForClientsThatListIt(t *testing.T) {
 }
 
 func TestFillRefusesWhatCannotBeSent(t *testing.T) {
-	tests := map[string]lease.Decision{
+	tests := map[string]*lease.Decision{
 		"silence":              {Verdict: lease.Silent},
 		"a release":            {Verdict: lease.Taken},
 		"no address":           {Verdict: lease.Ack},

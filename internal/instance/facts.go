@@ -21,8 +21,7 @@ type Facts struct {
 	Config *ipam.Config
 	// Known is false where nothing can be said: no snapshot of NetBox yet, or
 	// the client is in none of its prefixes.
-	Known   bool
-	Ingress dhcp4.Ingress
+	Known bool
 
 	rehearsal *dhcp4.Exchange // nil but for explain
 }
@@ -66,7 +65,7 @@ func (f Facts) From(resp *dhcpv4.DHCPv4, source string, codes ...dhcpv4.OptionCo
 // lease plugin, what follows from the address in resp (G-1).
 func (i *Instance) Facts(req, resp *dhcpv4.DHCPv4) Facts {
 	x := i.pool.Exchanges.Find(req)
-	f := Facts{Snapshot: i.Snapshot(), Ingress: x.Ingress}
+	f := Facts{Snapshot: i.Snapshot()}
 	if x.Rehearsal {
 		f.rehearsal = x
 	}
@@ -76,7 +75,7 @@ func (i *Instance) Facts(req, resp *dhcpv4.DHCPv4) Facts {
 	case x.Decided:
 		f.Subnet, f.Machine = x.Decision.Subnet, x.Decision.Machine
 	default:
-		i.derive(&f, req, resp)
+		i.derive(&f, req, resp, x.Ingress)
 	}
 	if f.Subnet == nil {
 		return f
@@ -93,7 +92,7 @@ func (i *Instance) Facts(req, resp *dhcpv4.DHCPv4) Facts {
 }
 
 // derive finds N by the address another plugin granted.
-func (i *Instance) derive(f *Facts, req, resp *dhcpv4.DHCPv4) {
+func (i *Instance) derive(f *Facts, req, resp *dhcpv4.DHCPv4, in dhcp4.Ingress) {
 	addr := dhcp4.ClientPrefix(req, resp).Addr()
 	if !addr.IsValid() {
 		return
@@ -102,7 +101,7 @@ func (i *Instance) derive(f *Facts, req, resp *dhcpv4.DHCPv4) {
 	if err != nil {
 		return
 	}
-	m := dhcp4.ParseRequest(req, resp, f.Ingress, i.Settings.Network.ServerIDOverride)
+	m := dhcp4.ParseRequest(req, resp, in, i.Settings.Network.ServerIDOverride)
 	f.Subnet, f.Machine = subnet, lease.Identify(f.Snapshot, m, subnet)
 }
 

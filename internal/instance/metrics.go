@@ -83,7 +83,7 @@ func newMetrics(i *Instance) *Metrics {
 }
 
 // Decided counts one decision and the time it took.
-func (m *Metrics) Decided(kind lease.MessageType, d lease.Decision, took time.Duration) {
+func (m *Metrics) Decided(kind lease.MessageType, d *lease.Decision, took time.Duration) {
 	m.decisions.Of(decided{kind, d.Verdict, d.Reason}).Inc()
 	m.duration.Observe(took.Seconds())
 }

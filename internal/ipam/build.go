@@ -66,11 +66,24 @@ func lossOf(m *Machine) Loss {
 	return m.Loss
 }
 
+// roomForHosts makes room for the addresses of each VRF.
+func (b *builder) roomForHosts() map[int64]map[uint32]*Address {
+	count := make(map[int64]int)
+	for _, a := range b.s.objects.Addresses {
+		count[a.VRF]++
+	}
+	room := make(map[int64]map[uint32]*Address, len(count))
+	for vrf, n := range count {
+		room[vrf] = make(map[uint32]*Address, n)
+	}
+	return room
+}
+
 // indexAddresses returns the addresses whose host has an object with a lower id.
 func (b *builder) indexAddresses() (others []*Address) {
 	s := b.s
 	s.assigned = make(map[InterfaceID][]*Address, len(s.objects.MACs))
-	s.byHost = make(map[hostKey]*Address, len(s.objects.Addresses))
+	s.byHost = b.roomForHosts()
 	s.recorded = make(map[string][]*Address)
 	s.dynamic = make(map[int64][]*Address)
 	s.gateways = make(map[int64][]*Address)
@@ -78,15 +91,15 @@ func (b *builder) indexAddresses() (others []*Address) {
 		if !a.Address.Addr().Is4() {
 			continue
 		}
-		key := hostKey{a.VRF, a.Address.Addr()}
-		first := s.byHost[key]
+		hosts, host := s.byHost[a.VRF], number(a.Address.Addr())
+		first := hosts[host]
 		switch {
 		case first == nil:
-			s.byHost[key] = a
+			hosts[host] = a
 		case cmp.Or(cmp.Compare(first.Loss, a.Loss), cmp.Compare(first.ID, a.ID)) < 0:
 			others = append(others, a)
 		default:
-			s.byHost[key] = a
+			hosts[host] = a
 			others = append(others, first)
 		}
 	}
@@ -120,7 +133,7 @@ func (b *builder) indexAddress(a *Address) {
 	if s.IsGateway(a) && a.Status != "deprecated" {
 		s.gateways[a.VRF] = append(s.gateways[a.VRF], a)
 	}
-	if s.byHost[hostKey{a.VRF, a.Address.Addr()}] != a {
+	if s.hosted(a.VRF, a.Address.Addr()) != a {
 		return
 	}
 	if a.Record.Client != "" {
@@ -149,7 +162,7 @@ func (b *builder) markDisputed(others []*Address) {
 	b.s.disputed = make(map[*Address]bool)
 	slices.SortFunc(others, compareHosts)
 	for _, a := range others {
-		first := b.s.byHost[hostKey{a.VRF, a.Address.Addr()}]
+		first := b.s.hosted(a.VRF, a.Address.Addr())
 		if a.Loss != Present || b.s.Leasable(a) || !b.s.Leasable(first) {
 			continue
 		}

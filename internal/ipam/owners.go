@@ -33,7 +33,7 @@ func (b *builder) findContests(others []*Address) {
 	for _, a := range others {
 		key := hostKey{a.VRF, a.Address.Addr()}
 		if groups[key] == nil {
-			groups[key] = []*Address{b.s.byHost[key]}
+			groups[key] = []*Address{b.s.hosted(key.vrf, key.host)}
 		}
 		groups[key] = append(groups[key], a)
 	}

@@ -110,9 +110,11 @@ func (b *builder) indexPools() {
 	for _, p := range b.pooled {
 		b.aboutPool(p.of, p.rest)
 	}
-	for key := range s.byHost {
-		if _, in := s.pieceAt(key.vrf, number(key.host)); in {
-			s.hosts[key.vrf] = append(s.hosts[key.vrf], number(key.host))
+	for vrf, hosts := range s.byHost {
+		for host := range hosts {
+			if _, in := s.pieceAt(vrf, host); in {
+				s.hosts[vrf] = append(s.hosts[vrf], host)
+			}
 		}
 	}
 	spans := make(map[int64][]span)

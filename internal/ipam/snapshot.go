@@ -2,9 +2,11 @@ package ipam
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -79,9 +81,9 @@ type Snapshot struct {
 	macsOf                map[InterfaceID][]MAC
 	members               map[InterfaceID][]*Interface
 	assigned              map[InterfaceID][]*Address
-	linked                map[InterfaceID][]*Address // by bridges and sub-interfaces, see link
-	byHost                map[hostKey]*Address
-	disputed              map[*Address]bool // see markDisputed
+	linked                map[InterfaceID][]*Address    // by bridges and sub-interfaces, see link
+	byHost                map[int64]map[uint32]*Address // by VRF and address, see hosted
+	disputed              map[*Address]bool             // see markDisputed
 	contests              []Contest
 	recorded              map[string][]*Address
 	bySerial              map[string]*Machine // nil values: several devices have it
@@ -267,11 +269,20 @@ func (s *Snapshot) Address(vrf int64, host netip.Addr) *Address {
 
 // object is Address without the addresses of ranges.
 func (s *Snapshot) object(vrf int64, host netip.Addr) *Address {
-	a := s.byHost[hostKey{vrf, host}]
+	a := s.hosted(vrf, host)
 	if a == nil && s.formerVRF != 0 && vrf == s.vrf {
-		return s.byHost[hostKey{s.formerVRF, host}]
+		return s.hosted(s.formerVRF, host)
 	}
 	return a
+}
+
+// hosted returns the object for a host address in a VRF with this id. Of several it is
+// the one with the lowest id.
+func (s *Snapshot) hosted(vrf int64, host netip.Addr) *Address {
+	if !host.Is4() {
+		return nil
+	}
+	return s.byHost[vrf][number(host)]
 }
 
 // VRFsOf names the VRFs, the global table among them, that have an object for a
@@ -396,10 +407,8 @@ func Span(list []*Address, p netip.Prefix) (low, high int) {
 // LastAddr returns the highest address of an IPv4 prefix, its broadcast
 // address where it has one.
 func LastAddr(p netip.Prefix) netip.Addr {
-	b := p.Masked().Addr().As4()
-	for bit := p.Bits(); bit < 32; bit++ {
-		b[bit/8] |= 0x80 >> (bit % 8)
-	}
+	b := p.Addr().As4()
+	binary.BigEndian.PutUint32(b[:], binary.BigEndian.Uint32(b[:])|math.MaxUint32>>p.Bits())
 	return netip.AddrFrom4(b)
 }
 

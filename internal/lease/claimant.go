@@ -81,8 +81,9 @@ func (d *decider) claim(c client, w wire) client {
 		d.trace.addf("CL-7", "client identifier and serial number lead to %s and %s: neither counts", found[0].Address.Address, found[1].Address.Address)
 		return c
 	}
-	c.claim = found[0]
-	c.claim.Held, c.claim.Owner = d.claimHeld(c.claim)
+	d.claims = found[0]
+	d.claims.Held, d.claims.Owner = d.claimHeld(d.claims)
+	c.claim = &d.claims
 	if d.trace != nil {
 		said := "may have it"
 		if c.claim.Held != "" {
@@ -90,7 +91,6 @@ func (d *decider) claim(c client, w wire) client {
 		}
 		d.trace.addf("CL-6", "the client claims %s by its %s %q and %s", c.claim.Address.Address, c.claim.Kind, c.claim.Value, said)
 	}
-	d.claims = c.claim
 	return c
 }
 
@@ -119,12 +119,12 @@ func (d *decider) claimHeld(of Claim) (HeldReason, ipam.MAC) {
 	a, addr := of.Address, of.Address.Address.Addr()
 	b := d.binding(a)
 	own := b.Client == d.m.Client && b.State == Bound && b.running(d.now)
-	switch worker := d.l.inWork[addr]; {
+	switch worker := d.l.inWork.at(addr); {
 	case d.s.Loss(a) != ipam.Present, of.network.Vanished():
 		return HeldVanished, ipam.MAC{}
-	case d.l.infrastructure[addr], d.theirs(addr):
+	case d.l.infrastructure.at(addr), d.theirs(addr):
 		return HeldForeigners, ipam.MAC{}
-	case d.l.occupied[addr].After(d.steady), !d.f.CanProbe && !own:
+	case d.l.occupied.at(addr).After(d.steady), !d.f.CanProbe && !own:
 		return HeldUsed, ipam.MAC{}
 	case worker != "" && worker != d.m.Client, d.l.heldByOther(addr, d.m.Client):
 		return HeldOffered, ipam.MAC{}
@@ -144,12 +144,12 @@ func (d *decider) claimHeld(of Claim) (HeldReason, ipam.MAC) {
 // offerClaimed offers the address that the client claims, if contexts let it be
 // answered at all (CTX-5, CTX-6). An echo request to it has to stay unanswered first
 // (CL-8).
-func (d *decider) offerClaimed(c client) (Decision, bool) {
-	if c.claim.Address == nil || c.claim.Held != "" || d.barred(c.claim.network, c).silent() {
-		return Decision{}, false
+func (d *decider) offerClaimed(c *client) (*Decision, bool) {
+	if c.claim == nil || c.claim.Held != "" || d.barred(c.claim.network, c).silent() {
+		return nil, false
 	}
 	if doubt, _ := d.doubted(c); doubt != "" {
-		return Decision{}, false
+		return nil, false
 	}
 	a := c.claim.Address
 	own := d.uses(a)
@@ -160,15 +160,15 @@ func (d *decider) offerClaimed(c client) (Decision, bool) {
 
 // acceptClaimed answers a client that accepts the address it claims. It was
 // offered to this client, so nothing answers there, or is its own.
-func (d *decider) acceptClaimed(r netip.Addr, c client) (Decision, bool) {
-	if c.claim.Address == nil || c.claim.Address.Address.Addr() != r {
-		return Decision{}, false
+func (d *decider) acceptClaimed(r netip.Addr, c *client) (*Decision, bool) {
+	if c.claim == nil || c.claim.Address.Address.Addr() != r {
+		return nil, false
 	}
 	if d.uses(c.claim.Address) {
 		return d.extendClaimed("D-4", r, c.claim.network, c)
 	}
 	if c.claim.Held != "" || d.barred(c.claim.network, c).silent() {
-		return Decision{}, false
+		return nil, false
 	}
 	if doubt, why := d.doubted(c); doubt != "" {
 		return d.silent(doubt, why), true
@@ -182,16 +182,16 @@ func (d *decider) acceptClaimed(r netip.Addr, c client) (Decision, bool) {
 
 // extendClaimed answers a client that uses an address it claimed. Without the claim,
 // and once the owner was heard, the lease ends at its time (CL-9).
-func (d *decider) extendClaimed(granted string, addr netip.Addr, n *ipam.Subnet, c client) (Decision, bool) {
+func (d *decider) extendClaimed(granted string, addr netip.Addr, n *ipam.Subnet, c *client) (*Decision, bool) {
 	if len(d.f.Policy.Claims.Prefixes) == 0 || c.known() {
-		return Decision{}, false
+		return nil, false
 	}
 	a := d.s.Address(n.VRF, addr)
 	if a == nil || d.s.Leasable(a) || !d.uses(a) || !d.binding(a).running(d.now) {
-		return Decision{}, false
+		return nil, false
 	}
 	doubt, _ := d.doubted(c)
-	if c.claim.Address != a || c.claim.Held != "" || doubt != "" || d.barred(n, c).silent() {
+	if c.claim == nil || c.claim.Address != a || c.claim.Held != "" || doubt != "" || d.barred(n, c).silent() {
 		d.trace.addf("CL-9", "the lease of %s, a static address, is not extended", addr)
 		last, ok := d.lastTime(granted, addr, n, c, bar{reason: ReasonClaimOver})
 		if last.Reason == ReasonTakenAway {
@@ -204,7 +204,7 @@ func (d *decider) extendClaimed(granted string, addr netip.Addr, n *ipam.Subnet,
 
 // hasClaimed reports whether a, a static address, is the client's by a claim that it
 // made: it leases it, or was offered it.
-func (d *decider) hasClaimed(a *ipam.Address, c client) bool {
+func (d *decider) hasClaimed(a *ipam.Address, c *client) bool {
 	return d.f.Policy.Claims.covers(a.Address.Addr()) && !c.known() && !d.s.IsDynamic(a) && (d.uses(a) || d.offered(a))
 }
 
@@ -217,10 +217,10 @@ const (
 
 // occupy notes that a claimed address is not to be given until the time given.
 func (l *Leases) occupy(addr netip.Addr, now, until time.Time) {
-	for other, at := range l.occupied {
+	for other, at := range l.occupied.all() {
 		if !at.After(now) {
-			delete(l.occupied, other)
+			l.occupied.drop(other)
 		}
 	}
-	l.occupied[addr] = until
+	l.occupied.set(addr, until)
 }

@@ -16,21 +16,21 @@ type client struct {
 	statics []*ipam.Address // eligible static addresses in the client's networks, best first
 	named   bool            // an address without a device names the MAC (CL-1)
 	refused Reason          // not empty: no answer at all
-	claim   Claim           // what an unknown client claims (CL-6)
+	claim   *Claim          // what an unknown client claims (CL-6); nil: nothing
 }
 
 // known reports whether the MAC resolves to a device or virtual machine, or an
 // address names it.
-func (c client) known() bool { return c.machine != nil || c.port != nil || c.named }
+func (c *client) known() bool { return c.machine != nil || c.port != nil || c.named }
 
 // identify finds the interface behind a MAC (I-4) and its static addresses on
 // the wire (I-5, I-6).
-func (d *decider) identify(w wire) client {
-	c := d.claim(d.reserved(d.find(w), w), w)
-	if len(c.statics) > 0 && d.passed.Holder == "" {
+func (d *decider) identify(w wire) *client {
+	d.client = d.claim(d.reserved(d.find(w), w), w)
+	if len(d.client.statics) > 0 && d.passed.Holder == "" {
 		d.passed = PassedOver{} // the machine has an address that counts
 	}
-	return c
+	return &d.client
 }
 
 func (d *decider) find(w wire) client {
@@ -67,7 +67,7 @@ func (d *decider) find(w wire) client {
 // the one it uses is not taken from it (N-8).
 func (d *decider) askedBeside(c client, ports []*ipam.Interface, w wire) client {
 	for _, asked := range []netip.Addr{d.m.RequestedAddr, d.m.ClientAddr} {
-		if !asked.IsValid() || d.networkOf(asked, w.all) == nil || static(c, asked) != nil {
+		if !asked.IsValid() || d.networkOf(asked, w.all) == nil || static(&c, asked) != nil {
 			continue
 		}
 		for _, port := range ports {

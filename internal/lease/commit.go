@@ -10,11 +10,10 @@ import (
 
 // write is a change on its way to the store, and how it ended.
 type write struct {
-	client  ClientID // whose hold ends with it; empty: nobody's
-	err     error
-	stored  Lease // what the store holds if the change is not it
-	current Revision
-	unread  bool // the store did not tell what it holds
+	client ClientID // whose hold ends with it; empty: nobody's
+	err    error
+	stored *storedLease // what the store holds if the change is not it; nil: nothing
+	unread bool         // the store did not tell what it holds
 }
 
 // promise is commit for a message, which waits for the disk only if there is a
@@ -32,7 +31,7 @@ func (e *Engine) promise(ctx context.Context, client ClientID, next Lease, expec
 
 // giveUp takes the mark of work off an address that is not changed after all.
 func (e *Engine) giveUp(addr netip.Addr) {
-	delete(e.facts.Leases.inWork, addr)
+	e.facts.Leases.inWork.drop(addr)
 	e.facts.Leases.touch(addr)
 }
 
@@ -74,27 +73,28 @@ func (e *Engine) write(ctx context.Context, group []Change, writes []write) {
 // reread learns what the store holds after a comparison was lost or a write
 // failed with unknown outcome (H-3).
 func (w *write) reread(ctx context.Context, store Store, addr netip.Addr) {
-	var err error
-	w.stored, w.current, err = store.Lease(ctx, addr)
+	stored, current, err := store.Lease(ctx, addr)
 	if err != nil {
-		w.stored, w.current, w.unread = Lease{}, 0, !errors.Is(err, ErrNotFound)
+		w.unread = !errors.Is(err, ErrNotFound)
+		return
 	}
+	w.stored = &storedLease{stored, current}
 }
 
 // settle makes known how a change ended.
 func (e *Engine) settle(c *Change, w *write) {
 	l, addr := e.facts.Leases, c.Next.Addr
-	delete(l.inWork, addr)
+	l.inWork.drop(addr)
 	switch {
 	case w.err == nil:
 		l.dropHold(w.client)
-		delete(e.echoes.silent, addr)
+		e.echoes.silent.drop(addr)
 		e.learn(c.Next, c.Expected+1)
 		return
 	case w.unread:
-		l.unread[addr] = true
-	case w.current != 0:
-		e.learn(w.stored, w.current)
+		l.unread.set(addr, true)
+	case w.stored != nil && w.stored.revision != 0:
+		e.learn(w.stored.Lease, w.stored.revision)
 		return
 	}
 	l.touch(addr)

@@ -7,7 +7,7 @@ import (
 )
 
 // request serves DHCPREQUEST in its four states (RFC 2131 section 4.3.2).
-func (d *decider) request() Decision {
+func (d *decider) request() *Decision {
 	m := d.m
 	selecting, r, c := m.ServerID.IsValid(), m.RequestedAddr, m.ClientAddr
 	if selecting && m.ServerID != m.Identifier && m.ServerID != d.override {
@@ -47,13 +47,15 @@ func (d *decider) request() Decision {
 
 // otherwise takes a REQUEST with two addresses, whose option 50 is not the
 // client's, by its ciaddr: that is confirmed, too, and neither is refused (D-15b).
-func (d *decider) otherwise(decision Decision) Decision {
+func (d *decider) otherwise(decision *Decision) *Decision {
+	before := *decision
 	d.state = Renewing
 	if renewal := d.extend(d.m.ClientAddr); renewal.Verdict == Ack {
 		return renewal
 	}
-	if decision.Verdict != Nak {
-		return decision
+	if before.Verdict != Nak {
+		*d.made = before
+		return d.made
 	}
 	d.trace.addf("D-15b", "not refused, since the client may mean the other address")
 	return d.silent("D-15b", ReasonMalformed)
@@ -67,22 +69,22 @@ func (d *decider) direct() bool {
 
 // locate finds wire and client for a REQUEST; a decision with a reason means
 // that the message is not answered (D-11, D-16, N-4).
-func (d *decider) locate() (wire, client, Decision) {
+func (d *decider) locate() (wire, *client, *Decision) {
 	w, reason := d.networks()
 	if reason != "" {
-		return wire{}, client{}, d.silent("D-11", reason)
+		return wire{}, nil, d.silent("D-11", reason)
 	}
 	c := d.identify(w)
 	if c.refused != "" {
-		return wire{}, client{}, d.turnedAway("D-16", c)
+		return wire{}, nil, d.turnedAway("D-16", c)
 	}
-	return w, c, Decision{}
+	return w, c, nil
 }
 
 // selecting answers a client that accepts our offer (D-4, D-5).
-func (d *decider) selecting(r netip.Addr) Decision {
+func (d *decider) selecting(r netip.Addr) *Decision {
 	w, c, stop := d.locate()
-	if stop.Reason != "" {
+	if stop != nil {
 		return stop
 	}
 	n := d.networkOf(r, w.all)
@@ -136,9 +138,9 @@ func (d *decider) selecting(r netip.Addr) Decision {
 
 // initReboot answers a client that remembers an address from before (D-7 to
 // D-10).
-func (d *decider) initReboot(r netip.Addr) Decision {
+func (d *decider) initReboot(r netip.Addr) *Decision {
 	w, c, stop := d.locate()
-	if stop.Reason != "" {
+	if stop != nil {
 		return stop
 	}
 	n := d.networkOf(r, w.all)
@@ -149,9 +151,9 @@ func (d *decider) initReboot(r netip.Addr) Decision {
 }
 
 // extend answers RENEWING and REBINDING (D-12 to D-14).
-func (d *decider) extend(addr netip.Addr) Decision {
+func (d *decider) extend(addr netip.Addr) *Decision {
 	w, c, stop := d.locate()
-	if stop.Reason != "" {
+	if stop != nil {
 		return stop
 	}
 	n := d.networkOf(addr, w.all)
@@ -163,7 +165,7 @@ func (d *decider) extend(addr netip.Addr) Decision {
 
 // confirm acknowledges an address on the wire that is already the client's:
 // static, or bound to it last and not given away since.
-func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, c client) Decision {
+func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, c *client) *Decision {
 	n := d.networkOf(addr, w.all)
 	if a := static(c, addr); a != nil {
 		return d.acknowledge(granted, ReasonStatic, a, n, c)
@@ -214,7 +216,7 @@ func (d *decider) confirm(granted, other, none string, addr netip.Addr, w wire, 
 
 // withoutNew answers a client whose lease is not extended, or that may have none: with
 // what is left of it, else with silence or a refusal.
-func (d *decider) withoutNew(none, granted string, addr netip.Addr, n *ipam.Subnet, c client) (Decision, bool) {
+func (d *decider) withoutNew(none, granted string, addr netip.Addr, n *ipam.Subnet, c *client) (*Decision, bool) {
 	b := d.barred(n, c)
 	if b.shut() {
 		d.traceBar(b, n)
@@ -226,7 +228,7 @@ func (d *decider) withoutNew(none, granted string, addr netip.Addr, n *ipam.Subn
 		return last, true
 	}
 	if !b.shut() {
-		return Decision{}, false
+		return nil, false
 	}
 	a := d.s.Address(n.VRF, addr)
 	if a != nil {
@@ -246,7 +248,7 @@ func (d *decider) withoutNew(none, granted string, addr netip.Addr, n *ipam.Subn
 
 // confirmBound acknowledges an address that was bound to the client last, if it may
 // still have it.
-func (d *decider) confirmBound(granted, none string, a *ipam.Address, n *ipam.Subnet, c client) Decision {
+func (d *decider) confirmBound(granted, none string, a *ipam.Address, n *ipam.Subnet, c *client) *Decision {
 	switch reason, _ := d.mayHave(a, n, c); reason {
 	case "":
 		if doubt, why := d.onlyRunning(c); doubt != "" && !d.uses(a) {

@@ -26,7 +26,7 @@ func (b bar) silent() bool { return b.reason == ReasonClientsUnserved || b.reaso
 
 // barred asks settings and contexts whether the client may have a new lease in n
 // (P-12, CTX-5, CTX-6). Machines that NetBox knows are never barred.
-func (d *decider) barred(n *ipam.Subnet, c client) bar {
+func (d *decider) barred(n *ipam.Subnet, c *client) bar {
 	if c.known() || n == nil {
 		return bar{}
 	}
@@ -64,7 +64,7 @@ func (d *decider) traceBar(b bar, n *ipam.Subnet) {
 
 // turnedOut is the bar of a client in every network of its wire, that of the first
 // one; it may have a new lease where one of them lets it.
-func (d *decider) turnedOut(c client, w wire) bar {
+func (d *decider) turnedOut(c *client, w wire) bar {
 	first := d.barred(w.first(), c)
 	for _, n := range w.all[1:] {
 		if !first.shut() {
@@ -82,7 +82,7 @@ func (d *decider) turnedOut(c client, w wire) bar {
 
 // offerLast offers a client that may have no new lease what is left of its running
 // one (CTX-5). The settings leave it nothing (P-12).
-func (d *decider) offerLast(b bar, c client, w wire) Decision {
+func (d *decider) offerLast(b bar, c *client, w wire) *Decision {
 	if !b.bySetting() {
 		if a, n := d.runningBinding(c, w); a != nil && d.leaves(a) {
 			return d.offerRunning(b.rule, b.reason, c, oneNetwork(n))
@@ -93,7 +93,7 @@ func (d *decider) offerLast(b bar, c client, w wire) Decision {
 
 // unserved is silence to a client that may have no new lease in n. rule is for what
 // the settings say.
-func (d *decider) unserved(rule string, b bar, n *ipam.Subnet) Decision {
+func (d *decider) unserved(rule string, b bar, n *ipam.Subnet) *Decision {
 	if !b.bySetting() {
 		rule = b.rule
 	}
@@ -118,7 +118,7 @@ func (d *decider) leaves(a *ipam.Address) bool {
 func (d *decider) randomMAC() bool { return d.m.HasMAC && d.m.MAC[0]&2 != 0 }
 
 // terms are the lease times of a client: of contexts, else of the settings (R-3, CTX-4).
-func (d *decider) terms(n *ipam.Subnet, c client) (usual, low, high time.Duration) {
+func (d *decider) terms(n *ipam.Subnet, c *client) (usual, low, high time.Duration) {
 	p := d.f.Policy
 	usual, low, high = p.LeaseTime, p.MinTime, p.MaxTime
 	if n == nil {

@@ -83,6 +83,12 @@ type decider struct {
 	stale  bool          // the snapshot is too old for new leases and refusals (H-4)
 	late   bool          // it is too old for refusals
 
+	evident [1]netip.Addr   // room for evidence
+	lying   [4]*ipam.Subnet // room for a wire
+
+	made   *Decision // what is decided, see blank
+	client client    // who sent the message, see identify
+
 	relayed    Relayed
 	override   netip.Addr     // the message's, as far as it counts (N-11)
 	selected   netip.Addr     // by option 118, as far as it counts (N-12)
@@ -97,8 +103,15 @@ type decider struct {
 // with one message. It is pure: it changes nothing and the same input gives the
 // same output. Reasons go to trace, which may be nil.
 func Decide(f *Facts, m *ClientMessage, now time.Time, trace *Trace) Decision {
+	var decision Decision
+	new(decider).run(&decision, f, m, now, trace)
+	return decision
+}
+
+// run is Decide for a caller that has room for the decision.
+func (d *decider) run(made *Decision, f *Facts, m *ClientMessage, now time.Time, trace *Trace) {
 	m = f.Policy.identified(m)
-	d := decider{f: f, s: f.Snapshot, l: f.Leases, m: m, now: now.Add(-f.Jump), steady: f.Steady, trace: trace}
+	*d = decider{f: f, s: f.Snapshot, l: f.Leases, m: m, now: now.Add(-f.Jump), steady: f.Steady, trace: trace, made: made}
 	if d.steady.IsZero() {
 		d.steady = now
 	}
@@ -108,14 +121,13 @@ func Decide(f *Facts, m *ClientMessage, now time.Time, trace *Trace) Decision {
 	decision.Relayed, decision.Override = d.relayed, d.override
 	decision.Relayed.Subnet = d.selected
 	if decision.Verdict == Offer || decision.Verdict == Ack {
-		decision.effect.answer = d.answerOf(&decision)
+		decision.effect.answer = d.answerOf(decision)
 	}
-	decision.effect.claims = d.claimed(&decision)
-	return decision
+	decision.effect.claims = d.claimed(decision)
 }
 
 // decide is Decide for a client that is identified.
-func (d *decider) decide() Decision {
+func (d *decider) decide() *Decision {
 	f, m, trace := d.f, d.m, d.trace
 	if m.Malformed != "" {
 		trace.addf("D-0", "malformed: %s", m.Malformed)
@@ -158,12 +170,21 @@ func (d *decider) decide() Decision {
 	return d.silent("F-15", ReasonUnhandled)
 }
 
-func (d *decider) silent(rule string, reason Reason) Decision {
-	return Decision{Verdict: Silent, Rule: rule, State: d.state, Reason: reason}
+func (d *decider) silent(rule string, reason Reason) *Decision {
+	decision := d.blank()
+	decision.Rule, decision.State, decision.Reason = rule, d.state, reason
+	return decision
+}
+
+// blank is a decision to fill in: silence. There is room for one, so the one before
+// is gone. It is large, and is not copied from hand to hand for each message.
+func (d *decider) blank() *Decision {
+	*d.made = Decision{}
+	return d.made
 }
 
 // turnedAway is silence to a client that NetBox knows and cannot serve.
-func (d *decider) turnedAway(rule string, c client) Decision {
+func (d *decider) turnedAway(rule string, c *client) *Decision {
 	decision := d.silent(rule, c.refused)
 	decision.Machine = c.machine
 	return decision
@@ -185,7 +206,7 @@ func (d *decider) usesIn(n *ipam.Subnet, addr netip.Addr) bool {
 }
 
 // inform serves DHCPINFORM (D-21, D-22).
-func (d *decider) inform() Decision {
+func (d *decider) inform() *Decision {
 	if !d.m.ClientAddr.IsValid() {
 		return d.silent("D-22", ReasonMalformed)
 	}
@@ -211,14 +232,14 @@ func (d *decider) inform() Decision {
 		d.traceBar(b, n)
 		return d.unserved("D-22", b, n)
 	}
-	return Decision{
-		Verdict: Informed, Rule: "D-21", Reason: ReasonInform,
-		Subnet: n, Interface: c.port, Machine: c.machine,
-	}
+	decision := d.blank()
+	decision.Verdict, decision.Rule, decision.Reason = Informed, "D-21", ReasonInform
+	decision.Subnet, decision.Interface, decision.Machine = n, c.port, c.machine
+	return decision
 }
 
 // bootp serves BOOTP clients, which have no leases (D-23, D-24).
-func (d *decider) bootp() Decision {
+func (d *decider) bootp() *Decision {
 	w, reason := d.networks()
 	if reason != "" {
 		return d.silent("D-24", reason)
@@ -233,7 +254,7 @@ func (d *decider) bootp() Decision {
 }
 
 // static returns the client's static address that is addr, or nil.
-func static(c client, addr netip.Addr) *ipam.Address {
+func static(c *client, addr netip.Addr) *ipam.Address {
 	for _, a := range c.statics {
 		if a.Address.Addr() == addr {
 			return a

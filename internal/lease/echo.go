@@ -16,16 +16,16 @@ const probeWait = 500 * time.Millisecond
 // echoes remembers which addresses did not answer an echo request lately, so
 // that a DISCOVER that comes again costs no second wait.
 type echoes struct {
-	silent map[netip.Addr]time.Time // until when that counts
-	queue  []lapse                  // in order of time; entries may be outdated
+	silent byAddr[time.Time] // until when that counts
+	queue  []lapse           // in order of time; entries may be outdated
 }
 
 // unanswered notes that addr was silent, which counts until the given time.
 func (e *echoes) unanswered(addr netip.Addr, until time.Time) {
-	if _, known := e.silent[addr]; !known {
+	if _, known := e.silent.find(addr); !known {
 		e.queue = append(e.queue, lapse{addr, until})
 	}
-	e.silent[addr] = until
+	e.silent.set(addr, until)
 }
 
 // quiet reports whether addr was found silent not long ago.
@@ -33,13 +33,13 @@ func (e *echoes) quiet(addr netip.Addr, now time.Time) bool {
 	for len(e.queue) > 0 && !e.queue[0].at.After(now) {
 		old := e.queue[0].addr
 		e.queue = e.queue[1:]
-		if until, known := e.silent[old]; known && until.After(now) { // noted again meanwhile
+		if until, known := e.silent.find(old); known && until.After(now) { // noted again meanwhile
 			e.queue = append(e.queue, lapse{old, until})
 		} else {
-			delete(e.silent, old)
+			e.silent.drop(old)
 		}
 	}
-	return e.silent[addr].After(now)
+	return e.silent.at(addr).After(now)
 }
 
 // probe asks whether a host uses the offered address; if so it is put in
@@ -47,7 +47,7 @@ func (e *echoes) quiet(addr netip.Addr, now time.Time) bool {
 // which a lost lease may run, may be offered only after a request that was sent
 // (A-8, H-6). It reports whether the address may be offered. An offer that is not
 // made holds no address.
-func (e *Engine) probe(ctx context.Context, m *ClientMessage, decision Decision, trace *Trace) (bool, error) {
+func (e *Engine) probe(ctx context.Context, m *ClientMessage, decision *Decision, trace *Trace) (bool, error) {
 	addr, rests, must := decision.Addr.Addr(), decision.effect.rested, decision.effect.mustProbe
 	e.mu.Lock()
 	quiet := e.echoes.quiet(addr, e.lookAtClock(e.config.Now())) && !rests
@@ -134,7 +134,7 @@ func (e *Engine) setAside(ctx context.Context, m *ClientMessage, addr netip.Addr
 	d := decider{f: &e.facts, s: e.facts.Snapshot, l: e.facts.Leases, m: m, now: e.judged(e.config.Now())}
 	next := d.quarantined(addr)
 	revision := e.facts.Leases.stored.at(addr).revision
-	e.facts.Leases.inWork[addr] = m.Client
+	e.facts.Leases.inWork.set(addr, m.Client)
 	e.mu.Unlock()
 	err := e.promise(ctx, m.Client, next, revision)
 	switch {

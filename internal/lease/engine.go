@@ -68,7 +68,8 @@ type Engine struct {
 	beside   sync.WaitGroup
 
 	mu        sync.Mutex
-	store     Store // nil while there is none (H-5)
+	decider   decider // room for one run
+	store     Store   // nil while there is none (H-5)
 	facts     Facts
 	notes     map[string][]byte // nil values are to be removed from the store
 	unsaved   map[string]bool   // names of notes that the store was not told of
@@ -77,11 +78,11 @@ type Engine struct {
 	clock     *clockWatch
 	busy      map[ClientID]bool
 	unsynced  []netip.Addr // oldest first; may name leases that are in sync by now
-	queued    map[netip.Addr]bool
+	queued    byAddr[bool]
 	toldOwn   bool // SetOwn was called
 	unsyncedC chan struct{}
 	echoes    echoes
-	rests     map[netip.Addr]rest // what is in quarantine
+	rests     byAddr[rest] // what is in quarantine
 }
 
 // attempts is how often a message is decided anew after a lost comparison or a
@@ -100,10 +101,10 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		notes:     make(map[string][]byte),
 		unsaved:   make(map[string]bool),
 		busy:      make(map[ClientID]bool),
-		queued:    make(map[netip.Addr]bool),
+		queued:    make(byAddr[bool]),
 		unsyncedC: make(chan struct{}, 1),
-		echoes:    echoes{silent: make(map[netip.Addr]time.Time)},
-		rests:     make(map[netip.Addr]rest),
+		echoes:    echoes{silent: make(byAddr[time.Time])},
+		rests:     make(byAddr[rest]),
 	}
 	if config.Now == nil {
 		e.config.Now = time.Now
@@ -204,18 +205,18 @@ func (e *Engine) Handle(ctx context.Context, message ClientMessage, trace *Trace
 	defer func() { e.end(m, said) }()
 	for range attempts {
 		decision := e.decide(m, trace)
-		done, err := e.carryOut(ctx, m, decision, trace)
+		done, err := e.carryOut(ctx, m, &decision, trace)
 		switch {
 		case errors.Is(err, errUnprobed):
 			trace.addf("A-8", "%v: %s is not offered", err, decision.Addr)
 			return Decision{Rule: "D-2", Reason: ReasonPoolEmpty, Subnet: decision.Subnet, Machine: decision.Machine}, nil
-		case err != nil && needsNoStore(m, decision):
+		case err != nil && needsNoStore(m, &decision):
 			return decision, nil
 		}
 		if err != nil {
 			e.mu.Lock()
 			defer e.mu.Unlock()
-			return e.troubled(m, decision, err, trace)
+			return decision, e.troubled(m, &decision, err, trace)
 		}
 		if done {
 			said = decision.effect.answer
@@ -263,15 +264,18 @@ func (e *Engine) keepOut(m *ClientMessage) {
 
 // SetOwn says which addresses this machine has now: those, and no others, stay out
 // of the pools (N-5). A server that never calls it learns them from messages, and
-// cannot tell that one was given up. own must not change afterwards.
+// cannot tell that one was given up.
 func (e *Engine) SetOwn(own map[netip.Addr]bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	l, before := e.facts.Leases, e.facts.Leases.infrastructure
-	l.infrastructure, e.toldOwn = own, true
-	for _, addrs := range []map[netip.Addr]bool{before, own} {
-		for addr := range addrs {
-			if before[addr] != own[addr] {
+	l, before, now := e.facts.Leases, e.facts.Leases.infrastructure, make(byAddr[bool], len(own))
+	for addr, is := range own {
+		now.set(addr, is)
+	}
+	l.infrastructure, e.toldOwn = now, true
+	for _, addrs := range []byAddr[bool]{before, now} {
+		for addr := range addrs.all() {
+			if before.at(addr) != now.at(addr) {
 				l.touch(addr)
 			}
 		}
@@ -302,20 +306,22 @@ func (e *Engine) toBeProbed(decision *Decision) bool {
 
 // decide runs Decide and its effects on memory; an address with a change to
 // commit is marked as in work.
-func (e *Engine) decide(m *ClientMessage, trace *Trace) Decision {
+func (e *Engine) decide(m *ClientMessage, trace *Trace) (decision Decision) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	decision, judged := e.decideNow(m, trace)
+	judged := e.decideNow(&decision, m, trace)
 	e.remember(m, &decision, judged)
 	return decision
 }
 
-// decideNow runs Decide, and returns the time that leases were judged by (S-14).
-func (e *Engine) decideNow(m *ClientMessage, trace *Trace) (Decision, time.Time) {
+// decideNow is Decide, and returns the time that leases were judged by (S-14).
+func (e *Engine) decideNow(decision *Decision, m *ClientMessage, trace *Trace) (judged time.Time) {
 	now := e.config.Now()
-	judged := e.judged(now)
+	judged = e.judged(now)
 	e.facts.Leases.sweep(e.facts.Steady, judged)
-	return Decide(&e.facts, m, now, trace), judged
+	e.decider.run(decision, &e.facts, m, now, trace)
+	e.decider = decider{} // not to keep a snapshot of NetBox
+	return judged
 }
 
 // remember has the effects of a decision on memory.
@@ -328,7 +334,7 @@ func (e *Engine) remember(m *ClientMessage, decision *Decision, judged time.Time
 		l.occupy(effect.occupied, steady, steady.Add(usedPause))
 	}
 	if effect.claims.IsValid() {
-		l.claims[effect.claims] = steady.Add(cmp.Or(decision.Time, e.config.Policy.LeaseTime))
+		l.claims.set(effect.claims, steady.Add(cmp.Or(decision.Time, e.config.Policy.LeaseTime)))
 	}
 	if effect.ends != "" {
 		l.endOffer(effect.ends, steady, judged)
@@ -337,7 +343,7 @@ func (e *Engine) remember(m *ClientMessage, decision *Decision, judged time.Time
 		l.hold(effect.hold, hold{client: m.Client, until: steady.Add(e.config.Policy.OfferHold), stranger: effect.stranger, fresh: effect.probe, share: effect.share})
 	}
 	if effect.change.Addr.IsValid() {
-		l.inWork[effect.change.Addr] = m.Client
+		l.inWork.set(effect.change.Addr, m.Client)
 		l.touch(effect.change.Addr)
 		if effect.declined.client != "" {
 			l.declinedBy(effect.change.Addr, effect.declined, steady)
@@ -350,8 +356,8 @@ func (e *Engine) remember(m *ClientMessage, decision *Decision, judged time.Time
 
 // carryOut does what takes time. It reports false if the message has to be
 // decided anew.
-func (e *Engine) carryOut(ctx context.Context, m *ClientMessage, decision Decision, trace *Trace) (bool, error) {
-	effect := decision.effect
+func (e *Engine) carryOut(ctx context.Context, m *ClientMessage, decision *Decision, trace *Trace) (bool, error) {
+	effect := &decision.effect
 	if effect.change.Addr.IsValid() {
 		err := e.promise(ctx, m.Client, effect.change, effect.revision)
 		if errors.Is(err, ErrConflict) {
@@ -360,7 +366,7 @@ func (e *Engine) carryOut(ctx context.Context, m *ClientMessage, decision Decisi
 		}
 		return err == nil, err
 	}
-	if e.toBeProbed(&decision) {
+	if e.toBeProbed(decision) {
 		return e.probe(ctx, m, decision, trace)
 	}
 	return true, nil
@@ -370,11 +376,11 @@ func (e *Engine) carryOut(ctx context.Context, m *ClientMessage, decision Decisi
 func (e *Engine) queue(addr netip.Addr) {
 	unsynced := e.facts.Leases.stored.at(addr).Unsynced
 	switch {
-	case !unsynced && e.queued[addr]:
-		delete(e.queued, addr)
+	case !unsynced && e.queued.at(addr):
+		e.queued.drop(addr)
 		e.unsynced = remove(e.unsynced, addr)
-	case unsynced && !e.queued[addr]:
-		e.queued[addr] = true
+	case unsynced && !e.queued.at(addr):
+		e.queued.set(addr, true)
 		e.unsynced = append(e.unsynced, addr)
 	}
 	if !unsynced {
@@ -421,9 +427,9 @@ func (e *Engine) UnsyncedCount() int {
 func (e *Engine) Synced(ctx context.Context, l Lease, at time.Time) error {
 	e.mu.Lock()
 	stored := e.facts.Leases.stored.at(l.Addr)
-	current := stored.says(l) && e.facts.Leases.inWork[l.Addr] == ""
+	current := stored.says(l) && e.facts.Leases.inWork.at(l.Addr) == ""
 	if current {
-		e.facts.Leases.inWork[l.Addr] = l.Client
+		e.facts.Leases.inWork.set(l.Addr, l.Client)
 	}
 	e.mu.Unlock()
 	if !current {
@@ -472,7 +478,7 @@ func (e *Engine) Lease(addr netip.Addr) (Lease, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	stored, ok := e.facts.Leases.stored.find(addr)
-	return stored.Lease, ok && e.facts.Leases.inWork[addr] == ""
+	return stored.Lease, ok && e.facts.Leases.inWork.at(addr) == ""
 }
 
 // Leases returns a copy of all stored leases in no particular order.

@@ -116,7 +116,7 @@ func TestProbeBeforeOffering(t *testing.T) {
 					t.Errorf("%s is in use: %v, stored %+v", a, used[a], l)
 				}
 			}
-			for addr := range r.facts.Leases.holds {
+			for addr := range r.facts.Leases.holds.all() {
 				if used[addr.String()] && addr.String() != "10.0.0.15" {
 					t.Errorf("%s is still held", addr)
 				}

@@ -7,7 +7,7 @@ import (
 )
 
 // decline serves DHCPDECLINE (D-17, D-18, D-32, A-5).
-func (d *decider) decline() Decision {
+func (d *decider) decline() *Decision {
 	r := d.m.RequestedAddr
 	if !r.IsValid() || !d.addressedToUs() {
 		return d.silent("D-18", ReasonNothingToDo)
@@ -20,7 +20,9 @@ func (d *decider) decline() Decision {
 		return d.silent("N-20", ReasonUnserved)
 	}
 	c := d.identify(oneNetwork(n))
-	decision := Decision{Verdict: Taken, Rule: "D-17", Reason: ReasonDeclined, Subnet: n, Interface: c.port, Machine: c.machine}
+	decision := d.blank()
+	decision.Verdict, decision.Rule, decision.Reason = Taken, "D-17", ReasonDeclined
+	decision.Subnet, decision.Interface, decision.Machine = n, c.port, c.machine
 	if a := static(c, r); a != nil {
 		if !d.sentLately(r) {
 			return d.silent("D-32", ReasonUnproved)
@@ -31,7 +33,7 @@ func (d *decider) decline() Decision {
 	}
 	a := d.s.Address(n.VRF, r)
 	// A DECLINE has no vendor class (RFC 2131 table 5), so it need not make the claim again.
-	if a != nil && (c.claim.Address == a || d.hasClaimed(a, c)) && d.sentLately(r) {
+	if a != nil && (c.claim != nil && c.claim.Address == a || d.hasClaimed(a, c)) && d.sentLately(r) {
 		d.trace.addf("CL-8", "the client found a host at %s, which it claims", r)
 		stop := d.silent("CL-8", ReasonDeclined)
 		stop.effect = effect{dropHold: true, occupied: r}
@@ -67,7 +69,7 @@ func (d *decider) quarantined(addr netip.Addr) Lease {
 }
 
 // release serves DHCPRELEASE (D-19, D-20, D-31, A-4).
-func (d *decider) release() Decision {
+func (d *decider) release() *Decision {
 	addr := d.m.ClientAddr
 	if !addr.IsValid() || !d.addressedToUs() {
 		return d.silent("D-20", ReasonNothingToDo)
@@ -94,16 +96,17 @@ func (d *decider) release() Decision {
 	next := d.nextLease(addr)
 	next.Unsynced = d.s.IsDynamic(a) // else NetBox has no place for it
 	next.Client, next.Hardware, next.State, next.Expires = d.m.Client, d.m.Hardware, Released, seconds(d.wall())
-	return Decision{
-		Verdict: Taken, Rule: "D-19", Reason: ReasonReleased, Subnet: n, Addr: d.masked(a, n),
-		effect: effect{dropHold: true, change: next, revision: d.l.stored.at(addr).revision},
-	}
+	decision := d.blank()
+	decision.Verdict, decision.Rule, decision.Reason = Taken, "D-19", ReasonReleased
+	decision.Subnet, decision.Addr = n, d.masked(a, n)
+	decision.effect = effect{dropHold: true, change: next, revision: d.l.stored.at(addr).revision}
+	return decision
 }
 
 // offered reports whether a is held for the client that sent the message and no
 // client is known to use it.
 func (d *decider) offered(a *ipam.Address) bool {
-	return d.l.holds[a.Address.Addr()].client == d.m.Client && !d.binding(a).running(d.now)
+	return d.l.holds.at(a.Address.Addr()).client == d.m.Client && !d.binding(a).running(d.now)
 }
 
 // addressedToUs reports whether a DECLINE or RELEASE names this server or

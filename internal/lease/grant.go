@@ -10,12 +10,11 @@ import (
 )
 
 // grant fills a decision that gives a to the client.
-func (d *decider) grant(rule string, verdict Verdict, reason Reason, a *ipam.Address, n *ipam.Subnet, c client) Decision {
-	decision := Decision{
-		Verdict: verdict, Rule: rule, State: d.state, Reason: reason,
-		Addr: d.masked(a, n), Static: reason == ReasonStatic, Time: d.leaseTime(n, c),
-		Subnet: n, Interface: c.port, Machine: c.machine,
-	}
+func (d *decider) grant(rule string, verdict Verdict, reason Reason, a *ipam.Address, n *ipam.Subnet, c *client) *Decision {
+	decision := d.blank()
+	decision.Verdict, decision.Rule, decision.State, decision.Reason = verdict, rule, d.state, reason
+	decision.Addr, decision.Static, decision.Time = d.masked(a, n), reason == ReasonStatic, d.leaseTime(n, c)
+	decision.Subnet, decision.Interface, decision.Machine = n, c.port, c.machine
 	if d.trace != nil {
 		d.trace.addf(rule, "%s %s: %s for %s", verdict, reason, a.Name(), decision.Time)
 	}
@@ -23,13 +22,13 @@ func (d *decider) grant(rule string, verdict Verdict, reason Reason, a *ipam.Add
 }
 
 // acknowledge grants a; a dynamic address has to be durable first.
-func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ipam.Subnet, c client) Decision {
+func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ipam.Subnet, c *client) *Decision {
 	decision := d.grant(rule, Ack, reason, a, n, c)
 	decision.effect.dropHold = true
 	if decision.Static {
 		return d.marked(decision, a, c)
 	}
-	if h, held := d.l.holds[a.Address.Addr()]; held && h.client != c.id {
+	if h, held := d.l.holds.find(a.Address.Addr()); held && h.client != c.id {
 		decision.effect.ends = h.client // its offer gave way (D-34)
 	}
 	next := d.nextLease(a.Address.Addr())
@@ -52,7 +51,7 @@ func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ip
 
 // binds is the interface to assign a to while it is leased. An assignment that
 // people made is not ours, and so not ours to take back later.
-func (d *decider) binds(a *ipam.Address, c client, stored Lease) (kind uint8, id int64) {
+func (d *decider) binds(a *ipam.Address, c *client, stored Lease) (kind uint8, id int64) {
 	if c.port == nil || !d.f.Policy.BindInterface {
 		return 0, 0
 	}
@@ -66,7 +65,7 @@ func (d *decider) binds(a *ipam.Address, c client, stored Lease) (kind uint8, id
 // durableUntil is the expiry to store with an ACK, never before the end of what
 // the client may believe: an ACK for less time than an earlier one may get lost
 // on the way, and the client then goes by the earlier one.
-func (d *decider) durableUntil(a *ipam.Address, c client, promised time.Duration) time.Time {
+func (d *decider) durableUntil(a *ipam.Address, c *client, promised time.Duration) time.Time {
 	until := d.wall().Add(promised)
 	if b := d.binding(a); b.Client == c.id && b.State == Bound && b.Expires.After(until) && b.Expires != forever() {
 		until = b.Expires
@@ -99,7 +98,7 @@ func (d *decider) masked(a *ipam.Address, n *ipam.Subnet) netip.Prefix {
 }
 
 // leaseTime clamps the client's wish.
-func (d *decider) leaseTime(n *ipam.Subnet, c client) time.Duration {
+func (d *decider) leaseTime(n *ipam.Subnet, c *client) time.Duration {
 	granted, low, high := d.terms(n, c)
 	if wish := d.m.LeaseTime; wish != 0 {
 		granted = min(max(wish, low), high)
@@ -125,7 +124,7 @@ type choice struct {
 // comes before a new address, and the client's own networks before the others.
 // Those give new addresses only where they have a gateway of their own: the
 // client could not leave its wire by another one (N-8).
-func (d *decider) chooseOnWire(c client, w wire) (choice, *ipam.Subnet) {
+func (d *decider) chooseOnWire(c *client, w wire) (choice, *ipam.Subnet) {
 	if len(w.all) > 1 {
 		if a, n := d.runningBinding(c, w); a != nil && (!d.barred(n, c).shut() || d.leaves(a)) {
 			d.choose("bound to this client", a)
@@ -155,7 +154,7 @@ func (d *decider) chooseOnWire(c client, w wire) (choice, *ipam.Subnet) {
 
 // runningBinding returns the address on the wire that the client is bound to
 // now, and its network; nil for none.
-func (d *decider) runningBinding(c client, w wire) (*ipam.Address, *ipam.Subnet) {
+func (d *decider) runningBinding(c *client, w wire) (*ipam.Address, *ipam.Subnet) {
 	for _, n := range w.all {
 		if a := d.ownBinding(c, n); a != nil && d.binding(a).running(d.now) {
 			return a, n
@@ -165,7 +164,7 @@ func (d *decider) runningBinding(c client, w wire) (*ipam.Address, *ipam.Subnet)
 }
 
 // chooseDynamic follows the order of A-1 after static addresses.
-func (d *decider) chooseDynamic(c client, n *ipam.Subnet) choice {
+func (d *decider) chooseDynamic(c *client, n *ipam.Subnet) choice {
 	part := d.poolClass(n, c)
 	if a := d.ownBinding(c, n); a != nil && (d.offers(part, a) || d.binding(a).running(d.now)) {
 		d.choose("last bound to this client", a)
@@ -201,7 +200,7 @@ func (d *decider) choose(why string, a *ipam.Address) {
 	}
 }
 
-func (d *decider) available(a *ipam.Address, n *ipam.Subnet, c client) bool {
+func (d *decider) available(a *ipam.Address, n *ipam.Subnet, c *client) bool {
 	reason, _ := d.mayHave(a, n, c)
 	return reason == ""
 }
@@ -352,7 +351,7 @@ func (d *decider) firstUnlessTheirs(p *pool, t *tournament, low, high int) (posi
 
 // ownBinding returns the address in n that was last this client's and can be
 // again: a running one before an ended one, the later expiry first.
-func (d *decider) ownBinding(c client, n *ipam.Subnet) *ipam.Address {
+func (d *decider) ownBinding(c *client, n *ipam.Subnet) *ipam.Address {
 	var best *ipam.Address
 	var found Binding
 	for _, addr := range d.l.ofClient(c.id) {
@@ -374,15 +373,15 @@ func (d *decider) ownBinding(c client, n *ipam.Subnet) *ipam.Address {
 
 // mayHave reports why a dynamic address may not be given to the client now, or
 // "" (A-2, N-5), and whether it is the client's own binding.
-func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c client) (refused Reason, own bool) {
+func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c *client) (refused Reason, own bool) {
 	if a == nil || !d.s.Leasable(a) || !n.HostIn(a.Address.Addr()) {
 		return d.refused(a, ReasonNotDynamic), false
 	}
 	addr := a.Address.Addr()
-	if d.l.infrastructure[addr] || d.theirs(addr) {
+	if d.l.infrastructure.at(addr) || d.theirs(addr) {
 		return d.refused(a, ReasonNotDynamic), false
 	}
-	if worker := d.l.inWork[addr]; worker != "" && worker != c.id {
+	if worker := d.l.inWork.at(addr); worker != "" && worker != c.id {
 		return d.refused(a, ReasonBusy), false
 	}
 	b := d.binding(a)
@@ -432,7 +431,7 @@ func (d *decider) mayRun(b Binding) bool {
 
 // tookByClock reports whether store or NetBox show a as the client's, and only a
 // clock that is not trusted tells which of the two counts (S-14).
-func (d *decider) tookByClock(a *ipam.Address, c client) bool {
+func (d *decider) tookByClock(a *ipam.Address, c *client) bool {
 	if a == nil || !d.f.Distrusted {
 		return false
 	}

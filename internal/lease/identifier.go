@@ -64,7 +64,7 @@ func (l *Leases) bindingFor(m *ClientMessage, a *ipam.Address, now, steady time.
 
 // askedFor is the binding b of host as it concerns the client of m.
 func (l *Leases) askedFor(m *ClientMessage, host netip.Addr, b Binding, steady time.Time) Binding {
-	if m.Hardware != "" && b.Client == m.Hardware && (host == m.RequestedAddr || host == m.ClientAddr) && !l.claims[host].After(steady) {
+	if m.Hardware != "" && b.Client == m.Hardware && (host == m.RequestedAddr || host == m.ClientAddr) && !l.claims.at(host).After(steady) {
 		b.Client = m.Client
 	}
 	return b
@@ -73,13 +73,13 @@ func (l *Leases) askedFor(m *ClientMessage, host netip.Addr, b Binding, steady t
 // takenOver makes durable that the client has what is left of the lease b, if that
 // was known by its hardware address alone: no other identifier is confirmed there
 // then (I-12).
-func (d *decider) takenOver(decision Decision, a *ipam.Address, b Binding) Decision {
+func (d *decider) takenOver(decision *Decision, a *ipam.Address, b Binding) *Decision {
 	addr := a.Address.Addr()
 	stored := d.l.stored.at(addr)
 	if d.m.Hardware == "" || stored.Client == d.m.Client {
 		return decision
 	}
-	if worker := d.l.inWork[addr]; worker != "" && worker != d.m.Client {
+	if worker := d.l.inWork.at(addr); worker != "" && worker != d.m.Client {
 		return d.silent("D-16", ReasonBusy)
 	}
 	next, until := stored.Lease, b.Expires
@@ -98,7 +98,7 @@ func (d *decider) takenOver(decision Decision, a *ipam.Address, b Binding) Decis
 // marked keeps which identifier has a static address, so that it goes to one of a
 // MAC at a time (I-14). Without a store nothing can be kept, and the host is
 // served all the same (H-5).
-func (d *decider) marked(decision Decision, a *ipam.Address, c client) Decision {
+func (d *decider) marked(decision *Decision, a *ipam.Address, c *client) *Decision {
 	if !d.f.Policy.ByIdentifier || d.f.Storeless {
 		return decision
 	}
@@ -134,7 +134,7 @@ func (d *decider) ofAnother(a *ipam.Address, b Binding) bool {
 
 // needsNoStore reports whether m is served although its lease could not be kept:
 // a static address of a client that is told by its MAC (H-5, I-14).
-func needsNoStore(m *ClientMessage, decision Decision) bool {
+func needsNoStore(m *ClientMessage, decision *Decision) bool {
 	return decision.Static && m.Hardware == ""
 }
 

@@ -18,28 +18,28 @@ type Leases struct {
 	stored   storedLeases
 	byClient map[ClientID][]netip.Addr
 
-	holds      map[netip.Addr]hold
+	holds      byAddr[hold]
 	heldBy     map[ClientID]netip.Addr
 	holdQueue  []lapse // in order of time; entries may be outdated
-	ended      map[netip.Addr]endedOffer
+	ended      byAddr[endedOffer]
 	endedQueue []lapse // about in order of time; entries may be outdated
 	offers     map[poolID]*offers
 	shares     map[share]offerList // without empty ones
 
-	inWork         map[netip.Addr]ClientID
-	unread         map[netip.Addr]bool // the store may hold something else: a write has an unknown outcome
-	infrastructure map[netip.Addr]bool // own addresses (N-5)
+	inWork         byAddr[ClientID]
+	unread         byAddr[bool] // the store may hold something else: a write has an unknown outcome
+	infrastructure byAddr[bool] // own addresses (N-5)
 
-	answers      map[ClientID]answer // the last one to each client (D-32)
-	answerQueue  []clientLapse       // an entry for each, about in order of time
-	resting      map[netip.Addr]bool // in quarantine by the store, or were until it ended
-	declined     map[netip.Addr]declined
+	answers      map[ClientID]*answer // the last one to each client (D-32)
+	answerQueue  []clientLapse        // an entry for each, about in order of time
+	resting      byAddr[bool]         // in quarantine by the store, or were until it ended
+	declined     byAddr[declined]
 	declines     map[ClientID]int // within an hour of the first
 	declineQueue []clientLapse
 
-	claims   map[netip.Addr]time.Time // static addresses that the host itself uses or asks for, until when by time that runs (I-14)
-	occupied map[netip.Addr]time.Time // claimed addresses that a host uses, until when by time that runs (CL-8)
-	heard    heard                    // when owners of addresses were heard (CL-8)
+	claims   byAddr[time.Time] // static addresses that the host itself uses or asks for, until when by time that runs (I-14)
+	occupied byAddr[time.Time] // claimed addresses that a host uses, until when by time that runs (CL-8)
+	heard    heard             // when owners of addresses were heard (CL-8)
 
 	marks  []Mark                          // who is served where an address has several owners
 	losers map[*ipam.Address]*ipam.Address // of snapshot: to the address that is served instead
@@ -77,20 +77,20 @@ func NewLeases(policy *Policy) *Leases {
 	return &Leases{
 		policy:         policy,
 		byClient:       make(map[ClientID][]netip.Addr),
-		holds:          make(map[netip.Addr]hold),
-		ended:          make(map[netip.Addr]endedOffer),
+		holds:          make(byAddr[hold]),
+		ended:          make(byAddr[endedOffer]),
 		heldBy:         make(map[ClientID]netip.Addr),
 		offers:         make(map[poolID]*offers),
 		shares:         make(map[share]offerList),
-		inWork:         make(map[netip.Addr]ClientID),
-		unread:         make(map[netip.Addr]bool),
-		infrastructure: make(map[netip.Addr]bool),
-		answers:        make(map[ClientID]answer),
-		resting:        make(map[netip.Addr]bool),
-		declined:       make(map[netip.Addr]declined),
+		inWork:         make(byAddr[ClientID]),
+		unread:         make(byAddr[bool]),
+		infrastructure: make(byAddr[bool]),
+		answers:        make(map[ClientID]*answer),
+		resting:        make(byAddr[bool]),
+		declined:       make(byAddr[declined]),
 		declines:       make(map[ClientID]int),
-		claims:         make(map[netip.Addr]time.Time),
-		occupied:       make(map[netip.Addr]time.Time),
+		claims:         make(byAddr[time.Time]),
+		occupied:       make(byAddr[time.Time]),
 		heard:          heard{at: make(map[ipam.MAC]sighting)},
 	}
 }
@@ -101,7 +101,7 @@ func (l *Leases) put(next Lease, revision Revision) {
 	if !next.Addr.Is4() {
 		return
 	}
-	delete(l.unread, next.Addr)
+	l.unread.drop(next.Addr)
 	old, ok := l.stored.find(next.Addr)
 	if ok && revision < old.revision {
 		l.touch(next.Addr)
@@ -112,12 +112,12 @@ func (l *Leases) put(next Lease, revision Revision) {
 		l.unlink(was, next.Addr)
 	}
 	l.stored.set(storedLease{next, revision})
-	delete(l.ended, next.Addr)
+	l.ended.drop(next.Addr)
 	if next.State == Quarantined {
-		l.resting[next.Addr] = true
+		l.resting.set(next.Addr, true)
 	} else {
-		delete(l.resting, next.Addr)
-		delete(l.declined, next.Addr)
+		l.resting.drop(next.Addr)
+		l.declined.drop(next.Addr)
 	}
 	if !slices.Contains(l.byClient[client], next.Addr) {
 		l.byClient[client] = append(l.byClient[client], next.Addr)
@@ -150,12 +150,12 @@ func (l *Leases) hold(addr netip.Addr, h hold) {
 	if earlier, ok := l.heldBy[h.client]; ok && earlier != addr {
 		l.dropHold(h.client)
 	}
-	if before, ok := l.holds[addr]; ok {
+	if before, ok := l.holds.find(addr); ok {
 		l.unlinkHold(before)
 		delete(l.heldBy, before.client)
 	}
-	delete(l.ended, addr)
-	l.holds[addr] = l.link(addr, h)
+	l.ended.drop(addr)
+	l.holds.set(addr, l.link(addr, h))
 	l.heldBy[h.client] = addr
 	l.holdQueue = append(l.holdQueue, lapse{addr, h.until})
 	l.touch(addr)
@@ -168,7 +168,7 @@ func (l *Leases) hold(addr netip.Addr, h hold) {
 // OFFER leaves one.
 func (l *Leases) compactHolds() {
 	l.holdQueue = l.holdQueue[:0]
-	for addr, h := range l.holds {
+	for addr, h := range l.holds.all() {
 		l.holdQueue = append(l.holdQueue, lapse{addr, h.until})
 	}
 	sortLapses(l.holdQueue)
@@ -179,9 +179,9 @@ func (l *Leases) dropHold(client ClientID) {
 	if !ok {
 		return
 	}
-	l.unlinkHold(l.holds[addr])
+	l.unlinkHold(l.holds.at(addr))
 	delete(l.heldBy, client)
-	delete(l.holds, addr)
+	l.holds.drop(addr)
 	l.touch(addr)
 }
 
@@ -192,7 +192,7 @@ func (l *Leases) sweep(steady, judged time.Time) {
 	for len(l.holdQueue) > 0 && !l.holdQueue[0].at.After(steady) {
 		addr := l.holdQueue[0].addr
 		l.holdQueue = l.holdQueue[1:]
-		if h, ok := l.holds[addr]; ok && !h.until.After(steady) {
+		if h, ok := l.holds.find(addr); ok && !h.until.After(steady) {
 			l.endOffer(h.client, steady, judged)
 		}
 	}
@@ -200,8 +200,8 @@ func (l *Leases) sweep(steady, judged time.Time) {
 	for len(l.endedQueue) > 0 && !l.endedQueue[0].at.After(steady) {
 		addr := l.endedQueue[0].addr
 		l.endedQueue = l.endedQueue[1:]
-		if e, ok := l.ended[addr]; ok && !e.until.After(steady) {
-			delete(l.ended, addr)
+		if e, ok := l.ended.find(addr); ok && !e.until.After(steady) {
+			l.ended.drop(addr)
 			l.touch(addr)
 		}
 	}
@@ -212,7 +212,7 @@ func (l *Leases) sweep(steady, judged time.Time) {
 // is now by time that runs, judged the time that leases are judged by.
 func (l *Leases) endOffer(client ClientID, steady, judged time.Time) {
 	addr, held := l.heldBy[client]
-	h, last := l.holds[addr], l.answers[client]
+	h, last := l.holds.at(addr), l.answerTo(client)
 	l.dropHold(client)
 	at, until := steady, last.at.Add(answerMemory)
 	if h.until.Before(at) { // it lapsed, unnoticed
@@ -228,14 +228,14 @@ func (l *Leases) endOffer(client ClientID, steady, judged time.Time) {
 		}
 		// Another server may have leased it since it was offered.
 		if key := p.free.at(position); key == neverUsed || key != unavailable && !time.Unix(key, 0).Add(l.policy.ReclaimGrace).After(judged) {
-			l.ended[addr] = endedOffer{at, until, key}
+			l.ended.set(addr, endedOffer{at, until, key})
 		}
 	}
 	l.touch(addr)
 	l.endedQueue = append(l.endedQueue, lapse{addr, until})
 	if len(l.endedQueue) > 2*len(l.ended)+1024 {
 		l.endedQueue = l.endedQueue[:0]
-		for addr, e := range l.ended {
+		for addr, e := range l.ended.all() {
 			l.endedQueue = append(l.endedQueue, lapse{addr, e.until})
 		}
 		sortLapses(l.endedQueue)
@@ -248,7 +248,7 @@ func sortLapses(queue []lapse) {
 
 // heldByOther reports whether an OFFER to another client reserves addr.
 func (l *Leases) heldByOther(addr netip.Addr, client ClientID) bool {
-	h, ok := l.holds[addr]
+	h, ok := l.holds.find(addr)
 	return ok && h.client != client
 }
 
@@ -367,8 +367,8 @@ func (l *Leases) ofClient(client ClientID) []netip.Addr {
 
 // exclude keeps an address of this server out of the pools (N-5).
 func (l *Leases) exclude(own netip.Addr) {
-	if own.IsValid() && !l.infrastructure[own] {
-		l.infrastructure[own] = true
+	if own.IsValid() && !l.infrastructure.at(own) {
+		l.infrastructure.set(own, true)
 		l.touch(own)
 	}
 }

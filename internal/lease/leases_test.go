@@ -193,11 +193,11 @@ func TestHoldsChangeHands(t *testing.T) {
 	l.hold(first, hold{client: alice, until: start.Add(time.Minute)})
 	l.hold(first, hold{client: bob, until: start.Add(time.Minute)})
 	l.hold(second, hold{client: alice, until: start.Add(time.Minute)})
-	if l.holds[first].client != bob || l.holds[second].client != alice {
+	if l.holds.at(first).client != bob || l.holds.at(second).client != alice {
 		t.Errorf("holds %v", l.holds)
 	}
 	l.dropHold(alice)
-	if l.holds[first].client != bob || len(l.holds) != 1 || len(l.heldBy) != 1 {
+	if l.holds.at(first).client != bob || len(l.holds) != 1 || len(l.heldBy) != 1 {
 		t.Errorf("holds %v, holders %v", l.holds, l.heldBy)
 	}
 }

@@ -15,24 +15,30 @@ func (d *decider) evidence() (addrs []netip.Addr, source string) {
 	m := d.m
 	switch {
 	case m.LinkSelection.IsValid():
-		return []netip.Addr{m.LinkSelection}, "relay's link selection"
+		return d.only(m.LinkSelection), "relay's link selection"
 	case d.selected.IsValid():
-		return []netip.Addr{d.selected}, "subnet selection option"
+		return d.only(d.selected), "subnet selection option"
 	case m.Relay.IsValid():
-		return []netip.Addr{m.Relay}, "relay address"
+		return d.only(m.Relay), "relay address"
 	case m.SaysWhere(d.state):
-		return []netip.Addr{m.ClientAddr}, "client's own address"
+		return d.only(m.ClientAddr), "client's own address"
 	case d.f.Policy.Subnet.IsValid():
-		return []netip.Addr{d.f.Policy.Subnet}, "setting network.subnet"
+		return d.only(d.f.Policy.Subnet), "setting network.subnet"
 	case len(m.InterfaceAddrs) > 0:
 		if d.trace != nil {
 			d.trace.addf("N-1", "received on interface %s", m.Interface)
 		}
 		return m.InterfaceAddrs, "its address"
 	case m.Interface == "" && m.Identifier.IsValid():
-		return []netip.Addr{m.Identifier}, "server identifier"
+		return d.only(m.Identifier), "server identifier"
 	}
 	return nil, ""
+}
+
+// only is evidence of one address.
+func (d *decider) only(addr netip.Addr) []netip.Addr {
+	d.evident[0] = addr
+	return d.evident[:]
 }
 
 // SaysWhere reports whether ciaddr is evidence of where the client is, if nothing
@@ -75,7 +81,7 @@ func (d *decider) networks() (wire, Reason) {
 		d.trace.addf("N-1", "nothing says where the client is: no relay, no interface address, no network.subnet")
 		return wire{}, ReasonNoEvidence
 	}
-	var w wire
+	w := wire{all: d.lying[:0]}
 	none := ReasonNoSubnet
 	for _, addr := range addrs {
 		n, err := d.s.Network(addr, d.kernelMask(addr))
@@ -152,7 +158,7 @@ func (d *decider) traceNetwork(source string, addr netip.Addr, n *ipam.Subnet) {
 
 // outside answers a REQUEST for an address that lies in no network of the
 // client's wire: with a refusal, unless it could be a mistake (D-29, N-9).
-func (d *decider) outside(rule string, addr netip.Addr, w wire, c client) Decision {
+func (d *decider) outside(rule string, addr netip.Addr, w wire, c *client) *Decision {
 	n := w.first()
 	d.trace.addf(rule, "%s is outside the client's network", addr)
 	if d.networkOf(addr, d.unservedAt) != nil { // another server's, on the same wire

@@ -1,7 +1,7 @@
 package lease
 
 // discover serves DHCPDISCOVER (D-1, D-2, A-1).
-func (d *decider) discover() Decision {
+func (d *decider) discover() *Decision {
 	if d.m.Waited < d.f.Policy.Standby {
 		d.trace.addf("S-6", "client has waited %s, less than lease.standby_secs", d.m.Waited)
 		return d.silent("S-6", ReasonStandby)
@@ -51,7 +51,7 @@ func (d *decider) discover() Decision {
 
 // offerRunning offers a client its own running lease where nothing new may be
 // leased. Without a store an OFFER would be a promise that cannot be kept.
-func (d *decider) offerRunning(doubt string, why Reason, c client, w wire) Decision {
+func (d *decider) offerRunning(doubt string, why Reason, c *client, w wire) *Decision {
 	for _, n := range w.all {
 		a := d.ownBinding(c, n)
 		if a == nil || d.f.Storeless || !d.binding(a).running(d.now) {
@@ -64,7 +64,7 @@ func (d *decider) offerRunning(doubt string, why Reason, c client, w wire) Decis
 	return d.silent(doubt, why)
 }
 
-func (d *decider) offerStatic(c client, w wire) Decision {
+func (d *decider) offerStatic(c *client, w wire) *Decision {
 	a := c.statics[0]
 	return d.grant("D-1", Offer, ReasonStatic, a, d.networkOf(a.Address.Addr(), w.all), c)
 }

@@ -43,11 +43,11 @@ func (p *pool) set(position int, k keys) {
 // keys say how soon an address can be given to a new client.
 func (l *Leases) keys(a *ipam.Address) keys {
 	addr, k := a.Address.Addr(), keys{unavailable, unavailable, unavailable}
-	if _, held := l.holds[addr]; held || l.inWork[addr] != "" || l.infrastructure[addr] || reserved(a) {
+	if _, held := l.holds.find(addr); held || l.inWork.at(addr) != "" || l.infrastructure.at(addr) || reserved(a) {
 		return k
 	}
 	since := l.freeSince(a)
-	switch e, ended := l.ended[addr]; {
+	switch e, ended := l.ended.find(addr); {
 	case !ended || e.key != since:
 		k.free = since
 	case since == neverUsed:
@@ -112,25 +112,25 @@ func (l *Leases) marked() iter.Seq[netip.Addr] {
 				return
 			}
 		}
-		isHeld := func(addr netip.Addr) bool { _, ok := l.holds[addr]; return ok }
-		for addr := range l.holds {
+		isHeld := func(addr netip.Addr) bool { _, ok := l.holds.find(addr); return ok }
+		for addr := range l.holds.all() {
 			if !l.stored.has(addr) && !yield(addr) {
 				return
 			}
 		}
-		for addr := range l.ended {
+		for addr := range l.ended.all() {
 			if !l.stored.has(addr) && !isHeld(addr) && !yield(addr) {
 				return
 			}
 		}
-		for addr := range l.inWork {
-			if _, ended := l.ended[addr]; !ended && !l.stored.has(addr) && !isHeld(addr) && !yield(addr) {
+		for addr := range l.inWork.all() {
+			if _, ended := l.ended.find(addr); !ended && !l.stored.has(addr) && !isHeld(addr) && !yield(addr) {
 				return
 			}
 		}
-		for addr := range l.infrastructure {
-			_, ended := l.ended[addr]
-			if !ended && l.inWork[addr] == "" && !l.stored.has(addr) && !isHeld(addr) && !yield(addr) {
+		for addr := range l.infrastructure.all() {
+			_, ended := l.ended.find(addr)
+			if !ended && l.inWork.at(addr) == "" && !l.stored.has(addr) && !isHeld(addr) && !yield(addr) {
 				return
 			}
 		}

@@ -122,7 +122,7 @@ func (l *Leases) verify() error {
 			}
 		}
 	}
-	for addr, h := range l.holds {
+	for addr, h := range l.holds.all() {
 		if l.heldBy[h.client] != addr {
 			return fmt.Errorf("%s is held by %s, who holds %s", addr, h.client, l.heldBy[h.client])
 		}
@@ -131,7 +131,7 @@ func (l *Leases) verify() error {
 		return fmt.Errorf("%d holds, %d holders", len(l.holds), len(l.heldBy))
 	}
 	counted := make(map[share]int32)
-	for _, h := range l.holds {
+	for _, h := range l.holds.all() {
 		counted[h.share]++
 	}
 	delete(counted, share{})
@@ -140,7 +140,7 @@ func (l *Leases) verify() error {
 	}
 	for s, n := range counted {
 		list, linked := l.shares[s], int32(0)
-		for addr := list.oldest; addr.IsValid(); addr = l.holds[addr].newer {
+		for addr := list.oldest; addr.IsValid(); addr = l.holds.at(addr).newer {
 			linked++
 		}
 		if list.n != n || linked != n {

@@ -14,7 +14,7 @@ type poolClass struct {
 }
 
 // poolClass finds out what the classes in the contexts of n say of the client.
-func (d *decider) poolClass(n *ipam.Subnet, c client) (p poolClass) {
+func (d *decider) poolClass(n *ipam.Subnet, c *client) (p poolClass) {
 	if !d.s.HasPoolTags() {
 		return p
 	}

@@ -20,12 +20,12 @@ var ErrWaits = errors.New("the decision has to wait for something")
 // Promise is a decision that rests on a change of the store. Until Keep has kept it
 // nothing of it may be told to the client (S-1), whose other messages are not
 // answered meanwhile (D-28). Each ends with Keep if it is kept, and else with Again
-// or Drop.
+// or Drop. The decision must not change before.
 type Promise struct {
 	engine   *Engine
 	client   ClientID
-	static   bool // its reply may leave although nothing was stored
-	decision Decision
+	static   bool      // its reply may leave although nothing was stored
+	decision *Decision // the caller's
 	began    time.Time
 	left     int   // attempts, this one included
 	open     bool  // it has a place in Disk, and its address is in work
@@ -34,63 +34,65 @@ type Promise struct {
 	err      error // how the write ended
 }
 
-// Start is Handle for a caller that must not wait. Where the decision rests on a
-// change of the store it comes with a Promise. ErrWaits says that nothing was done,
-// and Handle is to be asked; other errors are those of Handle. It does not keep m.
-func (e *Engine) Start(m *ClientMessage, trace *Trace) (Decision, *Promise, error) {
+// Start is Handle for a caller that must not wait, and that has room for the decision.
+// Where that rests on a change of the store it comes with a Promise. ErrWaits says that
+// nothing was done, and Handle is to be asked; other errors are those of Handle. It
+// does not keep m.
+func (e *Engine) Start(decision *Decision, m *ClientMessage, trace *Trace) (*Promise, error) {
 	m = e.config.Policy.identified(m)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.busy[m.Client] {
-		return inWork(trace), nil, nil
+		*decision = inWork(trace)
+		return nil, nil
 	}
 	e.keepOut(m)
-	return e.start(m, attempts, trace)
+	return e.start(decision, m, attempts, trace)
 }
 
 // Again decides the message of a promise anew, as Start does, that was not kept: the
 // lease had changed meanwhile, or the store failed.
-func (p *Promise) Again(m *ClientMessage, trace *Trace) (Decision, *Promise, error) {
+func (p *Promise) Again(decision *Decision, m *ClientMessage, trace *Trace) (*Promise, error) {
 	e := p.engine
 	m = e.config.Policy.identified(m)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	p.end()
 	if !errors.Is(p.err, ErrConflict) {
-		decision, err := e.troubled(m, p.decision, p.err, trace)
-		return decision, nil, err
+		*decision = *p.decision
+		return nil, e.troubled(m, decision, p.err, trace)
 	}
 	trace.addf("S-2", "%s changed in the store meanwhile", p.decision.effect.change.Addr)
 	if p.left == 1 {
-		return contested(trace), nil, nil
+		*decision = contested(trace)
+		return nil, nil
 	}
-	return e.start(m, p.left-1, trace)
+	return e.start(decision, m, p.left-1, trace)
 }
 
 // start decides, and has the effects on memory unless it takes time to carry the
 // decision out. The client is not busy.
-func (e *Engine) start(m *ClientMessage, left int, trace *Trace) (Decision, *Promise, error) {
-	decision, judged := e.decideNow(m, trace)
-	if e.toBeProbed(&decision) {
-		return Decision{}, nil, ErrWaits
+func (e *Engine) start(decision *Decision, m *ClientMessage, left int, trace *Trace) (*Promise, error) {
+	judged := e.decideNow(decision, m, trace)
+	if e.toBeProbed(decision) {
+		return nil, ErrWaits
 	}
 	change := decision.effect.change.Addr.IsValid()
 	if change && !e.Disk.Take() {
 		if needsNoStore(m, decision) { // H-5
-			e.remember(m, &decision, judged)
+			e.remember(m, decision, judged)
 			e.giveUp(decision.effect.change.Addr)
-			return decision, nil, nil
+			return nil, nil
 		}
-		decision, err := e.troubled(m, decision, fmt.Errorf("store lease of %s: %w", decision.effect.change.Addr, ErrCrowded), trace)
-		return decision, nil, err
+		return nil, e.troubled(m, decision, fmt.Errorf("store lease of %s: %w", decision.effect.change.Addr, ErrCrowded), trace)
 	}
-	e.remember(m, &decision, judged)
+	e.remember(m, decision, judged)
 	if !change {
 		e.said(m.Client, decision.effect.answer)
-		return decision, nil, nil
+		return nil, nil
 	}
 	e.busy[m.Client] = true
-	return decision, &Promise{engine: e, client: m.Client, static: needsNoStore(m, decision), decision: decision, began: time.Now(), left: left, open: true}, nil
+	return &Promise{engine: e, client: m.Client, static: needsNoStore(m, decision), decision: decision, began: time.Now(), left: left, open: true}, nil
 }
 
 // Began is when the decision was made.

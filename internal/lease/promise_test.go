@@ -13,6 +13,17 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
+// startAt and againWith are Start and Again with room for the decision.
+func startAt(e *Engine, m *ClientMessage, trace *Trace) (d Decision, promise *Promise, err error) {
+	promise, err = e.Start(&d, m, trace)
+	return d, promise, err
+}
+
+func againWith(before *Promise, m *ClientMessage, trace *Trace) (d Decision, promise *Promise, err error) {
+	promise, err = before.Again(&d, m, trace)
+	return d, promise, err
+}
+
 // B-14: what needs no commit and no probe is decided without a wait, and as Handle
 // decides it.
 func TestStartDecidesAsHandleDoes(t *testing.T) {
@@ -20,7 +31,7 @@ func TestStartDecidesAsHandleDoes(t *testing.T) {
 	for _, row := range decisionTable {
 		started, handled := row.rig(t, s, Authoritative), row.rig(t, s, Authoritative)
 		writes := started.store.written()
-		got, promise, err := started.Start(&row.message, nil)
+		got, promise, err := startAt(started.Engine, &row.message, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", row.name, err)
 		}
@@ -28,7 +39,7 @@ func TestStartDecidesAsHandleDoes(t *testing.T) {
 			t.Errorf("%s: Start has written to the store", row.name)
 		}
 		if promise != nil {
-			again, other, err := started.Start(&row.message, nil)
+			again, other, err := startAt(started.Engine, &row.message, nil)
 			if brief(again) != "silent D-28 busy" || other != nil || err != nil {
 				t.Errorf("%s: the same once more, before the commit: %s, %v", row.name, brief(again), err)
 			}
@@ -80,12 +91,12 @@ func TestStartDoesNotWaitForADiskThatHangs(t *testing.T) {
 		{discover(bob), "OFFER D-1 10.0.0.11/24 new"},
 		{discover(alice), "silent D-28 busy"},
 	} {
-		if d, promise, err := r.Start(&c.message, nil); promise != nil || err != nil || brief(d) != c.want {
+		if d, promise, err := startAt(r.Engine, &c.message, nil); promise != nil || err != nil || brief(d) != c.want {
 			t.Errorf("%s of %s: %s, %v; want %s", c.message.Type, c.message.Client, brief(d), err, c.want)
 		}
 	}
 	wanted := selecting(bob, "10.0.0.11")
-	_, promise, _ := r.Start(&wanted, nil)
+	_, promise, _ := startAt(r.Engine, &wanted, nil)
 	if promise == nil || promise.Kept() {
 		t.Fatal("a lease is acknowledged that nothing has stored")
 	}
@@ -102,10 +113,10 @@ func TestStartDoesNotProbe(t *testing.T) {
 		c.Probe = func(context.Context, netip.Addr, time.Duration) (bool, error) { panic("an echo request") }
 	})
 	stranger, own := discover(alice), discover(bob)
-	if d, _, err := r.Start(&stranger, nil); !errors.Is(err, ErrWaits) || d != (Decision{}) || len(r.facts.Leases.holds)+len(r.busy) != 0 {
+	if d, _, err := startAt(r.Engine, &stranger, nil); !errors.Is(err, ErrWaits) || d.Verdict != Offer || len(r.facts.Leases.holds)+len(r.busy) != 0 {
 		t.Errorf("an address is offered without a probe: %s, %v", brief(d), err)
 	}
-	if d, _, err := r.Start(&own, nil); err != nil || d.Verdict != Offer {
+	if d, _, err := startAt(r.Engine, &own, nil); err != nil || d.Verdict != Offer {
 		t.Errorf("the client's own address needs no probe: %s, %v", brief(d), err)
 	}
 }
@@ -117,7 +128,7 @@ func (r *rig) started(messages ...ClientMessage) []*Promise {
 	for i := range messages {
 		var d Decision
 		var err error
-		if d, group[i], err = r.Start(&messages[i], nil); group[i] == nil {
+		if d, group[i], err = startAt(r.Engine, &messages[i], nil); group[i] == nil {
 			r.t.Fatalf("%s from %s promises nothing: %s, %v", messages[i].Type, messages[i].Client, brief(d), err)
 		}
 	}
@@ -139,10 +150,10 @@ func TestALostComparisonCostsNoOtherOfItsGroup(t *testing.T) {
 		}
 	}
 	waiting := selecting(bob, "10.0.0.11")
-	if d, _, _ := r.Start(&waiting, nil); brief(d) != "silent D-28 busy" {
+	if d, _, _ := startAt(r.Engine, &waiting, nil); brief(d) != "silent D-28 busy" {
 		t.Errorf("the client's message is not decided yet, and the next one is: %s", brief(d))
 	}
-	d, again, err := group[1].Again(&waiting, nil)
+	d, again, err := againWith(group[1], &waiting, nil)
 	if brief(d) != "NAK D-5 taken" || again != nil || err != nil {
 		t.Errorf("anew: %s, %v", brief(d), err)
 	}
@@ -182,7 +193,7 @@ func TestAStaticHostWhoseChangeIsNotStored(t *testing.T) {
 	if Keep(group); group[0].Kept() {
 		t.Fatal("the host is acknowledged what another server gave away")
 	}
-	if d, again, err := group[0].Again(&m, nil); d.Verdict == Ack || again != nil || err != nil {
+	if d, again, err := againWith(group[0], &m, nil); d.Verdict == Ack || again != nil || err != nil {
 		t.Errorf("anew: %s, %v", brief(d), err)
 	}
 	r.idle()
@@ -197,14 +208,14 @@ func TestAMessageLosesThreeComparisons(t *testing.T) {
 	group := r.started(m)
 	for range attempts - 1 {
 		Keep(group)
-		_, again, err := group[0].Again(&m, nil)
+		_, again, err := againWith(group[0], &m, nil)
 		if again == nil || err != nil {
 			t.Fatalf("it is given up early: %v", err)
 		}
 		group[0] = again
 	}
 	Keep(group)
-	if d, again, err := group[0].Again(&m, nil); brief(d) != "silent D-16 busy" || again != nil || err != nil {
+	if d, again, err := againWith(group[0], &m, nil); brief(d) != "silent D-16 busy" || again != nil || err != nil {
 		t.Errorf("%s, %v", brief(d), err)
 	}
 	r.idle()
@@ -223,7 +234,7 @@ func TestAGroupThatIsNotStored(t *testing.T) {
 		if group[i].Kept() {
 			t.Fatalf("message %d is kept", i)
 		}
-		if d, again, err := group[i].Again(&messages[i], nil); brief(d) != want || again != nil || !errors.Is(err, errDisk) {
+		if d, again, err := againWith(group[i], &messages[i], nil); brief(d) != want || again != nil || !errors.Is(err, errDisk) {
 			t.Errorf("message %d: %s, %v; want %s", i, brief(d), err, want)
 		}
 	}
@@ -272,7 +283,7 @@ func TestPromisesHavePlaces(t *testing.T) {
 	}
 	late := selecting(bob, hostOf(10, 1, 10+DiskPlaces).String(), onCrowd)
 	r.invite(bob)
-	if d, promise, err := r.Start(&late, nil); brief(d) != "silent B-9 crowded" || promise != nil || !errors.Is(err, ErrCrowded) {
+	if d, promise, err := startAt(r.Engine, &late, nil); brief(d) != "silent B-9 crowded" || promise != nil || !errors.Is(err, ErrCrowded) {
 		t.Errorf("%s, %v", brief(d), err)
 	}
 	Keep(group)
@@ -314,7 +325,7 @@ func TestWithoutAPlaceStartDecidesAsHandleDoes(t *testing.T) {
 		r := newRig(t, newMemStore(), snapshot(t, worldOptions, oneStatic()...), policy(byIdentifier))
 		r.Disk = NewPlaces(0)
 		m := selecting(web, "10.0.0.5", sends(sent))
-		if d, promise, _ := r.Start(&m, nil); brief(d) != want || promise != nil {
+		if d, promise, _ := startAt(r.Engine, &m, nil); brief(d) != want || promise != nil {
 			t.Errorf("%q: Start: %s, want %s", sent, brief(d), want)
 		}
 		if d, _ := r.Engine.Handle(t.Context(), m, nil); brief(d) != want {
@@ -325,7 +336,7 @@ func TestWithoutAPlaceStartDecidesAsHandleDoes(t *testing.T) {
 	for _, row := range decisionTable {
 		started, handled := row.rig(t, tableNetwork(t), Authoritative), row.rig(t, tableNetwork(t), Authoritative)
 		started.Disk, handled.Disk = NewPlaces(0), NewPlaces(0)
-		got, _, _ := started.Start(&row.message, nil)
+		got, _, _ := startAt(started.Engine, &row.message, nil)
 		if want, _ := handled.Engine.Handle(t.Context(), row.message, nil); brief(got) != brief(want) {
 			t.Errorf("%s: Start %s, Handle %s", row.name, brief(got), brief(want))
 		}
@@ -364,7 +375,7 @@ func TestAStoreThatHangsHoldsAGroupNoLonger(t *testing.T) {
 				t.Errorf("message %d is kept", i)
 				continue
 			}
-			if d, again, err := p.Again(&messages[i], nil); brief(d) != want[i] || again != nil || !errors.Is(err, context.DeadlineExceeded) {
+			if d, again, err := againWith(p, &messages[i], nil); brief(d) != want[i] || again != nil || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("message %d: %s, %v; want %s", i, brief(d), err, want[i])
 			}
 		}

@@ -56,18 +56,29 @@ type clientLapse struct {
 // answered remembers the last answer to a client. Of too many the oldest goes. A
 // DECLINE in vain takes no offer away.
 func (l *Leases) answered(client ClientID, a answer) {
-	last, known := l.answers[client]
-	if a.avoid.IsValid() {
-		a.offered = last.offered
+	if last := l.answers[client]; last != nil {
+		a.offered = a.offered || a.avoid.IsValid() && last.offered
+		*last = a
+		return
 	}
-	if !known {
-		if len(l.answers) >= maxAnswers {
-			delete(l.answers, l.answerQueue[0].client)
-			l.answerQueue = l.answerQueue[1:]
-		}
-		l.answerQueue = append(l.answerQueue, clientLapse{client, a.at.Add(answerMemory)})
+	room := new(answer)
+	if len(l.answers) >= maxAnswers {
+		oldest := l.answerQueue[0].client
+		room = l.answers[oldest]
+		delete(l.answers, oldest)
+		l.answerQueue = l.answerQueue[1:]
 	}
-	l.answers[client] = a
+	l.answerQueue = append(l.answerQueue, clientLapse{client, a.at.Add(answerMemory)})
+	*room = a
+	l.answers[client] = room
+}
+
+// answerTo is the last answer to a client; the zero answer: none is remembered.
+func (l *Leases) answerTo(client ClientID) answer {
+	if a := l.answers[client]; a != nil {
+		return *a
+	}
+	return answer{}
 }
 
 // forgetAnswers drops answers, and counts of DECLINEs, that are too old.
@@ -75,7 +86,7 @@ func (l *Leases) forgetAnswers(now time.Time) {
 	for len(l.answerQueue) > 0 && !l.answerQueue[0].at.After(now) {
 		client := l.answerQueue[0].client
 		l.answerQueue = l.answerQueue[1:]
-		if until := l.answers[client].at.Add(answerMemory); until.After(now) { // answered again meanwhile
+		if until := l.answerTo(client).at.Add(answerMemory); until.After(now) { // answered again meanwhile
 			l.answerQueue = append(l.answerQueue, clientLapse{client, until})
 		} else {
 			delete(l.answers, client)
@@ -89,7 +100,7 @@ func (l *Leases) forgetAnswers(now time.Time) {
 
 // declinedBy counts a DECLINE and remembers whose address it was.
 func (l *Leases) declinedBy(addr netip.Addr, why declined, now time.Time) {
-	l.declined[addr] = why
+	l.declined.set(addr, why)
 	if l.declines[why.client] == 0 {
 		l.declineQueue = append(l.declineQueue, clientLapse{why.client, now.Add(time.Hour)})
 	}
@@ -122,7 +133,7 @@ func (d *decider) answerOf(decision *Decision) answer {
 // sentLately reports whether the client got the address by the way that its
 // DECLINE comes, not more than a minute ago, and may decline it (D-32).
 func (d *decider) sentLately(addr netip.Addr) bool {
-	a := d.l.answers[d.m.Client]
+	a := d.l.answerTo(d.m.Client)
 	by, proved := d.way()
 	switch {
 	case !proved:
@@ -142,7 +153,7 @@ func (d *decider) mayAccept(addr netip.Addr) bool {
 	if _, held := d.l.heldBy[d.m.Client]; held {
 		return true
 	}
-	a := d.l.answers[d.m.Client]
+	a := d.l.answerTo(d.m.Client)
 	return a.offered && d.steady.Sub(a.at) < answerMemory ||
 		d.steady.Before(d.f.Started.Add(d.f.Policy.OfferHold)) || d.had(addr)
 }
@@ -155,7 +166,7 @@ func (d *decider) overdrawn(n *ipam.Subnet) bool {
 		return true
 	}
 	resting := 0
-	for addr := range d.l.declined {
+	for addr := range d.l.declined.all() {
 		if stored := d.l.stored.at(addr); stored.State == Quarantined && stored.Expires.After(d.now) && n.Contains(addr) {
 			resting++
 		}
@@ -169,7 +180,7 @@ func (d *decider) overdrawn(n *ipam.Subnet) bool {
 
 // inVain is a DECLINE that takes nothing from any client; its own is offered
 // another address next (D-32).
-func (d *decider) inVain(rule string, reason Reason, addr netip.Addr) Decision {
+func (d *decider) inVain(rule string, reason Reason, addr netip.Addr) *Decision {
 	decision := d.silent(rule, reason)
 	decision.effect.answer = answer{at: d.steady, avoid: addr}
 	return decision
@@ -177,8 +188,8 @@ func (d *decider) inVain(rule string, reason Reason, addr netip.Addr) Decision {
 
 // chooseAnother is chooseOnWire without the address that the client declined in
 // vain, unless there is no other.
-func (d *decider) chooseAnother(c client, w wire) (choice, *ipam.Subnet) {
-	if d.avoid = d.l.answers[c.id].avoid; d.avoid.IsValid() {
+func (d *decider) chooseAnother(c *client, w wire) (choice, *ipam.Subnet) {
+	if d.avoid = d.l.answerTo(c.id).avoid; d.avoid.IsValid() {
 		if one, n := d.chooseOnWire(c, w); one.address != nil {
 			return one, n
 		}
@@ -209,20 +220,20 @@ func (d *decider) releasable(addr netip.Addr) bool {
 // resumed answers a client that renews, from its address, a lease that was
 // declined in its name: it uses the address, so the DECLINE was not its own, or
 // is over (D-33). It reports false where nothing of the kind is the case.
-func (d *decider) resumed(granted string, a *ipam.Address, n *ipam.Subnet, c client) (Decision, bool) {
+func (d *decider) resumed(granted string, a *ipam.Address, n *ipam.Subnet, c *client) (*Decision, bool) {
 	addr := a.Address.Addr()
 	b := d.l.binding(a, d.now)
 	if d.state != Renewing || b.State != Quarantined || !b.running(d.now) || !d.fromItsAddress() {
-		return Decision{}, false
+		return nil, false
 	}
-	why, known := d.l.declined[addr]
+	why, known := d.l.declined.find(addr)
 	switch {
 	case !known:
 		d.trace.addf("D-33", "%s rests, and it is not known for whom: its client may be the one that renews", addr)
 		return d.silent("D-33", ReasonTaken), true
-	case why.client != c.id || !why.until.After(d.now) || !d.s.Leasable(a) || d.l.infrastructure[addr]:
-		return Decision{}, false
-	case d.l.inWork[addr] != "" && d.l.inWork[addr] != c.id:
+	case why.client != c.id || !why.until.After(d.now) || !d.s.Leasable(a) || d.l.infrastructure.at(addr):
+		return nil, false
+	case d.l.inWork.at(addr) != "" && d.l.inWork.at(addr) != c.id:
 		return d.silent("D-16", ReasonBusy), true
 	}
 	d.trace.addf("D-33", "%s was declined in the name of the client, which uses it: its quarantine ends", addr)

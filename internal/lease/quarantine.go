@@ -30,7 +30,7 @@ func (e *Engine) endRest(ctx context.Context, addr netip.Addr, only Revision) er
 		err = ErrConflict
 	}
 	if err == nil {
-		l.inWork[addr] = Declined
+		l.inWork.set(addr, Declined)
 	}
 	e.mu.Unlock()
 	if err != nil {
@@ -58,7 +58,7 @@ func (l *Leases) unrested(addr netip.Addr, now time.Time) (Lease, Revision, erro
 	switch {
 	case !resting:
 		return Lease{}, 0, ErrNotQuarantined
-	case l.inWork[addr] != "":
+	case l.inWork.at(addr) != "":
 		return Lease{}, 0, ErrInWork
 	}
 	next := stored.Lease

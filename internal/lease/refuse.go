@@ -12,7 +12,7 @@ import (
 // the rule: NetBox was not heard for too long (H-4), or, for a client without a
 // static address, leases may exist that are not known (H-5), or a relay that
 // nothing vouches for names a stranger's network (N-11).
-func (d *decider) doubted(c client) (rule string, reason Reason) {
+func (d *decider) doubted(c *client) (rule string, reason Reason) {
 	if rule, reason = d.onlyRunning(c); rule != "" {
 		return rule, reason
 	}
@@ -30,7 +30,7 @@ func (d *decider) doubted(c client) (rule string, reason Reason) {
 // proved reports whether a refusal is founded: NetBox confirmed the snapshot of
 // late (H-4), and nothing that it rests on vanished without being seen deleted
 // (T-3). n may be nil.
-func (d *decider) proved(n *ipam.Subnet, c client) bool {
+func (d *decider) proved(n *ipam.Subnet, c *client) bool {
 	switch {
 	case d.late:
 		if d.trace != nil {
@@ -52,7 +52,7 @@ func (d *decider) proved(n *ipam.Subnet, c client) bool {
 
 // vanishedFor reports whether an address that the client has, had or asks for
 // vanished from NetBox, or what it lies in.
-func (d *decider) vanishedFor(n *ipam.Subnet, c client) bool {
+func (d *decider) vanishedFor(n *ipam.Subnet, c *client) bool {
 	if slices.ContainsFunc(c.statics, func(a *ipam.Address) bool { return d.s.Loss(a) != ipam.Present }) {
 		return true
 	}
@@ -70,7 +70,7 @@ func (d *decider) vanishedFor(n *ipam.Subnet, c client) bool {
 // refuse is column Auth of the decision table: NAK where this server is authoritative,
 // else silence. A client that chose this server's offer is refused by an own
 // server too (K-5).
-func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c client) Decision {
+func (d *decider) refuse(rule string, reason Reason, n *ipam.Subnet, c *client) *Decision {
 	if doubt, why := d.doubted(c); doubt != "" {
 		return d.silent(doubt, why)
 	}

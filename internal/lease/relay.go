@@ -65,7 +65,7 @@ func (d *decider) vouched() bool {
 // onlyRunning reports why the client may have no new lease now, and the rule:
 // NetBox was not heard for too long (H-4), or only a link selection that nothing
 // vouches for says where a stranger is (N-11).
-func (d *decider) onlyRunning(c client) (rule string, reason Reason) {
+func (d *decider) onlyRunning(c *client) (rule string, reason Reason) {
 	switch {
 	case d.stale:
 		return "H-4", ReasonStale

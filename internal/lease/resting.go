@@ -18,12 +18,12 @@ var errUnprobed = errors.New("no echo request could be sent")
 // fromQuarantine takes the address on the wire that has rested longest, where
 // nothing else is left; it is offered if an echo request stays unanswered.
 // none is the choice without it.
-func (d *decider) fromQuarantine(c client, w wire, none choice) (choice, *ipam.Subnet) {
+func (d *decider) fromQuarantine(c *client, w wire, none choice) (choice, *ipam.Subnet) {
 	if !d.f.CanProbe || d.skewed() {
 		return none, nil
 	}
 	one, network, ends := none, (*ipam.Subnet)(nil), time.Time{}
-	for addr := range d.l.resting {
+	for addr := range d.l.resting.all() {
 		stored := d.l.stored.at(addr)
 		rested := stored.Expires.Add(minRest - d.f.Policy.DeclineTime)
 		older := one.address == nil || stored.Expires.Before(ends) || stored.Expires.Equal(ends) && addr.Less(one.address.Address.Addr())
@@ -56,7 +56,7 @@ func (e *Engine) wakes(ctx context.Context, m *ClientMessage, addr netip.Addr) (
 	e.mu.Lock()
 	next, revision, err := e.facts.Leases.unrested(addr, e.judged(e.config.Now()))
 	if err == nil {
-		e.facts.Leases.inWork[addr] = m.Client
+		e.facts.Leases.inWork.set(addr, m.Client)
 	}
 	e.mu.Unlock()
 	if err == nil {

@@ -57,9 +57,9 @@ func (l *Leases) link(addr netip.Addr, h hold) hold {
 	h.share.pool.groups[h.share.group]++
 	list := l.shares[h.share]
 	if h.older = list.newest; h.older.IsValid() {
-		before := l.holds[h.older]
+		before := l.holds.at(h.older)
 		before.newer = addr
-		l.holds[h.older] = before
+		l.holds.set(h.older, before)
 	} else {
 		list.oldest = addr
 	}
@@ -78,16 +78,16 @@ func (l *Leases) unlinkHold(h hold) {
 	list := l.shares[h.share]
 	list.n--
 	if h.older.IsValid() {
-		before := l.holds[h.older]
+		before := l.holds.at(h.older)
 		before.newer = h.newer
-		l.holds[h.older] = before
+		l.holds.set(h.older, before)
 	} else {
 		list.oldest = h.newer
 	}
 	if h.newer.IsValid() {
-		after := l.holds[h.newer]
+		after := l.holds.at(h.newer)
 		after.older = h.older
-		l.holds[h.newer] = after
+		l.holds.set(h.newer, after)
 	} else {
 		list.newest = h.older
 	}
@@ -123,7 +123,7 @@ func (l *Leases) surplus(pool *offers) ClientID {
 			most = list
 		}
 	}
-	return l.holds[most.oldest].client
+	return l.holds.at(most.oldest).client
 }
 
 // share is what an offer to the client of the message counts against in n.
@@ -153,13 +153,13 @@ func hashed(b []byte) uint8 {
 
 // ration bounds what strangers are offered. It reports false if all
 // that is free of the pool is kept for machines that NetBox knows.
-func (d *decider) ration(one *choice, n *ipam.Subnet, c client) bool {
+func (d *decider) ration(one *choice, n *ipam.Subnet, c *client) bool {
 	if c.known() || one.own && d.binding(one.address).running(d.now) {
 		return true
 	}
 	one.share = d.share(n)
 	room, held := d.room(n, one.share.pool), one.share.pool.total
-	if h, ok := d.l.holds[d.l.heldBy[c.id]]; ok && h.share.pool == one.share.pool {
+	if h, ok := d.l.holds.find(d.l.heldBy[c.id]); ok && h.share.pool == one.share.pool {
 		held--
 	}
 	percent, source := d.keepForKnown(n)
@@ -210,7 +210,7 @@ func (d *decider) countFree(p *pool, low, high int) int {
 	n := high - low
 	p.free.each(low, high, func(position int, key int64) {
 		if key == unavailable && (p.unused.at(position) != unavailable || p.used.at(position) != unavailable) {
-			key = d.l.ended[p.Addr(position)].key
+			key = d.l.ended.at(p.Addr(position)).key
 		}
 		if key > last {
 			n--

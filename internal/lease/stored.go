@@ -1,7 +1,6 @@
 package lease
 
 import (
-	"encoding/binary"
 	"iter"
 	"math"
 	"net/netip"
@@ -38,12 +37,6 @@ type packedLease struct {
 }
 
 const noTime = math.MinInt64
-
-// key is an IPv4 address as a number.
-func key(addr netip.Addr) uint32 {
-	octets := addr.As4()
-	return binary.BigEndian.Uint32(octets[:])
-}
 
 // len is the number of leases.
 func (t *storedLeases) len() int { return len(t.places) }
@@ -139,10 +132,8 @@ func packed(l storedLease) packedLease {
 }
 
 func (p *packedLease) unpacked() storedLease {
-	var octets [4]byte
-	binary.BigEndian.PutUint32(octets[:], p.addr)
 	l := storedLease{Lease: Lease{
-		Addr: netip.AddrFrom4(octets), Client: p.client, Hardware: p.hardware, State: p.state, Hostname: p.hostname,
+		Addr: addrOf(p.addr), Client: p.client, Hardware: p.hardware, State: p.state, Hostname: p.hostname,
 		InterfaceKind: p.interfaceKind, InterfaceID: p.interfaceID, Unsynced: p.unsynced, ToldClient: p.toldClient,
 	}, revision: p.revision}
 	if p.expires != noTime {

@@ -34,7 +34,7 @@ func (s *story) send(t *rapid.T, m ClientMessage) Decision {
 	var d Decision
 	var err error
 	if s.crowded {
-		d, out.promise, err = s.Start(&m, nil)
+		d, out.promise, err = startAt(s.Engine, &m, nil)
 	}
 	if !s.crowded || errors.Is(err, ErrWaits) {
 		d, err = s.Handle(s.t.Context(), m, nil)
@@ -106,7 +106,7 @@ func (s *story) crowd(t *rapid.T) {
 	for _, out := range kept {
 		d, promise, err := out.first, out.promise, error(nil)
 		for promise != nil && !promise.Kept() {
-			if d, promise, err = promise.Again(&out.m, nil); promise != nil {
+			if d, promise, err = againWith(promise, &out.m, nil); promise != nil {
 				Keep([]*Promise{promise})
 			}
 		}
@@ -165,7 +165,7 @@ func (s *story) refused(t *rapid.T, m ClientMessage, trace *Trace) {
 	for _, host := range s.hosts {
 		a := s.seen.Address(0, host)
 		_, waits := s.decider(m).leasedToOther(a, s.seen.Interface(s.port))
-		waits = waits || m.Hardware != "" && s.facts.Leases.claims[host].After(s.facts.Steady)
+		waits = waits || m.Hardware != "" && s.facts.Leases.claims.at(host).After(s.facts.Steady)
 		if m.shown() == web && a.Interface == s.port && !s.seen.IsDynamic(a) && !waits {
 			static = true
 			if host == asked {

@@ -443,7 +443,7 @@ func (s *story) restart(t *rapid.T) {
 		addr    netip.Prefix
 	}
 	claimed, steady := false, s.lookAtClock(s.now) // the host itself claims its address anew by its next renewal (I-14)
-	for _, until := range s.facts.Leases.claims {
+	for _, until := range s.facts.Leases.claims.all() {
 		claimed = claimed || until.After(steady)
 	}
 	ask := func() map[netip.Addr]answer {

@@ -9,21 +9,22 @@ import (
 // minRemaining is the shortest time worth acknowledging without the store.
 const minRemaining = time.Minute
 
-// troubled is the answer when a wait ended badly, or found no place: silence,
+// troubled makes decision the answer when a wait ended badly, or found no place: silence,
 // except that a client which renews keeps its running lease for the time that is
 // left, since that needs no write. Clients in other states may have lost the
 // address to another server's client unseen (H-3, H-4, B-9). The lock is held.
-func (e *Engine) troubled(m *ClientMessage, decision Decision, err error, trace *Trace) (Decision, error) {
+func (e *Engine) troubled(m *ClientMessage, decision *Decision, err error, trace *Trace) error {
 	told := fmt.Errorf("%s from %s: %w", m.Type, m.Client, err)
-	if left := e.remaining(m, &decision); left >= minRemaining {
+	if left := e.remaining(m, decision); left >= minRemaining {
 		trace.addf("H-4", "the store failed: acknowledged for the %s that are left", left)
 		decision.Rule, decision.Time = "H-4", left
-		return decision, told
+		return told
 	}
+	*decision = Decision{Rule: "H-3", Reason: ReasonStoreFailed}
 	if errors.Is(err, ErrCrowded) {
-		return Decision{Rule: "B-9", Reason: ReasonCrowded}, told
+		*decision = Decision{Rule: "B-9", Reason: ReasonCrowded}
 	}
-	return Decision{Rule: "H-3", Reason: ReasonStoreFailed}, told
+	return told
 }
 
 // remaining is for how long the client that is to be acknowledged may go on without

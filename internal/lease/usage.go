@@ -99,14 +99,14 @@ func (e *Engine) count(u *Usage, a *ipam.Address) {
 	judged := e.judged(e.config.Now())
 	addr := a.Address.Addr()
 	b := l.binding(a, judged)
-	switch h, held := l.holds[addr]; {
+	switch h, held := l.holds.find(addr); {
 	case b.running(judged) && b.State == Quarantined:
 		u.Quarantined++
 	case b.running(judged):
 		u.Leased++
 	case held && h.until.After(f.Steady):
 		u.Offered++
-	case l.infrastructure[addr] || reserved(a):
+	case l.infrastructure.at(addr) || reserved(a):
 		u.Withheld++
 	case b.Client == "":
 		u.Free++

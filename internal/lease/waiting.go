@@ -16,7 +16,7 @@ func (d *decider) free(statics []*ipam.Address, port *ipam.Interface) []*ipam.Ad
 	}
 	for i, a := range statics {
 		b, leased := d.leasedToOther(a, port)
-		if until := d.l.claims[a.Address.Addr()]; d.m.Hardware != "" && until.After(d.steady) {
+		if until := d.l.claims.at(a.Address.Addr()); d.m.Hardware != "" && until.After(d.steady) {
 			b, leased = Binding{Client: d.m.Hardware, Expires: d.now.Add(until.Sub(d.steady)), State: Bound}, true // of the host itself (I-14)
 		}
 		if leased && d.holdBack(a, port, b) {
@@ -74,12 +74,12 @@ func (d *decider) ofPort(mac ipam.MAC, port *ipam.Interface) bool {
 // no longer, where NetBox has taken the address away (S-11), or the client may have no
 // new lease by b (CTX-5). Below a minute it is
 // silence: the client has the address until then, so a refusal would be wrong.
-func (d *decider) lastTime(rule string, addr netip.Addr, n *ipam.Subnet, c client, by bar) (Decision, bool) {
+func (d *decider) lastTime(rule string, addr netip.Addr, n *ipam.Subnet, c *client, by bar) (*Decision, bool) {
 	a := d.s.Address(n.VRF, addr)
 	b := d.leaseOn(a, addr)
 	runs := b.running(d.now)
 	if b.Client != c.id || b.State != Bound || !runs && !d.f.Distrusted {
-		return Decision{}, false
+		return nil, false
 	}
 	reason := d.ending(a)
 	if reason == "" && b.Rival != "" {
@@ -90,8 +90,8 @@ func (d *decider) lastTime(rule string, addr netip.Addr, n *ipam.Subnet, c clien
 	}
 	switch {
 	case reason == "":
-		return Decision{}, false
-	case d.l.unread[addr]: // there is no write that would show it
+		return nil, false
+	case d.l.unread.at(addr): // there is no write that would show it
 		return d.silent(rule, ReasonStoreFailed), true
 	case !runs: // perhaps only by a clock that was set forward (S-14, S-15)
 		d.traceSkew()

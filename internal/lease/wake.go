@@ -60,24 +60,24 @@ func (e *Engine) longestLeftAlone() (addr netip.Addr, chosen rest, found bool) {
 	defer e.mu.Unlock()
 	now, l := e.judged(e.config.Now()), e.facts.Leases
 	steady := e.facts.Steady
-	for known := range e.rests {
-		if !l.resting[known] {
-			delete(e.rests, known)
+	for known := range e.rests.all() {
+		if !l.resting.at(known) {
+			e.rests.drop(known)
 		}
 	}
 	if e.facts.Storeless {
 		return addr, chosen, false
 	}
-	for at := range l.resting {
+	for at := range l.resting.all() {
 		stored := l.stored.at(at)
 		if !stored.Expires.After(now) {
 			continue
 		}
-		r := e.rests[at]
+		r := e.rests.at(at)
 		if r.since.IsZero() || r.revision != stored.revision {
 			r.since, r.asked, r.revision = steady, time.Time{}, stored.revision
 		}
-		e.rests[at] = r
+		e.rests.set(at, r)
 		due := steady.Sub(r.since) >= minRest && (r.asked.IsZero() || steady.Sub(r.asked) >= lookAgain)
 		if due && (!found || r.before(chosen) || !chosen.before(r) && at.Less(addr)) {
 			addr, chosen, found = at, r, true
@@ -85,7 +85,7 @@ func (e *Engine) longestLeftAlone() (addr netip.Addr, chosen rest, found bool) {
 	}
 	if found {
 		chosen.asked = steady
-		e.rests[addr] = chosen
+		e.rests.set(addr, chosen)
 	}
 	return addr, chosen, found
 }
@@ -115,7 +115,7 @@ func (e *Engine) deserted(ctx context.Context, addr netip.Addr, r rest) bool {
 
 // heard notes that a host at addr answered an echo request.
 func (e *Engine) heard(addr netip.Addr) {
-	r := e.rests[addr]
+	r := e.rests.at(addr)
 	r.heard = true
-	e.rests[addr] = r
+	e.rests.set(addr, r)
 }

@@ -26,7 +26,7 @@ func (e *Engine) Rehearse(m ClientMessage, trace *Trace) Decision {
 	e.lookAtClock(now)
 	decision := Decide(&e.facts, &m, now, trace)
 	if e.store == nil && decision.effect.change.Addr.IsValid() {
-		decision, _ = e.troubled(&m, decision, ErrNoStore, trace) // a rehearsal is in no trouble
+		_ = e.troubled(&m, &decision, ErrNoStore, trace) // a rehearsal is in no trouble
 	}
 	return decision
 }

@@ -375,7 +375,7 @@ func (r *rig) exhausted(m ClientMessage) {
 	if d.Verdict == Silent && d.Reason == ReasonPoolEmpty {
 		return
 	}
-	if h := r.facts.Leases.holds[d.Addr.Addr()]; d.Verdict != Offer || !h.stranger || h.client == m.Client {
+	if h := r.facts.Leases.holds.at(d.Addr.Addr()); d.Verdict != Offer || !h.stranger || h.client == m.Client {
 		r.t.Errorf("%s from %s: %s, want nothing but an offer of another client\n%s", m.Type, m.Client, brief(d), trace)
 	}
 }
@@ -386,12 +386,12 @@ func (r *rig) Handle(ctx context.Context, m ClientMessage, trace *Trace) (Decisi
 	if r.handled.Add(1)%2 == 1 {
 		return r.Engine.Handle(ctx, m, trace)
 	}
-	d, promise, err := r.Start(&m, trace)
+	d, promise, err := startAt(r.Engine, &m, trace)
 	for promise != nil {
 		if Keep([]*Promise{promise}); promise.Kept() {
 			return d, nil
 		}
-		d, promise, err = promise.Again(&m, trace)
+		d, promise, err = againWith(promise, &m, trace)
 	}
 	if errors.Is(err, ErrWaits) {
 		return r.Engine.Handle(ctx, m, trace)

@@ -174,7 +174,7 @@ func (d *decider) young() bool {
 
 // mayBeLost reports whether addr may be the client's by a lease that was lost:
 // no other client is known there.
-func (d *decider) mayBeLost(a *ipam.Address, n *ipam.Subnet, c client) bool {
+func (d *decider) mayBeLost(a *ipam.Address, n *ipam.Subnet, c *client) bool {
 	if a == nil || !d.young() || d.stale || d.f.Storeless || d.l.binding(a, d.now).Client != "" {
 		return false
 	}
@@ -185,7 +185,7 @@ func (d *decider) mayBeLost(a *ipam.Address, n *ipam.Subnet, c client) bool {
 // mayBeUsed reports whether the last client of a, which is not c, may have a
 // newer lease that was lost: then only silence after an echo request lets another
 // client have the address.
-func (d *decider) mayBeUsed(a *ipam.Address, c client) bool {
+func (d *decider) mayBeUsed(a *ipam.Address, c *client) bool {
 	if !d.young() {
 		return false
 	}
@@ -195,7 +195,7 @@ func (d *decider) mayBeUsed(a *ipam.Address, c client) bool {
 
 // unproved reports whether an ended lease of another client at a was not probed
 // for c: an offer is, and its hold tells so (H-6).
-func (d *decider) unproved(a *ipam.Address, c client) bool {
+func (d *decider) unproved(a *ipam.Address, c *client) bool {
 	if d.m.Type == Discover || !d.mayBeUsed(a, c) || d.l.heldBy[c.id] == a.Address.Addr() {
 		return false
 	}

@@ -231,7 +231,7 @@ func TestAnAddressWhoseHostAnsweredIsNotHeld(t *testing.T) {
 			if d, err := r.Handle(t.Context(), discover(bob), nil); d.Verdict != Silent || err == nil {
 				t.Errorf("%s, %v", brief(d), err)
 			}
-			if holder := r.facts.Leases.holds[netip.MustParseAddr("10.0.0.31")].client; holder != "" {
+			if holder := r.facts.Leases.holds.at(netip.MustParseAddr("10.0.0.31")).client; holder != "" {
 				t.Errorf("it is held for %s", holder)
 			}
 		})

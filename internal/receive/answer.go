@@ -116,9 +116,9 @@ func (c *Chain) answer(out *Outcome, req *dhcpv4.DHCPv4, in dhcp4.Ingress, ident
 		out.Drop = why
 		return
 	}
-	out.Exchange = out.memory.share(in)
+	out.Exchange = out.memory.share(in, out.promise)
 	out.Exchange.Trace, out.Exchange.Rehearsal, out.Exchange.Prompt = trace, out.rehearsal, out.prompt
-	out.Exchange.Parks, out.Exchange.Promise = c.Prompt != nil && !out.rehearsal, out.promise
+	out.Exchange.Parks = c.Prompt != nil && !out.rehearsal
 	c.Exchanges.Put(req, out.Exchange)
 	defer c.Exchanges.Close(req)
 	if out.Proxied {

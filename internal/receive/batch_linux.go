@@ -131,7 +131,9 @@ type outgoing struct {
 }
 
 // told counts the reply once it has left, or could not.
-func (r *outgoing) told(m *meter, err error) { m.sent(r.reply, r.row, err, time.Since(r.at)) }
+func (r *outgoing) told(m *meter, now time.Time, err error) {
+	m.sent(r.reply, r.row, err, now.Sub(r.at))
+}
 
 // newOutbox sends through the socket of l.
 func (s *Server) newOutbox(l *listener) *outbox {
@@ -153,12 +155,13 @@ func (o *outbox) flush() {
 	}
 	for next := 0; next < len(o.replies); {
 		n, err := o.send(next)
+		now := time.Now()
 		for ; n > 0; n-- {
-			o.left(&o.replies[next], nil)
+			o.left(&o.replies[next], now, nil)
 			next++
 		}
 		if err != nil {
-			o.left(&o.replies[next], err)
+			o.left(&o.replies[next], now, err)
 			next++
 		}
 	}
@@ -167,9 +170,9 @@ func (o *outbox) flush() {
 }
 
 // left is about a reply that has left, or could not.
-func (o *outbox) left(r *outgoing, err error) {
+func (o *outbox) left(r *outgoing, now time.Time, err error) {
 	o.working.endOf(r.client)
-	r.told(o.meter, err)
+	r.told(o.meter, now, err)
 }
 
 // send sends from the given reply on. It returns how many left, or the error of the

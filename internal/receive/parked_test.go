@@ -109,9 +109,9 @@ func (r *renewals) renew(x *dhcp4.Exchange, req, resp *dhcpv4.DHCPv4) (*dhcpv4.D
 	var err error
 	switch {
 	case x.Promise != nil:
-		x.Decision, x.Promise, err = x.Promise.Again(&x.Message, nil)
+		x.Promise, err = x.Promise.Again(&x.Decision, &x.Message, nil)
 	case x.Parks:
-		x.Decision, x.Promise, err = r.engine.Start(&x.Message, nil)
+		x.Promise, err = r.engine.Start(&x.Decision, &x.Message, nil)
 	default:
 		err = lease.ErrWaits
 	}
@@ -130,7 +130,7 @@ func (r *renewals) renew(x *dhcp4.Exchange, req, resp *dhcpv4.DHCPv4) (*dhcpv4.D
 	if x.Decision.Verdict == lease.Silent || x.Decision.Verdict == lease.Taken {
 		return nil, true
 	}
-	if err := dhcp4.Fill(req, resp, x.Decision, dhcp4.Extra{}); err != nil {
+	if err := dhcp4.Fill(req, resp, &x.Decision, dhcp4.Extra{}); err != nil {
 		r.t.Error(err)
 	}
 	return resp, false

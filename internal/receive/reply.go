@@ -61,30 +61,25 @@ func destinationOf(req, resp *dhcpv4.DHCPv4, in arrivedBy, frames bool) destinat
 	default:
 		toClient = onInterface
 	}
-	for _, row := range [...]struct {
-		name    string
-		applies bool
-		addr    netip.Addr
-		port    uint16
-		path    path
-	}{
-		{"relay", !giaddr.IsUnspecified(), giaddr, relayPort(req, in), routed},
-		{"nak", dhcp4.TypeOf(resp) == dhcpv4.MessageTypeNak, broadcast, dhcpv4.ClientPort, onInterface},
-		{"ciaddr", answersAt(req, in), ciaddr, dhcpv4.ClientPort, toClient},
-		{"broadcast", req.IsBroadcast(), broadcast, dhcpv4.ClientPort, onInterface},
-		{"hardware", framed && !yiaddr.IsUnspecified(), yiaddr, dhcpv4.ClientPort, byHardware},
-		{"unaddressable", true, broadcast, dhcpv4.ClientPort, onInterface},
-	} {
-		if !row.applies {
-			continue
+	to := func(name string, addr netip.Addr, port uint16, way path) destination {
+		if way == routed && addr.IsLinkLocalUnicast() {
+			way = onInterface
 		}
-		d := destination{row.name, netip.AddrPortFrom(row.addr, row.port), row.path}
-		if d.path == routed && row.addr.IsLinkLocalUnicast() {
-			d.path = onInterface
-		}
-		return d
+		return destination{name, netip.AddrPortFrom(addr, port), way}
 	}
-	return destination{}
+	switch { // the first row that applies
+	case !giaddr.IsUnspecified():
+		return to("relay", giaddr, relayPort(req, in), routed)
+	case dhcp4.TypeOf(resp) == dhcpv4.MessageTypeNak:
+		return to("nak", broadcast, dhcpv4.ClientPort, onInterface)
+	case answersAt(req, in):
+		return to("ciaddr", ciaddr, dhcpv4.ClientPort, toClient)
+	case req.IsBroadcast():
+		return to("broadcast", broadcast, dhcpv4.ClientPort, onInterface)
+	case framed && !yiaddr.IsUnspecified():
+		return to("hardware", yiaddr, dhcpv4.ClientPort, byHardware)
+	}
+	return to("unaddressable", broadcast, dhcpv4.ClientPort, onInterface)
 }
 
 // answersAt reports whether the client uses ciaddr, so that a reply reaches it

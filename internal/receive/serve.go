@@ -417,7 +417,7 @@ func (s *Server) send(p *packet, o *Outcome, in arrivedBy, local map[netip.Addr]
 		err := s.frames.send(in.ifindex, resp.ClientHWAddr, netip.AddrPortFrom(source, p.via.port), d.to, r.wire)
 		if err == nil {
 			s.working.end(p)
-			r.told(s.meter, nil)
+			r.told(s.meter, time.Now(), nil)
 			return
 		}
 		s.meter.frameFailed(err)
@@ -436,5 +436,5 @@ func (s *Server) send(p *packet, o *Outcome, in arrivedBy, local map[netip.Addr]
 // write sends one reply through the socket.
 func (s *Server) write(l *listener, r outgoing) {
 	_, _, err := l.conn.WriteMsgUDPAddrPort(r.wire, r.control, r.to)
-	r.told(s.meter, err)
+	r.told(s.meter, time.Now(), err)
 }

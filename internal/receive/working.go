@@ -49,7 +49,8 @@ const (
 // value: nothing.
 type client struct {
 	chaddr [lenChaddr]byte
-	source netip.AddrPort
+	source [4]byte
+	port   uint16
 }
 
 // clientOf reads the hardware address of a datagram. A message without one is
@@ -58,7 +59,10 @@ func clientOf(datagram []byte, source netip.AddrPort) client {
 	if len(datagram) < offsetChaddr+lenChaddr || datagram[offsetHlen] == 0 || datagram[offsetHlen] > lenChaddr {
 		return client{}
 	}
-	c := client{source: source}
+	c := client{port: source.Port()}
+	if from := source.Addr().Unmap(); from.Is4() {
+		c.source = from.As4()
+	}
 	copy(c.chaddr[:], datagram[offsetChaddr:offsetChaddr+int(datagram[offsetHlen])])
 	if c.chaddr == [lenChaddr]byte{} {
 		return client{}

@@ -10,7 +10,7 @@ import (
 // claimed names an address that a client which NetBox does not know claims: one that
 // it does not get, and why, and one that it begins to lease (CL-8).
 func (h *handler) claimed(x *dhcp4.Exchange) {
-	c, d := x.Decision.Claim, x.Decision
+	c, d := &x.Decision.Claim, &x.Decision
 	if c.Address == nil {
 		return
 	}
@@ -24,7 +24,7 @@ func (h *handler) claimed(x *dhcp4.Exchange) {
 }
 
 func (h *handler) claimFields(x *dhcp4.Exchange) logrus.Fields {
-	c, f := x.Decision.Claim, h.sender(x)
+	c, f := &x.Decision.Claim, h.sender(x)
 	f["claims"], f["id"], f["by"], f["value"] = c.Address.Address, c.Address.ID, string(c.Kind), c.Value
 	if port := c.Address.Interface; port.ID != 0 {
 		f["of"] = h.Snapshot().PortName(port)

@@ -35,7 +35,8 @@ type handler struct {
 // and silence to the client (H-3).
 func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 	x := h.exchanges.Find(req)
-	m := dhcp4.ParseRequest(req, resp, x.Ingress, h.Settings.Network.ServerIDOverride)
+	m := &x.Message
+	dhcp4.ReadRequest(m, req, resp, x.Ingress, h.Settings.Network.ServerIDOverride)
 	if h.Settings.Claims.Serial {
 		m.Serial = dhcp4.Serial(req)
 	}
@@ -45,65 +46,63 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 	if s := h.Snapshot(); s != nil && s.HasPoolTags() { // OPT-14
 		m.Sender = dhcp4.OptionClient(req)
 	}
-	x.Message, x.Asked, x.Decided = m, true, true
+	x.Asked, x.Decided = true, true
 	if x.Rehearsal {
-		x.Decision = h.Engine.Rehearse(m, x.Trace)
+		x.Decision = h.Engine.Rehearse(*m, x.Trace)
 		return h.speak(req, resp, x)
 	}
-	d, err := h.decide(x)
-	switch {
-	case errors.Is(err, lease.ErrWaits):
+	if err := h.decide(x); errors.Is(err, lease.ErrWaits) {
 		x.Waits = true
 		return nil, true
-	case x.Promise != nil:
-		x.Decision, x.Promised = d, h.promised
-	default:
-		x.Decision = d
-		h.report(x, err)
+	}
+	if x.Promise != nil {
+		x.Promised = h.promised
 	}
 	return h.speak(req, resp, x)
 }
 
-// decide asks the engine and tells the metrics. ErrWaits says that a worker has to.
-func (h *handler) decide(x *dhcp4.Exchange) (lease.Decision, error) {
+// decide asks the engine and tells metrics and log, unless the reply has to wait. ErrWaits says that a worker has to.
+func (h *handler) decide(x *dhcp4.Exchange) error {
 	start := h.now()
-	d, err := h.start(x)
+	err := h.start(x)
 	if errors.Is(err, lease.ErrWaits) {
 		if x.Prompt {
-			return d, err
+			return err
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), packetTime)
 		defer cancel()
-		d, err = h.Engine.Handle(ctx, x.Message, x.Trace)
+		x.Decision, err = h.Engine.Handle(ctx, x.Message, x.Trace)
 	}
 	if x.Promise == nil {
-		h.Metrics.Decided(x.Message.Type, d, h.now().Sub(start))
+		now := h.now()
+		h.Metrics.Decided(x.Message.Type, &x.Decision, now.Sub(start))
+		h.report(x, now, err)
 	}
-	return d, err
+	return err
 }
 
 // start decides where no wait is needed, and where the reply can wait (B-16).
-func (h *handler) start(x *dhcp4.Exchange) (d lease.Decision, err error) {
+func (h *handler) start(x *dhcp4.Exchange) (err error) {
 	switch {
 	case x.Promise != nil: // it was not kept
-		d, x.Promise, err = x.Promise.Again(&x.Message, x.Trace)
+		x.Promise, err = x.Promise.Again(&x.Decision, &x.Message, x.Trace)
 	case x.Parks:
-		d, x.Promise, err = h.Engine.Start(&x.Message, x.Trace)
+		x.Promise, err = h.Engine.Start(&x.Decision, &x.Message, x.Trace)
 	default:
 		err = lease.ErrWaits
 	}
-	return d, err
+	return err
 }
 
 // promised tells of a decision whose change is durable now.
 func (h *handler) promised(x *dhcp4.Exchange) {
-	h.Metrics.Decided(x.Message.Type, x.Decision, time.Since(x.Promise.Began()))
-	h.report(x, nil)
+	h.Metrics.Decided(x.Message.Type, &x.Decision, time.Since(x.Promise.Began()))
+	h.report(x, h.now(), nil)
 }
 
 // speak turns the decision into the reply, or into silence (K-5).
 func (h *handler) speak(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange) (*dhcpv4.DHCPv4, bool) {
-	d := x.Decision
+	d := &x.Decision
 	switch d.Verdict {
 	case lease.Taken:
 		return nil, true
@@ -131,7 +130,7 @@ func (h *handler) speak(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange) (*dhcpv4.DH
 	}
 	if id := x.Message.ClientIdentifier; h.Settings.Lease.Identify != "client_id" && d.Verdict == lease.Ack && d.State == lease.Renewing && len(id) > 0 &&
 		h.sharers.alternate(x.Message.Client, id) { // I-3
-		h.Quiet.Warn("shared MAC", "one address for two clients: their identifiers renew in turn; lease.identify: client_id gives each an address of its own", fields(x.Message, d))
+		h.Quiet.Warn("shared MAC", "one address for two clients: their identifiers renew in turn; lease.identify: client_id gives each an address of its own", fields(&x.Message, d))
 	}
 	if extra.SendHostname && d.Verdict == lease.Ack {
 		h.missHostName(req, resp, d)
@@ -140,7 +139,7 @@ func (h *handler) speak(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange) (*dhcpv4.DH
 }
 
 // missHostName says why a client that asked for its name does not get it.
-func (h *handler) missHostName(req, resp *dhcpv4.DHCPv4, d lease.Decision) {
+func (h *handler) missHostName(req, resp *dhcpv4.DHCPv4, d *lease.Decision) {
 	if d.Machine == nil || resp.Options.Has(dhcpv4.OptionHostName) || resp.Options.Has(dhcpv4.OptionFQDN) ||
 		!dhcp4.Wanted(req, dhcpv4.OptionHostName) {
 		return

@@ -14,7 +14,7 @@ import (
 // classes it matched (OPT-7, OPT-12).
 func (h *handler) addOptions(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange, facts instance.Facts) {
 	if facts.Explained() {
-		explainOwn(resp, facts, x.Decision)
+		explainOwn(resp, facts, &x.Decision)
 	}
 	set := facts.Options()
 	if set == nil {
@@ -32,7 +32,7 @@ func (h *handler) addOptions(req, resp *dhcpv4.DHCPv4, x *dhcp4.Exchange, facts 
 }
 
 // explainOwn says where the options that every lease has come from (OPT-13).
-func explainOwn(resp *dhcpv4.DHCPv4, facts instance.Facts, d lease.Decision) {
+func explainOwn(resp *dhcpv4.DHCPv4, facts instance.Facts, d *lease.Decision) {
 	mask := "no prefix"
 	if n := facts.Subnet; n != nil {
 		mask = fmt.Sprintf("prefix %s (id %d)", n.Prefix.Prefix, n.ID)

@@ -13,7 +13,7 @@ import (
 // (I-8): people who entered it expect the machine to get it. Where another client
 // leases it, the line names both (S-11).
 func (h *handler) passedOver(x *dhcp4.Exchange) {
-	p := x.Decision.Passed
+	p := &x.Decision.Passed
 	if p.Address == nil {
 		return
 	}
@@ -34,7 +34,7 @@ func (h *handler) passedOver(x *dhcp4.Exchange) {
 }
 
 func (h *handler) passedFields(x *dhcp4.Exchange) logrus.Fields {
-	p, s := x.Decision.Passed, h.Snapshot()
+	p, s := &x.Decision.Passed, h.Snapshot()
 	f := logrus.Fields{
 		"client_id": string(x.Message.Client), "why": string(p.Why),
 		"address": p.Address.Address, "id": p.Address.ID,

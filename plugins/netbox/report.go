@@ -3,6 +3,7 @@ package netbox
 import (
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -13,13 +14,13 @@ import (
 // report writes the one line of a message that is worth one: a binding made or
 // ended, a refusal, a message that got nothing, trouble. All that packets can
 // cause is bounded (B-2); a debug log has a line for each message.
-func (h *handler) report(x *dhcp4.Exchange, err error) {
+func (h *handler) report(x *dhcp4.Exchange, now time.Time, err error) {
 	m, d := &x.Message, &x.Decision
 	if !h.passedOn(m, d) {
-		h.Answered(m, d, h.now())
+		h.Answered(m, d, now)
 	}
 	if x.Trace != nil {
-		h.Log.WithFields(fields(*m, *d)).WithField("why", oneLine(x.Trace)).Debug("message decided")
+		h.Log.WithFields(fields(m, d)).WithField("why", oneLine(x.Trace)).Debug("message decided")
 	}
 	h.passedOver(x)
 	h.claimed(x)
@@ -27,7 +28,7 @@ func (h *handler) report(x *dhcp4.Exchange, err error) {
 		h.unproved(x)
 	}
 	if err != nil {
-		h.Quiet.Error(string(d.Reason), "no answer: trouble on our side", withError(fields(*m, *d), err))
+		h.Quiet.Error(string(d.Reason), "no answer: trouble on our side", withError(fields(m, d), err))
 		return
 	}
 	switch {
@@ -38,9 +39,9 @@ func (h *handler) report(x *dhcp4.Exchange, err error) {
 	case d.Reason == lease.ReasonTakenAway:
 		h.explained(logrus.WarnLevel, "not_extended "+m.Asked().String(), "a lease is not extended: NetBox took its address away", x)
 	case d.Verdict == lease.Ack && d.Reason == lease.ReasonNew:
-		h.Quiet.Event("lease", "lease made", func() logrus.Fields { return fields(*m, *d) })
+		h.Quiet.Event("lease", "lease made", func() logrus.Fields { return fields(m, d) })
 	case d.Reason == lease.ReasonReleased:
-		h.Quiet.Event("release", "lease released", func() logrus.Fields { return fields(*m, *d) })
+		h.Quiet.Event("release", "lease released", func() logrus.Fields { return fields(m, d) })
 	case d.Reason == lease.ReasonDeclined && d.Static:
 		h.Quiet.Error("declined_static "+d.Addr.Addr().String(), "static address declined: another host uses it", h.sender(x))
 	case d.Reason == lease.ReasonDeclined:
@@ -80,7 +81,7 @@ func (h *handler) unanswered(x *dhcp4.Exchange) {
 		lease.ReasonNoServerID, lease.ReasonStoreFailed:
 		h.explained(logrus.WarnLevel, string(r)+" "+h.evidence(&x.Message, &x.Decision), msg, x)
 	case lease.ReasonPoolEmpty:
-		h.explained(logrus.WarnLevel, string(r)+" "+network(x.Decision), msg, x)
+		h.explained(logrus.WarnLevel, string(r)+" "+network(&x.Decision), msg, x)
 	case lease.ReasonMalformed, lease.ReasonLAGMember:
 		h.explained(logrus.WarnLevel, string(r)+" "+string(x.Message.Client), msg, x)
 	default: // a refusal that is not spoken, or a stranger
@@ -134,7 +135,7 @@ func (h *handler) explained(level logrus.Level, key, msg string, x *dhcp4.Exchan
 
 // sender adds where the packet came from, as far as the server tells.
 func (h *handler) sender(x *dhcp4.Exchange) logrus.Fields {
-	f := fields(x.Message, x.Decision)
+	f := fields(&x.Message, &x.Decision)
 	if x.Ingress.Source.IsValid() {
 		f["source"] = x.Ingress.Source
 	}
@@ -177,14 +178,14 @@ func (h *handler) evidence(m *lease.ClientMessage, d *lease.Decision) string {
 	return ""
 }
 
-func network(d lease.Decision) string {
+func network(d *lease.Decision) string {
 	if d.Subnet == nil {
 		return ""
 	}
 	return d.Subnet.Prefix.Prefix.String()
 }
 
-func fields(m lease.ClientMessage, d lease.Decision) logrus.Fields {
+func fields(m *lease.ClientMessage, d *lease.Decision) logrus.Fields {
 	f := logrus.Fields{"message": m.Type.String(), "client_id": string(m.Client), "rule": d.Rule, "reason": string(d.Reason)}
 	if d.Addr.IsValid() {
 		f["addr"] = d.Addr.Addr()
