@@ -39,9 +39,7 @@ func ParseRequest(req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) (
 func ReadRequest(m *lease.ClientMessage, req, resp *dhcpv4.DHCPv4, in Ingress, serverIDOverride bool) {
 	*m = lease.ClientMessage{
 		Type:            messageType(req),
-		RequestedAddr:   optionAddr(req.Options, dhcpv4.OptionRequestedIPAddress),
 		ClientAddr:      HeaderAddr(req.ClientIPAddr),
-		ServerID:        optionAddr(req.Options, dhcpv4.OptionServerIdentifier),
 		Relay:           HeaderAddr(req.GatewayIPAddr),
 		Source:          in.Source.Addr().Unmap(),
 		SubnetSelection: optionAddr(req.Options, dhcpv4.OptionSubnetSelection),
@@ -52,8 +50,8 @@ func ReadRequest(m *lease.ClientMessage, req, resp *dhcpv4.DHCPv4, in Ingress, s
 		LeaseTime:       leaseTime(req),
 		Hostname:        clientName(req),
 		Waited:          time.Duration(req.NumSeconds) * time.Second,
-		Malformed:       malformedOption(req),
 	}
+	requiredOptions(m, req)
 	if resp != nil {
 		m.Identifier = Identifier(resp)
 	}
@@ -70,37 +68,34 @@ func ReadRequest(m *lease.ClientMessage, req, resp *dhcpv4.DHCPv4, in Ingress, s
 
 // messageType tells a missing option 53 (BOOTP) from an unreadable one.
 func messageType(req *dhcpv4.DHCPv4) lease.MessageType {
-	if !req.Options.Has(dhcpv4.OptionDHCPMessageType) {
+	value, sent := req.Options[dhcpv4.OptionDHCPMessageType.Code()]
+	switch {
+	case !sent:
 		return lease.BOOTP
-	}
-	if t := TypeOf(req); t != dhcpv4.MessageTypeNone {
-		return lease.MessageType(t)
+	case len(value) == 1 && value[0] != 0:
+		return lease.MessageType(value[0])
 	}
 	return messageUnreadable
 }
 
-// malformedOption names the first option that must be right for the message to
-// be answered at all and is not (D-0). Has and not Get: an option of
-// length zero is present (F-31), and two copies of one option arrive as one of
-// double length (F-30). Option 55 has no wrong length; an empty one counts as
-// absent.
-func malformedOption(req *dhcpv4.DHCPv4) string {
-	switch {
-	case wrongLength(req, dhcpv4.OptionDHCPMessageType, 1):
-		return "option 53"
-	case wrongLength(req, dhcpv4.OptionRequestedIPAddress, net.IPv4len):
-		return "option 50"
-	case wrongLength(req, dhcpv4.OptionServerIdentifier, net.IPv4len):
-		return "option 54"
-	case messageType(req) == messageUnreadable:
-		return "option 53"
+// requiredOptions reads options 50 and 54, and names in m the first option that must
+// be right for the message to be answered at all and is not (D-0). An option of length
+// zero is present (F-31), and two copies of one option arrive as one of double length
+// (F-30). Option 55 has no wrong length; an empty one counts as absent.
+func requiredOptions(m *lease.ClientMessage, req *dhcpv4.DHCPv4) {
+	if m.Type == messageUnreadable {
+		reject(m, "option 53")
 	}
-	return ""
-}
-
-func wrongLength(req *dhcpv4.DHCPv4, code dhcpv4.OptionCode, want int) bool {
-	value, sent := req.Options[code.Code()]
-	return sent && len(value) != want
+	if value, sent := req.Options[dhcpv4.OptionRequestedIPAddress.Code()]; len(value) == net.IPv4len {
+		m.RequestedAddr = HeaderAddr(value)
+	} else if sent {
+		reject(m, "option 50")
+	}
+	if value, sent := req.Options[dhcpv4.OptionServerIdentifier.Code()]; len(value) == net.IPv4len {
+		m.ServerID = HeaderAddr(value)
+	} else if sent {
+		reject(m, "option 54")
+	}
 }
 
 // leaseTime is option 51; 0 where there is none, or it has the wrong length.

@@ -21,16 +21,17 @@ const endColumns = ",connected_endpoints,connected_endpoints_type,connected_endp
 
 // cabled reads, with circuits, the ports in aggregates among the given interfaces,
 // which a cable may lead to, and all interfaces of the switches that cables lead to
-// (CL-21).
-func (r *reader) cabled(ctx context.Context, t *tables, kind ipam.Kind, ids []int64) error {
+// (CL-21). It reports whether it read a switch.
+func (r *reader) cabled(ctx context.Context, t *tables, kind ipam.Kind, ids []int64) (more bool, err error) {
 	if !r.circuits || kind != ipam.Device {
-		return nil
+		return false, nil
 	}
 	places := t.places()
 	if err := r.portsBy(ctx, t, netbox.Interfaces, "lag_id", t.uncabled(places, ids), func(port *ipam.Interface) int64 { return port.LAG }); err != nil {
-		return err
+		return false, err
 	}
-	return r.portsOf(ctx, t, t.newSwitches(places))
+	switches := t.newSwitches(places)
+	return len(switches) > 0, r.portsOf(ctx, t, switches)
 }
 
 // portsOf reads all interfaces of devices, and forgets those that are gone.
@@ -136,7 +137,7 @@ func (r *reader) ends(ctx context.Context, t *tables) error {
 	if err := r.fetch(ctx, t, netbox.Interfaces, rest); err != nil {
 		return err
 	}
-	if err := r.cabled(ctx, t, ipam.Device, all); err != nil {
+	if _, err := r.cabled(ctx, t, ipam.Device, all); err != nil {
 		return err
 	}
 	return r.complete(ctx, t)

@@ -337,3 +337,50 @@ func TestHiddenFarEndsAreFound(t *testing.T) {
 		t.Errorf("problems: %v", w.problems)
 	}
 }
+
+// A switch is read whole once the interface at the end of a cable has an address, also
+// where that interface and its far end were known before (CL-21).
+func TestASwitchIsReadWholeOnceItMatters(t *testing.T) {
+	world := cabled()
+	world.Devices = append(world.Devices, netboxtest.Device{Name: "sw4", Site: "HQ", Interfaces: []netboxtest.Interface{{Name: "Eth1"}, {Name: "Eth2"}}},
+		netboxtest.Device{Name: "pc2", Site: "HQ", Interfaces: []netboxtest.Interface{{Name: "eth0", MACs: []string{"52:54:00:00:00:01"}}}})
+	world.Cables = append(world.Cables, netboxtest.Cable{A: "pc2 eth0", B: "sw4 Eth1"})
+	s := netboxtest.New(t, netboxtest.Config{})
+	seeded := netboxtest.Seed(t, s.URL(), s.TokenV1(), world)
+	w := follow(t, s, s.TokenV2(), withCircuits)
+	w.must(t)
+	if got := w.ports(t, seeded, "sw4"); got != "Eth1" {
+		t.Errorf("ports of a switch without places: %q", got)
+	}
+	s.Add(t, "ipam/ip-addresses", map[string]any{"address": "10.0.0.8/24", "assigned_object_type": "dcim.interface", "assigned_object_id": seeded.ID(t, "dcim/interfaces", "pc2 eth0")})
+	w.must(t)
+	if got := w.ports(t, seeded, "sw4"); got != "Eth1 Eth2" {
+		t.Errorf("ports %q, want all of them", got)
+	}
+}
+
+// Only a path that is whole, connected and has one interface at its end leads
+// somewhere (CL-20).
+func TestWhatAnInterfaceSaysOfItsPath(t *testing.T) {
+	d := testDecoder()
+	for row, want := range map[string]int64{
+		`"connected_endpoints":[{"id":7}],"connected_endpoints_type":"dcim.interface","connected_endpoints_reachable":true`:             7,
+		`"connected_endpoints":[{"id":7}],"connected_endpoints_type":"dcim.interface","connected_endpoints_reachable":false`:            0,
+		`"connected_endpoints":[{"id":7},{"id":8}],"connected_endpoints_type":"dcim.interface","connected_endpoints_reachable":true`:    0,
+		`"connected_endpoints":[{"id":7}],"connected_endpoints_type":"circuits.providernetwork","connected_endpoints_reachable":true`:   0,
+		`"connected_endpoints":[{"id":7}],"connected_endpoints_type":"virtualization.vminterface","connected_endpoints_reachable":true`: 0,
+		`"connected_endpoints":null,"connected_endpoints_type":null,"connected_endpoints_reachable":false`:                              0,
+		`"connected_endpoints":[],"connected_endpoints_type":null,"connected_endpoints_reachable":true`:                                 0,
+		`"name":"not asked for"`: 0,
+	} {
+		got := d.row(netbox.Interfaces, []byte(`{"id":1,"device":{"id":2},`+row+`}`))
+		port, ok := got.value.(*ipam.Interface)
+		if !ok {
+			t.Errorf("%s: %v", row, got.reason)
+			continue
+		}
+		if far := (ipam.InterfaceID{Kind: ipam.Device, ID: want}); want != 0 && port.FarEnd != far || want == 0 && port.FarEnd != (ipam.InterfaceID{}) {
+			t.Errorf("%s: far end %v, want %d", row, port.FarEnd, want)
+		}
+	}
+}

@@ -170,8 +170,8 @@ func (r *reader) readContexts(ctx context.Context, mu *sync.Mutex, t *tables) er
 
 // complete reads what MACs and addresses lead to: the interfaces that own them,
 // the aggregates, bridges and parents of those, the ports in their bridges, what
-// cables lead to, and the machines behind them. What NetBox does not show is asked for again next
-// time.
+// cables lead to, and the machines behind them. What NetBox does not show is asked
+// for again next time.
 func (r *reader) complete(ctx context.Context, t *tables) error {
 	for _, kind := range []ipam.Kind{ipam.Device, ipam.VirtualMachine} {
 		// Each round reads what the one before leads to, until nothing is missing
@@ -179,18 +179,22 @@ func (r *reader) complete(ctx context.Context, t *tables) error {
 		var before []int64
 		for range maxLinks {
 			missing := t.missingInterfaces(kind)
-			if slices.Equal(missing, before) {
-				break
+			asked := slices.Equal(missing, before)
+			if before = missing; asked {
+				missing = nil
 			}
-			before = missing
 			if err := r.fetch(ctx, t, InterfacesOf(kind), missing); err != nil {
 				return err
 			}
 			if err := r.bridged(ctx, t, kind, missing); err != nil {
 				return err
 			}
-			if err := r.cabled(ctx, t, kind, missing); err != nil {
+			more, err := r.cabled(ctx, t, kind, missing)
+			if err != nil {
 				return err
+			}
+			if len(missing) == 0 && !more {
+				break
 			}
 		}
 		if err := r.fetch(ctx, t, machinesOf(kind), t.missingMachines(kind)); err != nil {

@@ -25,10 +25,10 @@ type interfaceRow struct {
 // farEnd is the one interface at the other end of a cable path that is whole and
 // connected (CL-20).
 func (r *interfaceRow) farEnd() ipam.InterfaceID {
-	if !r.Reachable || len(r.Ends) != 1 {
+	if !r.Reachable || len(r.Ends) != 1 || r.EndsType != netbox.Interfaces.Model() {
 		return ipam.InterfaceID{}
 	}
-	return AssignedTo(r.EndsType, int64(r.Ends[0]))
+	return ipam.InterfaceID{Kind: ipam.Device, ID: int64(r.Ends[0])}
 }
 
 func (r *interfaceRow) value(d *decoder) (any, error) {

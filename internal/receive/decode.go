@@ -41,16 +41,19 @@ func decode(m *memory, b []byte) (*dhcpv4.DHCPv4, Drop) {
 		whole, ended := scanOptions(area)
 		options, cut = area[:whole], !ended && whole < len(area)
 	}
-	return settle(m.read(b, options), cut)
+	return settle(m.read(b, options), cut, m.odd)
 }
 
 // settle drops a message that means nothing, or may mean something else with the
-// option that is cut off, and mends what can be mended in others.
-func settle(req *dhcpv4.DHCPv4, cut bool) (*dhcpv4.DHCPv4, Drop) {
+// option that is cut off, and mends what can be mended in others. odd says that there
+// is something to mend.
+func settle(req *dhcpv4.DHCPv4, cut, odd bool) (*dhcpv4.DHCPv4, Drop) {
 	if cut && !clearWithoutRest(req) {
 		return nil, dropMalformed
 	}
-	mend(req)
+	if odd {
+		mend(req)
+	}
 	if !replyable(req.ClientIPAddr) && !dhcp4.HasAddress(req) {
 		req.ClientIPAddr = net.IPv4zero // old (D-6)
 	}

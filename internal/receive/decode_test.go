@@ -256,7 +256,7 @@ func decodeByLibrary(t *testing.T, b []byte) (*dhcpv4.DHCPv4, Drop) {
 	if err != nil {
 		t.Fatalf("what decode takes in is refused by the library: %v", err)
 	}
-	return settle(req, cut)
+	return settle(req, cut, true)
 }
 
 // FuzzDecode reads two datagrams into the same memory. D-0, B-17

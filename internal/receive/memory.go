@@ -24,6 +24,7 @@ type memory struct {
 	sent, said dhcpv4.Options // of req and resp, whatever handlers made of them
 	header     [maxHeaderBytes]byte
 	values     []byte // of the options in sent
+	odd        bool   // one of them has a length that has to be mended
 	wire       []byte // the reply, until it has left
 }
 
@@ -56,13 +57,14 @@ func (m *memory) read(b, options []byte) *dhcpv4.DHCPv4 {
 	}
 	m.req.ClientHWAddr = m.header[16 : 16+b[2] : maxHeaderBytes]
 	m.values = append(m.values[:0], options...)
-	tabulate(m.sent, m.values)
+	m.odd = tabulate(m.sent, m.values)
 	return &m.req
 }
 
 // tabulate lists options that are whole. The values of one that comes again are
-// joined (RFC 3396); all others lie in area.
-func tabulate(table dhcpv4.Options, area []byte) {
+// joined (RFC 3396); all others lie in area. It reports whether the length of one is
+// not as mend leaves it.
+func tabulate(table dhcpv4.Options, area []byte) (odd bool) {
 	for i := 0; i < len(area); {
 		code := area[i]
 		if code == dhcpv4.OptionPad.Code() {
@@ -70,9 +72,12 @@ func tabulate(table dhcpv4.Options, area []byte) {
 			continue
 		}
 		from, to := i+2, i+2+int(area[i+1])
+		if usual := fixedLength(code); usual != 0 && to-from != usual {
+			odd = true
+		}
 		switch before := table[code]; {
 		case len(before) > 0:
-			table[code] = append(before, area[from:to]...)
+			table[code], odd = append(before, area[from:to]...), true
 		case from == to:
 			table[code] = nil
 		default:
@@ -80,6 +85,18 @@ func tabulate(table dhcpv4.Options, area []byte) {
 		}
 		i = to
 	}
+	return odd
+}
+
+// fixedLength is the length of an option that mend looks at; 0: it does not.
+func fixedLength(code uint8) int {
+	switch code {
+	case dhcpv4.OptionDHCPMessageType.Code():
+		return 1
+	case dhcpv4.OptionRequestedIPAddress.Code(), dhcpv4.OptionServerIdentifier.Code():
+		return net.IPv4len
+	}
+	return 0
 }
 
 // answer makes resp an empty reply.

@@ -12,7 +12,6 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/counted"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/quiet"
 )
 
@@ -62,7 +61,7 @@ type meter struct {
 	log        logrus.FieldLogger
 	quiet      *quiet.Logger
 	registerer prometheus.Registerer
-	received   *counted.Vec[string]
+	received   *counted.Vec[kind]
 	replies    *counted.Vec[sentTo]
 	dropped    *counted.Vec[Drop]
 	inWork     prometheus.Gauge
@@ -70,7 +69,42 @@ type meter struct {
 }
 
 // sentTo is what a reply is counted by.
-type sentTo struct{ message, destination string }
+type sentTo struct {
+	message     kind
+	destination string
+}
+
+// kind is a message type as metrics and logs tell them apart: strangers must not be
+// able to make up values.
+type kind uint8
+
+// Kinds besides the types of DHCP messages, of which none is 0.
+const (
+	kindBOOTP kind = 0
+	kindOther kind = 255
+)
+
+func kindOf(p *dhcpv4.DHCPv4) kind {
+	value, sent := p.Options[dhcpv4.OptionDHCPMessageType.Code()]
+	switch {
+	case !sent:
+		return kindBOOTP
+	case len(value) == 1 && value[0] >= byte(dhcpv4.MessageTypeDiscover) && value[0] <= byte(dhcpv4.MessageTypeInform):
+		return kind(value[0])
+	}
+	return kindOther
+}
+
+// String is the label.
+func (k kind) String() string {
+	switch k {
+	case kindBOOTP:
+		return "BOOTP"
+	case kindOther:
+		return "other"
+	}
+	return dhcpv4.MessageType(k).String()
+}
 
 func newMeter(reg prometheus.Registerer, log logrus.FieldLogger) (*meter, error) {
 	m := &meter{
@@ -80,11 +114,11 @@ func newMeter(reg prometheus.Registerer, log logrus.FieldLogger) (*meter, error)
 		received: counted.New(prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "coredhcp_netbox_dhcp4_received_total",
 			Help: "Well-formed DHCPv4 messages received, by message type.",
-		}, []string{"message"}), func(message string) []string { return []string{message} }),
+		}, []string{"message"}), func(message kind) []string { return []string{message.String()} }),
 		replies: counted.New(prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "coredhcp_netbox_dhcp4_replies_total",
 			Help: "DHCPv4 replies sent, by message type and by what decided their destination.",
-		}, []string{"message", "destination"}), func(s sentTo) []string { return []string{s.message, s.destination} }),
+		}, []string{"message", "destination"}), func(s sentTo) []string { return []string{s.message.String(), s.destination} }),
 		dropped: counted.New(prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "coredhcp_netbox_dhcp4_dropped_total",
 			Help: "DHCPv4 packets that got no reply, by reason.",
@@ -125,7 +159,7 @@ func (m *meter) close() {
 }
 
 func (m *meter) receive(req *dhcpv4.DHCPv4) {
-	m.received.Of(messageName(req)).Inc()
+	m.received.Of(kindOf(req)).Inc()
 }
 
 // drop counts a packet that never became a message.
@@ -188,7 +222,7 @@ func (m *meter) sent(resp *dhcpv4.DHCPv4, destination string, err error, took ti
 		m.line(dropSend, fields)
 		return
 	}
-	m.replies.Of(sentTo{messageName(resp), destination}).Inc()
+	m.replies.Of(sentTo{kindOf(resp), destination}).Inc()
 	m.seconds.Observe(took.Seconds())
 	if quiet.Debugging(m.log) {
 		fields := messageFields(resp)
@@ -211,19 +245,8 @@ func (m *meter) line(r Drop, fields logrus.Fields) {
 	}
 }
 
-// messageName is a label: strangers must not be able to make up values.
-func messageName(p *dhcpv4.DHCPv4) string {
-	switch t := dhcp4.TypeOf(p); {
-	case !p.Options.Has(dhcpv4.OptionDHCPMessageType):
-		return "BOOTP"
-	case t >= dhcpv4.MessageTypeDiscover && t <= dhcpv4.MessageTypeInform:
-		return t.String()
-	}
-	return "other"
-}
-
 func messageFields(p *dhcpv4.DHCPv4) logrus.Fields {
-	f := logrus.Fields{"message": messageName(p), "mac": p.ClientHWAddr.String(), "xid": p.TransactionID.String()}
+	f := logrus.Fields{"message": kindOf(p).String(), "mac": p.ClientHWAddr.String(), "xid": p.TransactionID.String()}
 	if giaddr := addr4(p.GatewayIPAddr); !giaddr.IsUnspecified() {
 		f["giaddr"] = giaddr.String()
 	}

@@ -48,7 +48,7 @@ func fill(req, resp *dhcpv4.DHCPv4, config *ipam.Config, fallback []netip.Addr) 
 
 // setAddrs sets an option that lists IPv4 addresses, at most limit of them.
 func setAddrs(req, resp *dhcpv4.DHCPv4, code dhcpv4.OptionCode, addrs []netip.Addr, limit int) {
-	if !dhcp4.Wanted(req, code) {
+	if len(addrs) == 0 || !dhcp4.Wanted(req, code) {
 		return
 	}
 	var room [maxServers]netip.Addr

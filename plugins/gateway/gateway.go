@@ -20,11 +20,10 @@ const microsoftRoutes = dhcpv4.GenericOptionCode(249)
 const maxRouters = 255 / net.IPv4len
 
 // fill sets the options of this plugin that the client wants: 3, 121,
-// 249 and 26. gateways are those of N, config is the client's or its site's;
-// both may be nil. It returns the gateway for the default route, or the zero
+// 249 and 26. client is its address with the mask it is told, gateways are those of N,
+// config is the client's or its site's; the last two may be nil. It returns the gateway for the default route, or the zero
 // Addr.
-func fill(req, resp *dhcpv4.DHCPv4, gateways []*ipam.Address, config *ipam.Config, s settings.Gateway) netip.Addr {
-	client := dhcp4.ClientPrefix(req, resp)
+func fill(req, resp *dhcpv4.DHCPv4, client netip.Prefix, gateways []*ipam.Address, config *ipam.Config, s settings.Gateway) netip.Addr {
 	var room [4]netip.Addr
 	routers := dhcp4.Routers(room[:0], gateways, client, s.Fallback)
 	if !s.All {

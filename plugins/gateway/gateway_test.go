@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4/dhcp4test"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
@@ -74,7 +75,7 @@ func TestFill(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			req := dhcp4test.Request(t, dhcpv4.MessageTypeRequest, tt.mods...)
 			resp := dhcp4test.Granted(t, req, "10.0.0.77/24")
-			router := fill(req, resp, tt.gateways, tt.config, tt.settings)
+			router := fill(req, resp, dhcp4.ClientPrefix(req, resp), tt.gateways, tt.config, tt.settings)
 			if router != tt.router {
 				t.Errorf("gateway %v, want %v", router, tt.router)
 			}
@@ -99,7 +100,7 @@ func TestNoMoreGatewaysThanOneOptionHolds(t *testing.T) {
 	}
 	req := dhcp4test.Request(t, dhcpv4.MessageTypeRequest)
 	resp := dhcp4test.Granted(t, req, "10.0.0.77/24")
-	fill(req, resp, gateways, nil, settings.Gateway{All: true})
+	fill(req, resp, dhcp4.ClientPrefix(req, resp), gateways, nil, settings.Gateway{All: true})
 	if got := len(resp.Router()); got != 63 {
 		t.Errorf("%d gateways, want 63", got)
 	}

@@ -45,11 +45,11 @@ func (h *handler) handle4(req, resp *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, bool) {
 		return resp, false
 	}
 	facts := h.Facts(req, resp)
-	router := fill(req, resp, facts.Gateways(), facts.Config, h.Settings.Gateway)
+	client := dhcp4.ClientPrefix(req, resp)
+	router := fill(req, resp, client, facts.Gateways(), facts.Config, h.Settings.Gateway)
 	if facts.Explained() {
 		explain(resp, facts, router)
 	}
-	client := dhcp4.ClientPrefix(req, resp)
 	if router.IsValid() && !client.IsSingleIP() && !client.Contains(router) { // G-3
 		h.Quiet.Warn("gateway outside "+client.Masked().String(), "gateway is outside the client's subnet", logrus.Fields{
 			"gateway": router, "subnet": client.Masked(), "addr": client.Addr(),
