@@ -70,7 +70,7 @@ func TestExplainShowsHowACircuitWasRead(t *testing.T) {
 	}{
 		"none":            {"", "", lease.Decision{}, nil},
 		"not counted":     {"Gi1/0/5", "", lease.Decision{}, []string{"circuit", "Gi1/0/5", "means", "gigabitethernet1/0/5", "counts", "no (rule CL-13)"}},
-		"of two meanings": {"xe-0/0/1:2", "sw1", lease.Decision{Circuit: &lease.Circuit{Result: lease.CircuitNoSwitch}}, []string{"remote", "sw1", "xe-0/0/1:2, or xe-0/0/1", "its switch is no device in NetBox"}},
+		"of two meanings": {"xe-0/0/1:2", "sw1", lease.Decision{Circuit: &lease.Circuit{Result: lease.CircuitNoSwitch}}, []string{"remote", "sw1", "xe-0/0/1:2, or xe-0/0/1", "its switch is no device that the server knows"}},
 		"unread":          {"\x00", "", lease.Decision{Circuit: &lease.Circuit{Result: lease.CircuitUnread}}, []string{"hex:00", "nothing: no format reads it"}},
 		"a far end":       {"\x00\x04\x00\x0a\x01\x05", "", lease.Decision{Circuit: &lease.Circuit{Result: lease.CircuitLeads, Switch: sw, Port: port, FarEnd: far}}, []string{"hex:0004000a0105", "port 1/5", "switch", "sw1", "port", "Gi1/0/5", "leads to"}},
 		"a wrong cable":   {"Gi1/0/5", "", lease.Decision{Machine: sw, Circuit: &lease.Circuit{Result: lease.CircuitLeads, Switch: sw, Port: port, FarEnd: far}}, []string{"wrong cable", "(rule CL-18)"}},

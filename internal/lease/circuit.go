@@ -48,9 +48,9 @@ func (r CircuitResult) Words() string {
 	case CircuitUnread:
 		return "no format reads it"
 	case CircuitNoSwitch:
-		return "its switch is no device in NetBox, or several"
+		return "its switch is no device that the server knows, or several"
 	case CircuitNoPort:
-		return "it fits no interface of its switch, or several"
+		return "it fits no interface of its switch that the server knows, or several"
 	case CircuitNoCable:
 		return "no cable leads from its interface to exactly one other"
 	}
