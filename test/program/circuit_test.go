@@ -83,3 +83,30 @@ func TestExplainReadsCircuits(t *testing.T) {
 		t.Errorf("check: %s", text)
 	}
 }
+
+// CL-17: a relay of the list that was seen without a circuit is named by the running
+// server, and by check.
+func TestARelayWithoutCircuitsIsNamed(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.stop()
+	text, err := os.ReadFile(o.conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, o.conf, strings.Replace(string(text), "network: {", "network: {circuits: {relays: [127.0.0.2]}, ", 1))
+	o.start("NetBox read")
+	if _, err := o.agent.Acquire(mac(5)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.agent.Acquire(mac(6)); err != nil {
+		t.Fatal(err)
+	}
+	out, stderr, code := run(t, "circuits", "--conf", o.conf)
+	if code != 0 || !strings.Contains(out, "127.0.0.2") || !strings.Contains(out, "0 wrong cables, 1 relay without option 82, 0 circuits that lead nowhere") {
+		t.Errorf("circuits: exit code %d\n%s%s", code, out, stderr)
+	}
+	if out, stderr, _ := run(t, "check", "--conf", o.conf); !strings.Contains(out, "warning  relay 127.0.0.2 passed 4 messages on without option 82 within a day") {
+		t.Errorf("check:\n%s%s", out, stderr)
+	}
+}
