@@ -69,6 +69,9 @@ func commands(i *instance.Instance, file *settings.File, chain *receive.Chain) m
 		"unserved": {Do: func(context.Context, []byte) (any, error) {
 			return i.Unserved(time.Now()), nil
 		}},
+		"circuits": {Do: func(context.Context, []byte) (any, error) {
+			return i.Circuits(time.Now()), nil
+		}},
 		"leases": {Do: func(context.Context, []byte) (any, error) {
 			return leaseList(i.Engine.Leases(), time.Now()), nil
 		}},

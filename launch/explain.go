@@ -43,6 +43,8 @@ type question struct {
 	broadcast  bool
 	options    []string
 	subOptions []string
+	circuit    string
+	remote     string
 	capture    string
 	frame      int
 	anew       bool
@@ -70,7 +72,8 @@ command line or the settings are wrong; 1 that there was trouble.`,
   coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --relay 10.0.0.1 --message init-reboot --request 10.0.0.99
   coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --local 10.0.0.2 --arch 7
   coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --interface eth1 --option 60=PXEClient --option 55=1,3,66,67
-  coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --relay 10.0.0.1 --sub-option 1=eth0/1 --sub-option 5=10.20.0.0
+  coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --relay 10.0.0.1 --sub-option 5=10.20.0.0
+  coredhcp-netbox explain -c config.yml --mac 52:54:00:12:34:56 --relay 10.0.0.1 --circuit-id Gi1/0/5 --remote-id sw1
   tcpdump -c 1 -w seen.pcap port 67; coredhcp-netbox explain -c config.yml --packet seen.pcap --interface eth1`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.explain(cmd, q) },
@@ -92,11 +95,13 @@ command line or the settings are wrong; 1 that there was trouble.`,
 	f.BoolVar(&q.broadcast, "broadcast", false, "the client asks for answers by broadcast (flags)")
 	f.StringArrayVar(&q.options, "option", nil, "CODE=VALUE, any option: text, hex:0a0b, an address, in 55 a list of numbers; may be repeated")
 	f.StringArrayVar(&q.subOptions, "sub-option", nil, "CODE=VALUE, any sub-option of option 82, such as 1 (circuit), 2 (remote), 5, 11, 19, 150 or 152; may be repeated")
+	f.StringVar(&q.circuit, "circuit-id", "", "circuit-id that the relay adds (option 82, sub-option 1): text, or hex:000400140105")
+	f.StringVar(&q.remote, "remote-id", "", "remote-id that the relay adds (option 82, sub-option 2): text, or hex:0006001b54010203")
 	f.StringVar(&q.capture, "packet", "", "file with the message: pcap, pcapng, a hex dump of frame or message, or its bytes; - is standard input")
 	f.IntVar(&q.frame, "frame", 1, "which message of a client in --packet")
 	f.BoolVar(&q.anew, "read-netbox", false, "read NetBox now, instead of asking the server or its files")
 	f.BoolVar(&q.asJSON, "json", false, "answer as JSON")
-	for _, other := range []string{"mac", "message", "relay", "request", "current", "arch", "class", "user-class", "secs", "broadcast", "option", "sub-option"} {
+	for _, other := range []string{"mac", "message", "relay", "request", "current", "arch", "class", "user-class", "secs", "broadcast", "option", "sub-option", "circuit-id", "remote-id"} {
 		cmd.MarkFlagsMutuallyExclusive("packet", other)
 	}
 	return cmd
@@ -208,6 +213,7 @@ type answer struct {
 	Address string            `json:"address,omitempty"`
 	Network string            `json:"network,omitempty"`
 	Client  string            `json:"client,omitempty"`
+	Circuit *explainedCircuit `json:"circuit,omitempty"`
 	Why     []lease.Step      `json:"why"`
 	Reply   map[string]string `json:"reply,omitempty"`
 	Options []explainedOption `json:"options,omitempty"`
@@ -235,6 +241,9 @@ func rehearse(chain *receive.Chain, i *instance.Instance, req *dhcpv4.DHCPv4, in
 		result = explainProxy(out, i, req, in)
 	} else {
 		result = explainLease(out, req)
+		if x := out.Exchange; x != nil && x.Asked {
+			result.Circuit = explainCircuit(x, i)
+		}
 		result.Why = append(result.Why, trace.Steps...)
 	}
 	if out.Reply != nil {
@@ -313,6 +322,7 @@ func (r answer) print(w io.Writer) error {
 	if r.Address != "" {
 		fmt.Fprintf(t, "address\t%s\n", r.Address)
 	}
+	r.Circuit.print(t)
 	fmt.Fprintln(t, "\nwhy\t")
 	for _, step := range r.Why {
 		fmt.Fprintf(t, "  %s\n", cite(step.Text, step.Rule))

@@ -55,6 +55,7 @@ func (a *app) check(ctx context.Context) error {
 		fmt.Fprintf(a.stdout, "warning  %v\n", err)
 	}
 	listUnusedClasses(a.stdout, file.NetBox)
+	listCircuits(ctx, a.stdout, file)
 	if notice := instance.AboutObjects(file.NetBox); notice != "" {
 		fmt.Fprintf(a.stdout, "notice   %s\n", notice)
 	}
@@ -260,6 +261,7 @@ func needs(s settings.NetBox) []prepare.Need {
 		Reads: follow.Tables(), VRF: s.VRF, Tags: []string{s.Dynamic.Tag, s.Gateway.Tag}, ServeTag: s.Network.ServeTag,
 		MAC: s.Fields.MAC, Expire: s.Fields.Expire, Hostname: s.Fields.Hostname,
 		ReservationMAC: s.Fields.ReservationMAC, ReservationClientID: s.Fields.ReservationClientID, ReadsOnly: s.Dynamic.WriteBack == "none",
+		Circuits: len(s.Network.Circuits.Relays) > 0,
 	}
 	if s.Dynamic.WriteBack == "leased" {
 		server.Made = follow.MadeField

@@ -182,6 +182,18 @@ func (b *messageBuilder) details(req *dhcpv4.DHCPv4, q question) {
 			relayed[code] = value
 		}
 	}
+	for code, text := range map[uint8]string{1: q.circuit, 2: q.remote} {
+		flag := map[uint8]string{1: "--circuit-id", 2: "--remote-id"}[code]
+		if text == "" {
+			continue
+		}
+		if _, twice := relayed[code]; twice {
+			b.fail("%s: --sub-option %d says it too", flag, code)
+		}
+		if _, value, ok := b.option(flag, fmt.Sprintf("%d=%s", code, text), nil); ok {
+			relayed[code] = value
+		}
+	}
 	if len(relayed) > 0 {
 		req.UpdateOption(dhcpv4.OptGeneric(dhcpv4.OptionRelayAgentInformation, relayed.ToBytes()))
 	}

@@ -6,6 +6,7 @@ package circuit
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -135,13 +136,13 @@ func parsePort(s string) (port, bool) {
 	return p, ok
 }
 
-// Read returns all that a circuit-id may mean; none where no format fits. Formats
-// of the settings come before ours, and ours do not count where one of them fits.
-func Read(id []byte, formats []Format) []Reading {
+// Read returns all that a circuit-id may mean; none where no format fits. Templates
+// come before parsers, which do not count where one of them fits.
+func (f Formats) Read(id []byte) []Reading {
 	var readings []Reading
 	for _, text := range texts(id) {
-		for _, f := range formats {
-			if r, ok := f.read(text); ok {
+		for _, t := range f.templates {
+			if r, ok := t.read(text); ok {
 				readings = append(readings, r)
 			}
 		}
@@ -149,10 +150,15 @@ func Read(id []byte, formats []Format) []Reading {
 	if len(readings) > 0 {
 		return readings
 	}
-	for _, text := range texts(id) {
-		readings = append(readings, readText(text)...)
+	if f.has(ParserText) {
+		for _, text := range texts(id) {
+			readings = append(readings, readText(text)...)
+		}
 	}
-	return append(readings, readBinary(id)...)
+	if r, parser := readBinary(id); parser != "" && f.has(parser) {
+		readings = append(readings, r)
+	}
+	return readings
 }
 
 // texts are the texts that id may hold: all of it, or what follows a byte of type
@@ -174,6 +180,17 @@ func inner(id []byte) ([]byte, bool) {
 		return nil, false
 	}
 	return id[2:], true
+}
+
+// Text is a circuit-id or remote-id for people: as text, or as hex: and its bytes.
+func Text(id []byte) string {
+	switch {
+	case len(id) == 0:
+		return "(none)"
+	case printable(id):
+		return string(id)
+	}
+	return "hex:" + hex.EncodeToString(id)
 }
 
 func printable(b []byte) bool {
@@ -206,23 +223,23 @@ func readText(text string) []Reading {
 	return slices.DeleteFunc(readings, func(r Reading) bool { return r.Host == "" && len(parts) > 1 && r.port.kind == "" })
 }
 
-// readBinary reads the forms that are no text: VLAN, module and port of Cisco and
-// those that follow it, the index of NX-OS, and the port number of ProCurve.
-func readBinary(id []byte) []Reading {
+// readBinary reads the forms that are no text, and names the parser of the one that
+// fits; empty: none does.
+func readBinary(id []byte) (r Reading, parser string) {
 	value, framed := inner(id)
 	if !framed {
 		value = id
 	}
 	switch {
 	case framed && id[0] == 0 && len(value) == 4 && vlan(value[:2]):
-		return []Reading{{port: port{numbers: fmt.Sprintf("%d/%d", value[2], value[3])}, anyType: true, slots: true}}
+		return Reading{port: port{numbers: fmt.Sprintf("%d/%d", value[2], value[3])}, anyType: true, slots: true}, ParserCisco
 	case len(value) == 4 && value[0] == 0x1a && value[2]&0x0f == 0 && value[3] == 0:
 		index := binary.BigEndian.Uint32(value)
-		return []Reading{{port: port{kind: "ethernet", numbers: fmt.Sprintf("%d/%d", index>>19&0x1f+1, index>>12&0x7f+1)}}}
+		return Reading{port: port{kind: "ethernet", numbers: fmt.Sprintf("%d/%d", index>>19&0x1f+1, index>>12&0x7f+1)}}, ParserNexus
 	case !framed && len(value) == 2 && !printable(value):
-		return []Reading{{port: port{numbers: fmt.Sprint(binary.BigEndian.Uint16(value))}}}
+		return Reading{port: port{numbers: fmt.Sprint(binary.BigEndian.Uint16(value))}}, ParserProCurve
 	}
-	return nil
+	return Reading{}, ""
 }
 
 func vlan(b []byte) bool {
@@ -230,43 +247,65 @@ func vlan(b []byte) bool {
 	return id >= minVLAN && id <= maxVLAN
 }
 
-// Match returns the position of the one name that the readings fit. It reports
-// false for none, and for several: what is ambiguous matches nothing. A name that
-// has the unit comes before the port that the unit is of.
-func Match(readings []Reading, names []string) (int, bool) {
-	ports := make([]port, len(names))
-	usable := make([]bool, len(names))
-	for i, name := range names {
-		ports[i], usable[i] = parsePort(name)
-	}
-	found := make(map[int]bool)
-	for _, r := range readings {
-		exact := matching(r, ports, usable)
-		if len(exact) == 0 && r.port.unit != "" {
-			r.port.unit = ""
-			exact = matching(r, ports, usable)
-		}
-		for _, i := range exact {
-			found[i] = true
-		}
-	}
-	if len(found) != 1 {
-		return 0, false
-	}
-	for i := range found {
-		return i, true
-	}
-	return 0, false
+// Ports are the names of a switch's interfaces, taken apart once.
+type Ports struct {
+	ports     []port
+	byNumbers map[string][]int // positions, of names that are ports
 }
 
-func matching(r Reading, ports []port, usable []bool) []int {
-	var list []int
-	for i, p := range ports {
-		if usable[i] && r.fits(p) {
-			list = append(list, i)
+// NewPorts takes names apart.
+func NewPorts(names []string) *Ports {
+	p := &Ports{ports: make([]port, len(names)), byNumbers: make(map[string][]int)}
+	for i, name := range names {
+		one, ok := parsePort(name)
+		if p.ports[i] = one; ok {
+			p.byNumbers[one.numbers] = append(p.byNumbers[one.numbers], i)
 		}
 	}
+	return p
+}
+
+// Match returns the position of the one name that the readings fit. It reports
+// false where none or several fit. A name that has the unit comes before the port
+// that the unit is of.
+func (p *Ports) Match(readings []Reading) (int, bool) {
+	position, found := 0, false
+	for _, r := range readings {
+		exact := p.matching(r)
+		if len(exact) == 0 && r.port.unit != "" {
+			r.port.unit = ""
+			exact = p.matching(r)
+		}
+		for _, i := range exact {
+			if found && i != position {
+				return 0, false
+			}
+			position, found = i, true
+		}
+	}
+	return position, found
+}
+
+func (p *Ports) matching(r Reading) []int {
+	var list []int
+	add := func(numbers string) {
+		for _, i := range p.byNumbers[numbers] {
+			if r.fits(p.ports[i]) {
+				list = append(list, i)
+			}
+		}
+	}
+	add(r.port.numbers)
+	if r.slots {
+		add(r.withSlot())
+	}
 	return list
+}
+
+// withSlot is the numbers with a slot of 0 between module and port.
+func (r Reading) withSlot() string {
+	module, number, _ := strings.Cut(r.port.numbers, "/")
+	return module + "/0/" + number
 }
 
 func (r Reading) fits(p port) bool {
@@ -276,6 +315,5 @@ func (r Reading) fits(p port) bool {
 	if p.channel != "" || p.unit != "" || p.kind == "vlan" || p.kind == "port-channel" {
 		return false
 	}
-	module, number, _ := strings.Cut(r.port.numbers, "/")
-	return p.numbers == r.port.numbers || r.slots && p.numbers == module+"/0/"+number
+	return p.numbers == r.port.numbers || r.slots && p.numbers == r.withSlot()
 }

@@ -77,8 +77,8 @@ func TestACircuitLeadsToOneInterface(t *testing.T) {
 		{"control bytes", "Gi1/0/5\n", catalyst, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			readings := Read([]byte(c.id), nil)
-			i, ok := Match(readings, c.names)
+			readings := Formats{}.Read([]byte(c.id))
+			i, ok := NewPorts(c.names).Match(readings)
 			if ok != (c.want != "") || ok && c.names[i] != c.want {
 				t.Errorf("%q: %v %v of %v, want %q", c.id, i, ok, readings, c.want)
 			}
@@ -88,7 +88,7 @@ func TestACircuitLeadsToOneInterface(t *testing.T) {
 
 // CL-12: the switch that a circuit names is told.
 func TestACircuitMayNameItsSwitch(t *testing.T) {
-	readings := Read([]byte("sw1:ge-0/0/12.0:default"), nil)
+	readings := Formats{}.Read([]byte("sw1:ge-0/0/12.0:default"))
 	if !slices.ContainsFunc(readings, func(r Reading) bool { return r.Host == "sw1" && r.String() == "ge-0/0/12.0" }) {
 		t.Errorf("%+v", readings)
 	}
@@ -115,6 +115,34 @@ func TestAFormatOfTheSettings(t *testing.T) {
 	}
 	for _, bad := range []string{"", "{vlan}", "{port}{port}", "{port", "{name}", "{port}{host}{host}", strings.Repeat("x", 200) + "{port}"} {
 		if _, err := ParseFormat(bad); err == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
+}
+
+// CL-12: what is not listed is not read.
+func TestOnlyListedFormatsAreRead(t *testing.T) {
+	const ios, ifindex, number, text, template = "\x00\x04\x00\x0a\x01\x05", "\x1a\x00\x10\x00", "\x00\x23", "Gi1/0/5", "port=5 vlan=10"
+	all := []string{ios, ifindex, number, text, template}
+	for _, c := range []struct{ list, read []string }{
+		{nil, []string{ios, ifindex, number, text}},
+		{[]string{"cisco"}, []string{ios}},
+		{[]string{"nexus", "procurve"}, []string{ifindex, number}},
+		{[]string{"port={port} vlan={vlan}"}, []string{template}},
+		{[]string{"port={port} vlan={vlan}", "text"}, []string{text, template}},
+	} {
+		f, err := ParseFormats(c.list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range all {
+			if got := len(f.Read([]byte(id))) > 0; got != slices.Contains(c.read, id) {
+				t.Errorf("%q with %v: read %v", id, c.list, got)
+			}
+		}
+	}
+	for _, bad := range []string{"", "Cisco", "junos", "{vlan}"} {
+		if _, err := ParseFormats([]string{bad}); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
 	}
@@ -152,15 +180,15 @@ func FuzzRead(f *testing.F) {
 	for _, id := range []string{"", "\x00\x04\x00\x0a\x01\x05", "sw1:ge-0/0/12.0:default", "Ethernet14:Vlan2001", "\x1a\x00\x10\x00", "\x00\x23"} {
 		f.Add([]byte(id))
 	}
-	format, err := ParseFormat("{host} eth {port}:{vlan}")
+	listed, err := ParseFormats([]string{"{host} eth {port}:{vlan}", ParserCisco})
 	if err != nil {
 		f.Fatal(err)
 	}
 	names := slices.Concat(catalyst, old, nexus, ex, qfx, eos, cx, procurve)
 	f.Fuzz(func(t *testing.T, id []byte) {
-		for _, formats := range [][]Format{nil, {format}} {
-			readings := Read(id, formats)
-			if i, ok := Match(readings, names); ok && (i < 0 || i >= len(names)) {
+		for _, formats := range []Formats{{}, listed} {
+			readings := formats.Read(id)
+			if i, ok := NewPorts(names).Match(readings); ok && (i < 0 || i >= len(names)) {
 				t.Errorf("position %d", i)
 			}
 			for _, r := range readings { // a reading is read the same when it is written

@@ -3,8 +3,48 @@ package circuit
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
+
+// Names of the parsers.
+const (
+	ParserText     = "text"     // names of interfaces, as IOS, NX-OS, Junos, EOS and CX write them
+	ParserCisco    = "cisco"    // VLAN, module and port in binary, of IOS and those that follow it
+	ParserNexus    = "nexus"    // ifindex of NX-OS in binary
+	ParserProCurve = "procurve" // port number in binary
+)
+
+// Formats are the forms in which circuit-ids are read. The zero value are all parsers.
+type Formats struct {
+	templates []Format
+	parsers   []string // empty, without templates: all
+}
+
+// ParseFormats reads a list of names of parsers, and of templates (see ParseFormat):
+// what is not listed is not read. An empty list stands for all parsers.
+func ParseFormats(list []string) (Formats, error) {
+	var f Formats
+	for _, entry := range list {
+		switch {
+		case slices.Contains([]string{ParserText, ParserCisco, ParserNexus, ParserProCurve}, entry):
+			f.parsers = append(f.parsers, entry)
+		case strings.Contains(entry, "{"):
+			t, err := ParseFormat(entry)
+			if err != nil {
+				return Formats{}, err
+			}
+			f.templates = append(f.templates, t)
+		default:
+			return Formats{}, fmt.Errorf("want text, cisco, nexus, procurve or a template such as \"{host} eth {port}:{vlan}\", not %.60q", entry)
+		}
+	}
+	return f, nil
+}
+
+func (f Formats) has(parser string) bool {
+	return len(f.templates) == 0 && len(f.parsers) == 0 || slices.Contains(f.parsers, parser)
+}
 
 // Format is a circuit-id of the settings, such as "{host} eth {port}:{vlan}".
 type Format struct {

@@ -44,7 +44,15 @@ func ReadRemote(id []byte) []Switch {
 }
 
 func textMAC(text string) (mac [6]byte, ok bool) {
-	digits := strings.NewReplacer(":", "", "-", "", ".", "").Replace(text)
+	if len(text) > len("00:00:00:00:00:00") {
+		return mac, false
+	}
+	digits := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(":-.", r) {
+			return -1
+		}
+		return r
+	}, text)
 	b, err := hex.DecodeString(digits)
 	if err != nil || len(b) != len(mac) {
 		return mac, false

@@ -243,12 +243,12 @@ func TestClientName(t *testing.T) {
 	}
 }
 
-// the circuit is what the relay says it is; a client without a relay has none
-// that counts.
+// A-11, CL-14: circuit and remote-id are what the relay says; a client without a relay
+// has none that counts.
 func TestTheCircuitOfARelayedMessage(t *testing.T) {
 	req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Relayed("10.0.0.1", dhcp4test.SubOption(1, 'e', '0'), dhcp4test.SubOption(2, 7)))
-	if got := string(parse(req, nil, Ingress{}, true).Circuit); got != "e0" {
-		t.Errorf("circuit %q", got)
+	if got := parse(req, nil, Ingress{}, true); string(got.Circuit) != "e0" || string(got.Remote) != "\x07" {
+		t.Errorf("circuit %q, remote %q", got.Circuit, got.Remote)
 	}
 	if got := parse(dhcp4test.Request(t, dhcpv4.MessageTypeDiscover), nil, Ingress{}, true).Circuit; got != nil {
 		t.Errorf("circuit %q of a message without a relay", got)

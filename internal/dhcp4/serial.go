@@ -24,15 +24,36 @@ const (
 
 // Serial is the serial number that a client says it has: in its vendor class,
 // identifier, name or vendor-identifying class (options 60, 61, 12 and 124), in the
-// forms of Arista, Juniper, Cisco, Ciena and ZPE, or in option 125. It is a claim, and
-// untrusted text; empty: none.
+// forms of Arista, Juniper, Cisco, Ciena and ZPE, or in option 125, or in the identifier
+// as Nexus switches have it in POAP. It is a claim, and untrusted text; empty: none.
 func Serial(req *Packet) string {
 	if data, err := ztpv4.ParseVendorData(req.Library()); err == nil {
 		if serial := cleanSerial(data.Serial); serial != "" {
 			return serial
 		}
 	}
-	return cleanSerial(vendorSerial(req.Options.Get(dhcpv4.OptionVendorIdentifyingVendorSpecific)))
+	if serial := cleanSerial(vendorSerial(req.Options.Get(dhcpv4.OptionVendorIdentifyingVendorSpecific))); serial != "" {
+		return serial
+	}
+	return poapSerial(req.Options.Get(dhcpv4.OptionClientIdentifier))
+}
+
+// poapSerial finds the serial number in an identifier that says nothing else: type 0
+// (RFC 2132 section 9.14), then place, year and week, and four more, as Cisco numbers
+// its devices.
+func poapSerial(id []byte) string {
+	const place, date, length = 3, 4, 11
+	if len(id) != 1+length || id[0] != 0 {
+		return ""
+	}
+	serial := string(id[1:])
+	letters := func(s string) bool { return strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" }
+	digits := func(s string) bool { return strings.Trim(s, "0123456789") == "" }
+	rest := strings.Trim(serial[place+date:], "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+	if !letters(serial[:place]) || !digits(serial[place:place+date]) || rest != "" {
+		return ""
+	}
+	return serial
 }
 
 // cleanSerial cuts blanks and the zeros that pad it; what has other bytes than

@@ -45,6 +45,14 @@ func TestTheSerialNumberOfAClient(t *testing.T) {
 		{"padded with zeros", []dhcpv4.Modifier{text(60, "Arista;x;1;JPE12221671\x00")}, "JPE12221671"},
 		{"control bytes", []dhcpv4.Modifier{text(60, "Arista;x;1;JPE\x1b[2J1671")}, ""},
 		{"too long for NetBox", []dhcpv4.Modifier{text(60, "Arista;x;1;0123456789012345678901234567890123456789012345678901")}, ""},
+		{"POAP in 61", []dhcpv4.Modifier{text(61, "\x00SAL1819S6LU")}, "SAL1819S6LU"},
+		{"POAP beside a class of another maker", []dhcpv4.Modifier{text(60, "Arista;x;1;JPE12221671"), text(61, "\x00SAL1819S6LU")}, "JPE12221671"},
+		{"POAP, a letter too many", []dhcpv4.Modifier{text(61, "\x00SAL1819S6LUX")}, ""},
+		{"POAP without type", []dhcpv4.Modifier{text(61, "SAL1819S6LU")}, ""},
+		{"POAP with another type", []dhcpv4.Modifier{text(61, "\x01SAL1819S6LU")}, ""},
+		{"POAP, no year and week", []dhcpv4.Modifier{text(61, "\x00SAL18X9S6LU")}, ""},
+		{"POAP, lower case", []dhcpv4.Modifier{text(61, "\x00sal1819S6LU")}, ""},
+		{"what IOS has in 61", []dhcpv4.Modifier{text(61, "\x00cisco-001b.5401.0203-Vl1")}, ""},
 		{"a host name alone is none", []dhcpv4.Modifier{text(12, "DE123")}, ""},
 		{"an identifier alone is none", []dhcpv4.Modifier{text(61, "JMX2525X0BW")}, ""},
 	} {
@@ -59,6 +67,7 @@ func TestTheSerialNumberOfAClient(t *testing.T) {
 // FuzzSerial: what any bytes give is none, or can be one in NetBox.
 func FuzzSerial(f *testing.F) {
 	f.Add("Juniper-qfx10008", "DE123", []byte("x"), []byte(vivso("\x00\x00\x00\x09", "SN:FOC2221A0BC")), []byte(vivso("\x00\x00\x0d\xe9", "\x02\x04abcd")))
+	f.Add("", "", []byte("\x00SAL1819S6LU"), []byte{}, []byte{})
 	f.Add("Juniper-", "", []byte{}, []byte{}, []byte("\x00\x00\x0d\xe9\xff"))
 	f.Fuzz(func(t *testing.T, class, host string, id, classes, specific []byte) {
 		req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover)

@@ -179,6 +179,7 @@ func FuzzRow(f *testing.F) {
 	f.Add(10, []byte(`{"id":1,"address":"10.0.0.5/24","status":{"value":"active"},"tags":[{"id":1}],"custom_fields":{"pydhcp_expire":"x"},"last_updated":"2026-01-02T03:04:05.123456Z"}`))
 	f.Add(11, []byte(`{"id":1,"mac_address":"52:54:00:00:00:01","assigned_object_type":"dcim.interface","assigned_object_id":1}`))
 	f.Add(14, []byte(`{"id":1,"name":"x","primary_ip4":{"id":3},"config_context":{"pydhcp_configuration":{}},"custom_fields":{"redeploy":true}}`))
+	f.Add(12, []byte(`{"id":1,"name":"x","device":{"id":2},"connected_endpoints":[{"id":3}],"connected_endpoints_type":"dcim.interface","connected_endpoints_reachable":true}`))
 	f.Add(7, []byte(`{"id":1,"weight":1000,"regions":[{"id":1}],"tags":["x"],"data":{"pydhcp_configuration":[]}}`))
 	f.Fuzz(func(t *testing.T, which int, raw []byte) {
 		e := all[int(uint(which)%uint(len(all)))]

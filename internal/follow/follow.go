@@ -70,6 +70,7 @@ type Follower struct {
 	deleted  deletedObjects
 	stale    staleContexts
 	alarm    alarm
+	cables   cables
 	guard    *guard
 	disk     diskCopy
 	outage   outage
@@ -206,11 +207,18 @@ func (f *Follower) full(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// What is in the log now is in the rows that are read after it.
+	paths, pathsMark := map[int64]bool(nil), mark
+	if reader.circuits && !f.sweeping {
+		if paths, pathsMark, err = f.pathChanges(ctx, mark); err != nil {
+			return err
+		}
+	}
 	next, err := reader.load(ctx)
 	if err != nil {
 		return err
 	}
-	next.marks[netbox.ObjectChanges] = mark
+	next.marks[netbox.ObjectChanges], next.marks[netbox.Cables] = mark, pathsMark
 	if f.tables != nil {
 		if err := f.askBehindLost(ctx, reader, next); err != nil {
 			return err
@@ -221,6 +229,7 @@ func (f *Follower) full(ctx context.Context) error {
 	}
 	next.changed = f.tables == nil || !next.equal(f.tables)
 	f.reader, f.version = reader, version
+	f.cables.seen, f.cables.due = paths, false
 	f.lastFull, f.nextFull = began, began.Add(fullEvery)
 	clear(f.stale)
 	clear(f.difference)

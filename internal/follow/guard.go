@@ -204,7 +204,7 @@ func pointers(value any) []object {
 		return []object{{InterfacesOf(v.Interface.Kind), v.Interface.ID}}
 	case *ipam.Interface:
 		table := InterfacesOf(v.ID.Kind)
-		return []object{{table, v.LAG}, {table, v.Bridge}, {table, v.Parent}, {machinesOf(v.Machine.Kind), v.Machine.ID}}
+		return []object{{table, v.LAG}, {table, v.Bridge}, {table, v.Parent}, {table, v.FarEnd.ID}, {machinesOf(v.Machine.Kind), v.Machine.ID}}
 	}
 	return nil
 }

@@ -41,6 +41,10 @@ func (q *hintQueue) take() map[object]bool {
 // are passed over.
 func (f *Follower) Hint(objectType string, id int64) {
 	all := Tables()
+	if f.config.Options.Circuits && slices.Contains(pathModels(netbox.Newest()), objectType) {
+		objectType = netbox.Cables.Model()
+		all = append(all, netbox.Cables)
+	}
 	i := slices.IndexFunc(all, func(table netbox.Table) bool { return table.Model() == objectType })
 	if i < 0 || id <= 0 {
 		return
@@ -72,7 +76,7 @@ func (f *Follower) followHints(ctx context.Context) (poll bool) {
 	}
 	changed := make(map[netbox.Table][]int64)
 	for at := range hints {
-		if slices.Contains(smallTables(), at.table) {
+		if slices.Contains(smallTables(), at.table) || at.table == netbox.Cables {
 			return true
 		}
 		if at.table == netbox.Addresses || at.table == netbox.MACs || f.tables.has(at.table, at.id) {

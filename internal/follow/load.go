@@ -20,21 +20,25 @@ import (
 
 // reader reads lists of NetBox into tables.
 type reader struct {
-	client *netbox.Client
-	decode decoder
+	client   *netbox.Client
+	decode   decoder
+	circuits bool // far ends of cables and all ports of switches are read (CL-20, CL-21)
 }
 
 func newReader(c *netbox.Client, config Config) *reader {
-	return &reader{client: c, decode: decoder{
+	return &reader{client: c, circuits: config.Options.Circuits, decode: decoder{
 		fields: config.Fields, contextKey: config.ContextKey, gateFields: config.GateFields,
 		defined: make(map[string]bool), contexts: make(map[string]json.RawMessage), expiries: make(map[int64]string),
 	}}
 }
 
 // selection is what is asked of a table: its columns, and which rows.
-func selection(table netbox.Table) url.Values {
+func (r *reader) selection(table netbox.Table) url.Values {
 	q := filter(table)
 	q.Set("fields", columns(table))
+	if r.circuits && table == netbox.Interfaces {
+		q.Set("fields", columns(table)+endColumns)
+	}
 	return q
 }
 
@@ -80,7 +84,7 @@ func (r *reader) load(ctx context.Context) (*tables, error) {
 	var mu sync.Mutex
 	for _, table := range []netbox.Table{netbox.Addresses, netbox.MACs} {
 		group.Go(func() error {
-			return r.client.ListLarge(loadCtx, table, selection(table), func(raw json.RawMessage) (int64, error) {
+			return r.client.ListLarge(loadCtx, table, r.selection(table), func(raw json.RawMessage) (int64, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				row := r.decode.row(table, raw)
@@ -134,7 +138,7 @@ func (r *reader) readSmall(ctx context.Context, t *tables) error {
 			continue
 		}
 		group.Go(func() error {
-			return r.client.List(ctx, table, selection(table), func(raw json.RawMessage) (int64, error) {
+			return r.client.List(ctx, table, r.selection(table), func(raw json.RawMessage) (int64, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				row := r.decode.row(table, raw)
@@ -149,7 +153,7 @@ func (r *reader) readSmall(ctx context.Context, t *tables) error {
 // readContexts reads the config contexts in NetBox's own order, which paging
 // by id would lose. A list that changes between two pages is read again.
 func (r *reader) readContexts(ctx context.Context, mu *sync.Mutex, t *tables) error {
-	rows, err := r.client.ListInOrder(ctx, netbox.Contexts, selection(netbox.Contexts))
+	rows, err := r.client.ListInOrder(ctx, netbox.Contexts, r.selection(netbox.Contexts))
 	if err != nil {
 		return err
 	}
@@ -165,9 +169,9 @@ func (r *reader) readContexts(ctx context.Context, mu *sync.Mutex, t *tables) er
 }
 
 // complete reads what MACs and addresses lead to: the interfaces that own them,
-// the aggregates, bridges and parents of those, the ports in their bridges, and
-// the machines behind them. What NetBox does not show is asked for again next
-// time.
+// the aggregates, bridges and parents of those, the ports in their bridges, what
+// cables lead to, and the machines behind them. What NetBox does not show is asked
+// for again next time.
 func (r *reader) complete(ctx context.Context, t *tables) error {
 	for _, kind := range []ipam.Kind{ipam.Device, ipam.VirtualMachine} {
 		// Each round reads what the one before leads to, until nothing is missing
@@ -175,15 +179,22 @@ func (r *reader) complete(ctx context.Context, t *tables) error {
 		var before []int64
 		for range maxLinks {
 			missing := t.missingInterfaces(kind)
-			if slices.Equal(missing, before) {
-				break
+			asked := slices.Equal(missing, before)
+			if before = missing; asked {
+				missing = nil
 			}
-			before = missing
 			if err := r.fetch(ctx, t, InterfacesOf(kind), missing); err != nil {
 				return err
 			}
 			if err := r.bridged(ctx, t, kind, missing); err != nil {
 				return err
+			}
+			more, err := r.cabled(ctx, t, kind, missing)
+			if err != nil {
+				return err
+			}
+			if len(missing) == 0 && !more {
+				break
 			}
 		}
 		if err := r.fetch(ctx, t, machinesOf(kind), t.missingMachines(kind)); err != nil {
@@ -233,17 +244,21 @@ const maxLinks = 8
 // bridged reads the ports in those of the given interfaces that have addresses:
 // such a port may have neither MAC nor address, and lead to one that has.
 func (r *reader) bridged(ctx context.Context, t *tables, kind ipam.Kind, ids []int64) error {
-	bridges := t.withoutMAC(kind, ids)
-	table := InterfacesOf(kind)
-	for batch := range slices.Chunk(bridges, bridgesAtATime) {
-		q := selection(table)
+	return r.portsBy(ctx, t, InterfacesOf(kind), "bridge_id", t.withoutMAC(kind, ids), func(port *ipam.Interface) int64 { return port.Bridge })
+}
+
+// portsBy reads the interfaces that lead to one of the given ids; param is the filter
+// for it, and leads says what an interface leads to.
+func (r *reader) portsBy(ctx context.Context, t *tables, table netbox.Table, param string, ids []int64, leads func(*ipam.Interface) int64) error {
+	for batch := range slices.Chunk(ids, filtersAtATime) {
+		q := r.selection(table)
 		for _, id := range batch {
-			q.Add("bridge_id", strconv.FormatInt(id, 10))
+			q.Add(param, strconv.FormatInt(id, 10))
 		}
 		err := r.client.List(ctx, table, q, func(raw json.RawMessage) (int64, error) {
 			row := r.decode.row(table, raw)
-			if port, ok := row.value.(*ipam.Interface); ok && !slices.Contains(batch, port.Bridge) {
-				return row.id, netbox.Contradiction(table, "interface id %d is in none of the bridges asked for: the filter was ignored", row.id)
+			if port, ok := row.value.(*ipam.Interface); ok && !slices.Contains(batch, leads(port)) {
+				return row.id, netbox.Contradiction(table, "interface id %d has none of the values of %s that were asked for: the filter was ignored", row.id, param)
 			}
 			t.put(table, row)
 			return row.id, nil
@@ -255,8 +270,8 @@ func (r *reader) bridged(ctx context.Context, t *tables, kind ipam.Kind, ids []i
 	return nil
 }
 
-// bridgesAtATime bounds the length of a URL.
-const bridgesAtATime = 100
+// filtersAtATime bounds the length of a URL.
+const filtersAtATime = 100
 
 // fetch reads the rows of a table with the given ids. Those that NetBox does not
 // have any more are removed.
@@ -265,7 +280,7 @@ func (r *reader) fetch(ctx context.Context, t *tables, table netbox.Table, ids [
 		return nil
 	}
 	rows := make(map[int64]row, len(ids))
-	err := r.client.ListByID(ctx, table, selection(table), ids, func(raw json.RawMessage) (int64, error) {
+	err := r.client.ListByID(ctx, table, r.selection(table), ids, func(raw json.RawMessage) (int64, error) {
 		row := r.decode.row(table, raw)
 		rows[row.id] = row
 		return row.id, nil

@@ -26,7 +26,8 @@ type news struct {
 	changed map[netbox.Table][]int64 // rows to read again
 	marks   map[netbox.Table]time.Time
 	gone    []object
-	tooMany bool // a list was cut short
+	paths   map[int64]bool // records of the change log about cable paths
+	tooMany bool           // a list was cut short
 }
 
 // poll asks what changed and makes the next tables of it. Nothing is taken over
@@ -51,6 +52,9 @@ func (f *Follower) poll(ctx context.Context) error {
 		return err
 	}
 	if err := f.compareCounts(ctx, next); err != nil {
+		return err
+	}
+	if err := f.readEnds(ctx, next, n.paths); err != nil {
 		return err
 	}
 	wasDefined := f.defined
@@ -87,9 +91,15 @@ func (f *Follower) ask(ctx context.Context) (*news, error) {
 	}
 	group.Go(func() error {
 		gone, mark, err := f.deletions(ctx)
+		var paths map[int64]bool
+		var pathsMark time.Time
+		if err == nil {
+			paths, pathsMark, err = f.askPaths(ctx)
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		n.gone, n.marks[netbox.ObjectChanges] = gone, mark
+		n.paths, n.marks[netbox.Cables] = paths, pathsMark
 		return err
 	})
 	return n, group.Wait()
@@ -107,6 +117,9 @@ func (f *Follower) changedIn(ctx context.Context, table netbox.Table) (ids []int
 	old := f.tables.marks[table]
 	mark = old
 	q := heads(table)
+	if f.reader.circuits && table == netbox.Interfaces {
+		q.Set("fields", "id,device,last_updated")
+	}
 	if !old.IsZero() {
 		q.Set("last_updated__gte", netbox.FilterTime(old.Add(-overlap)))
 	}
@@ -118,7 +131,7 @@ func (f *Follower) changedIn(ctx context.Context, table netbox.Table) (ids []int
 		row := f.reader.decode.head(raw)
 		before, known := held[row.id]
 		deleted := f.deleted.has(object{table, row.id})
-		wanted := known || table == netbox.Addresses || table == netbox.MACs
+		wanted := known || table == netbox.Addresses || table == netbox.MACs || f.newPort(table, raw)
 		if row.id != 0 && wanted && !deleted && (!known || before != stampOf(row.stamp)) {
 			ids = append(ids, row.id)
 		}

@@ -128,7 +128,13 @@ func makeReal(t *testing.T, c *netbox.Client, table netbox.Table, body any) {
 func callReal(t *testing.T, c *netbox.Client, method, path string, body any) {
 	t.Helper()
 	_, token := netboxtest.Real(t)
-	r, err := rest.NewRequest(t.Context(), method, c.URL()+"/api/"+path, body)
+	callAs(t, c.URL(), token, method, path, body)
+}
+
+// callAs makes a request past the client, with a token that may do it.
+func callAs(t *testing.T, address, token, method, path string, body any) {
+	t.Helper()
+	r, err := rest.NewRequest(t.Context(), method, address+"/api/"+path, body)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func TestARealNetBoxHidesAndDeletes(t *testing.T) {
 }
 
 // followReal follows with a token that may read only.
-func followReal(t *testing.T, address string, withLog bool) *watch {
+func followReal(t *testing.T, address string, withLog bool, change ...func(*Config)) *watch {
 	t.Helper()
 	_, token := netboxtest.Real(t)
 	grants := reading()
@@ -84,13 +84,17 @@ func followReal(t *testing.T, address string, withLog bool) *watch {
 	log, hook := logtest.NewNullLogger()
 	log.SetLevel(logrus.DebugLevel)
 	w := &watch{clock: time.Now(), logged: hook}
-	w.Follower = New(clienttest.Connect(t, address, limited, log), Config{
+	config := Config{
 		Interval: time.Second, ContextKey: contextKey, Fields: testFields(), Log: log, Doubt: time.Hour,
 		Options:    ipam.Options{DynamicTag: "DHCP", GatewayTag: "Gateway"},
 		OnSnapshot: func(s *ipam.Snapshot, p []ipam.Problem) { w.snapshot, w.problems = s, p },
 		OnConfirm:  func(at time.Time, _ time.Duration) { w.confirms = append(w.confirms, at) },
 		Now:        func() time.Time { return w.clock },
-	})
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	w.Follower = New(clienttest.Connect(t, address, limited, log), config)
 	return w
 }
 

@@ -16,6 +16,19 @@ type interfaceRow struct {
 	LAG    netbox.Ref `json:"lag"`
 	Bridge netbox.Ref `json:"bridge"`
 	Parent netbox.Ref `json:"parent"`
+	// Of the cable path; asked for with circuits only, see endColumns.
+	Ends      []netbox.Ref `json:"connected_endpoints"`
+	EndsType  string       `json:"connected_endpoints_type"`
+	Reachable bool         `json:"connected_endpoints_reachable"`
+}
+
+// farEnd is the one interface at the other end of a cable path that is whole and
+// connected (CL-20).
+func (r *interfaceRow) farEnd() ipam.InterfaceID {
+	if !r.Reachable || len(r.Ends) != 1 || r.EndsType != netbox.Interfaces.Model() {
+		return ipam.InterfaceID{}
+	}
+	return ipam.InterfaceID{Kind: ipam.Device, ID: int64(r.Ends[0])}
 }
 
 func (r *interfaceRow) value(d *decoder) (any, error) {
@@ -25,7 +38,7 @@ func (r *interfaceRow) value(d *decoder) (any, error) {
 	return &ipam.Interface{
 		ID: ipam.InterfaceID{Kind: ipam.Device, ID: r.ID}, Name: d.same.Text(r.Name),
 		Machine: ipam.MachineID{Kind: ipam.Device, ID: int64(r.Device)}, LAG: int64(r.LAG), Bridge: int64(r.Bridge), Parent: int64(r.Parent),
-		LastUpdated: r.LastUpdated.Time,
+		FarEnd: r.farEnd(), LastUpdated: r.LastUpdated.Time,
 	}, nil
 }
 

@@ -58,7 +58,7 @@ func (f *Follower) sweep(ctx context.Context, next *tables) error {
 			}
 		}
 	}
-	f.nextSweep = now.Add(sweepEvery)
+	f.nextSweep, f.cables.due = now.Add(sweepEvery), f.reader.circuits
 	return nil
 }
 

@@ -39,6 +39,7 @@ type tables struct {
 	// changes when any criterion does, also those not kept in objects.
 	contexts [sha256.Size]byte
 	marks    map[netbox.Table]time.Time // how far the followed tables and the change log were read
+	switches map[int64]bool             // devices of which all interfaces were read (CL-21)
 
 	owned   map[netbox.Table]bool
 	changed bool // differs from the tables it was copied from
@@ -50,6 +51,8 @@ func newTables() *tables {
 		bad:    make(map[object]string),
 		marks:  make(map[netbox.Table]time.Time),
 		owned:  make(map[netbox.Table]bool),
+
+		switches: make(map[int64]bool),
 	}
 	for _, table := range followedTables() {
 		t.stamps[table] = make(map[int64]stamp)
@@ -69,6 +72,7 @@ func (t *tables) copy() *tables {
 		bad:      maps.Clone(t.bad),
 		contexts: t.contexts,
 		marks:    maps.Clone(t.marks),
+		switches: maps.Clone(t.switches),
 		owned:    make(map[netbox.Table]bool),
 	}
 }
@@ -142,7 +146,7 @@ func (t *tables) shows(at object) bool {
 }
 
 // missingInterfaces lists interfaces of one kind that were not read yet and own
-// a MAC or an address, or are the aggregate, bridge or parent of one that was.
+// a MAC or an address, or are the aggregate, bridge, parent or far end of one that was.
 func (t *tables) missingInterfaces(kind ipam.Kind) []int64 {
 	table := InterfacesOf(kind)
 	missing := make(map[int64]bool)
@@ -161,6 +165,9 @@ func (t *tables) missingInterfaces(kind ipam.Kind) []int64 {
 			if port.ID.Kind == kind && id != 0 && !t.has(table, id) {
 				missing[id] = true
 			}
+		}
+		if far := port.FarEnd; far.Kind == kind && !t.has(table, far.ID) {
+			missing[far.ID] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(missing))

@@ -35,7 +35,8 @@ type Instance struct {
 	Registry *prometheus.Registry
 	Metrics  *Metrics
 
-	unserved      unservedList
+	unserved      recent[lease.ClientID, Unserved]
+	circuits      circuits
 	pool          *Pool
 	proxy         dhcp4.Handler
 	boots         func(*dhcp4.Packet) bool // nil without netbox_pxe
@@ -193,7 +194,7 @@ func Inventory(s settings.NetBox) (*ipam.Snapshot, []ipam.Problem, error) {
 // options are the names that give NetBox data their meaning.
 func options(s settings.NetBox) ipam.Options {
 	return ipam.Options{VRF: s.VRF, DynamicTag: s.Dynamic.Tag, DynamicRoles: s.Dynamic.Roles, DynamicStatus: s.Dynamic.Status, GatewayTag: s.Gateway.Tag, Fallback: s.Gateway.Fallback,
-		Relays: s.Network.RelayPrefixes(), ServeTag: s.Network.ServeTag, Serials: s.Claims.Serial}
+		Relays: s.Network.RelayPrefixes(), ServeTag: s.Network.ServeTag, Serials: s.Claims.Serial, Circuits: len(s.Network.Circuits.Relays) > 0}
 }
 
 // publish makes s the snapshot that answers are given from.
@@ -259,7 +260,8 @@ func policy(s settings.NetBox) lease.Policy {
 		ByIdentifier: s.Lease.Identify == "client_id",
 		StaticAtOnce: s.Lease.StaticAtOnce,
 		Subnet:       firstHost(s.Network.Subnet),
-		Claims:       lease.ClaimPolicy{Prefixes: s.Claims.Prefixes, Serial: s.Claims.Serial, Idle: s.Claims.Idle},
+		Claims:       lease.ClaimPolicy{Prefixes: s.Claims.Prefixes, Serial: s.Claims.Serial, Port: s.Claims.Port, Idle: s.Claims.Idle},
+		Circuits:     lease.CircuitPolicy{Relays: s.Network.Circuits.RelayPrefixes(), Formats: s.Network.Circuits.ParseFormats()},
 	}
 	if s.Lease.Pick == "hash" {
 		p.Pick = lease.Hash

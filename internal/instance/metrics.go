@@ -19,6 +19,7 @@ type Metrics struct {
 	commits   *prometheus.HistogramVec
 	records   *prometheus.CounterVec
 	copies    *prometheus.CounterVec
+	circuits  *counted.Vec[lease.CircuitResult]
 }
 
 // decided is what a decision is counted by.
@@ -55,8 +56,12 @@ func newMetrics(i *Instance) *Metrics {
 			Help: "Writes of the disk copy of NetBox, by how they ended: done or failed.",
 		}, []string{"outcome"}),
 	}
+	m.circuits = counted.New(prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "coredhcp_netbox_circuits_total",
+		Help: "Messages of the relays in network.circuits.relays, by how far their circuit led.",
+	}, []string{"result"}), func(r lease.CircuitResult) []string { return []string{string(r)} })
 	m.showZeros()
-	i.Registry.MustRegister(m.decisions, m.duration, m.commits, m.records, m.copies, newPoolMetrics(i),
+	i.Registry.MustRegister(m.decisions, m.duration, m.commits, m.records, m.copies, m.circuits, i.wrongCableMetric(), newPoolMetrics(i),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "coredhcp_netbox_unsynced_leases",
 			Help: "Leases NetBox has not been told of yet.",
@@ -96,6 +101,9 @@ func (m *Metrics) showZeros() {
 	}
 	for _, outcome := range []netbox.Outcome{netbox.Done, netbox.Unchanged, netbox.Changed, netbox.Gone, netbox.Refused, netbox.Failed} {
 		m.records.WithLabelValues(string(outcome))
+	}
+	for _, r := range lease.CircuitResults() {
+		m.circuits.Of(r)
 	}
 	for _, outcome := range []string{"done", "failed"} {
 		m.copies.WithLabelValues(outcome)

@@ -1,12 +1,8 @@
 package instance
 
 import (
-	"cmp"
-	"container/list"
 	"net/netip"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,20 +23,8 @@ type Unserved struct {
 	Last      time.Time      `json:"last"`
 }
 
-// mostUnserved is how many clients are remembered. A client makes up its MAC, so
-// there is no end of them; those not heard for the longest time are forgotten first.
-const mostUnserved = 1024
-
 // unservedFor is for how long a client counts after its last message.
 const unservedFor = time.Hour
-
-// unservedList remembers clients that are not served.
-type unservedList struct {
-	size   atomic.Int32 // read without the lock, since most servers have none
-	mu     sync.Mutex
-	oldest *list.List // of *Unserved, the one heard last at the end
-	known  map[lease.ClientID]*list.Element
-}
 
 // notServed reports whether a client with this reason is in the list: where it is, or
 // who it is, has no lease. Trouble and protocol errors are no such reasons.
@@ -63,62 +47,20 @@ func (i *Instance) Answered(m *lease.ClientMessage, d *lease.Decision, now time.
 		if d.Subnet != nil {
 			u.Network = d.Subnet.Prefix.Prefix
 		}
-		i.unserved.note(u, now.UTC())
+		i.unserved.note(m.Client, func(before *Unserved) {
+			u.First, u.Last, u.Messages = before.First, now.UTC(), before.Messages+1
+			if before.Messages == 0 {
+				u.First = u.Last
+			}
+			*before = u
+		})
 	}
 }
 
 // Unserved returns the clients that were not served within the last hour, the one
 // heard last first (N-21).
-func (i *Instance) Unserved(now time.Time) []Unserved { return i.unserved.since(now.Add(-unservedFor)) }
-
-func (l *unservedList) note(u Unserved, now time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.oldest == nil {
-		l.oldest, l.known = list.New(), make(map[lease.ClientID]*list.Element)
-	}
-	u.First, u.Last, u.Messages = now, now, 1
-	if e := l.known[u.Client]; e != nil {
-		before := e.Value.(*Unserved)
-		u.First, u.Messages = before.First, before.Messages+1
-		*before = u
-		l.oldest.MoveToBack(e)
-		return
-	}
-	l.size.Add(1)
-	if l.oldest.Len() == mostUnserved {
-		l.size.Add(-1)
-		gone := l.oldest.Remove(l.oldest.Front()).(*Unserved)
-		delete(l.known, gone.Client)
-	}
-	l.known[u.Client] = l.oldest.PushBack(&u)
-}
-
-// forget takes out a client that is served.
-func (l *unservedList) forget(c lease.ClientID) {
-	if l.size.Load() == 0 {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if e := l.known[c]; e != nil {
-		l.oldest.Remove(e)
-		delete(l.known, c)
-		l.size.Add(-1)
-	}
-}
-
-func (l *unservedList) since(t time.Time) []Unserved {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	found := []Unserved{}
-	for _, e := range l.known {
-		if u := e.Value.(*Unserved); u.Last.After(t) {
-			found = append(found, *u)
-		}
-	}
-	slices.SortFunc(found, func(a, b Unserved) int { return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(a.Client, b.Client)) })
-	return found
+func (i *Instance) Unserved(now time.Time) []Unserved {
+	return i.unserved.those(func(u *Unserved) bool { return u.Last.After(now.Add(-unservedFor)) })
 }
 
 // unservedMetrics count the clients of the list by reason.

@@ -48,11 +48,11 @@ func TestClientsThatAreNotServedAreListed(t *testing.T) {
 func TestTheListOfUnservedClientsIsBounded(t *testing.T) {
 	var i Instance
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	for c := range 3 * mostUnserved {
+	for c := range 3 * mostRecent {
 		i.Answered(&lease.ClientMessage{Client: lease.ClientID(fmt.Sprint(c))}, &lease.Decision{Reason: lease.ReasonUnserved}, now.Add(time.Duration(c)))
 	}
 	list := i.Unserved(now.Add(time.Minute))
-	if len(list) != mostUnserved || list[0].Client != lease.ClientID(fmt.Sprint(3*mostUnserved-1)) || len(i.unserved.known) != mostUnserved || i.unserved.size.Load() != mostUnserved {
+	if len(list) != mostRecent || list[0].Client != lease.ClientID(fmt.Sprint(3*mostRecent-1)) || len(i.unserved.known) != mostRecent || i.unserved.size.Load() != mostRecent {
 		t.Errorf("%d clients, the last is %s", len(list), list[0].Client)
 	}
 	for _, u := range list {

@@ -57,6 +57,7 @@ func read(decode func(file string, data []byte, out any) *strictyaml.Report, pat
 	b.ranges()
 	b.unassigned()
 	b.devices()
+	b.connect()
 	b.virtualMachines()
 	b.contexts()
 	return b
@@ -80,6 +81,8 @@ type builder struct {
 	// counts number interfaces: devices' and virtual machines' separately, as
 	// NetBox does (P-19).
 	counts map[ipam.Kind]int64
+	device *names
+	cables []cable // in the order of the file
 }
 
 func newBuilder(opt Options) *builder {

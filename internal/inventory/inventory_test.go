@@ -280,6 +280,16 @@ func TestMistakes(t *testing.T) {
 		"a LAG that no device has":    {"devices: [{name: d, interfaces: [{name: e, lag: bond0}]}]", `devices[0].interfaces[0].lag: no interface "bond0" in this file`},
 		"a LAG of itself":             {"devices: [{name: d, interfaces: [{name: e, lag: e}]}]", "devices[0].interfaces[0].lag: an interface is no member of itself"},
 		"a LAG of a VM":               {"virtual_machines: [{name: d, interfaces: [{name: e}, {name: f, lag: e}]}]", "virtual_machines[0].interfaces[1].lag: only devices have LAGs"},
+		"a cable of a VM":             {"virtual_machines: [{name: d, interfaces: [{name: e, connected_endpoint: {device: d, name: e}}]}]", "virtual_machines[0].interfaces[0].connected_endpoint: only interfaces of devices have cables"},
+		"a cable to nowhere":          {"devices: [{name: d, interfaces: [{name: e, connected_endpoint: {device: sw, name: p}}]}]", `devices[0].interfaces[0].connected_endpoint.device: no device "sw" in this file`},
+		"a cable to no port":          {"devices: [{name: sw}, {name: d, interfaces: [{name: e, connected_endpoint: {device: sw, name: p}}]}]", `devices[1].interfaces[0].connected_endpoint.name: no interface "p" in this file`},
+		"a cable to a misspelt port":  {"devices: [{name: sw, interfaces: [{name: Gi1/0/1}]}, {name: d, interfaces: [{name: e, connected_endpoint: {device: sw, name: Gi1/0/l}}]}]", `devices[1].interfaces[0].connected_endpoint.name: no interface "Gi1/0/l" in this file; did you mean Gi1/0/1?`},
+		"a cable without a port":      {"devices: [{name: sw}, {name: d, interfaces: [{name: e, connected_endpoint: {device: sw}}]}]", "devices[1].interfaces[0].connected_endpoint.name: want the name of an interface of sw"},
+		"a cable without a device":    {"devices: [{name: d, interfaces: [{name: e, connected_endpoint: {name: p}}]}]", "devices[0].interfaces[0].connected_endpoint.device: want the name of a device"},
+		"a cable to itself":           {"devices: [{name: d, interfaces: [{name: e, connected_endpoint: {device: d, name: e}}]}]", "devices[0].interfaces[0].connected_endpoint: a cable leads to another interface"},
+		"two cables into one port":    {"devices: [{name: sw, interfaces: [{name: p}]}, {name: d, interfaces: [{name: e, connected_endpoint: {device: sw, name: p}}, {name: f, connected_endpoint: {device: sw, name: p}}]}]", "devices[1].interfaces[1].connected_endpoint: p of sw has a cable to e of d already: one interface has one cable, and both of its ends say the same"},
+		"ends that disagree":          {"devices: [{name: sw, interfaces: [{name: p, connected_endpoint: {device: d, name: f}}]}, {name: d, interfaces: [{name: e, connected_endpoint: {device: sw, name: p}}, {name: f}]}]", "devices[1].interfaces[0].connected_endpoint: p of sw has a cable to f of d already: one interface has one cable, and both of its ends say the same"},
+		"a cable that is a list":      {"devices: [{name: d, interfaces: [{name: e, connected_endpoint: [{device: d, name: e}]}]}]", "devices[0].interfaces[0].connected_endpoint: want a mapping with device, name, not a list"},
 		"a bridge of itself":          {"devices: [{name: d, interfaces: [{name: e, bridge: e}]}]", "devices[0].interfaces[0].bridge: an interface is not linked to itself"},
 		"a port on itself":            {"virtual_machines: [{name: d, interfaces: [{name: e, parent: e}]}]", "virtual_machines[0].interfaces[0].parent: an interface is not linked to itself"},
 		"a bridge of another machine": {"devices: [{name: d, interfaces: [{name: br0}]}, {name: e, interfaces: [{name: e, bridge: br0}]}]", `devices[1].interfaces[0].bridge: no interface "br0" in this file`},
@@ -324,6 +334,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(data)
 	}
 	f.Add([]byte("ip_addresses: [{address: 0.0.0.0-0.0.0.9/0}, {address: 255.255.255.254-255.255.255.255/8}]"))
+	f.Add([]byte("devices: [{name: a, interfaces: [{name: b}, {name: c, connected_endpoint: {device: d, name: e}}]}, {name: d, interfaces: [{name: e}, {name: f, connected_endpoint: {device: a, name: b}}]}]"))
 	f.Add([]byte("devices: &d [{name: a, interfaces: [{name: b, mac_address: 0a0000000001}]}]\nvirtual_machines: *d"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		o, err := Parse("i.yml", data, options)
@@ -342,6 +353,9 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		for _, port := range o.Interfaces {
+			if far := port.FarEnd; far != (ipam.InterfaceID{}) && (o.Interfaces[far] == nil || o.Interfaces[far].FarEnd != port.ID || far == port.ID) {
+				t.Errorf("cable of %+v leads to %+v", port, o.Interfaces[far])
+			}
 			if o.Machines[port.Machine] == nil || port.LAG != 0 && o.Interfaces[device(port.LAG)] == nil {
 				t.Errorf("interface %+v", port)
 			}
@@ -353,6 +367,35 @@ func FuzzParse(f *testing.F) {
 		}
 		ipam.Build(o, ipam.Options{DynamicTag: "DHCP", GatewayTag: "Gateway"})
 	})
+}
+
+// A cable is said at one end or at both, and leads either way (CL-23).
+func TestCablesOfAnInventory(t *testing.T) {
+	o, err := Parse("lab.yml", []byte(`devices:
+- name: srv1
+  interfaces: [{name: eth0, connected_endpoint: {device: sw1, name: Gi1/0/1}}]
+- name: sw1
+  interfaces:
+  - {name: Gi1/0/1}
+  - {name: Gi1/0/2, connected_endpoint: {device: srv2, name: eth0}}
+  - {name: Gi1/0/3}
+- name: srv2
+  interfaces: [{name: eth0, connected_endpoint: {device: sw1, name: Gi1/0/2}}]
+`), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := ipam.Build(o, ipam.Options{Circuits: true})
+	got := make(map[string]string)
+	for id, port := range o.Interfaces {
+		if far := s.FarEnd(id); far != nil {
+			got[o.Machines[port.Machine].Name+" "+port.Name] = o.Machines[far.Machine].Name + " " + far.Name
+		}
+	}
+	equal(t, map[string]string{"srv1 eth0": "sw1 Gi1/0/1", "sw1 Gi1/0/1": "srv1 eth0", "sw1 Gi1/0/2": "srv2 eth0", "srv2 eth0": "sw1 Gi1/0/2"}, got)
+	if ports := s.PortsOf(ipam.MachineID{Kind: ipam.Device, ID: 2}); len(ports) != 3 {
+		t.Errorf("ports %v", ports)
+	}
 }
 
 // N-8: prefixes that name one VLAN are on one.

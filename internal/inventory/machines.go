@@ -19,6 +19,9 @@ func (b *builder) virtualMachines() {
 
 func (b *builder) machines(kind ipam.Kind, section string, list *strictyaml.List[machine]) {
 	known := newNames(kind.String())
+	if kind == ipam.Device {
+		b.device = known
+	}
 	for i, m := range list.All() {
 		path := fmt.Sprintf("%s[%d]", section, i)
 		id := ipam.MachineID{Kind: kind, ID: int64(i + 1)}
@@ -77,6 +80,7 @@ func (b *builder) interfaces(path string, of ipam.MachineID, list []port) map[ne
 		ports[i].Bridge = b.link(known, at+".bridge", p.Name, p.Bridge)
 		ports[i].Parent = b.link(known, at+".parent", p.Name, p.Parent)
 		b.macs(at, p, ports[i].ID)
+		b.cable(at+".connected_endpoint", ports[i].ID, p.Endpoint)
 		for j, a := range p.Addresses {
 			before := len(b.out.Addresses)
 			b.address(fmt.Sprintf("%s.ip_addresses[%d]", at, j), a, ports[i].ID)

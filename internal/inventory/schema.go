@@ -123,6 +123,14 @@ type port struct {
 	Bridge    string     `yaml:"bridge"` // name of an interface of the same machine
 	Parent    string     `yaml:"parent"` // name of an interface of the same machine
 	Addresses []address  `yaml:"ip_addresses"`
+	// Endpoint is what the cable leads to; said at one end or at both.
+	Endpoint *endpoint `yaml:"connected_endpoint"`
+}
+
+// endpoint names an interface of any device.
+type endpoint struct {
+	Device string `yaml:"device"`
+	Name   string `yaml:"name"`
 }
 
 type configContext struct {

@@ -23,6 +23,15 @@ var compareAddrs = cmp.Options{
 
 // sampleDisk has a value in every field of every table.
 func sampleDisk() Disk {
+	d := sampleDiskNoEnds()
+	for _, port := range d.Objects.Interfaces {
+		port.FarEnd = InterfaceID{Kind: Device, ID: 12}
+	}
+	return d
+}
+
+// sampleDiskNoEnds has a value in every field that version 5 knew.
+func sampleDiskNoEnds() Disk {
 	d := sampleDiskPlain()
 	for _, a := range d.Objects.Addresses {
 		a.Reserved = &Reservation{MAC: MAC{0x52, 0x54, 0, 0, 0, 2}, ClientID: "\x00a", Trouble: "none"}
@@ -188,6 +197,7 @@ func TestDiskHeaderNamesTheTypesBelowIt(t *testing.T) {
 		"coredhcp-netbox tables 3\n": "98fbd0ccc42530cc",
 		"coredhcp-netbox tables 4\n": "a7f2f186a35979e9",
 		"coredhcp-netbox tables 5\n": "575bc0ec0e897067",
+		"coredhcp-netbox tables 6\n": "171b006937c38a65",
 	}
 	sum := sha256.Sum256([]byte(shapeOf(reflect.TypeFor[Disk](), nil)))
 	if got := hex.EncodeToString(sum[:8]); got != shapes[diskHeader] {
@@ -198,7 +208,7 @@ func TestDiskHeaderNamesTheTypesBelowIt(t *testing.T) {
 // A server starts from the copy that a version before left. The files were
 // written by those versions: the first knows no bridges and parents (H-1, I-7),
 // the second no lost rows (T-1), the third no tags of prefixes and contexts (CTX-1), nothing that makes ranges
-// pools (N-14), and no reservations (CL-1).
+// pools (N-14), and no reservations (CL-1), the fourth no far ends of cables (CL-20).
 func TestDiskCopiesOfTheVersionsBeforeAreRead(t *testing.T) {
 	for file, linked := range map[string]bool{"testdata/tables-2.snapshot": false, "testdata/tables-3.snapshot": true, "testdata/tables-4.snapshot": true} {
 		got, err := ReadDiskFile(file)
@@ -217,6 +227,25 @@ func TestDiskCopiesOfTheVersionsBeforeAreRead(t *testing.T) {
 		if err != nil || again.Objects.NoVLANs != !linked || again.Objects.NoLinks != !linked || !again.Objects.NoPools {
 			t.Errorf("%s: written again without knowing more: NoVLANs %v, NoLinks %v, NoPools %v, %v", file, again.Objects.NoVLANs, again.Objects.NoLinks, again.Objects.NoPools, err)
 		}
+	}
+	got, err := ReadDiskFile("testdata/tables-5.snapshot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(sampleDiskNoEnds(), got, compareAddrs); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Ranges of a copy of version 5 are pools still: all that makes them so is in it (H-1, N-14).
+func TestRangesOfTheVersionBeforeStayPools(t *testing.T) {
+	d := sampleDiskNoEnds()
+	d.Objects.NoPools = false
+	old := bytes.Replace(encodeDisk(t, d), []byte(diskHeader), []byte(diskHeaderNoEnds), 1)
+	sum := sha256.Sum256(old[:len(old)-sha256.Size])
+	got, err := DecodeDisk(bytes.NewReader(append(old[:len(old)-sha256.Size], sum[:]...)))
+	if err != nil || got.Objects.NoPools {
+		t.Errorf("NoPools %v, %v", err == nil && got.Objects.NoPools, err)
 	}
 }
 

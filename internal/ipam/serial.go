@@ -42,7 +42,6 @@ func (b *builder) indexSerials() {
 			b.s.bySerial[key] = m
 		}
 	}
-	b.s.linkMACs = b.s.hostsByLink()
 	b.s.ofDevice = make(map[MachineID][]*Address)
 	for port, list := range b.s.assigned {
 		if at := b.s.Interface(port); at != nil && at.Machine.Kind == Device {

@@ -39,6 +39,9 @@ type Options struct {
 	Relays []netip.Prefix
 	// Serials says that devices are looked for by their serial number (CL-5).
 	Serials bool
+	// Circuits says that circuits of relays lead to ports of switches, so that ports and
+	// the far ends of their cables count (CL-20).
+	Circuits bool
 }
 
 // Problem is something in the data that costs only the object it names (B-4).
@@ -98,7 +101,9 @@ type Snapshot struct {
 	poolTags              poolTags
 	reservedID            map[string][]*Address // by the bytes of option 61
 	ofDevice              map[MachineID][]*Address
-	linkMACs              map[*Address][]MAC // of the ports that are given an address by links
+	portsOf               map[MachineID][]*Interface // without circuits: nil
+	byName, byHostName    map[string]*Machine        // devices, see indexSwitchNames
+	linkMACs              map[*Address][]MAC         // of the ports that are given an address by links
 
 	followed      map[string]Followed
 	formerTag     int64 // ids that the names led to before; 0: none
@@ -152,6 +157,13 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	contexts.machines(machines)
 	if opt.Serials {
 		b.indexSerials()
+	}
+	if opt.Serials || opt.Circuits {
+		b.s.linkMACs = b.s.hostsByLink()
+	}
+	if opt.Circuits {
+		b.indexPorts()
+		b.indexSwitchNames()
 	}
 	b.indexPoolTags()
 	slices.SortFunc(b.problems, func(a, b Problem) int {

@@ -195,12 +195,15 @@ type MACAddress struct {
 
 // Interface is a port of a device or virtual machine.
 type Interface struct {
-	ID          InterfaceID
-	Name        string
-	Machine     MachineID
-	LAG         int64 // id of the aggregate this port is a member of; 0: none
-	Bridge      int64 // id of the bridge this port is in; 0: none
-	Parent      int64 // id of the interface this one is a sub-interface of; 0: none
+	ID      InterfaceID
+	Name    string
+	Machine MachineID
+	LAG     int64 // id of the aggregate this port is a member of; 0: none
+	Bridge  int64 // id of the bridge this port is in; 0: none
+	Parent  int64 // id of the interface this one is a sub-interface of; 0: none
+	// FarEnd is the one interface at the other end of its cable path, as far as this
+	// end tells; zero: none. See Snapshot.FarEnd.
+	FarEnd      InterfaceID
 	LastUpdated time.Time
 	Loss        Loss // whether NetBox still shows it
 }

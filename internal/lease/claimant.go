@@ -14,6 +14,7 @@ import (
 type ClaimPolicy struct {
 	Prefixes []netip.Prefix // where claims count; empty: nowhere
 	Serial   bool           // serial numbers count
+	Port     bool           // ports of switches count, as CircuitPolicy has them (CL-15)
 	// Idle is for how long an owner that has a MAC must not have been heard.
 	Idle time.Duration
 }
@@ -29,6 +30,7 @@ type ClaimKind string
 const (
 	ClaimIdentifier ClaimKind = "client identifier"
 	ClaimSerial     ClaimKind = "serial number"
+	ClaimPort       ClaimKind = "switch port"
 )
 
 // HeldReason says in a few words why a claimed address is not given.
@@ -48,10 +50,13 @@ const (
 // Claim is an address that a client which NetBox does not know says is its place's.
 type Claim struct {
 	Kind    ClaimKind
-	Value   string        // what the client said; untrusted text
+	Value   string        // what the client said; untrusted text. Of a port its name in NetBox
 	Address *ipam.Address // nil: no claim
 	Held    HeldReason    // why the client does not get it; empty: it may
 	Owner   ipam.MAC      // who was heard, with HeldOwner
+	// Port is the switch's port that the claim rests on, perhaps beside what Kind says;
+	// nil: it rests on none.
+	Port    *ipam.Interface
 	network *ipam.Subnet
 }
 
@@ -74,12 +79,16 @@ func (d *decider) claim(c client, w wire) client {
 			found = d.claimedBy(found, Claim{Kind: ClaimSerial, Value: serial}, d.s.AddressesOf(device.ID), w)
 		}
 	}
-	switch {
-	case len(found) == 0:
+	found = d.claimedByPort(found, w)
+	if len(found) == 0 {
 		return c
-	case len(found) == 2 && found[0].Address != found[1].Address:
-		d.trace.addf("CL-7", "client identifier and serial number lead to %s and %s: neither counts", found[0].Address.Address, found[1].Address.Address)
-		return c
+	}
+	for _, other := range found[1:] {
+		if other.Address != found[0].Address {
+			d.trace.addf("CL-7", "%s and %s lead to %s and %s: neither counts", found[0].Kind, other.Kind, found[0].Address.Address, other.Address.Address)
+			return c
+		}
+		found[0].Port = other.Port
 	}
 	d.claims = found[0]
 	d.claims.Held, d.claims.Owner = d.claimHeld(d.claims)
@@ -98,8 +107,8 @@ func (d *decider) claim(c client, w wire) client {
 // on the wire, where claims count. Several are none (CL-7).
 func (d *decider) claimedBy(found []Claim, one Claim, list []*ipam.Address, w wire) []Claim {
 	for _, a := range list {
-		n := d.networkOf(a.Address.Addr(), w.all)
-		if n == nil || d.s.IsDynamic(a) || d.unfit(a, n) != "" || d.lostTo(a) != nil || !d.f.Policy.Claims.covers(a.Address.Addr()) {
+		n := d.claimable(a, w)
+		if n == nil {
 			continue
 		}
 		if one.Address != nil {
@@ -112,6 +121,16 @@ func (d *decider) claimedBy(found []Claim, one Claim, list []*ipam.Address, w wi
 		return found
 	}
 	return append(found, one)
+}
+
+// claimable is the network on the wire where an address could be a static one that
+// claims lead to; nil: it could not.
+func (d *decider) claimable(a *ipam.Address, w wire) *ipam.Subnet {
+	n := d.networkOf(a.Address.Addr(), w.all)
+	if n == nil || d.s.IsDynamic(a) || d.unfit(a, n) != "" || d.lostTo(a) != nil || !d.f.Policy.Claims.covers(a.Address.Addr()) {
+		return nil
+	}
+	return n
 }
 
 // claimHeld says why a claimed address is another client's now (CL-8).

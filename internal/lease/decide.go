@@ -69,19 +69,20 @@ type effect struct {
 
 // decider is one run of Decide.
 type decider struct {
-	f      *Facts
-	s      *ipam.Snapshot
-	l      *Leases
-	m      *ClientMessage
-	now    time.Time // which leases are judged by: the time of day without a step (S-14)
-	steady time.Time // which holds and answers are measured with (S-16)
-	trace  *Trace
-	passed PassedOver    // what of the client's does not count (I-8)
-	claims Claim         // what an unknown client claims (CL-6)
-	state  ClientState   // of a client that sent a REQUEST, once it is known
-	atMost time.Duration // what is left of a lease that is not extended (S-11); 0: no limit
-	stale  bool          // the snapshot is too old for new leases and refusals (H-4)
-	late   bool          // it is too old for refusals
+	f       *Facts
+	s       *ipam.Snapshot
+	l       *Leases
+	m       *ClientMessage
+	now     time.Time // which leases are judged by: the time of day without a step (S-14)
+	steady  time.Time // which holds and answers are measured with (S-16)
+	trace   *Trace
+	passed  PassedOver    // what of the client's does not count (I-8)
+	claims  Claim         // what an unknown client claims (CL-6)
+	circuit *Circuit      // how option 82 was read; nil: it does not count (CL-13)
+	state   ClientState   // of a client that sent a REQUEST, once it is known
+	atMost  time.Duration // what is left of a lease that is not extended (S-11); 0: no limit
+	stale   bool          // the snapshot is too old for new leases and refusals (H-4)
+	late    bool          // it is too old for refusals
 
 	evident [1]netip.Addr   // room for evidence
 	lying   [4]*ipam.Subnet // room for a wire
@@ -116,7 +117,7 @@ func (d *decider) run(made *Decision, f *Facts, m *ClientMessage, now time.Time,
 		d.steady = now
 	}
 	decision := d.decide()
-	decision.Passed, decision.Claim = d.passed, d.claims
+	decision.Passed, decision.Claim, decision.Circuit = d.passed, d.claims, d.circuit
 	decision.effect.heard = len(f.Policy.Claims.Prefixes) > 0 && m.HasMAC && f.Snapshot != nil && len(f.Snapshot.InterfacesWithMAC(m.MAC)) > 0
 	decision.Relayed, decision.Override = d.relayed, d.override
 	decision.Relayed.Subnet = d.selected
@@ -149,6 +150,7 @@ func (d *decider) decide() *Decision {
 	if reason := d.admit(); reason != "" {
 		return d.silent("N-10", reason)
 	}
+	d.circuit = d.readCircuit()
 	if !m.Identifier.IsValid() && !d.override.IsValid() && m.Type != BOOTP && m.Type != Release && m.Type != Decline {
 		trace.addf("R-13", "no server identifier: add a server_id line")
 		return d.silent("R-13", ReasonNoServerID)

@@ -158,6 +158,7 @@ func (e *Engine) SetSnapshot(s *ipam.Snapshot) {
 	judge, records := false, e.awaitsJudgement() && e.hadLeases(s)
 	e.locked(func() {
 		l.pools, l.pending, l.snapshot, l.next = pending, nil, s, nil
+		l.switches = switchPorts{} // not to keep the snapshot before
 		e.settleOwners(s, e.facts.Snapshot)
 		e.facts.Snapshot = s
 		if judge = e.unjudged && e.store != nil; judge && !records {

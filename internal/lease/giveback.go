@@ -63,7 +63,7 @@ func (d *decider) decline() *Decision {
 func (d *decider) quarantined(addr netip.Addr) Lease {
 	next := d.nextLease(addr)
 	next.Client, next.Hardware, next.State, next.Hostname = Declined, "", Quarantined, ""
-	next.InterfaceKind, next.InterfaceID = 0, 0
+	next.InterfaceKind, next.InterfaceID, next.ByPort = 0, 0, false
 	next.Expires = seconds(d.wall().Add(d.f.Policy.DeclineTime))
 	return next
 }
@@ -95,6 +95,9 @@ func (d *decider) release() *Decision {
 	}
 	next := d.nextLease(addr)
 	next.Unsynced = d.s.IsDynamic(a) // else NetBox has no place for it
+	if next.ByPort {
+		next.InterfaceKind, next.InterfaceID, next.ByPort = 0, 0, false
+	}
 	next.Client, next.Hardware, next.State, next.Expires = d.m.Client, d.m.Hardware, Released, seconds(d.wall())
 	decision := d.blank()
 	decision.Verdict, decision.Rule, decision.Reason = Taken, "D-19", ReasonReleased

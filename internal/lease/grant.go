@@ -41,6 +41,9 @@ func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ip
 	}
 	next.Expires = d.durableUntil(a, c, decision.Time)
 	next.InterfaceKind, next.InterfaceID = d.binds(a, c, next)
+	if next.ByPort = reason == ReasonClaimed && c.claim != nil && c.claim.Port != nil; next.ByPort {
+		next.InterfaceKind, next.InterfaceID = uint8(c.claim.Port.ID.Kind), c.claim.Port.ID.ID
+	}
 	if d.m.Hostname != "" {
 		next.Hostname = d.m.Hostname
 	}

@@ -58,9 +58,11 @@ type Lease struct {
 	Expires  time.Time
 	Hostname string // the client's own name; untrusted text
 	// Interface is the NetBox interface the client was known by, for
-	// clients.bind_interface; zero ids mean none.
+	// clients.bind_interface; zero ids mean none. With ByPort it is the switch's port
+	// that the client claimed the address by, and not known by (CL-16).
 	InterfaceKind uint8
 	InterfaceID   int64
+	ByPort        bool
 	// Unsynced marks a change that NetBox has not been told yet: the marks
 	// are the write-back queue (S-4).
 	Unsynced bool
@@ -105,7 +107,7 @@ func (l Lease) Shown() ClientID {
 // says reports whether the record in NetBox is the same for l and other.
 func (l Lease) says(other Lease) bool {
 	return l.Client == other.Client && l.Hardware == other.Hardware && l.State == other.State && l.Expires.Equal(other.Expires) && l.Hostname == other.Hostname &&
-		l.InterfaceKind == other.InterfaceKind && l.InterfaceID == other.InterfaceID
+		l.InterfaceKind == other.InterfaceKind && l.InterfaceID == other.InterfaceID && l.ByPort == other.ByPort
 }
 
 // Revision counts the writes of one address's lease; 0 means no lease stored.

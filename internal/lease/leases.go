@@ -40,6 +40,7 @@ type Leases struct {
 	claims   byAddr[time.Time] // static addresses that the host itself uses or asks for, until when by time that runs (I-14)
 	occupied byAddr[time.Time] // claimed addresses that a host uses, until when by time that runs (CL-8)
 	heard    heard             // when owners of addresses were heard (CL-8)
+	switches switchPorts       // of switches that circuits named (CL-14)
 
 	marks  []Mark                          // who is served where an address has several owners
 	losers map[*ipam.Address]*ipam.Address // of snapshot: to the address that is served instead

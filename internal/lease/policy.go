@@ -48,4 +48,5 @@ type Policy struct {
 	ByIdentifier  bool       // lease.identify: client_id
 	Subnet        netip.Addr // network.subnet, an address inside it
 	Claims        ClaimPolicy
+	Circuits      CircuitPolicy // network.circuits
 }

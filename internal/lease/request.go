@@ -83,6 +83,7 @@ type ClientMessage struct {
 	Relay           netip.Addr // giaddr
 	LinkSelection   netip.Addr // option 82 sub-option 5, RFC 3527
 	Circuit         []byte     // option 82 sub-option 1, RFC 3046; untrusted bytes
+	Remote          []byte     // option 82 sub-option 2, RFC 3046; untrusted bytes
 	SubnetSelection netip.Addr // option 118, RFC 3011
 	// Interface and InterfaceAddrs are the receiving interface and its IPv4
 	// addresses in kernel order; empty on the stock server (L-4).
@@ -249,6 +250,8 @@ type Decision struct {
 	// Claim is what a client that NetBox does not know says of itself to get the
 	// address of its place, whether it gets it or not (CL-6).
 	Claim Claim
+	// Circuit is how option 82 was read; nil: it does not count (CL-13).
+	Circuit *Circuit
 	// Override replaces Identifier in the reply: what a relay asked for, as far as
 	// it counts (R-7, N-11). Invalid: none.
 	Override netip.Addr

@@ -33,7 +33,7 @@ type packedLease struct {
 	addr                         uint32
 	interfaceKind                uint8
 	state                        State
-	unsynced                     bool
+	unsynced, byPort             bool
 }
 
 const noTime = math.MinInt64
@@ -115,6 +115,7 @@ func packed(l storedLease) packedLease {
 		client: l.Client, hardware: l.Hardware, toldClient: l.ToldClient, hostname: l.Hostname,
 		expires: noTime, toldExpires: noTime, syncedAt: noTime,
 		interfaceID: l.InterfaceID, revision: l.revision, addr: key(l.Addr), interfaceKind: l.InterfaceKind, state: l.State, unsynced: l.Unsynced,
+		byPort: l.ByPort,
 	}
 	if p.toldClient == p.client {
 		p.toldClient = p.client // the same memory
@@ -134,7 +135,7 @@ func packed(l storedLease) packedLease {
 func (p *packedLease) unpacked() storedLease {
 	l := storedLease{Lease: Lease{
 		Addr: addrOf(p.addr), Client: p.client, Hardware: p.hardware, State: p.state, Hostname: p.hostname,
-		InterfaceKind: p.interfaceKind, InterfaceID: p.interfaceID, Unsynced: p.unsynced, ToldClient: p.toldClient,
+		InterfaceKind: p.interfaceKind, InterfaceID: p.interfaceID, ByPort: p.byPort, Unsynced: p.unsynced, ToldClient: p.toldClient,
 	}, revision: p.revision}
 	if p.expires != noTime {
 		l.Expires = time.Unix(p.expires, 0).UTC()

@@ -13,7 +13,7 @@ func TestPackedLeases(t *testing.T) {
 	at := time.Date(2026, 11, 29, 14, 5, 6, 0, time.UTC)
 	full := Lease{
 		Addr: optionalAddr("255.1.0.10"), Client: "id/01:02", Hardware: "02:00:00:00:00:01", State: Quarantined, Expires: at, Hostname: "pc-1",
-		InterfaceKind: 2, InterfaceID: 1 << 40, Unsynced: true, SyncedAt: at.Add(7 * time.Microsecond), ToldClient: "02:00:00:00:00:02", ToldExpires: at.Add(-time.Hour),
+		InterfaceKind: 2, InterfaceID: 1 << 40, ByPort: true, Unsynced: true, SyncedAt: at.Add(7 * time.Microsecond), ToldClient: "02:00:00:00:00:02", ToldExpires: at.Add(-time.Hour),
 	}
 	told := full
 	told.ToldClient = told.Client

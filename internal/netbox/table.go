@@ -33,6 +33,8 @@ const (
 	SavedFilters  Table = "extras/saved-filters"
 	CustomLinks   Table = "extras/custom-links"
 	TableConfigs  Table = "extras/table-configs"
+	// Cables are read by nobody: what changes them is looked for in the change log.
+	Cables Table = "dcim/cables"
 )
 
 // Model names the type of a list's objects as permissions, webhooks and the
@@ -112,6 +114,8 @@ func (t Table) names() (model, noun string) {
 		return "extras.customlink", "custom link"
 	case TableConfigs:
 		return "extras.tableconfig", "table config"
+	case Cables:
+		return "dcim.cable", "cable"
 	}
 	return "", string(t)
 }

@@ -316,3 +316,16 @@ func TestACheckNamesTheFieldsOfReservations(t *testing.T) {
 		t.Errorf("findings once the fields are there: %v", found)
 	}
 }
+
+// Without the change log, cables are followed late and at a price (CL-22).
+func TestCircuitsWantTheChangeLog(t *testing.T) {
+	s, _ := netboxtest.ServeOffice(t, netboxtest.V47)
+	const token = "limited000000000000000000000000000000000"
+	s.Permit(token, viewAll()...)
+	need := needs()
+	need.Circuits, need.ReadsOnly, need.VRF = true, true, ""
+	findings := Check(t.Context(), clienttest.Connect(t, s.URL(), token, clienttest.Silent()), need.Needs())
+	if len(findings) != 1 || !strings.Contains(findings[0].Problem, "a cable that changes is seen") || !strings.Contains(findings[0].Fix, "core.objectchange") {
+		t.Errorf("findings: %v", findings)
+	}
+}

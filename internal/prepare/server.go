@@ -18,6 +18,8 @@ type Server struct {
 	// objects that are made for leases; empty: none are made.
 	ReadsOnly bool
 	Made      string
+	// Circuits says that cables are followed (CL-22).
+	Circuits bool
 }
 
 // Needs is the list of what the server needs.
@@ -26,9 +28,12 @@ func (s Server) Needs() []Need {
 	for _, table := range s.Reads {
 		needs = append(needs, Right{Table: table, Action: "view", Severity: Failure, Object: string(table)})
 	}
+	late := "deletions cannot be asked for and are found late, by comparing lists"
+	if s.Circuits {
+		late += "; a cable that changes is seen up to five minutes later, and NetBox is asked for all interfaces that often"
+	}
 	needs = append(needs,
-		Right{Table: netbox.ObjectChanges, Action: "view", Severity: Warning, Object: string(netbox.ObjectChanges),
-			Problem: "deletions cannot be asked for and are found late, by comparing lists"})
+		Right{Table: netbox.ObjectChanges, Action: "view", Severity: Warning, Object: string(netbox.ObjectChanges), Problem: late})
 	if !s.ReadsOnly {
 		needs = append(needs, Right{Table: netbox.Addresses, Action: "change", Severity: Failure, Object: "write-back of leases",
 			Problem: "the token may not change IP addresses: leases are given, but not shown in NetBox"})

@@ -15,7 +15,7 @@ func TestExampleLoadsAndShowsTheDefaults(t *testing.T) {
 	want := Defaults()
 	want.URL, want.TokenFile = "https://netbox.example.org", "/etc/coredhcp-netbox/token"
 	want.Store.Endpoints, want.PXE.ProxyDHCP, want.Network.Relays = []string{}, []string{}, []Relays{}
-	want.Claims.Prefixes = []netip.Prefix{}
+	want.Claims.Prefixes, want.Network.Circuits = []netip.Prefix{}, Circuits{Relays: []Relays{}, Formats: []string{}}
 	want.Dynamic.Roles = []string{}
 	if diff := cmp.Diff(want, f.NetBox, plain); diff != "" {
 		t.Error(diff)

@@ -77,9 +77,9 @@ netbox:
     static_at_once: true
   dynamic: {tag: pool, roles: [phones], status: dhcp, write_back: leased, allow_unknown: false, keep_for_known: 20}
   fields: {mac: m, expire: e, hostname: h, reservation_mac: rm, reservation_client_id: ri}
-  claims: {prefixes: [10.0.0.0/24], serial: true, idle: 48h}
+  claims: {prefixes: [10.0.0.0/24], serial: true, port: true, boot: true, idle: 48h}
   clients: {lag: any, bind_interface: true, send_hostname: true}
-  network: {subnet: 10.0.0.0/24, server_id_override: false, relays: [10.0.0.1, 10.1.0.0/16], serve: tagged, serve_tag: pilot}
+  network: {subnet: 10.0.0.0/24, server_id_override: false, relays: [10.0.0.1, 10.1.0.0/16], serve: tagged, serve_tag: pilot, circuits: {relays: [10.0.0.1], formats: [text, "{host} eth {port}"]}}
   gateway: {tag: gw, fallback: 10.0.0.1, all: true}
   dns: {fallback: gateway}
   pxe: {gate: on, redeploy_field: r, confirm_field: c, unknown: site, default_arch: bios, proxy_dhcp: [eth1]}
@@ -100,7 +100,7 @@ sync:
 		Dynamic: Dynamic{"pool", []string{"phones"}, "dhcp", "leased", false, 20},
 		Fields:  Fields{"m", "e", "h", "rm", "ri"},
 		Clients: Clients{"any", true, true},
-		Claims:  Claims{[]netip.Prefix{prefix("10.0.0.0/24")}, true, 48 * time.Hour},
+		Claims:  Claims{[]netip.Prefix{prefix("10.0.0.0/24")}, true, true, true, 48 * time.Hour},
 		Gateway: Gateway{Tag: "gw", Fallback: netip4(10, 0, 0, 1), All: true},
 		DNS:     DNS{"gateway"},
 		PXE:     PXE{"on", "r", "c", "site", "bios", []string{"eth1"}},
@@ -110,6 +110,7 @@ sync:
 	}
 	want.Network.Subnet, want.Network.Relays = prefix("10.0.0.0/24"), []Relays{{prefix("10.0.0.1/32")}, {prefix("10.1.0.0/16")}}
 	want.Network.Serve, want.Network.ServeTag = "tagged", "pilot"
+	want.Network.Circuits = Circuits{[]Relays{{prefix("10.0.0.1/32")}}, []string{"text", "{host} eth {port}"}}
 	if diff := cmp.Diff(want, f.NetBox, plain); diff != "" {
 		t.Error(diff)
 	}
@@ -200,6 +201,13 @@ func TestMistakesInTheSection(t *testing.T) {
 		"served by a tag that is missing": {"network: {serve: tagged}", "netbox.network.serve_tag: network.serve: tagged needs the name or slug of a tag; only prefixes that carry it are served"},
 		"a tag that is not asked for":     {"network: {serve_tag: pilot}", "netbox.network.serve_tag: network.serve: all serves prefixes with and without tag; write network.serve: tagged, or leave the tag out"},
 		"served by an unknown word":       {"network: {serve: some}", `netbox.network.serve: want all or tagged, not "some"`},
+		"ports that count nowhere":        {"claims: {port: true}\n  network: {circuits: {relays: [10.0.0.1]}}", "netbox.claims.port: want the prefixes where claims count in netbox.claims.prefixes (CL-6)"},
+		"boot data that count nowhere":    {"claims: {boot: true}", "netbox.claims.boot: want the prefixes where claims count in netbox.claims.prefixes (CL-6)"},
+		"ports without relays":            {"claims: {port: true, prefixes: [10.0.0.0/24]}", "netbox.claims.port: want the relays that set or strip option 82 for each client in netbox.network.circuits.relays (CL-13)"},
+		"formats without relays":          {"network: {circuits: {formats: [cisco]}}", "netbox.network.circuits.formats: want the relays that set or strip option 82 for each client in netbox.network.circuits.relays (CL-13)"},
+		"format that is none":             {"network: {circuits: {relays: [10.0.0.1], formats: [text, Junos]}}", `netbox.network.circuits.formats[1]: want text, cisco, nexus, procurve or a template such as "{host} eth {port}:{vlan}", not "Junos"`},
+		"template without a port":         {"network: {circuits: {relays: [10.0.0.1], formats: ['{host} eth']}}", `netbox.network.circuits.formats[0]: want one {port}, at most one {host} and at most 128 characters in a circuit format, not "{host} eth"`},
+		"relays of circuits with a host":  {"network: {circuits: {relays: [10.0.0.1/24]}}", "netbox.network.circuits.relays: host bits are set in 10.0.0.1/24; want 10.0.0.0/24 or 10.0.0.1"},
 		"serials that count nowhere":      {"claims: {serial: true}", "netbox.claims.serial: want the prefixes where claims count in netbox.claims.prefixes (CL-6)"},
 		"identifiers that count nowhere":  {"fields: {reservation_client_id: x}", "netbox.fields.reservation_client_id: a client identifier is a claim: want the prefixes where claims count in netbox.claims.prefixes (CL-6)"},
 		"claims in a host":                {"claims: {prefixes: [10.0.0.1/24]}", "netbox.claims.prefixes: want IPv4 prefixes without host bits such as 10.0.0.0/24, not 10.0.0.1/24"},

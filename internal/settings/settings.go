@@ -111,6 +111,14 @@ type Network struct {
 	Relays           []Relays     `yaml:"relays"`    // empty: those in any prefix of NetBox (N-10)
 	Serve            string       `yaml:"serve"`     // all or tagged (N-20)
 	ServeTag         string       `yaml:"serve_tag"` // name or slug, compared without case; empty with all
+	Circuits         Circuits     `yaml:"circuits"`
+}
+
+// Circuits is netbox.network.circuits: whose option 82 says which port a client is at
+// (CL-13). The list of relays turns no relay away.
+type Circuits struct {
+	Relays  []Relays `yaml:"relays"`  // set or strip option 82 for each client; empty: none does
+	Formats []string `yaml:"formats"` // names of parsers, or templates; empty: all parsers
 }
 
 // Claims is netbox.claims: what clients whose MAC NetBox does not know may say of
@@ -118,6 +126,8 @@ type Network struct {
 type Claims struct {
 	Prefixes []netip.Prefix `yaml:"prefixes"` // where claims count; empty: nowhere
 	Serial   bool           `yaml:"serial"`
+	Port     bool           `yaml:"port"` // what network.circuits leads to
+	Boot     bool           `yaml:"boot"` // boot data of the place, too
 	Idle     time.Duration  `yaml:"idle"` // for how long the owner must not have been heard
 }
 

@@ -222,7 +222,8 @@ func validateNetwork(r *strictyaml.Report, n *NetBox) {
 			r.Addf("netbox.network.subnet", "host bits are set in %s; want %s", subnet, subnet.Masked())
 		}
 	}
-	validateRelays(r, n.Network.Relays)
+	validateRelays(r, "netbox.network.relays", n.Network.Relays)
+	validateCircuits(r, n.Network.Circuits)
 	validateServe(r, n)
 	if gateway := n.Gateway.Fallback; gateway.IsValid() && !hostAddress(gateway) {
 		r.Addf("netbox.gateway.fallback", "want the IPv4 address of a host, not %s", gateway)
@@ -249,8 +250,17 @@ func validateClaims(r *strictyaml.Report, n *NetBox) {
 			r.Addf("netbox.claims.prefixes", "want IPv4 prefixes without host bits such as 10.0.0.0/24, not %s", p)
 		}
 	}
+	if n.Claims.Port && len(n.Network.Circuits.Relays) == 0 && !r.Failed("netbox.network.circuits.relays") {
+		r.Addf("netbox.claims.port", "want the relays that set or strip option 82 for each client in netbox.network.circuits.relays (CL-13)")
+	}
 	if len(n.Claims.Prefixes) > 0 || r.Failed("netbox.claims.prefixes") {
 		return
+	}
+	if n.Claims.Port {
+		r.Addf("netbox.claims.port", "want the prefixes where claims count in netbox.claims.prefixes (CL-6)")
+	}
+	if n.Claims.Boot {
+		r.Addf("netbox.claims.boot", "want the prefixes where claims count in netbox.claims.prefixes (CL-6)")
 	}
 	if n.Claims.Serial {
 		r.Addf("netbox.claims.serial", "want the prefixes where claims count in netbox.claims.prefixes (CL-6)")

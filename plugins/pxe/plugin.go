@@ -52,7 +52,7 @@ func (h *handler) handle4(x *dhcp4.Exchange, req, resp *dhcp4.Packet) (*dhcp4.Pa
 	if !asks(req) || !dhcp4.Configures(req, resp) {
 		return resp, false
 	}
-	facts := h.Facts(x, req, resp)
+	facts := h.BootsBy(x, h.Facts(x, req, resp))
 	c, b, ok, err := h.bootData(x, req, facts)
 	if err != nil { // without boot data the client would start what is on its disk
 		return nil, true

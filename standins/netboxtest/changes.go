@@ -12,7 +12,7 @@ func (t *txn) now() time.Time { return t.s.clock().UTC().Truncate(time.Microseco
 
 // logChange writes a change record. An update that changes nothing leaves none.
 func (t *txn) logChange(m *model, action string, before, after *row, message string) {
-	if m.closed || m.noTime {
+	if m.closed || m.noTime || m.path == mappingsPath && !t.s.config.Version.atLeast(5) {
 		return
 	}
 	pre, post := t.snapshot(m, before), t.snapshot(m, after)

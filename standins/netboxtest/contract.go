@@ -1,6 +1,7 @@
 package netboxtest
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -52,7 +53,7 @@ func Contract(t *testing.T, target Target) {
 		c.target.Hook = HookByREST(target.URL, target.Token)
 	}
 	if c.target.Version == "" {
-		c.target.Version = c.serverVersion(t)
+		c.target.Version = c.version(t)
 	}
 	Wipe(t, target.URL, target.Token)
 	t.Cleanup(func() { Wipe(t, target.URL, target.Token) })
@@ -79,20 +80,23 @@ func factGroups() []factGroup {
 	return []factGroup{{"access", "NB-1.2, NB-1.3", accessFacts()}, {"paging", "NB-1.4", pagingFacts()}, {"selection", "NB-1.4", selectionFacts()},
 		{"filters", "NB-1.5", filterFacts()}, {"shapes", "NB-1.6 to NB-1.8", shapeFacts()}, {"validation", "NB-1.6", validationFacts()},
 		{"custom fields", "NB-1.9", customFieldFacts()}, {"tags", "NB-1.9", tagFacts()}, {"writes", "NB-1.10", writeFacts()}, {"bulk", "NB-1.10", bulkFacts()},
-		{"deletes", "NB-1.6, NB-1.7", deleteFacts()}, {"changes", "NB-1.11", changeFacts()}, {"contexts", "NB-1.12", contextFacts()}, {"MACs", "NB-1.7", macFacts()},
+		{"deletes", "NB-1.6, NB-1.7", deleteFacts()}, {"changes", "NB-1.11", changeFacts()}, {"contexts", "NB-1.12", contextFacts()}, {"MACs", "NB-1.7", macFacts()}, {"cables", "NB-1.15", cableFacts()},
 		{"webhooks", "NB-1.11", webhookFacts()},
 		{"scopes", "NB-1.9, NB-1.12", scopeFacts()}, {"journal", "NB-1.9", journalFacts()}, {"views", "NB-1.6", viewFacts()}}
 }
 
 func (c *contract) atLeast(minor int) bool { return c.target.Version.atLeast(minor) }
 
-func (c *contract) serverVersion(t *testing.T) Version {
+func (a *admin) version(t testing.TB) Version {
 	t.Helper()
-	a := c.call(t, http.MethodGet, "status/", nil)
-	full, _ := a.at("netbox-version").(string)
-	parts := strings.SplitN(full, ".", 3)
-	if len(parts) < 2 {
-		t.Fatalf("status page: %d %s", a.status, a.raw)
+	status, body := a.do(t, http.MethodGet, "status/", nil)
+	var page struct {
+		Full string `json:"netbox-version"`
+	}
+	err := json.Unmarshal(body, &page)
+	parts := strings.SplitN(page.Full, ".", 3)
+	if err != nil || len(parts) < 2 {
+		t.Fatalf("status page: %d %s", status, body)
 	}
 	return Version(parts[0] + "." + parts[1])
 }

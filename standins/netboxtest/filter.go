@@ -94,7 +94,7 @@ func (t *txn) choosingFilter(m *model, param string) filterFunc {
 	}
 	for i := range m.fields {
 		f := &m.fields[i]
-		if !v.atLeast(f.since) {
+		if !f.in(v) {
 			continue
 		}
 		one := f.name

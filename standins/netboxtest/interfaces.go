@@ -31,18 +31,16 @@ func interfaceModel() *model {
 			flagField("mgmt_only", false), textField("description", 200), {name: "mode", kind: choice, set: "Interface.mode", nullable: true, blank: true},
 			flagField("mark_connected", false), refField("vrf", vrfsPath)},
 		brief: []string{"device", "name", "description", "cable", "_occupied"},
-		computed: map[string]func(*txn, *row) any{"owner": ownerOf, "mac_address": primaryMAC, "mac_addresses": shownMACs(interfacesPath), "_occupied": func(_ *txn, r *row) any { return r.flag("mark_connected") },
-			"count_ipaddresses": assignedCount(addressesPath, "dcim.interface")},
+		computed: endColumns("dcim.interface", map[string]func(*txn, *row) any{"owner": ownerOf, "mac_address": primaryMAC, "mac_addresses": shownMACs(interfacesPath),
+			"count_ipaddresses": assignedCount(addressesPath, "dcim.interface")}),
 		filters: map[string]filterFunc{"mac_address": interfaceMACFilter(interfacesPath)},
 		order: func(_ *txn, a, b *row) int {
 			return cmp.Or(cmp.Compare(a.ref("device"), b.ref("device")), cmp.Compare(a.str("name"), b.str("name")))
 		},
-		fixed: fixedValues(map[string]any{"vdcs": []any{}, "tagged_vlans": []any{}, "link_peers": []any{}, "wireless_lans": []any{},
-			"connected_endpoints_reachable": false, "count_fhrp_groups": 0, "bridge_interfaces": sinceMinor{4, []any{}},
+		fixed: fixedValues(map[string]any{"vdcs": []any{}, "tagged_vlans": []any{}, "wireless_lans": []any{}, "count_fhrp_groups": 0, "bridge_interfaces": sinceMinor{4, []any{}},
 			"channels": sinceMinor{7, nil}, "channel_id": sinceMinor{7, nil}},
 			"module", "speed", "duplex", "wwn", "rf_role", "rf_channel", "poe_mode", "poe_type", "rf_channel_frequency", "rf_channel_width",
-			"tx_power", "untagged_vlan", "qinq_svlan", "vlan_translation_policy", "cable", "cable_end", "wireless_link", "link_peers_type",
-			"l2vpn_termination", "connected_endpoints", "connected_endpoints_type"),
+			"tx_power", "untagged_vlan", "qinq_svlan", "vlan_translation_policy", "wireless_link", "l2vpn_termination"),
 		relations: map[string]filterFunc{"primary_mac_address": primaryMACFilter},
 		prepare:   cleanInterface("device", interfacesPath), saved: saveShortcutMAC("dcim.interface"), search: []string{"name", "label", "description"},
 	}

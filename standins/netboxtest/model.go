@@ -49,6 +49,7 @@ type field struct {
 	models   []string // "app.model" labels a generic relation may name
 	gone     removal
 	since    int      // minor version that brought the column
+	gonein   int      // minor version that has it no more; 0: none
 	nested   []string // what a related row shows besides its identity, if not what it shows nested elsewhere
 }
 
@@ -90,8 +91,14 @@ func (f field) uniq() field              { f.unique = true; return f }
 func (f field) orNull() field            { f.nullable, f.def = true, nil; return f }
 func (f field) on(gone removal) field    { f.gone = gone; return f }
 func (f field) from(minor int) field     { f.since = minor; return f }
+func (f field) until(minor int) field    { f.gonein = minor; return f }
 func (f field) as(names ...string) field { f.nested = names; return f }
 func (f field) show() field              { f.readOnly = true; return f }
+
+// in reports whether a version has the column.
+func (f *field) in(v Version) bool {
+	return v.atLeast(f.since) && (f.gonein == 0 || !v.atLeast(f.gonein))
+}
 
 // sinceMinor is a fixed value that came with a minor version.
 type sinceMinor struct {
@@ -137,7 +144,7 @@ type model struct {
 
 // column finds a field, nil if the model has none of that name in this version.
 func (m *model) column(v Version, name string) *field {
-	i := slices.IndexFunc(m.fields, func(f field) bool { return f.name == name && v.atLeast(f.since) })
+	i := slices.IndexFunc(m.fields, func(f field) bool { return f.name == name && f.in(v) })
 	if i < 0 {
 		return nil
 	}
@@ -163,7 +170,7 @@ func (m *model) slugColumn() string {
 // models is every object type of the stand-in, by path.
 func models() map[string]*model {
 	all := map[string]*model{}
-	for _, group := range [][]*model{ipamModels(), placeModels(), deviceModels(), virtualModels(), tenancyModels(), extrasModels(), viewModels(), coreModels()} {
+	for _, group := range [][]*model{ipamModels(), placeModels(), deviceModels(), cableModels(), virtualModels(), tenancyModels(), extrasModels(), viewModels(), coreModels()} {
 		for _, m := range group {
 			all[m.path] = m
 		}

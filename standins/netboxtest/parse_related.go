@@ -41,7 +41,7 @@ func (t *txn) parseTypes(v any) (any, string) {
 
 // unknownType says what is wrong with an object type, "" if nothing is.
 func (t *txn) unknownType(label string) string {
-	unmodelled := []string{"ipam.vlan", "ipam.aggregate", "ipam.asn", "ipam.service", "dcim.rack", "dcim.cable", "circuits.circuit"}
+	unmodelled := []string{"ipam.vlan", "ipam.aggregate", "ipam.asn", "ipam.service", "dcim.rack", "circuits.circuit"}
 	switch {
 	case strings.Count(label, ".") != 1:
 		return "Invalid value. Specify a content type as '<app_label>.<model_name>'."

@@ -50,7 +50,7 @@ func (t *txn) render(m *model, r *row, want selection) map[string]any {
 	put("display", func() any { return t.display(m, r) })
 	for i := range m.fields {
 		f := &m.fields[i]
-		if f.hidden || !t.s.config.Version.atLeast(f.since) || m.computed[f.name] != nil {
+		if f.hidden || !f.in(t.s.config.Version) || m.computed[f.name] != nil {
 			continue
 		}
 		put(f.name, func() any { return t.show(f, r.cols[f.name]) })
@@ -220,7 +220,7 @@ func (t *txn) options(m *model) *reply {
 func (t *txn) optionFields(m *model) map[string]any {
 	fields := map[string]any{}
 	for _, f := range m.fields {
-		if f.hidden || f.readOnly || !t.s.config.Version.atLeast(f.since) {
+		if f.hidden || f.readOnly || !f.in(t.s.config.Version) {
 			continue
 		}
 		entry := map[string]any{"type": optionType(f.kind), "required": f.required, "read_only": false, "label": f.name}

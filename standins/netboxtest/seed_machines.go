@@ -13,6 +13,9 @@ func (s *Seeded) machines(t testing.TB, w World) {
 	for _, d := range w.Devices {
 		s.device(t, d)
 	}
+	for _, c := range w.Cables {
+		s.make(t, cablesPath, c.A+" - "+c.B, object{"a_terminations": s.end(t, c.A), "b_terminations": s.end(t, c.B)})
+	}
 	for _, c := range w.Clusters {
 		kind := s.once(t, clusterTypesPath, cmp.Or(c.Type, "Cluster type"), nil)
 		f := object{"name": c.Name, "type": kind}
@@ -60,10 +63,43 @@ func (s *Seeded) device(t testing.TB, d Device) {
 		s.ref(t, fields, "lag", interfacesPath, named(d.Name, i.LAG))
 		s.port(t, interfacesPath, "dcim.interface", d.Name, i, fields)
 	}
+	for _, name := range d.Panel {
+		s.pass(t, d.Name, id, name)
+	}
 	primary := object{}
 	s.primary(t, primary, "primary_ip4", d.Interfaces, d.PrimaryIP4)
 	s.primary(t, primary, "oob_ip", d.Interfaces, d.OOBIP)
 	s.patch(t, devicesPath, id, primary)
+}
+
+// pass makes a front port and its rear port.
+func (s *Seeded) pass(t testing.TB, owner string, device int64, name string) {
+	t.Helper()
+	rear := s.make(t, rearPortsPath, owner+" "+name+" rear", object{"device": device, "name": name + " rear", "type": "8p8c", "positions": 1})
+	s.make(t, frontPortsPath, owner+" "+name, FrontPort(s.admin.version(t), device, name, rear))
+}
+
+// FrontPort is the body of a front port that leads to a rear port: up to 4.4 it has one, from 4.5 on a list.
+func FrontPort(v Version, device int64, name string, rear int64) map[string]any {
+	f := object{"device": device, "name": name, "type": "8p8c"}
+	if !v.atLeast(5) {
+		f["rear_port"] = rear
+		return f
+	}
+	f["rear_ports"] = []object{{"position": 1, "rear_port": rear, "rear_port_position": 1}}
+	return f
+}
+
+// end is one side of a cable in one port.
+func (s *Seeded) end(t testing.TB, name string) []object {
+	t.Helper()
+	for path, label := range map[string]string{interfacesPath: "dcim.interface", frontPortsPath: "dcim.frontport", rearPortsPath: "dcim.rearport"} {
+		if id, ok := s.ids[path][name]; ok {
+			return []object{{"object_type": label, "object_id": id}}
+		}
+	}
+	t.Fatalf("the seed made no port %q", name)
+	return nil
 }
 
 // host adds what devices and VMs have in common.

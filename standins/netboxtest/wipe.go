@@ -70,7 +70,7 @@ func Definitions(t testing.TB, baseURL, token string) map[string][]int64 {
 }
 
 func wipeOrder() []string {
-	return []string{journalPath, savedFiltersPath, customLinksPath, tableConfigsPath, contextsPath, machinesPath, clustersPath, clusterTypesPath, devicesPath, typesPath, "dcim/manufacturers", rolesPath, platformsPath,
+	return []string{journalPath, savedFiltersPath, customLinksPath, tableConfigsPath, contextsPath, machinesPath, clustersPath, clusterTypesPath, cablesPath, devicesPath, typesPath, "dcim/manufacturers", rolesPath, platformsPath,
 		macsPath, addressesPath, rangesPath, prefixesPath, vlansPath, ipRolesPath, vrfsPath, locationsPath, sitesPath, regionsPath, siteGroupsPath, tenantsPath,
 		"tenancy/tenant-groups", customFieldsPath, choiceSetsPath, "extras/tags"}
 }

@@ -19,6 +19,7 @@ type World struct {
 	Prefixes     []Prefix
 	Ranges       []Range
 	Devices      []Device
+	Cables       []Cable
 	Clusters     []Cluster
 	VMs          []VM
 	IPs          []IP
@@ -111,8 +112,12 @@ type Device struct {
 	CustomFields                         map[string]any
 	LocalContext                         map[string]any
 	Interfaces                           []Interface
-	PrimaryIP4, OOBIP                    string // addresses listed under Interfaces
+	Panel                                []string // of a patch panel: front ports, each with a rear port "NAME rear"
+	PrimaryIP4, OOBIP                    string   // addresses listed under Interfaces
 }
+
+// Cable connects two ports, named as in "web1 eth0": an interface, or a port of a patch panel.
+type Cable struct{ A, B string }
 
 // Cluster is a cluster; Type "": "Cluster type".
 type Cluster struct{ Name, Type, Site string }

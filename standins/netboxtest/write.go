@@ -136,7 +136,7 @@ func (t *txn) assign(m *model, r *row, in map[string]any, partial bool) problems
 	bad := problems{}
 	for i := range m.fields {
 		f := &m.fields[i]
-		if f.readOnly || !t.s.config.Version.atLeast(f.since) {
+		if f.readOnly || !f.in(t.s.config.Version) {
 			continue
 		}
 		v, given := in[f.name]

@@ -131,6 +131,7 @@ func drawLease(rt *rapid.T) lease.Lease {
 		Hostname:      string(rapid.SliceOf(rapid.Byte()).Draw(rt, "hostname")),
 		InterfaceKind: rapid.Uint8().Draw(rt, "kind"),
 		InterfaceID:   rapid.Int64().Draw(rt, "interface"),
+		ByPort:        rapid.Bool().Draw(rt, "by port"),
 		Unsynced:      rapid.Bool().Draw(rt, "unsynced"),
 		SyncedAt:      instant.Draw(rt, "synced at").Add(time.Duration(rapid.IntRange(0, 999999).Draw(rt, "microseconds")) * time.Microsecond),
 	}

@@ -15,11 +15,12 @@ import (
 // A lease is stored under its address:
 //
 //	key    'l', family (4 or 6), the address: byte order is address order
-//	value  format byte (1; 2 with any of the last fields)
+//	value  format byte (1; 2 with any flag but the first)
 //	       flags: bit 0 unsynced
 //	       state, interface kind
 //	       revision            uvarint
-//	       interface id        varint
+//	       interface id        varint; if bit 3 of the flags is set, of the switch's
+//	                           port that the address was claimed by
 //	       expires, synced at  each varint Unix seconds, uvarint nanoseconds
 //	       client, host name   each uvarint length, bytes
 //	       hardware address    uvarint length, bytes; if bit 1 of the flags is set
@@ -36,6 +37,7 @@ const (
 	flagUnsynced  = 1 << 0
 	flagHardware  = 1 << 1
 	flagTold      = 1 << 2
+	flagByPort    = 1 << 3
 	checksumBytes = 4
 )
 
@@ -79,6 +81,9 @@ func appendValue(b, key []byte, l lease.Lease, rev lease.Revision) []byte {
 	}
 	if l.ToldClient != "" {
 		format, flags = longFormat, flags|flagTold
+	}
+	if l.ByPort {
+		format, flags = longFormat, flags|flagByPort
 	}
 	b = append(b, format, flags, byte(l.State), l.InterfaceKind)
 	b = binary.AppendUvarint(b, uint64(rev))
@@ -138,10 +143,10 @@ func decodeValue(key, value []byte) (lease.Lease, lease.Revision, error) {
 	r := reader{rest: value[:body]}
 	format, flags := r.octet(), r.octet()
 	extra := flags &^ flagUnsynced
-	if format != valueFormat && format != longFormat || extra&^(flagHardware|flagTold) != 0 || (format == longFormat) != (extra != 0) {
+	if format != valueFormat && format != longFormat || extra&^(flagHardware|flagTold|flagByPort) != 0 || (format == longFormat) != (extra != 0) {
 		return lease.Lease{}, 0, fmt.Errorf("value format %d, flags %#x: %w", format, flags, errCorrupt)
 	}
-	l := lease.Lease{State: lease.State(r.octet()), InterfaceKind: r.octet(), Unsynced: flags&flagUnsynced != 0}
+	l := lease.Lease{State: lease.State(r.octet()), InterfaceKind: r.octet(), Unsynced: flags&flagUnsynced != 0, ByPort: flags&flagByPort != 0}
 	rev := lease.Revision(r.uvarint())
 	l.InterfaceID = r.varint()
 	l.Expires = r.time()

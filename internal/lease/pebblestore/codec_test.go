@@ -3,6 +3,7 @@ package pebblestore
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"math"
 	"net/netip"
@@ -36,6 +37,7 @@ func codecLeases() []lease.Lease {
 		{Addr: addr(7), Client: "id/00:63:2D:61", Hardware: "52:54:00:AA:BB:CC", State: lease.Released, Hostname: "c"},
 		{Addr: addr(8), Client: "52:54:00:AA:BB:CC", State: lease.Bound, ToldClient: "52:54:00:AA:BB:DD", ToldExpires: time.Unix(1893553445, 0).UTC(),
 			Expires: time.Unix(1893553445, 0).UTC(), SyncedAt: time.Unix(1893553445, 123456000).UTC()},
+		{Addr: addr(9), Client: "52:54:00:AA:BB:CC", State: lease.Bound, InterfaceKind: 1, InterfaceID: 300, ByPort: true, Expires: time.Unix(1893553445, 0).UTC()},
 		{Addr: addr(6), InterfaceKind: 2, InterfaceID: math.MinInt64, State: 255, Hostname: "\x00\xff"},
 		{Addr: netip.MustParseAddr("2001:db8::1"), InterfaceID: math.MaxInt64, Expires: time.Unix(0, 999999999).UTC()},
 	}
@@ -52,6 +54,31 @@ func TestDecodeReadsWhatWasEncoded(t *testing.T) {
 			if diff := cmp.Diff(l, got, compareAddrs); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
+		}
+	}
+}
+
+// CL-16: what was written before leases had the mark of a port reads as before, and is
+// written again as it was.
+func TestRecordsOfTheVersionsBeforeAreRead(t *testing.T) {
+	for i, text := range map[int]string{
+		0: "010000000700ffdb8ff9ce0300ffdb8ff9ce030000002e610041",
+		1: "010101000700cad4ea8d0e00cad4ea8d0e8094ef3a1135323a35343a30303a41413a42423a4343077072696e74657229d4fe57",
+		2: "020202000700ffdb8ff9ce0300ffdb8ff9ce03000e69642f30303a36333a32443a363101631135323a35343a30303a41413a42423a434382357651",
+		3: "020401000700cad4ea8d0e00cad4ea8d0e8094ef3a1135323a35343a30303a41413a42423a4343001135323a35343a30303a41413a42423a4444cad4ea8d0e005a8e521d",
+	} {
+		value, err := hex.DecodeString(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := codecLeases()[i]
+		key, now := encoded(t, want, 7)
+		got, rev, err := decode(key, value)
+		if err != nil || rev != 7 || !bytes.Equal(now, value) {
+			t.Errorf("%s: revision %d, %v; written now as %x", want.Addr, rev, err, now)
+		}
+		if diff := cmp.Diff(want, got, compareAddrs); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}
 }
