@@ -87,9 +87,11 @@ func (e *Engine) settle(c *Change, w *write) {
 	l.inWork.drop(addr)
 	switch {
 	case w.err == nil:
-		l.dropHold(w.client)
+		if held := l.unhold(w.client); held != addr && held.IsValid() {
+			l.touch(held)
+		}
 		e.echoes.silent.drop(addr)
-		e.learn(c.Next, c.Expected+1)
+		e.learn(c.Next, c.Expected+1) // which touches addr
 		return
 	case w.unread:
 		l.unread.set(addr, true)

@@ -345,7 +345,9 @@ func (e *Engine) remember(m *ClientMessage, decision *Decision, judged time.Time
 	}
 	if effect.change.Addr.IsValid() {
 		l.inWork.set(effect.change.Addr, m.Client)
-		l.touch(effect.change.Addr)
+		if _, held := l.holds.find(effect.change.Addr); !held { // else no new client could get it before
+			l.touch(effect.change.Addr)
+		}
 		if effect.declined.client != "" {
 			l.declinedBy(effect.change.Addr, effect.declined, steady)
 		}

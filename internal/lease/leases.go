@@ -176,14 +176,22 @@ func (l *Leases) compactHolds() {
 }
 
 func (l *Leases) dropHold(client ClientID) {
+	if addr := l.unhold(client); addr.IsValid() {
+		l.touch(addr)
+	}
+}
+
+// unhold is dropHold for a caller that touches the address, which it returns; the zero
+// Addr: there was none.
+func (l *Leases) unhold(client ClientID) netip.Addr {
 	addr, ok := l.heldBy[client]
 	if !ok {
-		return
+		return netip.Addr{}
 	}
 	l.unlinkHold(l.holds.at(addr))
 	delete(l.heldBy, client)
 	l.holds.drop(addr)
-	l.touch(addr)
+	return addr
 }
 
 // sweep forgets the holds and answers that lapsed by steady time. All holds live

@@ -18,8 +18,17 @@ type storedLease struct {
 // collector need not look at. The zero value is empty.
 type storedLeases struct {
 	places map[uint32]int32 // of an address in rows
-	rows   []packedLease
+	rows   []*[rowsAtOnce]packedLease
+	used   int32   // places that were given out, free ones included
 	free   []int32 // places in rows that are not used
+}
+
+// rowsAtOnce is how many leases get memory together. They stay where they are when more
+// come, so that no message waits for all of them to be copied.
+const rowsAtOnce = 512
+
+func (t *storedLeases) row(place int32) *packedLease {
+	return &t.rows[place/rowsAtOnce][place%rowsAtOnce]
 }
 
 // packedLease is a storedLease in half of its memory.
@@ -59,7 +68,7 @@ func (t *storedLeases) find(addr netip.Addr) (storedLease, bool) {
 	if !ok {
 		return storedLease{}, false
 	}
-	return t.rows[place].unpacked(), true
+	return t.row(place).unpacked(), true
 }
 
 // at is find for callers to whom none is as good as an empty one.
@@ -77,14 +86,16 @@ func (t *storedLeases) set(l storedLease) {
 	case n > 0:
 		place, t.free = t.free[n-1], t.free[:n-1]
 	default:
-		place = int32(len(t.rows)) //nolint:gosec // G115: memory for 2^31 leases is 240 GB
-		t.rows = append(t.rows, packedLease{})
+		if place = t.used; place%rowsAtOnce == 0 {
+			t.rows = append(t.rows, new([rowsAtOnce]packedLease))
+		}
+		t.used++ // memory for 2^31 leases is 240 GB
 	}
 	if t.places == nil {
 		t.places = make(map[uint32]int32)
 	}
 	t.places[addr] = place
-	t.rows[place] = packed(l)
+	*t.row(place) = packed(l)
 }
 
 // remove forgets the lease of an address.
@@ -94,7 +105,7 @@ func (t *storedLeases) remove(addr netip.Addr) {
 	}
 	if place, ok := t.places[key(addr)]; ok {
 		delete(t.places, key(addr))
-		t.rows[place] = packedLease{}
+		*t.row(place) = packedLease{}
 		t.free = append(t.free, place)
 	}
 }
@@ -103,7 +114,7 @@ func (t *storedLeases) remove(addr netip.Addr) {
 func (t *storedLeases) all() iter.Seq2[netip.Addr, storedLease] {
 	return func(yield func(netip.Addr, storedLease) bool) {
 		for _, place := range t.places {
-			if l := t.rows[place].unpacked(); !yield(l.Addr, l) {
+			if l := t.row(place).unpacked(); !yield(l.Addr, l) {
 				return
 			}
 		}

@@ -55,8 +55,8 @@ func TestStoredLeasesAreAsInAMap(t *testing.T) {
 	if got := maps.Collect(leases.all()); !maps.Equal(got, model) {
 		t.Errorf("got %v, want %v", got, model)
 	}
-	if len(leases.rows) > 64 {
-		t.Errorf("%d places for 64 addresses", len(leases.rows))
+	if leases.used > 64 {
+		t.Errorf("%d places for 64 addresses", leases.used)
 	}
 	for addr := range leases.all() {
 		leases.remove(addr)

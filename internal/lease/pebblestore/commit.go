@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"runtime/debug"
 
@@ -14,6 +15,9 @@ import (
 
 // maxRound is how many writes a commit has when no further request joins it.
 const maxRound = 256
+
+// usualValue is how many bytes the value of most leases has at most.
+const usualValue = 72
 
 // request is one call that writes, on its way through the committer.
 type request struct {
@@ -30,6 +34,34 @@ type change struct {
 	expected   lease.Revision
 	err        error // why it cannot be carried out
 }
+
+// revisions are what the database holds. Nearly all are of IPv4 addresses: their keys hold
+// nothing that the garbage collector has to look at.
+type revisions struct {
+	v4    map[[net.IPv4len]byte]lease.Revision
+	other map[netip.Addr]lease.Revision
+}
+
+func newRevisions() revisions {
+	return revisions{make(map[[net.IPv4len]byte]lease.Revision), make(map[netip.Addr]lease.Revision)}
+}
+
+func (r revisions) of(addr netip.Addr) lease.Revision {
+	if addr.Is4() {
+		return r.v4[addr.As4()]
+	}
+	return r.other[addr]
+}
+
+func (r revisions) set(addr netip.Addr, rev lease.Revision) {
+	if addr.Is4() {
+		r.v4[addr.As4()] = rev
+	} else {
+		r.other[addr] = rev
+	}
+}
+
+func (r revisions) len() int { return len(r.v4) + len(r.other) }
 
 // round is one commit: everything that was asked for while the one before it
 // was being synced.
@@ -64,7 +96,7 @@ func (s *Store) CommitGroup(ctx context.Context, group []lease.Change) []error {
 // changesOf encodes a group.
 func changesOf(group []lease.Change) []change {
 	changes := make([]change, len(group))
-	var buf []byte
+	buf := make([]byte, 0, usualValue*len(group))
 	for i := range group {
 		c, next := &changes[i], &group[i].Next
 		c.addr, c.expected = next.Addr, group[i].Expected
@@ -100,7 +132,7 @@ func (s *Store) ask(req *request) ([]error, error) {
 // commit is the committer. It alone writes, so it compares revisions without a
 // lock: revs is what the database holds, by address. Requests that arrive
 // during one sync share the next.
-func (s *Store) commit(revs map[netip.Addr]lease.Revision) {
+func (s *Store) commit(revs revisions) {
 	defer close(s.committed)
 	defer func() {
 		if p := recover(); p != nil { // Pebble panics where the log takes no more writes
@@ -129,7 +161,7 @@ func (s *Store) commit(revs map[netip.Addr]lease.Revision) {
 
 // gather compares first and all else that has been asked for by now, and collects
 // what wins for one commit.
-func (s *Store) gather(first *request, revs map[netip.Addr]lease.Revision) *round {
+func (s *Store) gather(first *request, revs revisions) *round {
 	r := &round{batch: s.db.NewBatch(), done: make(chan struct{})}
 	for req := first; req != nil; req = s.next(r.won) {
 		errs := make([]error, len(req.changes))
@@ -146,9 +178,9 @@ func (s *Store) gather(first *request, revs map[netip.Addr]lease.Revision) *roun
 }
 
 // add makes c part of the commit, unless its comparison is lost.
-func (r *round) add(c *change, revs map[netip.Addr]lease.Revision) (err error) {
+func (r *round) add(c *change, revs revisions) (err error) {
 	switch {
-	case c.addr.IsValid() && revs[c.addr] != c.expected:
+	case c.addr.IsValid() && revs.of(c.addr) != c.expected:
 		return lease.ErrConflict
 	case c.value == nil:
 		err = r.batch.Delete(c.key, nil)
@@ -160,7 +192,7 @@ func (r *round) add(c *change, revs map[netip.Addr]lease.Revision) (err error) {
 	}
 	r.won++
 	if c.addr.IsValid() {
-		revs[c.addr] = c.expected + 1
+		revs.set(c.addr, c.expected+1)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -62,14 +61,14 @@ func makeFolder(dir string) (string, error) {
 // load opens the database, checks its format, or marks a new one with it, and
 // reads the revision of every lease, which also proves that every one can be
 // read.
-func (s *Store) load(fs vfs.FS) (map[netip.Addr]lease.Revision, error) {
+func (s *Store) load(fs vfs.FS) (revisions, error) {
 	db, err := pebble.Open(s.dir, options(s, fs))
 	if err != nil {
-		return nil, explain(s.dir, err)
+		return revisions{}, explain(s.dir, err)
 	}
-	revs, err := revisions(db)
+	revs, err := readRevisions(db)
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return revisions{}, errors.Join(err, db.Close())
 	}
 	s.db = db
 	return revs, nil
@@ -77,8 +76,8 @@ func (s *Store) load(fs vfs.FS) (map[netip.Addr]lease.Revision, error) {
 
 // loadOrFail is load, but comes back when the store fails meanwhile: Pebble
 // then never does.
-func (s *Store) loadOrFail() (map[netip.Addr]lease.Revision, error) {
-	var revs map[netip.Addr]lease.Revision
+func (s *Store) loadOrFail() (revisions, error) {
+	var revs revisions
 	var err error
 	loaded := make(chan struct{})
 	go func() {
@@ -89,7 +88,7 @@ func (s *Store) loadOrFail() (map[netip.Addr]lease.Revision, error) {
 	case <-loaded:
 		return revs, err
 	case <-s.failed:
-		return nil, s.failure
+		return revisions{}, s.failure
 	}
 }
 
@@ -108,17 +107,17 @@ func roomFor(dir string, fs vfs.FS) error {
 	return nil
 }
 
-func revisions(db *pebble.DB) (map[netip.Addr]lease.Revision, error) {
+func readRevisions(db *pebble.DB) (revisions, error) {
 	if err := checkFormat(db); err != nil {
-		return nil, err
+		return revisions{}, err
 	}
 	it, err := newIter(db)
 	if err != nil {
-		return nil, err
+		return revisions{}, err
 	}
-	revs := make(map[netip.Addr]lease.Revision)
+	revs := newRevisions()
 	err = each(it, func(l lease.Lease, rev lease.Revision) error {
-		revs[l.Addr] = rev
+		revs.set(l.Addr, rev)
 		return nil
 	})
 	return revs, errors.Join(err, it.Close())

@@ -89,7 +89,7 @@ func open(dir string, log logrus.FieldLogger, fs vfs.FS) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open lease store %s: %w", dir, err), s.disk.Close())
 	}
-	s.log.WithField("leases", len(revs)).Info("lease store opened")
+	s.log.WithField("leases", revs.len()).Info("lease store opened")
 	go s.commit(revs)
 	return s, nil
 }
