@@ -66,6 +66,7 @@ type Engine struct {
 	noting   sync.Mutex // one write of a note at a time
 	judging  sync.Mutex // one judgement of an empty store at a time
 	beside   sync.WaitGroup
+	groups   sync.Pool // of *keptGroup
 
 	mu        sync.Mutex
 	decider   decider // room for one run
@@ -106,6 +107,7 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		echoes:    echoes{silent: make(byAddr[time.Time])},
 		rests:     make(byAddr[rest]),
 	}
+	e.groups.New = func() any { return new(keptGroup) }
 	if config.Now == nil {
 		e.config.Now = time.Now
 	}

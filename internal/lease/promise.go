@@ -149,15 +149,31 @@ func Keep(group []*Promise) {
 	}
 }
 
+// keptGroup is memory for a group, which the next one takes over: a store keeps nothing
+// of a group.
+type keptGroup struct {
+	changes []Change
+	writes  []write
+}
+
+func (g *keptGroup) clear() {
+	clear(g.changes)
+	clear(g.writes)
+	g.changes, g.writes = g.changes[:0], g.writes[:0]
+}
+
 // keep is Keep for promises of one engine, oldest first.
 func (e *Engine) keep(group []*Promise) {
 	ctx, cancel := context.WithTimeout(context.Background(), max(promiseTime-time.Since(group[0].began), leastWait))
 	defer cancel()
-	changes, writes := make([]Change, len(group)), make([]write, len(group))
-	for i, p := range group {
-		changes[i] = Change{p.decision.effect.change, p.decision.effect.revision}
-		writes[i].client = p.client
+	w := e.groups.Get().(*keptGroup)
+	defer e.groups.Put(w)
+	defer w.clear()
+	for _, p := range group {
+		w.changes = append(w.changes, Change{p.decision.effect.change, p.decision.effect.revision})
+		w.writes = append(w.writes, write{client: p.client})
 	}
+	changes, writes := w.changes, w.writes
 	e.write(ctx, changes, writes)
 	e.mu.Lock()
 	defer e.mu.Unlock()
