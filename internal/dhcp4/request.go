@@ -37,20 +37,12 @@ func ParseRequest(req, resp *Packet, in Ingress, serverIDOverride bool) (m lease
 
 // ReadRequest is ParseRequest for a caller that has room for the message.
 func ReadRequest(m *lease.ClientMessage, req, resp *Packet, in Ingress, serverIDOverride bool) {
-	*m = lease.ClientMessage{
-		Type:            messageType(req),
-		ClientAddr:      HeaderAddr(req.ClientIPAddr),
-		Relay:           HeaderAddr(req.GatewayIPAddr),
-		Source:          in.Source.Addr().Unmap(),
-		SubnetSelection: optionAddr(&req.Options, dhcpv4.OptionSubnetSelection),
-		Interface:       in.Interface,
-		InterfaceAddrs:  in.Addrs,
-		InterfaceBits:   in.Bits,
-		Delivery:        in.Delivery,
-		LeaseTime:       leaseTime(req),
-		Hostname:        clientName(req),
-		Waited:          time.Duration(req.NumSeconds) * time.Second,
-	}
+	*m = lease.ClientMessage{} // not to be copied, since it is large
+	m.Type, m.Delivery, m.Waited = messageType(req), in.Delivery, time.Duration(req.NumSeconds)*time.Second
+	m.ClientAddr, m.Relay, m.Source = HeaderAddr(req.ClientIPAddr), HeaderAddr(req.GatewayIPAddr), in.Source.Addr().Unmap()
+	m.Interface, m.InterfaceAddrs, m.InterfaceBits = in.Interface, in.Addrs, in.Bits
+	m.SubnetSelection = optionAddr(&req.Options, dhcpv4.OptionSubnetSelection)
+	m.LeaseTime, m.Hostname = leaseTime(req), clientName(req)
 	requiredOptions(m, req)
 	if resp != nil {
 		m.Identifier = Identifier(resp)

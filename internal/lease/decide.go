@@ -109,10 +109,11 @@ func Decide(f *Facts, m *ClientMessage, now time.Time, trace *Trace) Decision {
 	return decision
 }
 
-// run is Decide for a caller that has room for the decision.
+// run is Decide for a caller that has room for the decision. d is empty.
 func (d *decider) run(made *Decision, f *Facts, m *ClientMessage, now time.Time, trace *Trace) {
 	m = f.Policy.identified(m)
-	*d = decider{f: f, s: f.Snapshot, l: f.Leases, m: m, now: now.Add(-f.Jump), steady: f.Steady, trace: trace, made: made}
+	d.f, d.s, d.l, d.m, d.made, d.trace = f, f.Snapshot, f.Leases, m, made, trace
+	d.now, d.steady = now.Add(-f.Jump), f.Steady
 	if d.steady.IsZero() {
 		d.steady = now
 	}

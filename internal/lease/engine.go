@@ -69,7 +69,7 @@ type Engine struct {
 	groups   sync.Pool // of *keptGroup
 
 	mu        sync.Mutex
-	decider   decider // room for one run
+	decider   decider // room for one run, empty between runs
 	store     Store   // nil while there is none (H-5)
 	facts     Facts
 	notes     map[string][]byte // nil values are to be removed from the store

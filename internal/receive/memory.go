@@ -111,7 +111,8 @@ func (m *memory) share(in dhcp4.Ingress, broken *lease.Promise) *dhcp4.Exchange 
 	if broken != nil {
 		before = m.exchange.Decision
 	}
-	m.exchange = dhcp4.Exchange{Ingress: in, Promise: broken}
+	m.exchange = dhcp4.Exchange{}
+	m.exchange.Ingress, m.exchange.Promise = in, broken
 	if broken != nil {
 		m.exchange.Decision = before
 	}
