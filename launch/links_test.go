@@ -22,7 +22,7 @@ func TestTheServerIDIsThatOfCoreDHCP(t *testing.T) {
 		t.Fatal(err)
 	}
 	ours := new(dhcp4.Exchanges).Handler(serverID("10.0.0.2"))
-	for _, siaddr := range []net.IP{nil, net.IPv4zero, net.IPv4zero.To4(), net.IPv4(10, 0, 0, 2), net.IP{10, 0, 0, 2}, net.IPv4(10, 0, 0, 3)} {
+	for _, siaddr := range []net.IP{nil, net.IPv4zero, net.IPv4zero.To4(), net.IPv4(10, 0, 0, 2), {10, 0, 0, 2}, net.IPv4(10, 0, 0, 3)} {
 		for _, kind := range []dhcpv4.MessageType{dhcpv4.MessageTypeNone, dhcpv4.MessageTypeDiscover, dhcpv4.MessageTypeRequest} {
 			var replies [2]*dhcpv4.DHCPv4
 			var stops [2]bool
