@@ -14,19 +14,18 @@ func TypeOf(m *Packet) dhcpv4.MessageType {
 	return dhcpv4.MessageTypeNone
 }
 
-// SetType sets option 53 of m, which has options.
+// SetType sets option 53 of m.
 func SetType(m *Packet, t dhcpv4.MessageType) {
 	if v := m.Options.Get(dhcpv4.OptionDHCPMessageType); len(v) != 1 || v[0] != byte(t) {
-		m.Options.Set(dhcpv4.OptionDHCPMessageType, []byte{byte(t)})
+		m.words = append(m.words, byte(t))
+		m.Options.Set(dhcpv4.OptionDHCPMessageType, m.lastWords(1))
 	}
 }
 
-// SetAddrs sets an option of m, which has options, to IPv4 addresses.
+// SetAddrs sets an option of m to IPv4 addresses.
 func SetAddrs(m *Packet, code dhcpv4.OptionCode, addrs ...netip.Addr) {
-	value := make([]byte, 0, len(addrs)*wordLen)
 	for _, addr := range addrs {
-		octets := addr.As4()
-		value = append(value, octets[:]...)
+		m.addr(addr)
 	}
-	m.Options.Set(code, value)
+	m.Options.Set(code, m.lastWords(len(addrs)*wordLen))
 }

@@ -1,8 +1,10 @@
 package dhcp4
 
 import (
+	"encoding/binary"
 	"iter"
 	"math/bits"
+	"net/netip"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 )
@@ -13,6 +15,7 @@ import (
 type Packet struct {
 	*Header
 	Options Options
+	words   []byte // memory that values of options and addresses of the header lie in
 }
 
 // Header is a message of the library without the methods, since many of them read the
@@ -37,15 +40,18 @@ func Of(m *dhcpv4.DHCPv4) *Packet {
 	return p
 }
 
-// Begin makes p the message m, but without options.
+// Begin makes p the message m, but without options. Nothing of the message before is of
+// use any more.
 func (p *Packet) Begin(m *dhcpv4.DHCPv4) {
 	p.Header = (*Header)(m)
 	p.Options.Clear()
+	p.words = p.words[:0]
 }
 
-// Load makes p the message m.
+// Load makes p the message m, which may be the one before as a handler left it.
 func (p *Packet) Load(m *dhcpv4.DHCPv4) {
-	p.Begin(m)
+	p.Header = (*Header)(m)
+	p.Options.Clear()
 	for code, value := range m.Options {
 		p.Options.Set(dhcpv4.GenericOptionCode(code), value)
 	}
@@ -62,6 +68,27 @@ func (p *Packet) Library() *dhcpv4.DHCPv4 {
 		m.Options[code] = value
 	}
 	return m
+}
+
+// wordLen is the length of a number or an address in an option.
+const wordLen = 4
+
+// number is n as the value of an option of p.
+func (p *Packet) number(n uint32) []byte {
+	p.words = binary.BigEndian.AppendUint32(p.words, n)
+	return p.lastWords(wordLen)
+}
+
+// addr is an IPv4 address as the value of an option of p, or in its header.
+func (p *Packet) addr(a netip.Addr) []byte {
+	octets := a.As4()
+	p.words = append(p.words, octets[:]...)
+	return p.lastWords(wordLen)
+}
+
+func (p *Packet) lastWords(n int) []byte {
+	end := len(p.words)
+	return p.words[end-n : end : end]
 }
 
 // Options is a table of options that finds them without a hash. The zero value is

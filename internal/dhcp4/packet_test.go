@@ -2,6 +2,7 @@ package dhcp4
 
 import (
 	"bytes"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -80,6 +81,24 @@ func checkOptions(t *testing.T, model dhcpv4.Options, p *Packet) {
 	}
 	if diff := cmp.Diff(model, p.Library().Options); diff != "" {
 		t.Fatal(diff)
+	}
+}
+
+// What ours wrote stays as it is while handlers of others have the message, and is gone
+// with the next message only.
+func TestValuesOutliveHandlersOfOthers(t *testing.T) {
+	p := Of(new(dhcpv4.DHCPv4))
+	SetType(p, dhcpv4.MessageTypeOffer)
+	SetAddrs(p, dhcpv4.OptionRouter, netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"))
+	p.Load(p.Library())
+	SetAddrs(p, dhcpv4.OptionDomainNameServer, netip.MustParseAddr("10.0.0.3"))
+	want := dhcpv4.Options{3: {10, 0, 0, 1, 10, 0, 0, 2}, 6: {10, 0, 0, 3}, 53: {2}}
+	if diff := cmp.Diff(want, p.Library().Options); diff != "" {
+		t.Error(diff)
+	}
+	p.Begin(new(dhcpv4.DHCPv4))
+	if n := len(p.Library().Options); n != 0 {
+		t.Errorf("%d options of the message before", n)
 	}
 }
 

@@ -1,12 +1,10 @@
 package dhcp4
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 	"net"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -45,12 +43,11 @@ func Fill(req, resp *Packet, d *lease.Decision, x Extra) error {
 	default:
 		return fmt.Errorf("fill reply: %s is no reply", d.Verdict)
 	}
-	w := make(words, 0, 6*wordLen)
-	if err := fillAddress(resp, d, &w); err != nil {
+	if err := fillAddress(resp, d); err != nil {
 		return err
 	}
-	fillTimes(resp, d, &w)
-	fillNetwork(req, resp, d, &w)
+	fillTimes(resp, d)
+	fillNetwork(req, resp, d)
 	fillEchoes(req, resp, d)
 	if d.Verdict != lease.BootReply {
 		fillName(req, resp, d, x.SendHostname)
@@ -61,30 +58,8 @@ func Fill(req, resp *Packet, d *lease.Decision, x Extra) error {
 	return nil
 }
 
-// wordLen is the length of a number or an address in an option.
-const wordLen = 4
-
-// words is memory that several option values of one reply lie in.
-type words []byte
-
-func (w *words) number(n uint32) []byte {
-	*w = binary.BigEndian.AppendUint32(*w, n)
-	return w.last()
-}
-
-func (w *words) addr(a netip.Addr) []byte {
-	octets := a.As4()
-	*w = append(*w, octets[:]...)
-	return w.last()
-}
-
-func (w *words) last() []byte {
-	n := len(*w)
-	return (*w)[n-wordLen : n : n]
-}
-
 // fillAddress sets yiaddr; an INFORM is answered without one (D-21).
-func fillAddress(resp *Packet, d *lease.Decision, w *words) error {
+func fillAddress(resp *Packet, d *lease.Decision) error {
 	if d.Verdict == lease.Informed {
 		resp.YourIPAddr = net.IPv4zero.To4()
 		return nil
@@ -92,12 +67,12 @@ func fillAddress(resp *Packet, d *lease.Decision, w *words) error {
 	if !d.Addr.Addr().Is4() || d.Addr.Addr().IsUnspecified() {
 		return errors.New("fill reply: decision grants no IPv4 address")
 	}
-	resp.YourIPAddr = w.addr(d.Addr.Addr())
+	resp.YourIPAddr = resp.addr(d.Addr.Addr())
 	return nil
 }
 
 // fillTimes sets lease time, T1 and T2 where there is a lease.
-func fillTimes(resp *Packet, d *lease.Decision, w *words) {
+func fillTimes(resp *Packet, d *lease.Decision) {
 	if d.Verdict != lease.Offer && d.Verdict != lease.Ack {
 		resp.Options.Delete(dhcpv4.OptionIPAddressLeaseTime)
 		resp.Options.Delete(dhcpv4.OptionRenewTimeValue)
@@ -106,14 +81,14 @@ func fillTimes(resp *Packet, d *lease.Decision, w *words) {
 	}
 	// What does not fit in 32 bits of seconds stands for ever (F-33).
 	seconds := uint32(min(max(0, d.Time/time.Second), math.MaxUint32))
-	resp.Options.Set(dhcpv4.OptionIPAddressLeaseTime, w.number(seconds))
-	resp.Options.Set(dhcpv4.OptionRenewTimeValue, w.number(seconds/2))
-	resp.Options.Set(dhcpv4.OptionRebindingTimeValue, w.number(uint32(uint64(seconds)*7/8)))
+	resp.Options.Set(dhcpv4.OptionIPAddressLeaseTime, resp.number(seconds))
+	resp.Options.Set(dhcpv4.OptionRenewTimeValue, resp.number(seconds/2))
+	resp.Options.Set(dhcpv4.OptionRebindingTimeValue, resp.number(uint32(uint64(seconds)*7/8)))
 }
 
 // fillNetwork sets the mask, and the broadcast address if wanted. For
 // an INFORM whose address NetBox does not have it is that of N.
-func fillNetwork(req, resp *Packet, d *lease.Decision, w *words) {
+func fillNetwork(req, resp *Packet, d *lease.Decision) {
 	network := d.Addr.Masked()
 	if !network.IsValid() && d.Subnet != nil && d.Subnet.Prefix != nil {
 		network = d.Subnet.Prefix.Prefix.Masked()
@@ -121,10 +96,10 @@ func fillNetwork(req, resp *Packet, d *lease.Decision, w *words) {
 	if !network.IsValid() || !network.Addr().Is4() {
 		return
 	}
-	resp.Options.Set(dhcpv4.OptionSubnetMask, w.number(^uint32(0)<<(32-network.Bits())))
+	resp.Options.Set(dhcpv4.OptionSubnetMask, resp.number(^uint32(0)<<(32-network.Bits())))
 	// RFC 3021: a /31 has no broadcast address, and neither has a host.
 	if network.Bits() < 31 && Wanted(req, dhcpv4.OptionBroadcastAddress) {
-		resp.Options.Set(dhcpv4.OptionBroadcastAddress, w.addr(ipam.LastAddr(network)))
+		resp.Options.Set(dhcpv4.OptionBroadcastAddress, resp.addr(ipam.LastAddr(network)))
 	}
 }
 
