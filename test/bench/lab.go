@@ -125,7 +125,7 @@ func (l *lab) with(ctx context.Context, p *peer, s setting, f func(*session) err
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	w := &world{
 		Binary: l.binary, Bench: l.self, Folder: folder, Interface: serverSide, Server: listenAt().Addr(),
-		Size: s.size, Known: p.known, CPUs: s.cpus,
+		Size: s.size, Known: p.known, Wide: p.wide, CPUs: s.cpus,
 	}
 	command, err := p.prepare(w)
 	if err != nil {

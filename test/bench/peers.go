@@ -24,6 +24,7 @@ type peer struct {
 	command string
 	files   []string // in conf/
 	known   bool     // it knows its clients; else it leases from a pool
+	wide    bool     // its pool is one range of a /12, whatever the number of clients
 	most    int      // size of its pool, if its lists are too slow for more
 	durable bool     // it syncs before it acknowledges
 	bare    bool     // it knows nothing, so that no curve is of interest
@@ -36,6 +37,7 @@ func peers() []peer {
 	return []peer{
 		{name: oursDyn, about: "this project, dynamic leases", command: ours, files: []string{"ours.yml", "inventory.yml"}, durable: true},
 		{name: oursKnown, about: "this project, known hosts", command: ours, files: []string{"ours.yml", "inventory.yml"}, known: true},
+		{name: "ours_range", about: "this project, dynamic leases from a range of a /12", command: ours, files: []string{"ours.yml", "inventory.yml"}, durable: true, wide: true},
 		{name: stubPlain, about: "reads a request and writes a reply over it, knows nothing", command: "{{.Bench}} stub", known: true, bare: true},
 		{name: stubGroup, about: "the same, and syncs a record of each ACK, many at once", command: "{{.Bench}} stub {{.Folder}}/log", known: true, bare: true, durable: true},
 		{name: keaDyn, about: "Kea, memfile (no sync), pool", command: kea, files: []string{"kea.json"}},
@@ -93,15 +95,25 @@ type world struct {
 	Folder, Interface string
 	Server            netip.Addr
 	Size              int // addresses of the pool, or known hosts
-	Known             bool
+	Known, Wide       bool
 	CPUs              int
 }
 
 // First is the lowest address for clients.
-func (w *world) First() netip.Addr { return clientAddress(1) }
+func (w *world) First() netip.Addr {
+	if w.Wide {
+		return netip.AddrFrom4([4]byte{10, 128, 0, 1})
+	}
+	return clientAddress(1)
+}
 
 // Last is the highest address for clients.
-func (w *world) Last() netip.Addr { return clientAddress(uint32(w.Size)) }
+func (w *world) Last() netip.Addr {
+	if w.Wide {
+		return netip.AddrFrom4([4]byte{10, 143, 255, 254})
+	}
+	return clientAddress(uint32(w.Size))
+}
 
 // Ranges are the addresses for clients in pieces, since an inventory of this
 // project bounds each.

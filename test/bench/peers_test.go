@@ -101,7 +101,7 @@ func TestServerThatEndsIsAnError(t *testing.T) {
 
 func TestFilesOfAPeerAreMadeForItsWorld(t *testing.T) {
 	for _, p := range peers() {
-		w := &world{Binary: "ours", Bench: "bench", Folder: t.TempDir(), Interface: serverSide, Server: listenAt().Addr(), Size: 3, Known: p.known, CPUs: 2}
+		w := &world{Binary: "ours", Bench: "bench", Folder: t.TempDir(), Interface: serverSide, Server: listenAt().Addr(), Size: 3, Known: p.known, Wide: p.wide, CPUs: 2}
 		command, err := p.prepare(w)
 		if err != nil {
 			t.Fatalf("%s: %v", p.name, err)
