@@ -103,6 +103,7 @@ type Snapshot struct {
 	ofDevice              map[MachineID][]*Address
 	portsOf               map[MachineID][]*Interface // without circuits: nil
 	byName, byHostName    map[string]*Machine        // devices, see indexSwitchNames
+	sharedHosts           map[hostKey][]*Address     // with several objects; without circuits: nil
 	linkMACs              map[*Address][]MAC         // of the ports that are given an address by links
 
 	followed      map[string]Followed
@@ -164,6 +165,7 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	if opt.Circuits {
 		b.indexPorts()
 		b.indexSwitchNames()
+		b.indexShared(others)
 	}
 	b.indexPoolTags()
 	slices.SortFunc(b.problems, func(a, b Problem) int {

@@ -88,8 +88,8 @@ func (d *decider) readCircuit() *Circuit {
 		}
 		return nil
 	}
-	if d.s.InPool(m.Relay) || d.s.InPool(m.Source) {
-		d.trace.addf("CL-13", "option 82 does not count as a circuit: the sender's address, or the relay's, is in a pool, so a client may have it")
+	if d.clientMayHave(m.Relay) || d.clientMayHave(m.Source) {
+		d.trace.addf("CL-13", "option 82 does not count as a circuit: the sender's address, or the relay's, is in a pool or leased, so a client may have it")
 		return nil
 	}
 	if !m.Source.IsValid() || m.Source != m.Relay && !p.lists(m.Source) && !d.s.SameMachine(m.Relay, m.Source) {
@@ -99,7 +99,9 @@ func (d *decider) readCircuit() *Circuit {
 		return nil
 	}
 	if !sent {
-		d.trace.addf("CL-13", "relay %s is in network.circuits.relays, and sent no circuit-id", m.Relay)
+		if d.trace != nil {
+			d.trace.addf("CL-13", "relay %s is in network.circuits.relays, and sent no circuit-id", m.Relay)
+		}
 		return &Circuit{Result: CircuitAbsent}
 	}
 	c := d.traced(&Circuit{Readings: p.Formats.Read(m.Circuit)})
@@ -107,6 +109,15 @@ func (d *decider) readCircuit() *Circuit {
 		d.trace.addf("CL-14", "circuit-id %s, remote-id %s of relay %s: %s", circuit.Text(m.Circuit), circuit.Text(m.Remote), m.Relay, c.Result.Words())
 	}
 	return c
+}
+
+// clientMayHave reports whether an address is one of a pool, or leased, as by a claim.
+func (d *decider) clientMayHave(addr netip.Addr) bool {
+	if d.s.InPool(addr) {
+		return true
+	}
+	l, known := d.l.stored.find(addr)
+	return known && l.State == Bound && (l.Expires.After(d.now) || d.f.Distrusted)
 }
 
 func unlisted(relay netip.Addr) string {

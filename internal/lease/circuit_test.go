@@ -340,3 +340,23 @@ func TestWhoProvesACircuit(t *testing.T) {
 	m := discover(alice, byCircuit("Gi1/0/1", "access1"), via("10.0.0.252"), from("10.9.0.252"))
 	newPortRig(t, newMemStore(), s, listed).sends(m, "OFFER CL-6 10.0.0.80/24 claimed")
 }
+
+// CL-13: a client whose address is in a listed prefix is no relay, also where it has
+// that address by a claim.
+func TestAClientIsNoRelay(t *testing.T) {
+	lists := policy(func(p *Policy) { p.Circuits.Relays = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")} })
+	s := portSnapshot(t)
+	for name, c := range map[string]struct {
+		lease Lease
+		want  string
+	}{
+		"the address is leased":        {bound("10.0.0.86", alice, time.Hour), "OFFER D-1 10.0.0.10/24 new"},
+		"the lease of it has ended":    {bound("10.0.0.86", alice, -time.Hour), "OFFER CL-6 10.0.0.80/24 claimed"},
+		"the lease of it was given up": {released("10.0.0.86", alice, time.Hour), "OFFER CL-6 10.0.0.80/24 claimed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			forged := discover(nth(9), byCircuit("Gi1/0/1", "access1"), via("10.0.0.86"), from("10.0.0.86"))
+			newPortRig(t, newMemStore(c.lease), s, lists).sends(forged, c.want)
+		})
+	}
+}
