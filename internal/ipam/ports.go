@@ -8,7 +8,14 @@ import (
 // FarEnd returns the interface at the other end of the cable path of an interface;
 // nil where there is none, or not exactly one at each end. All of it has to be seen: a
 // row that vanished at either end connects nothing (CL-20, T-1).
-func (s *Snapshot) FarEnd(id InterfaceID) *Interface {
+func (s *Snapshot) FarEnd(id InterfaceID) *Interface { return s.farEnd(id, Present) }
+
+// LastFarEnd is FarEnd with rows that are lost: what it says was true when they were
+// seen last, which is enough for a lease that runs (T-1).
+func (s *Snapshot) LastFarEnd(id InterfaceID) *Interface { return s.farEnd(id, Lost) }
+
+// farEnd is FarEnd, where the loss of either end is at most the given one.
+func (s *Snapshot) farEnd(id InterfaceID, most Loss) *Interface {
 	near := s.Interface(id)
 	if near == nil || near.FarEnd == (InterfaceID{}) {
 		return nil
@@ -16,16 +23,22 @@ func (s *Snapshot) FarEnd(id InterfaceID) *Interface {
 	// Each end was read by itself: both have to say the same. An end of a breakout
 	// cable names one interface, whose own end has several and names none.
 	far := s.Interface(near.FarEnd)
-	if far == nil || far.FarEnd != id || far == near || !s.seen(near) || !s.seen(far) {
+	if far == nil || far.FarEnd != id || far == near || s.portLoss(near) > most || s.portLoss(far) > most {
 		return nil
 	}
 	return far
 }
 
 // seen reports whether NetBox shows an interface and its machine.
-func (s *Snapshot) seen(port *Interface) bool {
+func (s *Snapshot) seen(port *Interface) bool { return s.portLoss(port) == Present }
+
+// portLoss is the loss of an interface or of its machine.
+func (s *Snapshot) portLoss(port *Interface) Loss {
 	m := s.Machine(port.Machine)
-	return port.Loss == Present && m != nil && m.Loss == Present
+	if m == nil {
+		return Ended
+	}
+	return max(port.Loss, m.Loss)
 }
 
 // PortsOf returns the interfaces of a device, by id, those that vanished among them:

@@ -224,11 +224,22 @@ func (d *decider) claimedByPort(found []Claim, w wire) []Claim {
 	if port == nil {
 		return found
 	}
-	far := d.s.FarEnd(port.ID)
+	claim := Claim{Kind: ClaimPort, Value: d.s.PortName(port.ID), Port: port}
+	if far := d.s.FarEnd(port.ID); far != nil {
+		return d.claimedBy(found, claim, d.place(far, w), w)
+	}
+	// A far end that is lost is where it was for the client that leases its address, and
+	// no other client's (T-1).
+	far := d.s.LastFarEnd(port.ID)
 	if far == nil {
 		return found
 	}
-	return d.claimedBy(found, Claim{Kind: ClaimPort, Value: d.s.PortName(port.ID), Port: port}, d.place(far, w), w)
+	claim.lost = true
+	with := d.claimedBy(found, claim, d.place(far, w), w)
+	if len(with) > len(found) && !d.uses(with[len(found)].Address) {
+		return found
+	}
+	return with
 }
 
 // portOfLease is the port that the running lease of a client was given by that renews

@@ -180,6 +180,67 @@ func TestALeaseByPortIsExtended(t *testing.T) {
 	}
 }
 
+// CL-9, T-1, H-4: what is lost, or not heard of, changes no lease by a claim, and gives none.
+func TestNotKnowingEndsNoLeaseByAClaim(t *testing.T) {
+	const printer, extended, over, other = "10.0.0.80", "ACK D-12 10.0.0.80/24 claimed", "ACK D-12 10.0.0.80/24 claim_over", "OFFER D-1 10.0.0.10/24 new"
+	lose := func(machine, port string, loss ipam.Loss) part {
+		return func(w *world) {
+			w.late = append(w.late, func() {
+				if i := w.find(machine, port); loss == ipam.Ended {
+					i.Loss = loss
+				} else {
+					w.o.Machines[i.Machine].Loss, i.Loss = loss, loss
+				}
+			})
+		}
+	}
+	for name, c := range map[string]struct {
+		then    part
+		stale   bool
+		renewal string
+		again   string // to a DISCOVER by the circuit
+	}{
+		"the snapshot is stale": {nil, true, extended, "silent H-4 stale"},
+		"the far end is lost":   {lose("printer", "eth0", ipam.Lost), false, extended, "OFFER CL-6 10.0.0.80/24 claimed"},
+		"the port is lost":      {lose("access1", "GigabitEthernet1/0/1", ipam.Lost), false, extended, other},
+		"the address is lost":   {vanish(printer+"/24", ipam.Lost), false, extended, "OFFER CL-6 10.0.0.80/24 claimed"},
+		"the network is lost":   {vanish("10.0.0.0/24", ipam.Lost), false, extended, "OFFER CL-6 10.0.0.80/24 claimed"},
+		"the far end has ended": {lose("printer", "eth0", ipam.Ended), false, over, other},
+		"the port has ended":    {lose("access1", "GigabitEthernet1/0/1", ipam.Ended), false, over, other},
+		"the address has ended": {vanish(printer+"/24", ipam.Ended), false, over, other},
+		"the cable was unplugged": {func(w *world) {
+			w.late = append(w.late, func() {
+				w.find("access1", "GigabitEthernet1/0/1").FarEnd, w.find("printer", "eth0").FarEnd = ipam.InterfaceID{}, ipam.InterfaceID{}
+			})
+		}, false, over, other},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newPortRig(t, newMemStore(), portSnapshot(t))
+			r.sends(discover(alice, byCircuit("Gi1/0/1")), "OFFER CL-6 10.0.0.80/24 claimed")
+			r.sends(selecting(alice, printer, byCircuit("Gi1/0/1")), "ACK D-4 10.0.0.80/24 claimed")
+			r.now = r.now.Add(30 * time.Minute)
+			if c.then != nil {
+				r.SetSnapshot(portSnapshot(t, c.then))
+			}
+			if c.stale {
+				r.Confirm(r.now.Add(-48*time.Hour), 0)
+			}
+			r.sends(renewing(alice, printer), c.renewal)
+			r.sends(discover(alice, byCircuit("Gi1/0/1")), c.again)
+			fresh := newPortRig(t, newMemStore(), portSnapshot(t))
+			if c.then != nil {
+				fresh.SetSnapshot(portSnapshot(t, c.then))
+			}
+			if c.stale {
+				fresh.Confirm(fresh.now.Add(-48*time.Hour), 0)
+			}
+			if d, _ := fresh.Handle(t.Context(), discover(alice, byCircuit("Gi1/0/1")), nil); d.Reason == ReasonClaimed {
+				t.Errorf("a new client gets %s", brief(d))
+			}
+		})
+	}
+}
+
 // CL-9, CL-16: the mark outlives a restart, and the owner gets its place.
 func TestAnOwnerEndsALeaseByPort(t *testing.T) {
 	store := newMemStore()
