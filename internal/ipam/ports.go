@@ -2,6 +2,8 @@ package ipam
 
 import (
 	"fmt"
+	"hash/fnv"
+	"io"
 	"slices"
 )
 
@@ -60,6 +62,44 @@ func (b *builder) indexPorts() {
 		slices.SortFunc(list, compareInterfaces)
 	}
 	b.s.portsOf = ports
+}
+
+// PortMark is the number by which a lease remembers a port of a device: its id, or one
+// made of the names of device and port (Options.NamedPorts).
+func (s *Snapshot) PortMark(port *Interface) int64 {
+	m := s.Machine(port.Machine)
+	if s.marked == nil || m == nil {
+		return port.ID.ID
+	}
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, m.Name+"\x00"+port.Name) // never fails
+	return int64(h.Sum64() >> 1)                      //nolint:gosec // G115: 63 bits fit
+}
+
+// MarkedPort returns the port that has a mark; nil: none, or several.
+func (s *Snapshot) MarkedPort(mark int64) *Interface {
+	if s.marked == nil {
+		return s.Interface(InterfaceID{Kind: Device, ID: mark})
+	}
+	return s.marked[mark]
+}
+
+// markPorts finds the ports with a cable by their marks, if those are made of names.
+func (b *builder) markPorts(named bool) {
+	if !named {
+		return
+	}
+	b.s.marked = make(map[int64]*Interface)
+	for _, port := range b.s.objects.Interfaces {
+		if port.FarEnd == (InterfaceID{}) {
+			continue
+		}
+		mark := b.s.PortMark(port)
+		if _, double := b.s.marked[mark]; double {
+			port = nil
+		}
+		b.s.marked[mark] = port
+	}
 }
 
 // hiddenEnds tells of cables that lead to what the source does not show (CL-24).

@@ -253,7 +253,7 @@ func (d *decider) portOfLease() *ipam.Interface {
 	if !known || !l.ByPort || l.State != Bound || d.l.clientOf(l.Lease) != d.m.Client {
 		return nil
 	}
-	return d.s.Interface(ipam.InterfaceID{Kind: ipam.Kind(l.InterfaceKind), ID: l.InterfaceID})
+	return d.s.MarkedPort(l.InterfaceID)
 }
 
 // place is the addresses of the far end of a cable on the wire: those of the interface

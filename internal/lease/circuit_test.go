@@ -241,6 +241,38 @@ func TestNotKnowingEndsNoLeaseByAClaim(t *testing.T) {
 	}
 }
 
+// CL-16: the ids of an inventory are places in the file, so its ports are marked by
+// their names, and a line above them ends no lease.
+func TestAMarkOutlivesAnEditOfTheInventory(t *testing.T) {
+	renamed := func(w *world) {
+		w.late = append(w.late, func() { w.find("access1", "GigabitEthernet1/0/1").Name = "GigabitEthernet1/0/9" })
+	}
+	first := []part{device("aaa", port("eth0", "", on("10.0.0.99/24")))}
+	const extended, over = "ACK D-12 10.0.0.80/24 claimed", "ACK D-12 10.0.0.80/24 claim_over"
+	for name, c := range map[string]struct {
+		named bool
+		then  []part
+		want  string
+	}{
+		"a device above the switch":    {true, append(first, plugged()...), extended},
+		"another name of the port":     {true, plugged(renamed), over},
+		"NetBox: another name":         {false, plugged(renamed), extended},
+		"NetBox: another id":           {false, append(first, plugged()...), over},
+		"a port that is there no more": {true, append(office(), address("10.0.0.80/24")), over},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opt := worldOptions
+			opt.Serials, opt.Circuits, opt.NamedPorts = true, true, c.named
+			r := newPortRig(t, newMemStore(), snapshot(t, opt, plugged()...))
+			r.sends(discover(alice, byCircuit("Gi1/0/1")), "OFFER CL-6 10.0.0.80/24 claimed")
+			r.sends(selecting(alice, "10.0.0.80", byCircuit("Gi1/0/1")), "ACK D-4 10.0.0.80/24 claimed")
+			r.now = r.now.Add(30 * time.Minute)
+			r.SetSnapshot(snapshot(t, opt, c.then...))
+			r.sends(renewing(alice, "10.0.0.80"), c.want)
+		})
+	}
+}
+
 // CL-9, CL-16: the mark outlives a restart, and the owner gets its place.
 func TestAnOwnerEndsALeaseByPort(t *testing.T) {
 	store := newMemStore()
