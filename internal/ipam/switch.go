@@ -71,6 +71,9 @@ func (s *Snapshot) SwitchWithMAC(mac MAC) *Machine {
 // Options.Circuits there are none.
 func (s *Snapshot) SwitchNamed(name string) *Machine {
 	m, known := s.byName[nameKey(name)]
+	if _, host := s.byHostName[nameKey(name)]; known && host {
+		return nil // sw1, and sw1.example.org
+	}
 	if known {
 		return m
 	}

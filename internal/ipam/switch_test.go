@@ -35,6 +35,8 @@ func TestWhatLeadsToASwitch(t *testing.T) {
 		{"a name of two devices", []any{device(2, "Sw1")}, func(s *Snapshot) *Machine { return s.SwitchNamed("sw1") }, 0},
 		{"a name of three devices", []any{device(2, "Sw1"), device(3, "SW1")}, func(s *Snapshot) *Machine { return s.SwitchNamed("sw1") }, 0},
 		{"the host name of a full one", []any{device(2, "sw2.example.org")}, func(s *Snapshot) *Machine { return s.SwitchNamed("sw2") }, 2},
+		{"a name that is the host name of another as well", []any{device(2, "sw1.example.org")}, func(s *Snapshot) *Machine { return s.SwitchNamed("sw1") }, 0},
+		{"a full name, beside the host name of another", []any{device(2, "sw1.example.org")}, func(s *Snapshot) *Machine { return s.SwitchNamed("sw1.example.org") }, 2},
 		{"another domain", []any{device(2, "sw2.example.org")}, func(s *Snapshot) *Machine { return s.SwitchNamed("sw2.example.net") }, 0},
 		{"the host name of two", []any{device(2, "sw2.a"), device(3, "sw2.b")}, func(s *Snapshot) *Machine { return s.SwitchNamed("sw2") }, 0},
 		{"a virtual machine", []any{&Machine{ID: MachineID{VirtualMachine, 5}, Name: "vm"}}, func(s *Snapshot) *Machine { return s.SwitchNamed("vm") }, 0},
