@@ -73,7 +73,7 @@ func (s *Snapshot) PortMark(port *Interface) int64 {
 	}
 	h := fnv.New64a()
 	_, _ = io.WriteString(h, m.Name+"\x00"+port.Name) // never fails
-	return int64(h.Sum64() >> 1)                      //nolint:gosec // G115: 63 bits fit
+	return int64(h.Sum64() >> 1)
 }
 
 // MarkedPort returns the port that has a mark; nil: none, or several.
