@@ -93,6 +93,17 @@ func TestExplainShowsHowACircuitWasRead(t *testing.T) {
 	}
 }
 
+// CL-14, B-7: what explain shows of a circuit, and of names in NetBox, steers no terminal.
+func TestExplainShowsCircuitsSafely(t *testing.T) {
+	var out strings.Builder
+	(&explainedCircuit{Circuit: "a", Remote: "b", Counts: true, Means: []string{"c"}, Result: lease.CircuitLeads, Switch: "sw\x1b[2J", Port: "Gi1\x1b]0;x", LeadsTo: "device a\nb"}).print(&out)
+	for _, bad := range []string{"\x1b", "a\nb"} {
+		if strings.Contains(out.String(), bad) {
+			t.Errorf("%q has %q", out.String(), bad)
+		}
+	}
+}
+
 // A circuit-id and a remote-id are asked about as text or bytes.
 func TestAQuestionNamesACircuit(t *testing.T) {
 	q := question{mac: "52:54:00:00:00:01", message: "discover", relay: "10.10.0.1", arch: -1, circuit: "hex:0004000a0105", remote: "sw1"}

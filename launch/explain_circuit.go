@@ -9,6 +9,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 )
 
 // explainedCircuit says how option 82 was read (CL-13 to CL-15).
@@ -68,7 +69,7 @@ func (e *explainedCircuit) print(t io.Writer) {
 	}
 	for _, line := range [][2]string{{"remote", e.Remote}, {"means", means}, {"switch", e.Switch}, {"port", e.Port}, {"leads to", e.LeadsTo}} {
 		if line[1] != "" {
-			fmt.Fprintf(t, "  %s\t%s\n", line[0], line[1])
+			fmt.Fprintf(t, "  %s\t%s\n", line[0], printable.Text(line[1]))
 		}
 	}
 	switch {

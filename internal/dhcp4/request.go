@@ -49,8 +49,7 @@ func ReadRequest(m *lease.ClientMessage, req, resp *Packet, in Ingress, serverID
 	}
 	if relay := req.Options.Get(dhcpv4.OptionRelayAgentInformation); wholeSubOptions(relay) {
 		m.LinkSelection = subOptionAddr(relay, dhcpv4.LinkSelectionSubOption, olderLinkSelection)
-		m.Circuit, _ = subOption(relay, dhcpv4.AgentCircuitIDSubOption)
-		m.Remote, _ = subOption(relay, dhcpv4.AgentRemoteIDSubOption)
+		m.Circuit, m.Remote = circuitOf(relay)
 		if serverIDOverride && m.Relay.IsValid() {
 			m.Override = subOptionAddr(relay, dhcpv4.ServerIdentifierOverrideSubOption, olderServerOverride)
 		}

@@ -254,3 +254,28 @@ func TestTheCircuitOfARelayedMessage(t *testing.T) {
 		t.Errorf("circuit %q of a message without a relay", got)
 	}
 }
+
+// CL-14: where a relay adds its option 82 to that of a client, either may have written
+// the first circuit: such a message names no port, and nothing is joined of two.
+func TestACircuitThatIsSentTwiceNamesNoPort(t *testing.T) {
+	sub := dhcp4test.SubOption
+	for name, subs := range map[string][]dhcpv4.Option{
+		"two circuits":   {sub(1, []byte("Gi1/0/1:")...), sub(1, []byte("Gi1/0/5")...)},
+		"two remote-ids": {sub(2, []byte("sw1")...), sub(1, []byte("Gi1/0/5")...), sub(2, []byte(".a")...)},
+		"an empty one":   {sub(1), sub(1, []byte("Gi1/0/5")...)},
+		"two of one":     {sub(1, []byte("Gi1/0/5")...), sub(1, []byte("Gi1/0/5")...)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var info []byte
+			for _, s := range subs {
+				value := s.Value.ToBytes()
+				info = append(append(info, s.Code.Code(), byte(len(value))), value...)
+			}
+			req := dhcp4test.Request(t, dhcpv4.MessageTypeDiscover, dhcp4test.Relayed("10.0.0.1"), dhcp4test.Raw(82, info...))
+			got := parse(req, nil, Ingress{}, true)
+			if string(got.Circuit) != string(info) || len(got.Remote) != 0 {
+				t.Errorf("circuit %q, remote %q", got.Circuit, got.Remote)
+			}
+		})
+	}
+}

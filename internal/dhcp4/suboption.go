@@ -1,6 +1,10 @@
 package dhcp4
 
-import "github.com/insomniacslk/dhcp/dhcpv4"
+import (
+	"bytes"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+)
 
 // wholeSubOptions reports whether all sub-options in the value of option 82 are
 // whole, RFC 3046 section 2.0; none are, too. Like the library it takes 0 for
@@ -30,6 +34,33 @@ func subOption(info []byte, wanted dhcpv4.OptionCode) (value []byte, sent bool) 
 			value = append(value[:len(value):len(value)], part...)
 		}
 		info = rest
+	}
+}
+
+// circuitOf returns circuit-id and remote-id. Where one of them is sent twice, a client
+// may have written the first: then the circuit is all of the option, from its first
+// sub-option on, for people to see. It begins with the number of a sub-option, so no
+// format of circuits reads it (CL-14).
+func circuitOf(info []byte) (circuit, remote []byte) {
+	const circuitID, remoteID = 1, 2
+	var sent [remoteID + 1]bool
+	for rest := info; ; {
+		code, value, after, more := nextSubOption(rest)
+		if !more {
+			return circuit, remote
+		}
+		rest = after
+		if code != circuitID && code != remoteID {
+			continue
+		}
+		if sent[code] {
+			return bytes.TrimLeft(info, "\x00"), nil
+		}
+		if sent[code] = true; code == circuitID {
+			circuit = value
+		} else {
+			remote = value
+		}
 	}
 }
 

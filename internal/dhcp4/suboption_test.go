@@ -28,6 +28,13 @@ func FuzzSubOptions(f *testing.F) {
 				t.Fatalf("%x: sub-option %d is %x (sent: %v), the library reads %x (%v)", info, code.Code(), got, sent, want, wantSent)
 			}
 		}
+		if circuit, remote := circuitOf(info); len(circuit) > 0 {
+			joined, _ := subOption(info, dhcpv4.AgentCircuitIDSubOption)
+			switches, _ := subOption(info, dhcpv4.AgentRemoteIDSubOption)
+			if whole := bytes.TrimLeft(info, "\x00"); !bytes.Equal(circuit, whole) && (!bytes.Equal(circuit, joined) || !bytes.Equal(remote, switches)) {
+				t.Fatalf("%x: circuit %x, remote %x", info, circuit, remote)
+			}
+		}
 		if !bytes.Equal(info, before) {
 			t.Fatalf("%x was changed into %x", before, info)
 		}

@@ -127,9 +127,12 @@ func (r *reader) ends(ctx context.Context, t *tables) error {
 	for id := range t.stamps[netbox.Interfaces] {
 		all = append(all, id)
 		port := t.objects.Interfaces[ipam.InterfaceID{Kind: ipam.Device, ID: id}]
-		if port == nil || !slices.Contains(old, port.Machine.ID) {
-			rest = append(rest, id)
+		if port != nil {
+			if _, whole := slices.BinarySearch(old, port.Machine.ID); whole {
+				continue
+			}
 		}
+		rest = append(rest, id)
 	}
 	if err := r.portsOf(ctx, t, old); err != nil {
 		return err

@@ -194,7 +194,7 @@ func Inventory(s settings.NetBox) (*ipam.Snapshot, []ipam.Problem, error) {
 // options are the names that give NetBox data their meaning.
 func options(s settings.NetBox) ipam.Options {
 	return ipam.Options{VRF: s.VRF, DynamicTag: s.Dynamic.Tag, DynamicRoles: s.Dynamic.Roles, DynamicStatus: s.Dynamic.Status, GatewayTag: s.Gateway.Tag, Fallback: s.Gateway.Fallback,
-		Relays: s.Network.RelayPrefixes(), ServeTag: s.Network.ServeTag, Serials: s.Claims.Serial, Circuits: len(s.Network.Circuits.Relays) > 0}
+		Relays: s.Network.RelayPrefixes(), ServeTag: s.Network.ServeTag, Serials: s.Claims.Serial, Circuits: len(s.Network.Circuits.Relays) > 0, NamedPorts: s.Inventory != ""}
 }
 
 // publish makes s the snapshot that answers are given from.

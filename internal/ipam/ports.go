@@ -2,13 +2,22 @@ package ipam
 
 import (
 	"fmt"
+	"hash/fnv"
+	"io"
 	"slices"
 )
 
 // FarEnd returns the interface at the other end of the cable path of an interface;
 // nil where there is none, or not exactly one at each end. All of it has to be seen: a
 // row that vanished at either end connects nothing (CL-20, T-1).
-func (s *Snapshot) FarEnd(id InterfaceID) *Interface {
+func (s *Snapshot) FarEnd(id InterfaceID) *Interface { return s.farEnd(id, Present) }
+
+// LastFarEnd is FarEnd with rows that are lost: what it says was true when they were
+// seen last, which is enough for a lease that runs (T-1).
+func (s *Snapshot) LastFarEnd(id InterfaceID) *Interface { return s.farEnd(id, Lost) }
+
+// farEnd is FarEnd, where the loss of either end is at most the given one.
+func (s *Snapshot) farEnd(id InterfaceID, most Loss) *Interface {
 	near := s.Interface(id)
 	if near == nil || near.FarEnd == (InterfaceID{}) {
 		return nil
@@ -16,16 +25,22 @@ func (s *Snapshot) FarEnd(id InterfaceID) *Interface {
 	// Each end was read by itself: both have to say the same. An end of a breakout
 	// cable names one interface, whose own end has several and names none.
 	far := s.Interface(near.FarEnd)
-	if far == nil || far.FarEnd != id || far == near || !s.seen(near) || !s.seen(far) {
+	if far == nil || far.FarEnd != id || far == near || s.portLoss(near) > most || s.portLoss(far) > most {
 		return nil
 	}
 	return far
 }
 
 // seen reports whether NetBox shows an interface and its machine.
-func (s *Snapshot) seen(port *Interface) bool {
+func (s *Snapshot) seen(port *Interface) bool { return s.portLoss(port) == Present }
+
+// portLoss is the loss of an interface or of its machine.
+func (s *Snapshot) portLoss(port *Interface) Loss {
 	m := s.Machine(port.Machine)
-	return port.Loss == Present && m != nil && m.Loss == Present
+	if m == nil {
+		return Ended
+	}
+	return max(port.Loss, m.Loss)
 }
 
 // PortsOf returns the interfaces of a device, by id, those that vanished among them:
@@ -47,6 +62,44 @@ func (b *builder) indexPorts() {
 		slices.SortFunc(list, compareInterfaces)
 	}
 	b.s.portsOf = ports
+}
+
+// PortMark is the number by which a lease remembers a port of a device: its id, or one
+// made of the names of device and port (Options.NamedPorts).
+func (s *Snapshot) PortMark(port *Interface) int64 {
+	m := s.Machine(port.Machine)
+	if s.marked == nil || m == nil {
+		return port.ID.ID
+	}
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, m.Name+"\x00"+port.Name) // never fails
+	return int64(h.Sum64() >> 1)
+}
+
+// MarkedPort returns the port that has a mark; nil: none, or several.
+func (s *Snapshot) MarkedPort(mark int64) *Interface {
+	if s.marked == nil {
+		return s.Interface(InterfaceID{Kind: Device, ID: mark})
+	}
+	return s.marked[mark]
+}
+
+// markPorts finds the ports with a cable by their marks, if those are made of names.
+func (b *builder) markPorts(named bool) {
+	if !named {
+		return
+	}
+	b.s.marked = make(map[int64]*Interface)
+	for _, port := range b.s.objects.Interfaces {
+		if port.FarEnd == (InterfaceID{}) {
+			continue
+		}
+		mark := b.s.PortMark(port)
+		if _, double := b.s.marked[mark]; double {
+			port = nil
+		}
+		b.s.marked[mark] = port
+	}
 }
 
 // hiddenEnds tells of cables that lead to what the source does not show (CL-24).

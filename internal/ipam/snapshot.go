@@ -42,6 +42,9 @@ type Options struct {
 	// Circuits says that circuits of relays lead to ports of switches, so that ports and
 	// the far ends of their cables count (CL-20).
 	Circuits bool
+	// NamedPorts says that the ids of interfaces are those of lines in a file, so that
+	// marks tell ports by their names (CL-16).
+	NamedPorts bool
 }
 
 // Problem is something in the data that costs only the object it names (B-4).
@@ -103,6 +106,8 @@ type Snapshot struct {
 	ofDevice              map[MachineID][]*Address
 	portsOf               map[MachineID][]*Interface // without circuits: nil
 	byName, byHostName    map[string]*Machine        // devices, see indexSwitchNames
+	marked                map[int64]*Interface       // ports with a cable by their marks; nil: ids are marks
+	sharedHosts           map[hostKey][]*Address     // with several objects; without circuits: nil
 	linkMACs              map[*Address][]MAC         // of the ports that are given an address by links
 
 	followed      map[string]Followed
@@ -164,6 +169,8 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	if opt.Circuits {
 		b.indexPorts()
 		b.indexSwitchNames()
+		b.markPorts(opt.NamedPorts)
+		b.indexShared(others)
 	}
 	b.indexPoolTags()
 	slices.SortFunc(b.problems, func(a, b Problem) int {

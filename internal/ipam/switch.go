@@ -6,23 +6,40 @@ import (
 )
 
 // SwitchAt returns the device that has an address, in any VRF; nil where none has it,
-// or several.
+// or several, as with the gateway address that all switches of a fabric share. One that
+// vanished may still have it (T-1).
 func (s *Snapshot) SwitchAt(addr netip.Addr) *Machine {
 	var found *Machine
 	for _, vrf := range s.addressVRFs {
-		a := s.object(vrf, addr)
-		if a == nil || a.Loss != Present {
-			continue
+		one := [1]*Address{s.object(vrf, addr)}
+		list := one[:]
+		if shared := s.sharedHosts[hostKey{vrf, addr}]; shared != nil {
+			list = shared
 		}
-		m := s.switchOf(s.Interface(a.Interface))
-		if found != nil && m != nil && m != found {
-			return nil
-		}
-		if m != nil {
+		for _, a := range list {
+			if a == nil || a.Interface.Kind != Device {
+				continue
+			}
+			m := s.switchOf(s.Interface(a.Interface))
+			if m == nil || a.Loss != Present || found != nil && m != found {
+				return nil
+			}
 			found = m
 		}
 	}
 	return found
+}
+
+// indexShared finds the host addresses that have several objects.
+func (b *builder) indexShared(others []*Address) {
+	b.s.sharedHosts = make(map[hostKey][]*Address)
+	for _, a := range others {
+		key := hostKey{a.VRF, a.Address.Addr()}
+		if b.s.sharedHosts[key] == nil {
+			b.s.sharedHosts[key] = []*Address{b.s.hosted(key.vrf, key.host)}
+		}
+		b.s.sharedHosts[key] = append(b.s.sharedHosts[key], a)
+	}
 }
 
 // InPool reports whether an address is one of a pool, in any VRF: it may be a client's.
@@ -54,6 +71,9 @@ func (s *Snapshot) SwitchWithMAC(mac MAC) *Machine {
 // Options.Circuits there are none.
 func (s *Snapshot) SwitchNamed(name string) *Machine {
 	m, known := s.byName[nameKey(name)]
+	if _, host := s.byHostName[nameKey(name)]; known && host {
+		return nil // sw1, and sw1.example.org
+	}
 	if known {
 		return m
 	}

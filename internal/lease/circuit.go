@@ -88,8 +88,8 @@ func (d *decider) readCircuit() *Circuit {
 		}
 		return nil
 	}
-	if d.s.InPool(m.Relay) || d.s.InPool(m.Source) {
-		d.trace.addf("CL-13", "option 82 does not count as a circuit: the sender's address, or the relay's, is in a pool, so a client may have it")
+	if d.clientMayHave(m.Relay) || d.clientMayHave(m.Source) {
+		d.trace.addf("CL-13", "option 82 does not count as a circuit: the sender's address, or the relay's, is in a pool or leased, so a client may have it")
 		return nil
 	}
 	if !m.Source.IsValid() || m.Source != m.Relay && !p.lists(m.Source) && !d.s.SameMachine(m.Relay, m.Source) {
@@ -99,7 +99,9 @@ func (d *decider) readCircuit() *Circuit {
 		return nil
 	}
 	if !sent {
-		d.trace.addf("CL-13", "relay %s is in network.circuits.relays, and sent no circuit-id", m.Relay)
+		if d.trace != nil {
+			d.trace.addf("CL-13", "relay %s is in network.circuits.relays, and sent no circuit-id", m.Relay)
+		}
 		return &Circuit{Result: CircuitAbsent}
 	}
 	c := d.traced(&Circuit{Readings: p.Formats.Read(m.Circuit)})
@@ -107,6 +109,15 @@ func (d *decider) readCircuit() *Circuit {
 		d.trace.addf("CL-14", "circuit-id %s, remote-id %s of relay %s: %s", circuit.Text(m.Circuit), circuit.Text(m.Remote), m.Relay, c.Result.Words())
 	}
 	return c
+}
+
+// clientMayHave reports whether an address is one of a pool, or leased, as by a claim.
+func (d *decider) clientMayHave(addr netip.Addr) bool {
+	if d.s.InPool(addr) {
+		return true
+	}
+	l, known := d.l.stored.find(addr)
+	return known && l.State == Bound && (l.Expires.After(d.now) || d.f.Distrusted)
 }
 
 func unlisted(relay netip.Addr) string {
@@ -213,11 +224,22 @@ func (d *decider) claimedByPort(found []Claim, w wire) []Claim {
 	if port == nil {
 		return found
 	}
-	far := d.s.FarEnd(port.ID)
+	claim := Claim{Kind: ClaimPort, Value: d.s.PortName(port.ID), Port: port}
+	if far := d.s.FarEnd(port.ID); far != nil {
+		return d.claimedBy(found, claim, d.place(far, w), w)
+	}
+	// A far end that is lost is where it was for the client that leases its address, and
+	// no other client's (T-1).
+	far := d.s.LastFarEnd(port.ID)
 	if far == nil {
 		return found
 	}
-	return d.claimedBy(found, Claim{Kind: ClaimPort, Value: d.s.PortName(port.ID), Port: port}, d.place(far, w), w)
+	claim.lost = true
+	with := d.claimedBy(found, claim, d.place(far, w), w)
+	if len(with) > len(found) && !d.uses(with[len(found)].Address) {
+		return found
+	}
+	return with
 }
 
 // portOfLease is the port that the running lease of a client was given by that renews
@@ -231,7 +253,7 @@ func (d *decider) portOfLease() *ipam.Interface {
 	if !known || !l.ByPort || l.State != Bound || d.l.clientOf(l.Lease) != d.m.Client {
 		return nil
 	}
-	return d.s.Interface(ipam.InterfaceID{Kind: ipam.Kind(l.InterfaceKind), ID: l.InterfaceID})
+	return d.s.MarkedPort(l.InterfaceID)
 }
 
 // place is the addresses of the far end of a cable on the wire: those of the interface

@@ -180,6 +180,99 @@ func TestALeaseByPortIsExtended(t *testing.T) {
 	}
 }
 
+// CL-9, T-1, H-4: what is lost, or not heard of, changes no lease by a claim, and gives none.
+func TestNotKnowingEndsNoLeaseByAClaim(t *testing.T) {
+	const printer, extended, over, other = "10.0.0.80", "ACK D-12 10.0.0.80/24 claimed", "ACK D-12 10.0.0.80/24 claim_over", "OFFER D-1 10.0.0.10/24 new"
+	lose := func(machine, port string, loss ipam.Loss) part {
+		return func(w *world) {
+			w.late = append(w.late, func() {
+				if i := w.find(machine, port); loss == ipam.Ended {
+					i.Loss = loss
+				} else {
+					w.o.Machines[i.Machine].Loss, i.Loss = loss, loss
+				}
+			})
+		}
+	}
+	for name, c := range map[string]struct {
+		then    part
+		stale   bool
+		renewal string
+		again   string // to a DISCOVER by the circuit
+	}{
+		"the snapshot is stale": {nil, true, extended, "silent H-4 stale"},
+		"the far end is lost":   {lose("printer", "eth0", ipam.Lost), false, extended, "OFFER CL-6 10.0.0.80/24 claimed"},
+		"the port is lost":      {lose("access1", "GigabitEthernet1/0/1", ipam.Lost), false, extended, other},
+		"the address is lost":   {vanish(printer+"/24", ipam.Lost), false, extended, "OFFER CL-6 10.0.0.80/24 claimed"},
+		"the network is lost":   {vanish("10.0.0.0/24", ipam.Lost), false, extended, "OFFER CL-6 10.0.0.80/24 claimed"},
+		"the far end has ended": {lose("printer", "eth0", ipam.Ended), false, over, other},
+		"the port has ended":    {lose("access1", "GigabitEthernet1/0/1", ipam.Ended), false, over, other},
+		"the address has ended": {vanish(printer+"/24", ipam.Ended), false, over, other},
+		"the cable was unplugged": {func(w *world) {
+			w.late = append(w.late, func() {
+				w.find("access1", "GigabitEthernet1/0/1").FarEnd, w.find("printer", "eth0").FarEnd = ipam.InterfaceID{}, ipam.InterfaceID{}
+			})
+		}, false, over, other},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newPortRig(t, newMemStore(), portSnapshot(t))
+			r.sends(discover(alice, byCircuit("Gi1/0/1")), "OFFER CL-6 10.0.0.80/24 claimed")
+			r.sends(selecting(alice, printer, byCircuit("Gi1/0/1")), "ACK D-4 10.0.0.80/24 claimed")
+			r.now = r.now.Add(30 * time.Minute)
+			if c.then != nil {
+				r.SetSnapshot(portSnapshot(t, c.then))
+			}
+			if c.stale {
+				r.Confirm(r.now.Add(-48*time.Hour), 0)
+			}
+			r.sends(renewing(alice, printer), c.renewal)
+			r.sends(discover(alice, byCircuit("Gi1/0/1")), c.again)
+			fresh := newPortRig(t, newMemStore(), portSnapshot(t))
+			if c.then != nil {
+				fresh.SetSnapshot(portSnapshot(t, c.then))
+			}
+			if c.stale {
+				fresh.Confirm(fresh.now.Add(-48*time.Hour), 0)
+			}
+			if d, _ := fresh.Handle(t.Context(), discover(alice, byCircuit("Gi1/0/1")), nil); d.Reason == ReasonClaimed {
+				t.Errorf("a new client gets %s", brief(d))
+			}
+		})
+	}
+}
+
+// CL-16: the ids of an inventory are places in the file, so its ports are marked by
+// their names, and a line above them ends no lease.
+func TestAMarkOutlivesAnEditOfTheInventory(t *testing.T) {
+	renamed := func(w *world) {
+		w.late = append(w.late, func() { w.find("access1", "GigabitEthernet1/0/1").Name = "GigabitEthernet1/0/9" })
+	}
+	first := []part{device("aaa", port("eth0", "", on("10.0.0.99/24")))}
+	const extended, over = "ACK D-12 10.0.0.80/24 claimed", "ACK D-12 10.0.0.80/24 claim_over"
+	for name, c := range map[string]struct {
+		named bool
+		then  []part
+		want  string
+	}{
+		"a device above the switch":    {true, append(first, plugged()...), extended},
+		"another name of the port":     {true, plugged(renamed), over},
+		"NetBox: another name":         {false, plugged(renamed), extended},
+		"NetBox: another id":           {false, append(first, plugged()...), over},
+		"a port that is there no more": {true, append(office(), address("10.0.0.80/24")), over},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opt := worldOptions
+			opt.Serials, opt.Circuits, opt.NamedPorts = true, true, c.named
+			r := newPortRig(t, newMemStore(), snapshot(t, opt, plugged()...))
+			r.sends(discover(alice, byCircuit("Gi1/0/1")), "OFFER CL-6 10.0.0.80/24 claimed")
+			r.sends(selecting(alice, "10.0.0.80", byCircuit("Gi1/0/1")), "ACK D-4 10.0.0.80/24 claimed")
+			r.now = r.now.Add(30 * time.Minute)
+			r.SetSnapshot(snapshot(t, opt, c.then...))
+			r.sends(renewing(alice, "10.0.0.80"), c.want)
+		})
+	}
+}
+
 // CL-9, CL-16: the mark outlives a restart, and the owner gets its place.
 func TestAnOwnerEndsALeaseByPort(t *testing.T) {
 	store := newMemStore()
@@ -339,4 +432,24 @@ func TestWhoProvesACircuit(t *testing.T) {
 	}
 	m := discover(alice, byCircuit("Gi1/0/1", "access1"), via("10.0.0.252"), from("10.9.0.252"))
 	newPortRig(t, newMemStore(), s, listed).sends(m, "OFFER CL-6 10.0.0.80/24 claimed")
+}
+
+// CL-13: a client whose address is in a listed prefix is no relay, also where it has
+// that address by a claim.
+func TestAClientIsNoRelay(t *testing.T) {
+	lists := policy(func(p *Policy) { p.Circuits.Relays = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")} })
+	s := portSnapshot(t)
+	for name, c := range map[string]struct {
+		lease Lease
+		want  string
+	}{
+		"the address is leased":        {bound("10.0.0.86", alice, time.Hour), "OFFER D-1 10.0.0.10/24 new"},
+		"the lease of it has ended":    {bound("10.0.0.86", alice, -time.Hour), "OFFER CL-6 10.0.0.80/24 claimed"},
+		"the lease of it was given up": {released("10.0.0.86", alice, time.Hour), "OFFER CL-6 10.0.0.80/24 claimed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			forged := discover(nth(9), byCircuit("Gi1/0/1", "access1"), via("10.0.0.86"), from("10.0.0.86"))
+			newPortRig(t, newMemStore(c.lease), s, lists).sends(forged, c.want)
+		})
+	}
 }

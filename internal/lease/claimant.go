@@ -58,6 +58,7 @@ type Claim struct {
 	// nil: it rests on none.
 	Port    *ipam.Interface
 	network *ipam.Subnet
+	lost    bool // the cable's ends are not shown any more
 }
 
 // claim finds the address that the client claims on its wire (CL-6, CL-7). Known
@@ -139,8 +140,6 @@ func (d *decider) claimHeld(of Claim) (HeldReason, ipam.MAC) {
 	b := d.binding(a)
 	own := b.Client == d.m.Client && b.State == Bound && b.running(d.now)
 	switch worker := d.l.inWork.at(addr); {
-	case d.s.Loss(a) != ipam.Present, of.network.Vanished():
-		return HeldVanished, ipam.MAC{}
 	case d.l.infrastructure.at(addr), d.theirs(addr):
 		return HeldForeigners, ipam.MAC{}
 	case d.l.occupied.at(addr).After(d.steady), !d.f.CanProbe && !own:
@@ -156,6 +155,11 @@ func (d *decider) claimHeld(of Claim) (HeldReason, ipam.MAC) {
 		if d.wall().Sub(d.l.heard.last(mac)) < d.f.Policy.Claims.Idle {
 			return HeldOwner, mac
 		}
+	}
+	// What is lost stays with the client that leases it, and is given to no other (T-1).
+	loss := d.s.Loss(a)
+	if loss == ipam.Ended || !own && (of.lost || loss != ipam.Present || of.network.Vanished()) {
+		return HeldVanished, ipam.MAC{}
 	}
 	return "", ipam.MAC{}
 }
@@ -200,7 +204,8 @@ func (d *decider) acceptClaimed(r netip.Addr, c *client) (*Decision, bool) {
 }
 
 // extendClaimed answers a client that uses an address it claimed. Without the claim,
-// and once the owner was heard, the lease ends at its time (CL-9).
+// and once the owner was heard, the lease ends at its time (CL-9). A snapshot that is
+// stale, or rows that are lost, do not end it (H-4, T-1).
 func (d *decider) extendClaimed(granted string, addr netip.Addr, n *ipam.Subnet, c *client) (*Decision, bool) {
 	if len(d.f.Policy.Claims.Prefixes) == 0 || c.known() {
 		return nil, false
@@ -209,8 +214,7 @@ func (d *decider) extendClaimed(granted string, addr netip.Addr, n *ipam.Subnet,
 	if a == nil || d.s.Leasable(a) || !d.uses(a) || !d.binding(a).running(d.now) {
 		return nil, false
 	}
-	doubt, _ := d.doubted(c)
-	if c.claim == nil || c.claim.Address != a || c.claim.Held != "" || doubt != "" || d.barred(n, c).silent() {
+	if c.claim == nil || c.claim.Address != a || c.claim.Held != "" || d.hearsay || d.f.Storeless || d.barred(n, c).silent() {
 		d.trace.addf("CL-9", "the lease of %s, a static address, is not extended", addr)
 		last, ok := d.lastTime(granted, addr, n, c, bar{reason: ReasonClaimOver})
 		if last.Reason == ReasonTakenAway {

@@ -42,7 +42,7 @@ func (d *decider) acknowledge(rule string, reason Reason, a *ipam.Address, n *ip
 	next.Expires = d.durableUntil(a, c, decision.Time)
 	next.InterfaceKind, next.InterfaceID = d.binds(a, c, next)
 	if next.ByPort = reason == ReasonClaimed && c.claim != nil && c.claim.Port != nil; next.ByPort {
-		next.InterfaceKind, next.InterfaceID = uint8(c.claim.Port.ID.Kind), c.claim.Port.ID.ID
+		next.InterfaceKind, next.InterfaceID = uint8(c.claim.Port.ID.Kind), d.s.PortMark(c.claim.Port)
 	}
 	if d.m.Hostname != "" {
 		next.Hostname = d.m.Hostname

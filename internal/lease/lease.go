@@ -58,8 +58,8 @@ type Lease struct {
 	Expires  time.Time
 	Hostname string // the client's own name; untrusted text
 	// Interface is the NetBox interface the client was known by, for
-	// clients.bind_interface; zero ids mean none. With ByPort it is the switch's port
-	// that the client claimed the address by, and not known by (CL-16).
+	// clients.bind_interface; zero ids mean none. With ByPort it is the mark of the
+	// switch's port that the client claimed the address by, and not known by (CL-16).
 	InterfaceKind uint8
 	InterfaceID   int64
 	ByPort        bool

@@ -33,7 +33,7 @@ type lab struct {
 }
 
 // TestScenarios runs the stories on one world, two at a time. First, and one by one,
-// run the one that needs a NetBox without leases, and those that take so much from
+// run those that need a NetBox without leases, and those that take so much from
 // NetBox that every server doubts it: what another story deletes meanwhile would be
 // doubted with it.
 func TestScenarios(t *testing.T) {
@@ -43,6 +43,7 @@ func TestScenarios(t *testing.T) {
 		tell  func(*testing.T, *lab)
 		alone bool
 	}{
+		{"a machine gets the address of its switch port, where the cable of NetBox leads", aSwitchPortIsAPlace, true},
 		{"a replaced switch gets the address of its place", aReplacedSwitchFindsItsPlace, true},
 		{"un-relayed clients get addresses of the interface they are on", interfacesServeTheirOwnPrefixes, false},
 		{"known machines get the address assigned to their interface", staticClients, false},

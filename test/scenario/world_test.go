@@ -23,7 +23,8 @@ const (
 	netNarrow, netBulk     = 20, 21
 	netContext             = 22
 	netRange, netClaim     = 23, 24
-	networks               = 25
+	netUplink, netPorts    = 25, 26
+	networks               = 27
 	macWeb, macVM, macBond = 1, 2, 3
 	macTwin, macDesk       = 4, 5
 	macEdited, macOutage   = 6, 7
@@ -40,7 +41,7 @@ func pools() map[int][]int {
 		netHome: {100, 101}, netAway: {100, 101}, netHome2: {100}, netAway2: {100},
 		netEdit: {100}, netOutage: {100, 101}, netKill: {100, 101, 102, 103, 104, 105, 106, 107, 108, 109},
 		netDecline: {100, 101}, netQuestion: {100}, netNarrow: {100, 101}, netBulk: {100, 101},
-		netContext: {100, 101, 102}, netRange: {101}, netClaim: {100},
+		netContext: {100, 101, 102}, netRange: {101}, netClaim: {100}, netPorts: {100, 101},
 	}
 }
 
@@ -70,6 +71,11 @@ func (l *lab) world() netboxtest.World {
 			kind(netboxtest.Device{Name: l.name("edited"), Interfaces: one(macEdited, nil)}),
 			kind(netboxtest.Device{Name: l.name("steady"), Interfaces: one(macOutage, static(netOutage, 10))}),
 			kind(netboxtest.Device{Name: l.name("switch"), Interfaces: []netboxtest.Interface{{Name: "Management1", IPs: static(netClaim, 10)}}}),
+			kind(netboxtest.Device{Name: l.name("access"), Interfaces: []netboxtest.Interface{
+				{Name: "up", IPs: static(netUplink, 2)}, {Name: "Vlan26", Type: "virtual", IPs: static(netPorts, 1)}, {Name: "Ethernet5"}, {Name: "Ethernet6"},
+			}}),
+			kind(netboxtest.Device{Name: l.name("printer"), Interfaces: []netboxtest.Interface{{Name: "eth0", IPs: static(netPorts, 50)}}}),
+			kind(netboxtest.Device{Name: l.name("camera"), Interfaces: []netboxtest.Interface{{Name: "eth0", IPs: static(netPorts, 60)}}}),
 			kind(netboxtest.Device{Name: l.name("narrow"), Interfaces: one(macNarrow, static(netNarrow, 10))}),
 			kind(netboxtest.Device{Name: l.name("bulk"), Interfaces: one(macBulk, static(netBulk, 10))}),
 			kind(netboxtest.Device{Name: l.name("bulk1"), Interfaces: one(macBulk+1, static(netBulk, 11))}),
@@ -80,6 +86,7 @@ func (l *lab) world() netboxtest.World {
 				{Name: "eth0", LAG: "bond0", MACs: []string{l.mac(macBond).String()}},
 			}}),
 		},
+		Cables:   []netboxtest.Cable{{A: l.name("access") + " Ethernet5", B: l.name("printer") + " eth0"}},
 		Clusters: []netboxtest.Cluster{{Name: l.name("cluster"), Type: l.name("cluster type"), Site: site}},
 		VMs: []netboxtest.VM{
 			{Name: l.name("vm"), Cluster: l.name("cluster"), Interfaces: one(macVM, static(netStatic, 11))},
