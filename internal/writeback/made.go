@@ -55,12 +55,25 @@ func (w *Writer) home(s *ipam.Snapshot, a *ipam.Address, l lease.Lease) (id int6
 		return known, nil, nil
 	case l.State != lease.Bound || !w.config.Running(l.Expires):
 		return 0, nil, errRange
+	case w.lacksTag(s):
+		return 0, nil, errRange
 	}
 	bits := a.Address.Bits()
 	if n := s.SubnetOf(a); n != nil && bits == 32 {
 		bits = n.Prefix.Prefix.Bits()
 	}
 	return 0, &Object{Address: netip.PrefixFrom(l.Addr, bits), VRF: a.VRF, Tag: s.DynamicTag()}, nil
+}
+
+// lacksTag reports whether NetBox has no dynamic tag, which every object gets. A line
+// says so once until it has one.
+func (w *Writer) lacksTag(s *ipam.Snapshot) bool {
+	lacks := s.DynamicTag() == 0
+	if lacks && !w.untagged {
+		w.config.Log.Warn("leases in ranges get no IP addresses in NetBox, which lacks the tag of dynamic.tag: create the tag (bootstrap does), or correct the setting (rule S-17)")
+	}
+	w.untagged = lacks
+	return lacks
 }
 
 // seen forgets what the snapshot shows by now of the objects that were made or deleted.

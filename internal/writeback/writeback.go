@@ -78,6 +78,8 @@ type Writer struct {
 	// still shows.
 	made    map[netip.Addr]int64
 	removed map[int64]bool
+	// untagged says that NetBox had no dynamic tag at the last lease that needed it.
+	untagged bool
 }
 
 // New returns a Writer; Run makes it work.
