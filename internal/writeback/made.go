@@ -28,6 +28,8 @@ const (
 	removeEvery = time.Minute
 	// maxRemovals bounds what is deleted at a time: new leases are told in between.
 	maxRemovals = 100
+	// keptFor is when an object is looked at again that people have changed or use.
+	keptFor = time.Hour
 	// lookedUp is how many addresses are asked for with one request.
 	lookedUp = 100
 	// maker is the value of follow.MadeField.
@@ -83,6 +85,12 @@ func (w *Writer) seen(s *ipam.Snapshot) {
 			delete(w.removed, id)
 		}
 	}
+	now := time.Now()
+	for id, until := range w.kept {
+		if !until.After(now) {
+			delete(w.kept, id)
+		}
+	}
 	for addr, id := range w.made {
 		if s.Objects().Addresses[id] != nil {
 			delete(w.made, addr)
@@ -106,7 +114,7 @@ func (w *Writer) removals(s *ipam.Snapshot) (list []Removal) {
 		return nil
 	}
 	for _, a := range s.Objects().Addresses {
-		if !a.Made || a.Loss != ipam.Present || a.Interface != (ipam.InterfaceID{}) || w.removed[a.ID] {
+		if !a.Made || a.Loss != ipam.Present || a.Interface != (ipam.InterfaceID{}) || w.removed[a.ID] || !w.kept[a.ID].IsZero() {
 			continue
 		}
 		host := a.Address.Addr()
@@ -140,7 +148,8 @@ func (w *Writer) remove(ctx context.Context) time.Duration {
 		switch result.Outcome {
 		case netbox.Done, netbox.Gone:
 			w.removed[list[i].ID] = true
-		case netbox.Changed: // the next snapshot shows that it is no longer ours
+		case netbox.Changed:
+			w.kept[list[i].ID] = time.Now().Add(keptFor)
 		default:
 			w.quiet.Warn("remove", "an IP address that was made for a lease cannot be deleted; it is tried again", logrus.Fields{
 				"addr": list[i].Addr, "id": list[i].ID, logrus.ErrorKey: result.Err,
@@ -249,6 +258,27 @@ type removeRow struct {
 	recordRow
 	NATInside  netbox.Ref   `json:"nat_inside"`
 	NATOutside []netbox.Ref `json:"nat_outside"`
+	// What servers make with one value each and never write again.
+	Status      netbox.Choice `json:"status"`
+	Role        netbox.Choice `json:"role"`
+	Tenant      netbox.Ref    `json:"tenant"`
+	Tags        []netbox.Ref  `json:"tags"`
+	DNSName     string        `json:"dns_name"`
+	Description string        `json:"description"`
+	Comments    string        `json:"comments"`
+}
+
+const removeColumns = recordColumns + ",nat_inside,nat_outside,status,role,tenant,tags,dns_name,description,comments"
+
+// used reports whether anything has to do with the object beside its lease.
+func (r *removeRow) used() bool {
+	return r.AssignedID != 0 || r.NATInside != 0 || len(r.NATOutside) > 0
+}
+
+// edited reports whether people wrote something on the object. That is seen in the row,
+// since a renewal makes the server the last to write it (S-18).
+func (r *removeRow) edited() bool {
+	return r.Status != "active" || r.Role != "" || r.Tenant != 0 || len(r.Tags) != 1 || r.DNSName != "" || r.Description != "" || r.Comments != ""
 }
 
 // RemoveObjects deletes objects that servers made for leases, each only if nobody
@@ -265,7 +295,7 @@ func RemoveObjects(ctx context.Context, c *netbox.Client, removals []Removal) []
 	if !job.version.AtLeast(4, 6) {
 		size = c.BatchSize()
 	}
-	w := netbox.Conditional{Table: netbox.Addresses, Delete: true, Columns: recordColumns + ",nat_inside,nat_outside", Job: job}
+	w := netbox.Conditional{Table: netbox.Addresses, Delete: true, Columns: removeColumns, Job: job}
 	for first := 0; first < len(removals); first += size {
 		var batch []int
 		for i := first; i < min(first+size, len(removals)); i++ {
@@ -287,7 +317,7 @@ func (j *removeJob) Look(i int, raw json.RawMessage) any {
 		j.results[i] = RecordResult{Outcome: netbox.Gone}
 		return nil
 	case json.Unmarshal(raw, row) != nil || row.host() != j.removals[i].Addr || !row.LastUpdated.Equal(j.removals[i].Unchanged),
-		netbox.FieldText(row.CustomFields, follow.MadeField) == "", row.AssignedID != 0, row.NATInside != 0, len(row.NATOutside) > 0:
+		netbox.FieldText(row.CustomFields, follow.MadeField) == "", row.used(), row.edited():
 		j.results[i] = RecordResult{Outcome: netbox.Changed}
 		return nil
 	}
