@@ -106,23 +106,25 @@ type Removal struct {
 	Message   string    // for NetBox's change log from 4.4 on
 }
 
-// removals are objects that were made for leases that ended lease.reclaim_grace ago.
-// One that differs from what this server wrote last, or whose lease its store does not
-// know, is not its own (S-18). A clock that is not trusted ends no lease (S-14).
-func (w *Writer) removals(s *ipam.Snapshot) (list []Removal) {
-	if w.config.ReclaimPause != nil && w.config.ReclaimPause() > 0 {
-		return nil
+// ended returns the lease of an object that was made for it, if that ended
+// lease.reclaim_grace ago. An object that differs from what this server wrote last, or
+// whose lease its store does not know, is not its own (S-18).
+func (w *Writer) ended(a *ipam.Address) (lease.Lease, bool) {
+	if !a.Made || a.Loss != ipam.Present || w.removed[a.ID] || !w.kept[a.ID].IsZero() {
+		return lease.Lease{}, false
 	}
+	l, ok := w.config.Lease(a.Address.Addr())
+	return l, ok && !l.Unsynced && l.SyncedAt.Equal(a.LastUpdated) && !w.config.Running(l.Expires.Add(w.config.Grace))
+}
+
+// removals are objects that were made for leases that have ended.
+func (w *Writer) removals(s *ipam.Snapshot) (list []Removal) {
 	for _, a := range s.Objects().Addresses {
-		if !a.Made || a.Loss != ipam.Present || a.Interface != (ipam.InterfaceID{}) || w.removed[a.ID] || !w.kept[a.ID].IsZero() {
+		l, ok := w.ended(a)
+		if !ok || a.Interface != (ipam.InterfaceID{}) {
 			continue
 		}
-		host := a.Address.Addr()
-		l, ok := w.config.Lease(host)
-		if !ok || l.Unsynced || !l.SyncedAt.Equal(a.LastUpdated) || w.config.Running(l.Expires.Add(w.config.Grace)) {
-			continue
-		}
-		list = append(list, Removal{ID: a.ID, Addr: host, Unchanged: a.LastUpdated, Message: fmt.Sprintf("DHCP: the lease of %s has ended", l.Shown())})
+		list = append(list, Removal{ID: a.ID, Addr: l.Addr, Unchanged: a.LastUpdated, Message: fmt.Sprintf("DHCP: the lease of %s has ended", l.Shown())})
 		if len(list) == maxRemovals {
 			break
 		}
@@ -130,15 +132,61 @@ func (w *Writer) removals(s *ipam.Snapshot) (list []Removal) {
 	return list
 }
 
+// unassign takes objects that were made for leases that have ended from the interfaces
+// that this server assigned them to. Once the snapshot shows that, they can be
+// deleted.
+func (w *Writer) unassign(ctx context.Context, s *ipam.Snapshot) {
+	var told []lease.Lease
+	var changes []RecordChange
+	for _, a := range s.Objects().Addresses {
+		l, ok := w.ended(a)
+		port := ipam.InterfaceID{Kind: ipam.Kind(l.InterfaceKind), ID: l.InterfaceID}
+		if !ok || a.Interface != port || port == (ipam.InterfaceID{}) || len(told) == maxRemovals {
+			continue
+		}
+		c, err := w.change(s, l)
+		if err != nil || c.ID != a.ID {
+			continue
+		}
+		c.Bind, c.Unbind = ipam.InterfaceID{}, port
+		c.Keep = func(_ ipam.Record, updated time.Time) bool { return !updated.Equal(l.SyncedAt) }
+		told, changes = append(told, l), append(changes, c)
+	}
+	if len(changes) == 0 {
+		return
+	}
+	for i, result := range w.config.Write(ctx, changes) {
+		if result.Err != nil {
+			w.notRemoved(changes[i].Addr, changes[i].ID, result.Err)
+		}
+		switch {
+		case result.Outcome == netbox.Done && result.Err == nil:
+			w.synced(ctx, told[i], result.LastUpdated)
+		case result.Outcome != netbox.Failed:
+			w.kept[changes[i].ID] = time.Now().Add(keptFor)
+		}
+	}
+}
+
+func (w *Writer) notRemoved(addr netip.Addr, id int64, err error) {
+	w.quiet.Warn("remove", "an IP address that was made for a lease cannot be deleted; it is tried again", logrus.Fields{
+		"addr": addr, "id": id, logrus.ErrorKey: err,
+	})
+}
+
 // remove deletes objects whose lease has ended. It returns how long to wait before
-// the next look.
+// the next look. A clock that is not trusted ends no lease (S-14).
 func (w *Writer) remove(ctx context.Context) time.Duration {
 	s := w.config.Snapshot()
 	if s == nil || w.down {
 		return removeEvery
 	}
+	if w.config.ReclaimPause != nil && w.config.ReclaimPause() > 0 {
+		return removeEvery
+	}
 	w.seen(s)
 	list := w.removals(s)
+	w.unassign(ctx, s)
 	if len(list) == 0 {
 		return removeEvery
 	}
@@ -151,9 +199,7 @@ func (w *Writer) remove(ctx context.Context) time.Duration {
 		case netbox.Changed:
 			w.kept[list[i].ID] = time.Now().Add(keptFor)
 		default:
-			w.quiet.Warn("remove", "an IP address that was made for a lease cannot be deleted; it is tried again", logrus.Fields{
-				"addr": list[i].Addr, "id": list[i].ID, logrus.ErrorKey: result.Err,
-			})
+			w.notRemoved(list[i].Addr, list[i].ID, result.Err)
 		}
 	}
 	w.config.Log.WithFields(logrus.Fields{"deleted": counts[netbox.Done], "changed": counts[netbox.Changed], "of": len(list)}).Debug("objects of ended leases deleted")

@@ -30,7 +30,9 @@ type leaseRange struct {
 
 var office = netip.MustParseAddr("10.0.0.1")
 
-func serveRange(t *testing.T, v netboxtest.Version) *leaseRange {
+// serveRange serves clients of a range. Those that are interfaces of devices get
+// their addresses assigned.
+func serveRange(t *testing.T, v netboxtest.Version, devices ...netboxtest.Device) *leaseRange {
 	t.Helper()
 	onAddresses := []string{"ipam.ipaddress"}
 	r := &leaseRange{server: netboxtest.New(t, netboxtest.Config{Version: v}), now: time.Now()}
@@ -42,12 +44,15 @@ func serveRange(t *testing.T, v netboxtest.Version) *leaseRange {
 			{Name: "dhcp_hostname", Type: "text", ObjectTypes: onAddresses},
 			{Name: "dhcp_made_for_lease", Type: "text", ObjectTypes: onAddresses},
 		},
+		Sites:    []netboxtest.Site{{Name: "lab"}},
+		Devices:  devices,
 		Prefixes: []netboxtest.Prefix{{Prefix: "10.0.0.0/24", Status: "active"}},
 		Ranges:   []netboxtest.Range{{Start: "10.0.0.10/24", End: "10.0.0.99/24", Tags: []string{"DHCP"}}},
 	})
 	r.tag = seeded.ID(t, "extras/tags", "DHCP")
 	r.client = clienttest.Connect(t, r.server.URL(), r.server.TokenV1(), clienttest.Silent())
-	policy := lease.Policy{LeaseTime: time.Hour, MinTime: time.Minute, MaxTime: time.Hour, OfferHold: time.Minute, ReclaimGrace: 10 * time.Second, AllowUnknown: true, StaleAfter: 1000 * time.Hour}
+	policy := lease.Policy{LeaseTime: time.Hour, MinTime: time.Minute, MaxTime: time.Hour, OfferHold: time.Minute, ReclaimGrace: 10 * time.Second, AllowUnknown: true, StaleAfter: 1000 * time.Hour,
+		BindInterface: len(devices) > 0}
 	start := r.now
 	var err error
 	r.engine, err = lease.NewEngine(t.Context(), lease.Config{
@@ -63,7 +68,7 @@ func serveRange(t *testing.T, v netboxtest.Version) *leaseRange {
 		Write: func(ctx context.Context, changes []RecordChange) []RecordResult {
 			return WriteRecords(ctx, r.client, recordFields(), changes)
 		},
-		MakeObjects: true, Lease: r.engine.Lease, Grace: policy.ReclaimGrace,
+		BindInterface: policy.BindInterface, MakeObjects: true, Lease: r.engine.Lease, Grace: policy.ReclaimGrace,
 		Remove: func(ctx context.Context, removals []Removal) []RecordResult {
 			return RemoveObjects(ctx, r.client, removals)
 		},
