@@ -188,7 +188,7 @@ func Inventory(s settings.NetBox) (*ipam.Snapshot, []ipam.Problem, error) {
 		return nil, nil, err
 	}
 	snapshot, problems := ipam.Build(objects, options(s))
-	return snapshot, problems, nil
+	return snapshot, inventory.WithLines(s.Inventory, s.ContextKey, problems), nil
 }
 
 // options are the names that give NetBox data their meaning.

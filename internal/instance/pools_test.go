@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/sirupsen/logrus/hooks/test"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
@@ -122,5 +124,24 @@ func TestTheSeriesOfPoolsAreBounded(t *testing.T) {
 	}
 	if total := series(t, i, "coredhcp_netbox_pools")[""]; total != shownPools+3 {
 		t.Errorf("%v pools", total)
+	}
+}
+
+// G-9: the start names file and line of what is wrong in a config context of an inventory.
+func TestProblemsOfAnInventoryHaveLines(t *testing.T) {
+	i := withInventory(t, `prefixes: [{prefix: 10.0.0.0/24}]
+config_contexts:
+  - name: voice
+    data:
+      pydhcp_configuration:
+        options: {66: [1]}
+`)
+	_, problems, err := Inventory(i.Settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := i.Settings.Inventory + ":6: config context voice (id 1): options.66: "
+	if !slices.ContainsFunc(problems, func(p ipam.Problem) bool { return strings.HasPrefix(p.String(), want) }) {
+		t.Errorf("no %q in %v", want, problems)
 	}
 }

@@ -28,6 +28,8 @@ const (
 	removeEvery = time.Minute
 	// maxRemovals bounds what is deleted at a time: new leases are told in between.
 	maxRemovals = 100
+	// keptFor is when an object is looked at again that people have changed or use.
+	keptFor = time.Hour
 	// lookedUp is how many addresses are asked for with one request.
 	lookedUp = 100
 	// maker is the value of follow.MadeField.
@@ -55,6 +57,8 @@ func (w *Writer) home(s *ipam.Snapshot, a *ipam.Address, l lease.Lease) (id int6
 		return known, nil, nil
 	case l.State != lease.Bound || !w.config.Running(l.Expires):
 		return 0, nil, errRange
+	case w.lacksTag(s):
+		return 0, nil, errRange
 	}
 	bits := a.Address.Bits()
 	if n := s.SubnetOf(a); n != nil && bits == 32 {
@@ -63,11 +67,28 @@ func (w *Writer) home(s *ipam.Snapshot, a *ipam.Address, l lease.Lease) (id int6
 	return 0, &Object{Address: netip.PrefixFrom(l.Addr, bits), VRF: a.VRF, Tag: s.DynamicTag()}, nil
 }
 
+// lacksTag reports whether NetBox has no dynamic tag, which every object gets. A line
+// says so once until it has one.
+func (w *Writer) lacksTag(s *ipam.Snapshot) bool {
+	lacks := s.DynamicTag() == 0
+	if lacks && !w.untagged {
+		w.config.Log.Warn("leases in ranges get no IP addresses in NetBox, which lacks the tag of dynamic.tag: create the tag (bootstrap does), or correct the setting (rule S-17)")
+	}
+	w.untagged = lacks
+	return lacks
+}
+
 // seen forgets what the snapshot shows by now of the objects that were made or deleted.
 func (w *Writer) seen(s *ipam.Snapshot) {
 	for id := range w.removed {
 		if s.Objects().Addresses[id] == nil {
 			delete(w.removed, id)
+		}
+	}
+	now := time.Now()
+	for id, until := range w.kept {
+		if !until.After(now) {
+			delete(w.kept, id)
 		}
 	}
 	for addr, id := range w.made {
@@ -85,23 +106,25 @@ type Removal struct {
 	Message   string    // for NetBox's change log from 4.4 on
 }
 
-// removals are objects that were made for leases that ended lease.reclaim_grace ago.
-// One that differs from what this server wrote last, or whose lease its store does not
-// know, is not its own (S-18). A clock that is not trusted ends no lease (S-14).
-func (w *Writer) removals(s *ipam.Snapshot) (list []Removal) {
-	if w.config.ReclaimPause != nil && w.config.ReclaimPause() > 0 {
-		return nil
+// ended returns the lease of an object that was made for it, if that ended
+// lease.reclaim_grace ago. An object that differs from what this server wrote last, or
+// whose lease its store does not know, is not its own (S-18).
+func (w *Writer) ended(a *ipam.Address) (lease.Lease, bool) {
+	if !a.Made || a.Loss != ipam.Present || w.removed[a.ID] || !w.kept[a.ID].IsZero() {
+		return lease.Lease{}, false
 	}
+	l, ok := w.config.Lease(a.Address.Addr())
+	return l, ok && !l.Unsynced && l.SyncedAt.Equal(a.LastUpdated) && !w.config.Running(l.Expires.Add(w.config.Grace))
+}
+
+// removals are objects that were made for leases that have ended.
+func (w *Writer) removals(s *ipam.Snapshot) (list []Removal) {
 	for _, a := range s.Objects().Addresses {
-		if !a.Made || a.Loss != ipam.Present || a.Interface != (ipam.InterfaceID{}) || w.removed[a.ID] {
+		l, ok := w.ended(a)
+		if !ok || a.Interface != (ipam.InterfaceID{}) {
 			continue
 		}
-		host := a.Address.Addr()
-		l, ok := w.config.Lease(host)
-		if !ok || l.Unsynced || !l.SyncedAt.Equal(a.LastUpdated) || w.config.Running(l.Expires.Add(w.config.Grace)) {
-			continue
-		}
-		list = append(list, Removal{ID: a.ID, Addr: host, Unchanged: a.LastUpdated, Message: fmt.Sprintf("DHCP: the lease of %s has ended", l.Shown())})
+		list = append(list, Removal{ID: a.ID, Addr: l.Addr, Unchanged: a.LastUpdated, Message: fmt.Sprintf("DHCP: the lease of %s has ended", l.Shown())})
 		if len(list) == maxRemovals {
 			break
 		}
@@ -109,15 +132,61 @@ func (w *Writer) removals(s *ipam.Snapshot) (list []Removal) {
 	return list
 }
 
+// unassign takes objects that were made for leases that have ended from the interfaces
+// that this server assigned them to (A-4). Once the snapshot shows that, they can be
+// deleted.
+func (w *Writer) unassign(ctx context.Context, s *ipam.Snapshot) {
+	var told []lease.Lease
+	var changes []RecordChange
+	for _, a := range s.Objects().Addresses {
+		l, ok := w.ended(a)
+		port := ipam.InterfaceID{Kind: ipam.Kind(l.InterfaceKind), ID: l.InterfaceID}
+		if !ok || a.Interface != port || port == (ipam.InterfaceID{}) || len(told) == maxRemovals {
+			continue
+		}
+		c, err := w.change(s, l)
+		if err != nil || c.ID != a.ID {
+			continue
+		}
+		c.Bind, c.Unbind = ipam.InterfaceID{}, port
+		c.Keep = func(_ ipam.Record, updated time.Time) bool { return !updated.Equal(l.SyncedAt) }
+		told, changes = append(told, l), append(changes, c)
+	}
+	if len(changes) == 0 {
+		return
+	}
+	for i, result := range w.config.Write(ctx, changes) {
+		if result.Err != nil {
+			w.notRemoved(changes[i].Addr, changes[i].ID, result.Err)
+		}
+		switch {
+		case result.Outcome == netbox.Done && result.Err == nil:
+			w.synced(ctx, told[i], result.LastUpdated)
+		case result.Outcome != netbox.Failed:
+			w.kept[changes[i].ID] = time.Now().Add(keptFor)
+		}
+	}
+}
+
+func (w *Writer) notRemoved(addr netip.Addr, id int64, err error) {
+	w.quiet.Warn("remove", "an IP address that was made for a lease cannot be deleted; it is tried again", logrus.Fields{
+		"addr": addr, "id": id, logrus.ErrorKey: err,
+	})
+}
+
 // remove deletes objects whose lease has ended. It returns how long to wait before
-// the next look.
+// the next look. A clock that is not trusted ends no lease (S-14).
 func (w *Writer) remove(ctx context.Context) time.Duration {
 	s := w.config.Snapshot()
 	if s == nil || w.down {
 		return removeEvery
 	}
+	if w.config.ReclaimPause != nil && w.config.ReclaimPause() > 0 {
+		return removeEvery
+	}
 	w.seen(s)
 	list := w.removals(s)
+	w.unassign(ctx, s)
 	if len(list) == 0 {
 		return removeEvery
 	}
@@ -127,11 +196,10 @@ func (w *Writer) remove(ctx context.Context) time.Duration {
 		switch result.Outcome {
 		case netbox.Done, netbox.Gone:
 			w.removed[list[i].ID] = true
-		case netbox.Changed: // the next snapshot shows that it is no longer ours
+		case netbox.Changed:
+			w.kept[list[i].ID] = time.Now().Add(keptFor)
 		default:
-			w.quiet.Warn("remove", "an IP address that was made for a lease cannot be deleted; it is tried again", logrus.Fields{
-				"addr": list[i].Addr, "id": list[i].ID, logrus.ErrorKey: result.Err,
-			})
+			w.notRemoved(list[i].Addr, list[i].ID, result.Err)
 		}
 	}
 	w.config.Log.WithFields(logrus.Fields{"deleted": counts[netbox.Done], "changed": counts[netbox.Changed], "of": len(list)}).Debug("objects of ended leases deleted")
@@ -236,6 +304,27 @@ type removeRow struct {
 	recordRow
 	NATInside  netbox.Ref   `json:"nat_inside"`
 	NATOutside []netbox.Ref `json:"nat_outside"`
+	// What servers make with one value each and never write again.
+	Status      netbox.Choice `json:"status"`
+	Role        netbox.Choice `json:"role"`
+	Tenant      netbox.Ref    `json:"tenant"`
+	Tags        []netbox.Ref  `json:"tags"`
+	DNSName     string        `json:"dns_name"`
+	Description string        `json:"description"`
+	Comments    string        `json:"comments"`
+}
+
+const removeColumns = recordColumns + ",nat_inside,nat_outside,status,role,tenant,tags,dns_name,description,comments"
+
+// used reports whether anything has to do with the object beside its lease.
+func (r *removeRow) used() bool {
+	return r.AssignedID != 0 || r.NATInside != 0 || len(r.NATOutside) > 0
+}
+
+// edited reports whether people wrote something on the object. That is seen in the row,
+// since a renewal makes the server the last to write it (S-18).
+func (r *removeRow) edited() bool {
+	return r.Status != "active" || r.Role != "" || r.Tenant != 0 || len(r.Tags) != 1 || r.DNSName != "" || r.Description != "" || r.Comments != ""
 }
 
 // RemoveObjects deletes objects that servers made for leases, each only if nobody
@@ -252,7 +341,7 @@ func RemoveObjects(ctx context.Context, c *netbox.Client, removals []Removal) []
 	if !job.version.AtLeast(4, 6) {
 		size = c.BatchSize()
 	}
-	w := netbox.Conditional{Table: netbox.Addresses, Delete: true, Columns: recordColumns + ",nat_inside,nat_outside", Job: job}
+	w := netbox.Conditional{Table: netbox.Addresses, Delete: true, Columns: removeColumns, Job: job}
 	for first := 0; first < len(removals); first += size {
 		var batch []int
 		for i := first; i < min(first+size, len(removals)); i++ {
@@ -274,7 +363,7 @@ func (j *removeJob) Look(i int, raw json.RawMessage) any {
 		j.results[i] = RecordResult{Outcome: netbox.Gone}
 		return nil
 	case json.Unmarshal(raw, row) != nil || row.host() != j.removals[i].Addr || !row.LastUpdated.Equal(j.removals[i].Unchanged),
-		netbox.FieldText(row.CustomFields, follow.MadeField) == "", row.AssignedID != 0, row.NATInside != 0, len(row.NATOutside) > 0:
+		netbox.FieldText(row.CustomFields, follow.MadeField) == "", row.used(), row.edited():
 		j.results[i] = RecordResult{Outcome: netbox.Changed}
 		return nil
 	}

@@ -30,7 +30,9 @@ type leaseRange struct {
 
 var office = netip.MustParseAddr("10.0.0.1")
 
-func serveRange(t *testing.T, v netboxtest.Version) *leaseRange {
+// serveRange serves clients of a range. Those that are interfaces of devices get
+// their addresses assigned.
+func serveRange(t *testing.T, v netboxtest.Version, devices ...netboxtest.Device) *leaseRange {
 	t.Helper()
 	onAddresses := []string{"ipam.ipaddress"}
 	r := &leaseRange{server: netboxtest.New(t, netboxtest.Config{Version: v}), now: time.Now()}
@@ -42,12 +44,15 @@ func serveRange(t *testing.T, v netboxtest.Version) *leaseRange {
 			{Name: "dhcp_hostname", Type: "text", ObjectTypes: onAddresses},
 			{Name: "dhcp_made_for_lease", Type: "text", ObjectTypes: onAddresses},
 		},
+		Sites:    []netboxtest.Site{{Name: "lab"}},
+		Devices:  devices,
 		Prefixes: []netboxtest.Prefix{{Prefix: "10.0.0.0/24", Status: "active"}},
 		Ranges:   []netboxtest.Range{{Start: "10.0.0.10/24", End: "10.0.0.99/24", Tags: []string{"DHCP"}}},
 	})
 	r.tag = seeded.ID(t, "extras/tags", "DHCP")
 	r.client = clienttest.Connect(t, r.server.URL(), r.server.TokenV1(), clienttest.Silent())
-	policy := lease.Policy{LeaseTime: time.Hour, MinTime: time.Minute, MaxTime: time.Hour, OfferHold: time.Minute, ReclaimGrace: 10 * time.Second, AllowUnknown: true, StaleAfter: 1000 * time.Hour}
+	policy := lease.Policy{LeaseTime: time.Hour, MinTime: time.Minute, MaxTime: time.Hour, OfferHold: time.Minute, ReclaimGrace: 10 * time.Second, AllowUnknown: true, StaleAfter: 1000 * time.Hour,
+		BindInterface: len(devices) > 0}
 	start := r.now
 	var err error
 	r.engine, err = lease.NewEngine(t.Context(), lease.Config{
@@ -63,7 +68,7 @@ func serveRange(t *testing.T, v netboxtest.Version) *leaseRange {
 		Write: func(ctx context.Context, changes []RecordChange) []RecordResult {
 			return WriteRecords(ctx, r.client, recordFields(), changes)
 		},
-		MakeObjects: true, Lease: r.engine.Lease, Grace: policy.ReclaimGrace,
+		BindInterface: policy.BindInterface, MakeObjects: true, Lease: r.engine.Lease, Grace: policy.ReclaimGrace,
 		Remove: func(ctx context.Context, removals []Removal) []RecordResult {
 			return RemoveObjects(ctx, r.client, removals)
 		},
@@ -269,5 +274,45 @@ func TestLeasesThatGetNoObject(t *testing.T) {
 	r.tell(t)
 	if got := r.objects(t); got != "" {
 		t.Errorf("objects %s", got)
+	}
+}
+
+// S-17: without the tag in NetBox no object is tried in a range that is a pool by its
+// role, and that is said once until NetBox has the tag.
+func TestNoObjectWithoutTheTag(t *testing.T) {
+	pool := func(tags map[int64]*ipam.Tag) *ipam.Snapshot {
+		s, _ := ipam.Build(&ipam.Objects{
+			Tags:     tags,
+			Prefixes: map[int64]*ipam.Prefix{1: {ID: 1, Prefix: netip.MustParsePrefix("10.0.0.0/16"), Status: "active"}},
+			Ranges: map[int64]*ipam.Range{1: {ID: 1, Start: host(1), End: host(9), Bits: 16, Status: "active",
+				Role: ipam.Role{ID: 5, Name: "DHCP pool", Slug: "dhcp-pool"}}},
+		}, ipam.Options{DynamicTag: "DHCP", DynamicRoles: []string{"DHCP pool"}})
+		return s
+	}
+	r := newRig(t)
+	r.config.MakeObjects = true
+	w := New(r.config)
+	expires := time.Now().Add(time.Hour)
+	lines := func(tags map[int64]*ipam.Tag, addr netip.Addr) int {
+		r.snapshot = pool(tags)
+		r.logged.Reset()
+		r.engine.change(lease.Lease{Addr: addr, Client: alice, State: lease.Bound, Expires: expires})
+		w.pass(t.Context())
+		if left := r.engine.left(); left != 0 {
+			t.Errorf("%d leases left", left)
+		}
+		return len(r.logged.AllEntries())
+	}
+	if n := lines(nil, host(1)); n != 1 || !strings.Contains(r.logged.AllEntries()[0].Message, "dynamic.tag") {
+		t.Errorf("%d lines without the tag", n)
+	}
+	if n := lines(nil, host(2)); n != 0 || len(r.calls) > 0 {
+		t.Errorf("%d lines for the next lease, calls %+v", n, r.calls)
+	}
+	if n := lines(map[int64]*ipam.Tag{dhcpTag: {ID: dhcpTag, Name: "DHCP"}}, host(3)); n != 0 || len(r.calls) != 1 || r.calls[0].changes[0].Make.Tag != dhcpTag {
+		t.Errorf("%d lines with the tag, calls %+v", n, r.calls)
+	}
+	if n := lines(nil, host(4)); n != 1 || len(r.calls) != 1 {
+		t.Errorf("%d lines once the tag is gone again", n)
 	}
 }

@@ -78,6 +78,9 @@ type Writer struct {
 	// still shows.
 	made    map[netip.Addr]int64
 	removed map[int64]bool
+	kept    map[int64]time.Time // objects that people have changed or use, until the next look
+	// untagged says that NetBox had no dynamic tag at the last lease that needed it.
+	untagged bool
 }
 
 // New returns a Writer; Run makes it work.
@@ -97,6 +100,7 @@ func New(config Config) *Writer {
 		refused:  make(map[netip.Addr]bool),
 		made:     make(map[netip.Addr]int64),
 		removed:  make(map[int64]bool),
+		kept:     make(map[int64]time.Time),
 	}
 }
 
