@@ -2,7 +2,6 @@ package dhcp4
 
 import (
 	"sync"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -85,21 +84,14 @@ type Exchanges struct {
 	Poison bool
 
 	parts [exchangeParts]struct {
-		one  atomic.Pointer[exchangeOf]
-		mu   sync.Mutex
-		more map[*dhcpv4.DHCPv4]*Exchange // where there are several at once
+		sync.Mutex
+		open map[*dhcpv4.DHCPv4]*Exchange
 	}
 }
 
-// exchangeParts is far above the readers and the other processors at work, so that a
-// part nearly always has one entry at most, which is found without a lock.
-const exchangeParts = 64
-
-// exchangeOf is an entry. It does not change.
-type exchangeOf struct {
-	req *dhcpv4.DHCPv4
-	x   *Exchange
-}
+// Each part of the table has its own lock, so that processors seldom wait for one
+// another.
+const exchangeParts = 16
 
 // Open makes the entry of req. The caller closes it after the chain has run.
 func (t *Exchanges) Open(req *dhcpv4.DHCPv4, in Ingress) *Exchange {
@@ -111,44 +103,32 @@ func (t *Exchanges) Open(req *dhcpv4.DHCPv4, in Ingress) *Exchange {
 // Put makes x the entry of req. The caller closes it.
 func (t *Exchanges) Put(req *dhcpv4.DHCPv4, x *Exchange) {
 	p := &t.parts[part(req)]
-	before := p.one.Load()
-	if (before == nil || before.req == req) && p.one.CompareAndSwap(before, &exchangeOf{req, x}) {
-		return
+	p.Lock()
+	defer p.Unlock()
+	if p.open == nil {
+		p.open = make(map[*dhcpv4.DHCPv4]*Exchange)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.more == nil {
-		p.more = make(map[*dhcpv4.DHCPv4]*Exchange)
-	}
-	p.more[req] = x
+	p.open[req] = x
 }
 
 // Close forgets the entry of req.
 func (t *Exchanges) Close(req *dhcpv4.DHCPv4) {
 	p := &t.parts[part(req)]
-	if e := p.one.Load(); e != nil && e.req == req {
-		p.one.Store(nil)
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.more, req)
+	p.Lock()
+	defer p.Unlock()
+	delete(p.open, req)
 }
 
 // Find returns the entry of req, or nil. Handlers of ours always find one.
 func (t *Exchanges) Find(req *dhcpv4.DHCPv4) *Exchange {
 	p := &t.parts[part(req)]
-	if e := p.one.Load(); e != nil && e.req == req {
-		return e.x
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.more[req]
+	p.Lock()
+	defer p.Unlock()
+	return p.open[req]
 }
 
-// part goes by where the request lies, which Go does not change. Requests lie at
-// distances that many numbers divide, so its bits are mixed.
-func part(req *dhcpv4.DHCPv4) uint64 {
-	const mix = 0x9e3779b97f4a7c15                                          // 2^64 by the golden ratio
-	return uint64(uintptr(unsafe.Pointer(req))) * mix >> 58 % exchangeParts //nolint:gosec // G103: only the number counts
+// part goes by where the request lies, which Go does not change; bits that all
+// requests have alike are left out.
+func part(req *dhcpv4.DHCPv4) uintptr {
+	return uintptr(unsafe.Pointer(req)) / unsafe.Sizeof(*req) % exchangeParts //nolint:gosec // G103: only the number counts
 }
