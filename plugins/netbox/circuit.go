@@ -1,6 +1,8 @@
 package netbox
 
 import (
+	"time"
+
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/circuit"
@@ -11,12 +13,12 @@ import (
 // circuit tells of a message whose circuit counts: once a day of a relay that sends
 // none, or sends one that cannot be followed (CL-17), and of a switch port with
 // another machine than NetBox has there (CL-18).
-func (h *handler) circuit(x *dhcp4.Exchange) {
+func (h *handler) circuit(x *dhcp4.Exchange, now time.Time) {
 	c := x.Decision.Circuit
 	if c == nil {
 		return
 	}
-	h.CircuitSeen(&x.Message, &x.Decision, h.now())
+	h.CircuitSeen(&x.Message, &x.Decision, now)
 	relay := x.Message.Relay.String()
 	switch c.Result {
 	case lease.CircuitLeads:

@@ -24,7 +24,7 @@ func (h *handler) report(x *dhcp4.Exchange, now time.Time, err error) {
 	}
 	h.passedOver(x)
 	h.claimed(x)
-	h.circuit(x)
+	h.circuit(x, now)
 	if d.Relayed.Ignored {
 		h.unproved(x)
 	}
