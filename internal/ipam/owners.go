@@ -26,19 +26,25 @@ func (s *Snapshot) IsStatic(a *Address) bool {
 	return (a.Interface != (InterfaceID{}) || s.IsReserved(a)) && a.Address.Addr().Is4() && !s.IsDynamic(a) && StaticStatus(a) && PlainRole(a.Role)
 }
 
-// findContests looks for hosts with several owners among the hosts that have
-// several objects.
-func (b *builder) findContests(others []*Address) {
-	groups := make(map[hostKey][]*Address)
+// withOthers returns the host addresses that have several objects, each with all of its
+// objects: the hosted one first, then those of others.
+func (s *Snapshot) withOthers(others []*Address) map[hostKey][]*Address {
+	shared := make(map[hostKey][]*Address)
 	for _, a := range others {
 		key := hostKey{a.VRF, a.Address.Addr()}
-		if groups[key] == nil {
-			groups[key] = []*Address{b.s.hosted(key.vrf, key.host)}
+		if shared[key] == nil {
+			shared[key] = []*Address{s.hosted(key.vrf, key.host)}
 		}
-		groups[key] = append(groups[key], a)
+		shared[key] = append(shared[key], a)
 	}
-	for key, list := range groups {
-		list = slices.DeleteFunc(list, func(a *Address) bool { return !b.s.IsStatic(a) })
+	return shared
+}
+
+// findContests looks for hosts with several owners among the hosts that have
+// several objects.
+func (b *builder) findContests(shared map[hostKey][]*Address) {
+	for key, list := range shared {
+		list = slices.DeleteFunc(slices.Clone(list), func(a *Address) bool { return !b.s.IsStatic(a) })
 		slices.SortFunc(list, func(a, b *Address) int { return cmp.Compare(a.ID, b.ID) })
 		if !b.severalOwners(list) {
 			continue

@@ -150,7 +150,8 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 	b.cutRanges(opt.Fallback)
 	others := b.indexAddresses()
 	b.link()
-	b.findContests(others)
+	shared := b.s.withOthers(others)
+	b.findContests(shared)
 	contexts := b.indexSubnets()
 	b.indexRelays(opt.Relays)
 	b.relateSubnets()
@@ -170,7 +171,7 @@ func Build(o *Objects, opt Options) (*Snapshot, []Problem) {
 		b.indexPorts()
 		b.indexSwitchNames()
 		b.markPorts(opt.NamedPorts)
-		b.indexShared(others)
+		b.s.sharedHosts = shared
 	}
 	b.indexPoolTags()
 	slices.SortFunc(b.problems, func(a, b Problem) int {

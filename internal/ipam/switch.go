@@ -30,18 +30,6 @@ func (s *Snapshot) SwitchAt(addr netip.Addr) *Machine {
 	return found
 }
 
-// indexShared finds the host addresses that have several objects.
-func (b *builder) indexShared(others []*Address) {
-	b.s.sharedHosts = make(map[hostKey][]*Address)
-	for _, a := range others {
-		key := hostKey{a.VRF, a.Address.Addr()}
-		if b.s.sharedHosts[key] == nil {
-			b.s.sharedHosts[key] = []*Address{b.s.hosted(key.vrf, key.host)}
-		}
-		b.s.sharedHosts[key] = append(b.s.sharedHosts[key], a)
-	}
-}
-
 // InPool reports whether an address is one of a pool, in any VRF: it may be a client's.
 func (s *Snapshot) InPool(addr netip.Addr) bool {
 	for vrf := range s.pools {
