@@ -27,7 +27,7 @@ func (s *Snapshot) IsStatic(a *Address) bool {
 }
 
 // withOthers returns the host addresses that have several objects, each with all of its
-// objects: the hosted one first, then those of others.
+// objects, the one of byHost first.
 func (s *Snapshot) withOthers(others []*Address) map[hostKey][]*Address {
 	shared := make(map[hostKey][]*Address)
 	for _, a := range others {
