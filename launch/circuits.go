@@ -18,7 +18,6 @@ import (
 )
 
 func (a *app) circuitsCommand() *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "circuits",
 		Short: "List wrong cables, and relays and circuits of option 82 that tell nothing",
@@ -32,20 +31,8 @@ Exit code 0 means that the lists are whole, also if they are empty; 1 that the
 server does not run, 64 that the command line or the settings are wrong.`,
 		Example: `  coredhcp-netbox circuits -c config.yml
   coredhcp-netbox circuits -c config.yml --json`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var seen instance.Circuits
-			if err := a.askRunning(cmd.Context(), "circuits", nil, &seen); err != nil {
-				return err
-			}
-			if asJSON {
-				return a.printJSON(seen)
-			}
-			return printCircuits(a.stdout, seen)
-		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
-	return cmd
+	return listRunning(a, cmd, printCircuits)
 }
 
 func printCircuits(w io.Writer, seen instance.Circuits) error {

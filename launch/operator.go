@@ -104,6 +104,24 @@ func (a *app) askRunning(ctx context.Context, command string, question, answer a
 	return err
 }
 
+// listRunning completes a command that prints what the running server answers to the
+// command of its name: with print, or as JSON.
+func listRunning[T any](a *app, cmd *cobra.Command, print func(io.Writer, T) error) *cobra.Command {
+	asJSON := cmd.Flags().Bool("json", false, "print as JSON")
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		var seen T
+		if err := a.askRunning(cmd.Context(), cmd.Name(), nil, &seen); err != nil {
+			return err
+		}
+		if *asJSON {
+			return a.printJSON(seen)
+		}
+		return print(a.stdout, seen)
+	}
+	return cmd
+}
+
 // snapshotShown is what is known of NetBox.
 type snapshotShown struct {
 	Prefixes  int       `json:"prefixes"`

@@ -14,7 +14,6 @@ import (
 )
 
 func (a *app) unservedCommand() *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "unserved",
 		Short: "List the clients that were not served within the last hour, and why",
@@ -29,20 +28,8 @@ Exit code 0 means that the list is whole, also if it is empty; 1 that the server
 does not run, 64 that the command line or the settings are wrong.`,
 		Example: `  coredhcp-netbox unserved -c config.yml
   coredhcp-netbox unserved -c config.yml --json`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var list []instance.Unserved
-			if err := a.askRunning(cmd.Context(), "unserved", nil, &list); err != nil {
-				return err
-			}
-			if asJSON {
-				return a.printJSON(list)
-			}
-			return printUnserved(a.stdout, list)
-		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
-	return cmd
+	return listRunning(a, cmd, printUnserved)
 }
 
 func printUnserved(w io.Writer, list []instance.Unserved) error {
