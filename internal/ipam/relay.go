@@ -35,7 +35,12 @@ func (b *builder) indexRelays(listed []netip.Prefix) {
 
 // ListedRelay reports whether the setting network.relays names addr.
 func (s *Snapshot) ListedRelay(addr netip.Addr) bool {
-	return slices.ContainsFunc(s.relays, func(p netip.Prefix) bool { return p.Contains(addr) })
+	return InAny(s.relays, addr)
+}
+
+// InAny reports whether one of a few prefixes contains addr.
+func InAny(prefixes []netip.Prefix, addr netip.Addr) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // RelaysListed reports whether the setting network.relays names any.

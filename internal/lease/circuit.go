@@ -16,10 +16,6 @@ type CircuitPolicy struct {
 	Formats circuit.Formats
 }
 
-func (p *CircuitPolicy) lists(addr netip.Addr) bool {
-	return slices.ContainsFunc(p.Relays, func(in netip.Prefix) bool { return in.Contains(addr) })
-}
-
 // CircuitResult says in one word how far a circuit led; metrics use it as a label.
 type CircuitResult string
 
@@ -82,7 +78,7 @@ func (d *decider) readCircuit() *Circuit {
 		return nil
 	}
 	sent := len(m.Circuit) > 0
-	if !m.Relay.IsValid() || !p.lists(m.Relay) {
+	if !m.Relay.IsValid() || !ipam.InAny(p.Relays, m.Relay) {
 		if sent && d.trace != nil {
 			d.trace.addf("CL-13", "option 82 does not count as a circuit: %s", unlisted(m.Relay))
 		}
@@ -92,7 +88,7 @@ func (d *decider) readCircuit() *Circuit {
 		d.trace.addf("CL-13", "option 82 does not count as a circuit: the sender's address, or the relay's, is in a pool or leased, so a client may have it")
 		return nil
 	}
-	if !m.Source.IsValid() || m.Source != m.Relay && !p.lists(m.Source) && !d.s.SameMachine(m.Relay, m.Source) {
+	if !m.Source.IsValid() || m.Source != m.Relay && !ipam.InAny(p.Relays, m.Source) && !d.s.SameMachine(m.Relay, m.Source) {
 		if d.trace != nil {
 			d.trace.addf("CL-13", "option 82 does not count as a circuit: sender %s is neither relay %s, nor of its device, nor in network.circuits.relays", m.Source, m.Relay)
 		}

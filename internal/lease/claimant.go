@@ -3,7 +3,6 @@ package lease
 import (
 	"encoding/hex"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
@@ -17,10 +16,6 @@ type ClaimPolicy struct {
 	Port     bool           // ports of switches count, as CircuitPolicy has them (CL-15)
 	// Idle is for how long an owner that has a MAC must not have been heard.
 	Idle time.Duration
-}
-
-func (p *ClaimPolicy) covers(addr netip.Addr) bool {
-	return slices.ContainsFunc(p.Prefixes, func(in netip.Prefix) bool { return in.Contains(addr) })
 }
 
 // ClaimKind is what a claim rests on.
@@ -128,7 +123,7 @@ func (d *decider) claimedBy(found []Claim, one Claim, list []*ipam.Address, w wi
 // claims lead to; nil: it could not.
 func (d *decider) claimable(a *ipam.Address, w wire) *ipam.Subnet {
 	n := d.networkOf(a.Address.Addr(), w.all)
-	if n == nil || d.s.IsDynamic(a) || d.unfit(a, n) != "" || d.lostTo(a) != nil || !d.f.Policy.Claims.covers(a.Address.Addr()) {
+	if n == nil || d.s.IsDynamic(a) || d.unfit(a, n) != "" || d.lostTo(a) != nil || !ipam.InAny(d.f.Policy.Claims.Prefixes, a.Address.Addr()) {
 		return nil
 	}
 	return n
@@ -228,7 +223,7 @@ func (d *decider) extendClaimed(granted string, addr netip.Addr, n *ipam.Subnet,
 // hasClaimed reports whether a, a static address, is the client's by a claim that it
 // made: it leases it, or was offered it.
 func (d *decider) hasClaimed(a *ipam.Address, c *client) bool {
-	return d.f.Policy.Claims.covers(a.Address.Addr()) && !c.known() && !d.s.IsDynamic(a) && (d.uses(a) || d.offered(a))
+	return ipam.InAny(d.f.Policy.Claims.Prefixes, a.Address.Addr()) && !c.known() && !d.s.IsDynamic(a) && (d.uses(a) || d.offered(a))
 }
 
 // usedPause is how long an address that answered an echo request is not given to
