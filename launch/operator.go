@@ -105,8 +105,8 @@ func (a *app) askRunning(ctx context.Context, command string, question, answer a
 }
 
 // listRunning completes a command that prints what the running server answers to the
-// command of its name: with print, or as JSON.
-func listRunning[T any](a *app, cmd *cobra.Command, print func(io.Writer, T) error) *cobra.Command {
+// command of its name: with show, or as JSON.
+func listRunning[T any](a *app, cmd *cobra.Command, show func(io.Writer, T) error) *cobra.Command {
 	asJSON := cmd.Flags().Bool("json", false, "print as JSON")
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -117,7 +117,7 @@ func listRunning[T any](a *app, cmd *cobra.Command, print func(io.Writer, T) err
 		if *asJSON {
 			return a.printJSON(seen)
 		}
-		return print(a.stdout, seen)
+		return show(a.stdout, seen)
 	}
 	return cmd
 }
