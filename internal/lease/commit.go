@@ -10,7 +10,7 @@ import (
 
 // write is a change on its way to the store, and how it ended.
 type write struct {
-	client ClientID // whose hold ends with it; empty: nobody's
+	client ClientID // whose hold ends with it; empty: no hold ends
 	err    error
 	stored *storedLease // what the store holds if the change is not it; nil: nothing
 	unread bool         // the store did not tell what it holds

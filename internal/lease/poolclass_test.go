@@ -98,7 +98,7 @@ func TestAnObjectThatWasMadeForALeaseLeavesNoPool(t *testing.T) {
 	r.expect(of("phone", discover(alice)), "OFFER D-1 10.0.0.11/24 bound")
 	r.expect(of("phone", discover(nth(1))), "OFFER D-1 10.0.0.12/24 new")
 	r.expect(selecting(nth(1), "10.0.0.12"), "ACK D-4 10.0.0.12/24 new")
-	r.now = r.now.Add(5 * time.Minute) // nobody accepted the first one
+	r.now = r.now.Add(5 * time.Minute) // the client did not accept the first one
 	r.Confirm(r.now, 0)
 	r.expect(of("phone", discover(nth(2))), "OFFER D-1 10.0.0.11/24 new")
 }

@@ -145,7 +145,7 @@ func TestHashPickInARange(t *testing.T) {
 }
 
 // S-17, S-11, N-15, N-16, N-18: an object that was made for a lease is no way around
-// what became of its range: it is leased to nobody else, and its lease is not extended.
+// what became of its range: no other client gets it, and its lease is not extended.
 func TestAnObjectThatWasMadeForALeaseGoesWithItsRange(t *testing.T) {
 	ofRange := func(change func(*ipam.Range)) part {
 		return func(w *world) {

@@ -33,7 +33,7 @@ const (
 	SavedFilters  Table = "extras/saved-filters"
 	CustomLinks   Table = "extras/custom-links"
 	TableConfigs  Table = "extras/table-configs"
-	// Cables are read by nobody: what changes them is looked for in the change log.
+	// The objects of cables are never read: what changes them is looked for in the change log.
 	Cables Table = "dcim/cables"
 )
 

@@ -59,7 +59,7 @@ func TestARenewalForgetsNoEdit(t *testing.T) {
 // or wrote on meanwhile stays.
 func TestAnAssignedObjectGoesAfterItsLease(t *testing.T) {
 	for name, c := range map[string]struct {
-		edit     func(r *leaseRange, ports []int64) map[string]any // nil: nobody does
+		edit     func(r *leaseRange, ports []int64) map[string]any // nil: no edit
 		late     bool                                              // after the last snapshot
 		stays    bool
 		assigned int // index of the interface at the end, from 1; 0: none
