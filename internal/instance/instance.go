@@ -35,6 +35,8 @@ type Instance struct {
 	Registry *prometheus.Registry
 	Metrics  *Metrics
 
+	watching      sync.Mutex // one change of watches at a time
+	watches       atomic.Pointer[[]*Watch]
 	unserved      recent[lease.ClientID, Unserved]
 	circuits      circuits
 	pool          *Pool

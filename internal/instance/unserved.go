@@ -37,8 +37,10 @@ func unservedReasons() []lease.Reason {
 	}
 }
 
-// Answered notes a message of a client, for the list of those that are not served.
+// Answered notes what was decided about a message of a client, for those who watch and
+// for the list of those that are not served. A lease that it gives is durable.
 func (i *Instance) Answered(m *lease.ClientMessage, d *lease.Decision, now time.Time) {
+	i.tellWatches(m, d, now)
 	switch {
 	case d.Verdict == lease.Offer, d.Verdict == lease.Ack:
 		i.unserved.forget(m.Client)

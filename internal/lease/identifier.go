@@ -35,6 +35,10 @@ func (p *Policy) identified(m *ClientMessage) *ClientMessage {
 	return &own
 }
 
+// Identified is m with its client as the engine tells clients apart (I-11). It is m itself
+// where identifiers do not count.
+func (e *Engine) Identified(m *ClientMessage) *ClientMessage { return e.config.Policy.identified(m) }
+
 // shown is the client as NetBox shows it (I-13).
 func (m *ClientMessage) shown() ClientID {
 	if m.Hardware != "" {
