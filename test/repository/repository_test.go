@@ -6,7 +6,6 @@ package repository
 import (
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	mirrored "github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/checkout"
 )
 
 const (
@@ -26,28 +26,7 @@ const (
 // paths count from the top.
 func eachFile(t *testing.T, suffix string, fn func(path string, content []byte)) {
 	t.Helper()
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name := d.Name()
-		if d.IsDir() && (name == ".git" || name == "bin" || name == "testdata") {
-			return filepath.SkipDir
-		}
-		if d.IsDir() || !strings.HasSuffix(name, suffix) {
-			return nil
-		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		relative, err := filepath.Rel(root, path)
-		fn(relative, content)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	checkout.Each(t, root, suffix, fn)
 }
 
 func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
@@ -97,6 +76,34 @@ func TestSettingsInDocumentsLoad(t *testing.T) {
 	})
 	if loaded < 6 {
 		t.Errorf("only %d complete settings files found in the documents", loaded)
+	}
+}
+
+// TestPartsOfSettingsInDocumentsLoad reads every netbox: section that a page shows
+// without the rest of the file.
+func TestPartsOfSettingsInDocumentsLoad(t *testing.T) {
+	section := regexp.MustCompile(`(?m)^netbox:.*$`)
+	source := regexp.MustCompile(`(?m)^  (url|inventory):`)
+	options := settings.Options{Getenv: func(string) string { return "" }}
+	loaded := 0
+	eachFile(t, ".md", func(path string, content []byte) {
+		for _, m := range fenced.FindAllStringSubmatch(string(content), -1) {
+			text := dedent(m[1])
+			if !section.MatchString(text) || strings.Contains(text, "server4:") || strings.Contains(text, "\nsync:") {
+				continue // complete, or of the mirror
+			}
+			loaded++
+			if !source.MatchString(text) {
+				text = section.ReplaceAllString(text, "$0\n  url: https://netbox.example.org\n  token_file: token")
+			}
+			text = "server4: {listen: ['%eth0', '%eth1'], plugins: [{netbox: ''}, {netbox_pxe: ''}]}\n" + text
+			if _, err := options.Parse(path, []byte(text)); err != nil {
+				t.Errorf("%s: an example does not load:\n%v\n%s", path, err, text)
+			}
+		}
+	})
+	if loaded < 1 {
+		t.Errorf("only %d netbox: sections found in the documents", loaded)
 	}
 }
 
