@@ -54,7 +54,7 @@ type Command struct {
 func Commands(t testing.TB, root, program string) (all []Command) {
 	t.Helper()
 	Each(t, root, ".md", func(page string, content []byte) {
-		for line, block := range shellBlocks(string(content)) {
+		for line, block := range ShellBlocks(string(content)) {
 			file, err := syntax.NewParser().Parse(strings.NewReader(block), page)
 			if err != nil {
 				t.Errorf("%s: the block that begins at line %d: %v", page, line, err)
@@ -73,9 +73,9 @@ func Commands(t testing.TB, root, program string) (all []Command) {
 	return all
 }
 
-// shellBlocks yields the shell blocks of a page by their first line, which is 1 for the
+// ShellBlocks yields the shell blocks of a page by their first line, which is 1 for the
 // first of the page.
-func shellBlocks(page string) func(yield func(int, string) bool) {
+func ShellBlocks(page string) func(yield func(int, string) bool) {
 	return func(yield func(int, string) bool) {
 		var block []string
 		begins := 0

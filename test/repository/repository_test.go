@@ -174,6 +174,23 @@ var (
 	testRef = regexp.MustCompile("`([a-z0-9/]+)\\.((?:Test|Fuzz|Benchmark)\\w+)`")
 )
 
+// hasHeading reports whether a page has the heading that an anchor stands for: in lower
+// case, with hyphens for blanks and nothing for other signs.
+func hasHeading(t *testing.T, page, anchor string) bool {
+	t.Helper()
+	content, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(string(content), -1) {
+		name := regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		if strings.ReplaceAll(name, " ", "-") == anchor {
+			return true
+		}
+	}
+	return false
+}
+
 func TestDocumentsNameOnlyWhatExists(t *testing.T) {
 	var sources strings.Builder
 	functions := make(map[string]bool)
@@ -185,8 +202,11 @@ func TestDocumentsNameOnlyWhatExists(t *testing.T) {
 	})
 	eachFile(t, ".md", func(path string, content []byte) {
 		for _, m := range link.FindAllSubmatch(content, -1) {
-			if _, err := os.Stat(filepath.Join(root, filepath.Dir(path), string(m[1]))); err != nil {
+			to := filepath.Join(root, filepath.Dir(path), string(m[1]))
+			if _, err := os.Stat(to); err != nil {
 				t.Errorf("%s: link to %s: %v", path, m[1], err)
+			} else if len(m[2]) > 0 && !hasHeading(t, to, string(m[2][1:])) {
+				t.Errorf("%s: %s has no heading %s", path, m[1], m[2])
 			}
 		}
 		for _, m := range metric.FindAllSubmatch(content, -1) {
