@@ -26,11 +26,15 @@ func (e *Engine) Attach(ctx context.Context, store Store) error {
 	if err != nil {
 		return fmt.Errorf("load leases: %w", err)
 	}
-	lost := e.lost(held)
+	notes, err := store.Notes(ctx)
+	if err != nil {
+		return fmt.Errorf("load notes: %w", err)
+	}
+	lost := e.lost(held, notes)
 	if err := giveBack(ctx, store, held, lost); err != nil {
 		return err
 	}
-	if err := e.attachNotes(ctx, store); err != nil {
+	if err := e.attachNotes(ctx, store, notes); err != nil {
 		return err
 	}
 	if err := e.keepLongest(ctx, store); err != nil {
@@ -81,13 +85,18 @@ func (e *Engine) begun(store Store, held map[netip.Addr]storedLease, lost []stor
 
 // lost lists the leases that are known to be durable and that the store does
 // not hold, or holds in an earlier version. Those of a copy count only for a store
-// that holds nothing (H-10).
-func (e *Engine) lost(held map[netip.Addr]storedLease) []storedLease {
+// that holds nothing (H-10), and in one that was just restored from a backup where that
+// knows no lease that runs (C-32).
+func (e *Engine) lost(held map[netip.Addr]storedLease, notes map[string][]byte) []storedLease {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	b, there := backupOf(notes)
+	restored, now := there && !b.Judged, e.config.Now()
 	var lost []storedLease
 	for addr, known := range e.facts.Leases.stored.all() {
-		if held[addr].revision < known.revision || known.revision == restoredRevision && len(held) == 0 {
+		ours := held[addr]
+		copied := known.revision == restoredRevision && (len(held) == 0 || restored && !ours.Expires.After(now) && known.Expires.After(ours.Expires))
+		if ours.revision < known.revision || copied {
 			lost = append(lost, known)
 		}
 	}

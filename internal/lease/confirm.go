@@ -259,6 +259,8 @@ func (d *decider) confirmBound(granted, none string, a *ipam.Address, n *ipam.Su
 		return d.silent("D-16", reason)
 	case ReasonOffered:
 		return d.silent("D-34", reason)
+	case ReasonStoreFailed:
+		return d.silent("H-6", reason)
 	default:
 		if d.waits(a) {
 			reason = ReasonTaken

@@ -31,6 +31,9 @@ type Facts struct {
 	Storeless bool
 	// YoungUntil is until when the store may lack leases that still run (H-6).
 	YoungUntil time.Time
+	// FromBackup says that the store was restored from a backup: while it is young, any
+	// address may have been leased since (C-32).
+	FromBackup bool
 	// CanProbe says that there is a way to send an echo request, whatever lease.probe
 	// is.
 	CanProbe bool

@@ -74,8 +74,9 @@ type Engine struct {
 	facts     Facts
 	notes     map[string][]byte // nil values are to be removed from the store
 	unsaved   map[string]bool   // names of notes that the store was not told of
-	unjudged  bool              // the store is empty, and no snapshot told yet why (H-6)
+	unjudged  bool              // the store is empty or restored, and no snapshot told yet what it lacks (H-6, C-32)
 	restored  bool              // a copy knew leases (H-10)
+	settling  bool              // a restored store is compared with NetBox now (C-32)
 	clock     *clockWatch
 	busy      map[ClientID]bool
 	unsynced  []netip.Addr // oldest first; may name leases that are in sync by now
@@ -131,9 +132,8 @@ func (e *Engine) SetAuthority(a Authority) {
 // Confirm notes that the snapshot agreed with NetBox at the given time, and how
 // far NetBox's clock is ahead of ours (S-9, H-4).
 func (e *Engine) Confirm(fresh time.Time, skew time.Duration) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.facts.Fresh, e.facts.Skew = fresh, skew
+	e.locked(func() { e.facts.Fresh, e.facts.Skew = fresh, skew })
+	e.supersedeBeside(fresh)
 }
 
 // Stale reports whether the snapshot is too old to decide by (H-4).

@@ -410,6 +410,8 @@ func (d *decider) mayHave(a *ipam.Address, n *ipam.Subnet, c *client) (refused R
 		return d.refused(a, ReasonTaken), false
 	case addr != d.takes && d.l.heldByOther(addr, c.id) && !d.outweighs(addr, own, c):
 		return d.refused(a, ReasonOffered), false
+	case own && d.unproved(a, c):
+		return d.refused(a, ReasonStoreFailed), true
 	case own:
 		return "", true
 	case addr == d.rested:

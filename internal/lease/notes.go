@@ -57,13 +57,9 @@ func (e *Engine) saveNote(ctx context.Context, store Store, name string) error {
 	return nil
 }
 
-// attachNotes learns the notes of a store, and gives it those that it lacks:
+// attachNotes learns the notes that a store holds, and gives it those that it lacks:
 // what was noted while there was none, or another one.
-func (e *Engine) attachNotes(ctx context.Context, store Store) error {
-	held, err := store.Notes(ctx)
-	if err != nil {
-		return fmt.Errorf("load notes: %w", err)
-	}
+func (e *Engine) attachNotes(ctx context.Context, store Store, held map[string][]byte) error {
 	e.mu.Lock()
 	for name, value := range held {
 		if _, known := e.notes[name]; !known {

@@ -21,11 +21,13 @@ func (e *Engine) trustStore() { e.notes[youngNote] = []byte(time.Time{}.Format(t
 
 // keepAge learns until when a store may lack leases. One that is empty and has no
 // note waits for a snapshot, which tells whether there were leases before: a
-// volume that is not mounted looks like a first start (H-6).
+// volume that is not mounted looks like a first start (H-6). One that was restored
+// waits, too (C-32).
 func (e *Engine) keepAge(ctx context.Context, store Store, leases bool) error {
 	e.mu.Lock()
 	note, noSettings := e.notes[youngNote], e.config.Policy.longest() == 0
-	e.unjudged = note == nil && !leases && !noSettings
+	_, e.facts.FromBackup = backupOf(e.notes)
+	e.unjudged = !noSettings && (e.restoredNow() || note == nil && !leases)
 	unjudged := e.unjudged
 	e.mu.Unlock()
 	if noSettings || unjudged {
@@ -52,7 +54,7 @@ func (e *Engine) setAge(ctx context.Context, store Store, until time.Time) error
 	return e.noteIn(ctx, store, youngNote, []byte(until.Format(time.RFC3339)))
 }
 
-// judge gives an empty store the leases that NetBox shows, and notes for how long
+// judge gives an empty or restored store the leases that NetBox shows, and notes for how long
 // others may run. Dynamic clients get no lease until it is done (H-6).
 func (e *Engine) judge(ctx context.Context, store Store, s *ipam.Snapshot) error {
 	e.judging.Lock()
@@ -73,6 +75,9 @@ func (e *Engine) judge(ctx context.Context, store Store, s *ipam.Snapshot) error
 	if err := e.setAge(ctx, store, until); err != nil {
 		return err
 	}
+	if err := e.markBackup(ctx, store, func(b *backup) { b.Judged = true }); err != nil {
+		return err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.store == store {
@@ -88,7 +93,7 @@ func (e *Engine) judgeBeside(s *ipam.Snapshot) {
 	store := e.current()
 	e.beside.Go(func() {
 		if err := e.judge(context.Background(), store, s); err != nil {
-			e.config.Log.WithError(err).Error("the lease store is empty and cannot be given the leases that NetBox shows: dynamic clients get no lease")
+			e.config.Log.WithError(err).Error("the lease store is empty or restored and cannot be given the leases that NetBox shows: dynamic clients get no lease")
 		}
 	})
 }
@@ -106,9 +111,9 @@ func (e *Engine) seed(ctx context.Context, store Store, s *ipam.Snapshot) error 
 		}
 		for i, err := range store.CommitGroup(ctx, group) {
 			switch {
-			case errors.Is(err, ErrConflict): // an earlier attempt got this far
+			case errors.Is(err, ErrConflict): // an earlier attempt got this far, or the backup knows the address
 			case err != nil:
-				return fmt.Errorf("give an empty store the leases of NetBox: %w", err)
+				return fmt.Errorf("give the store the leases of NetBox: %w", err)
 			default:
 				e.locked(func() { e.learn(some[i], 1) })
 			}
@@ -125,6 +130,11 @@ func (e *Engine) seeds(s *ipam.Snapshot) map[netip.Addr]Lease {
 	if e.config.Policy.ByIdentifier {
 		return nil
 	}
+	return recordedLeases(s)
+}
+
+// recordedLeases are the leases of s by address, as if each was told to NetBox.
+func recordedLeases(s *ipam.Snapshot) map[netip.Addr]Lease {
 	seeds, seen := make(map[netip.Addr]Lease), make(map[netip.Addr]bool)
 	for _, a := range s.Objects().Addresses {
 		host, b := a.Address.Addr(), recorded(a)
@@ -158,10 +168,11 @@ func recordsLeases(s *ipam.Snapshot) bool {
 	return false
 }
 
-// hadLeases reports whether NetBox or a copy shows that there were leases before.
+// hadLeases reports whether NetBox, a copy or a backup shows that there were leases
+// before.
 func (e *Engine) hadLeases(s *ipam.Snapshot) bool {
 	e.mu.Lock()
-	restored := e.restored
+	restored := e.restored || e.restoredNow()
 	e.mu.Unlock()
 	return restored || recordsLeases(s)
 }
@@ -184,23 +195,28 @@ func (d *decider) mayBeLost(a *ipam.Address, n *ipam.Subnet, c *client) bool {
 
 // mayBeUsed reports whether the last client of a, which is not c, may have a
 // newer lease that was lost: then only silence after an echo request lets another
-// client have the address.
+// client have the address. In a restored store that may be any address but one that the
+// client itself leases (C-32).
 func (d *decider) mayBeUsed(a *ipam.Address, c *client) bool {
 	if !d.young() {
 		return false
 	}
 	b := d.binding(a)
+	if d.f.FromBackup {
+		return b.Client != c.id || !b.running(d.now)
+	}
 	return b.Client != "" && b.Client != c.id
 }
 
 // unproved reports whether an ended lease of another client at a was not probed
-// for c: an offer is, and its hold tells so (H-6).
+// for c: an offer is, and its hold tells so (H-6). A client that renews in a restored
+// store uses the address now (C-32).
 func (d *decider) unproved(a *ipam.Address, c *client) bool {
-	if d.m.Type == Discover || !d.mayBeUsed(a, c) || d.l.heldBy[c.id] == a.Address.Addr() {
+	if d.m.Type == Discover || d.state == Renewing || !d.mayBeUsed(a, c) || d.l.heldBy[c.id] == a.Address.Addr() {
 		return false
 	}
 	if d.trace != nil {
-		d.trace.addf("H-6", "the store is new and the last client of %s may still use it", a.Address.Addr())
+		d.trace.addf("H-6", "the store is new and another client may still use %s", a.Address.Addr())
 	}
 	return true
 }
