@@ -81,7 +81,7 @@ func (s *Store) Notes(ctx context.Context) (map[string][]byte, error) {
 	return notes, nil
 }
 
-func allNotes(db *pebble.DB) (map[string][]byte, error) {
+func allNotes(db pebble.Reader) (map[string][]byte, error) {
 	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{notePrefix}, UpperBound: []byte{notePrefix + 1}})
 	if err != nil {
 		return nil, err

@@ -1,9 +1,11 @@
 package pebblestore
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -48,7 +50,7 @@ func options(s *Store, fs vfs.FS) *pebble.Options {
 // makeFolder makes the folder and returns its one true name: Pebble's lock
 // knows the stores of its own process by name only.
 func makeFolder(dir string) (string, error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil { //nolint:gosec // G703: the folder is the operator's choice
+	if err := os.MkdirAll(dir, folderMode); err != nil { //nolint:gosec // G703: the folder is the operator's choice
 		return "", err
 	}
 	dir, err := filepath.Abs(dir)
@@ -62,16 +64,42 @@ func makeFolder(dir string) (string, error) {
 // reads the revision of every lease, which also proves that every one can be
 // read.
 func (s *Store) load(fs vfs.FS) (revisions, error) {
-	db, err := pebble.Open(s.dir, options(s, fs))
+	if err := fs.MkdirAll(s.dir, folderMode); err != nil { // one in memory is not there yet
+		return revisions{}, err
+	}
+	lock, err := pebble.LockDirectory(s.dir, fs)
 	if err != nil {
-		return revisions{}, explain(s.dir, err)
+		return revisions{}, explainLock(s.dir, err)
+	}
+	if err := fits(s.dir, fs); err != nil {
+		return revisions{}, errors.Join(explain(s.dir, err), lock.Close())
+	}
+	o := options(s, fs)
+	o.Lock = lock
+	db, err := pebble.Open(s.dir, o)
+	if err != nil {
+		return revisions{}, errors.Join(explain(s.dir, err), lock.Close())
 	}
 	revs, err := readRevisions(db)
 	if err != nil {
-		return revisions{}, errors.Join(err, db.Close())
+		return revisions{}, errors.Join(explain(s.dir, err), db.Close(), lock.Close())
 	}
-	s.db = db
+	s.db, s.lock = db, lock
 	return revs, nil
+}
+
+// fits reads the format of a database without a change to its files: to open one of a
+// newer version for writing would change it before that is known (C-35).
+func fits(dir string, fs vfs.FS) error {
+	db, err := openUnchanged(dir, fs)
+	if errors.Is(err, pebble.ErrDBDoesNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = formatOf(db)
+	return errors.Join(err, db.Close())
 }
 
 // loadOrFail is load, but comes back when the store fails meanwhile: Pebble
@@ -159,8 +187,8 @@ func rightFormat(version uint64, n int) error {
 	}
 	if version > formatVersion {
 		return fmt.Errorf("the folder has format %d, written by a newer version of this program, which itself knows "+
-			"format %d: run that newer version again, or move the folder away and start with an empty one",
-			version, formatVersion)
+			"format %d: run that newer version again, or let `coredhcp-netbox store set-aside` move the folder away: %w",
+			version, formatVersion, errUnsuited)
 	}
 	return nil
 }
@@ -176,7 +204,7 @@ func markFormat(db *pebble.DB) error {
 		return fmt.Errorf("read format: %w", err)
 	}
 	if foreign {
-		return errors.New("the folder holds a database that is no lease store; choose another folder")
+		return fmt.Errorf("the folder holds a database that is no lease store; choose another folder: %w", errUnsuited)
 	}
 	if err := writeFormat(db); err != nil {
 		return err
@@ -196,7 +224,7 @@ func writeFormat(db *pebble.DB) error {
 	return nil
 }
 
-func newIter(db *pebble.DB) (*pebble.Iterator, error) {
+func newIter(db pebble.Reader) (*pebble.Iterator, error) {
 	return db.NewIter(&pebble.IterOptions{LowerBound: []byte{leasePrefix}, UpperBound: []byte{leasePrefix + 1}})
 }
 
@@ -215,15 +243,31 @@ func each(it *pebble.Iterator, fn func(lease.Lease, lease.Revision) error) error
 	return it.Error()
 }
 
-// explain adds to an error of opening dir what the operator can do about it.
+// errUnsuited says that a folder is whole, and not for this program.
+var errUnsuited = errors.New("not a lease store of this version")
+
+// explain adds to an error of reading dir what the operator can do about it. What is
+// neither trouble of the machine nor of another version is damage.
 func explain(dir string, err error) error {
+	errno := syscall.Errno(0)
+	missing := errors.Is(err, fs.ErrNotExist) // as in a folder that was copied while a server ran
 	switch {
-	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EACCES) && lockOwner(dir) != 0:
+	case errors.Is(err, errUnsuited), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.As(err, &errno) && !missing:
+		return err
+	}
+	if _, peeked := pebble.Peek(dir, vfs.Default); peeked != nil && !errors.As(peeked, &errno) {
+		return fmt.Errorf("the files of the folder are of a newer version of this program, or damaged: run that newer version again, or let "+
+			"`coredhcp-netbox store set-aside` move the folder away: %w", err)
+	}
+	return fmt.Errorf("the folder is damaged; `coredhcp-netbox store set-aside` moves it away, so that the server goes on with its "+
+		"second copy and with the leases in NetBox; `coredhcp-netbox store restore FILE` takes a backup instead: %w", err)
+}
+
+// explainLock says who has dir locked.
+func explainLock(dir string, err error) error {
+	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) && lockOwner(dir) != 0 {
 		return fmt.Errorf("another server%s has the folder open; stop it, or give this one a folder of its own: %w",
 			ofProcess(lockOwner(dir)), err)
-	case pebble.IsCorruptionError(err):
-		return fmt.Errorf("the folder is damaged; restore it from a backup, or move it away and start with an empty one, "+
-			"which learns running leases from NetBox again: %w", err)
 	}
 	return err
 }

@@ -21,27 +21,37 @@ import (
 // there is no store. Beside a server that writes at this moment the files may not
 // belong together; that is an error too, and a second attempt helps.
 func Read(ctx context.Context, dir string) (leases []lease.Lease, notes map[string][]byte, err error) {
+	_, leases, notes, err = Inspect(ctx, dir)
+	return leases, notes, err
+}
+
+// Inspect is Read, and also returns the format of the store; 0: it is not marked yet.
+func Inspect(ctx context.Context, dir string) (format uint64, leases []lease.Lease, notes map[string][]byte, err error) {
 	if _, err := os.Stat(filepath.Join(dir, "LOCK")); err != nil { // every store has one
-		return nil, nil, fmt.Errorf("read lease store: %w", err)
+		return 0, nil, nil, fmt.Errorf("read lease store: %w", err)
 	}
-	db, err := pebble.Open(dir, &pebble.Options{
-		FS: unchanged{vfs.Default}, ReadOnly: true, Logger: discard{},
-		CacheSize: 2 << 20, MemTableSize: 2 << 20,
-	})
+	db, err := openUnchanged(dir, vfs.Default)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read lease store %s: %w", dir, err)
+		return 0, nil, nil, fmt.Errorf("read lease store %s: %w", dir, explain(dir, err))
 	}
-	if _, err := formatOf(db); err != nil { // one that is not marked yet is empty
-		return nil, nil, errors.Join(fmt.Errorf("read lease store %s: %w", dir, err), db.Close())
+	if format, err = formatOf(db); err == nil { // one that is not marked yet is empty
+		leases, err = allLeases(ctx, db)
 	}
-	leases, err = allLeases(ctx, db)
 	if err == nil {
 		notes, err = allNotes(db)
 	}
 	if err := errors.Join(err, db.Close()); err != nil {
-		return nil, nil, fmt.Errorf("read lease store %s: %w", dir, err)
+		return 0, nil, nil, fmt.Errorf("read lease store %s: %w", dir, explain(dir, err))
 	}
-	return leases, notes, nil
+	return format, leases, notes, nil
+}
+
+// openUnchanged opens a database for reading. Nothing in its folder changes.
+func openUnchanged(dir string, fs vfs.FS) (*pebble.DB, error) {
+	return pebble.Open(dir, &pebble.Options{
+		FS: unchanged{fs}, ReadOnly: true, Logger: discard{},
+		CacheSize: 2 << 20, MemTableSize: 2 << 20,
+	})
 }
 
 func allLeases(ctx context.Context, db *pebble.DB) (leases []lease.Lease, err error) {

@@ -34,7 +34,8 @@ import (
 type Store struct {
 	dir   string
 	db    *pebble.DB
-	disk  io.Closer // ends the watch over slow disk calls
+	lock  *pebble.Lock // of the folder
+	disk  io.Closer    // ends the watch over slow disk calls
 	fence *fence
 	log   logrus.FieldLogger
 	quiet *quiet.Logger // for what Pebble says again and again
@@ -238,7 +239,7 @@ func (s *Store) Close() error {
 	if err := s.Err(); err != nil {
 		return fmt.Errorf("close: %w", err)
 	}
-	if err := errors.Join(s.db.Close(), s.disk.Close()); err != nil {
+	if err := errors.Join(s.db.Close(), s.lock.Close(), s.disk.Close()); err != nil {
 		return fmt.Errorf("close lease store %s: %w", s.dir, err)
 	}
 	s.log.Info("lease store closed")

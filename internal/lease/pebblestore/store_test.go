@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -169,6 +170,32 @@ func TestOpenRefusesAFolderThatCannotBeMade(t *testing.T) {
 	} else if !strings.Contains(err.Error(), file) {
 		t.Errorf("error %q does not name the folder", err)
 	}
+}
+
+// writerIn starts a process that has the store in dir open, and ends it with the test.
+// It returns the id of that process.
+func writerIn(t *testing.T, dir string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), crashDirEnv+"="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() { // it has the folder once it writes
+		t.Fatal("the other server writes nothing")
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		for lines.Scan() {
+		}
+		_ = cmd.Wait() // killed
+	})
+	return strconv.Itoa(cmd.Process.Pid)
 }
 
 func TestOpenNamesTheServerThatHasTheFolder(t *testing.T) {
