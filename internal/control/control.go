@@ -4,6 +4,7 @@
 package control
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -50,6 +51,9 @@ type Command struct {
 	Changes bool
 	// Do answers; the answer becomes JSON. It is called by many goroutines.
 	Do func(ctx context.Context, question []byte) (answer any, err error)
+	// Stream stands in place of Do where the answer is long: it is what Stream writes.
+	// An error after the first of it cuts the answer short, which the other side sees.
+	Stream func(ctx context.Context, question []byte, answer io.Writer) error
 }
 
 // Path is the socket in folder of the server that keeps its data in the folder
@@ -195,6 +199,10 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeoutCause(r.Context(), workTime, fmt.Errorf("it takes longer than %s", workTime))
 	defer cancel()
+	if h.command.Stream != nil {
+		h.stream(ctx, w, question)
+		return
+	}
 	answer, err := h.command.Do(ctx, question)
 	if h.command.Changes {
 		line := h.log.WithFields(h.fields(peer)).WithField("question", string(question))
@@ -209,6 +217,35 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, http.StatusOK, answer)
+}
+
+// stream answers with what the command writes, in pieces.
+func (h handler) stream(ctx context.Context, w http.ResponseWriter, question []byte) {
+	to := &begun{ResponseWriter: w}
+	pieces := bufio.NewWriterSize(to, 64<<10)
+	err := h.command.Stream(ctx, question, pieces)
+	if err == nil {
+		err = pieces.Flush()
+	}
+	switch {
+	case err == nil:
+	case to.began:
+		panic(http.ErrAbortHandler) // the way to end a connection within an answer
+	default:
+		reply(w, http.StatusUnprocessableEntity, failure{err.Error()})
+	}
+}
+
+// begun notes that an answer has begun.
+type begun struct {
+	http.ResponseWriter
+	began bool
+}
+
+// Write implements io.Writer.
+func (b *begun) Write(p []byte) (int, error) {
+	b.began = true
+	return b.ResponseWriter.Write(p)
 }
 
 // mayChange allows root and the user that this process runs as.
@@ -242,9 +279,33 @@ func reply(w http.ResponseWriter, status int, answer any) {
 // Ask asks the server at the socket path a command and reads its answer, which must
 // be a pointer. The error is ErrNoServer where no server listens there.
 func Ask(ctx context.Context, path, command string, question, answer any) error {
-	body, err := json.Marshal(question)
+	response, err := send(ctx, path, command, question)
 	if err != nil {
 		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	return readAnswer(response, command, answer)
+}
+
+// AskStream asks the server a command that has Stream, and hands its answer to read,
+// which has to know whether it is whole. Errors are those of Ask.
+func AskStream(ctx context.Context, path, command string, question any, read func(io.Reader) error) error {
+	response, err := send(ctx, path, command, question)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return readAnswer(response, command, nil)
+	}
+	return read(io.LimitReader(response.Body, maxAnswer))
+}
+
+// send asks a question. The caller closes the body of the answer.
+func send(ctx context.Context, path, command string, question any) (*http.Response, error) {
+	body, err := json.Marshal(question)
+	if err != nil {
+		return nil, err
 	}
 	client := http.Client{Timeout: askTime + workTime, Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -255,19 +316,18 @@ func Ask(ctx context.Context, path, command string, question, answer any) error 
 	}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://control/"+command, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	response, err := client.Do(request)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return ErrNoServer
+		return nil, ErrNoServer
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("you may not ask the server: run this as root, as the user of the server or as a member of its group: %w", err)
+		return nil, fmt.Errorf("you may not ask the server: run this as root, as the user of the server or as a member of its group: %w", err)
 	case err != nil:
-		return fmt.Errorf("ask the server: %w", err)
+		return nil, fmt.Errorf("ask the server: %w", err)
 	}
-	defer func() { _ = response.Body.Close() }()
-	return readAnswer(response, command, answer)
+	return response, nil
 }
 
 func readAnswer(response *http.Response, command string, answer any) error {

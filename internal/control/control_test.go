@@ -64,6 +64,46 @@ func TestAnAnswerComesBack(t *testing.T) {
 	}
 }
 
+// C-30: a long answer comes in pieces; one that ends early is told from a whole one.
+func TestALongAnswerIsStreamed(t *testing.T) {
+	path := socket(t)
+	piece := strings.Repeat("x", 100<<10)
+	send := func(err error) Command {
+		return Command{Stream: func(_ context.Context, question []byte, answer io.Writer) error {
+			if string(question) == `"nothing"` {
+				return err
+			}
+			for range 5 {
+				if _, err := io.WriteString(answer, piece); err != nil {
+					return err
+				}
+			}
+			return err
+		}}
+	}
+	serve(t, path, map[string]Command{"whole": send(nil), "cut": send(errors.New("the disk fails"))})
+	var got []byte
+	read := func(r io.Reader) (err error) {
+		got, err = io.ReadAll(r)
+		return err
+	}
+	if err := AskStream(t.Context(), path, "whole", nil, read); err != nil || string(got) != strings.Repeat(piece, 5) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	if err := AskStream(t.Context(), path, "cut", nil, read); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("an answer that is cut short: %d bytes, %v", len(got), err)
+	}
+	if err := AskStream(t.Context(), path, "cut", "nothing", read); err == nil || err.Error() != "the disk fails" {
+		t.Errorf("an error before the answer: %v", err)
+	}
+	if err := AskStream(t.Context(), path, "unheard", nil, read); err == nil || !strings.Contains(err.Error(), "does not know") {
+		t.Errorf("an unknown command: %v", err)
+	}
+	if err := AskStream(t.Context(), socket(t), "whole", nil, read); !errors.Is(err, ErrNoServer) {
+		t.Errorf("no server: %v", err)
+	}
+}
+
 func TestNoServerIsToldFromAServerThatFails(t *testing.T) {
 	path := socket(t)
 	if err := Ask(t.Context(), path, "echo", nil, nil); !errors.Is(err, ErrNoServer) {
