@@ -112,8 +112,15 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// states are the words of a state in a file.
-var states = map[string]lease.State{"bound": lease.Bound, "released": lease.Released, "quarantined": lease.Quarantined}
+// stateOf is the state that a word in a file names.
+func stateOf(word string) (lease.State, bool) {
+	for _, s := range []lease.State{lease.Bound, lease.Released, lease.Quarantined} {
+		if s.String() == word {
+			return s, true
+		}
+	}
+	return 0, false
+}
 
 // Writer writes a backup: Lease and Note for each, then Close.
 type Writer struct {
@@ -143,7 +150,7 @@ func (w *Writer) line(v any) error {
 
 // Lease writes one lease.
 func (w *Writer) Lease(l lease.Lease) error {
-	if states[l.State.String()] != l.State {
+	if _, ok := stateOf(l.State.String()); !ok {
 		return fmt.Errorf("lease of %s: its state is %d, which this version does not know", l.Addr, l.State)
 	}
 	line := leaseLine{
@@ -299,7 +306,7 @@ func (r *reader) lease(line []byte) error {
 	if err := strictly(line, &l); err != nil {
 		return err
 	}
-	state, ok := states[l.State]
+	state, ok := stateOf(l.State)
 	switch {
 	case !ok:
 		return fmt.Errorf("state %q: want bound, released or quarantined", l.State)

@@ -109,14 +109,14 @@ func prepared(dir string) (made bool, err error) {
 		return false, err
 	}
 	around := filepath.Dir(dir)
-	if err := os.MkdirAll(around, folderMode); err != nil { //nolint:gosec // G301: the group of the service may read
+	if err := os.MkdirAll(around, folderMode); err != nil {
 		return false, err
 	}
 	info, err := os.Lstat(around)
 	if err != nil {
 		return false, err
 	}
-	if err := os.Mkdir(dir, folderMode); err != nil { //nolint:gosec // G301: as above
+	if err := os.Mkdir(dir, folderMode); err != nil {
 		return false, err
 	}
 	return true, owned(dir, info)
@@ -210,7 +210,7 @@ func like(dir string, before os.FileInfo) error {
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		if err := errors.Join(os.Chmod(path, before.Mode().Perm()&0o660), owned(path, before)); err != nil { //nolint:gosec // G302: as the folder
+		if err := errors.Join(os.Chmod(path, before.Mode().Perm()&0o660), owned(path, before)); err != nil {
 			return err
 		}
 	}
@@ -244,7 +244,7 @@ func emptyLike(dir string, before os.FileInfo) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0) //nolint:gosec // G304: the folder is a setting
 	if err != nil {
 		return err
 	}

@@ -115,6 +115,9 @@ func TestReplaceKeepsTheStoreBefore(t *testing.T) {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
 	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) == 0 {
+		t.Errorf("%v, %v", entries, err)
+	}
 	for _, e := range entries {
 		if info, err := e.Info(); err != nil || info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s has mode %v, %v", e.Name(), info.Mode(), err)
