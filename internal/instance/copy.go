@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -50,7 +51,12 @@ func (i *Instance) keepCopy(ctx context.Context, known chan<- struct{}) {
 		return
 	}
 	defer func() { _ = lock.Close() }() // gives the lock back
-	path, before := i.restoreCopy()
+	path, before, err := i.restoreCopy()
+	if errors.Is(err, errNewerCopy) {
+		i.Log.WithError(err).Error("no second copy of leases and snapshot is kept: run that newer version again, or move the file away")
+		close(known)
+		return
+	}
 	i.copyHeld.Store(true)
 	close(known)
 	every(ctx, copyEvery, func() { before = i.writeCopy(path, before) })
@@ -87,24 +93,59 @@ func lockFolder(folder string) (*os.File, error) {
 	return lock, nil
 }
 
-// restoreCopy gives the engine what the copy holds. It returns where the copy is,
-// and its text.
-func (i *Instance) restoreCopy() (path string, text []byte) {
-	path = filepath.Join(i.Settings.Store.Copy, "leases.json")
-	text, err := os.ReadFile(path) //nolint:gosec // G304: the path is a setting
-	if errors.Is(err, fs.ErrNotExist) {
-		return path, nil
-	}
-	var kept lease.Kept
-	if err == nil {
-		err = json.Unmarshal(text, &kept)
-	}
+// copyFormat is the version of the second copy of the leases. It changes with every
+// change of what is below copiedLeases (C-35).
+const copyFormat = 1
+
+// copiedLeases is the second copy of the leases, in JSON.
+type copiedLeases struct {
+	Format int // 0 in copies of the time before they had one
+	lease.Kept
+}
+
+var errNewerCopy = errors.New("the second copy of the leases was written by a newer version of this program")
+
+// copyOfLeases is where the second copy of the leases is.
+func copyOfLeases(s settings.NetBox) string { return filepath.Join(s.Store.Copy, "leases.json") }
+
+// readCopy reads the second copy of the leases, and returns its text as well. The error
+// wraps fs.ErrNotExist where there is none.
+func readCopy(path string) (kept lease.Kept, text []byte, err error) {
+	text, err = os.ReadFile(path) //nolint:gosec // G304: the path is a setting
 	if err != nil {
+		return lease.Kept{}, nil, err
+	}
+	var form struct{ Format int }
+	if err := json.Unmarshal(text, &form); err != nil {
+		return lease.Kept{}, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if form.Format > copyFormat {
+		return lease.Kept{}, nil, fmt.Errorf("%s: %w: it has format %d, and this version knows %d", path, errNewerCopy, form.Format, copyFormat)
+	}
+	var copied copiedLeases
+	if err := json.Unmarshal(text, &copied); err != nil {
+		return lease.Kept{}, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return copied.Kept, text, nil
+}
+
+// encodeCopy is the text of a second copy.
+func encodeCopy(kept lease.Kept) ([]byte, error) { return json.Marshal(copiedLeases{copyFormat, kept}) }
+
+// restoreCopy gives the engine what the copy holds. It returns where the copy is,
+// and its text; nil where there is none that can be read.
+func (i *Instance) restoreCopy() (path string, text []byte, err error) {
+	path = copyOfLeases(i.Settings)
+	kept, text, err := readCopy(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return path, nil, nil
+	case err != nil:
 		i.Log.WithError(err).Warn("the second copy of the leases cannot be read")
-		return path, nil
+		return path, nil, err
 	}
 	i.Engine.Restore(kept)
-	return path, text
+	return path, text, nil
 }
 
 // writeCopy renews the copy if it is not as before, and returns its text.
@@ -113,7 +154,7 @@ func (i *Instance) writeCopy(path string, before []byte) []byte {
 	if !ok {
 		return before
 	}
-	text, err := json.Marshal(kept)
+	text, err := encodeCopy(kept)
 	if err == nil && bytes.Equal(text, before) {
 		return before
 	}

@@ -37,7 +37,7 @@ func (i *Instance) rehearsalStore(ctx context.Context) (lease.Store, error) {
 	leases, notes, err := StoredLeases(ctx, i.Settings)
 	copied := ""
 	if i.Settings.Store.Copy != "" {
-		if path, text := i.restoreCopy(); text != nil {
+		if path, text, _ := i.restoreCopy(); text != nil { // the log says what is wrong with it
 			copied = "; those of the second copy, " + path + ", count"
 		}
 	}
