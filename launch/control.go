@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"time"
@@ -80,6 +81,12 @@ func commands(i *instance.Instance, file *settings.File, chain *receive.Chain) m
 			shown.Confirmed, _ = i.Engine.Freshness()
 			shown.NotReady = i.NotReady()
 			return shown, nil
+		}},
+		"backup": {Stream: func(ctx context.Context, _ []byte, answer io.Writer) error {
+			return i.BackupStore(ctx, answer, instance.BackupHeader(i.Settings, ownVersion(), time.Now()))
+		}},
+		"store": {Do: func(ctx context.Context, _ []byte) (any, error) {
+			return i.CheckStore(ctx, time.Now()), nil
 		}},
 		"accept": {Changes: true, Do: func(ctx context.Context, _ []byte) (any, error) {
 			rows, err := i.AcceptNetBox(ctx)
