@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
@@ -97,6 +99,23 @@ func (e *Engine) markBackup(ctx context.Context, store Store, mark func(*backup)
 	return e.noteIn(ctx, store, backupNote, text)
 }
 
+// judgedBackup notes that a restored store was judged, and says so: operators wonder
+// why new clients wait.
+func (e *Engine) judgedBackup(ctx context.Context, store Store, until time.Time) error {
+	e.mu.Lock()
+	b, there := backupOf(e.notes)
+	e.mu.Unlock()
+	if !there || b.Judged {
+		return nil
+	}
+	err := e.markBackup(ctx, store, func(b *backup) { b.Judged = true })
+	if err == nil {
+		e.config.Log.WithFields(logrus.Fields{"backup": b.Taken.Format(time.RFC3339), "until": until.Format(time.RFC3339)}).
+			Warn("the lease store was restored from a backup: until then addresses are probed before new clients get them")
+	}
+	return err
+}
+
 // supersedeBeside is supersede for a snapshot that agreed with NetBox at the time given, if
 // that is due. What fails is tried with the next one.
 func (e *Engine) supersedeBeside(confirmed time.Time) {
@@ -140,10 +159,11 @@ func (e *Engine) supersede(ctx context.Context, store Store, s *ipam.Snapshot) e
 // which NetBox does not show, the lease ends and the record counts by itself (I-13).
 func (e *Engine) superseded(s *ipam.Snapshot) (changes []Change) {
 	shown := recordedLeases(s)
+	addrs := slices.SortedFunc(maps.Keys(shown), netip.Addr.Compare)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.judged(e.config.Now())
-	for _, addr := range slices.SortedFunc(maps.Keys(shown), netip.Addr.Compare) {
+	for _, addr := range addrs {
 		known, ok := e.facts.Leases.stored.find(addr)
 		next := shown[addr]
 		runs := ok && known.State != Released && known.Expires.After(now)

@@ -75,7 +75,7 @@ func (e *Engine) judge(ctx context.Context, store Store, s *ipam.Snapshot) error
 	if err := e.setAge(ctx, store, until); err != nil {
 		return err
 	}
-	if err := e.markBackup(ctx, store, func(b *backup) { b.Judged = true }); err != nil {
+	if err := e.judgedBackup(ctx, store, until); err != nil {
 		return err
 	}
 	e.mu.Lock()
