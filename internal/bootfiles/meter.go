@@ -65,6 +65,7 @@ func newMeter(reg prometheus.Registerer, log logrus.FieldLogger) (*meter, error)
 			Help: "Transfers of boot files under way now, by protocol.",
 		}, []string{"protocol"}),
 	}
+	m.showZeros()
 	if reg == nil {
 		return m, nil
 	}
@@ -74,6 +75,21 @@ func newMeter(reg prometheus.Registerer, log logrus.FieldLogger) (*meter, error)
 		}
 	}
 	return m, nil
+}
+
+// showZeros shows outcomes before the first of their kind, so that an increase is
+// seen.
+func (m *meter) showZeros() {
+	for _, protocol := range []string{"tftp", "http"} {
+		for _, o := range []outcome{
+			complete, aborted, replaced, timedOut, unproved, notFound, badName, badQuery, noWriting, changed, failed, stopped, surplus, tooSlow,
+		} {
+			m.transfers.WithLabelValues(protocol, string(o))
+		}
+		m.bytes.WithLabelValues(protocol)
+		m.seconds.WithLabelValues(protocol)
+		m.running.WithLabelValues(protocol)
+	}
 }
 
 func (m *meter) collectors() []prometheus.Collector {

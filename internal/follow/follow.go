@@ -52,6 +52,9 @@ type Config struct {
 	// OnConfirm says that the last snapshot was true at a time, and how far
 	// NetBox's clock is ahead of ours.
 	OnConfirm func(at time.Time, skew time.Duration)
+	// OnEdit says how long an edit in NetBox took to reach the snapshot that OnSnapshot
+	// got; nil: nobody asks. Edits made before the start are none (C-40).
+	OnEdit func(took time.Duration)
 	// OnCopy says how a write of the copies on disk ended; nil: nobody asks.
 	OnCopy func(err error)
 	Log    logrus.FieldLogger // required
@@ -70,6 +73,7 @@ type Follower struct {
 	deleted  deletedObjects
 	stale    staleContexts
 	alarm    alarm
+	edits    edits
 	cables   cables
 	guard    *guard
 	disk     diskCopy
@@ -121,6 +125,7 @@ func New(client *netbox.Client, config Config) *Follower {
 		difference: make(map[netbox.Table]int64), mostChanged: mostChanged,
 	}
 	f.disk = copiesFor(client.URL(), config, f.guard)
+	f.edits = edits{start: config.Now(), waiting: make(map[object]time.Time)}
 	return f
 }
 

@@ -153,6 +153,7 @@ func (f *Follower) readChanged(ctx context.Context, next *tables, changed map[ne
 			return err
 		}
 	}
+	f.noteEdits(next, changed)
 	return f.reader.complete(ctx, next)
 }
 

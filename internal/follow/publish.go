@@ -27,6 +27,7 @@ func (f *Follower) adopt(next *tables) {
 	if changed {
 		f.publish()
 	}
+	f.edits.answered(f, next)
 }
 
 // publish builds a snapshot of the tables and of what is kept beside them.

@@ -42,7 +42,8 @@ type tables struct {
 	switches map[int64]bool             // devices of which all interfaces were read (CL-21)
 
 	owned   map[netbox.Table]bool
-	changed bool // differs from the tables it was copied from
+	changed bool                 // differs from the tables it was copied from
+	edits   map[object]time.Time // rows that people edited since, by NetBox's clock (C-40)
 }
 
 func newTables() *tables {

@@ -147,6 +147,7 @@ func (i *Instance) engineConfig() lease.Config {
 		Log:         i.Log,
 		ProbeWait:   i.Settings.Lease.Probe,
 		Committed:   i.Metrics.committed,
+		Shown:       i.Metrics.leaseShown,
 		WriteBack:   i.Settings.Inventory == "" && !i.pool.Rehearse && i.Settings.Dynamic.WriteBack != "none",
 		MakeObjects: i.Settings.Dynamic.WriteBack == "leased",
 	}

@@ -20,6 +20,13 @@ type Metrics struct {
 	records   *prometheus.CounterVec
 	copies    *prometheus.CounterVec
 	circuits  *counted.Vec[lease.CircuitResult]
+	edits     prometheus.Histogram
+	shown     prometheus.Histogram
+}
+
+// untilSeen are buckets for what polls and write-back take, in seconds.
+func untilSeen() []float64 {
+	return []float64{0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600}
 }
 
 // decided is what a decision is counted by.
@@ -56,12 +63,22 @@ func newMetrics(i *Instance) *Metrics {
 			Help: "Writes of the disk copy of NetBox, by how they ended: done or failed.",
 		}, []string{"outcome"}),
 	}
+	m.edits = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "coredhcp_netbox_edit_to_answer_seconds",
+		Help:    "Time from an edit of an address, MAC address, interface or machine in NetBox until clients are answered by it; lease records and edits from before the start are left out.",
+		Buckets: untilSeen(),
+	})
+	m.shown = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "coredhcp_netbox_lease_to_netbox_seconds",
+		Help:    "Time from the first durable change of a lease that NetBox was not told of until NetBox shows the lease; changes from before the start are left out.",
+		Buckets: untilSeen(),
+	})
 	m.circuits = counted.New(prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "coredhcp_netbox_circuits_total",
 		Help: "Messages of the relays in network.circuits.relays, by how far their circuit led.",
 	}, []string{"result"}), func(r lease.CircuitResult) []string { return []string{string(r)} })
 	m.showZeros()
-	i.Registry.MustRegister(m.decisions, m.duration, m.commits, m.records, m.copies, m.circuits, i.wrongCableMetric(), newPoolMetrics(i),
+	i.Registry.MustRegister(m.decisions, m.duration, m.commits, m.records, m.copies, m.circuits, m.edits, m.shown, i.wrongCableMetric(), newPoolMetrics(i),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "coredhcp_netbox_unsynced_leases",
 			Help: "Leases NetBox has not been told of yet.",
@@ -116,6 +133,12 @@ func (m *Metrics) recorded(results []writeback.RecordResult) {
 		m.records.WithLabelValues(string(r.Outcome)).Inc()
 	}
 }
+
+// edited measures how long an edit in NetBox took to answer clients (C-40).
+func (m *Metrics) edited(took time.Duration) { m.edits.Observe(took.Seconds()) }
+
+// leaseShown measures how long a lease took to be shown in NetBox (C-41).
+func (m *Metrics) leaseShown(took time.Duration) { m.shown.Observe(took.Seconds()) }
 
 // copied counts one write of the disk copy of NetBox.
 func (m *Metrics) copied(err error) {

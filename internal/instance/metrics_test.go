@@ -64,6 +64,9 @@ func TestRecordsAndDiskCopiesAreMetrics(t *testing.T) {
 	if records["outcome=done"] != 1 || records["outcome=refused"] < 1 || len(records) != 6 {
 		t.Errorf("records: %v", records)
 	}
+	if shown := series(t, i, "coredhcp_netbox_lease_to_netbox_seconds"); shown[""] != 1 { // C-41: not the refused one
+		t.Errorf("leases shown: %v", shown)
+	}
 	if copies := series(t, i, "coredhcp_netbox_snapshot_copies_total"); copies["outcome=done"] < 1 || copies["outcome=failed"] != 0 || len(copies) != 2 {
 		t.Errorf("copies: %v", copies)
 	}

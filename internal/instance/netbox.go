@@ -109,7 +109,7 @@ func (i *Instance) followConfig(disk string) follow.Config {
 	clocks := clockWatch{log: i.Log}
 	c := readConfig(s, disk, i.Log)
 	c.Interval, c.Doubt, c.Leased = s.Poll.Interval, s.Poll.Doubt, i.Engine.Leased
-	c.DiskCopy, c.OnCopy = i.secondSnapshot(), i.Metrics.copied
+	c.DiskCopy, c.OnCopy, c.OnEdit = i.secondSnapshot(), i.Metrics.copied, i.Metrics.edited
 	c.OnSnapshot = func(s *ipam.Snapshot, _ []ipam.Problem) { i.publish(s) } // the follower logs the problems
 	c.OnConfirm = func(at time.Time, skew time.Duration) {
 		i.confirm(at, skew)

@@ -70,11 +70,12 @@ func (e *Engine) begun(store Store, held map[netip.Addr]storedLease, lost []stor
 	}
 	for _, l := range lost {
 		e.facts.Leases.replace(l.Lease, held[l.Addr].revision+1)
-		e.queue(l.Addr)
+		e.queue(l.Addr, true)
 		delete(held, l.Addr)
 	}
 	for _, l := range held {
-		e.learn(l.Lease, l.revision)
+		e.facts.Leases.put(l.Lease, l.revision)
+		e.queue(l.Addr, true)
 	}
 	e.store, e.facts.Storeless = store, e.unjudged
 	if e.unjudged {

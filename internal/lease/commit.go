@@ -105,5 +105,5 @@ func (e *Engine) settle(c *Change, w *write) {
 // learn takes over what the store holds for one address.
 func (e *Engine) learn(l Lease, revision Revision) {
 	e.facts.Leases.put(l, revision)
-	e.queue(l.Addr) // not l: a later change may have been learned before this one
+	e.queue(l.Addr, false) // not l: a later change may have been learned before this one
 }

@@ -41,6 +41,10 @@ type Config struct {
 	// Committed hears how long each write to the store took and how it ended;
 	// a lost comparison is ErrConflict. nil: it is not measured. It must return soon.
 	Committed func(took time.Duration, err error)
+	// Shown hears how long it took from the first change that NetBox was not told of
+	// until NetBox showed the lease. Leases that waited since before this start tell
+	// nothing (C-41). nil: it is not measured. It must return soon.
+	Shown func(took time.Duration)
 	// WriteBack says that NetBox is told about leases; without it no change is
 	// marked as unsynced.
 	WriteBack bool
@@ -79,9 +83,9 @@ type Engine struct {
 	settling  bool              // a restored store is compared with NetBox now (C-32)
 	clock     *clockWatch
 	busy      map[ClientID]bool
-	unsynced  []netip.Addr // oldest first; may name leases that are in sync by now
-	queued    byAddr[bool]
-	toldOwn   bool // SetOwn was called
+	unsynced  []netip.Addr      // oldest first; may name leases that are in sync by now
+	queued    byAddr[time.Time] // since when, by time.Now; zero: since before this start
+	toldOwn   bool              // SetOwn was called
 	unsyncedC chan struct{}
 	echoes    echoes
 	rests     byAddr[rest] // what is in quarantine
@@ -103,7 +107,7 @@ func NewEngine(ctx context.Context, config Config) (*Engine, error) {
 		notes:     make(map[string][]byte),
 		unsaved:   make(map[string]bool),
 		busy:      make(map[ClientID]bool),
-		queued:    make(byAddr[bool]),
+		queued:    make(byAddr[time.Time]),
 		unsyncedC: make(chan struct{}, 1),
 		echoes:    echoes{silent: make(byAddr[time.Time])},
 		rests:     make(byAddr[rest]),
@@ -377,15 +381,21 @@ func (e *Engine) carryOut(ctx context.Context, m *ClientMessage, decision *Decis
 	return true, nil
 }
 
-// queue lists what is known of addr for NetBox, or takes it off the list.
-func (e *Engine) queue(addr netip.Addr) {
+// queue lists what is known of addr for NetBox, or takes it off the list. before
+// says that it was to be told before this start.
+func (e *Engine) queue(addr netip.Addr, before bool) {
 	unsynced := e.facts.Leases.stored.at(addr).Unsynced
+	_, queued := e.queued.find(addr)
 	switch {
-	case !unsynced && e.queued.at(addr):
+	case !unsynced && queued:
 		e.queued.drop(addr)
 		e.unsynced = remove(e.unsynced, addr)
-	case unsynced && !e.queued.at(addr):
-		e.queued.set(addr, true)
+	case unsynced && !queued:
+		since := time.Time{}
+		if !before {
+			since = time.Now()
+		}
+		e.queued.set(addr, since)
 		e.unsynced = append(e.unsynced, addr)
 	}
 	if !unsynced {
@@ -430,9 +440,11 @@ func (e *Engine) UnsyncedCount() int {
 // Synced notes that NetBox shows l since its row was updated at the given
 // time. A lease that has changed meanwhile stays in the queue.
 func (e *Engine) Synced(ctx context.Context, l Lease, at time.Time) error {
+	shown := time.Now()
 	e.mu.Lock()
 	stored := e.facts.Leases.stored.at(l.Addr)
 	current := stored.says(l) && e.facts.Leases.inWork.at(l.Addr) == ""
+	since := e.queued.at(l.Addr)
 	if current {
 		e.facts.Leases.inWork.set(l.Addr, l.Client)
 	}
@@ -447,6 +459,9 @@ func (e *Engine) Synced(ctx context.Context, l Lease, at time.Time) error {
 	}
 	if err := e.commit(ctx, "", next, stored.revision); err != nil {
 		return fmt.Errorf("note that NetBox shows the lease of %s: %w", l.Addr, err)
+	}
+	if e.config.Shown != nil && !at.IsZero() && !since.IsZero() {
+		e.config.Shown(shown.Sub(since))
 	}
 	return nil
 }

@@ -181,3 +181,56 @@ func TestSyncedLeavesHoldsAlone(t *testing.T) {
 	}
 	r.exhausted(discover(bob))
 }
+
+// C-41: the time from a durable change until NetBox shows it, for changes made since the
+// start.
+func TestTheTimeFromALeaseToNetBoxIsMeasured(t *testing.T) {
+	store := newMemStore()
+	var took []time.Duration
+	measured := func(c *Config) { c.Shown = func(d time.Duration) { took = append(took, d) } }
+	world := snapshot(t, worldOptions, prefix("10.0.0.0/24"), dynamic("10.0.0.10-10.0.0.19/24"))
+	r := newRig(t, store, world, measured)
+	tell := func(at time.Time) {
+		for _, l := range r.Unsynced(-1) {
+			if err := r.Synced(t.Context(), l, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	began := time.Now()
+	r.expect(selecting(bob, "10.0.0.12"), "ACK")
+	r.expect(selecting(alice, "10.0.0.11"), "ACK")
+	if len(took) != 0 {
+		t.Errorf("measured before NetBox was told: %v", took)
+	}
+	told := r.Unsynced(-1)
+	tell(r.now)
+	if len(took) != 2 || took[0] <= 0 || took[0] > time.Since(began) {
+		t.Errorf("two leases: %v", took)
+	}
+	for _, l := range told { // again
+		if err := r.Synced(t.Context(), l, r.now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(took) != 2 {
+		t.Errorf("what NetBox shows already is measured: %v", took)
+	}
+	r.now = r.now.Add(time.Minute)
+	r.expect(renewing(bob, "10.0.0.12"), "ACK")
+	stale := r.Unsynced(-1)
+	r.now = r.now.Add(time.Minute)
+	r.expect(renewing(bob, "10.0.0.12"), "ACK")
+	if err := r.Synced(t.Context(), stale[0], r.now); err != nil || len(took) != 2 {
+		t.Errorf("a lease that changed meanwhile: %v, %v", err, took)
+	}
+	tell(time.Time{}) // NetBox has no place for it
+	if len(took) != 2 {
+		t.Errorf("a lease that NetBox does not show is measured: %v", took)
+	}
+	r.expect(message(Release, bob, has("10.0.0.12")), "accepted, no reply")
+	r = newRig(t, store, world, measured)
+	if tell(r.now); len(took) != 2 || len(r.Unsynced(-1)) != 0 {
+		t.Errorf("a lease from before the start: %v", took)
+	}
+}

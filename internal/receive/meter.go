@@ -42,6 +42,14 @@ const (
 	dropSend           Drop = "send_failed"
 )
 
+// drops are all reasons.
+func drops() []Drop {
+	return []Drop{
+		DropUnhandled, dropReceive, dropKernel, dropSurplus, dropSender, dropCopy, dropBusy, dropMalformed, dropNotRequest, dropHardwareLength,
+		dropAddress, dropNoReply, dropNeverAnswered, dropNoAddress, dropNoServerID, dropPanic, dropSend,
+	}
+}
+
 // level is how much a reason concerns the operator. What clients and other
 // servers do every day is for debugging only.
 func (r Drop) level() logrus.Level {
@@ -133,6 +141,9 @@ func newMeter(reg prometheus.Registerer, log logrus.FieldLogger) (*meter, error)
 			Help:    "Time from reading a DHCPv4 packet to having sent the reply.",
 			Buckets: prometheus.ExponentialBuckets(25e-6, 2.5, 12), // 25 us to 0.6 s
 		}),
+	}
+	for _, r := range drops() {
+		m.dropped.Of(r) // shown before the first one, so that an increase is seen
 	}
 	if reg == nil {
 		return m, nil
