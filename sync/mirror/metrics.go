@@ -1,12 +1,14 @@
 package mirror
 
 import (
+	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 )
 
@@ -30,17 +32,17 @@ func newMetrics() *Metrics {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "netbox_dhcp_sync", Name: name, Help: help})
 	}
 	return &Metrics{
-		runs:     counter("runs_total", "Runs by exit code.", "code"),
-		lastEnd:  gauge("last_run_timestamp_seconds", "When the last run ended."),
-		lastGood: gauge("last_success_timestamp_seconds", "When the last run with exit code 0 ended."),
-		seconds:  gauge("last_run_duration_seconds", "How long the last run took."),
+		runs:     counter("runs_total", "Runs of this process, by exit code.", "code"),
+		lastEnd:  gauge("last_run_timestamp_seconds", "When the last run ended, in seconds since 1970; 0 before the first one of this process."),
+		lastGood: gauge("last_success_timestamp_seconds", "When the last run with exit code 0 ended, in seconds since 1970; 0 before the first one of this process."),
+		seconds:  gauge("last_run_duration_seconds", "How long the last run took, in seconds."),
 		steps:    counter("steps_total", "Steps by what they change and what became of them.", "kind", "action", "outcome"),
 		notes: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: "netbox_dhcp_sync", Name: "notes", Help: "Notes of the last plan by level.",
 		}, []string{"level"}),
-		requests: counter("psu_requests_total", "Requests to Windows servers by path and status; status 0 is no answer.", "server", "method", "path", "status"),
+		requests: counter("psu_requests_total", "Requests to Windows servers by path and HTTP status; status 0 is no answer, other one that HTTP does not define.", "server", "method", "path", "status"),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: "netbox_dhcp_sync", Name: "psu_request_duration_seconds", Help: "How long Windows servers take to answer.",
+			Namespace: "netbox_dhcp_sync", Name: "psu_request_duration_seconds", Help: "Time that Windows servers take to answer, in seconds.",
 			Buckets: prometheus.ExponentialBuckets(0.05, 2, 12),
 		}, []string{"server"}),
 	}
@@ -67,9 +69,18 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 func (m *Metrics) observer(host string, log logrus.FieldLogger) func(psu.Attempt) {
 	return func(a psu.Attempt) {
 		log.WithFields(logrus.Fields{"method": a.Method, "path": a.Path, "status": a.Status, "took": a.Took.Round(time.Millisecond)}).Debug("request")
-		m.requests.WithLabelValues(host, a.Method, a.Path, strconv.Itoa(a.Status)).Inc()
+		m.requests.WithLabelValues(host, a.Method, a.Path, statusLabel(a.Status)).Inc()
 		m.latency.WithLabelValues(host).Observe(a.Took.Seconds())
 	}
+}
+
+// statusLabel is an HTTP status as a label: a server must not be able to make up
+// values (C-42).
+func statusLabel(status int) string {
+	if status != 0 && http.StatusText(status) == "" {
+		return "other"
+	}
+	return strconv.Itoa(status)
 }
 
 func (m *Metrics) ran(run *Run) {
@@ -81,7 +92,9 @@ func (m *Metrics) ran(run *Run) {
 	}
 	m.seconds.Set(run.Took.Seconds())
 	if run.Plan != nil {
-		m.notes.Reset()
+		for _, level := range []plan.Level{plan.Info, plan.Skip, plan.Warning, plan.Conflict, plan.Failure, plan.Guard} {
+			m.notes.WithLabelValues(string(level)).Set(0)
+		}
 		for _, n := range run.Plan.Notes {
 			m.notes.WithLabelValues(string(n.Level)).Inc()
 		}

@@ -123,8 +123,9 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-func TestTheGuideListsEveryMetric(t *testing.T) {
-	guide, err := os.ReadFile("../../docs/sync/status-page.md")
+// C-42
+func TestThePageOfMetricsHasAllThatAreRegistered(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}

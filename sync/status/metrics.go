@@ -26,7 +26,7 @@ func (s *site) metricsHandler() (http.Handler, error) {
 type gauges struct {
 	site *site
 
-	up, expiry, scopes, leases, invalid, next *prometheus.Desc
+	up, expiry, scopes, leases, left, invalid, next *prometheus.Desc
 }
 
 func newGauges(s *site) *gauges {
@@ -35,18 +35,19 @@ func newGauges(s *site) *gauges {
 	}
 	return &gauges{
 		site:    s,
-		up:      desc("server_up", "Whether a Windows server answered the last run that asked it.", "server"),
-		expiry:  desc("certificate_expiry_timestamp_seconds", "When the trusted certificate of a Windows server ends.", "server"),
+		up:      desc("server_up", "1 if a Windows server answered the last run that asked it, else 0; absent while it is not asked.", "server"),
+		expiry:  desc("certificate_expiry_timestamp_seconds", "When the trusted certificate of a Windows server ends, in seconds since 1970; absent if it never does.", "server"),
 		scopes:  desc("scopes", "Scopes as the last run left them: synced, or left alone.", "state"),
 		leases:  desc("leases", "Leases that are remembered: active, or ended.", "state"),
+		left:    desc("differences", "Steps that the last run did not carry out: after a dry run, all of them."),
 		invalid: desc("status_violations", "Addresses with the lease status that no scope accepts."),
-		next:    desc("next_run_timestamp_seconds", "When the next run is due."),
+		next:    desc("next_run_timestamp_seconds", "When the next run is due, in seconds since 1970."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.up, g.expiry, g.scopes, g.leases, g.invalid, g.next} {
+	for _, d := range []*prometheus.Desc{g.up, g.expiry, g.scopes, g.leases, g.left, g.invalid, g.next} {
 		ch <- d
 	}
 }
@@ -89,4 +90,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	send(g.scopes, float64(synced), "synced")
 	send(g.scopes, float64(len(o.Scopes)-synced), "left_alone")
 	send(g.invalid, float64(len(o.Violations)))
+	if run := g.site.m.Known().Run; run != nil {
+		send(g.left, float64(len(left(run).Steps)))
+	}
 }
