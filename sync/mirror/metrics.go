@@ -31,7 +31,7 @@ func newMetrics() *Metrics {
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "netbox_dhcp_sync", Name: name, Help: help})
 	}
-	return &Metrics{
+	m := &Metrics{
 		runs:     counter("runs_total", "Runs of this process, by exit code.", "code"),
 		lastEnd:  gauge("last_run_timestamp_seconds", "When the last run ended, in seconds since 1970; 0 before the first one of this process."),
 		lastGood: gauge("last_success_timestamp_seconds", "When the last run with exit code 0 ended, in seconds since 1970; 0 before the first one of this process."),
@@ -46,6 +46,10 @@ func newMetrics() *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.05, 2, 12),
 		}, []string{"server"}),
 	}
+	for _, o := range []Outcome{Clean, WithErrors, Locked, HeldBack, NotPrepared} {
+		m.runs.WithLabelValues(strconv.Itoa(o.ExitCode())) // shown before the first one, so that an increase is seen
+	}
+	return m
 }
 
 func (m *Metrics) collectors() []prometheus.Collector {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real DHCP clients and relays that package netns runs in network namespaces, and the
 # virtual computers with the firmware and boot programs of the network boot suite, and the servers that
-# test/bench measures (Debian, root). Quick when they are there already. No service of theirs is started on the machine itself.
+# test/bench measures, and Prometheus's promtool (Debian, root). Quick when they are there already. No service of theirs is started on the machine itself.
 set -euo pipefail
 
 # program or file=package
@@ -18,6 +18,7 @@ readonly needed=(
   dhcpd=isc-dhcp-server
   strace=strace
   ethtool=ethtool
+  promtool=prometheus
   setpriv=util-linux
   qemu-system-x86_64=qemu-system-x86
   qemu-system-aarch64=qemu-system-arm
@@ -51,7 +52,7 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get -q -o Acquire::Retries=3 update >&2
 apt-get -q -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}" >&2
 # Nor at the next start of the machine.
-for package in kea-dhcp4-server isc-dhcp-server; do
+for package in kea-dhcp4-server isc-dhcp-server prometheus; do
   if [[ " ${missing[*]} " == *" $package "* ]]; then
     systemctl --quiet disable "$package" >&2 || echo "$package starts with the machine: systemctl disable $package" >&2
   fi
