@@ -112,6 +112,8 @@ func poolCases() []alarmCase {
 		{"a pool that will be empty began to fill an hour ago", pool("100x300 100-0.2x60", "20x300 20+0.2x60"), "6h", nil},
 		{"an office comes to work", pool("200x360 200-0.7x120 116x600", "50x360 50+0.7x120 134x600"), "9h", nil},
 		{"an office is there", pool("200x360 200-0.7x120 116x600", "50x360 50+0.7x120 134x600"), "8h", nil},
+		{"a conference comes at once and stays", pool("110x60 20x400", "20x60 110x400"), "5h", nil},
+		{"a conference is there", pool("110x60 20x400", "20x60 110x400"), "6h", nil},
 		{"a small pool fills", pool("9-0.02x400", "1+0.02x400"), "6h", nil},
 		{"leases come and go", pool("60x30 50x30 60x30 50x30 60x30 50x30 60x30 50x30 60x30 50x30 60x30 50x30 60x30", "60x30 70x30 60x30 70x30 60x30 70x30 60x30 70x30 60x30 70x30 60x30 70x30 60x30"), "6h", nil},
 		{"seven addresses rest", pool("60x30", "33x30", "quarantined", "7x30"), "15m", fires("DHCPPoolInQuarantine")},
