@@ -92,13 +92,8 @@ func commands(i *instance.Instance, file *settings.File, chain *receive.Chain) m
 			rows, err := i.AcceptNetBox(ctx)
 			return accepted{rows}, err
 		}},
-		"quarantine-end": {Changes: true, Do: func(ctx context.Context, question []byte) (any, error) {
-			var end quarantineEnd
-			if err := json.Unmarshal(question, &end); err != nil {
-				return nil, fmt.Errorf("not a question of this version: %w", err)
-			}
-			return end, i.Engine.EndQuarantine(ctx, end.Address)
-		}},
+		"quarantine-end": change[quarantineEnd, quarantineEnd](endQuarantine).command(i),
+		"lease-end":      change[endOfLease, endedLease](endLease).command(i),
 	}
 }
 

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -27,16 +29,19 @@ const (
 	leaseRuns        = "running"
 	leaseEnded       = "ended"
 	leaseQuarantined = "quarantined"
+	leaseWithdrawn   = "withdrawn" // ended by command; its client may use the address until then
 )
 
 // leaseShown is a lease as people see it.
 type leaseShown struct {
 	Address netip.Addr     `json:"address"`
 	Client  lease.ClientID `json:"client"`
-	State   string         `json:"state"`
-	Until   time.Time      `json:"until"`
-	Name    string         `json:"name,omitempty"` // the client's own word
-	Told    bool           `json:"in_netbox"`      // NetBox shows it
+	// Hardware is the hardware address of a client that is told by its identifier.
+	Hardware lease.ClientID `json:"hardware,omitempty"`
+	State    string         `json:"state"`
+	Until    time.Time      `json:"until"`
+	Name     string         `json:"name,omitempty"` // the client's own word
+	Told     bool           `json:"in_netbox"`      // NetBox shows it
 }
 
 // leaseList is all leases by address, with their state at the time now.
@@ -49,8 +54,10 @@ func leaseList(leases []lease.Lease, now time.Time) []leaseShown {
 			state = leaseRuns
 		case runs && l.State == lease.Quarantined:
 			state = leaseQuarantined
+		case runs && l.State == lease.Withdrawn:
+			state = leaseWithdrawn
 		}
-		list = append(list, leaseShown{l.Addr, l.Client, state, l.Expires, l.Hostname, !l.Unsynced})
+		list = append(list, leaseShown{l.Addr, l.Client, l.Hardware, state, l.Expires, l.Hostname, !l.Unsynced})
 	}
 	slices.SortFunc(list, func(a, b leaseShown) int { return a.Address.Compare(b.Address) })
 	return list
@@ -60,10 +67,12 @@ func leaseList(leases []lease.Lease, now time.Time) []leaseShown {
 type leaseFilter struct {
 	prefix netip.Prefix
 	client lease.ClientID
+	name   string // part of the client's own name, in lower case
 	states []string
 }
 
-func newLeaseFilter(prefix, mac string, states []string) (f leaseFilter, err error) {
+func newLeaseFilter(prefix, mac, name string, states []string) (f leaseFilter, err error) {
+	f.name = strings.ToLower(name)
 	if prefix != "" {
 		if f.prefix, err = netip.ParsePrefix(prefix); err != nil {
 			addr, notAddr := netip.ParseAddr(prefix)
@@ -81,7 +90,7 @@ func newLeaseFilter(prefix, mac string, states []string) (f leaseFilter, err err
 		}
 		f.client = lease.ClientID(strings.ToUpper(hardware.String()))
 	}
-	known := []string{leaseRuns, leaseEnded, leaseQuarantined}
+	known := []string{leaseRuns, leaseEnded, leaseQuarantined, leaseWithdrawn}
 	for _, state := range states {
 		if !slices.Contains(known, state) {
 			return f, fmt.Errorf("--state: want %s, not %q", strings.Join(known, ", "), state)
@@ -92,44 +101,65 @@ func newLeaseFilter(prefix, mac string, states []string) (f leaseFilter, err err
 }
 
 func (f leaseFilter) lets(l leaseShown) bool {
-	return (!f.prefix.IsValid() || f.prefix.Contains(l.Address)) && (f.client == "" || f.client == l.Client) &&
-		(len(f.states) == 0 || slices.Contains(f.states, l.State))
+	return (!f.prefix.IsValid() || f.prefix.Contains(l.Address)) && (f.client == "" || f.client == l.Client || f.client == l.Hardware) &&
+		(f.name == "" || strings.Contains(strings.ToLower(l.Name), f.name)) && (len(f.states) == 0 || slices.Contains(f.states, l.State))
 }
 
 func (a *app) leasesCommand() *cobra.Command {
-	var prefix, mac string
+	var prefix, mac, name string
 	var states []string
-	var asJSON bool
+	var asJSON, asCSV bool
 	cmd := &cobra.Command{
 		Use:   "leases",
-		Short: "List the leases that the server keeps",
+		Short: "List the leases that the server keeps, and change them by hand",
 		Long: `List the leases that the server keeps, by address: those that run, those that
-ended and are remembered for their client, and addresses in quarantine. Static
-addresses of NetBox have no lease. While the server runs it is asked over its
+ended and are remembered for their client, addresses in quarantine, and addresses
+whose lease was ended by command and whose client may use them still (withdrawn).
+Static addresses of NetBox have no lease. While the server runs it is asked over its
 control socket; otherwise its store is read, without a lock and without a write.
+
+Names are what clients call themselves. With --csv a cell that begins with = + - @, a
+tab or a carriage return gets an apostrophe before it, so that no spreadsheet takes it
+for a formula.
 
 Exit code 0 means that the list is whole, also if it is empty; 64 that the
 command line or the settings are wrong; 1 that the leases could not be read.`,
 		Example: `  coredhcp-netbox leases -c config.yml
   coredhcp-netbox leases -c config.yml --prefix 10.0.0.0/24 --state running
-  coredhcp-netbox leases -c config.yml --mac 52:54:00:12:34:56 --json`,
-		Args: cobra.NoArgs,
+  coredhcp-netbox leases -c config.yml --mac 52:54:00:12:34:56 --json
+  coredhcp-netbox leases -c config.yml --name printer --csv > leases.csv`,
+		Args: noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			filter, err := newLeaseFilter(prefix, mac, states)
+			filter, err := newLeaseFilter(prefix, mac, name, states)
 			if err != nil {
 				return usageError{err}
 			}
-			return a.leases(cmd.Context(), filter, asJSON)
+			return a.leases(cmd.Context(), filter, a.leasePrinter(asJSON, asCSV))
 		},
 	}
 	cmd.Flags().StringVar(&prefix, "prefix", "", "only addresses in this prefix, or this address")
 	cmd.Flags().StringVar(&mac, "mac", "", "only leases of this client")
-	cmd.Flags().StringSliceVar(&states, "state", nil, "only these: running, ended, quarantined")
+	cmd.Flags().StringVar(&name, "name", "", "only leases of clients whose name has this part, whatever its case")
+	cmd.Flags().StringSliceVar(&states, "state", nil, "only these: running, ended, quarantined, withdrawn")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	cmd.Flags().BoolVar(&asCSV, "csv", false, "print as CSV, with a header")
+	cmd.MarkFlagsMutuallyExclusive("json", "csv")
+	cmd.AddCommand(a.endLeaseCommand(), a.unquarantineCommand())
 	return cmd
 }
 
-func (a *app) leases(ctx context.Context, filter leaseFilter, asJSON bool) error {
+// leasePrinter says how a list is printed.
+func (a *app) leasePrinter(asJSON, asCSV bool) func([]leaseShown) error {
+	switch {
+	case asJSON:
+		return func(list []leaseShown) error { return a.printJSON(list) }
+	case asCSV:
+		return func(list []leaseShown) error { return writeLeasesCSV(a.stdout, list) }
+	}
+	return func(list []leaseShown) error { return printLeases(a.stdout, list) }
+}
+
+func (a *app) leases(ctx context.Context, filter leaseFilter, show func([]leaseShown) error) error {
 	file, err := a.readSettings()
 	if err != nil {
 		return err
@@ -139,10 +169,7 @@ func (a *app) leases(ctx context.Context, filter leaseFilter, asJSON bool) error
 		return err
 	}
 	list = slices.DeleteFunc(list, func(l leaseShown) bool { return !filter.lets(l) })
-	if asJSON {
-		return a.printJSON(list)
-	}
-	return printLeases(a.stdout, list)
+	return show(list)
 }
 
 // knownLeases asks the server, or reads its store where it does not run.
@@ -173,4 +200,22 @@ func printLeases(w io.Writer, list []leaseShown) error {
 	}
 	_, err := fmt.Fprintln(w, count(len(list), "lease", "leases"))
 	return err
+}
+
+// writeLeasesCSV writes a list for spreadsheets and scripts.
+func writeLeasesCSV(w io.Writer, list []leaseShown) error {
+	out := csv.NewWriter(w)
+	rows := [][]string{{"address", "client", "hardware", "state", "until", "in_netbox", "name"}}
+	for _, l := range list {
+		rows = append(rows, []string{l.Address.String(), string(l.Client), string(l.Hardware), l.State, l.Until.UTC().Format(time.RFC3339), strconv.FormatBool(l.Told), cell(l.Name)})
+	}
+	return out.WriteAll(rows)
+}
+
+// cell is text of a client that no spreadsheet takes for a formula.
+func cell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		text = "'" + text
+	}
+	return printable.Text(text)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/netip"
 	"text/tabwriter"
 	"time"
 
@@ -17,45 +16,21 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
-// quarantineEnd asks for the end of a quarantine.
-type quarantineEnd struct {
-	Address netip.Addr `json:"address"`
-}
-
+// quarantineCommand has the name of before of leases unquarantine.
 func (a *app) quarantineCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "quarantine",
-		Short: "End the quarantine of an address",
-		Args:  noSuchCommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:    "quarantine",
+		Short:  "End the quarantine of an address",
+		Hidden: true,
+		Args:   noSuchCommand,
+		RunE:   func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(&cobra.Command{
-		Use:   "end ADDRESS",
-		Short: "Let a declined address be leased again, now",
-		Long: `Let an address that a client declined be leased again, now. Without this it
-rests for netbox.lease.decline_time, since another host was seen to use it: find
-that host first, or the next client declines it again. The server must run; only
-root and its own user may ask, and it logs who did.
-
-coredhcp-netbox leases --state quarantined lists such addresses.
-
-Exit code 0 means that the quarantine has ended, 1 that there was none or that
-the server does not run, 64 that the command line or the settings are wrong.`,
-		Example: `  coredhcp-netbox quarantine end -c config.yml 10.0.0.105`,
-		Args:    exactlyOne("ADDRESS"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			addr, err := netip.ParseAddr(args[0])
-			if err != nil || !addr.Is4() {
-				return usageError{fmt.Errorf("want an IPv4 address, not %q", args[0])}
-			}
-			var done quarantineEnd
-			if err := a.askRunning(cmd.Context(), "quarantine-end", quarantineEnd{addr}, &done); err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(a.stdout, "%s: the quarantine has ended\n", addr)
-			return err
-		},
-	})
+	end := a.unquarantineCommand()
+	end.Use, end.RunE = "end ADDRESS", func(cmd *cobra.Command, args []string) error {
+		fmt.Fprintln(a.stderr, "coredhcp-netbox: quarantine end is called leases unquarantine now")
+		return a.unquarantine(cmd.Context(), args[0])
+	}
+	cmd.AddCommand(end)
 	return cmd
 }
 

@@ -94,6 +94,9 @@ func (i *Instance) open(ctx context.Context) error {
 		return err
 	}
 	i.Engine = engine
+	if i.pool.alone {
+		return i.openAlone(ctx)
+	}
 	i.startCopy(ctx)
 	if err := i.openStore(ctx); err != nil {
 		return &StoreError{err}
@@ -151,11 +154,12 @@ func (i *Instance) engineConfig() lease.Config {
 		WriteBack:   i.Settings.Inventory == "" && !i.pool.Rehearse && i.Settings.Dynamic.WriteBack != "none",
 		MakeObjects: i.Settings.Dynamic.WriteBack == "leased",
 	}
-	if !i.pool.Rehearse { // which would doubt the clock of the server that runs
+	command := i.pool.Rehearse || i.pool.alone
+	if !command { // which would doubt the clock of the server that runs
 		c.Clock = machineClock()
 	}
 	c.Probe, c.ARP, c.InUse = i.echo, i.arp, i.inUse
-	if i.pool.Rehearse { // which sends nothing
+	if command { // which sends nothing
 		c.ARP = nil
 		c.Probe = func(context.Context, netip.Addr, time.Duration) (bool, error) { return false, nil }
 	}

@@ -41,6 +41,7 @@ type Pool struct {
 	// Anew makes a rehearsal read NetBox now, also where there is a copy on disk.
 	Anew bool
 
+	alone  bool // see Alone
 	mu     sync.Mutex
 	own    []dhcp4.Handler
 	loaded string // absolute path; empty in a stock build

@@ -31,6 +31,7 @@ const (
 	Bound       State = iota + 1 // acknowledged until Expires
 	Released                     // given back at Expires
 	Quarantined                  // declined, left alone until Expires
+	Withdrawn                    // ended by the operator; its client may use it until Expires (C-10)
 )
 
 // String names the state as logs and tables show it.
@@ -42,6 +43,8 @@ func (s State) String() string {
 		return "released"
 	case Quarantined:
 		return "quarantined"
+	case Withdrawn:
+		return "withdrawn"
 	}
 	return "unknown"
 }

@@ -63,6 +63,6 @@ func (l *Leases) unrested(addr netip.Addr, now time.Time) (Lease, Revision, erro
 	}
 	next := stored.Lease
 	next.Addr, next.Client, next.State, next.Unsynced = addr, Declined, Released, true
-	next.Expires = seconds(now.Add(-l.policy.ReclaimGrace - time.Second))
+	next.Expires = l.longFree(now)
 	return next, stored.revision, nil
 }

@@ -51,7 +51,7 @@ func (d *decider) waits(a *ipam.Address) bool {
 func (d *decider) leasedToOther(a *ipam.Address, port *ipam.Interface) (Binding, bool) {
 	b := d.binding(a)
 	switch {
-	case b.Client == "", b.Client == d.m.Client, b.State != Bound, b.Expires.Equal(forever()):
+	case b.Client == "", b.Client == d.m.Client, b.State != Bound && b.State != Withdrawn, b.Expires.Equal(forever()):
 		return b, false
 	case !b.Expires.Add(d.f.Policy.ReclaimGrace).After(d.now) && !d.f.Stepped: // else it may run still (S-14)
 		return b, false

@@ -88,8 +88,11 @@ func tree(t *testing.T, dir string) string {
 // C-3, C-4, C-5
 func TestTheOperatorTellsTheServer(t *testing.T) {
 	conf, addr := lab(t, pool)
-	if _, stderr, code := run(t, "quarantine", "end", "--conf", conf, "10.77.0.100"); code != 1 || !strings.Contains(stderr, "no server is running") {
+	if _, stderr, code := run(t, "accept", "--conf", conf); code != 1 || !strings.Contains(stderr, "no server is running") {
 		t.Errorf("without a server: exit code %d, %s", code, stderr)
+	}
+	if _, stderr, code := run(t, "leases", "unquarantine", "--conf", conf, "10.77.0.100"); code != 1 || !strings.Contains(stderr, "there are no leases yet") {
+		t.Errorf("before a server ran: exit code %d, %s", code, stderr)
 	}
 	serve(t, conf)
 	got := leased(t, addr, 9)
@@ -98,9 +101,12 @@ func TestTheOperatorTellsTheServer(t *testing.T) {
 		code int
 		want string
 	}{
-		"no quarantine":        {[]string{"quarantine", "end", got}, 1, got + ": the address is not in quarantine"},
-		"no address":           {[]string{"quarantine", "end", "soon"}, 64, "IPv4 address"},
-		"no argument":          {[]string{"quarantine", "end"}, 64, "ADDRESS"},
+		"no quarantine":        {[]string{"leases", "unquarantine", got}, 1, got + ": the address is not in quarantine"},
+		"no address":           {[]string{"leases", "unquarantine", "soon"}, 64, "IPv4 address"},
+		"no argument":          {[]string{"leases", "unquarantine"}, 64, "ADDRESS"},
+		"the name of before":   {[]string{"quarantine", "end", got}, 1, "leases unquarantine now"},
+		"no lease to end":      {[]string{"leases", "end", "10.77.3.9"}, 1, "10.77.3.9: no lease of this address runs"},
+		"no such action":       {[]string{"leases", "stop"}, 64, "stop"},
 		"no such command":      {[]string{"quarantine", "begin"}, 64, "begin"},
 		"an inventory":         {[]string{"accept"}, 1, "inventory"},
 		"what is known":        {[]string{"snapshot", "show"}, 0, "prefixes"},
@@ -136,7 +142,7 @@ func TestTheOperatorEndsAQuarantine(t *testing.T) {
 	if reply, err := a.Acquire(mac(10)); !errors.Is(err, relay.ErrSilence) {
 		t.Errorf("another client got %v, %v in the quarantine", reply, err)
 	}
-	if stdout, stderr, code := run(t, "quarantine", "end", got, "--conf", conf); code != 0 || stdout != got+": the quarantine has ended\n" {
+	if stdout, stderr, code := run(t, "leases", "unquarantine", got, "--conf", conf); code != 0 || stdout != got+": the quarantine has ended\n" {
 		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 	}
 	if list := quarantined(); strings.Contains(list, got) {
@@ -145,7 +151,7 @@ func TestTheOperatorEndsAQuarantine(t *testing.T) {
 	if again := leased(t, addr, 10); again != got {
 		t.Errorf("another client got %s, want %s", again, got)
 	}
-	if _, stderr, code := run(t, "quarantine", "end", got, "--conf", conf); code != 1 || !strings.Contains(stderr, "not in quarantine") {
+	if _, stderr, code := run(t, "leases", "unquarantine", got, "--conf", conf); code != 1 || !strings.Contains(stderr, "not in quarantine") {
 		t.Errorf("a second time: exit code %d: %s", code, stderr)
 	}
 }
