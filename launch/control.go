@@ -13,6 +13,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/control"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
@@ -94,6 +95,10 @@ func commands(i *instance.Instance, file *settings.File, chain *receive.Chain) m
 		}},
 		"quarantine-end": change[quarantineEnd, quarantineEnd](endQuarantine).command(i),
 		"lease-end":      change[endOfLease, endedLease](endLease).command(i),
+		"lease-import":   change[[]lease.Arrival, []lease.Arrived](importLeases).command(i),
+		"lease-import-plan": {Do: func(ctx context.Context, question []byte) (any, error) {
+			return change[[]lease.Arrival, []lease.Arrived](rehearseImport).command(i).Do(ctx, question)
+		}},
 	}
 }
 

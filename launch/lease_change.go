@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/control"
@@ -45,15 +46,20 @@ func (do change[Q, A]) ask(ctx context.Context, a *app, file *settings.File, nam
 
 // alone opens the store on disk for do. The log has errors only, since the command says
 // the rest.
-func (a *app) alone(ctx context.Context, file *settings.File, begin bool, do func(*instance.Instance) error) error {
-	if a.logLevel == "info" {
-		a.logLevel = "error"
-	}
-	log, err := a.logger()
+func (a *app) alone(ctx context.Context, file *settings.File, anew bool, do func(*instance.Instance) error) error {
+	log, err := a.errorsOnly()
 	if err != nil {
 		return err
 	}
-	return instance.Alone(ctx, file, log, begin, do)
+	return instance.Alone(ctx, file, log, anew, do)
+}
+
+// errorsOnly is the log of a command that says by itself what it does.
+func (a *app) errorsOnly() (*logrus.Entry, error) {
+	if a.logLevel == "info" {
+		a.logLevel = "error"
+	}
+	return a.logger()
 }
 
 // quarantineEnd asks for the end of a quarantine.

@@ -34,6 +34,8 @@ const (
 	// maxQuestion and maxAnswer are in bytes.
 	maxQuestion = 1 << 20
 	maxAnswer   = 1 << 30
+	// maxLogged is how much of a question the log has, in bytes.
+	maxLogged = 300
 	// askTime bounds the wait for a question to arrive, workTime all work on it.
 	askTime  = 5 * time.Second
 	workTime = 2 * time.Minute
@@ -205,7 +207,7 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	answer, err := h.command.Do(ctx, question)
 	if h.command.Changes {
-		line := h.log.WithFields(h.fields(peer)).WithField("question", string(question))
+		line := h.log.WithFields(h.fields(peer)).WithField("question", string(question[:min(len(question), maxLogged)]))
 		if err != nil {
 			line.WithError(err).Warn("changed nothing by command")
 		} else {

@@ -19,14 +19,14 @@ import (
 // command while no server runs, and closes it after do (C-11). The engine is the one that
 // serves: it knows NetBox from the copy on disk, or reads it where there is none, and
 // marks what NetBox is to be told, which the next start does. Nothing else is started.
-// A store that is not there yet is made if begin is set. The error wraps syscall.EAGAIN
-// where a server has the store open.
-func Alone(ctx context.Context, file *settings.File, log logrus.FieldLogger, begin bool, do func(*Instance) error) (err error) {
+// With anew NetBox is read in any case, and a store that is not there yet is made. The
+// error wraps syscall.EAGAIN where a server has the store open.
+func Alone(ctx context.Context, file *settings.File, log logrus.FieldLogger, anew bool, do func(*Instance) error) (err error) {
 	dir := leaseFolder(file.NetBox)
-	if _, err := os.Stat(filepath.Join(dir, "LOCK")); errors.Is(err, fs.ErrNotExist) && !begin {
+	if _, err := os.Stat(filepath.Join(dir, "LOCK")); errors.Is(err, fs.ErrNotExist) && !anew {
 		return fmt.Errorf("there are no leases yet: no server has run with these settings, and %s is no lease store: %w", dir, fs.ErrNotExist)
 	}
-	i, err := (&Pool{alone: true}).start(file, log)
+	i, err := (&Pool{alone: true, Anew: anew}).start(file, log)
 	if err != nil {
 		return err
 	}

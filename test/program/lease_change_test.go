@@ -4,11 +4,14 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
@@ -180,5 +183,51 @@ func TestLeasesAreFoundByNameAndWrittenAsCSV(t *testing.T) {
 	names := map[string]bool{rows[1][6]: true, rows[2][6]: true}
 	if rows[0][6] != "name" || !names["Printer-7"] || !names[`'=HYPERLINK("http://192.0.2.1","printer")`] {
 		t.Errorf("%q", rows)
+	}
+}
+
+// C-14: leases of another server move in while the server runs, and clients are served
+// meanwhile. Their clients keep their addresses, and a second import changes nothing.
+func TestLeasesMoveInWhileTheServerRuns(t *testing.T) {
+	conf, addr := lab(t, pool)
+	serve(t, conf)
+	var text strings.Builder
+	ends := time.Now().Add(time.Hour).Unix()
+	for n := range 700 { // the last ones of the pool, in several questions
+		fmt.Fprintf(&text, "%d %s %s pc-%d *\n", ends, mac(1000+n), netip.AddrFrom4([4]byte{10, 77, byte(1 + n/256), byte(n)}), n)
+	}
+	path := filepath.Join(filepath.Dir(conf), "dnsmasq.leases")
+	write(t, path, text.String())
+	done := make(chan struct{})
+	served := make(chan error, 1)
+	go func() {
+		defer close(served)
+		a := agent(t, addr)
+		for n := 0; ; n++ {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if _, err := a.Acquire(mac(n % 5)); err != nil {
+				served <- err
+				return
+			}
+		}
+	}()
+	stdout, stderr, code := run(t, "leases", "import", path, "--conf", conf, "--yes")
+	close(done)
+	if err := <-served; err != nil {
+		t.Errorf("a client meanwhile: %v", err)
+	}
+	if !strings.Contains(stdout, "700  read") || code > 1 {
+		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	if got := leased(t, addr, 1500); got != "10.77.2.244" {
+		t.Errorf("a client whose lease moved in got %s", got)
+	}
+	stdout, _, _ = run(t, "leases", "import", path, "--conf", conf, "--yes")
+	if !strings.Contains(stdout, "0  imported") {
+		t.Errorf("a second import: %s", stdout)
 	}
 }
