@@ -317,14 +317,10 @@ func (a *app) rehearsal(file *settings.File, do func(*instance.Instance) error) 
 	if err != nil {
 		return err
 	}
-	pool := &instance.Pool{Rehearse: true, Anew: true}
-	if err := pool.UseFile(file.Path); err != nil {
-		return err
-	}
-	defer func() { _ = pool.Close() }() // a rehearsal keeps nothing
-	i, err := pool.Join("", log)
+	i, err := instance.Rehearsal(file, log)
 	if err != nil {
 		return err
 	}
+	defer func() { _ = i.Close() }() // a rehearsal keeps nothing
 	return do(i)
 }

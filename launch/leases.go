@@ -144,7 +144,7 @@ command line or the settings are wrong; 1 that the leases could not be read.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	cmd.Flags().BoolVar(&asCSV, "csv", false, "print as CSV, with a header")
 	cmd.MarkFlagsMutuallyExclusive("json", "csv")
-	cmd.AddCommand(a.endLeaseCommand(), a.unquarantineCommand(), a.exportCommand(), a.importCommand())
+	cmd.AddCommand(a.endLeaseCommand(), a.unquarantineCommand(), a.reserveCommand(), a.exportCommand(), a.importCommand())
 	return cmd
 }
 

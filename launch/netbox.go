@@ -215,10 +215,7 @@ func (a *app) bootstrap(ctx context.Context, yes, example bool) error {
 	if err != nil {
 		return err
 	}
-	// The server's own token may not create anything.
-	if path := os.Getenv("NETBOX_TOKEN_FILE"); path != "" {
-		file.NetBox.TokenFile, file.NetBox.EnvToken = path, ""
-	}
+	operatorsToken(file)
 	client, err := a.client(file)
 	if err != nil {
 		return err
@@ -253,6 +250,14 @@ func (a *app) bootstrap(ctx context.Context, yes, example bool) error {
 	}
 	fmt.Fprintf(a.stdout, "%s: done\n", client.URL())
 	return nil
+}
+
+// operatorsToken takes the token of NETBOX_TOKEN_FILE, since that of the server may not
+// change what people keep.
+func operatorsToken(file *settings.File) {
+	if path := os.Getenv("NETBOX_TOKEN_FILE"); path != "" {
+		file.NetBox.TokenFile, file.NetBox.EnvToken = path, ""
+	}
 }
 
 // needs lists what a server with these settings needs of NetBox.

@@ -5,9 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease/pebblestore"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
@@ -22,6 +27,25 @@ func StoredLeases(ctx context.Context, s settings.NetBox) ([]lease.Lease, map[st
 
 // leaseFolder is where the lease store is.
 func leaseFolder(s settings.NetBox) string { return filepath.Join(s.Store.Path, "leases") }
+
+// Rehearsal opens what a server with the settings of a file would serve from, with
+// NetBox as it is now, and without a lock or a write. Close it.
+func Rehearsal(file *settings.File, log logrus.FieldLogger) (*Instance, error) {
+	return (&Pool{Rehearse: true, Anew: true}).start(file, log)
+}
+
+// Foresee has a rehearsal serve from its snapshot with one address changed, or made where
+// it has no id yet. Clients are answered from it from then on.
+func (i *Instance) Foresee(changed *ipam.Address) {
+	objects := *i.Snapshot().Objects()
+	objects.Addresses = maps.Clone(objects.Addresses)
+	objects.Addresses[changed.ID] = changed
+	snapshot, _ := ipam.Build(&objects, options(i.Settings))
+	i.publish(snapshot)
+}
+
+// RecordFields are the custom fields that hold lease records and reservations.
+func (i *Instance) RecordFields() follow.Fields { return recordFields(i.Settings) }
 
 // RestsOn says in words what a rehearsal knows, and from where.
 func (i *Instance) RestsOn() []string { return i.restsOn }

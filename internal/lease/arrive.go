@@ -177,12 +177,16 @@ func (e *Engine) arrive(a *Arrival, now time.Time) (Arrived, Change) {
 
 // arrivalMessage is the renewal that the client of an imported lease sends.
 func arrivalMessage(a *Arrival) *ClientMessage {
-	m := &ClientMessage{Type: Request, Client: a.Client, ClientIdentifier: a.Identifier, ClientAddr: a.Addr, Identifier: a.Addr, Source: a.Addr, Delivery: DeliveryUnicast}
-	hardware := a.Client
-	if a.Hardware != "" {
-		hardware = a.Hardware
-	}
-	if mac, err := ipam.ParseMAC(string(hardware)); err == nil {
+	m := Renewal(a.Lease)
+	m.Hardware, m.ClientIdentifier = "", a.Identifier
+	return &m
+}
+
+// Renewal is the message of the client of a lease that renews it, sent from its address
+// to this server.
+func Renewal(l Lease) ClientMessage {
+	m := ClientMessage{Type: Request, Client: l.Client, Hardware: l.Hardware, ClientAddr: l.Addr, Identifier: l.Addr, Source: l.Addr, Delivery: DeliveryUnicast}
+	if mac, err := ipam.ParseMAC(string(l.Shown())); err == nil {
 		m.MAC, m.HasMAC = mac, true
 	}
 	return m

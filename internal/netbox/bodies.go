@@ -7,8 +7,8 @@ import (
 	api "github.com/netbox-community/go-netbox/v4"
 )
 
-// AddressPatch is a change of an IP address: its custom fields and the
-// interface it is assigned to.
+// AddressPatch is a change of an IP address: its custom fields, the interface it is
+// assigned to, its status and its tags.
 type AddressPatch struct {
 	ID           int64
 	CustomFields map[string]any // those to change, by name; nil clears one
@@ -17,7 +17,10 @@ type AddressPatch struct {
 	Assign  bool
 	To      Table // Interfaces or VMInterfaces
 	ToID    int64
-	Message string // for the change log, see Version.ChangelogMessage; empty: none
+	Status  string  // empty: it stays
+	SetTags bool    // the tags become Tags, by id
+	Tags    []int64 // may be none
+	Message string  // for the change log, see Version.ChangelogMessage; empty: none
 }
 
 // Body is the patch in go-netbox's words. NetBox passes over the id where the
@@ -36,6 +39,12 @@ func (a AddressPatch) Body() any {
 		r.SetAssignedObjectId(a.ToID)
 	}
 	r.AdditionalProperties = map[string]any{"id": a.ID}
+	if a.Status != "" {
+		r.SetStatus(api.PatchedWritableIPAddressRequestStatus(a.Status))
+	}
+	if a.SetTags { // references by id, which go-netbox has no words for in lists
+		r.AdditionalProperties["tags"] = append([]int64{}, a.Tags...)
+	}
 	if a.Message != "" {
 		r.AdditionalProperties["changelog_message"] = a.Message
 	}
@@ -45,8 +54,8 @@ func (a AddressPatch) Body() any {
 // NewAddress is an IP address that is made.
 type NewAddress struct {
 	Address      netip.Prefix
-	VRF          int64 // 0: global table
-	Tag          int64
+	VRF          int64          // 0: global table
+	Tag          int64          // 0: none
 	CustomFields map[string]any // by name
 	To           Table          // of the interface that it is assigned to; empty: to none
 	ToID         int64
@@ -63,7 +72,10 @@ func (a NewAddress) Body() any {
 		r.SetAssignedObjectId(a.ToID)
 	}
 	// References by id, which go-netbox has no words for in lists.
-	r.AdditionalProperties = map[string]any{"tags": []int64{a.Tag}}
+	r.AdditionalProperties = map[string]any{}
+	if a.Tag != 0 {
+		r.AdditionalProperties["tags"] = []int64{a.Tag}
+	}
 	if a.VRF != 0 {
 		r.AdditionalProperties["vrf"] = a.VRF
 	}

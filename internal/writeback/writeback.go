@@ -1,7 +1,8 @@
 // Package writeback tells NetBox about leases: it takes what the engine marked
 // as not yet told, and brings the records of those addresses up to date. It is
 // never on the packet path and decides nothing about leases. The marks in the
-// store are its queue (S-4), so nothing is lost when it stops at any moment.
+// store are its queue (S-4), so nothing is lost when it stops at any moment. It also
+// writes the reservation that an operator makes of a lease.
 package writeback
 
 import (
