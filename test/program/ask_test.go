@@ -215,29 +215,38 @@ func TestDecisionsAreCountedByReason(t *testing.T) {
 	}
 }
 
-// The commands of the page work as they stand there.
-func TestThePageHowToAskTheServerIsRight(t *testing.T) {
+// commandsOf are the commands in the first block of a section of the page for operators.
+func commandsOf(t *testing.T, title string) (lines []string) {
+	t.Helper()
 	page, err := os.ReadFile("../../docs/operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, found := strings.Cut(string(page), "\n## Ask it\n")
+	_, section, found := strings.Cut(string(page), "\n## "+title+"\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	_, block, inBlock := strings.Cut(section, "```sh\n")
 	block, _, _ = strings.Cut(block, "```")
 	if !found || !inBlock {
-		t.Fatal("docs/operations.md has no section with commands on how to ask the server")
+		t.Fatalf("docs/operations.md has no section %q with commands", title)
 	}
-	conf, _ := lab(t, pool)
-	var commands [][]string
-	ofServer := make(map[int]bool) // by number: it answers nothing from the files
 	for line := range strings.Lines(block) {
-		command, what, _ := strings.Cut(line, "#")
-		words := strings.Fields(strings.ReplaceAll(command, "config.yml", conf))
-		if len(words) == 0 || words[0] != "coredhcp-netbox" {
+		if words := strings.Fields(line); len(words) == 0 || words[0] != "coredhcp-netbox" {
 			t.Errorf("%q is no command of this program", line)
 			continue
 		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// The commands of the page work as they stand there.
+func TestThePageHowToAskTheServerIsRight(t *testing.T) {
+	conf, _ := lab(t, pool)
+	var commands [][]string
+	ofServer := make(map[int]bool) // by number: it answers nothing from the files
+	for _, line := range commandsOf(t, "Ask it") {
+		command, what, _ := strings.Cut(line, "#")
+		words := strings.Fields(strings.ReplaceAll(command, "config.yml", conf))
 		ofServer[len(commands)] = strings.Contains(what, "while the server runs")
 		commands = append(commands, words[1:])
 	}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -229,5 +230,57 @@ func TestLeasesMoveInWhileTheServerRuns(t *testing.T) {
 	stdout, _, _ = run(t, "leases", "import", path, "--conf", conf, "--yes")
 	if !strings.Contains(stdout, "0  imported") {
 		t.Errorf("a second import: %s", stdout)
+	}
+}
+
+// The commands of the page about leases by hand, and about moving in, are right as they
+// stand there: with leases at the addresses that they name, and files where they look.
+func TestThePageHowToChangeLeasesIsRight(t *testing.T) {
+	conf, _ := lab(t, pool)
+	dir := filepath.Dir(conf)
+	ends := time.Now().Add(time.Hour).UTC()
+	leases := fmt.Sprintf(`{"address":"10.77.1.5","client":"52:54:00:00:00:05","state":"leased","ends":%[1]q}
+{"address":"10.77.1.6","client":"00:00:00:00:00:00","state":"abandoned","ends":%[1]q}
+{"address":"10.77.1.7","client":"52:54:00:00:00:07","state":"leased","ends":%[1]q}
+`, ends.Format(time.RFC3339))
+	files := map[string]string{
+		"dhcpd.leases":      "lease 10.77.1.8 {\n  ends epoch " + strconv.FormatInt(ends.Unix(), 10) + ";\n  hardware ethernet 52:54:00:00:00:08;\n}\n",
+		"kea-leases4.csv":   "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state\n",
+		"kea-leases4.csv.2": "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state\n",
+		"dnsmasq.leases":    strconv.FormatInt(ends.Unix(), 10) + " 52:54:00:00:00:09 10.77.1.9 * *\n",
+		"dhcp-export.xml":   "<DHCPServer></DHCPServer>",
+		"leases.jsonl":      leases,
+	}
+	for name, text := range files {
+		write(t, filepath.Join(dir, name), text)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "state"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if stdout, stderr, code := run(t, "leases", "import", filepath.Join(dir, "leases.jsonl"), "--conf", conf, "--yes"); code != 0 {
+		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	ran := 0
+	for _, title := range []string{"Leases by hand", "Moving in from dhcpd, Kea, dnsmasq, Windows"} {
+		for _, line := range commandsOf(t, title) {
+			command, _, _ := strings.Cut(line, "#")
+			words := strings.Fields(strings.ReplaceAll(command, "config.yml", conf))[1:]
+			for i, word := range words {
+				if _, ok := files[filepath.Base(word)]; ok {
+					words[i] = filepath.Join(dir, filepath.Base(word))
+				}
+			}
+			want := 0
+			if words[1] == "reserve" { // an inventory stands in for NetBox here, which is not written to
+				want = 64
+			}
+			if stdout, stderr, code := run(t, words...); code != want {
+				t.Errorf("%q: exit code %d\n%s%s", line, code, stdout, stderr)
+			}
+			ran++
+		}
+	}
+	if ran < 12 {
+		t.Errorf("only %d commands", ran)
 	}
 }
