@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/capture"
 )
 
 // captured is one message of a client as it was seen on the wire.
@@ -23,22 +25,9 @@ type captured struct {
 // file, a hex dump (of tcpdump, tshark, xxd or hexdump) of a frame or of a message,
 // or the bytes themselves.
 func captures(data []byte) ([]captured, error) {
-	var frames [][]byte
-	switch magic := firstWord(data); magic {
-	case 0xa1b2c3d4, 0xa1b23c4d:
-		frames = pcapFrames(data, binary.BigEndian)
-	case 0xd4c3b2a1, 0x4d3cb2a1:
-		frames = pcapFrames(data, binary.LittleEndian)
-	case 0x0a0d0d0a:
-		frames = pcapngFrames(data)
-	default:
-		if isText(data) {
-			var err error
-			if data, err = hexDump(string(data)); err != nil {
-				return nil, err
-			}
-		}
-		frames = [][]byte{data}
+	frames, err := framesOf(data)
+	if err != nil {
+		return nil, err
 	}
 	var found []captured
 	for _, frame := range frames {
@@ -52,11 +41,24 @@ func captures(data []byte) ([]captured, error) {
 	return found, nil
 }
 
-func firstWord(data []byte) uint32 {
-	if len(data) < 4 {
-		return 0
+// framesOf are the frames of a capture as far as it can be read, or what else is in data.
+func framesOf(data []byte) (frames [][]byte, err error) {
+	file, err := capture.Open(bytes.NewReader(data))
+	for err == nil {
+		var frame capture.Frame
+		if frame, err = file.Next(); err == nil {
+			frames = append(frames, bytes.Clone(frame.Bytes))
+		}
 	}
-	return binary.BigEndian.Uint32(data)
+	if !errors.Is(err, capture.ErrFormat) {
+		return frames, nil
+	}
+	if isText(data) {
+		if data, err = hexDump(string(data)); err != nil {
+			return nil, err
+		}
+	}
+	return [][]byte{data}, nil
 }
 
 func isText(data []byte) bool {
@@ -66,49 +68,6 @@ func isText(data []byte) bool {
 		}
 	}
 	return true
-}
-
-// pcapFrames reads the classic format: a header of 24 bytes, and 16 before each
-// frame.
-func pcapFrames(data []byte, order binary.ByteOrder) (frames [][]byte) {
-	const header, record = 24, 16
-	for data = data[min(header, len(data)):]; len(data) >= record; {
-		n := int(order.Uint32(data[8:]))
-		if n > len(data)-record {
-			return frames
-		}
-		frames, data = append(frames, data[record:record+n]), data[record+n:]
-	}
-	return frames
-}
-
-// pcapngFrames reads enhanced and simple packet blocks.
-func pcapngFrames(data []byte) (frames [][]byte) {
-	const section, simple, enhanced = 0x0a0d0d0a, 3, 6
-	var order binary.ByteOrder = binary.LittleEndian
-	for len(data) >= 12 {
-		if firstWord(data) == section {
-			order = binary.LittleEndian
-			if binary.BigEndian.Uint32(data[8:]) == 0x1a2b3c4d {
-				order = binary.BigEndian
-			}
-		}
-		kind, size := order.Uint32(data), int(order.Uint32(data[4:]))
-		if size < 12 || size > len(data) {
-			return frames
-		}
-		body := data[8 : size-4]
-		switch {
-		case kind == enhanced && len(body) >= 20:
-			n := min(int(order.Uint32(body[12:])), len(body)-20)
-			frames = append(frames, body[20:20+n])
-		case kind == simple && len(body) >= 4:
-			n := min(int(order.Uint32(body)), len(body)-4)
-			frames = append(frames, body[4:4+n])
-		}
-		data = data[size:]
-	}
-	return frames
 }
 
 // hexDump reads the bytes of a dump: offsets in front and text behind are left out.

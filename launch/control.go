@@ -78,8 +78,7 @@ func commands(i *instance.Instance, file *settings.File, chain *receive.Chain) m
 			return leaseList(i.Engine.Leases(), time.Now()), nil
 		}},
 		"snapshot": {Do: func(context.Context, []byte) (any, error) {
-			shown := snapshotOf(i.Snapshot())
-			shown.Confirmed, _ = i.Engine.Freshness()
+			shown := shownNow(i)
 			shown.NotReady = i.NotReady()
 			return shown, nil
 		}},
@@ -88,6 +87,13 @@ func commands(i *instance.Instance, file *settings.File, chain *receive.Chain) m
 		}},
 		"store": {Do: func(ctx context.Context, _ []byte) (any, error) {
 			return i.CheckStore(ctx, time.Now()), nil
+		}},
+		"known": {Do: func(_ context.Context, question []byte) (any, error) {
+			var want knownQuestion
+			if err := json.Unmarshal(question, &want); err != nil {
+				return nil, fmt.Errorf("not a question of this version: %w", err)
+			}
+			return want.answer(i)
 		}},
 		"accept": {Changes: true, Do: func(ctx context.Context, _ []byte) (any, error) {
 			rows, err := i.AcceptNetBox(ctx)

@@ -149,30 +149,13 @@ func (a *app) explain(cmd *cobra.Command, q question) error {
 
 // explainFromFiles answers without a server.
 func (a *app) explainFromFiles(cmd *cobra.Command, file *settings.File, what asked, anew bool) (answer, error) {
-	if !cmd.Flags().Changed("loglevel") {
-		a.logLevel = "error"
-	}
-	log, err := a.logger()
+	w, err := a.rehearsal(cmd, file, rehearsalOf{anew: anew})
 	if err != nil {
 		return answer{}, err
 	}
-	pool := instance.Default
-	pool.Rehearse, pool.Anew = true, anew
-	_, links, err := a.loadChain(pool, file.Path, only(harmless))
-	if err != nil {
-		return answer{}, err
-	}
-	defer func() { _ = pool.Close() }() // a rehearsal keeps nothing
-	i, err := pool.Join("", log)
-	if err != nil {
-		return answer{}, err
-	}
-	chain, err := chainOf(&pool.Exchanges, i, file, links)
-	if err != nil {
-		return answer{}, err
-	}
-	result := what.answer(&chain, i)
-	result.RestsOn = append(i.RestsOn(), notAsked(file.Chain)...)
+	defer w.close()
+	result := what.answer(&w.chain, w.instance)
+	result.RestsOn = append(w.instance.RestsOn(), notAsked(file.Chain)...)
 	return result, nil
 }
 

@@ -44,7 +44,7 @@ func run(ctx context.Context, list []*plugins.Plugin, args []string, stdout, std
 	code := exitCode(err)
 	var problems settings.Problems
 	switch {
-	case err == nil || errors.Is(err, errReported):
+	case err == nil || errors.Is(err, errReported) || errors.Is(err, errDiffers):
 	case errors.As(err, &problems):
 		fmt.Fprintln(stderr, problems.Error())
 	default:
@@ -68,8 +68,28 @@ func exitCode(err error) int {
 		return exit.Locked
 	case errors.As(err, &usage):
 		return exit.Usage
+	case errors.As(err, new(troubleError)):
+		return exit.Trouble
 	}
 	return exit.Failed
+}
+
+// errDiffers ends with exit.Failed, as diff does, and needs no further word (C-21).
+var errDiffers = errors.New("there are differences")
+
+// troubleError is trouble of a command whose exit.Failed says that things differ.
+type troubleError struct{ error }
+
+func (e troubleError) Unwrap() error { return e.error }
+
+// troubled marks err as trouble, unless it says that things differ or that the command
+// line or the settings are wrong.
+func troubled(err error) error {
+	var problems settings.Problems
+	if err == nil || errors.Is(err, errDiffers) || errors.As(err, new(usageError)) || errors.As(err, &problems) {
+		return err
+	}
+	return troubleError{err}
 }
 
 // app is what all commands share.

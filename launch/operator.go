@@ -5,15 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/control"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
-	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
 // quarantineCommand has the name of before of leases unquarantine.
@@ -97,87 +92,6 @@ func listRunning[T any](a *app, cmd *cobra.Command, show func(io.Writer, T) erro
 	return cmd
 }
 
-// snapshotShown is what is known of NetBox.
-type snapshotShown struct {
-	Prefixes  int       `json:"prefixes"`
-	Addresses int       `json:"addresses"`
-	MACs      int       `json:"macs"`
-	Machines  int       `json:"machines"`
-	Confirmed time.Time `json:"confirmed,omitzero"` // when it last agreed with NetBox
-	NotReady  []string  `json:"not_ready,omitempty"`
-}
-
-func snapshotOf(s *ipam.Snapshot) (shown snapshotShown) {
-	if s == nil {
-		return shown
-	}
-	o := s.Objects()
-	shown.Prefixes, shown.Addresses, shown.MACs, shown.Machines = len(o.Prefixes), len(o.Addresses), len(o.MACs), len(o.Machines)
-	return shown
-}
-
-func (a *app) snapshotCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "snapshot",
-		Short: "Show what the server knows of NetBox",
-		Args:  noSuchCommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	show := &cobra.Command{
-		Use:   "show",
-		Short: "Show how much is known of NetBox, since when, and what is not right",
-		Long: `Show how much the server knows of NetBox, when that last agreed with NetBox, and
-why clients are not served as NetBox has them, if so. While the server runs it is
-asked over its control socket; otherwise the copy on disk, or the inventory, is
-read.
-
-Exit code 0 means that there is a snapshot, 1 that there is none or that it could
-not be read, 64 that the command line or the settings are wrong.`,
-		Example: `  coredhcp-netbox snapshot show -c config.yml`,
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.showSnapshot(cmd.Context(), asJSON) },
-	}
-	show.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
-	cmd.AddCommand(show)
-	return cmd
-}
-
-func (a *app) showSnapshot(ctx context.Context, asJSON bool) error {
-	file, err := a.readSettings()
-	if err != nil {
-		return err
-	}
-	var shown snapshotShown
-	err = askServer(ctx, file, "snapshot", nil, &shown)
-	if errors.Is(err, control.ErrNoServer) {
-		stored, readErr := instance.StoredSnapshot(file.NetBox)
-		if errors.Is(readErr, fs.ErrNotExist) {
-			return errors.New("no server runs with these settings, and none has left a copy of NetBox")
-		}
-		shown, err = snapshotOf(stored), readErr
-	}
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		return a.printJSON(shown)
-	}
-	return shown.print(a.stdout)
-}
-
-func (s snapshotShown) print(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "prefixes\t%d\naddresses\t%d\nMAC addresses\t%d\nmachines\t%d\n", s.Prefixes, s.Addresses, s.MACs, s.Machines)
-	if !s.Confirmed.IsZero() {
-		fmt.Fprintf(t, "agreed with NetBox\t%s\n", s.Confirmed.UTC().Format(time.RFC3339))
-	}
-	for _, reason := range s.NotReady {
-		fmt.Fprintf(t, "not right\t%s\n", reason)
-	}
-	return t.Flush()
-}
-
 // noSuchCommand refuses words that are no command.
 func noSuchCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
@@ -191,6 +105,16 @@ func exactlyOne(name string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 {
 			return usageError{fmt.Errorf("want one %s", name)}
+		}
+		return nil
+	}
+}
+
+// atMostOne wants one argument or none.
+func atMostOne(name string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return usageError{fmt.Errorf("want one %s at most", name)}
 		}
 		return nil
 	}

@@ -241,6 +241,9 @@ func (a *app) loadChain(pool *instance.Pool, path string, chosen func([]config.P
 		return nil, nil, err
 	}
 	for _, p := range a.plugins {
+		if plugins.RegisteredPlugins[p.Name] == p { // for an earlier chain of a rehearsal
+			continue
+		}
 		if err := plugins.RegisterPlugin(p); err != nil {
 			return nil, nil, fmt.Errorf("register plugin %s: %w", p.Name, err)
 		}

@@ -63,9 +63,7 @@ type Copied struct {
 // there is none, ErrForeign where it is of something else, and ipam.ErrDiskFormat
 // where it is damaged (C-7, H-10).
 func Stored(url string, config Config) (Copied, error) {
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	config.Log = log
+	config.Log = silent()
 	if config.Now == nil {
 		config.Now = time.Now
 	}
@@ -78,4 +76,33 @@ func Stored(url string, config Config) (Copied, error) {
 	g.look(nil, t, nil, moment{now: now})
 	s, _ := g.build(&t.objects, config.Options, now)
 	return Copied{Snapshot: s, Taken: taken, Path: disk.used, Passed: disk.passed}, nil
+}
+
+// Copy is a copy of s as Saved reads it: with the rows that vanished or whose change
+// is doubted, as they are served, and with what the names of the settings led to. url
+// says where s comes from, taken when it was true there.
+func Copy(s *ipam.Snapshot, url string, taken time.Time, config Config) ipam.Disk {
+	return ipam.Disk{URL: url, Key: config.fingerprint(), Taken: taken, Objects: s.Objects(), Followed: s.Followed()}
+}
+
+// Saved is what a server with the settings of config would serve from a copy of any
+// NetBox. The error is ErrForeign if the copy was made with other settings, which read
+// other custom fields or another key of config contexts.
+func Saved(disk ipam.Disk, config Config) (*ipam.Snapshot, error) {
+	if disk.Key != config.fingerprint() {
+		return nil, ErrForeign
+	}
+	config.Log = silent()
+	g, t := newGuard(config), restored(disk)
+	g.restore(disk)
+	g.look(nil, t, nil, moment{now: disk.Taken})
+	s, _ := g.build(&t.objects, config.Options, disk.Taken)
+	return s, nil
+}
+
+// silent is a log for what is only looked at.
+func silent() *logrus.Logger {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	return log
 }

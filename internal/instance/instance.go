@@ -108,6 +108,8 @@ func (i *Instance) open(ctx context.Context) error {
 		i.running.Go(func() { i.keepHeard(ctx) })
 	}
 	switch {
+	case i.pool.Saved != "":
+		return i.rehearseSaved()
 	case i.Settings.Inventory != "":
 		i.rest("NetBox: the inventory %s", i.Settings.Inventory)
 		if err := i.serveInventory(); err != nil {
@@ -161,6 +163,9 @@ func (i *Instance) engineConfig() lease.Config {
 	c.Probe, c.ARP, c.InUse = i.echo, i.arp, i.inUse
 	if command { // which sends nothing
 		c.ARP = nil
+		if i.pool.Now != nil {
+			c.Now = i.pool.Now
+		}
 		c.Probe = func(context.Context, netip.Addr, time.Duration) (bool, error) { return false, nil }
 	}
 	return c

@@ -12,11 +12,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/coredhcp/coredhcp/handler"
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/logline"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/stock"
@@ -40,6 +42,13 @@ type Pool struct {
 	Rehearse bool
 	// Anew makes a rehearsal read NetBox now, also where there is a copy on disk.
 	Anew bool
+	// Saved is a file that a rehearsal takes the facts of NetBox from, see ReadSaved;
+	// empty: what a server would start from.
+	Saved string
+	// Known are the leases that a rehearsal begins with; nil: those of the store.
+	Known *[]lease.Lease
+	// Now is the time of day in a rehearsal; nil: that of this machine.
+	Now func() time.Time
 
 	alone  bool // see Alone
 	mu     sync.Mutex
@@ -163,6 +172,16 @@ func (p *Pool) only() (*Instance, error) {
 	}
 	return nil, fmt.Errorf("several settings files are in use, name one of %s as first argument",
 		strings.Join(slices.Sorted(maps.Keys(p.open)), ", "))
+}
+
+// Leave forgets the open instances, so that the next Join opens one more of the same
+// settings file. The caller closes them.
+func (p *Pool) Leave() []*Instance {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	left := slices.Collect(maps.Values(p.open))
+	p.open = nil
+	return left
 }
 
 // Close closes all instances and forgets them.

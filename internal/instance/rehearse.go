@@ -58,6 +58,10 @@ func (i *Instance) rest(format string, args ...any) {
 // that cannot be read is no trouble: its leases are then known from the second copy,
 // if there is one, and from the records in NetBox.
 func (i *Instance) rehearsalStore(ctx context.Context) (lease.Store, error) {
+	if known := i.pool.Known; known != nil {
+		i.rest("leases: %d were given to begin with", len(*known))
+		return lease.NewMemoryStore(*known...), nil
+	}
 	leases, notes, err := StoredLeases(ctx, i.Settings)
 	copied := ""
 	if i.Settings.Store.Copy != "" {
