@@ -230,7 +230,7 @@ func rehearse(chain *receive.Chain, i *instance.Instance, req *dhcpv4.DHCPv4, in
 		result.Why = append(result.Why, trace.Steps...)
 	}
 	if out.Reply != nil {
-		result.Reply = describe(out.Reply.Library())
+		result.Reply = dhcp4.Describe(out.Reply.Library())
 		result.Options = explainOptions(out)
 	}
 	return result
@@ -246,7 +246,7 @@ func explainLease(out receive.Outcome, req *dhcpv4.DHCPv4) answer {
 		result.Why = []lease.Step{{Text: "the chain ended before the netbox plugin"}}
 		if out.Reply != nil {
 			result.Verdict, result.Reason = strings.ToLower(dhcp4.TypeOf(out.Reply).String()), "other_plugin"
-			result.Address = describe(out.Reply.Library())["yiaddr"]
+			result.Address = dhcp4.Describe(out.Reply.Library())["yiaddr"]
 		}
 		return result
 	}
@@ -269,26 +269,6 @@ func (r *answer) locate(subnet *ipam.Subnet, machine *ipam.Machine) {
 	if machine != nil {
 		r.Client = machine.ID.Kind.String() + " " + machine.Name
 	}
-}
-
-// describe lists what a reply carries, by header field and option.
-func describe(resp *dhcpv4.DHCPv4) map[string]string {
-	fields := make(map[string]string)
-	for code, value := range resp.Options {
-		name := dhcpv4.OptionCode(dhcpv4.GenericOptionCode(code)).String()
-		one := dhcpv4.Options{code: value}.String()
-		fields[fmt.Sprintf("option %3d", code)] = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(one), name+":"))
-	}
-	if dhcp4.HeaderAddr(resp.YourIPAddr).IsValid() {
-		fields["yiaddr"] = resp.YourIPAddr.String()
-	}
-	if dhcp4.HeaderAddr(resp.ServerIPAddr).IsValid() {
-		fields["siaddr"] = resp.ServerIPAddr.String()
-	}
-	if resp.BootFileName != "" {
-		fields["file"] = resp.BootFileName
-	}
-	return fields
 }
 
 func (r answer) print(w io.Writer) error {

@@ -107,12 +107,7 @@ func (q question) taken(identifier netip.Addr, read func(string) ([]byte, error)
 	}
 	c := all[q.frame-1]
 	var b messageBuilder
-	in := dhcp4.Ingress{Delivery: lease.DeliveryBroadcast, Source: c.source}
-	if c.to.IsValid() && c.to.Addr() != netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
-		in.Delivery = lease.DeliveryUnicast
-	}
-	const bootPort = 4011
-	in.BootPort = c.to.Port() == bootPort
+	in := c.way()
 	if source := b.addr("--source", q.source); source.IsValid() {
 		in.Source = netip.AddrPortFrom(source, dhcpv4.ServerPort)
 	}
@@ -122,6 +117,16 @@ func (q question) taken(identifier netip.Addr, read func(string) ([]byte, error)
 		b.fail("where is the client? the message came through no relay: give --local, or an --interface of this machine")
 	}
 	return asked{Packet: c.payload, Ingress: in, Identifier: identifier}, errors.Join(b.problems...)
+}
+
+// way is how a captured message came, as far as the capture tells.
+func (c captured) way() dhcp4.Ingress {
+	const bootPort = 4011
+	in := dhcp4.Ingress{Delivery: lease.DeliveryBroadcast, Source: c.source, BootPort: c.to.Port() == bootPort}
+	if c.to.IsValid() && c.to.Addr() != netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+		in.Delivery = lease.DeliveryUnicast
+	}
+	return in
 }
 
 // packet makes the message; identifier is our option 54.

@@ -15,7 +15,7 @@ import (
 // from.
 type rehearsalOf struct {
 	anew   bool             // read NetBox now
-	saved  string           // a snapshot that was saved, or an inventory
+	saved  *instance.Saved  // what is known of NetBox; nil: what is on the disk
 	leases *[]lease.Lease   // to begin with; nil: those of the store
 	now    func() time.Time // the time of day; nil: that of this machine
 }

@@ -305,6 +305,9 @@ func AskStream(ctx context.Context, path, command string, question any, read fun
 
 // send asks a question. The caller closes the body of the answer.
 func send(ctx context.Context, path, command string, question any) (*http.Response, error) {
+	if len(path) > maxPath {
+		return nil, ErrNoServer // none can listen there
+	}
 	body, err := json.Marshal(question)
 	if err != nil {
 		return nil, err

@@ -109,6 +109,9 @@ func TestNoServerIsToldFromAServerThatFails(t *testing.T) {
 	if err := Ask(t.Context(), path, "echo", nil, nil); !errors.Is(err, ErrNoServer) {
 		t.Errorf("no folder: %v", err)
 	}
+	if err := Ask(t.Context(), "/"+strings.Repeat("x", maxPath), "echo", nil, nil); !errors.Is(err, ErrNoServer) {
+		t.Errorf("a path that no socket can have: %v", err)
+	}
 	dead(t, path)
 	if err := Ask(t.Context(), path, "echo", nil, nil); !errors.Is(err, ErrNoServer) {
 		t.Errorf("a socket that a killed server left: %v", err)

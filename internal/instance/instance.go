@@ -108,8 +108,9 @@ func (i *Instance) open(ctx context.Context) error {
 		i.running.Go(func() { i.keepHeard(ctx) })
 	}
 	switch {
-	case i.pool.Saved != "":
-		return i.rehearseSaved()
+	case i.pool.Saved != nil:
+		i.rehearseSaved(*i.pool.Saved)
+		return nil
 	case i.Settings.Inventory != "":
 		i.rest("NetBox: the inventory %s", i.Settings.Inventory)
 		if err := i.serveInventory(); err != nil {

@@ -42,9 +42,9 @@ type Pool struct {
 	Rehearse bool
 	// Anew makes a rehearsal read NetBox now, also where there is a copy on disk.
 	Anew bool
-	// Saved is a file that a rehearsal takes the facts of NetBox from, see ReadSaved;
-	// empty: what a server would start from.
-	Saved string
+	// Saved is where a rehearsal takes the facts of NetBox from; nil: what a server
+	// would start from.
+	Saved *Saved
 	// Known are the leases that a rehearsal begins with; nil: those of the store.
 	Known *[]lease.Lease
 	// Now is the time of day in a rehearsal; nil: that of this machine.

@@ -35,18 +35,28 @@ func ReadSaved(path string, s settings.NetBox) (Saved, error) {
 	if err != nil {
 		return Saved{}, err
 	}
+	saved, err := OpenSaved(disk, s)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return saved, err
+}
+
+// OpenSaved is ReadSaved for what a file holds.
+func OpenSaved(disk ipam.Disk, s settings.NetBox) (Saved, error) {
+	s.Inventory = ""
 	if strings.HasPrefix(disk.URL, ofInventory) { // its interfaces are numbered by lines
-		s.Inventory = path
+		s.Inventory = disk.URL
 	}
 	snapshot, err := follow.Saved(disk, readConfig(s, "", nil))
 	if errors.Is(err, follow.ErrForeign) {
-		err = fmt.Errorf("%s was saved with other settings: netbox.context_key, netbox.fields and the fields of netbox.pxe must be as they were then; save it again, or use those settings", path)
+		err = errors.New("the snapshot was saved with other settings: netbox.context_key, netbox.fields and the fields of netbox.pxe must be as they were then; save it again, or use those settings")
 	}
 	return Saved{snapshot, disk.Taken, disk.URL}, err
 }
 
 func isInventory(path string) bool {
-	extension := strings.ToLower(filepath.Ext(path))
+	extension := strings.ToLower(filepath.Ext(strings.TrimSuffix(path, ".example")))
 	return extension == ".yml" || extension == ".yaml"
 }
 
@@ -91,18 +101,17 @@ func (k Saved) Copy(s settings.NetBox) ipam.Disk {
 	return follow.Copy(k.Snapshot, k.Source, k.Taken, readConfig(s, "", nil))
 }
 
-// rehearseSaved takes the facts from a file.
-func (i *Instance) rehearseSaved() error {
-	saved, err := ReadSaved(i.pool.Saved, i.Settings)
-	if err != nil {
-		return err
-	}
+// rehearseSaved takes the facts from what was saved.
+func (i *Instance) rehearseSaved(saved Saved) {
 	i.publish(saved.Snapshot)
 	i.Engine.AwaitStore()
-	if saved.Taken.IsZero() {
-		i.rest("NetBox: the inventory %s", i.pool.Saved)
-	} else {
-		i.rest("NetBox: %s as it was at %s, by the snapshot %s", saved.Source, saved.Taken.UTC().Format(time.RFC3339), i.pool.Saved)
+	i.rest("NetBox: %s", saved)
+}
+
+// String says in words what k is.
+func (k Saved) String() string {
+	if name, ok := strings.CutPrefix(k.Source, ofInventory); ok {
+		return "the inventory " + name
 	}
-	return nil
+	return fmt.Sprintf("%s as it was at %s", k.Source, k.Taken.UTC().Format(time.RFC3339))
 }

@@ -78,6 +78,20 @@ func (c *Chain) Answer(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Ad
 	return out
 }
 
+// Play answers one message as Answer does, and what comes of it stays: its lease, its
+// hold. It is for a replay, where the chain's instance serves nobody (C-22). Nothing is
+// sent; handlers may wait.
+func (c *Chain) Play(req *dhcpv4.DHCPv4, in dhcp4.Ingress, identifier netip.Addr) Outcome {
+	alone := *c
+	alone.Prompt = nil // so that no reply waits outside of the chain
+	out := Outcome{memory: new(memory)}
+	alone.answer(&out, dhcp4.Of(req), in, identifier, nil)
+	return out
+}
+
+// Wire is the reply as it would be sent; nil if there is none.
+func (o *Outcome) Wire() []byte { return o.wire }
+
 // LeftOut lists the options that a reply too big for the client lost.
 func (o *Outcome) LeftOut() []dhcpv4.OptionCode { return o.leftOut }
 
