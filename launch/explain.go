@@ -80,7 +80,7 @@ command line or the settings are wrong; 1 that there was trouble.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&q.mac, "mac", "", "the client's hardware address")
-	f.StringVar(&q.message, "message", "discover", "discover, request (after an offer), init-reboot, renew, rebind, inform, release, decline or proxy-request (to port 4011)")
+	f.StringVar(&q.message, "message", "discover", "discover, request (after an offer), init-reboot, renew, rebind, inform, release, decline, bootp or proxy-request (to port 4011)")
 	f.StringVar(&q.relay, "relay", "", "address of the relay the message came through (giaddr)")
 	f.StringVar(&q.local, "local", "", "address of the receiving interface, for a client without relay")
 	f.StringVar(&q.device, "interface", "", "name of the receiving interface")
@@ -201,6 +201,8 @@ type answer struct {
 	Reply   map[string]string `json:"reply,omitempty"`
 	Options []explainedOption `json:"options,omitempty"`
 	RestsOn []string          `json:"rests_on,omitempty"`
+
+	static, refusal bool // the address is assigned in NetBox; the reply is a NAK
 }
 
 // answer reads the message as the receive loop does and answers it.
@@ -230,6 +232,7 @@ func rehearse(chain *receive.Chain, i *instance.Instance, req *dhcpv4.DHCPv4, in
 		result.Why = append(result.Why, trace.Steps...)
 	}
 	if out.Reply != nil {
+		result.refusal = dhcp4.TypeOf(out.Reply) == dhcpv4.MessageTypeNak
 		result.Reply = dhcp4.Describe(out.Reply.Library())
 		result.Options = explainOptions(out)
 	}
@@ -251,7 +254,7 @@ func explainLease(out receive.Outcome, req *dhcpv4.DHCPv4) answer {
 		return result
 	}
 	d := x.Decision
-	result.Verdict, result.Rule, result.Reason = d.Verdict.String(), d.Rule, d.Reason
+	result.Verdict, result.Rule, result.Reason, result.static = d.Verdict.String(), d.Rule, d.Reason, d.Static
 	if d.Addr.IsValid() {
 		result.Address = d.Addr.String()
 	}

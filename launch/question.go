@@ -342,6 +342,7 @@ func (b *messageBuilder) message(state string, mac net.HardwareAddr, request, cu
 		"inform":      {kind: dhcpv4.MessageTypeInform, current: true},
 		"release":     {kind: dhcpv4.MessageTypeRelease, current: true, serverID: true},
 		"decline":     {kind: dhcpv4.MessageTypeDecline, request: true, serverID: true},
+		"bootp":       {},
 	}
 	k, ok := kinds[state]
 	if !ok {
@@ -367,6 +368,9 @@ func (b *messageBuilder) message(state string, mac net.HardwareAddr, request, cu
 	}
 	if current.IsValid() {
 		req.ClientIPAddr = current.AsSlice()
+	}
+	if k.kind == dhcpv4.MessageTypeNone { // BOOTP has no option 53
+		clear(req.Options)
 	}
 	if k.serverID {
 		req.UpdateOption(dhcpv4.OptServerIdentifier(identifier.AsSlice()))

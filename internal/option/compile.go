@@ -190,7 +190,7 @@ func (c *compiler) options(r *raw, source, field string, value any, present bool
 	seen := make(map[uint8]string)
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		field := field + "." + key
-		code, err := codeOf(key)
+		code, err := Code(key)
 		if err != nil {
 			c.findf(source, field, "%v", err)
 			continue

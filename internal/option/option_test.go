@@ -167,7 +167,7 @@ func TestRegistry(t *testing.T) {
 		if k.name != strings.ToLower(k.name) || strings.ContainsAny(k.name, " _/") {
 			t.Errorf("%d: %q", code, k.name)
 		}
-		if got, err := codeOf(k.name); err != nil || got != code {
+		if got, err := Code(k.name); err != nil || got != code {
 			t.Errorf("%s is %d, %v; want %d", k.name, got, err, code)
 		}
 	}

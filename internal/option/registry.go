@@ -120,8 +120,8 @@ var byName = func() map[string]uint8 { //nolint:gochecknoglobals // a table, nev
 // Name returns the registry's name of an option; "" for one that it does not have.
 func Name(code uint8) string { return registry[code].name }
 
-// codeOf reads the key of an option, a number or a name of the registry.
-func codeOf(key string) (uint8, error) {
+// Code reads the key of an option, a number or a name of the registry.
+func Code(key string) (uint8, error) {
 	name := strings.NewReplacer("_", "-", " ", "-").Replace(strings.ToLower(key))
 	if code, ok := byName[name]; ok {
 		return code, nil
