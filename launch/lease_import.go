@@ -284,7 +284,7 @@ func (a *app) judge(ctx context.Context, file *settings.File, list []*incoming, 
 		return judgeParts(list, func(part []lease.Arrival) ([]lease.Arrived, error) { return do(ctx, i, part) })
 	}
 	if rehearsal {
-		return a.onFiles(file, onFiles)
+		return a.rehearseFiles(file, onFiles)
 	}
 	return a.alone(ctx, file, true, onFiles)
 }
@@ -310,9 +310,9 @@ func judgeParts(list []*incoming, ask func([]lease.Arrival) ([]lease.Arrived, er
 	return nil
 }
 
-// onFiles opens what a server with these settings would serve from, with NetBox as it
+// rehearseFiles opens what a server with these settings would serve from, with NetBox as it
 // is now, and without a lock or a write.
-func (a *app) onFiles(file *settings.File, do func(*instance.Instance) error) error {
+func (a *app) rehearseFiles(file *settings.File, do func(*instance.Instance) error) error {
 	log, err := a.errorsOnly()
 	if err != nil {
 		return err
