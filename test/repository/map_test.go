@@ -23,7 +23,7 @@ type room struct {
 var (
 	roomRow = regexp.MustCompile(`(?m)^\| ((?:docs|internal|launch|plugins|sync)[a-z0-9/]*) \| (.+) \|$`)
 	// inTheMiddle are the packages that both columns may use.
-	inTheMiddle = regexp.MustCompile(`^(docs/spec|internal/(circuit|canonjson|exit|nearest|netbox|prepare|printable|quiet|rest|settings|strictyaml))$`)
+	inTheMiddle = regexp.MustCompile(`^(docs/spec|internal/(circuit|canonjson|exit|history|nearest|netbox|prepare|printable|quiet|rest|settings|strictyaml|who))$`)
 	// outside are the programs themselves: mains that name what they are made of.
 	outside = regexp.MustCompile(`^(cmd|generator)(/|$)`)
 )
