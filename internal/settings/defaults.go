@@ -39,6 +39,8 @@ func Defaults() NetBox {
 			Unknown:       "none",
 		},
 		Control:     Control{Folder: "/run/coredhcp-netbox"},
+		History:     History{Keep: 30 * 24 * time.Hour, MaxBytes: 1 << 30},
+		Events:      Events{FileBytes: 16 << 20, Files: 5},
 		BootService: BootService{TFTPListen: ":69", MaxTransfers: 256, MaxPerClient: 16},
 	}
 }
@@ -80,6 +82,7 @@ func (n *NetBox) derive(r *strictyaml.Report, folder string) {
 			*path = filepath.Join(folder, *path)
 		}
 	}
+	n.Events.derive(r, folder)
 	n.URL = baseURL(n.URL)
 }
 

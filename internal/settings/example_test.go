@@ -3,6 +3,7 @@ package settings
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -16,7 +17,7 @@ func TestExampleLoadsAndShowsTheDefaults(t *testing.T) {
 	want.URL, want.TokenFile = "https://netbox.example.org", "/etc/coredhcp-netbox/token"
 	want.Store.Endpoints, want.PXE.ProxyDHCP, want.Network.Relays = []string{}, []string{}, []Relays{}
 	want.Claims.Prefixes, want.Network.Circuits = []netip.Prefix{}, Circuits{Relays: []Relays{}, Formats: []string{}}
-	want.Dynamic.Roles = []string{}
+	want.Dynamic.Roles, want.Events.Webhooks = []string{}, []Webhook{{URL: "https://hooks.example.org/dhcp", SecretFile: "/etc/coredhcp-netbox/hook", Timeout: 10 * time.Second}}
 	if diff := cmp.Diff(want, f.NetBox, plain); diff != "" {
 		t.Error(diff)
 	}

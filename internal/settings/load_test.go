@@ -85,6 +85,8 @@ netbox:
   pxe: {gate: on, redeploy_field: r, confirm_field: c, unknown: site, default_arch: bios, proxy_dhcp: [eth1]}
   boot_service: {folder: boot, tftp_listen: "", http_listen: "10.0.0.2:80", max_transfers: 9, max_per_client: 3}
   control: {folder: run}
+  history: {keep: 90d, max_bytes: 5000000}
+  events: {renewals: true, file: events.jsonl, file_bytes: 100000, files: 2, webhooks: [{url: "https://hooks.example.org/dhcp", secret_file: hook, ca_file: ca.pem, timeout: 3s}]}
 sync:
   anything: belongs to another program
 `)
@@ -107,6 +109,8 @@ sync:
 
 		BootService: BootService{"/etc/c/boot", "", "10.0.0.2:80", 9, 3},
 		Control:     Control{"/etc/c/run"},
+		History:     History{90 * 24 * time.Hour, 5000000},
+		Events:      Events{true, "/etc/c/events.jsonl", 100000, 2, []Webhook{{URL: "https://hooks.example.org/dhcp", SecretFile: "/etc/c/hook", CAFile: "/etc/c/ca.pem", Timeout: 3 * time.Second}}},
 	}
 	want.Network.Subnet, want.Network.Relays = prefix("10.0.0.0/24"), []Relays{{prefix("10.0.0.1/32")}, {prefix("10.1.0.0/16")}}
 	want.Network.Serve, want.Network.ServeTag = "tagged", "pilot"

@@ -36,6 +36,8 @@ type NetBox struct {
 	BootService BootService `yaml:"boot_service"`
 	Metrics     Metrics     `yaml:"metrics"`
 	Control     Control     `yaml:"control"`
+	History     History     `yaml:"history"`
+	Events      Events      `yaml:"events"`
 
 	EnvToken Secret `yaml:"-"` // NETBOX_TOKEN, where it is used
 

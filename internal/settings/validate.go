@@ -24,6 +24,8 @@ func validate(r *strictyaml.Report, n *NetBox) {
 	validateClaims(r, n)
 	validateBootService(r, n.BootService)
 	listenAddress(r, "netbox.metrics.listen", n.Metrics.Listen, false)
+	validateHistory(r, n.History)
+	validateEvents(r, n.Events)
 }
 
 func validateSource(r *strictyaml.Report, n *NetBox) {

@@ -42,6 +42,7 @@ type Sync struct {
 	PSU               PSU                 `yaml:"psu"`
 	Certificates      Certificates        `yaml:"certificates"`
 	Status            Status              `yaml:"status"`
+	History           History             `yaml:"history"`
 	Servers           []Server            `yaml:"servers"`  // in the order of the file, which counts (rule 3.3)
 	Failover          map[string]Failover `yaml:"failover"` // by name, or as NetBox shows it (rule 3.3 point 1)
 	Overrides         Overrides           `yaml:"overrides"`
@@ -92,6 +93,12 @@ type Push struct {
 type PSU struct {
 	Timeout  time.Duration `yaml:"timeout"`  // of one request
 	Parallel int           `yaml:"parallel"` // requests to one server, 1 to 8
+}
+
+// History is sync.history: which Windows leases runs saw (rule 12).
+type History struct {
+	Keep     time.Duration `yaml:"keep"`      // after a lease was seen last; 0: there is no history
+	MaxBytes int64         `yaml:"max_bytes"` // of all files of the history; the oldest days go first
 }
 
 // Certificates is sync.certificates.
@@ -205,6 +212,7 @@ func Defaults() Sync {
 		Push:           Push{ScopeGrace: 24 * time.Hour},
 		PSU:            PSU{Timeout: time.Minute, Parallel: 2},
 		Certificates:   Certificates{WarnDays: 90},
+		History:        History{Keep: 30 * 24 * time.Hour, MaxBytes: 1 << 30},
 	}
 }
 

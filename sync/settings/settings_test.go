@@ -105,6 +105,7 @@ sync:
   push: {replace_client_id: true, delete_removed: true, push_to_partner: true, activate_scopes: true, delete_scopes: true, scope_grace: 48h}
   psu: {timeout: 90s, parallel: 8}
   certificates: {warn_days: 0}
+  history: {keep: 90d, max_bytes: 5000000}
   status: {listen: '127.0.0.1:8067', url: 'https://sync.example.org/dhcp/', token_file: page.token, certificate_file: page.pem, key_file: /k/page.key, probes: '10.1.1.9:9067'}
   servers:
     - host: DH1.corp.example.
@@ -140,6 +141,7 @@ sync:
 		Push:         Push{true, true, true, true, true, 48 * time.Hour},
 		PSU:          PSU{90 * time.Second, 8},
 		Certificates: Certificates{0},
+		History:      History{90 * 24 * time.Hour, 5000000},
 		Status:       Status{Listen: "127.0.0.1:8067", URL: "https://sync.example.org/dhcp", TokenFile: "/etc/c/page.token", CertificateFile: "/etc/c/page.pem", KeyFile: "/k/page.key", Probes: "10.1.1.9:9067"},
 		Servers: []Server{
 			{Host: "DH1.corp.example.", Port: 8443, HTTPS: true, ServerName: "localhost", TokenFile: "/etc/c/dh1.token", Maintenance: true, ReadOnly: true, Computer: "DH1",
@@ -172,6 +174,8 @@ func TestMistakesInTheSectionOfTheMirror(t *testing.T) {
 		"tag by its name":               {"protect: {tag: 'DHCP Protect'}", `protect.tag: want the slug of a tag (letters, digits, - and _), not "DHCP Protect"`},
 		"percent above all":             {"guards: {max_delete_percent: 101}", "guards.max_delete_percent: want 0 to 100, not 101"},
 		"negative count":                {"guards: {max_delete_count: -1}", "guards.max_delete_count: want 0 to 1000000, not -1"},
+		"a history of minutes":          {"history: {keep: 5m}", "history.keep: want 24h to 87600h, not 5m"},
+		"a history of a few bytes":      {"history: {max_bytes: 9}", "history.max_bytes: want 1048576 (1 MiB) or more, not 9"},
 		"negative days":                 {"certificates: {warn_days: -1}", "certificates.warn_days: want 0 to 3650, not -1"},
 		"no request at all":             {"psu: {parallel: 0}", "psu.parallel: want 1 to 8, not 0"},
 		"too many requests":             {"psu: {parallel: 9}", "psu.parallel: want 1 to 8, not 9"},

@@ -29,6 +29,12 @@ func (f *File) validate() {
 	r.Within("netbox.timeout", f.NetBox.Timeout, time.Second, 10*time.Minute)
 	r.Within("sync.interval", s.Interval, 5*time.Minute, 24*time.Hour)
 	r.Within("sync.guards.confirm_after", s.Guards.ConfirmAfter, 0, 168*time.Hour)
+	if s.History.Keep != 0 {
+		r.Within("sync.history.keep", s.History.Keep, 24*time.Hour, 3650*24*time.Hour)
+	}
+	if s.History.MaxBytes < 1<<20 {
+		r.Addf("sync.history.max_bytes", "want 1048576 (1 MiB) or more, not %d", s.History.MaxBytes)
+	}
 	r.Within("sync.push.scope_grace", s.Push.ScopeGrace, time.Hour, 720*time.Hour)
 	r.Within("sync.psu.timeout", s.PSU.Timeout, time.Second, 10*time.Minute)
 	if s.StateDir == "" {
