@@ -51,6 +51,8 @@ var ErrNoServer = errors.New("no server is running with these settings")
 type Command struct {
 	// Changes says that only root and the server's own user may ask it (C-3).
 	Changes bool
+	// Private says that the question is not logged, since it names people's devices.
+	Private bool
 	// Do answers; the answer becomes JSON. It is called by many goroutines.
 	Do func(ctx context.Context, question []byte) (answer any, err error)
 	// Stream stands in place of Do where the answer is long: it is what Stream writes.
@@ -207,7 +209,10 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	answer, err := h.command.Do(ctx, question)
 	if h.command.Changes {
-		line := h.log.WithFields(h.fields(peer)).WithField("question", string(question[:min(len(question), maxLogged)]))
+		line := h.log.WithFields(h.fields(peer))
+		if !h.command.Private {
+			line = line.WithField("question", string(question[:min(len(question), maxLogged)]))
+		}
 		if err != nil {
 			line.WithError(err).Warn("changed nothing by command")
 		} else {
