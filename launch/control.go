@@ -74,6 +74,8 @@ func commands(i *instance.Instance, file *settings.File, chain *receive.Chain) m
 		"circuits": {Do: func(context.Context, []byte) (any, error) {
 			return i.Circuits(time.Now()), nil
 		}},
+		"who":   {Do: answerWho(i)},
+		"erase": {Changes: true, Private: true, Do: answerErase(i)},
 		"leases": {Do: func(context.Context, []byte) (any, error) {
 			return leaseList(i.Engine.Leases(), time.Now()), nil
 		}},

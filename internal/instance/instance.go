@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/events"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/frugal"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/inventory"
@@ -37,6 +38,8 @@ type Instance struct {
 
 	watching      sync.Mutex // one change of watches at a time
 	watches       atomic.Pointer[[]*Watch]
+	record        record
+	feed          *events.Feed
 	unserved      recent[lease.ClientID, Unserved]
 	circuits      circuits
 	pool          *Pool
@@ -81,6 +84,7 @@ func (p *Pool) start(file *settings.File, log logrus.FieldLogger) (*Instance, er
 		pool:     p,
 		stop:     stop,
 	}
+	i.feed = eventFeed(i)
 	i.Metrics = newMetrics(i)
 	if err := i.open(ctx); err != nil {
 		return nil, errors.Join(err, i.Close())
@@ -101,6 +105,7 @@ func (i *Instance) open(ctx context.Context) error {
 	if err := i.openStore(ctx); err != nil {
 		return &StoreError{err}
 	}
+	i.startHistory(ctx)
 	if !i.pool.Rehearse {
 		i.running.Go(func() { i.Engine.WatchClock(ctx) })
 		i.running.Go(func() { i.Engine.WatchQuarantine(ctx) })

@@ -101,6 +101,8 @@ func newMetrics(i *Instance) *Metrics {
 	i.Registry.MustRegister(i.healthMetrics()...)
 	i.Registry.MustRegister(newLossMetrics(i), newUnservedMetrics(i))
 	i.Registry.MustRegister(i.waitingMetrics()...)
+	i.Registry.MustRegister(i.historyMetrics()...)
+	i.Registry.MustRegister(i.feed)
 	return m
 }
 

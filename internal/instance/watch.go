@@ -36,6 +36,7 @@ type Seen struct {
 	Interface string     // that the message came in by; empty where the server does not tell
 	Circuit   string     // option 82 sub-option 1; untrusted bytes
 	Remote    string     // option 82 sub-option 2; untrusted bytes
+	Server    netip.Addr // option 54 as the client sent it; invalid: none
 }
 
 // Watch receives what becomes of messages, for those that show or keep it. Packets never
@@ -109,7 +110,7 @@ func newSeen(m *lease.ClientMessage, d *lease.Decision, now time.Time) Seen {
 	s := Seen{
 		At: now.UTC(), Type: m.Type, Client: m.Client, Hardware: m.Hardware, Verdict: d.Verdict, Reason: d.Reason, Rule: d.Rule,
 		Addr: m.Asked(), Static: d.Static, Time: d.Time, Hostname: strings.Clone(m.Hostname), Relay: m.Relay, Interface: m.Interface,
-		Circuit: string(m.Circuit), Remote: string(m.Remote),
+		Circuit: string(m.Circuit), Remote: string(m.Remote), Server: m.ServerID,
 	}
 	if d.Addr.IsValid() {
 		s.Addr = d.Addr.Addr()

@@ -38,7 +38,7 @@ func waiting() map[string]string {
 	}
 }
 
-var ruleID = regexp.MustCompile(`\b(BF-\d+|[INDKRAGSHBX]-\d+b?|(?:OPT|CTX|CL)-\d+)\b`)
+var ruleID = regexp.MustCompile(`\b(BF-\d+|[INDKRAGSHBX]-\d+b?|(?:OPT|CTX|CL|HI)-\d+)\b`)
 
 // ruleSpan is a run of ids, written "D-7 to D-10".
 var ruleSpan = regexp.MustCompile(`\b([INDKRAGSHBX])-(\d+)b? to ([INDKRAGSHBX])-(\d+)\b`)
