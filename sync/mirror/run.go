@@ -104,6 +104,7 @@ func (m *Mirror) planAndApply(ctx context.Context, o Options, run *Run) error {
 				run.Repeated = append(run.Repeated, w)
 			}
 		}
+		m.noteHistory(after.Leases, in.Now)
 		if err := m.state.keepMemory(after); err != nil {
 			return err
 		}
