@@ -56,6 +56,7 @@ func (a *app) check(ctx context.Context) error {
 	}
 	listUnusedClasses(a.stdout, file.NetBox)
 	listCircuits(ctx, a.stdout, file)
+	listWebhooks(a.stdout, file.NetBox.Events)
 	if notice := instance.AboutObjects(file.NetBox); notice != "" {
 		fmt.Fprintf(a.stdout, "notice   %s\n", notice)
 	}

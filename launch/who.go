@@ -207,3 +207,12 @@ func answerErase(i *instance.Instance) func(context.Context, []byte) (any, error
 		return i.Erase(ctx, what.Query, what.Do)
 	}
 }
+
+// listWebhooks names webhooks whose secret cannot be read: they would get no event.
+func listWebhooks(out io.Writer, e settings.Events) {
+	for n, w := range e.Webhooks {
+		if _, err := w.Secret(); err != nil {
+			fmt.Fprintf(out, "warning  netbox.events.webhooks[%d] gets no events: %v\n", n, err)
+		}
+	}
+}

@@ -51,7 +51,8 @@ var ErrNoServer = errors.New("no server is running with these settings")
 type Command struct {
 	// Changes says that only root and the server's own user may ask it (C-3).
 	Changes bool
-	// Private says that the question is not logged, since it names people's devices.
+	// Private says that neither question nor error is logged, since they name people's
+	// devices.
 	Private bool
 	// Do answers; the answer becomes JSON. It is called by many goroutines.
 	Do func(ctx context.Context, question []byte) (answer any, err error)
@@ -213,9 +214,12 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if !h.command.Private {
 			line = line.WithField("question", string(question[:min(len(question), maxLogged)]))
 		}
-		if err != nil {
+		switch {
+		case err != nil && h.command.Private:
+			line.Warn("changed nothing by command: it failed, and whoever asked was told why")
+		case err != nil:
 			line.WithError(err).Warn("changed nothing by command")
-		} else {
+		default:
 			line.Info("changed by command")
 		}
 	}

@@ -177,6 +177,28 @@ func TestOnlyRootAndTheServersUserMayChange(t *testing.T) {
 	}
 }
 
+// HI-8: what an erasure is about is not in the log.
+func TestPrivateQuestionsAreNotLogged(t *testing.T) {
+	path := socket(t)
+	fails := func(_ context.Context, question []byte) (any, error) { return nil, errors.New(string(question)) }
+	hook := serve(t, path, map[string]Command{"erase": {Changes: true, Private: true, Do: echo}, "broken": {Changes: true, Private: true, Do: fails}})
+	var got string
+	if err := Ask(t.Context(), path, "erase", "52:54:00:12:34:56", &got); err != nil {
+		t.Error(err)
+	}
+	if err := Ask(t.Context(), path, "broken", "52:54:00:12:34:56", &got); err == nil || !strings.Contains(err.Error(), "52:54") {
+		t.Errorf("who asks is not told why: %v", err)
+	}
+	for _, entry := range hook.AllEntries() {
+		if line, err := entry.String(); err != nil || strings.Contains(line, "52:54") {
+			t.Errorf("logged: %s, %v", line, err)
+		}
+	}
+	if n := len(hook.AllEntries()); n != 2 {
+		t.Errorf("%d lines", n)
+	}
+}
+
 // C-3: one that connects and says nothing takes no place for long, and never all.
 func TestConnectionsAreBounded(t *testing.T) {
 	path := socket(t)

@@ -386,9 +386,13 @@ func (l *Log) trim(now time.Time) error {
 			l.options.Dropped(day, !old)
 		}
 	}
+	full := l.options.MaxBytes > 0 && total > l.options.MaxBytes
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.bytes, l.full = total, l.options.MaxBytes > 0 && total > l.options.MaxBytes
+	l.bytes, l.full = total, full
+	l.mu.Unlock()
+	if full {
+		return fmt.Errorf("history: what runs and the last day alone have %d bytes, and may have %d: what ends is not kept", total, l.options.MaxBytes)
+	}
 	return nil
 }
 

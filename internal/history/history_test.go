@@ -307,7 +307,7 @@ func TestOldDaysGo(t *testing.T) {
 		t.Fatalf("%q, %v, %+v", dropped, err, l.State())
 	}
 	l.options.MaxBytes = 10
-	if err := l.Checkpoint(now); err != nil || !l.State().Full {
+	if err := l.Checkpoint(now); err == nil || !l.State().Full {
 		t.Fatalf("%v, %+v", err, l.State())
 	}
 	l.Saw(seen(4*1440 + 70))

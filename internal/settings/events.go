@@ -65,7 +65,7 @@ func validateHistory(r *strictyaml.Report, h History) {
 	switch {
 	case h.Keep == 0:
 	case h.Keep < day || h.Keep > 10*year:
-		r.Addf("netbox.history.keep", "want 1d to 3650d, or 0 for no history, not %s", strictyaml.Duration(h.Keep))
+		r.Addf("netbox.history.keep", "want 1d to 3650d, or 0s for no history, not %s", strictyaml.Duration(h.Keep))
 	}
 	if h.MaxBytes < 1<<20 {
 		r.Addf("netbox.history.max_bytes", "want 1048576 (1 MiB) or more, not %d", h.MaxBytes)
