@@ -397,7 +397,7 @@ func FuzzFile(f *testing.F) {
 
 // HI-5: what the first version wrote is read for ever.
 func TestLinesOfTheFirstVersionAreRead(t *testing.T) {
-	const line = `SUM {"addr":"10.1.2.3","vrf":7,"client":"id/FF:01","hardware":"52:54:00:00:00:01","hostname":"pc1","machine":"web1","static":true,"network":"10.1.2.0/24","relay":"10.1.2.1","interface":"eth0","circuit":"Gi1/0/5","remote":"hex:00ff","server":"dh1","begin":"2026-11-20T12:00:00Z","heard":"2026-11-20T12:10:00Z","until":"2026-11-20T12:40:00Z","end":"2026-11-20T12:20:00Z","how":"released"}` + "\n"
+	const line = `b6115801 {"addr":"10.1.2.3","vrf":7,"client":"id/FF:01","hardware":"52:54:00:00:00:01","hostname":"pc1","machine":"web1","static":true,"network":"10.1.2.0/24","relay":"10.1.2.1","interface":"eth0","circuit":"Gi1/0/5","remote":"hex:00ff","server":"dh1","begin":"2026-11-20T12:00:00Z","heard":"2026-11-20T12:10:00Z","until":"2026-11-20T12:40:00Z","end":"2026-11-20T12:20:00Z","how":"released"}` + "\n"
 	want := Span{
 		Addr: netip.MustParseAddr("10.1.2.3"), VRF: 7, Client: "id/FF:01", Hardware: "52:54:00:00:00:01", Hostname: "pc1", Machine: "web1", Static: true,
 		Network: netip.MustParsePrefix("10.1.2.0/24"), Relay: netip.MustParseAddr("10.1.2.1"), Interface: "eth0", Circuit: "Gi1/0/5", Remote: "hex:00ff", Server: "dh1",
