@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -256,10 +257,7 @@ func (f *finder) answer() Answer {
 		a.Spans = append(a.Spans, s)
 	}
 	slices.SortFunc(a.Spans, func(x, y Span) int {
-		if c := x.Begin.Compare(y.Begin); c != 0 {
-			return c
-		}
-		return x.Addr.Compare(y.Addr)
+		return cmp.Or(x.Begin.Compare(y.Begin), x.Addr.Compare(y.Addr), x.End.Compare(y.End), cmp.Compare(x.Client, y.Client))
 	})
 	if more := len(a.Spans) - limit; more > 0 {
 		a.Spans, a.More = a.Spans[more:], true
