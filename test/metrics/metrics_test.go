@@ -112,6 +112,7 @@ netbox:
   store: {path: state}
   control: {folder: run}
   metrics: {listen: %q}
+  events: {file: events.jsonl}
   boot_service: {folder: boot, tftp_listen: %q, http_listen: %q}
 `, s.dhcp, s.metrics, s.tftp, s.http)
 	for name, text := range map[string]string{"config.yml": settings, "inventory.yml": inventory, "boot/ipxe.efi": "boot"} {

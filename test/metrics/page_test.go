@@ -78,6 +78,8 @@ func labels(t *testing.T) map[string]label {
 		server + "pool_addresses state":            {values: words("free leased offered quarantined withheld")},
 		server + "pool_addresses prefix":           {bounded: "prefixes of NetBox, at most 400"},
 		server + "pool_addresses vrf":              {bounded: "VRFs of NetBox with their ids; empty: the global table"},
+		server + "events_total outcome":            {values: words("sent refused dropped")},
+		"* to":                                     {bounded: "`file`, and hosts of the webhooks of the settings"},
 		"* protocol":                               {values: words("tftp http")},
 		"* for":                                    {values: words("disk echo switch")},
 		"* version":                                {bounded: "of the program, or of Go"},
