@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
+	"runtime"
 	"syscall"
 
 	"github.com/coredhcp/coredhcp/logger"
@@ -17,12 +17,19 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/logline"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/version"
 )
 
 // Main is the body of every program the generator makes: the commands of
 // coredhcp-netbox with the given plugins. It does not return.
 func Main(list ...*plugins.Plugin) {
 	os.Exit(run(context.Background(), list, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// Command is the command line of coredhcp-netbox, for those who describe it:
+// manual pages, completions.
+func Command() *cobra.Command {
+	return (&app{stdout: io.Discard, stderr: io.Discard}).rootCommand()
 }
 
 // usageError is an error about the command line or the settings; it ends with
@@ -199,28 +206,11 @@ func (a *app) versionCommand() *cobra.Command {
 		Short: "Print version, Go version and the versions of CoreDHCP and the packet library",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			info, ok := debug.ReadBuildInfo()
-			if !ok {
-				return errors.New("this binary has no build information")
-			}
-			fmt.Fprintf(a.stdout, "coredhcp-netbox %s (%s)\n", moduleVersion(info, "github.com/coredhcp-netbox/coredhcp-netbox"), info.GoVersion)
+			fmt.Fprintf(a.stdout, "coredhcp-netbox %s (%s)\n", version.String(), runtime.Version())
 			for _, path := range []string{"github.com/coredhcp/coredhcp", "github.com/insomniacslk/dhcp", "github.com/netbox-community/go-netbox/v4", "github.com/cockroachdb/pebble/v2"} {
-				fmt.Fprintf(a.stdout, "  %s %s\n", path, moduleVersion(info, path))
+				fmt.Fprintf(a.stdout, "  %s %s\n", path, version.OfModule(path))
 			}
 			return nil
 		},
 	}
-}
-
-// moduleVersion finds the version of a module in the binary.
-func moduleVersion(info *debug.BuildInfo, path string) string {
-	if info.Main.Path == path {
-		return info.Main.Version
-	}
-	for _, dep := range info.Deps {
-		if dep.Path == path {
-			return dep.Version
-		}
-	}
-	return "unknown"
 }

@@ -6,13 +6,14 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/sirupsen/logrus"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/version"
 )
 
 // statusHandler answers /metrics, /healthz (the process turns) and /readyz (503
@@ -39,12 +40,8 @@ func statusHandler(registry *prometheus.Registry, notReady func() []string) http
 
 // addProcessMetrics registers what is about the process and the build.
 func addProcessMetrics(registry *prometheus.Registry) error {
-	version := "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = moduleVersion(info, "github.com/coredhcp-netbox/coredhcp-netbox")
-	}
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "coredhcp_netbox_build_info", Help: "1, with the version of the program.", ConstLabels: prometheus.Labels{"version": version},
+		Name: "coredhcp_netbox_build_info", Help: "1, with the version of the program.", ConstLabels: prometheus.Labels{"version": version.String()},
 	}, func() float64 { return 1 })
 	for _, c := range []prometheus.Collector{build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
 		if err := registry.Register(c); err != nil {

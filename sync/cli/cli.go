@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/exit"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
@@ -29,6 +31,12 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	context.AfterFunc(ctx, stop)
 	p := &program{stdin: os.Stdin, stdout: stdout, screen: &screen{out: stderr}, terminal: isTerminal}
 	return p.run(ctx, args)
+}
+
+// Command is the command line of netbox-dhcp-sync, for those who describe it:
+// manual pages, completions.
+func Command() *cobra.Command {
+	return (&program{stdout: io.Discard, screen: &screen{out: io.Discard}}).rootCommand()
 }
 
 // program is what all commands share.

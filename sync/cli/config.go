@@ -3,7 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
+	"runtime"
 	"text/tabwriter"
 	"time"
 
@@ -11,6 +11,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	shared "github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/version"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
@@ -125,18 +126,10 @@ func (p *program) versionCommand() *cobra.Command {
 		Example: "  netbox-dhcp-sync version",
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			info, ok := debug.ReadBuildInfo()
-			if !ok {
-				return errors.New("this binary has no build information")
-			}
-			version := info.Main.Version
-			if version == "" {
-				version = "unknown"
-			}
 			if asJSON {
-				return p.printJSON(map[string]string{"version": version, "go": info.GoVersion})
+				return p.printJSON(map[string]string{"version": version.String(), "go": runtime.Version()})
 			}
-			fmt.Fprintf(p.stdout, "netbox-dhcp-sync %s (%s)\n", version, info.GoVersion)
+			fmt.Fprintf(p.stdout, "netbox-dhcp-sync %s (%s)\n", version.String(), runtime.Version())
 			return nil
 		},
 	}

@@ -23,9 +23,9 @@ type room struct {
 var (
 	roomRow = regexp.MustCompile(`(?m)^\| ((?:docs|internal|launch|plugins|sync)[a-z0-9/]*) \| (.+) \|$`)
 	// inTheMiddle are the packages that both columns may use.
-	inTheMiddle = regexp.MustCompile(`^(docs/spec|internal/(circuit|canonjson|exit|history|nearest|netbox|prepare|printable|quiet|rest|settings|strictyaml|who))$`)
-	// outside are the programs themselves: mains that name what they are made of.
-	outside = regexp.MustCompile(`^(cmd|generator)(/|$)`)
+	inTheMiddle = regexp.MustCompile(`^(docs/spec|internal/(circuit|canonjson|exit|history|nearest|netbox|prepare|printable|quiet|rest|settings|strictyaml|version|who))$`)
+	// outside are the programs themselves, and those that make them: mains that name what they are made of.
+	outside = regexp.MustCompile(`^(cmd|generator|release)(/|$)`)
 )
 
 func rooms(t *testing.T) []room {
