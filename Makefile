@@ -4,6 +4,10 @@ export CGO_ENABLED ?= 0
 BIN := bin
 TOOLS := go tool -modfile=go.tool.mod
 FUZZTIME ?= 30s
+VERSION ?= $(shell ./release/version.sh)
+STAMP = -ldflags '-X github.com/coredhcp-netbox/coredhcp-netbox/internal/version.stamped=$(VERSION)'
+DIST := dist
+RELEASE = go run ./release -out $(DIST) -version '$(VERSION)' -time "$$(./release/version.sh --time)"
 
 .PHONY: help
 help: ## show this list
@@ -11,7 +15,7 @@ help: ## show this list
 
 .PHONY: build
 build: ## build both programs into bin/
-	go build -o $(BIN)/ ./cmd/...
+	go build $(STAMP) -o $(BIN)/ ./cmd/...
 
 .PHONY: demo
 demo: build ## see it work on loopback, no NetBox, no privileges (DEMO=once ends by itself)
@@ -67,6 +71,18 @@ check-generate: ## fail if a generated file is stale
 integration: ## Debian, root: real NetBox, real DHCP clients in network namespaces
 	./test/integration.sh
 
+.PHONY: release
+release: ## archives, packages, images, checksums in dist/, for amd64 and arm64 (VERSION=1.2.3 without a tag)
+	$(RELEASE)
+
+.PHONY: image
+image: ## the images alone: OCI layouts, without an engine
+	$(RELEASE) -only image
+
+.PHONY: pages
+pages: ## the manual pages and completions alone
+	$(RELEASE) -only pages
+
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf $(BIN)
+	rm -rf $(BIN) $(DIST)

@@ -22,7 +22,7 @@ func Each(t testing.TB, root, suffix string, fn func(path string, content []byte
 			return err
 		}
 		name := d.Name()
-		if d.IsDir() && (name == ".git" || name == "bin" || name == "testdata") {
+		if d.IsDir() && (name == ".git" || name == "bin" || name == "dist" || name == "testdata") {
 			return filepath.SkipDir
 		}
 		if d.IsDir() || !strings.HasSuffix(name, suffix) {

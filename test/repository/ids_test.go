@@ -9,7 +9,7 @@ import (
 )
 
 // letterID is an id as the pages of the server and of NetBox have them.
-var letterID = regexp.MustCompile(`\b(?:[CINDKRAGSHBXEFLPV]|BF|HI|REC|SET|NB|OPT|CTX|CL)-[0-9]+(?:\.[0-9]+)?[a-z]?\b`)
+var letterID = regexp.MustCompile(`\b(?:[CINDKRAGSHBXEFLPV]|BF|REC|SET|NB|OPT|CTX|CL|HI|PK|WEB|DNS)-[0-9]+(?:\.[0-9]+)?[a-z]?\b`)
 
 func TestEveryIDIsDefined(t *testing.T) {
 	known, used := make(map[string]bool), make(map[string]bool)

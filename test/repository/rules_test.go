@@ -38,10 +38,10 @@ func waiting() map[string]string {
 	}
 }
 
-var ruleID = regexp.MustCompile(`\b(BF-\d+|[INDKRAGSHBX]-\d+b?|(?:OPT|CTX|CL|HI)-\d+)\b`)
+var ruleID = regexp.MustCompile(`\b(BF-\d+|[CINDKRAGSHBX]-\d+b?|(?:OPT|CTX|CL|HI|PK|WEB|DNS)-\d+)\b`)
 
 // ruleSpan is a run of ids, written "D-7 to D-10".
-var ruleSpan = regexp.MustCompile(`\b([INDKRAGSHBX])-(\d+)b? to ([INDKRAGSHBX])-(\d+)\b`)
+var ruleSpan = regexp.MustCompile(`\b([CINDKRAGSHBX])-(\d+)b? to ([CINDKRAGSHBX])-(\d+)\b`)
 
 // number is an id of the mirror's page: "3.7", "3.5 row 4", "3.7 guard c".
 const number = `[0-9]+(?:\.[0-9]+)?(?: (?:row|guard|step|quirk|point) (?:[0-9]+|[a-z])\b| (?:delete|downgrade|scope cleanup|status settings changed)\b)?`
