@@ -9,7 +9,7 @@ if [ "$1" = purge ]; then
   rm -rf '/etc/@PACKAGE@' '/var/lib/@PACKAGE@' '/var/cache/@PACKAGE@'
   # shellcheck disable=SC2043,SC2066 # several units
   for unit in @UNITS@; do
-    if [ -x /usr/bin/deb-systemd-helper ]; then
+    if command -v deb-systemd-helper >/dev/null; then
       deb-systemd-helper purge "$unit" >/dev/null || true
       deb-systemd-helper unmask "$unit" >/dev/null || true
     fi

@@ -74,3 +74,16 @@ func TestTheUnitHasRoomForDescriptors(t *testing.T) {
 		t.Errorf("LimitNOFILE is %q, want 16384 or more", value)
 	}
 }
+
+// S-15: whether a time service keeps the clock in step is asked with adjtimex, which the
+// usual filter kills a program for.
+func TestTheUnitLetsTheServerReadTheClock(t *testing.T) {
+	text, err := os.ReadFile("coredhcp-netbox.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit := string(text)
+	if !strings.Contains(unit, "\nSystemCallFilter=@system-service adjtimex\n") || strings.Contains(unit, "\nProtectClock=yes") || !strings.Contains(unit, "\nSystemCallErrorNumber=EPERM\n") {
+		t.Error("the server is killed at its start, or does not know of its clock")
+	}
+}
