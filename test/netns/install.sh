@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the real DHCP clients and relays that package netns runs in network namespaces, and the
-# virtual computers with the firmware and boot programs of the network boot suite, and the servers that
-# test/bench measures, and Prometheus's promtool (Debian, root). Quick when they are there already. No service of theirs is started on the machine itself.
+# virtual computers with the firmware and boot programs of the network boot suite, what makes and judges
+# packages, the servers that test/bench measures, and Prometheus's promtool (Debian, root). Quick when they
+# are there already. No service of theirs is started on the machine itself.
 set -euo pipefail
 
 # program or file=package
@@ -26,6 +27,14 @@ readonly needed=(
   /usr/share/AAVMF/AAVMF_CODE.fd=qemu-efi-aarch64
   /usr/lib/ipxe/qemu/pxe-virtio.rom=ipxe-qemu
   /usr/lib/ipxe/ipxe.efi=ipxe
+  mmdebstrap=mmdebstrap
+  mke2fs=e2fsprogs
+  cpio=cpio
+  rpm=rpm
+  rpm2cpio=rpm2cpio
+  lintian=lintian
+  shellcheck=shellcheck
+  getcap=libcap2-bin
   grub-mknetdir=grub-common
   /usr/lib/grub/i386-pc/pxe.mod=grub-pc-bin
   /usr/lib/grub/x86_64-efi/efinet.mod=grub-efi-amd64-bin
