@@ -202,7 +202,9 @@ func TestTheImageServesAsAUserWithoutRights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := process.WaitOutput(t.Context(), "msg=ready"); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if err := process.WaitOutput(ctx, "ready: clients are served"); err != nil {
 		t.Fatalf("%v\n%s", err, process.Output())
 	}
 	status := string(mustRead(t, fmt.Sprintf("/proc/%d/status", process.PID())))
@@ -212,8 +214,6 @@ func TestTheImageServesAsAUserWithoutRights(t *testing.T) {
 		}
 	}
 	c := netns.Udhcpc(client, "eth0", netns.Options{Patience: time.Minute})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
 	if lease, err := c.Acquire(ctx); err != nil || lease.Addr != netip.MustParsePrefix("10.77.0.100/24") {
 		t.Errorf("%v %v\n%s", lease, err, process.Output())
 	}

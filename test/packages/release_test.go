@@ -64,8 +64,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// released is a release of this checkout.
+// released is a release of this checkout, or the one that RELEASE_FOLDER names, made with
+// make release VERSION=0.0.2.
 var released = sync.OnceValues(func() (string, error) {
+	if folder := os.Getenv("RELEASE_FOLDER"); folder != "" {
+		return folder, nil
+	}
 	folder := filepath.Join(shared, "new")
 	return folder, build("../..", folder, newer)
 })
