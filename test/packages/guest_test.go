@@ -17,7 +17,7 @@ import (
 
 // patience bounds a start of the computer and a command in it: its processor is
 // emulated, since KVM within a virtual machine may hang, and this machine may be busy.
-const patience = 4 * time.Minute
+const patience = 10 * time.Minute
 
 // guest is a virtual computer with a clean Debian, and a root's shell in it.
 type guest struct {
