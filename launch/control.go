@@ -16,6 +16,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/version"
 )
 
 // socketOf is the control socket of a server with these settings.
@@ -85,7 +86,7 @@ func commands(i *instance.Instance, file *settings.File, chain *receive.Chain) m
 			return shown, nil
 		}},
 		"backup": {Stream: func(ctx context.Context, _ []byte, answer io.Writer) error {
-			return i.BackupStore(ctx, answer, instance.BackupHeader(i.Settings, ownVersion(), time.Now()))
+			return i.BackupStore(ctx, answer, instance.BackupHeader(i.Settings, version.String(), time.Now()))
 		}},
 		"store": {Do: func(ctx context.Context, _ []byte) (any, error) {
 			return i.CheckStore(ctx, time.Now()), nil

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease/backup"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/version"
 )
 
 func (a *app) storeCommand() *cobra.Command {
@@ -101,21 +101,12 @@ func writeBackup(ctx context.Context, file *settings.File, to io.Writer) error {
 		return err
 	})
 	if errors.Is(err, control.ErrNoServer) {
-		err = instance.BackupStored(ctx, file.NetBox, to, instance.BackupHeader(file.NetBox, ownVersion(), time.Now()))
+		err = instance.BackupStored(ctx, file.NetBox, to, instance.BackupHeader(file.NetBox, version.String(), time.Now()))
 	}
 	if err != nil {
 		return fmt.Errorf("there is no backup: %w", err)
 	}
 	return nil
-}
-
-// ownVersion is the version of this program.
-func ownVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	return moduleVersion(info, "github.com/coredhcp-netbox/coredhcp-netbox")
 }
 
 func (a *app) storeRestoreCommand() *cobra.Command {
