@@ -173,7 +173,7 @@ func questionOf(c policy.Case) (question, []policy.Mistake) {
 		if err != nil {
 			wrong = append(wrong, policy.Mistake{Key: "arch", Text: fmt.Sprintf("want bios, uefi, uefi-arm64, uefi-http, uefi-arm64-http or a number of option 93, not %q", c.Arch)})
 		}
-		q.arch = int(n) //nolint:gosec // G115: 16 bits
+		q.arch = int(n)
 	}
 	var noOptions []policy.Mistake
 	q.options, noOptions = assignments("options", c.Options, optionNumber)

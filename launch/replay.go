@@ -491,7 +491,7 @@ type progress struct {
 // newProgress tells at w, if that is a terminal.
 func newProgress(w io.Writer, all int) *progress {
 	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) { //nolint:gosec // G115: a descriptor
+	if !ok || !term.IsTerminal(int(f.Fd())) {
 		w = nil
 	}
 	return &progress{w: w, all: all, told: time.Now()}

@@ -271,7 +271,7 @@ func (p portOf) at(stamp uint64) time.Time {
 	if p.second <= 1e9 { // exact
 		nanoseconds = float64(rest * (1e9 / p.second))
 	}
-	return time.Unix(int64(seconds%(1<<40))+p.offset%(1<<40), int64(nanoseconds)).UTC() //nolint:gosec // G115: bounded
+	return time.Unix(int64(seconds%(1<<40))+p.offset%(1<<40), int64(nanoseconds)).UTC()
 }
 
 func (f *File) enhanced(body []byte) (Frame, error) {

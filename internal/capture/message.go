@@ -21,8 +21,8 @@ const (
 	LinkCooked2  Link = 276
 )
 
-// rawLinks are further numbers of frames that begin with IP.
-var rawLinks = []Link{LinkRaw, LinkIPv4, 12, 14}
+// isRaw reports whether frames begin with IP. Some systems number that otherwise.
+func (l Link) isRaw() bool { return l == LinkRaw || l == LinkIPv4 || l == 12 || l == 14 }
 
 // Message is a DHCPv4 message in a capture.
 type Message struct {
@@ -68,7 +68,7 @@ func (m *Message) network(f Frame) (packet []byte, kind Kind) {
 	b := f.Bytes
 	protocol := uint16(ipv4)
 	switch {
-	case slices.Contains(rawLinks, f.Link):
+	case f.Link.isRaw():
 	case f.Link == LinkEthernet && len(b) >= typeEnd:
 		protocol, b = binary.BigEndian.Uint16(b[12:]), b[typeEnd:]
 	case f.Link == LinkCooked && len(b) >= cookedEnd:

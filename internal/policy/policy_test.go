@@ -223,7 +223,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add(example)
 	f.Add([]byte("cases: [{name: a, client: b, expect: {options: {3: x}}}]"))
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(_ *testing.T, data []byte) {
 		file, err := Read("cases.yml", data, func(Case) []Mistake { return nil })
 		if err != nil {
 			return
