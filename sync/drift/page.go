@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/docs/spec"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
@@ -32,33 +33,33 @@ func (r *Report) HTML(w io.Writer) error { return r.HTMLUnder(w, "") }
 
 // HTMLUnder is HTML with a way back to the page that leads here.
 func (r *Report) HTMLUnder(w io.Writer, back string) error {
-	made, err := report.NewPage(pageHTML, pageCSS, template.FuncMap{"parts": parts})
+	made, err := page.New(report.Templates+pageHTML, pageCSS, template.FuncMap{"parts": parts})
 	if err != nil {
 		return err
 	}
-	page, err := newPage(r, string(made.Style))
+	shown, err := newSheet(r, string(made.Style))
 	if err != nil {
 		return fmt.Errorf("drift page: %w", err)
 	}
-	page.Back = back
+	shown.Back = back
 	var out bytes.Buffer
-	if err := made.ExecuteTemplate(&out, "drift", page); err != nil {
+	if err := made.ExecuteTemplate(&out, "drift", shown); err != nil {
 		return fmt.Errorf("drift page: %w", err)
 	}
 	_, err = w.Write(out.Bytes())
 	return err
 }
 
-// page is what the template shows.
-type page struct {
+// sheet is what the template shows.
+type sheet struct {
 	*Report
 	Style  template.CSS
 	Script template.JS
 	Policy string // of the page about itself
 	Back   string // the page that leads here
 
-	Verdict report.Verdict
-	Tiles   []report.Tile
+	Verdict page.Verdict
+	Tiles   []page.Tile
 	Urgent  []report.NoteGroup // an operator has to look
 	Quiet   []report.NoteGroup
 	Invalid report.Violations
@@ -89,9 +90,9 @@ type scopeGroup struct {
 type item struct {
 	Difference
 	Sign, Verb string
-	Mood       report.Mood
+	Mood       page.Mood
 	Lines      []line
-	Ref        report.RuleRef
+	Ref        page.RuleRef
 }
 
 // line is a field; the name is given once for all entries of a list.
@@ -106,13 +107,13 @@ type scopeRow struct {
 	Link string
 }
 
-func newPage(r *Report, style string) (*page, error) {
-	rules := report.NewRules(func(rule spec.Rule) string { return "#" + rule.Anchor() })
-	p := &page{
+func newSheet(r *Report, style string) (*sheet, error) {
+	rules := page.NewRules(func(rule spec.Rule) string { return "#" + rule.Anchor() })
+	p := &sheet{
 		Report:  r,
 		Style:   template.CSS(style), //nolint:gosec // embedded, not input
 		Script:  template.JS(pageJS), //nolint:gosec // embedded, not input
-		Policy:  fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", report.Digest(style), report.Digest(pageJS)),
+		Policy:  fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", page.Digest(style), page.Digest(pageJS)),
 		Verdict: verdict(r.Counts), Tiles: tiles(r.Counts), Targets: targets(r.Differences, rules), Invalid: report.Violations{Count: len(r.Violations)},
 	}
 	p.Urgent, p.Quiet = report.GroupNotes(r.Notes, len(r.Notes), rules)
@@ -127,7 +128,7 @@ func newPage(r *Report, style string) (*page, error) {
 		p.Rows = append(p.Rows, row)
 	}
 	for _, rule := range rules.Named() {
-		sentence, err := report.RuleSentence(rule)
+		sentence, err := page.RuleSentence(rule)
 		if err != nil {
 			return nil, err
 		}
@@ -136,43 +137,43 @@ func newPage(r *Report, style string) (*page, error) {
 	return p, nil
 }
 
-func verdict(c Counts) report.Verdict {
+func verdict(c Counts) page.Verdict {
 	switch {
 	case c.Failures > 0:
-		return report.Verdict{Sentence: "Not everything could be compared.", Mood: report.Bad}
+		return page.Verdict{Sentence: "Not everything could be compared.", Mood: page.Bad}
 	case c.Guards > 0:
-		return report.Verdict{Sentence: "A run would hold changes back.", Mood: report.Bad}
+		return page.Verdict{Sentence: "A run would hold changes back.", Mood: page.Bad}
 	case c.Differences() > 0:
-		return report.Verdict{Sentence: "NetBox and Windows DHCP differ.", Mood: report.Drift}
+		return page.Verdict{Sentence: "NetBox and Windows DHCP differ.", Mood: page.Drift}
 	case c.Synced == 0:
-		return report.Verdict{Sentence: "No scope was compared.", Mood: report.Drift}
+		return page.Verdict{Sentence: "No scope was compared.", Mood: page.Drift}
 	case !c.InStep():
-		return report.Verdict{Sentence: "Nothing to change, but something to look at.", Mood: report.Drift}
+		return page.Verdict{Sentence: "Nothing to change, but something to look at.", Mood: page.Drift}
 	}
-	return report.Verdict{Sentence: "NetBox and Windows DHCP are in step.", Mood: report.Good}
+	return page.Verdict{Sentence: "NetBox and Windows DHCP are in step.", Mood: page.Good}
 }
 
-func tiles(c Counts) []report.Tile {
-	var all []report.Tile
-	add := func(n int, label, link string, mood report.Mood) {
+func tiles(c Counts) []page.Tile {
+	var all []page.Tile
+	add := func(n int, label, link string, mood page.Mood) {
 		if n == 0 {
-			link, mood = "", report.Plain
+			link, mood = "", page.Plain
 		}
-		all = append(all, report.Tile{Label: label, Figure: report.Figure(n), Link: link, Class: mood})
+		all = append(all, page.Tile{Label: label, Figure: page.Figure(n), Link: link, Class: mood})
 	}
-	add(c.Create, "to create", "#differences", report.Good)
-	add(c.Update, "to change", "#differences", report.Drift)
-	add(c.Delete, "to delete", "#differences", report.Bad)
-	add(c.Failures, printable.Noun(c.Failures, "failure", "failures"), "#failure", report.Bad)
-	add(c.Guards, "held back by guards", "#guard", report.Bad)
-	add(c.Conflicts, printable.Noun(c.Conflicts, "conflict", "conflicts"), "#conflict", report.Bad)
-	add(c.Warnings, printable.Noun(c.Warnings, "warning", "warnings"), "#warning", report.Drift)
-	add(c.Violations, printable.Noun(c.Violations, "invalid status", "invalid statuses"), "#violations", report.Drift)
+	add(c.Create, "to create", "#differences", page.Good)
+	add(c.Update, "to change", "#differences", page.Drift)
+	add(c.Delete, "to delete", "#differences", page.Bad)
+	add(c.Failures, printable.Noun(c.Failures, "failure", "failures"), "#failure", page.Bad)
+	add(c.Guards, "held back by guards", "#guard", page.Bad)
+	add(c.Conflicts, printable.Noun(c.Conflicts, "conflict", "conflicts"), "#conflict", page.Bad)
+	add(c.Warnings, printable.Noun(c.Warnings, "warning", "warnings"), "#warning", page.Drift)
+	add(c.Violations, printable.Noun(c.Violations, "invalid status", "invalid statuses"), "#violations", page.Drift)
 	return all
 }
 
 // targets groups differences, which are in order, by target and scope.
-func targets(differences []Difference, rules *report.Rules) []targetGroup {
+func targets(differences []Difference, rules *page.Rules) []targetGroup {
 	var out []targetGroup
 	for i, d := range differences {
 		if i == 0 || d.Target != differences[i-1].Target {
@@ -207,13 +208,13 @@ func groupTitle(d Difference) string {
 	return title
 }
 
-func newItem(d Difference, rules *report.Rules) item {
-	it := item{Difference: d, Sign: "~", Verb: "change", Mood: report.Drift, Ref: rules.Ref(d.Rule)}
+func newItem(d Difference, rules *page.Rules) item {
+	it := item{Difference: d, Sign: "~", Verb: "change", Mood: page.Drift, Ref: rules.Ref(d.Rule)}
 	switch d.Action {
 	case state.Create:
-		it.Sign, it.Verb, it.Mood = "+", "create", report.Good
+		it.Sign, it.Verb, it.Mood = "+", "create", page.Good
 	case state.Delete:
-		it.Sign, it.Verb, it.Mood = "\u2212", "delete", report.Bad
+		it.Sign, it.Verb, it.Mood = "\u2212", "delete", page.Bad
 	}
 	first := 0
 	for i, f := range d.Fields {
@@ -228,7 +229,7 @@ func newItem(d Difference, rules *report.Rules) item {
 }
 
 // anchor is where the differences of a scope begin.
-func (p *page) anchor(s Scope) string {
+func (p *sheet) anchor(s Scope) string {
 	for _, t := range p.Targets {
 		for _, g := range t.Groups {
 			if d := g.Items[0]; d.Scope == s.Scope && d.VRF == s.VRF {

@@ -6,13 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	look "github.com/coredhcp-netbox/coredhcp-netbox/internal/page"
+
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page/pagetest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report/pagetest"
 )
 
 // parsed is the page of a plan as a browser understands it.
@@ -84,7 +85,7 @@ func TestThePageLoadsNothing(t *testing.T) {
 	}
 	page := parsed(t, sample(4))
 	for _, name := range []string{"style", "script"} {
-		if got, want := report.Digest(pagetest.All(page, pagetest.Element(name))[0].FirstChild.Data), policy(page); !strings.Contains(want, "'"+got+"'") {
+		if got, want := look.Digest(pagetest.All(page, pagetest.Element(name))[0].FirstChild.Data), policy(page); !strings.Contains(want, "'"+got+"'") {
 			t.Errorf("its policy forbids its own %s: %s is not in %s", name, got, want)
 		}
 	}

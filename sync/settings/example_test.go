@@ -94,7 +94,7 @@ func tags(path string, section reflect.Type) []string {
 		}
 		switch {
 		case tag == "" || tag == "-" || field.Tag.Get("refuse") != "":
-		case part.Kind() == reflect.Struct && part.PkgPath() == section.PkgPath() && !reflect.PointerTo(part).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+		case part.Kind() == reflect.Struct && (part.PkgPath() == section.PkgPath() || part == reflect.TypeFor[Status]()) && !reflect.PointerTo(part).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
 			found = append(found, tags(name+".", part)...)
 		default:
 			found = append(found, path+tag)

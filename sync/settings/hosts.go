@@ -30,11 +30,6 @@ func serverIndex(servers []Server, name string) int {
 	return i
 }
 
-func isAddress(s string) bool {
-	_, err := netip.ParseAddr(s)
-	return err == nil
-}
-
 // canonicalHost makes equal what names the same host: case, a final dot, and
 // ways to write an address do not count.
 func canonicalHost(s string) string {

@@ -7,7 +7,6 @@ package settings
 
 import (
 	"net/netip"
-	"strings"
 	"time"
 
 	shared "github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
@@ -107,34 +106,7 @@ type Certificates struct {
 }
 
 // Status is sync.status: the status page.
-type Status struct {
-	Listen string `yaml:"listen"` // host:port, or unix:/path for a proxy that is the login; empty: no page
-	URL    string `yaml:"url"`    // how people reach it, without a slash at the end; empty: no links to it
-
-	TokenFile       string `yaml:"token_file"`       // what people and scripts log in with; empty: no buttons
-	CertificateFile string `yaml:"certificate_file"` // PEM, of this page; with KeyFile
-	KeyFile         string `yaml:"key_file"`
-	Probes          string `yaml:"probes"` // host:port of /healthz, /readyz and /metrics without a token; empty: none
-}
-
-// Token is what people and scripts log in with, read at each call; empty without
-// TokenFile.
-func (s Status) Token() (shared.Secret, error) {
-	if s.TokenFile == "" {
-		return "", nil
-	}
-	return shared.ReadToken("token of the status page", s.TokenFile)
-}
-
-// Socket is the path of the unix socket that the page listens at; empty: it does
-// not.
-func (s Status) Socket() string {
-	path, ok := strings.CutPrefix(s.Listen, "unix:")
-	if !ok {
-		return ""
-	}
-	return path
-}
+type Status = shared.Status
 
 // Server is an entry of sync.servers.
 type Server struct {

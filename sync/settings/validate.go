@@ -3,12 +3,9 @@ package settings
 import (
 	"fmt"
 	"maps"
-	"net"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -47,7 +44,7 @@ func (f *File) validate() {
 	if !slug(s.Protect.Tag) && s.Protect.Tag != "" {
 		r.Addf("sync.protect.tag", "want the slug of a tag (letters, digits, - and _), not %.60q", s.Protect.Tag)
 	}
-	validateStatus(r, s.Status)
+	s.Status.Validate(r, "sync.status", "https://dhcp-sync.example.org")
 	for i, p := range s.MaintenanceScopes {
 		validateSubnet(r, fmt.Sprintf("sync.maintenance_scopes[%d]", i), p)
 	}
@@ -107,26 +104,6 @@ func slug(s string) bool {
 		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 	}
 	return s != "" && len(s) <= 100 && !strings.ContainsFunc(s, foreign)
-}
-
-func validateStatus(r *strictyaml.Report, s Status) {
-	for key, listen := range map[string]string{"sync.status.listen": s.Listen, "sync.status.probes": s.Probes} {
-		if listen == "" || key == "sync.status.listen" && filepath.IsAbs(s.Socket()) {
-			continue
-		}
-		host, port, err := net.SplitHostPort(listen)
-		_, portErr := strconv.ParseUint(port, 10, 16)
-		if err != nil || portErr != nil || host != "" && hostMistake(host) != "" && !isAddress(host) {
-			r.Addf(key, "want an address and a port such as 127.0.0.1:8067, not %.60q", listen)
-		}
-	}
-	if s.URL == "" {
-		return
-	}
-	u, err := url.Parse(s.URL)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		r.Addf("sync.status.url", "want an address such as https://dhcp-sync.example.org, without user, ? and #")
-	}
 }
 
 // validateSubnet accepts the subnet of a scope.
@@ -258,11 +235,8 @@ func (f *File) warnings() {
 			f.warnInsecure(at+".verify", "without verification anybody can pose as %s and read the token: trust its certificate instead (netbox-dhcp-sync cert trust)", s.Host)
 		}
 	}
-	if s := f.Sync.Status; (s.CertificateFile == "") != (s.KeyFile == "") {
-		f.warn("sync.status.certificate_file", "does nothing without key_file, nor that one without it")
-	}
-	if f.Sync.Status.URL != "" && f.Sync.Status.Listen == "" {
-		f.warn("sync.status.url", "leads nowhere while sync.status.listen is empty")
+	for _, w := range f.Sync.Status.Warnings("sync.status") {
+		f.warn(w[0], "%s", w[1])
 	}
 }
 

@@ -105,7 +105,7 @@ func (s *site) host(addr netip.Addr, vrf string) (*host, error) {
 	p := s.m.Known()
 	names, in := vrfNames(p), s.vrfChoice(vrf, p)
 	h := &host{
-		Address: addr, Made: s.now(), NetBox: s.netBox("/ipam/ip-addresses/?q=" + addr.String()),
+		Address: addr, Made: s.Now(), NetBox: s.netBox("/ipam/ip-addresses/?q=" + addr.String()),
 		Leases: []leaseView{}, Scopes: []scope{}, Steps: []stepView{}, Notes: []report.Note{}, Invalid: []violation{},
 	}
 	for i := range leases {

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 )
@@ -108,7 +109,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	registry := prometheus.NewPedanticRegistry()
-	site := &site{m: l.m, log: logrus.New(), now: time.Now}
+	site := &site{m: l.m, Site: page.Site{Log: logrus.New(), Now: time.Now}}
 	registry.MustRegister(l.m.Metrics(), newGauges(site))
 	families, err := registry.Gather()
 	if err != nil {

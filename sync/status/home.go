@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
@@ -12,10 +13,10 @@ import (
 
 // home is the first page.
 type home struct {
-	frame
+	page.Frame
 	*overview
-	Verdict  report.Verdict
-	Tiles    []report.Tile
+	Verdict  page.Verdict
+	Tiles    []page.Tile
 	Urgent   []report.NoteGroup // an operator has to look
 	Quiet    []report.NoteGroup
 	Recent   []mirror.Run
@@ -31,9 +32,9 @@ const (
 	scopesShown     = 2000
 )
 
-func newHome(f frame, o *overview, netBox string, p mirror.Known) *home {
+func newHome(f page.Frame, o *overview, netBox string, p mirror.Known) *home {
 	h := &home{
-		frame: f, overview: o, Recent: o.runs[:min(len(o.runs), runsShown)],
+		Frame: f, overview: o, Recent: o.runs[:min(len(o.runs), runsShown)],
 		Invalid: report.Violations{Count: len(o.Violations), Linked: true}, Rows: o.Scopes[:min(len(o.Scopes), scopesShown)],
 	}
 	if p.Run != nil {
@@ -52,34 +53,34 @@ func newHome(f frame, o *overview, netBox string, p mirror.Known) *home {
 }
 
 // verdict sums up the last run.
-func (h *home) verdict() report.Verdict {
+func (h *home) verdict() page.Verdict {
 	if h.Last == nil {
 		if h.Running.IsZero() {
-			return report.Verdict{Sentence: "No run has ended yet.", Mood: report.Drift}
+			return page.Verdict{Sentence: "No run has ended yet.", Mood: page.Drift}
 		}
-		return report.Verdict{Sentence: "The first run is under way.", Mood: report.Drift}
+		return page.Verdict{Sentence: "The first run is under way.", Mood: page.Drift}
 	}
 	trouble := slices.ContainsFunc(h.Servers, func(s server) bool { return s.State == noAnswer })
 	switch outcome := h.Last.Outcome; {
 	case outcome == mirror.NotPrepared:
-		return report.Verdict{Sentence: "NetBox is not prepared for the mirror.", Mood: report.Bad}
+		return page.Verdict{Sentence: "NetBox is not prepared for the mirror.", Mood: page.Bad}
 	case outcome == mirror.HeldBack:
-		return report.Verdict{Sentence: "The last run held changes back.", Mood: report.Bad}
+		return page.Verdict{Sentence: "The last run held changes back.", Mood: page.Bad}
 	case outcome == mirror.Locked:
-		return report.Verdict{Sentence: "The last run did not start.", Mood: report.Drift}
+		return page.Verdict{Sentence: "The last run did not start.", Mood: page.Drift}
 	case outcome == mirror.WithErrors && trouble:
-		return report.Verdict{Sentence: "The last run could not read every server.", Mood: report.Bad}
+		return page.Verdict{Sentence: "The last run could not read every server.", Mood: page.Bad}
 	case outcome == mirror.WithErrors:
-		return report.Verdict{Sentence: "The last run ended with errors.", Mood: report.Bad}
+		return page.Verdict{Sentence: "The last run ended with errors.", Mood: page.Bad}
 	case h.Last.DryRun:
-		return report.Verdict{Sentence: "The last run was a rehearsal.", Mood: report.Drift}
+		return page.Verdict{Sentence: "The last run was a rehearsal.", Mood: page.Drift}
 	case len(h.Urgent) > 0 || len(h.Violations) > 0:
-		return report.Verdict{Sentence: "The last run went well, but there is something to look at.", Mood: report.Drift}
+		return page.Verdict{Sentence: "The last run went well, but there is something to look at.", Mood: page.Drift}
 	}
-	return report.Verdict{Sentence: "The last run went well.", Mood: report.Good}
+	return page.Verdict{Sentence: "The last run went well.", Mood: page.Good}
 }
 
-func (h *home) tiles() []report.Tile {
+func (h *home) tiles() []page.Tile {
 	up, asked, read := 0, 0, 0
 	for _, s := range h.Servers {
 		if s.State != notAsked {
@@ -99,32 +100,32 @@ func (h *home) tiles() []report.Tile {
 		look += g.Count
 	}
 	figures := func(n, of int) string { return fmt.Sprintf("%d of %d", n, of) }
-	warn := func(bad bool, mood report.Mood) report.Mood {
+	warn := func(bad bool, mood page.Mood) page.Mood {
 		if bad {
 			return mood
 		}
-		return report.Plain
+		return page.Plain
 	}
-	return []report.Tile{
-		{Label: "servers answered", Figure: figures(up, len(h.Servers)), Link: "#servers", Class: warn(up < asked, report.Bad)},
+	return []page.Tile{
+		{Label: "servers answered", Figure: figures(up, len(h.Servers)), Link: "#servers", Class: warn(up < asked, page.Bad)},
 		{Label: "scopes synced", Figure: figures(read, len(h.Scopes)), Link: "#scopes"},
-		{Label: printable.Noun(h.Leases.Active, "active lease", "active leases"), Figure: report.Figure(h.Leases.Active), Link: "./search"},
-		{Label: "to look at", Figure: report.Figure(look), Link: "#look", Class: warn(look > 0, report.Drift)},
-		{Label: printable.Noun(len(h.Violations), "invalid status", "invalid statuses"), Figure: report.Figure(len(h.Violations)),
-			Link: "#violations", Class: warn(len(h.Violations) > 0, report.Drift)},
-		{Label: printable.Noun(h.Leftover, "difference left", "differences left"), Figure: report.Figure(h.Leftover),
-			Link: "./drift", Class: warn(h.Leftover > 0, report.Drift)},
+		{Label: printable.Noun(h.Leases.Active, "active lease", "active leases"), Figure: page.Figure(h.Leases.Active), Link: "./search"},
+		{Label: "to look at", Figure: page.Figure(look), Link: "#look", Class: warn(look > 0, page.Drift)},
+		{Label: printable.Noun(len(h.Violations), "invalid status", "invalid statuses"), Figure: page.Figure(len(h.Violations)),
+			Link: "#violations", Class: warn(len(h.Violations) > 0, page.Drift)},
+		{Label: printable.Noun(h.Leftover, "difference left", "differences left"), Figure: page.Figure(h.Leftover),
+			Link: "./drift", Class: warn(h.Leftover > 0, page.Drift)},
 	}
 }
 
 // mood is the class of the badge of an outcome.
-func mood(o mirror.Outcome) report.Mood {
+func mood(o mirror.Outcome) page.Mood {
 	switch o {
 	case mirror.Clean:
-		return report.Good
+		return page.Good
 	case mirror.Locked:
-		return report.Drift
+		return page.Drift
 	case mirror.WithErrors, mirror.HeldBack, mirror.NotPrepared:
 	}
-	return report.Bad
+	return page.Bad
 }

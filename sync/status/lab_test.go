@@ -17,12 +17,12 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/net/html"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page/pagetest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report/pagetest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 

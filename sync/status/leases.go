@@ -12,12 +12,10 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
-
-// maxQuery is the longest query, in bytes.
-const maxQuery = 200
 
 // lease is what is remembered of one address.
 type lease struct {
@@ -103,7 +101,7 @@ func (w *wanted) filter(q url.Values) error {
 	default:
 		return errors.New("state: want active or ended")
 	}
-	if w.server = strings.ToLower(strings.TrimSpace(q.Get("server"))); len(w.server) > maxQuery {
+	if w.server = strings.ToLower(strings.TrimSpace(q.Get("server"))); len(w.server) > page.LongestQuery {
 		return errors.New("server: want the name of a server")
 	}
 	return nil
@@ -117,7 +115,7 @@ func (w wanted) any() bool {
 // newWanted reads a query: part of a host name, an address or a client id in
 // any of its forms, or a whole network. False: it is too long or no text.
 func newWanted(query string) (wanted, bool) {
-	if len(query) > maxQuery || !utf8.ValidString(query) {
+	if len(query) > page.LongestQuery || !utf8.ValidString(query) {
 		return wanted{}, false
 	}
 	query = strings.ToLower(strings.TrimSpace(query))

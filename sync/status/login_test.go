@@ -19,6 +19,7 @@ import (
 	"github.com/sirupsen/logrus"
 	logtest "github.com/sirupsen/logrus/hooks/test"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
@@ -143,7 +144,7 @@ func TestALoginIsACookieThatNoScriptReads(t *testing.T) {
 	if code := post("/sync", cookie.Value); code != http.StatusUnauthorized {
 		t.Errorf("logged out: %d", code)
 	}
-	for range mostFailures {
+	for range page.MostFailures {
 		l.ask(http.MethodPost, "/login", "token=wrong")
 	}
 	if a := l.ask(http.MethodPost, "/login", "token="+pageToken); a.Code != http.StatusUnauthorized {
@@ -151,20 +152,6 @@ func TestALoginIsACookieThatNoScriptReads(t *testing.T) {
 	}
 	if strings.Contains(l.Log.String(), pageToken) {
 		t.Error("the token is in the log")
-	}
-}
-
-func TestASessionEnds(t *testing.T) {
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	l := &login{now: func() time.Time { return now }}
-	r := httptest.NewRequest(http.MethodPost, "/sync", nil)
-	r.AddCookie(l.begin())
-	if !l.known(r) {
-		t.Error("not known")
-	}
-	now = now.Add(sessionLasts)
-	if l.known(r) {
-		t.Error("known for ever")
 	}
 }
 

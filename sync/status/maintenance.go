@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 )
@@ -79,30 +80,30 @@ const longestNote = 200
 func (s *site) maintenance(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
 	if err := r.ParseForm(); err != nil {
-		s.fail(w, r, http.StatusBadRequest, "The form cannot be read.")
+		s.Fail(w, r, http.StatusBadRequest, "The form cannot be read.")
 		return
 	}
 	of := plan.Source{Failover: r.PostForm.Get("failover")}
 	if name := r.PostForm.Get("server"); name != "" {
 		server, ok := s.m.File.Sync.FindServer(name)
 		if !ok {
-			s.fail(w, r, http.StatusBadRequest, "No server of this name is configured.")
+			s.Fail(w, r, http.StatusBadRequest, "No server of this name is configured.")
 			return
 		}
 		of.Server = server.Host
 	}
 	note := strings.TrimSpace(r.PostForm.Get("note"))
-	if (of.Server == "") == (of.Failover == "") || len(of.Failover) > maxQuery || !utf8.ValidString(note) || utf8.RuneCountInString(note) > longestNote {
-		s.fail(w, r, http.StatusBadRequest, "Name one server or one relationship, with a note of at most 200 characters.")
+	if (of.Server == "") == (of.Failover == "") || len(of.Failover) > page.LongestQuery || !utf8.ValidString(note) || utf8.RuneCountInString(note) > longestNote {
+		s.Fail(w, r, http.StatusBadRequest, "Name one server or one relationship, with a note of at most 200 characters.")
 		return
 	}
 	var x *mirror.Maintenance
 	if r.PostForm.Get("end") == "" {
-		x = &mirror.Maintenance{Note: note, Since: s.now().UTC().Truncate(time.Second)}
+		x = &mirror.Maintenance{Note: note, Since: s.Now().UTC().Truncate(time.Second)}
 		if text := r.PostForm.Get("for"); text != "" {
 			d, err := time.ParseDuration(text)
 			if err != nil || d <= 0 || d > 366*24*time.Hour {
-				s.fail(w, r, http.StatusBadRequest, "How long cannot be understood: want a time such as 4h.")
+				s.Fail(w, r, http.StatusBadRequest, "How long cannot be understood: want a time such as 4h.")
 				return
 			}
 			x.Until = x.Since.Add(d)
@@ -112,7 +113,7 @@ func (s *site) maintenance(w http.ResponseWriter, r *http.Request) {
 		s.broken(w, r, err)
 		return
 	}
-	s.log.WithField("of", of.String()).WithField("begins", x != nil).WithField("note", note).Info("maintenance set on the status page")
+	s.Log.WithField("of", of.String()).WithField("begins", x != nil).WithField("note", note).Info("maintenance set on the status page")
 	w.Header().Set("Location", "./")
 	w.WriteHeader(http.StatusSeeOther)
 }

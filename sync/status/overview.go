@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
@@ -120,7 +121,7 @@ func (s *site) overview() (*overview, error) {
 	}
 	known, activity := s.m.Known(), s.m.Activity()
 	o := &overview{
-		Format: overviewFormat, Version: overviewVersion, Made: s.now(),
+		Format: overviewFormat, Version: overviewVersion, Made: s.Now(),
 		Running: activity.Running, Queued: activity.Queued, Next: activity.Next,
 		Forced: s.forced(), Servers: []server{}, Scopes: []scope{}, Violations: []violation{}, Notes: []report.Note{},
 		LeasesSynced: s.m.File.Sync.SyncIPs,
@@ -192,6 +193,15 @@ func (s *site) forced() []forced {
 			f.Origin = "command line"
 		}
 		list = append(list, f)
+	}
+	return list
+}
+
+// notices are those settings for the top of each page.
+func (s *site) notices() []page.Notice {
+	var list []page.Notice
+	for _, f := range s.forced() {
+		list = append(list, page.Notice(f))
 	}
 	return list
 }

@@ -17,10 +17,10 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/net/html"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page/pagetest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report/pagetest"
 )
 
 const withURL = "status: {listen: \"127.0.0.1:8067\", url: \"https://dhcp-sync.example.org/mirror\"}"
@@ -102,39 +102,6 @@ func TestOnlyReadingIsAllowedElsewhere(t *testing.T) {
 	}
 	if l.m.Activity().Queued {
 		t.Error("one of these requests asked for a run")
-	}
-}
-
-// A foreign name that is made to lead here (DNS rebinding) gets
-// nothing.
-func TestHostNamesThePageAnswersTo(t *testing.T) {
-	for _, c := range []struct {
-		listen, url string
-		good, bad   []string
-	}{
-		{"127.0.0.1:8067", "", []string{"127.0.0.1:8067", "localhost", "LOCALHOST:1", "[::1]:8067", "127.9.9.9"},
-			[]string{"evil.example", "10.0.0.5:8067", "127.0.0.1.evil.example", "localhost.evil.example", "", "evil.example:8067", "@localhost"}},
-		{"10.0.0.5:8067", "https://Sync.example.org/x", []string{"10.0.0.5:8067", "10.0.0.5", "sync.example.org", "SYNC.example.org.:443", "localhost:8067"},
-			[]string{"10.0.0.6", "example.org", "xsync.example.org"}},
-		{":8067", "", []string{"10.0.0.5:8067", "[2001:db8::1]:8067", "localhost"}, []string{"evil.example", "0x7f.1"}},
-		{"0.0.0.0:8067", "", []string{"10.0.0.5:8067"}, []string{"evil.example"}},
-		{"mirror.corp.example:8067", "", []string{"mirror.corp.example:8067"}, []string{"mirror", "10.0.0.5"}},
-	} {
-		handler, err := guarded(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "secret") }), c.listen, c.url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for host, want := range map[string]int{"good": http.StatusOK, "bad": http.StatusMisdirectedRequest} {
-			for _, name := range map[string][]string{"good": c.good, "bad": c.bad}[host] {
-				r := httptest.NewRequest(http.MethodGet, "/", nil)
-				r.Host = name
-				w := httptest.NewRecorder()
-				handler.ServeHTTP(w, r)
-				if w.Code != want || w.Code != http.StatusOK && strings.Contains(w.Body.String(), "secret") {
-					t.Errorf("listening at %s as %q: Host %q gets %d", c.listen, c.url, name, w.Code)
-				}
-			}
-		}
 	}
 }
 

@@ -1,4 +1,4 @@
-package status
+package page
 
 import (
 	"fmt"
@@ -19,7 +19,7 @@ type hosts struct {
 	any bool
 }
 
-func newHosts(listen, address string) (hosts, error) {
+func newHosts(key, listen, address string) (hosts, error) {
 	h := hosts{names: map[string]bool{"localhost": true}}
 	if listen != "" {
 		host, _, err := net.SplitHostPort(listen)
@@ -31,7 +31,7 @@ func newHosts(listen, address string) (hosts, error) {
 		h.names[canonical(host)] = true
 	}
 	if u, err := url.Parse(address); err != nil {
-		return h, fmt.Errorf("sync.status.url: %w", err)
+		return h, fmt.Errorf("%s.url: %w", key, err)
 	} else if u.Hostname() != "" {
 		h.names[canonical(u.Hostname())] = true
 	}
@@ -61,10 +61,15 @@ func (h hosts) serve(header string) bool {
 	return h.names[host]
 }
 
-// guarded lets requests through that people or programs meant for this page,
-// and tells browsers to be strict about it.
-func guarded(next http.Handler, listen, address string) (http.Handler, error) {
-	hosts, err := newHosts(listen, address)
+// LongestQuery is the longest text that a page searches for, in bytes.
+const LongestQuery = 200
+
+// Guarded lets requests through that people or programs meant for this page, and
+// tells browsers to be strict about it. listen is where it listens, empty for a
+// socket, and address how people reach it; key is the section of both in the
+// settings. The error is one of the settings.
+func Guarded(next http.Handler, key, listen, address string) (http.Handler, error) {
+	hosts, err := newHosts(key, listen, address)
 	if err != nil {
 		return nil, err
 	}
@@ -73,13 +78,13 @@ func guarded(next http.Handler, listen, address string) (http.Handler, error) {
 	if u, err := url.Parse(address); err == nil && u.Host != "" {
 		// Behind a proxy the Host header may not be what the browser shows.
 		if err := cross.AddTrustedOrigin(strings.ToLower(u.Scheme + "://" + u.Host)); err != nil {
-			return nil, fmt.Errorf("sync.status.url: %w", err)
+			return nil, fmt.Errorf("%s.url: %w", key, err)
 		}
 	}
 	next = cross.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
+		h.Set("Content-Security-Policy", barePolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -89,14 +94,17 @@ func guarded(next http.Handler, listen, address string) (http.Handler, error) {
 		h.Set("Cache-Control", "no-store")
 		switch {
 		case !hosts.serve(r.Host):
-			plain(w, http.StatusMisdirectedRequest, "this page does not answer under that name: see sync.status.url")
-		case len(r.URL.RawQuery) > maxQuery*3+100 || len(r.URL.Path) > 200:
-			plain(w, http.StatusRequestURITooLong, "the request is too long")
+			Line(w, http.StatusMisdirectedRequest, "this page does not answer under that name: see "+key+".url")
+		case len(r.URL.RawQuery) > longestRawQuery || len(r.URL.Path) > 200:
+			Line(w, http.StatusRequestURITooLong, "the request is too long")
 		default:
 			next.ServeHTTP(w, r)
 		}
 	}), nil
 }
 
-// policy is for everything but the pages, which name their style.
-const policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// longestRawQuery bounds the query of a request, whose other parameters are short.
+const longestRawQuery = LongestQuery*3 + 400
+
+// barePolicy is for everything but the pages, which name their style.
+const barePolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -1,4 +1,4 @@
-package report
+package page
 
 import (
 	"encoding/hex"
@@ -53,7 +53,7 @@ func luminance(t *testing.T, colour string) float64 {
 
 func TestNumbersHaveTheirNoun(t *testing.T) {
 	for n, want := range map[int]string{0: "0 leases", 1: "1 lease", 2: "2 leases", 1234567: "1\u202f234\u202f567 leases"} {
-		if got := count(n, "lease", "leases"); got != want {
+		if got := Count(n, "lease", "leases"); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
