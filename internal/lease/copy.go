@@ -1,5 +1,7 @@
 package lease
 
+import "slices"
+
 // Kept is what a copy outside of the store keeps for a start without it: who is
 // served, and the leases that run (H-10).
 type Kept struct {
@@ -52,4 +54,29 @@ func (l *Leases) forgetRestored() {
 			l.touch(addr)
 		}
 	}
+}
+
+// LeasesInTurns is Leases by address, for those that look often: packets wait no longer
+// than for a slice of the work. What they change meanwhile may or may not be in it
+// (WEB-6).
+func (e *Engine) LeasesInTurns() []Lease {
+	var list []Lease
+	e.locked(func() { list = make([]Lease, 0, e.facts.Leases.stored.len()) })
+	for place, more := int32(0), true; more; {
+		e.locked(func() {
+			stored := &e.facts.Leases.stored
+			for end := place + slice; place < end; place++ {
+				if more = place < stored.used; !more {
+					return
+				}
+				if row := stored.row(place); row.client != "" {
+					list = append(list, row.unpacked().Lease)
+				}
+			}
+		})
+		giveWay()
+	}
+	// One that was given anew meanwhile may have been seen at both of its places.
+	slices.SortStableFunc(list, func(a, b Lease) int { return a.Addr.Compare(b.Addr) })
+	return slices.CompactFunc(list, func(a, b Lease) bool { return a.Addr == b.Addr })
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 )
 
-// identifierPrefix begins the keys of identifiers. No hardware address has it, so
+// IdentifierPrefix begins the keys of identifiers. No hardware address has it, so
 // an identifier of six bytes cannot pass for one.
-const identifierPrefix = "id/"
+const IdentifierPrefix = "id/"
 
 // Lengths of a client identifier in bytes (RFC 2132 section 9.14); others count as
 // none.
@@ -31,7 +31,7 @@ func (p *Policy) identified(m *ClientMessage) *ClientMessage {
 		return m
 	}
 	own := *m
-	own.Hardware, own.Client = m.Client, ClientID(identifierPrefix+strings.ToUpper(net.HardwareAddr(id).String()))
+	own.Hardware, own.Client = m.Client, ClientID(IdentifierPrefix+strings.ToUpper(net.HardwareAddr(id).String()))
 	return &own
 }
 

@@ -42,6 +42,7 @@ func (e *Engine) Usage() []Usage {
 					}
 				}
 			})
+			giveWay()
 		}
 		for _, r := range s.RangePools(vrf) {
 			if u := c.of(vrf, r.Subnet); u != nil {
