@@ -35,6 +35,9 @@ type Exchange struct {
 	// Rehearsal says that nothing may come of this message but its answer: it was
 	// made up for explain (C-1).
 	Rehearsal bool
+	// FromMemory says that nobody may be asked for what is not known already: pages may
+	// not make this server ask NetBox (WEB-7).
+	FromMemory bool
 	// Prompt says that handlers must not wait: one that would have to sets Waits
 	// and stops the chain without a reply. The message then runs through the chain once
 	// more, where handlers may wait; a Promise was dropped.

@@ -23,13 +23,8 @@ func (i *Instance) Redeploy(ctx context.Context, m *ipam.Machine) (bool, error) 
 	if s.Gate == "off" {
 		return true, nil
 	}
-	_, redeploys := m.Gate[s.RedeployField]
-	_, confirms := m.Gate[s.ConfirmField]
-	if s.Gate == "auto" && !redeploys && !confirms {
-		return true, nil
-	}
 	fields := m.Gate
-	if i.switches != nil {
+	if i.gated(m) && i.switches != nil {
 		ctx, cancel := context.WithTimeout(ctx, redeployWait)
 		defer cancel()
 		var err error
@@ -38,12 +33,35 @@ func (i *Instance) Redeploy(ctx context.Context, m *ipam.Machine) (bool, error) 
 			return false, err
 		}
 	}
+	return i.opens(m, fields), nil
+}
+
+// KnownRedeploy is Redeploy by the copy of NetBox in memory, for answers that are never
+// sent (WEB-7).
+func (i *Instance) KnownRedeploy(m *ipam.Machine) bool {
+	return i.Settings.PXE.Gate == "off" || i.opens(m, m.Gate)
+}
+
+// gated reports whether a switch counts for m.
+func (i *Instance) gated(m *ipam.Machine) bool {
+	s := i.Settings.PXE
+	_, redeploys := m.Gate[s.RedeployField]
+	_, confirms := m.Gate[s.ConfirmField]
+	return s.Gate == "on" || redeploys || confirms
+}
+
+// opens reports whether the switches of m in fields let boot data through.
+func (i *Instance) opens(m *ipam.Machine, fields map[string]json.RawMessage) bool {
+	s := i.Settings.PXE
 	redeploy, redeploys := fields[s.RedeployField]
 	confirm, confirms := fields[s.ConfirmField]
-	if s.Gate == "on" && (!redeploys || !confirms) {
-		return false, nil
+	switch {
+	case !i.gated(m):
+		return true
+	case s.Gate == "on" && (!redeploys || !confirms):
+		return false
 	}
-	return (!redeploys || switchedOn(redeploy)) && (!confirms || choiceText(confirm) == m.Name), nil
+	return (!redeploys || switchedOn(redeploy)) && (!confirms || choiceText(confirm) == m.Name)
 }
 
 // readSwitches makes the switches come from NetBox.

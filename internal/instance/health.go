@@ -31,6 +31,24 @@ func (i *Instance) NotReady() (reasons []string) {
 	return reasons
 }
 
+// Health is what NotReady says in words.
+type Health struct {
+	Known   bool      // there is a snapshot of NetBox
+	Follows bool      // facts come from NetBox, and not from a file
+	Fresh   time.Time // when NetBox last answered; zero: never
+	Answers bool      // lately
+	Stale   bool      // the snapshot is older than poll.stale_after
+	Store   bool      // there is a lease store
+}
+
+// Health tells how it is now.
+func (i *Instance) Health() Health {
+	h := Health{Known: i.Snapshot() != nil, Follows: i.client != nil, Store: !i.storeFailed()}
+	h.Fresh, _ = i.Engine.Freshness()
+	h.Answers, h.Stale = !h.Follows || i.netBoxReachable(), h.Follows && i.Engine.Stale()
+	return h
+}
+
 func (i *Instance) netBoxReachable() bool {
 	fresh, _ := i.Engine.Freshness()
 	return !fresh.IsZero() && time.Since(fresh) <= confirmedWithin(i.Settings)

@@ -42,6 +42,8 @@ type Instance struct {
 	feed          *events.Feed
 	unserved      recent[lease.ClientID, Unserved]
 	circuits      circuits
+	others        recent[netip.Addr, OtherServer]
+	problems      atomic.Pointer[[]ipam.Problem]
 	pool          *Pool
 	proxy         dhcp4.Handler
 	boots         func(*dhcp4.Packet) bool // nil without netbox_pxe
@@ -190,6 +192,7 @@ func (i *Instance) serveInventory() error {
 	for _, p := range problems {
 		i.Log.WithField("object", p.Object).Warn(p.Text)
 	}
+	i.problems.Store(&problems)
 	i.publish(snapshot)
 	return nil
 }
@@ -232,6 +235,15 @@ func (i *Instance) publish(s *ipam.Snapshot) {
 
 // Snapshot returns the current snapshot of NetBox; nil before the first one.
 func (i *Instance) Snapshot() *ipam.Snapshot { return i.snapshot.Load() }
+
+// Problems is what is wrong with the objects of the current snapshot, by object; the
+// caller must not change it.
+func (i *Instance) Problems() []ipam.Problem {
+	if p := i.problems.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
 
 // Close stops the background work, tells NetBox what can be told quickly, and
 // closes the store. Nothing is lost if it is never called (L-9).

@@ -110,7 +110,10 @@ func (i *Instance) followConfig(disk string) follow.Config {
 	c := readConfig(s, disk, i.Log)
 	c.Interval, c.Doubt, c.Leased = s.Poll.Interval, s.Poll.Doubt, i.Engine.Leased
 	c.DiskCopy, c.OnCopy, c.OnEdit = i.secondSnapshot(), i.Metrics.copied, i.Metrics.edited
-	c.OnSnapshot = func(s *ipam.Snapshot, _ []ipam.Problem) { i.publish(s) } // the follower logs the problems
+	c.OnSnapshot = func(s *ipam.Snapshot, problems []ipam.Problem) { // the follower logs them
+		i.problems.Store(&problems)
+		i.publish(s)
+	}
 	c.OnConfirm = func(at time.Time, skew time.Duration) {
 		i.confirm(at, skew)
 		clocks.compared(at, skew)

@@ -41,6 +41,7 @@ func unservedReasons() []lease.Reason {
 // for the list of those that are not served. A lease that it gives is durable.
 func (i *Instance) Answered(m *lease.ClientMessage, d *lease.Decision, now time.Time) {
 	i.tellWatches(m, d, now)
+	i.choseAnother(m, d, now)
 	switch {
 	case d.Verdict == lease.Offer, d.Verdict == lease.Ack:
 		i.unserved.forget(m.Client)

@@ -21,6 +21,7 @@ type Seen struct {
 	// form of a key; empty: the key is the hardware address, if the client has one.
 	Hardware lease.ClientID
 	Verdict  lease.Verdict
+	State    lease.ClientState
 	Reason   lease.Reason
 	Rule     string // for people only
 	// Addr is the address that was given, confirmed, refused or given up; invalid: none
@@ -33,10 +34,11 @@ type Seen struct {
 	MachineID ipam.MachineID
 	Hostname  string     // the client's own word; untrusted text
 	Relay     netip.Addr // giaddr; invalid: none
+	Link      netip.Addr // link selection that the relay sent (option 82 sub-option 5), whether it counted or not; invalid: none
+	Server    netip.Addr // option 54, which the client chose or speaks to; invalid: none
 	Interface string     // that the message came in by; empty where the server does not tell
 	Circuit   string     // option 82 sub-option 1; untrusted bytes
 	Remote    string     // option 82 sub-option 2; untrusted bytes
-	Server    netip.Addr // option 54 as the client sent it; invalid: none
 }
 
 // Watch receives what becomes of messages, for those that show or keep it. Packets never
@@ -108,9 +110,9 @@ func (i *Instance) tellWatches(m *lease.ClientMessage, d *lease.Decision, now ti
 
 func newSeen(m *lease.ClientMessage, d *lease.Decision, now time.Time) Seen {
 	s := Seen{
-		At: now.UTC(), Type: m.Type, Client: m.Client, Hardware: m.Hardware, Verdict: d.Verdict, Reason: d.Reason, Rule: d.Rule,
-		Addr: m.Asked(), Static: d.Static, Time: d.Time, Hostname: strings.Clone(m.Hostname), Relay: m.Relay, Interface: m.Interface,
-		Circuit: string(m.Circuit), Remote: string(m.Remote), Server: m.ServerID,
+		At: now.UTC(), Type: m.Type, Client: m.Client, Hardware: m.Hardware, Verdict: d.Verdict, State: d.State, Reason: d.Reason, Rule: d.Rule,
+		Addr: m.Asked(), Static: d.Static, Time: d.Time, Hostname: strings.Clone(m.Hostname), Relay: m.Relay, Link: m.LinkSelection, Server: m.ServerID, Interface: m.Interface,
+		Circuit: string(m.Circuit), Remote: string(m.Remote),
 	}
 	if d.Addr.IsValid() {
 		s.Addr = d.Addr.Addr()

@@ -42,6 +42,10 @@ type Chain struct {
 	// that they refer to, once the chain has run, so that the next packet takes over
 	// their memory (B-17).
 	Reuse bool
+	// FromMemory makes Answer ask nobody for what is not known already (WEB-7).
+	FromMemory bool
+	// Tally counts what the handlers do; nil: nothing does.
+	Tally *Tally
 	// Own hears which addresses this machine has, before the first message and after
 	// each change; it must not change them, and return soon. nil: nothing asks.
 	Own func(addrs map[netip.Addr]bool)
@@ -140,6 +144,7 @@ func (c *Chain) answer(out *Outcome, req *dhcp4.Packet, in dhcp4.Ingress, identi
 	}
 	out.Exchange = out.memory.share(in, out.promise)
 	out.Exchange.Trace, out.Exchange.Rehearsal, out.Exchange.Prompt = trace, out.rehearsal, out.prompt
+	out.Exchange.FromMemory = out.rehearsal && c.FromMemory
 	out.Exchange.Parks = c.Prompt != nil && !out.rehearsal
 	if out.Proxied {
 		out.running = proxyHandler
@@ -191,6 +196,8 @@ func (c *Chain) run(out *Outcome, req, resp *dhcp4.Packet) *dhcp4.Packet {
 	for i, h := range c.Handlers {
 		var stop bool
 		out.running = i
+		counts := c.Tally.of(i, out.rehearsal)
+		counts.called()
 		if h.Ours != nil {
 			if resp = theirs.leave(req, resp); resp == nil {
 				return nil // an earlier handler took it away (B-5)
@@ -201,6 +208,7 @@ func (c *Chain) run(out *Outcome, req, resp *dhcp4.Packet) *dhcp4.Packet {
 			theirs.said, stop = h.Theirs(theirs.sent, theirs.said)
 		}
 		if stop {
+			counts.ended()
 			break
 		}
 	}

@@ -329,6 +329,7 @@ func (s *Server) handle(p *packet, out *outbox) (f fate) {
 		s.meter.inWork.Dec()
 		if cause := recover(); cause != nil {
 			f = answered
+			s.chain.Tally.of(o.running, false).broke()
 			s.meter.panicked(cause, o.running, p.bytes())
 		}
 		if f != parks {

@@ -85,7 +85,7 @@ func (h *handler) bootData(x *dhcp4.Exchange, req *dhcp4.Packet, facts instance.
 	}
 	b, why := c.answer(facts.Config)
 	if why == "" {
-		open, err := h.allowed(facts)
+		open, err := h.allowed(x, facts)
 		switch {
 		case errors.Is(err, lease.ErrCrowded):
 			h.note(x, err.Error())
@@ -111,9 +111,12 @@ func (h *handler) bootData(x *dhcp4.Exchange, req *dhcp4.Packet, facts instance.
 
 // allowed asks the redeploy switch. A client NetBox does not know has
 // none, which is no answer where one is required.
-func (h *handler) allowed(facts instance.Facts) (bool, error) {
+func (h *handler) allowed(x *dhcp4.Exchange, facts instance.Facts) (bool, error) {
 	if facts.Machine == nil {
 		return h.Settings.PXE.Gate != "on", nil
+	}
+	if x.FromMemory {
+		return h.KnownRedeploy(facts.Machine), nil
 	}
 	return h.redeploy(context.Background(), facts.Machine)
 }
