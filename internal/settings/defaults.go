@@ -77,7 +77,16 @@ func (n *NetBox) derive(r *strictyaml.Report, folder string) {
 	if mistake := PathMistake(n.TokenFile); mistake != "" {
 		r.Addf("netbox.token_file", "%s", mistake)
 	}
-	for _, path := range []*string{&n.TokenFile, &n.CAFile, &n.Inventory, &n.Store.Path, &n.Store.Copy, &n.BootService.Folder, &n.Control.Folder} {
+	for key, path := range map[string]string{"token_file": n.Status.TokenFile, "certificate_file": n.Status.CertificateFile, "key_file": n.Status.KeyFile} {
+		if LooksLikeToken(path) {
+			r.Addf("netbox.status."+key, "this looks like a token, not like the path of a file that holds one")
+		}
+		if mistake := PathMistake(path); mistake != "" {
+			r.Addf("netbox.status."+key, "%s", mistake)
+		}
+	}
+	n.Status.URL = strings.TrimRight(strings.TrimSpace(n.Status.URL), "/")
+	for _, path := range []*string{&n.Status.TokenFile, &n.Status.CertificateFile, &n.Status.KeyFile, &n.TokenFile, &n.CAFile, &n.Inventory, &n.Store.Path, &n.Store.Copy, &n.BootService.Folder, &n.Control.Folder} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(folder, *path)
 		}

@@ -84,6 +84,9 @@ func (o Options) Parse(path string, data []byte) (*File, error) {
 	f.Warnings = chain.warnings
 	_, unused := f.NetBox.Complete(r, filepath.Dir(path), o.Getenv)
 	f.Warnings = append(f.Warnings, unused...)
+	for _, w := range f.NetBox.Status.Warnings("netbox.status") {
+		f.Warnings = append(f.Warnings, Problem{File: path, Line: r.Line(w[0]), Key: w[0], Text: w[1]})
+	}
 	if r.Has("netbox") || f.Chain.needsNetBox() || o.Stock {
 		validate(r, &f.NetBox)
 		o.validateProxy(r, f)

@@ -87,6 +87,7 @@ netbox:
   control: {folder: run}
   history: {keep: 90d, max_bytes: 5000000}
   events: {renewals: true, file: events.jsonl, file_bytes: 100000, files: 2, webhooks: [{url: "https://hooks.example.org/dhcp", secret_file: hook, ca_file: ca.pem, timeout: 3s}]}
+  status: {listen: '127.0.0.1:8067', url: 'https://dhcp.example.org/page/', token_file: page.token, certificate_file: page.pem, key_file: /k/page.key, probes: '10.1.1.9:9067'}
 sync:
   anything: belongs to another program
 `)
@@ -111,6 +112,7 @@ sync:
 		Control:     Control{"/etc/c/run"},
 		History:     History{90 * 24 * time.Hour, 5000000},
 		Events:      Events{true, "/etc/c/events.jsonl", 100000, 2, []Webhook{{URL: "https://hooks.example.org/dhcp", SecretFile: "/etc/c/hook", CAFile: "/etc/c/ca.pem", Timeout: 3 * time.Second}}},
+		Status:      Status{"127.0.0.1:8067", "https://dhcp.example.org/page", "/etc/c/page.token", "/etc/c/page.pem", "/k/page.key", "10.1.1.9:9067"},
 	}
 	want.Network.Subnet, want.Network.Relays = prefix("10.0.0.0/24"), []Relays{{prefix("10.0.0.1/32")}, {prefix("10.1.0.0/16")}}
 	want.Network.Serve, want.Network.ServeTag = "tagged", "pilot"
@@ -194,6 +196,11 @@ func TestMistakesInTheSection(t *testing.T) {
 		"boot service without folder":     {"boot_service: {http_listen: ':8069'}", `netbox.boot_service.http_listen: has no effect without netbox.boot_service.folder`},
 		"boot service without port":       {"boot_service: {folder: boot, tftp_listen: 10.0.0.2}", `netbox.boot_service.tftp_listen: want an address and a port, such as :69 or 10.0.0.2:69, not "10.0.0.2"`},
 		"boot service at a strange port":  {"boot_service: {folder: boot, tftp_listen: ':tftp'}", `netbox.boot_service.tftp_listen: want a port of 0 to 65535 after the colon, not "tftp"`},
+		"page without a port":             {"status: {listen: localhost}", `netbox.status.listen: want an address and a port such as 127.0.0.1:8067, not "localhost"`},
+		"page at no path":                 {"status: {listen: 'unix:page.sock'}", `netbox.status.listen: want an address and a port such as 127.0.0.1:8067, not "unix:page.sock"`},
+		"probes at a socket":              {"status: {probes: 'unix:/run/p'}", `netbox.status.probes: want an address and a port such as 127.0.0.1:8067, not "unix:/run/p"`},
+		"page with a password":            {"status: {url: 'https://u:hunter2@dhcp.example.org'}", "netbox.status.url: want an address such as https://dhcp.example.org, without user, ? and #"},
+		"token for the page":              {"status: {token_file: '0123456789abcdef0123456789abcdef01234567'}", "netbox.status.token_file: this looks like a token, not like the path of a file that holds one"},
 		"boot service at a name":          {"boot_service: {folder: boot, http_listen: 'boot.example.org:80'}", `netbox.boot_service.http_listen: want an address of this machine before the port, not "boot.example.org"`},
 		"TFTP over IPv6":                  {"boot_service: {folder: boot, tftp_listen: '[2001:db8::1]:69'}", `netbox.boot_service.tftp_listen: want an IPv4 address, not 2001:db8::1`},
 		"no transfers":                    {"boot_service: {max_transfers: 0, folder: boot}", `netbox.boot_service.max_transfers: want 1 to 4096, not 0`},

@@ -35,6 +35,7 @@ type NetBox struct {
 
 	BootService BootService `yaml:"boot_service"`
 	Metrics     Metrics     `yaml:"metrics"`
+	Status      Status      `yaml:"status"`
 	Control     Control     `yaml:"control"`
 	History     History     `yaml:"history"`
 	Events      Events      `yaml:"events"`

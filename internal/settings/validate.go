@@ -26,6 +26,7 @@ func validate(r *strictyaml.Report, n *NetBox) {
 	listenAddress(r, "netbox.metrics.listen", n.Metrics.Listen, false)
 	validateHistory(r, n.History)
 	validateEvents(r, n.Events)
+	n.Status.Validate(r, "netbox.status", "https://dhcp.example.org")
 }
 
 func validateSource(r *strictyaml.Report, n *NetBox) {
