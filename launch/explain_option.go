@@ -65,16 +65,21 @@ func printOptions(t io.Writer, list []explainedOption) {
 	}
 	fmt.Fprintln(t, "\noptions come from\t")
 	for _, e := range list {
-		words := e.Source
-		if e.Forced {
-			words += ", forced"
-		}
-		if len(e.Overrides) > 0 {
-			words += "; overrides " + strings.Join(e.Overrides, ", ")
-		}
-		if e.NotSent != "" {
-			words += "; not sent: " + e.NotSent
-		}
-		fmt.Fprintf(t, "  option %3d %s\t%s\n", e.Code, e.Name, words)
+		fmt.Fprintf(t, "  option %3d %s\t%s\n", e.Code, e.Name, e.words())
 	}
+}
+
+// words says where the option comes from, and what became of it.
+func (e explainedOption) words() string {
+	words := e.Source
+	if e.Forced {
+		words += ", forced"
+	}
+	if len(e.Overrides) > 0 {
+		words += "; overrides " + strings.Join(e.Overrides, ", ")
+	}
+	if e.NotSent != "" {
+		words += "; not sent: " + e.NotSent
+	}
+	return words
 }

@@ -102,6 +102,7 @@ func (a *app) serve(ctx context.Context, hangups <-chan os.Signal) (err error) {
 		return err
 	}
 	defer stopControl()
+	defer servePage(i, file, chain, statusHandler(registry, notReady), log)()
 	return serve4(ctx, conf, chain, registry, log, notReady)
 }
 
@@ -201,6 +202,7 @@ func tellReady(ctx context.Context, notReady func() []string, log *logrus.Entry)
 func chainOf(exchanges *dhcp4.Exchanges, i *instance.Instance, file *settings.File, links []receive.Link) (receive.Chain, error) {
 	chain := receive.Chain{
 		Handlers:       links,
+		Tally:          receive.NewTally(links),
 		Exchanges:      exchanges,
 		OwnsDecline:    file.Chain.Has(settings.PluginNetBox),
 		SupplyServerID: !file.Chain.Has("server_id"),
