@@ -27,7 +27,7 @@ go build -o bin/ ./cmd/...
 go test -count=1 -timeout 30m ${GOTESTFLAGS:-} -p 1 \
   ./standins/netboxtest ./internal/netbox/... ./internal/follow ./internal/writeback ./sync/netboxio ./internal/receive ./deploy/server \
   ./deploy/sync ./test/metrics ./internal/events ./test/netns/... ./test/wire/... ./test/hostile/... ./test/scenario/... ./test/boot/... \
-  ./test/bench/... ./release ./test/packages
+  ./test/bench/... ./release ./test/packages ./test/browser/...
 # Those that need a disk of their own or another user; make test runs the others.
 go test -count=1 ${GOTESTFLAGS:-} -run 'FullDisk$|HungDisk|OfAnotherUser$' ./test/program
 # Its other tests are about settings that name no NetBox.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real DHCP clients and relays that package netns runs in network namespaces, and the
 # virtual computers with the firmware and boot programs of the network boot suite, what makes and judges
-# packages, the servers that test/bench measures, and Prometheus's promtool (Debian, root). Quick when they
+# packages, the browser of test/browser, the servers that test/bench measures, and Prometheus's promtool (Debian, root). Quick when they
 # are there already. No service of theirs is started on the machine itself.
 set -euo pipefail
 
@@ -21,6 +21,7 @@ readonly needed=(
   ethtool=ethtool
   promtool=prometheus
   setpriv=util-linux
+  chromium=chromium
   qemu-system-x86_64=qemu-system-x86
   qemu-system-aarch64=qemu-system-arm
   /usr/share/OVMF/OVMF_CODE_4M.fd=ovmf
