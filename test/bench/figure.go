@@ -29,18 +29,20 @@ type figure struct {
 
 // Parts of the bench.
 const (
-	partClosed  = "closed"  // so many exchanges under way
-	partHighest = "highest" // steady rate with under 1 % loss
-	partHalf    = "half"    // half of that rate; comes with it
-	partSyncs   = "syncs"
-	partSlow    = "slow"   // disk
-	partCores   = "cores"  // closed, several processors
-	partLeases  = "leases" // closed, so many leases in the store
-	partHosts   = "hosts"  // closed, so many known hosts
+	partClosed   = "closed"  // so many exchanges under way
+	partHighest  = "highest" // steady rate with under 1 % loss
+	partHalf     = "half"    // half of that rate; comes with it
+	partSyncs    = "syncs"
+	partSlow     = "slow"      // disk
+	partCores    = "cores"     // closed, several processors
+	partLeases   = "leases"    // closed, so many leases in the store
+	partHosts    = "hosts"     // closed, so many known hosts
+	partPage     = "page"      // steady rate, the status page off
+	partPageOpen = "page_open" // the same with the page open; comes with it
 )
 
 func allParts() []string {
-	return []string{partClosed, partHighest, partCores, partSyncs, partSlow, partLeases, partHosts}
+	return []string{partClosed, partHighest, partCores, partSyncs, partSlow, partLeases, partHosts, partPage}
 }
 
 // values are the fields of which medians are taken.

@@ -96,6 +96,7 @@ func (l *lab) close() error {
 type setting struct {
 	cpus   int
 	size   int      // addresses of the pool, or known hosts
+	page   bool     // a server of ours has its status page on
 	tracer []string // command that runs the server's
 }
 
@@ -125,7 +126,7 @@ func (l *lab) with(ctx context.Context, p *peer, s setting, f func(*session) err
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	w := &world{
 		Binary: l.binary, Bench: l.self, Folder: folder, Interface: serverSide, Server: listenAt().Addr(),
-		Size: s.size, Known: p.known, Wide: p.wide, CPUs: s.cpus,
+		Size: s.size, Known: p.known, Wide: p.wide, CPUs: s.cpus, Page: s.page,
 	}
 	command, err := p.prepare(w)
 	if err != nil {

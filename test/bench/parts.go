@@ -49,6 +49,7 @@ func (l *lab) round(ctx context.Context, pl *plan, p *peer, tell func(figure)) e
 		{partSlow, func() error { return l.slowDisk(ctx, pl, p, one, tell) }},
 		{partLeases, func() error { return l.leases(ctx, pl, p, tell) }},
 		{partHosts, func() error { return l.hosts(ctx, pl, p, tell) }},
+		{partPage, func() error { return l.page(ctx, pl, p, one, tell) }},
 	}
 	for _, step := range steps {
 		if !pl.parts[step.part] {

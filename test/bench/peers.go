@@ -97,6 +97,7 @@ type world struct {
 	Size              int // addresses of the pool, or known hosts
 	Known, Wide       bool
 	CPUs              int
+	Page              bool // at page.sock in Folder
 }
 
 // First is the lowest address for clients.

@@ -59,7 +59,7 @@ type table struct {
 
 func (r *report) tables() []table {
 	var filled []table
-	for _, t := range []table{r.goals(), r.rates(), r.cores(), r.disk(), r.leases(), r.hosts()} {
+	for _, t := range []table{r.goals(), r.rates(), r.cores(), r.disk(), r.leases(), r.hosts(), r.pages()} {
 		if len(t.rows) > 0 {
 			filled = append(filled, t)
 		}
