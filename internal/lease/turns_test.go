@@ -35,9 +35,9 @@ func TestLeasesInTurnsAreAllLeases(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	beside.Go(func() {
 		for ctx.Err() == nil {
-			r.Engine.locked(func() {
-				r.Engine.facts.Leases.stored.remove(want[5].Addr)
-				r.Engine.facts.Leases.stored.set(storedLease{Lease: want[5], revision: 2})
+			r.locked(func() {
+				r.facts.Leases.stored.remove(want[5].Addr)
+				r.facts.Leases.stored.set(storedLease{Lease: want[5], revision: 2})
 			})
 		}
 	})

@@ -2,6 +2,7 @@ package status
 
 import (
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -171,16 +172,18 @@ type explainPage struct {
 	Words string // the reason
 }
 
-// explained answers a form; false: too many ask at once.
-func (s *site) explained(form url.Values) (*Explanation, error, bool) {
+// errCrowded says that too many ask at once.
+var errCrowded = errors.New("others are asking right now: try again")
+
+// explained answers a form; the error is errCrowded, or says what is wrong with it.
+func (s *site) explained(form url.Values) (*Explanation, error) {
 	select {
 	case s.explaining <- struct{}{}:
 	default:
-		return nil, nil, false
+		return nil, errCrowded
 	}
 	defer func() { <-s.explaining }()
-	e, err := s.config.Explain(form)
-	return e, err, true
+	return s.config.Explain(form)
 }
 
 func (s *site) explainPage(w http.ResponseWriter, r *http.Request) {
@@ -188,9 +191,9 @@ func (s *site) explainPage(w http.ResponseWriter, r *http.Request) {
 	shown := explainPage{Frame: s.Frame("Explain", "./"), Asked: q, Kinds: []string{"discover", "request", "init-reboot", "renew", "rebind", "inform", "release", "decline"}}
 	shown.Here = "explain"
 	if len(q) > 0 {
-		e, err, ok := s.explained(q)
+		e, err := s.explained(q)
 		switch {
-		case !ok:
+		case errors.Is(err, errCrowded):
 			s.Fail(w, r, http.StatusServiceUnavailable, "Others are asking right now: try again.")
 			return
 		case err != nil:
@@ -207,10 +210,10 @@ func (s *site) explainPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *site) explainJSON(w http.ResponseWriter, r *http.Request) {
-	e, err, ok := s.explained(r.URL.Query())
+	e, err := s.explained(r.URL.Query())
 	switch {
-	case !ok:
-		s.JSON(w, http.StatusServiceUnavailable, page.Trouble{Error: "others are asking right now: try again"})
+	case errors.Is(err, errCrowded):
+		s.JSON(w, http.StatusServiceUnavailable, page.Trouble{Error: err.Error()})
 	case err != nil:
 		s.Refuse(w, err.Error())
 	default:

@@ -51,7 +51,6 @@ type lab struct {
 	site    *site
 	handler http.Handler
 	logs    *test.Hook
-	anonym  bool
 }
 
 func newLab(t testing.TB, settings, listen string) *lab {

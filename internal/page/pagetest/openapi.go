@@ -20,19 +20,19 @@ type API struct {
 }
 
 // OpenAPI reads a description. Its schemas are JSON Schema, as OpenAPI 3.1 has it.
-func OpenAPI(t testing.TB, text []byte) *API {
-	t.Helper()
+func OpenAPI(tb testing.TB, text []byte) *API {
+	tb.Helper()
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if version, _ := doc.(map[string]any)["openapi"].(string); !strings.HasPrefix(version, "3.1.") {
-		t.Fatalf("OpenAPI %s", version)
+		tb.Fatalf("OpenAPI %s", version)
 	}
 	a := &API{doc: doc, compiler: jsonschema.NewCompiler()}
 	a.compiler.AssertFormat()
 	if err := a.compiler.AddResource("openapi.json", doc); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return a
 }
@@ -44,13 +44,13 @@ func (a *API) Paths() []string {
 }
 
 // Check holds an answer against what is described for its path and code.
-func (a *API) Check(t testing.TB, path string, code int, header http.Header, body []byte) {
-	t.Helper()
+func (a *API) Check(tb testing.TB, path string, code int, header http.Header, body []byte) {
+	tb.Helper()
 	kind, _, _ := strings.Cut(header.Get("Content-Type"), ";")
 	escape := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace
 	schema, err := a.compiler.Compile(fmt.Sprintf("openapi.json#/paths/%s/get/responses/%d/content/%s/schema", escape(path), code, escape(kind)))
 	if err != nil {
-		t.Errorf("%s answers %d with %s, which is not described: %v", path, code, kind, err)
+		tb.Errorf("%s answers %d with %s, which is not described: %v", path, code, kind, err)
 		return
 	}
 	if kind != "application/json" {
@@ -63,6 +63,6 @@ func (a *API) Check(t testing.TB, path string, code int, header http.Header, bod
 	if err != nil {
 		var shown bytes.Buffer
 		_ = json.Indent(&shown, body, "", " ")
-		t.Errorf("%s: %v\n%.2000s", path, err, shown.String())
+		tb.Errorf("%s: %v\n%.2000s", path, err, shown.String())
 	}
 }
