@@ -129,6 +129,9 @@ type endedLease struct {
 
 func endLease(ctx context.Context, i *instance.Instance, end endOfLease) (endedLease, error) {
 	ended, err := i.Engine.End(ctx, end.Address, end.Force)
+	if err == nil {
+		i.EndedByOperator(end.Address)
+	}
 	return endedLease{string(ended.Client), ended.Until}, err
 }
 

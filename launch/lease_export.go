@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/leasefile"
 )
 
@@ -62,11 +63,11 @@ func (a *app) export(ctx context.Context, format leasefile.Format) error {
 func (l leaseShown) entry() leasefile.Entry {
 	e := leasefile.Entry{Addr: l.Address, Ends: l.Until, Name: l.Name, State: leasefile.Ended}
 	switch l.State {
-	case leaseRuns:
+	case lease.PhaseRunning:
 		e.State = leasefile.Leased
-	case leaseQuarantined:
+	case lease.PhaseQuarantined:
 		e.State = leasefile.Abandoned
-	case leaseWithdrawn:
+	case lease.PhaseWithdrawn:
 		e.State = leasefile.Withdrawn
 	}
 	_, err := ipam.ParseMAC(string(l.Client))

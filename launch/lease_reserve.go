@@ -87,7 +87,7 @@ func runningLease(ctx context.Context, file *settings.File, addr netip.Addr) (le
 		return lease.Lease{}, err
 	}
 	for _, l := range list {
-		if l.Address == addr && l.State == leaseRuns {
+		if l.Address == addr && l.State == lease.PhaseRunning {
 			return lease.Lease{Addr: l.Address, Client: l.Client, Hardware: l.Hardware, State: lease.Bound, Expires: l.Until, Hostname: l.Name}, nil
 		}
 	}

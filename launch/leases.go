@@ -24,21 +24,13 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 )
 
-// What a lease is in a list.
-const (
-	leaseRuns        = "running"
-	leaseEnded       = "ended"
-	leaseQuarantined = "quarantined"
-	leaseWithdrawn   = "withdrawn" // ended by command; its client may use the address until then
-)
-
 // leaseShown is a lease as people see it.
 type leaseShown struct {
 	Address netip.Addr     `json:"address"`
 	Client  lease.ClientID `json:"client"`
 	// Hardware is the hardware address of a client that is told by its identifier.
 	Hardware lease.ClientID `json:"hardware,omitempty"`
-	State    string         `json:"state"`
+	State    lease.Phase    `json:"state"`
 	Until    time.Time      `json:"until"`
 	Name     string         `json:"name,omitempty"` // the client's own word
 	Told     bool           `json:"in_netbox"`      // NetBox shows it
@@ -48,16 +40,7 @@ type leaseShown struct {
 func leaseList(leases []lease.Lease, now time.Time) []leaseShown {
 	list := make([]leaseShown, 0, len(leases))
 	for _, l := range leases {
-		state := leaseEnded
-		switch runs := now.Before(l.Expires); {
-		case runs && l.State == lease.Bound:
-			state = leaseRuns
-		case runs && l.State == lease.Quarantined:
-			state = leaseQuarantined
-		case runs && l.State == lease.Withdrawn:
-			state = leaseWithdrawn
-		}
-		list = append(list, leaseShown{l.Addr, l.Client, l.Hardware, state, l.Expires, l.Hostname, !l.Unsynced})
+		list = append(list, leaseShown{l.Addr, l.Client, l.Hardware, l.Phase(now), l.Expires, l.Hostname, !l.Unsynced})
 	}
 	slices.SortFunc(list, func(a, b leaseShown) int { return a.Address.Compare(b.Address) })
 	return list
@@ -68,7 +51,7 @@ type leaseFilter struct {
 	prefix netip.Prefix
 	client lease.ClientID
 	name   string // part of the client's own name, in lower case
-	states []string
+	states []lease.Phase
 }
 
 func newLeaseFilter(prefix, mac, name string, states []string) (f leaseFilter, err error) {
@@ -90,13 +73,13 @@ func newLeaseFilter(prefix, mac, name string, states []string) (f leaseFilter, e
 		}
 		f.client = lease.ClientID(strings.ToUpper(hardware.String()))
 	}
-	known := []string{leaseRuns, leaseEnded, leaseQuarantined, leaseWithdrawn}
 	for _, state := range states {
-		if !slices.Contains(known, state) {
-			return f, fmt.Errorf("--state: want %s, not %q", strings.Join(known, ", "), state)
+		phase := lease.Phase(state)
+		if !slices.Contains(lease.Phases(), phase) {
+			return f, fmt.Errorf("--state: want running, ended, quarantined or withdrawn, not %q", state)
 		}
+		f.states = append(f.states, phase)
 	}
-	f.states = states
 	return f, nil
 }
 
@@ -207,7 +190,7 @@ func writeLeasesCSV(w io.Writer, list []leaseShown) error {
 	out := csv.NewWriter(w)
 	rows := [][]string{{"address", "client", "hardware", "state", "until", "in_netbox", "name"}}
 	for _, l := range list {
-		rows = append(rows, []string{l.Address.String(), string(l.Client), string(l.Hardware), l.State, l.Until.UTC().Format(time.RFC3339), strconv.FormatBool(l.Told), cell(l.Name)})
+		rows = append(rows, []string{l.Address.String(), string(l.Client), string(l.Hardware), string(l.State), l.Until.UTC().Format(time.RFC3339), strconv.FormatBool(l.Told), cell(l.Name)})
 	}
 	return out.WriteAll(rows)
 }

@@ -243,7 +243,7 @@ func unknownOr(text string) string {
 }
 
 func countsOf(c instance.Counts) string {
-	return fmt.Sprintf("%d: %d running, %d ended, %d in quarantine; NetBox was not told of %d", c.Leases, c.Running, c.Ended, c.Quarantined, c.Untold)
+	return fmt.Sprintf("%d: %d running, %d ended, %d in quarantine, %d withdrawn; NetBox was not told of %d", c.Leases, c.Running, c.Ended, c.Quarantined, c.Withdrawn, c.Untold)
 }
 
 func (a *app) storeCheckCommand() *cobra.Command {

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -16,12 +17,12 @@ import (
 
 // archive makes the archive for people who install by hand: program, units as
 // deploy has them, manual pages, completions, documents, licences.
-func (b *build) archive(t tree) error {
+func (b *build) archive(t tree) (err error) {
 	file, err := os.Create(b.file(t.product, t.arch, ".tar.gz"))
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { err = errors.Join(err, file.Close()) }()
 	zip, err := gzip.NewWriterLevel(file, gzip.BestCompression)
 	if err != nil {
 		return err
@@ -41,12 +42,7 @@ func (b *build) archive(t tree) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range []io.Closer{w, zip, file} {
-		if err := c.Close(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(w.Close(), zip.Close())
 }
 
 // inArchive leaves out what only packages need.
@@ -65,7 +61,7 @@ func (b *build) add(w *tar.Writer, name, path string) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // it was only read
 	info, err := in.Stat()
 	if err != nil {
 		return err
@@ -114,8 +110,7 @@ func (b *build) checksums() error {
 		}
 		hash := sha256.New()
 		_, err = io.Copy(hash, in)
-		in.Close()
-		if err != nil {
+		if err := errors.Join(err, in.Close()); err != nil {
 			return err
 		}
 		fmt.Fprintf(&sums, "%x  %s\n", hash.Sum(nil), f.Name())

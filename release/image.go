@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -179,13 +180,13 @@ func (l *layout) json(media string, v any) (oci.Descriptor, error) {
 
 // image makes the image of a program for all architectures: one archive with an
 // OCI layout, for skopeo, podman, docker and ctr.
-func (b *build) image(trees []tree) error {
+func (b *build) image(trees []tree) (err error) {
 	p := trees[0].product
 	file, err := os.Create(filepath.Join(b.out, p.name+"_"+b.version+"_image.tar"))
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { err = errors.Join(err, file.Close()) }()
 	l := &layout{w: tar.NewWriter(file), date: b.date, seen: make(map[digest.Digest]bool)}
 	if err := l.file(oci.ImageLayoutFile, []byte(`{"imageLayoutVersion":"`+oci.ImageLayoutVersion+`"}`)); err != nil {
 		return err
@@ -210,10 +211,7 @@ func (b *build) image(trees []tree) error {
 	if err := l.file("index.json", text); err != nil {
 		return err
 	}
-	if err := l.w.Close(); err != nil {
-		return err
-	}
-	return file.Close()
+	return l.w.Close()
 }
 
 // manifest adds the image of one architecture.

@@ -101,7 +101,7 @@ func (b *build) run(ctx context.Context, only string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer func() { _ = os.RemoveAll(work) }() // below the system's folder for such
 	for _, p := range products() {
 		if err := b.product(ctx, work, p, only); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)

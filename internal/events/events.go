@@ -145,21 +145,24 @@ func (f *Feed) add(name string, deliver func(context.Context, []item) error, log
 func (f *Feed) Idle() bool { return len(f.sinks) == 0 }
 
 // waitingDesc is the metric of what waits.
-var waitingDesc = prometheus.NewDesc("coredhcp_netbox_events_waiting", "Events that wait for a receiver.", []string{"to"}, nil)
+func waitingDesc() *prometheus.Desc {
+	return prometheus.NewDesc("coredhcp_netbox_events_waiting", "Events that wait for a receiver.", []string{"to"}, nil)
+}
 
 // Describe implements prometheus.Collector.
 func (f *Feed) Describe(c chan<- *prometheus.Desc) {
 	f.told.Describe(c)
 	f.limited.Describe(c)
-	c <- waitingDesc
+	c <- waitingDesc()
 }
 
 // Collect implements prometheus.Collector.
 func (f *Feed) Collect(c chan<- prometheus.Metric) {
 	f.told.Collect(c)
 	f.limited.Collect(c)
+	waiting := waitingDesc()
 	for _, s := range f.sinks {
-		c <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(s.waits()), s.name)
+		c <- prometheus.MustNewConstMetric(waiting, prometheus.GaugeValue, float64(s.waits()), s.name)
 	}
 }
 

@@ -36,7 +36,7 @@ func (f *fileSink) deliver(_ context.Context, batch []item) (err error) {
 			return err
 		}
 	}
-	file, err := os.OpenFile(f.Path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600) //nolint:gosec // G304: the operator names the file
+	file, err := os.OpenFile(f.Path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (i *Instance) openAlone(ctx context.Context) error {
 // attachAlone gives the engine its store, and waits until that is judged (H-6).
 func (i *Instance) attachAlone(ctx context.Context, dir string) error {
 	if i.Settings.Store.Copy != "" {
-		i.restoreCopy()
+		_, _, _ = i.restoreCopy() // what cannot be read is in the log, and the store does without
 	}
 	store, err := pebblestore.Open(dir, i.Log)
 	if err != nil {

@@ -95,6 +95,7 @@ type Counts struct {
 	Running     int `json:"running"`
 	Ended       int `json:"ended"`
 	Quarantined int `json:"quarantined"`
+	Withdrawn   int `json:"withdrawn"`     // ended by command, and kept for their clients
 	Untold      int `json:"not_in_netbox"` // NetBox was not told yet
 }
 
@@ -108,13 +109,15 @@ func Count(leases []lease.Lease, now time.Time) (c Counts) {
 
 func (c *Counts) add(l lease.Lease, now time.Time) {
 	c.Leases++
-	switch {
-	case !now.Before(l.Expires) || l.State == lease.Released:
-		c.Ended++
-	case l.State == lease.Quarantined:
-		c.Quarantined++
-	default:
+	switch l.Phase(now) {
+	case lease.PhaseRunning:
 		c.Running++
+	case lease.PhaseEnded:
+		c.Ended++
+	case lease.PhaseQuarantined:
+		c.Quarantined++
+	case lease.PhaseWithdrawn:
+		c.Withdrawn++
 	}
 	if l.Unsynced {
 		c.Untold++

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"syscall"
 
 	"github.com/sirupsen/logrus"
 
@@ -44,9 +43,20 @@ func (i *Instance) Erase(ctx context.Context, q history.Query, do bool) (e Erase
 // EraseOffline is Erase without a server. It takes the lock of the lease store, and fails
 // with EAGAIN while a server has it.
 func EraseOffline(ctx context.Context, s settings.NetBox, q history.Query, do bool) (e Erased, err error) {
-	if err := becomeOwner(s.Store.Path); err != nil {
-		return e, err
+	erase := func() error {
+		e, err = eraseFiles(ctx, s, q, do)
+		return err
 	}
+	if _, missing := os.Stat(s.Store.Path); errors.Is(missing, fs.ErrNotExist) { // no server has run yet
+		err = erase()
+	} else {
+		err = asOwner(s.Store.Path, erase)
+	}
+	return e, err
+}
+
+// eraseFiles does EraseOffline with the rights that are needed.
+func eraseFiles(ctx context.Context, s settings.NetBox, q history.Query, do bool) (e Erased, err error) {
 	if _, err := os.Stat(leaseFolder(s)); err == nil {
 		if e.Leases, e.Running, err = eraseStored(ctx, s, q, do); err != nil {
 			return e, err
@@ -82,29 +92,6 @@ func eraseStored(ctx context.Context, s settings.NetBox, q history.Query, do boo
 		return 0, 0, err
 	}
 	return engine.EraseEnded(ctx, leasesOf(q), do)
-}
-
-// becomeOwner makes this process, if it is root, the user that owns a folder, so that it
-// leaves no file behind which the server cannot read.
-func becomeOwner(folder string) error {
-	info, err := os.Stat(folder)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && os.Geteuid() != 0 {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || owner.Uid == 0 {
-		return nil
-	}
-	if err := syscall.Setgid(int(owner.Gid)); err != nil {
-		return fmt.Errorf("become the owner of %s: %w", folder, err)
-	}
-	if err := syscall.Setuid(int(owner.Uid)); err != nil {
-		return fmt.Errorf("become the owner of %s: %w", folder, err)
-	}
-	return nil
 }
 
 // eventsOf tells the events that an erasure is about.

@@ -152,7 +152,7 @@ func (i *Instance) storeSays(s history.Span) (until time.Time, how history.How) 
 		return time.Time{}, ""
 	case l.Client == lease.ClientID(s.Client) && l.State == lease.Bound:
 		return l.Expires, ""
-	case l.Client == lease.ClientID(s.Client) && l.State == lease.Released:
+	case l.Client == lease.ClientID(s.Client) && l.State == lease.Released, l.State == lease.Withdrawn:
 		return time.Time{}, history.Operator
 	case l.State == lease.Quarantined:
 		return time.Time{}, history.Declined
@@ -173,8 +173,8 @@ func (i *Instance) EndedByOperator(addr netip.Addr) {
 
 // note takes over one message.
 func (i *Instance) note(l *history.Log, seen *Seen) {
-	switch {
-	case seen.Verdict == lease.Taken:
+	switch seen.Verdict {
+	case lease.Taken:
 		how := history.Released
 		if seen.Reason == lease.ReasonDeclined {
 			how = history.Declined

@@ -22,36 +22,19 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page"
 )
 
-// The states of a lease.
-const (
-	running     = "running"
-	ended       = "ended"
-	quarantined = "quarantined"
-)
-
-func stateOf(l *lease.Lease, now time.Time) string {
-	switch runs := now.Before(l.Expires); {
-	case runs && l.State == lease.Bound:
-		return running
-	case runs && l.State == lease.Quarantined:
-		return quarantined
-	}
-	return ended
-}
-
 // leaseView is a lease as pages and JSON show it.
 type leaseView struct {
 	Address  netip.Addr     `json:"address"`
 	Client   lease.ClientID `json:"client"`
 	Hardware lease.ClientID `json:"hardware,omitempty"` // of a client that is told by its identifier
-	State    string         `json:"state"`
+	State    lease.Phase    `json:"state"`
 	Until    time.Time      `json:"until"`
 	Name     string         `json:"name,omitempty"` // the client's own word
 	Told     bool           `json:"in_netbox"`      // NetBox shows it
 }
 
 func newLease(l *lease.Lease, now time.Time) leaseView {
-	return leaseView{Address: l.Addr, Client: l.Client, Hardware: l.Hardware, State: stateOf(l, now), Until: l.Expires.UTC(), Name: l.Hostname, Told: !l.Unsynced}
+	return leaseView{Address: l.Addr, Client: l.Client, Hardware: l.Hardware, State: l.Phase(now), Until: l.Expires.UTC(), Name: l.Hostname, Told: !l.Unsynced}
 }
 
 // wanted is what a search looks for.
@@ -60,7 +43,7 @@ type wanted struct {
 	digits []byte       // as part of a client; empty: it is none
 	subnet netip.Prefix // invalid: the query is no network
 	prefix netip.Prefix // invalid: any
-	state  string       // empty: any
+	state  lease.Phase  // empty: any
 }
 
 // newWanted reads q, prefix and state. An error says what cannot be understood.
@@ -83,11 +66,11 @@ func newWanted(q url.Values) (w wanted, err error) {
 		}
 		w.prefix = p.Masked()
 	}
-	switch w.state = q.Get("state"); w.state {
-	case "", running, ended, quarantined:
-		return w, nil
+	w.state = lease.Phase(q.Get("state"))
+	if w.state != "" && !slices.Contains(lease.Phases(), w.state) {
+		return w, errors.New("state: want running, ended, quarantined or withdrawn")
 	}
-	return w, errors.New("state: want running, ended or quarantined")
+	return w, nil
 }
 
 // digits appends a client key in lower case without what people put between its pairs.
@@ -114,7 +97,7 @@ type finder struct {
 // rank is how well a lease fits: 0 is not at all, 1 contains what is wanted, 2 is it.
 func (f *finder) rank(l *lease.Lease) int {
 	switch {
-	case f.prefix.IsValid() && !f.prefix.Contains(l.Addr), f.state != "" && f.state != stateOf(l, f.now):
+	case f.prefix.IsValid() && !f.prefix.Contains(l.Addr), f.state != "" && f.state != l.Phase(f.now):
 		return 0
 	case f.subnet.IsValid():
 		if f.subnet.Contains(l.Addr) {
@@ -208,7 +191,7 @@ func (s *site) leasesPage(w http.ResponseWriter, r *http.Request) {
 	}
 	list, now := s.leaseList(), s.Now()
 	found := find(list, want, now)
-	shown := leasesShownPage{Frame: s.Frame("Leases", "./"), Count: len(found), Known: len(list), State: want.state}
+	shown := leasesShownPage{Frame: s.Frame("Leases", "./"), Count: len(found), Known: len(list), State: string(want.state)}
 	shown.Query, shown.Here = q.Get("q"), "leases"
 	if want.prefix.IsValid() {
 		shown.Prefix = want.prefix.String()
@@ -280,7 +263,7 @@ func (s *site) leasesCSV(w http.ResponseWriter, r *http.Request) {
 	_ = out.Write([]string{"address", "client", "hardware", "state", "until", "name", "in_netbox"})
 	for _, l := range find(s.leaseList(), want, now) {
 		v := newLease(l, now)
-		_ = out.Write([]string{v.Address.String(), page.Cell(string(v.Client)), page.Cell(string(v.Hardware)), v.State, page.ISO(v.Until), page.Cell(v.Name), strconv.FormatBool(v.Told)})
+		_ = out.Write([]string{v.Address.String(), page.Cell(string(v.Client)), page.Cell(string(v.Hardware)), string(v.State), page.ISO(v.Until), page.Cell(v.Name), strconv.FormatBool(v.Told)})
 	}
 	out.Flush() // the client may be gone
 }
@@ -315,7 +298,7 @@ func (s *site) addressFacts(addr netip.Addr) addressFacts {
 		f.Explain = question{client: string(l.Shown()), message: "init-reboot", request: addr, relay: relayOf(f.Messages), iface: interfaceOf(f.Messages)}.query()
 	}
 	f.For = "nobody that is known"
-	if f.Lease != nil && f.Lease.State == running {
+	if f.Lease != nil && f.Lease.State == lease.PhaseRunning {
 		f.For = "its client " + string(f.Lease.Client)
 	}
 	snapshot := s.Instance.Snapshot()
@@ -379,7 +362,7 @@ func (s *site) tellAddress(f *addressFacts, snapshot *ipam.Snapshot, a *ipam.Add
 		f.For = "the client that its reservation in NetBox names"
 	case snapshot.IsGateway(a):
 		f.For = "the gateway of its network"
-	case f.Lease == nil || f.Lease.State != running:
+	case f.Lease == nil || f.Lease.State != lease.PhaseRunning:
 		if snapshot.IsDynamic(a) {
 			f.For = "any client: it is dynamic and free"
 		}

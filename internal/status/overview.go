@@ -53,6 +53,7 @@ type leaseCount struct {
 	Running     int `json:"running"`
 	Ended       int `json:"ended"`
 	Quarantined int `json:"quarantined"`
+	Withdrawn   int `json:"withdrawn"`
 }
 
 // netBox is how it is with the source of all facts.
@@ -110,12 +111,14 @@ func (s *site) overview() *overview {
 	leases, turn := s.leaseList(), turns{}
 	for k := range leases {
 		turn.next()
-		switch stateOf(&leases[k], now) {
-		case running:
+		switch leases[k].Phase(now) {
+		case lease.PhaseRunning:
 			o.Leases.Running++
-		case quarantined:
+		case lease.PhaseQuarantined:
 			o.Leases.Quarantined++
-		default:
+		case lease.PhaseWithdrawn:
+			o.Leases.Withdrawn++
+		case lease.PhaseEnded:
 			o.Leases.Ended++
 		}
 	}
@@ -181,7 +184,7 @@ func (s *site) findings(leases []lease.Lease, now time.Time) []finding {
 	turn := turns{}
 	for k := range leases {
 		turn.next()
-		if l := &leases[k]; stateOf(l, now) == quarantined {
+		if l := &leases[k]; l.Phase(now) == lease.PhaseQuarantined {
 			list = append(list, finding{
 				Kind: kindQuarantine, Object: l.Addr.String(), Text: "somebody else uses it: not leased until " + page.Stamp(l.Expires),
 				NetBox: s.inNetBox("/ipam/ip-addresses/?address=" + l.Addr.String()),

@@ -19,6 +19,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page"
 )
@@ -132,7 +133,7 @@ func functions() template.FuncMap {
 		"query":    func(encoded string) template.URL { return template.URL(encoded) }, //nolint:gosec // G203: made by url.Values
 		"figure64": func(n uint64) string { return page.Figure(int(min(n, math.MaxInt32))) },
 		"keys":     func() []string { return []string{"leased", "offered", "withheld", "quarantined", "free"} },
-		"states":   func() []string { return []string{running, ended, quarantined} },
+		"states":   lease.Phases,
 		"arches": func() []Named {
 			return []Named{{"0: BIOS", "0"}, {"7: UEFI x64", "7"}, {"11: UEFI ARM64", "11"}, {"16: UEFI x64 by HTTP", "16"}}
 		},

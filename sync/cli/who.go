@@ -115,11 +115,13 @@ settings.`,
 }
 
 // unreached is what an erasure cannot reach.
-var unreached = []string{
-	"the Windows servers and their logs, and what the next run reads of them",
-	"NetBox: addresses, its change log and journal entries",
-	"memory.json in the state folder, as long as a server lists the lease; logs, reports and saved plans",
-	"backups of any of this",
+func unreached() []string {
+	return []string{
+		"the Windows servers and their logs, and what the next run reads of them",
+		"NetBox: addresses, its change log and journal entries",
+		"memory.json in the state folder, as long as a server lists the lease; logs, reports and saved plans",
+		"backups of any of this",
+	}
 }
 
 func (p *program) erase(q history.Query, yes, asJSON bool) error {
@@ -142,7 +144,7 @@ func (p *program) erase(q history.Query, yes, asJSON bool) error {
 			history.Erased
 			Done      bool     `json:"done"`
 			Unreached []string `json:"unreached"`
-		}{erased, yes, unreached})
+		}{erased, yes, unreached()})
 	}
 	fmt.Fprintf(p.stdout, "history  %s\n", printable.Count(erased.Spans, "span", "spans"))
 	if erased.Damaged > 0 {
@@ -152,7 +154,7 @@ func (p *program) erase(q history.Query, yes, asJSON bool) error {
 		fmt.Fprintf(p.stdout, "stays    %s of leases that servers list\n", printable.Count(erased.Running, "span", "spans"))
 	}
 	fmt.Fprintln(p.stdout, "\nBeyond reach:")
-	for _, what := range unreached {
+	for _, what := range unreached() {
 		fmt.Fprintf(p.stdout, "  - %s\n", what)
 	}
 	end := "\nNothing was erased. Run again with --yes to do it."

@@ -438,7 +438,7 @@ func freePort(t *testing.T, network string) int {
 func await(t *testing.T, address string) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		answer, err := http.Get(address) //nolint:noctx // of this test
+		answer, err := http.Get(address)
 		if err == nil {
 			_ = answer.Body.Close()
 			return

@@ -48,7 +48,7 @@ type families map[string]*dto.MetricFamily
 // scrape reads a page of metrics.
 func scrape(t *testing.T, address string) families {
 	t.Helper()
-	answer, err := http.Get("http://" + address + "/metrics") //nolint:noctx // of a test on loopback
+	answer, err := http.Get("http://" + address + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,11 +67,11 @@ func freePort(t *testing.T) string {
 	t.Helper()
 	for range 100 {
 		at := net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(12_000)))
-		udp, err := net.ListenPacket("udp4", at) //nolint:noctx // closed at once
+		udp, err := net.ListenPacket("udp4", at)
 		if err != nil {
 			continue
 		}
-		tcp, err := net.Listen("tcp4", at) //nolint:noctx // closed at once
+		tcp, err := net.Listen("tcp4", at)
 		_ = udp.Close()
 		if err == nil {
 			_ = tcp.Close()
@@ -125,7 +125,7 @@ netbox:
 		}
 	}
 	log := &lines{}
-	cmd := exec.Command(binary, "serve", "--conf", filepath.Join(dir, "config.yml")) //nolint:noctx // ended below
+	cmd := exec.Command(binary, "serve", "--conf", filepath.Join(dir, "config.yml"))
 	cmd.Env, cmd.Stdout, cmd.Stderr = []string{"HOME=" + dir}, log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -178,7 +178,7 @@ func (s server) lease(t *testing.T) {
 func (s server) attack(t *testing.T) {
 	t.Helper()
 	send := func(to string, packets int, make func(n int) []byte) {
-		conn, err := net.Dial("udp4", to) //nolint:noctx // of a test on loopback
+		conn, err := net.Dial("udp4", to)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -271,7 +271,7 @@ func startMirror(t *testing.T) string {
 	})
 	address := m.File.Sync.Status.Listen
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		conn, err := net.Dial("tcp4", address) //nolint:noctx // of a test on loopback
+		conn, err := net.Dial("tcp4", address)
 		if err == nil {
 			_ = conn.Close()
 			return address

@@ -5,6 +5,7 @@ package packages
 import (
 	"bufio"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -32,11 +33,9 @@ func start(t *testing.T, files ...string) *guest {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "bash", "guest.sh").Output()
 	if err != nil {
-		var said []byte
-		if exit, ok := err.(*exec.ExitError); ok {
-			said = exit.Stderr
-		}
-		t.Fatalf("guest.sh: %v\n%s", err, said)
+		exit := new(exec.ExitError)
+		_ = errors.As(err, &exit)
+		t.Fatalf("guest.sh: %v\n%s", err, exit.Stderr)
 	}
 	image, folder := strings.TrimSpace(string(out)), t.TempDir()
 	disk := filepath.Join(folder, "files.tar")

@@ -107,11 +107,11 @@ func eachEntry(t *testing.T, archive []byte, fn func(*tar.Header, []byte)) {
 // folder that others may enter.
 func (i image) unpack(t *testing.T) string {
 	t.Helper()
-	root, err := os.MkdirTemp("", "image-")
+	root, err := os.MkdirTemp("", "image-") //nolint:usetesting // others cannot enter t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(root) })
+	t.Cleanup(func() { _ = os.RemoveAll(root) })
 	if err := os.Chmod(root, 0o755); err != nil {
 		t.Fatal(err)
 	}

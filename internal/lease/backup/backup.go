@@ -114,7 +114,7 @@ func (t *text) UnmarshalJSON(data []byte) error {
 
 // stateOf is the state that a word in a file names.
 func stateOf(word string) (lease.State, bool) {
-	for _, s := range []lease.State{lease.Bound, lease.Released, lease.Quarantined} {
+	for _, s := range []lease.State{lease.Bound, lease.Released, lease.Quarantined, lease.Withdrawn} {
 		if s.String() == word {
 			return s, true
 		}
@@ -309,7 +309,7 @@ func (r *reader) lease(line []byte) error {
 	state, ok := stateOf(l.State)
 	switch {
 	case !ok:
-		return fmt.Errorf("state %q: want bound, released or quarantined", l.State)
+		return fmt.Errorf("state %q: want bound, released, quarantined or withdrawn", l.State)
 	case !l.Lease.IsValid() || l.Lease.Is4In6() || l.Lease.Zone() != "":
 		return fmt.Errorf("%q is no address of a lease", l.Lease)
 	case r.known[l.Lease]:
