@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 )
 
 // maxName is the longest DNS name in text form, RFC 1035 section 2.3.4.
@@ -36,6 +38,20 @@ func clientName(req *Packet) string {
 		}
 	}
 	return cleanName(string(req.Options.Get(dhcpv4.OptionHostName)))
+}
+
+// nameWish reads the flags of option 81.
+func nameWish(req *Packet) lease.NameWish {
+	b := req.Options.Get(dhcpv4.OptionFQDN)
+	switch {
+	case len(b) < fqdnHeader:
+		return lease.NameNoWish
+	case b[0]&fqdnNoUpdate != 0:
+		return lease.NameNoUpdate
+	case b[0]&fqdnServerUpdates != 0:
+		return lease.NameServerUpdates
+	}
+	return lease.NameClientUpdates
 }
 
 // wireName reads labels up to the root label or the end, since a client may
@@ -69,18 +85,44 @@ func cleanName(name string) string {
 	return strings.TrimSpace(name)
 }
 
-// echoFQDN returns the reply to option 81: DNS is not updated by this server,
-// and it says so (R-9, RFC 4702 section 4). nil: the client's option is too
-// short to be answered.
-func echoFQDN(b []byte) []byte {
+// Registration is what this server does with the name of a client in DNS. The zero value
+// is nothing.
+type Registration struct {
+	Name    string // in full, with a dot at its end; empty: nothing is updated
+	Address bool   // the address of the name is updated here, and not by the client
+}
+
+// answerFQDN returns the reply to option 81 (R-9, RFC 4702 section 4). nil: the client's
+// option is too short to be answered.
+func answerFQDN(b []byte, r Registration) []byte {
 	if len(b) < fqdnHeader {
 		return nil
 	}
-	flags := b[0]&fqdnEncoded | fqdnNoUpdate
-	if b[0]&fqdnServerUpdates != 0 {
+	flags, name := b[0]&fqdnEncoded, b[fqdnHeader:]
+	if r.Name == "" {
+		flags |= fqdnNoUpdate
+	} else if r.Address {
+		flags |= fqdnServerUpdates
+	}
+	if (b[0]^flags)&fqdnServerUpdates != 0 {
 		flags |= fqdnOverride
 	}
-	return append([]byte{flags, 255, 255}, b[fqdnHeader:]...)
+	if r.Name != "" {
+		name = encodeName(r.Name, flags&fqdnEncoded != 0)
+	}
+	return append([]byte{flags, 255, 255}, name...)
+}
+
+// encodeName writes a full name as labels, or as the older form has it, in text.
+func encodeName(name string, labels bool) []byte {
+	if !labels {
+		return []byte(strings.TrimSuffix(name, "."))
+	}
+	var wire []byte
+	for label := range strings.SplitSeq(strings.TrimSuffix(name, "."), ".") {
+		wire = append(append(wire, byte(len(label))), label...) //nolint:gosec // G115: labels have 63 bytes at most
+	}
+	return append(wire, 0)
 }
 
 // HostName returns what option 12 can say of a machine's name in NetBox: the name,

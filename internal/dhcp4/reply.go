@@ -18,6 +18,7 @@ import (
 type Extra struct {
 	Config       *ipam.Config // of the client or its site; nil: none
 	SendHostname bool         // clients.send_hostname
+	Registration Registration // of the client's name in DNS
 }
 
 // Fill writes decision d about req into the prepared reply resp: address,
@@ -50,7 +51,7 @@ func Fill(req, resp *Packet, d *lease.Decision, x Extra) error {
 	fillNetwork(req, resp, d)
 	fillEchoes(req, resp, d)
 	if d.Verdict != lease.BootReply {
-		fillName(req, resp, d, x.SendHostname)
+		fillName(req, resp, d, x)
 	}
 	if d.Verdict == lease.Offer || d.Verdict == lease.Ack {
 		fillIPv6Only(req, resp, x.Config)
@@ -124,13 +125,13 @@ func echo(req, resp *Packet, code dhcpv4.OptionCode) {
 }
 
 // fillName answers option 81, or else names the client as NetBox does.
-func fillName(req, resp *Packet, d *lease.Decision, send bool) {
-	if echo := echoFQDN(req.Options.Get(dhcpv4.OptionFQDN)); echo != nil {
+func fillName(req, resp *Packet, d *lease.Decision, x Extra) {
+	if answer := answerFQDN(req.Options.Get(dhcpv4.OptionFQDN), x.Registration); answer != nil {
 		resp.Options.Delete(dhcpv4.OptionHostName)
-		resp.Options.Set(dhcpv4.OptionFQDN, echo)
+		resp.Options.Set(dhcpv4.OptionFQDN, answer)
 		return
 	}
-	if !send || d.Machine == nil || !Wanted(req, dhcpv4.OptionHostName) {
+	if !x.SendHostname || d.Machine == nil || !Wanted(req, dhcpv4.OptionHostName) {
 		return
 	}
 	if host := HostName(d.Machine.Name); host != "" {

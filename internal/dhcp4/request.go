@@ -42,7 +42,7 @@ func ReadRequest(m *lease.ClientMessage, req, resp *Packet, in Ingress, serverID
 	m.ClientAddr, m.Relay, m.Source = HeaderAddr(req.ClientIPAddr), HeaderAddr(req.GatewayIPAddr), in.Source.Addr().Unmap()
 	m.Interface, m.InterfaceAddrs, m.InterfaceBits = in.Interface, in.Addrs, in.Bits
 	m.SubnetSelection = optionAddr(&req.Options, dhcpv4.OptionSubnetSelection)
-	m.LeaseTime, m.Hostname = leaseTime(req), clientName(req)
+	m.LeaseTime, m.Hostname, m.Naming = leaseTime(req), clientName(req), nameWish(req)
 	requiredOptions(m, req)
 	if resp != nil {
 		m.Identifier = Identifier(resp)

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ddns"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/dhcp4"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/events"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/follow"
@@ -40,6 +41,8 @@ type Instance struct {
 	watches       atomic.Pointer[[]*Watch]
 	record        record
 	feed          *events.Feed
+	names         *ddns.Service         // nil: no name is registered
+	namesFeed     atomic.Pointer[Watch] // nil before names are kept
 	unserved      recent[lease.ClientID, Unserved]
 	circuits      circuits
 	others        recent[netip.Addr, OtherServer]
@@ -103,6 +106,7 @@ func (i *Instance) open(ctx context.Context) error {
 	if i.pool.alone {
 		return i.openAlone(ctx)
 	}
+	i.planNames()
 	i.startCopy(ctx)
 	if err := i.openStore(ctx); err != nil {
 		return &StoreError{err}
@@ -113,6 +117,9 @@ func (i *Instance) open(ctx context.Context) error {
 		i.running.Go(func() { i.Engine.WatchQuarantine(ctx) })
 		i.disks.Go(func() { i.keepClasses(ctx) })
 		i.running.Go(func() { i.keepHeard(ctx) })
+		if i.names != nil {
+			i.disks.Go(func() { i.keepNames(ctx) })
+		}
 	}
 	switch {
 	case i.pool.Saved != nil:
@@ -223,6 +230,9 @@ func (i *Instance) publish(s *ipam.Snapshot) {
 	i.Engine.SetSnapshot(s)
 	i.snapshot.Store(s)
 	i.knowClasses(s.ClientClasses())
+	if i.names != nil {
+		i.names.SetSnapshot(s)
+	}
 	o := s.Objects()
 	dynamic := 0
 	for _, vrf := range s.DynamicVRFs() {

@@ -22,6 +22,8 @@ type Metrics struct {
 	circuits  *counted.Vec[lease.CircuitResult]
 	edits     prometheus.Histogram
 	shown     prometheus.Histogram
+
+	dnsUpdates *prometheus.CounterVec // registered where names are
 }
 
 // untilSeen are buckets for what polls and write-back take, in seconds.
@@ -38,6 +40,7 @@ type decided struct {
 
 func newMetrics(i *Instance) *Metrics {
 	m := &Metrics{
+		dnsUpdates: newDNSUpdates(),
 		decisions: counted.New(prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "coredhcp_netbox_decisions_total",
 			Help: "DHCP messages by kind, by what was answered and why.",

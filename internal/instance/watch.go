@@ -32,7 +32,8 @@ type Seen struct {
 	Network   netip.Prefix  // invalid where it is unknown
 	Machine   string        // name in NetBox; empty: NetBox does not know the client
 	MachineID ipam.MachineID
-	Hostname  string     // the client's own word; untrusted text
+	Hostname  string // the client's own word; untrusted text
+	Naming    lease.NameWish
 	Relay     netip.Addr // giaddr; invalid: none
 	Link      netip.Addr // link selection that the relay sent (option 82 sub-option 5), whether it counted or not; invalid: none
 	Server    netip.Addr // option 54, which the client chose or speaks to; invalid: none
@@ -111,7 +112,7 @@ func (i *Instance) tellWatches(m *lease.ClientMessage, d *lease.Decision, now ti
 func newSeen(m *lease.ClientMessage, d *lease.Decision, now time.Time) Seen {
 	s := Seen{
 		At: now.UTC(), Type: m.Type, Client: m.Client, Hardware: m.Hardware, Verdict: d.Verdict, State: d.State, Reason: d.Reason, Rule: d.Rule,
-		Addr: m.Asked(), Static: d.Static, Time: d.Time, Hostname: strings.Clone(m.Hostname), Relay: m.Relay, Link: m.LinkSelection, Server: m.ServerID, Interface: m.Interface,
+		Addr: m.Asked(), Static: d.Static, Time: d.Time, Hostname: strings.Clone(m.Hostname), Naming: m.Naming, Relay: m.Relay, Link: m.LinkSelection, Server: m.ServerID, Interface: m.Interface,
 		Circuit: string(m.Circuit), Remote: string(m.Remote),
 	}
 	if d.Addr.IsValid() {

@@ -101,11 +101,24 @@ type ClientMessage struct {
 	LeaseTime time.Duration // option 51; 0: absent or zero
 	Serial    string        // serial number that the client says it has (CL-11); untrusted text, set where claims by it count
 	Hostname  string        // option 81, else 12, cleaned; untrusted text
+	Naming    NameWish      // option 81
 	Waited    time.Duration // header field secs
 	// Malformed names what makes the message unusable: option 50, 54, 55 or 61
 	// present with a wrong length. Such a message is never answered (D-0).
 	Malformed string
 }
+
+// NameWish is what a client wants to become of its name in DNS (RFC 4702 section 3).
+// No decision of this package rests on it.
+type NameWish uint8
+
+// The wishes. A client without option 81 has none, and leaves it to the server.
+const (
+	NameNoWish        NameWish = iota
+	NameServerUpdates          // S: the server is to keep the address of the name
+	NameClientUpdates          // neither S nor N: the client wants to keep it itself
+	NameNoUpdate               // N: the server is to keep nothing
+)
 
 // Asked is the address that a REQUEST is about.
 func (m *ClientMessage) Asked() netip.Addr {

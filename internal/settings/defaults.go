@@ -32,6 +32,7 @@ func Defaults() NetBox {
 		Claims:  Claims{Idle: 30 * 24 * time.Hour},
 		Gateway: Gateway{Tag: "Gateway"},
 		DNS:     DNS{Fallback: "none"},
+		DDNS:    DDNS{Clients: "all", Names: []string{"netbox", "client"}, Template: "dhcp-{address}", DHCID: "mac", OverrideClientUpdate: true},
 		PXE: PXE{
 			Gate:          "auto",
 			RedeployField: "redeploy",
@@ -52,6 +53,7 @@ func Defaults() NetBox {
 // no effect, since the file wins: it is what people look at.
 func (n *NetBox) Complete(r *strictyaml.Report, folder string, getenv func(string) string) (origins map[string]string, unused []Problem) {
 	n.derive(r, folder)
+	n.DDNS.complete(folder, getenv("CREDENTIALS_DIRECTORY"))
 	if given := firstFolder(getenv("RUNTIME_DIRECTORY")); given != "" && !r.Has("netbox.control.folder") {
 		n.Control.Folder = given
 	}

@@ -18,6 +18,7 @@ func TestExampleLoadsAndShowsTheDefaults(t *testing.T) {
 	want.Store.Endpoints, want.PXE.ProxyDHCP, want.Network.Relays = []string{}, []string{}, []Relays{}
 	want.Claims.Prefixes, want.Network.Circuits = []netip.Prefix{}, Circuits{Relays: []Relays{}, Formats: []string{}}
 	want.Dynamic.Roles, want.Events.Webhooks = []string{}, []Webhook{{URL: "https://hooks.example.org/dhcp", SecretFile: "/etc/coredhcp-netbox/hook", Timeout: 10 * time.Second}}
+	want.DDNS.Zones, want.DDNS.Keys, want.DDNS.Forbidden = []DDNSZone{}, []DDNSKey{}, []string{}
 	if diff := cmp.Diff(want, f.NetBox, plain); diff != "" {
 		t.Error(diff)
 	}

@@ -58,6 +58,11 @@ func (o Options) Load(path string) (*File, error) {
 	if text := TokenFileWarning(f.NetBox.TokenFile); text != "" {
 		f.Warnings = append(f.Warnings, Problem{File: path, Key: "netbox.token_file", Text: text})
 	}
+	for i, key := range f.NetBox.DDNS.Keys {
+		if text := TokenFileWarning(key.SecretFile); text != "" {
+			f.Warnings = append(f.Warnings, Problem{File: path, Key: fmt.Sprintf("netbox.ddns.keys[%d].secret_file", i), Text: text})
+		}
+	}
 	return f, nil
 }
 

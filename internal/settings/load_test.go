@@ -114,6 +114,7 @@ sync:
 		Events:      Events{true, "/etc/c/events.jsonl", 100000, 2, []Webhook{{URL: "https://hooks.example.org/dhcp", SecretFile: "/etc/c/hook", CAFile: "/etc/c/ca.pem", Timeout: 3 * time.Second}}},
 		Status:      Status{"127.0.0.1:8067", "https://dhcp.example.org/page", "/etc/c/page.token", "/etc/c/page.pem", "/k/page.key", "10.1.1.9:9067"},
 	}
+	want.DDNS = Defaults().DDNS // TestNamesInDNSAreSet reads the others
 	want.Network.Subnet, want.Network.Relays = prefix("10.0.0.0/24"), []Relays{{prefix("10.0.0.1/32")}, {prefix("10.1.0.0/16")}}
 	want.Network.Serve, want.Network.ServeTag = "tagged", "pilot"
 	want.Network.Circuits = Circuits{[]Relays{{prefix("10.0.0.1/32")}}, []string{"text", "{host} eth {port}"}}

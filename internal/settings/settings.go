@@ -31,6 +31,7 @@ type NetBox struct {
 	Claims     Claims        `yaml:"claims"`
 	Gateway    Gateway       `yaml:"gateway"`
 	DNS        DNS           `yaml:"dns"`
+	DDNS       DDNS          `yaml:"ddns"`
 	PXE        PXE           `yaml:"pxe"`
 
 	BootService BootService `yaml:"boot_service"`

@@ -22,6 +22,7 @@ func validate(r *strictyaml.Report, n *NetBox) {
 	validateNames(r, n)
 	validateNetwork(r, n)
 	validateClaims(r, n)
+	validateDDNS(r, n)
 	validateBootService(r, n.BootService)
 	listenAddress(r, "netbox.metrics.listen", n.Metrics.Listen, false)
 	validateHistory(r, n.History)

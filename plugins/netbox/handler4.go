@@ -113,7 +113,7 @@ func (h *handler) speak(req, resp *dhcp4.Packet, x *dhcp4.Exchange) (*dhcp4.Pack
 			return nil, true
 		}
 	}
-	extra := dhcp4.Extra{SendHostname: h.Settings.Clients.SendHostname}
+	extra := dhcp4.Extra{SendHostname: h.Settings.Clients.SendHostname, Registration: h.Registration(&x.Message, d)}
 	facts := h.Facts(x, req, resp)
 	if facts.Known {
 		extra.Config = facts.Config
