@@ -63,6 +63,15 @@ func (a *app) check(ctx context.Context) error {
 	if err := checkBootFiles(a.stdout, file.NetBox); err != nil {
 		return err
 	}
+	names := a.checkNames(ctx, file.NetBox.DDNS)
+	if err := a.checkFacts(ctx, file); err != nil {
+		return err
+	}
+	return names
+}
+
+// checkFacts looks at NetBox, or at the inventory that stands in for it.
+func (a *app) checkFacts(ctx context.Context, file *settings.File) error {
 	if file.NetBox.Inventory != "" {
 		return a.checkInventory(file)
 	}

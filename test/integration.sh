@@ -28,6 +28,9 @@ go test -count=1 -timeout 30m ${GOTESTFLAGS:-} -p 1 \
   ./standins/netboxtest ./internal/netbox/... ./internal/follow ./internal/writeback ./sync/netboxio ./internal/receive ./deploy/server \
   ./deploy/sync ./test/metrics ./internal/events ./test/netns/... ./test/wire/... ./test/hostile/... ./test/scenario/... ./test/boot/... \
   ./test/bench/... ./release ./test/packages ./test/browser/...
+# Names in DNS, on a real Knot and a real BIND.
+go test -count=1 ${GOTESTFLAGS:-} -run 'OnKnot$|OnBIND$' ./internal/ddns
+go test -count=1 ${GOTESTFLAGS:-} -run 'InDNS' -timeout 20m ./test/program
 # Those that need a disk of their own or another user; make test runs the others.
 go test -count=1 ${GOTESTFLAGS:-} -run 'FullDisk$|HungDisk|OfAnotherUser$' ./test/program
 # Its other tests are about settings that name no NetBox.

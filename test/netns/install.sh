@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the real DHCP clients and relays that package netns runs in network namespaces, and the
 # virtual computers with the firmware and boot programs of the network boot suite, what makes and judges
-# packages, the browser of test/browser, the servers that test/bench measures, and Prometheus's promtool (Debian, root). Quick when they
+# packages, the browser of test/browser, DNS servers, the servers that test/bench measures, and Prometheus's
+# promtool (Debian, root). Quick when they
 # are there already. No service of theirs is started on the machine itself.
 set -euo pipefail
 
@@ -17,6 +18,8 @@ readonly needed=(
   dnsmasq=dnsmasq-base
   kea-dhcp4=kea-dhcp4-server
   dhcpd=isc-dhcp-server
+  knotd=knot
+  named=bind9
   strace=strace
   ethtool=ethtool
   promtool=prometheus
@@ -64,7 +67,7 @@ apt-get -q -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 install -y --no-inst
 # Nor at the next start of the machine.
 for package in kea-dhcp4-server isc-dhcp-server prometheus; do
   if [[ " ${missing[*]} " == *" $package "* ]]; then
-    systemctl --quiet disable "$package" >&2 || echo "$package starts with the machine: systemctl disable $package" >&2
+    systemctl --quiet disable "${package/bind9/named}" >&2 || echo "$package starts with the machine: systemctl disable $package" >&2
   fi
 done
 echo "installed ${missing[*]} in $((SECONDS - began)) s" >&2
