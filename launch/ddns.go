@@ -40,8 +40,9 @@ func (a *app) ddnsListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List the records of clients in DNS, and those that wait or cannot be there",
 		Long: `List the records of clients in DNS, by address: registered ones, those that wait
-for their DNS server (pending, removing), names that are another's (conflict), and
-those that the server refuses. While the server runs it is asked over its control
+for their DNS server (pending, removing), names that are another's (conflict), names
+of addresses that wait for such a name (held), and those that the DNS server
+refuses. While the server runs it is asked over its control
 socket; otherwise its file is read, without a lock and without a write.
 
 Exit code 0 means that the list is whole, also if it is empty; 1 that it could not
@@ -51,7 +52,7 @@ be read; 64 that the command line or the settings are wrong.`,
   coredhcp-netbox ddns list -c config.yml --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			known := []string{"registered", "pending", "conflict", "refused", "removing"}
+			known := ddns.States()
 			for _, state := range states {
 				if !slices.Contains(known, state) {
 					return usageError{fmt.Errorf("--state: want %s, not %q", strings.Join(known, ", "), state)}
@@ -71,7 +72,7 @@ be read; 64 that the command line or the settings are wrong.`,
 		},
 	}
 	cmd.Flags().StringVar(&zone, "zone", "", "only records in this zone")
-	cmd.Flags().StringSliceVar(&states, "state", nil, "only these: registered, pending, conflict, refused, removing")
+	cmd.Flags().StringSliceVar(&states, "state", nil, "only these: "+strings.Join(ddns.States(), ", "))
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return cmd
 }

@@ -33,7 +33,7 @@ func CheckZone(ctx context.Context, z Zone) (problems []*Trouble) {
 func (s sender) primary(ctx context.Context) *Trouble {
 	m := new(dns.Msg).SetQuestion(s.zone.name, dns.TypeSOA)
 	m.RecursionDesired = false
-	answer, err := s.exchange(ctx, m, nil)
+	answer, err := s.exchange(ctx, m, func() {}, nil)
 	if answer == nil {
 		return s.unreachable(err)
 	}

@@ -88,6 +88,22 @@ func TestARefusedNameHoldsNoOtherUp(t *testing.T) {
 	}
 }
 
+// DNS-15: where nothing answers by UDP, the same update goes by TCP, signed anew.
+func TestUpdatesGoByTCPWhereUDPIsLost(t *testing.T) {
+	w, server := onStandIn(t)
+	server.OnlyTCP = true
+	c := w.run().grant(pc, "10.0.0.7", "pc")
+	w.eventually(reverse, dns.TypePTR, pcName+".")
+	w.release(c)
+	w.gone()
+	if n := w.updates(); n[Rejected]+n[Failed] > 0 {
+		t.Errorf("updates: %v", n)
+	}
+	if problems := CheckZone(t.Context(), w.settings()[0]); len(problems) > 0 {
+		t.Errorf("%v", problems)
+	}
+}
+
 // DNS-12: a crash between the disk and DNS, at each moment, leaves nothing behind.
 func TestWhatWasSentIsRemovedAfterACrashAtAnyMoment(t *testing.T) {
 	w, server := onStandIn(t)

@@ -16,7 +16,28 @@ type Entry struct {
 	Zone    string     `json:"zone"`
 	Address netip.Addr `json:"address"`
 	Client  string     `json:"client,omitempty"` // empty: its lease has ended
-	State   string     `json:"state"`            // registered, pending, conflict, refused or removing
+	State   string     `json:"state"`            // one of States
+}
+
+// States are what people see of a record. One that is held is the name of an address
+// whose own name is another's or was refused.
+func States() []string {
+	return []string{string(Registered), pending, string(Conflict), string(Refused), held, removing}
+}
+
+const pending, held, removing = "pending", "held", "removing"
+
+// shows is the state of a record of b as people see it.
+func (b *Binding) shows(r *Record, old bool) string {
+	switch {
+	case old:
+		return removing
+	case r.State != Waiting && r.State != Sent:
+		return string(r.State)
+	case r == b.Reverse && b.Forward != nil && (b.Forward.State == Conflict || b.Forward.State == Refused):
+		return held
+	}
+	return pending
 }
 
 // entriesOf lists the records of bindings, by address.
@@ -24,15 +45,13 @@ func entriesOf(bindings []Binding) []Entry {
 	list := []Entry{}
 	for _, b := range bindings {
 		b.each(func(r *Record, old bool) {
-			e := Entry{Name: shown(r.Owner), Kind: "A", Data: r.Addr.String(), Zone: shown(r.Zone), Address: b.Addr, Client: string(b.Client), State: string(r.State)}
+			e := Entry{Name: shown(r.Owner), Kind: "A", Data: r.Addr.String(), Zone: shown(r.Zone), Address: b.Addr, Client: string(b.Client)}
 			if r.Target != "" {
 				e.Kind, e.Data = "PTR", shown(r.Target)
 			}
-			switch {
-			case old:
-				e.State, e.Client = "removing", ""
-			case r.State == Waiting, r.State == Sent:
-				e.State = "pending"
+			e.State = b.shows(r, old)
+			if old {
+				e.Client = ""
 			}
 			list = append(list, e)
 		})
@@ -71,15 +90,15 @@ func statusOf(zones []Zone, entries []Entry) []ZoneStatus {
 			list = append(list, ZoneStatus{Zone: e.Zone})
 		}
 		switch z := &list[i]; e.State {
-		case "registered":
+		case string(Registered):
 			z.Registered++
-		case "conflict":
+		case string(Conflict):
 			z.Conflicts++
-		case "refused":
+		case string(Refused):
 			z.Refused++
-		case "removing":
+		case removing:
 			z.Removing++
-		default:
+		case pending:
 			z.Pending++
 		}
 	}
@@ -166,13 +185,24 @@ func (s *Service) Findings() (list []Finding) {
 	return list
 }
 
-// Counts are how many records are in each state, for metrics.
-func (s *Service) Counts() (registered, pending, conflicts int) {
-	for _, z := range s.Report().Zones {
-		registered, conflicts = registered+z.Registered, conflicts+z.Conflicts
-		pending += z.Pending + z.Removing
+// Counts are how many records are in DNS, wait for it, and are another's, for metrics.
+func (s *Service) Counts() (registered, waiting, conflicts int) {
+	r := s.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, b := range r.bindings {
+		b.each(func(record *Record, old bool) {
+			switch b.shows(record, old) {
+			case string(Registered):
+				registered++
+			case pending, removing:
+				waiting++
+			case string(Conflict):
+				conflicts++
+			}
+		})
 	}
-	return registered, pending, conflicts
+	return registered, waiting, conflicts
 }
 
 // trouble is what keeps the registry from its work.

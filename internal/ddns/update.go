@@ -160,8 +160,8 @@ func (s sender) send(ctx context.Context, m *dns.Msg) (rcode int, err error) {
 		return 0, &Trouble{What: "the secret of the key cannot be read", Fix: "correct netbox.ddns.keys", outcome: Failed, cause: err}
 	}
 	key := fqdn(s.zone.Key.Name)
-	m.SetTsig(key, fqdn(s.zone.Key.Algorithm), fudge, s.now().Unix())
-	answer, err := s.exchange(ctx, m, map[string]string{key: secret})
+	sign := func() { m.SetTsig(key, fqdn(s.zone.Key.Algorithm), fudge, s.now().Unix()) }
+	answer, err := s.exchange(ctx, m, sign, map[string]string{key: secret})
 	if answer == nil || err != nil && answer.IsTsig() == nil {
 		return 0, s.unreachable(err)
 	}
@@ -171,19 +171,19 @@ func (s sender) send(ctx context.Context, m *dns.Msg) (rcode int, err error) {
 	return answer.Rcode, nil
 }
 
-// exchange asks by UDP, and by TCP where the message is long or nothing answers.
-func (s sender) exchange(ctx context.Context, m *dns.Msg, secrets map[string]string) (*dns.Msg, error) {
+// exchange asks by UDP, and by TCP where the message is long or nothing answers. sign is
+// called before each try, since the library takes the signature off what it has sent.
+func (s sender) exchange(ctx context.Context, m *dns.Msg, sign func(), secrets map[string]string) (*dns.Msg, error) {
 	if m.Len()+maxUDP/4 <= maxUDP { // room for the signature
+		sign()
 		client := dns.Client{Net: "udp", Timeout: s.udp, TsigSecret: secrets}
 		answer, _, err := client.ExchangeContext(ctx, m, s.zone.Server.String())
 		if answer != nil && !answer.Truncated || ctx.Err() != nil {
 			return answer, err
 		}
-		if signature := m.IsTsig(); signature != nil {
-			m.SetTsig(signature.Hdr.Name, signature.Algorithm, fudge, s.now().Unix())
-			m.Extra = m.Extra[len(m.Extra)-1:]
-		}
+		m.Extra = nil
 	}
+	sign()
 	client := dns.Client{Net: "tcp", Timeout: s.tcp, TsigSecret: secrets}
 	answer, _, err := client.ExchangeContext(ctx, m, s.zone.Server.String())
 	return answer, err

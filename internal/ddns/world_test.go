@@ -71,7 +71,7 @@ func machines() map[ipam.MachineID]*ipam.Machine {
 func in(prefix string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(prefix)} }
 
 func (w *world) settings() []Zone {
-	key := Key{Name: w.key, Algorithm: w.server.Algorithm, Secret: func() (string, error) { return w.secret, nil }}
+	key := Key{Name: w.key, Algorithm: w.server.Algorithm, Secret: func() (string, error) { w.mu.Lock(); defer w.mu.Unlock(); return w.secret, nil }}
 	return []Zone{
 		{Name: forwardZone, Server: w.server.Addr, Key: key, Prefixes: in("0.0.0.0/0")},
 		{Name: reverseZone, Server: w.server.Addr, Key: key, Prefixes: in("10.0.0.0/16"), Reverse: true},

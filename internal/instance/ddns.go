@@ -98,7 +98,7 @@ func (i *Instance) keepNames(ctx context.Context) {
 	feed := i.Watch(namesRoom, naming)
 	defer feed.Close()
 	i.namesFeed.Store(feed)
-	go i.readNames(ctx, feed)
+	i.disks.Go(func() { i.readNames(ctx, feed) })
 	if err := i.names.Run(ctx); err != nil {
 		i.Log.WithError(err).Error("names in DNS: what is registered may not be on disk as a whole")
 	}

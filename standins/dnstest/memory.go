@@ -17,6 +17,8 @@ type Memory struct {
 	*Server
 	// Refuse says which names updates of are refused. Set it before the first one.
 	Refuse func(name string) bool
+	// OnlyTCP loses what comes by UDP. Set it before the first message.
+	OnlyTCP bool
 
 	mu      sync.Mutex
 	names   map[string][]dns.RR
@@ -88,6 +90,9 @@ func (m *Memory) Updates() int {
 func (m *Memory) ServeDNS(w dns.ResponseWriter, r *dns.Msg) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.OnlyTCP && w.RemoteAddr().Network() == "udp" {
+		return
+	}
 	answer := new(dns.Msg)
 	if r.Opcode != dns.OpcodeUpdate {
 		answer.SetReply(r)
