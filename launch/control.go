@@ -77,7 +77,7 @@ func commands(i *instance.Instance, file *settings.File, chain *receive.Chain) m
 		}},
 		"who":   {Do: answerWho(i)},
 		"erase": {Changes: true, Private: true, Do: answerErase(i)},
-		"ddns": {Do: func(context.Context, []byte) (any, error) { return namesOf(i) }},
+		"ddns":  {Do: func(context.Context, []byte) (any, error) { return namesOf(i) }},
 		"leases": {Do: func(context.Context, []byte) (any, error) {
 			return leaseList(i.Engine.Leases(), time.Now()), nil
 		}},
