@@ -113,6 +113,7 @@ netbox:
   control: {folder: run}
   metrics: {listen: %q}
   events: {file: events.jsonl}
+  ddns: {keys: [{name: k, secret_file: k}], zones: [{name: dhcp.example.org, server: "127.0.0.1:9", key: k}]}
   boot_service: {folder: boot, tftp_listen: %q, http_listen: %q}
 `, s.dhcp, s.metrics, s.tftp, s.http)
 	for name, text := range map[string]string{"config.yml": settings, "inventory.yml": inventory, "boot/ipxe.efi": "boot"} {

@@ -71,6 +71,7 @@ func labels(t *testing.T) map[string]label {
 		server + "dhcp4_replies_total destination": {values: found(t, "internal/receive/reply.go", `\bto\("(\w+)"`)},
 		server + "rows_lost table":                 {values: found(t, "internal/ipam/loss.go", `lossesOf\("([^"]+)"`)},
 		server + "records_total outcome":           {values: outcomes},
+		server + "dns_updates_total outcome":       {values: constants(t, "internal/ddns", "Outcome")},
 		server + "store_commit_seconds outcome":    {values: words("done contested failed")},
 		server + "snapshot_copies_total outcome":   {values: words("done failed")},
 		server + "circuits_total result":           {values: constants(t, "internal/lease", "CircuitResult")},
