@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -178,15 +177,6 @@ func TestAKilledServerKeepsItsWordInDNS(t *testing.T) {
 			}
 		})
 	}
-}
-
-// kill ends a server without a chance to tidy up.
-func kill(t *testing.T, process *exec.Cmd) {
-	t.Helper()
-	if err := process.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = process.Wait() // says that it was killed
 }
 
 // DNS-2 and DNS-17: check says what keeps names from being registered, and shows no secret.
