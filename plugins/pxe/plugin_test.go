@@ -155,6 +155,23 @@ func TestTheLineSaysWhetherTheSwitchIsOffOrUnreadable(t *testing.T) {
 	}
 }
 
+// WEB-7: what the page explains goes by the switch in memory, and NetBox is not asked.
+func TestAnExplanationOnThePageAsksNobody(t *testing.T) {
+	opened := instancetest.Open(t, "", inventory)
+	h := &handler{Instance: opened.Instance, redeploy: func(context.Context, *ipam.Machine) (bool, error) {
+		t.Error("NetBox is asked")
+		return false, nil
+	}}
+	for last, want := range map[byte]bool{1: true, 2: false, 3: true, 4: false, 5: true} {
+		req := request(t, "a BIOS network card", mac(last))
+		x := &dhcp4.Exchange{Rehearsal: true, FromMemory: true}
+		resp, _ := h.handle4(x, dhcp4.Of(req), dhcp4.Of(dhcp4test.Granted(t, req, "10.0.0.77/24")))
+		if got := resp.BootFileName != ""; got != want {
+			t.Errorf("machine %d: boot data %v, want %v", last, got, want)
+		}
+	}
+}
+
 //
 func TestAMissingFileIsOneLogLineAndNoHarm(t *testing.T) {
 	opened := instancetest.Open(t, "", inventory)

@@ -2,8 +2,7 @@
 # Installs the real DHCP clients and relays that package netns runs in network namespaces, and the
 # virtual computers with the firmware and boot programs of the network boot suite, what makes and judges
 # packages, the browser of test/browser, DNS servers, the servers that test/bench measures, and Prometheus's
-# promtool (Debian, root). Quick when they
-# are there already. No service of theirs is started on the machine itself.
+# promtool (Debian, root). Quick when they are there already. No service of theirs is started on the machine itself.
 set -euo pipefail
 
 # program or file=package
