@@ -21,7 +21,8 @@ import (
 
 // B-8
 func TestStatusSaysWhatAnOperatorRaisesAlarmsOn(t *testing.T) {
-	opened := instancetest.Open(t, "", "prefixes: [{prefix: 10.0.0.0/24}]\n")
+	const ddns = "ddns: {zones: [{name: example.org, server: 127.0.0.1, key: k}], keys: [{name: k, algorithm: hmac-sha256, secret_file: key}]}"
+	opened := instancetest.Open(t, ddns, "prefixes: [{prefix: 10.0.0.0/24}]\n")
 	if err := addProcessMetrics(opened.Registry); err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +139,8 @@ func TestThePageOfMetricsHasAllThatAreRegistered(t *testing.T) {
 // metricsThatExist registers all there are and returns their labels by name.
 func metricsThatExist(t *testing.T) map[string]string {
 	t.Helper()
-	opened := instancetest.Open(t, "", "prefixes: [{prefix: 10.0.0.0/24}]\n")
+	const ddns = "ddns: {zones: [{name: example.org, server: 127.0.0.1, key: k}], keys: [{name: k, algorithm: hmac-sha256, secret_file: key}]}"
+	opened := instancetest.Open(t, ddns, "prefixes: [{prefix: 10.0.0.0/24}]\n")
 	if err := addProcessMetrics(opened.Registry); err != nil {
 		t.Fatal(err)
 	}

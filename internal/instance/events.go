@@ -32,7 +32,8 @@ func (i *Instance) startEvents(ctx context.Context) {
 		return
 	}
 	i.running.Go(func() { i.feed.Run(ctx) })
-	i.running.Go(func() { i.tellOdd(ctx, i.Watch(oddRoom, oddMessage)) })
+	odd := i.Watch(oddRoom, oddMessage) // before the first message
+	i.running.Go(func() { i.tellOdd(ctx, odd) })
 }
 
 // eventFeed is where events of an instance go. A rehearsal tells nobody.

@@ -55,6 +55,7 @@ devices:
 
 func newPool(t *testing.T) *Pool {
 	t.Helper()
+	t.TempDir() // is removed once all instances are closed
 	p := new(Pool)
 	t.Cleanup(func() {
 		if err := p.Close(); err != nil {

@@ -3,7 +3,6 @@ package dnstest
 import (
 	"errors"
 	"net"
-	"net/netip"
 	"slices"
 	"sync"
 	"testing"
@@ -28,13 +27,7 @@ type Memory struct {
 // New starts a server in memory that ends with the test.
 func New(t testing.TB, zones ...string) *Memory {
 	t.Helper()
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := netip.MustParseAddrPort(listener.Addr().String())
-	_ = listener.Close()
-	m := &Memory{Server: newServer(addr, zones), names: make(map[string][]dns.RR), Refuse: func(string) bool { return false }}
+	m := &Memory{Server: newServer(free(t), zones), names: make(map[string][]dns.RR), Refuse: func(string) bool { return false }}
 	for _, zone := range zones {
 		soa, err := dns.NewRR(dns.Fqdn(zone) + " 3600 IN SOA ns.example.org. hostmaster.example.org. 1 3600 600 86400 300")
 		if err != nil {

@@ -24,13 +24,14 @@ func (p *program) whoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "who [ADDRESS|PREFIX]",
 		Short: "Say who leased an address from a Windows server, and when",
-		Long: `Say who leased an address from a Windows server, and when, as far as runs saw it:
-FROM is when a run first saw the lease, LAST HEARD when one saw it last, ENDED when
-it was over. What happened between two runs is not known. Times are in UTC. Only
-files of the state folder are read; they are kept for sync.history.keep.
+		Long: `Say who leased an address from a Windows server, and when, as far as runs saw
+it: FROM is when a run first saw the lease, LAST HEARD when one saw it last,
+ENDED when it was over. What happened between two runs is not known. Times are in
+UTC. Only files of the state folder are read; they are kept for
+sync.history.keep.
 
-Exit codes: 0 the answer is whole, also if nobody had it; 1 the history could not be
-read or none is kept; 64 command line or settings.`,
+Exit codes: 0 the answer is whole, also if nobody had it; 1 the history could not
+be read or none is kept; 64 command line or settings.`,
 		Example: `  netbox-dhcp-sync who 10.8.4.33 --at 2026-11-01T14:05Z
   netbox-dhcp-sync who --mac 52:54:00:12:34:56 --from 2026-11-01
   netbox-dhcp-sync who --name laptop-17 --json`,
@@ -85,11 +86,12 @@ func (p *program) eraseCommand() *cobra.Command {
 		Use:   "erase --mac MAC | --client ID | --name NAME | --address ADDRESS",
 		Short: "Erase a client, a name or an address from the history; shows first, does it with --yes",
 		Long: `Erase a client, a name or an address from the history of leases that runs saw.
-Leases that a server still lists stay, and so do their lines: end them on the server,
-and run once, first. Where several keys are given, what all of them fit is erased.
+Leases that a server still lists stay, and so do their lines: end them on the
+server, and run once, first. Where several keys are given, what all of them fit
+is erased.
 
-Exit codes: 0 done, or shown; 1 not done; 3 a run is under way; 64 command line or
-settings.`,
+Exit codes: 0 done, or shown; 1 not done; 3 a run is under way; 64 command line
+or settings.`,
 		Example: `  netbox-dhcp-sync history erase --mac 52:54:00:12:34:56
   netbox-dhcp-sync history erase --mac 52:54:00:12:34:56 --yes`,
 		Args: noArguments,

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -24,7 +25,7 @@ func TestExampleExplainsEveryKeyOnce(t *testing.T) {
 		NetBox yaml.Node `yaml:"netbox"`
 		Sync   yaml.Node `yaml:"sync"`
 	}
-	if err := yaml.Unmarshal(data, &file); err != nil {
+	if err := yaml.Unmarshal(withEntries(data), &file); err != nil {
 		t.Fatal(err)
 	}
 	shown := append(leaves(t, "netbox.", &file.NetBox), leaves(t, "sync.", &file.Sync)...)
@@ -55,6 +56,16 @@ func TestExampleShowsTheDefaultsOfTheMirror(t *testing.T) {
 	}
 }
 
+// withEntries puts the entries that the example shows in comments below empty lists into
+// those lists.
+func withEntries(data []byte) []byte {
+	list := regexp.MustCompile(`: \[\]( +#[^\n]*; an entry:\n)((?: +# [^\n]*\n)+)`)
+	return list.ReplaceAllFunc(data, func(shown []byte) []byte {
+		m := list.FindSubmatch(shown)
+		return append(append([]byte(":"), m[1]...), regexp.MustCompile(`(?m)^( +)# `).ReplaceAll(m[2], []byte("$1"))...)
+	})
+}
+
 // leaves lists the settings under n, each of which needs a comment. Names that
 // people choose are "*".
 func leaves(t *testing.T, path string, n *yaml.Node) []string {
@@ -70,7 +81,7 @@ func leaves(t *testing.T, path string, n *yaml.Node) []string {
 		case value.Kind == yaml.MappingNode && len(value.Content) > 0:
 			found = append(found, leaves(t, path+name+".", value)...)
 			continue
-		case value.Kind == yaml.SequenceNode && len(value.Content) > 0:
+		case value.Kind == yaml.SequenceNode && len(value.Content) > 0 && value.Content[0].Kind == yaml.MappingNode:
 			for _, entry := range value.Content {
 				found = append(found, leaves(t, path+name+".*.", entry)...)
 			}
