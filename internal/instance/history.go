@@ -119,8 +119,12 @@ func (i *Instance) wroteHistory(err error) {
 }
 
 // historyFailed says, at most once a minute, that the history cannot be kept. Clients are
-// served all the same (HI-5).
+// served all the same (HI-5). While there is no lease store, which is in the same folder,
+// the line about that stands for both.
 func (i *Instance) historyFailed(err error) {
+	if i.storeFailed() {
+		return
+	}
 	i.Quiet.Error("history", "the history of addresses cannot be read or written: it is tried again, clients are served all the same", logrus.Fields{logrus.ErrorKey: err})
 }
 
