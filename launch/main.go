@@ -151,7 +151,9 @@ Start with:
 	root.Flags().BoolVarP(&a.listNames, "plugins", "P", false, "list the plugins in this binary")
 	root.Flags().StringVar(&a.metrics, "metrics", "", "serve Prometheus metrics at this address, such as 127.0.0.1:9767")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serve, a.checkCommand(), a.explainCommand(), a.leasesCommand(), a.unservedCommand(), a.circuitsCommand(), a.ddnsCommand(), a.quarantineCommand(), a.snapshotCommand(), a.replayCommand(), a.testCommand(), a.acceptCommand(), a.storeCommand(), a.bootstrapCommand(), a.ruleCommand(), a.versionCommand(), a.whoCommand(), a.historyCommand())
+	root.AddCommand(serve, a.checkCommand(), a.bootstrapCommand(), a.explainCommand(), a.testCommand(), a.replayCommand(), a.snapshotCommand(),
+		a.leasesCommand(), a.whoCommand(), a.historyCommand(), a.unservedCommand(), a.circuitsCommand(), a.ddnsCommand(), a.quarantineCommand(), a.acceptCommand(),
+		a.storeCommand(), a.ruleCommand(), a.versionCommand())
 	return root
 }
 

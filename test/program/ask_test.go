@@ -215,10 +215,10 @@ func TestDecisionsAreCountedByReason(t *testing.T) {
 	}
 }
 
-// commandsOf are the commands in the first block of a section of the page for operators.
-func commandsOf(t *testing.T, title string) (lines []string) {
+// commandsOf are the commands in the first block of a section of a page.
+func commandsOf(t *testing.T, name, title string) (lines []string) {
 	t.Helper()
-	page, err := os.ReadFile("../../docs/operations.md")
+	page, err := os.ReadFile("../../docs/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func commandsOf(t *testing.T, title string) (lines []string) {
 	_, block, inBlock := strings.Cut(section, "```sh\n")
 	block, _, _ = strings.Cut(block, "```")
 	if !found || !inBlock {
-		t.Fatalf("docs/operations.md has no section %q with commands", title)
+		t.Fatalf("docs/%s has no section %q with commands", name, title)
 	}
 	for line := range strings.Lines(block) {
 		if words := strings.Fields(line); len(words) == 0 || words[0] != "coredhcp-netbox" {
@@ -244,7 +244,7 @@ func TestThePageHowToAskTheServerIsRight(t *testing.T) {
 	conf, _ := lab(t, pool)
 	var commands [][]string
 	ofServer := make(map[int]bool) // by number: it answers nothing from the files
-	for _, line := range commandsOf(t, "Ask it") {
+	for _, line := range commandsOf(t, "operations.md", "Ask it") {
 		command, what, _ := strings.Cut(line, "#")
 		words := strings.Fields(strings.ReplaceAll(command, "config.yml", conf))
 		ofServer[len(commands)] = strings.Contains(what, "while the server runs")

@@ -261,8 +261,8 @@ func TestThePageHowToChangeLeasesIsRight(t *testing.T) {
 		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
 	}
 	ran := 0
-	for _, title := range []string{"Leases by hand", "Moving in from dhcpd, Kea, dnsmasq, Windows"} {
-		for _, line := range commandsOf(t, title) {
+	for page, title := range map[string]string{"operations.md": "Leases by hand", "moving-in.md": "From dhcpd, Kea, dnsmasq, Windows"} {
+		for _, line := range commandsOf(t, page, title) {
 			command, _, _ := strings.Cut(line, "#")
 			words := strings.Fields(strings.ReplaceAll(command, "config.yml", conf))[1:]
 			for i, word := range words {
