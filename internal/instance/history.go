@@ -145,7 +145,7 @@ func (i *Instance) historyOptions() history.Options {
 }
 
 // storeSays is what the lease store knows of a span: until when it runs, or that it was
-// ended by somebody who sent no message (HI-4).
+// ended without a message (HI-4).
 func (i *Instance) storeSays(s history.Span) (until time.Time, how history.How) {
 	if s.Static {
 		return time.Time{}, ""

@@ -84,6 +84,12 @@ func storeCases() []alarmCase {
 		{"a disk that cannot be asked", series{"store_free_bytes": "-1x20"}, "10m", nil},
 		{"a slow disk", series{slow: "0x60", "store_commit_seconds_bucket{outcome=\"done\",le=\"1\"}": "0+60x60", all: "0+60x60"}, "20m", fires("DHCPDiskSlow")},
 		{"a quick disk", series{slow: "0+60x60", all: "0+60x60"}, "20m", nil},
+		{"the history cannot be written", series{"history_failed": "1x30"}, "20m", fires("DHCPHistoryNotWritten")},
+		{"the history could not be written once", series{"history_failed": "1x2 0x30"}, "20m", nil},
+		{"a receiver of events is down", series{"events_total{to=\"hook\",outcome=\"dropped\"}": "0x5 3x9"}, "8m", fires("DHCPEventsDropped")},
+		{"events are sent", series{"events_total{to=\"hook\",outcome=\"sent\"}": "0+5x20", "events_total{to=\"hook\",outcome=\"dropped\"}": "4x20"}, "18m", nil},
+		{"a DNS server is down", series{"dns_queued_records": "12x120"}, "90m", fires("DHCPNamesNotInDNS")},
+		{"a DNS server restarts", series{"dns_queued_records": "12x10 0x120"}, "90m", nil},
 		{"a write fails", series{"store_commit_seconds_count{outcome=\"failed\"}": "0x5 1x30"}, "8m", fires("DHCPStoreWritesFail")},
 		{"a write failed an hour ago", series{"store_commit_seconds_count{outcome=\"failed\"}": "0x5 1x90"}, "65m", nil},
 	}
