@@ -2,6 +2,7 @@ package status
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"os"
 	"regexp"
@@ -16,6 +17,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page/pagetest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 )
@@ -90,6 +92,41 @@ func TestJSON(t *testing.T) {
 			t.Errorf("%s: no reason", path)
 		}
 	}
+}
+
+// WEB-14: each answer for programs is described, and is as described: before the first
+// run, after one, with servers that are silent or in maintenance, and for wrong questions.
+func TestAnswersAreAsDescribed(t *testing.T) {
+	l := newLab(t, "sync_ips_from_dhcp: true", nil)
+	api := pagetest.OpenAPI(t, openAPI)
+	described := append(slices.Collect(maps.Keys((&site{}).answers())), "/healthz", "/metrics", "/readyz")
+	slices.Sort(described)
+	if !slices.Equal(described, api.Paths()) {
+		t.Errorf("described %v, served %v", api.Paths(), described)
+	}
+	check := func() {
+		t.Helper()
+		for path, asked := range map[string][]string{
+			"/api/status.json": {""}, "/api/openapi.json": {""}, "/healthz": {""}, "/readyz": {""}, "/metrics": {""},
+			"/api/leases.json": {"", "?q=pc&scope=10.8.4.0/24&state=active&limit=1", "?limit=0", "?scope=x"},
+			"/api/leases.csv":  {"", "?scope=x"},
+			"/api/ip/{file}":   {"10.8.4.33.json", "10.8.4.50.json", "192.0.2.1.json", "x.json"},
+		} {
+			for _, one := range asked {
+				a := l.get(strings.TrimSuffix(path, "{file}") + one)
+				api.Check(t, path, a.Code, a.Header(), a.Body.Bytes())
+			}
+		}
+	}
+	check()
+	l.run()
+	check()
+	l.Servers[1].Fail(psutest.Fault{Kind: psutest.Drop})
+	if _, err := l.m.Sync(t.Context(), mirror.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	l.remember(many(100))
+	check()
 }
 
 func TestMetrics(t *testing.T) {

@@ -23,6 +23,9 @@ var pagesHTML string
 //go:embed pages.css
 var pagesCSS string
 
+//go:embed openapi.json
+var openAPI []byte
+
 func parsePages() (*page.Templates, error) {
 	return page.NewSite(report.Templates+pagesHTML, pagesCSS, template.FuncMap{
 		"took": took, "meaning": meaning, "mood": mood,
@@ -36,7 +39,7 @@ func about() page.About {
 	return page.About{
 		Program: "netbox-dhcp-sync", Key: "sync.status",
 		Nav:        []page.Link{{Target: "runs", Label: "Runs"}, {Target: "drift", Label: "Differences"}, {Target: "search", Label: "Leases"}, {Target: "login", Label: "Log in"}},
-		ForScripts: []page.Link{{Target: "api/status.json", Label: "status"}, {Target: "api/leases.json", Label: "leases"}, {Target: "metrics", Label: "metrics"}},
+		ForScripts: []page.Link{{Target: "api/status.json", Label: "status"}, {Target: "api/leases.json", Label: "leases"}, {Target: "metrics", Label: "metrics"}, {Target: "api/openapi.json", Label: "description of all"}},
 		SearchPage: "search", SearchFor: "Host name, address or client id", SearchHint: "Host name, address, client id",
 	}
 }

@@ -53,14 +53,27 @@ func newHandler(m *mirror.Mirror, listen string, log logrus.FieldLogger) (http.H
 	mux.HandleFunc("GET /rules/{rule}", s.Rule)
 	mux.HandleFunc("POST /sync", s.sync)
 	mux.HandleFunc("POST /maintenance", s.maintenance)
-	mux.HandleFunc("GET /api/status.json", s.statusJSON)
-	mux.HandleFunc("GET /api/leases.json", s.leasesJSON)
-	mux.HandleFunc("GET /api/leases.csv", s.leasesCSV)
-	mux.HandleFunc("GET /api/ip/{file}", s.addressJSON)
+	for path, answer := range s.answers() {
+		mux.HandleFunc("GET "+path, answer)
+	}
 	if m.File.Sync.Status.Socket() != "" {
 		listen = ""
 	}
 	return page.Guarded(s.Guard(mux), "sync.status", listen, m.File.Sync.Status.URL)
+}
+
+// answers are what programs ask for instead of pages, by path: those of openapi.json.
+func (s *site) answers() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"/api/status.json": s.statusJSON,
+		"/api/leases.json": s.leasesJSON,
+		"/api/leases.csv":  s.leasesCSV,
+		"/api/ip/{file}":   s.addressJSON,
+		"/api/openapi.json": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(openAPI) // the client may be gone
+		},
+	}
 }
 
 // probes are what programs ask for and holds no name of a client.
