@@ -7,9 +7,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"mvdan.cc/sh/v3/syntax"
 )
 
@@ -71,6 +73,32 @@ func Commands(t testing.TB, root, program string) (all []Command) {
 		}
 	})
 	return all
+}
+
+// TryCommands fails the test for each command of a program, shown by a page below
+// folder, that does not exist, or not with these flags and arguments; and where pages
+// show fewer commands than least. root makes the command of the program anew.
+func TryCommands(t testing.TB, folder, program string, least int, root func() *cobra.Command) {
+	t.Helper()
+	all := Commands(t, folder, program)
+	if len(all) < least {
+		t.Errorf("only %d commands found", len(all))
+	}
+	for _, c := range all {
+		cmd, rest, err := root().Find(slices.Clone(c.Args))
+		if err == nil {
+			err = cmd.ParseFlags(rest)
+		}
+		if err == nil {
+			err = cmd.ValidateArgs(cmd.Flags().Args())
+		}
+		if err == nil {
+			err = cmd.ValidateRequiredFlags()
+		}
+		if err != nil {
+			t.Errorf("%s:%d: %v: %v", c.Page, c.Line, c.Args, err)
+		}
+	}
 }
 
 // ShellBlocks yields the shell blocks of a page by their first line, which is 1 for the
