@@ -83,6 +83,7 @@ const (
 	kindLost       = "not shown"
 	kindQuarantine = "quarantine"
 	kindCable      = "wrong cable"
+	kindName       = "name in DNS"
 )
 
 // mostFindings is how many findings are told at once.
@@ -186,13 +187,20 @@ func (s *site) findings(leases []lease.Lease, now time.Time) []finding {
 		turn.next()
 		if l := &leases[k]; l.Phase(now) == lease.PhaseQuarantined {
 			list = append(list, finding{
-				Kind: kindQuarantine, Object: l.Addr.String(), Text: "somebody else uses it: not leased until " + page.Stamp(l.Expires),
+				Kind: kindQuarantine, Object: l.Addr.String(), Text: "another host uses it: not leased until " + page.Stamp(l.Expires),
 				NetBox: s.inNetBox("/ipam/ip-addresses/?address=" + l.Addr.String()),
 			})
 		}
 	}
 	for _, c := range s.Instance.Circuits(now).WrongCables {
 		list = append(list, finding{Kind: kindCable, Object: c.Machine, Text: fmt.Sprintf("came by %s, whose cable leads to %s", c.Port, c.LeadsTo)})
+	}
+	for _, f := range s.Instance.DNSFindings() {
+		text := f.Text
+		if f.Fix != "" {
+			text += "; to do: " + f.Fix
+		}
+		list = append(list, finding{Kind: kindName, Object: f.Object, Text: text})
 	}
 	return list
 }

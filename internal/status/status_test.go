@@ -217,6 +217,22 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	api.Check(t, "/api/status.json", w.Code, w.Header(), w.Body.Bytes())
 }
 
+// DNS-20: what is wrong with names in DNS is a finding, with what to do.
+func TestTroubleWithNamesInDNSIsAFinding(t *testing.T) {
+	l := newLab(t, "ddns: {keys: [{name: k, secret_file: missing}], zones: [{name: dhcp.example.org, server: '127.0.0.1:9', key: k}]}", "127.0.0.1:8067")
+	l.lease(1, "pc")
+	for end := time.Now().Add(20 * time.Second); len(l.Instance.DNSFindings()) == 0; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no finding")
+		}
+	}
+	list := l.site.findings(nil, time.Now())
+	if last := list[len(list)-1]; last.Kind != kindName || last.Object != "zone dhcp.example.org" || !strings.Contains(last.Text, "secret") || !strings.Contains(last.Text, "to do: ") {
+		t.Errorf("%+v", list)
+	}
+	l.contains("/", "zone dhcp.example.org")
+}
+
 func TestLeasesAreFound(t *testing.T) {
 	l := newLab(t, "", "127.0.0.1:8067")
 	first := l.lease(1, "PC-1.corp.example")
