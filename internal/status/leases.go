@@ -378,7 +378,8 @@ func (s *site) addressPage(w http.ResponseWriter, r *http.Request) {
 	shown := struct {
 		page.Frame
 		addressFacts
-	}{s.Frame(addr.String(), "../"), s.addressFacts(addr)}
+		Keeps bool // there is a history
+	}{s.Frame(addr.String(), "../"), s.addressFacts(addr), instance.HistoryFolder(s.Instance.Settings) != ""}
 	shown.Query = addr.String()
 	s.Render(w, http.StatusOK, "address", shown)
 }

@@ -257,7 +257,7 @@ func TestLeasesAreFound(t *testing.T) {
 	}
 	l.contains("/leases?q=0200.0000.0001", "1 lease for 0200.0000.0001", "Everything about the client 02:00:00:00:00:01", "PC-1.corp.example")
 	l.contains("/ip/"+first.String(), "It is for its client 02:00:00:00:00:01", "PC-1.corp.example", "10.0.0.0/24", "DHCPREQUEST", "ACK")
-	l.contains("/ip/10.0.0.10", "It is for device web1, interface eth0")
+	l.contains("/ip/10.0.0.10", "It is for device web1, interface eth0", "coredhcp-netbox who 10.0.0.10")
 	l.contains("/client/52:54:00:00:00:01", "NetBox knows this client", "web1", "web2")
 }
 
