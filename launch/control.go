@@ -75,9 +75,10 @@ func commands(i *instance.Instance, file *settings.File, chain *receive.Chain) m
 		"circuits": {Do: func(context.Context, []byte) (any, error) {
 			return i.Circuits(time.Now()), nil
 		}},
-		"who":   {Do: answerWho(i)},
-		"erase": {Changes: true, Private: true, Do: answerErase(i)},
-		"ddns":  {Do: func(context.Context, []byte) (any, error) { return namesOf(i) }},
+		"who":        {Do: answerWho(i)},
+		"erase":      {Changes: true, Private: true, Do: answerErase(i, true)},
+		"erase-plan": {Do: answerErase(i, false)},
+		"ddns":       {Do: func(context.Context, []byte) (any, error) { return namesOf(i) }},
 		"leases": {Do: func(context.Context, []byte) (any, error) {
 			return leaseList(i.Engine.Leases(), time.Now()), nil
 		}},

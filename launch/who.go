@@ -102,12 +102,6 @@ func (a *app) historyCommand() *cobra.Command {
 	return cmd
 }
 
-// erasure asks for one.
-type erasure struct {
-	Query history.Query `json:"query"`
-	Do    bool          `json:"do"`
-}
-
 func (a *app) eraseCommand() *cobra.Command {
 	var asked who.Asked
 	var yes, asJSON bool
@@ -140,7 +134,7 @@ with another socket has the store open, 64 that the command line or the settings
 			if err != nil {
 				return usageError{err}
 			}
-			return a.erase(cmd.Context(), erasure{q, yes}, asJSON)
+			return a.erase(cmd.Context(), q, yes, asJSON)
 		},
 	}
 	asked.AddKeys(cmd.Flags())
@@ -157,15 +151,18 @@ type erasedShown struct {
 	Unreached []string `json:"unreached"`
 }
 
-func (a *app) erase(ctx context.Context, what erasure, asJSON bool) error {
+func (a *app) erase(ctx context.Context, what history.Query, do, asJSON bool) error {
 	file, err := a.readSettings()
 	if err != nil {
 		return err
 	}
-	shown := erasedShown{Done: what.Do, Unreached: instance.Unreached(file.NetBox)}
-	err = askServer(ctx, file, "erase", what, &shown.Erased)
+	shown, command := erasedShown{Done: do, Unreached: instance.Unreached(file.NetBox)}, "erase-plan"
+	if do {
+		command = "erase"
+	}
+	err = askServer(ctx, file, command, what, &shown.Erased)
 	if errors.Is(err, control.ErrNoServer) {
-		shown.Erased, err = instance.EraseOffline(ctx, file.NetBox, what.Query, what.Do)
+		shown.Erased, err = instance.EraseOffline(ctx, file.NetBox, what, do)
 	}
 	if err != nil {
 		return err
@@ -198,13 +195,14 @@ func (e erasedShown) print(w io.Writer) error {
 	return err
 }
 
-func answerErase(i *instance.Instance) func(context.Context, []byte) (any, error) {
+// answerErase erases what a question names, or with do false says what that would be.
+func answerErase(i *instance.Instance, do bool) func(context.Context, []byte) (any, error) {
 	return func(ctx context.Context, question []byte) (any, error) {
-		var what erasure
-		if err := json.Unmarshal(question, &what); err != nil || !who.Whose(what.Query) {
+		var what history.Query
+		if err := json.Unmarshal(question, &what); err != nil || !who.Whose(what) {
 			return nil, errors.New("not a question of this version")
 		}
-		return i.Erase(ctx, what.Query, what.Do)
+		return i.Erase(ctx, what, do)
 	}
 }
 
