@@ -221,7 +221,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 func TestTroubleWithNamesInDNSIsAFinding(t *testing.T) {
 	l := newLab(t, "ddns: {keys: [{name: k, secret_file: missing}], zones: [{name: dhcp.example.org, server: '127.0.0.1:9', key: k}]}", "127.0.0.1:8067")
 	l.lease(1, "pc")
-	for end := time.Now().Add(20 * time.Second); len(l.Instance.DNSFindings()) == 0; time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); len(l.DNSFindings()) == 0; time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("no finding")
 		}
