@@ -123,14 +123,8 @@ with another socket has the store open, 64 that the command line or the settings
   coredhcp-netbox history erase -c config.yml --mac 52:54:00:12:34:56 --yes
   coredhcp-netbox history erase -c config.yml --name laptop-17 --yes`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if address != "" {
-				args = []string{address}
-			}
-			q, err := asked.Query(args, time.Now())
-			if err == nil && !who.Whose(q) {
-				err = errors.New("say what is to be erased: --mac, --client, --name or --address")
-			}
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			q, err := asked.Erasure(address, time.Now())
 			if err != nil {
 				return usageError{err}
 			}

@@ -80,6 +80,20 @@ func (a *Asked) Query(args []string, now time.Time) (q history.Query, err error)
 	return q, a.times(&q, now)
 }
 
+// Erasure is the question that an erasure asks: whose spans are meant. address is one, or
+// a prefix; empty: any. An error says in words what is missing or cannot be understood.
+func (a *Asked) Erasure(address string, now time.Time) (history.Query, error) {
+	var args []string
+	if address != "" {
+		args = []string{address}
+	}
+	q, err := a.Query(args, now)
+	if err == nil && !Whose(q) {
+		err = errors.New("say what is to be erased: --mac, --client, --name or --address")
+	}
+	return q, err
+}
+
 // Whose reports whether the question names whose spans are meant, as an erasure must.
 func Whose(q history.Query) bool { return q.Prefix.IsValid() || q.Client != "" || q.Name != "" }
 

@@ -95,14 +95,8 @@ or settings.`,
 		Example: `  netbox-dhcp-sync history erase --mac 52:54:00:12:34:56
   netbox-dhcp-sync history erase --mac 52:54:00:12:34:56 --yes`,
 		Args: noArguments,
-		RunE: func(_ *cobra.Command, args []string) error {
-			if address != "" {
-				args = []string{address}
-			}
-			q, err := asked.Query(args, time.Now())
-			if err == nil && !who.Whose(q) {
-				err = errors.New("say what is to be erased: --mac, --client, --name or --address")
-			}
+		RunE: func(*cobra.Command, []string) error {
+			q, err := asked.Erasure(address, time.Now())
 			if err != nil {
 				return usageError{err}
 			}
