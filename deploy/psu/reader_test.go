@@ -248,17 +248,17 @@ func TestTheScriptHasNoForbiddenConstruct(t *testing.T) {
 	}
 }
 
-// endpoint is one Add-DhcpEndpoint of the script.
-type endpoint struct {
+// route is one Add-DhcpEndpoint of the script.
+type route struct {
 	method, path, access string
 	names                []string
 }
 
-func endpoints(t *testing.T) (out []endpoint) {
+func endpoints(t *testing.T) (out []route) {
 	t.Helper()
 	quoted := regexp.MustCompile(`'([^']*)'`)
 	for _, m := range regexp.MustCompile(`(?m)^ *Add-DhcpEndpoint (\S+) '([^']+)' (\S+) @\(([^)]*)\) \{$`).FindAllStringSubmatch(read(t, script), -1) {
-		e := endpoint{method: m[1], path: m[2], access: m[3]}
+		e := route{method: m[1], path: m[2], access: m[3]}
 		for _, name := range quoted.FindAllStringSubmatch(m[4], -1) {
 			e.names = append(e.names, name[1])
 		}

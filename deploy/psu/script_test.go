@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 )
 
 const script = "dhcp_endpoints.ps1"
@@ -165,8 +165,8 @@ func TestRelationshipsAreMadeOnlyWhereTheOwnerSaysSo(t *testing.T) {
 // compare it with those.
 func TestTheVersionIsOfAKindOfItsOwn(t *testing.T) {
 	m := regexp.MustCompile(`\$ScriptVersion = '(20\d\d\.(?:[1-9]|1[0-2])\.\d+)'`).FindStringSubmatch(read(t, script))
-	if m == nil || !strings.Contains(read(t, script), "$ScriptName = '"+psu.ScriptName+"'") || m[1] != psu.ScriptVersion {
-		t.Fatalf("version %q, and the program was made for %s of %s", m, psu.ScriptVersion, psu.ScriptName)
+	if m == nil || !strings.Contains(read(t, script), "$ScriptName = '"+endpoint.ScriptName+"'") || m[1] != endpoint.ScriptVersion {
+		t.Fatalf("version %q, and the program was made for %s of %s", m, endpoint.ScriptVersion, endpoint.ScriptName)
 	}
 	if !strings.Contains(read(t, "README.md"), `"version":"`+m[1]+`"`) {
 		t.Error("README.md shows another version")

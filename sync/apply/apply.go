@@ -12,15 +12,15 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 )
 
 // Targets are the NetBox and the servers that are written to.
 type Targets struct {
 	NetBox  *netbox.Client
-	Servers map[string]*psu.Client // by configured host
+	Servers map[string]*endpoint.Client // by configured host
 }
 
 // Options say how a plan is carried out.

@@ -17,9 +17,9 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
@@ -46,7 +46,7 @@ type lab struct {
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	l := &lab{T: t, dh1: psutest.New(t, psutest.Config{World: psutest.Example(dh1)})}
-	l.targets.Servers = map[string]*psu.Client{dh1: l.client(l.dh1, false)}
+	l.targets.Servers = map[string]*endpoint.Client{dh1: l.client(l.dh1, false)}
 	l.options = apply.Options{Policy: everything(), Message: "netbox-dhcp-sync test", Log: silent()}
 	return l
 }
@@ -67,9 +67,9 @@ func everything() plan.Policy {
 	}
 }
 
-func (l *lab) client(s *psutest.Server, readOnly bool) *psu.Client {
+func (l *lab) client(s *psutest.Server, readOnly bool) *endpoint.Client {
 	l.Helper()
-	c, err := psu.New(psu.Config{
+	c, err := endpoint.New(endpoint.Config{
 		Host: s.Host(), Port: s.Port(), Token: func() (string, error) { return s.Writer(), nil },
 		Timeout: 10 * time.Second, RetryPause: time.Millisecond, ReadOnly: readOnly,
 	}, silent())

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 )
 
 // partnerReady makes sure that the partner answers and shows the scope as planned or
@@ -55,7 +55,7 @@ func (r *runner) takeBack(ctx context.Context, i int) {
 	step := &r.report.Results[i].Step
 	turn := find(step.Changes, "state")
 	active := turn != nil && turn.Old == "Active"
-	err := r.targets.Servers[step.Target].UpdateScope(ctx, step.Scope.Addr(), psu.ScopeChange{Active: &active})
+	err := r.targets.Servers[step.Target].UpdateScope(ctx, step.Scope.Addr(), endpoint.ScopeChange{Active: &active})
 	said := fmt.Errorf("%s on %s: taken back, since its partner %s did not follow", step.Name, step.Target, step.With)
 	if err != nil {
 		said = fmt.Errorf("%s on %s: its partner %s did not follow, and it could not be taken back: make both the same on Windows: %w", step.Name, step.Target, step.With, err)

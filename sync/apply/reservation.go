@@ -8,14 +8,14 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
-func asError(err error) (*psu.Error, bool) { return errors.AsType[*psu.Error](err) }
+func asError(err error) (*endpoint.Error, bool) { return errors.AsType[*endpoint.Error](err) }
 
 // reservation creates, changes or deletes a reservation (rule 5.2).
 func (s *server) reservation(ctx context.Context, step *plan.Step) (netboxio.Outcome, error) {
@@ -143,7 +143,7 @@ func (s *server) updateReservation(ctx context.Context, step *plan.Step, have *w
 	if id := find(step.Observed, "client_id"); id != nil && text(id.Old) != string(have.ClientID) {
 		return outcome(fmt.Errorf("%w: it is reserved for %s", errMoved, have.ClientID))
 	}
-	var change psu.ReservationChange
+	var change endpoint.ReservationChange
 	done := true
 	for _, c := range step.Changes {
 		value, want := have.Name, text(c.New)

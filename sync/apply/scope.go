@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
@@ -208,8 +208,8 @@ func stateText(s windhcp.Scope) string {
 	return "Inactive"
 }
 
-func scopeChange(changes []plan.Change) psu.ScopeChange {
-	var out psu.ScopeChange
+func scopeChange(changes []plan.Change) endpoint.ScopeChange {
+	var out endpoint.ScopeChange
 	for _, c := range changes {
 		value := text(c.New)
 		addr := address(c.New)

@@ -8,9 +8,9 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
@@ -82,7 +82,7 @@ const slowAtMost = 3
 
 func tookTooLong(err error) bool {
 	e, ok := asError(err)
-	return ok && (e.Kind == psu.TimedOut || e.Status == http.StatusGatewayTimeout)
+	return ok && (e.Kind == endpoint.TimedOut || e.Status == http.StatusGatewayTimeout)
 }
 
 func (r *runner) giveUp(from, to int, err error) {
@@ -96,10 +96,10 @@ func (r *runner) giveUp(from, to int, err error) {
 // does not have is answered with 401, and a firewall may dislike one body. So the
 // server is asked whether it works otherwise (rule 3.8 point 22).
 func (s *server) gone(ctx context.Context, err error) bool {
-	switch psu.KindOf(err) {
-	case psu.ReadOnly, psu.BadTLS, psu.CertificateMismatch, psu.CertificateExpired, psu.Canceled:
+	switch endpoint.KindOf(err) {
+	case endpoint.ReadOnly, endpoint.BadTLS, endpoint.CertificateMismatch, endpoint.CertificateExpired, endpoint.Canceled:
 		return true
-	case psu.BadToken, psu.Forbidden, psu.Unreachable, psu.NotInstalled, psu.Redirected:
+	case endpoint.BadToken, endpoint.Forbidden, endpoint.Unreachable, endpoint.NotInstalled, endpoint.Redirected:
 		return !errors.Is(err, ErrNotTried) && !s.works(ctx)
 	}
 	return false
@@ -137,10 +137,10 @@ func (s *server) via(ctx context.Context, w way, call func() error) error {
 		return err
 	}
 	err := call()
-	switch psu.KindOf(err) {
-	case psu.BadToken, psu.Forbidden:
+	switch endpoint.KindOf(err) {
+	case endpoint.BadToken, endpoint.Forbidden:
 		s.strikes[w] = strikesAtMost
-	case psu.Unreachable, psu.NotInstalled, psu.Redirected:
+	case endpoint.Unreachable, endpoint.NotInstalled, endpoint.Redirected:
 		s.strikes[w]++
 	default:
 		s.strikes[w] = 0
@@ -163,8 +163,8 @@ func (s *server) open(ways ...way) error {
 
 // server is one server while it is written to.
 type server struct {
-	client       *psu.Client
-	others       map[string]*psu.Client // all servers, by host
+	client       *endpoint.Client
+	others       map[string]*endpoint.Client // all servers, by host
 	scopes       *windhcp.List[windhcp.Scope]
 	reservations map[netip.Addr][]windhcp.Reservation // by scope id; nil: not read
 	unreadable   error                                // why reservations could not be read
@@ -197,7 +197,7 @@ func outcome(err error) (netboxio.Outcome, error) {
 		return netboxio.Done, nil
 	case errors.Is(err, errMoved):
 		return netboxio.Changed, err
-	case psu.KindOf(err) == psu.Rejected, psu.KindOf(err) == psu.Invalid:
+	case endpoint.KindOf(err) == endpoint.Rejected, endpoint.KindOf(err) == endpoint.Invalid:
 		return netboxio.Refused, err
 	}
 	return netboxio.Failed, err
@@ -231,7 +231,7 @@ func (s *server) twice(ctx context.Context, w way, call func() error, done func(
 		return fmt.Errorf("%w; it is unknown whether it was carried out: %w", readErr, err)
 	case yes:
 		return nil
-	case e.Kind == psu.Rejected:
+	case e.Kind == endpoint.Rejected:
 		return err
 	}
 	return write()

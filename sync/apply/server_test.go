@@ -13,9 +13,9 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 )
 
 const (
@@ -561,7 +561,7 @@ func TestAClientThatMayOnlyReadRefusesBeforeAnythingIsSent(t *testing.T) {
 	l := newLab(t)
 	l.targets.Servers[dh1] = l.client(l.dh1, true)
 	r := l.run(reserve("10.8.4.70", pc), exclusion("10.8.4.100-10.8.4.101"))
-	if r.Failed() != 2 || !strings.Contains(r.Results[0].Error, psu.ErrReadOnly.Error()) {
+	if r.Failed() != 2 || !strings.Contains(r.Results[0].Error, endpoint.ErrReadOnly.Error()) {
 		t.Errorf("%+v", r.Results)
 	}
 	l.wantWrites()

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
 
@@ -18,14 +18,14 @@ func (r *runner) together(ctx context.Context, s *server, from, to int) int {
 	if s.apart || !s.client.Lists() || s.open(createReservation) != nil || !isNew(&r.plan.Steps[from]) || s.readReservations(ctx) != nil {
 		return 0
 	}
-	var list []psu.NewReservation
-	for i := from; i < to && len(list) < psu.MostEntries; i++ {
+	var list []endpoint.NewReservation
+	for i := from; i < to && len(list) < endpoint.MostEntries; i++ {
 		step := &r.plan.Steps[i]
 		// What is there already, and what may not be done, is told of by itself.
 		if !isNew(step) || r.options.Policy.Allowed(step) != nil || s.at(step.Scope.Addr(), step.Addr) != nil {
 			break
 		}
-		list = append(list, psu.NewReservation{Scope: step.Scope.Addr(), Reservation: wanted(step)})
+		list = append(list, endpoint.NewReservation{Scope: step.Scope.Addr(), Reservation: wanted(step)})
 	}
 	if len(list) < 2 {
 		return 0

@@ -7,9 +7,9 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
@@ -132,10 +132,10 @@ func (m *Mirror) examine(ctx context.Context, host string) []prepare.Finding {
 	pushes := func(s settings.Sync) bool { return (s.PushReservations || s.PushScopeInfo) && !s.ReadOnly && !s.DryRun }
 	switch {
 	case !pushes(m.File.Sync) || server.ReadOnly || !server.Push:
-	case health.Rights == psu.RightsRead:
+	case health.Rights == endpoint.RightsRead:
 		add(prepare.Notice, "pushing is on, but the endpoint script of this server has no endpoint that writes", "set $ReadOnly to $false at the top of the script there, if this server is to be pushed to")
 	default:
-		if err := client.CheckWriter(ctx); err != nil && psu.KindOf(err) != psu.NotFound {
+		if err := client.CheckWriter(ctx); err != nil && endpoint.KindOf(err) != endpoint.NotFound {
 			add(prepare.Failure, "pushing is on, but: "+err.Error(), "give the token the role DHCPWriter, or switch pushing off")
 		}
 	}
@@ -145,19 +145,19 @@ func (m *Mirror) examine(ctx context.Context, host string) []prepare.Finding {
 // adviceOn says what is to be known of the script of a server, by whose it is
 // (rule 1.6); empty: nothing. A plugin may use the same server, so a script that is
 // not ours is replaced only by people who know what the plugin would lose.
-func adviceOn(health psu.Health) (problem, fix string) {
+func adviceOn(health endpoint.Health) (problem, fix string) {
 	const replace = "if a NetBox with the plugin netbox-windows-dhcp uses this server, update the script from there to 2.0 or newer; if none does, install " +
 		"deploy/psu/dhcp_endpoints.ps1, which lacks what that plugin needs of its own: metrics, replication and membership of relationships, options of a scope"
 	switch {
-	case health.Ours() && health.Version == psu.ScriptVersion, !health.Ours() && health.Lists():
+	case health.Ours() && health.Version == endpoint.ScriptVersion, !health.Ours() && health.Lists():
 		return "", ""
 	case health.Ours():
-		return fmt.Sprintf("our endpoint script %s; this program was made for %s", health.Version, psu.ScriptVersion), "install the deploy/psu/dhcp_endpoints.ps1 that came with this program"
+		return fmt.Sprintf("our endpoint script %s; this program was made for %s", health.Version, endpoint.ScriptVersion), "install the deploy/psu/dhcp_endpoints.ps1 that came with this program"
 	case health.Version == "":
 		return "the endpoint script is older than 1.0.0 and cannot tell its version", replace
 	}
 	return fmt.Sprintf("endpoint script %s is one of the plugin's 1.x, or ours from before %s: it may answer an empty list for what Windows failed to read, and one scope with an unlimited lease fails its list of scopes",
-		health.Version, psu.ScriptVersion), replace
+		health.Version, endpoint.ScriptVersion), replace
 }
 
 func (m *Mirror) tokenExpiry(host string) (time.Time, bool) {
@@ -166,5 +166,5 @@ func (m *Mirror) tokenExpiry(host string) (time.Time, bool) {
 	if err != nil {
 		return time.Time{}, false
 	}
-	return psu.TokenExpiry(token.Reveal())
+	return endpoint.TokenExpiry(token.Reveal())
 }

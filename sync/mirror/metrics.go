@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 )
 
 // Metrics are counters of runs and requests, for a registry.
@@ -70,8 +70,8 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-func (m *Metrics) observer(host string, log logrus.FieldLogger) func(psu.Attempt) {
-	return func(a psu.Attempt) {
+func (m *Metrics) observer(host string, log logrus.FieldLogger) func(endpoint.Attempt) {
+	return func(a endpoint.Attempt) {
 		log.WithFields(logrus.Fields{"method": a.Method, "path": a.Path, "status": a.Status, "took": a.Took.Round(time.Millisecond)}).Debug("request")
 		m.requests.WithLabelValues(host, a.Method, a.Path, statusLabel(a.Status)).Inc()
 		m.latency.WithLabelValues(host).Observe(a.Took.Seconds())

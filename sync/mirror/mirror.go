@@ -21,8 +21,8 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/apply"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
@@ -62,10 +62,10 @@ func (o Options) progress(stage string, done, total int) {
 type Mirror struct {
 	File   *settings.File
 	NetBox *netbox.Client
-	Trust  psu.TrustStore
+	Trust  endpoint.TrustStore
 
 	log     logrus.FieldLogger
-	servers map[string]*psu.Client // by configured host
+	servers map[string]*endpoint.Client // by configured host
 	state   stateDir
 	metrics *Metrics
 	here    plan.Here
@@ -101,7 +101,7 @@ func Open(f *settings.File, log logrus.FieldLogger) (*Mirror, error) {
 	}
 	m := &Mirror{
 		File: f, here: here, NetBox: client, Trust: TrustStore(f),
-		log: log, servers: make(map[string]*psu.Client), state: stateDir(f.Sync.StateDir), metrics: newMetrics(), now: time.Now, wanted: make(chan []string, 1),
+		log: log, servers: make(map[string]*endpoint.Client), state: stateDir(f.Sync.StateDir), metrics: newMetrics(), now: time.Now, wanted: make(chan []string, 1),
 		seen: make(map[string]ServerSeen),
 	}
 	for _, s := range f.Sync.Servers {
@@ -114,8 +114,8 @@ func Open(f *settings.File, log logrus.FieldLogger) (*Mirror, error) {
 }
 
 // TrustStore is where trusted certificates are kept.
-func TrustStore(f *settings.File) psu.TrustStore {
-	return psu.TrustStore{Dir: filepath.Join(f.Sync.StateDir, "certificates")}
+func TrustStore(f *settings.File) endpoint.TrustStore {
+	return endpoint.TrustStore{Dir: filepath.Join(f.Sync.StateDir, "certificates")}
 }
 
 // Close drops idle connections.
@@ -132,7 +132,7 @@ func (m *Mirror) Close() {
 func (m *Mirror) Metrics() *Metrics { return m.metrics }
 
 // Server returns the client of a configured server; nil: none of that name.
-func (m *Mirror) Server(name string) *psu.Client {
+func (m *Mirror) Server(name string) *endpoint.Client {
 	s, ok := m.File.Sync.FindServer(name)
 	if !ok {
 		return nil
@@ -140,13 +140,13 @@ func (m *Mirror) Server(name string) *psu.Client {
 	return m.servers[s.Host]
 }
 
-func (m *Mirror) serverClient(s settings.Server) (*psu.Client, error) {
+func (m *Mirror) serverClient(s settings.Server) (*endpoint.Client, error) {
 	pin, err := m.Trust.Load(s.Host)
 	if err != nil {
 		return nil, err
 	}
 	sync := m.File.Sync
-	return psu.New(psu.Config{
+	return endpoint.New(endpoint.Config{
 		Host: s.Host, Port: s.Port, HTTPS: s.HTTPS, Verify: s.Verify, ServerName: s.ServerName, Pin: pin,
 		Token: func() (string, error) {
 			t, err := s.Token()

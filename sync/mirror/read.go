@@ -14,9 +14,9 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
@@ -255,7 +255,7 @@ func (m *Mirror) readLists(ctx context.Context, in *plan.Input, roster *decide.R
 	}
 	s.Version, s.Computer = health.Version, health.Computer
 	s.Lists, s.SetsOptions = health.Lists(), health.SetsOptions()
-	s.ReadsOnly = health.Rights != "" && health.Rights != psu.RightsWrite
+	s.ReadsOnly = health.Rights != "" && health.Rights != endpoint.RightsWrite
 	scopes := func(activeOnly bool) {
 		if in.Policy.ReadsOptions() {
 			s.Scopes, s.Options = client.ScopesWithOptions(ctx, activeOnly)
@@ -301,7 +301,7 @@ func (m *Mirror) readParts(ctx context.Context, in *plan.Input, roster *decide.R
 // partsReader reads the content of scopes of one server. Scopes go by their network
 // address.
 type partsReader struct {
-	client *psu.Client
+	client *endpoint.Client
 	policy *plan.Policy
 	known  map[netip.Addr]windhcp.List[windhcp.Option] // options that came with the scopes (rule 1.9); nil: none did
 
@@ -371,7 +371,7 @@ func (r *partsReader) readSettings(ctx context.Context, progress func(done int))
 
 func (r *partsReader) readSettingsAtOnce(ctx context.Context) {
 	exclusions := r.client.AllExclusions(ctx, r.others)
-	var options psu.ByScope[windhcp.Option]
+	var options endpoint.ByScope[windhcp.Option]
 	if r.policy.ReadsOptions() && len(r.options) > 0 && r.known == nil {
 		options = r.client.AllOptions(ctx, r.options)
 	}
@@ -393,7 +393,7 @@ func (r *partsReader) readsOptions(id netip.Addr) bool {
 }
 
 // checkServer reads one server and says in words whether it can be used, for doctor.
-func (m *Mirror) checkServer(ctx context.Context, host string) (psu.Health, int, error) {
+func (m *Mirror) checkServer(ctx context.Context, host string) (endpoint.Health, int, error) {
 	client := m.servers[host]
 	health, err := client.Health(ctx)
 	if err != nil {

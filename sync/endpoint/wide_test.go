@@ -1,4 +1,4 @@
-package psu_test
+package endpoint_test
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -96,7 +96,7 @@ func TestListsOfAllScopesFallBackToOneByOne(t *testing.T) {
 		if n := len(complete(t, leases.Of(lab))); n != 0 {
 			t.Errorf("%s: %d leases in the lab, want 0", name, n)
 		}
-		wantKind(t, leases.Of(guest).Err, psu.ServerError)
+		wantKind(t, leases.Of(guest).Err, endpoint.ServerError)
 		if err := leases.Of(netip.MustParseAddr("10.10.0.0")).Err; !errors.Is(err, windhcp.ErrNotRead) {
 			t.Errorf("%s: a scope that was not asked for has %v", name, err)
 		}
@@ -106,8 +106,8 @@ func TestListsOfAllScopesFallBackToOneByOne(t *testing.T) {
 // rule 1.5: a server that is gone is not asked again for each
 // scope.
 func TestNoFallBackWhenTheServerIsGone(t *testing.T) {
-	for kind, want := range map[psutest.FaultKind]psu.Kind{
-		psutest.Drop: psu.Unreachable, psutest.Unauthorized: psu.BadToken, psutest.HTML200: psu.NotInstalled,
+	for kind, want := range map[psutest.FaultKind]endpoint.Kind{
+		psutest.Drop: endpoint.Unreachable, psutest.Unauthorized: endpoint.BadToken, psutest.HTML200: endpoint.NotInstalled,
 	} {
 		srv := example(t)
 		srv.Fail(psutest.Fault{Kind: kind})
@@ -126,13 +126,13 @@ func TestNoFallBackWhenTheServerIsGone(t *testing.T) {
 // others.
 func TestOneScopeThatTheServerBreaksAtCostsNoOther(t *testing.T) {
 	t.Parallel()
-	for kind, want := range map[psutest.FaultKind]psu.Kind{
-		psutest.Drop: psu.Unreachable, psutest.Unauthorized: psu.BadToken, psutest.HTML200: psu.NotInstalled, psutest.Forbidden: psu.Forbidden,
+	for kind, want := range map[psutest.FaultKind]endpoint.Kind{
+		psutest.Drop: endpoint.Unreachable, psutest.Unauthorized: endpoint.BadToken, psutest.HTML200: endpoint.NotInstalled, psutest.Forbidden: endpoint.Forbidden,
 	} {
 		srv := example(t)
 		srv.Fail(psutest.Fault{Path: "leases", Scope: "10.8.4.0", Kind: kind})
 		srv.Fail(psutest.Fault{Path: "leases", Kind: psutest.Drop, Times: 3}) // the whole list, with its repeats
-		leases := client(t, srv, func(c *psu.Config) { c.Parallel = 1 }).AllLeases(t.Context(), []netip.Addr{office, guest, lab})
+		leases := client(t, srv, func(c *endpoint.Config) { c.Parallel = 1 }).AllLeases(t.Context(), []netip.Addr{office, guest, lab})
 		wantKind(t, leases.Of(office).Err, want)
 		if n := len(complete(t, leases.Of(guest))); n == 0 {
 			t.Errorf("fault %d: no leases of the guests", kind)
@@ -156,7 +156,7 @@ func TestABusyServerIsNotAskedForEveryScope(t *testing.T) {
 	t.Parallel()
 	srv := example(t)
 	srv.Fail(psutest.Fault{Kind: psutest.Slow, Until: make(chan struct{})})
-	c := client(t, srv, func(c *psu.Config) { c.Timeout, c.Parallel = 2*time.Second, 1 })
+	c := client(t, srv, func(c *endpoint.Config) { c.Timeout, c.Parallel = 2*time.Second, 1 })
 	var scopes []netip.Addr
 	for i := range 50 {
 		scopes = append(scopes, netip.AddrFrom4([4]byte{10, 8, byte(i), 0}))
@@ -166,8 +166,8 @@ func TestABusyServerIsNotAskedForEveryScope(t *testing.T) {
 		t.Errorf("%d requests, want 1 and then 3", n)
 	}
 	for _, id := range scopes {
-		if have := psu.KindOf(leases.Of(id).Err); have != psu.TimedOut {
-			t.Errorf("scope %s: kind %q, want %q", id, have, psu.TimedOut)
+		if have := endpoint.KindOf(leases.Of(id).Err); have != endpoint.TimedOut {
+			t.Errorf("scope %s: kind %q, want %q", id, have, endpoint.TimedOut)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package psu_test
+package endpoint_test
 
 import (
 	"net/netip"
@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -38,16 +38,16 @@ func ptr[T any](v T) *T { return &v }
 // rules 1.2 and 1.3: what goes over the wire.
 func TestWritesSendTheContractsBodies(t *testing.T) {
 	for name, c := range map[string]struct {
-		do                 func(*testing.T, *psu.Client) error
+		do                 func(*testing.T, *endpoint.Client) error
 		method, path, body string
 	}{
 		"create scope": {
-			do:     func(t *testing.T, c *psu.Client) error { return c.CreateScope(t.Context(), newScope()) },
+			do:     func(t *testing.T, c *endpoint.Client) error { return c.CreateScope(t.Context(), newScope()) },
 			method: "POST", path: "scopes",
 			body: `{"description":"Guest Wi-Fi","end_ip":"10.8.7.99","lease_duration_seconds":28800,"name":"Guest 2","router":"10.8.7.1","scope_id":"10.8.7.0","start_ip":"10.8.7.10","subnet_mask":"255.255.255.128"}`,
 		},
 		"create scope without what is not known": {
-			do: func(t *testing.T, c *psu.Client) error {
+			do: func(t *testing.T, c *endpoint.Client) error {
 				s := newScope()
 				s.Router, s.LeaseSeconds, s.Description = netip.Addr{}, 0, ""
 				return c.CreateScope(t.Context(), s)
@@ -56,50 +56,50 @@ func TestWritesSendTheContractsBodies(t *testing.T) {
 			body: `{"end_ip":"10.8.7.99","name":"Guest 2","scope_id":"10.8.7.0","start_ip":"10.8.7.10","subnet_mask":"255.255.255.128"}`,
 		},
 		"update one key": {
-			do: func(t *testing.T, c *psu.Client) error {
-				return c.UpdateScope(t.Context(), office, psu.ScopeChange{LeaseSeconds: ptr(int64(3600))})
+			do: func(t *testing.T, c *endpoint.Client) error {
+				return c.UpdateScope(t.Context(), office, endpoint.ScopeChange{LeaseSeconds: ptr(int64(3600))})
 			},
 			method: "PUT", path: "scopes/10.8.4.0", body: `{"lease_duration_seconds":3600}`,
 		},
 		"remove router, blank description": {
-			do: func(t *testing.T, c *psu.Client) error {
-				return c.UpdateScope(t.Context(), office, psu.ScopeChange{Router: &netip.Addr{}, Description: ptr("")})
+			do: func(t *testing.T, c *endpoint.Client) error {
+				return c.UpdateScope(t.Context(), office, endpoint.ScopeChange{Router: &netip.Addr{}, Description: ptr("")})
 			},
 			method: "PUT", path: "scopes/10.8.4.0", body: `{"description":"","router":""}`,
 		},
 		"update range": {
-			do: func(t *testing.T, c *psu.Client) error {
-				return c.UpdateScope(t.Context(), office, psu.ScopeChange{Start: ptr(netip.MustParseAddr("10.8.4.30")), End: ptr(netip.MustParseAddr("10.8.4.200"))})
+			do: func(t *testing.T, c *endpoint.Client) error {
+				return c.UpdateScope(t.Context(), office, endpoint.ScopeChange{Start: ptr(netip.MustParseAddr("10.8.4.30")), End: ptr(netip.MustParseAddr("10.8.4.200"))})
 			},
 			method: "PUT", path: "scopes/10.8.4.0", body: `{"end_ip":"10.8.4.200","start_ip":"10.8.4.30"}`,
 		},
 		"create reservation": {
-			do: func(t *testing.T, c *psu.Client) error {
+			do: func(t *testing.T, c *endpoint.Client) error {
 				return c.CreateReservation(t.Context(), office, newReservation())
 			},
 			method: "POST", path: "reservations",
 			body: `{"client_id":"3c-52-82-0a-1b-62","description":"","ip_address":"10.8.4.62","name":"cam-2","scope_id":"10.8.4.0","type":"Dhcp"}`,
 		},
 		"update reservation": {
-			do: func(t *testing.T, c *psu.Client) error {
-				return c.UpdateReservation(t.Context(), office, of("3c-52-82-0a-1b-60"), psu.ReservationChange{Name: ptr("mfp-3")})
+			do: func(t *testing.T, c *endpoint.Client) error {
+				return c.UpdateReservation(t.Context(), office, of("3c-52-82-0a-1b-60"), endpoint.ReservationChange{Name: ptr("mfp-3")})
 			},
 			method: "PUT", path: "reservations/3c-52-82-0a-1b-60", body: `{"name":"mfp-3"}`,
 		},
 		"delete reservation": {
-			do: func(t *testing.T, c *psu.Client) error {
+			do: func(t *testing.T, c *endpoint.Client) error {
 				return c.DeleteReservation(t.Context(), office, of("3c-52-82-0a-1b-60"))
 			},
 			method: "DELETE", path: "reservations/3c-52-82-0a-1b-60",
 		},
 		"create exclusion": {
-			do: func(t *testing.T, c *psu.Client) error {
+			do: func(t *testing.T, c *endpoint.Client) error {
 				return c.CreateExclusion(t.Context(), office, span("10.8.4.50", "10.8.4.59"))
 			},
 			method: "POST", path: "exclusions", body: `{"end_ip":"10.8.4.59","scope_id":"10.8.4.0","start_ip":"10.8.4.50"}`,
 		},
 		"delete exclusion": {
-			do: func(t *testing.T, c *psu.Client) error {
+			do: func(t *testing.T, c *endpoint.Client) error {
 				return c.DeleteExclusion(t.Context(), office, span("10.8.4.20", "10.8.4.29"))
 			},
 			method: "DELETE", path: "exclusions", body: `{"end_ip":"10.8.4.29","scope_id":"10.8.4.0","start_ip":"10.8.4.20"}`,
@@ -145,28 +145,28 @@ func TestNothingImpossibleIsSent(t *testing.T) {
 		"no end":                c.CreateScope(ctx, scope(func(s *windhcp.Scope) { s.End = netip.Addr{} })),
 		"end before start":      c.CreateScope(ctx, scope(func(s *windhcp.Scope) { s.Start, s.End = s.End, s.Start })),
 		"IPv6 router":           c.CreateScope(ctx, scope(func(s *windhcp.Scope) { s.Router = six })),
-		"no change":             c.UpdateScope(ctx, office, psu.ScopeChange{}),
-		"change of nothing":     c.UpdateScope(ctx, netip.Addr{}, psu.ScopeChange{Name: ptr("x")}),
-		"start without address": c.UpdateScope(ctx, office, psu.ScopeChange{Start: &netip.Addr{}}),
-		"range upside down":     c.UpdateScope(ctx, office, psu.ScopeChange{Start: ptr(netip.MustParseAddr("10.8.4.9")), End: ptr(netip.MustParseAddr("10.8.4.8"))}),
-		"no lease time":         c.UpdateScope(ctx, office, psu.ScopeChange{LeaseSeconds: ptr(int64(0))}),
-		"router is IPv6":        c.UpdateScope(ctx, office, psu.ScopeChange{Router: &six}),
+		"no change":             c.UpdateScope(ctx, office, endpoint.ScopeChange{}),
+		"change of nothing":     c.UpdateScope(ctx, netip.Addr{}, endpoint.ScopeChange{Name: ptr("x")}),
+		"start without address": c.UpdateScope(ctx, office, endpoint.ScopeChange{Start: &netip.Addr{}}),
+		"range upside down":     c.UpdateScope(ctx, office, endpoint.ScopeChange{Start: ptr(netip.MustParseAddr("10.8.4.9")), End: ptr(netip.MustParseAddr("10.8.4.8"))}),
+		"no lease time":         c.UpdateScope(ctx, office, endpoint.ScopeChange{LeaseSeconds: ptr(int64(0))}),
+		"router is IPv6":        c.UpdateScope(ctx, office, endpoint.ScopeChange{Router: &six}),
 		"no scope":              c.CreateReservation(ctx, netip.Addr{}, newReservation()),
 		"no address":            c.CreateReservation(ctx, office, reservation(func(r *windhcp.Reservation) { r.Addr = netip.Addr{} })),
 		"no client id":          c.CreateReservation(ctx, office, reservation(func(r *windhcp.Reservation) { r.ClientID = "" })),
 		"odd client id":         c.CreateReservation(ctx, office, reservation(func(r *windhcp.Reservation) { r.ClientID = "3c-5" })),
 		"text as client id":     c.CreateReservation(ctx, office, reservation(func(r *windhcp.Reservation) { r.ClientID = "printer" })),
 		"unknown type":          c.CreateReservation(ctx, office, reservation(func(r *windhcp.Reservation) { r.Type = "dhcp" })),
-		"upper-case client id":  c.UpdateReservation(ctx, office, of("3C-52"), psu.ReservationChange{Name: ptr("x")}),
+		"upper-case client id":  c.UpdateReservation(ctx, office, of("3C-52"), endpoint.ReservationChange{Name: ptr("x")}),
 		"client id is a path":   c.DeleteReservation(ctx, office, of("../scopes")),
-		"no reservation change": c.UpdateReservation(ctx, office, of("3c-52"), psu.ReservationChange{}),
-		"type of another world": c.UpdateReservation(ctx, office, of("3c-52"), psu.ReservationChange{Type: ptr("")}),
+		"no reservation change": c.UpdateReservation(ctx, office, of("3c-52"), endpoint.ReservationChange{}),
+		"type of another world": c.UpdateReservation(ctx, office, of("3c-52"), endpoint.ReservationChange{Type: ptr("")}),
 		"exclusion upside down": c.CreateExclusion(ctx, office, span("10.8.4.9", "10.8.4.8")),
 		"exclusion of IPv6":     c.CreateExclusion(ctx, office, windhcp.Exclusion{Start: six, End: six}),
 		"exclusion of nothing":  c.DeleteExclusion(ctx, office, windhcp.Exclusion{}),
 	} {
-		if have := psu.KindOf(err); have != psu.Invalid {
-			t.Errorf("%s: %v (kind %q), want kind %q", name, err, have, psu.Invalid)
+		if have := endpoint.KindOf(err); have != endpoint.Invalid {
+			t.Errorf("%s: %v (kind %q), want kind %q", name, err, have, endpoint.Invalid)
 		}
 	}
 	if n := srv.Connections(); n != 0 {
@@ -186,15 +186,15 @@ func TestRefusedWritesAreRejected(t *testing.T) {
 		"existing scope": {c.CreateScope(ctx, windhcp.Scope{
 			Subnet: netip.MustParsePrefix("10.8.4.0/24"), Start: netip.MustParseAddr("10.8.4.1"), End: netip.MustParseAddr("10.8.4.2"),
 		}), 500, "already exists"},
-		"range outside":      {c.UpdateScope(ctx, office, psu.ScopeChange{Start: ptr(guest)}), 404, "the scope may exist all the same"},
-		"unknown scope":      {c.UpdateScope(ctx, netip.MustParseAddr("10.1.0.0"), psu.ScopeChange{Name: ptr("x")}), 404, "Scope not found"},
+		"range outside":      {c.UpdateScope(ctx, office, endpoint.ScopeChange{Start: ptr(guest)}), 404, "the scope may exist all the same"},
+		"unknown scope":      {c.UpdateScope(ctx, netip.MustParseAddr("10.1.0.0"), endpoint.ScopeChange{Name: ptr("x")}), 404, "Scope not found"},
 		"address taken":      {c.CreateReservation(ctx, office, windhcp.Reservation{Addr: netip.MustParseAddr("10.8.4.60"), ClientID: "00-01"}), 500, "already reserved"},
 		"unknown client":     {c.DeleteReservation(ctx, office, of("00-00")), 404, "Reservation not found"},
 		"overlap":            {c.CreateExclusion(ctx, office, span("10.8.4.25", "10.8.4.35")), 500, "overlaps"},
 		"unknown exclusion":  {c.DeleteExclusion(ctx, office, span("10.8.4.20", "10.8.4.28")), 500, "not found"},
-		"unsupported client": {c.UpdateReservation(ctx, office, of("00-00"), psu.ReservationChange{Name: ptr("x")}), 404, "Reservation not found"},
+		"unsupported client": {c.UpdateReservation(ctx, office, of("00-00"), endpoint.ReservationChange{Name: ptr("x")}), 404, "Reservation not found"},
 	} {
-		e := wantKind(t, w.err, psu.Rejected)
+		e := wantKind(t, w.err, endpoint.Rejected)
 		if e.Status != w.status || !strings.Contains(e.Error(), w.said) {
 			t.Errorf("%s: %v, want status %d and %q", name, e, w.status, w.said)
 		}
@@ -203,8 +203,8 @@ func TestRefusedWritesAreRejected(t *testing.T) {
 
 // impatient waits for the server only as long as a request surely takes to
 // arrive, where the server is not going to answer.
-func impatient(kind psutest.FaultKind) func(*psu.Config) {
-	return func(c *psu.Config) {
+func impatient(kind psutest.FaultKind) func(*endpoint.Config) {
+	return func(c *endpoint.Config) {
 		if kind == psutest.Slow {
 			c.Timeout = 2 * time.Second
 		}
@@ -216,21 +216,21 @@ func impatient(kind psutest.FaultKind) func(*psu.Config) {
 func TestWritesAreNeverRepeated(t *testing.T) {
 	t.Parallel()
 	for kind, w := range map[psutest.FaultKind]struct {
-		kind   psu.Kind
+		kind   endpoint.Kind
 		unsure bool
 	}{
-		psutest.Drop:            {psu.Unreachable, true},
-		psutest.DropAfter:       {psu.Unreachable, true},
-		psutest.BadGateway:      {psu.ServerError, true},
-		psutest.Unavailable:     {psu.ServerError, true},
-		psutest.Timeout504After: {psu.ServerError, true},
-		psutest.Blank200After:   {psu.Blank, true},
-		psutest.HTML200:         {psu.NotInstalled, true},
-		psutest.Error500:        {psu.Rejected, true},
-		psutest.Slow:            {psu.TimedOut, true},
-		psutest.Unauthorized:    {psu.BadToken, false},
-		psutest.Forbidden:       {psu.Forbidden, false},
-		psutest.Redirect:        {psu.Redirected, false},
+		psutest.Drop:            {endpoint.Unreachable, true},
+		psutest.DropAfter:       {endpoint.Unreachable, true},
+		psutest.BadGateway:      {endpoint.ServerError, true},
+		psutest.Unavailable:     {endpoint.ServerError, true},
+		psutest.Timeout504After: {endpoint.ServerError, true},
+		psutest.Blank200After:   {endpoint.Blank, true},
+		psutest.HTML200:         {endpoint.NotInstalled, true},
+		psutest.Error500:        {endpoint.Rejected, true},
+		psutest.Slow:            {endpoint.TimedOut, true},
+		psutest.Unauthorized:    {endpoint.BadToken, false},
+		psutest.Forbidden:       {endpoint.Forbidden, false},
+		psutest.Redirect:        {endpoint.Redirected, false},
 	} {
 		srv := example(t)
 		srv.Fail(psutest.Fault{Kind: kind, Until: make(chan struct{})})
@@ -249,7 +249,7 @@ func TestAWriteThatFoundNoServerWasNotCarriedOut(t *testing.T) {
 	srv := example(t)
 	c := client(t, srv)
 	srv.Close()
-	e := wantKind(t, c.DeleteReservation(t.Context(), office, of("00-00")), psu.Unreachable)
+	e := wantKind(t, c.DeleteReservation(t.Context(), office, of("00-00")), endpoint.Unreachable)
 	if e.Unsure() || !strings.Contains(e.Fix(), "PowerShellUniversal") {
 		t.Errorf("unsure %v, %v", e.Unsure(), e)
 	}
@@ -283,7 +283,7 @@ func TestReadsAreRepeatedWhereItMayHelp(t *testing.T) {
 func TestErrorsQuoteLittleAndCleanly(t *testing.T) {
 	srv := example(t)
 	srv.Fail(psutest.Fault{Kind: psutest.Text200})
-	e := wantKind(t, client(t, srv).Scopes(t.Context(), false).Err, psu.NotInstalled)
+	e := wantKind(t, client(t, srv).Scopes(t.Context(), false).Err, endpoint.NotInstalled)
 	if n := len([]rune(e.Message)); n > 303 || strings.ContainsAny(e.Message, "\x1b\n\r") || !strings.Contains(e.Message, "WARNING: no module") {
 		t.Errorf("quoted %d characters: %q", n, e.Message)
 	}

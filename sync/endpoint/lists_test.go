@@ -1,4 +1,4 @@
-package psu_test
+package endpoint_test
 
 import (
 	"net/netip"
@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -28,7 +28,7 @@ type state struct {
 	Failovers    []windhcp.Failover
 }
 
-func readAll(t *testing.T, c *psu.Client) state {
+func readAll(t *testing.T, c *endpoint.Client) state {
 	t.Helper()
 	s := state{
 		Leases: map[netip.Addr][]windhcp.Lease{}, Reservations: map[netip.Addr][]windhcp.Reservation{},
@@ -134,22 +134,22 @@ func TestEveryShapeOfListSaysTheSame(t *testing.T) {
 // rules 1.4 quirk 2 and 1.5: what is no list is an error and never an
 // empty list.
 func TestAnAnswerThatIsNoListIsAnError(t *testing.T) {
-	for kind, want := range map[psutest.FaultKind]psu.Kind{
-		psutest.Blank200:     psu.Blank,
-		psutest.Null200:      psu.Blank,
-		psutest.HTML200:      psu.NotInstalled,
-		psutest.Text200:      psu.NotInstalled,
-		psutest.OtherObject:  psu.Garbled,
-		psutest.Unauthorized: psu.BadToken,
-		psutest.Forbidden:    psu.Forbidden,
-		psutest.HTML500:      psu.ServerError,
-		psutest.Error500:     psu.ServerError,
-		psutest.BadGateway:   psu.ServerError,
-		psutest.Unavailable:  psu.ServerError,
-		psutest.Timeout504:   psu.ServerError,
-		psutest.Redirect:     psu.Redirected,
-		psutest.Drop:         psu.Unreachable,
-		psutest.Truncated:    psu.Unreachable,
+	for kind, want := range map[psutest.FaultKind]endpoint.Kind{
+		psutest.Blank200:     endpoint.Blank,
+		psutest.Null200:      endpoint.Blank,
+		psutest.HTML200:      endpoint.NotInstalled,
+		psutest.Text200:      endpoint.NotInstalled,
+		psutest.OtherObject:  endpoint.Garbled,
+		psutest.Unauthorized: endpoint.BadToken,
+		psutest.Forbidden:    endpoint.Forbidden,
+		psutest.HTML500:      endpoint.ServerError,
+		psutest.Error500:     endpoint.ServerError,
+		psutest.BadGateway:   endpoint.ServerError,
+		psutest.Unavailable:  endpoint.ServerError,
+		psutest.Timeout504:   endpoint.ServerError,
+		psutest.Redirect:     endpoint.Redirected,
+		psutest.Drop:         endpoint.Unreachable,
+		psutest.Truncated:    endpoint.Unreachable,
 	} {
 		srv := example(t)
 		srv.Fail(psutest.Fault{Kind: kind})
@@ -162,7 +162,7 @@ func TestAnAnswerThatIsNoListIsAnError(t *testing.T) {
 			"all leases":       c.AllLeases(t.Context(), []netip.Addr{office}).Of(office).Err,
 			"all reservations": c.AllReservations(t.Context(), []netip.Addr{office}).Of(office).Err,
 		} {
-			if have := psu.KindOf(err); have != want {
+			if have := endpoint.KindOf(err); have != want {
 				t.Errorf("fault %d, %s: %v (kind %q), want kind %q", kind, name, err, have, want)
 			}
 		}
@@ -174,7 +174,7 @@ func TestOneBadScopeIsExplained(t *testing.T) {
 	srv := example(t)
 	srv.Edit(func(w *psutest.World) { w.Scope("10.8.6.0").Unreadable = true })
 	list := client(t, srv).Scopes(t.Context(), false)
-	e := wantKind(t, list.Err, psu.ServerError)
+	e := wantKind(t, list.Err, endpoint.ServerError)
 	if !strings.Contains(e.Error(), "unlimited lease") || !strings.Contains(e.Error(), "Int32") {
 		t.Errorf("the error does not explain itself: %v", e)
 	}
@@ -185,7 +185,7 @@ func TestAnOptionWithoutValueIsExplained(t *testing.T) {
 	srv := example(t)
 	srv.Edit(func(w *psutest.World) { w.Scope("10.8.4.0").Options[0].Null = true })
 	list := client(t, srv).ScopeOptions(t.Context(), office)
-	if e := wantKind(t, list.Err, psu.ServerError); !strings.Contains(e.Fix(), "option without a value") {
+	if e := wantKind(t, list.Err, endpoint.ServerError); !strings.Contains(e.Fix(), "option without a value") {
 		t.Errorf("the error does not explain itself: %v", e)
 	}
 }
@@ -239,22 +239,22 @@ func TestHealth(t *testing.T) {
 		config  psutest.Config
 		fault   psutest.FaultKind
 		version string
-		kind    psu.Kind
+		kind    endpoint.Kind
 	}{
 		"the script tells its version":       {config: psutest.Config{}, fault: -1, version: "1.0.2"},
 		"an old script, unknown path is 401": {config: psutest.Config{Script: psutest.NoVersion}, fault: -1},
 		"an old script, unknown path is 404": {config: psutest.Config{Script: psutest.NoVersion, UnknownPath: 404}, fault: -1},
-		"a bad token":                        {fault: psutest.Unauthorized, kind: psu.BadToken},
-		"no script":                          {fault: psutest.HTML200, kind: psu.NotInstalled},
-		"no role":                            {fault: psutest.Forbidden, kind: psu.Forbidden},
-		"no server":                          {fault: psutest.Drop, kind: psu.Unreachable},
+		"a bad token":                        {fault: psutest.Unauthorized, kind: endpoint.BadToken},
+		"no script":                          {fault: psutest.HTML200, kind: endpoint.NotInstalled},
+		"no role":                            {fault: psutest.Forbidden, kind: endpoint.Forbidden},
+		"no server":                          {fault: psutest.Drop, kind: endpoint.Unreachable},
 	} {
 		srv := psutest.New(t, c.config)
 		if c.fault >= 0 {
 			srv.Fail(psutest.Fault{Kind: c.fault})
 		}
 		health, err := client(t, srv).Health(t.Context())
-		if psu.KindOf(err) != c.kind || (err != nil) != (c.kind != "") || health.Version != c.version {
+		if endpoint.KindOf(err) != c.kind || (err != nil) != (c.kind != "") || health.Version != c.version {
 			t.Errorf("%s: %+v, %v; want version %q, kind %q", name, health, err, c.version, c.kind)
 		}
 	}
@@ -266,8 +266,8 @@ func TestTheRightToWriteIsCheckedWithoutWriting(t *testing.T) {
 	if err := client(t, srv).CheckWriter(t.Context()); err != nil {
 		t.Error(err)
 	}
-	reader := client(t, srv, func(c *psu.Config) { c.Token = func() (string, error) { return srv.Reader(), nil } })
-	wantKind(t, reader.CheckWriter(t.Context()), psu.Forbidden)
-	noRole := client(t, srv, func(c *psu.Config) { c.Token = func() (string, error) { return srv.NoRole(), nil } })
-	wantKind(t, noRole.CheckWriter(t.Context()), psu.BadToken)
+	reader := client(t, srv, func(c *endpoint.Config) { c.Token = func() (string, error) { return srv.Reader(), nil } })
+	wantKind(t, reader.CheckWriter(t.Context()), endpoint.Forbidden)
+	noRole := client(t, srv, func(c *endpoint.Config) { c.Token = func() (string, error) { return srv.NoRole(), nil } })
+	wantKind(t, noRole.CheckWriter(t.Context()), endpoint.BadToken)
 }

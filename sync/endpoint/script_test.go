@@ -1,4 +1,4 @@
-package psu_test
+package endpoint_test
 
 import (
 	"fmt"
@@ -15,12 +15,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
 // speaking is a server with a script, and a client that asked for its health.
-func speaking(t *testing.T, script string, asked bool) (*psutest.Server, *psu.Client) {
+func speaking(t *testing.T, script string, asked bool) (*psutest.Server, *endpoint.Client) {
 	t.Helper()
 	srv := example(t)
 	srv.Configure(func(c *psutest.Config) { c.Script = script })
@@ -47,22 +47,22 @@ func TestHealthSaysWhoseScriptItIs(t *testing.T) {
 	for _, c := range []struct {
 		name        string
 		config      func(*psutest.Config)
-		want        psu.Health
+		want        endpoint.Health
 		ours, lists bool
 	}{
-		{"before 1.0.0", func(c *psutest.Config) { c.Script = psutest.NoVersion }, psu.Health{}, false, false},
-		{"the plugin's 1.0.2", func(c *psutest.Config) { c.Script = "1.0.2" }, psu.Health{Version: "1.0.2"}, false, false},
-		{"a 1.1.0, which may be either's", func(c *psutest.Config) { c.Script = "1.1.0" }, psu.Health{Version: "1.1.0"}, false, false},
-		{"the plugin's 2.0.1", func(c *psutest.Config) { c.Script = psutest.Lists }, psu.Health{Version: "2.0.1"}, false, true},
-		{"one of the plugin to come", func(c *psutest.Config) { c.Script = "2.10.0" }, psu.Health{Version: "2.10.0"}, false, true},
+		{"before 1.0.0", func(c *psutest.Config) { c.Script = psutest.NoVersion }, endpoint.Health{}, false, false},
+		{"the plugin's 1.0.2", func(c *psutest.Config) { c.Script = "1.0.2" }, endpoint.Health{Version: "1.0.2"}, false, false},
+		{"a 1.1.0, which may be either's", func(c *psutest.Config) { c.Script = "1.1.0" }, endpoint.Health{Version: "1.1.0"}, false, false},
+		{"the plugin's 2.0.1", func(c *psutest.Config) { c.Script = psutest.Lists }, endpoint.Health{Version: "2.0.1"}, false, true},
+		{"one of the plugin to come", func(c *psutest.Config) { c.Script = "2.10.0" }, endpoint.Health{Version: "2.10.0"}, false, true},
 		{"ours", func(c *psutest.Config) { c.Script, c.Computer = psutest.Own, "DH7" },
-			psu.Health{Version: psu.ScriptVersion, Script: psu.ScriptName, Computer: "DH7", Rights: psu.RightsWrite, Calls: []string{"options"}}, true, true},
+			endpoint.Health{Version: endpoint.ScriptVersion, Script: endpoint.ScriptName, Computer: "DH7", Rights: endpoint.RightsWrite, Calls: []string{"options"}}, true, true},
 		{"ours before it could set options", func(c *psutest.Config) { c.Script = psutest.OwnBefore },
-			psu.Health{Version: psutest.OwnBefore, Script: psu.ScriptName, Computer: "DH1", Rights: psu.RightsWrite}, true, true},
+			endpoint.Health{Version: psutest.OwnBefore, Script: endpoint.ScriptName, Computer: "DH1", Rights: endpoint.RightsWrite}, true, true},
 		{"ours that only reads", func(c *psutest.Config) { c.Script, c.Rights = psutest.Own, "read" },
-			psu.Health{Version: psu.ScriptVersion, Script: psu.ScriptName, Computer: "DH1", Rights: psu.RightsRead, Calls: []string{"options"}}, true, true},
+			endpoint.Health{Version: endpoint.ScriptVersion, Script: endpoint.ScriptName, Computer: "DH1", Rights: endpoint.RightsRead, Calls: []string{"options"}}, true, true},
 		{"ours that Windows denies everything", func(c *psutest.Config) { c.Script, c.Rights = psutest.Own, "none" },
-			psu.Health{Version: psu.ScriptVersion, Script: psu.ScriptName, Computer: "DH1", Rights: psu.RightsNone, Calls: []string{"options"}, Trouble: "Failed to enumerate on DHCP server. (WIN32 5)"}, true, true},
+			endpoint.Health{Version: endpoint.ScriptVersion, Script: endpoint.ScriptName, Computer: "DH1", Rights: endpoint.RightsNone, Calls: []string{"options"}, Trouble: "Failed to enumerate on DHCP server. (WIN32 5)"}, true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			srv := example(t)
@@ -80,7 +80,7 @@ func TestHealthSaysWhoseScriptItIs(t *testing.T) {
 func TestTheNumberOfAnErrorIsTold(t *testing.T) {
 	srv, c := speaking(t, psutest.Own, true)
 	srv.Configure(func(c *psutest.Config) { c.Rights = "none" })
-	e := wantKind(t, c.Scopes(t.Context(), false).Err, psu.ServerError)
+	e := wantKind(t, c.Scopes(t.Context(), false).Err, endpoint.ServerError)
 	if e.ID != "WIN32 5" || !strings.Contains(e.Error(), "(WIN32 5)") || !strings.Contains(e.Error(), "local administrator") {
 		t.Error(e)
 	}
@@ -112,7 +112,7 @@ func TestAReservationIsChangedInEachDialect(t *testing.T) {
 					}
 					return out
 				}
-				if err := client.UpdateReservation(t.Context(), office, of("3c-52-82-0a-1b-60"), psu.ReservationChange{Name: ptr("mfp-3")}); err != nil {
+				if err := client.UpdateReservation(t.Context(), office, of("3c-52-82-0a-1b-60"), endpoint.ReservationChange{Name: ptr("mfp-3")}); err != nil {
 					t.Error(err)
 				}
 				if diff := cmp.Diff(as(c.update), sent(srv)); diff != "" {
@@ -148,10 +148,10 @@ func TestAReservationThatMovedIsNotChanged(t *testing.T) {
 				s.Reservations[0].IP = "10.8.4.70"
 			})
 			for name, err := range map[string]error{
-				"update": c.UpdateReservation(t.Context(), office, of("3c-52-82-0a-1b-60"), psu.ReservationChange{Name: ptr("x")}),
+				"update": c.UpdateReservation(t.Context(), office, of("3c-52-82-0a-1b-60"), endpoint.ReservationChange{Name: ptr("x")}),
 				"delete": c.DeleteReservation(t.Context(), office, of("3c-52-82-0a-1b-60")),
 			} {
-				if e := wantKind(t, err, psu.Rejected); e.Status != 404 {
+				if e := wantKind(t, err, endpoint.Rejected); e.Status != 404 {
 					t.Errorf("%s: %v", name, err)
 				}
 			}
@@ -170,7 +170,7 @@ func TestATokenThatIsRefusedIsABadToken(t *testing.T) {
 	for _, script := range []string{"1.0.2", psutest.Lists, psutest.Own} {
 		srv, c := speaking(t, script, true)
 		srv.Fail(psutest.Fault{Kind: psutest.Unauthorized})
-		wantKind(t, c.DeleteReservation(t.Context(), office, of("3c-52-82-0a-1b-60")), psu.BadToken)
+		wantKind(t, c.DeleteReservation(t.Context(), office, of("3c-52-82-0a-1b-60")), endpoint.BadToken)
 	}
 }
 
@@ -187,7 +187,7 @@ func TestAResultThatDoesNotFitIsNoSuccess(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := answering(t, body)
-			e := wantKind(t, c.DeleteReservation(t.Context(), office, of("3c-52-82-0a-1b-60")), psu.Garbled)
+			e := wantKind(t, c.DeleteReservation(t.Context(), office, of("3c-52-82-0a-1b-60")), endpoint.Garbled)
 			if !e.Unsure() {
 				t.Error("it is taken for sure that nothing was done")
 			}
@@ -242,7 +242,7 @@ func TestAWholeListThatFailsIsReadScopeByScope(t *testing.T) {
 	}
 	srv, c := speaking(t, psutest.Own, true)
 	srv.Close()
-	if err := c.AllOptions(t.Context(), scopes).Of(office).Err; psu.KindOf(err) != psu.Unreachable {
+	if err := c.AllOptions(t.Context(), scopes).Of(office).Err; endpoint.KindOf(err) != endpoint.Unreachable {
 		t.Error(err)
 	}
 }
@@ -285,11 +285,11 @@ func TestScopesAreSwitchedAndDeletedWhereTheScriptCan(t *testing.T) {
 		t.Run(script, func(t *testing.T) {
 			srv, c := speaking(t, script, true)
 			errs := []error{
-				c.UpdateScope(t.Context(), office, psu.ScopeChange{Active: ptr(false)}), c.CreateScope(t.Context(), inactive), c.DeleteScope(t.Context(), labs),
+				c.UpdateScope(t.Context(), office, endpoint.ScopeChange{Active: ptr(false)}), c.CreateScope(t.Context(), inactive), c.DeleteScope(t.Context(), labs),
 			}
 			if script == "1.0.2" {
 				for _, err := range errs {
-					wantKind(t, err, psu.Invalid)
+					wantKind(t, err, endpoint.Invalid)
 				}
 				if n := len(srv.Requests()); n != 0 {
 					t.Errorf("%d requests", n)
@@ -329,7 +329,7 @@ func TestOptionsOfClassesAreToldApart(t *testing.T) {
 }
 
 // answeringTo is a client of a server that answers each path with a fixed text.
-func answeringTo(t *testing.T, bodies map[string]string) *psu.Client {
+func answeringTo(t *testing.T, bodies map[string]string) *endpoint.Client {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, ok := bodies[r.URL.Path]
@@ -341,7 +341,7 @@ func answeringTo(t *testing.T, bodies map[string]string) *psu.Client {
 	}))
 	t.Cleanup(srv.Close)
 	addr := srv.Listener.Addr().(*net.TCPAddr)
-	out, err := psu.New(psu.Config{Host: "127.0.0.1", Port: addr.Port, RetryPause: time.Millisecond}, quiet())
+	out, err := endpoint.New(endpoint.Config{Host: "127.0.0.1", Port: addr.Port, RetryPause: time.Millisecond}, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,7 +351,7 @@ func answeringTo(t *testing.T, bodies map[string]string) *psu.Client {
 
 // answering is a client of a server of the plugin that answers a list of
 // reservations with a fixed text.
-func answering(t *testing.T, body string) *psu.Client {
+func answering(t *testing.T, body string) *endpoint.Client {
 	t.Helper()
 	c := answeringTo(t, map[string]string{"/api/dhcp/health": `{"version":"2.0.1"}`, "/api/dhcp/reservations": body})
 	if _, err := c.Health(t.Context()); err != nil {
@@ -423,34 +423,34 @@ func TestScopesWithOptionsAreThoseWithRouters(t *testing.T) {
 // rule 1.9: a list of new reservations has a result for each; nothing of a list that
 // could not be understood is sent.
 func TestNewReservationsGoInOneRequest(t *testing.T) {
-	entry := func(addr, client string) psu.NewReservation {
-		return psu.NewReservation{Scope: office, Reservation: windhcp.Reservation{Addr: netip.MustParseAddr(addr), ClientID: windhcp.ClientID(client), Name: "n"}}
+	entry := func(addr, client string) endpoint.NewReservation {
+		return endpoint.NewReservation{Scope: office, Reservation: windhcp.Reservation{Addr: netip.MustParseAddr(addr), ClientID: windhcp.ClientID(client), Name: "n"}}
 	}
 	for _, script := range []string{psutest.Lists, psutest.Own} {
 		srv, c := speaking(t, script, true)
-		errs, err := c.CreateReservations(t.Context(), []psu.NewReservation{entry("10.8.4.70", "02-00"), entry("10.8.4.60", "02-01"), entry("10.8.4.71", "02-02")})
+		errs, err := c.CreateReservations(t.Context(), []endpoint.NewReservation{entry("10.8.4.70", "02-00"), entry("10.8.4.60", "02-01"), entry("10.8.4.71", "02-02")})
 		if err != nil || len(errs) != 3 || errs[0] != nil || errs[2] != nil {
 			t.Fatal(errs, err)
 		}
-		if e := wantKind(t, errs[1], psu.Rejected); e.Status != 500 || !strings.Contains(e.Error(), "create reservation 10.8.4.60") || !strings.Contains(e.Error(), "already reserved") {
+		if e := wantKind(t, errs[1], endpoint.Rejected); e.Status != 500 || !strings.Contains(e.Error(), "create reservation 10.8.4.60") || !strings.Contains(e.Error(), "already reserved") {
 			t.Error(e)
 		}
 		if diff := cmp.Diff([]string{"POST reservations 200"}, sent(srv)); diff != "" {
 			t.Error(diff)
 		}
 		srv.ForgetRequests()
-		for name, list := range map[string][]psu.NewReservation{
-			"none": nil, "too many": make([]psu.NewReservation, psu.MostEntries+1), "a client id that is none": {entry("10.8.4.72", "02-03"), entry("10.8.4.73", "x")},
+		for name, list := range map[string][]endpoint.NewReservation{
+			"none": nil, "too many": make([]endpoint.NewReservation, endpoint.MostEntries+1), "a client id that is none": {entry("10.8.4.72", "02-03"), entry("10.8.4.73", "x")},
 		} {
 			_, err := c.CreateReservations(t.Context(), list)
-			if wantKind(t, err, psu.Invalid); len(srv.Requests()) > 0 {
+			if wantKind(t, err, endpoint.Invalid); len(srv.Requests()) > 0 {
 				t.Errorf("%s: sent %q", name, sent(srv))
 			}
 		}
 	}
 	srv, c := speaking(t, "1.0.2", true)
-	_, err := c.CreateReservations(t.Context(), []psu.NewReservation{entry("10.8.4.70", "02-00")})
-	if wantKind(t, err, psu.Invalid); len(srv.Requests()) > 0 {
+	_, err := c.CreateReservations(t.Context(), []endpoint.NewReservation{entry("10.8.4.70", "02-00")})
+	if wantKind(t, err, endpoint.Invalid); len(srv.Requests()) > 0 {
 		t.Errorf("sent %q", sent(srv))
 	}
 }
@@ -465,8 +465,8 @@ func TestOptionsAreSetWhereTheScriptCan(t *testing.T) {
 			have, err := c.SetOptions(t.Context(), office, wanted)
 			made := c.CreateScope(t.Context(), newScope(), wanted...)
 			if script != psutest.Own {
-				wantKind(t, err, psu.Invalid)
-				wantKind(t, made, psu.Invalid)
+				wantKind(t, err, endpoint.Invalid)
+				wantKind(t, made, endpoint.Invalid)
 				if n := len(srv.Requests()); n != 0 {
 					t.Errorf("%d requests", n)
 				}
@@ -506,7 +506,7 @@ func TestImpossibleOptionsAreNotSent(t *testing.T) {
 		"no value": one(6), "an empty value": one(6, ""), "twice": append(one(6, "10.1.1.1"), one(6, "10.1.1.2")...),
 	} {
 		_, err := c.SetOptions(t.Context(), office, list)
-		if psu.KindOf(err) != psu.Invalid {
+		if endpoint.KindOf(err) != endpoint.Invalid {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

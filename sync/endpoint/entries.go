@@ -1,4 +1,4 @@
-package psu
+package endpoint
 
 import (
 	"context"

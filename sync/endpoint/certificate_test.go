@@ -1,4 +1,4 @@
-package psu_test
+package endpoint_test
 
 import (
 	"crypto/sha256"
@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 )
 
 func issue(t *testing.T, c psutest.CertificateConfig) tls.Certificate {
@@ -35,18 +35,18 @@ func secure(t *testing.T, cert tls.Certificate) *psutest.Server {
 	return example(t, func(c *psutest.Config) { c.HTTPS, c.Certificate = true, &cert })
 }
 
-func fetch(t *testing.T, srv *psutest.Server) psu.Certificate {
+func fetch(t *testing.T, srv *psutest.Server) endpoint.Certificate {
 	t.Helper()
-	cert, err := psu.FetchCertificate(t.Context(), srv.Host(), srv.Port(), "")
+	cert, err := endpoint.FetchCertificate(t.Context(), srv.Host(), srv.Port(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return cert
 }
 
-func store(t *testing.T) psu.TrustStore {
+func store(t *testing.T) endpoint.TrustStore {
 	t.Helper()
-	return psu.TrustStore{Dir: filepath.Join(t.TempDir(), "certificates")}
+	return endpoint.TrustStore{Dir: filepath.Join(t.TempDir(), "certificates")}
 }
 
 // rules 6 point 1 and 9 row 25.
@@ -81,13 +81,13 @@ func TestFetchShowsWhatAnOperatorCompares(t *testing.T) {
 
 func TestFetchSaysWhyThereIsNoCertificate(t *testing.T) {
 	srv := example(t)
-	_, err := psu.FetchCertificate(t.Context(), srv.Host(), srv.Port(), "")
-	wantKind(t, err, psu.BadTLS)
+	_, err := endpoint.FetchCertificate(t.Context(), srv.Host(), srv.Port(), "")
+	wantKind(t, err, endpoint.BadTLS)
 	srv.Close()
-	_, err = psu.FetchCertificate(t.Context(), srv.Host(), srv.Port(), "")
-	wantKind(t, err, psu.Unreachable)
-	_, err = psu.FetchCertificate(canceled(t), srv.Host(), srv.Port(), "")
-	wantKind(t, err, psu.Canceled)
+	_, err = endpoint.FetchCertificate(t.Context(), srv.Host(), srv.Port(), "")
+	wantKind(t, err, endpoint.Unreachable)
+	_, err = endpoint.FetchCertificate(canceled(t), srv.Host(), srv.Port(), "")
+	wantKind(t, err, endpoint.Canceled)
 }
 
 // rule 6 point 2.
@@ -98,12 +98,12 @@ func TestTrustTakesOnlyTheComparedCertificate(t *testing.T) {
 	s := store(t)
 	wrong := fetch(t, secure(t, other)).Fingerprint()
 	_, err := s.Trust(t.Context(), srv.Host(), srv.Port(), "", wrong)
-	if e := wantKind(t, err, psu.CertificateMismatch); !strings.Contains(e.Error(), want) || !strings.Contains(e.Error(), wrong) {
+	if e := wantKind(t, err, endpoint.CertificateMismatch); !strings.Contains(e.Error(), want) || !strings.Contains(e.Error(), wrong) {
 		t.Errorf("the error does not tell both fingerprints: %v", e)
 	}
 	for _, text := range []string{"", "AB:CD", want[:len(want)-3], want + ":00", "not a fingerprint"} {
 		_, err := s.Trust(t.Context(), srv.Host(), srv.Port(), "", text)
-		wantKind(t, err, psu.Invalid)
+		wantKind(t, err, endpoint.Invalid)
 	}
 	if kept, err := s.Load(srv.Host()); kept != nil || err != nil {
 		t.Fatalf("kept %v, %v", kept, err)
@@ -125,7 +125,7 @@ func TestTrustRefusesAnExpiredCertificate(t *testing.T) {
 	srv := secure(t, issue(t, psutest.CertificateConfig{Names: []string{"localhost"}, NotAfter: time.Now().Add(-time.Hour)}))
 	s := store(t)
 	_, err := s.Trust(t.Context(), srv.Host(), srv.Port(), "", fetch(t, srv).Fingerprint())
-	wantKind(t, err, psu.CertificateExpired)
+	wantKind(t, err, endpoint.CertificateExpired)
 	if kept, err := s.Load(srv.Host()); kept != nil || err != nil {
 		t.Errorf("kept %v, %v", kept, err)
 	}
@@ -141,7 +141,7 @@ func TestATrustedCertificateNeedsNoMatchingName(t *testing.T) {
 	} {
 		srv := secure(t, cert)
 		pin := fetch(t, srv)
-		c := client(t, srv, func(c *psu.Config) { c.Pin = &pin })
+		c := client(t, srv, func(c *endpoint.Config) { c.Pin = &pin })
 		if list := c.Scopes(t.Context(), false); list.Err != nil {
 			t.Errorf("%s: %v", name, list.Err)
 		}
@@ -157,8 +157,8 @@ func TestAnotherCertificateSeesNoRequest(t *testing.T) {
 	for name, pinned := range map[string]tls.Certificate{"self-signed": self, "another authority": other} {
 		srv := secure(t, leaf)
 		pin := fetch(t, secure(t, pinned))
-		c := client(t, srv, func(c *psu.Config) { c.Pin = &pin })
-		e := wantKind(t, c.Scopes(t.Context(), false).Err, psu.CertificateMismatch)
+		c := client(t, srv, func(c *endpoint.Config) { c.Pin = &pin })
+		e := wantKind(t, c.Scopes(t.Context(), false).Err, endpoint.CertificateMismatch)
 		for _, want := range []string{fetch(t, srv).Fingerprint(), pin.Fingerprint(), "cert trust"} {
 			if !strings.Contains(e.Error(), want) {
 				t.Errorf("%s: the error does not tell %s: %v", name, want, e)
@@ -180,17 +180,17 @@ func TestATrustedAuthorityNeedsAMatchingName(t *testing.T) {
 	for name, c := range map[string]struct {
 		shown      tls.Certificate
 		serverName string
-		want       psu.Kind
+		want       endpoint.Kind
 	}{
 		"the address is in it":    {shown: byAddress},
-		"the address is not":      {shown: byName, want: psu.BadTLS},
+		"the address is not":      {shown: byName, want: endpoint.BadTLS},
 		"server_name is in it":    {shown: byName, serverName: "dh1.corp.example"},
-		"server_name is not":      {shown: byAddress, serverName: "dh2.corp.example", want: psu.BadTLS},
-		"it is past its own time": {shown: expired, serverName: "dh1.corp.example", want: psu.BadTLS},
+		"server_name is not":      {shown: byAddress, serverName: "dh2.corp.example", want: endpoint.BadTLS},
+		"it is past its own time": {shown: expired, serverName: "dh1.corp.example", want: endpoint.BadTLS},
 	} {
 		srv := secure(t, c.shown)
-		list := client(t, srv, func(p *psu.Config) { p.Pin, p.ServerName = &pin, c.serverName }).Scopes(t.Context(), false)
-		if have := psu.KindOf(list.Err); have != c.want {
+		list := client(t, srv, func(p *endpoint.Config) { p.Pin, p.ServerName = &pin, c.serverName }).Scopes(t.Context(), false)
+		if have := endpoint.KindOf(list.Err); have != c.want {
 			t.Errorf("%s: %v (kind %q), want kind %q", name, list.Err, have, c.want)
 		}
 		if c.want != "" && len(srv.Requests()) != 0 {
@@ -204,10 +204,10 @@ func TestAnExpiredTrustedCertificateIsNotUsed(t *testing.T) {
 	srv := secure(t, issue(t, psutest.CertificateConfig{Names: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour)}))
 	pin := fetch(t, srv)
 	before := srv.Connections()
-	c := client(t, srv, func(c *psu.Config) {
+	c := client(t, srv, func(c *endpoint.Config) {
 		c.Pin, c.Now = &pin, func() time.Time { return pin.NotAfter.Add(time.Second) }
 	})
-	if e := wantKind(t, c.Scopes(t.Context(), false).Err, psu.CertificateExpired); !strings.Contains(e.Fix(), "cert trust") {
+	if e := wantKind(t, c.Scopes(t.Context(), false).Err, endpoint.CertificateExpired); !strings.Contains(e.Fix(), "cert trust") {
 		t.Errorf("no fix: %v", e)
 	}
 	if n := srv.Connections() - before; n != 0 {
@@ -218,13 +218,13 @@ func TestAnExpiredTrustedCertificateIsNotUsed(t *testing.T) {
 // rule 6 point 5.
 func TestWithoutTrustTheSystemDecides(t *testing.T) {
 	srv := secure(t, issue(t, psutest.CertificateConfig{Names: []string{"localhost"}}))
-	if e := wantKind(t, client(t, srv).Scopes(t.Context(), false).Err, psu.BadTLS); !strings.Contains(e.Fix(), "cert fetch") {
+	if e := wantKind(t, client(t, srv).Scopes(t.Context(), false).Err, endpoint.BadTLS); !strings.Contains(e.Fix(), "cert fetch") {
 		t.Errorf("no fix: %v", e)
 	}
 	if n := len(srv.Requests()); n != 0 {
 		t.Errorf("the server saw %d requests", n)
 	}
-	open := client(t, srv, func(c *psu.Config) { c.Verify = false })
+	open := client(t, srv, func(c *endpoint.Config) { c.Verify = false })
 	complete(t, open.Scopes(t.Context(), false))
 }
 
@@ -236,24 +236,24 @@ func TestWarnings(t *testing.T) {
 		c.HTTPS, c.Certificate, c.TokenExpires = true, &cert, now.AddDate(0, 0, 29)
 	})
 	pin := fetch(t, srv)
-	warnings := func(change func(*psu.Config)) string {
-		return strings.Join(client(t, srv, func(c *psu.Config) {
+	warnings := func(change func(*endpoint.Config)) string {
+		return strings.Join(client(t, srv, func(c *endpoint.Config) {
 			c.Now, c.Pin = func() time.Time { return now }, &pin
 			change(c)
 		}).Warnings(), "; ")
 	}
 	const token = "the token expires on 2026-06-30"
 	for name, c := range map[string]struct {
-		change func(*psu.Config)
+		change func(*endpoint.Config)
 		want   string
 	}{
-		"within 90 days":     {func(*psu.Config) {}, "the trusted certificate expires on 2026-07-31; " + token},
-		"not within 30 days": {func(c *psu.Config) { c.WarnDays = 30 }, token},
-		"past":               {func(c *psu.Config) { c.Now = func() time.Time { return now.AddDate(1, 0, 0) } }, "the trusted certificate expired on 2026-07-31; the token expired on 2026-06-30"},
-		"not verified":       {func(c *psu.Config) { c.Verify = false }, "the server's certificate is not verified: a machine in between can read the token; " + token},
-		"plain HTTP":         {func(c *psu.Config) { c.HTTPS = false }, "plain HTTP: the token travels in clear; " + token},
-		"no token":           {func(c *psu.Config) { c.Token, c.WarnDays = nil, 1 }, "no token is sent"},
-		"an opaque token":    {func(c *psu.Config) { c.Token, c.WarnDays = func() (string, error) { return "abc", nil }, 1 }, ""},
+		"within 90 days":     {func(*endpoint.Config) {}, "the trusted certificate expires on 2026-07-31; " + token},
+		"not within 30 days": {func(c *endpoint.Config) { c.WarnDays = 30 }, token},
+		"past":               {func(c *endpoint.Config) { c.Now = func() time.Time { return now.AddDate(1, 0, 0) } }, "the trusted certificate expired on 2026-07-31; the token expired on 2026-06-30"},
+		"not verified":       {func(c *endpoint.Config) { c.Verify = false }, "the server's certificate is not verified: a machine in between can read the token; " + token},
+		"plain HTTP":         {func(c *endpoint.Config) { c.HTTPS = false }, "plain HTTP: the token travels in clear; " + token},
+		"no token":           {func(c *endpoint.Config) { c.Token, c.WarnDays = nil, 1 }, "no token is sent"},
+		"an opaque token":    {func(c *endpoint.Config) { c.Token, c.WarnDays = func() (string, error) { return "abc", nil }, 1 }, ""},
 	} {
 		if have := warnings(c.change); have != c.want {
 			t.Errorf("%s:\n%s\nwant\n%s", name, have, c.want)
@@ -272,7 +272,7 @@ func TestACertificateWithoutAnEndNeverEnds(t *testing.T) {
 		if !pin.NotAfter.IsZero() != want || want && !pin.NotAfter.Equal(end) {
 			t.Errorf("a certificate until %s ends %s", end, pin.NotAfter)
 		}
-		trusting := client(t, srv, func(c *psu.Config) { c.Pin = &pin })
+		trusting := client(t, srv, func(c *endpoint.Config) { c.Pin = &pin })
 		complete(t, trusting.Scopes(t.Context(), false))
 		if have := strings.Join(trusting.Warnings(), "; "); have != "" {
 			t.Errorf("a certificate until %s: %s", end, have)
@@ -287,7 +287,7 @@ func TestTheEndOfAnUnpinnedCertificateIsSeenAtTheConnection(t *testing.T) {
 	end := time.Now().AddDate(0, 0, 10)
 	srv := secure(t, issue(t, psutest.CertificateConfig{IPs: []net.IP{net.IPv4(127, 0, 0, 1)}, Signer: &authority, NotAfter: end}))
 	pin := fetch(t, secure(t, authority))
-	c := client(t, srv, func(c *psu.Config) { c.Pin = &pin })
+	c := client(t, srv, func(c *endpoint.Config) { c.Pin = &pin })
 	if have := c.Warnings(); len(have) != 0 {
 		t.Errorf("before the connection: %q", have)
 	}

@@ -1,4 +1,4 @@
-package psu_test
+package endpoint_test
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -40,16 +40,16 @@ func example(t *testing.T, change ...func(*psutest.Config)) *psutest.Server {
 }
 
 // client connects to a stand-in with the token for writing.
-func client(t *testing.T, srv *psutest.Server, change ...func(*psu.Config)) *psu.Client {
+func client(t *testing.T, srv *psutest.Server, change ...func(*endpoint.Config)) *endpoint.Client {
 	t.Helper()
-	c := psu.Config{
+	c := endpoint.Config{
 		Host: srv.Host(), Port: srv.Port(), HTTPS: strings.HasPrefix(srv.URL(), "https:"), Verify: true,
 		Token: func() (string, error) { return srv.Writer() + "\r\n", nil }, RetryPause: time.Millisecond,
 	}
 	for _, f := range change {
 		f(&c)
 	}
-	out, err := psu.New(c, quiet())
+	out, err := endpoint.New(c, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,12 +57,12 @@ func client(t *testing.T, srv *psutest.Server, change ...func(*psu.Config)) *psu
 	return out
 }
 
-func wantKind(t *testing.T, err error, want psu.Kind) *psu.Error {
+func wantKind(t *testing.T, err error, want endpoint.Kind) *endpoint.Error {
 	t.Helper()
-	if psu.KindOf(err) != want {
-		t.Fatalf("got %v (kind %q), want kind %q", err, psu.KindOf(err), want)
+	if endpoint.KindOf(err) != want {
+		t.Fatalf("got %v (kind %q), want kind %q", err, endpoint.KindOf(err), want)
 	}
-	e, _ := errors.AsType[*psu.Error](err)
+	e, _ := errors.AsType[*endpoint.Error](err)
 	return e
 }
 
@@ -96,8 +96,8 @@ func TestRequestsCarryTheTokenAndTheHeaders(t *testing.T) {
 // rule 1.1: the header is left out, not sent empty.
 func TestWithoutTokenNoHeaderIsSent(t *testing.T) {
 	srv := example(t)
-	c := client(t, srv, func(c *psu.Config) { c.Token = nil })
-	wantKind(t, c.Scopes(t.Context(), false).Err, psu.BadToken)
+	c := client(t, srv, func(c *endpoint.Config) { c.Token = nil })
+	wantKind(t, c.Scopes(t.Context(), false).Err, endpoint.BadToken)
 	if values, ok := srv.Requests()[0].Header["Authorization"]; ok {
 		t.Errorf("Authorization %q was sent", values)
 	}
@@ -106,8 +106,8 @@ func TestWithoutTokenNoHeaderIsSent(t *testing.T) {
 func TestATokenThatCannotBeSentSendsNothing(t *testing.T) {
 	srv := example(t)
 	for _, token := range []string{"", " \n", "two words", "new\nline"} {
-		c := client(t, srv, func(c *psu.Config) { c.Token = func() (string, error) { return token, nil } })
-		err := wantKind(t, c.Scopes(t.Context(), false).Err, psu.BadToken)
+		c := client(t, srv, func(c *endpoint.Config) { c.Token = func() (string, error) { return token, nil } })
+		err := wantKind(t, c.Scopes(t.Context(), false).Err, endpoint.BadToken)
 		if strings.TrimSpace(token) != "" && strings.Contains(err.Error(), token) {
 			t.Errorf("the error tells the token: %v", err)
 		}
@@ -129,7 +129,7 @@ func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 		srv.Fail(psutest.Fault{Kind: fault})
 		log, hook := logtest.NewNullLogger()
 		log.SetLevel(logrus.DebugLevel)
-		c, err := psu.New(psu.Config{
+		c, err := endpoint.New(endpoint.Config{
 			Host: srv.Host(), Port: srv.Port(), RetryPause: time.Millisecond, Token: func() (string, error) { return token, nil },
 		}, log)
 		if err != nil {
@@ -151,7 +151,7 @@ func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 
 // rule 1.1: an IPv6 address is bracketed in URLs.
 func TestIPv6AddressesAreBracketed(t *testing.T) {
-	c, err := psu.New(psu.Config{Host: "2001:db8::5", Port: 8443, HTTPS: true, Verify: true}, quiet())
+	c, err := endpoint.New(endpoint.Config{Host: "2001:db8::5", Port: 8443, HTTPS: true, Verify: true}, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestIPv6AddressesAreBracketed(t *testing.T) {
 }
 
 func TestImpossibleSettingsAreRefused(t *testing.T) {
-	for name, c := range map[string]psu.Config{
+	for name, c := range map[string]endpoint.Config{
 		"no host":            {Port: 443},
 		"a path in the host": {Host: "dh1/api", Port: 443},
 		"user in the host":   {Host: "user@dh1", Port: 443},
@@ -169,9 +169,9 @@ func TestImpossibleSettingsAreRefused(t *testing.T) {
 		"no port":            {Host: "dh1"},
 		"port too high":      {Host: "dh1", Port: 65536},
 		"negative timeout":   {Host: "dh1", Port: 443, Timeout: -1},
-		"an empty pin":       {Host: "dh1", Port: 443, HTTPS: true, Verify: true, Pin: &psu.Certificate{}},
+		"an empty pin":       {Host: "dh1", Port: 443, HTTPS: true, Verify: true, Pin: &endpoint.Certificate{}},
 	} {
-		if _, err := psu.New(c, quiet()); err == nil {
+		if _, err := endpoint.New(c, quiet()); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
@@ -181,9 +181,9 @@ func TestImpossibleSettingsAreRefused(t *testing.T) {
 // nothing but GET leaves, POST health included.
 func TestAReadOnlyClientWritesNothing(t *testing.T) {
 	srv := example(t)
-	c := client(t, srv, func(c *psu.Config) { c.ReadOnly = true })
+	c := client(t, srv, func(c *endpoint.Config) { c.ReadOnly = true })
 	for name, err := range allWrites(t.Context(), c) {
-		e := wantKind(t, err, psu.ReadOnly)
+		e := wantKind(t, err, endpoint.ReadOnly)
 		if e.Unsure() {
 			t.Errorf("%s: said to be carried out perhaps", name)
 		}
@@ -197,14 +197,14 @@ func TestAReadOnlyClientWritesNothing(t *testing.T) {
 }
 
 // allWrites tries every call that writes.
-func allWrites(ctx context.Context, c *psu.Client) map[string]error {
+func allWrites(ctx context.Context, c *endpoint.Client) map[string]error {
 	name := "new"
 	return map[string]error{
 		"CheckWriter":       c.CheckWriter(ctx),
 		"CreateScope":       c.CreateScope(ctx, newScope()),
-		"UpdateScope":       c.UpdateScope(ctx, office, psu.ScopeChange{Name: &name}),
+		"UpdateScope":       c.UpdateScope(ctx, office, endpoint.ScopeChange{Name: &name}),
 		"CreateReservation": c.CreateReservation(ctx, office, newReservation()),
-		"UpdateReservation": c.UpdateReservation(ctx, office, of("3c-52-82-0a-1b-60"), psu.ReservationChange{Name: &name}),
+		"UpdateReservation": c.UpdateReservation(ctx, office, of("3c-52-82-0a-1b-60"), endpoint.ReservationChange{Name: &name}),
 		"DeleteReservation": c.DeleteReservation(ctx, office, of("3c-52-82-0a-1b-60")),
 		"CreateExclusion":   c.CreateExclusion(ctx, office, span("10.8.4.50", "10.8.4.59")),
 		"DeleteExclusion":   c.DeleteExclusion(ctx, office, span("10.8.4.20", "10.8.4.29")),
@@ -216,13 +216,13 @@ func TestNoMoreRequestsAreInFlightThanAllowed(t *testing.T) {
 	srv := example(t)
 	let := make(chan struct{})
 	srv.Fail(psutest.Fault{Kind: psutest.Slow, Until: let})
-	c := client(t, srv, func(c *psu.Config) { c.Parallel = 2 })
+	c := client(t, srv, func(c *endpoint.Config) { c.Parallel = 2 })
 	done := make(chan error)
 	for range 6 {
 		go func() { done <- c.Scopes(t.Context(), false).Err }()
 	}
 	srv.AwaitRequests(2)
-	if err := c.Scopes(canceled(t), false).Err; psu.KindOf(err) != psu.Canceled {
+	if err := c.Scopes(canceled(t), false).Err; endpoint.KindOf(err) != endpoint.Canceled {
 		t.Errorf("a request without a slot got %v", err)
 	}
 	if n := len(srv.Requests()); n != 2 {
@@ -245,12 +245,12 @@ func canceled(t *testing.T) context.Context {
 func TestEveryAttemptIsObservedUnderItsClass(t *testing.T) {
 	srv := example(t)
 	srv.Fail(psutest.Fault{Kind: psutest.BadGateway, Path: "scopes", Times: 1})
-	var seen []psu.Attempt
-	c := client(t, srv, func(c *psu.Config) { c.Observe = func(a psu.Attempt) { seen = append(seen, a) } })
+	var seen []endpoint.Attempt
+	c := client(t, srv, func(c *endpoint.Config) { c.Observe = func(a endpoint.Attempt) { seen = append(seen, a) } })
 	_ = c.Scopes(t.Context(), false)
 	_ = c.ScopeOptions(t.Context(), office)
 	_ = c.DeleteReservation(t.Context(), office, of("3c-52-82-0a-1b-60"))
-	want := []psu.Attempt{
+	want := []endpoint.Attempt{
 		{Method: "GET", Path: "scopes", Status: 502},
 		{Method: "GET", Path: "scopes", Status: 200},
 		{Method: "GET", Path: "options/scope/:scope_id", Status: 200},
@@ -289,7 +289,7 @@ func TestTheClientKnowsTheServersClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := psu.New(psu.Config{Host: host, Port: number}, quiet())
+	c, err := endpoint.New(endpoint.Config{Host: host, Port: number}, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}

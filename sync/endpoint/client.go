@@ -1,8 +1,8 @@
-// Package psu talks to the DHCP endpoints that the script of deploy/psu adds
+// Package endpoint talks to the DHCP endpoints that the script of deploy/psu adds
 // to PowerShell Universal on a Windows DHCP server (rule 1, rule 6): reads lists, writes single objects, and pins certificates. It
 // reports what the server says and must not decide what follows from it; a
 // list it cannot read is an error, never an empty list.
-package psu
+package endpoint
 
 import (
 	"crypto/x509"
