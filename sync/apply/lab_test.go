@@ -20,6 +20,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
@@ -69,10 +70,11 @@ func everything() plan.Policy {
 
 func (l *lab) client(s *psutest.Server, readOnly bool) *endpoint.Client {
 	l.Helper()
-	c, err := endpoint.New(endpoint.Config{
-		Host: s.Host(), Port: s.Port(), Token: func() (string, error) { return s.Writer(), nil },
-		Timeout: 10 * time.Second, RetryPause: time.Millisecond, ReadOnly: readOnly,
-	}, silent())
+	door, err := psu.New(psu.Config{Host: s.Host(), Port: s.Port(), Token: func() (string, error) { return s.Writer(), nil }, Timeout: 10 * time.Second})
+	if err != nil {
+		l.Fatal(err)
+	}
+	c, err := endpoint.New(door, endpoint.Config{RetryPause: time.Millisecond, ReadOnly: readOnly}, silent())
 	if err != nil {
 		l.Fatal(err)
 	}

@@ -96,9 +96,11 @@ func (r *runner) giveUp(from, to int, err error) {
 // does not have is answered with 401, and a firewall may dislike one body. So the
 // server is asked whether it works otherwise (rule 3.8 point 22).
 func (s *server) gone(ctx context.Context, err error) bool {
-	switch endpoint.KindOf(err) {
-	case endpoint.ReadOnly, endpoint.BadTLS, endpoint.CertificateMismatch, endpoint.CertificateExpired, endpoint.Canceled:
+	kind := endpoint.KindOf(err)
+	if endpoint.Shut(kind) || kind == endpoint.ReadOnly {
 		return true
+	}
+	switch kind {
 	case endpoint.BadToken, endpoint.Forbidden, endpoint.Unreachable, endpoint.NotInstalled, endpoint.Redirected:
 		return !errors.Is(err, ErrNotTried) && !s.works(ctx)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
@@ -47,10 +47,10 @@ func oneServer(cmd *cobra.Command, args []string) error {
 
 // server finds a server and the store of trusted certificates. It does not open
 // the mirror, which a damaged certificate would prevent.
-func (p *program) server(name string) (settings.Server, endpoint.TrustStore, error) {
+func (p *program) server(name string) (settings.Server, psu.TrustStore, error) {
 	f, err := p.load()
 	if err != nil {
-		return settings.Server{}, endpoint.TrustStore{}, err
+		return settings.Server{}, psu.TrustStore{}, err
 	}
 	s, err := findServer(f, name)
 	return s, mirror.TrustStore(f), err
@@ -75,7 +75,7 @@ Exit codes: 0 shown; 1 no certificate could be had; 64 command line or settings.
 			if !s.HTTPS {
 				return usagef("%s is set to https: false and has no certificate", s.Host)
 			}
-			c, err := endpoint.FetchCertificate(cmd.Context(), s.Host, s.Port, s.ServerName)
+			c, err := psu.FetchCertificate(cmd.Context(), s.Host, s.Port, s.ServerName)
 			if err != nil {
 				return err
 			}
@@ -147,15 +147,15 @@ func (p *program) trustComputer(host string) error {
 	return mirror.ForgetComputer(f, host)
 }
 
-func trust(ctx context.Context, store endpoint.TrustStore, s settings.Server, fingerprint, file string) (endpoint.Certificate, error) {
+func trust(ctx context.Context, store psu.TrustStore, s settings.Server, fingerprint, file string) (psu.Certificate, error) {
 	if file == "" {
 		return store.Trust(ctx, s.Host, s.Port, s.ServerName, fingerprint)
 	}
 	text, err := os.ReadFile(file) //nolint:gosec // G304: the operator names the file
 	if err != nil {
-		return endpoint.Certificate{}, usageError{fmt.Errorf("read certificate: %w", err)}
+		return psu.Certificate{}, usageError{fmt.Errorf("read certificate: %w", err)}
 	}
-	c, err := endpoint.ParseCertificate(text)
+	c, err := psu.ParseCertificate(text)
 	if err != nil {
 		return c, usageError{fmt.Errorf("read certificate %s: %w", file, err)}
 	}
@@ -239,7 +239,7 @@ Exit codes: 0 forgotten; 1 there is none; 64 command line or settings.`,
 // hostCertificate is a certificate of a server; nil: none is kept.
 type hostCertificate struct {
 	host string
-	*endpoint.Certificate
+	*psu.Certificate
 }
 
 func (p *program) printCertificates(list []hostCertificate, asJSON bool) error {

@@ -12,7 +12,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	shared "github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/version"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
@@ -110,7 +110,7 @@ func tokenState(key string, read func() (shared.Secret, error), app bool) settin
 	case err != nil:
 		s.Value, s.Origin = "(cannot be read)", err.Error()
 	case app:
-		if ends, ok := endpoint.TokenExpiry(token.Reveal()); ok {
+		if ends, ok := psu.TokenExpiry(token.Reveal()); ok {
 			s.Origin = "ends " + ends.UTC().Format(time.DateOnly)
 		}
 	}

@@ -10,26 +10,30 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 )
 
-// transportError classifies a request that got no usable answer.
-func transportError(ctx context.Context, err error, k call) *Error {
-	out := &Error{Op: k.op, method: k.method}
-	out.Kind, out.Err = rest.Classify(err)
-	switch {
-	case ctx.Err() != nil:
-		out.Kind, out.Err = Canceled, context.Cause(ctx)
-	case errors.Is(err, ErrReadOnly):
-		out.Kind = ReadOnly
-	case errors.Is(err, errMismatch):
-		out.Kind = CertificateMismatch
-	case errors.Is(err, errExpired):
-		out.Kind = CertificateExpired
+// unanswered completes what the door says of a request that got no usable answer.
+func (c *Client) unanswered(ctx context.Context, err error, k call) *Error {
+	out := &Error{Kind: Unreachable, Err: err}
+	if e, ok := errors.AsType[*Error](err); ok {
+		out = e
 	}
-	return out
+	if ctx.Err() != nil {
+		out.Kind, out.Err = Canceled, context.Cause(ctx)
+	}
+	return c.about(out, k)
+}
+
+// about says in an error what was tried, and what the door advises.
+func (c *Client) about(e *Error, k call) *Error {
+	e.Op, e.method, e.lists = k.op, k.method, c.Lists()
+	if e.Advice == "" {
+		e.Advice = c.door.Fix(e)
+	}
+	return e
 }
 
 // statusError classifies an answer that is no success (rule 1.5).
-func statusError(a rest.Answer, k call) *Error {
-	out := &Error{Op: k.op, method: k.method, Status: a.Status, Message: said(a), ID: saidID(a), Kind: ServerError}
+func (c *Client) statusError(a rest.Answer, k call) *Error {
+	out := &Error{Status: a.Status, Message: said(a), ID: saidID(a), Kind: ServerError}
 	write := k.method != http.MethodGet
 	switch a.Status {
 	case http.StatusUnauthorized:
@@ -51,20 +55,20 @@ func statusError(a rest.Answer, k call) *Error {
 	if a.Status >= 300 && a.Status < 400 {
 		out.Kind, out.Message = Redirected, "to "+a.Words(a.Header.Get("Location"))
 	}
-	return out
+	return c.about(out, k)
 }
 
 // decoding classifies an answer with a status of success whose content cannot
 // be used.
-func decoding(err error, k call, a rest.Answer) error {
-	out := &Error{Op: k.op, method: k.method, Status: a.Status, Err: err, Kind: Garbled}
+func (c *Client) decoding(err error, k call, a rest.Answer) error {
+	out := &Error{Status: a.Status, Err: err, Kind: Garbled}
 	switch {
 	case errors.Is(err, errBlank):
 		out.Kind = Blank
 	case errors.Is(err, errNotJSON):
 		out.Kind, out.Err, out.Message = NotInstalled, nil, said(a)
 	}
-	return out
+	return c.about(out, k)
 }
 
 // said gives the server's words: those of {"error": ...}, the title of a page,

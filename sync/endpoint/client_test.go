@@ -18,6 +18,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -39,17 +40,40 @@ func example(t *testing.T, change ...func(*psutest.Config)) *psutest.Server {
 	return psutest.New(t, c)
 }
 
+type (
+	door   = psu.Config
+	asking = endpoint.Config
+	// config is that of a client and of its door.
+	config struct {
+		door
+		asking
+	}
+)
+
 // client connects to a stand-in with the token for writing.
-func client(t *testing.T, srv *psutest.Server, change ...func(*endpoint.Config)) *endpoint.Client {
+func client(t *testing.T, srv *psutest.Server, change ...func(*config)) *endpoint.Client {
 	t.Helper()
-	c := endpoint.Config{
-		Host: srv.Host(), Port: srv.Port(), HTTPS: strings.HasPrefix(srv.URL(), "https:"), Verify: true,
-		Token: func() (string, error) { return srv.Writer() + "\r\n", nil }, RetryPause: time.Millisecond,
+	c := config{
+		door{
+			Host: srv.Host(), Port: srv.Port(), HTTPS: strings.HasPrefix(srv.URL(), "https:"), Verify: true,
+			Token: func() (string, error) { return srv.Writer() + "\r\n", nil },
+		},
+		asking{RetryPause: time.Millisecond},
 	}
 	for _, f := range change {
 		f(&c)
 	}
-	out, err := endpoint.New(c, quiet())
+	return open(t, c, quiet())
+}
+
+// open makes a client and closes it with the test.
+func open(t *testing.T, c config, log logrus.FieldLogger) *endpoint.Client {
+	t.Helper()
+	d, err := psu.New(c.door)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := endpoint.New(d, c.asking, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +120,7 @@ func TestRequestsCarryTheTokenAndTheHeaders(t *testing.T) {
 // rule 1.1: the header is left out, not sent empty.
 func TestWithoutTokenNoHeaderIsSent(t *testing.T) {
 	srv := example(t)
-	c := client(t, srv, func(c *endpoint.Config) { c.Token = nil })
+	c := client(t, srv, func(c *config) { c.Token = nil })
 	wantKind(t, c.Scopes(t.Context(), false).Err, endpoint.BadToken)
 	if values, ok := srv.Requests()[0].Header["Authorization"]; ok {
 		t.Errorf("Authorization %q was sent", values)
@@ -106,7 +130,7 @@ func TestWithoutTokenNoHeaderIsSent(t *testing.T) {
 func TestATokenThatCannotBeSentSendsNothing(t *testing.T) {
 	srv := example(t)
 	for _, token := range []string{"", " \n", "two words", "new\nline"} {
-		c := client(t, srv, func(c *endpoint.Config) { c.Token = func() (string, error) { return token, nil } })
+		c := client(t, srv, func(c *config) { c.Token = func() (string, error) { return token, nil } })
 		err := wantKind(t, c.Scopes(t.Context(), false).Err, endpoint.BadToken)
 		if strings.TrimSpace(token) != "" && strings.Contains(err.Error(), token) {
 			t.Errorf("the error tells the token: %v", err)
@@ -129,13 +153,7 @@ func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 		srv.Fail(psutest.Fault{Kind: fault})
 		log, hook := logtest.NewNullLogger()
 		log.SetLevel(logrus.DebugLevel)
-		c, err := endpoint.New(endpoint.Config{
-			Host: srv.Host(), Port: srv.Port(), RetryPause: time.Millisecond, Token: func() (string, error) { return token, nil },
-		}, log)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(c.Close)
+		c := open(t, config{door{Host: srv.Host(), Port: srv.Port(), Token: func() (string, error) { return token, nil }}, asking{RetryPause: time.Millisecond}}, log)
 		for _, err := range []error{c.Scopes(t.Context(), false).Err, c.AllLeases(t.Context(), nil).Err(), c.DeleteReservation(t.Context(), office, of("00"))} {
 			if err != nil && strings.Contains(err.Error(), token) {
 				t.Errorf("fault %d: %v", fault, err)
@@ -149,39 +167,11 @@ func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 	}
 }
 
-// rule 1.1: an IPv6 address is bracketed in URLs.
-func TestIPv6AddressesAreBracketed(t *testing.T) {
-	c, err := endpoint.New(endpoint.Config{Host: "2001:db8::5", Port: 8443, HTTPS: true, Verify: true}, quiet())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := "https://[2001:db8::5]:8443/api/dhcp/"; c.URL() != want {
-		t.Errorf("URL %s, want %s", c.URL(), want)
-	}
-}
-
-func TestImpossibleSettingsAreRefused(t *testing.T) {
-	for name, c := range map[string]endpoint.Config{
-		"no host":            {Port: 443},
-		"a path in the host": {Host: "dh1/api", Port: 443},
-		"user in the host":   {Host: "user@dh1", Port: 443},
-		"brackets":           {Host: "[::1]", Port: 443},
-		"no port":            {Host: "dh1"},
-		"port too high":      {Host: "dh1", Port: 65536},
-		"negative timeout":   {Host: "dh1", Port: 443, Timeout: -1},
-		"an empty pin":       {Host: "dh1", Port: 443, HTTPS: true, Verify: true, Pin: &endpoint.Certificate{}},
-	} {
-		if _, err := endpoint.New(c, quiet()); err == nil {
-			t.Errorf("%s: accepted", name)
-		}
-	}
-}
-
 // rules 5 and 9 row 28: with both push modes off
 // nothing but GET leaves, POST health included.
 func TestAReadOnlyClientWritesNothing(t *testing.T) {
 	srv := example(t)
-	c := client(t, srv, func(c *endpoint.Config) { c.ReadOnly = true })
+	c := client(t, srv, func(c *config) { c.ReadOnly = true })
 	for name, err := range allWrites(t.Context(), c) {
 		e := wantKind(t, err, endpoint.ReadOnly)
 		if e.Unsure() {
@@ -216,7 +206,7 @@ func TestNoMoreRequestsAreInFlightThanAllowed(t *testing.T) {
 	srv := example(t)
 	let := make(chan struct{})
 	srv.Fail(psutest.Fault{Kind: psutest.Slow, Until: let})
-	c := client(t, srv, func(c *endpoint.Config) { c.Parallel = 2 })
+	c := client(t, srv, func(c *config) { c.Parallel = 2 })
 	done := make(chan error)
 	for range 6 {
 		go func() { done <- c.Scopes(t.Context(), false).Err }()
@@ -246,7 +236,7 @@ func TestEveryAttemptIsObservedUnderItsClass(t *testing.T) {
 	srv := example(t)
 	srv.Fail(psutest.Fault{Kind: psutest.BadGateway, Path: "scopes", Times: 1})
 	var seen []endpoint.Attempt
-	c := client(t, srv, func(c *endpoint.Config) { c.Observe = func(a endpoint.Attempt) { seen = append(seen, a) } })
+	c := client(t, srv, func(c *config) { c.Observe = func(a endpoint.Attempt) { seen = append(seen, a) } })
 	_ = c.Scopes(t.Context(), false)
 	_ = c.ScopeOptions(t.Context(), office)
 	_ = c.DeleteReservation(t.Context(), office, of("3c-52-82-0a-1b-60"))
@@ -289,11 +279,7 @@ func TestTheClientKnowsTheServersClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := endpoint.New(endpoint.Config{Host: host, Port: number}, quiet())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
+	c := open(t, config{door: door{Host: host, Port: number}}, quiet())
 	if !c.Date().IsZero() {
 		t.Error("a time before the first answer")
 	}

@@ -28,9 +28,9 @@ func (c *Client) writeEntry(ctx context.Context, k call, scope, addr netip.Addr,
 	}
 	results, err := resultsOf(got.Body, 1)
 	if err != nil {
-		return decoding(err, k, got)
+		return c.decoding(err, k, got)
 	}
-	return results[0].err(k, scope, addr, got.Words)
+	return c.entryError(results[0], k, scope, addr, got.Words)
 }
 
 // MostEntries is how many entries one list may have.
@@ -66,11 +66,11 @@ func (c *Client) CreateReservations(ctx context.Context, list []NewReservation) 
 	}
 	results, err := resultsOf(got.Body, len(list))
 	if err != nil {
-		return nil, decoding(err, k, got)
+		return nil, c.decoding(err, k, got)
 	}
 	for i, one := range list {
 		k.op = opReserve + one.Addr.String()
-		errs = append(errs, results[i].err(k, one.Scope, one.Addr, got.Words))
+		errs = append(errs, c.entryError(results[i], k, one.Scope, one.Addr, got.Words))
 	}
 	return errs, nil
 }
@@ -109,9 +109,9 @@ func resultsOf(body []byte, n int) ([]entryResult, error) {
 	return out, nil
 }
 
-// err is what the result means for the change of one address; nil: it was done.
-func (r entryResult) err(k call, scope, addr netip.Addr, words func(string) string) error {
-	out := &Error{Op: k.op, method: k.method, Kind: Rejected, Message: words(r.message), ID: words(r.id), entry: true}
+// entryError is what a result means for the change of one address; nil: it was done.
+func (c *Client) entryError(r entryResult, k call, scope, addr netip.Addr, words func(string) string) error {
+	out := &Error{Kind: Rejected, Message: words(r.message), ID: words(r.id), entry: true}
 	if out.ID != "" {
 		out.Message += " (" + out.ID + ")"
 	}
@@ -129,5 +129,5 @@ func (r entryResult) err(k call, scope, addr netip.Addr, words func(string) stri
 		out.Kind, out.Status = Garbled, http.StatusOK
 		out.Err = fmt.Errorf("the answer has the result %s", rest.Clean(r.status, rest.MaxWords))
 	}
-	return out
+	return c.about(out, k)
 }

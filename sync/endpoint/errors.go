@@ -23,6 +23,12 @@ const (
 	TooLarge            Kind = rest.TooLarge
 	CertificateMismatch Kind = "certificate_mismatch"
 	CertificateExpired  Kind = "certificate_expired" // the stored one
+	HostKeyUnknown      Kind = "host_key_unknown"    // none is trusted
+	HostKeyMismatch     Kind = "host_key_mismatch"   // another one is trusted
+	BadKey              Kind = "bad_key"             // no usable key to log in with
+	LoginRefused        Kind = "login_refused"       // the server does not take the key
+	NoGreeting          Kind = "no_greeting"         // logged in, and no endpoint script speaks
+	WrongScript         Kind = "wrong_script"        // one speaks that is not made for this program
 	Canceled            Kind = "canceled"            // the caller gave up
 	Redirected          Kind = "redirected"          // never followed
 	BadToken            Kind = "bad_token"           // 401, or no usable token to send
@@ -37,8 +43,17 @@ const (
 	ReadOnly            Kind = "read_only"           // ErrReadOnly
 )
 
-// Error is a failed exchange with PowerShell Universal. It never holds the
-// token.
+// Shut reports whether no request would get through after a failure of this kind:
+// the door did not open, or the caller gave up.
+func Shut(k Kind) bool {
+	switch k {
+	case BadTLS, CertificateMismatch, CertificateExpired, HostKeyUnknown, HostKeyMismatch, BadKey, LoginRefused, NoGreeting, WrongScript, Canceled:
+		return true
+	}
+	return false
+}
+
+// Error is a failed exchange with an endpoint script. It never holds a secret.
 type Error struct {
 	Kind    Kind
 	Op      string // what was tried: "read scopes"
@@ -46,6 +61,8 @@ type Error struct {
 	Message string // the server's own words, cut short
 	ID      string // number of Windows, such as "WIN32 5", or a word of the script; empty: not told
 	Err     error  // what the network or the decoder said
+	Cut     bool   // a connection that had worked ended before the answer: another try opens a new one
+	Advice  string // what an operator can do, where the door knows it
 
 	method string
 	entry  bool // of one entry of a list: the call itself is there
@@ -92,41 +109,17 @@ func dialing(err error) bool {
 	return ok && op.Op == "dial"
 }
 
-// accessDenied is the number of Windows that says the account may not do this.
-const accessDenied = "WIN32 5"
-
-// fixDenied: reports about the groups contradict each other (rule 2).
-const fixDenied = "Windows denies the account of PowerShell Universal this: put it into DHCP Users (reading) or DHCP Administrators (writing) and restart the service; where that is not enough, run the service as a local administrator"
+// AccessDenied is the number of Windows that says the account may not do this.
+const AccessDenied = "WIN32 5"
 
 // Fix says what an operator can do; empty where waiting is all there is.
 func (e *Error) Fix() string {
-	if e.ID == accessDenied {
-		return fixDenied
-	}
-	switch e.Kind {
-	case Unreachable:
-		return rest.FixUnreachable(e.Err, "check the host name and this machine's DNS",
-			"check that the service PowerShellUniversal runs and the port is right",
-			"check the network and the Windows Firewall rule for the port of PowerShell Universal")
-	case BadTLS:
-		return "compare the certificate with the server's (cert fetch) and trust it (cert trust), or let a trusted authority issue one; server_name names another host to expect in it"
-	case CertificateMismatch:
-		return "if the server got a new certificate, compare it there and run cert trust again; if not, another machine answers in its place"
-	case CertificateExpired:
-		return "renew the certificate on the server and run cert trust again"
-	case TimedOut:
+	switch {
+	case e.Advice != "":
+		return e.Advice
+	case e.Kind == TimedOut:
 		return "check the load of the server; sync.psu.timeout says how long to wait"
-	case Redirected:
-		return "name the scheme, host and port PowerShell Universal itself answers at"
-	case BadToken:
-		return "put a valid app token with the role DHCPReader or DHCPWriter into the token file; an unknown path answers 401 as well, so check that the endpoint script is installed"
-	case Forbidden:
-		return "give the token the role this needs: DHCPReader for reading, DHCPWriter for writing"
-	case NotInstalled:
-		return "check the port, and that the endpoint script is installed and PowerShell Universal was restarted since"
-	case Blank:
-		return "the endpoint failed without saying so: see the log of PowerShell Universal on the server"
-	case ReadOnly:
+	case e.Kind == ReadOnly:
 		return "writing needs a push mode, and neither read_only nor dry_run"
 	}
 	return e.fixRefused()

@@ -29,7 +29,7 @@ func (c *Client) Health(ctx context.Context) (Health, error) {
 			c.said.Store(&out)
 			return out, nil
 		}
-		err = decoding(err, k, got)
+		err = c.decoding(err, k, got)
 	}
 	switch KindOf(err) {
 	case NotFound, BadToken, NotInstalled, Blank, Garbled, Forbidden, ServerError:
@@ -142,7 +142,7 @@ func readList[T any](ctx context.Context, c *Client, k call, identity []string, 
 	}
 	list := decodeList(got.Body, identity, decode)
 	if list.Err != nil {
-		list.Err = decoding(list.Err, k, got)
+		list.Err = c.decoding(list.Err, k, got)
 	}
 	return list
 }

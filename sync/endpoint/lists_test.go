@@ -266,8 +266,8 @@ func TestTheRightToWriteIsCheckedWithoutWriting(t *testing.T) {
 	if err := client(t, srv).CheckWriter(t.Context()); err != nil {
 		t.Error(err)
 	}
-	reader := client(t, srv, func(c *endpoint.Config) { c.Token = func() (string, error) { return srv.Reader(), nil } })
+	reader := client(t, srv, func(c *config) { c.Token = func() (string, error) { return srv.Reader(), nil } })
 	wantKind(t, reader.CheckWriter(t.Context()), endpoint.Forbidden)
-	noRole := client(t, srv, func(c *endpoint.Config) { c.Token = func() (string, error) { return srv.NoRole(), nil } })
+	noRole := client(t, srv, func(c *config) { c.Token = func() (string, error) { return srv.NoRole(), nil } })
 	wantKind(t, noRole.CheckWriter(t.Context()), endpoint.BadToken)
 }

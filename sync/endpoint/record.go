@@ -238,12 +238,12 @@ func (r *record) moment(names ...string) time.Time {
 	if at.Unix() <= 0 { // .NET's first moment, or the zero of Windows' file times
 		return time.Time{}
 	}
-	return end(at)
+	return End(at)
 }
 
-// end is when something ends; zero: never. The year of .NET's last moment means that,
+// End is when something ends; zero: never. The year of .NET's last moment means that,
 // and so it does in a certificate (RFC 5280 section 4.1.2.5).
-func end(at time.Time) time.Time {
+func End(at time.Time) time.Time {
 	if at.UTC().Year() >= 9999 {
 		return time.Time{}
 	}

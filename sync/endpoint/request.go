@@ -3,7 +3,6 @@ package endpoint
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -23,11 +22,19 @@ type call struct {
 
 // read gets an answer and repeats what may help to be repeated: a broken
 // connection and a gateway's errors. A time-out is not repeated, for the
-// server is still busy with the first one.
+// server is still busy with the first one; a session that was cut is opened again
+// once.
 func (c *Client) read(ctx context.Context, k call) (rest.Answer, error) {
 	k.method = http.MethodGet
+	cuts := 0
 	got, err := rest.Retry(ctx, rest.Retries{
-		First: c.config.RetryPause, Tries: readTries, Total: 15 * time.Minute, Again: repeatable,
+		First: c.config.RetryPause, Tries: readTries, Total: 15 * time.Minute,
+		Again: func(err error) (bool, time.Duration) {
+			if e, ok := errors.AsType[*Error](err); ok && e.Cut {
+				cuts++
+			}
+			return repeatable(err) && cuts < 2, 0
+		},
 		Pausing: func(err error, wait time.Duration) {
 			c.log.WithError(err).WithField("wait", wait).Debug("read from Windows server failed, repeating")
 		},
@@ -38,16 +45,16 @@ func (c *Client) read(ctx context.Context, k call) (rest.Answer, error) {
 	return got, err
 }
 
-func repeatable(err error) (bool, time.Duration) {
+func repeatable(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
-		return false, 0
+		return false
 	}
 	switch e.Status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true, 0
+		return true
 	}
-	return e.Kind == Unreachable, 0
+	return e.Kind == Unreachable
 }
 
 // write sends a change once. It is never repeated here: without an answer the
@@ -61,7 +68,7 @@ func (c *Client) write(ctx context.Context, k call) error {
 		return nil
 	}
 	if _, err := entries(got.Body, func(*record) bool { return true }); err != nil {
-		return decoding(err, k, got)
+		return c.decoding(err, k, got)
 	}
 	return nil
 }
@@ -69,46 +76,24 @@ func (c *Client) write(ctx context.Context, k call) error {
 // once sends one request and reads the whole answer, whose body it trims.
 // Anything but 2xx is an *Error.
 func (c *Client) once(ctx context.Context, k call) (rest.Answer, error) {
+	if c.config.ReadOnly && k.method != http.MethodGet {
+		return rest.Answer{}, &Error{Kind: ReadOnly, Op: k.op, method: k.method, Err: ErrReadOnly}
+	}
 	if err := c.slots.Take(ctx); err != nil {
 		return rest.Answer{}, &Error{Kind: Canceled, Op: k.op, Err: err}
 	}
 	defer c.slots.Free()
-	request, err := c.request(ctx, k)
+	start := time.Now()
+	got, err := c.door.Ask(ctx, Request{Method: k.method, Path: k.path, Query: k.query, Body: k.body})
+	c.config.Observe(Attempt{Method: k.method, Path: k.class, Status: got.Status, Took: time.Since(start)})
 	if err != nil {
-		return rest.Answer{}, err
-	}
-	got, err := rest.Send(c.http, request, c.config.Timeout)
-	c.config.Observe(Attempt{Method: k.method, Path: k.class, Status: got.Status, Took: time.Since(got.Sent)})
-	if err != nil {
-		return got, transportError(ctx, err, k)
+		return got, c.unanswered(ctx, err, k)
 	}
 	date, _ := http.ParseTime(got.Header.Get("Date"))
 	c.date.Store(&date)
 	got.Body = trim(got.Body)
 	if got.Status < 200 || got.Status > 299 {
-		failed := statusError(got, k)
-		failed.lists = c.Lists()
-		return got, failed
+		return got, c.statusError(got, k)
 	}
 	return got, nil
-}
-
-func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
-	target := c.base
-	target.Path += k.path
-	target.RawQuery = k.query.Encode()
-	request, err := rest.NewRequest(ctx, k.method, target.String(), k.body)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", k.op, err)
-	}
-	if c.config.Token != nil {
-		token, err := rest.Token(c.config.Token, "Bearer")
-		if err != nil {
-			return nil, &Error{Kind: BadToken, Op: k.op, method: k.method, Err: err}
-		}
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	request.Header.Set("Content-Type", "application/json") // with GET too
-	request.Header.Set("User-Agent", "netbox-dhcp-sync")
-	return request, nil
 }

@@ -341,12 +341,7 @@ func answeringTo(t *testing.T, bodies map[string]string) *endpoint.Client {
 	}))
 	t.Cleanup(srv.Close)
 	addr := srv.Listener.Addr().(*net.TCPAddr)
-	out, err := endpoint.New(endpoint.Config{Host: "127.0.0.1", Port: addr.Port, RetryPause: time.Millisecond}, quiet())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(out.Close)
-	return out
+	return open(t, config{door{Host: "127.0.0.1", Port: addr.Port}, asking{RetryPause: time.Millisecond}}, quiet())
 }
 
 // answering is a client of a server of the plugin that answers a list of

@@ -72,7 +72,7 @@ func wide[T any](ctx context.Context, c *Client, what string, scopes []netip.Add
 		if out.err == nil {
 			return out
 		}
-		err = decoding(out.err, k, got)
+		err = c.decoding(out.err, k, got)
 	}
 	if c.onlyThis(ctx, err) {
 		c.log.WithError(err).Warn("the server cannot tell a list of all scopes at once, reading scope by scope")
@@ -176,12 +176,12 @@ func oneByOne[T any](ctx context.Context, c *Client, scopes []netip.Addr, one fu
 // scopes as well, and whether it surely does: then it does not answer other calls
 // either.
 func (c *Client) ominous(ctx context.Context, err error) (fails, ends bool) {
-	switch KindOf(err) {
-	case TimedOut:
+	switch kind := KindOf(err); {
+	case kind == TimedOut:
 		return true, false
-	case BadTLS, CertificateMismatch, Canceled:
+	case Shut(kind):
 		return true, true
-	case Unreachable, BadToken, Forbidden, NotInstalled:
+	case kind == Unreachable, kind == BadToken, kind == Forbidden, kind == NotInstalled:
 		_, gone := c.Health(ctx)
 		return true, gone != nil
 	}
@@ -216,13 +216,9 @@ func keyed[T any](ctx context.Context, c *Client, k call, scopes []netip.Addr, i
 		return oneByOne(ctx, c, scopes, one)
 	}
 	out := atOnce(ctx, c, k, identity, decode)
-	switch KindOf(out.err) {
-	case BadTLS, CertificateMismatch, CertificateExpired, Canceled:
+	kind := KindOf(out.err)
+	if Shut(kind) || kind == Unreachable && !c.onlyThis(ctx, out.err) {
 		return out
-	case Unreachable:
-		if !c.onlyThis(ctx, out.err) {
-			return out
-		}
 	}
 	if out.err != nil {
 		c.log.WithError(out.err).Warn("the server cannot tell a list of all scopes at once, reading scope by scope")
@@ -239,7 +235,7 @@ func atOnce[T any](ctx context.Context, c *Client, k call, identity []string, de
 	}
 	out := takeApart(got.Body, identity, decode)
 	if out.err != nil {
-		return ByScope[T]{err: decoding(out.err, k, got)}
+		return ByScope[T]{err: c.decoding(out.err, k, got)}
 	}
 	// Ours names each scope it read, so one it does not name was not read.
 	out.whole = !c.said.Load().Ours()

@@ -132,7 +132,7 @@ func TestOneScopeThatTheServerBreaksAtCostsNoOther(t *testing.T) {
 		srv := example(t)
 		srv.Fail(psutest.Fault{Path: "leases", Scope: "10.8.4.0", Kind: kind})
 		srv.Fail(psutest.Fault{Path: "leases", Kind: psutest.Drop, Times: 3}) // the whole list, with its repeats
-		leases := client(t, srv, func(c *endpoint.Config) { c.Parallel = 1 }).AllLeases(t.Context(), []netip.Addr{office, guest, lab})
+		leases := client(t, srv, func(c *config) { c.Parallel = 1 }).AllLeases(t.Context(), []netip.Addr{office, guest, lab})
 		wantKind(t, leases.Of(office).Err, want)
 		if n := len(complete(t, leases.Of(guest))); n == 0 {
 			t.Errorf("fault %d: no leases of the guests", kind)
@@ -156,7 +156,7 @@ func TestABusyServerIsNotAskedForEveryScope(t *testing.T) {
 	t.Parallel()
 	srv := example(t)
 	srv.Fail(psutest.Fault{Kind: psutest.Slow, Until: make(chan struct{})})
-	c := client(t, srv, func(c *endpoint.Config) { c.Timeout, c.Parallel = 2*time.Second, 1 })
+	c := client(t, srv, func(c *config) { c.Timeout, c.Parallel = 2*time.Second, 1 })
 	var scopes []netip.Addr
 	for i := range 50 {
 		scopes = append(scopes, netip.AddrFrom4([4]byte{10, 8, byte(i), 0}))

@@ -87,7 +87,7 @@ func (c *Client) SetOptions(ctx context.Context, scope netip.Addr, options []win
 	}
 	have := decodeList(got.Body, optionIdentity(), within(scope, decodeOption))
 	if have.Err != nil {
-		return have, decoding(have.Err, k, got)
+		return have, c.decoding(have.Err, k, got)
 	}
 	return have, nil
 }

@@ -203,8 +203,8 @@ func TestRefusedWritesAreRejected(t *testing.T) {
 
 // impatient waits for the server only as long as a request surely takes to
 // arrive, where the server is not going to answer.
-func impatient(kind psutest.FaultKind) func(*endpoint.Config) {
-	return func(c *endpoint.Config) {
+func impatient(kind psutest.FaultKind) func(*config) {
+	return func(c *config) {
 		if kind == psutest.Slow {
 			c.Timeout = 2 * time.Second
 		}

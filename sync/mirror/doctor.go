@@ -10,6 +10,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/netboxio"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
@@ -166,5 +167,5 @@ func (m *Mirror) tokenExpiry(host string) (time.Time, bool) {
 	if err != nil {
 		return time.Time{}, false
 	}
-	return endpoint.TokenExpiry(token.Reveal())
+	return psu.TokenExpiry(token.Reveal())
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/decide"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/state"
 )
@@ -62,7 +63,7 @@ func (o Options) progress(stage string, done, total int) {
 type Mirror struct {
 	File   *settings.File
 	NetBox *netbox.Client
-	Trust  endpoint.TrustStore
+	Trust  psu.TrustStore
 
 	log     logrus.FieldLogger
 	servers map[string]*endpoint.Client // by configured host
@@ -114,8 +115,8 @@ func Open(f *settings.File, log logrus.FieldLogger) (*Mirror, error) {
 }
 
 // TrustStore is where trusted certificates are kept.
-func TrustStore(f *settings.File) endpoint.TrustStore {
-	return endpoint.TrustStore{Dir: filepath.Join(f.Sync.StateDir, "certificates")}
+func TrustStore(f *settings.File) psu.TrustStore {
+	return psu.TrustStore{Dir: filepath.Join(f.Sync.StateDir, "certificates")}
 }
 
 // Close drops idle connections.
@@ -141,21 +142,35 @@ func (m *Mirror) Server(name string) *endpoint.Client {
 }
 
 func (m *Mirror) serverClient(s settings.Server) (*endpoint.Client, error) {
+	sync := m.File.Sync
+	door, err := m.door(s)
+	if err != nil {
+		return nil, err
+	}
+	log := m.log.WithField("server", s.Host)
+	return endpoint.New(door, endpoint.Config{Parallel: parallel(sync), ReadOnly: readOnly(sync, s), Observe: m.metrics.observer(s.Host, log)}, log)
+}
+
+// door is the way to a server.
+func (m *Mirror) door(s settings.Server) (endpoint.Door, error) {
 	pin, err := m.Trust.Load(s.Host)
 	if err != nil {
 		return nil, err
 	}
 	sync := m.File.Sync
-	return endpoint.New(endpoint.Config{
+	return psu.New(psu.Config{
 		Host: s.Host, Port: s.Port, HTTPS: s.HTTPS, Verify: s.Verify, ServerName: s.ServerName, Pin: pin,
 		Token: func() (string, error) {
 			t, err := s.Token()
 			return t.Reveal(), err
 		},
-		Timeout: sync.PSU.Timeout, Parallel: parallel(sync),
-		ReadOnly: s.ReadOnly || !s.Push || sync.ReadOnly || sync.DryRun || !sync.PushReservations && !sync.PushScopeInfo,
-		WarnDays: sync.Certificates.WarnDays, Observe: m.metrics.observer(s.Host, m.log.WithField("server", s.Host)),
-	}, m.log.WithField("server", s.Host))
+		Timeout: sync.PSU.Timeout, Idle: parallel(sync), WarnDays: sync.Certificates.WarnDays,
+	})
+}
+
+// readOnly reports whether nothing is ever written to a server.
+func readOnly(sync settings.Sync, s settings.Server) bool {
+	return s.ReadOnly || !s.Push || sync.ReadOnly || sync.DryRun || !sync.PushReservations && !sync.PushScopeInfo
 }
 
 // parallel is how many requests one server gets at once

@@ -1,4 +1,4 @@
-package endpoint
+package psu
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 )
 
 const fetchTimeout = 10 * time.Second
@@ -62,7 +64,7 @@ func describe(c *x509.Certificate) Certificate {
 		Subject:    c.Subject.CommonName,
 		Issuer:     c.Issuer.CommonName,
 		DNSNames:   c.DNSNames,
-		NotAfter:   end(c.NotAfter),
+		NotAfter:   endpoint.End(c.NotAfter),
 		SelfSigned: c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil,
 		Authority:  c.IsCA,
 		parsed:     c,
@@ -134,7 +136,7 @@ func (c *Certificate) verify(shown []*x509.Certificate, name string, now time.Ti
 // speaks no HTTP and sends no token. An empty serverName means host. It takes
 // at most 10 seconds.
 func FetchCertificate(ctx context.Context, host string, port int, serverName string) (Certificate, error) {
-	k := call{op: "fetch the certificate of " + host}
+	op := "fetch the certificate of " + host
 	if serverName == "" {
 		serverName = host
 	}
@@ -147,12 +149,12 @@ func FetchCertificate(ctx context.Context, host string, port int, serverName str
 	}}
 	conn, err := dialer.DialContext(limited, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
-		return Certificate{}, transportError(ctx, err, k)
+		return Certificate{}, failed(ctx, op, err)
 	}
 	defer func() { _ = conn.Close() }()
 	secure, ok := conn.(*tls.Conn)
 	if !ok || len(secure.ConnectionState().PeerCertificates) == 0 {
-		return Certificate{}, &Error{Kind: BadTLS, Op: k.op, Message: "the server shows no certificate"}
+		return Certificate{}, &endpoint.Error{Kind: endpoint.BadTLS, Op: op, Message: "the server shows no certificate"}
 	}
 	return describe(secure.ConnectionState().PeerCertificates[0]), nil
 }

@@ -1,4 +1,4 @@
-package endpoint_test
+package psu_test
 
 import (
 	"crypto/sha256"
@@ -18,6 +18,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 )
 
 func issue(t *testing.T, c psutest.CertificateConfig) tls.Certificate {
@@ -35,18 +36,18 @@ func secure(t *testing.T, cert tls.Certificate) *psutest.Server {
 	return example(t, func(c *psutest.Config) { c.HTTPS, c.Certificate = true, &cert })
 }
 
-func fetch(t *testing.T, srv *psutest.Server) endpoint.Certificate {
+func fetch(t *testing.T, srv *psutest.Server) psu.Certificate {
 	t.Helper()
-	cert, err := endpoint.FetchCertificate(t.Context(), srv.Host(), srv.Port(), "")
+	cert, err := psu.FetchCertificate(t.Context(), srv.Host(), srv.Port(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return cert
 }
 
-func store(t *testing.T) endpoint.TrustStore {
+func store(t *testing.T) psu.TrustStore {
 	t.Helper()
-	return endpoint.TrustStore{Dir: filepath.Join(t.TempDir(), "certificates")}
+	return psu.TrustStore{Dir: filepath.Join(t.TempDir(), "certificates")}
 }
 
 // rules 6 point 1 and 9 row 25.
@@ -81,12 +82,12 @@ func TestFetchShowsWhatAnOperatorCompares(t *testing.T) {
 
 func TestFetchSaysWhyThereIsNoCertificate(t *testing.T) {
 	srv := example(t)
-	_, err := endpoint.FetchCertificate(t.Context(), srv.Host(), srv.Port(), "")
+	_, err := psu.FetchCertificate(t.Context(), srv.Host(), srv.Port(), "")
 	wantKind(t, err, endpoint.BadTLS)
 	srv.Close()
-	_, err = endpoint.FetchCertificate(t.Context(), srv.Host(), srv.Port(), "")
+	_, err = psu.FetchCertificate(t.Context(), srv.Host(), srv.Port(), "")
 	wantKind(t, err, endpoint.Unreachable)
-	_, err = endpoint.FetchCertificate(canceled(t), srv.Host(), srv.Port(), "")
+	_, err = psu.FetchCertificate(canceled(t), srv.Host(), srv.Port(), "")
 	wantKind(t, err, endpoint.Canceled)
 }
 
@@ -141,7 +142,7 @@ func TestATrustedCertificateNeedsNoMatchingName(t *testing.T) {
 	} {
 		srv := secure(t, cert)
 		pin := fetch(t, srv)
-		c := client(t, srv, func(c *endpoint.Config) { c.Pin = &pin })
+		c := client(t, srv, func(c *psu.Config) { c.Pin = &pin })
 		if list := c.Scopes(t.Context(), false); list.Err != nil {
 			t.Errorf("%s: %v", name, list.Err)
 		}
@@ -157,7 +158,7 @@ func TestAnotherCertificateSeesNoRequest(t *testing.T) {
 	for name, pinned := range map[string]tls.Certificate{"self-signed": self, "another authority": other} {
 		srv := secure(t, leaf)
 		pin := fetch(t, secure(t, pinned))
-		c := client(t, srv, func(c *endpoint.Config) { c.Pin = &pin })
+		c := client(t, srv, func(c *psu.Config) { c.Pin = &pin })
 		e := wantKind(t, c.Scopes(t.Context(), false).Err, endpoint.CertificateMismatch)
 		for _, want := range []string{fetch(t, srv).Fingerprint(), pin.Fingerprint(), "cert trust"} {
 			if !strings.Contains(e.Error(), want) {
@@ -189,7 +190,7 @@ func TestATrustedAuthorityNeedsAMatchingName(t *testing.T) {
 		"it is past its own time": {shown: expired, serverName: "dh1.corp.example", want: endpoint.BadTLS},
 	} {
 		srv := secure(t, c.shown)
-		list := client(t, srv, func(p *endpoint.Config) { p.Pin, p.ServerName = &pin, c.serverName }).Scopes(t.Context(), false)
+		list := client(t, srv, func(p *psu.Config) { p.Pin, p.ServerName = &pin, c.serverName }).Scopes(t.Context(), false)
 		if have := endpoint.KindOf(list.Err); have != c.want {
 			t.Errorf("%s: %v (kind %q), want kind %q", name, list.Err, have, c.want)
 		}
@@ -204,7 +205,7 @@ func TestAnExpiredTrustedCertificateIsNotUsed(t *testing.T) {
 	srv := secure(t, issue(t, psutest.CertificateConfig{Names: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour)}))
 	pin := fetch(t, srv)
 	before := srv.Connections()
-	c := client(t, srv, func(c *endpoint.Config) {
+	c := client(t, srv, func(c *psu.Config) {
 		c.Pin, c.Now = &pin, func() time.Time { return pin.NotAfter.Add(time.Second) }
 	})
 	if e := wantKind(t, c.Scopes(t.Context(), false).Err, endpoint.CertificateExpired); !strings.Contains(e.Fix(), "cert trust") {
@@ -224,8 +225,8 @@ func TestWithoutTrustTheSystemDecides(t *testing.T) {
 	if n := len(srv.Requests()); n != 0 {
 		t.Errorf("the server saw %d requests", n)
 	}
-	open := client(t, srv, func(c *endpoint.Config) { c.Verify = false })
-	complete(t, open.Scopes(t.Context(), false))
+	open := client(t, srv, func(c *psu.Config) { c.Verify = false })
+	complete(t, open)
 }
 
 // rules 6 point 4, 6 point 5 and 2 (tokens).
@@ -236,24 +237,24 @@ func TestWarnings(t *testing.T) {
 		c.HTTPS, c.Certificate, c.TokenExpires = true, &cert, now.AddDate(0, 0, 29)
 	})
 	pin := fetch(t, srv)
-	warnings := func(change func(*endpoint.Config)) string {
-		return strings.Join(client(t, srv, func(c *endpoint.Config) {
+	warnings := func(change func(*psu.Config)) string {
+		return strings.Join(client(t, srv, func(c *psu.Config) {
 			c.Now, c.Pin = func() time.Time { return now }, &pin
 			change(c)
 		}).Warnings(), "; ")
 	}
 	const token = "the token expires on 2026-06-30"
 	for name, c := range map[string]struct {
-		change func(*endpoint.Config)
+		change func(*psu.Config)
 		want   string
 	}{
-		"within 90 days":     {func(*endpoint.Config) {}, "the trusted certificate expires on 2026-07-31; " + token},
-		"not within 30 days": {func(c *endpoint.Config) { c.WarnDays = 30 }, token},
-		"past":               {func(c *endpoint.Config) { c.Now = func() time.Time { return now.AddDate(1, 0, 0) } }, "the trusted certificate expired on 2026-07-31; the token expired on 2026-06-30"},
-		"not verified":       {func(c *endpoint.Config) { c.Verify = false }, "the server's certificate is not verified: a machine in between can read the token; " + token},
-		"plain HTTP":         {func(c *endpoint.Config) { c.HTTPS = false }, "plain HTTP: the token travels in clear; " + token},
-		"no token":           {func(c *endpoint.Config) { c.Token, c.WarnDays = nil, 1 }, "no token is sent"},
-		"an opaque token":    {func(c *endpoint.Config) { c.Token, c.WarnDays = func() (string, error) { return "abc", nil }, 1 }, ""},
+		"within 90 days":     {func(*psu.Config) {}, "the trusted certificate expires on 2026-07-31; " + token},
+		"not within 30 days": {func(c *psu.Config) { c.WarnDays = 30 }, token},
+		"past":               {func(c *psu.Config) { c.Now = func() time.Time { return now.AddDate(1, 0, 0) } }, "the trusted certificate expired on 2026-07-31; the token expired on 2026-06-30"},
+		"not verified":       {func(c *psu.Config) { c.Verify = false }, "the server's certificate is not verified: a machine in between can read the token; " + token},
+		"plain HTTP":         {func(c *psu.Config) { c.HTTPS = false }, "plain HTTP: the token travels in clear; " + token},
+		"no token":           {func(c *psu.Config) { c.Token, c.WarnDays = nil, 1 }, "no token is sent"},
+		"an opaque token":    {func(c *psu.Config) { c.Token, c.WarnDays = func() (string, error) { return "abc", nil }, 1 }, ""},
 	} {
 		if have := warnings(c.change); have != c.want {
 			t.Errorf("%s:\n%s\nwant\n%s", name, have, c.want)
@@ -272,8 +273,8 @@ func TestACertificateWithoutAnEndNeverEnds(t *testing.T) {
 		if !pin.NotAfter.IsZero() != want || want && !pin.NotAfter.Equal(end) {
 			t.Errorf("a certificate until %s ends %s", end, pin.NotAfter)
 		}
-		trusting := client(t, srv, func(c *endpoint.Config) { c.Pin = &pin })
-		complete(t, trusting.Scopes(t.Context(), false))
+		trusting := client(t, srv, func(c *psu.Config) { c.Pin = &pin })
+		complete(t, trusting)
 		if have := strings.Join(trusting.Warnings(), "; "); have != "" {
 			t.Errorf("a certificate until %s: %s", end, have)
 		}
@@ -287,11 +288,11 @@ func TestTheEndOfAnUnpinnedCertificateIsSeenAtTheConnection(t *testing.T) {
 	end := time.Now().AddDate(0, 0, 10)
 	srv := secure(t, issue(t, psutest.CertificateConfig{IPs: []net.IP{net.IPv4(127, 0, 0, 1)}, Signer: &authority, NotAfter: end}))
 	pin := fetch(t, secure(t, authority))
-	c := client(t, srv, func(c *endpoint.Config) { c.Pin = &pin })
+	c := client(t, srv, func(c *psu.Config) { c.Pin = &pin })
 	if have := c.Warnings(); len(have) != 0 {
 		t.Errorf("before the connection: %q", have)
 	}
-	complete(t, c.Scopes(t.Context(), false))
+	complete(t, c)
 	if have := c.Warnings(); len(have) != 1 || !strings.Contains(have[0], end.UTC().Format(time.DateOnly)) {
 		t.Errorf("after the connection: %q", have)
 	}

@@ -1,4 +1,4 @@
-package endpoint
+package psu
 
 import (
 	"encoding/base64"
@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 )
 
 // TokenExpiry reads when an app token ends, without verifying it. It is false
@@ -28,6 +30,6 @@ func TokenExpiry(token string) (time.Time, bool) {
 	if *claims.Exp <= 0 || *claims.Exp > math.MaxInt32*128 { // beyond the year 9999
 		return time.Time{}, false
 	}
-	at := end(time.Unix(int64(*claims.Exp), 0).UTC())
+	at := endpoint.End(time.Unix(int64(*claims.Exp), 0).UTC())
 	return at, !at.IsZero()
 }

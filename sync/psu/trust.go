@@ -1,4 +1,4 @@
-package endpoint
+package psu
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/owned"
 )
 
@@ -27,17 +28,17 @@ func (s TrustStore) Trust(ctx context.Context, host string, port int, serverName
 	op := "trust the certificate of " + host
 	want, err := parseFingerprint(fingerprint)
 	if err != nil {
-		return Certificate{}, &Error{Kind: Invalid, Op: op, Err: err}
+		return Certificate{}, &endpoint.Error{Kind: endpoint.Invalid, Op: op, Err: err}
 	}
 	cert, err := FetchCertificate(ctx, host, port, serverName)
 	if err != nil {
 		return Certificate{}, err
 	}
 	if got := cert.Fingerprint(); got != want {
-		return cert, &Error{Kind: CertificateMismatch, Op: op, Err: fmt.Errorf("%w: it shows %s, expected is %s", errMismatch, got, want)}
+		return cert, &endpoint.Error{Kind: endpoint.CertificateMismatch, Op: op, Err: fmt.Errorf("%w: it shows %s, expected is %s", errMismatch, got, want), Advice: advice(endpoint.CertificateMismatch, nil)}
 	}
 	if err := cert.current(time.Now()); err != nil {
-		return cert, &Error{Kind: CertificateExpired, Op: op, Err: err}
+		return cert, &endpoint.Error{Kind: endpoint.CertificateExpired, Op: op, Err: err, Advice: advice(endpoint.CertificateExpired, nil)}
 	}
 	return cert, s.Put(host, cert)
 }

@@ -19,8 +19,8 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page/pagetest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 )
 
 const withURL = "status: {listen: \"127.0.0.1:8067\", url: \"https://dhcp-sync.example.org/mirror\"}"
@@ -272,13 +272,13 @@ func TestServe(t *testing.T) {
 	}
 }
 
-func selfSigned(t *testing.T, end time.Time) endpoint.Certificate {
+func selfSigned(t *testing.T, end time.Time) psu.Certificate {
 	t.Helper()
 	made, err := psutest.NewCertificate(psutest.CertificateConfig{Names: []string{"localhost"}, NotAfter: end})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert, err := endpoint.ParseCertificate(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]}))
+	cert, err := psu.ParseCertificate(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]}))
 	if err != nil {
 		t.Fatal(err)
 	}

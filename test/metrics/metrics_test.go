@@ -32,10 +32,10 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/status"
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/relay"
 )
@@ -250,7 +250,7 @@ func startMirror(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert, err := endpoint.ParseCertificate(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]}))
+	cert, err := psu.ParseCertificate(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]}))
 	if err != nil {
 		t.Fatal(err)
 	}
