@@ -76,11 +76,32 @@ func (s *site) ofSnapshot() (snapshot *ipam.Snapshot, statics map[prefixKey]int,
 	return snapshot, s.cache.statics, s.cache.doubles
 }
 
-// turns lets packets have the processor between parts of a long pass (WEB-6).
-type turns struct{ n int }
+// turns lets packets have the processor, where there is only one, between parts of a long
+// pass that holds no lock (WEB-6). To yield would not do: the runtime looks for packets
+// only where nothing else can run. A rest takes a millisecond however short it is, since
+// the runtime waits for the system in whole ones; so what decides when the next one is due
+// is the time that was worked, not the number of rows.
+type turns struct {
+	n     int
+	began time.Time // of the work since the last rest
+}
+
+const (
+	// atWork is how long a packet waits for a pass at most, about.
+	atWork = 500 * time.Microsecond
+	// betweenLooks is how many rows are passed between two looks at the clock.
+	betweenLooks = 256
+)
 
 func (t *turns) next() {
-	if t.n++; t.n%1024 == 0 {
+	if t.n++; t.n%betweenLooks != 1 {
+		return
+	}
+	if !t.began.IsZero() {
+		if time.Since(t.began) < atWork {
+			return
+		}
 		time.Sleep(100 * time.Microsecond)
 	}
+	t.began = time.Now()
 }

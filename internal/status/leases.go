@@ -40,6 +40,7 @@ func newLease(l *lease.Lease, now time.Time) leaseView {
 // wanted is what a search looks for.
 type wanted struct {
 	text   []byte       // lower case; empty: everything
+	inAddr bool         // text may be part of an IPv4 address
 	digits []byte       // as part of a client; empty: it is none
 	subnet netip.Prefix // invalid: the query is no network
 	prefix netip.Prefix // invalid: any
@@ -52,7 +53,7 @@ func newWanted(q url.Values) (w wanted, err error) {
 	if len(text) > page.LongestQuery || !utf8.ValidString(text) {
 		return w, errors.New("q: want text of at most 200 bytes")
 	}
-	w.text = []byte(text)
+	w.text, w.inAddr = []byte(text), strings.Trim(text, "0123456789.") == ""
 	if p, err := netip.ParsePrefix(text); err == nil {
 		w.subnet = p.Masked()
 	}
@@ -107,7 +108,10 @@ func (f *finder) rank(l *lease.Lease) int {
 	case len(f.text) == 0:
 		return 1
 	}
-	fit := fits(l.Addr.AppendTo(f.buf[:0]), f.text)
+	fit := 0
+	if f.inAddr || !l.Addr.Is4() {
+		fit = fits(l.Addr.AppendTo(f.buf[:0]), f.text)
+	}
 	if fit == 0 && l.Hostname != "" {
 		fit = fits(lower(f.buf[:0], l.Hostname), f.text)
 	}
@@ -127,20 +131,18 @@ func fits(text, want []byte) int {
 	return 0
 }
 
+// lower appends s in lower case.
 func lower(to []byte, s string) []byte {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
+	text := append(to, s...)
+	for i, c := range text[len(to):] {
+		if c >= utf8.RuneSelf {
 			return append(to, strings.ToLower(s)...)
 		}
-	}
-	for i := range len(s) {
-		c := s[i]
 		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
+			text[len(to)+i] = c + 'a' - 'A'
 		}
-		to = append(to, c)
 	}
-	return to
+	return text
 }
 
 // find returns the leases that match, what was meant first, then by address.

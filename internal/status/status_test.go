@@ -295,6 +295,54 @@ func manyLeases(n int) (list []lease.Lease) {
 	return list
 }
 
+// A search finds what a plain comparison of texts finds, in the order of addresses with
+// what was meant first.
+func TestASearchFindsWhatContainsTheText(t *testing.T) {
+	list := manyLeases(3000)
+	list[7].Hostname, list[8].Hostname, list[9].Hostname, list[10].Hostname = "", "10.20.0.9", "\u00c4RGER-9", "\u212aELVIN"
+	list[11].Addr, list[12].Hardware = netip.MustParseAddr("2001:db8::abcd"), "52:54:00:12:34:56"
+	for _, q := range []string{"10.20", ".0.9", "10.20.0.9", "abcd", "db8::", "pc-29", "PC-2999.corp.example", "\u00e4rger", "kelvin", "3c:52:82", "c3:4", "5254.0012.3456", "9", "no such"} {
+		want, err := newWanted(url.Values{"q": {q}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var exact, part []*lease.Lease
+		for i := range list {
+			l := &list[i]
+			switch is, has := plainly(l, &want); {
+			case is:
+				exact = append(exact, l)
+			case has:
+				part = append(part, l)
+			}
+		}
+		if got := find(list, want, time.Now()); !slices.Equal(got, append(exact, part...)) {
+			t.Errorf("%q: %d leases, want %d", q, len(got), len(exact)+len(part))
+		}
+	}
+}
+
+// plainly reports whether a lease is what is wanted, and whether it contains it. The first
+// of address, name and client that fits counts.
+func plainly(l *lease.Lease, w *wanted) (is, has bool) {
+	for _, group := range []struct {
+		texts []string
+		want  []byte
+	}{
+		{[]string{l.Addr.String()}, w.text}, {[]string{strings.ToLower(l.Hostname)}, w.text}, {[]string{string(digits(nil, string(l.Client))), string(digits(nil, string(l.Hardware)))}, w.digits},
+	} {
+		for _, text := range group.texts {
+			if len(group.want) > 0 {
+				is, has = is || text == string(group.want), has || strings.Contains(text, string(group.want))
+			}
+		}
+		if has {
+			return is, has
+		}
+	}
+	return false, false
+}
+
 // BenchmarkSearch is one search among 50 000 leases, for a name, a MAC, and something
 // that no lease has.
 func BenchmarkSearch(b *testing.B) {
