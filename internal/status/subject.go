@@ -15,6 +15,65 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page"
 )
 
+// subject is a kind of thing of which everything that is known has a page, and is there
+// for programs.
+type subject struct {
+	name    string // of its template, and of its value in the path of the page
+	what    string // a path has to name
+	example string // of a path for programs
+	// facts are those of the thing that text names, with the frame of its page; false: it
+	// names none.
+	facts func(s *site, text string) (any, bool)
+}
+
+func addresses() subject {
+	return subject{"address", "an IP address", "/api/ip/10.8.4.33.json", (*site).addressFacts}
+}
+
+func clients() subject {
+	return subject{"client", "a MAC address or a client identifier", "/api/client/52:54:00:12:34:56.json", (*site).clientFacts}
+}
+
+func (s *site) subjectPage(k subject) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		facts, ok := k.facts(s, r.PathValue(k.name))
+		if !ok {
+			s.Fail(w, r, http.StatusBadRequest, "This is not "+k.what+".")
+			return
+		}
+		s.Render(w, http.StatusOK, k.name, facts)
+	}
+}
+
+func (s *site) subjectJSON(k subject) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		text, isFile := strings.CutSuffix(r.PathValue("file"), ".json")
+		facts, ok := k.facts(s, text)
+		if !ok || !isFile {
+			s.Refuse(w, "want "+k.what+", such as "+k.example)
+			return
+		}
+		s.JSON(w, http.StatusOK, facts)
+	}
+}
+
+// known is what is known of an address as well as of a client.
+type known struct {
+	page.Frame `json:"-"`
+
+	Made     time.Time     `json:"made"`
+	Objects  []object      `json:"objects"`  // in NetBox, that it is or belongs to
+	Messages []messageView `json:"messages"` // the last ones about it
+	Explain  string        `json:"explain,omitempty"`
+}
+
+// newKnown begins the page of a thing.
+func (s *site) newKnown(title string, about filter) known {
+	k := known{Frame: s.Frame(title, "../"), Objects: []object{}, Messages: s.feed.last(about, messagesAbout)}
+	k.Query, k.Made = title, k.Now.UTC()
+	return k
+}
+
 // object is something in NetBox.
 type object struct {
 	Kind   string `json:"kind"`
@@ -25,22 +84,24 @@ type object struct {
 
 // addressFacts is everything that is known of one address.
 type addressFacts struct {
-	Address  netip.Addr    `json:"address"`
-	Made     time.Time     `json:"made"`
-	Lease    *leaseView    `json:"lease"` // null: none
-	For      string        `json:"for"`   // who it is for, in words
-	Network  string        `json:"network,omitempty"`
-	Objects  []object      `json:"objects"`  // in NetBox, that it is or belongs to
-	Messages []messageView `json:"messages"` // the last ones about it
-	Explain  string        `json:"explain,omitempty"`
-	NetBox   string        `json:"netbox,omitempty"`
+	Address netip.Addr `json:"address"`
+	Lease   *leaseView `json:"lease"` // null: none
+	For     string     `json:"for"`   // who it is for, in words
+	Network string     `json:"network,omitempty"`
+	NetBox  string     `json:"netbox,omitempty"`
+	Keeps   bool       `json:"-"` // there is a history
+
+	known
 }
 
-func (s *site) addressFacts(addr netip.Addr) addressFacts {
-	now := s.Now()
-	f := addressFacts{Address: addr, Made: now.UTC(), Objects: []object{}, Messages: s.feed.last(filter{addr: addr}, messagesAbout), NetBox: s.inNetBox("/ipam/ip-addresses/?q=" + addr.String())}
+func (s *site) addressFacts(text string) (any, bool) {
+	addr, ok := parseAddr(text)
+	if !ok {
+		return nil, false
+	}
+	f := &addressFacts{known: s.newKnown(addr.String(), filter{addr: addr}), Address: addr, NetBox: s.inNetBox("/ipam/ip-addresses/?q=" + addr.String()), Keeps: instance.HistoryFolder(s.Instance.Settings) != ""}
 	if l, ok := s.leaseOf(addr); ok {
-		v := newLease(&l, now)
+		v := newLease(&l, f.Now)
 		f.Lease = &v
 		f.Explain = question{client: string(l.Shown()), message: "init-reboot", request: addr, relay: relayOf(f.Messages), iface: interfaceOf(f.Messages)}.query()
 	}
@@ -50,16 +111,16 @@ func (s *site) addressFacts(addr netip.Addr) addressFacts {
 	}
 	snapshot := s.Instance.Snapshot()
 	if snapshot == nil {
-		return f
+		return f, true
 	}
 	if n, err := snapshot.Subnet(addr); err == nil {
 		f.Network = n.Prefix.Prefix.String()
 		f.Objects = append(f.Objects, object{Kind: "prefix", Name: f.Network, Text: n.Status, NetBox: s.inNetBox(fmt.Sprintf("/ipam/prefixes/%d/", n.ID))})
 	}
 	for _, a := range addressesIn(snapshot, addr) {
-		s.tellAddress(&f, snapshot, a)
+		s.tellAddress(f, snapshot, a)
 	}
-	return f
+	return f, true
 }
 
 // leaseOf is the lease of an address, by the copy that pages show.
@@ -116,46 +177,22 @@ func (s *site) tellAddress(f *addressFacts, snapshot *ipam.Snapshot, a *ipam.Add
 	}
 }
 
-func (s *site) addressPage(w http.ResponseWriter, r *http.Request) {
-	addr, ok := parseAddr(r.PathValue("address"))
-	if !ok {
-		s.Fail(w, r, http.StatusBadRequest, "This is no address.")
-		return
-	}
-	shown := struct {
-		page.Frame
-		addressFacts
-		Keeps bool // there is a history
-	}{s.Frame(addr.String(), "../"), s.addressFacts(addr), instance.HistoryFolder(s.Instance.Settings) != ""}
-	shown.Query = addr.String()
-	s.Render(w, http.StatusOK, "address", shown)
-}
-
-func (s *site) addressJSON(w http.ResponseWriter, r *http.Request) {
-	text, ok := strings.CutSuffix(r.PathValue("file"), ".json")
-	addr, isAddr := parseAddr(text)
-	if !ok || !isAddr {
-		s.Refuse(w, "want an address, such as /api/ip/10.8.4.33.json")
-		return
-	}
-	s.JSON(w, http.StatusOK, s.addressFacts(addr))
-}
-
 // clientFacts is everything that is known of one client.
 type clientFacts struct {
 	Client   lease.ClientID     `json:"client"`
-	Made     time.Time          `json:"made"`
 	Leases   []leaseView        `json:"leases"`
-	Objects  []object           `json:"objects"`  // in NetBox, that it is
 	Unserved *instance.Unserved `json:"unserved"` // null: it was served, or not heard
-	Messages []messageView      `json:"messages"` // the last ones of it
-	Explain  string             `json:"explain,omitempty"`
+
+	known
 }
 
-func (s *site) clientFacts(id lease.ClientID) clientFacts {
-	now := s.Now()
-	f := clientFacts{Client: id, Made: now.UTC(), Leases: []leaseView{}, Objects: []object{}, Messages: s.feed.last(filter{client: id}, messagesAbout)}
-	list := s.leaseList()
+func (s *site) clientFacts(text string) (any, bool) {
+	id, ok := clientOf(text)
+	if !ok {
+		return nil, false
+	}
+	f := &clientFacts{known: s.newKnown(string(id), filter{client: id}), Client: id, Leases: []leaseView{}}
+	now, list := f.Now, s.leaseList()
 	for i := range list {
 		if l := &list[i]; l.Client == id || l.Hardware == id {
 			f.Leases = append(f.Leases, newLease(l, now))
@@ -167,10 +204,10 @@ func (s *site) clientFacts(id lease.ClientID) clientFacts {
 		}
 	}
 	f.Explain = question{client: string(id), message: "discover", relay: relayOf(f.Messages), iface: interfaceOf(f.Messages)}.query()
-	mac, ok := macOf(id)
+	mac, isMAC := macOf(id)
 	snapshot := s.Instance.Snapshot()
-	if !ok || snapshot == nil {
-		return f
+	if !isMAC || snapshot == nil {
+		return f, true
 	}
 	for _, port := range snapshot.InterfacesWithMAC(mac) {
 		if m := snapshot.Machine(port.Machine); m != nil {
@@ -183,29 +220,5 @@ func (s *site) clientFacts(id lease.ClientID) clientFacts {
 	for _, a := range snapshot.ReservedFor(mac) {
 		f.Objects = append(f.Objects, object{Kind: "IP address", Name: a.Address.String(), Text: "reserved for it", NetBox: s.inNetBox(fmt.Sprintf("/ipam/ip-addresses/%d/", a.ID))})
 	}
-	return f
-}
-
-func (s *site) clientPage(w http.ResponseWriter, r *http.Request) {
-	id, ok := clientOf(r.PathValue("client"))
-	if !ok {
-		s.Fail(w, r, http.StatusBadRequest, "This is no MAC address and no client identifier.")
-		return
-	}
-	shown := struct {
-		page.Frame
-		clientFacts
-	}{s.Frame(string(id), "../"), s.clientFacts(id)}
-	shown.Query = string(id)
-	s.Render(w, http.StatusOK, "client", shown)
-}
-
-func (s *site) clientJSON(w http.ResponseWriter, r *http.Request) {
-	text, ok := strings.CutSuffix(r.PathValue("file"), ".json")
-	id, isClient := clientOf(text)
-	if !ok || !isClient {
-		s.Refuse(w, "want a client, such as /api/client/52:54:00:12:34:56.json")
-		return
-	}
-	s.JSON(w, http.StatusOK, s.clientFacts(id))
+	return f, true
 }
