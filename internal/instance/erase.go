@@ -113,7 +113,8 @@ func Unreached(s settings.NetBox) (list []string) {
 	list = append(list,
 		"log files, and what other machines have of them",
 		"NetBox: its change log, journal entries, and its record of a lease until the next write",
-		"backups of any of this, and tables that were printed or saved")
+		"backups of any of this, and tables that were printed or saved",
+		"what a running server has in memory: the last messages of its status page, and clients that were not served within the hour")
 	if len(s.Events.Webhooks) > 0 {
 		list = append(list, "events that were delivered to webhooks")
 	}

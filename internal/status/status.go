@@ -1,7 +1,7 @@
 // Package status is the status page of the server: pages for people, the same facts as
 // JSON, and what is decided about messages as it happens. Everything it tells comes from
-// memory. It must not change anything, ask NetBox anything, hold a lock of the engine for
-// long, or make a packet wait.
+// memory, but for the history. It must not change anything, ask NetBox anything, hold a
+// lock of the engine for long, or make a packet wait.
 package status
 
 import (
@@ -22,6 +22,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page"
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/who"
 )
 
 //go:embed pages.html
@@ -69,6 +70,7 @@ type site struct {
 	feed       *feed
 	cache      cache
 	explaining chan struct{} // places
+	reading    chan struct{} // the place of the one who asks the history
 	ended      <-chan struct{}
 }
 
@@ -115,7 +117,7 @@ func newSite(ctx context.Context, config Config, listen string) (*site, error) {
 	}
 	s := &site{
 		Site:     page.Site{About: about(), Log: config.Log, Now: config.Now, Templates: templates, Scripts: true},
-		Instance: config.Instance, config: config, explaining: make(chan struct{}, mostExplaining), ended: ctx.Done(),
+		Instance: config.Instance, config: config, explaining: make(chan struct{}, mostExplaining), reading: make(chan struct{}, 1), ended: ctx.Done(),
 	}
 	status := &config.Instance.Settings.Status
 	s.LetIn(status, "coredhcp_netbox", listen)
@@ -129,7 +131,7 @@ func newSite(ctx context.Context, config Config, listen string) (*site, error) {
 // functions are what the templates use besides those of all pages.
 func functions() template.FuncMap {
 	return template.FuncMap{
-		"client": clientPath, "bar": newBar,
+		"client": clientPath, "bar": newBar, "names": who.Names, "kind": who.Kind, "where": who.Where,
 		"query":    func(encoded string) template.URL { return template.URL(encoded) }, //nolint:gosec // G203: made by url.Values
 		"figure64": func(n uint64) string { return page.Figure(int(min(n, math.MaxInt32))) },
 		"keys":     func() []string { return []string{"leased", "offered", "withheld", "quarantined", "free"} },

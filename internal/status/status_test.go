@@ -36,7 +36,7 @@ func TestWhoMaySeeThePage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t, "", c.listen)
-			for _, path := range []string{"/", "/leases", "/api/status.json", "/api/messages.json", "/metrics"} {
+			for _, path := range []string{"/", "/leases", "/ip/10.0.0.10", "/client/52:54:00:00:00:01", "/api/ip/10.0.0.10.json", "/api/status.json", "/api/messages.json", "/metrics"} {
 				if w := l.ask(path); w.Code != c.plain {
 					t.Errorf("%s without a token: %d", path, w.Code)
 				}

@@ -2,6 +2,7 @@ package status
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/history"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/instance"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/ipam"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
@@ -23,7 +25,7 @@ type subject struct {
 	example string // of a path for programs
 	// facts are those of the thing that text names, with the frame of its page; false: it
 	// names none.
-	facts func(s *site, text string) (any, bool)
+	facts func(s *site, ctx context.Context, text string) (any, bool)
 }
 
 func addresses() subject {
@@ -36,7 +38,7 @@ func clients() subject {
 
 func (s *site) subjectPage(k subject) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		facts, ok := k.facts(s, r.PathValue(k.name))
+		facts, ok := k.facts(s, r.Context(), r.PathValue(k.name))
 		if !ok {
 			s.Fail(w, r, http.StatusBadRequest, "This is not "+k.what+".")
 			return
@@ -48,7 +50,7 @@ func (s *site) subjectPage(k subject) http.HandlerFunc {
 func (s *site) subjectJSON(k subject) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		text, isFile := strings.CutSuffix(r.PathValue("file"), ".json")
-		facts, ok := k.facts(s, text)
+		facts, ok := k.facts(s, r.Context(), text)
 		if !ok || !isFile {
 			s.Refuse(w, "want "+k.what+", such as "+k.example)
 			return
@@ -64,12 +66,13 @@ type known struct {
 	Made     time.Time     `json:"made"`
 	Objects  []object      `json:"objects"`  // in NetBox, that it is or belongs to
 	Messages []messageView `json:"messages"` // the last ones about it
+	History  past          `json:"history"`
 	Explain  string        `json:"explain,omitempty"`
 }
 
-// newKnown begins the page of a thing.
-func (s *site) newKnown(title string, about filter) known {
-	k := known{Frame: s.Frame(title, "../"), Objects: []object{}, Messages: s.feed.last(about, messagesAbout)}
+// newKnown begins the page of a thing, with what the history and the last messages say.
+func (s *site) newKnown(title string, about filter, past past) known {
+	k := known{Frame: s.Frame(title, "../"), Objects: []object{}, Messages: s.feed.last(about, messagesAbout), History: past}
 	k.Query, k.Made = title, k.Now.UTC()
 	return k
 }
@@ -89,17 +92,17 @@ type addressFacts struct {
 	For     string     `json:"for"`   // who it is for, in words
 	Network string     `json:"network,omitempty"`
 	NetBox  string     `json:"netbox,omitempty"`
-	Keeps   bool       `json:"-"` // there is a history
 
 	known
 }
 
-func (s *site) addressFacts(text string) (any, bool) {
+func (s *site) addressFacts(ctx context.Context, text string) (any, bool) {
 	addr, ok := parseAddr(text)
 	if !ok {
 		return nil, false
 	}
-	f := &addressFacts{known: s.newKnown(addr.String(), filter{addr: addr}), Address: addr, NetBox: s.inNetBox("/ipam/ip-addresses/?q=" + addr.String()), Keeps: instance.HistoryFolder(s.Instance.Settings) != ""}
+	before := s.pastOf(ctx, history.Query{Prefix: netip.PrefixFrom(addr, addr.BitLen())}, "coredhcp-netbox who "+addr.String())
+	f := &addressFacts{known: s.newKnown(addr.String(), filter{addr: addr}, before), Address: addr, NetBox: s.inNetBox("/ipam/ip-addresses/?q=" + addr.String())}
 	if l, ok := s.leaseOf(addr); ok {
 		v := newLease(&l, f.Now)
 		f.Lease = &v
@@ -186,12 +189,13 @@ type clientFacts struct {
 	known
 }
 
-func (s *site) clientFacts(text string) (any, bool) {
+func (s *site) clientFacts(ctx context.Context, text string) (any, bool) {
 	id, ok := clientOf(text)
 	if !ok {
 		return nil, false
 	}
-	f := &clientFacts{known: s.newKnown(string(id), filter{client: id}), Client: id, Leases: []leaseView{}}
+	before := s.pastOf(ctx, history.Query{Client: string(id)}, "coredhcp-netbox who --client "+string(id))
+	f := &clientFacts{known: s.newKnown(string(id), filter{client: id}, before), Client: id, Leases: []leaseView{}}
 	now, list := f.Now, s.leaseList()
 	for i := range list {
 		if l := &list[i]; l.Client == id || l.Hardware == id {

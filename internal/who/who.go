@@ -1,6 +1,6 @@
 // Package who is what the commands who and history erase of both programs share: the
-// questions that people may ask of a history, and how spans are shown to them. It must
-// not know where a history comes from.
+// questions that people may ask of a history, and how spans are shown to them, on the
+// server's page as well. It must not know where a history comes from.
 package who
 
 import (
@@ -168,7 +168,7 @@ func Show(w io.Writer, a history.Answer) error {
 	fmt.Fprintln(t, "ADDRESS\tCLIENT\tNAME\tKIND\tFROM\tLAST HEARD\tUNTIL\tENDED\tWHERE")
 	for i := range a.Spans {
 		s := &a.Spans[i]
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Addr, client(s), names(s), kind(s), stamp(s.Begin), stamp(s.Heard), until(s), ended(s), where(s))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Addr, client(s), Names(s), Kind(s), stamp(s.Begin), stamp(s.Heard), until(s), ended(s), Where(s))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -201,8 +201,8 @@ func client(s *history.Span) string {
 	return printable.Text(s.Client)
 }
 
-// names are the client's own word, and the name in NetBox.
-func names(s *history.Span) string {
+// Names are the client's own word, and the name in NetBox, fit to be shown.
+func Names(s *history.Span) string {
 	switch {
 	case s.Machine == "" && s.Hostname == "":
 		return "-"
@@ -214,7 +214,8 @@ func names(s *history.Span) string {
 	return printable.Text(s.Hostname) + " (" + printable.Text(s.Machine) + ")"
 }
 
-func kind(s *history.Span) string {
+// Kind says whether an address was static, dynamic or given by another server.
+func Kind(s *history.Span) string {
 	switch {
 	case s.Server != "":
 		return "by " + printable.Text(s.Server)
@@ -238,8 +239,8 @@ func ended(s *history.Span) string {
 	return stamp(s.End) + " " + s.How.Words()
 }
 
-// where is the way of the last message that told it.
-func where(s *history.Span) string {
+// Where is the way of the last message that told it, fit to be shown.
+func Where(s *history.Span) string {
 	var parts []string
 	if s.Network.IsValid() {
 		parts = append(parts, s.Network.String())

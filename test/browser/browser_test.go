@@ -286,7 +286,13 @@ func message(t *testing.T, client byte, mods ...dhcpv4.Modifier) *dhcpv4.DHCPv4 
 func TestPagesOfTheServer(t *testing.T) {
 	browser := chromium(t)
 	address, clients := server(t)
-	if _, err := clients.Exchange(message(t, 1, dhcpv4.WithOption(dhcpv4.OptHostName("printer")))); err != nil {
+	offer, err := clients.Exchange(message(t, 1, dhcpv4.WithOption(dhcpv4.OptHostName(hostile))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	leased := offer.YourIPAddr.String()
+	if _, err := clients.Exchange(message(t, 1, dhcpv4.WithOption(dhcpv4.OptHostName(hostile)), dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest),
+		dhcpv4.WithOption(dhcpv4.OptServerIdentifier(offer.ServerIdentifier())), dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(offer.YourIPAddr)))); err != nil {
 		t.Fatal(err)
 	}
 	_, _ = clients.Exchange(message(t, 2, dhcpv4.WithOption(dhcpv4.OptServerIdentifier(net.IPv4(10, 77, 0, 66))), dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest), dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(net.IPv4(10, 77, 0, 101)))))
@@ -294,7 +300,7 @@ func TestPagesOfTheServer(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			p := open(t, browser, s)
 			for _, path := range []string{
-				"", "leases", "leases?q=3C:52:82:00:00:07", "ip/10.0.0.17", "client/3C:52:82:00:00:07", "live", "network", "unserved",
+				"", "leases", "leases?q=3C:52:82:00:00:07", "ip/10.0.0.17", "client/3C:52:82:00:00:07", "ip/" + leased, "client/02:00:00:00:77:01", "live", "network", "unserved",
 				"explain?mac=02:00:00:00:77:01&message=discover&relay=10.77.0.1", "explain", "rules/WEB-1", "login",
 			} {
 				p.shows(address + path)
@@ -322,6 +328,13 @@ func TestPagesOfTheServer(t *testing.T) {
 		title := get(p, chromedp.Title())
 		if text := p.text("main"); title != "10.0.0.17 - coredhcp-netbox" || !strings.Contains(text, "<script>") || strings.Contains(text, "\u202e") {
 			t.Errorf("%q: %s", title, text)
+		}
+	})
+	t.Run("a hostile name in the history is only text", func(t *testing.T) {
+		p := open(t, browser, sizes[0])
+		p.shows(address + "ip/" + leased)
+		if text := p.text(`section[aria-labelledby="past"]`); !strings.Contains(text, "<script>") || !strings.Contains(text, "02:00:00:00:77:01") || strings.Contains(text, "\u202e") {
+			t.Error(text)
 		}
 	})
 	t.Run("a message is followed to its explanation", func(t *testing.T) {
