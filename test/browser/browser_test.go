@@ -191,7 +191,7 @@ func server(t *testing.T) (address string, clients *relay.Agent) {
 	if err := os.Mkdir(filepath.Join(dir, "run"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	dhcp, page := freePort(t, "udp"), freePort(t, "tcp")
+	dhcp, page := integration.FreePort(t), integration.FreePort(t)
 	write(t, filepath.Join(dir, "inventory.yml"), `
 prefixes: [{prefix: 10.0.0.0/16}, {prefix: 10.2.0.0/29}, {prefix: 10.77.0.0/24}]
 ip_ranges: [{start_address: 10.0.0.10/16, end_address: 10.0.255.200/16, tags: [DHCP]}]
@@ -206,7 +206,7 @@ devices:
 	conf := filepath.Join(dir, "config.yml")
 	write(t, conf, fmt.Sprintf(`
 server4:
-  listen: "127.0.0.1:%d"
+  listen: "%s"
   plugins: [{netbox: }, {netbox_gateway: }, {netbox_dns: }, {nak: authoritative}]
 netbox:
   inventory: inventory.yml
@@ -214,7 +214,7 @@ netbox:
   lease: {probe: 0s}
   store: {path: state}
   control: {folder: run}
-  status: {listen: "127.0.0.1:%d"}
+  status: {listen: "%s"}
 `, dhcp, page))
 	fill(t, filepath.Join(dir, "state", "leases"))
 	cmd := exec.Command(integration.Program(t), "serve", "--conf", conf, "--loglevel", "warning")
@@ -226,9 +226,9 @@ netbox:
 		_ = cmd.Process.Signal(os.Interrupt)
 		_ = cmd.Wait()
 	})
-	address = fmt.Sprintf("http://127.0.0.1:%d/", page)
+	address = "http://" + page + "/"
 	await(t, address+"healthz")
-	clients, err := relay.New(fmt.Sprintf("127.0.0.1:%d", dhcp), netip.MustParseAddr("10.77.0.1"))
+	clients, err := relay.New(dhcp, netip.MustParseAddr("10.77.0.1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -393,7 +393,7 @@ func TestPagesOfTheMirror(t *testing.T) {
 	if _, err := m.Sync(t.Context(), mirror.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	m.File.Sync.Status.Listen = fmt.Sprintf("127.0.0.1:%d", freePort(t, "tcp"))
+	m.File.Sync.Status.Listen = integration.FreePort(t)
 	ctx, stop := context.WithCancel(t.Context())
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -427,24 +427,6 @@ func write(t *testing.T, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func freePort(t *testing.T, network string) int {
-	t.Helper()
-	if network == "udp" {
-		c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = c.Close() }()
-		return c.LocalAddr().(*net.UDPAddr).Port
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // await waits until an address answers.

@@ -1,6 +1,6 @@
-// Package integration is what tests of the built server on a real NetBox
-// share: the program, the NetBox as its administrator sees it, and the rights
-// of the server's token. It must not reach into the server under test.
+// Package integration is what tests of the built server share: the program, a
+// port for it, a real NetBox as its administrator sees it, and the rights of the
+// server's token. It must not reach into the server under test.
 package integration
 
 import (
@@ -8,12 +8,15 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -46,6 +49,28 @@ func build(t *testing.T, flags ...string) string {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	return path
+}
+
+// FreePort is an address of loopback whose port nothing uses, by UDP nor TCP. It
+// is below the ports that the kernel gives to whom names none, so that no other
+// test gets it meanwhile.
+func FreePort(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		at := net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(12_000)))
+		udp, err := net.ListenPacket("udp4", at)
+		if err != nil {
+			continue
+		}
+		tcp, err := net.Listen("tcp4", at)
+		_ = udp.Close()
+		if err == nil {
+			_ = tcp.Close()
+			return at
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // LeastPrivilege is the table of the README: what the server's token needs.

@@ -17,7 +17,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -37,6 +36,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/status"
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/integration"
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/relay"
 )
 
@@ -61,27 +61,6 @@ func scrape(t *testing.T, address string) families {
 	return read
 }
 
-// freePort is an address that nothing listens at, below the ports that the kernel
-// gives to whom names none.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		at := net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(12_000)))
-		udp, err := net.ListenPacket("udp4", at)
-		if err != nil {
-			continue
-		}
-		tcp, err := net.Listen("tcp4", at)
-		_ = udp.Close()
-		if err == nil {
-			_ = tcp.Close()
-			return at
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
-}
-
 // server is the built server, at work on loopback.
 type server struct{ dhcp, metrics, tftp, http string }
 
@@ -102,7 +81,7 @@ func startServer(t *testing.T) server {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	s := server{freePort(t), freePort(t), freePort(t), freePort(t)}
+	s := server{integration.FreePort(t), integration.FreePort(t), integration.FreePort(t), integration.FreePort(t)}
 	settings := fmt.Sprintf(`server4:
   listen: %q
   plugins: [{netbox: ""}, {netbox_gateway: ""}, {netbox_dns: ""}, {netbox_pxe: ""}, {nak: authoritative}]
@@ -258,7 +237,7 @@ func startMirror(t *testing.T) string {
 		t.Fatal(err)
 	}
 	m.File.Sync.Servers[0].HTTPS = true
-	m.File.Sync.Status.Listen, m.File.Sync.Status.TokenFile = freePort(t), l.File("page.token", "page-token-0123456789")
+	m.File.Sync.Status.Listen, m.File.Sync.Status.TokenFile = integration.FreePort(t), l.File("page.token", "page-token-0123456789")
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	served := make(chan error, 1)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/integration"
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/relay"
 )
 
@@ -160,7 +161,7 @@ func TestTheOperatorEndsAQuarantine(t *testing.T) {
 // alarms of docs/operations.md ask for verdicts that are counted.
 func TestDecisionsAreCountedByReason(t *testing.T) {
 	conf, addr := lab(t, pool)
-	status := freePort(t)
+	status := integration.FreePort(t)
 	launch(t, nil, binary, "serve", "--conf", conf, "--metrics", status)
 	server, err := net.ResolveUDPAddr("udp4", addr)
 	if err != nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/lease/pebblestore"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/integration"
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/relay"
 )
 
@@ -48,7 +49,7 @@ func BenchmarkStart(b *testing.B) {
 		{"inventory, a range of a million addresses", "inventory: inventory.yml", writeCampusRange},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			addr := freePort(b)
+			addr := integration.FreePort(b)
 			conf := filepath.Join(b.TempDir(), "config.yml")
 			write(b, conf, fmt.Sprintf(campusSettings, addr, c.facts))
 			b.Setenv("NETBOX_TOKEN", limitedToken)

@@ -17,13 +17,14 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/plugins/nak"
 	"github.com/coredhcp-netbox/coredhcp-netbox/plugins/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/plugins/pxe"
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/integration"
 )
 
 // B-17: what a packet leaves is made useless, and yet all clients are answered as
 // before, and the leases are theirs: no plugin of ours keeps anything of a packet.
 func TestPluginsOfOursKeepNothingOfAPacket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.yml")
-	addr := freePort(t)
+	addr := integration.FreePort(t)
 	write(t, path, "netbox: {inventory: inventory.yml, network: {relays: [127.0.0.2]}, lease: {identify: client_id}, pxe: {unknown: site}, store: {path: state}}\n")
 	write(t, filepath.Join(filepath.Dir(path), "inventory.yml"), `prefixes: [{prefix: 10.77.0.0/20}]
 ip_addresses:

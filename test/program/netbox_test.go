@@ -265,7 +265,7 @@ func TestNetBoxStopsToShowWhatClientsLiveOn(t *testing.T) {
 // C-5, T-1, T-2: the token's view is narrowed. Metric and check count what is
 // missing, and the operator's word reaches the server that runs.
 func TestTheOperatorAcceptsWhatNetBoxShows(t *testing.T) {
-	status := freePort(t)
+	status := integration.FreePort(t)
 	o := newOffice(t, "metrics: {listen: \""+status+"\"}")
 	shown := []string{"lab 10.77.0.1/20"}
 	for n := range 2 * leasing {

@@ -8,18 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/integration"
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/relay"
 )
 
@@ -71,7 +70,7 @@ func run(t *testing.T, args ...string) (stdout, stderr string, code int) {
 func lab(t *testing.T, inventory string, plugins ...string) (conf, addr string) {
 	t.Helper()
 	dir := t.TempDir()
-	addr = freePort(t)
+	addr = integration.FreePort(t)
 	conf = filepath.Join(dir, "config.yml")
 	if plugins == nil {
 		plugins = []string{"netbox:", "netbox_gateway:", "netbox_dns:", "netbox_pxe:", "nak: authoritative"}
@@ -88,27 +87,6 @@ func write(t testing.TB, path, content string) {
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// freePort is an address with a port that nothing uses, and below those that the
-// kernel gives to whom names none.
-func freePort(t testing.TB) string {
-	t.Helper()
-	for range 100 {
-		at := net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(12_000)))
-		udp, err := net.ListenPacket("udp4", at)
-		if err != nil {
-			continue
-		}
-		tcp, err := net.Listen("tcp4", at)
-		_ = udp.Close()
-		if err == nil {
-			_ = tcp.Close()
-			return at
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 // serve starts the server and waits until it says that it serves.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/receive"
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/integration"
 )
 
 // set adds lines to the section netbox of a lab's settings.
@@ -76,7 +77,7 @@ func TestATakenPortIsTroubleOfThisMachine(t *testing.T) {
 // B-8: --metrics goes before netbox.metrics.listen.
 func TestTheFlagForMetricsGoesBeforeTheSetting(t *testing.T) {
 	conf, _ := lab(t, pool)
-	setting, flag := freePort(t), freePort(t)
+	setting, flag := integration.FreePort(t), integration.FreePort(t)
 	set(t, conf, `metrics: {listen: "`+setting+`"}`)
 	s := launch(t, nil, binary, "serve", "--conf", conf, "--metrics", flag)
 	for _, page := range []string{"/metrics", "/healthz", "/readyz"} {
@@ -175,7 +176,7 @@ func TestANetBoxInClearIsWarnedOfAtEachStart(t *testing.T) {
 		"localhost": 0,
 	} {
 		conf, _ := lab(t, pool)
-		_, port, err := net.SplitHostPort(freePort(t))
+		_, port, err := net.SplitHostPort(integration.FreePort(t))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/integration"
 )
 
 // REC-4: SIGHUP reloads and never ends the process; the service manager is told
@@ -74,7 +76,7 @@ func TestTheWatchdogIsFedWhateverNetBoxAndTheDiskDo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, conf, strings.Replace(string(text), "inventory: inventory.yml", "url: https://"+freePort(t), 1))
+	write(t, conf, strings.Replace(string(text), "inventory: inventory.yml", "url: https://"+integration.FreePort(t), 1))
 	write(t, filepath.Join(filepath.Dir(conf), "state"), "a file where the folder should be")
 	dir := t.TempDir()
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})

@@ -21,6 +21,7 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/plugins/nak"
 	"github.com/coredhcp-netbox/coredhcp-netbox/plugins/netbox"
 	"github.com/coredhcp-netbox/coredhcp-netbox/plugins/pxe"
+	"github.com/coredhcp-netbox/coredhcp-netbox/test/integration"
 	"github.com/coredhcp-netbox/coredhcp-netbox/test/relay"
 )
 
@@ -65,7 +66,7 @@ func TestTwoServersInOneProcessWithSettingsOfTheirOwn(t *testing.T) {
 func serveHere(t *testing.T, block, dns, refuse string) *relay.Agent {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "config.yml")
-	addr := freePort(t)
+	addr := integration.FreePort(t)
 	text := `server4:
   listen: "` + addr + `"
   plugins:
