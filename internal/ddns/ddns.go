@@ -103,10 +103,10 @@ func New(config Config) *Service {
 	return s
 }
 
-// SetSnapshot says what NetBox calls its machines. Before the first call nothing is
+// SetSnapshot says what NetBox calls its machines and addresses. Before the first call nothing is
 // registered.
 func (s *Service) SetSnapshot(snapshot *ipam.Snapshot) {
-	names := NamesOf(snapshot.Objects().Machines)
+	names := NamesOf(snapshot.Objects())
 	s.snapshot.Store(snapshot)
 	s.names.Store(&names)
 }

@@ -64,33 +64,58 @@ func isLabel(label string) bool {
 // forbidden are names that hosts of a network are looked for by, whoever has them.
 func forbidden() []string { return []string{"wpad", "isatap", "localhost"} }
 
-// Names are the labels that NetBox's names of machines make.
+// Names are the labels that NetBox has, and whose they are.
 type Names map[string]owner
 
-// owner is whose name a label is.
+// owner is whose name a label is: that of a machine, or of whoever has an address.
 type owner struct {
 	machine ipam.MachineID
+	addr    netip.Addr // invalid: a machine's
 	several bool
 }
 
-// NamesOf lists the names of machines.
-func NamesOf(machines map[ipam.MachineID]*ipam.Machine) Names {
-	names := make(Names, len(machines))
-	for id, m := range machines {
-		label, ok := Label(m.Name)
-		if !ok {
+// NamesOf lists the names of machines, and those that only the field dns_name of an
+// address has: they belong to the machine that the address is assigned to, else to whoever
+// has it. The mirror of Windows servers writes there what clients call themselves, so
+// names of its addresses do not count (DNS-6).
+func NamesOf(o *ipam.Objects) Names {
+	names := make(Names, len(o.Machines))
+	for id, m := range o.Machines {
+		names.add(m.Name, owner{machine: id})
+	}
+	others := make(Names)
+	for _, a := range o.Addresses {
+		if a.DNSName == "" || a.Managed {
 			continue
 		}
-		have, known := names[label]
-		names[label] = owner{machine: id, several: have.several || known && have.machine != id}
+		who := owner{addr: a.Address.Addr()}
+		if port := o.Interfaces[a.Interface]; port != nil {
+			who = owner{machine: port.Machine}
+		}
+		others.add(a.DNSName, who)
+	}
+	for label, who := range others {
+		if _, known := names[label]; !known {
+			names[label] = who
+		}
 	}
 	return names
 }
 
-// anothers reports whether NetBox has the label for another machine than the given one.
-func (n Names) anothers(label string, machine ipam.MachineID) bool {
+func (n Names) add(name string, who owner) {
+	label, ok := Label(name)
+	if !ok {
+		return
+	}
+	have, known := n[label]
+	who.several = have.several || known && (have.machine != who.machine || have.addr != who.addr)
+	n[label] = who
+}
+
+// anothers reports whether NetBox has the label for another than the client.
+func (n Names) anothers(label string, c *Client) bool {
 	o, known := n[label]
-	return known && (o.several || o.machine != machine)
+	return known && (o.several || o.machine != c.Machine && !o.addr.IsValid() || o.addr.IsValid() && o.addr != c.Addr)
 }
 
 // choose returns the first name that the sources give and that the client may have;
@@ -108,7 +133,7 @@ func (p *Policy) choose(names Names, c Client) string {
 		case FromTemplate:
 			label, ok = Label(fill(p.Template, c.Addr))
 		}
-		if ok && !slices.Contains(forbidden(), label) && !slices.Contains(p.Forbidden, label) && !names.anothers(label, c.Machine) {
+		if ok && !slices.Contains(forbidden(), label) && !slices.Contains(p.Forbidden, label) && !names.anothers(label, &c) {
 			return label
 		}
 	}

@@ -41,9 +41,31 @@ func policyOf(t testing.TB, change func(*Policy)) *Policy {
 
 func device(id int64) ipam.MachineID { return ipam.MachineID{Kind: ipam.Device, ID: id} }
 
+func portOf(machine int64) ipam.InterfaceID {
+	return ipam.InterfaceID{Kind: ipam.Device, ID: 100 + machine}
+}
+
+// named are addresses with a dns_name.
+func named() map[int64]*ipam.Address {
+	list := make(map[int64]*ipam.Address)
+	for i, a := range []ipam.Address{
+		{Address: netip.MustParsePrefix("10.0.0.25/24"), DNSName: "mail.corp.example"},
+		{Address: netip.MustParsePrefix("10.0.0.26/24"), DNSName: "dhcp-10-0-0-26.corp.example"},
+		{Address: netip.MustParsePrefix("10.0.0.27/24"), DNSName: "sql.corp.example", Interface: portOf(2)},
+		{Address: netip.MustParsePrefix("10.0.0.28/24"), DNSName: "pair.corp.example"},
+		{Address: netip.MustParsePrefix("10.0.0.29/24"), DNSName: "pair.lab.example"},
+		{Address: netip.MustParsePrefix("10.0.0.30/24"), DNSName: "web1.elsewhere.example"},
+		{Address: netip.MustParsePrefix("10.0.0.31/24"), DNSName: "laptop.corp.example", Managed: true},
+		{Address: netip.MustParsePrefix("10.0.0.32/24"), DNSName: "*.corp.example"},
+	} {
+		list[int64(i+1)] = &a
+	}
+	return list
+}
+
 // DNS-1, DNS-4 and DNS-6: which name a client gets in which zone.
 func TestWhichNameAClientGets(t *testing.T) {
-	names := NamesOf(machines())
+	names := NamesOf(&ipam.Objects{Machines: machines(), Addresses: named(), Interfaces: map[ipam.InterfaceID]*ipam.Interface{portOf(2): {ID: portOf(2), Machine: device(2)}}})
 	at := netip.MustParseAddr
 	for title, test := range map[string]struct {
 		client Client
@@ -63,6 +85,14 @@ func TestWhichNameAClientGets(t *testing.T) {
 		"never isatap":                                     {Client{Addr: at("10.0.0.7"), Hostname: "isatap"}, nil, "dhcp-10-0-0-7.corp.example."},
 		"never localhost, not even by NetBox":              {Client{Addr: at("10.0.0.7"), MachineName: "localhost"}, nil, "dhcp-10-0-0-7.corp.example."},
 		"never a listed one":                               {Client{Addr: at("10.0.0.7"), Hostname: "www"}, nil, "dhcp-10-0-0-7.corp.example."},
+		"never a name that only an address has":            {Client{Addr: at("10.0.0.7"), Hostname: "Mail.corp.example"}, nil, "dhcp-10-0-0-7.corp.example."},
+		"but for the client at the address":                {Client{Addr: at("10.0.0.25"), Hostname: "mail"}, nil, "mail.corp.example."},
+		"also where it is the template's":                  {Client{Addr: at("10.0.0.26"), Hostname: "17"}, nil, "dhcp-10-0-0-26.corp.example."},
+		"never one of an address of another machine":       {Client{Addr: at("10.0.0.7"), Machine: device(1), Hostname: "sql"}, nil, "dhcp-10-0-0-7.corp.example."},
+		"but for the machine, wherever it is":              {Client{Addr: at("10.0.0.7"), Machine: device(2), Hostname: "sql"}, nil, "sql.corp.example."},
+		"never one of two addresses":                       {Client{Addr: at("10.0.0.28"), Hostname: "pair"}, nil, "dhcp-10-0-0-28.corp.example."},
+		"a machine's name stays its own":                   {Client{Addr: at("10.0.0.7"), Machine: device(1), MachineName: "web1"}, nil, "web1.corp.example."},
+		"a name that the mirror wrote is a client's word":  {Client{Addr: at("10.0.0.7"), Hostname: "laptop"}, nil, "laptop.corp.example."},
 		"no source, no name":                               {Client{Addr: at("10.0.0.7"), Hostname: "17"}, func(p *Policy) { p.Sources = p.Sources[:2] }, ""},
 		"static clients only":                              {Client{Addr: at("10.0.0.7"), Hostname: "pc"}, func(p *Policy) { p.Dynamic = false }, ""},
 		"dynamic clients only":                             {Client{Addr: at("10.0.0.7"), Hostname: "pc", Static: true}, func(p *Policy) { p.Static = false }, ""},

@@ -47,6 +47,26 @@ func TestAReservationIsReadFromItsField(t *testing.T) {
 	}
 }
 
+// DNS-6: the DNS name of an address is read, and an edit of it is followed, in all versions.
+func TestTheDNSNameOfAnAddressIsRead(t *testing.T) {
+	for _, v := range netboxtest.Versions() {
+		t.Run("NetBox "+string(v), func(t *testing.T) {
+			t.Parallel()
+			s, seeded := netboxtest.ServeOffice(t, v)
+			w := follow(t, s, s.TokenV1())
+			w.must(t)
+			if a := w.address("10.0.0.100"); a == nil || a.DNSName != "" {
+				t.Fatalf("before the edit: %+v", a)
+			}
+			s.Edit(t, "ipam/ip-addresses", seeded.ID(t, "ipam/ip-addresses", "10.0.0.100/24"), map[string]any{"dns_name": "Mail.corp.example"})
+			w.must(t)
+			if a := w.address("10.0.0.100"); a == nil || a.DNSName != "mail.corp.example" {
+				t.Errorf("after it: %+v", a)
+			}
+		})
+	}
+}
+
 // CL-1, H-1: a field that NetBox does not have is told.
 func TestAFieldOfReservationsThatIsMissingIsTold(t *testing.T) {
 	s, _ := netboxtest.ServeOffice(t, netboxtest.V47)

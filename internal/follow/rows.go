@@ -54,7 +54,7 @@ func columns(table netbox.Table) string {
 	case netbox.Ranges:
 		return "id,start_address,end_address,vrf,status,role,tags,mark_populated,custom_fields"
 	case netbox.Addresses:
-		return "id,address,vrf,status,role,assigned_object_type,assigned_object_id,tags,custom_fields,created,last_updated"
+		return "id,address,vrf,status,role,assigned_object_type,assigned_object_id,dns_name,tags,custom_fields,created,last_updated"
 	case netbox.MACs:
 		return "id,mac_address,assigned_object_type,assigned_object_id,last_updated"
 	case netbox.Interfaces:

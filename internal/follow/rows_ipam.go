@@ -107,6 +107,7 @@ type addressRow struct {
 	Role         netbox.Choice              `json:"role"`
 	AssignedType string                     `json:"assigned_object_type"`
 	AssignedID   int64                      `json:"assigned_object_id"`
+	DNSName      string                     `json:"dns_name"`
 	Tags         []netbox.Ref               `json:"tags"`
 	CustomFields map[string]json.RawMessage `json:"custom_fields"`
 	Created      netbox.Moment              `json:"created"`
@@ -127,7 +128,7 @@ func (r *addressRow) value(d *decoder) (any, error) {
 	d.noteExpiry(r.ID, record, r.CustomFields)
 	return &ipam.Address{
 		ID: r.ID, Address: address, VRF: int64(r.VRF), Status: d.same.Text(string(r.Status)), Role: d.same.Text(string(r.Role)), Tags: d.same.IDs(netbox.IDs(r.Tags)),
-		Interface: AssignedTo(r.AssignedType, r.AssignedID), Managed: managed, Reserved: d.fields.Reservation(r.CustomFields),
+		Interface: AssignedTo(r.AssignedType, r.AssignedID), DNSName: r.DNSName, Managed: managed, Reserved: d.fields.Reservation(r.CustomFields),
 		Made: netbox.FieldText(r.CustomFields, MadeField) != "", Record: record,
 		LastUpdated: r.LastUpdated.Time, Created: r.Created.Time,
 	}, nil

@@ -121,6 +121,7 @@ func (b *builder) address(path string, a address, to ipam.InterfaceID) {
 		Role:      b.same.Text(a.Role),
 		Tags:      b.same.IDs(b.tagIDs(path+".tags", a.Tags)),
 		Interface: to,
+		DNSName:   strings.ToLower(a.DNSName),
 		Record:    b.record(path+".custom_fields", a.CustomFields),
 		Reserved:  b.reservation(path+".custom_fields", a.CustomFields),
 	}
@@ -131,6 +132,9 @@ func (b *builder) address(path string, a address, to ipam.InterfaceID) {
 		return
 	case several && to != (ipam.InterfaceID{}):
 		b.report.Addf(path+".address", "an interface has single addresses")
+		return
+	case several && object.DNSName != "":
+		b.report.Addf(path+".dns_name", "a name belongs to one address")
 		return
 	case several && object.Record != (ipam.Record{}):
 		b.report.Addf(path+".custom_fields", "a record belongs to one address")

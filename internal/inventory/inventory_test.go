@@ -265,6 +265,7 @@ func TestMistakes(t *testing.T) {
 		"a span of everything":        {"ip_addresses: [{address: 0.0.0.0-255.255.255.255/0}]", "ip_addresses[0].address: want at most 65536 addresses in one entry"},
 		"a span of IPv6":              {"ip_addresses: [{address: '::1-::2/64'}]", `ip_addresses[0].address: want an address with its mask such as 10.0.0.5/24, or several as in 10.0.0.100-10.0.0.199/24, not "::1-::2/64"`},
 		"a span on an interface":      {"devices: [{name: d, interfaces: [{name: e, ip_addresses: [{address: 10.0.0.1-10.0.0.2/24}]}]}]", "devices[0].interfaces[0].ip_addresses[0].address: an interface has single addresses"},
+		"a name on a span":            {"ip_addresses: [{address: 10.0.0.1-10.0.0.2/24, dns_name: mail.example.org}]", "ip_addresses[0].dns_name: a name belongs to one address"},
 		"a reservation on a span":     {"ip_addresses: [{address: 10.0.0.1-10.0.0.2/24, custom_fields: {res_mac: '52:54:00:00:00:01'}}]", "ip_addresses[0].custom_fields: a reservation belongs to one address"},
 		"a reservation of no MAC":     {"ip_addresses: [{address: 10.0.0.1/24, custom_fields: {res_mac: x}}]", `ip_addresses[0].custom_fields: field res_mac: want the MAC of one machine such as 52:54:00:00:00:01, not "x"`},
 		"a serial of a VM":            {"virtual_machines: [{name: v, serial: X1234}]", "virtual_machines[0].serial: only devices have serial numbers here"},

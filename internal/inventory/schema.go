@@ -94,6 +94,7 @@ type address struct {
 	VRF          string            `yaml:"vrf"`
 	Status       string            `yaml:"status"` // default: active
 	Role         string            `yaml:"role"`
+	DNSName      string            `yaml:"dns_name"`
 	Tags         []string          `yaml:"tags"`
 	CustomFields map[string]string `yaml:"custom_fields"`
 }

@@ -255,7 +255,7 @@ func (d describer) ipRange(r *Range) (string, row) {
 
 func (d describer) address(a *Address) (string, row) {
 	fields := fieldsOf("mask", strconv.Itoa(a.Address.Bits()), "status", a.Status, "role", a.Role, "tags", d.tags(a.Tags),
-		"assigned", d.port(a.Interface), "managed", truth(a.Managed), "state", stateOf(a.Loss))
+		"assigned", d.port(a.Interface), "dns name", a.DNSName, "managed", truth(a.Managed), "state", stateOf(a.Loss))
 	if a.Reserved != nil {
 		fields = append(fields, fieldsOf("reserved for", fmt.Sprintf("%s %x %s", a.Reserved.MAC, a.Reserved.ClientID, a.Reserved.Trouble))...)
 	}

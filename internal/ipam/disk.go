@@ -53,8 +53,9 @@ type KeptMark struct {
 // the versions before are read as well, since a server must be able to start
 // after an upgrade while NetBox cannot be reached (H-1).
 const (
-	diskHeader        = "coredhcp-netbox tables 6\n"
-	diskHeaderNoEnds  = "coredhcp-netbox tables 5\n" // without the far ends of cables
+	diskHeader        = "coredhcp-netbox tables 7\n"
+	diskHeaderNoNames = "coredhcp-netbox tables 6\n" // without the DNS names of addresses
+	diskHeaderNoEnds  = "coredhcp-netbox tables 5\n" // without the far ends of cables, too
 	diskHeaderNoTags  = "coredhcp-netbox tables 4\n" // without the tags of prefixes and of contexts, what makes ranges pools, reservations and serial numbers, too
 	diskHeaderBefore  = "coredhcp-netbox tables 3\n" // without lost rows, too
 	diskHeaderNoLinks = "coredhcp-netbox tables 2\n" // without bridges, parents and interfaces without MACs, too
@@ -95,7 +96,7 @@ func DecodeDisk(r io.Reader) (Disk, error) {
 	if err != nil {
 		return Disk{}, fmt.Errorf("read disk copy: %w", err)
 	}
-	known := slices.ContainsFunc([]string{diskHeader, diskHeaderNoEnds, diskHeaderNoTags, diskHeaderBefore, diskHeaderNoLinks}, func(h string) bool { return bytes.HasPrefix(all, []byte(h)) })
+	known := slices.ContainsFunc([]string{diskHeader, diskHeaderNoNames, diskHeaderNoEnds, diskHeaderNoTags, diskHeaderBefore, diskHeaderNoLinks}, func(h string) bool { return bytes.HasPrefix(all, []byte(h)) })
 	if len(all) < len(diskHeader)+sha256.Size || !known {
 		return Disk{}, fmt.Errorf("decode disk copy: %w", ErrDiskFormat)
 	}
@@ -116,8 +117,8 @@ func DecodeDisk(r io.Reader) (Disk, error) {
 		return Disk{}, fmt.Errorf("decode disk copy: no objects: %w", ErrDiskFormat)
 	}
 	d.Objects.NoLinks = d.Objects.NoLinks || bytes.HasPrefix(all, []byte(diskHeaderNoLinks))
-	pools := bytes.HasPrefix(all, []byte(diskHeader)) || bytes.HasPrefix(all, []byte(diskHeaderNoEnds))
-	d.Objects.NoPools = d.Objects.NoPools || !pools
+	noPools := slices.ContainsFunc([]string{diskHeaderNoTags, diskHeaderBefore, diskHeaderNoLinks}, func(h string) bool { return bytes.HasPrefix(all, []byte(h)) })
+	d.Objects.NoPools = d.Objects.NoPools || noPools
 	d.Objects.share()
 	return d, nil
 }

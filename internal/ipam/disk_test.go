@@ -23,6 +23,15 @@ var compareAddrs = cmp.Options{
 
 // sampleDisk has a value in every field of every table.
 func sampleDisk() Disk {
+	d := sampleDiskNoNames()
+	for _, a := range d.Objects.Addresses {
+		a.DNSName = "web.example.org"
+	}
+	return d
+}
+
+// sampleDiskNoNames has a value in every field that version 6 knew.
+func sampleDiskNoNames() Disk {
 	d := sampleDiskNoEnds()
 	for _, port := range d.Objects.Interfaces {
 		port.FarEnd = InterfaceID{Kind: Device, ID: 12}
@@ -198,6 +207,7 @@ func TestDiskHeaderNamesTheTypesBelowIt(t *testing.T) {
 		"coredhcp-netbox tables 4\n": "a7f2f186a35979e9",
 		"coredhcp-netbox tables 5\n": "575bc0ec0e897067",
 		"coredhcp-netbox tables 6\n": "171b006937c38a65",
+		"coredhcp-netbox tables 7\n": "e93eba844751df94",
 	}
 	sum := sha256.Sum256([]byte(shapeOf(reflect.TypeFor[Disk](), nil)))
 	if got := hex.EncodeToString(sum[:8]); got != shapes[diskHeader] {
@@ -208,7 +218,8 @@ func TestDiskHeaderNamesTheTypesBelowIt(t *testing.T) {
 // A server starts from the copy that a version before left. The files were
 // written by those versions: the first knows no bridges and parents (H-1, I-7),
 // the second no lost rows (T-1), the third no tags of prefixes and contexts (CTX-1), nothing that makes ranges
-// pools (N-14), and no reservations (CL-1), the fourth no far ends of cables (CL-20).
+// pools (N-14), and no reservations (CL-1), the fourth no far ends of cables (CL-20),
+// the fifth no DNS names of addresses (DNS-6).
 func TestDiskCopiesOfTheVersionsBeforeAreRead(t *testing.T) {
 	for file, linked := range map[string]bool{"testdata/tables-2.snapshot": false, "testdata/tables-3.snapshot": true, "testdata/tables-4.snapshot": true} {
 		got, err := ReadDiskFile(file)
@@ -228,12 +239,14 @@ func TestDiskCopiesOfTheVersionsBeforeAreRead(t *testing.T) {
 			t.Errorf("%s: written again without knowing more: NoVLANs %v, NoLinks %v, NoPools %v, %v", file, again.Objects.NoVLANs, again.Objects.NoLinks, again.Objects.NoPools, err)
 		}
 	}
-	got, err := ReadDiskFile("testdata/tables-5.snapshot")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(sampleDiskNoEnds(), got, compareAddrs); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	for file, want := range map[string]Disk{"testdata/tables-5.snapshot": sampleDiskNoEnds(), "testdata/tables-6.snapshot": sampleDiskNoNames()} {
+		got, err := ReadDiskFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got, compareAddrs); diff != "" {
+			t.Errorf("%s: (-want +got):\n%s", file, diff)
+		}
 	}
 }
 

@@ -149,6 +149,7 @@ type Address struct {
 	Role      string       // empty: none
 	Tags      []int64
 	Interface InterfaceID // zero: unassigned, or assigned to something that is no interface (an FHRP group)
+	DNSName   string      // dns_name, which NetBox keeps in small letters; empty: none
 	// Managed says that the mirror of Windows servers keeps the address
 	// (dhcp_managed).
 	Managed bool
