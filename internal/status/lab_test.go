@@ -55,12 +55,11 @@ type lab struct {
 
 func newLab(t testing.TB, settings, listen string) *lab {
 	t.Helper()
-	o := instancetest.Open(t, settings, inventory)
 	file := filepath.Join(t.TempDir(), "page.token")
 	if err := os.WriteFile(file, []byte(pageToken), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o.Settings.Status.TokenFile, o.Settings.Status.Listen = file, listen
+	o := instancetest.Open(t, fmt.Sprintf("%s\nstatus: {listen: %q, token_file: %q}", settings, listen, file), inventory)
 	log, hook := test.NewNullLogger()
 	config := Config{
 		Instance: o.Instance, Log: log,

@@ -59,9 +59,7 @@ func TestAPageThatAnybodyCouldReadIsNotServed(t *testing.T) {
 	if entry == nil || entry.Message != "the status page is not served" || !strings.Contains(fmt.Sprint(entry.Data["error"]), "netbox.status.certificate_file") {
 		t.Errorf("%+v", entry)
 	}
-	l.Settings.Status.Listen = "192.0.2.1:1" // no address of this machine
-	l.Settings.Status.TokenFile, l.Settings.Status.CertificateFile = "", ""
-	l.Settings.Status.Listen = "unix:/nowhere/at/all"
+	l = newLab(t, "", "unix:/nowhere/at/all")
 	Serve(t.Context(), Config{Instance: l.Instance, Log: l.site.Log, Probes: http.NotFoundHandler()})
 	if entry := l.logs.LastEntry(); !strings.Contains(fmt.Sprint(entry.Data["error"]), "/nowhere/at/all") {
 		t.Errorf("%+v", entry)
