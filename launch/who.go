@@ -177,16 +177,7 @@ func (e erasedShown) print(w io.Writer) error {
 	if h.Running+e.Running > 0 {
 		fmt.Fprintf(w, "stays         %s and %s of the history that run\n", count(e.Running, "lease", "leases"), count(h.Running, "span", "spans"))
 	}
-	fmt.Fprintln(w, "\nBeyond reach:")
-	for _, what := range e.Unreached {
-		fmt.Fprintf(w, "  - %s\n", what)
-	}
-	end := "\nNothing was erased. Run again with --yes to do it."
-	if e.Done {
-		end = "\nErased."
-	}
-	_, err := fmt.Fprintln(w, end)
-	return err
+	return who.ShowEnd(w, e.Unreached, e.Done)
 }
 
 // answerErase erases what a question names, or with do false says what that would be.

@@ -187,6 +187,21 @@ func Show(w io.Writer, a history.Answer) error {
 	return err
 }
 
+// ShowEnd prints how the report of an erasure ends: what is beyond its reach, and whether
+// it was done.
+func ShowEnd(w io.Writer, unreached []string, done bool) error {
+	fmt.Fprintln(w, "\nBeyond reach:")
+	for _, what := range unreached {
+		fmt.Fprintf(w, "  - %s\n", what)
+	}
+	end := "\nNothing was erased. Run again with --yes to do it."
+	if done {
+		end = "\nErased."
+	}
+	_, err := fmt.Fprintln(w, end)
+	return err
+}
+
 func stamp(t time.Time) string {
 	if t.IsZero() {
 		return "-"

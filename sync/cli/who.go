@@ -149,14 +149,5 @@ func (p *program) erase(q history.Query, yes, asJSON bool) error {
 	if erased.Running > 0 {
 		fmt.Fprintf(p.stdout, "stays    %s of leases that servers list\n", printable.Count(erased.Running, "span", "spans"))
 	}
-	fmt.Fprintln(p.stdout, "\nBeyond reach:")
-	for _, what := range unreached() {
-		fmt.Fprintf(p.stdout, "  - %s\n", what)
-	}
-	end := "\nNothing was erased. Run again with --yes to do it."
-	if yes {
-		end = "\nErased."
-	}
-	_, err = fmt.Fprintln(p.stdout, end)
-	return err
+	return who.ShowEnd(p.stdout, unreached(), yes)
 }
