@@ -62,6 +62,7 @@ type Error struct {
 	ID      string // number of Windows, such as "WIN32 5", or a word of the script; empty: not told
 	Err     error  // what the network or the decoder said
 	Cut     bool   // a connection that had worked ended before the answer: another try opens a new one
+	Unsent  bool   // nothing was sent
 	Advice  string // what an operator can do, where the door knows it
 
 	method string
@@ -91,7 +92,7 @@ func (e *Error) Unsure() bool {
 	if e.method == "" || e.method == http.MethodGet {
 		return false
 	}
-	if dialing(e.Err) {
+	if e.unsent() {
 		return false
 	}
 	switch e.Kind {
@@ -103,10 +104,10 @@ func (e *Error) Unsure() bool {
 	return false
 }
 
-// dialing reports whether there was not even a connection.
-func dialing(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "dial"
+// unsent reports whether there was not even a connection, or nothing was sent on it.
+func (e *Error) unsent() bool {
+	op, ok := errors.AsType[*net.OpError](e.Err)
+	return e.Unsent || ok && op.Op == "dial"
 }
 
 // AccessDenied is the number of Windows that says the account may not do this.

@@ -3,6 +3,7 @@ package endpoint
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -35,7 +36,7 @@ func (c *Client) Health(ctx context.Context) (Health, error) {
 	case NotFound, BadToken, NotInstalled, Blank, Garbled, Forbidden, ServerError:
 		return Health{}, c.Scopes(ctx, false).Err
 	case Unreachable:
-		if !dialing(err) { // the server took the connection, and dropped this call
+		if e, ok := errors.AsType[*Error](err); ok && !e.unsent() { // the server took the connection, and dropped this call
 			return Health{}, c.Scopes(ctx, false).Err
 		}
 	}

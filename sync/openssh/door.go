@@ -7,12 +7,29 @@ package openssh
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
+)
+
+const (
+	defaultPort      = 22
+	defaultParallel  = 2
+	defaultKeepAlive = 15 * time.Second
+
+	// skewed is how far the clock of a server may be off before it is told.
+	skewed = time.Minute
 )
 
 // Config says which server to talk to, and as whom.
@@ -40,15 +57,11 @@ type Config struct {
 	Timeout time.Duration
 	// Parallel is how many sessions a server gets; 0 means 2.
 	Parallel int
+	// KeepAlive is how often a connection is asked whether it lives, and how long
+	// it may take to say so; 0 means 15 s.
+	KeepAlive time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-}
-
-// Key is what to log in with: a file, or the keys of the agent.
-type Key struct {
-	File       string // private key in a form that ssh-keygen writes; empty: Agent
-	Passphrase string // file with the passphrase of File; empty: it has none
-	Agent      bool   // the agent of SSH_AUTH_SOCK signs; it is never forwarded
 }
 
 // Jump is a host on the way (ProxyJump of ssh). It is logged in to with the same key.
@@ -59,31 +72,265 @@ type Jump struct {
 
 // Door leads to the endpoint script of one server. It implements endpoint.Door.
 type Door struct {
-	config Config
-	log    logrus.FieldLogger
+	config  Config
+	command string
+	script  string
+	log     logrus.FieldLogger
+
+	opening sync.Mutex // held while a connection is made
+	mu      sync.Mutex // guards what follows; never held while waiting
+	conn    *connection
+	idle    []*session
+	busy    int
+	freed   chan struct{} // closed when a session was given back
+	last    *hello
+	skew    time.Duration // of the server's clock at its greeting
 }
 
 // New checks c and prepares a door. It sends nothing and reads no key.
 func New(c Config, log logrus.FieldLogger) (*Door, error) {
-	return &Door{config: c, log: log}, nil
+	c.fill()
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	return &Door{config: c, command: command(c.Command), script: Script(!c.ReadOnly, false), log: log, freed: make(chan struct{})}, nil
+}
+
+// plainPath is a command that cmd.exe and PowerShell understand without quotes.
+var plainPath = regexp.MustCompile(`^[A-Za-z0-9:\\/._~-]{1,260}$`)
+
+func (c *Config) check() error {
+	foreign := func(host string) bool { return host == "" || strings.ContainsAny(host, "/@?#[] \t\r\n\\") }
+	switch {
+	case foreign(c.Host):
+		return fmt.Errorf("ssh host %.100q: want a host name or an address", c.Host)
+	case c.Jump != nil && foreign(c.Jump.Host):
+		return fmt.Errorf("ssh jump host %.100q: want a host name or an address", c.Jump.Host)
+	case c.Port < 1 || c.Port > 65535 || c.Jump != nil && (c.Jump.Port < 1 || c.Jump.Port > 65535):
+		return errors.New("ssh port: want 1 to 65535")
+	case c.User == "" || c.Jump != nil && c.Jump.User == "":
+		return errors.New("ssh: want a user")
+	case !plainPath.MatchString(c.Command):
+		return fmt.Errorf("ssh command %.100q: want powershell, pwsh, or a path without blanks", c.Command)
+	case (c.Key.File == "") == !c.Key.Agent:
+		return errors.New("ssh: want a key file or the agent, and not both")
+	case c.Timeout < 0, c.Parallel < 0, c.KeepAlive < 0:
+		return errors.New("ssh: a timeout or count is negative")
+	}
+	return nil
+}
+
+func (c *Config) fill() {
+	if c.Port == 0 {
+		c.Port = defaultPort
+	}
+	if c.Jump != nil {
+		jump := *c.Jump
+		if jump.Port == 0 {
+			jump.Port = defaultPort
+		}
+		if jump.User == "" {
+			jump.User = c.User
+		}
+		c.Jump = &jump
+	}
+	if c.Command == "" {
+		c.Command = "powershell"
+	}
+	if c.Timeout == 0 {
+		c.Timeout = endpoint.DefaultTimeout
+	}
+	if c.Parallel == 0 {
+		c.Parallel = defaultParallel
+	}
+	if c.KeepAlive == 0 {
+		c.KeepAlive = defaultKeepAlive
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 }
 
 // URL is where requests go.
-func (d *Door) URL() string { return "" }
+func (d *Door) URL() string {
+	u := url.URL{Scheme: "ssh", User: url.User(d.config.User), Host: joined(d.config.Host, d.config.Port)}
+	return u.String()
+}
 
 // Facts tell of the greeting of the last session; nil: there was none yet.
-func (d *Door) Facts() []string { return nil }
+func (d *Door) Facts() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.last == nil {
+		return nil
+	}
+	return d.last.facts()
+}
 
-// Warnings are what an operator must see in every run.
-func (d *Door) Warnings() []string { return nil }
-
-// Fix says what an operator can do about an error.
-func (d *Door) Fix(*endpoint.Error) string { return "" }
+// Warnings are what an operator must see in every run: an unbound key where the
+// settings want a bound one, and a clock that is off.
+func (d *Door) Warnings() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.last == nil {
+		return nil
+	}
+	var out []string
+	if d.config.Bound && !d.last.Bound {
+		out = append(out, "ssh.bound is true, and the key is not bound to the installed script: it gives a shell")
+	}
+	if d.skew.Abs() > skewed {
+		out = append(out, fmt.Sprintf("the clock of the server is off by %s", d.skew.Round(time.Second)))
+	}
+	return out
+}
 
 // Close ends all sessions and the connection. A later Ask opens them again.
-func (d *Door) Close() {}
+func (d *Door) Close() {
+	d.mu.Lock()
+	idle, conn := d.idle, d.conn
+	d.idle, d.conn = nil, nil
+	d.mu.Unlock()
+	var group sync.WaitGroup
+	for _, s := range idle {
+		group.Go(s.end)
+	}
+	group.Wait()
+	if conn != nil {
+		conn.end()
+	}
+}
 
-// Ask sends a request and reads the whole answer.
-func (d *Door) Ask(context.Context, endpoint.Request) (rest.Answer, error) {
-	return rest.Answer{}, nil
+// Ask sends a request and reads the whole answer. A session that ended before is
+// opened again, since nothing was sent on it.
+func (d *Door) Ask(ctx context.Context, r endpoint.Request) (rest.Answer, error) {
+	line := request{Method: r.Method, Path: r.Path, Query: map[string]string{}}
+	for name := range r.Query {
+		line.Query[name] = r.Query.Get(name)
+	}
+	if r.Body != nil {
+		body, err := json.Marshal(r.Body)
+		if err != nil {
+			return rest.Answer{}, &endpoint.Error{Kind: endpoint.Invalid, Unsent: true, Err: err}
+		}
+		line.Body = string(body)
+	}
+	s, err := d.take(ctx)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, d.config.Timeout, errTimeout)
+	defer cancel()
+	answer := rest.Answer{Sent: time.Now()}
+	got, err := s.ask(limited, line)
+	d.give(s, err == nil)
+	if err != nil {
+		return answer, broken(ctx, err)
+	}
+	answer.Status, answer.Body, answer.Waited = got.status, got.body, time.Since(answer.Sent)
+	answer.Header = http.Header{}
+	if !got.date.IsZero() {
+		answer.Header.Set("Date", got.date.UTC().Format(http.TimeFormat))
+	}
+	return answer, nil
+}
+
+// take gives a session that greeted: an idle one, else a new one, else, where the
+// server opens no more, the next that is given back.
+func (d *Door) take(ctx context.Context) (*session, error) {
+	for {
+		s, freed := d.free()
+		if s != nil {
+			return s, nil
+		}
+		s, err := d.open(ctx)
+		if err == nil {
+			return s, nil
+		}
+		d.mu.Lock()
+		others := d.busy > 0
+		d.mu.Unlock()
+		if !refusedChannel(err) || !others {
+			return nil, failed(ctx, "", err)
+		}
+		d.log.Debug("the server opens no further session: waiting for one")
+		select {
+		case <-freed:
+		case <-ctx.Done():
+			return nil, failed(ctx, "", context.Cause(ctx))
+		}
+	}
+}
+
+// free gives an idle session that lives, and what is closed when one is given back.
+func (d *Door) free() (*session, <-chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for len(d.idle) > 0 {
+		s := d.idle[len(d.idle)-1]
+		d.idle = d.idle[:len(d.idle)-1]
+		if s.alive() {
+			d.busy++
+			return s, d.freed
+		}
+	}
+	return nil, d.freed
+}
+
+// give takes a session back; one that is of no use any more is ended.
+func (d *Door) give(s *session, useful bool) {
+	if !useful {
+		s.kill()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.busy--
+	if useful {
+		d.idle = append(d.idle, s)
+	}
+	close(d.freed)
+	d.freed = make(chan struct{})
+}
+
+// open makes a session up to its greeting, on the connection there is or on a new one.
+func (d *Door) open(ctx context.Context) (*session, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, d.config.Timeout, errTimeout)
+	defer cancel()
+	conn, err := d.connection(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := start(conn, d.command, d.log)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.greet(ctx, d.script); err != nil {
+		s.kill()
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.busy++
+	d.last, d.skew = &s.hello, s.hello.UTC.Sub(d.config.Now())
+	return s, nil
+}
+
+// connection gives the connection to the server, made anew where it has ended.
+func (d *Door) connection(ctx context.Context) (*connection, error) {
+	d.opening.Lock()
+	defer d.opening.Unlock()
+	d.mu.Lock()
+	conn := d.conn
+	d.mu.Unlock()
+	if conn != nil && conn.alive() {
+		return conn, nil
+	}
+	conn, err := d.config.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.conn = conn
+	return conn, nil
 }
