@@ -5,13 +5,17 @@
 # module DhcpServer. Every endpoint needs an app token with the role DHCPReader
 # or DHCPWriter; those that change something need DHCPWriter.
 
-# With $true no endpoint that changes something is made, and health says so.
+# With $true no endpoint that changes something is made, and health says so. What
+# only those need stands between lines of region writing; netbox-dhcp-sync cuts it
+# out of the text it sends to a server that it may not write to.
 $ReadOnly = $false
 
+#region writing
 # With $true there is an endpoint that makes failover relationships. It lets a
 # writer's token make this server sign in at any host that the request names,
 # and netbox-dhcp-sync never calls it.
 $AllowFailover = $false
+#endregion
 
 # PowerShell Universal runs each endpoint in a runspace of its own, where
 # nothing of this file exists. So every endpoint gets this text in front of its
@@ -67,7 +71,9 @@ $Common = {
         Send-Json 200 $list.ToArray()
     }
 
+    #region writing
     function Send-Nothing { New-PSUApiResponse -StatusCode 204 }
+    #endregion
 
     # The number of an error, such as 'DHCP 20005'. Its text has none, and comes
     # in the language of the server.
@@ -133,6 +139,7 @@ $Common = {
         if (-not (Test-IPv4 $Text)) { Stop-Input $Name "$Name is not an IPv4 address" }
     }
 
+    #region writing
     # An address as a number, to compare.
     function Get-Order {
         param([string] $Address)
@@ -252,6 +259,7 @@ $Common = {
         }
         return [TimeSpan]::FromSeconds($seconds)
     }
+    #endregion
 
     # ---- what Windows has ----
 
@@ -460,6 +468,7 @@ $Common = {
         try { return [System.Net.Dns]::GetHostEntry('').HostName } catch { return [Environment]::MachineName }
     }
 
+    #region writing
     # ---- changes of scopes ----
 
     # Does the parts of a change one after the other, each with itself as argument. If one fails, those before it
@@ -825,6 +834,7 @@ $Common = {
         if ($found.Count -eq 0) { Stop-Request 404 'not_found' 'ip_address' "no reservation of $address in scope $scope" }
         return $found[0]
     }
+    #endregion
 }
 
 # Adds one endpoint. Access is Read (both roles) or Write (DHCPWriter only); Names
@@ -858,9 +868,11 @@ Add-DhcpEndpoint GET 'health' Read @() {
     Send-Json 200 $out
 }
 
+#region writing
 Add-DhcpEndpoint POST 'health' Write @() {
     Send-Json 200 ([ordered]@{ status = 'ok' })
 }
+#endregion
 
 # include_router=false saves a call for each scope, for callers that read the
 # options of all scopes anyway.
@@ -875,6 +887,7 @@ Add-DhcpEndpoint GET 'scopes/:scope_id' Read @('scope_id') {
     Send-Json 200 (ConvertTo-Scope (Get-OneScope $scope_id))
 }
 
+#region writing
 Add-DhcpEndpoint POST 'scopes' Write @() {
     $in = Read-Input $Body 'scope_id', 'start_ip', 'end_ip', 'subnet_mask'
     # Windows works the network out itself; it must be the one that is meant.
@@ -900,6 +913,7 @@ Add-DhcpEndpoint DELETE 'scopes/:scope_id' Write @('scope_id') {
     Remove-DhcpServerv4Scope -ScopeId $scope_id -ErrorAction Stop -WhatIf:$false -Confirm:$false
     Send-Nothing
 }
+#endregion
 
 Add-DhcpEndpoint GET 'leases' Read @('scope_id') {
     $scopes = @(Get-WantedScope $scope_id)
@@ -912,6 +926,7 @@ Add-DhcpEndpoint GET 'reservations' Read @('scope_id') {
     Send-List @($scopes | ForEach-Object { Get-ScopeReservation ([string] $_.ScopeId) } | ForEach-Object { ConvertTo-Reservation $_ })
 }
 
+#region writing
 # One reservation as an object, or many as a list with a result for each.
 Add-DhcpEndpoint POST 'reservations' Write @() {
     $in = Read-Json $Body
@@ -949,12 +964,14 @@ Add-DhcpEndpoint DELETE 'reservations/:client_id' Write @('client_id', 'scope_id
     Remove-DhcpServerv4Reservation -IPAddress (Get-Address $old 'IPAddress' 'a reservation') -ErrorAction Stop -WhatIf:$false -Confirm:$false
     Send-Nothing
 }
+#endregion
 
 Add-DhcpEndpoint GET 'failover' Read @() {
     $self = Get-SelfName
     Send-List @(Get-Relationship | ForEach-Object { ConvertTo-Failover $_ $self })
 }
 
+#region writing
 if ($AllowFailover) {
     Add-DhcpEndpoint POST 'failover' Write @() {
         $in = Read-Input $Body 'name', 'secondary_server'
@@ -967,6 +984,7 @@ if ($AllowFailover) {
         Send-Json 201 (ConvertTo-Failover $made (Get-SelfName))
     }
 }
+#endregion
 
 # The options of all scopes, a list for each scope that was read.
 Add-DhcpEndpoint GET 'options' Read @() {
@@ -987,6 +1005,7 @@ Add-DhcpEndpoint GET 'options/scope/:scope_id' Read @('scope_id') {
     Send-List @(Get-ScopeOption $scope_id | ForEach-Object { ConvertTo-Option $_ })
 }
 
+#region writing
 # Sets values that every client of the scope gets: a list of code and value, all of
 # it or nothing. Other options stay. The answer has all options of the scope.
 Add-DhcpEndpoint PUT 'options/scope/:scope_id' Write @('scope_id') {
@@ -994,6 +1013,7 @@ Add-DhcpEndpoint PUT 'options/scope/:scope_id' Write @('scope_id') {
     Set-OptionList $scope_id @(Read-OptionList (Read-Json $Body))
     Send-List @(Get-ScopeOption $scope_id | ForEach-Object { ConvertTo-Option $_ })
 }
+#endregion
 
 # The exclusions of one scope; without a scope those of all, a list for each scope
 # that was read.
@@ -1012,6 +1032,7 @@ Add-DhcpEndpoint GET 'exclusions' Read @('scope_id') {
     }
 }
 
+#region writing
 Add-DhcpEndpoint POST 'exclusions' Write @() {
     $in = Read-Input $Body 'scope_id', 'start_ip', 'end_ip'
     Add-DhcpServerv4ExclusionRange -ScopeId (Get-Text $in 'scope_id') -StartRange (Get-Text $in 'start_ip') -EndRange (Get-Text $in 'end_ip') -ErrorAction Stop -WhatIf:$false -Confirm:$false
@@ -1024,3 +1045,4 @@ Add-DhcpEndpoint DELETE 'exclusions' Write @() {
     Remove-DhcpServerv4ExclusionRange -ScopeId (Get-Text $in 'scope_id') -StartRange (Get-Text $in 'start_ip') -EndRange (Get-Text $in 'end_ip') -ErrorAction Stop -WhatIf:$false -Confirm:$false
     Send-Nothing
 }
+#endregion
