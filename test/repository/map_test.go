@@ -21,9 +21,9 @@ type room struct {
 }
 
 var (
-	roomRow = regexp.MustCompile(`(?m)^\| ((?:docs|internal|launch|plugins|sync)[a-z0-9/]*) \| (.+) \|$`)
+	roomRow = regexp.MustCompile(`(?m)^\| ((?:docs|deploy|internal|launch|plugins|sync)[a-z0-9/]*) \| (.+) \|$`)
 	// inTheMiddle are the packages that both columns may use.
-	inTheMiddle = regexp.MustCompile(`^(docs/spec|internal/(circuit|canonjson|exit|history|nearest|netbox|page|prepare|printable|quiet|rest|settings|strictyaml|version|who))$`)
+	inTheMiddle = regexp.MustCompile(`^(docs/spec|deploy|internal/(circuit|canonjson|exit|history|nearest|netbox|page|prepare|printable|quiet|rest|settings|strictyaml|version|who))$`)
 	// outside are the programs themselves, and those that make them: mains that name what they are made of.
 	outside = regexp.MustCompile(`^(cmd|generator|release)(/|$)`)
 )
