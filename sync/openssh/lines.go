@@ -37,16 +37,15 @@ func (r *reader) next() (string, error) {
 	r.noise.Reset()
 	for {
 		line, err := r.line()
-		if before, after, ok := bytes.Cut(line, []byte(mark)); ok && err == nil {
-			r.noise.Write(before)
-			return string(bytes.TrimRight(after, "\r\n")), nil
-		}
-		r.noise.Write(line)
+		before, after, ok := bytes.Cut(line, []byte(mark))
+		r.noise.Write(before)
 		switch {
 		case err != nil:
 			return "", err
 		case r.noise.Len() > maxNoise:
 			return "", errNoise
+		case ok:
+			return string(bytes.TrimRight(after, "\r\n")), nil
 		}
 	}
 }
@@ -63,7 +62,7 @@ func (r *reader) line() ([]byte, error) {
 			return line, nil
 		case !errors.Is(err, bufio.ErrBufferFull):
 			return line, err
-		case len(line) > maxLine:
+		case len(line) >= maxLine:
 			return nil, errTooLong
 		case len(line) > maxNoise && !bytes.Contains(line[:maxNoise], []byte(mark)):
 			return line, errNoise
@@ -170,27 +169,31 @@ func readReply(text string) (reply, error) {
 const maxSaid = 16 << 10
 
 var (
-	clixml  = regexp.MustCompile(`(?s)<S S="[A-Za-z]+">(.*?)</S>`)
-	escaped = regexp.MustCompile(`_x([0-9A-Fa-f]{4})_`)
+	clixml  = regexp.MustCompile(`(?s)#< CLIXML\s*(?:<Objs.*?(?:</Objs>|$))?`)
+	spoken  = regexp.MustCompile(`(?s)<S S="[A-Za-z]+">(.*?)</S>`)
+	escaped = regexp.MustCompile(`_x[0-9A-Fa-f]{4}_`)
+	xmlText = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "&apos;", "'", "&amp;", "&")
 )
 
 // said makes one line of what PowerShell wrote on standard error or before a mark. It
-// writes errors as XML there where it is not asked for text.
+// writes errors as XML there where it is not asked for text, and progress as XML that
+// says nothing.
 func said(raw []byte) string {
-	text := string(raw)
-	if strings.Contains(text, "#< CLIXML") {
-		var parts []string
-		for _, m := range clixml.FindAllStringSubmatch(text, -1) {
-			part := escaped.ReplaceAllStringFunc(m[1], func(code string) string {
-				n, err := strconv.ParseUint(code[2:6], 16, 16)
-				if err != nil {
-					return " "
-				}
-				return string(rune(n))
-			})
-			parts = append(parts, strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "&apos;", "'", "&amp;", "&").Replace(part))
+	text := clixml.ReplaceAllStringFunc(string(raw), func(objects string) string {
+		var out strings.Builder
+		for _, m := range spoken.FindAllStringSubmatch(objects, -1) {
+			out.WriteString(xmlText.Replace(escaped.ReplaceAllStringFunc(m[1], unescape)))
 		}
-		text = strings.Join(parts, "")
-	}
+		return out.String()
+	})
 	return rest.Clean(text, 2000)
+}
+
+// unescape gives the character of _x000D_.
+func unescape(code string) string {
+	n, err := strconv.ParseUint(code[2:6], 16, 16)
+	if err != nil {
+		return " "
+	}
+	return string(rune(n))
 }

@@ -125,12 +125,12 @@ func TestAGreetingIsShownInWords(t *testing.T) {
 // What PowerShell says on standard error is one line without escapes.
 func TestWhatPowerShellSaysIsOneLine(t *testing.T) {
 	for text, want := range map[string]string{
-		"": "",
+		"":                                       "",
 		"\x1b[31;1mImport-Module: \r\n\x1b[0mno": "[31;1mImport-Module: [0mno",
 		"#< CLIXML\r\n<Objs Version=\"1.1.0.1\" xmlns=\"http://schemas.microsoft.com/powershell/2004/04\"><S S=\"Error\">Get-X : no_x000D__x000A_</S>" +
 			"<S S=\"Error\">At line:1 &lt;here&gt;_x000D__x000A_</S></Objs>": "Get-X : no At line:1 <here>",
 		"#< CLIXML\n<Objs><Obj S=\"progress\"></Obj></Objs>": "",
-		"Zugriff verweigert \x81":                           "Zugriff verweigert",
+		"Zugriff verweigert \x81":                            "Zugriff verweigert",
 	} {
 		if got := said([]byte(text)); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
