@@ -47,16 +47,16 @@ func ReadToken(what, path string) (Secret, error) {
 	if len(content) > maxToken {
 		return "", fmt.Errorf("read %s: %s is too long for a token", what, path)
 	}
-	if utf16(content) {
+	if UTF16(content) {
 		return "", fmt.Errorf("read %s: %s is UTF-16, as > of Windows PowerShell writes it: save it as plain text, as in Set-Content -Encoding ascii", what, path)
 	}
 	// Windows tools like to begin a text file with a mark of its encoding.
 	return OneWord(what, path, strings.TrimPrefix(string(content), "\ufeff"))
 }
 
-// utf16 reports whether a text is in the encoding that Windows calls Unicode: it
+// UTF16 reports whether a text is in the encoding that Windows calls Unicode: it
 // begins with its mark, or has a zero in every other byte.
-func utf16(content []byte) bool {
+func UTF16(content []byte) bool {
 	return bytes.HasPrefix(content, []byte{0xff, 0xfe}) || bytes.HasPrefix(content, []byte{0xfe, 0xff}) || bytes.IndexByte(content, 0) >= 0
 }
 

@@ -53,11 +53,11 @@ func hostMistake(s string) string {
 	case s == "":
 		return "want the name or address of a host"
 	case strings.Contains(s, "://"):
-		return "want a name or address alone; the scheme is said by https: and the port by port:"
+		return "want a name or address alone; the scheme is said by https: and the port by port: or ssh.port"
 	case strings.HasPrefix(s, "["):
 		return "want an IPv6 address without brackets"
 	case strings.Contains(s, ":"):
-		return "want a name or address alone; the port goes to port:"
+		return "want a name or address alone; the port goes to port: or ssh.port"
 	case !domainName(s):
 		return "want a name such as dh1.corp.example, or an address"
 	}

@@ -45,14 +45,17 @@ type Options struct {
 	// Environ is os.Environ where it and Getenv are nil. Misspelt names of
 	// variables are looked for there; nil with Getenv: nowhere.
 	Environ func() []string
+	// WithoutKeys leaves the keys to log in with alone, for commands that need none,
+	// such as those that trust a host key before there is one.
+	WithoutKeys bool
 }
 
 // Load reads the settings file of the mirror. The error is a Problems
 // unless the file cannot be read.
 func Load(path string) (*File, error) { return Options{}.Load(path) }
 
-// Load reads the mirror's part of the settings file at path, and finds the
-// tokens among systemd's credentials.
+// Load reads the mirror's part of the settings file at path, finds tokens and keys
+// among systemd's credentials, and looks at the files of keys.
 func (o Options) Load(path string) (*File, error) {
 	o = o.withEnvironment()
 	data, err := os.ReadFile(path) //nolint:gosec // G304: the operator names the file
@@ -67,6 +70,13 @@ func (o Options) Load(path string) (*File, error) {
 		f.warn("netbox.token_file", "%s", text)
 	}
 	f.findTokens(o.Getenv("CREDENTIALS_DIRECTORY"))
+	f.findKeys(o.Getenv("CREDENTIALS_DIRECTORY"))
+	if !o.WithoutKeys {
+		f.checkKeys()
+	}
+	if err := f.report.Err(); err != nil {
+		return nil, err
+	}
 	return f, nil
 }
 
@@ -136,16 +146,29 @@ func (f *File) deriveSync() {
 			*path = filepath.Join(filepath.Dir(f.Path), *path)
 		}
 	}
+	secret := func(key string, path *string) {
+		if looksLikeKey(*path) {
+			f.report.Addf(key, "this looks like a key, not like the path of a file; make a new key if others have seen this file")
+		}
+		absolute(key, path)
+	}
 	s := &f.Sync
 	absolute("sync.state_dir", &s.StateDir)
 	absolute("sync.status.token_file", &s.Status.TokenFile)
 	absolute("sync.status.certificate_file", &s.Status.CertificateFile)
 	absolute("sync.status.key_file", &s.Status.KeyFile)
 	for i := range s.Servers {
-		absolute(serverPath(i)+".token_file", &s.Servers[i].TokenFile)
+		at, ssh := serverPath(i), &s.Servers[i].SSH
+		absolute(at+".token_file", &s.Servers[i].TokenFile)
+		secret(at+".ssh.key_file", &ssh.KeyFile)
+		secret(at+".ssh.passphrase_file", &ssh.PassphraseFile)
+		absolute(at+".ssh.known_hosts", &ssh.KnownHosts)
 	}
 	for host, o := range s.Overrides.Servers {
-		absolute("sync.overrides.servers."+host+".token_file", &o.TokenFile)
+		at := "sync.overrides.servers." + host
+		absolute(at+".token_file", &o.TokenFile)
+		secret(at+".key_file", &o.KeyFile)
+		secret(at+".passphrase_file", &o.PassphraseFile)
 		s.Overrides.Servers[host] = o
 	}
 	s.Status.URL = strings.TrimRight(strings.TrimSpace(s.Status.URL), "/")

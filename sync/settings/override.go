@@ -52,13 +52,23 @@ func validOverride(r *strictyaml.Report, at string, o ServerOverride) bool {
 	if o.Port != nil {
 		validatePort(r, at, *o.Port)
 	}
-	return !r.Failed(at+".token_file") && !r.Failed(at+".token_env") && !r.Failed(at+".port")
+	for _, key := range []string{"token_file", "token_env", "key_file", "passphrase_file", "port"} {
+		if r.Failed(at + "." + key) {
+			return false
+		}
+	}
+	return true
 }
 
 func (f *File) overrideServer(i int, at string, o ServerOverride) {
 	s, key := &f.Sync.Servers[i], fmt.Sprintf("servers[%d].", i)
-	replace(f, key+"port", at+".port", o.Port, &s.Port)
+	if s.OverSSH() {
+		replace(f, key+"ssh.port", at+".port", o.Port, &s.SSH.Port)
+	} else {
+		replace(f, key+"port", at+".port", o.Port, &s.Port)
+	}
 	replace(f, key+"enabled", at+".enabled", o.Enabled, &s.Enabled)
+	f.overrideKey(key+"ssh.", at, o, &s.SSH)
 	source := at + ".token_file"
 	switch {
 	case o.TokenFile == "" && o.TokenEnv == "":
@@ -68,6 +78,18 @@ func (f *File) overrideServer(i int, at string, o ServerOverride) {
 	}
 	replace(f, key+"token_file", source, &o.TokenFile, &s.TokenFile)
 	replace(f, key+"token_env", source, &o.TokenEnv, &s.TokenEnv)
+}
+
+// overrideKey replaces the key of a server and all that belongs to it.
+func (f *File) overrideKey(key, at string, o ServerOverride, s *SSH) {
+	if o.KeyFile != "" {
+		replace(f, key+"key_file", at+".key_file", &o.KeyFile, &s.KeyFile)
+		replace(f, key+"passphrase_file", at+".key_file", new(string), &s.PassphraseFile)
+		replace(f, key+"agent", at+".key_file", new(bool), &s.Agent)
+	}
+	if o.PassphraseFile != "" {
+		replace(f, key+"passphrase_file", at+".passphrase_file", &o.PassphraseFile, &s.PassphraseFile)
+	}
 }
 
 // replace puts value, which stands at the path source, in the place of a

@@ -60,6 +60,9 @@ func tryExample(t *testing.T, key, value string) {
 			if parts[len(parts)-1] != "host" {
 				host = "host: dh1.corp.example, "
 			}
+			if key == "sync.servers.*.transport" {
+				host += "ssh: {user: u}, " // which a server has then
+			}
 			node = "[{" + host + "port: 1, " + strings.TrimPrefix(node, "{") + "]"
 			node = strings.Replace(node, "port: 1, port:", "port:", 1)
 		case parts[i] == "*":

@@ -88,7 +88,7 @@ type Push struct {
 	ScopeGrace   time.Duration `yaml:"scope_grace"` // before each of the two steps: 1h to 720h
 }
 
-// PSU is sync.psu: how PowerShell Universal is called.
+// PSU is sync.psu: how servers are asked, through either door.
 type PSU struct {
 	Timeout  time.Duration `yaml:"timeout"`  // of one request
 	Parallel int           `yaml:"parallel"` // requests to one server, 1 to 8
@@ -110,13 +110,15 @@ type Status = shared.Status
 
 // Server is an entry of sync.servers.
 type Server struct {
-	Host                 string                  `yaml:"host"` // name or address, as written
+	Host                 string                  `yaml:"host"`      // name or address, as written
+	Transport            string                  `yaml:"transport"` // TransportPSU or TransportSSH; what belongs to the other one waits
 	Port                 int                     `yaml:"port"`
 	HTTPS                bool                    `yaml:"https"`
 	Verify               bool                    `yaml:"verify"`
 	ServerName           string                  `yaml:"server_name"` // name in the certificate; empty: Host
 	TokenFile            string                  `yaml:"token_file"`
 	TokenEnv             string                  `yaml:"token_env"` // name of a variable
+	SSH                  SSH                     `yaml:"ssh"`
 	SyncStandaloneScopes bool                    `yaml:"sync_standalone_scopes"`
 	Maintenance          bool                    `yaml:"maintenance"`
 	ReadOnly             bool                    `yaml:"read_only"` // nothing is pushed to it, and nothing gives way to it
@@ -157,15 +159,20 @@ type Overrides struct {
 }
 
 // ServerOverride is an entry of sync.overrides.servers. A token here takes
-// the place of both token_file and token_env of the server.
+// the place of both token_file and token_env of the server, and a key that of
+// key_file, passphrase_file and agent.
 type ServerOverride struct {
-	TokenFile string `yaml:"token_file"`
-	TokenEnv  string `yaml:"token_env"`
-	Port      *int   `yaml:"port"`
-	Enabled   *bool  `yaml:"enabled"`
+	TokenFile      string `yaml:"token_file"`
+	TokenEnv       string `yaml:"token_env"`
+	KeyFile        string `yaml:"key_file"`
+	PassphraseFile string `yaml:"passphrase_file"` // of KeyFile, or of the server's own
+	Port           *int   `yaml:"port"`            // of the door that is used
+	Enabled        *bool  `yaml:"enabled"`
 
 	_ struct{} `yaml:"token" refuse:"a token is never a setting, not even in an override: write it to a file of its own and name that in token_file, or name an environment variable in token_env"`
 	_ struct{} `yaml:"secret" refuse:"a secret is never a setting, not even in an override: write the token to a file of its own and name that in token_file, or name an environment variable in token_env"`
+	_ struct{} `yaml:"key" refuse:"a key is never a setting, not even in an override: name the file that holds it in key_file"`
+	_ struct{} `yaml:"passphrase" refuse:"a passphrase is never a setting, not even in an override: write it to a file of its own and name that in passphrase_file"`
 }
 
 // Defaults returns the settings of an empty sync: section.
@@ -190,7 +197,7 @@ func Defaults() Sync {
 
 // serverDefaults returns an entry of sync.servers with nothing but a host.
 func serverDefaults(host string) Server {
-	return Server{Host: host, Port: 443, HTTPS: true, Verify: true, SyncStandaloneScopes: true, Push: true, Enabled: true}
+	return Server{Host: host, Transport: TransportPSU, Port: 443, HTTPS: true, Verify: true, SSH: sshDefaults(), SyncStandaloneScopes: true, Push: true, Enabled: true}
 }
 
 // SetDefaults makes s serverDefaults, for the reader of the file.

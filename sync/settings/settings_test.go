@@ -114,6 +114,16 @@ sync:
       verify: false
       server_name: localhost
       token_file: dh1.token
+      transport: ssh
+      ssh:
+        user: 'CORP\netbox-dhcp'
+        port: 2222
+        key_file: dh1.key
+        passphrase_file: dh1.passphrase
+        known_hosts: /etc/ssh/ssh_known_hosts
+        jump: gate@[2001:db8::9]:2022
+        command: 'C:\PROGRA~1\PowerShell\7\pwsh.exe'
+        bound: true
       sync_standalone_scopes: false
       maintenance: true
       read_only: true
@@ -124,7 +134,7 @@ sync:
       vrf: red
       scope_vrf: {10.8.6.0/25: blue}
       scope_prefix: {10.8.4.0/24: 217}
-    - {host: '2001:db8::5', token_env: DH2_TOKEN}
+    - {host: '2001:db8::5', token_env: DH2_TOKEN, ssh: {agent: true}}
   failover:
     east.pair: {primary: dhcp-east, servers: [DH1, '2001:db8::5'], sync_enabled: false, maintenance: true, ask_partner: true}
     west:
@@ -144,10 +154,12 @@ sync:
 		History:      History{90 * 24 * time.Hour, 5000000},
 		Status:       Status{Listen: "127.0.0.1:8067", URL: "https://sync.example.org/dhcp", TokenFile: "/etc/c/page.token", CertificateFile: "/etc/c/page.pem", KeyFile: "/k/page.key", Probes: "10.1.1.9:9067"},
 		Servers: []Server{
-			{Host: "DH1.corp.example.", Port: 8443, HTTPS: true, ServerName: "localhost", TokenFile: "/etc/c/dh1.token", Maintenance: true, ReadOnly: true, Computer: "DH1",
+			{Host: "DH1.corp.example.", Port: 8443, HTTPS: true, ServerName: "localhost", TokenFile: "/etc/c/dh1.token", Transport: "ssh",
+				SSH: SSH{User: `CORP\netbox-dhcp`, Port: 2222, KeyFile: "/etc/c/dh1.key", PassphraseFile: "/etc/c/dh1.passphrase", KnownHosts: "/etc/ssh/ssh_known_hosts",
+					Jump: "gate@[2001:db8::9]:2022", Command: `C:\PROGRA~1\PowerShell\7\pwsh.exe`, Bound: true}, Maintenance: true, ReadOnly: true, Computer: "DH1",
 				Aliases: []string{"dhcp-east", "10.1.1.5"}, VRF: "red", ScopeVRF: map[netip.Prefix]string{prefix("10.8.6.0/25"): "blue"},
 				ScopePrefix: map[netip.Prefix]int64{prefix("10.8.4.0/24"): 217}},
-			{Host: "2001:db8::5", Port: 443, HTTPS: true, Verify: true, TokenEnv: "DH2_TOKEN", EnvToken: "abc", SyncStandaloneScopes: true, Push: true, Enabled: true},
+			{Host: "2001:db8::5", Port: 443, HTTPS: true, Verify: true, TokenEnv: "DH2_TOKEN", EnvToken: "abc", Transport: "psu", SSH: SSH{Port: 22, Command: "powershell", Agent: true}, SyncStandaloneScopes: true, Push: true, Enabled: true},
 		},
 		Failover: map[string]Failover{"east.pair": {Primary: "dhcp-east", Servers: []string{"DH1", "2001:db8::5"}, Maintenance: true, AskPartner: true}, "west": {SyncEnabled: true}},
 	}
@@ -217,8 +229,8 @@ func TestMistakesInTheSectionOfTheMirror(t *testing.T) {
 func TestMistakesInServers(t *testing.T) {
 	for name, tc := range map[string]struct{ entry, want string }{
 		"no host":                    {"{port: 1}", "host: want the name or address of a host"},
-		"address of a page":          {"{host: 'https://dh1/'}", "host: want a name or address alone; the scheme is said by https: and the port by port:"},
-		"host and port":              {"{host: 'dh1:8443'}", "host: want a name or address alone; the port goes to port:"},
+		"address of a page":          {"{host: 'https://dh1/'}", "host: want a name or address alone; the scheme is said by https: and the port by port: or ssh.port"},
+		"host and port":              {"{host: 'dh1:8443'}", "host: want a name or address alone; the port goes to port: or ssh.port"},
 		"brackets":                   {"{host: '[2001:db8::1]'}", "host: want an IPv6 address without brackets"},
 		"zone":                       {"{host: 'fe80::1%eth0'}", "host: want the address of a host, without a zone"},
 		"path":                       {"{host: dh1/api}", "host: want a name such as dh1.corp.example, or an address"},
@@ -285,6 +297,8 @@ func TestMistakesOfTheWholeFileOfTheMirror(t *testing.T) {
 func TestInlineTokenOfAServerIsRefusedAndNotRepeated(t *testing.T) {
 	for _, line := range []string{
 		"servers: [{host: a, token: hunter2}]", "servers: [{host: a, secret: [hunter2]}]",
+		"servers: [{host: a, ssh: {password: hunter2}}]", "servers: [{host: a, ssh: {passphrase: hunter2}}]", "servers: [{host: a, ssh: {key: [hunter2]}}]",
+		"servers: [{host: a}]\n  overrides: {servers: {a: {key: hunter2}}}", "servers: [{host: a}]\n  overrides: {servers: {a: {passphrase: hunter2}}}",
 		"servers: [{host: a}]\n  overrides: {servers: {a: {token: hunter2}}}", "servers: [{host: a}]\n  overrides: {servers: {a: {secret: hunter2}}}",
 		"servers: [{host: a}]\n  failover: {e: {secret: hunter2}}",
 	} {
@@ -340,6 +354,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(oneServer+"  overrides: {push_scope_info: false, servers: {dh1.corp.example: {port: 1, token_env: X}, dh9: {}}}\n"), "0")
 	f.Add([]byte(oneServer+"  failover: {a.b: {primary: dh1}, 'c[0]': }\n  maintenance_scopes: [10.0.0.0/8]\n"), "")
 	f.Add([]byte(netboxSection+"sync: &s\n  servers: [{host: a, aliases: [b], scope_vrf: {10.0.0.0/8: c}}, {host: 10.0.0.1, https: false, port: 80}]\n"), "maybe")
+	f.Add([]byte(netboxSection+"sync: {servers: [{host: a, transport: ssh, ssh: {user: 'C\\u', jump: 'g@[::1]:2', command: pwsh, agent: true}}]}\n"), "")
 	f.Add([]byte("sync: {servers: [{token: x}], overrides: {servers: {a: }}}\n"), "1")
 	f.Fuzz(func(t *testing.T, data []byte, forced string) {
 		options := Options{Getenv: environment(map[string]string{"NETBOX_DHCP_SYNC_PUSH_SCOPE_INFO": forced})}

@@ -2,8 +2,6 @@ package settings
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	shared "github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
@@ -37,13 +35,11 @@ func serverCredential(host string) string {
 func (f *File) findTokens(folder string) {
 	for i := range f.Sync.Servers {
 		s, at := &f.Sync.Servers[i], serverPath(i)
-		if s.TokenFile == "" && s.TokenEnv == "" && folder != "" {
-			name := serverCredential(s.Host)
-			path := filepath.Join(folder, name)
-			if _, err := os.Stat(path); err == nil { //nolint:gosec // G703: folder of systemd, name of a checked host
-				s.TokenFile = path
-				f.origins[at+".token_file"] = origin{text: "systemd credential " + name}
-			}
+		if s.OverSSH() {
+			continue
+		}
+		if s.TokenFile == "" && s.TokenEnv == "" {
+			f.credential(folder, serverCredential(s.Host), at+".token_file", &s.TokenFile)
 		}
 		switch text := shared.TokenFileWarning(s.TokenFile); {
 		case !s.Enabled:

@@ -126,8 +126,10 @@ func validateServer(r *strictyaml.Report, at string, s *Server) {
 	if why := hostMistake(s.Computer); why != "" && s.Computer != "" {
 		r.Addf(at+".computer", "%s", why)
 	}
+	r.OneOf(at+".transport", s.Transport, TransportPSU, TransportSSH)
+	validateSSH(r, at+".ssh", s)
 	validatePort(r, at, s.Port)
-	if !s.HTTPS && !r.Has(at+".port") {
+	if !s.HTTPS && !s.OverSSH() && !r.Has(at+".port") {
 		r.Addf(at+".port", "https: false needs the port here, which is 5000 unless PowerShell Universal was told otherwise")
 	}
 	validateToken(r, at, s.TokenFile, s.TokenEnv)
@@ -228,7 +230,7 @@ func (f *File) warnings() {
 	}
 	for i, s := range f.Sync.Servers {
 		switch at := serverPath(i); {
-		case !s.Enabled:
+		case !s.Enabled, s.OverSSH():
 		case !s.HTTPS:
 			f.warnInsecure(at+".https", "without HTTPS, any machine on the way to %s can read the token", s.Host)
 		case !s.Verify:
