@@ -63,7 +63,7 @@ func checkServers(v *view, memory *plan.Memory) (w work) {
 		}
 		if why := v.stranger(i); why != "" {
 			w.note(plan.Note{Level: plan.Guard, Server: s.Host, Cause: plan.CauseComputer,
-				Text: why + ": nothing is deleted or pushed because of it; if it is right, name it in computer: of this server, or trust its certificate (cert trust)"})
+				Text: why + ": nothing is deleted or pushed because of it; if it is right, name it in computer: of this server, or trust its certificate or host key again (cert trust)"})
 			continue
 		}
 		if told := s.ComputerName(); told != "" {

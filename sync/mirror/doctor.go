@@ -2,7 +2,9 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
@@ -37,8 +39,9 @@ func (m *Mirror) Bootstrap(ctx context.Context) (prepare.Plan, error) {
 
 // Doctor looks at everything a run needs and says what is wrong and how to put
 // it right. It changes nothing; on servers that are written to it asks whether
-// the token may.
+// it may.
 func (m *Mirror) Doctor(ctx context.Context, o Options) []prepare.Finding {
+	defer m.visit()()
 	findings := prepare.Check(ctx, m.NetBox, m.needs(o.AlongsidePlugin))
 	for _, s := range m.File.Sync.Servers {
 		findings = append(findings, m.examine(ctx, s.Host)...)
@@ -109,7 +112,8 @@ func (m *Mirror) examine(ctx context.Context, host string) []prepare.Finding {
 		add(prepare.Notice, "not asked: disabled or in maintenance", "")
 		return findings
 	}
-	if expiry, ok := m.tokenExpiry(host); ok && expiry.Before(m.now()) {
+	words := wordsFor(server)
+	if expiry, ok := tokenExpiry(server); ok && expiry.Before(m.now()) {
 		add(prepare.Failure, "the app token ended on "+expiry.Format(time.DateOnly), "make a new one and replace the file")
 	}
 	client := m.servers[host]
@@ -117,7 +121,10 @@ func (m *Mirror) examine(ctx context.Context, host string) []prepare.Finding {
 	for _, w := range client.Warnings() {
 		add(prepare.Warning, w, "")
 	}
-	if problem, fix := adviceOn(health); problem != "" && (err == nil || health.Version != "") {
+	for _, fact := range client.Facts() {
+		add(prepare.Notice, fact, "")
+	}
+	if problem, fix := words.adviceOn(health); problem != "" && (err == nil || health.Version != "") {
 		add(prepare.Notice, problem, fix)
 	}
 	if err != nil {
@@ -125,35 +132,75 @@ func (m *Mirror) examine(ctx context.Context, host string) []prepare.Finding {
 		return findings
 	}
 	if scopes == 0 {
-		add(prepare.Warning, "the server lists no scope", "check that the DHCP service runs and that the account of PowerShell Universal may read it")
+		add(prepare.Warning, "the server lists no scope", "check that the DHCP service runs and that "+words.account+" may read it")
 	}
 	if failovers := client.Failovers(ctx); failovers.Err != nil {
 		add(prepare.Failure, failovers.Err.Error(), "")
 	}
-	pushes := func(s settings.Sync) bool { return (s.PushReservations || s.PushScopeInfo) && !s.ReadOnly && !s.DryRun }
-	switch {
-	case !pushes(m.File.Sync) || server.ReadOnly || !server.Push:
-	case health.Rights == endpoint.RightsRead:
-		add(prepare.Notice, "pushing is on, but the endpoint script of this server has no endpoint that writes", "set $ReadOnly to $false at the top of the script there, if this server is to be pushed to")
-	default:
-		if err := client.CheckWriter(ctx); err != nil && endpoint.KindOf(err) != endpoint.NotFound {
-			add(prepare.Failure, "pushing is on, but: "+err.Error(), "give the token the role DHCPWriter, or switch pushing off")
+	if !readOnly(m.File.Sync, server) {
+		if f, ok := words.examineWriter(ctx, client, health); ok {
+			add(f.Severity, f.Problem, f.Fix)
 		}
 	}
 	return findings
 }
 
+// noWriteRoutes says that a script cannot write (rule 13.5).
+const noWriteRoutes = "pushing is on, but the script on this server has no routes that write"
+
+// examineWriter asks whether a server that is pushed to takes writes; false: it does.
+func (w words) examineWriter(ctx context.Context, client *endpoint.Client, health endpoint.Health) (prepare.Finding, bool) {
+	if health.Rights == endpoint.RightsRead {
+		return prepare.Finding{Severity: prepare.Notice, Problem: noWriteRoutes, Fix: w.routes + ", if this server is to be pushed to"}, true
+	}
+	err := client.CheckWriter(ctx)
+	e, _ := errors.AsType[*endpoint.Error](err)
+	switch {
+	case err == nil:
+		return prepare.Finding{}, false
+	case e != nil && health.Ours() && (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed):
+		return prepare.Finding{Severity: prepare.Failure, Problem: noWriteRoutes, Fix: w.routes + ", or switch pushing off"}, true
+	}
+	return prepare.Finding{Severity: prepare.Failure, Problem: "pushing is on, but: " + err.Error(), Fix: w.right + ", or switch pushing off"}, true
+}
+
+// words are what findings about a server say by the door that is used.
+type words struct {
+	account string // that Windows knows
+	right   string // how to be allowed to write
+	routes  string // how to get a script that writes
+	install string // how to get the script of this program's version
+}
+
+func wordsFor(s settings.Server) words {
+	if s.OverSSH() {
+		const again = "put the output of netbox-dhcp-sync windows-script "
+		return words{
+			account: "the account " + s.SSH.User,
+			right:   "put the account " + s.SSH.User + " into DHCP Administrators",
+			routes:  again + "--write in the place of the script on the server",
+			install: "install the output of netbox-dhcp-sync windows-script on the server again, with --write if it is pushed to",
+		}
+	}
+	return words{
+		account: "the account of PowerShell Universal",
+		right:   "give the token the role DHCPWriter",
+		routes:  "set $ReadOnly to $false at the top of the script there",
+		install: "install the deploy/psu/dhcp_endpoints.ps1 that came with this program",
+	}
+}
+
 // adviceOn says what is to be known of the script of a server, by whose it is
 // (rule 1.6); empty: nothing. A plugin may use the same server, so a script that is
 // not ours is replaced only by people who know what the plugin would lose.
-func adviceOn(health endpoint.Health) (problem, fix string) {
+func (w words) adviceOn(health endpoint.Health) (problem, fix string) {
 	const replace = "if a NetBox with the plugin netbox-windows-dhcp uses this server, update the script from there to 2.0 or newer; if none does, install " +
 		"deploy/psu/dhcp_endpoints.ps1, which lacks what that plugin needs of its own: metrics, replication and membership of relationships, options of a scope"
 	switch {
 	case health.Ours() && health.Version == endpoint.ScriptVersion, !health.Ours() && health.Lists():
 		return "", ""
 	case health.Ours():
-		return fmt.Sprintf("our endpoint script %s; this program was made for %s", health.Version, endpoint.ScriptVersion), "install the deploy/psu/dhcp_endpoints.ps1 that came with this program"
+		return fmt.Sprintf("our endpoint script %s; this program was made for %s", health.Version, endpoint.ScriptVersion), w.install
 	case health.Version == "":
 		return "the endpoint script is older than 1.0.0 and cannot tell its version", replace
 	}
@@ -161,8 +208,11 @@ func adviceOn(health endpoint.Health) (problem, fix string) {
 		health.Version, endpoint.ScriptVersion), replace
 }
 
-func (m *Mirror) tokenExpiry(host string) (time.Time, bool) {
-	s, _ := m.File.Sync.FindServer(host)
+// tokenExpiry is when the token for a server ends; false: never, or it is not known.
+func tokenExpiry(s settings.Server) (time.Time, bool) {
+	if s.OverSSH() {
+		return time.Time{}, false
+	}
 	token, err := s.Token()
 	if err != nil {
 		return time.Time{}, false

@@ -78,7 +78,7 @@ func TestTheDoctorSaysWhatIsWrongWithAServer(t *testing.T) {
 		{name: "an old script", spoil: config(func(c *psutest.Config) { c.Script = psutest.NoVersion }), severity: prepare.Notice, say: []string{"older than 1.0.0", "dhcp_endpoints.ps1"}},
 		{name: "another script", spoil: config(func(c *psutest.Config) { c.Script = "1.0.1" }), severity: prepare.Notice, say: []string{"endpoint script 1.0.1", "dhcp_endpoints.ps1"}},
 		{name: "a reader's token with a push on", settings: "push_reservations: true\n", spoil: func(l *mirrortest.Lab) { l.File("dh1.token", l.Servers[0].Reader()) }, severity: prepare.Failure, say: []string{"pushing is on", "DHCPWriter"}},
-		{name: "a script that only reads with a push on", settings: "push_reservations: true\n", spoil: config(func(c *psutest.Config) { c.Script, c.Rights = psutest.Own, "read" }), severity: prepare.Notice, say: []string{"no endpoint that writes", "$ReadOnly"}},
+		{name: "a script that only reads with a push on", settings: "push_reservations: true\n", spoil: config(func(c *psutest.Config) { c.Script, c.Rights = psutest.Own, "read" }), severity: prepare.Notice, say: []string{"no routes that write", "$ReadOnly"}},
 		{name: "a token that ended", spoil: func(l *mirrortest.Lab) { l.File("dh1.token", ended) }, severity: prepare.Failure, say: []string{"ended on 2020-02-03", "make a new one"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -67,6 +66,7 @@ type Mirror struct {
 
 	log     logrus.FieldLogger
 	servers map[string]*endpoint.Client // by configured host
+	visits  visits
 	state   stateDir
 	metrics *Metrics
 	here    plan.Here
@@ -114,19 +114,10 @@ func Open(f *settings.File, log logrus.FieldLogger) (*Mirror, error) {
 	return m, nil
 }
 
-// TrustStore is where trusted certificates are kept.
-func TrustStore(f *settings.File) psu.TrustStore {
-	return psu.TrustStore{Dir: filepath.Join(f.Sync.StateDir, "certificates")}
-}
-
-// Close drops idle connections.
+// Close drops idle connections, and ends sessions.
 func (m *Mirror) Close() {
 	m.NetBox.Close()
-	for _, c := range m.servers {
-		if c != nil {
-			c.Close()
-		}
-	}
+	m.closeServers()
 }
 
 // Metrics are the mirror's own, for a registry.
@@ -142,48 +133,17 @@ func (m *Mirror) Server(name string) *endpoint.Client {
 }
 
 func (m *Mirror) serverClient(s settings.Server) (*endpoint.Client, error) {
-	sync := m.File.Sync
-	door, err := m.door(s)
+	sync, log := m.File.Sync, m.log.WithField("server", s.Host)
+	door, err := m.door(s, log)
 	if err != nil {
 		return nil, err
 	}
-	log := m.log.WithField("server", s.Host)
 	return endpoint.New(door, endpoint.Config{Parallel: parallel(sync), ReadOnly: readOnly(sync, s), Observe: m.metrics.observer(s.Host, log)}, log)
-}
-
-// door is the way to a server.
-func (m *Mirror) door(s settings.Server) (endpoint.Door, error) {
-	pin, err := m.Trust.Load(s.Host)
-	if err != nil {
-		return nil, err
-	}
-	sync := m.File.Sync
-	return psu.New(psu.Config{
-		Host: s.Host, Port: s.Port, HTTPS: s.HTTPS, Verify: s.Verify, ServerName: s.ServerName, Pin: pin,
-		Token: func() (string, error) {
-			t, err := s.Token()
-			return t.Reveal(), err
-		},
-		Timeout: sync.PSU.Timeout, Idle: parallel(sync), WarnDays: sync.Certificates.WarnDays,
-	})
-}
-
-// readOnly reports whether nothing is ever written to a server.
-func readOnly(sync settings.Sync, s settings.Server) bool {
-	return s.ReadOnly || !s.Push || sync.ReadOnly || sync.DryRun || !sync.PushReservations && !sync.PushScopeInfo
-}
-
-// parallel is how many requests one server gets at once
-// (rule 9 row 29).
-func parallel(s settings.Sync) int {
-	if s.Priority == "low" {
-		return 1
-	}
-	return s.PSU.Parallel
 }
 
 // Plan reads both sides and decides what a run would do. It writes nothing.
 func (m *Mirror) Plan(ctx context.Context, o Options) (*plan.Plan, error) {
+	defer m.visit()()
 	in, _, err := m.read(ctx, o)
 	if err != nil {
 		return nil, err

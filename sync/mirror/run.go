@@ -33,6 +33,7 @@ func (m *Mirror) Sync(ctx context.Context, o Options) (*Run, error) {
 		defer unlock()
 		m.began(run)
 		defer m.idle(run)
+		defer m.visit()()
 		if err = m.awaitMaking(ctx, o); err == nil {
 			err = m.planAndApply(ctx, o, run)
 		}
