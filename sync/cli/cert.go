@@ -14,6 +14,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/openssh"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
@@ -21,15 +22,19 @@ import (
 func (p *program) certCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cert",
-		Short: "Look at, trust and forget certificates of servers",
-		Long: `PowerShell Universal makes a certificate for itself that no authority signed.
-Trust it once, after comparing its fingerprint with the one the server shows;
-from then on no other certificate is accepted from that server, and no token is
-sent to another one. Certificates are kept below sync.state_dir.
+		Short: "Look at, trust and forget certificates and host keys of servers",
+		Long: `A server proves who it is: to transport psu by a certificate, which PowerShell
+Universal makes for itself and no authority signed, and to transport ssh by its
+host key. Trust it once, after comparing its fingerprint with the one the server
+itself shows; from then on no other one is accepted from that server, and
+nothing is sent to another one. What is trusted is kept below sync.state_dir.
 
-On the server itself, in PowerShell, the fingerprint is
-  Get-ChildItem Cert:\LocalMachine\My |
-    ForEach-Object { $_.Subject + ' ' + $_.GetCertHashString('SHA256') }`,
+On the server itself, in PowerShell, the fingerprints are
+  of certificates (transport psu)
+    Get-ChildItem Cert:\LocalMachine\My |
+      ForEach-Object { $_.Subject + ' ' + $_.GetCertHashString('SHA256') }
+  of its host key (transport ssh)
+    ssh-keygen -lf C:\ProgramData\ssh\ssh_host_ed25519_key.pub`,
 		Args: noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -45,32 +50,43 @@ func oneServer(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// server finds a server and the store of trusted certificates. It does not open
-// the mirror, which a damaged certificate would prevent.
-func (p *program) server(name string) (settings.Server, psu.TrustStore, error) {
-	f, err := p.load()
+// server finds a server. It opens no mirror, which a damaged certificate would
+// prevent, and needs no key: the host key is trusted before there is one.
+func (p *program) server(name string) (*settings.File, settings.Server, error) {
+	f, err := p.loadWith(settings.Options{WithoutKeys: true})
 	if err != nil {
-		return settings.Server{}, psu.TrustStore{}, err
+		return nil, settings.Server{}, err
 	}
 	s, err := findServer(f, name)
-	return s, mirror.TrustStore(f), err
+	return f, s, err
 }
 
 func (p *program) certFetchCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "fetch HOST",
-		Short: "Show the certificate a server has; no token is sent, nothing is trusted",
-		Long: `Connect to a server of the settings and show its certificate: names, issuer, end
-and SHA-256 fingerprint. No HTTP is spoken, no token is sent, nothing is kept.
+		Short: "Show the certificate or host key a server has; nothing is sent or trusted",
+		Long: `Connect to a server of the settings and show what it proves itself with. Nothing
+is kept.
 
-Exit codes: 0 shown; 1 no certificate could be had; 64 command line or settings.`,
-		Example: "  netbox-dhcp-sync cert fetch dh1.corp.example",
-		Args:    oneServer,
+With transport psu that is its certificate: names, issuer, end and SHA-256
+fingerprint. No HTTP is spoken, no token is sent.
+
+With transport ssh that is its host key: type and SHA-256 fingerprint. Nobody
+logs in there. Where ssh.jump names a jump host whose key is not trusted yet,
+it is the key of that one: trust it first, and fetch again.
+
+Exit codes: 0 shown; 1 nothing could be had; 64 command line or settings.`,
+		Example: `  netbox-dhcp-sync cert fetch dh1.corp.example
+  netbox-dhcp-sync cert fetch dh1 --json`,
+		Args: oneServer,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, _, err := p.server(args[0])
+			f, s, err := p.server(args[0])
 			if err != nil {
 				return err
+			}
+			if s.OverSSH() {
+				return p.fetchHostKey(cmd.Context(), f, s, asJSON)
 			}
 			if !s.HTTPS {
 				return usagef("%s is set to https: false and has no certificate", s.Host)
@@ -79,7 +95,7 @@ Exit codes: 0 shown; 1 no certificate could be had; 64 command line or settings.
 			if err != nil {
 				return err
 			}
-			if err := p.printCertificates([]hostCertificate{{s.Host, &c}}, asJSON); err != nil || asJSON {
+			if err := p.printTrust([]trust{{server: s, certificate: &c}}, asJSON); err != nil || asJSON {
 				return err
 			}
 			fmt.Fprintf(p.stdout, "\nIf the server itself shows the same fingerprint:\n  netbox-dhcp-sync cert trust %s --fingerprint %s\n", s.Host, c.Fingerprint())
@@ -94,60 +110,69 @@ func (p *program) certTrustCommand() *cobra.Command {
 	var fingerprint, file string
 	cmd := &cobra.Command{
 		Use:   "trust HOST (--fingerprint SHA256 | --file PEM)",
-		Short: "Accept this certificate from a server, and no other",
-		Long: `Fetch the certificate of a server and keep it if it has the fingerprint that was
-compared with the one on the server; any other is refused. It replaces an older
-one. --file keeps the certificate of an authority of your own instead: then the
-server has to show one that it signed, for the right name.
+		Short: "Accept this certificate or host key from a server, and no other",
+		Long: `Fetch the certificate of a server, or its host key with transport ssh, and keep
+it if it has the fingerprint that was compared with the one on the server; any
+other is refused. It replaces an older one. The key of a jump host (ssh.jump) is
+trusted first, by the same command.
+
+--file keeps the certificate of an authority of your own instead: then the
+server has to show one that it signed, for the right name. A host key is signed
+by nobody, so this is for transport psu.
 
 Exit codes: 0 trusted; 1 another fingerprint, or nothing to fetch; 64 command
 line or settings.`,
 		Example: `  netbox-dhcp-sync cert trust dh1 --fingerprint 3A:5B:...:9F
+  netbox-dhcp-sync cert trust dh2 --fingerprint SHA256:fbD2...
   netbox-dhcp-sync cert trust dh1 --file corp-root.pem`,
 		Args: oneServer,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (fingerprint == "") == (file == "") {
 				return usagef("cert trust: say --fingerprint, as cert fetch shows it and the server confirms it, or --file")
 			}
-			s, store, err := p.server(args[0])
+			f, s, err := p.server(args[0])
 			if err != nil {
 				return err
 			}
-			if !s.HTTPS {
-				return usagef("%s is set to https: false and has no certificate", s.Host)
+			done := true
+			switch {
+			case s.OverSSH() && file != "":
+				return usagef("cert trust --file is for certificates, and %s has transport: ssh: say --fingerprint, as cert fetch shows it and the server confirms it", s.Host)
+			case s.OverSSH():
+				done, err = p.trustHostKey(cmd.Context(), f, s, fingerprint)
+			default:
+				err = p.trustCertificate(cmd.Context(), mirror.TrustStore(f), s, fingerprint, file)
 			}
-			c, err := trust(cmd.Context(), store, s, fingerprint, file)
-			if err != nil {
+			if err != nil || !done {
 				return err
 			}
-			if err := p.trustComputer(s.Host); err != nil {
-				return err
-			}
-			if !p.quiet {
-				until := "without end"
-				if !c.NotAfter.IsZero() {
-					until = "until " + c.NotAfter.UTC().Format(time.DateOnly)
-				}
-				fmt.Fprintf(p.stdout, "%s: trusted %s, and no other certificate\n", s.Host, until)
-			}
-			return nil
+			return mirror.ForgetComputer(f, s.Host) // it may have another computer's name from now on
 		},
 	}
-	cmd.Flags().StringVar(&fingerprint, "fingerprint", "", "SHA-256 of the certificate, as pairs with colons")
+	cmd.Flags().StringVar(&fingerprint, "fingerprint", "", "SHA-256 of the certificate, as pairs with colons; of a host key SHA256:...")
 	cmd.Flags().StringVar(&file, "file", "", "PEM file with the certificate of an authority")
 	return cmd
 }
 
-// trustComputer lets a server have another computer's name from now on.
-func (p *program) trustComputer(host string) error {
-	f, err := p.load()
-	if err != nil {
+// trustCertificate keeps the certificate of a server, or of an authority.
+func (p *program) trustCertificate(ctx context.Context, store psu.TrustStore, s settings.Server, fingerprint, file string) error {
+	if !s.HTTPS {
+		return usagef("%s is set to https: false and has no certificate", s.Host)
+	}
+	c, err := compared(ctx, store, s, fingerprint, file)
+	if err != nil || p.quiet {
 		return err
 	}
-	return mirror.ForgetComputer(f, host)
+	until := "without end"
+	if !c.NotAfter.IsZero() {
+		until = "until " + c.NotAfter.UTC().Format(time.DateOnly)
+	}
+	fmt.Fprintf(p.stdout, "%s: trusted %s, and no other certificate\n", s.Host, until)
+	return nil
 }
 
-func trust(ctx context.Context, store psu.TrustStore, s settings.Server, fingerprint, file string) (psu.Certificate, error) {
+// compared is the certificate that is kept now.
+func compared(ctx context.Context, store psu.TrustStore, s settings.Server, fingerprint, file string) (psu.Certificate, error) {
 	if file == "" {
 		return store.Trust(ctx, s.Host, s.Port, s.ServerName, fingerprint)
 	}
@@ -166,11 +191,12 @@ func (p *program) certShowCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show [HOST]",
-		Short: "Show the certificates that are trusted",
-		Long: `Show the certificate that is kept for a server, or for each. A server without one
-is trusted by the authorities of this machine. Nothing is contacted.
+		Short: "Show the certificates and host keys that are trusted",
+		Long: `Show the certificate or the host keys that are kept for a server, or for each. A
+server without a certificate is trusted by the authorities of this machine; one
+of transport ssh without a host key is not asked. Nothing is contacted.
 
-Exit codes: 0 shown; 1 a kept certificate cannot be read; 64 command line or
+Exit codes: 0 shown; 1 what is kept cannot be read; 64 command line or
 settings.`,
 		Example: "  netbox-dhcp-sync cert show",
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -180,7 +206,7 @@ settings.`,
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			f, err := p.load()
+			f, err := p.loadWith(settings.Options{WithoutKeys: true})
 			if err != nil {
 				return err
 			}
@@ -192,15 +218,15 @@ settings.`,
 				}
 				servers = []settings.Server{s}
 			}
-			var list []hostCertificate
+			var list []trust
 			for _, s := range servers {
-				c, err := mirror.TrustStore(f).Load(s.Host)
+				t, err := kept(f, s)
 				if err != nil {
 					return err
 				}
-				list = append(list, hostCertificate{s.Host, c})
+				list = append(list, t)
 			}
-			return p.printCertificates(list, asJSON)
+			return p.printTrust(list, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
@@ -210,22 +236,25 @@ settings.`,
 func (p *program) certRemoveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove HOST",
-		Short: "Forget the certificate of a server",
-		Long: `Forget the certificate that is kept for a server. From then on the authorities of
-this machine decide.
+		Short: "Forget the certificate or host key of a server",
+		Long: `Forget the certificate that is kept for a server: from then on the authorities of
+this machine decide. With transport ssh forget its host keys: from then on the
+server is not asked until one is trusted. The key of a jump host stays.
 
 Exit codes: 0 forgotten; 1 there is none; 64 command line or settings.`,
 		Example: "  netbox-dhcp-sync cert remove dh1",
 		Args:    oneServer,
 		RunE: func(_ *cobra.Command, args []string) error {
-			s, store, err := p.server(args[0])
+			f, s, err := p.server(args[0])
 			if err != nil {
 				return err
 			}
-			switch err := store.Remove(s.Host); {
-			case errors.Is(err, fs.ErrNotExist):
-				return fmt.Errorf("no certificate is kept for %s", s.Host)
-			case err != nil:
+			if s.OverSSH() {
+				err = removeHostKeys(f, s)
+			} else if err = mirror.TrustStore(f).Remove(s.Host); errors.Is(err, fs.ErrNotExist) {
+				err = fmt.Errorf("no certificate is kept for %s", s.Host)
+			}
+			if err != nil {
 				return err
 			}
 			if !p.quiet {
@@ -236,30 +265,35 @@ Exit codes: 0 forgotten; 1 there is none; 64 command line or settings.`,
 	}
 }
 
-// hostCertificate is a certificate of a server; nil: none is kept.
-type hostCertificate struct {
-	host string
-	*psu.Certificate
+// trust is what is known of a server by the door that is used.
+type trust struct {
+	server      settings.Server
+	certificate *psu.Certificate  // of transport psu; nil: none
+	keys        []openssh.HostKey // of transport ssh
 }
 
-func (p *program) printCertificates(list []hostCertificate, asJSON bool) error {
+// kept is what operators trusted of a server.
+func kept(f *settings.File, s settings.Server) (t trust, err error) {
+	t.server = s
+	if s.OverSSH() {
+		t.keys, err = keptHostKeys(f, s)
+		return t, err
+	}
+	t.certificate, err = mirror.TrustStore(f).Load(s.Host)
+	return t, err
+}
+
+func (p *program) printTrust(list []trust, asJSON bool) error {
 	if asJSON {
-		return p.certificatesJSON(list)
+		return p.trustJSON(list)
 	}
 	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-	for i, c := range list {
+	for i, one := range list {
 		if i > 0 {
 			fmt.Fprintln(t)
 		}
-		fmt.Fprintf(t, "server\t%s\n", c.host)
-		if c.Certificate == nil {
-			fmt.Fprintf(t, "certificate\tnone kept: the authorities of this machine decide\n")
-			continue
-		}
-		for _, row := range [][2]string{
-			{"subject", c.Subject}, {"issuer", c.Issuer}, {"DNS names", strings.Join(c.DNSNames, ", ")}, {"addresses", strings.Join(c.addresses(), ", ")},
-			{"self-signed", yesNo(c.SelfSigned)}, {"authority", yesNo(c.Authority)}, {"ends", endText(c.NotAfter)}, {"fingerprint", c.Fingerprint()},
-		} {
+		fmt.Fprintf(t, "server\t%s\n", one.server.Host)
+		for _, row := range one.rows() {
 			if row[1] != "" {
 				fmt.Fprintf(t, "%s\t%s\n", row[0], printable.Text(row[1]))
 			}
@@ -268,7 +302,24 @@ func (p *program) printCertificates(list []hostCertificate, asJSON bool) error {
 	return t.Flush()
 }
 
-func (c hostCertificate) addresses() []string {
+func (t trust) rows() (rows [][2]string) {
+	if t.server.OverSSH() {
+		for _, key := range t.keys {
+			rows = append(rows, hostKeyRows(key)...)
+		}
+		return rows
+	}
+	c := t.certificate
+	if c == nil {
+		return [][2]string{{"certificate", "none kept: the authorities of this machine decide"}}
+	}
+	return [][2]string{
+		{"subject", c.Subject}, {"issuer", c.Issuer}, {"DNS names", strings.Join(c.DNSNames, ", ")}, {"addresses", strings.Join(addresses(c), ", ")},
+		{"self-signed", yesNo(c.SelfSigned)}, {"authority", yesNo(c.Authority)}, {"ends", endText(c.NotAfter)}, {"fingerprint", c.Fingerprint()},
+	}
+}
+
+func addresses(c *psu.Certificate) []string {
 	var list []string
 	for _, ip := range c.IPs {
 		list = append(list, ip.String())
@@ -291,9 +342,10 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-func (p *program) certificatesJSON(list []hostCertificate) error {
+func (p *program) trustJSON(list []trust) error {
 	type certificate struct {
 		Host        string    `json:"host"`
+		Transport   string    `json:"transport"`
 		Kept        bool      `json:"certificate"`
 		Subject     string    `json:"subject,omitempty"`
 		Issuer      string    `json:"issuer,omitempty"`
@@ -304,11 +356,27 @@ func (p *program) certificatesJSON(list []hostCertificate) error {
 		Ends        time.Time `json:"ends,omitzero"`
 		Fingerprint string    `json:"fingerprint,omitempty"`
 	}
-	all := []certificate{}
-	for _, c := range list {
-		one := certificate{Host: c.host}
-		if c.Certificate != nil {
-			one = certificate{c.host, true, c.Subject, c.Issuer, c.DNSNames, c.addresses(), c.SelfSigned, c.Authority, c.NotAfter.UTC(), c.Fingerprint()}
+	type hostKeys struct {
+		Host      string        `json:"host"`
+		Transport string        `json:"transport"`
+		Keys      []hostKeyJSON `json:"host_keys"`
+	}
+	all := []any{}
+	for _, t := range list {
+		host, transport := t.server.Host, t.server.Transport
+		if t.server.OverSSH() {
+			one := hostKeys{host, transport, []hostKeyJSON{}}
+			for _, key := range t.keys {
+				if key.Fingerprint != "" {
+					one.Keys = append(one.Keys, hostKeyJSON{key.Host, key.Port, key.Jump, key.Type, key.Bits, key.Fingerprint})
+				}
+			}
+			all = append(all, one)
+			continue
+		}
+		one := certificate{Host: host, Transport: transport}
+		if c := t.certificate; c != nil {
+			one = certificate{host, transport, true, c.Subject, c.Issuer, c.DNSNames, addresses(c), c.SelfSigned, c.Authority, c.NotAfter.UTC(), c.Fingerprint()}
 		}
 		all = append(all, one)
 	}

@@ -31,7 +31,7 @@ func (p *program) configShowCommand() *cobra.Command {
 	var effective, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show [--effective]",
-		Short: "Show what is set, and where; tokens as (set)",
+		Short: "Show what is set, and where; tokens and keys as (set)",
 		Long: `Show the settings that are not defaults and where each comes from: a line of the
 file, an override, the environment. --effective shows all of them. What is
 forced, and what is not written for now, stands in front. Nothing is contacted.
@@ -84,7 +84,7 @@ func (p *program) settingsJSON(f *settings.File, effective bool) error {
 	return p.printJSON(list)
 }
 
-// shownSettings are the settings and, as the state they are in, the tokens.
+// shownSettings are the settings and, as the state they are in, the tokens and keys.
 func shownSettings(f *settings.File, effective bool) []settings.Setting {
 	var list []settings.Setting
 	for _, s := range f.Effective() {
@@ -94,6 +94,10 @@ func shownSettings(f *settings.File, effective bool) []settings.Setting {
 	}
 	list = append(list, tokenState("netbox.token", f.NetBox.Token, false))
 	for _, s := range f.Sync.Servers {
+		if s.OverSSH() {
+			list = append(list, settings.Setting{Key: "sync.servers." + s.Host + ".ssh.key", Value: s.SSH.KeyState()})
+			continue
+		}
 		list = append(list, tokenState("sync.servers."+s.Host+".token", s.Token, true))
 	}
 	return list

@@ -24,8 +24,8 @@ func (p *program) doctorCommand() *cobra.Command {
 		Short: "Check settings, NetBox and every server; each problem with its fix",
 		Long: `Check everything a run needs: the settings, NetBox's address, version, token and
 permissions, custom fields, tags and statuses, and for each server connection,
-certificate, token, role and endpoint script. Each problem comes with its fix.
-Nothing is changed.
+certificate or host key, token or key, rights and endpoint script. Each problem
+comes with its fix. Nothing is changed.
 
 Exit codes: 0 a run can work; 1 it cannot; 64 command line or settings.`,
 		Example: `  netbox-dhcp-sync doctor

@@ -80,7 +80,9 @@ func defaultConf() string {
 	return "/etc/netbox-dhcp-sync/config.yml"
 }
 
-func (p *program) load() (*settings.File, error) {
+func (p *program) load() (*settings.File, error) { return p.loadWith(settings.Options{}) }
+
+func (p *program) loadWith(o settings.Options) (*settings.File, error) {
 	path := p.conf
 	if path == "" {
 		path = os.Getenv(confVariable)
@@ -88,7 +90,7 @@ func (p *program) load() (*settings.File, error) {
 	if path == "" {
 		path = defaultConf()
 	}
-	f, err := settings.Load(path)
+	f, err := o.Load(path)
 	var problems settings.Problems
 	switch {
 	case err == nil:

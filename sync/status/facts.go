@@ -7,15 +7,16 @@ import (
 	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
 // server puts what is known of a server in words.
 func (s *site) server(seen mirror.ServerSeen) server {
-	settings, _ := s.m.File.Sync.FindServer(seen.Host)
+	set, _ := s.m.File.Sync.FindServer(seen.Host)
 	out := server{
 		Host: seen.Host, URL: strings.TrimSuffix(seen.URL, "/api/dhcp/"), State: answered, Asked: seen.Asked, Answered: seen.Answered, Script: seen.Version,
-		Listed: len(seen.Listed), Warnings: seen.Warnings, Maintenance: settings.Maintenance,
+		Listed: len(seen.Listed), Warnings: seen.Warnings, Maintenance: set.Maintenance,
 	}
 	for _, x := range seen.Scopes {
 		if x.Synced {
@@ -31,10 +32,13 @@ func (s *site) server(seen mirror.ServerSeen) server {
 		out.State, out.Why = noAnswer, seen.Trouble
 	}
 	switch {
-	case !settings.HTTPS:
+	case set.OverSSH():
+		out.Trust = s.hostKey(set)
+		return out
+	case !set.HTTPS:
 		out.Trust = "plain HTTP"
 		return out
-	case !settings.Verify:
+	case !set.Verify:
 		out.Trust = "not verified"
 		return out
 	}
@@ -51,6 +55,22 @@ func (s *site) server(seen mirror.ServerSeen) server {
 		out.Certificate = &pinned{Subject: cert.Subject, NotAfter: cert.NotAfter.UTC(), Fingerprint: cert.Fingerprint()}
 	}
 	return out
+}
+
+// hostKey says which host key of a server is trusted (rule 13.7).
+func (s *site) hostKey(server settings.Server) string {
+	keys, err := mirror.HostKeys(s.m.File, server).Of(server.Host, server.SSH.Port)
+	switch {
+	case err != nil:
+		return err.Error()
+	case len(keys) == 0:
+		return "no host key"
+	}
+	var shown []string
+	for _, key := range keys {
+		shown = append(shown, key.Type+" "+key.Fingerprint)
+	}
+	return "only host key " + strings.Join(shown, ", ")
 }
 
 func scopesOf(seen mirror.ServerSeen, names map[int64]string) []scope {

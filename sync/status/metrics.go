@@ -36,7 +36,7 @@ func newGauges(s *site) *gauges {
 	return &gauges{
 		site:    s,
 		up:      desc("server_up", "1 if a Windows server answered the last run that asked it, else 0; absent while it is not asked.", "server"),
-		expiry:  desc("certificate_expiry_timestamp_seconds", "When the trusted certificate of a Windows server ends, in seconds since 1970; absent if it never does.", "server"),
+		expiry:  desc("certificate_expiry_timestamp_seconds", "When the trusted certificate of a Windows server ends, in seconds since 1970; absent if it never does, and of servers with transport ssh.", "server"),
 		scopes:  desc("scopes", "Scopes as the last run left them: synced, or left alone.", "state"),
 		leases:  desc("leases", "Leases that are remembered: active, or ended.", "state"),
 		left:    desc("differences", "Steps that the last run did not carry out: after a dry run, all of them."),
