@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/deploy/powershelltest"
 )
 
 // plain drops lines of comment and makes each row of white space one blank.
@@ -34,7 +36,7 @@ func holds(t *testing.T, function string, pieces ...string) {
 func wantCalls(t *testing.T, function, name string, want ...string) {
 	t.Helper()
 	var have []string
-	for _, call := range calls(bodyOf(t, function), name) {
+	for _, call := range powershelltest.Calls(bodyOf(t, function), name) {
 		have = append(have, strings.Fields(call)[0])
 	}
 	if diff := cmp.Diff(want, have); diff != "" {
@@ -190,7 +192,7 @@ func TestALeaseTimeIsAWholeNumberOfSeconds(t *testing.T) {
 func TestTheModuleIsLoadedAsItsPowerShellWants(t *testing.T) {
 	holds(t, "Import-Dhcp", `try {`, `if ($PSVersionTable.PSEdition -eq 'Core') { Import-Module DhcpServer -SkipEditionCheck -ErrorAction Stop }`,
 		`else { Import-Module DhcpServer -ErrorAction Stop }`, `}`, `catch { Stop-Request 500 'module' 'DhcpServer'`)
-	if n := len(calls(read(t, script), `Import-Module`)); n != 2 {
+	if n := len(powershelltest.Calls(read(t, script), `Import-Module`)); n != 2 {
 		t.Errorf("modules are loaded in %d places", n)
 	}
 	if !strings.Contains(read(t, script), "try {`nImport-Dhcp`n\" + $Script.ToString() + \"`n} catch { Send-Problem `$_ }`n\"") {
@@ -212,7 +214,7 @@ func TestANewScopeIsActivatedLast(t *testing.T) {
 		`if ($Made.lease_duration_seconds -ne (ConvertTo-Seconds (Get-LeaseSpan $Fields))) { return 'lease_duration_seconds' }`,
 		`if ($router -and @(Get-Router $Made.scope_id)[0] -ne $router) { return 'router' }`)
 	holds(t, "Set-OptionList", `$plan += @{ Name = 'reading back'; Scope = $Id; All = @($Wanted) Act = {`, `foreach ($want in $Part.All)`, `Test-SameValue $want.Type $want.To @(Get-OwnValue $Part.Scope $want.Code)`, `Stop-Request 500 'half_done' 'value'`)
-	if n := len(calls(read(t, script), `Add-DhcpServerv4Scope`)); n != 1 {
+	if n := len(powershelltest.Calls(read(t, script), `Add-DhcpServerv4Scope`)); n != 1 {
 		t.Errorf("scopes are made in %d places", n)
 	}
 }
@@ -286,7 +288,7 @@ func TestOnlyOneNumberMeansThatAScopeIsMissing(t *testing.T) {
 	holds(t, "ConvertTo-Problem", `error_id = Get-ErrorNumber $Record`, `reason = Get-ErrorReason $Record`)
 	holds(t, "Send-Problem", `$status = $Record.Exception.Data['status']`, `if (-not $status) { $status = 500 }`, `Send-Json $status (ConvertTo-Problem $Record)`)
 	all := 0
-	for _, call := range calls(read(t, script), `Get-DhcpServerv4Scope`) {
+	for _, call := range powershelltest.Calls(read(t, script), `Get-DhcpServerv4Scope`) {
 		if !strings.Contains(call, "-ScopeId $Id") {
 			all++
 		}

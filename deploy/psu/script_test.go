@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/deploy/powershelltest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 )
 
@@ -156,7 +157,7 @@ func TestRelationshipsAreMadeOnlyWhereTheOwnerSaysSo(t *testing.T) {
 			t.Errorf("the script lacks %q", want)
 		}
 	}
-	if n := len(calls(text, `Add-DhcpServerv4Failover`)); n != 1 {
+	if n := len(powershelltest.Calls(text, `Add-DhcpServerv4Failover`)); n != 1 {
 		t.Errorf("relationships are made in %d places", n)
 	}
 }
