@@ -12,24 +12,11 @@ import (
 	"github.com/coredhcp-netbox/coredhcp-netbox/deploy/powershelltest"
 )
 
-// plain drops lines of comment and makes each row of white space one blank.
-func plain(text string) string {
-	return strings.Join(strings.Fields(regexp.MustCompile(`(?m)^\s*#.*$`).ReplaceAllString(text, "")), " ")
-}
-
 // holds checks that a function of the script has pieces of code, each after the one
 // before it.
 func holds(t *testing.T, function string, pieces ...string) {
 	t.Helper()
-	rest := plain(bodyOf(t, function))
-	for _, piece := range pieces {
-		_, after, ok := strings.Cut(rest, plain(piece))
-		if !ok {
-			t.Errorf("%s lacks, in this place: %s", function, piece)
-			continue
-		}
-		rest = after
-	}
+	powershelltest.Holds(t, function, bodyOf(t, function), pieces...)
 }
 
 // wantCalls compares the commands that a function calls, of those whose name fits.
@@ -267,7 +254,7 @@ func TestHalfAnEntryIsAnError(t *testing.T) {
 		"ConvertTo-Failover":    {"Name", "PartnerServer"},
 	} {
 		var have []string
-		for _, m := range regexp.MustCompile(`(?:Get-Needed|Get-Address) \$\w+ '(\w+)'`).FindAllStringSubmatch(plain(bodyOf(t, function)), -1) {
+		for _, m := range regexp.MustCompile(`(?:Get-Needed|Get-Address) \$\w+ '(\w+)'`).FindAllStringSubmatch(powershelltest.Plain(bodyOf(t, function)), -1) {
 			have = append(have, m[1])
 		}
 		if diff := cmp.Diff(want, have); diff != "" {

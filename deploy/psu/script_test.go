@@ -106,12 +106,7 @@ func TestTheShapesHaveTheFieldsOfTheContract(t *testing.T) {
 // bodyOf cuts one function out of the script.
 func bodyOf(t *testing.T, name string) string {
 	t.Helper()
-	_, rest, ok := strings.Cut(read(t, script), "    function "+name+" {\n")
-	text, _, end := strings.Cut(rest, "\n    }\n")
-	if !ok || !end {
-		t.Fatalf("the script lacks function %s", name)
-	}
-	return text
+	return powershelltest.Body(t, read(t, script), name)
 }
 
 // fields are the keys a function writes, each once.
