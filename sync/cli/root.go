@@ -51,7 +51,7 @@ Exit codes of all commands:
 	flags.StringVar(&p.logFormat, "log-format", "text", "format of the log on standard error: text or json")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(p.syncCommand(), p.planCommand(), p.applyCommand(), p.importCommand(), p.migrateCommand(), p.retireCommand(),
-		p.driftCommand(), p.doctorCommand(), p.bootstrapCommand(), p.certCommand(), p.validateCommand(), p.configCommand(), p.whoCommand(), p.historyCommand(), p.ruleCommand(), p.versionCommand())
+		p.driftCommand(), p.doctorCommand(), p.bootstrapCommand(), p.certCommand(), p.validateCommand(), p.configCommand(), p.whoCommand(), p.historyCommand(), p.windowsScriptCommand(), p.ruleCommand(), p.versionCommand())
 	return root
 }
 

@@ -205,7 +205,7 @@ func idsIn(text string) []string {
 // ofTheMirror reports whether a number in a file may be a rule of the mirror.
 func ofTheMirror(path string) bool {
 	path = filepath.ToSlash(path)
-	return strings.HasPrefix(path, "sync/") || strings.HasPrefix(path, "standins/psutest/") || strings.HasPrefix(path, "standins/sshtest/") || strings.HasPrefix(path, "deploy/psu/")
+	return slices.ContainsFunc([]string{"sync/", "standins/psutest/", "standins/sshtest/", "deploy/psu/", "deploy/ssh/"}, func(room string) bool { return strings.HasPrefix(path, room) })
 }
 
 // numbersIn returns the rules of the mirror that a text names.
