@@ -21,8 +21,8 @@ type gate struct {
 	frozen   bool
 }
 
-func newGate() *gate {
-	g := &gate{address: "127.0.0.1:0", open: map[*gated]bool{}}
+func newGate(host string) *gate {
+	g := &gate{address: net.JoinHostPort(host, "0"), open: map[*gated]bool{}}
 	g.changed = sync.NewCond(&g.mu)
 	return g
 }

@@ -33,6 +33,8 @@ type Config struct {
 	// say otherwise, it has the script of deploy/psu from now on, and 404 for paths it does not
 	// know. A jump host has none.
 	Windows *psutest.Server
+	// Listen is a loopback address; empty: 127.0.0.1.
+	Listen string
 	// Shell are the knobs of PowerShell and the texts it accepts.
 	Shell Shell
 	// Bound is the text of the installed script: the key is bound to it by a forced
@@ -106,7 +108,7 @@ func prepare(tb testing.TB, c Config) *Server {
 	tb.Helper()
 	// The context of a test ends before its clean-up, which would end sessions too early.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
-	s := &Server{config: c, User: cmp.Or(c.User, "netbox-dhcp"), folder: tb.TempDir(), gate: newGate(), ctx: ctx, shell: c.Shell}
+	s := &Server{config: c, User: cmp.Or(c.User, "netbox-dhcp"), folder: tb.TempDir(), gate: newGate(cmp.Or(c.Listen, "127.0.0.1")), ctx: ctx, shell: c.Shell}
 	s.idle = sync.NewCond(&s.mu)
 	tb.Cleanup(func() {
 		cancel()

@@ -21,7 +21,7 @@ func TestTheSameServersGiveTheSameNetBoxInEachDialect(t *testing.T) {
 	var want []string
 	for _, script := range []string{"1.0.2", psutest.Lists, psutest.Own} {
 		t.Run(script, func(t *testing.T) {
-			got := dialectStory(t, mirrortest.StandIn(t, netboxtest.Config{}), script)
+			got := dialectStory(t, mirrortest.StandIn(t, netboxtest.Config{}), script, overHTTP)
 			if want == nil {
 				want = got
 			}
@@ -39,7 +39,7 @@ func TestTheSameServersGiveTheSameRealNetBoxInEachDialect(t *testing.T) {
 	target := mirrortest.Real(t)
 	var want []string
 	for _, script := range []string{"1.0.2", psutest.Lists} { // what ours adds to the lists differs on the servers alone
-		got := dialectStory(t, target, script)
+		got := dialectStory(t, target, script, overHTTP)
 		if want == nil {
 			want = got
 		}
@@ -51,7 +51,7 @@ func TestTheSameServersGiveTheSameRealNetBoxInEachDialect(t *testing.T) {
 
 // dialectStory tells what NetBox holds after an import, after changes on the
 // servers and after edits in NetBox, and what the servers hold at the end.
-func dialectStory(t *testing.T, target mirrortest.Target, script string) []string {
+func dialectStory(t *testing.T, target mirrortest.Target, script string, door doorOf) []string {
 	l := mirrortest.New(t, target, netboxtest.World{})
 	first, second := l.Add(psutest.Example("dh1.corp.example")), l.Add(psutest.World{Scopes: []*psutest.Scope{
 		{ID: "10.20.0.0", Mask: "255.255.255.0", Name: "Hall", Start: "10.20.0.10", End: "10.20.0.99", LeaseSeconds: 3600},
@@ -65,7 +65,8 @@ func dialectStory(t *testing.T, target mirrortest.Target, script string) []strin
 		office.Options = append(office.Options, &psutest.Option{Code: 6, Values: []string{"10.1.1.99"}, Type: "IPv4Address", UserClass: "lab"},
 			&psutest.Option{Code: 3, Values: []string{"10.8.4.99"}, Type: "IPv4Address", Policy: "phones"})
 	})
-	m := l.Open("sync_ips_from_dhcp: true\nguards: {confirm_after: 0s}\n", nil)
+	way := door(l)
+	m := l.Open("sync_ips_from_dhcp: true\nguards: {confirm_after: 0s}\n", way)
 	runs := func(n int, o mirror.Options) {
 		t.Helper()
 		for range n {
@@ -90,7 +91,7 @@ func dialectStory(t *testing.T, target mirrortest.Target, script string) []strin
 	runs(4, mirror.Options{})
 	chapters = append(chapters, held(t, l))
 
-	m = l.OpenUnprepared(everything, nil)
+	m = l.OpenUnprepared(everything, way)
 	runs(1, mirror.Options{})
 	l.Create("ipam/ip-addresses", map[string]any{"address": "10.8.4.70/24", "status": "reserved", "dns_name": "door-1",
 		"custom_fields": map[string]any{"dhcp_client_id": "3C:52:82:0A:30:00"}})

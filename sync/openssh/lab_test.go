@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -23,19 +22,6 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var office = netip.MustParseAddr("10.8.4.0")
-
-// accepted are the texts that a server knows, by the sums that are kept of them.
-func accepted() map[string]sshtest.Kind {
-	kinds := map[string]sshtest.Kind{
-		"bootstrap": sshtest.Bootstrap, "sent-write": sshtest.Whole, "sent-read": sshtest.Reading, "bound-write": sshtest.BoundWhole, "bound-read": sshtest.BoundReading,
-	}
-	out := map[string]sshtest.Kind{}
-	for line := range strings.Lines(deploy.Sums) {
-		fields := strings.Fields(line)
-		out[fields[0]] = kinds[fields[1]]
-	}
-	return out
-}
 
 func quiet() logrus.FieldLogger {
 	log, _ := logtest.NewNullLogger()
@@ -59,7 +45,7 @@ func newLab(t testing.TB, change ...func(*sshtest.Config)) *lab {
 func labOf(t testing.TB, start func(testing.TB, sshtest.Config) *sshtest.Server, change ...func(*sshtest.Config)) *lab {
 	t.Helper()
 	l := &lab{TB: t, windows: psutest.New(t, psutest.Config{World: psutest.Example("dh1.corp.example"), Script: psutest.Own})}
-	c := sshtest.Config{Windows: l.windows, Shell: sshtest.Shell{Accept: accepted()}}
+	c := sshtest.Config{Windows: l.windows, Shell: sshtest.Shell{Accept: sshtest.Accept(t, deploy.Sums)}}
 	for _, f := range change {
 		f(&c)
 	}

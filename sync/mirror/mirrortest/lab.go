@@ -18,9 +18,12 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/deploy"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/sshtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/openssh"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
@@ -104,6 +107,23 @@ func (l *Lab) Add(world psutest.World) *psutest.Server {
 	l.Servers = append(l.Servers, s)
 	l.File(fmt.Sprintf("dh%d.token", n), s.Writer())
 	return s
+}
+
+// OverSSH starts an SSH server in front of each Windows server, trusts its key, and
+// gives the lines of settings that lead through it.
+func (l *Lab) OverSSH(start func(testing.TB, sshtest.Config) *sshtest.Server) map[string]string {
+	l.tb.Helper()
+	lines := make(map[string]string)
+	trust := openssh.HostKeys{File: filepath.Join(l.Folder, l.StateDir, "certificates", "known_hosts")}
+	for _, s := range l.Servers {
+		door := start(l.tb, sshtest.Config{Windows: s, Listen: s.Host(), Shell: sshtest.Shell{Accept: sshtest.Accept(l.tb, deploy.Sums)}})
+		lines[s.Host()] = fmt.Sprintf("transport: ssh\nssh:\n  user: %s\n  port: %d\n  key_file: %s\n", door.User, door.Port, door.KeyFile)
+		c := openssh.Config{Host: door.Host, Port: door.Port, User: door.User, Key: openssh.Key{File: door.KeyFile}}
+		if _, err := trust.Trust(l.tb.Context(), c, door.Fingerprint()); err != nil {
+			l.tb.Fatal(err)
+		}
+	}
+	return lines
 }
 
 // Host is how settings name the n-th server, from 0.
