@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/sirupsen/logrus"
 
+	"github.com/coredhcp-netbox/coredhcp-netbox/internal/prepare"
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/rest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/openssh"
@@ -113,6 +114,44 @@ func TestFindingsSpeakOfTheDoorThatIsUsed(t *testing.T) {
 		}
 		if i := slices.IndexFunc(tc.avoid, contains); i >= 0 {
 			t.Errorf("%q has %q", tc.text, tc.avoid[i])
+		}
+	}
+}
+
+// answering is a door that answers every request with one status.
+type answering struct {
+	counted
+	status int
+}
+
+func (d *answering) Ask(context.Context, endpoint.Request) (rest.Answer, error) {
+	return rest.Answer{Status: d.status, Body: []byte(`{"error":"no"}`)}, nil
+}
+
+// Rule 13.5: a script of ours without routes that write is told from a right that is missing.
+func TestAScriptWithoutRoutesThatWriteIsToldAsSuch(t *testing.T) {
+	ours, plugins := endpoint.Health{Script: endpoint.ScriptName, Rights: endpoint.RightsWrite}, endpoint.Health{Version: "1.0.0"}
+	for _, transport := range []string{settings.TransportPSU, settings.TransportSSH} {
+		w := wordsFor(settings.Server{Transport: transport})
+		for _, tc := range []struct {
+			health  endpoint.Health
+			status  int
+			problem string
+			fix     string
+		}{
+			{ours, 404, noWriteRoutes, w.routes},
+			{ours, 405, noWriteRoutes, w.routes},
+			{ours, 403, "pushing is on, but: ", w.right},
+			{plugins, 404, "pushing is on, but: ", w.right}, // which has such routes since before it could be asked
+		} {
+			client, err := endpoint.New(&answering{status: tc.status}, endpoint.Config{}, logrus.New())
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, found := w.examineWriter(t.Context(), client, tc.health)
+			if !found || f.Severity != prepare.Failure || !strings.HasPrefix(f.Problem, tc.problem) || !strings.HasPrefix(f.Fix, tc.fix) {
+				t.Errorf("%s, %d: %v", transport, tc.status, f)
+			}
 		}
 	}
 }
