@@ -10,17 +10,19 @@ import (
 
 // forbidden makes errors silent, lets text become code, or reaches out of the place
 // it stands in (rules 1.7 and 1.8); or Windows PowerShell 5.1 does not know it.
-var forbidden = []string{
-	`Invoke-Expression`, `\biex\b`, `Add-Type`, `Start-Process`, `Invoke-Command`, `Set-Variable`, `Get-Variable`, `New-Alias`, `Set-Alias`,
-	`\$global:`, `\$script:`, `\$env:`, `GetNewClosure`, `SilentlyContinue\b.*-Dhcp`, `-ErrorAction\s+(Silently|Ignore|Continue)`, `-ea\b`,
-	`\$input\b`, `InvokeScript`, `ExpandString`, `\.Invoke\(`, `catch\s*\{\s*\}`, `Invoke-WebRequest`, `Invoke-RestMethod`,
-	`\?\?`, `\?\.`, `\s\?\s`, `-AsHashtable`, `-DateKind`, `-AsArray`, `-NoEnumerate`, `&&`, `\|\|`, `-Parallel`, `\bclean\s*\{`, `Join-String`, `Test-Json`,
+func forbidden() []string {
+	return []string{
+		`Invoke-Expression`, `\biex\b`, `Add-Type`, `Start-Process`, `Invoke-Command`, `Set-Variable`, `Get-Variable`, `New-Alias`, `Set-Alias`,
+		`\$global:`, `\$script:`, `\$env:`, `GetNewClosure`, `SilentlyContinue\b.*-Dhcp`, `-ErrorAction\s+(Silently|Ignore|Continue)`, `-ea\b`,
+		`\$input\b`, `InvokeScript`, `ExpandString`, `\.Invoke\(`, `catch\s*\{\s*\}`, `Invoke-WebRequest`, `Invoke-RestMethod`,
+		`\?\?`, `\?\.`, `\s\?\s`, `-AsHashtable`, `-DateKind`, `-AsArray`, `-NoEnumerate`, `&&`, `\|\|`, `-Parallel`, `\bclean\s*\{`, `Join-String`, `Test-Json`,
+	}
 }
 
 // Forbidden are the constructs of a script that it must not have.
 func Forbidden(text string) (out []string) {
 	clean := Code(text)
-	for _, word := range forbidden {
+	for _, word := range forbidden() {
 		if found := regexp.MustCompile(`(?i)` + word).FindString(clean); found != "" {
 			out = append(out, found)
 		}
@@ -55,7 +57,9 @@ func Unbalanced(text string) string {
 
 // cmdlets are those that scripts may call besides the ones for DHCP; both editions
 // of PowerShell have them.
-var cmdlets = []string{"ConvertFrom-Json", "ConvertTo-Json", "ForEach-Object", "Import-Module", "New-Object", "Select-Object", "Where-Object", "Write-Host"}
+func cmdlets() []string {
+	return []string{"ConvertFrom-Json", "ConvertTo-Json", "ForEach-Object", "Import-Module", "New-Object", "Select-Object", "Where-Object", "Write-Host"}
+}
 
 var definition = regexp.MustCompile(`(?m)^ *function ([A-Za-z]+-[A-Za-z0-9]+)`)
 
@@ -81,7 +85,7 @@ func has(names []string, name string) bool {
 // Undefined are the commands that a script calls, and that neither it nor PowerShell
 // nor the module DhcpServer defines.
 func Undefined(text string) (out []string) {
-	known := append(defined(text), cmdlets...)
+	known := append(defined(text), cmdlets()...)
 	for _, name := range called(text) {
 		if !has(known, name) && !strings.Contains(name, "-DhcpServer") && !has(out, name) {
 			out = append(out, name)
@@ -102,7 +106,9 @@ func Unused(text string) (out []string) {
 }
 
 // automatic are variables that PowerShell sets.
-var automatic = []string{"_", "true", "false", "null", "PSVersionTable", "ExecutionContext"}
+func automatic() []string {
+	return []string{"_", "true", "false", "null", "PSVersionTable", "ExecutionContext"}
+}
 
 var (
 	isSet  = regexp.MustCompile(`\$(\w+)\s*(?:=[^=]|\+=)|foreach \(\$(\w+) in`)
@@ -137,7 +143,7 @@ func Unset(text string, known ...string) (out []string) {
 		outside = strings.Replace(outside, body, "", 1)
 	}
 	functions = append(functions, function{"the script", outside})
-	known = append(append(known, automatic...), sets(outside)...)
+	known = append(append(known, automatic()...), sets(outside)...)
 	for _, f := range functions {
 		own := sets(f.body)
 		for _, m := range isRead.FindAllStringSubmatch(f.body, -1) {

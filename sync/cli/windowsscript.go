@@ -20,13 +20,18 @@ has no route that changes anything: whoever holds the key can read only.
 
 1. Make the folder on the server, as an administrator, so that only
    administrators write there, and put the script into it:
-     New-Item -ItemType Directory C:\ProgramData\netbox-dhcp-sync
-     icacls C:\ProgramData\netbox-dhcp-sync /inheritance:r /grant "*S-1-5-32-544:(OI)(CI)F" "*S-1-5-18:(OI)(CI)F" "*S-1-5-32-545:(OI)(CI)RX"
-     C:\ProgramData\netbox-dhcp-sync\netbox-dhcp-sync.ps1
+     $dir = 'C:\ProgramData\netbox-dhcp-sync'
+     New-Item -ItemType Directory $dir
+     icacls $dir /inheritance:r /grant '*S-1-5-32-544:(OI)(CI)F'
+     icacls $dir /grant '*S-1-5-18:(OI)(CI)F' '*S-1-5-32-545:(OI)(CI)RX'
+     Copy-Item netbox-dhcp-sync.ps1 $dir
    (the numbers are Administrators, SYSTEM and Users, in every language).
-2. Bind the key to it: one line in authorized_keys of the account, with the
-   address of this machine and the key of /etc/netbox-dhcp-sync/dh1.key.pub:
-     restrict,from="10.0.0.10",command="powershell -NoProfile -NonInteractive -OutputFormat Text -ExecutionPolicy RemoteSigned -File C:\ProgramData\netbox-dhcp-sync\netbox-dhcp-sync.ps1" ssh-ed25519 AAAA...
+2. Bind the key to it: one line in authorized_keys of the account (here it is
+   broken at blanks), with the address of this machine and its public key:
+     restrict,from="10.0.0.10",command="powershell -NoProfile
+     -NonInteractive -OutputFormat Text -ExecutionPolicy RemoteSigned
+     -File C:\ProgramData\netbox-dhcp-sync\netbox-dhcp-sync.ps1"
+     ssh-ed25519 AAAA...
 3. Say ssh: {bound: true} for the server. A run then warns if the key is not
    bound; without it, doctor only tells which it is.
 
