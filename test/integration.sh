@@ -25,7 +25,7 @@ say 'suites'
 export INTEGRATION=1 REQUIRE_INTEGRATION=1
 go build -o bin/ ./cmd/...
 go test -count=1 -timeout 30m ${GOTESTFLAGS:-} -p 1 \
-  ./standins/netboxtest ./internal/netbox/... ./internal/follow ./internal/writeback ./sync/netboxio ./internal/receive ./deploy/server \
+  ./standins/netboxtest ./standins/sshtest ./internal/netbox/... ./internal/follow ./internal/writeback ./sync/netboxio ./internal/receive ./deploy/server \
   ./deploy/sync ./test/metrics ./internal/events ./test/netns/... ./test/wire/... ./test/hostile/... ./test/scenario/... ./test/boot/... \
   ./test/bench/... ./release ./test/browser/...
 # But for the second build, which compiles everything anew: minutes.

@@ -46,7 +46,7 @@ func TestSumsAreRead(t *testing.T) {
 	}
 }
 
-func exec(program string) string {
+func encoded(program string) string {
 	return program + " -NoProfile -NonInteractive -OutputFormat Text -EncodedCommand " + Encoded(bootstrap)
 }
 
@@ -205,7 +205,7 @@ func (a *asker) target() psutest.Target {
 // ready is a session that has greeted.
 func ready(t *testing.T, s *Server) *asker {
 	t.Helper()
-	a, err := open(t, login(t, s), exec("powershell"), whole)
+	a, err := open(t, login(t, s), encoded("powershell"), whole)
 	if err != nil {
 		t.Fatalf("no greeting: %v, stderr %q", err, a.errs.String())
 	}
@@ -220,12 +220,28 @@ func windows(t *testing.T, c psutest.Config) *psutest.Server {
 	return psutest.New(t, c)
 }
 
+// kind is one of the two servers with one face.
+type kind struct {
+	server, jump func(testing.TB, Config) *Server
+}
+
+// both runs a test on both servers.
+func both(t *testing.T, test func(*testing.T, kind)) {
+	t.Run("in-process", func(t *testing.T) { test(t, kind{New, NewJump}) })
+	t.Run("sshd", func(t *testing.T) { test(t, kind{Real, RealJump}) })
+}
+
 // made is a server with the texts of these tests.
-func made(t *testing.T, w *psutest.Server, change func(*Config)) *Server {
+func (k kind) made(t *testing.T, w *psutest.Server, change func(*Config)) *Server {
 	t.Helper()
 	c := Config{Windows: w, Shell: Shell{Accept: accepted()}}
 	if change != nil {
 		change(&c)
 	}
-	return New(t, c)
+	return k.server(t, c)
+}
+
+func made(t *testing.T, w *psutest.Server, change func(*Config)) *Server {
+	t.Helper()
+	return kind{server: New}.made(t, w, change)
 }

@@ -43,7 +43,7 @@ type Fault struct {
 	// Connection makes a cut end all connections of the server, not the session alone.
 	Connection bool
 	Delay      time.Duration   // of Slow and of each byte of Trickle, there at least 1 ms
-	Until      <-chan struct{} `json:"-"` // of Slow, where the server is in-process
+	Until      <-chan struct{} `json:"-"` // of Slow, where the server is in-process; psutest's Slow has it on both
 	Text       string          // of Noise and NoiseAfter; empty: a line in the code page of a console
 	Length     int             // of TooLong; 0: 64 MiB and 1
 }

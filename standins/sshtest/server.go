@@ -212,9 +212,7 @@ func (s *Server) NewHostKeys(tb testing.TB, keys ...crypto.Signer) {
 	s.mu.Lock()
 	s.hostKeys, s.config.HostKeys = signers, keys
 	s.mu.Unlock()
-	if s.real != nil {
-		s.real.restart(tb, s)
-	}
+	s.rewrite(tb)
 	s.Start(tb)
 }
 

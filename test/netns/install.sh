@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real DHCP clients and relays that package netns runs in network namespaces, and the
 # virtual computers with the firmware and boot programs of the network boot suite, what makes and judges
-# packages, the browser of test/browser, DNS servers, the servers that test/bench measures, and Prometheus's
+# packages, the browser of test/browser, DNS servers, an SSH server, the servers that test/bench measures, and Prometheus's
 # promtool (Debian, root). Quick when they are there already. No service of theirs is started on the machine itself.
 set -euo pipefail
 
@@ -19,6 +19,7 @@ readonly needed=(
   dhcpd=isc-dhcp-server
   knotd=knot
   named=bind9
+  sshd=openssh-server
   strace=strace
   ethtool=ethtool
   promtool=prometheus
@@ -64,9 +65,10 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get -q -o Acquire::Retries=3 update >&2
 apt-get -q -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}" >&2
 # Nor at the next start of the machine.
-for package in kea-dhcp4-server isc-dhcp-server prometheus; do
+for package in kea-dhcp4-server isc-dhcp-server prometheus openssh-server; do
   if [[ " ${missing[*]} " == *" $package "* ]]; then
-    systemctl --quiet disable "${package/bind9/named}" >&2 || echo "$package starts with the machine: systemctl disable $package" >&2
+    unit=${package/openssh-server/ssh}
+    systemctl --quiet disable "$unit" >&2 || echo "$unit starts with the machine: systemctl disable $unit" >&2
   fi
 done
 echo "installed ${missing[*]} in $((SECONDS - began)) s" >&2

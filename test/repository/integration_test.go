@@ -16,7 +16,7 @@ func TestIntegrationRunsEveryPackageThatNeedsIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	needs := regexp.MustCompile(`/test/netns"|\bnetboxtest\.(Real|Disposable)\(|\bmirrortest\.Real\(|\bintegration\.RealNetBox\(|\bexec\.LookPath\(|(?m)^\s+url, token := Real\(t\)$`)
+	needs := regexp.MustCompile(`/test/netns"|\bnetboxtest\.(Real|Disposable)\(|\bmirrortest\.Real\(|\bintegration\.RealNetBox\(|\bexec\.LookPath\(|\bkind\{Real, RealJump\}|\bsshtest\.Real|(?m)^\s+url, token := Real\(t\)$`)
 	found := 0
 	eachFile(t, "_test.go", func(path string, source []byte) {
 		if !needs.Match(source) || path == "test/repository/integration_test.go" {
