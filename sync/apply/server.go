@@ -107,7 +107,7 @@ func (s *server) gone(ctx context.Context, err error) bool {
 	return false
 }
 
-// works reports whether the server answers the same token on another path.
+// works reports whether the server answers on another path.
 func (s *server) works(ctx context.Context) bool {
 	_, err := s.client.Health(ctx)
 	return err == nil

@@ -83,7 +83,7 @@ func (c *Client) URL() string { return c.door.URL() }
 func (c *Client) Facts() []string { return c.door.Facts() }
 
 // Warnings are the facts that an operator must see in every run, such as an
-// unverified connection, or a certificate or token about to end.
+// unverified connection, a certificate or token about to end, or an unbound key.
 func (c *Client) Warnings() []string { return c.door.Warnings() }
 
 // Date is the time by the server's own clock, in whole seconds, when it gave its

@@ -58,9 +58,9 @@ func health(r *record, words func(string) string) Health {
 	return out
 }
 
-// CheckWriter asks whether the token has the role for writing, without writing
-// anything. The server answers 401 or 403 if not, and a script before 1.0.0
-// 401 or 404.
+// CheckWriter asks whether this program may write, without writing anything. The
+// server answers 401 or 403 if its token may not, a script before 1.0.0 401 or 404,
+// and one without routes that write 404 or 405.
 func (c *Client) CheckWriter(ctx context.Context) error {
 	return c.write(ctx, call{op: "check the right to write", method: http.MethodPost, path: "health", class: "health", body: struct{}{}})
 }

@@ -21,7 +21,7 @@ type Rights string
 const (
 	RightsNone  Rights = "none"  // Windows denies the script's account everything
 	RightsRead  Rights = "read"  // the script has no endpoint that writes
-	RightsWrite Rights = "write" // as far as the script is concerned; the token may have less
+	RightsWrite Rights = "write" // as far as the script is concerned; the token or account may have less
 )
 
 // Health is what the endpoint script says about itself.

@@ -31,7 +31,7 @@ func (*counted) Warnings() []string         { return nil }
 func (*counted) URL() string                { return "" }
 func (d *counted) Close()                   { d.closed++ }
 
-// Rule 13.1: sessions end with the run, and never under one that goes on.
+// rule 13.1: sessions end with the run, and never under one that goes on.
 func TestServersAreLeftWhenTheLastOfSeveralRunsIsOver(t *testing.T) {
 	door := &counted{}
 	client, err := endpoint.New(door, endpoint.Config{}, logrus.New())
@@ -51,7 +51,7 @@ func TestServersAreLeftWhenTheLastOfSeveralRunsIsOver(t *testing.T) {
 	}
 }
 
-// Rules 13, 13.7 and 9 row 29: what the settings say of a server goes to its door.
+// rules 13, 13.7 and 9 row 29: what the settings say of a server goes to its door.
 func TestTheSSHDoorIsMadeOfTheSettings(t *testing.T) {
 	const base = "netbox: {url: 'https://netbox.example.org'}\nsync:\n  state_dir: /state\n"
 	server := "{host: dh1, transport: ssh, ssh: {user: u, key_file: /k, passphrase_file: /p, port: 2222, command: pwsh, bound: true, jump: 'g@jump:23'}}"
@@ -92,7 +92,7 @@ func TestTheSSHDoorIsMadeOfTheSettings(t *testing.T) {
 	}
 }
 
-// Rules 13.5 and 13.8: findings speak of what there is at the door that is used.
+// rules 13.5 and 13.8: findings speak of what there is at the door that is used.
 func TestFindingsSpeakOfTheDoorThatIsUsed(t *testing.T) {
 	ssh := wordsFor(settings.Server{Transport: settings.TransportSSH, SSH: settings.SSH{User: `CORP\netbox-dhcp`}})
 	psu := wordsFor(settings.Server{Transport: settings.TransportPSU})
@@ -128,7 +128,7 @@ func (d *answering) Ask(context.Context, endpoint.Request) (rest.Answer, error) 
 	return rest.Answer{Status: d.status, Body: []byte(`{"error":"no"}`)}, nil
 }
 
-// Rule 13.5: a script of ours without routes that write is told from a right that is missing.
+// rule 13.5: a script of ours without routes that write is told from a right that is missing.
 func TestAScriptWithoutRoutesThatWriteIsToldAsSuch(t *testing.T) {
 	ours, plugins := endpoint.Health{Script: endpoint.ScriptName, Rights: endpoint.RightsWrite}, endpoint.Health{Version: "1.0.0"}
 	for _, transport := range []string{settings.TransportPSU, settings.TransportSSH} {

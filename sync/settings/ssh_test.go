@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Rules 13.4, 13.7 and 13.8.
+// rules 13.4, 13.7 and 13.8.
 func TestMistakesInTheSSHOfAServer(t *testing.T) {
 	const (
 		blanks  = `want an account without blanks and control characters, in single quotes where a \ is in it: 'CORP\netbox-dhcp'`
@@ -72,7 +72,7 @@ func TestAccountsAndCommandsAsWindowsHasThem(t *testing.T) {
 	}
 }
 
-// Rule 13.9: changing transport is the whole move, so both doors may stand at a server
+// rule 13.9: changing transport is the whole move, so both doors may stand at a server
 // and the one that is not used is not asked for anything.
 func TestASettingsFileWithBothDoorsMovesByTheWordTransport(t *testing.T) {
 	const both = `https: false, verify: false, %
@@ -144,7 +144,7 @@ func keyFolder(t *testing.T, ssh string, files map[string]string) (folder, confi
 	return folder, config
 }
 
-// Rule 13.8: what is wrong with a key is told when the file is loaded, with the fix.
+// rule 13.8: what is wrong with a key is told when the file is loaded, with the fix.
 func TestKeysThatCannotBeUsed(t *testing.T) {
 	utf16 := func(s string) string { return "\xff\xfe" + strings.Join(strings.Split(s, ""), "\x00") + "\x00" }
 	for name, tc := range map[string]struct {
@@ -219,7 +219,7 @@ func TestKeysAreLookedAtOnlyWhereTheyAreNeeded(t *testing.T) {
 	}
 }
 
-// Rule 13.8: a key and its passphrase come from systemd where no file is named; no
+// rule 13.8: a key and its passphrase come from systemd where no file is named; no
 // token is asked for.
 func TestKeysAmongTheCredentialsOfSystemd(t *testing.T) {
 	credentials := t.TempDir()
@@ -261,7 +261,7 @@ func TestKeysAmongTheCredentialsOfSystemd(t *testing.T) {
 	}
 }
 
-// Rule 7: a copy of a production file logs in with a key of its own.
+// rule 7: a copy of a production file logs in with a key of its own.
 func TestAKeyInAnOverrideTakesThePlaceOfKeyPassphraseAndAgent(t *testing.T) {
 	f := mustParse(t, netboxSection+`sync:
   servers:

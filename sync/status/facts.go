@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/windhcp"
 )
 
@@ -33,7 +32,7 @@ func (s *site) server(seen mirror.ServerSeen) server {
 	}
 	switch {
 	case set.OverSSH():
-		out.Trust = s.hostKey(set)
+		out.Trust = s.hostKey(set.Host)
 		return out
 	case !set.HTTPS:
 		out.Trust = "plain HTTP"
@@ -58,7 +57,8 @@ func (s *site) server(seen mirror.ServerSeen) server {
 }
 
 // hostKey says which host key of a server is trusted (rule 13.7).
-func (s *site) hostKey(server settings.Server) string {
+func (s *site) hostKey(host string) string {
+	server, _ := s.m.File.Sync.FindServer(host)
 	keys, err := mirror.HostKeys(s.m.File, server).Of(server.Host, server.SSH.Port)
 	switch {
 	case err != nil:

@@ -2,8 +2,11 @@ package status
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -15,12 +18,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/sirupsen/logrus"
+	"golang.org/x/crypto/ssh"
 	"golang.org/x/net/html"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/page/pagetest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/psu"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/settings"
 )
 
 const withURL = "status: {listen: \"127.0.0.1:8067\", url: \"https://dhcp-sync.example.org/mirror\"}"
@@ -315,5 +320,31 @@ func TestTheTrustedCertificateIsShown(t *testing.T) {
 	l.m.File.Sync.Servers[0].Verify = false
 	if s := rows(l.page("/"), "2 servers")[0]; !strings.Contains(s, "not verified") || strings.Contains(s, endless.Fingerprint()) {
 		t.Errorf("not verified: %q", s)
+	}
+}
+
+// rule 13.7: a server by SSH shows which host key is trusted, and no certificate.
+func TestTheTrustedHostKeyIsShown(t *testing.T) {
+	l := newLab(t, "", nil)
+	s := &l.m.File.Sync.Servers[0]
+	s.Transport, s.SSH.Port = settings.TransportSSH, 2222
+	if err := l.m.Trust.Put(l.Host(0), selfSigned(t, time.Now().AddDate(1, 0, 0))); err != nil {
+		t.Fatal(err)
+	}
+	if row := rows(l.page("/"), "2 servers")[0]; !strings.Contains(row, "no host key") {
+		t.Errorf("none is trusted: %q", row)
+	}
+	pub, _, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ssh.NewPublicKey(pub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.SSH.KnownHosts = l.File("known_hosts", fmt.Sprintf("[%s]:2222 %s", s.Host, ssh.MarshalAuthorizedKey(key)))
+	row := rows(l.page("/"), "2 servers")[0]
+	if !strings.Contains(row, "only host key ssh-ed25519 "+ssh.FingerprintSHA256(key)) || strings.Contains(row, "trusted: ") || strings.Contains(row, "ends ") {
+		t.Errorf("shown as %q", row)
 	}
 }
