@@ -35,7 +35,7 @@ func (f *File) findKeys(folder string) {
 		if s.SSH.KeyFile != "" && s.SSH.PassphraseFile == "" {
 			f.credential(folder, sshCredential(s.Host)+"_passphrase", at+".passphrase_file", &s.SSH.PassphraseFile)
 		}
-		if _, err := os.Stat(s.SSH.KnownHosts); s.SSH.KnownHosts != "" && s.Enabled && err != nil {
+		if _, err := os.Stat(s.SSH.KnownHosts); s.SSH.KnownHosts != "" && s.Enabled && err != nil { //nolint:gosec // G703: the operator names the file
 			f.warn(at+".known_hosts", "no host key of %s is trusted: %v", s.Host, err)
 		}
 	}
@@ -117,7 +117,7 @@ func publicHalf(text string) bool {
 
 // secretMistake says why a file with a secret is not fit for use; empty: it may be.
 func secretMistake(path, what string) string {
-	info, err := os.Stat(path)
+	info, err := os.Stat(path) //nolint:gosec // G703: the operator names the file
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "there is no " + path
