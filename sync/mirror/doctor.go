@@ -137,10 +137,13 @@ func (m *Mirror) examine(ctx context.Context, host string) []prepare.Finding {
 	if failovers := client.Failovers(ctx); failovers.Err != nil {
 		add(prepare.Failure, failovers.Err.Error(), "")
 	}
-	if !readOnly(m.File.Sync, server) {
+	switch {
+	case !readOnly(m.File.Sync, server):
 		if f, ok := words.examineWriter(ctx, client, health); ok {
 			add(f.Severity, f.Problem, f.Fix)
 		}
+	case server.OverSSH() && health.Rights == endpoint.RightsWrite: // what is sent has no such routes then
+		add(prepare.Notice, "nothing is written to this server, and the script that is installed there has routes that write", "put the output of netbox-dhcp-sync windows-script without --write in its place")
 	}
 	return findings
 }

@@ -90,7 +90,8 @@ func TestTheDoctorLooksThroughTheSSHDoor(t *testing.T) {
 		{name: "a bound key", more: ", bound: true", change: bound(false), severity: prepare.Notice, say: []string{"the key is bound"}, quiet: true},
 		{name: "a bound script that only reads, not pushed to", change: bound(false), severity: prepare.Notice, say: []string{"rights read"}, quiet: true},
 		{name: "a bound script that only reads, with a push on", sync: "push_reservations: true\n", change: bound(false), severity: prepare.Notice, say: []string{"the script on this server has no routes that write", "windows-script --write"}},
-		{name: "a bound script that writes, and a brake", own: "read_only: true\n", sync: "push_reservations: true\n", change: bound(true), severity: prepare.Notice, say: []string{"rights write"}, quiet: true},
+		{name: "a bound script that writes, and a brake", own: "read_only: true\n", sync: "push_reservations: true\n", change: bound(true), severity: prepare.Notice, say: []string{"nothing is written to this server", "routes that write", "without --write"}, quiet: true},
+		{name: "a script that is sent, and a brake", own: "read_only: true\n", sync: "push_reservations: true\n", severity: prepare.Notice, say: []string{"rights read"}, quiet: true},
 		{name: "pushing is on", sync: "push_reservations: true\n", severity: prepare.Notice, say: []string{"rights write"}, quiet: true},
 		{name: "an older script that is bound", change: bound(true), spoil: func(_ *testing.T, l *mirrortest.Lab, _ *sshtest.Server) {
 			l.Servers[0].Configure(func(p *psutest.Config) { p.Script = "2026.1.0" })
