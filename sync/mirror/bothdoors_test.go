@@ -21,11 +21,16 @@ func overHTTP(*mirrortest.Lab) map[string]string { return nil }
 
 func overSSH(l *mirrortest.Lab) map[string]string { return l.OverSSH(sshtest.New) }
 
+func overSSHD(l *mirrortest.Lab) map[string]string { return l.OverSSH(sshtest.Real) }
+
 // rules 13 and 13.9: the same servers give the same NetBox, and the same edits in
 // NetBox the same servers, through each door.
 func TestTheSameServersGiveTheSameNetBoxThroughBothDoors(t *testing.T) {
 	sameThroughBothDoors(t, overSSH)
 }
+
+// The same with Debian's sshd.
+func TestTheSameServersGiveTheSameNetBoxOnARealSSHD(t *testing.T) { sameThroughBothDoors(t, overSSHD) }
 
 func sameThroughBothDoors(t *testing.T, ssh doorOf) {
 	want := dialectStory(t, mirrortest.StandIn(t, netboxtest.Config{}), psutest.Own, overHTTP)
@@ -40,6 +45,9 @@ func sameThroughBothDoors(t *testing.T, ssh doorOf) {
 // rule 13.9: changing the door is the whole move. The plan is the same byte for byte, but
 // for the time it was made, and a run through the other door writes nothing on either side.
 func TestChangingTheDoorWritesNothing(t *testing.T) { changingTheDoor(t, overSSH) }
+
+// The same with Debian's sshd.
+func TestChangingTheDoorWritesNothingOnARealSSHD(t *testing.T) { changingTheDoor(t, overSSHD) }
 
 func changingTheDoor(t *testing.T, ssh doorOf) {
 	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})

@@ -40,18 +40,20 @@ func TestASessionThatFailsCostsNothing(t *testing.T) {
 		fault sshtest.Fault
 		spoil func(*testing.T, *sshtest.Server)
 	}{
-		"a read cut in its reply":   {fault: sshtest.Fault{Method: "GET", Kind: sshtest.CutReply}},
-		"every read cut before":     {fault: sshtest.Fault{Method: "GET", Kind: sshtest.CutBefore, Connection: true}},
-		"leases are silent":         {fault: sshtest.Fault{Path: "leases", Kind: sshtest.Silent}},
-		"another id":                {fault: sshtest.Fault{Kind: sshtest.WrongID}},
-		"noise without an end":      {fault: sshtest.Fault{Kind: sshtest.Noise, Text: strings.Repeat("x", 1<<20)}},
-		"a reply that never ends":   {fault: sshtest.Fault{Path: "reservations", Kind: sshtest.Trickle}},
-		"no greeting":               {fault: sshtest.Fault{Method: sshtest.Opening, Path: "hello", Kind: sshtest.Silent}},
-		"a greeting cut off":        {fault: sshtest.Fault{Method: sshtest.Opening, Path: "hello", Kind: sshtest.CutReply}},
-		"another host key":          {spoil: func(t *testing.T, s *sshtest.Server) { s.NewHostKeys(t) }},
-		"the key is refused":        {spoil: func(t *testing.T, s *sshtest.Server) { s.Refuse(t, true) }},
-		"the server is gone":        {spoil: func(_ *testing.T, s *sshtest.Server) { s.Stop() }},
-		"constrained language mode": {spoil: func(_ *testing.T, s *sshtest.Server) { s.Configure(func(c *sshtest.Shell) { c.Mode = "ConstrainedLanguage" }) }},
+		"a read cut in its reply": {fault: sshtest.Fault{Method: "GET", Kind: sshtest.CutReply}},
+		"every read cut before":   {fault: sshtest.Fault{Method: "GET", Kind: sshtest.CutBefore, Connection: true}},
+		"leases are silent":       {fault: sshtest.Fault{Path: "leases", Kind: sshtest.Silent}},
+		"another id":              {fault: sshtest.Fault{Kind: sshtest.WrongID}},
+		"noise without an end":    {fault: sshtest.Fault{Kind: sshtest.Noise, Text: strings.Repeat("x", 1<<20)}},
+		"a reply that never ends": {fault: sshtest.Fault{Path: "reservations", Kind: sshtest.Trickle}},
+		"no greeting":             {fault: sshtest.Fault{Method: sshtest.Opening, Path: "hello", Kind: sshtest.Silent}},
+		"a greeting cut off":      {fault: sshtest.Fault{Method: sshtest.Opening, Path: "hello", Kind: sshtest.CutReply}},
+		"another host key":        {spoil: func(t *testing.T, s *sshtest.Server) { s.NewHostKeys(t) }},
+		"the key is refused":      {spoil: func(t *testing.T, s *sshtest.Server) { s.Refuse(t, true) }},
+		"the server is gone":      {spoil: func(_ *testing.T, s *sshtest.Server) { s.Stop() }},
+		"constrained language mode": {spoil: func(_ *testing.T, s *sshtest.Server) {
+			s.Configure(func(c *sshtest.Shell) { c.Mode = "ConstrainedLanguage" })
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
