@@ -30,6 +30,8 @@ go test -count=1 -timeout 30m ${GOTESTFLAGS:-} -p 1 \
   ./test/bench/... ./release ./test/browser/...
 # But for the second build, which compiles everything anew: minutes.
 go test -count=1 -timeout 30m ${GOTESTFLAGS:-} -skip 'ASecondBuildElsewhere' ./test/packages
+# The SSH door of the mirror, on Debian's sshd.
+go test -count=1 ${GOTESTFLAGS:-} -run 'RealSSHD$' ./sync/openssh ./sync/cli ./sync/mirror
 # Names in DNS, on a real Knot and a real BIND.
 go test -count=1 ${GOTESTFLAGS:-} -run 'OnKnot$|OnBIND$' ./internal/ddns
 go test -count=1 ${GOTESTFLAGS:-} -run 'InDNS' -timeout 20m ./test/program

@@ -114,7 +114,7 @@ func (c *connection) watch(every time.Duration) {
 			close(c.done)
 			return
 		case <-tick.C:
-			late := time.AfterFunc(every, func() { _ = c.Client.Close() })
+			late := time.AfterFunc(every, func() { _ = c.Close() })
 			_, _, _ = c.SendRequest("keepalive@openssh.com", true, nil) // fails only where the connection has ended
 			late.Stop()
 		}
@@ -133,7 +133,7 @@ func (c *connection) alive() bool {
 
 // end closes the connection and waits until all of it is gone.
 func (c *connection) end() {
-	_ = c.Client.Close()
+	_ = c.Close()
 	<-c.done
 }
 

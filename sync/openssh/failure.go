@@ -14,13 +14,12 @@ import (
 )
 
 var (
-	errTimeout  = errors.New("no answer in time")
-	errEnded    = errors.New("the session ended before the answer")
-	errTooLong  = errors.New("a line of the server is longer than 64 MiB")
-	errNoise    = errors.New("the server sends more than 64 KiB of text that is no answer")
-	errOrder    = errors.New("the server sends an answer that was not asked for")
-	errGarbled  = errors.New("an answer of the script cannot be read")
-	errNotAlive = errors.New("the connection does not answer any more")
+	errTimeout = errors.New("no answer in time")
+	errEnded   = errors.New("the session ended before the answer")
+	errTooLong = errors.New("a line of the server is longer than 64 MiB")
+	errNoise   = errors.New("the server sends more than 64 KiB of text that is no answer")
+	errOrder   = errors.New("the server sends an answer that was not asked for")
+	errGarbled = errors.New("an answer of the script cannot be read")
 )
 
 // failed classifies what went wrong before a request was sent.

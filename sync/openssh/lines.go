@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"regexp"
 	"strconv"
@@ -172,7 +173,6 @@ var (
 	clixml  = regexp.MustCompile(`(?s)#< CLIXML\s*(?:<Objs.*?(?:</Objs>|$))?`)
 	spoken  = regexp.MustCompile(`(?s)<S S="[A-Za-z]+">(.*?)</S>`)
 	escaped = regexp.MustCompile(`_x[0-9A-Fa-f]{4}_`)
-	xmlText = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "&apos;", "'", "&amp;", "&")
 )
 
 // said makes one line of what PowerShell wrote on standard error or before a mark. It
@@ -182,7 +182,7 @@ func said(raw []byte) string {
 	text := clixml.ReplaceAllStringFunc(string(raw), func(objects string) string {
 		var out strings.Builder
 		for _, m := range spoken.FindAllStringSubmatch(objects, -1) {
-			out.WriteString(xmlText.Replace(escaped.ReplaceAllStringFunc(m[1], unescape)))
+			out.WriteString(html.UnescapeString(escaped.ReplaceAllStringFunc(m[1], unescape)))
 		}
 		return out.String()
 	})
