@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -226,11 +227,8 @@ func Encoded(text string) string {
 
 // accept finds out what a text is. It is an error where it is none of those that are wanted.
 func (c *Shell) accept(what, text string, want ...Kind) (Kind, error) {
-	kind := c.Accept[Sum(text)]
-	for _, one := range want {
-		if kind == one {
-			return kind, nil
-		}
+	if kind := c.Accept[Sum(text)]; slices.Contains(want, kind) {
+		return kind, nil
 	}
 	return 0, fmt.Errorf("sshtest: the %s is none that Shell.Accept has: %d bytes, sum %s", what, len(text), Sum(text))
 }
