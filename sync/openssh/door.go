@@ -300,7 +300,7 @@ func (d *Door) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := start(conn, d.command, d.log)
+	s, err := start(ctx, conn, d.command, d.log)
 	if err != nil {
 		return nil, err
 	}

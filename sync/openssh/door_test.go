@@ -245,3 +245,33 @@ func TestACallerWhoGivesUpIsNotHeldUp(t *testing.T) {
 		t.Error(list.Err)
 	}
 }
+
+// rule 13.2: nothing of the opening of a session waits longer than the time limit, also where
+// the server stops answering just then, or closes the connection.
+func TestAnOpeningThatHangsIsGivenUp(t *testing.T) {
+	l := newLab(t)
+	c := l.through(l.config(func(c *openssh.Config) { c.Timeout, c.KeepAlive = time.Second, time.Hour }), endpoint.Config{Parallel: 2, RetryPause: time.Millisecond}, quiet())
+	if _, err := c.Health(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	release := make(chan struct{})
+	l.windows.ForgetRequests()
+	l.windows.Fail(psutest.Fault{Path: "leases", Kind: psutest.Slow, Until: release, Times: 1})
+	first := make(chan error)
+	go func() { first <- c.Leases(t.Context(), office).Err }()
+	l.windows.AwaitRequests(1) // the one session is in use, so the next request opens another
+	l.ssh.Freeze()
+	wantKind(t, c.Reservations(t.Context(), office).Err, endpoint.TimedOut)
+	l.ssh.Thaw()
+	close(release)
+	<-first
+	for range 20 { // the connection ends while sessions are opened
+		done := make(chan error)
+		for range 2 {
+			go func() { done <- c.Scopes(t.Context(), false).Err }()
+		}
+		l.ssh.Cut()
+		<-done
+		<-done
+	}
+}

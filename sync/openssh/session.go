@@ -34,8 +34,37 @@ type session struct {
 	out string       // noise of standard output, in one line
 }
 
-// start runs PowerShell in a new session of a connection.
-func start(conn *connection, command string, log logrus.FieldLogger) (*session, error) {
+// start runs PowerShell in a new session of a connection. The opening of a session knows
+// no limit of its own, and does not return at all where the connection ends in that very
+// moment; so it is left to itself when ctx or the connection ends.
+func start(ctx context.Context, conn *connection, command string, log logrus.FieldLogger) (*session, error) {
+	type result struct {
+		s   *session
+		err error
+	}
+	out := make(chan result, 1)
+	go func() {
+		s, err := begin(conn, command, log)
+		out <- result{s, err}
+	}()
+	var err error
+	select {
+	case r := <-out:
+		return r.s, r.err
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	case <-conn.done:
+		err = errEnded
+	}
+	go func() {
+		if late := <-out; late.s != nil {
+			late.s.kill()
+		}
+	}()
+	return nil, err
+}
+
+func begin(conn *connection, command string, log logrus.FieldLogger) (*session, error) {
 	inner, err := conn.NewSession()
 	if err != nil {
 		return nil, err
