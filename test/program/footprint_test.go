@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -64,6 +65,7 @@ func BenchmarkStart(b *testing.B) {
 				sum = sum.plus(footprintOf(b, conf, addr))
 			}
 			sum.report(b)
+			b.ReportMetric(float64(sizeOf(b, filepath.Dir(conf)))/1e6, "disk-MB")
 		})
 	}
 }
@@ -96,6 +98,26 @@ func (f footprint) report(b *testing.B) {
 	b.ReportMetric(f.used.Seconds()/float64(b.N), "cpu-s-to-lease")
 	b.ReportMetric(float64(f.peakK)/1000, "peak-MB")
 	b.ReportMetric(float64(f.restK)/1000, "rest-MB")
+}
+
+// sizeOf is how many bytes the files below a folder have: the store, and the copies of
+// NetBox.
+func sizeOf(b *testing.B, folder string) (size int64) {
+	b.Helper()
+	err := filepath.WalkDir(folder, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			size += info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return size
 }
 
 // footprintOf starts a server, waits for its first answers, and ends it.
