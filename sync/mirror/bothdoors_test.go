@@ -58,9 +58,10 @@ func changingTheDoor(t *testing.T, ssh doorOf) {
 	}
 	way := ssh(l)
 	byHTTP, bySSH := l.Open(everything, nil), l.OpenUnprepared(everything, way)
-	for _, mode := range []plan.Mode{plan.Import, plan.Sync} {
-		var plans []string
-		for _, m := range []*mirror.Mirror{byHTTP, bySSH} {
+	planned := func(mode plan.Mode, mirrors ...*mirror.Mirror) {
+		t.Helper()
+		var first string
+		for i, m := range mirrors {
 			p, err := m.Plan(t.Context(), mirror.Options{Mode: mode})
 			if err != nil {
 				t.Fatal(err)
@@ -69,11 +70,17 @@ func changingTheDoor(t *testing.T, ssh doorOf) {
 			if err != nil || p.Empty() {
 				t.Fatalf("%v, empty %t\n%s", err, p.Empty(), text)
 			}
-			plans = append(plans, regexp.MustCompile(`"made": "[^"]*"`).ReplaceAllString(string(text), ""))
+			plain := regexp.MustCompile(`"made": "[^"]*"`).ReplaceAllString(string(text), "")
+			if i == 0 {
+				first = plain
+			}
+			if diff := cmp.Diff(first, plain); diff != "" {
+				t.Errorf("%s (-psu +ssh):\n%s", mode, diff)
+			}
 		}
-		if diff := cmp.Diff(plans[0], plans[1]); diff != "" {
-			t.Errorf("%s (-psu +ssh):\n%s", mode, diff)
-		}
+	}
+	for _, mode := range []plan.Mode{plan.Import, plan.Sync} {
+		planned(mode, byHTTP, bySSH)
 		run(t, byHTTP, mirror.Options{Mode: mode})
 	}
 	run(t, byHTTP, mirror.Options{}) // what was made is read back
@@ -89,4 +96,9 @@ func changingTheDoor(t *testing.T, ssh doorOf) {
 			t.Error("a server was not asked")
 		}
 	}
+
+	// With dry_run the plan is that of a run without it, at each door.
+	l.Patch("ipam/ip-addresses", l.Address("10.8.4.60")["id"], map[string]any{"dns_name": "mfp-9"})
+	dry := everything + "dry_run: true\n"
+	planned(plan.Sync, byHTTP, bySSH, l.OpenUnprepared(dry, nil), l.OpenUnprepared(dry, way))
 }

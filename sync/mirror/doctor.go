@@ -142,7 +142,7 @@ func (m *Mirror) examine(ctx context.Context, host string) []prepare.Finding {
 		if f, ok := words.examineWriter(ctx, client, health); ok {
 			add(f.Severity, f.Problem, f.Fix)
 		}
-	case server.OverSSH() && health.Rights == endpoint.RightsWrite: // what is sent has no such routes then
+	case server.OverSSH() && neverWritten(m.File.Sync, server) && health.Rights == endpoint.RightsWrite: // what is sent has no such routes then
 		add(prepare.Notice, "nothing is written to this server, and the script that is installed there has routes that write", "put the output of netbox-dhcp-sync windows-script without --write in its place")
 	}
 	return findings
@@ -158,13 +158,18 @@ func (w words) examineWriter(ctx context.Context, client *endpoint.Client, healt
 	}
 	err := client.CheckWriter(ctx)
 	e, _ := errors.AsType[*endpoint.Error](err)
+	right := w.right + ", or "
 	switch {
+	case err == nil && w.unasked != "":
+		return prepare.Finding{Severity: prepare.Notice, Problem: w.unasked}, true
 	case err == nil:
 		return prepare.Finding{}, false
+	case e != nil && e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden && e.Status != http.StatusNotFound && e.ID != endpoint.AccessDenied:
+		right = "" // it is not about rights
 	case e != nil && health.Ours() && (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed):
 		return prepare.Finding{Severity: prepare.Failure, Problem: noWriteRoutes, Fix: w.routes + ", or switch pushing off"}, true
 	}
-	return prepare.Finding{Severity: prepare.Failure, Problem: "pushing is on, but: " + err.Error(), Fix: w.right + ", or switch pushing off"}, true
+	return prepare.Finding{Severity: prepare.Failure, Problem: "pushing is on, but: " + err.Error(), Fix: right + "switch pushing off"}, true
 }
 
 // words are what findings about a server say by the door that is used.
@@ -173,6 +178,7 @@ type words struct {
 	right   string // how to be allowed to write
 	routes  string // how to get a script that writes
 	install string // how to get the script of this program's version
+	unasked string // what the question for the right to write does not tell; empty: it tells it
 }
 
 func wordsFor(s settings.Server) words {
@@ -183,6 +189,7 @@ func wordsFor(s settings.Server) words {
 			right:   "put the account " + s.SSH.User + " into DHCP Administrators",
 			routes:  again + "--write in the place of the script on the server",
 			install: "install the output of netbox-dhcp-sync windows-script on the server again, with --write if it is pushed to",
+			unasked: "pushing is on: whether Windows lets the account " + s.SSH.User + " write shows at the first change only",
 		}
 	}
 	return words{

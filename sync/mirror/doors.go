@@ -34,7 +34,7 @@ func OpenSSH(f *settings.File, s settings.Server) openssh.Config {
 	c := openssh.Config{
 		Host: s.Host, Port: s.SSH.Port, User: s.SSH.User, Command: s.SSH.Command, Bound: s.SSH.Bound,
 		Key:      openssh.Key{File: s.SSH.KeyFile, Passphrase: s.SSH.PassphraseFile, Agent: s.SSH.Agent},
-		HostKeys: HostKeys(f, s), ReadOnly: readOnly(f.Sync, s), Timeout: f.Sync.PSU.Timeout, Parallel: parallel(f.Sync),
+		HostKeys: HostKeys(f, s), ReadOnly: neverWritten(f.Sync, s), Timeout: f.Sync.PSU.Timeout, Parallel: parallel(f.Sync),
 	}
 	if s.SSH.KeyFile == "" {
 		c.Key.Agent = true // where a command needs no key of its own, that of whoever runs it serves on the way
@@ -65,9 +65,15 @@ func (m *Mirror) door(s settings.Server, log logrus.FieldLogger) (endpoint.Door,
 	})
 }
 
-// readOnly reports whether nothing is ever written to a server.
+// readOnly reports whether nothing is written to a server as the settings are.
 func readOnly(sync settings.Sync, s settings.Server) bool {
-	return s.ReadOnly || !s.Push || sync.ReadOnly || sync.DryRun || !sync.PushReservations && !sync.PushScopeInfo
+	return sync.DryRun || neverWritten(sync, s)
+}
+
+// neverWritten leaves sync.dry_run out, which has to plan as a run without it would: the
+// server must not be met with a script that only reads (rules 13.4 and 13.9).
+func neverWritten(sync settings.Sync, s settings.Server) bool {
+	return s.ReadOnly || !s.Push || sync.ReadOnly || !sync.PushReservations && !sync.PushScopeInfo
 }
 
 // parallel is how many requests one server gets at once

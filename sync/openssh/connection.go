@@ -2,6 +2,9 @@ package openssh
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -48,20 +51,22 @@ func (c *Config) dialJump(ctx context.Context, timeout time.Duration) (*ssh.Clie
 
 // login connects to a host whose key is trusted, with the key of c.
 func (c *Config) login(ctx context.Context, to hop, via *ssh.Client, timeout time.Duration) (*ssh.Client, error) {
-	op := "log in as " + to.String()
 	config := &ssh.ClientConfig{User: to.user}
 	if err := c.HostKeys.verify(config, to); err != nil {
-		return nil, failed(ctx, op, err)
+		return nil, to.failed(ctx, err)
 	}
-	method, done, err := c.Key.method(ctx)
+	method, done, err := c.Key.method(ctx, timeout)
 	if err != nil {
-		return nil, failed(ctx, op, err)
+		return nil, to.failed(ctx, err)
 	}
 	defer done()
 	config.Auth = []ssh.AuthMethod{method}
 	client, err := handshake(ctx, to, via, config, timeout)
+	if _, other := errors.AsType[*ssh.AlgorithmNegotiationError](err); other {
+		err = c.HostKeys.another(ctx, to, via, err)
+	}
 	if err != nil {
-		return nil, failed(ctx, op, err)
+		return nil, to.failed(ctx, err)
 	}
 	return client, nil
 }
@@ -71,18 +76,20 @@ func handshake(ctx context.Context, to hop, via *ssh.Client, config *ssh.ClientC
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
 	defer cancel()
 	address := joined(to.host, to.port)
-	dial := (&net.Dialer{Timeout: dialTimeout}).DialContext
-	if via != nil {
-		dial = via.DialContext
+	var conn net.Conn
+	var err error
+	if via == nil {
+		conn, err = (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", address)
+	} else if conn, err = via.DialContext(ctx, "tcp", address); err != nil {
+		err = &net.OpError{Op: "dial", Net: "tcp", Err: fmt.Errorf("%s from the jump host: %v", address, err)} //nolint:errorlint // its type is that of a refused session
 	}
-	conn, err := dial(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	stop := context.AfterFunc(ctx, func() { hangUp(conn, via) })
 	inner, channels, requests, err := ssh.NewClientConn(conn, address, config)
 	if !stop() && err == nil {
-		_ = inner.Close()
+		hangUp(inner, via)
 		err = context.Cause(ctx)
 	}
 	if err != nil {
@@ -93,6 +100,15 @@ func handshake(ctx context.Context, to hop, via *ssh.Client, config *ssh.ClientC
 		return nil, err
 	}
 	return ssh.NewClient(inner, channels, requests), nil
+}
+
+// hangUp ends a connection, and the one to the jump host that it goes through and that
+// is for it alone: what goes through a jump host that is gone never hears of its end.
+func hangUp(conn io.Closer, via *ssh.Client) {
+	_ = conn.Close()
+	if via != nil {
+		_ = via.Close()
+	}
 }
 
 // watch asks the other side whether it lives, and ends the connection if it does not
@@ -114,7 +130,7 @@ func (c *connection) watch(every time.Duration) {
 			close(c.done)
 			return
 		case <-tick.C:
-			late := time.AfterFunc(every, func() { _ = c.Close() })
+			late := time.AfterFunc(every, func() { hangUp(c, c.via) })
 			_, _, _ = c.SendRequest("keepalive@openssh.com", true, nil) // fails only where the connection has ended
 			late.Stop()
 		}
@@ -133,7 +149,7 @@ func (c *connection) alive() bool {
 
 // end closes the connection and waits until all of it is gone.
 func (c *connection) end() {
-	_ = c.Close()
+	hangUp(c, c.via)
 	<-c.done
 }
 

@@ -77,12 +77,12 @@ type Door struct {
 	script  string
 	log     logrus.FieldLogger
 
-	opening sync.Mutex // held while a connection is made
-	mu      sync.Mutex // guards what follows; never held while waiting
+	opening chan struct{} // holds one while a connection is made
+	mu      sync.Mutex    // guards what follows; never held while waiting
 	conn    *connection
 	idle    []*session
-	busy    int
-	freed   chan struct{} // closed when a session was given back
+	busy    int           // sessions in use, and those being opened
+	freed   chan struct{} // closed when one of these is free or gone
 	last    *hello
 	skew    time.Duration // of the server's clock at its greeting
 }
@@ -93,7 +93,7 @@ func New(c Config, log logrus.FieldLogger) (*Door, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	return &Door{config: c, command: command(c.Command), script: Script(!c.ReadOnly, false), log: log, freed: make(chan struct{})}, nil
+	return &Door{config: c, command: command(c.Command), script: Script(!c.ReadOnly, false), log: log, opening: make(chan struct{}, 1), freed: make(chan struct{})}, nil
 }
 
 // plainPath is a command that cmd.exe and PowerShell understand without quotes.
@@ -239,7 +239,7 @@ func (d *Door) Ask(ctx context.Context, r endpoint.Request) (rest.Answer, error)
 // server opens no more, the next that is given back.
 func (d *Door) take(ctx context.Context) (*session, error) {
 	for {
-		s, freed := d.free()
+		s := d.free()
 		if s != nil {
 			return s, nil
 		}
@@ -247,9 +247,7 @@ func (d *Door) take(ctx context.Context) (*session, error) {
 		if err == nil {
 			return s, nil
 		}
-		d.mu.Lock()
-		others := d.busy > 0
-		d.mu.Unlock()
+		freed, others := d.drop()
 		if !refusedChannel(err) || !others {
 			return nil, failed(ctx, "", err)
 		}
@@ -262,19 +260,45 @@ func (d *Door) take(ctx context.Context) (*session, error) {
 	}
 }
 
-// free gives an idle session that lives, and what is closed when one is given back.
-func (d *Door) free() (*session, <-chan struct{}) {
+// free gives an idle session that lives; nil: there is none, and one is counted that
+// the caller opens.
+func (d *Door) free() *session {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.busy++
 	for len(d.idle) > 0 {
 		s := d.idle[len(d.idle)-1]
 		d.idle = d.idle[:len(d.idle)-1]
 		if s.alive() {
-			d.busy++
-			return s, d.freed
+			return s
 		}
 	}
-	return nil, d.freed
+	return nil
+}
+
+// drop counts one less that could not be opened. It tells whether there are others, in use,
+// being opened or idle by now, and what is closed when one of those is free: it is already
+// where one is idle.
+func (d *Door) drop() (freed <-chan struct{}, others bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	freed = d.freed
+	d.busy--
+	if len(d.idle) > 0 {
+		free := make(chan struct{})
+		close(free)
+		return free, true
+	}
+	if d.busy == 0 {
+		d.tell()
+	}
+	return freed, d.busy > 0
+}
+
+// tell wakes all that wait for a session. d.mu is held.
+func (d *Door) tell() {
+	close(d.freed)
+	d.freed = make(chan struct{})
 }
 
 // give takes a session back; one that is of no use any more is ended.
@@ -288,8 +312,7 @@ func (d *Door) give(s *session, useful bool) {
 	if useful {
 		d.idle = append(d.idle, s)
 	}
-	close(d.freed)
-	d.freed = make(chan struct{})
+	d.tell()
 }
 
 // open makes a session up to its greeting, on the connection there is or on a new one.
@@ -310,15 +333,18 @@ func (d *Door) open(ctx context.Context) (*session, error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.busy++
 	d.last, d.skew = &s.hello, s.hello.UTC.Sub(d.config.Now())
 	return s, nil
 }
 
 // connection gives the connection to the server, made anew where it has ended.
 func (d *Door) connection(ctx context.Context) (*connection, error) {
-	d.opening.Lock()
-	defer d.opening.Unlock()
+	select {
+	case d.opening <- struct{}{}:
+		defer func() { <-d.opening }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	d.mu.Lock()
 	conn := d.conn
 	d.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -273,5 +274,60 @@ func TestAnOpeningThatHangsIsGivenUp(t *testing.T) {
 		l.ssh.Cut()
 		<-done
 		<-done
+	}
+}
+
+// A caller who gives up while another one connects is not held up by that.
+func TestACallerWhoGivesUpWhileAnotherConnects(t *testing.T) {
+	l := newLab(t)
+	c := l.client()
+	l.ssh.Freeze()
+	came := l.ssh.Connections()
+	first := make(chan error)
+	go func() { first <- c.Scopes(t.Context(), false).Err }()
+	for l.ssh.Connections() == came {
+		runtime.Gosched()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	wantKind(t, c.Leases(ctx, office).Err, endpoint.Canceled)
+	l.ssh.Thaw()
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+}
+
+// rule 13.1: where the server opens one session, a request waits for it also while it is
+// being opened.
+func TestARequestWaitsForASessionThatIsBeingOpened(t *testing.T) {
+	l := newLab(t, func(c *sshtest.Config) { c.MaxSessions = 1 })
+	c := l.client()
+	release := make(chan struct{})
+	l.ssh.Fail(sshtest.Fault{Method: sshtest.Opening, Path: "hello", Kind: sshtest.Slow, Until: release, Times: 1})
+	done := make(chan error)
+	for range 2 {
+		go func() { done <- c.Leases(t.Context(), office).Err }()
+	}
+	for l.ssh.Sessions() == 0 {
+		runtime.Gosched()
+	}
+	close(release)
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	for range 200 {
+		for range 2 {
+			go func() { done <- c.Leases(t.Context(), office).Err }()
+		}
+		for range 2 {
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := l.ssh.Sessions(); n != 1 {
+		t.Errorf("%d sessions", n)
 	}
 }

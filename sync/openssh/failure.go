@@ -27,10 +27,13 @@ func failed(ctx context.Context, op string, err error) *endpoint.Error {
 	out, ok := errors.AsType[*endpoint.Error](err)
 	if !ok {
 		out = &endpoint.Error{Kind: endpoint.Unreachable, Err: err}
+		dial, dialing := errors.AsType[*net.OpError](err)
 		switch text := err.Error(); {
+		case dialing && dial.Op == "dial": // also where it took too long: a firewall drops it
 		case errors.Is(err, errTimeout), errors.Is(err, context.DeadlineExceeded):
 			out.Kind, out.Err = endpoint.TimedOut, errTimeout
-		case strings.Contains(text, "unable to authenticate"): // x/crypto has no type for it
+		// x/crypto has no type for either
+		case strings.Contains(text, "unable to authenticate"), strings.Contains(text, "too many authentication failures"), strings.Contains(text, "Too many authentication failures"):
 			out.Kind = endpoint.LoginRefused
 		}
 	}
@@ -40,6 +43,23 @@ func failed(ctx context.Context, op string, err error) *endpoint.Error {
 	out.Op, out.Unsent = op, true
 	if out.Advice == "" {
 		out.Advice = advice(out)
+	}
+	return out
+}
+
+// failed is that of a login on a host. What is about a jump host says so: the server
+// behind it has heard nothing.
+func (h hop) failed(ctx context.Context, err error) *endpoint.Error {
+	out := failed(ctx, "log in as "+h.String(), err)
+	if !h.jump || out.Kind == endpoint.Canceled {
+		return out
+	}
+	out.Err = fmt.Errorf("jump host %s: %w", h.host, out.Err)
+	switch out.Kind {
+	case endpoint.LoginRefused:
+		out.Advice = "put the public key into authorized_keys of " + h.user + " on the jump host, with the right to forward TCP"
+	case endpoint.Unreachable:
+		out.Advice = "check ssh.jump, and that the jump host can be reached"
 	}
 	return out
 }
@@ -86,8 +106,7 @@ func (d *Door) Fix(e *endpoint.Error) string {
 func advice(e *endpoint.Error) string {
 	switch e.Kind {
 	case endpoint.Unreachable:
-		var refused *ssh.OpenChannelError
-		if errors.As(e.Err, &refused) {
+		if refusedChannel(e.Err) {
 			return "sshd opens no further session: MaxSessions in its sshd_config, or psu.parallel: 1"
 		}
 		return rest.FixUnreachable(e.Err, "check the host name and this machine's DNS",
@@ -100,6 +119,9 @@ func advice(e *endpoint.Error) string {
 	case endpoint.BadKey:
 		return "see ssh.key_file"
 	case endpoint.LoginRefused:
+		if strings.Contains(fmt.Sprint(e.Err), "oo many authentication failures") {
+			return "the agent offers more keys than the server lets try: name the right one in ssh.key_file"
+		}
 		return "put the public key into authorized_keys of that account, or into administrators_authorized_keys where it is an administrator, with the access list that sshd wants; its reason stands in the log OpenSSH/Operational of the server"
 	case endpoint.NoGreeting:
 		return "check ssh.command, and that the account may start PowerShell on the server"

@@ -122,10 +122,25 @@ func (h HostKeys) Trust(ctx context.Context, c Config, fingerprint string) (Host
 	}
 	address := joined(key.Host, key.Port)
 	err = h.rewrite(address, knownhosts.Line([]string{address}, key.key))
+	if err == nil {
+		err = h.left(key.Host, key.Port, key.Fingerprint)
+	}
 	if err != nil {
 		err = fmt.Errorf("keep the host key of %s: %w", key.Host, err)
 	}
 	return key, err
+}
+
+// left is an error where the file trusts another key of a host than one; empty: any.
+// Lines that name it beside others, by a pattern or in hidden form are a person's.
+func (h HostKeys) left(host string, port int, but string) error {
+	keys, err := h.Of(host, port)
+	for _, key := range keys {
+		if err == nil && key.Fingerprint != but {
+			err = fmt.Errorf("%s still trusts %s for it, in a line that names it beside others, by a pattern or hidden: take that line out", h.File, key.Fingerprint)
+		}
+	}
+	return err
 }
 
 // parseFingerprint reads a SHA-256 as ssh-keygen prints it.
@@ -161,6 +176,9 @@ func (h HostKeys) Remove(host string, port int) error {
 	}
 	if err == nil {
 		err = h.rewrite(joined(host, port), "")
+	}
+	if err == nil {
+		err = h.left(host, port, "")
 	}
 	if err != nil {
 		return fmt.Errorf("remove the trusted host key of %s: %w", host, err)
@@ -237,12 +255,12 @@ func nowhere() net.Addr { return &net.TCPAddr{IP: net.IPv4zero} }
 // knownhosts takes for a change.
 func (h HostKeys) verify(config *ssh.ClientConfig, to hop) error {
 	check, err := h.callback()
-	if err != nil {
-		return &endpoint.Error{Kind: endpoint.HostKeyUnknown, Unsent: true, Err: err}
+	var keys []ssh.PublicKey
+	if err == nil {
+		keys, err = h.trusted(joined(to.host, to.port))
 	}
-	keys, err := h.trusted(joined(to.host, to.port))
 	if err != nil {
-		return &endpoint.Error{Kind: endpoint.HostKeyUnknown, Unsent: true, Err: err}
+		return &endpoint.Error{Kind: endpoint.HostKeyUnknown, Unsent: true, Err: err, Advice: "correct or remove that line, or let the user of this program read the file: while it cannot be read no host is trusted"}
 	}
 	for _, key := range keys {
 		config.HostKeyAlgorithms = append(config.HostKeyAlgorithms, algorithms(key)...)
@@ -256,6 +274,20 @@ func (h HostKeys) verify(config *ssh.ClientConfig, to hop) error {
 		return judged(check(address, remote, key), to, key)
 	}
 	return nil
+}
+
+// another says which key a server shows that has none of the trusted kinds any more.
+func (h HostKeys) another(ctx context.Context, to hop, via *ssh.Client, cause error) error {
+	keys, err := h.trusted(joined(to.host, to.port))
+	shown, lookErr := look(ctx, to, via)
+	if err != nil || lookErr != nil || len(keys) == 0 {
+		return cause
+	}
+	var wants []knownhosts.KnownKey
+	for _, key := range keys {
+		wants = append(wants, knownhosts.KnownKey{Key: key})
+	}
+	return judged(&knownhosts.KeyError{Want: wants}, to, shown.key)
 }
 
 // algorithms are those a key of a host signs with. The first of RSA, with SHA-1, is not

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/owned"
 )
 
 // Key is what to log in with: a file, or the keys of the agent (rule 13.8).
@@ -23,9 +24,9 @@ type Key struct {
 }
 
 // method is the one way to log in. done is to be called after the login.
-func (k Key) method(ctx context.Context) (method ssh.AuthMethod, done func(), err error) {
+func (k Key) method(ctx context.Context, timeout time.Duration) (method ssh.AuthMethod, done func(), err error) {
 	if k.Agent {
-		return fromAgent(ctx)
+		return fromAgent(ctx, timeout)
 	}
 	signer, err := k.read()
 	if err != nil {
@@ -82,34 +83,43 @@ func (k Key) unlock(text []byte) (ssh.Signer, error) {
 	return signer, nil
 }
 
-// private refuses a file that others can read or change. The group of a service may
-// read it, as it may a token.
+// private refuses a file that others can read or change.
 func private(path string) error {
 	info, err := os.Stat(path)
-	switch {
-	case err != nil:
+	if err != nil {
 		return bad("%w", err)
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o037 != 0:
-		return bad("%s has mode %04o, so others can read or change it: chmod g-wx,o= %s", path, info.Mode().Perm(), path)
+	}
+	if why := owned.OpenToOthers(path, info); why != "" {
+		return bad("%s", why)
 	}
 	return nil
 }
 
-// fromAgent signs with the keys of the agent. The connection to it is closed after the
-// login.
-func fromAgent(ctx context.Context) (ssh.AuthMethod, func(), error) {
+// fromAgent signs with the keys of the agent. It may take most of the time that a login may,
+// so that an agent that does not answer is not taken for the server. The connection to it
+// is closed after the login.
+func fromAgent(ctx context.Context, timeout time.Duration) (ssh.AuthMethod, func(), error) {
 	path := os.Getenv("SSH_AUTH_SOCK")
 	if path == "" {
-		return nil, nil, bad("ssh.agent is true, and SSH_AUTH_SOCK names no agent")
+		return nil, nil, noAgent("ssh.agent is true, and SSH_AUTH_SOCK names no agent")
 	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
 	if err != nil {
-		return nil, nil, bad("connect to the agent: %w", err)
+		return nil, nil, noAgent("connect to the agent: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	done := func() {
+		stop()
+		_ = conn.Close()
+	}
+	if err := conn.SetDeadline(time.Now().Add(timeout - timeout/4)); err != nil {
+		done()
+		return nil, nil, noAgent("connect to the agent: %w", err)
 	}
 	return ssh.PublicKeysCallback(func() ([]ssh.Signer, error) {
 		all, err := agent.NewClient(conn).Signers()
 		if err != nil {
-			return nil, bad("ask the agent for its keys: %w", err)
+			return nil, noAgent("ask the agent for its keys: %w", err)
 		}
 		var strong []ssh.Signer
 		for _, signer := range all {
@@ -118,8 +128,13 @@ func fromAgent(ctx context.Context) (ssh.AuthMethod, func(), error) {
 			}
 		}
 		if len(strong) == 0 {
-			return nil, bad("the agent has no key that can be used (it has %d): ssh-add one", len(all))
+			return nil, noAgent("the agent has no key that can be used (it has %d)", len(all))
 		}
 		return strong, nil
-	}), func() { _ = conn.Close() }, nil
+	}), done, nil
+}
+
+// noAgent is an error of the agent, with its own next step.
+func noAgent(format string, args ...any) error {
+	return &endpoint.Error{Kind: endpoint.BadKey, Unsent: true, Err: fmt.Errorf(format, args...), Advice: "start an agent and ssh-add a key there, or name a file in ssh.key_file"}
 }

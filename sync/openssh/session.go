@@ -77,7 +77,9 @@ func begin(conn *connection, command string, log logrus.FieldLogger) (*session, 
 	}
 	if err == nil {
 		inner.Stderr = keeper{s}
-		err = inner.Start(command)
+		if err = inner.Start(command); err != nil && strings.Contains(err.Error(), command) {
+			err = &endpoint.Error{Kind: endpoint.NoGreeting, Err: errors.New("the server lets this login run no command")} // x/crypto has no type for it, and repeats the command
+		}
 	}
 	if err != nil {
 		_ = inner.Close()
@@ -163,14 +165,21 @@ func (s *session) await(ctx context.Context) (string, error) {
 	}
 }
 
-// write sends one line. ctx ends the session.
+// write sends one line. ctx ends the session. A server that takes nothing and confirms
+// nothing holds up the writing, but not the caller.
 func (s *session) write(ctx context.Context, line []byte) error {
-	stop := context.AfterFunc(ctx, s.kill)
-	_, err := s.in.Write(line)
-	if !stop() {
+	out := make(chan error, 1)
+	go func() {
+		_, err := s.in.Write(line)
+		out <- err
+	}()
+	select {
+	case err := <-out:
+		return err
+	case <-ctx.Done():
+		s.kill()
 		return context.Cause(ctx)
 	}
-	return err
 }
 
 // greet brings the session to its greeting: by sending the script where the bootstrap

@@ -8,13 +8,18 @@ import (
 	"crypto/rsa"
 	"encoding/pem"
 	"errors"
+	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/sshtest"
@@ -216,14 +221,14 @@ func TestKeysThatAreNotUsed(t *testing.T) {
 		want string
 	}{
 		"missing":              {openssh.Key{File: filepath.Join(folder, "none")}, "no such file"},
-		"readable by others":   {file("open", string(good), 0o644), "chmod g-wx,o="},
-		"writable by a group":  {file("group", string(good), 0o660), "chmod g-wx,o="},
+		"readable by others":   {file("open", string(good), 0o644), "chmod go="},
+		"writable by a group":  {file("group", string(good), 0o660), "chmod g"},
 		"a public key":         {file("public", string(ssh.MarshalAuthorizedKey(l.ssh.Key.PublicKey())), 0o600), "holds no private key"},
 		"garbage":              {file("garbage", "hunter2", 0o600), "holds no private key"},
 		"weak":                 {file("weak", private(rsaKey(t, 1024), ""), 0o600), "1024 bits is too weak"},
 		"locked":               {file("locked", locked, 0o600), "ssh.passphrase_file"},
 		"locked otherwise":     {wrong, "does not open"},
-		"a passphrase for all": {open, "chmod g-wx,o="},
+		"a passphrase for all": {open, "chmod g"},
 		"no agent":             {openssh.Key{Agent: true}, "SSH_AUTH_SOCK"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -242,5 +247,124 @@ func TestKeysThatAreNotUsed(t *testing.T) {
 		if _, err := l.client(func(o *openssh.Config) { o.Key = key }).Health(t.Context()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// rule 13.7: a server that has no key of the trusted kind any more shows another key.
+func TestAHostKeyOfAnotherKindIsAnotherKey(t *testing.T) {
+	l := newLab(t)
+	old := l.ssh.Fingerprint()
+	l.ssh.NewHostKeys(t, rsaKey(t, 2048))
+	_, err := l.client().Health(t.Context())
+	if e := wantKind(t, err, endpoint.HostKeyMismatch); !strings.Contains(e.Error(), old) || !strings.Contains(e.Error(), l.ssh.Fingerprint()) {
+		t.Error(e)
+	}
+}
+
+// rule 13.7: what is forgotten or replaced is not trusted by another line of the file.
+func TestAnotherLineThatTrustsAHostIsTold(t *testing.T) {
+	l := newLab(t)
+	line := "[127.0.0.1]:" + portText(l) + ",dh1 " + string(ssh.MarshalAuthorizedKey(l.ssh.HostKey()))
+	l.trust.File = write(t, filepath.Join(t.TempDir(), "known_hosts"), line, 0o600)
+	if err := l.trust.Remove(l.ssh.Host, l.ssh.Port); err == nil || !strings.Contains(err.Error(), l.trust.File) {
+		t.Errorf("removed: %v", err)
+	}
+	l.ssh.NewHostKeys(t)
+	if _, err := l.trust.Trust(t.Context(), l.config(), l.ssh.Fingerprint()); err == nil || !strings.Contains(err.Error(), l.trust.File) {
+		t.Errorf("replaced: %v", err)
+	}
+	l.trust.File = write(t, filepath.Join(t.TempDir(), "known_hosts"), "dh9 ssh-ed25519 !!!\n", 0o600)
+	_, err := l.client().Health(t.Context())
+	if e := wantKind(t, err, endpoint.HostKeyUnknown); !strings.Contains(e.Fix(), "correct or remove that line") {
+		t.Error(e)
+	}
+}
+
+// listening is an agent at SSH_AUTH_SOCK.
+func listening(t *testing.T, serve func(net.Conn)) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "agent")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var work sync.WaitGroup
+	work.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			work.Go(func() {
+				serve(conn)
+				_ = conn.Close()
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		work.Wait()
+	})
+	t.Setenv("SSH_AUTH_SOCK", path)
+}
+
+// rule 13.8: the keys of an agent, and an agent that does not answer.
+func TestTheAgentSigns(t *testing.T) {
+	l := newLab(t)
+	ofAgent := func(c *openssh.Config) { c.Key, c.Timeout = openssh.Key{Agent: true}, 2*time.Second }
+	ring := agent.NewKeyring()
+	add := func(key any) {
+		if err := ring.Add(agent.AddedKey{PrivateKey: key}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	listening(t, func(conn net.Conn) { _ = agent.ServeAgent(ring, conn) })
+	_, err := l.client(ofAgent).Health(t.Context())
+	if e := wantKind(t, err, endpoint.BadKey); !strings.Contains(e.Fix(), "ssh-add") {
+		t.Error(e)
+	}
+	good := sshtest.NewKey(t)
+	signer, err := ssh.NewSignerFromSigner(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.ssh.Authorize(t, signer.PublicKey())
+	add(sshtest.NewKey(t))
+	add(good)
+	if _, err := l.client(ofAgent).Health(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if len(l.ssh.Strange()) > 0 {
+		t.Errorf("asked for %q", l.ssh.Strange())
+	}
+	for range 8 {
+		add(sshtest.NewKey(t))
+	}
+	l.ssh.Refuse(t, true)
+	_, err = l.client(ofAgent).Health(t.Context())
+	wantKind(t, err, endpoint.LoginRefused)
+
+	listening(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
+	_, err = l.client(ofAgent).Health(t.Context())
+	wantKind(t, err, endpoint.BadKey)
+}
+
+// rule 13.8: a group may read a key of root's, and of nobody else.
+func TestAGroupReadsKeysOfRootOnly(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to give a file away")
+	}
+	l := newLab(t)
+	text, err := os.ReadFile(l.ssh.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := write(t, filepath.Join(t.TempDir(), "key"), string(text), 0o640)
+	if err := os.Chown(path, 1234, 1234); err != nil {
+		t.Fatal(err)
+	}
+	_, err = l.client(func(c *openssh.Config) { c.Key.File = path }).Health(t.Context())
+	if e := wantKind(t, err, endpoint.BadKey); !strings.Contains(e.Error(), "chown root") {
+		t.Error(e)
 	}
 }

@@ -1,7 +1,8 @@
 // Package owned writes files that belong to the owner of their folder, also where
 // root writes them. The service that uses the folder runs as a user of its own, and
 // one command run by root must not leave files that it cannot read (rule 3.8
-// point 26). It must not know what the files hold.
+// point 26). It also says which files with a secret are open to others. It must not know
+// what the files hold.
 package owned
 
 import (

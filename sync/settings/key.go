@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	shared "github.com/coredhcp-netbox/coredhcp-netbox/internal/settings"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/owned"
 )
 
 // maxKey is how many bytes a file with a key may hold: RSA of 16384 bits has 13 kB.
@@ -126,7 +127,7 @@ func secretMistake(path, what string) string {
 	case info.IsDir():
 		return fmt.Sprintf("%s is a folder: name the file with the %s", path, what)
 	}
-	if why := openToOthers(path, info); why != "" {
+	if why := owned.OpenToOthers(path, info); why != "" {
 		return why
 	}
 	content, err := head(path)

@@ -1,15 +1,15 @@
 //go:build unix
 
-package settings
+package owned
 
 import (
 	"io/fs"
 	"syscall"
 )
 
-// openToOthers says how to close a file with a secret that others can read; empty:
+// OpenToOthers says how to close a file with a secret that others can read; empty:
 // they cannot. A group may read what is root's, as it may a token (rule 13.8).
-func openToOthers(path string, info fs.FileInfo) string {
+func OpenToOthers(path string, info fs.FileInfo) string {
 	mode := info.Mode().Perm()
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	ofRoot := ok && stat.Uid == 0

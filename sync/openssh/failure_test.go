@@ -1,0 +1,25 @@
+package openssh
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
+)
+
+// A firewall that drops what comes is no slow server.
+func TestAConnectionThatIsNotMadeIsUnreachable(t *testing.T) {
+	e := failed(t.Context(), "", &net.OpError{Op: "dial", Net: "tcp", Err: context.DeadlineExceeded})
+	if e.Kind != endpoint.Unreachable || !strings.Contains(e.Fix(), "Firewall") || e.Unsure() {
+		t.Errorf("%v", e)
+	}
+	if e := failed(t.Context(), "", context.DeadlineExceeded); e.Kind != endpoint.TimedOut {
+		t.Errorf("%v", e)
+	}
+	if e := failed(t.Context(), "", errors.New("ssh: disconnect, reason 2: too many authentication failures")); e.Kind != endpoint.LoginRefused || !strings.Contains(e.Fix(), "ssh.key_file") {
+		t.Errorf("%v", e)
+	}
+}
