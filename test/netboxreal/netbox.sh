@@ -353,7 +353,8 @@ start_all() {
     launch_stores
     launch gunicorn "$HOME_IN/venv/bin/gunicorn" --bind "127.0.0.1:$PORT" --workers 3 --threads 3 \
       --timeout 120 --worker-tmp-dir /run/netbox netbox.wsgi
-    launch rqworker "$HOME_IN/venv/bin/netbox" rqworker high default low
+    # NetBox queues a job per written row, and a process for each cost as much as the API itself.
+    launch rqworker "$HOME_IN/venv/bin/netbox" rqworker --worker-class rq.worker.SimpleWorker high default low
   fi
   await gunicorn api_answers
   await rqworker worker_listens
