@@ -32,6 +32,7 @@ test: ## all tests that need nothing but Go
 .PHONY: race
 race: ## the same under the race detector (needs a C compiler), but for what only builds, runs or reads programs
 	CGO_ENABLED=1 go test -race -timeout 20m $(GOTESTFLAGS) $$(go list ./... | grep -vE '/(generator|release|test/metrics|test/program|test/repository)$$')
+	CGO_ENABLED=1 go test -race -timeout 20m $(GOTESTFLAGS) -run 'RangeInThePlaceOfNetBox$$' ./generator
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (30s)

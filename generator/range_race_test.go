@@ -20,7 +20,7 @@ import (
 // TestRangeInThePlaceOfNetBox builds a program with CoreDHCP's range plugin,
 // which needs cgo (F-5), and runs it without netbox: range gives the address
 // and nak refuses what range would overlook (K-4). It is built with the race
-// detector as this test is, which shares its compiled packages.
+// detector as this test is, which shares its compiled packages; make race names it.
 func TestRangeInThePlaceOfNetBox(t *testing.T) {
 	dir := t.TempDir()
 	checkout, err := filepath.Abs("..")
