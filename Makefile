@@ -72,6 +72,14 @@ check-generate: ## fail if a generated file is stale
 integration: ## Debian, root: real NetBox, real DHCP clients in network namespaces
 	./test/integration.sh
 
+.PHONY: integration-company
+integration-company: ## the part of it that stands a busy machine: the real NetBox, packages
+	./test/integration.sh install company
+
+.PHONY: integration-alone
+integration-alone: ## the part that measures time and cuts networks and disks: nothing else should run
+	./test/integration.sh install alone
+
 .PHONY: release
 release: ## archives, packages, images, checksums in dist/, for amd64 and arm64 (VERSION=1.2.3 without a tag)
 	$(RELEASE)
