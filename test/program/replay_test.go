@@ -105,6 +105,46 @@ func TestCapturesOfFirmwareAreReplayedTheSameEachTime(t *testing.T) {
 	}
 }
 
+// C-22: what real clients said when test/scenario watched them is answered as the server
+// of that run answered, and two replays give the same bytes.
+func TestCapturesOfClientsAreReplayedTheSameEachTime(t *testing.T) {
+	t.Parallel()
+	const folder = "../scenario/testdata"
+	inventory, err := os.ReadFile(filepath.Join(folder, "inventory.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		lease, server string
+		says          []string
+	}{
+		"direct-and-relayed":   {"{time: 10m}", "10.50.5.1", []string{"ACK 10.50.5.102/24", "ACK 10.50.6.102/24"}},
+		"renewed-and-released": {"{time: 12s, min: 12s}", "10.50.10.1", []string{"ACK 10.50.10.100/24 (bound)", "10.50.10.102/24 (released)"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conf, _ := lab(t, string(inventory))
+			settings, err := os.ReadFile(conf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, conf, strings.Replace(string(settings), "  network: {relays: [127.0.0.2, 10.77.0.0/20]}\n", "  lease: "+c.lease+"\n", 1))
+			for _, format := range [][]string{nil, {"--json"}} {
+				args := append([]string{"replay", "-c", conf, "--local", c.server, "--compare-captured", filepath.Join(folder, name+".pcap")}, format...)
+				first := told(t, 0, "", args...)
+				if again := told(t, 0, "", args...); first != again {
+					t.Errorf("first\n%s\nthen\n%s", first, again)
+				}
+				for _, want := range c.says {
+					if format == nil && !strings.Contains(first, want) {
+						t.Errorf("no %q in\n%s", want, first)
+					}
+				}
+			}
+		})
+	}
+}
+
 // C-22: the leases of a replay begin empty, and go by the clock of the capture.
 func TestAReplayKeepsItsOwnLeasesByTheClockOfTheCapture(t *testing.T) {
 	t.Parallel()

@@ -33,6 +33,7 @@ func dynamicClients(t *testing.T, l *lab) {
 	relay.AddAddr("down", ip(netRelayed, 1))
 	relay.Forward()
 	s.server.AddRoute(network(netRelayed), host(netDirect, 2))
+	s.keep("eth0", "direct-and-relayed")
 	s.serve(plan{listen: `["%eth0"]`, nak: "authoritative", lease: "{time: 10m}"})
 	if _, err := netns.Dhcrelay(t.Context(), relay, netns.Relay{Down: "down", Up: "up", Server: host(netDirect, 1)}); err != nil {
 		t.Fatal(err)
@@ -74,6 +75,7 @@ func dynamicClients(t *testing.T, l *lab) {
 func renewAndRelease(t *testing.T, l *lab) {
 	s := newSite(t, l)
 	lan := s.lan("eth0", netRenew)
+	s.keep("eth0", "renewed-and-released")
 	// dhclient renews by itself only, at half the time.
 	s.serve(plan{listen: `["%eth0"]`, nak: "authoritative", lease: "{time: 12s, min: 12s}"})
 	for i, p := range programs() {
