@@ -23,3 +23,13 @@ func TestAConnectionThatIsNotMadeIsUnreachable(t *testing.T) {
 		t.Errorf("%v", e)
 	}
 }
+
+// Numbers of Windows have a next step that no language changes.
+func TestWhatWindowsSaysHasANextStep(t *testing.T) {
+	for id, want := range map[string]string{"WIN32 5": "DHCP Users", "WIN32 1722": "Start-Service DHCPServer", "WIN32 1753": "Start-Service DHCPServer", "DHCP 20052": ""} {
+		e := &endpoint.Error{Kind: endpoint.ServerError, Status: 500, ID: id}
+		if got := (&Door{}).Fix(e); !strings.Contains(got, want) || (got == "") != (want == "") {
+			t.Errorf("%s: %q, want %q", id, got, want)
+		}
+	}
+}
