@@ -73,7 +73,7 @@ func TestTimeEndsNoNameWhileTheClockIsNotTrusted(t *testing.T) {
 // DNS-14: an update that is refused holds no other up.
 func TestARefusedNameHoldsNoOtherUp(t *testing.T) {
 	w, server := onStandIn(t)
-	server.Refuse = func(name string) bool { return name == "secret.dhcp.example.org." }
+	server.Refuse(func(name string) bool { return name == "secret.dhcp.example.org." })
 	w.run()
 	for i := range 50 {
 		w.grant(lease.ClientID("52:54:00:00:02:"+string("0123456789ABCDEF"[i/16])+string("0123456789ABCDEF"[i%16])), netip.AddrFrom4([4]byte{10, 0, 2, byte(i)}).String(), map[bool]string{true: "secret", false: "h" + string(rune('a'+i%26)) + string(rune('a'+i/26))}[i == 0])
@@ -91,7 +91,7 @@ func TestARefusedNameHoldsNoOtherUp(t *testing.T) {
 // DNS-15: where nothing answers by UDP, the same update goes by TCP, signed anew.
 func TestUpdatesGoByTCPWhereUDPIsLost(t *testing.T) {
 	w, server := onStandIn(t)
-	server.OnlyTCP = true
+	server.LoseUDP()
 	c := w.run().grant(pc, "10.0.0.7", "pc")
 	w.eventually(reverse, dns.TypePTR, pcName+".")
 	w.release(c)

@@ -14,12 +14,10 @@ import (
 // Memory is a DNS server in memory that knows queries and updates (RFC 2136) with TSIG.
 type Memory struct {
 	*Server
-	// Refuse says which names updates of are refused. Set it before the first one.
-	Refuse func(name string) bool
-	// OnlyTCP loses what comes by UDP. Set it before the first message.
-	OnlyTCP bool
 
 	mu      sync.Mutex
+	refuse  func(name string) bool
+	onlyTCP bool
 	names   map[string][]dns.RR
 	updates int // that were asked for
 }
@@ -27,7 +25,7 @@ type Memory struct {
 // New starts a server in memory that ends with the test.
 func New(t testing.TB, zones ...string) *Memory {
 	t.Helper()
-	m := &Memory{Server: newServer(free(t), zones), names: make(map[string][]dns.RR), Refuse: func(string) bool { return false }}
+	m := &Memory{Server: newServer(free(t), zones), names: make(map[string][]dns.RR), refuse: func(string) bool { return false }}
 	for _, zone := range zones {
 		soa, err := dns.NewRR(dns.Fqdn(zone) + " 3600 IN SOA ns.example.org. hostmaster.example.org. 1 3600 600 86400 300")
 		if err != nil {
@@ -79,11 +77,25 @@ func (m *Memory) Updates() int {
 	return m.updates
 }
 
+// Refuse says from now on which names updates of are refused.
+func (m *Memory) Refuse(which func(name string) bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refuse = which
+}
+
+// LoseUDP loses what comes by UDP from now on.
+func (m *Memory) LoseUDP() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.onlyTCP = true
+}
+
 // ServeDNS implements dns.Handler.
 func (m *Memory) ServeDNS(w dns.ResponseWriter, r *dns.Msg) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.OnlyTCP && w.RemoteAddr().Network() == "udp" {
+	if m.onlyTCP && w.RemoteAddr().Network() == "udp" {
 		return
 	}
 	answer := new(dns.Msg)
@@ -148,7 +160,7 @@ func (m *Memory) update(r *dns.Msg) int {
 		return rcode
 	}
 	for _, change := range r.Ns {
-		if m.Refuse(dns.CanonicalName(change.Header().Name)) {
+		if m.refuse(dns.CanonicalName(change.Header().Name)) {
 			return dns.RcodeRefused
 		}
 	}

@@ -159,13 +159,14 @@ func (w words) examineWriter(ctx context.Context, client *endpoint.Client, healt
 	err := client.CheckWriter(ctx)
 	e, _ := errors.AsType[*endpoint.Error](err)
 	right := w.right + ", or "
+	if e != nil && e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden && e.Status != http.StatusNotFound && e.ID != endpoint.AccessDenied {
+		right = "" // it is not about rights
+	}
 	switch {
 	case err == nil && w.unasked != "":
 		return prepare.Finding{Severity: prepare.Notice, Problem: w.unasked}, true
 	case err == nil:
 		return prepare.Finding{}, false
-	case e != nil && e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden && e.Status != http.StatusNotFound && e.ID != endpoint.AccessDenied:
-		right = "" // it is not about rights
 	case e != nil && health.Ours() && (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed):
 		return prepare.Finding{Severity: prepare.Failure, Problem: noWriteRoutes, Fix: w.routes + ", or switch pushing off"}, true
 	}

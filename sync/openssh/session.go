@@ -42,26 +42,26 @@ func start(ctx context.Context, conn *connection, command string, log logrus.Fie
 		s   *session
 		err error
 	}
-	out := make(chan result, 1)
+	out, left := make(chan result), make(chan struct{})
+	defer close(left)
 	go func() {
 		s, err := begin(conn, command, log)
-		out <- result{s, err}
+		select {
+		case out <- result{s, err}:
+		case <-left:
+			if s != nil {
+				s.kill()
+			}
+		}
 	}()
-	var err error
 	select {
 	case r := <-out:
 		return r.s, r.err
 	case <-ctx.Done():
-		err = context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	case <-conn.done:
-		err = errEnded
+		return nil, errEnded
 	}
-	go func() {
-		if late := <-out; late.s != nil {
-			late.s.kill()
-		}
-	}()
-	return nil, err
 }
 
 func begin(conn *connection, command string, log logrus.FieldLogger) (*session, error) {
