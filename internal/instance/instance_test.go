@@ -230,6 +230,7 @@ func TestRedeploySwitch(t *testing.T) { // X-15
 		{"ignored", "off", "false", `"web2"`, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			i := &Instance{Settings: i.Settings} // those of an instance that runs do not change
 			i.Settings.PXE.Gate = c.gate
 			m := &ipam.Machine{Name: "web1", Gate: map[string]json.RawMessage{}}
 			for field, value := range map[string]string{i.Settings.PXE.RedeployField: c.redeploy, i.Settings.PXE.ConfirmField: c.confirm} {
