@@ -15,8 +15,12 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/crypto/ssh"
+
+	"github.com/coredhcp-netbox/coredhcp-netbox/deploy"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/netboxtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/standins/psutest"
+	"github.com/coredhcp-netbox/coredhcp-netbox/standins/sshtest"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/mirror/mirrortest"
 )
 
@@ -92,9 +96,18 @@ func TestTheServiceWorksAfterTheRecipeAndAfterRoot(t *testing.T) {
 		}
 	}
 	l := mirrortest.New(t, mirrortest.StandIn(t, netboxtest.Config{}), netboxtest.World{})
-	l.Add(psutest.Example("dh1.corp.example"))
-	l.Settings("sync_ips_from_dhcp: true\n", nil)
+	dh1 := l.Add(psutest.Example("dh1.corp.example"))
+	l.Add(psutest.World{})
+	dh1.Configure(func(c *psutest.Config) { c.Script = psutest.Own })
+	door := sshtest.New(t, sshtest.Config{Windows: dh1, Listen: dh1.Host(), Shell: sshtest.Shell{Accept: sshtest.Accept(t, deploy.Sums)}})
+	l.File("dh1.key", read(t, door.KeyFile)) // the recipe makes another one
+	l.Settings("sync_ips_from_dhcp: true\n", map[string]string{dh1.Host(): fmt.Sprintf("transport: ssh\nssh: {user: %s, port: %d, key_file: dh1.key}\n", door.User, door.Port)})
 	place := recipe(t, l)
+	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(read(t, filepath.Join(place, "etc", "dh1.key.pub"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	door.Authorize(t, key)
 
 	program := []string{filepath.Join(place, "bin"), "--conf", filepath.Join(place, "etc", "config.yml")}
 	root := func(args ...string) {
@@ -109,17 +122,18 @@ func TestTheServiceWorksAfterTheRecipeAndAfterRoot(t *testing.T) {
 	root("bootstrap", "--yes")
 	secure := filepath.Join(place, "etc", "secure.yml") // of a server with a certificate
 	text := read(t, filepath.Join(place, "etc", "config.yml"))
-	if err := os.WriteFile(secure, []byte(strings.Replace(text, "https: false", "https: true", 1)), 0o600); err != nil {
+	if err := os.WriteFile(secure, []byte(strings.ReplaceAll(text, "https: false", "https: true")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	root("cert", "trust", "dh1.corp.example", "--file", authority(t), "--conf", secure)
+	root("cert", "trust", "dh1.corp.example", "--fingerprint", door.Fingerprint())
+	root("cert", "trust", "dh2.corp.example", "--file", authority(t), "--conf", secure)
 	root("import")
 	service("sync")
 	service("cert", "show")
 	root("sync")
 	service("sync")
 	files := 0
-	err := filepath.WalkDir(filepath.Join(place, "state"), func(path string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(filepath.Join(place, "state"), func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -156,13 +170,13 @@ func recipe(t *testing.T, l *mirrortest.Lab) string {
 	if err := os.WriteFile(filepath.Join(l.Folder, "config.yml"), []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	lines := regexp.MustCompile("sudo (install -(?:d|m 640) [^`\n]*)").FindAllStringSubmatch(read(t, "../../docs/sync/README.md"), -1)
-	if len(lines) != 5 {
-		t.Fatalf("%d lines of the recipe, want two folders, two tokens and the settings", len(lines))
+	lines := regexp.MustCompile("sudo ((?:install -(?:d|m 640)|ssh-keygen|chown) [^`\n]*)").FindAllStringSubmatch(read(t, "../../docs/sync/README.md"), -1)
+	if len(lines) != 7 {
+		t.Fatalf("%d lines of the recipe, want two folders, two tokens, two for a key and the settings", len(lines))
 	}
 	for _, line := range lines {
 		name := filepath.Base(strings.Fields(line[1])[len(strings.Fields(line[1]))-1])
-		command := strings.NewReplacer("/etc/netbox-dhcp-sync", filepath.Join(place, "etc"), "/var/lib/netbox-dhcp-sync", filepath.Join(place, "state"),
+		command := strings.NewReplacer("sudo ", "", "/etc/netbox-dhcp-sync", filepath.Join(place, "etc"), "/var/lib/netbox-dhcp-sync", filepath.Join(place, "state"),
 			"netbox-dhcp-sync", fmt.Sprint(uid), "/dev/stdin", filepath.Join(l.Folder, name), " config.yml", " "+filepath.Join(l.Folder, "config.yml")).Replace(line[1])
 		do(t, exec.CommandContext(t.Context(), "sh", "-c", "umask 077; "+command))
 	}
