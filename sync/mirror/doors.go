@@ -34,7 +34,7 @@ func OpenSSH(f *settings.File, s settings.Server) openssh.Config {
 	c := openssh.Config{
 		Host: s.Host, Port: s.SSH.Port, User: s.SSH.User, Command: s.SSH.Command, Bound: s.SSH.Bound,
 		Key:      openssh.Key{File: s.SSH.KeyFile, Passphrase: s.SSH.PassphraseFile, Agent: s.SSH.Agent},
-		HostKeys: HostKeys(f, s), ReadOnly: neverWritten(f.Sync, s), Timeout: f.Sync.PSU.Timeout, Parallel: parallel(f.Sync),
+		HostKeys: HostKeys(f, s), ReadOnly: neverWritten(f.Sync, s), Timeout: f.Sync.PSU.Timeout,
 	}
 	if s.SSH.KeyFile == "" {
 		c.Key.Agent = true // where a command needs no key of its own, that of whoever runs it serves on the way

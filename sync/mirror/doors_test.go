@@ -55,13 +55,13 @@ func TestServersAreLeftWhenTheLastOfSeveralRunsIsOver(t *testing.T) {
 func TestTheSSHDoorIsMadeOfTheSettings(t *testing.T) {
 	const base = "netbox: {url: 'https://netbox.example.org'}\nsync:\n  state_dir: /state\n"
 	server := "{host: dh1, transport: ssh, ssh: {user: u, key_file: /k, passphrase_file: /p, port: 2222, command: pwsh, bound: true, jump: 'g@jump:23'}}"
-	plain := openssh.Config{Host: "dh1", Port: 22, User: "u", Command: "powershell", Key: openssh.Key{File: "/k"}, ReadOnly: true, Timeout: time.Minute, Parallel: 2,
+	plain := openssh.Config{Host: "dh1", Port: 22, User: "u", Command: "powershell", Key: openssh.Key{File: "/k"}, ReadOnly: true, Timeout: time.Minute,
 		HostKeys: openssh.HostKeys{File: filepath.FromSlash("/state/certificates/known_hosts")}}
 	whole := plain
 	whole.Port, whole.Command, whole.Bound, whole.Key.Passphrase, whole.Jump = 2222, "pwsh", true, "/p", &openssh.Jump{User: "g", Host: "jump", Port: 23}
 	writes, low, known, agent := plain, plain, plain, plain
 	writes.ReadOnly = false
-	low.Parallel, low.Timeout = 1, 90*time.Second
+	low.Timeout = 90 * time.Second
 	known.HostKeys.File = "/etc/ssh/ssh_known_hosts"
 	agent.Key = openssh.Key{Agent: true}
 	const short = "{host: dh1, transport: ssh, ssh: {user: u, key_file: /k%}}"
@@ -87,6 +87,13 @@ func TestTheSSHDoorIsMadeOfTheSettings(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.want, OpenSSH(f, f.Sync.Servers[0]), cmpopts.IgnoreFields(openssh.Config{}, "Now")); diff != "" {
 				t.Error(diff)
+			}
+			atOnce := 2
+			if name == "low priority and patience" {
+				atOnce = 1
+			}
+			if n := parallel(f.Sync); n != atOnce {
+				t.Errorf("%d requests at once, want %d", n, atOnce)
 			}
 		})
 	}

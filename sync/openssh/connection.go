@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
-
-	"github.com/coredhcp-netbox/coredhcp-netbox/sync/endpoint"
 )
 
 // dialTimeout bounds the making of one TCP connection.
@@ -137,16 +135,6 @@ func (c *connection) watch(every time.Duration) {
 	}
 }
 
-// alive reports whether the connection has not ended.
-func (c *connection) alive() bool {
-	select {
-	case <-c.done:
-		return false
-	default:
-		return true
-	}
-}
-
 // end closes the connection and waits until all of it is gone.
 func (c *connection) end() {
 	hangUp(c, c.via)
@@ -163,5 +151,3 @@ func (c *Config) jump() *hop {
 	}
 	return &hop{user: c.Jump.User, host: c.Jump.Host, port: c.Jump.Port, jump: true}
 }
-
-var _ endpoint.Door = (*Door)(nil)

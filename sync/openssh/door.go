@@ -25,7 +25,6 @@ import (
 
 const (
 	defaultPort      = 22
-	defaultParallel  = 2
 	defaultKeepAlive = 15 * time.Second
 
 	// skewed is how far the clock of a server may be off before it is told.
@@ -55,8 +54,6 @@ type Config struct {
 	ReadOnly bool
 	// Timeout bounds the opening of a session, and each request; 0 means 60 s.
 	Timeout time.Duration
-	// Parallel is how many sessions a server gets; 0 means 2.
-	Parallel int
 	// KeepAlive is how often a connection is asked whether it lives, and how long
 	// it may take to say so; 0 means 15 s.
 	KeepAlive time.Duration
@@ -70,7 +67,10 @@ type Jump struct {
 	Port       int // 0 means 22
 }
 
-// Door leads to the endpoint script of one server. It implements endpoint.Door.
+var _ endpoint.Door = (*Door)(nil)
+
+// Door leads to the endpoint script of one server. It opens as many sessions as there are
+// requests at once.
 type Door struct {
 	config  Config
 	command string
@@ -114,8 +114,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("ssh command %.100q: want powershell, pwsh, or a path without blanks", c.Command)
 	case (c.Key.File == "") == !c.Key.Agent:
 		return errors.New("ssh: want a key file or the agent, and not both")
-	case c.Timeout < 0, c.Parallel < 0, c.KeepAlive < 0:
-		return errors.New("ssh: a timeout or count is negative")
+	case c.Timeout < 0, c.KeepAlive < 0:
+		return errors.New("ssh: a timeout is negative")
 	}
 	return nil
 }
@@ -139,9 +139,6 @@ func (c *Config) fill() {
 	}
 	if c.Timeout == 0 {
 		c.Timeout = endpoint.DefaultTimeout
-	}
-	if c.Parallel == 0 {
-		c.Parallel = defaultParallel
 	}
 	if c.KeepAlive == 0 {
 		c.KeepAlive = defaultKeepAlive
@@ -269,7 +266,7 @@ func (d *Door) free() *session {
 	for len(d.idle) > 0 {
 		s := d.idle[len(d.idle)-1]
 		d.idle = d.idle[:len(d.idle)-1]
-		if s.alive() {
+		if !over(s.done) {
 			return s
 		}
 	}
@@ -348,7 +345,7 @@ func (d *Door) connection(ctx context.Context) (*connection, error) {
 	d.mu.Lock()
 	conn := d.conn
 	d.mu.Unlock()
-	if conn != nil && conn.alive() {
+	if conn != nil && !over(conn.done) {
 		return conn, nil
 	}
 	conn, err := d.config.connect(ctx)

@@ -236,15 +236,18 @@ func (h HostKeys) trusted(address string) ([]ssh.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	return wanted(check, address), nil
+}
+
+// wanted are the keys that a check accepts from a host and port.
+func wanted(check ssh.HostKeyCallback, address string) (keys []ssh.PublicKey) {
 	var wants *knownhosts.KeyError
-	if !errors.As(check(address, nowhere(), nobodys()), &wants) {
-		return nil, nil
+	if errors.As(check(address, nowhere(), nobodys()), &wants) {
+		for _, known := range wants.Want {
+			keys = append(keys, known.Key)
+		}
 	}
-	var keys []ssh.PublicKey
-	for _, known := range wants.Want {
-		keys = append(keys, known.Key)
-	}
-	return keys, nil
+	return keys
 }
 
 // nowhere is the address of a connection that there is not.
@@ -255,14 +258,10 @@ func nowhere() net.Addr { return &net.TCPAddr{IP: net.IPv4zero} }
 // knownhosts takes for a change.
 func (h HostKeys) verify(config *ssh.ClientConfig, to hop) error {
 	check, err := h.callback()
-	var keys []ssh.PublicKey
-	if err == nil {
-		keys, err = h.trusted(joined(to.host, to.port))
-	}
 	if err != nil {
 		return &endpoint.Error{Kind: endpoint.HostKeyUnknown, Unsent: true, Err: err, Advice: "correct or remove that line, or let the user of this program read the file: while it cannot be read no host is trusted"}
 	}
-	for _, key := range keys {
+	for _, key := range wanted(check, joined(to.host, to.port)) {
 		config.HostKeyAlgorithms = append(config.HostKeyAlgorithms, algorithms(key)...)
 	}
 	slices.Sort(config.HostKeyAlgorithms)

@@ -244,16 +244,6 @@ func (s *session) ask(ctx context.Context, r request) (reply, error) {
 	return got, err
 }
 
-// alive reports whether the server's end was not read yet.
-func (s *session) alive() bool {
-	select {
-	case <-s.done:
-		return false
-	default:
-		return true
-	}
-}
-
 // kill ends the session without waiting for the script.
 func (s *session) kill() { _ = s.ssh.Close() }
 
@@ -269,6 +259,16 @@ func (s *session) end() {
 	defer s.mu.Unlock()
 	if text := said(s.err.Bytes()); text != "" {
 		s.log.WithField("output", text).Debug("PowerShell wrote on its standard error")
+	}
+}
+
+// over reports whether an end has come.
+func over(ended <-chan struct{}) bool {
+	select {
+	case <-ended:
+		return true
+	default:
+		return false
 	}
 }
 
