@@ -33,7 +33,8 @@ func (c *Client) about(e *Error, k call) *Error {
 
 // statusError classifies an answer that is no success (rule 1.5).
 func (c *Client) statusError(a rest.Answer, k call) *Error {
-	out := &Error{Status: a.Status, Message: said(a), ID: saidID(a), Kind: ServerError}
+	out := &Error{Status: a.Status, Kind: ServerError}
+	out.Message, out.ID = said(a)
 	write := k.method != http.MethodGet
 	switch a.Status {
 	case http.StatusUnauthorized:
@@ -66,41 +67,32 @@ func (c *Client) decoding(err error, k call, a rest.Answer) error {
 	case errors.Is(err, errBlank):
 		out.Kind = Blank
 	case errors.Is(err, errNotJSON):
-		out.Kind, out.Err, out.Message = NotInstalled, nil, said(a)
+		out.Kind, out.Err = NotInstalled, nil
+		out.Message, _ = said(a)
 	}
 	return c.about(out, k)
 }
 
 // said gives the server's words: those of {"error": ...}, the title of a page,
-// or the text as it is.
-func said(a rest.Answer) string {
+// or the text as it is; and the number or word of an error that the script tells
+// besides its text, empty if it tells none.
+func said(a rest.Answer) (words, id string) {
 	var shape struct {
 		Error string `json:"error"`
 		ID    string `json:"error_id"`
 	}
 	text := string(a.Body)
-	if json.Unmarshal(a.Body, &shape) == nil && shape.Error != "" {
+	isJSON := json.Unmarshal(a.Body, &shape) == nil // where only the type of error is another, error_id is read
+	switch {
+	case isJSON && shape.Error != "" && shape.ID != "":
+		text = shape.Error + " (" + shape.ID + ")" // the number of Windows, which no language changes
+	case isJSON && shape.Error != "":
 		text = shape.Error
-		if shape.ID != "" {
-			text += " (" + shape.ID + ")" // the number of Windows, which no language changes
-		}
-	} else if bytes.HasPrefix(a.Body, []byte("<")) {
+	case bytes.HasPrefix(a.Body, []byte("<")):
 		text = "an HTML page"
 		if title := rest.Title(a.Body); title != "" {
 			text = "the page " + title
 		}
 	}
-	return a.Words(text)
-}
-
-// saidID gives the number or word of an error that the script tells besides its
-// text; empty: it tells none.
-func saidID(a rest.Answer) string {
-	var shape struct {
-		ID string `json:"error_id"`
-	}
-	if json.Unmarshal(a.Body, &shape) != nil {
-		return ""
-	}
-	return a.Words(shape.ID)
+	return a.Words(text), a.Words(shape.ID)
 }

@@ -16,8 +16,8 @@ type Request struct {
 }
 
 // Door is a way to the endpoint script of one server: PowerShell Universal
-// (package psu) or OpenSSH (package openssh). It is safe for concurrent use, and
-// a Client keeps it for one request at a time for each of Config.Parallel.
+// (package psu) or OpenSSH (package openssh). It is safe for concurrent use; a
+// Client asks at most Config.Parallel times at once.
 type Door interface {
 	// Ask sends a request once, and gives the whole answer, whatever its status.
 	// Without one, the error is an *Error with Kind and Err. The header Date of an
