@@ -96,7 +96,10 @@ func DecodeDisk(r io.Reader) (Disk, error) {
 	if err != nil {
 		return Disk{}, fmt.Errorf("read disk copy: %w", err)
 	}
-	known := slices.ContainsFunc([]string{diskHeader, diskHeaderNoNames, diskHeaderNoEnds, diskHeaderNoTags, diskHeaderBefore, diskHeaderNoLinks}, func(h string) bool { return bytes.HasPrefix(all, []byte(h)) })
+	begins := func(headers ...string) bool {
+		return slices.ContainsFunc(headers, func(h string) bool { return bytes.HasPrefix(all, []byte(h)) })
+	}
+	known := begins(diskHeader, diskHeaderNoNames, diskHeaderNoEnds, diskHeaderNoTags, diskHeaderBefore, diskHeaderNoLinks)
 	if len(all) < len(diskHeader)+sha256.Size || !known {
 		return Disk{}, fmt.Errorf("decode disk copy: %w", ErrDiskFormat)
 	}
@@ -116,9 +119,8 @@ func DecodeDisk(r io.Reader) (Disk, error) {
 	if d.Objects == nil {
 		return Disk{}, fmt.Errorf("decode disk copy: no objects: %w", ErrDiskFormat)
 	}
-	d.Objects.NoLinks = d.Objects.NoLinks || bytes.HasPrefix(all, []byte(diskHeaderNoLinks))
-	noPools := slices.ContainsFunc([]string{diskHeaderNoTags, diskHeaderBefore, diskHeaderNoLinks}, func(h string) bool { return bytes.HasPrefix(all, []byte(h)) })
-	d.Objects.NoPools = d.Objects.NoPools || noPools
+	d.Objects.NoLinks = d.Objects.NoLinks || begins(diskHeaderNoLinks)
+	d.Objects.NoPools = d.Objects.NoPools || begins(diskHeaderNoTags, diskHeaderBefore, diskHeaderNoLinks)
 	d.Objects.share()
 	return d, nil
 }
