@@ -12,6 +12,7 @@ import (
 
 	"github.com/coredhcp-netbox/coredhcp-netbox/internal/printable"
 	"github.com/coredhcp-netbox/coredhcp-netbox/sync/plan"
+	"github.com/coredhcp-netbox/coredhcp-netbox/sync/report"
 )
 
 // longValue is how many characters of a value a table in a terminal shows; the
@@ -58,7 +59,7 @@ func (r *Report) Text(w io.Writer) error {
 // textRows are a row for each field; what is the same in all stands in the
 // first only.
 func (d *Difference) textRows() [][]string {
-	rows := [][]string{{d.Scope, d.verb(), cut(d.Object), "", "", "", "", d.because()}}
+	rows := [][]string{{d.Scope, d.verb(), cut(d.Object), "", "", "", "", report.Because(d.Why, d.Rule)}}
 	for i, f := range d.Fields {
 		if i > 0 {
 			rows = append(rows, make([]string, len(rows[0])))
@@ -75,13 +76,6 @@ func (d *Difference) textRows() [][]string {
 		}
 	}
 	return rows
-}
-
-func (d *Difference) because() string {
-	if d.Rule == "" {
-		return d.Why
-	}
-	return strings.TrimSpace(d.Why + " [" + d.Rule + "]")
 }
 
 // State says whether a scope is compared, and why not.

@@ -189,13 +189,13 @@ func (r *renderer) step(s *plan.Step) {
 	}
 	mark := sign(s.Action)
 	if !r.opts.Verbose && s.Kind == state.IPAddress && s.Action == state.Create {
-		r.wrapped("    ", mark+" ", colourOf(mark), because(name+": "+plainAddress(s), s.Rule))
+		r.wrapped("    ", mark+" ", colourOf(mark), Because(name+": "+plainAddress(s), s.Rule))
 		return
 	}
 	r.wrapped("    ", mark+" ", colourOf(mark), name)
 	r.differences(s)
 	if s.Why != "" || s.Rule != "" {
-		r.line(8, dim, because(s.Why, s.Rule))
+		r.line(8, dim, Because(s.Why, s.Rule))
 	}
 	if s.Journal != "" && r.opts.Verbose {
 		r.line(8, dim, "journal: "+s.Journal)
@@ -216,8 +216,8 @@ func plainAddress(s *plan.Step) string {
 	return strings.Join(words, ", ")
 }
 
-// because joins a reason and the rule behind it.
-func because(why, rule string) string {
+// Because joins a reason and the rule behind it.
+func Because(why, rule string) string {
 	if rule == "" {
 		return why
 	}
@@ -291,7 +291,7 @@ func (r *renderer) notes(notes []plan.Note) {
 		}
 		r.line(0, bold, levelTitle(level))
 		for _, alike := range r.together(of) {
-			text := because(alike[0].Text, alike[0].Rule)
+			text := Because(alike[0].Text, alike[0].Rule)
 			if where := alike.where(); where != "" {
 				text = where + ": " + text
 			}
